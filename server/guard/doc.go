@@ -1,0 +1,2 @@
+// Package guard puts an http.Handler behind bearer tokens.
+package guard

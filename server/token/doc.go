@@ -1,0 +1,2 @@
+// Package token verifies bearer JWTs strictly and keeps the keys that do it.
+package token

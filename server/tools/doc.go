@@ -1,0 +1,2 @@
+// Package tools holds the MCP tools of the reference server.
+package tools

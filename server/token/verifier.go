@@ -1,0 +1,224 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-json-experiment/json"
+)
+
+// defaultLeeway covers clocks that NTP keeps.
+const defaultLeeway = time.Minute
+
+// maxCandidates bounds the signature checks that one token can cause when keys share an id.
+const maxCandidates = 4
+
+// Verifier holds the rules for the tokens of one issuer. A Verifier without an issuer, audiences or
+// keys judges nothing: every token is unavailable.
+type Verifier struct {
+	// Issuer has to equal the claim iss, byte for byte.
+	Issuer string
+	// Audiences are our names. The claim aud has to name at least one of them, byte for byte.
+	Audiences []string
+	// Algorithms are the JWS algorithms the issuer signs with; nil means RS256 alone. "none" and
+	// the HMAC family are never accepted, whatever this says.
+	Algorithms []string
+	// Types are the values of the header typ that pass, without regard to case and to a leading
+	// "application/" (RFC 7515 section 4.1.9, RFC 9068 section 4). nil means any, or none.
+	Types []string
+	// Keys finds the key a token is signed with.
+	Keys KeySource
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Leeway is the difference of clocks that is tolerated: a token passes while now is before
+	// exp + Leeway, and from nbf - Leeway on. 0 means one minute, a negative value means none.
+	Leeway time.Duration
+}
+
+// KeySource finds the keys, normally one, that the issuer may have signed a token with; issued is
+// the token's iat, or the zero time. It returns [ErrUnknownKey] when the issuer has no such key,
+// and an [*UnavailableError] when that cannot be told now.
+type KeySource func(ctx context.Context, kid string, issued time.Time) ([]jose.JSONWebKey, error)
+
+// StaticKeys is the source of keys that do not change, such as a server's own. Of a private key
+// only the public half is kept.
+func StaticKeys(keys ...jose.JSONWebKey) KeySource {
+	public := make([]jose.JSONWebKey, len(keys))
+	for i, key := range keys {
+		public[i] = key.Public()
+	}
+	return func(_ context.Context, kid string, _ time.Time) ([]jose.JSONWebKey, error) {
+		found := withKeyID(public, kid)
+		if len(found) == 0 {
+			return nil, ErrUnknownKey
+		}
+		return found, nil
+	}
+}
+
+// Claims are the registered claims of a verified token.
+type Claims struct {
+	Issuer    string
+	Subject   string
+	ID        string
+	Audience  []string
+	Expiry    time.Time
+	NotBefore time.Time // zero when the token has none
+	IssuedAt  time.Time // zero when the token has none
+	KeyID     string
+	Algorithm string
+	Type      string
+
+	payload []byte
+}
+
+// Decode reads the other claims into v, strictly: names match by case, and duplicates have been
+// refused before.
+func (c *Claims) Decode(v any) error { return json.Unmarshal(c.payload, v) }
+
+// Verify judges a token. The error is an [*InvalidError], an [*UnavailableError], or the context's.
+func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
+	if v.Issuer == "" || len(v.Audiences) == 0 || slices.Contains(v.Audiences, "") || v.Keys == nil {
+		return nil, &UnavailableError{RetryAfter: time.Minute, Err: errors.New("the verifier has no issuer, no audience or no keys")}
+	}
+	parsed, invalid := parseCompact(raw)
+	if invalid != nil {
+		return nil, invalid
+	}
+	if !v.algorithmAllowed(parsed.algorithm) {
+		return nil, &InvalidError{AlgorithmNotAllowed}
+	}
+	if v.Types != nil && !slices.ContainsFunc(v.Types, func(t string) bool { return mediaType(t) == mediaType(parsed.typ) }) {
+		return nil, &InvalidError{TypeNotAllowed}
+	}
+	claims, invalid := v.judgeClaims(parsed)
+	if invalid != nil {
+		return nil, invalid
+	}
+	// Without a key id every key would have to be tried; no issuer we serve leaves it out.
+	if parsed.keyID == "" {
+		return nil, &InvalidError{NoKeyID}
+	}
+	keys, err := v.Keys(ctx, parsed.keyID, claims.IssuedAt)
+	if err != nil {
+		return nil, keyError(ctx, err)
+	}
+	if err := v.verifySignature(raw, parsed, keys); err != nil {
+		return nil, err
+	}
+	return claims, nil
+}
+
+// judgeClaims compares what costs nothing to compare.
+func (v *Verifier) judgeClaims(parsed *compact) (*Claims, *InvalidError) {
+	c := &Claims{KeyID: parsed.keyID, Algorithm: parsed.algorithm, Type: parsed.typ, payload: parsed.payload}
+	m := parsed.claims
+	var errs [7]error
+	c.Issuer, errs[0] = m.text("iss")
+	c.Subject, errs[1] = m.text("sub")
+	c.ID, errs[2] = m.text("jti")
+	c.Audience, errs[3] = m.texts("aud")
+	c.Expiry, errs[4] = m.numericDate("exp")
+	c.NotBefore, errs[5] = m.numericDate("nbf")
+	c.IssuedAt, errs[6] = m.numericDate("iat")
+	if errors.Join(errs[:]...) != nil {
+		return nil, &InvalidError{BadClaims}
+	}
+	if c.Issuer != v.Issuer {
+		return nil, &InvalidError{WrongIssuer}
+	}
+	if !slices.ContainsFunc(c.Audience, func(a string) bool { return slices.Contains(v.Audiences, a) }) {
+		return nil, &InvalidError{WrongAudience}
+	}
+	now, leeway := v.now(), v.leeway()
+	switch {
+	case c.Expiry.IsZero():
+		return nil, &InvalidError{NoExpiry}
+	case !now.Before(c.Expiry.Add(leeway)):
+		return nil, &InvalidError{Expired}
+	case c.NotBefore.After(now.Add(leeway)), c.IssuedAt.After(now.Add(leeway)), c.IssuedAt.After(c.Expiry):
+		return nil, &InvalidError{NotYetValid}
+	}
+	return c, nil
+}
+
+func (v *Verifier) verifySignature(raw string, parsed *compact, keys []jose.JSONWebKey) error {
+	jws, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(parsed.algorithm)})
+	if err != nil {
+		return &InvalidError{BadHeader}
+	}
+	tried := 0
+	for _, key := range keys {
+		if key.Algorithm != "" && key.Algorithm != parsed.algorithm {
+			continue
+		}
+		if tried++; tried > maxCandidates {
+			break
+		}
+		payload, err := jws.Verify(key.Key)
+		if err == nil && string(payload) == string(parsed.payload) {
+			return nil
+		}
+	}
+	return &InvalidError{BadSignature}
+}
+
+func (v *Verifier) algorithmAllowed(algorithm string) bool {
+	if algorithm == "" || algorithm == "none" || strings.HasPrefix(algorithm, "HS") {
+		return false
+	}
+	if v.Algorithms == nil {
+		return algorithm == string(jose.RS256)
+	}
+	return slices.Contains(v.Algorithms, algorithm)
+}
+
+func (v *Verifier) now() time.Time {
+	if v.Now == nil {
+		return time.Now()
+	}
+	return v.Now()
+}
+
+func (v *Verifier) leeway() time.Duration {
+	switch {
+	case v.Leeway == 0:
+		return defaultLeeway
+	case v.Leeway < 0:
+		return 0
+	}
+	return v.Leeway
+}
+
+// keyError keeps the two verdicts apart. An error of a kind that is not known counts as "cannot
+// tell": closed, but without calling a token bad that may be good.
+func keyError(ctx context.Context, err error) error {
+	var unavailable *UnavailableError
+	switch {
+	case errors.Is(err, ErrUnknownKey):
+		return &InvalidError{UnknownKey}
+	case errors.As(err, &unavailable):
+		return unavailable
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return &UnavailableError{RetryAfter: retryFailed, Err: err}
+}
+
+func mediaType(typ string) string {
+	return strings.TrimPrefix(strings.ToLower(typ), "application/")
+}
+
+func withKeyID(keys []jose.JSONWebKey, kid string) []jose.JSONWebKey {
+	var found []jose.JSONWebKey
+	for _, key := range keys {
+		if key.KeyID == kid {
+			found = append(found, key)
+		}
+	}
+	return found
+}

@@ -3,76 +3,133 @@ package entra
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"mcpentra/server/token"
 )
 
-// Config says which registration of which tenant the client speaks for.
-type Config struct {
-	Authority           string
-	TenantID            string
-	ClientID            string
-	ClientSecret        string
-	RedirectURI         string
-	GraphURL            string
-	HTTPClient          *http.Client
-	Now                 func() time.Time
-	Rand                io.Reader
-	Logger              *slog.Logger
-	TrustPublicFakeKeys bool
+const (
+	// requestTimeout bounds every request to Entra and Graph, the body included.
+	requestTimeout = 10 * time.Second
+	// maxBody is far above every answer that is used.
+	maxBody = 1 << 20
+)
+
+// Client speaks to Entra ID for one web app registration of one tenant. It may be used by many
+// goroutines at once.
+type Client struct {
+	cfg        Config
+	deployment *deployment
+	http       *http.Client
+	log        *slog.Logger
+	now        func() time.Time
+
+	flight singleflight.Group
+
+	mu     sync.Mutex
+	found  *discovered // the last document that passed every check
+	keys   *token.Remote
+	failed time.Time // when the last attempt to renew the document failed
 }
 
-// Client speaks to Entra ID for one web app registration of one tenant.
-type Client struct{ cfg Config }
-
-// New reads the configuration; it does not touch the network.
-func New(cfg Config) (*Client, error) { return &Client{cfg: cfg}, nil }
-
-// Check asks Entra whether tenant, client id and secret are right.
-func (c *Client) Check(ctx context.Context) error { return errors.ErrUnsupported }
-
-// AuthorizationRequest is what one sign-in sends the browser to Entra with.
-type AuthorizationRequest struct {
-	State, Nonce, CodeChallenge string
-	Scopes                      []string
-	Prompt, LoginHint           string
+// New reads the configuration; it does not touch the network. The error is a [*ConfigError].
+func New(cfg Config) (*Client, error) {
+	d, err := cfg.read()
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{cfg: cfg, deployment: d, http: &http.Client{}, log: cfg.Logger, now: cfg.Now}
+	if cfg.HTTPClient != nil {
+		*c.http = *cfg.HTTPClient
+	}
+	if c.http.Transport == nil {
+		c.http.Transport = &http.Transport{
+			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 8, IdleConnTimeout: 90 * time.Second,
+			TLSHandshakeTimeout: requestTimeout, MaxResponseHeaderBytes: 64 << 10,
+		}
+	}
+	// A redirect would carry the secret, or the trust in the answer, to another place.
+	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	return c, nil
 }
 
-// AuthorizationURL builds the URL that sends the browser to Entra's sign-in.
-func (c *Client) AuthorizationURL(ctx context.Context, req AuthorizationRequest) (string, error) {
-	return "", errors.ErrUnsupported
+// get reads a JSON answer of at most maxBody bytes. The error is an [*UnavailableError]; whoever
+// calls decides what a status means.
+func (c *Client) get(ctx context.Context, op, address string, header http.Header) (*http.Response, []byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, nil, &UnavailableError{Op: op, Err: err}
+	}
+	req.Header = header
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, nil, &UnavailableError{Op: op, Err: err}
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if err == nil && len(body) > maxBody {
+		err = fmt.Errorf("the answer has more than %d bytes", maxBody)
+	}
+	if err != nil {
+		return nil, nil, &UnavailableError{Op: op, Status: resp.StatusCode, Err: err}
+	}
+	return resp, body, nil
 }
 
-// Redemption is the authorization code that came back, with the secrets made at the start.
-type Redemption struct{ Code, Verifier, Nonce string }
-
-// Tokens is what Entra gave for a code or a refresh token.
-type Tokens struct {
-	AccessToken, RefreshToken string
-	Expiry                    time.Time
-	Scopes                    []string
-	User                      User
+// Check asks Entra whether the configuration is right: the tenant (discovery), its keys, and client
+// id and secret (a client_credentials request for Graph, whose token is thrown away). It returns an
+// [*Error] or a [*PublicKeysError] when Entra knows better, and an [*UnavailableError] when
+// nothing could be learned.
+func (c *Client) Check(ctx context.Context) error {
+	found, keys, err := c.discover(ctx)
+	if err != nil {
+		return err
+	}
+	published, err := keys.Published(ctx)
+	if err != nil {
+		return keysError(err)
+	}
+	if !c.cfg.TrustPublicFakeKeys {
+		for _, key := range published {
+			if isPublicFakeKey(key) {
+				return &PublicKeysError{Authority: c.deployment.authority}
+			}
+		}
+	}
+	_, err = c.clientCredentials(ctx, found)
+	var refused *Error
+	if errors.As(err, &refused) && refused.conditionalAccess() {
+		// The policy is asked after the credentials: they are right. A sign-in of a person falls
+		// under other policies than this request.
+		c.log.Info("conditional access refuses the check of the client secret, which shows that it is right", "aadsts", refused.AADSTS)
+		return nil
+	}
+	return err
 }
 
-// User is who signed in, from the verified ID token.
-type User struct{ Issuer, TenantID, ObjectID, Name, Username string }
-
-// Redeem exchanges the code and verifies the ID token.
-func (c *Client) Redeem(ctx context.Context, r Redemption) (*Tokens, error) {
-	return nil, errors.ErrUnsupported
+// PublicKeysError means that the issuer signs with keys that are public knowledge: it is the fake,
+// and everybody can sign in its name.
+type PublicKeysError struct {
+	Authority string
 }
 
-// Refresh exchanges a refresh token.
-func (c *Client) Refresh(ctx context.Context, refreshToken string, scopes []string) (*Tokens, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// Profile is the part of Graph's user resource that the tools use.
-type Profile struct{ ID, DisplayName, UserPrincipalName, Mail string }
-
-// Me asks Graph who the access token speaks for.
-func (c *Client) Me(ctx context.Context, accessToken string) (*Profile, error) {
-	return nil, errors.ErrUnsupported
+func (e *PublicKeysError) Error() string {
+	return fmt.Sprintf("the issuer at %s publishes keys whose private halves everybody knows: it is the fake issuer, "+
+		"and AUTH_AUTHORITY should name Entra (the fake is trusted on loopback, or on demand only)", strings.TrimPrefix(e.Authority, "https://"))
 }

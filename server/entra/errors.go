@@ -2,43 +2,173 @@ package entra
 
 import (
 	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
+
+	"github.com/go-json-experiment/json"
 )
 
-// Error is a refusal by Entra.
+// Error is a refusal by Entra: asking again does not help, something has to be changed first.
 type Error struct {
-	Op, Code, Suberror, Description string
-	AADSTS, Status                  int
-	CorrelationID, Advice           string
+	// Op is what was asked for: "discovery", "sign-in", "code", "refresh" or "client credentials".
+	Op string
+	// Status is the HTTP status, 0 when the refusal came through the browser.
+	Status int
+	// Code is the OAuth error code, such as "invalid_client".
+	Code string
+	// Suberror is Entra's own refinement of Code, such as "consent_required"; often empty.
+	Suberror string
+	// AADSTS is Entra's error number, 0 when there was none.
+	AADSTS int
+	// Description is Entra's sentence, cut at 500 characters and freed of control characters. It is
+	// meant for the operator's log: it may name users and applications.
+	Description string
+	// CorrelationID finds the event in the tenant's sign-in log.
+	CorrelationID string
+	// Advice says in plain words what the operator can do, "" when we do not know.
+	Advice string
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("entra: %s refused: %s AADSTS%d", e.Op, e.Code, e.AADSTS)
+	var b strings.Builder
+	fmt.Fprintf(&b, "entra refused the %s request: %s", e.Op, e.Code)
+	if e.AADSTS != 0 {
+		fmt.Fprintf(&b, " (AADSTS%d)", e.AADSTS)
+	}
+	switch {
+	case e.Advice != "":
+		b.WriteString(": " + e.Advice)
+	case e.Description != "":
+		b.WriteString(": " + e.Description)
+	}
+	return b.String()
 }
 
-// GrantOver reports whether the grant is over and the user has to sign in again.
+// GrantOver reports whether the grant itself is refused: only a new sign-in of the user helps. All
+// other refusals of a refresh leave the grant as it was.
 func (e *Error) GrantOver() bool {
-	return e.Code == "invalid_grant" || e.Code == "interaction_required"
+	switch e.Code {
+	case "invalid_grant", "interaction_required", "login_required", "consent_required":
+		return true
+	}
+	return false
 }
 
-// UnavailableError means that Entra or Graph gave no usable answer.
+func (e *Error) conditionalAccess() bool { return e.AADSTS >= 53000 && e.AADSTS <= 53011 }
+
+// UnavailableError means that Entra or Graph gave no usable answer: unreachable, throttled, or in
+// trouble. The same request may be sent again.
 type UnavailableError struct {
-	Op         string
-	Status     int
+	// Op is what was asked for, as in [Error], or "keys" or "graph".
+	Op string
+	// Status is the HTTP status, 0 when there was no answer.
+	Status int
+	// RetryAfter is what the answer asked for, at most an hour; 0 when it did not say.
 	RetryAfter time.Duration
 	Err        error
 }
 
 func (e *UnavailableError) Error() string {
-	return fmt.Sprintf("entra: %s unavailable: %v", e.Op, e.Err)
+	return fmt.Sprintf("entra cannot be asked (%s): %v", e.Op, e.Err)
 }
+
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// GraphError is a refusal by Microsoft Graph.
-type GraphError struct {
-	Status        int
-	Code, Message string
-	RetryAfter    time.Duration
+// AuthorizationError is the refusal that Entra sends through the browser to the redirect URI, from
+// its parameters error and error_description.
+func AuthorizationError(code, description string) *Error {
+	e := &Error{Op: "sign-in", Code: errorCode(code), Description: sanitize(description), AADSTS: numberIn(description)}
+	e.Advice = Advice(e.AADSTS)
+	return e
 }
 
-func (e *GraphError) Error() string { return fmt.Sprintf("graph answered %d %s", e.Status, e.Code) }
+// refusal reads an error answer of Entra's own endpoints.
+func (c *Client) refusal(op string, resp *http.Response, body []byte) error {
+	var answer struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+		Codes       []int  `json:"error_codes"`
+		Suberror    string `json:"suberror"`
+		Correlation string `json:"correlation_id"`
+	}
+	err := json.Unmarshal(body, &answer)
+	temporary := resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500 ||
+		answer.Error == "temporarily_unavailable" || answer.Error == "server_error"
+	if temporary || err != nil || answer.Error == "" {
+		// Gateways answer in text or HTML, and a wrong address in anything.
+		return &UnavailableError{
+			Op: op, Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header, c.now()),
+			Err: fmt.Errorf("%s answered %d without the answer that was wanted", resp.Request.URL.Host, resp.StatusCode),
+		}
+	}
+	e := &Error{
+		Op: op, Status: resp.StatusCode, Code: errorCode(answer.Error), Suberror: errorCode(answer.Suberror),
+		Description: sanitize(answer.Description), CorrelationID: sanitize(answer.Correlation),
+	}
+	if len(answer.Codes) > 0 {
+		// Old answers hold two numbers, the general one first.
+		e.AADSTS = answer.Codes[len(answer.Codes)-1]
+	} else {
+		e.AADSTS = numberIn(answer.Description)
+	}
+	e.Advice = Advice(e.AADSTS)
+	return e
+}
+
+var aadsts = regexp.MustCompile(`AADSTS([0-9]{4,9})\b`)
+
+func numberIn(description string) int {
+	match := aadsts.FindStringSubmatch(description)
+	if match == nil {
+		return 0
+	}
+	number, err := strconv.Atoi(match[1])
+	if err != nil {
+		return 0
+	}
+	return number
+}
+
+// errorCode keeps what RFC 6749 section 5.2 allows in a code that is short enough to be one.
+func errorCode(code string) string {
+	if len(code) > 64 || strings.ContainsFunc(code, func(r rune) bool {
+		return (r < 'a' || r > 'z') && r != '_'
+	}) {
+		return "unreadable_error"
+	}
+	return code
+}
+
+// sanitize makes a foreign sentence fit for a log: one line, bounded, printable.
+func sanitize(text string) string {
+	// The trailer (trace id, time) follows after a line break or a blank.
+	if before, _, found := strings.Cut(text, "Trace ID:"); found {
+		text = before
+	}
+	runes := []rune(strings.ToValidUTF8(text, "\uFFFD"))
+	if len(runes) > 500 {
+		runes = runes[:500]
+	}
+	for i, r := range runes {
+		if !unicode.IsPrint(r) {
+			runes[i] = ' '
+		}
+	}
+	return strings.TrimSpace(string(runes))
+}
+
+// retryAfter reads the header of RFC 9110 section 10.2.3, in seconds or as a date.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	value := header.Get("Retry-After")
+	wait := time.Duration(0)
+	if seconds, err := strconv.Atoi(value); err == nil {
+		wait = time.Duration(min(max(seconds, 0), 3600)) * time.Second
+	} else if date, err := http.ParseTime(value); err == nil {
+		wait = date.Sub(now)
+	}
+	return min(max(wait, 0), time.Hour)
+}

@@ -1,0 +1,74 @@
+package entra
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"golang.org/x/oauth2"
+)
+
+// signInScopes are asked for at every sign-in: the ID token, the claims name, oid and
+// preferred_username, and a refresh token.
+var signInScopes = []string{"openid", "profile", "offline_access"}
+
+// AuthorizationRequest is what one sign-in sends the browser to Entra with. State, Nonce and
+// CodeChallenge are required, and fresh for each sign-in.
+type AuthorizationRequest struct {
+	State string
+	// Nonce comes back in the ID token (OpenID Connect Core section 3.1.2.1).
+	Nonce string
+	// CodeChallenge is the S256 challenge of RFC 7636 section 4.2.
+	CodeChallenge string
+	// Scopes are Graph's, such as User.Read; those of the sign-in itself are added.
+	Scopes []string
+	// Prompt is "", "select_account", "login" or "consent".
+	Prompt string
+	// LoginHint fills in the user name; "" leaves it to the user.
+	LoginHint string
+}
+
+// AuthorizationURL builds the URL that sends the browser to Entra's sign-in, with response_mode
+// query. It needs the discovery document, so it may fail like [Client.Check].
+func (c *Client) AuthorizationURL(ctx context.Context, req AuthorizationRequest) (string, error) {
+	if req.State == "" || req.Nonce == "" || req.CodeChallenge == "" {
+		return "", errors.New("entra: an authorization request needs a state, a nonce and a code challenge")
+	}
+	found, _, err := c.discover(ctx)
+	if err != nil {
+		return "", err
+	}
+	options := []oauth2.AuthCodeOption{
+		oauth2.SetAuthURLParam("response_mode", "query"),
+		oauth2.SetAuthURLParam("nonce", req.Nonce),
+		oauth2.SetAuthURLParam("code_challenge", req.CodeChallenge),
+		oauth2.SetAuthURLParam("code_challenge_method", "S256"),
+	}
+	if req.Prompt != "" {
+		options = append(options, oauth2.SetAuthURLParam("prompt", req.Prompt))
+	}
+	// Entra refuses a login hint beside the account picker.
+	if req.LoginHint != "" && req.Prompt != "select_account" {
+		options = append(options, oauth2.SetAuthURLParam("login_hint", req.LoginHint))
+	}
+	config := c.oauth(found)
+	config.Scopes = withSignInScopes(req.Scopes)
+	return config.AuthCodeURL(req.State, options...), nil
+}
+
+func (c *Client) oauth(found *discovered) *oauth2.Config {
+	return &oauth2.Config{
+		ClientID: c.cfg.ClientID, ClientSecret: c.cfg.ClientSecret, RedirectURL: c.cfg.RedirectURI,
+		Endpoint: oauth2.Endpoint{AuthURL: found.AuthorizationEndpoint, TokenURL: found.TokenEndpoint, AuthStyle: oauth2.AuthStyleInParams},
+	}
+}
+
+func withSignInScopes(scopes []string) []string {
+	all := slices.Clone(signInScopes)
+	for _, scope := range scopes {
+		if !slices.Contains(all, scope) {
+			all = append(all, scope)
+		}
+	}
+	return all
+}

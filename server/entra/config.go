@@ -1,0 +1,175 @@
+package entra
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Config says which registration of which tenant a [Client] speaks for. TenantID, ClientID,
+// ClientSecret and RedirectURI are required.
+type Config struct {
+	// Authority is Entra's host or its URL without a path; "" means login.microsoftonline.com.
+	// Hosts are those of the known clouds. Another one has to be a loopback address (a stand-in for
+	// Entra), the only place where plain http is accepted.
+	Authority string
+	// TenantID is the directory (tenant) ID, a GUID, or a verified domain of the tenant. The names
+	// common, organizations and consumers are refused: they stand for many tenants.
+	TenantID string
+	// ClientID is the application (client) ID of the web app registration, a GUID.
+	ClientID string
+	// ClientSecret is the value (not the ID) of one of its client secrets.
+	ClientSecret string
+	// RedirectURI is where Entra sends the browser back to; it is registered under the platform Web.
+	RedirectURI string
+	// GraphURL is another address for Microsoft Graph, on loopback only. "" means the cloud's, or
+	// the authority itself when that is a loopback address.
+	GraphURL string
+	// HTTPClient sends every request; nil means a client of its own. Redirects are never followed.
+	HTTPClient *http.Client
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Rand is the source of randomness. A Client draws none by itself today: state, nonce and the
+	// PKCE pair come from the caller.
+	Rand io.Reader
+	// Logger hears of what goes wrong between Entra and us; nil discards. No token, code or secret
+	// is ever logged.
+	Logger *slog.Logger
+	// TrustPublicFakeKeys accepts ID tokens signed with the fake issuer's embedded keys. Everybody
+	// has these keys: whoever sets this for anything but a loopback authority lets everybody in.
+	TrustPublicFakeKeys bool
+}
+
+// ConfigError is a setting that cannot work. Key is its name in .env.
+type ConfigError struct {
+	Key, Problem string
+}
+
+func (e *ConfigError) Error() string { return e.Key + " " + e.Problem }
+
+// cloud is one of Entra's separate instances.
+type cloud struct {
+	authority string   // the host that issuers and endpoints name
+	aliases   []string // other hosts that answer for it
+	graph     []string // Graph's hosts; the first unless the discovery document names another one
+}
+
+var clouds = []cloud{
+	{"login.microsoftonline.com", []string{"login.windows.net", "login.microsoft.com"}, []string{"graph.microsoft.com"}},
+	{"login.microsoftonline.us", []string{"login.usgovcloudapi.net"}, []string{"graph.microsoft.us", "dod-graph.microsoft.us"}},
+	{"login.partner.microsoftonline.cn", []string{"login.chinacloudapi.cn"}, []string{"microsoftgraph.chinacloudapi.cn"}},
+}
+
+// deployment is a Config that has been read.
+type deployment struct {
+	authority string // scheme and host, without a slash at the end
+	loopback  bool
+	tenant    string
+	cloud     cloud
+	graphURL  string // Graph's base URL where it does not follow from the cloud, else ""
+}
+
+var (
+	guid   = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+	domain = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$`)
+)
+
+func (cfg *Config) read() (*deployment, error) {
+	d := &deployment{tenant: strings.ToLower(cfg.TenantID)}
+	switch {
+	case d.tenant == "":
+		return nil, &ConfigError{"AUTH_TENANT_ID", "is missing: write the Directory (tenant) ID from the app registration's overview page"}
+	case d.tenant == "common", d.tenant == "organizations", d.tenant == "consumers":
+		return nil, &ConfigError{"AUTH_TENANT_ID", fmt.Sprintf("is %q, which stands for many tenants: write the Directory (tenant) ID of yours", d.tenant)}
+	case !guid.MatchString(d.tenant) && !domain.MatchString(d.tenant):
+		return nil, &ConfigError{"AUTH_TENANT_ID", "is neither a GUID nor a domain name: write the Directory (tenant) ID from the app registration's overview page"}
+	case cfg.ClientID == "":
+		return nil, &ConfigError{"AUTH_CLIENT_ID", "is missing: write the Application (client) ID from the app registration's overview page"}
+	case !guid.MatchString(strings.ToLower(cfg.ClientID)):
+		return nil, &ConfigError{"AUTH_CLIENT_ID", "is not a GUID: write the Application (client) ID from the app registration's overview page"}
+	case cfg.ClientSecret == "":
+		return nil, &ConfigError{"AUTH_CLIENT_SECRET", "is missing: write the Value of a client secret (app registration, Certificates & secrets)"}
+	case strings.TrimSpace(cfg.ClientSecret) != cfg.ClientSecret:
+		return nil, &ConfigError{"AUTH_CLIENT_SECRET", "begins or ends with a blank: write the secret's Value and nothing else"}
+	}
+	if err := d.readAuthority(cfg.Authority); err != nil {
+		return nil, err
+	}
+	if err := d.readGraph(cfg.GraphURL); err != nil {
+		return nil, err
+	}
+	redirect, err := url.Parse(cfg.RedirectURI)
+	if err != nil || !secureURL(redirect) || redirect.Fragment != "" {
+		return nil, &ConfigError{"AUTH_REDIRECT_URI", "has to be an https URL, or http on localhost, as it is registered under the platform Web"}
+	}
+	return d, nil
+}
+
+func (d *deployment) readAuthority(authority string) error {
+	if authority == "" {
+		authority = clouds[0].authority
+	}
+	if !strings.Contains(authority, "://") {
+		authority = "https://" + authority
+	}
+	u, err := url.Parse(authority)
+	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return &ConfigError{"AUTH_AUTHORITY", "has to be a host, or a URL of scheme and host alone: the tenant belongs into AUTH_TENANT_ID"}
+	}
+	if !secureURL(u) {
+		return &ConfigError{"AUTH_AUTHORITY", "has to be https; plain http is accepted on loopback only"}
+	}
+	host := strings.ToLower(u.Host)
+	d.authority, d.loopback = u.Scheme+"://"+host, isLoopback(u.Hostname())
+	for _, c := range clouds {
+		for _, name := range append([]string{c.authority}, c.aliases...) {
+			if host != name && host != name+":443" {
+				continue
+			}
+			// Issuers name the canonical host, whichever was asked.
+			d.authority, d.cloud = "https://"+c.authority, c
+			return nil
+		}
+	}
+	if !d.loopback {
+		return &ConfigError{"AUTH_AUTHORITY", fmt.Sprintf("is %q, none of Entra's clouds (%s, %s, %s) and not a loopback address",
+			u.Host, clouds[0].authority, clouds[1].authority, clouds[2].authority)}
+	}
+	d.cloud, d.graphURL = clouds[0], d.authority
+	return nil
+}
+
+func (d *deployment) readGraph(graphURL string) error {
+	if graphURL == "" {
+		return nil
+	}
+	u, err := url.Parse(graphURL)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || !isLoopback(u.Hostname()) || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return &ConfigError{"AUTH_GRAPH_URL", "has to be an http or https URL on loopback; leave it out for a tenant, since Graph's address follows from the cloud"}
+	}
+	d.graphURL = strings.TrimRight(graphURL, "/")
+	return nil
+}
+
+// secureURL reports whether what is sent to a URL stays secret on the way: https, or plain http
+// that does not leave the machine.
+func secureURL(u *url.URL) bool {
+	if u.Host == "" || u.User != nil {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.Unmap().IsLoopback()
+}

@@ -1,0 +1,157 @@
+package entra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+// Redemption is the authorization code that came back, and the secrets made when the sign-in began.
+type Redemption struct {
+	Code string
+	// Verifier is the PKCE code verifier (RFC 7636 section 4.1).
+	Verifier string
+	Nonce    string
+}
+
+// Tokens is what Entra gave for a code or a refresh token.
+type Tokens struct {
+	// AccessToken is for Microsoft Graph and for nobody else. It is opaque to us.
+	AccessToken string
+	// RefreshToken replaces the one that was presented.
+	RefreshToken string
+	Expiry       time.Time
+	// Scopes are what was granted, in short names (User.Read). They may be more or less than asked.
+	Scopes []string
+	// User is who signed in. After a refresh it is set only if Entra sent an ID token again.
+	User User
+}
+
+// User is who signed in, from the verified ID token. Issuer, TenantID and ObjectID identify the
+// user; the names are for display only, since they change and can be chosen.
+type User struct {
+	Issuer, TenantID, ObjectID string
+	Name, Username             string
+}
+
+// Redeem exchanges the code, and verifies the ID token that comes with the tokens. The error is an
+// [*Error], an [*IDTokenError] or an [*UnavailableError].
+func (c *Client) Redeem(ctx context.Context, r Redemption) (*Tokens, error) {
+	if r.Code == "" || r.Verifier == "" || r.Nonce == "" {
+		return nil, errors.New("entra: a redemption needs a code, a verifier and a nonce")
+	}
+	found, _, err := c.discover(ctx)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := c.request(ctx, "code", func(ctx context.Context) (*oauth2.Token, error) {
+		return c.oauth(found).Exchange(ctx, r.Code, oauth2.VerifierOption(r.Verifier))
+	})
+	if err != nil {
+		return nil, err
+	}
+	tokens := c.tokens(answer, nil)
+	raw, _ := answer.Extra("id_token").(string)
+	if tokens.User, err = c.verifyIDToken(ctx, raw, r.Nonce); err != nil {
+		return nil, err
+	}
+	return tokens, nil
+}
+
+// Refresh exchanges a refresh token for new tokens with the scopes, which are those of the sign-in.
+// When [Error.GrantOver] says so, the user has to sign in again; after any other error the refresh
+// token may be presented once more (Entra does not withdraw it when it issues a new one).
+func (c *Client) Refresh(ctx context.Context, refreshToken string, scopes []string) (*Tokens, error) {
+	if refreshToken == "" {
+		return nil, errors.New("entra: a refresh needs a refresh token")
+	}
+	found, _, err := c.discover(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// oauth2.Config sends no scope with a refresh, which Entra needs to know the resource
+	// (AADSTS90009); this configuration lets the grant type be chosen and sends the scopes.
+	config := c.credentials(found, withSignInScopes(scopes), url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken}})
+	answer, err := c.request(ctx, "refresh", config.Token)
+	if err != nil {
+		return nil, err
+	}
+	tokens := c.tokens(answer, scopes)
+	if raw, ok := answer.Extra("id_token").(string); ok && raw != "" {
+		if tokens.User, err = c.verifyIDToken(ctx, raw, ""); err != nil {
+			return nil, err
+		}
+	}
+	return tokens, nil
+}
+
+func (c *Client) clientCredentials(ctx context.Context, found *discovered) (*Tokens, error) {
+	config := c.credentials(found, []string{c.graphHost(found) + "/.default"}, nil)
+	answer, err := c.request(ctx, "client credentials", config.Token)
+	if err != nil {
+		return nil, err
+	}
+	return c.tokens(answer, nil), nil
+}
+
+func (c *Client) credentials(found *discovered, scopes []string, parameters url.Values) *clientcredentials.Config {
+	return &clientcredentials.Config{
+		ClientID: c.cfg.ClientID, ClientSecret: c.cfg.ClientSecret, TokenURL: found.TokenEndpoint,
+		Scopes: scopes, EndpointParams: parameters, AuthStyle: oauth2.AuthStyleInParams,
+	}
+}
+
+// request sends one token request through x/oauth2, and sorts what comes back.
+func (c *Client) request(ctx context.Context, op string, send func(context.Context) (*oauth2.Token, error)) (*oauth2.Token, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	answer, err := send(context.WithValue(ctx, oauth2.HTTPClient, c.http))
+	var refused *oauth2.RetrieveError
+	switch {
+	case errors.As(err, &refused):
+		return nil, c.refusal(op, refused.Response, refused.Body)
+	case err != nil:
+		return nil, &UnavailableError{Op: op, Err: withoutURL(err)}
+	case !strings.EqualFold(answer.Type(), "Bearer"):
+		return nil, &UnavailableError{Op: op, Err: fmt.Errorf("the token type is not Bearer")}
+	}
+	return answer, nil
+}
+
+// tokens reads the answer. x/oauth2 computes the expiry with the machine's clock, not with ours.
+func (c *Client) tokens(answer *oauth2.Token, asked []string) *Tokens {
+	t := &Tokens{AccessToken: answer.AccessToken, RefreshToken: answer.RefreshToken, Scopes: slices.Clone(asked)}
+	lifetime := 0
+	switch seconds := answer.Extra("expires_in").(type) {
+	case float64:
+		lifetime = int(seconds)
+	case string:
+		lifetime, _ = strconv.Atoi(seconds)
+	}
+	// Nobody issues tokens for more than two days; without a lifetime, the token is used at once.
+	t.Expiry = c.now().Add(time.Duration(min(max(lifetime, 0), 48*3600)) * time.Second)
+	if scope, ok := answer.Extra("scope").(string); ok {
+		t.Scopes = t.Scopes[:0]
+		for _, name := range strings.Fields(scope) {
+			t.Scopes = append(t.Scopes, name[strings.LastIndexByte(name, '/')+1:])
+		}
+	}
+	return t
+}
+
+// withoutURL keeps the cause of a transport error; the URL, which it repeats, says nothing more.
+func withoutURL(err error) error {
+	var transport *url.Error
+	if errors.As(err, &transport) {
+		return transport.Err
+	}
+	return err
+}

@@ -1,0 +1,48 @@
+package directory
+
+// What the default directory holds. The IDs are made up and the same in every fake, so that they can stand in a configuration file.
+const (
+	DefaultTenantID     = "5a1e0001-0000-4000-8000-000000000001"
+	DefaultDomain       = "contoso.onmicrosoft.com"
+	DefaultClientID     = "5a1e0002-0000-4000-8000-000000000001"
+	DefaultClientSecret = "fake-secret-of-the-fake-tenant"
+	DefaultAPIID        = "5a1e0003-0000-4000-8000-000000000001"
+	DefaultUserID       = "5a1e0004-0000-4000-8000-000000000001"
+	DefaultUser         = "AdeleV@contoso.onmicrosoft.com"
+)
+
+// Default is a whole directory: a tenant, the ordinary web app registration that an MCP server signs people in with, an API with a scope, and two
+// users of whom the first is everybody's test person.
+func Default() Directory {
+	return Directory{Tenants: []Tenant{{
+		ID:          DefaultTenantID,
+		DisplayName: "Contoso",
+		Domains:     []string{DefaultDomain},
+		Region:      "EU",
+		Apps: []App{
+			{
+				ID: DefaultClientID, ObjectID: "5a1e0002-0000-4000-8000-0000000000ff", DisplayName: "MCP server",
+				Web:     []string{"http://localhost:8000/auth/callback"},
+				Secrets: []string{DefaultClientSecret},
+			},
+			{
+				ID: DefaultAPIID, ObjectID: "5a1e0003-0000-4000-8000-0000000000ff", DisplayName: "MCP tools API",
+				IdentifierURIs: []string{"api://" + DefaultAPIID},
+				Scopes:         []Scope{{Name: "tool.read", DisplayName: "Read with the tools"}, {Name: "tool.write", DisplayName: "Write with the tools"}},
+				PublicClient:   []string{"http://localhost"},
+			},
+		},
+		Users: []User{
+			{
+				ID: DefaultUserID, UserPrincipalName: DefaultUser, DisplayName: "Adele Vance", GivenName: "Adele", Surname: "Vance",
+				Mail: DefaultUser, JobTitle: "Product Marketing Manager", OfficeLocation: "18/2111", PreferredLanguage: "en-US",
+				BusinessPhones: []string{"+1 425 555 0109"},
+			},
+			{
+				ID: "5a1e0004-0000-4000-8000-000000000002", UserPrincipalName: "AlexW@contoso.onmicrosoft.com", DisplayName: "Alex Wilber",
+				GivenName: "Alex", Surname: "Wilber", Mail: "AlexW@contoso.onmicrosoft.com", JobTitle: "Marketing Assistant",
+				OfficeLocation: "131/1104", PreferredLanguage: "en-US", Password: "correct horse",
+			},
+		},
+	}}}
+}

@@ -1,0 +1,256 @@
+package fakeentra
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/graph"
+)
+
+// The hosts of the public cloud, which a fake without a listener answers for.
+const (
+	publicAuthority = "https://login.microsoftonline.com"
+	publicGraph     = "https://graph.microsoft.com"
+)
+
+// A Config says what a fake is. Its zero value is a whole directory with Entra's present behaviour.
+type Config struct {
+	// Directory is what the fake knows. The zero value is directory.Default().
+	Directory directory.Directory
+	// PublicURL is the scheme and host that the fake goes by in documents and tokens. Empty means the listener's URL, or Microsoft's hosts without one.
+	PublicURL string
+	// ResourceParameter is what becomes of the parameter resource (RFC 8707). The zero value is Entra's rule of 2026.
+	ResourceParameter ResourceParameter
+	// AutoSignIn signs in whom login_hint names, or else the first user, without a page, and takes consent as given.
+	AutoSignIn bool
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
+	// Rand is where codes, tokens and IDs come from. Nil means crypto/rand. With a seeded reader and a fixed clock two fakes give the same answers.
+	Rand io.Reader
+	// Logger hears of every request: method, path, status and AADSTS number. Nil discards.
+	Logger *slog.Logger
+}
+
+// A ResourceParameter names a way to treat the parameter resource.
+type ResourceParameter string
+
+const (
+	// ResourceMustMatch is Entra's rule since early 2026: resource has to be an identifier URI of the app that owns the scopes, or AADSTS9010010.
+	ResourceMustMatch ResourceParameter = ""
+	// ResourceRefused is Entra's rule before: any resource is AADSTS901002.
+	ResourceRefused ResourceParameter = "refused"
+	// ResourceIgnored does not look at the parameter. Entra never did that.
+	ResourceIgnored ResourceParameter = "ignored"
+)
+
+// How much a fake remembers. Beyond it the oldest is forgotten, as if it had expired.
+const (
+	maxCodes         = 10_000
+	maxRefreshTokens = 50_000
+	maxSessions      = 10_000
+	maxConsents      = 50_000
+)
+
+// A Fake is a fake Entra ID without a listener. It is safe for concurrent use.
+type Fake struct {
+	config    Config
+	directory directory.Directory
+	authority string // scheme and host
+	graphURL  string
+	routes    *http.ServeMux
+	graph     http.Handler
+
+	mu   sync.Mutex // guards what follows, and Config.Rand
+	keys keyRing
+
+	codes    *lru.Cache[string, *code]
+	refresh  *lru.Cache[string, *refreshToken]
+	sessions *lru.Cache[string, *session]
+	consents *lru.Cache[consentKey, []string]
+}
+
+// New makes a fake without a listener. Its error says what is wrong with the directory.
+func New(config Config) (*Fake, error) {
+	return build(config, publicAuthority, publicGraph)
+}
+
+func build(config Config, authority, graphURL string) (*Fake, error) {
+	f := &Fake{config: config, directory: config.Directory, authority: authority, graphURL: graphURL, keys: embeddedKeys()}
+	if config.PublicURL != "" {
+		parsed, err := url.Parse(config.PublicURL)
+		if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" || strings.Trim(parsed.Path, "/") != "" || parsed.RawQuery != "" {
+			return nil, fmt.Errorf("fakeentra: want a public URL of scheme and host, got %q", config.PublicURL)
+		}
+		f.authority = parsed.Scheme + "://" + parsed.Host
+		f.graphURL = f.authority
+	}
+	if len(f.directory.Tenants) == 0 {
+		f.directory = directory.Default()
+	}
+	if err := f.directory.Check(); err != nil {
+		return nil, fmt.Errorf("fakeentra: %w", err)
+	}
+	if !slices.Contains([]ResourceParameter{ResourceMustMatch, ResourceRefused, ResourceIgnored}, config.ResourceParameter) {
+		return nil, fmt.Errorf("fakeentra: no way %q to treat the parameter resource", config.ResourceParameter)
+	}
+	// Sizes are positive constants, which is all that these refuse.
+	f.codes, _ = lru.New[string, *code](maxCodes)
+	f.refresh, _ = lru.New[string, *refreshToken](maxRefreshTokens)
+	f.sessions, _ = lru.New[string, *session](maxSessions)
+	f.consents, _ = lru.New[consentKey, []string](maxConsents)
+	f.graph = graph.Handler(graph.Config{Caller: f.graphCaller, Now: f.now, NewID: f.newGUID})
+	f.routes = f.newRoutes()
+	return f, nil
+}
+
+// Authority is the scheme and host that a client is configured with, such as https://login.microsoftonline.com.
+func (f *Fake) Authority() string { return f.authority }
+
+// GraphURL is the scheme and host of Microsoft Graph.
+func (f *Fake) GraphURL() string { return f.graphURL }
+
+// Issuer is the v2 issuer of a tenant, given by its ID.
+func (f *Fake) Issuer(tenantID string) string { return f.authority + "/" + tenantID + "/v2.0" }
+
+// Tenant is the first tenant of the directory.
+func (f *Fake) Tenant() directory.Tenant { return f.directory.Tenants[0] }
+
+// Client reaches the fake without a port: requests to its own host, and to Microsoft's, are answered by a call. A request to any other host is an error,
+// so that a test never leaves the machine by accident. Redirects are followed unless they lead elsewhere.
+func (f *Fake) Client() *http.Client {
+	return &http.Client{Transport: roundTripper(f.roundTrip)}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
+
+func (f *Fake) roundTrip(request *http.Request) (*http.Response, error) {
+	own := request.URL.Scheme + "://" + request.URL.Host
+	if !slices.Contains([]string{f.authority, f.graphURL, publicAuthority, publicGraph, "https://login.windows.net", "https://sts.windows.net"}, own) {
+		return nil, fmt.Errorf("fakeentra: %s is not a host of this fake, and its client reaches no other", own)
+	}
+	inbound := request.Clone(request.Context())
+	inbound.RequestURI = request.URL.RequestURI()
+	inbound.Host = request.URL.Host
+	if inbound.Body == nil {
+		inbound.Body = http.NoBody
+	}
+	defer inbound.Body.Close()
+	answer := &recorder{header: http.Header{}}
+	f.ServeHTTP(answer, inbound)
+	if err := request.Context().Err(); err != nil {
+		return nil, err
+	}
+	answer.WriteHeader(http.StatusOK)
+	return &http.Response{
+		Status: fmt.Sprintf("%d %s", answer.status, http.StatusText(answer.status)), StatusCode: answer.status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: answer.header, Body: io.NopCloser(&answer.body), ContentLength: int64(answer.body.Len()), Request: request,
+	}, nil
+}
+
+// A recorder keeps an answer for roundTrip.
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (r *recorder) Header() http.Header { return r.header }
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+		r.header = r.header.Clone()
+	}
+}
+
+func (r *recorder) Write(text []byte) (int, error) {
+	r.WriteHeader(http.StatusOK)
+	return r.body.Write(text)
+}
+
+// Rotate makes the next published key the signing key and withdraws the oldest, as a planned rollover does. The fourth Rotate begins with fresh keys,
+// which nobody knows.
+func (f *Fake) Rotate() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.keys.rotate(f.now())
+}
+
+func (f *Fake) now() time.Time {
+	if f.config.Now != nil {
+		return f.config.Now()
+	}
+	return time.Now()
+}
+
+func (f *Fake) logger() *slog.Logger {
+	if f.config.Logger != nil {
+		return f.config.Logger
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+// random reads n bytes from the fake's source of randomness.
+func (f *Fake) random(n int) []byte {
+	bytes := make([]byte, n)
+	if f.config.Rand == nil {
+		_, _ = rand.Read(bytes) // never fails
+		return bytes
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, err := io.ReadFull(f.config.Rand, bytes); err != nil {
+		panic(fmt.Sprintf("fakeentra: Config.Rand: %v", err))
+	}
+	return bytes
+}
+
+func (f *Fake) newGUID() string {
+	b := f.random(16)
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+func (f *Fake) signingKey() *signingKey {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.keys.active()
+}
+
+// graphCaller is what Graph learns of the bearer of a token.
+func (f *Fake) graphCaller(_ context.Context, raw string) (*graph.Caller, error) {
+	claims, err := f.readToken(raw)
+	if err != nil {
+		return nil, err
+	}
+	if audience, _ := claims["aud"].(string); audience != f.graphAudience() && audience != directory.GraphAppID {
+		return nil, errors.New("not a token for Graph")
+	}
+	tenant := f.directory.Tenant(text(claims, "tid"))
+	if tenant == nil {
+		return nil, errors.New("a token of an unknown tenant")
+	}
+	return &graph.Caller{User: tenant.User(text(claims, "oid")), Scopes: strings.Fields(text(claims, "scp"))}, nil
+}
+
+func text(claims map[string]any, name string) string {
+	value, _ := claims[name].(string)
+	return value
+}

@@ -1,0 +1,168 @@
+package fakeentra
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"embed"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+//go:embed keys/*.pem
+var keyFiles embed.FS
+
+// A signingKey is one of the RSA keys that a fake publishes with a self-signed certificate.
+type signingKey struct {
+	private     *rsa.PrivateKey
+	certificate []byte // DER
+	id          string // kid and x5t, which are the same at Entra: the SHA-1 of the certificate
+}
+
+// A keyRing is what is published: the key that signs, the one that will, and the one that did. Order and position mean nothing to a client.
+type keyRing struct {
+	published []*signingKey // the second one signs
+	coming    []*signingKey
+}
+
+func (r *keyRing) active() *signingKey { return r.published[1] }
+
+// rotate publishes a new key, lets the next one sign and drops the oldest.
+func (r *keyRing) rotate(now time.Time) error {
+	var next *signingKey
+	if len(r.coming) > 0 {
+		next, r.coming = r.coming[0], r.coming[1:]
+	} else {
+		var err error
+		if next, err = newSigningKey(now); err != nil {
+			return err
+		}
+	}
+	r.published = append(append([]*signingKey(nil), r.published[1:]...), next)
+	return nil
+}
+
+// embeddedKeys is the ring that every fake starts with. Making an RSA key takes longer than a whole test; parsing is done once a process.
+func embeddedKeys() keyRing {
+	keys := parseKeys()
+	return keyRing{published: keys[:3:3], coming: keys[3:]}
+}
+
+var parseKeys = sync.OnceValue(func() []*signingKey {
+	var keys []*signingKey
+	for i := 1; ; i++ {
+		text, err := keyFiles.ReadFile(fmt.Sprintf("keys/public-%d.pem", i))
+		if err != nil {
+			return keys
+		}
+		certificate, rest := pem.Decode(text)
+		private, _ := pem.Decode(rest)
+		key, err := x509.ParsePKCS1PrivateKey(private.Bytes)
+		if err != nil {
+			panic(err) // our own file
+		}
+		keys = append(keys, &signingKey{private: key, certificate: certificate.Bytes, id: thumbprint(certificate.Bytes)})
+	}
+})
+
+func newSigningKey(now time.Time) (*signingKey, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, fmt.Errorf("fakeentra: a new signing key: %w", err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "accounts.accesscontrol.windows.net"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(5, 0, 0),
+	}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return nil, fmt.Errorf("fakeentra: a new signing key: %w", err)
+	}
+	return &signingKey{private: key, certificate: certificate, id: thumbprint(certificate)}, nil
+}
+
+func thumbprint(certificate []byte) string {
+	sum := sha1.Sum(certificate) // what x5t is defined as (RFC 7517 section 4.8)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// PublicKeyThumbprints are the RFC 7638 thumbprints (SHA-256, base64url) of the keys that are part of this package's source. Whoever has the source can
+// sign with them, so a server that could meet a fake's tokens in production refuses these keys.
+func PublicKeyThumbprints() []string {
+	var prints []string
+	for _, key := range parseKeys() {
+		public := jose.JSONWebKey{Key: &key.private.PublicKey}
+		sum, err := public.Thumbprint(crypto.SHA256)
+		if err != nil {
+			panic(err) // RSA keys have one
+		}
+		prints = append(prints, base64.RawURLEncoding.EncodeToString(sum))
+	}
+	return prints
+}
+
+func (k *signingKey) sign(signed string) string {
+	digest := sha256.Sum256([]byte(signed))
+	signature, err := rsa.SignPKCS1v15(nil, k.private, crypto.SHA256, digest[:])
+	if err != nil {
+		panic(err) // a digest of the right length and a key that was checked when parsed
+	}
+	return base64.RawURLEncoding.EncodeToString(signature)
+}
+
+// publishedKey has its members in the order of the wire, with no alg.
+type publishedKey struct {
+	KeyType      string   `json:"kty"`
+	Use          string   `json:"use"`
+	ID           string   `json:"kid"`
+	Thumbprint   string   `json:"x5t"`
+	Modulus      string   `json:"n"`
+	Exponent     string   `json:"e"`
+	Certificates []string `json:"x5c"`
+	Cloud        string   `json:"cloud_instance_name,omitempty"`
+	Issuer       string   `json:"issuer,omitempty"`
+}
+
+// handleKeys serves the JSON Web Key Set. Each key names the issuer that it may sign for; the literal {tenantid} stands for every tenant.
+func (f *Fake) handleKeys(version string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		place, problem := f.place(r)
+		if problem != nil {
+			f.writeDiscoveryError(w, r, problem)
+			return
+		}
+		f.mu.Lock()
+		keys := append([]*signingKey(nil), f.keys.published...)
+		f.mu.Unlock()
+		var set struct {
+			Keys []publishedKey `json:"keys"`
+		}
+		for _, key := range keys {
+			one := publishedKey{
+				KeyType: "RSA", Use: "sig", ID: key.id, Thumbprint: key.id,
+				Modulus:      base64.RawURLEncoding.EncodeToString(key.private.N.Bytes()),
+				Exponent:     base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.private.E)).Bytes()),
+				Certificates: []string{base64.StdEncoding.EncodeToString(key.certificate)},
+			}
+			if version == "2.0" {
+				one.Cloud, one.Issuer = cloudInstanceName, place.issuer
+			}
+			set.Keys = append(set.Keys, one)
+		}
+		writeOpenDocument(w, set)
+	}
+}
+
+// consumersTenantID is the tenant of personal Microsoft accounts.
+const consumersTenantID = "9188040d-6c67-4c5b-b112-36a304b66dad"

@@ -1,0 +1,188 @@
+package fakeentra
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// A Server is a fake that listens on loopback.
+type Server struct {
+	*Fake
+	// URL is the scheme, host and port that it listens on. It is the authority and the address of Graph, unless Config.PublicURL says otherwise.
+	URL string
+
+	http      *http.Server
+	listeners []net.Listener
+	ca        []byte // PEM
+	client    *http.Client
+}
+
+// NewServer starts a fake on a free port of loopback. It panics when it cannot, as net/http/httptest does: a test has no use for that error.
+func NewServer(config Config) *Server { return mustListen(config, false) }
+
+// NewTLSServer starts a fake with TLS. Its certificate is signed by a CA made for it alone, which CAPEM gives and Client trusts. It is valid for localhost, the
+// loopback addresses and login.microsoftonline.com.
+func NewTLSServer(config Config) *Server { return mustListen(config, true) }
+
+func mustListen(config Config, secure bool) *Server {
+	server, err := Listen(config, "127.0.0.1:0", secure)
+	if err != nil {
+		panic(err)
+	}
+	return server
+}
+
+// Listen starts a fake at an address, host:port. The host localhost means both loopback addresses, 127.0.0.1 and ::1, at the same port: a program that
+// gets only one of them would leave the other to somebody else.
+func Listen(config Config, address string, secure bool) (*Server, error) {
+	listeners, err := listenLoopback(address)
+	if err != nil {
+		return nil, fmt.Errorf("fakeentra: %w", err)
+	}
+	host, _, _ := net.SplitHostPort(address)
+	_, port, _ := net.SplitHostPort(listeners[0].Addr().String())
+	scheme := "http"
+	if secure {
+		scheme = "https"
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	s := &Server{URL: scheme + "://" + net.JoinHostPort(host, port), listeners: listeners}
+	if s.Fake, err = build(config, s.URL, s.URL); err != nil {
+		s.closeListeners()
+		return nil, err
+	}
+	transport := &http.Transport{Proxy: nil}
+	if secure {
+		certificate, ca, err := newCertificate(s.now())
+		if err != nil {
+			s.closeListeners()
+			return nil, fmt.Errorf("fakeentra: %w", err)
+		}
+		s.ca = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw})
+		pool := x509.NewCertPool()
+		pool.AddCert(ca)
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool}
+		for i, listener := range s.listeners {
+			s.listeners[i] = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}})
+		}
+	}
+	s.client = &http.Client{Transport: transport}
+	s.http = &http.Server{
+		Handler: s.Fake, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	for _, listener := range s.listeners {
+		go func() { _ = s.http.Serve(listener) }()
+	}
+	return s, nil
+}
+
+// Client is an HTTP client that trusts the server's certificate.
+func (s *Server) Client() *http.Client { return s.client }
+
+// CAPEM is the certificate of the authority that signed a TLS server's certificate, in PEM. Nil without TLS.
+func (s *Server) CAPEM() []byte { return s.ca }
+
+// Close ends all connections and stops listening.
+func (s *Server) Close() {
+	s.client.CloseIdleConnections()
+	_ = s.http.Close()
+}
+
+// Shutdown stops listening and waits for running requests until the context ends.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.client.CloseIdleConnections()
+	return s.http.Shutdown(ctx)
+}
+
+func (s *Server) closeListeners() {
+	for _, listener := range s.listeners {
+		_ = listener.Close()
+	}
+}
+
+// listenLoopback listens at an address; localhost is both loopback addresses or none. A machine without ::1 has only one.
+func listenLoopback(address string) ([]net.Listener, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("want an address like localhost:8400, got %q", address)
+	}
+	if host != "localhost" {
+		one, err := net.Listen("tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		return []net.Listener{one}, nil
+	}
+	for attempt := 0; ; attempt++ {
+		first, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
+		if err != nil {
+			return nil, err
+		}
+		chosen := strconv.Itoa(first.Addr().(*net.TCPAddr).Port)
+		second, err := net.Listen("tcp", net.JoinHostPort("::1", chosen))
+		switch {
+		case err == nil:
+			return []net.Listener{first, second}, nil
+		case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT):
+			return []net.Listener{first}, nil
+		}
+		_ = first.Close()
+		if port != "0" || attempt == 20 {
+			return nil, err
+		}
+	}
+}
+
+// newCertificate makes a CA and a certificate that it has signed.
+func newCertificate(now time.Time) (tls.Certificate, *x509.Certificate, error) {
+	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "fakeentra CA, for tests"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &caKey.PublicKey, caKey)
+	if err != nil {
+		return tls.Certificate{}, nil, err
+	}
+	ca, err := x509.ParseCertificate(der)
+	if err != nil {
+		return tls.Certificate{}, nil, err
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, nil, err
+	}
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano() + 1), Subject: pkix.Name{CommonName: "fakeentra"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0), KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames:    []string{"localhost", "login.microsoftonline.com", "graph.microsoft.com"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+	if der, err = x509.CreateCertificate(rand.Reader, leaf, ca, &key.PublicKey, caKey); err != nil {
+		return tls.Certificate{}, nil, err
+	}
+	return tls.Certificate{Certificate: [][]byte{der, ca.Raw}, PrivateKey: key}, ca, nil
+}

@@ -1,0 +1,109 @@
+package fakeentra
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"mcpentra/fakeentra/aadsts"
+	"mcpentra/fakeentra/directory"
+)
+
+// maxBody bounds a request's form in bytes.
+const maxBody = 1 << 20
+
+// newRoutes lists what is served. Everything else is 404, RFC 8414's address and the inserted form of OpenID Connect's among it, as at Entra.
+func (f *Fake) newRoutes() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", f.handleDiscovery)
+	mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", f.handleKeys("2.0"))
+	mux.HandleFunc("GET /{tenant}/discovery/keys", f.handleKeys("1.0"))
+	mux.HandleFunc("GET /common/discovery/instance", f.handleInstance)
+	mux.HandleFunc("GET /{tenant}/oauth2/v2.0/authorize", f.handleAuthorize)
+	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/authorize", f.handleAuthorize)
+	mux.HandleFunc("POST /{tenant}/login", f.handleSignIn)
+	mux.HandleFunc("POST /{tenant}/consent", f.handleConsent)
+	mux.HandleFunc("/{tenant}/oauth2/v2.0/token", f.handleToken)
+	mux.HandleFunc("/{tenant}/oauth2/v2.0/logout", f.handleLogout)
+	mux.HandleFunc("GET /{$}", f.handleFrontPage)
+	return mux
+}
+
+// ServeHTTP answers for every host of the fake.
+func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answer := &statusWriter{ResponseWriter: w}
+	header := w.Header()
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	header.Set("x-ms-request-id", f.newGUID())
+	header.Set("x-ms-ests-server", "2.1.0 - fakeentra")
+	if id := r.Header.Get("client-request-id"); r.Header.Get("return-client-request-id") == "true" && directory.IsGUID(id) {
+		header.Set("client-request-id", id)
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	if strings.HasPrefix(r.URL.Path, "/v1.0/") { // Graph, which has a host of its own at Microsoft
+		f.graph.ServeHTTP(answer, r)
+	} else {
+		f.routes.ServeHTTP(answer, r)
+	}
+	attributes := []any{"method", r.Method, "path", r.URL.Path, "status", answer.status}
+	if answer.problem != 0 {
+		attributes = append(attributes, "aadsts", answer.problem)
+	}
+	f.logger().Log(r.Context(), slog.LevelInfo, "request", attributes...)
+}
+
+// A statusWriter remembers what was answered, for the log.
+type statusWriter struct {
+	http.ResponseWriter
+	status  int
+	problem int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(text []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(text)
+}
+
+// writeError answers with the JSON body of an error.
+func (f *Fake) writeError(w http.ResponseWriter, r *http.Request, problem *aadsts.Error) {
+	noteProblem(w, problem)
+	noStore(w)
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(problem.Status)
+	_, _ = w.Write(problem.JSON(f.occurrence(w, r)))
+}
+
+func noteProblem(w http.ResponseWriter, problem *aadsts.Error) {
+	if answer, ok := w.(*statusWriter); ok {
+		answer.problem = problem.Number
+	}
+}
+
+func noStore(w http.ResponseWriter) {
+	header := w.Header()
+	header.Set("Cache-Control", "no-store, no-cache")
+	header.Set("Pragma", "no-cache")
+	header.Set("Expires", "-1")
+}
+
+// occurrence identifies one answer. The correlation ID is the client's own where it sent one.
+func (f *Fake) occurrence(w http.ResponseWriter, r *http.Request) aadsts.Occurrence {
+	correlation := r.Header.Get("client-request-id")
+	if !directory.IsGUID(correlation) {
+		correlation = r.Form.Get("client-request-id")
+	}
+	if !directory.IsGUID(correlation) {
+		correlation = f.newGUID()
+	}
+	return aadsts.Occurrence{TraceID: w.Header().Get("x-ms-request-id"), CorrelationID: correlation, Time: f.now(), Authority: f.authority}
+}

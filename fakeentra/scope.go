@@ -1,0 +1,163 @@
+package fakeentra
+
+import (
+	"slices"
+	"strings"
+
+	"mcpentra/fakeentra/aadsts"
+	"mcpentra/fakeentra/directory"
+)
+
+// oidcScopes are set aside before scopes are resolved (OpenID Connect Core section 5.4).
+var oidcScopes = []string{"openid", "profile", "email", "offline_access"}
+
+// graphApp is Microsoft Graph as a resource, with the delegated permissions that are of use here.
+var graphApp = directory.App{
+	ID: directory.GraphAppID, DisplayName: "Microsoft Graph",
+	IdentifierURIs: []string{publicGraph, "https://graph.microsoft.com/"},
+	Scopes: []directory.Scope{
+		{Name: "User.Read", DisplayName: "Sign you in and read your profile"},
+		{Name: "Calendars.Read", DisplayName: "Read your calendars"},
+		{Name: "GroupMember.Read.All", DisplayName: "Read your group memberships"},
+		{Name: "Mail.Read", DisplayName: "Read your mail"},
+		{Name: "openid", DisplayName: "Sign you in"},
+		{Name: "profile", DisplayName: "View your basic profile"},
+		{Name: "email", DisplayName: "View your e-mail address"},
+		{Name: "offline_access", DisplayName: "Maintain access to data you have given it access to"},
+	},
+}
+
+// A request for permissions, resolved: the OpenID Connect scopes, and the named ones by the app that exposes them.
+type permissions struct {
+	oidc   []string
+	groups []permissionGroup
+}
+
+// A permissionGroup is what was asked of one resource.
+type permissionGroup struct {
+	app      *directory.App
+	asked    string   // the identifier as it was written, empty for a bare name
+	names    []string // as the app spells them
+	everyone bool     // .default: all that has been consented to
+}
+
+func (p *permissions) has(oidc string) bool { return slices.Contains(p.oidc, oidc) }
+
+// group is the one resource that a token is for. A request of nothing but OpenID Connect scopes is one for Graph.
+func (p *permissions) group() permissionGroup {
+	if len(p.groups) == 0 {
+		return permissionGroup{app: &graphApp}
+	}
+	return p.groups[0]
+}
+
+// all are the permissions as consent remembers them: the resource's ID and the name.
+func (p *permissions) all() []string {
+	var all []string
+	for _, name := range p.oidc {
+		all = append(all, consentName(&graphApp, name))
+	}
+	for _, group := range p.groups {
+		for _, name := range group.names {
+			all = append(all, consentName(group.app, name))
+		}
+	}
+	return all
+}
+
+func consentName(app *directory.App, name string) string { return app.ID + "/" + name }
+
+// resource finds the app that an identifier names, Graph included.
+func (f *Fake) resource(tenant *directory.Tenant, identifier string) *directory.App {
+	if identifier == directory.GraphAppID || identifier == f.graphURL || slices.Contains(graphApp.IdentifierURIs, identifier) {
+		return &graphApp
+	}
+	return tenant.Resource(identifier)
+}
+
+// resolve reads a scope parameter. A bare name is one of Microsoft Graph; otherwise everything before the last slash names the resource. Where the
+// same mistake has another number at the token endpoint, atToken tells.
+func (f *Fake) resolve(tenant *directory.Tenant, client *directory.App, scope string, atToken bool) (*permissions, *aadsts.Error) {
+	found := &permissions{}
+	for _, word := range strings.Fields(scope) {
+		if slices.Contains(oidcScopes, word) {
+			if !found.has(word) {
+				found.oidc = append(found.oidc, word)
+			}
+			continue
+		}
+		app, name, asked := &graphApp, word, ""
+		if cut := strings.LastIndexByte(word, '/'); cut >= 0 {
+			asked, name = word[:cut], word[cut+1:]
+			if app = f.resource(tenant, asked); app == nil {
+				return nil, aadsts.ResourceNotFound(asked, tenant.DisplayName)
+			}
+		}
+		group := found.groupOf(app, asked)
+		if name == ".default" {
+			group.everyone = true
+			continue
+		}
+		exposed := app.ScopeNamed(name)
+		if exposed == nil {
+			if atToken {
+				return nil, aadsts.ScopeInvalid(word)
+			}
+			return nil, aadsts.ScopeUnknown(client.ID, name, app.ID)
+		}
+		if !slices.Contains(group.names, exposed.Name) {
+			group.names = append(group.names, exposed.Name)
+		}
+	}
+	for _, group := range found.groups {
+		if group.everyone && len(group.names) > 0 {
+			return nil, aadsts.ScopeInvalid(scope)
+		}
+	}
+	return found, nil
+}
+
+func (p *permissions) groupOf(app *directory.App, asked string) *permissionGroup {
+	for i := range p.groups {
+		if p.groups[i].app == app {
+			return &p.groups[i]
+		}
+	}
+	p.groups = append(p.groups, permissionGroup{app: app, asked: asked})
+	return &p.groups[len(p.groups)-1]
+}
+
+// checkResource applies the rule for the parameter resource. Since 2026 it is compared, character by character, with the identifier URIs of the app
+// that the scopes belong to; before, any resource was refused.
+func (f *Fake) checkResource(resource string, present bool, asked *permissions, tenant *directory.Tenant) *aadsts.Error {
+	if !present || f.config.ResourceParameter == ResourceIgnored {
+		return nil
+	}
+	if f.config.ResourceParameter == ResourceRefused {
+		return aadsts.ResourceUnsupported()
+	}
+	named := tenant.Resource(resource)
+	if named == nil || len(asked.groups) == 0 || asked.groups[0].app != named || directory.IsGUID(resource) {
+		return aadsts.ResourceMismatch()
+	}
+	return nil
+}
+
+// granted are the names of one resource's permissions that a token carries: those asked for now and those consented to earlier.
+func (f *Fake) granted(key consentKey, group permissionGroup, oidc []string) []string {
+	names := append([]string(nil), group.names...)
+	consented, _ := f.consents.Get(key)
+	for _, one := range consented {
+		if name, found := strings.CutPrefix(one, group.app.ID+"/"); found && !slices.Contains(names, name) && !slices.Contains(oidcScopes, name) {
+			names = append(names, name)
+		}
+	}
+	if group.app == &graphApp {
+		for _, name := range oidc {
+			if name != "offline_access" {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}

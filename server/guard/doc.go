@@ -1,2 +1,22 @@
-// Package guard puts an http.Handler behind bearer tokens.
+// Package guard puts an http.Handler, normally an MCP endpoint, behind bearer tokens.
+//
+// A [Guard] is wrapped around the handler and mounted at exactly the path of the protected
+// resource; [Guard.Metadata] is mounted at [Guard.MetadataPath] beside it and needs no token. A
+// request passes these gates, in this order, and nothing of its body is read before it has passed
+// the first four:
+//
+//  1. Host: the request is meant for this resource (421 otherwise). A resource on loopback answers
+//     to localhost, 127.0.0.1 and [::1] on its port and to nothing else, which is what stops DNS
+//     rebinding.
+//  2. Origin: a browser's page may call only if its origin is that of the resource or is listed
+//     (403 otherwise, before any look at the token).
+//  3. The token, from the Authorization header alone: 401 with a challenge (RFC 6750, RFC 9728),
+//     400 for malformed or repeated credentials, 503 with Retry-After while nobody can tell.
+//  4. The scopes: 403 with insufficient_scope, naming all that are needed.
+//  5. The message: at most MaxBody bytes of strict JSON-RPC (413, 415, 400). What goes on is the
+//     guard's own re-encoding, so what was judged is what is executed. Batches, which exist in the
+//     revision 2025-03-26 only, are split, and the answers joined.
+//
+// The handler finds out who calls with [FromContext]. It never sees the Authorization header, nor
+// any of the headers in which proxies pass identities on.
 package guard

@@ -2,63 +2,162 @@ package guard
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 )
 
-// Principal is who a token speaks for.
-type Principal struct{ Issuer, TenantID, ObjectID string }
+// DefaultMaxBody is the limit of a request's body in bytes where Config.MaxBody is 0.
+const DefaultMaxBody = 4 << 20
 
-// Identity is what a verified token says.
-type Identity struct {
-	Principal                                              Principal
-	Name, Username, ClientID, ClientName, GrantID, TokenID string
-	Scopes                                                 []string
-	Issued, Expiry                                         time.Time
-}
-
-// Verify judges a raw bearer token.
-type Verify func(ctx context.Context, raw string) (*Identity, error)
-
-// Config says what is guarded.
+// Config says what is guarded. Resource, AuthorizationServers and Verify are required.
 type Config struct {
-	Resource                                      string
-	AuthorizationServers, Scopes, ScopesSupported []string
-	ResourceName                                  string
-	Verify                                        Verify
-	AllowedOrigins                                []string
-	MaxBody                                       int64
-	Logger                                        *slog.Logger
-	Now                                           func() time.Time
+	// Resource is the URL of the endpoint, exactly as clients write it: https, or http on loopback;
+	// no query, no fragment, no slash at the end of a path.
+	Resource string
+	// AuthorizationServers are the issuers that tokens can be had from (RFC 9728 section 2).
+	AuthorizationServers []string
+	// Scopes are what every request needs; the challenge names them.
+	Scopes []string
+	// ScopesSupported is what the metadata lists; nil means Scopes.
+	ScopesSupported []string
+	// ResourceName is shown to people who are asked for consent; "" leaves it out.
+	ResourceName string
+	// Verify judges the tokens.
+	Verify Verify
+	// AllowedOrigins are the origins of web pages that may call beside the resource's own, such as
+	// "https://inspector.example". There is no wildcard.
+	AllowedOrigins []string
+	// MaxBody is the limit of a request's body in bytes; 0 means DefaultMaxBody.
+	MaxBody int64
+	// Logger hears of refusals, without tokens; nil discards.
+	Logger *slog.Logger
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
 }
 
-// Guard is an http.Handler that lets only good tokens through.
+// Guard lets requests with good tokens through to the handler behind it. It may serve many
+// requests at once.
 type Guard struct {
-	cfg  Config
-	next http.Handler
+	next      http.Handler
+	verify    Verify
+	scopes    []string
+	challenge challenge
+	document  []byte
+	path      string // of the metadata
+	hosts     []string
+	origins   []string
+	maxBody   int64
+	log       *slog.Logger
+	now       func() time.Time
 }
 
-// New checks the configuration.
-func New(cfg Config, next http.Handler) (*Guard, error) { return &Guard{cfg, next}, nil }
-
-func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.Error(w, "", 503) }
-
-// Metadata serves the protected resource metadata.
-func (g *Guard) Metadata() http.Handler { return http.NotFoundHandler() }
-
-// MetadataPath is where Metadata belongs.
-func (g *Guard) MetadataPath() string { return "" }
-
-type identityKey struct{}
-
-// NewContext returns a context that carries the identity.
-func NewContext(ctx context.Context, id *Identity) context.Context {
-	return context.WithValue(ctx, identityKey{}, id)
+// New checks the configuration and puts the guard in front of next.
+func New(cfg Config, next http.Handler) (*Guard, error) {
+	resource, err := readResource(cfg.Resource)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case cfg.Verify == nil:
+		return nil, errors.New("guard: there is no Verify: every token would have to be refused")
+	case next == nil:
+		return nil, errors.New("guard: there is no handler to guard")
+	case cfg.MaxBody < 0:
+		return nil, fmt.Errorf("guard: MaxBody is %d, wanted a number of bytes", cfg.MaxBody)
+	}
+	g := &Guard{
+		next: next, verify: cfg.Verify, scopes: slices.Clone(cfg.Scopes), maxBody: cfg.MaxBody, log: cfg.Logger, now: cfg.Now,
+		path: wellKnown + strings.TrimSuffix(resource.EscapedPath(), "/"), hosts: hostsOf(resource),
+	}
+	if g.maxBody == 0 {
+		g.maxBody = DefaultMaxBody
+	}
+	if g.log == nil {
+		g.log = slog.New(slog.DiscardHandler)
+	}
+	if g.now == nil {
+		g.now = time.Now
+	}
+	if g.origins, err = originsOf(resource, cfg.AllowedOrigins); err != nil {
+		return nil, err
+	}
+	if g.document, err = metadataDocument(cfg); err != nil {
+		return nil, err
+	}
+	g.challenge = challenge{metadata: resource.Scheme + "://" + resource.Host + g.path, scope: strings.Join(cfg.Scopes, " ")}
+	return g, nil
 }
 
-// FromContext returns the identity of the caller.
-func FromContext(ctx context.Context) (*Identity, bool) {
-	id, ok := ctx.Value(identityKey{}).(*Identity)
-	return id, ok
+// ServeHTTP judges a request, and hands it to the guarded handler if it passes.
+func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !g.hostAllowed(r) {
+		g.refuse(w, r, refusal{status: http.StatusMisdirectedRequest, reason: "host", description: "this server does not answer for that host"})
+		return
+	}
+	if !g.originAllowed(r) {
+		g.refuse(w, r, refusal{status: http.StatusForbidden, reason: "origin", description: "pages of that origin may not call this server"})
+		return
+	}
+	g.shareWithOrigin(w, r)
+	switch r.Method {
+	case http.MethodGet, http.MethodPost, http.MethodDelete:
+	case http.MethodOptions:
+		g.preflight(w, r)
+		return
+	default:
+		w.Header().Set("Allow", endpointMethods)
+		g.refuse(w, r, refusal{status: http.StatusMethodNotAllowed, reason: "method", description: "the methods here are " + endpointMethods})
+		return
+	}
+	id, refused := g.authenticate(r)
+	if refused != nil {
+		g.refuse(w, r, *refused)
+		return
+	}
+	// What a caller may see is nobody else's, whatever stands between here and there.
+	w.Header().Set("Cache-Control", "no-store")
+	inner := r.WithContext(NewContext(r.Context(), id))
+	inner.Header = strippedHeader(r.Header)
+	if r.Method == http.MethodPost {
+		g.servePost(w, inner, id)
+		return
+	}
+	// A listening stream ends with the token that opened it.
+	ctx, cancel := g.untilExpiry(inner.Context(), id)
+	defer cancel()
+	g.next.ServeHTTP(w, inner.WithContext(ctx))
+}
+
+// untilExpiry bounds a stream by the life of its token.
+func (g *Guard) untilExpiry(ctx context.Context, id *Identity) (context.Context, context.CancelFunc) {
+	if id.Expiry.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, id.Expiry.Sub(g.now()))
+}
+
+func readResource(resource string) (*url.URL, error) {
+	u, err := url.Parse(resource)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || !secure(u):
+		return nil, fmt.Errorf("guard: the resource is %q, wanted an https URL, or http on loopback", resource)
+	case strings.ContainsAny(resource, "?#"):
+		return nil, fmt.Errorf("guard: the resource %q has a query or a fragment (RFC 8707 section 2 allows neither here)", resource)
+	case strings.HasSuffix(resource, "/"):
+		return nil, fmt.Errorf("guard: the resource %q ends with a slash, which clients would have to repeat to match", resource)
+	case u.String() != resource || strings.ToLower(u.Host) != u.Host:
+		return nil, fmt.Errorf("guard: the resource %q is not in canonical form", resource)
+	}
+	return u, nil
+}
+
+// secure reports whether tokens may travel to the URL.
+func secure(u *url.URL) bool {
+	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
 }

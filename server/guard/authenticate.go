@@ -1,0 +1,116 @@
+package guard
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"mcpentra/server/token"
+)
+
+// The sentences of the challenges are fixed: what a caller sent never comes back in them.
+const (
+	sayNoToken      = "this needs an access token, see resource_metadata in the WWW-Authenticate header"
+	sayInvalidToken = "the access token is expired, revoked, malformed or not meant for this server"
+	sayMalformed    = "the Authorization header has to be exactly one, of the form: Bearer <token>"
+	sayScope        = "the access token lacks a scope that this needs"
+	sayUnavailable  = "access tokens cannot be checked at the moment, try again later"
+)
+
+// authenticate judges the Authorization header, which is the only place where a token is looked
+// for: query parameters, bodies, cookies and other headers are not (OAuth 2.1 section 5.1).
+func (g *Guard) authenticate(r *http.Request) (*Identity, *refusal) {
+	raw, malformed := bearer(r.Header["Authorization"])
+	switch {
+	case malformed:
+		return nil, &refusal{status: http.StatusBadRequest, challenge: true, code: "invalid_request", description: sayMalformed, reason: "malformed credentials"}
+	case raw == "":
+		return nil, &refusal{status: http.StatusUnauthorized, challenge: true, description: sayNoToken, reason: "no token"}
+	}
+	id, err := g.verify(r.Context(), raw)
+	var invalid *token.InvalidError
+	var unavailable *token.UnavailableError
+	switch {
+	case errors.As(err, &invalid):
+		return nil, &refusal{status: http.StatusUnauthorized, challenge: true, code: "invalid_token", description: sayInvalidToken, reason: string(invalid.Reason)}
+	case errors.As(err, &unavailable):
+		g.log.Warn("tokens cannot be judged", "error", unavailable.Err)
+		return nil, &refusal{status: http.StatusServiceUnavailable, retryAfter: unavailable.RetryAfter, description: sayUnavailable, reason: "keys unavailable"}
+	case err != nil:
+		if r.Context().Err() == nil {
+			g.log.Error("tokens cannot be judged", "error", err)
+		}
+		return nil, &refusal{status: http.StatusServiceUnavailable, description: sayUnavailable, reason: "verification error"}
+	case id == nil:
+		g.log.Error("Verify returned neither an identity nor an error")
+		return nil, &refusal{status: http.StatusServiceUnavailable, description: sayUnavailable, reason: "verification error"}
+	}
+	for _, scope := range g.scopes {
+		if !slices.Contains(id.Scopes, scope) {
+			return nil, &refusal{status: http.StatusForbidden, challenge: true, code: "insufficient_scope", description: sayScope, reason: "scope"}
+		}
+	}
+	return id, nil
+}
+
+// bearer finds the token in the lines of the Authorization header; "" means that there is none for
+// us (no line, or another scheme).
+func bearer(lines []string) (raw string, malformed bool) {
+	switch len(lines) {
+	case 0:
+		return "", false
+	case 1:
+	default:
+		// Two readers could pick two different lines.
+		return "", true
+	}
+	scheme, raw, _ := strings.Cut(lines[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", false
+	}
+	// RFC 9110 section 11.4 has one or more blanks here.
+	raw = strings.Trim(raw, " ")
+	return raw, !isToken68(raw)
+}
+
+// isToken68 is the syntax of RFC 9110 section 11.2: it has no comma, blank or quote, so lists of
+// credentials end here.
+func isToken68(raw string) bool {
+	body := strings.TrimRight(raw, "=")
+	if body == "" {
+		return false
+	}
+	for i := range len(body) {
+		b := body[i]
+		if !('A' <= b && b <= 'Z' || 'a' <= b && b <= 'z' || '0' <= b && b <= '9' || strings.IndexByte("-._~+/", b) >= 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// strippedHeader is a copy without what says who the caller is: the token must not travel further
+// (MCP forbids token passthrough), and identity headers are only believed when the guard's own
+// verdict stands behind them, which is in the context. Headers that change the method go as well.
+func strippedHeader(header http.Header) http.Header {
+	stripped := header.Clone()
+	for name := range stripped {
+		// Servers behind CGI-like interfaces read "_" as "-".
+		plain := strings.ReplaceAll(strings.ToLower(name), "_", "-")
+		if slices.Contains(identityHeaders, plain) || slices.ContainsFunc(identityPrefixes, func(p string) bool { return strings.HasPrefix(plain, p) }) {
+			delete(stripped, name)
+		}
+	}
+	return stripped
+}
+
+var (
+	identityHeaders = []string{
+		"authorization", "proxy-authorization", "x-original-authorization", "x-forwarded-authorization", "x-access-token",
+		"x-forwarded-user", "x-forwarded-email", "x-forwarded-groups", "x-forwarded-preferred-username", "x-forwarded-access-token",
+		"x-remote-user", "remote-user", "x-user", "x-authenticated-user", "x-webauth-user",
+		"x-http-method-override", "x-http-method", "x-method-override",
+	}
+	identityPrefixes = []string{"x-ms-client-principal", "x-ms-token-", "x-auth-request-", "x-goog-authenticated-user", "x-amzn-oidc-"}
+)

@@ -1,0 +1,81 @@
+package guard
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// challenge is what WWW-Authenticate says each time (RFC 6750 section 3, RFC 9728 section 5.1).
+// Both values were checked when the guard was made: nothing in them needs escaping.
+type challenge struct {
+	metadata, scope string
+}
+
+// header is the challenge with an error code, or without where no credentials were sent (RFC 6750
+// section 3.1).
+func (c challenge) header(code, description string) string {
+	var b strings.Builder
+	b.WriteString(`Bearer resource_metadata="` + c.metadata + `"`)
+	if c.scope != "" {
+		b.WriteString(`, scope="` + c.scope + `"`)
+	}
+	if code != "" {
+		b.WriteString(`, error="` + code + `", error_description="` + description + `"`)
+	}
+	return b.String()
+}
+
+// refusal is an answer that the guard gives in place of the handler.
+type refusal struct {
+	status      int
+	challenge   bool
+	code        string // an OAuth error code
+	description string
+	retryAfter  time.Duration
+	reason      string // for the log
+}
+
+// defaultRetry is what a 503 asks for when nobody said how long it lasts.
+const defaultRetry = 5 * time.Second
+
+func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, refused refusal) {
+	g.log.Info("refused", "status", refused.status, "reason", refused.reason, "method", r.Method)
+	header := w.Header()
+	if refused.challenge {
+		description := refused.description
+		header.Set("WWW-Authenticate", g.challenge.header(refused.code, description))
+	}
+	if refused.status == http.StatusServiceUnavailable {
+		header.Set("Retry-After", retrySeconds(refused.retryAfter))
+	}
+	header.Set("Cache-Control", "no-store")
+	body := struct {
+		Error       string `json:"error,omitzero"`
+		Description string `json:"error_description"`
+	}{refused.code, refused.description}
+	writeJSON(w, refused.status, body)
+}
+
+func retrySeconds(wait time.Duration) string {
+	if wait <= 0 {
+		wait = defaultRetry
+	}
+	return strconv.Itoa(int(math.Ceil(wait.Seconds())))
+}
+
+// writeJSON answers with a body that the guard itself has made, so it can be marshalled.
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		status, encoded = http.StatusInternalServerError, []byte(`{}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(encoded, '\n')) // a client that is gone cannot be told
+}

@@ -1,0 +1,50 @@
+package guard
+
+import (
+	"context"
+	"time"
+)
+
+// Principal is who a token speaks for. It is the only key under which anything may be kept for a
+// user: names and addresses change, and users can choose them.
+type Principal struct {
+	// Issuer is Entra's issuer, also where the token is a broker's.
+	Issuer string
+	// TenantID and ObjectID are Entra's claims tid and oid.
+	TenantID, ObjectID string
+}
+
+// Identity is what a verified token says about the caller.
+type Identity struct {
+	Principal
+	// Name and Username are for display only.
+	Name, Username string
+	// ClientID is the OAuth client; ClientName is what it calls itself, which proves nothing.
+	ClientID, ClientName string
+	// GrantID is the permission that the token was issued under, TokenID the token's own id.
+	GrantID, TokenID string
+	Scopes           []string
+	Issued, Expiry   time.Time
+}
+
+// Verify judges a raw bearer token. A [*token.InvalidError] is answered with 401, a
+// [*token.UnavailableError] and every other error with 503.
+//
+// [*token.InvalidError]: mcpentra/server/token#InvalidError
+// [*token.UnavailableError]: mcpentra/server/token#UnavailableError
+type Verify func(ctx context.Context, raw string) (*Identity, error)
+
+type contextKey struct{}
+
+// NewContext returns a context in which [FromContext] finds the identity. The guard does this for
+// every request; it is exported for tests of handlers.
+func NewContext(ctx context.Context, id *Identity) context.Context {
+	return context.WithValue(ctx, contextKey{}, id)
+}
+
+// FromContext returns the identity of the caller whose request the context belongs to. It must not
+// be changed.
+func FromContext(ctx context.Context) (*Identity, bool) {
+	id, ok := ctx.Value(contextKey{}).(*Identity)
+	return id, ok && id != nil
+}

@@ -1,0 +1,88 @@
+package guard
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+)
+
+// batchRevision is the only revision of MCP with batches. It is also what a request without the
+// version header is taken for.
+const batchRevision = "2025-03-26"
+
+// singleHeaders are those that decide how a message is read. With two lines, the guard and the
+// handler could each believe another one.
+var singleHeaders = []string{"Content-Type", "Content-Encoding", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id"}
+
+// servePost reads the message of a caller who is known and allowed in, and hands on what it
+// understood.
+func (g *Guard) servePost(w http.ResponseWriter, r *http.Request, id *Identity) {
+	body, refused := g.readBody(w, r)
+	if refused != nil {
+		g.refuse(w, r, *refused)
+		return
+	}
+	messages, batch, malformed := decodeBody(body)
+	if malformed != nil {
+		g.refuseMessage(w, r, malformed)
+		return
+	}
+	if batch {
+		if version := r.Header.Get("Mcp-Protocol-Version"); version != "" && version != batchRevision {
+			g.refuseMessage(w, r, &rpcError{code: codeInvalidRequest, message: "batches exist in revision " + batchRevision + " only"})
+			return
+		}
+		g.serveBatch(w, r, messages)
+		return
+	}
+	inner := withBody(r, messages[0].encoded)
+	if messages[0].method == "subscriptions/listen" {
+		// The listening stream of 2026-07-28 is a POST, and ends with its token too.
+		ctx, cancel := g.untilExpiry(r.Context(), id)
+		defer cancel()
+		inner = inner.WithContext(ctx)
+	}
+	g.next.ServeHTTP(w, inner)
+}
+
+func (g *Guard) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
+	for _, name := range singleHeaders {
+		if len(r.Header[name]) > 1 {
+			return nil, &refusal{status: http.StatusBadRequest, reason: "repeated header", description: "the header " + name + " is there more than once"}
+		}
+	}
+	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
+		return nil, &refusal{status: http.StatusUnsupportedMediaType, reason: "content type", description: "the body has to be application/json"}
+	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return nil, &refusal{status: http.StatusUnsupportedMediaType, reason: "content encoding", description: "the body must not be compressed"}
+	}
+	tooLarge := &refusal{status: http.StatusRequestEntityTooLarge, reason: "body size", description: fmt.Sprintf("the body has more than %d bytes", g.maxBody)}
+	if r.ContentLength > g.maxBody {
+		w.Header().Set("Connection", "close")
+		return nil, tooLarge
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, g.maxBody))
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return nil, tooLarge
+	case err != nil:
+		return nil, &refusal{status: http.StatusBadRequest, reason: "body", description: "the body could not be read"}
+	}
+	return body, nil
+}
+
+// withBody is the request with another body.
+func withBody(r *http.Request, body []byte) *http.Request {
+	inner := r.WithContext(r.Context())
+	inner.Body, inner.ContentLength, inner.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	inner.GetBody = nil
+	inner.Header = r.Header.Clone()
+	inner.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	return inner
+}

@@ -74,7 +74,8 @@ func (k *keptAnswer) response(m *message) jsontext.Value {
 		}
 		for _, candidate := range candidates {
 			value := jsontext.Value(strings.TrimSpace(candidate))
-			if value.Compact() != nil {
+			// The same spelling as the request's, or ids would differ by their escapes.
+			if value.Compact(jsontext.PreserveRawStrings(false)) != nil {
 				continue
 			}
 			if answered, refused := decodeMessage(value); refused == nil && answered.method == "" && bytes.Equal(answered.id, m.id) {

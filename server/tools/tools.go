@@ -5,17 +5,66 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
 	"mcpentra/server/entra"
 	"mcpentra/server/guard"
 )
 
-// Config wires the tools to what they need.
+// Config wires the tools to what they need. GraphToken and Me are required.
 type Config struct {
+	// Name and Version are how the server introduces itself; "" means mcp-entra-server, and 0.
 	Name, Version string
-	GraphToken    func(ctx context.Context, id *guard.Identity) (string, error)
-	Me            func(ctx context.Context, graphToken string) (*entra.Profile, error)
-	Logger        *slog.Logger
+	// GraphToken returns an access token for Microsoft Graph that speaks for the caller.
+	GraphToken func(ctx context.Context, id *guard.Identity) (string, error)
+	// Me asks Graph who a token speaks for; [entra.Client.Me] does.
+	Me func(ctx context.Context, graphToken string) (*entra.Profile, error)
+	// Logger hears of failures, without tokens; nil discards.
+	Logger *slog.Logger
 }
 
-// Handler serves the tools over Streamable HTTP.
-func Handler(cfg Config) http.Handler { return http.NotFoundHandler() }
+const instructions = "Tools that answer for the signed-in Microsoft 365 user. They take no arguments: the user is the one who signed in."
+
+// toolset is the receiver of the tools' handlers.
+type toolset struct {
+	cfg Config
+	log *slog.Logger
+}
+
+// Handler serves the tools. It answers on every path, so it is mounted, behind its guard, at
+// exactly one.
+func Handler(cfg Config) http.Handler {
+	t := &toolset{cfg: cfg, log: cfg.Logger}
+	if t.log == nil {
+		t.log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Name == "" {
+		cfg.Name = "mcp-entra-server"
+	}
+	if cfg.Version == "" {
+		cfg.Version = "0"
+	}
+	server := mcpserver.NewMCPServer(cfg.Name, cfg.Version,
+		mcpserver.WithToolCapabilities(false), mcpserver.WithRecovery(), mcpserver.WithInstructions(instructions))
+	server.AddTool(userNameTool(), t.userName)
+	server.AddTool(whoamiTool(), t.whoami)
+	return mcpserver.NewStreamableHTTPServer(server,
+		mcpserver.WithStateLess(true),
+		// Without state all listening streams of the older revisions would share one session, and
+		// with it each other's notifications.
+		mcpserver.WithDisableStreaming(true),
+		// The guard checks Host, against the public name.
+		mcpserver.WithDisableLocalhostProtection(true),
+		mcpserver.WithStreamableHTTPLogger(t.log),
+	)
+}
+
+// readOnly is what both tools are. mcp-go presumes the opposite of the three unless told.
+func readOnly() mcp.ToolOption {
+	return func(tool *mcp.Tool) {
+		mcp.WithReadOnlyHintAnnotation(true)(tool)
+		mcp.WithDestructiveHintAnnotation(false)(tool)
+		mcp.WithIdempotentHintAnnotation(true)(tool)
+	}
+}

@@ -1,0 +1,50 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"mcpentra/server/guard"
+)
+
+// caller is the structured answer of whoami: all that the server knows of the caller, and nothing
+// that could be used as a credential.
+type caller struct {
+	Issuer     string    `json:"issuer" jsonschema:"description=The Entra issuer that vouches for the user"`
+	TenantID   string    `json:"tenant_id"`
+	ObjectID   string    `json:"object_id"`
+	Name       string    `json:"name,omitempty"`
+	Username   string    `json:"username,omitempty"`
+	ClientID   string    `json:"client_id" jsonschema:"description=The MCP client that the user allowed in"`
+	ClientName string    `json:"client_name,omitempty" jsonschema:"description=What the client calls itself; not verified"`
+	Scopes     []string  `json:"scopes"`
+	Issued     time.Time `json:"token_issued"`
+	Expiry     time.Time `json:"token_expires"`
+}
+
+func whoamiTool() mcp.Tool {
+	return mcp.NewTool("whoami",
+		mcp.WithDescription("Says what this server knows of you: user, tenant, client, scopes and how long the access token lives."),
+		mcp.WithTitleAnnotation("Who am I"), readOnly(), mcp.WithOpenWorldHintAnnotation(false),
+		mcp.WithOutputSchema[caller](),
+	)
+}
+
+func (t *toolset) whoami(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	id, known := guard.FromContext(ctx)
+	if !known {
+		return t.failed("whoami", errNoCaller), nil
+	}
+	c := caller{
+		Issuer: id.Issuer, TenantID: id.TenantID, ObjectID: id.ObjectID, Name: id.Name, Username: id.Username,
+		ClientID: id.ClientID, ClientName: id.ClientName, Scopes: append([]string{}, id.Scopes...),
+		Issued: id.Issued.UTC(), Expiry: id.Expiry.UTC(),
+	}
+	text := fmt.Sprintf("%s (%s), object %s of tenant %s, by client %s, with the scopes %s, until %s",
+		c.Name, c.Username, c.ObjectID, c.TenantID, c.ClientID, strings.Join(c.Scopes, " "), c.Expiry.Format(time.RFC3339))
+	return mcp.NewToolResultStructured(c, text), nil
+}

@@ -1,0 +1,185 @@
+// Package storetest is the contract that every store.Store has to pass.
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/server/store"
+)
+
+// An Open opens an empty store with the configuration.
+type Open func(t *testing.T, config store.Config) store.Store
+
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// Run holds a store to the contract.
+func Run(t *testing.T, open Open) {
+	tests := map[string]func(t *testing.T, s store.Store, later func(time.Duration)){
+		"what was put is there":                         wasPut,
+		"creating what is there is a conflict":          createTwice,
+		"a change of an older version is a conflict":    changeOld,
+		"what has expired was never there":              expired,
+		"deleting is final, and no error twice":         deleted,
+		"of many who act at once one wins":              oneWinner,
+		"a full kind forgets what would expire first":   full,
+		"what is too large or has no expiry is refused": refused,
+		"an odd key is a key":                           oddKeys,
+		"who has gone away gets his own error":          goneAway,
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var offset atomic.Int64
+			now := func() time.Time { return start.Add(time.Duration(offset.Load())) }
+			s := open(t, store.Config{MaxRecords: 8, Now: now})
+			t.Cleanup(func() { assert.NoError(t, s.Close()) })
+			test(t, s, func(d time.Duration) { offset.Add(int64(d)) })
+		})
+	}
+}
+
+func record(key, value string, version int64, lives time.Duration) store.Record {
+	return store.Record{Kind: "k", Key: key, Value: []byte(value), Version: version, Expires: start.Add(lives)}
+}
+
+func wasPut(t *testing.T, s store.Store, _ func(time.Duration)) {
+	version, err := s.Put(t.Context(), record("a", "one", 0, time.Hour))
+	require.NoError(t, err)
+	found, err := s.Get(t.Context(), "k", "a")
+	require.NoError(t, err)
+	assert.Equal(t, "one", string(found.Value))
+	assert.Equal(t, version, found.Version)
+	assert.True(t, found.Expires.Equal(start.Add(time.Hour)))
+	_, err = s.Get(t.Context(), "other", "a")
+	assert.ErrorIs(t, err, store.ErrNotFound, "kinds are apart")
+}
+
+func createTwice(t *testing.T, s store.Store, _ func(time.Duration)) {
+	_, err := s.Put(t.Context(), record("a", "one", 0, time.Hour))
+	require.NoError(t, err)
+	_, err = s.Put(t.Context(), record("a", "two", 0, time.Hour))
+	assert.ErrorIs(t, err, store.ErrConflict)
+}
+
+func changeOld(t *testing.T, s store.Store, _ func(time.Duration)) {
+	first, err := s.Put(t.Context(), record("a", "one", 0, time.Hour))
+	require.NoError(t, err)
+	second, err := s.Put(t.Context(), record("a", "two", first, time.Hour))
+	require.NoError(t, err)
+	assert.Greater(t, second, first)
+	_, err = s.Put(t.Context(), record("a", "three", first, time.Hour))
+	assert.ErrorIs(t, err, store.ErrConflict)
+	found, err := s.Get(t.Context(), "k", "a")
+	require.NoError(t, err)
+	assert.Equal(t, "two", string(found.Value))
+	_, err = s.Put(t.Context(), record("gone", "x", 3, time.Hour))
+	assert.ErrorIs(t, err, store.ErrConflict, "a change of what is not there")
+}
+
+func expired(t *testing.T, s store.Store, later func(time.Duration)) {
+	version, err := s.Put(t.Context(), record("a", "one", 0, time.Minute))
+	require.NoError(t, err)
+	later(time.Minute)
+	_, err = s.Get(t.Context(), "k", "a")
+	assert.ErrorIs(t, err, store.ErrNotFound)
+	_, err = s.Take(t.Context(), "k", "a")
+	assert.ErrorIs(t, err, store.ErrNotFound)
+	_, err = s.Put(t.Context(), record("a", "two", version, time.Hour))
+	assert.ErrorIs(t, err, store.ErrConflict)
+	_, err = s.Put(t.Context(), record("a", "three", 0, time.Hour))
+	assert.NoError(t, err, "the key is free again")
+}
+
+func deleted(t *testing.T, s store.Store, _ func(time.Duration)) {
+	_, err := s.Put(t.Context(), record("a", "one", 0, time.Hour))
+	require.NoError(t, err)
+	require.NoError(t, s.Delete(t.Context(), "k", "a"))
+	require.NoError(t, s.Delete(t.Context(), "k", "a"))
+	_, err = s.Get(t.Context(), "k", "a")
+	assert.ErrorIs(t, err, store.ErrNotFound)
+}
+
+func oneWinner(t *testing.T, s store.Store, _ func(time.Duration)) {
+	ctx := t.Context()
+	assert.EqualValues(t, 1, winners(func(i int) error {
+		_, err := s.Put(ctx, record("a", fmt.Sprint(i), 0, time.Hour))
+		return err
+	}), "creating")
+	found, err := s.Get(ctx, "k", "a")
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, winners(func(i int) error {
+		_, err := s.Put(ctx, record("a", fmt.Sprint(i), found.Version, time.Hour))
+		return err
+	}), "changing")
+	assert.EqualValues(t, 1, winners(func(int) error {
+		_, err := s.Take(ctx, "k", "a")
+		return err
+	}), "taking")
+}
+
+func full(t *testing.T, s store.Store, _ func(time.Duration)) {
+	for i := range 8 {
+		_, err := s.Put(t.Context(), record(fmt.Sprint(i), "v", 0, time.Duration(10-i)*time.Hour))
+		require.NoError(t, err)
+	}
+	_, err := s.Put(t.Context(), record("one too many", "v", 0, time.Hour))
+	require.NoError(t, err)
+	_, err = s.Get(t.Context(), "k", "7")
+	assert.ErrorIs(t, err, store.ErrNotFound)
+	for _, key := range []string{"0", "6", "one too many"} {
+		_, err = s.Get(t.Context(), "k", key)
+		assert.NoError(t, err, key)
+	}
+}
+
+func refused(t *testing.T, s store.Store, _ func(time.Duration)) {
+	_, err := s.Put(t.Context(), record("a", strings.Repeat("v", store.MaxValue+1), 0, time.Hour))
+	assert.Error(t, err)
+	_, err = s.Put(t.Context(), store.Record{Kind: "k", Key: "a", Value: []byte("v")})
+	assert.Error(t, err)
+	_, err = s.Get(t.Context(), "k", "a")
+	assert.ErrorIs(t, err, store.ErrNotFound)
+}
+
+func oddKeys(t *testing.T, s store.Store, _ func(time.Duration)) {
+	for _, key := range []string{"'; DROP TABLE records; --", "ü%_\\", strings.Repeat("k", 1000)} {
+		_, err := s.Put(t.Context(), record(key, key, 0, time.Hour))
+		require.NoError(t, err)
+		found, err := s.Get(t.Context(), "k", key)
+		require.NoError(t, err)
+		assert.Equal(t, key, string(found.Value))
+	}
+}
+
+func goneAway(t *testing.T, s store.Store, _ func(time.Duration)) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.Get(ctx, "k", "a")
+	assert.ErrorIs(t, err, context.Canceled)
+	_, err = s.Put(ctx, record("a", "v", 0, time.Hour))
+	assert.ErrorIs(t, err, context.Canceled)
+}
+
+// winners lets sixteen act at once and counts those who got no error.
+func winners(act func(i int) error) int64 {
+	var won atomic.Int64
+	var all sync.WaitGroup
+	for i := range 16 {
+		all.Go(func() {
+			if act(i) == nil {
+				won.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	return won.Load()
+}

@@ -11,7 +11,12 @@ import (
 // publicFakeKeys are the RFC 7638 SHA-256 thumbprints of the keys that are embedded in the fake
 // issuer. Their private halves stand in its source code: a token signed with one of them proves
 // nothing, wherever the key is published. A test compares the list with the fake's own.
-var publicFakeKeys = []string{}
+var publicFakeKeys = []string{
+	"b1bvyi1vEJNB6s9bJw7r8Euh2ONW3dDgSoZLXdj_mcs",
+	"aAA0s3Wn_Q8r6QxrXNxX5MgQMMIl0ZKnZK_pKY44vZo",
+	"Qf2AkSl7Rp5Sle8_u54Ck8-EDvQUP-TfsXib_MIpfW4",
+	"oy1LK6J0MH1UT7eAh9Tq3ZkBxIX44WjYoVcGO82-5P4",
+}
 
 // PublicFakeKeys returns the thumbprints of the keys that are refused unless
 // [Config.TrustPublicFakeKeys] says otherwise.

@@ -1,0 +1,127 @@
+package entra_test
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"math/big"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/server/entra"
+)
+
+func TestGraphRefusalsKeepStatusCodeAndPause(t *testing.T) {
+	t.Parallel()
+	refuse := func(status int, code string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "17")
+			answer(w, status, map[string]any{"error": map[string]any{"code": code, "message": "no\nway"}})
+		}
+	}
+	tests := map[string]struct {
+		graph http.HandlerFunc
+		want  entra.GraphError
+	}{
+		"a bad token":     {refuse(401, "InvalidAuthenticationToken"), entra.GraphError{Status: 401, Code: "InvalidAuthenticationToken", Message: "no way", RetryAfter: 17 * time.Second}},
+		"a scope lacking": {refuse(403, "Authorization_RequestDenied"), entra.GraphError{Status: 403, Code: "Authorization_RequestDenied", Message: "no way", RetryAfter: 17 * time.Second}},
+		"throttled":       {refuse(429, "TooManyRequests"), entra.GraphError{Status: 429, Code: "TooManyRequests", Message: "no way", RetryAfter: 17 * time.Second}},
+		"a page in place of JSON": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", noon.Add(time.Minute).Format(http.TimeFormat))
+			w.WriteHeader(503)
+			_, _ = w.Write([]byte("<html>"))
+		}, entra.GraphError{Status: 503, Code: "unreadable_error", RetryAfter: time.Minute}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			issuer := newIssuer(t)
+			issuer.graph = test.graph
+			_, err := newClient(t, issuer.config()).Me(t.Context(), "token-canary")
+			var refused *entra.GraphError
+			require.ErrorAs(t, err, &refused)
+			assert.Equal(t, test.want, *refused)
+			assert.NotContains(t, err.Error(), "canary")
+		})
+	}
+}
+
+func TestGraphAnswersThatAreNoUser(t *testing.T) {
+	t.Parallel()
+	for name, graph := range map[string]http.HandlerFunc{
+		"too long":        func(w http.ResponseWriter, _ *http.Request) { _, _ = io.CopyN(w, zeros{}, 2<<20) },
+		"not JSON":        func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) },
+		"without an id":   func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, map[string]any{"displayName": "x"}) },
+		"an id twice":     func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"id":"a","id":"b"}`)) },
+		"the line is cut": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			issuer := newIssuer(t)
+			issuer.graph = graph
+			_, err := newClient(t, issuer.config()).Me(t.Context(), "token")
+			var unavailable *entra.UnavailableError
+			require.ErrorAs(t, err, &unavailable)
+		})
+	}
+}
+
+func TestGraphIsTheCloudsOwn(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ authority, document, want string }{
+		"public":                       {"", "graph.microsoft.com", "graph.microsoft.com"},
+		"the US government's":          {"login.microsoftonline.us", "graph.microsoft.us", "graph.microsoft.us"},
+		"the US department of defense": {"login.microsoftonline.us", "dod-graph.microsoft.us", "dod-graph.microsoft.us"},
+		"China's":                      {"login.chinacloudapi.cn", "", "microsoftgraph.chinacloudapi.cn"},
+		"a host nobody knows":          {"", "graph.evil.example", "graph.microsoft.com"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := newIssuer(t).config()
+			cfg.Authority = test.authority
+			var graphHost string
+			cfg.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				if r.Header.Get("Authorization") != "" {
+					graphHost = r.URL.Host
+					return respond(r, map[string]any{"id": "1", "displayName": "Adele", "mail": nil}), nil
+				}
+				base := "https://" + r.URL.Host + "/" + cfg.TenantID
+				return respond(r, map[string]any{
+					"issuer": base + "/v2.0", "authorization_endpoint": base + "/a", "token_endpoint": base + "/t", "jwks_uri": base + "/k", "msgraph_host": test.document,
+				}), nil
+			})}
+			me, err := newClient(t, cfg).Me(t.Context(), "token")
+			require.NoError(t, err)
+			assert.Equal(t, "Adele", me.DisplayName)
+			assert.Equal(t, test.want, graphHost)
+		})
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return copy(p, strings.Repeat(" ", len(p))), nil }
+
+func respond(r *http.Request, body any) *http.Response {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		panic(err)
+	}
+	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewReader(encoded)), Request: r}
+}
+
+func jwk(key *rsa.PrivateKey, kid, issuer string) map[string]any {
+	encode := base64.RawURLEncoding.EncodeToString
+	return map[string]any{
+		"kty": "RSA", "use": "sig", "kid": kid, "issuer": issuer,
+		"n": encode(key.N.Bytes()), "e": encode(big.NewInt(int64(key.E)).Bytes()),
+	}
+}

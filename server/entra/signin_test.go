@@ -1,0 +1,198 @@
+package entra_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+
+	"mcpentra/fakeentra"
+	"mcpentra/fakeentra/directory"
+	"mcpentra/server/entra"
+)
+
+func TestSignInAgainstTheFake(t *testing.T) {
+	t.Parallel()
+	fake, err := fakeentra.New(fakeentra.Config{})
+	require.NoError(t, err)
+	client := newClient(t, forFake(fake))
+	verifier := oauth2.GenerateVerifier()
+
+	address, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
+		State: "state", Nonce: "nonce", CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier), Scopes: []string{"User.Read"},
+	})
+	require.NoError(t, err)
+	back := visit(t, fake, address, false)
+	require.Equal(t, "state", back.Get("state"))
+
+	before := time.Now()
+	tokens, err := client.Redeem(t.Context(), entra.Redemption{Code: back.Get("code"), Verifier: verifier, Nonce: "nonce"})
+	require.NoError(t, err)
+	assert.Equal(t, entra.User{
+		Issuer: fake.Issuer(directory.DefaultTenantID), TenantID: directory.DefaultTenantID, ObjectID: directory.DefaultUserID,
+		Name: "Adele Vance", Username: directory.DefaultUser,
+	}, tokens.User)
+	assert.Contains(t, tokens.Scopes, "User.Read")
+	assert.NotEmpty(t, tokens.RefreshToken)
+	assert.WithinRange(t, tokens.Expiry, before.Add(30*time.Minute), before.Add(25*time.Hour))
+
+	me, err := client.Me(t.Context(), tokens.AccessToken)
+	require.NoError(t, err)
+	assert.Equal(t, "Adele Vance", me.DisplayName)
+	assert.Equal(t, directory.DefaultUserID, me.ID)
+
+	renewed, err := client.Refresh(t.Context(), tokens.RefreshToken, []string{"User.Read"})
+	require.NoError(t, err)
+	assert.NotEqual(t, tokens.AccessToken, renewed.AccessToken)
+	assert.NotEmpty(t, renewed.RefreshToken)
+	assert.Contains(t, renewed.Scopes, "User.Read")
+}
+
+func TestAnAuthorizationURLSaysAllThatEntraNeeds(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, newIssuer(t).config())
+	address, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
+		State: "s", Nonce: "n", CodeChallenge: "c", Scopes: []string{"User.Read", "openid"}, Prompt: "login", LoginHint: "adele@example.com",
+	})
+	require.NoError(t, err)
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	assert.Equal(t, url.Values{
+		"client_id": {directory.DefaultClientID}, "response_type": {"code"}, "response_mode": {"query"}, "state": {"s"}, "nonce": {"n"},
+		"redirect_uri": {"http://localhost:8000/auth/callback"}, "scope": {"openid profile offline_access User.Read"},
+		"code_challenge": {"c"}, "code_challenge_method": {"S256"}, "prompt": {"login"}, "login_hint": {"adele@example.com"},
+	}, u.Query())
+
+	address, err = client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
+		State: "s", Nonce: "n", CodeChallenge: "c", Prompt: "select_account", LoginHint: "adele@example.com",
+	})
+	require.NoError(t, err)
+	assert.NotContains(t, address, "login_hint", "entra refuses it beside the account picker")
+
+	for _, lacking := range []entra.AuthorizationRequest{{Nonce: "n", CodeChallenge: "c"}, {State: "s", CodeChallenge: "c"}, {State: "s", Nonce: "n"}} {
+		_, err := client.AuthorizationURL(t.Context(), lacking)
+		require.Error(t, err)
+	}
+}
+
+func TestADeniedConsentIsARefusalWithAdvice(t *testing.T) {
+	t.Parallel()
+	fake, err := fakeentra.New(fakeentra.Config{})
+	require.NoError(t, err)
+	client := newClient(t, forFake(fake))
+	address, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
+		State: "state", Nonce: "nonce", CodeChallenge: oauth2.S256ChallengeFromVerifier(oauth2.GenerateVerifier()), Scopes: []string{"User.Read"},
+	})
+	require.NoError(t, err)
+	back := visit(t, fake, address, true)
+	refused := entra.AuthorizationError(back.Get("error"), back.Get("error_description"))
+	assert.Equal(t, "access_denied", refused.Code)
+}
+
+func TestARedemptionNeedsTheSameVerifier(t *testing.T) {
+	t.Parallel()
+	fake, err := fakeentra.New(fakeentra.Config{})
+	require.NoError(t, err)
+	client := newClient(t, forFake(fake))
+	verifier := oauth2.GenerateVerifier()
+	address, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
+		State: "state", Nonce: "nonce", CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier), Scopes: []string{"User.Read"},
+	})
+	require.NoError(t, err)
+	code := visit(t, fake, address, false).Get("code")
+
+	_, err = client.Redeem(t.Context(), entra.Redemption{Code: code, Verifier: oauth2.GenerateVerifier(), Nonce: "nonce"})
+	var refused *entra.Error
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, 501481, refused.AADSTS)
+	assert.True(t, refused.GrantOver())
+
+	_, err = client.Redeem(t.Context(), entra.Redemption{Code: code, Verifier: verifier, Nonce: "another"})
+	var bad *entra.IDTokenError
+	require.ErrorAs(t, err, &bad)
+}
+
+func TestARefreshThatIsOverAndOneThatFails(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		answer    http.HandlerFunc
+		over      bool
+		available bool
+	}{
+		"the grant is revoked": {over: true, available: true, answer: func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, 400, map[string]any{"error": "invalid_grant", "error_description": "AADSTS50173: The provided grant has expired.", "error_codes": []int{50173}})
+		}},
+		"another factor is needed": {over: true, available: true, answer: func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, 400, map[string]any{"error": "interaction_required", "error_codes": []int{50076}, "suberror": "basic_action"})
+		}},
+		"the secret has expired": {available: true, answer: func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, 401, map[string]any{"error": "invalid_client", "error_codes": []int{7000222}})
+		}},
+		"throttled, in plain text": {answer: func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "60")
+			w.Header().Set("Content-Type", "text/plain")
+			w.WriteHeader(429)
+			_, _ = w.Write([]byte("Too Many Requests"))
+		}},
+		"a gateway's page": {answer: func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(502)
+			_, _ = w.Write([]byte("<html>"))
+		}},
+		"a success that is not JSON": {answer: func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }},
+		"a token of another type": {answer: func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, 200, map[string]any{"access_token": "x", "token_type": "mac"})
+		}},
+		"a redirect": {answer: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) }},
+		"an error that says for a bit": {answer: func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, 400, map[string]any{"error": "temporarily_unavailable"})
+		}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			issuer := newIssuer(t)
+			issuer.token = test.answer
+			_, err := newClient(t, issuer.config()).Refresh(t.Context(), "refresh-token-canary", []string{"User.Read"})
+			require.Error(t, err)
+			assert.NotContains(t, err.Error(), "canary")
+			var refused *entra.Error
+			var unavailable *entra.UnavailableError
+			if test.available {
+				require.ErrorAs(t, err, &refused)
+				assert.Equal(t, test.over, refused.GrantOver())
+				assert.NotEmpty(t, refused.Advice)
+				return
+			}
+			require.ErrorAs(t, err, &unavailable)
+			if name == "throttled, in plain text" {
+				assert.Equal(t, time.Minute, unavailable.RetryAfter)
+			}
+			assert.Zero(t, issuer.requests("elsewhere"), "redirects are not followed")
+		})
+	}
+}
+
+func TestARefreshSendsScopesAndKeepsTheTokenThatIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	issuer := newIssuer(t)
+	var form url.Values
+	issuer.token = func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		form = r.PostForm
+		answer(w, 200, map[string]any{"token_type": "Bearer", "access_token": "new", "expires_in": "4719", "scope": "https://graph.microsoft.com/User.Read openid"})
+	}
+	tokens, err := newClient(t, issuer.config()).Refresh(t.Context(), "old", []string{"User.Read"})
+	require.NoError(t, err)
+	assert.Equal(t, url.Values{
+		"grant_type": {"refresh_token"}, "refresh_token": {"old"}, "scope": {"openid profile offline_access User.Read"},
+		"client_id": {directory.DefaultClientID}, "client_secret": {"secret"},
+	}, form)
+	assert.Equal(t, &entra.Tokens{
+		AccessToken: "new", RefreshToken: "old", Expiry: noon.Add(4719 * time.Second), Scopes: []string{"User.Read", "openid"},
+	}, tokens)
+}

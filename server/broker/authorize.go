@@ -1,0 +1,305 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/oauth2"
+
+	"mcpentra/server/entra"
+	"mcpentra/server/store"
+)
+
+// A transaction is one authorization under way, from the client's request to the code. It lives in the store, so that any replica can go on with it.
+type transaction struct {
+	ClientID    string   `json:"client_id"`
+	ClientName  string   `json:"client_name"`
+	RedirectURI string   `json:"redirect_uri"`
+	State       string   `json:"state"`
+	HasState    bool     `json:"has_state"`
+	Challenge   string   `json:"challenge"`
+	Scopes      []string `json:"scopes"`
+	Prompt      string   `json:"prompt,omitempty"`
+
+	// CSRF is the hash of the secret that the consent page's form carries, and Browser the one that a cookie of the same browser does.
+	CSRF    string `json:"csrf,omitempty"`
+	Browser string `json:"browser,omitempty"`
+
+	// What the broker has made for Entra: its own PKCE, nonce, and the browser that was sent there.
+	Verifier string `json:"verifier,omitempty"`
+	Nonce    string `json:"nonce,omitempty"`
+
+	// Remembered is the principal whose earlier consent stood in for the page. If another one comes back from Entra, SignedIn waits for that one's consent.
+	Remembered *Principal `json:"remembered,omitempty"`
+	SignedIn   *signIn    `json:"signed_in,omitempty"`
+}
+
+// maxParameters bounds what a client can make the broker remember of one request.
+const (
+	maxParameters = 16 << 10
+	maxState      = 8 << 10
+)
+
+// handleAuthorize is the authorization endpoint (OAuth 2.1 section 4.1.1). Until client and redirect URI are known to belong together, what is wrong is a page; after that
+// it goes back to the client.
+func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
+	if !b.mayBegin(r) {
+		b.showProblem(w, r, http.StatusTooManyRequests, "Too many sign-ins were begun from this address. Wait a minute and try again.")
+		return
+	}
+	params, ok := b.readParameters(w, r)
+	if !ok {
+		return
+	}
+	found, err := b.findClient(r.Context(), params.Get("client_id"))
+	if err != nil {
+		b.storeFailed(w, r, err)
+		return
+	}
+	if found == nil {
+		b.showProblem(w, r, http.StatusBadRequest, "This server knows no client of the ID that was sent. The program that opened this page has to register again.")
+		return
+	}
+	tx := &transaction{
+		ClientID: found.ID, ClientName: found.Name, RedirectURI: params.Get("redirect_uri"),
+		State: params.Get("state"), HasState: params.Has("state"), Challenge: params.Get("code_challenge"), Prompt: params.Get("prompt"),
+	}
+	if tx.RedirectURI == "" && len(found.RedirectURIs) == 1 {
+		tx.RedirectURI = found.RedirectURIs[0]
+	}
+	if !found.matchRedirect(tx.RedirectURI) {
+		b.showProblem(w, r, http.StatusBadRequest, "The address to return to is not one that this client has registered, so nobody is sent there.")
+		return
+	}
+	if problem := b.judgeAuthorization(params, found, tx); problem != nil {
+		b.sendBack(w, r, tx, problem)
+		return
+	}
+	if session := b.session(r); session != nil && navigatedHere(r) && tx.Prompt != "consent" {
+		granted, err := b.hasConsent(r.Context(), *session, tx)
+		if err != nil {
+			b.storeFailed(w, r, err)
+			return
+		}
+		if granted {
+			tx.Remembered = session
+			b.sendToEntra(w, r, tx, func(address string) { http.Redirect(w, r, address, http.StatusFound) })
+			return
+		}
+	}
+	if tx.Prompt == "none" {
+		b.sendBack(w, r, tx, badRequest("interaction_required", "a person has to approve this client"))
+		return
+	}
+	b.askConsent(w, r, tx)
+}
+
+// readParameters reads an authorization request. A parameter that is there twice makes it nobody's request.
+func (b *Broker) readParameters(w http.ResponseWriter, r *http.Request) (url.Values, bool) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxParameters)
+	if len(r.URL.RawQuery) > maxParameters || r.ParseForm() != nil {
+		b.showProblem(w, r, http.StatusBadRequest, "The authorization request is too long or not well formed.")
+		return nil, false
+	}
+	params := r.Form
+	for name, values := range params {
+		if len(values) > 1 && name != "resource" || strings.ContainsRune(values[0], 0) {
+			b.showProblem(w, r, http.StatusBadRequest, "The authorization request has a parameter twice, or one that cannot be read.")
+			return nil, false
+		}
+		if values[0] == "" {
+			delete(params, name) // a parameter without a value is as if it were not there (OAuth 2.1 section 3.1)
+		}
+	}
+	return params, true
+}
+
+// judgeAuthorization checks everything that may go back to the client.
+func (b *Broker) judgeAuthorization(params url.Values, found *client, tx *transaction) *protocolError {
+	if len(tx.State) > maxState {
+		tx.State, tx.HasState = "", false
+		return badRequest("invalid_request", "state is too long")
+	}
+	if params.Has("request") {
+		return badRequest("request_not_supported", "request objects are not supported")
+	}
+	if params.Has("request_uri") {
+		return badRequest("request_uri_not_supported", "request objects are not supported")
+	}
+	switch kind := params.Get("response_type"); kind {
+	case "code":
+	case "":
+		return badRequest("invalid_request", "response_type is missing")
+	default:
+		return badRequest("unsupported_response_type", "the only response_type is code")
+	}
+	if mode := params.Get("response_mode"); mode != "" && mode != "query" {
+		return badRequest("invalid_request", "the only response_mode is query")
+	}
+	if tx.Challenge == "" {
+		return badRequest("invalid_request", "code_challenge is missing: PKCE is required")
+	}
+	if params.Get("code_challenge_method") != "S256" {
+		return badRequest("invalid_request", "the only code_challenge_method is S256")
+	}
+	if len(tx.Challenge) != 43 || strings.Trim(tx.Challenge, base64URL) != "" {
+		return badRequest("invalid_request", "code_challenge is not the base64url of a SHA-256")
+	}
+	for _, resource := range params["resource"] {
+		if !b.isResource(resource) {
+			return badRequest("invalid_target", "this server issues tokens for "+b.config.Resource+" only")
+		}
+	}
+	if params.Has("scope") {
+		known, _ := b.knownScopes(params.Get("scope"))
+		tx.Scopes = slices.DeleteFunc(known, func(name string) bool { return !slices.Contains(found.Scopes, name) })
+		if len(tx.Scopes) == 0 && strings.Trim(params.Get("scope"), " ") != "offline_access" {
+			return badRequest("invalid_scope", "none of the scopes exists here, or none that this client registered for")
+		}
+	}
+	if len(tx.Scopes) == 0 {
+		tx.Scopes = []string{b.config.Scopes[0].Name}
+	}
+	return nil
+}
+
+const base64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+// isResource compares a resource indicator with the one that there is (RFC 8707 section 2). The case of scheme and host does not count, nor does a slash behind
+// an origin, which URL libraries add.
+func (b *Broker) isResource(asked string) bool {
+	if asked == b.config.Resource {
+		return true
+	}
+	one, err := url.Parse(asked)
+	own, errOwn := url.Parse(b.config.Resource)
+	if err != nil || errOwn != nil || one.User != nil || one.Fragment != "" || strings.Contains(asked, "#") {
+		return false
+	}
+	path := func(u *url.URL) string {
+		if u.EscapedPath() == "/" {
+			return ""
+		}
+		return u.EscapedPath()
+	}
+	return strings.EqualFold(one.Scheme, own.Scheme) && strings.EqualFold(one.Host, own.Host) && path(one) == path(own) && one.RawQuery == own.RawQuery
+}
+
+// sendToEntra remembers the transaction under a state of the broker's own, binds it to this browser by a cookie, and sends the browser on. Nothing of the client's request
+// reaches Entra.
+func (b *Broker) sendToEntra(w http.ResponseWriter, r *http.Request, tx *transaction, send func(address string)) {
+	state, errState := b.secret()
+	browser, errBrowser := b.secret()
+	nonce, errNonce := b.secret()
+	verifier, errVerifier := b.secret()
+	if err := errors.Join(errState, errBrowser, errNonce, errVerifier); err != nil {
+		b.storeFailed(w, r, err)
+		return
+	}
+	tx.CSRF, tx.Browser, tx.Nonce, tx.Verifier = "", hashed(browser), nonce, verifier
+	address, err := b.config.Entra.AuthorizationURL(r.Context(), entra.AuthorizationRequest{
+		State: state, Nonce: nonce, CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier), Scopes: b.upstreamScopes(tx.Scopes), Prompt: upstreamPrompt(tx.Prompt),
+	})
+	if err != nil {
+		b.log.WarnContext(r.Context(), "no sign-in can begin", "error", err)
+		b.sendBack(w, r, tx, signInError(err))
+		return
+	}
+	if err := b.records.create(r.Context(), kindTransaction, hashed(state), tx, b.now().Add(transactionLifetime)); err != nil {
+		b.storeFailed(w, r, err)
+		return
+	}
+	b.setCookie(w, signInCookie(hashed(state)), browser, CallbackPath, transactionLifetime, http.SameSiteLaxMode)
+	send(address)
+}
+
+// upstreamPrompt passes on the prompts that mean the same at Entra. Consent is asked for here, not there.
+func upstreamPrompt(prompt string) string {
+	if prompt == "login" || prompt == "select_account" {
+		return prompt
+	}
+	return ""
+}
+
+// sendBack returns an error to the client. The page goes on by itself, unless the request is a plain navigation, which can be redirected.
+func (b *Broker) sendBack(w http.ResponseWriter, r *http.Request, tx *transaction, problem *protocolError) {
+	b.log.InfoContext(r.Context(), "authorization refused", "client", tx.ClientID, "error", problem.code, "description", problem.description)
+	result := url.Values{"error": {problem.code}, "error_description": {problem.description}}
+	b.deliver(w, r, tx, result)
+}
+
+// deliver returns an authorization response, with the issuer in it (RFC 9207). After a POST it is a page that goes on by itself and by a link: a redirect would be
+// stopped by form-action at its next hop.
+func (b *Broker) deliver(w http.ResponseWriter, r *http.Request, tx *transaction, result url.Values) {
+	if tx.HasState {
+		result.Set("state", tx.State)
+	}
+	result.Set("iss", b.config.Issuer)
+	target, err := url.Parse(tx.RedirectURI)
+	if err != nil {
+		b.showProblem(w, r, http.StatusBadRequest, "The address to return to cannot be read.")
+		return
+	}
+	if target.RawQuery != "" {
+		target.RawQuery += "&" + result.Encode()
+	} else {
+		target.RawQuery = result.Encode()
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	if r.Method == http.MethodPost {
+		b.showOnward(w, target.String(), "Back to "+tx.displayName())
+		return
+	}
+	http.Redirect(w, r, target.String(), http.StatusFound)
+}
+
+func (b *Broker) storeFailed(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return
+	}
+	b.log.ErrorContext(r.Context(), "the store failed", "error", err)
+	w.Header().Set("Retry-After", "5")
+	b.showProblem(w, r, http.StatusServiceUnavailable, "This server cannot reach its store at the moment. Try again in a while.")
+}
+
+// hasConsent reports whether a person has approved this client, redirect URI and scopes before.
+func (b *Broker) hasConsent(ctx context.Context, principal Principal, tx *transaction) (bool, error) {
+	var granted bool
+	switch _, err := b.records.get(ctx, kindConsent, consentKey(principal, tx), &granted); {
+	case errors.Is(err, store.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return granted, nil
+}
+
+func (b *Broker) rememberConsent(ctx context.Context, principal Principal, tx *transaction) error {
+	err := b.records.create(ctx, kindConsent, consentKey(principal, tx), true, b.now().Add(consentLifetime))
+	if errors.Is(err, store.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+func consentKey(principal Principal, tx *transaction) string {
+	scopes := slices.Sorted(slices.Values(tx.Scopes))
+	redirect := tx.RedirectURI
+	if parsed, err := url.Parse(redirect); err == nil && isLoopback(parsed.Hostname()) {
+		parsed.Host = parsed.Hostname() // a native client has another port every time
+		redirect = parsed.String()
+	}
+	return hashed(strings.Join([]string{principal.Issuer, principal.TenantID, principal.ObjectID, tx.ClientID, redirect, strings.Join(scopes, " ")}, "\x00"))
+}
+
+func (t *transaction) displayName() string {
+	if t.ClientName != "" {
+		return t.ClientName
+	}
+	return "the program that asked"
+}

@@ -1,0 +1,145 @@
+package broker
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"mcpentra/server/entra"
+	"mcpentra/server/store"
+)
+
+// A Principal is who somebody is: Entra's issuer, tenant and object ID. Everything is keyed by it; names and addresses change, and can be chosen.
+type Principal struct {
+	Issuer   string `json:"iss"`
+	TenantID string `json:"tid"`
+	ObjectID string `json:"oid"`
+}
+
+func (p Principal) subject() string { return p.TenantID + "." + p.ObjectID }
+
+// A signIn is what came back from Entra: a person, and the tokens that Graph is asked with.
+type signIn struct {
+	Principal Principal      `json:"principal"`
+	Name      string         `json:"name"`
+	Username  string         `json:"username"`
+	Upstream  upstreamTokens `json:"upstream"`
+}
+
+// upstreamTokens are Entra's. They never leave the broker but towards Graph and Entra.
+type upstreamTokens struct {
+	Access  string    `json:"access"`
+	Refresh string    `json:"refresh"`
+	Expiry  time.Time `json:"expiry"`
+	Scopes  []string  `json:"scopes"`
+}
+
+func newUpstreamTokens(tokens *entra.Tokens) upstreamTokens {
+	return upstreamTokens{Access: tokens.AccessToken, Refresh: tokens.RefreshToken, Expiry: tokens.Expiry, Scopes: tokens.Scopes}
+}
+
+// handleCallback is where Entra sends the browser back to. The state has to be one that was given out, unused, to this browser after it approved the client.
+func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	if len(r.URL.RawQuery) > maxParameters {
+		b.showProblem(w, r, http.StatusBadRequest, "The answer of Microsoft is too long.")
+		return
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil || len(query["state"]) != 1 || len(query["code"]) > 1 || len(query["error"]) > 1 {
+		b.showProblem(w, r, http.StatusBadRequest, "This is not an answer of Microsoft to a sign-in that began here.")
+		return
+	}
+	id := hashed(query.Get("state"))
+	var tx transaction
+	record, err := b.records.get(r.Context(), kindTransaction, id, &tx)
+	if errors.Is(err, store.ErrNotFound) || err == nil && tx.Verifier == "" {
+		b.showProblem(w, r, http.StatusBadRequest, "This sign-in did not begin here, has been used already, or is too old. Start again in the program that opened this page.")
+		return
+	} else if err != nil {
+		b.storeFailed(w, r, err)
+		return
+	}
+	cookie, err := r.Cookie(b.cookieName(signInCookie(id)))
+	if err != nil || !sameSecret(tx.Browser, cookie.Value) {
+		b.log.WarnContext(r.Context(), "a sign-in came back in another browser than the one that approved it", "client", tx.ClientID)
+		b.showProblem(w, r, http.StatusForbidden, "This sign-in was approved in another browser, so it does not count here. Start again in the program that opened this page.")
+		return
+	}
+	if _, err := b.config.Store.Take(r.Context(), record.Kind, record.Key); errors.Is(err, store.ErrNotFound) {
+		b.showProblem(w, r, http.StatusBadRequest, "This sign-in has been used already. Start again in the program that opened this page.")
+		return
+	} else if err != nil {
+		b.storeFailed(w, r, err)
+		return
+	}
+	b.clearCookie(w, signInCookie(id), CallbackPath)
+	if query.Has("error") {
+		refused := entra.AuthorizationError(query.Get("error"), query.Get("error_description"))
+		b.log.WarnContext(r.Context(), "entra refused a sign-in", "client", tx.ClientID, "code", refused.Code, "aadsts", refused.AADSTS, "advice", refused.Advice)
+		b.sendBack(w, r, &tx, signInError(refused))
+		return
+	}
+	tokens, err := b.config.Entra.Redeem(r.Context(), entra.Redemption{Code: query.Get("code"), Verifier: tx.Verifier, Nonce: tx.Nonce})
+	if err != nil {
+		b.log.WarnContext(r.Context(), "a sign-in at entra failed", "client", tx.ClientID, "error", err)
+		b.sendBack(w, r, &tx, signInError(err))
+		return
+	}
+	who := &signIn{
+		Principal: Principal{tokens.User.Issuer, tokens.User.TenantID, tokens.User.ObjectID},
+		Name:      tokens.User.Name, Username: tokens.User.Username, Upstream: newUpstreamTokens(tokens),
+	}
+	if missing := missingScopes(b.upstreamScopes(tx.Scopes), tokens.Scopes); len(missing) > 0 {
+		b.log.WarnContext(r.Context(), "entra granted less than was asked for", "client", tx.ClientID, "missing", missing)
+		b.sendBack(w, r, &tx, badRequest("access_denied", "Entra ID did not grant "+strings.Join(missing, " ")))
+		return
+	}
+	if tx.Remembered != nil && *tx.Remembered != who.Principal {
+		// The consent that stood in for the page was somebody else's.
+		tx.Remembered, tx.SignedIn, tx.Verifier = nil, who, ""
+		b.askConsent(w, r, &tx)
+		return
+	}
+	b.finish(w, r, &tx, who)
+}
+
+func missingScopes(asked, granted []string) []string {
+	return slices.DeleteFunc(slices.Clone(asked), func(one string) bool {
+		return slices.ContainsFunc(granted, func(other string) bool { return strings.EqualFold(one, other) })
+	})
+}
+
+// finish issues the code and sends the browser back to the client.
+func (b *Broker) finish(w http.ResponseWriter, r *http.Request, tx *transaction, who *signIn) {
+	value, err := b.secret()
+	if err != nil {
+		b.storeFailed(w, r, err)
+		return
+	}
+	issued := authorizationCode{
+		ClientID: tx.ClientID, ClientName: tx.ClientName, RedirectURI: tx.RedirectURI, Challenge: tx.Challenge, Scopes: tx.Scopes,
+		SignIn: *who, Until: b.now().Add(codeLifetime),
+	}
+	// The record outlives the code, so that one that is redeemed twice is recognised.
+	err = errors.Join(
+		b.rememberConsent(r.Context(), who.Principal, tx),
+		b.records.create(r.Context(), kindCode, hashed(value), issued, b.now().Add(10*codeLifetime)),
+		b.beginSession(w, who.Principal),
+	)
+	if err == nil {
+		if err = b.markUsed(r.Context(), tx.ClientID); errors.Is(err, store.ErrNotFound) {
+			err = nil // forgotten meanwhile; the code will not be redeemable
+		}
+	}
+	if err != nil {
+		b.storeFailed(w, r, err)
+		return
+	}
+	b.log.InfoContext(r.Context(), "signed in", "client", tx.ClientID, "client_name", tx.ClientName, "tenant", who.Principal.TenantID, "object", who.Principal.ObjectID, "scopes", tx.Scopes)
+	b.deliver(w, r, tx, url.Values{"code": {value}})
+}

@@ -1,0 +1,142 @@
+package broker
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"mcpentra/server/store"
+)
+
+// Ways in which a client authenticates (RFC 7591 section 2).
+const (
+	authNone  = "none"
+	authPost  = "client_secret_post"
+	authBasic = "client_secret_basic"
+)
+
+// A client is a registered one. Anybody can register, so its name is a claim that nobody has checked.
+type client struct {
+	ID              string    `json:"id"`
+	Name            string    `json:"name"`
+	RedirectURIs    []string  `json:"redirect_uris"`
+	AuthMethod      string    `json:"auth_method"`
+	SecretHash      string    `json:"secret_hash,omitempty"`
+	ApplicationType string    `json:"application_type"`
+	Scopes          []string  `json:"scopes"`
+	Registered      time.Time `json:"registered"`
+	Used            bool      `json:"used"`
+}
+
+// findClient returns a client, or nil when there is none of that ID.
+func (b *Broker) findClient(ctx context.Context, id string) (*client, error) {
+	if id == "" || len(id) > 200 {
+		return nil, nil
+	}
+	var found client
+	switch _, err := b.records.get(ctx, kindClient, id, &found); {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return &found, nil
+}
+
+// markUsed lets a client that somebody has signed in with live longer than one that was only registered. Losing a race is no harm.
+func (b *Broker) markUsed(ctx context.Context, id string) error {
+	var found client
+	record, err := b.records.get(ctx, kindClient, id, &found)
+	if err != nil {
+		return err
+	}
+	if found.Used && record.Expires.Sub(b.now()) > usedClient/2 {
+		return nil
+	}
+	found.Used = true
+	record.Expires = b.now().Add(usedClient)
+	if err := b.records.put(ctx, record, found); err != nil && !errors.Is(err, store.ErrConflict) {
+		return err
+	}
+	return nil
+}
+
+// authenticate finds the client of a form at the token and revocation endpoints and checks its credential: exactly the method that it registered.
+func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *protocolError) {
+	id, secret, basic := r.BasicAuth()
+	method := authNone
+	if basic {
+		method = authBasic
+		var errID, errSecret error
+		id, errID = url.QueryUnescape(id)
+		secret, errSecret = url.QueryUnescape(secret)
+		if errID != nil || errSecret != nil {
+			return nil, unknownClient(basic)
+		}
+		if form.Has("client_secret") || form.Has("client_id") && form.Get("client_id") != id {
+			return nil, badRequest("invalid_request", "the client authenticates in two ways at once")
+		}
+	} else {
+		id = form.Get("client_id")
+		if form.Has("client_secret") {
+			method, secret = authPost, form.Get("client_secret")
+		}
+	}
+	if form.Has("client_assertion") || form.Has("client_assertion_type") {
+		return nil, unknownClient(basic)
+	}
+	if id == "" {
+		return nil, &protocolError{status: http.StatusUnauthorized, code: "invalid_client", description: "client_id is missing", basic: basic}
+	}
+	guesses := b.limiter(b.guesses, id, rate.Every(10*time.Second), 10)
+	if guesses.TokensAt(b.now()) < 1 {
+		return nil, tooMany("too many wrong credentials for this client")
+	}
+	found, err := b.findClient(r.Context(), id)
+	if err != nil {
+		b.log.ErrorContext(r.Context(), "the store failed", "error", err)
+		return nil, unavailable("the store cannot be reached")
+	}
+	if found == nil {
+		return nil, unknownClient(basic)
+	}
+	if found.AuthMethod == authNone && method == authNone {
+		return found, nil
+	}
+	right := subtle.ConstantTimeCompare([]byte(found.SecretHash), []byte(hashed(secret))) == 1
+	if method != found.AuthMethod || found.SecretHash == "" || !right {
+		guesses.AllowN(b.now(), 1)
+		return nil, unknownClient(basic)
+	}
+	return found, nil
+}
+
+func unknownClient(basic bool) *protocolError {
+	return &protocolError{
+		status: http.StatusUnauthorized, code: "invalid_client", basic: basic,
+		description: "no such client, or it has to authenticate in the way that it registered",
+	}
+}
+
+// matchRedirect reports whether a redirect URI is one that the client registered: to the letter, but for the port of a loopback address, which the system picks
+// when a native client starts (RFC 8252 section 7.3, OAuth 2.1 section 8.4.2).
+func (c *client) matchRedirect(asked string) bool {
+	if slices.Contains(c.RedirectURIs, asked) {
+		return true
+	}
+	one, err := url.Parse(asked)
+	if err != nil || one.Scheme != "http" || !isLoopback(one.Hostname()) || checkRedirect(asked) != nil {
+		return false
+	}
+	return slices.ContainsFunc(c.RedirectURIs, func(registered string) bool {
+		other, err := url.Parse(registered)
+		return err == nil && other.Scheme == "http" && other.Hostname() == one.Hostname() &&
+			other.EscapedPath() == one.EscapedPath() && other.RawQuery == one.RawQuery
+	})
+}

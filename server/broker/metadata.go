@@ -1,0 +1,57 @@
+package broker
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// metadata is the authorization server's description (RFC 8414 section 2). Clients of MCP 2025-11-25 may look for it under OpenID Connect's name, so it is
+// served there too, with the members that name asks for; no scope openid is offered, since the broker issues no ID tokens.
+type metadata struct {
+	Issuer                string   `json:"issuer"`
+	AuthorizationEndpoint string   `json:"authorization_endpoint"`
+	TokenEndpoint         string   `json:"token_endpoint"`
+	RegistrationEndpoint  string   `json:"registration_endpoint"`
+	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported"`
+	JWKS                  string   `json:"jwks_uri"`
+	Scopes                []string `json:"scopes_supported"`
+	ResponseTypes         []string `json:"response_types_supported"`
+	ResponseModes         []string `json:"response_modes_supported"`
+	GrantTypes            []string `json:"grant_types_supported"`
+	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
+	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
+	IssInResponse         bool     `json:"authorization_response_iss_parameter_supported"`
+	SubjectTypes          []string `json:"subject_types_supported"`
+	IDTokenAlgorithms     []string `json:"id_token_signing_alg_values_supported"`
+	ProtectedResources    []string `json:"protected_resources"`
+}
+
+// authMethods are the ways in which a client can authenticate at the token and revocation endpoints.
+var authMethods = []string{authNone, authPost, authBasic}
+
+func (b *Broker) handleMetadata(w http.ResponseWriter, _ *http.Request) {
+	var scopes []string
+	for _, scope := range b.config.Scopes {
+		scopes = append(scopes, scope.Name)
+	}
+	at := func(path string) string { return b.config.Issuer + path }
+	writeDocument(w, metadata{
+		Issuer: b.config.Issuer, AuthorizationEndpoint: at("/authorize"), TokenEndpoint: at("/token"), RegistrationEndpoint: at("/register"),
+		RevocationEndpoint: at("/revoke"), RevocationAuthMethods: authMethods, JWKS: at("/jwks"), Scopes: scopes,
+		ResponseTypes: []string{"code"}, ResponseModes: []string{"query"}, GrantTypes: []string{"authorization_code", "refresh_token"},
+		TokenAuthMethods: authMethods, ChallengeMethods: []string{"S256"}, IssInResponse: true,
+		SubjectTypes: []string{"public"}, IDTokenAlgorithms: []string{"ES256"}, ProtectedResources: []string{b.config.Resource},
+	})
+}
+
+// writeDocument answers with a public document.
+func writeDocument(w http.ResponseWriter, document any) {
+	text, err := json.Marshal(document)
+	if err != nil {
+		panic(err) // our own structs
+	}
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(text)
+}

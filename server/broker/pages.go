@@ -1,0 +1,74 @@
+package broker
+
+import (
+	"embed"
+	"html/template"
+	"net/http"
+)
+
+//go:embed pages/*.html
+var pageFiles embed.FS
+
+var pages = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
+
+// A page is what the templates are given.
+type page struct {
+	Title        string
+	Server       string
+	Client       string
+	ClientID     string
+	RedirectURI  string
+	RedirectHost string
+	ThisComputer bool
+	Scopes       []string
+	Transaction  string
+	CSRF         string
+	Person       string
+	Onward       string
+	Message      string
+}
+
+func (b *Broker) showConsent(w http.ResponseWriter, tx *transaction, id, csrf string) {
+	content := page{
+		Title: "Approve access", Server: b.config.ResourceName, Client: tx.ClientName, ClientID: tx.ClientID,
+		RedirectURI: tx.RedirectURI, Transaction: id, CSRF: csrf,
+	}
+	content.RedirectHost, content.ThisComputer = redirectHost(tx.RedirectURI)
+	for _, name := range tx.Scopes {
+		content.Scopes = append(content.Scopes, b.scope(name).Description)
+	}
+	if tx.SignedIn != nil {
+		content.Person = tx.SignedIn.Username
+	}
+	b.show(w, http.StatusOK, "consent.html", content)
+}
+
+// showOnward is a page that goes on by itself, and by a link for whom it does not.
+func (b *Broker) showOnward(w http.ResponseWriter, address, title string) {
+	b.show(w, http.StatusOK, "onward.html", page{Title: title, Server: b.config.ResourceName, Onward: address})
+}
+
+func (b *Broker) showProblem(w http.ResponseWriter, r *http.Request, status int, message string) {
+	b.log.InfoContext(r.Context(), "sign-in page refused", "path", r.URL.Path, "status", status, "reason", message)
+	b.show(w, status, "problem.html", page{Title: "This did not work", Server: b.config.ResourceName, Message: message})
+}
+
+// show renders a page that no other page can frame, that runs no script, loads nothing from elsewhere, and sends its form nowhere but here.
+func (b *Broker) show(w http.ResponseWriter, status int, name string, content page) {
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	header.Set("X-Frame-Options", "DENY")
+	header.Set("X-Content-Type-Options", "nosniff")
+	if name == "consent.html" {
+		// The form's Origin would be "null" under no-referrer.
+		header.Set("Referrer-Policy", "same-origin")
+	} else {
+		header.Set("Referrer-Policy", "no-referrer")
+	}
+	w.WriteHeader(status)
+	if err := pages.ExecuteTemplate(w, name, content); err != nil {
+		b.log.Error("page", "name", name, "error", err)
+	}
+}

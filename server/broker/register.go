@@ -1,0 +1,248 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/go-json-experiment/json"
+)
+
+// Bounds of a registration.
+const (
+	maxRegistration = 64 << 10
+	maxRedirectURIs = 10
+	maxRedirectURI  = 2048
+	maxClientName   = 80
+)
+
+// clientMetadata is what a client says of itself (RFC 7591 section 2). Members that are not here are not used; in particular no image or link of a client that
+// nobody knows is shown to anybody.
+type clientMetadata struct {
+	RedirectURIs    []string `json:"redirect_uris"`
+	AuthMethod      string   `json:"token_endpoint_auth_method"`
+	GrantTypes      []string `json:"grant_types"`
+	ResponseTypes   []string `json:"response_types"`
+	Name            string   `json:"client_name"`
+	Scope           string   `json:"scope"`
+	ApplicationType string   `json:"application_type"`
+}
+
+// registration is the answer (RFC 7591 section 3.2.1).
+type registration struct {
+	ClientID        string   `json:"client_id"`
+	Issued          int64    `json:"client_id_issued_at"`
+	Secret          string   `json:"client_secret,omitempty"`
+	SecretExpires   *int64   `json:"client_secret_expires_at,omitempty"`
+	RedirectURIs    []string `json:"redirect_uris"`
+	AuthMethod      string   `json:"token_endpoint_auth_method"`
+	GrantTypes      []string `json:"grant_types"`
+	ResponseTypes   []string `json:"response_types"`
+	Name            string   `json:"client_name,omitempty"`
+	Scope           string   `json:"scope"`
+	ApplicationType string   `json:"application_type"`
+}
+
+// handleRegister is dynamic client registration (RFC 7591). It is open to anybody, so it promises nothing: a client can do no more than ask a person for consent.
+func (b *Broker) handleRegister(w http.ResponseWriter, r *http.Request) {
+	if !b.mayBegin(r) {
+		writeError(w, tooMany("too many registrations from this address"))
+		return
+	}
+	asked, problem := readRegistration(w, r)
+	if problem == nil {
+		problem = b.judgeRegistration(asked)
+	}
+	if problem != nil {
+		writeError(w, problem)
+		return
+	}
+	now := b.now()
+	id, err := b.secret()
+	if err != nil {
+		b.log.ErrorContext(r.Context(), "registration", "error", err)
+		writeError(w, unavailable("no client can be registered now"))
+		return
+	}
+	made := client{
+		ID: id[:22], Name: asked.Name, RedirectURIs: asked.RedirectURIs, AuthMethod: asked.AuthMethod,
+		ApplicationType: asked.ApplicationType, Scopes: strings.Fields(asked.Scope), Registered: now,
+	}
+	answer := registration{
+		ClientID: made.ID, Issued: now.Unix(), RedirectURIs: made.RedirectURIs, AuthMethod: made.AuthMethod,
+		GrantTypes: asked.GrantTypes, ResponseTypes: []string{"code"}, Name: made.Name, Scope: asked.Scope, ApplicationType: made.ApplicationType,
+	}
+	if made.AuthMethod != authNone {
+		if answer.Secret, err = b.secret(); err != nil {
+			writeError(w, unavailable("no client can be registered now"))
+			return
+		}
+		never := int64(0)
+		answer.SecretExpires = &never
+		made.SecretHash = hashed(answer.Secret)
+	}
+	if err := b.records.create(r.Context(), kindClient, made.ID, made, now.Add(unusedClient)); err != nil {
+		b.log.ErrorContext(r.Context(), "the store failed", "error", err)
+		writeError(w, unavailable("the store cannot be reached"))
+		return
+	}
+	b.log.InfoContext(r.Context(), "client registered", "client", made.ID, "name", made.Name, "auth_method", made.AuthMethod)
+	writeJSON(w, http.StatusCreated, answer)
+}
+
+func readRegistration(w http.ResponseWriter, r *http.Request) (*clientMetadata, *protocolError) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return nil, &protocolError{status: http.StatusUnsupportedMediaType, code: "invalid_client_metadata", description: "want Content-Type application/json"}
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRegistration))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, &protocolError{status: http.StatusRequestEntityTooLarge, code: "invalid_client_metadata", description: fmt.Sprintf("more than %d bytes", maxRegistration)}
+	} else if err != nil {
+		return nil, badRequest("invalid_client_metadata", "the request could not be read")
+	}
+	asked := &clientMetadata{}
+	if err := json.Unmarshal(text, asked); err != nil {
+		return nil, badRequest("invalid_client_metadata", "want a JSON object with members of the types in RFC 7591 section 2, none of them twice")
+	}
+	return asked, nil
+}
+
+// judgeRegistration refuses what must not be, and fills in what was left out.
+func (b *Broker) judgeRegistration(asked *clientMetadata) *protocolError {
+	if len(asked.RedirectURIs) == 0 || len(asked.RedirectURIs) > maxRedirectURIs {
+		return badRequest("invalid_redirect_uri", fmt.Sprintf("want 1 to %d redirect_uris", maxRedirectURIs))
+	}
+	for _, uri := range asked.RedirectURIs {
+		if err := checkRedirect(uri); err != nil {
+			return badRequest("invalid_redirect_uri", err.Error())
+		}
+	}
+	switch asked.ApplicationType {
+	case "":
+		// RFC 7591 knows no default here; what the redirect URIs are for tells.
+		asked.ApplicationType = "web"
+		if slices.ContainsFunc(asked.RedirectURIs, isLoopbackURI) {
+			asked.ApplicationType = "native"
+		}
+	case "native", "web":
+	default:
+		return badRequest("invalid_client_metadata", "application_type is neither native nor web")
+	}
+	switch asked.AuthMethod {
+	case "":
+		asked.AuthMethod = authBasic // RFC 7591 section 2
+	case authNone, authPost, authBasic:
+	default:
+		return badRequest("invalid_client_metadata", "token_endpoint_auth_method is none of "+strings.Join(authMethods, ", "))
+	}
+	if asked.GrantTypes == nil {
+		asked.GrantTypes = []string{"authorization_code"}
+	}
+	kept := asked.GrantTypes[:0:0]
+	for _, one := range asked.GrantTypes {
+		if (one == "authorization_code" || one == "refresh_token") && !slices.Contains(kept, one) {
+			kept = append(kept, one)
+		}
+	}
+	if asked.GrantTypes = kept; !slices.Contains(kept, "authorization_code") {
+		return badRequest("invalid_client_metadata", "grant_types lacks authorization_code, which is the one that this server begins with")
+	}
+	if len(asked.ResponseTypes) > 0 && !slices.Contains(asked.ResponseTypes, "code") {
+		return badRequest("invalid_client_metadata", "response_types lacks code")
+	}
+	scopes, _ := b.knownScopes(asked.Scope)
+	if len(scopes) == 0 {
+		scopes = b.allScopes()
+	}
+	asked.Scope = strings.Join(scopes, " ")
+	asked.Name = cleanName(asked.Name)
+	return nil
+}
+
+// checkRedirect says why a redirect URI cannot be registered or used (MCP 2025-11-25, Communication Security: https, or a loopback address). Its error is fit
+// for a client.
+func checkRedirect(uri string) error {
+	parsed, err := url.Parse(uri)
+	switch {
+	case len(uri) > maxRedirectURI || strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' || r == '*' }):
+		return fmt.Errorf("a redirect URI is longer than %d characters, or has one that does not belong there", maxRedirectURI)
+	case err != nil || parsed.Opaque != "" || parsed.Host == "" || parsed.Hostname() == "":
+		return errors.New("a redirect URI is not an absolute URL")
+	case parsed.User != nil || strings.Contains(uri, "#"):
+		return errors.New("a redirect URI has user information or a fragment")
+	case parsed.Scheme != "https" && !(parsed.Scheme == "http" && isLoopback(parsed.Hostname())):
+		return errors.New("a redirect URI is neither https nor http on a loopback address")
+	}
+	for _, segment := range strings.Split(parsed.Path, "/") {
+		if segment == "." || segment == ".." {
+			return errors.New("a redirect URI has dot segments")
+		}
+	}
+	for name := range parsed.Query() {
+		if slices.Contains([]string{"code", "state", "iss", "error", "error_description"}, name) {
+			return errors.New("a redirect URI has a query parameter that belongs to the response")
+		}
+	}
+	return nil
+}
+
+func isLoopbackURI(uri string) bool {
+	parsed, err := url.Parse(uri)
+	return err == nil && isLoopback(parsed.Hostname())
+}
+
+// isLoopback reports whether a host is this machine, by its name or by address.
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.Zone() == "" && address.IsLoopback() && !address.Is4In6()
+}
+
+// cleanName takes out of a client's name what could make it look like something else on a page: control characters, direction marks, zero widths.
+func cleanName(name string) string {
+	cleaned := strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r), unicode.Is(unicode.Cf, r), r == unicode.ReplacementChar:
+			return -1
+		}
+		return r
+	}, name)
+	cleaned = strings.Join(strings.Fields(cleaned), " ")
+	if runes := []rune(cleaned); len(runes) > maxClientName {
+		cleaned = string(runes[:maxClientName-1]) + "…"
+	}
+	return cleaned
+}
+
+// knownScopes splits a scope parameter into the scopes that there are, each once, and reports whether there were others.
+func (b *Broker) knownScopes(parameter string) (known []string, others bool) {
+	for _, name := range strings.Fields(parameter) {
+		switch {
+		case b.scope(name) == nil:
+			others = true
+		case !slices.Contains(known, name):
+			known = append(known, name)
+		}
+	}
+	return known, others
+}
+
+func (b *Broker) allScopes() []string {
+	var all []string
+	for _, scope := range b.config.Scopes {
+		all = append(all, scope.Name)
+	}
+	return all
+}

@@ -1,0 +1,181 @@
+package broker
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"mcpentra/server/store"
+)
+
+// Keys encrypt what a broker stores. The first encrypts; all of them decrypt, so that a key is changed by putting a new one in front.
+type Keys struct {
+	keys []storageKey
+}
+
+type storageKey struct {
+	id   [4]byte
+	aead cipher.AEAD
+	mac  []byte // for what has to be recognised rather than hidden
+}
+
+// NewKeys makes one new key.
+func NewKeys(random io.Reader) (*Keys, error) {
+	text, err := NewKeysText(random)
+	if err != nil {
+		return nil, err
+	}
+	return ReadKeys(text)
+}
+
+// NewKeysText makes the text of a keys file with one new key.
+func NewKeysText(random io.Reader) (string, error) {
+	secret := make([]byte, 32)
+	if _, err := io.ReadFull(random, secret); err != nil {
+		return "", fmt.Errorf("broker: no randomness: %w", err)
+	}
+	return "# Encrypts what mcp-entra-server stores. The first key encrypts, all of them decrypt: put a new one in front to change it.\n" +
+		base64.StdEncoding.EncodeToString(secret) + "\n", nil
+}
+
+// maxKeys bounds a keys file.
+const maxKeys = 16
+
+// ReadKeys reads the text of a keys file: a key a line, 32 bytes in base64; empty lines and lines that begin with # are passed over.
+func ReadKeys(text string) (*Keys, error) {
+	keys := &Keys{}
+	lines := bufio.NewScanner(strings.NewReader(text))
+	for number := 1; lines.Scan(); number++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		secret, err := base64.StdEncoding.DecodeString(line)
+		if err != nil || len(secret) != 32 {
+			return nil, fmt.Errorf("broker: keys, line %d: want 32 bytes in base64", number)
+		}
+		key, err := newStorageKey(secret)
+		if err != nil {
+			return nil, err
+		}
+		keys.keys = append(keys.keys, key)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("broker: keys: %w", err)
+	}
+	if len(keys.keys) == 0 || len(keys.keys) > maxKeys {
+		return nil, fmt.Errorf("broker: want 1 to %d keys, got %d", maxKeys, len(keys.keys))
+	}
+	return keys, nil
+}
+
+func newStorageKey(secret []byte) (storageKey, error) {
+	block, err := aes.NewCipher(derive(secret, "encryption"))
+	if err != nil {
+		return storageKey{}, err
+	}
+	key := storageKey{mac: derive(secret, "recognition")}
+	if key.aead, err = cipher.NewGCM(block); err != nil {
+		return storageKey{}, err
+	}
+	copy(key.id[:], derive(secret, "identification"))
+	return key, nil
+}
+
+// derive makes a key for one purpose out of another, which is uniformly random already.
+func derive(secret []byte, purpose string) []byte {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte("mcpentra " + purpose))
+	return mac.Sum(nil)
+}
+
+// seal encrypts a value for one place. It cannot be opened anywhere else.
+func (k *Keys) seal(random io.Reader, value []byte, place string) ([]byte, error) {
+	key := k.keys[0]
+	nonce := make([]byte, key.aead.NonceSize())
+	if _, err := io.ReadFull(random, nonce); err != nil {
+		return nil, fmt.Errorf("broker: no randomness: %w", err)
+	}
+	sealed := append(append([]byte(nil), key.id[:]...), nonce...)
+	return key.aead.Seal(sealed, nonce, value, []byte(place)), nil
+}
+
+// open decrypts what seal made.
+func (k *Keys) open(sealed []byte, place string) ([]byte, error) {
+	for _, key := range k.keys {
+		size := len(key.id) + key.aead.NonceSize()
+		if len(sealed) < size || !bytes.Equal(sealed[:len(key.id)], key.id[:]) {
+			continue
+		}
+		value, err := key.aead.Open(nil, sealed[len(key.id):size], sealed[size:], []byte(place))
+		if err != nil {
+			return nil, errSealBroken
+		}
+		return value, nil
+	}
+	return nil, errUnknownKey
+}
+
+var (
+	errSealBroken = errors.New("broker: a stored record is damaged, or was moved from another place")
+	errUnknownKey = errors.New("broker: a stored record was encrypted with a key that is not in the keys file")
+)
+
+// A sealedStore is a store whose values are JSON, encrypted for their place.
+type sealedStore struct {
+	store  store.Store
+	keys   *Keys
+	random io.Reader
+}
+
+func (s *sealedStore) get(ctx context.Context, kind, key string, into any) (store.Record, error) {
+	record, err := s.store.Get(ctx, kind, key)
+	if err != nil {
+		return record, err
+	}
+	return record, s.read(record, into)
+}
+
+func (s *sealedStore) take(ctx context.Context, kind, key string, into any) error {
+	record, err := s.store.Take(ctx, kind, key)
+	if err != nil {
+		return err
+	}
+	return s.read(record, into)
+}
+
+func (s *sealedStore) read(record store.Record, into any) error {
+	text, err := s.keys.open(record.Value, record.Kind+"\x00"+record.Key)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
+}
+
+func (s *sealedStore) create(ctx context.Context, kind, key string, value any, expires time.Time) error {
+	return s.put(ctx, store.Record{Kind: kind, Key: key, Expires: expires}, value)
+}
+
+// put stores a value under the record's kind and key, if its version is still the stored one.
+func (s *sealedStore) put(ctx context.Context, record store.Record, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("broker: %w", err)
+	}
+	if record.Value, err = s.keys.seal(s.random, text, record.Kind+"\x00"+record.Key); err != nil {
+		return err
+	}
+	_, err = s.store.Put(ctx, record)
+	return err
+}

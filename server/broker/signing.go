@@ -1,0 +1,151 @@
+package broker
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"mcpentra/server/store"
+)
+
+// A signingKey signs access tokens (RFC 9068) with ES256.
+type signingKey struct {
+	private *ecdsa.PrivateKey
+	id      string
+	signer  jose.Signer
+}
+
+func newSigningKey(private *ecdsa.PrivateKey) (*signingKey, error) {
+	if private.Curve != elliptic.P256() {
+		return nil, fmt.Errorf("broker: want a P-256 signing key, got %s", private.Curve.Params().Name)
+	}
+	public := jose.JSONWebKey{Key: &private.PublicKey}
+	sum, err := public.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("broker: %w", err)
+	}
+	key := &signingKey{private: private, id: base64.RawURLEncoding.EncodeToString(sum)}
+	key.signer, err = jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: private, KeyID: key.id}},
+		(&jose.SignerOptions{}).WithType("at+jwt"))
+	if err != nil {
+		return nil, fmt.Errorf("broker: %w", err)
+	}
+	return key, nil
+}
+
+func (k *signingKey) public() jose.JSONWebKey {
+	return jose.JSONWebKey{Key: &k.private.PublicKey, KeyID: k.id, Algorithm: "ES256", Use: "sig"}
+}
+
+// loadSigningKey takes the configured key, or the one in the store, or makes one there. Of several processes that make one at once, one wins.
+func (b *Broker) loadSigningKey(ctx context.Context) (*signingKey, error) {
+	if b.config.SigningKey != nil {
+		return newSigningKey(b.config.SigningKey)
+	}
+	var kept struct {
+		PKCS8 []byte `json:"pkcs8"`
+	}
+	_, err := b.records.get(ctx, kindSigningKey, "current", &kept)
+	if errors.Is(err, store.ErrNotFound) {
+		var made *ecdsa.PrivateKey
+		if made, err = ecdsa.GenerateKey(elliptic.P256(), b.config.Rand); err != nil {
+			return nil, fmt.Errorf("broker: a signing key: %w", err)
+		}
+		if kept.PKCS8, err = x509.MarshalPKCS8PrivateKey(made); err != nil {
+			return nil, fmt.Errorf("broker: a signing key: %w", err)
+		}
+		if err = b.records.create(ctx, kindSigningKey, "current", kept, b.now().AddDate(100, 0, 0)); errors.Is(err, store.ErrConflict) {
+			_, err = b.records.get(ctx, kindSigningKey, "current", &kept)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("broker: the signing key: %w", err)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(kept.PKCS8)
+	if err != nil {
+		return nil, fmt.Errorf("broker: the signing key: %w", err)
+	}
+	private, ok := parsed.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("broker: the signing key is a %T", parsed)
+	}
+	return newSigningKey(private)
+}
+
+// accessClaims are the claims of an access token (RFC 9068 section 2.2) and what the tools are told of the caller.
+type accessClaims struct {
+	Issuer   string `json:"iss"`
+	Subject  string `json:"sub"`
+	Audience string `json:"aud"`
+	Expiry   int64  `json:"exp"`
+	Issued   int64  `json:"iat"`
+	ID       string `json:"jti"`
+	ClientID string `json:"client_id"`
+	Scope    string `json:"scope"`
+
+	EntraIssuer string `json:"entra_iss"`
+	TenantID    string `json:"tid"`
+	ObjectID    string `json:"oid"`
+	Name        string `json:"name,omitempty"`
+	Username    string `json:"preferred_username,omitempty"`
+	ClientName  string `json:"client_name,omitempty"`
+	GrantID     string `json:"grant"`
+}
+
+func (b *Broker) accessToken(grantID string, g *grant, scopes []string) (string, error) {
+	id, err := b.secret()
+	if err != nil {
+		return "", err
+	}
+	now := b.now()
+	return jwt.Signed(b.signing.signer).Claims(accessClaims{
+		Issuer: b.config.Issuer, Subject: g.Principal.subject(), Audience: b.config.Resource,
+		Expiry: now.Add(accessTokenLifetime).Unix(), Issued: now.Unix(), ID: id[:22], ClientID: g.ClientID, Scope: strings.Join(scopes, " "),
+		EntraIssuer: g.Principal.Issuer, TenantID: g.Principal.TenantID, ObjectID: g.Principal.ObjectID,
+		Name: g.Name, Username: g.Username, ClientName: g.ClientName, GrantID: grantID,
+	}).Serialize()
+}
+
+// A Caller is what a verified access token says.
+type Caller struct {
+	Principal            Principal
+	Name, Username       string
+	ClientID, ClientName string
+	GrantID, TokenID     string
+	Scopes               []string
+	Issued, Expiry       time.Time
+}
+
+// Verify checks an access token and that its grant still stands. Its error is a *token.InvalidError, or one that says that this cannot be known now.
+func (b *Broker) Verify(ctx context.Context, raw string) (*Caller, error) {
+	caller, err := b.verifyAlone(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	var g grant
+	switch _, err := b.records.get(ctx, kindGrant, caller.GrantID, &g); {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, errGrantGone()
+	case err != nil:
+		return nil, storeAway(err)
+	case g.ClientID != caller.ClientID || g.Principal != caller.Principal:
+		return nil, errGrantGone()
+	}
+	return caller, nil
+}
+
+// handleKeys serves the public signing key (RFC 7517).
+func (b *Broker) handleKeys(w http.ResponseWriter, _ *http.Request) {
+	writeDocument(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{b.signing.public()}})
+}

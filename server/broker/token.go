@@ -1,0 +1,191 @@
+package broker
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"mcpentra/server/store"
+)
+
+// An authorizationCode is what a code stands for. Its record is kept after it was redeemed, with the grant that came of it.
+type authorizationCode struct {
+	ClientID    string    `json:"client_id"`
+	ClientName  string    `json:"client_name"`
+	RedirectURI string    `json:"redirect_uri"`
+	Challenge   string    `json:"challenge"`
+	Scopes      []string  `json:"scopes"`
+	SignIn      signIn    `json:"sign_in"`
+	Until       time.Time `json:"until"`
+	GrantID     string    `json:"grant_id,omitempty"`
+}
+
+// tokenResponse is the answer of RFC 6749 section 5.1.
+type tokenResponse struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int    `json:"expires_in"`
+	RefreshToken string `json:"refresh_token"`
+	Scope        string `json:"scope"`
+}
+
+func (b *Broker) handleToken(w http.ResponseWriter, r *http.Request) {
+	form, problem := readForm(w, r)
+	if problem != nil {
+		writeError(w, problem)
+		return
+	}
+	var redeem func(context.Context, *client, url.Values) (*tokenResponse, *protocolError)
+	switch form.Get("grant_type") {
+	case "authorization_code":
+		redeem = b.redeemCode
+	case "refresh_token":
+		redeem = b.redeemRefreshToken
+	case "":
+		writeError(w, badRequest("invalid_request", "grant_type is missing"))
+		return
+	default:
+		writeError(w, badRequest("unsupported_grant_type", "want grant_type authorization_code or refresh_token"))
+		return
+	}
+	found, problem := b.authenticate(r, form)
+	if problem != nil {
+		writeError(w, problem)
+		return
+	}
+	for _, resource := range form["resource"] {
+		if !b.isResource(resource) {
+			writeError(w, badRequest("invalid_target", "this server issues tokens for "+b.config.Resource+" only"))
+			return
+		}
+	}
+	answer, problem := redeem(r.Context(), found, form)
+	if problem != nil {
+		b.log.InfoContext(r.Context(), "token refused", "client", found.ID, "grant_type", form.Get("grant_type"), "error", problem.code, "description", problem.description)
+		writeError(w, problem)
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+// readForm reads the form of a request to the token or revocation endpoint. Parameters in the address do not count, and none may be there twice but resource.
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *protocolError) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
+		return nil, badRequest("invalid_request", "want Content-Type application/x-www-form-urlencoded")
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	err := r.ParseForm()
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, &protocolError{status: http.StatusRequestEntityTooLarge, code: "invalid_request", description: "the form is too large"}
+	} else if err != nil {
+		return nil, badRequest("invalid_request", "the form cannot be read")
+	}
+	for name, values := range r.PostForm {
+		if len(values) > 1 && name != "resource" {
+			return nil, badRequest("invalid_request", "a parameter is there twice")
+		}
+		if values[0] == "" {
+			delete(r.PostForm, name)
+		}
+	}
+	return r.PostForm, nil
+}
+
+// redeemCode exchanges a code (OAuth 2.1 section 4.1.3). Whoever has everything right but comes second ends the grant: one of the two was not the client.
+func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values) (*tokenResponse, *protocolError) {
+	wrong := badRequest("invalid_grant", "the code is unknown, expired, used, or belongs to another client, redirect URI or verifier")
+	if form.Get("code") == "" {
+		return nil, badRequest("invalid_request", "code is missing")
+	}
+	verifier := form.Get("code_verifier")
+	if verifier == "" {
+		return nil, badRequest("invalid_request", "code_verifier is missing")
+	}
+	var code authorizationCode
+	record, err := b.records.get(ctx, kindCode, hashed(form.Get("code")), &code)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, wrong
+	} else if err != nil {
+		return nil, b.storeProblem(ctx, err)
+	}
+	challenge := oauth2.S256ChallengeFromVerifier(verifier)
+	if code.ClientID != found.ID || len(verifier) < 43 || len(verifier) > 128 ||
+		form.Has("redirect_uri") && form.Get("redirect_uri") != code.RedirectURI ||
+		subtle.ConstantTimeCompare([]byte(challenge), []byte(code.Challenge)) != 1 {
+		return nil, wrong
+	}
+	if code.GrantID != "" {
+		b.log.WarnContext(ctx, "a code was redeemed twice, so its grant ends", "client", found.ID)
+		if err := b.config.Store.Delete(ctx, kindGrant, code.GrantID); err != nil {
+			return nil, b.storeProblem(ctx, err)
+		}
+		return nil, wrong
+	}
+	if !b.now().Before(code.Until) {
+		return nil, wrong
+	}
+	grantID, err := b.secret()
+	if err != nil {
+		return nil, b.storeProblem(ctx, err)
+	}
+	grantID = grantID[:22]
+	made := &grant{
+		ClientID: code.ClientID, ClientName: code.ClientName, Principal: code.SignIn.Principal, Name: code.SignIn.Name, Username: code.SignIn.Username,
+		Scopes: code.Scopes, Upstream: code.SignIn.Upstream, Rotated: b.now(),
+	}
+	refresh, err := b.newRefreshToken(grantID, 1)
+	if err != nil {
+		return nil, b.storeProblem(ctx, err)
+	}
+	made.Refresh = hashed(refresh)
+	// The code is spent before the grant exists: whoever dies in between has lost a sign-in, not won a second one.
+	code.GrantID, code.SignIn = grantID, signIn{}
+	if err := b.records.put(ctx, record, code); errors.Is(err, store.ErrConflict) {
+		return nil, wrong // of several at once another one won
+	} else if err != nil {
+		return nil, b.storeProblem(ctx, err)
+	}
+	if err := b.records.create(ctx, kindGrant, grantID, made, b.now().Add(grantLifetime)); err != nil {
+		return nil, b.storeProblem(ctx, err)
+	}
+	return b.respond(ctx, grantID, made, made.Scopes, refresh)
+}
+
+// respond makes the answer with a fresh access token.
+func (b *Broker) respond(ctx context.Context, grantID string, g *grant, scopes []string, refresh string) (*tokenResponse, *protocolError) {
+	access, err := b.accessToken(grantID, g, scopes)
+	if err != nil {
+		return nil, b.storeProblem(ctx, err)
+	}
+	return &tokenResponse{
+		AccessToken: access, TokenType: "Bearer", ExpiresIn: int(accessTokenLifetime.Seconds()), RefreshToken: refresh, Scope: strings.Join(scopes, " "),
+	}, nil
+}
+
+// narrowed are the scopes of a refresh: those of the grant, or fewer of them if fewer are asked for (OAuth 2.1 section 4.3).
+func narrowed(g *grant, parameter string) ([]string, *protocolError) {
+	if parameter == "" {
+		return g.Scopes, nil
+	}
+	asked := strings.Fields(parameter)
+	if slices.ContainsFunc(asked, func(name string) bool { return !slices.Contains(g.Scopes, name) }) {
+		return nil, badRequest("invalid_scope", "a refresh cannot have more than the person approved")
+	}
+	return asked, nil
+}
+
+func (b *Broker) storeProblem(ctx context.Context, err error) *protocolError {
+	if ctx.Err() == nil {
+		b.log.ErrorContext(ctx, "the store failed", "error", err)
+	}
+	return unavailable("the store cannot be reached")
+}

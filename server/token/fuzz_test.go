@@ -1,0 +1,62 @@
+package token_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/server/token"
+)
+
+// FuzzPreParser feeds the pre-parser. What it lets through to the keys must mean the same to a
+// second, laxer reader: that is what the strictness is for.
+func FuzzPreParser(f *testing.F) {
+	for _, header := range []string{`{"alg":"RS256","kid":"one"}`, `{"alg":"RS256","kid":"one","typ":"JWT","x5t":"a"}`, `{"alg":"none"}`, `{"alg":"RS256","alg":"none","kid":"one"}`, `[]`} {
+		for _, payload := range []string{
+			`{"iss":"` + issuerName + `","aud":"` + audience + `","exp":1795525200}`, `{"iss":"x","Iss":"y"}`,
+			`{"iss":"` + issuerName + `","aud":["a","` + audience + `"],"exp":1.7955252e9,"x":{"y":[1,null]}}`,
+		} {
+			f.Add(encode(header) + "." + encode(payload) + "." + encode("signature"))
+		}
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		v := &token.Verifier{Issuer: issuerName, Audiences: []string{audience}, Now: clock}
+		reached := false
+		v.Keys = func(_ context.Context, kid string, _ time.Time) ([]jose.JSONWebKey, error) {
+			reached = true
+			parts := strings.Split(raw, ".")
+			require.Len(t, parts, 3)
+			var header struct{ Alg, Kid string }
+			var claims struct {
+				Iss string
+				Exp float64
+			}
+			readLaxly(t, parts[0], &header)
+			readLaxly(t, parts[1], &claims)
+			require.Equal(t, "RS256", header.Alg)
+			require.Equal(t, kid, header.Kid)
+			require.Equal(t, issuerName, claims.Iss)
+			require.Greater(t, claims.Exp, float64(noon.Unix()-60))
+			_, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256})
+			require.NoError(t, err, "the library behind the pre-parser reads it too")
+			return nil, token.ErrUnknownKey
+		}
+		_, err := v.Verify(t.Context(), raw)
+		var invalid *token.InvalidError
+		require.ErrorAs(t, err, &invalid)
+		require.Equal(t, reached, invalid.Reason == token.UnknownKey)
+	})
+}
+
+func readLaxly(t *testing.T, segment string, into any) {
+	t.Helper()
+	decoded, err := base64.RawURLEncoding.DecodeString(segment)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(decoded, into))
+}

@@ -1,0 +1,64 @@
+# mcpentra: what a person types. `make` alone lists it.
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+PROGRAMS    = ./server/cmd/mcp-entra-server ./client/cmd/mcp-entra-client ./fakeentra/cmd/fakeentra ./conformance/cmd/mcp-auth-conformance
+FUZZTIME   ?= 10s
+
+.PHONY: help
+help:
+	@echo 'make build     the four programs, in bin/'
+	@echo 'make demo      fake issuer, server and client as three processes: 401 to tool call, each step printed'
+	@echo 'make test      everything a machine with Go can check, offline'
+	@echo 'make race      the same under the race detector, in random order'
+	@echo 'make lint      gofmt, go vet, staticcheck'
+	@echo 'make fuzz      every fuzz target for FUZZTIME=$(FUZZTIME)'
+	@echo 'make bench     the figures that have a goal, a line each'
+	@echo 'make live      the flow against the tenant in .env, with your browser'
+	@echo 'make rename-module MODULE=example.com/you/mcpentra   the path to publish it under'
+
+.PHONY: build
+build:
+	@mkdir -p bin
+	go build -o bin/ $(PROGRAMS)
+
+.PHONY: demo
+demo: build
+	@testdata/demo/run bin
+
+.PHONY: live
+live: build
+	@test -f .env || { echo 'make live: no .env here; copy .env.example and fill in your tenant (README.md, "Against your tenant")' >&2; exit 2; }
+	@testdata/demo/run bin "$(CURDIR)/.env"
+
+.PHONY: test
+test:
+	go test ./...
+
+.PHONY: race
+race:
+	go test -race -shuffle=on -count=1 ./...
+
+.PHONY: lint
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+# A fuzz run takes one target of one package at a time.
+.PHONY: fuzz
+fuzz:
+	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \
+		sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file" | while read -r name; do \
+			echo "$$(dirname "$$file") $$name"; \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
+		done || exit 1; \
+	done
+
+.PHONY: bench
+bench:
+	@testdata/bench/figures
+
+.PHONY: rename-module
+rename-module:
+	@test -n "$(MODULE)" || { echo 'make rename-module: say MODULE=example.com/you/mcpentra' >&2; exit 2; }
+	@old=$$(go list -m) && go mod edit -module "$(MODULE)" && \
+		git ls-files '*.go' '*.md' | xargs sed -i "s#\"$$old/#\"$(MODULE)/#g" && go build ./...

@@ -1,0 +1,247 @@
+package conformance_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The rules of this repository that a machine can hold: which package may import which, that READMEs show code that is compiled and commands that
+// exist, and that nothing stands at the top level that has no place there.
+
+const module = "mcpentra/"
+
+// mayImport lists, for each package, the packages of this module that its code may import (a trailing /... stands for everything below). A package
+// missing here may import none. Tests may cross.
+var mayImport = map[string][]string{
+	"server":                      {"server/..."},
+	"server/guard":                {"server/token"},
+	"server/entra":                {"server/token"},
+	"server/broker":               {"server/entra", "server/token", "server/store"},
+	"server/store/storetest":      {"server/store"},
+	"server/tools":                {"server/guard", "server/entra"},
+	"server/cmd/mcp-entra-server": {"server/..."},
+
+	"client":                      {"client/..."},
+	"client/signin":               {"client/discovery", "client/grant"},
+	"client/grant":                {"client/discovery"},
+	"client/tokenstore":           {"client/grant"},
+	"client/console":              {"client"},
+	"client/cmd/mcp-entra-client": {"client/..."},
+
+	"fakeentra":               {"fakeentra/..."},
+	"fakeentra/graph":         {"fakeentra/directory"},
+	"fakeentra/cmd/fakeentra": {"fakeentra/..."},
+
+	"conformance":                          {"conformance/...", "fakeentra/..."},
+	"conformance/catalogue":                {"conformance/engine"},
+	"conformance/checks":                   {"conformance/engine"},
+	"conformance/report":                   {"conformance/engine"},
+	"conformance/twins":                    {"conformance/engine"},
+	"conformance/lab":                      {"conformance/engine", "fakeentra/..."},
+	"conformance/cmd/mcp-auth-conformance": {"conformance/...", "fakeentra/..."},
+}
+
+type listedPackage struct {
+	ImportPath   string
+	Dir          string
+	Deps         []string
+	Imports      []string
+	GoFiles      []string
+	TestGoFiles  []string
+	XTestGoFiles []string
+	Doc          string
+}
+
+func listPackages(t *testing.T) []listedPackage {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Dir,Deps,Imports,GoFiles,TestGoFiles,XTestGoFiles,Doc", "./...")
+	list.Dir = ".."
+	out, err := list.Output()
+	require.NoError(t, err)
+	var ours []listedPackage
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var one listedPackage
+		if err := decoder.Decode(&one); errors.Is(err, io.EOF) {
+			break
+		} else {
+			require.NoError(t, err)
+		}
+		if name, found := strings.CutPrefix(one.ImportPath, module); found {
+			one.ImportPath = name
+			ours = append(ours, one)
+		}
+	}
+	require.NotEmpty(t, ours)
+	return ours
+}
+
+func TestImportsFollowTheArrows(t *testing.T) {
+	t.Parallel()
+	for _, one := range listPackages(t) {
+		for _, imported := range one.Imports {
+			name, found := strings.CutPrefix(imported, module)
+			if !found {
+				continue
+			}
+			allowed := slices.ContainsFunc(mayImport[one.ImportPath], func(rule string) bool {
+				below, any := strings.CutSuffix(rule, "/...")
+				return name == rule || any && (name == below || strings.HasPrefix(name, below+"/"))
+			})
+			assert.True(t, allowed, "%s imports %s, which the arrows of the design do not allow", one.ImportPath, name)
+		}
+	}
+}
+
+func TestThePartsDoNotDependOnEachOther(t *testing.T) {
+	t.Parallel()
+	for _, one := range listPackages(t) {
+		part, _, _ := strings.Cut(one.ImportPath, "/")
+		for _, dep := range one.Deps {
+			name, found := strings.CutPrefix(dep, module)
+			if !found {
+				continue
+			}
+			other, _, _ := strings.Cut(name, "/")
+			if part == other || part == "conformance" && other == "fakeentra" {
+				continue
+			}
+			t.Errorf("%s depends on %s", one.ImportPath, name)
+		}
+	}
+}
+
+func TestLibrariesDoNotImportTesting(t *testing.T) {
+	t.Parallel()
+	for _, one := range listPackages(t) {
+		if one.ImportPath == "conformance" || one.ImportPath == "server/store/storetest" {
+			continue // They are made to be called from a test.
+		}
+		assert.NotContains(t, one.Imports, "testing", "package %s", one.ImportPath)
+	}
+}
+
+func TestEveryPackageHasDocumentationAndAnExample(t *testing.T) {
+	t.Parallel()
+	for _, one := range listPackages(t) {
+		assert.NotEmpty(t, one.Doc, "package %s has no package comment", one.ImportPath)
+		if strings.Contains(one.ImportPath, "/cmd/") {
+			continue
+		}
+		assert.Contains(t, one.GoFiles, "doc.go", "package %s", one.ImportPath)
+		hasExample := false
+		for _, file := range append(one.TestGoFiles, one.XTestGoFiles...) {
+			text, err := os.ReadFile(filepath.Join(one.Dir, file))
+			require.NoError(t, err)
+			hasExample = hasExample || regexp.MustCompile(`(?m)^func Example`).Match(text)
+		}
+		assert.True(t, hasExample, "package %s has no runnable Example", one.ImportPath)
+	}
+}
+
+func TestTheTopLevelHoldsWhatBelongsThere(t *testing.T) {
+	t.Parallel()
+	files := exec.CommandContext(t.Context(), "git", "ls-files")
+	files.Dir = ".."
+	out, err := files.Output()
+	if err != nil {
+		t.Skip("not a git checkout")
+	}
+	fixed := []string{"server", "client", "fakeentra", "conformance", "testdata", "go.mod", "go.sum", "Makefile", "README.md", "LICENSE"}
+	for _, file := range strings.Fields(string(out)) {
+		top, _, _ := strings.Cut(file, "/")
+		if !strings.HasPrefix(top, ".") && !slices.Contains(fixed, top) {
+			t.Errorf("%s has no place at the top level", top)
+		}
+	}
+}
+
+// fenced matches the blocks of a Markdown file with their language.
+var fenced = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
+
+// TestGoInREADMEsIsCompiled finds every Go block of a README, line by line and in order, in an example file beside it.
+func TestGoInREADMEsIsCompiled(t *testing.T) {
+	t.Parallel()
+	for _, readme := range readmes(t) {
+		for _, block := range fenced.FindAllStringSubmatch(readText(t, readme), -1) {
+			if block[1] != "go" {
+				continue
+			}
+			candidates, err := filepath.Glob(filepath.Join(filepath.Dir(readme), "*_test.go"))
+			require.NoError(t, err)
+			found := slices.ContainsFunc(candidates, func(file string) bool {
+				return strings.Contains(unindented(readText(t, file)), unindented(block[2]))
+			})
+			assert.True(t, found, "%s: this block stands in no test file beside it, so nothing compiles it:\n%s", readme, block[2])
+		}
+	}
+}
+
+// TestCommandsInREADMEsExist runs every program command of a README's shell blocks with --help added: an unknown flag or verb fails. Make targets
+// have to be in the Makefile.
+func TestCommandsInREADMEsExist(t *testing.T) {
+	t.Parallel()
+	bin := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+string(filepath.Separator),
+		"./server/cmd/mcp-entra-server", "./client/cmd/mcp-entra-client", "./fakeentra/cmd/fakeentra", "./conformance/cmd/mcp-auth-conformance")
+	build.Dir = ".."
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	makefile := readText(t, "../Makefile")
+	command := regexp.MustCompile(`(?:^|[\s;|&(])(?:bin/)?(mcp-entra-server|mcp-entra-client|fakeentra|mcp-auth-conformance)((?:\s+[^\s#|&;>)]+)*)`)
+	target := regexp.MustCompile(`^make ([a-z-]+)`)
+	for _, readme := range readmes(t) {
+		for _, block := range fenced.FindAllStringSubmatch(readText(t, readme), -1) {
+			if block[1] != "sh" {
+				continue
+			}
+			for line := range strings.Lines(strings.ReplaceAll(block[2], "\\\n", " ")) {
+				if match := target.FindStringSubmatch(line); match != nil {
+					assert.Contains(t, makefile, "\n"+match[1]+":", "%s: %s", readme, line)
+				}
+				line = regexp.MustCompile(`\b[A-Z_]+=('[^']*'|"[^"]*"|\S*)\s`).ReplaceAllString(line, "")
+				if match := command.FindStringSubmatch(line); match != nil {
+					run := exec.CommandContext(t.Context(), filepath.Join(bin, match[1]), append(strings.Fields(match[2]), "--help")...)
+					run.Env = []string{"HOME=" + bin}
+					run.Dir = bin
+					out, err := run.CombinedOutput()
+					assert.NoError(t, err, "%s: %s\n%s", readme, line, out)
+				}
+			}
+		}
+	}
+}
+
+func readmes(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("../*/README.md")
+	require.NoError(t, err)
+	return append(files, "../README.md")
+}
+
+func readText(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// unindented takes the indentation off every line, so that a block may stand inside a function.
+func unindented(text string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		out.WriteString(strings.TrimSpace(line) + "\n")
+	}
+	return strings.TrimSpace(out.String())
+}

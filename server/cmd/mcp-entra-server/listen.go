@@ -1,0 +1,42 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"strconv"
+	"syscall"
+)
+
+// listen takes an address. The name localhost means both loopback addresses at the same port, or none: with only one of them, another program could take the other and
+// be reached in this one's place. A machine without IPv6 has just the one.
+func listen(address string) ([]net.Listener, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if host != "localhost" {
+		one, err := net.Listen("tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		return []net.Listener{one}, nil
+	}
+	for attempt := 0; ; attempt++ {
+		first, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", port))
+		if err != nil {
+			return nil, err
+		}
+		same := strconv.Itoa(first.Addr().(*net.TCPAddr).Port)
+		second, err := net.Listen("tcp6", net.JoinHostPort("::1", same))
+		switch {
+		case err == nil:
+			return []net.Listener{first, second}, nil
+		case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT):
+			return []net.Listener{first}, nil
+		}
+		_ = first.Close()
+		if port != "0" || attempt == 20 {
+			return nil, err
+		}
+	}
+}

@@ -1,0 +1,87 @@
+// Mcp-entra-server serves MCP tools behind Microsoft Entra ID.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second Ctrl-C ends the program at once.
+	context.AfterFunc(ctx, stop)
+	if err := newCommand().ExecuteContext(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "mcp-entra-server: %v\n", err)
+		os.Exit(2)
+	}
+}
+
+func newCommand() *cobra.Command {
+	var flags flagValues
+	command := &cobra.Command{
+		Use:   "mcp-entra-server",
+		Short: "Serve MCP tools behind Microsoft Entra ID",
+		Long: `Mcp-entra-server serves MCP at /mcp to clients of all four revisions. It is their
+authorization server: it registers them, asks people for consent, sends them to Entra ID to
+sign in, and issues tokens of its own.
+
+It reads .env in the working directory. The environment wins over the file, and flags win over
+both. Every key is explained in .env.example; these are needed:
+
+  AUTH_TENANT_ID       the Directory (tenant) ID
+  AUTH_CLIENT_ID       the Application (client) ID of a web app registration
+  AUTH_CLIENT_SECRET   the Value of one of its client secrets
+
+Without a tenant, "fakeentra --write-env .env" writes a file that points at a fake one.
+
+Exit status: 0 ended by Ctrl-C or SIGTERM; 2 usage or set-up: a missing or wrong key, an
+address in use, a tenant or secret that Entra refuses.`,
+		Example: `  mcp-entra-server
+  mcp-entra-server --env tenant.env --addr localhost:9000
+  MCP_PUBLIC_URL=https://mcp.example.com MCP_ADDR=:8000 mcp-entra-server   # behind a TLS proxy`,
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version(),
+		RunE: func(command *cobra.Command, _ []string) error {
+			level := slog.LevelInfo
+			if flags.verbose {
+				level = slog.LevelDebug
+			}
+			logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+			settings, err := readSettings(flags, command.Flags().Changed, os.LookupEnv, logger)
+			if err != nil {
+				return err
+			}
+			return serve(command.Context(), settings, logger)
+		},
+	}
+	set := command.Flags()
+	set.SortFlags = false
+	set.StringVar(&flags.envFile, "env", ".env", "read settings from `FILE`")
+	set.StringVar(&flags.address, "addr", "", "listen on `HOST:PORT` (MCP_ADDR); localhost is both loopback addresses, port 0 is a free one")
+	set.StringVar(&flags.publicURL, "public-url", "", "the `URL` that clients and browsers reach the server at (MCP_PUBLIC_URL)")
+	set.StringVar(&flags.store, "store", "", "where grants are kept (STORE_URL): memory: or file:PATH")
+	set.BoolVar(&flags.trustFakeKeys, "trust-public-fake-keys", false, "accept sign-ins that anybody can forge: fakeentra's keys are public (always so when the authority is on loopback)")
+	set.BoolVar(&flags.verbose, "verbose", false, "log every request")
+	command.CompletionOptions.HiddenDefaultCmd = true
+	return command
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
+
+// errNotConfigured is what somebody sees who starts the program with nothing.
+var errNotConfigured = errors.New(`AUTH_TENANT_ID is missing: write the Directory (tenant) ID into .env (see .env.example), or run "fakeentra --write-env .env" to try it offline`)

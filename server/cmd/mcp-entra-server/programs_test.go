@@ -1,0 +1,229 @@
+package main_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// programs is the folder the four programs were built into, as a person's `make build` does.
+var programs string
+
+func TestMain(m *testing.M) {
+	os.Exit(buildAndRun(m))
+}
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "mcpentra-programs-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	defer os.RemoveAll(dir)
+	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator),
+		"mcpentra/server/cmd/mcp-entra-server", "mcpentra/client/cmd/mcp-entra-client",
+		"mcpentra/fakeentra/cmd/fakeentra", "mcpentra/conformance/cmd/mcp-auth-conformance")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building the programs: %v\n%s", err, out)
+		return 2
+	}
+	programs = dir
+	return m.Run()
+}
+
+// TestPrograms runs the scripts of testdata: the built programs as processes over real sockets.
+func TestPrograms(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, params("testdata/*.txt"))
+}
+
+// TestFlowPerRevision runs the flow from 401 to tool call with the client held to each published revision.
+func TestFlowPerRevision(t *testing.T) {
+	t.Parallel()
+	for _, revision := range []string{"2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"} {
+		t.Run(revision, func(t *testing.T) {
+			t.Parallel()
+			p := params("testdata/revisions/*.txt")
+			setup := p.Setup
+			p.Setup = func(env *testscript.Env) error {
+				env.Setenv("REVISION", revision)
+				return setup(env)
+			}
+			testscript.Run(t, p)
+		})
+	}
+}
+
+func params(files string) testscript.Params {
+	paths, err := filepath.Glob(files)
+	if err != nil || len(paths) == 0 {
+		panic(fmt.Sprintf("no scripts at %s: %v", files, err))
+	}
+	return testscript.Params{
+		Files:               paths,
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", programs+string(filepath.ListSeparator)+env.Getenv("PATH"))
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("BROWSER", "fakeentra visit")
+			started := &processes{byName: map[string]*process{}}
+			env.Values[processesKey{}] = started
+			env.Defer(started.killAll)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"start":     start,
+			"interrupt": interrupt,
+			"exits":     exits,
+		},
+	}
+}
+
+// A process is a program that a script has started. Its output goes to NAME.log in the script's folder.
+type process struct {
+	cmd  *exec.Cmd
+	done chan struct{} // closed once all output is read and the exit status is known
+}
+
+type processes struct {
+	mu     sync.Mutex
+	byName map[string]*process
+}
+
+type processesKey struct{}
+
+func (p *processes) killAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, one := range p.byName {
+		_ = one.cmd.Process.Kill()
+		<-one.done
+	}
+}
+
+// patience is how long a program may take to do one thing on a busy machine before the test calls it stuck.
+const patience = 30 * time.Second
+
+// start runs `start NAME PATTERN PROGRAM ARGS…`: it starts the program and waits until a line of its output matches the pattern. The pattern's first
+// group is then the variable NAME of the script.
+func start(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: start NAME PATTERN PROGRAM ARGS…")
+	}
+	name, pattern := args[0], regexp.MustCompile(args[1])
+	cmd := command(ts, args[2], args[3:])
+	read, write := io.Pipe()
+	cmd.Stdout, cmd.Stderr = write, write
+	log, err := os.Create(ts.MkAbs(name + ".log"))
+	ts.Check(err)
+	ts.Check(cmd.Start())
+
+	one := &process{cmd: cmd, done: make(chan struct{})}
+	running := ts.Value(processesKey{}).(*processes)
+	running.mu.Lock()
+	running.byName[name] = one
+	running.mu.Unlock()
+
+	found := make(chan string, 1)
+	go func() {
+		defer close(found)
+		defer log.Close()
+		seen := false
+		for lines := bufio.NewScanner(read); lines.Scan(); {
+			fmt.Fprintln(log, lines.Text())
+			if match := pattern.FindStringSubmatch(lines.Text()); match != nil && !seen {
+				seen = true
+				found <- match[len(match)-1]
+			}
+		}
+	}()
+	go func() {
+		_ = cmd.Wait()
+		write.Close()
+		close(one.done)
+	}()
+	select {
+	case value, ok := <-found:
+		if !ok {
+			<-one.done
+			ts.Fatalf("%s ended (%v) without a line that matches %q:\n%s", name, cmd.ProcessState, pattern, ts.ReadFile(name+".log"))
+		}
+		ts.Setenv(name, value)
+	case <-time.After(patience):
+		ts.Fatalf("%s wrote no line that matches %q", name, pattern)
+	}
+}
+
+// interrupt runs `interrupt NAME CODE`: it sends what Ctrl-C sends and expects the exit status.
+func interrupt(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: interrupt NAME CODE")
+	}
+	running := ts.Value(processesKey{}).(*processes)
+	running.mu.Lock()
+	one := running.byName[args[0]]
+	running.mu.Unlock()
+	if one == nil {
+		ts.Fatalf("no process %q was started", args[0])
+	}
+	ts.Check(one.cmd.Process.Signal(syscall.SIGINT))
+	select {
+	case <-one.done:
+	case <-time.After(patience):
+		ts.Fatalf("%s is still running after Ctrl-C", args[0])
+	}
+	expectExit(ts, args[0], one.cmd.ProcessState.ExitCode(), args[1])
+}
+
+// exits runs `exits CODE PROGRAM ARGS…` to its end and expects the exit status; what it wrote is in stdout.txt and stderr.txt.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS…")
+	}
+	cmd := command(ts, args[1], args[2:])
+	stdout, err := os.Create(ts.MkAbs("stdout.txt"))
+	ts.Check(err)
+	defer stdout.Close()
+	stderr, err := os.Create(ts.MkAbs("stderr.txt"))
+	ts.Check(err)
+	defer stderr.Close()
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	err = cmd.Run()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		ts.Check(err)
+	}
+	ts.Logf("[stdout]\n%s[stderr]\n%s", ts.ReadFile("stdout.txt"), ts.ReadFile("stderr.txt"))
+	expectExit(ts, args[1], cmd.ProcessState.ExitCode(), args[0])
+}
+
+func expectExit(ts *testscript.TestScript, name string, got int, want string) {
+	if code, err := strconv.Atoi(want); err != nil || code != got {
+		ts.Fatalf("%s: exit status %d, want %s", name, got, want)
+	}
+}
+
+func command(ts *testscript.TestScript, program string, args []string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(programs, program), args...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = append(os.Environ()[:0:0], "PATH="+ts.Getenv("PATH"), "HOME="+ts.Getenv("HOME"), "BROWSER="+ts.Getenv("BROWSER"))
+	for _, key := range []string{"AUTH_CLIENT_SECRET", "AUTH_AUTHORITY", "AUTH_TENANT_ID", "MCP_ADDR", "MCP_PUBLIC_URL", "STORE_URL"} {
+		if value := ts.Getenv(key); value != "" {
+			cmd.Env = append(cmd.Env, key+"="+value)
+		}
+	}
+	return cmd
+}

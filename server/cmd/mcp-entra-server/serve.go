@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"mcpentra/server"
+	"mcpentra/server/entra"
+)
+
+// How long the program waits for others.
+const (
+	firstCheck   = 10 * time.Second // for Entra, at the start
+	drainTimeout = 10 * time.Second // for requests that run when it is told to stop
+)
+
+// serve listens until the context ends.
+func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
+	listeners, err := listen(s.address)
+	if err != nil {
+		return fmt.Errorf("MCP_ADDR: %w", err)
+	}
+	closeListeners := func() {
+		for _, listener := range listeners {
+			_ = listener.Close()
+		}
+	}
+	defer closeListeners()
+	if s.publicURL == "" {
+		host, _, _ := net.SplitHostPort(s.address)
+		_, port, _ := net.SplitHostPort(listeners[0].Addr().String())
+		s.publicURL = "http://" + net.JoinHostPort(host, port)
+	}
+	client, err := outbound(s.caFile)
+	if err != nil {
+		return err
+	}
+	kept, keys, err := openStore(ctx, s, logger)
+	if err != nil {
+		return err
+	}
+	defer kept.Close()
+	mcp, err := server.New(ctx, server.Config{
+		PublicURL: s.publicURL, Path: s.path, AllowedOrigins: s.allowedOrigins, Store: kept, Keys: keys, Version: version(),
+		Entra: entra.Config{
+			Authority: s.authority, TenantID: s.tenantID, ClientID: s.clientID, ClientSecret: s.clientSecret, RedirectURI: s.redirectURI,
+			GraphURL: s.graphURL, TrustPublicFakeKeys: s.trustFakeKeys || s.loopbackAuthority(),
+		},
+		HTTPClient: client, Logger: logger,
+	})
+	if err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "server: "))
+	}
+	if err := firstLook(ctx, mcp, logger); err != nil {
+		return err
+	}
+	if !loopbackHost(s.address) && strings.HasPrefix(s.publicURL, "http://") {
+		logger.Warn("listening beyond loopback, though the public URL is a loopback one", "address", s.address, "public_url", s.publicURL)
+	}
+	return listenAndServe(ctx, listeners, mcp, logger)
+}
+
+// firstLook asks Entra whether the settings are right. A refusal ends the program; an issuer that cannot be reached does not, since it may come back.
+func firstLook(ctx context.Context, mcp *server.Server, logger *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, firstCheck)
+	defer cancel()
+	err := mcp.Check(ctx)
+	var away *entra.UnavailableError
+	if errors.As(err, &away) {
+		logger.Warn("entra cannot be reached; serving all the same, and sign-ins fail until it can", "error", err)
+		return nil
+	}
+	return err
+}
+
+func listenAndServe(ctx context.Context, listeners []net.Listener, mcp *server.Server, logger *slog.Logger) error {
+	httpServer := &http.Server{
+		Handler: logged(mcp, logger), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+	watching, stopWatching := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		if err := mcp.Watch(watching); err != nil && watching.Err() == nil {
+			logger.Error("entra refuses this server's settings", "error", err)
+		}
+	}()
+	ended := make(chan error, len(listeners))
+	for _, listener := range listeners {
+		go func() { ended <- httpServer.Serve(listener) }()
+	}
+	fmt.Fprintf(os.Stderr, "mcp-entra-server: serving %s\n", mcp.Resource())
+	var failed error
+	select {
+	case <-ctx.Done():
+	case failed = <-ended:
+	}
+	stopWatching()
+	<-watched
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	if err := httpServer.Shutdown(drain); err != nil {
+		_ = httpServer.Close()
+	}
+	if failed != nil && !errors.Is(failed, http.ErrServerClosed) {
+		return failed
+	}
+	return nil
+}
+
+// outbound is the client for Entra and Graph. With a CA file it trusts that authority besides the system's.
+func outbound(caFile string) (*http.Client, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxResponseHeaderBytes = 64 << 10
+	transport.MaxIdleConnsPerHost = 16
+	if caFile != "" {
+		text, err := os.ReadFile(caFile)
+		if err != nil {
+			return nil, fmt.Errorf("AUTH_CA_FILE: %w", err)
+		}
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		if !pool.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("AUTH_CA_FILE: %s holds no certificate in PEM", caFile)
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool}
+	}
+	return &http.Client{Transport: transport, Timeout: 30 * time.Second}, nil
+}
+
+// logged writes a line a request at debug level: no query, which may hold a code or a state.
+func logged(next http.Handler, logger *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !logger.Enabled(r.Context(), slog.LevelDebug) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		began := time.Now()
+		answer := &statusWriter{ResponseWriter: w}
+		next.ServeHTTP(answer, r)
+		logger.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "status", answer.status, "took", time.Since(began).Round(time.Microsecond).String())
+	})
+}
+
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(text []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(text)
+}
+
+// Unwrap lets http.ResponseController flush streams.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/joho/godotenv"
+)
+
+type flagValues struct {
+	envFile, address, publicURL, store string
+	trustFakeKeys, verbose             bool
+}
+
+// Settings are what the program was told, by .env, the environment and flags. Values are checked where they are used; here it is only decided whose word counts.
+type settings struct {
+	tenantID, clientID, clientSecret, authority, graphURL, caFile, redirectURI string
+	address, publicURL, path                                                   string
+	allowedOrigins                                                             []string
+	store, keysFile                                                            string
+	trustFakeKeys                                                              bool
+}
+
+// keys are all the settings that can stand in .env or the environment.
+var keys = []string{
+	"AUTH_TENANT_ID", "AUTH_CLIENT_ID", "AUTH_CLIENT_SECRET", "AUTH_AUTHORITY", "AUTH_GRAPH_URL", "AUTH_CA_FILE", "AUTH_REDIRECT_URI", "AUTH_MODE",
+	"MCP_ADDR", "MCP_PUBLIC_URL", "MCP_PATH", "MCP_ALLOWED_ORIGINS", "STORE_URL", "MCP_KEYS_FILE",
+}
+
+// readSettings reads the file, lets the environment win over it and flags over both.
+func readSettings(flags flagValues, given func(flag string) bool, lookup func(string) (string, bool), logger *slog.Logger) (*settings, error) {
+	file, err := readEnvFile(flags.envFile, given("env"))
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(file)) {
+		if !slices.Contains(keys, key) && (strings.HasPrefix(key, "AUTH_") || strings.HasPrefix(key, "MCP_") || strings.HasPrefix(key, "STORE_")) {
+			logger.Warn("a key in the settings file is not known, so it has no effect", "key", key, "did_you_mean", nearest(key))
+		}
+	}
+	value := func(key string) string {
+		if set, present := lookup(key); present {
+			return strings.TrimSpace(set)
+		}
+		return strings.TrimSpace(file[key])
+	}
+	s := &settings{
+		tenantID: value("AUTH_TENANT_ID"), clientID: value("AUTH_CLIENT_ID"), clientSecret: value("AUTH_CLIENT_SECRET"),
+		authority: value("AUTH_AUTHORITY"), graphURL: value("AUTH_GRAPH_URL"), caFile: value("AUTH_CA_FILE"), redirectURI: value("AUTH_REDIRECT_URI"),
+		address: value("MCP_ADDR"), publicURL: value("MCP_PUBLIC_URL"), path: value("MCP_PATH"), store: value("STORE_URL"), keysFile: value("MCP_KEYS_FILE"),
+		trustFakeKeys: flags.trustFakeKeys,
+	}
+	for _, origin := range strings.FieldsFunc(value("MCP_ALLOWED_ORIGINS"), func(r rune) bool { return r == ',' || r == ' ' }) {
+		s.allowedOrigins = append(s.allowedOrigins, origin)
+	}
+	for flag, into := range map[string]struct {
+		flag *string
+		into *string
+	}{"addr": {&flags.address, &s.address}, "public-url": {&flags.publicURL, &s.publicURL}, "store": {&flags.store, &s.store}} {
+		if given(flag) {
+			*into.into = *into.flag
+		}
+	}
+	if mode := value("AUTH_MODE"); mode != "" && mode != "broker" {
+		return nil, fmt.Errorf("AUTH_MODE is %q: the only mode is broker", mode)
+	}
+	if s.tenantID == "" && s.clientID == "" && s.clientSecret == "" {
+		return nil, errNotConfigured
+	}
+	if s.address == "" {
+		s.address = "localhost:8000"
+	}
+	if _, _, err := net.SplitHostPort(s.address); err != nil {
+		return nil, fmt.Errorf("MCP_ADDR is %q: write HOST:PORT, such as localhost:8000", s.address)
+	}
+	if s.publicURL == "" && !loopbackHost(s.address) {
+		return nil, fmt.Errorf("MCP_PUBLIC_URL is missing: the server listens on %s, where clients come through something in front; write the https URL that they use", s.address)
+	}
+	return s, nil
+}
+
+// maxEnvFile bounds the settings file in bytes.
+const maxEnvFile = 1 << 20
+
+// readEnvFile reads the settings file. One that nobody asked for may be missing.
+func readEnvFile(name string, asked bool) (map[string]string, error) {
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !asked:
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("settings: %w", err)
+	case info.IsDir() || info.Size() > maxEnvFile:
+		return nil, fmt.Errorf("settings: %s is not a file of at most 1 MiB", name)
+	}
+	file, err := godotenv.Read(name)
+	if err != nil {
+		// The library's error can quote the line, which may hold the secret.
+		return nil, fmt.Errorf("settings: %s is not a list of KEY=value lines", name)
+	}
+	return file, nil
+}
+
+// loopbackAuthority reports whether the authority is on this machine, as a fake is.
+func (s *settings) loopbackAuthority() bool {
+	parsed, err := url.Parse(s.authority)
+	return err == nil && parsed.Host != "" && isLoopback(parsed.Hostname())
+}
+
+func loopbackHost(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && isLoopback(host)
+}
+
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
+}
+
+// nearest is the known key that a mistyped one was most likely meant to be.
+func nearest(key string) string {
+	best, least := "", len(key)
+	for _, known := range keys {
+		if d := distance(key, known); d < least {
+			best, least = known, d
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,25 @@
+package server
+
+import (
+	_ "embed"
+	"html/template"
+	"net/http"
+)
+
+//go:embed frontpage.html
+var frontPageText string
+
+var frontPage = template.Must(template.New("front page").Parse(frontPageText))
+
+// handleFrontPage tells a person who opens the server in a browser what it is.
+func (s *Server) handleFrontPage(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Cache-Control", "public, max-age=300")
+	content := struct{ Name, Resource string }{s.name, s.resource}
+	if err := frontPage.Execute(w, content); err != nil {
+		s.log.ErrorContext(r.Context(), "front page", "error", err)
+	}
+}

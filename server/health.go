@@ -1,0 +1,61 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"mcpentra/server/entra"
+)
+
+// Check asks Entra once whether tenant, client ID and secret are right. An *entra.Error or *entra.PublicKeysError says that they are not; any other error, that Entra cannot
+// be reached. The server is ready once a check has succeeded.
+func (s *Server) Check(ctx context.Context) error {
+	err := s.entra.Check(ctx)
+	if err == nil {
+		s.ready.Store(true)
+	}
+	return err
+}
+
+// Watch checks again and again, with growing pauses, until Entra has answered or the context ends. Its error is the refusal, or the context's.
+func (s *Server) Watch(ctx context.Context) error {
+	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
+		err := s.Check(ctx)
+		var away *entra.UnavailableError
+		if !errors.As(err, &away) {
+			return err
+		}
+		s.log.WarnContext(ctx, "entra cannot be reached; sign-ins fail until it can", "error", err, "again_in", pause.String())
+		// A little more or less, so that replicas that started together do not ask together.
+		timer := time.NewTimer(pause/2 + rand.N(pause))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+	}
+}
+
+// handleHealth says that the process answers.
+func (s *Server) handleHealth(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, "ok\n")
+}
+
+// handleReady says whether people can sign in. It tells no more than that, since anybody can ask.
+func (s *Server) handleReady(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	if !s.ready.Load() {
+		w.Header().Set("Retry-After", "5")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, "not ready: Entra ID has not been reached yet\n")
+		return
+	}
+	_, _ = io.WriteString(w, "ready\n")
+}

@@ -1,0 +1,212 @@
+package server
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"mcpentra/server/broker"
+	"mcpentra/server/entra"
+	"mcpentra/server/guard"
+	"mcpentra/server/store"
+	"mcpentra/server/tools"
+)
+
+// A Config says what a server is. PublicURL and Entra's TenantID, ClientID and ClientSecret are required.
+type Config struct {
+	// PublicURL is the origin that clients and browsers reach the server at, such as https://mcp.example.com. Plain http is for loopback only.
+	PublicURL string
+	// Path of the MCP endpoint. Empty means /mcp.
+	Path string
+	// Name is what people and clients are told the server is called. Empty means the host of PublicURL.
+	Name string
+	// Entra is the app registration that signs people in. Its RedirectURI may be left empty: it follows from PublicURL. HTTPClient, Now and Logger are taken from here
+	// where it has none.
+	Entra entra.Config
+	// MCP is the handler behind the guard. It finds the caller with guard.FromContext and never sees a token. Nil means the reference server's tools.
+	MCP http.Handler
+	// Scopes are what clients can ask for; the first is what every request to the endpoint needs. Nil means broker.DefaultScopes.
+	Scopes []broker.Scope
+	// AllowedOrigins are the origins of web pages that may call the endpoint, besides the server's own.
+	AllowedOrigins []string
+	// MaxBody bounds a request to the endpoint in bytes. Zero means guard.DefaultMaxBody.
+	MaxBody int64
+	// Store remembers clients and grants. Nil means memory.
+	Store store.Store
+	// Keys encrypt what is stored. Nil means keys made at the start; a store that outlives the process needs keys that do.
+	Keys *broker.Keys
+	// SigningKey signs access tokens; a P-256 key. Nil means one that is made once and kept, encrypted, in the store.
+	SigningKey *ecdsa.PrivateKey
+	// RegistrationsPerMinute bounds the registrations and sign-ins that one address can begin. Zero means 120; negative means no bound.
+	RegistrationsPerMinute int
+	// Version is what the reference server's tools report. Empty means "0".
+	Version string
+	// HTTPClient talks to Entra and Graph. Nil means one with timeouts of its own.
+	HTTPClient *http.Client
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
+	// Rand is the source of randomness. Nil means crypto/rand.
+	Rand io.Reader
+	// Logger hears of sign-ins, refusals and failures, never of a token, code or secret. Nil discards.
+	Logger *slog.Logger
+}
+
+// A Server is an http.Handler for everything at PublicURL. It is safe for concurrent use and starts no goroutine; see Watch.
+type Server struct {
+	mux      *http.ServeMux
+	entra    *entra.Client
+	broker   *broker.Broker
+	log      *slog.Logger
+	resource string
+	name     string
+	ready    atomic.Bool
+}
+
+// New wires a server. Its error is an *entra.ConfigError, which names a key of .env, where the registration is at fault; it does not ask Entra anything.
+func New(ctx context.Context, config Config) (*Server, error) {
+	public, err := readPublicURL(config.PublicURL)
+	if err != nil {
+		return nil, err
+	}
+	path := config.Path
+	if path == "" {
+		path = "/mcp"
+	}
+	if !strings.HasPrefix(path, "/") || path == "/" || strings.HasSuffix(path, "/") || strings.ContainsAny(path, "?#{}%\\ ") || strings.Contains(path, "//") {
+		return nil, fmt.Errorf("server: want a path such as /mcp for the endpoint, got %q", path)
+	}
+	if config.Name == "" {
+		config.Name = strings.TrimPrefix(strings.TrimPrefix(public, "https://"), "http://")
+	}
+	if config.Scopes == nil {
+		config.Scopes = broker.DefaultScopes()
+	}
+	if config.Store == nil {
+		config.Store = store.NewMemory(store.Config{Now: config.Now})
+	}
+	s := &Server{log: config.Logger, resource: public + path, name: config.Name}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.entra, err = newEntra(config, public); err != nil {
+		return nil, err
+	}
+	s.broker, err = broker.New(ctx, broker.Config{
+		Issuer: public, Resource: s.resource, ResourceName: config.Name, Scopes: config.Scopes, Entra: s.entra, Store: config.Store, Keys: config.Keys,
+		SigningKey: config.SigningKey, RegistrationsPerMinute: config.RegistrationsPerMinute, Now: config.Now, Rand: config.Rand, Logger: s.log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	// Grants speak for people of one tenant, as one authority vouched for them.
+	if err := s.broker.Bind(ctx, strings.Join([]string{config.Entra.Authority, config.Entra.TenantID, config.Entra.ClientID}, " ")); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	endpoint := config.MCP
+	if endpoint == nil {
+		endpoint = tools.Handler(tools.Config{Name: config.Name, Version: config.Version, GraphToken: s.graphToken, Me: s.entra.Me, Logger: s.log})
+	}
+	var supported []string
+	for _, scope := range config.Scopes {
+		supported = append(supported, scope.Name)
+	}
+	guarded, err := guard.New(guard.Config{
+		Resource: s.resource, AuthorizationServers: []string{public}, Scopes: supported[:1], ScopesSupported: supported, ResourceName: config.Name,
+		Verify: s.verify, AllowedOrigins: config.AllowedOrigins, MaxBody: config.MaxBody, Logger: s.log, Now: config.Now,
+	}, endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	s.mux = http.NewServeMux()
+	s.mux.Handle(path, guarded)
+	s.mux.Handle(guarded.MetadataPath(), guarded.Metadata())
+	for _, one := range s.broker.Paths() {
+		s.mux.Handle(one, s.broker)
+	}
+	s.mux.HandleFunc("GET /healthz", s.handleHealth)
+	s.mux.HandleFunc("GET /readyz", s.handleReady)
+	s.mux.HandleFunc("GET /{$}", s.handleFrontPage)
+	return s, nil
+}
+
+// readPublicURL wants an origin: https, or http on loopback.
+func readPublicURL(text string) (string, error) {
+	parsed, err := url.Parse(text)
+	if err != nil || parsed.Host == "" || parsed.User != nil || strings.Trim(parsed.Path, "/") != "" || parsed.RawQuery != "" || parsed.Fragment != "" {
+		return "", fmt.Errorf("server: want a public URL of scheme and host, such as https://mcp.example.com, got %q", text)
+	}
+	if parsed.Scheme != "https" && !(parsed.Scheme == "http" && isLoopback(parsed.Hostname())) {
+		return "", fmt.Errorf("server: want https in the public URL, or http on a loopback address, got %q", text)
+	}
+	return strings.ToLower(parsed.Scheme + "://" + parsed.Host), nil
+}
+
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && address.IsLoopback()
+}
+
+func newEntra(config Config, public string) (*entra.Client, error) {
+	registration := config.Entra
+	switch want := public + broker.CallbackPath; registration.RedirectURI {
+	case "":
+		registration.RedirectURI = want
+	case want:
+	default:
+		return nil, &entra.ConfigError{Key: "AUTH_REDIRECT_URI", Problem: fmt.Sprintf("is %q, but this server answers at %s: leave it out, or change MCP_PUBLIC_URL", registration.RedirectURI, want)}
+	}
+	if registration.HTTPClient == nil {
+		registration.HTTPClient = config.HTTPClient
+	}
+	if registration.Now == nil {
+		registration.Now = config.Now
+	}
+	if registration.Logger == nil {
+		registration.Logger = config.Logger
+	}
+	return entra.New(registration)
+}
+
+// ServeHTTP answers for everything at the public URL.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Resource is the URL of the MCP endpoint.
+func (s *Server) Resource() string { return s.resource }
+
+// GraphToken is a Graph token of the caller of a request to the endpoint, with the permissions of the scopes that were approved. It is for handlers given as Config.MCP.
+func (s *Server) GraphToken(ctx context.Context) (string, error) {
+	caller, known := guard.FromContext(ctx)
+	if !known {
+		return "", errors.New("server: the request did not come through the guard")
+	}
+	return s.graphToken(ctx, caller)
+}
+
+func (s *Server) graphToken(ctx context.Context, caller *guard.Identity) (string, error) {
+	upstream, err := s.broker.UpstreamToken(ctx, caller.GrantID)
+	if errors.Is(err, broker.ErrGrantOver) {
+		return "", &entra.Error{Op: "refresh", Code: "invalid_grant", Description: err.Error()}
+	}
+	return upstream, err
+}
+
+// verify is the guard's view of the broker's tokens.
+func (s *Server) verify(ctx context.Context, raw string) (*guard.Identity, error) {
+	caller, err := s.broker.Verify(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	return &guard.Identity{
+		Principal: guard.Principal(caller.Principal), Name: caller.Name, Username: caller.Username, ClientID: caller.ClientID, ClientName: caller.ClientName,
+		GrantID: caller.GrantID, TokenID: caller.TokenID, Scopes: caller.Scopes, Issued: caller.Issued, Expiry: caller.Expiry,
+	}, nil
+}

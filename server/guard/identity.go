@@ -27,11 +27,9 @@ type Identity struct {
 	Issued, Expiry   time.Time
 }
 
-// Verify judges a raw bearer token. A [*token.InvalidError] is answered with 401, a
-// [*token.UnavailableError] and every other error with 503.
-//
-// [*token.InvalidError]: mcpentra/server/token#InvalidError
-// [*token.UnavailableError]: mcpentra/server/token#UnavailableError
+// Verify judges a raw bearer token. The errors of package token decide the answer: an InvalidError
+// is 401 with invalid_token; an UnavailableError, and every error of another kind, is 503 with
+// Retry-After.
 type Verify func(ctx context.Context, raw string) (*Identity, error)
 
 type contextKey struct{}

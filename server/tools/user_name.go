@@ -16,8 +16,8 @@ import (
 
 // userName is the structured answer of get_user_name.
 type userName struct {
-	Name              string `json:"name" jsonschema:"description=The display name in Microsoft 365"`
-	UserPrincipalName string `json:"user_principal_name,omitempty" jsonschema:"description=The sign-in name"`
+	Name              string `json:"name" jsonschema:"The display name in Microsoft 365"`
+	UserPrincipalName string `json:"user_principal_name,omitempty" jsonschema:"The sign-in name"`
 }
 
 func userNameTool() mcp.Tool {

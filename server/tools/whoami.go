@@ -14,13 +14,13 @@ import (
 // caller is the structured answer of whoami: all that the server knows of the caller, and nothing
 // that could be used as a credential.
 type caller struct {
-	Issuer     string    `json:"issuer" jsonschema:"description=The Entra issuer that vouches for the user"`
+	Issuer     string    `json:"issuer" jsonschema:"The Entra issuer that vouches for the user"`
 	TenantID   string    `json:"tenant_id"`
 	ObjectID   string    `json:"object_id"`
 	Name       string    `json:"name,omitempty"`
 	Username   string    `json:"username,omitempty"`
-	ClientID   string    `json:"client_id" jsonschema:"description=The MCP client that the user allowed in"`
-	ClientName string    `json:"client_name,omitempty" jsonschema:"description=What the client calls itself; not verified"`
+	ClientID   string    `json:"client_id" jsonschema:"The MCP client that the user allowed in"`
+	ClientName string    `json:"client_name,omitempty" jsonschema:"What the client calls itself; not verified"`
 	Scopes     []string  `json:"scopes"`
 	Issued     time.Time `json:"token_issued"`
 	Expiry     time.Time `json:"token_expires"`

@@ -130,14 +130,14 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 	if config.RegistrationsPerMinute == 0 {
 		config.RegistrationsPerMinute = 120
 	}
-	b := &Broker{config: config, log: config.Logger, secure: issuer.Scheme == "https"}
-	if b.log == nil {
-		b.log = slog.New(slog.DiscardHandler)
-	}
 	if config.Keys == nil {
 		if config.Keys, err = NewKeys(config.Rand); err != nil {
 			return nil, err
 		}
+	}
+	b := &Broker{config: config, log: config.Logger, secure: issuer.Scheme == "https"}
+	if b.log == nil {
+		b.log = slog.New(slog.DiscardHandler)
 	}
 	b.records = &sealedStore{store: config.Store, keys: config.Keys, random: config.Rand}
 	if b.signing, err = b.loadSigningKey(ctx); err != nil {

@@ -2,7 +2,6 @@ package entra
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -31,13 +30,11 @@ type Config struct {
 	// GraphURL is another address for Microsoft Graph, on loopback only. "" means the cloud's, or
 	// the authority itself when that is a loopback address.
 	GraphURL string
-	// HTTPClient sends every request; nil means a client of its own. Redirects are never followed.
+	// HTTPClient sends every request; nil means a client of its own, which knows no proxy. Redirects
+	// are never followed.
 	HTTPClient *http.Client
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Rand is the source of randomness. A Client draws none by itself today: state, nonce and the
-	// PKCE pair come from the caller.
-	Rand io.Reader
 	// Logger hears of what goes wrong between Entra and us; nil discards. No token, code or secret
 	// is ever logged.
 	Logger *slog.Logger

@@ -23,6 +23,7 @@ func TestADocumentThatSpeaksForSomebodyElseIsNotUsed(t *testing.T) {
 			d["issuer"] = "https://sts.windows.net/" + directory.DefaultTenantID + "/"
 		},
 		"a slash at the end":             func(d map[string]any, base string) { d["issuer"] = base + "/" + directory.DefaultTenantID + "/v2.0/" },
+		"an issuer without a host":       func(d map[string]any, _ string) { d["issuer"] = directory.DefaultTenantID + "/v2.0" },
 		"no issuer":                      func(d map[string]any, _ string) { delete(d, "issuer") },
 		"an issuer in a case twin":       func(d map[string]any, _ string) { d["Issuer"] = d["issuer"]; delete(d, "issuer") },
 		"keys over plain http elsewhere": func(d map[string]any, _ string) { d["jwks_uri"] = "http://keys.example/keys" },

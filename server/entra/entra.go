@@ -52,7 +52,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	if c.http.Transport == nil {
 		c.http.Transport = &http.Transport{
-			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 8, IdleConnTimeout: 90 * time.Second,
+			ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 8, IdleConnTimeout: 90 * time.Second,
 			TLSHandshakeTimeout: requestTimeout, MaxResponseHeaderBytes: 64 << 10,
 		}
 	}

@@ -147,7 +147,9 @@ func TestARefreshThatIsOverAndOneThatFails(t *testing.T) {
 		"a token of another type": {answer: func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, 200, map[string]any{"access_token": "x", "token_type": "mac"})
 		}},
-		"a redirect": {answer: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) }},
+		"a redirect": {answer: func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}},
 		"an error that says for a bit": {answer: func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, 400, map[string]any{"error": "temporarily_unavailable"})
 		}},

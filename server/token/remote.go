@@ -49,7 +49,7 @@ type Remote struct {
 	// Backdate is how far the issuer sets iat before the time of issue (Entra: five minutes). It
 	// is added when a token's age is compared with a fetch's.
 	Backdate time.Duration
-	// HTTPClient sends the requests; nil means a client of its own.
+	// HTTPClient sends the requests; nil means a client of its own, which knows no proxy.
 	HTTPClient *http.Client
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -261,9 +261,12 @@ func (r *Remote) owed() error {
 // whoever controls one URL of the issuer put other keys in place. The lock is held.
 func (r *Remote) httpClient() *http.Client {
 	if r.client == nil {
-		client := http.Client{Transport: http.DefaultTransport}
+		var client http.Client
 		if r.HTTPClient != nil {
 			client = *r.HTTPClient
+		}
+		if client.Transport == nil {
+			client.Transport = &http.Transport{ForceAttemptHTTP2: true, IdleConnTimeout: 90 * time.Second, MaxResponseHeaderBytes: 64 << 10}
 		}
 		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 		r.client = &client

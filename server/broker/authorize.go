@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 
@@ -23,7 +24,7 @@ type transaction struct {
 	HasState    bool     `json:"has_state"`
 	Challenge   string   `json:"challenge"`
 	Scopes      []string `json:"scopes"`
-	Prompt      string   `json:"prompt,omitempty"`
+	Prompts     []string `json:"prompts,omitempty"`
 
 	// CSRF is the hash of the secret that the consent page's form carries, and Browser the one that a cookie of the same browser does.
 	CSRF    string `json:"csrf,omitempty"`
@@ -41,7 +42,7 @@ type transaction struct {
 // maxParameters bounds what a client can make the broker remember of one request.
 const (
 	maxParameters = 16 << 10
-	maxState      = 8 << 10
+	maxState      = 4 << 10
 )
 
 // handleAuthorize is the authorization endpoint (OAuth 2.1 section 4.1.1). Until client and redirect URI are known to belong together, what is wrong is a page; after that
@@ -66,7 +67,7 @@ func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 	}
 	tx := &transaction{
 		ClientID: found.ID, ClientName: found.Name, RedirectURI: params.Get("redirect_uri"),
-		State: params.Get("state"), HasState: params.Has("state"), Challenge: params.Get("code_challenge"), Prompt: params.Get("prompt"),
+		State: params.Get("state"), HasState: params.Has("state"), Challenge: params.Get("code_challenge"), Prompts: strings.Fields(params.Get("prompt")),
 	}
 	if tx.RedirectURI == "" && len(found.RedirectURIs) == 1 {
 		tx.RedirectURI = found.RedirectURIs[0]
@@ -76,10 +77,10 @@ func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if problem := b.judgeAuthorization(params, found, tx); problem != nil {
-		b.sendBack(w, r, tx, problem)
+		b.refuse(w, r, tx, problem)
 		return
 	}
-	if session := b.session(r); session != nil && navigatedHere(r) && tx.Prompt != "consent" {
+	if session := b.session(r); session != nil && navigatedHere(r) && found.provesItself(tx.RedirectURI) && !tx.prompts("consent") {
 		granted, err := b.hasConsent(r.Context(), *session, tx)
 		if err != nil {
 			b.storeFailed(w, r, err)
@@ -91,7 +92,7 @@ func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if tx.Prompt == "none" {
+	if tx.prompts("none") {
 		b.sendBack(w, r, tx, badRequest("interaction_required", "a person has to approve this client"))
 		return
 	}
@@ -107,7 +108,7 @@ func (b *Broker) readParameters(w http.ResponseWriter, r *http.Request) (url.Val
 	}
 	params := r.Form
 	for name, values := range params {
-		if len(values) > 1 && name != "resource" || strings.ContainsRune(values[0], 0) {
+		if len(values) > 1 && name != "resource" || strings.ContainsRune(values[0], 0) || !utf8.ValidString(values[0]) {
 			b.showProblem(w, r, http.StatusBadRequest, "The authorization request has a parameter twice, or one that cannot be read.")
 			return nil, false
 		}
@@ -148,6 +149,9 @@ func (b *Broker) judgeAuthorization(params url.Values, found *client, tx *transa
 	}
 	if len(tx.Challenge) != 43 || strings.Trim(tx.Challenge, base64URL) != "" {
 		return badRequest("invalid_request", "code_challenge is not the base64url of a SHA-256")
+	}
+	if tx.prompts("none") && len(tx.Prompts) > 1 {
+		return badRequest("invalid_request", "prompt has none together with another value")
 	}
 	for _, resource := range params["resource"] {
 		if !b.isResource(resource) {
@@ -202,60 +206,98 @@ func (b *Broker) sendToEntra(w http.ResponseWriter, r *http.Request, tx *transac
 	}
 	tx.CSRF, tx.Browser, tx.Nonce, tx.Verifier = "", hashed(browser), nonce, verifier
 	address, err := b.config.Entra.AuthorizationURL(r.Context(), entra.AuthorizationRequest{
-		State: state, Nonce: nonce, CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier), Scopes: b.upstreamScopes(tx.Scopes), Prompt: upstreamPrompt(tx.Prompt),
+		State: state, Nonce: nonce, CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier), Scopes: b.upstreamScopes(tx.Scopes), Prompt: tx.upstreamPrompt(),
 	})
 	if err != nil {
 		b.log.WarnContext(r.Context(), "no sign-in can begin", "error", err)
-		b.sendBack(w, r, tx, signInError(err))
+		b.sendBack(w, r, tx, signInError(err, tx.prompts("none")))
 		return
 	}
 	if err := b.records.create(r.Context(), kindTransaction, hashed(state), tx, b.now().Add(transactionLifetime)); err != nil {
 		b.storeFailed(w, r, err)
 		return
 	}
+	b.pruneCookies(w, r, signInCookie(""), CallbackPath)
 	b.setCookie(w, signInCookie(hashed(state)), browser, CallbackPath, transactionLifetime, http.SameSiteLaxMode)
 	send(address)
 }
 
-// upstreamPrompt passes on the prompts that mean the same at Entra. Consent is asked for here, not there.
-func upstreamPrompt(prompt string) string {
-	if prompt == "login" || prompt == "select_account" {
-		return prompt
+// prompts reports whether the client asked for a prompt (OpenID Connect Core section 3.1.2.1).
+func (t *transaction) prompts(one string) bool { return slices.Contains(t.Prompts, one) }
+
+// upstreamPrompt passes on what means the same at Entra, which takes one value. Consent is asked for here, not there.
+func (t *transaction) upstreamPrompt() string {
+	for _, one := range []string{"none", "login", "select_account"} {
+		if t.prompts(one) {
+			return one
+		}
 	}
 	return ""
+}
+
+// refuse answers a request that no person has seen anything of. Anybody can register a site and make a link to here that is sure to be refused, so the browser goes to a
+// site only when its person says so (RFC 9700 section 4.11.2). A program on the person's own computer, and a client that asked for silence, are told at once.
+func (b *Broker) refuse(w http.ResponseWriter, r *http.Request, tx *transaction, problem *protocolError) {
+	host, thisComputer := redirectHost(tx.RedirectURI)
+	if thisComputer || tx.prompts("none") {
+		b.sendBack(w, r, tx, problem)
+		return
+	}
+	b.log.InfoContext(r.Context(), "authorization refused", "client", tx.ClientID, "error", problem.code, "description", problem.description)
+	target, err := b.responseURL(tx, errorResponse(problem))
+	if err != nil {
+		b.showProblem(w, r, http.StatusBadRequest, "The address to return to cannot be read.")
+		return
+	}
+	b.show(w, http.StatusBadRequest, "problem.html", page{
+		Title: "This did not work", Server: b.config.ResourceName, Message: "The request of “" + tx.displayName() + "” cannot be served: " + problem.description + ".",
+		RedirectHost: host, Onward: target,
+	})
 }
 
 // sendBack returns an error to the client. The page goes on by itself, unless the request is a plain navigation, which can be redirected.
 func (b *Broker) sendBack(w http.ResponseWriter, r *http.Request, tx *transaction, problem *protocolError) {
 	b.log.InfoContext(r.Context(), "authorization refused", "client", tx.ClientID, "error", problem.code, "description", problem.description)
-	result := url.Values{"error": {problem.code}, "error_description": {problem.description}}
-	b.deliver(w, r, tx, result)
+	b.deliver(w, r, tx, errorResponse(problem))
+}
+
+func errorResponse(problem *protocolError) url.Values {
+	return url.Values{"error": {problem.code}, "error_description": {problem.description}}
 }
 
 // deliver returns an authorization response, with the issuer in it (RFC 9207). After a POST it is a page that goes on by itself and by a link: a redirect would be
 // stopped by form-action at its next hop.
 func (b *Broker) deliver(w http.ResponseWriter, r *http.Request, tx *transaction, result url.Values) {
+	target, err := b.responseURL(tx, result)
+	if err != nil {
+		b.showProblem(w, r, http.StatusBadRequest, "The address to return to cannot be read.")
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	if r.Method == http.MethodPost {
+		b.showOnward(w, target, "Back to "+tx.displayName())
+		return
+	}
+	http.Redirect(w, r, target, http.StatusFound)
+}
+
+// responseURL is the redirect URI with the response in its query, next to what was there.
+func (b *Broker) responseURL(tx *transaction, result url.Values) (string, error) {
 	if tx.HasState {
 		result.Set("state", tx.State)
 	}
 	result.Set("iss", b.config.Issuer)
 	target, err := url.Parse(tx.RedirectURI)
 	if err != nil {
-		b.showProblem(w, r, http.StatusBadRequest, "The address to return to cannot be read.")
-		return
+		return "", err
 	}
 	if target.RawQuery != "" {
 		target.RawQuery += "&" + result.Encode()
 	} else {
 		target.RawQuery = result.Encode()
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Referrer-Policy", "no-referrer")
-	if r.Method == http.MethodPost {
-		b.showOnward(w, target.String(), "Back to "+tx.displayName())
-		return
-	}
-	http.Redirect(w, r, target.String(), http.StatusFound)
+	return target.String(), nil
 }
 
 func (b *Broker) storeFailed(w http.ResponseWriter, r *http.Request, err error) {

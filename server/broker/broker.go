@@ -11,8 +11,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
-	"strings"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -88,6 +88,17 @@ const (
 	kindDeployment  = "deployment"
 )
 
+// limit bounds the records of a kind that strangers can make without signing in, so that they cannot fill the store. Zero means the store's own bound.
+func limit(kind string) int {
+	switch kind {
+	case kindTransaction, kindCode:
+		return 10_000
+	case kindClient:
+		return 20_000
+	}
+	return 0
+}
+
 // CallbackPath is where Entra sends the browser back to, at the issuer's origin.
 const CallbackPath = "/auth/callback"
 
@@ -102,7 +113,7 @@ type Broker struct {
 	routes  *http.ServeMux
 
 	sources  *lru.Cache[string, *rate.Limiter] // by address: registrations and sign-ins begun
-	guesses  *lru.Cache[string, *rate.Limiter] // by client: failed credentials
+	guesses  *lru.Cache[string, *rate.Limiter] // by address and client: failed credentials
 	upstream singleflight.Group                // refreshes at Entra, by grant
 }
 
@@ -173,7 +184,7 @@ func (b *Broker) Bind(ctx context.Context, deployment string) error {
 func (b *Broker) newRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/.well-known/oauth-authorization-server", b.open(b.handleMetadata, http.MethodGet))
-	mux.HandleFunc("/.well-known/openid-configuration", b.open(b.handleMetadata, http.MethodGet))
+	mux.HandleFunc("/.well-known/openid-configuration", b.open(b.handleOpenIDConfiguration, http.MethodGet))
 	mux.HandleFunc("/jwks", b.open(b.handleKeys, http.MethodGet))
 	mux.HandleFunc("/register", b.open(b.handleRegister, http.MethodPost))
 	mux.HandleFunc("/token", b.open(b.handleToken, http.MethodPost))
@@ -259,12 +270,22 @@ func (b *Broker) mayBegin(r *http.Request) bool {
 	if b.config.RegistrationsPerMinute < 0 {
 		return true
 	}
-	address, _, found := strings.Cut(r.RemoteAddr, "]")
-	if !found {
-		address, _, _ = strings.Cut(r.RemoteAddr, ":")
-	}
 	perMinute := b.config.RegistrationsPerMinute
-	return b.limiter(b.sources, address, rate.Limit(float64(perMinute)/60), perMinute).AllowN(b.now(), 1)
+	return b.limiter(b.sources, source(r), rate.Limit(float64(perMinute)/60), perMinute).AllowN(b.now(), 1)
+}
+
+// source is where a request comes from, for counting. Of IPv6 it is the network, since one subscriber has 2^64 addresses.
+func source(r *http.Request) string {
+	address, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	if ip := address.Addr().Unmap(); ip.Is6() {
+		if network, err := ip.WithZone("").Prefix(64); err == nil {
+			return network.String()
+		}
+	}
+	return address.Addr().Unmap().String()
 }
 
 func (b *Broker) limiter(limiters *lru.Cache[string, *rate.Limiter], key string, limit rate.Limit, burst int) *rate.Limiter {

@@ -81,13 +81,13 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 	if query.Has("error") {
 		refused := entra.AuthorizationError(query.Get("error"), query.Get("error_description"))
 		b.log.WarnContext(r.Context(), "entra refused a sign-in", "client", tx.ClientID, "code", refused.Code, "aadsts", refused.AADSTS, "advice", refused.Advice)
-		b.sendBack(w, r, &tx, signInError(refused))
+		b.sendBack(w, r, &tx, signInError(refused, tx.prompts("none")))
 		return
 	}
 	tokens, err := b.config.Entra.Redeem(r.Context(), entra.Redemption{Code: query.Get("code"), Verifier: tx.Verifier, Nonce: tx.Nonce})
 	if err != nil {
 		b.log.WarnContext(r.Context(), "a sign-in at entra failed", "client", tx.ClientID, "error", err)
-		b.sendBack(w, r, &tx, signInError(err))
+		b.sendBack(w, r, &tx, signInError(err, tx.prompts("none")))
 		return
 	}
 	who := &signIn{
@@ -101,6 +101,10 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 	}
 	if tx.Remembered != nil && *tx.Remembered != who.Principal {
 		// The consent that stood in for the page was somebody else's.
+		if tx.prompts("none") {
+			b.sendBack(w, r, &tx, badRequest("interaction_required", "another person signed in, who has to approve this client"))
+			return
+		}
 		tx.Remembered, tx.SignedIn, tx.Verifier = nil, who, ""
 		b.askConsent(w, r, &tx)
 		return

@@ -94,10 +94,6 @@ func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *proto
 	if id == "" {
 		return nil, &protocolError{status: http.StatusUnauthorized, code: "invalid_client", description: "client_id is missing", basic: basic}
 	}
-	guesses := b.limiter(b.guesses, id, rate.Every(10*time.Second), 10)
-	if guesses.TokensAt(b.now()) < 1 {
-		return nil, tooMany("too many wrong credentials for this client")
-	}
 	found, err := b.findClient(r.Context(), id)
 	if err != nil {
 		b.log.ErrorContext(r.Context(), "the store failed", "error", err)
@@ -109,8 +105,16 @@ func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *proto
 	if found.AuthMethod == authNone && method == authNone {
 		return found, nil
 	}
+	if found.SecretHash == "" {
+		return nil, unknownClient(basic) // there is nothing to guess
+	}
+	// Counted by address as well, or whoever has seen the ID, which is in every authorization URL, could lock the client out.
+	guesses := b.limiter(b.guesses, source(r)+" "+id, rate.Every(10*time.Second), 10)
+	if guesses.TokensAt(b.now()) < 1 {
+		return nil, tooMany("too many wrong credentials for this client")
+	}
 	right := subtle.ConstantTimeCompare([]byte(found.SecretHash), []byte(hashed(secret))) == 1
-	if method != found.AuthMethod || found.SecretHash == "" || !right {
+	if method != found.AuthMethod || !right {
 		guesses.AllowN(b.now(), 1)
 		return nil, unknownClient(basic)
 	}
@@ -122,6 +126,12 @@ func unknownClient(basic bool) *protocolError {
 		status: http.StatusUnauthorized, code: "invalid_client", basic: basic,
 		description: "no such client, or it has to authenticate in the way that it registered",
 	}
+}
+
+// provesItself reports whether an answer can only reach the client that registered. A program on loopback without a secret can be any, so people are asked every time
+// (OAuth 2.1 section 7.3.1).
+func (c *client) provesItself(redirect string) bool {
+	return c.AuthMethod != authNone || !isLoopbackURI(redirect)
 }
 
 // matchRedirect reports whether a redirect URI is one that the client registered: to the letter, but for the port of a loopback address, which the system picks

@@ -27,6 +27,7 @@ func (b *Broker) askConsent(w http.ResponseWriter, r *http.Request, tx *transact
 		b.storeFailed(w, r, err)
 		return
 	}
+	b.pruneCookies(w, r, consentCookie(""), "/authorize/consent")
 	b.setCookie(w, consentCookie(hashed(id)), browser, "/authorize/consent", transactionLifetime, http.SameSiteStrictMode)
 	b.showConsent(w, tx, id, csrf)
 }

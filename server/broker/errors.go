@@ -59,13 +59,15 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 }
 
 // signInError turns what Entra said at a sign-in into what the client is told (RFC 6749 section 4.1.2.1). Entra's own sentence may name people and
-// applications, so it goes to the log alone; the number and the correlation ID are enough for whoever is asked for help.
-func signInError(err error) *protocolError {
+// applications, so it goes to the log alone; the number and the correlation ID are enough for whoever is asked for help. Silent is a client that asked for no page.
+func signInError(err error, silent bool) *protocolError {
 	var refused *entra.Error
 	var away *entra.UnavailableError
 	switch {
 	case errors.As(err, &refused) && (refused.Code == "access_denied" || refused.AADSTS == 65004):
 		return badRequest("access_denied", "the sign-in at Microsoft was cancelled, or consent was declined there")
+	case errors.As(err, &refused) && silent && (refused.Code == "login_required" || refused.Code == "interaction_required" || refused.Code == "consent_required"):
+		return badRequest(refused.Code, "Entra ID cannot answer without showing a page")
 	case errors.As(err, &refused) && refused.Code == "temporarily_unavailable":
 		return unavailable("Entra ID cannot sign anybody in at the moment; try again in a while")
 	case errors.As(err, &refused) && refused.AADSTS != 0:

@@ -102,6 +102,9 @@ func (b *Broker) renewUpstream(ctx context.Context, grantID string) (string, err
 	switch {
 	case errors.As(err, &refused) && refused.GrantOver():
 		return "", b.endGrant(ctx, grantID, &g, refused.Error())
+	case err != nil && g.Upstream.Expiry.Sub(b.now()) > 0:
+		b.log.WarnContext(ctx, "entra cannot renew a token; what is left of the old one is used", "client", g.ClientID, "error", err)
+		return g.Upstream.Access, nil
 	case err != nil:
 		return "", err
 	}

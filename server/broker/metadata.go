@@ -5,8 +5,7 @@ import (
 	"net/http"
 )
 
-// metadata is the authorization server's description (RFC 8414 section 2). Clients of MCP 2025-11-25 may look for it under OpenID Connect's name, so it is
-// served there too, with the members that name asks for; no scope openid is offered, since the broker issues no ID tokens.
+// metadata is the authorization server's description (RFC 8414 section 2).
 type metadata struct {
 	Issuer                string   `json:"issuer"`
 	AuthorizationEndpoint string   `json:"authorization_endpoint"`
@@ -22,27 +21,38 @@ type metadata struct {
 	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
 	IssInResponse         bool     `json:"authorization_response_iss_parameter_supported"`
-	SubjectTypes          []string `json:"subject_types_supported"`
-	IDTokenAlgorithms     []string `json:"id_token_signing_alg_values_supported"`
 	ProtectedResources    []string `json:"protected_resources"`
+
+	SubjectTypes      []string `json:"subject_types_supported,omitempty"`
+	IDTokenAlgorithms []string `json:"id_token_signing_alg_values_supported,omitempty"`
 }
 
 // authMethods are the ways in which a client can authenticate at the token and revocation endpoints.
 var authMethods = []string{authNone, authPost, authBasic}
 
-func (b *Broker) handleMetadata(w http.ResponseWriter, _ *http.Request) {
+func (b *Broker) handleMetadata(w http.ResponseWriter, _ *http.Request) { writeDocument(w, b.metadata()) }
+
+// handleOpenIDConfiguration serves the same under OpenID Connect's name, where clients of MCP 2025-11-25 may look for it (RFC 8414 section 5). Readers of that format refuse
+// a document without the two members added here, so they are there; that no ID token is ever issued shows in what is not: the scope openid, and the response type.
+func (b *Broker) handleOpenIDConfiguration(w http.ResponseWriter, _ *http.Request) {
+	document := b.metadata()
+	document.SubjectTypes, document.IDTokenAlgorithms = []string{"public"}, []string{"ES256"}
+	writeDocument(w, document)
+}
+
+func (b *Broker) metadata() metadata {
 	var scopes []string
 	for _, scope := range b.config.Scopes {
 		scopes = append(scopes, scope.Name)
 	}
 	at := func(path string) string { return b.config.Issuer + path }
-	writeDocument(w, metadata{
+	return metadata{
 		Issuer: b.config.Issuer, AuthorizationEndpoint: at("/authorize"), TokenEndpoint: at("/token"), RegistrationEndpoint: at("/register"),
 		RevocationEndpoint: at("/revoke"), RevocationAuthMethods: authMethods, JWKS: at("/jwks"), Scopes: scopes,
 		ResponseTypes: []string{"code"}, ResponseModes: []string{"query"}, GrantTypes: []string{"authorization_code", "refresh_token"},
 		TokenAuthMethods: authMethods, ChallengeMethods: []string{"S256"}, IssInResponse: true,
-		SubjectTypes: []string{"public"}, IDTokenAlgorithms: []string{"ES256"}, ProtectedResources: []string{b.config.Resource},
-	})
+		ProtectedResources: []string{b.config.Resource},
+	}
 }
 
 // writeDocument answers with a public document.

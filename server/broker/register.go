@@ -120,10 +120,15 @@ func (b *Broker) judgeRegistration(asked *clientMetadata) *protocolError {
 	if len(asked.RedirectURIs) == 0 || len(asked.RedirectURIs) > maxRedirectURIs {
 		return badRequest("invalid_redirect_uri", fmt.Sprintf("want 1 to %d redirect_uris", maxRedirectURIs))
 	}
+	size := 0
 	for _, uri := range asked.RedirectURIs {
 		if err := checkRedirect(uri); err != nil {
 			return badRequest("invalid_redirect_uri", err.Error())
 		}
+		size += len(uri)
+	}
+	if size > 2*maxRedirectURI {
+		return badRequest("invalid_redirect_uri", fmt.Sprintf("the redirect_uris have more than %d characters together", 2*maxRedirectURI))
 	}
 	switch asked.ApplicationType {
 	case "":

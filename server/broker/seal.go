@@ -147,14 +147,6 @@ func (s *sealedStore) get(ctx context.Context, kind, key string, into any) (stor
 	return record, s.read(record, into)
 }
 
-func (s *sealedStore) take(ctx context.Context, kind, key string, into any) error {
-	record, err := s.store.Take(ctx, kind, key)
-	if err != nil {
-		return err
-	}
-	return s.read(record, into)
-}
-
 func (s *sealedStore) read(record store.Record, into any) error {
 	text, err := s.keys.open(record.Value, record.Kind+"\x00"+record.Key)
 	if err != nil {
@@ -176,6 +168,7 @@ func (s *sealedStore) put(ctx context.Context, record store.Record, value any) e
 	if record.Value, err = s.keys.seal(s.random, text, record.Kind+"\x00"+record.Key); err != nil {
 		return err
 	}
+	record.Limit = limit(record.Kind)
 	_, err = s.store.Put(ctx, record)
 	return err
 }

@@ -103,19 +103,27 @@ type accessClaims struct {
 	GrantID     string `json:"grant"`
 }
 
-func (b *Broker) accessToken(grantID string, g *grant, scopes []string) (string, error) {
+// accessToken signs one, and returns for how long it is good: no longer than Entra's last word on the person, which is its own token.
+func (b *Broker) accessToken(grantID string, g *grant, scopes []string) (string, time.Duration, error) {
 	id, err := b.secret()
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	now := b.now()
-	return jwt.Signed(b.signing.signer).Claims(accessClaims{
+	lifetime := min(accessTokenLifetime, g.Upstream.Expiry.Sub(now)).Truncate(time.Second)
+	if lifetime <= 0 {
+		return "", 0, errUpstreamOver
+	}
+	signed, err := jwt.Signed(b.signing.signer).Claims(accessClaims{
 		Issuer: b.config.Issuer, Subject: g.Principal.subject(), Audience: b.config.Resource,
-		Expiry: now.Add(accessTokenLifetime).Unix(), Issued: now.Unix(), ID: id[:22], ClientID: g.ClientID, Scope: strings.Join(scopes, " "),
+		Expiry: now.Add(lifetime).Unix(), Issued: now.Unix(), ID: id[:22], ClientID: g.ClientID, Scope: strings.Join(scopes, " "),
 		EntraIssuer: g.Principal.Issuer, TenantID: g.Principal.TenantID, ObjectID: g.Principal.ObjectID,
 		Name: g.Name, Username: g.Username, ClientName: g.ClientName, GrantID: grantID,
 	}).Serialize()
+	return signed, lifetime, err
 }
+
+var errUpstreamOver = errors.New("broker: entra's token has run out and was not renewed")
 
 // A Caller is what a verified access token says.
 type Caller struct {

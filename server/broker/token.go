@@ -147,14 +147,18 @@ func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values)
 		return nil, b.storeProblem(ctx, err)
 	}
 	made.Refresh = hashed(refresh)
-	// The code is spent before the grant exists: whoever dies in between has lost a sign-in, not won a second one.
-	code.GrantID, code.SignIn = grantID, signIn{}
-	if err := b.records.put(ctx, record, code); errors.Is(err, store.ErrConflict) {
-		return nil, wrong // of several at once another one won
-	} else if err != nil {
+	// The grant is there before the code names it, so that a replay finds something to end. Until then nobody knows its tokens.
+	if err := b.records.create(ctx, kindGrant, grantID, made, b.now().Add(grantLifetime)); err != nil {
 		return nil, b.storeProblem(ctx, err)
 	}
-	if err := b.records.create(ctx, kindGrant, grantID, made, b.now().Add(grantLifetime)); err != nil {
+	code.GrantID, code.SignIn = grantID, signIn{}
+	if err := b.records.put(ctx, record, code); err != nil {
+		if forgotten := b.config.Store.Delete(context.WithoutCancel(ctx), kindGrant, grantID); forgotten != nil {
+			b.log.ErrorContext(ctx, "a grant that nobody holds is left in the store", "error", forgotten)
+		}
+		if errors.Is(err, store.ErrConflict) {
+			return nil, wrong // of several at once another one won
+		}
 		return nil, b.storeProblem(ctx, err)
 	}
 	return b.respond(ctx, grantID, made, made.Scopes, refresh)
@@ -162,12 +166,14 @@ func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values)
 
 // respond makes the answer with a fresh access token.
 func (b *Broker) respond(ctx context.Context, grantID string, g *grant, scopes []string, refresh string) (*tokenResponse, *protocolError) {
-	access, err := b.accessToken(grantID, g, scopes)
-	if err != nil {
+	access, lifetime, err := b.accessToken(grantID, g, scopes)
+	if errors.Is(err, errUpstreamOver) {
+		return nil, unavailable("Entra ID cannot be asked about this sign-in now; the refresh token stays good")
+	} else if err != nil {
 		return nil, b.storeProblem(ctx, err)
 	}
 	return &tokenResponse{
-		AccessToken: access, TokenType: "Bearer", ExpiresIn: int(accessTokenLifetime.Seconds()), RefreshToken: refresh, Scope: strings.Join(scopes, " "),
+		AccessToken: access, TokenType: "Bearer", ExpiresIn: int(lifetime.Seconds()), RefreshToken: refresh, Scope: strings.Join(scopes, " "),
 	}, nil
 }
 

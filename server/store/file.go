@@ -142,7 +142,7 @@ func (f *file) create(ctx context.Context, record Record, now int64) (int64, err
 			[]any{record.Kind, now}},
 		{`DELETE FROM records WHERE kind = ? AND key = ? AND expires <= ?`, []any{record.Kind, record.Key, now}},
 		{`DELETE FROM records WHERE kind = ?1 AND key IN (SELECT key FROM records WHERE kind = ?1 ORDER BY expires
-			LIMIT max(0, (SELECT count(*) FROM records WHERE kind = ?1) - ?2))`, []any{record.Kind, f.config.maxRecords() - 1}},
+			LIMIT max(0, (SELECT count(*) FROM records WHERE kind = ?1) - ?2))`, []any{record.Kind, f.config.room(record) - 1}},
 	} {
 		if _, err := tx.ExecContext(ctx, statement.text, statement.arguments...); err != nil {
 			return 0, fmt.Errorf("store: %w", err)

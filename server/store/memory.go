@@ -56,7 +56,8 @@ func (m *memory) Put(ctx context.Context, record Record) (int64, error) {
 	if found == nil && record.Version != 0 || found != nil && found.Version != record.Version {
 		return 0, ErrConflict
 	}
-	record.Version++
+	room := m.config.room(record)
+	record.Version, record.Limit = record.Version+1, 0
 	record.Value = bytes.Clone(record.Value)
 	record.Expires = record.Expires.Truncate(time.Second)
 	if found != nil {
@@ -64,7 +65,7 @@ func (m *memory) Put(ctx context.Context, record Record) (int64, error) {
 		heap.Fix(&shelf.expiry, found.index)
 		return record.Version, nil
 	}
-	for len(shelf.byKey) >= m.config.maxRecords() {
+	for len(shelf.byKey) >= room {
 		shelf.remove(shelf.expiry[0])
 	}
 	found = &item{Record: record}

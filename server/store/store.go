@@ -13,6 +13,8 @@ type Record struct {
 	Value   []byte
 	Version int64     // 0 for a record that is not stored yet
 	Expires time.Time // whole seconds are kept; required
+	// Limit bounds the records of the kind for the one that is created, below the store's own bound. Zero means that bound. It is not stored.
+	Limit int
 }
 
 var (
@@ -49,11 +51,16 @@ type Config struct {
 	Now func() time.Time
 }
 
-func (c Config) maxRecords() int {
+// room is how many records of its kind may be there once a record has been created.
+func (c Config) room(record Record) int {
+	most := 200_000
 	if c.MaxRecords > 0 {
-		return c.MaxRecords
+		most = c.MaxRecords
 	}
-	return 200_000
+	if record.Limit > 0 {
+		return min(most, record.Limit)
+	}
+	return most
 }
 
 func (c Config) now() time.Time {

@@ -139,6 +139,14 @@ func full(t *testing.T, s store.Store, _ func(time.Duration)) {
 		_, err = s.Get(t.Context(), "k", key)
 		assert.NoError(t, err, key)
 	}
+	limited := record("limited", "v", 0, time.Hour)
+	limited.Limit = 3
+	_, err = s.Put(t.Context(), limited)
+	require.NoError(t, err)
+	for key, kept := range map[string]bool{"0": true, "1": true, "2": false, "6": false, "limited": true} {
+		_, err = s.Get(t.Context(), "k", key)
+		assert.Equal(t, kept, err == nil, key)
+	}
 }
 
 func refused(t *testing.T, s store.Store, _ func(time.Duration)) {

@@ -1,0 +1,5 @@
+package broker_test
+
+import "crypto/rand"
+
+var randReader = rand.Reader

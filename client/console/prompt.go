@@ -1,0 +1,211 @@
+package console
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/term"
+
+	"mcpentra/client"
+)
+
+const help = `list                  the tools of the server
+call <tool> [json]    call a tool, with its arguments as a JSON object
+help                  this list
+quit                  leave
+`
+
+var commands = []string{"list", "call", "help", "quit"}
+
+// maxLine bounds a line that is typed or piped in.
+const maxLine = 1 << 20
+
+// Prompt reads commands until the input ends, somebody quits, or the context does. Errors of commands are told, and the prompt goes on.
+func Prompt(ctx context.Context, session *Session, in *os.File, out io.Writer) error {
+	var names []string
+	if tools, err := session.Tools(ctx); err == nil {
+		for _, tool := range tools {
+			names = append(names, tool.Name)
+		}
+	}
+	lines, out, restore, err := reader(in, out, names)
+	if err != nil {
+		return err
+	}
+	defer restore()
+	for {
+		line, err := next(ctx, lines)
+		switch {
+		case ctx.Err() != nil, errors.Is(err, errInterrupted):
+			fmt.Fprintln(out, "\nGoodbye.")
+			return nil
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		if strings.TrimSpace(line) == "quit" || strings.TrimSpace(line) == "exit" {
+			return nil
+		}
+		if err := run(ctx, session, line, out); err != nil {
+			fmt.Fprintf(out, "%s\n", printable(err.Error()))
+			var signIn *client.SignInError
+			if errors.As(err, &signIn) {
+				return err
+			}
+		}
+	}
+}
+
+var errInterrupted = errors.New("interrupted")
+
+// next reads a line without keeping Ctrl-C from ending the program. A read that nobody waits for any more ends with the program.
+func next(ctx context.Context, lines func() (string, error)) (string, error) {
+	type result struct {
+		line string
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		line, err := lines()
+		read <- result{line, err}
+	}()
+	select {
+	case got := <-read:
+		return got.line, got.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// reader reads lines: on a terminal with history and completion, elsewhere as they come.
+func reader(in *os.File, out io.Writer, tools []string) (lines func() (string, error), to io.Writer, restore func(), err error) {
+	if !term.IsTerminal(int(in.Fd())) {
+		scanner := bufio.NewScanner(in)
+		scanner.Buffer(nil, maxLine)
+		return func() (string, error) {
+			fmt.Fprint(out, "mcp> ")
+			if scanner.Scan() {
+				fmt.Fprintln(out)
+				return scanner.Text(), nil
+			}
+			fmt.Fprintln(out)
+			if err := scanner.Err(); err != nil {
+				return "", err
+			}
+			return "", io.EOF
+		}, out, func() {}, nil
+	}
+	state, err := term.MakeRaw(int(in.Fd()))
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	terminal := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{&interruptible{in: in}, out}, "mcp> ")
+	if width, height, err := term.GetSize(int(in.Fd())); err == nil {
+		_ = terminal.SetSize(width, height)
+	}
+	terminal.AutoCompleteCallback = func(line string, at int, key rune) (string, int, bool) {
+		if key != '\t' || at != len(line) {
+			return "", 0, false
+		}
+		completed := complete(line, tools)
+		return completed, len(completed), completed != line
+	}
+	return terminal.ReadLine, terminal, func() { _ = term.Restore(int(in.Fd()), state) }, nil
+}
+
+// interruptible turns Ctrl-C, which a raw terminal hands on as a character, into an error.
+type interruptible struct{ in io.Reader }
+
+func (i *interruptible) Read(buffer []byte) (int, error) {
+	n, err := i.in.Read(buffer)
+	if slices.Contains(buffer[:n], 3) {
+		return 0, errInterrupted
+	}
+	return n, err
+}
+
+// complete extends a line as far as it is unambiguous: a command, or the tool behind call.
+func complete(line string, tools []string) string {
+	prefix, candidates, given := "", commands, line
+	if rest, found := strings.CutPrefix(line, "call "); found {
+		prefix, candidates, given = "call ", tools, strings.TrimLeft(rest, " ")
+	}
+	var fitting []string
+	for _, one := range candidates {
+		if strings.HasPrefix(one, given) {
+			fitting = append(fitting, one)
+		}
+	}
+	if len(fitting) == 0 {
+		return line
+	}
+	common := fitting[0]
+	for _, one := range fitting[1:] {
+		for !strings.HasPrefix(one, common) {
+			common = common[:len(common)-1]
+		}
+	}
+	if len(fitting) == 1 {
+		common += " "
+	}
+	return prefix + common
+}
+
+func run(ctx context.Context, session *Session, line string, out io.Writer) error {
+	verb, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+	rest = strings.TrimSpace(rest)
+	switch verb {
+	case "":
+		return nil
+	case "help", "?":
+		_, err := io.WriteString(out, help)
+		return err
+	case "list":
+		return List(ctx, session, out)
+	case "call":
+		tool, arguments, _ := strings.Cut(rest, " ")
+		if tool == "" {
+			return errors.New("call needs the name of a tool: call <tool> [json]")
+		}
+		return Call(ctx, session, tool, strings.TrimSpace(arguments), out)
+	}
+	return fmt.Errorf("there is no command %q; the commands are %s", printable(verb), strings.Join(commands, ", "))
+}
+
+// List writes the server's tools, numbered.
+func List(ctx context.Context, session *Session, out io.Writer) error {
+	tools, err := session.Tools(ctx)
+	if err != nil {
+		return err
+	}
+	if len(tools) == 0 {
+		fmt.Fprintln(out, "The server has no tools for you.")
+	}
+	for i, tool := range tools {
+		fmt.Fprintf(out, "%d. %s\n", i+1, tool.Name)
+		if tool.Description != "" {
+			fmt.Fprintf(out, "   %s\n", strings.ReplaceAll(tool.Description, "\n", "\n   "))
+		}
+	}
+	return nil
+}
+
+// Call calls a tool and writes what it says.
+func Call(ctx context.Context, session *Session, tool, arguments string, out io.Writer) error {
+	text, err := session.Call(ctx, tool, arguments)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, text)
+	return err
+}

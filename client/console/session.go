@@ -1,0 +1,175 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	mcpclient "github.com/mark3labs/mcp-go/client"
+	"github.com/mark3labs/mcp-go/client/transport"
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"mcpentra/client"
+)
+
+// A Session is a connection to an MCP server.
+type Session struct {
+	// Name, Version and Revision are what the server said it is and which revision of MCP is spoken.
+	Name, Version, Revision string
+
+	mcp *mcpclient.Client
+}
+
+// Tool is one that the server offers.
+type Tool struct {
+	Name, Description string
+}
+
+// ErrTool says that a tool was called and answered with an error. Its text is the tool's.
+type ErrTool struct{ Text string }
+
+func (e *ErrTool) Error() string { return e.Text }
+
+// Revisions are the revisions of MCP that are spoken, the newest first.
+func Revisions() []string { return []string{"2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"} }
+
+// Connect connects to the server of a Transport. With a revision it speaks that one and no other; without, the newest that the server knows.
+func Connect(ctx context.Context, server string, under *client.Transport, revision, version string) (*Session, error) {
+	origin, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+	streamable, err := transport.NewStreamableHTTP(server, transport.WithHTTPBasicClient(&http.Client{
+		Transport: under,
+		CheckRedirect: func(next *http.Request, via []*http.Request) error {
+			// A redirect to another origin would carry the request there.
+			if len(via) > 5 || next.URL.Scheme != origin.Scheme || next.URL.Host != origin.Host {
+				return fmt.Errorf("the server redirects to %s, which is not followed", next.URL.Host)
+			}
+			return nil
+		},
+	}))
+	if err != nil {
+		return nil, err
+	}
+	// A sign-in takes as long as a person takes; the library would give up its first request after five seconds and sign in again for the second.
+	options := []mcpclient.ClientOption{mcpclient.WithDiscoverTimeout(-1)}
+	if revision != "" && revision != Revisions()[0] {
+		options = append(options, mcpclient.WithLegacyProtocolOnly())
+	}
+	s := &Session{mcp: mcpclient.NewClient(&discoverTwice{streamable}, options...)}
+	if err := s.mcp.Start(ctx); err != nil {
+		return nil, err
+	}
+	result, err := s.mcp.Initialize(ctx, mcp.InitializeRequest{Params: mcp.InitializeParams{
+		ProtocolVersion: revision, ClientInfo: mcp.Implementation{Name: "mcp-entra-client", Version: version},
+	}})
+	if err == nil && revision != "" && result.ProtocolVersion != revision {
+		err = fmt.Errorf("the server speaks MCP %s, not %s", printable(result.ProtocolVersion), revision)
+	}
+	if err != nil {
+		_ = s.mcp.Close()
+		return nil, plain(err)
+	}
+	s.Name, s.Version, s.Revision = printable(result.ServerInfo.Name), printable(result.ServerInfo.Version), printable(result.ProtocolVersion)
+	return s, nil
+}
+
+// Close ends the connection.
+func (s *Session) Close() { _ = s.mcp.Close() }
+
+// Tools lists the server's tools.
+func (s *Session) Tools(ctx context.Context) ([]Tool, error) {
+	result, err := s.mcp.ListTools(ctx, mcp.ListToolsRequest{})
+	if err != nil {
+		return nil, plain(err)
+	}
+	var tools []Tool
+	for _, tool := range result.Tools {
+		tools = append(tools, Tool{Name: printable(tool.Name), Description: printable(tool.Description)})
+	}
+	return tools, nil
+}
+
+// Call calls a tool with its arguments, a JSON object or nothing, and returns what it says. An answer that is an error is an *ErrTool.
+func (s *Session) Call(ctx context.Context, tool, arguments string) (string, error) {
+	request := mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool}}
+	if arguments != "" {
+		var object map[string]any
+		if err := json.Unmarshal([]byte(arguments), &object); err != nil || object == nil {
+			return "", &ArgumentsError{arguments}
+		}
+		request.Params.Arguments = object
+	}
+	result, err := s.mcp.CallTool(ctx, request)
+	if err != nil {
+		return "", plain(err)
+	}
+	var lines []string
+	for _, content := range result.Content {
+		switch content := content.(type) {
+		case mcp.TextContent:
+			lines = append(lines, printable(content.Text))
+		case mcp.ImageContent:
+			lines = append(lines, fmt.Sprintf("[image, %s, %d bytes in base64]", printable(content.MIMEType), len(content.Data)))
+		case mcp.AudioContent:
+			lines = append(lines, fmt.Sprintf("[audio, %s, %d bytes in base64]", printable(content.MIMEType), len(content.Data)))
+		default:
+			text, err := json.Marshal(content)
+			if err != nil {
+				return "", err
+			}
+			lines = append(lines, printable(string(text)))
+		}
+	}
+	if len(lines) == 0 && result.StructuredContent != nil {
+		text, err := json.Marshal(result.StructuredContent)
+		if err != nil {
+			return "", err
+		}
+		lines = append(lines, printable(string(text)))
+	}
+	if result.IsError {
+		return "", &ErrTool{strings.Join(lines, "\n")}
+	}
+	return strings.Join(lines, "\n"), nil
+}
+
+// An ArgumentsError says that a tool's arguments are not a JSON object.
+type ArgumentsError struct{ Text string }
+
+func (e *ArgumentsError) Error() string {
+	return fmt.Sprintf(`the arguments have to be a JSON object, such as {"name": "value"}; got %s`, printable(e.Text))
+}
+
+// plain digs out of the library's wrapping what a person can act on.
+func plain(err error) error {
+	var signIn *client.SignInError
+	if errors.As(err, &signIn) {
+		return signIn
+	}
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
+}
+
+// discoverTwice sends a server/discover again that a server refused for its version although that is one it says it speaks: a server that decides the version per
+// request may refuse the first.
+type discoverTwice struct{ *transport.StreamableHTTP }
+
+func (d *discoverTwice) SendRequest(ctx context.Context, request transport.JSONRPCRequest) (*transport.JSONRPCResponse, error) {
+	response, err := d.StreamableHTTP.SendRequest(ctx, request)
+	if request.Method != string(mcp.MethodServerDiscover) || err != nil || response.Error == nil || response.Error.Code != unsupportedVersion {
+		return response, err
+	}
+	return d.StreamableHTTP.SendRequest(ctx, request)
+}
+
+// unsupportedVersion is the JSON-RPC error code of MCP 2026-07-28 for a version that a server does not speak.
+const unsupportedVersion = -32022

@@ -1,0 +1,161 @@
+package discovery
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// A Challenge is one of a response's WWW-Authenticate challenges (RFC 9110 section 11.6.1).
+type Challenge struct {
+	Scheme string            // in lower case
+	Params map[string]string // names in lower case
+}
+
+// maxChallenges bounds the WWW-Authenticate headers of one response in bytes, and the challenges and parameters in them.
+const (
+	maxChallengeBytes = 16 << 10
+	maxChallenges     = 32
+	maxParams         = 32
+)
+
+var errChallenge = errors.New("discovery: the WWW-Authenticate header is not well formed")
+
+// ParseChallenges reads all WWW-Authenticate headers of a response, in time that grows with their length. What follows a mistake is not read.
+func ParseChallenges(header http.Header) ([]Challenge, error) {
+	var all []Challenge
+	size := 0
+	for _, line := range header.Values("WWW-Authenticate") {
+		if size += len(line); size > maxChallengeBytes {
+			return all, errors.New("discovery: the WWW-Authenticate header is too long")
+		}
+		s := scanner{text: line}
+		for s.skipSeparators(); !s.done(); s.skipSeparators() {
+			one, ok := s.challenge()
+			if !ok || len(all) == maxChallenges {
+				return all, errChallenge
+			}
+			all = append(all, one)
+		}
+	}
+	return all, nil
+}
+
+// Bearer is the first Bearer challenge, or nil.
+func Bearer(challenges []Challenge) *Challenge {
+	for i := range challenges {
+		if challenges[i].Scheme == "bearer" {
+			return &challenges[i]
+		}
+	}
+	return nil
+}
+
+// A scanner reads a header from left to right and never goes back further than one token.
+type scanner struct {
+	text string
+	at   int
+}
+
+func (s *scanner) done() bool { return s.at >= len(s.text) }
+
+func (s *scanner) peek() byte {
+	if s.done() {
+		return 0
+	}
+	return s.text[s.at]
+}
+
+func (s *scanner) skipSeparators() {
+	for !s.done() && strings.IndexByte(" \t,", s.text[s.at]) >= 0 {
+		s.at++
+	}
+}
+
+func (s *scanner) skipBlanks() {
+	for !s.done() && strings.IndexByte(" \t", s.text[s.at]) >= 0 {
+		s.at++
+	}
+}
+
+// token reads a token (RFC 9110 section 5.6.2), or "".
+func (s *scanner) token() string {
+	begin := s.at
+	for !s.done() && isTokenByte(s.text[s.at]) {
+		s.at++
+	}
+	return s.text[begin:s.at]
+}
+
+func isTokenByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c != 0 && strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+}
+
+// challenge reads a scheme and its parameters, up to the next scheme.
+func (s *scanner) challenge() (Challenge, bool) {
+	one := Challenge{Scheme: strings.ToLower(s.token()), Params: map[string]string{}}
+	if one.Scheme == "" || !s.done() && strings.IndexByte(" \t,", s.peek()) < 0 {
+		return one, false
+	}
+	for {
+		before := s.at
+		s.skipSeparators()
+		begin := s.at
+		name := strings.ToLower(s.token())
+		if name == "" {
+			return one, s.done()
+		}
+		afterName := s.at
+		s.skipBlanks()
+		if s.peek() != '=' {
+			if len(one.Params) == 0 && !strings.Contains(s.text[before:begin], ",") && (s.done() || s.peek() == ',') {
+				continue // token68, which no scheme that is used here has
+			}
+			s.at = begin // the scheme of the next challenge
+			return one, true
+		}
+		s.at++
+		if s.peek() == '=' { // the padding of a token68
+			for s.peek() == '=' {
+				s.at++
+			}
+			continue
+		}
+		s.skipBlanks()
+		value, ok := s.value()
+		if !ok {
+			if s.done() && afterName < s.at {
+				continue // a token68 with one sign of padding
+			}
+			return one, false
+		}
+		if _, twice := one.Params[name]; twice || len(one.Params) == maxParams {
+			return one, false
+		}
+		one.Params[name] = value
+	}
+}
+
+// value reads a token or a quoted string.
+func (s *scanner) value() (string, bool) {
+	if s.peek() != '"' {
+		value := s.token()
+		return value, value != ""
+	}
+	var value strings.Builder
+	for s.at++; !s.done(); s.at++ {
+		switch c := s.text[s.at]; c {
+		case '"':
+			s.at++
+			return value.String(), true
+		case '\\':
+			if s.at++; s.done() {
+				return "", false
+			}
+			value.WriteByte(s.text[s.at])
+		default:
+			value.WriteByte(c)
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,128 @@
+package discovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+const (
+	maxDocument  = 1 << 20
+	fetchTimeout = 10 * time.Second
+)
+
+// errAbsent says that there is no document at an address: the next candidate may be tried.
+var errAbsent = errors.New("no document there")
+
+// A Fetcher gets metadata documents.
+type Fetcher struct {
+	// HTTPClient sends the requests. Its redirects are not followed. Nil means http.DefaultTransport.
+	HTTPClient *http.Client
+	// ProtocolVersion is sent as MCP-Protocol-Version. Empty leaves the header out.
+	ProtocolVersion string
+}
+
+// get reads a JSON document into a value.
+func (f *Fetcher) get(ctx context.Context, address string, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return fmt.Errorf("discovery: %w", err)
+	}
+	request.Header.Set("Accept", "application/json")
+	if f.ProtocolVersion != "" {
+		request.Header.Set("MCP-Protocol-Version", f.ProtocolVersion)
+	}
+	client := http.Client{}
+	if f.HTTPClient != nil {
+		client = *f.HTTPClient
+	}
+	// Following would let the server send us anywhere, past the checks on the address.
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := client.Do(request)
+	if err != nil {
+		return fmt.Errorf("discovery: %w", err)
+	}
+	defer response.Body.Close()
+	switch {
+	case response.StatusCode >= 300 && response.StatusCode < 400:
+		return fmt.Errorf("discovery: %s redirects, which is not followed: %w", address, errAbsent)
+	case response.StatusCode >= 500, response.StatusCode == http.StatusTooManyRequests:
+		return fmt.Errorf("discovery: %s answers with status %d", address, response.StatusCode)
+	case response.StatusCode != http.StatusOK:
+		return fmt.Errorf("discovery: %s answers with status %d: %w", address, response.StatusCode, errAbsent)
+	}
+	kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	if err != nil || kind != "application/json" && !strings.HasSuffix(kind, "+json") {
+		return fmt.Errorf("discovery: %s is not JSON but %q: %w", address, response.Header.Get("Content-Type"), errAbsent)
+	}
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxDocument+1))
+	if err != nil {
+		return fmt.Errorf("discovery: %s: %w", address, err)
+	}
+	if len(text) > maxDocument {
+		return fmt.Errorf("discovery: %s has more than %d bytes", address, maxDocument)
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("discovery: %s is not the JSON that was wanted: %w", address, err)
+	}
+	return nil
+}
+
+// CheckURL says why an address of a server's choosing is not used: it has to be https, or http on loopback, without user information or fragment. Where the MCP server is not on
+// this machine, loopback is not either: a server elsewhere has no business with it.
+func CheckURL(address string, server *url.URL) (*url.URL, error) {
+	parsed, err := url.Parse(address)
+	if err != nil || parsed.Host == "" || parsed.Opaque != "" {
+		return nil, fmt.Errorf("want an absolute URL, got %q", clip(address))
+	}
+	loopback := IsLoopback(parsed.Hostname())
+	switch {
+	case parsed.User != nil || strings.Contains(address, "#"):
+		return nil, fmt.Errorf("%q has user information or a fragment", clip(address))
+	case parsed.Scheme != "https" && !(parsed.Scheme == "http" && loopback):
+		return nil, fmt.Errorf("%q is neither https nor http on a loopback address", clip(address))
+	case server != nil && !IsLoopback(server.Hostname()) && (loopback || isPrivate(parsed.Hostname())):
+		return nil, fmt.Errorf("%q is a private address, and %s is not", clip(address), server.Host)
+	}
+	return parsed, nil
+}
+
+// IsLoopback reports whether a host is this machine.
+func IsLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && address.Unmap().IsLoopback()
+}
+
+// isPrivate reports whether a host is written as an address that does not belong to the public network, such as that of a cloud's metadata service.
+func isPrivate(host string) bool {
+	address, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	address = address.Unmap()
+	return address.IsPrivate() || address.IsLinkLocalUnicast() || address.IsUnspecified() || address.IsMulticast()
+}
+
+// clip makes text of a server fit for an error: bounded, and without control characters.
+func clip(text string) string {
+	if len(text) > 200 {
+		text = text[:200] + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, text)
+}

@@ -1,0 +1,111 @@
+package discovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Issuer is authorization server metadata (RFC 8414 section 2, OpenID Connect Discovery section 3).
+type Issuer struct {
+	Issuer                string   `json:"issuer"`
+	AuthorizationEndpoint string   `json:"authorization_endpoint"`
+	TokenEndpoint         string   `json:"token_endpoint"`
+	RegistrationEndpoint  string   `json:"registration_endpoint"`
+	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	Scopes                []string `json:"scopes_supported"`
+	ResponseTypes         []string `json:"response_types_supported"`
+	GrantTypes            []string `json:"grant_types_supported"`
+	AuthMethods           []string `json:"token_endpoint_auth_methods_supported"`
+	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
+	IssInResponse         bool     `json:"authorization_response_iss_parameter_supported"`
+
+	// Location is the address that the document was found at, empty when there was none and the default paths of MCP 2025-03-26 are used.
+	Location string `json:"-"`
+	// Assumed says that there was no document: the endpoints are MCP 2025-03-26's default paths.
+	Assumed bool `json:"-"`
+}
+
+// ErrNoPKCE says that an authorization server does not advertise PKCE with S256. A client has to stop there (MCP 2025-11-25, Authorization Code Protection).
+var ErrNoPKCE = errors.New("the authorization server does not advertise PKCE with S256 (code_challenge_methods_supported), so signing in there would not be protected")
+
+// FindIssuer gets the metadata of the authorization server that an MCP server has named: at the well-known locations in the order of MCP 2025-11-25, going on after any
+// failure. A document counts only if its issuer is the one asked for, byte by byte.
+func (f *Fetcher) FindIssuer(ctx context.Context, issuer string, server *url.URL) (*Issuer, error) {
+	parsed, err := CheckURL(issuer, server)
+	if err != nil || parsed.RawQuery != "" {
+		return nil, fmt.Errorf("discovery: the authorization server: want a URL without a query, got %q: %w", clip(issuer), errors.Join(err))
+	}
+	origin, path := parsed.Scheme+"://"+parsed.Host, strings.TrimSuffix(parsed.EscapedPath(), "/")
+	candidates := []string{origin + "/.well-known/oauth-authorization-server" + path, origin + "/.well-known/openid-configuration" + path}
+	if path != "" {
+		candidates = append(candidates, origin+path+"/.well-known/openid-configuration")
+	}
+	var failures []error
+	for _, candidate := range candidates {
+		found, err := f.issuer(ctx, candidate, issuer, server)
+		if err == nil {
+			return found, found.checkPKCE()
+		}
+		failures = append(failures, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, fmt.Errorf("discovery: no usable metadata of the authorization server %s: %w", clip(issuer), errors.Join(failures...))
+}
+
+// FindLegacyIssuer is for a server without protected resource metadata: its origin is its authorization server, with metadata at the root, or else with default paths (MCP
+// 2025-03-26, section 2.3). PKCE is used in any case; that revision does not ask for it to be advertised.
+func (f *Fetcher) FindLegacyIssuer(ctx context.Context, server *url.URL) (*Issuer, error) {
+	origin := server.Scheme + "://" + server.Host
+	found, err := f.issuer(ctx, origin+"/.well-known/oauth-authorization-server", origin, server)
+	if err == nil {
+		if len(found.ChallengeMethods) > 0 {
+			return found, found.checkPKCE()
+		}
+		return found, nil
+	}
+	if !errors.Is(err, errAbsent) {
+		return nil, err
+	}
+	return &Issuer{
+		Issuer: origin, AuthorizationEndpoint: origin + "/authorize", TokenEndpoint: origin + "/token", RegistrationEndpoint: origin + "/register", Assumed: true,
+	}, nil
+}
+
+func (f *Fetcher) issuer(ctx context.Context, location, issuer string, server *url.URL) (*Issuer, error) {
+	found := &Issuer{}
+	if err := f.get(ctx, location, found); err != nil {
+		return nil, err
+	}
+	found.Location = location
+	if found.Issuer != issuer {
+		return nil, fmt.Errorf("discovery: %s is the metadata of %q, want %q to the letter", location, clip(found.Issuer), clip(issuer))
+	}
+	for name, endpoint := range map[string]string{
+		"authorization_endpoint": found.AuthorizationEndpoint, "token_endpoint": found.TokenEndpoint,
+		"registration_endpoint": found.RegistrationEndpoint, "revocation_endpoint": found.RevocationEndpoint,
+	} {
+		if endpoint == "" && (name == "registration_endpoint" || name == "revocation_endpoint") {
+			continue
+		}
+		if _, err := CheckURL(endpoint, server); err != nil {
+			return nil, fmt.Errorf("discovery: %s in %s: %w", name, location, err)
+		}
+	}
+	if len(found.ResponseTypes) > 0 && !slices.Contains(found.ResponseTypes, "code") {
+		return nil, fmt.Errorf("discovery: %s does not offer response_type code", location)
+	}
+	return found, nil
+}
+
+func (i *Issuer) checkPKCE() error {
+	if !slices.Contains(i.ChallengeMethods, "S256") {
+		return fmt.Errorf("discovery: %s: %w", i.Location, ErrNoPKCE)
+	}
+	return nil
+}

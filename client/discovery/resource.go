@@ -1,0 +1,89 @@
+package discovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Resource is protected resource metadata (RFC 9728 section 2).
+type Resource struct {
+	Resource             string   `json:"resource"`
+	AuthorizationServers []string `json:"authorization_servers"`
+	Scopes               []string `json:"scopes_supported"`
+	Name                 string   `json:"resource_name"`
+	// Location is the address that the document was found at.
+	Location string `json:"-"`
+}
+
+// ErrNoMetadata says that a server has no protected resource metadata at all, as those of MCP 2025-03-26.
+var ErrNoMetadata = errors.New("discovery: the server has no protected resource metadata")
+
+const resourceWellKnown = "/.well-known/oauth-protected-resource"
+
+// maxAuthorizationServers bounds the list in a document.
+const maxAuthorizationServers = 16
+
+// FindResource gets the protected resource metadata of an MCP server: where the challenge says, or else at the well-known location with the server's path, or else at the
+// root. A document that is there but does not fit is an error; only where there is none at all it is ErrNoMetadata.
+func (f *Fetcher) FindResource(ctx context.Context, server *url.URL, challenged string) (*Resource, error) {
+	if challenged != "" {
+		if _, err := CheckURL(challenged, server); err != nil {
+			return nil, fmt.Errorf("discovery: resource_metadata in the challenge: %w", err)
+		}
+		return f.resource(ctx, challenged, server, fits)
+	}
+	origin := server.Scheme + "://" + server.Host
+	candidates := []string{origin + resourceWellKnown + strings.TrimSuffix(server.EscapedPath(), "/"), origin + resourceWellKnown}
+	if candidates[0] == candidates[1] {
+		candidates = candidates[:1]
+	}
+	for i, candidate := range candidates {
+		match := fits
+		if i > 0 {
+			match = covers // the document at the root may describe all of the origin
+		}
+		found, err := f.resource(ctx, candidate, server, match)
+		if err == nil || !errors.Is(err, errAbsent) {
+			return found, err
+		}
+	}
+	return nil, ErrNoMetadata
+}
+
+func (f *Fetcher) resource(ctx context.Context, location string, server *url.URL, match func(resource, server *url.URL) bool) (*Resource, error) {
+	found := &Resource{Location: location}
+	if err := f.get(ctx, location, found); err != nil {
+		return nil, err
+	}
+	if found.Resource == "" {
+		return nil, fmt.Errorf("discovery: %s does not say which resource it describes", location)
+	}
+	// A document for another resource would have us get a token for that one (RFC 9728 section 3.3).
+	described, err := url.Parse(found.Resource)
+	if err != nil || !match(described, server) {
+		return nil, fmt.Errorf("discovery: %s describes %q, not %s", location, clip(found.Resource), server)
+	}
+	if len(found.AuthorizationServers) == 0 || len(found.AuthorizationServers) > maxAuthorizationServers {
+		return nil, fmt.Errorf("discovery: %s names %d authorization servers, want 1 to %d", location, len(found.AuthorizationServers), maxAuthorizationServers)
+	}
+	return found, nil
+}
+
+// fits reports whether a resource is the server: the same URL, but for the case of scheme and host and a slash at the end.
+func fits(resource, server *url.URL) bool {
+	return sameOrigin(resource, server) && strings.TrimSuffix(resource.EscapedPath(), "/") == strings.TrimSuffix(server.EscapedPath(), "/") &&
+		resource.RawQuery == server.RawQuery && resource.Fragment == ""
+}
+
+// covers reports whether a resource is the server or one of the paths above it.
+func covers(resource, server *url.URL) bool {
+	above := strings.TrimSuffix(resource.EscapedPath(), "/") + "/"
+	return sameOrigin(resource, server) && resource.RawQuery == "" && resource.Fragment == "" && strings.HasPrefix(server.EscapedPath()+"/", above)
+}
+
+func sameOrigin(a, b *url.URL) bool {
+	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Host, b.Host) && a.User == nil && b.User == nil
+}

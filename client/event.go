@@ -1,0 +1,49 @@
+package client
+
+import "time"
+
+// An Event is a step of a sign-in, as told to Config.Trace. None holds a secret.
+type Event interface{ event() }
+
+type (
+	// Challenged: the server refused a request.
+	Challenged struct {
+		Method, URL string
+		Status      int
+		Challenge   string // the WWW-Authenticate header, cut to 1,000 characters
+	}
+	// ResourceFound: the server's protected resource metadata. Location is empty when it has none, as servers of MCP 2025-03-26.
+	ResourceFound struct {
+		Location, Resource   string
+		AuthorizationServers []string
+	}
+	// IssuerFound: the authorization server's metadata. Location is empty when default paths are used.
+	IssuerFound struct {
+		Location, Issuer, AuthorizationEndpoint, TokenEndpoint string
+	}
+	// Registered: the client ID that the authorization server knows this program by.
+	Registered struct {
+		ClientID      string
+		AuthMethod    string
+		Preregistered bool
+	}
+	// PageReady: the authorization page, about to be opened.
+	PageReady struct{ URL, RedirectURI string }
+	// Answered: the authorization server's answer has arrived and belongs to this sign-in. Issuer is what it says it comes from, empty when it does not say.
+	Answered struct{ Issuer string }
+	// Issued: there is a token. Refreshed tells whether it came without a person.
+	Issued struct {
+		Scopes    []string
+		Lifetime  time.Duration // from now; zero when the server does not say
+		Renewable bool
+		Refreshed bool
+	}
+)
+
+func (Challenged) event()    {}
+func (ResourceFound) event() {}
+func (IssuerFound) event()   {}
+func (Registered) event()    {}
+func (PageReady) event()     {}
+func (Answered) event()      {}
+func (Issued) event()        {}

@@ -1,0 +1,106 @@
+package signin
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/oauth2"
+
+	"mcpentra/client/discovery"
+	"mcpentra/client/grant"
+)
+
+// A Browser opens an authorization page for a person. Its error says that there is no point in waiting. It may block as long as the browser runs.
+type Browser func(ctx context.Context, address string) error
+
+// A Request is one authorization with a person.
+type Request struct {
+	Issuer      *discovery.Issuer
+	Client      grant.Client
+	RedirectURI string
+	Resource    string
+	Scopes      []string
+}
+
+// An Answer is a code that belongs to the request, and what it has to be redeemed with.
+type Answer struct {
+	Code, Verifier string
+}
+
+// A Pending is an authorization whose page can be opened.
+type Pending struct {
+	URL   string
+	State string
+
+	request  Request
+	verifier string
+}
+
+// Begin makes the address of the authorization page, with fresh state and PKCE (OAuth 2.1 section 4.1.1, RFC 8707 section 2).
+func Begin(request Request) (*Pending, error) {
+	address, err := url.Parse(request.Issuer.AuthorizationEndpoint)
+	if err != nil {
+		return nil, fmt.Errorf("authorization endpoint: %w", err)
+	}
+	p := &Pending{State: rand.Text(), request: request, verifier: oauth2.GenerateVerifier()}
+	query := address.Query()
+	query.Set("response_type", "code")
+	query.Set("client_id", request.Client.ID)
+	query.Set("redirect_uri", request.RedirectURI)
+	query.Set("state", p.State)
+	query.Set("code_challenge", oauth2.S256ChallengeFromVerifier(p.verifier))
+	query.Set("code_challenge_method", "S256")
+	if request.Resource != "" {
+		query.Set("resource", request.Resource)
+	}
+	if len(request.Scopes) > 0 {
+		query.Set("scope", strings.Join(request.Scopes, " "))
+	}
+	address.RawQuery = query.Encode()
+	p.URL = address.String()
+	return p, nil
+}
+
+// Read judges the parameters that came back. The issuer is judged before anything else that they say is believed, errors included (RFC 9207 section 2.4, MCP 2026-07-28).
+func (p *Pending) Read(params url.Values) (*Answer, error) {
+	for _, name := range []string{"code", "state", "iss", "error"} {
+		if len(params[name]) > 1 {
+			return nil, &MismatchError{What: "one parameter", Want: name, Got: fmt.Sprintf("%d of them", len(params[name]))}
+		}
+	}
+	if got := params.Get("state"); got != p.State {
+		return nil, &MismatchError{What: "state", Want: "of this sign-in", Got: printable(got)}
+	}
+	switch issuer := p.request.Issuer; {
+	case params.Has("iss") && params.Get("iss") != issuer.Issuer:
+		return nil, &MismatchError{What: "iss", Want: issuer.Issuer, Got: printable(params.Get("iss"))}
+	case !params.Has("iss") && issuer.IssInResponse:
+		return nil, &MismatchError{What: "iss", Want: issuer.Issuer + ", which the server promises to send", Got: ""}
+	}
+	if params.Has("error") {
+		return nil, &RefusedError{Step: "authorization", Code: printable(params.Get("error")), Description: printable(params.Get("error_description"))}
+	}
+	if params.Get("code") == "" {
+		return nil, errors.New("authorization: the answer has neither a code nor an error")
+	}
+	return &Answer{Code: params.Get("code"), Verifier: p.verifier}, nil
+}
+
+// Scopes are what to ask for (MCP 2025-11-25, Scope Selection Strategy): what the challenge names, or else everything that the resource lists, or else nothing. The scope
+// offline_access, which asks for a refresh token, is left out unless the authorization server knows it.
+func Scopes(challenged string, resource *discovery.Resource, issuer *discovery.Issuer) []string {
+	scopes := strings.Fields(challenged)
+	if len(scopes) == 0 && resource != nil {
+		scopes = slices.Clone(resource.Scopes)
+	}
+	if !slices.Contains(issuer.Scopes, "offline_access") {
+		scopes = slices.DeleteFunc(scopes, func(name string) bool { return name == "offline_access" })
+	}
+	const most = 100
+	return scopes[:min(len(scopes), most)]
+}

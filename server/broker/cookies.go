@@ -11,8 +11,12 @@ import (
 // Cookies carry random secrets whose hashes are in the store, or an encrypted session. Their names carry the transaction, so that two sign-ins in one browser do not
 // get in each other's way. Over https they have the prefix __Host-, which keeps other hosts of the domain from setting them; on plain-http loopback a
 // browser would not take it.
-func consentCookie(transaction string) string { return "mcp-consent-" + transaction[:min(16, len(transaction))] }
-func signInCookie(transaction string) string  { return "mcp-sign-in-" + transaction[:min(16, len(transaction))] }
+func consentCookie(transaction string) string {
+	return "mcp-consent-" + transaction[:min(16, len(transaction))]
+}
+func signInCookie(transaction string) string {
+	return "mcp-sign-in-" + transaction[:min(16, len(transaction))]
+}
 
 const sessionCookie = "mcp-session"
 

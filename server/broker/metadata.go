@@ -30,7 +30,9 @@ type metadata struct {
 // authMethods are the ways in which a client can authenticate at the token and revocation endpoints.
 var authMethods = []string{authNone, authPost, authBasic}
 
-func (b *Broker) handleMetadata(w http.ResponseWriter, _ *http.Request) { writeDocument(w, b.metadata()) }
+func (b *Broker) handleMetadata(w http.ResponseWriter, _ *http.Request) {
+	writeDocument(w, b.metadata())
+}
 
 // handleOpenIDConfiguration serves the same under OpenID Connect's name, where clients of MCP 2025-11-25 may look for it (RFC 8414 section 5). Readers of that format refuse
 // a document without the two members added here, so they are there; that no ID token is ever issued shows in what is not: the scope openid, and the response type.

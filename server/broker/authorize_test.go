@@ -1,0 +1,136 @@
+package broker_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestFlow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	c := w.public()
+	page := w.browser().get(w.request(c))
+	assert.Contains(t, page.body, "127.0.0.1:5555")
+	assert.Contains(t, page.body, "Test &lt;b&gt;client")
+	assert.Contains(t, page.header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
+	result := w.code(c, w.browser())
+	assert.Equal(t, w.origin, result.Get("iss"))
+	assert.Equal(t, `a "b&c+d%`, result.Get("state"))
+	got, status := w.token(redemption(c, result.Get("code")))
+	require.Equal(t, 200, status)
+	caller, err := w.broker.Verify(t.Context(), got.Access)
+	require.NoError(t, err)
+	upstream, err := w.broker.UpstreamToken(t.Context(), caller.GrantID)
+	require.NoError(t, err)
+	assert.NotEqual(t, upstream, got.Access)
+	assert.False(t, w.good(upstream), "Entra's token is not ours")
+}
+
+func TestAuthorizeRefuses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	c := w.public()
+	for name, test := range map[string]struct {
+		change []string
+		code   string // "" is a page
+	}{
+		"no challenge":              {[]string{"code_challenge", ""}, "invalid_request"},
+		"plain":                     {[]string{"code_challenge_method", "plain"}, "invalid_request"},
+		"no method":                 {[]string{"code_challenge_method", ""}, "invalid_request"},
+		"unknown method":            {[]string{"code_challenge_method", "S512"}, "invalid_request"},
+		"lower-case method":         {[]string{"code_challenge_method", "s256"}, "invalid_request"},
+		"short challenge":           {[]string{"code_challenge", "abc"}, "invalid_request"},
+		"token":                     {[]string{"response_type", "token"}, "unsupported_response_type"},
+		"no response type":          {[]string{"response_type", ""}, "invalid_request"},
+		"fragment":                  {[]string{"response_mode", "fragment"}, "invalid_request"},
+		"foreign resource":          {[]string{"resource", "https://other.example/mcp"}, "invalid_target"},
+		"relative resource":         {[]string{"resource", "/mcp"}, "invalid_target"},
+		"fragment in resource":      {[]string{"resource", w.origin + "/mcp#x"}, "invalid_target"},
+		"unknown scope":             {[]string{"scope", "admin"}, "invalid_scope"},
+		"silently":                  {[]string{"prompt", "none"}, "interaction_required"},
+		"unknown client":            {[]string{"client_id", "nobody"}, ""},
+		"other path":                {[]string{"redirect_uri", "http://127.0.0.1:5555/cb/x"}, ""},
+		"path case":                 {[]string{"redirect_uri", "http://127.0.0.1:5555/CB"}, ""},
+		"query added":               {[]string{"redirect_uri", loopback + "?x=1"}, ""},
+		"fragment added":            {[]string{"redirect_uri", loopback + "#f"}, ""},
+		"other loopback name":       {[]string{"redirect_uri", "http://localhost:5555/cb"}, ""},
+		"suffix":                    {[]string{"redirect_uri", "http://127.0.0.1.evil.example/cb"}, ""},
+		"user info":                 {[]string{"redirect_uri", "http://127.0.0.1:5555@evil.example/cb"}, ""},
+		"short form":                {[]string{"redirect_uri", "http://127.1/cb"}, ""},
+		"https":                     {[]string{"redirect_uri", "https://127.0.0.1:5555/cb"}, ""},
+		"backslash":                 {[]string{"redirect_uri", `http://evil.example\@127.0.0.1/cb`}, ""},
+		"script":                    {[]string{"redirect_uri", "javascript:alert(1)"}, ""},
+		"dot segment":               {[]string{"redirect_uri", "http://127.0.0.1/x/../cb"}, ""},
+		"encoded path":              {[]string{"redirect_uri", "http://127.0.0.1/%63b"}, ""},
+		"nothing wrong but unknown": {[]string{"foo", "bar", "redirect_uri", "http://127.0.0.1:1/cb"}, "consent"},
+		"upper-case resource":       {[]string{"resource", strings.Replace(w.origin, "http://localhost", "HTTP://LOCALHOST", 1) + "/mcp"}, "consent"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := w.browser().get(w.request(c, test.change...))
+			switch test.code {
+			case "":
+				assert.Equal(t, 400, a.status)
+				assert.Empty(t, a.header.Get("Location"))
+				assert.NotContains(t, a.body, "evil.example")
+			case "consent":
+				assert.Equal(t, 200, a.status)
+				assert.Contains(t, a.body, "Approve")
+			default:
+				assert.Equal(t, 302, a.status)
+				q := a.location(t)
+				assert.Equal(t, test.code, q.Get("error"))
+				assert.Equal(t, w.origin, q.Get("iss"))
+				assert.Equal(t, `a "b&c+d%`, q.Get("state"))
+			}
+			assert.Empty(t, a.header.Get("Access-Control-Allow-Origin"))
+		})
+	}
+	a := w.browser().get(w.request(c) + "&redirect_uri=" + url.QueryEscape(loopback))
+	assert.Equal(t, 400, a.status, "a parameter twice")
+}
+
+func TestSitesAreNotBouncedTo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	const site = "https://evil.example/cb?x=1"
+	c := w.public(site)
+	a := w.browser().get(w.request(c, "redirect_uri", site, "scope", "admin"))
+	assert.Equal(t, 400, a.status)
+	assert.Empty(t, a.header.Get("Location"))
+	assert.NotContains(t, a.body, "http-equiv")
+	to, err := url.Parse(unescape(onward.FindStringSubmatch(a.body)[1]))
+	require.NoError(t, err, "the person can go there")
+	assert.Equal(t, "invalid_scope", to.Query().Get("error"))
+	assert.Equal(t, "1", to.Query().Get("x"))
+	assert.Equal(t, w.origin, to.Query().Get("iss"))
+
+	silent := w.browser().get(w.request(c, "redirect_uri", site, "prompt", "none"))
+	assert.Equal(t, "interaction_required", silent.location(t).Get("error"), "who asks for silence is told at once")
+}
+
+func TestPromptIsAList(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	c := w.public()
+	b := w.browser()
+	w.code(c, b)
+	a := b.get(w.request(c, "prompt", "login consent"), "Sec-Fetch-Site", "none")
+	assert.Equal(t, 200, a.status, "consent was asked for, so it is asked")
+	a = b.get(w.request(c, "prompt", "none login"), "Sec-Fetch-Site", "none")
+	assert.Equal(t, "invalid_request", a.location(t).Get("error"))
+}
+
+func TestSilentStaysSilent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	c := w.public("https://app.example/cb")
+	b := w.browser()
+	w.code(c, b, "redirect_uri", "https://app.example/cb")
+	a := b.get(w.request(c, "redirect_uri", "https://app.example/cb", "prompt", "none"), "Sec-Fetch-Site", "none")
+	assert.Equal(t, "none", a.location(t).Get("prompt"), a.header.Get("Location"))
+}

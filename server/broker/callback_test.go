@@ -1,0 +1,79 @@
+package broker_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestCallback(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	c := w.public()
+	attacker, victim := w.browser(), w.browser()
+	page := attacker.get(w.request(c))
+	saw := w.browser() // the attacker's browser as it was before the approval
+	u, _ := url.Parse(w.origin + "/authorize/consent")
+	saw.c.Jar.SetCookies(u, attacker.c.Jar.Cookies(u))
+	back := w.signIn(attacker, w.approve(attacker, page), "")
+	assert.Equal(t, 403, victim.get(back).status, "another browser")
+	assert.Equal(t, 403, saw.get(back).status, "a browser that only saw the page")
+	changed := strings.Replace(back, "&state=", "&state=x", 1)
+	assert.Equal(t, 400, attacker.get(changed).status)
+	assert.Equal(t, 400, attacker.get(strings.Replace(back, "&state=", "&state=x&state=", 1)).status, "two states")
+	assert.Equal(t, 302, attacker.get(back).status)
+	assert.Equal(t, 400, attacker.get(back).status, "twice")
+
+	late := w.signIn(attacker, w.approve(attacker, attacker.get(w.request(c))), "")
+	w.later(16 * time.Minute)
+	assert.Equal(t, 400, attacker.get(late).status, "too late")
+	assert.Equal(t, 400, attacker.get(w.origin+"/auth/callback").status)
+}
+
+func TestCodeSwapBetweenFlows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	c := w.public()
+	one, two := w.browser(), w.browser()
+	first, _ := url.Parse(w.signIn(one, w.approve(one, one.get(w.request(c))), ""))
+	second, _ := url.Parse(w.signIn(two, w.approve(two, two.get(w.request(c))), ""))
+	q := second.Query()
+	q.Set("code", first.Query().Get("code"))
+	second.RawQuery = q.Encode()
+	a := two.get(second.String())
+	assert.Equal(t, "server_error", a.location(t).Get("error"))
+	assert.Empty(t, a.location(t).Get("code"))
+}
+
+func TestEntraRefusesTheCode(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		status     int
+		body, code string
+	}{
+		"the secret has expired": {401, `{"error":"invalid_client","error_description":"AADSTS7000222: <b>text</b>","error_codes":[7000222]}`, "server_error"},
+		"throttled":              {429, `{}`, "temporarily_unavailable"},
+		"in trouble":             {503, `<html>`, "temporarily_unavailable"},
+		"no ID token":            {200, `{"access_token":"a","token_type":"Bearer","expires_in":3600,"scope":"User.Read"}`, "server_error"},
+		"a foreign ID token":     {200, `{"access_token":"a","token_type":"Bearer","expires_in":3600,"scope":"User.Read","id_token":"eyJhbGciOiJub25lIn0.e30."}`, "server_error"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			b := w.browser()
+			back := w.signIn(b, w.approve(b, b.get(w.request(w.public()))), "")
+			w.entraAnswers(test.status, test.body)
+			a := b.get(back)
+			require.Equal(t, 302, a.status)
+			q := a.location(t)
+			assert.Equal(t, test.code, q.Get("error"))
+			assert.Empty(t, q.Get("code"))
+			assert.NotContains(t, q.Get("error_description"), "<", "Entra's own words go to the log alone")
+			assert.NotEmpty(t, q.Get("state"))
+		})
+	}
+}

@@ -1,0 +1,90 @@
+package broker_test
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestConsentForm(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	c := w.public()
+	post := func(b *browser, form url.Values, headers ...string) answer {
+		return b.post(w.origin+"/authorize/consent", form, headers...)
+	}
+	own := []string{"Origin", w.origin, "Sec-Fetch-Site", "same-origin"}
+	b := w.browser()
+	form := formOf(b.get(w.request(c)).body)
+	form.Set("answer", "approve")
+	assert.Equal(t, 403, post(w.browser(), form, own...).status, "another browser")
+	assert.Equal(t, 403, post(b, form).status, "no origin")
+	assert.Equal(t, 403, post(b, form, "Origin", "https://evil.example").status)
+	assert.Equal(t, 403, post(b, form, "Origin", "null").status)
+	assert.Equal(t, 403, post(b, form, "Origin", w.origin, "Sec-Fetch-Site", "same-site").status)
+	without := url.Values{"transaction": form["transaction"], "answer": form["answer"]}
+	assert.Equal(t, 403, post(b, without, own...).status, "no CSRF token")
+	mixed := formOf(b.get(w.request(c)).body)
+	mixed.Set("answer", "approve")
+	mixed.Set("csrf", form.Get("csrf"))
+	assert.Equal(t, 403, post(b, mixed, own...).status, "the CSRF token of another page")
+	assert.Equal(t, 405, b.get(w.origin+"/authorize/consent?"+form.Encode()).status)
+	assert.Equal(t, 200, post(b, form, own...).status, "the page itself, after all that")
+	assert.Equal(t, 403, post(b, form, own...).status, "twice")
+
+	form = formOf(b.get(w.request(c)).body)
+	form.Set("answer", "deny")
+	denied := post(b, form, own...)
+	to, err := url.Parse(unescape(onward.FindStringSubmatch(denied.body)[1]))
+	require.NoError(t, err)
+	assert.Equal(t, "access_denied", to.Query().Get("error"))
+	assert.Equal(t, `a "b&c+d%`, to.Query().Get("state"))
+	assert.Equal(t, w.origin, to.Query().Get("iss"))
+}
+
+func TestRememberedConsent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	const uri = "https://app.example/cb"
+	c := w.public(uri, "https://app.example/other")
+	b := w.browser()
+	w.code(c, b, "redirect_uri", uri)
+	skips := func(b *browser, c registered, uri, site string) bool {
+		return b.get(w.request(c, "redirect_uri", uri), "Sec-Fetch-Site", site).status == 302
+	}
+	assert.True(t, skips(b, c, uri, "none"))
+	assert.False(t, skips(b, c, uri, "cross-site"))
+	assert.False(t, skips(b, c, uri, "same-site"))
+	assert.False(t, skips(b, c, "https://app.example/other", "none"))
+	assert.False(t, skips(b, w.public(uri), uri, "none"), "another client")
+	assert.False(t, skips(w.browser(), c, uri, "none"), "another browser")
+}
+
+func TestLoopbackClientIsAlwaysShown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	c := w.public()
+	b := w.browser()
+	w.code(c, b)
+	assert.Equal(t, 200, b.get(w.request(c), "Sec-Fetch-Site", "none").status)
+}
+
+func TestAnotherPersonIsAsked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	const uri = "https://app.example/cb"
+	c := w.public(uri)
+	b := w.browser()
+	w.code(c, b, "redirect_uri", uri)
+	skipped := b.get(w.request(c, "redirect_uri", uri, "prompt", "select_account"), "Sec-Fetch-Site", "none")
+	require.Equal(t, 302, skipped.status)
+	other := w.fake.Tenant().Users[1].UserPrincipalName
+	back := b.get(w.signIn(b, skipped.header.Get("Location"), other))
+	require.Equal(t, 200, back.status, "%s", back.header.Get("Location"))
+	assert.Contains(t, back.body, other)
+	to, err := url.Parse(w.approve(b, back))
+	require.NoError(t, err)
+	assert.NotEmpty(t, to.Query().Get("code"))
+}

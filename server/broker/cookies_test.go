@@ -1,0 +1,74 @@
+package broker_test
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestCookiesOverTLS(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{tls: true})
+	c := w.public()
+	b := w.browser()
+	page := b.get(w.request(c))
+	form := formOf(page.body)
+	form.Set("answer", "approve")
+	approved := b.post(w.origin+"/authorize/consent", form, "Origin", w.origin)
+	require.Equal(t, 200, approved.status, approved.body)
+	back := b.get(w.signIn(b, unescape(onward.FindStringSubmatch(approved.body)[1]), ""))
+	require.Equal(t, 302, back.status, back.body)
+	require.NotEmpty(t, back.location(t).Get("code"))
+	cookies := 0
+	for _, a := range []answer{page, approved, back} {
+		for _, line := range a.header.Values("Set-Cookie") {
+			cookies++
+			cookie, err := http.ParseSetCookie(line)
+			require.NoError(t, err)
+			assert.True(t, strings.HasPrefix(cookie.Name, "__Host-"), line)
+			assert.True(t, cookie.Secure && cookie.HttpOnly && cookie.Path == "/" && cookie.Domain == "", line)
+			assert.Contains(t, []http.SameSite{http.SameSiteLaxMode, http.SameSiteStrictMode}, cookie.SameSite, line)
+		}
+	}
+	assert.Equal(t, 5, cookies, "consent, sign-in, both cleared, session")
+	state := regexp.MustCompile(`state=([\w-]+)`).FindStringSubmatch(unescape(approved.body))[1]
+	for _, line := range page.header.Values("Set-Cookie") {
+		assert.NotContains(t, line, state, "what goes to Entra is not known before the approval")
+	}
+}
+
+func TestCookiesStayFew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{tls: true})
+	c := w.public()
+	b := w.browser()
+	first := b.get(w.request(c))
+	for range 30 {
+		b.get(w.request(c))
+	}
+	last := b.get(w.request(c))
+	origin, err := url.Parse(w.origin)
+	require.NoError(t, err)
+	assert.LessOrEqual(t, len(b.c.Jar.Cookies(origin)), 10)
+	w.approve(b, last)
+	form := formOf(first.body)
+	form.Set("answer", "approve")
+	assert.Equal(t, 403, b.post(w.origin+"/authorize/consent", form, "Origin", w.origin).status, "the oldest is forgotten")
+}
+
+func TestParallelSignIns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	c := w.public()
+	b := w.browser()
+	one, two := b.get(w.request(c, "state", "one")), b.get(w.request(c, "state", "two"))
+	toTwo, toOne := w.approve(b, two), w.approve(b, one)
+	backOne, backTwo := w.signIn(b, toOne, ""), w.signIn(b, toTwo, "")
+	assert.Equal(t, "two", b.get(backTwo).location(t).Get("state"))
+	assert.Equal(t, "one", b.get(backOne).location(t).Get("state"))
+}

@@ -1,5 +1,0 @@
-package broker_test
-
-import "crypto/rand"
-
-var randReader = rand.Reader

@@ -1,0 +1,63 @@
+package broker_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestRegistration(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	for _, uri := range []string{
+		"javascript:alert(1)", "JaVaScRiPt://x/%0aalert(1)", "data:text/html,x", "file:///etc/passwd", "http://evil.example/cb", "https://x.example/cb#f",
+		"https://*.example/cb", "https://u:p@x.example/cb", "", "/cb", "https:///cb", "myapp://cb", "http://0.0.0.0/cb", "http://127.0.0.1.evil.example/",
+		"https://x.example/cb?iss=https://evil", "https://x.example/cb?code=1", `https://x.example\@y/`, "https://x.example/a b", "http://[::ffff:127.0.0.1]/cb",
+		"https://x.example/" + strings.Repeat("a", 3000),
+	} {
+		text, _ := json.Marshal(map[string]any{"redirect_uris": []string{uri}})
+		got, status := w.register(string(text))
+		assert.Equal(t, 400, status, uri)
+		assert.Equal(t, "invalid_redirect_uri", got.Error, uri)
+	}
+	for _, body := range []string{`{`, `[]`, `{"redirect_uris":"x"}`, `{"redirect_uris":["https://a.example/"],"redirect_uris":["https://b.example/"]}`} {
+		_, status := w.register(body)
+		assert.Equal(t, 400, status, body)
+	}
+	got, status := w.register(`{"redirect_uris":["https://a.example/cb"],"foo":{"a":[1]},"application_type":"native","client_id":"mine","client_secret":"s"}`)
+	assert.Equal(t, 201, status)
+	assert.NotEqual(t, "mine", got.ID)
+	assert.NotEqual(t, "s", got.Secret)
+}
+
+func TestStrangersAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{perMinute: 5})
+	for range 5 {
+		w.public()
+	}
+	_, status := w.register(`{"redirect_uris":["` + loopback + `"]}`)
+	assert.Equal(t, 429, status)
+	assert.Equal(t, 429, w.browser().get(w.origin+"/authorize?client_id=x").status)
+	from := func(address string) int {
+		r := httptest.NewRequest(http.MethodPost, "/register", strings.NewReader(`{"redirect_uris":["`+loopback+`"]}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.RemoteAddr = address
+		answer := httptest.NewRecorder()
+		w.broker.ServeHTTP(answer, r)
+		return answer.Code
+	}
+	for i := range 5 {
+		assert.Equal(t, 201, from(fmt.Sprintf("[2001:db8:0:1::%x]:1", i)))
+	}
+	assert.Equal(t, 429, from("[2001:db8:0:1:ffff::9]:1"), "one network of IPv6 is one source")
+	assert.Equal(t, 201, from("[2001:db8:0:2::1]:1"))
+	w.later(time.Minute)
+	w.public()
+}

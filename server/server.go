@@ -108,7 +108,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	// Grants speak for people of one tenant, as one authority vouched for them.
-	if err := s.broker.Bind(ctx, strings.Join([]string{config.Entra.Authority, config.Entra.TenantID, config.Entra.ClientID}, " ")); err != nil {
+	if err := s.broker.Bind(ctx, Deployment(config.Entra)); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	endpoint := config.MCP
@@ -147,7 +147,22 @@ func readPublicURL(text string) (string, error) {
 	if parsed.Scheme != "https" && !(parsed.Scheme == "http" && isLoopback(parsed.Hostname())) {
 		return "", fmt.Errorf("server: want https in the public URL, or http on a loopback address, got %q", text)
 	}
-	return strings.ToLower(parsed.Scheme + "://" + parsed.Host), nil
+	public := strings.ToLower(parsed.Scheme + "://" + parsed.Host)
+	// Browsers leave the scheme's own port out of Origin, and clients out of what they compare.
+	if port := map[string]string{"https": ":443", "http": ":80"}[parsed.Scheme]; strings.HasSuffix(public, port) {
+		public = strings.TrimSuffix(public, port)
+	}
+	return public, nil
+}
+
+// Deployment names what a store's grants come from: authority, tenant and application. The same deployment has the same name however its settings are written. A program
+// can keep a store for each.
+func Deployment(registration entra.Config) string {
+	authority := strings.ToLower(strings.TrimRight(registration.Authority, "/"))
+	if authority == "" {
+		authority = "login.microsoftonline.com"
+	}
+	return strings.Join([]string{strings.TrimPrefix(authority, "https://"), strings.ToLower(registration.TenantID), strings.ToLower(registration.ClientID)}, " ")
 }
 
 func isLoopback(host string) bool {

@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -22,6 +23,15 @@ func TestCallback(t *testing.T) {
 	back := w.signIn(attacker, w.approve(attacker, page), "")
 	assert.Equal(t, 403, victim.get(back).status, "another browser")
 	assert.Equal(t, 403, saw.get(back).status, "a browser that only saw the page")
+	guessed := w.browser()
+	at, err := url.Parse(back)
+	require.NoError(t, err)
+	for _, cookie := range attacker.c.Jar.Cookies(at) {
+		cookie.Value = strings.Repeat("A", len(cookie.Value))
+		guessed.c.Jar.SetCookies(at, []*http.Cookie{cookie})
+	}
+	assert.NotEmpty(t, guessed.c.Jar.Cookies(at))
+	assert.Equal(t, 403, guessed.get(back).status, "a cookie of the right name alone")
 	changed := strings.Replace(back, "&state=", "&state=x", 1)
 	assert.Equal(t, 400, attacker.get(changed).status)
 	assert.Equal(t, 400, attacker.get(strings.Replace(back, "&state=", "&state=x&state=", 1)).status, "two states")

@@ -51,38 +51,39 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	defer kept.Close()
 	mcp, err := server.New(ctx, server.Config{
 		PublicURL: s.publicURL, Path: s.path, AllowedOrigins: s.allowedOrigins, Store: kept, Keys: keys, Version: version(),
-		Entra: entra.Config{
-			Authority: s.authority, TenantID: s.tenantID, ClientID: s.clientID, ClientSecret: s.clientSecret, RedirectURI: s.redirectURI,
-			GraphURL: s.graphURL, TrustPublicFakeKeys: s.trustFakeKeys || s.loopbackAuthority(),
-		},
-		HTTPClient: client, Logger: logger,
+		Entra: s.registration(), HTTPClient: client, Logger: logger,
 	})
 	if err != nil {
 		return errors.New(strings.TrimPrefix(err.Error(), "server: "))
 	}
-	if err := firstLook(ctx, mcp, logger); err != nil {
+	reached, err := firstLook(ctx, mcp, logger)
+	if err != nil {
 		return err
 	}
 	if !loopbackHost(s.address) && strings.HasPrefix(s.publicURL, "http://") {
 		logger.Warn("listening beyond loopback, though the public URL is a loopback one", "address", s.address, "public_url", s.publicURL)
 	}
-	return listenAndServe(ctx, listeners, mcp, logger)
+	watch := mcp.Watch
+	if reached {
+		watch = func(context.Context) error { return nil }
+	}
+	return listenAndServe(ctx, listeners, mcp, watch, logger)
 }
 
 // firstLook asks Entra whether the settings are right. A refusal ends the program; an issuer that cannot be reached does not, since it may come back.
-func firstLook(ctx context.Context, mcp *server.Server, logger *slog.Logger) error {
+func firstLook(ctx context.Context, mcp *server.Server, logger *slog.Logger) (reached bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, firstCheck)
 	defer cancel()
-	err := mcp.Check(ctx)
+	err = mcp.Check(ctx)
 	var away *entra.UnavailableError
 	if errors.As(err, &away) {
 		logger.Warn("entra cannot be reached; serving all the same, and sign-ins fail until it can", "error", err)
-		return nil
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }
 
-func listenAndServe(ctx context.Context, listeners []net.Listener, mcp *server.Server, logger *slog.Logger) error {
+func listenAndServe(ctx context.Context, listeners []net.Listener, mcp *server.Server, watch func(context.Context) error, logger *slog.Logger) error {
 	httpServer := &http.Server{
 		Handler: logged(mcp, logger), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
@@ -91,7 +92,7 @@ func listenAndServe(ctx context.Context, listeners []net.Listener, mcp *server.S
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		if err := mcp.Watch(watching); err != nil && watching.Err() == nil {
+		if err := watch(watching); err != nil && watching.Err() == nil {
 			logger.Error("entra refuses this server's settings", "error", err)
 		}
 	}()

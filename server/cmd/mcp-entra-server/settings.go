@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/joho/godotenv"
+
+	"mcpentra/server/entra"
 )
 
 type flagValues struct {
@@ -44,7 +46,7 @@ func readSettings(flags flagValues, given func(flag string) bool, lookup func(st
 	}
 	for _, key := range slices.Sorted(maps.Keys(file)) {
 		if !slices.Contains(keys, key) && (strings.HasPrefix(key, "AUTH_") || strings.HasPrefix(key, "MCP_") || strings.HasPrefix(key, "STORE_")) {
-			logger.Warn("a key in the settings file is not known, so it has no effect", "key", key, "did_you_mean", nearest(key))
+			logger.Warn("a key in the settings file is not known, so it has no effect", "file", flags.envFile, "key", key, "did_you_mean", nearest(key))
 		}
 	}
 	value := func(key string) string {
@@ -110,9 +112,21 @@ func readEnvFile(name string, asked bool) (map[string]string, error) {
 	return file, nil
 }
 
+// registration is the app registration that signs people in.
+func (s *settings) registration() entra.Config {
+	return entra.Config{
+		Authority: s.authority, TenantID: s.tenantID, ClientID: s.clientID, ClientSecret: s.clientSecret, RedirectURI: s.redirectURI,
+		GraphURL: s.graphURL, TrustPublicFakeKeys: s.trustFakeKeys || s.loopbackAuthority(),
+	}
+}
+
 // loopbackAuthority reports whether the authority is on this machine, as a fake is.
 func (s *settings) loopbackAuthority() bool {
-	parsed, err := url.Parse(s.authority)
+	authority := s.authority
+	if !strings.Contains(authority, "://") {
+		authority = "https://" + authority
+	}
+	parsed, err := url.Parse(authority)
 	return err == nil && parsed.Host != "" && isLoopback(parsed.Hostname())
 }
 
@@ -126,9 +140,9 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
-// nearest is the known key that a mistyped one was most likely meant to be.
+// nearest is the known key that a mistyped one was most likely meant to be, or nothing when it is like none.
 func nearest(key string) string {
-	best, least := "", len(key)
+	best, least := "", len(key)/2
 	for _, known := range keys {
 		if d := distance(key, known); d < least {
 			best, least = known, d

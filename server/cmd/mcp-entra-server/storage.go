@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"mcpentra/server"
 	"mcpentra/server/broker"
 	"mcpentra/server/store"
 )
@@ -26,7 +27,7 @@ func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store.Sto
 			return nil, nil, fmt.Errorf("STORE_URL is missing, and there is no home directory to keep a file in: write memory: or file:PATH")
 		}
 		// One file for each registration, so that what a fake has vouched for never counts in front of a tenant.
-		sum := sha256.Sum256([]byte(strings.Join([]string{s.authority, s.tenantID, s.clientID}, " ")))
+		sum := sha256.Sum256([]byte(server.Deployment(s.registration())))
 		where = "file:" + filepath.Join(folder, "grants-"+hex.EncodeToString(sum[:4])+".db")
 	}
 	kind, path, _ := strings.Cut(where, ":")
@@ -47,9 +48,9 @@ func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store.Sto
 		keysFile := s.keysFile
 		if keysFile == "" {
 			keysFile = strings.TrimSuffix(path, ".db") + ".keys"
-			if err := makeKeys(keysFile, fresh); err != nil {
-				return nil, nil, err
-			}
+		}
+		if err := makeKeys(keysFile, path, fresh); err != nil {
+			return nil, nil, err
 		}
 		keys, err := readKeys(keysFile)
 		if err != nil {
@@ -78,12 +79,12 @@ func stateFolder() (string, error) {
 }
 
 // makeKeys makes a keys file for a new store. One that is missing beside an old store is a mistake: what the store holds could not be read any more.
-func makeKeys(name string, fresh bool) error {
+func makeKeys(name, storePath string, fresh bool) error {
 	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
 		return nil // readKeys says what is wrong with it, if anything
 	}
 	if !fresh {
-		return fmt.Errorf("MCP_KEYS_FILE: %s is missing, and the store beside it was encrypted with it: restore the file, or remove the store and let everybody sign in again", name)
+		return fmt.Errorf("MCP_KEYS_FILE: %s is missing, and the store %s is encrypted with its keys: restore it, or remove the store and let everybody sign in again", name, storePath)
 	}
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return fmt.Errorf("MCP_KEYS_FILE: %w", err)

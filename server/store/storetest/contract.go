@@ -1,4 +1,3 @@
-// Package storetest is the contract that every store.Store has to pass.
 package storetest
 
 import (

@@ -1,0 +1,18 @@
+package storetest_test
+
+import (
+	"fmt"
+	"testing"
+
+	"mcpentra/server/store"
+	"mcpentra/server/store/storetest"
+)
+
+// Example is how the test of a new store looks.
+func Example() {
+	test := func(t *testing.T) {
+		storetest.Run(t, func(_ *testing.T, config store.Config) store.Store { return store.NewMemory(config) })
+	}
+	fmt.Printf("%T\n", test)
+	// Output: func(*testing.T)
+}

@@ -59,6 +59,18 @@ func TestCodeSwapBetweenFlows(t *testing.T) {
 	assert.Empty(t, a.location(t).Get("code"))
 }
 
+func TestEntraGrantsLess(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	b := w.browser()
+	back := w.signIn(b, w.approve(b, b.get(w.request(w.public()))), "")
+	w.withheld.Store(true)
+	q := b.get(back).location(t)
+	assert.Equal(t, "access_denied", q.Get("error"))
+	assert.Contains(t, q.Get("error_description"), "User.Read")
+	assert.Empty(t, q.Get("code"))
+}
+
 func TestEntraRefusesTheCode(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -1,7 +1,9 @@
 package broker_test
 
 import (
+	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -31,8 +33,19 @@ func TestConsentForm(t *testing.T) {
 	mixed.Set("csrf", form.Get("csrf"))
 	assert.Equal(t, 403, post(b, mixed, own...).status, "the CSRF token of another page")
 	assert.Equal(t, 405, b.get(w.origin+"/authorize/consent?"+form.Encode()).status)
+	guessed := w.browser()
+	at, err := url.Parse(w.origin + "/authorize/consent")
+	require.NoError(t, err)
+	held := b.c.Jar.Cookies(at)
+	require.NotEmpty(t, held)
+	for _, cookie := range held {
+		guessed.c.Jar.SetCookies(at, []*http.Cookie{{Name: cookie.Name, Value: strings.Repeat("A", len(cookie.Value))}})
+	}
+	assert.Equal(t, 403, post(guessed, form, own...).status, "a cookie of the right name alone")
 	assert.Equal(t, 200, post(b, form, own...).status, "the page itself, after all that")
 	assert.Equal(t, 403, post(b, form, own...).status, "twice")
+	b.c.Jar.SetCookies(at, held)
+	assert.Equal(t, 403, post(b, form, own...).status, "twice, with the cookie kept")
 
 	form = formOf(b.get(w.request(c)).body)
 	form.Set("answer", "deny")

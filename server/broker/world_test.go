@@ -38,6 +38,7 @@ type world struct {
 	transport *http.Transport // of browsers and clients
 	offset    atomic.Int64
 	answer    atomic.Pointer[http.Response] // what Entra's token endpoint answers in place of the fake, once it is set
+	withheld  atomic.Bool                   // Entra grants no User.Read
 }
 
 func (w *world) now() time.Time { return started.Add(time.Duration(w.offset.Load())) }
@@ -106,7 +107,15 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 		copied.Body = io.NopCloser(strings.NewReader(answer.Status))
 		return &copied, nil
 	}
-	return w.fake.Client().Transport.RoundTrip(r)
+	answer, err := w.fake.Client().Transport.RoundTrip(r)
+	if err != nil || !w.withheld.Load() {
+		return answer, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	answer.Body, answer.ContentLength = io.NopCloser(strings.NewReader(strings.ReplaceAll(string(text), "User.Read", ""))), -1
+	answer.Header.Del("Content-Length")
+	return answer, err
 }
 
 // entraAnswers lets Entra's token endpoint answer with this from now on.

@@ -1,0 +1,12 @@
+package checks
+
+import (
+	"slices"
+
+	"mcpentra/conformance/engine"
+)
+
+// All are the checks there are, in the order in which they read best.
+func All() []engine.Check {
+	return slices.Concat(challenge(), resourceMetadata(), issuerMetadata(), token(), origin())
+}

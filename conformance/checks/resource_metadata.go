@@ -1,0 +1,216 @@
+package checks
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"mcpentra/conformance/engine"
+)
+
+// withMetadata are the revisions in which servers publish protected resource metadata.
+var withMetadata = []engine.Revision{engine.R20250618, engine.R20251125, engine.R20260728}
+
+// resourceMetadata: the document that says where tokens for a server are had (RFC 9728).
+func resourceMetadata() []engine.Check {
+	return []engine.Check{
+		{
+			ID: "server/metadata/found", Role: engine.Server, Level: engine.Must, Revisions: withMetadata,
+			Reference: "RFC 9728 section 3; MCP authorization, Authorization Server Location",
+			Sentence:  "The protected resource metadata is found by the challenge or at a well-known location, without a token.",
+			Run: func(ctx context.Context, p *engine.Probe) error {
+				_, _, err := findMetadata(ctx, p)
+				return err
+			},
+		},
+		{
+			ID: "server/metadata/path-form", Role: engine.Server, Level: engine.Should, Revisions: withMetadata,
+			Reference: "RFC 9728 section 3.1",
+			Sentence:  "The protected resource metadata is served at the well-known location with the endpoint's path behind it.",
+			Run: func(ctx context.Context, p *engine.Probe) error {
+				var document map[string]any
+				_, err := p.JSON(ctx, wellKnown(p)[0], &document)
+				return err
+			},
+		},
+		{
+			ID: "server/metadata/media-type", Role: engine.Server, Level: engine.Must, Revisions: withMetadata,
+			Reference: "RFC 9728 section 3.2",
+			Sentence:  "The protected resource metadata is served as application/json.",
+			Run: func(ctx context.Context, p *engine.Probe) error {
+				_, answer, err := findMetadata(ctx, p)
+				if err != nil {
+					return err
+				}
+				if kind, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+					return p.Mismatch("Content-Type application/json", fmt.Sprintf("%q", answer.Header.Get("Content-Type")))
+				}
+				return nil
+			},
+		},
+		{
+			ID: "server/metadata/resource", Role: engine.Server, Level: engine.Must, Revisions: withMetadata,
+			Reference: "RFC 9728 section 3.3",
+			Sentence:  "The resource that the metadata describes is the endpoint's URL.",
+			Run: func(ctx context.Context, p *engine.Probe) error {
+				document, _, err := findMetadata(ctx, p)
+				if err == nil && document.Resource != p.URL() {
+					return p.Mismatch(p.URL(), document.Resource)
+				}
+				return err
+			},
+		},
+		{
+			ID: "server/metadata/authorization-servers", Role: engine.Server, Level: engine.Must, Revisions: withMetadata,
+			Reference: "MCP authorization, Authorization Server Location; RFC 8414 section 2",
+			Sentence:  "The metadata names at least one authorization server, by an https URL (or http on loopback) without query and fragment.",
+			Run: func(ctx context.Context, p *engine.Probe) error {
+				document, _, err := findMetadata(ctx, p)
+				if err != nil {
+					return err
+				}
+				if len(document.AuthorizationServers) == 0 {
+					return p.Mismatch("at least one of authorization_servers", "none")
+				}
+				for _, issuer := range document.AuthorizationServers {
+					if parsed, err := url.Parse(issuer); err != nil || !secure(parsed) || parsed.RawQuery != "" || parsed.Fragment != "" {
+						return p.Mismatch("an https URL, or http on loopback, without query and fragment", issuer)
+					}
+				}
+				return nil
+			},
+		},
+		{
+			ID: "server/metadata/bearer-methods", Role: engine.Server, Level: engine.Must, Revisions: withMetadata,
+			Reference: "RFC 9728 section 2; MCP authorization, Access Token Usage",
+			Sentence:  "The metadata does not offer to take tokens in the query.",
+			Run: func(ctx context.Context, p *engine.Probe) error {
+				document, _, err := findMetadata(ctx, p)
+				if err == nil && slices.Contains(document.BearerMethods, "query") {
+					return p.Mismatch("bearer_methods_supported without query", strings.Join(document.BearerMethods, ", "))
+				}
+				return err
+			},
+		},
+		{
+			ID: "server/metadata/no-empty-arrays", Role: engine.Server, Level: engine.Must, Revisions: withMetadata,
+			Reference: "RFC 9728 section 3.2",
+			Sentence:  "A member of the metadata that would be an empty array is left out.",
+			Run: func(ctx context.Context, p *engine.Probe) error {
+				_, answer, err := findMetadata(ctx, p)
+				if err != nil {
+					return err
+				}
+				return noEmptyArrays(p, answer)
+			},
+		},
+		{
+			ID: "server/metadata/own-name", Role: engine.Server, Level: engine.Must, Revisions: withMetadata,
+			Reference: "RFC 9728 section 3.3; RFC 9110 section 7.2",
+			Sentence:  "What a request says of its host does not become the resource, or the address of the metadata.",
+			Run:       ownName,
+		},
+	}
+}
+
+type protectedResource struct {
+	Resource             string   `json:"resource"`
+	AuthorizationServers []string `json:"authorization_servers"`
+	BearerMethods        []string `json:"bearer_methods_supported"`
+}
+
+// wellKnown are the addresses where a document may be, the one with the path first.
+func wellKnown(p *engine.Probe) []string {
+	endpoint, err := url.Parse(p.URL())
+	if err != nil {
+		return []string{p.URL(), p.URL()}
+	}
+	root := endpoint.Scheme + "://" + endpoint.Host + "/.well-known/oauth-protected-resource"
+	return []string{root + strings.TrimSuffix(endpoint.EscapedPath(), "/"), root}
+}
+
+// findMetadata gets the document as a client does: where the challenge says, or at the well-known locations.
+func findMetadata(ctx context.Context, p *engine.Probe) (*protectedResource, *engine.Answer, error) {
+	candidates := wellKnown(p)
+	if _, found, err := bare(ctx, p); err == nil && found["resource_metadata"] != "" {
+		candidates = append([]string{found["resource_metadata"]}, candidates...)
+	}
+	var last error
+	for _, address := range candidates {
+		var document protectedResource
+		answer, err := p.JSON(ctx, address, &document)
+		if err == nil && document.Resource != "" {
+			return &document, answer, nil
+		}
+		if err == nil {
+			err = p.Mismatch("a document with the member resource", "one without")
+		}
+		var mismatch *engine.Mismatch
+		if !errors.As(err, &mismatch) && last != nil {
+			continue // no answer from an address that somebody else chose
+		}
+		last = err
+	}
+	return nil, nil, last
+}
+
+func noEmptyArrays(p *engine.Probe, answer *engine.Answer) error {
+	var document map[string]json.RawMessage
+	if err := json.Unmarshal(answer.Body, &document); err != nil {
+		return p.Mismatch("a JSON object", err.Error())
+	}
+	for name, value := range document {
+		if strings.Join(strings.Fields(string(value)), "") == "[]" {
+			return p.Mismatch("no empty arrays", name+" is one")
+		}
+	}
+	return nil
+}
+
+// ownName lies about the host in every way that a request can.
+func ownName(ctx context.Context, p *engine.Probe) error {
+	before, _, err := findMetadata(ctx, p)
+	if err != nil {
+		return err
+	}
+	_, challenge, err := bare(ctx, p)
+	if err != nil {
+		return err
+	}
+	const evil = "evil.example"
+	for _, lie := range []engine.Request{
+		{Host: evil},
+		{Header: http.Header{"X-Forwarded-Host": {evil}, "X-Forwarded-Proto": {"https"}}},
+		{Header: http.Header{"Forwarded": {"host=" + evil}}},
+	} {
+		answer, err := p.Send(ctx, lie)
+		if err != nil {
+			return err
+		}
+		if found, err := p.Challenge(answer); answer.Status == http.StatusUnauthorized && err == nil && found["resource_metadata"] != challenge["resource_metadata"] {
+			return p.Mismatch(challenge["resource_metadata"], found["resource_metadata"])
+		}
+		lie.Method, lie.URL = http.MethodGet, wellKnown(p)[0]
+		if answer, err = p.Send(ctx, lie); err != nil {
+			return err
+		}
+		var document protectedResource
+		if answer.Status == http.StatusOK && json.Unmarshal(answer.Body, &document) == nil && document.Resource != before.Resource {
+			return p.Mismatch(before.Resource, document.Resource)
+		}
+	}
+	return nil
+}
+
+func secure(address *url.URL) bool {
+	ip := net.ParseIP(address.Hostname())
+	loopback := address.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	return address.Host != "" && (address.Scheme == "https" || address.Scheme == "http" && loopback)
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mcpentra/conformance"
+	"mcpentra/conformance/engine"
+	"mcpentra/conformance/report"
+)
+
+type serverOptions struct {
+	tokenFiles map[engine.TokenKind]*string
+	signIn     bool
+	only       []string
+	revisions  []string
+	caFile     string
+	timeout    time.Duration
+}
+
+func newServerCommand() *cobra.Command {
+	options := serverOptions{tokenFiles: map[engine.TokenKind]*string{}}
+	command := &cobra.Command{
+		Use:   "server URL",
+		Short: "Try the checks against an MCP server",
+		Long: `Server tries the checks against the MCP endpoint at URL.
+
+Many checks want something refused, and first show that what is right succeeds. For that they
+need a good token: --sign-in gets one as a client does (registration, PKCE, the browser of
+$BROWSER, or the address to open yourself), --token-file reads one. Tokens with one flaw can
+only be made by whoever has the issuer's key; give those you have as files. Checks whose tokens
+are missing are skipped, and say so.`,
+		Example: `  mcp-auth-conformance server http://localhost:8000/mcp --sign-in
+  mcp-auth-conformance server https://mcp.example.com/mcp --token-file good.txt --expired-token-file old.txt
+  mcp-auth-conformance server http://localhost:8000/mcp --only server/metadata`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, arguments []string) error {
+			return runServer(command.Context(), arguments[0], options)
+		},
+	}
+	flags := command.Flags()
+	flags.SortFlags = false
+	flags.BoolVar(&options.signIn, "sign-in", false, "get a good token by signing in")
+	for _, one := range []struct {
+		kind engine.TokenKind
+		flag string
+	}{
+		{engine.Good, "token-file"}, {engine.Expired, "expired-token-file"}, {engine.NotYetValid, "future-token-file"},
+		{engine.ForeignAudience, "foreign-audience-token-file"}, {engine.ForeignIssuer, "foreign-issuer-token-file"},
+	} {
+		options.tokenFiles[one.kind] = flags.String(one.flag, "", fmt.Sprintf("read a token of the kind %q from `FILE`", string(one.kind)))
+	}
+	flags.StringSliceVar(&options.only, "only", nil, "run only checks whose `ID` is this or begins with it; can be repeated")
+	flags.StringSliceVar(&options.revisions, "revision", nil, "the server claims to speak this `REVISION`; can be repeated (all are tried if none is given)")
+	flags.StringVar(&options.caFile, "ca-file", "", "trust the certificate authorities of this PEM `FILE` too")
+	flags.DurationVar(&options.timeout, "timeout", 5*time.Minute, "how long to wait for the person at the browser")
+	return command
+}
+
+func runServer(ctx context.Context, address string, options serverOptions) error {
+	target, err := readTarget(ctx, address, options)
+	if err != nil {
+		return err
+	}
+	found, err := conformance.Run(ctx, *target, conformance.Selection{Only: options.only, Progress: func(result engine.Result) { _ = report.Line(os.Stdout, result) }})
+	if err != nil {
+		return err
+	}
+	if err := report.Summary(os.Stdout, found.Results); err != nil {
+		return err
+	}
+	if target.Tokens[engine.Good] == nil && found.Count(engine.Skip) > 0 {
+		fmt.Fprintln(os.Stderr, "mcp-auth-conformance: checks that need a good token were skipped; say --sign-in or --token-file")
+	}
+	switch {
+	case found.Count(engine.Error) > 0:
+		return errors.New("the server could not be judged in everything; see the lines that begin with error")
+	case found.Count(engine.Fail) > 0:
+		return errFailed
+	}
+	return nil
+}
+
+func readTarget(ctx context.Context, address string, options serverOptions) (*engine.Target, error) {
+	parsed, err := url.Parse(address)
+	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.User != nil {
+		return nil, fmt.Errorf("want the URL of an MCP endpoint, such as http://localhost:8000/mcp, got %q", address)
+	}
+	target := &engine.Target{URL: address, Tokens: map[engine.TokenKind]func(context.Context) (string, error){}}
+	if target.HTTPClient, err = httpClient(options.caFile); err != nil {
+		return nil, err
+	}
+	for _, revision := range options.revisions {
+		if !slices.Contains(engine.Revisions(), engine.Revision(revision)) {
+			return nil, fmt.Errorf("--revision: there is no revision %q", revision)
+		}
+		target.Revisions = append(target.Revisions, engine.Revision(revision))
+	}
+	for kind, name := range options.tokenFiles {
+		if *name == "" {
+			continue
+		}
+		token, err := readToken(*name)
+		if err != nil {
+			return nil, err
+		}
+		target.Tokens[kind] = func(context.Context) (string, error) { return token, nil }
+	}
+	if options.signIn {
+		if target.Tokens[engine.Good] != nil {
+			return nil, errors.New("--sign-in and --token-file are two ways to get the same token")
+		}
+		// Once, before the first check; every check gets the same token.
+		signIn := conformance.SignIn{URL: address, Open: openPage, HTTPClient: target.HTTPClient, Timeout: options.timeout}
+		once := sync.OnceValues(func() (string, error) { return signIn.Token(ctx) })
+		if _, err := once(); err != nil {
+			return nil, err
+		}
+		target.Tokens[engine.Good] = func(context.Context) (string, error) { return once() }
+	}
+	return target, nil
+}
+
+// maxToken bounds a token file in bytes.
+const maxToken = 64 << 10
+
+func readToken(name string) (string, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return "", err
+	}
+	if info.Size() > maxToken {
+		return "", fmt.Errorf("%s holds more than a token", name)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	token := strings.TrimSpace(string(text))
+	if token == "" || strings.ContainsAny(token, " \t\r\n") {
+		return "", fmt.Errorf("%s does not hold one token", name)
+	}
+	return token, nil
+}
+
+func httpClient(caFile string) (*http.Client, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxResponseHeaderBytes = 256 << 10
+	if caFile != "" {
+		text, err := os.ReadFile(caFile)
+		if err != nil {
+			return nil, fmt.Errorf("--ca-file: %w", err)
+		}
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		if !pool.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("--ca-file: %s holds no certificate in PEM", caFile)
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool}
+	}
+	return &http.Client{Transport: transport, Timeout: 30 * time.Second}, nil
+}
+
+// openPage runs $BROWSER with the page as its last argument, and without a shell; without $BROWSER it prints the address.
+func openPage(ctx context.Context, page string) error {
+	words := strings.Fields(os.Getenv("BROWSER"))
+	if len(words) == 0 {
+		fmt.Fprintf(os.Stderr, "Open this page to sign in:\n%s\n", page)
+		return nil
+	}
+	if parsed, err := url.Parse(page); err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" {
+		return errors.New("the authorization page is not a web page")
+	}
+	run := exec.CommandContext(ctx, words[0], append(words[1:len(words):len(words)], page)...)
+	if err := run.Run(); err != nil {
+		return fmt.Errorf("the browser: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,224 @@
+package engine
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// maxAnswer bounds what is read of an answer in bytes.
+const maxAnswer = 4 << 20
+
+// A Probe is what a check works with: one target, one revision, and a record of the last exchange.
+type Probe struct {
+	Revision Revision
+
+	target Target
+	client *http.Client
+	last   string
+}
+
+// URL is that of the MCP endpoint.
+func (p *Probe) URL() string { return p.target.URL }
+
+// Token supplies an access token of a kind. Its error means that the check cannot be done.
+func (p *Probe) Token(ctx context.Context, kind TokenKind) (string, error) {
+	supply := p.target.Tokens[kind]
+	if supply == nil {
+		return "", &CannotJudge{Reason: "no token of the kind: " + string(kind)}
+	}
+	token, err := supply(ctx)
+	if err != nil {
+		return "", &CannotJudge{Reason: "no token of the kind: " + string(kind), Err: err}
+	}
+	return token, nil
+}
+
+// A Request is one to send. Its zero value is the first MCP request of the probe's revision, without credentials.
+type Request struct {
+	Method string // empty means POST
+	URL    string // empty means the MCP endpoint
+	Query  url.Values
+	Header http.Header // added to the revision's own
+	Host   string      // empty means that of the URL
+	Body   []byte      // nil with POST to the endpoint means the first request of the revision
+}
+
+// Bearer is a Request's header with a token.
+func Bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
+
+// An Answer is what came back.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Send sends a request as it is. Its error means that there was no answer at all, which no check can judge.
+func (p *Probe) Send(ctx context.Context, request Request) (*Answer, error) {
+	if request.Method == "" {
+		request.Method = http.MethodPost
+	}
+	address := request.URL
+	if address == "" {
+		address = p.target.URL
+	}
+	if len(request.Query) > 0 {
+		address += "?" + request.Query.Encode()
+	}
+	header := http.Header{"Accept": {"application/json, text/event-stream"}}
+	if request.Method == http.MethodPost && request.Body == nil {
+		var own http.Header
+		request.Body, own = p.first()
+		for name, values := range own {
+			header[name] = values
+		}
+	} else if p.Revision != R20250326 && request.URL == "" {
+		header.Set("Mcp-Protocol-Version", string(p.Revision))
+	}
+	for name, values := range request.Header {
+		header[name] = values
+	}
+	sent, err := http.NewRequestWithContext(ctx, request.Method, address, bytes.NewReader(request.Body))
+	if err != nil {
+		return nil, &CannotJudge{Reason: "the request cannot be made", Err: err}
+	}
+	sent.Header = header
+	sent.Host = request.Host
+	response, err := p.client.Do(sent)
+	if err != nil {
+		return nil, &CannotJudge{Reason: "the server gives no answer", Err: err}
+	}
+	defer response.Body.Close()
+	answer := &Answer{Status: response.StatusCode, Header: response.Header}
+	if answer.Body, err = readAnswer(response); err != nil {
+		return nil, &CannotJudge{Reason: "the answer breaks off", Err: err}
+	}
+	p.last = record(sent, response)
+	return answer, nil
+}
+
+// readAnswer reads a body; of an event stream, which may never end, the first event with data.
+func readAnswer(response *http.Response) ([]byte, error) {
+	limited := io.LimitReader(response.Body, maxAnswer)
+	if !strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
+		return io.ReadAll(limited)
+	}
+	lines := bufio.NewScanner(limited)
+	lines.Buffer(nil, maxAnswer)
+	for lines.Scan() {
+		if data, found := strings.CutPrefix(lines.Text(), "data:"); found && strings.TrimSpace(data) != "" {
+			return []byte(data), nil
+		}
+	}
+	return nil, lines.Err()
+}
+
+// record is an exchange as a report shows it: no credentials, no body.
+func record(request *http.Request, response *http.Response) string {
+	var text strings.Builder
+	address := *request.URL
+	if address.RawQuery != "" {
+		address.RawQuery = "…"
+	}
+	fmt.Fprintf(&text, "%s %s\n", request.Method, address.String())
+	writeHeaders(&text, request.Header)
+	fmt.Fprintf(&text, "→ %s\n", response.Status)
+	writeHeaders(&text, response.Header)
+	return text.String()
+}
+
+func writeHeaders(text *strings.Builder, header http.Header) {
+	for _, name := range slices.Sorted(func(yield func(string) bool) {
+		for name := range header {
+			if !yield(name) {
+				return
+			}
+		}
+	}) {
+		for _, value := range header[name] {
+			if name == "Authorization" || name == "Cookie" || name == "Set-Cookie" {
+				value = "…"
+			}
+			fmt.Fprintf(text, "  %s: %.300s\n", name, value)
+		}
+	}
+}
+
+// Mismatch is an error that says that the last answer breaks the rule.
+func (p *Probe) Mismatch(want, got string) error {
+	return &Mismatch{Want: want, Got: got, Exchange: p.last}
+}
+
+// Control shows that a request with nothing wrong succeeds, so that a refusal afterwards means something.
+func (p *Probe) Control(ctx context.Context) (token string, err error) {
+	if token, err = p.Token(ctx, Good); err != nil {
+		return "", err
+	}
+	answer, err := p.Send(ctx, Request{Header: Bearer(token)})
+	if err != nil {
+		return "", err
+	}
+	if p.Unspoken(answer) {
+		return "", &NotSpoken{p.Revision}
+	}
+	if !answer.Succeeded() {
+		return "", &CannotJudge{Reason: fmt.Sprintf("the control failed: with a good token the server answers %d", answer.Status)}
+	}
+	return token, nil
+}
+
+// WantRefused sends a request that has to be refused with 401 after the control has succeeded.
+func (p *Probe) WantRefused(ctx context.Context, request Request) (*Answer, error) {
+	answer, err := p.Send(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	if answer.Status != http.StatusUnauthorized {
+		return answer, p.Mismatch("status 401", fmt.Sprintf("status %d", answer.Status))
+	}
+	return answer, nil
+}
+
+// Succeeded reports whether an answer is the result of an MCP request.
+func (a *Answer) Succeeded() bool {
+	var message struct {
+		Result json.RawMessage `json:"result"`
+	}
+	return a.Status == http.StatusOK && json.Unmarshal(a.Body, &message) == nil && len(message.Result) > 0 && string(message.Result) != "null"
+}
+
+// Unspoken reports whether a server says that it does not know the revision: error -32022 of MCP 2026-07-28, or method not found for its first request.
+func (p *Probe) Unspoken(answer *Answer) bool {
+	var message struct {
+		Error *struct {
+			Code int `json:"code"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(answer.Body, &message) != nil || message.Error == nil {
+		return p.Revision == R20260728 && answer.Status == http.StatusBadRequest
+	}
+	return message.Error.Code == -32022 || p.Revision == R20260728
+}
+
+// JSON gets a document and reads it into a value. It returns the answer too.
+func (p *Probe) JSON(ctx context.Context, address string, into any) (*Answer, error) {
+	answer, err := p.Send(ctx, Request{Method: http.MethodGet, URL: address, Header: http.Header{"Accept": {"application/json"}}})
+	if err != nil {
+		return nil, err
+	}
+	if answer.Status != http.StatusOK {
+		return answer, p.Mismatch("status 200", fmt.Sprintf("status %d", answer.Status))
+	}
+	if err := json.Unmarshal(answer.Body, into); err != nil {
+		return answer, p.Mismatch("a JSON object", err.Error())
+	}
+	return answer, nil
+}

@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+// checkTimeout bounds one check.
+const checkTimeout = 30 * time.Second
+
+// Run tries a check against a target: once, or once for each revision where the check says so.
+func Run(ctx context.Context, check Check, target Target) []Result {
+	var results []Result
+	for _, revision := range planned(&check, &target) {
+		results = append(results, RunAt(ctx, check, target, revision))
+	}
+	if results == nil {
+		results = append(results, Result{Check: check, Verdict: Skip, Err: errors.New("the rule is not one of a revision that the server claims to speak")})
+	}
+	return results
+}
+
+// planned are the revisions to try a check at: all that apply, or the newest of them.
+func planned(check *Check, target *Target) []Revision {
+	var all []Revision
+	for _, revision := range target.revisions() {
+		if check.appliesTo(revision) {
+			all = append(all, revision)
+		}
+	}
+	if !check.EachRevision && len(all) > 1 {
+		// The handshake revisions are spoken by more servers than the newest one.
+		for i := len(all) - 1; i >= 0; i-- {
+			if all[i] != R20260728 {
+				return all[i : i+1]
+			}
+		}
+	}
+	return all
+}
+
+// RunAt tries a check at one revision.
+func RunAt(ctx context.Context, check Check, target Target, revision Revision) Result {
+	result := Result{Check: check, Revision: revision}
+	if kind := target.missing(&check); kind != "" {
+		result.Verdict, result.Err = Skip, fmt.Errorf("needs a token of the kind: %s", kind)
+		return result
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	p := newProbe(target, revision)
+	defer p.client.CloseIdleConnections()
+	err := guarded(ctx, check, p)
+	var cannot *CannotJudge
+	var mismatch *Mismatch
+	var notSpoken *NotSpoken
+	switch {
+	case err == nil:
+		result.Verdict = Pass
+	case errors.As(err, &cannot): // whatever it wraps
+		result.Verdict = Error
+	case errors.As(err, &mismatch) && check.Level == Must:
+		result.Verdict = Fail
+	case errors.As(err, &mismatch):
+		result.Verdict = Warn
+	case errors.As(err, &notSpoken) && len(target.Revisions) == 0:
+		result.Verdict = Skip
+	default:
+		result.Verdict = Error
+	}
+	result.Err = err
+	return result
+}
+
+// guarded runs a check and turns a panic, which is a mistake of ours, into an error.
+func guarded(ctx context.Context, check Check, p *Probe) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &CannotJudge{Reason: fmt.Sprintf("the check itself broke: %v", v), Err: errors.New(string(debug.Stack()))}
+		}
+	}()
+	return check.Run(ctx, p)
+}
+
+// newProbe makes a probe with connections of its own.
+func newProbe(target Target, revision Revision) *Probe {
+	client := http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	if target.HTTPClient != nil {
+		client = *target.HTTPClient
+	}
+	client.Jar = nil
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Probe{target: target, Revision: revision, client: &client}
+}

@@ -1,0 +1,2 @@
+// Package report writes what came of a run for people to read.
+package report

@@ -1,0 +1,42 @@
+package report_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"mcpentra/conformance/engine"
+	"mcpentra/conformance/report"
+)
+
+func Example() {
+	check := engine.Check{ID: "server/token/expired", Level: engine.Must, Sentence: "A token that has expired is refused.", Reference: "RFC 7519 section 4.1.4"}
+	results := []engine.Result{
+		{Check: check, Verdict: engine.Pass},
+		{Check: check, Verdict: engine.Fail, Err: &engine.Mismatch{Want: "status 401", Got: "status 200", Exchange: "POST http://localhost/mcp\n→ 200 OK\n"}},
+		{Check: check, Verdict: engine.Skip, Err: errors.New("needs a token of the kind: expired")},
+		{Check: check, Verdict: engine.Error, Err: &engine.CannotJudge{Reason: "the server gives no answer"}},
+	}
+	for _, result := range results {
+		if err := report.Line(os.Stdout, result); err != nil {
+			fmt.Println(err)
+		}
+	}
+	if err := report.Summary(os.Stdout, results); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// pass  server/token/expired
+	// fail  server/token/expired
+	//       want  status 401
+	//       got   status 200
+	//       rule  MUST A token that has expired is refused.
+	//       from  RFC 7519 section 4.1.4
+	//       | POST http://localhost/mcp
+	//       | → 200 OK
+	// skip  server/token/expired
+	//       needs a token of the kind: expired
+	// error server/token/expired
+	//       cannot judge: the server gives no answer
+	// 1 passed, 1 failed, 0 warned, 1 skipped, 1 errors
+}

@@ -1,0 +1,48 @@
+package conformance
+
+import (
+	"errors"
+	"testing"
+
+	"mcpentra/conformance/engine"
+)
+
+// Test tries all checks against a server, each in a parallel subtest of its name, one for each revision where the rule is tried at several. A broken MUST and a broken
+// SHOULD both fail the subtest; a check that cannot be done fails it too, and one whose needs the target does not supply is skipped with the reason.
+func Test(t *testing.T, target engine.Target, only ...string) {
+	t.Helper()
+	selected := false
+	for _, check := range Checks() {
+		if !engine.Match(check.ID, only) {
+			continue
+		}
+		selected = true
+		t.Run(check.ID, func(t *testing.T) {
+			t.Parallel()
+			for _, result := range engine.Run(t.Context(), check, target) {
+				if !check.EachRevision {
+					judge(t, result)
+					continue
+				}
+				t.Run(string(result.Revision), func(t *testing.T) { judge(t, result) })
+			}
+		})
+	}
+	if !selected {
+		t.Fatal(ErrNothingSelected)
+	}
+}
+
+func judge(t *testing.T, result engine.Result) {
+	t.Helper()
+	var mismatch *engine.Mismatch
+	switch {
+	case result.Verdict == engine.Pass:
+	case result.Verdict == engine.Skip:
+		t.Skip(result.Err)
+	case errors.As(result.Err, &mismatch):
+		t.Errorf("%s (%s)\nrule: %s\nfrom: %s\nwant: %s\n got: %s\n%s", result.Name(), result.Check.Level, result.Check.Sentence, result.Check.Reference, mismatch.Want, mismatch.Got, mismatch.Exchange)
+	default:
+		t.Errorf("%s: %v", result.Name(), result.Err)
+	}
+}

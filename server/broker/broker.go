@@ -173,7 +173,7 @@ func (b *Broker) Bind(ctx context.Context, deployment string) error {
 	bound.Deployment = deployment
 	err := b.records.create(ctx, kindDeployment, "this", bound, b.config.Now().AddDate(100, 0, 0))
 	if errors.Is(err, store.ErrConflict) {
-		if _, err = b.records.get(ctx, kindDeployment, "this", &bound); err == nil && bound.Deployment != deployment {
+		if err = b.records.getLasting(ctx, kindDeployment, "this", &bound); err == nil && bound.Deployment != deployment {
 			return fmt.Errorf("broker: the store belongs to %s, and this is %s: use another STORE_URL", bound.Deployment, deployment)
 		}
 	}

@@ -155,6 +155,18 @@ func (s *sealedStore) read(record store.Record, into any) error {
 	return json.Unmarshal(text, into)
 }
 
+// getLasting is get for what is never written again: a record that an older key encrypted is encrypted anew, so that the older key can go.
+func (s *sealedStore) getLasting(ctx context.Context, kind, key string, into any) error {
+	record, err := s.get(ctx, kind, key, into)
+	if err != nil || bytes.HasPrefix(record.Value, s.keys.keys[0].id[:]) {
+		return err
+	}
+	if err := s.put(ctx, record, into); !errors.Is(err, store.ErrConflict) {
+		return err
+	}
+	return nil // another process did
+}
+
 func (s *sealedStore) create(ctx context.Context, kind, key string, value any, expires time.Time) error {
 	return s.put(ctx, store.Record{Kind: kind, Key: key, Expires: expires}, value)
 }

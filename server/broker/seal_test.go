@@ -52,7 +52,13 @@ func TestGrantsSurviveARestart(t *testing.T) {
 	_, status = w.token(refreshing(c, next.Refresh))
 	assert.Equal(t, 200, status)
 
-	lost, err := broker.ReadKeys(more)
+	require.NoError(t, w.broker.Bind(t.Context(), "this one"))
+	alone, err := broker.ReadKeys(more)
+	require.NoError(t, err)
+	w.broker = w.start(options{store: kept, keys: alone})
+	assert.NoError(t, w.broker.Bind(t.Context(), "this one"), "what lasts was encrypted anew")
+
+	lost, err := broker.NewKeys(rand.Reader)
 	require.NoError(t, err)
 	fake, err := fakeentra.New(fakeentra.Config{})
 	require.NoError(t, err)

@@ -56,7 +56,7 @@ func (b *Broker) loadSigningKey(ctx context.Context) (*signingKey, error) {
 	var kept struct {
 		PKCS8 []byte `json:"pkcs8"`
 	}
-	_, err := b.records.get(ctx, kindSigningKey, "current", &kept)
+	err := b.records.getLasting(ctx, kindSigningKey, "current", &kept)
 	if errors.Is(err, store.ErrNotFound) {
 		var made *ecdsa.PrivateKey
 		if made, err = ecdsa.GenerateKey(elliptic.P256(), b.config.Rand); err != nil {
@@ -66,7 +66,7 @@ func (b *Broker) loadSigningKey(ctx context.Context) (*signingKey, error) {
 			return nil, fmt.Errorf("broker: a signing key: %w", err)
 		}
 		if err = b.records.create(ctx, kindSigningKey, "current", kept, b.now().AddDate(100, 0, 0)); errors.Is(err, store.ErrConflict) {
-			_, err = b.records.get(ctx, kindSigningKey, "current", &kept)
+			err = b.records.getLasting(ctx, kindSigningKey, "current", &kept)
 		}
 	}
 	if err != nil {

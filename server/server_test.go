@@ -1,0 +1,109 @@
+package server_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"mcpentra/fakeentra"
+	"mcpentra/server"
+	"mcpentra/server/entra"
+	"mcpentra/server/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestConfigurationIsChecked(t *testing.T) {
+	t.Parallel()
+	fake := fakeentra.NewServer(fakeentra.Config{})
+	t.Cleanup(fake.Close)
+	for name, test := range map[string]struct {
+		edit func(*server.Config)
+		want string
+	}{
+		"no public URL":            {func(c *server.Config) { c.PublicURL = "" }, "public URL"},
+		"a path in it":             {func(c *server.Config) { c.PublicURL = "https://mcp.example.com/mcp" }, "public URL"},
+		"plain http elsewhere":     {func(c *server.Config) { c.PublicURL = "http://mcp.example.com" }, "https"},
+		"the endpoint at the root": {func(c *server.Config) { c.Path = "/" }, "path"},
+		"a pattern as path":        {func(c *server.Config) { c.Path = "/{x}" }, "path"},
+		"a redirect elsewhere":     {func(c *server.Config) { c.Entra.RedirectURI = "https://other.example/auth/callback" }, "AUTH_REDIRECT_URI"},
+		"no tenant":                {func(c *server.Config) { c.Entra.TenantID = "" }, "AUTH_TENANT_ID"},
+		"no secret":                {func(c *server.Config) { c.Entra.ClientSecret = "" }, "AUTH_CLIENT_SECRET"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := server.Config{PublicURL: "http://localhost:8000", Entra: registration(fake)}
+			test.edit(&config)
+			_, err := server.New(t.Context(), config)
+			assert.ErrorContains(t, err, test.want)
+		})
+	}
+}
+
+func TestAPublicURLHasOneForm(t *testing.T) {
+	t.Parallel()
+	fake := fakeentra.NewServer(fakeentra.Config{})
+	t.Cleanup(fake.Close)
+	for _, text := range []string{"https://MCP.example.com", "https://mcp.example.com/", "https://mcp.example.com:443"} {
+		s, err := server.New(t.Context(), server.Config{PublicURL: text, Entra: registration(fake)})
+		require.NoError(t, err, text)
+		assert.Equal(t, "https://mcp.example.com/mcp", s.Resource())
+	}
+}
+
+func TestADeploymentHasOneName(t *testing.T) {
+	t.Parallel()
+	name := server.Deployment(entra.Config{TenantID: "ab", ClientID: "cd"})
+	assert.Equal(t, name, server.Deployment(entra.Config{Authority: "https://login.microsoftonline.com/", TenantID: "AB", ClientID: "CD"}))
+	assert.Equal(t, name, server.Deployment(entra.Config{Authority: "login.microsoftonline.com", TenantID: "ab", ClientID: "cd"}))
+	assert.NotEqual(t, name, server.Deployment(entra.Config{Authority: "http://localhost:8400", TenantID: "ab", ClientID: "cd"}))
+}
+
+func TestAStoreServesOneDeployment(t *testing.T) {
+	t.Parallel()
+	fake := fakeentra.NewServer(fakeentra.Config{})
+	t.Cleanup(fake.Close)
+	config := server.Config{PublicURL: "http://localhost:8000", Entra: registration(fake), Store: store.NewMemory(store.Config{})}
+	_, err := server.New(t.Context(), config)
+	require.NoError(t, err)
+	_, err = server.New(t.Context(), config)
+	assert.ErrorContains(t, err, "keys file", "keys made at the start are gone with the process")
+}
+
+func TestWhatAnybodyMaySee(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	for path, want := range map[string]int{
+		"/": 200, "/healthz": 200, "/readyz": 503, "/mcp": 401, "/mcp/": 404, "/nothing": 404, "/.well-known/oauth-protected-resource/mcp": 200,
+		"/.well-known/oauth-authorization-server": 200, "/.well-known/openid-configuration": 200, "/jwks": 200, "/token": 405, "/authorize": 400, "/auth/callback": 400,
+	} {
+		status, header, body := s.send(http.MethodGet, s.origin+path, "")
+		assert.Equal(t, want, status, path)
+		if path == "/" {
+			assert.Contains(t, body, s.server.Resource())
+			assert.Contains(t, header.Get("Content-Security-Policy"), "default-src 'none'")
+		}
+	}
+	require.NoError(t, s.server.Watch(t.Context()))
+	status, _, _ := s.send(http.MethodGet, s.origin+"/readyz", "")
+	assert.Equal(t, 200, status)
+}
+
+func TestWatchTellsRefusalFromSilence(t *testing.T) {
+	t.Parallel()
+	wrong := newSite(t, func(config *server.Config) { config.Entra.ClientSecret = "not the secret" })
+	var refused *entra.Error
+	require.ErrorAs(t, wrong.server.Watch(t.Context()), &refused)
+	assert.Contains(t, refused.Error(), "AUTH_CLIENT_SECRET")
+
+	away := newSite(t, nil)
+	away.fake.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	assert.ErrorIs(t, away.server.Watch(ctx), context.DeadlineExceeded)
+}

@@ -170,7 +170,13 @@ func (t *Transport) acquire(ctx context.Context) error {
 func (t *Transport) token(ctx context.Context) (string, error) {
 	_, entry, found := t.config.Tokens.Load(t.server.String())
 	if !found || entry.Token.Access == "" {
-		return "", nil
+		// While somebody signs in there is nothing to send, and after a refusal there will not be.
+		if err := t.acquire(ctx); err != nil {
+			return "", err
+		}
+		defer t.release()
+		_, entry, _ = t.config.Tokens.Load(t.server.String())
+		return entry.Token.Access, t.refused
 	}
 	if !t.expiring(&entry.Token) || entry.Token.Refresh == "" {
 		return entry.Token.Access, nil

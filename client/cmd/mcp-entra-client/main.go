@@ -15,6 +15,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -187,12 +188,19 @@ func connected(ctx context.Context, flags flagValues, do func(context.Context, *
 		out = io.Discard
 	}
 	steps := console.NewSteps(out, flags.noBrowser)
+	var signingIn atomic.Bool
 	under, err := client.New(client.Config{
 		Server: flags.url, Base: base, Browser: browser, ClientID: value("MCP_CLIENT_ID"), ClientSecret: value("MCP_CLIENT_SECRET"),
 		RedirectURI: value("MCP_REDIRECT_URI"), Scopes: flags.scopes, SignInTimeout: flags.timeout, ProtocolVersion: flags.revision,
 		Trace: func(event client.Event) {
 			if page, ok := event.(client.PageReady); ok && flags.quiet && flags.noBrowser {
 				fmt.Fprintln(os.Stderr, page.URL)
+			}
+			switch event.(type) {
+			case client.Challenged:
+				signingIn.Store(true)
+			case client.Issued:
+				signingIn.Store(false)
 			}
 			steps.Trace(event)
 		},
@@ -201,7 +209,13 @@ func connected(ctx context.Context, flags flagValues, do func(context.Context, *
 		return err
 	}
 	session, err := console.Connect(ctx, flags.url, under, flags.revision, version())
-	if err != nil {
+	switch {
+	case err == nil:
+	case ctx.Err() != nil && signingIn.Load():
+		return &client.SignInError{Err: errors.New("interrupted before it was finished")}
+	case ctx.Err() != nil:
+		return errors.New("interrupted")
+	default:
 		return err
 	}
 	defer session.Close()

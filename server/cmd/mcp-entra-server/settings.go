@@ -61,9 +61,7 @@ func readSettings(flags flagValues, given func(flag string) bool, lookup func(st
 		address: value("MCP_ADDR"), publicURL: value("MCP_PUBLIC_URL"), path: value("MCP_PATH"), store: value("STORE_URL"), keysFile: value("MCP_KEYS_FILE"),
 		trustFakeKeys: flags.trustFakeKeys,
 	}
-	for _, origin := range strings.FieldsFunc(value("MCP_ALLOWED_ORIGINS"), func(r rune) bool { return r == ',' || r == ' ' }) {
-		s.allowedOrigins = append(s.allowedOrigins, origin)
-	}
+	s.allowedOrigins = strings.FieldsFunc(value("MCP_ALLOWED_ORIGINS"), func(r rune) bool { return r == ',' || r == ' ' })
 	for flag, into := range map[string]struct {
 		flag *string
 		into *string

@@ -1,0 +1,47 @@
+package main_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestTheExampleIsTrue turns every key of .env.example on. The program knows them all, and stops at the first that has to be filled in.
+func TestTheExampleIsTrue(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", ".env.example"))
+	require.NoError(t, err)
+	assignment := regexp.MustCompile(`(?m)^#?([A-Z_]+=.*)$`)
+	var settings []string
+	for _, match := range assignment.FindAllStringSubmatch(string(text), -1) {
+		settings = append(settings, match[1])
+	}
+	require.Len(t, settings, 14, "the keys that there are")
+	for _, change := range []struct{ name, line, want string }{
+		{"as it is", "", "AUTH_TENANT_ID is missing"},
+		{"the tenant alone", "AUTH_TENANT_ID=5a1e0001-0000-4000-8000-000000000001", "AUTH_CLIENT_ID is missing"},
+		{"a name for many tenants", "AUTH_TENANT_ID=common", "AUTH_TENANT_ID"},
+	} {
+		t.Run(change.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			// godotenv lets the last of two lines count.
+			file := strings.Join(append(settings, change.line), "\n") + "\n"
+			require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), []byte(file), 0o600))
+			run := exec.CommandContext(t.Context(), filepath.Join(programs, "mcp-entra-server"), "--addr", "localhost:0", "--store", "memory:")
+			run.Dir, run.Env = dir, []string{"HOME=" + dir}
+			out, err := run.CombinedOutput()
+			var exit *exec.ExitError
+			require.ErrorAs(t, err, &exit)
+			assert.Equal(t, 2, exit.ExitCode())
+			assert.Contains(t, string(out), change.want)
+			assert.NotContains(t, string(out), "not known")
+		})
+	}
+}

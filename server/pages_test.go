@@ -1,0 +1,152 @@
+package server_test
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/client"
+)
+
+// TestAPersonSignsIn goes through the pages with a real browser, which keeps the rules of cookies, sites, content policies and forms that a scripted one does not: the
+// server's consent page, the fake's sign-in and consent pages, the client's own page. The fake is on another site than the server.
+func TestAPersonSignsIn(t *testing.T) {
+	t.Parallel()
+	for _, width := range []int{1280, 390} {
+		t.Run(map[int]string{1280: "at a desk", 390: "on a phone"}[width], func(t *testing.T) {
+			t.Parallel()
+			browser := startChromium(t, width)
+			origin := startServer(t, nil)
+			shot := func(name string) chromedp.Action[chromedp.Void] {
+				return func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
+					picture, err := chromedp.FullScreenshot(100)(ctx, tab)
+					if err != nil {
+						return chromedp.Void{}, err
+					}
+					return chromedp.Void{}, os.WriteFile(filepath.Join(t.ArtifactDir(), name+".png"), picture, 0o644)
+				}
+			}
+			var consent, done string
+			status := call(t, origin, func(_ context.Context, page string) error {
+				ctx, cancel := context.WithTimeout(browser, time.Minute)
+				defer cancel()
+				return chromedp.Do(ctx,
+					chromedp.Navigate(page), chromedp.WaitVisible(`button[value="approve"]`), text("main", &consent), shot("1-approve"),
+					chromedp.Click(`button[value="approve"]`),
+					chromedp.WaitVisible(`button[name="account"]`), shot("2-sign-in"),
+					chromedp.Click(`button[name="account"]`),
+					chromedp.WaitVisible(`button[value="accept"]`), shot("3-permissions"),
+					chromedp.Click(`button[value="accept"]`),
+					chromedp.WaitVisible("#callback"), text("#callback", &done), shot("4-done"),
+				)
+			})
+			assert.Equal(t, http.StatusOK, status)
+			assert.Contains(t, consent, "mcp-entra-client")
+			assert.Contains(t, consent, "on this computer")
+			assert.Contains(t, done, "The answer has arrived")
+		})
+	}
+}
+
+// TestTheKeyboardIsEnough does the same with Tab and Enter alone.
+func TestTheKeyboardIsEnough(t *testing.T) {
+	t.Parallel()
+	browser := startChromium(t, 1280)
+	origin := startServer(t, nil)
+	status := call(t, origin, func(_ context.Context, page string) error {
+		ctx, cancel := context.WithTimeout(browser, time.Minute)
+		defer cancel()
+		return chromedp.Do(ctx,
+			chromedp.Navigate(page), chromedp.WaitVisible(`button[value="approve"]`), chromedp.KeyEvent("\t\r"),
+			chromedp.WaitVisible(`button[name="account"]`), chromedp.KeyEvent("\t\r"),
+			chromedp.WaitVisible(`button[value="accept"]`), chromedp.KeyEvent("\t\r"),
+			chromedp.WaitVisible("#callback"),
+		)
+	})
+	assert.Equal(t, http.StatusOK, status)
+}
+
+// TestAPersonDeclines presses Deny: the page goes back to the client by itself, in spite of a content policy that lets its form go nowhere else.
+func TestAPersonDeclines(t *testing.T) {
+	t.Parallel()
+	browser := startChromium(t, 1280)
+	origin := startServer(t, nil)
+	transport, err := client.New(client.Config{Server: origin + "/mcp", Browser: func(_ context.Context, page string) error {
+		ctx, cancel := context.WithTimeout(browser, time.Minute)
+		defer cancel()
+		return chromedp.Do(ctx, chromedp.Navigate(page), chromedp.WaitVisible(`button[value="deny"]`), chromedp.Click(`button[value="deny"]`),
+			chromedp.WaitVisible("#callback"))
+	}})
+	require.NoError(t, err)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, origin+"/mcp", nil)
+	require.NoError(t, err)
+	_, err = transport.RoundTrip(request)
+	assert.ErrorContains(t, err, "access_denied")
+}
+
+// text reads what a person sees of an element.
+func text(selector string, into *string) chromedp.Action[chromedp.Void] {
+	return func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
+		var err error
+		*into, err = chromedp.Text(selector)(ctx, tab)
+		return chromedp.Void{}, err
+	}
+}
+
+// call calls a tool after a sign-in with the browser and returns the status.
+func call(t *testing.T, origin string, browser func(context.Context, string) error) int {
+	t.Helper()
+	closed := make(chan error, 1)
+	transport, err := client.New(client.Config{Server: origin + "/mcp", Browser: func(ctx context.Context, page string) error {
+		err := browser(ctx, page)
+		closed <- err
+		return err
+	}})
+	require.NoError(t, err)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, origin+"/mcp",
+		strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_user_name"}}`))
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Accept", "application/json, text/event-stream")
+	request.Header.Set("Mcp-Protocol-Version", "2025-06-18")
+	response, err := transport.RoundTrip(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.NoError(t, <-closed) // the sign-in goes on while the person still reads
+	return response.StatusCode
+}
+
+// startChromium starts a browser of its own for a test. Without one the test is skipped; in CI that is a failure.
+func startChromium(t *testing.T, width int) context.Context {
+	t.Helper()
+	program := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			program = found
+			break
+		}
+	}
+	if program == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("there is no Chromium, which CI has to have")
+		}
+		t.Skip("there is no Chromium on this machine")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WindowSize(width, 900))
+	allocator, cancelAllocator := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(cancelAllocator)
+	browser, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Do(browser, chromedp.EmulateViewport(int64(width), 900)))
+	return browser
+}

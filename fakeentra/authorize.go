@@ -37,8 +37,8 @@ type signedIn struct {
 // consentKey is what consent is remembered by.
 type consentKey struct{ tenantID, userID, clientID string }
 
-// handleAuthorize is the authorization endpoint. Errors of a request whose client and redirect URI are known go back to the client; all others are a page,
-// so that nobody is sent to an address that is not registered.
+// handleAuthorize is the authorization endpoint. Errors of a request whose client and redirect URI are known go back to
+// the client; all others are a page, so that nobody is sent to an address that is not registered.
 func (f *Fake) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 	request, done := f.readAuthorization(w, r)
 	if done {

@@ -12,7 +12,8 @@ import (
 
 const cloudInstanceName = "microsoftonline.com"
 
-// A place is what the first path segment names: one tenant, or a set of tenants that is known only once somebody has signed in.
+// A place is what the first path segment names: one tenant, or a set of tenants that is known only once somebody has
+// signed in.
 type place struct {
 	segment string            // as it stands in the document's endpoints: the tenant's ID, or common, organizations, consumers
 	tenant  *directory.Tenant // nil for a set
@@ -37,8 +38,9 @@ func (f *Fake) place(r *http.Request) (*place, *aadsts.Error) {
 	return nil, aadsts.TenantNotFound(name)
 }
 
-// document is the v2 discovery document with its members in the order of the wire. What is missing here is missing at Entra: among others
-// code_challenge_methods_supported, grant_types_supported, registration_endpoint and authorization_response_iss_parameter_supported.
+// document is the v2 discovery document with its members in the order of the wire. What is missing here is missing at
+// Entra: among others code_challenge_methods_supported, grant_types_supported, registration_endpoint and
+// authorization_response_iss_parameter_supported.
 type document struct {
 	TokenEndpoint         string            `json:"token_endpoint"`
 	TokenAuthMethods      []string          `json:"token_endpoint_auth_methods_supported"`
@@ -135,7 +137,8 @@ func writeJSON(w http.ResponseWriter, status int, document any) {
 	_, _ = w.Write(text)
 }
 
-// writeDiscoveryError answers as the metadata endpoints do: an unknown tenant has the error code invalid_tenant there, and only there.
+// writeDiscoveryError answers as the metadata endpoints do: an unknown tenant has the error code invalid_tenant there,
+// and only there.
 func (f *Fake) writeDiscoveryError(w http.ResponseWriter, r *http.Request, problem *aadsts.Error) {
 	if problem.Number == 90002 {
 		problem.Code = "invalid_tenant"

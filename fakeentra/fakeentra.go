@@ -31,7 +31,8 @@ const (
 type Config struct {
 	// Directory is what the fake knows. The zero value is directory.Default().
 	Directory directory.Directory
-	// PublicURL is the scheme and host that the fake goes by in documents and tokens. Empty means the listener's URL, or Microsoft's hosts without one.
+	// PublicURL is the scheme and host that the fake goes by in documents and tokens. Empty means the listener's URL,
+	// or Microsoft's hosts without one.
 	PublicURL string
 	// ResourceParameter is what becomes of the parameter resource (RFC 8707). The zero value is Entra's rule of 2026.
 	ResourceParameter ResourceParameter
@@ -39,7 +40,8 @@ type Config struct {
 	AutoSignIn bool
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
-	// Rand is where codes, tokens and IDs come from. Nil means crypto/rand. With a seeded reader and a fixed clock two fakes give the same answers.
+	// Rand is where codes, tokens and IDs come from. Nil means crypto/rand. With a seeded reader and a fixed clock two
+	// fakes give the same answers.
 	Rand io.Reader
 	// Logger hears of every request: method, path, status and AADSTS number. Nil discards.
 	Logger *slog.Logger
@@ -49,7 +51,8 @@ type Config struct {
 type ResourceParameter string
 
 const (
-	// ResourceMustMatch is Entra's rule since early 2026: resource has to be an identifier URI of the app that owns the scopes, or AADSTS9010010.
+	// ResourceMustMatch is Entra's rule since early 2026: resource has to be an identifier URI of the app that owns the
+	// scopes, or AADSTS9010010.
 	ResourceMustMatch ResourceParameter = ""
 	// ResourceRefused is Entra's rule before: any resource is AADSTS901002.
 	ResourceRefused ResourceParameter = "refused"
@@ -129,8 +132,9 @@ func (f *Fake) Issuer(tenantID string) string { return f.authority + "/" + tenan
 // Tenant is the first tenant of the directory.
 func (f *Fake) Tenant() directory.Tenant { return f.directory.Tenants[0] }
 
-// Client reaches the fake without a port: requests to its own host, and to Microsoft's, are answered by a call. A request to any other host is an error,
-// so that a test never leaves the machine by accident. Redirects are followed unless they lead elsewhere.
+// Client reaches the fake without a port: requests to its own host, and to Microsoft's, are answered by a call. A
+// request to any other host is an error, so that a test never leaves the machine by accident. Redirects are followed
+// unless they lead elsewhere.
 func (f *Fake) Client() *http.Client {
 	return &http.Client{Transport: roundTripper(f.roundTrip)}
 }
@@ -185,8 +189,8 @@ func (r *recorder) Write(text []byte) (int, error) {
 	return r.body.Write(text)
 }
 
-// Rotate makes the next published key the signing key and withdraws the oldest, as a planned rollover does. The fourth Rotate begins with fresh keys,
-// which nobody knows.
+// Rotate makes the next published key the signing key and withdraws the oldest, as a planned rollover does. The fourth
+// Rotate begins with fresh keys, which nobody knows.
 func (f *Fake) Rotate() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

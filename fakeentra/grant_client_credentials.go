@@ -6,7 +6,8 @@ import (
 	"mcpentra/fakeentra/aadsts"
 )
 
-// grantClientCredentials is the grant of an app for itself (RFC 6749 section 4.4). Entra wants exactly one resource with /.default.
+// grantClientCredentials is the grant of an app for itself (RFC 6749 section 4.4). Entra wants exactly one resource
+// with /.default.
 func (f *Fake) grantClientCredentials(request *tokenRequest) (*tokenResponse, *aadsts.Error) {
 	if problem := request.checkSecret(aadsts.NoCredentialForApp()); problem != nil {
 		return nil, problem

@@ -86,7 +86,8 @@ func (f *Fake) redeemCode(w http.ResponseWriter, request *tokenRequest) (*tokenR
 	if problem := f.checkResource(request.params.Get("resource"), request.params.Has("resource"), asked, request.tenant); problem != nil {
 		return nil, problem
 	}
-	// One of several redemptions at once wins; judged last, so that a request that fails for another reason costs the code nothing.
+	// One of several redemptions at once wins; judged last, so that a request that fails for another reason costs the
+	// code nothing.
 	f.mu.Lock()
 	lost := held.redeemed
 	held.redeemed = true

@@ -27,7 +27,8 @@ func (f *Fake) newRefreshToken(d delegation, expiry time.Time) string {
 	return value
 }
 
-// redeemRefreshToken issues new tokens. The old refresh token goes on working: Entra neither revokes it nor looks for reuse.
+// redeemRefreshToken issues new tokens. The old refresh token goes on working: Entra neither revokes it nor looks for
+// reuse.
 func (f *Fake) redeemRefreshToken(w http.ResponseWriter, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
 	value := request.params.Get("refresh_token")
 	switch {

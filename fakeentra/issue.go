@@ -57,7 +57,8 @@ func (f *Fake) issue(d delegation) (*tokenResponse, *aadsts.Error) {
 	return answer, nil
 }
 
-// scopeAnswer spells the granted names as they were asked for: short for Graph, with the resource's identifier for an API.
+// scopeAnswer spells the granted names as they were asked for: short for Graph, with the resource's identifier for an
+// API.
 func scopeAnswer(group permissionGroup, names []string) string {
 	if group.app == &graphApp {
 		return strings.Join(names, " ")
@@ -124,7 +125,8 @@ func (f *Fake) appToken(request *tokenRequest, group permissionGroup, lifetime t
 	return f.sign(claims)
 }
 
-// idToken is the v2 ID token (OpenID Connect Core section 2). Its sub is pairwise to the client, and its nonce is there if one was sent.
+// idToken is the v2 ID token (OpenID Connect Core section 2). Its sub is pairwise to the client, and its nonce is there
+// if one was sent.
 func (f *Fake) idToken(d delegation) string {
 	claims := f.frame(time.Hour)
 	claims["aud"], claims["iss"], claims["ver"] = d.client.ID, f.Issuer(d.tenant.ID), "2.0"
@@ -167,7 +169,8 @@ func (f *Fake) sign(claims map[string]any) string {
 	return signed + "." + key.sign(signed)
 }
 
-// signForGraph makes a token that nobody but Graph can verify: the signature is over a header in which the nonce is hashed.
+// signForGraph makes a token that nobody but Graph can verify: the signature is over a header in which the nonce is
+// hashed.
 func (f *Fake) signForGraph(claims map[string]any) string {
 	key := f.signingKey()
 	nonce := base64.RawURLEncoding.EncodeToString(f.random(32))

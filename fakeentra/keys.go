@@ -30,7 +30,8 @@ type signingKey struct {
 	id          string // kid and x5t, which are the same at Entra: the SHA-1 of the certificate
 }
 
-// A keyRing is what is published: the key that signs, the one that will, and the one that did. Order and position mean nothing to a client.
+// A keyRing is what is published: the key that signs, the one that will, and the one that did. Order and position mean
+// nothing to a client.
 type keyRing struct {
 	published []*signingKey // the second one signs
 	coming    []*signingKey
@@ -53,7 +54,8 @@ func (r *keyRing) rotate(now time.Time) error {
 	return nil
 }
 
-// embeddedKeys is the ring that every fake starts with. Making an RSA key takes longer than a whole test; parsing is done once a process.
+// embeddedKeys is the ring that every fake starts with. Making an RSA key takes longer than a whole test; parsing is
+// done once a process.
 func embeddedKeys() keyRing {
 	keys := parseKeys()
 	return keyRing{published: keys[:3:3], coming: keys[3:]}
@@ -97,8 +99,9 @@ func thumbprint(certificate []byte) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// PublicKeyThumbprints are the RFC 7638 thumbprints (SHA-256, base64url) of the keys that are part of this package's source. Whoever has the source can
-// sign with them, so a server that could meet a fake's tokens in production refuses these keys.
+// PublicKeyThumbprints are the RFC 7638 thumbprints (SHA-256, base64url) of the keys that are part of this package's
+// source. Whoever has the source can sign with them, so a server that could meet a fake's tokens in production refuses
+// these keys.
 func PublicKeyThumbprints() []string {
 	var prints []string
 	for _, key := range parseKeys() {
@@ -134,7 +137,8 @@ type publishedKey struct {
 	Issuer       string   `json:"issuer,omitempty"`
 }
 
-// handleKeys serves the JSON Web Key Set. Each key names the issuer that it may sign for; the literal {tenantid} stands for every tenant.
+// handleKeys serves the JSON Web Key Set. Each key names the issuer that it may sign for; the literal {tenantid} stands
+// for every tenant.
 func (f *Fake) handleKeys(version string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		place, problem := f.place(r)

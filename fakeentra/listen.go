@@ -24,7 +24,8 @@ import (
 // A Server is a fake that listens on loopback.
 type Server struct {
 	*Fake
-	// URL is the scheme, host and port that it listens on. It is the authority and the address of Graph, unless Config.PublicURL says otherwise.
+	// URL is the scheme, host and port that it listens on. It is the authority and the address of Graph, unless
+	// Config.PublicURL says otherwise.
 	URL string
 
 	http      *http.Server
@@ -33,11 +34,12 @@ type Server struct {
 	client    *http.Client
 }
 
-// NewServer starts a fake on a free port of loopback. It panics when it cannot, as net/http/httptest does: a test has no use for that error.
+// NewServer starts a fake on a free port of loopback. It panics when it cannot, as net/http/httptest does: a test has
+// no use for that error.
 func NewServer(config Config) *Server { return mustListen(config, false) }
 
-// NewTLSServer starts a fake with TLS. Its certificate is signed by a CA made for it alone, which CAPEM gives and Client trusts. It is valid for localhost, the
-// loopback addresses and login.microsoftonline.com.
+// NewTLSServer starts a fake with TLS. Its certificate is signed by a CA made for it alone, which CAPEM gives and
+// Client trusts. It is valid for localhost, the loopback addresses and login.microsoftonline.com.
 func NewTLSServer(config Config) *Server { return mustListen(config, true) }
 
 func mustListen(config Config, secure bool) *Server {
@@ -48,8 +50,8 @@ func mustListen(config Config, secure bool) *Server {
 	return server
 }
 
-// Listen starts a fake at an address, host:port. The host localhost means both loopback addresses, 127.0.0.1 and ::1, at the same port: a program that
-// gets only one of them would leave the other to somebody else.
+// Listen starts a fake at an address, host:port. The host localhost means both loopback addresses, 127.0.0.1 and ::1,
+// at the same port: a program that gets only one of them would leave the other to somebody else.
 func Listen(config Config, address string, secure bool) (*Server, error) {
 	listeners, err := listenLoopback(address)
 	if err != nil {
@@ -119,7 +121,8 @@ func (s *Server) closeListeners() {
 	}
 }
 
-// listenLoopback listens at an address; localhost is both loopback addresses or none. A machine without ::1 has only one.
+// listenLoopback listens at an address; localhost is both loopback addresses or none. A machine without ::1 has only
+// one.
 func listenLoopback(address string) ([]net.Listener, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// A Token says what Mint is to make. Its zero value is a delegated v2 access token of the first user for the first app that exposes an API.
+// A Token says what Mint is to make. Its zero value is a delegated v2 access token of the first user for the first app
+// that exposes an API.
 type Token struct {
 	Tenant string   // ID or domain; empty means the first
 	User   string   // object ID or user principal name; empty means the first
@@ -24,7 +25,8 @@ type Token struct {
 	Edit func(claims map[string]any)
 }
 
-// Mint makes a token without the dance, signed with the fake's present key. Its error says what the directory does not hold.
+// Mint makes a token without the dance, signed with the fake's present key. Its error says what the directory does not
+// hold.
 func (f *Fake) Mint(want Token) (string, error) {
 	tenant := &f.directory.Tenants[0]
 	if want.Tenant != "" {

@@ -19,8 +19,9 @@ const (
 	publicClient platform = "publicClient"
 )
 
-// matchRedirect finds the registered URI that a requested one matches, and its platform: equal to the letter, but for the port of localhost, which is
-// not looked at, and for an empty path, which is a slash. 127.0.0.1 has to match with its port (L: reports disagree).
+// matchRedirect finds the registered URI that a requested one matches, and its platform: equal to the letter, but for
+// the port of localhost, which is not looked at, and for an empty path, which is a slash. 127.0.0.1 has to match with
+// its port (L: reports disagree).
 func matchRedirect(app *directory.App, asked string) (platform, *aadsts.Error) {
 	parsed, err := url.Parse(asked)
 	if err != nil || parsed.Scheme == "" || parsed.Fragment != "" || strings.ContainsAny(asked, "\r\n\t\\") {

@@ -12,7 +12,8 @@ import (
 // maxBody bounds a request's form in bytes.
 const maxBody = 1 << 20
 
-// newRoutes lists what is served. Everything else is 404, RFC 8414's address and the inserted form of OpenID Connect's among it, as at Entra.
+// newRoutes lists what is served. Everything else is 404, RFC 8414's address and the inserted form of OpenID Connect's
+// among it, as at Entra.
 func (f *Fake) newRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", f.handleDiscovery)

@@ -75,8 +75,8 @@ func (f *Fake) resource(tenant *directory.Tenant, identifier string) *directory.
 	return tenant.Resource(identifier)
 }
 
-// resolve reads a scope parameter. A bare name is one of Microsoft Graph; otherwise everything before the last slash names the resource. Where the
-// same mistake has another number at the token endpoint, atToken tells.
+// resolve reads a scope parameter. A bare name is one of Microsoft Graph; otherwise everything before the last slash
+// names the resource. Where the same mistake has another number at the token endpoint, atToken tells.
 func (f *Fake) resolve(tenant *directory.Tenant, client *directory.App, scope string, atToken bool) (*permissions, *aadsts.Error) {
 	found := &permissions{}
 	for _, word := range strings.Fields(scope) {
@@ -127,8 +127,8 @@ func (p *permissions) groupOf(app *directory.App, asked string) *permissionGroup
 	return &p.groups[len(p.groups)-1]
 }
 
-// checkResource applies the rule for the parameter resource. Since 2026 it is compared, character by character, with the identifier URIs of the app
-// that the scopes belong to; before, any resource was refused.
+// checkResource applies the rule for the parameter resource. Since 2026 it is compared, character by character, with
+// the identifier URIs of the app that the scopes belong to; before, any resource was refused.
 func (f *Fake) checkResource(resource string, present bool, asked *permissions, tenant *directory.Tenant) *aadsts.Error {
 	if !present || f.config.ResourceParameter == ResourceIgnored {
 		return nil
@@ -143,7 +143,8 @@ func (f *Fake) checkResource(resource string, present bool, asked *permissions, 
 	return nil
 }
 
-// granted are the names of one resource's permissions that a token carries: those asked for now and those consented to earlier.
+// granted are the names of one resource's permissions that a token carries: those asked for now and those consented to
+// earlier.
 func (f *Fake) granted(key consentKey, group permissionGroup, oidc []string) []string {
 	names := append([]string(nil), group.names...)
 	consented, _ := f.consents.Get(key)

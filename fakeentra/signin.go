@@ -1,6 +1,7 @@
 package fakeentra
 
 import (
+	"bytes"
 	"crypto/subtle"
 	"embed"
 	"encoding/base64"
@@ -43,7 +44,8 @@ func (f *Fake) signedIn(r *http.Request, tenant *directory.Tenant) *directory.Us
 	return nil
 }
 
-// signIn begins a session, or adds to the one of this browser. The session gets a new ID, so that one planted before is worth nothing.
+// signIn begins a session, or adds to the one of this browser. The session gets a new ID, so that one planted before is
+// worth nothing.
 func (f *Fake) signIn(w http.ResponseWriter, r *http.Request, tenant *directory.Tenant, user *directory.User) {
 	now := signedIn{tenant.ID, user.ID, f.now()}
 	next := &session{id: base64.RawURLEncoding.EncodeToString(f.random(32)), users: []signedIn{now}}
@@ -121,8 +123,8 @@ func (f *Fake) handleConsent(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// readForm reads the form of one of the fake's own pages. The authorization request travels along in the address of the form and is judged again, so
-// that nothing is taken on trust from the page.
+// readForm reads the form of one of the fake's own pages. The authorization request travels along in the address of the
+// form and is judged again, so that nothing is taken on trust from the page.
 func (f *Fake) readForm(w http.ResponseWriter, r *http.Request) (*authorization, bool) {
 	if err := r.ParseForm(); err != nil {
 		f.showError(w, r, aadsts.Malformed())
@@ -225,7 +227,8 @@ func (f *Fake) showFormPost(w http.ResponseWriter, target string, result []param
 		"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'none'")
 }
 
-// showError is Entra's error page: status 200, the number in a script variable, and no way back to an address that may not be the client's.
+// showError is Entra's error page: status 200, the number in a script variable, and no way back to an address that may
+// not be the client's.
 func (f *Fake) showError(w http.ResponseWriter, r *http.Request, problem *aadsts.Error) {
 	noteProblem(w, problem)
 	o := f.occurrence(w, r)
@@ -251,12 +254,15 @@ func (f *Fake) showWith(w http.ResponseWriter, name string, data page, policy st
 	header.Set("X-Frame-Options", "DENY")
 	header.Set("Referrer-Policy", "strict-origin-when-cross-origin")
 	data.Documents = f.discoveryAddresses()
-	if err := pages.ExecuteTemplate(w, name, data); err != nil {
-		f.logger().Error("page", "name", name, "error", err)
+	var text bytes.Buffer
+	if err := pages.ExecuteTemplate(&text, name, data); err != nil {
+		panic(err) // our own templates
 	}
+	_, _ = w.Write(text.Bytes())
 }
 
-// handleLogout ends the browser's session. It leads back only to a redirect URI that some app of the tenant has registered.
+// handleLogout ends the browser's session. It leads back only to a redirect URI that some app of the tenant has
+// registered.
 func (f *Fake) handleLogout(w http.ResponseWriter, r *http.Request) {
 	params, problem := f.parameters(r)
 	if problem != nil {

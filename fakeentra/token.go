@@ -36,8 +36,8 @@ type tokenResponse struct {
 	ClientInfo   string `json:"client_info,omitempty"`
 }
 
-// handleToken is the token endpoint. What is judged in which order was seen on the wire: the form, the tenant, the client, the format of the code or
-// refresh token, the client's credential, and what the code holds last.
+// handleToken is the token endpoint. What is judged in which order was seen on the wire: the form, the tenant, the
+// client, the format of the code or refresh token, the client's credential, and what the code holds last.
 func (f *Fake) handleToken(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodPost:
@@ -156,7 +156,8 @@ func (t *tokenRequest) checkSecret(missing *aadsts.Error) *aadsts.Error {
 	return aadsts.WrongSecret(t.client.ID)
 }
 
-// wellFormed reports whether a code or refresh token looks like one: opaque, long, and begun with the version of its format.
+// wellFormed reports whether a code or refresh token looks like one: opaque, long, and begun with the version of its
+// format.
 func wellFormed(grant string) bool {
 	return len(grant) > 100 && len(grant) < 4096 && strings.HasPrefix(grant, "1.") &&
 		strings.Trim(grant, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == ""

@@ -1,6 +1,7 @@
 package directory
 
-// What the default directory holds. The IDs are made up and the same in every fake, so that they can stand in a configuration file.
+// What the default directory holds. The IDs are made up and the same in every fake, so that they can stand in a
+// configuration file.
 const (
 	DefaultTenantID     = "5a1e0001-0000-4000-8000-000000000001"
 	DefaultDomain       = "contoso.onmicrosoft.com"
@@ -11,8 +12,8 @@ const (
 	DefaultUser         = "AdeleV@contoso.onmicrosoft.com"
 )
 
-// Default is a whole directory: a tenant, the ordinary web app registration that an MCP server signs people in with, an API with a scope, and two
-// users of whom the first is everybody's test person.
+// Default is a whole directory: a tenant, the ordinary web app registration that an MCP server signs people in with, an
+// API with a scope, and two users of whom the first is everybody's test person.
 func Default() Directory {
 	return Directory{Tenants: []Tenant{{
 		ID:          DefaultTenantID,

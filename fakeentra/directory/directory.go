@@ -43,7 +43,8 @@ type App struct {
 	// Scopes are the delegated permissions that the app exposes as an API.
 	Scopes []Scope
 
-	// Consented are the permissions that an administrator has granted for everybody, as a client asks for them ("User.Read", "api://…/tool.read").
+	// Consented are the permissions that an administrator has granted for everybody, as a client asks for them
+	// ("User.Read", "api://…/tool.read").
 	Consented []string
 }
 
@@ -97,7 +98,8 @@ func (t *Tenant) App(id string) *App {
 	return nil
 }
 
-// Resource finds the app that a scope's left side or a resource parameter names: an identifier URI, character by character, or an application ID.
+// Resource finds the app that a scope's left side or a resource parameter names: an identifier URI, character by
+// character, or an application ID.
 func (t *Tenant) Resource(identifier string) *App {
 	for i := range t.Apps {
 		app := &t.Apps[i]

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// A Browser is one browser with one person. Its zero value approves everything as the first account that it is offered. Cookies live as long as the Browser; it is
-// not safe for concurrent use.
+// A Browser is one browser with one person. Its zero value approves everything as the first account that it is offered.
+// Cookies live as long as the Browser; it is not safe for concurrent use.
 type Browser struct {
 	// User is the account to pick, by its user principal name. Empty means the first that is offered.
 	User string
@@ -22,7 +22,8 @@ type Browser struct {
 	Password string
 	// Deny presses the button that declines on the first page that has one besides a sign-in page.
 	Deny bool
-	// Transport carries the requests. Nil means a transport of its own, to loopback only; a transport given here decides itself where it goes.
+	// Transport carries the requests. Nil means a transport of its own, to loopback only; a transport given here
+	// decides itself where it goes.
 	Transport http.RoundTripper
 	// Visited hears of every page: the status, and the address without its query. Nil hears nothing.
 	Visited func(status int, address string)
@@ -90,7 +91,8 @@ type step struct {
 	form            url.Values
 }
 
-// navigation makes the request of a top-level navigation. A redirect never keeps the fragment, which is for the page alone.
+// navigation makes the request of a top-level navigation. A redirect never keeps the fragment, which is for the page
+// alone.
 func navigation(ctx context.Context, method, address string, form url.Values, from *url.URL) (*http.Request, error) {
 	target, err := url.Parse(address)
 	if err != nil {

@@ -138,7 +138,8 @@ func (b *Browser) decide(page document) *step {
 	return nil
 }
 
-// account picks who to sign in as, on a page whose buttons are accounts. An account that is not offered is typed, where there is a field for it.
+// account picks who to sign in as, on a page whose buttons are accounts. An account that is not offered is typed, where
+// there is a field for it.
 func (b *Browser) account(forms []form) (*step, bool) {
 	offered := false
 	for _, one := range forms {

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/fakeentra/directory"
+)
+
+// TestMain lets this test binary be the program, under its name.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"fakeentra": main})
+}
+
+// A process is the program as somebody starts it.
+type process struct {
+	*exec.Cmd
+	URL   string
+	lines *bufio.Scanner
+}
+
+// start runs the program until it says where it listens.
+func start(t *testing.T, arguments ...string) *process {
+	t.Helper()
+	started := &process{Cmd: exec.CommandContext(t.Context(), "fakeentra", arguments...)}
+	started.Dir = t.TempDir()
+	output, err := started.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, started.Start())
+	t.Cleanup(func() {
+		_ = started.Process.Kill()
+		_ = started.Wait()
+	})
+	started.lines = bufio.NewScanner(output)
+	require.True(t, started.lines.Scan(), "no output")
+	url, found := strings.CutPrefix(started.lines.Text(), "fakeentra: listening on ")
+	require.True(t, found, started.lines.Text())
+	started.URL = url
+	return started
+}
+
+// interrupt is Ctrl-C, after which everything that was printed is returned.
+func (p *process) interrupt(t *testing.T) string {
+	t.Helper()
+	require.NoError(t, p.Process.Signal(os.Interrupt))
+	var rest strings.Builder
+	for p.lines.Scan() {
+		rest.WriteString(p.lines.Text() + "\n")
+	}
+	require.NoError(t, p.Wait(), rest.String())
+	return rest.String()
+}
+
+func TestServing(t *testing.T) {
+	t.Parallel()
+	env := filepath.Join(t.TempDir(), "fake.env")
+	fake := start(t, "--addr", "localhost:0", "--write-env", env)
+	info, err := os.Stat(env)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	sourced, err := exec.CommandContext(t.Context(), "sh", "-c", `. "$1"; echo "$AUTH_AUTHORITY $AUTH_TENANT_ID $AUTH_CLIENT_SECRET"`, "sh", env).Output()
+	require.NoError(t, err)
+	assert.Equal(t, fake.URL+" "+directory.DefaultTenantID+" "+directory.DefaultClientSecret+"\n", string(sourced), "a shell reads the file, too")
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get(fake.URL + "/" + directory.DefaultTenantID + "/v2.0/.well-known/openid-configuration?client_secret=hidden")
+	require.NoError(t, err)
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	response.Body.Close()
+	assert.Contains(t, string(body), `"issuer":"`+fake.URL+"/")
+	log := fake.interrupt(t)
+	assert.Contains(t, log, "start mcp-entra-server in that folder")
+	assert.Contains(t, log, "path=/"+directory.DefaultTenantID+"/v2.0/.well-known/openid-configuration status=200")
+	assert.NotContains(t, log, "hidden", "queries stay out of the log")
+}
+
+func TestServingTLS(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	ca, env := filepath.Join(folder, "ca.pem"), filepath.Join(folder, ".env")
+	fake := start(t, "--addr", "127.0.0.1:0", "--tls", "--ca-file", ca, "--write-env", env, "--quiet")
+	text, err := os.ReadFile(ca)
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	require.True(t, pool.AppendCertsFromPEM(text))
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
+	response, err := client.Get(fake.URL + "/")
+	require.NoError(t, err)
+	response.Body.Close()
+	assert.Equal(t, http.StatusOK, response.StatusCode)
+	written, err := os.ReadFile(env)
+	require.NoError(t, err)
+	assert.Contains(t, string(written), "AUTH_CA_FILE="+ca+"\n")
+	assert.NotContains(t, fake.interrupt(t), "status=")
+}
+
+// runProgram runs the program to its end.
+func runProgram(t *testing.T, arguments ...string) (status int, stderr string) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "fakeentra", arguments...)
+	var output bytes.Buffer
+	command.Stderr = &output
+	command.Dir = t.TempDir()
+	if err := command.Run(); err != nil {
+		var exit *exec.ExitError
+		require.ErrorAs(t, err, &exit)
+	}
+	return command.ProcessState.ExitCode(), output.String()
+}
+
+func TestRefusalsToStart(t *testing.T) {
+	t.Parallel()
+	taken := start(t, "--addr", "127.0.0.1:0", "--quiet")
+	port := taken.URL[strings.LastIndexByte(taken.URL, ':')+1:]
+	for name, one := range map[string]struct {
+		arguments []string
+		text      string
+	}{
+		"a port in use":            {[]string{"--addr", "localhost:" + port}, port},
+		"an address without port":  {[]string{"--addr", "localhost"}, "--addr: want HOST:PORT such as localhost:8400"},
+		"all addresses":            {[]string{"--addr", ":8400"}, "say --expose if that is meant"},
+		"another machine's":        {[]string{"--addr", "192.0.2.1:8400"}, "say --expose if that is meant"},
+		"a CA without TLS":         {[]string{"--ca-file", "ca.pem"}, "--ca-file needs --tls"},
+		"a public URL with a path": {[]string{"--addr", "127.0.0.1:0", "--public-url", "https://x.test/y"}, "want a public URL of scheme and host"},
+		"a folder that is not":     {[]string{"--addr", "127.0.0.1:0", "--write-env", "nowhere/.env"}, "--write-env: "},
+		"an unknown flag":          {[]string{"--port", "1"}, "unknown flag: --port"},
+		"a word too many":          {[]string{"serve"}, `unknown command "serve"`},
+	} {
+		status, stderr := runProgram(t, one.arguments...)
+		assert.Equal(t, 2, status, name)
+		assert.Contains(t, stderr, one.text, name)
+		assert.Equal(t, 1, strings.Count(stderr, "\n"), "%s: one line, got %s", name, stderr)
+	}
+}
+
+func TestVisit(t *testing.T) {
+	t.Parallel()
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		if r.URL.Path == "/refused" {
+			w.WriteHeader(http.StatusForbidden)
+		}
+		_, _ = io.WriteString(w, "<title>The page</title>")
+	}))
+	defer site.Close()
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	for name, one := range map[string]struct {
+		address string
+		status  int
+		text    string
+	}{
+		"a page":                {site.URL + "/?code=secret", 0, "visit: 200 " + site.URL + "/\n"},
+		"a page that says no":   {site.URL + "/refused", 3, "ended on status 403 at " + strings.TrimPrefix(site.URL, "http://") + ": The page"},
+		"nobody there":          {closed.URL, 2, "connection refused"},
+		"another machine":       {"http://login.example.com/", 2, "login.example.com is not on loopback"},
+		"no address of the web": {"file:///etc/passwd", 2, "want an http or https URL"},
+	} {
+		status, stderr := runProgram(t, "visit", one.address)
+		assert.Equal(t, one.status, status, name)
+		assert.Contains(t, stderr, one.text, name)
+		assert.NotContains(t, stderr, "secret", name)
+	}
+}

@@ -1,0 +1,91 @@
+package graph_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/graph"
+)
+
+// handler knows three tokens: a person's, an app's, and a person's without User.Read.
+func handler() http.Handler {
+	user := directory.Default().Tenants[0].Users[0]
+	return graph.Handler(graph.Config{
+		Caller: func(_ context.Context, token string) (*graph.Caller, error) {
+			switch token {
+			case "person":
+				return &graph.Caller{User: &user, Scopes: []string{"User.Read"}}, nil
+			case "narrow":
+				return &graph.Caller{User: &user, Scopes: []string{"openid"}}, nil
+			case "app":
+				return &graph.Caller{}, nil
+			}
+			return nil, errors.New("unknown")
+		},
+		Now:   func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) },
+		NewID: func() string { return "5a1e0009-0000-4000-8000-000000000001" },
+	})
+}
+
+func me(authorization string) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(http.MethodGet, "/v1.0/me", nil)
+	if authorization != "" {
+		request.Header.Set("Authorization", authorization)
+	}
+	answer := httptest.NewRecorder()
+	handler().ServeHTTP(answer, request)
+	return answer
+}
+
+func Example() {
+	answer := me("Bearer person")
+	var profile struct {
+		DisplayName string `json:"displayName"`
+		Mobile      any    `json:"mobilePhone"`
+	}
+	err := json.Unmarshal(answer.Body.Bytes(), &profile)
+	fmt.Println(answer.Code, profile.DisplayName, profile.Mobile, err)
+	// Output: 200 Adele Vance <nil> <nil>
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for name, one := range map[string]struct {
+		authorization string
+		status        int
+		code          string
+	}{
+		"no token":          {"", 401, "InvalidAuthenticationToken"},
+		"another scheme":    {"Basic person", 401, "InvalidAuthenticationToken"},
+		"an unknown token":  {"Bearer guess", 401, "InvalidAuthenticationToken"},
+		"an app":            {"Bearer app", 400, "BadRequest"},
+		"without User.Read": {"Bearer narrow", 403, "Authorization_RequestDenied"},
+	} {
+		answer := me(one.authorization)
+		assert.Equal(t, one.status, answer.Code, name)
+		var body struct {
+			Error struct {
+				Code  string `json:"code"`
+				Inner struct {
+					Date    string `json:"date"`
+					Request string `json:"request-id"`
+				} `json:"innerError"`
+			} `json:"error"`
+		}
+		require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &body), name)
+		assert.Equal(t, one.code, body.Error.Code, name)
+		assert.Equal(t, "2026-01-02T03:04:05", body.Error.Inner.Date, name)
+		assert.Equal(t, "5a1e0009-0000-4000-8000-000000000001", body.Error.Inner.Request, name)
+		assert.Equal(t, one.status == 401, answer.Header().Get("WWW-Authenticate") != "", name)
+	}
+}

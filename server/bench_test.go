@@ -15,7 +15,8 @@ import (
 	"mcpentra/fakeentra/useragent"
 )
 
-// BenchmarkFlow measures the whole flow in one process over loopback sockets: 401, metadata, registration, authorization, consent, sign-in at the fake, token, tool call.
+// BenchmarkFlow measures the whole flow in one process over loopback sockets: 401, metadata, registration,
+// authorization, consent, sign-in at the fake, token, tool call.
 func BenchmarkFlow(b *testing.B) {
 	origin := startServer(b, nil)
 	var took []time.Duration

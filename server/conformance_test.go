@@ -23,8 +23,8 @@ import (
 	"mcpentra/server/entra"
 )
 
-// TestServerConforms holds the server to every check: its tokens come of a real sign-in, and the bad ones are made of a good one with the server's own key, so that
-// nothing but the flaw can be why they are refused.
+// TestServerConforms holds the server to every check: its tokens come of a real sign-in, and the bad ones are made of a
+// good one with the server's own key, so that nothing but the flaw can be why they are refused.
 func TestServerConforms(t *testing.T) {
 	t.Parallel()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -50,7 +50,8 @@ func TestServerConforms(t *testing.T) {
 	})
 }
 
-// startServer starts a fake Entra ID and a server in front of it, each on a site of its own (127.0.0.1 and localhost), and returns the server's origin.
+// startServer starts a fake Entra ID and a server in front of it, each on a site of its own (127.0.0.1 and localhost),
+// and returns the server's origin.
 func startServer(t testing.TB, change func(*server.Config)) string {
 	t.Helper()
 	fake := fakeentra.NewServer(fakeentra.Config{})

@@ -17,8 +17,9 @@ import (
 	"mcpentra/client"
 )
 
-// TestAPersonSignsIn goes through the pages with a real browser, which keeps the rules of cookies, sites, content policies and forms that a scripted one does not: the
-// server's consent page, the fake's sign-in and consent pages, the client's own page. The fake is on another site than the server.
+// TestAPersonSignsIn goes through the pages with a real browser, which keeps the rules of cookies, sites, content
+// policies and forms that a scripted one does not: the server's consent page, the fake's sign-in and consent pages, the
+// client's own page. The fake is on another site than the server.
 func TestAPersonSignsIn(t *testing.T) {
 	t.Parallel()
 	for _, width := range []int{1280, 390} {
@@ -75,7 +76,8 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 	assert.Equal(t, http.StatusOK, status)
 }
 
-// TestAPersonDeclines presses Deny: the page goes back to the client by itself, in spite of a content policy that lets its form go nowhere else.
+// TestAPersonDeclines presses Deny: the page goes back to the client by itself, in spite of a content policy that lets
+// its form go nowhere else.
 func TestAPersonDeclines(t *testing.T) {
 	t.Parallel()
 	browser := startChromium(t, 1280)

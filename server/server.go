@@ -23,18 +23,21 @@ import (
 
 // A Config says what a server is. PublicURL and Entra's TenantID, ClientID and ClientSecret are required.
 type Config struct {
-	// PublicURL is the origin that clients and browsers reach the server at, such as https://mcp.example.com. Plain http is for loopback only.
+	// PublicURL is the origin that clients and browsers reach the server at, such as https://mcp.example.com. Plain
+	// http is for loopback only.
 	PublicURL string
 	// Path of the MCP endpoint. Empty means /mcp.
 	Path string
 	// Name is what people and clients are told the server is called. Empty means the host of PublicURL.
 	Name string
-	// Entra is the app registration that signs people in. Its RedirectURI may be left empty: it follows from PublicURL. HTTPClient, Now and Logger are taken from here
-	// where it has none.
+	// Entra is the app registration that signs people in. Its RedirectURI may be left empty: it follows from PublicURL.
+	// HTTPClient, Now and Logger are taken from here where it has none.
 	Entra entra.Config
-	// MCP is the handler behind the guard. It finds the caller with guard.FromContext and never sees a token. Nil means the reference server's tools.
+	// MCP is the handler behind the guard. It finds the caller with guard.FromContext and never sees a token. Nil means
+	// the reference server's tools.
 	MCP http.Handler
-	// Scopes are what clients can ask for; the first is what every request to the endpoint needs. Nil means broker.DefaultScopes.
+	// Scopes are what clients can ask for; the first is what every request to the endpoint needs. Nil means
+	// broker.DefaultScopes.
 	Scopes []broker.Scope
 	// AllowedOrigins are the origins of web pages that may call the endpoint, besides the server's own.
 	AllowedOrigins []string
@@ -42,11 +45,13 @@ type Config struct {
 	MaxBody int64
 	// Store remembers clients and grants. Nil means memory.
 	Store store.Store
-	// Keys encrypt what is stored. Nil means keys made at the start; a store that outlives the process needs keys that do.
+	// Keys encrypt what is stored. Nil means keys made at the start; a store that outlives the process needs keys that
+	// do.
 	Keys *broker.Keys
 	// SigningKey signs access tokens; a P-256 key. Nil means one that is made once and kept, encrypted, in the store.
 	SigningKey *ecdsa.PrivateKey
-	// RegistrationsPerMinute bounds the registrations and sign-ins that one address can begin. Zero means 120; negative means no bound.
+	// RegistrationsPerMinute bounds the registrations and sign-ins that one address can begin. Zero means 120; negative
+	// means no bound.
 	RegistrationsPerMinute int
 	// Version is what the reference server's tools report. Empty means "0".
 	Version string
@@ -60,7 +65,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// A Server is an http.Handler for everything at PublicURL. It is safe for concurrent use and starts no goroutine; see Watch.
+// A Server is an http.Handler for everything at PublicURL. It is safe for concurrent use and starts no goroutine; see
+// Watch.
 type Server struct {
 	mux      *http.ServeMux
 	entra    *entra.Client
@@ -71,7 +77,8 @@ type Server struct {
 	ready    atomic.Bool
 }
 
-// New wires a server. Its error is an *entra.ConfigError, which names a key of .env, where the registration is at fault; it does not ask Entra anything.
+// New wires a server. Its error is an *entra.ConfigError, which names a key of .env, where the registration is at
+// fault; it does not ask Entra anything.
 func New(ctx context.Context, config Config) (*Server, error) {
 	public, err := readPublicURL(config.PublicURL)
 	if err != nil {
@@ -155,8 +162,8 @@ func readPublicURL(text string) (string, error) {
 	return public, nil
 }
 
-// Deployment names what a store's grants come from: authority, tenant and application. The same deployment has the same name however its settings are written. A program
-// can keep a store for each.
+// Deployment names what a store's grants come from: authority, tenant and application. The same deployment has the same
+// name however its settings are written. A program can keep a store for each.
 func Deployment(registration entra.Config) string {
 	authority := strings.ToLower(strings.TrimRight(registration.Authority, "/"))
 	if authority == "" {
@@ -197,7 +204,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 // Resource is the URL of the MCP endpoint.
 func (s *Server) Resource() string { return s.resource }
 
-// GraphToken is a Graph token of the caller of a request to the endpoint, with the permissions of the scopes that were approved. It is for handlers given as Config.MCP.
+// GraphToken is a Graph token of the caller of a request to the endpoint, with the permissions of the scopes that were
+// approved. It is for handlers given as Config.MCP.
 func (s *Server) GraphToken(ctx context.Context) (string, error) {
 	caller, known := guard.FromContext(ctx)
 	if !known {

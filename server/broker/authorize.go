@@ -15,7 +15,8 @@ import (
 	"mcpentra/server/store"
 )
 
-// A transaction is one authorization under way, from the client's request to the code. It lives in the store, so that any replica can go on with it.
+// A transaction is one authorization under way, from the client's request to the code. It lives in the store, so that
+// any replica can go on with it.
 type transaction struct {
 	ClientID    string   `json:"client_id"`
 	ClientName  string   `json:"client_name"`
@@ -26,7 +27,8 @@ type transaction struct {
 	Scopes      []string `json:"scopes"`
 	Prompts     []string `json:"prompts,omitempty"`
 
-	// CSRF is the hash of the secret that the consent page's form carries, and Browser the one that a cookie of the same browser does.
+	// CSRF is the hash of the secret that the consent page's form carries, and Browser the one that a cookie of the
+	// same browser does.
 	CSRF    string `json:"csrf,omitempty"`
 	Browser string `json:"browser,omitempty"`
 
@@ -34,7 +36,8 @@ type transaction struct {
 	Verifier string `json:"verifier,omitempty"`
 	Nonce    string `json:"nonce,omitempty"`
 
-	// Remembered is the principal whose earlier consent stood in for the page. If another one comes back from Entra, SignedIn waits for that one's consent.
+	// Remembered is the principal whose earlier consent stood in for the page. If another one comes back from Entra,
+	// SignedIn waits for that one's consent.
 	Remembered *Principal `json:"remembered,omitempty"`
 	SignedIn   *signIn    `json:"signed_in,omitempty"`
 }
@@ -45,8 +48,8 @@ const (
 	maxState      = 4 << 10
 )
 
-// handleAuthorize is the authorization endpoint (OAuth 2.1 section 4.1.1). Until client and redirect URI are known to belong together, what is wrong is a page; after that
-// it goes back to the client.
+// handleAuthorize is the authorization endpoint (OAuth 2.1 section 4.1.1). Until client and redirect URI are known to
+// belong together, what is wrong is a page; after that it goes back to the client.
 func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 	if !b.mayBegin(r) {
 		b.showProblem(w, r, http.StatusTooManyRequests, "Too many sign-ins were begun from this address. Wait a minute and try again.")
@@ -173,8 +176,8 @@ func (b *Broker) judgeAuthorization(params url.Values, found *client, tx *transa
 
 const base64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// isResource compares a resource indicator with the one that there is (RFC 8707 section 2). The case of scheme and host does not count, nor does a slash behind
-// an origin, which URL libraries add.
+// isResource compares a resource indicator with the one that there is (RFC 8707 section 2). The case of scheme and host
+// does not count, nor does a slash behind an origin, which URL libraries add.
 func (b *Broker) isResource(asked string) bool {
 	if asked == b.config.Resource {
 		return true
@@ -193,8 +196,8 @@ func (b *Broker) isResource(asked string) bool {
 	return strings.EqualFold(one.Scheme, own.Scheme) && strings.EqualFold(one.Host, own.Host) && path(one) == path(own) && one.RawQuery == own.RawQuery
 }
 
-// sendToEntra remembers the transaction under a state of the broker's own, binds it to this browser by a cookie, and sends the browser on. Nothing of the client's request
-// reaches Entra.
+// sendToEntra remembers the transaction under a state of the broker's own, binds it to this browser by a cookie, and
+// sends the browser on. Nothing of the client's request reaches Entra.
 func (b *Broker) sendToEntra(w http.ResponseWriter, r *http.Request, tx *transaction, send func(address string)) {
 	state, errState := b.secret()
 	browser, errBrowser := b.secret()
@@ -235,8 +238,9 @@ func (t *transaction) upstreamPrompt() string {
 	return ""
 }
 
-// refuse answers a request that no person has seen anything of. Anybody can register a site and make a link to here that is sure to be refused, so the browser goes to a
-// site only when its person says so (RFC 9700 section 4.11.2). A program on the person's own computer, and a client that asked for silence, are told at once.
+// refuse answers a request that no person has seen anything of. Anybody can register a site and make a link to here
+// that is sure to be refused, so the browser goes to a site only when its person says so (RFC 9700 section 4.11.2). A
+// program on the person's own computer, and a client that asked for silence, are told at once.
 func (b *Broker) refuse(w http.ResponseWriter, r *http.Request, tx *transaction, problem *protocolError) {
 	host, thisComputer := redirectHost(tx.RedirectURI)
 	if thisComputer || tx.prompts("none") {
@@ -255,7 +259,8 @@ func (b *Broker) refuse(w http.ResponseWriter, r *http.Request, tx *transaction,
 	})
 }
 
-// sendBack returns an error to the client. The page goes on by itself, unless the request is a plain navigation, which can be redirected.
+// sendBack returns an error to the client. The page goes on by itself, unless the request is a plain navigation, which
+// can be redirected.
 func (b *Broker) sendBack(w http.ResponseWriter, r *http.Request, tx *transaction, problem *protocolError) {
 	b.log.InfoContext(r.Context(), "authorization refused", "client", tx.ClientID, "error", problem.code, "description", problem.description)
 	b.deliver(w, r, tx, errorResponse(problem))
@@ -265,8 +270,8 @@ func errorResponse(problem *protocolError) url.Values {
 	return url.Values{"error": {problem.code}, "error_description": {problem.description}}
 }
 
-// deliver returns an authorization response, with the issuer in it (RFC 9207). After a POST it is a page that goes on by itself and by a link: a redirect would be
-// stopped by form-action at its next hop.
+// deliver returns an authorization response, with the issuer in it (RFC 9207). After a POST it is a page that goes on
+// by itself and by a link: a redirect would be stopped by form-action at its next hop.
 func (b *Broker) deliver(w http.ResponseWriter, r *http.Request, tx *transaction, result url.Values) {
 	target, err := b.responseURL(tx, result)
 	if err != nil {

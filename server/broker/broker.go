@@ -42,7 +42,8 @@ type Config struct {
 	Keys *Keys
 	// SigningKey signs access tokens; a P-256 key. Nil means one that is made once and kept, encrypted, in the store.
 	SigningKey *ecdsa.PrivateKey
-	// RegistrationsPerMinute bounds the registrations and sign-ins that one address can begin. Zero means 120; negative means no bound.
+	// RegistrationsPerMinute bounds the registrations and sign-ins that one address can begin. Zero means 120; negative
+	// means no bound.
 	RegistrationsPerMinute int
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
@@ -52,14 +53,16 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// A Scope is something that a client can ask for: a name of the server's own, what it means to a person, and what it needs of Entra.
+// A Scope is something that a client can ask for: a name of the server's own, what it means to a person, and what it
+// needs of Entra.
 type Scope struct {
 	Name        string   // such as user.read
 	Description string   // completes "… would like to"
 	Upstream    []string // delegated Graph permissions, such as User.Read
 }
 
-// DefaultScopes is the one scope that the reference server's tools need. The first scope of a broker is what a client gets that asks for none.
+// DefaultScopes is the one scope that the reference server's tools need. The first scope of a broker is what a client
+// gets that asks for none.
 func DefaultScopes() []Scope {
 	return []Scope{{Name: "user.read", Description: "read your name and profile", Upstream: []string{"User.Read"}}}
 }
@@ -88,7 +91,8 @@ const (
 	kindDeployment  = "deployment"
 )
 
-// limit bounds the records of a kind that strangers can make without signing in, so that they cannot fill the store. Zero means the store's own bound.
+// limit bounds the records of a kind that strangers can make without signing in, so that they cannot fill the store.
+// Zero means the store's own bound.
 func limit(kind string) int {
 	switch kind {
 	case kindTransaction, kindCode:
@@ -164,8 +168,8 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 	return b, nil
 }
 
-// Bind makes a store belong to one deployment: the authority, tenant and application that its grants come from. A store that belongs to another is refused, so
-// that what a fake has vouched for never counts in front of a tenant.
+// Bind makes a store belong to one deployment: the authority, tenant and application that its grants come from. A store
+// that belongs to another is refused, so that what a fake has vouched for never counts in front of a tenant.
 func (b *Broker) Bind(ctx context.Context, deployment string) error {
 	var bound struct {
 		Deployment string `json:"deployment"`
@@ -206,7 +210,8 @@ func (b *Broker) Paths() []string {
 
 func (b *Broker) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.routes.ServeHTTP(w, r) }
 
-// open lets scripts of any site use an endpoint, which has no cookies and asks for none. The authorization endpoint is not among them (OAuth 2.1 section 3.1).
+// open lets scripts of any site use an endpoint, which has no cookies and asks for none. The authorization endpoint is
+// not among them (OAuth 2.1 section 3.1).
 func (b *Broker) open(next http.HandlerFunc, method string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
@@ -274,7 +279,8 @@ func (b *Broker) mayBegin(r *http.Request) bool {
 	return b.limiter(b.sources, source(r), rate.Limit(float64(perMinute)/60), perMinute).AllowN(b.now(), 1)
 }
 
-// source is where a request comes from, for counting. Of IPv6 it is the network, since one subscriber has 2^64 addresses.
+// source is where a request comes from, for counting. Of IPv6 it is the network, since one subscriber has 2^64
+// addresses.
 func source(r *http.Request) string {
 	address, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

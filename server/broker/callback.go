@@ -12,7 +12,8 @@ import (
 	"mcpentra/server/store"
 )
 
-// A Principal is who somebody is: Entra's issuer, tenant and object ID. Everything is keyed by it; names and addresses change, and can be chosen.
+// A Principal is who somebody is: Entra's issuer, tenant and object ID. Everything is keyed by it; names and addresses
+// change, and can be chosen.
 type Principal struct {
 	Issuer   string `json:"iss"`
 	TenantID string `json:"tid"`
@@ -41,7 +42,8 @@ func newUpstreamTokens(tokens *entra.Tokens) upstreamTokens {
 	return upstreamTokens{Access: tokens.AccessToken, Refresh: tokens.RefreshToken, Expiry: tokens.Expiry, Scopes: tokens.Scopes}
 }
 
-// handleCallback is where Entra sends the browser back to. The state has to be one that was given out, unused, to this browser after it approved the client.
+// handleCallback is where Entra sends the browser back to. The state has to be one that was given out, unused, to this
+// browser after it approved the client.
 func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "no-referrer")

@@ -49,7 +49,8 @@ func (b *Broker) findClient(ctx context.Context, id string) (*client, error) {
 	return &found, nil
 }
 
-// markUsed lets a client that somebody has signed in with live longer than one that was only registered. Losing a race is no harm.
+// markUsed lets a client that somebody has signed in with live longer than one that was only registered. Losing a race
+// is no harm.
 func (b *Broker) markUsed(ctx context.Context, id string) error {
 	var found client
 	record, err := b.records.get(ctx, kindClient, id, &found)
@@ -67,7 +68,8 @@ func (b *Broker) markUsed(ctx context.Context, id string) error {
 	return nil
 }
 
-// authenticate finds the client of a form at the token and revocation endpoints and checks its credential: exactly the method that it registered.
+// authenticate finds the client of a form at the token and revocation endpoints and checks its credential: exactly the
+// method that it registered.
 func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *protocolError) {
 	id, secret, basic := r.BasicAuth()
 	method := authNone
@@ -108,7 +110,8 @@ func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *proto
 	if found.SecretHash == "" {
 		return nil, unknownClient(basic) // there is nothing to guess
 	}
-	// Counted by address as well, or whoever has seen the ID, which is in every authorization URL, could lock the client out.
+	// Counted by address as well, or whoever has seen the ID, which is in every authorization URL, could lock the
+	// client out.
 	guesses := b.limiter(b.guesses, source(r)+" "+id, rate.Every(10*time.Second), 10)
 	if guesses.TokensAt(b.now()) < 1 {
 		return nil, tooMany("too many wrong credentials for this client")
@@ -128,14 +131,14 @@ func unknownClient(basic bool) *protocolError {
 	}
 }
 
-// provesItself reports whether an answer can only reach the client that registered. A program on loopback without a secret can be any, so people are asked every time
-// (OAuth 2.1 section 7.3.1).
+// provesItself reports whether an answer can only reach the client that registered. A program on loopback without a
+// secret can be any, so people are asked every time (OAuth 2.1 section 7.3.1).
 func (c *client) provesItself(redirect string) bool {
 	return c.AuthMethod != authNone || !isLoopbackURI(redirect)
 }
 
-// matchRedirect reports whether a redirect URI is one that the client registered: to the letter, but for the port of a loopback address, which the system picks
-// when a native client starts (RFC 8252 section 7.3, OAuth 2.1 section 8.4.2).
+// matchRedirect reports whether a redirect URI is one that the client registered: to the letter, but for the port of a
+// loopback address, which the system picks when a native client starts (RFC 8252 section 7.3, OAuth 2.1 section 8.4.2).
 func (c *client) matchRedirect(asked string) bool {
 	if slices.Contains(c.RedirectURIs, asked) {
 		return true

@@ -12,8 +12,8 @@ import (
 // maxForm bounds the forms that people and clients send.
 const maxForm = 64 << 10
 
-// askConsent shows who asks for what, before anybody is sent to Entra. The page is bound to this browser by a cookie; the cookie that the callback looks for is
-// set only when the form comes back with a yes.
+// askConsent shows who asks for what, before anybody is sent to Entra. The page is bound to this browser by a cookie;
+// the cookie that the callback looks for is set only when the form comes back with a yes.
 func (b *Broker) askConsent(w http.ResponseWriter, r *http.Request, tx *transaction) {
 	id, errID := b.secret()
 	csrf, errCSRF := b.secret()
@@ -78,7 +78,8 @@ func (b *Broker) handleConsent(w http.ResponseWriter, r *http.Request) {
 	b.sendToEntra(w, r, &tx, func(address string) { b.showOnward(w, address, "Sign in with Microsoft") })
 }
 
-// sentByOwnPage reports whether a form was sent by a page of this origin. A browser says so in Origin with every POST; what does not say so does not count.
+// sentByOwnPage reports whether a form was sent by a page of this origin. A browser says so in Origin with every POST;
+// what does not say so does not count.
 func (b *Broker) sentByOwnPage(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
 		return false
@@ -87,8 +88,9 @@ func (b *Broker) sentByOwnPage(r *http.Request) bool {
 	return len(origins) == 1 && origins[0] == b.config.Issuer
 }
 
-// navigatedHere reports whether somebody came here by himself, or from this origin's own pages: not by a link or redirect of another site, which could ride on a consent
-// that was given earlier. A browser that does not tell is not believed.
+// navigatedHere reports whether somebody came here by himself, or from this origin's own pages: not by a link or
+// redirect of another site, which could ride on a consent that was given earlier. A browser that does not tell is not
+// believed.
 func navigatedHere(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	return site == "none" || site == "same-origin"

@@ -10,8 +10,9 @@ import (
 	"mcpentra/server/entra"
 )
 
-// A protocolError is an answer of the token, registration and revocation endpoints (RFC 6749 section 5.2, RFC 7591 section 3.2.2), or one that is sent back
-// through the browser (section 4.1.2.1). Its description is a sentence of ours.
+// A protocolError is an answer of the token, registration and revocation endpoints (RFC 6749 section 5.2, RFC 7591
+// section 3.2.2), or one that is sent back through the browser (section 4.1.2.1). Its description is a sentence of
+// ours.
 type protocolError struct {
 	status      int
 	code        string
@@ -58,8 +59,9 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	_, _ = w.Write(text)
 }
 
-// signInError turns what Entra said at a sign-in into what the client is told (RFC 6749 section 4.1.2.1). Entra's own sentence may name people and
-// applications, so it goes to the log alone; the number and the correlation ID are enough for whoever is asked for help. Silent is a client that asked for no page.
+// signInError turns what Entra said at a sign-in into what the client is told (RFC 6749 section 4.1.2.1). Entra's own
+// sentence may name people and applications, so it goes to the log alone; the number and the correlation ID are enough
+// for whoever is asked for help. Silent is a client that asked for no page.
 func signInError(err error, silent bool) *protocolError {
 	var refused *entra.Error
 	var away *entra.UnavailableError

@@ -11,7 +11,8 @@ import (
 	"mcpentra/server/token"
 )
 
-// A grant is one person's permission to one client. It is one record, changed by compare-and-swap, so that everything about it has one order.
+// A grant is one person's permission to one client. It is one record, changed by compare-and-swap, so that everything
+// about it has one order.
 type grant struct {
 	ClientID   string         `json:"client_id"`
 	ClientName string         `json:"client_name"`
@@ -21,7 +22,8 @@ type grant struct {
 	Scopes     []string       `json:"scopes"`
 	Upstream   upstreamTokens `json:"upstream"`
 
-	// The refresh family: the hash of the one token that is good, and what its predecessor is repeated with for a moment.
+	// The refresh family: the hash of the one token that is good, and what its predecessor is repeated with for a
+	// moment.
 	Refresh   string    `json:"refresh"`
 	Previous  string    `json:"previous,omitempty"`
 	Rotated   time.Time `json:"rotated"`
@@ -55,8 +57,9 @@ func (b *Broker) verifyAlone(ctx context.Context, raw string) (*Caller, error) {
 // ErrGrantOver says that a grant has ended, here or at Entra: the person has to sign in again.
 var ErrGrantOver = errors.New("the sign-in has ended")
 
-// UpstreamToken is the Graph token of a grant. Entra is asked for a new one when less than five minutes are left of it, once for all who want it at the same time. Its error is
-// ErrGrantOver or says that Entra or the store cannot be reached.
+// UpstreamToken is the Graph token of a grant. Entra is asked for a new one when less than five minutes are left of it,
+// once for all who want it at the same time. Its error is ErrGrantOver or says that Entra or the store cannot be
+// reached.
 func (b *Broker) UpstreamToken(ctx context.Context, grantID string) (string, error) {
 	var g grant
 	if _, err := b.records.get(ctx, kindGrant, grantID, &g); errors.Is(err, store.ErrNotFound) {
@@ -83,7 +86,8 @@ func (b *Broker) UpstreamToken(ctx context.Context, grantID string) (string, err
 	}
 }
 
-// renewUpstream asks Entra for new tokens and keeps them with the grant. If Entra says that the sign-in is over, so is the grant.
+// renewUpstream asks Entra for new tokens and keeps them with the grant. If Entra says that the sign-in is over, so is
+// the grant.
 func (b *Broker) renewUpstream(ctx context.Context, grantID string) (string, error) {
 	var g grant
 	if _, err := b.records.get(ctx, kindGrant, grantID, &g); errors.Is(err, store.ErrNotFound) {
@@ -135,7 +139,8 @@ func (b *Broker) endGrant(ctx context.Context, grantID string, g *grant, why str
 	return ErrGrantOver
 }
 
-// changeGrant applies a change to a grant, again when somebody else has changed it meanwhile. A change that returns an error is not made.
+// changeGrant applies a change to a grant, again when somebody else has changed it meanwhile. A change that returns an
+// error is not made.
 func (b *Broker) changeGrant(ctx context.Context, grantID string, change func(*grant) error) error {
 	for {
 		var g grant

@@ -34,8 +34,9 @@ func (b *Broker) handleMetadata(w http.ResponseWriter, _ *http.Request) {
 	writeDocument(w, b.metadata())
 }
 
-// handleOpenIDConfiguration serves the same under OpenID Connect's name, where clients of MCP 2025-11-25 may look for it (RFC 8414 section 5). Readers of that format refuse
-// a document without the two members added here, so they are there; that no ID token is ever issued shows in what is not: the scope openid, and the response type.
+// handleOpenIDConfiguration serves the same under OpenID Connect's name, where clients of MCP 2025-11-25 may look for
+// it (RFC 8414 section 5). Readers of that format refuse a document without the two members added here, so they are
+// there; that no ID token is ever issued shows in what is not: the scope openid, and the response type.
 func (b *Broker) handleOpenIDConfiguration(w http.ResponseWriter, _ *http.Request) {
 	document := b.metadata()
 	document.SubjectTypes, document.IDTokenAlgorithms = []string{"public"}, []string{"ES256"}

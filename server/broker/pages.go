@@ -53,7 +53,8 @@ func (b *Broker) showProblem(w http.ResponseWriter, r *http.Request, status int,
 	b.show(w, status, "problem.html", page{Title: "This did not work", Server: b.config.ResourceName, Message: message})
 }
 
-// show renders a page that no other page can frame, that runs no script, loads nothing from elsewhere, and sends its form nowhere but here.
+// show renders a page that no other page can frame, that runs no script, loads nothing from elsewhere, and sends its
+// form nowhere but here.
 func (b *Broker) show(w http.ResponseWriter, status int, name string, content page) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")

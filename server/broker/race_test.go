@@ -10,7 +10,8 @@ import (
 	"mcpentra/server/store"
 )
 
-// A meeting is a store whose readers of one kind go on in pairs, so that two requests see the same record before either changes it.
+// A meeting is a store whose readers of one kind go on in pairs, so that two requests see the same record before either
+// changes it.
 type meeting struct {
 	store.Store
 	kind string

@@ -16,11 +16,12 @@ import (
 	"mcpentra/server/store"
 )
 
-// repeatFor is how long a refresh that was answered is answered again in the same way, for a client whose connection broke, or two of whose processes came at once.
+// repeatFor is how long a refresh that was answered is answered again in the same way, for a client whose connection
+// broke, or two of whose processes came at once.
 const repeatFor = 30 * time.Second
 
-// A refresh token names its grant and its place in the family, and carries a mark that only this server can make. So one that was ever issued is recognised for ever,
-// and a made-up one never ends anybody's grant.
+// A refresh token names its grant and its place in the family, and carries a mark that only this server can make. So
+// one that was ever issued is recognised for ever, and a made-up one never ends anybody's grant.
 const refreshPrefix = "mcpr_"
 
 // newRefreshToken makes the token of a generation: grant ID, generation, 256 random bits, and the mark.
@@ -62,8 +63,8 @@ func (b *Broker) readRefreshToken(presented string) (grantID string, generation 
 // errReplay ends a refresh family.
 var errReplay = errors.New("a refresh token that was replaced long ago, or whose successor has been used, came again")
 
-// redeemRefreshToken exchanges a refresh token for its one successor (OAuth 2.1 section 4.3.1). Presented again within a moment, while the successor has not been used,
-// it gives the same one; later it ends the family.
+// redeemRefreshToken exchanges a refresh token for its one successor (OAuth 2.1 section 4.3.1). Presented again within
+// a moment, while the successor has not been used, it gives the same one; later it ends the family.
 func (b *Broker) redeemRefreshToken(ctx context.Context, found *client, form url.Values) (*tokenResponse, *protocolError) {
 	wrong := badRequest("invalid_grant", "the refresh token is unknown, expired or revoked, or belongs to another client: sign in again")
 	presented := form.Get("refresh_token")
@@ -156,7 +157,8 @@ func (b *Broker) rotate(ctx context.Context, grantID, presented string, generati
 	}
 }
 
-// successorKey is the key that a token gives to what replaced it. Without the token the store's owner cannot read its successor.
+// successorKey is the key that a token gives to what replaced it. Without the token the store's owner cannot read its
+// successor.
 func successorKey(presented string) (*Keys, error) {
 	key, err := newStorageKey(derive([]byte(presented), "successor"))
 	if err != nil {

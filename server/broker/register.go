@@ -23,8 +23,8 @@ const (
 	maxClientName   = 80
 )
 
-// clientMetadata is what a client says of itself (RFC 7591 section 2). Members that are not here are not used; in particular no image or link of a client that
-// nobody knows is shown to anybody.
+// clientMetadata is what a client says of itself (RFC 7591 section 2). Members that are not here are not used; in
+// particular no image or link of a client that nobody knows is shown to anybody.
 type clientMetadata struct {
 	RedirectURIs    []string `json:"redirect_uris"`
 	AuthMethod      string   `json:"token_endpoint_auth_method"`
@@ -50,7 +50,8 @@ type registration struct {
 	ApplicationType string   `json:"application_type"`
 }
 
-// handleRegister is dynamic client registration (RFC 7591). It is open to anybody, so it promises nothing: a client can do no more than ask a person for consent.
+// handleRegister is dynamic client registration (RFC 7591). It is open to anybody, so it promises nothing: a client can
+// do no more than ask a person for consent.
 func (b *Broker) handleRegister(w http.ResponseWriter, r *http.Request) {
 	if !b.mayBegin(r) {
 		writeError(w, tooMany("too many registrations from this address"))
@@ -172,8 +173,8 @@ func (b *Broker) judgeRegistration(asked *clientMetadata) *protocolError {
 	return nil
 }
 
-// checkRedirect says why a redirect URI cannot be registered or used (MCP 2025-11-25, Communication Security: https, or a loopback address). Its error is fit
-// for a client.
+// checkRedirect says why a redirect URI cannot be registered or used (MCP 2025-11-25, Communication Security: https, or
+// a loopback address). Its error is fit for a client.
 func checkRedirect(uri string) error {
 	parsed, err := url.Parse(uri)
 	switch {
@@ -213,7 +214,8 @@ func isLoopback(host string) bool {
 	return err == nil && address.Zone() == "" && address.IsLoopback() && !address.Is4In6()
 }
 
-// cleanName takes out of a client's name what could make it look like something else on a page: control characters, direction marks, zero widths.
+// cleanName takes out of a client's name what could make it look like something else on a page: control characters,
+// direction marks, zero widths.
 func cleanName(name string) string {
 	cleaned := strings.Map(func(r rune) rune {
 		switch {
@@ -231,7 +233,8 @@ func cleanName(name string) string {
 	return cleaned
 }
 
-// knownScopes splits a scope parameter into the scopes that there are, each once, and reports whether there were others.
+// knownScopes splits a scope parameter into the scopes that there are, each once, and reports whether there were
+// others.
 func (b *Broker) knownScopes(parameter string) (known []string, others bool) {
 	for _, name := range strings.Fields(parameter) {
 		switch {

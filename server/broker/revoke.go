@@ -8,8 +8,8 @@ import (
 	"mcpentra/server/token"
 )
 
-// handleRevoke ends the grant of a refresh or access token (RFC 7009). A token that is unknown, or another client's, is answered like one that was revoked, and stays what
-// it was: the answer tells nobody anything.
+// handleRevoke ends the grant of a refresh or access token (RFC 7009). A token that is unknown, or another client's, is
+// answered like one that was revoked, and stays what it was: the answer tells nobody anything.
 func (b *Broker) handleRevoke(w http.ResponseWriter, r *http.Request) {
 	form, problem := readForm(w, r)
 	if problem != nil {

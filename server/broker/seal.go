@@ -19,7 +19,8 @@ import (
 	"mcpentra/server/store"
 )
 
-// Keys encrypt what a broker stores. The first encrypts; all of them decrypt, so that a key is changed by putting a new one in front.
+// Keys encrypt what a broker stores. The first encrypts; all of them decrypt, so that a key is changed by putting a new
+// one in front.
 type Keys struct {
 	keys []storageKey
 }
@@ -52,7 +53,8 @@ func NewKeysText(random io.Reader) (string, error) {
 // maxKeys bounds a keys file.
 const maxKeys = 16
 
-// ReadKeys reads the text of a keys file: a key a line, 32 bytes in base64; empty lines and lines that begin with # are passed over.
+// ReadKeys reads the text of a keys file: a key a line, 32 bytes in base64; empty lines and lines that begin with # are
+// passed over.
 func ReadKeys(text string) (*Keys, error) {
 	keys := &Keys{}
 	lines := bufio.NewScanner(strings.NewReader(text))
@@ -155,7 +157,8 @@ func (s *sealedStore) read(record store.Record, into any) error {
 	return json.Unmarshal(text, into)
 }
 
-// getLasting is get for what is never written again: a record that an older key encrypted is encrypted anew, so that the older key can go.
+// getLasting is get for what is never written again: a record that an older key encrypted is encrypted anew, so that
+// the older key can go.
 func (s *sealedStore) getLasting(ctx context.Context, kind, key string, into any) error {
 	record, err := s.get(ctx, kind, key, into)
 	if err != nil || bytes.HasPrefix(record.Value, s.keys.keys[0].id[:]) {

@@ -48,7 +48,8 @@ func (k *signingKey) public() jose.JSONWebKey {
 	return jose.JSONWebKey{Key: &k.private.PublicKey, KeyID: k.id, Algorithm: "ES256", Use: "sig"}
 }
 
-// loadSigningKey takes the configured key, or the one in the store, or makes one there. Of several processes that make one at once, one wins.
+// loadSigningKey takes the configured key, or the one in the store, or makes one there. Of several processes that make
+// one at once, one wins.
 func (b *Broker) loadSigningKey(ctx context.Context) (*signingKey, error) {
 	if b.config.SigningKey != nil {
 		return newSigningKey(b.config.SigningKey)
@@ -103,7 +104,8 @@ type accessClaims struct {
 	GrantID     string `json:"grant"`
 }
 
-// accessToken signs one, and returns for how long it is good: no longer than Entra's last word on the person, which is its own token.
+// accessToken signs one, and returns for how long it is good: no longer than Entra's last word on the person, which is
+// its own token.
 func (b *Broker) accessToken(grantID string, g *grant, scopes []string) (string, time.Duration, error) {
 	id, err := b.secret()
 	if err != nil {
@@ -135,7 +137,8 @@ type Caller struct {
 	Issued, Expiry       time.Time
 }
 
-// Verify checks an access token and that its grant still stands. Its error is a *token.InvalidError, or one that says that this cannot be known now.
+// Verify checks an access token and that its grant still stands. Its error is a *token.InvalidError, or one that says
+// that this cannot be known now.
 func (b *Broker) Verify(ctx context.Context, raw string) (*Caller, error) {
 	caller, err := b.verifyAlone(ctx, raw)
 	if err != nil {

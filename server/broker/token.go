@@ -16,7 +16,8 @@ import (
 	"mcpentra/server/store"
 )
 
-// An authorizationCode is what a code stands for. Its record is kept after it was redeemed, with the grant that came of it.
+// An authorizationCode is what a code stands for. Its record is kept after it was redeemed, with the grant that came of
+// it.
 type authorizationCode struct {
 	ClientID    string    `json:"client_id"`
 	ClientName  string    `json:"client_name"`
@@ -76,7 +77,8 @@ func (b *Broker) handleToken(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// readForm reads the form of a request to the token or revocation endpoint. Parameters in the address do not count, and none may be there twice but resource.
+// readForm reads the form of a request to the token or revocation endpoint. Parameters in the address do not count, and
+// none may be there twice but resource.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *protocolError) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
 		return nil, badRequest("invalid_request", "want Content-Type application/x-www-form-urlencoded")
@@ -100,7 +102,8 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *protocolErro
 	return r.PostForm, nil
 }
 
-// redeemCode exchanges a code (OAuth 2.1 section 4.1.3). Whoever has everything right but comes second ends the grant: one of the two was not the client.
+// redeemCode exchanges a code (OAuth 2.1 section 4.1.3). Whoever has everything right but comes second ends the grant:
+// one of the two was not the client.
 func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values) (*tokenResponse, *protocolError) {
 	wrong := badRequest("invalid_grant", "the code is unknown, expired, used, or belongs to another client, redirect URI or verifier")
 	if form.Get("code") == "" {
@@ -147,7 +150,8 @@ func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values)
 		return nil, b.storeProblem(ctx, err)
 	}
 	made.Refresh = hashed(refresh)
-	// The grant is there before the code names it, so that a replay finds something to end. Until then nobody knows its tokens.
+	// The grant is there before the code names it, so that a replay finds something to end. Until then nobody knows its
+	// tokens.
 	if err := b.records.create(ctx, kindGrant, grantID, made, b.now().Add(grantLifetime)); err != nil {
 		return nil, b.storeProblem(ctx, err)
 	}
@@ -177,7 +181,8 @@ func (b *Broker) respond(ctx context.Context, grantID string, g *grant, scopes [
 	}, nil
 }
 
-// narrowed are the scopes of a refresh: those of the grant, or fewer of them if fewer are asked for (OAuth 2.1 section 4.3).
+// narrowed are the scopes of a refresh: those of the grant, or fewer of them if fewer are asked for (OAuth 2.1 section
+// 4.3).
 func narrowed(g *grant, parameter string) ([]string, *protocolError) {
 	if parameter == "" {
 		return g.Scopes, nil

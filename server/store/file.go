@@ -14,8 +14,8 @@ import (
 	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
 )
 
-// OpenFile opens or creates a store in a file, which only its owner can read. What was put is on disk when Put returns. One process can have it open at a
-// time; a second one gets an error that says so.
+// OpenFile opens or creates a store in a file, which only its owner can read. What was put is on disk when Put returns.
+// One process can have it open at a time; a second one gets an error that says so.
 func OpenFile(ctx context.Context, path string, config Config) (Store, error) {
 	if err := prepare(path); err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
@@ -40,7 +40,8 @@ func OpenFile(ctx context.Context, path string, config Config) (Store, error) {
 	return f, nil
 }
 
-// prepare makes the folder and the file with rights for the owner alone, and takes away others' rights to a file that has them.
+// prepare makes the folder and the file with rights for the owner alone, and takes away others' rights to a file that
+// has them.
 func prepare(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err

@@ -13,7 +13,8 @@ type Record struct {
 	Value   []byte
 	Version int64     // 0 for a record that is not stored yet
 	Expires time.Time // whole seconds are kept; required
-	// Limit bounds the records of the kind for the one that is created, below the store's own bound. Zero means that bound. It is not stored.
+	// Limit bounds the records of the kind for the one that is created, below the store's own bound. Zero means that
+	// bound. It is not stored.
 	Limit int
 }
 
@@ -27,13 +28,13 @@ var (
 // MaxValue is the largest value that a store takes, in bytes.
 const MaxValue = 256 << 10
 
-// A Store remembers records. It is safe for concurrent use. Errors other than the two above mean that the store cannot be reached or written; whoever
-// asked then does not know, and must not act as if it did.
+// A Store remembers records. It is safe for concurrent use. Errors other than the two above mean that the store cannot
+// be reached or written; whoever asked then does not know, and must not act as if it did.
 type Store interface {
 	// Get returns a record, or ErrNotFound.
 	Get(ctx context.Context, kind, key string) (Record, error)
-	// Put stores a record and returns its new version. Version 0 creates it; any other has to be the stored one. Otherwise it is ErrConflict. A kind
-	// that is full forgets the records that would expire first.
+	// Put stores a record and returns its new version. Version 0 creates it; any other has to be the stored one.
+	// Otherwise it is ErrConflict. A kind that is full forgets the records that would expire first.
 	Put(ctx context.Context, record Record) (version int64, err error)
 	// Take returns a record and removes it; of several takers one gets it, the others get ErrNotFound.
 	Take(ctx context.Context, kind, key string) (Record, error)

@@ -116,8 +116,8 @@ func (p *processes) killAll() {
 // patience is how long a program may take to do one thing on a busy machine before the test calls it stuck.
 const patience = 30 * time.Second
 
-// start runs `start NAME PATTERN PROGRAM ARGS…`: it starts the program and waits until a line of its output matches the pattern. The pattern's first
-// group is then the variable NAME of the script.
+// start runs `start NAME PATTERN PROGRAM ARGS…`: it starts the program and waits until a line of its output matches the
+// pattern. The pattern's first group is then the variable NAME of the script.
 func start(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: start NAME PATTERN PROGRAM ARGS…")
@@ -187,7 +187,8 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	expectExit(ts, args[0], one.cmd.ProcessState.ExitCode(), args[1])
 }
 
-// exits runs `exits CODE PROGRAM ARGS…` to its end and expects the exit status; what it wrote is in stdout.txt and stderr.txt.
+// exits runs `exits CODE PROGRAM ARGS…` to its end and expects the exit status; what it wrote is in stdout.txt and
+// stderr.txt.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE PROGRAM ARGS…")

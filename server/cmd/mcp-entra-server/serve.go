@@ -70,7 +70,8 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	return listenAndServe(ctx, listeners, mcp, watch, logger)
 }
 
-// firstLook asks Entra whether the settings are right. A refusal ends the program; an issuer that cannot be reached does not, since it may come back.
+// firstLook asks Entra whether the settings are right. A refusal ends the program; an issuer that cannot be reached
+// does not, since it may come back.
 func firstLook(ctx context.Context, mcp *server.Server, logger *slog.Logger) (reached bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, firstCheck)
 	defer cancel()

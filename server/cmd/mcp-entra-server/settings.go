@@ -23,7 +23,8 @@ type flagValues struct {
 	trustFakeKeys, verbose             bool
 }
 
-// Settings are what the program was told, by .env, the environment and flags. Values are checked where they are used; here it is only decided whose word counts.
+// Settings are what the program was told, by .env, the environment and flags. Values are checked where they are used;
+// here it is only decided whose word counts.
 type settings struct {
 	tenantID, clientID, clientSecret, authority, graphURL, caFile, redirectURI string
 	address, publicURL, path                                                   string

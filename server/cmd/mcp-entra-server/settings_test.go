@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheExampleIsTrue turns every key of .env.example on. The program knows them all, and stops at the first that has to be filled in.
+// TestTheExampleIsTrue turns every key of .env.example on. The program knows them all, and stops at the first that has
+// to be filled in.
 func TestTheExampleIsTrue(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join("..", "..", "..", ".env.example"))

@@ -78,7 +78,8 @@ func stateFolder() (string, error) {
 	return filepath.Join(home, ".local", "state", "mcpentra"), nil
 }
 
-// makeKeys makes a keys file for a new store. One that is missing beside an old store is a mistake: what the store holds could not be read any more.
+// makeKeys makes a keys file for a new store. One that is missing beside an old store is a mistake: what the store
+// holds could not be read any more.
 func makeKeys(name, storePath string, fresh bool) error {
 	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
 		return nil // readKeys says what is wrong with it, if anything

@@ -12,6 +12,9 @@ import (
 	"mcpentra/client/tokenstore"
 )
 
+// maxScopes bounds what a person is asked to approve, which a server can make longer with every step up.
+const maxScopes = 100
+
 // signIn takes a person through the whole flow and keeps the token. The metadata is read anew each time, since the authorization server may be another one now.
 func (t *Transport) signIn(ctx context.Context, challenge *discovery.Challenge, more []string) error {
 	resource, issuer, err := t.discover(ctx, challenge)
@@ -30,6 +33,9 @@ func (t *Transport) signIn(ctx context.Context, challenge *discovery.Challenge, 
 		if !slices.Contains(scopes, one) {
 			scopes = append(scopes, one)
 		}
+	}
+	if len(scopes) > maxScopes {
+		return &SignInError{fmt.Errorf("the server has come to want %d scopes, and more than %d are asked of nobody", len(scopes), maxScopes)}
 	}
 	t.asked = scopes
 	callback, err := t.listen(entry.RedirectURI)

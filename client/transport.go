@@ -14,6 +14,7 @@ import (
 
 	"mcpentra/client/discovery"
 	"mcpentra/client/grant"
+	"mcpentra/client/signin"
 	"mcpentra/client/tokenstore"
 )
 
@@ -24,8 +25,8 @@ const (
 	maxStepUps = 3
 	// refreshMargin is how long before its expiry a token is replaced.
 	refreshMargin = 30 * time.Second
-	// maxDrain is how much of a refusal is read so that its connection can be used again.
-	maxDrain = 64 << 10
+	// maxRefusals bounds the 401s to one request: a token that is out of date, somebody else's newer one, and a refreshed one may each be refused.
+	maxRefusals = 3
 )
 
 // A Transport is an http.RoundTripper for one MCP server. It is safe for concurrent use.
@@ -62,7 +63,7 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	signIns, stepUps := 0, 0
+	signedIn, refusals, stepUps := false, 0, 0
 	for {
 		token, err := t.token(ctx)
 		if err != nil {
@@ -77,24 +78,28 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		switch {
 		case response.StatusCode == http.StatusUnauthorized:
 			t.tellChallenge(request, response)
-			drain(response)
-			if signIns++; signIns > 2 {
-				return nil, &SignInError{errors.New("the server refuses the token that was just issued for it")}
+			_ = response.Body.Close() // unread: it may have no end
+			if refusals++; signedIn || refusals > maxRefusals {
+				return nil, t.giveUp(ctx, token, errors.New("the server refuses the token that was just issued for it"))
 			}
 			if err != nil && bearer == nil {
 				return nil, fmt.Errorf("the server's challenge cannot be used: %w", err)
 			}
-			if err := t.renew(ctx, token, bearer, nil); err != nil {
+			if signedIn, err = t.renew(ctx, token, bearer, nil); err != nil {
 				return nil, err
 			}
 		case response.StatusCode == http.StatusForbidden && bearer != nil && bearer.Params["error"] == "insufficient_scope":
 			t.tellChallenge(request, response)
-			drain(response)
-			more := strings.Fields(bearer.Params["scope"])
-			if stepUps++; stepUps > maxStepUps || !t.wants(more) {
-				return nil, &SignInError{fmt.Errorf("the server wants more than it grants: %s", strings.Join(more, " "))}
+			_ = response.Body.Close()
+			more := signin.ReadScopes(bearer.Params["scope"])
+			unasked, err := t.unasked(ctx, more)
+			if err != nil {
+				return nil, err
 			}
-			if err := t.renew(ctx, token, bearer, more); err != nil {
+			if stepUps++; stepUps > maxStepUps || !unasked {
+				return nil, &SignInError{fmt.Errorf("the server wants more than it grants: %s", shown(more))}
+			}
+			if signedIn, err = t.renew(ctx, token, bearer, more); err != nil {
 				return nil, err
 			}
 		default:
@@ -142,16 +147,38 @@ func (t *Transport) tellChallenge(request *http.Request, response *http.Response
 	t.config.Trace(Challenged{Method: request.Method, URL: request.URL.String(), Status: response.StatusCode, Challenge: challenge[:min(len(challenge), 1000)]})
 }
 
-func drain(response *http.Response) {
-	_, _ = io.CopyN(io.Discard, response.Body, maxDrain)
-	_ = response.Body.Close()
+// unasked reports whether there is a scope among these that has not been asked for yet. Asking for the same again would only bother a person.
+func (t *Transport) unasked(ctx context.Context, scopes []string) (bool, error) {
+	if err := t.acquire(ctx); err != nil {
+		return false, err
+	}
+	defer t.release()
+	return slices.ContainsFunc(scopes, func(one string) bool { return !slices.Contains(t.asked, one) }), nil
 }
 
-// wants reports whether there is a scope among these that has not been asked for yet. Asking for the same again would only bother a person.
-func (t *Transport) wants(scopes []string) bool {
-	<-t.lock
+// shown is a list of scopes for an error, cut to what a person reads.
+func shown(scopes []string) string {
+	const most = 10
+	switch {
+	case len(scopes) == 0:
+		return "it demands scopes and names none"
+	case len(scopes) > most:
+		return fmt.Sprintf("%s and %d more scopes", strings.Join(scopes[:most], " "), len(scopes)-most)
+	}
+	return strings.Join(scopes, " ")
+}
+
+// giveUp forgets a token that nothing can be done with. What it returns is the answer to later requests too: another sign-in would end the same way.
+func (t *Transport) giveUp(ctx context.Context, token string, why error) error {
+	if err := t.acquire(ctx); err != nil {
+		return err
+	}
 	defer t.release()
-	return slices.ContainsFunc(scopes, func(one string) bool { return !slices.Contains(t.asked, one) })
+	t.refused = &SignInError{why}
+	if key, entry, found := t.config.Tokens.Load(t.server.String()); found && entry.Token.Access == token {
+		t.config.Tokens.Forget(key)
+	}
+	return t.refused
 }
 
 func (t *Transport) release() { t.lock <- struct{}{} }
@@ -233,36 +260,37 @@ func (t *Transport) refresh(ctx context.Context, key tokenstore.Key, entry token
 	return nil
 }
 
-// renew gets another token than the one that was refused: somebody else's newer one, a refreshed one, or one of a new sign-in. more are scopes that a refresh cannot bring.
-func (t *Transport) renew(ctx context.Context, refused string, challenge *discovery.Challenge, more []string) error {
+// renew gets another token than the one that was refused: somebody else's newer one, a refreshed one, or one of a new sign-in, which it reports. more are scopes that a
+// refresh cannot bring.
+func (t *Transport) renew(ctx context.Context, refused string, challenge *discovery.Challenge, more []string) (signedIn bool, err error) {
 	if err := t.acquire(ctx); err != nil {
-		return err
+		return false, err
 	}
 	defer t.release()
 	key, entry, found := t.config.Tokens.Load(t.server.String())
 	if found && entry.Token.Access != "" && entry.Token.Access != refused {
-		return nil
+		return false, nil
 	}
 	if found && entry.Token.Refresh != "" && refused != "" && len(more) == 0 {
 		err := t.refresh(ctx, key, entry)
 		var over *grant.Error
 		if err == nil || !errors.As(err, &over) {
-			return err
+			return false, err
 		}
 	}
 	if t.refused != nil {
-		return t.refused
+		return false, t.refused
 	}
-	err := t.signIn(ctx, challenge, more)
+	err = t.signIn(ctx, challenge, more)
 	var failed *SignInError
 	if errors.As(err, &failed) {
 		// Libraries swallow errors and ask again; the person should not be asked again.
 		t.refused = err
 	}
-	return err
+	return err == nil, err
 }
 
-// Reset lets a sign-in be tried again after one was refused.
+// Reset lets a sign-in be tried again after one was refused. It waits for one that is under way.
 func (t *Transport) Reset() {
 	<-t.lock
 	defer t.release()

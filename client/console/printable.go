@@ -6,9 +6,9 @@ import (
 	"unicode"
 )
 
-// printable makes text of a server fit for a terminal: a line feed and a tab stay, every other character that a terminal would act on, or that changes the direction of
+// Printable makes text of a server fit for a terminal: a line feed and a tab stay, every other character that a terminal would act on, or that changes the direction of
 // writing, is made visible.
-func printable(text string) string {
+func Printable(text string) string {
 	if !strings.ContainsFunc(text, acts) {
 		return text
 	}

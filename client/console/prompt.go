@@ -34,11 +34,10 @@ func Prompt(ctx context.Context, session *Session, in *os.File, out io.Writer) e
 			names = append(names, tool.Name)
 		}
 	}
-	lines, out, restore, err := reader(in, out, names)
-	if err != nil {
-		return err
+	if saved, err := term.GetState(int(in.Fd())); err == nil {
+		defer func() { _ = term.Restore(int(in.Fd()), saved) }() // when the context ends, a line may be half typed
 	}
-	defer restore()
+	lines := reader(in, out, names)
 	for {
 		line, err := next(ctx, lines)
 		switch {
@@ -54,7 +53,7 @@ func Prompt(ctx context.Context, session *Session, in *os.File, out io.Writer) e
 			return nil
 		}
 		if err := run(ctx, session, line, out); err != nil {
-			fmt.Fprintf(out, "%s\n", printable(err.Error()))
+			fmt.Fprintln(out, Printable(err.Error()))
 			var signIn *client.SignInError
 			if errors.As(err, &signIn) {
 				return err
@@ -84,43 +83,50 @@ func next(ctx context.Context, lines func() (string, error)) (string, error) {
 	}
 }
 
-// reader reads lines: on a terminal with history and completion, elsewhere as they come.
-func reader(in *os.File, out io.Writer, tools []string) (lines func() (string, error), to io.Writer, restore func(), err error) {
+// reader reads lines: on a terminal with a prompt, history and completion, elsewhere as they come. The terminal is raw
+// only while a line is typed, so that Ctrl-C ends a call that does not come back.
+func reader(in *os.File, out io.Writer, tools []string) func() (string, error) {
 	if !term.IsTerminal(int(in.Fd())) {
 		scanner := bufio.NewScanner(in)
 		scanner.Buffer(nil, maxLine)
 		return func() (string, error) {
-			fmt.Fprint(out, "mcp> ")
 			if scanner.Scan() {
-				fmt.Fprintln(out)
 				return scanner.Text(), nil
 			}
-			fmt.Fprintln(out)
 			if err := scanner.Err(); err != nil {
 				return "", err
 			}
 			return "", io.EOF
-		}, out, func() {}, nil
-	}
-	state, err := term.MakeRaw(int(in.Fd()))
-	if err != nil {
-		return nil, nil, nil, err
+		}
 	}
 	terminal := term.NewTerminal(struct {
 		io.Reader
 		io.Writer
 	}{&interruptible{in: in}, out}, "mcp> ")
-	if width, height, err := term.GetSize(int(in.Fd())); err == nil {
-		_ = terminal.SetSize(width, height)
-	}
 	terminal.AutoCompleteCallback = func(line string, at int, key rune) (string, int, bool) {
 		if key != '\t' || at != len(line) {
 			return "", 0, false
 		}
 		completed := complete(line, tools)
-		return completed, len(completed), completed != line
+		return completed, len(completed), true
 	}
-	return terminal.ReadLine, terminal, func() { _ = term.Restore(int(in.Fd()), state) }, nil
+	return func() (string, error) {
+		state, err := term.MakeRaw(int(in.Fd()))
+		if err != nil {
+			return "", err
+		}
+		if width, height, err := term.GetSize(int(in.Fd())); err == nil {
+			_ = terminal.SetSize(width, height)
+		}
+		line, err := terminal.ReadLine()
+		if restoreErr := term.Restore(int(in.Fd()), state); err == nil {
+			err = restoreErr
+		}
+		if errors.Is(err, io.EOF) {
+			fmt.Fprintln(out)
+		}
+		return line, err
+	}
 }
 
 // interruptible turns Ctrl-C, which a raw terminal hands on as a character, into an error.
@@ -179,7 +185,10 @@ func run(ctx context.Context, session *Session, line string, out io.Writer) erro
 		}
 		return Call(ctx, session, tool, strings.TrimSpace(arguments), out)
 	}
-	return fmt.Errorf("there is no command %q; the commands are %s", printable(verb), strings.Join(commands, ", "))
+	if meant := nearest(verb, commands); meant != "" {
+		return fmt.Errorf("there is no command %q; did you mean %s?", verb, meant)
+	}
+	return fmt.Errorf("there is no command %q; the commands are %s", verb, strings.Join(commands, ", "))
 }
 
 // List writes the server's tools, numbered.

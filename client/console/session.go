@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -69,13 +70,13 @@ func Connect(ctx context.Context, server string, under *client.Transport, revisi
 		ProtocolVersion: revision, ClientInfo: mcp.Implementation{Name: "mcp-entra-client", Version: version},
 	}})
 	if err == nil && revision != "" && result.ProtocolVersion != revision {
-		err = fmt.Errorf("the server speaks MCP %s, not %s", printable(result.ProtocolVersion), revision)
+		err = fmt.Errorf("the server speaks MCP %s, not %s", Printable(result.ProtocolVersion), revision)
 	}
 	if err != nil {
 		_ = s.mcp.Close()
 		return nil, plain(err)
 	}
-	s.Name, s.Version, s.Revision = printable(result.ServerInfo.Name), printable(result.ServerInfo.Version), printable(result.ProtocolVersion)
+	s.Name, s.Version, s.Revision = Printable(result.ServerInfo.Name), Printable(result.ServerInfo.Version), Printable(result.ProtocolVersion)
 	return s, nil
 }
 
@@ -90,7 +91,7 @@ func (s *Session) Tools(ctx context.Context) ([]Tool, error) {
 	}
 	var tools []Tool
 	for _, tool := range result.Tools {
-		tools = append(tools, Tool{Name: printable(tool.Name), Description: printable(tool.Description)})
+		tools = append(tools, Tool{Name: Printable(tool.Name), Description: Printable(tool.Description)})
 	}
 	return tools, nil
 }
@@ -98,11 +99,11 @@ func (s *Session) Tools(ctx context.Context) ([]Tool, error) {
 // Call calls a tool with its arguments, a JSON object or nothing, and returns what it says. An answer that is an error is an *ErrTool.
 func (s *Session) Call(ctx context.Context, tool, arguments string) (string, error) {
 	request := mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool}}
-	if arguments != "" {
-		var object map[string]any
-		if err := json.Unmarshal([]byte(arguments), &object); err != nil || object == nil {
-			return "", &ArgumentsError{arguments}
-		}
+	object, err := ReadArguments(arguments)
+	if err != nil {
+		return "", err
+	}
+	if object != nil {
 		request.Params.Arguments = object
 	}
 	result, err := s.mcp.CallTool(ctx, request)
@@ -113,17 +114,17 @@ func (s *Session) Call(ctx context.Context, tool, arguments string) (string, err
 	for _, content := range result.Content {
 		switch content := content.(type) {
 		case mcp.TextContent:
-			lines = append(lines, printable(content.Text))
+			lines = append(lines, Printable(content.Text))
 		case mcp.ImageContent:
-			lines = append(lines, fmt.Sprintf("[image, %s, %d bytes in base64]", printable(content.MIMEType), len(content.Data)))
+			lines = append(lines, fmt.Sprintf("[image, %s, %d bytes in base64]", Printable(content.MIMEType), len(content.Data)))
 		case mcp.AudioContent:
-			lines = append(lines, fmt.Sprintf("[audio, %s, %d bytes in base64]", printable(content.MIMEType), len(content.Data)))
+			lines = append(lines, fmt.Sprintf("[audio, %s, %d bytes in base64]", Printable(content.MIMEType), len(content.Data)))
 		default:
 			text, err := json.Marshal(content)
 			if err != nil {
 				return "", err
 			}
-			lines = append(lines, printable(string(text)))
+			lines = append(lines, Printable(string(text)))
 		}
 	}
 	if len(lines) == 0 && result.StructuredContent != nil {
@@ -131,7 +132,7 @@ func (s *Session) Call(ctx context.Context, tool, arguments string) (string, err
 		if err != nil {
 			return "", err
 		}
-		lines = append(lines, printable(string(text)))
+		lines = append(lines, Printable(string(text)))
 	}
 	if result.IsError {
 		return "", &ErrTool{strings.Join(lines, "\n")}
@@ -139,11 +140,29 @@ func (s *Session) Call(ctx context.Context, tool, arguments string) (string, err
 	return strings.Join(lines, "\n"), nil
 }
 
+// ReadArguments reads the arguments of a tool as somebody typed them: a JSON object, or nothing. Its errors are
+// *ArgumentsError.
+func ReadArguments(text string) (map[string]any, error) {
+	if text == "" {
+		return nil, nil
+	}
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber() // a number goes out as it was typed, however long
+	var object map[string]any
+	if err := decoder.Decode(&object); err != nil || object == nil {
+		return nil, &ArgumentsError{text}
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, &ArgumentsError{text}
+	}
+	return object, nil
+}
+
 // An ArgumentsError says that a tool's arguments are not a JSON object.
 type ArgumentsError struct{ Text string }
 
 func (e *ArgumentsError) Error() string {
-	return fmt.Sprintf(`the arguments have to be a JSON object, such as {"name": "value"}; got %s`, printable(e.Text))
+	return fmt.Sprintf(`the arguments have to be a JSON object, such as {"name": "value"}; got %s`, Printable(e.Text))
 }
 
 // plain digs out of the library's wrapping what a person can act on.

@@ -83,9 +83,9 @@ func (s *Steps) Step(title string, details ...string) {
 	defer s.mu.Unlock()
 	s.counted++
 	var text strings.Builder
-	fmt.Fprintf(&text, "%2d. %s\n", s.counted, printable(title))
+	fmt.Fprintf(&text, "%2d. %s\n", s.counted, Printable(title))
 	for _, detail := range details {
-		fmt.Fprintf(&text, "    %s\n", printable(detail))
+		fmt.Fprintf(&text, "    %s\n", Printable(detail))
 	}
 	_, _ = io.WriteString(s.out, text.String())
 }

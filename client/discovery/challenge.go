@@ -97,43 +97,49 @@ func (s *scanner) challenge() (Challenge, bool) {
 	if one.Scheme == "" || !s.done() && strings.IndexByte(" \t,", s.peek()) < 0 {
 		return one, false
 	}
+	if s.token68() {
+		return one, true // no scheme that is used here has one
+	}
 	for {
-		before := s.at
 		s.skipSeparators()
 		begin := s.at
 		name := strings.ToLower(s.token())
 		if name == "" {
 			return one, s.done()
 		}
-		afterName := s.at
 		s.skipBlanks()
 		if s.peek() != '=' {
-			if len(one.Params) == 0 && !strings.Contains(s.text[before:begin], ",") && (s.done() || s.peek() == ',') {
-				continue // token68, which no scheme that is used here has
-			}
 			s.at = begin // the scheme of the next challenge
 			return one, true
 		}
 		s.at++
-		if s.peek() == '=' { // the padding of a token68
-			for s.peek() == '=' {
-				s.at++
-			}
-			continue
-		}
 		s.skipBlanks()
 		value, ok := s.value()
-		if !ok {
-			if s.done() && afterName < s.at {
-				continue // a token68 with one sign of padding
-			}
-			return one, false
-		}
-		if _, twice := one.Params[name]; twice || len(one.Params) == maxParams {
+		if _, twice := one.Params[name]; !ok || twice || len(one.Params) == maxParams {
 			return one, false
 		}
 		one.Params[name] = value
 	}
+}
+
+// token68 skips the other form that a challenge can have (RFC 9110 section 11.2), if that is what comes, up to the comma.
+func (s *scanner) token68() bool {
+	begin := s.at
+	s.skipBlanks()
+	from := s.at
+	for isTokenByte(s.peek()) || s.peek() == '/' {
+		s.at++
+	}
+	if s.at > from {
+		for s.peek() == '=' {
+			s.at++
+		}
+		if s.skipBlanks(); s.done() || s.peek() == ',' {
+			return true
+		}
+	}
+	s.at = begin
+	return false
 }
 
 // value reads a token or a quoted string.

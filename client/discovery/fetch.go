@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 )
@@ -114,13 +115,14 @@ func isPrivate(host string) bool {
 	return address.IsPrivate() || address.IsLinkLocalUnicast() || address.IsUnspecified() || address.IsMulticast()
 }
 
-// clip makes text of a server fit for an error: bounded, and without control characters.
+// clip makes text of a server fit for an error: bounded, without control characters and marks that change the
+// direction of writing.
 func clip(text string) string {
 	if len(text) > 200 {
 		text = text[:200] + "…"
 	}
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
+		if !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r

@@ -36,8 +36,11 @@ var ErrNoPKCE = errors.New("the authorization server does not advertise PKCE wit
 // failure. A document counts only if its issuer is the one asked for, byte by byte.
 func (f *Fetcher) FindIssuer(ctx context.Context, issuer string, server *url.URL) (*Issuer, error) {
 	parsed, err := CheckURL(issuer, server)
-	if err != nil || parsed.RawQuery != "" {
-		return nil, fmt.Errorf("discovery: the authorization server: want a URL without a query, got %q: %w", clip(issuer), errors.Join(err))
+	if err != nil {
+		return nil, fmt.Errorf("discovery: the authorization server: %w", err)
+	}
+	if parsed.RawQuery != "" || parsed.ForceQuery {
+		return nil, fmt.Errorf("discovery: the authorization server: want a URL without a query, got %q", clip(issuer))
 	}
 	origin, path := parsed.Scheme+"://"+parsed.Host, strings.TrimSuffix(parsed.EscapedPath(), "/")
 	candidates := []string{origin + "/.well-known/oauth-authorization-server" + path, origin + "/.well-known/openid-configuration" + path}

@@ -94,13 +94,25 @@ func (p *Pending) Read(params url.Values) (*Answer, error) {
 // Scopes are what to ask for (MCP 2025-11-25, Scope Selection Strategy): what the challenge names, or else everything that the resource lists, or else nothing. The scope
 // offline_access, which asks for a refresh token, is left out unless the authorization server knows it.
 func Scopes(challenged string, resource *discovery.Resource, issuer *discovery.Issuer) []string {
-	scopes := strings.Fields(challenged)
+	scopes := ReadScopes(challenged)
 	if len(scopes) == 0 && resource != nil {
-		scopes = slices.Clone(resource.Scopes)
+		scopes = ReadScopes(strings.Join(resource.Scopes, " "))
 	}
 	if !slices.Contains(issuer.Scopes, "offline_access") {
 		scopes = slices.DeleteFunc(scopes, func(name string) bool { return name == "offline_access" })
 	}
 	const most = 100
 	return scopes[:min(len(scopes), most)]
+}
+
+// ReadScopes splits a list of scopes. What cannot be one (RFC 6749 section 3.3) and what comes twice is left out.
+func ReadScopes(list string) []string {
+	var scopes []string
+	for _, one := range strings.Fields(list) {
+		outside := strings.ContainsFunc(one, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
+		if !outside && !slices.Contains(scopes, one) {
+			scopes = append(scopes, one)
+		}
+	}
+	return scopes
 }

@@ -112,6 +112,11 @@ func (c *Callback) Wait(ctx context.Context) (url.Values, error) {
 	case answer := <-c.answers:
 		return answer, nil
 	case <-ctx.Done():
+	}
+	select {
+	case answer := <-c.answers: // a browser that ends right after its answer ends the waiting too
+		return answer, nil
+	default:
 		return nil, ctx.Err()
 	}
 }

@@ -51,11 +51,16 @@ func main() {
 		fmt.Fprintln(os.Stderr, tool.Text)
 		os.Exit(exitTool)
 	case errors.As(err, &signIn):
-		fmt.Fprintf(os.Stderr, "mcp-entra-client: %v\n", err)
+		tell(err)
 		os.Exit(exitSignIn)
 	}
-	fmt.Fprintf(os.Stderr, "mcp-entra-client: %v\n", err)
+	tell(err)
 	os.Exit(exitUsage)
+}
+
+// tell writes an error, in which there may be text of a server.
+func tell(err error) {
+	fmt.Fprintln(os.Stderr, "mcp-entra-client: "+console.Printable(err.Error()))
 }
 
 // withURLFlag turns a URL that stands among the leading arguments, where people write it, into --url.
@@ -107,10 +112,12 @@ reached; 3 a sign-in was needed and was refused, interrupted or not finished in 
   mcp-entra-client http://localhost:8000/mcp list
   mcp-entra-client http://localhost:8000/mcp call get_user_name
   mcp-entra-client https://mcp.example.com/mcp call search '{"query": "plans"}'`,
-		Args:          cobra.NoArgs,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Version:       version(),
+		Args:         noSuchCommand,
+		SilenceUsage: true,
+
+		SuggestionsMinimumDistance: 2,
+		SilenceErrors:              true,
+		Version:                    version(),
 		RunE: func(command *cobra.Command, _ []string) error {
 			return connected(command.Context(), flags, func(ctx context.Context, session *console.Session) error {
 				return console.Prompt(ctx, session, os.Stdin, os.Stdout)
@@ -141,6 +148,9 @@ reached; 3 a sign-in was needed and was refused, interrupted or not finished in 
 			if len(arguments) == 2 {
 				json = arguments[1]
 			}
+			if _, err := console.ReadArguments(json); err != nil {
+				return err // before anybody signs in for it
+			}
 			return connected(command.Context(), flags, func(ctx context.Context, session *console.Session) error {
 				return console.Call(ctx, session, arguments[0], json, os.Stdout)
 			})
@@ -148,6 +158,17 @@ reached; 3 a sign-in was needed and was refused, interrupted or not finished in 
 	})
 	command.CompletionOptions.HiddenDefaultCmd = true
 	return command
+}
+
+// noSuchCommand says what was probably meant, since the verbs are few.
+func noSuchCommand(command *cobra.Command, arguments []string) error {
+	if len(arguments) == 0 {
+		return nil
+	}
+	if meant := command.SuggestionsFor(arguments[0]); len(meant) > 0 {
+		return fmt.Errorf("there is no command %q; did you mean %s?", arguments[0], strings.Join(meant, " or "))
+	}
+	return fmt.Errorf("there is no command %q; the commands are list, call and help", arguments[0])
 }
 
 func version() string {

@@ -63,7 +63,7 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	signedIn, refusals, stepUps := false, 0, 0
+	got, refusals, stepUps := byNobody, 0, 0
 	for {
 		token, err := t.token(ctx)
 		if err != nil {
@@ -79,13 +79,13 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		case response.StatusCode == http.StatusUnauthorized:
 			t.tellChallenge(request, response)
 			_ = response.Body.Close() // unread: it may have no end
-			if refusals++; signedIn || refusals > maxRefusals {
+			if refusals++; got == bySignIn || refusals > maxRefusals {
 				return nil, t.giveUp(ctx, token, errors.New("the server refuses the token that was just issued for it"))
 			}
 			if err != nil && bearer == nil {
 				return nil, fmt.Errorf("the server's challenge cannot be used: %w", err)
 			}
-			if signedIn, err = t.renew(ctx, token, bearer, nil); err != nil {
+			if got, err = t.renew(ctx, refusal{token: token, challenge: bearer, final: got == byRefresh}); err != nil {
 				return nil, err
 			}
 		case response.StatusCode == http.StatusForbidden && bearer != nil && bearer.Params["error"] == "insufficient_scope":
@@ -99,7 +99,7 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 			if stepUps++; stepUps > maxStepUps || !unasked {
 				return nil, &SignInError{fmt.Errorf("the server wants more than it grants: %s", shown(more))}
 			}
-			if signedIn, err = t.renew(ctx, token, bearer, more); err != nil {
+			if got, err = t.renew(ctx, refusal{token: token, challenge: bearer, more: more, final: true}); err != nil {
 				return nil, err
 			}
 		default:
@@ -260,34 +260,51 @@ func (t *Transport) refresh(ctx context.Context, key tokenstore.Key, entry token
 	return nil
 }
 
-// renew gets another token than the one that was refused: somebody else's newer one, a refreshed one, or one of a new sign-in, which it reports. more are scopes that a
-// refresh cannot bring.
-func (t *Transport) renew(ctx context.Context, refused string, challenge *discovery.Challenge, more []string) (signedIn bool, err error) {
+// A refusal is a token that the server does not take, and why.
+type refusal struct {
+	token     string
+	challenge *discovery.Challenge
+	more      []string // scopes that are missing
+	final     bool     // a refreshed token would be no better
+}
+
+// A renewal is how another token was got.
+type renewal int
+
+const (
+	byNobody renewal = iota // by another request
+	byRefresh
+	bySignIn
+)
+
+// renew gets another token than the one that was refused: somebody else's newer one, a refreshed one, or one of a new
+// sign-in.
+func (t *Transport) renew(ctx context.Context, refused refusal) (renewal, error) {
 	if err := t.acquire(ctx); err != nil {
-		return false, err
+		return byNobody, err
 	}
 	defer t.release()
 	key, entry, found := t.config.Tokens.Load(t.server.String())
-	if found && entry.Token.Access != "" && entry.Token.Access != refused {
-		return false, nil
+	if found && entry.Token.Access != "" && entry.Token.Access != refused.token {
+		return byNobody, nil
 	}
-	if found && entry.Token.Refresh != "" && refused != "" && len(more) == 0 {
+	if found && entry.Token.Refresh != "" && refused.token != "" && !refused.final {
 		err := t.refresh(ctx, key, entry)
 		var over *grant.Error
 		if err == nil || !errors.As(err, &over) {
-			return false, err
+			return byRefresh, err
 		}
 	}
 	if t.refused != nil {
-		return false, t.refused
+		return byNobody, t.refused
 	}
-	err = t.signIn(ctx, challenge, more)
+	err := t.signIn(ctx, refused.challenge, refused.more)
 	var failed *SignInError
 	if errors.As(err, &failed) {
 		// Libraries swallow errors and ask again; the person should not be asked again.
 		t.refused = err
 	}
-	return err == nil, err
+	return bySignIn, err
 }
 
 // Reset lets a sign-in be tried again after one was refused. It waits for one that is under way.

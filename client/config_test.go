@@ -1,0 +1,46 @@
+package client_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/client"
+)
+
+func TestServerURLs(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"https://MCP.Example.com/Mcp?x=Y#z": "https://mcp.example.com/Mcp?x=Y",
+		"HTTP://localhost:8000/mcp":         "http://localhost:8000/mcp",
+		"http://[::1]:8000/mcp":             "http://[::1]:8000/mcp",
+	} {
+		parsed, err := client.ReadServerURL(text)
+		require.NoError(t, err)
+		assert.Equal(t, want, parsed.String())
+	}
+	for text, says := range map[string]string{
+		"":                               "want the URL of an MCP server",
+		"localhost:8000/mcp":             "want the URL of an MCP server",
+		"mcp.example.com":                "want the URL of an MCP server",
+		"ftp://mcp.example.com/":         "want an https or http URL",
+		"http://mcp.example.com/mcp":     "must not travel over plain http",
+		"http://127.0.0.1.nip.io/mcp":    "must not travel over plain http",
+		"https://u:word@mcp.example.com": "user name or password",
+	} {
+		_, err := client.New(client.Config{Server: text})
+		require.ErrorContains(t, err, says, text)
+		assert.NotContains(t, err.Error(), "word@")
+	}
+}
+
+func TestConfigsThatAreWrong(t *testing.T) {
+	t.Parallel()
+	_, err := client.New(client.Config{Server: "https://mcp.example.com", ClientSecret: "secret-1"})
+	require.ErrorContains(t, err, "a client secret without a client ID")
+	s := newSite(t)
+	_, through := s.client(func(config *client.Config) { config.RedirectURI = "https://localhost/callback" })
+	_, err = through.Get(s.URL + "/mcp")
+	require.ErrorContains(t, err, "redirect URI: want http on a loopback address")
+}

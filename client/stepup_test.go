@@ -1,0 +1,121 @@
+package client_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// demanding answers with a demand for these scopes until the latest token has them all. The scopes of a page are those
+// of the token that comes of it.
+func demanding(s *site, scopes func(signIns int) string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		pages := s.pages()
+		demand := scopes(len(pages))
+		have := strings.Fields(pages[len(pages)-1].Get("scope"))
+		for _, one := range strings.Fields(demand) {
+			if !strings.Contains(" "+strings.Join(have, " ")+" ", " "+one+" ") {
+				w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+demand+`"`)
+				w.WriteHeader(http.StatusForbidden)
+				return
+			}
+		}
+		_, _ = w.Write([]byte("done"))
+	}
+}
+
+func TestStepUpAsksForMoreAndTakesNothingAway(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.mcp = demanding(s, func(int) string { return "b c" })
+	_, through := s.client(nil)
+	code, text := post(t, through, s.URL+"/mcp", "")
+	assert.Equal(t, http.StatusOK, code)
+	assert.Equal(t, "done", text)
+	require.Len(t, s.pages(), 2)
+	assert.ElementsMatch(t, []string{"a", "b", "c"}, strings.Fields(s.pages()[1].Get("scope")))
+	assert.Zero(t, s.count("refresh_token"), "a refresh brings no more scopes")
+	assert.Equal(t, 1, s.count("POST /register"))
+}
+
+func TestStepUpHasABudget(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		demand func(signIns int) string
+		pages  int
+		says   string
+	}{
+		"another scope each time":       {func(n int) string { return fmt.Sprintf("more-%d", n) }, 4, "wants more than it grants: more-4"},
+		"scopes that are never named":   {func(int) string { return `" error_description="x` }, 1, "names none"},
+		"scopes that cannot be any":     {func(int) string { return "\u202eü" }, 1, "names none"},
+		"more scopes than anybody asks": {func(n int) string { return strings.Repeat("x", n) + numbered(200) }, 1, "more than 100 are asked of nobody"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.mcp = demanding(s, c.demand)
+			if c.says == "names none" {
+				s.mcp = func(w http.ResponseWriter, _ *http.Request) {
+					w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+c.demand(0)+`"`)
+					w.WriteHeader(http.StatusForbidden)
+				}
+			}
+			_, through := s.client(nil)
+			failed := refused(t, through, s.URL+"/mcp")
+			assert.ErrorContains(t, failed, c.says)
+			assert.Less(t, len(failed.Error()), 300)
+			assert.Len(t, s.pages(), c.pages)
+		})
+	}
+}
+
+func numbered(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf("s%d", i))
+	}
+	return strings.Join(all, " ")
+}
+
+func TestSameScopesAreNotAskedForTwice(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.mcp = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="b"`)
+		w.WriteHeader(http.StatusForbidden)
+	}
+	_, through := s.client(nil)
+	assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "wants more than it grants: b")
+	assert.Len(t, s.pages(), 2)
+	refused(t, through, s.URL+"/mcp")
+	assert.Len(t, s.pages(), 2)
+}
+
+func TestOtherRefusalsAreTheCallers(t *testing.T) {
+	t.Parallel()
+	for name, challenge := range map[string]string{
+		"without a challenge":        "",
+		"with another error":         `Bearer error="access_denied"`,
+		"with another scheme":        `Basic error="insufficient_scope"`,
+		"with a challenge of errors": `Bearer error="insufficient_scope`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.mcp = func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("WWW-Authenticate", challenge)
+				w.WriteHeader(http.StatusForbidden)
+				_, _ = w.Write([]byte("not you"))
+			}
+			_, through := s.client(nil)
+			code, text := post(t, through, s.URL+"/mcp", "")
+			assert.Equal(t, http.StatusForbidden, code)
+			assert.Equal(t, "not you", text)
+			assert.Len(t, s.pages(), 1)
+		})
+	}
+}

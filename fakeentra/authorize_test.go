@@ -109,7 +109,8 @@ func TestErrorsThatGoBackToTheClient(t *testing.T) {
 	}
 }
 
-// Since 2026 the parameter resource has to be an identifier URI of the API that the scopes belong to, character by character.
+// Since 2026 the parameter resource has to be an identifier URI of the API that the scopes belong to, character by
+// character.
 func TestResourceParameter(t *testing.T) {
 	t.Parallel()
 	const api = "api://" + directory.DefaultAPIID
@@ -159,7 +160,7 @@ func (v *visit) open(method, address string, form url.Values) answer {
 
 func (v *visit) post(step string, params, form url.Values) answer {
 	v.t.Helper()
-	return v.open(http.MethodPost, tenantURL+"/"+step+"?"+params.Encode(), form)
+	return v.open(http.MethodPost, tenantURL+"/authorize/v2/"+step+"?"+params.Encode(), form)
 }
 
 func TestPersonSignsIn(t *testing.T) {

@@ -120,6 +120,11 @@ func returned(t *testing.T, got answer) url.Values {
 	require.Equal(t, http.StatusFound, got.Status, got.Body)
 	location, err := url.Parse(got.Header.Get("Location"))
 	require.NoError(t, err)
+	if location.Fragment != "" {
+		params, err := url.ParseQuery(location.EscapedFragment())
+		require.NoError(t, err)
+		return params
+	}
 	return location.Query()
 }
 

@@ -10,14 +10,13 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-const cloudInstanceName = "microsoftonline.com"
-
-// A place is what the first path segment names: one tenant, or a set of tenants that is known only once somebody has
-// signed in.
+// A place is what the first path segment names: one tenant, or a set of tenants of which one is known only once
+// somebody has signed in.
 type place struct {
 	segment string            // as it stands in the document's endpoints: the tenant's ID, or common, organizations, consumers
 	tenant  *directory.Tenant // nil for a set
-	issuer  string
+	issuer  string            // v2
+	oldSTS  string            // v1
 }
 
 // place resolves the tenant segment of a request.
@@ -25,18 +24,27 @@ func (f *Fake) place(r *http.Request) (*place, *aadsts.Error) {
 	name := r.PathValue("tenant")
 	switch lower := strings.ToLower(name); lower {
 	case "common", "organizations":
-		return &place{segment: lower, issuer: f.authority + "/{tenantid}/v2.0"}, nil
+		return &place{segment: lower, issuer: f.authority + "/{tenantid}/v2.0", oldSTS: f.cloud.sts + "/{tenantid}/"}, nil
 	case "consumers":
-		return &place{segment: lower, issuer: f.Issuer(consumersTenantID)}, nil
+		found := f.placeOf(directory.ConsumersTenantID, f.directory.Tenant(directory.ConsumersTenantID))
+		found.segment = lower
+		return found, nil
 	}
 	if tenant := f.directory.Tenant(name); tenant != nil {
-		return &place{segment: tenant.ID, tenant: tenant, issuer: f.Issuer(tenant.ID)}, nil
+		return f.placeOf(tenant.ID, tenant), nil
 	}
 	if !directory.IsGUID(name) && !strings.Contains(name, ".") {
 		return nil, aadsts.TenantMalformed(name)
 	}
 	return nil, aadsts.TenantNotFound(name)
 }
+
+func (f *Fake) placeOf(id string, tenant *directory.Tenant) *place {
+	return &place{segment: id, tenant: tenant, issuer: f.Issuer(id), oldSTS: f.sts(id)}
+}
+
+// sts is the v1 issuer of a tenant.
+func (f *Fake) sts(tenantID string) string { return f.cloud.sts + "/" + tenantID + "/" }
 
 // document is the v2 discovery document with its members in the order of the wire. What is missing here is missing at
 // Entra: among others code_challenge_methods_supported, grant_types_supported, registration_endpoint and
@@ -67,6 +75,8 @@ type document struct {
 	CloudGraph            string            `json:"cloud_graph_host_name"`
 	MSGraph               string            `json:"msgraph_host"`
 	RBAC                  string            `json:"rbac_url"`
+
+	*specMembers
 }
 
 func (f *Fake) handleDiscovery(w http.ResponseWriter, r *http.Request) {
@@ -76,15 +86,10 @@ func (f *Fake) handleDiscovery(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	base := f.authority + "/" + place.segment
-	graphHost := strings.TrimPrefix(strings.TrimPrefix(f.graphURL, "https://"), "http://")
-	jwks := base + "/discovery/v2.0/keys"
-	if app := r.URL.Query().Get("appid"); app != "" {
-		jwks += "?appid=" + url.QueryEscape(app)
-	}
-	doc := document{
+	writeOpenDocument(w, document{
 		TokenEndpoint:         base + "/oauth2/v2.0/token",
 		TokenAuthMethods:      []string{"client_secret_post", "private_key_jwt", "client_secret_basic", "self_signed_tls_client_auth"},
-		JWKS:                  jwks,
+		JWKS:                  base + "/discovery/v2.0/keys" + appQuery(r),
 		ResponseModes:         []string{"query", "fragment", "form_post"},
 		SubjectTypes:          []string{"pairwise"},
 		IDTokenAlgorithms:     []string{"RS256"},
@@ -100,21 +105,98 @@ func (f *Fake) handleDiscovery(w http.ResponseWriter, r *http.Request) {
 		Claims: []string{"sub", "iss", "cloud_instance_name", "cloud_instance_host_name", "cloud_graph_host_name", "msgraph_host",
 			"aud", "exp", "iat", "auth_time", "acr", "nonce", "preferred_username", "name", "tid", "ver", "at_hash", "c_hash", "email"},
 		Kerberos:      base + "/kerberos",
-		MTLSAliases:   map[string]string{"token_endpoint": "https://mtlsauth.microsoft.com/" + place.segment + "/oauth2/v2.0/token"},
+		MTLSAliases:   map[string]string{"token_endpoint": f.cloud.mtls + "/" + place.segment + "/oauth2/v2.0/token"},
 		MTLSBound:     true,
-		CloudInstance: cloudInstanceName,
-		CloudGraph:    "graph.windows.net",
-		MSGraph:       graphHost,
-		RBAC:          "https://pas.windows.net",
+		Region:        place.region(),
+		CloudInstance: f.cloud.instance,
+		CloudGraph:    f.cloud.oldGraph,
+		MSGraph:       bareHost(f.graphURL),
+		RBAC:          f.cloud.rbac,
+		specMembers:   f.specMembers(place),
+	})
+}
+
+// documentV1 is the v1 discovery document. A client that validates v1 tokens needs its issuer.
+type documentV1 struct {
+	TokenEndpoint         string   `json:"token_endpoint"`
+	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
+	JWKS                  string   `json:"jwks_uri"`
+	ResponseModes         []string `json:"response_modes_supported"`
+	SubjectTypes          []string `json:"subject_types_supported"`
+	IDTokenAlgorithms     []string `json:"id_token_signing_alg_values_supported"`
+	ResponseTypes         []string `json:"response_types_supported"`
+	Scopes                []string `json:"scopes_supported"`
+	Issuer                string   `json:"issuer"`
+	MultiRefreshToken     bool     `json:"microsoft_multi_refresh_token"`
+	AuthorizationEndpoint string   `json:"authorization_endpoint"`
+	DeviceEndpoint        string   `json:"device_authorization_endpoint"`
+	HTTPLogout            bool     `json:"http_logout_supported"`
+	FrontchannelLogout    bool     `json:"frontchannel_logout_supported"`
+	EndSession            string   `json:"end_session_endpoint"`
+	Claims                []string `json:"claims_supported"`
+	CheckSession          string   `json:"check_session_iframe"`
+	UserInfo              string   `json:"userinfo_endpoint"`
+	Kerberos              string   `json:"kerberos_endpoint"`
+	Region                *string  `json:"tenant_region_scope"`
+	CloudInstance         string   `json:"cloud_instance_name"`
+	CloudGraph            string   `json:"cloud_graph_host_name"`
+	MSGraph               string   `json:"msgraph_host"`
+	RBAC                  string   `json:"rbac_url"`
+}
+
+func (f *Fake) handleDiscoveryV1(w http.ResponseWriter, r *http.Request) {
+	place, problem := f.place(r)
+	if problem != nil {
+		f.writeDiscoveryError(w, r, problem)
+		return
 	}
-	if place.tenant != nil {
-		region := place.tenant.Region
-		if region == "" {
-			region = "WW"
-		}
-		doc.Region = &region
+	base := f.authority + "/" + place.segment
+	writeOpenDocument(w, documentV1{
+		TokenEndpoint:         base + "/oauth2/token",
+		TokenAuthMethods:      []string{"client_secret_post", "private_key_jwt", "client_secret_basic"},
+		JWKS:                  base + "/discovery/keys" + appQuery(r),
+		ResponseModes:         []string{"query", "fragment", "form_post"},
+		SubjectTypes:          []string{"pairwise"},
+		IDTokenAlgorithms:     []string{"RS256"},
+		ResponseTypes:         []string{"code", "id_token", "code id_token", "token id_token", "token"},
+		Scopes:                []string{"openid"},
+		Issuer:                place.oldSTS,
+		MultiRefreshToken:     true,
+		AuthorizationEndpoint: base + "/oauth2/authorize",
+		DeviceEndpoint:        base + "/oauth2/devicecode",
+		HTTPLogout:            true,
+		FrontchannelLogout:    true,
+		EndSession:            base + "/oauth2/logout",
+		Claims: []string{"sub", "iss", "cloud_instance_name", "cloud_instance_host_name", "cloud_graph_host_name", "msgraph_host",
+			"aud", "exp", "iat", "auth_time", "acr", "amr", "nonce", "email", "given_name", "family_name", "nickname"},
+		CheckSession:  base + "/oauth2/checksession",
+		UserInfo:      base + "/openid/userinfo",
+		Kerberos:      base + "/kerberos",
+		Region:        place.region(),
+		CloudInstance: f.cloud.instance,
+		CloudGraph:    f.cloud.oldGraph,
+		MSGraph:       bareHost(f.graphURL),
+		RBAC:          f.cloud.rbac,
+	})
+}
+
+// appQuery hands the parameter appid on to jwks_uri: some apps have a signing key of their own.
+func appQuery(r *http.Request) string {
+	if app := r.URL.Query().Get("appid"); app != "" {
+		return "?appid=" + url.QueryEscape(app)
 	}
-	writeOpenDocument(w, doc)
+	return ""
+}
+
+func (p *place) region() *string {
+	if p.tenant == nil || p.segment == "consumers" {
+		return nil
+	}
+	region := p.tenant.Region
+	if region == "" {
+		region = "WW"
+	}
+	return &region
 }
 
 // writeOpenDocument answers with a public document, which scripts of any site may read.
@@ -147,33 +229,9 @@ func (f *Fake) writeDiscoveryError(w http.ResponseWriter, r *http.Request, probl
 	f.writeError(w, r, problem)
 }
 
-// handleInstance is instance discovery, with which Microsoft's libraries ask whether a host is one of Entra's.
-func (f *Fake) handleInstance(w http.ResponseWriter, r *http.Request) {
-	asked, err := url.Parse(r.URL.Query().Get("authorization_endpoint"))
-	aliases := []string{"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"}
-	own := strings.TrimPrefix(strings.TrimPrefix(f.authority, "https://"), "http://")
-	known := err == nil && (asked.Host == own || asked.Host == aliases[0] || asked.Host == aliases[1] || asked.Host == aliases[2])
-	if !known {
-		f.writeDiscoveryError(w, r, aadsts.UnknownInstance())
-		return
-	}
-	tenant, _, _ := strings.Cut(strings.TrimPrefix(asked.Path, "/"), "/")
-	type network struct {
-		Network string   `json:"preferred_network"`
-		Cache   string   `json:"preferred_cache"`
-		Aliases []string `json:"aliases"`
-	}
-	type instance struct {
-		Discovery string    `json:"tenant_discovery_endpoint"`
-		Version   string    `json:"api-version"`
-		Metadata  []network `json:"metadata"`
-	}
-	metadata := []network{
-		{"login.microsoftonline.com", "login.windows.net", aliases},
-		{"login.partner.microsoftonline.cn", "login.partner.microsoftonline.cn", []string{"login.partner.microsoftonline.cn", "login.chinacloudapi.cn"}},
-		{"login.microsoftonline.de", "login.microsoftonline.de", []string{"login.microsoftonline.de"}},
-		{"login.microsoftonline.us", "login.microsoftonline.us", []string{"login.microsoftonline.us", "login.usgovcloudapi.net"}},
-		{"login-us.microsoftonline.com", "login-us.microsoftonline.com", []string{"login-us.microsoftonline.com"}},
-	}
-	writeOpenDocument(w, instance{Discovery: f.authority + "/" + tenant + "/v2.0/.well-known/openid-configuration", Version: "1.1", Metadata: metadata})
+// handlePreflight lets scripts of any site read the public documents.
+func handlePreflight(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Access-Control-Allow-Methods", "GET, OPTIONS")
+	w.WriteHeader(http.StatusOK)
 }

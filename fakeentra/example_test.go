@@ -14,7 +14,8 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// A fake without a listener: its client answers for https://login.microsoftonline.com and https://graph.microsoft.com, and for nobody else.
+// A fake without a listener: its client answers for https://login.microsoftonline.com and https://graph.microsoft.com,
+// and for nobody else.
 func Example() {
 	fake, err := fakeentra.New(fakeentra.Config{})
 	if err != nil {

@@ -21,12 +21,6 @@ import (
 	"mcpentra/fakeentra/graph"
 )
 
-// The hosts of the public cloud, which a fake without a listener answers for.
-const (
-	publicAuthority = "https://login.microsoftonline.com"
-	publicGraph     = "https://graph.microsoft.com"
-)
-
 // A Config says what a fake is. Its zero value is a whole directory with Entra's present behaviour.
 type Config struct {
 	// Directory is what the fake knows. The zero value is directory.Default().
@@ -34,8 +28,14 @@ type Config struct {
 	// PublicURL is the scheme and host that the fake goes by in documents and tokens. Empty means the listener's URL,
 	// or Microsoft's hosts without one.
 	PublicURL string
+	// Cloud decides the hosts of a fake without a listener, and the names in documents. Empty means the public cloud.
+	Cloud Cloud
+	// Face is Entra ID as it is, or as MCP would like it to be. The zero value is Entra ID.
+	Face Face
 	// ResourceParameter is what becomes of the parameter resource (RFC 8707). The zero value is Entra's rule of 2026.
 	ResourceParameter ResourceParameter
+	// FederationClient reaches the issuers of federated credentials. Nil means that none can be reached.
+	FederationClient *http.Client
 	// AutoSignIn signs in whom login_hint names, or else the first user, without a page, and takes consent as given.
 	AutoSignIn bool
 	// Now is the clock. Nil means time.Now.
@@ -66,40 +66,56 @@ const (
 	maxRefreshTokens = 50_000
 	maxSessions      = 10_000
 	maxConsents      = 50_000
+	maxDevices       = 1_000
+	maxRegistered    = 1_000
 )
 
 // A Fake is a fake Entra ID without a listener. It is safe for concurrent use.
 type Fake struct {
 	config    Config
 	directory directory.Directory
+	cloud     profile
 	authority string // scheme and host
 	graphURL  string
 	routes    *http.ServeMux
 	graph     http.Handler
 
-	mu   sync.Mutex // guards what follows, and Config.Rand
-	keys keyRing
+	mu        sync.Mutex // guards what follows, Config.Rand, and what the caches' values say is guarded
+	keys      keyRing
+	revokedAt map[string]time.Time // by the object ID of a user of the directory
 
-	codes    *lru.Cache[string, *code]
-	refresh  *lru.Cache[string, *refreshToken]
-	sessions *lru.Cache[string, *session]
-	consents *lru.Cache[consentKey, []string]
+	codes      *lru.Cache[string, *code]
+	refresh    *lru.Cache[string, *refreshToken]
+	sessions   *lru.Cache[string, *session]
+	consents   *lru.Cache[consentKey, []string]
+	devices    *lru.Cache[string, *deviceCode] // by device code
+	userCodes  *lru.Cache[string, *deviceCode]
+	strong     *lru.Cache[string, struct{}] // sessions that had a second factor, by sid
+	registered *lru.Cache[string, *directory.App]
 }
 
 // New makes a fake without a listener. Its error says what is wrong with the directory.
-func New(config Config) (*Fake, error) {
-	return build(config, publicAuthority, publicGraph)
-}
+func New(config Config) (*Fake, error) { return build(config, "") }
 
-func build(config Config, authority, graphURL string) (*Fake, error) {
-	f := &Fake{config: config, directory: config.Directory, authority: authority, graphURL: graphURL, keys: embeddedKeys()}
+// build makes a fake that goes by a URL, or by Microsoft's hosts.
+func build(config Config, origin string) (*Fake, error) {
+	cloud, err := config.Cloud.profile()
+	if err != nil {
+		return nil, err
+	}
+	f := &Fake{
+		config: config, directory: config.Directory, cloud: cloud, authority: cloud.authority, graphURL: cloud.graph,
+		keys: embeddedKeys(), revokedAt: map[string]time.Time{},
+	}
 	if config.PublicURL != "" {
 		parsed, err := url.Parse(config.PublicURL)
 		if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" || strings.Trim(parsed.Path, "/") != "" || parsed.RawQuery != "" {
 			return nil, fmt.Errorf("fakeentra: want a public URL of scheme and host, got %q", config.PublicURL)
 		}
-		f.authority = parsed.Scheme + "://" + parsed.Host
-		f.graphURL = f.authority
+		origin = parsed.Scheme + "://" + parsed.Host
+	}
+	if origin != "" {
+		f.authority, f.graphURL = origin, origin
 	}
 	if len(f.directory.Tenants) == 0 {
 		f.directory = directory.Default()
@@ -110,12 +126,19 @@ func build(config Config, authority, graphURL string) (*Fake, error) {
 	if !slices.Contains([]ResourceParameter{ResourceMustMatch, ResourceRefused, ResourceIgnored}, config.ResourceParameter) {
 		return nil, fmt.Errorf("fakeentra: no way %q to treat the parameter resource", config.ResourceParameter)
 	}
+	if config.Face != EntraFace && config.Face != SpecAlignedFace {
+		return nil, fmt.Errorf("fakeentra: want the face %q or none, got %q", SpecAlignedFace, config.Face)
+	}
 	// Sizes are positive constants, which is all that these refuse.
 	f.codes, _ = lru.New[string, *code](maxCodes)
 	f.refresh, _ = lru.New[string, *refreshToken](maxRefreshTokens)
 	f.sessions, _ = lru.New[string, *session](maxSessions)
 	f.consents, _ = lru.New[consentKey, []string](maxConsents)
-	f.graph = graph.Handler(graph.Config{Caller: f.graphCaller, Now: f.now, NewID: f.newGUID})
+	f.devices, _ = lru.New[string, *deviceCode](maxDevices)
+	f.userCodes, _ = lru.New[string, *deviceCode](maxDevices)
+	f.strong, _ = lru.New[string, struct{}](maxSessions)
+	f.registered, _ = lru.New[string, *directory.App](maxRegistered)
+	f.graph = graph.Handler(graph.Config{Origin: f.graphURL, Caller: f.graphCaller, Now: f.now, NewID: f.newGUID})
 	f.routes = f.newRoutes()
 	return f, nil
 }
@@ -145,7 +168,7 @@ func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) {
 
 func (f *Fake) roundTrip(request *http.Request) (*http.Response, error) {
 	own := request.URL.Scheme + "://" + request.URL.Host
-	if !slices.Contains([]string{f.authority, f.graphURL, publicAuthority, publicGraph, "https://login.windows.net", "https://sts.windows.net"}, own) {
+	if own != f.authority && own != f.graphURL && own != f.cloud.graph && !(request.URL.Scheme == "https" && slices.Contains(f.cloud.aliases, request.URL.Host)) {
 		return nil, fmt.Errorf("fakeentra: %s is not a host of this fake, and its client reaches no other", own)
 	}
 	inbound := request.Clone(request.Context())
@@ -189,14 +212,6 @@ func (r *recorder) Write(text []byte) (int, error) {
 	return r.body.Write(text)
 }
 
-// Rotate makes the next published key the signing key and withdraws the oldest, as a planned rollover does. The fourth
-// Rotate begins with fresh keys, which nobody knows.
-func (f *Fake) Rotate() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.keys.rotate(f.now())
-}
-
 func (f *Fake) now() time.Time {
 	if f.config.Now != nil {
 		return f.config.Now()
@@ -232,26 +247,23 @@ func (f *Fake) newGUID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-func (f *Fake) signingKey() *signingKey {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.keys.active()
-}
-
 // graphCaller is what Graph learns of the bearer of a token.
 func (f *Fake) graphCaller(_ context.Context, raw string) (*graph.Caller, error) {
 	claims, err := f.readToken(raw)
 	if err != nil {
 		return nil, err
 	}
-	if audience, _ := claims["aud"].(string); audience != f.graphAudience() && audience != directory.GraphAppID {
+	if audience := text(claims, "aud"); audience != f.graphURL && audience != directory.GraphAppID {
 		return nil, errors.New("not a token for Graph")
 	}
 	tenant := f.directory.Tenant(text(claims, "tid"))
 	if tenant == nil {
 		return nil, errors.New("a token of an unknown tenant")
 	}
-	return &graph.Caller{User: tenant.User(text(claims, "oid")), Scopes: strings.Fields(text(claims, "scp"))}, nil
+	client, _ := claims["xms_st"].(map[string]any)
+	return &graph.Caller{
+		Tenant: tenant, User: tenant.User(text(claims, "oid")), Scopes: strings.Fields(text(claims, "scp")), SubjectAtClient: text(client, "sub"),
+	}, nil
 }
 
 func text(claims map[string]any, name string) string {

@@ -1,37 +1,39 @@
 package fakeentra
 
 import (
-	"strings"
+	"net/http"
 
 	"mcpentra/fakeentra/aadsts"
 )
 
 // grantClientCredentials is the grant of an app for itself (RFC 6749 section 4.4). Entra wants exactly one resource
-// with /.default.
-func (f *Fake) grantClientCredentials(request *tokenRequest) (*tokenResponse, *aadsts.Error) {
-	if problem := request.checkSecret(aadsts.NoCredentialForApp()); problem != nil {
+// with /.default, and tolerates OpenID Connect scopes beside it.
+func (f *Fake) grantClientCredentials(r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
+	if request.tenant == nil {
+		return nil, aadsts.NoTenant()
+	}
+	if problem := f.checkCredential(r, request, aadsts.NoCredentialForApp()); problem != nil {
 		return nil, problem
 	}
 	scope := request.params.Get("scope")
-	if scope == "" {
+	if request.version == v2 && scope == "" {
 		return nil, aadsts.MissingParameter("scope")
 	}
-	asked, problem := f.resolve(request.tenant, request.client, scope, true)
+	asked, problem := f.scopeOf(request, scope)
 	if problem != nil {
 		return nil, problem
 	}
-	if len(asked.groups) > 1 {
-		return nil, aadsts.ScopesOfSeveralResources()
-	}
-	if len(asked.groups) == 0 || !asked.groups[0].everyone || !strings.Contains(scope, "/.default") {
+	if len(asked.groups) == 0 || !asked.groups[0].everyone {
 		return nil, aadsts.NotDefaultScope(scope)
 	}
-	if problem := f.checkResource(request.params.Get("resource"), request.params.Has("resource"), asked, request.tenant); problem != nil {
+	if problem := f.checkTokenResource(request, asked); problem != nil {
 		return nil, problem
 	}
 	lifetime := f.lifetime()
-	return &tokenResponse{
-		TokenType: "Bearer", ExpiresIn: seconds(lifetime) - 1, ExtExpiresIn: seconds(lifetime) - 1,
+	answer := &tokenResponse{
+		TokenType: "Bearer", ExpiresIn: numberOf(seconds(lifetime)-1, request.version), ExtExpiresIn: numberOf(seconds(lifetime)-1, request.version),
 		AccessToken: f.appToken(request, asked.groups[0], lifetime),
-	}, nil
+	}
+	f.oldMembers(answer, request.version, asked.groups[0], lifetime)
+	return answer, nil
 }

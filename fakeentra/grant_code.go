@@ -8,40 +8,31 @@ import (
 	"time"
 
 	"mcpentra/fakeentra/aadsts"
-	"mcpentra/fakeentra/directory"
 )
 
 const codeLifetime = 10 * time.Minute
 
 // A code is an authorization code and what it was issued for.
 type code struct {
-	tenant    *directory.Tenant
-	client    *directory.App
-	user      *directory.User
-	platform  platform
-	redirect  string
-	asked     *permissions
-	challenge string
-	method    string
-	nonce     string
-	sid       string
-	issued    time.Time
-	redeemed  bool
+	delegation delegation
+	redirect   string
+	challenge  string
+	method     string
+	issued     time.Time
+	redeemed   bool // guarded by Fake.mu
 }
 
-func (f *Fake) newCode(request *authorization, user *directory.User) string {
+func (f *Fake) newCode(request *authorization, d delegation) string {
 	value := "1." + base64.RawURLEncoding.EncodeToString(f.random(530))
 	f.codes.Add(value, &code{
-		tenant: request.tenant, client: request.client, user: user, platform: request.platform,
-		redirect: request.redirect, asked: request.asked,
+		delegation: d, redirect: request.redirect, issued: f.now(),
 		challenge: request.params.Get("code_challenge"), method: request.params.Get("code_challenge_method"),
-		nonce: request.params.Get("nonce"), sid: f.newGUID(), issued: f.now(),
 	})
 	return value
 }
 
 // redeemCode is the grant of RFC 6749 section 4.1.3. A wrong verifier does not consume the code, as at Entra.
-func (f *Fake) redeemCode(w http.ResponseWriter, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
+func (f *Fake) redeemCode(w http.ResponseWriter, r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
 	value := request.params.Get("code")
 	switch {
 	case value == "":
@@ -52,14 +43,21 @@ func (f *Fake) redeemCode(w http.ResponseWriter, request *tokenRequest) (*tokenR
 	held, found := f.codes.Get(value)
 	used := web
 	if found {
-		used = held.platform
+		used = held.delegation.platform
+	} else if request.client.AllowPublicFlows && !request.hasSecret && !request.assertion {
+		used = publicClient
 	}
-	if problem := f.authenticate(w, request, used); problem != nil {
+	if problem := f.authenticate(w, r, request, used); problem != nil {
 		return nil, problem
 	}
-	if !found || held.client != request.client || held.tenant != request.tenant {
+	if !found || held.delegation.client != request.client {
 		return nil, aadsts.GrantInvalid()
 	}
+	d := held.delegation
+	if request.tenant != nil && request.tenant != d.tenant {
+		return nil, aadsts.OtherTenant()
+	}
+	request.tenant = d.tenant
 	if redirect := request.params.Get("redirect_uri"); redirect == "" {
 		return nil, aadsts.MissingParameter("redirect_uri")
 	} else if redirect != held.redirect {
@@ -71,19 +69,7 @@ func (f *Fake) redeemCode(w http.ResponseWriter, request *tokenRequest) (*tokenR
 	if problem := held.checkVerifier(request.params.Get("code_verifier")); problem != nil {
 		return nil, problem
 	}
-	asked := held.asked
-	if scope := request.params.Get("scope"); scope != "" {
-		narrowed, problem := f.resolve(request.tenant, request.client, scope, true)
-		if problem != nil {
-			return nil, problem
-		}
-		if len(narrowed.groups) > 1 {
-			return nil, aadsts.ScopesOfSeveralResources()
-		}
-		narrowed.oidc = held.asked.oidc
-		asked = narrowed
-	}
-	if problem := f.checkResource(request.params.Get("resource"), request.params.Has("resource"), asked, request.tenant); problem != nil {
+	if problem := f.narrow(request, &d); problem != nil {
 		return nil, problem
 	}
 	// One of several redemptions at once wins; judged last, so that a request that fails for another reason costs the
@@ -95,10 +81,28 @@ func (f *Fake) redeemCode(w http.ResponseWriter, request *tokenRequest) (*tokenR
 	if lost {
 		return nil, aadsts.Redeemed()
 	}
-	return f.issue(delegation{
-		tenant: held.tenant, client: held.client, user: held.user, platform: held.platform, asked: asked, nonce: held.nonce, sid: held.sid,
-		began: f.now(), strength: request.strength(), wantsInfo: request.params.Get("client_info") == "1",
-	})
+	d.began, d.strength, d.wantsInfo = f.now(), request.strength(), request.wantsInfo()
+	return f.issue(d, request.version)
+}
+
+// narrow finds out which resource of an authorization a redemption is for.
+func (f *Fake) narrow(request *tokenRequest, d *delegation) *aadsts.Error {
+	scope, resource := request.params.Get("scope"), request.params.Get("resource")
+	switch {
+	case request.version == v1 && resource != "", request.version == v2 && scope != "":
+		asked, problem := f.scopeOf(request, scope)
+		if problem != nil {
+			return problem
+		}
+		if len(asked.groups) == 0 {
+			asked.groups = d.asked.groups // OpenID Connect scopes alone name no resource
+		}
+		asked.oidc = d.asked.oidc
+		d.asked = asked
+	case len(d.asked.groups) > 1:
+		return aadsts.WhichResource()
+	}
+	return f.checkTokenResource(request, d.asked)
 }
 
 func (c *code) checkVerifier(verifier string) *aadsts.Error {
@@ -114,15 +118,4 @@ func (c *code) checkVerifier(verifier string) *aadsts.Error {
 		return aadsts.VerifierMismatch()
 	}
 	return nil
-}
-
-// strength is the claim azpacr: how the client has authenticated.
-func (t *tokenRequest) strength() string {
-	switch {
-	case t.assertion:
-		return "2"
-	case t.hasSecret:
-		return "1"
-	}
-	return "0"
 }

@@ -2,7 +2,9 @@ package fakeentra
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,18 +20,27 @@ const (
 // A refreshToken stands for a person and a client. It is bound to no resource.
 type refreshToken struct {
 	delegation delegation
+	issued     time.Time
 	expiry     time.Time
 }
 
-func (f *Fake) newRefreshToken(d delegation, expiry time.Time) string {
+func (f *Fake) newRefreshToken(d delegation) string {
+	until := d.refreshUntil
+	switch {
+	case !until.IsZero():
+	case d.platform == spa:
+		until = f.now().Add(spaRefreshLifetime)
+	default:
+		until = f.now().Add(refreshLifetime)
+	}
 	value := "1." + base64.RawURLEncoding.EncodeToString(f.random(760))
-	f.refresh.Add(value, &refreshToken{delegation: d, expiry: expiry})
+	f.refresh.Add(value, &refreshToken{delegation: d, issued: f.now(), expiry: until})
 	return value
 }
 
 // redeemRefreshToken issues new tokens. The old refresh token goes on working: Entra neither revokes it nor looks for
 // reuse.
-func (f *Fake) redeemRefreshToken(w http.ResponseWriter, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
+func (f *Fake) redeemRefreshToken(w http.ResponseWriter, r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
 	value := request.params.Get("refresh_token")
 	switch {
 	case value == "":
@@ -41,59 +52,93 @@ func (f *Fake) redeemRefreshToken(w http.ResponseWriter, request *tokenRequest) 
 	used := web
 	if found {
 		used = held.delegation.platform
+	} else if request.client.AllowPublicFlows && !request.hasSecret && !request.assertion {
+		used = publicClient
 	}
-	if problem := f.authenticate(w, request, used); problem != nil {
+	if problem := f.authenticate(w, r, request, used); problem != nil {
 		return nil, problem
 	}
-	d := delegation{}
-	if found {
-		d = held.delegation
-	}
-	switch {
-	case !found || d.client != request.client || d.tenant != request.tenant:
+	if !found || held.delegation.client != request.client {
 		return nil, aadsts.GrantInvalid()
-	case !f.now().Before(held.expiry):
-		return nil, aadsts.Expired()
-	case d.user.Disabled:
-		return nil, aadsts.UserDisabled()
 	}
-	if scope := request.params.Get("scope"); scope != "" {
-		asked, problem := f.resolve(request.tenant, request.client, scope, true)
+	d := held.delegation
+	if request.tenant != nil && request.tenant != d.tenant {
+		return nil, aadsts.GrantInvalid() // a refresh token is good for other tenants of the person, which no one has here
+	}
+	request.tenant = d.tenant
+	switch {
+	case f.revoked(d):
+		return nil, aadsts.Revoked()
+	case f.now().Before(held.expiry):
+	case d.platform == spa:
+		return nil, aadsts.SPARefreshToken(held.issued, spaRefreshLifetime)
+	default:
+		return nil, aadsts.InactiveRefreshToken(held.issued, refreshLifetime)
+	}
+	if problem := f.widen(request, &d); problem != nil {
+		return nil, problem
+	}
+	if problem := f.mayHave(&d); problem != nil {
+		return nil, problem
+	}
+	d.nonce = "" // belongs to the sign-in
+	d.hybrid = false
+	d.strength, d.wantsInfo = request.strength(), request.wantsInfo()
+	if d.platform == spa {
+		d.refreshUntil = held.expiry
+	}
+	return f.issue(d, request.version)
+}
+
+// widen applies the scopes of a refresh, which may be for any resource that was consented to.
+func (f *Fake) widen(request *tokenRequest, d *delegation) *aadsts.Error {
+	scope := request.params.Get("scope")
+	if request.version == v2 && scope != "" || request.version == v1 && request.params.Get("resource") != "" {
+		asked, problem := f.scopeOf(request, scope)
 		if problem != nil {
-			return nil, problem
-		}
-		if len(asked.groups) > 1 {
-			return nil, aadsts.ScopesOfSeveralResources()
+			return problem
 		}
 		if !asked.has("offline_access") {
 			asked.oidc = append(asked.oidc, "offline_access") // whoever refreshes keeps a refresh token
 		}
-		if !f.mayHave(d, asked) {
-			return nil, aadsts.ConsentNeededAtToken(request.client.ID, request.client.DisplayName)
+		if request.version == v1 && d.asked.has("openid") && !asked.has("openid") {
+			asked.oidc = append(asked.oidc, "openid")
+		}
+		if !f.config.AutoSignIn && !f.consented(&authorization{tenant: d.tenant, client: d.client, asked: asked}, d.user) {
+			return aadsts.ConsentNeededAtToken(request.client.ID, request.client.DisplayName)
 		}
 		d.asked = asked
 	}
 	if group := d.asked.group(); group.app == d.client && strings.HasPrefix(group.asked, "api://") {
-		return nil, aadsts.TokenForItself(d.client.ID, d.client.DisplayName)
+		return aadsts.TokenForItself(d.client.ID, d.client.DisplayName)
 	}
-	if problem := f.checkResource(request.params.Get("resource"), request.params.Has("resource"), d.asked, request.tenant); problem != nil {
-		return nil, problem
-	}
-	d.nonce = "" // belongs to the sign-in
-	d.strength = request.strength()
-	d.wantsInfo = request.params.Get("client_info") == "1"
-	if d.platform == spa {
-		d.refreshUntil = held.expiry
-	}
-	return f.issue(d)
+	return f.checkTokenResource(request, d.asked)
 }
 
-// mayHave reports whether a refresh asks for no more than was consented to.
-func (f *Fake) mayHave(d delegation, asked *permissions) bool {
-	if f.config.AutoSignIn {
-		return true
+// RevokeSessions is what an administrator does with "Revoke sessions", and what a change of password does: refresh
+// tokens from before are refused with AADSTS50173, and browsers are signed out. User is an object ID or a user
+// principal name.
+func (f *Fake) RevokeSessions(user string) error {
+	for i := range f.directory.Tenants {
+		if found := f.directory.Tenants[i].User(user); found != nil {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.revokedAt[found.ID] = f.now()
+			for _, id := range f.sessions.Keys() {
+				if held, ok := f.sessions.Peek(id); ok {
+					held.users = slices.DeleteFunc(slices.Clone(held.users), func(one signedIn) bool { return one.user.ID == found.ID })
+				}
+			}
+			return nil
+		}
 	}
-	user := d.user
-	request := &authorization{tenant: d.tenant, client: d.client, asked: asked}
-	return f.consented(request, user)
+	return fmt.Errorf("fakeentra: revoke sessions: no user %s", user)
+}
+
+// revoked reports whether the person's sessions were revoked after this grant began.
+func (f *Fake) revoked(d delegation) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at, found := f.revokedAt[d.user.ID]
+	return found && !d.began.After(at)
 }

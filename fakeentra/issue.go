@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 // A delegation is a person's permission to a client, from which tokens are made.
 type delegation struct {
+	version      version // of the endpoint
 	tenant       *directory.Tenant
 	client       *directory.App
 	user         *directory.User
@@ -22,45 +24,61 @@ type delegation struct {
 	asked        *permissions
 	nonce        string
 	sid          string
-	strength     string
+	strength     string // of the client's authentication, as azpacr has it
 	wantsInfo    bool
+	hybrid       bool // issued by the authorization endpoint
 	began        time.Time
+	signedIn     time.Time
+	secondFactor bool
+	contexts     []string  // acrs
+	capabilities []string  // xms_cc
 	refreshUntil time.Time // for the refresh tokens of single-page apps; zero means a lifetime from now
 }
 
 // issue makes the tokens of a delegated grant.
-func (f *Fake) issue(d delegation) (*tokenResponse, *aadsts.Error) {
+func (f *Fake) issue(d delegation, v version) (*tokenResponse, *aadsts.Error) {
 	group := d.asked.group()
-	names := f.granted(consentKey{d.tenant.ID, d.user.ID, d.client.ID}, group, d.asked.oidc)
+	names := f.granted(&d, group)
 	lifetime := f.lifetime()
 	answer := &tokenResponse{
-		TokenType: "Bearer", Scope: scopeAnswer(group, names), ExpiresIn: seconds(lifetime) - 1, ExtExpiresIn: seconds(lifetime) - 1,
-		AccessToken: f.userToken(d, group, names, lifetime),
+		TokenType: "Bearer", Scope: scopeAnswer(group, names, v),
+		ExpiresIn: numberOf(seconds(lifetime)-1, v), ExtExpiresIn: numberOf(seconds(lifetime)-1, v),
+		AccessToken: f.userToken(&d, group, names, lifetime),
 	}
-	if d.asked.has("offline_access") {
-		until := d.refreshUntil
-		switch {
-		case !until.IsZero():
-		case d.platform == spa:
-			until = f.now().Add(spaRefreshLifetime)
-		default:
-			until = f.now().Add(refreshLifetime)
-		}
-		answer.RefreshToken = f.newRefreshToken(d, until)
+	f.oldMembers(answer, v, group, lifetime)
+	if d.asked.has("offline_access") && !d.hybrid {
+		answer.RefreshToken = f.newRefreshToken(d)
 	}
-	if d.asked.has("openid") {
-		answer.IDToken = f.idToken(d)
+	if d.asked.has("openid") && !d.hybrid {
+		answer.IDToken = f.idToken(d, "", "")
 	}
 	if d.wantsInfo {
 		answer.ClientInfo = clientInfo(d.tenant, d.user)
 	}
+	if d.secondFactor {
+		f.strong.Add(d.sid, struct{}{})
+	}
 	return answer, nil
 }
 
-// scopeAnswer spells the granted names as they were asked for: short for Graph, with the resource's identifier for an
-// API.
-func scopeAnswer(group permissionGroup, names []string) string {
-	if group.app == &graphApp {
+// oldMembers adds what the v1 endpoint says besides.
+func (f *Fake) oldMembers(answer *tokenResponse, v version, group permissionGroup, lifetime time.Duration) {
+	if v == v1 {
+		now := f.now()
+		answer.ExpiresOn = numberOf(int(now.Add(lifetime).Unix()), v1)
+		answer.NotBefore = numberOf(int(now.Add(-backdate).Unix()), v1)
+		answer.Resource = f.audienceOf(group)
+	}
+}
+
+// hadSecondFactor reports whether the session of a token was signed in to with a second factor, which v2 tokens do not
+// say.
+func (f *Fake) hadSecondFactor(sid string) bool { return sid != "" && f.strong.Contains(sid) }
+
+// scopeAnswer spells the granted names as they were asked for: short for Graph and at v1, with the resource's
+// identifier for an API.
+func scopeAnswer(group permissionGroup, names []string, v version) string {
+	if group.app == &graphApp || v == v1 {
 		return strings.Join(names, " ")
 	}
 	var all []string
@@ -84,63 +102,228 @@ func seconds(d time.Duration) int { return int(d / time.Second) }
 // backdate is how far iat and nbf lie before the moment of issue.
 const backdate = 5 * time.Minute
 
-// userToken is a delegated access token: Graph's own kind for Graph, the v2 kind for any other resource.
-func (f *Fake) userToken(d delegation, group permissionGroup, names []string, lifetime time.Duration) string {
+// audienceOf is the aud of a token for a resource. In v1 it is the identifier as it was asked for, in v2 always the
+// application ID.
+func (f *Fake) audienceOf(group permissionGroup) string {
+	switch {
+	case group.app == &graphApp && group.asked == directory.GraphAppID:
+		return directory.GraphAppID
+	case group.app == &graphApp:
+		return f.graphURL
+	case group.app.TokenVersion == 2 || group.asked == "":
+		return group.app.ID
+	}
+	return group.asked
+}
+
+// userToken is a delegated access token. Its version is the choice of the resource, whatever the endpoint; Graph has a
+// kind of its own.
+func (f *Fake) userToken(d *delegation, group permissionGroup, names []string, lifetime time.Duration) string {
+	claims := f.userClaims(d, group, names, lifetime)
+	if group.app == &graphApp {
+		return f.signForGraph(claims)
+	}
+	return f.sign(claims, group.app.TokenVersion != 2)
+}
+
+func (f *Fake) userClaims(d *delegation, group permissionGroup, names []string, lifetime time.Duration) map[string]any {
 	claims := f.frame(lifetime)
 	scopes := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "offline_access" })
-	if group.app == &graphApp {
-		claims["aud"] = f.graphAudience()
-		claims["iss"] = "https://sts.windows.net/" + d.tenant.ID + "/"
-		claims["app_displayname"], claims["appid"], claims["appidacr"] = d.client.DisplayName, d.client.ID, d.strength
-		claims["idtyp"], claims["given_name"], claims["family_name"] = "user", d.user.GivenName, d.user.Surname
-		claims["upn"], claims["unique_name"], claims["ver"] = d.user.UserPrincipalName, d.user.UserPrincipalName, "1.0"
-		claims["acr"], claims["amr"] = "1", []string{"pwd"}
-		claims["xms_st"] = map[string]string{"sub": pairwise(d.user, d.client)}
-	} else {
-		claims["aud"], claims["iss"] = group.app.ID, f.Issuer(d.tenant.ID)
-		claims["azp"], claims["azpacr"], claims["ver"] = d.client.ID, d.strength, "2.0"
-		claims["preferred_username"] = d.user.UserPrincipalName
-	}
+	claims["aud"] = f.audienceOf(group)
 	claims["name"], claims["oid"], claims["tid"], claims["sid"] = d.user.DisplayName, d.user.ID, d.tenant.ID, d.sid
 	claims["sub"] = pairwise(d.user, group.app)
 	claims["scp"] = strings.Join(scopes, " ")
-	if group.app == &graphApp {
-		return f.signForGraph(claims)
+	switch {
+	case group.app == &graphApp:
+		f.oldClaims(claims, d)
+		claims["app_displayname"], claims["idtyp"], claims["acct"] = d.client.DisplayName, "user", account(d.user)
+		claims["xms_st"] = map[string]string{"sub": pairwise(d.user, d.client)}
+		claims["xms_idrel"], claims["tenant_region_scope"] = "1 16", regionOf(d.tenant)
+	case group.app.TokenVersion == 2:
+		claims["iss"], claims["ver"] = f.Issuer(d.tenant.ID), "2.0"
+		claims["azp"], claims["azpacr"] = d.client.ID, d.strength
+		claims["preferred_username"] = d.user.UserPrincipalName
+	default:
+		f.oldClaims(claims, d)
 	}
-	return f.sign(claims)
+	if len(d.contexts) > 0 && d.secondFactor {
+		claims["acrs"] = d.contexts
+	}
+	if len(d.capabilities) > 0 {
+		claims["xms_cc"] = d.capabilities
+	}
+	f.about(claims, d, group.app, group.app.OptionalClaims.AccessToken)
+	return claims
 }
 
-// appToken is an access token of an app for itself. It has no scp, which is what tells it from a person's.
+// oldClaims are those of a person's v1 access token.
+func (f *Fake) oldClaims(claims map[string]any, d *delegation) {
+	claims["iss"], claims["ver"] = f.sts(d.tenant.ID), "1.0"
+	claims["appid"], claims["appidacr"] = d.client.ID, d.strength
+	claims["acr"], claims["amr"], claims["ipaddr"] = "1", methods(d.secondFactor), "127.0.0.1"
+	claims["upn"], claims["unique_name"] = d.user.UserPrincipalName, d.user.UserPrincipalName
+	setKnown(claims, "given_name", d.user.GivenName)
+	setKnown(claims, "family_name", d.user.Surname)
+}
+
+func methods(secondFactor bool) []string {
+	if secondFactor {
+		return []string{"pwd", "mfa"}
+	}
+	return []string{"pwd"}
+}
+
+func setKnown(claims map[string]any, name, value string) {
+	if value != "" {
+		claims[name] = value
+	}
+}
+
+// appToken is an access token of an app for itself. It has no scp, which is what tells it from a person's, and no roles
+// unless some are granted.
 func (f *Fake) appToken(request *tokenRequest, group permissionGroup, lifetime time.Duration) string {
 	claims := f.frame(lifetime)
-	claims["oid"], claims["sub"], claims["tid"] = request.client.ObjectID, request.client.ObjectID, request.tenant.ID
+	principal := request.client.ObjectID
+	if principal == "" {
+		principal = guidOf("service principal", request.client.ID)
+	}
+	claims["oid"], claims["sub"], claims["tid"] = principal, principal, request.tenant.ID
+	claims["aud"] = f.audienceOf(group)
+	if roles, _ := group.app.RolesOf(principal); len(roles) > 0 {
+		claims["roles"] = roles
+	}
+	if group.app != &graphApp && group.app.TokenVersion == 2 {
+		claims["iss"], claims["ver"] = f.Issuer(request.tenant.ID), "2.0"
+		claims["azp"], claims["azpacr"] = request.client.ID, request.strength()
+	} else {
+		claims["iss"], claims["ver"] = f.sts(request.tenant.ID), "1.0"
+		claims["appid"], claims["appidacr"], claims["idp"] = request.client.ID, request.strength(), f.sts(request.tenant.ID)
+	}
 	if group.app == &graphApp {
-		claims["aud"], claims["iss"], claims["ver"] = f.graphAudience(), "https://sts.windows.net/"+request.tenant.ID+"/", "1.0"
-		claims["appid"], claims["appidacr"], claims["idtyp"] = request.client.ID, request.strength(), "app"
-		claims["idp"] = "https://sts.windows.net/" + request.tenant.ID + "/"
+		claims["app_displayname"], claims["idtyp"] = request.client.DisplayName, "app"
 		return f.signForGraph(claims)
 	}
-	claims["aud"], claims["iss"], claims["ver"] = group.app.ID, f.Issuer(request.tenant.ID), "2.0"
-	claims["azp"], claims["azpacr"] = request.client.ID, request.strength()
-	return f.sign(claims)
+	if slices.Contains(group.app.OptionalClaims.AccessToken, "idtyp") {
+		claims["idtyp"] = "app"
+	}
+	return f.sign(claims, group.app.TokenVersion != 2)
 }
 
-// idToken is the v2 ID token (OpenID Connect Core section 2). Its sub is pairwise to the client, and its nonce is there
-// if one was sent.
-func (f *Fake) idToken(d delegation) string {
+// idToken is the ID token (OpenID Connect Core section 2) in the version of the endpoint. Its sub is pairwise to the
+// client, and its nonce is there if one was sent; the hashes are there if it comes from the authorization endpoint.
+func (f *Fake) idToken(d delegation, code, token string) string {
 	claims := f.frame(time.Hour)
-	claims["aud"], claims["iss"], claims["ver"] = d.client.ID, f.Issuer(d.tenant.ID), "2.0"
-	claims["sub"], claims["tid"], claims["sid"] = pairwise(d.user, d.client), d.tenant.ID, d.sid
-	if d.asked.has("profile") {
-		claims["name"], claims["oid"], claims["preferred_username"] = d.user.DisplayName, d.user.ID, d.user.UserPrincipalName
+	claims["aud"], claims["tid"], claims["sid"] = d.client.ID, d.tenant.ID, d.sid
+	claims["sub"] = pairwise(d.user, d.client)
+	if d.version == v1 {
+		claims["iss"], claims["ver"] = f.sts(d.tenant.ID), "1.0"
+		claims["oid"], claims["name"], claims["amr"], claims["ipaddr"] = d.user.ID, d.user.DisplayName, methods(d.secondFactor), "127.0.0.1"
+		claims["upn"], claims["unique_name"] = d.user.UserPrincipalName, d.user.UserPrincipalName
+		setKnown(claims, "given_name", d.user.GivenName)
+		setKnown(claims, "family_name", d.user.Surname)
+	} else {
+		claims["iss"], claims["ver"] = f.Issuer(d.tenant.ID), "2.0"
+		if d.asked.has("profile") {
+			claims["name"], claims["oid"], claims["preferred_username"] = d.user.DisplayName, d.user.ID, d.user.UserPrincipalName
+		}
+		if d.asked.has("email") {
+			setKnown(claims, "email", d.user.Mail)
+		}
 	}
-	if d.asked.has("email") && d.user.Mail != "" {
-		claims["email"] = d.user.Mail
+	setKnown(claims, "nonce", d.nonce)
+	if code != "" {
+		claims["c_hash"] = leftHalf(code)
 	}
-	if d.nonce != "" {
-		claims["nonce"] = d.nonce
+	if token != "" {
+		claims["at_hash"] = leftHalf(token)
 	}
-	return f.sign(claims)
+	f.about(claims, &d, d.client, d.client.OptionalClaims.IDToken)
+	return f.sign(claims, d.version == v1)
+}
+
+// leftHalf is what c_hash and at_hash are (OpenID Connect Core section 3.3.2.11).
+func leftHalf(value string) string {
+	sum := sha256.Sum256([]byte(value))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// How many groups fit into a token before it points elsewhere.
+const (
+	maxGroups         = 200
+	maxImplicitGroups = 5
+)
+
+// about adds what the registration of an app wants to know of a person: roles, groups, optional claims.
+func (f *Fake) about(claims map[string]any, d *delegation, app *directory.App, optional []string) {
+	if roles, _ := app.RolesOf(principals(d.tenant, d.user)...); len(roles) > 0 {
+		claims["roles"] = roles
+	}
+	if d.user.HomeTenant != "" {
+		claims["idp"] = f.sts(d.user.HomeTenant)
+	}
+	if app.GroupMembershipClaims != "" {
+		f.addGroups(claims, d)
+	}
+	for _, name := range optional {
+		switch name {
+		case "acct":
+			claims[name] = account(d.user)
+		case "auth_time":
+			claims[name] = d.signedIn.Unix()
+		case "email":
+			setKnown(claims, name, d.user.Mail)
+		case "family_name":
+			setKnown(claims, name, d.user.Surname)
+		case "given_name":
+			setKnown(claims, name, d.user.GivenName)
+		case "idtyp":
+			claims[name] = "user"
+		case "ipaddr":
+			claims[name] = "127.0.0.1"
+		case "login_hint":
+			claims[name] = "O." + base64.RawURLEncoding.EncodeToString([]byte(d.user.UserPrincipalName))
+		case "sid":
+			claims[name] = d.sid
+		case "tenant_region_scope":
+			claims[name] = regionOf(d.tenant)
+		case "upn":
+			claims[name] = d.user.UserPrincipalName
+		}
+	}
+}
+
+func (f *Fake) addGroups(claims map[string]any, d *delegation) {
+	ids := []string{}
+	for _, group := range d.tenant.GroupsOf(d.user.ID) {
+		ids = append(ids, group.ID)
+	}
+	switch {
+	case len(ids) == 0:
+	case d.hybrid && len(ids) > maxImplicitGroups:
+		claims["hasgroups"] = true
+	case len(ids) > maxGroups:
+		claims["_claim_names"] = map[string]string{"groups": "src1"}
+		claims["_claim_sources"] = map[string]any{"src1": map[string]string{
+			"endpoint": fmt.Sprintf("https://%s/%s/users/%s/getMemberObjects", f.cloud.oldGraph, d.tenant.ID, d.user.ID),
+		}}
+	default:
+		claims["groups"] = ids
+	}
+}
+
+// account is the claim acct: 0 for a member, 1 for a guest.
+func account(user *directory.User) int {
+	if user.HomeTenant != "" {
+		return 1
+	}
+	return 0
+}
+
+func regionOf(tenant *directory.Tenant) string {
+	if tenant.Region == "" {
+		return "WW"
+	}
+	return tenant.Region
 }
 
 // frame are the claims that every token has.
@@ -154,18 +337,27 @@ func (f *Fake) frame(lifetime time.Duration) map[string]any {
 	}
 }
 
-func (f *Fake) graphAudience() string { return f.graphURL }
-
 // pairwise is a person's sub at one app: stable, and telling nothing across apps.
 func pairwise(user *directory.User, app *directory.App) string {
 	sum := sha256.Sum256([]byte(user.ID + "|" + app.ID))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// sign makes a JWT with the header of a v2 token.
-func (f *Fake) sign(claims map[string]any) string {
+// guidOf makes a GUID that is always the same for a name.
+func guidOf(kind, name string) string {
+	b := sha256.Sum256([]byte(kind + "|" + name))
+	b[6], b[8] = b[6]&0x0f|0x50, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:16])
+}
+
+// sign makes a JWT. The header of v1 names the key twice.
+func (f *Fake) sign(claims map[string]any, old bool) string {
 	key := f.signingKey()
-	signed := encode(orderedHeader{Type: "JWT", Algorithm: "RS256", KeyID: key.id}) + "." + encode(claims)
+	header := orderedHeader{Type: "JWT", Algorithm: "RS256", KeyID: key.id}
+	if old {
+		header.Thumbprint = key.id
+	}
+	signed := encode(header) + "." + encode(claims)
 	return signed + "." + key.sign(signed)
 }
 

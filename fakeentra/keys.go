@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,6 +53,43 @@ func (r *keyRing) rotate(now time.Time) error {
 	}
 	r.published = append(append([]*signingKey(nil), r.published[1:]...), next)
 	return nil
+}
+
+// drop withdraws the key that signs, as an emergency demands, and lets the next one sign.
+func (r *keyRing) drop(now time.Time) error {
+	before := r.active()
+	if err := r.rotate(now); err != nil {
+		return err
+	}
+	r.published = slices.DeleteFunc(slices.Clone(r.published), func(key *signingKey) bool { return key == before })
+	next, err := newSigningKey(now)
+	if err != nil {
+		return err
+	}
+	r.published = append([]*signingKey{next}, r.published...) // keeps the signing key in second place
+	return nil
+}
+
+// Rotate is a planned rollover: the next published key signs from now on, a new one is published, and the oldest is
+// withdrawn. The second Rotate begins with fresh keys, which nobody knows.
+func (f *Fake) Rotate() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.keys.rotate(f.now())
+}
+
+// EmergencyRotate is the rollover after a key was lost: the key that signs is withdrawn at once, and with it every
+// token that it has signed.
+func (f *Fake) EmergencyRotate() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.keys.drop(f.now())
+}
+
+func (f *Fake) signingKey() *signingKey {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.keys.active()
 }
 
 // embeddedKeys is the ring that every fake starts with. Making an RSA key takes longer than a whole test; parsing is
@@ -160,13 +198,10 @@ func (f *Fake) handleKeys(version string) http.HandlerFunc {
 				Certificates: []string{base64.StdEncoding.EncodeToString(key.certificate)},
 			}
 			if version == "2.0" {
-				one.Cloud, one.Issuer = cloudInstanceName, place.issuer
+				one.Cloud, one.Issuer = f.cloud.instance, place.issuer
 			}
 			set.Keys = append(set.Keys, one)
 		}
 		writeOpenDocument(w, set)
 	}
 }
-
-// consumersTenantID is the tenant of personal Microsoft accounts.
-const consumersTenantID = "9188040d-6c67-4c5b-b112-36a304b66dad"

@@ -67,7 +67,7 @@ func Listen(config Config, address string, secure bool) (*Server, error) {
 		host = "localhost"
 	}
 	s := &Server{URL: scheme + "://" + net.JoinHostPort(host, port), listeners: listeners}
-	if s.Fake, err = build(config, s.URL, s.URL); err != nil {
+	if s.Fake, err = build(config, s.URL); err != nil {
 		s.closeListeners()
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func Listen(config Config, address string, secure bool) (*Server, error) {
 	}
 	s.client = &http.Client{Transport: transport}
 	s.http = &http.Server{
-		Handler: s.Fake, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: s.Fake, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	for _, listener := range s.listeners {

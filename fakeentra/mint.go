@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"maps"
 	"strings"
 	"time"
 )
@@ -64,29 +63,36 @@ func (f *Fake) Mint(want Token) (string, error) {
 			scopes = append(scopes, scope.Name)
 		}
 	}
-	claims := f.frame(time.Hour)
-	maps.Copy(claims, map[string]any{
-		"aud": api.ID, "iss": f.Issuer(tenant.ID), "azp": client.ID, "azpacr": "1", "ver": "2.0", "scp": strings.Join(scopes, " "),
-		"name": user.DisplayName, "preferred_username": user.UserPrincipalName, "oid": user.ID, "tid": tenant.ID, "sub": pairwise(user, api),
-	})
+	d := &delegation{version: v2, tenant: tenant, client: client, user: user, strength: "1", sid: f.newGUID(), signedIn: f.now()}
+	group := permissionGroup{app: api, asked: api.ID}
+	if len(api.IdentifierURIs) > 0 {
+		group.asked = api.IdentifierURIs[0]
+	}
+	claims := f.userClaims(d, group, scopes, time.Hour)
 	if want.Edit != nil {
 		want.Edit(claims)
 	}
-	return f.sign(claims), nil
+	return f.sign(claims, api.TokenVersion != 2), nil
 }
+
+// Why one of the fake's own tokens is not taken.
+var (
+	errExpired = errors.New("expired")
+	errForeign = errors.New("not a token of this fake")
+)
 
 // readToken verifies one of the fake's own tokens, Graph's among them, and returns its claims.
 func (f *Fake) readToken(raw string) (map[string]any, error) {
 	parts := strings.Split(raw, ".")
 	if len(parts) != 3 {
-		return nil, errors.New("not a JWT")
+		return nil, errForeign
 	}
 	var header orderedHeader
 	claims := map[string]any{}
 	for i, into := range []any{&header, &claims} {
 		text, err := base64.RawURLEncoding.DecodeString(parts[i])
 		if err != nil {
-			return nil, err
+			return nil, errForeign
 		}
 		if err := json.NewDecoder(bytes.NewReader(text)).Decode(into); err != nil {
 			return nil, err
@@ -107,10 +113,10 @@ func (f *Fake) readToken(raw string) (map[string]any, error) {
 	for _, key := range keys {
 		if key.id == header.KeyID && rsa.VerifyPKCS1v15(&key.private.PublicKey, crypto.SHA256, digest[:], signature) == nil {
 			if expiry, _ := claims["exp"].(float64); f.now().Unix() >= int64(expiry) {
-				return nil, errors.New("expired")
+				return nil, errExpired
 			}
 			return claims, nil
 		}
 	}
-	return nil, errors.New("not signed by this fake")
+	return nil, errForeign
 }

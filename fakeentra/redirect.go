@@ -25,7 +25,7 @@ const (
 func matchRedirect(app *directory.App, asked string) (platform, *aadsts.Error) {
 	parsed, err := url.Parse(asked)
 	if err != nil || parsed.Scheme == "" || parsed.Fragment != "" || strings.ContainsAny(asked, "\r\n\t\\") {
-		return "", aadsts.RedirectMalformed(asked)
+		return "", aadsts.RedirectMalformed()
 	}
 	for _, one := range []struct {
 		platform platform

@@ -16,17 +16,37 @@ const maxBody = 1 << 20
 // among it, as at Entra.
 func (f *Fake) newRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
+	for _, path := range []string{"/{tenant}/v2.0/.well-known/openid-configuration", "/{tenant}/.well-known/openid-configuration", "/{tenant}/discovery/v2.0/keys", "/{tenant}/discovery/keys", "/common/discovery/instance"} {
+		mux.HandleFunc("OPTIONS "+path, handlePreflight)
+	}
 	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", f.handleDiscovery)
+	mux.HandleFunc("GET /{tenant}/.well-known/openid-configuration", f.handleDiscoveryV1)
 	mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", f.handleKeys("2.0"))
 	mux.HandleFunc("GET /{tenant}/discovery/keys", f.handleKeys("1.0"))
 	mux.HandleFunc("GET /common/discovery/instance", f.handleInstance)
-	mux.HandleFunc("GET /{tenant}/oauth2/v2.0/authorize", f.handleAuthorize)
-	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/authorize", f.handleAuthorize)
-	mux.HandleFunc("POST /{tenant}/login", f.handleSignIn)
-	mux.HandleFunc("POST /{tenant}/consent", f.handleConsent)
-	mux.HandleFunc("/{tenant}/oauth2/v2.0/token", f.handleToken)
-	mux.HandleFunc("/{tenant}/oauth2/v2.0/logout", f.handleLogout)
+	mux.HandleFunc("GET /common/UserRealm/{user}", f.handleUserRealm)
+	mux.HandleFunc("GET /common/userrealm/{user}", f.handleUserRealm)
+	for path, v := range map[string]version{"/{tenant}/oauth2/v2.0/": v2, "/{tenant}/oauth2/": v1} {
+		mux.HandleFunc("GET "+path+"authorize", f.handleAuthorize(v))
+		mux.HandleFunc("POST "+path+"authorize", f.handleAuthorize(v))
+		mux.HandleFunc(path+"token", f.handleToken(v))
+		mux.HandleFunc(path+"devicecode", f.handleDeviceCode(v))
+		mux.HandleFunc("GET "+path+"logout", f.handleLogout)
+		mux.HandleFunc("POST "+path+"logout", f.handleLogout)
+	}
+	mux.HandleFunc("GET /{tenant}/v2.0/adminconsent", f.handleAdminConsent(v2))
+	mux.HandleFunc("GET /{tenant}/adminconsent", f.handleAdminConsent(v1))
+	mux.HandleFunc("POST /{tenant}/{kind}/{version}/login", f.handleSignIn)
+	mux.HandleFunc("POST /{tenant}/{kind}/{version}/consent", f.handleConsent)
+	mux.HandleFunc("POST /{tenant}/{kind}/{version}/secondfactor", f.handleSecondFactor)
+	mux.HandleFunc("GET /device", f.handleDevicePage)
+	mux.HandleFunc("POST /device", f.handleDevicePage)
 	mux.HandleFunc("GET /{$}", f.handleFrontPage)
+	if f.config.Face == SpecAlignedFace {
+		mux.HandleFunc("GET /.well-known/oauth-authorization-server/{tenant}/v2.0", f.handleDiscovery)
+		mux.HandleFunc("GET /.well-known/openid-configuration/{tenant}/v2.0", f.handleDiscovery)
+		mux.HandleFunc("POST /{tenant}/oauth2/v2.0/register", f.handleRegister)
+	}
 	return mux
 }
 
@@ -42,7 +62,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		header.Set("client-request-id", id)
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	if strings.HasPrefix(r.URL.Path, "/v1.0/") { // Graph, which has a host of its own at Microsoft
+	if strings.HasPrefix(r.URL.Path, "/v1.0/") || strings.HasPrefix(r.URL.Path, "/oidc/") { // Graph, which has a host of its own at Microsoft
 		f.graph.ServeHTTP(answer, r)
 	} else {
 		f.routes.ServeHTTP(answer, r)

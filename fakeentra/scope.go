@@ -14,12 +14,13 @@ var oidcScopes = []string{"openid", "profile", "email", "offline_access"}
 // graphApp is Microsoft Graph as a resource, with the delegated permissions that are of use here.
 var graphApp = directory.App{
 	ID: directory.GraphAppID, DisplayName: "Microsoft Graph",
-	IdentifierURIs: []string{publicGraph, "https://graph.microsoft.com/"},
+	IdentifierURIs: []string{"https://graph.microsoft.com", "https://graph.microsoft.com/"},
 	Scopes: []directory.Scope{
 		{Name: "User.Read", DisplayName: "Sign you in and read your profile"},
 		{Name: "Calendars.Read", DisplayName: "Read your calendars"},
-		{Name: "GroupMember.Read.All", DisplayName: "Read your group memberships"},
+		{Name: "GroupMember.Read.All", DisplayName: "Read group memberships", AdminOnly: true},
 		{Name: "Mail.Read", DisplayName: "Read your mail"},
+		{Name: "User.Read.All", DisplayName: "Read all users' full profiles", AdminOnly: true},
 		{Name: "openid", DisplayName: "Sign you in"},
 		{Name: "profile", DisplayName: "View your basic profile"},
 		{Name: "email", DisplayName: "View your e-mail address"},
@@ -38,7 +39,8 @@ type permissionGroup struct {
 	app      *directory.App
 	asked    string   // the identifier as it was written, empty for a bare name
 	names    []string // as the app spells them
-	everyone bool     // .default: all that has been consented to
+	everyone bool     // .default
+	implied  []string // what .default stands for
 }
 
 func (p *permissions) has(oidc string) bool { return slices.Contains(p.oidc, oidc) }
@@ -58,7 +60,7 @@ func (p *permissions) all() []string {
 		all = append(all, consentName(&graphApp, name))
 	}
 	for _, group := range p.groups {
-		for _, name := range group.names {
+		for _, name := range slices.Concat(group.names, group.implied) {
 			all = append(all, consentName(group.app, name))
 		}
 	}
@@ -69,10 +71,18 @@ func consentName(app *directory.App, name string) string { return app.ID + "/" +
 
 // resource finds the app that an identifier names, Graph included.
 func (f *Fake) resource(tenant *directory.Tenant, identifier string) *directory.App {
-	if identifier == directory.GraphAppID || identifier == f.graphURL || slices.Contains(graphApp.IdentifierURIs, identifier) {
+	if identifier == directory.GraphAppID || identifier == f.graphURL || identifier == f.graphURL+"/" || slices.Contains(graphApp.IdentifierURIs, identifier) {
 		return &graphApp
 	}
-	return tenant.Resource(identifier)
+	if app := tenant.Resource(identifier); app != nil {
+		return app
+	}
+	for i := range f.directory.Tenants {
+		if app := f.directory.Tenants[i].Resource(identifier); app != nil && app.MultiTenant {
+			return app
+		}
+	}
+	return nil
 }
 
 // resolve reads a scope parameter. A bare name is one of Microsoft Graph; otherwise everything before the last slash
@@ -92,10 +102,13 @@ func (f *Fake) resolve(tenant *directory.Tenant, client *directory.App, scope st
 			if app = f.resource(tenant, asked); app == nil {
 				return nil, aadsts.ResourceNotFound(asked, tenant.DisplayName)
 			}
+			if app.Disabled {
+				return nil, aadsts.ResourceDisabled(asked)
+			}
 		}
 		group := found.groupOf(app, asked)
 		if name == ".default" {
-			group.everyone = true
+			group.everyone, group.implied = true, f.impliedBy(client, app)
 			continue
 		}
 		exposed := app.ScopeNamed(name)
@@ -117,6 +130,44 @@ func (f *Fake) resolve(tenant *directory.Tenant, client *directory.App, scope st
 	return found, nil
 }
 
+// impliedBy are the permissions that .default stands for. At Entra they are those that the client's registration lists;
+// here it lists none, so they are what people can consent to: an API's scopes, or signing in at Graph.
+func (f *Fake) impliedBy(client, app *directory.App) []string {
+	if app == &graphApp {
+		names := []string{"User.Read"}
+		for _, one := range client.Consented {
+			if scope := graphApp.ScopeNamed(one); scope != nil && scope.Name != "User.Read" {
+				names = append(names, scope.Name)
+			}
+		}
+		return names
+	}
+	var names []string
+	for _, scope := range app.Scopes {
+		if !scope.AdminOnly {
+			names = append(names, scope.Name)
+		}
+	}
+	return names
+}
+
+// resolveV1 reads a request of the v1 endpoints, which name a resource and always mean everything consented to.
+func (f *Fake) resolveV1(tenant *directory.Tenant, client *directory.App, resource, scope string) (*permissions, *aadsts.Error) {
+	if resource == "" {
+		resource = directory.GraphAppID
+	}
+	app := f.resource(tenant, resource)
+	if app == nil {
+		return nil, aadsts.ResourceNotFound(resource, tenant.DisplayName)
+	}
+	found := &permissions{oidc: []string{"openid", "profile", "offline_access"}}
+	if slices.Contains(strings.Fields(scope), "email") {
+		found.oidc = append(found.oidc, "email")
+	}
+	found.groups = []permissionGroup{{app: app, asked: resource, everyone: true, implied: f.impliedBy(client, app)}}
+	return found, nil
+}
+
 func (p *permissions) groupOf(app *directory.App, asked string) *permissionGroup {
 	for i := range p.groups {
 		if p.groups[i].app == app {
@@ -130,7 +181,7 @@ func (p *permissions) groupOf(app *directory.App, asked string) *permissionGroup
 // checkResource applies the rule for the parameter resource. Since 2026 it is compared, character by character, with
 // the identifier URIs of the app that the scopes belong to; before, any resource was refused.
 func (f *Fake) checkResource(resource string, present bool, asked *permissions, tenant *directory.Tenant) *aadsts.Error {
-	if !present || f.config.ResourceParameter == ResourceIgnored {
+	if !present || f.config.ResourceParameter == ResourceIgnored || f.config.Face == SpecAlignedFace {
 		return nil
 	}
 	if f.config.ResourceParameter == ResourceRefused {
@@ -145,16 +196,15 @@ func (f *Fake) checkResource(resource string, present bool, asked *permissions, 
 
 // granted are the names of one resource's permissions that a token carries: those asked for now and those consented to
 // earlier.
-func (f *Fake) granted(key consentKey, group permissionGroup, oidc []string) []string {
-	names := append([]string(nil), group.names...)
-	consented, _ := f.consents.Get(key)
-	for _, one := range consented {
+func (f *Fake) granted(d *delegation, group permissionGroup) []string {
+	names := slices.Concat(group.names, group.implied)
+	for _, one := range f.grantedTo(d.tenant, d.client, d.user) {
 		if name, found := strings.CutPrefix(one, group.app.ID+"/"); found && !slices.Contains(names, name) && !slices.Contains(oidcScopes, name) {
 			names = append(names, name)
 		}
 	}
 	if group.app == &graphApp {
-		for _, name := range oidc {
+		for _, name := range d.asked.oidc {
 			if name != "offline_access" {
 				names = append(names, name)
 			}

@@ -2,9 +2,11 @@ package fakeentra
 
 import (
 	"crypto/subtle"
+	"encoding/json"
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"mcpentra/fakeentra/aadsts"
@@ -13,88 +15,143 @@ import (
 
 // A tokenRequest is a request to the token endpoint whose form, tenant and client are in order.
 type tokenRequest struct {
-	place  *place
-	tenant *directory.Tenant
-	client *directory.App
-	params url.Values
-	origin string // of a script in a browser
+	version version
+	place   *place
+	tenant  *directory.Tenant // nil at a shared endpoint, until the grant names one
+	client  *directory.App
+	params  url.Values
+	origin  string // of a script in a browser
 
 	secret    string
 	hasSecret bool
 	assertion bool
 }
 
+func (t *tokenRequest) wantsInfo() bool { return t.params.Get("client_info") == "1" }
+
 // tokenResponse has its members in the order of the wire.
 type tokenResponse struct {
 	TokenType    string `json:"token_type"`
 	Scope        string `json:"scope,omitempty"`
-	ExpiresIn    int    `json:"expires_in"`
-	ExtExpiresIn int    `json:"ext_expires_in"`
+	ExpiresIn    number `json:"expires_in"`
+	ExtExpiresIn number `json:"ext_expires_in"`
+	ExpiresOn    number `json:"expires_on,omitempty"` // this and the next two at the v1 endpoint only
+	NotBefore    number `json:"not_before,omitempty"`
+	Resource     string `json:"resource,omitempty"`
 	AccessToken  string `json:"access_token"`
 	RefreshToken string `json:"refresh_token,omitempty"`
 	IDToken      string `json:"id_token,omitempty"`
 	ClientInfo   string `json:"client_info,omitempty"`
 }
 
-// handleToken is the token endpoint. What is judged in which order was seen on the wire: the form, the tenant, the
-// client, the format of the code or refresh token, the client's credential, and what the code holds last.
-func (f *Fake) handleToken(w http.ResponseWriter, r *http.Request) {
-	switch r.Method {
-	case http.MethodPost:
-	case http.MethodOptions:
-		w.Header().Set("Access-Control-Allow-Methods", "POST, OPTIONS") // L
-		w.WriteHeader(http.StatusOK)
-		return
-	default:
-		f.writeError(w, r, aadsts.WrongMethod(r.Method))
-		return
+// A number is a number on the wire of v2, and a string of digits on that of v1.
+type number string
+
+func numberOf(n int, v version) number {
+	if v == v1 {
+		return number(strconv.Quote(strconv.Itoa(n)))
 	}
-	request, problem := f.readTokenRequest(r)
-	var answer *tokenResponse
-	if problem == nil {
-		switch request.params.Get("grant_type") {
-		case "authorization_code":
-			answer, problem = f.redeemCode(w, request)
-		case "refresh_token":
-			answer, problem = f.redeemRefreshToken(w, request)
-		case "client_credentials":
-			answer, problem = f.grantClientCredentials(request)
-		default:
-			problem = aadsts.UnsupportedGrantType(request.params.Get("grant_type"))
-		}
-	}
-	if problem != nil {
-		f.writeError(w, r, problem)
-		return
-	}
-	noStore(w)
-	w.Header().Set("x-ms-clitelem", "1,0,0,,")
-	writeJSON(w, http.StatusOK, answer)
+	return number(strconv.Itoa(n))
 }
 
-func (f *Fake) readTokenRequest(r *http.Request) (*tokenRequest, *aadsts.Error) {
+// MarshalJSON writes the number as it stands.
+func (n number) MarshalJSON() ([]byte, error) { return json.RawMessage(n).MarshalJSON() }
+
+// handleToken is the token endpoint. What is judged in which order was seen on the wire: the form, the tenant, the
+// client, the format of the code or refresh token, the client's credential, and what the code holds last.
+func (f *Fake) handleToken(v version) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodPost:
+		case http.MethodOptions:
+			f.answerPreflight(w, r)
+			return
+		default:
+			f.writeError(w, r, aadsts.WrongMethod(r.Method))
+			return
+		}
+		request, problem := f.readTokenRequest(r, v)
+		var answer *tokenResponse
+		if problem == nil {
+			answer, problem = f.grant(w, r, request)
+		}
+		if problem != nil {
+			if v == v1 && problem.Suberror != "" && problem.Code == "invalid_grant" && problem.Number != 50173 {
+				problem.Code = "interaction_required" // what v1 calls it when a person has to do something
+			}
+			f.writeError(w, r, problem)
+			return
+		}
+		noStore(w)
+		w.Header().Set("x-ms-clitelem", "1,0,0,,")
+		writeJSON(w, http.StatusOK, answer)
+	}
+}
+
+// grant dispatches a token request by its grant type.
+func (f *Fake) grant(w http.ResponseWriter, r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
+	switch kind := request.params.Get("grant_type"); kind {
+	case "authorization_code":
+		return f.redeemCode(w, r, request)
+	case "refresh_token":
+		return f.redeemRefreshToken(w, r, request)
+	case "client_credentials":
+		return f.grantClientCredentials(r, request)
+	case "urn:ietf:params:oauth:grant-type:jwt-bearer":
+		return f.grantOnBehalfOf(r, request)
+	case "urn:ietf:params:oauth:grant-type:device_code", "device_code":
+		return f.redeemDeviceCode(request)
+	case "password":
+		return f.grantPassword(r, request)
+	default:
+		return nil, aadsts.UnsupportedGrantType(kind)
+	}
+}
+
+// answerPreflight lets scripts ask; whether they may read the answer is decided by the code that they show.
+func (f *Fake) answerPreflight(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Access-Control-Allow-Methods", "POST, OPTIONS") // L, as the rest
+	header.Set("Access-Control-Max-Age", "86400")
+	if origin := r.Header.Get("Origin"); origin != "" {
+		header.Set("Access-Control-Allow-Origin", origin)
+		header.Set("Access-Control-Allow-Credentials", "true")
+		header.Add("Vary", "Origin")
+	}
+	if wanted := r.Header.Get("Access-Control-Request-Headers"); wanted != "" {
+		header.Set("Access-Control-Allow-Headers", wanted)
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+func (f *Fake) readTokenRequest(r *http.Request, v version) (*tokenRequest, *aadsts.Error) {
+	return f.readTokenRequestWith(r, v, "grant_type")
+}
+
+// readTokenForm reads the request of a device, which is like a token request without a grant.
+func (f *Fake) readTokenForm(r *http.Request, v version) (*tokenRequest, *aadsts.Error) {
+	return f.readTokenRequestWith(r, v, "client_id")
+}
+
+func (f *Fake) readTokenRequestWith(r *http.Request, v version, required string) (*tokenRequest, *aadsts.Error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
 		r.Form = url.Values{}
-		return nil, aadsts.MissingParameter("grant_type")
+		return nil, aadsts.MissingParameter(required)
 	}
 	if err := r.ParseForm(); err != nil {
 		return nil, aadsts.Malformed()
 	}
 	r.Form = r.PostForm // what stands in the address does not count
-	for _, values := range r.PostForm {
-		if len(values) > 1 {
-			return nil, aadsts.Malformed()
-		}
+	if problem := once(r.PostForm); problem != nil {
+		return nil, problem
 	}
-	request := &tokenRequest{params: r.PostForm, origin: r.Header.Get("Origin")}
-	if request.params.Get("grant_type") == "" {
-		return nil, aadsts.MissingParameter("grant_type")
+	request := &tokenRequest{version: v, params: r.PostForm, origin: r.Header.Get("Origin")}
+	if request.params.Get(required) == "" && (required == "grant_type" || r.Header.Get("Authorization") == "") {
+		return nil, aadsts.MissingParameter(required)
 	}
-	id, secret, basic := r.BasicAuth()
-	if basic {
-		var errID, errSecret error
-		id, errID = url.QueryUnescape(id)
-		secret, errSecret = url.QueryUnescape(secret)
+	if id, secret, basic := r.BasicAuth(); basic {
+		id, errID := url.QueryUnescape(id)
+		secret, errSecret := url.QueryUnescape(secret)
 		if errID != nil || errSecret != nil || request.params.Has("client_id") && request.params.Get("client_id") != id {
 			return nil, aadsts.Malformed()
 		}
@@ -109,19 +166,50 @@ func (f *Fake) readTokenRequest(r *http.Request) (*tokenRequest, *aadsts.Error) 
 	if request.place, problem = f.place(r); problem != nil {
 		return nil, problem
 	}
-	if request.tenant = request.place.tenant; request.tenant == nil {
-		return nil, aadsts.NoTenant()
+	request.tenant = request.place.tenant
+	home := request.tenant
+	if home == nil {
+		home = &f.directory.Tenants[0]
+		if app := f.anyApp(request.params.Get("client_id")); app != nil {
+			home = f.directory.HomeOf(app)
+			if !app.MultiTenant {
+				return nil, aadsts.NoTenant()
+			}
+		}
 	}
-	if request.client, problem = findClient(request.tenant, request.params); problem != nil {
+	if request.client, problem = f.findClient(home, request.place, request.params); problem != nil {
 		return nil, problem
 	}
 	return request, nil
 }
 
+// scopeOf resolves the scopes of a token request, or the resource of a v1 one.
+func (f *Fake) scopeOf(request *tokenRequest, scope string) (*permissions, *aadsts.Error) {
+	if request.version == v1 {
+		return f.resolveV1(request.tenant, request.client, request.params.Get("resource"), scope)
+	}
+	asked, problem := f.resolve(request.tenant, request.client, scope, true)
+	if problem == nil && len(asked.groups) > 1 {
+		problem = aadsts.ScopesOfSeveralResources()
+	}
+	return asked, problem
+}
+
+// checkTokenResource applies the rule for the parameter resource at the token endpoint of v2.
+func (f *Fake) checkTokenResource(request *tokenRequest, asked *permissions) *aadsts.Error {
+	if request.version == v1 {
+		return nil
+	}
+	return f.checkResource(request.params.Get("resource"), request.params.Has("resource"), asked, request.tenant)
+}
+
 // authenticate judges the client's credential by the platform of the redirect URI that was used.
-func (f *Fake) authenticate(w http.ResponseWriter, request *tokenRequest, used platform) *aadsts.Error {
+func (f *Fake) authenticate(w http.ResponseWriter, r *http.Request, request *tokenRequest, used platform) *aadsts.Error {
 	switch used {
 	case publicClient:
+		if request.origin != "" {
+			return aadsts.OriginRefused()
+		}
 		if request.hasSecret || request.assertion {
 			return aadsts.PublicClientCredential()
 		}
@@ -138,22 +226,43 @@ func (f *Fake) authenticate(w http.ResponseWriter, request *tokenRequest, used p
 	if request.origin != "" {
 		return aadsts.CrossOriginNotSPA(request.origin)
 	}
-	return request.checkSecret(aadsts.NoCredential())
+	return f.checkCredential(r, request, aadsts.NoCredential())
 }
 
-func (t *tokenRequest) checkSecret(missing *aadsts.Error) *aadsts.Error {
+// authenticateByApp judges the client's credential in flows without a redirect URI: the app registration says whether
+// it is a public client.
+func (f *Fake) authenticateByApp(request *tokenRequest) *aadsts.Error {
+	if request.client.AllowPublicFlows && !request.hasSecret && !request.assertion {
+		return nil
+	}
+	return f.checkCredential(nil, request, aadsts.NoCredential())
+}
+
+// checkCredential wants a secret or an assertion of the client.
+func (f *Fake) checkCredential(r *http.Request, request *tokenRequest, missing *aadsts.Error) *aadsts.Error {
 	switch {
-	case t.assertion:
-		return aadsts.AssertionRefused() // no app here has a certificate
-	case !t.hasSecret || t.secret == "":
+	case request.assertion:
+		return f.checkAssertion(r, request)
+	case !request.hasSecret || request.secret == "":
 		return missing
 	}
-	for _, secret := range t.client.Secrets {
-		if subtle.ConstantTimeCompare([]byte(secret), []byte(t.secret)) == 1 {
+	for _, secret := range request.client.Secrets {
+		if subtle.ConstantTimeCompare([]byte(secret), []byte(request.secret)) == 1 {
 			return nil
 		}
 	}
-	return aadsts.WrongSecret(t.client.ID)
+	return aadsts.WrongSecret(request.client.ID)
+}
+
+// strength is the claim azpacr: how the client has authenticated.
+func (t *tokenRequest) strength() string {
+	switch {
+	case t.assertion:
+		return "2"
+	case t.hasSecret:
+		return "1"
+	}
+	return "0"
 }
 
 // wellFormed reports whether a code or refresh token looks like one: opaque, long, and begun with the version of its

@@ -104,7 +104,7 @@ func TestCodeRefusals(t *testing.T) {
 		"a code of nobody":         {map[string]string{"code": "1." + strings.Repeat("A", 700)}, 400, "invalid_grant", 70000},
 		"no secret":                {map[string]string{"client_secret": ""}, 401, "invalid_client", 7000218},
 		"a wrong secret":           {map[string]string{"client_secret": "guess"}, 401, "invalid_client", 7000215},
-		"an assertion for nothing": {map[string]string{"client_secret": "", "client_assertion": "x.y.z"}, 401, "invalid_client", 700027},
+		"an assertion of no type":  {map[string]string{"client_secret": "", "client_assertion": "x.y.z"}, 400, "invalid_request", 900144},
 		"another redirect URI":     {map[string]string{"redirect_uri": "http://localhost:9999/auth/callback"}, 400, "invalid_client", 500112},
 		"no redirect URI":          {map[string]string{"redirect_uri": ""}, 400, "invalid_request", 900144},
 		"no verifier":              {map[string]string{"code_verifier": ""}, 400, "invalid_grant", 501481},
@@ -219,7 +219,9 @@ func TestRefreshExpires(t *testing.T) {
 	second := token(t, fake, refreshing(first, nil))
 	require.Equal(t, http.StatusOK, second.Status, second.Body)
 	now = now.Add(2 * 24 * time.Hour)
-	assert.Equal(t, 70008, token(t, fake, refreshing(first, nil)).number(t))
+	old := token(t, fake, refreshing(first, nil))
+	assert.Equal(t, 700082, old.number(t))
+	assert.Contains(t, old.text("error_description"), "was inactive for 90.00:00:00.")
 	slid := token(t, fake, refreshing(second.text("refresh_token"), nil))
 	assert.Equal(t, http.StatusOK, slid.Status, "the lifetime slides")
 }

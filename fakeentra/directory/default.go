@@ -29,6 +29,7 @@ func Default() Directory {
 			{
 				ID: DefaultAPIID, ObjectID: "5a1e0003-0000-4000-8000-0000000000ff", DisplayName: "MCP tools API",
 				IdentifierURIs: []string{"api://" + DefaultAPIID},
+				TokenVersion:   2,
 				Scopes:         []Scope{{Name: "tool.read", DisplayName: "Read with the tools"}, {Name: "tool.write", DisplayName: "Write with the tools"}},
 				PublicClient:   []string{"http://localhost"},
 			},

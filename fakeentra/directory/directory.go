@@ -1,14 +1,12 @@
 package directory
 
-import (
-	"errors"
-	"fmt"
-	"net/url"
-	"strings"
-)
+import "strings"
 
 // GraphAppID is the application ID of Microsoft Graph, the same in every tenant.
 const GraphAppID = "00000003-0000-0000-c000-000000000000"
+
+// ConsumersTenantID is the tenant of personal Microsoft accounts. A directory may hold it, and consumers then names it.
+const ConsumersTenantID = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 // A Directory is all that a fake knows at its start.
 type Directory struct {
@@ -23,53 +21,10 @@ type Tenant struct {
 	Region      string   // tenant_region_scope of its discovery document, such as "EU"; empty means "WW"
 	Apps        []App
 	Users       []User
-}
-
-// An App is an app registration together with its service principal in the tenant.
-type App struct {
-	ID          string // application (client) ID, a GUID
-	ObjectID    string // of the service principal; app-only tokens name it as oid and sub
-	DisplayName string
-
-	// Redirect URIs by platform. The platform of the one that is used decides how a client authenticates.
-	Web, SPA, PublicClient []string
-	// AllowPublicFlows is the switch "Allow public client flows": flows without a redirect URI then need no credential.
-	AllowPublicFlows bool
-	// Secrets are the client secrets, in clear.
-	Secrets []string
-
-	// IdentifierURIs are the application ID URIs, such as api://GUID. None may end in a slash.
-	IdentifierURIs []string
-	// Scopes are the delegated permissions that the app exposes as an API.
-	Scopes []Scope
-
-	// Consented are the permissions that an administrator has granted for everybody, as a client asks for them
-	// ("User.Read", "api://…/tool.read").
-	Consented []string
-}
-
-// A Scope is a delegated permission that an API exposes.
-type Scope struct {
-	Name        string // such as tool.read
-	DisplayName string // what a person is asked to consent to
-}
-
-// A User is an account of the tenant.
-type User struct {
-	ID                string // object ID, a GUID
-	UserPrincipalName string
-	DisplayName       string
-	GivenName         string
-	Surname           string
-	Mail              string
-	JobTitle          string
-	OfficeLocation    string
-	PreferredLanguage string
-	BusinessPhones    []string
-	MobilePhone       string
-	// Password is asked for at sign-in when it is not empty.
-	Password string
-	Disabled bool
+	Groups      []Group
+	Policies    []Policy
+	// NoUserConsent is the setting that leaves consent to administrators: everybody else meets AADSTS90094.
+	NoUserConsent bool
 }
 
 // Tenant finds a tenant by its ID or one of its domains, without regard to case.
@@ -88,7 +43,32 @@ func (d *Directory) Tenant(name string) *Tenant {
 	return nil
 }
 
-// App finds an app by its application ID.
+// HomeOf finds the tenant in which an app is registered.
+func (d *Directory) HomeOf(app *App) *Tenant {
+	for i := range d.Tenants {
+		for j := range d.Tenants[i].Apps {
+			if &d.Tenants[i].Apps[j] == app {
+				return &d.Tenants[i]
+			}
+		}
+	}
+	return nil
+}
+
+// App finds an app that a tenant's people can use: one of the tenant's own, or a multi-tenant one of another tenant.
+func (d *Directory) App(tenant *Tenant, id string) *App {
+	if app := tenant.App(id); app != nil {
+		return app
+	}
+	for i := range d.Tenants {
+		if app := d.Tenants[i].App(id); app != nil && app.MultiTenant {
+			return app
+		}
+	}
+	return nil
+}
+
+// App finds an app of the tenant by its application ID.
 func (t *Tenant) App(id string) *App {
 	for i := range t.Apps {
 		if strings.EqualFold(t.Apps[i].ID, id) {
@@ -125,84 +105,60 @@ func (t *Tenant) User(name string) *User {
 	return nil
 }
 
-// ScopeNamed finds an exposed scope without regard to case, as Entra does.
-func (a *App) ScopeNamed(name string) *Scope {
-	for i := range a.Scopes {
-		if strings.EqualFold(a.Scopes[i].Name, name) {
-			return &a.Scopes[i]
-		}
-	}
-	return nil
-}
-
-// Check says what is wrong with a directory: what Entra would not let anybody register.
-func (d *Directory) Check() error {
-	var wrong []error
-	add := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf("directory: "+format, args...)) }
-	if len(d.Tenants) == 0 {
-		add("want at least one tenant")
-	}
-	names := map[string]bool{}
-	for _, tenant := range d.Tenants {
-		if !IsGUID(tenant.ID) {
-			add("tenant %q: want a GUID as ID", tenant.ID)
-		}
-		for _, name := range append([]string{tenant.ID}, tenant.Domains...) {
-			if name = strings.ToLower(name); names[name] {
-				add("tenant %q: %s is taken", tenant.ID, name)
-			}
-			names[name] = true
-		}
-		ids := map[string]bool{}
-		for _, app := range tenant.Apps {
-			if !IsGUID(app.ID) || ids[strings.ToLower(app.ID)] {
-				add("app %q: want a GUID of its own as ID, got %q", app.DisplayName, app.ID)
-			}
-			ids[strings.ToLower(app.ID)] = true
-			for _, uri := range app.IdentifierURIs {
-				if strings.HasSuffix(uri, "/") {
-					add("app %q: identifier URI %q may not end in a slash", app.DisplayName, uri)
-				}
-			}
-			for _, uri := range app.RedirectURIs() {
-				if parsed, err := url.Parse(uri); err != nil || parsed.Scheme == "" || parsed.Fragment != "" {
-					add("app %q: redirect URI %q is not an absolute URI without a fragment", app.DisplayName, uri)
-				}
-			}
-		}
-		for _, user := range tenant.Users {
-			if !IsGUID(user.ID) || ids[strings.ToLower(user.ID)] {
-				add("user %q: want a GUID of its own as ID, got %q", user.UserPrincipalName, user.ID)
-			}
-			ids[strings.ToLower(user.ID)] = true
-			if !strings.Contains(user.UserPrincipalName, "@") {
-				add("user %q: want a user principal name like name@domain", user.UserPrincipalName)
+// GroupsOf are the groups that a user is a member of.
+func (t *Tenant) GroupsOf(userID string) []*Group {
+	var found []*Group
+	for i := range t.Groups {
+		for _, member := range t.Groups[i].Members {
+			if strings.EqualFold(member, userID) {
+				found = append(found, &t.Groups[i])
+				break
 			}
 		}
 	}
-	return errors.Join(wrong...)
+	return found
 }
 
-// RedirectURIs are the app's redirect URIs of all platforms.
-func (a *App) RedirectURIs() []string {
-	return append(append(append([]string(nil), a.Web...), a.SPA...), a.PublicClient...)
+// A Policy is a Conditional Access policy: what has to be true before certain people get a token for certain apps.
+type Policy struct {
+	Name string
+	// Users are object IDs of users or groups; empty means everybody.
+	Users []string
+	// Apps are application IDs of resources; empty means all.
+	Apps    []string
+	Require Requirement
 }
 
-// IsGUID reports whether s is written as a GUID, xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx.
-func IsGUID(s string) bool {
-	if len(s) != 36 {
+// A Requirement is what a policy asks for.
+type Requirement string
+
+// The requirements, and what a program hears that does not meet them.
+const (
+	RequireMFA             Requirement = "mfa"              // AADSTS50076; a person at the page confirms and goes on
+	RequireCompliantDevice Requirement = "compliant device" // AADSTS53000
+	RequireNothingWorks    Requirement = "block"            // AADSTS53003
+)
+
+// Applies reports whether a policy is about a user and a resource.
+func (p *Policy) Applies(tenant *Tenant, user *User, resourceID string) bool {
+	named := func(list []string, id string) bool {
+		for _, one := range list {
+			if strings.EqualFold(one, id) {
+				return true
+			}
+		}
 		return false
 	}
-	for i, c := range []byte(s) {
-		switch {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if c != '-' {
-				return false
-			}
-		case c >= '0' && c <= '9', c >= 'a' && c <= 'f', c >= 'A' && c <= 'F':
-		default:
-			return false
+	if len(p.Apps) > 0 && !named(p.Apps, resourceID) {
+		return false
+	}
+	if len(p.Users) == 0 || named(p.Users, user.ID) {
+		return true
+	}
+	for _, group := range tenant.GroupsOf(user.ID) {
+		if named(p.Users, group.ID) {
+			return true
 		}
 	}
-	return true
+	return false
 }

@@ -1,42 +1,12 @@
 package graph
 
 import (
-	"context"
-	"encoding/json"
+	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"mcpentra/fakeentra/directory"
 )
-
-// A Config says where Graph's knowledge comes from. All fields are required.
-type Config struct {
-	// Caller judges a bearer token. Its error means that the token is not one for Graph.
-	Caller func(ctx context.Context, token string) (*Caller, error)
-	Now    func() time.Time
-	NewID  func() string
-}
-
-// A Caller is the bearer of a token.
-type Caller struct {
-	User   *directory.User // nil for an app
-	Scopes []string
-}
-
-// Handler serves /v1.0/me.
-func Handler(config Config) http.Handler {
-	g := &server{config}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1.0/me", g.me)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		g.fail(w, r, http.StatusNotFound, "ResourceNotFound", "Resource not found for the segment '"+strings.TrimPrefix(r.URL.Path, "/v1.0/")+"'.")
-	})
-	return mux
-}
-
-type server struct{ Config }
 
 // profile has the properties that Graph returns without $select, in its order; what is not known is null.
 type profile struct {
@@ -55,22 +25,8 @@ type profile struct {
 }
 
 func (g *server) me(w http.ResponseWriter, r *http.Request) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if token == "" || !strings.EqualFold(scheme, "Bearer") {
-		g.refuse(w, r, "Access token is empty.")
-		return
-	}
-	caller, err := g.Caller(r.Context(), strings.TrimSpace(token))
-	if err != nil {
-		g.refuse(w, r, "Access token validation failure.")
-		return
-	}
-	if caller.User == nil {
-		g.fail(w, r, http.StatusBadRequest, "BadRequest", "/me request is only valid with delegated authentication flow.")
-		return
-	}
-	if !slices.Contains(caller.Scopes, "User.Read") {
-		g.fail(w, r, http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+	caller, done := g.person(w, r, "User.Read", "User.Read.All")
+	if done {
 		return
 	}
 	user := caller.User
@@ -79,7 +35,7 @@ func (g *server) me(w http.ResponseWriter, r *http.Request) {
 		phones = []string{}
 	}
 	write(w, http.StatusOK, profile{
-		Context: "https://graph.microsoft.com/v1.0/$metadata#users/$entity", BusinessPhones: phones, DisplayName: user.DisplayName,
+		Context: g.context("users/$entity"), BusinessPhones: phones, DisplayName: user.DisplayName,
 		GivenName: known(user.GivenName), JobTitle: known(user.JobTitle), Mail: known(user.Mail), MobilePhone: known(user.MobilePhone),
 		OfficeLocation: known(user.OfficeLocation), PreferredLanguage: known(user.PreferredLanguage), Surname: known(user.Surname),
 		PrincipalName: user.UserPrincipalName, ID: user.ID,
@@ -93,39 +49,115 @@ func known(value string) *string {
 	return &value
 }
 
-func (g *server) refuse(w http.ResponseWriter, r *http.Request, message string) {
-	w.Header().Set("WWW-Authenticate", `Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", client_id="`+directory.GraphAppID+`"`)
-	g.fail(w, r, http.StatusUnauthorized, "InvalidAuthenticationToken", message)
+// userInfo is the endpoint of OpenID Connect Core section 5.3. It takes a token for Graph with openid, and its sub is
+// the one of the client's ID token.
+func (g *server) userInfo(w http.ResponseWriter, r *http.Request) {
+	caller, done := g.person(w, r, "openid")
+	if done {
+		return
+	}
+	type claims struct {
+		Subject string `json:"sub"`
+		Name    string `json:"name,omitempty"`
+		Family  string `json:"family_name,omitempty"`
+		Given   string `json:"given_name,omitempty"`
+		Picture string `json:"picture,omitempty"`
+		Email   string `json:"email,omitempty"`
+	}
+	answer := claims{Subject: caller.SubjectAtClient}
+	if caller.has("profile") {
+		answer.Name, answer.Family, answer.Given = caller.User.DisplayName, caller.User.Surname, caller.User.GivenName
+		answer.Picture = g.Origin + "/v1.0/me/photo/$value"
+	}
+	if caller.has("email") {
+		answer.Email = caller.User.Mail
+	}
+	write(w, http.StatusOK, answer)
 }
 
-func (g *server) fail(w http.ResponseWriter, r *http.Request, status int, code, message string) {
-	type inner struct {
-		Date      string `json:"date"`
-		RequestID string `json:"request-id"`
-		ClientID  string `json:"client-request-id"`
-	}
-	type problem struct {
-		Code    string `json:"code"`
-		Message string `json:"message"`
-		Inner   inner  `json:"innerError"`
-	}
-	id := g.NewID()
-	client := r.Header.Get("client-request-id")
-	if !directory.IsGUID(client) {
-		client = id
-	}
-	write(w, status, struct {
-		Error problem `json:"error"`
-	}{problem{code, message, inner{g.Now().UTC().Format("2006-01-02T15:04:05"), id, client}}})
+// A group is an entry of memberOf.
+type group struct {
+	Type        string  `json:"@odata.type"`
+	ID          string  `json:"id"`
+	Description *string `json:"description"`
+	DisplayName string  `json:"displayName"`
+	MailEnabled bool    `json:"mailEnabled"`
+	Security    bool    `json:"securityEnabled"`
 }
 
-func write(w http.ResponseWriter, status int, value any) {
-	text, err := json.Marshal(value)
-	if err != nil {
-		panic(err) // our own structs
+func (g *server) memberOf(w http.ResponseWriter, r *http.Request) {
+	caller, done := g.person(w, r, "GroupMember.Read.All", "User.Read.All")
+	if done {
+		return
 	}
-	w.Header().Set("Content-Type", "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8")
-	w.Header().Set("Cache-Control", "private")
-	w.WriteHeader(status)
-	_, _ = w.Write(text)
+	groups := []any{}
+	for _, one := range caller.Tenant.GroupsOf(caller.User.ID) {
+		groups = append(groups, group{Type: "#microsoft.graph.group", ID: one.ID, DisplayName: one.DisplayName, Security: true})
+	}
+	g.list(w, r, "directoryObjects", groups)
+}
+
+// getMemberObjects is where a token with too many groups for it points.
+func (g *server) getMemberObjects(w http.ResponseWriter, r *http.Request) {
+	caller, done := g.person(w, r, "GroupMember.Read.All", "User.Read.All", "User.Read")
+	if done {
+		return
+	}
+	var wanted struct {
+		SecurityEnabledOnly *bool `json:"securityEnabledOnly"`
+	}
+	if err := readBody(w, r, &wanted); err != nil || wanted.SecurityEnabledOnly == nil {
+		g.fail(w, r, http.StatusBadRequest, "Request_BadRequest", "A value is required for property 'securityEnabledOnly' of resource 'getMemberObjects'.")
+		return
+	}
+	ids := []string{}
+	for _, one := range caller.Tenant.GroupsOf(caller.User.ID) {
+		ids = append(ids, one.ID)
+	}
+	write(w, http.StatusOK, struct {
+		Context string   `json:"@odata.context"`
+		Value   []string `json:"value"`
+	}{g.context("Collection(Edm.String)"), ids})
+}
+
+// A moment is a point in time as Graph writes it in calendars.
+type moment struct {
+	Time string `json:"dateTime"`
+	Zone string `json:"timeZone"`
+}
+
+func (g *server) events(w http.ResponseWriter, r *http.Request) {
+	caller, done := g.person(w, r, "Calendars.Read")
+	if done {
+		return
+	}
+	type place struct {
+		Name string `json:"displayName"`
+	}
+	type event struct {
+		ID       string `json:"id"`
+		Subject  string `json:"subject"`
+		AllDay   bool   `json:"isAllDay"`
+		Location place  `json:"location"`
+		Start    moment `json:"start"`
+		End      moment `json:"end"`
+	}
+	events := []any{}
+	for i, one := range caller.User.Events {
+		events = append(events, event{
+			ID: eventID(i, one), Subject: one.Subject, Location: place{one.Location}, Start: momentOf(one.Start), End: momentOf(one.End),
+		})
+	}
+	g.list(w, r, "users('"+caller.User.ID+"')/events", events)
+}
+
+func momentOf(at time.Time) moment {
+	return moment{at.UTC().Format("2006-01-02T15:04:05.0000000"), "UTC"}
+}
+
+func eventID(place int, event directory.Event) string {
+	if event.ID != "" {
+		return event.ID
+	}
+	return fmt.Sprintf("AAMkAGI-event-%d", place+1)
 }

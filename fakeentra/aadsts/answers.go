@@ -1,0 +1,284 @@
+package aadsts
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// The answers, by what went wrong. Each takes what its sentence names.
+
+// TenantNotFound is AADSTS90002: the tenant in the address is not known.
+func TenantNotFound(tenant string) *Error { return from(tenants(), 90002, tenant) }
+
+// TenantMalformed is AADSTS900023: the tenant in the address can be neither a GUID nor a domain.
+func TenantMalformed(tenant string) *Error { return from(tenants(), 900023, tenant) }
+
+// AppNotFound is AADSTS700016: client_id names no app of the tenant.
+func AppNotFound(app, tenant string) *Error { return from(tenants(), 700016, app, tenant) }
+
+// AppIDMalformed is AADSTS700038: client_id is no GUID, or the GUID of zeros.
+func AppIDMalformed(app string) *Error { return from(tenants(), 700038, app) }
+
+// AppDisabled is AADSTS7000112: an administrator has disabled the app.
+func AppDisabled(app, name string) *Error { return from(tenants(), 7000112, app, name) }
+
+// SingleTenant is AADSTS50194: an app of one tenant is used at common or organizations.
+func SingleTenant(app string) *Error { return from(tenants(), 50194, app) }
+
+// NoTenant is AADSTS50059: a token request at common or organizations does not say which tenant is meant.
+func NoTenant() *Error { return from(tenants(), 50059) }
+
+// UnknownInstance is AADSTS50049: instance discovery is asked about a host that is not Entra ID's.
+func UnknownInstance() *Error { return from(tenants(), 50049) }
+
+// MissingParameter is AADSTS900144: a required parameter is absent.
+func MissingParameter(name string) *Error { return from(requests(), 900144, name) }
+
+// Malformed is AADSTS9002313: a form cannot be read, or says a thing twice.
+func Malformed() *Error { return from(requests(), 9002313) }
+
+// WrongMethod is AADSTS900561: the token endpoint is asked with another method than POST.
+func WrongMethod(method string) *Error { return from(requests(), 900561, method) }
+
+// UnsupportedGrantType is AADSTS70003: grant_type is none that Entra ID has.
+func UnsupportedGrantType(grant string) *Error { return from(requests(), 70003, grant) }
+
+// IDTokenNotEnabled is AADSTS700054: the app registration does not allow ID tokens from the authorization endpoint.
+func IDTokenNotEnabled(kind string) *Error { return from(requests(), 700054, kind) }
+
+// TokenNotEnabled is AADSTS700051: the app registration does not allow access tokens from the authorization endpoint.
+func TokenNotEnabled(kind string) *Error { return from(requests(), 700051, kind) }
+
+// UnsupportedResponseType is AADSTS70005: response_type is none that Entra ID has.
+func UnsupportedResponseType(kind string) *Error { return from(requests(), 70005, kind) }
+
+// UnsupportedResponseMode is AADSTS70007: response_mode is unknown, or not for this response_type.
+func UnsupportedResponseMode(mode string) *Error { return from(requests(), 70007, mode) }
+
+// OriginRefused is AADSTS90023: a script redeems the code of a native app.
+func OriginRefused() *Error { return from(requests(), 90023) }
+
+// RedirectMismatch is AADSTS50011: the redirect URI is not one of the app.
+func RedirectMismatch(uri, app string) *Error { return from(redirects(), 50011, uri, app) }
+
+// RedirectMalformed is AADSTS90102: the redirect URI is no absolute URI.
+func RedirectMalformed() *Error { return from(redirects(), 90102) }
+
+// NoRedirectRegistered is AADSTS500113: a request without a redirect URI, from an app that has none.
+func NoRedirectRegistered() *Error { return from(redirects(), 500113) }
+
+// RedirectDiffers is AADSTS500112: a code is redeemed with another redirect URI than it was asked for with.
+func RedirectDiffers() *Error { return from(redirects(), 500112) }
+
+// WrongSecret is AADSTS7000215: the client secret is not one of the app.
+func WrongSecret(app string) *Error { return from(credentials(), 7000215, app) }
+
+// NoCredential is AADSTS7000218: a confidential client shows no credential.
+func NoCredential() *Error { return from(credentials(), 7000218) }
+
+// NoCredentialForApp is AADSTS7000216: client credentials are asked for without a credential.
+func NoCredentialForApp() *Error { return from(credentials(), 7000216) }
+
+// PublicClientCredential is AADSTS700025: a public client shows a credential.
+func PublicClientCredential() *Error { return from(credentials(), 700025) }
+
+// AssertionSignature is AADSTS700027: a client assertion is signed by no certificate of the app.
+func AssertionSignature() *Error { return from(credentials(), 700027) }
+
+// AssertionTime is AADSTS700024: a client assertion is too early, too old, or good for too long.
+func AssertionTime() *Error { return from(credentials(), 700024) }
+
+// AssertionAudience is AADSTS700023: a client assertion is for somebody else.
+func AssertionAudience() *Error { return from(credentials(), 700023) }
+
+// AssertionClient is AADSTS700021: a client assertion is of another client.
+func AssertionClient() *Error { return from(credentials(), 700021) }
+
+// AssertionMalformed is AADSTS50027: an assertion is no JWT.
+func AssertionMalformed() *Error { return from(credentials(), 50027) }
+
+// FederatedIssuer is AADSTS700211: no federated credential has the issuer of a foreign token.
+func FederatedIssuer(issuer string) *Error { return from(credentials(), 700211, issuer) }
+
+// FederatedAudience is AADSTS700212: no federated credential has the audience of a foreign token.
+func FederatedAudience(audience string) *Error { return from(credentials(), 700212, audience) }
+
+// FederatedSubject is AADSTS700213: no federated credential has the subject of a foreign token.
+func FederatedSubject(subject string) *Error { return from(credentials(), 700213, subject) }
+
+// ChallengeMalformed is AADSTS501491: code_challenge or its method cannot be right.
+func ChallengeMalformed() *Error { return from(proofKeys(), 501491) }
+
+// VerifierMismatch is AADSTS501481: code_verifier is absent, or does not belong to the challenge; the code stays valid.
+func VerifierMismatch() *Error { return from(proofKeys(), 501481) }
+
+// SPAWithoutPKCE is AADSTS9002325: a single-page app asks without PKCE.
+func SPAWithoutPKCE() *Error { return from(proofKeys(), 9002325) }
+
+// CrossOriginNotSPA is AADSTS9002326: a script redeems the code of a web app.
+func CrossOriginNotSPA(origin string) *Error { return from(proofKeys(), 9002326, origin) }
+
+// SPANotCrossOrigin is AADSTS9002327: a single-page app's code is redeemed by no script.
+func SPANotCrossOrigin() *Error { return from(proofKeys(), 9002327) }
+
+// Expired is AADSTS70008: a code is too old.
+func Expired() *Error { return from(grants(), 70008) }
+
+// Redeemed is AADSTS54005: a code is shown a second time.
+func Redeemed() *Error { return from(grants(), 54005) }
+
+// GrantInvalid is AADSTS70000: a code or refresh token is well formed and unknown, or of another client.
+func GrantInvalid() *Error { return from(grants(), 70000) }
+
+// OtherTenant is AADSTS700005: a code is redeemed at another tenant than it was issued by.
+func OtherTenant() *Error { return from(grants(), 700005) }
+
+// Revoked is AADSTS50173: a refresh token was revoked.
+func Revoked() *Error { return from(grants(), 50173) }
+
+// UserAssertion is AADSTS50013: the assertion of an on-behalf-of request is signed by somebody else, or malformed.
+func UserAssertion() *Error { return from(grants(), 50013) }
+
+// UserAssertionAudience is AADSTS500131: the assertion of an on-behalf-of request is for another app.
+func UserAssertionAudience(audience, app string) *Error { return from(grants(), 500131, audience, app) }
+
+// UserAssertionTime is AADSTS500133: the assertion of an on-behalf-of request has expired.
+func UserAssertionTime() *Error { return from(grants(), 500133) }
+
+// UserAssertionOfApp is AADSTS7000114: the assertion of an on-behalf-of request is an app-only token.
+func UserAssertionOfApp(app string) *Error { return from(grants(), 7000114, app) }
+
+// UserAssertionIsIDToken is AADSTS240002: the assertion of an on-behalf-of request is an ID token.
+func UserAssertionIsIDToken() *Error { return from(grants(), 240002) }
+
+// PasswordAtSharedEndpoint is AADSTS9001023: the password grant is used at common or consumers.
+func PasswordAtSharedEndpoint() *Error { return from(grants(), 9001023) }
+
+// WrongPassword is AADSTS50126: a password is wrong.
+func WrongPassword() *Error { return from(people(), 50126) }
+
+// UserNotFound is AADSTS50034: a name is none of the tenant.
+func UserNotFound(user, tenant string) *Error { return from(people(), 50034, user, tenant) }
+
+// UserLocked is AADSTS50053: an account is locked.
+func UserLocked() *Error { return from(people(), 50053) }
+
+// PasswordExpired is AADSTS50055: a password has expired.
+func PasswordExpired() *Error { return from(people(), 50055) }
+
+// NoPassword is AADSTS50056: an account has no password.
+func NoPassword() *Error { return from(people(), 50056) }
+
+// UserDisabled is AADSTS50057: an account is blocked.
+func UserDisabled() *Error { return from(people(), 50057) }
+
+// SignInNeeded is AADSTS50058: prompt=none without a session.
+func SignInNeeded() *Error { return from(people(), 50058) }
+
+// WhichUser is AADSTS16000: prompt=none with several accounts.
+func WhichUser() *Error { return from(people(), 16000) }
+
+// MFANeeded is AADSTS50076: a policy asks for a second factor.
+func MFANeeded(resource string) *Error { return from(access(), 50076, resource) }
+
+// DeviceNotCompliant is AADSTS53000: a policy asks for a compliant device.
+func DeviceNotCompliant() *Error { return from(access(), 53000) }
+
+// Blocked is AADSTS53003: a policy blocks access.
+func Blocked() *Error { return from(access(), 53003) }
+
+// NotAssigned is AADSTS50105: an app that requires assignment has none for the user.
+func NotAssigned(app, name, user string) *Error { return from(access(), 50105, app, name, user) }
+
+// ConsentNeeded is AADSTS65001: prompt=none without consent.
+func ConsentNeeded(app, name string) *Error { return from(access(), 65001, app, name) }
+
+// ConsentDeclined is AADSTS65004: somebody has said no to the permissions.
+func ConsentDeclined() *Error { return from(access(), 65004) }
+
+// AdminConsentNeeded is AADSTS90094: consent is for an administrator to give.
+func AdminConsentNeeded() *Error { return from(access(), 90094) }
+
+// ScopeUnknown is AADSTS650053: the authorization endpoint is asked for a scope that the resource lacks.
+func ScopeUnknown(app, scope, resource string) *Error {
+	return from(scopes(), 650053, app, scope, resource)
+}
+
+// ScopeInvalid is AADSTS70011: the token endpoint is asked for a scope that cannot be.
+func ScopeInvalid(scope string) *Error { return from(scopes(), 70011, scope) }
+
+// ScopesOfSeveralResources is AADSTS28000: one token is asked for with scopes of two resources.
+func ScopesOfSeveralResources() *Error { return from(scopes(), 28000) }
+
+// WhichResource is AADSTS28003: a code for two resources is redeemed without saying for which.
+func WhichResource() *Error { return from(scopes(), 28003) }
+
+// NotDefaultScope is AADSTS1002012: client credentials are asked for with named scopes.
+func NotDefaultScope(scope string) *Error { return from(scopes(), 1002012, scope) }
+
+// ResourceNotFound is AADSTS500011: a scope names a resource that the tenant lacks.
+func ResourceNotFound(resource, tenant string) *Error {
+	return from(scopes(), 500011, resource, tenant)
+}
+
+// ResourceDisabled is AADSTS500014: a scope names a resource that an administrator has disabled.
+func ResourceDisabled(resource string) *Error { return from(scopes(), 500014, resource) }
+
+// ResourceUnsupported is AADSTS901002: the parameter resource is there, by the rule before 2026.
+func ResourceUnsupported() *Error { return from(scopes(), 901002) }
+
+// ResourceMismatch is AADSTS9010010: the parameter resource is not an identifier URI of the app that owns the scopes,
+// by the rule of 2026.
+func ResourceMismatch() *Error { return from(scopes(), 9010010) }
+
+// TokenForItself is AADSTS90009: an app refreshes for itself and names itself by URI.
+func TokenForItself(app, name string) *Error { return from(scopes(), 90009, app, name) }
+
+// Pending is AADSTS70016: nobody has answered the device code yet.
+func Pending() *Error { return from(devices(), 70016) }
+
+// DeviceDeclined is AADSTS70017: somebody has said no to the device.
+func DeviceDeclined() *Error { return from(devices(), 70017) }
+
+// DeviceCodeUnknown is AADSTS70018: a device code or user code is not known.
+func DeviceCodeUnknown() *Error { return from(devices(), 70018) }
+
+// DeviceCodeExpired is AADSTS70020: a device code is too old.
+func DeviceCodeExpired() *Error { return from(devices(), 70020) }
+
+// MalformedGrant is Malformed for a code or refresh token that cannot be one.
+func MalformedGrant() *Error {
+	e := Malformed()
+	e.Code = "invalid_grant"
+	return e
+}
+
+// ConsentNeededAtToken is ConsentNeeded at the token endpoint, where the suberror tells.
+func ConsentNeededAtToken(app, name string) *Error {
+	e := ConsentNeeded(app, name)
+	e.Code, e.Suberror = "invalid_grant", "consent_required"
+	return e
+}
+
+// InactiveRefreshToken is AADSTS700082: a refresh token was not used for too long.
+func InactiveRefreshToken(issued time.Time, inactive time.Duration) *Error {
+	days := int(inactive / (24 * time.Hour))
+	return from(grants(), 700082, issued.UTC().Format("2006-01-02T15:04:05.0000000Z"), fmt.Sprintf("%d.00:00:00", days))
+}
+
+// SPARefreshToken is AADSTS700084: the refresh token of a single-page app has outlived its fixed day.
+func SPARefreshToken(issued time.Time, lifetime time.Duration) *Error {
+	days := int(lifetime / (24 * time.Hour))
+	return from(grants(), 700084, fmt.Sprintf("%d.00:00:00", days), issued.UTC().Format("2006-01-02T15:04:05.0000000Z"))
+}
+
+// Challenged adds the claims that a client has to ask for to get past the error, as a JSON string (Conditional Access).
+func (e *Error) Challenged(policyID string) *Error {
+	text, err := json.Marshal(map[string]any{"access_token": map[string]any{"capolids": map[string]any{"essential": true, "values": []string{policyID}}}})
+	if err != nil {
+		panic(err) // strings
+	}
+	e.Claims = string(text)
+	return e
+}

@@ -1,0 +1,226 @@
+package fakeentra
+
+import (
+	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"mcpentra/fakeentra/aadsts"
+	"mcpentra/fakeentra/directory"
+)
+
+const (
+	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+	maxAssertion  = 16 << 10
+	// assertionLeeway is how far a client's clock may be off.
+	assertionLeeway = 5 * time.Minute
+	maxForeignKeys  = 256 << 10 // bytes
+)
+
+// assertionClaims are the claims of a client assertion (RFC 7523 section 3).
+type assertionClaims struct {
+	Issuer   string   `json:"iss"`
+	Subject  string   `json:"sub"`
+	Audience audience `json:"aud"`
+	Expiry   float64  `json:"exp"`
+	NotYet   float64  `json:"nbf"`
+}
+
+// An audience is one string or a list of them (RFC 7519 section 4.1.3).
+type audience []string
+
+// UnmarshalJSON reads either form.
+func (a *audience) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*a = audience{one}
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(a))
+}
+
+// checkAssertion judges a client assertion: a JWT signed with a certificate of the app, or a foreign token that a
+// federated credential of the app describes.
+func (f *Fake) checkAssertion(r *http.Request, request *tokenRequest) *aadsts.Error {
+	raw := request.params.Get("client_assertion")
+	if request.params.Get("client_assertion_type") != assertionType {
+		return aadsts.MissingParameter("client_assertion_type")
+	}
+	if len(raw) > maxAssertion {
+		return aadsts.AssertionMalformed()
+	}
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256, jose.PS256})
+	if err != nil {
+		return aadsts.AssertionMalformed()
+	}
+	var claims assertionClaims
+	if err := json.Unmarshal(signed.UnsafePayloadWithoutVerification(), &claims); err != nil {
+		return aadsts.AssertionMalformed()
+	}
+	if claims.Issuer != request.client.ID && len(request.client.FederatedCredentials) > 0 {
+		return f.checkFederated(r, request, signed, claims)
+	}
+	if problem := checkSignature(request.client, signed); problem != nil {
+		return problem
+	}
+	if claims.Subject != request.client.ID || claims.Issuer != request.client.ID {
+		return aadsts.AssertionClient()
+	}
+	if problem := f.checkTimes(claims); problem != nil {
+		return problem
+	}
+	base := f.authority + "/" + request.place.segment
+	for _, one := range claims.Audience {
+		if slices.Contains([]string{base + "/oauth2/v2.0/token", base + "/oauth2/token", request.place.issuer, request.place.oldSTS}, one) || f.ownTokenEndpoint(one) {
+			return nil
+		}
+	}
+	return aadsts.AssertionAudience()
+}
+
+// ownTokenEndpoint reports whether an audience is the token endpoint of this cloud under the name that the client knows
+// it by: the tenant's domain, or a host that is mapped here.
+func (f *Fake) ownTokenEndpoint(audience string) bool {
+	for i := range f.directory.Tenants {
+		for _, name := range append([]string{f.directory.Tenants[i].ID}, f.directory.Tenants[i].Domains...) {
+			for _, host := range append([]string{f.authority}, f.cloud.authority) {
+				if audience == host+"/"+name+"/oauth2/v2.0/token" || audience == host+"/"+name+"/oauth2/token" || audience == host+"/"+name+"/v2.0" {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// checkSignature finds the certificate that the header names by its thumbprint, SHA-256 or SHA-1, in either base64
+// alphabet (some libraries write the standard one).
+func checkSignature(app *directory.App, signed *jose.JSONWebSignature) *aadsts.Error {
+	certificates, err := app.ParsedCertificates()
+	if err != nil || len(certificates) == 0 {
+		return aadsts.AssertionSignature()
+	}
+	header := signed.Signatures[0].Protected
+	for _, certificate := range certificates {
+		if !namesCertificate(header, certificate) {
+			continue
+		}
+		if _, err := signed.Verify(certificate.PublicKey); err == nil {
+			return nil
+		}
+	}
+	return aadsts.AssertionSignature()
+}
+
+func namesCertificate(header jose.Header, certificate *x509.Certificate) bool {
+	old, strong := sha1.Sum(certificate.Raw), sha256.Sum256(certificate.Raw) // what x5t and x5t#S256 are (RFC 7515 section 4.1.7)
+	for name, sum := range map[jose.HeaderKey][]byte{"x5t": old[:], "x5t#S256": strong[:]} {
+		if value, ok := header.ExtraHeaders[name].(string); ok {
+			value = strings.NewReplacer("+", "-", "/", "_", "=", "").Replace(value)
+			return value == base64.RawURLEncoding.EncodeToString(sum)
+		}
+	}
+	if header.KeyID != "" {
+		return strings.EqualFold(header.KeyID, fmt.Sprintf("%X", old)) || header.KeyID == base64.RawURLEncoding.EncodeToString(old[:])
+	}
+	return true // neither named: every certificate is tried
+}
+
+func (f *Fake) checkTimes(claims assertionClaims) *aadsts.Error {
+	now := f.now()
+	expiry := time.Unix(int64(claims.Expiry), 0)
+	if claims.Expiry == 0 || !now.Before(expiry.Add(assertionLeeway)) || now.Add(assertionLeeway).Before(time.Unix(int64(claims.NotYet), 0)) {
+		return aadsts.AssertionTime()
+	}
+	return nil
+}
+
+// checkFederated judges a foreign token (workload identity federation).
+func (f *Fake) checkFederated(r *http.Request, request *tokenRequest, signed *jose.JSONWebSignature, claims assertionClaims) *aadsts.Error {
+	credentials := request.client.FederatedCredentials
+	matches := func(test func(directory.FederatedCredential) bool) bool {
+		credentials = slices.DeleteFunc(slices.Clone(credentials), func(one directory.FederatedCredential) bool { return !test(one) })
+		return len(credentials) > 0
+	}
+	if !matches(func(one directory.FederatedCredential) bool { return one.Issuer == claims.Issuer }) {
+		return aadsts.FederatedIssuer(claims.Issuer)
+	}
+	if !matches(func(one directory.FederatedCredential) bool { return one.Subject == claims.Subject }) {
+		return aadsts.FederatedSubject(claims.Subject)
+	}
+	if !matches(func(one directory.FederatedCredential) bool {
+		want := one.Audience
+		if want == "" {
+			want = directory.FederatedAudience
+		}
+		return slices.Contains(claims.Audience, want)
+	}) {
+		return aadsts.FederatedAudience(strings.Join(claims.Audience, " "))
+	}
+	if problem := f.checkTimes(claims); problem != nil {
+		return problem
+	}
+	ctx := context.Background()
+	if r != nil {
+		ctx = r.Context()
+	}
+	keys, err := f.foreignKeys(ctx, claims.Issuer)
+	if err != nil {
+		f.logger().Warn("federated credential", "issuer", claims.Issuer, "error", err)
+		return aadsts.AssertionSignature()
+	}
+	for _, key := range keys.Key(signed.Signatures[0].Header.KeyID) {
+		if _, err := signed.Verify(key); err == nil {
+			return nil
+		}
+	}
+	return aadsts.AssertionSignature()
+}
+
+// foreignKeys reads the keys of the issuer of a federated credential by OpenID Connect Discovery.
+func (f *Fake) foreignKeys(ctx context.Context, issuer string) (*jose.JSONWebKeySet, error) {
+	if f.config.FederationClient == nil {
+		return nil, fmt.Errorf("no Config.FederationClient to reach %s with", issuer)
+	}
+	var found struct {
+		Issuer string `json:"issuer"`
+		JWKS   string `json:"jwks_uri"`
+	}
+	if err := f.fetch(ctx, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration", &found); err != nil {
+		return nil, err
+	}
+	if found.Issuer != issuer {
+		return nil, fmt.Errorf("want the issuer %q, got %q", issuer, found.Issuer)
+	}
+	var keys jose.JSONWebKeySet
+	return &keys, f.fetch(ctx, found.JWKS, &keys)
+}
+
+func (f *Fake) fetch(ctx context.Context, address string, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	response, err := f.config.FederationClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %d", address, response.StatusCode)
+	}
+	return json.NewDecoder(io.LimitReader(response.Body, maxForeignKeys)).Decode(into)
+}

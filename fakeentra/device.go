@@ -1,0 +1,179 @@
+package fakeentra
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"mcpentra/fakeentra/aadsts"
+	"mcpentra/fakeentra/directory"
+)
+
+const (
+	deviceLifetime = 15 * time.Minute
+	deviceInterval = 5 * time.Second
+)
+
+// A deviceCode is the request of a device that cannot show a page (RFC 8628), and what a person has answered. Fake.mu
+// guards the answer.
+type deviceCode struct {
+	place    *place
+	client   *directory.App
+	scope    string
+	userCode string
+	issued   time.Time
+	version  version
+
+	declined bool
+	granted  *delegation
+}
+
+// handleDeviceCode is the device authorization endpoint.
+func (f *Fake) handleDeviceCode(v version) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			f.writeError(w, r, aadsts.WrongMethod(r.Method))
+			return
+		}
+		request, problem := f.readTokenForm(r, v)
+		if problem == nil && request.params.Get("scope") == "" && v == v2 {
+			problem = aadsts.MissingParameter("scope")
+		}
+		if problem == nil && request.tenant != nil {
+			_, problem = f.scopeOf(request, request.params.Get("scope"))
+		}
+		if problem != nil {
+			f.writeError(w, r, problem)
+			return
+		}
+		held := &deviceCode{place: request.place, client: request.client, scope: request.params.Get("scope"), userCode: f.newUserCode(), issued: f.now(), version: v}
+		if v == v1 {
+			held.scope = "openid " + request.params.Get("resource") + "/.default"
+		}
+		secret := "EAQABAAEAAAD" + base64.RawURLEncoding.EncodeToString(f.random(180))
+		f.devices.Add(secret, held)
+		f.userCodes.Add(held.userCode, held)
+		page := f.authority + "/device"
+		answer := struct {
+			UserCode string `json:"user_code"`
+			Device   string `json:"device_code"`
+			Page     string `json:"verification_uri"`
+			Expires  number `json:"expires_in"`
+			Interval number `json:"interval"`
+			Message  string `json:"message"`
+		}{held.userCode, secret, page, numberOf(seconds(deviceLifetime), v), numberOf(seconds(deviceInterval), v),
+			"To sign in, use a web browser to open the page " + page + " and enter the code " + held.userCode + " to authenticate."}
+		noStore(w)
+		writeJSON(w, http.StatusOK, answer)
+	}
+}
+
+// newUserCode is nine letters and digits, without those that look alike.
+func (f *Fake) newUserCode() string {
+	const alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+	code := f.random(9)
+	for i, b := range code {
+		code[i] = alphabet[int(b)%len(alphabet)]
+	}
+	return string(code)
+}
+
+// handleDevicePage is where a person enters the code of a device.
+func (f *Fake) handleDevicePage(w http.ResponseWriter, r *http.Request) {
+	params, problem := f.parameters(r)
+	if problem != nil {
+		f.showError(w, r, problem)
+		return
+	}
+	code := strings.ToUpper(strings.TrimSpace(params.Get("user_code")))
+	if code == "" {
+		f.show(w, "device.html", page{Title: "Enter code"})
+		return
+	}
+	held, found := f.userCodes.Get(code)
+	if !found || f.now().Sub(held.issued) > deviceLifetime {
+		f.show(w, "device.html", page{Title: "Enter code", Problem: aadsts.DeviceCodeUnknown().Error()})
+		return
+	}
+	f.begin(w, r, &authorization{kind: byDevice, version: held.version, place: held.place, tenant: held.place.tenant, params: url.Values{"user_code": {code}, "prompt": {"select_account"}}})
+}
+
+// readDevice finds the device that a person is answering.
+func (f *Fake) readDevice(request *authorization) *aadsts.Error {
+	held, found := f.userCodes.Get(request.params.Get("user_code"))
+	if !found || f.now().Sub(held.issued) > deviceLifetime {
+		return aadsts.DeviceCodeUnknown()
+	}
+	f.mu.Lock()
+	answered := held.declined || held.granted != nil
+	f.mu.Unlock()
+	if answered {
+		return aadsts.DeviceCodeUnknown()
+	}
+	if held.place.tenant == nil && !held.client.MultiTenant {
+		return aadsts.SingleTenant(held.client.ID)
+	}
+	asked, problem := f.resolve(request.tenant, held.client, held.scope, true)
+	if problem != nil {
+		return problem
+	}
+	request.device, request.client, request.asked, request.platform = held, held.client, asked, publicClient
+	return nil
+}
+
+func (f *Fake) approveDevice(w http.ResponseWriter, _ *http.Request, request *authorization, person *signedIn) {
+	d := f.delegate(request, person)
+	f.mu.Lock()
+	request.device.granted = &d
+	f.mu.Unlock()
+	f.show(w, "message.html", page{Title: "You have signed in to " + request.client.DisplayName + " on your device"})
+}
+
+func (f *Fake) declineDevice(w http.ResponseWriter, _ *http.Request, request *authorization) {
+	f.mu.Lock()
+	request.device.declined = true
+	f.mu.Unlock()
+	f.show(w, "message.html", page{Title: "You have declined the request of your device"})
+}
+
+// redeemDeviceCode is what the device polls with, under either name of the grant.
+func (f *Fake) redeemDeviceCode(request *tokenRequest) (*tokenResponse, *aadsts.Error) {
+	secret := request.params.Get("device_code")
+	if secret == "" {
+		secret = request.params.Get("code") // of the v1 endpoint
+	}
+	if secret == "" {
+		return nil, aadsts.MissingParameter("device_code")
+	}
+	if problem := f.authenticateByApp(request); problem != nil {
+		return nil, problem
+	}
+	held, found := f.devices.Get(secret)
+	if !found || held.client != request.client {
+		return nil, aadsts.DeviceCodeUnknown()
+	}
+	if request.place.tenant == nil && !held.client.MultiTenant {
+		return nil, aadsts.NoTenant()
+	}
+	if f.now().Sub(held.issued) > deviceLifetime {
+		return nil, aadsts.DeviceCodeExpired()
+	}
+	f.mu.Lock()
+	declined, granted := held.declined, held.granted
+	f.mu.Unlock()
+	switch {
+	case declined:
+		return nil, aadsts.DeviceDeclined()
+	case granted == nil:
+		return nil, aadsts.Pending()
+	}
+	if !f.devices.Remove(secret) {
+		return nil, aadsts.DeviceCodeUnknown() // somebody else was faster
+	}
+	f.userCodes.Remove(held.userCode)
+	d := *granted
+	d.strength, d.wantsInfo = request.strength(), request.wantsInfo()
+	return f.issue(d, request.version)
+}

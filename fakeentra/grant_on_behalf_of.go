@@ -1,0 +1,69 @@
+package fakeentra
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+
+	"mcpentra/fakeentra/aadsts"
+)
+
+// grantOnBehalfOf lets an API go on as the person who called it: the person's token for that API is exchanged for one
+// for the next (RFC 7523 section 2.1 with Entra's requested_token_use).
+func (f *Fake) grantOnBehalfOf(r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
+	for _, name := range []string{"assertion", "requested_token_use"} {
+		if request.params.Get(name) == "" {
+			return nil, aadsts.MissingParameter(name)
+		}
+	}
+	if request.params.Get("requested_token_use") != "on_behalf_of" {
+		return nil, aadsts.Malformed()
+	}
+	if problem := f.checkCredential(r, request, aadsts.NoCredential()); problem != nil {
+		return nil, problem
+	}
+	claims, err := f.readToken(request.params.Get("assertion"))
+	switch {
+	case errors.Is(err, errExpired):
+		return nil, aadsts.UserAssertionTime()
+	case err != nil:
+		return nil, aadsts.UserAssertion()
+	}
+	audience := text(claims, "aud")
+	switch {
+	case text(claims, "azp") == "" && text(claims, "appid") == "":
+		return nil, aadsts.UserAssertionIsIDToken()
+	case audience != request.client.ID && !slices.Contains(request.client.IdentifierURIs, audience):
+		return nil, aadsts.UserAssertionAudience(audience, request.client.ID)
+	case text(claims, "scp") == "":
+		return nil, aadsts.UserAssertionOfApp(request.client.ID)
+	}
+	tenant := f.directory.Tenant(text(claims, "tid"))
+	if tenant == nil || request.tenant != nil && request.tenant != tenant || tenant.User(text(claims, "oid")) == nil {
+		return nil, aadsts.UserAssertion()
+	}
+	request.tenant = tenant
+	if request.version == v2 && request.params.Get("scope") == "" {
+		return nil, aadsts.MissingParameter("scope")
+	}
+	asked, problem := f.scopeOf(request, request.params.Get("scope"))
+	if problem != nil {
+		return nil, problem
+	}
+	amr, _ := claims["amr"].([]any)
+	d := delegation{
+		version: request.version, tenant: tenant, client: request.client, user: tenant.User(text(claims, "oid")), platform: web, asked: asked,
+		sid: text(claims, "sid"), began: f.now(), signedIn: f.now(), strength: request.strength(), wantsInfo: request.wantsInfo(),
+		secondFactor: slices.Contains(amr, any("mfa")) || claims["acrs"] != nil || f.hadSecondFactor(text(claims, "sid")),
+	}
+	if problem := f.mayHave(&d); problem != nil {
+		return nil, problem
+	}
+	if !f.config.AutoSignIn && !f.consented(&authorization{tenant: tenant, client: d.client, asked: asked}, d.user) {
+		return nil, aadsts.ConsentNeededAtToken(request.client.ID, request.client.DisplayName)
+	}
+	if problem := f.checkTokenResource(request, asked); problem != nil {
+		return nil, problem
+	}
+	return f.issue(d, request.version)
+}

@@ -1,0 +1,61 @@
+package fakeentra
+
+import (
+	"crypto/subtle"
+	"net/http"
+	"strings"
+
+	"mcpentra/fakeentra/aadsts"
+)
+
+// grantPassword is the grant of RFC 6749 section 4.3, which Entra still has for accounts without a second factor.
+func (f *Fake) grantPassword(r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
+	if request.place.segment == "common" || request.place.segment == "consumers" {
+		return nil, aadsts.PasswordAtSharedEndpoint()
+	}
+	for _, name := range []string{"username", "password"} {
+		if request.params.Get(name) == "" {
+			return nil, aadsts.MissingParameter(name)
+		}
+	}
+	if problem := f.authenticateByApp(request); problem != nil {
+		return nil, problem
+	}
+	name := request.params.Get("username")
+	if request.tenant == nil {
+		_, domain, _ := strings.Cut(name, "@")
+		if request.tenant = f.directory.Tenant(domain); request.tenant == nil {
+			return nil, aadsts.UserNotFound(name, domain)
+		}
+	}
+	if request.version == v2 && request.params.Get("scope") == "" {
+		return nil, aadsts.MissingParameter("scope")
+	}
+	asked, problem := f.scopeOf(request, request.params.Get("scope"))
+	if problem != nil {
+		return nil, problem
+	}
+	user := request.tenant.User(name)
+	switch {
+	case user == nil:
+		return nil, aadsts.UserNotFound(name, request.tenant.DisplayName)
+	case user.Password == "":
+		return nil, aadsts.NoPassword()
+	case subtle.ConstantTimeCompare([]byte(user.Password), []byte(request.params.Get("password"))) != 1:
+		return nil, aadsts.WrongPassword()
+	}
+	d := delegation{
+		version: request.version, tenant: request.tenant, client: request.client, user: user, platform: publicClient, asked: asked, sid: f.newGUID(),
+		began: f.now(), signedIn: f.now(), strength: request.strength(), wantsInfo: request.wantsInfo(),
+	}
+	if request.hasSecret || request.assertion {
+		d.platform = web
+	}
+	if problem := f.mayHave(&d); problem != nil {
+		return nil, problem
+	}
+	if !f.config.AutoSignIn && !f.consented(&authorization{tenant: d.tenant, client: d.client, asked: asked}, user) {
+		return nil, aadsts.ConsentNeededAtToken(request.client.ID, request.client.DisplayName)
+	}
+	return f.issue(d, request.version)
+}

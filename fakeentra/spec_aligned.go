@@ -1,0 +1,108 @@
+package fakeentra
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"mcpentra/fakeentra/directory"
+)
+
+// A Face is the manner in which a fake presents itself.
+type Face string
+
+const (
+	// EntraFace is Entra ID as it is, absences included.
+	EntraFace Face = ""
+	// SpecAlignedFace is what MCP would like an authorization server to be: RFC 8414 metadata,
+	// code_challenge_methods_supported, iss in authorization responses (RFC 9207), dynamic registration (RFC 7591), and
+	// no rule for the parameter resource. Entra ID is not like that.
+	SpecAlignedFace Face = "spec-aligned"
+)
+
+// specMembers are what the spec-aligned face adds to discovery documents.
+type specMembers struct {
+	ChallengeMethods []string `json:"code_challenge_methods_supported"`
+	GrantTypes       []string `json:"grant_types_supported"`
+	Registration     string   `json:"registration_endpoint"`
+	ResponseIssuer   bool     `json:"authorization_response_iss_parameter_supported"`
+}
+
+// specMembers is nil for Entra's own face, and for sets of tenants, which have no issuer to speak of.
+func (f *Fake) specMembers(place *place) *specMembers {
+	if f.config.Face != SpecAlignedFace || place.tenant == nil {
+		return nil
+	}
+	return &specMembers{
+		ChallengeMethods: []string{"S256"},
+		GrantTypes:       []string{"authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code"},
+		Registration:     f.authority + "/" + place.segment + "/oauth2/v2.0/register",
+		ResponseIssuer:   true,
+	}
+}
+
+// maxRegistration bounds a registration in bytes.
+const maxRegistration = 64 << 10
+
+type registration struct {
+	RedirectURIs []string `json:"redirect_uris"`
+	AuthMethod   string   `json:"token_endpoint_auth_method"`
+	Name         string   `json:"client_name"`
+}
+
+// handleRegister is dynamic client registration (RFC 7591), for the spec-aligned face alone.
+func (f *Fake) handleRegister(w http.ResponseWriter, r *http.Request) {
+	place, problem := f.place(r)
+	if problem != nil {
+		f.writeError(w, r, problem)
+		return
+	}
+	refuse := func(code string, err error) {
+		writeJSON(w, http.StatusBadRequest, map[string]string{"error": code, "error_description": err.Error()})
+	}
+	var wanted registration
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRegistration)).Decode(&wanted); err != nil {
+		refuse("invalid_client_metadata", errors.New("the body is not a JSON object of client metadata"))
+		return
+	}
+	if place.tenant == nil || len(wanted.RedirectURIs) == 0 || len(wanted.RedirectURIs) > 20 {
+		refuse("invalid_redirect_uri", errors.New("want one to twenty redirect URIs, at the endpoint of a tenant"))
+		return
+	}
+	for _, uri := range wanted.RedirectURIs {
+		parsed, err := url.Parse(uri)
+		if err != nil || parsed.Scheme == "" || parsed.Fragment != "" || len(uri) > 2000 || parsed.Scheme == "http" && !isLoopbackHost(parsed.Hostname()) {
+			refuse("invalid_redirect_uri", errors.New("a redirect URI is not https, loopback or of an app's own scheme"))
+			return
+		}
+	}
+	app := &directory.App{ID: f.newGUID(), ObjectID: f.newGUID(), DisplayName: wanted.Name}
+	if app.DisplayName == "" {
+		app.DisplayName = "A registered client"
+	}
+	answer := map[string]any{
+		"client_id": app.ID, "client_id_issued_at": f.now().Unix(), "client_name": app.DisplayName, "redirect_uris": wanted.RedirectURIs,
+		"grant_types": []string{"authorization_code", "refresh_token"}, "response_types": []string{"code"},
+	}
+	switch wanted.AuthMethod {
+	case "none":
+		app.PublicClient, answer["token_endpoint_auth_method"] = slices.Clone(wanted.RedirectURIs), "none"
+	case "", "client_secret_basic", "client_secret_post":
+		secret := base64.RawURLEncoding.EncodeToString(f.random(32))
+		app.Web, app.Secrets = slices.Clone(wanted.RedirectURIs), []string{secret}
+		answer["client_secret"], answer["client_secret_expires_at"] = secret, 0
+		answer["token_endpoint_auth_method"] = wanted.AuthMethod
+		if wanted.AuthMethod == "" {
+			answer["token_endpoint_auth_method"] = "client_secret_basic"
+		}
+	default:
+		refuse("invalid_client_metadata", errors.New("want none, client_secret_basic or client_secret_post as token_endpoint_auth_method"))
+		return
+	}
+	f.registered.Add(app.ID, app)
+	noStore(w)
+	writeJSON(w, http.StatusCreated, answer)
+}

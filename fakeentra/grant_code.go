@@ -97,7 +97,11 @@ func (f *Fake) narrow(request *tokenRequest, d *delegation) *aadsts.Error {
 		if len(asked.groups) == 0 {
 			asked.groups = d.asked.groups // OpenID Connect scopes alone name no resource
 		}
-		asked.oidc = d.asked.oidc
+		for _, one := range d.asked.oidc {
+			if !asked.has(one) {
+				asked.oidc = append(asked.oidc, one)
+			}
+		}
 		d.asked = asked
 	case len(d.asked.groups) > 1:
 		return aadsts.WhichResource()

@@ -75,15 +75,18 @@ func (f *Fake) oldMembers(answer *tokenResponse, v version, group permissionGrou
 // say.
 func (f *Fake) hadSecondFactor(sid string) bool { return sid != "" && f.strong.Contains(sid) }
 
-// scopeAnswer spells the granted names as they were asked for: short for Graph and at v1, with the resource's
-// identifier for an API.
+// scopeAnswer spells the granted names as they were asked for: short at v1 and for bare names of Graph, with the
+// resource's identifier otherwise. OpenID Connect scopes are always short.
 func scopeAnswer(group permissionGroup, names []string, v version) string {
-	if group.app == &graphApp || v == v1 {
+	if v == v1 || group.asked == "" {
 		return strings.Join(names, " ")
 	}
 	var all []string
 	for _, name := range names {
-		all = append(all, group.asked+"/"+name)
+		if !slices.Contains(oidcScopes, name) {
+			name = group.asked + "/" + name
+		}
+		all = append(all, name)
 	}
 	if group.everyone {
 		all = append(all, group.asked+"/.default")

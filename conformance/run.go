@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"context"
-	"errors"
 
 	"mcpentra/conformance/checks"
 	"mcpentra/conformance/engine"
@@ -11,10 +10,9 @@ import (
 // Checks are all the checks that there are.
 func Checks() []engine.Check { return checks.All() }
 
-// A Selection narrows down what is run.
+// A Selection narrows down what is run, and says who hears of it.
 type Selection struct {
-	// Only are IDs, or beginnings of IDs up to a slash, such as server/token. Nil means all checks.
-	Only []string
+	engine.Selection
 	// Progress hears of each result as it comes. Nil hears nothing.
 	Progress func(engine.Result)
 }
@@ -25,18 +23,15 @@ type Report struct {
 	Results []engine.Result
 }
 
-// ErrNothingSelected says that no check has an ID that was asked for.
-var ErrNothingSelected = errors.New("conformance: no check has such an ID")
-
-// Run tries the checks against a server. Its error says that nothing could be run; what the checks found is in the report.
+// Run tries the checks against a server, one after the other. Its error says that nothing could be run, or that the
+// context ended before the last check; what the checks found is in the report.
 func Run(ctx context.Context, target engine.Target, selection Selection) (*Report, error) {
+	selected, err := engine.Select(Checks(), selection.Selection)
+	if err != nil {
+		return nil, err
+	}
 	report := &Report{URL: target.URL}
-	selected := 0
-	for _, check := range Checks() {
-		if !engine.Match(check.ID, selection.Only) {
-			continue
-		}
-		selected++
+	for _, check := range selected {
 		for _, result := range engine.Run(ctx, check, target) {
 			report.Results = append(report.Results, result)
 			if selection.Progress != nil {
@@ -46,9 +41,6 @@ func Run(ctx context.Context, target engine.Target, selection Selection) (*Repor
 		if err := ctx.Err(); err != nil {
 			return report, err
 		}
-	}
-	if selected == 0 {
-		return nil, ErrNothingSelected
 	}
 	return report, nil
 }

@@ -11,12 +11,11 @@ import (
 // SHOULD both fail the subtest; a check that cannot be done fails it too, and one whose needs the target does not supply is skipped with the reason.
 func Test(t *testing.T, target engine.Target, only ...string) {
 	t.Helper()
-	selected := false
-	for _, check := range Checks() {
-		if !engine.Match(check.ID, only) {
-			continue
-		}
-		selected = true
+	selected, err := engine.Select(Checks(), engine.Selection{IDs: only})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, check := range selected {
 		t.Run(check.ID, func(t *testing.T) {
 			t.Parallel()
 			for _, result := range engine.Run(t.Context(), check, target) {
@@ -27,9 +26,6 @@ func Test(t *testing.T, target engine.Target, only ...string) {
 				t.Run(string(result.Revision), func(t *testing.T) { judge(t, result) })
 			}
 		})
-	}
-	if !selected {
-		t.Fatal(ErrNothingSelected)
 	}
 }
 

@@ -147,7 +147,7 @@ func tamper(good string) (string, error) {
 func stripSignature(good string) (string, error) {
 	parts := strings.Split(good, ".")
 	if len(parts) != 3 {
-		return "", &engine.CannotJudge{Reason: "the good token is not a JWT, so no unsigned one can be made of it"}
+		return "", &engine.NotApplicable{Reason: "the good token is not a JWT, so no unsigned one can be made of it"}
 	}
 	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"at+jwt"}`))
 	return header + "." + parts[1] + ".", nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // A Role is who has to keep a rule.
@@ -103,6 +102,11 @@ type NotSpoken struct{ Revision Revision }
 
 func (e *NotSpoken) Error() string { return "the server does not speak MCP " + string(e.Revision) }
 
+// NotApplicable says that a rule is about something that the target does not have, and need not have.
+type NotApplicable struct{ Reason string }
+
+func (e *NotApplicable) Error() string { return "does not apply: " + e.Reason }
+
 // A Verdict is what came of a check. Verdicts are ordered: a greater one is worse.
 type Verdict int
 
@@ -133,12 +137,4 @@ func (r *Result) Name() string {
 		return r.Check.ID + "@" + string(r.Revision)
 	}
 	return r.Check.ID
-}
-
-// Match reports whether an ID is selected by a pattern: the whole ID, or its beginning up to a slash. Nothing selects everything.
-func Match(id string, patterns []string) bool {
-	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(pattern string) bool {
-		pattern = strings.TrimSuffix(pattern, "/")
-		return id == pattern || strings.HasPrefix(id, pattern+"/")
-	})
 }

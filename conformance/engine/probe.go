@@ -9,12 +9,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 )
 
 // maxAnswer bounds what is read of an answer in bytes.
 const maxAnswer = 4 << 20
+
+var errTooLong = fmt.Errorf("it has more than %d bytes", maxAnswer)
 
 // A Probe is what a check works with: one target, one revision, and a record of the last exchange.
 type Probe struct {
@@ -23,6 +24,8 @@ type Probe struct {
 	target Target
 	client *http.Client
 	last   string
+
+	secrets []string // credentials that were sent
 }
 
 // URL is that of the MCP endpoint.
@@ -92,6 +95,7 @@ func (p *Probe) Send(ctx context.Context, request Request) (*Answer, error) {
 	}
 	sent.Header = header
 	sent.Host = request.Host
+	p.remember(sent)
 	response, err := p.client.Do(sent)
 	if err != nil {
 		return nil, &CannotJudge{Reason: "the server gives no answer", Err: err}
@@ -99,62 +103,44 @@ func (p *Probe) Send(ctx context.Context, request Request) (*Answer, error) {
 	defer response.Body.Close()
 	answer := &Answer{Status: response.StatusCode, Header: response.Header}
 	if answer.Body, err = readAnswer(response); err != nil {
-		return nil, &CannotJudge{Reason: "the answer breaks off", Err: err}
+		return nil, &CannotJudge{Reason: "the answer cannot be read to its end", Err: err}
 	}
-	p.last = record(sent, response)
+	p.last = p.record(sent, response)
 	return answer, nil
 }
 
-// readAnswer reads a body; of an event stream, which may never end, the first event with data.
+// readAnswer reads a body. Of an event stream, which may never end, it reads up to the event with the response; nothing
+// of the stream that answers a GET, which is there for messages that nobody asked for and may stay silent.
 func readAnswer(response *http.Response) ([]byte, error) {
-	limited := io.LimitReader(response.Body, maxAnswer)
 	if !strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
-		return io.ReadAll(limited)
+		body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+		if err == nil && len(body) > maxAnswer {
+			return nil, errTooLong
+		}
+		return body, err
 	}
+	if response.Request.Method == http.MethodGet {
+		return nil, nil
+	}
+	limited := &io.LimitedReader{R: response.Body, N: maxAnswer + 1}
 	lines := bufio.NewScanner(limited)
 	lines.Buffer(nil, maxAnswer)
 	for lines.Scan() {
-		if data, found := strings.CutPrefix(lines.Text(), "data:"); found && strings.TrimSpace(data) != "" {
+		data, found := strings.CutPrefix(lines.Text(), "data:")
+		var message struct{ Result, Error json.RawMessage }
+		if found && json.Unmarshal([]byte(data), &message) == nil && (message.Result != nil || message.Error != nil) {
 			return []byte(data), nil
 		}
+	}
+	if limited.N <= 0 {
+		return nil, errTooLong
 	}
 	return nil, lines.Err()
 }
 
-// record is an exchange as a report shows it: no credentials, no body.
-func record(request *http.Request, response *http.Response) string {
-	var text strings.Builder
-	address := *request.URL
-	if address.RawQuery != "" {
-		address.RawQuery = "…"
-	}
-	fmt.Fprintf(&text, "%s %s\n", request.Method, address.String())
-	writeHeaders(&text, request.Header)
-	fmt.Fprintf(&text, "→ %s\n", response.Status)
-	writeHeaders(&text, response.Header)
-	return text.String()
-}
-
-func writeHeaders(text *strings.Builder, header http.Header) {
-	for _, name := range slices.Sorted(func(yield func(string) bool) {
-		for name := range header {
-			if !yield(name) {
-				return
-			}
-		}
-	}) {
-		for _, value := range header[name] {
-			if name == "Authorization" || name == "Cookie" || name == "Set-Cookie" {
-				value = "…"
-			}
-			fmt.Fprintf(text, "  %s: %.300s\n", name, value)
-		}
-	}
-}
-
 // Mismatch is an error that says that the last answer breaks the rule.
 func (p *Probe) Mismatch(want, got string) error {
-	return &Mismatch{Want: want, Got: got, Exchange: p.last}
+	return &Mismatch{Want: p.shown(want), Got: p.shown(got), Exchange: p.last}
 }
 
 // Control shows that a request with nothing wrong succeeds, so that a refusal afterwards means something.
@@ -197,6 +183,9 @@ func (a *Answer) Succeeded() bool {
 
 // Unspoken reports whether a server says that it does not know the revision: error -32022 of MCP 2026-07-28, or method not found for its first request.
 func (p *Probe) Unspoken(answer *Answer) bool {
+	if answer.Status == http.StatusUnauthorized || answer.Status == http.StatusForbidden {
+		return false // A refusal, whatever its body says: it is about who asks.
+	}
 	var message struct {
 		Error *struct {
 			Code int `json:"code"`

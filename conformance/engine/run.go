@@ -9,8 +9,11 @@ import (
 	"time"
 )
 
-// checkTimeout bounds one check.
-const checkTimeout = 30 * time.Second
+// checkTimeout bounds one check, and maxHeader the head of an answer in bytes.
+const (
+	checkTimeout = 30 * time.Second
+	maxHeader    = 256 << 10
+)
 
 // Run tries a check against a target: once, or once for each revision where the check says so.
 func Run(ctx context.Context, check Check, target Target) []Result {
@@ -44,20 +47,27 @@ func planned(check *Check, target *Target) []Revision {
 }
 
 // RunAt tries a check at one revision.
-func RunAt(ctx context.Context, check Check, target Target, revision Revision) Result {
+func RunAt(parent context.Context, check Check, target Target, revision Revision) Result {
 	result := Result{Check: check, Revision: revision}
 	if kind := target.missing(&check); kind != "" {
 		result.Verdict, result.Err = Skip, fmt.Errorf("needs a token of the kind: %s", kind)
 		return result
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	ctx, cancel := context.WithTimeout(parent, checkTimeout)
 	defer cancel()
 	p := newProbe(target, revision)
 	defer p.client.CloseIdleConnections()
 	err := guarded(ctx, check, p)
+	// Whatever the check made of an answer that did not come in time, it says nothing of the server.
+	if ended := parent.Err(); ended != nil {
+		err = &CannotJudge{Reason: "the run was ended", Err: ended}
+	} else if ctx.Err() != nil {
+		err = &CannotJudge{Reason: fmt.Sprintf("the check took longer than %v", checkTimeout)}
+	}
 	var cannot *CannotJudge
 	var mismatch *Mismatch
 	var notSpoken *NotSpoken
+	var notApplicable *NotApplicable
 	switch {
 	case err == nil:
 		result.Verdict = Pass
@@ -67,7 +77,7 @@ func RunAt(ctx context.Context, check Check, target Target, revision Revision) R
 		result.Verdict = Fail
 	case errors.As(err, &mismatch):
 		result.Verdict = Warn
-	case errors.As(err, &notSpoken) && len(target.Revisions) == 0:
+	case errors.As(err, &notApplicable), errors.As(err, &notSpoken) && len(target.Revisions) == 0:
 		result.Verdict = Skip
 	default:
 		result.Verdict = Error
@@ -88,7 +98,7 @@ func guarded(ctx context.Context, check Check, p *Probe) (err error) {
 
 // newProbe makes a probe with connections of its own.
 func newProbe(target Target, revision Revision) *Probe {
-	client := http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	client := http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxHeader}}
 	if target.HTTPClient != nil {
 		client = *target.HTTPClient
 	}

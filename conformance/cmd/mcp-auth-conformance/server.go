@@ -25,7 +25,9 @@ import (
 type serverOptions struct {
 	tokenFiles map[engine.TokenKind]*string
 	signIn     bool
-	only       []string
+	selected   engine.Selection
+	roles      []string
+	levels     []string
 	revisions  []string
 	caFile     string
 	timeout    time.Duration
@@ -63,7 +65,9 @@ are missing are skipped, and say so.`,
 	} {
 		options.tokenFiles[one.kind] = flags.String(one.flag, "", fmt.Sprintf("read a token of the kind %q from `FILE`", string(one.kind)))
 	}
-	flags.StringSliceVar(&options.only, "only", nil, "run only checks whose `ID` is this or begins with it; can be repeated")
+	flags.StringSliceVar(&options.selected.IDs, "only", nil, "run only checks whose `ID` is this or begins with it; can be repeated")
+	flags.StringSliceVar(&options.roles, "role", nil, "run only rules that this `ROLE` has to keep: server, authorization-server")
+	flags.StringSliceVar(&options.levels, "level", nil, "run only rules of this `LEVEL`: must, should")
 	flags.StringSliceVar(&options.revisions, "revision", nil, "the server claims to speak this `REVISION`; can be repeated (all are tried if none is given)")
 	flags.StringVar(&options.caFile, "ca-file", "", "trust the certificate authorities of this PEM `FILE` too")
 	flags.DurationVar(&options.timeout, "timeout", 5*time.Minute, "how long to wait for the person at the browser")
@@ -71,11 +75,24 @@ are missing are skipped, and say so.`,
 }
 
 func runServer(ctx context.Context, address string, options serverOptions) error {
+	for _, role := range options.roles {
+		options.selected.Roles = append(options.selected.Roles, engine.Role(role))
+	}
+	for _, level := range options.levels {
+		options.selected.Levels = append(options.selected.Levels, engine.Level(strings.ToUpper(level)))
+	}
+	// Nobody should sign in only to hear of a slip of the keyboard.
+	if _, err := engine.Select(conformance.Checks(), options.selected); err != nil {
+		return err
+	}
 	target, err := readTarget(ctx, address, options)
 	if err != nil {
 		return err
 	}
-	found, err := conformance.Run(ctx, *target, conformance.Selection{Only: options.only, Progress: func(result engine.Result) { _ = report.Line(os.Stdout, result) }})
+	found, err := conformance.Run(ctx, *target, conformance.Selection{
+		Selection: options.selected,
+		Progress:  func(result engine.Result) { _ = report.Line(os.Stdout, result) },
+	})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,44 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+
+	"mcpentra/conformance/engine"
+)
+
+// A check is a literal. This one asks for a header, and is tried against a server that does not send it.
+func Example() {
+	check := engine.Check{
+		ID: "server/headers/nosniff", Role: engine.Server, Level: engine.Should,
+		Reference: "our own rules, section 3",
+		Sentence:  "Answers forbid browsers to guess the media type.",
+		Run: func(ctx context.Context, p *engine.Probe) error {
+			answer, err := p.Send(ctx, engine.Request{})
+			if err != nil {
+				return err
+			}
+			if got := answer.Header.Get("X-Content-Type-Options"); got != "nosniff" {
+				return p.Mismatch("X-Content-Type-Options: nosniff", fmt.Sprintf("%q", got))
+			}
+			return nil
+		},
+	}
+	server := httptest.NewServer(http.NotFoundHandler())
+	target := engine.Target{URL: server.URL + "/mcp"}
+	// http.NotFound forbids it by itself.
+	fmt.Println(engine.Run(context.Background(), check, target)[0].Verdict)
+
+	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
+	result := engine.Run(context.Background(), check, target)[0]
+	fmt.Println(result.Verdict, result.Name()+":", result.Err)
+
+	server.Close()
+	fmt.Println(engine.Run(context.Background(), check, target)[0].Verdict)
+	// Output:
+	// pass
+	// warn server/headers/nosniff: want X-Content-Type-Options: nosniff, got ""
+	// error
+}

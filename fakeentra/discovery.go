@@ -86,33 +86,35 @@ func (f *Fake) handleDiscovery(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	base := f.authority + "/" + place.segment
-	writeOpenDocument(w, document{
-		TokenEndpoint:         base + "/oauth2/v2.0/token",
-		TokenAuthMethods:      []string{"client_secret_post", "private_key_jwt", "client_secret_basic", "self_signed_tls_client_auth"},
-		JWKS:                  base + "/discovery/v2.0/keys" + appQuery(r),
-		ResponseModes:         []string{"query", "fragment", "form_post"},
-		SubjectTypes:          []string{"pairwise"},
-		IDTokenAlgorithms:     []string{"RS256"},
-		ResponseTypes:         []string{"code", "id_token", "code id_token", "id_token token"},
-		Scopes:                []string{"openid", "profile", "email", "offline_access"},
-		Issuer:                place.issuer,
-		UserInfo:              f.graphURL + "/oidc/userinfo",
-		AuthorizationEndpoint: base + "/oauth2/v2.0/authorize",
-		DeviceEndpoint:        base + "/oauth2/v2.0/devicecode",
-		HTTPLogout:            true,
-		FrontchannelLogout:    true,
-		EndSession:            base + "/oauth2/v2.0/logout",
-		Claims: []string{"sub", "iss", "cloud_instance_name", "cloud_instance_host_name", "cloud_graph_host_name", "msgraph_host",
-			"aud", "exp", "iat", "auth_time", "acr", "nonce", "preferred_username", "name", "tid", "ver", "at_hash", "c_hash", "email"},
-		Kerberos:      base + "/kerberos",
-		MTLSAliases:   map[string]string{"token_endpoint": f.cloud.mtls + "/" + place.segment + "/oauth2/v2.0/token"},
-		MTLSBound:     true,
-		Region:        place.region(),
-		CloudInstance: f.cloud.instance,
-		CloudGraph:    f.cloud.oldGraph,
-		MSGraph:       bareHost(f.graphURL),
-		RBAC:          f.cloud.rbac,
-		specMembers:   f.specMembers(place),
+	f.writeDiscovery(w, "v2 "+place.segment+appQuery(r), func() any {
+		return document{
+			TokenEndpoint:         base + "/oauth2/v2.0/token",
+			TokenAuthMethods:      []string{"client_secret_post", "private_key_jwt", "client_secret_basic", "self_signed_tls_client_auth"},
+			JWKS:                  base + "/discovery/v2.0/keys" + appQuery(r),
+			ResponseModes:         []string{"query", "fragment", "form_post"},
+			SubjectTypes:          []string{"pairwise"},
+			IDTokenAlgorithms:     []string{"RS256"},
+			ResponseTypes:         []string{"code", "id_token", "code id_token", "id_token token"},
+			Scopes:                []string{"openid", "profile", "email", "offline_access"},
+			Issuer:                place.issuer,
+			UserInfo:              f.graphURL + "/oidc/userinfo",
+			AuthorizationEndpoint: base + "/oauth2/v2.0/authorize",
+			DeviceEndpoint:        base + "/oauth2/v2.0/devicecode",
+			HTTPLogout:            true,
+			FrontchannelLogout:    true,
+			EndSession:            base + "/oauth2/v2.0/logout",
+			Claims: []string{"sub", "iss", "cloud_instance_name", "cloud_instance_host_name", "cloud_graph_host_name", "msgraph_host",
+				"aud", "exp", "iat", "auth_time", "acr", "nonce", "preferred_username", "name", "tid", "ver", "at_hash", "c_hash", "email"},
+			Kerberos:      base + "/kerberos",
+			MTLSAliases:   map[string]string{"token_endpoint": f.cloud.mtls + "/" + place.segment + "/oauth2/v2.0/token"},
+			MTLSBound:     true,
+			Region:        place.region(),
+			CloudInstance: f.cloud.instance,
+			CloudGraph:    f.cloud.oldGraph,
+			MSGraph:       bareHost(f.graphURL),
+			RBAC:          f.cloud.rbac,
+			specMembers:   f.specMembers(place),
+		}
 	})
 }
 
@@ -151,33 +153,49 @@ func (f *Fake) handleDiscoveryV1(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	base := f.authority + "/" + place.segment
-	writeOpenDocument(w, documentV1{
-		TokenEndpoint:         base + "/oauth2/token",
-		TokenAuthMethods:      []string{"client_secret_post", "private_key_jwt", "client_secret_basic"},
-		JWKS:                  base + "/discovery/keys" + appQuery(r),
-		ResponseModes:         []string{"query", "fragment", "form_post"},
-		SubjectTypes:          []string{"pairwise"},
-		IDTokenAlgorithms:     []string{"RS256"},
-		ResponseTypes:         []string{"code", "id_token", "code id_token", "token id_token", "token"},
-		Scopes:                []string{"openid"},
-		Issuer:                place.oldSTS,
-		MultiRefreshToken:     true,
-		AuthorizationEndpoint: base + "/oauth2/authorize",
-		DeviceEndpoint:        base + "/oauth2/devicecode",
-		HTTPLogout:            true,
-		FrontchannelLogout:    true,
-		EndSession:            base + "/oauth2/logout",
-		Claims: []string{"sub", "iss", "cloud_instance_name", "cloud_instance_host_name", "cloud_graph_host_name", "msgraph_host",
-			"aud", "exp", "iat", "auth_time", "acr", "amr", "nonce", "email", "given_name", "family_name", "nickname"},
-		CheckSession:  base + "/oauth2/checksession",
-		UserInfo:      base + "/openid/userinfo",
-		Kerberos:      base + "/kerberos",
-		Region:        place.region(),
-		CloudInstance: f.cloud.instance,
-		CloudGraph:    f.cloud.oldGraph,
-		MSGraph:       bareHost(f.graphURL),
-		RBAC:          f.cloud.rbac,
+	f.writeDiscovery(w, "v1 "+place.segment+appQuery(r), func() any {
+		return documentV1{
+			TokenEndpoint:         base + "/oauth2/token",
+			TokenAuthMethods:      []string{"client_secret_post", "private_key_jwt", "client_secret_basic"},
+			JWKS:                  base + "/discovery/keys" + appQuery(r),
+			ResponseModes:         []string{"query", "fragment", "form_post"},
+			SubjectTypes:          []string{"pairwise"},
+			IDTokenAlgorithms:     []string{"RS256"},
+			ResponseTypes:         []string{"code", "id_token", "code id_token", "token id_token", "token"},
+			Scopes:                []string{"openid"},
+			Issuer:                place.oldSTS,
+			MultiRefreshToken:     true,
+			AuthorizationEndpoint: base + "/oauth2/authorize",
+			DeviceEndpoint:        base + "/oauth2/devicecode",
+			HTTPLogout:            true,
+			FrontchannelLogout:    true,
+			EndSession:            base + "/oauth2/logout",
+			Claims: []string{"sub", "iss", "cloud_instance_name", "cloud_instance_host_name", "cloud_graph_host_name", "msgraph_host",
+				"aud", "exp", "iat", "auth_time", "acr", "amr", "nonce", "email", "given_name", "family_name", "nickname"},
+			CheckSession:  base + "/oauth2/checksession",
+			UserInfo:      base + "/openid/userinfo",
+			Kerberos:      base + "/kerberos",
+			Region:        place.region(),
+			CloudInstance: f.cloud.instance,
+			CloudGraph:    f.cloud.oldGraph,
+			MSGraph:       bareHost(f.graphURL),
+			RBAC:          f.cloud.rbac,
+		}
 	})
+}
+
+// writeDiscovery answers with a document that is the same for as long as the fake lives, and is made once.
+func (f *Fake) writeDiscovery(w http.ResponseWriter, name string, document func() any) {
+	text, found := f.documents.Get(name)
+	if !found {
+		var err error
+		if text, err = json.Marshal(document()); err != nil {
+			panic(err) // our own structs
+		}
+		f.documents.Add(name, text)
+	}
+	openHeaders(w)
+	_, _ = w.Write(text)
 }
 
 // appQuery hands the parameter appid on to jwks_uri: some apps have a signing key of their own.
@@ -201,12 +219,17 @@ func (p *place) region() *string {
 
 // writeOpenDocument answers with a public document, which scripts of any site may read.
 func writeOpenDocument(w http.ResponseWriter, document any) {
+	openHeaders(w)
+	writeJSON(w, http.StatusOK, document)
+}
+
+func openHeaders(w http.ResponseWriter) {
 	header := w.Header()
 	header.Set("Cache-Control", "max-age=86400, private")
 	header.Set("Access-Control-Allow-Origin", "*")
 	header.Set("Access-Control-Allow-Methods", "GET, OPTIONS")
+	header.Set("Content-Type", "application/json; charset=utf-8")
 	header.Set("P3P", `CP="DSP CUR OTPi IND OTRi ONL FIN"`)
-	writeJSON(w, http.StatusOK, document)
 }
 
 func writeJSON(w http.ResponseWriter, status int, document any) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -68,6 +69,7 @@ const (
 	maxConsents      = 50_000
 	maxDevices       = 1_000
 	maxRegistered    = 1_000
+	maxDocuments     = 200
 )
 
 // A Fake is a fake Entra ID without a listener. It is safe for concurrent use.
@@ -92,6 +94,7 @@ type Fake struct {
 	userCodes  *lru.Cache[string, *deviceCode]
 	strong     *lru.Cache[string, struct{}] // sessions that had a second factor, by sid
 	registered *lru.Cache[string, *directory.App]
+	documents  *lru.Cache[string, []byte] // discovery documents as they are sent
 }
 
 // New makes a fake without a listener. Its error says what is wrong with the directory.
@@ -138,6 +141,7 @@ func build(config Config, origin string) (*Fake, error) {
 	f.userCodes, _ = lru.New[string, *deviceCode](maxDevices)
 	f.strong, _ = lru.New[string, struct{}](maxSessions)
 	f.registered, _ = lru.New[string, *directory.App](maxRegistered)
+	f.documents, _ = lru.New[string, []byte](maxDocuments)
 	f.graph = graph.Handler(graph.Config{Origin: f.graphURL, Caller: f.graphCaller, Now: f.now, NewID: f.newGUID})
 	f.routes = f.newRoutes()
 	return f, nil
@@ -219,11 +223,13 @@ func (f *Fake) now() time.Time {
 	return time.Now()
 }
 
+var discard = slog.New(slog.DiscardHandler)
+
 func (f *Fake) logger() *slog.Logger {
 	if f.config.Logger != nil {
 		return f.config.Logger
 	}
-	return slog.New(slog.DiscardHandler)
+	return discard
 }
 
 // random reads n bytes from the fake's source of randomness.
@@ -241,10 +247,19 @@ func (f *Fake) random(n int) []byte {
 	return bytes
 }
 
-func (f *Fake) newGUID() string {
-	b := f.random(16)
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+func (f *Fake) newGUID() string { return guid(f.random(16), 0x40) }
+
+// guid writes 16 bytes as a GUID of a version (RFC 9562 section 4).
+func guid(b []byte, version byte) string {
+	b[6], b[8] = b[6]&0x0f|version, b[8]&0x3f|0x80
+	text := make([]byte, 36)
+	for i, part := range []struct{ from, to, at int }{{0, 4, 0}, {4, 6, 9}, {6, 8, 14}, {8, 10, 19}, {10, 16, 24}} {
+		hex.Encode(text[part.at:], b[part.from:part.to])
+		if i > 0 {
+			text[part.at-1] = '-'
+		}
+	}
+	return string(text)
 }
 
 // graphCaller is what Graph learns of the bearer of a token.

@@ -348,9 +348,8 @@ func pairwise(user *directory.User, app *directory.App) string {
 
 // guidOf makes a GUID that is always the same for a name.
 func guidOf(kind, name string) string {
-	b := sha256.Sum256([]byte(kind + "|" + name))
-	b[6], b[8] = b[6]&0x0f|0x50, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:16])
+	sum := sha256.Sum256([]byte(kind + "|" + name))
+	return guid(sum[:16], 0x50)
 }
 
 // sign makes a JWT. The header of v1 names the key twice.

@@ -56,8 +56,8 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-	header.Set("x-ms-request-id", f.newGUID())
-	header.Set("x-ms-ests-server", "2.1.0 - fakeentra")
+	header.Set("X-Ms-Request-Id", f.newGUID())
+	header.Set("X-Ms-Ests-Server", "2.1.0 - fakeentra")
 	if id := r.Header.Get("client-request-id"); r.Header.Get("return-client-request-id") == "true" && directory.IsGUID(id) {
 		header.Set("client-request-id", id)
 	}
@@ -66,6 +66,9 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.graph.ServeHTTP(answer, r)
 	} else {
 		f.routes.ServeHTTP(answer, r)
+	}
+	if f.config.Logger == nil {
+		return
 	}
 	attributes := []any{"method", r.Method, "path", r.URL.Path, "status", answer.status}
 	if answer.problem != 0 {
@@ -126,5 +129,5 @@ func (f *Fake) occurrence(w http.ResponseWriter, r *http.Request) aadsts.Occurre
 	if !directory.IsGUID(correlation) {
 		correlation = f.newGUID()
 	}
-	return aadsts.Occurrence{TraceID: w.Header().Get("x-ms-request-id"), CorrelationID: correlation, Time: f.now(), Authority: f.authority}
+	return aadsts.Occurrence{TraceID: w.Header().Get("X-Ms-Request-Id"), CorrelationID: correlation, Time: f.now(), Authority: f.authority}
 }

@@ -2,9 +2,9 @@ package server_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/client"
+	"mcpentra/fakeentra/useragent/chromium"
 )
 
 // TestAPersonSignsIn goes through the pages with a real browser, which keeps the rules of cookies, sites, content
@@ -130,25 +131,11 @@ func call(t *testing.T, origin string, browser func(context.Context, string) err
 // startChromium starts a browser of its own for a test. Without one the test is skipped; in CI that is a failure.
 func startChromium(t *testing.T, width int) context.Context {
 	t.Helper()
-	program := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
-			program = found
-			break
-		}
+	browser, stop, err := chromium.Start(t.Context(), chromium.Config{Width: width})
+	if errors.Is(err, chromium.ErrNotInstalled) && os.Getenv("CI") != "true" {
+		t.Skip(err)
 	}
-	if program == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("there is no Chromium, which CI has to have")
-		}
-		t.Skip("there is no Chromium on this machine")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WindowSize(width, 900))
-	allocator, cancelAllocator := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancelAllocator)
-	browser, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(cancel)
-	require.NoError(t, chromedp.Do(browser, chromedp.EmulateViewport(int64(width), 900)))
+	require.NoError(t, err)
+	t.Cleanup(stop)
 	return browser
 }

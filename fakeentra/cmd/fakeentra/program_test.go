@@ -5,14 +5,21 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/assert"
@@ -47,9 +54,9 @@ func start(t *testing.T, arguments ...string) *process {
 	})
 	started.lines = bufio.NewScanner(output)
 	require.True(t, started.lines.Scan(), "no output")
-	url, found := strings.CutPrefix(started.lines.Text(), "fakeentra: listening on ")
+	address, found := strings.CutPrefix(started.lines.Text(), "fakeentra: listening on ")
 	require.True(t, found, started.lines.Text())
-	started.URL = url
+	started.URL = address
 	return started
 }
 
@@ -174,5 +181,74 @@ func TestVisit(t *testing.T) {
 		assert.Equal(t, one.status, status, name)
 		assert.Contains(t, stderr, one.text, name)
 		assert.NotContains(t, stderr, "secret", name)
+	}
+}
+
+// BenchmarkFirstAnswer is the time from starting the program to its first discovery document.
+func BenchmarkFirstAnswer(b *testing.B) {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for b.Loop() {
+		var took []time.Duration
+		for range 21 {
+			began := time.Now()
+			fake := exec.CommandContext(b.Context(), "fakeentra", "--addr", "127.0.0.1:0", "--quiet")
+			output, err := fake.StderrPipe()
+			require.NoError(b, err)
+			require.NoError(b, fake.Start())
+			lines := bufio.NewScanner(output)
+			require.True(b, lines.Scan())
+			response, err := client.Get(strings.TrimPrefix(lines.Text(), "fakeentra: listening on ") + "/common/v2.0/.well-known/openid-configuration")
+			require.NoError(b, err)
+			response.Body.Close()
+			took = append(took, time.Since(began))
+			require.NoError(b, fake.Process.Signal(os.Interrupt))
+			require.NoError(b, fake.Wait())
+		}
+		slices.Sort(took)
+		b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms")
+		b.ReportMetric(25, "ms<=")
+	}
+}
+
+// BenchmarkMemoryUnderLoad is the most memory that the program held while it signed 2,000 tokens for 16 clients.
+func BenchmarkMemoryUnderLoad(b *testing.B) {
+	for b.Loop() {
+		fake := exec.CommandContext(b.Context(), "fakeentra", "--addr", "127.0.0.1:0", "--quiet")
+		output, err := fake.StderrPipe()
+		require.NoError(b, err)
+		require.NoError(b, fake.Start())
+		lines := bufio.NewScanner(output)
+		require.True(b, lines.Scan())
+		address := strings.TrimPrefix(lines.Text(), "fakeentra: listening on ") + "/" + directory.DefaultTenantID + "/oauth2/v2.0/token"
+		form := url.Values{
+			"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "client_secret": {directory.DefaultClientSecret},
+			"scope": {"api://" + directory.DefaultAPIID + "/.default"},
+		}
+		var group sync.WaitGroup
+		for range 16 {
+			group.Go(func() {
+				client := &http.Client{Transport: &http.Transport{}}
+				defer client.CloseIdleConnections()
+				for range 125 {
+					response, err := client.PostForm(address, form)
+					if !assert.NoError(b, err) {
+						return
+					}
+					_, _ = io.Copy(io.Discard, response.Body)
+					response.Body.Close()
+				}
+			})
+		}
+		group.Wait()
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", fake.Process.Pid))
+		require.NoError(b, err)
+		match := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)
+		require.NotNil(b, match)
+		kilobytes, err := strconv.Atoi(string(match[1]))
+		require.NoError(b, err)
+		b.ReportMetric(float64(kilobytes)/1024, "MB")
+		b.ReportMetric(25, "MB<=")
+		require.NoError(b, fake.Process.Signal(os.Interrupt))
+		require.NoError(b, fake.Wait())
 	}
 }

@@ -1,0 +1,59 @@
+// @azure/msal-node and @azure/identity against a fake over TLS. Prints a line for each thing that worked.
+import assert from 'node:assert/strict';
+import { ConfidentialClientApplication, PublicClientApplication } from '@azure/msal-node';
+import { ClientSecretCredential, OnBehalfOfCredential } from '@azure/identity';
+
+const { AUTHORITY, TENANT, CLIENT, SECRET, API } = process.env;
+const auth = {
+  clientId: CLIENT, clientSecret: SECRET, authority: `${AUTHORITY}/${TENANT}`, knownAuthorities: [new URL(AUTHORITY).host],
+};
+const done = (what) => console.log(`ok ${what}`);
+
+const client = new ConfidentialClientApplication({ auth });
+const app = await client.acquireTokenByClientCredential({ scopes: [`api://${API}/.default`] });
+assert.equal(app.tokenType, 'Bearer');
+done('client credentials');
+
+await assert.rejects(
+  new ConfidentialClientApplication({ auth: { ...auth, clientSecret: 'guess' } }).acquireTokenByClientCredential({ scopes: [`api://${API}/.default`] }),
+  (error) => error.errorCode === 'invalid_client' && error.message.includes('AADSTS7000215'),
+);
+done('wrong secret');
+
+// The fake signs in whom login_hint names; the answer comes in the Location header.
+const redirectUri = 'http://localhost:8000/auth/callback';
+async function signIn(scopes) {
+  const address = await client.getAuthCodeUrl({ scopes, redirectUri, nonce: 'n', state: 's', loginHint: 'AdeleV@contoso.onmicrosoft.com' });
+  const answer = await fetch(address.replace('response_mode=form_post', 'response_mode=query'), { redirect: 'manual' });
+  return new URL(answer.headers.get('location')).searchParams.get('code');
+}
+const signedIn = await client.acquireTokenByCode({ code: await signIn(['User.Read']), scopes: ['User.Read'], redirectUri, nonce: 'n' });
+assert.equal(signedIn.account.username, 'AdeleV@contoso.onmicrosoft.com');
+done('authorization code');
+
+const silent = await client.acquireTokenSilent({ account: signedIn.account, scopes: [`api://${API}/tool.read`] });
+assert.deepEqual(silent.scopes, [`api://${API}/tool.read`]);
+done('silent refresh for another resource');
+
+const onBehalf = await new ConfidentialClientApplication({ auth: { ...auth, clientId: process.env.MIDDLE, clientSecret: 'middle' } })
+  .acquireTokenOnBehalfOf({ oboAssertion: process.env.ASSERTION, scopes: ['User.Read'] });
+assert.equal(onBehalf.account.username, 'AdeleV@contoso.onmicrosoft.com');
+done('on behalf of');
+
+const device = new PublicClientApplication({ auth: { ...auth, clientId: API, clientSecret: undefined } });
+const byDevice = await device.acquireTokenByDeviceCode({
+  scopes: ['User.Read'],
+  deviceCodeCallback: async (code) => {
+    const page = await fetch(`${AUTHORITY}/device`, { method: 'POST', body: new URLSearchParams({ user_code: code.userCode }) });
+    assert.match(await page.text(), /You have signed in/);
+  },
+});
+assert.equal(byDevice.account.username, 'AdeleV@contoso.onmicrosoft.com');
+done('device code');
+
+const options = { authorityHost: AUTHORITY, disableInstanceDiscovery: true };
+assert.ok((await new ClientSecretCredential(TENANT, CLIENT, SECRET, options).getToken('https://graph.microsoft.com/.default')).token);
+done('@azure/identity client secret');
+const obo = new OnBehalfOfCredential({ tenantId: TENANT, clientId: process.env.MIDDLE, clientSecret: 'middle', userAssertionToken: process.env.ASSERTION, ...options });
+assert.ok((await obo.getToken('https://graph.microsoft.com/.default')).token);
+done('@azure/identity on behalf of');

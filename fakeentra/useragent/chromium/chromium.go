@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 
 	"github.com/chromedp/chromedp"
@@ -39,7 +40,13 @@ func Start(ctx context.Context, config Config) (context.Context, context.CancelF
 	if config.Height == 0 {
 		config.Height = 900
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.DisableGPU,
+	// Profile, crash reports and settings go where they can be thrown away, not into the home of whoever runs a test.
+	home, err := os.MkdirTemp("", "chromium-home-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("chromium: %w", err)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program),
+		chromedp.Env("HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_CACHE_HOME="+home, "XDG_RUNTIME_DIR="+home), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WindowSize(config.Width, config.Height))
 	if config.TrustAnyCertificate {
 		options = append(options, chromedp.Flag("ignore-certificate-errors", true))
@@ -49,6 +56,7 @@ func Start(ctx context.Context, config Config) (context.Context, context.CancelF
 	cancel := func() {
 		cancelBrowser()
 		cancelAllocator()
+		_ = os.RemoveAll(home)
 	}
 	if err := chromedp.Do(browser, chromedp.EmulateViewport(int64(config.Width), int64(config.Height))); err != nil {
 		cancel()

@@ -247,10 +247,12 @@ func TestMSALPassword(t *testing.T) {
 	fake := newFake(t, fakeentra.Config{Directory: d})
 	client, err := public.New(directory.DefaultAPIID, public.WithAuthority(tenantURL), public.WithHTTPClient(fake.Client()))
 	require.NoError(t, err)
-	result, err := client.AcquireTokenByUsernamePassword(t.Context(), []string{"User.Read"}, "AlexW@contoso.onmicrosoft.com", "correct horse") //nolint:staticcheck // the flow is what is tested
+	//lint:ignore SA1019 the password grant is part of Entra ID, and this is the library's way to it
+	result, err := client.AcquireTokenByUsernamePassword(t.Context(), []string{"User.Read"}, "AlexW@contoso.onmicrosoft.com", "correct horse")
 	require.NoError(t, err)
 	assert.Equal(t, "Alex Wilber", result.IDToken.Name)
-	_, err = client.AcquireTokenByUsernamePassword(t.Context(), []string{"User.Read"}, "AlexW@contoso.onmicrosoft.com", "guess") //nolint:staticcheck // as above
+	//lint:ignore SA1019 as above
+	_, err = client.AcquireTokenByUsernamePassword(t.Context(), []string{"User.Read"}, "AlexW@contoso.onmicrosoft.com", "guess")
 	assert.ErrorContains(t, err, "AADSTS50126")
 }
 

@@ -57,7 +57,7 @@ func verify(t *testing.T, fake *fakeentra.Fake, raw string) error {
 	var keys jose.JSONWebKeySet
 	body := get(t, fake, tenantURL+"/discovery/v2.0/keys").Body
 	require.NoError(t, decode(body, &keys))
-	signed, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256})
 	require.NoError(t, err)
 	found := keys.Key(signed.Signatures[0].Header.KeyID)
 	require.Len(t, found, 1)

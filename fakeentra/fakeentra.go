@@ -1,7 +1,6 @@
 package fakeentra
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -158,63 +157,6 @@ func (f *Fake) Issuer(tenantID string) string { return f.authority + "/" + tenan
 
 // Tenant is the first tenant of the directory.
 func (f *Fake) Tenant() directory.Tenant { return f.directory.Tenants[0] }
-
-// Client reaches the fake without a port: requests to its own host, and to Microsoft's, are answered by a call. A
-// request to any other host is an error, so that a test never leaves the machine by accident. Redirects are followed
-// unless they lead elsewhere.
-func (f *Fake) Client() *http.Client {
-	return &http.Client{Transport: roundTripper(f.roundTrip)}
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
-
-func (f *Fake) roundTrip(request *http.Request) (*http.Response, error) {
-	own := request.URL.Scheme + "://" + request.URL.Host
-	if own != f.authority && own != f.graphURL && own != f.cloud.graph && !(request.URL.Scheme == "https" && slices.Contains(f.cloud.aliases, request.URL.Host)) {
-		return nil, fmt.Errorf("fakeentra: %s is not a host of this fake, and its client reaches no other", own)
-	}
-	inbound := request.Clone(request.Context())
-	inbound.RequestURI = request.URL.RequestURI()
-	inbound.Host = request.URL.Host
-	if inbound.Body == nil {
-		inbound.Body = http.NoBody
-	}
-	defer inbound.Body.Close()
-	answer := &recorder{header: http.Header{}}
-	f.ServeHTTP(answer, inbound)
-	if err := request.Context().Err(); err != nil {
-		return nil, err
-	}
-	answer.WriteHeader(http.StatusOK)
-	return &http.Response{
-		Status: fmt.Sprintf("%d %s", answer.status, http.StatusText(answer.status)), StatusCode: answer.status,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: answer.header, Body: io.NopCloser(&answer.body), ContentLength: int64(answer.body.Len()), Request: request,
-	}, nil
-}
-
-// A recorder keeps an answer for roundTrip.
-type recorder struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (r *recorder) Header() http.Header { return r.header }
-
-func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 {
-		r.status = status
-		r.header = r.header.Clone()
-	}
-}
-
-func (r *recorder) Write(text []byte) (int, error) {
-	r.WriteHeader(http.StatusOK)
-	return r.body.Write(text)
-}
 
 func (f *Fake) now() time.Time {
 	if f.config.Now != nil {

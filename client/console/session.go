@@ -60,6 +60,7 @@ func Connect(ctx context.Context, server string, under *client.Transport, revisi
 	// A sign-in takes as long as a person takes; the library would give up its first request after five seconds and sign in again for the second.
 	options := []mcpclient.ClientOption{mcpclient.WithDiscoverTimeout(-1)}
 	if revision != "" && revision != Revisions()[0] {
+		//lint:ignore SA1019 deprecated because the handshake is; whoever names an older revision wants the handshake
 		options = append(options, mcpclient.WithLegacyProtocolOnly())
 	}
 	s := &Session{mcp: mcpclient.NewClient(&discoverTwice{streamable}, options...)}

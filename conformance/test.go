@@ -7,11 +7,12 @@ import (
 	"mcpentra/conformance/engine"
 )
 
-// Test tries all checks against a server, each in a parallel subtest of its name, one for each revision where the rule is tried at several. A broken MUST and a broken
-// SHOULD both fail the subtest; a check that cannot be done fails it too, and one whose needs the target does not supply is skipped with the reason.
+// Test tries all checks against a server, the disruptive ones too, each in a parallel subtest of its name, one for each revision where the rule is tried at several. Who tests
+// a server of their own holds it to everything: a broken SHOULD and a policy that is not followed fail the subtest as a broken MUST does. A check that cannot be done fails it
+// too, and one whose needs the target does not supply is skipped with the reason.
 func Test(t *testing.T, target engine.Target, only ...string) {
 	t.Helper()
-	selected, err := engine.Select(Checks(), engine.Selection{IDs: only})
+	selected, err := engine.Select(Checks(), engine.Selection{IDs: only, Disruptive: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +38,11 @@ func judge(t *testing.T, result engine.Result) {
 	case result.Verdict == engine.Skip:
 		t.Skip(result.Err)
 	case errors.As(result.Err, &mismatch):
-		t.Errorf("%s (%s)\nrule: %s\nfrom: %s\nwant: %s\n got: %s\n%s", result.Name(), result.Check.Level, result.Check.Sentence, result.Check.Reference, mismatch.Want, mismatch.Got, mismatch.Exchange)
+		level := string(result.Check.Level)
+		if result.Insecure() {
+			level += ", insecure"
+		}
+		t.Errorf("%s (%s)\nrule: %s\nfrom: %s\nwant: %s\n got: %s\n%s", result.Name(), level, result.Check.Sentence, result.Check.Reference, mismatch.Want, mismatch.Got, mismatch.Exchange)
 	default:
 		t.Errorf("%s: %v", result.Name(), result.Err)
 	}

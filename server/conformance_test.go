@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/conformance"
@@ -34,20 +32,23 @@ func TestServerConforms(t *testing.T) {
 	signIn := conformance.SignIn{URL: origin + "/mcp", Open: visit}
 	good, err := sync.OnceValues(func() (string, error) { return signIn.Token(t.Context()) })()
 	require.NoError(t, err)
-	conformance.Test(t, engine.Target{
-		URL:       origin + "/mcp",
-		Revisions: engine.Revisions(),
-		Tokens: map[engine.TokenKind]func(context.Context) (string, error){
-			engine.Good:    func(context.Context) (string, error) { return good, nil },
-			engine.Expired: remint(key, good, func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() }),
-			engine.NotYetValid: remint(key, good, func(c map[string]any) {
-				c["nbf"] = time.Now().Add(time.Hour).Unix()
-				c["exp"] = time.Now().Add(2 * time.Hour).Unix()
-			}),
-			engine.ForeignAudience: remint(key, good, func(c map[string]any) { c["aud"] = "https://other.example/mcp" }),
-			engine.ForeignIssuer:   remint(key, good, func(c map[string]any) { c["iss"] = "https://other.example" }),
+	target := engine.Target{
+		URL: origin + "/mcp", Revisions: engine.Revisions(), Tokens: map[engine.TokenKind]func(context.Context) (string, error){},
+	}
+	target.Tokens[engine.Good] = func(context.Context) (string, error) { return good, nil }
+	target.Mint = engine.Remint(key, target.Tokens[engine.Good])
+	for kind, change := range map[engine.TokenKind]func(map[string]any){
+		engine.Expired: func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() },
+		engine.NotYetValid: func(c map[string]any) {
+			c["nbf"], c["exp"] = time.Now().Add(time.Hour).Unix(), time.Now().Add(2*time.Hour).Unix()
 		},
-	})
+		engine.ForeignAudience: func(c map[string]any) { c["aud"] = "https://other.example/mcp" },
+		engine.ForeignIssuer:   func(c map[string]any) { c["iss"] = "https://other.example" },
+		engine.WithoutScope:    func(c map[string]any) { c["scope"] = "other" },
+	} {
+		target.Tokens[kind] = func(ctx context.Context) (string, error) { return target.Mint(ctx, engine.Edits{Claims: change}) }
+	}
+	conformance.Test(t, target)
 }
 
 // startServer starts a fake Entra ID and a server in front of it, each on a site of its own (127.0.0.1 and localhost),
@@ -80,30 +81,4 @@ func startServer(t testing.TB, change func(*server.Config)) string {
 func visit(ctx context.Context, page string) error {
 	_, err := (&useragent.Browser{}).Visit(ctx, page)
 	return err
-}
-
-// remint makes a token with the claims of another one, but for a change, signed with the same key.
-func remint(key *ecdsa.PrivateKey, good string, change func(map[string]any)) func(context.Context) (string, error) {
-	return func(context.Context) (string, error) {
-		parsed, err := jwt.ParseSigned(good, []jose.SignatureAlgorithm{jose.ES256})
-		if err != nil {
-			return "", err
-		}
-		claims := map[string]any{}
-		if err := parsed.Claims(&key.PublicKey, &claims); err != nil {
-			return "", err
-		}
-		for name, value := range claims {
-			if number, ok := value.(float64); ok {
-				claims[name] = int64(number) // encoding/json would write 1.7e+09
-			}
-		}
-		change(claims)
-		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: parsed.Headers[0].KeyID}},
-			(&jose.SignerOptions{}).WithType("at+jwt"))
-		if err != nil {
-			return "", err
-		}
-		return jwt.Signed(signer).Claims(claims).Serialize()
-	}
 }

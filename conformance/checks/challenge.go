@@ -108,8 +108,7 @@ func withoutToken(ctx context.Context, p *engine.Probe) error {
 		return err
 	}
 	if p.Revision != engine.R20260728 {
-		header := http.Header{"Content-Type": {"application/json"}}
-		if _, err := p.WantRefused(ctx, engine.Request{Body: engine.Notification(), Header: header}); err != nil {
+		if _, err := p.WantRefused(ctx, p.Notification("notifications/initialized")); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -12,14 +13,40 @@ type Role string
 const (
 	Server              Role = "server"
 	AuthorizationServer Role = "authorization-server"
+	Client              Role = "client"
 )
 
-// A Level is how strongly a rule is meant: the keyword of the specification (RFC 2119).
+// A Level is how strongly a rule is meant: the keyword of the specification (RFC 2119), or Policy for what no standard
+// asks for and good servers do all the same. Who breaks a policy is told, in a note; no more.
 type Level string
 
 const (
 	Must   Level = "MUST"
 	Should Level = "SHOULD"
+	Policy Level = "policy"
+)
+
+// broken is the verdict on an answer that breaks a rule of the level.
+func (l Level) broken() Verdict {
+	switch l {
+	case Must:
+		return Fail
+	case Should:
+		return Warn
+	case Policy:
+		return Note
+	}
+	return Error
+}
+
+// A Severity is how bad it is when an attack succeeds. A rule that is no defence has none.
+type Severity string
+
+const (
+	Critical Severity = "critical"
+	High     Severity = "high"
+	Medium   Severity = "medium"
+	Low      Severity = "low"
 )
 
 // A Revision is a published revision of MCP.
@@ -45,6 +72,9 @@ const (
 	NotYetValid     TokenKind = "not yet valid"
 	ForeignAudience TokenKind = "foreign audience"
 	ForeignIssuer   TokenKind = "foreign issuer"
+	WithoutScope    TokenKind = "without scope"  // good, but for a scope that every request needs
+	OtherUser       TokenKind = "another user's" // good, of another principal than Good
+	Refreshed       TokenKind = "refreshed"      // good, of the principal of Good, and another token
 )
 
 // A Check is one rule and how to try it.
@@ -52,8 +82,10 @@ type Check struct {
 	// ID names the check for ever, by what it is about: server/token/expired.
 	ID   string
 	Role Role
-	// Level decides whether an answer that breaks the rule is a failure or a warning.
+	// Level decides whether an answer that breaks the rule is a failure, a warning or a note.
 	Level Level
+	// Severity is set for attacks.
+	Severity Severity
 	// Revisions that the rule belongs to. Nil means all.
 	Revisions []Revision
 	// EachRevision tries the rule once for each revision that the target speaks, instead of once.
@@ -62,8 +94,14 @@ type Check struct {
 	Reference string
 	// Sentence is the rule in our words.
 	Sentence string
+	// Covers are the entries of the catalogue that the check tries: requirements, and attacks such as RS-012.
+	Covers []string
 	// Needs are the tokens that a target has to supply for the check to be possible.
 	Needs []TokenKind
+	// NeedsMint and NeedsCanary say that the target has to supply these as well.
+	NeedsMint, NeedsCanary bool
+	// Disruptive checks load a server enough for others to notice. They are tried only where a Selection asks for them.
+	Disruptive bool
 	// Run tries the rule.
 	Run func(ctx context.Context, p *Probe) error
 }
@@ -76,6 +114,11 @@ func (c *Check) appliesTo(r Revision) bool {
 // A Mismatch is an answer that breaks a rule.
 type Mismatch struct {
 	Want, Got string
+	// Insecure says that bad input had an effect: it was served, or the tool ran. A bad request that was refused in
+	// another way than the rule wants, with status 500 for instance, breaks the rule and is secure.
+	Insecure bool
+	// Level replaces that of the check, where one answer breaks a lesser rule. Empty means the check's.
+	Level Level
 	// Exchange is the request and the head of its answer, without credentials.
 	Exchange string
 }
@@ -113,13 +156,14 @@ type Verdict int
 const (
 	Skip  Verdict = iota // the target lacks what the check needs, or the rule does not apply to it
 	Pass                 // the rule is kept
+	Note                 // a policy is not followed
 	Warn                 // a SHOULD is broken
 	Fail                 // a MUST is broken
 	Error                // the check could not be done: dead target, failed control, or our own mistake
 )
 
 func (v Verdict) String() string {
-	return []string{"skip", "pass", "warn", "fail", "error"}[v]
+	return []string{"skip", "pass", "note", "warn", "fail", "error"}[v]
 }
 
 // A Result is what came of one check, at one revision.
@@ -129,6 +173,12 @@ type Result struct {
 	Verdict  Verdict
 	// Err says why, unless the verdict is Pass. A *Mismatch has the details of a failure or warning.
 	Err error
+}
+
+// Insecure reports whether bad input had an effect.
+func (r *Result) Insecure() bool {
+	var mismatch *Mismatch
+	return r.Verdict != Error && errors.As(r.Err, &mismatch) && mismatch.Insecure
 }
 
 // Name is the check's ID, with the revision where the check is tried at several.

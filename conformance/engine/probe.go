@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 )
 
 // maxAnswer bounds what is read of an answer in bytes.
@@ -24,6 +26,7 @@ type Probe struct {
 	target Target
 	client *http.Client
 	last   string
+	ids    atomic.Int64 // of messages
 
 	secrets []string // credentials that were sent
 }
@@ -41,6 +44,20 @@ func (p *Probe) Token(ctx context.Context, kind TokenKind) (string, error) {
 	if err != nil {
 		return "", &CannotJudge{Reason: "no token of the kind: " + string(kind), Err: err}
 	}
+	p.secrets = append(p.secrets, token)
+	return token, nil
+}
+
+// Mint makes a token with the issuer's key. Its error means that the check cannot be done.
+func (p *Probe) Mint(ctx context.Context, edits Edits) (string, error) {
+	if p.target.Mint == nil {
+		return "", &CannotJudge{Reason: "there is no key to make tokens with"}
+	}
+	token, err := p.target.Mint(ctx, edits)
+	if err != nil {
+		return "", &CannotJudge{Reason: "no token can be made", Err: err}
+	}
+	p.secrets = append(p.secrets, token)
 	return token, nil
 }
 
@@ -52,6 +69,8 @@ type Request struct {
 	Header http.Header // added to the revision's own
 	Host   string      // empty means that of the URL
 	Body   []byte      // nil with POST to the endpoint means the first request of the revision
+
+	marker string // of the canary
 }
 
 // Bearer is a Request's header with a token.
@@ -66,35 +85,10 @@ type Answer struct {
 
 // Send sends a request as it is. Its error means that there was no answer at all, which no check can judge.
 func (p *Probe) Send(ctx context.Context, request Request) (*Answer, error) {
-	if request.Method == "" {
-		request.Method = http.MethodPost
-	}
-	address := request.URL
-	if address == "" {
-		address = p.target.URL
-	}
-	if len(request.Query) > 0 {
-		address += "?" + request.Query.Encode()
-	}
-	header := http.Header{"Accept": {"application/json, text/event-stream"}}
-	if request.Method == http.MethodPost && request.Body == nil {
-		var own http.Header
-		request.Body, own = p.first()
-		for name, values := range own {
-			header[name] = values
-		}
-	} else if p.Revision != R20250326 && request.URL == "" {
-		header.Set("Mcp-Protocol-Version", string(p.Revision))
-	}
-	for name, values := range request.Header {
-		header[name] = values
-	}
-	sent, err := http.NewRequestWithContext(ctx, request.Method, address, bytes.NewReader(request.Body))
+	sent, err := p.prepare(ctx, request)
 	if err != nil {
-		return nil, &CannotJudge{Reason: "the request cannot be made", Err: err}
+		return nil, err
 	}
-	sent.Header = header
-	sent.Host = request.Host
 	p.remember(sent)
 	response, err := p.client.Do(sent)
 	if err != nil {
@@ -107,6 +101,36 @@ func (p *Probe) Send(ctx context.Context, request Request) (*Answer, error) {
 	}
 	p.last = p.record(sent, response)
 	return answer, nil
+}
+
+// prepare makes what is sent of a request.
+func (p *Probe) prepare(ctx context.Context, request Request) (*http.Request, error) {
+	if request.Method == "" {
+		request.Method = http.MethodPost
+	}
+	address := request.URL
+	if address == "" {
+		address = p.target.URL
+	}
+	if len(request.Query) > 0 {
+		address += "?" + request.Query.Encode()
+	}
+	header := http.Header{"Accept": {"application/json, text/event-stream"}}
+	if request.Method == http.MethodPost && request.Body == nil {
+		first := p.first()
+		request.Body = first.Body
+		maps.Copy(header, first.Header)
+	} else if p.Revision != R20250326 && request.URL == "" {
+		header.Set("Mcp-Protocol-Version", string(p.Revision))
+	}
+	maps.Copy(header, request.Header)
+	sent, err := http.NewRequestWithContext(ctx, request.Method, address, bytes.NewReader(request.Body))
+	if err != nil {
+		return nil, &CannotJudge{Reason: "the request cannot be made", Err: err}
+	}
+	sent.Header = header
+	sent.Host = request.Host
+	return sent, nil
 }
 
 // readAnswer reads a body. Of an event stream, which may never end, it reads up to the event with the response; nothing
@@ -143,6 +167,16 @@ func (p *Probe) Mismatch(want, got string) error {
 	return &Mismatch{Want: p.shown(want), Got: p.shown(got), Exchange: p.last}
 }
 
+// Insecure is a Mismatch that says that bad input had an effect.
+func (p *Probe) Insecure(want, got string) error {
+	return &Mismatch{Want: p.shown(want), Got: p.shown(got), Exchange: p.last, Insecure: true}
+}
+
+// Lesser is a Mismatch with a rule of another level than the check's.
+func (p *Probe) Lesser(level Level, want, got string) error {
+	return &Mismatch{Want: p.shown(want), Got: p.shown(got), Exchange: p.last, Level: level}
+}
+
 // Control shows that a request with nothing wrong succeeds, so that a refusal afterwards means something.
 func (p *Probe) Control(ctx context.Context) (token string, err error) {
 	if token, err = p.Token(ctx, Good); err != nil {
@@ -167,10 +201,13 @@ func (p *Probe) WantRefused(ctx context.Context, request Request) (*Answer, erro
 	if err != nil {
 		return nil, err
 	}
-	if answer.Status != http.StatusUnauthorized {
-		return answer, p.Mismatch("status 401", fmt.Sprintf("status %d", answer.Status))
+	switch {
+	case answer.Status == http.StatusUnauthorized:
+		return answer, nil
+	case answer.Status/100 == 2:
+		return answer, p.Insecure("status 401", fmt.Sprintf("status %d", answer.Status))
 	}
-	return answer, nil
+	return answer, p.Mismatch("status 401", fmt.Sprintf("status %d", answer.Status))
 }
 
 // Succeeded reports whether an answer is the result of an MCP request.

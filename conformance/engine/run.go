@@ -49,8 +49,8 @@ func planned(check *Check, target *Target) []Revision {
 // RunAt tries a check at one revision.
 func RunAt(parent context.Context, check Check, target Target, revision Revision) Result {
 	result := Result{Check: check, Revision: revision}
-	if kind := target.missing(&check); kind != "" {
-		result.Verdict, result.Err = Skip, fmt.Errorf("needs a token of the kind: %s", kind)
+	if lacking := target.lacks(&check); lacking != "" {
+		result.Verdict, result.Err = Skip, errors.New("needs "+lacking)
 		return result
 	}
 	ctx, cancel := context.WithTimeout(parent, checkTimeout)
@@ -73,10 +73,10 @@ func RunAt(parent context.Context, check Check, target Target, revision Revision
 		result.Verdict = Pass
 	case errors.As(err, &cannot): // whatever it wraps
 		result.Verdict = Error
-	case errors.As(err, &mismatch) && check.Level == Must:
-		result.Verdict = Fail
+	case errors.As(err, &mismatch) && mismatch.Level != "":
+		result.Verdict = mismatch.Level.broken()
 	case errors.As(err, &mismatch):
-		result.Verdict = Warn
+		result.Verdict = check.Level.broken()
 	case errors.As(err, &notApplicable), errors.As(err, &notSpoken) && len(target.Revisions) == 0:
 		result.Verdict = Skip
 	default:

@@ -78,9 +78,16 @@ func TestVerdicts(t *testing.T) {
 		want  engine.Verdict
 		err   string
 	}{
-		"a rule that is kept":     {engine.Check{Level: engine.Must, Run: returns(nil)}, engine.Pass, ""},
-		"a MUST that is broken":   {engine.Check{Level: engine.Must, Run: broken}, engine.Fail, "want this, got that"},
-		"a SHOULD that is broken": {engine.Check{Level: engine.Should, Run: broken}, engine.Warn, "want this, got that"},
+		"a rule that is kept":           {engine.Check{Level: engine.Must, Run: returns(nil)}, engine.Pass, ""},
+		"a MUST that is broken":         {engine.Check{Level: engine.Must, Run: broken}, engine.Fail, "want this, got that"},
+		"a SHOULD that is broken":       {engine.Check{Level: engine.Should, Run: broken}, engine.Warn, "want this, got that"},
+		"a policy that is not followed": {engine.Check{Level: engine.Policy, Run: broken}, engine.Note, "want this, got that"},
+		"a SHOULD in a check of a MUST": {
+			engine.Check{Level: engine.Must, Run: func(_ context.Context, p *engine.Probe) error { return p.Lesser(engine.Should, "this", "that") }}, engine.Warn, "want this",
+		},
+		"a level that there is not":                {engine.Check{Level: "MAY", Run: broken}, engine.Error, "want this"},
+		"a key that the target does not hand over": {engine.Check{Level: engine.Must, NeedsMint: true, Run: returns(nil)}, engine.Skip, "needs the issuer's key"},
+		"a canary that the target does not have":   {engine.Check{Level: engine.Must, NeedsCanary: true, Run: returns(nil)}, engine.Skip, "needs a tool that shows when it has run"},
 		"a token that the target does not supply": {
 			engine.Check{Level: engine.Must, Needs: []engine.TokenKind{engine.Expired}, Run: returns(nil)}, engine.Skip, "needs a token of the kind: expired",
 		},
@@ -118,11 +125,11 @@ func TestVerdicts(t *testing.T) {
 func TestVerdictsAreOrderedFromBetterToWorse(t *testing.T) {
 	t.Parallel()
 	var names []string
-	for _, verdict := range []engine.Verdict{engine.Skip, engine.Pass, engine.Warn, engine.Fail, engine.Error} {
+	for _, verdict := range []engine.Verdict{engine.Skip, engine.Pass, engine.Note, engine.Warn, engine.Fail, engine.Error} {
 		assert.Equal(t, len(names), int(verdict))
 		names = append(names, verdict.String())
 	}
-	assert.Equal(t, []string{"skip", "pass", "warn", "fail", "error"}, names)
+	assert.Equal(t, []string{"skip", "pass", "note", "warn", "fail", "error"}, names)
 }
 
 func TestARefusalIsWorthNothingWithoutItsControl(t *testing.T) {

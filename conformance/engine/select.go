@@ -7,12 +7,14 @@ import (
 	"strings"
 )
 
-// A Selection narrows down which checks are tried. Its zero value selects all. Which revisions they are tried at is a
+// A Selection narrows down which checks are tried. Its zero value selects all that are not disruptive. Which revisions they are tried at is a
 // matter of the target.
 type Selection struct {
 	IDs    []string // whole IDs, or beginnings of IDs up to a slash, such as server/token; nil means all
 	Roles  []Role   // nil means all
 	Levels []Level  // nil means all
+	// Disruptive includes the checks that others notice, such as floods. They are for servers of one's own.
+	Disruptive bool
 }
 
 // ErrNothingSelected says that no check is all that was asked for.
@@ -28,13 +30,19 @@ func Select(checks []Check, selection Selection) ([]Check, error) {
 			return nil, fmt.Errorf("two checks have the ID %q", check.ID)
 		}
 		known[check.ID] = true
-		if Match(check.ID, selection.IDs) && has(selection.Roles, check.Role) && has(selection.Levels, check.Level) {
+		if (selection.Disruptive || !check.Disruptive) && Match(check.ID, selection.IDs) && has(selection.Roles, check.Role) && has(selection.Levels, check.Level) {
 			selected = append(selected, check)
 		}
 	}
 	for _, pattern := range selection.IDs {
 		if !slices.ContainsFunc(checks, func(check Check) bool { return Match(check.ID, []string{pattern}) }) {
 			return nil, fmt.Errorf("%w: none has the ID %q, or one that begins with it", ErrNothingSelected, pattern)
+		}
+	}
+	if len(selected) == 0 && !selection.Disruptive {
+		selection.Disruptive = true
+		if held, err := Select(checks, selection); err == nil {
+			return nil, fmt.Errorf("%w: %s is disruptive, and has to be asked for as such", ErrNothingSelected, held[0].ID)
 		}
 	}
 	if len(selected) == 0 {

@@ -58,6 +58,20 @@ func TestSelect(t *testing.T) {
 	}
 }
 
+func TestDisruptiveChecksHaveToBeAskedFor(t *testing.T) {
+	t.Parallel()
+	all := []engine.Check{{ID: "a/quiet"}, {ID: "a/flood", Disruptive: true}}
+	selected, err := engine.Select(all, engine.Selection{})
+	require.NoError(t, err)
+	assert.Len(t, selected, 1)
+	selected, err = engine.Select(all, engine.Selection{Disruptive: true})
+	require.NoError(t, err)
+	assert.Len(t, selected, 2)
+	_, err = engine.Select(all, engine.Selection{IDs: []string{"a/flood"}})
+	require.ErrorIs(t, err, engine.ErrNothingSelected)
+	assert.ErrorContains(t, err, "a/flood is disruptive")
+}
+
 func TestSelectRefusesTwoChecksWithOneID(t *testing.T) {
 	t.Parallel()
 	_, err := engine.Select([]engine.Check{{ID: "a/b"}, {ID: "a/c"}, {ID: "a/b"}}, engine.Selection{IDs: []string{"a/c"}})

@@ -6,6 +6,14 @@ import (
 	"slices"
 )
 
+// A Canary is a tool of the server under test whose runs can be counted, however the answer looks. It takes one argument,
+// the string "marker", and needs no other scope than every request does.
+type Canary struct {
+	Tool string // its name
+	// Ran is how often the tool ran with a marker. It may be called by several goroutines.
+	Ran func(marker string) int
+}
+
 // A Target is the server under test.
 type Target struct {
 	// URL of the MCP endpoint.
@@ -14,6 +22,10 @@ type Target struct {
 	HTTPClient *http.Client
 	// Tokens supply access tokens by kind. A kind that is missing makes the checks that need it skip. A supplier is asked anew for every check.
 	Tokens map[TokenKind]func(ctx context.Context) (string, error)
+	// Mint makes tokens with the issuer's key. Nil makes the checks that need it skip.
+	Mint Mint
+	// Canary is a tool that shows when it has run. Nil means that only answers tell what a request did.
+	Canary *Canary
 	// Revisions that the server claims to speak. Nil means that each is tried, and passed over if the server says that it does not speak it.
 	Revisions []Revision
 }
@@ -25,11 +37,16 @@ func (t *Target) revisions() []Revision {
 	return t.Revisions
 }
 
-// missing is the first kind of token that a check needs and the target does not supply.
-func (t *Target) missing(check *Check) TokenKind {
-	i := slices.IndexFunc(check.Needs, func(kind TokenKind) bool { return t.Tokens[kind] == nil })
-	if i < 0 {
-		return ""
+// lacks says what a check needs first of all that the target does not supply, or nothing.
+func (t *Target) lacks(check *Check) string {
+	if i := slices.IndexFunc(check.Needs, func(kind TokenKind) bool { return t.Tokens[kind] == nil }); i >= 0 {
+		return "a token of the kind: " + string(check.Needs[i])
 	}
-	return check.Needs[i]
+	switch {
+	case check.NeedsMint && t.Mint == nil:
+		return "the issuer's key, to make tokens with"
+	case check.NeedsCanary && t.Canary == nil:
+		return "a tool that shows when it has run"
+	}
+	return ""
 }

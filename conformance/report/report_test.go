@@ -10,10 +10,10 @@ import (
 )
 
 func Example() {
-	check := engine.Check{ID: "server/token/expired", Level: engine.Must, Sentence: "A token that has expired is refused.", Reference: "RFC 7519 section 4.1.4"}
+	check := engine.Check{ID: "server/token/expired", Level: engine.Must, Severity: engine.Critical, Sentence: "A token that has expired is refused.", Reference: "RFC 7519 section 4.1.4"}
 	results := []engine.Result{
 		{Check: check, Verdict: engine.Pass},
-		{Check: check, Verdict: engine.Fail, Err: &engine.Mismatch{Want: "status 401", Got: "status 200", Exchange: "POST http://localhost/mcp\n→ 200 OK\n"}},
+		{Check: check, Verdict: engine.Fail, Err: &engine.Mismatch{Want: "status 401", Got: "status 200", Insecure: true, Exchange: "POST http://localhost/mcp\n→ 200 OK\n"}},
 		{Check: check, Verdict: engine.Skip, Err: errors.New("needs a token of the kind: expired")},
 		{Check: check, Verdict: engine.Error, Err: &engine.CannotJudge{Reason: "the server gives no answer"}},
 	}
@@ -30,6 +30,7 @@ func Example() {
 	// fail  server/token/expired
 	//       want  status 401
 	//       got   status 200
+	//       risk  critical (what has to be refused had an effect)
 	//       rule  MUST A token that has expired is refused.
 	//       from  RFC 7519 section 4.1.4
 	//       | POST http://localhost/mcp
@@ -38,5 +39,5 @@ func Example() {
 	//       needs a token of the kind: expired
 	// error server/token/expired
 	//       cannot judge: the server gives no answer
-	// 1 passed, 1 failed, 0 warned, 1 skipped, 1 errors
+	// 1 passed, 1 failed (1 insecure), 0 warned, 0 noted, 1 skipped, 1 errors
 }

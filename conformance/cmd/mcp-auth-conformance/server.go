@@ -62,12 +62,14 @@ are missing are skipped, and say so.`,
 	}{
 		{engine.Good, "token-file"}, {engine.Expired, "expired-token-file"}, {engine.NotYetValid, "future-token-file"},
 		{engine.ForeignAudience, "foreign-audience-token-file"}, {engine.ForeignIssuer, "foreign-issuer-token-file"},
+		{engine.WithoutScope, "scopeless-token-file"}, {engine.OtherUser, "other-user-token-file"}, {engine.Refreshed, "refreshed-token-file"},
 	} {
 		options.tokenFiles[one.kind] = flags.String(one.flag, "", fmt.Sprintf("read a token of the kind %q from `FILE`", string(one.kind)))
 	}
 	flags.StringSliceVar(&options.selected.IDs, "only", nil, "run only checks whose `ID` is this or begins with it; can be repeated")
 	flags.StringSliceVar(&options.roles, "role", nil, "run only rules that this `ROLE` has to keep: server, authorization-server")
-	flags.StringSliceVar(&options.levels, "level", nil, "run only rules of this `LEVEL`: must, should")
+	flags.StringSliceVar(&options.levels, "level", nil, "run only rules of this `LEVEL`: must, should, policy")
+	flags.BoolVar(&options.selected.Disruptive, "disruptive", false, "run the checks that others notice too, such as floods; for servers of your own")
 	flags.StringSliceVar(&options.revisions, "revision", nil, "the server claims to speak this `REVISION`; can be repeated (all are tried if none is given)")
 	flags.StringVar(&options.caFile, "ca-file", "", "trust the certificate authorities of this PEM `FILE` too")
 	flags.DurationVar(&options.timeout, "timeout", 5*time.Minute, "how long to wait for the person at the browser")
@@ -79,7 +81,11 @@ func runServer(ctx context.Context, address string, options serverOptions) error
 		options.selected.Roles = append(options.selected.Roles, engine.Role(role))
 	}
 	for _, level := range options.levels {
-		options.selected.Levels = append(options.selected.Levels, engine.Level(strings.ToUpper(level)))
+		named := engine.Level(strings.ToUpper(level))
+		if strings.EqualFold(level, string(engine.Policy)) {
+			named = engine.Policy
+		}
+		options.selected.Levels = append(options.selected.Levels, named)
 	}
 	// Nobody should sign in only to hear of a slip of the keyboard.
 	if _, err := engine.Select(conformance.Checks(), options.selected); err != nil {

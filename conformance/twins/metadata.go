@@ -1,0 +1,55 @@
+package twins
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+)
+
+// host is the twin's origin, unless it believes what a request says.
+func (t *Twin) host(r *http.Request) string {
+	if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" && t.has(BelievesForwardedHost) {
+		return (&url.URL{Scheme: "http", Host: forwarded}).String()
+	}
+	return t.origin
+}
+
+func (t *Twin) serveResource(w http.ResponseWriter, r *http.Request) {
+	document := map[string]any{
+		"resource": t.host(r) + "/mcp", "authorization_servers": []string{t.origin}, "bearer_methods_supported": []string{"header"}, "scopes_supported": []string{"tools"},
+	}
+	switch {
+	case t.has(DescribesAnother):
+		document["resource"] = t.origin + "/other"
+	case t.has(NamesNoIssuer):
+		delete(document, "authorization_servers")
+	case t.has(TakesTokensInQuery):
+		document["bearer_methods_supported"] = []string{"header", "query"}
+	case t.has(HasEmptyArrays):
+		document["resource_signing_alg_values_supported"] = []string{}
+	case t.has(ServesMetadataAsText):
+		text, _ := json.Marshal(document)
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = w.Write(text)
+		return
+	}
+	write(w, http.StatusOK, document)
+}
+
+func (t *Twin) serveIssuer(w http.ResponseWriter) {
+	document := map[string]any{
+		"issuer": t.origin, "authorization_endpoint": t.origin + "/authorize", "token_endpoint": t.origin + "/token",
+		"response_types_supported": []string{"code"}, "code_challenge_methods_supported": []string{"S256"},
+	}
+	switch {
+	case t.has(HasSlashInIssuer):
+		document["issuer"] = t.origin + "/"
+	case t.has(HasNoTokenEndpoint):
+		delete(document, "token_endpoint")
+	case t.has(AdvertisesNoPKCE):
+		delete(document, "code_challenge_methods_supported")
+	case t.has(HasEmptyIssuerArrays):
+		document["ui_locales_supported"] = []string{}
+	}
+	write(w, http.StatusOK, document)
+}

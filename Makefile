@@ -11,6 +11,7 @@ help:
 	@echo 'make race      the same under the race detector, in random order'
 	@echo 'make lint      gofmt, go vet, staticcheck'
 	@echo 'make fuzz      every fuzz target for FUZZTIME=$(FUZZTIME)'
+	@echo 'make interop   other people'"'"'s clients against ours (Node.js, npm and Chromium): MSAL, openid-client, the MCP SDK'
 	@echo 'make bench     the figures that have a goal, a line each'
 	@echo 'make live      the flow against the tenant in .env, with your browser'
 	@echo 'make rename-module MODULE=example.com/you/mcpentra   the path to publish it under'
@@ -52,6 +53,13 @@ fuzz:
 			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
 		done || exit 1; \
 	done
+
+# Every test whose name begins with TestInterop. What it runs is installed from testdata/interop/package-lock.json.
+.PHONY: interop
+interop:
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo 'make interop: needs Node.js 20 or newer, and npm' >&2; exit 2; }
+	@cd testdata/interop && npm ci --no-audit --no-fund --loglevel=error
+	MCPENTRA_INTEROP=1 go test -count=1 -run '^TestInterop' ./...
 
 .PHONY: bench
 bench:

@@ -81,7 +81,10 @@ func TestImplicitAndHybrid(t *testing.T) {
 	assert.Equal(t, "a-nonce", id["nonce"])
 	assert.NotEmpty(t, id["c_hash"])
 	assert.NotContains(t, id, "at_hash")
-	assert.Equal(t, http.StatusOK, token(t, fake, redemption(hybrid.Get("code"), nil)).Status)
+	redeemed := token(t, fake, redemption(hybrid.Get("code"), nil))
+	require.Equal(t, http.StatusOK, redeemed.Status, redeemed.Body)
+	assert.NotEmpty(t, redeemed.text("id_token"), "the code stands for all that was asked")
+	assert.NotEmpty(t, redeemed.text("refresh_token"))
 
 	implicit := authorize(t, fake, request(map[string]string{"response_type": "id_token token", "scope": "openid profile " + apiScope}))
 	assert.Contains(t, implicit.Header.Get("Location"), callback+"#access_token=")

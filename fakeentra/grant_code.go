@@ -81,7 +81,7 @@ func (f *Fake) redeemCode(w http.ResponseWriter, r *http.Request, request *token
 	if lost {
 		return nil, aadsts.Redeemed()
 	}
-	d.began, d.strength, d.wantsInfo = f.now(), request.strength(), request.wantsInfo()
+	d.began, d.strength, d.wantsInfo, d.hybrid = f.now(), request.strength(), request.wantsInfo(), false
 	return f.issue(d, request.version)
 }
 

@@ -2,7 +2,11 @@ package fakeentra_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -39,19 +43,26 @@ func interop(t *testing.T) string {
 func runNode(t *testing.T, script string, want int) {
 	t.Helper()
 	folder := interop(t)
-	d, _, _ := world(t)
-	fake := fakeentra.NewTLSServer(fakeentra.Config{Directory: d, AutoSignIn: true})
+	d, certificate, key := world(t)
+	d.Tenants[0].Apps[0].ImplicitIDTokens = true
+	workload := newFake(t, fakeentra.Config{PublicURL: "https://workload.test"})
+	fake := fakeentra.NewTLSServer(fakeentra.Config{Directory: d, AutoSignIn: true, FederationClient: workload.Client()})
 	t.Cleanup(fake.Close)
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	require.NoError(t, os.WriteFile(ca, fake.CAPEM(), 0o600))
 	assertion, err := fake.Mint(fakeentra.Token{API: middleTierID})
+	require.NoError(t, err)
+	foreign, err := workload.Mint(fakeentra.Token{Edit: func(claims map[string]any) { claims["sub"], claims["aud"] = "workload", directory.FederatedAudience }})
+	require.NoError(t, err)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	node := exec.CommandContext(ctx, "node", filepath.Join("fakeentra", script))
 	node.Dir = folder
 	node.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+ca, "AUTHORITY="+fake.URL, "TENANT="+directory.DefaultTenantID,
-		"CLIENT="+directory.DefaultClientID, "SECRET="+directory.DefaultClientSecret, "API="+directory.DefaultAPIID, "MIDDLE="+middleTierID, "ASSERTION="+assertion)
+		"CLIENT="+directory.DefaultClientID, "SECRET="+directory.DefaultClientSecret, "API="+directory.DefaultAPIID, "MIDDLE="+middleTierID, "ASSERTION="+assertion,
+		"WORKLOAD="+foreign, fmt.Sprintf("THUMBPRINT=%x", sha256.Sum256(certificate.Raw)), "PRIVATE_KEY="+string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
 	output, err := node.CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	assert.Equal(t, want, strings.Count(string(output), "ok "), "%s", output)
@@ -59,12 +70,12 @@ func runNode(t *testing.T, script string, want int) {
 
 func TestInteropMSALNode(t *testing.T) {
 	t.Parallel()
-	runNode(t, "msal-node.mjs", 8)
+	runNode(t, "msal-node.mjs", 12)
 }
 
 func TestInteropOpenIDClient(t *testing.T) {
 	t.Parallel()
-	runNode(t, "openid-client.mjs", 6)
+	runNode(t, "openid-client.mjs", 7)
 }
 
 // A single-page app on msal-browser signs in on the fake's page in a real browser, refreshes by script and calls Graph.

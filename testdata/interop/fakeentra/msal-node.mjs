@@ -1,7 +1,7 @@
 // @azure/msal-node and @azure/identity against a fake over TLS. Prints a line for each thing that worked.
 import assert from 'node:assert/strict';
 import { ConfidentialClientApplication, PublicClientApplication } from '@azure/msal-node';
-import { ClientSecretCredential, OnBehalfOfCredential } from '@azure/identity';
+import { ClientAssertionCredential, ClientSecretCredential, OnBehalfOfCredential } from '@azure/identity';
 
 const { AUTHORITY, TENANT, CLIENT, SECRET, API } = process.env;
 const auth = {
@@ -14,9 +14,15 @@ const app = await client.acquireTokenByClientCredential({ scopes: [`api://${API}
 assert.equal(app.tokenType, 'Bearer');
 done('client credentials');
 
+const certified = new ConfidentialClientApplication({
+  auth: { ...auth, clientSecret: undefined, clientCertificate: { thumbprintSha256: process.env.THUMBPRINT, privateKey: process.env.PRIVATE_KEY } },
+});
+assert.ok((await certified.acquireTokenByClientCredential({ scopes: [`api://${API}/.default`] })).accessToken);
+done('certificate');
+
 await assert.rejects(
   new ConfidentialClientApplication({ auth: { ...auth, clientSecret: 'guess' } }).acquireTokenByClientCredential({ scopes: [`api://${API}/.default`] }),
-  (error) => error.errorCode === 'invalid_client' && error.message.includes('AADSTS7000215'),
+  (error) => error.errorCode === 'invalid_client' && error.message.includes('AADSTS7000215') && error.message.includes(error.correlationId),
 );
 done('wrong secret');
 
@@ -51,9 +57,29 @@ const byDevice = await device.acquireTokenByDeviceCode({
 assert.equal(byDevice.account.username, 'AdeleV@contoso.onmicrosoft.com');
 done('device code');
 
+// The library listens on a port of its own and takes the answer by POST only, which is what the page's form sends.
+const interactive = await device.acquireTokenInteractive({
+  scopes: ['User.Read'],
+  openBrowser: async (address) => {
+    const page = await (await fetch(address)).text();
+    const fields = [...page.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(([, name, value]) => [name, value]);
+    await fetch(page.match(/action="([^"]+)"/)[1], { method: 'POST', body: new URLSearchParams(fields) });
+  },
+});
+assert.equal(interactive.account.username, 'AdeleV@contoso.onmicrosoft.com');
+done('interactive, by form_post');
+
+const byPassword = await new PublicClientApplication({ auth: { ...auth, clientId: API, clientSecret: undefined } })
+  .acquireTokenByUsernamePassword({ scopes: ['User.Read'], username: 'AlexW@contoso.onmicrosoft.com', password: 'correct horse' });
+assert.equal(byPassword.account.username, 'AlexW@contoso.onmicrosoft.com');
+done('password');
+
 const options = { authorityHost: AUTHORITY, disableInstanceDiscovery: true };
 assert.ok((await new ClientSecretCredential(TENANT, CLIENT, SECRET, options).getToken('https://graph.microsoft.com/.default')).token);
 done('@azure/identity client secret');
 const obo = new OnBehalfOfCredential({ tenantId: TENANT, clientId: process.env.MIDDLE, clientSecret: 'middle', userAssertionToken: process.env.ASSERTION, ...options });
 assert.ok((await obo.getToken('https://graph.microsoft.com/.default')).token);
 done('@azure/identity on behalf of');
+const federated = new ClientAssertionCredential(TENANT, CLIENT, async () => process.env.WORKLOAD, options);
+assert.ok((await federated.getToken('https://graph.microsoft.com/.default')).token);
+done('@azure/identity federated credential');

@@ -35,6 +35,21 @@ const app = await oidc.clientCredentialsGrant(config, { scope: `api://${API}/.de
 assert.ok(app.access_token);
 done('client credentials');
 
+const hybrid = await oidc.discovery(issuer, CLIENT, SECRET);
+oidc.useCodeIdTokenResponseType(hybrid);
+const both = oidc.buildAuthorizationUrl(hybrid, {
+  redirect_uri: 'http://localhost:8000/auth/callback', scope: 'openid profile', response_mode: 'form_post', state: 's', nonce: 'n',
+  code_challenge: await oidc.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256',
+});
+const form = await (await fetch(both)).text();
+const posted = new Request(form.match(/action="([^"]+)"/)[1], {
+  method: 'POST',
+  body: new URLSearchParams([...form.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(([, name, value]) => [name, value])),
+});
+const byHybrid = await oidc.authorizationCodeGrant(hybrid, posted, { pkceCodeVerifier: verifier, expectedState: 's', expectedNonce: 'n' });
+assert.equal(byHybrid.claims().name, 'Adele Vance');
+done('hybrid, by form_post, with c_hash');
+
 // The MCP SDK asks three places, of which Entra ID has the last.
 const asked = [];
 const metadata = await discoverAuthorizationServerMetadata(issuer, {

@@ -42,6 +42,8 @@ var mayImport = map[string][]string{
 
 	"fakeentra":               {"fakeentra/..."},
 	"fakeentra/graph":         {"fakeentra/directory"},
+	"fakeentra/fault":         {"fakeentra/aadsts", "fakeentra/endpoint"},
+	"fakeentra/journal":       {"fakeentra/endpoint"},
 	"fakeentra/cmd/fakeentra": {"fakeentra/..."},
 
 	"conformance":                          {"conformance/...", "fakeentra/..."},

@@ -18,7 +18,9 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/fault"
 	"mcpentra/fakeentra/graph"
+	"mcpentra/fakeentra/journal"
 )
 
 // A Config says what a fake is. Its zero value is a whole directory with Entra's present behaviour.
@@ -43,7 +45,9 @@ type Config struct {
 	// Rand is where codes, tokens and IDs come from. Nil means crypto/rand. With a seeded reader and a fixed clock two
 	// fakes give the same answers.
 	Rand io.Reader
-	// Logger hears of every request: method, path, status and AADSTS number. Nil discards.
+	// Chaos spoils a share of all requests, for long runs. The zero value spoils none.
+	Chaos fault.Chaos
+	// Logger hears of every request: method, path, status, AADSTS number and fault. Nil discards.
 	Logger *slog.Logger
 }
 
@@ -80,6 +84,10 @@ type Fake struct {
 	graphURL  string
 	routes    *http.ServeMux
 	graph     http.Handler
+	journal   *journal.Journal
+	script    *fault.Script
+
+	world sync.RWMutex // guards the directory; every request holds it for reading
 
 	mu        sync.Mutex // guards what follows, Config.Rand, and what the caches' values say is guarded
 	keys      keyRing
@@ -107,7 +115,7 @@ func build(config Config, origin string) (*Fake, error) {
 	}
 	f := &Fake{
 		config: config, directory: config.Directory, cloud: cloud, authority: cloud.authority, graphURL: cloud.graph,
-		keys: embeddedKeys(), revokedAt: map[string]time.Time{},
+		keys: embeddedKeys(), revokedAt: map[string]time.Time{}, journal: journal.New(), script: &fault.Script{},
 	}
 	if config.PublicURL != "" {
 		parsed, err := url.Parse(config.PublicURL)
@@ -130,6 +138,9 @@ func build(config Config, origin string) (*Fake, error) {
 	}
 	if config.Face != EntraFace && config.Face != SpecAlignedFace {
 		return nil, fmt.Errorf("fakeentra: want the face %q or none, got %q", SpecAlignedFace, config.Face)
+	}
+	if err := f.script.SetChaos(config.Chaos); err != nil {
+		return nil, fmt.Errorf("fakeentra: %w", err)
 	}
 	// Sizes are positive constants, which is all that these refuse.
 	f.codes, _ = lru.New[string, *code](maxCodes)

@@ -1,7 +1,6 @@
 package fakeentra
 
 import (
-	"log/slog"
 	"net/http"
 	"strings"
 
@@ -52,7 +51,6 @@ func (f *Fake) newRoutes() *http.ServeMux {
 
 // ServeHTTP answers for every host of the fake.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	answer := &statusWriter{ResponseWriter: w}
 	header := w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
@@ -61,41 +59,25 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if id := r.Header.Get("client-request-id"); r.Header.Get("return-client-request-id") == "true" && directory.IsGUID(id) {
 		header.Set("client-request-id", id)
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	if strings.HasPrefix(r.URL.Path, "/v1.0/") || strings.HasPrefix(r.URL.Path, "/oidc/") { // Graph, which has a host of its own at Microsoft
-		f.graph.ServeHTTP(answer, r)
-	} else {
-		f.routes.ServeHTTP(answer, r)
-	}
-	if f.config.Logger == nil {
+	x := f.receive(w, r)
+	defer x.done()
+	if x.struck = f.script.Strike(x.call); x.struck != nil {
+		f.spoil(w, x)
 		return
 	}
-	attributes := []any{"method", r.Method, "path", r.URL.Path, "status", answer.status}
-	if answer.problem != 0 {
-		attributes = append(attributes, "aadsts", answer.problem)
-	}
-	f.logger().Log(r.Context(), slog.LevelInfo, "request", attributes...)
+	f.serve(&x.answer, r)
+	x.send(w)
 }
 
-// A statusWriter remembers what was answered, for the log.
-type statusWriter struct {
-	http.ResponseWriter
-	status  int
-	problem int
-}
-
-func (w *statusWriter) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status = status
+// serve answers with the directory as it is for the whole of the request.
+func (f *Fake) serve(w *held, r *http.Request) {
+	f.world.RLock()
+	defer f.world.RUnlock()
+	if strings.HasPrefix(r.URL.Path, "/v1.0/") || strings.HasPrefix(r.URL.Path, "/oidc/") { // Graph, which has a host of its own at Microsoft
+		f.graph.ServeHTTP(w, r)
+	} else {
+		f.routes.ServeHTTP(w, r)
 	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *statusWriter) Write(text []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	return w.ResponseWriter.Write(text)
 }
 
 // writeError answers with the JSON body of an error.
@@ -108,7 +90,7 @@ func (f *Fake) writeError(w http.ResponseWriter, r *http.Request, problem *aadst
 }
 
 func noteProblem(w http.ResponseWriter, problem *aadsts.Error) {
-	if answer, ok := w.(*statusWriter); ok {
+	if answer, ok := w.(*held); ok {
 		answer.problem = problem.Number
 	}
 }

@@ -66,9 +66,13 @@ func call(handler http.Handler, request *http.Request) (*http.Response, error) {
 		defer cancel(nil)
 		defer inbound.Body.Close()
 		defer func() {
-			if cause := recover(); cause == http.ErrAbortHandler {
+			switch cause := recover(); {
+			case cause == nil:
+			case ctx.Err() != nil:
+				answer.fail(context.Cause(ctx))
+			case cause == http.ErrAbortHandler:
 				answer.fail(errAborted)
-			} else if cause != nil {
+			default:
 				answer.fail(fmt.Errorf("fakeentra: panic while answering: %v\n%s", cause, debug.Stack()))
 			}
 		}()

@@ -1,0 +1,84 @@
+package endpoint
+
+import (
+	"slices"
+	"strings"
+)
+
+// A Name is the name of an endpoint. It stands in directory files and in the admin API as it stands here.
+type Name string
+
+// The endpoints.
+const (
+	Discovery    Name = "discovery" // .well-known/openid-configuration
+	Keys         Name = "keys"      // the JSON Web Key Set
+	Instance     Name = "instance"  // instance discovery
+	UserRealm    Name = "userrealm"
+	Authorize    Name = "authorize"
+	SignIn       Name = "login"        // the form of the sign-in page
+	SecondFactor Name = "secondfactor" // the form of the page about a second factor
+	Consent      Name = "consent"      // the form of the consent page
+	AdminConsent Name = "adminconsent"
+	Token        Name = "token"
+	DeviceCode   Name = "devicecode"
+	Device       Name = "device" // the page where a person enters a device's code
+	Logout       Name = "logout"
+	Register     Name = "register" // of the spec-aligned face
+	Graph        Name = "graph"
+	UserInfo     Name = "userinfo"
+	Other        Name = "other" // whatever is not served
+)
+
+// All are the names of all endpoints.
+func All() []Name {
+	return []Name{
+		Discovery, Keys, Instance, UserRealm, Authorize, SignIn, SecondFactor, Consent, AdminConsent, Token, DeviceCode, Device, Logout, Register,
+		Graph, UserInfo, Other,
+	}
+}
+
+// Known reports whether a name is one of an endpoint.
+func (n Name) Known() bool { return slices.Contains(All(), n) }
+
+// Of names the endpoint at a path.
+func Of(path string) Name {
+	switch {
+	case path == "/device":
+		return Device
+	case strings.HasPrefix(path, "/v1.0/"):
+		return Graph
+	case path == "/oidc/userinfo":
+		return UserInfo
+	case strings.HasPrefix(path, "/.well-known/"):
+		return Discovery
+	}
+	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	if len(parts) < 2 {
+		return Other
+	}
+	last := parts[len(parts)-1]
+	switch {
+	case last == "openid-configuration" && parts[len(parts)-2] == ".well-known":
+		return Discovery
+	case last == "keys" && parts[1] == "discovery":
+		return Keys
+	case last == "instance" && parts[1] == "discovery":
+		return Instance
+	case strings.EqualFold(parts[1], "userrealm"):
+		return UserRealm
+	case last == "adminconsent":
+		return AdminConsent
+	}
+	name := Name(last)
+	switch name {
+	case Authorize, Token, DeviceCode, Logout, Register:
+		if parts[1] == "oauth2" {
+			return name
+		}
+	case SignIn, SecondFactor, Consent:
+		if len(parts) == 4 {
+			return name
+		}
+	}
+	return Other
+}

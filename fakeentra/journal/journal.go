@@ -1,0 +1,113 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"mcpentra/fakeentra/endpoint"
+)
+
+// Capacity is how many requests a journal keeps. Beyond it the oldest are forgotten.
+const Capacity = 1000
+
+// A Journal is a record of requests. Make one with New. It is safe for concurrent use.
+type Journal struct {
+	mask *mask
+
+	mu      sync.Mutex
+	entries []Entry // oldest first
+	count   int     // since the start or the last Clear
+	changed chan struct{}
+}
+
+// New makes an empty journal.
+func New() *Journal { return &Journal{mask: newMask()} }
+
+// A Filter selects entries. Empty fields select all.
+type Filter struct {
+	Endpoint endpoint.Name `json:"endpoint,omitempty"`
+	Client   string        `json:"client,omitempty"` // application ID
+	Grant    string        `json:"grant,omitempty"`  // grant_type
+	Path     string        `json:"path,omitempty"`   // a part of the path
+	Status   int           `json:"status,omitempty"`
+	AADSTS   int           `json:"aadsts,omitempty"`
+}
+
+// Matches reports whether an entry is selected.
+func (f Filter) Matches(e Entry) bool {
+	return (f.Endpoint == "" || f.Endpoint == e.Endpoint) && (f.Client == "" || strings.EqualFold(f.Client, e.Client)) &&
+		(f.Grant == "" || f.Grant == e.Grant) && strings.Contains(e.Path, f.Path) &&
+		(f.Status == 0 || f.Status == e.Status) && (f.AADSTS == 0 || f.AADSTS == e.AADSTS)
+}
+
+// Add records an exchange.
+func (j *Journal) Add(x Exchange) {
+	entry := j.mask.entry(x)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.count++
+	entry.Number = j.count
+	if len(j.entries) >= Capacity {
+		j.entries = j.entries[1:]
+	}
+	j.entries = append(j.entries, entry)
+	if j.changed != nil {
+		close(j.changed)
+		j.changed = nil
+	}
+}
+
+// Entries are the requests that a filter selects, oldest first.
+func (j *Journal) Entries(filter Filter) []Entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(j.entries), func(e Entry) bool { return !filter.Matches(e) })
+}
+
+// Count is how many requests a filter selects.
+func (j *Journal) Count(filter Filter) int { return len(j.Entries(filter)) }
+
+// Take removes the oldest request that a filter selects, and waits for one as long as the context lasts. Taking the
+// same filter twice gives two requests.
+func (j *Journal) Take(ctx context.Context, filter Filter) (Entry, error) {
+	for {
+		j.mu.Lock()
+		at := slices.IndexFunc(j.entries, filter.Matches)
+		if at >= 0 {
+			found := j.entries[at]
+			j.entries = slices.Delete(j.entries, at, at+1)
+			j.mu.Unlock()
+			return found, nil
+		}
+		if j.changed == nil {
+			j.changed = make(chan struct{})
+		}
+		changed, seen := j.changed, j.count
+		j.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return Entry{}, fmt.Errorf("journal: no such request among %d: %w", seen, ctx.Err())
+		}
+	}
+}
+
+// Clear forgets all requests, and the numbers of all secrets.
+func (j *Journal) Clear() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.entries, j.count = nil, 0
+	j.mask.clear()
+}
+
+// String is the transcript of all requests, for a snapshot.
+func (j *Journal) String() string {
+	var text strings.Builder
+	for _, entry := range j.Entries(Filter{}) {
+		text.WriteString(entry.String())
+	}
+	return text.String()
+}

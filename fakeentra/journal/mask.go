@@ -1,0 +1,177 @@
+package journal
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+// secrets are the parameters and JSON members that hold one.
+var secrets = map[string]string{
+	"access_token": "access_token", "assertion": "access_token", "client_assertion": "client_assertion", "client_secret": "client_secret",
+	"code": "code", "code_verifier": "code_verifier", "device_code": "device_code", "id_token": "id_token", "id_token_hint": "id_token",
+	"password": "password", "refresh_token": "refresh_token", "user_code": "user_code",
+}
+
+// maxSecrets is how many secrets keep their number.
+const maxSecrets = 10_000
+
+// A mask gives secrets their numbers.
+type mask struct {
+	mu     sync.Mutex
+	names  *lru.Cache[[sha256.Size]byte, string]
+	counts map[string]int
+}
+
+func newMask() *mask {
+	m := &mask{}
+	m.clear()
+	return m
+}
+
+func (m *mask) clear() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.names, _ = lru.New[[sha256.Size]byte, string](maxSecrets) // a positive size is all that it wants
+	m.counts = map[string]int{}
+}
+
+// name is what stands in place of a secret.
+func (m *mask) name(kind, secret string) string {
+	if secret == "" {
+		return ""
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	sum := sha256.Sum256([]byte(secret))
+	name, found := m.names.Get(sum)
+	if !found {
+		m.counts[kind]++
+		name = fmt.Sprintf("[%s %d]", kind, m.counts[kind])
+		m.names.Add(sum, name)
+	}
+	return name
+}
+
+func (m *mask) values(params url.Values) url.Values {
+	if len(params) == 0 {
+		return nil
+	}
+	masked := url.Values{}
+	for _, name := range sorted(params) { // in one order, so that numbers are the same in every run
+		if len(masked) == maxValues {
+			break
+		}
+		values := params[name][:min(len(params[name]), maxValues)]
+		kept := make([]string, len(values))
+		for i, value := range values {
+			if kind, secret := secrets[name]; secret {
+				kept[i] = m.name(kind, value)
+			} else {
+				kept[i] = short(value)
+			}
+		}
+		masked[short(name)] = kept
+	}
+	return masked
+}
+
+func (m *mask) header(header http.Header) http.Header {
+	masked := make(http.Header, len(header))
+	for name, values := range header {
+		if len(masked) == maxValues {
+			break
+		}
+		value := strings.Join(values, ", ")
+		switch name {
+		case "Authorization", "Proxy-Authorization":
+			value = m.credential(value)
+		case "Cookie":
+			value = m.name("cookie", value)
+		}
+		masked[name] = []string{short(value)}
+	}
+	return masked
+}
+
+// credential masks the value of Authorization. The client ID of Basic stays.
+func (m *mask) credential(value string) string {
+	scheme, secret, _ := strings.Cut(value, " ")
+	switch {
+	case secret == "":
+		return m.name("credential", value)
+	case strings.EqualFold(scheme, "Bearer"):
+		return scheme + " " + m.name("access_token", secret)
+	case strings.EqualFold(scheme, "Basic"):
+		if text, err := base64.StdEncoding.DecodeString(secret); err == nil {
+			if id, password, found := strings.Cut(string(text), ":"); found {
+				if plain, err := url.QueryUnescape(password); err == nil {
+					password = plain
+				}
+				return scheme + " " + id + ":" + m.name("client_secret", password)
+			}
+		}
+	}
+	return short(scheme) + " " + m.name("credential", secret)
+}
+
+// location masks the query and the fragment of an address.
+func (m *mask) location(address string) string {
+	head, fragment, hasFragment := strings.Cut(address, "#")
+	head, query, hasQuery := strings.Cut(head, "?")
+	if hasQuery {
+		head += "?" + m.query(query)
+	}
+	if hasFragment {
+		head += "#" + m.query(fragment)
+	}
+	return short(head)
+}
+
+func (m *mask) query(text string) string {
+	parts := strings.Split(text, "&")
+	for i, part := range parts {
+		name, value, _ := strings.Cut(part, "=")
+		if kind, secret := secrets[name]; secret {
+			if plain, err := url.QueryUnescape(value); err == nil {
+				value = plain
+			}
+			parts[i] = name + "=" + m.name(kind, value)
+		}
+	}
+	return strings.Join(parts, "&")
+}
+
+// json masks the members of a JSON text, as encoding/json writes it, that hold a secret. Order and spelling stay.
+func (m *mask) json(text string) string {
+	var out strings.Builder
+	for {
+		at := strings.Index(text, `":"`) // the end of a name before a string; inside of strings its quotes are escaped
+		if at < 0 {
+			out.WriteString(text)
+			return out.String()
+		}
+		kind, secret := secrets[text[strings.LastIndexByte(text[:at], '"')+1:at]]
+		at += len(`":"`)
+		out.WriteString(text[:at])
+		if text = text[at:]; !secret {
+			continue
+		}
+		end := 0
+		for end < len(text) && text[end] != '"' {
+			if text[end] == '\\' {
+				end++
+			}
+			end++
+		}
+		end = min(end, len(text))
+		out.WriteString(m.name(kind, text[:end]))
+		text = text[end:]
+	}
+}

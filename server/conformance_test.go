@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"fmt"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -49,6 +50,40 @@ func TestServerConforms(t *testing.T) {
 		target.Tokens[kind] = func(ctx context.Context) (string, error) { return target.Mint(ctx, engine.Edits{Claims: change}) }
 	}
 	conformance.Test(t, target)
+}
+
+// TestDirectModeConforms holds direct mode to every check, for both versions of Entra's access tokens.
+func TestDirectModeConforms(t *testing.T) {
+	t.Parallel()
+	for _, version := range []int{1, 2} {
+		t.Run(fmt.Sprintf("v%d", version), func(t *testing.T) {
+			t.Parallel()
+			tenant := apiDirectory()
+			tenant.Tenants[0].Apps[1].TokenVersion = version
+			fake := fakeentra.NewServer(fakeentra.Config{Directory: tenant})
+			t.Cleanup(fake.Close)
+			origin := startServer(t, func(config *server.Config) {
+				direct(fake)(config)
+				config.Direct.TokenVersions = []int{version}
+			})
+			// The authorization server is Entra, which lacks what MCP asks of one.
+			conformance.Test(t, engine.Target{URL: origin + "/mcp", Revisions: engine.Revisions(), Tokens: entraTokens(fake)}, "server")
+		})
+	}
+}
+
+// entraTokens are access tokens of the fake, the bad ones with one claim changed before they are signed.
+func entraTokens(fake *fakeentra.Server) map[engine.TokenKind]func(context.Context) (string, error) {
+	minted := func(change func(claims map[string]any)) func(context.Context) (string, error) {
+		return func(context.Context) (string, error) { return fake.Mint(fakeentra.Token{Edit: change}) }
+	}
+	return map[engine.TokenKind]func(context.Context) (string, error){
+		engine.Good:            minted(nil),
+		engine.Expired:         minted(func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() }),
+		engine.NotYetValid:     minted(func(c map[string]any) { c["nbf"] = time.Now().Add(30 * time.Minute).Unix() }),
+		engine.ForeignAudience: minted(func(c map[string]any) { c["aud"] = "00000003-0000-0000-c000-000000000000" }),
+		engine.ForeignIssuer:   minted(func(c map[string]any) { c["iss"] = fake.Issuer("5a1e0001-0000-4000-8000-00000000ffff") }),
+	}
 }
 
 // startServer starts a fake Entra ID and a server in front of it, each on a site of its own (127.0.0.1 and localhost),

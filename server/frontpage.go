@@ -18,7 +18,10 @@ func (s *Server) handleFrontPage(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cache-Control", "public, max-age=300")
-	content := struct{ Name, Resource string }{s.name, s.resource}
+	content := struct {
+		Name, Resource string
+		Registers      bool
+	}{s.name, s.resource, s.registers}
 	if err := frontPage.Execute(w, content); err != nil {
 		s.log.ErrorContext(r.Context(), "front page", "error", err)
 	}

@@ -14,7 +14,7 @@ import (
 // Check asks Entra once whether tenant, client ID and secret are right. An *entra.Error or *entra.PublicKeysError says
 // that they are not; any other error, that Entra cannot be reached. The server is ready once a check has succeeded.
 func (s *Server) Check(ctx context.Context) error {
-	err := s.entra.Check(ctx)
+	err := s.mode.check(ctx)
 	if err == nil {
 		s.ready.Store(true)
 	}

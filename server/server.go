@@ -21,7 +21,8 @@ import (
 	"mcpentra/server/tools"
 )
 
-// A Config says what a server is. PublicURL and Entra's TenantID, ClientID and ClientSecret are required.
+// A Config says what a server is. PublicURL and Entra's TenantID and ClientID are required, and in broker mode
+// ClientSecret.
 type Config struct {
 	// PublicURL is the origin that clients and browsers reach the server at, such as https://mcp.example.com. Plain
 	// http is for loopback only.
@@ -30,14 +31,18 @@ type Config struct {
 	Path string
 	// Name is what people and clients are told the server is called. Empty means the host of PublicURL.
 	Name string
-	// Entra is the app registration that signs people in. Its RedirectURI may be left empty: it follows from PublicURL.
-	// HTTPClient, Now and Logger are taken from here where it has none.
+	// Entra is the app registration: in broker mode the one that signs people in, in direct mode the API that tokens are
+	// for. Its RedirectURI may be left empty: it follows from PublicURL. HTTPClient, Now and Logger are taken from here
+	// where it has none.
 	Entra entra.Config
+	// Direct makes the server take Entra's own tokens and issue none. Nil means broker mode: the server is the
+	// authorization server of its clients.
+	Direct *Direct
 	// MCP is the handler behind the guard. It finds the caller with guard.FromContext and never sees a token. Nil means
 	// the reference server's tools.
 	MCP http.Handler
-	// Scopes are what clients can ask for; the first is what every request to the endpoint needs. Nil means
-	// broker.DefaultScopes.
+	// Scopes are what clients can ask for; the first is what every request to the endpoint needs. In direct mode they are
+	// the scopes that the API exposes. Nil means broker.DefaultScopes, and in direct mode DirectScopes.
 	Scopes []broker.Scope
 	// AllowedOrigins are the origins of web pages that may call the endpoint, besides the server's own.
 	AllowedOrigins []string
@@ -68,13 +73,27 @@ type Config struct {
 // A Server is an http.Handler for everything at PublicURL. It is safe for concurrent use and starts no goroutine; see
 // Watch.
 type Server struct {
-	mux      *http.ServeMux
-	entra    *entra.Client
-	broker   *broker.Broker
-	log      *slog.Logger
-	resource string
-	name     string
-	ready    atomic.Bool
+	mux       *http.ServeMux
+	mode      mode
+	log       *slog.Logger
+	resource  string
+	name      string
+	registers bool // clients can register themselves
+	ready     atomic.Bool
+}
+
+// A mode is whose tokens a server takes.
+type mode interface {
+	// issuers are where clients get their tokens.
+	issuers() []string
+	// scopePrefix stands before scopes where clients ask for them.
+	scopePrefix() string
+	verify(ctx context.Context, raw string) (*guard.Identity, error)
+	graphToken(ctx context.Context, caller *guard.Identity) (string, error)
+	me(ctx context.Context, graphToken string) (*entra.Profile, error)
+	check(ctx context.Context) error
+	// mount adds what the mode serves beside the endpoint, and wraps the endpoint.
+	mount(mux *http.ServeMux, endpoint http.Handler) http.Handler
 }
 
 // New wires a server. Its error is an *entra.ConfigError, which names a key of .env, where the registration is at
@@ -94,51 +113,39 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	if config.Name == "" {
 		config.Name = strings.TrimPrefix(strings.TrimPrefix(public, "https://"), "http://")
 	}
-	if config.Scopes == nil {
-		config.Scopes = broker.DefaultScopes()
-	}
-	if config.Store == nil {
-		config.Store = store.NewMemory(store.Config{Now: config.Now})
-	}
-	s := &Server{log: config.Logger, resource: public + path, name: config.Name}
+	s := &Server{log: config.Logger, resource: public + path, name: config.Name, registers: config.Direct == nil}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	if s.entra, err = newEntra(config, public); err != nil {
-		return nil, err
+	config.Logger = s.log
+	var appRoles []string
+	if config.Direct != nil {
+		appRoles = config.Direct.AppRoles
+		s.mode, err = newDirectMode(&config)
+	} else {
+		s.mode, err = newBrokerMode(ctx, &config, public, s.resource)
 	}
-	s.broker, err = broker.New(ctx, broker.Config{
-		Issuer: public, Resource: s.resource, ResourceName: config.Name, Scopes: config.Scopes, Entra: s.entra, Store: config.Store, Keys: config.Keys,
-		SigningKey: config.SigningKey, RegistrationsPerMinute: config.RegistrationsPerMinute, Now: config.Now, Rand: config.Rand, Logger: s.log,
-	})
 	if err != nil {
-		return nil, fmt.Errorf("server: %w", err)
-	}
-	// Grants speak for people of one tenant, as one authority vouched for them.
-	if err := s.broker.Bind(ctx, Deployment(config.Entra)); err != nil {
-		return nil, fmt.Errorf("server: %w", err)
+		return nil, err
 	}
 	endpoint := config.MCP
 	if endpoint == nil {
-		endpoint = tools.Handler(tools.Config{Name: config.Name, Version: config.Version, GraphToken: s.graphToken, Me: s.entra.Me, Logger: s.log})
+		endpoint = tools.Handler(tools.Config{Name: config.Name, Version: config.Version, GraphToken: s.mode.graphToken, Me: s.mode.me, Logger: s.log})
 	}
 	var supported []string
 	for _, scope := range config.Scopes {
 		supported = append(supported, scope.Name)
 	}
 	guarded, err := guard.New(guard.Config{
-		Resource: s.resource, AuthorizationServers: []string{public}, Scopes: supported[:1], ScopesSupported: supported, ResourceName: config.Name,
-		Verify: s.verify, AllowedOrigins: config.AllowedOrigins, MaxBody: config.MaxBody, Logger: s.log, Now: config.Now,
+		Resource: s.resource, AuthorizationServers: s.mode.issuers(), Scopes: supported[:1], ScopesSupported: supported, ResourceName: config.Name,
+		ScopePrefix: s.mode.scopePrefix(), AppRoles: appRoles, Verify: s.mode.verify, AllowedOrigins: config.AllowedOrigins, MaxBody: config.MaxBody, Logger: s.log, Now: config.Now,
 	}, endpoint)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.mux = http.NewServeMux()
-	s.mux.Handle(path, guarded)
+	s.mux.Handle(path, s.mode.mount(s.mux, guarded))
 	s.mux.Handle(guarded.MetadataPath(), guarded.Metadata())
-	for _, one := range s.broker.Paths() {
-		s.mux.Handle(one, s.broker)
-	}
 	s.mux.HandleFunc("GET /healthz", s.handleHealth)
 	s.mux.HandleFunc("GET /readyz", s.handleReady)
 	s.mux.HandleFunc("GET /{$}", s.handleFrontPage)
@@ -177,27 +184,6 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && address.IsLoopback()
 }
 
-func newEntra(config Config, public string) (*entra.Client, error) {
-	registration := config.Entra
-	switch want := public + broker.CallbackPath; registration.RedirectURI {
-	case "":
-		registration.RedirectURI = want
-	case want:
-	default:
-		return nil, &entra.ConfigError{Key: "AUTH_REDIRECT_URI", Problem: fmt.Sprintf("is %q, but this server answers at %s: leave it out, or change MCP_PUBLIC_URL", registration.RedirectURI, want)}
-	}
-	if registration.HTTPClient == nil {
-		registration.HTTPClient = config.HTTPClient
-	}
-	if registration.Now == nil {
-		registration.Now = config.Now
-	}
-	if registration.Logger == nil {
-		registration.Logger = config.Logger
-	}
-	return entra.New(registration)
-}
-
 // ServeHTTP answers for everything at the public URL.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
@@ -205,31 +191,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 func (s *Server) Resource() string { return s.resource }
 
 // GraphToken is a Graph token of the caller of a request to the endpoint, with the permissions of the scopes that were
-// approved. It is for handlers given as Config.MCP.
+// approved. It is for handlers given as Config.MCP. In direct mode it is had on behalf of the caller.
 func (s *Server) GraphToken(ctx context.Context) (string, error) {
 	caller, known := guard.FromContext(ctx)
 	if !known {
 		return "", errors.New("server: the request did not come through the guard")
 	}
-	return s.graphToken(ctx, caller)
-}
-
-func (s *Server) graphToken(ctx context.Context, caller *guard.Identity) (string, error) {
-	upstream, err := s.broker.UpstreamToken(ctx, caller.GrantID)
-	if errors.Is(err, broker.ErrGrantOver) {
-		return "", &entra.Error{Op: "refresh", Code: "invalid_grant", Description: err.Error()}
-	}
-	return upstream, err
-}
-
-// verify is the guard's view of the broker's tokens.
-func (s *Server) verify(ctx context.Context, raw string) (*guard.Identity, error) {
-	caller, err := s.broker.Verify(ctx, raw)
-	if err != nil {
-		return nil, err
-	}
-	return &guard.Identity{
-		Principal: guard.Principal(caller.Principal), Name: caller.Name, Username: caller.Username, ClientID: caller.ClientID, ClientName: caller.ClientName,
-		GrantID: caller.GrantID, TokenID: caller.TokenID, Scopes: caller.Scopes, Issued: caller.Issued, Expiry: caller.Expiry,
-	}, nil
+	return s.mode.graphToken(ctx, caller)
 }

@@ -108,13 +108,13 @@ const CallbackPath = "/auth/callback"
 
 // A Broker is an authorization server. It is safe for concurrent use and starts no goroutine.
 type Broker struct {
-	config  Config
-	log     *slog.Logger
-	secure  bool // the issuer is https, so cookies can say so
-	records *sealedStore
-	signing *signingKey
-	verify  *token.Verifier
-	routes  *http.ServeMux
+	config   Config
+	log      *slog.Logger
+	secure   bool // the issuer is https, so cookies can say so
+	records  *sealedStore
+	signing  *signingKey
+	verified *token.Cache[*Caller]
+	routes   *http.ServeMux
 
 	sources  *lru.Cache[string, *rate.Limiter] // by address: registrations and sign-ins begun
 	guesses  *lru.Cache[string, *rate.Limiter] // by address and client: failed credentials
@@ -158,10 +158,11 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 	if b.signing, err = b.loadSigningKey(ctx); err != nil {
 		return nil, err
 	}
-	b.verify = &token.Verifier{
+	verifier := &token.Verifier{
 		Issuer: config.Issuer, Audiences: []string{config.Resource}, Algorithms: []string{"ES256"}, Types: []string{"at+jwt"},
 		Keys: token.StaticKeys(b.signing.public()), Now: config.Now,
 	}
+	b.verified = token.NewCache(0, verifier.Verify, readClaims)
 	b.sources, _ = lru.New[string, *rate.Limiter](50_000) // only a size below 1 is refused
 	b.guesses, _ = lru.New[string, *rate.Limiter](50_000)
 	b.routes = b.newRoutes()

@@ -55,12 +55,13 @@ type cloud struct {
 	authority string   // the host that issuers and endpoints name
 	aliases   []string // other hosts that answer for it
 	graph     []string // Graph's hosts; the first unless the discovery document names another one
+	sts       string   // the host that v1 issuers name
 }
 
 var clouds = []cloud{
-	{"login.microsoftonline.com", []string{"login.windows.net", "login.microsoft.com"}, []string{"graph.microsoft.com"}},
-	{"login.microsoftonline.us", []string{"login.usgovcloudapi.net"}, []string{"graph.microsoft.us", "dod-graph.microsoft.us"}},
-	{"login.partner.microsoftonline.cn", []string{"login.chinacloudapi.cn"}, []string{"microsoftgraph.chinacloudapi.cn"}},
+	{"login.microsoftonline.com", []string{"login.windows.net", "login.microsoft.com"}, []string{"graph.microsoft.com"}, "sts.windows.net"},
+	{"login.microsoftonline.us", []string{"login.usgovcloudapi.net"}, []string{"graph.microsoft.us", "dod-graph.microsoft.us"}, "sts.windows.net"},
+	{"login.partner.microsoftonline.cn", []string{"login.chinacloudapi.cn"}, []string{"microsoftgraph.chinacloudapi.cn"}, "sts.chinacloudapi.cn"},
 }
 
 // deployment is a Config that has been read.
@@ -77,6 +78,23 @@ var (
 	domain = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$`)
 )
 
+// readSignIn reads what a registration needs that signs people in.
+func (cfg *Config) readSignIn() (*deployment, error) {
+	d, err := cfg.read()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.ClientSecret == "" {
+		return nil, &ConfigError{"AUTH_CLIENT_SECRET", "is missing: write the Value of a client secret (app registration, Certificates & secrets)"}
+	}
+	redirect, err := url.Parse(cfg.RedirectURI)
+	if err != nil || !secureURL(redirect) || redirect.Fragment != "" {
+		return nil, &ConfigError{"AUTH_REDIRECT_URI", "has to be an https URL, or http on localhost, as it is registered under the platform Web"}
+	}
+	return d, nil
+}
+
+// read reads what every registration needs.
 func (cfg *Config) read() (*deployment, error) {
 	d := &deployment{tenant: strings.ToLower(cfg.TenantID)}
 	switch {
@@ -90,8 +108,6 @@ func (cfg *Config) read() (*deployment, error) {
 		return nil, &ConfigError{"AUTH_CLIENT_ID", "is missing: write the Application (client) ID from the app registration's overview page"}
 	case !guid.MatchString(strings.ToLower(cfg.ClientID)):
 		return nil, &ConfigError{"AUTH_CLIENT_ID", "is not a GUID: write the Application (client) ID from the app registration's overview page"}
-	case cfg.ClientSecret == "":
-		return nil, &ConfigError{"AUTH_CLIENT_SECRET", "is missing: write the Value of a client secret (app registration, Certificates & secrets)"}
 	case strings.TrimSpace(cfg.ClientSecret) != cfg.ClientSecret:
 		return nil, &ConfigError{"AUTH_CLIENT_SECRET", "begins or ends with a blank: write the secret's Value and nothing else"}
 	}
@@ -100,10 +116,6 @@ func (cfg *Config) read() (*deployment, error) {
 	}
 	if err := d.readGraph(cfg.GraphURL); err != nil {
 		return nil, err
-	}
-	redirect, err := url.Parse(cfg.RedirectURI)
-	if err != nil || !secureURL(redirect) || redirect.Fragment != "" {
-		return nil, &ConfigError{"AUTH_REDIRECT_URI", "has to be an https URL, or http on localhost, as it is registered under the platform Web"}
 	}
 	return d, nil
 }

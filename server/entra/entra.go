@@ -42,10 +42,14 @@ type Client struct {
 
 // New reads the configuration; it does not touch the network. The error is a [*ConfigError].
 func New(cfg Config) (*Client, error) {
-	d, err := cfg.read()
+	d, err := cfg.readSignIn()
 	if err != nil {
 		return nil, err
 	}
+	return newClient(cfg, d), nil
+}
+
+func newClient(cfg Config, d *deployment) *Client {
 	c := &Client{cfg: cfg, deployment: d, http: &http.Client{}, log: cfg.Logger, now: cfg.Now}
 	if cfg.HTTPClient != nil {
 		*c.http = *cfg.HTTPClient
@@ -64,7 +68,7 @@ func New(cfg Config) (*Client, error) {
 	if c.now == nil {
 		c.now = time.Now
 	}
-	return c, nil
+	return c
 }
 
 // get reads a JSON answer of at most maxBody bytes. The error is an [*UnavailableError]; whoever
@@ -97,20 +101,9 @@ func (c *Client) get(ctx context.Context, op, address string, header http.Header
 // [*Error] or a [*PublicKeysError] when Entra knows better, and an [*UnavailableError] when
 // nothing could be learned.
 func (c *Client) Check(ctx context.Context) error {
-	found, keys, err := c.discover(ctx)
+	found, err := c.checkIssuer(ctx)
 	if err != nil {
 		return err
-	}
-	published, err := keys.Published(ctx)
-	if err != nil {
-		return keysError(err)
-	}
-	if !c.cfg.TrustPublicFakeKeys {
-		for _, key := range published {
-			if isPublicFakeKey(key) {
-				return &PublicKeysError{Authority: c.deployment.authority}
-			}
-		}
 	}
 	_, err = c.clientCredentials(ctx, found)
 	var refused *Error
@@ -121,6 +114,26 @@ func (c *Client) Check(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// checkIssuer is the part of Check that needs no credentials.
+func (c *Client) checkIssuer(ctx context.Context) (*discovered, error) {
+	found, keys, err := c.discover(ctx)
+	if err != nil {
+		return nil, err
+	}
+	published, err := keys.Published(ctx)
+	if err != nil {
+		return nil, keysError(err)
+	}
+	if !c.cfg.TrustPublicFakeKeys {
+		for _, key := range published {
+			if isPublicFakeKey(key) {
+				return nil, &PublicKeysError{Authority: c.deployment.authority}
+			}
+		}
+	}
+	return found, nil
 }
 
 // PublicKeysError means that the issuer signs with keys that are public knowledge: it is the fake,

@@ -14,7 +14,8 @@ import (
 
 // Error is a refusal by Entra: asking again does not help, something has to be changed first.
 type Error struct {
-	// Op is what was asked for: "discovery", "sign-in", "code", "refresh" or "client credentials".
+	// Op is what was asked for: "discovery", "sign-in", "code", "refresh", "client
+	// credentials" or "on-behalf-of".
 	Op string
 	// Status is the HTTP status, 0 when the refusal came through the browser.
 	Status int

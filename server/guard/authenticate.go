@@ -15,6 +15,8 @@ const (
 	sayInvalidToken = "the access token is expired, revoked, malformed or not meant for this server"
 	sayMalformed    = "the Authorization header has to be exactly one, of the form: Bearer <token>"
 	sayScope        = "the access token lacks a scope that this needs"
+	sayAppRole      = "an application that calls for itself needs an app role here"
+	sayForbidden    = "this client may not call this server, whoever is signed in"
 	sayUnavailable  = "access tokens cannot be checked at the moment, try again later"
 )
 
@@ -31,9 +33,12 @@ func (g *Guard) authenticate(r *http.Request) (*Identity, *refusal) {
 	id, err := g.verify(r.Context(), raw)
 	var invalid *token.InvalidError
 	var unavailable *token.UnavailableError
+	var forbidden *ForbiddenError
 	switch {
 	case errors.As(err, &invalid):
 		return nil, &refusal{status: http.StatusUnauthorized, challenge: true, code: "invalid_token", description: sayInvalidToken, reason: string(invalid.Reason)}
+	case errors.As(err, &forbidden):
+		return nil, &refusal{status: http.StatusForbidden, code: "access_denied", description: sayForbidden, reason: forbidden.Reason}
 	case errors.As(err, &unavailable):
 		g.log.Warn("tokens cannot be judged", "error", unavailable.Err)
 		return nil, &refusal{status: http.StatusServiceUnavailable, retryAfter: unavailable.RetryAfter, description: sayUnavailable, reason: "keys unavailable"}
@@ -46,12 +51,23 @@ func (g *Guard) authenticate(r *http.Request) (*Identity, *refusal) {
 		g.log.Error("Verify returned neither an identity nor an error")
 		return nil, &refusal{status: http.StatusServiceUnavailable, description: sayUnavailable, reason: "verification error"}
 	}
+	return id, g.authorize(id)
+}
+
+// authorize looks at what every request needs: of people the scopes, of applications an app role.
+func (g *Guard) authorize(id *Identity) *refusal {
+	if id.Kind == App {
+		if slices.ContainsFunc(g.appRoles, func(role string) bool { return slices.Contains(id.Roles, role) }) {
+			return nil
+		}
+		return &refusal{status: http.StatusForbidden, challenge: true, code: "insufficient_scope", description: sayAppRole, reason: "app role"}
+	}
 	for _, scope := range g.scopes {
 		if !slices.Contains(id.Scopes, scope) {
-			return nil, &refusal{status: http.StatusForbidden, challenge: true, code: "insufficient_scope", description: sayScope, reason: "scope"}
+			return &refusal{status: http.StatusForbidden, challenge: true, code: "insufficient_scope", description: sayScope, reason: "scope"}
 		}
 	}
-	return id, nil
+	return nil
 }
 
 // bearer finds the token in the lines of the Authorization header; "" means that there is none for

@@ -26,6 +26,12 @@ type Config struct {
 	Scopes []string
 	// ScopesSupported is what the metadata lists; nil means Scopes.
 	ScopesSupported []string
+	// ScopePrefix stands before the names of scopes in challenges and metadata, where it is part of how
+	// clients ask for them, and in no token: Entra's api://{client id}/. It is "" for most issuers.
+	ScopePrefix string
+	// AppRoles let in applications that call for themselves, which have no scopes: each needs one of
+	// these. nil lets no application in.
+	AppRoles []string
 	// ResourceName is shown to people who are asked for consent; "" leaves it out.
 	ResourceName string
 	// Verify judges the tokens.
@@ -47,6 +53,7 @@ type Guard struct {
 	next      http.Handler
 	verify    Verify
 	scopes    []string
+	appRoles  []string
 	challenge challenge
 	document  []byte
 	path      string // of the metadata
@@ -72,7 +79,7 @@ func New(cfg Config, next http.Handler) (*Guard, error) {
 		return nil, fmt.Errorf("guard: MaxBody is %d, wanted a number of bytes", cfg.MaxBody)
 	}
 	g := &Guard{
-		next: next, verify: cfg.Verify, scopes: slices.Clone(cfg.Scopes), maxBody: cfg.MaxBody, log: cfg.Logger, now: cfg.Now,
+		next: next, verify: cfg.Verify, scopes: slices.Clone(cfg.Scopes), appRoles: slices.Clone(cfg.AppRoles), maxBody: cfg.MaxBody, log: cfg.Logger, now: cfg.Now,
 		path: wellKnown + strings.TrimSuffix(resource.EscapedPath(), "/"), hosts: hostsOf(resource),
 	}
 	if g.maxBody == 0 {
@@ -90,7 +97,7 @@ func New(cfg Config, next http.Handler) (*Guard, error) {
 	if g.document, err = metadataDocument(cfg); err != nil {
 		return nil, err
 	}
-	g.challenge = challenge{metadata: resource.Scheme + "://" + resource.Host + g.path, scope: strings.Join(cfg.Scopes, " ")}
+	g.challenge = challenge{metadata: resource.Scheme + "://" + resource.Host + g.path, scope: strings.Join(prefixed(cfg.ScopePrefix, cfg.Scopes), " ")}
 	return g, nil
 }
 

@@ -14,9 +14,24 @@ type Principal struct {
 	TenantID, ObjectID string
 }
 
+// A Kind tells people from applications.
+type Kind string
+
+// The kinds of callers.
+const (
+	// User is a person; Entra may not have said of which tenant.
+	User Kind = "user"
+	// Guest is a person from outside the tenant.
+	Guest Kind = "guest"
+	// App is an application that calls for itself. It has roles and no scopes.
+	App Kind = "app"
+)
+
 // Identity is what a verified token says about the caller.
 type Identity struct {
 	Principal
+	// Kind is User where a Verify leaves it empty.
+	Kind Kind
 	// Name and Username are for display only.
 	Name, Username string
 	// ClientID is the OAuth client; ClientName is what it calls itself, which proves nothing.
@@ -24,12 +39,23 @@ type Identity struct {
 	// GrantID is the permission that the token was issued under, TokenID the token's own id.
 	GrantID, TokenID string
 	Scopes           []string
-	Issued, Expiry   time.Time
+	// Roles are the app roles of Entra's tokens.
+	Roles          []string
+	Issued, Expiry time.Time
 }
 
+// A ForbiddenError is a Verify's answer to a good token of a caller who may not call at all: 403. No
+// scope and no new sign-in would help, so the answer has no challenge.
+type ForbiddenError struct {
+	// Reason is for the log: a constant, or text that holds nothing of the token but identifiers.
+	Reason string
+}
+
+func (e *ForbiddenError) Error() string { return "forbidden: " + e.Reason }
+
 // Verify judges a raw bearer token. The errors of package token decide the answer: an InvalidError
-// is 401 with invalid_token; an UnavailableError, and every error of another kind, is 503 with
-// Retry-After.
+// is 401 with invalid_token; a [ForbiddenError] is 403; an UnavailableError, and every error of
+// another kind, is 503 with Retry-After.
 type Verify func(ctx context.Context, raw string) (*Identity, error)
 
 type contextKey struct{}

@@ -63,7 +63,7 @@ func metadataDocument(cfg Config) ([]byte, error) {
 		supported = cfg.Scopes
 	}
 	for _, scope := range slices.Concat(cfg.Scopes, supported) {
-		if !isScopeToken(scope) {
+		if !isScopeToken(cfg.ScopePrefix+scope) || scope == "" {
 			return nil, fmt.Errorf("guard: %q is not a scope (RFC 6749 section 3.3)", scope)
 		}
 		if scope == "offline_access" {
@@ -76,7 +76,16 @@ func metadataDocument(cfg Config) ([]byte, error) {
 		ScopesSupported      []string `json:"scopes_supported,omitempty"`
 		BearerMethods        []string `json:"bearer_methods_supported"`
 		ResourceName         string   `json:"resource_name,omitzero"`
-	}{cfg.Resource, cfg.AuthorizationServers, supported, []string{"header"}, cfg.ResourceName})
+	}{cfg.Resource, cfg.AuthorizationServers, prefixed(cfg.ScopePrefix, supported), []string{"header"}, cfg.ResourceName})
+}
+
+// prefixed are the scopes as clients ask for them.
+func prefixed(prefix string, scopes []string) []string {
+	var all []string
+	for _, scope := range scopes {
+		all = append(all, prefix+scope)
+	}
+	return all
 }
 
 // isScopeToken is the syntax of RFC 6749 section 3.3, which has no quote and no backslash.

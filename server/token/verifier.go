@@ -74,6 +74,10 @@ type Claims struct {
 	Type      string
 
 	payload []byte
+
+	// What a Cache asks again: whose rules these are, and which key was believed.
+	verifier *Verifier
+	key      any
 }
 
 // Decode reads the other claims into v, strictly: names match by case, and duplicates have been
@@ -82,12 +86,17 @@ func (c *Claims) Decode(v any) error { return json.Unmarshal(c.payload, v) }
 
 // Verify judges a token. The error is an [*InvalidError], an [*UnavailableError], or the context's.
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
-	if v.Issuer == "" || len(v.Audiences) == 0 || slices.Contains(v.Audiences, "") || v.Keys == nil {
-		return nil, &UnavailableError{RetryAfter: time.Minute, Err: errors.New("the verifier has no issuer, no audience or no keys")}
-	}
 	parsed, invalid := parseCompact(raw)
 	if invalid != nil {
 		return nil, invalid
+	}
+	return v.verifyParsed(ctx, raw, parsed)
+}
+
+// verifyParsed judges a token that is well formed.
+func (v *Verifier) verifyParsed(ctx context.Context, raw string, parsed *compact) (*Claims, error) {
+	if v.Issuer == "" || len(v.Audiences) == 0 || slices.Contains(v.Audiences, "") || v.Keys == nil {
+		return nil, &UnavailableError{RetryAfter: time.Minute, Err: errors.New("the verifier has no issuer, no audience or no keys")}
 	}
 	if !v.algorithmAllowed(parsed.algorithm) {
 		return nil, &InvalidError{AlgorithmNotAllowed}
@@ -107,9 +116,11 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 	if err != nil {
 		return nil, keyError(ctx, err)
 	}
-	if err := v.verifySignature(raw, parsed, keys); err != nil {
-		return nil, err
+	key, invalid := verifySignature(raw, parsed, keys)
+	if invalid != nil {
+		return nil, invalid
 	}
+	claims.verifier, claims.key = v, key
 	return claims, nil
 }
 
@@ -134,22 +145,31 @@ func (v *Verifier) judgeClaims(parsed *compact) (*Claims, *InvalidError) {
 	if !slices.ContainsFunc(c.Audience, func(a string) bool { return slices.Contains(v.Audiences, a) }) {
 		return nil, &InvalidError{WrongAudience}
 	}
-	now, leeway := v.now(), v.leeway()
-	switch {
-	case c.Expiry.IsZero():
-		return nil, &InvalidError{NoExpiry}
-	case !now.Before(c.Expiry.Add(leeway)):
-		return nil, &InvalidError{Expired}
-	case c.NotBefore.After(now.Add(leeway)), c.IssuedAt.After(now.Add(leeway)), c.IssuedAt.After(c.Expiry):
-		return nil, &InvalidError{NotYetValid}
+	if invalid := v.judgeTimes(c); invalid != nil {
+		return nil, invalid
 	}
 	return c, nil
 }
 
-func (v *Verifier) verifySignature(raw string, parsed *compact, keys []jose.JSONWebKey) error {
+// judgeTimes compares with the clock, which is what changes while a token stays the same.
+func (v *Verifier) judgeTimes(c *Claims) *InvalidError {
+	now, leeway := v.now(), v.leeway()
+	switch {
+	case c.Expiry.IsZero():
+		return &InvalidError{NoExpiry}
+	case !now.Before(c.Expiry.Add(leeway)):
+		return &InvalidError{Expired}
+	case c.NotBefore.After(now.Add(leeway)), c.IssuedAt.After(now.Add(leeway)), c.IssuedAt.After(c.Expiry):
+		return &InvalidError{NotYetValid}
+	}
+	return nil
+}
+
+// verifySignature finds the key that the token is signed with.
+func verifySignature(raw string, parsed *compact, keys []jose.JSONWebKey) (any, *InvalidError) {
 	jws, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(parsed.algorithm)})
 	if err != nil {
-		return &InvalidError{BadHeader}
+		return nil, &InvalidError{BadHeader}
 	}
 	tried := 0
 	for _, key := range keys {
@@ -161,10 +181,10 @@ func (v *Verifier) verifySignature(raw string, parsed *compact, keys []jose.JSON
 		}
 		payload, err := jws.Verify(key.Key)
 		if err == nil && string(payload) == string(parsed.payload) {
-			return nil
+			return key.Key, nil
 		}
 	}
-	return &InvalidError{BadSignature}
+	return nil, &InvalidError{BadSignature}
 }
 
 func (v *Verifier) algorithmAllowed(algorithm string) bool {

@@ -193,7 +193,7 @@ func TestEveryRevisionOnOneEndpoint(t *testing.T) {
 			_, structured, failed = v.call(t, server, "whoami", map[string]any{"object_id": "forged", "user": "forged"})
 			assert.False(t, failed)
 			assert.Equal(t, map[string]any{
-				"issuer": "https://login.microsoftonline.com/t/v2.0", "tenant_id": "t", "object_id": "o", "name": "Adele Vance", "username": "adele@example.com",
+				"kind": "user", "issuer": "https://login.microsoftonline.com/t/v2.0", "tenant_id": "t", "object_id": "o", "name": "Adele Vance", "username": "adele@example.com",
 				"client_id": "client-1", "client_name": "Console", "scopes": []any{"user.read"},
 				"token_issued": "2026-11-24T12:00:00Z", "token_expires": "2026-11-24T13:00:00Z",
 			}, structured, "from the token, whatever the arguments say")

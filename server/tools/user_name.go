@@ -64,7 +64,18 @@ func explain(cause error) string {
 	var refused *entra.Error
 	var unavailable *entra.UnavailableError
 	var graph *entra.GraphError
+	var config *entra.ConfigError
+	var app *entra.AppCallerError
 	switch {
+	case errors.As(cause, &app):
+		return "This answers for a person, and an application called for itself: sign in as a person."
+	case errors.As(cause, &config):
+		return "This server is not set up to ask Microsoft Graph for you: tell whoever runs it (" + config.Key + ")."
+	case errors.As(cause, &refused) && refused.AADSTS == 65001 && refused.Op == "on-behalf-of":
+		// Between this server and Graph no page can ask the person.
+		return "Consent is missing: an administrator has to grant this server's application the permission to read your profile (User.Read)."
+	case errors.As(cause, &refused) && refused.Op == "on-behalf-of" && refused.Code == "interaction_required":
+		return "Your organization asks for more before this server may read your profile, such as another factor: sign in again, and meet it there."
 	case errors.As(cause, &refused) && refused.AADSTS == 65001:
 		return "Consent is missing: sign in again and accept the permission to read your profile (User.Read), or ask an administrator to grant it."
 	case errors.As(cause, &refused) && refused.GrantOver():

@@ -14,7 +14,8 @@ import (
 // caller is the structured answer of whoami: all that the server knows of the caller, and nothing
 // that could be used as a credential.
 type caller struct {
-	Issuer     string    `json:"issuer" jsonschema:"The Entra issuer that vouches for the user"`
+	Kind       string    `json:"kind" jsonschema:"user, guest (a person from outside the tenant) or app (an application that calls for itself)"`
+	Issuer     string    `json:"issuer" jsonschema:"The Entra issuer that vouches for the caller"`
 	TenantID   string    `json:"tenant_id"`
 	ObjectID   string    `json:"object_id"`
 	Name       string    `json:"name,omitempty"`
@@ -22,6 +23,7 @@ type caller struct {
 	ClientID   string    `json:"client_id" jsonschema:"The MCP client that the user allowed in"`
 	ClientName string    `json:"client_name,omitempty" jsonschema:"What the client calls itself; not verified"`
 	Scopes     []string  `json:"scopes"`
+	Roles      []string  `json:"roles,omitempty" jsonschema:"The app roles in Entra"`
 	Issued     time.Time `json:"token_issued"`
 	Expiry     time.Time `json:"token_expires"`
 }
@@ -39,12 +41,21 @@ func (t *toolset) whoami(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallT
 	if !known {
 		return t.failed("whoami", errNoCaller), nil
 	}
+	kind := id.Kind
+	if kind == "" {
+		kind = guard.User
+	}
 	c := caller{
+		Kind: string(kind), Roles: append([]string(nil), id.Roles...),
 		Issuer: id.Issuer, TenantID: id.TenantID, ObjectID: id.ObjectID, Name: id.Name, Username: id.Username,
 		ClientID: id.ClientID, ClientName: id.ClientName, Scopes: append([]string{}, id.Scopes...),
 		Issued: id.Issued.UTC(), Expiry: id.Expiry.UTC(),
 	}
 	text := fmt.Sprintf("%s (%s), object %s of tenant %s, by client %s, with the scopes %s, until %s",
 		c.Name, c.Username, c.ObjectID, c.TenantID, c.ClientID, strings.Join(c.Scopes, " "), c.Expiry.Format(time.RFC3339))
+	if kind == guard.App {
+		text = fmt.Sprintf("an application, object %s of tenant %s, client %s, with the roles %s, until %s",
+			c.ObjectID, c.TenantID, c.ClientID, strings.Join(c.Roles, " "), c.Expiry.Format(time.RFC3339))
+	}
 	return mcp.NewToolResultStructured(c, text), nil
 }

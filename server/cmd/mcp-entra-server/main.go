@@ -29,16 +29,19 @@ func newCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "mcp-entra-server",
 		Short: "Serve MCP tools behind Microsoft Entra ID",
-		Long: `Mcp-entra-server serves MCP at /mcp to clients of all four revisions. It is their
-authorization server: it registers them, asks people for consent, sends them to Entra ID to
-sign in, and issues tokens of its own.
+		Long: `Mcp-entra-server serves MCP at /mcp to clients of all four revisions. In broker mode it is
+their authorization server: it registers them, asks people for consent, sends them to Entra ID
+to sign in, and issues tokens of its own. In direct mode (AUTH_MODE=direct) it takes Entra's
+own access tokens, for clients that have an application ID in the tenant.
 
 It reads .env in the working directory. The environment wins over the file, and flags win over
 both. Every key is explained in .env.example; these are needed:
 
   AUTH_TENANT_ID       the Directory (tenant) ID
-  AUTH_CLIENT_ID       the Application (client) ID of a web app registration
-  AUTH_CLIENT_SECRET   the Value of one of its client secrets
+  AUTH_CLIENT_ID       the Application (client) ID of a web app registration, in direct
+                       mode of the API
+  AUTH_CLIENT_SECRET   the Value of one of its client secrets (in direct mode only for
+                       tools that ask Graph on behalf of the caller)
 
 Without a tenant, "fakeentra --write-env .env" writes a file that points at a fake one.
 

@@ -44,15 +44,19 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	kept, keys, err := openStore(ctx, s, logger)
-	if err != nil {
-		return err
+	config := server.Config{
+		PublicURL: s.publicURL, Path: s.path, AllowedOrigins: s.allowedOrigins, Version: version(),
+		Entra: s.registration(), Direct: s.direct, Scopes: s.apiScopes(), HTTPClient: client, Logger: logger,
 	}
-	defer kept.Close()
-	mcp, err := server.New(ctx, server.Config{
-		PublicURL: s.publicURL, Path: s.path, AllowedOrigins: s.allowedOrigins, Store: kept, Keys: keys, Version: version(),
-		Entra: s.registration(), HTTPClient: client, Logger: logger,
-	})
+	if s.direct == nil {
+		kept, keys, err := openStore(ctx, s, logger)
+		if err != nil {
+			return err
+		}
+		defer kept.Close()
+		config.Store, config.Keys = kept, keys
+	}
+	mcp, err := server.New(ctx, config)
 	if err != nil {
 		return errors.New(strings.TrimPrefix(err.Error(), "server: "))
 	}

@@ -11,10 +11,13 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/joho/godotenv"
 
+	"mcpentra/server"
+	"mcpentra/server/broker"
 	"mcpentra/server/entra"
 )
 
@@ -29,6 +32,8 @@ type settings struct {
 	tenantID, clientID, clientSecret, authority, graphURL, caFile, redirectURI string
 	address, publicURL, path                                                   string
 	allowedOrigins                                                             []string
+	direct                                                                     *server.Direct
+	scopes                                                                     []string
 	store, keysFile                                                            string
 	trustFakeKeys                                                              bool
 }
@@ -36,6 +41,7 @@ type settings struct {
 // keys are all the settings that can stand in .env or the environment.
 var keys = []string{
 	"AUTH_TENANT_ID", "AUTH_CLIENT_ID", "AUTH_CLIENT_SECRET", "AUTH_AUTHORITY", "AUTH_GRAPH_URL", "AUTH_CA_FILE", "AUTH_REDIRECT_URI", "AUTH_MODE",
+	"AUTH_AUDIENCE", "AUTH_SCOPES", "AUTH_TOKEN_VERSION", "AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_APP_ROLES",
 	"MCP_ADDR", "MCP_PUBLIC_URL", "MCP_PATH", "MCP_ALLOWED_ORIGINS", "STORE_URL", "MCP_KEYS_FILE",
 }
 
@@ -62,7 +68,7 @@ func readSettings(flags flagValues, given func(flag string) bool, lookup func(st
 		address: value("MCP_ADDR"), publicURL: value("MCP_PUBLIC_URL"), path: value("MCP_PATH"), store: value("STORE_URL"), keysFile: value("MCP_KEYS_FILE"),
 		trustFakeKeys: flags.trustFakeKeys,
 	}
-	s.allowedOrigins = strings.FieldsFunc(value("MCP_ALLOWED_ORIGINS"), func(r rune) bool { return r == ',' || r == ' ' })
+	s.allowedOrigins = list(value("MCP_ALLOWED_ORIGINS"))
 	for flag, into := range map[string]struct {
 		flag *string
 		into *string
@@ -71,8 +77,8 @@ func readSettings(flags flagValues, given func(flag string) bool, lookup func(st
 			*into.into = *into.flag
 		}
 	}
-	if mode := value("AUTH_MODE"); mode != "" && mode != "broker" {
-		return nil, fmt.Errorf("AUTH_MODE is %q: the only mode is broker", mode)
+	if err := s.readMode(value); err != nil {
+		return nil, err
 	}
 	if s.tenantID == "" && s.clientID == "" && s.clientSecret == "" {
 		return nil, errNotConfigured
@@ -87,6 +93,46 @@ func readSettings(flags flagValues, given func(flag string) bool, lookup func(st
 		return nil, fmt.Errorf("MCP_PUBLIC_URL is missing: the server listens on %s, where clients come through something in front; write the https URL that they use", s.address)
 	}
 	return s, nil
+}
+
+// directKeys mean something in direct mode only. In broker mode one of them is a mistake that must not be passed over:
+// whoever lists tenants believes that others are refused.
+var directKeys = []string{"AUTH_AUDIENCE", "AUTH_SCOPES", "AUTH_TOKEN_VERSION", "AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_APP_ROLES"}
+
+// readMode reads whose tokens are taken.
+func (s *settings) readMode(value func(string) string) error {
+	switch mode := value("AUTH_MODE"); mode {
+	case "", "broker":
+		for _, key := range directKeys {
+			if value(key) != "" {
+				return fmt.Errorf("%s is for AUTH_MODE=direct: in broker mode the people of AUTH_TENANT_ID sign in, with tokens of this server's own", key)
+			}
+		}
+		return nil
+	case "direct":
+	default:
+		return fmt.Errorf("AUTH_MODE is %q: write broker or direct", mode)
+	}
+	if s.redirectURI != "" {
+		return errors.New("AUTH_REDIRECT_URI is for AUTH_MODE=broker: in direct mode this server sends nobody to sign in")
+	}
+	s.direct = &server.Direct{
+		IdentifierURI: value("AUTH_AUDIENCE"), Tenants: list(value("AUTH_ALLOWED_TENANTS")), Clients: list(value("AUTH_ALLOWED_CLIENTS")), AppRoles: list(value("AUTH_APP_ROLES")),
+	}
+	s.scopes = list(value("AUTH_SCOPES"))
+	for _, version := range list(value("AUTH_TOKEN_VERSION")) {
+		number, err := strconv.Atoi(version)
+		if err != nil {
+			return fmt.Errorf("AUTH_TOKEN_VERSION is %q: write 1, 2 or both", version)
+		}
+		s.direct.TokenVersions = append(s.direct.TokenVersions, number)
+	}
+	return nil
+}
+
+// list splits at commas and blanks.
+func list(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // maxEnvFile bounds the settings file in bytes.
@@ -117,6 +163,15 @@ func (s *settings) registration() entra.Config {
 		Authority: s.authority, TenantID: s.tenantID, ClientID: s.clientID, ClientSecret: s.clientSecret, RedirectURI: s.redirectURI,
 		GraphURL: s.graphURL, TrustPublicFakeKeys: s.trustFakeKeys || s.loopbackAuthority(),
 	}
+}
+
+// apiScopes are the scopes of direct mode; each lets the tools ask Graph for the person's profile.
+func (s *settings) apiScopes() []broker.Scope {
+	var all []broker.Scope
+	for _, name := range s.scopes {
+		all = append(all, broker.Scope{Name: name, Description: "use its tools for you", Upstream: []string{"User.Read"}})
+	}
+	return all
 }
 
 // loopbackAuthority reports whether the authority is on this machine, as a fake is.

@@ -1,0 +1,117 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"mcpentra/server/broker"
+	"mcpentra/server/entra"
+	"mcpentra/server/guard"
+)
+
+// Direct says which of Entra's own tokens a server takes in direct mode. Its zero value takes v2 tokens of people of
+// Config.Entra's tenant, for its client ID or api://{client id}.
+type Direct struct {
+	// IdentifierURI is the registration's Application ID URI. Empty means api://{client id}.
+	IdentifierURI string
+	// TokenVersions are the versions of access tokens: 1, 2 or both. Nil means 2.
+	TokenVersions []int
+	// Tenants are the directory IDs whose people and applications may call, beside Config.Entra's.
+	Tenants []string
+	// Clients are the application IDs that may call. Nil means every one that a tenant gives a token to.
+	Clients []string
+	// AppRoles let in applications that call for themselves: each needs one of these roles. Nil lets none in.
+	AppRoles []string
+}
+
+// DirectScopes is the scope that an API has to expose in direct mode where Config.Scopes says nothing else. The name is
+// the one that Microsoft's own guides use.
+func DirectScopes() []broker.Scope {
+	return []broker.Scope{{Name: "access_as_user", Description: "use its tools for you", Upstream: []string{"User.Read"}}}
+}
+
+// directMode takes Entra's own access tokens.
+type directMode struct {
+	api    *entra.API
+	scopes []broker.Scope
+}
+
+func newDirectMode(config *Config) (*directMode, error) {
+	if config.Scopes == nil {
+		config.Scopes = DirectScopes()
+	}
+	api, err := entra.NewAPI(config.filled(config.Entra), entra.APIConfig{
+		IdentifierURI: config.Direct.IdentifierURI, Versions: config.Direct.TokenVersions, Tenants: config.Direct.Tenants, Clients: config.Direct.Clients,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &directMode{api: api, scopes: config.Scopes}, nil
+}
+
+func (m *directMode) issuers() []string { return m.api.Issuers() }
+
+func (m *directMode) scopePrefix() string { return m.api.ScopePrefix() }
+
+func (m *directMode) check(ctx context.Context) error { return m.api.Check(ctx) }
+
+func (m *directMode) me(ctx context.Context, graphToken string) (*entra.Profile, error) {
+	return m.api.Me(ctx, graphToken)
+}
+
+// An assertion is the caller's token as it was verified, for the exchange that goes on behalf of the caller. It travels
+// in the request's context under a key that only this package has, so no handler can find it.
+type assertion struct {
+	raw    string
+	caller *entra.Caller
+}
+
+type assertionKey struct{}
+
+func (m *directMode) mount(_ *http.ServeMux, endpoint http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		endpoint.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), assertionKey{}, &assertion{})))
+	})
+}
+
+// verify is the guard's view of Entra's tokens.
+func (m *directMode) verify(ctx context.Context, raw string) (*guard.Identity, error) {
+	caller, err := m.api.Verify(ctx, raw)
+	var client *entra.ClientNotAllowedError
+	if errors.As(err, &client) {
+		return nil, &guard.ForbiddenError{Reason: client.Error()}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if held, found := ctx.Value(assertionKey{}).(*assertion); found && held.caller == nil {
+		held.raw, held.caller = raw, caller
+	}
+	return &guard.Identity{
+		Principal: guard.Principal{Issuer: caller.Issuer, TenantID: caller.TenantID, ObjectID: caller.ObjectID}, Kind: guard.Kind(caller.Kind),
+		Name: caller.Name, Username: caller.Username, ClientID: caller.ClientID, TokenID: caller.TokenID,
+		Scopes: caller.Scopes, Roles: caller.Roles, Issued: caller.Issued, Expiry: caller.Expiry,
+	}, nil
+}
+
+// graphToken goes on behalf of the caller, with the permissions that stand behind the scopes of the token.
+func (m *directMode) graphToken(ctx context.Context, caller *guard.Identity) (string, error) {
+	held, found := ctx.Value(assertionKey{}).(*assertion)
+	if !found || held.caller == nil {
+		return "", errors.New("server: the request did not come through the guard")
+	}
+	var permissions []string
+	for _, scope := range m.scopes {
+		if !slices.Contains(caller.Scopes, scope.Name) {
+			continue
+		}
+		for _, permission := range scope.Upstream {
+			if !slices.Contains(permissions, permission) {
+				permissions = append(permissions, permission)
+			}
+		}
+	}
+	return m.api.OnBehalfOf(ctx, held.caller, held.raw, permissions)
+}

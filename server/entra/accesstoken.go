@@ -1,0 +1,172 @@
+package entra
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"mcpentra/server/token"
+)
+
+// A CallerKind tells people from applications.
+type CallerKind string
+
+// The kinds of callers.
+const (
+	// Member is a person of the tenant.
+	Member CallerKind = "user"
+	// Guest is a person whose account lives in another tenant, or at another identity provider.
+	Guest CallerKind = "guest"
+	// Application is an application that calls for itself.
+	Application CallerKind = "app"
+)
+
+// A Caller is what a verified access token says. Issuer, TenantID and ObjectID identify the caller; Issuer is the v2
+// issuer whatever the token's version, so that one person is one person. The names are for display only.
+type Caller struct {
+	Kind                       CallerKind
+	Issuer, TenantID, ObjectID string
+	Name, Username             string
+	// ClientID is the application that calls: azp, or appid in v1.
+	ClientID string
+	// TokenID is Entra's uti.
+	TokenID string
+	// Scopes are the delegated permissions, by their short names. Nil for an application.
+	Scopes []string
+	// Roles are the app roles of the person or application.
+	Roles          []string
+	Issued, Expiry time.Time
+}
+
+// Why a token is refused that is well signed.
+const (
+	otherVersion   token.Reason = "of a token version that is not taken (AUTH_TOKEN_VERSION, or api.requestedAccessTokenVersion in the registration's manifest)"
+	otherTenant    token.Reason = "from a tenant that is not listed (AUTH_TENANT_ID, AUTH_ALLOWED_TENANTS)"
+	severalTargets token.Reason = "for several audiences"
+	notAccess      token.Reason = "not an access token of Entra's: it names no client"
+	disagreeing    token.Reason = "its claims disagree with each other"
+	boundToKey     token.Reason = "bound to a key that the request does not prove"
+)
+
+// A ClientNotAllowedError means that the token is good, and its client is not on the list.
+type ClientNotAllowedError struct {
+	ClientID string
+}
+
+func (e *ClientNotAllowedError) Error() string {
+	return "the client " + e.ClientID + " is not among those that may call (AUTH_ALLOWED_CLIENTS)"
+}
+
+// Verify judges an access token. The error is a [*token.InvalidError], a [*ClientNotAllowedError], or says that nobody
+// can tell now.
+func (a *API) Verify(ctx context.Context, raw string) (*Caller, error) {
+	caller, err := a.cache.Verify(ctx, raw)
+	var invalid *token.InvalidError
+	if errors.As(err, &invalid) && invalid.Reason == token.WrongIssuer {
+		return nil, a.explainIssuer(raw)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(a.cfg.Clients) > 0 && !slices.Contains(a.cfg.Clients, caller.ClientID) {
+		return nil, &ClientNotAllowedError{caller.ClientID}
+	}
+	return caller, nil
+}
+
+// explainIssuer tells the operator's commonest mistakes from a token that comes from nowhere.
+func (a *API) explainIssuer(raw string) *token.InvalidError {
+	issuer := token.UnverifiedIssuer(raw)
+	authority := a.home.deployment
+	tenant, ours := strings.CutPrefix(issuer, authority.authority+"/")
+	if !ours {
+		tenant, ours = strings.CutPrefix(issuer, "https://"+authority.cloud.sts+"/")
+	}
+	switch id, _, _ := strings.Cut(tenant, "/"); {
+	case a.refused[issuer]:
+		return token.NewInvalidError(otherVersion)
+	case ours && guid.MatchString(id):
+		return token.NewInvalidError(otherTenant)
+	}
+	return token.NewInvalidError(token.WrongIssuer)
+}
+
+// accessClaims are Entra's claims beside the registered ones ("Access token claims reference").
+type accessClaims struct {
+	Version   string   `json:"ver"`
+	TenantID  string   `json:"tid"`
+	ObjectID  string   `json:"oid"`
+	Scope     *string  `json:"scp"`
+	Roles     []string `json:"roles"`
+	AZP       string   `json:"azp"`
+	AppID     string   `json:"appid"`
+	TokenID   string   `json:"uti"`
+	Kind      string   `json:"idtyp"`
+	Provider  string   `json:"idp"`
+	Account   *int     `json:"acct"`
+	Name      string   `json:"name"`
+	Preferred string   `json:"preferred_username"`
+	UPN       string   `json:"upn"`
+	Bound     any      `json:"cnf"`
+}
+
+// scopeText is what scp may be: names with single blanks between them.
+var scopeText = regexp.MustCompile(`^[!-~]+( [!-~]+)*$`)
+
+// read judges what is true of Entra's tokens only. The issuer and one audience are known to be right.
+func (a *API) read(verified *token.Claims) (*Caller, error) {
+	known := a.known[verified.Issuer]
+	var claims accessClaims
+	if err := verified.Decode(&claims); err != nil {
+		return nil, token.NewInvalidError(token.BadClaims)
+	}
+	client := claims.AZP
+	if known.version == "1.0" {
+		client = claims.AppID
+	}
+	client = strings.ToLower(client)
+	switch {
+	case len(verified.Audience) != 1:
+		return nil, token.NewInvalidError(severalTargets)
+	case client == "":
+		// An ID token, whose audience is the same where client and API share one registration.
+		return nil, token.NewInvalidError(notAccess)
+	case claims.Version != known.version, claims.TenantID != known.client.deployment.tenant, claims.AZP != "" && claims.AppID != "",
+		!guid.MatchString(client), !guid.MatchString(claims.ObjectID), verified.Subject == "":
+		return nil, token.NewInvalidError(disagreeing)
+	case claims.Bound != nil:
+		return nil, token.NewInvalidError(boundToKey)
+	}
+	caller := &Caller{
+		Kind: Member, Issuer: known.client.deployment.issuer(), TenantID: claims.TenantID, ObjectID: claims.ObjectID,
+		Name: claims.Name, Username: claims.Preferred, ClientID: client, TokenID: claims.TokenID, Roles: claims.Roles,
+		Issued: verified.IssuedAt, Expiry: verified.Expiry,
+	}
+	if caller.Username == "" {
+		caller.Username = claims.UPN
+	}
+	// idtyp is an optional claim, so its absence says nothing; scp is what tells a person's token from an application's.
+	if claims.Scope == nil {
+		if claims.Kind != "" && claims.Kind != "app" || verified.Subject != claims.ObjectID {
+			return nil, token.NewInvalidError(disagreeing)
+		}
+		caller.Kind, caller.Name, caller.Username = Application, "", ""
+		return caller, nil
+	}
+	if claims.Kind != "" && claims.Kind != "user" || *claims.Scope != "" && !scopeText.MatchString(*claims.Scope) {
+		return nil, token.NewInvalidError(disagreeing)
+	}
+	caller.Scopes = strings.Fields(*claims.Scope)
+	if claims.Account != nil && *claims.Account == 1 || claims.Provider != "" && !known.client.isOwnProvider(claims.Provider) {
+		caller.Kind = Guest
+	}
+	return caller, nil
+}
+
+// isOwnProvider reports whether idp names the tenant itself, which some tokens do.
+func (c *Client) isOwnProvider(provider string) bool {
+	return provider == c.deployment.issuer() || provider == c.deployment.oldIssuer()
+}

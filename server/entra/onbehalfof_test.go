@@ -1,0 +1,105 @@
+package entra_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/fakeentra"
+	"mcpentra/fakeentra/directory"
+	"mcpentra/server/entra"
+)
+
+func replaceInBody(t *testing.T, resp *http.Response, old, replacement string) {
+	t.Helper()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Contains(t, string(body), old)
+	body = []byte(strings.ReplaceAll(string(body), old, replacement))
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	resp.Header.Set("Content-Length", strconv.Itoa(len(body)))
+}
+
+// counting counts the token requests that reach the fake.
+func counting(fake *fakeentra.Fake, requests *atomic.Int32) *http.Client {
+	return &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, "/token") {
+			requests.Add(1)
+		}
+		return fake.Client().Transport.RoundTrip(r)
+	})}
+}
+
+func TestGoingOnBehalfOfACaller(t *testing.T) {
+	t.Parallel()
+	fake := newAPIFake(t, 2)
+	var requests atomic.Int32
+	cfg := apiConfig(fake)
+	cfg.HTTPClient = counting(fake, &requests)
+	var later atomic.Int64
+	cfg.Now = func() time.Time { return noon.Add(time.Duration(later.Load())) }
+	api := newAPI(t, cfg, entra.APIConfig{})
+	raw := mint(t, fake, fakeentra.Token{})
+	caller, err := api.Verify(t.Context(), raw)
+	require.NoError(t, err)
+
+	var wait sync.WaitGroup
+	answers := make([]string, 20)
+	for i := range answers {
+		wait.Go(func() {
+			answers[i], err = api.OnBehalfOf(t.Context(), caller, raw, []string{"User.Read"})
+		})
+	}
+	wait.Wait()
+	for _, answer := range answers {
+		require.NotEmpty(t, answer)
+		assert.Equal(t, answers[0], answer)
+	}
+	assert.EqualValues(t, 1, requests.Load(), "one exchange for all who wait, and for all who come after")
+	me, err := api.Me(t.Context(), answers[0])
+	require.NoError(t, err)
+	assert.Equal(t, directory.DefaultUserID, me.ID)
+
+	later.Store(int64(86 * time.Minute))
+	_, err = api.OnBehalfOf(t.Context(), caller, raw, []string{"User.Read"})
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, requests.Load(), "a token that is nearly over is exchanged anew")
+}
+
+func TestWhoCannotBeActedFor(t *testing.T) {
+	t.Parallel()
+	fake := newAPIFake(t, 2)
+	cfg := apiConfig(fake)
+	raw := mint(t, fake, fakeentra.Token{})
+
+	secretless := cfg
+	secretless.ClientSecret = ""
+	api := newAPI(t, secretless, entra.APIConfig{})
+	require.NoError(t, api.Check(t.Context()), "a server that only checks tokens needs no secret")
+	caller, err := api.Verify(t.Context(), raw)
+	require.NoError(t, err)
+	_, err = api.OnBehalfOf(t.Context(), caller, raw, []string{"User.Read"})
+	var missing *entra.ConfigError
+	require.ErrorAs(t, err, &missing)
+	assert.Equal(t, "AUTH_CLIENT_SECRET", missing.Key)
+
+	api = newAPI(t, cfg, entra.APIConfig{})
+	_, err = api.OnBehalfOf(t.Context(), &entra.Caller{Kind: entra.Application}, raw, []string{"User.Read"})
+	var app *entra.AppCallerError
+	require.ErrorAs(t, err, &app)
+
+	_, err = api.OnBehalfOf(t.Context(), caller, raw, []string{"Calendars.Read"})
+	var refused *entra.Error
+	require.ErrorAs(t, err, &refused, "nobody consented to that")
+	assert.Equal(t, 65001, refused.AADSTS)
+	assert.Equal(t, "on-behalf-of", refused.Op)
+}

@@ -1,0 +1,122 @@
+package token
+
+import (
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"errors"
+
+	"github.com/go-jose/go-jose/v4"
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+// DefaultCacheSize is how many tokens a [Cache] remembers where nobody says otherwise.
+const DefaultCacheSize = 10_000
+
+// A Cache spares tokens that were verified before the parsing and the cryptography. It remembers what was read from
+// them under the SHA-256 of the whole token, so that a token with one byte changed is another token; of bad tokens it
+// remembers nothing. What is remembered counts only while a verification would still succeed: each use compares the
+// times with the clock, and asks the verifier's keys whether the key that was believed is still there. When it is full,
+// the token that was not used for longest goes.
+type Cache[T any] struct {
+	verify  func(ctx context.Context, raw string) (*Claims, error)
+	read    func(*Claims) (T, error)
+	entries *lru.Cache[[sha256.Size]byte, *remembered[T]]
+}
+
+type remembered[T any] struct {
+	claims *Claims
+	value  T
+}
+
+// NewCache makes a cache in front of verify, which is a [Verifier]'s or [Issuers]' method. What read makes of the
+// claims is handed out many times, so nobody may change it. A size of 0 means [DefaultCacheSize]; a negative one
+// remembers nothing.
+func NewCache[T any](size int, verify func(context.Context, string) (*Claims, error), read func(*Claims) (T, error)) *Cache[T] {
+	c := &Cache[T]{verify: verify, read: read}
+	if size == 0 {
+		size = DefaultCacheSize
+	}
+	if size > 0 {
+		c.entries, _ = lru.New[[sha256.Size]byte, *remembered[T]](size) // only a size below 1 is refused
+	}
+	return c
+}
+
+// Verify judges a token. The errors are those of verify and read.
+func (c *Cache[T]) Verify(ctx context.Context, raw string) (T, error) {
+	var none T
+	if c.entries == nil {
+		claims, err := c.verify(ctx, raw)
+		if err != nil {
+			return none, err
+		}
+		return c.read(claims)
+	}
+	if len(raw) > maxToken {
+		return none, &InvalidError{Oversized}
+	}
+	name := sha256.Sum256([]byte(raw))
+	if held, found := c.entries.Get(name); found {
+		switch err := held.claims.stillGood(ctx); {
+		case err == nil:
+			return held.value, nil
+		case errors.Is(err, errOtherKey):
+			c.entries.Remove(name) // and judged anew
+		default:
+			var invalid *InvalidError
+			if errors.As(err, &invalid) {
+				c.entries.Remove(name)
+			}
+			return none, err
+		}
+	}
+	claims, err := c.verify(ctx, raw)
+	if err != nil {
+		return none, err
+	}
+	value, err := c.read(claims)
+	if err != nil {
+		return none, err
+	}
+	if claims.verifier != nil {
+		kept := *claims
+		kept.payload = nil // it has been read
+		c.entries.Add(name, &remembered[T]{claims: &kept, value: value})
+	}
+	return value, nil
+}
+
+// Len is how many tokens are remembered.
+func (c *Cache[T]) Len() int {
+	if c.entries == nil {
+		return 0
+	}
+	return c.entries.Len()
+}
+
+// errOtherKey means that the key id stands for another key now.
+var errOtherKey = errors.New("the key has changed")
+
+// stillGood asks again what can change about a verified token: the time, and its key.
+func (c *Claims) stillGood(ctx context.Context) error {
+	if invalid := c.verifier.judgeTimes(c); invalid != nil {
+		return invalid
+	}
+	keys, err := c.verifier.Keys(ctx, c.KeyID, c.IssuedAt)
+	if err != nil {
+		return keyError(ctx, err)
+	}
+	for _, key := range keys {
+		if sameKey(c.key, key) {
+			return nil
+		}
+	}
+	return errOtherKey
+}
+
+// sameKey compares public keys, whose types all know how to.
+func sameKey(believed any, published jose.JSONWebKey) bool {
+	key, compares := believed.(interface{ Equal(crypto.PublicKey) bool })
+	return compares && key.Equal(published.Key)
+}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,36 +10,74 @@ import (
 	"time"
 
 	"mcpentra/client/discovery"
+	"mcpentra/client/grant"
 	"mcpentra/client/signin"
 	"mcpentra/client/tokenstore"
 )
 
-// A Config says what to sign in to, and how. Server is required.
+// A Config says what to sign in to, and how. Server is required. Without anything else a person signs in with the system's browser.
 type Config struct {
 	// Server is the URL of the MCP endpoint: https, or http on loopback.
 	Server string
-	// Base sends the requests. Nil means http.DefaultTransport.
-	Base http.RoundTripper
-	// Browser opens the authorization page. Nil means the system's browser.
-	Browser signin.Browser
+	// Account is a name of the user's choosing for one of several accounts at the server. Empty is the only one.
+	Account string
+	// Scopes are asked for besides those that the server names; or instead of them by a client without a person, whose operator knows.
+	Scopes []string
+
 	// Name is what the program registers as. Empty means "mcp-entra-client".
 	Name string
-	// ClientID and ClientSecret are of a client that was registered beforehand. With an empty ClientID the program registers itself.
+	// ClientID is of a client that was registered beforehand, and ClientSecret or ClientKey what it authenticates with, if anything. With an empty ClientID the program uses
+	// ClientDocument, or registers itself.
 	ClientID, ClientSecret string
-	// RedirectURI is where the answer is waited for: http on a loopback address. Without a port it is a free one. Empty means http://localhost/callback.
+	ClientKey              *grant.Key
+	// ClientIssuer is the authorization server that knows the ClientID. Empty means the first one that the server names; the secret is sent to no other afterwards.
+	ClientIssuer string
+	// ClientDocument is the URL of a client ID metadata document, which stands for the program where the authorization server takes such (MCP 2025-11-25).
+	ClientDocument string
+
+	// Browser opens the authorization page. Nil means the system's browser.
+	Browser signin.Browser
+	// Paste returns the address that a browser elsewhere has ended at, as the person has copied it. Nil means that the program waits for the answer itself. With Paste nothing is
+	// opened: the page's address is in the event PageReady.
+	Paste func(ctx context.Context) (string, error)
+	// DeviceCode has the person approve on another device (RFC 8628): the event DeviceReady says where, and with which code.
+	DeviceCode bool
+	// RedirectURI is where the answer is waited for: http on a loopback address. Without a port it is a free one. Empty means http://localhost/callback. With Paste it can be any.
 	RedirectURI string
-	// Scopes are asked for besides those that the server names.
-	Scopes []string
 	// SignInTimeout is how long a person may take. Zero means five minutes.
 	SignInTimeout time.Duration
+
+	// Unattended gets tokens without a person: ClientCredentials, Workload or Enterprise. Nil means that a person signs in.
+	Unattended Unattended
+	// Token gets an access token from elsewhere, such as a secret store. If the server refuses it, it is got once more, and nothing else is tried. Nil means that tokens come from the
+	// authorization server.
+	Token func(ctx context.Context) (string, error)
+
+	// DPoP binds tokens to a key that never leaves this program (RFC 9449), where the authorization server offers that. They are bound in any case where the server demands it.
+	DPoP bool
+	// Entra says where to depart from MCP for Entra ID as the authorization server. Its zero value departs nowhere.
+	Entra EntraExceptions
+
+	// Tokens keeps registrations and tokens. Nil means memory of the Transport's own.
+	Tokens tokenstore.Store
+	// Base sends the requests. Nil means http.DefaultTransport.
+	Base http.RoundTripper
 	// ProtocolVersion is sent with requests for metadata. Empty means 2025-11-25.
 	ProtocolVersion string
-	// Tokens keeps registrations and tokens. Nil means memory of the Transport's own.
-	Tokens *tokenstore.Memory
 	// Trace hears of every step, never of a secret. It may be called from several goroutines. Nil hears nothing.
 	Trace func(Event)
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
+}
+
+// EntraExceptions are the departures from MCP 2025-11-25 without which nobody signs in at Entra ID itself. Each weakens a check, so each has to be asked for.
+type EntraExceptions struct {
+	// UnadvertisedPKCE goes on where an authorization server does not say that it does PKCE, as Entra ID does not, although it does it. PKCE is used in any case. Nothing then tells
+	// an authorization server that ignores it.
+	UnadvertisedPKCE bool
+	// NoResource leaves out the parameter resource, which Entra ID refuses (AADSTS9010010) unless it is an identifier URI of the application that the scopes belong to. The scopes
+	// alone say then whom the token is for.
+	NoResource bool
 }
 
 // ReadServerURL says what is wrong with the URL of an MCP server, or returns it in the form that it is known by (MCP, Canonical Server URI): scheme and host in lower case, no
@@ -71,7 +110,7 @@ func (c *Config) fill() error {
 	}
 	if c.RedirectURI == "" {
 		// The name, not the address: authorization servers like Entra ID ignore the port of localhost only, and the listener takes both loopback addresses.
-		c.RedirectURI = "http://localhost/callback"
+		c.RedirectURI = defaultRedirectURI
 	}
 	if c.SignInTimeout == 0 {
 		c.SignInTimeout = 5 * time.Minute
@@ -94,8 +133,38 @@ func (c *Config) fill() error {
 			return err
 		}
 	}
-	if c.ClientSecret != "" && c.ClientID == "" {
+	return c.check()
+}
+
+const defaultRedirectURI = "http://localhost/callback"
+
+// check says what does not go together.
+func (c *Config) check() error {
+	ways := 0
+	for _, chosen := range []bool{c.Paste != nil, c.DeviceCode, c.Unattended != nil, c.Token != nil} {
+		if chosen {
+			ways++
+		}
+	}
+	switch {
+	case ways > 1:
+		return errors.New("client: more than one way to get a token: want at most one of Paste, DeviceCode, Unattended and Token")
+	case c.ClientSecret != "" && c.ClientID == "":
 		return errors.New("client: a client secret without a client ID")
+	case c.ClientKey != nil && c.ClientID == "":
+		return errors.New("client: a client key without a client ID")
+	case c.ClientSecret != "" && c.ClientKey != nil:
+		return errors.New("client: both a secret and a key: a client authenticates one way")
+	case c.ClientIssuer != "" && c.ClientID == "":
+		return errors.New("client: an issuer of the client ID without a client ID")
+	}
+	if c.ClientDocument != "" {
+		if err := signin.CheckClientDocument(c.ClientDocument); err != nil {
+			return err
+		}
+	}
+	if c.Unattended != nil {
+		return c.Unattended.check(c)
 	}
 	return nil
 }

@@ -26,17 +26,27 @@ type (
 		ClientID      string
 		AuthMethod    string
 		Preregistered bool
+		Document      bool // the client ID is the address of a client ID metadata document
 	}
-	// PageReady: the authorization page, about to be opened.
-	PageReady struct{ URL, RedirectURI string }
+	// PageReady: the authorization page, about to be opened; with Paste the person opens it, and brings back the address that the browser ends at.
+	PageReady struct {
+		URL, RedirectURI string
+		Paste            bool
+	}
+	// DeviceReady: where to approve on another device, and with which code. Complete is the address that holds the code already, empty where there is none.
+	DeviceReady struct {
+		URL, Complete, UserCode string
+		Lifetime                time.Duration
+	}
 	// Answered: the authorization server's answer has arrived and belongs to this sign-in. Issuer is what it says it comes from, empty when it does not say.
 	Answered struct{ Issuer string }
-	// Issued: there is a token. Refreshed tells whether it came without a person.
+	// Issued: there is a token. Refreshed tells whether it came of a refresh token.
 	Issued struct {
 		Scopes    []string
 		Lifetime  time.Duration // from now; zero when the server does not say
 		Renewable bool
 		Refreshed bool
+		Bound     bool // to a key (RFC 9449)
 	}
 )
 
@@ -45,5 +55,6 @@ func (ResourceFound) event() {}
 func (IssuerFound) event()   {}
 func (Registered) event()    {}
 func (PageReady) event()     {}
+func (DeviceReady) event()   {}
 func (Answered) event()      {}
 func (Issued) event()        {}

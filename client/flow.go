@@ -15,76 +15,168 @@ import (
 // maxScopes bounds what a person is asked to approve, which a server can make longer with every step up.
 const maxScopes = 100
 
-// signIn takes a person through the whole flow and keeps the token. The metadata is read anew each time, since the authorization server may be another one now.
-func (t *Transport) signIn(ctx context.Context, challenge *discovery.Challenge, more []string) error {
+// An attempt is one try to get a token that is not a refresh.
+type attempt struct {
+	issuer   *discovery.Issuer
+	client   grant.Client
+	resource string // the parameter, empty where there is none
+	scopes   []string
+	dpop     *grant.DPoP // nil for a bearer token
+}
+
+// signIn goes through the whole flow and keeps the token in a record, which is the one of the Transport's place. The metadata is read anew each time, since the authorization server
+// may be another one now.
+func (t *Transport) signIn(ctx context.Context, challenge *discovery.Challenge, more []string, record *tokenstore.Record) error {
 	resource, issuer, err := t.discover(ctx, challenge)
 	if err != nil {
 		return err
+	}
+	if err := t.checkClientIssuer(issuer.Issuer, record); err != nil {
+		return err
+	}
+	entry := record.Entries[issuer.Issuer]
+	a := &attempt{issuer: issuer}
+	if a.scopes, err = t.chooseScopes(challenge, more, resource, issuer, entry); err != nil {
+		return err
+	}
+	t.asked = slices.Concat(a.scopes, more)
+	if resource != nil && !t.config.Entra.NoResource {
+		a.resource = resource.Resource
+	}
+	if a.dpop, err = t.chooseDPoP(challenge, resource, issuer, &entry); err != nil {
+		return err
+	}
+	token, err := t.obtain(ctx, a, &entry)
+	if err != nil {
+		var refused *grant.Error
+		if errors.As(err, &refused) && refused.Code == "invalid_client" && !entry.Given && entry.Client.ID != "" {
+			entry.Client, entry.RedirectURI = grant.Client{}, "" // the server has forgotten this registration
+			record.Put(issuer.Issuer, entry)
+			err = errors.Join(err, t.config.Tokens.Save(ctx, t.place, *record))
+		}
+		return asSignInError(err)
+	}
+	if token.Scopes == nil {
+		token.Scopes = a.scopes
+	}
+	entry.Token, entry.Resource, entry.Asked = *token, a.resource, a.scopes
+	entry.TokenEndpoint, entry.RevocationEndpoint, entry.SigningAlgs = issuer.TokenEndpoint, issuer.RevocationEndpoint, issuer.SigningAlgs
+	if !token.Bound {
+		entry.DPoPKey = nil
+	}
+	return t.save(ctx, record, issuer.Issuer, entry, false)
+}
+
+// obtain gets a token in the way that is configured, and notes in the entry which client it is for.
+func (t *Transport) obtain(ctx context.Context, a *attempt, entry *tokenstore.Entry) (*grant.Token, error) {
+	switch {
+	case t.config.Unattended != nil:
+		entry.Client, entry.Given = grant.Client{}, false
+		if t.config.ClientID != "" {
+			if err := t.preregistered(a.issuer, entry); err != nil {
+				return nil, &SignInError{err}
+			}
+		}
+		a.client = entry.Client
+		return t.config.Unattended.token(ctx, t, a)
+	case t.config.DeviceCode:
+		return t.signInByDevice(ctx, a, entry)
+	}
+	return t.signInByPage(ctx, a, entry)
+}
+
+// checkClientIssuer keeps the ID and secret of a client that was registered beforehand from an authorization server that did not give them (MCP 2026-07-28, Authorization Server
+// Binding).
+func (t *Transport) checkClientIssuer(issuer string, record *tokenstore.Record) error {
+	want := t.config.ClientIssuer
+	if t.config.ClientID == "" || want == issuer {
+		return nil
+	}
+	if want == "" {
+		for other, entry := range record.Entries {
+			if other != issuer && entry.Given && entry.Client.ID == t.config.ClientID {
+				want = other
+			}
+		}
+	}
+	if want == "" {
+		return nil
+	}
+	return &SignInError{fmt.Errorf("the client ID %s belongs to %s, but the server now names the authorization server %s; if that is right, say so (ClientIssuer, MCP_CLIENT_ISSUER)",
+		t.config.ClientID, want, issuer)}
+}
+
+// chooseScopes says what to ask for: what the server names, and what was granted or asked for before, so that a step up does not take anything away (MCP 2026-07-28, Step-Up
+// Authorization Flow).
+func (t *Transport) chooseScopes(
+	challenge *discovery.Challenge, more []string, resource *discovery.Resource, issuer *discovery.Issuer, entry tokenstore.Entry,
+) ([]string, error) {
+	if t.config.Unattended != nil && len(t.config.Scopes) > 0 {
+		return t.config.Scopes, nil
 	}
 	challenged := ""
 	if challenge != nil {
 		challenged = challenge.Params["scope"]
 	}
 	scopes := signin.Scopes(challenged, resource, issuer)
-	key := tokenstore.Key{Issuer: issuer.Issuer, Resource: t.server.String()}
-	entry, _ := t.config.Tokens.Get(key)
-	// What was granted or asked for before is asked for again, so that a step up does not take anything away (MCP 2026-07-28, Step-Up Authorization Flow).
-	for _, one := range slices.Concat(entry.Token.Scopes, more, t.config.Scopes) {
+	for _, one := range slices.Concat(entry.Token.Scopes, entry.Asked, more, t.config.Scopes) {
 		if !slices.Contains(scopes, one) {
 			scopes = append(scopes, one)
 		}
 	}
+	const offline = "offline_access"
+	// A person should not have to come back: where the authorization server has a scope for that, it is asked for (MCP 2026-07-28, Refresh Tokens).
+	if t.config.Unattended == nil && len(scopes) > 0 && slices.Contains(issuer.Scopes, offline) && !slices.Contains(scopes, offline) {
+		scopes = append(scopes, offline)
+	}
 	if len(scopes) > maxScopes {
-		return &SignInError{fmt.Errorf("the server has come to want %d scopes, and more than %d are asked of nobody", len(scopes), maxScopes)}
+		return nil, &SignInError{fmt.Errorf("the server has come to want %d scopes, and more than %d are asked of nobody", len(scopes), maxScopes)}
 	}
-	t.asked = scopes
-	callback, err := t.listen(entry.RedirectURI)
+	return scopes, nil
+}
+
+// chooseDPoP decides whether the token is bound to a key, and to which: the one of the last token, or a new one.
+func (t *Transport) chooseDPoP(
+	challenge *discovery.Challenge, resource *discovery.Resource, issuer *discovery.Issuer, entry *tokenstore.Entry,
+) (*grant.DPoP, error) {
+	demanded := resource != nil && resource.DPoPRequired || challenge != nil && challenge.Scheme == "dpop"
+	offered := slices.Contains(issuer.DPoPAlgs, grant.Algorithm)
+	switch {
+	case demanded && len(issuer.DPoPAlgs) > 0 && !offered:
+		return nil, &SignInError{fmt.Errorf("the server wants tokens that are bound to a key, and its authorization server does not do that with %s", grant.Algorithm)}
+	case !demanded && !(t.config.DPoP && offered):
+		return nil, nil
+	case len(entry.DPoPKey) > 0:
+		return grant.ReadDPoP(entry.DPoPKey, t.config.Now)
+	}
+	fresh, err := grant.NewDPoP(t.config.Now)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer callback.Close()
-	entry, err = t.register(ctx, entry, issuer, callback.RedirectURI, scopes)
-	if err != nil {
-		return asSignInError(err)
+	entry.DPoPKey, err = fresh.Key()
+	return fresh, err
+}
+
+// endpoint is an issuer's token endpoint, for a client.
+func (t *Transport) endpoint(issuer *discovery.Issuer, known grant.Client, dpop *grant.DPoP) *grant.Endpoint {
+	return &grant.Endpoint{
+		URL: issuer.TokenEndpoint, Client: known, Key: t.config.ClientKey, Issuer: issuer.Issuer, SigningAlgs: issuer.SigningAlgs, DPoP: dpop,
+		HTTPClient: t.config.outbound(), Now: t.config.Now,
 	}
-	entry.TokenEndpoint, entry.RevocationEndpoint = issuer.TokenEndpoint, issuer.RevocationEndpoint
-	entry.Resource = ""
-	if resource != nil {
-		entry.Resource = resource.Resource
-	}
-	answer, err := t.authorize(ctx, callback, signin.Request{
-		Issuer: issuer, Client: entry.Client, RedirectURI: callback.RedirectURI, Resource: entry.Resource, Scopes: scopes,
-	})
-	if err != nil {
-		return err
-	}
-	endpoint := grant.Endpoint{URL: issuer.TokenEndpoint, Client: entry.Client, HTTPClient: t.config.outbound(), Now: t.config.Now}
-	token, err := endpoint.Redeem(ctx, answer.Code, answer.Verifier, callback.RedirectURI, entry.Resource)
-	if err != nil {
-		return asSignInError(err)
-	}
-	if token.Scopes == nil {
-		token.Scopes = scopes
-	}
-	entry.Token = *token
-	t.config.Tokens.Save(key, entry)
-	t.tellIssued(token, false)
-	return nil
 }
 
 // discover finds the server's metadata and that of its authorization server, the first one named that is usable.
 func (t *Transport) discover(ctx context.Context, challenge *discovery.Challenge) (*discovery.Resource, *discovery.Issuer, error) {
-	fetcher := discovery.Fetcher{HTTPClient: t.config.outbound(), ProtocolVersion: t.config.ProtocolVersion}
-	location := ""
-	if challenge != nil {
-		location = challenge.Params["resource_metadata"]
-	}
-	resource, err := fetcher.FindResource(ctx, t.server, location)
+	fetcher := t.fetcher()
+	resource, err := fetcher.FindResource(ctx, t.server, metadataAt(challenge))
 	if errors.Is(err, discovery.ErrNoMetadata) {
 		t.config.Trace(ResourceFound{})
 		issuer, err := fetcher.FindLegacyIssuer(ctx, t.server)
+		if err == nil {
+			err = t.checkIssuer(issuer)
+		}
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, refusedWithoutPKCE(err)
 		}
 		t.tellIssuer(issuer)
 		return nil, issuer, nil
@@ -97,6 +189,9 @@ func (t *Transport) discover(ctx context.Context, challenge *discovery.Challenge
 	for _, one := range resource.AuthorizationServers {
 		issuer, err := fetcher.FindIssuer(ctx, one, t.server)
 		if err == nil {
+			err = t.checkIssuer(issuer)
+		}
+		if err == nil {
 			t.tellIssuer(issuer)
 			return resource, issuer, nil
 		}
@@ -105,100 +200,40 @@ func (t *Transport) discover(ctx context.Context, challenge *discovery.Challenge
 			break
 		}
 	}
-	err = errors.Join(failures...)
-	if errors.Is(err, discovery.ErrNoPKCE) {
-		return nil, nil, &SignInError{err}
+	return nil, nil, refusedWithoutPKCE(errors.Join(failures...))
+}
+
+func (t *Transport) fetcher() *discovery.Fetcher {
+	return &discovery.Fetcher{HTTPClient: t.config.outbound(), ProtocolVersion: t.config.ProtocolVersion}
+}
+
+// metadataAt is the address of the protected resource metadata in a challenge, or "".
+func metadataAt(challenge *discovery.Challenge) string {
+	if challenge == nil {
+		return ""
 	}
-	return nil, nil, err
+	return challenge.Params["resource_metadata"]
+}
+
+// checkIssuer says whether an authorization server is good for a person with a browser. The other ways have no code that could be intercepted.
+func (t *Transport) checkIssuer(issuer *discovery.Issuer) error {
+	if t.config.Unattended != nil || t.config.DeviceCode {
+		return nil
+	}
+	return issuer.CheckCodeFlow(t.config.Entra.UnadvertisedPKCE)
+}
+
+func refusedWithoutPKCE(err error) error {
+	if errors.Is(err, discovery.ErrNoPKCE) {
+		return &SignInError{err}
+	}
+	return err
 }
 
 func (t *Transport) tellIssuer(issuer *discovery.Issuer) {
 	t.config.Trace(IssuerFound{
 		Location: issuer.Location, Issuer: issuer.Issuer, AuthorizationEndpoint: issuer.AuthorizationEndpoint, TokenEndpoint: issuer.TokenEndpoint,
 	})
-}
-
-// listen waits at the address of the last time if it is free, since a registration names it.
-func (t *Transport) listen(last string) (*signin.Callback, error) {
-	if last != "" {
-		if callback, err := signin.Listen(last); err == nil {
-			return callback, nil
-		}
-	}
-	return signin.Listen(t.config.RedirectURI)
-}
-
-// register finds out which client this program is at an issuer (MCP 2025-11-25, Client Registration Approaches): one that was registered beforehand, or the one of an earlier
-// registration with the same redirect URI, or a new one.
-func (t *Transport) register(ctx context.Context, entry tokenstore.Entry, issuer *discovery.Issuer, redirectURI string, scopes []string) (tokenstore.Entry, error) {
-	var err error
-	switch {
-	case t.config.ClientID != "":
-		if entry.Client, err = signin.Preregistered(issuer, t.config.ClientID, t.config.ClientSecret); err != nil {
-			return entry, err
-		}
-		t.config.Trace(Registered{ClientID: entry.Client.ID, AuthMethod: entry.Client.AuthMethod, Preregistered: true})
-	case entry.Client.ID != "" && entry.RedirectURI == redirectURI:
-	default:
-		if entry.Client, err = signin.Register(ctx, t.config.outbound(), issuer, t.config.Name, redirectURI, scopes); err != nil {
-			return entry, err
-		}
-		t.config.Trace(Registered{ClientID: entry.Client.ID, AuthMethod: entry.Client.AuthMethod})
-	}
-	entry.RedirectURI = redirectURI
-	return entry, nil
-}
-
-// authorize opens the page and waits for the answer, for the browser to fail, or for the time to run out.
-func (t *Transport) authorize(ctx context.Context, callback *signin.Callback, request signin.Request) (*signin.Answer, error) {
-	pending, err := signin.Begin(request)
-	if err != nil {
-		return nil, err
-	}
-	if err := signin.CheckPage(pending.URL); err != nil {
-		return nil, &SignInError{err}
-	}
-	callback.Serve(pending.State)
-	t.config.Trace(PageReady{URL: pending.URL, RedirectURI: callback.RedirectURI})
-	waiting, cancel := context.WithTimeout(ctx, t.config.SignInTimeout)
-	defer cancel()
-	failed := make(chan error, 1)
-	opened := make(chan struct{})
-	go func() {
-		defer close(opened)
-		if err := t.config.Browser(waiting, pending.URL); err != nil {
-			failed <- err
-			cancel()
-		}
-	}()
-	params, err := callback.Wait(waiting)
-	if err != nil {
-		cancel()
-		<-opened
-		select {
-		case err := <-failed:
-			return nil, &SignInError{err}
-		default:
-		}
-		if ctx.Err() != nil {
-			return nil, &SignInError{fmt.Errorf("interrupted while waiting for the browser: %w", context.Cause(ctx))}
-		}
-		return nil, &SignInError{ErrNoAnswer}
-	}
-	answer, err := pending.Read(params)
-	if err != nil {
-		return nil, &SignInError{err}
-	}
-	t.config.Trace(Answered{Issuer: params.Get("iss")})
-	return answer, nil
-}
-
-func (t *Transport) tellIssued(token *grant.Token, refreshed bool) {
-	issued := Issued{Scopes: token.Scopes, Renewable: token.Refresh != "", Refreshed: refreshed}
-	if !token.Expiry.IsZero() {
-		issued.Lifetime = token.Expiry.Sub(t.config.Now())
-	}
-	t.config.Trace(issued)
 }
 
 // asSignInError sorts errors: a refusal, or a way that is not open, is about the sign-in; anything else is about the network.
@@ -208,7 +243,7 @@ func asSignInError(err error) error {
 	if errors.As(err, &token) {
 		return &SignInError{&signin.RefusedError{Step: "token", Code: token.Code, Description: token.Description}}
 	}
-	if errors.As(err, &refused) || errors.Is(err, signin.ErrNoRegistration) {
+	if errors.As(err, &refused) || errors.Is(err, signin.ErrNoRegistration) || errors.Is(err, grant.ErrExpired) {
 		return &SignInError{err}
 	}
 	return err

@@ -175,7 +175,8 @@ func TestEventsHoldNoSecret(t *testing.T) {
 	post(t, through, s.URL+"/mcp", "")
 	s.end()
 	post(t, through, s.URL+"/mcp", "")
-	require.NoError(t, under.SignOut(t.Context()))
+	_, err := under.SignOut(t.Context())
+	require.NoError(t, err)
 	var kinds []string
 	for _, event := range s.told() {
 		kinds = append(kinds, strings.TrimPrefix(fmt.Sprintf("%T", event), "client."))

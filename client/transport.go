@@ -6,14 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
+	"sync/atomic"
 
 	"mcpentra/client/discovery"
-	"mcpentra/client/grant"
 	"mcpentra/client/signin"
 	"mcpentra/client/tokenstore"
 )
@@ -23,20 +23,22 @@ const (
 	maxBody = 16 << 20
 	// maxStepUps bounds the sign-ins that one request can cause by demanding more scopes.
 	maxStepUps = 3
-	// refreshMargin is how long before its expiry a token is replaced.
-	refreshMargin = 30 * time.Second
 	// maxRefusals bounds the 401s to one request: a token that is out of date, somebody else's newer one, and a refreshed one may each be refused.
 	maxRefusals = 3
+	// maxNonces bounds how often one request is sent again because the server wants another nonce in its proof.
+	maxNonces = 2
 )
 
 // A Transport is an http.RoundTripper for one MCP server. It is safe for concurrent use.
 type Transport struct {
 	config Config
 	server *url.URL
+	place  tokenstore.Place
+	inHand atomic.Pointer[held]
 	lock   chan struct{} // holds one value while nobody gets a token
 
-	refused error // why no sign-in is tried any more; guarded by lock
-	asked   []string
+	refused error    // why no sign-in is tried any more; guarded by lock
+	asked   []string // scopes, by this Transport; guarded by lock
 }
 
 // New makes a Transport.
@@ -48,7 +50,7 @@ func New(config Config) (*Transport, error) {
 	if err := config.fill(); err != nil {
 		return nil, err
 	}
-	t := &Transport{config: config, server: server, lock: make(chan struct{}, 1)}
+	t := &Transport{config: config, server: server, place: tokenstore.Place{Resource: server.String(), Account: config.Account}, lock: make(chan struct{}, 1)}
 	t.lock <- struct{}{}
 	return t, nil
 }
@@ -63,35 +65,41 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	got, refusals, stepUps := byNobody, 0, 0
+	got, refusals, stepUps, nonces := byNobody, 0, 0, 0
 	for {
-		token, err := t.token(ctx)
+		in, err := t.token(ctx)
 		if err != nil {
 			return nil, err
 		}
-		response, err := t.send(request, body, token)
+		response, err := t.send(request, body, in)
 		if err != nil {
 			return nil, err
+		}
+		if response.StatusCode != http.StatusUnauthorized && response.StatusCode != http.StatusForbidden {
+			return response, nil
 		}
 		challenges, err := discovery.ParseChallenges(response.Header)
-		bearer := discovery.Bearer(challenges)
+		challenge := discovery.Token(challenges)
 		switch {
+		case response.StatusCode == http.StatusUnauthorized && wantsNonce(challenges) && in.dpop != nil && nonces < maxNonces:
+			nonces++
+			_ = response.Body.Close()
 		case response.StatusCode == http.StatusUnauthorized:
 			t.tellChallenge(request, response)
 			_ = response.Body.Close() // unread: it may have no end
 			if refusals++; got == bySignIn || refusals > maxRefusals {
-				return nil, t.giveUp(ctx, token, errors.New("the server refuses the token that was just issued for it"))
+				return nil, t.giveUp(ctx, in.access, errors.New("the server refuses the token that was just issued for it"))
 			}
-			if err != nil && bearer == nil {
+			if err != nil && challenge == nil {
 				return nil, fmt.Errorf("the server's challenge cannot be used: %w", err)
 			}
-			if got, err = t.renew(ctx, refusal{token: token, challenge: bearer, final: got == byRefresh}); err != nil {
+			if got, err = t.renew(ctx, refusal{token: in.access, challenge: challenge, final: got == byRefresh}); err != nil {
 				return nil, err
 			}
-		case response.StatusCode == http.StatusForbidden && bearer != nil && bearer.Params["error"] == "insufficient_scope":
+		case challenge != nil && challenge.Params["error"] == "insufficient_scope" && t.config.Token == nil:
 			t.tellChallenge(request, response)
 			_ = response.Body.Close()
-			more := signin.ReadScopes(bearer.Params["scope"])
+			more := signin.ReadScopes(challenge.Params["scope"])
 			unasked, err := t.unasked(ctx, more)
 			if err != nil {
 				return nil, err
@@ -99,13 +107,19 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 			if stepUps++; stepUps > maxStepUps || !unasked {
 				return nil, &SignInError{fmt.Errorf("the server wants more than it grants: %s", shown(more))}
 			}
-			if got, err = t.renew(ctx, refusal{token: token, challenge: bearer, more: more, final: true}); err != nil {
+			if got, err = t.renew(ctx, refusal{token: in.access, challenge: challenge, more: more, final: true}); err != nil {
 				return nil, err
 			}
 		default:
 			return response, nil
 		}
 	}
+}
+
+// wantsNonce reports whether a proof has to be made again with the nonce that has come (RFC 9449 section 9).
+func wantsNonce(challenges []discovery.Challenge) bool {
+	challenge := discovery.First(challenges, "dpop")
+	return challenge != nil && challenge.Params["error"] == "use_dpop_nonce"
 }
 
 // rewindable returns a func that gives the request's body anew.
@@ -128,18 +142,33 @@ func rewindable(request *http.Request) (func() (io.ReadCloser, error), error) {
 	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }, nil
 }
 
-func (t *Transport) send(request *http.Request, body func() (io.ReadCloser, error), token string) (*http.Response, error) {
-	attempt := request.Clone(request.Context())
+func (t *Transport) send(request *http.Request, body func() (io.ReadCloser, error), in *held) (*http.Response, error) {
+	attempt := request.WithContext(request.Context()) // a copy
 	var err error
 	if attempt.Body, err = body(); err != nil {
 		return nil, err
 	}
+	attempt.Header = make(http.Header, len(request.Header)+2)
+	maps.Copy(attempt.Header, request.Header)
 	// What a caller has put there is not ours to send along: it may be for another server.
-	attempt.Header.Del("Authorization")
-	if token != "" {
-		attempt.Header.Set("Authorization", "Bearer "+token)
+	delete(attempt.Header, "Authorization")
+	if in.access != "" {
+		attempt.Header["Authorization"] = in.authorization
 	}
-	return t.config.Base.RoundTrip(attempt)
+	if in.dpop == nil {
+		return t.config.Base.RoundTrip(attempt)
+	}
+	if err := in.dpop.Sign(attempt, in.access); err != nil {
+		return nil, err
+	}
+	response, err := t.config.Base.RoundTrip(attempt)
+	if err == nil {
+		if response.Request == nil {
+			response.Request = attempt
+		}
+		in.dpop.Hear(response)
+	}
+	return response, err
 }
 
 func (t *Transport) tellChallenge(request *http.Request, response *http.Response) {
@@ -175,10 +204,31 @@ func (t *Transport) giveUp(ctx context.Context, token string, why error) error {
 	}
 	defer t.release()
 	t.refused = &SignInError{why}
-	if key, entry, found := t.config.Tokens.Load(t.server.String()); found && entry.Token.Access == token {
-		t.config.Tokens.Forget(key)
+	_, _, err := t.forget(ctx, token)
+	return errors.Join(t.refused, err)
+}
+
+// forget removes the token in hand and in the store, unless it is another one by now than the given one; empty means any. It returns the issuer
+// and the entry that the token was of.
+func (t *Transport) forget(ctx context.Context, token string) (issuer string, entry tokenstore.Entry, err error) {
+	if in := t.inHand.Load(); in != nil && (token == "" || in.access == token) {
+		t.inHand.Store(nil)
 	}
-	return t.refused
+	unlock, err := t.config.Tokens.Lock(ctx, t.place)
+	if err != nil {
+		return "", tokenstore.Entry{}, err
+	}
+	defer unlock()
+	record, err := t.config.Tokens.Load(ctx, t.place)
+	if err != nil {
+		return "", tokenstore.Entry{}, err
+	}
+	issuer, entry, found := record.InUse()
+	if !found || entry.Token.Access == "" || token != "" && entry.Token.Access != token {
+		return "", tokenstore.Entry{}, nil
+	}
+	record.Forget(issuer)
+	return issuer, entry, t.config.Tokens.Save(ctx, t.place, record)
 }
 
 func (t *Transport) release() { t.lock <- struct{}{} }
@@ -193,145 +243,31 @@ func (t *Transport) acquire(ctx context.Context) error {
 	}
 }
 
-// token is the one in hand, replaced when it is about to expire and can be, or "".
-func (t *Transport) token(ctx context.Context) (string, error) {
-	_, entry, found := t.config.Tokens.Load(t.server.String())
-	if !found || entry.Token.Access == "" {
-		// While somebody signs in there is nothing to send, and after a refusal there will not be.
-		if err := t.acquire(ctx); err != nil {
-			return "", err
-		}
-		defer t.release()
-		_, entry, _ = t.config.Tokens.Load(t.server.String())
-		return entry.Token.Access, t.refused
-	}
-	if !t.expiring(&entry.Token) || entry.Token.Refresh == "" {
-		return entry.Token.Access, nil
-	}
-	if err := t.acquire(ctx); err != nil {
-		return "", err
-	}
-	defer t.release()
-	key, entry, _ := t.config.Tokens.Load(t.server.String())
-	if !t.expiring(&entry.Token) {
-		return entry.Token.Access, nil // somebody else was faster
-	}
-	if err := t.refresh(ctx, key, entry); err != nil {
-		var over *grant.Error
-		if errors.As(err, &over) {
-			return "", nil // the grant has ended: the server's 401 leads to a sign-in
-		}
-		if t.config.Now().Before(entry.Token.Expiry) {
-			return entry.Token.Access, nil // the network failed, and this one is still good
-		}
-		return "", err
-	}
-	_, entry, _ = t.config.Tokens.Load(t.server.String())
-	return entry.Token.Access, nil
-}
-
-func (t *Transport) expiring(token *grant.Token) bool {
-	return !token.Expiry.IsZero() && t.config.Now().Add(refreshMargin).After(token.Expiry)
-}
-
-// refresh replaces the token of an entry. A grant that has ended loses its tokens; a network that fails costs nothing.
-func (t *Transport) refresh(ctx context.Context, key tokenstore.Key, entry tokenstore.Entry) error {
-	endpoint := grant.Endpoint{URL: entry.TokenEndpoint, Client: entry.Client, HTTPClient: t.config.outbound(), Now: t.config.Now}
-	fresh, err := endpoint.Refresh(ctx, entry.Token.Refresh, entry.Resource)
-	var refused *grant.Error
-	switch {
-	case errors.As(err, &refused) && refused.Code == "invalid_client":
-		entry.Client = grant.Client{} // the server has forgotten this registration
-		entry.Token = grant.Token{}
-		t.config.Tokens.Save(key, entry)
-		return err
-	case errors.As(err, &refused):
-		t.config.Tokens.Forget(key)
-		return err
-	case err != nil:
-		return err
-	}
-	if fresh.Scopes == nil {
-		fresh.Scopes = entry.Token.Scopes
-	}
-	entry.Token = *fresh
-	t.config.Tokens.Save(key, entry)
-	t.tellIssued(fresh, true)
-	return nil
-}
-
-// A refusal is a token that the server does not take, and why.
-type refusal struct {
-	token     string
-	challenge *discovery.Challenge
-	more      []string // scopes that are missing
-	final     bool     // a refreshed token would be no better
-}
-
-// A renewal is how another token was got.
-type renewal int
-
-const (
-	byNobody renewal = iota // by another request
-	byRefresh
-	bySignIn
-)
-
-// renew gets another token than the one that was refused: somebody else's newer one, a refreshed one, or one of a new
-// sign-in.
-func (t *Transport) renew(ctx context.Context, refused refusal) (renewal, error) {
-	if err := t.acquire(ctx); err != nil {
-		return byNobody, err
-	}
-	defer t.release()
-	key, entry, found := t.config.Tokens.Load(t.server.String())
-	if found && entry.Token.Access != "" && entry.Token.Access != refused.token {
-		return byNobody, nil
-	}
-	if found && entry.Token.Refresh != "" && refused.token != "" && !refused.final {
-		err := t.refresh(ctx, key, entry)
-		var over *grant.Error
-		if err == nil || !errors.As(err, &over) {
-			return byRefresh, err
-		}
-	}
-	if t.refused != nil {
-		return byNobody, t.refused
-	}
-	err := t.signIn(ctx, refused.challenge, refused.more)
-	var failed *SignInError
-	if errors.As(err, &failed) {
-		// Libraries swallow errors and ask again; the person should not be asked again.
-		t.refused = err
-	}
-	return bySignIn, err
-}
-
 // Reset lets a sign-in be tried again after one was refused. It waits for one that is under way.
 func (t *Transport) Reset() {
 	<-t.lock
 	defer t.release()
 	t.refused = nil
+	t.inHand.Store(nil)
 }
 
-// SignOut revokes the grant at the authorization server and forgets its tokens. The tokens are forgotten even if the server cannot be told, which the error says then.
-func (t *Transport) SignOut(ctx context.Context) error {
+// SignOut revokes the grant at the authorization server and forgets its tokens. The tokens are forgotten even if the server cannot be told, which the error says then. It reports
+// whether anybody was signed in.
+func (t *Transport) SignOut(ctx context.Context) (bool, error) {
 	if err := t.acquire(ctx); err != nil {
-		return err
+		return false, err
 	}
 	defer t.release()
-	key, entry, found := t.config.Tokens.Load(t.server.String())
-	if !found || entry.Token.Access == "" {
-		return nil
+	issuer, entry, err := t.forget(ctx, "")
+	if err != nil || entry.Token.Access == "" {
+		return false, err
 	}
-	t.config.Tokens.Forget(key)
 	if entry.RevocationEndpoint == "" {
-		return nil
+		return true, nil
 	}
 	token := entry.Token.Refresh
 	if token == "" {
 		token = entry.Token.Access
 	}
-	endpoint := grant.Endpoint{Client: entry.Client, HTTPClient: t.config.outbound(), Now: t.config.Now}
-	return endpoint.Revoke(ctx, entry.RevocationEndpoint, token)
+	return true, t.endpointOf(issuer, entry).Revoke(ctx, entry.RevocationEndpoint, token)
 }

@@ -278,9 +278,13 @@ func TestSignOutRevokesAndForgets(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	under, through := s.client(nil)
-	require.NoError(t, under.SignOut(t.Context()), "nobody is signed in")
+	was, err := under.SignOut(t.Context())
+	require.NoError(t, err)
+	assert.False(t, was, "nobody is signed in")
 	post(t, through, s.URL+"/mcp", "")
-	require.NoError(t, under.SignOut(t.Context()))
+	was, err = under.SignOut(t.Context())
+	require.NoError(t, err)
+	assert.True(t, was)
 	assert.Equal(t, 1, s.count("revoked secret-refresh-1"))
 	post(t, through, s.URL+"/mcp", "")
 	assert.Equal(t, 1, s.count("POST /mcp Bearer secret-access-1"), "it is not used again")
@@ -288,7 +292,8 @@ func TestSignOutRevokesAndForgets(t *testing.T) {
 	assert.Equal(t, 1, s.count("POST /register"), "the registration is still good")
 
 	s.replace["/revoke"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
-	require.ErrorContains(t, under.SignOut(t.Context()), "status 503")
+	_, err = under.SignOut(t.Context())
+	require.ErrorContains(t, err, "status 503")
 	post(t, through, s.URL+"/mcp", "")
 	assert.Len(t, s.pages(), 3, "forgotten all the same")
 }

@@ -41,14 +41,22 @@ func ParseChallenges(header http.Header) ([]Challenge, error) {
 	return all, nil
 }
 
-// Bearer is the first Bearer challenge, or nil.
-func Bearer(challenges []Challenge) *Challenge {
+// First is the first challenge of a scheme, which is given in lower case, or nil.
+func First(challenges []Challenge, scheme string) *Challenge {
 	for i := range challenges {
-		if challenges[i].Scheme == "bearer" {
+		if challenges[i].Scheme == scheme {
 			return &challenges[i]
 		}
 	}
 	return nil
+}
+
+// Token is the challenge that says which token is wanted: the first Bearer challenge, or else the first DPoP challenge (RFC 9449 section 7.1), or nil.
+func Token(challenges []Challenge) *Challenge {
+	if bearer := First(challenges, "bearer"); bearer != nil {
+		return bearer
+	}
+	return First(challenges, "dpop")
 }
 
 // A scanner reads a header from left to right and never goes back further than one token.

@@ -95,7 +95,7 @@ func TestChallenges(t *testing.T) {
 			got, err := challengesIn(c.lines...)
 			assert.Equal(t, c.wrong, err != nil, "%v", err)
 			if c.wrong && c.want == nil {
-				assert.Nil(t, discovery.Bearer(got), "what is not well formed is not believed")
+				assert.Nil(t, discovery.Token(got), "what is not well formed is not believed")
 				return
 			}
 			assert.Equal(t, c.want, got)
@@ -107,8 +107,8 @@ func TestBearerIsTheFirstOne(t *testing.T) {
 	t.Parallel()
 	all, err := challengesIn(`Basic realm="b", Bearer realm="1", Bearer realm="2"`)
 	require.NoError(t, err)
-	assert.Equal(t, "1", discovery.Bearer(all).Params["realm"])
-	assert.Nil(t, discovery.Bearer(nil))
+	assert.Equal(t, "1", discovery.Token(all).Params["realm"])
+	assert.Nil(t, discovery.Token(nil))
 }
 
 func TestChallengesAreBounded(t *testing.T) {

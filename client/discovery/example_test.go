@@ -41,7 +41,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	bearer := discovery.Bearer(challenges)
+	bearer := discovery.Token(challenges)
 	server, err := url.Parse(listening.URL + "/mcp")
 	if err != nil {
 		log.Fatal(err)

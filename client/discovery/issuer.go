@@ -16,17 +16,23 @@ type Issuer struct {
 	TokenEndpoint         string   `json:"token_endpoint"`
 	RegistrationEndpoint  string   `json:"registration_endpoint"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	DeviceEndpoint        string   `json:"device_authorization_endpoint"`
 	Scopes                []string `json:"scopes_supported"`
 	ResponseTypes         []string `json:"response_types_supported"`
 	GrantTypes            []string `json:"grant_types_supported"`
 	AuthMethods           []string `json:"token_endpoint_auth_methods_supported"`
+	SigningAlgs           []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
+	DPoPAlgs              []string `json:"dpop_signing_alg_values_supported"`
 	IssInResponse         bool     `json:"authorization_response_iss_parameter_supported"`
+	ClientDocuments       bool     `json:"client_id_metadata_document_supported"`
 
 	// Location is the address that the document was found at, empty when there was none and the default paths of MCP 2025-03-26 are used.
 	Location string `json:"-"`
 	// Assumed says that there was no document: the endpoints are MCP 2025-03-26's default paths.
 	Assumed bool `json:"-"`
+	// Legacy says that this is the authorization server of an MCP server of 2025-03-26, for which PKCE need not be advertised.
+	Legacy bool `json:"-"`
 }
 
 // ErrNoPKCE says that an authorization server does not advertise PKCE with S256. A client has to stop there (MCP 2025-11-25, Authorization Code Protection).
@@ -51,7 +57,7 @@ func (f *Fetcher) FindIssuer(ctx context.Context, issuer string, server *url.URL
 	for _, candidate := range candidates {
 		found, err := f.issuer(ctx, candidate, issuer, server)
 		if err == nil {
-			return found, found.checkPKCE()
+			return found, nil
 		}
 		failures = append(failures, err)
 		if ctx.Err() != nil {
@@ -67,16 +73,14 @@ func (f *Fetcher) FindLegacyIssuer(ctx context.Context, server *url.URL) (*Issue
 	origin := server.Scheme + "://" + server.Host
 	found, err := f.issuer(ctx, origin+"/.well-known/oauth-authorization-server", origin, server)
 	if err == nil {
-		if len(found.ChallengeMethods) > 0 {
-			return found, found.checkPKCE()
-		}
+		found.Legacy = true
 		return found, nil
 	}
 	if !errors.Is(err, errAbsent) {
 		return nil, err
 	}
 	return &Issuer{
-		Issuer: origin, AuthorizationEndpoint: origin + "/authorize", TokenEndpoint: origin + "/token", RegistrationEndpoint: origin + "/register", Assumed: true,
+		Issuer: origin, AuthorizationEndpoint: origin + "/authorize", TokenEndpoint: origin + "/token", RegistrationEndpoint: origin + "/register", Assumed: true, Legacy: true,
 	}, nil
 }
 
@@ -90,25 +94,29 @@ func (f *Fetcher) issuer(ctx context.Context, location, issuer string, server *u
 		return nil, fmt.Errorf("discovery: %s is the metadata of %q, want %q to the letter", location, clip(found.Issuer), clip(issuer))
 	}
 	for name, endpoint := range map[string]string{
-		"authorization_endpoint": found.AuthorizationEndpoint, "token_endpoint": found.TokenEndpoint,
-		"registration_endpoint": found.RegistrationEndpoint, "revocation_endpoint": found.RevocationEndpoint,
+		"authorization_endpoint": found.AuthorizationEndpoint, "token_endpoint": found.TokenEndpoint, "registration_endpoint": found.RegistrationEndpoint,
+		"revocation_endpoint": found.RevocationEndpoint, "device_authorization_endpoint": found.DeviceEndpoint,
 	} {
-		if endpoint == "" && (name == "registration_endpoint" || name == "revocation_endpoint") {
+		if endpoint == "" && name != "token_endpoint" {
 			continue
 		}
 		if _, err := CheckURL(endpoint, server); err != nil {
 			return nil, fmt.Errorf("discovery: %s in %s: %w", name, location, err)
 		}
 	}
-	if len(found.ResponseTypes) > 0 && !slices.Contains(found.ResponseTypes, "code") {
-		return nil, fmt.Errorf("discovery: %s does not offer response_type code", location)
-	}
 	return found, nil
 }
 
-func (i *Issuer) checkPKCE() error {
-	if !slices.Contains(i.ChallengeMethods, "S256") {
-		return fmt.Errorf("discovery: %s: %w", i.Location, ErrNoPKCE)
+// CheckCodeFlow says why a person is not sent to an authorization server: it does not do the authorization code flow, or does not advertise PKCE with S256, which is ErrNoPKCE.
+// unadvertised lets one pass that advertises no PKCE at all, as Entra ID, which does it all the same; PKCE is used in any case.
+func (i *Issuer) CheckCodeFlow(unadvertised bool) error {
+	switch {
+	case i.AuthorizationEndpoint == "":
+		return fmt.Errorf("discovery: %s names no authorization_endpoint", i.Location)
+	case len(i.ResponseTypes) > 0 && !slices.Contains(i.ResponseTypes, "code"):
+		return fmt.Errorf("discovery: %s does not offer response_type code", i.Location)
+	case len(i.ChallengeMethods) == 0 && (unadvertised || i.Legacy), slices.Contains(i.ChallengeMethods, "S256"):
+		return nil
 	}
-	return nil
+	return fmt.Errorf("discovery: %s: %w", i.Location, ErrNoPKCE)
 }

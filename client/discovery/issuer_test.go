@@ -2,6 +2,7 @@ package discovery_test
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -77,7 +78,6 @@ func TestIssuerMetadataThatIsNotUsed(t *testing.T) {
 	for name, c := range map[string]struct{ more, says string }{
 		"a registration endpoint elsewhere, over http": {`,"registration_endpoint":"http://example.com/register"`, "registration_endpoint"},
 		"a revocation endpoint with a fragment":        {`,"revocation_endpoint":"ORIGIN/revoke#x"`, "revocation_endpoint"},
-		"no way to get a code":                         {`,"response_types_supported":["token"]`, "response_type code"},
 		"a key twice":                                  {`,"token_endpoint":"ORIGIN/token"`, "not the JSON"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,9 +87,32 @@ func TestIssuerMetadataThatIsNotUsed(t *testing.T) {
 			require.ErrorContains(t, err, c.says)
 		})
 	}
-	h := newHost(t, map[string]reply{oauthAt: {body: `{"issuer":"ORIGIN","token_endpoint":"ORIGIN/token"` + pkce + `}`}})
+	h := newHost(t, map[string]reply{oauthAt: {body: `{"issuer":"ORIGIN","authorization_endpoint":"ORIGIN/authorize"` + pkce + `}`}})
 	_, err := h.fetcher().FindIssuer(t.Context(), h.URL, h.mcp(t))
-	require.ErrorContains(t, err, "authorization_endpoint")
+	require.ErrorContains(t, err, "token_endpoint")
+}
+
+// TestIssuersWithoutACodeFlow are good for machines, and nobody is sent there.
+func TestIssuersWithoutACodeFlow(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ body, says string }{
+		"no page":         {`{"issuer":"ORIGIN","token_endpoint":"ORIGIN/token"` + pkce + `}`, "names no authorization_endpoint"},
+		"no code":         {`{"issuer":"ORIGIN","authorization_endpoint":"ORIGIN/a","token_endpoint":"ORIGIN/token","response_types_supported":["token"]` + pkce + `}`, "response_type code"},
+		"nothing of PKCE": {`{"issuer":"ORIGIN","authorization_endpoint":"ORIGIN/a","token_endpoint":"ORIGIN/token"}`, "does not advertise PKCE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t, map[string]reply{oauthAt: {body: c.body}})
+			found, err := h.fetcher().FindIssuer(t.Context(), h.URL, h.mcp(t))
+			require.NoError(t, err)
+			require.ErrorContains(t, found.CheckCodeFlow(false), c.says)
+			if c.says == "does not advertise PKCE" {
+				assert.NoError(t, found.CheckCodeFlow(true), "the exception")
+			} else {
+				assert.Error(t, found.CheckCodeFlow(true))
+			}
+		})
+	}
 }
 
 func TestWithoutPKCENobodySignsIn(t *testing.T) {
@@ -101,8 +124,12 @@ func TestWithoutPKCENobodySignsIn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t, map[string]reply{oauthAt: describing("", more), oidcAt: describing("", pkce)})
-			_, err := h.fetcher().FindIssuer(t.Context(), h.URL, h.mcp(t))
-			require.ErrorIs(t, err, discovery.ErrNoPKCE)
+			found, err := h.fetcher().FindIssuer(t.Context(), h.URL, h.mcp(t))
+			require.NoError(t, err)
+			require.ErrorIs(t, found.CheckCodeFlow(false), discovery.ErrNoPKCE)
+			if strings.Contains(more, "lain") || strings.Contains(more, "s256") {
+				require.ErrorIs(t, found.CheckCodeFlow(true), discovery.ErrNoPKCE, "an exception is for those that say nothing")
+			}
 		})
 	}
 }
@@ -153,11 +180,13 @@ func TestServersOfTheFirstRevision(t *testing.T) {
 			found, err := h.fetcher().FindLegacyIssuer(t.Context(), h.mcp(t))
 			switch {
 			case c.noPKCE:
-				require.ErrorIs(t, err, discovery.ErrNoPKCE)
+				require.NoError(t, err)
+				require.ErrorIs(t, found.CheckCodeFlow(false), discovery.ErrNoPKCE)
 			case c.says != "":
 				require.ErrorContains(t, err, c.says)
 			default:
 				require.NoError(t, err)
+				require.NoError(t, found.CheckCodeFlow(false))
 				assert.Equal(t, c.assumed, found.Assumed)
 				assert.Equal(t, h.URL, found.Issuer)
 				assert.Equal(t, h.URL+c.tokenAt, found.TokenEndpoint)

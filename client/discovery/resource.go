@@ -14,6 +14,7 @@ type Resource struct {
 	AuthorizationServers []string `json:"authorization_servers"`
 	Scopes               []string `json:"scopes_supported"`
 	Name                 string   `json:"resource_name"`
+	DPoPRequired         bool     `json:"dpop_bound_access_tokens_required"`
 	// Location is the address that the document was found at.
 	Location string `json:"-"`
 }

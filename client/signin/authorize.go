@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net/url"
@@ -73,7 +74,7 @@ func (p *Pending) Read(params url.Values) (*Answer, error) {
 			return nil, &MismatchError{What: "one parameter", Want: name, Got: fmt.Sprintf("%d of them", len(params[name]))}
 		}
 	}
-	if got := params.Get("state"); got != p.State {
+	if got := params.Get("state"); subtle.ConstantTimeCompare([]byte(got), []byte(p.State)) != 1 {
 		return nil, &MismatchError{What: "state", Want: "of this sign-in", Got: printable(got)}
 	}
 	switch issuer := p.request.Issuer; {
@@ -89,6 +90,20 @@ func (p *Pending) Read(params url.Values) (*Answer, error) {
 		return nil, errors.New("authorization: the answer has neither a code nor an error")
 	}
 	return &Answer{Code: params.Get("code"), Verifier: p.verifier}, nil
+}
+
+// ReadPasted reads the address that a browser ended at, as somebody has pasted it, where the answer could not reach the program by itself.
+func ReadPasted(text, redirectURI string) (url.Values, error) {
+	got, err := url.Parse(strings.Trim(text, " \t\r\n<>\"'"))
+	want, wantErr := url.Parse(redirectURI)
+	if err != nil || wantErr != nil || len(text) > maxQuery || got.Scheme != want.Scheme || got.Hostname() != want.Hostname() || got.Path != want.Path {
+		return nil, fmt.Errorf("want the address that the browser ended at, which begins with %s?", redirectURI)
+	}
+	params, err := url.ParseQuery(got.RawQuery)
+	if err != nil {
+		return nil, errors.New("the address is not whole: its query cannot be read")
+	}
+	return params, nil
 }
 
 // Scopes are what to ask for (MCP 2025-11-25, Scope Selection Strategy): what the challenge names, or else everything that the resource lists, or else nothing. The scope

@@ -27,7 +27,7 @@ func CheckPage(address string) error {
 // OpenWith is a Browser that runs a command with the address as its last argument. No shell sees it. The words of the command are split as a shell would split them; an empty
 // command is the system's own way to open a page.
 func OpenWith(command string) (Browser, error) {
-	words, err := splitWords(command)
+	words, err := SplitWords(command)
 	if err != nil {
 		return nil, fmt.Errorf("BROWSER: %w", err)
 	}
@@ -67,9 +67,9 @@ func systemOpener() []string {
 	return []string{"xdg-open"}
 }
 
-// splitWords splits a command line into words: blanks separate, single quotes keep everything, double quotes keep blanks, a backslash keeps the next character. Nothing is
+// SplitWords splits a command line into words: blanks separate, single quotes keep everything, double quotes keep blanks, a backslash keeps the next character. Nothing is
 // expanded.
-func splitWords(line string) ([]string, error) {
+func SplitWords(line string) ([]string, error) {
 	var words []string
 	var word strings.Builder
 	inWord, quote := false, rune(0)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -36,8 +37,16 @@ type clientMetadata struct {
 	Scope           string   `json:"scope,omitempty"`
 }
 
-// Register registers the program with an authorization server (RFC 7591), as a native application that listens on loopback.
-func Register(ctx context.Context, client *http.Client, issuer *discovery.Issuer, name, redirectURI string, scopes []string) (grant.Client, error) {
+// A Program is what registers.
+type Program struct {
+	Name, RedirectURI string
+	Scopes            []string
+	DeviceCode        bool // it has people approve on another device
+}
+
+// Register registers the program with an authorization server (RFC 7591), as a native application that listens on loopback. A server that refuses what the program says of itself
+// is asked again without the scopes, and then as if for a web application, since there are servers that know no other.
+func Register(ctx context.Context, client *http.Client, issuer *discovery.Issuer, program Program) (grant.Client, error) {
 	if issuer.RegistrationEndpoint == "" {
 		return grant.Client{}, ErrNoRegistration
 	}
@@ -45,10 +54,30 @@ func Register(ctx context.Context, client *http.Client, issuer *discovery.Issuer
 	if err != nil {
 		return grant.Client{}, err
 	}
-	text, err := json.Marshal(clientMetadata{
-		Name: name, RedirectURIs: []string{redirectURI}, GrantTypes: []string{"authorization_code", "refresh_token"}, ResponseTypes: []string{"code"},
-		AuthMethod: method, ApplicationType: "native", Scope: strings.Join(scopes, " "),
-	})
+	metadata := clientMetadata{
+		Name: program.Name, RedirectURIs: []string{program.RedirectURI}, GrantTypes: []string{"authorization_code", "refresh_token"}, ResponseTypes: []string{"code"},
+		AuthMethod: method, ApplicationType: "native", Scope: strings.Join(program.Scopes, " "),
+	}
+	if program.DeviceCode {
+		metadata.GrantTypes = append(metadata.GrantTypes, "urn:ietf:params:oauth:grant-type:device_code")
+	}
+	got, err := registerAs(ctx, client, issuer, metadata)
+	var refused *RefusedError
+	if errors.As(err, &refused) && refused.Code == "invalid_client_metadata" && metadata.Scope != "" {
+		metadata.Scope = ""
+		got, err = registerAs(ctx, client, issuer, metadata)
+	}
+	if errors.As(err, &refused) && refused.Code == "invalid_client_metadata" {
+		metadata.ApplicationType = "web"
+		if other, otherErr := registerAs(ctx, client, issuer, metadata); otherErr == nil {
+			return other, nil
+		}
+	}
+	return got, err
+}
+
+func registerAs(ctx context.Context, client *http.Client, issuer *discovery.Issuer, metadata clientMetadata) (grant.Client, error) {
+	text, err := json.Marshal(metadata)
 	if err != nil {
 		return grant.Client{}, fmt.Errorf("registration: %w", err)
 	}
@@ -77,7 +106,7 @@ func Register(ctx context.Context, client *http.Client, issuer *discovery.Issuer
 	if len(answer) > maxRegistration {
 		return grant.Client{}, fmt.Errorf("registration at %s: more than %d bytes", issuer.RegistrationEndpoint, maxRegistration)
 	}
-	return readRegistration(response.StatusCode, answer, issuer, method)
+	return readRegistration(response.StatusCode, answer, issuer, metadata.AuthMethod)
 }
 
 func readRegistration(status int, text []byte, issuer *discovery.Issuer, asked string) (grant.Client, error) {
@@ -127,18 +156,43 @@ func chooseMethod(offered []string) (string, error) {
 	return "", fmt.Errorf("the authorization server offers only %s to authenticate with", printable(strings.Join(offered, ", ")))
 }
 
-// Preregistered is a client whose ID was given out beforehand, with the way to authenticate that fits its secret and the server.
-func Preregistered(issuer *discovery.Issuer, id, secret string) (grant.Client, error) {
+// Preregistered is a client whose ID was given out beforehand, with the way to authenticate that fits what it has, a key or a secret, and the server.
+func Preregistered(issuer *discovery.Issuer, id, secret string, key bool) (grant.Client, error) {
 	client := grant.Client{ID: id, Secret: secret, AuthMethod: "none"}
-	if secret == "" {
-		return client, nil
-	}
-	client.AuthMethod = "client_secret_basic"
-	if len(issuer.AuthMethods) > 0 && !slices.Contains(issuer.AuthMethods, client.AuthMethod) {
-		client.AuthMethod = "client_secret_post"
-		if !slices.Contains(issuer.AuthMethods, client.AuthMethod) {
-			return client, fmt.Errorf("the authorization server takes no client secret: it offers only %s", printable(strings.Join(issuer.AuthMethods, ", ")))
+	takes := func(method string) bool { return slices.Contains(issuer.AuthMethods, method) }
+	switch {
+	case key:
+		client.AuthMethod = "private_key_jwt"
+		if len(issuer.AuthMethods) > 0 && !takes(client.AuthMethod) {
+			return client, fmt.Errorf("the authorization server takes no key: it offers only %s", printable(strings.Join(issuer.AuthMethods, ", ")))
 		}
+	case secret == "":
+	case len(issuer.AuthMethods) == 0 || takes("client_secret_basic"):
+		client.AuthMethod = "client_secret_basic"
+	case takes("client_secret_post"):
+		client.AuthMethod = "client_secret_post"
+	default:
+		return client, fmt.Errorf("the authorization server takes no client secret: it offers only %s", printable(strings.Join(issuer.AuthMethods, ", ")))
 	}
 	return client, nil
+}
+
+// CheckClientDocument says why an address cannot be a client ID (OAuth Client ID Metadata Document, section 2): it has to be https, with a path, and without fragment, user
+// information or dot segments.
+func CheckClientDocument(address string) error {
+	parsed, err := url.Parse(address)
+	switch {
+	case err != nil || parsed.Scheme != "https" || parsed.Host == "":
+		return fmt.Errorf("client ID metadata document: want an https URL, got %q", printable(address))
+	case parsed.Path == "" || parsed.Path == "/":
+		return fmt.Errorf("client ID metadata document: want a URL with a path, got %q", printable(address))
+	case parsed.User != nil || strings.Contains(address, "#"):
+		return errors.New("client ID metadata document: the URL has user information or a fragment")
+	}
+	for segment := range strings.SplitSeq(parsed.Path, "/") {
+		if segment == "." || segment == ".." {
+			return fmt.Errorf("client ID metadata document: want a URL without dot segments, got %q", printable(address))
+		}
+	}
+	return nil
 }

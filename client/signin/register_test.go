@@ -40,7 +40,7 @@ func TestRegistrationSaysWhatTheProgramIs(t *testing.T) {
 			}))
 			defer issuer.Close()
 			client, err := signin.Register(t.Context(), issuer.Client(), &discovery.Issuer{RegistrationEndpoint: issuer.URL, AuthMethods: c.offered},
-				"my program", "http://localhost:3000/callback", c.scopes)
+				signin.Program{Name: "my program", RedirectURI: "http://localhost:3000/callback", Scopes: c.scopes})
 			require.NoError(t, err)
 			assert.Equal(t, grant.Client{ID: "f5a3", Secret: "s-1", AuthMethod: c.method}, client)
 			want := map[string]any{
@@ -54,6 +54,8 @@ func TestRegistrationSaysWhatTheProgramIs(t *testing.T) {
 		})
 	}
 }
+
+var program = signin.Program{Name: "p", RedirectURI: "http://localhost/c"}
 
 func TestRegistrationsThatFail(t *testing.T) {
 	t.Parallel()
@@ -87,7 +89,7 @@ func TestRegistrationsThatFail(t *testing.T) {
 				_, _ = w.Write([]byte(c.body))
 			}))
 			defer issuer.Close()
-			_, err := signin.Register(t.Context(), issuer.Client(), &discovery.Issuer{RegistrationEndpoint: issuer.URL}, "p", "http://localhost/c", nil)
+			_, err := signin.Register(t.Context(), issuer.Client(), &discovery.Issuer{RegistrationEndpoint: issuer.URL}, program)
 			require.ErrorContains(t, err, c.says)
 			assert.NotContains(t, err.Error(), "s-1")
 			assert.Equal(t, 1, asked)
@@ -97,9 +99,9 @@ func TestRegistrationsThatFail(t *testing.T) {
 			}
 		})
 	}
-	_, err := signin.Register(t.Context(), nil, &discovery.Issuer{}, "p", "http://localhost/c", nil)
+	_, err := signin.Register(t.Context(), nil, &discovery.Issuer{}, program)
 	require.ErrorIs(t, err, signin.ErrNoRegistration)
-	_, err = signin.Register(t.Context(), nil, &discovery.Issuer{RegistrationEndpoint: "http://localhost:1", AuthMethods: []string{"tls_client_auth"}}, "p", "", nil)
+	_, err = signin.Register(t.Context(), nil, &discovery.Issuer{RegistrationEndpoint: "http://localhost:1", AuthMethods: []string{"tls_client_auth"}}, program)
 	require.ErrorContains(t, err, "tls_client_auth")
 }
 
@@ -117,7 +119,7 @@ func TestClientsThatAreKnownBeforehand(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client, err := signin.Preregistered(&discovery.Issuer{AuthMethods: c.offered}, "f5a3", c.secret)
+			client, err := signin.Preregistered(&discovery.Issuer{AuthMethods: c.offered}, "f5a3", c.secret, false)
 			if c.method == "" {
 				require.ErrorContains(t, err, "takes no client secret")
 				return

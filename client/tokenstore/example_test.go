@@ -1,28 +1,78 @@
 package tokenstore_test
 
 import (
+	"context"
 	"fmt"
+	"log"
+	"os"
 
 	"mcpentra/client/grant"
 	"mcpentra/client/tokenstore"
 )
 
-// Example keeps the tokens of two authorization servers for one MCP server apart. The one saved last is in use.
+// Example keeps the tokens of two authorization servers for one MCP server apart. The one put last is in use.
 func Example() {
-	const resource = "https://mcp.example.com/mcp"
+	place := tokenstore.Place{Resource: "https://mcp.example.com/mcp"}
 	var tokens tokenstore.Memory
-	before := tokenstore.Key{Issuer: "https://old.example.com", Resource: resource}
-	after := tokenstore.Key{Issuer: "https://new.example.com", Resource: resource}
-	tokens.Save(before, tokenstore.Entry{Client: grant.Client{ID: "a"}, Token: grant.Token{Access: "of old"}})
-	tokens.Save(after, tokenstore.Entry{Client: grant.Client{ID: "b"}, Token: grant.Token{Access: "of new"}})
+	ctx := context.Background()
 
-	key, entry, _ := tokens.Load(resource)
-	fmt.Println(key.Issuer, entry.Token.Access)
+	unlock, err := tokens.Lock(ctx, place)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var record tokenstore.Record
+	record.Put("https://old.example.com", tokenstore.Entry{Client: grant.Client{ID: "a"}, Token: grant.Token{Access: "of old"}})
+	record.Put("https://new.example.com", tokenstore.Entry{Client: grant.Client{ID: "b"}, Token: grant.Token{Access: "of new"}})
+	if err := tokens.Save(ctx, place, record); err != nil {
+		log.Fatal(err)
+	}
+	unlock()
 
-	tokens.Forget(key) // the registration stays
-	_, entry, _ = tokens.Load(resource)
+	record, err = tokens.Load(ctx, place)
+	if err != nil {
+		log.Fatal(err)
+	}
+	issuer, entry, _ := record.InUse()
+	fmt.Println(issuer, entry.Token.Access)
+
+	record.Forget(issuer) // the registration stays
+	_, entry, _ = record.InUse()
 	fmt.Printf("%q %q\n", entry.Token.Access, entry.Client.ID)
 	// Output:
 	// https://new.example.com of new
 	// "" "b"
+}
+
+// ExampleFile keeps tokens in a folder, so that a person signs in once.
+func ExampleFile() {
+	folder, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(folder)
+
+	// tokenstore.SystemKeychain() in place of nil has the key in the system's keychain, if there is one that answers.
+	tokens, err := tokenstore.OpenFile(folder, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	place := tokenstore.Place{Resource: "https://mcp.example.com/mcp", Account: "work"}
+	var record tokenstore.Record
+	record.Put("https://login.example.com", tokenstore.Entry{Token: grant.Token{Access: "a-1"}})
+	if err := tokens.Save(ctx, place, record); err != nil {
+		log.Fatal(err)
+	}
+
+	later, err := tokenstore.OpenFile(folder, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	places, err := later.Places(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(places)
+	// Output:
+	// [{https://mcp.example.com/mcp work}]
 }

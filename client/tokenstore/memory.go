@@ -1,68 +1,64 @@
 package tokenstore
 
 import (
+	"context"
 	"sync"
-
-	"mcpentra/client/grant"
 )
 
-// A Key is what registrations and tokens belong to.
-type Key struct {
-	Issuer   string // of the authorization server
-	Resource string // the URL of the MCP server
-}
-
-// An Entry is what is kept for a key.
-type Entry struct {
-	Client grant.Client
-	Token  grant.Token
-	// TokenEndpoint and RevocationEndpoint are the issuer's, as its metadata said when the token was issued.
-	TokenEndpoint, RevocationEndpoint string
-	// RedirectURI is the one that the client was registered with, and Resource the indicator that the token was asked for with, empty where the server has none.
-	RedirectURI, Resource string
-}
-
-// Memory keeps entries as long as the process runs. Its zero value is ready, and it is safe for concurrent use.
+// Memory keeps records as long as the process runs. Its zero value is ready.
 type Memory struct {
 	mu      sync.Mutex
-	entries map[Key]Entry
-	current map[string]string // resource → issuer that was used last
+	records map[Place]Record
+	locks   map[Place]chan struct{} // each holds one value while nobody has the place
 }
 
-// Load returns what is kept for a resource, with the issuer that it came from.
-func (m *Memory) Load(resource string) (Key, Entry, bool) {
+// Load returns the record of a place.
+func (m *Memory) Load(_ context.Context, place Place) (Record, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	key := Key{m.current[resource], resource}
-	entry, found := m.entries[key]
-	return key, entry, found
+	record := m.records[place]
+	return record.clone(), nil
 }
 
-// Get returns what is kept for a key.
-func (m *Memory) Get(key Key) (Entry, bool) {
+// Save replaces the record of a place.
+func (m *Memory) Save(_ context.Context, place Place, record Record) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	entry, found := m.entries[key]
-	return entry, found
-}
-
-// Save keeps an entry, and makes its issuer the one that is used for the resource.
-func (m *Memory) Save(key Key, entry Entry) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.entries == nil {
-		m.entries, m.current = map[Key]Entry{}, map[string]string{}
+	if m.records == nil {
+		m.records = map[Place]Record{}
 	}
-	m.entries[key] = entry
-	m.current[key.Resource] = key.Issuer
+	m.records[place] = record.clone()
+	return nil
 }
 
-// Forget removes the token of a key. The registration stays.
-func (m *Memory) Forget(key Key) {
+// Places lists the places that have a record.
+func (m *Memory) Places(context.Context) ([]Place, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if entry, found := m.entries[key]; found {
-		entry.Token = grant.Token{}
-		m.entries[key] = entry
+	places := make([]Place, 0, len(m.records))
+	for place := range m.records {
+		places = append(places, place)
+	}
+	return places, nil
+}
+
+// Lock waits until nobody else in the process holds a place.
+func (m *Memory) Lock(ctx context.Context, place Place) (unlock func(), err error) {
+	m.mu.Lock()
+	lock, found := m.locks[place]
+	if !found {
+		if m.locks == nil {
+			m.locks = map[Place]chan struct{}{}
+		}
+		lock = make(chan struct{}, 1)
+		lock <- struct{}{}
+		m.locks[place] = lock
+	}
+	m.mu.Unlock()
+	select {
+	case <-lock:
+		return func() { lock <- struct{}{} }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }

@@ -14,6 +14,9 @@ import (
 // garbage has the form of a token and is none.
 const garbage = "this-is-not-a-token"
 
+// bad has the form of a JWT and is none.
+const bad = "this.is.not-a-token"
+
 // token: which access tokens are good (MCP authorization, Token Handling; RFC 8725).
 func token() []engine.Check {
 	refused := func(id, reference, sentence string, kind engine.TokenKind) engine.Check {

@@ -7,7 +7,7 @@ import (
 )
 
 // A Canary is a tool of the server under test whose runs can be counted, however the answer looks. It takes one argument,
-// the string "marker", and needs no other scope than every request does.
+// the string "marker", which it repeats in its result, and needs no other scope than every request does.
 type Canary struct {
 	Tool string // its name
 	// Ran is how often the tool ran with a marker. It may be called by several goroutines.
@@ -26,6 +26,8 @@ type Target struct {
 	Mint Mint
 	// Canary is a tool that shows when it has run. Nil means that only answers tell what a request did.
 	Canary *Canary
+	// Log is what the server has logged so far, at its most talkative. Nil means that it is not shown.
+	Log func() string
 	// Revisions that the server claims to speak. Nil means that each is tried, and passed over if the server says that it does not speak it.
 	Revisions []Revision
 }

@@ -75,6 +75,8 @@ func (t *Trial) judge(name string, request Request, answer *Answer, want []int) 
 	switch {
 	case t.Ran(request):
 		return t.probe.Insecure("the tool not to run: "+name, fmt.Sprintf("status %d, and the tool ran", answer.Status))
+	case answer.Succeeded():
+		return t.probe.Insecure("no result: "+name, "the result of the request")
 	case answer.Status/100 == 2 && !slices.Contains(want, answer.Status):
 		return t.probe.Insecure(statuses(want)+": "+name, fmt.Sprintf("status %d", answer.Status))
 	case !slices.Contains(want, answer.Status):

@@ -1,13 +1,23 @@
 package twins
 
 import (
-	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 )
 
-// toolName is the twin's only tool. It takes a marker, counts, and repeats it.
+// The twin's only tool takes a marker, counts, and repeats it.
 const toolName = "count"
+
+// What a twin takes, in bytes and in time.
+const (
+	maxBody   = 1 << 20
+	maxToken  = 16 << 10
+	bodyLimit = 2 * time.Second
+)
 
 // ran is how often the tool ran with a marker.
 func (t *Twin) ran(marker string) int {
@@ -16,91 +26,197 @@ func (t *Twin) ran(marker string) int {
 	return t.runs[marker]
 }
 
-// serveEndpoint lets a request through the gates: Origin, token, scope, message.
+// run runs the tool.
+func (t *Twin) run(caller claims, marker string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.runs[marker]++
+	t.tell(caller.Subject, marker)
+	before := t.before
+	t.before = marker
+	if t.has(MixesAnswers) {
+		return before
+	}
+	return marker
+}
+
+// serveEndpoint lets a request through the gates: Host, Origin, token and scope, message, session.
 func (t *Twin) serveEndpoint(w http.ResponseWriter, r *http.Request) {
-	if origin := r.Header.Get("Origin"); origin != "" && origin != t.origin && !t.has(ChecksNoOrigin) {
+	if !t.has(ChecksNoHost) && r.Host != t.server.Listener.Addr().String() {
+		http.Error(w, "another host", http.StatusMisdirectedRequest)
+		return
+	}
+	if origins := r.Header["Origin"]; len(origins) > 0 && !t.has(ChecksNoOrigin) && (len(origins) > 1 || origins[0] != t.origin) {
 		http.Error(w, "foreign origin", http.StatusForbidden)
 		return
+	}
+	if !slices.Contains([]string{http.MethodGet, http.MethodPost, http.MethodDelete}, r.Method) {
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	if !t.has(WaitsForEver) {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyLimit))
+	}
+	if t.has(RunsBeforeItAsks) && r.Method == http.MethodPost && r.Header.Get("Authorization") != "" {
+		body, _ := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if early, err := t.decodeMessage(body); err == nil && early.Method == "tools/call" {
+			t.run(claims{}, early.Params.Arguments.Marker)
+		}
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+	}
+	if t.has(ReadsBodiesFirst) && r.Method == http.MethodPost {
+		if _, err := io.CopyN(io.Discard, r.Body, maxBody); err == nil || r.ContentLength > maxBody {
+			return
+		}
 	}
 	caller, allowed := t.authenticate(w, r)
 	if !allowed {
 		return
 	}
-	if r.Method != http.MethodPost {
-		w.WriteHeader(http.StatusMethodNotAllowed)
-		return
+	// The other checks share connections, and would all stumble over a connection that is remembered.
+	connectionOf(r).served = r.Header.Get("Connection") == "keep-alive"
+	w.Header().Set("Cache-Control", "no-store")
+	if t.has(IsCacheable) {
+		w.Header().Set("Cache-Control", "public, max-age=60")
 	}
-	var request message
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&request); err != nil {
-		http.Error(w, "not JSON", http.StatusBadRequest)
-		return
+	switch r.Method {
+	case http.MethodPost:
+		t.servePost(w, r, caller)
+	case http.MethodGet:
+		t.serveStream(w, r, caller)
+	case http.MethodDelete:
+		t.endSession(w, r, caller)
 	}
-	t.answer(w, r, caller, &request)
 }
 
 // authenticate finds out who calls, or refuses.
 func (t *Twin) authenticate(w http.ResponseWriter, r *http.Request) (caller claims, allowed bool) {
-	kind, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if t.has(AcceptsQueryToken) && token == "" {
-		kind, token = "Bearer", r.URL.Query().Get("access_token")
+	presented := t.readCredentials(r)
+	if len(presented.token) > maxToken {
+		if t.has(TakesAnyHeader) {
+			w.WriteHeader(http.StatusInternalServerError)
+			return caller, false
+		}
+		presented.malformed = true
 	}
-	known := strings.EqualFold(kind, "Bearer")
-	if t.has(WantsBearerInOneCase) {
-		known = kind == "Bearer"
+	if t.has(LogsTokens) {
+		t.logf("token %s", presented.token)
 	}
-	if known {
-		caller, allowed = t.verify(token)
+	if !presented.malformed && presented.token != "" {
+		caller, allowed = t.verify(presented.token)
 	}
 	switch {
-	case t.has(ServesEverybody):
+	case t.waved(r):
 		return caller, true
-	case t.has(RefusesEverybody) || !allowed:
-		t.challenge(w, r, http.StatusUnauthorized, known && token != "")
+	case presented.malformed:
+		t.challenge(w, r, http.StatusUnauthorized, "invalid_request", presented.token)
 		return caller, false
-	case !caller.mayCall():
-		t.challenge(w, r, http.StatusForbidden, true)
+	case t.has(RefusesEverybody) || !allowed:
+		code := ""
+		if presented.token != "" {
+			code = "invalid_token"
+		}
+		t.challenge(w, r, http.StatusUnauthorized, code, presented.token)
+		return caller, false
+	case !caller.mayCall() && !t.has(EnforcesNoScope):
+		status := http.StatusForbidden
+		if t.has(RefusesScopeWith401) {
+			status = http.StatusUnauthorized
+		}
+		t.challenge(w, r, status, "insufficient_scope", presented.token)
 		return caller, false
 	}
 	return caller, true
 }
 
-// message is a JSON-RPC request or notification, as far as a twin looks.
-type message struct {
-	ID     json.RawMessage `json:"id"`
-	Method string          `json:"method"`
-	Params struct {
-		Name      string `json:"name"`
-		Arguments struct {
-			Marker string `json:"marker"`
-		} `json:"arguments"`
-	} `json:"params"`
+// servePost takes one message.
+func (t *Twin) servePost(w http.ResponseWriter, r *http.Request, caller claims) {
+	if !t.isJSON(r) {
+		http.Error(w, "not JSON", http.StatusUnsupportedMediaType)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		status := http.StatusRequestEntityTooLarge
+		if t.has(TakesAnyBody) {
+			status = http.StatusInternalServerError
+		}
+		http.Error(w, "too long, or too slow", status)
+		return
+	}
+	request, err := t.decodeMessage(body)
+	if err != nil || request.Method == "" {
+		http.Error(w, "not a message", http.StatusBadRequest)
+		return
+	}
+	revision := r.Header.Get("Mcp-Protocol-Version")
+	switch {
+	case revision != "" && !slices.Contains(revisions, revision) && !t.has(ChecksNoVersion):
+		fail(w, http.StatusBadRequest, request, -32022, "unsupported")
+	case revision == newest || request.Method == "server/discover":
+		t.answerModern(w, r, caller, request)
+	case request.Method == "initialize":
+		t.beginSession(w, r, caller, request.Params.Revision)
+		respond(w, request, map[string]any{"protocolVersion": request.Params.Revision})
+	default:
+		joined := t.joinSession(w, r, caller)
+		switch {
+		case joined == nil:
+		case revision == "" && t.has(WantsVersion) && joined.revision != "2025-03-26":
+			http.Error(w, "no MCP-Protocol-Version", http.StatusBadRequest)
+		default:
+			t.answer(w, caller, request, http.StatusOK)
+		}
+	}
 }
 
-// answer does what a message asks for.
-func (t *Twin) answer(w http.ResponseWriter, r *http.Request, _ claims, request *message) {
+// answerModern answers a request of 2026-07-28.
+func (t *Twin) answerModern(w http.ResponseWriter, r *http.Request, caller claims, request *message) {
+	if t.has(SpeaksNoNewestRevision) {
+		fail(w, http.StatusBadRequest, request, -32022, "unsupported")
+		return
+	}
+	if !t.mirrored(r, request) {
+		fail(w, http.StatusBadRequest, request, -32020, "headers and body differ")
+		return
+	}
+	if t.has(MintsModernSessions) {
+		w.Header().Set("Mcp-Session-Id", "modern")
+	}
+	status := http.StatusNotFound
+	if t.has(AnswersUnknownWith200) {
+		status = http.StatusOK
+	}
+	t.answer(w, caller, request, status)
+}
+
+// answer does what a message asks for. An unknown method is answered with the status.
+func (t *Twin) answer(w http.ResponseWriter, caller claims, request *message, unknown int) {
 	if len(request.ID) == 0 {
 		w.WriteHeader(http.StatusAccepted)
 		return
 	}
-	result := map[string]any{}
 	switch request.Method {
 	case "server/discover":
-		if t.has(SpeaksNoNewestRevision) {
-			fail(w, http.StatusBadRequest, request, -32022, "unsupported")
+		respond(w, request, map[string]any{"supportedVersions": revisions})
+	case "ping":
+		respond(w, request, map[string]any{})
+	case "tools/list":
+		respond(w, request, map[string]any{"tools": []any{map[string]any{"name": toolName, "inputSchema": map[string]any{"type": "object"}}}})
+	case "tools/call":
+		if request.Params.Name != toolName {
+			fail(w, http.StatusOK, request, -32602, "no such tool")
 			return
 		}
-		result["supportedVersions"] = []string{"2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"}
-	case "initialize":
-		result["protocolVersion"] = r.Header.Get("Mcp-Protocol-Version")
-	case "tools/call":
-		t.mu.Lock()
-		t.runs[request.Params.Arguments.Marker]++
-		t.mu.Unlock()
-		result["content"] = []any{map[string]string{"type": "text", "text": request.Params.Arguments.Marker}}
+		text := t.run(caller, request.Params.Arguments.Marker)
+		respond(w, request, map[string]any{"content": []any{map[string]string{"type": "text", "text": text}}})
+	default:
+		fail(w, unknown, request, -32601, "no such method")
 	}
-	write(w, http.StatusOK, map[string]any{"jsonrpc": "2.0", "id": request.ID, "result": result})
 }
 
-func fail(w http.ResponseWriter, status int, request *message, code int, text string) {
-	write(w, status, map[string]any{"jsonrpc": "2.0", "id": request.ID, "error": map[string]any{"code": code, "message": text}})
+func (t *Twin) logf(format string, values ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fmt.Fprintf(&t.log, format+"\n", values...)
 }

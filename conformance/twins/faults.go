@@ -41,8 +41,21 @@ const (
 
 // Faults of how credentials are read.
 const (
-	WantsBearerInOneCase Fault = "wants Bearer in one case"
-	AcceptsQueryToken    Fault = "accepts a token in the query"
+	WantsBearerInOneCase    Fault = "wants Bearer in one case"
+	AcceptsQueryToken       Fault = "accepts a token in the query"
+	AcceptsCookieToken      Fault = "accepts a token in a cookie"
+	PrefersQueryToken       Fault = "prefers a token in the query to the one in the header"
+	TakesFirstOfTwoHeaders  Fault = "takes the first of two Authorization lines"
+	SplitsLists             Fault = "takes the first of several credentials in a line"
+	TakesTabs               Fault = "takes any white space before a token"
+	IgnoresScheme           Fault = "takes a token under any scheme"
+	StripsIllegalBytes      Fault = "leaves out bytes that a token cannot have"
+	BelievesIdentityHeaders Fault = "believes the headers in which proxies pass identities on"
+	GuardsOnePathOnly       Fault = "guards one spelling of its path only"
+	LetsProbesIn            Fault = "lets health probes in"
+	ObeysMethodOverride     Fault = "obeys a header that names another method"
+	RemembersConnections    Fault = "remembers that a connection had a good token"
+	RunsBeforeItAsks        Fault = "runs a tool before it asks for a token"
 )
 
 // Faults of what is made of a token.
@@ -56,7 +69,69 @@ const (
 	ChecksNoIssuer     Fault = "checks no issuer"
 )
 
+// Faults of the refusal.
+const (
+	RepeatsKeyID        Fault = "repeats the kid of a token in the challenge"
+	ExplainsRefusals    Fault = "explains what is wrong with a token"
+	ListsToolsToAnybody Fault = "lists its tools in a refusal"
+	MintsSessionsEarly  Fault = "gives a session to those that it refuses"
+	LogsTokens          Fault = "logs tokens"
+	IsCacheable         Fault = "says that anybody may keep its answers"
+	ReadsBodiesFirst    Fault = "waits for the body of those that it refuses"
+)
+
+// Faults of scopes.
+const (
+	EnforcesNoScope        Fault = "enforces no scope"
+	RefusesScopeWith401    Fault = "refuses a token without scope with 401"
+	SaysNoInsufficient     Fault = "says nothing of insufficient_scope"
+	LeavesOutNeededScope   Fault = "leaves scope out of a 403"
+	LeavesOutMetadataIn403 Fault = "leaves resource_metadata out of a 403"
+	ChangesScopes          Fault = "asks for other scopes each time"
+	AsksForTooLittle       Fault = "asks for a scope that does not suffice"
+)
+
 // Faults of what a request comes with.
 const (
-	ChecksNoOrigin Fault = "checks no Origin"
+	ChecksNoOrigin         Fault = "checks no Origin"
+	ChecksNoHost           Fault = "checks no Host"
+	ChecksNoContentType    Fault = "checks no Content-Type"
+	BelievesHeaders        Fault = "decides by Mcp-Method and Mcp-Name, and does what the body says"
+	ReadsMessagesLeniently Fault = "takes the last of two members, in any case"
+	ChecksNoVersion        Fault = "checks no MCP-Protocol-Version"
+	WantsVersion           Fault = "wants MCP-Protocol-Version from everybody"
+	AnswersUnknownWith200  Fault = "answers an unknown method with 200 in 2026-07-28"
+	MintsModernSessions    Fault = "gives sessions in 2026-07-28"
+)
+
+// Faults of sessions and streams.
+const (
+	SessionsAuthenticate  Fault = "takes a session for a token"
+	SharesSessions        Fault = "lets any user into a session"
+	BindsSessionsToTokens Fault = "binds a session to the bytes of a token"
+	AdoptsSessions        Fault = "takes over a session ID that the client chose"
+	CountsSessions        Fault = "counts its sessions"
+	SessionsAreNotASCII   Fault = "gives session IDs that are no visible ASCII"
+	MissingSessionIs404   Fault = "answers a missing session ID with 404"
+	KeepsEndedSessions    Fault = "serves sessions that were ended"
+	EndsSessionsOfAnybody Fault = "ends a session for whoever asks"
+	StreamsToAnybody      Fault = "opens a stream without a token"
+	StreamsForEver        Fault = "goes on streaming when the token has expired"
+	StreamsEverything     Fault = "streams the events of all users to each"
+	MixesAnswers          Fault = "answers one caller with what is another's"
+)
+
+// Faults of HTTP.
+const (
+	ReadsLengthBeforeChunks Fault = "goes by Content-Length where there is Transfer-Encoding too"
+	TakesTwoLengths         Fault = "takes the first of two Content-Lengths"
+	TakesSpaceBeforeColon   Fault = "takes a blank before a header's colon"
+	TakesAnyHeader          Fault = "breaks under long headers"
+	TakesAnyBody            Fault = "breaks under long bodies"
+	WaitsForEver            Fault = "waits for ever for a slow request"
+)
+
+// Faults of what is remembered of tokens.
+const (
+	CachesByPayload Fault = "remembers tokens by their payload"
 )

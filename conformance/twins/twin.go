@@ -8,9 +8,11 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"mcpentra/conformance/engine"
 )
@@ -25,9 +27,15 @@ type Twin struct {
 	key    *ecdsa.PrivateKey
 	origin string
 
-	mu       sync.Mutex
-	runs     map[string]int    // of the tool, by marker
-	sessions map[string]string // whose they are, by ID
+	mu         sync.Mutex
+	runs       map[string]int // of the tool, by marker
+	before     string         // the marker of the last run
+	sessions   map[string]*session
+	streams    map[chan string]string // whose they are
+	seen       map[string]int         // how often a payload was good
+	challenges int
+	log        strings.Builder
+	done       chan struct{}
 }
 
 // Start starts a twin on loopback. It panics when it cannot, as net/http/httptest does.
@@ -36,15 +44,32 @@ func Start(faults ...Fault) *Twin {
 	if err != nil {
 		panic(err)
 	}
-	t := &Twin{faults: faults, key: key, runs: map[string]int{}, sessions: map[string]string{}}
-	t.server = httptest.NewServer(http.HandlerFunc(t.serve))
+	t := &Twin{
+		faults: faults, key: key, runs: map[string]int{}, sessions: map[string]*session{}, streams: map[chan string]string{}, seen: map[string]int{}, done: make(chan struct{}),
+	}
+	t.server = httptest.NewUnstartedServer(http.HandlerFunc(t.serve))
+	t.server.Config.ConnContext = withConnection
+	if !t.has(WaitsForEver) {
+		t.server.Config.ReadHeaderTimeout = headLimit
+	}
+	if rewrite := t.rewrites(); rewrite != nil {
+		t.server.Listener = &rewriter{Listener: t.server.Listener, rewrite: rewrite}
+	}
+	t.server.Start()
 	t.origin = t.server.URL
 	t.URL = t.origin + "/mcp"
 	return t
 }
 
-// Close ends the twin.
-func (t *Twin) Close() { t.server.Close() }
+// Close ends the twin, and the streams that are under way.
+func (t *Twin) Close() {
+	close(t.done)
+	t.server.CloseClientConnections()
+	t.server.Close()
+}
+
+// headLimit is how long the head of a request may take.
+const headLimit = time.Second
 
 // Target is the twin as a target that hands over everything: tokens of every kind, its key, and a tool that counts.
 func (t *Twin) Target() engine.Target {
@@ -53,6 +78,11 @@ func (t *Twin) Target() engine.Target {
 		URL: t.URL, HTTPClient: t.server.Client(), Tokens: map[engine.TokenKind]func(context.Context) (string, error){engine.Good: good},
 		Mint:   engine.Remint(t.key, good),
 		Canary: &engine.Canary{Tool: toolName, Ran: t.ran},
+		Log: func() string {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			return t.log.String()
+		},
 	}
 	for kind, change := range flaws {
 		target.Tokens[kind] = func(ctx context.Context) (string, error) { return target.Mint(ctx, engine.Edits{Claims: change}) }
@@ -81,6 +111,10 @@ func (t *Twin) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		t.serveIssuer(w)
 	default:
+		if t.has(GuardsOnePathOnly) && strings.EqualFold(path.Clean(r.URL.Path), "/mcp") {
+			t.servePost(w, r, claims{})
+			return
+		}
 		http.NotFound(w, r)
 	}
 }

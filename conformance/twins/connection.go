@@ -1,0 +1,86 @@
+package twins
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/http"
+	"regexp"
+	"sync"
+)
+
+// connection is what a twin knows of one.
+type connection struct {
+	served bool // a request with a good token; written by one request at a time
+}
+
+type connectionKey struct{}
+
+func withConnection(ctx context.Context, _ net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, &connection{})
+}
+
+func connectionOf(r *http.Request) *connection {
+	found, _ := r.Context().Value(connectionKey{}).(*connection)
+	if found == nil {
+		return &connection{}
+	}
+	return found
+}
+
+// rewriter is a listener whose connections change what is read, in place of a parser of HTTP that is broken.
+type rewriter struct {
+	net.Listener
+	rewrite func([]byte) []byte
+}
+
+func (l *rewriter) Accept() (net.Conn, error) {
+	accepted, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &rewritten{Conn: accepted, rewrite: l.rewrite}, nil
+}
+
+type rewritten struct {
+	net.Conn
+	mu      sync.Mutex
+	rewrite func([]byte) []byte
+}
+
+func (c *rewritten) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return copy(p, c.rewrite(bytes.Clone(p[:n]))), err
+}
+
+var (
+	chunked    = regexp.MustCompile(`(?i)transfer-encoding: chunked\r\n`)
+	length     = regexp.MustCompile(`(?i)content-length: \d+\r\n`)
+	blankColon = regexp.MustCompile(`(?i)(\r\n[a-z-]+) +:`)
+)
+
+// rewrites is how a twin's connections change what is read, or nil.
+func (t *Twin) rewrites() func([]byte) []byte {
+	switch {
+	case t.has(ReadsLengthBeforeChunks):
+		return func(text []byte) []byte {
+			if length.Match(text) {
+				return chunked.ReplaceAll(text, nil)
+			}
+			return text
+		}
+	case t.has(TakesTwoLengths):
+		return func(text []byte) []byte {
+			found := length.FindAllIndex(text, 2)
+			if len(found) < 2 {
+				return text
+			}
+			return append(text[:found[1][0]:found[1][0]], text[found[1][1]:]...)
+		}
+	case t.has(TakesSpaceBeforeColon):
+		return func(text []byte) []byte { return blankColon.ReplaceAll(text, []byte("$1:")) }
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package twins_test
+
+import (
+	"maps"
+
+	"mcpentra/conformance/twins"
+)
+
+// finds says which checks go red, and no other, for a server that is broken in one way. Where it is more than one, the
+// rules overlap.
+func finds() map[twins.Fault][]string {
+	all := map[twins.Fault][]string{}
+	for _, topic := range []map[twins.Fault][]string{
+		challengeFinds, metadataFinds, credentialFinds, tokenFinds, requestFinds,
+	} {
+		maps.Copy(all, topic)
+	}
+	return all
+}
+
+var challengeFinds = map[twins.Fault][]string{
+	twins.LeavesOutMetadataURL: {"server/challenge/resource-metadata"},
+	twins.SaysErrorToStrangers: {"server/challenge/no-error-without-credentials"},
+	twins.SaysNoError:          {"server/challenge/invalid-token"},
+	twins.LeavesOutScope:       {"server/challenge/scope"},
+	twins.AsksForOfflineAccess: {"server/challenge/no-offline-access"},
+}
+
+var metadataFinds = map[twins.Fault][]string{
+	twins.HasMetadataElsewhere:  {"server/metadata/path-form"},
+	twins.ServesMetadataAsText:  {"server/metadata/media-type"},
+	twins.DescribesAnother:      {"server/metadata/resource"},
+	twins.TakesTokensInQuery:    {"server/metadata/bearer-methods"},
+	twins.HasEmptyArrays:        {"server/metadata/no-empty-arrays"},
+	twins.BelievesForwardedHost: {"server/metadata/own-name"},
+	twins.NamesNoIssuer:         {"server/metadata/authorization-servers"},
+	twins.HasSlashInIssuer:      {"authorization-server/metadata/issuer", "authorization-server/metadata/root"},
+	twins.HasNoTokenEndpoint:    {"authorization-server/metadata/members"},
+	twins.AdvertisesNoPKCE:      {"authorization-server/metadata/pkce"},
+	twins.HasEmptyIssuerArrays:  {"authorization-server/metadata/no-empty-arrays"},
+	twins.HasOpenIDMetadataOnly: {"authorization-server/metadata/root"},
+	twins.HasNoIssuerMetadata: {
+		"authorization-server/metadata/found", "authorization-server/metadata/issuer", "authorization-server/metadata/members", "authorization-server/metadata/pkce",
+		"authorization-server/metadata/no-empty-arrays", "authorization-server/metadata/root",
+	},
+}
+
+var credentialFinds = map[twins.Fault][]string{
+	twins.WantsBearerInOneCase:    {"server/token/scheme-case"},
+	twins.AcceptsQueryToken:       {"server/token/in-query"},
+	twins.AcceptsCookieToken:      {"server/credentials/other-places"},
+	twins.PrefersQueryToken:       {"server/credentials/two-places"},
+	twins.TakesFirstOfTwoHeaders:  {"server/credentials/two-headers"},
+	twins.SplitsLists:             {"server/credentials/lists"},
+	twins.TakesTabs:               {"server/credentials/blanks"},
+	twins.IgnoresScheme:           {"server/credentials/other-schemes"},
+	twins.StripsIllegalBytes:      {"server/credentials/illegal-bytes"},
+	twins.BelievesIdentityHeaders: {"server/credentials/identity-headers"},
+	twins.GuardsOnePathOnly:       {"server/credentials/path-variants"},
+	twins.LetsProbesIn:            {"server/credentials/health-probes"},
+	twins.ObeysMethodOverride:     {"server/credentials/method-override"},
+	twins.RemembersConnections:    {"server/credentials/keep-alive"},
+}
+
+var tokenFinds = map[twins.Fault][]string{
+	twins.AcceptsGarbage:     {"server/token/garbage", "server/challenge/invalid-token"},
+	twins.ChecksNoSignature:  {"server/token/tampered-signature"},
+	twins.AcceptsNoAlgorithm: {"server/token/no-algorithm"},
+	twins.AcceptsExpired:     {"server/token/expired"},
+	twins.AcceptsNotYetValid: {"server/token/not-yet-valid"},
+	twins.ChecksNoAudience:   {"server/token/foreign-audience"},
+	twins.ChecksNoIssuer:     {"server/token/foreign-issuer"},
+}
+
+var requestFinds = map[twins.Fault][]string{
+	twins.ChecksNoOrigin: {"server/origin/foreign"},
+}
+
+// cannotJudge says which checks cannot be done with a twin: what they look at is not there.
+var cannotJudge = map[twins.Fault][]string{
+	twins.NamesNoIssuer: {
+		"authorization-server/metadata/found", "authorization-server/metadata/issuer", "authorization-server/metadata/members", "authorization-server/metadata/pkce",
+		"authorization-server/metadata/no-empty-arrays",
+	},
+}
+
+// findsAtLeast says which checks go red, besides others that look at the same thing, for a server in which nothing is left
+// of a whole part.
+var findsAtLeast = map[twins.Fault][]string{
+	twins.ServesEverybody:      {"server/challenge/without-token", "server/challenge/bearer", "server/token/garbage", "server/token/expired", "server/token/foreign-audience"},
+	twins.SendsNoChallenge:     {"server/challenge/bearer"},
+	twins.SendsBrokenChallenge: {"server/challenge/bearer"},
+	twins.HasNoMetadata:        {"server/metadata/found", "server/metadata/path-form", "server/challenge/resource-metadata"},
+	twins.RefusesEverybody:     {"server/token/accepted"},
+}

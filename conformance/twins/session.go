@@ -1,0 +1,68 @@
+package twins
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/http"
+)
+
+// A session of the handshake revisions belongs to the user that began it.
+type session struct {
+	owner, token, revision string
+	ended                  bool
+}
+
+// session is one that is under way, or nil.
+func (t *Twin) session(id string) *session {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	found := t.sessions[id]
+	if found == nil || found.ended && !t.has(KeepsEndedSessions) {
+		return nil
+	}
+	return found
+}
+
+// beginSession makes a session and names it in the answer.
+func (t *Twin) beginSession(w http.ResponseWriter, r *http.Request, caller claims, revision string) {
+	id := rand.Text()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.has(CountsSessions):
+		id = fmt.Sprintf("session-%d", len(t.sessions))
+	case t.has(SessionsAreNotASCII):
+		id = "é" + id
+	case t.has(AdoptsSessions) && r.Header.Get("Mcp-Session-Id") != "":
+		id = r.Header.Get("Mcp-Session-Id")
+	}
+	t.sessions[id] = &session{owner: caller.Subject, token: r.Header.Get("Authorization"), revision: revision}
+	w.Header().Set("Mcp-Session-Id", id)
+}
+
+// joinSession finds the session of a request, or refuses.
+func (t *Twin) joinSession(w http.ResponseWriter, r *http.Request, caller claims) *session {
+	id := r.Header.Get("Mcp-Session-Id")
+	if id == "" && !t.has(MissingSessionIs404) {
+		http.Error(w, "no session", http.StatusBadRequest)
+		return nil
+	}
+	found := t.session(id)
+	switch {
+	case found == nil:
+	case t.waved(r), t.has(SharesSessions), caller.Subject == found.owner && !t.has(BindsSessionsToTokens), r.Header.Get("Authorization") == found.token:
+		return found
+	}
+	http.Error(w, "no such session", http.StatusNotFound)
+	return nil
+}
+
+// endSession answers a DELETE.
+func (t *Twin) endSession(w http.ResponseWriter, r *http.Request, caller claims) {
+	if found := t.joinSession(w, r, caller); found != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		found.ended = true
+		w.WriteHeader(http.StatusNoContent)
+	}
+}

@@ -84,10 +84,11 @@ type Fake struct {
 	graphURL  string
 	routes    *http.ServeMux
 	graph     http.Handler
+	clock     *clock
 	journal   *journal.Journal
 	script    *fault.Script
 
-	world sync.RWMutex // guards the directory; every request holds it for reading
+	world sync.RWMutex // guards the directory, into which the caches below point; every request holds it for reading
 
 	mu        sync.Mutex // guards what follows, Config.Rand, and what the caches' values say is guarded
 	keys      keyRing
@@ -142,6 +143,10 @@ func build(config Config, origin string) (*Fake, error) {
 	if err := f.script.SetChaos(config.Chaos); err != nil {
 		return nil, fmt.Errorf("fakeentra: %w", err)
 	}
+	f.clock = &clock{source: config.Now}
+	if config.Now == nil {
+		f.clock.source = time.Now
+	}
 	// Sizes are positive constants, which is all that these refuse.
 	f.codes, _ = lru.New[string, *code](maxCodes)
 	f.refresh, _ = lru.New[string, *refreshToken](maxRefreshTokens)
@@ -167,14 +172,7 @@ func (f *Fake) GraphURL() string { return f.graphURL }
 func (f *Fake) Issuer(tenantID string) string { return f.authority + "/" + tenantID + "/v2.0" }
 
 // Tenant is the first tenant of the directory.
-func (f *Fake) Tenant() directory.Tenant { return f.directory.Tenants[0] }
-
-func (f *Fake) now() time.Time {
-	if f.config.Now != nil {
-		return f.config.Now()
-	}
-	return time.Now()
-}
+func (f *Fake) Tenant() directory.Tenant { return f.Directory().Tenants[0] }
 
 var discard = slog.New(slog.DiscardHandler)
 

@@ -119,6 +119,8 @@ func (f *Fake) widen(request *tokenRequest, d *delegation) *aadsts.Error {
 // tokens from before are refused with AADSTS50173, and browsers are signed out. User is an object ID or a user
 // principal name.
 func (f *Fake) RevokeSessions(user string) error {
+	f.world.RLock()
+	defer f.world.RUnlock()
 	for i := range f.directory.Tenants {
 		if found := f.directory.Tenants[i].User(user); found != nil {
 			f.mu.Lock()

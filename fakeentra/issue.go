@@ -182,39 +182,57 @@ func setKnown(claims map[string]any, name, value string) {
 	}
 }
 
-// appToken is an access token of an app for itself. It has no scp, which is what tells it from a person's, and no roles
-// unless some are granted.
+// appToken is an access token of an app for itself.
 func (f *Fake) appToken(request *tokenRequest, group permissionGroup, lifetime time.Duration) string {
-	claims := f.frame(lifetime)
-	principal := request.client.ObjectID
-	if principal == "" {
-		principal = guidOf("service principal", request.client.ID)
+	claims := f.appClaims(request.tenant, request.client, request.strength(), group, lifetime)
+	if group.app == &graphApp {
+		return f.signForGraph(claims)
 	}
-	claims["oid"], claims["sub"], claims["tid"] = principal, principal, request.tenant.ID
+	return f.sign(claims, group.app.TokenVersion != 2)
+}
+
+// appClaims have no scp, which is what tells an app's token from a person's, and no roles unless some are granted.
+func (f *Fake) appClaims(tenant *directory.Tenant, client *directory.App, strength string, group permissionGroup, lifetime time.Duration) map[string]any {
+	claims := f.frame(lifetime)
+	principal := client.ObjectID
+	if principal == "" {
+		principal = guidOf("service principal", client.ID)
+	}
+	claims["oid"], claims["sub"], claims["tid"] = principal, principal, tenant.ID
 	claims["aud"] = f.audienceOf(group)
 	if roles, _ := group.app.RolesOf(principal); len(roles) > 0 {
 		claims["roles"] = roles
 	}
 	if group.app != &graphApp && group.app.TokenVersion == 2 {
-		claims["iss"], claims["ver"] = f.Issuer(request.tenant.ID), "2.0"
-		claims["azp"], claims["azpacr"] = request.client.ID, request.strength()
+		claims["iss"], claims["ver"] = f.Issuer(tenant.ID), "2.0"
+		claims["azp"], claims["azpacr"] = client.ID, strength
 	} else {
-		claims["iss"], claims["ver"] = f.sts(request.tenant.ID), "1.0"
-		claims["appid"], claims["appidacr"], claims["idp"] = request.client.ID, request.strength(), f.sts(request.tenant.ID)
+		claims["iss"], claims["ver"] = f.sts(tenant.ID), "1.0"
+		claims["appid"], claims["appidacr"], claims["idp"] = client.ID, strength, f.sts(tenant.ID)
 	}
 	if group.app == &graphApp {
-		claims["app_displayname"], claims["idtyp"] = request.client.DisplayName, "app"
-		return f.signForGraph(claims)
-	}
-	if slices.Contains(group.app.OptionalClaims.AccessToken, "idtyp") {
+		claims["app_displayname"], claims["idtyp"] = client.DisplayName, "app"
+	} else if slices.Contains(group.app.OptionalClaims.AccessToken, "idtyp") {
 		claims["idtyp"] = "app"
 	}
-	return f.sign(claims, group.app.TokenVersion != 2)
+	return claims
 }
 
-// idToken is the ID token (OpenID Connect Core section 2) in the version of the endpoint. Its sub is pairwise to the
-// client, and its nonce is there if one was sent; the hashes are there if it comes from the authorization endpoint.
+// idToken is the ID token (OpenID Connect Core section 2) in the version of the endpoint. The hashes are there if it
+// comes from the authorization endpoint.
 func (f *Fake) idToken(d delegation, code, token string) string {
+	claims := f.idClaims(d)
+	if code != "" {
+		claims["c_hash"] = leftHalf(code)
+	}
+	if token != "" {
+		claims["at_hash"] = leftHalf(token)
+	}
+	return f.sign(claims, d.version == v1)
+}
+
+// idClaims are those of an ID token. Its sub is pairwise to the client, and its nonce is there if one was sent.
+func (f *Fake) idClaims(d delegation) map[string]any {
 	claims := f.frame(time.Hour)
 	claims["aud"], claims["tid"], claims["sid"] = d.client.ID, d.tenant.ID, d.sid
 	claims["sub"] = pairwise(d.user, d.client)
@@ -234,14 +252,8 @@ func (f *Fake) idToken(d delegation, code, token string) string {
 		}
 	}
 	setKnown(claims, "nonce", d.nonce)
-	if code != "" {
-		claims["c_hash"] = leftHalf(code)
-	}
-	if token != "" {
-		claims["at_hash"] = leftHalf(token)
-	}
 	f.about(claims, &d, d.client, d.client.OptionalClaims.IDToken)
-	return f.sign(claims, d.version == v1)
+	return claims
 }
 
 // leftHalf is what c_hash and at_hash are (OpenID Connect Core section 3.3.2.11).

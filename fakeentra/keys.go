@@ -102,19 +102,28 @@ func embeddedKeys() keyRing {
 var parseKeys = sync.OnceValue(func() []*signingKey {
 	var keys []*signingKey
 	for i := 1; ; i++ {
-		text, err := keyFiles.ReadFile(fmt.Sprintf("keys/public-%d.pem", i))
-		if err != nil {
+		name := fmt.Sprintf("keys/public-%d.pem", i)
+		if _, err := keyFiles.Open(name); err != nil {
 			return keys
 		}
-		certificate, rest := pem.Decode(text)
-		private, _ := pem.Decode(rest)
-		key, err := x509.ParsePKCS1PrivateKey(private.Bytes)
-		if err != nil {
-			panic(err) // our own file
-		}
-		keys = append(keys, &signingKey{private: key, certificate: certificate.Bytes, id: thumbprint(certificate.Bytes)})
+		keys = append(keys, parseKey(name))
 	}
 })
+
+// parseKey reads a certificate and its key.
+func parseKey(name string) *signingKey {
+	text, err := keyFiles.ReadFile(name)
+	if err != nil {
+		panic(err) // our own file
+	}
+	certificate, rest := pem.Decode(text)
+	private, _ := pem.Decode(rest)
+	key, err := x509.ParsePKCS1PrivateKey(private.Bytes)
+	if err != nil {
+		panic(err)
+	}
+	return &signingKey{private: key, certificate: certificate.Bytes, id: thumbprint(certificate.Bytes)}
+}
 
 func newSigningKey(now time.Time) (*signingKey, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -162,6 +171,10 @@ func (k *signingKey) sign(signed string) string {
 	return base64.RawURLEncoding.EncodeToString(signature)
 }
 
+func (k *signingKey) modulus() string {
+	return base64.RawURLEncoding.EncodeToString(k.private.N.Bytes())
+}
+
 // publishedKey has its members in the order of the wire, with no alg.
 type publishedKey struct {
 	KeyType      string   `json:"kty"`
@@ -193,7 +206,7 @@ func (f *Fake) handleKeys(version string) http.HandlerFunc {
 		for _, key := range keys {
 			one := publishedKey{
 				KeyType: "RSA", Use: "sig", ID: key.id, Thumbprint: key.id,
-				Modulus:      base64.RawURLEncoding.EncodeToString(key.private.N.Bytes()),
+				Modulus:      key.modulus(),
 				Exponent:     base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.private.E)).Bytes()),
 				Certificates: []string{base64.StdEncoding.EncodeToString(key.certificate)},
 			}

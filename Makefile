@@ -12,6 +12,7 @@ help:
 	@echo 'make lint      gofmt, go vet, staticcheck'
 	@echo 'make fuzz      every fuzz target for FUZZTIME=$(FUZZTIME)'
 	@echo 'make interop   other people'"'"'s clients against ours (Node.js, npm and Chromium): MSAL, openid-client, the MCP SDK'
+	@echo "make wycheproof   Project Wycheproof's JWS and JWK vectors against our verifier"
 	@echo 'make bench     the figures that have a goal, a line each'
 	@echo 'make live      the flow against the tenant in .env, with your browser'
 	@echo 'make rename-module MODULE=example.com/you/mcpentra   the path to publish it under'
@@ -61,6 +62,11 @@ interop:
 	@cd testdata/interop && npm ci --no-audit --no-fund --loglevel=error
 	MCPENTRA_INTEROP=1 go test -count=1 -run '^TestInterop' ./...
 
+# The vectors are some 100 MB, so they stand in a module of their own that nobody fetches who does not ask for them.
+.PHONY: wycheproof
+wycheproof:
+	cd server/token/wycheproof && go vet -mod=mod ./... && go test -mod=mod -count=1 -v ./...
+
 .PHONY: bench
 bench:
 	@testdata/bench/figures
@@ -69,4 +75,5 @@ bench:
 rename-module:
 	@test -n "$(MODULE)" || { echo 'make rename-module: say MODULE=example.com/you/mcpentra' >&2; exit 2; }
 	@old=$$(go list -m) && go mod edit -module "$(MODULE)" && \
-		git ls-files '*.go' '*.md' | xargs sed -i "s#\"$$old/#\"$(MODULE)/#g" && go build ./...
+		git ls-files '*.go' '*.md' | xargs sed -i "s#\"$$old/#\"$(MODULE)/#g" && \
+		git ls-files '*/go.mod' | xargs sed -i -E "s#^(module |replace |[[:space:]]+)$$old(/| )#\1$(MODULE)\2#" && go build ./...

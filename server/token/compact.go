@@ -35,9 +35,22 @@ type compact struct {
 // members are the members of a JSON object.
 type members map[string]jsontext.Value
 
-// parseCompact takes a token apart, and refuses every form that two parsers could read differently
-// (RFC 8725 sections 2.4, 2.6 and 3.7).
+// parseCompact takes a JWT apart (RFC 7519 section 7.2): a JWS with claims.
 func parseCompact(raw string) (*compact, *InvalidError) {
+	c, invalid := parseSigned(raw)
+	if invalid != nil {
+		return nil, invalid
+	}
+	var err error
+	if c.claims, err = parseObject(c.payload, registeredClaims); err != nil {
+		return nil, &InvalidError{BadClaims}
+	}
+	return c, nil
+}
+
+// parseSigned takes a JWS apart, and refuses every form that two parsers could read differently
+// (RFC 8725 sections 2.4, 2.6 and 3.7).
+func parseSigned(raw string) (*compact, *InvalidError) {
 	if len(raw) > maxToken {
 		return nil, &InvalidError{Oversized}
 	}
@@ -53,6 +66,9 @@ func parseCompact(raw string) (*compact, *InvalidError) {
 			return nil, &InvalidError{BadEncoding}
 		}
 	}
+	if parts[0] == "" || parts[2] == "" { // An empty payload is one (RFC 7515 section 5.1), though never claims.
+		return nil, &InvalidError{BadEncoding}
+	}
 	c := &compact{payload: decoded[1]}
 	var err error
 	if c.header, err = parseObject(decoded[0], registeredHeaders); err != nil {
@@ -60,9 +76,6 @@ func parseCompact(raw string) (*compact, *InvalidError) {
 	}
 	if err = c.readHeader(); err != nil {
 		return nil, &InvalidError{BadHeader}
-	}
-	if c.claims, err = parseObject(decoded[1], registeredClaims); err != nil {
-		return nil, &InvalidError{BadClaims}
 	}
 	return c, nil
 }
@@ -213,9 +226,6 @@ func decodeSegment(segment string) ([]byte, error) {
 		default:
 			return nil, errors.New("a byte outside base64url")
 		}
-	}
-	if segment == "" {
-		return nil, errors.New("an empty part")
 	}
 	return base64.RawURLEncoding.Strict().DecodeString(segment)
 }

@@ -77,7 +77,7 @@ func verifies(key any) bool {
 	switch key := key.(type) {
 	case *rsa.PublicKey:
 		// An exponent of 1 makes every signature its own message.
-		return key.N.BitLen() >= minRSABits && key.N.BitLen() <= maxRSABits && key.E >= 3 && key.E%2 == 1
+		return key.N.BitLen() >= minRSABits && key.N.BitLen() <= maxRSABits && key.E >= 3 && key.E%2 == 1 && !isROCA(key.N)
 	case *ecdsa.PublicKey:
 		return key.Curve == elliptic.P256() || key.Curve == elliptic.P384() || key.Curve == elliptic.P521()
 	case ed25519.PublicKey:

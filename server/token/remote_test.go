@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -233,7 +234,7 @@ func TestManyWhoWaitShareOneFetch(t *testing.T) {
 
 	var waiting sync.WaitGroup
 	var bad atomic.Int64
-	for range 200 {
+	for range 1000 {
 		waiting.Go(func() {
 			if _, err := remote.Keys(t.Context(), "new", s.clock()); err != nil {
 				bad.Add(1)
@@ -258,97 +259,86 @@ func TestAClockThatIsSetBackDoesNoHarm(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestADocumentThatIsNoneIsNotUsed(t *testing.T) {
+// privateMembers is a private key that somebody published by mistake.
+// rocaMembers has a modulus that is 1 modulo all the small primes, as one of the faulty generator may be.
+func TestAHundredThousandUnknownKeysCauseTwoFetches(t *testing.T) {
 	t.Parallel()
-	tests := map[string]http.HandlerFunc{
-		"a page":     func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
-		"no members": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) },
-		"no keys":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"keys":[]}`)) },
-		"keys twice": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"keys":[],"keys":[]}`)) },
-		"a key with two ids": func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = w.Write([]byte(`{"keys":[{"kty":"RSA","kid":"x","kid":"one"}]}`))
-		},
-		"not found": http.NotFound,
-		"cut in the middle": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "1000")
-			_, _ = w.Write([]byte(`{"keys":[`))
-		},
-		"far too long": func(w http.ResponseWriter, _ *http.Request) {
-			for range 64 {
-				if _, err := w.Write([]byte(strings.Repeat(" ", 64<<10))); err != nil {
-					return
-				}
-			}
-		},
-		"a redirect": func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/keys" {
-				_ = json.MarshalWrite(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: rsaKey().Public(), KeyID: "one"}}})
-				return
-			}
-			http.Redirect(w, r, "/keys", http.StatusFound)
-		},
+	s := newKeyServer(t)
+	remote := s.remote()
+	_, err := remote.Keys(t.Context(), "one", s.clock())
+	require.NoError(t, err)
+	for i := range 100_000 { // within a minute
+		s.pass(600 * time.Microsecond)
+		_, err = remote.Keys(t.Context(), strconv.Itoa(i), s.clock())
+		require.Error(t, err)
+		if i%1000 == 0 {
+			_, err = remote.Keys(t.Context(), "one", s.clock())
+			require.NoError(t, err, "good tokens do not notice")
+		}
 	}
-	for name, handle := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newKeyServer(t)
-			s.answer(handle)
-			_, err := s.remote().Keys(t.Context(), "one", s.clock())
-			wantUnavailable(t, err, 5*time.Second)
-			assert.EqualValues(t, 1, s.fetches.Load())
-		})
+	assert.LessOrEqual(t, s.fetches.Load(), int64(2))
+}
+
+func TestARolloverCostsNobodyAToken(t *testing.T) {
+	t.Parallel()
+	s := newKeyServer(t)
+	remote := s.remote()
+	use := func(kid string, issued time.Time) {
+		t.Helper()
+		_, err := remote.Keys(t.Context(), kid, issued)
+		require.NoError(t, err)
+	}
+	use("one", s.clock())
+	kids := []string{"one"}
+	for i := range 100 {
+		newest := "key " + strconv.Itoa(i)
+		kids = append(kids, newest)
+		s.pass(10 * time.Minute)
+		s.publish(kids...) // published,
+		last := s.clock()
+		use(newest, last) // used at once,
+		s.pass(2 * time.Hour)
+		s.publish(newest) // and alone after two hours, when nothing that the older one signed is alive
+		kids = []string{newest}
+		use(newest, last)
 	}
 }
 
-func TestABadKeyIsLeftOutAndSpoilsNothing(t *testing.T) {
+func TestAClockThatJumpsForwardCostsAFetch(t *testing.T) {
 	t.Parallel()
-	const thisIssuer, template = "https://issuer.example/tenant/v2.0", "https://issuer.example/{tenantid}/v2.0"
-	rsaMembers := func(bits int) string {
-		encoded, err := json.Marshal(jose.JSONWebKey{Key: newRSAKey(bits).Public()})
+	s := newKeyServer(t)
+	remote := s.remote()
+	for _, jump := range []time.Duration{0, 10 * time.Minute, -10 * time.Minute, 30 * 24 * time.Hour, -30 * 24 * time.Hour} {
+		s.pass(jump)
+		_, err := remote.Keys(t.Context(), "one", s.clock())
 		require.NoError(t, err)
-		return strings.Trim(string(encoded), "{}")
 	}
-	strong := rsaMembers(2048)
-	tests := map[string]struct {
-		key  string
-		used bool
-	}{
-		"a plain key":               {`{` + strong + `,"kid":"x"}`, true},
-		"for signatures":            {`{` + strong + `,"kid":"x","use":"sig","key_ops":["verify"]}`, true},
-		"of this issuer":            {`{` + strong + `,"kid":"x","issuer":"` + thisIssuer + `"}`, true},
-		"of the template":           {`{` + strong + `,"kid":"x","issuer":"` + template + `"}`, true},
-		"of another issuer":         {`{` + strong + `,"kid":"x","issuer":"https://issuer.example/other/v2.0"}`, false},
-		"an issuer that is no text": {`{` + strong + `,"kid":"x","issuer":1}`, false},
-		"for encryption":            {`{` + strong + `,"kid":"x","use":"enc"}`, false},
-		"for signing only":          {`{` + strong + `,"kid":"x","key_ops":["sign"]}`, false},
-		"no id":                     {`{` + strong + `}`, false},
-		"too short":                 {`{` + rsaMembers(1024) + `,"kid":"x"}`, false},
-		"an exponent of 1":          {`{` + strings.Replace(strong, `"AQAB"`, `"AQ"`, 1) + `,"kid":"x"}`, false},
-		"a shared secret":           {`{"kty":"oct","k":"c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0","kid":"x"}`, false},
-		"a kind nobody knows":       {`{"kty":"XYZ","kid":"x"}`, false},
-		"not an object":             {`"x"`, false},
-		"a certificate of noise":    {`{` + strong + `,"kid":"x","x5c":["AAAA"]}`, false},
-		"a point off the curve":     {`{"kty":"EC","crv":"P-256","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE","y":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE","kid":"x"}`, false},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newKeyServer(t)
-			s.answer(func(w http.ResponseWriter, _ *http.Request) {
-				_, _ = fmt.Fprintf(w, `{"keys":[%s,{%s,"kid":"neighbour"}]}`, test.key, strong)
-			})
-			remote := s.remote()
-			remote.Issuers = []string{thisIssuer, template}
-			_, err := remote.Keys(t.Context(), "neighbour", s.clock())
-			require.NoError(t, err)
-			_, err = remote.Keys(t.Context(), "x", s.clock().Add(-time.Minute))
-			if test.used {
-				require.NoError(t, err)
-				return
-			}
-			require.ErrorIs(t, err, token.ErrUnknownKey)
+	assert.LessOrEqual(t, s.fetches.Load(), int64(3))
+}
+
+func TestADocumentThatDripsIsGivenUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		drip := roundTrip(func(r *http.Request) (*http.Response, error) {
+			body, pen := io.Pipe()
+			go func() {
+				for r.Context().Err() == nil {
+					if _, err := pen.Write([]byte(" ")); err != nil {
+						return
+					}
+					<-time.After(time.Second)
+				}
+				_ = pen.CloseWithError(r.Context().Err())
+			}()
+			return &http.Response{StatusCode: http.StatusOK, Body: body}, nil
 		})
-	}
+		remote := &token.Remote{URL: "https://issuer.example/keys", HTTPClient: &http.Client{Transport: drip}}
+		begun := time.Now()
+		_, err := remote.Keys(t.Context(), "one", time.Now())
+		wantUnavailable(t, err, 5*time.Second)
+		assert.LessOrEqual(t, time.Since(begun), 6*time.Second)
+		synctest.Wait()
+	})
 }
 
 func TestPublishedListsAllKeys(t *testing.T) {

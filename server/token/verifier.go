@@ -98,21 +98,60 @@ func (v *Verifier) verifyParsed(ctx context.Context, raw string, parsed *compact
 	if v.Issuer == "" || len(v.Audiences) == 0 || slices.Contains(v.Audiences, "") || v.Keys == nil {
 		return nil, &UnavailableError{RetryAfter: time.Minute, Err: errors.New("the verifier has no issuer, no audience or no keys")}
 	}
-	if !v.algorithmAllowed(parsed.algorithm) {
-		return nil, &InvalidError{AlgorithmNotAllowed}
-	}
-	if v.Types != nil && !slices.ContainsFunc(v.Types, func(t string) bool { return mediaType(t) == mediaType(parsed.typ) }) {
-		return nil, &InvalidError{TypeNotAllowed}
+	if invalid := v.judgeHeader(parsed); invalid != nil {
+		return nil, invalid
 	}
 	claims, invalid := v.judgeClaims(parsed)
 	if invalid != nil {
 		return nil, invalid
 	}
+	key, err := v.judgeSignature(ctx, raw, parsed, claims.IssuedAt)
+	if err != nil {
+		return nil, err
+	}
+	claims.verifier, claims.key = v, key
+	return claims, nil
+}
+
+// VerifySignature judges a JWS whose payload need not be claims (RFC 7515): its form, algorithm,
+// type, key and signature, by the same rules and with the same errors as Verify. Who it comes from,
+// for whom it is and until when is left to the caller: it says nothing of whether a bearer token
+// may be believed.
+func (v *Verifier) VerifySignature(ctx context.Context, raw string) (payload []byte, err error) {
+	if v.Keys == nil {
+		return nil, &UnavailableError{RetryAfter: time.Minute, Err: errors.New("the verifier has no keys")}
+	}
+	parsed, invalid := parseSigned(raw)
+	if invalid == nil {
+		invalid = v.judgeHeader(parsed)
+	}
+	if invalid != nil {
+		return nil, invalid
+	}
+	if _, err := v.judgeSignature(ctx, raw, parsed, time.Time{}); err != nil {
+		return nil, err
+	}
+	return parsed.payload, nil
+}
+
+// judgeHeader compares what the header says.
+func (v *Verifier) judgeHeader(parsed *compact) *InvalidError {
+	if !v.algorithmAllowed(parsed.algorithm) {
+		return &InvalidError{AlgorithmNotAllowed}
+	}
+	if v.Types != nil && !slices.ContainsFunc(v.Types, func(t string) bool { return mediaType(t) == mediaType(parsed.typ) }) {
+		return &InvalidError{TypeNotAllowed}
+	}
+	return nil
+}
+
+// judgeSignature finds the keys and does the cryptography.
+func (v *Verifier) judgeSignature(ctx context.Context, raw string, parsed *compact, issued time.Time) (key any, err error) {
 	// Without a key id every key would have to be tried; no issuer we serve leaves it out.
 	if parsed.keyID == "" {
 		return nil, &InvalidError{NoKeyID}
 	}
-	keys, err := v.Keys(ctx, parsed.keyID, claims.IssuedAt)
+	keys, err := v.Keys(ctx, parsed.keyID, issued)
 	if err != nil {
 		return nil, keyError(ctx, err)
 	}
@@ -120,8 +159,7 @@ func (v *Verifier) verifyParsed(ctx context.Context, raw string, parsed *compact
 	if invalid != nil {
 		return nil, invalid
 	}
-	claims.verifier, claims.key = v, key
-	return claims, nil
+	return key, nil
 }
 
 // judgeClaims compares what costs nothing to compare.

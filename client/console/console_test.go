@@ -46,7 +46,7 @@ func connected(t *testing.T, revision string) *console.Session {
 	t.Cleanup(base.CloseIdleConnections)
 	under, err := client.New(client.Config{Server: listening.URL + "/mcp", Base: base})
 	require.NoError(t, err)
-	session, err := console.Connect(t.Context(), listening.URL+"/mcp", under, revision, "1.0")
+	session, err := console.Connect(t.Context(), listening.URL+"/mcp", under, console.Options{Revision: revision, Version: "1.0"})
 	require.NoError(t, err)
 	t.Cleanup(session.Close)
 	return session
@@ -243,9 +243,9 @@ func TestServersThatRefuse(t *testing.T) {
 	defer base.CloseIdleConnections()
 	under, err := client.New(client.Config{Server: listening.URL, Base: base})
 	require.NoError(t, err)
-	_, err = console.Connect(t.Context(), listening.URL, under, "", "1.0")
+	_, err = console.Connect(t.Context(), listening.URL, under, console.Options{Version: "1.0"})
 	require.ErrorContains(t, err, "redirects to example.com, which is not followed")
 
-	_, err = console.Connect(t.Context(), listening.URL, under, "1999-01-01", "1.0")
+	_, err = console.Connect(t.Context(), listening.URL, under, console.Options{Revision: "1999-01-01"})
 	require.Error(t, err)
 }

@@ -28,7 +28,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	session, err := console.Connect(ctx, listening.URL+"/mcp", under, "", "1.0")
+	session, err := console.Connect(ctx, listening.URL+"/mcp", under, console.Options{Version: "1.0"})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -38,8 +38,20 @@ func (e *ErrTool) Error() string { return e.Text }
 // Revisions are the revisions of MCP that are spoken, the newest first.
 func Revisions() []string { return []string{"2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"} }
 
-// Connect connects to the server of a Transport. With a revision it speaks that one and no other; without, the newest that the server knows.
-func Connect(ctx context.Context, server string, under *client.Transport, revision, version string) (*Session, error) {
+// Options say how to connect. The zero value will do.
+type Options struct {
+	// Revision is the one of MCP that is spoken, and no other. Empty is the newest that the server knows.
+	Revision string
+	// Version is this program's own.
+	Version string
+	// Extensions are those of MCP that the server is told of.
+	Extensions []string
+	// Elicitation is how forms of the server are answered: ElicitDefaults, or not at all if it is empty, which the server is told.
+	Elicitation string
+}
+
+// Connect connects to the server of a Transport.
+func Connect(ctx context.Context, server string, under *client.Transport, options Options) (*Session, error) {
 	origin, err := url.Parse(server)
 	if err != nil {
 		return nil, err
@@ -58,17 +70,29 @@ func Connect(ctx context.Context, server string, under *client.Transport, revisi
 		return nil, err
 	}
 	// A sign-in takes as long as a person takes; the library would give up its first request after five seconds and sign in again for the second.
-	options := []mcpclient.ClientOption{mcpclient.WithDiscoverTimeout(-1)}
+	settings := []mcpclient.ClientOption{mcpclient.WithDiscoverTimeout(-1)}
+	revision := options.Revision
 	if revision != "" && revision != Revisions()[0] {
 		//lint:ignore SA1019 deprecated because the handshake is; whoever names an older revision wants the handshake
-		options = append(options, mcpclient.WithLegacyProtocolOnly())
+		settings = append(settings, mcpclient.WithLegacyProtocolOnly())
 	}
-	s := &Session{mcp: mcpclient.NewClient(&discoverTwice{streamable}, options...)}
+	capabilities := mcp.ClientCapabilities{}
+	for _, name := range options.Extensions {
+		if capabilities.Extensions == nil {
+			capabilities.Extensions = map[string]any{}
+		}
+		capabilities.Extensions[name] = map[string]any{}
+	}
+	if options.Elicitation == ElicitDefaults {
+		capabilities.Elicitation = &mcp.ElicitationCapability{Form: &struct{}{}}
+		settings = append(settings, mcpclient.WithElicitationHandler(withDefaults{}))
+	}
+	s := &Session{mcp: mcpclient.NewClient(&discoverTwice{streamable}, settings...)}
 	if err := s.mcp.Start(ctx); err != nil {
 		return nil, err
 	}
 	result, err := s.mcp.Initialize(ctx, mcp.InitializeRequest{Params: mcp.InitializeParams{
-		ProtocolVersion: revision, ClientInfo: mcp.Implementation{Name: "mcp-entra-client", Version: version},
+		ProtocolVersion: revision, ClientInfo: mcp.Implementation{Name: "mcp-entra-client", Version: options.Version}, Capabilities: capabilities,
 	}})
 	if err == nil && revision != "" && result.ProtocolVersion != revision {
 		err = fmt.Errorf("the server speaks MCP %s, not %s", Printable(result.ProtocolVersion), revision)

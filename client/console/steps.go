@@ -40,16 +40,29 @@ func (s *Steps) Trace(event client.Event) {
 		s.Step("Authorization server metadata: "+e.Location, "issuer: "+e.Issuer, "authorization: "+e.AuthorizationEndpoint, "token: "+e.TokenEndpoint)
 	case client.Registered:
 		how := "Registered with the authorization server"
-		if e.Preregistered {
+		switch {
+		case e.Preregistered:
 			how = "Known to the authorization server beforehand"
+		case e.Document:
+			how = "Known to the authorization server by a client ID metadata document"
 		}
 		s.Step(how, "client ID: "+e.ClientID, "authentication: "+e.AuthMethod)
 	case client.PageReady:
 		what := "Opening the browser to sign in and approve"
-		if s.manual {
+		if s.manual || e.Paste {
 			what = "Open this page to sign in and approve"
 		}
+		if e.Paste {
+			s.Step(what, e.URL, "then paste the address that the browser ends at, which begins with "+e.RedirectURI+"?")
+			return
+		}
 		s.Step(what, e.URL, "waiting for the answer at "+e.RedirectURI)
+	case client.DeviceReady:
+		where := []string{e.URL, "and enter the code " + e.UserCode}
+		if e.Complete != "" {
+			where = append(where, "or open "+e.Complete)
+		}
+		s.Step("Open this page on any device to sign in and approve", append(where, "within "+e.Lifetime.Round(time.Second).String())...)
 	case client.Answered:
 		issuer := "does not say who it is from"
 		if e.Issuer != "" {
@@ -61,7 +74,11 @@ func (s *Steps) Trace(event client.Event) {
 		if e.Refreshed {
 			what = "Got a new access token with the refresh token"
 		}
-		details := []string{"type: Bearer, scopes: " + orNone(strings.Join(e.Scopes, " "))}
+		kind := "Bearer"
+		if e.Bound {
+			kind = "DPoP, bound to a key of this program"
+		}
+		details := []string{"type: " + kind + ", scopes: " + orNone(strings.Join(e.Scopes, " "))}
 		if e.Lifetime > 0 {
 			details = append(details, "good for "+e.Lifetime.Round(time.Second).String())
 		}
@@ -69,6 +86,16 @@ func (s *Steps) Trace(event client.Event) {
 			details = append(details, "with a refresh token")
 		}
 		s.Step(what, strings.Join(details, ", "))
+	}
+}
+
+// TellPerson writes no more of an event than what a person has to open or type, and nothing of most.
+func TellPerson(out io.Writer, event client.Event) {
+	switch e := event.(type) {
+	case client.PageReady:
+		fmt.Fprintln(out, Printable(e.URL))
+	case client.DeviceReady:
+		fmt.Fprintln(out, Printable(e.URL), Printable(e.UserCode))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -19,7 +20,10 @@ func recorder(t *testing.T, status string) (program string, arguments func() []s
 	program = filepath.Join(dir, "a browser")
 	file := filepath.Join(dir, "arguments")
 	script := "#!/bin/sh\nprintf '%s\\n' \"$@\" >'" + file + "'\nexit " + status + "\n"
-	require.NoError(t, os.WriteFile(program, []byte(script), 0o700))
+	syscall.ForkLock.RLock() // a child of another test would keep the file open for writing, and so from being run
+	err := os.WriteFile(program, []byte(script), 0o700)
+	syscall.ForkLock.RUnlock()
+	require.NoError(t, err)
 	return program, func() []string {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)

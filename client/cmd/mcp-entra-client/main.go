@@ -3,13 +3,9 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -17,14 +13,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
-	"time"
 
-	"github.com/joho/godotenv"
 	"github.com/spf13/cobra"
 
 	"mcpentra/client"
 	"mcpentra/client/console"
-	"mcpentra/client/signin"
 )
 
 // Exit statuses.
@@ -79,39 +72,18 @@ func withURLFlag(arguments []string) []string {
 	return arguments
 }
 
-type flagValues struct {
-	url, revision, caFile, envFile string
-	scopes                         []string
-	noBrowser, quiet               bool
-	timeout                        time.Duration
-}
-
 func newCommand() *cobra.Command {
-	var flags flagValues
+	flags := &flagValues{}
 	command := &cobra.Command{
-		Use:   "mcp-entra-client [URL] [list | call TOOL [JSON]]",
+		Use:   "mcp-entra-client [URL] [list | call TOOL [JSON] | sign-in | sign-out | accounts]",
 		Short: "Sign in to a protected MCP server and call its tools",
-		Long: `Mcp-entra-client connects to an MCP server of any of the four revisions. If the server asks
-for it, it signs you in: it finds the authorization server, registers there, opens your browser
-and waits for the answer on this machine. Each step is printed to standard error, numbered, and
-never with a token in it. What a tool answers goes to standard output.
-
-Without a verb it prompts for commands: list, call <tool> [json], help, quit.
-
-It reads these from the environment or from .env, and nothing else:
-
-  MCP_URL             the server, when none is given
-  MCP_CLIENT_ID       a client ID that the authorization server has given you, and
-  MCP_CLIENT_SECRET   its secret, if it has one; without an ID the program registers itself
-  MCP_REDIRECT_URI    where to wait for the answer (http://localhost/callback, any free port)
-  BROWSER             the command that opens a page; split into words, never run by a shell
-
-Exit status: 0 fine; 1 the tool answered with an error; 2 usage, set-up, or the server cannot be
-reached; 3 a sign-in was needed and was refused, interrupted or not finished in time.`,
+		Long:  manual,
 		Example: `  mcp-entra-client http://localhost:8000/mcp
   mcp-entra-client http://localhost:8000/mcp list
   mcp-entra-client http://localhost:8000/mcp call get_user_name
-  mcp-entra-client https://mcp.example.com/mcp call search '{"query": "plans"}'`,
+  mcp-entra-client https://mcp.example.com/mcp call search '{"query": "plans"}'
+  mcp-entra-client --account work https://mcp.example.com/mcp list
+  mcp-entra-client --client-credentials https://mcp.example.com/mcp list`,
 		Args:         noSuchCommand,
 		SilenceUsage: true,
 
@@ -124,16 +96,7 @@ reached; 3 a sign-in was needed and was refused, interrupted or not finished in 
 			})
 		},
 	}
-	set := command.PersistentFlags()
-	set.SortFlags = false
-	set.StringVar(&flags.url, "url", "", "the MCP server's `URL` (MCP_URL); can be given without the flag")
-	set.BoolVar(&flags.noBrowser, "no-browser", false, "print the authorization page's address and wait, without opening a browser")
-	set.DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long to wait for the person at the browser")
-	set.StringSliceVar(&flags.scopes, "scope", nil, "ask for this scope besides those that the server names; can be repeated")
-	set.StringVar(&flags.revision, "protocol-version", "", "speak this `REVISION` of MCP and no other: "+strings.Join(console.Revisions(), ", "))
-	set.StringVar(&flags.caFile, "ca-file", "", "trust the certificate authorities of this PEM `FILE` too")
-	set.StringVar(&flags.envFile, "env", ".env", "read settings from `FILE`")
-	set.BoolVar(&flags.quiet, "quiet", false, "do not print the steps (the page's address still is, with --no-browser)")
+	flags.add(command.PersistentFlags())
 	command.AddCommand(&cobra.Command{
 		Use: "list", Short: "List the server's tools", Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -155,6 +118,17 @@ reached; 3 a sign-in was needed and was refused, interrupted or not finished in 
 				return console.Call(ctx, session, arguments[0], json, os.Stdout)
 			})
 		},
+	}, &cobra.Command{
+		Use: "sign-in", Short: "Sign in, if need be, and do nothing else", Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return connected(command.Context(), flags, func(context.Context, *console.Session) error { return nil })
+		},
+	}, &cobra.Command{
+		Use: "sign-out", Short: "Revoke what the authorization server has given, and forget it", Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error { return signOut(command.Context(), flags, os.Stdout) },
+	}, &cobra.Command{
+		Use: "accounts", Short: "List the servers and accounts that you are signed in to", Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error { return accounts(command.Context(), flags, os.Stdout) },
 	})
 	command.CompletionOptions.HiddenDefaultCmd = true
 	return command
@@ -168,7 +142,7 @@ func noSuchCommand(command *cobra.Command, arguments []string) error {
 	if meant := command.SuggestionsFor(arguments[0]); len(meant) > 0 {
 		return fmt.Errorf("there is no command %q; did you mean %s?", arguments[0], strings.Join(meant, " or "))
 	}
-	return fmt.Errorf("there is no command %q; the commands are list, call and help", arguments[0])
+	return fmt.Errorf("there is no command %q; the commands are list, call, sign-in, sign-out, accounts and help", arguments[0])
 }
 
 func version() string {
@@ -179,57 +153,44 @@ func version() string {
 }
 
 // connected connects, signing in if need be, and does one thing.
-func connected(ctx context.Context, flags flagValues, do func(context.Context, *console.Session) error) error {
-	value, err := settings(flags.envFile)
+func connected(ctx context.Context, flags *flagValues, do func(context.Context, *console.Session) error) error {
+	set, err := flags.settings()
 	if err != nil {
 		return err
 	}
-	if flags.url == "" {
-		if flags.url = value("MCP_URL"); flags.url == "" {
-			return errors.New("which server? give its URL, such as http://localhost:8000/mcp, or set MCP_URL")
-		}
-	}
-	if flags.revision != "" && !slices.Contains(console.Revisions(), flags.revision) {
-		return fmt.Errorf("--protocol-version: want one of %s, got %q", strings.Join(console.Revisions(), ", "), flags.revision)
-	}
-	base, err := transport(flags.caFile)
+	config, closeAll, err := set.config(ctx)
 	if err != nil {
 		return err
 	}
-	defer base.CloseIdleConnections()
-	browser, err := signin.OpenWith(value("BROWSER"))
-	if err != nil {
-		return err
-	}
-	if flags.noBrowser {
-		browser = func(context.Context, string) error { return nil }
-	}
+	defer closeAll()
 	out := io.Writer(os.Stderr)
 	if flags.quiet {
 		out = io.Discard
 	}
 	steps := console.NewSteps(out, flags.noBrowser)
 	var signingIn atomic.Bool
-	under, err := client.New(client.Config{
-		Server: flags.url, Base: base, Browser: browser, ClientID: value("MCP_CLIENT_ID"), ClientSecret: value("MCP_CLIENT_SECRET"),
-		RedirectURI: value("MCP_REDIRECT_URI"), Scopes: flags.scopes, SignInTimeout: flags.timeout, ProtocolVersion: flags.revision,
-		Trace: func(event client.Event) {
-			if page, ok := event.(client.PageReady); ok && flags.quiet && flags.noBrowser {
-				fmt.Fprintln(os.Stderr, page.URL)
-			}
-			switch event.(type) {
-			case client.Challenged:
-				signingIn.Store(true)
-			case client.Issued:
-				signingIn.Store(false)
-			}
-			steps.Trace(event)
-		},
-	})
+	config.Trace = func(event client.Event) {
+		if flags.quiet && (flags.noBrowser || flags.paste || flags.deviceCode) {
+			console.TellPerson(os.Stderr, event)
+		}
+		switch event.(type) {
+		case client.Challenged:
+			signingIn.Store(true)
+		case client.Issued:
+			signingIn.Store(false)
+		}
+		steps.Trace(event)
+		if issued, ok := event.(client.Issued); ok && !issued.Refreshed && set.kept != "" {
+			steps.Step(set.kept)
+		}
+	}
+	under, err := client.New(config)
 	if err != nil {
 		return err
 	}
-	session, err := console.Connect(ctx, flags.url, under, flags.revision, version())
+	session, err := console.Connect(ctx, config.Server, under, console.Options{
+		Revision: flags.revision, Version: version(), Extensions: set.extensions, Elicitation: flags.elicitation,
+	})
 	switch {
 	case err == nil:
 	case ctx.Err() != nil && signingIn.Load():
@@ -242,39 +203,4 @@ func connected(ctx context.Context, flags flagValues, do func(context.Context, *
 	defer session.Close()
 	steps.Connected(session)
 	return do(ctx, session)
-}
-
-// settings looks keys up in the environment, and then in the file. The server's own keys, AUTH_ and so on, are not looked at.
-func settings(name string) (func(string) string, error) {
-	file, err := godotenv.Read(name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("settings: %s is not a list of KEY=value lines", name)
-	}
-	return func(key string) string {
-		if set, present := os.LookupEnv(key); present {
-			return set
-		}
-		return file[key]
-	}, nil
-}
-
-func transport(caFile string) (*http.Transport, error) {
-	base := http.DefaultTransport.(*http.Transport).Clone()
-	base.MaxResponseHeaderBytes = 64 << 10
-	if caFile == "" {
-		return base, nil
-	}
-	text, err := os.ReadFile(caFile)
-	if err != nil {
-		return nil, fmt.Errorf("--ca-file: %w", err)
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("--ca-file: %s holds no certificate in PEM", caFile)
-	}
-	base.TLSClientConfig = &tls.Config{RootCAs: pool}
-	return base, nil
 }

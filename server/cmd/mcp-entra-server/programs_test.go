@@ -78,6 +78,7 @@ func params(files string) testscript.Params {
 			env.Setenv("PATH", programs+string(filepath.ListSeparator)+env.Getenv("PATH"))
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("BROWSER", "fakeentra visit")
+			env.Setenv("MCP_TOKEN_STORE", "memory") // each script signs in as often as it says
 			started := &processes{byName: map[string]*process{}}
 			env.Values[processesKey{}] = started
 			env.Defer(started.killAll)
@@ -221,7 +222,7 @@ func command(ts *testscript.TestScript, program string, args []string) *exec.Cmd
 	cmd := exec.Command(filepath.Join(programs, program), args...)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = append(os.Environ()[:0:0], "PATH="+ts.Getenv("PATH"), "HOME="+ts.Getenv("HOME"), "BROWSER="+ts.Getenv("BROWSER"))
-	for _, key := range []string{"AUTH_CLIENT_SECRET", "AUTH_AUTHORITY", "AUTH_TENANT_ID", "MCP_ADDR", "MCP_PUBLIC_URL", "STORE_URL"} {
+	for _, key := range []string{"AUTH_CLIENT_SECRET", "AUTH_AUTHORITY", "AUTH_TENANT_ID", "MCP_ADDR", "MCP_PUBLIC_URL", "STORE_URL", "MCP_TOKEN_STORE"} {
 		if value := ts.Getenv(key); value != "" {
 			cmd.Env = append(cmd.Env, key+"="+value)
 		}

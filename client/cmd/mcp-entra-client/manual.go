@@ -1,0 +1,44 @@
+package main
+
+const manual = `Mcp-entra-client connects to an MCP server of any of the four revisions. If the server asks
+for it, it signs you in: it finds the authorization server, registers there, opens your browser
+and waits for the answer on this machine. Each step is printed to standard error, numbered, and
+never with a token in it. What a tool answers goes to standard output.
+
+Without a verb it prompts for commands: list, call <tool> [json], help, quit.
+
+You stay signed in: registrations and tokens are kept in files of your own, encrypted, with the
+key in the system's keychain, or in a file beside them where no keychain answers. The sign-in
+says which. --account keeps several accounts at one server apart.
+
+Without a browser on this machine: --no-browser prints the page's address, for one that reaches
+this machine; with --paste the browser may be anywhere, and you paste back the address that it
+ends at; with --device-code you type a code on another device, where the server offers that.
+
+Without a person: --client-credentials uses the client's own secret or key; --assertion-file the
+identity that a platform gives its workloads; --idp-client-id and --id-token-file exchange what
+your organisation's identity provider has issued. MCP_TOKEN or --token-command gives a token
+that comes from elsewhere.
+
+It reads these from the environment or from .env, and nothing else; a flag wins over both. No
+secret is ever an argument, where every user of the machine could read it.
+
+  MCP_URL                  the server, when none is given
+  MCP_ACCOUNT              the account, for --account
+  MCP_CLIENT_ID            a client ID that the authorization server has given you, and
+  MCP_CLIENT_SECRET        its secret, if it has one (or MCP_CLIENT_SECRET_FILE), or
+  MCP_CLIENT_KEY_FILE      its private key; without an ID the program registers itself
+  MCP_CLIENT_ISSUER        the only authorization server that the ID and secret are for
+  MCP_CLIENT_METADATA_URL  the address of a client ID metadata document
+  MCP_REDIRECT_URI         where to wait for the answer (http://localhost/callback, any free port)
+  MCP_TOKEN                an access token to use as it is
+  MCP_ID_TOKEN             an ID token (or MCP_ID_TOKEN_FILE), and MCP_IDP_CLIENT_SECRET
+  MCP_TOKEN_STORE          file (or file:FOLDER), memory, or command:WORDS
+  BROWSER                  the command that opens a page; split into words, never run by a shell
+
+For Entra ID as the authorization server itself two rules of MCP have to be relaxed, each by its
+name: --entra-unadvertised-pkce, since its metadata does not say that it does PKCE, and
+--entra-no-resource, since it refuses the resource parameter unless it is an Application ID URI.
+
+Exit status: 0 fine; 1 the tool answered with an error; 2 usage, set-up, or the server cannot be
+reached; 3 a sign-in was needed and was refused, interrupted or not finished in time.`

@@ -1,0 +1,40 @@
+package console
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// ReadPasted asks for a line, from in if it is a terminal and from the controlling terminal otherwise, since the lines of a script are commands. It comes back with the context.
+func ReadPasted(ctx context.Context, in *os.File, out io.Writer) (string, error) {
+	if !term.IsTerminal(int(in.Fd())) {
+		terminal, err := os.Open("/dev/tty")
+		if err != nil {
+			return "", errors.New("there is no terminal to paste the address into")
+		}
+		defer terminal.Close()
+		in = terminal
+	}
+	fmt.Fprint(out, "paste here> ")
+	return next(ctx, func() (string, error) { return readLine(in) })
+}
+
+// readLine reads one line and nothing of the next. It takes longer ones than a terminal passes on by itself.
+func readLine(in *os.File) (string, error) {
+	// A terminal keeps at most 4095 bytes of a line in its own editing, and addresses with a code in them are longer.
+	state, err := term.MakeRaw(int(in.Fd()))
+	if err == nil {
+		defer func() { _ = term.Restore(int(in.Fd()), state) }()
+		return term.NewTerminal(struct {
+			io.Reader
+			io.Writer
+		}{&interruptible{in: in}, io.Discard}, "").ReadLine()
+	}
+	return bufio.NewReaderSize(io.LimitReader(in, maxLine), 64).ReadString('\n')
+}

@@ -32,7 +32,7 @@ func TestFlowAtEveryRevision(t *testing.T) {
 				},
 			})
 			require.NoError(t, err)
-			session, err := console.Connect(t.Context(), origin+"/mcp", transport, revision, "1.0")
+			session, err := console.Connect(t.Context(), origin+"/mcp", transport, console.Options{Revision: revision})
 			require.NoError(t, err)
 			t.Cleanup(session.Close)
 			assert.Equal(t, revision, session.Revision)

@@ -1,12 +1,10 @@
 package fakeentra
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
@@ -45,12 +43,6 @@ const (
 	byAdmin  kind = "adminconsent"
 )
 
-// A response is what goes back to the client, and how.
-type response struct {
-	code, idToken, token bool
-	mode                 string // query, fragment or form_post
-}
-
 // consentKey is what consent is remembered by. An administrator's consent for everybody has no user.
 type consentKey struct{ tenantID, userID, clientID string }
 
@@ -77,19 +69,17 @@ func (f *Fake) handleAuthorize(v version) http.HandlerFunc {
 func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorization) {
 	prompts := strings.Fields(request.params.Get("prompt"))
 	hint := request.params.Get("login_hint")
-	person := f.signedIn(r, request.tenant)
+	silent := slices.Contains(prompts, "none")
+	person, several := f.pick(r, request.tenant, hint)
 	if f.config.AutoSignIn {
-		person = f.autoSignIn(request.tenant, hint)
+		person, several = f.autoSignIn(request.tenant, hint), false
 	}
-	if person != nil && hint != "" && !f.config.AutoSignIn && !strings.EqualFold(hint, person.user.UserPrincipalName) {
-		person = nil
-	}
-	ask := person == nil || !f.config.AutoSignIn && (slices.Contains(prompts, "login") || slices.Contains(prompts, "select_account"))
+	ask := person == nil || !f.config.AutoSignIn && (several && !silent || slices.Contains(prompts, "login") || slices.Contains(prompts, "select_account"))
 	if request.tenant == nil {
 		switch {
 		case person != nil && !ask:
 			request.tenant = person.tenant
-		case !slices.Contains(prompts, "none"):
+		case !silent:
 			// Which directory is meant is not known yet, so nothing of the request can be judged. Entra ID shows its
 			// page, too.
 			f.showSignIn(w, r, request, "")
@@ -107,8 +97,10 @@ func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorizat
 		return
 	}
 	switch {
-	case slices.Contains(prompts, "none") && person == nil:
+	case silent && person == nil:
 		f.redirectError(w, r, request, aadsts.SignInNeeded())
+	case silent && several:
+		f.redirectError(w, r, request, aadsts.WhichUser())
 	case ask:
 		f.showSignIn(w, r, request, "")
 	default:
@@ -159,6 +151,10 @@ func (f *Fake) read(w http.ResponseWriter, r *http.Request, request *authorizati
 		return problem != nil
 	}
 	params := request.params
+	if request.version == v1 && request.tenant.Personal() {
+		f.showError(w, r, aadsts.OldVersionForPersonal())
+		return true
+	}
 	if request.client, problem = f.findClient(request.tenant, request.place, params); problem != nil {
 		f.showError(w, r, problem)
 		return true
@@ -172,7 +168,7 @@ func (f *Fake) read(w http.ResponseWriter, r *http.Request, request *authorizati
 		}
 		request.redirect = registered[0]
 	}
-	if request.platform, problem = matchRedirect(request.client, request.redirect); problem != nil {
+	if request.platform, problem = f.matchRedirect(request.client, request.redirect); problem != nil {
 		f.showError(w, r, problem)
 		return true
 	}
@@ -197,7 +193,7 @@ func (f *Fake) judge(request *authorization) *aadsts.Error {
 	}
 	for _, prompt := range strings.Fields(params.Get("prompt")) {
 		if !slices.Contains([]string{"none", "login", "consent", "select_account", "create"}, prompt) {
-			return aadsts.Malformed() // L: the number is not known
+			return aadsts.UnsupportedPrompt()
 		}
 	}
 	switch params.Get("code_challenge_method") {
@@ -230,52 +226,6 @@ func (f *Fake) judge(request *authorization) *aadsts.Error {
 	return f.checkResource(params.Get("resource"), params.Has("resource"), request.asked, request.tenant)
 }
 
-// readResponse reads response_type and response_mode (OAuth 2.0 Multiple Response Type Encoding Practices).
-func (a *authorization) readResponse() *aadsts.Error {
-	a.response = response{mode: "query"}
-	kinds := strings.Fields(a.params.Get("response_type"))
-	if len(kinds) == 0 {
-		return aadsts.MissingParameter("response_type")
-	}
-	for _, one := range kinds {
-		switch one {
-		case "code":
-			a.response.code = true
-		case "id_token":
-			a.response.idToken = true
-		case "token":
-			a.response.token = true
-		default:
-			return aadsts.UnsupportedResponseType(a.params.Get("response_type"))
-		}
-	}
-	front := a.response.idToken || a.response.token
-	if front {
-		a.response.mode = "fragment"
-	}
-	switch mode := a.params.Get("response_mode"); mode {
-	case "":
-	case "query":
-		if front {
-			a.response.mode = "fragment"
-			return aadsts.UnsupportedResponseMode(mode)
-		}
-	case "fragment", "form_post":
-		a.response.mode = mode
-	default:
-		return aadsts.UnsupportedResponseMode(mode)
-	}
-	switch {
-	case a.response.idToken && !a.client.ImplicitIDTokens:
-		return aadsts.IDTokenNotEnabled("id_token")
-	case a.response.token && !a.client.ImplicitAccessTokens:
-		return aadsts.TokenNotEnabled("token")
-	case a.response.idToken && a.params.Get("nonce") == "":
-		return aadsts.MissingParameter("nonce")
-	}
-	return nil
-}
-
 // parameters reads query and form together. A parameter that is there twice is refused.
 func (f *Fake) parameters(r *http.Request) (url.Values, *aadsts.Error) {
 	if len(r.URL.RawQuery) > maxBody {
@@ -291,230 +241,6 @@ func once(params url.Values) *aadsts.Error {
 	for _, values := range params {
 		if len(values) > 1 || strings.ContainsRune(values[0], 0) {
 			return aadsts.Malformed()
-		}
-	}
-	return nil
-}
-
-// findClient finds the app that a request is from, in the directory of the person.
-func (f *Fake) findClient(tenant *directory.Tenant, place *place, params url.Values) (*directory.App, *aadsts.Error) {
-	id := params.Get("client_id")
-	switch {
-	case id == "":
-		return nil, aadsts.MissingParameter("client_id")
-	case !directory.IsGUID(id) || strings.Trim(id, "0-") == "":
-		return nil, aadsts.AppIDMalformed(id)
-	}
-	app := f.directory.App(tenant, id)
-	if app == nil {
-		app, _ = f.registered.Get(id)
-	}
-	switch {
-	case app == nil && place.tenant == nil && f.anyApp(id) != nil:
-		return nil, aadsts.SingleTenant(id)
-	case app == nil:
-		return nil, aadsts.AppNotFound(id, tenant.DisplayName)
-	case place.tenant == nil && !app.MultiTenant:
-		return nil, aadsts.SingleTenant(id)
-	case app.Disabled:
-		return nil, aadsts.AppDisabled(app.ID, app.DisplayName)
-	}
-	return app, nil
-}
-
-// anyApp finds an app of any tenant.
-func (f *Fake) anyApp(id string) *directory.App {
-	for i := range f.directory.Tenants {
-		if app := f.directory.Tenants[i].App(id); app != nil {
-			return app
-		}
-	}
-	return nil
-}
-
-// answer sends the browser back with what was asked for.
-func (f *Fake) answer(w http.ResponseWriter, r *http.Request, request *authorization, person *signedIn) {
-	switch request.kind {
-	case byDevice:
-		f.approveDevice(w, r, request, person)
-		return
-	case byAdmin:
-		f.answerAdmin(w, r, request)
-		return
-	}
-	d := f.delegate(request, person)
-	f.remembersApp(r, request.client, d.sid)
-	var result []parameter
-	add := func(name, value string) { result = append(result, parameter{name, value}) }
-	code, token := "", ""
-	if request.response.code {
-		code = f.newCode(request, d)
-		add("code", code)
-	}
-	if request.response.token {
-		issued, problem := f.issue(d, v2)
-		if problem != nil {
-			f.redirectError(w, r, request, problem)
-			return
-		}
-		token = issued.AccessToken
-		add("access_token", token)
-		add("token_type", "Bearer")
-		add("expires_in", string(issued.ExpiresIn))
-		add("scope", issued.Scope)
-	}
-	if request.response.idToken {
-		add("id_token", f.idToken(d, code, token))
-	}
-	if request.params.Get("client_info") == "1" {
-		add("client_info", clientInfo(request.tenant, person.user))
-	}
-	if request.params.Has("state") {
-		add("state", request.params.Get("state"))
-	}
-	add("session_state", f.newGUID())
-	if f.config.Face == SpecAlignedFace {
-		add("iss", f.Issuer(request.tenant.ID))
-	}
-	f.respond(w, r, request, result)
-}
-
-// delegate is what an authorization gives its client.
-func (f *Fake) delegate(request *authorization, person *signedIn) delegation {
-	wishes, _ := readClaimsRequest(request.params.Get("claims")) // judged before
-	return delegation{
-		version: request.version, tenant: request.tenant, client: request.client, user: person.user, platform: request.platform, asked: request.asked,
-		nonce: request.params.Get("nonce"), sid: f.newGUID(), strength: "0", began: f.now(), signedIn: person.at, secondFactor: person.secondFactor,
-		contexts: wishes.contexts, capabilities: wishes.capabilities, hybrid: request.response.idToken || request.response.token,
-	}
-}
-
-// redirectError sends an error back to the client.
-func (f *Fake) redirectError(w http.ResponseWriter, r *http.Request, request *authorization, problem *aadsts.Error) {
-	if problem.Unredirected || request.kind == byDevice {
-		f.showError(w, r, problem)
-		return
-	}
-	noteProblem(w, problem)
-	occurrence := f.occurrence(w, r)
-	result := []parameter{{"error", problem.Code}, {"error_description", problem.Description(occurrence)}}
-	if uri := problem.ErrorURI(occurrence); uri != "" {
-		result = append(result, parameter{"error_uri", uri})
-	}
-	if problem.Suberror != "" {
-		result = append(result, parameter{"error_subcode", problem.Suberror})
-	}
-	if problem.Claims != "" {
-		result = append(result, parameter{"claims", problem.Claims})
-	}
-	if request.params.Has("state") {
-		result = append(result, parameter{"state", request.params.Get("state")})
-	}
-	if f.config.Face == SpecAlignedFace {
-		result = append(result, parameter{"iss", f.Issuer(request.tenant.ID)})
-	}
-	f.respond(w, r, request, result)
-}
-
-// A parameter is one of an authorization response, where the order is part of the wire.
-type parameter struct{ Name, Value string }
-
-// respond delivers an authorization response in the mode that was asked for.
-func (f *Fake) respond(w http.ResponseWriter, r *http.Request, request *authorization, result []parameter) {
-	noStore(w)
-	target, err := url.Parse(request.redirect)
-	if err != nil {
-		f.showError(w, r, aadsts.RedirectMalformed())
-		return
-	}
-	if target.Path == "" && target.Opaque == "" {
-		target.Path = "/" // a redirect URI without a path comes back with one
-	}
-	if request.response.mode == "form_post" {
-		f.showFormPost(w, target.String(), result)
-		return
-	}
-	var encoded strings.Builder
-	for i, one := range result {
-		if i > 0 {
-			encoded.WriteByte('&')
-		}
-		encoded.WriteString(one.Name + "=" + aadsts.Escape(one.Value))
-	}
-	location := target.String()
-	switch {
-	case request.response.mode == "fragment":
-		location += "#" + encoded.String()
-	case target.RawQuery != "":
-		location += "&" + encoded.String() + "#"
-	default:
-		location += "?" + encoded.String() + "#" // the bare fragment keeps one of an earlier page from being carried along
-	}
-	w.Header().Set("Location", location)
-	w.WriteHeader(http.StatusFound)
-}
-
-// A claimsRequest is what the parameter claims can ask for here (OpenID Connect Core section 5.5, as Microsoft's
-// libraries use it): authentication contexts and the second factor of a challenge, and what the client is capable of.
-type claimsRequest struct {
-	secondFactor bool
-	contexts     []string // acrs
-	capabilities []string // xms_cc
-}
-
-func readClaimsRequest(text string) (claimsRequest, *aadsts.Error) {
-	var wishes claimsRequest
-	if text == "" {
-		return wishes, nil
-	}
-	type wish struct {
-		Value  string   `json:"value"`
-		Values []string `json:"values"`
-	}
-	var wanted struct {
-		AccessToken map[string]*wish `json:"access_token"`
-	}
-	if len(text) > 16<<10 || json.Unmarshal([]byte(text), &wanted) != nil {
-		return wishes, aadsts.Malformed()
-	}
-	values := func(name string) []string {
-		one := wanted.AccessToken[name]
-		if one == nil {
-			return nil
-		}
-		all := slices.Clone(one.Values)
-		if one.Value != "" {
-			all = append(all, one.Value)
-		}
-		return all[:min(len(all), 25)]
-	}
-	wishes.contexts, wishes.capabilities = values("acrs"), values("xms_cc")
-	wishes.secondFactor = len(wishes.contexts) > 0 || len(values("capolids")) > 0
-	return wishes, nil
-}
-
-// A signedIn is a person who is signed in in a browser.
-type signedIn struct {
-	tenant       *directory.Tenant
-	user         *directory.User
-	at           time.Time
-	secondFactor bool
-}
-
-// autoSignIn picks the person whom login_hint names, or else the first one.
-func (f *Fake) autoSignIn(tenant *directory.Tenant, hint string) *signedIn {
-	candidates := f.directory.Tenants
-	if tenant != nil {
-		candidates = []directory.Tenant{*tenant}
-	}
-	for i := range candidates {
-		if user := candidates[i].User(hint); user != nil {
-			return &signedIn{tenant: f.directory.Tenant(candidates[i].ID), user: user, at: f.now(), secondFactor: true}
-		}
-	}
-	for i := range candidates {
-		if len(candidates[i].Users) > 0 {
-			return &signedIn{tenant: f.directory.Tenant(candidates[i].ID), user: &candidates[i].Users[0], at: f.now(), secondFactor: true}
 		}
 	}
 	return nil

@@ -68,8 +68,12 @@ func (f *Fake) checkAssertion(r *http.Request, request *tokenRequest) *aadsts.Er
 	if err := json.Unmarshal(signed.UnsafePayloadWithoutVerification(), &claims); err != nil {
 		return aadsts.AssertionMalformed()
 	}
-	if claims.Issuer != request.client.ID && len(request.client.FederatedCredentials) > 0 {
+	switch {
+	case claims.Issuer == request.client.ID:
+	case len(request.client.FederatedCredentials) > 0:
 		return f.checkFederated(r, request, signed, claims)
+	case strings.HasPrefix(claims.Issuer, "https://"):
+		return aadsts.NotFederated()
 	}
 	if problem := checkSignature(request.client, signed); problem != nil {
 		return problem

@@ -22,6 +22,7 @@ type profile struct {
 	oldGraph         string // cloud_graph_host_name
 	rbac             string
 	mtls             string
+	devicePage       string
 	aliases          []string // hosts that a client may take for the authority
 }
 
@@ -31,7 +32,8 @@ func (c Cloud) profile() (profile, error) {
 		return profile{
 			authority: "https://login.microsoftonline.com", graph: "https://graph.microsoft.com", sts: "https://sts.windows.net",
 			instance: "microsoftonline.com", oldGraph: "graph.windows.net", rbac: "https://pas.windows.net", mtls: "https://mtlsauth.microsoft.com",
-			aliases: []string{"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"},
+			devicePage: "https://login.microsoft.com/device",
+			aliases:    []string{"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"},
 		}, nil
 	case USGov, USGovDoD:
 		graph := "https://graph.microsoft.us"
@@ -41,13 +43,15 @@ func (c Cloud) profile() (profile, error) {
 		return profile{
 			authority: "https://login.microsoftonline.us", graph: graph, sts: "https://sts.windows.net",
 			instance: "microsoftonline.us", oldGraph: "graph.windows.net", rbac: "https://pasff.usgovcloudapi.net", mtls: "https://mtlsauth.microsoft.us", // L
-			aliases: []string{"login.microsoftonline.us", "login.usgovcloudapi.net"},
+			devicePage: "https://login.microsoftonline.us/device", // L
+			aliases:    []string{"login.microsoftonline.us", "login.usgovcloudapi.net"},
 		}, nil
 	case China:
 		return profile{
 			authority: "https://login.partner.microsoftonline.cn", graph: "https://microsoftgraph.chinacloudapi.cn", sts: "https://sts.chinacloudapi.cn",
 			instance: "partner.microsoftonline.cn", oldGraph: "graph.chinacloudapi.cn", rbac: "https://pas.chinacloudapi.cn", mtls: "https://mtlsauth.partner.microsoftonline.cn", // L
-			aliases: []string{"login.partner.microsoftonline.cn", "login.chinacloudapi.cn"},
+			devicePage: "https://login.partner.microsoftonline.cn/device", // L
+			aliases:    []string{"login.partner.microsoftonline.cn", "login.chinacloudapi.cn"},
 		}, nil
 	}
 	return profile{}, fmt.Errorf("fakeentra: want %q, %q or %q as cloud, or nothing for the public one; got %q", USGov, USGovDoD, China, c)

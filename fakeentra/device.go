@@ -33,7 +33,14 @@ type deviceCode struct {
 // handleDeviceCode is the device authorization endpoint.
 func (f *Fake) handleDeviceCode(v version) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost {
+		switch r.Method {
+		case http.MethodPost:
+		case http.MethodGet: // of old libraries, with the parameters in the address
+			if problem := f.addressAsForm(r); problem != nil {
+				f.writeError(w, r, problem)
+				return
+			}
+		default:
 			f.writeError(w, r, aadsts.WrongMethod(r.Method))
 			return
 		}
@@ -55,19 +62,37 @@ func (f *Fake) handleDeviceCode(v version) http.HandlerFunc {
 		secret := "EAQABAAEAAAD" + base64.RawURLEncoding.EncodeToString(f.random(180))
 		f.devices.Add(secret, held)
 		f.userCodes.Add(held.userCode, held)
-		page := f.authority + "/device"
-		answer := struct {
-			UserCode string `json:"user_code"`
-			Device   string `json:"device_code"`
-			Page     string `json:"verification_uri"`
-			Expires  number `json:"expires_in"`
-			Interval number `json:"interval"`
-			Message  string `json:"message"`
-		}{held.userCode, secret, page, numberOf(seconds(deviceLifetime), v), numberOf(seconds(deviceInterval), v),
-			"To sign in, use a web browser to open the page " + page + " and enter the code " + held.userCode + " to authenticate."}
+		page := f.devicePage()
+		answer := deviceAnswer{
+			UserCode: held.userCode, Device: secret, Page: page, Expires: numberOf(seconds(deviceLifetime), v), Interval: numberOf(seconds(deviceInterval), v),
+			Message: "To sign in, use a web browser to open the page " + page + " and enter the code " + held.userCode + " to authenticate.",
+		}
+		if v == v1 {
+			answer.Page, answer.OldPage = "", page // M: as the library of its time reads it
+		}
 		noStore(w)
 		writeJSON(w, http.StatusOK, answer)
 	}
+}
+
+// deviceAnswer has its members in the order of the wire. There is no verification_uri_complete.
+type deviceAnswer struct {
+	UserCode string `json:"user_code"`
+	Device   string `json:"device_code"`
+	Page     string `json:"verification_uri,omitempty"`
+	OldPage  string `json:"verification_url,omitempty"` // what v1 calls it
+	Expires  number `json:"expires_in"`
+	Interval number `json:"interval"`
+	Message  string `json:"message"`
+}
+
+// devicePage is where a person enters a device's code: at Microsoft a short address, with the fake's own name the page
+// of the fake.
+func (f *Fake) devicePage() string {
+	if f.authority == f.cloud.authority {
+		return f.cloud.devicePage
+	}
+	return f.authority + "/device"
 }
 
 // newUserCode is nine letters and digits, without those that look alike.
@@ -113,7 +138,7 @@ func (f *Fake) readDevice(request *authorization) *aadsts.Error {
 		return aadsts.DeviceCodeUnknown()
 	}
 	if held.place.tenant == nil && !held.client.MultiTenant {
-		return aadsts.SingleTenant(held.client.ID)
+		return aadsts.SingleTenant(held.client.ID, held.client.DisplayName)
 	}
 	asked, problem := f.resolve(request.tenant, held.client, held.scope, true)
 	if problem != nil {

@@ -19,28 +19,29 @@ type place struct {
 	oldSTS  string            // v1
 }
 
+// noPersonalAccounts stands for the tenant of personal accounts where the directory has none.
+var noPersonalAccounts = directory.Tenant{ID: directory.ConsumersTenantID, DisplayName: "Microsoft Accounts"}
+
 // place resolves the tenant segment of a request.
 func (f *Fake) place(r *http.Request) (*place, *aadsts.Error) {
 	name := r.PathValue("tenant")
 	switch lower := strings.ToLower(name); lower {
 	case "common", "organizations":
 		return &place{segment: lower, issuer: f.authority + "/{tenantid}/v2.0", oldSTS: f.cloud.sts + "/{tenantid}/"}, nil
-	case "consumers":
-		found := f.placeOf(directory.ConsumersTenantID, f.directory.Tenant(directory.ConsumersTenantID))
-		found.segment = lower
-		return found, nil
+	case "consumers", directory.ConsumersTenantID:
+		tenant := f.directory.Tenant(directory.ConsumersTenantID)
+		if tenant == nil {
+			tenant = &noPersonalAccounts
+		}
+		return &place{segment: lower, tenant: tenant, issuer: f.Issuer(directory.ConsumersTenantID), oldSTS: f.sts(directory.ConsumersTenantID)}, nil
 	}
 	if tenant := f.directory.Tenant(name); tenant != nil {
-		return f.placeOf(tenant.ID, tenant), nil
+		return &place{segment: tenant.ID, tenant: tenant, issuer: f.Issuer(tenant.ID), oldSTS: f.sts(tenant.ID)}, nil
 	}
 	if !directory.IsGUID(name) && !strings.Contains(name, ".") {
 		return nil, aadsts.TenantMalformed(name)
 	}
 	return nil, aadsts.TenantNotFound(name)
-}
-
-func (f *Fake) placeOf(id string, tenant *directory.Tenant) *place {
-	return &place{segment: id, tenant: tenant, issuer: f.Issuer(id), oldSTS: f.sts(id)}
 }
 
 // sts is the v1 issuer of a tenant.

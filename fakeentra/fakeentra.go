@@ -36,6 +36,12 @@ type Config struct {
 	Face Face
 	// ResourceParameter is what becomes of the parameter resource (RFC 8707). The zero value is Entra's rule of 2026.
 	ResourceParameter ResourceParameter
+	// AnyLoopbackPort lets the port of http://127.0.0.1 differ from the registered one, as that of localhost always may.
+	// Microsoft's documentation and reports of its users disagree about it.
+	AnyLoopbackPort bool
+	// ErrorLines writes error_description in lines, with a carriage return and a line feed where Entra ID has had a blank
+	// since the autumn of 2023.
+	ErrorLines bool
 	// FederationClient reaches the issuers of federated credentials. Nil means that none can be reached.
 	FederationClient *http.Client
 	// AutoSignIn signs in whom login_hint names, or else the first user, without a page, and takes consent as given.
@@ -90,9 +96,11 @@ type Fake struct {
 
 	world sync.RWMutex // guards the directory, into which the caches below point; every request holds it for reading
 
-	mu        sync.Mutex // guards what follows, Config.Rand, and what the caches' values say is guarded
-	keys      keyRing
-	revokedAt map[string]time.Time // by the object ID of a user of the directory
+	mu           sync.Mutex // guards what follows, Config.Rand, and what the caches' values say is guarded
+	keys         keyRing
+	personalKeys []*signingKey          // for personal accounts; the last one signs
+	ownKeys      map[string]*signingKey // of apps that have one, by application ID
+	revokedAt    map[string]time.Time   // by the object ID of a user of the directory
 
 	codes      *lru.Cache[string, *code]
 	refresh    *lru.Cache[string, *refreshToken]
@@ -116,7 +124,8 @@ func build(config Config, origin string) (*Fake, error) {
 	}
 	f := &Fake{
 		config: config, directory: config.Directory, cloud: cloud, authority: cloud.authority, graphURL: cloud.graph,
-		keys: embeddedKeys(), revokedAt: map[string]time.Time{}, journal: journal.New(), script: &fault.Script{},
+		keys: embeddedKeys(), personalKeys: embeddedPersonalKeys(), ownKeys: map[string]*signingKey{}, revokedAt: map[string]time.Time{},
+		journal: journal.New(), script: &fault.Script{},
 	}
 	if config.PublicURL != "" {
 		parsed, err := url.Parse(config.PublicURL)

@@ -23,7 +23,7 @@ type code struct {
 }
 
 func (f *Fake) newCode(request *authorization, d delegation) string {
-	value := "1." + base64.RawURLEncoding.EncodeToString(f.random(530))
+	value := grantVersion(d.tenant) + base64.RawURLEncoding.EncodeToString(f.random(530))
 	f.codes.Add(value, &code{
 		delegation: d, redirect: request.redirect, issued: f.now(),
 		challenge: request.params.Get("code_challenge"), method: request.params.Get("code_challenge_method"),

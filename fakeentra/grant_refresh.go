@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mcpentra/fakeentra/aadsts"
+	"mcpentra/fakeentra/directory"
 )
 
 // Lifetimes of refresh tokens: sliding for all but single-page apps, whose successors inherit what is left.
@@ -33,9 +34,17 @@ func (f *Fake) newRefreshToken(d delegation) string {
 	default:
 		until = f.now().Add(refreshLifetime)
 	}
-	value := "1." + base64.RawURLEncoding.EncodeToString(f.random(760))
+	value := grantVersion(d.tenant) + base64.RawURLEncoding.EncodeToString(f.random(760))
 	f.refresh.Add(value, &refreshToken{delegation: d, issued: f.now(), expiry: until})
 	return value
+}
+
+// grantVersion is what codes and refresh tokens begin with.
+func grantVersion(tenant *directory.Tenant) string {
+	if tenant.Personal() {
+		return "M."
+	}
+	return "1."
 }
 
 // redeemRefreshToken issues new tokens. The old refresh token goes on working: Entra neither revokes it nor looks for

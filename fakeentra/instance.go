@@ -45,6 +45,10 @@ func (f *Fake) handleInstance(w http.ResponseWriter, r *http.Request) {
 
 // handleUserRealm tells whether a name is of a tenant here, which libraries ask before the password grant.
 func (f *Fake) handleUserRealm(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet || r.PathValue("tenant") != "common" || !strings.EqualFold(r.PathValue("realm"), "UserRealm") {
+		http.NotFound(w, r)
+		return
+	}
 	type realm struct {
 		Version  string `json:"ver"`
 		Account  string `json:"account_type"`

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -126,7 +125,7 @@ func (f *Fake) userToken(d *delegation, group permissionGroup, names []string, l
 	if group.app == &graphApp {
 		return f.signForGraph(claims)
 	}
-	return f.sign(claims, group.app.TokenVersion != 2)
+	return f.sign(claims, group.app.TokenVersion != 2, f.signingKey(d.tenant, group.app))
 }
 
 func (f *Fake) userClaims(d *delegation, group permissionGroup, names []string, lifetime time.Duration) map[string]any {
@@ -142,6 +141,8 @@ func (f *Fake) userClaims(d *delegation, group permissionGroup, names []string, 
 		claims["app_displayname"], claims["idtyp"], claims["acct"] = d.client.DisplayName, "user", account(d.user)
 		claims["xms_st"] = map[string]string{"sub": pairwise(d.user, d.client)}
 		claims["xms_idrel"], claims["tenant_region_scope"] = "1 16", regionOf(d.tenant)
+		claims["wids"] = roleTemplates(d.user)
+		f.addGraphsOwn(claims)
 	case group.app.TokenVersion == 2:
 		claims["iss"], claims["ver"] = f.Issuer(d.tenant.ID), "2.0"
 		claims["azp"], claims["azpacr"] = d.client.ID, d.strength
@@ -188,7 +189,7 @@ func (f *Fake) appToken(request *tokenRequest, group permissionGroup, lifetime t
 	if group.app == &graphApp {
 		return f.signForGraph(claims)
 	}
-	return f.sign(claims, group.app.TokenVersion != 2)
+	return f.sign(claims, group.app.TokenVersion != 2, f.signingKey(request.tenant, group.app))
 }
 
 // appClaims have no scp, which is what tells an app's token from a person's, and no roles unless some are granted.
@@ -228,12 +229,13 @@ func (f *Fake) idToken(d delegation, code, token string) string {
 	if token != "" {
 		claims["at_hash"] = leftHalf(token)
 	}
-	return f.sign(claims, d.version == v1)
+	return f.sign(claims, d.version == v1, f.signingKey(d.tenant, d.client))
 }
 
 // idClaims are those of an ID token. Its sub is pairwise to the client, and its nonce is there if one was sent.
 func (f *Fake) idClaims(d delegation) map[string]any {
 	claims := f.frame(time.Hour)
+	delete(claims, "xms_ftd")
 	claims["aud"], claims["tid"], claims["sid"] = d.client.ID, d.tenant.ID, d.sid
 	claims["sub"] = pairwise(d.user, d.client)
 	if d.version == v1 {
@@ -262,85 +264,6 @@ func leftHalf(value string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// How many groups fit into a token before it points elsewhere.
-const (
-	maxGroups         = 200
-	maxImplicitGroups = 5
-)
-
-// about adds what the registration of an app wants to know of a person: roles, groups, optional claims.
-func (f *Fake) about(claims map[string]any, d *delegation, app *directory.App, optional []string) {
-	if roles, _ := app.RolesOf(principals(d.tenant, d.user)...); len(roles) > 0 {
-		claims["roles"] = roles
-	}
-	if d.user.HomeTenant != "" {
-		claims["idp"] = f.sts(d.user.HomeTenant)
-	}
-	if app.GroupMembershipClaims != "" {
-		f.addGroups(claims, d)
-	}
-	for _, name := range optional {
-		switch name {
-		case "acct":
-			claims[name] = account(d.user)
-		case "auth_time":
-			claims[name] = d.signedIn.Unix()
-		case "email":
-			setKnown(claims, name, d.user.Mail)
-		case "family_name":
-			setKnown(claims, name, d.user.Surname)
-		case "given_name":
-			setKnown(claims, name, d.user.GivenName)
-		case "idtyp":
-			claims[name] = "user"
-		case "ipaddr":
-			claims[name] = "127.0.0.1"
-		case "login_hint":
-			claims[name] = "O." + base64.RawURLEncoding.EncodeToString([]byte(d.user.UserPrincipalName))
-		case "sid":
-			claims[name] = d.sid
-		case "tenant_region_scope":
-			claims[name] = regionOf(d.tenant)
-		case "upn":
-			claims[name] = d.user.UserPrincipalName
-		}
-	}
-}
-
-func (f *Fake) addGroups(claims map[string]any, d *delegation) {
-	ids := []string{}
-	for _, group := range d.tenant.GroupsOf(d.user.ID) {
-		ids = append(ids, group.ID)
-	}
-	switch {
-	case len(ids) == 0:
-	case d.hybrid && len(ids) > maxImplicitGroups:
-		claims["hasgroups"] = true
-	case len(ids) > maxGroups:
-		claims["_claim_names"] = map[string]string{"groups": "src1"}
-		claims["_claim_sources"] = map[string]any{"src1": map[string]string{
-			"endpoint": fmt.Sprintf("https://%s/%s/users/%s/getMemberObjects", f.cloud.oldGraph, d.tenant.ID, d.user.ID),
-		}}
-	default:
-		claims["groups"] = ids
-	}
-}
-
-// account is the claim acct: 0 for a member, 1 for a guest.
-func account(user *directory.User) int {
-	if user.HomeTenant != "" {
-		return 1
-	}
-	return 0
-}
-
-func regionOf(tenant *directory.Tenant) string {
-	if tenant.Region == "" {
-		return "WW"
-	}
-	return tenant.Region
-}
-
 // frame are the claims that every token has.
 func (f *Fake) frame(lifetime time.Duration) map[string]any {
 	now := f.now()
@@ -365,8 +288,7 @@ func guidOf(kind, name string) string {
 }
 
 // sign makes a JWT. The header of v1 names the key twice.
-func (f *Fake) sign(claims map[string]any, old bool) string {
-	key := f.signingKey()
+func (f *Fake) sign(claims map[string]any, old bool, key *signingKey) string {
 	header := orderedHeader{Type: "JWT", Algorithm: "RS256", KeyID: key.id}
 	if old {
 		header.Thumbprint = key.id
@@ -378,7 +300,9 @@ func (f *Fake) sign(claims map[string]any, old bool) string {
 // signForGraph makes a token that nobody but Graph can verify: the signature is over a header in which the nonce is
 // hashed.
 func (f *Fake) signForGraph(claims map[string]any) string {
-	key := f.signingKey()
+	f.mu.Lock()
+	key := f.keys.active()
+	f.mu.Unlock()
 	nonce := base64.RawURLEncoding.EncodeToString(f.random(32))
 	header := orderedHeader{Type: "JWT", Nonce: nonce, Algorithm: "RS256", Thumbprint: key.id, KeyID: key.id}
 	payload := encode(claims)

@@ -12,6 +12,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"math/big"
 	"net/http"
 	"slices"
@@ -19,6 +20,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"mcpentra/fakeentra/directory"
 )
 
 //go:embed keys/*.pem
@@ -47,7 +50,7 @@ func (r *keyRing) rotate(now time.Time) error {
 		next, r.coming = r.coming[0], r.coming[1:]
 	} else {
 		var err error
-		if next, err = newSigningKey(now); err != nil {
+		if next, err = newSigningKey(now, workSubject); err != nil {
 			return err
 		}
 	}
@@ -62,7 +65,7 @@ func (r *keyRing) drop(now time.Time) error {
 		return err
 	}
 	r.published = slices.DeleteFunc(slices.Clone(r.published), func(key *signingKey) bool { return key == before })
-	next, err := newSigningKey(now)
+	next, err := newSigningKey(now, workSubject)
 	if err != nil {
 		return err
 	}
@@ -75,7 +78,26 @@ func (r *keyRing) drop(now time.Time) error {
 func (f *Fake) Rotate() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if err := f.rotatePersonal(1); err != nil {
+		return err
+	}
 	return f.keys.rotate(f.now())
+}
+
+// rotatePersonal makes a new key for tokens of personal accounts and keeps some of the old ones. Where the directory has
+// no such accounts nobody signs with it, and it is withdrawn.
+func (f *Fake) rotatePersonal(keep int) error {
+	if f.directory.Tenant(directory.ConsumersTenantID) == nil {
+		f.personalKeys = nil
+		return nil
+	}
+	next, err := newSigningKey(f.now(), personalSubject)
+	if err != nil {
+		return err
+	}
+	old := f.personalKeys[max(0, len(f.personalKeys)-keep):]
+	f.personalKeys = append(slices.Clone(old), next)
+	return nil
 }
 
 // EmergencyRotate is the rollover after a key was lost: the key that signs is withdrawn at once, and with it every
@@ -83,31 +105,67 @@ func (f *Fake) Rotate() error {
 func (f *Fake) EmergencyRotate() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if err := f.rotatePersonal(0); err != nil {
+		return err
+	}
 	return f.keys.drop(f.now())
 }
 
-func (f *Fake) signingKey() *signingKey {
+// signingKey is the key for tokens about the people of a tenant and for an app: the app's own, that for personal
+// accounts, or that of all organizations.
+func (f *Fake) signingKey(tenant *directory.Tenant, app *directory.App) *signingKey {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	switch {
+	case app.OwnSigningKey:
+		return f.ownKey(app)
+	case tenant.Personal():
+		return f.personalKey()
+	}
 	return f.keys.active()
+}
+
+// personalKey signs for personal accounts. There is none after a rotation without such accounts, until there are some.
+func (f *Fake) personalKey() *signingKey {
+	if len(f.personalKeys) == 0 {
+		f.personalKeys = []*signingKey{mustSigningKey(f.now(), personalSubject)}
+	}
+	return f.personalKeys[len(f.personalKeys)-1]
+}
+
+// ownKey is the key of an app that has one of its own, made when it is first needed.
+func (f *Fake) ownKey(app *directory.App) *signingKey {
+	key := f.ownKeys[app.ID]
+	if key == nil {
+		key = mustSigningKey(f.now(), app.DisplayName)
+		f.ownKeys[app.ID] = key
+	}
+	return key
+}
+
+// allKeys are those with which this fake may have signed a token that it still takes.
+func (f *Fake) allKeys() []*signingKey {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Concat(f.keys.published, f.personalKeys, slices.Collect(maps.Values(f.ownKeys)))
 }
 
 // embeddedKeys is the ring that every fake starts with. Making an RSA key takes longer than a whole test; parsing is
 // done once a process.
 func embeddedKeys() keyRing {
 	keys := parseKeys()
-	return keyRing{published: keys[:3:3], coming: keys[3:]}
+	return keyRing{published: keys[:3:3], coming: keys[3:4:4]}
 }
+
+// embeddedPersonalKeys are those for personal accounts that every fake starts with.
+func embeddedPersonalKeys() []*signingKey { return parseKeys()[4:] }
 
 var parseKeys = sync.OnceValue(func() []*signingKey {
 	var keys []*signingKey
-	for i := 1; ; i++ {
-		name := fmt.Sprintf("keys/public-%d.pem", i)
-		if _, err := keyFiles.Open(name); err != nil {
-			return keys
-		}
-		keys = append(keys, parseKey(name))
+	for _, name := range []string{"public-1", "public-2", "public-3", "public-4", "personal-1"} {
+		keys = append(keys, parseKey("keys/"+name+".pem"))
 	}
+	return keys
 })
 
 // parseKey reads a certificate and its key.
@@ -125,13 +183,19 @@ func parseKey(name string) *signingKey {
 	return &signingKey{private: key, certificate: certificate.Bytes, id: thumbprint(certificate.Bytes)}
 }
 
-func newSigningKey(now time.Time) (*signingKey, error) {
+// Whose certificates the keys are in.
+const (
+	workSubject     = "accounts.accesscontrol.windows.net"
+	personalSubject = "Live ID STS Signing Public Key"
+)
+
+func newSigningKey(now time.Time, subject string) (*signingKey, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, fmt.Errorf("fakeentra: a new signing key: %w", err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "accounts.accesscontrol.windows.net"},
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: subject},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(5, 0, 0),
 	}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
@@ -139,6 +203,15 @@ func newSigningKey(now time.Time) (*signingKey, error) {
 		return nil, fmt.Errorf("fakeentra: a new signing key: %w", err)
 	}
 	return &signingKey{private: key, certificate: certificate, id: thumbprint(certificate)}, nil
+}
+
+// mustSigningKey is newSigningKey where nobody can be told: it fails only where there is no randomness.
+func mustSigningKey(now time.Time, subject string) *signingKey {
+	key, err := newSigningKey(now, subject)
+	if err != nil {
+		panic(err)
+	}
+	return key
 }
 
 func thumbprint(certificate []byte) string {
@@ -189,7 +262,8 @@ type publishedKey struct {
 }
 
 // handleKeys serves the JSON Web Key Set. Each key names the issuer that it may sign for; the literal {tenantid} stands
-// for every tenant.
+// for every tenant. The sets that serve personal accounts have their keys, too, and with appid there is the key of an app
+// that has its own (L: that the others are there as well).
 func (f *Fake) handleKeys(version string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		place, problem := f.place(r)
@@ -197,24 +271,35 @@ func (f *Fake) handleKeys(version string) http.HandlerFunc {
 			f.writeDiscoveryError(w, r, problem)
 			return
 		}
-		f.mu.Lock()
-		keys := append([]*signingKey(nil), f.keys.published...)
-		f.mu.Unlock()
-		var set struct {
+		set := struct {
 			Keys []publishedKey `json:"keys"`
-		}
-		for _, key := range keys {
-			one := publishedKey{
-				KeyType: "RSA", Use: "sig", ID: key.id, Thumbprint: key.id,
-				Modulus:      key.modulus(),
-				Exponent:     base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.private.E)).Bytes()),
-				Certificates: []string{base64.StdEncoding.EncodeToString(key.certificate)},
+		}{Keys: []publishedKey{}}
+		add := func(issuer string, keys ...*signingKey) {
+			for _, key := range keys {
+				one := publishedKey{
+					KeyType: "RSA", Use: "sig", ID: key.id, Thumbprint: key.id,
+					Modulus:      key.modulus(),
+					Exponent:     base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.private.E)).Bytes()),
+					Certificates: []string{base64.StdEncoding.EncodeToString(key.certificate)},
+				}
+				if version == "2.0" {
+					one.Cloud, one.Issuer = f.cloud.instance, issuer
+				}
+				set.Keys = append(set.Keys, one)
 			}
-			if version == "2.0" {
-				one.Cloud, one.Issuer = f.cloud.instance, place.issuer
-			}
-			set.Keys = append(set.Keys, one)
 		}
+		app := f.anyApp(r.URL.Query().Get("appid"))
+		f.mu.Lock()
+		if place.tenant == nil || !place.tenant.Personal() {
+			add(place.issuer, f.keys.published...)
+		}
+		if place.tenant == nil || place.tenant.Personal() {
+			add(f.Issuer(directory.ConsumersTenantID), f.personalKeys...)
+		}
+		if app != nil && app.OwnSigningKey {
+			add(place.issuer, f.ownKey(app))
+		}
+		f.mu.Unlock()
 		writeOpenDocument(w, set)
 	}
 }

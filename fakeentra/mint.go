@@ -131,7 +131,11 @@ func (f *Fake) draft(want Token) (*draft, error) {
 	if want.Edit != nil {
 		want.Edit(made.claims)
 	}
-	named, err := made.pick(f, want.Key)
+	audience := group.app
+	if want.Kind == IDToken {
+		audience = d.client
+	}
+	named, err := made.pick(f, want.Key, d.tenant, audience)
 	if err != nil {
 		return nil, err
 	}
@@ -230,13 +234,13 @@ func change(members, changes map[string]any) {
 }
 
 // pick finds the key that signs, and the one that the header names.
-func (d *draft) pick(f *Fake, key Key) (named string, err error) {
+func (d *draft) pick(f *Fake, key Key, tenant *directory.Tenant, app *directory.App) (named string, err error) {
 	f.mu.Lock()
 	published := f.keys.published
 	f.mu.Unlock()
 	switch key {
 	case PresentKey:
-		d.key = published[1]
+		d.key = f.signingKey(tenant, app)
 	case NextKey:
 		d.key = published[2]
 	case PreviousKey:

@@ -43,10 +43,7 @@ func (f *Fake) readToken(raw string) (map[string]any, error) {
 		signed = encode(hashedNonce(header)) + "." + parts[1]
 	}
 	digest := sha256.Sum256([]byte(signed))
-	f.mu.Lock()
-	keys := f.keys.published
-	f.mu.Unlock()
-	for _, key := range keys {
+	for _, key := range f.allKeys() {
 		if key.id == header.KeyID && rsa.VerifyPKCS1v15(&key.private.PublicKey, crypto.SHA256, digest[:], signature) == nil {
 			if expiry, _ := claims["exp"].(float64); f.now().Unix() >= int64(expiry) {
 				return nil, errExpired

@@ -15,7 +15,7 @@ func (f *Fake) Reset() {
 	f.world.Lock()
 	defer f.world.Unlock()
 	f.mu.Lock()
-	f.keys, f.revokedAt = embeddedKeys(), map[string]time.Time{}
+	f.keys, f.personalKeys, f.ownKeys, f.revokedAt = embeddedKeys(), embeddedPersonalKeys(), map[string]*signingKey{}, map[string]time.Time{}
 	f.mu.Unlock()
 	f.codes.Purge()
 	f.refresh.Purge()

@@ -23,8 +23,7 @@ func (f *Fake) newRoutes() *http.ServeMux {
 	mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", f.handleKeys("2.0"))
 	mux.HandleFunc("GET /{tenant}/discovery/keys", f.handleKeys("1.0"))
 	mux.HandleFunc("GET /common/discovery/instance", f.handleInstance)
-	mux.HandleFunc("GET /common/UserRealm/{user}", f.handleUserRealm)
-	mux.HandleFunc("GET /common/userrealm/{user}", f.handleUserRealm)
+	mux.HandleFunc("/{tenant}/{realm}/{user}", f.handleUserRealm)
 	for path, v := range map[string]version{"/{tenant}/oauth2/v2.0/": v2, "/{tenant}/oauth2/": v1} {
 		mux.HandleFunc("GET "+path+"authorize", f.handleAuthorize(v))
 		mux.HandleFunc("POST "+path+"authorize", f.handleAuthorize(v))
@@ -109,7 +108,10 @@ func (f *Fake) occurrence(w http.ResponseWriter, r *http.Request) aadsts.Occurre
 		correlation = r.Form.Get("client-request-id")
 	}
 	if !directory.IsGUID(correlation) {
+		correlation = r.URL.Query().Get("client-request-id") // where msal-node has it, beside a form
+	}
+	if !directory.IsGUID(correlation) {
 		correlation = f.newGUID()
 	}
-	return aadsts.Occurrence{TraceID: w.Header().Get("X-Ms-Request-Id"), CorrelationID: correlation, Time: f.now(), Authority: f.authority}
+	return aadsts.Occurrence{TraceID: w.Header().Get("X-Ms-Request-Id"), CorrelationID: correlation, Time: f.now(), Authority: f.authority, Lines: f.config.ErrorLines}
 }

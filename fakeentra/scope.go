@@ -100,7 +100,7 @@ func (f *Fake) resolve(tenant *directory.Tenant, client *directory.App, scope st
 		if cut := strings.LastIndexByte(word, '/'); cut >= 0 {
 			asked, name = word[:cut], word[cut+1:]
 			if app = f.resource(tenant, asked); app == nil {
-				return nil, aadsts.ResourceNotFound(asked, tenant.DisplayName)
+				return nil, aadsts.ResourceNotFound(asked, tenant.ID)
 			}
 			if app.Disabled {
 				return nil, aadsts.ResourceDisabled(asked)
@@ -108,7 +108,11 @@ func (f *Fake) resolve(tenant *directory.Tenant, client *directory.App, scope st
 		}
 		group := found.groupOf(app, asked)
 		if name == ".default" {
-			group.everyone, group.implied = true, f.impliedBy(client, app)
+			listed, problem := f.listed(tenant, client, app, asked)
+			if problem != nil {
+				return nil, problem
+			}
+			group.everyone, group.implied = true, listed
 			continue
 		}
 		exposed := app.ScopeNamed(name)
@@ -122,17 +126,42 @@ func (f *Fake) resolve(tenant *directory.Tenant, client *directory.App, scope st
 			group.names = append(group.names, exposed.Name)
 		}
 	}
-	for _, group := range found.groups {
-		if group.everyone && len(group.names) > 0 {
-			return nil, aadsts.ScopeInvalid(scope)
-		}
+	everyone := slices.ContainsFunc(found.groups, func(group permissionGroup) bool { return group.everyone })
+	if everyone && slices.ContainsFunc(found.groups, func(group permissionGroup) bool { return len(group.names) > 0 }) {
+		return nil, aadsts.DefaultScopeMixed(scope)
 	}
 	return found, nil
 }
 
-// impliedBy are the permissions that .default stands for. At Entra they are those that the client's registration lists;
-// here it lists none, so they are what people can consent to: an API's scopes, or signing in at Graph.
-func (f *Fake) impliedBy(client, app *directory.App) []string {
+// listed are the permissions of a resource that .default and v1 requests stand for: those that the client's registration
+// lists.
+func (f *Fake) listed(tenant *directory.Tenant, client, app *directory.App, asked string) ([]string, *aadsts.Error) {
+	if client.Permissions == nil {
+		return consentable(client, app), nil
+	}
+	var names, resources []string
+	for _, one := range client.Permissions {
+		resource, name := &graphApp, one
+		if cut := strings.LastIndexByte(one, '/'); cut >= 0 {
+			resource, name = f.resource(tenant, one[:cut]), one[cut+1:]
+		}
+		if resource == nil {
+			continue // of another tenant's directory
+		}
+		resources = append(resources, resource.ID)
+		if scope := resource.ScopeNamed(name); resource == app && scope != nil {
+			names = append(names, scope.Name)
+		}
+	}
+	if app != client && !slices.Contains(resources, app.ID) {
+		return nil, aadsts.ResourceNotListed(client.ID, client.DisplayName, asked, app.ID, strings.Join(resources, ", "))
+	}
+	return names, nil
+}
+
+// consentable stands in for the list of a registration that has none: what people can consent to, an API's scopes or
+// signing in at Graph.
+func consentable(client, app *directory.App) []string {
 	if app == &graphApp {
 		names := []string{"User.Read"}
 		for _, one := range client.Consented {
@@ -158,13 +187,17 @@ func (f *Fake) resolveV1(tenant *directory.Tenant, client *directory.App, resour
 	}
 	app := f.resource(tenant, resource)
 	if app == nil {
-		return nil, aadsts.ResourceNotFound(resource, tenant.DisplayName)
+		return nil, aadsts.ResourceNotFound(resource, tenant.ID)
+	}
+	listed, problem := f.listed(tenant, client, app, resource)
+	if problem != nil {
+		return nil, problem
 	}
 	found := &permissions{oidc: []string{"openid", "profile", "offline_access"}}
 	if slices.Contains(strings.Fields(scope), "email") {
 		found.oidc = append(found.oidc, "email")
 	}
-	found.groups = []permissionGroup{{app: app, asked: resource, everyone: true, implied: f.impliedBy(client, app)}}
+	found.groups = []permissionGroup{{app: app, asked: resource, everyone: true, implied: listed}}
 	return found, nil
 }
 
@@ -188,7 +221,8 @@ func (f *Fake) checkResource(resource string, present bool, asked *permissions, 
 		return aadsts.ResourceUnsupported()
 	}
 	named := tenant.Resource(resource)
-	if named == nil || len(asked.groups) == 0 || asked.groups[0].app != named || directory.IsGUID(resource) {
+	another := func(group permissionGroup) bool { return group.app != named }
+	if named == nil || len(asked.groups) == 0 || slices.ContainsFunc(asked.groups, another) || directory.IsGUID(resource) {
 		return aadsts.ResourceMismatch()
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
@@ -33,6 +34,33 @@ type signedApp struct {
 	sid string
 }
 
+// A signedIn is a person who is signed in in a browser.
+type signedIn struct {
+	tenant       *directory.Tenant
+	user         *directory.User
+	at           time.Time
+	secondFactor bool
+}
+
+// autoSignIn picks the person whom login_hint names, or else the first one.
+func (f *Fake) autoSignIn(tenant *directory.Tenant, hint string) *signedIn {
+	candidates := f.directory.Tenants
+	if tenant != nil {
+		candidates = []directory.Tenant{*tenant}
+	}
+	for i := range candidates {
+		if user := candidates[i].User(hint); user != nil {
+			return &signedIn{tenant: f.directory.Tenant(candidates[i].ID), user: user, at: f.now(), secondFactor: true}
+		}
+	}
+	for i := range candidates {
+		if len(candidates[i].Users) > 0 {
+			return &signedIn{tenant: f.directory.Tenant(candidates[i].ID), user: &candidates[i].Users[0], at: f.now(), secondFactor: true}
+		}
+	}
+	return nil
+}
+
 // held finds the session of a browser.
 func (f *Fake) held(r *http.Request) *session {
 	cookie, err := r.Cookie(sessionCookie)
@@ -57,6 +85,31 @@ func (f *Fake) signedIn(r *http.Request, tenant *directory.Tenant) *signedIn {
 		}
 	}
 	return nil
+}
+
+// pick is the account of this browser that a request is about: the one that login_hint names, or else the one that signed
+// in last. Several reports that there are others, between which the request does not decide.
+func (f *Fake) pick(r *http.Request, tenant *directory.Tenant, hint string) (person *signedIn, several bool) {
+	held := f.held(r)
+	if held == nil {
+		return nil, false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, one := range held.users {
+		switch {
+		case tenant != nil && one.tenant != tenant, one.user.Disabled:
+		case hint != "" && strings.EqualFold(hint, one.user.UserPrincipalName):
+			// The pages that follow are about whoever is first.
+			held.users = slices.Insert(slices.Delete(slices.Clone(held.users), i, i+1), 0, one)
+			return &one, false
+		case hint == "" && person == nil:
+			person = &one
+		case hint == "":
+			several = true
+		}
+	}
+	return person, several
 }
 
 // signIn begins a session, or adds to the one of this browser. The session gets a new ID, so that one planted before is
@@ -168,7 +221,7 @@ func (f *Fake) afterLogout(place *place, params url.Values) string {
 	}
 	for i := range tenants {
 		for j := range tenants[i].Apps {
-			if _, problem := matchRedirect(&tenants[i].Apps[j], target); problem != nil {
+			if _, problem := f.matchRedirect(&tenants[i].Apps[j], target); problem != nil {
 				continue
 			}
 			if state := params.Get("state"); state != "" {
@@ -196,6 +249,12 @@ func (f *Fake) handleSignIn(w http.ResponseWriter, r *http.Request) {
 	}
 	name := strings.TrimSpace(form.Get("account"))
 	tenant, user := f.findUser(request.place, name)
+	if user == nil {
+		if problem := f.elsewhere(request, name); problem != nil {
+			f.showError(w, r, problem)
+			return
+		}
+	}
 	if problem := f.checkPassword(user, form); problem != nil {
 		switch {
 		case user == nil || problem.Number == 50057 || problem.Number == 50053 || problem.Number == 50055:
@@ -233,6 +292,25 @@ func (f *Fake) findUser(place *place, name string) (*directory.Tenant, *director
 		}
 	}
 	return nil, nil
+}
+
+// elsewhere judges an account that a place does not serve but the directory knows: of another organization, or of the
+// other kind.
+func (f *Fake) elsewhere(request *authorization, name string) *aadsts.Error {
+	for i := range f.directory.Tenants {
+		home := &f.directory.Tenants[i]
+		user := home.User(name)
+		switch {
+		case user == nil:
+		case request.place.tenant == nil, home.Personal() != request.place.tenant.Personal() && request.place.segment == "consumers":
+			return aadsts.WrongKindOfAccount()
+		case home.Personal():
+			return aadsts.UserOfElsewhere(user.UserPrincipalName, "live.com", request.place.tenant.DisplayName, request.params.Get("client_id"))
+		default:
+			return aadsts.UserOfElsewhere(user.UserPrincipalName, f.sts(home.ID), request.place.tenant.DisplayName, request.params.Get("client_id"))
+		}
+	}
+	return nil
 }
 
 func (f *Fake) checkPassword(user *directory.User, form url.Values) *aadsts.Error {
@@ -294,5 +372,5 @@ func (f *Fake) cancel(w http.ResponseWriter, r *http.Request, request *authoriza
 	if request.params.Has("state") {
 		result = append(result, parameter{"state", request.params.Get("state")})
 	}
-	f.respond(w, r, request, result)
+	f.respond(w, r, request, f.withIssuer(request, result))
 }

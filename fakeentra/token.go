@@ -1,8 +1,8 @@
 package fakeentra
 
 import (
-	"crypto/subtle"
 	"encoding/json"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -133,6 +133,17 @@ func (f *Fake) readTokenForm(r *http.Request, v version) (*tokenRequest, *aadsts
 	return f.readTokenRequestWith(r, v, "client_id")
 }
 
+// addressAsForm takes the parameters of the address for the form.
+func (f *Fake) addressAsForm(r *http.Request) *aadsts.Error {
+	if len(r.URL.RawQuery) > maxBody {
+		return aadsts.Malformed()
+	}
+	r.Body = io.NopCloser(strings.NewReader(r.URL.RawQuery))
+	r.Method = http.MethodPost // the method with which net/http looks at the body
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return nil
+}
+
 func (f *Fake) readTokenRequestWith(r *http.Request, v version, required string) (*tokenRequest, *aadsts.Error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
 		r.Form = url.Values{}
@@ -167,12 +178,15 @@ func (f *Fake) readTokenRequestWith(r *http.Request, v version, required string)
 		return nil, problem
 	}
 	request.tenant = request.place.tenant
+	if v == v1 && request.tenant != nil && request.tenant.Personal() {
+		return nil, aadsts.OldVersionForPersonal()
+	}
 	home := request.tenant
 	if home == nil {
 		home = &f.directory.Tenants[0]
 		if app := f.anyApp(request.params.Get("client_id")); app != nil {
 			home = f.directory.HomeOf(app)
-			if !app.MultiTenant {
+			if !app.MultiTenant && !app.PersonalAccounts {
 				return nil, aadsts.NoTenant()
 			}
 		}
@@ -247,8 +261,13 @@ func (f *Fake) checkCredential(r *http.Request, request *tokenRequest, missing *
 		return missing
 	}
 	for _, secret := range request.client.Secrets {
-		if subtle.ConstantTimeCompare([]byte(secret), []byte(request.secret)) == 1 {
+		if sameSecret(secret, request.secret) {
 			return nil
+		}
+	}
+	for _, secret := range request.client.ExpiredSecrets {
+		if sameSecret(secret, request.secret) {
+			return aadsts.ExpiredSecret(request.client.ID)
 		}
 	}
 	return aadsts.WrongSecret(request.client.ID)
@@ -266,8 +285,8 @@ func (t *tokenRequest) strength() string {
 }
 
 // wellFormed reports whether a code or refresh token looks like one: opaque, long, and begun with the version of its
-// format.
+// format, or with the M of personal accounts.
 func wellFormed(grant string) bool {
-	return len(grant) > 100 && len(grant) < 4096 && strings.HasPrefix(grant, "1.") &&
+	return len(grant) > 100 && len(grant) < 4096 && (strings.HasPrefix(grant, "1.") || strings.HasPrefix(grant, "M.")) &&
 		strings.Trim(grant, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == ""
 }

@@ -27,12 +27,17 @@ type Occurrence struct {
 	CorrelationID string
 	Time          time.Time
 	Authority     string // scheme and host for error_uri
+	Lines         bool   // in error_description, as before the autumn of 2023
 }
 
 // Description is the text of error_description: the sentence and where it happened, separated by blanks as Entra has
-// written it since 2023.
+// written it since 2023, or in lines as before.
 func (e *Error) Description(o Occurrence) string {
-	return fmt.Sprintf("%s Trace ID: %s Correlation ID: %s Timestamp: %s", e.Error(), o.TraceID, o.CorrelationID, o.timestamp())
+	separator := " "
+	if o.Lines {
+		separator = "\r\n"
+	}
+	return e.Error() + separator + "Trace ID: " + o.TraceID + separator + "Correlation ID: " + o.CorrelationID + separator + "Timestamp: " + o.timestamp()
 }
 
 // ErrorURI is the address of the page about the error, or "" where Entra gives none.

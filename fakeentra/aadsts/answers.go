@@ -24,7 +24,19 @@ func AppIDMalformed(app string) *Error { return from(tenants(), 700038, app) }
 func AppDisabled(app, name string) *Error { return from(tenants(), 7000112, app, name) }
 
 // SingleTenant is AADSTS50194: an app of one tenant is used at common or organizations.
-func SingleTenant(app string) *Error { return from(tenants(), 50194, app) }
+func SingleTenant(app, name string) *Error { return from(tenants(), 50194, app, name) }
+
+// PersonalAccountsOnly is AADSTS9002331: an app for personal accounts alone is used at another endpoint than consumers.
+func PersonalAccountsOnly(app, name string) *Error { return from(tenants(), 9002331, app, name) }
+
+// WorkAccountsOnly is AADSTS9002332: an app without personal accounts is used at consumers.
+func WorkAccountsOnly(app, name string) *Error { return from(tenants(), 9002332, app, name) }
+
+// OldVersionForPersonal is AADSTS90027: personal accounts have no v1 endpoints.
+func OldVersionForPersonal() *Error { return from(tenants(), 90027) }
+
+// WrongKindOfAccount is AADSTS500208: a personal account where work accounts are wanted, or the other way round.
+func WrongKindOfAccount() *Error { return from(tenants(), 500208) }
 
 // NoTenant is AADSTS50059: a token request at common or organizations does not say which tenant is meant.
 func NoTenant() *Error { return from(tenants(), 50059) }
@@ -56,6 +68,13 @@ func UnsupportedResponseType(kind string) *Error { return from(requests(), 70005
 // UnsupportedResponseMode is AADSTS70007: response_mode is unknown, or not for this response_type.
 func UnsupportedResponseMode(mode string) *Error { return from(requests(), 70007, mode) }
 
+// UnsupportedPrompt is AADSTS90023: prompt is none that Entra ID has.
+func UnsupportedPrompt() *Error {
+	e := from(requests(), 90023)
+	e.Message = "Unsupported 'prompt' value." // L: that it is this number
+	return e
+}
+
 // OriginRefused is AADSTS90023: a script redeems the code of a native app.
 func OriginRefused() *Error { return from(requests(), 90023) }
 
@@ -73,6 +92,9 @@ func RedirectDiffers() *Error { return from(redirects(), 500112) }
 
 // WrongSecret is AADSTS7000215: the client secret is not one of the app.
 func WrongSecret(app string) *Error { return from(credentials(), 7000215, app) }
+
+// ExpiredSecret is AADSTS7000222: the client secret was one of the app, until it expired.
+func ExpiredSecret(app string) *Error { return from(credentials(), 7000222, app) }
 
 // NoCredential is AADSTS7000218: a confidential client shows no credential.
 func NoCredential() *Error { return from(credentials(), 7000218) }
@@ -97,6 +119,9 @@ func AssertionClient() *Error { return from(credentials(), 700021) }
 
 // AssertionMalformed is AADSTS50027: an assertion is no JWT.
 func AssertionMalformed() *Error { return from(credentials(), 50027) }
+
+// NotFederated is AADSTS70021: a foreign token for an app without federated credentials.
+func NotFederated() *Error { return from(credentials(), 70021) }
 
 // FederatedIssuer is AADSTS700211: no federated credential has the issuer of a foreign token.
 func FederatedIssuer(issuer string) *Error { return from(credentials(), 700211, issuer) }
@@ -161,6 +186,11 @@ func WrongPassword() *Error { return from(people(), 50126) }
 // UserNotFound is AADSTS50034: a name is none of the tenant.
 func UserNotFound(user, tenant string) *Error { return from(people(), 50034, user, tenant) }
 
+// UserOfElsewhere is AADSTS50020: an account of another organization, which is no guest of this one.
+func UserOfElsewhere(user, provider, tenant, app string) *Error {
+	return from(people(), 50020, user, provider, tenant, app)
+}
+
 // UserLocked is AADSTS50053: an account is locked.
 func UserLocked() *Error { return from(people(), 50053) }
 
@@ -213,6 +243,19 @@ func ScopesOfSeveralResources() *Error { return from(scopes(), 28000) }
 
 // WhichResource is AADSTS28003: a code for two resources is redeemed without saying for which.
 func WhichResource() *Error { return from(scopes(), 28003) }
+
+// DefaultScopeMixed is AADSTS70011 for /.default beside named scopes.
+func DefaultScopeMixed(scope string) *Error {
+	e := ScopeInvalid(scope)
+	e.Message += " .default scope can't be combined with resource-specific scopes."
+	return e
+}
+
+// ResourceNotListed is AADSTS650057: /.default or a v1 request for a resource that the client's registration does not
+// list.
+func ResourceNotListed(app, name, asked, resource, listed string) *Error {
+	return from(access(), 650057, app, name, asked, resource, listed)
+}
 
 // NotDefaultScope is AADSTS1002012: client credentials are asked for with named scopes.
 func NotDefaultScope(scope string) *Error { return from(scopes(), 1002012, scope) }

@@ -83,15 +83,16 @@ func tenants() []Entry {
 		{Number: 700038, Code: "unauthorized_client", Status: bad, Confidence: High, noURI: true, page: true, Sentence: "%s is not a valid application identifier."},
 		{Number: 7000112, Code: "unauthorized_client", Status: bad, Confidence: High, page: true, Sentence: "Application '%s'(%s) is disabled."},
 		{Number: 70001, Code: "unauthorized_client", Status: bad, Confidence: Medium, page: true, Sentence: "The application is disabled or not present."},
-		{Number: 50194, Code: "invalid_request", Status: bad, Confidence: High, page: true, Sentence: "Application '%s' is not configured as a multi-tenant application. Usage of the /common endpoint is not supported for such apps created after '10/15/2018'. Use a tenant-specific endpoint or configure the application to be multi-tenant."},
+		{Number: 50194, Code: "invalid_request", Status: bad, Confidence: High, page: true, Sentence: "Application '%s'(%s) is not configured as a multi-tenant application. Usage of the /common endpoint is not supported for such apps created after '10/15/2018'. Use a tenant-specific endpoint or configure the application to be multi-tenant."},
 		{Number: 50059, Code: "invalid_request", Status: bad, Confidence: High, Sentence: "No tenant-identifying information found in either the request or implied by any provided credentials."},
 		{Number: 90019, Code: "invalid_request", Status: bad, Confidence: Medium, Sentence: "The request names no tenant."},
 		{Number: 90038, Code: "invalid_request", Status: bad, Confidence: Medium, Sentence: "The tenant lives in another cloud."},
 		{Number: 50049, Code: "invalid_instance", Status: bad, Confidence: High, Sentence: "Unknown or invalid instance."},
-		{Number: 9002331, Code: "invalid_request", Status: bad, Confidence: Medium, page: true, Sentence: "The application is for personal Microsoft accounts, which this endpoint does not serve."},
-		{Number: 9002332, Code: "invalid_request", Status: bad, Confidence: Medium, page: true, Sentence: "The application is for personal Microsoft accounts only; use the /consumers endpoint."},
-		{Number: 90124, Code: "invalid_request", Status: bad, Confidence: Low, page: true, Sentence: "Personal accounts are not allowed at this endpoint."},
-		{Number: 90130, Code: "invalid_request", Status: bad, Confidence: Low, page: true, Sentence: "Work accounts are not allowed at this endpoint."},
+		{Number: 9002331, Code: "invalid_request", Status: bad, Confidence: High, page: true, Sentence: "Application '%s'(%s) is configured for use by Microsoft Account users only. Please use the /consumers endpoint to serve this request."},
+		{Number: 9002332, Code: "invalid_request", Status: bad, Confidence: High, page: true, Sentence: "Application '%s'(%s) is configured for use by Azure Active Directory users only. Please do not use the /consumers endpoint to serve this request."},
+		{Number: 90124, Code: "invalid_request", Status: bad, Confidence: Low, page: true, Sentence: "The resource is not supported over the /common or /consumers endpoints. Please use the /organizations or tenant-specific endpoint."},
+		{Number: 90130, Code: "invalid_request", Status: bad, Confidence: Low, page: true, Sentence: "The application is not supported over the /common or /consumers endpoints. Please use the /organizations or tenant-specific endpoint."},
+		{Number: 90027, Code: "invalid_request", Status: bad, Confidence: Medium, page: true, Sentence: "We are unable to issue tokens from this API version on the MSA tenant. Please contact the application vendor as they need to use version 2.0 of the protocol to support this."},
 		{Number: 500208, Code: "invalid_request", Status: bad, Confidence: Medium, page: true, Sentence: "The domain is not a valid login domain for the account type."},
 	}
 }
@@ -212,7 +213,7 @@ func access() []Entry {
 		{Number: 65005, Code: "invalid_resource", Status: bad, Confidence: Medium, Sentence: "The application asks for a resource that its registration does not list."},
 		{Number: 650052, Code: "invalid_client", Status: bad, Confidence: Medium, Sentence: "The app is trying to access a service that your organization lacks a service principal for."},
 		{Number: 650056, Code: "invalid_client", Status: bad, Confidence: Medium, Sentence: "Misconfigured application: its registration lists no permissions."},
-		{Number: 650057, Code: "invalid_client", Status: bad, Confidence: High, noURI: true, Sentence: "Invalid resource. The client has requested access to a resource which is not listed in the requested permissions in the client's application registration."},
+		{Number: 650057, Code: "invalid_client", Status: bad, Confidence: High, noURI: true, Sentence: "Invalid resource. The client has requested access to a resource which is not listed in the requested permissions in the client's application registration. Client app ID: %s(%s). Resource value from request: %s. Resource app ID: %s. List of valid resources from app registration: %s."},
 	}
 }
 

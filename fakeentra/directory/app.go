@@ -14,7 +14,10 @@ type App struct {
 	DisplayName string
 	// MultiTenant is the audience "Accounts in any organizational directory".
 	MultiTenant bool
-	Disabled    bool
+	// PersonalAccounts lets personal Microsoft accounts in: those besides any organization's with MultiTenant, and those
+	// alone without it. Such an app has to have TokenVersion 2.
+	PersonalAccounts bool
+	Disabled         bool
 
 	// Redirect URIs by platform. The platform of the one that is used decides how a client authenticates.
 	Web, SPA, PublicClient []string
@@ -27,6 +30,8 @@ type App struct {
 
 	// Secrets are the client secrets, in clear.
 	Secrets []string
+	// ExpiredSecrets are those whose time is over. One of them is AADSTS7000222, whatever else there is.
+	ExpiredSecrets []string
 	// Certificates are those that client assertions may be signed with, each in PEM.
 	Certificates []string
 	// FederatedCredentials are the foreign tokens that may stand in for a credential.
@@ -44,11 +49,19 @@ type App struct {
 	AssignmentRequired bool
 	// TokenVersion is requestedAccessTokenVersion: 2, or 1, which 0 means, too, as null does at Entra ID.
 	TokenVersion int
-	// GroupMembershipClaims puts groups into tokens: "SecurityGroup", "All", or empty for none.
+	// OwnSigningKey is that of an app with claims mapping: its tokens are signed with a key that stands only in the key
+	// set with the parameter appid.
+	OwnSigningKey bool
+	// GroupMembershipClaims puts groups into tokens: "SecurityGroup", "ApplicationGroup" for those that are assigned to
+	// the app, "DirectoryRole" for the directory roles (claim wids) instead, "All", or empty for none.
 	GroupMembershipClaims string
 	// OptionalClaims are added to the tokens for this app.
 	OptionalClaims OptionalClaims
 
+	// Permissions are the "API permissions" that the registration lists, as a client asks for them ("User.Read",
+	// "api://…/tool.read"). They are what .default stands for, and what a v1 request gets; a resource that is not among
+	// them is then AADSTS650057. Nil does not limit anything: .default is all that people can consent to.
+	Permissions []string
 	// Consented are the permissions that an administrator has granted for everybody, as a client asks for them
 	// ("User.Read", "api://…/tool.read").
 	Consented []string

@@ -90,9 +90,12 @@ func (c *checking) app(app *App) {
 			wrong("identifier URI %q may not end in a slash", uri)
 		}
 	}
+	if n := len(app.RedirectURIs()); n > maxRedirectURIs {
+		wrong("want at most %d redirect URIs, got %d", maxRedirectURIs, n)
+	}
 	for _, uri := range app.RedirectURIs() {
-		if parsed, err := url.Parse(uri); err != nil || parsed.Scheme == "" || parsed.Fragment != "" {
-			wrong("redirect URI %q is not an absolute URI without a fragment", uri)
+		if err := checkRedirect(uri); err != nil {
+			wrong("redirect URI %q %w", uri, err)
 		}
 	}
 	if app.LogoutURL != "" {
@@ -103,8 +106,11 @@ func (c *checking) app(app *App) {
 	if app.TokenVersion < 0 || app.TokenVersion > 2 {
 		wrong("want 1 or 2 as token version, got %d", app.TokenVersion)
 	}
-	if !slices.Contains([]string{"", "SecurityGroup", "All"}, app.GroupMembershipClaims) {
-		wrong("want SecurityGroup or All as group membership claims, got %q", app.GroupMembershipClaims)
+	if app.PersonalAccounts && app.TokenVersion != 2 {
+		wrong("want 2 as token version of an app for personal accounts, got %d", app.TokenVersion)
+	}
+	if !slices.Contains([]string{"", "SecurityGroup", "ApplicationGroup", "DirectoryRole", "All"}, app.GroupMembershipClaims) {
+		wrong("want SecurityGroup, ApplicationGroup, DirectoryRole or All as group membership claims, got %q", app.GroupMembershipClaims)
 	}
 	for _, claim := range append(slices.Clone(app.OptionalClaims.AccessToken), app.OptionalClaims.IDToken...) {
 		if !slices.Contains(knownOptionalClaims, claim) {
@@ -127,6 +133,33 @@ func (c *checking) app(app *App) {
 			wrong("assignment: the app has no role %q", one.Role)
 		}
 	}
+}
+
+// What Entra ID takes as redirect URIs (Microsoft's page "Redirect URI (reply URL) outline and restrictions").
+const (
+	maxRedirectURIs = 256
+	maxRedirectURI  = 256 // characters
+)
+
+func checkRedirect(uri string) error {
+	parsed, err := url.Parse(uri)
+	host := ""
+	if err == nil {
+		host = parsed.Hostname()
+	}
+	switch {
+	case err != nil, parsed.Scheme == "", parsed.Fragment != "":
+		return errors.New("is not an absolute URI without a fragment")
+	case len(uri) > maxRedirectURI:
+		return fmt.Errorf("is longer than %d characters", maxRedirectURI)
+	case strings.ContainsAny(uri, "!$'(),;"):
+		return errors.New("has one of the characters ! $ ' ( ) , ; in it")
+	case host == "::1":
+		return errors.New("names [::1], which Entra ID does not take")
+	case parsed.Scheme == "http" && host != "localhost" && host != "127.0.0.1":
+		return errors.New("is plain http for another host than localhost or 127.0.0.1")
+	}
+	return nil
 }
 
 // IsGUID reports whether s is written as a GUID, xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx.

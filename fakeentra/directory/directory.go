@@ -55,18 +55,23 @@ func (d *Directory) HomeOf(app *App) *Tenant {
 	return nil
 }
 
-// App finds an app that a tenant's people can use: one of the tenant's own, or a multi-tenant one of another tenant.
+// App finds an app that a tenant's people can use: one of the tenant's own, a multi-tenant one of another tenant, or for
+// people with personal accounts one that lets them in.
 func (d *Directory) App(tenant *Tenant, id string) *App {
 	if app := tenant.App(id); app != nil {
 		return app
 	}
 	for i := range d.Tenants {
-		if app := d.Tenants[i].App(id); app != nil && app.MultiTenant {
+		app := d.Tenants[i].App(id)
+		if app != nil && (tenant.Personal() && app.PersonalAccounts || !tenant.Personal() && app.MultiTenant) {
 			return app
 		}
 	}
 	return nil
 }
+
+// Personal reports whether this is the tenant of personal Microsoft accounts.
+func (t *Tenant) Personal() bool { return strings.EqualFold(t.ID, ConsumersTenantID) }
 
 // App finds an app of the tenant by its application ID.
 func (t *Tenant) App(id string) *App {

@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"mcpentra/fakeentra/directory"
@@ -34,12 +35,38 @@ func (g *server) me(w http.ResponseWriter, r *http.Request) {
 	if phones == nil {
 		phones = []string{}
 	}
-	write(w, http.StatusOK, profile{
+	all := profile{
 		Context: g.context("users/$entity"), BusinessPhones: phones, DisplayName: user.DisplayName,
 		GivenName: known(user.GivenName), JobTitle: known(user.JobTitle), Mail: known(user.Mail), MobilePhone: known(user.MobilePhone),
 		OfficeLocation: known(user.OfficeLocation), PreferredLanguage: known(user.PreferredLanguage), Surname: known(user.Surname),
 		PrincipalName: user.UserPrincipalName, ID: user.ID,
-	})
+	}
+	if wanted := r.URL.Query().Get("$select"); wanted != "" {
+		write(w, http.StatusOK, g.selected(all, user, wanted))
+		return
+	}
+	write(w, http.StatusOK, all)
+}
+
+// selected keeps the properties that $select names, and two more that have to be asked for. Graph passes over names that
+// it does not know.
+func (g *server) selected(all profile, user *directory.User, wanted string) map[string]any {
+	kind := "Member"
+	if user.HomeTenant != "" {
+		kind = "Guest"
+	}
+	known := map[string]any{
+		"businessPhones": all.BusinessPhones, "displayName": all.DisplayName, "givenName": all.GivenName, "jobTitle": all.JobTitle, "mail": all.Mail,
+		"mobilePhone": all.MobilePhone, "officeLocation": all.OfficeLocation, "preferredLanguage": all.PreferredLanguage, "surname": all.Surname,
+		"userPrincipalName": all.PrincipalName, "id": all.ID, "accountEnabled": !user.Disabled, "userType": kind,
+	}
+	answer := map[string]any{"@odata.context": g.context("users(" + wanted + ")/$entity")}
+	for _, name := range strings.Split(wanted, ",") {
+		if value, found := known[name]; found {
+			answer[name] = value
+		}
+	}
+	return answer
 }
 
 func known(value string) *string {

@@ -16,6 +16,7 @@ var publicFakeKeys = []string{
 	"aAA0s3Wn_Q8r6QxrXNxX5MgQMMIl0ZKnZK_pKY44vZo",
 	"Qf2AkSl7Rp5Sle8_u54Ck8-EDvQUP-TfsXib_MIpfW4",
 	"oy1LK6J0MH1UT7eAh9Tq3ZkBxIX44WjYoVcGO82-5P4",
+	"EjerK5VunTuxWwxrpaxrj6bejbiXozIYS-8hCGWuos4",
 }
 
 // PublicFakeKeys returns the thumbprints of the keys that are refused unless

@@ -1,0 +1,206 @@
+package fakeentra
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"mcpentra/fakeentra/aadsts"
+	"mcpentra/fakeentra/directory"
+)
+
+// A response is what goes back to the client, and how.
+type response struct {
+	code, idToken, token bool
+	mode                 string // query, fragment or form_post
+}
+
+// readResponse reads response_type and response_mode (OAuth 2.0 Multiple Response Type Encoding Practices).
+func (a *authorization) readResponse() *aadsts.Error {
+	a.response = response{mode: "query"}
+	kinds := strings.Fields(a.params.Get("response_type"))
+	if len(kinds) == 0 {
+		return aadsts.MissingParameter("response_type")
+	}
+	for _, one := range kinds {
+		switch one {
+		case "code":
+			a.response.code = true
+		case "id_token":
+			a.response.idToken = true
+		case "token":
+			a.response.token = true
+		default:
+			return aadsts.UnsupportedResponseType(a.params.Get("response_type"))
+		}
+	}
+	front := a.response.idToken || a.response.token
+	if front {
+		a.response.mode = "fragment"
+	}
+	switch mode := a.params.Get("response_mode"); mode {
+	case "":
+	case "query":
+		if front {
+			a.response.mode = "fragment"
+			return aadsts.UnsupportedResponseMode(mode)
+		}
+	case "fragment", "form_post":
+		a.response.mode = mode
+	default:
+		return aadsts.UnsupportedResponseMode(mode)
+	}
+	switch {
+	case a.response.idToken && !a.client.ImplicitIDTokens:
+		return aadsts.IDTokenNotEnabled("id_token")
+	case a.response.token && !a.client.ImplicitAccessTokens:
+		return aadsts.TokenNotEnabled("token")
+	case a.response.idToken && a.params.Get("nonce") == "":
+		return aadsts.MissingParameter("nonce")
+	}
+	return nil
+}
+
+// answer sends the browser back with what was asked for.
+func (f *Fake) answer(w http.ResponseWriter, r *http.Request, request *authorization, person *signedIn) {
+	switch request.kind {
+	case byDevice:
+		f.approveDevice(w, r, request, person)
+		return
+	case byAdmin:
+		f.answerAdmin(w, r, request)
+		return
+	}
+	d := f.delegate(request, person)
+	f.remembersApp(r, request.client, d.sid)
+	var result []parameter
+	add := func(name, value string) { result = append(result, parameter{name, value}) }
+	code, token := "", ""
+	if request.response.code {
+		code = f.newCode(request, d)
+		add("code", code)
+	}
+	if request.response.token {
+		issued, problem := f.issue(d, v2)
+		if problem != nil {
+			f.redirectError(w, r, request, problem)
+			return
+		}
+		token = issued.AccessToken
+		add("access_token", token)
+		add("token_type", "Bearer")
+		add("expires_in", string(issued.ExpiresIn))
+		add("scope", issued.Scope)
+	}
+	if request.response.idToken {
+		add("id_token", f.idToken(d, code, token))
+	}
+	if request.params.Get("client_info") == "1" {
+		add("client_info", clientInfo(request.tenant, person.user))
+	}
+	if request.params.Has("state") {
+		add("state", request.params.Get("state"))
+	}
+	add("session_state", f.newGUID())
+	if request.params.Get("clidata") == "1" {
+		add("clientdata", f.clientData(request.tenant, nil))
+	}
+	f.respond(w, r, request, f.withIssuer(request, result))
+}
+
+// withIssuer adds iss (RFC 9207), which Entra ID does not send, for the spec-aligned face.
+func (f *Fake) withIssuer(request *authorization, result []parameter) []parameter {
+	if f.config.Face != SpecAlignedFace {
+		return result
+	}
+	return append(result, parameter{"iss", f.Issuer(request.tenant.ID)})
+}
+
+// clientData is the telemetry that msal-browser asks for with clidata=1: the kind of account, error, suberror, cloud and
+// data boundary. Its form is read in the library's source; the values of the last two are guessed (L).
+func (f *Fake) clientData(tenant *directory.Tenant, problem *aadsts.Error) string {
+	account, number, suberror := "e", "", ""
+	if tenant.Personal() {
+		account = "m"
+	}
+	if problem != nil {
+		number, suberror = strconv.Itoa(problem.Number), problem.Suberror
+	}
+	return strings.Join([]string{account, number, suberror, f.cloud.instance, strings.ToLower(regionOf(tenant))}, "|")
+}
+
+// delegate is what an authorization gives its client.
+func (f *Fake) delegate(request *authorization, person *signedIn) delegation {
+	wishes, _ := readClaimsRequest(request.params.Get("claims")) // judged before
+	return delegation{
+		version: request.version, tenant: request.tenant, client: request.client, user: person.user, platform: request.platform, asked: request.asked,
+		nonce: request.params.Get("nonce"), sid: f.newGUID(), strength: "0", began: f.now(), signedIn: person.at, secondFactor: person.secondFactor,
+		contexts: wishes.contexts, capabilities: wishes.capabilities, hybrid: request.response.idToken || request.response.token,
+	}
+}
+
+// redirectError sends an error back to the client.
+func (f *Fake) redirectError(w http.ResponseWriter, r *http.Request, request *authorization, problem *aadsts.Error) {
+	if problem.Unredirected || request.kind == byDevice {
+		f.showError(w, r, problem)
+		return
+	}
+	noteProblem(w, problem)
+	occurrence := f.occurrence(w, r)
+	result := []parameter{{"error", problem.Code}, {"error_description", problem.Description(occurrence)}}
+	if uri := problem.ErrorURI(occurrence); uri != "" {
+		result = append(result, parameter{"error_uri", uri})
+	}
+	if problem.Suberror != "" {
+		result = append(result, parameter{"error_subcode", problem.Suberror})
+	}
+	if problem.Claims != "" {
+		result = append(result, parameter{"claims", problem.Claims})
+	}
+	if request.params.Has("state") {
+		result = append(result, parameter{"state", request.params.Get("state")})
+	}
+	if request.params.Get("clidata") == "1" {
+		result = append(result, parameter{"clientdata", f.clientData(request.tenant, problem)})
+	}
+	f.respond(w, r, request, f.withIssuer(request, result))
+}
+
+// A parameter is one of an authorization response, where the order is part of the wire.
+type parameter struct{ Name, Value string }
+
+// respond delivers an authorization response in the mode that was asked for.
+func (f *Fake) respond(w http.ResponseWriter, r *http.Request, request *authorization, result []parameter) {
+	noStore(w)
+	target, err := url.Parse(request.redirect)
+	if err != nil {
+		f.showError(w, r, aadsts.RedirectMalformed())
+		return
+	}
+	if target.Path == "" && target.Opaque == "" {
+		target.Path = "/" // a redirect URI without a path comes back with one
+	}
+	if request.response.mode == "form_post" {
+		f.showFormPost(w, target.String(), result)
+		return
+	}
+	var encoded strings.Builder
+	for i, one := range result {
+		if i > 0 {
+			encoded.WriteByte('&')
+		}
+		encoded.WriteString(one.Name + "=" + aadsts.Escape(one.Value))
+	}
+	location := target.String()
+	switch {
+	case request.response.mode == "fragment":
+		location += "#" + encoded.String()
+	case target.RawQuery != "":
+		location += "&" + encoded.String() + "#"
+	default:
+		location += "?" + encoded.String() + "#" // the bare fragment keeps one of an earlier page from being carried along
+	}
+	w.Header().Set("Location", location)
+	w.WriteHeader(http.StatusFound)
+}

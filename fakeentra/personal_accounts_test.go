@@ -1,0 +1,136 @@
+package fakeentra_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/fakeentra"
+	"mcpentra/fakeentra/directory"
+)
+
+const (
+	login        = "https://login.microsoftonline.com"
+	personalUser = "megan@outlook.com"
+)
+
+// withPersonalAccounts is a directory with the tenant of personal accounts, the default app open to them and to all
+// organizations, and an app for them alone.
+func withPersonalAccounts() directory.Directory {
+	d := changed(func(t *directory.Tenant) {
+		t.Apps[0].MultiTenant, t.Apps[0].PersonalAccounts, t.Apps[0].TokenVersion, t.Apps[0].Consented = true, true, 2, []string{"User.Read"}
+		t.Apps = append(t.Apps, directory.App{ID: spaID, DisplayName: "Only personal", PersonalAccounts: true, TokenVersion: 2, Web: []string{callback}, Secrets: []string{"s"}})
+	})
+	d.Tenants = append(d.Tenants, directory.Tenant{
+		ID: directory.ConsumersTenantID, DisplayName: "Microsoft Accounts",
+		Users: []directory.User{{ID: "00000000-0000-0000-5a1e-000000000001", UserPrincipalName: personalUser, DisplayName: "Megan Bowen", Mail: personalUser}},
+	})
+	return d
+}
+
+func TestPersonalAccounts(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, fakeentra.Config{Directory: withPersonalAccounts()})
+	person := &visit{t: t, fake: fake}
+	page := person.open(http.MethodGet, login+"/consumers/oauth2/v2.0/authorize?"+request(nil).Encode(), nil)
+	assert.Contains(t, page.Body, personalUser)
+	assert.NotContains(t, page.Body, directory.DefaultUser)
+	code := returned(t, person.open(http.MethodPost, login+"/consumers/authorize/v2/login?"+request(nil).Encode(), url.Values{"account": {personalUser}})).Get("code")
+	assert.True(t, strings.HasPrefix(code, "M."), code)
+	got := at(t, fake, "consumers", redemption(code, nil))
+	require.Equal(t, http.StatusOK, got.Status, got.Body)
+	assert.True(t, strings.HasPrefix(got.text("refresh_token"), "M."))
+	header, id := claims(t, got.text("id_token"))
+	assert.Equal(t, login+"/"+directory.ConsumersTenantID+"/v2.0", id["iss"])
+	assert.Equal(t, directory.ConsumersTenantID, id["tid"])
+
+	// The key of personal accounts names their issuer, and stands in the sets that serve them.
+	for segment, there := range map[string]bool{"consumers": true, directory.ConsumersTenantID: true, "common": true, directory.DefaultTenantID: false} {
+		var keys struct {
+			Keys []struct{ Kid, Issuer string }
+		}
+		require.NoError(t, decode(get(t, fake, login+"/"+segment+"/discovery/v2.0/keys").Body, &keys))
+		found := false
+		for _, key := range keys.Keys {
+			if key.Kid == header["kid"] {
+				found = true
+				assert.Equal(t, login+"/"+directory.ConsumersTenantID+"/v2.0", key.Issuer, segment)
+			}
+		}
+		assert.Equal(t, there, found, segment)
+	}
+	// It rolls over with the others: the old one lingers, and is gone at once in an emergency.
+	require.NoError(t, fake.Rotate())
+	assert.Contains(t, get(t, fake, login+"/consumers/discovery/v2.0/keys").Body, header["kid"])
+	next := at(t, fake, "consumers", refreshing(got.text("refresh_token"), nil))
+	require.Equal(t, http.StatusOK, next.Status, next.Body)
+	nextHeader, _ := claims(t, next.text("id_token"))
+	assert.NotEqual(t, header["kid"], nextHeader["kid"])
+	require.NoError(t, fake.EmergencyRotate())
+	assert.NotContains(t, get(t, fake, login+"/common/discovery/v2.0/keys").Body, nextHeader["kid"])
+}
+
+// at sends a form to the token endpoint of a tenant segment.
+func at(t *testing.T, fake *fakeentra.Fake, segment string, form url.Values) answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, login+"/"+segment+"/oauth2/v2.0/token", strings.NewReader(form.Encode()))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return do(t, fake, r)
+}
+
+// Which accounts an app is for decides where it may be used.
+func TestAudiencesOfApps(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, fakeentra.Config{Directory: withPersonalAccounts(), AutoSignIn: true})
+	page := func(segment, version, client string) string {
+		return get(t, fake, login+"/"+segment+version+"/authorize?"+request(map[string]string{"client_id": client}).Encode()).Body
+	}
+	for _, one := range []struct{ segment, version, client, want string }{
+		{"consumers", "/oauth2/v2.0", directory.DefaultAPIID, "AADSTS9002332"},
+		{"consumers", "/oauth2/v2.0", "5a1e0002-0000-4000-8000-00000000dead", "AADSTS700016"},
+		{"consumers", "/oauth2", directory.DefaultClientID, "AADSTS90027"},
+		{directory.DefaultTenantID, "/oauth2/v2.0", spaID, "AADSTS9002331"},
+		{"organizations", "/oauth2/v2.0", spaID, "AADSTS9002331"},
+		{"organizations", "/oauth2/v2.0", directory.DefaultAPIID, "AADSTS50194"},
+	} {
+		assert.Contains(t, page(one.segment, one.version, one.client), one.want, "%s at %s", one.client, one.segment)
+	}
+	credentials := func(client string) url.Values {
+		return url.Values{"grant_type": {"client_credentials"}, "client_id": {client}, "client_secret": {"s"}, "scope": {"https://graph.microsoft.com/.default"}}
+	}
+	assert.Equal(t, 9002331, at(t, fake, directory.DefaultTenantID, credentials(spaID)).number(t))
+	assert.Equal(t, 9002332, at(t, fake, "consumers", credentials(directory.DefaultAPIID)).number(t))
+	assert.Equal(t, 50059, at(t, fake, "common", credentials(directory.DefaultAPIID)).number(t))
+
+	bare := newFake(t, fakeentra.Config{})
+	assert.NotContains(t, get(t, bare, login+"/consumers/oauth2/v2.0/authorize?"+request(nil).Encode()).Body, directory.DefaultUser, "a directory without personal accounts offers none")
+	assert.Contains(t, get(t, bare, login+"/consumers/oauth2/v2.0/authorize?"+request(nil).Encode()).Body, "AADSTS9002332")
+}
+
+// An account of another organization, or of the other kind, is told so.
+func TestAccountsOfElsewhere(t *testing.T) {
+	t.Parallel()
+	d := withPersonalAccounts()
+	d.Tenants = append(d.Tenants, directory.Tenant{
+		ID: "5a1e0001-0000-4000-8000-000000000002", DisplayName: "Fabrikam", Domains: []string{"fabrikam.example"},
+		Users: []directory.User{{ID: "5a1e0004-0000-4000-8000-000000000011", UserPrincipalName: "lee@fabrikam.example", DisplayName: "Lee"}},
+	})
+	fake := newFake(t, fakeentra.Config{Directory: d})
+	for _, one := range []struct{ segment, account, want string }{
+		{directory.DefaultTenantID, "lee@fabrikam.example", "AADSTS50020"},
+		{directory.DefaultTenantID, personalUser, "live.com"},
+		{"consumers", directory.DefaultUser, "AADSTS500208"},
+		{"organizations", personalUser, "AADSTS500208"},
+		{"common", "nobody@nowhere.example", "AADSTS50034"},
+	} {
+		person := &visit{t: t, fake: fake}
+		page := person.open(http.MethodPost, login+"/"+one.segment+"/authorize/v2/login?"+request(nil).Encode(), url.Values{"account": {one.account}})
+		assert.Contains(t, page.Body, one.want, "%s at %s", one.account, one.segment)
+		assert.Empty(t, person.cookies)
+	}
+}

@@ -1,0 +1,174 @@
+package fakeentra_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/fakeentra"
+	"mcpentra/fakeentra/directory"
+)
+
+// A browser in which several people are signed in says which one is meant, or is asked.
+func TestSeveralAccounts(t *testing.T) {
+	t.Parallel()
+	d := changed(func(t *directory.Tenant) {
+		t.Apps[0].Consented, t.Users[1].Password = []string{"User.Read"}, ""
+	})
+	person := &visit{t: t, fake: newFake(t, fakeentra.Config{Directory: d})}
+	const alex = "AlexW@contoso.onmicrosoft.com"
+	for _, account := range []string{directory.DefaultUser, alex} {
+		require.NotEmpty(t, returned(t, person.post("login", request(nil), url.Values{"account": {account}})).Get("code"))
+	}
+	open := func(changes map[string]string) answer {
+		return person.open(http.MethodGet, tenantURL+"/oauth2/v2.0/authorize?"+request(changes).Encode(), nil)
+	}
+	silent := returned(t, open(map[string]string{"prompt": "none"}))
+	assert.Equal(t, "interaction_required", silent.Get("error"))
+	assert.Contains(t, silent.Get("error_description"), "AADSTS16000")
+	assert.Contains(t, open(nil).Body, "Pick an account")
+	for _, hint := range []string{directory.DefaultUser, alex} {
+		code := returned(t, open(map[string]string{"prompt": "none", "login_hint": hint})).Get("code")
+		_, id := claims(t, token(t, person.fake, redemption(code, nil)).text("id_token"))
+		assert.Equal(t, hint, id["preferred_username"])
+	}
+	// What the consent page then approves is for whom it was shown.
+	more := map[string]string{"login_hint": directory.DefaultUser, "scope": "openid profile Calendars.Read"}
+	assert.Contains(t, open(more).Body, directory.DefaultUser)
+	code := returned(t, person.post("consent", request(more), url.Values{"answer": {"accept"}})).Get("code")
+	_, id := claims(t, token(t, person.fake, redemption(code, nil)).text("id_token"))
+	assert.Equal(t, directory.DefaultUser, id["preferred_username"])
+}
+
+// The tokens of an app with claims mapping are signed with a key that only the set with its appid holds.
+func TestOwnSigningKey(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, fakeentra.Config{Directory: changed(func(t *directory.Tenant) { t.Apps[1].OwnSigningKey = true })})
+	raw, err := fake.Mint(fakeentra.Token{})
+	require.NoError(t, err)
+	header, _ := claims(t, raw)
+	assert.NotContains(t, get(t, fake, tenantURL+"/discovery/v2.0/keys").Body, header["kid"])
+	assert.NotContains(t, get(t, fake, tenantURL+"/discovery/v2.0/keys?appid="+directory.DefaultClientID).Body, header["kid"])
+	document := get(t, fake, tenantURL+"/v2.0/.well-known/openid-configuration?appid="+directory.DefaultAPIID)
+	assert.Equal(t, tenantURL+"/discovery/v2.0/keys?appid="+directory.DefaultAPIID, document.text("jwks_uri"))
+	var keys jose.JSONWebKeySet
+	require.NoError(t, decode(get(t, fake, document.text("jwks_uri")).Body, &keys))
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256})
+	require.NoError(t, err)
+	found := keys.Key(signed.Signatures[0].Header.KeyID)
+	require.Len(t, found, 1)
+	_, err = signed.Verify(found[0].Key)
+	assert.NoError(t, err)
+}
+
+func TestSecretsExpire(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, fakeentra.Config{Directory: changed(func(t *directory.Tenant) { t.Apps[0].ExpiredSecrets = []string{"of last year"} })})
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "client_secret": {"of last year"}, "scope": {"https://graph.microsoft.com/.default"}}
+	got := token(t, fake, form)
+	assert.Equal(t, 7000222, got.number(t))
+	assert.Equal(t, http.StatusUnauthorized, got.Status)
+	form.Set("client_secret", directory.DefaultClientSecret)
+	assert.Equal(t, http.StatusOK, token(t, fake, form).Status, "the other one goes on")
+}
+
+// A registration that lists permissions limits .default and v1 requests to them.
+func TestListedPermissions(t *testing.T) {
+	t.Parallel()
+	const api = "api://" + directory.DefaultAPIID
+	d := changed(func(t *directory.Tenant) {
+		t.Apps[0].Permissions = []string{"User.Read", "Mail.Read"}
+		t.Apps[1].Permissions = []string{api + "/tool.read"}
+	})
+	fake := newFake(t, fakeentra.Config{Directory: d, AutoSignIn: true})
+	graph := token(t, fake, redemption(signIn(t, fake, map[string]string{"scope": "https://graph.microsoft.com/.default"}), nil))
+	assert.Equal(t, "https://graph.microsoft.com/User.Read https://graph.microsoft.com/Mail.Read https://graph.microsoft.com/.default", graph.text("scope"))
+	back := returned(t, authorize(t, fake, request(map[string]string{"scope": api + "/.default"})))
+	assert.Equal(t, "invalid_client", back.Get("error"))
+	assert.Contains(t, back.Get("error_description"), "AADSTS650057")
+	assert.Contains(t, back.Get("error_description"), "List of valid resources from app registration: "+directory.GraphAppID)
+	assert.NotContains(t, back, "error_uri")
+	assert.NotEmpty(t, signIn(t, fake, map[string]string{"scope": apiScope}), "a named scope is a matter of consent")
+	old := returned(t, get(t, fake, tenantURL+"/oauth2/authorize?"+request(map[string]string{"scope": "", "resource": api}).Encode()))
+	assert.Contains(t, old.Get("error_description"), "AADSTS650057")
+}
+
+// msal-browser asks for telemetry with clidata=1, and msal-node names its correlation ID in the address.
+func TestWhatLibrariesAddToRequests(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	fake := newFake(t, fakeentra.Config{AutoSignIn: true, ErrorLines: true, Now: func() time.Time { return now }})
+	noise := map[string]string{"clidata": "1", "client_info": "1", "x-client-SKU": "msal.js", "haschrome": "1", "instance_aware": "true", "sid": "x", "domain_hint": "organizations", "lc": "1033"}
+	got := authorize(t, fake, request(noise))
+	assert.Regexp(t, `\?code=[^&]+&client_info=[^&]+&state=[^&]+&session_state=[^&]+&clientdata=e%7c%7c%7cmicrosoftonline.com%7ceu#$`, got.Header.Get("Location"))
+	noise["scope"] = "Nonsense.Read"
+	assert.Equal(t, "e|650053||microsoftonline.com|eu", returned(t, authorize(t, fake, request(noise))).Get("clientdata"))
+
+	const id = "5a1e0009-0000-4000-8000-000000000001"
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tenantURL+"/oauth2/v2.0/token?client-request-id="+id, strings.NewReader("grant_type=x"))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	problem := do(t, fake, r)
+	assert.Equal(t, id, problem.text("correlation_id"))
+	assert.Contains(t, problem.text("error_description"), "\r\nTrace ID: "+problem.text("trace_id")+"\r\nCorrelation ID: "+id+"\r\nTimestamp: ", "in lines, as configured")
+}
+
+func TestRedirectMatching(t *testing.T) {
+	t.Parallel()
+	registered := func(t *directory.Tenant) {
+		t.Apps[0].Web = []string{"http://localhost", "http://localhost/cb", "http://localhost:3000/dev", "https://localhost/cb", "http://127.0.0.1/cb", "https://app.contoso.com/cb", "https://app.contoso.com", "https://q.contoso.com/cb?x=1"}
+		t.Apps[0].SPA = []string{"http://localhost:5000/dev"}
+		t.Apps[0].PublicClient = []string{"myapp://auth", "urn:ietf:wg:oauth:2.0:oob", "https://login.microsoftonline.com/common/oauth2/nativeclient"}
+	}
+	fake := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: changed(registered)})
+	loose := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: changed(registered), AnyLoopbackPort: true})
+	for uri, fits := range map[string]bool{
+		"http://localhost:5123":                                        true,
+		"http://localhost:5123/":                                       true,
+		"http://localhost:5123/cb":                                     true,
+		"http://localhost:5123/other":                                  false,
+		"http://localhost:4000/dev":                                    true,
+		"https://localhost:8443/cb":                                    true,
+		"http://127.0.0.1/cb":                                          true,
+		"http://127.0.0.1:5123/cb":                                     false,
+		"http://[::1]/cb":                                              false,
+		"https://app.contoso.com/cb":                                   true,
+		"https://app.contoso.com/cb/":                                  false,
+		"https://app.contoso.com/CB":                                   false,
+		"https://APP.contoso.com/cb":                                   false,
+		"https://app.contoso.com:444/cb":                               false,
+		"https://app.contoso.com/":                                     true,
+		"https://app.contoso.com/cb?x=1":                               false,
+		"https://q.contoso.com/cb?x=1":                                 true,
+		"https://q.contoso.com/cb?x=2":                                 false,
+		"https://app.contoso.com/%63b":                                 false,
+		"https://app.contoso.com/x/../cb":                              false,
+		"myapp://auth":                                                 true,
+		"myapp://auth/":                                                false,
+		"myapp://other":                                                false,
+		"urn:ietf:wg:oauth:2.0:oob":                                    true,
+		"https://login.microsoftonline.com/common/oauth2/nativeclient": true,
+	} {
+		got := authorize(t, fake, request(map[string]string{"redirect_uri": uri}))
+		assert.Equal(t, fits, got.Header.Get("Location") != "", uri)
+		if !fits {
+			assert.Contains(t, got.Body, "AADSTS50011", uri)
+		}
+	}
+	assert.NotEmpty(t, authorize(t, loose, request(map[string]string{"redirect_uri": "http://127.0.0.1:5123/cb"})).Header.Get("Location"), "the switch")
+
+	// The platform of the URI that is equal to the letter counts, not that of one that differs in the port.
+	code := signIn(t, fake, map[string]string{"redirect_uri": "http://localhost:5000/dev"})
+	assert.Equal(t, 9002327, token(t, fake, redemption(code, map[string]string{"redirect_uri": "http://localhost:5000/dev", "client_secret": ""})).number(t))
+
+	without := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: changed(func(t *directory.Tenant) { t.Apps[0].Web = nil })})
+	assert.Contains(t, authorize(t, without, request(map[string]string{"redirect_uri": ""})).Body, "AADSTS500113")
+	picked := authorize(t, newFake(t, fakeentra.Config{AutoSignIn: true}), request(map[string]string{"redirect_uri": ""}))
+	assert.Contains(t, picked.Header.Get("Location"), callback+"?code=", "a registered one is picked")
+}

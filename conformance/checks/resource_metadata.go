@@ -210,7 +210,10 @@ func ownName(ctx context.Context, p *engine.Probe) error {
 }
 
 func secure(address *url.URL) bool {
+	return address.Host != "" && (address.Scheme == "https" || address.Scheme == "http" && onLoopback(address))
+}
+
+func onLoopback(address *url.URL) bool {
 	ip := net.ParseIP(address.Hostname())
-	loopback := address.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	return address.Host != "" && (address.Scheme == "https" || address.Scheme == "http" && loopback)
+	return address.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -25,6 +25,8 @@ const (
 // A Conversation is what came back on one connection.
 type Conversation struct {
 	Answers []*Answer
+	// Interim are the statuses 1xx that came before an answer.
+	Interim []int
 	// Closed says that the server closed the connection.
 	Closed bool
 }
@@ -115,10 +117,12 @@ func (p *Probe) Raw(ctx context.Context, text []byte) (*Conversation, error) {
 		answer := &Answer{Status: response.StatusCode, Header: response.Header}
 		answer.Body, err = io.ReadAll(response.Body)
 		_ = response.Body.Close()
-		if response.StatusCode >= http.StatusOK {
-			said.Answers = append(said.Answers, answer)
-			p.last = p.rawRecord(text) + "→ " + p.shown(response.Status) + "\n"
+		p.last = p.rawRecord(text) + "→ " + p.shown(response.Status) + "\n"
+		if response.StatusCode < http.StatusOK {
+			said.Interim = append(said.Interim, response.StatusCode)
+			continue
 		}
+		said.Answers = append(said.Answers, answer)
 		if err != nil {
 			said.Closed = !errors.Is(err, os.ErrDeadlineExceeded)
 			return said, ctx.Err()

@@ -56,7 +56,9 @@ func RunAt(parent context.Context, check Check, target Target, revision Revision
 	ctx, cancel := context.WithTimeout(parent, checkTimeout)
 	defer cancel()
 	p := newProbe(target, revision)
-	defer p.client.CloseIdleConnections()
+	if target.HTTPClient == nil {
+		defer p.client.CloseIdleConnections() // the target's own may be at work for others
+	}
 	err := guarded(ctx, check, p)
 	// Whatever the check made of an answer that did not come in time, it says nothing of the server.
 	if ended := parent.Err(); ended != nil {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -57,20 +56,18 @@ func (t *Twin) serveEndpoint(w http.ResponseWriter, r *http.Request) {
 	if !t.has(WaitsForEver) {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyLimit))
 	}
-	if t.has(RunsBeforeItAsks) && r.Method == http.MethodPost && r.Header.Get("Authorization") != "" {
-		body, _ := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		if early, err := t.decodeMessage(body); err == nil && early.Method == "tools/call" {
-			t.run(claims{}, early.Params.Arguments.Marker)
-		}
-		r.Body = io.NopCloser(strings.NewReader(string(body)))
-	}
-	if t.has(ReadsBodiesFirst) && r.Method == http.MethodPost {
-		if _, err := io.CopyN(io.Discard, r.Body, maxBody); err == nil || r.ContentLength > maxBody {
-			return
-		}
+	if t.has(ReadsBodiesFirst) && r.Header.Get("Authorization") == "" {
+		_, _ = io.CopyN(io.Discard, r.Body, maxBody)
 	}
 	caller, allowed := t.authenticate(w, r)
 	if !allowed {
+		// Only where nothing but the token is wrong, or every other check would see it too.
+		if presented := t.readCredentials(r); t.has(RunsBeforeItAsks) && presented.token == "this.is.not-a-token" && r.URL.RawQuery == "" {
+			body, _ := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+			if early, err := t.decodeMessage(body); err == nil && early.Method == "tools/call" {
+				t.run(claims{}, early.Params.Arguments.Marker)
+			}
+		}
 		return
 	}
 	// The other checks share connections, and would all stumble over a connection that is remembered.

@@ -11,7 +11,7 @@ import (
 func finds() map[twins.Fault][]string {
 	all := map[twins.Fault][]string{}
 	for _, topic := range []map[twins.Fault][]string{
-		challengeFinds, metadataFinds, credentialFinds, tokenFinds, requestFinds,
+		challengeFinds, metadataFinds, credentialFinds, refusalFinds, tokenFinds, scopeFinds, requestFinds,
 	} {
 		maps.Copy(all, topic)
 	}
@@ -22,7 +22,7 @@ var challengeFinds = map[twins.Fault][]string{
 	twins.LeavesOutMetadataURL: {"server/challenge/resource-metadata"},
 	twins.SaysErrorToStrangers: {"server/challenge/no-error-without-credentials"},
 	twins.SaysNoError:          {"server/challenge/invalid-token"},
-	twins.LeavesOutScope:       {"server/challenge/scope"},
+	twins.LeavesOutScope:       {"server/challenge/scope", "server/scope/named"},
 	twins.AsksForOfflineAccess: {"server/challenge/no-offline-access"},
 }
 
@@ -60,6 +60,25 @@ var credentialFinds = map[twins.Fault][]string{
 	twins.LetsProbesIn:            {"server/credentials/health-probes"},
 	twins.ObeysMethodOverride:     {"server/credentials/method-override"},
 	twins.RemembersConnections:    {"server/credentials/keep-alive"},
+	twins.RunsBeforeItAsks:        {"server/refusal/before-processing"},
+}
+
+var refusalFinds = map[twins.Fault][]string{
+	twins.RepeatsKeyID:        {"server/challenge/injection"},
+	twins.ExplainsRefusals:    {"server/refusal/uniform"},
+	twins.ListsToolsToAnybody: {"server/refusal/no-data"},
+	twins.MintsSessionsEarly:  {"server/refusal/no-data"},
+	twins.ReadsBodiesFirst:    {"server/refusal/unread-body"},
+}
+
+var scopeFinds = map[twins.Fault][]string{
+	twins.EnforcesNoScope:        {"server/scope/enforced", "server/scope/status"},
+	twins.RefusesScopeWith401:    {"server/scope/status"},
+	twins.SaysNoInsufficient:     {"server/scope/error-code"},
+	twins.LeavesOutNeededScope:   {"server/scope/named"},
+	twins.LeavesOutMetadataIn403: {"server/scope/resource-metadata"},
+	twins.ChangesScopes:          {"server/scope/stable"},
+	twins.AsksForTooLittle:       {"server/scope/challenged-scopes-suffice"},
 }
 
 var tokenFinds = map[twins.Fault][]string{
@@ -73,7 +92,15 @@ var tokenFinds = map[twins.Fault][]string{
 }
 
 var requestFinds = map[twins.Fault][]string{
-	twins.ChecksNoOrigin: {"server/origin/foreign"},
+	twins.ChecksNoOrigin:         {"server/origin/foreign", "server/origin/checked"},
+	twins.ChecksNoHost:           {"server/host/foreign"},
+	twins.ChecksNoContentType:    {"server/message/content-type"},
+	twins.ReadsMessagesLeniently: {"server/message/ambiguous"},
+	twins.BelievesHeaders:        {"server/modern/header-mismatch"},
+	twins.ChecksNoVersion:        {"server/version/unsupported"},
+	twins.WantsVersion:           {"server/version/absent"},
+	twins.AnswersUnknownWith200:  {"server/modern/unknown-method"},
+	twins.MintsModernSessions:    {"server/modern/no-sessions"},
 }
 
 // cannotJudge says which checks cannot be done with a twin: what they look at is not there.

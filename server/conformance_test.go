@@ -1,17 +1,20 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/conformance"
@@ -22,21 +25,55 @@ import (
 	"mcpentra/server/entra"
 )
 
-// TestServerConforms holds the server to every check: its tokens come of a real sign-in, and the bad ones are made of a
-// good one with the server's own key, so that nothing but the flaw can be why they are refused.
+// TestServerConforms holds the server to every check, with its own tools and around a handler that counts what it does,
+// without and with sessions. The tokens come of real sign-ins, and the bad ones are made of a good one with the server's
+// own key, so that nothing but the flaw can be why they are refused.
 func TestServerConforms(t *testing.T) {
 	t.Parallel()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	origin := startServer(t, func(config *server.Config) { config.SigningKey = key })
+	for name, behind := range map[string]*canary{
+		"own tools":        nil,
+		"without sessions": newCanary(mcpserver.WithStateLess(true), mcpserver.WithDisableStreaming(true)),
+		"with sessions":    newCanary(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+			require.NoError(t, err)
+			log := &safeBuffer{}
+			origin := startServer(t, func(config *server.Config) {
+				config.SigningKey = key
+				config.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+				if behind != nil {
+					config.MCP = behind
+				}
+			})
+			target := brokerTarget(t, origin, key)
+			target.Log = log.String
+			if behind != nil {
+				target.Canary = behind.engine()
+			}
+			conformance.Test(t, target)
+		})
+	}
+}
 
-	signIn := conformance.SignIn{URL: origin + "/mcp", Open: visit}
-	good, err := sync.OnceValues(func() (string, error) { return signIn.Token(t.Context()) })()
-	require.NoError(t, err)
+// brokerTarget is a server in broker mode as a target that hands over everything.
+func brokerTarget(t *testing.T, origin string, key *ecdsa.PrivateKey) engine.Target {
+	t.Helper()
 	target := engine.Target{
 		URL: origin + "/mcp", Revisions: engine.Revisions(), Tokens: map[engine.TokenKind]func(context.Context) (string, error){},
 	}
-	target.Tokens[engine.Good] = func(context.Context) (string, error) { return good, nil }
+	for kind, person := range map[engine.TokenKind]*useragent.Browser{
+		engine.Good: {}, engine.Refreshed: {}, engine.OtherUser: {User: "AlexW@contoso.onmicrosoft.com", Password: "correct horse"},
+	} {
+		signIn := conformance.SignIn{URL: target.URL, Open: func(ctx context.Context, page string) error {
+			_, err := person.Visit(ctx, page)
+			return err
+		}}
+		token, err := signIn.Token(t.Context())
+		require.NoError(t, err)
+		target.Tokens[kind] = func(context.Context) (string, error) { return token, nil }
+	}
 	target.Mint = engine.Remint(key, target.Tokens[engine.Good])
 	for kind, change := range map[engine.TokenKind]func(map[string]any){
 		engine.Expired: func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() },
@@ -49,7 +86,25 @@ func TestServerConforms(t *testing.T) {
 	} {
 		target.Tokens[kind] = func(ctx context.Context) (string, error) { return target.Mint(ctx, engine.Edits{Claims: change}) }
 	}
-	conformance.Test(t, target)
+	return target
+}
+
+// safeBuffer is a bytes.Buffer for several goroutines.
+type safeBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
 }
 
 // TestDirectModeConforms holds direct mode to every check, for both versions of Entra's access tokens.

@@ -56,19 +56,22 @@ func message() []engine.Check {
 				if err != nil {
 					return err
 				}
-				request := trial.Session.Message("tools/list", nil)
-				request.Header.Set("Authorization", "Bearer "+trial.Token)
-				request.Header.Set("Mcp-Protocol-Version", "1900-01-01")
-				request.Body = []byte(strings.ReplaceAll(string(request.Body), string(p.Revision), "1900-01-01"))
-				answer, err := p.Send(ctx, request)
-				if err != nil {
-					return err
-				}
-				if answer.Status != http.StatusBadRequest {
-					return p.Mismatch("status 400", fmt.Sprintf("status %d", answer.Status))
-				}
-				if code := errorCode(answer); p.Revision == engine.R20260728 && code != codeUnsupported {
-					return p.Mismatch(fmt.Sprintf("the error %d", codeUnsupported), fmt.Sprintf("the error %d", code))
+				for _, unknown := range []string{"1900-01-01", "2999-01-01"} {
+					request := trial.Session.Message("tools/list", nil)
+					request.Header.Set("Authorization", "Bearer "+trial.Token)
+					request.Header.Set("Mcp-Protocol-Version", unknown)
+					request.Body = []byte(strings.ReplaceAll(string(request.Body), string(p.Revision), unknown))
+					answer, err := p.Send(ctx, request)
+					if err != nil {
+						return err
+					}
+					if answer.Status != http.StatusBadRequest {
+						return p.Mismatch("status 400 to "+unknown, fmt.Sprintf("status %d", answer.Status))
+					}
+					// An old revision looks like one of those that have no such error.
+					if code := errorCode(answer); p.Revision == engine.R20260728 && unknown > string(p.Revision) && code != codeUnsupported {
+						return p.Mismatch(fmt.Sprintf("the error %d to %s", codeUnsupported, unknown), fmt.Sprintf("the error %d", code))
+					}
 				}
 				return nil
 			},

@@ -14,6 +14,9 @@ import (
 // version header is taken for.
 const batchRevision = "2025-03-26"
 
+// statelessRevision is the one that did away with sessions and resumption.
+const statelessRevision = "2026-07-28"
+
 // singleHeaders are those that decide how a message is read. With two lines, the guard and the
 // handler could each believe another one.
 var singleHeaders = []string{"Content-Type", "Content-Encoding", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id"}
@@ -40,6 +43,11 @@ func (g *Guard) servePost(w http.ResponseWriter, r *http.Request, id *Identity) 
 		return
 	}
 	inner := withBody(r, messages[0].encoded)
+	if inner.Header.Get("Mcp-Protocol-Version") == statelessRevision {
+		// Its clients have neither, and servers of that revision are to ignore them; mcp-go refuses.
+		inner.Header.Del("Mcp-Session-Id")
+		inner.Header.Del("Last-Event-Id")
+	}
 	if messages[0].method == "subscriptions/listen" {
 		// The listening stream of 2026-07-28 is a POST, and ends with its token too.
 		ctx, cancel := g.untilExpiry(r.Context(), id)

@@ -11,7 +11,7 @@ help:
 	@echo 'make race      the same under the race detector, in random order'
 	@echo 'make lint      gofmt, go vet, staticcheck'
 	@echo 'make fuzz      every fuzz target for FUZZTIME=$(FUZZTIME)'
-	@echo 'make interop   other people'"'"'s clients against ours (Node.js, npm and Chromium): MSAL, openid-client, the MCP SDK'
+	@echo 'make interop   other people'"'"'s clients against ours (Node.js, npm and Chromium): MSAL, openid-client, the MCP SDK, the official suite'
 	@echo "make wycheproof   Project Wycheproof's JWS and JWK vectors against our verifier"
 	@echo 'make bench     the figures that have a goal, a line each'
 	@echo 'make live      the flow against the tenant in .env, with your browser'
@@ -42,7 +42,7 @@ race:
 .PHONY: lint
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
-	go vet ./...
+	go vet ./... ./testdata/interop/...
 	go run $(STATICCHECK) ./...
 
 # A fuzz run takes one target of one package at a time.
@@ -60,6 +60,7 @@ fuzz:
 interop:
 	@command -v node >/dev/null && command -v npm >/dev/null || { echo 'make interop: needs Node.js 20 or newer, and npm' >&2; exit 2; }
 	@cd testdata/interop && npm ci --no-audit --no-fund --loglevel=error
+	@cd testdata/interop/official && npm ci --no-audit --no-fund --loglevel=error
 	MCPENTRA_INTEROP=1 go test -count=1 -run '^TestInterop' ./...
 
 # The vectors are some 100 MB, so they stand in a module of their own that nobody fetches who does not ask for them.

@@ -145,17 +145,9 @@ func entraTokens(fake *fakeentra.Server) map[engine.TokenKind]func(context.Conte
 // and returns the server's origin.
 func startServer(t testing.TB, change func(*server.Config)) string {
 	t.Helper()
-	fake := fakeentra.NewServer(fakeentra.Config{})
-	t.Cleanup(fake.Close)
 	listening := httptest.NewUnstartedServer(nil)
 	origin := "http://" + strings.Replace(listening.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
-	tenant := fake.Tenant()
-	config := server.Config{
-		PublicURL: origin, RegistrationsPerMinute: -1, HTTPClient: fake.Client(),
-		Entra: entra.Config{
-			Authority: fake.URL, TenantID: tenant.ID, ClientID: tenant.Apps[0].ID, ClientSecret: tenant.Apps[0].Secrets[0], TrustPublicFakeKeys: true,
-		},
-	}
+	config := configFor(t, origin)
 	if change != nil {
 		change(&config)
 	}
@@ -165,6 +157,20 @@ func startServer(t testing.TB, change func(*server.Config)) string {
 	listening.Start()
 	t.Cleanup(listening.Close)
 	return origin
+}
+
+// configFor starts a fake Entra ID and configures a server at an origin in front of it.
+func configFor(t testing.TB, origin string) server.Config {
+	t.Helper()
+	fake := fakeentra.NewServer(fakeentra.Config{})
+	t.Cleanup(fake.Close)
+	tenant := fake.Tenant()
+	return server.Config{
+		PublicURL: origin, RegistrationsPerMinute: -1, HTTPClient: fake.Client(),
+		Entra: entra.Config{
+			Authority: fake.URL, TenantID: tenant.ID, ClientID: tenant.Apps[0].ID, ClientSecret: tenant.Apps[0].Secrets[0], TrustPublicFakeKeys: true,
+		},
+	}
 }
 
 // visit is a person who approves everything.

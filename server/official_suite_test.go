@@ -1,0 +1,100 @@
+package server_test
+
+import (
+	"bytes"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/conformance"
+	"mcpentra/server"
+	"mcpentra/testdata/interop/official"
+	"mcpentra/testdata/interop/official-server/fixture"
+)
+
+// The official suite cannot send a token. So a proxy on loopback adds it; it is the server's public address too, which
+// keeps the Host that the suite sends what the guard expects.
+
+// A signedInProxy passes requests on to a handler, those to /mcp with a token once there is one.
+type signedInProxy struct {
+	origin  string
+	handler http.Handler
+	token   atomic.Pointer[string]
+}
+
+func newSignedInProxy(t *testing.T) *signedInProxy {
+	t.Helper()
+	p := &signedInProxy{}
+	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }))
+	t.Cleanup(behind.Close)
+	target, err := url.Parse(behind.URL)
+	require.NoError(t, err)
+	front := httptest.NewServer(&httputil.ReverseProxy{
+		FlushInterval: -1, ErrorLog: log.New(io.Discard, "", 0),
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			// An answer that begins before the end of the body was read would make the proxy give the request up.
+			body, err := io.ReadAll(r.In.Body)
+			if err != nil {
+				return // a body that ended early is cut off on the way too
+			}
+			r.Out.Body = io.NopCloser(bytes.NewReader(body))
+			r.Out.Host = r.In.Host
+			if token := p.token.Load(); token != nil && r.In.URL.Path == "/mcp" {
+				r.Out.Header.Set("Authorization", "Bearer "+*token)
+			}
+		},
+	})
+	t.Cleanup(front.Close)
+	_, port, err := net.SplitHostPort(front.Listener.Addr().String())
+	require.NoError(t, err)
+	p.origin = "http://localhost:" + port
+	return p
+}
+
+// guarded is the fixture behind the guard, in broker mode, with somebody signed in.
+func guarded(t *testing.T, handler http.Handler) string {
+	t.Helper()
+	p := newSignedInProxy(t)
+	config := configFor(t, p.origin)
+	config.MCP = handler
+	made, err := server.New(t.Context(), config)
+	require.NoError(t, err)
+	p.handler = made
+	signIn := conformance.SignIn{URL: p.origin + "/mcp", Open: visit}
+	token, err := signIn.Token(t.Context())
+	require.NoError(t, err)
+	p.token.Store(&token)
+	return p.origin + "/mcp"
+}
+
+// Behind the guard the official suite finds exactly what it finds without it: everything that a revision requires.
+func TestInteropOfficialServer(t *testing.T) {
+	t.Parallel()
+	for revision, most := range map[string]int{"2025-11-25": 30, "2026-07-28": 37} {
+		t.Run(revision, func(t *testing.T) {
+			t.Parallel()
+			required := official.Required(t, revision).Server
+			require.Len(t, required, most, "the suite's own list")
+			open := httptest.NewServer(fixture.Handler())
+			defer open.Close()
+
+			without := official.Suite(t, "server", "--url", open.URL+"/mcp", "--requirements", revision)
+			assert.Len(t, without.Passed(required, official.Failure), most, "%s", without.Against(required, official.Failure))
+			assert.Zero(t, without.Exit)
+			with := official.Suite(t, "server", "--url", guarded(t, fixture.Handler()), "--requirements", revision)
+			assert.Len(t, with.Passed(required, official.Failure), most, "%s", with.Against(required, official.Failure))
+			assert.Zero(t, with.Exit)
+			assert.Equal(t, without.Verdicts(), with.Verdicts())
+		})
+	}
+}

@@ -117,7 +117,7 @@ func (f *Fake) proceed(w http.ResponseWriter, r *http.Request, request *authoriz
 			f.showSecondFactor(w, r, request, person.user)
 			return
 		case silent:
-			problem.Code = "interaction_required"
+			problem.Code, problem.Unredirected = "interaction_required", false // nobody would see the page
 			f.redirectError(w, r, request, problem)
 		default:
 			f.showError(w, r, problem)

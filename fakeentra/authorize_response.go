@@ -146,6 +146,9 @@ func (f *Fake) redirectError(w http.ResponseWriter, r *http.Request, request *au
 		f.showError(w, r, problem)
 		return
 	}
+	if problem.Code == "invalid_grant" {
+		problem.Code = "interaction_required" // what it is called where there is no grant yet
+	}
 	noteProblem(w, problem)
 	occurrence := f.occurrence(w, r)
 	result := []parameter{{"error", problem.Code}, {"error_description", problem.Description(occurrence)}}

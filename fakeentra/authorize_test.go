@@ -95,7 +95,7 @@ func TestErrorsThatGoBackToTheClient(t *testing.T) {
 		"no scope":                      {map[string]string{"scope": ""}, "invalid_request", "AADSTS900144"},
 		"no response type":              {map[string]string{"response_type": ""}, "invalid_request", "AADSTS900144"},
 		"a response type not enabled":   {map[string]string{"response_type": "id_token", "response_mode": ""}, "unsupported_response_type", "AADSTS700054"},
-		"an unknown response mode":      {map[string]string{"response_mode": "pigeon"}, "invalid_request", "AADSTS70007"},
+		"an unknown response mode":      {map[string]string{"response_mode": "pigeon"}, "unsupported_response_type", "AADSTS70007"},
 		"a scope that Graph lacks":      {map[string]string{"scope": "Nonsense.Read"}, "invalid_client", "AADSTS650053"},
 		"a resource that nobody has":    {map[string]string{"scope": "https://nobody.example/x"}, "invalid_resource", "AADSTS500011"},
 		"an unknown challenge method":   {map[string]string{"code_challenge_method": "S512"}, "invalid_request", "AADSTS501491"},

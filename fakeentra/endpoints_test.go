@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/fakeentra"
-	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
 )
 
@@ -286,23 +285,4 @@ func TestPreflight(t *testing.T) {
 		assert.Equal(t, http.StatusOK, got.Status, path)
 		assert.NotEmpty(t, got.Header.Get("Access-Control-Allow-Origin"), path)
 	}
-}
-
-// Every entry of the catalogue can be made by its number, and is written as the others are.
-func TestCatalogue(t *testing.T) {
-	t.Parallel()
-	all := aadsts.Catalogue()
-	assert.Greater(t, len(all), 90)
-	seen := map[int]bool{}
-	for _, entry := range all {
-		assert.False(t, seen[entry.Number], entry.Number)
-		seen[entry.Number] = true
-		problem, found := aadsts.Find(entry.Number)
-		require.True(t, found)
-		assert.Contains(t, []int{400, 401, 429, 503}, problem.Status, entry.Number)
-		assert.Equal(t, problem.Code == "invalid_client" && problem.Status == 401 || problem.Status != 401, true, entry.Number)
-		assert.NotContains(t, problem.Message, "%!", entry.Number)
-	}
-	_, found := aadsts.Find(1)
-	assert.False(t, found)
 }

@@ -61,7 +61,7 @@ func (f *Fake) redeemCode(w http.ResponseWriter, r *http.Request, request *token
 	if redirect := request.params.Get("redirect_uri"); redirect == "" {
 		return nil, aadsts.MissingParameter("redirect_uri")
 	} else if redirect != held.redirect {
-		return nil, aadsts.RedirectDiffers()
+		return nil, aadsts.RedirectDiffers(redirect, held.redirect)
 	}
 	if f.now().Sub(held.issued) > codeLifetime {
 		return nil, aadsts.Expired()

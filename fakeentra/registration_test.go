@@ -282,7 +282,7 @@ func TestResourceTable(t *testing.T) {
 func TestDisabledApps(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{Directory: changed(func(t *directory.Tenant) { t.Apps[1].Disabled = true }), AutoSignIn: true})
-	assert.Contains(t, returned(t, authorize(t, fake, request(map[string]string{"scope": apiScope}))).Get("error_description"), "AADSTS500014")
+	assert.Contains(t, authorize(t, fake, request(map[string]string{"scope": apiScope})).Body, "AADSTS500014")
 	assert.Contains(t, authorize(t, fake, request(map[string]string{"client_id": directory.DefaultAPIID})).Body, "AADSTS7000112")
 }
 

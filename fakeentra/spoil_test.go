@@ -79,8 +79,9 @@ func TestFaultAADSTS(t *testing.T) {
 	assert.Equal(t, "invalid_grant", got.text("error"))
 	assert.Contains(t, got.text("claims"), "capolids", "with a challenge to answer")
 
-	params := returned(t, authorize(t, inject(t, fault.Fault{On: endpoint.Authorize, AADSTS: 53003}), request(nil)))
-	assert.Contains(t, params.Get("error_description"), "AADSTS53003")
+	params := returned(t, authorize(t, inject(t, fault.Fault{On: endpoint.Authorize, AADSTS: 50079}), request(nil)))
+	assert.Contains(t, params.Get("error_description"), "AADSTS50079")
+	assert.Equal(t, "interaction_required", params.Get("error"))
 	assert.Equal(t, "a state/with+signs", params.Get("state"))
 
 	shared := get(t, inject(t, fault.Fault{On: endpoint.Authorize, AADSTS: 53003}), "https://login.microsoftonline.com/organizations/oauth2/v2.0/authorize?"+request(nil).Encode())

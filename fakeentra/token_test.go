@@ -105,7 +105,7 @@ func TestCodeRefusals(t *testing.T) {
 		"no secret":                {map[string]string{"client_secret": ""}, 401, "invalid_client", 7000218},
 		"a wrong secret":           {map[string]string{"client_secret": "guess"}, 401, "invalid_client", 7000215},
 		"an assertion of no type":  {map[string]string{"client_secret": "", "client_assertion": "x.y.z"}, 400, "invalid_request", 900144},
-		"another redirect URI":     {map[string]string{"redirect_uri": "http://localhost:9999/auth/callback"}, 400, "invalid_client", 500112},
+		"another redirect URI":     {map[string]string{"redirect_uri": "http://localhost:9999/auth/callback"}, 401, "invalid_client", 500112},
 		"no redirect URI":          {map[string]string{"redirect_uri": ""}, 400, "invalid_request", 900144},
 		"no verifier":              {map[string]string{"code_verifier": ""}, 400, "invalid_grant", 501481},
 		"a wrong verifier":         {map[string]string{"code_verifier": "another-verifier-of-forty-three-characters-at-least"}, 400, "invalid_grant", 501481},

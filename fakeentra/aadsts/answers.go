@@ -88,7 +88,7 @@ func RedirectMalformed() *Error { return from(redirects(), 90102) }
 func NoRedirectRegistered() *Error { return from(redirects(), 500113) }
 
 // RedirectDiffers is AADSTS500112: a code is redeemed with another redirect URI than it was asked for with.
-func RedirectDiffers() *Error { return from(redirects(), 500112) }
+func RedirectDiffers(asked, before string) *Error { return from(redirects(), 500112, asked, before) }
 
 // WrongSecret is AADSTS7000215: the client secret is not one of the app.
 func WrongSecret(app string) *Error { return from(credentials(), 7000215, app) }

@@ -1,10 +1,8 @@
 package fakeentra_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,33 +13,6 @@ import (
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 )
-
-// The files under testdata/entra are typed from recordings of Entra ID, with their source.
-func TestDocumentsOfEntra(t *testing.T) {
-	t.Parallel()
-	fake := newFake(t, fakeentra.Config{})
-	for file, path := range map[string]string{
-		"discovery-v2-common.json": "/common/v2.0/.well-known/openid-configuration", "discovery-v1-common.json": "/common/.well-known/openid-configuration",
-		"instance.json":  "/common/discovery/instance?api-version=1.1&authorization_endpoint=https://login.microsoftonline.com/common/oauth2/v2.0/authorize",
-		"userrealm.json": "/common/UserRealm/AdeleV@contoso.onmicrosoft.com?api-version=1.0",
-	} {
-		text, err := os.ReadFile("../testdata/entra/" + file)
-		require.NoError(t, err)
-		var recorded struct {
-			Source   string
-			Document json.RawMessage
-		}
-		require.NoError(t, json.Unmarshal(text, &recorded), file)
-		require.NotEmpty(t, recorded.Source, file)
-		got := get(t, fake, "https://login.microsoftonline.com"+path)
-		assert.Equal(t, members(t, string(recorded.Document)), members(t, got.Body), file)
-		var want map[string]any
-		require.NoError(t, json.Unmarshal(recorded.Document, &want))
-		for name, value := range want {
-			assert.Equal(t, value, got.JSON[name], "%s: %s", file, name)
-		}
-	}
-}
 
 func TestOldEndpoints(t *testing.T) {
 	t.Parallel()

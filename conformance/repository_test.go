@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"server/broker":               {"server/entra", "server/token", "server/store"},
 	"server/store/storetest":      {"server/store"},
 	"server/tools":                {"server/guard", "server/entra"},
+	"server/upstream":             {"server/guard"},
 	"server/cmd/mcp-entra-server": {"server/..."},
 
 	"client":                      {"client/..."},

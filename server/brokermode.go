@@ -31,8 +31,12 @@ func newBrokerMode(ctx context.Context, config *Config, public, resource string)
 	if m.entra, err = newEntra(config, public); err != nil {
 		return nil, err
 	}
+	var others []string
+	if config.LegacySSE {
+		others = []string{public + SSEPath}
+	}
 	m.broker, err = broker.New(ctx, broker.Config{
-		Issuer: public, Resource: resource, ResourceName: config.Name, Scopes: config.Scopes, Entra: m.entra, Store: config.Store, Keys: config.Keys,
+		Issuer: public, Resource: resource, OtherResources: others, ResourceName: config.Name, Scopes: config.Scopes, Entra: m.entra, Store: config.Store, Keys: config.Keys,
 		SigningKey: config.SigningKey, RegistrationsPerMinute: config.RegistrationsPerMinute, Now: config.Now, Rand: config.Rand, Logger: config.Logger,
 	})
 	if err != nil {
@@ -81,12 +85,13 @@ func (m *brokerMode) me(ctx context.Context, graphToken string) (*entra.Profile,
 	return m.entra.Me(ctx, graphToken)
 }
 
-func (m *brokerMode) mount(mux *http.ServeMux, endpoint http.Handler) http.Handler {
+func (m *brokerMode) mount(mux *http.ServeMux) {
 	for _, one := range m.broker.Paths() {
 		mux.Handle(one, m.broker)
 	}
-	return endpoint
 }
+
+func (m *brokerMode) wrap(guarded http.Handler) http.Handler { return guarded }
 
 func (m *brokerMode) graphToken(ctx context.Context, caller *guard.Identity) (string, error) {
 	upstream, err := m.broker.UpstreamToken(ctx, caller.GrantID)

@@ -3,17 +3,23 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/stretchr/testify/require"
 
@@ -25,16 +31,12 @@ import (
 	"mcpentra/server/entra"
 )
 
-// TestServerConforms holds the server to every check, with its own tools and around a handler that counts what it does,
-// without and with sessions. The tokens come of real sign-ins, and the bad ones are made of a good one with the server's
+// TestServerConforms holds the server to every check, with its own tools, and around a handler and in front of an upstream
+// that count what they do, without and with sessions. The tokens come of real sign-ins, and the bad ones are made of a good one with the server's
 // own key, so that nothing but the flaw can be why they are refused.
 func TestServerConforms(t *testing.T) {
 	t.Parallel()
-	for name, behind := range map[string]*canary{
-		"own tools":        nil,
-		"without sessions": newCanary(mcpserver.WithStateLess(true), mcpserver.WithDisableStreaming(true)),
-		"with sessions":    newCanary(),
-	} {
+	for name, place := range placements() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -43,17 +45,48 @@ func TestServerConforms(t *testing.T) {
 			origin := startServer(t, func(config *server.Config) {
 				config.SigningKey = key
 				config.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-				if behind != nil {
-					config.MCP = behind
-				}
+				place.put(t, config)
 			})
 			target := brokerTarget(t, origin, key)
 			target.Log = log.String
-			if behind != nil {
-				target.Canary = behind.engine()
+			if place.canary != nil {
+				target.Canary = place.canary.engine()
 			}
 			conformance.Test(t, target)
 		})
+	}
+}
+
+// A placement is what stands behind the guard, and how.
+type placement struct {
+	canary             *canary // nil means the server's own tools
+	upstream, stateful bool
+}
+
+func placements() map[string]placement {
+	stateless := func() *canary { return newCanary(mcpserver.WithStateLess(true), mcpserver.WithDisableStreaming(true)) }
+	return map[string]placement{
+		"own tools":                         {},
+		"own tools with sessions":           {stateful: true},
+		"a handler without sessions":        {canary: stateless()},
+		"a handler with sessions":           {canary: newCanary(mcpserver.WithStateful(true)), stateful: true},
+		"a handler with sessions, not told": {canary: newCanary()},
+		"an upstream without sessions":      {canary: stateless(), upstream: true},
+		"an upstream with sessions":         {canary: newCanary(mcpserver.WithStateful(true)), upstream: true, stateful: true},
+	}
+}
+
+// put configures a server for the placement.
+func (p *placement) put(t *testing.T, config *server.Config) {
+	config.Stateful = p.stateful
+	switch {
+	case p.canary == nil:
+	case p.upstream:
+		behind := httptest.NewServer(p.canary)
+		t.Cleanup(behind.Close)
+		config.Upstream = behind.URL + "/mcp"
+	default:
+		config.MCP = p.canary
 	}
 }
 
@@ -107,38 +140,89 @@ func (b *safeBuffer) String() string {
 	return b.buffer.String()
 }
 
-// TestDirectModeConforms holds direct mode to every check, for both versions of Entra's access tokens.
+// TestDirectModeConforms holds direct mode to every check, for both versions of Entra's access tokens, and in every
+// placement.
 func TestDirectModeConforms(t *testing.T) {
 	t.Parallel()
 	for _, version := range []int{1, 2} {
-		t.Run(fmt.Sprintf("v%d", version), func(t *testing.T) {
-			t.Parallel()
-			tenant := apiDirectory()
-			tenant.Tenants[0].Apps[1].TokenVersion = version
-			fake := fakeentra.NewServer(fakeentra.Config{Directory: tenant})
-			t.Cleanup(fake.Close)
-			origin := startServer(t, func(config *server.Config) {
-				direct(fake)(config)
-				config.Direct.TokenVersions = []int{version}
+		for name, place := range placements() {
+			if version == 1 && place.canary != nil {
+				continue // what stands behind does not see the version
+			}
+			t.Run(fmt.Sprintf("v%d/%s", version, name), func(t *testing.T) {
+				t.Parallel()
+				tenant := apiDirectory()
+				tenant.Tenants[0].Apps[1].TokenVersion = version
+				fake := fakeentra.NewServer(fakeentra.Config{Directory: tenant})
+				t.Cleanup(fake.Close)
+				log := &safeBuffer{}
+				origin := startServer(t, func(config *server.Config) {
+					direct(fake)(config)
+					config.Direct.TokenVersions = []int{version}
+					config.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+					place.put(t, config)
+				})
+				target := directTarget(t, origin, fake)
+				target.Log = log.String
+				if place.canary != nil {
+					target.Canary = place.canary.engine()
+				}
+				// The authorization server is Entra, which lacks what MCP asks of one.
+				conformance.Test(t, target, "server")
 			})
-			// The authorization server is Entra, which lacks what MCP asks of one.
-			conformance.Test(t, engine.Target{URL: origin + "/mcp", Revisions: engine.Revisions(), Tokens: entraTokens(fake)}, "server")
-		})
+		}
 	}
 }
 
-// entraTokens are access tokens of the fake, the bad ones with one claim changed before they are signed.
-func entraTokens(fake *fakeentra.Server) map[engine.TokenKind]func(context.Context) (string, error) {
-	minted := func(change func(claims map[string]any)) func(context.Context) (string, error) {
-		return func(context.Context) (string, error) { return fake.Mint(fakeentra.Token{Edit: change}) }
+// directTarget is a server in direct mode as a target that hands over everything. Entra's tokens are the fake's, the bad
+// ones with one claim changed before they are signed.
+func directTarget(t *testing.T, origin string, fake *fakeentra.Server) engine.Target {
+	t.Helper()
+	minted := func(want fakeentra.Token) func(context.Context) (string, error) {
+		return func(context.Context) (string, error) { return fake.Mint(want) }
 	}
-	return map[engine.TokenKind]func(context.Context) (string, error){
-		engine.Good:            minted(nil),
-		engine.Expired:         minted(func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() }),
-		engine.NotYetValid:     minted(func(c map[string]any) { c["nbf"] = time.Now().Add(30 * time.Minute).Unix() }),
-		engine.ForeignAudience: minted(func(c map[string]any) { c["aud"] = "00000003-0000-0000-c000-000000000000" }),
-		engine.ForeignIssuer:   minted(func(c map[string]any) { c["iss"] = fake.Issuer("5a1e0001-0000-4000-8000-00000000ffff") }),
+	edited := func(change func(claims map[string]any)) func(context.Context) (string, error) {
+		return minted(fakeentra.Token{Edit: change})
 	}
+	target := engine.Target{URL: origin + "/mcp", Revisions: engine.Revisions(), Tokens: map[engine.TokenKind]func(context.Context) (string, error){
+		engine.Good:            minted(fakeentra.Token{}),
+		engine.Refreshed:       minted(fakeentra.Token{}),
+		engine.OtherUser:       minted(fakeentra.Token{User: "AlexW@contoso.onmicrosoft.com"}),
+		engine.WithoutScope:    minted(fakeentra.Token{Scopes: []string{"tool.write"}}),
+		engine.Expired:         edited(func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() }),
+		engine.NotYetValid:     edited(func(c map[string]any) { c["nbf"] = time.Now().Add(30 * time.Minute).Unix() }),
+		engine.ForeignAudience: edited(func(c map[string]any) { c["aud"] = "00000003-0000-0000-c000-000000000000" }),
+		engine.ForeignIssuer:   edited(func(c map[string]any) { c["iss"] = fake.Issuer("5a1e0001-0000-4000-8000-00000000ffff") }),
+	}}
+	target.Mint = engine.Remint(fakesKey(t, fake), target.Tokens[engine.Good])
+	return target
+}
+
+// fakesKey is the private key that a fake signs with now.
+func fakesKey(t *testing.T, fake *fakeentra.Server) crypto.Signer {
+	t.Helper()
+	raw, err := fake.Mint(fakeentra.Token{})
+	require.NoError(t, err)
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256})
+	require.NoError(t, err)
+	files, err := filepath.Glob("../fakeentra/keys/*.pem")
+	require.NoError(t, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+			if block.Type == "CERTIFICATE" {
+				continue
+			}
+			private, err := x509.ParsePKCS1PrivateKey(block.Bytes)
+			require.NoError(t, err, file)
+			if _, err := signed.Verify(private.Public()); err == nil {
+				return private
+			}
+		}
+	}
+	t.Fatal("no key of the fake verifies its own token")
+	return nil
 }
 
 // startServer starts a fake Entra ID and a server in front of it, each on a site of its own (127.0.0.1 and localhost),

@@ -70,9 +70,11 @@ type assertion struct {
 
 type assertionKey struct{}
 
-func (m *directMode) mount(_ *http.ServeMux, endpoint http.Handler) http.Handler {
+func (m *directMode) mount(*http.ServeMux) {}
+
+func (m *directMode) wrap(guarded http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		endpoint.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), assertionKey{}, &assertion{})))
+		guarded.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), assertionKey{}, &assertion{})))
 	})
 }
 

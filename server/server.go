@@ -1,8 +1,10 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +20,6 @@ import (
 	"mcpentra/server/entra"
 	"mcpentra/server/guard"
 	"mcpentra/server/store"
-	"mcpentra/server/tools"
 )
 
 // A Config says what a server is. PublicURL and Entra's TenantID and ClientID are required, and in broker mode
@@ -39,8 +40,16 @@ type Config struct {
 	// authorization server of its clients.
 	Direct *Direct
 	// MCP is the handler behind the guard. It finds the caller with guard.FromContext and never sees a token. Nil means
-	// the reference server's tools.
+	// the reference server's tools, or the upstream.
 	MCP http.Handler
+	// Upstream is the URL of another MCP server to stand in front of, in place of MCP. See package upstream for what it
+	// gets to know of callers; the key to believe it is served at CallerKeysPath.
+	Upstream string
+	// Stateful says that the handler keeps sessions for clients of the revisions before 2026-07-28: requests that belong to
+	// none are refused, and the reference server's tools keep them. Sessions are bound to their caller either way.
+	Stateful bool
+	// LegacySSE serves the reference server's tools at SSEPath as well, over the HTTP+SSE transport of MCP 2024-11-05.
+	LegacySSE bool
 	// Scopes are what clients can ask for; the first is what every request to the endpoint needs. In direct mode they are
 	// the scopes that the API exposes. Nil means broker.DefaultScopes, and in direct mode DirectScopes.
 	Scopes []broker.Scope
@@ -48,10 +57,12 @@ type Config struct {
 	AllowedOrigins []string
 	// MaxBody bounds a request to the endpoint in bytes. Zero means guard.DefaultMaxBody.
 	MaxBody int64
+	// MaxCall is how long a call may run. Zero means guard.DefaultMaxCall; negative means no bound.
+	MaxCall time.Duration
 	// Store remembers clients and grants. Nil means memory.
 	Store store.Store
-	// Keys encrypt what is stored. Nil means keys made at the start; a store that outlives the process needs keys that
-	// do.
+	// Keys encrypt what is stored, mark sessions, and sign what the upstream is told. Nil means keys made at the start; a
+	// store that outlives the process, and several replicas, need keys that do.
 	Keys *broker.Keys
 	// SigningKey signs access tokens; a P-256 key. Nil means one that is made once and kept, encrypted, in the store.
 	SigningKey *ecdsa.PrivateKey
@@ -92,8 +103,10 @@ type mode interface {
 	graphToken(ctx context.Context, caller *guard.Identity) (string, error)
 	me(ctx context.Context, graphToken string) (*entra.Profile, error)
 	check(ctx context.Context) error
-	// mount adds what the mode serves beside the endpoint, and wraps the endpoint.
-	mount(mux *http.ServeMux, endpoint http.Handler) http.Handler
+	// mount adds what the mode serves beside the endpoint.
+	mount(mux *http.ServeMux)
+	// wrap goes around what is guarded, guard included.
+	wrap(guarded http.Handler) http.Handler
 }
 
 // New wires a server. Its error is an *entra.ConfigError, which names a key of .env, where the registration is at
@@ -118,9 +131,12 @@ func New(ctx context.Context, config Config) (*Server, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	config.Logger = s.log
-	var appRoles []string
+	if config.Keys == nil {
+		if config.Keys, err = broker.NewKeys(cmp.Or(config.Rand, rand.Reader)); err != nil {
+			return nil, fmt.Errorf("server: %w", err)
+		}
+	}
 	if config.Direct != nil {
-		appRoles = config.Direct.AppRoles
 		s.mode, err = newDirectMode(&config)
 	} else {
 		s.mode, err = newBrokerMode(ctx, &config, public, s.resource)
@@ -128,24 +144,11 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	endpoint := config.MCP
-	if endpoint == nil {
-		endpoint = tools.Handler(tools.Config{Name: config.Name, Version: config.Version, GraphToken: s.mode.graphToken, Me: s.mode.me, Logger: s.log})
-	}
-	var supported []string
-	for _, scope := range config.Scopes {
-		supported = append(supported, scope.Name)
-	}
-	guarded, err := guard.New(guard.Config{
-		Resource: s.resource, AuthorizationServers: s.mode.issuers(), Scopes: supported[:1], ScopesSupported: supported, ResourceName: config.Name,
-		ScopePrefix: s.mode.scopePrefix(), AppRoles: appRoles, Verify: s.mode.verify, AllowedOrigins: config.AllowedOrigins, MaxBody: config.MaxBody, Logger: s.log, Now: config.Now,
-	}, endpoint)
-	if err != nil {
-		return nil, fmt.Errorf("server: %w", err)
-	}
 	s.mux = http.NewServeMux()
-	s.mux.Handle(path, s.mode.mount(s.mux, guarded))
-	s.mux.Handle(guarded.MetadataPath(), guarded.Metadata())
+	if err := s.mountEndpoint(&config, public, path); err != nil {
+		return nil, err
+	}
+	s.mode.mount(s.mux)
 	s.mux.HandleFunc("GET /healthz", s.handleHealth)
 	s.mux.HandleFunc("GET /readyz", s.handleReady)
 	s.mux.HandleFunc("GET /{$}", s.handleFrontPage)

@@ -179,11 +179,15 @@ const base64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 // isResource compares a resource indicator with the one that there is (RFC 8707 section 2). The case of scheme and host
 // does not count, nor does a slash behind an origin, which URL libraries add.
 func (b *Broker) isResource(asked string) bool {
-	if asked == b.config.Resource {
+	return sameResource(asked, b.config.Resource) || slices.ContainsFunc(b.config.OtherResources, func(other string) bool { return sameResource(asked, other) })
+}
+
+func sameResource(asked, resource string) bool {
+	if asked == resource {
 		return true
 	}
 	one, err := url.Parse(asked)
-	own, errOwn := url.Parse(b.config.Resource)
+	own, errOwn := url.Parse(resource)
 	if err != nil || errOwn != nil || one.User != nil || one.Fragment != "" || strings.Contains(asked, "#") {
 		return false
 	}

@@ -30,6 +30,9 @@ type Config struct {
 	Issuer string
 	// Resource is the URL of the MCP endpoint: the audience of every access token.
 	Resource string
+	// OtherResources are URLs that mean the same endpoint, such as that of an older transport. Clients may name one of
+	// them; tokens are for Resource all the same.
+	OtherResources []string
 	// ResourceName is what the consent page calls the server. Empty means the host of Issuer.
 	ResourceName string
 	// Scopes are what clients can ask for. Nil means DefaultScopes.

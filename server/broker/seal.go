@@ -29,6 +29,7 @@ type storageKey struct {
 	id   [4]byte
 	aead cipher.AEAD
 	mac  []byte // for what has to be recognised rather than hidden
+	root []byte // of keys for other purposes
 }
 
 // NewKeys makes one new key.
@@ -87,7 +88,7 @@ func newStorageKey(secret []byte) (storageKey, error) {
 	if err != nil {
 		return storageKey{}, err
 	}
-	key := storageKey{mac: derive(secret, "recognition")}
+	key := storageKey{mac: derive(secret, "recognition"), root: derive(secret, "derivation")}
 	if key.aead, err = cipher.NewGCM(block); err != nil {
 		return storageKey{}, err
 	}
@@ -100,6 +101,16 @@ func derive(secret []byte, purpose string) []byte {
 	mac := hmac.New(sha256.New, secret)
 	mac.Write([]byte("mcpentra " + purpose))
 	return mac.Sum(nil)
+}
+
+// Derive makes keys of 32 bytes for another purpose, one of each key, the first of the first. They say nothing about
+// the keys that they come from, nor about those of other purposes.
+func (k *Keys) Derive(purpose string) [][]byte {
+	var all [][]byte
+	for _, key := range k.keys {
+		all = append(all, derive(key.root, purpose))
+	}
+	return all
 }
 
 // seal encrypts a value for one place. It cannot be opened anywhere else.

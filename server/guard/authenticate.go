@@ -3,6 +3,7 @@ package guard
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -22,36 +23,36 @@ const (
 
 // authenticate judges the Authorization header, which is the only place where a token is looked
 // for: query parameters, bodies, cookies and other headers are not (OAuth 2.1 section 5.1).
-func (g *Guard) authenticate(r *http.Request) (*Identity, *refusal) {
+func (g *Guard) authenticate(r *http.Request) (raw string, id *Identity, refused *refusal) {
 	raw, malformed := bearer(r.Header["Authorization"])
 	switch {
 	case malformed:
-		return nil, &refusal{status: http.StatusBadRequest, challenge: true, code: "invalid_request", description: sayMalformed, reason: "malformed credentials"}
+		return "", nil, &refusal{status: http.StatusBadRequest, challenge: true, code: "invalid_request", description: sayMalformed, reason: "malformed credentials"}
 	case raw == "":
-		return nil, &refusal{status: http.StatusUnauthorized, challenge: true, description: sayNoToken, reason: "no token"}
+		return "", nil, &refusal{status: http.StatusUnauthorized, challenge: true, description: sayNoToken, reason: "no token"}
 	}
-	id, err := g.verify(r.Context(), raw)
+	verified, err := g.verify(r.Context(), raw)
 	var invalid *token.InvalidError
 	var unavailable *token.UnavailableError
 	var forbidden *ForbiddenError
 	switch {
 	case errors.As(err, &invalid):
-		return nil, &refusal{status: http.StatusUnauthorized, challenge: true, code: "invalid_token", description: sayInvalidToken, reason: string(invalid.Reason)}
+		return "", nil, &refusal{status: http.StatusUnauthorized, challenge: true, code: "invalid_token", description: sayInvalidToken, reason: string(invalid.Reason)}
 	case errors.As(err, &forbidden):
-		return nil, &refusal{status: http.StatusForbidden, code: "access_denied", description: sayForbidden, reason: forbidden.Reason}
+		return "", nil, &refusal{status: http.StatusForbidden, code: "access_denied", description: sayForbidden, reason: forbidden.Reason}
 	case errors.As(err, &unavailable):
 		g.log.Warn("tokens cannot be judged", "error", unavailable.Err)
-		return nil, &refusal{status: http.StatusServiceUnavailable, retryAfter: unavailable.RetryAfter, description: sayUnavailable, reason: "keys unavailable"}
+		return "", nil, &refusal{status: http.StatusServiceUnavailable, retryAfter: unavailable.RetryAfter, description: sayUnavailable, reason: "keys unavailable"}
 	case err != nil:
 		if r.Context().Err() == nil {
 			g.log.Error("tokens cannot be judged", "error", err)
 		}
-		return nil, &refusal{status: http.StatusServiceUnavailable, description: sayUnavailable, reason: "verification error"}
-	case id == nil:
+		return "", nil, &refusal{status: http.StatusServiceUnavailable, description: sayUnavailable, reason: "verification error"}
+	case verified == nil:
 		g.log.Error("Verify returned neither an identity nor an error")
-		return nil, &refusal{status: http.StatusServiceUnavailable, description: sayUnavailable, reason: "verification error"}
+		return "", nil, &refusal{status: http.StatusServiceUnavailable, description: sayUnavailable, reason: "verification error"}
 	}
-	return id, g.authorize(id)
+	return raw, verified, g.authorize(verified)
 }
 
 // authorize looks at what every request needs: of people the scopes, of applications an app role.
@@ -121,12 +122,27 @@ func strippedHeader(header http.Header) http.Header {
 	return stripped
 }
 
+// strippedURL is without what looks like a token: nobody reads one there, and logs keep URLs.
+func strippedURL(u *url.URL) *url.URL {
+	if u.RawQuery == "" {
+		return u
+	}
+	kept := slices.DeleteFunc(strings.FieldsFunc(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		plain, err := url.QueryUnescape(name)
+		return err != nil || strings.EqualFold(plain, "access_token")
+	})
+	stripped := *u
+	stripped.RawQuery = strings.Join(kept, "&")
+	return &stripped
+}
+
 var (
 	identityHeaders = []string{
-		"authorization", "proxy-authorization", "x-original-authorization", "x-forwarded-authorization", "x-access-token",
+		"authorization", "proxy-authorization", "cookie", "x-original-authorization", "x-forwarded-authorization", "x-access-token",
 		"x-forwarded-user", "x-forwarded-email", "x-forwarded-groups", "x-forwarded-preferred-username", "x-forwarded-access-token",
 		"x-remote-user", "remote-user", "x-user", "x-authenticated-user", "x-webauth-user",
 		"x-http-method-override", "x-http-method", "x-method-override",
 	}
-	identityPrefixes = []string{"x-ms-client-principal", "x-ms-token-", "x-auth-request-", "x-goog-authenticated-user", "x-amzn-oidc-"}
+	identityPrefixes = []string{"x-ms-client-principal", "x-ms-token-", "x-auth-request-", "mcp-entra-", "x-goog-authenticated-user", "x-amzn-oidc-"}
 )

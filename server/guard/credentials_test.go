@@ -138,12 +138,12 @@ func TestWhoTheCallerIsComesFromTheGuardAlone(t *testing.T) {
 	gone := []string{
 		"Proxy-Authorization", "X-Original-Authorization", "X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Access-Token",
 		"X-Ms-Client-Principal", "X-Ms-Client-Principal-Name", "X-Ms-Token-Aad-Access-Token", "X_Forwarded_User", "x_ms_client_principal_id",
-		"X-Auth-Request-User", "Remote-User", "X-Http-Method-Override",
+		"X-Auth-Request-User", "Remote-User", "X-Http-Method-Override", "Cookie", "Mcp-Entra-Caller",
 	}
 	for _, name := range gone {
 		r.Header[name] = []string{"admin"}
 	}
-	kept := map[string]string{"Accept": "application/json", "Mcp-Session-Id": "s", "Traceparent": "00-1-2-03", "X-Forwarded-For": "192.0.2.1"}
+	kept := map[string]string{"Accept": "application/json", "Traceparent": "00-1-2-03", "X-Forwarded-For": "192.0.2.1"}
 	for name, value := range kept {
 		r.Header.Set(name, value)
 	}

@@ -17,6 +17,11 @@
 //     guard's own re-encoding, so what was judged is what is executed. Batches, which exist in the
 //     revision 2025-03-26 only, are split, and the answers joined.
 //
+// Session ids are the handler's, marked by the guard with the caller they belong to: somebody else
+// who presents one, or a client of somebody else's, hears 404, as if there were none. They prove
+// nothing, and every request needs its token. Listening streams end with their token, calls after
+// Config.MaxCall, and both when the token is revoked.
+//
 // The handler finds out who calls with [FromContext]. It never sees the Authorization header, nor
 // any of the headers in which proxies pass identities on.
 package guard

@@ -1,7 +1,7 @@
 package guard
 
 import (
-	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,6 +41,19 @@ type Config struct {
 	AllowedOrigins []string
 	// MaxBody is the limit of a request's body in bytes; 0 means DefaultMaxBody.
 	MaxBody int64
+	// MaxCall is how long a call may run before its context ends; 0 means DefaultMaxCall, and a
+	// negative value no limit. Listening streams end with their token.
+	MaxCall time.Duration
+	// Recheck is how often the token of a running request is judged anew, so that a revocation ends
+	// it; 0 means DefaultRecheck, and a negative value never.
+	Recheck time.Duration
+	// Stateful says that the handler keeps sessions: whatever belongs to none is refused, except
+	// initialize and the revisions without sessions.
+	Stateful bool
+	// SessionKeys bind the handler's session ids to the caller, see the package comment. The first
+	// marks new sessions, all of them are recognized; each needs at least 32 bytes. All replicas need
+	// the same. nil means a key made here: sessions then end with this Guard.
+	SessionKeys [][]byte
 	// Logger hears of refusals, without tokens; nil discards.
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
@@ -50,18 +63,22 @@ type Config struct {
 // Guard lets requests with good tokens through to the handler behind it. It may serve many
 // requests at once.
 type Guard struct {
-	next      http.Handler
-	verify    Verify
-	scopes    []string
-	appRoles  []string
-	challenge challenge
-	document  []byte
-	path      string // of the metadata
-	hosts     []string
-	origins   []string
-	maxBody   int64
-	log       *slog.Logger
-	now       func() time.Time
+	next        http.Handler
+	verify      Verify
+	scopes      []string
+	appRoles    []string
+	challenge   challenge
+	document    []byte
+	path        string // of the metadata
+	hosts       []string
+	sessionKeys [][]byte
+	origins     []string
+	maxBody     int64
+	maxCall     time.Duration
+	recheck     time.Duration
+	stateful    bool
+	log         *slog.Logger
+	now         func() time.Time
 }
 
 // New checks the configuration and puts the guard in front of next.
@@ -84,6 +101,16 @@ func New(cfg Config, next http.Handler) (*Guard, error) {
 	}
 	if g.maxBody == 0 {
 		g.maxBody = DefaultMaxBody
+	}
+	g.maxCall, g.recheck, g.stateful = cfg.MaxCall, cfg.Recheck, cfg.Stateful
+	if g.maxCall == 0 {
+		g.maxCall = DefaultMaxCall
+	}
+	if g.recheck == 0 {
+		g.recheck = DefaultRecheck
+	}
+	if g.sessionKeys, err = readSessionKeys(cfg.SessionKeys); err != nil {
+		return nil, err
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
@@ -122,31 +149,52 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, refusal{status: http.StatusMethodNotAllowed, reason: "method", description: "the methods here are " + endpointMethods})
 		return
 	}
-	id, refused := g.authenticate(r)
+	raw, id, refused := g.authenticate(r)
 	if refused != nil {
+		g.refuse(w, r, *refused)
+		return
+	}
+	if refused := repeated(r); refused != nil {
 		g.refuse(w, r, *refused)
 		return
 	}
 	// What a caller may see is nobody else's, whatever stands between here and there.
 	w.Header().Set("Cache-Control", "no-store")
 	inner := r.WithContext(NewContext(r.Context(), id))
-	inner.Header = strippedHeader(r.Header)
-	if r.Method == http.MethodPost {
-		g.servePost(w, inner, id)
+	inner.Header, inner.URL = strippedHeader(r.Header), strippedURL(r.URL)
+	if !g.takeSession(inner, id) {
+		g.refuseRPC(w, inner, http.StatusNotFound, &rpcError{code: codeNoSession, message: sayNoSession})
 		return
 	}
-	// A listening stream ends with the token that opened it.
-	ctx, cancel := g.untilExpiry(inner.Context(), id)
-	defer cancel()
-	g.next.ServeHTTP(w, inner.WithContext(ctx))
+	answer := &answerWriter{ResponseWriter: w, guard: g, caller: id, own: w.Header().Clone(), sessionless: sessionless(r)}
+	if r.Method == http.MethodPost {
+		g.servePost(answer, inner, raw, id)
+		return
+	}
+	if g.needsSession(inner, nil) {
+		g.refuseRPC(w, inner, http.StatusBadRequest, &rpcError{code: codeInvalidRequest, message: sayNeedsSession})
+		return
+	}
+	watched, release := g.watch(inner, raw, id, r.Method == http.MethodGet)
+	defer release()
+	g.next.ServeHTTP(answer, watched)
 }
 
-// untilExpiry bounds a stream by the life of its token.
-func (g *Guard) untilExpiry(ctx context.Context, id *Identity) (context.Context, context.CancelFunc) {
-	if id.Expiry.IsZero() {
-		return context.WithCancel(ctx)
+// readSessionKeys makes a key where there is none.
+func readSessionKeys(keys [][]byte) ([][]byte, error) {
+	if len(keys) == 0 {
+		made := make([]byte, 32)
+		if _, err := rand.Read(made); err != nil {
+			return nil, fmt.Errorf("guard: a session key: %w", err)
+		}
+		return [][]byte{made}, nil
 	}
-	return context.WithTimeout(ctx, id.Expiry.Sub(g.now()))
+	for _, key := range keys {
+		if len(key) < 32 {
+			return nil, fmt.Errorf("guard: a session key has %d bytes, wanted 32 or more", len(key))
+		}
+	}
+	return slices.Clone(keys), nil
 }
 
 func readResource(resource string) (*url.URL, error) {

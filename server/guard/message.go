@@ -196,8 +196,12 @@ func checkDepth(body []byte) error {
 
 // refuseMessage answers with a JSON-RPC error, which clients read to learn what is wrong.
 func (g *Guard) refuseMessage(w http.ResponseWriter, r *http.Request, refused *rpcError) {
-	g.log.Info("refused", "status", http.StatusBadRequest, "reason", refused.message, "method", r.Method)
-	writeJSON(w, http.StatusBadRequest, errorResponse(refused))
+	g.refuseRPC(w, r, http.StatusBadRequest, refused)
+}
+
+func (g *Guard) refuseRPC(w http.ResponseWriter, r *http.Request, status int, refused *rpcError) {
+	g.log.Info("refused", "status", status, "reason", refused.message, "method", r.Method)
+	writeJSON(w, status, errorResponse(refused))
 }
 
 func errorResponse(refused *rpcError) any {

@@ -8,14 +8,12 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // batchRevision is the only revision of MCP with batches. It is also what a request without the
 // version header is taken for.
 const batchRevision = "2025-03-26"
-
-// statelessRevision is the one that did away with sessions and resumption.
-const statelessRevision = "2026-07-28"
 
 // singleHeaders are those that decide how a message is read. With two lines, the guard and the
 // handler could each believe another one.
@@ -23,7 +21,7 @@ var singleHeaders = []string{"Content-Type", "Content-Encoding", "Mcp-Protocol-V
 
 // servePost reads the message of a caller who is known and allowed in, and hands on what it
 // understood.
-func (g *Guard) servePost(w http.ResponseWriter, r *http.Request, id *Identity) {
+func (g *Guard) servePost(w http.ResponseWriter, r *http.Request, raw string, id *Identity) {
 	body, refused := g.readBody(w, r)
 	if refused != nil {
 		g.refuse(w, r, *refused)
@@ -34,35 +32,35 @@ func (g *Guard) servePost(w http.ResponseWriter, r *http.Request, id *Identity) 
 		g.refuseMessage(w, r, malformed)
 		return
 	}
+	if g.needsSession(r, messages) {
+		g.refuseRPC(w, r, http.StatusBadRequest, &rpcError{code: codeInvalidRequest, message: sayNeedsSession, id: messages[0].id})
+		return
+	}
+	// The listening stream of 2026-07-28 is a POST.
+	watched, release := g.watch(r, raw, id, !batch && messages[0].method == "subscriptions/listen")
+	defer release()
 	if batch {
 		if version := r.Header.Get("Mcp-Protocol-Version"); version != "" && version != batchRevision {
 			g.refuseMessage(w, r, &rpcError{code: codeInvalidRequest, message: "batches exist in revision " + batchRevision + " only"})
 			return
 		}
-		g.serveBatch(w, r, messages)
+		g.serveBatch(w, watched, messages)
 		return
 	}
-	inner := withBody(r, messages[0].encoded)
-	if inner.Header.Get("Mcp-Protocol-Version") == statelessRevision {
-		// Its clients have neither, and servers of that revision are to ignore them; mcp-go refuses.
-		inner.Header.Del("Mcp-Session-Id")
-		inner.Header.Del("Last-Event-Id")
+	g.next.ServeHTTP(w, withBody(watched, messages[0].encoded))
+}
+
+// repeated finds a header that is there twice and must not be.
+func repeated(r *http.Request) *refusal {
+	for _, name := range singleHeaders {
+		if len(r.Header[name]) > 1 {
+			return &refusal{status: http.StatusBadRequest, reason: "repeated header", description: "the header " + name + " is there more than once"}
+		}
 	}
-	if messages[0].method == "subscriptions/listen" {
-		// The listening stream of 2026-07-28 is a POST, and ends with its token too.
-		ctx, cancel := g.untilExpiry(r.Context(), id)
-		defer cancel()
-		inner = inner.WithContext(ctx)
-	}
-	g.next.ServeHTTP(w, inner)
+	return nil
 }
 
 func (g *Guard) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
-	for _, name := range singleHeaders {
-		if len(r.Header[name]) > 1 {
-			return nil, &refusal{status: http.StatusBadRequest, reason: "repeated header", description: "the header " + name + " is there more than once"}
-		}
-	}
 	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
 		return nil, &refusal{status: http.StatusUnsupportedMediaType, reason: "content type", description: "the body has to be application/json"}
 	}
@@ -74,7 +72,12 @@ func (g *Guard) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refus
 		w.Header().Set("Connection", "close")
 		return nil, tooLarge
 	}
+	// Who sends a byte now and then would hold a connection for ever. What cannot set deadlines is no
+	// connection.
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, g.maxBody))
+	_ = connection.SetReadDeadline(time.Time{})
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):

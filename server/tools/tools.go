@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -20,6 +21,11 @@ type Config struct {
 	GraphToken func(ctx context.Context, id *guard.Identity) (string, error)
 	// Me asks Graph who a token speaks for; [entra.Client.Me] does.
 	Me func(ctx context.Context, graphToken string) (*entra.Profile, error)
+	// Stateful keeps a session for each client of the revisions before 2026-07-28. The guard in front
+	// has to be told, too, or a session is anybody's.
+	Stateful bool
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
 	// Logger hears of failures, without tokens; nil discards.
 	Logger *slog.Logger
 }
@@ -32,32 +38,50 @@ type toolset struct {
 	log *slog.Logger
 }
 
-// Handler serves the tools. It answers on every path, so it is mounted, behind its guard, at
-// exactly one.
-func Handler(cfg Config) http.Handler {
-	t := &toolset{cfg: cfg, log: cfg.Logger}
-	if t.log == nil {
-		t.log = slog.New(slog.DiscardHandler)
-	}
+func newToolset(cfg Config) *toolset {
 	if cfg.Name == "" {
 		cfg.Name = "mcp-entra-server"
 	}
 	if cfg.Version == "" {
 		cfg.Version = "0"
 	}
-	server := mcpserver.NewMCPServer(cfg.Name, cfg.Version,
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	t := &toolset{cfg: cfg, log: cfg.Logger}
+	if t.log == nil {
+		t.log = slog.New(slog.DiscardHandler)
+	}
+	return t
+}
+
+func (t *toolset) server() *mcpserver.MCPServer {
+	server := mcpserver.NewMCPServer(t.cfg.Name, t.cfg.Version,
 		mcpserver.WithToolCapabilities(false), mcpserver.WithRecovery(), mcpserver.WithInstructions(instructions))
 	server.AddTool(userNameTool(), t.userName)
 	server.AddTool(whoamiTool(), t.whoami)
-	return mcpserver.NewStreamableHTTPServer(server,
-		mcpserver.WithStateLess(true),
-		// Without state all listening streams of the older revisions would share one session, and
-		// with it each other's notifications.
-		mcpserver.WithDisableStreaming(true),
+	return server
+}
+
+// Handler serves the tools. It answers on every path, so it is mounted, behind its guard, at
+// exactly one.
+func Handler(cfg Config) http.Handler {
+	t := newToolset(cfg)
+	server := t.server()
+	options := []mcpserver.StreamableHTTPOption{
 		// The guard checks Host, against the public name.
 		mcpserver.WithDisableLocalhostProtection(true),
 		mcpserver.WithStreamableHTTPLogger(t.log),
-	)
+	}
+	if cfg.Stateful {
+		over := func(id string) { server.UnregisterSession(context.Background(), id) }
+		options = append(options, mcpserver.WithSessionIdManager(newSessionList(maxSessions, t.cfg.Now, over)))
+	} else {
+		// Without state all listening streams of the older revisions would share one session, and
+		// with it each other's notifications.
+		options = append(options, mcpserver.WithStateLess(true), mcpserver.WithDisableStreaming(true))
+	}
+	return mcpserver.NewStreamableHTTPServer(server, options...)
 }
 
 // readOnly is what both tools are. mcp-go presumes the opposite of the three unless told.

@@ -34,6 +34,10 @@ their authorization server: it registers them, asks people for consent, sends th
 to sign in, and issues tokens of its own. In direct mode (AUTH_MODE=direct) it takes Entra's
 own access tokens, for clients that have an application ID in the tenant.
 
+Behind it stand two tools of its own, or any other MCP server (--upstream), in any language:
+it gets every request that passed, without the token, and learns who calls from a signed
+header. What it answers passes as it comes.
+
 It reads .env in the working directory. The environment wins over the file, and flags win over
 both. Every key is explained in .env.example; these are needed:
 
@@ -49,6 +53,7 @@ Exit status: 0 ended by Ctrl-C or SIGTERM; 2 usage or set-up: a missing or wrong
 address in use, a tenant or secret that Entra refuses.`,
 		Example: `  mcp-entra-server
   mcp-entra-server --env tenant.env --addr localhost:9000
+  mcp-entra-server --upstream http://localhost:9000/mcp
   MCP_PUBLIC_URL=https://mcp.example.com MCP_ADDR=:8000 mcp-entra-server   # behind a TLS proxy`,
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
@@ -73,6 +78,7 @@ address in use, a tenant or secret that Entra refuses.`,
 	set.StringVar(&flags.address, "addr", "", "listen on `HOST:PORT` (MCP_ADDR); localhost is both loopback addresses, port 0 is a free one")
 	set.StringVar(&flags.publicURL, "public-url", "", "the `URL` that clients and browsers reach the server at (MCP_PUBLIC_URL)")
 	set.StringVar(&flags.store, "store", "", "where grants are kept (STORE_URL): memory: or file:PATH")
+	set.StringVar(&flags.upstream, "upstream", "", "stand in front of the MCP server at `URL` (MCP_UPSTREAM), in place of this program's own tools")
 	set.BoolVar(&flags.trustFakeKeys, "trust-public-fake-keys", false, "accept sign-ins that anybody can forge: fakeentra's keys are public (always so when the authority is on loopback)")
 	set.BoolVar(&flags.verbose, "verbose", false, "log every request")
 	command.CompletionOptions.HiddenDefaultCmd = true

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -46,7 +47,13 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	}
 	config := server.Config{
 		PublicURL: s.publicURL, Path: s.path, AllowedOrigins: s.allowedOrigins, Version: version(),
-		Entra: s.registration(), Direct: s.direct, Scopes: s.apiScopes(), HTTPClient: client, Logger: logger,
+		Entra: s.registration(), Direct: s.direct, Scopes: s.apiScopes(), Upstream: s.upstream, Stateful: s.stateful, LegacySSE: s.legacySSE, MaxCall: s.maxCall,
+		HTTPClient: client, Logger: logger,
+	}
+	if s.direct != nil && s.keysFile != "" {
+		if config.Keys, err = readKeys(s.keysFile); err != nil {
+			return err
+		}
 	}
 	if s.direct == nil {
 		kept, keys, err := openStore(ctx, s, logger)
@@ -66,6 +73,9 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	}
 	if !loopbackHost(s.address) && strings.HasPrefix(s.publicURL, "http://") {
 		logger.Warn("listening beyond loopback, though the public URL is a loopback one", "address", s.address, "public_url", s.publicURL)
+	}
+	if target, err := url.Parse(s.upstream); err == nil && target.Scheme == "http" && !isLoopback(target.Hostname()) {
+		logger.Warn("what callers ask and get goes to the upstream over plain http", "upstream", target.Redacted())
 	}
 	watch := mcp.Watch
 	if reached {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/joho/godotenv"
 
@@ -22,8 +23,8 @@ import (
 )
 
 type flagValues struct {
-	envFile, address, publicURL, store string
-	trustFakeKeys, verbose             bool
+	envFile, address, publicURL, store, upstream string
+	trustFakeKeys, verbose                       bool
 }
 
 // Settings are what the program was told, by .env, the environment and flags. Values are checked where they are used;
@@ -34,6 +35,9 @@ type settings struct {
 	allowedOrigins                                                             []string
 	direct                                                                     *server.Direct
 	scopes                                                                     []string
+	upstream                                                                   string
+	stateful, legacySSE                                                        bool
+	maxCall                                                                    time.Duration
 	store, keysFile                                                            string
 	trustFakeKeys                                                              bool
 }
@@ -42,7 +46,7 @@ type settings struct {
 var keys = []string{
 	"AUTH_TENANT_ID", "AUTH_CLIENT_ID", "AUTH_CLIENT_SECRET", "AUTH_AUTHORITY", "AUTH_GRAPH_URL", "AUTH_CA_FILE", "AUTH_REDIRECT_URI", "AUTH_MODE",
 	"AUTH_AUDIENCE", "AUTH_SCOPES", "AUTH_TOKEN_VERSION", "AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_APP_ROLES",
-	"MCP_ADDR", "MCP_PUBLIC_URL", "MCP_PATH", "MCP_ALLOWED_ORIGINS", "STORE_URL", "MCP_KEYS_FILE",
+	"MCP_ADDR", "MCP_PUBLIC_URL", "MCP_PATH", "MCP_ALLOWED_ORIGINS", "MCP_UPSTREAM", "MCP_STATEFUL", "MCP_LEGACY_SSE", "MCP_MAX_CALL", "STORE_URL", "MCP_KEYS_FILE",
 }
 
 // readSettings reads the file, lets the environment win over it and flags over both.
@@ -65,19 +69,22 @@ func readSettings(flags flagValues, given func(flag string) bool, lookup func(st
 	s := &settings{
 		tenantID: value("AUTH_TENANT_ID"), clientID: value("AUTH_CLIENT_ID"), clientSecret: value("AUTH_CLIENT_SECRET"),
 		authority: value("AUTH_AUTHORITY"), graphURL: value("AUTH_GRAPH_URL"), caFile: value("AUTH_CA_FILE"), redirectURI: value("AUTH_REDIRECT_URI"),
-		address: value("MCP_ADDR"), publicURL: value("MCP_PUBLIC_URL"), path: value("MCP_PATH"), store: value("STORE_URL"), keysFile: value("MCP_KEYS_FILE"),
+		address: value("MCP_ADDR"), publicURL: value("MCP_PUBLIC_URL"), path: value("MCP_PATH"), upstream: value("MCP_UPSTREAM"), store: value("STORE_URL"), keysFile: value("MCP_KEYS_FILE"),
 		trustFakeKeys: flags.trustFakeKeys,
 	}
 	s.allowedOrigins = list(value("MCP_ALLOWED_ORIGINS"))
 	for flag, into := range map[string]struct {
 		flag *string
 		into *string
-	}{"addr": {&flags.address, &s.address}, "public-url": {&flags.publicURL, &s.publicURL}, "store": {&flags.store, &s.store}} {
+	}{"addr": {&flags.address, &s.address}, "public-url": {&flags.publicURL, &s.publicURL}, "store": {&flags.store, &s.store}, "upstream": {&flags.upstream, &s.upstream}} {
 		if given(flag) {
 			*into.into = *into.flag
 		}
 	}
 	if err := s.readMode(value); err != nil {
+		return nil, err
+	}
+	if err := s.readEndpoint(value); err != nil {
 		return nil, err
 	}
 	if s.tenantID == "" && s.clientID == "" && s.clientSecret == "" {
@@ -126,6 +133,26 @@ func (s *settings) readMode(value func(string) string) error {
 			return fmt.Errorf("AUTH_TOKEN_VERSION is %q: write 1, 2 or both", version)
 		}
 		s.direct.TokenVersions = append(s.direct.TokenVersions, number)
+	}
+	return nil
+}
+
+// readEndpoint reads what stands behind the guard, and how it is served.
+func (s *settings) readEndpoint(value func(string) string) (err error) {
+	for key, into := range map[string]*bool{"MCP_STATEFUL": &s.stateful, "MCP_LEGACY_SSE": &s.legacySSE} {
+		if text := value(key); text != "" {
+			if *into, err = strconv.ParseBool(text); err != nil {
+				return fmt.Errorf("%s is %q: write true or false", key, text)
+			}
+		}
+	}
+	if text := value("MCP_MAX_CALL"); text != "" {
+		if s.maxCall, err = time.ParseDuration(text); err != nil || s.maxCall <= 0 {
+			return fmt.Errorf("MCP_MAX_CALL is %q: write a time such as 90s, 10m or 2h", text)
+		}
+	}
+	if s.upstream != "" && s.legacySSE {
+		return errors.New("MCP_LEGACY_SSE is for the tools of this program, and MCP_UPSTREAM puts another server in their place")
 	}
 	return nil
 }

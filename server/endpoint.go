@@ -1,0 +1,115 @@
+package server
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"mcpentra/server/guard"
+	"mcpentra/server/tools"
+	"mcpentra/server/upstream"
+)
+
+const (
+	// CallerKeysPath is where the keys are served that an upstream can check the caller's name with.
+	CallerKeysPath = "/caller/jwks"
+	// SSEPath is where the HTTP+SSE transport is served, if it is.
+	SSEPath = "/sse"
+)
+
+// mountEndpoint puts what is served behind its guard.
+func (s *Server) mountEndpoint(config *Config, public, path string) error {
+	if len(config.Scopes) == 0 {
+		return errors.New("server: want at least one scope: the first is what every request needs")
+	}
+	endpoint, err := s.newEndpoint(config, public)
+	if err != nil {
+		return err
+	}
+	if err := s.mountGuarded(config, s.resource, path, endpoint, config.Stateful); err != nil {
+		return err
+	}
+	if !config.LegacySSE {
+		return nil
+	}
+	switch {
+	case config.MCP != nil || config.Upstream != "":
+		return errors.New("server: the HTTP+SSE transport is for the reference server's tools")
+	case path == SSEPath:
+		return fmt.Errorf("server: the endpoint and the HTTP+SSE transport cannot both be at %s", SSEPath)
+	}
+	legacy := tools.LegacySSE(s.toolsConfig(config), SSEPath)
+	return s.mountGuarded(config, public+SSEPath, SSEPath, legacy, false)
+}
+
+// mountGuarded mounts a handler and the metadata of the resource that it is.
+func (s *Server) mountGuarded(config *Config, resource, path string, handler http.Handler, stateful bool) error {
+	var supported, appRoles []string
+	for _, scope := range config.Scopes {
+		supported = append(supported, scope.Name)
+	}
+	if config.Direct != nil {
+		appRoles = config.Direct.AppRoles
+	}
+	guarded, err := guard.New(guard.Config{
+		Resource: resource, AuthorizationServers: s.mode.issuers(), Scopes: supported[:1], ScopesSupported: supported, ResourceName: config.Name,
+		ScopePrefix: s.mode.scopePrefix(), AppRoles: appRoles, Verify: s.mode.verify, AllowedOrigins: config.AllowedOrigins,
+		MaxBody: config.MaxBody, MaxCall: config.MaxCall, Stateful: stateful, SessionKeys: config.Keys.Derive("sessions " + path),
+		Logger: s.log, Now: config.Now,
+	}, handler)
+	if err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
+	s.mux.Handle(path, s.mode.wrap(guarded))
+	if path == SSEPath {
+		s.mux.Handle(path+tools.MessagePath, s.mode.wrap(guarded))
+	}
+	s.mux.Handle(guarded.MetadataPath(), guarded.Metadata())
+	return nil
+}
+
+// newEndpoint is what stands behind the guard.
+func (s *Server) newEndpoint(config *Config, public string) (http.Handler, error) {
+	switch {
+	case config.MCP != nil && config.Upstream != "":
+		return nil, errors.New("server: want a handler or an upstream behind the guard, got both")
+	case config.MCP != nil:
+		return config.MCP, nil
+	case config.Upstream == "":
+		return tools.Handler(s.toolsConfig(config)), nil
+	}
+	keys, err := callerKeys(config)
+	if err != nil {
+		return nil, err
+	}
+	proxy, err := upstream.New(upstream.Config{
+		URL: config.Upstream, Issuer: public, Keys: keys, ResponseTimeout: config.MaxCall, Now: config.Now, Rand: config.Rand, Logger: s.log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	s.mux.Handle(CallerKeysPath, proxy.Keys())
+	return proxy, nil
+}
+
+// callerKeys follow from the keys that all replicas share.
+func callerKeys(config *Config) ([]*ecdsa.PrivateKey, error) {
+	var keys []*ecdsa.PrivateKey
+	for _, secret := range config.Keys.Derive("callers") {
+		// All but one of 2^32 values are keys of this curve.
+		key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), secret)
+		if err != nil {
+			return nil, fmt.Errorf("server: a key to name callers with: %w", err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+func (s *Server) toolsConfig(config *Config) tools.Config {
+	return tools.Config{
+		Name: config.Name, Version: config.Version, GraphToken: s.mode.graphToken, Me: s.mode.me, Stateful: config.Stateful, Now: config.Now, Logger: s.log,
+	}
+}

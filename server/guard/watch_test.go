@@ -1,0 +1,74 @@
+package guard_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"mcpentra/server/guard"
+	"mcpentra/server/token"
+)
+
+// TestHowLongARequestMayLast runs requests whose handler waits for the end of its context.
+func TestHowLongARequestMayLast(t *testing.T) {
+	t.Parallel()
+	const listen = `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen"}`
+	for name, test := range map[string]struct {
+		method, body string
+		expiry       time.Duration // of the token
+		revoked      time.Duration // when it turns bad, 0 for never
+		reason       token.Reason
+		edit         func(*guard.Config)
+		want         time.Duration
+	}{
+		"a stream ends with its token":          {method: http.MethodGet, expiry: 7 * time.Minute, want: 7 * time.Minute},
+		"so does that of 2026-07-28":            {method: http.MethodPost, body: listen, expiry: 7 * time.Minute, want: 7 * time.Minute},
+		"a call may outlive it":                 {method: http.MethodPost, body: ping, expiry: time.Minute, revoked: time.Minute, reason: token.Expired, want: guard.DefaultMaxCall},
+		"for as long as is configured":          {method: http.MethodPost, body: ping, expiry: time.Hour, edit: func(c *guard.Config) { c.MaxCall = 3 * time.Minute }, want: 3 * time.Minute},
+		"a revocation ends a stream":            {method: http.MethodGet, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", want: 2 * time.Minute},
+		"and a call":                            {method: http.MethodPost, body: ping, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", want: 2 * time.Minute},
+		"as soon as somebody looks":             {method: http.MethodGet, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", edit: func(c *guard.Config) { c.Recheck = time.Minute }, want: 2 * time.Minute},
+		"and never where nobody does":           {method: http.MethodGet, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", edit: func(c *guard.Config) { c.Recheck = -1 }, want: time.Hour},
+		"what cannot be told ends nothing":      {method: http.MethodGet, expiry: 10 * time.Minute, revoked: time.Second, want: 10 * time.Minute},
+		"a stream of a token that is over ends": {method: http.MethodGet, expiry: -time.Second, want: 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				cfg := config()
+				cfg.Now = time.Now
+				cfg.Verify = func(context.Context, string) (*guard.Identity, error) {
+					if test.revoked > 0 && time.Since(began) >= test.revoked {
+						if test.reason == "" {
+							return nil, &token.UnavailableError{RetryAfter: time.Second}
+						}
+						return nil, token.NewInvalidError(test.reason)
+					}
+					id := adele
+					id.Expiry = began.Add(test.expiry)
+					return &id, nil
+				}
+				if test.edit != nil {
+					test.edit(&cfg)
+				}
+				var lasted atomic.Int64
+				lasted.Store(-1)
+				g := newGuard(t, cfg, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					<-r.Context().Done()
+					lasted.Store(int64(time.Since(began)))
+				}))
+				g.ServeHTTP(httptest.NewRecorder(), request(test.method, test.body))
+				assert.Equal(t, test.want, time.Duration(lasted.Load()))
+				<-time.After(2 * time.Hour) // nothing may be left running
+				synctest.Wait()
+			})
+		})
+	}
+}

@@ -1,0 +1,386 @@
+package upstream_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"mcpentra/server/guard"
+	"mcpentra/server/token"
+	"mcpentra/server/upstream"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	resource = "https://mcp.example/mcp"
+	ping     = `{"jsonrpc":"2.0","id":1,"method":"ping"}`
+)
+
+var adele = guard.Identity{
+	Principal: guard.Principal{Issuer: "https://login.microsoftonline.com/t/v2.0", TenantID: "t", ObjectID: "o"},
+	Name:      "Adele Vance", Username: "adele@example.com", ClientID: "desk", Scopes: []string{"tool.read", "tool.write"}, Roles: []string{"Admin"},
+}
+
+// place is a guard and a proxy in front of a handler, each over sockets of its own.
+type place struct {
+	t      *testing.T
+	url    string // of the guard
+	behind string // of the upstream
+	proxy  *upstream.Proxy
+	client *http.Client
+}
+
+var signingKey = sync.OnceValue(func() *ecdsa.PrivateKey {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+func newPlace(t *testing.T, handler http.Handler, edit func(*upstream.Config)) *place {
+	t.Helper()
+	behind := httptest.NewServer(handler)
+	t.Cleanup(behind.Close)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	cfg := upstream.Config{URL: behind.URL + "/inner?kind=a", Issuer: "https://mcp.example", Keys: []*ecdsa.PrivateKey{signingKey()}, Transport: transport}
+	if edit != nil {
+		edit(&cfg)
+	}
+	proxy, err := upstream.New(cfg)
+	require.NoError(t, err)
+	g, err := guard.New(guard.Config{
+		Resource: resource, AuthorizationServers: []string{"https://mcp.example"}, Recheck: -1,
+		Verify: func(_ context.Context, raw string) (*guard.Identity, error) {
+			if raw != "token-canary" {
+				return nil, token.NewInvalidError(token.BadSignature)
+			}
+			id := adele
+			return &id, nil
+		},
+	}, proxy)
+	require.NoError(t, err)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Host = "mcp.example"
+		g.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	outer := &http.Transport{DisableCompression: true}
+	t.Cleanup(outer.CloseIdleConnections)
+	return &place{t: t, url: front.URL, behind: behind.URL, proxy: proxy, client: &http.Client{Transport: outer}}
+}
+
+func (p *place) request(ctx context.Context, method, body string, headers ...string) *http.Request {
+	r, err := http.NewRequestWithContext(ctx, method, p.url, strings.NewReader(body))
+	require.NoError(p.t, err)
+	r.Header.Set("Authorization", "Bearer token-canary")
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	return r
+}
+
+func (p *place) send(method, body string, headers ...string) (*http.Response, string) {
+	p.t.Helper()
+	resp, err := p.client.Do(p.request(p.t.Context(), method, body, headers...))
+	require.NoError(p.t, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(p.t, err)
+	return resp, string(text)
+}
+
+func TestWhatTheUpstreamGets(t *testing.T) {
+	t.Parallel()
+	seen := make(chan *http.Request, 1)
+	bodies := make(chan string, 1)
+	p := newPlace(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		bodies <- string(body)
+		seen <- r.Clone(context.Background())
+	}), nil)
+	r := p.request(t.Context(), http.MethodPost, "{ \"jsonrpc\" : \"2.0\",\n\"id\":1, \"method\":\"p\\u0069ng\"}",
+		"Accept", "application/json, text/event-stream", "Mcp-Protocol-Version", "2025-11-25", "Mcp-Param-Region", "eu", "Traceparent", "00-1-2-03",
+		"Origin", "https://mcp.example", "Cookie", "__Host-session=cookie-canary", "X-Forwarded-For", "192.0.2.1", "X-Forwarded-User", "admin",
+		"X-Ms-Client-Principal", "e30=", upstream.CallerHeader, "forged", "Connection", "upgrade", "Upgrade", "websocket")
+	r.URL.Path, r.URL.RawQuery = "/mcp/../admin", "x=1&access_token=token-canary"
+	resp, err := p.client.Do(r)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+
+	assert.Equal(t, ping, <-bodies, "the guard's re-encoding")
+	got := <-seen
+	assert.Equal(t, "/inner?kind=a&x=1", got.URL.String(), "the path is the configured one")
+	assert.Equal(t, strings.TrimPrefix(p.behind, "http://"), got.Host)
+	for name, want := range map[string]string{
+		"Accept": "application/json, text/event-stream", "Mcp-Protocol-Version": "2025-11-25", "Mcp-Param-Region": "eu", "Traceparent": "00-1-2-03",
+		"X-Forwarded-Host": "mcp.example", "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1",
+	} {
+		assert.Equal(t, []string{want}, got.Header[name], name)
+	}
+	for _, name := range []string{"Authorization", "Cookie", "Origin", "X-Forwarded-User", "X-Ms-Client-Principal", "Upgrade"} {
+		assert.Empty(t, got.Header[name], name)
+	}
+	got.Body, got.ContentLength = nil, 0
+	var all bytes.Buffer
+	require.NoError(t, got.Write(&all))
+	assert.NotContains(t, all.String(), "canary", "nothing of the caller's credentials")
+	require.Len(t, got.Header[upstream.CallerHeader], 1)
+}
+
+func TestTheCallerIsNamedBySignature(t *testing.T) {
+	t.Parallel()
+	named := make(chan string, 2)
+	p := newPlace(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { named <- r.Header.Get(upstream.CallerHeader) }), nil)
+	p.send(http.MethodPost, ping)
+	p.send(http.MethodPost, ping)
+	w := httptest.NewRecorder()
+	p.proxy.Keys().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/caller/jwks", nil))
+	var keys jose.JSONWebKeySet
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &keys))
+	require.Len(t, keys.Keys, 1)
+	require.True(t, keys.Keys[0].IsPublic())
+
+	first, second := <-named, <-named
+	parsed, err := jwt.ParseSigned(first, []jose.SignatureAlgorithm{jose.ES256})
+	require.NoError(t, err)
+	assert.Equal(t, keys.Keys[0].KeyID, parsed.Headers[0].KeyID)
+	assert.EqualValues(t, upstream.CallerType, parsed.Headers[0].ExtraHeaders[jose.HeaderType])
+	claims := map[string]any{}
+	require.NoError(t, parsed.Claims(keys.Keys[0].Key, &claims))
+	assert.InDelta(t, time.Now().Unix()+60, claims["exp"], 5)
+	assert.NotEqual(t, first, second, "each has an id of its own")
+	for _, name := range []string{"exp", "iat", "jti"} {
+		assert.NotEmpty(t, claims[name])
+		delete(claims, name)
+	}
+	assert.Equal(t, map[string]any{
+		"iss": "https://mcp.example", "aud": p.behind + "/inner?kind=a", "sub": "o.t", "kind": "user", "entra_iss": adele.Issuer, "tid": "t", "oid": "o",
+		"azp": "desk", "scp": "tool.read tool.write", "roles": []any{"Admin"}, "name": "Adele Vance", "preferred_username": "adele@example.com",
+	}, claims)
+}
+
+func TestAnswersPassByteForByte(t *testing.T) {
+	t.Parallel()
+	var packed bytes.Buffer
+	writer := gzip.NewWriter(&packed)
+	_, _ = writer.Write([]byte(`{"jsonrpc":"2.0","id":1,"result":{}}`))
+	require.NoError(t, writer.Close())
+	for name, body := range map[string]string{
+		"json": "{\"jsonrpc\" : \"2.0\",\r\n \"id\":1,\"result\":{\"a\":1,\"a\":2}}", "events": ": hello\r\nid: 1\r\ndata: {\"x\": 1}\r\n\r\n", "gzip": packed.String(), "nothing": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "x/y")
+				w.Header().Set("X-Own", "kept")
+				w.Header().Set("Access-Control-Allow-Origin", "*")
+				w.Header().Set("Set-Cookie", "a=b")
+				if name == "gzip" {
+					w.Header().Set("Content-Encoding", "gzip")
+				}
+				w.WriteHeader(http.StatusNotFound)
+				_, _ = io.WriteString(w, body)
+			}), nil)
+			resp, got := p.send(http.MethodPost, ping, "Accept-Encoding", "gzip")
+			assert.Equal(t, http.StatusNotFound, resp.StatusCode)
+			assert.Equal(t, body, got)
+			assert.Equal(t, "kept", resp.Header.Get("X-Own"))
+			assert.Equal(t, "x/y", resp.Header.Get("Content-Type"))
+			assert.Empty(t, resp.Header.Get("Access-Control-Allow-Origin"))
+			assert.Empty(t, resp.Header.Get("Set-Cookie"))
+			assert.Equal(t, []string{"no-store"}, resp.Header["Cache-Control"])
+		})
+	}
+}
+
+func TestEventsArriveAsTheyAreSent(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{http.MethodPost, http.MethodGet} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			next := make(chan string)
+			p := newPlace(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				for event := range next {
+					_, _ = io.WriteString(w, event)
+					w.(http.Flusher).Flush()
+				}
+			}), nil)
+			sent := make(chan *http.Response, 1)
+			go func() {
+				resp, err := p.client.Do(p.request(t.Context(), method, ping))
+				assert.NoError(t, err)
+				sent <- resp
+			}()
+			next <- "data: 1\n"
+			resp := <-sent
+			defer resp.Body.Close()
+			lines := bufio.NewReader(resp.Body)
+			for _, event := range []string{"data: 1\n", "data: 2\n", "data: 3\n"} {
+				line, err := lines.ReadString('\n') // the next event is not sent before this one has arrived
+				require.NoError(t, err)
+				require.Equal(t, event, line)
+				if event != "data: 3\n" {
+					next <- strings.Replace(event, string(event[6]), string(event[6]+1), 1)
+				}
+			}
+			close(next)
+			_, err := lines.ReadString('\n')
+			require.ErrorIs(t, err, io.EOF)
+		})
+	}
+}
+
+func TestACallerWhoGoesEndsTheUpstreamsWork(t *testing.T) {
+	t.Parallel()
+	began, ended := make(chan struct{}), make(chan error, 1)
+	p := newPlace(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.ReadAll(r.Body)
+		close(began)
+		<-r.Context().Done()
+		ended <- r.Context().Err()
+	}), nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	gone := make(chan error, 1)
+	go func() {
+		resp, err := p.client.Do(p.request(ctx, http.MethodPost, ping))
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		gone <- err
+	}()
+	<-began
+	cancel()
+	require.ErrorIs(t, <-gone, context.Canceled)
+	require.ErrorIs(t, <-ended, context.Canceled)
+}
+
+func TestAnUpstreamThatGivesNoAnswerToPassOn(t *testing.T) {
+	t.Parallel()
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("another origin was asked") }))
+	t.Cleanup(elsewhere.Close)
+	redirect := func(status int, where string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/end") {
+				body, _ := io.ReadAll(r.Body)
+				_, _ = w.Write(body)
+				return
+			}
+			w.Header().Set("Location", where)
+			w.WriteHeader(status)
+		}
+	}
+	answer := func(status int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, "inner-canary")
+		}
+	}
+	for name, test := range map[string]struct {
+		handler http.HandlerFunc
+		want    int
+		text    string
+	}{
+		"401":                            {answer(401), 502, "does not let it in"},
+		"407":                            {answer(407), 502, "does not let it in"},
+		"403 is the upstream's own word": {answer(403), 403, "inner-canary"},
+		"500 too":                        {answer(500), 500, "inner-canary"},
+		"a slash at the end":             {redirect(307, "/inner/end"), 200, ping},
+		"another origin":                 {redirect(307, elsewhere.URL+"/end"), 502, "cannot be reached"},
+		"another origin without scheme":  {redirect(308, strings.TrimPrefix(elsewhere.URL, "http:")+"/end"), 502, "cannot be reached"},
+		"a method that changes":          {redirect(302, "/inner/end"), 502, "cannot be reached"},
+		"in a circle":                    {redirect(308, "/inner"), 502, "cannot be reached"},
+		"nowhere":                        {redirect(307, ""), 502, "cannot be reached"},
+		"cut off": {func(w http.ResponseWriter, _ *http.Request) {
+			connection, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				_ = connection.Close()
+			}
+		}, 502, "cannot be reached"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t, test.handler, nil)
+			resp, body := p.send(http.MethodPost, ping)
+			assert.Equal(t, test.want, resp.StatusCode)
+			assert.Contains(t, body, test.text)
+			assert.Empty(t, resp.Header.Get("WWW-Authenticate"), "a challenge would be taken for ours")
+			assert.Empty(t, resp.Header.Get("Location"))
+		})
+	}
+	t.Run("nobody listens", func(t *testing.T) {
+		t.Parallel()
+		dead := httptest.NewServer(http.NotFoundHandler())
+		dead.Close()
+		p := newPlace(t, http.NotFoundHandler(), func(c *upstream.Config) { c.URL = dead.URL })
+		resp, body := p.send(http.MethodPost, ping)
+		assert.Equal(t, http.StatusBadGateway, resp.StatusCode)
+		assert.NotContains(t, body, "127.0.0.1", "an address behind this server is nobody's business")
+	})
+	t.Run("too slow", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.ReadAll(r.Body)
+			<-r.Context().Done()
+		}), func(c *upstream.Config) { c.Transport, c.ResponseTimeout = nil, 20*time.Millisecond })
+		resp, _ := p.send(http.MethodPost, ping)
+		assert.Equal(t, http.StatusGatewayTimeout, resp.StatusCode)
+	})
+}
+
+func TestNobodyGetsPastTheGuard(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Bool
+	p := newPlace(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Store(true) }), nil)
+	w := httptest.NewRecorder()
+	p.proxy.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/mcp", strings.NewReader(ping)))
+	assert.Equal(t, http.StatusInternalServerError, w.Code)
+	assert.False(t, asked.Load())
+}
+
+func TestAConfigurationThatCannotWork(t *testing.T) {
+	t.Parallel()
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	require.NoError(t, err)
+	for name, edit := range map[string]func(*upstream.Config){
+		"no URL":      func(c *upstream.Config) { c.URL = "" },
+		"no scheme":   func(c *upstream.Config) { c.URL = "localhost:9000/mcp" },
+		"a user":      func(c *upstream.Config) { c.URL = "http://a:b@localhost:9000/mcp" },
+		"a fragment":  func(c *upstream.Config) { c.URL += "#x" },
+		"no key":      func(c *upstream.Config) { c.Keys = nil },
+		"another key": func(c *upstream.Config) { c.Keys = append(c.Keys, p384) },
+		"no issuer":   func(c *upstream.Config) { c.Issuer = "" },
+	} {
+		cfg := upstream.Config{URL: "http://localhost:9000/mcp", Issuer: "https://mcp.example", Keys: []*ecdsa.PrivateKey{signingKey()}}
+		edit(&cfg)
+		_, err := upstream.New(cfg)
+		assert.Error(t, err, name)
+	}
+}

@@ -43,6 +43,7 @@ var mayImport = map[string][]string{
 
 	"fakeentra":               {"fakeentra/..."},
 	"fakeentra/graph":         {"fakeentra/directory"},
+	"fakeentra/directory":     {"fakeentra/fault"},
 	"fakeentra/fault":         {"fakeentra/aadsts", "fakeentra/endpoint"},
 	"fakeentra/journal":       {"fakeentra/endpoint"},
 	"fakeentra/cmd/fakeentra": {"fakeentra/..."},

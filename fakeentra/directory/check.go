@@ -10,127 +10,148 @@ import (
 
 // Check says what is wrong with a directory: what Entra would not let anybody register.
 func (d *Directory) Check() error {
-	c := &checking{directory: d, names: map[string]bool{}}
+	var wrong []error
+	for _, one := range d.problems() {
+		wrong = append(wrong, one.err)
+	}
+	return errors.Join(wrong...)
+}
+
+// A problem is something wrong, and where: a path such as tenants[0].apps[1].web[0].
+type problem struct {
+	path string
+	err  error
+}
+
+func (d *Directory) problems() []problem {
+	c := &checking{names: map[string]bool{}}
 	if len(d.Tenants) == 0 {
-		c.add("directory: want at least one tenant")
+		c.add("tenants", "directory: want at least one tenant")
 	}
 	for i := range d.Tenants {
-		c.tenant(&d.Tenants[i])
+		c.tenant(fmt.Sprintf("tenants[%d]", i), &d.Tenants[i])
 	}
-	return errors.Join(c.wrong...)
+	return c.wrong
 }
 
 type checking struct {
-	directory *Directory
-	names     map[string]bool // of tenants
-	ids       map[string]bool // of one tenant's apps, users and groups
-	wrong     []error
+	names map[string]bool // of tenants
+	ids   map[string]bool // of one tenant's apps, users and groups
+	wrong []problem
 }
 
-func (c *checking) add(format string, args ...any) {
-	c.wrong = append(c.wrong, fmt.Errorf(format, args...))
+func (c *checking) add(path, format string, args ...any) {
+	c.wrong = append(c.wrong, problem{path, fmt.Errorf(format, args...)})
 }
 
 // id takes a GUID that has to be the only one of its tenant.
-func (c *checking) id(kind, name, id string) {
+func (c *checking) id(path, kind, name, id string) {
 	if !IsGUID(id) || c.ids[strings.ToLower(id)] {
-		c.add("directory: %s %q: want a GUID of its own as ID, got %q", kind, name, id)
+		c.add(path+".id", "directory: %s %q: want a GUID of its own as ID, got %q", kind, name, id)
 	}
 	c.ids[strings.ToLower(id)] = true
 }
 
-func (c *checking) tenant(tenant *Tenant) {
+func (c *checking) tenant(path string, tenant *Tenant) {
 	if !IsGUID(tenant.ID) {
-		c.add("directory: tenant %q: want a GUID as ID", tenant.ID)
+		c.add(path+".id", "directory: tenant %q: want a GUID as ID", tenant.ID)
 	}
-	for _, name := range append([]string{tenant.ID}, tenant.Domains...) {
+	for i, name := range append([]string{tenant.ID}, tenant.Domains...) {
 		if name = strings.ToLower(name); c.names[name] {
-			c.add("directory: tenant %q: %s is taken", tenant.ID, name)
+			c.add(fmt.Sprintf("%s.domains[%d]", path, i-1), "directory: tenant %q: %s is taken", tenant.ID, name)
 		}
 		c.names[name] = true
 	}
 	c.ids = map[string]bool{}
 	for i := range tenant.Apps {
-		c.app(&tenant.Apps[i])
+		c.app(fmt.Sprintf("%s.apps[%d]", path, i), &tenant.Apps[i])
 	}
-	for _, user := range tenant.Users {
-		c.id("user", user.UserPrincipalName, user.ID)
+	for i, user := range tenant.Users {
+		path := fmt.Sprintf("%s.users[%d]", path, i)
+		c.id(path, "user", user.UserPrincipalName, user.ID)
 		if !strings.Contains(user.UserPrincipalName, "@") {
-			c.add("directory: user %q: want a user principal name like name@domain", user.UserPrincipalName)
+			c.add(path+".userPrincipalName", "directory: user %q: want a user principal name like name@domain", user.UserPrincipalName)
 		}
 		if user.HomeTenant != "" && !IsGUID(user.HomeTenant) {
-			c.add("directory: user %q: want the ID of the home tenant, got %q", user.UserPrincipalName, user.HomeTenant)
+			c.add(path+".homeTenant", "directory: user %q: want the ID of the home tenant, got %q", user.UserPrincipalName, user.HomeTenant)
 		}
 	}
-	for _, group := range tenant.Groups {
-		c.id("group", group.DisplayName, group.ID)
-		for _, member := range group.Members {
+	for i, group := range tenant.Groups {
+		path := fmt.Sprintf("%s.groups[%d]", path, i)
+		c.id(path, "group", group.DisplayName, group.ID)
+		for j, member := range group.Members {
 			if !slices.ContainsFunc(tenant.Users, func(u User) bool { return strings.EqualFold(u.ID, member) }) {
-				c.add("directory: group %q: no user with the object ID %q", group.DisplayName, member)
+				c.add(fmt.Sprintf("%s.members[%d]", path, j), "directory: group %q: no user with the object ID %q", group.DisplayName, member)
 			}
 		}
 	}
-	for _, policy := range tenant.Policies {
+	for i, policy := range tenant.Policies {
 		if !slices.Contains([]Requirement{RequireMFA, RequireCompliantDevice, RequireNothingWorks}, policy.Require) {
-			c.add("directory: policy %q: want mfa, compliant device or block as requirement, got %q", policy.Name, policy.Require)
+			c.add(fmt.Sprintf("%s.policies[%d].require", path, i), "directory: policy %q: want mfa, compliant device or block as requirement, got %q", policy.Name, policy.Require)
 		}
 	}
 }
 
-func (c *checking) app(app *App) {
-	c.id("app", app.DisplayName, app.ID)
-	wrong := func(format string, args ...any) {
-		c.add("directory: app %q: "+format, append([]any{app.DisplayName}, args...)...)
+func (c *checking) app(path string, app *App) {
+	c.id(path, "app", app.DisplayName, app.ID)
+	wrong := func(where, format string, args ...any) {
+		c.add(path+"."+where, "directory: app %q: "+format, append([]any{app.DisplayName}, args...)...)
 	}
 	if app.ObjectID != "" && !IsGUID(app.ObjectID) {
-		wrong("want a GUID as object ID, got %q", app.ObjectID)
+		wrong("objectId", "want a GUID as object ID, got %q", app.ObjectID)
 	}
-	for _, uri := range app.IdentifierURIs {
+	for i, uri := range app.IdentifierURIs {
 		if strings.HasSuffix(uri, "/") {
-			wrong("identifier URI %q may not end in a slash", uri)
+			wrong(fmt.Sprintf("identifierUris[%d]", i), "identifier URI %q may not end in a slash", uri)
 		}
 	}
 	if n := len(app.RedirectURIs()); n > maxRedirectURIs {
-		wrong("want at most %d redirect URIs, got %d", maxRedirectURIs, n)
+		wrong("web", "want at most %d redirect URIs, got %d", maxRedirectURIs, n)
 	}
-	for _, uri := range app.RedirectURIs() {
-		if err := checkRedirect(uri); err != nil {
-			wrong("redirect URI %q %w", uri, err)
+	for _, platform := range []struct {
+		name string
+		uris []string
+	}{{"web", app.Web}, {"spa", app.SPA}, {"publicClient", app.PublicClient}} {
+		for i, uri := range platform.uris {
+			if err := checkRedirect(uri); err != nil {
+				wrong(fmt.Sprintf("%s[%d]", platform.name, i), "redirect URI %q %w", uri, err)
+			}
 		}
 	}
 	if app.LogoutURL != "" {
 		if parsed, err := url.Parse(app.LogoutURL); err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" {
-			wrong("logout URL %q is not an http or https URL", app.LogoutURL)
+			wrong("logoutUrl", "logout URL %q is not an http or https URL", app.LogoutURL)
 		}
 	}
 	if app.TokenVersion < 0 || app.TokenVersion > 2 {
-		wrong("want 1 or 2 as token version, got %d", app.TokenVersion)
+		wrong("tokenVersion", "want 1 or 2 as token version, got %d", app.TokenVersion)
 	}
 	if app.PersonalAccounts && app.TokenVersion != 2 {
-		wrong("want 2 as token version of an app for personal accounts, got %d", app.TokenVersion)
+		wrong("tokenVersion", "want 2 as token version of an app for personal accounts, got %d", app.TokenVersion)
 	}
 	if !slices.Contains([]string{"", "SecurityGroup", "ApplicationGroup", "DirectoryRole", "All"}, app.GroupMembershipClaims) {
-		wrong("want SecurityGroup, ApplicationGroup, DirectoryRole or All as group membership claims, got %q", app.GroupMembershipClaims)
+		wrong("groupMembershipClaims", "want SecurityGroup, ApplicationGroup, DirectoryRole or All as group membership claims, got %q", app.GroupMembershipClaims)
 	}
 	for _, claim := range append(slices.Clone(app.OptionalClaims.AccessToken), app.OptionalClaims.IDToken...) {
 		if !slices.Contains(knownOptionalClaims, claim) {
-			wrong("optional claim %q is none of %s", claim, strings.Join(knownOptionalClaims, ", "))
+			wrong("optionalClaims", "optional claim %q is none of %s", claim, strings.Join(knownOptionalClaims, ", "))
 		}
 	}
 	if _, err := app.ParsedCertificates(); err != nil {
-		wrong("certificate: %w", err)
+		wrong("certificates", "certificate: %w", err)
 	}
-	for _, one := range app.FederatedCredentials {
+	for i, one := range app.FederatedCredentials {
 		if one.Issuer == "" || one.Subject == "" {
-			wrong("a federated credential needs an issuer and a subject")
+			wrong(fmt.Sprintf("federatedCredentials[%d]", i), "a federated credential needs an issuer and a subject")
 		}
 	}
-	for _, one := range app.Assignments {
+	for i, one := range app.Assignments {
+		where := fmt.Sprintf("assignments[%d]", i)
 		if !IsGUID(one.Principal) {
-			wrong("assignment: want the object ID of a user, group or app, got %q", one.Principal)
+			wrong(where+".principal", "assignment: want the object ID of a user, group or app, got %q", one.Principal)
 		}
 		if one.Role != "" && !slices.ContainsFunc(app.Roles, func(role Role) bool { return role.Value == one.Role }) {
-			wrong("assignment: the app has no role %q", one.Role)
+			wrong(where+".role", "assignment: the app has no role %q", one.Role)
 		}
 	}
 }

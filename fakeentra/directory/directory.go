@@ -10,21 +10,21 @@ const ConsumersTenantID = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 // A Directory is all that a fake knows at its start.
 type Directory struct {
-	Tenants []Tenant
+	Tenants []Tenant `yaml:"tenants"`
 }
 
 // A Tenant is one organization.
 type Tenant struct {
-	ID          string // GUID
-	DisplayName string
-	Domains     []string // verified domains; the first is the primary one
-	Region      string   // tenant_region_scope of its discovery document, such as "EU"; empty means "WW"
-	Apps        []App
-	Users       []User
-	Groups      []Group
-	Policies    []Policy
+	ID          string   `yaml:"id"` // GUID
+	DisplayName string   `yaml:"displayName"`
+	Domains     []string `yaml:"domains"` // verified domains; the first is the primary one
+	Region      string   `yaml:"region"`  // tenant_region_scope of its discovery document, such as "EU"; empty means "WW"
+	Apps        []App    `yaml:"apps"`
+	Users       []User   `yaml:"users"`
+	Groups      []Group  `yaml:"groups"`
+	Policies    []Policy `yaml:"policies"`
 	// NoUserConsent is the setting that leaves consent to administrators: everybody else meets AADSTS90094.
-	NoUserConsent bool
+	NoUserConsent bool `yaml:"noUserConsent"`
 }
 
 // Tenant finds a tenant by its ID or one of its domains, without regard to case.
@@ -126,12 +126,12 @@ func (t *Tenant) GroupsOf(userID string) []*Group {
 
 // A Policy is a Conditional Access policy: what has to be true before certain people get a token for certain apps.
 type Policy struct {
-	Name string
+	Name string `yaml:"name"`
 	// Users are object IDs of users or groups; empty means everybody.
-	Users []string
+	Users []string `yaml:"users"`
 	// Apps are application IDs of resources; empty means all.
-	Apps    []string
-	Require Requirement
+	Apps    []string    `yaml:"apps"`
+	Require Requirement `yaml:"require"`
 }
 
 // A Requirement is what a policy asks for.

@@ -20,3 +20,28 @@ func Example() {
 	// <nil> Megan Bowen
 	// directory: user "MeganB@contoso.onmicrosoft.com": want a GUID of its own as ID, got "three"
 }
+
+// A directory file that says little: IDs are made from the names.
+func ExampleParse() {
+	file, err := directory.Parse("directory.yaml", []byte(`
+tenants:
+  - domains: [fabrikam.onmicrosoft.com]
+    apps:
+      - displayName: MCP server
+        web: ["http://localhost:8000/auth/callback"]
+        secrets: [a secret of the fake]
+    users:
+      - userPrincipalName: pat@fabrikam.onmicrosoft.com
+        displayName: Pat
+`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(file.Tenants[0].Apps[0].ID, file.Tenants[0].Users[0].DisplayName)
+	_, err = directory.Parse("directory.yaml", []byte("tenants:\n  - domain: fabrikam.onmicrosoft.com"))
+	fmt.Println(err)
+	// Output:
+	// d04dbc00-6b59-5d85-91e9-11536d68a5ae Pat
+	// directory.yaml:2: no key "domain" here; perhaps "domains"
+}

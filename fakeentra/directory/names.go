@@ -1,0 +1,90 @@
+package directory
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+)
+
+// complete makes the IDs that a file leaves out, and finds those that it gives by name.
+func (f *File) complete() {
+	for i := range f.Tenants {
+		tenant := &f.Tenants[i]
+		name := tenant.DisplayName
+		if len(tenant.Domains) > 0 {
+			name = tenant.Domains[0]
+		}
+		give(&tenant.ID, "tenant", name)
+		for j := range tenant.Apps {
+			give(&tenant.Apps[j].ID, "app", tenant.ID, tenant.Apps[j].DisplayName)
+		}
+		for j := range tenant.Users {
+			give(&tenant.Users[j].ID, "user", tenant.ID, tenant.Users[j].UserPrincipalName)
+		}
+		for j := range tenant.Groups {
+			give(&tenant.Groups[j].ID, "group", tenant.ID, tenant.Groups[j].DisplayName)
+		}
+	}
+	for i := range f.Tenants {
+		f.Tenants[i].complete(f)
+	}
+}
+
+// complete finds the object IDs of people, groups and apps that are given by name.
+func (t *Tenant) complete(f *File) {
+	principals, apps := map[string]string{}, map[string]string{}
+	for i := range f.Tenants {
+		for _, app := range f.Tenants[i].Apps {
+			if app.MultiTenant || &f.Tenants[i] == t {
+				apps[strings.ToLower(app.DisplayName)] = app.ID
+				principals[strings.ToLower(app.DisplayName)] = app.ObjectID
+			}
+		}
+	}
+	for _, group := range t.Groups {
+		principals[strings.ToLower(group.DisplayName)] = group.ID
+	}
+	for _, user := range t.Users {
+		principals[strings.ToLower(user.UserPrincipalName)] = user.ID
+	}
+	for i := range t.Groups {
+		find(t.Groups[i].Members, principals)
+	}
+	for i := range t.Policies {
+		find(t.Policies[i].Users, principals)
+		find(t.Policies[i].Apps, apps)
+	}
+	for i := range t.Apps {
+		find(t.Apps[i].PreAuthorized, apps)
+		for j := range t.Apps[i].Assignments {
+			one := []string{t.Apps[i].Assignments[j].Principal}
+			find(one, principals)
+			t.Apps[i].Assignments[j].Principal = one[0]
+		}
+	}
+	for i := range t.Users {
+		if home := (&Directory{f.Tenants}).Tenant(t.Users[i].HomeTenant); home != nil {
+			t.Users[i].HomeTenant = home.ID
+		}
+	}
+}
+
+// find replaces names by IDs. What is no name stays, for Check to judge.
+func find(list []string, ids map[string]string) {
+	for i, name := range list {
+		if id := ids[strings.ToLower(name)]; id != "" && !IsGUID(name) {
+			list[i] = id
+		}
+	}
+}
+
+// give makes an ID from names, unless there is one or the name is missing, too.
+func give(id *string, names ...string) {
+	if *id != "" || names[len(names)-1] == "" {
+		return
+	}
+	sum := sha256.Sum256([]byte(strings.ToLower(strings.Join(names, "|"))))
+	sum[6], sum[8] = sum[6]&0x0f|0x50, sum[8]&0x3f|0x80
+	text := hex.EncodeToString(sum[:16])
+	*id = text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
+}

@@ -56,7 +56,7 @@ func Connect(ctx context.Context, server string, under *client.Transport, option
 	if err != nil {
 		return nil, err
 	}
-	streamable, err := transport.NewStreamableHTTP(server, transport.WithHTTPBasicClient(&http.Client{
+	wire := []transport.StreamableHTTPCOption{transport.WithHTTPBasicClient(&http.Client{
 		Transport: under,
 		CheckRedirect: func(next *http.Request, via []*http.Request) error {
 			// A redirect to another origin would carry the request there.
@@ -65,7 +65,11 @@ func Connect(ctx context.Context, server string, under *client.Transport, option
 			}
 			return nil
 		},
-	}))
+	})}
+	if options.Elicitation != "" && options.Revision != "" && options.Revision != Revisions()[0] {
+		wire = append(wire, transport.WithContinuousListening()) // servers with sessions ask on the stream that the client opens for it
+	}
+	streamable, err := transport.NewStreamableHTTP(server, wire...)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"mcpentra/client"
 	"mcpentra/client/console"
@@ -32,7 +33,7 @@ func main() {
 	// A second Ctrl-C ends the program at once.
 	context.AfterFunc(ctx, stop)
 	command := newCommand()
-	command.SetArgs(withURLFlag(os.Args[1:]))
+	command.SetArgs(withURLFlag(os.Args[1:], command.PersistentFlags()))
 	err := command.ExecuteContext(ctx)
 	if err == nil {
 		return
@@ -57,12 +58,14 @@ func tell(err error) {
 }
 
 // withURLFlag turns a URL that stands among the leading arguments, where people write it, into --url.
-func withURLFlag(arguments []string) []string {
-	for i, argument := range arguments {
+func withURLFlag(arguments []string, flags *pflag.FlagSet) []string {
+	for i := 0; i < len(arguments); i++ {
+		argument := arguments[i]
+		if flag := flags.Lookup(strings.TrimPrefix(argument, "--")); strings.HasPrefix(argument, "--") && flag != nil && flag.NoOptDefVal == "" {
+			i++ // what follows is its value
+			continue
+		}
 		if strings.HasPrefix(argument, "http://") || strings.HasPrefix(argument, "https://") {
-			if i > 0 && (arguments[i-1] == "--url" || arguments[i-1] == "call") {
-				return arguments
-			}
 			return slices.Concat(arguments[:i:i], []string{"--url=" + argument}, arguments[i+1:])
 		}
 		if argument == "call" || argument == "--" {

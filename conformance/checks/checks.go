@@ -8,5 +8,9 @@ import (
 
 // All are the checks there are, in the order in which they read best.
 func All() []engine.Check {
-	return slices.Concat(challenge(), resourceMetadata(), issuerMetadata(), credentials(), refusal(), token(), scope(), origin(), message())
+	return slices.Concat(
+		challenge(), resourceMetadata(), issuerMetadata(), credentials(), refusal(),
+		token(), tokenAlgorithm(), tokenHeader(), tokenForm(), tokenIssuer(), tokenClaims(),
+		scope(), origin(), message(),
+	)
 }

@@ -95,6 +95,7 @@ type issuerDocument struct {
 	RegistrationEndpoint  string   `json:"registration_endpoint"`
 	ResponseTypes         []string `json:"response_types_supported"`
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
+	JWKSURI               string   `json:"jwks_uri"`
 }
 
 // findIssuer gets the document of the first authorization server that the protected resource metadata names.

@@ -144,12 +144,8 @@ func uniform(ctx context.Context, p *engine.Probe) error {
 	if err != nil {
 		return err
 	}
-	tampered, err := tamper(token)
-	if err != nil {
-		return err
-	}
 	before := ""
-	for _, one := range []string{tampered, expired, bad} {
+	for _, one := range []string{tamper(token), expired, bad} {
 		answer, err := p.Send(ctx, engine.Request{Header: engine.Bearer(one)})
 		if err != nil {
 			return err

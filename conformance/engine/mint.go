@@ -33,6 +33,8 @@ type Edits struct {
 	// HeaderText and ClaimsText change the JSON text before it is encoded and signed: members twice, bytes that are no
 	// JSON.
 	HeaderText, ClaimsText func(text []byte) []byte
+	// Encoded changes the encoded header and claims, with the dot between them, before they are signed.
+	Encoded func(input string) string
 	// Signature changes the signature.
 	Signature func(signature []byte) []byte
 }
@@ -79,6 +81,9 @@ func (e *Edits) apply(token string, key any) (string, error) {
 		return "", err
 	}
 	input += "." + payload
+	if e.Encoded != nil {
+		input = e.Encoded(input)
+	}
 	signature, err := sign(algorithm, key, []byte(input))
 	if err != nil {
 		return "", err

@@ -29,6 +29,9 @@ func (t *Twin) readCredentials(r *http.Request) credentials {
 	case len(lines) > 1:
 		return credentials{malformed: true}
 	}
+	if token, read := compacted(lines[0]); read && t.has(TakesJSONSerialization) {
+		return credentials{token: token}
+	}
 	kind, token, _ := strings.Cut(lines[0], " ")
 	if fields := strings.Fields(lines[0]); t.has(TakesTabs) && len(fields) == 2 {
 		kind, token = fields[0], fields[1]

@@ -99,6 +99,10 @@ func (t *Twin) authenticate(w http.ResponseWriter, r *http.Request) (caller clai
 	if t.has(LogsTokens) {
 		t.logf("token %s", presented.token)
 	}
+	if t.breaksOn(presented.token) {
+		w.WriteHeader(http.StatusInternalServerError)
+		return caller, false
+	}
 	if !presented.malformed && presented.token != "" {
 		caller, allowed = t.verify(presented.token)
 	}

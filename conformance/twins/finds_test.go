@@ -11,7 +11,8 @@ import (
 func finds() map[twins.Fault][]string {
 	all := map[twins.Fault][]string{}
 	for _, topic := range []map[twins.Fault][]string{
-		challengeFinds, metadataFinds, credentialFinds, refusalFinds, tokenFinds, scopeFinds, requestFinds,
+		challengeFinds, metadataFinds, credentialFinds, refusalFinds, scopeFinds, requestFinds,
+		tokenFinds, jwsFinds, claimFinds,
 	} {
 		maps.Copy(all, topic)
 	}
@@ -64,7 +65,7 @@ var credentialFinds = map[twins.Fault][]string{
 }
 
 var refusalFinds = map[twins.Fault][]string{
-	twins.RepeatsKeyID:        {"server/challenge/injection"},
+	twins.RepeatsKeyID:        {"server/challenge/injection", "server/refusal/uniform"},
 	twins.ExplainsRefusals:    {"server/refusal/uniform"},
 	twins.ListsToolsToAnybody: {"server/refusal/no-data"},
 	twins.MintsSessionsEarly:  {"server/refusal/no-data"},
@@ -79,16 +80,6 @@ var scopeFinds = map[twins.Fault][]string{
 	twins.LeavesOutMetadataIn403: {"server/scope/resource-metadata"},
 	twins.ChangesScopes:          {"server/scope/stable"},
 	twins.AsksForTooLittle:       {"server/scope/challenged-scopes-suffice"},
-}
-
-var tokenFinds = map[twins.Fault][]string{
-	twins.AcceptsGarbage:     {"server/token/garbage", "server/challenge/invalid-token"},
-	twins.ChecksNoSignature:  {"server/token/tampered-signature"},
-	twins.AcceptsNoAlgorithm: {"server/token/no-algorithm"},
-	twins.AcceptsExpired:     {"server/token/expired"},
-	twins.AcceptsNotYetValid: {"server/token/not-yet-valid"},
-	twins.ChecksNoAudience:   {"server/token/foreign-audience"},
-	twins.ChecksNoIssuer:     {"server/token/foreign-issuer"},
 }
 
 var requestFinds = map[twins.Fault][]string{

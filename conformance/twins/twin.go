@@ -102,6 +102,8 @@ func (t *Twin) serve(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		t.serveResource(w, r)
+	case "/keys":
+		write(w, http.StatusOK, t.published())
 	case "/elsewhere":
 		t.serveResource(w, r)
 	case "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration":

@@ -45,14 +45,14 @@ func (b *Broker) verifyAlone(ctx context.Context, raw string) (*Caller, error) {
 
 // readClaims reads what a verified token says.
 func readClaims(verified *token.Claims) (*Caller, error) {
-	var claims accessClaims
+	var claims callerClaims
 	if err := verified.Decode(&claims); err != nil || claims.GrantID == "" || claims.ClientID == "" || claims.ObjectID == "" {
 		return nil, token.NewInvalidError("not one of this server's access tokens")
 	}
 	return &Caller{
 		Principal: Principal{claims.EntraIssuer, claims.TenantID, claims.ObjectID},
 		Name:      claims.Name, Username: claims.Username, ClientID: claims.ClientID, ClientName: claims.ClientName,
-		GrantID: claims.GrantID, TokenID: claims.ID, Scopes: strings.Fields(claims.Scope), Issued: verified.IssuedAt, Expiry: verified.Expiry,
+		GrantID: claims.GrantID, TokenID: verified.ID, Scopes: strings.Fields(claims.Scope), Issued: verified.IssuedAt, Expiry: verified.Expiry,
 	}, nil
 }
 

@@ -84,7 +84,7 @@ func (b *Broker) loadSigningKey(ctx context.Context) (*signingKey, error) {
 	return newSigningKey(private)
 }
 
-// accessClaims are the claims of an access token (RFC 9068 section 2.2) and what the tools are told of the caller.
+// accessClaims are the claims of an access token (RFC 9068 section 2.2).
 type accessClaims struct {
 	Issuer   string `json:"iss"`
 	Subject  string `json:"sub"`
@@ -92,6 +92,11 @@ type accessClaims struct {
 	Expiry   int64  `json:"exp"`
 	Issued   int64  `json:"iat"`
 	ID       string `json:"jti"`
+	callerClaims
+}
+
+// callerClaims are those that package token does not read: what the tools are told of the caller.
+type callerClaims struct {
 	ClientID string `json:"client_id"`
 	Scope    string `json:"scope"`
 
@@ -118,9 +123,12 @@ func (b *Broker) accessToken(grantID string, g *grant, scopes []string) (string,
 	}
 	signed, err := jwt.Signed(b.signing.signer).Claims(accessClaims{
 		Issuer: b.config.Issuer, Subject: g.Principal.subject(), Audience: b.config.Resource,
-		Expiry: now.Add(lifetime).Unix(), Issued: now.Unix(), ID: id[:22], ClientID: g.ClientID, Scope: strings.Join(scopes, " "),
-		EntraIssuer: g.Principal.Issuer, TenantID: g.Principal.TenantID, ObjectID: g.Principal.ObjectID,
-		Name: g.Name, Username: g.Username, ClientName: g.ClientName, GrantID: grantID,
+		Expiry: now.Add(lifetime).Unix(), Issued: now.Unix(), ID: id[:22],
+		callerClaims: callerClaims{
+			ClientID: g.ClientID, Scope: strings.Join(scopes, " "),
+			EntraIssuer: g.Principal.Issuer, TenantID: g.Principal.TenantID, ObjectID: g.Principal.ObjectID,
+			Name: g.Name, Username: g.Username, ClientName: g.ClientName, GrantID: grantID,
+		},
 	}).Serialize()
 	return signed, lifetime, err
 }

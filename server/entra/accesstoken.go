@@ -48,7 +48,6 @@ const (
 	severalTargets token.Reason = "for several audiences"
 	notAccess      token.Reason = "not an access token of Entra's: it names no client"
 	disagreeing    token.Reason = "its claims disagree with each other"
-	boundToKey     token.Reason = "bound to a key that the request does not prove"
 )
 
 // A ClientNotAllowedError means that the token is good, and its client is not on the list.
@@ -110,7 +109,6 @@ type accessClaims struct {
 	Name      string   `json:"name"`
 	Preferred string   `json:"preferred_username"`
 	UPN       string   `json:"upn"`
-	Bound     any      `json:"cnf"`
 }
 
 // scopeText is what scp may be: names with single blanks between them.
@@ -137,8 +135,6 @@ func (a *API) read(verified *token.Claims) (*Caller, error) {
 	case claims.Version != known.version, claims.TenantID != known.client.deployment.tenant, claims.AZP != "" && claims.AppID != "",
 		!guid.MatchString(client), !guid.MatchString(claims.ObjectID), verified.Subject == "":
 		return nil, token.NewInvalidError(disagreeing)
-	case claims.Bound != nil:
-		return nil, token.NewInvalidError(boundToKey)
 	}
 	caller := &Caller{
 		Kind: Member, Issuer: known.client.deployment.issuer(), TenantID: claims.TenantID, ObjectID: claims.ObjectID,

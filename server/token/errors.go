@@ -24,6 +24,7 @@ const (
 	NoExpiry            Reason = "without an expiry time"
 	Expired             Reason = "expired"
 	NotYetValid         Reason = "not valid yet"
+	BoundToKey          Reason = "bound to a key that the request does not prove"
 	NoKeyID             Reason = "without a key id"
 	UnknownKey          Reason = "signed with a key that the issuer does not have"
 	BadSignature        Reason = "the signature does not verify"

@@ -186,6 +186,10 @@ func (v *Verifier) judgeClaims(parsed *compact) (*Claims, *InvalidError) {
 	if invalid := v.judgeTimes(c); invalid != nil {
 		return nil, invalid
 	}
+	// Whoever shows a bound token as a bearer has it from somebody (RFC 9449 section 7.2, RFC 8705 section 3).
+	if _, bound := m["cnf"]; bound {
+		return nil, &InvalidError{BoundToKey}
+	}
 	return c, nil
 }
 

@@ -195,6 +195,8 @@ func TestABadTokenIsRefusedForItsReason(t *testing.T) {
 		"an expiry after all years":    {claim("exp", 253402300800), token.BadClaims},
 		"not valid yet":                {claim("nbf", noon.Unix()+61), token.NotYetValid},
 		"a start of text":              {claim("nbf", "now"), token.BadClaims},
+		"bound to a DPoP key":          {claim("cnf", map[string]any{"jkt": "x"}), token.BoundToKey},
+		"bound to nothing":             {claim("cnf", map[string]any{}), token.BoundToKey},
 		"issued in the future":         {claim("iat", noon.Unix()+61), token.NotYetValid},
 		"issued after it expires":      {body(strings.Replace(strings.Replace(good, fmt.Sprint(noon.Unix()-60), fmt.Sprint(noon.Unix()+50), 2), fmt.Sprint(noon.Unix()+3600), fmt.Sprint(noon.Unix()+20), 1)), token.NotYetValid},
 

@@ -1,0 +1,74 @@
+package twins_test
+
+import (
+	"maps"
+	"strings"
+
+	"mcpentra/conformance/engine"
+	"mcpentra/conformance/twins"
+)
+
+// apart reports whether a fault and a check are about things so far apart that they are not tried with each other: what is made of a token's
+// content, and all the rest.
+func apart(fault twins.Fault, check engine.Check) bool {
+	contents := map[twins.Fault][]string{}
+	maps.Copy(contents, jwsFinds)
+	maps.Copy(contents, claimFinds)
+	_, ofContent := contents[fault]
+	_, ofToken := tokenFinds[fault]
+	return !ofToken && ofContent != strings.HasPrefix(check.ID, "server/token/")
+}
+
+var tokenFinds = map[twins.Fault][]string{
+	twins.AcceptsGarbage: {"server/token/garbage", "server/challenge/invalid-token", "server/token/parts", "server/token/json-serialization"},
+	twins.ChecksNoSignature: {
+		"server/token/tampered-signature", "server/token/no-algorithm", "server/token/degenerate-signature", "server/token/embedded-key", "server/token/key-address",
+		"server/token/certificate-chain",
+	},
+	twins.AcceptsNoAlgorithm: {"server/token/no-algorithm"},
+	twins.AcceptsExpired:     {"server/token/expired", "server/token/expiry-form"},
+	twins.AcceptsNotYetValid: {"server/token/not-yet-valid", "server/token/start-form", "server/token/expiry-form"},
+	twins.ChecksNoAudience:   {"server/token/foreign-audience", "server/token/lookalike-audience"},
+	twins.ChecksNoIssuer:     {"server/token/foreign-issuer", "server/token/lookalike-issuer"},
+}
+
+var jwsFinds = map[twins.Fault][]string{
+	twins.BreaksOnEncryption:     {"server/token/encrypted"},
+	twins.BreaksOnNonces:         {"server/token/graph"},
+	twins.TakesJSONSerialization: {"server/token/json-serialization"},
+	twins.IgnoresFurtherParts:    {"server/token/parts"},
+	twins.DecodesLeniently:       {"server/token/base64"},
+	twins.RepairsHeaders:         {"server/token/header-form"},
+	twins.ReadsFirstValue:        {"server/token/claims-form"},
+	twins.TakesFirstHeader:       {"server/token/duplicate-header"},
+	twins.TakesFirstClaim:        {"server/token/duplicate-claims"},
+	twins.IgnoresCaseOfClaims:    {"server/token/case-twins"},
+	twins.TakesPublicKeyAsSecret: {"server/token/symmetric-confusion"},
+	twins.TakesOtherAlgorithms:   {"server/token/other-algorithm"},
+	twins.AcceptsZeroSignatures:  {"server/token/degenerate-signature", "server/token/tampered-signature"},
+	twins.BelievesEmbeddedKeys:   {"server/token/embedded-key"},
+	twins.BelievesCertificates:   {"server/token/certificate-chain"},
+	twins.BelievesKeyAddresses:   {"server/token/key-address"},
+	twins.CallsKeyAddresses:      {"server/token/key-address"},
+	twins.LooksUpKeysAsFiles:     {"server/token/key-id"},
+	twins.IgnoresCritical:        {"server/token/critical-extension"},
+	twins.ChecksNoType:           {"server/token/type"},
+}
+
+var claimFinds = map[twins.Fault][]string{
+	twins.ComparesIssuersLoosely:   {"server/token/lookalike-issuer"},
+	twins.ChecksNoTenant:           {"server/token/tenant"},
+	twins.CallsTenants:             {"server/token/tenant"},
+	twins.IgnoresTokenVersion:      {"server/token/version"},
+	twins.TakesIDTokens:            {"server/token/id-token"},
+	twins.TakesClientAssertions:    {"server/token/other-products"},
+	twins.IgnoresBinding:           {"server/token/bound"},
+	twins.CallsClaimSources:        {"server/token/claim-sources"},
+	twins.TakesTokensForNobody:     {"server/token/missing-audience"},
+	twins.ComparesAudiencePrefixes: {"server/token/lookalike-audience"},
+	twins.WantsAudienceAsText:      {"server/token/audience-array"},
+	twins.ReadsExpiryLoosely:       {"server/token/expiry-form"},
+	twins.ReadsStartLoosely:        {"server/token/start-form"},
+	twins.FindsScopeInside:         {"server/token/lookalike-scope"},
+	twins.TakesRolesForScopes:      {"server/token/app-only", "server/token/lookalike-scope"},
+}

@@ -28,4 +28,5 @@ func Example() {
 	}
 	// Output:
 	// fail server/token/expired
+	// fail server/token/expiry-form
 }

@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"fakeentra/graph":         {"fakeentra/directory"},
 	"fakeentra/directory":     {"fakeentra/fault"},
 	"fakeentra/fault":         {"fakeentra/aadsts", "fakeentra/endpoint"},
+	"fakeentra/admin":         {"fakeentra", "fakeentra/directory", "fakeentra/endpoint", "fakeentra/fault", "fakeentra/journal"},
 	"fakeentra/journal":       {"fakeentra/endpoint"},
 	"fakeentra/cmd/fakeentra": {"fakeentra/..."},
 

@@ -1,6 +1,7 @@
 package directory_test
 
 import (
+	"encoding/json"
 	"errors"
 	"reflect"
 	"regexp"
@@ -150,4 +151,20 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("passed, and a fault is not in order: %v", err)
 		}
 	})
+}
+
+func TestDirectoryAsJSON(t *testing.T) {
+	t.Parallel()
+	file, err := directory.Parse("example.yaml", []byte(directory.Example))
+	require.NoError(t, err)
+	text, err := json.Marshal(file.Directory())
+	require.NoError(t, err)
+	assert.Contains(t, string(text), `"start":"2026-01-05T09:00:00Z"`)
+	assert.NotContains(t, string(text), "null")
+	var back directory.Directory
+	require.NoError(t, json.Unmarshal(text, &back))
+	again, err := json.Marshal(back)
+	require.NoError(t, err)
+	assert.Equal(t, string(text), string(again))
+	assert.ErrorContains(t, json.Unmarshal([]byte(`{"tenants":[{"id":"x"}]}`), &back), "directory:1: ")
 }

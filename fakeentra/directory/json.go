@@ -1,0 +1,43 @@
+package directory
+
+import (
+	"encoding/json"
+	"reflect"
+	"time"
+)
+
+// MarshalJSON writes a directory as a directory file has it, without what is empty.
+func (d Directory) MarshalJSON() ([]byte, error) { return json.Marshal(plain(reflect.ValueOf(d))) }
+
+// UnmarshalJSON reads a directory as Parse reads the tenants of a directory file.
+func (d *Directory) UnmarshalJSON(text []byte) error {
+	file, err := Parse("directory", text)
+	if err != nil {
+		return err
+	}
+	d.Tenants = file.Tenants
+	return nil
+}
+
+// plain is a value with the names of the yaml tags.
+func plain(value reflect.Value) any {
+	switch {
+	case value.Type() == typeTime:
+		return value.Interface().(time.Time).Format(time.RFC3339)
+	case value.Kind() == reflect.Slice:
+		list := make([]any, value.Len())
+		for i := range list {
+			list[i] = plain(value.Index(i))
+		}
+		return list
+	case value.Kind() != reflect.Struct:
+		return value.Interface()
+	}
+	object := map[string]any{}
+	for i := range value.NumField() {
+		if name := value.Type().Field(i).Tag.Get("yaml"); !value.Field(i).IsZero() {
+			object[name] = plain(value.Field(i))
+		}
+	}
+	return object
+}

@@ -1,0 +1,249 @@
+package server_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/conformance"
+	"mcpentra/fakeentra/useragent"
+	"mcpentra/server"
+	"mcpentra/server/guard"
+	"mcpentra/server/upstream"
+)
+
+// calls is how many are under way at once.
+const calls = 2000
+
+// A babbler is a tool that repeats its caller's marker wherever something could reach the wrong reader: in a notification,
+// in the log, and in its answer, with the name of the caller as the server knows it.
+type babbler struct {
+	*mcpserver.StreamableHTTPServer
+	log   *slog.Logger
+	began sync.Map // marker to a channel that is closed when the call has begun
+	ended sync.Map // marker to a channel that is closed when its context has ended
+}
+
+func newBabbler(log *slog.Logger) *babbler {
+	b := &babbler{log: log}
+	tools := mcpserver.NewMCPServer("babbler", "1", mcpserver.WithToolCapabilities(false), mcpserver.WithLogging())
+	tools.AddTool(mcp.NewTool("babble", mcp.WithString("marker", mcp.Required())), func(ctx context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		marker := call.GetString("marker", "")
+		caller := callerName(ctx, call.Header)
+		b.log.Info("babbling", "caller", caller, "marker", marker)
+		_ = tools.SendNotificationToClient(ctx, "notifications/message", map[string]any{"level": "info", "data": marker})
+		if waiting, found := b.began.Load(marker); found {
+			close(waiting.(chan struct{}))
+			<-ctx.Done()
+			if over, found := b.ended.Load(marker); found {
+				close(over.(chan struct{}))
+			}
+			return nil, ctx.Err()
+		}
+		return mcp.NewToolResultText(marker + " of " + caller), nil
+	})
+	b.StreamableHTTPServer = mcpserver.NewStreamableHTTPServer(tools, mcpserver.WithStateful(true), mcpserver.WithDisableLocalhostProtection(true))
+	return b
+}
+
+// callerName is who calls: from the context, or behind a proxy from the header.
+func callerName(ctx context.Context, header http.Header) string {
+	if id, known := guard.FromContext(ctx); known {
+		return id.Name
+	}
+	return namedIn(header.Get(upstream.CallerHeader))
+}
+
+// TestNothingOfOneCallerReachesAnother has two people with two clients each make 2,000 calls at once, some of which are
+// cancelled, while each listens to its notifications.
+func TestNothingOfOneCallerReachesAnother(t *testing.T) {
+	t.Parallel()
+	for _, placement := range []string{"handler", "upstream"} {
+		t.Run(placement, func(t *testing.T) {
+			t.Parallel()
+			log := &safeBuffer{}
+			behind := newBabbler(slog.New(slog.NewTextHandler(log, nil)))
+			origin := startServer(t, func(config *server.Config) {
+				config.Stateful, config.Logger = true, slog.New(slog.NewTextHandler(log, nil))
+				if placement == "handler" {
+					config.MCP = behind
+					return
+				}
+				inner := httptest.NewServer(behind)
+				t.Cleanup(inner.Close)
+				config.Upstream = inner.URL + "/mcp"
+			})
+			transport := &http.Transport{MaxConnsPerHost: 256, MaxIdleConnsPerHost: 256}
+			t.Cleanup(transport.CloseIdleConnections)
+			var people []*talker
+			for _, person := range []struct{ name, user, password string }{{"Adele Vance", "AdeleV@contoso.onmicrosoft.com", ""}, {"Alex Wilber", "AlexW@contoso.onmicrosoft.com", "correct horse"}} {
+				for _, client := range []string{"desk", "phone"} {
+					browser := &useragent.Browser{User: person.user, Password: person.password}
+					signIn := conformance.SignIn{URL: origin + "/mcp", Open: func(ctx context.Context, page string) error {
+						_, err := browser.Visit(ctx, page)
+						return err
+					}}
+					raw, err := signIn.Token(t.Context())
+					require.NoError(t, err)
+					one := &talker{t: t, url: origin + "/mcp", raw: raw, name: person.name, mark: strings.ToLower(person.name[:4]) + "." + client + ".", client: &http.Client{Transport: transport}}
+					one.begin()
+					people = append(people, one)
+				}
+			}
+			var wait sync.WaitGroup
+			for i := range calls {
+				wait.Go(func() { people[i%len(people)].talk(behind, i) })
+			}
+			wait.Wait()
+			for _, one := range people {
+				one.stop()
+				assert.NotEmpty(t, one.heard)
+				one.onlyOwn(strings.Join(one.heard, "\n"))
+			}
+			lines := strings.Split(log.String(), "\n")
+			babbled := 0
+			for _, line := range lines {
+				if match := regexp.MustCompile(`caller="([^"]*)" marker=(\S+)`).FindStringSubmatch(line); match != nil {
+					babbled++
+					assert.True(t, strings.HasPrefix(match[2], strings.ToLower(match[1][:4])+"."), line)
+				}
+			}
+			assert.Equal(t, calls, babbled)
+		})
+	}
+}
+
+// A talker is a person at a client, with a session and a listening stream.
+type talker struct {
+	t              *testing.T
+	url, raw       string
+	name, mark     string
+	session        string
+	client         *http.Client
+	stop           func()
+	heard          []string
+	foreignMarkers *regexp.Regexp
+}
+
+func (c *talker) request(ctx context.Context, method, body string, headers ...string) *http.Request {
+	r, err := http.NewRequestWithContext(ctx, method, c.url, strings.NewReader(body))
+	require.NoError(c.t, err)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	r.Header.Set("Authorization", "Bearer "+c.raw)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "application/json, text/event-stream")
+	return r
+}
+
+// begin opens the session and listens.
+func (c *talker) begin() {
+	c.foreignMarkers = regexp.MustCompile(`(adel|alex)\.(desk|phone)\.`)
+	resp, err := c.client.Do(c.request(c.t.Context(), http.MethodPost, initialize))
+	require.NoError(c.t, err)
+	defer resp.Body.Close()
+	require.Equal(c.t, http.StatusOK, resp.StatusCode)
+	c.session = resp.Header.Get("Mcp-Session-Id")
+	require.NotEmpty(c.t, c.session)
+
+	ctx, cancel := context.WithCancel(c.t.Context())
+	stream, err := c.client.Do(c.request(ctx, http.MethodGet, "", "Mcp-Session-Id", c.session, "Mcp-Protocol-Version", "2025-11-25"))
+	require.NoError(c.t, err)
+	require.Equal(c.t, http.StatusOK, stream.StatusCode)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer stream.Body.Close()
+		for lines := bufio.NewScanner(stream.Body); lines.Scan(); {
+			c.heard = append(c.heard, lines.Text())
+		}
+	}()
+	c.stop = func() { cancel(); <-done }
+}
+
+// talk makes one call; every fourth is cancelled once it runs.
+func (c *talker) talk(behind *babbler, i int) {
+	marker := fmt.Sprintf("%s%d", c.mark, i)
+	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"babble","arguments":{"marker":%q}}}`, i, marker)
+	headers := []string{"Mcp-Session-Id", c.session, "Mcp-Protocol-Version", "2025-11-25"}
+	if i%3 == 0 {
+		body = fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"babble","arguments":{"marker":%q},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",`+
+			`"io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}}}`, i, marker)
+		headers = []string{"Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "tools/call", "Mcp-Name", "babble"}
+	}
+	if i%4 >= 2 && i%8 < 4 {
+		c.cancelled(behind, marker, body, headers)
+		return
+	}
+	resp, err := c.client.Do(c.request(c.t.Context(), http.MethodPost, body, headers...))
+	if !assert.NoError(c.t, err) {
+		return
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	assert.NoError(c.t, err)
+	assert.Equal(c.t, http.StatusOK, resp.StatusCode, string(text))
+	assert.Contains(c.t, string(text), marker+" of "+c.name)
+	assert.Contains(c.t, string(text), fmt.Sprintf(`"id":%d,`, i))
+	c.onlyOwn(string(text))
+}
+
+func (c *talker) cancelled(behind *babbler, marker, body string, headers []string) {
+	began, ended := make(chan struct{}), make(chan struct{})
+	behind.began.Store(marker, began)
+	behind.ended.Store(marker, ended)
+	ctx, cancel := context.WithCancel(c.t.Context())
+	defer cancel()
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		resp, err := c.client.Do(c.request(ctx, http.MethodPost, body, headers...))
+		if err == nil {
+			text, _ := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			c.onlyOwn(string(text))
+		}
+	}()
+	<-began
+	cancel()
+	<-gone
+	<-ended // the call on the server has ended, too
+}
+
+// onlyOwn looks for markers that are somebody else's.
+func (c *talker) onlyOwn(text string) {
+	for _, marker := range c.foreignMarkers.FindAllString(text, -1) {
+		assert.Equal(c.t, c.mark, marker)
+	}
+}
+
+// namedIn reads the name in a caller's token. A real upstream checks the signature first.
+func namedIn(raw string) string {
+	parsed, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil {
+		return ""
+	}
+	var claims struct {
+		Name string `json:"name"`
+	}
+	if parsed.UnsafeClaimsWithoutVerification(&claims) != nil {
+		return ""
+	}
+	return claims.Name
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -56,8 +57,13 @@ func Connect(ctx context.Context, server string, under *client.Transport, option
 	if err != nil {
 		return nil, err
 	}
-	wire := []transport.StreamableHTTPCOption{transport.WithHTTPBasicClient(&http.Client{
-		Transport: under,
+	revision := options.Revision
+	older := revision != "" && revision != Revisions()[0]
+	// Before 2026-07-28 a server may ask on a stream of its own. The library does not speak 2026-07-28 with that stream switched on.
+	listens := options.Elicitation != "" && older
+	stream := &firstStream{next: under, answered: make(chan struct{})}
+	wire := []transport.StreamableHTTPCOption{transport.WithHTTPLogger(slog.New(slog.DiscardHandler)), transport.WithHTTPBasicClient(&http.Client{
+		Transport: stream,
 		CheckRedirect: func(next *http.Request, via []*http.Request) error {
 			// A redirect to another origin would carry the request there.
 			if len(via) > 5 || next.URL.Scheme != origin.Scheme || next.URL.Host != origin.Host {
@@ -66,8 +72,8 @@ func Connect(ctx context.Context, server string, under *client.Transport, option
 			return nil
 		},
 	})}
-	if options.Elicitation != "" && options.Revision != "" && options.Revision != Revisions()[0] {
-		wire = append(wire, transport.WithContinuousListening()) // servers with sessions ask on the stream that the client opens for it
+	if listens {
+		wire = append(wire, transport.WithContinuousListening())
 	}
 	streamable, err := transport.NewStreamableHTTP(server, wire...)
 	if err != nil {
@@ -75,8 +81,7 @@ func Connect(ctx context.Context, server string, under *client.Transport, option
 	}
 	// A sign-in takes as long as a person takes; the library would give up its first request after five seconds and sign in again for the second.
 	settings := []mcpclient.ClientOption{mcpclient.WithDiscoverTimeout(-1)}
-	revision := options.Revision
-	if revision != "" && revision != Revisions()[0] {
+	if older {
 		//lint:ignore SA1019 deprecated because the handshake is; whoever names an older revision wants the handshake
 		settings = append(settings, mcpclient.WithLegacyProtocolOnly())
 	}
@@ -104,6 +109,14 @@ func Connect(ctx context.Context, server string, under *client.Transport, option
 	if err != nil {
 		_ = s.mcp.Close()
 		return nil, plain(err)
+	}
+	if options.Elicitation != "" && revision == "" && !mcp.IsModernProtocol(result.ProtocolVersion) {
+		_ = s.mcp.Close()
+		options.Revision = result.ProtocolVersion // to listen, which is known to be needed only now
+		return Connect(ctx, server, under, options)
+	}
+	if listens {
+		stream.wait(ctx)
 	}
 	s.Name, s.Version, s.Revision = Printable(result.ServerInfo.Name), Printable(result.ServerInfo.Version), Printable(result.ProtocolVersion)
 	return s, nil

@@ -51,7 +51,7 @@ var mayImport = map[string][]string{
 
 	"conformance":                          {"conformance/...", "fakeentra/..."},
 	"conformance/catalogue":                {"conformance/engine"},
-	"conformance/checks":                   {"conformance/engine"},
+	"conformance/checks":                   {"conformance/engine", "conformance/lab"},
 	"conformance/report":                   {"conformance/engine"},
 	"conformance/twins":                    {"conformance/engine"},
 	"conformance/lab":                      {"conformance/engine", "fakeentra/..."},

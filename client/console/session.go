@@ -23,7 +23,8 @@ type Session struct {
 	// Name, Version and Revision are what the server said it is and which revision of MCP is spoken.
 	Name, Version, Revision string
 
-	mcp *mcpclient.Client
+	mcp        *mcpclient.Client
+	initialize mcp.InitializeRequest
 }
 
 // Tool is one that the server offers.
@@ -96,13 +97,14 @@ func Connect(ctx context.Context, server string, under *client.Transport, option
 		capabilities.Elicitation = &mcp.ElicitationCapability{Form: &struct{}{}}
 		settings = append(settings, mcpclient.WithElicitationHandler(withDefaults{}))
 	}
-	s := &Session{mcp: mcpclient.NewClient(&discoverTwice{streamable}, settings...)}
+	s := &Session{mcp: mcpclient.NewClient(&wire{StreamableHTTP: streamable}, settings...)}
 	if err := s.mcp.Start(ctx); err != nil {
 		return nil, err
 	}
-	result, err := s.mcp.Initialize(ctx, mcp.InitializeRequest{Params: mcp.InitializeParams{
+	s.initialize = mcp.InitializeRequest{Params: mcp.InitializeParams{
 		ProtocolVersion: revision, ClientInfo: mcp.Implementation{Name: "mcp-entra-client", Version: options.Version}, Capabilities: capabilities,
-	}})
+	}}
+	result, err := s.mcp.Initialize(ctx, s.initialize)
 	if err == nil && revision != "" && result.ProtocolVersion != revision {
 		err = fmt.Errorf("the server speaks MCP %s, not %s", Printable(result.ProtocolVersion), revision)
 	}
@@ -127,7 +129,7 @@ func (s *Session) Close() { _ = s.mcp.Close() }
 
 // Tools lists the server's tools.
 func (s *Session) Tools(ctx context.Context) ([]Tool, error) {
-	result, err := s.mcp.ListTools(ctx, mcp.ListToolsRequest{})
+	result, err := again(ctx, s, func() (*mcp.ListToolsResult, error) { return s.mcp.ListTools(ctx, mcp.ListToolsRequest{}) })
 	if err != nil {
 		return nil, plain(err)
 	}
@@ -148,7 +150,7 @@ func (s *Session) Call(ctx context.Context, tool, arguments string) (string, err
 	if object != nil {
 		request.Params.Arguments = object
 	}
-	result, err := s.mcp.CallTool(ctx, request)
+	result, err := again(ctx, s, func() (*mcp.CallToolResult, error) { return s.mcp.CallTool(ctx, request) })
 	if err != nil {
 		return "", plain(err)
 	}
@@ -219,18 +221,3 @@ func plain(err error) error {
 	}
 	return err
 }
-
-// discoverTwice sends a server/discover again that a server refused for its version although that is one it says it speaks: a server that decides the version per
-// request may refuse the first.
-type discoverTwice struct{ *transport.StreamableHTTP }
-
-func (d *discoverTwice) SendRequest(ctx context.Context, request transport.JSONRPCRequest) (*transport.JSONRPCResponse, error) {
-	response, err := d.StreamableHTTP.SendRequest(ctx, request)
-	if request.Method != string(mcp.MethodServerDiscover) || err != nil || response.Error == nil || response.Error.Code != unsupportedVersion {
-		return response, err
-	}
-	return d.StreamableHTTP.SendRequest(ctx, request)
-}
-
-// unsupportedVersion is the JSON-RPC error code of MCP 2026-07-28 for a version that a server does not speak.
-const unsupportedVersion = -32022

@@ -102,8 +102,12 @@ type Check struct {
 	NeedsMint, NeedsCanary bool
 	// Disruptive checks load a server enough for others to notice. They are tried only where a Selection asks for them.
 	Disruptive bool
-	// Run tries the rule.
+	// Abilities are what a client has to have for the check to be possible.
+	Abilities []Ability
+	// Run tries the rule of a server.
 	Run func(ctx context.Context, p *Probe) error
+	// RunClient tries the rule of a client, instead of Run.
+	RunClient func(ctx context.Context, p *ClientProbe) error
 }
 
 // appliesTo reports whether the rule belongs to a revision.
@@ -143,7 +147,7 @@ func (e *CannotJudge) Unwrap() error { return e.Err }
 // NotSpoken says that a target does not speak the revision of the probe.
 type NotSpoken struct{ Revision Revision }
 
-func (e *NotSpoken) Error() string { return "the server does not speak MCP " + string(e.Revision) }
+func (e *NotSpoken) Error() string { return "it does not speak MCP " + string(e.Revision) }
 
 // NotApplicable says that a rule is about something that the target does not have, and need not have.
 type NotApplicable struct{ Reason string }

@@ -59,43 +59,46 @@ func RunAt(parent context.Context, check Check, target Target, revision Revision
 	if target.HTTPClient == nil {
 		defer p.client.CloseIdleConnections() // the target's own may be at work for others
 	}
-	err := guarded(ctx, check, p)
+	err := guarded(func() error { return check.Run(ctx, p) })
 	// Whatever the check made of an answer that did not come in time, it says nothing of the server.
 	if ended := parent.Err(); ended != nil {
 		err = &CannotJudge{Reason: "the run was ended", Err: ended}
 	} else if ctx.Err() != nil {
 		err = &CannotJudge{Reason: fmt.Sprintf("the check took longer than %v", checkTimeout)}
 	}
+	result.Verdict, result.Err = check.verdict(err, len(target.Revisions) > 0), err
+	return result
+}
+
+// verdict is what the error of a check means. Where the target claims the revision, it has to speak it.
+func (c *Check) verdict(err error, claimed bool) Verdict {
 	var cannot *CannotJudge
 	var mismatch *Mismatch
 	var notSpoken *NotSpoken
 	var notApplicable *NotApplicable
 	switch {
 	case err == nil:
-		result.Verdict = Pass
+		return Pass
 	case errors.As(err, &cannot): // whatever it wraps
-		result.Verdict = Error
+		return Error
 	case errors.As(err, &mismatch) && mismatch.Level != "":
-		result.Verdict = mismatch.Level.broken()
+		return mismatch.Level.broken()
 	case errors.As(err, &mismatch):
-		result.Verdict = check.Level.broken()
-	case errors.As(err, &notApplicable), errors.As(err, &notSpoken) && len(target.Revisions) == 0:
-		result.Verdict = Skip
-	default:
-		result.Verdict = Error
+		return c.Level.broken()
+	case errors.As(err, &notApplicable), errors.As(err, &notSpoken) && !claimed:
+		return Skip
 	}
-	result.Err = err
-	return result
+	return Error
 }
 
 // guarded runs a check and turns a panic, which is a mistake of ours, into an error.
-func guarded(ctx context.Context, check Check, p *Probe) (err error) {
+func guarded(run func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &CannotJudge{Reason: fmt.Sprintf("the check itself broke: %v", v), Err: errors.New(string(debug.Stack()))}
 		}
 	}()
-	return check.Run(ctx, p)
+	return run()
 }
 
 // newProbe makes a probe with connections of its own.

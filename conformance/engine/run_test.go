@@ -96,7 +96,7 @@ func TestVerdicts(t *testing.T) {
 			engine.Check{Level: engine.Must, Run: returns(&engine.NotApplicable{Reason: "no pages"})}, engine.Skip, "does not apply: no pages",
 		},
 		"a revision that is not spoken": {
-			engine.Check{Level: engine.Must, Run: returns(&engine.NotSpoken{Revision: engine.R20260728})}, engine.Skip, "the server does not speak MCP 2026-07-28",
+			engine.Check{Level: engine.Must, Run: returns(&engine.NotSpoken{Revision: engine.R20260728})}, engine.Skip, "it does not speak MCP 2026-07-28",
 		},
 		"an error of no known kind": {engine.Check{Level: engine.Must, Run: returns(errors.New("what now"))}, engine.Error, "what now"},
 		"a mismatch that a failed control wraps": {

@@ -1,0 +1,78 @@
+package client_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"mcpentra/client"
+	"mcpentra/client/console"
+	"mcpentra/client/tokenstore"
+	"mcpentra/conformance"
+	"mcpentra/conformance/engine"
+)
+
+// TestConformance holds the client to every check of clients.
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	conformance.TestClient(t, engine.ClientTarget{
+		Name: "mcpentra/client", Run: runTask, Abilities: engine.Abilities(), Revisions: engine.Revisions(),
+	})
+}
+
+// runTask does what the program does: signs in, lists the tools and calls one.
+func runTask(ctx context.Context, task engine.Task) error {
+	base := &http.Transport{}
+	defer base.CloseIdleConnections()
+	if task.Proxy != "" {
+		proxy, err := url.Parse(task.Proxy)
+		if err != nil {
+			return err
+		}
+		base.Proxy = func(r *http.Request) (*url.URL, error) {
+			if host := r.URL.Hostname(); host == "127.0.0.1" || host == "localhost" || host == "::1" {
+				return nil, nil
+			}
+			return proxy, nil
+		}
+	}
+	if task.CAFile != "" {
+		text, err := os.ReadFile(task.CAFile)
+		if err != nil {
+			return err
+		}
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(text)
+		base.TLSClientConfig = &tls.Config{RootCAs: pool}
+	}
+	store, err := tokenstore.OpenFile(filepath.Join(task.State, "tokens"), nil)
+	if err != nil {
+		return err
+	}
+	config := client.Config{
+		Server: task.URL, Base: base, Browser: task.Open, ClientID: task.ClientID, ClientSecret: task.ClientSecret, Tokens: store,
+		ClientDocument: "https://client.example.com/mcp-entra-client.json", ProtocolVersion: string(task.Revision),
+	}
+	if task.Machine {
+		config.Unattended = client.ClientCredentials{}
+	}
+	under, err := client.New(config)
+	if err != nil {
+		return err
+	}
+	session, err := console.Connect(ctx, task.URL, under, "", "test")
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	if _, err := session.Tools(ctx); err != nil {
+		return err
+	}
+	_, err = session.Call(ctx, task.Tool, "")
+	return err
+}

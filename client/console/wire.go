@@ -1,0 +1,68 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/client/transport"
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// wire is the library's transport, and what it does not do of the negotiation of MCP 2026-07-28.
+type wire struct {
+	*transport.StreamableHTTP
+
+	foreign error // why nothing is left to speak; set before initialize, which the library sends next
+}
+
+// unsupportedVersion is the JSON-RPC error code of MCP 2026-07-28 for a version that a server does not speak.
+const unsupportedVersion = -32022
+
+// SendRequest sends a server/discover again that a server refused for its version: one that decides the version per request may refuse the first. If the server then names only
+// versions that nobody here speaks, there is no falling back to the handshake, for it has said that it does not speak that.
+func (w *wire) SendRequest(ctx context.Context, request transport.JSONRPCRequest) (*transport.JSONRPCResponse, error) {
+	if w.foreign != nil && request.Method == string(mcp.MethodInitialize) {
+		return nil, w.foreign
+	}
+	response, err := w.StreamableHTTP.SendRequest(ctx, request)
+	if request.Method != string(mcp.MethodServerDiscover) || err != nil || response.Error == nil || response.Error.Code != unsupportedVersion {
+		return response, err
+	}
+	response, err = w.StreamableHTTP.SendRequest(ctx, request)
+	if err == nil && response.Error != nil && response.Error.Code == unsupportedVersion {
+		w.foreign = onlyForeign(response.Error.Data)
+	}
+	return response, err
+}
+
+// onlyForeign says that none of the versions that an error names is spoken here, or nil.
+func onlyForeign(data any) error {
+	text, err := json.Marshal(data)
+	if err != nil {
+		return nil
+	}
+	var named struct{ Supported []string }
+	if json.Unmarshal(text, &named) != nil || len(named.Supported) == 0 {
+		return nil
+	}
+	if slices.ContainsFunc(named.Supported, func(one string) bool { return slices.Contains(Revisions(), one) }) {
+		return nil
+	}
+	return fmt.Errorf("the server speaks MCP %s, and this program %s", Printable(strings.Join(named.Supported, ", ")), strings.Join(Revisions(), ", "))
+}
+
+// again does something once more in a new session, if the server has ended the one it was tried in (MCP transports, Session Management).
+func again[T any](ctx context.Context, s *Session, do func() (T, error)) (T, error) {
+	result, err := do()
+	if !errors.Is(err, transport.ErrSessionTerminated) {
+		return result, err
+	}
+	if _, err := s.mcp.Initialize(ctx, s.initialize); err != nil {
+		return result, err
+	}
+	return do()
+}

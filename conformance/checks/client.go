@@ -1,0 +1,156 @@
+package checks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"mcpentra/conformance/engine"
+	"mcpentra/conformance/lab"
+)
+
+// OfClients are the checks of clients, in the order in which they read best. All judges servers; these are tried with engine.RunClient.
+func OfClients() []engine.Check {
+	return slices.Concat(clientDiscovery(), clientIssuer(), clientLegacy(), clientRegistration(), clientAuthorization(), clientScope(), clientAnswer(), clientToken(), clientRefresh(),
+		clientStepUp(), clientIsolation(), clientHostile(), clientTransport(), clientMachine())
+}
+
+// The revisions with protected resource metadata, those with a PKCE gate, and the newest.
+var (
+	since20250618 = []engine.Revision{engine.R20250618, engine.R20251125, engine.R20260728}
+	since20251125 = []engine.Revision{engine.R20251125, engine.R20260728}
+	since20260728 = []engine.Revision{engine.R20260728}
+	handshake     = []engine.Revision{engine.R20250326, engine.R20250618, engine.R20251125}
+)
+
+// try has the client do its task in a lab of its own, which has ended when try returns.
+func try(ctx context.Context, p *engine.ClientProbe, script lab.Script, changes ...func(*engine.Task)) *lab.Lab {
+	if script.Revision == "" {
+		script.Revision = p.Revision
+	}
+	l := lab.New(script)
+	defer l.Close()
+	l.Run(ctx, p, changes...)
+	return l
+}
+
+// control is try in a lab where the client has to get to its end, so that the absence of something in another one means something.
+func control(ctx context.Context, p *engine.ClientProbe, script lab.Script, changes ...func(*engine.Task)) (*lab.Lab, error) {
+	l := try(ctx, p, script, changes...)
+	return l, completed(ctx, p, l)
+}
+
+func completed(ctx context.Context, p *engine.ClientProbe, l *lab.Lab) error {
+	if l.Called() {
+		return nil
+	}
+	if !p.Claimed() && p.Revision != engine.R20251125 {
+		if open := try(ctx, p, lab.Script{Open: true}); !open.Called() {
+			return &engine.NotSpoken{Revision: p.Revision}
+		}
+	}
+	return &engine.CannotJudge{Reason: "the control failed: where everything is in order, the client does not call the tool", Err: ending(l)}
+}
+
+// ending says how a client ended.
+func ending(l *lab.Lab) error {
+	if l.Err() == nil {
+		return errors.New("it ended without an error")
+	}
+	return l.Err()
+}
+
+// A variant is a lab with one thing special.
+type variant struct {
+	name   string
+	script lab.Script
+}
+
+type runClient = func(ctx context.Context, p *engine.ClientProbe) error
+
+// observed judges what a client does where everything is in order.
+func observed(script lab.Script, judge func(l *lab.Lab) error) runClient {
+	return func(ctx context.Context, p *engine.ClientProbe) error {
+		l, err := control(ctx, p, script)
+		if err != nil {
+			return err
+		}
+		return judge(l)
+	}
+}
+
+// works wants a client to get to its end in each variant. Judge, unless it is nil, looks at what it did there.
+func works(script lab.Script, judge func(l *lab.Lab) error, variants ...variant) runClient {
+	return func(ctx context.Context, p *engine.ClientProbe) error {
+		if _, err := control(ctx, p, script); err != nil {
+			return err
+		}
+		for _, one := range variants {
+			l := try(ctx, p, one.script)
+			if judge != nil {
+				if err := judge(l); err != nil {
+					return named(one.name, err)
+				}
+			}
+			if !l.Called() {
+				return l.Mismatch("the client to call the tool: "+one.name, fmt.Sprintf("it does not: %v", ending(l)))
+			}
+		}
+		return nil
+	}
+}
+
+// spared wants no variant to do harm. Reached says that a client met what the variant is about; without it, there is nothing to judge. Nil means that nothing has to be reached.
+func spared(script lab.Script, reached func(l *lab.Lab) bool, harm func(l *lab.Lab) string, variants ...variant) runClient {
+	return func(ctx context.Context, p *engine.ClientProbe) error {
+		if _, err := control(ctx, p, script); err != nil {
+			return err
+		}
+		for _, one := range variants {
+			l := try(ctx, p, one.script)
+			if done := harm(l); done != "" {
+				return l.Insecure("no harm from "+one.name, done)
+			}
+			if reached != nil && !reached(l) {
+				return &engine.CannotJudge{Reason: "the client did not come as far as to meet " + one.name, Err: ending(l)}
+			}
+		}
+		return nil
+	}
+}
+
+func named(name string, err error) error {
+	var mismatch *engine.Mismatch
+	if errors.As(err, &mismatch) {
+		mismatch.Want += ": " + name
+	}
+	return err
+}
+
+// secondUsed is the harm of going to the authorization server that nobody should go to.
+func secondUsed(l *lab.Lab) string {
+	if l.Used(lab.Second) {
+		return "the authorization server of the false metadata was used"
+	}
+	return ""
+}
+
+// authorized reports whether the person was sent to the authorization server.
+func authorized(l *lab.Lab) bool { return len(l.Authorizations(l.Authority())) > 0 }
+
+// redeemed is the harm of using an answer that should not be used.
+func redeemed(l *lab.Lab) string {
+	if len(l.TokenRequests(l.Authority())) > 0 {
+		return "the code was redeemed"
+	}
+	return ""
+}
+
+// sentToAuthorize is the harm of going on to the person.
+func sentToAuthorize(l *lab.Lab) string {
+	if authorized(l) {
+		return "the person was sent to the authorization endpoint"
+	}
+	return ""
+}

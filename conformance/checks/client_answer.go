@@ -1,0 +1,224 @@
+package checks
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"mcpentra/conformance/engine"
+	"mcpentra/conformance/lab"
+)
+
+// clientAnswer: what a client makes of the answer to an authorization request (OAuth 2.1 section 4.1.2; RFC 9207).
+func clientAnswer() []engine.Check {
+	const issTable = "RFC 9207 section 2.4; MCP 2026-07-28 authorization, Authorization Response Validation"
+	return []engine.Check{
+		{
+			ID: "client/state/verified", Role: engine.Client, Level: engine.Should, Severity: engine.Critical,
+			Reference: "OAuth 2.1-13 sections 2.3.3 and 7.9; MCP 2025-06-18 authorization, Open Redirection",
+			Sentence:  "An answer without the state of the request, or with another one, is not used.",
+			Covers:    []string{"client-state-verified", "CL-009"},
+			RunClient: func(ctx context.Context, p *engine.ClientProbe) error {
+				l, err := control(ctx, p, lab.Script{})
+				if err != nil {
+					return err
+				}
+				for _, one := range l.Authorizations(l.Authority()) {
+					if !one.Query.Has("state") {
+						return &engine.NotApplicable{Reason: "the client sends no state"}
+					}
+				}
+				old := l.Authorizations(l.Authority())[0].Query.Get("state")
+				return spared(lab.Script{}, authorized, firstRedeemed, earlier("a changed state", "state", "another"), earlier("no state", "state", ""), earlier("the state of an older sign-in", "state", old))(ctx, p)
+			},
+		},
+		{
+			ID: "client/callback/stray", Role: engine.Client, Level: engine.Policy, Severity: engine.Medium,
+			Reference: "RFC 8252 section 8.9; OAuth 2.1-13 section 7.9",
+			Sentence:  "What comes to another path than that of the redirect URI is not an answer.",
+			Covers:    []string{"CL-009"},
+			RunClient: spared(lab.Script{}, authorized, firstRedeemed, variant{"an answer at another path", lab.Script{Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+				stray := a.Right()
+				stray.Path = "/elsewhere"
+				return []lab.Answer{stray, a.Right()}
+			}}}),
+		},
+		{
+			ID: "client/callback/once", Role: engine.Client, Level: engine.Policy, Severity: engine.Medium,
+			Reference: "RFC 8252 section 8.9",
+			Sentence:  "Of two answers one is used.",
+			Covers:    []string{"CL-009"},
+			RunClient: spared(lab.Script{}, authorized, func(l *lab.Lab) string {
+				if got := l.Redeemed(l.Authority()); len(got) > 1 {
+					return "both codes were redeemed"
+				}
+				return ""
+			}, variant{"two right answers", lab.Script{Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer { return []lab.Answer{a.Right(), a.Right()} }}}),
+		},
+		{
+			ID: "client/callback/escaped", Role: engine.Client, Level: engine.Policy, Severity: engine.High,
+			Reference: "OWASP, Cross Site Scripting",
+			Sentence:  "The page at the redirect URI shows nothing of the answer that a browser would run.",
+			Covers:    []string{"CL-011"},
+			RunClient: spared(lab.Script{}, authorized, func(l *lab.Lab) string {
+				if slices.ContainsFunc(l.Replies(), func(reply string) bool { return strings.Contains(reply, "<script>alert") }) {
+					return "the page has the script of the answer in it"
+				}
+				return ""
+			}, variant{"a script in the answer", lab.Script{Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+				const script = "<script>alert(1)</script>"
+				return []lab.Answer{
+					{Params: url.Values{"error": {script}, "error_description": {script}, "state": {script}}},
+					{Params: url.Values{"error": {script}, "error_description": {script}, "state": {a.Params.Get("state")}}}, a.Right(),
+				}
+			}}}),
+		},
+		{
+			ID: "client/iss/accepted", Role: engine.Client, Level: engine.Must, Revisions: since20260728, Reference: issTable,
+			Sentence: "An answer goes on whose iss is that of the authorization server, announced or not, and one without iss where none is announced.",
+			Covers:   []string{"client-iss-match-accepted", "client-iss-unadvertised-compared", "client-iss-absent-accepted"},
+			RunClient: works(lab.Script{}, nil,
+				variant{"a right iss that was not announced", lab.Script{Metadata: announcing(false)}},
+				variant{"no iss, and none announced", lab.Script{Metadata: announcing(false), Answers: without("iss")}},
+				variant{"a right iss that has to be encoded", lab.Script{IssuerPath: "/tenant+1"}}),
+		},
+		{
+			ID: "client/iss/foreign", Role: engine.Client, Level: engine.Must, Revisions: since20260728, Severity: engine.Critical, Reference: issTable,
+			Sentence:  "An answer with another iss than that of the authorization server is not used.",
+			Covers:    []string{"client-iss-mismatch-rejected", "client-iss-recorded", "CL-008"},
+			RunClient: spared(lab.Script{}, authorized, firstRedeemed, earlier("a foreign iss", "iss", "https://login.example.com")),
+		},
+		{
+			ID: "client/iss/missing", Role: engine.Client, Level: engine.Must, Revisions: since20260728, Severity: engine.High, Reference: issTable,
+			Sentence:  "An answer without iss is not used where the authorization server has announced one.",
+			Covers:    []string{"client-iss-missing-rejected", "CL-008"},
+			RunClient: spared(lab.Script{}, authorized, firstRedeemed, earlier("no iss", "iss", "")),
+		},
+		{
+			ID: "client/iss/unannounced", Role: engine.Client, Level: engine.Must, Revisions: since20260728, Severity: engine.High, Reference: issTable,
+			Sentence:  "An iss that was not announced is compared all the same.",
+			Covers:    []string{"client-iss-unadvertised-compared", "CL-008"},
+			RunClient: spared(lab.Script{}, authorized, firstRedeemed, variant{"a foreign iss that was not announced", lab.Script{Metadata: announcing(false), Answers: with("iss", "https://login.example.com")}}),
+		},
+		{
+			ID: "client/iss/identical", Role: engine.Client, Level: engine.Must, Revisions: since20260728, Severity: engine.Medium, Reference: issTable,
+			Sentence: "The iss is compared character by character.",
+			Covers:   []string{"client-iss-no-normalization", "CL-008"},
+			RunClient: spared(lab.Script{}, authorized, firstRedeemed,
+				altered("a slash at the end", func(iss string) string { return iss + "/" }),
+				altered("another case", func(iss string) string { return strings.ToUpper(iss[:4]) + iss[4:] }),
+				altered("a letter in percent-encoding", func(iss string) string { return strings.Replace(iss, "tenant", "%74enant", 1) })),
+		},
+		{
+			ID: "client/iss/error", Role: engine.Client, Level: engine.Must, Revisions: since20260728, Severity: engine.Medium, Reference: issTable,
+			Sentence: "What an answer with a foreign iss says of an error is not shown.",
+			Covers:   []string{"client-iss-error-response", "CL-008"},
+			RunClient: spared(lab.Script{}, authorized, func(l *lab.Lab) string {
+				if strings.Contains(l.Output(), "canary-of-a-foreign-error") {
+					return "the user was shown the foreign description"
+				}
+				return ""
+			}, variant{"an error of a foreign issuer", lab.Script{Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+				return []lab.Answer{{Params: url.Values{
+					"error": {"access_denied"}, "error_description": {"canary-of-a-foreign-error"}, "state": {a.Params.Get("state")}, "iss": {"https://login.example.com"},
+				}}, a.Right()}
+			}}}),
+		},
+		{
+			ID: "client/flow/mixed-up", Role: engine.Client, Level: engine.Must, Severity: engine.Critical, Abilities: []engine.Ability{engine.KeepsState},
+			Reference: "RFC 9700 section 4.4; MCP 2026-07-28 authorization, Authorization Response Validation",
+			Sentence:  "With two sign-ins under way at once each code goes to the authorization server that it came from.",
+			Covers:    []string{"client-code-to-same-issuer", "client-iss-recorded", "CL-012"},
+			RunClient: mixedUp,
+		},
+	}
+}
+
+// mixedUp has two sign-ins under way at once: neither is answered before both have begun.
+func mixedUp(ctx context.Context, p *engine.ClientProbe) error {
+	if _, err := control(ctx, p, lab.Script{}); err != nil {
+		return err
+	}
+	begun := make(chan struct{}, 2)
+	both := make(chan struct{})
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		defer close(both)
+		for range 2 {
+			select {
+			case <-begun:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	script := lab.Script{Revision: p.Revision, Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+		select {
+		case begun <- struct{}{}:
+		default:
+		}
+		select {
+		case <-both:
+		case <-ctx.Done():
+		}
+		return []lab.Answer{a.Right()}
+	}}
+	labs := []*lab.Lab{lab.New(script), lab.New(script)}
+	ended := make(chan struct{})
+	for _, l := range labs {
+		defer l.Close()
+		go func() { l.Run(ctx, p); ended <- struct{}{} }()
+	}
+	// A client that signs in one after the other never has two under way: the first to end lets the other go on.
+	<-ended
+	cancel()
+	<-ended
+	for i, l := range labs {
+		foreign := l.Find(func(r *lab.Request) bool { return strings.HasPrefix(r.Form.Get("code"), "code-") && r.Status >= 400 })
+		if len(foreign) > 0 {
+			return l.Insecure("the codes of each authorization server to come back to it", fmt.Sprintf("a code of server %d came to server %d", 2-i, 1+i))
+		}
+	}
+	return nil
+}
+
+// earlier is a variant where an answer with something wrong comes before the right one. A client that takes neither is as good as one that waits on.
+func earlier(name, parameter, value string) variant {
+	return variant{"an answer with " + name, lab.Script{Answers: with(parameter, value)}}
+}
+
+// with has an answer with a parameter changed, or taken away, come before the right one.
+func with(parameter, value string) func(*lab.Lab, *lab.Authorization) []lab.Answer {
+	return func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+		return []lab.Answer{a.With(parameter, value), a.Right()}
+	}
+}
+
+func altered(name string, change func(iss string) string) variant {
+	return variant{"an iss with " + name, lab.Script{IssuerPath: "/tenant1", Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+		return []lab.Answer{a.With("iss", change(a.Issuer)), a.Right()}
+	}}}
+}
+
+func announcing(yes bool) func(*lab.Lab, lab.Party, string, map[string]any) {
+	return func(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) {
+		if document["authorization_response_iss_parameter_supported"] = yes; !yes {
+			delete(document, "authorization_response_iss_parameter_supported")
+		}
+	}
+}
+
+func without(parameter string) func(*lab.Lab, *lab.Authorization) []lab.Answer {
+	return func(_ *lab.Lab, a *lab.Authorization) []lab.Answer { return []lab.Answer{a.With(parameter, "")} }
+}
+
+// firstRedeemed is the harm of using the first of the answers, which is the wrong one.
+func firstRedeemed(l *lab.Lab) string {
+	if slices.Contains(l.Redeemed(l.Authority()), 0) {
+		return "the code of the wrong answer was redeemed"
+	}
+	return ""
+}

@@ -1,0 +1,271 @@
+package checks
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"mcpentra/conformance/engine"
+	"mcpentra/conformance/lab"
+)
+
+// clientIsolation: what belongs to one server or authorization server is never given to another (MCP 2026-07-28, Authorization Server Binding; Security Best Practices).
+func clientIsolation() []engine.Check {
+	const binding = "MCP 2026-07-28 authorization, Authorization Server Binding"
+	secret := "configured-secret-of-one-issuer"
+	return []engine.Check{
+		{
+			ID: "client/isolation/issuer-change", Role: engine.Client, Level: engine.Must, Revisions: since20260728, Severity: engine.Critical, Reference: binding,
+			Sentence: "What one authorization server has issued, client ID and secret and tokens, is not sent to another that the metadata names later.",
+			Covers:   []string{"client-no-cross-as-credentials", "client-credentials-keyed-by-issuer", "CL-021", "CL-023"},
+			RunClient: func(ctx context.Context, p *engine.ClientProbe) error {
+				if _, err := control(ctx, p, lab.Script{Refresh: true, Secrets: "client_secret_post"}); err != nil {
+					return err
+				}
+				for _, refresh := range []bool{false, true} {
+					l := try(ctx, p, lab.Script{Refresh: refresh, Secrets: "client_secret_post", OldTokens: 1, Resource: moved(1)})
+					if len(l.AccessTokens(lab.Issuer)) == 0 {
+						return &engine.CannotJudge{Reason: "the client did not sign in at the first authorization server", Err: ending(l)}
+					}
+					if what := crossed(l, lab.Issuer, l, lab.Second); what != "" {
+						return l.Insecure("nothing of the first authorization server at the second", what)
+					}
+				}
+				return nil
+			},
+		},
+		{
+			ID: "client/isolation/registers-anew", Role: engine.Client, Level: engine.Must, Revisions: since20260728, Reference: binding,
+			Sentence: "A client that registered at one authorization server registers anew at another that the metadata names later.",
+			Covers:   []string{"client-reregisters-on-as-change", "CL-023"},
+			RunClient: observed(lab.Script{OldTokens: 1, Resource: moved(1)}, func(l *lab.Lab) error {
+				if len(l.Registrations(lab.Issuer)) == 0 {
+					return &engine.NotApplicable{Reason: "the client does not register"}
+				}
+				if len(l.Registrations(lab.Second)) == 0 {
+					return l.Mismatch("a registration at the second authorization server", "none")
+				}
+				return nil
+			}),
+		},
+		{
+			ID: "client/isolation/pre-registered", Role: engine.Client, Level: engine.Must, Revisions: since20260728, Severity: engine.High, Reference: binding,
+			Sentence:  "A client ID and secret that were configured for one authorization server are not sent to another; the user hears of it.",
+			Covers:    []string{"client-prereg-mismatch-surfaced", "client-no-cross-as-credentials"},
+			Abilities: []engine.Ability{engine.Preregistered},
+			RunClient: func(ctx context.Context, p *engine.ClientProbe) error {
+				configured := preregistered("client-of-old", secret)
+				if _, err := control(ctx, p, lab.Script{Secrets: "client_secret_post"}, configured); err != nil {
+					return err
+				}
+				l := try(ctx, p, lab.Script{Secrets: "client_secret_post", OldTokens: 1, Resource: moved(1)}, configured)
+				if len(l.AccessTokens(lab.Issuer)) == 0 {
+					return &engine.CannotJudge{Reason: "the client did not sign in at the first authorization server", Err: ending(l)}
+				}
+				astray := l.Find(func(r *lab.Request) bool {
+					return r.Party == lab.Second && (r.Contains("client-of-old") || r.Contains(secret) || r.Header.Get("Authorization") != "")
+				})
+				if len(astray) > 0 {
+					return l.Insecure("nothing of what was configured at the second authorization server", astray[0].Method+" "+astray[0].Path+" with it")
+				}
+				if l.Err() == nil && strings.TrimSpace(l.Output()) == "" {
+					return &engine.Mismatch{Want: "a word to the user", Got: "silence", Level: engine.Should}
+				}
+				return nil
+			},
+		},
+		{
+			ID: "client/isolation/two-servers", Role: engine.Client, Level: engine.Must, Severity: engine.Critical, Abilities: []engine.Ability{engine.KeepsState},
+			Reference: "MCP authorization, Token Handling; " + binding,
+			Sentence:  "Of two MCP servers with an authorization server each neither gets anything of the other.",
+			Covers:    []string{"client-token-own-as-only", "client-state-per-as", "client-credentials-keyed-by-issuer", "CL-021"},
+			RunClient: func(ctx context.Context, p *engine.ClientProbe) error {
+				script := lab.Script{Revision: p.Revision, Refresh: true}
+				labs := []*lab.Lab{lab.New(script), lab.New(script)}
+				for _, l := range labs {
+					defer l.Close()
+				}
+				for range 2 {
+					for _, l := range labs {
+						l.Run(ctx, p)
+						if err := completed(ctx, p, l); err != nil {
+							return err
+						}
+						l.Expire()
+					}
+				}
+				for i, l := range labs {
+					other := labs[1-i]
+					for _, party := range []lab.Party{lab.Server, lab.Issuer} {
+						if what := crossed(other, other.Authority(), l, party); what != "" {
+							return l.Insecure("nothing of the other server here", what)
+						}
+					}
+				}
+				return nil
+			},
+		},
+		{
+			ID: "client/isolation/one-issuer", Role: engine.Client, Level: engine.Must, Revisions: since20250618, Severity: engine.Critical, Abilities: []engine.Ability{engine.KeepsState},
+			Reference: "RFC 8707 section 2; MCP authorization, Token Handling",
+			Sentence:  "Of two MCP servers with the same authorization server neither gets a token that was asked for with the other's name.",
+			Covers:    []string{"client-resource-identifies-server", "client-token-own-as-only", "CL-005"},
+			RunClient: func(ctx context.Context, p *engine.ClientProbe) error {
+				first := lab.New(lab.Script{Revision: p.Revision})
+				defer first.Close()
+				second := lab.New(lab.Script{Revision: p.Revision, Share: first})
+				defer second.Close()
+				for _, l := range []*lab.Lab{first, second, first, second} {
+					l.Run(ctx, p)
+					if err := completed(ctx, p, l); err != nil {
+						return err
+					}
+				}
+				for _, l := range []*lab.Lab{first, second} {
+					for _, one := range l.Endpoint() {
+						if token := one.Bearer(); token != "" && l.Resource(token) != l.URL() {
+							return l.Insecure("only tokens for "+l.URL(), fmt.Sprintf("one that was asked for with resource %q", l.Resource(token)))
+						}
+					}
+				}
+				return nil
+			},
+		},
+		{
+			ID: "client/isolation/redirect", Role: engine.Client, Level: engine.Must, Severity: engine.Critical,
+			Reference: "MCP authorization, Token Theft; RFC 9110 section 15.4",
+			Sentence:  "A token does not follow a redirect of the MCP endpoint to another origin.",
+			Covers:    []string{"client-token-not-leaked", "CL-020"},
+			RunClient: spared(lab.Script{}, gotToken, func(l *lab.Lab) string {
+				for _, token := range l.AccessTokens(l.Authority()) {
+					if len(l.Find(func(r *lab.Request) bool { return r.Party == lab.Trap && r.Contains(token) })) > 0 {
+						return "the token came to the other origin"
+					}
+				}
+				return ""
+			}, redirecting(http.StatusMovedPermanently), redirecting(http.StatusFound), redirecting(http.StatusTemporaryRedirect), redirecting(http.StatusPermanentRedirect)),
+		},
+		{
+			ID: "client/isolation/redirected-body", Role: engine.Client, Level: engine.Policy, Severity: engine.High,
+			Reference: "RFC 9110 section 15.4",
+			Sentence:  "The body of a request does not follow a redirect of the MCP endpoint to another origin either.",
+			Covers:    []string{"CL-020"},
+			RunClient: spared(lab.Script{}, gotToken, func(l *lab.Lab) string {
+				if len(l.Find(func(r *lab.Request) bool { return r.Party == lab.Trap && strings.Contains(r.Body, engine.ToolName) })) > 0 {
+					return "the call came to the other origin"
+				}
+				return ""
+			}, redirecting(http.StatusTemporaryRedirect), redirecting(http.StatusPermanentRedirect)),
+		},
+		{
+			ID: "client/isolation/token-redirect", Role: engine.Client, Level: engine.Must, Severity: engine.High,
+			Reference: "OAuth 2.1-13 section 1.5; RFC 9700 section 4.12",
+			Sentence:  "Codes, verifiers and registrations do not follow a redirect to another origin.",
+			Covers:    []string{"CL-022"},
+			RunClient: spared(lab.Script{}, authorizedOrNot, func(l *lab.Lab) string {
+				if len(l.Find(func(r *lab.Request) bool {
+					return r.Party == lab.Trap && (r.Form.Has("code") || r.Form.Has("code_verifier") || r.JSON["redirect_uris"] != nil)
+				})) > 0 {
+					return "they came to the other origin"
+				}
+				return ""
+			}, redirectingAt("the token endpoint", lab.Issuer, "/doors/exchange"), redirectingAt("the registration endpoint", lab.Issuer, "/doors/enrol")),
+		},
+		{
+			ID: "client/isolation/elsewhere", Role: engine.Client, Level: engine.Must, Severity: engine.Critical,
+			Reference: "MCP authorization, Token Theft; MCP 2025-11-25 basic, Icons",
+			Sentence:  "Tokens and cookies go to the MCP endpoint alone: not with requests for metadata, to the authorization server, or for icons.",
+			Covers:    []string{"client-token-not-leaked", "client-icons-without-credentials"},
+			RunClient: observed(lab.Script{OldTokens: 1, Refresh: true, Tool: func(l *lab.Lab, tool map[string]any) {
+				tool["icons"] = []any{map[string]any{"src": l.Origin(lab.Server) + "/icon.png", "mimeType": "image/png"}}
+			}, Intercept: func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
+				if l.AtEndpoint(r) {
+					http.SetCookie(w, &http.Cookie{Name: "canary", Value: "canary", Path: "/"})
+				}
+				return false
+			}}, func(l *lab.Lab) error {
+				for _, token := range l.AccessTokens(l.Authority()) {
+					astray := l.Find(func(r *lab.Request) bool { return !l.AtEndpoint(r) && r.Contains(token) })
+					if len(astray) > 0 {
+						return l.Insecure("the access token at the MCP endpoint alone", fmt.Sprintf("it came to the %s, %s", astray[0].Party, astray[0].Path))
+					}
+				}
+				icons := l.Find(func(r *lab.Request) bool {
+					return r.Path == "/icon.png" && (r.Header.Get("Cookie") != "" || r.Header.Get("Authorization") != "")
+				})
+				if len(icons) > 0 {
+					return l.Insecure("requests for icons without credentials", "one with them")
+				}
+				return nil
+			}),
+		},
+	}
+}
+
+// crossed says what of one lab's authorization server has come to a party of another.
+func crossed(from *lab.Lab, issuer lab.Party, to *lab.Lab, party lab.Party) string {
+	ids, secrets := from.ClientIDs(issuer)
+	for what, texts := range map[string][]string{
+		"its client ID": ids, "its client secret": secrets, "its access token": from.AccessTokens(issuer), "its refresh token": from.RefreshTokens(issuer),
+	} {
+		for _, text := range texts {
+			if len(to.Find(func(r *lab.Request) bool { return r.Party == party && (r.Contains(text) || hasBasic(r, text)) })) > 0 {
+				return what + " came here"
+			}
+		}
+	}
+	return ""
+}
+
+func hasBasic(r *lab.Request, text string) bool {
+	name, password, found := (&http.Request{Header: r.Header}).BasicAuth()
+	return found && (name == text || password == text)
+}
+
+func redirecting(status int) variant {
+	return variant{fmt.Sprintf("a redirect with status %d", status), lab.Script{Intercept: func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
+		if r.RPC != "tools/call" || r.Bearer() == "" {
+			return false
+		}
+		w.Header().Set("Location", l.Origin(lab.Trap)+"/mcp")
+		w.WriteHeader(status)
+		return true
+	}}}
+}
+
+func redirectingAt(name string, party lab.Party, path string) variant {
+	return variant{"a redirect at " + name, lab.Script{Intercept: func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
+		if (r.Party != party && r.Party != l.Authority()) || r.Path != path {
+			return false
+		}
+		w.Header().Set("Location", l.Origin(lab.Trap)+path)
+		w.WriteHeader(http.StatusTemporaryRedirect)
+		return true
+	}}}
+}
+
+// readableSecret is the name of a file that others can read and that holds one of the secrets, or nothing.
+func readableSecret(directory string, secrets []string) string {
+	found := ""
+	_ = filepath.WalkDir(directory, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return nil
+		}
+		info, err := entry.Info()
+		if err != nil || info.Mode().Perm()&0o077 == 0 || info.Size() > 16<<20 {
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		if err == nil && slices.ContainsFunc(secrets, func(one string) bool { return bytes.Contains(text, []byte(one)) }) {
+			found = fmt.Sprintf("%s has mode %v and a token in it", entry.Name(), info.Mode().Perm())
+		}
+		return nil
+	})
+	return found
+}

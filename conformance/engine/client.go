@@ -1,0 +1,133 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+)
+
+// An Ability is something that a client may have and need not have. Checks that need one are skipped for a client that does not claim it.
+type Ability string
+
+const (
+	// KeepsState: what one run was granted is there in the next one with the same Task.State.
+	KeepsState Ability = "kept-state"
+	// Preregistered: the client uses Task.ClientID and Task.ClientSecret.
+	Preregistered Ability = "pre-registered"
+	// ClientDocument: the client has a client ID metadata document.
+	ClientDocument Ability = "client-document"
+	// Machine: the client does what Task.Machine says, with Task.ClientID and Task.ClientSecret.
+	Machine Ability = "client-credentials"
+	// UsesProxy: requests to addresses that are not on loopback go through Task.Proxy.
+	UsesProxy Ability = "proxy"
+	// TrustsCA: the client trusts the certificate authority of Task.CAFile besides its own.
+	TrustsCA Ability = "ca-file"
+)
+
+// Abilities are all of them.
+func Abilities() []Ability {
+	return []Ability{KeepsState, Preregistered, ClientDocument, Machine, UsesProxy, TrustsCA}
+}
+
+// ToolName is the one tool that the servers of these checks have. It takes no arguments.
+const ToolName = "test-tool"
+
+// A Task is what a client is asked to do: connect to the MCP server, list its tools, call the one of Tool, and end.
+type Task struct {
+	// Check is the ID of the check, for those who want to know.
+	Check string
+	// URL of the MCP endpoint. It is on loopback.
+	URL  string
+	Tool string
+	// Revision is the one that the server speaks.
+	Revision Revision
+	// Open shows a page to the person, who approves. It returns when the person is done.
+	Open func(ctx context.Context, page string) error
+	// OpenAt is an address that does what Open does with the text that is posted there, for a client in another process.
+	OpenAt string
+	// Output takes what the client tells its user.
+	Output io.Writer
+	// State is a directory for what the client keeps. It is empty at first; only some checks use it for a second run.
+	State string
+	// ClientID and ClientSecret were registered beforehand. Empty means that the client has to register.
+	ClientID, ClientSecret string
+	// Machine asks for the grant client_credentials, without a person.
+	Machine bool
+	// Proxy is the URL of a proxy, and CAFile the name of a PEM file. Empty means none.
+	Proxy, CAFile string
+}
+
+// A ClientTarget is the client under test.
+type ClientTarget struct {
+	// Name is for reports.
+	Name string
+	// Run does a task. Its error says that the client did not come to the end of it, which may well be right. It must end with its context.
+	Run func(ctx context.Context, task Task) error
+	// Abilities that the client claims.
+	Abilities []Ability
+	// Revisions that the client claims to speak. Nil means that each is tried, and passed over if the client cannot even talk to a server that asks for no token.
+	Revisions []Revision
+	// Timeout bounds a run. Zero means ten seconds.
+	Timeout time.Duration
+}
+
+func (t *ClientTarget) lacks(check *Check) Ability {
+	if i := slices.IndexFunc(check.Abilities, func(one Ability) bool { return !slices.Contains(t.Abilities, one) }); i >= 0 {
+		return check.Abilities[i]
+	}
+	return ""
+}
+
+// A ClientProbe is what a check of clients works with: one client, and one revision that the servers speak.
+type ClientProbe struct {
+	Target   ClientTarget
+	Revision Revision
+	// Check is the one that is tried.
+	Check Check
+	// State is a directory of the check's own.
+	State string
+}
+
+// Claimed reports whether the client says that it speaks the revision.
+func (p *ClientProbe) Claimed() bool { return slices.Contains(p.Target.Revisions, p.Revision) }
+
+// clientCheckTimeout bounds a check of a client, which runs it several times.
+const clientCheckTimeout = 3 * time.Minute
+
+// RunClient tries a check against a client: once, or once for each revision where the check says so.
+func RunClient(ctx context.Context, check Check, target ClientTarget) []Result {
+	var results []Result
+	for _, revision := range planned(&check, &Target{Revisions: target.Revisions}) {
+		results = append(results, RunClientAt(ctx, check, target, revision))
+	}
+	if results == nil {
+		results = append(results, Result{Check: check, Verdict: Skip, Err: errors.New("the rule is not one of a revision that the client claims to speak")})
+	}
+	return results
+}
+
+// RunClientAt tries a check against a client at one revision.
+func RunClientAt(parent context.Context, check Check, target ClientTarget, revision Revision) Result {
+	if ability := target.lacks(&check); ability != "" {
+		return Result{Check: check, Revision: revision, Verdict: Skip, Err: fmt.Errorf("needs a client that claims the ability %s", ability)}
+	}
+	state, err := os.MkdirTemp("", "mcp-auth-conformance-")
+	if err != nil {
+		return Result{Check: check, Revision: revision, Verdict: Error, Err: err}
+	}
+	defer os.RemoveAll(state)
+	ctx, cancel := context.WithTimeout(parent, clientCheckTimeout)
+	defer cancel()
+	p := &ClientProbe{Target: target, Revision: revision, Check: check, State: state}
+	err = guarded(func() error { return check.RunClient(ctx, p) })
+	if ended := parent.Err(); ended != nil {
+		err = &CannotJudge{Reason: "the run was ended", Err: ended}
+	} else if ctx.Err() != nil {
+		err = &CannotJudge{Reason: fmt.Sprintf("the check took longer than %v", clientCheckTimeout)}
+	}
+	return Result{Check: check, Revision: revision, Verdict: check.verdict(err, len(target.Revisions) > 0), Err: err}
+}

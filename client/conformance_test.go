@@ -65,7 +65,7 @@ func runTask(ctx context.Context, task engine.Task) error {
 	if err != nil {
 		return err
 	}
-	session, err := console.Connect(ctx, task.URL, under, "", "test")
+	session, err := console.Connect(ctx, task.URL, under, console.Options{Version: "test"})
 	if err != nil {
 		return err
 	}

@@ -4,14 +4,14 @@ import (
 	"context"
 	"testing"
 
-	"mcpentra/conformance/checks"
+	"mcpentra/conformance/checks/clients"
 	"mcpentra/conformance/engine"
 )
 
 // RunClient tries the checks of clients against one, each in a lab of its own on loopback, one after the other. Its error says that nothing could be run, or that the context
 // ended before the last check; what the checks found is in the report.
 func RunClient(ctx context.Context, target engine.ClientTarget, selection Selection) (*Report, error) {
-	selected, err := engine.Select(checks.OfClients(), selection.Selection)
+	selected, err := engine.Select(clients.All(), selection.Selection)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func RunClient(ctx context.Context, target engine.ClientTarget, selection Select
 // ability that the target does not claim are skipped.
 func TestClient(t *testing.T, target engine.ClientTarget, only ...string) {
 	t.Helper()
-	selected, err := engine.Select(checks.OfClients(), engine.Selection{IDs: only, Disruptive: true})
+	selected, err := engine.Select(clients.All(), engine.Selection{IDs: only, Disruptive: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,8 @@ var mayImport = map[string][]string{
 
 	"conformance":                          {"conformance/...", "fakeentra/..."},
 	"conformance/catalogue":                {"conformance/engine"},
-	"conformance/checks":                   {"conformance/engine", "conformance/lab"},
+	"conformance/checks":                   {"conformance/engine"},
+	"conformance/checks/clients":           {"conformance/engine", "conformance/lab"},
 	"conformance/report":                   {"conformance/engine"},
 	"conformance/twins":                    {"conformance/engine"},
 	"conformance/lab":                      {"conformance/engine", "fakeentra/..."},

@@ -2,13 +2,15 @@ package conformance
 
 import (
 	"context"
+	"slices"
 
 	"mcpentra/conformance/checks"
+	"mcpentra/conformance/checks/clients"
 	"mcpentra/conformance/engine"
 )
 
-// Checks are all the checks that there are.
-func Checks() []engine.Check { return checks.All() }
+// Checks are all the checks that there are, those of servers and those of clients.
+func Checks() []engine.Check { return slices.Concat(checks.All(), clients.All()) }
 
 // A Selection narrows down what is run, and says who hears of it.
 type Selection struct {
@@ -26,7 +28,7 @@ type Report struct {
 // Run tries the checks against a server, one after the other. Its error says that nothing could be run, or that the
 // context ended before the last check; what the checks found is in the report.
 func Run(ctx context.Context, target engine.Target, selection Selection) (*Report, error) {
-	selected, err := engine.Select(Checks(), selection.Selection)
+	selected, err := engine.Select(checks.All(), selection.Selection)
 	if err != nil {
 		return nil, err
 	}

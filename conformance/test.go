@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"mcpentra/conformance/checks"
 	"mcpentra/conformance/engine"
 )
 
@@ -12,7 +13,7 @@ import (
 // too, and one whose needs the target does not supply is skipped with the reason.
 func Test(t *testing.T, target engine.Target, only ...string) {
 	t.Helper()
-	selected, err := engine.Select(Checks(), engine.Selection{IDs: only, Disruptive: true})
+	selected, err := engine.Select(checks.All(), engine.Selection{IDs: only, Disruptive: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func Connect(ctx context.Context, server string, under *client.Transport, option
 		capabilities.Elicitation = &mcp.ElicitationCapability{Form: &struct{}{}}
 		settings = append(settings, mcpclient.WithElicitationHandler(withDefaults{}))
 	}
-	s := &Session{mcp: mcpclient.NewClient(&wire{StreamableHTTP: streamable}, settings...)}
+	s := &Session{mcp: mcpclient.NewClient(&connection{StreamableHTTP: streamable}, settings...)}
 	if err := s.mcp.Start(ctx); err != nil {
 		return nil, err
 	}

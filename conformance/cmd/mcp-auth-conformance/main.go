@@ -1,4 +1,4 @@
-// Mcp-auth-conformance tells whether an MCP server keeps the rules of MCP authorization.
+// Mcp-auth-conformance tells whether MCP servers and clients keep the rules of MCP authorization.
 package main
 
 import (
@@ -40,16 +40,16 @@ func main() {
 func newCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "mcp-auth-conformance",
-		Short: "Check whether an MCP server keeps the rules of MCP authorization",
+		Short: "Check whether MCP servers and clients keep the rules of MCP authorization",
 		Long: `Mcp-auth-conformance tries the rules of MCP authorization, and attacks on them, against a
-server. Each check has an ID that does not change, and says which sentence it is about.
+server or a client. Each check has an ID that does not change, and says which sentence it is about.
 
 Exit status: 0 no check failed (warnings are no failures); 1 a check failed; 2 usage, or the
-server could not be judged: it is dead, or refuses even what is right.`,
+server or client could not be judged: it is dead, or refuses even what is right.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	command.AddCommand(newServerCommand(), newListCommand(), newExplainCommand())
+	command.AddCommand(newServerCommand(), newClientCommand(), newOpenCommand(), newListCommand(), newExplainCommand())
 	command.CompletionOptions.HiddenDefaultCmd = true
 	return command
 }
@@ -87,6 +87,9 @@ func newExplainCommand() *cobra.Command {
 					fmt.Println("all")
 				} else {
 					fmt.Println(check.Revisions)
+				}
+				if len(check.Abilities) > 0 {
+					fmt.Printf("needs      abilities of the client: %v\n", check.Abilities)
 				}
 				if len(check.Needs) > 0 {
 					fmt.Printf("needs      tokens: %v\n", check.Needs)

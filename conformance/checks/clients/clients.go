@@ -1,4 +1,4 @@
-package checks
+package clients
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 	"mcpentra/conformance/lab"
 )
 
-// OfClients are the checks of clients, in the order in which they read best. All judges servers; these are tried with engine.RunClient.
-func OfClients() []engine.Check {
+// All are the checks of clients, in the order in which they read best.
+func All() []engine.Check {
 	return slices.Concat(clientDiscovery(), clientIssuer(), clientLegacy(), clientRegistration(), clientAuthorization(), clientScope(), clientAnswer(), clientToken(), clientRefresh(),
 		clientStepUp(), clientIsolation(), clientHostile(), clientTransport(), clientMachine())
 }

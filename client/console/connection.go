@@ -12,8 +12,8 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// wire is the library's transport, and what it does not do of the negotiation of MCP 2026-07-28.
-type wire struct {
+// connection is the library's transport, and what it does not do of the negotiation of MCP 2026-07-28.
+type connection struct {
 	*transport.StreamableHTTP
 
 	foreign error // why nothing is left to speak; set before initialize, which the library sends next
@@ -24,17 +24,17 @@ const unsupportedVersion = -32022
 
 // SendRequest sends a server/discover again that a server refused for its version: one that decides the version per request may refuse the first. If the server then names only
 // versions that nobody here speaks, there is no falling back to the handshake, for it has said that it does not speak that.
-func (w *wire) SendRequest(ctx context.Context, request transport.JSONRPCRequest) (*transport.JSONRPCResponse, error) {
-	if w.foreign != nil && request.Method == string(mcp.MethodInitialize) {
-		return nil, w.foreign
+func (c *connection) SendRequest(ctx context.Context, request transport.JSONRPCRequest) (*transport.JSONRPCResponse, error) {
+	if c.foreign != nil && request.Method == string(mcp.MethodInitialize) {
+		return nil, c.foreign
 	}
-	response, err := w.StreamableHTTP.SendRequest(ctx, request)
+	response, err := c.StreamableHTTP.SendRequest(ctx, request)
 	if request.Method != string(mcp.MethodServerDiscover) || err != nil || response.Error == nil || response.Error.Code != unsupportedVersion {
 		return response, err
 	}
-	response, err = w.StreamableHTTP.SendRequest(ctx, request)
+	response, err = c.StreamableHTTP.SendRequest(ctx, request)
 	if err == nil && response.Error != nil && response.Error.Code == unsupportedVersion {
-		w.foreign = onlyForeign(response.Error.Data)
+		c.foreign = onlyForeign(response.Error.Data)
 	}
 	return response, err
 }

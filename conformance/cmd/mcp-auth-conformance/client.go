@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mcpentra/conformance"
+	"mcpentra/conformance/checks/clients"
+	"mcpentra/conformance/engine"
+	"mcpentra/conformance/report"
+)
+
+type clientOptions struct {
+	selected  engine.Selection
+	levels    []string
+	revisions []string
+	supports  []string
+	timeout   time.Duration
+}
+
+func newClientCommand() *cobra.Command {
+	var options clientOptions
+	var names []string
+	for _, one := range engine.Abilities() {
+		names = append(names, string(one))
+	}
+	command := &cobra.Command{
+		Use:   "client -- COMMAND...",
+		Short: "Try the checks against an MCP client",
+		Long: `Client runs an MCP client again and again, each time against servers of its own on loopback
+in which one thing may not be as it should be, and looks at what the client does there.
+
+The client is a command that connects to the MCP server, lists its tools, calls the tool
+test-tool without arguments, and ends. {url} and {tool} in its words are replaced; without {url}
+the URL is its last word. To sign in it opens $BROWSER, or follows the redirects itself. Its
+environment is that of the official conformance suite (MCP_CONFORMANCE_SCENARIO,
+MCP_CONFORMANCE_PROTOCOL_VERSION, MCP_CONFORMANCE_CONTEXT), whose clients can be used as they
+are. HOME is an empty directory.
+
+Some checks need what not every client has. --supports says what yours has:
+  kept-state          what one run was granted is there in the next with the same HOME
+  pre-registered      MCP_CLIENT_ID and MCP_CLIENT_SECRET are used
+  client-document     it has a client ID metadata document
+  client-credentials  a grant_type in MCP_CONFORMANCE_CONTEXT is used
+  proxy               HTTP_PROXY and HTTPS_PROXY are used
+  ca-file             SSL_CERT_FILE or NODE_EXTRA_CA_CERTS is used`,
+		Example: `  mcp-auth-conformance client -- mcp-entra-client --quiet --url {url} call {tool}
+  mcp-auth-conformance client --only client/pkce --supports kept-state -- node my-client.js`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(command *cobra.Command, words []string) error {
+			return runClient(command.Context(), words, options)
+		},
+	}
+	flags := command.Flags()
+	flags.SortFlags = false
+	flags.StringSliceVar(&options.selected.IDs, "only", nil, "run only checks whose `ID` is this or begins with it; can be repeated")
+	flags.StringSliceVar(&options.levels, "level", nil, "run only rules of this `LEVEL`: must, should, policy")
+	flags.StringSliceVar(&options.revisions, "revision", nil, "the client claims to speak this `REVISION`; can be repeated (all are tried if none is given)")
+	flags.StringSliceVar(&options.supports, "supports", nil, "the client has this `ABILITY`: "+strings.Join(names, ", "))
+	flags.DurationVar(&options.timeout, "timeout", 10*time.Second, "how long one run of the client may take")
+	return command
+}
+
+func runClient(ctx context.Context, words []string, options clientOptions) error {
+	for _, level := range options.levels {
+		named := engine.Level(strings.ToUpper(level))
+		if strings.EqualFold(level, string(engine.Policy)) {
+			named = engine.Policy
+		}
+		options.selected.Levels = append(options.selected.Levels, named)
+	}
+	if _, err := engine.Select(clients.All(), options.selected); err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	target := engine.ClientTarget{Name: words[0], Run: engine.Command(words, []string{self, "open"}), Timeout: options.timeout}
+	for _, one := range options.revisions {
+		if !slices.Contains(engine.Revisions(), engine.Revision(one)) {
+			return fmt.Errorf("--revision: there is no revision %q", one)
+		}
+		target.Revisions = append(target.Revisions, engine.Revision(one))
+	}
+	for _, one := range options.supports {
+		if !slices.Contains(engine.Abilities(), engine.Ability(one)) {
+			return fmt.Errorf("--supports: there is no ability %q", one)
+		}
+		target.Abilities = append(target.Abilities, engine.Ability(one))
+	}
+	found, err := conformance.RunClient(ctx, target, conformance.Selection{
+		Selection: options.selected,
+		Progress:  func(result engine.Result) { _ = report.Line(os.Stdout, result) },
+	})
+	if err != nil {
+		return err
+	}
+	if err := report.Summary(os.Stdout, found.Results); err != nil {
+		return err
+	}
+	switch {
+	case found.Count(engine.Error) > 0:
+		return errors.New("the client could not be judged in everything; see the lines that begin with error")
+	case found.Count(engine.Fail) > 0:
+		return errFailed
+	}
+	return nil
+}
+
+// newOpenCommand is the browser that clients under test are given: it has the person of the lab visit a page.
+func newOpenCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "open ADDRESS PAGE", Hidden: true, Args: cobra.ExactArgs(2), DisableFlagParsing: true,
+		RunE: func(command *cobra.Command, arguments []string) error {
+			at, err := url.Parse(arguments[0])
+			if err != nil || at.Scheme != "http" || !net.ParseIP(at.Hostname()).IsLoopback() {
+				return errors.New("open is for clients that are being checked")
+			}
+			request, err := http.NewRequestWithContext(command.Context(), http.MethodPost, at.String(), strings.NewReader(arguments[1]))
+			if err != nil {
+				return err
+			}
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				return err
+			}
+			defer response.Body.Close()
+			if text, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)); response.StatusCode != http.StatusOK {
+				return fmt.Errorf("the page could not be visited: %s", strings.TrimSpace(string(text)))
+			}
+			return nil
+		},
+	}
+}

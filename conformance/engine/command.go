@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Command makes a ClientTarget's Run of a program. Words are its command line: {url} and {tool} in them are replaced, and without {url} the URL is the last word. Opener is the
+// command that does what a browser does: it is given two more words, the address of Task.OpenAt and the page, and posts the page to the address. The program finds it in BROWSER.
+//
+// The rest of the task is in the environment. MCP_CONFORMANCE_SCENARIO, MCP_CONFORMANCE_PROTOCOL_VERSION and MCP_CONFORMANCE_CONTEXT (a JSON object with client_id, client_secret and
+// grant_type) are those of the official conformance suite, so its clients can be used; MCP_CLIENT_ID and MCP_CLIENT_SECRET say the same. HOME and the XDG directories are
+// Task.State. The proxy is in HTTP_PROXY and its like, the certificate authority in SSL_CERT_FILE and NODE_EXTRA_CA_CERTS.
+func Command(words, opener []string) func(ctx context.Context, task Task) error {
+	return func(ctx context.Context, task Task) error {
+		if len(words) == 0 {
+			return errors.New("want the command of a client")
+		}
+		replaced := false
+		line := make([]string, 0, len(words)+1)
+		for _, word := range words {
+			replaced = replaced || strings.Contains(word, "{url}")
+			line = append(line, strings.NewReplacer("{url}", task.URL, "{tool}", task.Tool).Replace(word))
+		}
+		if !replaced {
+			line = append(line, task.URL)
+		}
+		environment, err := environment(task, opener)
+		if err != nil {
+			return err
+		}
+		run := exec.CommandContext(ctx, line[0], line[1:]...)
+		run.Env = append(os.Environ(), environment...)
+		run.Stdout, run.Stderr = task.Output, task.Output
+		run.WaitDelay = time.Second // for what the program has started and left behind
+		return run.Run()
+	}
+}
+
+func environment(task Task, opener []string) ([]string, error) {
+	about := map[string]string{"name": task.Check}
+	all := []string{"MCP_CONFORMANCE_SCENARIO=" + task.Check, "MCP_CONFORMANCE_PROTOCOL_VERSION=" + string(task.Revision)}
+	if task.ClientID != "" {
+		about["client_id"], about["client_secret"] = task.ClientID, task.ClientSecret
+		all = append(all, "MCP_CLIENT_ID="+task.ClientID, "MCP_CLIENT_SECRET="+task.ClientSecret)
+	}
+	if task.Machine {
+		about["grant_type"] = "client_credentials"
+	}
+	text, err := json.Marshal(about)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, "MCP_CONFORMANCE_CONTEXT="+string(text))
+	var quoted []string
+	for _, word := range append(slices.Clone(opener), task.OpenAt) {
+		quoted = append(quoted, "'"+strings.ReplaceAll(word, "'", `'\''`)+"'")
+	}
+	all = append(all, "BROWSER="+strings.Join(quoted, " "))
+	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"} {
+		all = append(all, name+"="+task.State)
+	}
+	if task.Proxy != "" {
+		for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} {
+			all = append(all, name+"="+task.Proxy)
+		}
+		all = append(all, "NO_PROXY=", "no_proxy=")
+	}
+	if task.CAFile != "" {
+		all = append(all, "SSL_CERT_FILE="+task.CAFile, "NODE_EXTRA_CA_CERTS="+task.CAFile)
+	}
+	return all, nil
+}

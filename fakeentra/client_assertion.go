@@ -98,7 +98,7 @@ func (f *Fake) checkAssertion(r *http.Request, request *tokenRequest) *aadsts.Er
 func (f *Fake) ownTokenEndpoint(audience string) bool {
 	for i := range f.directory.Tenants {
 		for _, name := range append([]string{f.directory.Tenants[i].ID}, f.directory.Tenants[i].Domains...) {
-			for _, host := range append([]string{f.authority}, f.cloud.authority) {
+			for _, host := range []string{f.authority, f.backchannel, f.cloud.authority} {
 				if audience == host+"/"+name+"/oauth2/v2.0/token" || audience == host+"/"+name+"/oauth2/token" || audience == host+"/"+name+"/v2.0" {
 					return true
 				}

@@ -86,21 +86,21 @@ func (f *Fake) handleDiscovery(w http.ResponseWriter, r *http.Request) {
 		f.writeDiscoveryError(w, r, problem)
 		return
 	}
-	base := f.authority + "/" + place.segment
+	base, back := f.authority+"/"+place.segment, f.backchannel+"/"+place.segment
 	f.writeDiscovery(w, "v2 "+place.segment+appQuery(r), func() any {
 		return document{
-			TokenEndpoint:         base + "/oauth2/v2.0/token",
+			TokenEndpoint:         back + "/oauth2/v2.0/token",
 			TokenAuthMethods:      []string{"client_secret_post", "private_key_jwt", "client_secret_basic", "self_signed_tls_client_auth"},
-			JWKS:                  base + "/discovery/v2.0/keys" + appQuery(r),
+			JWKS:                  back + "/discovery/v2.0/keys" + appQuery(r),
 			ResponseModes:         []string{"query", "fragment", "form_post"},
 			SubjectTypes:          []string{"pairwise"},
 			IDTokenAlgorithms:     []string{"RS256"},
 			ResponseTypes:         []string{"code", "id_token", "code id_token", "id_token token"},
 			Scopes:                []string{"openid", "profile", "email", "offline_access"},
 			Issuer:                place.issuer,
-			UserInfo:              f.graphURL + "/oidc/userinfo",
+			UserInfo:              f.backGraph() + "/oidc/userinfo",
 			AuthorizationEndpoint: base + "/oauth2/v2.0/authorize",
-			DeviceEndpoint:        base + "/oauth2/v2.0/devicecode",
+			DeviceEndpoint:        back + "/oauth2/v2.0/devicecode",
 			HTTPLogout:            true,
 			FrontchannelLogout:    true,
 			EndSession:            base + "/oauth2/v2.0/logout",
@@ -153,12 +153,12 @@ func (f *Fake) handleDiscoveryV1(w http.ResponseWriter, r *http.Request) {
 		f.writeDiscoveryError(w, r, problem)
 		return
 	}
-	base := f.authority + "/" + place.segment
+	base, back := f.authority+"/"+place.segment, f.backchannel+"/"+place.segment
 	f.writeDiscovery(w, "v1 "+place.segment+appQuery(r), func() any {
 		return documentV1{
-			TokenEndpoint:         base + "/oauth2/token",
+			TokenEndpoint:         back + "/oauth2/token",
 			TokenAuthMethods:      []string{"client_secret_post", "private_key_jwt", "client_secret_basic"},
-			JWKS:                  base + "/discovery/keys" + appQuery(r),
+			JWKS:                  back + "/discovery/keys" + appQuery(r),
 			ResponseModes:         []string{"query", "fragment", "form_post"},
 			SubjectTypes:          []string{"pairwise"},
 			IDTokenAlgorithms:     []string{"RS256"},
@@ -167,14 +167,14 @@ func (f *Fake) handleDiscoveryV1(w http.ResponseWriter, r *http.Request) {
 			Issuer:                place.oldSTS,
 			MultiRefreshToken:     true,
 			AuthorizationEndpoint: base + "/oauth2/authorize",
-			DeviceEndpoint:        base + "/oauth2/devicecode",
+			DeviceEndpoint:        back + "/oauth2/devicecode",
 			HTTPLogout:            true,
 			FrontchannelLogout:    true,
 			EndSession:            base + "/oauth2/logout",
 			Claims: []string{"sub", "iss", "cloud_instance_name", "cloud_instance_host_name", "cloud_graph_host_name", "msgraph_host",
 				"aud", "exp", "iat", "auth_time", "acr", "amr", "nonce", "email", "given_name", "family_name", "nickname"},
 			CheckSession:  base + "/oauth2/checksession",
-			UserInfo:      base + "/openid/userinfo",
+			UserInfo:      back + "/openid/userinfo",
 			Kerberos:      base + "/kerberos",
 			Region:        place.region(),
 			CloudInstance: f.cloud.instance,

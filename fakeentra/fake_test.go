@@ -146,3 +146,30 @@ func TestClientGivesUpWithItsContext(t *testing.T) {
 	_, err = fake.Client().Do(r)
 	assert.ErrorIs(t, err, context.Canceled)
 }
+
+// A fake in a container has one name inside and another outside.
+func TestBackchannel(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, fakeentra.Config{PublicURL: "http://localhost:8400", BackchannelURL: "https://fake.internal"})
+	got := get(t, fake, "https://fake.internal/"+directory.DefaultTenantID+"/v2.0/.well-known/openid-configuration")
+	for name, want := range map[string]string{
+		"issuer": "http://localhost:8400/", "authorization_endpoint": "http://localhost:8400/", "end_session_endpoint": "http://localhost:8400/",
+		"token_endpoint": "https://fake.internal/", "jwks_uri": "https://fake.internal/", "userinfo_endpoint": "https://fake.internal/",
+		"device_authorization_endpoint": "https://fake.internal/",
+	} {
+		assert.True(t, strings.HasPrefix(got.text(name), want), "%s: %s", name, got.text(name))
+	}
+	_, err := fakeentra.New(fakeentra.Config{BackchannelURL: "fake.internal"})
+	require.ErrorContains(t, err, "want a backchannel URL of scheme and host")
+
+	server := fakeentra.NewTLSServer(fakeentra.Config{BackchannelURL: "https://fake.internal"})
+	defer server.Close()
+	client := server.Client()
+	client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, strings.TrimPrefix(server.URL, "https://"))
+	}
+	response, err := client.Get("https://fake.internal/")
+	require.NoError(t, err, "the certificate is for that name, too")
+	response.Body.Close()
+	client.CloseIdleConnections()
+}

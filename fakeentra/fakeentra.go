@@ -30,6 +30,10 @@ type Config struct {
 	// PublicURL is the scheme and host that the fake goes by in documents and tokens. Empty means the listener's URL,
 	// or Microsoft's hosts without one.
 	PublicURL string
+	// BackchannelURL is the scheme and host of the endpoints that programs call and browsers do not: token, keys, device
+	// code and userinfo in discovery documents. It is for a fake in a container, which has one name inside and another
+	// outside. Issuers and pages stay at the public URL. Empty means the public URL for all.
+	BackchannelURL string
 	// Cloud decides the hosts of a fake without a listener, and the names in documents. Empty means the public cloud.
 	Cloud Cloud
 	// Face is Entra ID as it is, or as MCP would like it to be. The zero value is Entra ID.
@@ -83,16 +87,17 @@ const (
 
 // A Fake is a fake Entra ID without a listener. It is safe for concurrent use.
 type Fake struct {
-	config    Config
-	directory directory.Directory
-	cloud     profile
-	authority string // scheme and host
-	graphURL  string
-	routes    *http.ServeMux
-	graph     http.Handler
-	clock     *clock
-	journal   *journal.Journal
-	script    *fault.Script
+	config      Config
+	directory   directory.Directory
+	cloud       profile
+	authority   string // scheme and host, as the rest
+	backchannel string
+	graphURL    string
+	routes      *http.ServeMux
+	graph       http.Handler
+	clock       *clock
+	journal     *journal.Journal
+	script      *fault.Script
 
 	world sync.RWMutex // guards the directory, into which the caches below point; every request holds it for reading
 
@@ -128,14 +133,18 @@ func build(config Config, origin string) (*Fake, error) {
 		journal: journal.New(), script: &fault.Script{},
 	}
 	if config.PublicURL != "" {
-		parsed, err := url.Parse(config.PublicURL)
-		if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" || strings.Trim(parsed.Path, "/") != "" || parsed.RawQuery != "" {
-			return nil, fmt.Errorf("fakeentra: want a public URL of scheme and host, got %q", config.PublicURL)
+		if origin, err = originOf("public URL", config.PublicURL); err != nil {
+			return nil, err
 		}
-		origin = parsed.Scheme + "://" + parsed.Host
 	}
 	if origin != "" {
 		f.authority, f.graphURL = origin, origin
+	}
+	f.backchannel = f.authority
+	if config.BackchannelURL != "" {
+		if f.backchannel, err = originOf("backchannel URL", config.BackchannelURL); err != nil {
+			return nil, err
+		}
 	}
 	if len(f.directory.Tenants) == 0 {
 		f.directory = directory.Default()
@@ -169,6 +178,23 @@ func build(config Config, origin string) (*Fake, error) {
 	f.graph = graph.Handler(graph.Config{Origin: f.graphURL, Caller: f.graphCaller, Now: f.now, NewID: f.newGUID})
 	f.routes = f.newRoutes()
 	return f, nil
+}
+
+// originOf is the scheme and host of a URL that has nothing else.
+func originOf(name, text string) (string, error) {
+	parsed, err := url.Parse(text)
+	if err != nil || parsed.Host == "" || parsed.User != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || strings.Trim(parsed.Path, "/") != "" || parsed.RawQuery != "" || parsed.Fragment != "" {
+		return "", fmt.Errorf("fakeentra: want a %s of scheme and host, got %q", name, text)
+	}
+	return parsed.Scheme + "://" + parsed.Host, nil
+}
+
+// backGraph is where programs find Graph.
+func (f *Fake) backGraph() string {
+	if f.backchannel != f.authority {
+		return f.backchannel
+	}
+	return f.graphURL
 }
 
 // Authority is the scheme and host that a client is configured with, such as https://login.microsoftonline.com.

@@ -16,6 +16,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"syscall"
 	"time"
@@ -39,7 +40,8 @@ type Server struct {
 func NewServer(config Config) *Server { return mustListen(config, false) }
 
 // NewTLSServer starts a fake with TLS. Its certificate is signed by a CA made for it alone, which CAPEM gives and
-// Client trusts. It is valid for localhost, the loopback addresses and login.microsoftonline.com.
+// Client trusts. It is valid for localhost, the loopback addresses, Microsoft's hosts of the public cloud, and the hosts
+// of Config.PublicURL and Config.BackchannelURL.
 func NewTLSServer(config Config) *Server { return mustListen(config, true) }
 
 func mustListen(config Config, secure bool) *Server {
@@ -53,7 +55,7 @@ func mustListen(config Config, secure bool) *Server {
 // Listen starts a fake at an address, host:port. The host localhost means both loopback addresses, 127.0.0.1 and ::1,
 // at the same port: a program that gets only one of them would leave the other to somebody else.
 func Listen(config Config, address string, secure bool) (*Server, error) {
-	listeners, err := listenLoopback(address)
+	listeners, err := ListenLoopback(address)
 	if err != nil {
 		return nil, fmt.Errorf("fakeentra: %w", err)
 	}
@@ -73,7 +75,7 @@ func Listen(config Config, address string, secure bool) (*Server, error) {
 	}
 	transport := &http.Transport{Proxy: nil}
 	if secure {
-		certificate, ca, err := newCertificate(s.now())
+		certificate, ca, err := newCertificate(s.now(), s.authority, s.backchannel)
 		if err != nil {
 			s.closeListeners()
 			return nil, fmt.Errorf("fakeentra: %w", err)
@@ -121,9 +123,8 @@ func (s *Server) closeListeners() {
 	}
 }
 
-// listenLoopback listens at an address; localhost is both loopback addresses or none. A machine without ::1 has only
-// one.
-func listenLoopback(address string) ([]net.Listener, error) {
+// ListenLoopback listens at an address; localhost is both loopback addresses or none. A machine without ::1 has only one.
+func ListenLoopback(address string) ([]net.Listener, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, fmt.Errorf("want an address like localhost:8400, got %q", address)
@@ -155,8 +156,9 @@ func listenLoopback(address string) ([]net.Listener, error) {
 	}
 }
 
-// newCertificate makes a CA and a certificate that it has signed.
-func newCertificate(now time.Time) (tls.Certificate, *x509.Certificate, error) {
+// newCertificate makes a CA and a certificate that it has signed, for loopback, Microsoft's hosts and those of some
+// origins.
+func newCertificate(now time.Time, origins ...string) (tls.Certificate, *x509.Certificate, error) {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, nil, err
@@ -183,6 +185,17 @@ func newCertificate(now time.Time) (tls.Certificate, *x509.Certificate, error) {
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		DNSNames:    []string{"localhost", "login.microsoftonline.com", "graph.microsoft.com"},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+	for _, origin := range origins {
+		parsed, err := url.Parse(origin)
+		if err != nil {
+			return tls.Certificate{}, nil, err
+		}
+		if ip := net.ParseIP(parsed.Hostname()); ip != nil {
+			leaf.IPAddresses = append(leaf.IPAddresses, ip)
+		} else {
+			leaf.DNSNames = append(leaf.DNSNames, parsed.Hostname())
+		}
 	}
 	if der, err = x509.CreateCertificate(rand.Reader, leaf, ca, &key.PublicKey, caKey); err != nil {
 		return tls.Certificate{}, nil, err

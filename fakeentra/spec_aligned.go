@@ -39,7 +39,7 @@ func (f *Fake) specMembers(place *place) *specMembers {
 	return &specMembers{
 		ChallengeMethods: []string{"S256"},
 		GrantTypes:       []string{"authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code"},
-		Registration:     f.authority + "/" + place.segment + "/oauth2/v2.0/register",
+		Registration:     f.backchannel + "/" + place.segment + "/oauth2/v2.0/register",
 		ResponseIssuer:   true,
 	}
 }

@@ -35,7 +35,7 @@ func (f *Fake) roundTrip(request *http.Request) (*http.Response, error) {
 
 // answersFor reports whether an origin is one of the fake's.
 func (f *Fake) answersFor(origin string) bool {
-	return origin == f.authority || origin == f.graphURL || origin == f.cloud.graph ||
+	return origin == f.authority || origin == f.backchannel || origin == f.graphURL || origin == f.cloud.graph ||
 		slices.ContainsFunc(f.cloud.aliases, func(alias string) bool { return origin == "https://"+alias })
 }
 

@@ -42,7 +42,12 @@ type Progress struct {
 }
 
 // Add appends faults. It takes all of them or, when one cannot be meant, none.
-func (s *Script) Add(faults ...Fault) error {
+func (s *Script) Add(faults ...Fault) error { return s.put(false, faults) }
+
+// Replace is Add to an empty script. Chaos goes on.
+func (s *Script) Replace(faults ...Fault) error { return s.put(true, faults) }
+
+func (s *Script) put(anew bool, faults []Fault) error {
 	for i := range faults {
 		if err := faults[i].Check(); err != nil {
 			return err
@@ -50,9 +55,14 @@ func (s *Script) Add(faults ...Fault) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.acts)+len(faults) > maxFaults {
+	before := s.acts
+	if anew {
+		before = nil
+	}
+	if len(before)+len(faults) > maxFaults {
 		return fmt.Errorf("fault: a script holds at most %d faults", maxFaults)
 	}
+	s.acts = before
 	for _, one := range faults {
 		s.acts = append(s.acts, &act{fault: one})
 	}

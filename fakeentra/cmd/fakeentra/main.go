@@ -15,6 +15,7 @@ import (
 
 // Exit statuses.
 const (
+	exitNo      = 1
 	exitUsage   = 2
 	exitRefused = 3
 )
@@ -57,10 +58,15 @@ func newCommand() *cobra.Command {
 app registration with a secret, an API and two people, ready to sign in. Everything it knows
 is in memory and gone when it ends; its signing keys are public, so nothing real may trust it.
 
-Exit status: 0 ended by Ctrl-C or SIGTERM; 2 usage, or the address cannot be listened on.`,
+The admin API mints tokens, injects faults, rolls keys, sets the clock and reads the journal;
+GET / on its port lists it.
+
+Exit status: 0 ended by Ctrl-C or SIGTERM; 2 usage, a directory file with mistakes, or an address that
+cannot be listened on.`,
 		Example: `  fakeentra --write-env .env          # then: mcp-entra-server
   fakeentra --addr localhost:0        # a free port, which the first line names
   fakeentra --tls --ca-file ca.pem    # MSAL speaks only TLS; trust ca.pem
+  fakeentra directory > d.yaml; fakeentra --directory d.yaml --admin-addr localhost:8401
   BROWSER='fakeentra visit' mcp-entra-client http://localhost:8000/mcp list`,
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
@@ -73,13 +79,19 @@ Exit status: 0 ended by Ctrl-C or SIGTERM; 2 usage, or the address cannot be lis
 	flags.SortFlags = false
 	flags.StringVar(&options.address, "addr", "localhost:8400", "listen on `HOST:PORT`; localhost is both loopback addresses, port 0 is a free one")
 	flags.StringVar(&options.envFile, "write-env", "", "write `FILE` (mode 0600) with the settings that point mcp-entra-server here")
+	flags.StringVar(&options.directory, "directory", "", "know the tenants, apps and people of this `FILE`, and follow its changes (fakeentra directory prints an example)")
+	flags.StringVar(&options.admin, "admin-addr", "", "serve the admin API on this loopback `HOST:PORT`, such as localhost:8401")
 	flags.BoolVar(&options.tls, "tls", false, "listen with TLS, with a certificate of a CA made at the start")
 	flags.StringVar(&options.caFile, "ca-file", "", "with --tls: write the CA's certificate to `FILE`")
 	flags.StringVar(&options.publicURL, "public-url", "", "go by this `URL` in documents and tokens instead of the listener's")
+	flags.StringVar(&options.backchannelURL, "backchannel-url", "", "name this `URL` for what programs call (token, keys, userinfo), for a fake in a container")
 	flags.BoolVar(&options.autoSignIn, "auto-sign-in", false, "sign in login_hint, or else the first user, without showing a page")
+	flags.StringVar(&options.seed, "seed", "", "make codes, IDs and tokens from this `TEXT`: with --clock, the same requests get the same answers")
+	flags.StringVar(&options.clock, "clock", "", "let the clock stand still at this `TIME` (RFC 3339)")
+	flags.Float64Var(&options.chaos, "chaos", 0, "spoil this `SHARE` of all requests, from 0 to 1")
 	flags.BoolVar(&options.expose, "expose", false, "allow an address that other machines can reach")
 	flags.BoolVar(&options.quiet, "quiet", false, "do not log requests")
-	command.AddCommand(newVisitCommand())
+	command.AddCommand(newVisitCommand(), newDirectoryCommand())
 	command.CompletionOptions.HiddenDefaultCmd = true
 	return command
 }

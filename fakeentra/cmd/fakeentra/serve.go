@@ -2,21 +2,28 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"mcpentra/fakeentra"
+	"mcpentra/fakeentra/admin"
+	"mcpentra/fakeentra/fault"
 )
 
 type serveOptions struct {
-	address, envFile, caFile, publicURL string
-	tls, autoSignIn, expose, quiet      bool
+	address, admin, directory, envFile, caFile, publicURL, backchannelURL string
+	seed, clock                                                           string
+	chaos                                                                 float64
+	tls, autoSignIn, expose, quiet                                        bool
 }
 
 // serve listens until the context ends.
@@ -25,34 +32,72 @@ func serve(ctx context.Context, options serveOptions, logger *slog.Logger) error
 	if err != nil {
 		return fmt.Errorf("--addr: want HOST:PORT such as localhost:8400, got %q", options.address)
 	}
-	if ip := net.ParseIP(host); !options.expose && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if !options.expose && !isLoopback(host) {
 		return fmt.Errorf("--addr %s: other machines could reach it and sign in as anybody; say --expose if that is meant", options.address)
 	}
 	if options.caFile != "" && !options.tls {
 		return errors.New("--ca-file needs --tls")
 	}
-	config := fakeentra.Config{PublicURL: options.publicURL, AutoSignIn: options.autoSignIn}
+	config := fakeentra.Config{
+		PublicURL: options.publicURL, BackchannelURL: options.backchannelURL, AutoSignIn: options.autoSignIn, Chaos: fault.Chaos{Share: options.chaos},
+	}
 	if !options.quiet {
 		config.Logger = logger
+	}
+	var frozen time.Time
+	if options.clock != "" {
+		if frozen, err = time.Parse(time.RFC3339, options.clock); err != nil {
+			return fmt.Errorf("--clock: want a time such as 2026-01-31T09:00:00Z, got %q", options.clock)
+		}
+	}
+	if options.seed != "" {
+		seed := sha256.Sum256([]byte(options.seed))
+		config.Rand, config.Chaos.Seed = rand.NewChaCha8(seed), uint64(seed[0])<<8|uint64(seed[1])
+	}
+	var watched *watch
+	if options.directory != "" {
+		if watched, err = newWatch(options.directory); err != nil {
+			return fmt.Errorf("--directory: %w", err)
+		}
+		config.Directory = watched.file.Directory()
 	}
 	server, err := fakeentra.Listen(config, options.address, options.tls)
 	if err != nil {
 		return errors.New(strings.TrimPrefix(err.Error(), "fakeentra: "))
 	}
 	defer server.Close()
+	if !frozen.IsZero() {
+		server.Freeze(frozen)
+	}
+	if watched != nil {
+		if err := server.Inject(watched.file.Faults...); err != nil {
+			return err // checked when the file was read
+		}
+	}
 	if options.caFile != "" {
 		if err := writeFile(options.caFile, string(server.CAPEM()), 0o644); err != nil {
 			return fmt.Errorf("--ca-file: %w", err)
 		}
 	}
+	control, err := listenAdmin(options.admin, server.Fake)
+	if err != nil {
+		return err
+	}
+	defer control.close()
 	if options.envFile != "" {
 		if err := writeFile(options.envFile, environment(server, options), 0o600); err != nil {
 			return fmt.Errorf("--write-env: %w", err)
 		}
 	}
 	fmt.Fprintf(os.Stderr, "fakeentra: listening on %s\n", server.URL)
+	if control.url != "" {
+		fmt.Fprintf(os.Stderr, "fakeentra: admin API on %s\n", control.url)
+	}
 	if options.envFile != "" {
 		fmt.Fprintf(os.Stderr, "fakeentra: wrote %s; start mcp-entra-server in that folder\n", options.envFile)
+	}
+	if watched != nil {
+		watched.follow(ctx, server.Fake)
 	}
 	<-ctx.Done()
 	shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -61,19 +106,62 @@ func serve(ctx context.Context, options serveOptions, logger *slog.Logger) error
 	return nil
 }
 
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// A controller is the admin API on its own port. Its zero value is none.
+type controller struct {
+	url  string
+	http *http.Server
+}
+
+func listenAdmin(address string, fake *fakeentra.Fake) (controller, error) {
+	if address == "" {
+		return controller{}, nil
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || !isLoopback(host) {
+		return controller{}, fmt.Errorf("--admin-addr: want HOST:PORT on loopback such as localhost:8401, got %q; whoever reaches it is in control", address)
+	}
+	listeners, err := fakeentra.ListenLoopback(address)
+	if err != nil {
+		return controller{}, fmt.Errorf("--admin-addr: %w", err)
+	}
+	_, port, _ := net.SplitHostPort(listeners[0].Addr().String())
+	c := controller{"http://" + net.JoinHostPort(host, port), &http.Server{Handler: admin.Handler(fake), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10}}
+	for _, listener := range listeners {
+		go func() { _ = c.http.Serve(listener) }()
+	}
+	return c, nil
+}
+
+func (c controller) close() {
+	if c.http != nil {
+		_ = c.http.Close()
+	}
+}
+
 // environment is the .env for the server, which a shell can source too.
 func environment(server *fakeentra.Server, options serveOptions) string {
 	tenant := server.Tenant()
+	authority, graph := server.Authority(), server.GraphURL()
+	if options.backchannelURL != "" {
+		authority, graph = options.backchannelURL, options.backchannelURL
+	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "# Points mcp-entra-server at the fake on %s. Written by fakeentra; holds no real secret.\n", server.URL)
 	set := func(key, value string) { fmt.Fprintf(&text, "%s=%s\n", key, quote(value)) }
 	set("AUTH_TENANT_ID", tenant.ID)
-	set("AUTH_CLIENT_ID", tenant.Apps[0].ID)
-	if len(tenant.Apps[0].Secrets) > 0 {
-		set("AUTH_CLIENT_SECRET", tenant.Apps[0].Secrets[0])
+	if len(tenant.Apps) > 0 {
+		set("AUTH_CLIENT_ID", tenant.Apps[0].ID)
+		if len(tenant.Apps[0].Secrets) > 0 {
+			set("AUTH_CLIENT_SECRET", tenant.Apps[0].Secrets[0])
+		}
 	}
-	set("AUTH_AUTHORITY", server.Authority())
-	set("AUTH_GRAPH_URL", server.GraphURL())
+	set("AUTH_AUTHORITY", authority)
+	set("AUTH_GRAPH_URL", graph)
 	if options.caFile != "" {
 		if absolute, err := filepath.Abs(options.caFile); err == nil {
 			set("AUTH_CA_FILE", absolute)

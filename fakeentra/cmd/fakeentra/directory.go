@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"mcpentra/fakeentra/directory"
+)
+
+func newDirectoryCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "directory [FILE]",
+		Short: "Prints an example of a directory file with every key, or checks a file",
+		Long: `Without FILE, directory prints a directory file with every key that there is, each explained.
+With FILE it says what is wrong with it, by line.
+
+Exit status: 0 fine; 1 the file has mistakes; 2 usage, or the file cannot be read.`,
+		Example: `  fakeentra directory > directory.yaml
+  fakeentra directory directory.yaml
+  fakeentra --directory directory.yaml`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(command *cobra.Command, arguments []string) error {
+			if len(arguments) == 0 {
+				_, err := fmt.Fprint(command.OutOrStdout(), directory.Example)
+				return err
+			}
+			watched := &watch{name: arguments[0]}
+			text, err := watched.read()
+			if err != nil {
+				return err
+			}
+			file, err := directory.Parse(arguments[0], text)
+			if err != nil {
+				return &exitError{exitNo, err}
+			}
+			apps, users := 0, 0
+			for _, tenant := range file.Tenants {
+				apps, users = apps+len(tenant.Apps), users+len(tenant.Users)
+			}
+			_, err = fmt.Fprintf(command.OutOrStdout(), "%s: fine: tenants %d, apps %d, users %d, faults %d\n", arguments[0], len(file.Tenants), apps, users, len(file.Faults))
+			return err
+		},
+	}
+}

@@ -114,6 +114,7 @@ func TestHostileServersGetAClearError(t *testing.T) {
 			_, err := through.Get(s.URL + "/mcp")
 			require.ErrorContains(t, err, c.says)
 			assert.Less(t, len(err.Error()), 1000)
+			assert.Less(t, s.count(""), 20, "nothing is tried for ever")
 			assert.NotContains(t, err.Error(), "secret-")
 		})
 	}

@@ -286,6 +286,7 @@ func (t *Transport) giveAgain(ctx context.Context, token string) error {
 	in, err := t.given(ctx)
 	if err == nil && in.access == token {
 		t.refused = &SignInError{errors.New("the server refuses the token that it was given")}
+		t.inHand.Store(nil)
 		return t.refused
 	}
 	return err

@@ -156,20 +156,29 @@ func (s *scanner) value() (string, bool) {
 		value := s.token()
 		return value, value != ""
 	}
-	var value strings.Builder
-	for s.at++; !s.done(); s.at++ {
-		switch c := s.text[s.at]; c {
-		case '"':
+	s.at++
+	begin, escaped := s.at, false
+	for ; !s.done() && s.text[s.at] != '"'; s.at++ {
+		if s.text[s.at] == '\\' {
+			escaped = true
 			s.at++
-			return value.String(), true
-		case '\\':
-			if s.at++; s.done() {
-				return "", false
-			}
-			value.WriteByte(s.text[s.at])
-		default:
-			value.WriteByte(c)
 		}
 	}
-	return "", false
+	if s.done() {
+		return "", false
+	}
+	quoted := s.text[begin:s.at]
+	s.at++
+	if !escaped {
+		return quoted, true
+	}
+	var value strings.Builder
+	value.Grow(len(quoted))
+	for i := 0; i < len(quoted); i++ {
+		if quoted[i] == '\\' {
+			i++
+		}
+		value.WriteByte(quoted[i])
+	}
+	return value.String(), true
 }

@@ -133,7 +133,7 @@ func seconds(value jsontext.Value) time.Duration {
 	if err != nil || !(number > 0 && number < 10*365*86400) {
 		return 0
 	}
-	return time.Duration(number) * time.Second
+	return time.Duration(number * float64(time.Second))
 }
 
 func (e *Endpoint) now() time.Time {

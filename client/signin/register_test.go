@@ -129,3 +129,48 @@ func TestClientsThatAreKnownBeforehand(t *testing.T) {
 		})
 	}
 }
+
+// TestRegistrationIsAdjusted to what a server refuses, and no further.
+func TestRegistrationIsAdjusted(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		refuses func(said map[string]any) bool
+		kinds   []any
+		asked   int
+		says    string
+	}{
+		"without the scopes":       {func(said map[string]any) bool { return said["scope"] != nil }, []any{"native"}, 2, ""},
+		"as for a web application": {func(said map[string]any) bool { return said["application_type"] != "web" }, []any{"web"}, 3, ""},
+		"in vain":                  {func(map[string]any) bool { return true }, nil, 3, "invalid_client_metadata"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asked := 0
+			var kinds []any
+			issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				asked++
+				var said map[string]any
+				assert.NoError(t, json.NewDecoder(r.Body).Decode(&said))
+				if c.refuses(said) {
+					w.WriteHeader(http.StatusBadRequest)
+					_, _ = w.Write([]byte(`{"error":"invalid_client_metadata"}`))
+					return
+				}
+				kinds = append(kinds, said["application_type"])
+				w.WriteHeader(http.StatusCreated)
+				_, _ = w.Write([]byte(`{"client_id":"f5a3"}`))
+			}))
+			defer issuer.Close()
+			with := program
+			with.Scopes, with.DeviceCode = []string{"a"}, true
+			_, err := signin.Register(t.Context(), issuer.Client(), &discovery.Issuer{RegistrationEndpoint: issuer.URL}, with)
+			if c.says != "" {
+				require.ErrorContains(t, err, c.says)
+			} else {
+				require.NoError(t, err)
+			}
+			assert.Equal(t, c.asked, asked)
+			assert.Equal(t, c.kinds, kinds)
+		})
+	}
+}

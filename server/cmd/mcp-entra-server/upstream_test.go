@@ -1,0 +1,123 @@
+package main_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	mcpclient "github.com/mark3labs/mcp-go/client"
+	"github.com/mark3labs/mcp-go/client/transport"
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/client"
+	"mcpentra/fakeentra"
+	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/useragent"
+)
+
+// TestInteropTypeScriptUpstream runs the program in front of a server on the TypeScript SDK, signs in, and calls a tool
+// that goes on only once its progress has arrived.
+func TestInteropTypeScriptUpstream(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("MCPENTRA_INTEROP") == "" {
+		t.Skip("needs Node.js packages: make interop installs them and runs this")
+	}
+	folder, err := filepath.Abs("../../../testdata/interop")
+	require.NoError(t, err)
+	fake := fakeentra.NewServer(fakeentra.Config{})
+	t.Cleanup(fake.Close)
+	goOn := filepath.Join(t.TempDir(), "go")
+	ownURL, publicURL := "http://127.0.0.1:"+freePort(t)+"/mcp", "http://localhost:"+freePort(t)
+
+	// The upstream asks for the key when it first needs it, so the order does not matter.
+	startProcess(t, "listening", exec.Command("node", filepath.Join(folder, "upstream", "server.mjs")),
+		"PUBLIC_URL="+publicURL, "OWN_URL="+ownURL, "GO="+goOn)
+	startProcess(t, "serving "+regexp.QuoteMeta(publicURL), exec.Command(filepath.Join(programs, "mcp-entra-server"), "--upstream", ownURL, "--store", "memory:"),
+		"AUTH_AUTHORITY="+fake.URL, "AUTH_TENANT_ID="+directory.DefaultTenantID, "AUTH_CLIENT_ID="+directory.DefaultClientID,
+		"AUTH_CLIENT_SECRET="+directory.DefaultClientSecret, "MCP_ADDR="+publicURL[len("http://"):], "MCP_STATEFUL=true")
+
+	base := &http.Transport{}
+	t.Cleanup(base.CloseIdleConnections)
+	signedIn, err := client.New(client.Config{Server: publicURL + "/mcp", Base: base, Browser: func(ctx context.Context, page string) error {
+		_, err := (&useragent.Browser{}).Visit(ctx, page)
+		return err
+	}})
+	require.NoError(t, err)
+	program, err := mcpclient.NewStreamableHttpClient(publicURL+"/mcp", transport.WithHTTPBasicClient(&http.Client{Transport: signedIn}))
+	require.NoError(t, err)
+	defer program.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	progress := make(chan struct{}, 1)
+	program.OnNotification(func(notification mcp.JSONRPCNotification) {
+		if notification.Method == "notifications/progress" {
+			assert.NoError(t, os.WriteFile(goOn, nil, 0o600))
+			progress <- struct{}{}
+		}
+	})
+	require.NoError(t, program.Start(ctx))
+	_, err = program.Initialize(ctx, mcp.InitializeRequest{Params: mcp.InitializeParams{
+		ProtocolVersion: "2025-11-25", ClientInfo: mcp.Implementation{Name: "t", Version: "1"},
+	}})
+	require.NoError(t, err)
+	call := mcp.CallToolRequest{}
+	call.Params.Name = "slow"
+	call.Params.Meta = &mcp.Meta{ProgressToken: "p"}
+	answer, err := program.CallTool(ctx, call)
+	require.NoError(t, err)
+	assert.Equal(t, "done for Adele Vance, token: none", answer.Content[0].(mcp.TextContent).Text)
+	assert.Len(t, progress, 1)
+}
+
+// freePort is a port on loopback that nobody has at the moment.
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, err)
+	return port
+}
+
+// startProcess starts a program, waits for a line that matches, and ends it with the test.
+func startProcess(t *testing.T, pattern string, cmd *exec.Cmd, env ...string) {
+	t.Helper()
+	cmd.Dir, cmd.Env = t.TempDir(), append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, env...)
+	read, write := io.Pipe()
+	cmd.Stdout, cmd.Stderr = write, write
+	require.NoError(t, cmd.Start())
+	found, ended := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+		_ = write.Close()
+		<-ended
+	})
+	go func() {
+		defer close(ended)
+		ready := regexp.MustCompile(pattern)
+		for lines, seen := bufio.NewScanner(read), false; lines.Scan(); {
+			t.Log(lines.Text())
+			if !seen && ready.MatchString(lines.Text()) {
+				seen = true
+				close(found)
+			}
+		}
+	}()
+	select {
+	case <-found:
+	case <-time.After(patience):
+		t.Fatalf("%s wrote no line that matches %q", cmd.Path, pattern)
+	}
+}

@@ -122,6 +122,14 @@ func (r *Remote) Published(ctx context.Context) ([]jose.JSONWebKey, error) {
 	return append([]jose.JSONWebKey(nil), r.keys...), nil
 }
 
+// OldKeys reports whether the keys in use are older than they should be, since the issuer cannot be asked, and when they
+// were fetched. The time is zero while there are none.
+func (r *Remote) OldKeys() (fetched time.Time, old bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fetched, !r.failed.IsZero()
+}
+
 // renew sees to it that there are keys which are not too old. Whoever has what is needed (known)
 // does not wait for an issuer that failed the last time.
 func (r *Remote) renew(ctx context.Context, known func() bool) error {
@@ -203,8 +211,16 @@ func (r *Remote) start(ctx context.Context) <-chan struct{} {
 		if err != nil {
 			// The fetch is still owed: the next attempt has to wait for the pause only.
 			r.failed, r.failure, r.forced = r.now(), err, time.Time{}
-			r.logger().Warn("the issuer's keys could not be fetched", "url", r.URL, "error", err)
+			if r.usable(r.failed, keysExpire) {
+				r.logger().Warn("the issuer's keys could not be fetched: old ones are in use", "url", r.URL, "error", err,
+					"fetched", r.fetched.UTC(), "good_until", r.fetched.Add(keysExpire).UTC())
+			} else {
+				r.logger().Error("the issuer's keys could not be fetched: no token can be judged", "url", r.URL, "error", err)
+			}
 			return
+		}
+		if !r.failed.IsZero() {
+			r.logger().Info("the issuer's keys could be fetched again", "url", r.URL)
 		}
 		r.keys, r.fetched, r.source, r.failed, r.failure = keys, started, number, time.Time{}, nil
 	}()

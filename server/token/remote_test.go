@@ -180,9 +180,14 @@ func TestTheLastGoodKeysOutliveTheIssuerForADay(t *testing.T) {
 	require.NoError(t, err)
 
 	s.down()
+	fetched, old := remote.OldKeys()
+	require.False(t, old)
 	s.pass(23 * time.Hour)
 	_, err = remote.Keys(t.Context(), "one", s.clock())
 	require.NoError(t, err)
+	still, old := remote.OldKeys()
+	assert.True(t, old, "and it says so")
+	assert.Equal(t, fetched, still)
 	_, err = remote.Keys(t.Context(), "new", s.clock())
 	wantUnavailable(t, err, 5*time.Second)
 
@@ -194,6 +199,8 @@ func TestTheLastGoodKeysOutliveTheIssuerForADay(t *testing.T) {
 	s.pass(5 * time.Second)
 	_, err = remote.Keys(t.Context(), "new", s.clock())
 	require.NoError(t, err, "five seconds after its return all is well")
+	_, old = remote.OldKeys()
+	assert.False(t, old)
 }
 
 func TestAnIssuerThatFailsIsNotAskedAllTheTime(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 func All() []engine.Check {
 	return slices.Concat(
 		challenge(), resourceMetadata(), issuerMetadata(), credentials(), refusal(),
-		token(), tokenAlgorithm(), tokenHeader(), tokenForm(), tokenIssuer(), tokenClaims(),
+		token(), tokenAlgorithm(), tokenHeader(), tokenForm(), tokenIssuer(), tokenClaims(), keys(),
 		scope(), origin(), message(),
 	)
 }

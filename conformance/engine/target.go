@@ -28,6 +28,8 @@ type Target struct {
 	Canary *Canary
 	// Log is what the server has logged so far, at its most talkative. Nil means that it is not shown.
 	Log func() string
+	// Rig starts another server of the same kind with an issuer's keys in hand. Nil makes the checks that need it skip.
+	Rig func(ctx context.Context) (*Rig, error)
 	// Revisions that the server claims to speak. Nil means that each is tried, and passed over if the server says that it does not speak it.
 	Revisions []Revision
 }
@@ -47,6 +49,8 @@ func (t *Target) lacks(check *Check) string {
 	switch {
 	case check.NeedsMint && t.Mint == nil:
 		return "the issuer's key, to make tokens with"
+	case check.NeedsRig && t.Rig == nil:
+		return "a server of its own, with its issuer's keys"
 	case check.NeedsCanary && t.Canary == nil:
 		return "a tool that shows when it has run"
 	}

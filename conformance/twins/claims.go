@@ -114,7 +114,7 @@ func (t *Twin) inTime(c map[string]any, caller *claims) bool {
 		return false
 	}
 	caller.Expiry = jwt.NewNumericDate(time.Unix(int64(expiry), 0))
-	now := float64(time.Now().Unix())
+	now := float64(t.now().Unix())
 	if isNumber && now > expiry && !t.has(AcceptsExpired) {
 		return false
 	}

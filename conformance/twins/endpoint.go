@@ -103,6 +103,10 @@ func (t *Twin) authenticate(w http.ResponseWriter, r *http.Request) (caller clai
 		w.WriteHeader(http.StatusInternalServerError)
 		return caller, false
 	}
+	if presented.token != "" && !t.hasKeys() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return caller, false
+	}
 	if !presented.malformed && presented.token != "" {
 		caller, allowed = t.verify(presented.token)
 	}

@@ -12,7 +12,7 @@ func finds() map[twins.Fault][]string {
 	all := map[twins.Fault][]string{}
 	for _, topic := range []map[twins.Fault][]string{
 		challengeFinds, metadataFinds, credentialFinds, refusalFinds, scopeFinds, requestFinds,
-		tokenFinds, jwsFinds, claimFinds,
+		tokenFinds, jwsFinds, claimFinds, keyFinds,
 	} {
 		maps.Copy(all, topic)
 	}

@@ -1,7 +1,6 @@
 package twins_test
 
 import (
-	"maps"
 	"strings"
 
 	"mcpentra/conformance/engine"
@@ -9,14 +8,22 @@ import (
 )
 
 // apart reports whether a fault and a check are about things so far apart that they are not tried with each other: what is made of a token's
-// content, and all the rest.
+// content, how keys are followed, and all the rest.
 func apart(fault twins.Fault, check engine.Check) bool {
-	contents := map[twins.Fault][]string{}
-	maps.Copy(contents, jwsFinds)
-	maps.Copy(contents, claimFinds)
-	_, ofContent := contents[fault]
-	_, ofToken := tokenFinds[fault]
-	return !ofToken && ofContent != strings.HasPrefix(check.ID, "server/token/")
+	topic := ""
+	for prefix, finds := range map[string][]map[twins.Fault][]string{"server/token/": {jwsFinds, claimFinds}, "server/keys/": {keyFinds}} {
+		for _, one := range finds {
+			if _, there := one[fault]; there {
+				topic = prefix
+			}
+		}
+		if _, there := tokenFinds[fault]; there && prefix == "server/token/" {
+			continue // of both
+		} else if strings.HasPrefix(check.ID, prefix) != (topic == prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 var tokenFinds = map[twins.Fault][]string{
@@ -71,4 +78,16 @@ var claimFinds = map[twins.Fault][]string{
 	twins.ReadsStartLoosely:        {"server/token/start-form"},
 	twins.FindsScopeInside:         {"server/token/lookalike-scope"},
 	twins.TakesRolesForScopes:      {"server/token/app-only", "server/token/lookalike-scope"},
+}
+
+var keyFinds = map[twins.Fault][]string{
+	twins.FindsNoNewKeys:      {"server/keys/rotation", "server/keys/unusable", "server/keys/withdrawn", "server/keys/herd"},
+	twins.KeepsKeysForEver:    {"server/keys/withdrawn"},
+	twins.NeedsEveryKey:       {"server/keys/unusable"},
+	twins.IgnoresKeyUse:       {"server/keys/wrong-use"},
+	twins.AsksForEveryToken:   {"server/keys/flood"},
+	twins.LosesTheHerd:        {"server/keys/herd"},
+	twins.ForgetsKeysInOutage: {"server/keys/outage", "server/keys/redirect"},
+	twins.FollowsKeyRedirects: {"server/keys/redirect"},
+	twins.RefusesWithoutKeys:  {"server/keys/late"},
 }

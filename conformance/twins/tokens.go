@@ -49,7 +49,7 @@ func (t *Twin) good() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	now := time.Now()
+	now := t.now()
 	return jwt.Signed(signer).Claims(claims{For: t.URL, Scope: scope, Client: "a client", Tenant: tenant, Version: version, Claims: jwt.Claims{
 		Issuer: t.origin, Subject: "somebody", ID: rand.Text(), IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(time.Hour)),
 	}}).Serialize()

@@ -36,6 +36,10 @@ type Twin struct {
 	challenges int
 	log        strings.Builder
 	done       chan struct{}
+
+	issuer    issuer
+	cache     keyCache
+	transport *http.Transport // to the issuer
 }
 
 // Start starts a twin on loopback. It panics when it cannot, as net/http/httptest does.
@@ -46,6 +50,7 @@ func Start(faults ...Fault) *Twin {
 	}
 	t := &Twin{
 		faults: faults, key: key, runs: map[string]int{}, sessions: map[string]*session{}, streams: map[chan string]string{}, seen: map[string]int{}, done: make(chan struct{}),
+		transport: &http.Transport{},
 	}
 	t.server = httptest.NewUnstartedServer(http.HandlerFunc(t.serve))
 	t.server.Config.ConnContext = withConnection
@@ -64,6 +69,7 @@ func Start(faults ...Fault) *Twin {
 // Close ends the twin, and the streams that are under way.
 func (t *Twin) Close() {
 	close(t.done)
+	t.transport.CloseIdleConnections()
 	t.server.CloseClientConnections()
 	t.server.Close()
 }
@@ -78,6 +84,7 @@ func (t *Twin) Target() engine.Target {
 		URL: t.URL, HTTPClient: t.server.Client(), Tokens: map[engine.TokenKind]func(context.Context) (string, error){engine.Good: good},
 		Mint:   engine.Remint(t.key, good),
 		Canary: &engine.Canary{Tool: toolName, Ran: t.ran},
+		Rig:    t.rig,
 		Log: func() string {
 			t.mu.Lock()
 			defer t.mu.Unlock()
@@ -103,7 +110,7 @@ func (t *Twin) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		t.serveResource(w, r)
 	case "/keys":
-		write(w, http.StatusOK, t.published())
+		t.serveKeys(w, r)
 	case "/elsewhere":
 		t.serveResource(w, r)
 	case "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration":

@@ -1,0 +1,42 @@
+package engine
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// A Rig is a server that is started for one check, with an issuer whose key set is in the check's hands. What a check does
+// to the keys would be felt by all others, and what a server has fetched once it may not fetch again for minutes.
+type Rig struct {
+	// Target is the server. Its tokens are the issuer's.
+	Target Target
+	// Document is the key set that the issuer publishes of itself (RFC 7517 section 5).
+	Document func() []byte
+	// Serve answers the server's requests for the key set from now on. Nil means the issuer's own document.
+	Serve func(http.Handler)
+	// Fetches is how often the key set has been asked for.
+	Fetches func() int
+	// Advance lets time pass for the server and its issuer. Nil means that it cannot be done.
+	Advance func(time.Duration)
+	// Close ends both.
+	Close func()
+}
+
+// Rig starts a rig, and makes a probe for its server. The caller closes the rig. Its error means that the check cannot be
+// done.
+func (p *Probe) Rig(ctx context.Context) (*Rig, *Probe, error) {
+	if p.target.Rig == nil {
+		return nil, nil, &CannotJudge{Reason: "no server can be started with an issuer's keys in hand"}
+	}
+	rig, err := p.target.Rig(ctx)
+	if err != nil {
+		return nil, nil, &CannotJudge{Reason: "no server can be started", Err: err}
+	}
+	return rig, newProbe(rig.Target, p.Revision), nil
+}
+
+// Beside is a probe of the same target for another goroutine: a probe is used by one at a time.
+func (p *Probe) Beside() *Probe {
+	return &Probe{Revision: p.Revision, target: p.target, client: p.client}
+}

@@ -1,0 +1,192 @@
+package twins
+
+import (
+	"context"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"mcpentra/conformance/engine"
+)
+
+// Faults of how the issuer's keys are followed.
+const (
+	FindsNoNewKeys      Fault = "finds no keys that are new"
+	KeepsKeysForEver    Fault = "keeps keys for ever"
+	NeedsEveryKey       Fault = "gives up a key set with one key that it cannot use"
+	IgnoresKeyUse       Fault = "ignores what a key is for"
+	AsksForEveryToken   Fault = "asks the issuer for every unknown key"
+	LosesTheHerd        Fault = "refuses those who come while keys are fetched"
+	ForgetsKeysInOutage Fault = "forgets its keys when there are no others"
+	FollowsKeyRedirects Fault = "follows redirects to keys"
+	RefusesWithoutKeys  Fault = "calls tokens bad while it has no keys"
+)
+
+// How much a twin reads of a key set, in bytes, when it asks again, and how often for an unknown key.
+const (
+	maxKeySet  = 1 << 20
+	keysAge    = time.Hour
+	keysForced = time.Minute
+)
+
+// keyCache is what a twin has of its issuer's keys.
+type keyCache struct {
+	mu      sync.Mutex
+	keys    []jose.JSONWebKey
+	fetched time.Time
+	forced  time.Time
+	running atomic.Bool // a fetch that is not the first
+}
+
+// issuer is what a rig changes about a twin's issuer.
+type issuer struct {
+	mu      sync.Mutex
+	handler http.Handler // nil answers with the published keys
+	fetches int
+	later   time.Duration
+}
+
+// now is the time for the twin and its issuer.
+func (t *Twin) now() time.Time {
+	t.issuer.mu.Lock()
+	defer t.issuer.mu.Unlock()
+	return time.Now().Add(t.issuer.later)
+}
+
+// serveKeys is the issuer's.
+func (t *Twin) serveKeys(w http.ResponseWriter, r *http.Request) {
+	t.issuer.mu.Lock()
+	t.issuer.fetches++
+	handler := t.issuer.handler
+	t.issuer.mu.Unlock()
+	if handler != nil {
+		handler.ServeHTTP(w, r)
+		return
+	}
+	write(w, http.StatusOK, t.published())
+}
+
+// rig starts another twin with the same faults.
+func (t *Twin) rig(context.Context) (*engine.Rig, error) {
+	other := Start(t.faults...)
+	return &engine.Rig{
+		Target: other.Target(), Close: other.Close,
+		Document: func() []byte {
+			text, _ := json.Marshal(other.published())
+			return text
+		},
+		Serve: func(handler http.Handler) {
+			other.issuer.mu.Lock()
+			defer other.issuer.mu.Unlock()
+			other.issuer.handler = handler
+		},
+		Fetches: func() int {
+			other.issuer.mu.Lock()
+			defer other.issuer.mu.Unlock()
+			return other.issuer.fetches
+		},
+		Advance: func(by time.Duration) {
+			other.issuer.mu.Lock()
+			defer other.issuer.mu.Unlock()
+			other.issuer.later += by
+		},
+	}, nil
+}
+
+// hasKeys sees to it that there are keys that are not too old, and reports whether there are any.
+func (t *Twin) hasKeys() bool {
+	if t.cache.running.Load() && t.has(LosesTheHerd) {
+		return true
+	}
+	t.cache.mu.Lock()
+	defer t.cache.mu.Unlock()
+	if t.cache.fetched.IsZero() || t.now().Sub(t.cache.fetched) > keysAge {
+		t.fetchKeys()
+	}
+	return len(t.cache.keys) > 0 || t.has(RefusesWithoutKeys)
+}
+
+// keysFor are the issuer's keys with an ID. For one that it does not have the twin asks the issuer once in a while.
+func (t *Twin) keysFor(id string) []jose.JSONWebKey {
+	if t.cache.running.Load() && t.has(LosesTheHerd) {
+		return nil
+	}
+	t.cache.mu.Lock()
+	defer t.cache.mu.Unlock()
+	if found := (&jose.JSONWebKeySet{Keys: t.cache.keys}).Key(id); len(found) > 0 || t.has(FindsNoNewKeys) {
+		return found
+	}
+	if now := t.now(); now.Sub(t.cache.forced) > keysForced || t.has(AsksForEveryToken) {
+		t.cache.forced = now
+		t.fetchKeys()
+	}
+	return (&jose.JSONWebKeySet{Keys: t.cache.keys}).Key(id)
+}
+
+// fetchKeys asks the issuer. The lock is held.
+func (t *Twin) fetchKeys() {
+	now := t.now()
+	t.cache.running.Store(!t.cache.fetched.IsZero())
+	defer t.cache.running.Store(false)
+	keys, err := t.readKeys()
+	switch {
+	case err != nil && t.has(ForgetsKeysInOutage):
+		t.cache.keys = nil
+		return
+	case err != nil:
+		return
+	case t.has(KeepsKeysForEver):
+		keys = append(keys, t.cache.keys...)
+	}
+	t.cache.keys, t.cache.fetched = keys, now
+}
+
+func (t *Twin) readKeys() ([]jose.JSONWebKey, error) {
+	client := &http.Client{Timeout: 5 * time.Second, Transport: t.transport}
+	if !t.has(FollowsKeyRedirects) {
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	}
+	response, err := client.Get(t.origin + "/keys")
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxKeySet+1))
+	if err != nil || len(text) > maxKeySet || response.StatusCode != http.StatusOK {
+		return nil, errors.New("no key set")
+	}
+	var set struct{ Keys []json.RawMessage }
+	if err := json.Unmarshal(text, &set); err != nil {
+		return nil, err
+	}
+	var keys []jose.JSONWebKey
+	for _, member := range set.Keys {
+		var key jose.JSONWebKey
+		var uses struct {
+			Operations []string `json:"key_ops"`
+		}
+		err := json.Unmarshal(member, &key)
+		if err == nil {
+			err = json.Unmarshal(member, &uses)
+		}
+		_, isRSA := key.Key.(*rsa.PublicKey)
+		useful := (key.Use == "" || key.Use == "sig") && uses.Operations == nil && (key.Algorithm == "" || key.Algorithm == "ES256") && !isRSA
+		switch {
+		case err != nil && t.has(NeedsEveryKey):
+			return nil, err
+		case err == nil && (useful || t.has(IgnoresKeyUse)):
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("an empty key set")
+	}
+	return keys, nil
+}

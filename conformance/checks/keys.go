@@ -35,7 +35,7 @@ func keys() []engine.Check {
 		{
 			ID: "server/keys/withdrawn", Role: engine.Server, Level: engine.Policy, Severity: engine.Critical, Needs: good, NeedsRig: true, Covers: []string{"RS-064"},
 			Reference: "Microsoft identity platform, Signing key rollover",
-			Sentence:  "A key that the issuer withdraws is good for no more than a day.",
+			Sentence:  "A key that the issuer withdraws is good for no more than a day, and so are all of them when the issuer cannot be asked any more.",
 			Run:       rigged(withdrawal),
 		},
 		{
@@ -254,7 +254,19 @@ func withdrawal(ctx context.Context, r *rig) error {
 	if err := r.stillGood(ctx, "the issuer's own key, a day later"); err != nil {
 		return err
 	}
-	return r.denied(ctx, "a key that was withdrawn a day ago", "withdrawn", undecided...)
+	if err := r.denied(ctx, "a key that was withdrawn a day ago", "withdrawn", undecided...); err != nil {
+		return err
+	}
+	r.Serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }))
+	r.Advance(25 * time.Hour)
+	token, err := r.probe.Token(ctx, engine.Good)
+	if err != nil {
+		return err
+	}
+	request := r.trial.Request()
+	request.Header.Set("Authorization", "Bearer "+token)
+	_, err = r.trial.Denied(ctx, "the issuer's own key, a day after it could be asked last", request, undecided...)
+	return err
 }
 
 // unusableKeys are what has stood in key sets: kinds that are not for signatures, that are new, and that are broken.

@@ -29,10 +29,12 @@ const (
 	RefusesWithoutKeys  Fault = "calls tokens bad while it has no keys"
 )
 
-// How much a twin reads of a key set, in bytes, when it asks again, and how often for an unknown key.
+// How much a twin reads of a key set, in bytes, when it asks again, when it gives up, and how often it asks for an
+// unknown key.
 const (
 	maxKeySet  = 1 << 20
 	keysAge    = time.Hour
+	keysEnd    = 24 * time.Hour
 	keysForced = time.Minute
 )
 
@@ -109,6 +111,9 @@ func (t *Twin) hasKeys() bool {
 	defer t.cache.mu.Unlock()
 	if t.cache.fetched.IsZero() || t.now().Sub(t.cache.fetched) > keysAge {
 		t.fetchKeys()
+	}
+	if t.now().Sub(t.cache.fetched) > keysEnd && !t.has(KeepsKeysForEver) {
+		t.cache.keys = nil
 	}
 	return len(t.cache.keys) > 0 || t.has(RefusesWithoutKeys)
 }

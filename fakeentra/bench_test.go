@@ -27,7 +27,7 @@ import (
 )
 
 // rounds is how many interleaved rounds a ratio is the median of.
-const rounds = 15
+const rounds = 21
 
 // cpu is the processor time that this process has used.
 func cpu(b *testing.B) time.Duration {
@@ -36,18 +36,26 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// median measures two things in turn and returns the median of base/other in processor time: over 1, the other one is
-// cheaper.
+// median measures two things in turn, each first in every second round, and returns the median of base/other in
+// processor time: over 1, the other one is cheaper.
 func median(b *testing.B, base, other func()) float64 {
 	base()
 	other()
 	var ratios []float64
-	for range rounds {
+	for round := range rounds {
+		first, second := base, other
+		if round%2 == 1 {
+			first, second = other, base
+		}
 		start := cpu(b)
-		base()
+		first()
 		middle := cpu(b)
-		other()
-		ratios = append(ratios, float64(middle-start)/float64(cpu(b)-middle))
+		second()
+		ratio := float64(middle-start) / float64(cpu(b)-middle)
+		if round%2 == 1 {
+			ratio = 1 / ratio
+		}
+		ratios = append(ratios, ratio)
 	}
 	slices.Sort(ratios)
 	return ratios[len(ratios)/2]

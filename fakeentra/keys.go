@@ -235,13 +235,14 @@ func PublicKeyThumbprints() []string {
 	return prints
 }
 
-func (k *signingKey) sign(signed string) string {
-	digest := sha256.Sum256([]byte(signed))
+// sign is the signature of RS256.
+func (k *signingKey) sign(signed []byte) []byte {
+	digest := sha256.Sum256(signed)
 	signature, err := rsa.SignPKCS1v15(nil, k.private, crypto.SHA256, digest[:])
 	if err != nil {
 		panic(err) // a digest of the right length and a key that was checked when parsed
 	}
-	return base64.RawURLEncoding.EncodeToString(signature)
+	return signature
 }
 
 func (k *signingKey) modulus() string {

@@ -77,7 +77,9 @@ func (e *Error) JSON(o Occurrence) []byte {
 
 // Escape writes a query value as Entra does: lower-case escapes, and a plus for a blank.
 func Escape(value string) string {
+	const hexDigits = "0123456789abcdef"
 	var out strings.Builder
+	out.Grow(len(value) + len(value)/8)
 	for _, c := range []byte(value) {
 		switch {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("-_.!*()", c) >= 0:
@@ -85,7 +87,9 @@ func Escape(value string) string {
 		case c == ' ':
 			out.WriteByte('+')
 		default:
-			fmt.Fprintf(&out, "%%%02x", c)
+			out.WriteByte('%')
+			out.WriteByte(hexDigits[c>>4])
+			out.WriteByte(hexDigits[c&15])
 		}
 	}
 	return out.String()

@@ -9,240 +9,240 @@ import (
 // The answers, by what went wrong. Each takes what its sentence names.
 
 // TenantNotFound is AADSTS90002: the tenant in the address is not known.
-func TenantNotFound(tenant string) *Error { return from(tenants(), 90002, tenant) }
+func TenantNotFound(tenant string) *Error { return from(90002, tenant) }
 
 // TenantMalformed is AADSTS900023: the tenant in the address can be neither a GUID nor a domain.
-func TenantMalformed(tenant string) *Error { return from(tenants(), 900023, tenant) }
+func TenantMalformed(tenant string) *Error { return from(900023, tenant) }
 
 // AppNotFound is AADSTS700016: client_id names no app of the tenant.
-func AppNotFound(app, tenant string) *Error { return from(tenants(), 700016, app, tenant) }
+func AppNotFound(app, tenant string) *Error { return from(700016, app, tenant) }
 
 // AppIDMalformed is AADSTS700038: client_id is no GUID, or the GUID of zeros.
-func AppIDMalformed(app string) *Error { return from(tenants(), 700038, app) }
+func AppIDMalformed(app string) *Error { return from(700038, app) }
 
 // AppDisabled is AADSTS7000112: an administrator has disabled the app.
-func AppDisabled(app, name string) *Error { return from(tenants(), 7000112, app, name) }
+func AppDisabled(app, name string) *Error { return from(7000112, app, name) }
 
 // SingleTenant is AADSTS50194: an app of one tenant is used at common or organizations.
-func SingleTenant(app, name string) *Error { return from(tenants(), 50194, app, name) }
+func SingleTenant(app, name string) *Error { return from(50194, app, name) }
 
 // PersonalAccountsOnly is AADSTS9002331: an app for personal accounts alone is used at another endpoint than consumers.
-func PersonalAccountsOnly(app, name string) *Error { return from(tenants(), 9002331, app, name) }
+func PersonalAccountsOnly(app, name string) *Error { return from(9002331, app, name) }
 
 // WorkAccountsOnly is AADSTS9002332: an app without personal accounts is used at consumers.
-func WorkAccountsOnly(app, name string) *Error { return from(tenants(), 9002332, app, name) }
+func WorkAccountsOnly(app, name string) *Error { return from(9002332, app, name) }
 
 // OldVersionForPersonal is AADSTS90027: personal accounts have no v1 endpoints.
-func OldVersionForPersonal() *Error { return from(tenants(), 90027) }
+func OldVersionForPersonal() *Error { return from(90027) }
 
 // WrongKindOfAccount is AADSTS500208: a personal account where work accounts are wanted, or the other way round.
-func WrongKindOfAccount() *Error { return from(tenants(), 500208) }
+func WrongKindOfAccount() *Error { return from(500208) }
 
 // NoTenant is AADSTS50059: a token request at common or organizations does not say which tenant is meant.
-func NoTenant() *Error { return from(tenants(), 50059) }
+func NoTenant() *Error { return from(50059) }
 
 // UnknownInstance is AADSTS50049: instance discovery is asked about a host that is not Entra ID's.
-func UnknownInstance() *Error { return from(tenants(), 50049) }
+func UnknownInstance() *Error { return from(50049) }
 
 // MissingParameter is AADSTS900144: a required parameter is absent.
-func MissingParameter(name string) *Error { return from(requests(), 900144, name) }
+func MissingParameter(name string) *Error { return from(900144, name) }
 
 // Malformed is AADSTS9002313: a form cannot be read, or says a thing twice.
-func Malformed() *Error { return from(requests(), 9002313) }
+func Malformed() *Error { return from(9002313) }
 
 // WrongMethod is AADSTS900561: the token endpoint is asked with another method than POST.
-func WrongMethod(method string) *Error { return from(requests(), 900561, method) }
+func WrongMethod(method string) *Error { return from(900561, method) }
 
 // UnsupportedGrantType is AADSTS70003: grant_type is none that Entra ID has.
-func UnsupportedGrantType(grant string) *Error { return from(requests(), 70003, grant) }
+func UnsupportedGrantType(grant string) *Error { return from(70003, grant) }
 
 // IDTokenNotEnabled is AADSTS700054: the app registration does not allow ID tokens from the authorization endpoint.
-func IDTokenNotEnabled(kind string) *Error { return from(requests(), 700054, kind) }
+func IDTokenNotEnabled(kind string) *Error { return from(700054, kind) }
 
 // TokenNotEnabled is AADSTS700051: the app registration does not allow access tokens from the authorization endpoint.
-func TokenNotEnabled(kind string) *Error { return from(requests(), 700051, kind) }
+func TokenNotEnabled(kind string) *Error { return from(700051, kind) }
 
 // UnsupportedResponseType is AADSTS70005: response_type is none that Entra ID has.
-func UnsupportedResponseType(kind string) *Error { return from(requests(), 70005, kind) }
+func UnsupportedResponseType(kind string) *Error { return from(70005, kind) }
 
 // UnsupportedResponseMode is AADSTS70007: response_mode is unknown, or not for this response_type.
-func UnsupportedResponseMode(mode string) *Error { return from(requests(), 70007, mode) }
+func UnsupportedResponseMode(mode string) *Error { return from(70007, mode) }
 
 // UnsupportedPrompt is AADSTS90023: prompt is none that Entra ID has.
 func UnsupportedPrompt() *Error {
-	e := from(requests(), 90023)
+	e := from(90023)
 	e.Message = "Unsupported 'prompt' value." // L: that it is this number
 	return e
 }
 
 // OriginRefused is AADSTS90023: a script redeems the code of a native app.
-func OriginRefused() *Error { return from(requests(), 90023) }
+func OriginRefused() *Error { return from(90023) }
 
 // RedirectMismatch is AADSTS50011: the redirect URI is not one of the app.
-func RedirectMismatch(uri, app string) *Error { return from(redirects(), 50011, uri, app) }
+func RedirectMismatch(uri, app string) *Error { return from(50011, uri, app) }
 
 // RedirectMalformed is AADSTS90102: the redirect URI is no absolute URI.
-func RedirectMalformed() *Error { return from(redirects(), 90102) }
+func RedirectMalformed() *Error { return from(90102) }
 
 // NoRedirectRegistered is AADSTS500113: a request without a redirect URI, from an app that has none.
-func NoRedirectRegistered() *Error { return from(redirects(), 500113) }
+func NoRedirectRegistered() *Error { return from(500113) }
 
 // RedirectDiffers is AADSTS500112: a code is redeemed with another redirect URI than it was asked for with.
-func RedirectDiffers(asked, before string) *Error { return from(redirects(), 500112, asked, before) }
+func RedirectDiffers(asked, before string) *Error { return from(500112, asked, before) }
 
 // WrongSecret is AADSTS7000215: the client secret is not one of the app.
-func WrongSecret(app string) *Error { return from(credentials(), 7000215, app) }
+func WrongSecret(app string) *Error { return from(7000215, app) }
 
 // ExpiredSecret is AADSTS7000222: the client secret was one of the app, until it expired.
-func ExpiredSecret(app string) *Error { return from(credentials(), 7000222, app) }
+func ExpiredSecret(app string) *Error { return from(7000222, app) }
 
 // NoCredential is AADSTS7000218: a confidential client shows no credential.
-func NoCredential() *Error { return from(credentials(), 7000218) }
+func NoCredential() *Error { return from(7000218) }
 
 // NoCredentialForApp is AADSTS7000216: client credentials are asked for without a credential.
-func NoCredentialForApp() *Error { return from(credentials(), 7000216) }
+func NoCredentialForApp() *Error { return from(7000216) }
 
 // PublicClientCredential is AADSTS700025: a public client shows a credential.
-func PublicClientCredential() *Error { return from(credentials(), 700025) }
+func PublicClientCredential() *Error { return from(700025) }
 
 // AssertionSignature is AADSTS700027: a client assertion is signed by no certificate of the app.
-func AssertionSignature() *Error { return from(credentials(), 700027) }
+func AssertionSignature() *Error { return from(700027) }
 
 // AssertionTime is AADSTS700024: a client assertion is too early, too old, or good for too long.
-func AssertionTime() *Error { return from(credentials(), 700024) }
+func AssertionTime() *Error { return from(700024) }
 
 // AssertionAudience is AADSTS700023: a client assertion is for somebody else.
-func AssertionAudience() *Error { return from(credentials(), 700023) }
+func AssertionAudience() *Error { return from(700023) }
 
 // AssertionClient is AADSTS700021: a client assertion is of another client.
-func AssertionClient() *Error { return from(credentials(), 700021) }
+func AssertionClient() *Error { return from(700021) }
 
 // AssertionMalformed is AADSTS50027: an assertion is no JWT.
-func AssertionMalformed() *Error { return from(credentials(), 50027) }
+func AssertionMalformed() *Error { return from(50027) }
 
 // NotFederated is AADSTS70021: a foreign token for an app without federated credentials.
-func NotFederated() *Error { return from(credentials(), 70021) }
+func NotFederated() *Error { return from(70021) }
 
 // FederatedIssuer is AADSTS700211: no federated credential has the issuer of a foreign token.
-func FederatedIssuer(issuer string) *Error { return from(credentials(), 700211, issuer) }
+func FederatedIssuer(issuer string) *Error { return from(700211, issuer) }
 
 // FederatedAudience is AADSTS700212: no federated credential has the audience of a foreign token.
-func FederatedAudience(audience string) *Error { return from(credentials(), 700212, audience) }
+func FederatedAudience(audience string) *Error { return from(700212, audience) }
 
 // FederatedSubject is AADSTS700213: no federated credential has the subject of a foreign token.
-func FederatedSubject(subject string) *Error { return from(credentials(), 700213, subject) }
+func FederatedSubject(subject string) *Error { return from(700213, subject) }
 
 // ChallengeMalformed is AADSTS501491: code_challenge or its method cannot be right.
-func ChallengeMalformed() *Error { return from(proofKeys(), 501491) }
+func ChallengeMalformed() *Error { return from(501491) }
 
 // VerifierMismatch is AADSTS501481: code_verifier is absent, or does not belong to the challenge; the code stays valid.
-func VerifierMismatch() *Error { return from(proofKeys(), 501481) }
+func VerifierMismatch() *Error { return from(501481) }
 
 // SPAWithoutPKCE is AADSTS9002325: a single-page app asks without PKCE.
-func SPAWithoutPKCE() *Error { return from(proofKeys(), 9002325) }
+func SPAWithoutPKCE() *Error { return from(9002325) }
 
 // CrossOriginNotSPA is AADSTS9002326: a script redeems the code of a web app.
-func CrossOriginNotSPA(origin string) *Error { return from(proofKeys(), 9002326, origin) }
+func CrossOriginNotSPA(origin string) *Error { return from(9002326, origin) }
 
 // SPANotCrossOrigin is AADSTS9002327: a single-page app's code is redeemed by no script.
-func SPANotCrossOrigin() *Error { return from(proofKeys(), 9002327) }
+func SPANotCrossOrigin() *Error { return from(9002327) }
 
 // Expired is AADSTS70008: a code is too old.
-func Expired() *Error { return from(grants(), 70008) }
+func Expired() *Error { return from(70008) }
 
 // Redeemed is AADSTS54005: a code is shown a second time.
-func Redeemed() *Error { return from(grants(), 54005) }
+func Redeemed() *Error { return from(54005) }
 
 // GrantInvalid is AADSTS70000: a code or refresh token is well formed and unknown, or of another client.
-func GrantInvalid() *Error { return from(grants(), 70000) }
+func GrantInvalid() *Error { return from(70000) }
 
 // OtherTenant is AADSTS700005: a code is redeemed at another tenant than it was issued by.
-func OtherTenant() *Error { return from(grants(), 700005) }
+func OtherTenant() *Error { return from(700005) }
 
 // Revoked is AADSTS50173: a refresh token was revoked.
-func Revoked() *Error { return from(grants(), 50173) }
+func Revoked() *Error { return from(50173) }
 
 // UserAssertion is AADSTS50013: the assertion of an on-behalf-of request is signed by somebody else, or malformed.
-func UserAssertion() *Error { return from(grants(), 50013) }
+func UserAssertion() *Error { return from(50013) }
 
 // UserAssertionAudience is AADSTS500131: the assertion of an on-behalf-of request is for another app.
-func UserAssertionAudience(audience, app string) *Error { return from(grants(), 500131, audience, app) }
+func UserAssertionAudience(audience, app string) *Error { return from(500131, audience, app) }
 
 // UserAssertionTime is AADSTS500133: the assertion of an on-behalf-of request has expired.
-func UserAssertionTime() *Error { return from(grants(), 500133) }
+func UserAssertionTime() *Error { return from(500133) }
 
 // UserAssertionOfApp is AADSTS7000114: the assertion of an on-behalf-of request is an app-only token.
-func UserAssertionOfApp(app string) *Error { return from(grants(), 7000114, app) }
+func UserAssertionOfApp(app string) *Error { return from(7000114, app) }
 
 // UserAssertionIsIDToken is AADSTS240002: the assertion of an on-behalf-of request is an ID token.
-func UserAssertionIsIDToken() *Error { return from(grants(), 240002) }
+func UserAssertionIsIDToken() *Error { return from(240002) }
 
 // PasswordAtSharedEndpoint is AADSTS9001023: the password grant is used at common or consumers.
-func PasswordAtSharedEndpoint() *Error { return from(grants(), 9001023) }
+func PasswordAtSharedEndpoint() *Error { return from(9001023) }
 
 // WrongPassword is AADSTS50126: a password is wrong.
-func WrongPassword() *Error { return from(people(), 50126) }
+func WrongPassword() *Error { return from(50126) }
 
 // UserNotFound is AADSTS50034: a name is none of the tenant.
-func UserNotFound(user, tenant string) *Error { return from(people(), 50034, user, tenant) }
+func UserNotFound(user, tenant string) *Error { return from(50034, user, tenant) }
 
 // UserOfElsewhere is AADSTS50020: an account of another organization, which is no guest of this one.
 func UserOfElsewhere(user, provider, tenant, app string) *Error {
-	return from(people(), 50020, user, provider, tenant, app)
+	return from(50020, user, provider, tenant, app)
 }
 
 // UserLocked is AADSTS50053: an account is locked.
-func UserLocked() *Error { return from(people(), 50053) }
+func UserLocked() *Error { return from(50053) }
 
 // PasswordExpired is AADSTS50055: a password has expired.
-func PasswordExpired() *Error { return from(people(), 50055) }
+func PasswordExpired() *Error { return from(50055) }
 
 // NoPassword is AADSTS50056: an account has no password.
-func NoPassword() *Error { return from(people(), 50056) }
+func NoPassword() *Error { return from(50056) }
 
 // UserDisabled is AADSTS50057: an account is blocked.
-func UserDisabled() *Error { return from(people(), 50057) }
+func UserDisabled() *Error { return from(50057) }
 
 // SignInNeeded is AADSTS50058: prompt=none without a session.
-func SignInNeeded() *Error { return from(people(), 50058) }
+func SignInNeeded() *Error { return from(50058) }
 
 // WhichUser is AADSTS16000: prompt=none with several accounts.
-func WhichUser() *Error { return from(people(), 16000) }
+func WhichUser() *Error { return from(16000) }
 
 // MFANeeded is AADSTS50076: a policy asks for a second factor.
-func MFANeeded(resource string) *Error { return from(access(), 50076, resource) }
+func MFANeeded(resource string) *Error { return from(50076, resource) }
 
 // DeviceNotCompliant is AADSTS53000: a policy asks for a compliant device.
-func DeviceNotCompliant() *Error { return from(access(), 53000) }
+func DeviceNotCompliant() *Error { return from(53000) }
 
 // Blocked is AADSTS53003: a policy blocks access.
-func Blocked() *Error { return from(access(), 53003) }
+func Blocked() *Error { return from(53003) }
 
 // NotAssigned is AADSTS50105: an app that requires assignment has none for the user.
-func NotAssigned(app, name, user string) *Error { return from(access(), 50105, app, name, user) }
+func NotAssigned(app, name, user string) *Error { return from(50105, app, name, user) }
 
 // ConsentNeeded is AADSTS65001: prompt=none without consent.
-func ConsentNeeded(app, name string) *Error { return from(access(), 65001, app, name) }
+func ConsentNeeded(app, name string) *Error { return from(65001, app, name) }
 
 // ConsentDeclined is AADSTS65004: somebody has said no to the permissions.
-func ConsentDeclined() *Error { return from(access(), 65004) }
+func ConsentDeclined() *Error { return from(65004) }
 
 // AdminConsentNeeded is AADSTS90094: consent is for an administrator to give.
-func AdminConsentNeeded() *Error { return from(access(), 90094) }
+func AdminConsentNeeded() *Error { return from(90094) }
 
 // ScopeUnknown is AADSTS650053: the authorization endpoint is asked for a scope that the resource lacks.
 func ScopeUnknown(app, scope, resource string) *Error {
-	return from(scopes(), 650053, app, scope, resource)
+	return from(650053, app, scope, resource)
 }
 
 // ScopeInvalid is AADSTS70011: the token endpoint is asked for a scope that cannot be.
-func ScopeInvalid(scope string) *Error { return from(scopes(), 70011, scope) }
+func ScopeInvalid(scope string) *Error { return from(70011, scope) }
 
 // ScopesOfSeveralResources is AADSTS28000: one token is asked for with scopes of two resources.
-func ScopesOfSeveralResources() *Error { return from(scopes(), 28000) }
+func ScopesOfSeveralResources() *Error { return from(28000) }
 
 // WhichResource is AADSTS28003: a code for two resources is redeemed without saying for which.
-func WhichResource() *Error { return from(scopes(), 28003) }
+func WhichResource() *Error { return from(28003) }
 
 // DefaultScopeMixed is AADSTS70011 for /.default beside named scopes.
 func DefaultScopeMixed(scope string) *Error {
@@ -254,41 +254,41 @@ func DefaultScopeMixed(scope string) *Error {
 // ResourceNotListed is AADSTS650057: /.default or a v1 request for a resource that the client's registration does not
 // list.
 func ResourceNotListed(app, name, asked, resource, listed string) *Error {
-	return from(access(), 650057, app, name, asked, resource, listed)
+	return from(650057, app, name, asked, resource, listed)
 }
 
 // NotDefaultScope is AADSTS1002012: client credentials are asked for with named scopes.
-func NotDefaultScope(scope string) *Error { return from(scopes(), 1002012, scope) }
+func NotDefaultScope(scope string) *Error { return from(1002012, scope) }
 
 // ResourceNotFound is AADSTS500011: a scope names a resource that the tenant lacks.
 func ResourceNotFound(resource, tenant string) *Error {
-	return from(scopes(), 500011, resource, tenant)
+	return from(500011, resource, tenant)
 }
 
 // ResourceDisabled is AADSTS500014: a scope names a resource that an administrator has disabled.
-func ResourceDisabled(resource string) *Error { return from(scopes(), 500014, resource) }
+func ResourceDisabled(resource string) *Error { return from(500014, resource) }
 
 // ResourceUnsupported is AADSTS901002: the parameter resource is there, by the rule before 2026.
-func ResourceUnsupported() *Error { return from(scopes(), 901002) }
+func ResourceUnsupported() *Error { return from(901002) }
 
 // ResourceMismatch is AADSTS9010010: the parameter resource is not an identifier URI of the app that owns the scopes,
 // by the rule of 2026.
-func ResourceMismatch() *Error { return from(scopes(), 9010010) }
+func ResourceMismatch() *Error { return from(9010010) }
 
 // TokenForItself is AADSTS90009: an app refreshes for itself and names itself by URI.
-func TokenForItself(app, name string) *Error { return from(scopes(), 90009, app, name) }
+func TokenForItself(app, name string) *Error { return from(90009, app, name) }
 
 // Pending is AADSTS70016: nobody has answered the device code yet.
-func Pending() *Error { return from(devices(), 70016) }
+func Pending() *Error { return from(70016) }
 
 // DeviceDeclined is AADSTS70017: somebody has said no to the device.
-func DeviceDeclined() *Error { return from(devices(), 70017) }
+func DeviceDeclined() *Error { return from(70017) }
 
 // DeviceCodeUnknown is AADSTS70018: a device code or user code is not known.
-func DeviceCodeUnknown() *Error { return from(devices(), 70018) }
+func DeviceCodeUnknown() *Error { return from(70018) }
 
 // DeviceCodeExpired is AADSTS70020: a device code is too old.
-func DeviceCodeExpired() *Error { return from(devices(), 70020) }
+func DeviceCodeExpired() *Error { return from(70020) }
 
 // MalformedGrant is Malformed for a code or refresh token that cannot be one.
 func MalformedGrant() *Error {
@@ -307,13 +307,13 @@ func ConsentNeededAtToken(app, name string) *Error {
 // InactiveRefreshToken is AADSTS700082: a refresh token was not used for too long.
 func InactiveRefreshToken(issued time.Time, inactive time.Duration) *Error {
 	days := int(inactive / (24 * time.Hour))
-	return from(grants(), 700082, issued.UTC().Format("2006-01-02T15:04:05.0000000Z"), fmt.Sprintf("%d.00:00:00", days))
+	return from(700082, issued.UTC().Format("2006-01-02T15:04:05.0000000Z"), fmt.Sprintf("%d.00:00:00", days))
 }
 
 // SPARefreshToken is AADSTS700084: the refresh token of a single-page app has outlived its fixed day.
 func SPARefreshToken(issued time.Time, lifetime time.Duration) *Error {
 	days := int(lifetime / (24 * time.Hour))
-	return from(grants(), 700084, fmt.Sprintf("%d.00:00:00", days), issued.UTC().Format("2006-01-02T15:04:05.0000000Z"))
+	return from(700084, fmt.Sprintf("%d.00:00:00", days), issued.UTC().Format("2006-01-02T15:04:05.0000000Z"))
 }
 
 // Challenged adds the claims that a client has to ask for to get past the error, as a JSON string (Conditional Access).

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Confidence says how well a fact about Entra ID is known.
@@ -40,14 +41,22 @@ func Catalogue() []Entry {
 	return all
 }
 
+// byNumber is the catalogue as answers look things up in it.
+var byNumber = sync.OnceValue(func() map[int]Entry {
+	entries := map[int]Entry{}
+	for _, entry := range Catalogue() {
+		entries[entry.Number] = entry
+	}
+	return entries
+})
+
 // Find makes an error by its number alone. What the sentence would name is left out.
 func Find(number int) (*Error, bool) {
-	for _, entry := range Catalogue() {
-		if entry.Number == number {
-			return entry.error(), true
-		}
+	entry, found := byNumber()[number]
+	if !found {
+		return nil, false
 	}
-	return nil, false
+	return entry.error(), true
 }
 
 // error fills in what the sentence names; with too few words the rest is an ellipsis.
@@ -65,14 +74,13 @@ func (e Entry) error(words ...string) *Error {
 	}
 }
 
-// from finds an entry in one part of the catalogue, which its caller knows to hold it.
-func from(part []Entry, number int, words ...string) *Error {
-	for _, entry := range part {
-		if entry.Number == number {
-			return entry.error(words...)
-		}
+// from makes an error of a number that its caller knows to be in the catalogue.
+func from(number int, words ...string) *Error {
+	entry, found := byNumber()[number]
+	if !found {
+		panic(fmt.Sprintf("aadsts: %d is not in the catalogue", number))
 	}
-	panic(fmt.Sprintf("aadsts: %d is not in this part of the catalogue", number))
+	return entry.error(words...)
 }
 
 func tenants() []Entry {

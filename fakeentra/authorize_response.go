@@ -135,7 +135,7 @@ func (f *Fake) delegate(request *authorization, person *signedIn) delegation {
 	wishes, _ := readClaimsRequest(request.params.Get("claims")) // judged before
 	return delegation{
 		version: request.version, tenant: request.tenant, client: request.client, user: person.user, platform: request.platform, asked: request.asked,
-		nonce: request.params.Get("nonce"), sid: f.newGUID(), strength: "0", began: f.now(), signedIn: person.at, secondFactor: person.secondFactor,
+		nonce: strings.Clone(request.params.Get("nonce")), sid: f.newGUID(), strength: "0", began: f.now(), signedIn: person.at, secondFactor: person.secondFactor,
 		contexts: wishes.contexts, capabilities: wishes.capabilities, hybrid: request.response.idToken || request.response.token,
 	}
 }

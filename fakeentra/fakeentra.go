@@ -107,8 +107,8 @@ type Fake struct {
 	ownKeys      map[string]*signingKey // of apps that have one, by application ID
 	revokedAt    map[string]time.Time   // by the object ID of a user of the directory
 
-	codes      *lru.Cache[string, *code]
-	refresh    *lru.Cache[string, *refreshToken]
+	codes      *lru.Cache[grantHash, *code]
+	refresh    *lru.Cache[grantHash, *refreshToken]
 	sessions   *lru.Cache[string, *session]
 	consents   *lru.Cache[consentKey, []string]
 	devices    *lru.Cache[string, *deviceCode] // by device code
@@ -166,8 +166,8 @@ func build(config Config, origin string) (*Fake, error) {
 		f.clock.source = time.Now
 	}
 	// Sizes are positive constants, which is all that these refuse.
-	f.codes, _ = lru.New[string, *code](maxCodes)
-	f.refresh, _ = lru.New[string, *refreshToken](maxRefreshTokens)
+	f.codes, _ = lru.New[grantHash, *code](maxCodes)
+	f.refresh, _ = lru.New[grantHash, *refreshToken](maxRefreshTokens)
 	f.sessions, _ = lru.New[string, *session](maxSessions)
 	f.consents, _ = lru.New[consentKey, []string](maxConsents)
 	f.devices, _ = lru.New[string, *deviceCode](maxDevices)

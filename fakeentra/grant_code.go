@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"net/http"
+	"strings"
 	"time"
 
 	"mcpentra/fakeentra/aadsts"
@@ -22,11 +23,16 @@ type code struct {
 	redeemed   bool // guarded by Fake.mu
 }
 
+// A grantHash is what a code or refresh token is kept by: 32 bytes in place of a thousand.
+type grantHash [sha256.Size]byte
+
+func hashOf(value string) grantHash { return sha256.Sum256([]byte(value)) }
+
 func (f *Fake) newCode(request *authorization, d delegation) string {
 	value := grantVersion(d.tenant) + base64.RawURLEncoding.EncodeToString(f.random(530))
-	f.codes.Add(value, &code{
-		delegation: d, redirect: request.redirect, issued: f.now(),
-		challenge: request.params.Get("code_challenge"), method: request.params.Get("code_challenge_method"),
+	f.codes.Add(hashOf(value), &code{
+		delegation: d, redirect: strings.Clone(request.redirect), issued: f.now(), // copies, which do not hold on to the whole request
+		challenge: strings.Clone(request.params.Get("code_challenge")), method: strings.Clone(request.params.Get("code_challenge_method")),
 	})
 	return value
 }
@@ -40,7 +46,7 @@ func (f *Fake) redeemCode(w http.ResponseWriter, r *http.Request, request *token
 	case !wellFormed(value):
 		return nil, aadsts.MalformedGrant()
 	}
-	held, found := f.codes.Get(value)
+	held, found := f.codes.Get(hashOf(value))
 	used := web
 	if found {
 		used = held.delegation.platform

@@ -35,7 +35,7 @@ func (f *Fake) newRefreshToken(d delegation) string {
 		until = f.now().Add(refreshLifetime)
 	}
 	value := grantVersion(d.tenant) + base64.RawURLEncoding.EncodeToString(f.random(760))
-	f.refresh.Add(value, &refreshToken{delegation: d, issued: f.now(), expiry: until})
+	f.refresh.Add(hashOf(value), &refreshToken{delegation: d, issued: f.now(), expiry: until})
 	return value
 }
 
@@ -57,7 +57,7 @@ func (f *Fake) redeemRefreshToken(w http.ResponseWriter, r *http.Request, reques
 	case !wellFormed(value):
 		return nil, aadsts.MalformedGrant()
 	}
-	held, found := f.refresh.Get(value)
+	held, found := f.refresh.Get(hashOf(value))
 	used := web
 	if found {
 		used = held.delegation.platform

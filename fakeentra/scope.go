@@ -98,7 +98,7 @@ func (f *Fake) resolve(tenant *directory.Tenant, client *directory.App, scope st
 		}
 		app, name, asked := &graphApp, word, ""
 		if cut := strings.LastIndexByte(word, '/'); cut >= 0 {
-			asked, name = word[:cut], word[cut+1:]
+			asked, name = strings.Clone(word[:cut]), word[cut+1:] // a copy, which does not hold on to the whole request
 			if app = f.resource(tenant, asked); app == nil {
 				return nil, aadsts.ResourceNotFound(asked, tenant.ID)
 			}

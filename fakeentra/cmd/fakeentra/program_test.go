@@ -5,19 +5,14 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -43,7 +38,12 @@ type process struct {
 // start runs the program until it says where it listens.
 func start(t *testing.T, arguments ...string) *process {
 	t.Helper()
-	started := &process{Cmd: exec.CommandContext(t.Context(), "fakeentra", arguments...)}
+	return startProgram(t, "fakeentra", arguments...)
+}
+
+func startProgram(t testing.TB, program string, arguments ...string) *process {
+	t.Helper()
+	started := &process{Cmd: exec.CommandContext(t.Context(), program, arguments...)}
 	started.Dir = t.TempDir()
 	output, err := started.StderrPipe()
 	require.NoError(t, err)
@@ -207,48 +207,5 @@ func BenchmarkFirstAnswer(b *testing.B) {
 		slices.Sort(took)
 		b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms")
 		b.ReportMetric(25, "ms<=")
-	}
-}
-
-// BenchmarkMemoryUnderLoad is the most memory that the program held while it signed 2,000 tokens for 16 clients.
-func BenchmarkMemoryUnderLoad(b *testing.B) {
-	for b.Loop() {
-		fake := exec.CommandContext(b.Context(), "fakeentra", "--addr", "127.0.0.1:0", "--quiet")
-		output, err := fake.StderrPipe()
-		require.NoError(b, err)
-		require.NoError(b, fake.Start())
-		lines := bufio.NewScanner(output)
-		require.True(b, lines.Scan())
-		address := strings.TrimPrefix(lines.Text(), "fakeentra: listening on ") + "/" + directory.DefaultTenantID + "/oauth2/v2.0/token"
-		form := url.Values{
-			"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "client_secret": {directory.DefaultClientSecret},
-			"scope": {"api://" + directory.DefaultAPIID + "/.default"},
-		}
-		var group sync.WaitGroup
-		for range 16 {
-			group.Go(func() {
-				client := &http.Client{Transport: &http.Transport{}}
-				defer client.CloseIdleConnections()
-				for range 125 {
-					response, err := client.PostForm(address, form)
-					if !assert.NoError(b, err) {
-						return
-					}
-					_, _ = io.Copy(io.Discard, response.Body)
-					response.Body.Close()
-				}
-			})
-		}
-		group.Wait()
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", fake.Process.Pid))
-		require.NoError(b, err)
-		match := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)
-		require.NotNil(b, match)
-		kilobytes, err := strconv.Atoi(string(match[1]))
-		require.NoError(b, err)
-		b.ReportMetric(float64(kilobytes)/1024, "MB")
-		b.ReportMetric(25, "MB<=")
-		require.NoError(b, fake.Process.Signal(os.Interrupt))
-		require.NoError(b, fake.Wait())
 	}
 }

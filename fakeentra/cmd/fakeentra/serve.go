@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -25,6 +26,9 @@ type serveOptions struct {
 	chaos                                                                 float64
 	tls, autoSignIn, expose, quiet                                        bool
 }
+
+// gcPercent keeps the program small: signing takes far longer than collecting what little it allocates.
+const gcPercent = 40
 
 // serve listens until the context ends.
 func serve(ctx context.Context, options serveOptions, logger *slog.Logger) error {
@@ -43,6 +47,9 @@ func serve(ctx context.Context, options serveOptions, logger *slog.Logger) error
 	}
 	if !options.quiet {
 		config.Logger = logger
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
 	var frozen time.Time
 	if options.clock != "" {

@@ -214,10 +214,14 @@ func (f *Fake) judge(request *authorization) *aadsts.Error {
 		request.asked, problem = f.resolveV1(request.tenant, request.client, params.Get("resource"), params.Get("scope"))
 		return problem
 	}
-	if params.Get("scope") == "" {
+	scope := params.Get("scope")
+	if scope == "" && f.config.Face == SpecAlignedFace {
+		scope = unaskedScope
+	}
+	if scope == "" {
 		return aadsts.MissingParameter("scope")
 	}
-	if request.asked, problem = f.resolve(request.tenant, request.client, params.Get("scope"), false); problem != nil {
+	if request.asked, problem = f.resolve(request.tenant, request.client, scope, false); problem != nil {
 		return problem
 	}
 	if request.response.idToken && !request.asked.has("openid") {

@@ -170,6 +170,9 @@ func TestSpecAlignedFace(t *testing.T) {
 	back := returned(t, authorize(t, fake, request(native)))
 	assert.Equal(t, tenantURL+"/v2.0", back.Get("iss"))
 	assert.Equal(t, http.StatusOK, token(t, fake, redemption(back.Get("code"), native)).Status)
+	native["scope"] = ""
+	unasked := returned(t, authorize(t, fake, request(native)))
+	assert.Equal(t, http.StatusOK, token(t, fake, redemption(unasked.Get("code"), native)).Status, "a request without a scope is one for the default")
 	for _, body := range []string{"", "[]", `{"redirect_uris":[]}`, `{"redirect_uris":["http://evil.example/"]}`, `{"redirect_uris":["https://a.example/"],"token_endpoint_auth_method":"tls"}`, strings.Repeat("[", 1<<20)} {
 		assert.Equal(t, http.StatusBadRequest, register(body).Status, body[:min(len(body), 60)])
 	}

@@ -18,10 +18,13 @@ const (
 	// EntraFace is Entra ID as it is, absences included.
 	EntraFace Face = ""
 	// SpecAlignedFace is what MCP would like an authorization server to be: RFC 8414 metadata,
-	// code_challenge_methods_supported, iss in authorization responses (RFC 9207), dynamic registration (RFC 7591), and
-	// no rule for the parameter resource. Entra ID is not like that.
+	// code_challenge_methods_supported, iss in authorization responses (RFC 9207), dynamic registration (RFC 7591), no
+	// rule for the parameter resource, and no need of the parameter scope. Entra ID is not like that.
 	SpecAlignedFace Face = "spec-aligned"
 )
+
+// unaskedScope is what the spec-aligned face grants those who ask for no scope (RFC 6749 section 3.3).
+const unaskedScope = "openid profile"
 
 // specMembers are what the spec-aligned face adds to discovery documents.
 type specMembers struct {

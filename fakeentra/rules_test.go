@@ -1,6 +1,7 @@
 package fakeentra_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -171,4 +172,168 @@ func TestRedirectMatching(t *testing.T) {
 	assert.Contains(t, authorize(t, without, request(map[string]string{"redirect_uri": ""})).Body, "AADSTS500113")
 	picked := authorize(t, newFake(t, fakeentra.Config{AutoSignIn: true}), request(map[string]string{"redirect_uri": ""}))
 	assert.Contains(t, picked.Header.Get("Location"), callback+"?code=", "a registered one is picked")
+}
+
+// v1 has other names and writes numbers as text, and old libraries ask by GET.
+func TestDeviceCodeOfOldEndpoint(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, fakeentra.Config{Directory: changed(func(t *directory.Tenant) { t.Apps[1].AllowPublicFlows = true })})
+	got := get(t, fake, tenantURL+"/oauth2/devicecode?"+url.Values{"client_id": {directory.DefaultAPIID}, "resource": {"https://graph.microsoft.com"}}.Encode())
+	require.Equal(t, http.StatusOK, got.Status, got.Body)
+	assert.Equal(t, []string{"user_code", "device_code", "verification_url", "expires_in", "interval", "message"}, members(t, got.Body))
+	assert.Equal(t, "900", got.JSON["expires_in"])
+	assert.Equal(t, "5", got.JSON["interval"])
+	assert.Equal(t, "https://login.microsoft.com/device", got.text("verification_url"))
+	assert.Contains(t, get(t, fake, got.text("verification_url")).Body, "Enter code", "the client answers for that host as well")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, tenantURL+"/oauth2/v2.0/devicecode", nil)
+	require.NoError(t, err)
+	assert.Equal(t, 900561, do(t, fake, r).number(t))
+	listening := fakeentra.NewServer(fakeentra.Config{})
+	defer listening.Close()
+	response, err := listening.Client().PostForm(listening.URL+"/"+directory.DefaultTenantID+"/oauth2/v2.0/devicecode", url.Values{"client_id": {directory.DefaultAPIID}, "scope": {"openid"}})
+	require.NoError(t, err)
+	defer response.Body.Close()
+	var answer struct {
+		Page    string `json:"verification_uri"`
+		Expires int    `json:"expires_in"`
+	}
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&answer))
+	assert.Equal(t, listening.URL+"/device", answer.Page)
+	assert.Equal(t, 900, answer.Expires)
+}
+
+// What a person has to do is interaction_required at v1, and invalid_grant with a suberror at v2.
+func TestOldEndpointsNameInteraction(t *testing.T) {
+	t.Parallel()
+	d := withPolicy(directory.Policy{Name: "MFA", Apps: []string{directory.DefaultAPIID}, Require: directory.RequireMFA})
+	d.Tenants[0].Apps[0].Consented = []string{"User.Read", "api://" + directory.DefaultAPIID + "/.default"}
+	person := &visit{t: t, fake: newFake(t, fakeentra.Config{Directory: d})}
+	code := returned(t, person.post("login", request(nil), url.Values{"account": {directory.DefaultUser}})).Get("code")
+	refresh := token(t, person.fake, redemption(code, nil)).text("refresh_token")
+	at := func(path string, changes map[string]string) answer {
+		return person.open(http.MethodPost, tenantURL+path, refreshing(refresh, changes))
+	}
+	old := at("/oauth2/token", map[string]string{"resource": "api://" + directory.DefaultAPIID})
+	assert.Equal(t, "interaction_required", old.text("error"))
+	assert.Equal(t, 50076, old.number(t))
+	now := at("/oauth2/v2.0/token", map[string]string{"scope": apiScope})
+	assert.Equal(t, "invalid_grant", now.text("error"))
+	assert.Equal(t, "basic_action", now.text("suberror"))
+}
+
+// Scripts may read what a single-page app is answered, errors included, and nobody else's answers.
+func TestCrossOriginAnswers(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, fakeentra.Config{Directory: withSPA(), AutoSignIn: true})
+	asSPA := map[string]string{"client_id": spaID, "redirect_uri": "http://localhost:3000/", "client_secret": ""}
+	const origin = "http://localhost:3000"
+	code := signIn(t, fake, asSPA)
+	refused := postToken(t, fake, with(redemption(code, asSPA), map[string]string{"code_verifier": "wrong"}), origin)
+	assert.Equal(t, 501481, refused.number(t))
+	for _, got := range []answer{refused, postToken(t, fake, redemption(code, asSPA), origin)} {
+		assert.Equal(t, origin, got.Header.Get("Access-Control-Allow-Origin"))
+		assert.Equal(t, "true", got.Header.Get("Access-Control-Allow-Credentials"))
+		assert.Contains(t, got.Header.Get("Access-Control-Expose-Headers"), "x-ms-request-id")
+		assert.Contains(t, got.Header.Values("Vary"), "Origin")
+	}
+	web := signIn(t, fake, nil)
+	refresh := token(t, fake, redemption(web, nil)).text("refresh_token")
+	for number, form := range map[int]url.Values{9002326: refreshing(refresh, nil), 9002313: redemption("junk", nil)} {
+		got := postToken(t, fake, form, "https://app.example")
+		assert.Equal(t, number, got.number(t))
+		assert.Empty(t, got.Header.Get("Access-Control-Allow-Origin"))
+	}
+	assert.Empty(t, authorize(t, fake, request(nil)).Header.Get("Access-Control-Allow-Origin"), "a page is navigated to")
+	assert.Equal(t, "*", get(t, fake, tenantURL+"/discovery/v2.0/keys").Header.Get("Access-Control-Allow-Origin"))
+	assert.Equal(t, "*", get(t, fake, login+"/nobody.example/v2.0/.well-known/openid-configuration").Header.Get("Access-Control-Allow-Origin"))
+}
+
+// An app says which groups and directory roles it wants to know of.
+func TestGroupMembershipClaims(t *testing.T) {
+	t.Parallel()
+	const makers, writers = "5a1e0005-0000-4000-8000-000000000001", "5a1e0005-0000-4000-8000-000000000002"
+	const everybody, administrator = "b79fbf4d-3ef9-4689-8143-76b194e85509", "62e90394-69f5-4237-9190-012177145e10"
+	for setting, want := range map[string][2]any{
+		"":                 {nil, nil},
+		"SecurityGroup":    {[]any{makers, writers}, nil},
+		"ApplicationGroup": {[]any{writers}, nil},
+		"DirectoryRole":    {nil, []any{administrator, everybody}},
+		"All":              {[]any{makers, writers}, []any{administrator, everybody}},
+	} {
+		_, payload := claims(t, tokensOf(t, changed(func(t *directory.Tenant) {
+			t.Users[0].Admin = true
+			t.Apps[1].GroupMembershipClaims = setting
+			t.Apps[1].Assignments = []directory.Assignment{{Principal: writers}}
+			for _, id := range []string{makers, writers} {
+				t.Groups = append(t.Groups, directory.Group{ID: id, DisplayName: id, Members: []string{directory.DefaultUserID}})
+			}
+		}), apiScope).text("access_token"))
+		assert.Equal(t, want[0], payload["groups"], setting)
+		assert.Equal(t, want[1], payload["wids"], setting)
+	}
+}
+
+// From the authorization endpoint, six groups are too many.
+func TestGroupsOfImplicitTokens(t *testing.T) {
+	t.Parallel()
+	for n, fits := range map[int]bool{5: true, 6: false} {
+		fake := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: changed(func(t *directory.Tenant) {
+			t.Apps[0].ImplicitIDTokens, t.Apps[0].GroupMembershipClaims = true, "SecurityGroup"
+			for i := range n {
+				id := "5a1e0005-0000-4000-8000-00000000000" + string(rune('0'+i))
+				t.Groups = append(t.Groups, directory.Group{ID: id, DisplayName: id, Members: []string{directory.DefaultUserID}})
+			}
+		})})
+		_, id := claims(t, returned(t, authorize(t, fake, request(map[string]string{"response_type": "id_token"}))).Get("id_token"))
+		if fits {
+			assert.Len(t, id["groups"], n)
+			continue
+		}
+		assert.Equal(t, true, id["hasgroups"])
+		assert.NotContains(t, id, "groups")
+	}
+}
+
+// The parameter resource is about every scope of a request, whatever their order.
+func TestResourceIsForAllScopes(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
+	for _, scope := range []string{apiScope + " User.Read", "User.Read " + apiScope} {
+		back := returned(t, authorize(t, fake, request(map[string]string{"scope": scope, "resource": "api://" + directory.DefaultAPIID})))
+		assert.Equal(t, "invalid_target", back.Get("error"), scope)
+	}
+	mixed := returned(t, authorize(t, fake, request(map[string]string{"scope": "api://" + directory.DefaultAPIID + "/.default User.Read"})))
+	assert.Equal(t, "invalid_scope", mixed.Get("error"))
+	assert.Contains(t, mixed.Get("error_description"), ".default scope can't be combined with resource-specific scopes.")
+}
+
+// An assertion that is neither the client's own nor of an issuer that the app trusts.
+func TestAssertionOfAStranger(t *testing.T) {
+	t.Parallel()
+	stranger := newFake(t, fakeentra.Config{PublicURL: "https://workload.test"})
+	raw, err := stranger.Mint(fakeentra.Token{})
+	require.NoError(t, err)
+	form := url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "scope": {"https://graph.microsoft.com/.default"},
+		"client_assertion": {raw}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+	}
+	assert.Equal(t, 70021, token(t, newFake(t, fakeentra.Config{}), form).number(t), "no federated credential at all")
+	trusting := changed(func(t *directory.Tenant) {
+		t.Apps[0].FederatedCredentials = []directory.FederatedCredential{{Issuer: "https://other.test", Subject: "s"}}
+	})
+	assert.Equal(t, 700211, token(t, newFake(t, fakeentra.Config{Directory: trusting}), form).number(t))
+	form.Set("client_assertion", "x.y.z")
+	assert.Equal(t, 50027, token(t, newFake(t, fakeentra.Config{}), form).number(t))
+}
+
+func TestUserRealm(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, fakeentra.Config{})
+	for _, path := range []string{"UserRealm", "userrealm", "USERREALM"} {
+		assert.Equal(t, "Managed", get(t, fake, login+"/common/"+path+"/"+directory.DefaultUser+"?api-version=1.0").text("account_type"), path)
+	}
+	unknown := get(t, fake, login+"/common/userrealm/x@nobody.example")
+	assert.Equal(t, []string{"ver", "account_type"}, members(t, unknown.Body))
+	assert.Equal(t, "Unknown", unknown.text("account_type"))
+	assert.Equal(t, http.StatusNotFound, get(t, fake, login+"/common/nonsense/x").Status)
 }

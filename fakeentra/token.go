@@ -234,6 +234,7 @@ func (f *Fake) authenticate(w http.ResponseWriter, r *http.Request, request *tok
 		}
 		w.Header().Set("Access-Control-Allow-Origin", request.origin)
 		w.Header().Set("Access-Control-Allow-Credentials", "true")
+		w.Header().Set("Access-Control-Expose-Headers", "Content-Length,Content-Encoding,x-ms-request-id,x-ms-srs") // L: the list
 		w.Header().Add("Vary", "Origin")
 		return nil
 	}

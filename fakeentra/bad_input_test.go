@@ -1,0 +1,171 @@
+package fakeentra_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/fakeentra"
+	"mcpentra/fakeentra/directory"
+)
+
+// Whatever is wrong with a form, the answer is Entra ID's error in JSON.
+func TestBadTokenRequests(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, fakeentra.Config{})
+	const form = "application/x-www-form-urlencoded"
+	good := url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "client_secret": {directory.DefaultClientSecret}, "scope": {"https://graph.microsoft.com/.default"},
+	}
+	send := func(method, segment, kind, body string, header map[string]string) answer {
+		r, err := http.NewRequestWithContext(t.Context(), method, login+"/"+segment+"/oauth2/v2.0/token", strings.NewReader(body))
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", kind)
+		for name, value := range header {
+			r.Header.Set(name, value)
+		}
+		return do(t, fake, r)
+	}
+	require.Equal(t, http.StatusOK, send(http.MethodPost, directory.DefaultTenantID, form+"; charset=utf-8", good.Encode(), nil).Status)
+	for name, one := range map[string]struct {
+		method, segment, kind, body string
+		header                      map[string]string
+		number                      int
+	}{
+		"GET":                          {method: http.MethodGet, number: 900561},
+		"PUT":                          {method: http.MethodPut, number: 900561},
+		"DELETE":                       {method: http.MethodDelete, number: 900561},
+		"no content type":              {kind: "-", number: 900144},
+		"JSON":                         {kind: "application/json", body: `{"grant_type":"client_credentials"}`, number: 900144},
+		"multipart":                    {kind: "multipart/form-data; boundary=x", body: "--x--", number: 900144},
+		"a content type that is none":  {kind: ";;;", number: 900144},
+		"an empty body":                {body: " ", number: 900144},
+		"a secret twice":               {body: good.Encode() + "&client_secret=x", number: 9002313},
+		"an unknown name twice":        {body: good.Encode() + "&a=1&a=2", number: 9002313},
+		"a broken escape":              {body: good.Encode() + "&a=%zz", number: 9002313},
+		"semicolons":                   {body: good.Encode() + ";a=1", number: 9002313},
+		"a zero byte":                  {body: good.Encode() + "&a=%00", number: 9002313},
+		"two megabytes":                {body: good.Encode() + "&a=" + strings.Repeat("x", 2<<20), number: 9002313},
+		"a million names":              {body: strings.Repeat("a&", 1<<19), number: 9002313},
+		"an unknown tenant":            {segment: "5a1e0001-0000-4000-8000-00000000dead", number: 90002},
+		"an unknown domain":            {segment: "fabrikam.example", number: 90002},
+		"a tenant that is none":        {segment: "nobody", number: 900023},
+		"markup for a tenant":          {segment: "%3Cscript%3E", number: 900023},
+		"a client of no tenant":        {body: change(good, "client_id", "5a1e0002-0000-4000-8000-00000000dead"), number: 700016},
+		"a client that is no GUID":     {body: change(good, "client_id", "' OR 1=1"), number: 700038},
+		"zeros for a client":           {body: change(good, "client_id", "00000000-0000-0000-0000-000000000000"), number: 700038},
+		"two clients":                  {body: good.Encode(), header: map[string]string{"Authorization": "Basic eDp5"}, number: 9002313},
+		"a broken Basic":               {body: change(good, "client_secret", ""), header: map[string]string{"Authorization": "Basic !"}, number: 7000216},
+		"broken escapes in Basic":      {body: change(good, "client_secret", ""), header: map[string]string{"Authorization": "Basic JXp6OiV6eg=="}, number: 9002313},
+		"an unknown grant":             {body: change(good, "grant_type", "urn:ietf:params:oauth:grant-type:saml2-bearer"), number: 70003},
+		"a junk code and a bad secret": {body: change(good, "grant_type", "authorization_code") + "&code=junk", number: 9002313},
+		"a long code":                  {body: change(good, "grant_type", "authorization_code") + "&code=1." + strings.Repeat("a", 5000), number: 9002313},
+		"a junk refresh token":         {body: change(good, "grant_type", "refresh_token") + "&refresh_token=junk", number: 9002313},
+		"no code":                      {body: change(good, "grant_type", "authorization_code"), number: 900144},
+		"no refresh token":             {body: change(good, "grant_type", "refresh_token"), number: 900144},
+		"no assertion":                 {body: change(good, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), number: 900144},
+		"no device code":               {body: change(good, "grant_type", "device_code"), number: 900144},
+		"no password":                  {body: change(good, "grant_type", "password") + "&username=a", number: 900144},
+		"a scope of slashes":           {body: change(good, "scope", "////"), number: 500011},
+		"a scope of megabytes":         {body: change(good, "scope", strings.Repeat("x ", 1<<18)), number: 70011},
+	} {
+		if one.method == "" {
+			one.method = http.MethodPost
+		}
+		if one.segment == "" {
+			one.segment = directory.DefaultTenantID
+		}
+		if one.kind == "" {
+			one.kind = form
+		}
+		if one.body == "" {
+			one.body = good.Encode()
+		}
+		got := send(one.method, one.segment, one.kind, one.body, one.header)
+		assert.Equal(t, one.number, got.number(t), name)
+		assert.Contains(t, []int{400, 401}, got.Status, name)
+		assert.Equal(t, "application/json; charset=utf-8", got.Header.Get("Content-Type"), name)
+		assert.Contains(t, got.Header.Get("Cache-Control"), "no-store", name)
+		assert.Less(t, len(got.Body), 8<<10, "%s: an answer does not repeat megabytes", name)
+		assert.NotContains(t, got.Body, "<script>", name)
+		assert.NotContains(t, got.Body, directory.DefaultClientSecret, name)
+	}
+}
+
+// change writes a form with one name changed; an empty value takes it away.
+func change(form url.Values, name, value string) string {
+	changed := url.Values{}
+	for one, values := range form {
+		changed[one] = values
+	}
+	return with(changed, map[string]string{name: value}).Encode()
+}
+
+// Wherever a browser could be sent, it is only ever sent to an address that is registered.
+func TestNobodyIsSentToAStranger(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
+	for _, uri := range []string{
+		"https://evil.example/auth/callback", "//evil.example/auth/callback", "http:evil.example", "http:///evil.example", "http://localhost:8000\\@evil.example/auth/callback",
+		"http://localhost:8000@evil.example/auth/callback", "http://evil.example#@localhost:8000/auth/callback", "http://evil.example?@localhost:8000/auth/callback",
+		"http://localhost:8000/auth/callback/../../x", "http://localhost:8000/auth/callback%2f..", "http://localhost.:8000/auth/callback", "http://lOcalhost:8000/auth/callback",
+		"http://localhost:0x1f40/auth/callback", "http://[::1]:8000/auth/callback", "http://2130706433:8000/auth/callback", "http://localhost:8000/auth/callback\x00", "data:text/html,x",
+		"javascript:alert(1)", "http://localhost:8000/auth/callback?x=1", "http://localhost:8000/auth/callback ", " http://localhost:8000/auth/callback",
+	} {
+		for _, path := range []string{"/oauth2/v2.0/authorize", "/oauth2/authorize", "/v2.0/adminconsent", "/adminconsent"} {
+			params := request(map[string]string{"redirect_uri": uri, "prompt": "none"})
+			for _, broken := range []map[string]string{nil, {"scope": "nonsense"}, {"response_type": "nonsense"}, {"response_mode": "form_post"}, {"response_mode": "fragment"}} {
+				got := get(t, fake, tenantURL+path+"?"+with(params, broken).Encode())
+				assert.Equal(t, http.StatusOK, got.Status, uri)
+				assert.Empty(t, got.Header.Get("Location"), uri)
+				assert.NotContains(t, got.Body, `name="hiddenform"`, uri)
+				assert.Contains(t, got.Body, "AADSTS", uri)
+			}
+		}
+		away := get(t, fake, tenantURL+"/oauth2/v2.0/logout?post_logout_redirect_uri="+url.QueryEscape(uri))
+		assert.Equal(t, http.StatusOK, away.Status, uri)
+		assert.Empty(t, away.Header.Get("Location"), uri)
+	}
+}
+
+func TestBadPageRequests(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, fakeentra.Config{})
+	person := &visit{t: t, fake: fake}
+	for name, one := range map[string]struct {
+		method, path string
+		form         url.Values
+		want         string
+	}{
+		"an unknown tenant":      {http.MethodGet, "/fabrikam.example/oauth2/v2.0/authorize?" + request(nil).Encode(), nil, "AADSTS90002"},
+		"a tenant that is none":  {http.MethodGet, "/nobody/oauth2/v2.0/authorize?" + request(nil).Encode(), nil, "AADSTS900023"},
+		"a name twice":           {http.MethodGet, "/common/oauth2/v2.0/authorize?state=1&state=2", nil, "AADSTS9002313"},
+		"query and form":         {http.MethodPost, "/common/oauth2/v2.0/authorize?state=1", url.Values{"state": {"2"}}, "AADSTS9002313"},
+		"megabytes of query":     {http.MethodGet, "/common/oauth2/v2.0/authorize?state=" + strings.Repeat("x", 2<<20), nil, "AADSTS9002313"},
+		"megabytes of form":      {http.MethodPost, "/common/oauth2/v2.0/authorize", url.Values{"state": {strings.Repeat("x", 2<<20)}}, "AADSTS9002313"},
+		"a form of another kind": {http.MethodPost, "/" + directory.DefaultTenantID + "/nonsense/v2/login", url.Values{"account": {"x"}}, "404"},
+		"a form twice":           {http.MethodPost, "/" + directory.DefaultTenantID + "/authorize/v2/login?" + request(nil).Encode(), url.Values{"account": {"a", "b"}}, "AADSTS9002313"},
+		"markup for an account":  {http.MethodPost, "/" + directory.DefaultTenantID + "/authorize/v2/login?" + request(nil).Encode(), url.Values{"account": {"<script>x"}}, "AADSTS50034"},
+		"consent of nobody":      {http.MethodPost, "/" + directory.DefaultTenantID + "/authorize/v2/consent?" + request(nil).Encode(), url.Values{"answer": {"accept"}}, "Pick an account"},
+		"a factor of nobody":     {http.MethodPost, "/" + directory.DefaultTenantID + "/authorize/v2/secondfactor?" + request(nil).Encode(), url.Values{"answer": {"approve"}}, "Pick an account"},
+		"a device of nobody":     {http.MethodPost, "/common/device/v2/login?user_code=NOBODY", url.Values{"account": {directory.DefaultUser}}, "AADSTS70018"},
+	} {
+		got := person.open(one.method, login+one.path, one.form)
+		assert.Empty(t, got.Header.Get("Location"), name)
+		assert.NotContains(t, got.Body, "<script>x", name)
+		assert.Less(t, len(got.Body), 64<<10, name)
+		if one.want == "404" {
+			assert.Equal(t, http.StatusNotFound, got.Status, name)
+			continue
+		}
+		assert.Equal(t, http.StatusOK, got.Status, name)
+		assert.Contains(t, got.Body, one.want, name)
+	}
+	prompt := returned(t, authorize(t, fake, request(map[string]string{"prompt": "nonsense"})))
+	assert.Equal(t, "invalid_request", prompt.Get("error"))
+	assert.Contains(t, prompt.Get("error_description"), "AADSTS90023")
+}

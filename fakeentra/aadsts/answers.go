@@ -108,7 +108,7 @@ func PublicClientCredential() *Error { return from(700025) }
 // AssertionSignature is AADSTS700027: a client assertion is signed by no certificate of the app.
 func AssertionSignature() *Error { return from(700027) }
 
-// AssertionTime is AADSTS700024: a client assertion is too early, too old, or good for too long.
+// AssertionTime is AADSTS700024: a client assertion is too early or too old.
 func AssertionTime() *Error { return from(700024) }
 
 // AssertionAudience is AADSTS700023: a client assertion is for somebody else.

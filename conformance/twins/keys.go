@@ -26,6 +26,9 @@ const (
 	LosesTheHerd        Fault = "refuses those who come while keys are fetched"
 	ForgetsKeysInOutage Fault = "forgets its keys when there are no others"
 	FollowsKeyRedirects Fault = "follows redirects to keys"
+	AsksOnceForAll      Fault = "asks for unknown keys once, and never again"
+	IgnoresKeyIssuer    Fault = "ignores whose a key is"
+	BreaksOnClocks      Fault = "breaks when the clock is set back"
 	RefusesWithoutKeys  Fault = "calls tokens bad while it has no keys"
 )
 
@@ -115,6 +118,9 @@ func (t *Twin) hasKeys() bool {
 	if t.now().Sub(t.cache.fetched) > keysEnd && !t.has(KeepsKeysForEver) {
 		t.cache.keys = nil
 	}
+	if t.has(BreaksOnClocks) && t.now().Before(t.cache.fetched) {
+		return false
+	}
 	return len(t.cache.keys) > 0 || t.has(RefusesWithoutKeys)
 }
 
@@ -128,7 +134,7 @@ func (t *Twin) keysFor(id string) []jose.JSONWebKey {
 	if found := (&jose.JSONWebKeySet{Keys: t.cache.keys}).Key(id); len(found) > 0 || t.has(FindsNoNewKeys) {
 		return found
 	}
-	if now := t.now(); now.Sub(t.cache.forced) > keysForced || t.has(AsksForEveryToken) {
+	if now := t.now(); t.cache.forced.IsZero() || now.Sub(t.cache.forced) > keysForced && !t.has(AsksOnceForAll) || t.has(AsksForEveryToken) {
 		t.cache.forced = now
 		t.fetchKeys()
 	}
@@ -176,6 +182,7 @@ func (t *Twin) readKeys() ([]jose.JSONWebKey, error) {
 		var key jose.JSONWebKey
 		var uses struct {
 			Operations []string `json:"key_ops"`
+			Issuer     string   `json:"issuer"`
 		}
 		err := json.Unmarshal(member, &key)
 		if err == nil {
@@ -183,10 +190,11 @@ func (t *Twin) readKeys() ([]jose.JSONWebKey, error) {
 		}
 		_, isRSA := key.Key.(*rsa.PublicKey)
 		useful := (key.Use == "" || key.Use == "sig") && uses.Operations == nil && (key.Algorithm == "" || key.Algorithm == "ES256") && !isRSA
+		ours := uses.Issuer == "" || uses.Issuer == t.origin || t.has(IgnoresKeyIssuer)
 		switch {
 		case err != nil && t.has(NeedsEveryKey):
 			return nil, err
-		case err == nil && (useful || t.has(IgnoresKeyUse)):
+		case err == nil && ours && (useful || t.has(IgnoresKeyUse)):
 			keys = append(keys, key)
 		}
 	}

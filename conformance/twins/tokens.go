@@ -2,6 +2,7 @@ package twins
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -55,9 +56,14 @@ func (t *Twin) good() (string, error) {
 	}}).Serialize()
 }
 
-// published is the issuer's key set.
-func (t *Twin) published() jose.JSONWebKeySet {
-	return jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: t.key.Public(), KeyID: signingKeyID, Use: "sig", Algorithm: string(jose.ES256)}}}
+// published is the issuer's key set. As at Entra each key says whose it is.
+func (t *Twin) published() map[string]any {
+	key := jose.JSONWebKey{Key: t.key.Public(), KeyID: signingKeyID, Use: "sig", Algorithm: string(jose.ES256)}
+	text, _ := key.MarshalJSON()
+	members := map[string]any{}
+	_ = json.Unmarshal(text, &members)
+	members["issuer"] = t.origin
+	return map[string]any{"keys": []any{members}}
 }
 
 // verify judges a token, but for what the twin is broken in.

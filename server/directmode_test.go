@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"mcpentra/client"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 	"mcpentra/server"
@@ -171,4 +173,39 @@ func TestDirectModeIsClosedWhileKeysCannotBeHad(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, status)
 	assert.NotEmpty(t, header.Get("Retry-After"))
 	assert.Empty(t, header.Get("WWW-Authenticate"), "clients would throw good tokens away")
+}
+
+// TestAClientSignsInAtEntraItself goes the whole way of direct mode with a client that has an application ID in the tenant:
+// the endpoint's URL is an identifier URI of the API, as Entra wants it for the parameter resource.
+func TestAClientSignsInAtEntraItself(t *testing.T) {
+	t.Parallel()
+	all := apiDirectory()
+	fake := fakeentra.NewServer(fakeentra.Config{Directory: all})
+	t.Cleanup(fake.Close)
+	var endpoint string
+	origin := startServer(t, func(config *server.Config) {
+		direct(fake)(config)
+		endpoint = config.PublicURL + "/mcp"
+		config.Direct.IdentifierURI = endpoint
+	})
+	all.Tenants[0].Apps[1].IdentifierURIs, all.Tenants[0].Apps[1].PublicClient = []string{endpoint}, []string{"http://localhost/callback"}
+	require.NoError(t, fake.SetDirectory(all))
+	base := &http.Transport{}
+	t.Cleanup(base.CloseIdleConnections)
+	signedIn, err := client.New(client.Config{
+		Server: origin + "/mcp", Base: base, ClientID: directory.DefaultAPIID, ClientIssuer: fake.Issuer(directory.DefaultTenantID), Browser: visit,
+		Entra: client.EntraExceptions{UnadvertisedPKCE: true},
+	})
+	require.NoError(t, err)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, endpoint, strings.NewReader(callUserName))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "application/json, text/event-stream")
+	r.Header.Set("Mcp-Protocol-Version", "2025-11-25")
+	resp, err := (&http.Client{Transport: signedIn}).Do(r)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "User name is Adele Vance")
 }

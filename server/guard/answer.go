@@ -3,7 +3,11 @@ package guard
 import (
 	"net/http"
 	"strings"
+	"time"
 )
+
+// writeTimeout bounds how long a caller may take to read what is sent, each time.
+const writeTimeout = time.Minute
 
 // answerWriter is the handler's way to the caller. When the headers are about to go, it seals the
 // session id in them, and takes out what only the guard may say.
@@ -40,7 +44,14 @@ func (a *answerWriter) Write(p []byte) (int, error) {
 	if !a.sent {
 		a.WriteHeader(http.StatusOK)
 	}
+	a.deadline(time.Now().Add(writeTimeout))
 	return a.ResponseWriter.Write(p)
+}
+
+// deadline is set before everything that is sent, and taken back at the end: the connection may be used again. What
+// cannot set deadlines is no connection.
+func (a *answerWriter) deadline(at time.Time) {
+	_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(at)
 }
 
 // Flush is what handlers look for that answer with a stream.
@@ -48,6 +59,7 @@ func (a *answerWriter) Flush() {
 	if !a.sent {
 		a.WriteHeader(http.StatusOK)
 	}
+	a.deadline(time.Now().Add(writeTimeout))
 	// A connection that cannot be flushed is one whose answers arrive late, not one without answers.
 	_ = http.NewResponseController(a.ResponseWriter).Flush()
 }

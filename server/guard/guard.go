@@ -167,6 +167,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer := &answerWriter{ResponseWriter: w, guard: g, caller: id, own: w.Header().Clone(), sessionless: sessionless(r)}
+	defer answer.deadline(time.Time{})
 	if r.Method == http.MethodPost {
 		g.servePost(answer, inner, raw, id)
 		return

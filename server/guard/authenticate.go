@@ -99,27 +99,46 @@ func isToken68(raw string) bool {
 		return false
 	}
 	for i := range len(body) {
-		b := body[i]
-		if !('A' <= b && b <= 'Z' || 'a' <= b && b <= 'z' || '0' <= b && b <= '9' || strings.IndexByte("-._~+/", b) >= 0) {
+		if !token68[body[i]] {
 			return false
 		}
 	}
 	return true
 }
 
+// token68 are the bytes of RFC 9110 section 11.2, but for the equals signs at the end.
+var token68 = func() (allowed [256]bool) {
+	for _, b := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/") {
+		allowed[b] = true
+	}
+	return allowed
+}()
+
 // strippedHeader is a copy without what says who the caller is: the token must not travel further
 // (MCP forbids token passthrough), and identity headers are only believed when the guard's own
 // verdict stands behind them, which is in the context. Headers that change the method go as well.
 func strippedHeader(header http.Header) http.Header {
-	stripped := header.Clone()
-	for name := range stripped {
-		// Servers behind CGI-like interfaces read "_" as "-".
-		plain := strings.ReplaceAll(strings.ToLower(name), "_", "-")
-		if slices.Contains(identityHeaders, plain) || slices.ContainsFunc(identityPrefixes, func(p string) bool { return strings.HasPrefix(plain, p) }) {
-			delete(stripped, name)
+	stripped := make(http.Header, len(header)+1)
+	for name, lines := range header {
+		if !saysWho(name) {
+			// With no room behind the lines, what a handler adds goes elsewhere.
+			stripped[name] = lines[:len(lines):len(lines)]
 		}
 	}
 	return stripped
+}
+
+// saysWho reports whether a header is one of those that claim who calls.
+func saysWho(name string) bool {
+	// Servers behind CGI-like interfaces read "_" as "-".
+	if strings.Contains(name, "_") {
+		name = strings.ReplaceAll(name, "_", "-")
+	}
+	name = http.CanonicalHeaderKey(name)
+	if identityHeaders[name] {
+		return true
+	}
+	return slices.ContainsFunc(identityPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
 // strippedURL is without what looks like a token: nobody reads one there, and logs keep URLs.
@@ -137,12 +156,13 @@ func strippedURL(u *url.URL) *url.URL {
 	return &stripped
 }
 
+// The names are canonical (http.CanonicalHeaderKey).
 var (
-	identityHeaders = []string{
-		"authorization", "proxy-authorization", "cookie", "x-original-authorization", "x-forwarded-authorization", "x-access-token",
-		"x-forwarded-user", "x-forwarded-email", "x-forwarded-groups", "x-forwarded-preferred-username", "x-forwarded-access-token",
-		"x-remote-user", "remote-user", "x-user", "x-authenticated-user", "x-webauth-user",
-		"x-http-method-override", "x-http-method", "x-method-override",
+	identityHeaders = map[string]bool{
+		"Authorization": true, "Proxy-Authorization": true, "Cookie": true, "X-Original-Authorization": true, "X-Forwarded-Authorization": true,
+		"X-Access-Token": true, "X-Forwarded-User": true, "X-Forwarded-Email": true, "X-Forwarded-Groups": true,
+		"X-Forwarded-Preferred-Username": true, "X-Forwarded-Access-Token": true, "X-Remote-User": true, "Remote-User": true, "X-User": true,
+		"X-Authenticated-User": true, "X-Webauth-User": true, "X-Http-Method-Override": true, "X-Http-Method": true, "X-Method-Override": true,
 	}
-	identityPrefixes = []string{"x-ms-client-principal", "x-ms-token-", "x-auth-request-", "mcp-entra-", "x-goog-authenticated-user", "x-amzn-oidc-"}
+	identityPrefixes = []string{"X-Ms-Client-Principal", "X-Ms-Token-", "X-Auth-Request-", "X-Goog-Authenticated-User", "X-Amzn-Oidc-", "Mcp-Entra-"}
 )

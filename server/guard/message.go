@@ -3,7 +3,6 @@ package guard
 import (
 	"bytes"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -44,14 +43,14 @@ type rpcError struct {
 
 // decodeBody reads a strict JSON-RPC message, or a batch of them.
 func decodeBody(body []byte) (messages []*message, batch bool, refused *rpcError) {
-	if err := checkDepth(body); err != nil {
-		return nil, false, &rpcError{code: codeParse, message: "the body is not strict JSON, or nested too deep"}
-	}
 	value := jsontext.Value(body)
 	// The re-encoding: no blanks, one spelling for each string. Duplicate names and invalid UTF-8
 	// end here.
-	if err := value.Compact(jsontext.PreserveRawStrings(false)); err != nil {
+	if err := value.Compact(jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false), jsontext.PreserveRawStrings(false)); err != nil {
 		return nil, false, &rpcError{code: codeParse, message: "the body is not strict JSON: duplicate names and invalid UTF-8 are refused"}
+	}
+	if depth(value) > maxDepth {
+		return nil, false, &rpcError{code: codeParse, message: "the body is nested too deep"}
 	}
 	if value.Kind() != '[' {
 		m, refused := decodeMessage(value)
@@ -92,23 +91,23 @@ var (
 )
 
 func decodeMessage(value jsontext.Value) (*message, *rpcError) {
-	members, err := readMembers(value, rpcNames)
+	read, err := readMembers(value, rpcNames)
 	if err != nil {
 		return nil, &rpcError{code: codeInvalidRequest, message: "the message is no JSON-RPC object, or has a name in another case beside a known one"}
 	}
 	m := &message{encoded: value}
-	if id, there := members["id"]; there && id.Kind() != 'n' {
+	if id, there := read.get("id"); there && id.Kind() != 'n' {
 		if kind := id.Kind(); kind != '"' && kind != '0' {
 			return nil, &rpcError{code: codeInvalidRequest, message: "the id is neither a string nor a number"}
 		}
 		m.id = id
 	}
-	if version, there := members["jsonrpc"]; !there || string(version) != `"2.0"` {
+	if version, there := read.get("jsonrpc"); !there || string(version) != `"2.0"` {
 		return nil, &rpcError{code: codeInvalidRequest, message: "jsonrpc is not \"2.0\"", id: m.id}
 	}
-	_, result := members["result"]
-	_, failure := members["error"]
-	method, there := members["method"]
+	_, result := read.get("result")
+	_, failure := read.get("error")
+	method, there := read.get("method")
 	switch {
 	case there && (result || failure):
 		return nil, &rpcError{code: codeInvalidRequest, message: "the message is a request and a response at once", id: m.id}
@@ -118,13 +117,13 @@ func decodeMessage(value jsontext.Value) (*message, *rpcError) {
 			return nil, &rpcError{code: codeInvalidRequest, message: "the method is not a name", id: m.id}
 		}
 		m.method = string(name)
-		if id, there := members["id"]; there && id.Kind() == 'n' {
+		if id, there := read.get("id"); there && id.Kind() == 'n' {
 			return nil, &rpcError{code: codeInvalidRequest, message: "the id of a request cannot be null"}
 		}
 	case result == failure:
 		return nil, &rpcError{code: codeInvalidRequest, message: "the message is neither a request nor a response", id: m.id}
 	}
-	if params, there := members["params"]; there {
+	if params, there := read.get("params"); there {
 		if err := checkParams(params); err != nil {
 			return nil, &rpcError{code: codeInvalidRequest, message: "params is no object, or has a name in another case beside a known one", id: m.id}
 		}
@@ -135,63 +134,109 @@ func decodeMessage(value jsontext.Value) (*message, *rpcError) {
 // checkParams looks one level down, and into _meta, which names the protocol revision. Arguments
 // belong to the tool, whose names may be anything.
 func checkParams(params jsontext.Value) error {
-	members, err := readMembers(params, paramNames)
+	read, err := readMembers(params, paramNames)
 	if err != nil {
 		return err
 	}
-	if meta, there := members["_meta"]; there && meta.Kind() == '{' {
+	if meta, there := read.get("_meta"); there && meta.Kind() == '{' {
 		_, err = readMembers(meta, nil)
 	}
 	return err
 }
 
+// member is a member of a JSON object.
+type member struct {
+	name  string
+	value jsontext.Value
+}
+
+// members are those of an object. There are few, and their order is that of the message.
+type members []member
+
+func (m members) get(name string) (jsontext.Value, bool) {
+	for _, one := range m {
+		if one.name == name {
+			return one.value, true
+		}
+	}
+	return nil, false
+}
+
+// fewMembers is how many names are compared each with each; beyond, a map costs less.
+const fewMembers = 16
+
 // readMembers reads an object whose names are neither case variants of the known ones nor of each
-// other.
-func readMembers(value jsontext.Value, known []string) (map[string]jsontext.Value, error) {
+// other. The values are parts of the message, which nobody may change.
+func readMembers(value jsontext.Value, known []string) (members, error) {
 	if value.Kind() != '{' {
 		return nil, errors.New("not an object")
 	}
-	dec := jsontext.NewDecoder(bytes.NewReader(value))
+	// From a bytes.Buffer the decoder reads without copying.
+	dec := jsontext.NewDecoder(bytes.NewBuffer(value))
 	if _, err := dec.ReadToken(); err != nil {
 		return nil, err
 	}
-	members, folded := make(map[string]jsontext.Value), make(map[string]bool)
+	var read members
 	for dec.PeekKind() != '}' {
 		name, err := dec.ReadToken()
 		if err != nil {
 			return nil, err
 		}
-		key := name.String()
-		if slices.ContainsFunc(known, func(k string) bool { return k != key && strings.EqualFold(k, key) }) || folded[fold(key)] {
+		one := member{name: name.String()}
+		if slices.ContainsFunc(known, func(k string) bool { return k != one.name && strings.EqualFold(k, one.name) }) {
 			return nil, errors.New("a name in another case")
 		}
-		folded[fold(key)] = true
-		member, err := dec.ReadValue()
-		if err != nil {
+		if one.value, err = dec.ReadValue(); err != nil {
 			return nil, err
 		}
-		members[key] = member.Clone()
+		read = append(read, one)
 	}
-	return members, nil
+	if haveTwins(read) {
+		return nil, errors.New("a name in another case")
+	}
+	return read, nil
 }
 
-// fold makes names equal that a reader which ignores case could take for each other, the long s
-// and the Kelvin sign included.
-func fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }
-
-// checkDepth reads the whole body once without building anything of it.
-func checkDepth(body []byte) error {
-	dec := jsontext.NewDecoder(bytes.NewReader(body))
-	for {
-		if _, err := dec.ReadToken(); err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
+// haveTwins reports whether two names are equal for a reader that ignores case, the long s and the
+// Kelvin sign included.
+func haveTwins(read members) bool {
+	if len(read) <= fewMembers {
+		for i, one := range read {
+			if slices.ContainsFunc(read[:i], func(other member) bool { return strings.EqualFold(one.name, other.name) }) {
+				return true
+			}
 		}
-		if dec.StackDepth() > maxDepth {
-			return errors.New("nested too deep")
+		return false
+	}
+	folded := make(map[string]bool, len(read))
+	for _, one := range read {
+		name := strings.ToLower(strings.ToUpper(one.name))
+		if folded[name] {
+			return true
+		}
+		folded[name] = true
+	}
+	return false
+}
+
+// depth is how deep the arrays and objects of a valid JSON text are nested.
+func depth(value jsontext.Value) int {
+	deepest, now, quoted := 0, 0, false
+	for i := 0; i < len(value); i++ {
+		switch b := value[i]; {
+		case quoted && b == '\\':
+			i++
+		case b == '"':
+			quoted = !quoted
+		case quoted:
+		case b == '{' || b == '[':
+			now++
+			deepest = max(deepest, now)
+		case b == '}' || b == ']':
+			now--
 		}
 	}
+	return deepest
 }
 
 // refuseMessage answers with a JSON-RPC error, which clients read to learn what is wrong.

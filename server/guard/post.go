@@ -61,7 +61,7 @@ func repeated(r *http.Request) *refusal {
 }
 
 func (g *Guard) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
-	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
+	if !isJSON(r.Header.Get("Content-Type")) {
 		return nil, &refusal{status: http.StatusUnsupportedMediaType, reason: "content type", description: "the body has to be application/json"}
 	}
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
@@ -76,7 +76,7 @@ func (g *Guard) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refus
 	// connection.
 	connection := http.NewResponseController(w)
 	_ = connection.SetReadDeadline(time.Now().Add(bodyTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, g.maxBody))
+	body, err := readAll(http.MaxBytesReader(w, r.Body, g.maxBody), r.ContentLength)
 	_ = connection.SetReadDeadline(time.Time{})
 	var over *http.MaxBytesError
 	switch {
@@ -86,6 +86,21 @@ func (g *Guard) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refus
 		return nil, &refusal{status: http.StatusBadRequest, reason: "body", description: "the body could not be read"}
 	}
 	return body, nil
+}
+
+func isJSON(contentType string) bool {
+	if contentType == "application/json" {
+		return true
+	}
+	mediaType, _, err := mime.ParseMediaType(contentType)
+	return err == nil && mediaType == "application/json"
+}
+
+// readAll is io.ReadAll into a buffer of the size that the caller has announced, as far as that is believed.
+func readAll(body io.Reader, announced int64) ([]byte, error) {
+	buffer := bytes.NewBuffer(make([]byte, 0, min(max(announced, 0), 64<<10)+bytes.MinRead))
+	_, err := buffer.ReadFrom(body)
+	return buffer.Bytes(), err
 }
 
 // withBody is the request with another body.

@@ -81,11 +81,11 @@ func (m *directMode) wrap(guarded http.Handler) http.Handler {
 // verify is the guard's view of Entra's tokens.
 func (m *directMode) verify(ctx context.Context, raw string) (*guard.Identity, error) {
 	caller, err := m.api.Verify(ctx, raw)
-	var client *entra.ClientNotAllowedError
-	if errors.As(err, &client) {
-		return nil, &guard.ForbiddenError{Reason: client.Error()}
-	}
 	if err != nil {
+		var client *entra.ClientNotAllowedError
+		if errors.As(err, &client) {
+			return nil, &guard.ForbiddenError{Reason: client.Error()}
+		}
 		return nil, err
 	}
 	if held, found := ctx.Value(assertionKey{}).(*assertion); found && held.caller == nil {

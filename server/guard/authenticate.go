@@ -32,27 +32,33 @@ func (g *Guard) authenticate(r *http.Request) (raw string, id *Identity, refused
 		return "", nil, &refusal{status: http.StatusUnauthorized, challenge: true, description: sayNoToken, reason: "no token"}
 	}
 	verified, err := g.verify(r.Context(), raw)
+	if err != nil {
+		return "", nil, g.unverified(r, err)
+	}
+	if verified == nil {
+		g.log.Error("Verify returned neither an identity nor an error")
+		return "", nil, &refusal{status: http.StatusServiceUnavailable, description: sayUnavailable, reason: "verification error"}
+	}
+	return raw, verified, g.authorize(verified)
+}
+
+// unverified turns the error of a Verify into an answer.
+func (g *Guard) unverified(r *http.Request, err error) *refusal {
 	var invalid *token.InvalidError
 	var unavailable *token.UnavailableError
 	var forbidden *ForbiddenError
 	switch {
 	case errors.As(err, &invalid):
-		return "", nil, &refusal{status: http.StatusUnauthorized, challenge: true, code: "invalid_token", description: sayInvalidToken, reason: string(invalid.Reason)}
+		return &refusal{status: http.StatusUnauthorized, challenge: true, code: "invalid_token", description: sayInvalidToken, reason: string(invalid.Reason)}
 	case errors.As(err, &forbidden):
-		return "", nil, &refusal{status: http.StatusForbidden, code: "access_denied", description: sayForbidden, reason: forbidden.Reason}
+		return &refusal{status: http.StatusForbidden, code: "access_denied", description: sayForbidden, reason: forbidden.Reason}
 	case errors.As(err, &unavailable):
 		g.log.Warn("tokens cannot be judged", "error", unavailable.Err)
-		return "", nil, &refusal{status: http.StatusServiceUnavailable, retryAfter: unavailable.RetryAfter, description: sayUnavailable, reason: "keys unavailable"}
-	case err != nil:
-		if r.Context().Err() == nil {
-			g.log.Error("tokens cannot be judged", "error", err)
-		}
-		return "", nil, &refusal{status: http.StatusServiceUnavailable, description: sayUnavailable, reason: "verification error"}
-	case verified == nil:
-		g.log.Error("Verify returned neither an identity nor an error")
-		return "", nil, &refusal{status: http.StatusServiceUnavailable, description: sayUnavailable, reason: "verification error"}
+		return &refusal{status: http.StatusServiceUnavailable, retryAfter: unavailable.RetryAfter, description: sayUnavailable, reason: "keys unavailable"}
+	case r.Context().Err() == nil:
+		g.log.Error("tokens cannot be judged", "error", err)
 	}
-	return raw, verified, g.authorize(verified)
+	return &refusal{status: http.StatusServiceUnavailable, description: sayUnavailable, reason: "verification error"}
 }
 
 // authorize looks at what every request needs: of people the scopes, of applications an app role.

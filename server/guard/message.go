@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -162,6 +163,12 @@ func (m members) get(name string) (jsontext.Value, bool) {
 	return nil, false
 }
 
+// decoders are kept, since making one costs more than reading most messages.
+var (
+	decoders = sync.Pool{New: func() any { return jsontext.NewDecoder(noReader) }}
+	noReader = strings.NewReader("")
+)
+
 // fewMembers is how many names are compared each with each; beyond, a map costs less.
 const fewMembers = 16
 
@@ -171,8 +178,13 @@ func readMembers(value jsontext.Value, known []string) (members, error) {
 	if value.Kind() != '{' {
 		return nil, errors.New("not an object")
 	}
-	// From a bytes.Buffer the decoder reads without copying.
-	dec := jsontext.NewDecoder(bytes.NewBuffer(value))
+	dec := decoders.Get().(*jsontext.Decoder)
+	// From a bytes.Buffer it reads without copying.
+	dec.Reset(bytes.NewBuffer(value))
+	defer func() {
+		dec.Reset(noReader) // which lets go of the message
+		decoders.Put(dec)
+	}()
 	if _, err := dec.ReadToken(); err != nil {
 		return nil, err
 	}

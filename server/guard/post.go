@@ -67,10 +67,9 @@ func (g *Guard) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refus
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return nil, &refusal{status: http.StatusUnsupportedMediaType, reason: "content encoding", description: "the body must not be compressed"}
 	}
-	tooLarge := &refusal{status: http.StatusRequestEntityTooLarge, reason: "body size", description: fmt.Sprintf("the body has more than %d bytes", g.maxBody)}
 	if r.ContentLength > g.maxBody {
 		w.Header().Set("Connection", "close")
-		return nil, tooLarge
+		return nil, g.tooLarge()
 	}
 	// Who sends a byte now and then would hold a connection for ever. What cannot set deadlines is no
 	// connection.
@@ -78,14 +77,18 @@ func (g *Guard) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refus
 	_ = connection.SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := readAll(http.MaxBytesReader(w, r.Body, g.maxBody), r.ContentLength)
 	_ = connection.SetReadDeadline(time.Time{})
-	var over *http.MaxBytesError
-	switch {
-	case errors.As(err, &over):
-		return nil, tooLarge
-	case err != nil:
-		return nil, &refusal{status: http.StatusBadRequest, reason: "body", description: "the body could not be read"}
+	if err == nil {
+		return body, nil
 	}
-	return body, nil
+	var over *http.MaxBytesError
+	if errors.As(err, &over) {
+		return nil, g.tooLarge()
+	}
+	return nil, &refusal{status: http.StatusBadRequest, reason: "body", description: "the body could not be read"}
+}
+
+func (g *Guard) tooLarge() *refusal {
+	return &refusal{status: http.StatusRequestEntityTooLarge, reason: "body size", description: fmt.Sprintf("the body has more than %d bytes", g.maxBody)}
 }
 
 func isJSON(contentType string) bool {

@@ -26,55 +26,60 @@ var errRevoked = errors.New("the access token is not good any more")
 // watch bounds a request in time. A listening stream ends when its token does; a call that is running
 // may finish, within MaxCall. Both end when the token is found bad for another reason than its age,
 // such as a revocation, which is looked at every Recheck.
-func (g *Guard) watch(r *http.Request, raw string, caller *Identity, listening bool) (*http.Request, context.CancelFunc) {
-	limit := g.maxCall
+func (g *Guard) watch(r *http.Request, raw string, caller *Identity, listening bool) (watched *http.Request, release func()) {
+	limit, limited := g.maxCall, g.maxCall > 0
 	if listening {
-		limit = 0
-		if !caller.Expiry.IsZero() {
-			limit = caller.Expiry.Sub(g.now())
-		}
+		limit, limited = caller.Expiry.Sub(g.now()), !caller.Expiry.IsZero()
 	}
-	ctx, cancel := context.WithCancelCause(r.Context())
-	release := func() { cancel(context.Canceled) }
-	if limit > 0 || listening && !caller.Expiry.IsZero() {
-		timed, stop := context.WithTimeout(ctx, limit)
-		ctx, release = timed, func() { stop(); cancel(context.Canceled) }
+	ctx, stop := r.Context(), context.CancelFunc(func() {})
+	if limited {
+		ctx, stop = context.WithTimeout(ctx, limit)
 	}
-	if g.recheck > 0 {
-		stop := g.again(ctx, raw, cancel)
-		before := release
-		release = func() { stop(); before() }
+	if g.recheck < 0 {
+		return r.WithContext(ctx), stop
 	}
-	return r.WithContext(ctx), release
+	a := &again{guard: g, raw: raw, stop: stop}
+	a.ctx, a.end = context.WithCancelCause(ctx)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.timer = time.AfterFunc(g.recheck, a.look)
+	return r.WithContext(a.ctx), a.release
 }
 
-// again judges the token every Recheck until it is bad or the request has ended.
-func (g *Guard) again(ctx context.Context, raw string, end context.CancelCauseFunc) (stop func()) {
-	var mu sync.Mutex
-	var timer *time.Timer
-	over := false
-	look := func() {
-		_, err := g.verify(ctx, raw)
-		var invalid *token.InvalidError
-		var forbidden *ForbiddenError
-		if errors.As(err, &invalid) && invalid.Reason != token.Expired || errors.As(err, &forbidden) {
-			g.log.Info("a running request ends", "reason", err.Error())
-			end(errRevoked)
-			return
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if !over {
-			timer.Reset(g.recheck)
-		}
+// again judges the token of a running request every Recheck until it is bad or the request has ended.
+type again struct {
+	guard *Guard
+	raw   string
+	ctx   context.Context
+	end   context.CancelCauseFunc
+	stop  context.CancelFunc
+
+	mu    sync.Mutex
+	timer *time.Timer
+	over  bool
+}
+
+func (a *again) look() {
+	_, err := a.guard.verify(a.ctx, a.raw)
+	var invalid *token.InvalidError
+	var forbidden *ForbiddenError
+	if errors.As(err, &invalid) && invalid.Reason != token.Expired || errors.As(err, &forbidden) {
+		a.guard.log.Info("a running request ends", "reason", err.Error())
+		a.end(errRevoked)
+		return
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	timer = time.AfterFunc(g.recheck, look)
-	return func() {
-		mu.Lock()
-		defer mu.Unlock()
-		over = true
-		timer.Stop()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.over {
+		a.timer.Reset(a.guard.recheck)
 	}
+}
+
+func (a *again) release() {
+	a.mu.Lock()
+	a.over = true
+	a.timer.Stop()
+	a.mu.Unlock()
+	a.end(context.Canceled)
+	a.stop()
 }

@@ -29,7 +29,16 @@ func (c *connection) SendRequest(ctx context.Context, request transport.JSONRPCR
 		return nil, c.foreign
 	}
 	response, err := c.StreamableHTTP.SendRequest(ctx, request)
-	if request.Method != string(mcp.MethodServerDiscover) || err != nil || response.Error == nil || response.Error.Code != unsupportedVersion {
+	if request.Method != string(mcp.MethodServerDiscover) || err != nil {
+		return response, err
+	}
+	if response.Error == nil && !namesNewest(response.Result) {
+		// The library would go on with a version that the server has not named. After a refusal it tries the handshake.
+		return &transport.JSONRPCResponse{JSONRPC: response.JSONRPC, ID: response.ID, Error: &mcp.JSONRPCErrorDetails{
+			Code: unsupportedVersion, Message: "the server does not speak MCP " + Revisions()[0],
+		}}, nil
+	}
+	if response.Error == nil || response.Error.Code != unsupportedVersion {
 		return response, err
 	}
 	response, err = c.StreamableHTTP.SendRequest(ctx, request)
@@ -37,6 +46,15 @@ func (c *connection) SendRequest(ctx context.Context, request transport.JSONRPCR
 		c.foreign = onlyForeign(response.Error.Data)
 	}
 	return response, err
+}
+
+// namesNewest reports whether the newest revision is among the versions that a DiscoverResult names. One that names none leaves it to the attempt.
+func namesNewest(result json.RawMessage) bool {
+	var named struct{ SupportedVersions []string }
+	if json.Unmarshal(result, &named) != nil || len(named.SupportedVersions) == 0 {
+		return true
+	}
+	return slices.Contains(named.SupportedVersions, Revisions()[0])
 }
 
 // onlyForeign says that none of the versions that an error names is spoken here, or nil.

@@ -1,0 +1,7 @@
+// Preloaded before other people's example servers, which listen on every address of the machine: here they listen on loopback.
+import { Server } from "node:net";
+
+const listen = Server.prototype.listen;
+Server.prototype.listen = function (port, ...rest) {
+  return ["number", "string"].includes(typeof port) ? listen.call(this, { port: Number(port), host: "127.0.0.1" }, rest.at(-1)) : listen.call(this, port, ...rest);
+};

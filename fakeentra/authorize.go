@@ -81,7 +81,7 @@ func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorizat
 			request.tenant = person.tenant
 		case !silent:
 			// Which directory is meant is not known yet, so nothing of the request can be judged. Entra ID shows its
-			// page, too.
+			// page, too (M).
 			f.showSignIn(w, r, request, "")
 			return
 		default:

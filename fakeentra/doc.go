@@ -9,5 +9,8 @@
 // Where nothing is said to the contrary the fake shows Entra's face, absences included: no RFC 8414 document, no
 // registration, no code_challenge_methods_supported, no iss in the authorization response, error pages with status 200.
 //
+// What is less than certain about Entra ID is marked where it is written down: (M) was documented or reported and never
+// recorded, (L) is from memory or disputed. One look at a tenant corrects a mark.
+//
 // The signing keys of a fake are part of its source and known to everybody. Nothing that matters may trust them.
 package fakeentra

@@ -10,7 +10,7 @@ import (
 // with /.default, and tolerates OpenID Connect scopes beside it.
 func (f *Fake) grantClientCredentials(r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
 	if request.tenant == nil {
-		return nil, aadsts.NoTenant()
+		return nil, aadsts.NoTenant() // M: the number
 	}
 	if problem := f.checkCredential(r, request, aadsts.NoCredentialForApp()); problem != nil {
 		return nil, problem

@@ -118,6 +118,7 @@ func (f *Fake) widen(request *tokenRequest, d *delegation) *aadsts.Error {
 		}
 		d.asked = asked
 	}
+	// M: that it depends on api://, and that https identifiers are spared.
 	if group := d.asked.group(); group.app == d.client && strings.HasPrefix(group.asked, "api://") {
 		return aadsts.TokenForItself(d.client.ID, d.client.DisplayName)
 	}

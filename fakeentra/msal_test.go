@@ -10,6 +10,8 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,9 +24,11 @@ import (
 	msal "github.com/AzureAD/microsoft-authentication-library-for-go/apps/errors"
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public"
 	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
@@ -269,12 +273,16 @@ func TestAzureIdentity(t *testing.T) {
 	byCertificate, err := azidentity.NewClientCertificateCredential(directory.DefaultTenantID, directory.DefaultClientID, []*x509.Certificate{certificate}, key,
 		&azidentity.ClientCertificateCredentialOptions{ClientOptions: options})
 	require.NoError(t, err)
+	byAssertion, err := azidentity.NewClientAssertionCredential(directory.DefaultTenantID, directory.DefaultClientID, func(context.Context) (string, error) {
+		return clientAssertion(t, key, jose.PS256, nil, nil), nil
+	}, &azidentity.ClientAssertionCredentialOptions{ClientOptions: options})
+	require.NoError(t, err)
 	assertion, err := fake.Mint(fakeentra.Token{API: middleTierID})
 	require.NoError(t, err)
 	onBehalf, err := azidentity.NewOnBehalfOfCredentialWithSecret(directory.DefaultTenantID, middleTierID, assertion, "middle",
 		&azidentity.OnBehalfOfCredentialOptions{ClientOptions: options})
 	require.NoError(t, err)
-	for name, credential := range map[string]azcore.TokenCredential{"secret": bySecret, "certificate": byCertificate, "on behalf of": onBehalf} {
+	for name, credential := range map[string]azcore.TokenCredential{"secret": bySecret, "certificate": byCertificate, "assertion": byAssertion, "on behalf of": onBehalf} {
 		token, err := credential.GetToken(t.Context(), scopes)
 		require.NoError(t, err, name)
 		assert.NotEmpty(t, token.Token, name)
@@ -326,4 +334,56 @@ func idToken(t *testing.T, fake *fakeentra.Fake, refresh string) string {
 	got := token(t, fake, refreshing(refresh, nil))
 	require.Equal(t, http.StatusOK, got.Status, got.Body)
 	return got.text("id_token")
+}
+
+// The generic library, told nothing of Entra ID but its addresses: client credentials, code, refresh and device code,
+// with the secret in the header, where it tries first, and in the body. Inside the bubble its waiting costs no time.
+func TestOAuth2(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, testOAuth2)
+}
+
+func testOAuth2(t *testing.T) {
+	d := changed(func(t *directory.Tenant) { t.Apps[1].AllowPublicFlows = true })
+	fake := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: d})
+	ctx := context.WithValue(t.Context(), oauth2.HTTPClient, fake.Client())
+	endpoint := oauth2.Endpoint{
+		AuthURL: tenantURL + "/oauth2/v2.0/authorize", TokenURL: tenantURL + "/oauth2/v2.0/token", DeviceAuthURL: tenantURL + "/oauth2/v2.0/devicecode",
+	}
+	for _, style := range []oauth2.AuthStyle{oauth2.AuthStyleAutoDetect, oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams} {
+		endpoint.AuthStyle = style
+		app := clientcredentials.Config{
+			ClientID: directory.DefaultClientID, ClientSecret: directory.DefaultClientSecret, TokenURL: endpoint.TokenURL, AuthStyle: style,
+			Scopes: []string{"api://" + directory.DefaultAPIID + "/.default"},
+		}
+		_, err := app.Token(ctx)
+		require.NoError(t, err)
+		config := oauth2.Config{
+			ClientID: directory.DefaultClientID, ClientSecret: directory.DefaultClientSecret, RedirectURL: callback, Endpoint: endpoint,
+			Scopes: []string{"offline_access", apiScope},
+		}
+		verifier := oauth2.GenerateVerifier()
+		code := returned(t, get(t, fake, config.AuthCodeURL("s", oauth2.S256ChallengeOption(verifier)))).Get("code")
+		token, err := config.Exchange(ctx, code, oauth2.VerifierOption(verifier))
+		require.NoError(t, err)
+		token.Expiry = time.Now().Add(-time.Hour)
+		renewed, err := config.TokenSource(ctx, token).Token()
+		require.NoError(t, err)
+		assert.NotEqual(t, token.RefreshToken, renewed.RefreshToken)
+		app.ClientSecret = "guess"
+		_, err = app.Token(ctx)
+		var refused *oauth2.RetrieveError
+		require.ErrorAs(t, err, &refused)
+		assert.Equal(t, "invalid_client", refused.ErrorCode)
+	}
+	device := oauth2.Config{ClientID: directory.DefaultAPIID, Endpoint: endpoint, Scopes: []string{"User.Read"}}
+	asked, err := device.DeviceAuth(ctx)
+	require.NoError(t, err)
+	assert.Empty(t, asked.VerificationURIComplete)
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, asked.VerificationURI, strings.NewReader(url.Values{"user_code": {asked.UserCode}}.Encode()))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	assert.Contains(t, do(t, fake, r).Body, "You have signed in")
+	_, err = device.DeviceAccessToken(ctx, asked)
+	require.NoError(t, err)
 }

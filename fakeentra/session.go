@@ -160,7 +160,7 @@ func (f *Fake) remembersApp(r *http.Request, app *directory.App, sid string) {
 }
 
 // handleLogout ends the browser's session, tells the apps that were signed in to (OpenID Connect Front-Channel Logout),
-// and leads back only to a redirect URI that some app of the tenant has registered.
+// and leads back only to a redirect URI that some app of the tenant has registered (M).
 func (f *Fake) handleLogout(w http.ResponseWriter, r *http.Request) {
 	params, problem := f.parameters(r)
 	if problem != nil {

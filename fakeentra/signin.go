@@ -46,7 +46,7 @@ type pageError struct {
 	Config                                     errorConfig
 }
 
-// errorConfig is the part of an error page that scripts read.
+// errorConfig is the part of an error page that scripts read (M: the names of the numbers vary).
 type errorConfig struct {
 	Main        string `json:"strMainMessage"`
 	Service     string `json:"strServiceExceptionMessage"`

@@ -57,7 +57,7 @@ func numberOf(n int, v version) number {
 // MarshalJSON writes the number as it stands.
 func (n number) MarshalJSON() ([]byte, error) { return json.RawMessage(n).MarshalJSON() }
 
-// handleToken is the token endpoint. What is judged in which order was seen on the wire: the form, the tenant, the
+// handleToken is the token endpoint. What is judged in which order was seen on the wire (M): the form, the tenant, the
 // client, the format of the code or refresh token, the client's credential, and what the code holds last.
 func (f *Fake) handleToken(v version) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

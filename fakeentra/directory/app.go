@@ -117,7 +117,7 @@ func (a *App) RedirectURIs() []string {
 	return append(append(append([]string(nil), a.Web...), a.SPA...), a.PublicClient...)
 }
 
-// ScopeNamed finds an exposed scope without regard to case, as Entra does.
+// ScopeNamed finds an exposed scope without regard to case, as Entra does (M).
 func (a *App) ScopeNamed(name string) *Scope {
 	for i := range a.Scopes {
 		if strings.EqualFold(a.Scopes[i].Name, name) {

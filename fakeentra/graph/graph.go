@@ -127,6 +127,7 @@ func readBody(w http.ResponseWriter, r *http.Request, into any) error {
 	return json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(into)
 }
 
+// refuse asks for a token. M: what the challenge holds, and the text of 403 above.
 func (g *server) refuse(w http.ResponseWriter, r *http.Request, message string) {
 	w.Header().Set("WWW-Authenticate", `Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", client_id="`+directory.GraphAppID+`"`)
 	g.fail(w, r, http.StatusUnauthorized, "InvalidAuthenticationToken", message)

@@ -70,7 +70,7 @@ func runNode(t *testing.T, script string, want int) {
 
 func TestInteropMSALNode(t *testing.T) {
 	t.Parallel()
-	runNode(t, "msal-node.mjs", 12)
+	runNode(t, "msal-node.mjs", 14)
 }
 
 func TestInteropOpenIDClient(t *testing.T) {

@@ -58,16 +58,25 @@ assert.equal(byDevice.account.username, 'AdeleV@contoso.onmicrosoft.com');
 done('device code');
 
 // The library listens on a port of its own and takes the answer by POST only, which is what the page's form sends.
-const interactive = await device.acquireTokenInteractive({
-  scopes: ['User.Read'],
-  openBrowser: async (address) => {
-    const page = await (await fetch(address)).text();
-    const fields = [...page.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(([, name, value]) => [name, value]);
-    await fetch(page.match(/action="([^"]+)"/)[1], { method: 'POST', body: new URLSearchParams(fields) });
-  },
-});
+const openBrowser = async (address) => {
+  const page = await (await fetch(address)).text();
+  const fields = [...page.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(([, name, value]) => [name, value]);
+  await fetch(page.match(/action="([^"]+)"/)[1], { method: 'POST', body: new URLSearchParams(fields) });
+};
+const interactive = await device.acquireTokenInteractive({ scopes: ['User.Read'], openBrowser });
 assert.equal(interactive.account.username, 'AdeleV@contoso.onmicrosoft.com');
 done('interactive, by form_post');
+
+// An MCP client names the resource, and Entra ID compares it with the API's identifier URI to the character.
+const mcp = new PublicClientApplication({ auth: { ...auth, clientId: API, clientSecret: undefined, isMcp: true } });
+const forResource = await mcp.acquireTokenInteractive({ scopes: [`api://${API}/tool.read`], resource: `api://${API}`, openBrowser });
+assert.deepEqual(forResource.scopes, [`api://${API}/tool.read`]);
+done('resource');
+await assert.rejects(
+  mcp.acquireTokenInteractive({ scopes: [`api://${API}/tool.read`], resource: `api://${API}/`, openBrowser }),
+  (error) => error.errorCode === 'invalid_target' && error.message.includes('AADSTS9010010'),
+);
+done('resource with a slash');
 
 const byPassword = await new PublicClientApplication({ auth: { ...auth, clientId: API, clientSecret: undefined } })
   .acquireTokenByUsernamePassword({ scopes: ['User.Read'], username: 'AlexW@contoso.onmicrosoft.com', password: 'correct horse' });

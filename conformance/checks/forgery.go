@@ -185,11 +185,7 @@ func replaced(before, after string) func([]byte) []byte {
 	return func(text []byte) []byte { return bytes.Replace(text, []byte(before), []byte(after), 1) }
 }
 
-// first puts members before all others of an object, last after them.
-func first(members string) func([]byte) []byte {
-	return func(text []byte) []byte { return append([]byte("{"+members+","), text[1:]...) }
-}
-
+// last puts members after all others of an object.
 func last(members string) func([]byte) []byte {
 	return func(text []byte) []byte { return append(text[:len(text)-1:len(text)-1], []byte(","+members+"}")...) }
 }

@@ -94,6 +94,12 @@ func tokenIssuer() []engine.Check {
 			)),
 		},
 		{
+			ID: "server/token/principal", Role: engine.Server, Level: engine.Must, Severity: engine.High, Needs: good, NeedsMint: true, Covers: []string{"RS-057"},
+			Reference: "OpenID Connect Core section 5.7; Microsoft identity platform, Claims validation",
+			Sentence:  "People are told apart by what the issuer never gives to two of them, and not by their name or e-mail.",
+			Run:       namesakes,
+		},
+		{
 			ID: "server/token/claim-sources", Role: engine.Server, Level: engine.Must, Severity: engine.High, Needs: good, NeedsMint: true, Covers: []string{"RS-056"},
 			Reference: "OpenID Connect Core section 5.6.2; Microsoft identity platform, Groups overage claim",
 			Sentence:  "An address from which claims are to be had (_claim_sources) is not called: it is for the server to know where it asks.",
@@ -251,6 +257,55 @@ func claimSources(ctx context.Context, p *engine.Probe) error {
 	}
 	if answer.Status >= http.StatusInternalServerError {
 		return p.Mismatch("an answer", fmt.Sprintf("status %d", answer.Status))
+	}
+	return nil
+}
+
+// namesakes opens a session as one person, and comes to it as another of the same name.
+func namesakes(ctx context.Context, p *engine.Probe) error {
+	trial, err := p.Trial(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := examine(trial.Token); err != nil {
+		return err
+	}
+	names := members(map[string]any{
+		"preferred_username": "same@contoso.example", "upn": "same@contoso.example", "unique_name": "same@contoso.example", "email": "same@contoso.example", "name": "Same Name",
+	})
+	mine, err := p.Mint(ctx, engine.Edits{Claims: names})
+	if err != nil {
+		return err
+	}
+	session, err := p.Open(ctx, mine)
+	if err != nil {
+		return err
+	}
+	if session.ID == "" {
+		return &engine.NotApplicable{Reason: "the server has no sessions that could be shared"}
+	}
+	request := session.Message("tools/list", nil)
+	request.Header.Set("Authorization", "Bearer "+mine)
+	answer, err := p.Send(ctx, request)
+	if err != nil {
+		return err
+	}
+	if !answer.Succeeded() {
+		return &engine.CannotJudge{Reason: fmt.Sprintf("the control failed: in its own session a good token is answered %d", answer.Status)}
+	}
+	for name, claims := range map[string]map[string]any{
+		"another person of that name":  {"oid": "5a1e0002-0000-4000-8000-00000000ffff", "sub": "another"},
+		"a namesake of another tenant": {"tid": "5a1e0001-0000-4000-8000-00000000ffff", "oid": "5a1e0002-0000-4000-8000-00000000fffe", "sub": "another"},
+	} {
+		theirs, err := p.Mint(ctx, engine.Edits{Claims: both(names, members(claims))})
+		if err != nil {
+			return err
+		}
+		request := session.Message("tools/list", nil)
+		request.Header.Set("Authorization", "Bearer "+theirs)
+		if _, err := trial.Denied(ctx, name, request, engine.AnyRefusal()...); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ const (
 	ReadsExpiryLoosely       Fault = "takes an expiry time that is no number for none"
 	ReadsStartLoosely        Fault = "takes a start that is no number for none"
 	FindsScopeInside         Fault = "finds a scope inside another one"
+	KnowsPeopleByName        Fault = "knows people by their name"
 	TakesRolesForScopes      Fault = "takes roles for scopes"
 )
 
@@ -51,6 +52,9 @@ func (t *Twin) judge(token *jws) (caller claims, good bool) {
 				call(address, new(any))
 			}
 		}
+	}
+	if name, _ := c["preferred_username"].(string); name != "" && t.has(KnowsPeopleByName) {
+		caller.Subject = name
 	}
 	if _, bound := c["cnf"]; bound && !t.has(IgnoresBinding) {
 		return caller, false

@@ -77,6 +77,7 @@ var claimFinds = map[twins.Fault][]string{
 	twins.ReadsExpiryLoosely:       {"server/token/expiry-form"},
 	twins.ReadsStartLoosely:        {"server/token/start-form"},
 	twins.FindsScopeInside:         {"server/token/lookalike-scope"},
+	twins.KnowsPeopleByName:        {"server/token/principal"},
 	twins.TakesRolesForScopes:      {"server/token/app-only", "server/token/lookalike-scope"},
 }
 

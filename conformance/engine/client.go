@@ -47,8 +47,8 @@ type Task struct {
 	Revision Revision
 	// Open shows a page to the person, who approves. It returns when the person is done.
 	Open func(ctx context.Context, page string) error
-	// OpenAt is an address that does what Open does with the text that is posted there, for a client in another process.
-	OpenAt string
+	// OpenAt starts to listen at an address that does what Open does with the text that is posted there, for a client in another process, and returns the address.
+	OpenAt func() string
 	// Output takes what the client tells its user.
 	Output io.Writer
 	// State is a directory for what the client keeps. It is empty at first; only some checks use it for a second run.

@@ -12,7 +12,7 @@ import (
 )
 
 // Command makes a ClientTarget's Run of a program. Words are its command line: {url} and {tool} in them are replaced, and without {url} the URL is the last word. Opener is the
-// command that does what a browser does: it is given two more words, the address of Task.OpenAt and the page, and posts the page to the address. The program finds it in BROWSER.
+// command that does what a browser does: it is given two more words, an address of the lab and the page, and posts the page to the address. The program finds it in BROWSER.
 //
 // The rest of the task is in the environment. MCP_CONFORMANCE_SCENARIO, MCP_CONFORMANCE_PROTOCOL_VERSION and MCP_CONFORMANCE_CONTEXT (a JSON object with client_id, client_secret and
 // grant_type) are those of the official conformance suite, so its clients can be used; MCP_CLIENT_ID and MCP_CLIENT_SECRET say the same. HOME and the XDG directories are
@@ -59,7 +59,7 @@ func environment(task Task, opener []string) ([]string, error) {
 	}
 	all = append(all, "MCP_CONFORMANCE_CONTEXT="+string(text))
 	var quoted []string
-	for _, word := range append(slices.Clone(opener), task.OpenAt) {
+	for _, word := range append(slices.Clone(opener), task.OpenAt()) {
 		quoted = append(quoted, "'"+strings.ReplaceAll(word, "'", `'\''`)+"'")
 	}
 	all = append(all, "BROWSER="+strings.Join(quoted, " "))

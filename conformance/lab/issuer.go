@@ -106,9 +106,11 @@ func (l *Lab) serveAuthorization(party Party, w http.ResponseWriter, r *Request)
 		return
 	}
 	a := &Authorization{Party: party, Issuer: l.IssuerID(party), Params: params, lab: l}
-	answers := []Answer{a.Right()}
+	var answers []Answer
 	if l.script.Answers != nil {
 		answers = l.script.Answers(l, a)
+	} else {
+		answers = []Answer{a.Right()}
 	}
 	last := answers[len(answers)-1]
 	for _, early := range answers[:len(answers)-1] {

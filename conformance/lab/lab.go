@@ -21,11 +21,13 @@ import (
 
 // A Lab is one world, on loopback ports of its own. Close ends it.
 type Lab struct {
-	script  Script
-	servers map[Party]*httptest.Server
-	desk    *httptest.Server // takes pages to open from another process
-	book    *book
-	ca      *authority
+	script Script
+	book   *book
+	ca     *authority
+
+	starting sync.Mutex
+	servers  map[Party]*httptest.Server
+	closed   bool
 
 	mu      sync.Mutex
 	record  []*Request
@@ -49,7 +51,7 @@ const (
 	runTimeout = 10 * time.Second
 )
 
-// New makes a lab. It panics when it cannot listen on loopback, as net/http/httptest does.
+// New makes a lab.
 func New(script Script) *Lab {
 	if script.Revision == "" {
 		script.Revision = engine.R20251125
@@ -64,34 +66,52 @@ func New(script Script) *Lab {
 	if script.TLS {
 		l.ca = newAuthority()
 	}
-	for _, party := range []Party{Server, Issuer, Second, Trap, Proxy} {
-		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { l.serve(party, w, r) }))
-		server.Config.ErrorLog = log.New(io.Discard, "", 0)
-		server.Config.ReadHeaderTimeout = runTimeout
-		if script.TLS && party != Proxy {
-			server.TLS = l.ca.config(script.Flaws[party])
-			server.StartTLS()
-		} else {
-			server.Start()
-		}
-		l.servers[party] = server
-	}
-	l.desk = httptest.NewServer(http.HandlerFunc(l.serveDesk))
 	return l
 }
 
-// Close ends the lab and whatever is under way in it.
+// server starts a party where it is named for the first time. It panics when it cannot listen on loopback, as net/http/httptest does.
+func (l *Lab) server(party Party) *httptest.Server {
+	l.starting.Lock()
+	defer l.starting.Unlock()
+	if server := l.servers[party]; server != nil {
+		return server
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { l.serve(party, w, r) }))
+	if party == desk {
+		server.Config.Handler = http.HandlerFunc(l.serveDesk)
+	}
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ReadHeaderTimeout = runTimeout
+	if l.script.TLS && party != Proxy && party != desk {
+		server.TLS = l.ca.config(l.script.Flaws[party])
+		server.StartTLS()
+	} else {
+		server.Start()
+	}
+	if l.closed {
+		server.Close() // its address is all that is left to tell
+	}
+	l.servers[party] = server
+	return server
+}
+
+// desk takes pages to open from another process.
+const desk Party = "desk"
+
+// Close ends the lab and whatever is under way in it. What it has recorded stays.
 func (l *Lab) Close() {
+	l.starting.Lock()
+	defer l.starting.Unlock()
+	l.closed = true
 	for _, server := range l.servers {
 		server.CloseClientConnections()
 		server.Close()
 	}
-	l.desk.Close()
 }
 
 // Origin of a party.
 func (l *Lab) Origin(party Party) string {
-	origin := l.servers[party].URL
+	origin := l.server(party).URL
 	if l.script.Host != "" {
 		origin = strings.Replace(origin, "127.0.0.1", l.script.Host, 1)
 	}
@@ -131,7 +151,7 @@ func (l *Lab) Expire() { l.book.expire() }
 // Run has the client do its task in this lab, and returns when it has ended or its time is up. What came of it is in the record.
 func (l *Lab) Run(ctx context.Context, p *engine.ClientProbe, changes ...func(*engine.Task)) {
 	task := engine.Task{
-		Check: p.Check.ID, URL: l.URL(), Tool: engine.ToolName, Revision: l.script.Revision, Open: l.open, OpenAt: l.desk.URL, Output: &bounded{lab: l}, State: p.State,
+		Check: p.Check.ID, URL: l.URL(), Tool: engine.ToolName, Revision: l.script.Revision, Open: l.open, OpenAt: func() string { return l.server(desk).URL }, Output: &bounded{lab: l}, State: p.State,
 	}
 	if l.script.URL != nil {
 		task.URL = l.script.URL(l)

@@ -137,7 +137,7 @@ func (l *Lab) serveRPC(w http.ResponseWriter, r *Request) {
 	case modern && r.RPC == "initialize":
 		refuse(http.StatusBadRequest, unsupported, "unsupported protocol version", map[string]any{"supported": []string{string(engine.R20260728)}})
 		return
-	case !modern && r.RPC != "initialize" && session == "":
+	case !modern && r.RPC == "server/discover":
 		refuse(http.StatusBadRequest, -32000, "initialize comes first", nil)
 		return
 	}

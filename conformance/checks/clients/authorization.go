@@ -291,7 +291,7 @@ func clientScope() []engine.Check {
 			ID: "client/scope/challenge", Role: engine.Client, Level: engine.Should, Revisions: since20251125, Reference: reference,
 			Sentence:  "The scopes of the challenge are asked for.",
 			Covers:    []string{"client-scope-from-challenge"},
-			RunClient: observed(lab.Script{Scope: "tools.read tools.call", Scopes: []string{"tools.read", "tools.call", "tools.admin"}}, wantScopes("tools.read", "tools.call")),
+			RunClient: observed(lab.Script{Scope: "tools.read tools.call", Scopes: []string{"tools.read", "tools.admin"}}, wantScopes("tools.read", "tools.call")),
 		},
 		{
 			ID: "client/scope/authoritative", Role: engine.Client, Level: engine.Must, Revisions: since20251125, Reference: reference,

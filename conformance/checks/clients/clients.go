@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"mcpentra/conformance/engine"
@@ -31,8 +32,17 @@ func try(ctx context.Context, p *engine.ClientProbe, script lab.Script, changes 
 	}
 	l := lab.New(script)
 	defer l.Close()
-	l.Run(ctx, p, changes...)
+	alone(ctx, p, l, changes...)
 	return l
+}
+
+// alone runs the client with a directory of its own: what it keeps of one lab must not be there in the next, which may have the same ports.
+func alone(ctx context.Context, p *engine.ClientProbe, l *lab.Lab, changes ...func(*engine.Task)) {
+	own := *p
+	if directory, err := os.MkdirTemp(p.State, "run-"); err == nil {
+		own.State = directory
+	}
+	l.Run(ctx, &own, changes...)
 }
 
 // control is try in a lab where the client has to get to its end, so that the absence of something in another one means something.

@@ -36,7 +36,7 @@ func clientDiscovery() []engine.Check {
 			Reference: "RFC 9110 section 11.6.1; MCP authorization, Protected Resource Metadata Discovery Requirements",
 			Sentence:  "A Bearer challenge is understood in every form that the grammar allows: beside other schemes, in lines of its own, in any case and spacing.",
 			Covers:    []string{"client-401-starts-flow", "CL-026"},
-			RunClient: works(lab.Script{ResourceAt: []string{"/described"}}, nil,
+			RunClient: works(lab.Script{}, nil,
 				challenged("after Basic in one line", `Basic realm="a, b", %s`), challenged("after Basic in a line of its own", `Basic realm="x"`, `%s`),
 				challenged("before Basic", `%s, Basic realm="x"`), challenged("with an unquoted error", `%s, error=invalid_token`),
 				challenged("with commas and an equals sign in quotes", `Bearer realm="a, b=c, \"d\"", %s`), challenged("in lower case", `bearer %s`), challenged("with odd spacing", `Bearer   realm="x" ,   %s`),

@@ -215,7 +215,7 @@ func tryWithProxy(ctx context.Context, p *engine.ClientProbe, script lab.Script)
 	script.Revision = p.Revision
 	l := lab.New(script)
 	defer l.Close()
-	l.Run(ctx, p, withProxy(l))
+	alone(ctx, p, l, withProxy(l))
 	return l
 }
 

@@ -74,7 +74,7 @@ func clientIsolation() []engine.Check {
 				if len(astray) > 0 {
 					return l.Insecure("nothing of what was configured at the second authorization server", astray[0].Method+" "+astray[0].Path+" with it")
 				}
-				if l.Err() == nil && strings.TrimSpace(l.Output()) == "" {
+				if !l.Called() && l.Err() == nil && strings.TrimSpace(l.Output()) == "" {
 					return &engine.Mismatch{Want: "a word to the user", Got: "silence", Level: engine.Should}
 				}
 				return nil
@@ -182,7 +182,7 @@ func clientIsolation() []engine.Check {
 			Reference: "MCP authorization, Token Theft; MCP 2025-11-25 basic, Icons",
 			Sentence:  "Tokens and cookies go to the MCP endpoint alone: not with requests for metadata, to the authorization server, or for icons.",
 			Covers:    []string{"client-token-not-leaked", "client-icons-without-credentials"},
-			RunClient: observed(lab.Script{OldTokens: 1, Refresh: true, Tool: func(l *lab.Lab, tool map[string]any) {
+			RunClient: observed(lab.Script{OldTokens: 1, Tool: func(l *lab.Lab, tool map[string]any) {
 				tool["icons"] = []any{map[string]any{"src": l.Origin(lab.Server) + "/icon.png", "mimeType": "image/png"}}
 			}, Intercept: func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
 				if l.AtEndpoint(r) {

@@ -1,0 +1,404 @@
+package twins
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"mcpentra/conformance/engine"
+)
+
+// Client is a small MCP client. Without faults it keeps every rule that there is a check of clients for.
+func Client(faults ...ClientFault) engine.ClientTarget {
+	c := &clientTwin{faults: faults, memories: map[string]*memory{}}
+	return engine.ClientTarget{Name: "twin", Run: c.run, Abilities: engine.Abilities(), Revisions: engine.Revisions(), Timeout: 5 * time.Second}
+}
+
+// clientTwin is what is left of a client between runs.
+type clientTwin struct {
+	faults   []ClientFault
+	mu       sync.Mutex
+	memories map[string]*memory // by Task.State
+}
+
+// memory is what a client knows of one directory.
+type memory struct {
+	mu      sync.Mutex
+	clients map[string]identity // by issuer
+	grants  map[string]*grant   // by MCP server
+	latest  *pending            // for a client that mixes things up
+}
+
+// identity is a client as an authorization server knows it.
+type identity struct{ id, secret, method, redirect string }
+
+type grant struct {
+	access, refresh string
+	scopes          []string
+	issuer          *issuerDocument
+	client          identity
+	resource        string
+}
+
+// clientRun is one task.
+type clientRun struct {
+	*clientTwin
+	task    engine.Task
+	memory  *memory
+	http    *http.Client
+	session string
+	id      int
+	modern  bool
+
+	grant      *grant
+	configured string // the issuer that a configured client ID is for
+	found      *issuerDocument
+	foundFor   string // the resource
+	signIns    int
+	stepUps    int
+}
+
+var errRefused = errors.New("the server refuses the token")
+
+func (c *clientTwin) has(fault ClientFault) bool { return slices.Contains(c.faults, fault) }
+
+func (c *clientTwin) run(ctx context.Context, task engine.Task) error {
+	c.mu.Lock()
+	if c.memories[task.State] == nil {
+		c.memories[task.State] = &memory{clients: map[string]identity{}, grants: map[string]*grant{}}
+	}
+	r := &clientRun{clientTwin: c, task: task, memory: c.memories[task.State], modern: task.Revision == engine.R20260728}
+	c.mu.Unlock()
+	transport, err := c.transport(task)
+	if err != nil {
+		return err
+	}
+	defer transport.CloseIdleConnections()
+	r.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	r.memory.mu.Lock()
+	r.grant = r.memory.grants[r.place()]
+	r.memory.mu.Unlock()
+	return r.work(ctx)
+}
+
+// place is what a token is kept under.
+func (r *clientRun) place() string {
+	if r.has(HasOneToken) {
+		return ""
+	}
+	return r.task.URL
+}
+
+func (c *clientTwin) transport(task engine.Task) (*http.Transport, error) {
+	transport := &http.Transport{}
+	if task.Proxy != "" {
+		proxy, err := url.Parse(task.Proxy)
+		if err != nil {
+			return nil, err
+		}
+		transport.Proxy = func(r *http.Request) (*url.URL, error) {
+			if onLoopback(r.URL.Hostname()) && !c.has(ProxiesLoopback) {
+				return nil, nil
+			}
+			return proxy, nil
+		}
+	}
+	if task.CAFile != "" {
+		text, err := os.ReadFile(task.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(text)
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool, InsecureSkipVerify: c.has(VerifiesNoCertificate)} //nolint:gosec // one of the faults
+	}
+	return transport, nil
+}
+
+// work connects, lists the tools and calls one.
+func (r *clientRun) work(ctx context.Context) error {
+	if err := r.connect(ctx); err != nil {
+		return err
+	}
+	listed, err := r.call(ctx, "tools/list", map[string]any{})
+	if err != nil {
+		return err
+	}
+	if err := r.lookAt(ctx, listed); err != nil {
+		return err
+	}
+	if _, err = r.call(ctx, "tools/call", map[string]any{"name": r.task.Tool, "arguments": map[string]any{}}); err != nil {
+		return err
+	}
+	if r.has(WritesTokenForAll) {
+		return os.WriteFile(filepath.Join(r.task.State, "token"), []byte(r.grant.access), 0o644) //nolint:gosec // one of the faults
+	}
+	return nil
+}
+
+func (r *clientRun) connect(ctx context.Context) error {
+	if r.modern {
+		_, err := r.call(ctx, "server/discover", map[string]any{})
+		var failed *rpcError
+		if !errors.As(err, &failed) || failed.status != http.StatusBadRequest {
+			return err
+		}
+		if failed.code == -32022 && !r.has(FallsBackAlways) {
+			return err
+		}
+		r.modern = false
+	}
+	r.session = ""
+	version := r.task.Revision
+	if version == engine.R20260728 {
+		version = engine.R20251125
+	}
+	if _, err := r.call(ctx, "initialize", map[string]any{"protocolVersion": version, "capabilities": map[string]any{}, "clientInfo": map[string]any{"name": "twin", "version": "1"}}); err != nil {
+		return err
+	}
+	_, err := r.call(ctx, "notifications/initialized", nil)
+	return err
+}
+
+// lookAt does with a list of tools what a client should not.
+func (r *clientRun) lookAt(ctx context.Context, listed map[string]any) error {
+	text, err := json.Marshal(listed)
+	if err != nil {
+		return err
+	}
+	if i := bytes.Index(text, []byte(`"$ref":"`)); i >= 0 && r.has(FetchesReferences) {
+		address, _, _ := strings.Cut(string(text[i+8:]), `"`)
+		_, _, err = r.get(ctx, address)
+	}
+	return err
+}
+
+// rpcError is a refusal of the MCP server.
+type rpcError struct {
+	status, code int
+	text         string
+}
+
+func (e *rpcError) Error() string {
+	return fmt.Sprintf("the server answers %d, %d: %s", e.status, e.code, e.text)
+}
+
+// call sends one message, and signs in, renews and steps up on the way.
+func (r *clientRun) call(ctx context.Context, method string, params map[string]any) (map[string]any, error) {
+	asked, renewed, retry := !r.has(SendsTokenWhenAsked), false, false
+	for {
+		response, body, err := r.send(ctx, method, params, asked, retry)
+		if err != nil {
+			return nil, err
+		}
+		retry = true
+		switch {
+		case response.StatusCode == http.StatusUnauthorized && !asked && r.grant != nil:
+			asked = true
+		case response.StatusCode == http.StatusUnauthorized:
+			challenge, err := r.challenge(ctx, response.Header)
+			if err != nil {
+				return nil, err
+			}
+			if r.has(GivesUpAtRefusal) {
+				return nil, errRefused
+			}
+			if r.has(FollowsBody) {
+				if _, address, found := strings.Cut(string(body), `"authorization_url":"`); found {
+					address, _, _ = strings.Cut(address, `"`)
+					_ = r.task.Open(ctx, address)
+				}
+			}
+			if err := r.renew(ctx, challenge, &renewed); err != nil {
+				return nil, err
+			}
+			asked = true
+		case response.StatusCode == http.StatusForbidden && strings.Contains(strings.Join(response.Header.Values("WWW-Authenticate"), ","), "insufficient_scope"):
+			challenge, err := r.challenge(ctx, response.Header)
+			if err != nil {
+				return nil, err
+			}
+			if err := r.stepUp(ctx, challenge); err != nil {
+				return nil, err
+			}
+			if r.has(DoesNotRepeat) {
+				return nil, errors.New("signed in again; say once more what to do")
+			}
+		case response.StatusCode == http.StatusNotFound && r.session != "" && method != "initialize" && !r.has(StaysInDeadSession):
+			if err := r.connect(ctx); err != nil {
+				return nil, err
+			}
+		default:
+			return r.result(response, body)
+		}
+	}
+}
+
+func (r *clientRun) result(response *http.Response, body []byte) (map[string]any, error) {
+	if id := response.Header.Get("Mcp-Session-Id"); id != "" {
+		r.session = id
+	}
+	if response.StatusCode == http.StatusAccepted {
+		return nil, nil
+	}
+	var message struct {
+		Result map[string]any `json:"result"`
+		Error  *struct {
+			Code    int    `json:"code"`
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	err := json.Unmarshal(body, &message)
+	switch {
+	case err == nil && message.Error != nil:
+		return nil, &rpcError{response.StatusCode, message.Error.Code, message.Error.Message}
+	case response.StatusCode != http.StatusOK || err != nil:
+		return nil, &rpcError{status: response.StatusCode, text: "no answer that could be used"}
+	}
+	return message.Result, nil
+}
+
+func (r *clientRun) send(ctx context.Context, method string, params map[string]any, withToken, retry bool) (*http.Response, []byte, error) {
+	message := map[string]any{"jsonrpc": "2.0", "method": method}
+	if !strings.HasPrefix(method, "notifications/") {
+		r.id++
+		message["id"] = r.id
+	}
+	if params != nil {
+		message["params"] = params
+	}
+	if r.modern {
+		params["_meta"] = map[string]any{"io.modelcontextprotocol/protocolVersion": r.task.Revision}
+	}
+	token := ""
+	if r.grant != nil && withToken {
+		token = r.grant.access
+	}
+	if token != "" && r.has(SendsTokenInBody) {
+		message["access_token"] = token
+	}
+	text, err := json.Marshal(message)
+	if err != nil {
+		return nil, nil, err
+	}
+	address := r.task.URL
+	query := url.Values{}
+	if token != "" && r.has(SendsTokenInQuery) {
+		query.Set("access_token", token)
+	}
+	if r.session != "" && r.has(SendsSessionInQuery) {
+		query.Set("session", r.session)
+	}
+	if len(query) > 0 {
+		address += "?" + query.Encode()
+	}
+	header := http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json, text/event-stream"}}
+	if (r.modern || r.session != "") && !r.has(SendsNoRevision) {
+		header.Set("Mcp-Protocol-Version", string(r.revision()))
+	}
+	if r.modern && !r.has(SendsNoStandard) {
+		header.Set("Mcp-Method", method)
+		if method == "tools/call" {
+			header.Set("Mcp-Name", r.task.Tool)
+		}
+	}
+	if r.session != "" && !(retry && r.has(DropsSessionAtRetry)) {
+		header.Set("Mcp-Session-Id", r.session)
+	}
+	if token != "" {
+		header.Set("Authorization", "Bearer "+token)
+	}
+	response, body, err := r.do(ctx, http.MethodPost, address, header, text)
+	if err == nil && response.StatusCode/100 == 3 && (r.has(FollowsRedirects) || r.has(FollowsBareRedirects)) {
+		if r.has(FollowsBareRedirects) {
+			header.Del("Authorization")
+		}
+		return r.do(ctx, http.MethodPost, response.Header.Get("Location"), header, text)
+	}
+	return response, body, err
+}
+
+func (r *clientRun) revision() engine.Revision {
+	if !r.modern && r.task.Revision == engine.R20260728 {
+		return engine.R20251125
+	}
+	return r.task.Revision
+}
+
+// maxDocument bounds what is read of an answer in bytes.
+const maxDocument = 1 << 20
+
+var errTooLong = errors.New("an answer has no end")
+
+func (r *clientRun) do(ctx context.Context, method, address string, header http.Header, body []byte) (*http.Response, []byte, error) {
+	if at, injected, found := strings.Cut(address, " HTTP/1.1\r\n"); found && r.has(SplitsAddresses) {
+		name, value, _ := strings.Cut(strings.TrimSpace(injected), ": ")
+		address = at
+		header.Set(name, value)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, err
+	}
+	request.Header = header
+	response, err := r.http.Do(request)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer response.Body.Close()
+	limit := int64(maxDocument)
+	if r.has(ReadsWithoutEnd) {
+		limit = 1 << 40
+	}
+	text, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		err = errTooLong
+	}
+	return response, text, err
+}
+
+// get fetches a document for the sign-in.
+func (r *clientRun) get(ctx context.Context, address string) (*http.Response, []byte, error) {
+	header := http.Header{"Accept": {"application/json"}}
+	if !r.has(SendsNoRevisionToFind) {
+		header.Set("Mcp-Protocol-Version", string(r.task.Revision))
+	}
+	if r.has(SendsTokenEverywhere) && r.grant != nil {
+		header.Set("Authorization", "Bearer "+r.grant.access)
+	}
+	if !r.safe(address) {
+		return nil, nil, fmt.Errorf("%q is neither https nor on loopback", address)
+	}
+	response, text, err := r.do(ctx, http.MethodGet, address, header, nil)
+	if err == nil && response.StatusCode/100 == 3 && r.has(FollowsMetadataRedirects) {
+		return r.do(ctx, http.MethodGet, response.Header.Get("Location"), header, nil)
+	}
+	return response, text, err
+}
+
+// safe reports whether an address is https, or http on loopback.
+func (r *clientRun) safe(address string) bool {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return r.has(SplitsAddresses)
+	}
+	return parsed.Host != "" && (parsed.Scheme == "https" || parsed.Scheme == "http" && (onLoopback(parsed.Hostname()) || r.has(AllowsPlainHTTP)))
+}
+
+func onLoopback(host string) bool {
+	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
+}

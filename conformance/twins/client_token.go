@@ -1,0 +1,148 @@
+package twins
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// machine gets a token without a person.
+func (r *clientRun) machine(ctx context.Context, issuer *issuerDocument, resource string, scopes []string) error {
+	if r.has(MachineRegisters) {
+		if _, err := r.register(ctx, issuer, "http://127.0.0.1/callback", "none"); err != nil {
+			return err
+		}
+	}
+	form := url.Values{"grant_type": {"client_credentials"}}
+	if !r.has(MachineNamesNoResource) {
+		form.Set("resource", resource)
+	}
+	if len(scopes) > 0 {
+		form.Set("scope", strings.Join(scopes, " "))
+	}
+	client := identity{id: r.task.ClientID, secret: r.task.ClientSecret, method: "client_secret_basic"}
+	if r.has(MachineHasNoSecret) {
+		client.method = "none"
+	}
+	r.grant = &grant{scopes: scopes, issuer: issuer, client: client, resource: resource}
+	return r.redeem(ctx, issuer, client, form)
+}
+
+// refresh replaces the tokens in hand.
+func (r *clientRun) refresh(ctx context.Context) error {
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {r.grant.refresh}}
+	if r.grant.resource != "" && !r.has(LeavesOutResourceRefresh) {
+		form.Set("resource", r.grant.resource)
+	}
+	return r.redeem(ctx, r.grant.issuer, r.grant.client, form)
+}
+
+// redeem sends a token request and keeps what comes of it.
+func (r *clientRun) redeem(ctx context.Context, issuer *issuerDocument, client identity, form url.Values) error {
+	err := r.ask(ctx, issuer, client, form)
+	var refused *refusedError
+	if errors.As(err, &refused) && refused.code == "invalid_target" && r.has(DropsRefusedResource) {
+		form.Del("resource")
+		err = r.ask(ctx, issuer, client, form)
+	}
+	return err
+}
+
+type refusedError struct{ code string }
+
+func (e *refusedError) Error() string { return "the token endpoint refuses: " + e.code }
+
+func (r *clientRun) ask(ctx context.Context, issuer *issuerDocument, client identity, form url.Values) error {
+	header := http.Header{}
+	method := client.method
+	if method != "none" && r.has(AlwaysPostsSecret) {
+		method = "client_secret_post"
+	}
+	switch method {
+	case "client_secret_basic":
+		request := &http.Request{Header: header}
+		request.SetBasicAuth(url.QueryEscape(client.id), url.QueryEscape(client.secret))
+		if r.has(SendsSecretTwice) {
+			form.Set("client_secret", client.secret)
+		}
+	case "client_secret_post":
+		form.Set("client_secret", client.secret)
+		fallthrough
+	default:
+		form.Set("client_id", client.id)
+	}
+	if !r.safe(issuer.Token) {
+		return fmt.Errorf("the token endpoint %q is neither https nor on loopback", issuer.Token)
+	}
+	response, body, err := r.post(ctx, issuer.Token, "application/x-www-form-urlencoded", header, []byte(form.Encode()))
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+		Type    string `json:"token_type"`
+		Expires any    `json:"expires_in"`
+		Error   string `json:"error"`
+	}
+	err = json.Unmarshal(body, &answer)
+	switch {
+	case response.StatusCode != http.StatusOK && answer.Error == "":
+		return statusError(response.StatusCode)
+	case response.StatusCode != http.StatusOK:
+		return &refusedError{answer.Error}
+	case err != nil:
+		return err
+	case strings.Contains(string(body), `"x_`) && r.has(RefusesUnknownInAnswers):
+		return errors.New("the answer has members that nobody knows")
+	case answer.Type != "Bearer" && r.has(WantsOneTokenType):
+		return errors.New("the token is not of the type Bearer")
+	case len(answer.Access) > 1000 && r.has(ExpectsShortTokens):
+		return errors.New("the token is too long")
+	}
+	usable := strings.EqualFold(answer.Type, "Bearer") && answer.Access != "" && !strings.ContainsAny(answer.Access, "\r\n")
+	if !usable && !r.has(TakesAnyToken) {
+		return errors.New("the token cannot be used")
+	}
+	r.grant.access = strings.NewReplacer("\r", "", "\n", "").Replace(answer.Access)
+	if answer.Refresh != "" && (r.grant.refresh == "" || !r.has(KeepsOldRefresh)) {
+		r.grant.refresh = answer.Refresh
+	}
+	r.keep()
+	if seconds, is := answer.Expires.(float64); r.has(RefreshesForever) && (!is || seconds < 10) && r.signIns < manyTimes {
+		r.signIns++
+		return r.refresh(ctx)
+	}
+	return nil
+}
+
+// keep remembers the grant for later runs.
+func (r *clientRun) keep() {
+	r.memory.mu.Lock()
+	defer r.memory.mu.Unlock()
+	r.memory.grants[r.place()] = r.grant
+	if r.has(KeysTokensByIssuer) {
+		r.memory.grants[r.grant.issuer.Issuer] = r.grant
+	}
+}
+
+// post sends a form or a registration. What it carries follows no redirect.
+func (r *clientRun) post(ctx context.Context, address, kind string, header http.Header, body []byte) (*http.Response, []byte, error) {
+	if header == nil {
+		header = http.Header{}
+	}
+	if !r.safe(address) {
+		return nil, nil, fmt.Errorf("%q is neither https nor on loopback", address)
+	}
+	header.Set("Content-Type", kind)
+	header.Set("Accept", "application/json")
+	response, text, err := r.do(ctx, http.MethodPost, address, header, body)
+	if err == nil && response.StatusCode/100 == 3 && r.has(FollowsTokenRedirect) {
+		return r.do(ctx, http.MethodPost, response.Header.Get("Location"), header, body)
+	}
+	return response, text, err
+}

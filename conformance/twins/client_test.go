@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -160,8 +159,8 @@ func TestAClientWithoutFaultsKeepsEveryRule(t *testing.T) {
 	}
 }
 
-// TestEachFaultOfAClientIsFoundByItsChecks tries a broken client with the checks that should find it and with their neighbours. With TWIN_MATRIX=full in the environment it is all
-// checks, which takes minutes.
+// TestEachFaultOfAClientIsFoundByItsChecks tries a broken client with the checks that should find it. With TWIN_MATRIX=full in the environment it is all checks, which takes
+// minutes and shows that no other one finds it.
 func TestEachFaultOfAClientIsFoundByItsChecks(t *testing.T) {
 	t.Parallel()
 	full := os.Getenv("TWIN_MATRIX") == "full"
@@ -169,7 +168,7 @@ func TestEachFaultOfAClientIsFoundByItsChecks(t *testing.T) {
 		t.Run(string(fault), func(t *testing.T) {
 			t.Parallel()
 			for _, check := range clients.All() {
-				if !full && !slices.ContainsFunc(red, func(id string) bool { return topic(id) == topic(check.ID) }) {
+				if !full && !slices.Contains(red, check.ID) {
 					continue
 				}
 				worst := engine.Skip
@@ -194,9 +193,6 @@ func TestEachFaultOfAClientIsFoundByItsChecks(t *testing.T) {
 		})
 	}
 }
-
-// topic is an ID without its last part.
-func topic(id string) string { return id[:strings.LastIndex(id, "/")] }
 
 func TestEveryCheckOfClientsHasATwinThatFailsIt(t *testing.T) {
 	t.Parallel()

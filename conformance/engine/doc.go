@@ -11,5 +11,5 @@
 // refused in the manner that the rule wants. A status 500 is secure and does not conform; [Mismatch] says which of the two is broken.
 //
 // Checks send [Request] values, or bytes that no client would write ([Probe.Raw]). Tokens with a flaw come from the target: by kind ([TokenKind]), or made at will with the
-// issuer's key ([Mint], [Remint]). A check whose needs a target does not supply is skipped, with the reason.
+// issuer's key ([Mint], [Remint]). What a check does to the issuer's keys themselves it does on a [Rig], a server that is started for it alone. A check whose needs a target does not supply is skipped, with the reason.
 package engine

@@ -7,8 +7,10 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -114,4 +116,17 @@ func TestRemintRefusesWhatItCannotDo(t *testing.T) {
 		_, err := engine.Remint(key, func(context.Context) (string, error) { return token, supplyErr })(t.Context(), engine.Edits{})
 		assert.Error(t, err, token)
 	}
+}
+
+func TestEncodedPartsAreSignedAsTheyAre(t *testing.T) {
+	t.Parallel()
+	key, mint := reminted(t)
+	token, err := mint(t.Context(), engine.Edits{Encoded: func(input string) string { return input + "==" }})
+	require.NoError(t, err)
+	input := token[:strings.LastIndexByte(token, '.')]
+	assert.True(t, strings.HasSuffix(input, "=="))
+	signature, err := base64.RawURLEncoding.DecodeString(token[len(input)+1:])
+	require.NoError(t, err)
+	digest := sha256.Sum256([]byte(input))
+	assert.True(t, ecdsa.Verify(&key.PublicKey, digest[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])))
 }

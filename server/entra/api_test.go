@@ -188,6 +188,8 @@ func TestALogSaysWhichSettingATokenMissed(t *testing.T) {
 	api := newAPI(t, apiConfig(fake), entra.APIConfig{})
 	_, err = api.Verify(t.Context(), mint(t, fake, fakeentra.Token{Tenant: secondTenant}))
 	assert.ErrorContains(t, err, "AUTH_ALLOWED_TENANTS")
+	_, err = api.Verify(t.Context(), mint(t, fake, fakeentra.Token{Edit: func(c map[string]any) { delete(c, "azp"); delete(c, "scp") }}))
+	assert.ErrorContains(t, err, "it names no client", "an ID token, where client and API are one registration")
 	_, err = api.Verify(t.Context(), mint(t, fake, fakeentra.Token{Edit: func(c map[string]any) { c["iss"] = "https://evil.example" }}))
 	assert.ErrorContains(t, err, string(token.WrongIssuer))
 }

@@ -365,6 +365,21 @@ func TestNobodyGetsPastTheGuard(t *testing.T) {
 	assert.False(t, asked.Load())
 }
 
+func TestCredentialsEndAtTheProxyWhateverStandsInFront(t *testing.T) {
+	t.Parallel()
+	seen := make(chan http.Header, 1)
+	p := newPlace(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header.Clone() }), nil)
+	r := httptest.NewRequest(http.MethodPost, resource, strings.NewReader(ping))
+	for _, name := range []string{"Authorization", "Proxy-Authorization", "Cookie"} {
+		r.Header.Set(name, "canary")
+	}
+	p.proxy.ServeHTTP(httptest.NewRecorder(), r.WithContext(guard.NewContext(r.Context(), &adele)))
+	got := <-seen
+	for _, name := range []string{"Authorization", "Proxy-Authorization", "Cookie"} {
+		assert.Empty(t, got[name], name)
+	}
+}
+
 func TestAConfigurationThatCannotWork(t *testing.T) {
 	t.Parallel()
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)

@@ -27,7 +27,7 @@ import (
 )
 
 // rounds is how many interleaved rounds a ratio is the median of.
-const rounds = 21
+const rounds = 31
 
 // cpu is the processor time that this process has used.
 func cpu(b *testing.B) time.Duration {

@@ -166,10 +166,6 @@ func isToolError(answer *engine.Answer) bool {
 }
 
 func challengedScopesSuffice(ctx context.Context, p *engine.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
 	_, found, err := forbidden(ctx, p)
 	if err != nil {
 		return err
@@ -192,9 +188,7 @@ func challengedScopesSuffice(ctx context.Context, p *engine.Probe) error {
 	if err != nil {
 		return err
 	}
-	request := trial.Request()
-	request.Header.Set("Authorization", "Bearer "+token)
-	answer, err := p.Send(ctx, request)
+	answer, err := p.Send(ctx, engine.Request{Header: engine.Bearer(token)})
 	if err == nil && !answer.Succeeded() {
 		return p.Mismatch("the result with the scopes "+strings.Join(named, " "), fmt.Sprintf("status %d", answer.Status))
 	}

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // maxAnswer bounds what is read of an answer in bytes.
@@ -101,6 +102,28 @@ func (p *Probe) Send(ctx context.Context, request Request) (*Answer, error) {
 	}
 	p.last = p.record(sent, response)
 	return answer, nil
+}
+
+// Stream sends a request and returns the events that it is answered with as they come, or nil where the answer is not a
+// stream. Whoever asks for it has to close it.
+func (p *Probe) Stream(ctx context.Context, request Request) (io.ReadCloser, error) {
+	sent, err := p.prepare(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	p.remember(sent)
+	client := *p.client
+	client.Timeout = 0 // the context bounds a stream
+	response, err := client.Do(sent)
+	if err != nil {
+		return nil, &CannotJudge{Reason: "the server gives no answer", Err: err}
+	}
+	p.last = p.record(sent, response)
+	if response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
+		_ = response.Body.Close()
+		return nil, nil
+	}
+	return response.Body, nil
 }
 
 // prepare makes what is sent of a request.
@@ -247,4 +270,23 @@ func (p *Probe) JSON(ctx context.Context, address string, into any) (*Answer, er
 		return answer, p.Mismatch("a JSON object", err.Error())
 	}
 	return answer, nil
+}
+
+// maxPatience leaves a check time to say what it found.
+const maxPatience = 20 * time.Second
+
+// Patience is how long to wait for something to end.
+func (p *Probe) Patience() time.Duration {
+	if p.target.Patience <= 0 {
+		return maxPatience
+	}
+	return min(p.target.Patience, maxPatience)
+}
+
+// Log is what the server has logged so far, or empty where the target does not show it.
+func (p *Probe) Log() string {
+	if p.target.Log == nil {
+		return ""
+	}
+	return p.target.Log()
 }

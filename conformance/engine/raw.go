@@ -16,10 +16,12 @@ import (
 	"time"
 )
 
-// How long a connection may stay silent: before the first answer, and after it.
+// How long a connection may stay silent: before the first answer, before it is clear that there is no other, and after we
+// have said that we are done.
 const (
-	rawPatience  = 5 * time.Second
-	rawAfterward = 2 * time.Second
+	rawPatience = 5 * time.Second
+	rawAnother  = 300 * time.Millisecond
+	rawGoodbye  = 2 * time.Second
 )
 
 // A Conversation is what came back on one connection.
@@ -27,7 +29,7 @@ type Conversation struct {
 	Answers []*Answer
 	// Interim are the statuses 1xx that came before an answer.
 	Interim []int
-	// Closed says that the server closed the connection.
+	// Closed says that the server closed the connection by itself.
 	Closed bool
 }
 
@@ -108,10 +110,19 @@ func (p *Probe) Raw(ctx context.Context, text []byte) (*Conversation, error) {
 	_, _ = connection.Write(text)
 	said := &Conversation{}
 	reader := bufio.NewReader(io.LimitReader(connection, maxAnswer))
+	done := false
 	for {
+		_, err := reader.Peek(1)
+		if half, can := connection.(interface{ CloseWrite() error }); can && !done && len(said.Answers) > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+			// A server that waits for the next request closes the connection now.
+			done = true
+			_ = half.CloseWrite()
+			_ = connection.SetReadDeadline(time.Now().Add(rawGoodbye))
+			continue
+		}
 		response, err := http.ReadResponse(reader, nil)
 		if err != nil {
-			said.Closed = !errors.Is(err, os.ErrDeadlineExceeded)
+			said.Closed = !done && !errors.Is(err, os.ErrDeadlineExceeded)
 			return said, ctx.Err()
 		}
 		answer := &Answer{Status: response.StatusCode, Header: response.Header}
@@ -124,10 +135,12 @@ func (p *Probe) Raw(ctx context.Context, text []byte) (*Conversation, error) {
 		}
 		said.Answers = append(said.Answers, answer)
 		if err != nil {
-			said.Closed = !errors.Is(err, os.ErrDeadlineExceeded)
+			said.Closed = !done && !errors.Is(err, os.ErrDeadlineExceeded)
 			return said, ctx.Err()
 		}
-		_ = connection.SetReadDeadline(time.Now().Add(rawAfterward))
+		if !done {
+			_ = connection.SetReadDeadline(time.Now().Add(rawAnother))
+		}
 	}
 }
 

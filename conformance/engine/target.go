@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 )
 
 // A Canary is a tool of the server under test whose runs can be counted, however the answer looks. It takes one argument,
@@ -26,6 +27,9 @@ type Target struct {
 	Mint Mint
 	// Canary is a tool that shows when it has run. Nil means that only answers tell what a request did.
 	Canary *Canary
+	// Patience is how long a check waits for something to end, such as a stream whose token has expired. Zero means 20
+	// seconds, which is also the most.
+	Patience time.Duration
 	// Log is what the server has logged so far, at its most talkative. Nil means that it is not shown.
 	Log func() string
 	// Rig starts another server of the same kind with an issuer's keys in hand. Nil makes the checks that need it skip.

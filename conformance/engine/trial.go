@@ -121,3 +121,18 @@ func AnyRefusal() []int {
 	}
 	return all
 }
+
+// RequestIn is the request of the trial in another session, without credentials.
+func (t *Trial) RequestIn(session *Session) Request {
+	other := *t
+	other.Session = session
+	return other.Request()
+}
+
+// Fork is a probe of the same target and revision for another goroutine: a probe records one exchange at a time.
+func (t *Trial) Fork() *Probe {
+	return &Probe{Revision: t.probe.Revision, target: t.probe.target, client: t.probe.client, secrets: slices.Clip(t.probe.secrets)}
+}
+
+// Marker is what the request has the canary say, or empty.
+func (r *Request) Marker() string { return r.marker }

@@ -70,9 +70,8 @@ func (t *Twin) waved(r *http.Request) bool {
 	case t.has(ObeysMethodOverride) && r.Header.Get("X-Http-Method-Override") == http.MethodOptions:
 	case t.has(RemembersConnections) && connectionOf(r).served:
 	case t.has(GuardsOnePathOnly) && r.URL.Path != "/mcp":
-	case t.has(SessionsAuthenticate) && r.Header.Get("Authorization") == "" && t.session(r.Header.Get("Mcp-Session-Id")) != nil:
-	case t.has(StreamsToAnybody) && r.Method == http.MethodGet && r.Header.Get("Mcp-Session-Id") != "":
-	case t.has(EndsSessionsOfAnybody) && r.Method == http.MethodDelete && r.Header.Get("Mcp-Session-Id") != "":
+	case t.has(StreamsToAnybody) && r.Method == http.MethodGet && r.Header.Get("Authorization") == "" && r.Header.Get("Mcp-Session-Id") != "":
+	case t.has(EndsSessionsOfAnybody) && r.Method == http.MethodDelete && r.Header.Get("Authorization") == "" && r.Header.Get("Mcp-Session-Id") != "":
 	default:
 		return false
 	}

@@ -108,7 +108,7 @@ func (t *Twin) authenticate(w http.ResponseWriter, r *http.Request) (caller clai
 		return caller, false
 	}
 	if !presented.malformed && presented.token != "" {
-		caller, allowed = t.verify(presented.token)
+		caller, allowed = t.verify(presented.token, t.has(SessionsOutliveTokens) && r.Header.Get("Mcp-Session-Id") != "")
 	}
 	switch {
 	case t.waved(r):
@@ -158,7 +158,7 @@ func (t *Twin) servePost(w http.ResponseWriter, r *http.Request, caller claims) 
 	switch {
 	case revision != "" && !slices.Contains(revisions, revision) && !t.has(ChecksNoVersion):
 		fail(w, http.StatusBadRequest, request, -32022, "unsupported")
-	case revision == newest || request.Method == "server/discover":
+	case revision == newest || request.Params.Meta.Revision != "":
 		t.answerModern(w, r, caller, request)
 	case request.Method == "initialize":
 		t.beginSession(w, r, caller, request.Params.Revision)

@@ -106,7 +106,7 @@ const (
 
 // Faults of sessions and streams.
 const (
-	SessionsAuthenticate  Fault = "takes a session for a token"
+	SessionsOutliveTokens Fault = "serves a session whose token has expired"
 	SharesSessions        Fault = "lets any user into a session"
 	BindsSessionsToTokens Fault = "binds a session to the bytes of a token"
 	AdoptsSessions        Fault = "takes over a session ID that the client chose"

@@ -11,7 +11,7 @@ import (
 func finds() map[twins.Fault][]string {
 	all := map[twins.Fault][]string{}
 	for _, topic := range []map[twins.Fault][]string{
-		challengeFinds, metadataFinds, credentialFinds, refusalFinds, scopeFinds, requestFinds,
+		challengeFinds, metadataFinds, credentialFinds, refusalFinds, scopeFinds, requestFinds, sessionFinds, answerFinds, httpFinds,
 		tokenFinds, jwsFinds, claimFinds, keyFinds,
 	} {
 		maps.Copy(all, topic)
@@ -61,7 +61,7 @@ var credentialFinds = map[twins.Fault][]string{
 	twins.LetsProbesIn:            {"server/credentials/health-probes"},
 	twins.ObeysMethodOverride:     {"server/credentials/method-override"},
 	twins.RemembersConnections:    {"server/credentials/keep-alive"},
-	twins.RunsBeforeItAsks:        {"server/refusal/before-processing"},
+	twins.RunsBeforeItAsks:        {"server/refusal/before-processing", "server/session/not-authentication"},
 }
 
 var refusalFinds = map[twins.Fault][]string{
@@ -92,6 +92,37 @@ var requestFinds = map[twins.Fault][]string{
 	twins.WantsVersion:           {"server/version/absent"},
 	twins.AnswersUnknownWith200:  {"server/modern/unknown-method"},
 	twins.MintsModernSessions:    {"server/modern/no-sessions"},
+}
+
+var sessionFinds = map[twins.Fault][]string{
+	twins.SessionsOutliveTokens: {"server/session/not-authentication"},
+	twins.SharesSessions:        {"server/session/other-user"},
+	twins.BindsSessionsToTokens: {"server/session/refreshed-token"},
+	twins.AdoptsSessions:        {"server/session/own-ids"},
+	twins.CountsSessions:        {"server/session/unpredictable"},
+	twins.SessionsAreNotASCII:   {"server/session/visible-ascii"},
+	twins.MissingSessionIs404:   {"server/session/missing"},
+	twins.KeepsEndedSessions:    {"server/session/ended"},
+	twins.EndsSessionsOfAnybody: {"server/session/ending-needs-token"},
+	twins.StreamsToAnybody:      {"server/stream/needs-token"},
+	twins.StreamsForEver:        {"server/stream/ends-with-token"},
+	twins.StreamsEverything:     {"server/stream/own-events"},
+}
+
+var answerFinds = map[twins.Fault][]string{
+	twins.IsCacheable:     {"server/answer/not-cacheable"},
+	twins.LogsTokens:      {"server/answer/keeps-tokens-to-itself"},
+	twins.CachesByPayload: {"server/token/no-mixed-up-cache"},
+	twins.MixesAnswers:    {"server/answer/own-result"},
+}
+
+var httpFinds = map[twins.Fault][]string{
+	twins.ReadsLengthBeforeChunks: {"server/http/framing"},
+	twins.TakesTwoLengths:         {"server/http/framing"},
+	twins.TakesSpaceBeforeColon:   {"server/http/framing"},
+	twins.TakesAnyHeader:          {"server/limits/head"},
+	twins.TakesAnyBody:            {"server/limits/body"},
+	twins.WaitsForEver:            {"server/limits/slow"},
 }
 
 // cannotJudge says which checks cannot be done with a twin: what they look at is not there.

@@ -33,7 +33,7 @@ var tokenFinds = map[twins.Fault][]string{
 		"server/token/certificate-chain",
 	},
 	twins.AcceptsNoAlgorithm: {"server/token/no-algorithm"},
-	twins.AcceptsExpired:     {"server/token/expired", "server/token/expiry-form"},
+	twins.AcceptsExpired:     {"server/token/expired", "server/token/expiry-form", "server/session/not-authentication"},
 	twins.AcceptsNotYetValid: {"server/token/not-yet-valid", "server/token/start-form", "server/token/expiry-form"},
 	twins.ChecksNoAudience:   {"server/token/foreign-audience", "server/token/lookalike-audience"},
 	twins.ChecksNoIssuer:     {"server/token/foreign-issuer", "server/token/lookalike-issuer"},

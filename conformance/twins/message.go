@@ -68,7 +68,7 @@ func (t *Twin) mirrored(r *http.Request, request *message) bool {
 			name = string(text)
 		}
 	}
-	return t.has(BelievesHeaders) || r.Header.Get("Mcp-Method") == request.Method && name == request.Params.Name && request.Params.Meta.Revision == newest
+	return t.has(BelievesHeaders) || r.Header.Get("Mcp-Method") == request.Method && name == request.Params.Name && r.Header.Get("Mcp-Protocol-Version") == newest && request.Params.Meta.Revision == newest
 }
 
 func respond(w http.ResponseWriter, request *message, result map[string]any) {

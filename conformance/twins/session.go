@@ -36,7 +36,7 @@ func (t *Twin) beginSession(w http.ResponseWriter, r *http.Request, caller claim
 	case t.has(AdoptsSessions) && r.Header.Get("Mcp-Session-Id") != "":
 		id = r.Header.Get("Mcp-Session-Id")
 	}
-	t.sessions[id] = &session{owner: caller.Subject, token: r.Header.Get("Authorization"), revision: revision}
+	t.sessions[id] = &session{owner: caller.Subject, token: t.readCredentials(r).token, revision: revision}
 	w.Header().Set("Mcp-Session-Id", id)
 }
 
@@ -50,7 +50,7 @@ func (t *Twin) joinSession(w http.ResponseWriter, r *http.Request, caller claims
 	found := t.session(id)
 	switch {
 	case found == nil:
-	case t.waved(r), t.has(SharesSessions), caller.Subject == found.owner && !t.has(BindsSessionsToTokens), r.Header.Get("Authorization") == found.token:
+	case t.waved(r), t.has(SharesSessions), caller.Subject == found.owner && !t.has(BindsSessionsToTokens), t.readCredentials(r).token == found.token:
 		return found
 	}
 	http.Error(w, "no such session", http.StatusNotFound)

@@ -74,14 +74,17 @@ func (t *Twin) Close() {
 	t.server.Close()
 }
 
-// headLimit is how long the head of a request may take.
-const headLimit = time.Second
+// headLimit is how long the head of a request may take, and patience how long a check has to wait.
+const (
+	headLimit = time.Second
+	patience  = 4 * time.Second
+)
 
 // Target is the twin as a target that hands over everything: tokens of every kind, its key, and a tool that counts.
 func (t *Twin) Target() engine.Target {
 	good := func(context.Context) (string, error) { return t.good() }
 	target := engine.Target{
-		URL: t.URL, HTTPClient: t.server.Client(), Tokens: map[engine.TokenKind]func(context.Context) (string, error){engine.Good: good},
+		URL: t.URL, Patience: patience, Tokens: map[engine.TokenKind]func(context.Context) (string, error){engine.Good: good},
 		Mint:   engine.Remint(t.key, good),
 		Canary: &engine.Canary{Tool: toolName, Ran: t.ran},
 		Rig:    t.rig,

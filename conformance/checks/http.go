@@ -1,0 +1,239 @@
+package checks
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"mcpentra/conformance/engine"
+)
+
+// httpLayer: that one request is one request, and that nobody can hold the server up (RFC 9112, RFC 9110).
+func httpLayer() []engine.Check {
+	good := []engine.TokenKind{engine.Good}
+	return []engine.Check{
+		{
+			ID: "server/http/framing", Role: engine.Server, Level: engine.Must, Severity: engine.High, Needs: good, Covers: []string{"RS-073"},
+			Reference: "RFC 9112 sections 5.1, 6.1 and 6.3",
+			Sentence:  "A request whose length can be read in two ways is refused, or Transfer-Encoding alone decides and the connection ends; it never gets two answers.",
+			Run:       framing,
+		},
+		{
+			ID: "server/limits/head", Role: engine.Server, Level: engine.Must, Severity: engine.Medium, Needs: good, Disruptive: true, Covers: []string{"RS-070", "RS-077"},
+			Reference: "RFC 6585 section 5; RFC 9110 section 5.4",
+			Sentence:  "Long headers, long tokens and many headers are refused or borne, and the server goes on.",
+			Run:       longHeads,
+		},
+		{
+			ID: "server/limits/body", Role: engine.Server, Level: engine.Must, Severity: engine.High, Needs: good, Disruptive: true, Covers: []string{"RS-071"},
+			Reference: "RFC 9110 section 15.5.14",
+			Sentence:  "Long, deep and compressed bodies are refused or borne, and the server goes on.",
+			Run:       longBodies,
+		},
+		{
+			ID: "server/limits/slow", Role: engine.Server, Level: engine.Policy, Severity: engine.High, Needs: good, Disruptive: true, Covers: []string{"RS-072"},
+			Reference: "RFC 9110 section 15.5.9",
+			Sentence:  "A request that does not come to its end is given up within twenty seconds, and holds nobody up meanwhile.",
+			Run:       slowRequests,
+		},
+	}
+}
+
+// framing sends requests with a second one hidden in the body, where a reader finds it who takes the wrong length.
+func framing(ctx context.Context, p *engine.Probe) error {
+	trial, err := p.Trial(ctx)
+	if err != nil {
+		return err
+	}
+	for name, attempt := range map[string]struct {
+		lines []string
+		body  func(message, hidden string) string
+		only  []int // statuses that conform; nil means any
+	}{
+		"Content-Length and Transfer-Encoding": {
+			lines: []string{"Content-Length: 4", "Transfer-Encoding: chunked"},
+			body: func(message, hidden string) string {
+				return chunk(message+strings.Repeat(" ", 8)+"\r\n"+hidden) + "0\r\n\r\n"
+			},
+		},
+		"Transfer-Encoding and Content-Length": {
+			lines: []string{"Transfer-Encoding: chunked", "Content-Length: 4"},
+			body: func(message, hidden string) string {
+				return chunk(message+strings.Repeat(" ", 8)+"\r\n"+hidden) + "0\r\n\r\n"
+			},
+		},
+		"two Content-Lengths": {
+			lines: []string{"Content-Length: 4", "Content-Length: 5"}, only: []int{http.StatusBadRequest},
+			body: func(message, hidden string) string { return "    " + hidden },
+		},
+		"a blank before the colon": {
+			lines: []string{"Transfer-Encoding : chunked"}, only: []int{http.StatusBadRequest},
+			body: func(message, hidden string) string { return chunk(message) + "0\r\n\r\n" },
+		},
+		"a Transfer-Encoding that there is not": {
+			lines: []string{"Transfer-Encoding: xchunked"}, only: []int{http.StatusBadRequest, http.StatusNotImplemented},
+			body: func(message, hidden string) string { return chunk(message) + "0\r\n\r\n" },
+		},
+	} {
+		request, hidden := trial.Request(), trial.Request()
+		message := string(request.Body)
+		inner := string(p.Wire(hidden, "Authorization: Bearer "+trial.Token))
+		request.Body = []byte{}
+		lines := append([]string{"Authorization: Bearer " + trial.Token, "Connection: keep-alive"}, attempt.lines...)
+		said, err := p.Raw(ctx, append(p.Wire(request, lines...), attempt.body(message, inner)...))
+		switch {
+		case err != nil:
+			return err
+		case trial.Ran(hidden):
+			return p.Insecure("the hidden request not to run: "+name, describe(said)+", and it ran")
+		case len(said.Answers) > 1:
+			return p.Insecure("one answer to one request: "+name, describe(said))
+		case len(said.Answers) == 0 && !said.Closed:
+			return p.Mismatch("an answer, or the end of the connection: "+name, "silence")
+		}
+		for _, answer := range said.Answers {
+			if attempt.only != nil && answer.Status/100 == 2 {
+				return p.Insecure("a refusal: "+name, describe(said))
+			}
+			if attempt.only != nil && answer.Status != attempt.only[0] && answer.Status != attempt.only[len(attempt.only)-1] {
+				return p.Mismatch(fmt.Sprintf("one of the statuses %v: %s", attempt.only, name), describe(said))
+			}
+		}
+	}
+	return nil
+}
+
+func chunk(text string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(text), text) }
+
+// bears wants a request answered, by whatever but a status 5xx, or the connection closed.
+func bears(ctx context.Context, p *engine.Probe, name string, text []byte) error {
+	said, err := p.Raw(ctx, text)
+	switch {
+	case err != nil:
+		return err
+	case len(said.Answers) == 0 && !said.Closed:
+		return p.Mismatch("an answer, or the end of the connection: "+name, "silence")
+	case len(said.Answers) > 0 && said.Answers[0].Status >= http.StatusInternalServerError && said.Answers[0].Status != http.StatusServiceUnavailable:
+		return p.Mismatch("a refusal or the result: "+name, describe(said))
+	}
+	return nil
+}
+
+func longHeads(ctx context.Context, p *engine.Probe) error {
+	trial, err := p.Trial(ctx)
+	if err != nil {
+		return err
+	}
+	long := map[string][]string{"ten thousand headers": nil}
+	for _, size := range []int{8 << 10, 16 << 10, 64 << 10, 1 << 20, 8 << 20} {
+		long[fmt.Sprintf("a token of %d KiB", size>>10)] = []string{"Authorization: Bearer " + strings.Repeat("a", size)}
+	}
+	for range 10_000 {
+		long["ten thousand headers"] = append(long["ten thousand headers"], "X-Many: 1")
+	}
+	// What a parser might go through again and again.
+	for name, text := range map[string]string{"Accept": "a/b;q=0.1,", "Forwarded": "for=a;by=b,", "Origin": "http://", "Cookie": "a=b; ", "Mcp-Name": "=?base64?", "Authorization": "Bearer a=\"\\\","} {
+		long["a long "+name] = []string{name + ": " + strings.Repeat(text, 32<<10/len(text))}
+	}
+	long["a token of dots"] = []string{"Authorization: Bearer " + strings.Repeat(".", 32<<10)}
+	for name, lines := range long {
+		if err := bears(ctx, p, name, p.Wire(trial.Request(), lines...)); err != nil {
+			return err
+		}
+	}
+	return afterwards(ctx, p, trial)
+}
+
+func longBodies(ctx context.Context, p *engine.Probe) error {
+	trial, err := p.Trial(ctx)
+	if err != nil {
+		return err
+	}
+	const size = 4<<20 + 1
+	for name, body := range map[string]string{
+		"4 MiB and one byte":     strings.Repeat(" ", size),
+		"a string of 4 MiB":      `{"jsonrpc":"2.0","id":1,"method":"` + strings.Repeat("a", size) + `"}`,
+		"ten thousand deep":      strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000),
+		"objects, as deep":       strings.Repeat(`{"a":`, 10_000) + "1" + strings.Repeat("}", 10_000),
+		"a batch of a million":   "[" + strings.Repeat("1,", 1_000_000) + "1]",
+		"a number of a megabyte": `{"jsonrpc":"2.0","id":` + strings.Repeat("9", 1<<20) + `,"method":"ping"}`,
+	} {
+		request := trial.Request()
+		request.Body = []byte(body)
+		if err := bears(ctx, p, name, p.Wire(request, "Authorization: Bearer "+trial.Token)); err != nil {
+			return err
+		}
+		request.Body = []byte(chunk(body) + "0\r\n\r\n")
+		if err := bears(ctx, p, name+", in a chunk", p.Wire(request, "Authorization: Bearer "+trial.Token, "Transfer-Encoding: chunked")); err != nil {
+			return err
+		}
+	}
+	request := trial.Request()
+	if err := bears(ctx, p, "a compressed body", p.Wire(request, "Authorization: Bearer "+trial.Token, "Content-Encoding: gzip")); err != nil {
+		return err
+	}
+	return afterwards(ctx, p, trial)
+}
+
+// afterwards wants the server alive.
+func afterwards(ctx context.Context, p *engine.Probe, trial *engine.Trial) error {
+	request := trial.Request()
+	request.Header.Set("Authorization", "Bearer "+trial.Token)
+	answer, err := p.Send(ctx, request)
+	if err != nil {
+		return p.Mismatch("the result of a good request afterwards", err.Error())
+	}
+	if !answer.Succeeded() {
+		return p.Mismatch("the result of a good request afterwards", fmt.Sprintf("status %d", answer.Status))
+	}
+	return nil
+}
+
+// slowConnections is how many slow requests there are of each kind.
+const slowConnections = 100
+
+// slowRequests opens connections that stop in the middle of the head, and others that stop in the middle of the body.
+func slowRequests(ctx context.Context, p *engine.Probe) error {
+	trial, err := p.Trial(ctx)
+	if err != nil {
+		return err
+	}
+	whole := p.Wire(trial.Request(), "Authorization: Bearer "+trial.Token)
+	head := strings.Index(string(whole), "\r\n\r\n")
+	var open []net.Conn
+	defer func() {
+		for _, connection := range open {
+			_ = connection.Close()
+		}
+	}()
+	for i := range 2 * slowConnections {
+		connection, err := p.Dial(ctx)
+		if err != nil {
+			return err
+		}
+		open = append(open, connection)
+		part := whole[:head-4]
+		if i%2 == 1 {
+			part = whole[:head+8]
+		}
+		if _, err := connection.Write(part); err != nil {
+			return &engine.CannotJudge{Reason: "a connection cannot be written to", Err: err}
+		}
+	}
+	if err := afterwards(ctx, p, trial); err != nil {
+		return err
+	}
+	deadline := time.Now().Add(p.Patience())
+	for i, connection := range open {
+		_ = connection.SetReadDeadline(deadline)
+		var answer [1]byte
+		// An answer or the end: the request was given up.
+		if _, err := connection.Read(answer[:]); err != nil && !time.Now().Before(deadline) {
+			return p.Mismatch("the end of a request that does not come to its end", fmt.Sprintf("a %s that is waited for %v later", []string{"head", "body"}[i%2], p.Patience()))
+		}
+	}
+	return afterwards(ctx, p, trial)
+}

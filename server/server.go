@@ -57,6 +57,8 @@ type Config struct {
 	AllowedOrigins []string
 	// MaxBody bounds a request to the endpoint in bytes. Zero means guard.DefaultMaxBody.
 	MaxBody int64
+	// BodyTimeout is how long a caller may take to send a body. Zero means guard.DefaultBodyTimeout.
+	BodyTimeout time.Duration
 	// MaxCall is how long a call may run. Zero means guard.DefaultMaxCall; negative means no bound.
 	MaxCall time.Duration
 	// Store remembers clients and grants. Nil means memory.

@@ -36,6 +36,10 @@ func session() []engine.Check {
 				return deny(ctx, p, trial, want,
 					vector{name: "a session and no token"},
 					vector{name: "a session and an expired token", change: authorization(func(string) string { return "Bearer " + expired })},
+					vector{name: "a list of tools with an expired token", change: func(r *engine.Request, _ string) {
+						*r = trial.Session.Message("tools/list", nil)
+						r.Header.Set("Authorization", "Bearer "+expired)
+					}},
 					vector{name: "a session and a bad token", change: authorization(func(string) string { return "Bearer " + bad })},
 					vector{name: "a list of tools without a token", change: func(r *engine.Request, _ string) { *r = trial.Session.Message("tools/list", nil) }},
 				)
@@ -265,6 +269,7 @@ func otherUser(ctx context.Context, p *engine.Probe) error {
 	as := func(method string) vector {
 		return vector{name: method + " by another user", change: func(r *engine.Request, _ string) {
 			if method == http.MethodPost {
+				*r = trial.Session.Message("tools/list", nil)
 				r.Header.Set("Authorization", "Bearer "+other)
 				return
 			}

@@ -14,7 +14,7 @@ import (
 )
 
 // streamLife is how long the token of a stream lives.
-const streamLife = 2 * time.Second
+const streamLife = time.Second
 
 // stream: whose events a listening stream carries, and for how long.
 func stream() []engine.Check {
@@ -67,8 +67,11 @@ func stream() []engine.Check {
 	}
 }
 
+// listenFor is how long to listen where nothing is heard.
+const listenFor = 500 * time.Millisecond
+
 // ownEvents listens as one user while two users run the tool, and reads until the listener's own event or, where the tool
-// tells nothing, until a second has passed.
+// tells nothing, for a while.
 func ownEvents(ctx context.Context, p *engine.Probe) error {
 	trial, err := p.Trial(ctx)
 	if err != nil {
@@ -82,7 +85,7 @@ func ownEvents(ctx context.Context, p *engine.Probe) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	events, err := p.Stream(ctx, listening(trial.Session, trial.Token))
 	if err != nil {
@@ -96,7 +99,7 @@ func ownEvents(ctx context.Context, p *engine.Probe) error {
 	foreign.Header.Set("Authorization", "Bearer "+other)
 	own.Header.Set("Authorization", "Bearer "+trial.Token)
 	for _, request := range []engine.Request{foreign, own} {
-		answer, err := p.Send(context.WithoutCancel(ctx), request)
+		answer, err := p.Send(ctx, request)
 		if err != nil {
 			return err
 		}
@@ -104,6 +107,7 @@ func ownEvents(ctx context.Context, p *engine.Probe) error {
 			return &engine.CannotJudge{Reason: fmt.Sprintf("the tool does not run: status %d", answer.Status)}
 		}
 	}
+	defer time.AfterFunc(listenFor, cancel).Stop()
 	for lines := bufio.NewScanner(events); lines.Scan(); {
 		if strings.Contains(lines.Text(), foreign.Marker()) {
 			return p.Insecure("events of the own user only", "an event of another user")

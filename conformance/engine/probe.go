@@ -138,7 +138,9 @@ func (p *Probe) prepare(ctx context.Context, request Request) (*http.Request, er
 	if len(request.Query) > 0 {
 		address += "?" + request.Query.Encode()
 	}
-	header := http.Header{"Accept": {"application/json, text/event-stream"}}
+	// The empty key is not sent. It lets the client send once more on a fresh connection when the server closes an idle one
+	// at the same moment.
+	header := http.Header{"Accept": {"application/json, text/event-stream"}, "Idempotency-Key": {}}
 	if request.Method == http.MethodPost && request.Body == nil {
 		first := p.first()
 		request.Body = first.Body

@@ -20,7 +20,7 @@ import (
 // have said that we are done.
 const (
 	rawPatience = 5 * time.Second
-	rawAnother  = 300 * time.Millisecond
+	rawAnother  = 200 * time.Millisecond
 	rawGoodbye  = 2 * time.Second
 )
 

@@ -27,6 +27,8 @@ type Target struct {
 	Mint Mint
 	// Canary is a tool that shows when it has run. Nil means that only answers tell what a request did.
 	Canary *Canary
+	// Fragile keeps the disruptive checks away, even from who asks for them.
+	Fragile bool
 	// Patience is how long a check waits for something to end, such as a stream whose token has expired. Zero means 20
 	// seconds, which is also the most.
 	Patience time.Duration
@@ -51,6 +53,8 @@ func (t *Target) lacks(check *Check) string {
 		return "a token of the kind: " + string(check.Needs[i])
 	}
 	switch {
+	case check.Disruptive && t.Fragile:
+		return "a target that bears it"
 	case check.NeedsMint && t.Mint == nil:
 		return "the issuer's key, to make tokens with"
 	case check.NeedsRig && t.Rig == nil:

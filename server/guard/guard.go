@@ -41,6 +41,8 @@ type Config struct {
 	AllowedOrigins []string
 	// MaxBody is the limit of a request's body in bytes; 0 means DefaultMaxBody.
 	MaxBody int64
+	// BodyTimeout is how long a caller may take to send a body; 0 means DefaultBodyTimeout.
+	BodyTimeout time.Duration
 	// MaxCall is how long a call may run before its context ends; 0 means DefaultMaxCall, and a
 	// negative value no limit. Listening streams end with their token.
 	MaxCall time.Duration
@@ -74,6 +76,7 @@ type Guard struct {
 	sessionKeys [][]byte
 	origins     []string
 	maxBody     int64
+	bodyTimeout time.Duration
 	maxCall     time.Duration
 	recheck     time.Duration
 	stateful    bool
@@ -101,6 +104,10 @@ func New(cfg Config, next http.Handler) (*Guard, error) {
 	}
 	if g.maxBody == 0 {
 		g.maxBody = DefaultMaxBody
+	}
+	g.bodyTimeout = cfg.BodyTimeout
+	if g.bodyTimeout <= 0 {
+		g.bodyTimeout = DefaultBodyTimeout
 	}
 	g.maxCall, g.recheck, g.stateful = cfg.MaxCall, cfg.Recheck, cfg.Stateful
 	if g.maxCall == 0 {

@@ -74,7 +74,7 @@ func (g *Guard) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refus
 	// Who sends a byte now and then would hold a connection for ever. What cannot set deadlines is no
 	// connection.
 	connection := http.NewResponseController(w)
-	_ = connection.SetReadDeadline(time.Now().Add(bodyTimeout))
+	_ = connection.SetReadDeadline(time.Now().Add(g.bodyTimeout))
 	body, err := readAll(http.MaxBytesReader(w, r.Body, g.maxBody), r.ContentLength)
 	_ = connection.SetReadDeadline(time.Time{})
 	if err == nil {

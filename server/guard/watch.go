@@ -16,8 +16,8 @@ const (
 	// DefaultRecheck is how often the token of what is running is judged anew where Config.Recheck is
 	// 0.
 	DefaultRecheck = 30 * time.Second
-	// bodyTimeout bounds how long a caller may take to send a body.
-	bodyTimeout = 30 * time.Second
+	// DefaultBodyTimeout is how long a caller may take to send a body where Config.BodyTimeout is 0.
+	DefaultBodyTimeout = 15 * time.Second
 )
 
 // errRevoked is why a request ends whose token has become bad.

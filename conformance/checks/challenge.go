@@ -16,12 +16,14 @@ func challenge() []engine.Check {
 	return []engine.Check{
 		{
 			ID: "server/challenge/without-token", Role: engine.Server, Level: engine.Must, EachRevision: true,
+			Covers:    []string{"RS-001", "server-401-no-token", "server-auth-notifications", "server-authenticates-connections", "server-local-http-restricted", "server-elicitation-not-own-auth"},
 			Reference: "MCP authorization, Token Handling; RFC 6750 section 3",
 			Sentence:  "A request without a token is refused with 401, whatever its method.",
 			Run:       withoutToken,
 		},
 		{
 			ID: "server/challenge/bearer", Role: engine.Server, Level: engine.Must,
+			Covers:    []string{"server-401-challenge-present", "server-401-bearer-scheme", "server-401-challenge-syntax"},
 			Reference: "RFC 6750 section 3; RFC 9110 section 11.6.1",
 			Sentence:  "A 401 carries a well-formed Bearer challenge with at least one parameter.",
 			Run: func(ctx context.Context, p *engine.Probe) error {
@@ -31,12 +33,14 @@ func challenge() []engine.Check {
 		},
 		{
 			ID: "server/challenge/resource-metadata", Role: engine.Server, Level: engine.Must, Revisions: []engine.Revision{engine.R20250618},
+			Covers:    []string{"server-401-resource-metadata", "server-401-resource-metadata-resolves"},
 			Reference: "RFC 9728 section 5.1; MCP 2025-06-18 authorization, Authorization Server Location",
 			Sentence:  "The challenge of a 401 names the address of the protected resource metadata, and the document is there.",
 			Run:       challengedMetadata,
 		},
 		{
 			ID: "server/challenge/no-error-without-credentials", Role: engine.Server, Level: engine.Should,
+			Covers:    []string{"server-401-no-error-without-credentials"},
 			Reference: "RFC 6750 section 3.1",
 			Sentence:  "The challenge to a request without credentials says nothing of an error.",
 			Run: func(ctx context.Context, p *engine.Probe) error {
@@ -49,6 +53,7 @@ func challenge() []engine.Check {
 		},
 		{
 			ID: "server/challenge/invalid-token", Role: engine.Server, Level: engine.Should, Needs: []engine.TokenKind{engine.Good},
+			Covers:    []string{"server-401-error-invalid-token"},
 			Reference: "RFC 6750 section 3.1",
 			Sentence:  "The challenge to a request with a bad token says error=\"invalid_token\".",
 			Run: func(ctx context.Context, p *engine.Probe) error {
@@ -68,6 +73,7 @@ func challenge() []engine.Check {
 		},
 		{
 			ID: "server/challenge/scope", Role: engine.Server, Level: engine.Should, Revisions: []engine.Revision{engine.R20251125, engine.R20260728},
+			Covers:    []string{"server-401-scope", "server-prm-scopes-supported"},
 			Reference: "MCP 2025-11-25 authorization, Protected Resource Metadata Discovery Requirements; RFC 6750 section 3",
 			Sentence:  "The challenge of a 401 names the scopes that are needed.",
 			Run: func(ctx context.Context, p *engine.Probe) error {
@@ -80,6 +86,7 @@ func challenge() []engine.Check {
 		},
 		{
 			ID: "server/challenge/no-offline-access", Role: engine.Server, Level: engine.Should, Revisions: []engine.Revision{engine.R20260728},
+			Covers:    []string{"server-401-no-offline-access"},
 			Reference: "MCP 2026-07-28 authorization, Refresh Tokens",
 			Sentence:  "The challenge does not ask for offline_access: refresh tokens are between client and authorization server.",
 			Run: func(ctx context.Context, p *engine.Probe) error {
@@ -112,7 +119,7 @@ func withoutToken(ctx context.Context, p *engine.Probe) error {
 			return err
 		}
 	}
-	for _, method := range []string{http.MethodGet, http.MethodDelete} {
+	for _, method := range []string{http.MethodGet, http.MethodDelete, http.MethodPut, http.MethodHead} {
 		answer, err := p.Send(ctx, engine.Request{Method: method})
 		if err != nil {
 			return err

@@ -24,6 +24,7 @@ func issuerMetadata() []engine.Check {
 		},
 		{
 			ID: "authorization-server/metadata/issuer", Role: engine.AuthorizationServer, Level: engine.Must, Revisions: withMetadata,
+			Covers:    []string{"server-prm-issuer-discoverable"},
 			Reference: "RFC 8414 section 3.3; MCP 2026-07-28 authorization, Authorization Server Metadata Validation",
 			Sentence:  "The issuer in the metadata is the one that was asked for, byte by byte.",
 			Run: func(ctx context.Context, p *engine.Probe) error {

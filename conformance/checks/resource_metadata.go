@@ -23,6 +23,7 @@ func resourceMetadata() []engine.Check {
 	return []engine.Check{
 		{
 			ID: "server/metadata/found", Role: engine.Server, Level: engine.Must, Revisions: withMetadata,
+			Covers:    []string{"server-prm-served", "server-prm-discovery-mechanism", "server-prm-no-auth-needed", "server-prm-resource-present"},
 			Reference: "RFC 9728 section 3; MCP authorization, Authorization Server Location",
 			Sentence:  "The protected resource metadata is found by the challenge or at a well-known location, without a token.",
 			Run: func(ctx context.Context, p *engine.Probe) error {
@@ -32,6 +33,7 @@ func resourceMetadata() []engine.Check {
 		},
 		{
 			ID: "server/metadata/path-form", Role: engine.Server, Level: engine.Should, Revisions: withMetadata,
+			Covers:    []string{"server-prm-well-known-path", "RS-082"},
 			Reference: "RFC 9728 section 3.1",
 			Sentence:  "The protected resource metadata is served at the well-known location with the endpoint's path behind it.",
 			Run: func(ctx context.Context, p *engine.Probe) error {
@@ -42,6 +44,7 @@ func resourceMetadata() []engine.Check {
 		},
 		{
 			ID: "server/metadata/media-type", Role: engine.Server, Level: engine.Must, Revisions: withMetadata,
+			Covers:    []string{"server-prm-status-and-type", "RS-082"},
 			Reference: "RFC 9728 section 3.2",
 			Sentence:  "The protected resource metadata is served as application/json.",
 			Run: func(ctx context.Context, p *engine.Probe) error {
@@ -57,10 +60,14 @@ func resourceMetadata() []engine.Check {
 		},
 		{
 			ID: "server/metadata/resource", Role: engine.Server, Level: engine.Must, Revisions: withMetadata,
+			Covers:    []string{"server-prm-resource-matches", "server-prm-resource-no-trailing-slash", "server-prm-https", "RS-082"},
 			Reference: "RFC 9728 section 3.3",
 			Sentence:  "The resource that the metadata describes is the endpoint's URL.",
 			Run: func(ctx context.Context, p *engine.Probe) error {
 				document, _, err := findMetadata(ctx, p)
+				if endpoint, bad := url.Parse(p.URL()); bad == nil && err == nil && !secure(endpoint) {
+					return p.Mismatch("https, or http on loopback", p.URL())
+				}
 				if err == nil && document.Resource != p.URL() {
 					return p.Mismatch(p.URL(), document.Resource)
 				}
@@ -69,6 +76,7 @@ func resourceMetadata() []engine.Check {
 		},
 		{
 			ID: "server/metadata/authorization-servers", Role: engine.Server, Level: engine.Must, Revisions: withMetadata,
+			Covers:    []string{"server-prm-authorization-servers", "server-prm-issuer-form", "RS-082"},
 			Reference: "MCP authorization, Authorization Server Location; RFC 8414 section 2",
 			Sentence:  "The metadata names at least one authorization server, by an https URL (or http on loopback) without query and fragment.",
 			Run: func(ctx context.Context, p *engine.Probe) error {
@@ -89,6 +97,7 @@ func resourceMetadata() []engine.Check {
 		},
 		{
 			ID: "server/metadata/bearer-methods", Role: engine.Server, Level: engine.Must, Revisions: withMetadata,
+			Covers:    []string{"server-prm-bearer-methods", "RS-002"},
 			Reference: "RFC 9728 section 2; MCP authorization, Access Token Usage",
 			Sentence:  "The metadata does not offer to take tokens in the query.",
 			Run: func(ctx context.Context, p *engine.Probe) error {
@@ -100,7 +109,36 @@ func resourceMetadata() []engine.Check {
 			},
 		},
 		{
+			ID: "server/metadata/no-offline-access", Role: engine.Server, Level: engine.Should, Revisions: []engine.Revision{engine.R20260728},
+			Covers:    []string{"server-prm-no-offline-access", "RS-082"},
+			Reference: "MCP 2026-07-28 authorization, Refresh Tokens",
+			Sentence:  "The metadata does not list offline_access: refresh tokens are between client and authorization server.",
+			Run: func(ctx context.Context, p *engine.Probe) error {
+				document, _, err := findMetadata(ctx, p)
+				if err == nil && slices.Contains(document.Scopes, "offline_access") {
+					return p.Mismatch("scopes_supported without offline_access", strings.Join(document.Scopes, ", "))
+				}
+				return err
+			},
+		},
+		{
+			ID: "server/metadata/unknown-path", Role: engine.Server, Level: engine.Policy, Severity: engine.Medium, Revisions: withMetadata, Covers: []string{"RS-082"},
+			Reference: "RFC 9728 section 3.3",
+			Sentence:  "No resource is described that is not there: the path in the metadata's address is not repeated.",
+			Run: func(ctx context.Context, p *engine.Probe) error {
+				if _, _, err := findMetadata(ctx, p); err != nil {
+					return err
+				}
+				answer, err := p.Send(ctx, engine.Request{Method: http.MethodGet, URL: wellKnown(p)[0] + "/there-is-no-such-resource"})
+				if err == nil && strings.Contains(string(answer.Body), `/there-is-no-such-resource"`) && answer.Status == http.StatusOK {
+					return p.Insecure("nothing at the address of another resource", "a document that describes it")
+				}
+				return err
+			},
+		},
+		{
 			ID: "server/metadata/no-empty-arrays", Role: engine.Server, Level: engine.Must, Revisions: withMetadata,
+			Covers:    []string{"server-prm-no-empty-arrays"},
 			Reference: "RFC 9728 section 3.2",
 			Sentence:  "A member of the metadata that would be an empty array is left out.",
 			Run: func(ctx context.Context, p *engine.Probe) error {
@@ -113,6 +151,7 @@ func resourceMetadata() []engine.Check {
 		},
 		{
 			ID: "server/metadata/own-name", Role: engine.Server, Level: engine.Must, Revisions: withMetadata,
+			Covers:    []string{"RS-081"},
 			Reference: "RFC 9728 section 3.3; RFC 9110 section 7.2",
 			Sentence:  "What a request says of its host does not become the resource, or the address of the metadata.",
 			Run:       ownName,
@@ -124,6 +163,7 @@ type protectedResource struct {
 	Resource             string   `json:"resource"`
 	AuthorizationServers []string `json:"authorization_servers"`
 	BearerMethods        []string `json:"bearer_methods_supported"`
+	Scopes               []string `json:"scopes_supported"`
 }
 
 // wellKnown are the addresses where a document may be, the one with the path first.

@@ -44,12 +44,14 @@ func token() []engine.Check {
 	return []engine.Check{
 		{
 			ID: "server/token/accepted", Role: engine.Server, Level: engine.Must, EachRevision: true, Needs: []engine.TokenKind{engine.Good},
+			Covers:    []string{"server-valid-token-accepted"},
 			Reference: "MCP authorization, Access Token Usage",
 			Sentence:  "A request with a good token is served.",
 			Run:       accepted,
 		},
 		{
 			ID: "server/token/scheme-case", Role: engine.Server, Level: engine.Must, Needs: []engine.TokenKind{engine.Good},
+			Covers:    []string{"RS-007", "server-scheme-case-insensitive"},
 			Reference: "RFC 9110 section 11.1",
 			Sentence:  "The scheme Bearer is recognised in any case.",
 			Run: func(ctx context.Context, p *engine.Probe) error {
@@ -85,7 +87,8 @@ func token() []engine.Check {
 		audience,
 		refused("foreign-issuer", "server-401-wrong-issuer", "RFC 8725 section 3.8", "A token that names another issuer is refused, even with a good signature.", engine.ForeignIssuer),
 		{
-			ID: "server/token/in-query", Role: engine.Server, Level: engine.Must, Needs: []engine.TokenKind{engine.Good},
+			ID: "server/token/in-query", Role: engine.Server, Level: engine.Must, Severity: engine.High, Needs: []engine.TokenKind{engine.Good},
+			Covers:    []string{"RS-002", "server-query-token-ignored"},
 			Reference: "MCP authorization, Token Requirements; OAuth 2.1 section 5.1",
 			Sentence:  "A token in the query counts for nothing.",
 			Run: func(ctx context.Context, p *engine.Probe) error {

@@ -115,7 +115,7 @@ func tokenClaims() []engine.Check {
 		},
 		{
 			ID: "server/token/app-only", Role: engine.Server, Level: engine.Must, Severity: engine.Critical, Needs: []engine.TokenKind{engine.Good, engine.WithoutScope}, NeedsMint: true,
-			Covers:    []string{"RS-048"},
+			Covers:    []string{"RS-048", "server-ext-cc-validates"},
 			Reference: "Microsoft identity platform, Claims validation, Validate the actor",
 			Sentence:  "A token that an application got for itself does not do what a person has allowed; its roles are not scopes.",
 			Run: forged(notAllowed, func(s *specimen) []forgery {

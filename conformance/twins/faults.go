@@ -30,6 +30,8 @@ const (
 	NamesNoIssuer         Fault = "names no authorization server"
 	TakesTokensInQuery    Fault = "offers to take tokens in the query"
 	HasEmptyArrays        Fault = "has empty arrays in its metadata"
+	ListsOfflineAccess    Fault = "lists offline_access in its metadata"
+	DescribesAnything     Fault = "describes whatever resource it is asked for"
 	BelievesForwardedHost Fault = "believes X-Forwarded-Host"
 	HasNoIssuerMetadata   Fault = "has no authorization server metadata"
 	HasSlashInIssuer      Fault = "has a slash at the end of its issuer"

@@ -32,6 +32,8 @@ var metadataFinds = map[twins.Fault][]string{
 	twins.ServesMetadataAsText:  {"server/metadata/media-type"},
 	twins.DescribesAnother:      {"server/metadata/resource"},
 	twins.TakesTokensInQuery:    {"server/metadata/bearer-methods"},
+	twins.ListsOfflineAccess:    {"server/metadata/no-offline-access"},
+	twins.DescribesAnything:     {"server/metadata/unknown-path"},
 	twins.HasEmptyArrays:        {"server/metadata/no-empty-arrays"},
 	twins.BelievesForwardedHost: {"server/metadata/own-name"},
 	twins.NamesNoIssuer:         {"server/metadata/authorization-servers"},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // host is the twin's origin, unless it believes what a request says.
@@ -25,6 +26,10 @@ func (t *Twin) serveResource(w http.ResponseWriter, r *http.Request) {
 		delete(document, "authorization_servers")
 	case t.has(TakesTokensInQuery):
 		document["bearer_methods_supported"] = []string{"header", "query"}
+	case t.has(ListsOfflineAccess):
+		document["scopes_supported"] = []string{scope, "offline_access"}
+	case t.has(DescribesAnything):
+		document["resource"] = t.origin + strings.TrimPrefix(r.URL.Path, "/.well-known/oauth-protected-resource")
 	case t.has(HasEmptyArrays):
 		document["resource_signing_alg_values_supported"] = []string{}
 	case t.has(ServesMetadataAsText):

@@ -123,6 +123,10 @@ func (t *Twin) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		t.serveIssuer(w)
 	default:
+		if t.has(DescribesAnything) && strings.HasPrefix(r.URL.Path, "/.well-known/oauth-protected-resource/") {
+			t.serveResource(w, r)
+			return
+		}
 		if t.has(GuardsOnePathOnly) && strings.EqualFold(path.Clean(r.URL.Path), "/mcp") {
 			t.servePost(w, r, claims{})
 			return

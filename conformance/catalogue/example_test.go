@@ -1,0 +1,23 @@
+package catalogue_test
+
+import (
+	"fmt"
+
+	"mcpentra/conformance/catalogue"
+)
+
+// An entry says what is required, or why no check tries it.
+func Example() {
+	for _, id := range []string{"server-401-no-token", "server-session-user-bound", "RS-103"} {
+		entry, _ := catalogue.Find(id)
+		fmt.Printf("%s (%s): %s\n", entry.ID, entry.Level, entry.Sentence)
+		if entry.Elsewhere != "" {
+			fmt.Println("  no check:", entry.Elsewhere)
+		}
+	}
+	// Output:
+	// server-401-no-token (MUST): A request without a token is answered with 401.
+	// server-session-user-bound (SHOULD): A session belongs to its user.
+	// RS-103 (attack): A token that goes on upstream.
+	//   no check: only the upstream sees it: held by the tests of the guard, the upstream and the tools with one of their own
+}

@@ -1,0 +1,151 @@
+package catalogue
+
+import "mcpentra/conformance/engine"
+
+// Why several entries have no check.
+const (
+	permitted      = "nothing can be broken: the specification permits it"
+	theApplication = "only the application behind the server knows what is restricted; its own tests hold it"
+	noElicitation  = "the checks call no tool that elicits; whoever has one tests it with that tool"
+	noState        = "the checks know no tool that hands out state; whoever has one tests it with that tool"
+	noTasks        = "the checks know no tool that makes tasks; whoever has one tests it with that tool"
+)
+
+// requirements are those of MCP and of the standards that it builds on, as far as they concern a resource server.
+func requirements() []Entry {
+	return []Entry{
+		{ID: "server-prm-served", Level: engine.Must, Revisions: since2025June, Sentence: "Protected resource metadata is published where clients reach it."},
+		{ID: "server-prm-discovery-mechanism", Level: engine.Must, Revisions: since2025November, Sentence: "The metadata is found by the challenge or at a well-known location."},
+		{ID: "server-401-resource-metadata", Level: engine.Must, Revisions: in2025June, Sentence: "Each 401 names the address of the metadata."},
+		{ID: "server-401-resource-metadata-resolves", Level: engine.Must, Revisions: since2025June, Sentence: "The address in a challenge is absolute, and a valid document is there."},
+		{ID: "server-prm-well-known-path", Level: engine.Should, Revisions: since2025June, Sentence: "The document is also at the well-known location made of the resource's own path."},
+		{ID: "server-prm-well-known-root", Level: May, Revisions: since2025November, Sentence: "The document may also be at the root.", Elsewhere: permitted},
+		{ID: "server-prm-no-auth-needed", Level: engine.Must, Revisions: since2025June, Sentence: "The document needs no token."},
+		{ID: "server-prm-status-and-type", Level: engine.Must, Revisions: since2025June, Sentence: "The document comes with status 200 as a JSON object of the type application/json."},
+		{ID: "server-prm-authorization-servers", Level: engine.Must, Revisions: since2025June, Sentence: "The document names an authorization server."},
+		{ID: "server-prm-issuer-form", Level: engine.Must, Revisions: since2025June, Sentence: "Each authorization server is named by an https URL without query and fragment."},
+		{ID: "server-prm-issuer-discoverable", Level: engine.Must, Revisions: since2025June, Sentence: "The metadata found through that name carries the same name."},
+		{ID: "server-prm-resource-present", Level: engine.Must, Revisions: since2025June, Sentence: "The document names its resource by an absolute URI without fragment."},
+		{ID: "server-prm-resource-matches", Level: engine.Must, Revisions: since2025June, Sentence: "The resource is what the client asked for."},
+		{ID: "server-prm-resource-no-trailing-slash", Level: engine.Should, Revisions: since2025June, Sentence: "The resource has no slash at its end that does not matter."},
+		{ID: "server-prm-scopes-supported", Level: engine.Should, Revisions: since2025June, Sentence: "The document or the challenge says which scopes are needed."},
+		{ID: "server-prm-scopes-minimal", Level: engine.Should, Revisions: since2025November, Sentence: "Scopes for the basics are listed and not the whole catalogue.", Elsewhere: "which scopes are privileged is known to the operator alone"},
+		{ID: "server-prm-no-offline-access", Level: engine.Should, Revisions: since2026July, Sentence: "The document does not list offline_access."},
+		{ID: "server-prm-bearer-methods", Level: engine.Should, Revisions: since2025June, Sentence: "What it says of how tokens are sent leaves the query out."},
+		{ID: "server-prm-no-empty-arrays", Level: engine.Must, Revisions: since2025June, Sentence: "A member without values is left out."},
+		{ID: "server-prm-https", Level: engine.Must, Revisions: since2025June, Sentence: "Endpoint and metadata are served over https, but for loopback."},
+		{ID: "server-prm-signed-metadata", Level: engine.Must, Revisions: since2025June, Sentence: "Signed metadata is a signed JWT that names its issuer.", Elsewhere: "no server with signed metadata is known to try it with, our own has none"},
+		{ID: "server-prm-change-signalled", Level: May, Revisions: since2025June, Sentence: "Changed metadata may be announced by a new 401.", Elsewhere: permitted},
+		{ID: "server-authorization-optional", Level: May, Sentence: "A server may do without authorization.", Elsewhere: permitted},
+		{ID: "server-401-no-token", Level: engine.Must, Sentence: "A request without a token is answered with 401."},
+		{ID: "server-401-challenge-present", Level: engine.Must, Sentence: "Each 401 has a challenge."},
+		{ID: "server-401-bearer-scheme", Level: engine.Must, Sentence: "The challenge is of the scheme Bearer and has a parameter."},
+		{ID: "server-401-challenge-syntax", Level: engine.Must, Sentence: "The challenge is well formed, and no parameter comes twice."},
+		{ID: "server-401-scope", Level: engine.Should, Revisions: since2025November, Sentence: "The challenge names the scopes that are needed."},
+		{ID: "server-401-scope-consistent", Level: engine.Should, Revisions: since2025November, Sentence: "It names the same scopes each time."},
+		{ID: "server-401-no-offline-access", Level: engine.Should, Revisions: since2026July, Sentence: "It does not ask for offline_access."},
+		{ID: "server-401-no-error-without-credentials", Level: engine.Should, Sentence: "Without credentials it carries no error."},
+		{ID: "server-401-error-invalid-token", Level: engine.Should, Sentence: "To a bad token it says invalid_token."},
+		{ID: "server-401-garbage-token", Level: engine.Must, Sentence: "What is no token is refused with 401."},
+		{ID: "server-401-expired-token", Level: engine.Must, Sentence: "An expired token is refused with 401."},
+		{ID: "server-401-not-yet-valid", Level: engine.Must, Sentence: "A token that is not valid yet is refused."},
+		{ID: "server-401-bad-signature", Level: engine.Must, Sentence: "A token with a wrong signature is refused."},
+		{ID: "server-401-alg-none", Level: engine.Must, Sentence: "An unsigned token is refused."},
+		{ID: "server-401-alg-confusion", Level: engine.Must, Sentence: "No other algorithm is accepted than the issuer's."},
+		{ID: "server-401-embedded-key-ignored", Level: engine.Must, Sentence: "No key or key address in a token is trusted."},
+		{ID: "server-401-wrong-issuer", Level: engine.Must, Sentence: "A token of an issuer that is not trusted is refused."},
+		{ID: "server-401-wrong-audience", Level: engine.Must, Revisions: since2025June, Sentence: "A token for another resource is refused."},
+		{ID: "server-401-missing-audience", Level: engine.Must, Revisions: since2025June, Sentence: "A token for nobody in particular is refused."},
+		{ID: "server-401-lookalike-audience", Level: engine.Must, Revisions: since2025June, Sentence: "An audience that resembles the server's is another audience."},
+		{ID: "server-accept-audience-array", Level: engine.Should, Revisions: since2025June, Sentence: "A list of audiences that has the server in it is accepted."},
+		{ID: "server-accept-uppercase-host", Level: engine.Should, Revisions: since2025June, Sentence: "Upper case in the host of a resource URI is borne.", Elsewhere: "a token refused for it is no finding (RFC 7519 compares exactly), so no check can fail"},
+		{ID: "server-401-id-token", Level: engine.Must, Sentence: "An ID token is no access token."},
+		{ID: "server-valid-token-accepted", Level: engine.Must, Sentence: "A good token is served."},
+		{ID: "server-scheme-case-insensitive", Level: engine.Must, Sentence: "Bearer is recognised in any case."},
+		{ID: "server-malformed-authorization", Level: engine.Must, Sentence: "Malformed credentials are refused with 400 or 401."},
+		{ID: "server-query-token-ignored", Level: engine.Must, Sentence: "A token in the query counts for nothing."},
+		{ID: "server-jwks-rotation", Level: engine.Should, Sentence: "New keys of the issuer are found without a restart."},
+		{ID: "server-verify-every-request", Level: engine.Must, Sentence: "Each request is authorized on its own."},
+		{ID: "server-auth-notifications", Level: engine.Must, Sentence: "Notifications are authorized like requests."},
+		{ID: "server-auth-get-stream", Level: engine.Must, Revisions: withSessions, Sentence: "The listening stream needs a token."},
+		{ID: "server-resume-stream-isolated", Level: engine.Must, Revisions: withSessions, Sentence: "What is resumed is the own stream."},
+		{ID: "server-auth-delete-session", Level: engine.Must, Revisions: withSessions, Sentence: "Ending a session needs a token."},
+		{ID: "server-validate-before-processing", Level: engine.Must, Revisions: since2025June, Sentence: "The token is judged before the request is done."},
+		{ID: "server-no-data-on-failure", Level: engine.Must, Revisions: since2025June, Sentence: "A refusal discloses nothing."},
+		{ID: "server-403-insufficient-scope", Level: engine.Must, Sentence: "A token that lacks the permission is answered with 403."},
+		{ID: "server-scope-enforced", Level: engine.Must, Sentence: "Nothing is done for a token that lacks the permission."},
+		{ID: "server-resource-access-control", Level: engine.Should, Sentence: "Permissions are checked before a resource is read.", Elsewhere: theApplication},
+		{ID: "server-completion-access-control", Level: engine.Must, Sentence: "Completion gives away no restricted values.", Elsewhere: theApplication},
+		{ID: "server-403-error-code", Level: engine.Should, Revisions: since2025November, Sentence: "The 403 says insufficient_scope."},
+		{ID: "server-403-scope", Level: engine.Should, Revisions: since2025November, Sentence: "The 403 names the scopes of the operation."},
+		{ID: "server-403-resource-metadata", Level: engine.Should, Revisions: since2025November, Sentence: "The 403 names the metadata."},
+		{ID: "server-403-error-description", Level: May, Revisions: since2025November, Sentence: "The 403 may explain itself.", Elsewhere: permitted},
+		{ID: "server-403-single-challenge", Level: engine.Should, Revisions: since2026July, Sentence: "All scopes are asked for at once."},
+		{ID: "server-403-upgraded-token-works", Level: engine.Should, Revisions: since2025November, Sentence: "A token with these scopes is served."},
+		{ID: "server-403-consistent", Level: engine.Should, Revisions: since2025November, Sentence: "The same request is asked for the same scopes."},
+		{ID: "server-403-precise-scope", Level: engine.Should, Revisions: since2025November, Sentence: "No more scopes are asked for than the operation needs."},
+		{ID: "server-403-includes-granted", Level: May, Revisions: in2025November, Sentence: "The challenge may repeat what was granted.", Elsewhere: permitted},
+		{ID: "server-scope-hierarchy", Level: engine.Must, Revisions: since2026July, Sentence: "A broader scope covers the narrower ones.", Elsewhere: "which scopes contain others is known to the operator alone"},
+		{ID: "server-downscope-tolerance", Level: engine.Should, Revisions: since2025November, Sentence: "A token with less serves for less."},
+		{ID: "server-authorization-logic", Level: engine.Should, Revisions: since2025November, Sentence: "Scopes are not the only gate.", Elsewhere: "what else there is does not show from outside"},
+		{ID: "server-400-malformed", Level: engine.Must, Sentence: "Malformed authorization requests are answered with 400.", Elsewhere: "about authorization servers, whose checks are others"},
+		{ID: "server-no-token-passthrough", Level: engine.Must, Revisions: since2025June, Sentence: "The caller's token goes no further.", Elsewhere: "only the upstream sees it: held by the tests of the guard, the upstream and the tools with one of their own"},
+		{ID: "server-upstream-own-token", Level: engine.Should, Revisions: since2025June, Sentence: "Upstreams are called with tokens of their own.", Elsewhere: "only the upstream sees it: held by the tests of the tools with the fake's Graph"},
+		{ID: "server-secure-token-storage", Level: engine.Must, Revisions: since2025June, Sentence: "Kept and logged tokens are protected."},
+		{ID: "server-log-no-credentials", Level: engine.Must, Sentence: "Log messages hold no credentials."},
+		{ID: "server-origin-validated", Level: engine.Must, Sentence: "Origin is checked."},
+		{ID: "server-origin-403", Level: engine.Must, Revisions: since2025November, Sentence: "A foreign Origin is answered with 403."},
+		{ID: "server-bind-localhost", Level: engine.Should, Sentence: "A local server listens on loopback only.", Elsewhere: "from loopback it does not show where else a server listens"},
+		{ID: "server-authenticates-connections", Level: engine.Should, Sentence: "All connections are authenticated."},
+		{ID: "server-local-http-restricted", Level: engine.Should, Revisions: since2025November, Sentence: "A local server restricts who calls."},
+		{ID: "server-stdio-no-oauth", Level: engine.Should, Sentence: "Over stdio credentials come from the environment.", Elsewhere: "about another transport than HTTP"},
+		{ID: "server-other-transport-security", Level: engine.Must, Sentence: "Other transports keep their own rules.", Elsewhere: "about another transport than HTTP"},
+		{ID: "server-session-not-auth", Level: engine.Must, Revisions: in2025JuneAndNovember, Sentence: "A session is no authentication."},
+		{ID: "server-session-random", Level: engine.Must, Revisions: in2025JuneAndNovember, Sentence: "Session IDs cannot be guessed."},
+		{ID: "server-session-visible-ascii", Level: engine.Must, Revisions: withSessions, Sentence: "Session IDs are visible ASCII."},
+		{ID: "server-session-user-bound", Level: engine.Should, Revisions: in2025JuneAndNovember, Sentence: "A session belongs to its user."},
+		{ID: "server-session-missing-400", Level: engine.Should, Revisions: withSessions, Sentence: "A missing session ID is answered with 400."},
+		{ID: "server-session-terminated-404", Level: engine.Must, Revisions: withSessions, Sentence: "An ended session is answered with 404."},
+		{ID: "server-version-header-400", Level: engine.Must, Revisions: since2025June, Sentence: "An unknown revision is answered with 400."},
+		{ID: "server-version-header-absent", Level: engine.Should, Revisions: in2025JuneAndNovember, Sentence: "Without the header 2025-03-26 is presumed."},
+		{ID: "server-modern-header-mismatch", Level: engine.Must, Revisions: since2026July, Sentence: "Headers and body have to say the same."},
+		{ID: "server-modern-unknown-method-404", Level: engine.Must, Revisions: since2026July, Sentence: "An unknown method is answered with 404."},
+		{ID: "server-modern-ignores-session-header", Level: engine.Should, Revisions: since2026July, Sentence: "In 2026-07-28 sessions are ignored and not made."},
+		{ID: "server-modern-get-delete-405", Level: engine.Should, Revisions: since2026July, Sentence: "A server of 2026-07-28 alone answers GET and DELETE with 405.", Elsewhere: "for servers of the newest revision alone, of which there is none to try it with yet"},
+		{ID: "server-state-handle-not-auth", Level: engine.Must, Revisions: since2026July, Sentence: "A state handle is no authentication.", Elsewhere: noState},
+		{ID: "server-state-handle-bound", Level: engine.Should, Revisions: since2026July, Sentence: "A state handle belongs to its user.", Elsewhere: noState},
+		{ID: "server-state-handle-random", Level: engine.Should, Revisions: since2026July, Sentence: "State handles cannot be guessed.", Elsewhere: noState},
+		{ID: "server-request-state-integrity", Level: engine.Must, Revisions: since2026July, Sentence: "Altered request state is refused.", Elsewhere: noState},
+		{ID: "server-request-state-principal", Level: engine.Should, Revisions: since2026July, Sentence: "Request state belongs to its user.", Elsewhere: noState},
+		{ID: "server-request-state-ttl", Level: engine.Should, Revisions: since2026July, Sentence: "Request state ends soon, and fits one request.", Elsewhere: noState},
+		{ID: "server-request-state-single-use", Level: engine.Must, Revisions: since2026July, Sentence: "What is to be used once is used once.", Elsewhere: noState},
+		{ID: "server-list-not-per-connection", Level: engine.Must, Revisions: since2026July, Sentence: "Lists do not differ by connection.", Elsewhere: theApplication},
+		{ID: "server-cache-scope-private", Level: engine.Should, Revisions: since2026July, Sentence: "Results that depend on the caller are not marked public.", Elsewhere: theApplication},
+		{ID: "server-cache-not-access-control", Level: engine.Must, Revisions: since2026July, Sentence: "Access does not depend on what is cached.", Elsewhere: theApplication},
+		{ID: "server-task-context-bound", Level: engine.Must, Revisions: in2025November, Sentence: "Tasks belong to who made them.", Elsewhere: noTasks},
+		{ID: "server-task-list-anonymous", Level: engine.Should, Revisions: in2025November, Sentence: "Who cannot tell callers apart lists no tasks.", Elsewhere: noTasks},
+		{ID: "server-task-id-random", Level: engine.Must, Revisions: in2025November, Sentence: "Task IDs cannot be guessed.", Elsewhere: noTasks},
+		{ID: "server-elicitation-not-own-auth", Level: engine.Must, Revisions: since2025November, Sentence: "Elicitation does not sign in to the server itself."},
+		{ID: "server-elicitation-no-third-party-creds", Level: engine.Must, Revisions: since2025November, Sentence: "Credentials of third parties never reach the client.", Elsewhere: noElicitation},
+		{ID: "server-elicitation-same-user", Level: engine.Must, Revisions: since2025November, Sentence: "Who completes an elicitation is who began it.", Elsewhere: noElicitation},
+		{ID: "server-elicitation-url-clean", Level: engine.Must, Revisions: since2025November, Sentence: "Elicitation URLs hold no secrets.", Elsewhere: noElicitation},
+		{ID: "server-elicitation-url-https", Level: engine.Should, Revisions: since2025November, Sentence: "Elicitation URLs are https.", Elsewhere: noElicitation},
+		{ID: "server-elicitation-form-no-secrets", Level: engine.Must, Revisions: since2025June, Sentence: "Forms ask for no secrets.", Elsewhere: noElicitation},
+		{ID: "server-elicitation-bound", Level: engine.Must, Revisions: since2025November, Sentence: "An elicitation belongs to the user whose call caused it.", Elsewhere: noElicitation},
+		{ID: "server-user-from-token", Level: engine.Must, Revisions: since2025November, Sentence: "Who the user is comes from the token alone.", Elsewhere: "only the application says who it takes the caller for; held by the tests of the guard and of whoami"},
+		{ID: "server-ext-cc-validates", Level: engine.Must, Sentence: "App-only tokens are judged like others."},
+		{ID: "server-ext-cc-advertised", Level: May, Sentence: "The extension may be announced.", Elsewhere: permitted},
+		{ID: "server-ext-ema-declared", Level: May, Sentence: "The extension may be declared.", Elsewhere: permitted},
+	}
+}
+
+// Sets of revisions.
+var (
+	withSessions          = []engine.Revision{engine.R20250326, engine.R20250618, engine.R20251125}
+	in2025June            = []engine.Revision{engine.R20250618}
+	in2025November        = []engine.Revision{engine.R20251125}
+	in2025JuneAndNovember = []engine.Revision{engine.R20250618, engine.R20251125}
+	since2025June         = []engine.Revision{engine.R20250618, engine.R20251125, engine.R20260728}
+	since2025November     = []engine.Revision{engine.R20251125, engine.R20260728}
+	since2026July         = []engine.Revision{engine.R20260728}
+)

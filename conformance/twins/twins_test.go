@@ -3,6 +3,8 @@ package twins_test
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -19,6 +21,14 @@ import (
 // takesSeconds are the checks that wait for a clock. They are tried with the twins that are there for them only.
 func takesSeconds(check engine.Check) bool {
 	return check.Disruptive || check.ID == "server/stream/ends-with-token"
+}
+
+// tried reports whether a twin is tried with a check that should not mind its fault: each pair in CI, and at a desk, where
+// a quarter of a minute counts, one pair in four, always the same.
+func tried(fault twins.Fault, check engine.Check) bool {
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(string(fault) + check.ID))
+	return os.Getenv("CI") == "true" || sum.Sum32()%4 == 0
 }
 
 // tryAll tries the checks, several at once, and returns the worst result of each.
@@ -73,7 +83,9 @@ func TestEachFaultIsFoundByItsChecks(t *testing.T) {
 		t.Run(string(fault), func(t *testing.T) {
 			twin := twins.Start(fault)
 			t.Cleanup(twin.Close)
-			tried := slices.DeleteFunc(checks.All(), func(c engine.Check) bool { return (takesSeconds(c) || apart(fault, c)) && !slices.Contains(red, c.ID) })
+			tried := slices.DeleteFunc(checks.All(), func(c engine.Check) bool {
+				return (takesSeconds(c) || apart(fault, c) || !tried(fault, c)) && !slices.Contains(red, c.ID)
+			})
 			worst := tryAll(t, twin.Target(), tried)
 			for _, check := range tried {
 				result := worst[check.ID]

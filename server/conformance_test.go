@@ -129,7 +129,7 @@ func brokerTarget(t *testing.T, origin string, key *ecdsa.PrivateKey) engine.Tar
 }
 
 // patience is how long a check waits for the server to give something up.
-const patience = 10 * time.Second
+const patience = 15 * time.Second
 
 // safeBuffer is a bytes.Buffer for several goroutines.
 type safeBuffer struct {
@@ -246,7 +246,7 @@ func startServer(t testing.TB, change func(*server.Config)) string {
 	listening := httptest.NewUnstartedServer(nil)
 	origin := "http://" + strings.Replace(listening.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
 	config := configFor(t, origin)
-	config.BodyTimeout = 3 * time.Second // as below
+	config.BodyTimeout = 5 * time.Second // as below
 	if change != nil {
 		change(&config)
 	}
@@ -254,7 +254,7 @@ func startServer(t testing.TB, change func(*server.Config)) string {
 	require.NoError(t, err)
 	listening.Config.Handler = made
 	// As the program does, but quicker.
-	listening.Config.ReadHeaderTimeout, listening.Config.ReadTimeout = 2*time.Second, 3*time.Second
+	listening.Config.ReadHeaderTimeout, listening.Config.ReadTimeout = 4*time.Second, 5*time.Second
 	listening.Start()
 	t.Cleanup(listening.Close)
 	return origin

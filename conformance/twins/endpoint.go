@@ -15,7 +15,7 @@ const toolName = "count"
 const (
 	maxBody   = 1 << 20
 	maxToken  = 16 << 10
-	bodyLimit = 2 * time.Second
+	bodyLimit = 4 * time.Second
 )
 
 // ran is how often the tool ran with a marker.

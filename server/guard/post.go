@@ -47,7 +47,9 @@ func (g *Guard) servePost(w http.ResponseWriter, r *http.Request, raw string, id
 		g.serveBatch(w, watched, messages)
 		return
 	}
-	g.next.ServeHTTP(w, withBody(watched, messages[0].encoded))
+	// The request and its header are the guard's own copies already.
+	setBody(watched, messages[0].encoded)
+	g.next.ServeHTTP(w, watched)
 }
 
 // repeated finds a header that is there twice and must not be.
@@ -106,12 +108,16 @@ func readAll(body io.Reader, announced int64) ([]byte, error) {
 	return buffer.Bytes(), err
 }
 
-// withBody is the request with another body.
+// withBody is a copy of the request with another body.
 func withBody(r *http.Request, body []byte) *http.Request {
 	inner := r.WithContext(r.Context())
-	inner.Body, inner.ContentLength, inner.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
-	inner.GetBody = nil
 	inner.Header = r.Header.Clone()
-	inner.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	setBody(inner, body)
 	return inner
+}
+
+func setBody(r *http.Request, body []byte) {
+	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	r.GetBody = nil
+	r.Header["Content-Length"] = []string{strconv.Itoa(len(body))}
 }

@@ -56,7 +56,7 @@ func (c *Cache[T]) Verify(ctx context.Context, raw string) (T, error) {
 	if len(raw) > maxToken {
 		return none, &InvalidError{Oversized}
 	}
-	name := sha256.Sum256([]byte(raw))
+	name := hashOf(raw)
 	if held, found := c.entries.Get(name); found {
 		switch err := held.claims.stillGood(ctx); {
 		case err == nil:
@@ -85,6 +85,15 @@ func (c *Cache[T]) Verify(ctx context.Context, raw string) (T, error) {
 		c.entries.Add(name, &remembered[T]{claims: &kept, value: value})
 	}
 	return value, nil
+}
+
+// hashOf is the SHA-256 of a token. One of ordinary length is hashed on the stack.
+func hashOf(raw string) [sha256.Size]byte {
+	var ordinary [4096]byte
+	if len(raw) > len(ordinary) {
+		return sha256.Sum256([]byte(raw))
+	}
+	return sha256.Sum256(ordinary[:copy(ordinary[:], raw)])
 }
 
 // Len is how many tokens are remembered.

@@ -277,9 +277,13 @@ func mediaType(typ string) string {
 
 func withKeyID(keys []jose.JSONWebKey, kid string) []jose.JSONWebKey {
 	var found []jose.JSONWebKey
-	for _, key := range keys {
-		if key.KeyID == kid {
-			found = append(found, key)
+	for i := range keys {
+		switch {
+		case keys[i].KeyID != kid:
+		case found == nil:
+			found = keys[i : i+1 : i+1] // there is one, as a rule; a second one makes a copy
+		default:
+			found = append(found, keys[i])
 		}
 	}
 	return found

@@ -2,12 +2,15 @@ package fakeentra
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/subtle"
 	"embed"
 	"fmt"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
@@ -29,9 +32,11 @@ type page struct {
 	Action    string
 	Accounts  []directory.User
 	Hint      string
+	Focus     string // the account that a keyboard begins at; empty means the field for another one
 	User      *directory.User
-	Scopes    []string
-	ForAll    bool // consent for everybody
+	Scopes    []permission
+	Goes      string // where the answer goes
+	ForAll    bool   // consent for everybody
 	Problem   string
 	Redirect  string
 	Result    []parameter
@@ -39,6 +44,9 @@ type page struct {
 	Error     *pageError
 	Documents []string
 }
+
+// A permission is one that a person is asked for.
+type permission struct{ Name, Words string }
 
 type pageError struct {
 	Message, TraceID, CorrelationID, Timestamp string
@@ -56,7 +64,7 @@ type errorConfig struct {
 	Session     string `json:"sessionId"`
 }
 
-func (f *Fake) showSignIn(w http.ResponseWriter, _ *http.Request, request *authorization, problem string) {
+func (f *Fake) showSignIn(w http.ResponseWriter, r *http.Request, request *authorization, problem string) {
 	data := page{Title: "Sign in", Action: f.action(request, "login"), Hint: request.params.Get("login_hint"), Problem: problem}
 	for i := range f.directory.Tenants {
 		tenant := &f.directory.Tenants[i]
@@ -68,8 +76,21 @@ func (f *Fake) showSignIn(w http.ResponseWriter, _ *http.Request, request *autho
 	if request.place.tenant != nil {
 		data.Place = request.place.tenant.DisplayName
 	}
+	if typed := r.PostForm.Get("account"); problem != "" && typed != "" {
+		data.Hint = typed
+	}
 	if request.client != nil {
 		data.Client = request.client.DisplayName
+	} else if app := f.anyApp(request.params.Get("client_id")); app != nil {
+		data.Client = app.DisplayName // not judged yet
+	}
+	if len(data.Accounts) > 0 && problem == "" {
+		data.Focus = data.Accounts[0].UserPrincipalName
+		for _, user := range data.Accounts {
+			if strings.EqualFold(user.UserPrincipalName, data.Hint) {
+				data.Focus = user.UserPrincipalName
+			}
+		}
 	}
 	f.show(w, "signin.html", data)
 }
@@ -83,20 +104,29 @@ func (f *Fake) showSecondFactor(w http.ResponseWriter, _ *http.Request, request 
 }
 
 func (f *Fake) showConsent(w http.ResponseWriter, _ *http.Request, request *authorization, user *directory.User) {
-	var words []string
+	var asked []permission
+	add := func(name, words string) {
+		if !slices.ContainsFunc(asked, func(one permission) bool { return one.Words == words }) {
+			asked = append(asked, permission{name, words})
+		}
+	}
 	for _, one := range request.asked.oidc {
-		words = append(words, graphApp.ScopeNamed(one).DisplayName)
+		add(one, graphApp.ScopeNamed(one).DisplayName)
 	}
 	for _, group := range request.asked.groups {
 		for _, name := range slices.Concat(group.names, group.implied) {
 			if scope := group.app.ScopeNamed(name); scope != nil {
-				words = append(words, scope.DisplayName)
+				add(name+" of "+group.app.DisplayName, cmp.Or(scope.DisplayName, scope.Name))
 			}
 		}
 	}
+	goes := ""
+	if target, err := url.Parse(request.redirect); err == nil && target.Host != "" {
+		goes = target.Scheme + "://" + target.Host
+	}
 	f.show(w, "consent.html", page{
 		Title: "Permissions requested", Place: request.tenant.DisplayName, Client: request.client.DisplayName, Action: f.action(request, "consent"),
-		User: user, Scopes: slices.Compact(words), ForAll: request.kind == byAdmin,
+		User: user, Scopes: asked, Goes: goes, ForAll: request.kind == byAdmin,
 	})
 }
 

@@ -93,8 +93,8 @@ type Fake struct {
 	authority   string // scheme and host, as the rest
 	backchannel string
 	graphURL    string
-	routes      *http.ServeMux
-	graph       http.Handler
+	routes      func() *http.ServeMux // made with the first request, since most of the work of making a fake is in these
+	graph       func() http.Handler
 	clock       *clock
 	journal     *journal.Journal
 	script      *fault.Script
@@ -175,8 +175,10 @@ func build(config Config, origin string) (*Fake, error) {
 	f.strong, _ = lru.New[string, struct{}](maxSessions)
 	f.registered, _ = lru.New[string, *directory.App](maxRegistered)
 	f.documents, _ = lru.New[string, []byte](maxDocuments)
-	f.graph = graph.Handler(graph.Config{Origin: f.graphURL, Caller: f.graphCaller, Now: f.now, NewID: f.newGUID})
-	f.routes = f.newRoutes()
+	f.graph = sync.OnceValue(func() http.Handler {
+		return graph.Handler(graph.Config{Origin: f.graphURL, Caller: f.graphCaller, Now: f.now, NewID: f.newGUID})
+	})
+	f.routes = sync.OnceValue(f.newRoutes)
 	return f, nil
 }
 

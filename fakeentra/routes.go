@@ -73,9 +73,9 @@ func (f *Fake) serve(w *held, r *http.Request) {
 	f.world.RLock()
 	defer f.world.RUnlock()
 	if strings.HasPrefix(r.URL.Path, "/v1.0/") || strings.HasPrefix(r.URL.Path, "/oidc/") { // Graph, which has a host of its own at Microsoft
-		f.graph.ServeHTTP(w, r)
+		f.graph().ServeHTTP(w, r)
 	} else {
-		f.routes.ServeHTTP(w, r)
+		f.routes().ServeHTTP(w, r)
 	}
 }
 

@@ -3,6 +3,7 @@ package fakeentra_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"time"
@@ -128,4 +129,60 @@ func ExampleFake_SetDirectory() {
 	}
 	fmt.Println(fake.SetDirectory(file.Directory()), len(fake.Directory().Tenants))
 	// Output: <nil> 2
+}
+
+// A fake with TLS, for libraries that want it. CAPEM is what other programs have to trust.
+func ExampleNewTLSServer() {
+	fake := fakeentra.NewTLSServer(fakeentra.Config{})
+	defer fake.Close()
+	response, err := fake.Client().Get(fake.URL + "/common/v2.0/.well-known/openid-configuration")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer response.Body.Close()
+	fmt.Println(response.StatusCode, strings.HasPrefix(string(fake.CAPEM()), "-----BEGIN CERTIFICATE-----"))
+	// Output: 200 true
+}
+
+// A planned rollover: what the next key signs today is what the present one signs tomorrow.
+func ExampleFake_Rotate() {
+	fake, err := fakeentra.New(fakeentra.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	header := func(key fakeentra.Key) string {
+		raw, err := fake.Mint(fakeentra.Token{Key: key})
+		if err != nil {
+			return err.Error()
+		}
+		return strings.Split(raw, ".")[0]
+	}
+	next := header(fakeentra.NextKey)
+	if err := fake.Rotate(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(header(fakeentra.PresentKey) == next)
+	// Output: true
+}
+
+// With a seed and a clock that stands still, two fakes answer alike.
+func ExampleConfig_seed() {
+	mint := func() string {
+		fake, err := fakeentra.New(fakeentra.Config{
+			Rand: rand.NewChaCha8([32]byte{1}), Now: func() time.Time { return time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC) },
+		})
+		if err != nil {
+			return err.Error()
+		}
+		raw, err := fake.Mint(fakeentra.Token{})
+		if err != nil {
+			return err.Error()
+		}
+		return raw
+	}
+	fmt.Println(mint() == mint())
+	// Output: true
 }

@@ -69,7 +69,7 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 		defer cancel()
 		return chromedp.Do(ctx,
 			chromedp.Navigate(page), chromedp.WaitVisible(`button[value="approve"]`), chromedp.KeyEvent("\t\r"),
-			chromedp.WaitVisible(`button[name="account"]:focus`), chromedp.KeyEvent("\r"),
+			chromedp.WaitVisible(`button[name="account"]`), chromedp.KeyEvent("\r"),
 			chromedp.WaitVisible(`button[value="accept"]`), chromedp.KeyEvent("\t\r"),
 			chromedp.WaitVisible("#callback"),
 		)

@@ -183,6 +183,7 @@ func ExampleConfig_seed() {
 		}
 		return raw
 	}
-	fmt.Println(mint() == mint())
+	one, another := mint(), mint()
+	fmt.Println(one == another)
 	// Output: true
 }

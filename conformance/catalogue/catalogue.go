@@ -27,7 +27,9 @@ type Entry struct {
 }
 
 // Entries are all entries, the requirements first.
-func Entries() []Entry { return slices.Concat(requirements(), attacks()) }
+func Entries() []Entry {
+	return slices.Concat(requirements(), clientRequirements(), attacks(), clientAttacks())
+}
 
 // Find returns the entry with an ID.
 func Find(id string) (Entry, bool) {

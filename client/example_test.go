@@ -12,6 +12,8 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"mcpentra/client"
+	"mcpentra/client/grant"
+	"mcpentra/client/tokenstore"
 )
 
 // Example puts the transport under plain net/http. The first request is refused; the transport signs in and sends it
@@ -86,4 +88,30 @@ func Example_mcpGo() {
 	fmt.Println(mcp.GetTextFromContent(result.Content[0]))
 	// Output:
 	// User name is Adele Vance
+}
+
+// newNightly makes a Transport for a job that runs every night: a client of its own, with a key, and no person.
+func newNightly(folder string, key *grant.Key) (*client.Transport, error) {
+	tokens, err := tokenstore.OpenFile(folder, tokenstore.SystemKeychain())
+	if err != nil {
+		return nil, err
+	}
+	return client.New(client.Config{
+		Server: "https://mcp.example.com/mcp", ClientID: "nightly", ClientKey: key,
+		Unattended: client.ClientCredentials{}, // or client.Workload, or client.Enterprise
+		Tokens:     tokens,
+	})
+}
+
+var _ = newNightly // it is shown in the readme, and compiled here
+
+// Example_unattended gets tokens with the identity that a platform gives its workloads.
+func Example_unattended() {
+	under, err := client.New(client.Config{
+		Server:     "https://mcp.example.com/mcp",
+		Unattended: client.Workload{Assertion: func(context.Context) (string, error) { return "the contents of the platform's file", nil }},
+	})
+	fmt.Println(under != nil, err)
+	// Output:
+	// true <nil>
 }

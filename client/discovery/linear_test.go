@@ -27,7 +27,7 @@ func TestChallengesAreReadInLinearSpace(t *testing.T) {
 	} {
 		for prefix, begin := range map[string]string{"alone": "", "in a challenge": "Bearer ", "in a quote": `Bearer realm="`} {
 			allocated := func(size int) float64 {
-				header := http.Header{"Www-Authenticate": {begin + strings.Repeat(unit, (size-len(begin))/len(unit))}}
+				header := http.Header{"Www-Authenticate": {begin + strings.Repeat(unit, (size-len(begin))/len(unit)) + `"`}}
 				var before, after runtime.MemStats
 				_, _ = discovery.ParseChallenges(header) // what is made once
 				runtime.ReadMemStats(&before)

@@ -251,7 +251,7 @@ func TestKilledWriterLeavesAWholeRecord(t *testing.T) {
 	folder := t.TempDir()
 	openFile(t, folder, nil)
 	last := 0
-	for range 15 {
+	for range 10 {
 		writer := exec.CommandContext(t.Context(), os.Args[0])
 		writer.Env = append(os.Environ(), "TOKENSTORE_TEST_WRITES="+folder, "TOKENSTORE_TEST_FROM="+strconv.Itoa(last+1))
 		out, err := writer.StdoutPipe()
@@ -259,10 +259,13 @@ func TestKilledWriterLeavesAWholeRecord(t *testing.T) {
 		require.NoError(t, writer.Start())
 		lines := bufio.NewScanner(out)
 		told := last
-		for range 3 {
+		reader := openFile(t, folder, nil)
+		for range 10 {
 			require.True(t, lines.Scan(), "the writer tells what it has written")
 			told, err = strconv.Atoi(lines.Text())
 			require.NoError(t, err)
+			_, err := reader.Load(t.Context(), place)
+			require.NoError(t, err, "whoever reads meanwhile sees a whole one, too")
 		}
 		require.NoError(t, writer.Process.Kill()) // SIGKILL, wherever it is now
 		for lines.Scan() {

@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	_ = os.Setenv("GORACE", "atexit_sleep_ms=0") // the helpers are many, and each would wait for a second at its end
 	os.Exit(m.Run())
 }
 

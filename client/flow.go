@@ -46,13 +46,16 @@ func (t *Transport) signIn(ctx context.Context, challenge *discovery.Challenge, 
 	if a.dpop, err = t.chooseDPoP(challenge, resource, issuer, &entry); err != nil {
 		return err
 	}
+	before := entry.Client.ID
 	token, err := t.obtain(ctx, a, &entry)
 	if err != nil {
 		var refused *grant.Error
-		if errors.As(err, &refused) && refused.Code == "invalid_client" && !entry.Given && entry.Client.ID != "" {
+		if errors.As(err, &refused) && refused.Code == "invalid_client" && !entry.Given {
 			entry.Client, entry.RedirectURI = grant.Client{}, "" // the server has forgotten this registration
+		}
+		if before != "" && entry.Client.ID == "" {
 			record.Put(issuer.Issuer, entry)
-			err = errors.Join(err, t.config.Tokens.Save(ctx, t.place, *record))
+			err = errors.Join(err, t.config.Tokens.Save(context.WithoutCancel(ctx), t.place, *record))
 		}
 		return asSignInError(err)
 	}

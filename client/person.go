@@ -24,6 +24,7 @@ func (t *Transport) signInByPage(ctx context.Context, a *attempt, entry *tokenst
 		defer func() { callback.Close() }()
 		redirectURI = callback.RedirectURI
 	}
+	before := entry.Client.ID
 	err := t.register(ctx, a, entry, redirectURI)
 	var refused *signin.RefusedError
 	if errors.As(err, &refused) && refused.Code == "invalid_redirect_uri" && callback != nil && t.config.RedirectURI == defaultRedirectURI {
@@ -38,6 +39,7 @@ func (t *Transport) signInByPage(ctx context.Context, a *attempt, entry *tokenst
 	if err != nil {
 		return nil, err
 	}
+	reused := before != "" && before == entry.Client.ID
 	pending, err := signin.Begin(signin.Request{Issuer: a.issuer, Client: a.client, RedirectURI: redirectURI, Resource: a.resource, Scopes: a.scopes})
 	if err != nil {
 		return nil, err
@@ -52,6 +54,10 @@ func (t *Transport) signInByPage(ctx context.Context, a *attempt, entry *tokenst
 		params, err = t.browse(ctx, pending, callback)
 	}
 	if err != nil {
+		if reused && t.config.ClientID == "" {
+			// The page may have said that it does not know this program. The next try registers anew.
+			entry.Client, entry.RedirectURI = grant.Client{}, ""
+		}
 		return nil, err
 	}
 	answer, err := pending.Read(params)

@@ -253,3 +253,26 @@ func TestClientOfAnotherIssuerIsNotShown(t *testing.T) {
 	assert.Zero(t, other.count("POST "))
 	assert.Equal(t, asked, s.count("POST /token"), "nor is the refresh token of use any more")
 }
+
+// TestRegistrationThatIsForgotten is of a server that has started anew: its page does not know the program any more, and no answer comes.
+func TestRegistrationThatIsForgotten(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	var tokens tokenstore.Memory
+	under, through := s.client(func(config *client.Config) { config.Tokens = &tokens })
+	post(t, through, s.URL+"/mcp", "")
+	_, err := under.SignOut(t.Context())
+	require.NoError(t, err)
+	s.person = func(page url.Values) (url.Values, error) {
+		if page.Get("client_id") == "client-1" {
+			return nil, errors.New("the browser ended at a page that says no")
+		}
+		return url.Values{"code": {"secret-code-3"}}, nil
+	}
+	_, through = s.client(func(config *client.Config) { config.Tokens = &tokens })
+	assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "a page that says no")
+	_, through = s.client(func(config *client.Config) { config.Tokens = &tokens })
+	code, _ := post(t, through, s.URL+"/mcp", "")
+	assert.Equal(t, http.StatusOK, code)
+	assert.Equal(t, 2, s.count("POST /register"), "the next try registers anew")
+}

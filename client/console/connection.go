@@ -28,7 +28,10 @@ func (c *connection) SendRequest(ctx context.Context, request transport.JSONRPCR
 	if c.foreign != nil && request.Method == string(mcp.MethodInitialize) {
 		return nil, c.foreign
 	}
-	response, err := c.StreamableHTTP.SendRequest(ctx, request)
+	response, err := c.send(ctx, request)
+	if endless := (*endlessError)(nil); errors.As(err, &endless) {
+		c.foreign = err // the library would ask such a server again in another way
+	}
 	if request.Method != string(mcp.MethodServerDiscover) || err != nil {
 		return response, err
 	}
@@ -41,7 +44,7 @@ func (c *connection) SendRequest(ctx context.Context, request transport.JSONRPCR
 	if response.Error == nil || response.Error.Code != unsupportedVersion {
 		return response, err
 	}
-	response, err = c.StreamableHTTP.SendRequest(ctx, request)
+	response, err = c.send(ctx, request)
 	if err == nil && response.Error != nil && response.Error.Code == unsupportedVersion {
 		c.foreign = onlyForeign(response.Error.Data)
 	}
@@ -55,6 +58,17 @@ func namesNewest(result json.RawMessage) bool {
 		return true
 	}
 	return slices.Contains(named.SupportedVersions, Revisions()[0])
+}
+
+// send ends a request whose answer has no end. The library would wait for more of a stream that has failed.
+func (c *connection) send(ctx context.Context, request transport.JSONRPCRequest) (*transport.JSONRPCResponse, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	response, err := c.StreamableHTTP.SendRequest(context.WithValue(ctx, endlessKey{}, cancel), request)
+	if endless := (*endlessError)(nil); errors.As(context.Cause(ctx), &endless) {
+		return nil, endless
+	}
+	return response, err
 }
 
 // onlyForeign says that none of the versions that an error names is spoken here, or nil.

@@ -249,3 +249,65 @@ func TestServersThatRefuse(t *testing.T) {
 	_, err = console.Connect(t.Context(), listening.URL, under, console.Options{Revision: "1999-01-01"})
 	require.Error(t, err)
 }
+
+// TestMessagesWithoutAnEnd are given up with a clear error, before they fill the memory.
+func TestMessagesWithoutAnEnd(t *testing.T) {
+	t.Parallel()
+	const chunk = 1 << 20
+	for name, c := range map[string]struct{ kind, begin, piece string }{
+		"an answer":        {"application/json", `{"jsonrpc":"2.0","id":1,"result":{"x":"`, strings.Repeat("x", chunk)},
+		"a line":           {"text/event-stream", "data: ", strings.Repeat("x", chunk)},
+		"an event of many": {"text/event-stream", "", strings.Repeat("data: "+strings.Repeat("x", 1000)+"\n", chunk/1000)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sent := 0
+			listening := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodPost {
+					w.WriteHeader(http.StatusMethodNotAllowed)
+					return
+				}
+				w.Header().Set("Content-Type", c.kind)
+				_, _ = w.Write([]byte(c.begin))
+				for r.Context().Err() == nil {
+					if _, err := w.Write([]byte(c.piece)); err != nil {
+						return
+					}
+					sent++
+				}
+			}))
+			defer listening.Close()
+			base := &http.Transport{}
+			defer base.CloseIdleConnections()
+			under, err := client.New(client.Config{Server: listening.URL, Base: base})
+			require.NoError(t, err)
+			_, err = console.Connect(t.Context(), listening.URL, under, console.Options{})
+			require.ErrorContains(t, err, "more than 16 MiB")
+			assert.Less(t, len(err.Error()), 300)
+		})
+	}
+}
+
+// TestManyMessagesOfAStream may be as long together as they like.
+func TestManyMessagesOfAStream(t *testing.T) {
+	t.Parallel()
+	tools := mcpserver.NewMCPServer("chatty", "1.0")
+	tools.AddTool(mcp.NewTool("talk"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		for range 20 {
+			_ = mcpserver.ServerFromContext(ctx).SendNotificationToClient(ctx, "notifications/message", map[string]any{"level": "info", "data": strings.Repeat("x", 1<<20)})
+		}
+		return mcp.NewToolResultText("done"), nil
+	})
+	listening := httptest.NewServer(mcpserver.NewStreamableHTTPServer(tools, mcpserver.WithStateLess(true)))
+	defer listening.Close()
+	base := &http.Transport{}
+	defer base.CloseIdleConnections()
+	under, err := client.New(client.Config{Server: listening.URL + "/mcp", Base: base})
+	require.NoError(t, err)
+	session, err := console.Connect(t.Context(), listening.URL+"/mcp", under, console.Options{Revision: "2025-11-25"})
+	require.NoError(t, err)
+	defer session.Close()
+	text, err := session.Call(t.Context(), "talk", "")
+	require.NoError(t, err)
+	assert.Equal(t, "done", text)
+}

@@ -21,6 +21,9 @@ func ReadPasted(ctx context.Context, in *os.File, out io.Writer) (string, error)
 		defer terminal.Close()
 		in = terminal
 	}
+	if saved, err := term.GetState(int(in.Fd())); err == nil {
+		defer func() { _ = term.Restore(int(in.Fd()), saved) }() // when the context ends, an address may be half pasted
+	}
 	fmt.Fprint(out, "paste here> ")
 	return next(ctx, func() (string, error) { return readLine(in) })
 }

@@ -63,12 +63,12 @@ func newSignedInProxy(t *testing.T) *signedInProxy {
 	return p
 }
 
-// guarded is the fixture behind the guard, in broker mode, with somebody signed in.
-func guarded(t *testing.T, handler http.Handler) string {
+// guarded is what stands behind the guard of a server in broker mode, with somebody signed in.
+func guarded(t *testing.T, behind func(*server.Config)) string {
 	t.Helper()
 	p := newSignedInProxy(t)
 	config := configFor(t, p.origin)
-	config.MCP = handler
+	behind(&config)
 	made, err := server.New(t.Context(), config)
 	require.NoError(t, err)
 	p.handler = made
@@ -79,7 +79,8 @@ func guarded(t *testing.T, handler http.Handler) string {
 	return p.origin + "/mcp"
 }
 
-// Behind the guard the official suite finds exactly what it finds without it: everything that a revision requires.
+// Behind the guard, around a handler and in front of an upstream, the official suite finds exactly what it finds without it:
+// everything that a revision requires.
 func TestInteropOfficialServer(t *testing.T) {
 	t.Parallel()
 	for revision, most := range map[string]int{"2025-11-25": 30, "2026-07-28": 37} {
@@ -93,10 +94,15 @@ func TestInteropOfficialServer(t *testing.T) {
 			without := official.Suite(t, "server", "--url", open.URL+"/mcp", "--requirements", revision)
 			assert.Len(t, without.Passed(required, official.Failure), most, "%s", without.Against(required, official.Failure))
 			assert.Zero(t, without.Exit)
-			with := official.Suite(t, "server", "--url", guarded(t, fixture.Handler()), "--requirements", revision)
-			assert.Len(t, with.Passed(required, official.Failure), most, "%s", with.Against(required, official.Failure))
-			assert.Zero(t, with.Exit)
-			assert.Equal(t, without.Verdicts(), with.Verdicts())
+			for placement, behind := range map[string]func(*server.Config){
+				"a handler":   func(config *server.Config) { config.MCP = fixture.Handler() },
+				"an upstream": func(config *server.Config) { config.Upstream = open.URL + "/mcp" },
+			} {
+				with := official.Suite(t, "server", "--url", guarded(t, behind), "--requirements", revision)
+				assert.Len(t, with.Passed(required, official.Failure), most, "%s: %s", placement, with.Against(required, official.Failure))
+				assert.Zero(t, with.Exit, placement)
+				assert.Equal(t, without.Verdicts(), with.Verdicts(), placement)
+			}
 		})
 	}
 }

@@ -9,6 +9,7 @@ help:
 	@echo 'make demo      fake issuer, server and client as three processes: 401 to tool call, each step printed'
 	@echo 'make test      everything a machine with Go can check, offline'
 	@echo 'make race      the same under the race detector, in random order'
+	@echo 'make twins     every broken server and client against every check, which takes minutes'
 	@echo 'make lint      gofmt, go vet, staticcheck'
 	@echo 'make fuzz      every fuzz target for FUZZTIME=$(FUZZTIME)'
 	@echo 'make interop   other people'"'"'s clients against ours (Node.js, npm and Chromium): MSAL, openid-client, the MCP SDK, the official suite'
@@ -44,6 +45,11 @@ lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
 	go vet ./... ./testdata/interop/...
 	go run $(STATICCHECK) ./...
+
+# Each broken server and client with every check: those that should find it do, and the others pass.
+.PHONY: twins
+twins:
+	TWIN_MATRIX=full go test -count=1 -timeout 20m ./conformance/twins
 
 # A fuzz run takes one target of one package at a time.
 .PHONY: fuzz

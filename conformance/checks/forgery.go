@@ -11,6 +11,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"mcpentra/conformance/engine"
@@ -95,6 +97,11 @@ func denyAll(ctx context.Context, p *engine.Probe, trial *engine.Trial, want []i
 	if len(forgeries) == 0 {
 		return &engine.NotApplicable{Reason: "the good token has nothing to forge in this way"}
 	}
+	if slices.ContainsFunc(forgeries, func(f forgery) bool { return f.minted() }) {
+		if err := mintIsGood(ctx, p, trial); err != nil {
+			return err
+		}
+	}
 	var gravest *engine.Mismatch
 	for _, one := range forgeries {
 		token, err := one.make(ctx, p, trial)
@@ -154,6 +161,26 @@ func (f *forgery) make(ctx context.Context, p *engine.Probe, trial *engine.Trial
 		token = f.text(token)
 	}
 	return token, nil
+}
+
+// minted reports whether a forgery takes the issuer's key.
+func (f *forgery) minted() bool {
+	return !f.unedited() && f.edits.Key == nil && f.edits.Algorithm != "none"
+}
+
+// mintIsGood shows that a minted token without a flaw is served. Of a mint with another key than the issuer's all would be refused.
+func mintIsGood(ctx context.Context, p *engine.Probe, trial *engine.Trial) error {
+	token, err := p.Mint(ctx, engine.Edits{})
+	if err != nil {
+		return err
+	}
+	request := trial.Request()
+	request.Header.Set("Authorization", "Bearer "+token)
+	answer, err := p.Send(ctx, request)
+	if err == nil && !answer.Succeeded() {
+		return &engine.CannotJudge{Reason: fmt.Sprintf("the control failed: a minted token without a flaw is answered %d", answer.Status)}
+	}
+	return err
 }
 
 func (f *forgery) unedited() bool {

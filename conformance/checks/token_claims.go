@@ -185,6 +185,9 @@ func audienceArrays(ctx context.Context, p *engine.Probe) error {
 	if !isText {
 		return nil // an array, or what the issuer has in its place: the trial has shown that it is served
 	}
+	if err := mintIsGood(ctx, p, trial); err != nil {
+		return err
+	}
 	token, err := p.Mint(ctx, engine.Edits{Claims: member("aud", []string{own})})
 	if err != nil {
 		return err

@@ -235,6 +235,9 @@ func claimSources(ctx context.Context, p *engine.Probe) error {
 	if _, err := examine(trial.Token); err != nil {
 		return err
 	}
+	if err := mintIsGood(ctx, p, trial); err != nil {
+		return err
+	}
 	lure, err := newLure(`{"value":["everybody"]}`)
 	if err != nil {
 		return err

@@ -2,10 +2,14 @@ package twins_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"fmt"
 	"hash/fnv"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -163,6 +167,22 @@ func TestADeadServerIsNotJudged(t *testing.T) {
 	for _, check := range checks.All() {
 		for _, result := range engine.Run(t.Context(), check, target) {
 			assert.Equal(t, engine.Error, result.Verdict, "%s: %v", result.Name(), result.Err)
+		}
+	}
+}
+
+func TestAMintWithAnotherKeyJudgesNothing(t *testing.T) {
+	t.Parallel()
+	twin := twins.Start()
+	t.Cleanup(twin.Close)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	target := twin.Target()
+	target.Mint = engine.Remint(key, target.Tokens[engine.Good])
+	for _, check := range checks.All() {
+		if check.NeedsMint && strings.HasPrefix(check.ID, "server/token/") {
+			result := engine.Run(t.Context(), check, target)[0]
+			assert.Equal(t, engine.Error, result.Verdict, "%s: %v", check.ID, result.Err)
 		}
 	}
 }

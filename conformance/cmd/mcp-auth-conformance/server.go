@@ -30,6 +30,7 @@ type serverOptions struct {
 	levels     []string
 	revisions  []string
 	caFile     string
+	issuerKey  string
 	timeout    time.Duration
 }
 
@@ -43,8 +44,8 @@ func newServerCommand() *cobra.Command {
 Many checks want something refused, and first show that what is right succeeds. For that they
 need a good token: --sign-in gets one as a client does (registration, PKCE, the browser of
 $BROWSER, or the address to open yourself), --token-file reads one. Tokens with one flaw can
-only be made by whoever has the issuer's key; give those you have as files. Checks whose tokens
-are missing are skipped, and say so.`,
+only be made by whoever has the issuer's key: give the key of a test issuer with --issuer-key,
+or the tokens that you have as files. Checks whose tokens are missing are skipped, and say so.`,
 		Example: `  mcp-auth-conformance server http://localhost:8000/mcp --sign-in
   mcp-auth-conformance server https://mcp.example.com/mcp --token-file good.txt --expired-token-file old.txt
   mcp-auth-conformance server http://localhost:8000/mcp --only server/metadata`,
@@ -66,6 +67,7 @@ are missing are skipped, and say so.`,
 	} {
 		options.tokenFiles[one.kind] = flags.String(one.flag, "", fmt.Sprintf("read a token of the kind %q from `FILE`", string(one.kind)))
 	}
+	flags.StringVar(&options.issuerKey, "issuer-key", "", "make the tokens with a flaw with the issuer's private key in this PEM `FILE`; for issuers of your own")
 	flags.StringSliceVar(&options.selected.IDs, "only", nil, "run only checks whose `ID` is this or begins with it; can be repeated")
 	flags.StringSliceVar(&options.roles, "role", nil, "run only rules that this `ROLE` has to keep: server, authorization-server")
 	flags.StringSliceVar(&options.levels, "level", nil, "run only rules of this `LEVEL`: must, should, policy")
@@ -153,6 +155,11 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*en
 			return nil, err
 		}
 		target.Tokens[engine.Good] = func(context.Context) (string, error) { return once() }
+	}
+	if options.issuerKey != "" {
+		if err := mintTokens(target, options.issuerKey); err != nil {
+			return nil, err
+		}
 	}
 	return target, nil
 }

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"mcpentra/conformance/engine"
+)
+
+// mintTokens lets a target make tokens with the issuer's key, out of the good one. Kinds that were given as files stay.
+func mintTokens(target *engine.Target, file string) error {
+	good := target.Tokens[engine.Good]
+	if good == nil {
+		return errors.New("--issuer-key makes tokens of a good one: say --sign-in or --token-file too")
+	}
+	key, err := readIssuerKey(file)
+	if err != nil {
+		return err
+	}
+	target.Mint = engine.Remint(key, good)
+	for kind, change := range map[engine.TokenKind]func(claims map[string]any){
+		engine.Expired:         func(c map[string]any) { c["exp"] = secondsFromNow(-time.Hour) },
+		engine.NotYetValid:     func(c map[string]any) { c["nbf"], c["exp"] = secondsFromNow(time.Hour), secondsFromNow(2*time.Hour) },
+		engine.ForeignAudience: func(c map[string]any) { c["aud"] = "https://other.example/mcp" },
+		engine.ForeignIssuer:   func(c map[string]any) { c["iss"] = "https://other.example" },
+	} {
+		if target.Tokens[kind] == nil {
+			target.Tokens[kind] = func(ctx context.Context) (string, error) { return target.Mint(ctx, engine.Edits{Claims: change}) }
+		}
+	}
+	return nil
+}
+
+func secondsFromNow(d time.Duration) json.Number {
+	return json.Number(strconv.FormatInt(time.Now().Add(d).Unix(), 10))
+}
+
+// readIssuerKey reads a private key in PEM: PKCS 8, PKCS 1 or SEC 1.
+func readIssuerKey(file string) (crypto.Signer, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--issuer-key: %w", err)
+	}
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
+			if signer, signs := key.(crypto.Signer); signs {
+				return signer, nil
+			}
+		}
+		if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
+			return key, nil
+		}
+		if key, err := x509.ParseECPrivateKey(block.Bytes); err == nil {
+			return key, nil
+		}
+	}
+	return nil, fmt.Errorf("--issuer-key: %s holds no private key in PEM that signs", file)
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/conformance/engine"
+)
+
+func TestAnIssuerKeyIsReadInEveryForm(t *testing.T) {
+	t.Parallel()
+	short, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(curve)
+	require.NoError(t, err)
+	sec1, err := x509.MarshalECPrivateKey(curve)
+	require.NoError(t, err)
+	for name, form := range map[string]struct {
+		kind string
+		der  []byte
+		want crypto.PublicKey
+	}{
+		"PKCS 8": {"PRIVATE KEY", pkcs8, curve.Public()}, "PKCS 1": {"RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(short), short.Public()}, "SEC 1": {"EC PRIVATE KEY", sec1, curve.Public()},
+	} {
+		key, err := readIssuerKey(keyFile(t, form.kind, form.der))
+		require.NoError(t, err, name)
+		assert.Equal(t, form.want, key.Public(), name)
+	}
+	_, err = readIssuerKey(keyFile(t, "CERTIFICATE", []byte("none")))
+	assert.ErrorContains(t, err, "holds no private key")
+	_, err = readIssuerKey(filepath.Join(t.TempDir(), "missing"))
+	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestTokensAreMadeOfTheGoodOne(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	der, err := x509.MarshalECPrivateKey(key)
+	require.NoError(t, err)
+	file := keyFile(t, "EC PRIVATE KEY", der)
+	target := &engine.Target{Tokens: map[engine.TokenKind]func(context.Context) (string, error){}}
+	require.ErrorContains(t, mintTokens(target, file), "--token-file")
+
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, nil)
+	require.NoError(t, err)
+	signed, err := signer.Sign([]byte(`{"iss":"them","aud":"us","exp":1}`))
+	require.NoError(t, err)
+	good, err := signed.CompactSerialize()
+	require.NoError(t, err)
+	target.Tokens[engine.Good] = func(context.Context) (string, error) { return good, nil }
+	target.Tokens[engine.Expired] = func(context.Context) (string, error) { return "of a file", nil }
+	require.NoError(t, mintTokens(target, file))
+	foreign, err := target.Tokens[engine.ForeignIssuer](t.Context())
+	require.NoError(t, err)
+	parsed, err := jose.ParseSignedCompact(foreign, []jose.SignatureAlgorithm{jose.ES256})
+	require.NoError(t, err)
+	claims, err := parsed.Verify(key.Public())
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"iss":"https://other.example","aud":"us","exp":1}`, string(claims))
+	expired, err := target.Tokens[engine.Expired](t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "of a file", expired, "what was given stays")
+}
+
+func keyFile(t *testing.T, kind string, der []byte) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "key.pem")
+	require.NoError(t, os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
+	return name
+}

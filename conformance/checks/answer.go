@@ -58,6 +58,9 @@ func answer() []engine.Check {
 				if err != nil {
 					return err
 				}
+				if err := mintIsGood(ctx, p, trial); err != nil {
+					return err
+				}
 				fresh, err := p.Mint(ctx, engine.Edits{Claims: func(c map[string]any) { c["jti"] = rand.Text() }})
 				if err != nil {
 					return err

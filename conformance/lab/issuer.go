@@ -114,8 +114,11 @@ func (l *Lab) serveAuthorization(party Party, w http.ResponseWriter, r *Request)
 	}
 	last := answers[len(answers)-1]
 	for _, early := range answers[:len(answers)-1] {
-		if !l.deliver(w.(*statusWriter).context(), redirect, early) {
-			// Nobody waits there: the client reads what its browser is sent to, and gets what matters.
+		if l.deliver(w.(*statusWriter).context(), redirect, early) {
+			continue
+		}
+		// Nobody waits there: the client reads what its browser is sent to, and gets what matters, if a browser can be sent there with it.
+		if early.Path == "" && early.Method == "" {
 			last = early
 			break
 		}

@@ -360,6 +360,9 @@ func (p *pending) await(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if to.Query().Get("state") != p.state {
+			return errors.New("the answer belongs to another sign-in")
+		}
 		return p.take(to.Query())
 	}
 	if p.run.has(OpensWithShell) {

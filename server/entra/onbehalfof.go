@@ -49,10 +49,14 @@ func (a *API) OnBehalfOf(ctx context.Context, caller *Caller, assertion string, 
 		return "", &ConfigError{"AUTH_ALLOWED_TENANTS", "does not list the caller's tenant"}
 	}
 	key := behalfKey(sha256.Sum256([]byte(assertion + " " + strings.Join(scopes, " "))))
-	if held, found := a.behalf.tokens.Get(key); found && held.Expiry.Sub(a.home.now()) > behalfMargin {
+	if held := a.heldBehalf(key); held != nil {
 		return held.AccessToken, nil
 	}
 	flight := a.behalf.flight.DoChan(string(key[:]), func() (any, error) {
+		// Another flight may have landed since.
+		if held := a.heldBehalf(key); held != nil {
+			return held, nil
+		}
 		tokens, err := a.tenants[i].onBehalfOf(context.WithoutCancel(ctx), assertion, scopes)
 		if err == nil {
 			a.behalf.tokens.Add(key, tokens)
@@ -68,6 +72,14 @@ func (a *API) OnBehalfOf(ctx context.Context, caller *Caller, assertion string, 
 		}
 		return result.Val.(*Tokens).AccessToken, nil
 	}
+}
+
+// heldBehalf is a remembered token with enough left of it, or nil.
+func (a *API) heldBehalf(key behalfKey) *Tokens {
+	if held, found := a.behalf.tokens.Get(key); found && held.Expiry.Sub(a.home.now()) > behalfMargin {
+		return held
+	}
+	return nil
 }
 
 func (c *Client) onBehalfOf(ctx context.Context, assertion string, scopes []string) (*Tokens, error) {

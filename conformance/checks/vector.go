@@ -70,11 +70,6 @@ func authorization(make func(good string) string) func(*engine.Request, string) 
 	return func(request *engine.Request, good string) { request.Header.Set("Authorization", make(good)) }
 }
 
-// line is one line of a head, made of a good token.
-func line(before, after string) func(string) []string {
-	return func(good string) []string { return []string{before + good + after} }
-}
-
 // Statuses that several checks want.
 var (
 	unauthorized = []int{http.StatusUnauthorized}

@@ -149,14 +149,6 @@ func secondUsed(l *lab.Lab) string {
 // authorized reports whether the person was sent to the authorization server.
 func authorized(l *lab.Lab) bool { return len(l.Authorizations(l.Authority())) > 0 }
 
-// redeemed is the harm of using an answer that should not be used.
-func redeemed(l *lab.Lab) string {
-	if len(l.TokenRequests(l.Authority())) > 0 {
-		return "the code was redeemed"
-	}
-	return ""
-}
-
 // sentToAuthorize is the harm of going on to the person.
 func sentToAuthorize(l *lab.Lab) string {
 	if authorized(l) {

@@ -175,7 +175,17 @@ func (c *Config) outbound() *http.Client { return &http.Client{Transport: c.Base
 // SignInError says that there is no token because a sign-in is needed and did not happen, or was refused.
 type SignInError struct{ Err error }
 
-func (e *SignInError) Error() string { return "sign-in: " + e.Err.Error() }
+// Error says sign-in once, however many steps have wrapped the error on its way.
+func (e *SignInError) Error() string {
+	text := e.Err.Error()
+	var inner *SignInError
+	if errors.As(e.Err, &inner) && strings.HasPrefix(text, "sign-in: ") {
+		return text
+	}
+	return "sign-in: " + text
+}
+
+// Unwrap returns the reason.
 func (e *SignInError) Unwrap() error { return e.Err }
 
 // ErrNoAnswer says that nobody finished the sign-in in time.

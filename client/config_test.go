@@ -1,6 +1,8 @@
 package client_test
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -43,4 +45,13 @@ func TestConfigsThatAreWrong(t *testing.T) {
 	_, through := s.client(func(config *client.Config) { config.RedirectURI = "https://localhost/callback" })
 	_, err = through.Get(s.URL + "/mcp")
 	require.ErrorContains(t, err, "redirect URI: want http on a loopback address")
+}
+
+func TestASignInErrorSaysSoOnce(t *testing.T) {
+	t.Parallel()
+	inner := &client.SignInError{Err: client.ErrNoAnswer}
+	assert.Equal(t, "sign-in: "+client.ErrNoAnswer.Error(), (&client.SignInError{Err: inner}).Error())
+	assert.Equal(t, inner.Error(), (&client.SignInError{Err: fmt.Errorf("%w", inner)}).Error())
+	assert.Equal(t, "sign-in: sign-in: as the server says", (&client.SignInError{Err: errors.New("sign-in: as the server says")}).Error(), "what is no error of ours is told as it came")
+	assert.ErrorIs(t, &client.SignInError{Err: inner}, client.ErrNoAnswer)
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"mcpentra/client"
@@ -70,8 +72,12 @@ func runTask(ctx context.Context, task engine.Task) error {
 		return err
 	}
 	defer session.Close()
-	if _, err := session.Tools(ctx); err != nil {
+	tools, err := session.Tools(ctx)
+	if err != nil {
 		return err
+	}
+	if !slices.ContainsFunc(tools, func(one console.Tool) bool { return one.Name == task.Tool }) {
+		return fmt.Errorf("the server has no tool %s that could be called", task.Tool)
 	}
 	_, err = session.Call(ctx, task.Tool, "")
 	return err

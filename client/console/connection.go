@@ -60,13 +60,21 @@ func namesNewest(result json.RawMessage) bool {
 	return slices.Contains(named.SupportedVersions, Revisions()[0])
 }
 
-// send ends a request whose answer has no end. The library would wait for more of a stream that has failed.
+// send ends a request whose answer has no end, and takes no answer to another one. The library would wait for more of a stream that has failed.
 func (c *connection) send(ctx context.Context, request transport.JSONRPCRequest) (*transport.JSONRPCResponse, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	response, err := c.StreamableHTTP.SendRequest(context.WithValue(ctx, endlessKey{}, cancel), request)
+	id, err := json.Marshal(request.ID)
+	if err != nil {
+		return nil, err
+	}
+	about := context.WithValue(context.WithValue(ctx, endlessKey{}, cancel), requestIDKey{}, id)
+	response, err := c.StreamableHTTP.SendRequest(about, request)
 	if endless := (*endlessError)(nil); errors.As(context.Cause(ctx), &endless) {
 		return nil, endless
+	}
+	if err == nil {
+		err = checkOwn(response, id)
 	}
 	return response, err
 }

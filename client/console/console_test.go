@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -284,6 +285,52 @@ func TestMessagesWithoutAnEnd(t *testing.T) {
 			_, err = console.Connect(t.Context(), listening.URL, under, console.Options{})
 			require.ErrorContains(t, err, "more than 16 MiB")
 			assert.Less(t, len(err.Error()), 300)
+		})
+	}
+}
+
+// TestAnswersToOtherRequests are not taken, and the right one is waited for where it can come.
+func TestAnswersToOtherRequests(t *testing.T) {
+	t.Parallel()
+	const other = `{"jsonrpc":"2.0","id":"another","result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"false","version":"1"}}}`
+	for name, c := range map[string]struct {
+		kind, before string
+		waits        bool
+	}{
+		"an answer":                     {"application/json", other, false},
+		"an event":                      {"text/event-stream", "data: " + other + "\n\n", true},
+		"an event of many lines":        {"text/event-stream", "id: 1\r\ndata: {\r\ndata:" + other[1:] + "\r\n\r\n", true},
+		"an event longer than a buffer": {"text/event-stream", "data: " + strings.Repeat(" ", 1<<16) + other + "\n\n", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			listening := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				var asked struct {
+					ID     json.RawMessage `json:"id"`
+					Method string          `json:"method"`
+				}
+				if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || asked.Method != "initialize" {
+					w.WriteHeader(http.StatusAccepted)
+					return
+				}
+				w.Header().Set("Content-Type", c.kind)
+				fmt.Fprint(w, c.before)
+				if c.waits {
+					fmt.Fprintf(w, "data: %s\n\n", strings.NewReplacer(`"another"`, string(asked.ID), "false", "true").Replace(other))
+				}
+			}))
+			defer listening.Close()
+			base := &http.Transport{}
+			defer base.CloseIdleConnections()
+			under, err := client.New(client.Config{Server: listening.URL, Base: base})
+			require.NoError(t, err)
+			session, err := console.Connect(t.Context(), listening.URL, under, console.Options{Revision: "2025-11-25"})
+			if !c.waits {
+				require.ErrorContains(t, err, "answers another request")
+				return
+			}
+			require.NoError(t, err)
+			session.Close()
 		})
 	}
 }

@@ -62,7 +62,7 @@ func Connect(ctx context.Context, server string, under *client.Transport, option
 	older := revision != "" && revision != Revisions()[0]
 	// Before 2026-07-28 a server may ask on a stream of its own. The library does not speak 2026-07-28 with that stream switched on.
 	listens := options.Elicitation != "" && older
-	stream := &firstStream{next: bounded{under}, answered: make(chan struct{})}
+	stream := &firstStream{next: matching{bounded{under}}, answered: make(chan struct{})}
 	wire := []transport.StreamableHTTPCOption{transport.WithHTTPLogger(slog.New(slog.DiscardHandler)), transport.WithHTTPBasicClient(&http.Client{
 		Transport: stream,
 		CheckRedirect: func(next *http.Request, via []*http.Request) error {

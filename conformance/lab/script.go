@@ -52,6 +52,9 @@ type Script struct {
 	// Tool changes the description of the tool.
 	Tool func(l *Lab, tool map[string]any)
 
+	// Stream answers a request at the MCP endpoint with an event stream of these messages; answer is the right one. Nil answers with that as JSON.
+	Stream func(r *Request, answer map[string]any) []any
+
 	// IssuerPath is the path of the authorization servers' identifiers, such as /tenant1.
 	IssuerPath string
 	// IssuerAt is the paths where authorization server metadata stands. Nil means where RFC 8414 has it.

@@ -176,7 +176,26 @@ func (l *Lab) serveRPC(w http.ResponseWriter, r *Request) {
 	if modern {
 		result["resultType"] = "complete"
 	}
-	write(w, http.StatusOK, map[string]any{"jsonrpc": "2.0", "id": id, "result": result})
+	answer := map[string]any{"jsonrpc": "2.0", "id": id, "result": result}
+	if l.script.Stream != nil {
+		if messages := l.script.Stream(r, answer); messages != nil {
+			stream(w, messages)
+			return
+		}
+	}
+	write(w, http.StatusOK, answer)
+}
+
+// stream answers with an event for each message.
+func stream(w http.ResponseWriter, messages []any) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	for _, one := range messages {
+		text, err := json.Marshal(one)
+		if err != nil {
+			return // the stream breaks off
+		}
+		fmt.Fprintf(w, "event: message\ndata: %s\n\n", text)
+	}
 }
 
 // EndSession ends the session that a request names: whoever uses it further gets a 404.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -70,6 +71,7 @@ type clientRun struct {
 	foundFor   string // the resource
 	signIns    int
 	stepUps    int
+	left       []*httptest.Server // listeners that should have been closed
 }
 
 var errRefused = errors.New("the server refuses the token")
@@ -92,6 +94,11 @@ func (c *clientTwin) run(ctx context.Context, task engine.Task) error {
 	r.memory.mu.Lock()
 	r.grant = r.memory.grants[r.place()]
 	r.memory.mu.Unlock()
+	defer func() {
+		for _, one := range r.left {
+			one.Close()
+		}
+	}()
 	return r.work(ctx)
 }
 
@@ -184,6 +191,9 @@ func (r *clientRun) lookAt(ctx context.Context, listed map[string]any) error {
 		address, _, _ := strings.Cut(string(text[i+8:]), `"`)
 		_, _, err = r.get(ctx, address)
 	}
+	if r.modern && !r.has(CallsAnyTool) {
+		err = errors.Join(err, checkHeaders(text))
+	}
 	return err
 }
 
@@ -242,6 +252,8 @@ func (r *clientRun) call(ctx context.Context, method string, params map[string]a
 			if err := r.connect(ctx); err != nil {
 				return nil, err
 			}
+		case strings.HasPrefix(response.Header.Get("Content-Type"), eventStream):
+			return r.stream(ctx, response, body)
 		default:
 			return r.result(response, body)
 		}

@@ -74,6 +74,7 @@ const (
 	ComparesAnnouncedIss    ClientFault = "compares announced iss only"
 	ComparesIssLoosely      ClientFault = "compares iss loosely"
 	ShowsAnyError           ClientFault = "shows errors of anybody"
+	KeepsListening          ClientFault = "keeps listening at its redirect URI"
 	MixesSignInsUp          ClientFault = "mixes sign-ins up"
 	AlwaysPostsSecret       ClientFault = "always posts its secret"
 	SendsSecretTwice        ClientFault = "sends its secret twice"
@@ -83,6 +84,7 @@ const (
 	ExpectsShortTokens      ClientFault = "expects short tokens"
 	WantsOneTokenType       ClientFault = "wants Bearer in one case of letters"
 	RefusesUnknownInAnswers ClientFault = "refuses answers with unknown members"
+	TakesIDToken            ClientFault = "takes an ID token for its access token"
 	TakesAnyToken           ClientFault = "takes any token"
 	RefreshesForever        ClientFault = "refreshes for ever"
 	WritesTokenForAll       ClientFault = "writes the token where all can read it"
@@ -117,6 +119,11 @@ const (
 	ReadsWithoutEnd          ClientFault = "reads without an end"
 	HangsOnLongChallenges    ClientFault = "hangs on a long challenge"
 	FetchesReferences        ClientFault = "fetches references"
+	CallsAnyTool             ClientFault = "calls tools with any names of headers"
+
+	TakesAnyResponse ClientFault = "takes the response to any request"
+	ResumesForever   ClientFault = "takes up streams for ever"
+	SplitsEventIDs   ClientFault = "splits the ids of events"
 
 	DropsSessionAtRetry   ClientFault = "drops the session when it tries again"
 	StaysInDeadSession    ClientFault = "stays in a dead session"

@@ -183,7 +183,11 @@ type pending struct {
 }
 
 func (p *pending) close() {
-	if p.server != nil {
+	switch {
+	case p.server == nil:
+	case p.run.has(KeepsListening):
+		p.run.left = append(p.run.left, p.server)
+	default:
 		p.server.Close()
 	}
 }

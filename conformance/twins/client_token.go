@@ -85,6 +85,7 @@ func (r *clientRun) ask(ctx context.Context, issuer *issuerDocument, client iden
 	var answer struct {
 		Access  string `json:"access_token"`
 		Refresh string `json:"refresh_token"`
+		ID      string `json:"id_token"`
 		Type    string `json:"token_type"`
 		Expires any    `json:"expires_in"`
 		Error   string `json:"error"`
@@ -103,6 +104,9 @@ func (r *clientRun) ask(ctx context.Context, issuer *issuerDocument, client iden
 		return errors.New("the token is not of the type Bearer")
 	case len(answer.Access) > 1000 && r.has(ExpectsShortTokens):
 		return errors.New("the token is too long")
+	}
+	if answer.ID != "" && r.has(TakesIDToken) {
+		answer.Access = answer.ID
 	}
 	usable := strings.EqualFold(answer.Type, "Bearer") && answer.Access != "" && !strings.ContainsAny(answer.Access, "\r\n")
 	if !usable && !r.has(TakesAnyToken) {

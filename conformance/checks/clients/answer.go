@@ -3,9 +3,13 @@ package clients
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"mcpentra/conformance/engine"
 	"mcpentra/conformance/lab"
@@ -33,6 +37,13 @@ func clientAnswer() []engine.Check {
 				old := l.Authorizations(l.Authority())[0].Query.Get("state")
 				return spared(lab.Script{}, authorized, firstRedeemed, earlier("a changed state", "state", "another"), earlier("no state", "state", ""), earlier("the state of an older sign-in", "state", old))(ctx, p)
 			},
+		},
+		{
+			ID: "client/callback/closed", Role: engine.Client, Level: engine.Policy, Severity: engine.Medium,
+			Reference: "RFC 8252 section 8.3",
+			Sentence:  "The listener at a redirect URI on loopback is closed when the answer has come.",
+			Covers:    []string{"CL-010"},
+			RunClient: closedAfter,
 		},
 		{
 			ID: "client/callback/stray", Role: engine.Client, Level: engine.Policy, Severity: engine.Medium,
@@ -137,6 +148,35 @@ func clientAnswer() []engine.Check {
 }
 
 // mixedUp has two sign-ins under way at once: neither is answered before both have begun.
+// closedAfter calls at the redirect URI while the tool is called: the sign-in has ended by then.
+func closedAfter(ctx context.Context, p *engine.ClientProbe) error {
+	var open atomic.Pointer[string]
+	l, err := control(ctx, p, lab.Script{Intercept: func(l *lab.Lab, r *lab.Request, _ http.ResponseWriter, request *http.Request) bool {
+		if r.RPC != "tools/call" || r.Bearer() == "" {
+			return false
+		}
+		for _, one := range l.Authorizations(l.Authority()) {
+			redirect, err := url.Parse(one.Query.Get("redirect_uri"))
+			if err != nil || redirect.Scheme != "http" || !loopback(redirect.Hostname()) {
+				continue
+			}
+			dialer := net.Dialer{Timeout: time.Second}
+			if connection, err := dialer.DialContext(request.Context(), "tcp", redirect.Host); err == nil {
+				_ = connection.Close()
+				open.Store(&redirect.Host)
+			}
+		}
+		return false
+	}})
+	switch {
+	case err != nil:
+		return err
+	case open.Load() != nil:
+		return l.Mismatch("nobody at the redirect URI once there is a token", "a listener at "+*open.Load())
+	}
+	return nil
+}
+
 func mixedUp(ctx context.Context, p *engine.ClientProbe) error {
 	if _, err := control(ctx, p, lab.Script{}); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -126,7 +127,7 @@ func clientHostile() []engine.Check {
 				for _, at := range []struct{ name, path string }{{"protected resource metadata", resourceRoot}, {"authorization server metadata", "/.well-known/o"}} {
 					if err := endless(ctx, p, at.name, func(r *lab.Request) bool {
 						return strings.HasPrefix(r.Path, at.path) && (at.path == resourceRoot || r.Party == lab.Issuer)
-					}, "application/json", `{"resource":"`); err != nil {
+					}, "application/json", `{"resource":"`, strings.Repeat("a", 64<<10)); err != nil {
 						return err
 					}
 				}
@@ -139,8 +140,22 @@ func clientHostile() []engine.Check {
 			Sentence:  "An answer of the token endpoint without an end is given up on.",
 			Covers:    []string{"CL-027"},
 			RunClient: func(ctx context.Context, p *engine.ClientProbe) error {
-				return endless(ctx, p, "token response", func(r *lab.Request) bool { return r.Form.Get("grant_type") != "" }, "application/json", `{"access_token":"`)
+				return endless(ctx, p, "token response", func(r *lab.Request) bool { return r.Form.Get("grant_type") != "" }, "application/json", `{"access_token":"`, strings.Repeat("a", 64<<10))
 			},
+		},
+		{
+			ID: "client/limit/unpacked", Role: engine.Client, Level: engine.Policy, Revisions: since20250618, Severity: engine.Medium,
+			Reference: "RFC 9110 section 8.4.1; CWE-409",
+			Sentence:  "A compressed document that is small on its way and huge when it is unpacked is given up on.",
+			Covers:    []string{"CL-027"},
+			RunClient: spared(lab.Script{}, func(l *lab.Lab) bool {
+				return len(l.Find(func(r *lab.Request) bool { return strings.HasPrefix(r.Path, resourceRoot) })) > 0
+			}, func(l *lab.Lab) string {
+				if len(l.Find(func(r *lab.Request) bool { return r.Party == lab.Issuer })) > 0 {
+					return fmt.Sprintf("%d MiB of metadata were unpacked and used", unpacked>>20)
+				}
+				return ""
+			}, variant{"protected resource metadata that is packed a thousandfold", lab.Script{Intercept: packed}}),
 		},
 		{
 			ID: "client/limit/challenge", Role: engine.Client, Level: engine.Policy, Severity: engine.High,
@@ -169,7 +184,40 @@ func clientHostile() []engine.Check {
 				tool["inputSchema"] = map[string]any{"type": "object", "$schema": l.Origin(lab.Trap) + "/schema", "properties": map[string]any{"a": map[string]any{"$ref": l.Origin(lab.Trap) + "/schema#/a"}}}
 			}}}),
 		},
+		{
+			ID: "client/tools/header", Role: engine.Client, Level: engine.Must, Revisions: since20260728, Severity: engine.High,
+			Reference: "MCP 2026-07-28 transports, Custom Headers from Tool Parameters",
+			Sentence:  "A tool whose x-mcp-header cannot be a header's name, or is there twice, is dropped, and so not called.",
+			Covers:    []string{"CL-051"},
+			RunClient: func(ctx context.Context, p *engine.ClientProbe) error {
+				if _, err := control(ctx, p, lab.Script{Tool: parameters("Region", "Zone")}); err != nil {
+					return err
+				}
+				return spared(lab.Script{}, gotToken, func(l *lab.Lab) string {
+					if l.Called() {
+						return "the tool was called"
+					}
+					return ""
+				}, mirrored("line breaks in it", "A\r\nX-Injected: 1"), mirrored("a blank in it", "A B"), mirrored("a colon in it", "A:"), mirrored("nothing in it", ""),
+					mirrored("the name of another", "Region", "region"))(ctx, p)
+			},
+		},
 	}
+}
+
+// parameters gives the tool parameters that are mirrored in headers of these names.
+func parameters(names ...string) func(*lab.Lab, map[string]any) {
+	return func(_ *lab.Lab, tool map[string]any) {
+		properties := map[string]any{}
+		for i, name := range names {
+			properties[fmt.Sprintf("p%d", i)] = map[string]any{"type": "string", "x-mcp-header": name}
+		}
+		tool["inputSchema"] = map[string]any{"type": "object", "properties": properties}
+	}
+}
+
+func mirrored(name string, headers ...string) variant {
+	return variant{"an x-mcp-header with " + name, lab.Script{Tool: parameters(headers...)}}
 }
 
 // pages are variants whose authorization page has an address that must not be opened.
@@ -286,11 +334,37 @@ func long(name, challenge string) variant {
 	return variant{"a challenge of " + name, lab.Script{Challenge: func(*lab.Lab) []string { return []string{challenge} }}}
 }
 
+// packed answers a request for protected resource metadata with a document that is right, and compressed since its most part is nothing.
+func packed(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
+	if !strings.HasPrefix(r.Path, resourceRoot) {
+		return false
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Encoding", "gzip")
+	to, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+	if err != nil {
+		return false
+	}
+	defer to.Close()
+	fmt.Fprintf(to, `{"resource":%q,"authorization_servers":[%q],"x_padding":"`, l.URL(), l.IssuerID(lab.Issuer))
+	padding := []byte(strings.Repeat("a", 64<<10))
+	for n := 0; n < unpacked; n += len(padding) {
+		if _, err := to.Write(padding); err != nil {
+			return true
+		}
+	}
+	fmt.Fprint(to, `"}`)
+	return true
+}
+
+// unpacked is how long a document becomes that is packed, in bytes: no metadata need as much.
+const unpacked = 16 << 20
+
 // enough is when a document is too long for anybody to go on reading, in bytes.
 const enough = 32 << 20
 
 // endless answers one kind of request with a document that has no end, and wants the client to stop reading.
-func endless(ctx context.Context, p *engine.ClientProbe, name string, is func(*lab.Request) bool, kind, beginning string) error {
+func endless(ctx context.Context, p *engine.ClientProbe, name string, is func(*lab.Request) bool, kind, beginning, more string) error {
 	if _, err := control(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
@@ -302,7 +376,7 @@ func endless(ctx context.Context, p *engine.ClientProbe, name string, is func(*l
 		met.Add(1)
 		w.Header().Set("Content-Type", kind)
 		w.WriteHeader(http.StatusOK)
-		text := []byte(beginning + strings.Repeat("a", 64<<10))
+		text := []byte(beginning + more)
 		for n := 0; n < enough && request.Context().Err() == nil; n += len(text) {
 			if _, err := w.Write(text); err != nil {
 				break
@@ -310,7 +384,7 @@ func endless(ctx context.Context, p *engine.ClientProbe, name string, is func(*l
 			if total := int64(n + len(text)); total > sent.Load() {
 				sent.Store(total)
 			}
-			text = text[len(text)-64<<10:]
+			text = []byte(more)
 		}
 		return true
 	}})

@@ -156,6 +156,24 @@ func clientToken() []engine.Check {
 				issuing("a token with line breaks", "access_token", "at-1\r\nX-Injected: 1")),
 		},
 		{
+			ID: "client/token/id-token", Role: engine.Client, Level: engine.Must, Severity: engine.Medium,
+			Reference: "MCP authorization, Token Requirements; OpenID Connect Core 1.0 section 3.1.3.7",
+			Sentence:  "An ID token, of which the client knows neither nonce nor audience, is sent nowhere: it is no access token.",
+			Covers:    []string{"CL-030"},
+			RunClient: spared(lab.Script{}, gotToken, func(l *lab.Lab) string {
+				if used := l.Find(func(r *lab.Request) bool { return r.Contains(foreignIDToken) }); len(used) > 0 {
+					return "it came to the " + string(used[0].Party)
+				}
+				return ""
+			}, issuing("an ID token for somebody else beside the access token", "id_token", foreignIDToken), variant{"an ID token instead of an access token", lab.Script{
+				Token: func(_ *lab.Lab, _ lab.Party, _ url.Values, answer map[string]any) int {
+					delete(answer, "access_token")
+					answer["id_token"] = foreignIDToken
+					return 0
+				},
+			}}),
+		},
+		{
 			ID: "client/token/lifetime", Role: engine.Client, Level: engine.Policy, Severity: engine.Medium,
 			Reference: "OAuth 2.1-13 section 3.2.3",
 			Sentence:  "An odd expires_in, or a clock that disagrees, leads to no endless loop of token requests.",
@@ -187,6 +205,9 @@ func clientToken() []engine.Check {
 		},
 	}
 }
+
+// foreignIDToken is for another client and another sign-in: {"alg":"RS256"}, {"aud":"another","nonce":"another"}, and no good signature.
+const foreignIDToken = "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJhbm90aGVyIiwibm9uY2UiOiJhbm90aGVyIn0.bm8tc2lnbmF0dXJl"
 
 func gotToken(l *lab.Lab) bool { return len(l.TokenRequests(l.Authority())) > 0 }
 

@@ -212,9 +212,12 @@ func mixedUp(ctx context.Context, p *engine.ClientProbe) error {
 		defer l.Close()
 		go func() { l.Run(ctx, p); ended <- struct{}{} }()
 	}
-	// A client that signs in one after the other never has two under way: the first to end lets the other go on.
 	<-ended
-	cancel()
+	select {
+	case <-both: // The other one gets to its end as well: it may be the one that goes astray.
+	default:
+		cancel() // A client that signs in one after the other never has two under way: the first to end lets the other go on.
+	}
 	<-ended
 	for i, l := range labs {
 		foreign := l.Find(func(r *lab.Request) bool { return strings.HasPrefix(r.Form.Get("code"), "code-") && r.Status >= 400 })

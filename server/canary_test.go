@@ -1,8 +1,11 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -16,9 +19,13 @@ import (
 type canary struct {
 	http.Handler
 
-	mu   sync.Mutex
-	runs map[string]int
+	mu        sync.Mutex
+	runs      map[string]int
+	forwarded []engine.Forwarded // what the guard let through, the latest
 }
+
+// maxForwarded is how many requests a canary remembers.
+const maxForwarded = 10_000
 
 func newCanary(options ...mcpserver.StreamableHTTPOption) *canary {
 	c := &canary{runs: map[string]int{}}
@@ -31,7 +38,32 @@ func newCanary(options ...mcpserver.StreamableHTTPOption) *canary {
 		return mcp.NewToolResultText(marker), nil
 	})
 	c.Handler = mcpserver.NewStreamableHTTPServer(tools, append([]mcpserver.StreamableHTTPOption{mcpserver.WithDisableLocalhostProtection(true)}, options...)...)
+	c.Handler = c.remember(c.Handler)
 	return c
+}
+
+// remember notes what a handler is given.
+func (c *canary) remember(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 8<<20))
+		if err != nil {
+			http.Error(w, "too long, or too slow", http.StatusBadRequest)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		c.mu.Lock()
+		c.forwarded = append(c.forwarded, engine.Forwarded{URL: r.URL.String(), Header: r.Header.Clone(), Body: body})
+		c.forwarded = c.forwarded[max(0, len(c.forwarded)-maxForwarded):]
+		c.mu.Unlock()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// sentOn is what came to the handler.
+func (c *canary) sentOn() []engine.Forwarded {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.forwarded)
 }
 
 // engine is the canary as the checks know it.

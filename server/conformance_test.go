@@ -51,7 +51,7 @@ func TestServerConforms(t *testing.T) {
 			target.Log = log.String
 			target.Fragile = name != "own tools" && name != "a handler with sessions" // twice will do
 			if place.canary != nil {
-				target.Canary = place.canary.engine()
+				target.Canary, target.Forwarded = place.canary.engine(), place.canary.sentOn
 			}
 			conformance.Test(t, target, place.only...)
 		})
@@ -175,7 +175,7 @@ func TestDirectModeConforms(t *testing.T) {
 				target.Log = log.String
 				target.Fragile = true // the other mode bears it for both
 				if place.canary != nil {
-					target.Canary = place.canary.engine()
+					target.Canary, target.Forwarded = place.canary.engine(), place.canary.sentOn
 				}
 				// The authorization server is Entra, which lacks what MCP asks of one.
 				only := place.only

@@ -98,8 +98,8 @@ type Check struct {
 	Covers []string
 	// Needs are the tokens that a target has to supply for the check to be possible.
 	Needs []TokenKind
-	// NeedsMint, NeedsCanary and NeedsRig say that the target has to supply these as well.
-	NeedsMint, NeedsCanary, NeedsRig bool
+	// NeedsMint, NeedsCanary, NeedsForwarded and NeedsRig say that the target has to supply these as well.
+	NeedsMint, NeedsCanary, NeedsForwarded, NeedsRig bool
 	// Disruptive checks load a server enough for others to notice. They are tried only where a Selection asks for them.
 	Disruptive bool
 	// Abilities are what a client has to have for the check to be possible.

@@ -285,6 +285,14 @@ func (p *Probe) Patience() time.Duration {
 	return min(p.target.Patience, maxPatience)
 }
 
+// Forwarded are the requests that the server has sent on so far, or none where the target does not show them.
+func (p *Probe) Forwarded() []Forwarded {
+	if p.target.Forwarded == nil {
+		return nil
+	}
+	return p.target.Forwarded()
+}
+
 // Log is what the server has logged so far, or empty where the target does not show it.
 func (p *Probe) Log() string {
 	if p.target.Log == nil {

@@ -15,6 +15,14 @@ type Canary struct {
 	Ran func(marker string) int
 }
 
+// A Forwarded is a request that the server under test has sent on to what stands behind it: its upstream, an API that a tool
+// calls, or the handler of its tools, which may send on what it is given.
+type Forwarded struct {
+	URL    string
+	Header http.Header
+	Body   []byte
+}
+
 // A Target is the server under test.
 type Target struct {
 	// URL of the MCP endpoint.
@@ -27,6 +35,9 @@ type Target struct {
 	Mint Mint
 	// Canary is a tool that shows when it has run. Nil means that only answers tell what a request did.
 	Canary *Canary
+	// Forwarded are the requests that the server has sent on so far because of calls of the canary. Nil means that it is not
+	// shown what goes on behind the server.
+	Forwarded func() []Forwarded
 	// Fragile keeps the disruptive checks away, even from who asks for them.
 	Fragile bool
 	// Patience is how long a check waits for something to end, such as a stream whose token has expired. Zero means 20
@@ -61,6 +72,8 @@ func (t *Target) lacks(check *Check) string {
 		return "a server of its own, with its issuer's keys"
 	case check.NeedsCanary && t.Canary == nil:
 		return "a tool that shows when it has run"
+	case check.NeedsForwarded && t.Forwarded == nil:
+		return "a view of what the server sends on"
 	}
 	return ""
 }

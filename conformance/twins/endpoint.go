@@ -170,7 +170,7 @@ func (t *Twin) servePost(w http.ResponseWriter, r *http.Request, caller claims) 
 		case revision == "" && t.has(WantsVersion) && joined.revision != "2025-03-26":
 			http.Error(w, "no MCP-Protocol-Version", http.StatusBadRequest)
 		default:
-			t.answer(w, caller, request, http.StatusOK)
+			t.answer(w, r, caller, request, http.StatusOK)
 		}
 	}
 }
@@ -192,11 +192,11 @@ func (t *Twin) answerModern(w http.ResponseWriter, r *http.Request, caller claim
 	if t.has(AnswersUnknownWith200) {
 		status = http.StatusOK
 	}
-	t.answer(w, caller, request, status)
+	t.answer(w, r, caller, request, status)
 }
 
 // answer does what a message asks for. An unknown method is answered with the status.
-func (t *Twin) answer(w http.ResponseWriter, caller claims, request *message, unknown int) {
+func (t *Twin) answer(w http.ResponseWriter, r *http.Request, caller claims, request *message, unknown int) {
 	if len(request.ID) == 0 {
 		w.WriteHeader(http.StatusAccepted)
 		return
@@ -211,6 +211,10 @@ func (t *Twin) answer(w http.ResponseWriter, caller claims, request *message, un
 	case "tools/call":
 		if request.Params.Name != toolName {
 			fail(w, http.StatusOK, request, -32602, "no such tool")
+			return
+		}
+		if err := t.callUpstream(r.Context(), t.readCredentials(r).token, request.Params.Arguments.Marker); err != nil {
+			fail(w, http.StatusOK, request, -32603, "the upstream is away")
 			return
 		}
 		text := t.run(caller, request.Params.Arguments.Marker)

@@ -116,6 +116,10 @@ var answerFinds = map[twins.Fault][]string{
 	twins.LogsTokens:      {"server/answer/keeps-tokens-to-itself"},
 	twins.CachesByPayload: {"server/token/no-mixed-up-cache"},
 	twins.MixesAnswers:    {"server/answer/own-result"},
+
+	twins.PassesTokensOn:        {"server/passthrough/inbound-token"},
+	twins.PassesTokensInBodies:  {"server/passthrough/inbound-token"},
+	twins.TrustsTokensItSendsOn: {"server/passthrough/own-token"},
 }
 
 var httpFinds = map[twins.Fault][]string{

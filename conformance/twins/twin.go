@@ -34,6 +34,7 @@ type Twin struct {
 	streams    map[chan string]string // whose they are
 	seen       map[string]int         // how often a payload was good
 	challenges int
+	forwarded  []engine.Forwarded // to the upstream
 	log        strings.Builder
 	done       chan struct{}
 
@@ -87,7 +88,7 @@ func (t *Twin) Target() engine.Target {
 		URL: t.URL, Patience: patience, Tokens: map[engine.TokenKind]func(context.Context) (string, error){engine.Good: good},
 		Mint:   engine.Remint(t.key, good),
 		Canary: &engine.Canary{Tool: toolName, Ran: t.ran},
-		Rig:    t.rig,
+		Rig:    t.rig, Forwarded: t.sentOn,
 		Log: func() string {
 			t.mu.Lock()
 			defer t.mu.Unlock()
@@ -112,6 +113,8 @@ func (t *Twin) serve(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		t.serveResource(w, r)
+	case "/upstream":
+		t.serveUpstream(w, r)
 	case "/keys":
 		t.serveKeys(w, r)
 	case "/elsewhere":

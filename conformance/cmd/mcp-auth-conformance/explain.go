@@ -93,6 +93,12 @@ func explainCheck(out io.Writer, check engine.Check) {
 	if check.NeedsCanary {
 		line("needs", "a tool that shows when it has run, in go test (engine.Canary)")
 	}
+	if check.NeedsForwarded {
+		line("needs", "a view of what the server sends on, in go test (engine.Forwarded)")
+	}
+	if check.NeedsRig {
+		line("needs", "a server of its own for each try, in go test (engine.Rig)")
+	}
 	if check.Disruptive {
 		line("disruptive", "runs with --disruptive only")
 	}

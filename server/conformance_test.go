@@ -168,6 +168,7 @@ func TestDirectModeConforms(t *testing.T) {
 				origin := startServer(t, func(config *server.Config) {
 					direct(fake)(config)
 					config.Direct.TokenVersions = []int{version}
+					config.Direct.Clients = []string{fake.Tenant().Apps[0].ID}
 					config.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 					place.put(t, config)
 				})
@@ -199,12 +200,19 @@ func directTarget(t *testing.T, origin string, fake *fakeentra.Server) engine.Ta
 		return minted(fakeentra.Token{Edit: change})
 	}
 	target := engine.Target{URL: origin + "/mcp", Revisions: engine.Revisions(), Patience: patience, Tokens: map[engine.TokenKind]func(context.Context) (string, error){
-		engine.Good:            minted(fakeentra.Token{}),
-		engine.Refreshed:       minted(fakeentra.Token{}),
-		engine.OtherUser:       minted(fakeentra.Token{User: "AlexW@contoso.onmicrosoft.com"}),
-		engine.WithoutScope:    minted(fakeentra.Token{Scopes: []string{"tool.write"}}),
-		engine.Expired:         edited(func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() }),
-		engine.NotYetValid:     edited(func(c map[string]any) { c["nbf"] = time.Now().Add(30 * time.Minute).Unix() }),
+		engine.Good:         minted(fakeentra.Token{}),
+		engine.Refreshed:    minted(fakeentra.Token{}),
+		engine.OtherUser:    minted(fakeentra.Token{User: "AlexW@contoso.onmicrosoft.com"}),
+		engine.WithoutScope: minted(fakeentra.Token{Scopes: []string{"tool.write"}}),
+		engine.Expired:      edited(func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() }),
+		engine.NotYetValid:  edited(func(c map[string]any) { c["nbf"] = time.Now().Add(30 * time.Minute).Unix() }),
+		engine.UnlistedClient: edited(func(c map[string]any) {
+			for _, name := range []string{"azp", "appid"} { // version 2.0 has one and version 1.0 the other
+				if _, there := c[name]; there {
+					c[name] = "5a1e0001-0000-4000-8000-00000000eeee"
+				}
+			}
+		}),
 		engine.ForeignAudience: edited(func(c map[string]any) { c["aud"] = "00000003-0000-0000-c000-000000000000" }),
 		engine.ForeignIssuer:   edited(func(c map[string]any) { c["iss"] = fake.Issuer("5a1e0001-0000-4000-8000-00000000ffff") }),
 	}}

@@ -8,7 +8,7 @@ import (
 
 // An entry says what is required, or why no check tries it.
 func Example() {
-	for _, id := range []string{"server-401-no-token", "server-session-user-bound", "RS-103"} {
+	for _, id := range []string{"server-401-no-token", "server-session-user-bound", "RS-101"} {
 		entry, _ := catalogue.Find(id)
 		fmt.Printf("%s (%s): %s\n", entry.ID, entry.Level, entry.Sentence)
 		if entry.Elsewhere != "" {
@@ -18,6 +18,6 @@ func Example() {
 	// Output:
 	// server-401-no-token (MUST): A request without a token is answered with 401.
 	// server-session-user-bound (SHOULD): A session belongs to its user.
-	// RS-103 (attack): A token that goes on upstream.
-	//   no check: only the upstream sees it: held by the tests of the guard, the upstream and the tools with one of their own
+	// RS-101 (attack): Scopes of single tools.
+	//   no check: rules per tool are the operator's own, and no server has to have any
 }

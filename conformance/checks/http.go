@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ func httpLayer() []engine.Check {
 	return []engine.Check{
 		{
 			ID: "server/http/framing", Role: engine.Server, Level: engine.Must, Severity: engine.High, Needs: good, Covers: []string{"RS-073"},
-			Reference: "RFC 9112 sections 5.1, 6.1 and 6.3",
+			Reference: "RFC 9112 sections 5.1, 6.1, 6.3 and 7.1",
 			Sentence:  "A request whose length can be read in two ways is refused, or Transfer-Encoding alone decides and the connection ends; it never gets two answers.",
 			Run:       framing,
 		},
@@ -32,6 +33,12 @@ func httpLayer() []engine.Check {
 			Reference: "RFC 9110 section 15.5.14",
 			Sentence:  "Long, deep and compressed bodies are refused or borne, and the server goes on.",
 			Run:       longBodies,
+		},
+		{
+			ID: "server/limits/bad-signatures", Role: engine.Server, Level: engine.Policy, Severity: engine.Medium, Needs: good, Disruptive: true, Covers: []string{"RS-074"},
+			Reference: "OWASP API Security Top 10 2023, API4",
+			Sentence:  "While many tokens with bad signatures come, and after them, good tokens are served.",
+			Run:       badSignatures,
 		},
 		{
 			ID: "server/limits/slow", Role: engine.Server, Level: engine.Policy, Severity: engine.High, Needs: good, Disruptive: true, Covers: []string{"RS-072"},
@@ -73,6 +80,18 @@ func framing(ctx context.Context, p *engine.Probe) error {
 			lines: []string{"Transfer-Encoding : chunked"}, only: []int{http.StatusBadRequest},
 			body: func(message, hidden string) string { return chunk(message) + "0\r\n\r\n" },
 		},
+		"a chunk extension that ends in a bare LF": {
+			lines: []string{"Transfer-Encoding: chunked"}, only: engine.AnyRefusal(),
+			body: func(message, hidden string) string {
+				return fmt.Sprintf("%x;a\n%s\r\n0\r\n\r\n", len(message), message)
+			},
+		},
+		"a chunk extension": {
+			lines: []string{"Transfer-Encoding: chunked"}, only: []int{http.StatusOK},
+			body: func(message, hidden string) string {
+				return fmt.Sprintf("%x;a=b\r\n%s\r\n0\r\n\r\n", len(message), message)
+			},
+		},
 		"a Transfer-Encoding that there is not": {
 			lines: []string{"Transfer-Encoding: xchunked"}, only: []int{http.StatusBadRequest, http.StatusNotImplemented},
 			body: func(message, hidden string) string { return chunk(message) + "0\r\n\r\n" },
@@ -95,10 +114,13 @@ func framing(ctx context.Context, p *engine.Probe) error {
 			return p.Mismatch("an answer, or the end of the connection: "+name, "silence")
 		}
 		for _, answer := range said.Answers {
-			if attempt.only != nil && answer.Status/100 == 2 {
+			switch {
+			case attempt.only == nil || slices.Contains(attempt.only, answer.Status):
+			case answer.Status/100 == 2:
 				return p.Insecure("a refusal: "+name, describe(said))
-			}
-			if attempt.only != nil && answer.Status != attempt.only[0] && answer.Status != attempt.only[len(attempt.only)-1] {
+			case len(attempt.only) > 2:
+				return p.Mismatch("a status 4xx: "+name, describe(said))
+			default:
 				return p.Mismatch(fmt.Sprintf("one of the statuses %v: %s", attempt.only, name), describe(said))
 			}
 		}
@@ -171,6 +193,9 @@ func longBodies(ctx context.Context, p *engine.Probe) error {
 			return err
 		}
 	}
+	if err := bomb(ctx, p, trial); err != nil {
+		return err
+	}
 	request := trial.Request()
 	if err := bears(ctx, p, "a compressed body", p.Wire(request, "Authorization: Bearer "+trial.Token, "Content-Encoding: gzip")); err != nil {
 		return err
@@ -180,16 +205,7 @@ func longBodies(ctx context.Context, p *engine.Probe) error {
 
 // afterwards wants the server alive.
 func afterwards(ctx context.Context, p *engine.Probe, trial *engine.Trial) error {
-	request := trial.Request()
-	request.Header.Set("Authorization", "Bearer "+trial.Token)
-	answer, err := p.Send(ctx, request)
-	if err != nil {
-		return p.Mismatch("the result of a good request afterwards", err.Error())
-	}
-	if !answer.Succeeded() {
-		return p.Mismatch("the result of a good request afterwards", fmt.Sprintf("status %d", answer.Status))
-	}
-	return nil
+	return served(ctx, p, trial, "afterwards")
 }
 
 // slowConnections is how many slow requests there are of each kind.

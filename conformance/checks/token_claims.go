@@ -46,6 +46,23 @@ func tokenClaims() []engine.Check {
 			Run:       audienceArrays,
 		},
 		{
+			ID: "server/token/unlisted-client", Role: engine.Server, Level: engine.Must, Severity: engine.Medium, Needs: []engine.TokenKind{engine.Good, engine.UnlistedClient},
+			Covers:    []string{"RS-050"},
+			Reference: "RFC 9068 section 4; Microsoft identity platform, Claims validation, Validate the actor",
+			Sentence:  "Where a server is configured to take tokens of certain clients, it refuses those of others.",
+			Run: func(ctx context.Context, p *engine.Probe) error {
+				trial, err := p.Trial(ctx)
+				if err != nil {
+					return err
+				}
+				token, err := p.Token(ctx, engine.UnlistedClient)
+				if err != nil {
+					return err
+				}
+				return deny(ctx, p, trial, notAllowed, vector{name: "a token of a client that is not listed", change: authorization(func(string) string { return "Bearer " + token })})
+			},
+		},
+		{
 			ID: "server/token/expiry-form", Role: engine.Server, Level: engine.Must, Severity: engine.Critical, Needs: good, NeedsMint: true, Covers: []string{"RS-051"},
 			Reference: "RFC 7519 sections 2 and 4.1.4; RFC 9068 section 2.2",
 			Sentence:  "An expiry time that is no number, or not there, does not make a token last for ever.",

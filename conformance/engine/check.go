@@ -72,9 +72,10 @@ const (
 	NotYetValid     TokenKind = "not yet valid"
 	ForeignAudience TokenKind = "foreign audience"
 	ForeignIssuer   TokenKind = "foreign issuer"
-	WithoutScope    TokenKind = "without scope"  // good, but for a scope that every request needs
-	OtherUser       TokenKind = "another user's" // good, of another principal than Good
-	Refreshed       TokenKind = "refreshed"      // good, of the principal of Good, and another token
+	WithoutScope    TokenKind = "without scope"     // good, but for a scope that every request needs
+	OtherUser       TokenKind = "another user's"    // good, of another principal than Good
+	UnlistedClient  TokenKind = "unlisted client's" // good, but of a client that the server is configured to refuse
+	Refreshed       TokenKind = "refreshed"         // good, of the principal of Good, and another token
 )
 
 // A Check is one rule and how to try it.

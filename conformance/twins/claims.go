@@ -26,6 +26,7 @@ const (
 	FindsScopeInside         Fault = "finds a scope inside another one"
 	KnowsPeopleByName        Fault = "knows people by their name"
 	TakesRolesForScopes      Fault = "takes roles for scopes"
+	ChecksNoClient           Fault = "checks no client"
 )
 
 // judge compares what a token that the issuer has signed says.
@@ -58,6 +59,9 @@ func (t *Twin) judge(token *jws, untimed bool) (caller claims, good bool) {
 		caller.Subject = name
 	}
 	if _, bound := c["cnf"]; bound && !t.has(IgnoresBinding) {
+		return caller, false
+	}
+	if client, _ := c["client_id"].(string); client != listedClient && !t.has(ChecksNoClient) {
 		return caller, false
 	}
 	return caller, t.issuedHere(&caller) && t.isFor(c["aud"]) && t.inTime(c, &caller)

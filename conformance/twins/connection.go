@@ -56,9 +56,12 @@ func (c *rewritten) Read(p []byte) (int, error) {
 }
 
 var (
-	chunked    = regexp.MustCompile(`(?i)transfer-encoding: chunked\r\n`)
-	length     = regexp.MustCompile(`(?i)content-length: \d+\r\n`)
-	blankColon = regexp.MustCompile(`(?i)(\r\n[a-z-]+) +:`)
+	chunked = regexp.MustCompile(`(?i)transfer-encoding: chunked\r\n`)
+	length  = regexp.MustCompile(`(?i)content-length: \d+\r\n`)
+	// What follows the size of a first chunk.
+	bareExtension = regexp.MustCompile(`(\r\n\r\n[0-9a-f]+);a\n`)
+	extension     = regexp.MustCompile(`(\r\n\r\n[0-9a-f]+);a=b\r\n`)
+	blankColon    = regexp.MustCompile(`(?i)(\r\n[a-z-]+) +:`)
 )
 
 // rewrites is how a twin's connections change what is read, or nil.
@@ -79,6 +82,10 @@ func (t *Twin) rewrites() func([]byte) []byte {
 			}
 			return append(text[:found[1][0]:found[1][0]], text[found[1][1]:]...)
 		}
+	case t.has(EndsLinesAtBareLF):
+		return func(text []byte) []byte { return bareExtension.ReplaceAll(text, []byte("$1\r\n")) }
+	case t.has(RefusesChunkExtensions):
+		return func(text []byte) []byte { return extension.ReplaceAll(text, []byte("$1?\r\n")) }
 	case t.has(TakesSpaceBeforeColon):
 		return func(text []byte) []byte { return blankColon.ReplaceAll(text, []byte("$1:")) }
 	}

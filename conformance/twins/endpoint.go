@@ -1,6 +1,9 @@
 package twins
 
 import (
+	"bytes"
+	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,6 +19,8 @@ const (
 	maxBody   = 1 << 20
 	maxToken  = 16 << 10
 	bodyLimit = 4 * time.Second
+	// floodLimit is how many tokens with bad signatures a broken twin bears.
+	floodLimit = 1000
 )
 
 // ran is how often the tool ran with a marker.
@@ -99,6 +104,10 @@ func (t *Twin) authenticate(w http.ResponseWriter, r *http.Request) (caller clai
 	if t.has(LogsTokens) {
 		t.logf("token %s", presented.token)
 	}
+	if t.has(RefusesAllUnderFlood) && t.refused.Load() > floodLimit {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return caller, false
+	}
 	if t.breaksOn(presented.token) {
 		w.WriteHeader(http.StatusInternalServerError)
 		return caller, false
@@ -140,11 +149,14 @@ func (t *Twin) servePost(w http.ResponseWriter, r *http.Request, caller claims) 
 		http.Error(w, "not JSON", http.StatusUnsupportedMediaType)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := t.readBody(w, r)
 	if err != nil {
-		status := http.StatusRequestEntityTooLarge
-		if t.has(TakesAnyBody) {
-			status = http.StatusInternalServerError
+		status := http.StatusBadRequest
+		if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
+			status = http.StatusRequestEntityTooLarge
+			if t.has(TakesAnyBody) {
+				status = http.StatusInternalServerError
+			}
 		}
 		http.Error(w, "too long, or too slow", status)
 		return
@@ -173,6 +185,19 @@ func (t *Twin) servePost(w http.ResponseWriter, r *http.Request, caller claims) 
 			t.answer(w, r, caller, request, http.StatusOK)
 		}
 	}
+}
+
+// readBody reads a bounded body, and what a broken twin makes of a compressed one.
+func (t *Twin) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil || r.Header.Get("Content-Encoding") != "gzip" || !t.has(SwallowsBombs) {
+		return body, err
+	}
+	reader, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return body, nil
+	}
+	return io.ReadAll(reader)
 }
 
 // answerModern answers a request of 2026-07-28.

@@ -130,6 +130,10 @@ const (
 	TakesSpaceBeforeColon   Fault = "takes a blank before a header's colon"
 	TakesAnyHeader          Fault = "breaks under long headers"
 	TakesAnyBody            Fault = "breaks under long bodies"
+	SwallowsBombs           Fault = "decompresses bodies of any length"
+	EndsLinesAtBareLF       Fault = "ends the line of a chunk at a bare LF"
+	RefusesChunkExtensions  Fault = "refuses chunk extensions"
+	RefusesAllUnderFlood    Fault = "refuses everybody after many bad signatures"
 	WaitsForEver            Fault = "waits for ever for a slow request"
 )
 

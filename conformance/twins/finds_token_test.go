@@ -79,6 +79,7 @@ var claimFinds = map[twins.Fault][]string{
 	twins.FindsScopeInside:         {"server/token/lookalike-scope"},
 	twins.KnowsPeopleByName:        {"server/token/principal"},
 	twins.TakesRolesForScopes:      {"server/token/app-only", "server/token/lookalike-scope"},
+	twins.ChecksNoClient:           {"server/token/unlisted-client"},
 }
 
 var keyFinds = map[twins.Fault][]string{

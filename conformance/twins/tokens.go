@@ -19,6 +19,7 @@ const (
 	signingKeyID = "twin"
 	tenant       = "one-tenant"
 	version      = "2.0"
+	listedClient = "a client"
 )
 
 // claims are those of a twin's access tokens (RFC 9068).
@@ -43,6 +44,7 @@ var flaws = map[engine.TokenKind]func(map[string]any){
 	engine.ForeignIssuer:   func(c map[string]any) { c["iss"] = "https://other.example" },
 	engine.WithoutScope:    func(c map[string]any) { c["scope"] = "other" },
 	engine.OtherUser:       func(c map[string]any) { c["sub"] = "somebody else" },
+	engine.UnlistedClient:  func(c map[string]any) { c["client_id"] = "another client" },
 	engine.Refreshed:       func(c map[string]any) { c["jti"] = rand.Text() },
 }
 
@@ -53,7 +55,7 @@ func (t *Twin) good() (string, error) {
 		return "", err
 	}
 	now := t.now()
-	return jwt.Signed(signer).Claims(claims{For: t.URL, Scope: scope, Client: "a client", Tenant: tenant, Version: version, Claims: jwt.Claims{
+	return jwt.Signed(signer).Claims(claims{For: t.URL, Scope: scope, Client: listedClient, Tenant: tenant, Version: version, Claims: jwt.Claims{
 		Issuer: t.origin, Subject: "somebody", ID: rand.Text(), IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(time.Hour)),
 	}}).Serialize()
 }
@@ -75,6 +77,7 @@ func (t *Twin) verify(raw string, inSession bool) (caller claims, good bool) {
 	}
 	token, well := t.parse(raw)
 	if !well || !t.signed(token) {
+		t.refused.Add(1)
 		return claims{}, false
 	}
 	if caller, good = t.judge(token, inSession); !good {

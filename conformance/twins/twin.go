@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mcpentra/conformance/engine"
@@ -34,6 +35,7 @@ type Twin struct {
 	streams    map[chan string]string // whose they are
 	seen       map[string]int         // how often a payload was good
 	challenges int
+	refused    atomic.Int64       // tokens that are not well formed or badly signed
 	forwarded  []engine.Forwarded // to the upstream
 	log        strings.Builder
 	done       chan struct{}

@@ -18,7 +18,7 @@ const (
 )
 
 // upstreamToken is the twin's own, at what stands behind it.
-const upstreamToken = "the-twins-own-token"
+const upstreamToken = "the.twins-own.token"
 
 // callUpstream is what the tool does: it tells what stands behind the twin of a marker, with the twin's own token.
 func (t *Twin) callUpstream(ctx context.Context, inbound, marker string) error {

@@ -1,0 +1,121 @@
+package checks
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+
+	"mcpentra/conformance/engine"
+)
+
+// bombSize is what a compressed body becomes, in bytes.
+const bombSize = 64 << 20
+
+// bomb sends a good request behind many blanks, which compression makes short.
+func bomb(ctx context.Context, p *engine.Probe, trial *engine.Trial) error {
+	request := trial.Request()
+	var short bytes.Buffer
+	writer := gzip.NewWriter(&short)
+	blanks := bytes.Repeat([]byte(" "), 1<<20)
+	for range bombSize / len(blanks) {
+		_, _ = writer.Write(blanks) // to memory
+	}
+	_, _ = writer.Write(request.Body)
+	_ = writer.Close()
+	request.Body = short.Bytes()
+	request.Header.Set("Authorization", "Bearer "+trial.Token)
+	request.Header.Set("Content-Encoding", "gzip")
+	const name = "a body of 64 KiB that becomes 64 MiB"
+	if err := bears(ctx, p, name, p.Wire(request)); err != nil {
+		return err
+	}
+	if trial.Ran(request) {
+		return p.Insecure("a refusal: "+name, "a result")
+	}
+	answer, err := p.Send(ctx, request)
+	if err == nil && answer.Succeeded() {
+		return p.Insecure("a refusal: "+name, "a result")
+	}
+	return err
+}
+
+// How many tokens with bad signatures there are, and how many come at once.
+const (
+	badSigned   = 2000
+	badSignedBy = 8
+)
+
+// badSignatures sends tokens that nobody can refuse without looking at their signature, and good ones meanwhile.
+func badSignatures(ctx context.Context, p *engine.Probe) error {
+	trial, err := p.Trial(ctx)
+	if err != nil {
+		return err
+	}
+	parts := strings.Split(trial.Token, ".")
+	if len(parts) != 3 {
+		return &engine.NotApplicable{Reason: "the tokens are not signed ones"}
+	}
+	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
+	if err != nil || len(signature) == 0 {
+		return &engine.NotApplicable{Reason: "the tokens are not signed ones"}
+	}
+	requests := make(chan engine.Request)
+	failures := make([]error, badSignedBy)
+	var wait sync.WaitGroup
+	for i := range badSignedBy {
+		probe := trial.Fork()
+		wait.Go(func() {
+			for request := range requests {
+				answer, err := probe.Send(ctx, request)
+				switch {
+				case failures[i] != nil:
+				case err != nil:
+					failures[i] = err
+				case answer.Succeeded():
+					failures[i] = probe.Insecure("a refusal of a bad signature", "a result")
+				}
+			}
+		})
+	}
+	var spoiled error
+	for i := range badSigned {
+		other := make([]byte, len(signature))
+		_, _ = rand.Read(other)
+		request := trial.Request()
+		request.Header.Set("Authorization", "Bearer "+parts[0]+"."+parts[1]+"."+base64.RawURLEncoding.EncodeToString(other))
+		requests <- request
+		if i%100 == 99 && spoiled == nil {
+			spoiled = served(ctx, p, trial, fmt.Sprintf("after %d bad ones", i+1))
+		}
+	}
+	close(requests)
+	wait.Wait()
+	if err := errors.Join(failures...); err != nil {
+		return err
+	}
+	if spoiled != nil {
+		return spoiled
+	}
+	return served(ctx, p, trial, "after the flood")
+}
+
+// served wants a good token served.
+func served(ctx context.Context, p *engine.Probe, trial *engine.Trial, when string) error {
+	request := trial.Request()
+	request.Header.Set("Authorization", "Bearer "+trial.Token)
+	answer, err := p.Send(ctx, request)
+	switch {
+	case err != nil:
+		return p.Mismatch("the result of a good request "+when, err.Error())
+	case answer.Status != http.StatusOK || !answer.Succeeded():
+		return p.Mismatch("the result of a good request "+when, fmt.Sprintf("status %d", answer.Status))
+	}
+	return nil
+}

@@ -16,9 +16,26 @@ type answerWriter struct {
 	guard  *Guard
 	caller *Identity
 	// own are the headers that the guard has set; sessionless says that there is no session to name.
-	own         http.Header
+	own         []ownHeader
+	few         [4]ownHeader // room for them
 	sessionless bool
 	sent        bool
+}
+
+// ownHeader is a header that the guard has set.
+type ownHeader struct {
+	name  string
+	lines []string
+}
+
+// keepOwn remembers what has been set so far, before the handler sees it.
+func (a *answerWriter) keepOwn() {
+	a.own = a.few[:0]
+	for name, lines := range a.Header() {
+		if guardsHeader(name) {
+			a.own = append(a.own, ownHeader{name, lines[:len(lines):len(lines)]})
+		}
+	}
 }
 
 // guardsHeader are the headers that the guard alone says: who may read the answer, and who may keep
@@ -74,10 +91,8 @@ func (a *answerWriter) finishHeader() {
 			delete(header, name)
 		}
 	}
-	for name, lines := range a.own {
-		if guardsHeader(name) {
-			header[name] = lines
-		}
+	for _, one := range a.own {
+		header[one.name] = one.lines
 	}
 	lines := header[sessionHeader]
 	delete(header, sessionHeader)

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -104,29 +105,36 @@ func isToken68(raw string) bool {
 	if body == "" {
 		return false
 	}
+	var foreign byte
 	for i := range len(body) {
-		if !token68[body[i]] {
-			return false
-		}
+		foreign |= foreignToken68[body[i]]
 	}
-	return true
+	return foreign == 0
 }
 
-// token68 are the bytes of RFC 9110 section 11.2, but for the equals signs at the end.
-var token68 = func() (allowed [256]bool) {
-	for _, b := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/") {
-		allowed[b] = true
+// foreignToken68 has a mark for each byte that is not one of RFC 9110 section 11.2, the equals signs at the end aside.
+var foreignToken68 = func() (foreign [256]byte) {
+	for b := range foreign {
+		if !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/", rune(b)) {
+			foreign[b] = 1
+		}
 	}
-	return allowed
+	return foreign
 }()
 
 // strippedHeader is a copy without what says who the caller is: the token must not travel further
 // (MCP forbids token passthrough), and identity headers are only believed when the guard's own
 // verdict stands behind them, which is in the context. Headers that change the method go as well.
 func strippedHeader(header http.Header) http.Header {
-	stripped := make(http.Header, len(header)+1)
+	stripped := maps.Clone(header)
+	if stripped == nil {
+		stripped = http.Header{}
+	}
 	for name, lines := range header {
-		if !saysWho(name) {
+		switch {
+		case saysWho(name):
+			delete(stripped, name)
+		case cap(lines) > len(lines):
 			// With no room behind the lines, what a handler adds goes elsewhere.
 			stripped[name] = lines[:len(lines):len(lines)]
 		}

@@ -82,6 +82,7 @@ type Guard struct {
 	stateful    bool
 	log         *slog.Logger
 	now         func() time.Time
+	running     running
 }
 
 // New checks the configuration and puts the guard in front of next.
@@ -167,25 +168,24 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// What a caller may see is nobody else's, whatever stands between here and there.
 	w.Header().Set("Cache-Control", "no-store")
-	inner := r.WithContext(NewContext(r.Context(), id))
-	inner.Header, inner.URL = strippedHeader(r.Header), strippedURL(r.URL)
-	if !g.takeSession(inner, id) {
-		g.refuseRPC(w, inner, http.StatusNotFound, &rpcError{code: codeNoSession, message: sayNoSession})
+	c := &call{guard: g, raw: raw, caller: id, header: strippedHeader(r.Header)}
+	if !g.takeSession(c.header, id) {
+		g.refuseRPC(w, r, http.StatusNotFound, &rpcError{code: codeNoSession, message: sayNoSession})
 		return
 	}
-	answer := &answerWriter{ResponseWriter: w, guard: g, caller: id, own: w.Header().Clone(), sessionless: sessionless(r)}
+	answer := &answerWriter{ResponseWriter: w, guard: g, caller: id, sessionless: sessionless(r.Header)}
+	answer.keepOwn()
 	defer answer.deadline(time.Time{})
 	if r.Method == http.MethodPost {
-		g.servePost(answer, inner, raw, id)
+		g.servePost(answer, r, c)
 		return
 	}
-	if g.needsSession(inner, nil) {
-		g.refuseRPC(w, inner, http.StatusBadRequest, &rpcError{code: codeInvalidRequest, message: sayNeedsSession})
+	if g.needsSession(c.header, nil) {
+		g.refuseRPC(w, r, http.StatusBadRequest, &rpcError{code: codeInvalidRequest, message: sayNeedsSession})
 		return
 	}
-	watched, release := g.watch(inner, raw, id, r.Method == http.MethodGet)
-	defer release()
-	g.next.ServeHTTP(answer, watched)
+	defer c.end()
+	g.next.ServeHTTP(answer, c.begin(r, r.Method == http.MethodGet))
 }
 
 // readSessionKeys makes a key where there is none.

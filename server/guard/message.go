@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -92,7 +91,8 @@ var (
 )
 
 func decodeMessage(value jsontext.Value) (*message, *rpcError) {
-	read, err := readMembers(value, rpcNames)
+	var few [8]member
+	read, err := readMembers(few[:0], value, rpcNames)
 	if err != nil {
 		return nil, &rpcError{code: codeInvalidRequest, message: "the message is no JSON-RPC object, or has a name in another case beside a known one"}
 	}
@@ -113,11 +113,12 @@ func decodeMessage(value jsontext.Value) (*message, *rpcError) {
 	case there && (result || failure):
 		return nil, &rpcError{code: codeInvalidRequest, message: "the message is a request and a response at once", id: m.id}
 	case there:
-		name, err := jsontext.AppendUnquote(nil, method)
-		if method.Kind() != '"' || err != nil || len(name) == 0 {
+		if method.Kind() == '"' {
+			m.method, _ = unquoted(method)
+		}
+		if m.method == "" {
 			return nil, &rpcError{code: codeInvalidRequest, message: "the method is not a name", id: m.id}
 		}
-		m.method = string(name)
 		if id, there := read.get("id"); there && id.Kind() == 'n' {
 			return nil, &rpcError{code: codeInvalidRequest, message: "the id of a request cannot be null"}
 		}
@@ -135,12 +136,14 @@ func decodeMessage(value jsontext.Value) (*message, *rpcError) {
 // checkParams looks one level down, and into _meta, which names the protocol revision. Arguments
 // belong to the tool, whose names may be anything.
 func checkParams(params jsontext.Value) error {
-	read, err := readMembers(params, paramNames)
+	var few [8]member
+	read, err := readMembers(few[:0], params, paramNames)
 	if err != nil {
 		return err
 	}
 	if meta, there := read.get("_meta"); there && meta.Kind() == '{' {
-		_, err = readMembers(meta, nil)
+		var inside [8]member
+		_, err = readMembers(inside[:0], meta, nil)
 	}
 	return err
 }
@@ -163,50 +166,81 @@ func (m members) get(name string) (jsontext.Value, bool) {
 	return nil, false
 }
 
-// decoders are kept, since making one costs more than reading most messages.
-var (
-	decoders = sync.Pool{New: func() any { return jsontext.NewDecoder(noReader) }}
-	noReader = strings.NewReader("")
-)
-
 // fewMembers is how many names are compared each with each; beyond, a map costs less.
 const fewMembers = 16
 
-// readMembers reads an object whose names are neither case variants of the known ones nor of each
-// other. The values are parts of the message, which nobody may change.
-func readMembers(value jsontext.Value, known []string) (members, error) {
+// readMembers appends the members of an object to read, whose names are neither case variants of the known ones nor of each
+// other. The text has passed Compact: it is valid, and there are no blanks between its parts. The values are parts of it,
+// which nobody may change.
+func readMembers(read members, value jsontext.Value, known []string) (members, error) {
 	if value.Kind() != '{' {
 		return nil, errors.New("not an object")
 	}
-	dec := decoders.Get().(*jsontext.Decoder)
-	// From a bytes.Buffer it reads without copying.
-	dec.Reset(bytes.NewBuffer(value))
-	defer func() {
-		dec.Reset(noReader) // which lets go of the message
-		decoders.Put(dec)
-	}()
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, err
-	}
-	var read members
-	for dec.PeekKind() != '}' {
-		name, err := dec.ReadToken()
+	for at := 1; value[at] != '}'; {
+		if value[at] == ',' {
+			at++
+		}
+		colon := at + partLength(value[at:])
+		name, err := memberName(value[at:colon], known)
 		if err != nil {
 			return nil, err
 		}
-		one := member{name: name.String()}
-		if slices.ContainsFunc(known, func(k string) bool { return k != one.name && strings.EqualFold(k, one.name) }) {
-			return nil, errors.New("a name in another case")
-		}
-		if one.value, err = dec.ReadValue(); err != nil {
-			return nil, err
-		}
-		read = append(read, one)
+		at = colon + 1 + partLength(value[colon+1:])
+		read = append(read, member{name, value[colon+1 : at]})
 	}
 	if haveTwins(read) {
 		return nil, errors.New("a name in another case")
 	}
 	return read, nil
+}
+
+// memberName is a quoted name as text, which is no case variant of a known one.
+func memberName(quoted jsontext.Value, known []string) (string, error) {
+	plain := quoted[1 : len(quoted)-1]
+	for _, k := range known {
+		if string(plain) == k {
+			return k, nil
+		}
+	}
+	name, err := unquoted(quoted)
+	if err != nil {
+		return "", err
+	}
+	if slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {
+		return "", errors.New("a name in another case")
+	}
+	return name, nil
+}
+
+// unquoted is what a string of valid JSON says.
+func unquoted(quoted jsontext.Value) (string, error) {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1 : len(quoted)-1]), nil
+	}
+	name, err := jsontext.AppendUnquote(nil, quoted)
+	return string(name), err
+}
+
+// partLength is the length of the name or value that a rest of compact JSON begins with: up to the colon, comma or bracket
+// that is not inside of it.
+func partLength(rest jsontext.Value) int {
+	open, quoted := 0, false
+	for i := 0; i < len(rest); i++ {
+		switch b := rest[i]; {
+		case quoted && b == '\\':
+			i++
+		case b == '"':
+			quoted = !quoted
+		case quoted:
+		case b == '{' || b == '[':
+			open++
+		case open == 0 && (b == ':' || b == ',' || b == '}' || b == ']'):
+			return i
+		case b == '}' || b == ']':
+			open--
+		}
+	}
+	return len(rest)
 }
 
 // haveTwins reports whether two names are equal for a reader that ignores case, the long s and the

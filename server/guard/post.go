@@ -21,7 +21,7 @@ var singleHeaders = []string{"Content-Type", "Content-Encoding", "Mcp-Protocol-V
 
 // servePost reads the message of a caller who is known and allowed in, and hands on what it
 // understood.
-func (g *Guard) servePost(w http.ResponseWriter, r *http.Request, raw string, id *Identity) {
+func (g *Guard) servePost(w http.ResponseWriter, r *http.Request, c *call) {
 	body, refused := g.readBody(w, r)
 	if refused != nil {
 		g.refuse(w, r, *refused)
@@ -32,24 +32,24 @@ func (g *Guard) servePost(w http.ResponseWriter, r *http.Request, raw string, id
 		g.refuseMessage(w, r, malformed)
 		return
 	}
-	if g.needsSession(r, messages) {
+	if g.needsSession(c.header, messages) {
 		g.refuseRPC(w, r, http.StatusBadRequest, &rpcError{code: codeInvalidRequest, message: sayNeedsSession, id: messages[0].id})
 		return
 	}
+	if version := line(r.Header, versionHeader); batch && version != "" && version != batchRevision {
+		g.refuseMessage(w, r, &rpcError{code: codeInvalidRequest, message: "batches exist in revision " + batchRevision + " only"})
+		return
+	}
+	defer c.end()
 	// The listening stream of 2026-07-28 is a POST.
-	watched, release := g.watch(r, raw, id, !batch && messages[0].method == "subscriptions/listen")
-	defer release()
+	inner := c.begin(r, !batch && messages[0].method == "subscriptions/listen")
 	if batch {
-		if version := r.Header.Get("Mcp-Protocol-Version"); version != "" && version != batchRevision {
-			g.refuseMessage(w, r, &rpcError{code: codeInvalidRequest, message: "batches exist in revision " + batchRevision + " only"})
-			return
-		}
-		g.serveBatch(w, watched, messages)
+		g.serveBatch(w, inner, messages)
 		return
 	}
 	// The request and its header are the guard's own copies already.
-	setBody(watched, messages[0].encoded)
-	g.next.ServeHTTP(w, watched)
+	setBody(inner, messages[0].encoded)
+	g.next.ServeHTTP(w, inner)
 }
 
 // repeated finds a header that is there twice and must not be.
@@ -63,10 +63,10 @@ func repeated(r *http.Request) *refusal {
 }
 
 func (g *Guard) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
-	if !isJSON(r.Header.Get("Content-Type")) {
+	if !isJSON(line(r.Header, "Content-Type")) {
 		return nil, &refusal{status: http.StatusUnsupportedMediaType, reason: "content type", description: "the body has to be application/json"}
 	}
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+	if encoding := line(r.Header, "Content-Encoding"); encoding != "" && encoding != "identity" {
 		return nil, &refusal{status: http.StatusUnsupportedMediaType, reason: "content encoding", description: "the body must not be compressed"}
 	}
 	if r.ContentLength > g.maxBody {
@@ -101,11 +101,29 @@ func isJSON(contentType string) bool {
 	return err == nil && mediaType == "application/json"
 }
 
-// readAll is io.ReadAll into a buffer of the size that the caller has announced, as far as that is believed.
+// maxBelieved bounds what is made room for because a caller has announced it.
+const maxBelieved = 64 << 10
+
+// readAll is io.ReadAll into a buffer of the size that the caller has announced, as far as that is believed. The byte more is
+// for the reader to say that this was all.
 func readAll(body io.Reader, announced int64) ([]byte, error) {
-	buffer := bytes.NewBuffer(make([]byte, 0, min(max(announced, 0), 64<<10)+bytes.MinRead))
-	_, err := buffer.ReadFrom(body)
-	return buffer.Bytes(), err
+	if announced < 0 || announced > maxBelieved {
+		return io.ReadAll(body)
+	}
+	buffer, n := make([]byte, announced+1), 0
+	for n < len(buffer) {
+		read, err := body.Read(buffer[n:])
+		n += read
+		switch {
+		case err == io.EOF:
+			return buffer[:n], nil
+		case err != nil:
+			return nil, err
+		}
+	}
+	// There is more than was announced.
+	rest, err := io.ReadAll(body)
+	return append(buffer, rest...), err
 }
 
 // withBody is a copy of the request with another body.
@@ -117,7 +135,17 @@ func withBody(r *http.Request, body []byte) *http.Request {
 }
 
 func setBody(r *http.Request, body []byte) {
-	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	handed := &messageBody{}
+	handed.Reset(body)
+	r.Body, r.ContentLength, r.TransferEncoding = handed, int64(len(body)), nil
 	r.GetBody = nil
-	r.Header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if length := strconv.Itoa(len(body)); line(r.Header, "Content-Length") != length || len(r.Header["Content-Length"]) != 1 {
+		r.Header["Content-Length"] = []string{length}
+	}
 }
+
+// messageBody is a request's body that is in memory.
+type messageBody struct{ bytes.Reader }
+
+// Close is what an http.Request's body has to have.
+func (b *messageBody) Close() error { return nil }

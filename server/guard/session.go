@@ -11,6 +11,7 @@ import (
 
 const (
 	sessionHeader = "Mcp-Session-Id"
+	versionHeader = "Mcp-Protocol-Version"
 	// maxSessionID bounds what a handler's session id may measure.
 	maxSessionID = 512
 	// sessionlessRevision is the first revision of MCP without sessions. Revisions are dates, so they
@@ -67,20 +68,28 @@ func isSessionID(id string) bool {
 
 // sessionless reports whether a request is of a revision that has no sessions: the header is then
 // nobody's business.
-func sessionless(r *http.Request) bool {
-	return r.Header.Get("Mcp-Protocol-Version") >= sessionlessRevision
+func sessionless(header http.Header) bool {
+	return line(header, versionHeader) >= sessionlessRevision
+}
+
+// line is the first line of a header whose name is written in canonical form.
+func line(header http.Header, name string) string {
+	if lines := header[name]; len(lines) > 0 {
+		return lines[0]
+	}
+	return ""
 }
 
 // takeSession puts the handler's own session id in place of the caller's. It reports whether the
 // request may go on.
-func (g *Guard) takeSession(r *http.Request, caller *Identity) bool {
-	if sessionless(r) {
+func (g *Guard) takeSession(header http.Header, caller *Identity) bool {
+	if sessionless(header) {
 		// Servers of that revision are to ignore both; mcp-go refuses.
-		r.Header.Del(sessionHeader)
-		r.Header.Del("Last-Event-Id")
+		header.Del(sessionHeader)
+		header.Del("Last-Event-Id")
 		return true
 	}
-	sealed := r.Header.Get(sessionHeader)
+	sealed := line(header, sessionHeader)
 	if sealed == "" {
 		return true
 	}
@@ -88,14 +97,14 @@ func (g *Guard) takeSession(r *http.Request, caller *Identity) bool {
 	if !found {
 		return false
 	}
-	r.Header.Set(sessionHeader, id)
+	header.Set(sessionHeader, id)
 	return true
 }
 
 // needsSession reports whether a request has to belong to a session and does not. Without this rule
 // a listening stream without a session would be everybody's.
-func (g *Guard) needsSession(r *http.Request, messages []*message) bool {
-	if !g.stateful || sessionless(r) || r.Header.Get(sessionHeader) != "" {
+func (g *Guard) needsSession(header http.Header, messages []*message) bool {
+	if !g.stateful || sessionless(header) || line(header, sessionHeader) != "" {
 		return false
 	}
 	return len(messages) != 1 || messages[0].method != "initialize"

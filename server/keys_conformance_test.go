@@ -22,14 +22,25 @@ import (
 // its own with a fake of its own, whose clock is the server's.
 func TestDirectModeFollowsItsKeys(t *testing.T) {
 	t.Parallel()
-	first := newRig(t)
+	first := newRig(t, nil)
 	t.Cleanup(first.Close)
 	target := first.Target
-	target.Rig = func(context.Context) (*engine.Rig, error) { return newRig(t), nil }
+	target.Rig = func(context.Context) (*engine.Rig, error) { return newRig(t, nil), nil }
 	conformance.Test(t, target, "server/keys")
 }
 
-func newRig(t *testing.T) *engine.Rig {
+// TestSessionsEnd holds the sessions of the server's own tools to an end, on the clock of a rig.
+func TestSessionsEnd(t *testing.T) {
+	t.Parallel()
+	stateful := func(config *server.Config) { config.Stateful = true }
+	first := newRig(t, stateful)
+	t.Cleanup(first.Close)
+	target := first.Target
+	target.Rig = func(context.Context) (*engine.Rig, error) { return newRig(t, stateful), nil }
+	conformance.Test(t, target, "server/session/bounded")
+}
+
+func newRig(t *testing.T, change func(*server.Config)) *engine.Rig {
 	fake := fakeentra.NewServer(fakeentra.Config{Directory: apiDirectory()})
 	at, err := url.Parse(fake.URL)
 	require.NoError(t, err)
@@ -39,6 +50,9 @@ func newRig(t *testing.T) *engine.Rig {
 		direct(fake)(config)
 		config.Entra.HTTPClient = &http.Client{Transport: issuer}
 		config.Now = fake.Now
+		if change != nil {
+			change(config)
+		}
 	})
 	return &engine.Rig{
 		Target: directTarget(t, origin, fake), Serve: issuer.serve, Fetches: issuer.fetches, Advance: fake.Advance,

@@ -90,7 +90,7 @@ func attacks() []Entry {
 		{ID: "RS-094", Level: Attack, Severity: engine.High, Sentence: "The own session with the next token."},
 		{ID: "RS-095", Level: Attack, Severity: engine.Critical, Sentence: "A session in place of a token."},
 		{ID: "RS-096", Level: Attack, Severity: engine.Medium, Sentence: "Chosen and guessable session IDs."},
-		{ID: "RS-097", Level: Attack, Severity: engine.High, Sentence: "Sessions without end.", Elsewhere: "what a server holds in memory does not show from outside; our sessions are sealed into their IDs and held nowhere"},
+		{ID: "RS-097", Level: Attack, Severity: engine.High, Sentence: "Sessions without end."},
 		{ID: "RS-098", Level: Attack, Severity: engine.Medium, Sentence: "Sessions and events in a revision without."},
 		{ID: "RS-099", Level: Attack, Severity: engine.Critical, Sentence: "Headers that say something else than the body."},
 		{ID: "RS-100", Level: Attack, Severity: engine.High, Sentence: "Messages that can be read in two ways."},

@@ -128,7 +128,7 @@ func withdrawal(ctx context.Context, r *rig) error {
 		return err
 	}
 	r.publish()
-	r.Advance(24 * time.Hour)
+	r.later(ctx, 24*time.Hour)
 	if err := r.stillGood(ctx, "the issuer's own key, a day later"); err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func withdrawal(ctx context.Context, r *rig) error {
 		return err
 	}
 	r.Serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }))
-	r.Advance(25 * time.Hour)
+	r.later(ctx, 25*time.Hour)
 	token, err := r.probe.Token(ctx, engine.Good)
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func jumpingClock(ctx context.Context, r *rig) error {
 		return &engine.NotApplicable{Reason: "the rig has no clock"}
 	}
 	for _, jump := range []time.Duration{10 * time.Minute, -20 * time.Minute, -time.Hour, 24 * time.Hour} {
-		r.Advance(jump)
+		r.later(ctx, jump)
 		if err := r.stillGood(ctx, fmt.Sprintf("a token of now after a jump of %v", jump)); err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"mcpentra/conformance/engine"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -111,6 +112,19 @@ func (r *rig) signed(ctx context.Context, id string) (string, error) {
 		return "", &engine.CannotJudge{Reason: "no token can be made", Err: err}
 	}
 	return token, nil
+}
+
+// later lets time pass, and begins another session where the server keeps any: the old one may be over by then. Where
+// nobody is served the old one does, since the token is looked at before it.
+func (r *rig) later(ctx context.Context, by time.Duration) {
+	r.Advance(by)
+	token, err := r.probe.Token(ctx, engine.Good)
+	if err != nil || r.trial.Session.ID == "" {
+		return
+	}
+	if session, err := r.probe.Open(ctx, token); err == nil {
+		r.trial.Session = session
+	}
 }
 
 func (r *rig) send(ctx context.Context, token string) (*engine.Answer, engine.Request, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"time"
 
 	"mcpentra/conformance/engine"
 )
@@ -111,6 +112,13 @@ func session() []engine.Check {
 			Reference: hijacking,
 			Sentence:  "Session IDs do not repeat and cannot be guessed.",
 			Run:       unpredictable,
+		},
+		{
+			ID: "server/session/bounded", Role: engine.Server, Level: engine.Policy, Severity: engine.High, Revisions: withSessions, Needs: good, NeedsRig: true, Disruptive: true,
+			Covers:    []string{"RS-097"},
+			Reference: hijacking + "; OWASP API Security Top 10 2023, API4",
+			Sentence:  "Sessions that nobody ends come to an end: by their number, or when nobody has used them for a week.",
+			Run:       bounded,
 		},
 		{
 			ID: "server/session/missing", Role: engine.Server, Level: engine.Should, Revisions: withSessions, Needs: good, Covers: []string{"server-session-missing-400"},
@@ -321,4 +329,60 @@ func unpredictable(ctx context.Context, p *engine.Probe) error {
 		return p.Insecure("at least 64 bits that change", fmt.Sprintf("%.0f", bits))
 	}
 	return nil
+}
+
+// Many sessions, and how long they are left alone.
+const (
+	manySessions = 2000
+	leftAlone    = 7 * 24 * time.Hour
+)
+
+// bounded begins sessions and ends none. What a server holds in memory does not show; whether the first session is still there does.
+func bounded(ctx context.Context, p *engine.Probe) error {
+	r, err := newRig(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	trial, err := inSession(ctx, r.probe)
+	if err != nil {
+		return err
+	}
+	for i := range manySessions {
+		answer, err := r.probe.Send(ctx, engine.Request{Header: engine.Bearer(trial.Token)})
+		switch {
+		case err != nil:
+			return err
+		case answer.Status == http.StatusTooManyRequests || answer.Status == http.StatusServiceUnavailable:
+			return nil // enough is enough
+		case !answer.Succeeded():
+			return r.probe.Mismatch(fmt.Sprintf("session %d, or status 429 or 503", i+2), fmt.Sprintf("status %d", answer.Status))
+		}
+	}
+	if ended, err := over(ctx, r.probe, trial.Session); ended || err != nil {
+		return err
+	}
+	if r.Advance == nil {
+		return &engine.NotApplicable{Reason: "the rig cannot let a week pass"}
+	}
+	r.Advance(leftAlone)
+	if ended, err := over(ctx, r.probe, trial.Session); ended || err != nil {
+		return err
+	}
+	return r.probe.Mismatch(fmt.Sprintf("the end of the first of %d sessions, by their number or a week later", manySessions+1), "its list of tools")
+}
+
+// over reports whether a session is not served any more, with a token of now.
+func over(ctx context.Context, p *engine.Probe, session *engine.Session) (bool, error) {
+	token, err := p.Token(ctx, engine.Good)
+	if err != nil {
+		return false, err
+	}
+	if _, err := p.Open(ctx, token); err != nil {
+		return false, err // where nobody is served, no session is over
+	}
+	request := session.Message("tools/list", nil)
+	request.Header.Set("Authorization", "Bearer "+token)
+	answer, err := p.Send(ctx, request)
+	return err == nil && !answer.Succeeded(), err
 }

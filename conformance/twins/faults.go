@@ -117,6 +117,7 @@ const (
 	MissingSessionIs404   Fault = "answers a missing session ID with 404"
 	KeepsEndedSessions    Fault = "serves sessions that were ended"
 	EndsSessionsOfAnybody Fault = "ends a session for whoever asks"
+	KeepsSessionsForEver  Fault = "keeps sessions for ever"
 	StreamsToAnybody      Fault = "opens a stream without a token"
 	StreamsForEver        Fault = "goes on streaming when the token has expired"
 	StreamsEverything     Fault = "streams the events of all users to each"

@@ -106,6 +106,7 @@ var sessionFinds = map[twins.Fault][]string{
 	twins.MissingSessionIs404:   {"server/session/missing"},
 	twins.KeepsEndedSessions:    {"server/session/ended"},
 	twins.EndsSessionsOfAnybody: {"server/session/ending-needs-token"},
+	twins.KeepsSessionsForEver:  {"server/session/bounded"},
 	twins.StreamsToAnybody:      {"server/stream/needs-token"},
 	twins.StreamsForEver:        {"server/stream/ends-with-token"},
 	twins.StreamsEverything:     {"server/stream/own-events"},

@@ -4,28 +4,38 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // A session of the handshake revisions belongs to the user that began it.
 type session struct {
 	owner, token, revision string
 	ended                  bool
+	used                   time.Time
 }
+
+// sessionIdle is how long a session lasts that nobody uses.
+const sessionIdle = 24 * time.Hour
 
 // session is one that is under way, or nil.
 func (t *Twin) session(id string) *session {
+	now := t.now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	found := t.sessions[id]
 	if found == nil || found.ended && !t.has(KeepsEndedSessions) {
 		return nil
 	}
+	if now.Sub(found.used) > sessionIdle && !t.has(KeepsSessionsForEver) {
+		return nil
+	}
+	found.used = now
 	return found
 }
 
 // beginSession makes a session and names it in the answer.
 func (t *Twin) beginSession(w http.ResponseWriter, r *http.Request, caller claims, revision string) {
-	id := rand.Text()
+	id, now := rand.Text(), t.now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
@@ -36,7 +46,7 @@ func (t *Twin) beginSession(w http.ResponseWriter, r *http.Request, caller claim
 	case t.has(AdoptsSessions) && r.Header.Get("Mcp-Session-Id") != "":
 		id = r.Header.Get("Mcp-Session-Id")
 	}
-	t.sessions[id] = &session{owner: caller.Subject, token: t.readCredentials(r).token, revision: revision}
+	t.sessions[id] = &session{owner: caller.Subject, token: t.readCredentials(r).token, revision: revision, used: now}
 	w.Header().Set("Mcp-Session-Id", id)
 }
 

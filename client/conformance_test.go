@@ -14,6 +14,7 @@ import (
 
 	"mcpentra/client"
 	"mcpentra/client/console"
+	"mcpentra/client/grant"
 	"mcpentra/client/tokenstore"
 	"mcpentra/conformance"
 	"mcpentra/conformance/engine"
@@ -60,14 +61,25 @@ func runTask(ctx context.Context, task engine.Task) error {
 		Server: task.URL, Base: base, Browser: task.Open, ClientID: task.ClientID, ClientSecret: task.ClientSecret, Tokens: store,
 		ClientDocument: "https://client.example.com/mcp-entra-client.json", ProtocolVersion: string(task.Revision),
 	}
-	if task.Machine {
-		config.Unattended = client.ClientCredentials{}
+	var extensions []string
+	switch about := task.Enterprise; {
+	case task.Machine:
+		config.Unattended, extensions = client.ClientCredentials{}, []string{"io.modelcontextprotocol/oauth-client-credentials"}
+	case about != nil:
+		config.Unattended, extensions = client.Enterprise{
+			IDToken: func(context.Context) (string, error) { return about.IDToken, nil }, Issuer: about.Issuer, ClientID: about.ClientID,
+		}, []string{"io.modelcontextprotocol/enterprise-managed-authorization"}
+	}
+	if task.ClientKey != "" {
+		if config.ClientKey, err = grant.ReadKey([]byte(task.ClientKey), "ES256", ""); err != nil {
+			return err
+		}
 	}
 	under, err := client.New(config)
 	if err != nil {
 		return err
 	}
-	session, err := console.Connect(ctx, task.URL, under, console.Options{Version: "test"})
+	session, err := console.Connect(ctx, task.URL, under, console.Options{Version: "test", Extensions: extensions})
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import "mcpentra/conformance/engine"
 const (
 	documentElsewhere = "the document stands at the client's own host, which a lab on loopback does not reach; its URL is client/registration/document-url"
 	elicits           = "the person in the lab consents to everything; whoever elicits tests it with a person who does not"
-	official          = "the official conformance suite tries it, with the keys and the identity provider that it takes"
 )
 
 // clientRequirements are those of MCP and of the standards that it builds on, as far as they concern a client.
@@ -135,14 +134,14 @@ func clientRequirements() []Entry {
 		{ID: "client-elicitation-url-isolated", Level: engine.Must, Revisions: since2025November, Sentence: "The elicitation URL is opened so that neither client nor model can see page content or user input.", Elsewhere: elicits},
 		{ID: "client-local-consent", Level: engine.Must, Revisions: since2025November, Sentence: "One-click local server setup asks for informed consent before running a command.", Elsewhere: "a matter of the user interface"},
 		{ID: "client-ext-cc-authenticates", Level: engine.Must, Sentence: "Machine clients use grant_type client_credentials with a JWT assertion (recommended) or a client secret."},
-		{ID: "client-ext-cc-assertion-claims", Level: engine.Must, Sentence: "The assertion has iss and sub equal to the client id, a fitting aud, and exp.", Elsewhere: official},
+		{ID: "client-ext-cc-assertion-claims", Level: engine.Must, Sentence: "The assertion has iss and sub equal to the client id, a fitting aud, and exp."},
 		{ID: "client-ext-cc-no-dcr", Level: engine.Must, Sentence: "This flow uses pre-registered credentials; no dynamic registration takes place."},
 		{ID: "client-ext-cc-baseline", Level: engine.Must, Sentence: "Baseline rules hold as well: discovery by PRM, resource parameter, scope rules."},
-		{ID: "client-ext-cc-declared", Level: engine.Should, Sentence: "The client declares the extension in its capabilities.", Elsewhere: official},
-		{ID: "client-ext-ema-token-exchange", Level: engine.Must, Sentence: "The client exchanges its identity assertion at the IdP for an ID-JAG with requested_token_type, audience, resource, subject_token and subject_token_type.", Elsewhere: official},
-		{ID: "client-ext-ema-jwt-bearer", Level: engine.Must, Sentence: "The ID-JAG is redeemed at the MCP authorization server with the jwt-bearer grant and client authentication.", Elsewhere: official},
-		{ID: "client-ext-ema-no-user-redirect", Level: engine.Should, Sentence: "The user is not sent to the authorization endpoint of the MCP authorization server.", Elsewhere: official},
-		{ID: "client-ext-ema-declared", Level: engine.Should, Sentence: "The client declares the extension and supports organisation configuration of the IdP.", Elsewhere: official},
+		{ID: "client-ext-cc-declared", Level: engine.Should, Sentence: "The client declares the extension in its capabilities."},
+		{ID: "client-ext-ema-token-exchange", Level: engine.Must, Sentence: "The client exchanges its identity assertion at the IdP for an ID-JAG with requested_token_type, audience, resource, subject_token and subject_token_type."},
+		{ID: "client-ext-ema-jwt-bearer", Level: engine.Must, Sentence: "The ID-JAG is redeemed at the MCP authorization server with the jwt-bearer grant and client authentication."},
+		{ID: "client-ext-ema-no-user-redirect", Level: engine.Should, Sentence: "The user is not sent to the authorization endpoint of the MCP authorization server."},
+		{ID: "client-ext-ema-declared", Level: engine.Should, Sentence: "The client declares the extension and supports organisation configuration of the IdP."},
 	}
 }
 

@@ -22,6 +22,10 @@ const (
 	ClientDocument Ability = "client-document"
 	// Machine: the client does what Task.Machine says, with Task.ClientID and Task.ClientSecret.
 	Machine Ability = "client-credentials"
+	// Key: the client does what Task.Machine says with Task.ClientKey instead of a secret.
+	Key Ability = "client-key"
+	// EnterpriseManaged: the client does what Task.Enterprise says.
+	EnterpriseManaged Ability = "enterprise-managed"
 	// UsesProxy: requests to addresses that are not on loopback go through Task.Proxy.
 	UsesProxy Ability = "proxy"
 	// TrustsCA: the client trusts the certificate authority of Task.CAFile besides its own.
@@ -30,7 +34,7 @@ const (
 
 // Abilities are all of them.
 func Abilities() []Ability {
-	return []Ability{KeepsState, Preregistered, ClientDocument, Machine, UsesProxy, TrustsCA}
+	return []Ability{KeepsState, Preregistered, ClientDocument, Machine, Key, EnterpriseManaged, UsesProxy, TrustsCA}
 }
 
 // ToolName is the one tool that the servers of these checks have. It takes no arguments.
@@ -57,8 +61,21 @@ type Task struct {
 	ClientID, ClientSecret string
 	// Machine asks for the grant client_credentials, without a person.
 	Machine bool
+	// ClientKey is a private key on P-256, PKCS #8 in PEM, with which the client authenticates instead of a secret (private_key_jwt, ES256). Empty means none.
+	ClientKey string
+	// Enterprise asks for the token by way of an identity provider (MCP, Enterprise-Managed Authorization). Nil means without.
+	Enterprise *Enterprise
 	// Proxy is the URL of a proxy, and CAFile the name of a PEM file. Empty means none.
 	Proxy, CAFile string
+}
+
+// Enterprise is the identity provider of the person's organisation, and what it issued when the person signed in there.
+type Enterprise struct {
+	// Issuer of the identity provider, whose metadata say the same of its token endpoint.
+	Issuer, TokenEndpoint string
+	// ClientID is what the identity provider knows the client as. It has no secret.
+	ClientID string
+	IDToken  string
 }
 
 // A ClientTarget is the client under test.

@@ -14,8 +14,8 @@ import (
 // Command makes a ClientTarget's Run of a program. Words are its command line: {url} and {tool} in them are replaced, and without {url} the URL is the last word. Opener is the
 // command that does what a browser does: it is given two more words, an address of the lab and the page, and posts the page to the address. The program finds it in BROWSER.
 //
-// The rest of the task is in the environment. MCP_CONFORMANCE_SCENARIO, MCP_CONFORMANCE_PROTOCOL_VERSION and MCP_CONFORMANCE_CONTEXT (a JSON object with client_id, client_secret and
-// grant_type) are those of the official conformance suite, so its clients can be used; MCP_CLIENT_ID and MCP_CLIENT_SECRET say the same. HOME and the XDG directories are
+// The rest of the task is in the environment. MCP_CONFORMANCE_SCENARIO, MCP_CONFORMANCE_PROTOCOL_VERSION and MCP_CONFORMANCE_CONTEXT (a JSON object with client_id,
+// client_secret, grant_type, private_key_pem, signing_algorithm, idp_issuer, idp_token_endpoint, idp_client_id and idp_id_token) are those of the official conformance suite, so its clients can be used; MCP_CLIENT_ID and MCP_CLIENT_SECRET say the same. HOME and the XDG directories are
 // Task.State. The proxy is in HTTP_PROXY and its like, the certificate authority in SSL_CERT_FILE and NODE_EXTRA_CA_CERTS.
 func Command(words, opener []string) func(ctx context.Context, task Task) error {
 	return func(ctx context.Context, task Task) error {
@@ -52,6 +52,13 @@ func environment(task Task, opener []string) ([]string, error) {
 	}
 	if task.Machine {
 		about["grant_type"] = "client_credentials"
+	}
+	if task.ClientKey != "" {
+		about["private_key_pem"], about["signing_algorithm"] = task.ClientKey, "ES256"
+	}
+	if task.Enterprise != nil {
+		about["idp_issuer"], about["idp_token_endpoint"] = task.Enterprise.Issuer, task.Enterprise.TokenEndpoint
+		about["idp_client_id"], about["idp_id_token"] = task.Enterprise.ClientID, task.Enterprise.IDToken
 	}
 	text, err := json.Marshal(about)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 type book struct {
 	mu      sync.Mutex
 	codes   map[string]*issuance
+	jags    map[string]*issuance // identity assertion authorization grants
 	tokens  map[string]*issuance
 	renewal map[string]*issuance
 	clients map[string]client
@@ -36,7 +37,7 @@ type client struct {
 }
 
 func newBook() *book {
-	return &book{codes: map[string]*issuance{}, tokens: map[string]*issuance{}, renewal: map[string]*issuance{}, clients: map[string]client{}}
+	return &book{codes: map[string]*issuance{}, jags: map[string]*issuance{}, tokens: map[string]*issuance{}, renewal: map[string]*issuance{}, clients: map[string]client{}}
 }
 
 func (b *book) code(a *Authorization) string {
@@ -49,6 +50,15 @@ func (b *book) code(a *Authorization) string {
 	b.codes[one.Text] = one
 	b.coded = append(b.coded, one.Text)
 	return one.Text
+}
+
+// jag issues an identity assertion authorization grant.
+func (b *book) jag(from issuance) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	from.Text = "jag-" + rand.Text()
+	b.jags[from.Text] = &from
+	return from.Text
 }
 
 func (b *book) register(party Party, method string) (id, secret string) {
@@ -139,6 +149,19 @@ func (l *Lab) RefreshTokens(party Party) []string {
 	defer l.book.mu.Unlock()
 	var all []string
 	for text, one := range l.book.renewal {
+		if one.Party == party {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+// Identities are the identity assertion authorization grants that a party has issued as an identity provider.
+func (l *Lab) Identities(party Party) []string {
+	l.book.mu.Lock()
+	defer l.book.mu.Unlock()
+	var all []string
+	for text, one := range l.book.jags {
 		if one.Party == party {
 			all = append(all, text)
 		}

@@ -14,6 +14,12 @@ const (
 	wellKnownOpenID = "/.well-known/openid-configuration"
 )
 
+// The grants of Enterprise-Managed Authorization: at the identity provider, and at the MCP server's authorization server.
+const (
+	grantExchange  = "urn:ietf:params:oauth:grant-type:token-exchange"
+	grantAssertion = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+)
+
 type endpoints struct{ authorize, token, register string }
 
 func (l *Lab) endpoints() endpoints {
@@ -46,6 +52,9 @@ func (l *Lab) serveIssuer(party Party, w http.ResponseWriter, r *Request) {
 		http.Error(w, "nothing here", http.StatusNotFound)
 	}
 }
+
+// TokenEndpoint is that of a party.
+func (l *Lab) TokenEndpoint(party Party) string { return l.Origin(party) + l.endpoints().token }
 
 func (l *Lab) metadata(party Party, path string) map[string]any {
 	at, origin := l.endpoints(), l.Origin(party)
@@ -140,6 +149,14 @@ func (l *Lab) serveToken(party Party, w http.ResponseWriter, r *Request) {
 		from, found = l.book.spend(l.book.codes, r.Form.Get("code"))
 	case "refresh_token":
 		from, found = l.book.spend(l.book.renewal, r.Form.Get("refresh_token"))
+	case grantExchange:
+		from = issuance{Lab: l, Party: party, ClientID: r.Form.Get("client_id"), Resource: r.Form.Get("resource"), Scopes: strings.Fields(r.Form.Get("scope"))}
+		write(w, http.StatusOK, map[string]any{
+			"access_token": l.book.jag(from), "issued_token_type": "urn:ietf:params:oauth:token-type:id-jag", "token_type": "N_A", "expires_in": 300,
+		})
+		return
+	case grantAssertion:
+		from, found = l.book.spend(l.book.jags, r.Form.Get("assertion"))
 	case "client_credentials":
 		from = issuance{Lab: l, ClientID: r.Form.Get("client_id"), Resource: r.Form.Get("resource"), Scopes: strings.Fields(r.Form.Get("scope"))}
 	default:

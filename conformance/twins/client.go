@@ -174,7 +174,7 @@ func (r *clientRun) connect(ctx context.Context) error {
 	if version == engine.R20260728 {
 		version = engine.R20251125
 	}
-	if _, err := r.call(ctx, "initialize", map[string]any{"protocolVersion": version, "capabilities": map[string]any{}, "clientInfo": map[string]any{"name": "twin", "version": "1"}}); err != nil {
+	if _, err := r.call(ctx, "initialize", map[string]any{"protocolVersion": version, "capabilities": r.capabilities(), "clientInfo": map[string]any{"name": "twin", "version": "1"}}); err != nil {
 		return err
 	}
 	_, err := r.call(ctx, "notifications/initialized", nil)
@@ -294,7 +294,9 @@ func (r *clientRun) send(ctx context.Context, method string, params map[string]a
 		message["params"] = params
 	}
 	if r.modern {
-		params["_meta"] = map[string]any{"io.modelcontextprotocol/protocolVersion": r.task.Revision}
+		params["_meta"] = map[string]any{
+			"io.modelcontextprotocol/protocolVersion": r.task.Revision, "io.modelcontextprotocol/clientCapabilities": r.capabilities(),
+		}
 	}
 	token := ""
 	if r.grant != nil && withToken {

@@ -136,4 +136,14 @@ const (
 	MachineHasNoSecret     ClientFault = "does not authenticate without a person"
 	MachineRegisters       ClientFault = "registers without a person"
 	MachineNamesNoResource ClientFault = "names no resource without a person"
+	DeclaresNoExtension    ClientFault = "declares no extension"
+
+	AssertsForEver      ClientFault = "asserts for ever who it is"
+	AssertsForResource  ClientFault = "asserts to the MCP server who it is"
+	AssertsOtherSubject ClientFault = "asserts that it is another"
+
+	ExchangesForProvider  ClientFault = "exchanges for the identity provider itself"
+	RedeemsWithoutSecret  ClientFault = "redeems a grant without authentication"
+	SendsIDTokenAlong     ClientFault = "sends the identity assertion along"
+	ShowsPageOfEnterprise ClientFault = "shows a page although an organisation decides"
 )

@@ -100,8 +100,11 @@ func (r *clientRun) signIn(ctx context.Context, challenge map[string]string, sco
 			return nil
 		}
 	}
-	if r.task.Machine {
+	switch {
+	case r.task.Machine:
 		return r.machine(ctx, issuer, name, scopes)
+	case r.task.Enterprise != nil:
+		return r.enterprise(ctx, issuer, name, scopes)
 	}
 	client, p, err := r.begin(ctx, issuer, name, scopes)
 	if err != nil {

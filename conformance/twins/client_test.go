@@ -65,7 +65,7 @@ var clientFinds = map[twins.ClientFault][]string{
 	twins.LeavesOutResourceAsking:  {"client/resource/authorization", "client/isolation/one-issuer"},
 	twins.LeavesOutResourceToken:   {"client/resource/token", "client/resource/kept"},
 	twins.LeavesOutResourceRefresh: {"client/resource/refresh"},
-	twins.SendsOriginAsResource:    {"client/resource/value", "client/resource/canonical", "client/isolation/one-issuer", "client/machine/resource"},
+	twins.SendsOriginAsResource:    {"client/resource/value", "client/resource/canonical", "client/isolation/one-issuer", "client/machine/resource", "client/enterprise/exchange"},
 	twins.SendsResourceAsGiven:     {"client/resource/canonical"},
 	twins.DropsRefusedResource:     {"client/resource/kept"},
 	twins.IgnoresChallengedScope:   {"client/scope/challenge", "client/scope/authoritative", "client/scope/least", "client/step-up/union"},
@@ -147,6 +147,16 @@ var clientFinds = map[twins.ClientFault][]string{
 	twins.MachineHasNoSecret:     {"client/machine/authenticates"},
 	twins.MachineRegisters:       {"client/machine/no-registration"},
 	twins.MachineNamesNoResource: {"client/machine/resource"},
+	twins.DeclaresNoExtension:    {"client/machine/declared", "client/enterprise/declared"},
+
+	twins.AssertsForEver:      {"client/machine/assertion"},
+	twins.AssertsForResource:  {"client/machine/assertion"},
+	twins.AssertsOtherSubject: {"client/machine/assertion"},
+
+	twins.ExchangesForProvider:  {"client/enterprise/exchange"},
+	twins.RedeemsWithoutSecret:  {"client/enterprise/redeemed"},
+	twins.SendsIDTokenAlong:     {"client/enterprise/confidential"},
+	twins.ShowsPageOfEnterprise: {"client/enterprise/no-page"},
 }
 
 // doesNotApply says which checks have nothing to look at in a client that is broken in one way.

@@ -28,6 +28,15 @@ func (r *clientRun) machine(ctx context.Context, issuer *issuerDocument, resourc
 	if r.has(MachineHasNoSecret) {
 		client.method = "none"
 	}
+	if r.task.ClientKey != "" {
+		client.method = "private_key_jwt"
+		assertion, err := r.assertion(issuer.Issuer)
+		if err != nil {
+			return err
+		}
+		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		form.Set("client_assertion", assertion)
+	}
 	r.grant = &grant{scopes: scopes, issuer: issuer, client: client, resource: resource}
 	return r.redeem(ctx, issuer, client, form)
 }

@@ -53,6 +53,8 @@ Some checks need what not every client has. --supports says what yours has:
   pre-registered      MCP_CLIENT_ID and MCP_CLIENT_SECRET are used
   client-document     it has a client ID metadata document
   client-credentials  a grant_type in MCP_CONFORMANCE_CONTEXT is used
+  client-key          and with it a private_key_pem instead of a secret
+  enterprise-managed  idp_id_token and what is beside it in MCP_CONFORMANCE_CONTEXT is used
   proxy               HTTP_PROXY and HTTPS_PROXY are used
   ca-file             SSL_CERT_FILE or NODE_EXTRA_CA_CERTS is used`,
 		Example: `  mcp-auth-conformance client -- mcp-entra-client --quiet --url {url} call {tool}

@@ -1,0 +1,164 @@
+package clients
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"mcpentra/conformance/engine"
+	"mcpentra/conformance/lab"
+)
+
+// clientMachine: clients without a person (MCP extension OAuth Client Credentials).
+func clientMachine() []engine.Check {
+	const reference = "MCP extension, OAuth Client Credentials"
+	const id, secret = "machine", "secret-of-a-machine"
+	machine := func(task *engine.Task) { task.Machine, task.ClientID, task.ClientSecret = true, id, secret }
+	script := lab.Script{Secrets: "client_secret_basic", Metadata: func(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) {
+		document["grant_types_supported"] = []string{"client_credentials"}
+	}}
+	judged := func(judge func(l *lab.Lab) error) runClient {
+		return func(ctx context.Context, p *engine.ClientProbe) error {
+			l, err := control(ctx, p, script, machine)
+			if err != nil {
+				return err
+			}
+			return judge(l)
+		}
+	}
+	return []engine.Check{
+		{
+			ID: "client/machine/authenticates", Role: engine.Client, Level: engine.Must, Revisions: since20251125, Abilities: []engine.Ability{engine.Machine}, Reference: reference,
+			Sentence: "A client without a person uses the grant client_credentials and authenticates with its secret.",
+			Covers:   []string{"client-ext-cc-authenticates"},
+			RunClient: judged(func(l *lab.Lab) error {
+				for _, one := range l.TokenRequests(l.Authority()) {
+					if kind := one.Form.Get("grant_type"); kind != "client_credentials" {
+						return l.Mismatch("grant_type client_credentials", kind)
+					}
+					if !authenticates(one, id, secret) {
+						return l.Mismatch("the client's secret", "none")
+					}
+				}
+				return nil
+			}),
+		},
+		{
+			ID: "client/machine/no-registration", Role: engine.Client, Level: engine.Must, Revisions: since20251125, Abilities: []engine.Ability{engine.Machine}, Reference: reference,
+			Sentence: "A client without a person does not register, and sends nobody to the authorization endpoint.",
+			Covers:   []string{"client-ext-cc-no-dcr"},
+			RunClient: judged(func(l *lab.Lab) error {
+				if triedToRegister(l) {
+					return l.Mismatch("no registration", "one")
+				}
+				if authorized(l) {
+					return l.Mismatch("no authorization request", "one")
+				}
+				return nil
+			}),
+		},
+		{
+			ID: "client/machine/resource", Role: engine.Client, Level: engine.Must, Revisions: since20251125, Abilities: []engine.Ability{engine.Machine}, Reference: reference,
+			Sentence: "The token request of a client without a person has the resource.",
+			Covers:   []string{"client-ext-cc-baseline"},
+			RunClient: judged(func(l *lab.Lab) error {
+				for _, one := range l.TokenRequests(l.Authority()) {
+					if got := one.Form.Get("resource"); got != l.URL() {
+						return l.Mismatch("resource "+l.URL(), fmt.Sprintf("%q", got))
+					}
+				}
+				return nil
+			}),
+		},
+		{
+			ID: "client/machine/declared", Role: engine.Client, Level: engine.Should, Revisions: since20251125, Abilities: []engine.Ability{engine.Machine}, Reference: reference,
+			Sentence:  "A client without a person declares the extension in its capabilities.",
+			Covers:    []string{"client-ext-cc-declared"},
+			RunClient: judged(func(l *lab.Lab) error { return declares(l, "io.modelcontextprotocol/oauth-client-credentials") }),
+		},
+		{
+			ID: "client/machine/assertion", Role: engine.Client, Level: engine.Must, Revisions: since20251125, Severity: engine.High, Abilities: []engine.Ability{engine.Machine, engine.Key},
+			Reference: reference + "; RFC 7523 section 3",
+			Sentence:  "A client with a key authenticates with an assertion that it has signed, in its own name, for the authorization server, and soon over.",
+			Covers:    []string{"client-ext-cc-assertion-claims"},
+			RunClient: asserted,
+		},
+	}
+}
+
+// declares wants an extension in the capabilities of a client.
+func declares(l *lab.Lab, extension string) error {
+	declared := func(r lab.Request) bool {
+		params, _ := r.JSON["params"].(map[string]any)
+		meta, _ := params["_meta"].(map[string]any)
+		for _, each := range []any{params["capabilities"], meta["io.modelcontextprotocol/clientCapabilities"]} {
+			capabilities, _ := each.(map[string]any)
+			extensions, _ := capabilities["extensions"].(map[string]any)
+			if _, found := extensions[extension]; found {
+				return true
+			}
+		}
+		return false
+	}
+	if !slices.ContainsFunc(l.Endpoint(), declared) {
+		return l.Mismatch("the extension "+extension+" in the client's capabilities", "it is missing")
+	}
+	return nil
+}
+
+// assertionLifetime is how long an assertion may be of use: it is made for one request, and clocks disagree.
+const assertionLifetime = time.Hour
+
+func asserted(ctx context.Context, p *engine.ClientProbe) error {
+	const id = "machine-with-a-key"
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	encoded, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}))
+	l, err := control(ctx, p, lab.Script{Secrets: "private_key_jwt", Metadata: func(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) {
+		document["grant_types_supported"] = []string{"client_credentials"}
+		document["token_endpoint_auth_signing_alg_values_supported"] = []string{"ES256"}
+	}}, func(task *engine.Task) { task.Machine, task.ClientID, task.ClientKey = true, id, text })
+	if err != nil {
+		return err
+	}
+	for _, one := range l.TokenRequests(l.Authority()) {
+		if kind := one.Form.Get("client_assertion_type"); kind != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
+			return l.Mismatch("client_assertion_type jwt-bearer", fmt.Sprintf("%q", kind))
+		}
+		token, err := jwt.ParseSigned(one.Form.Get("client_assertion"), []jose.SignatureAlgorithm{jose.ES256})
+		if err != nil {
+			return l.Mismatch("an assertion that is signed with ES256", err.Error())
+		}
+		var claims jwt.Claims
+		if err := token.Claims(key.Public(), &claims); err != nil {
+			return l.Insecure("an assertion that is signed with the client's key", err.Error())
+		}
+		issuer := l.IssuerID(l.Authority())
+		switch {
+		case claims.Issuer != id || claims.Subject != id:
+			return l.Mismatch("iss and sub "+id, fmt.Sprintf("%q and %q", claims.Issuer, claims.Subject))
+		case len(claims.Audience) != 1 || claims.Audience[0] != issuer && claims.Audience[0] != l.TokenEndpoint(l.Authority()):
+			return l.Insecure("the audience "+issuer+" and no other", fmt.Sprintf("%q", claims.Audience))
+		case claims.Expiry == nil:
+			return l.Insecure("exp", "none")
+		case claims.Expiry.Time().Before(time.Now()) || claims.Expiry.Time().After(time.Now().Add(assertionLifetime)):
+			return l.Mismatch(fmt.Sprintf("an exp within %v", assertionLifetime), claims.Expiry.Time().String())
+		}
+	}
+	return nil
+}

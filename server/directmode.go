@@ -61,11 +61,20 @@ func (m *directMode) me(ctx context.Context, graphToken string) (*entra.Profile,
 	return m.api.Me(ctx, graphToken)
 }
 
-// An assertion is the caller's token as it was verified, for the exchange that goes on behalf of the caller. It travels
-// in the request's context under a key that only this package has, so no handler can find it.
+// An assertion is the caller's token as it was verified, for the exchange that goes on behalf of the caller. It is a context
+// around the request's, in which it stands under a key that only this package has, so no handler can find it.
 type assertion struct {
+	context.Context
 	raw    string
 	caller *entra.Caller
+}
+
+// Value knows the assertion.
+func (a *assertion) Value(key any) any {
+	if key == (assertionKey{}) {
+		return a
+	}
+	return a.Context.Value(key)
 }
 
 type assertionKey struct{}
@@ -74,7 +83,7 @@ func (m *directMode) mount(*http.ServeMux) {}
 
 func (m *directMode) wrap(guarded http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		guarded.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), assertionKey{}, &assertion{})))
+		guarded.ServeHTTP(w, r.WithContext(&assertion{Context: r.Context()}))
 	})
 }
 

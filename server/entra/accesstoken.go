@@ -63,11 +63,11 @@ func (e *ClientNotAllowedError) Error() string {
 // can tell now.
 func (a *API) Verify(ctx context.Context, raw string) (*Caller, error) {
 	caller, err := a.cache.Verify(ctx, raw)
-	var invalid *token.InvalidError
-	if errors.As(err, &invalid) && invalid.Reason == token.WrongIssuer {
-		return nil, a.explainIssuer(raw)
-	}
 	if err != nil {
+		var invalid *token.InvalidError
+		if errors.As(err, &invalid) && invalid.Reason == token.WrongIssuer {
+			return nil, a.explainIssuer(raw)
+		}
 		return nil, err
 	}
 	if len(a.cfg.Clients) > 0 && !slices.Contains(a.cfg.Clients, caller.ClientID) {

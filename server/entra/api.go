@@ -144,14 +144,14 @@ func (d *deployment) oldIssuer() string { return "https://" + d.cloud.sts + "/" 
 // issuer or the template of one; v1 tokens are signed with the same keys.
 func (c *Client) issuerKeys(ctx context.Context, kid string, issued time.Time) ([]jose.JSONWebKey, error) {
 	_, keys, err := c.discover(ctx)
-	var away *UnavailableError
-	switch {
-	case errors.As(err, &away):
-		return nil, &token.UnavailableError{RetryAfter: max(away.RetryAfter, 5*time.Second), Err: err}
-	case err != nil:
-		return nil, &token.UnavailableError{RetryAfter: time.Minute, Err: err}
+	if err == nil {
+		return keys.Keys(ctx, kid, issued)
 	}
-	return keys.Keys(ctx, kid, issued)
+	var away *UnavailableError
+	if errors.As(err, &away) {
+		return nil, &token.UnavailableError{RetryAfter: max(away.RetryAfter, 5*time.Second), Err: err}
+	}
+	return nil, &token.UnavailableError{RetryAfter: time.Minute, Err: err}
 }
 
 // Issuers are the v2 issuers of the tenants, the home tenant's first: where clients get their tokens from.

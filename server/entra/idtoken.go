@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -74,14 +75,18 @@ func (c *Client) trusted(keys token.KeySource) token.KeySource {
 	if c.cfg.TrustPublicFakeKeys {
 		return keys
 	}
+	var judged judgedKeys
 	return func(ctx context.Context, kid string, issued time.Time) ([]jose.JSONWebKey, error) {
 		found, err := keys(ctx, kid, issued)
 		if err != nil {
 			return nil, err
 		}
+		if !slices.ContainsFunc(found, judged.isPublicFake) {
+			return found, nil
+		}
 		var trusted []jose.JSONWebKey
 		for _, key := range found {
-			if isPublicFakeKey(key) {
+			if judged.isPublicFake(key) {
 				c.log.Error("a key of the fake issuer is refused: everybody knows its private half", "kid", key.KeyID)
 				continue
 			}

@@ -2,8 +2,11 @@ package entra
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
 	"encoding/base64"
 	"slices"
+	"sync"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -30,4 +33,38 @@ func isPublicFakeKey(key jose.JSONWebKey) bool {
 		return true
 	}
 	return slices.Contains(publicFakeKeys, base64.RawURLEncoding.EncodeToString(thumbprint))
+}
+
+// maxJudgedKeys is some ten times what an issuer publishes.
+const maxJudgedKeys = 100
+
+// judgedKeys remembers which keys are the fake's: a thumbprint costs more than the rest of a call whose token is known. A key
+// is the same as long as it has not been fetched again.
+type judgedKeys struct {
+	mu    sync.Mutex
+	fakes map[any]bool
+}
+
+func (j *judgedKeys) isPublicFake(key jose.JSONWebKey) bool {
+	var same any
+	switch public := key.Key.(type) {
+	case *rsa.PublicKey:
+		same = public
+	case *ecdsa.PublicKey:
+		same = public
+	default:
+		return isPublicFakeKey(key)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	fake, known := j.fakes[same]
+	if known {
+		return fake
+	}
+	if j.fakes == nil || len(j.fakes) >= maxJudgedKeys {
+		j.fakes = map[any]bool{}
+	}
+	fake = isPublicFakeKey(key)
+	j.fakes[same] = fake
+	return fake
 }

@@ -5,9 +5,13 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -30,6 +34,8 @@ type compact struct {
 
 	algorithm, keyID, typ string
 	payload               []byte
+	signed                string // what the signature is over
+	signature             []byte
 }
 
 // members are the members of a JSON object.
@@ -69,7 +75,7 @@ func parseSigned(raw string) (*compact, *InvalidError) {
 	if parts[0] == "" || parts[2] == "" { // An empty payload is one (RFC 7515 section 5.1), though never claims.
 		return nil, &InvalidError{BadEncoding}
 	}
-	c := &compact{payload: decoded[1]}
+	c := &compact{payload: decoded[1], signed: raw[:len(raw)-len(parts[2])-1], signature: decoded[2]}
 	var err error
 	if c.header, err = parseObject(decoded[0], registeredHeaders); err != nil {
 		return nil, &InvalidError{BadHeader}
@@ -107,42 +113,75 @@ func (c *compact) readHeader() error {
 // registeredHeaders and registeredClaims are the names whose look-alikes ("Alg", "EXP") are
 // refused: a parser that ignores case would read them instead.
 var (
-	registeredHeaders = []string{"alg", "kid", "typ", "cty", "crit", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256", "zip", "enc", "nonce"}
-	registeredClaims  = []string{
+	registeredHeaders = newNames("alg", "kid", "typ", "cty", "crit", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256", "zip", "enc", "nonce")
+	registeredClaims  = newNames(
 		"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "tid", "oid", "scp", "scope", "scopes", "roles", "groups", "azp", "azpacr",
 		"appid", "appidacr", "client_id", "idtyp", "nonce", "ver", "cnf", "act", "may_act", "acr", "amr", "auth_time", "sid", "uti",
 		"name", "preferred_username", "email", "upn", "at_hash", "c_hash",
+	)
+)
+
+// names are found by their lower case.
+type names map[string]string
+
+func newNames(all ...string) names {
+	found := make(names, len(all))
+	for _, name := range all {
+		found[strings.ToLower(name)] = name
 	}
+	return found
+}
+
+// resembles reports whether a name is another than one of these for a strict reader alone.
+func (n names) resembles(name string) bool {
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			// Such as the long s and the Kelvin sign, which are letters of ASCII for who ignores case.
+			return slices.ContainsFunc(slices.Collect(maps.Values(n)), func(known string) bool { return strings.EqualFold(known, name) })
+		}
+	}
+	known, found := n[strings.ToLower(name)]
+	return found && known != name
+}
+
+// decoders are kept, since making one costs more than reading a header.
+var (
+	decoders = sync.Pool{New: func() any { return jsontext.NewDecoder(noReader) }}
+	noReader = strings.NewReader("")
 )
 
 // parseObject reads exactly one JSON object. Duplicate names, at any depth, and invalid UTF-8 are
 // refused by jsontext; names that differ from a registered one, or from each other, only by case
-// are refused here.
-func parseObject(data []byte, registered []string) (members, error) {
-	dec := jsontext.NewDecoder(bytes.NewReader(data))
+// are refused here. The values are parts of data, which nobody may change.
+func parseObject(data []byte, registered names) (members, error) {
+	dec := decoders.Get().(*jsontext.Decoder)
+	// From a bytes.Buffer it reads without copying.
+	dec.Reset(bytes.NewBuffer(data))
+	defer func() {
+		dec.Reset(noReader) // which lets go of the token
+		decoders.Put(dec)
+	}()
 	if dec.PeekKind() != '{' {
 		return nil, errors.New("not a JSON object")
 	}
 	if _, err := dec.ReadToken(); err != nil {
 		return nil, err
 	}
-	m := make(members)
+	m := make(members, 24) // as many as Entra's tokens have
 	for dec.PeekKind() == '"' {
 		name, err := dec.ReadToken()
 		if err != nil {
 			return nil, err
 		}
 		key := name.String()
-		for _, known := range registered {
-			if key != known && strings.EqualFold(key, known) {
-				return nil, errors.New("a name that differs from a registered one by case alone")
-			}
+		if registered.resembles(key) {
+			return nil, errors.New("a name that differs from a registered one by case alone")
 		}
 		value, err := dec.ReadValue()
 		if err != nil {
 			return nil, err
 		}
-		m[key] = value.Clone()
+		m[key] = value
 	}
 	if _, err := dec.ReadToken(); err != nil {
 		return nil, err

@@ -25,8 +25,12 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	conformance.TestClient(t, engine.ClientTarget{
 		Name: "mcpentra/client", Run: runTask, Abilities: engine.Abilities(), Revisions: engine.Revisions(),
+		Document: []byte(`{"client_id": "` + documentURL + `", "client_name": "mcp-entra-client", "redirect_uris": ["http://localhost/callback"], "token_endpoint_auth_method": "none"}`),
 	})
 }
+
+// documentURL is that of the client's metadata document, which says what README.md has an operator write there.
+const documentURL = "https://client.example.com/mcp-entra-client.json"
 
 // runTask does what the program does: signs in, lists the tools and calls one.
 func runTask(ctx context.Context, task engine.Task) error {
@@ -59,7 +63,7 @@ func runTask(ctx context.Context, task engine.Task) error {
 	}
 	config := client.Config{
 		Server: task.URL, Base: base, Browser: task.Open, ClientID: task.ClientID, ClientSecret: task.ClientSecret, Tokens: store,
-		ClientDocument: "https://client.example.com/mcp-entra-client.json", ProtocolVersion: string(task.Revision),
+		ClientDocument: documentURL, ProtocolVersion: string(task.Revision),
 	}
 	var extensions []string
 	switch about := task.Enterprise; {

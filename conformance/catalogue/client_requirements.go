@@ -4,7 +4,7 @@ import "mcpentra/conformance/engine"
 
 // Why several entries about clients have no check.
 const (
-	documentElsewhere = "the document stands at the client's own host, which a lab on loopback does not reach; its URL is client/registration/document-url"
+	documentElsewhere = "the document stands at the client's own host, which a lab on loopback does not reach; its URL is client/registration/document-url, and what it says client/document"
 	elicits           = "the person in the lab consents to everything; whoever elicits tests it with a person who does not"
 )
 
@@ -38,9 +38,9 @@ func clientRequirements() []Entry {
 		{ID: "client-cimd-flag-checked", Level: engine.Should, Revisions: since2025November, Sentence: "The client looks at the flag and uses CIMD only where it is advertised."},
 		{ID: "client-cimd-url-shape", Level: engine.Must, Revisions: since2025November, Sentence: "The client id URL is https, has a path, and has no fragment, user info or dot segments."},
 		{ID: "client-cimd-document-hosted", Level: engine.Must, Revisions: since2025November, Sentence: "The document is served at that https URL as JSON.", Elsewhere: documentElsewhere},
-		{ID: "client-cimd-document-fields", Level: engine.Must, Revisions: since2025November, Sentence: "The document has client_id, client_name and redirect_uris.", Elsewhere: documentElsewhere},
-		{ID: "client-cimd-id-matches", Level: engine.Must, Revisions: since2025November, Sentence: "Client_id inside the document equals the document URL exactly.", Elsewhere: documentElsewhere},
-		{ID: "client-cimd-no-shared-secret", Level: engine.Must, Revisions: since2025November, Sentence: "The document declares no shared-secret authentication and contains no secret.", Elsewhere: documentElsewhere},
+		{ID: "client-cimd-document-fields", Level: engine.Must, Revisions: since2025November, Sentence: "The document has client_id, client_name and redirect_uris."},
+		{ID: "client-cimd-id-matches", Level: engine.Must, Revisions: since2025November, Sentence: "Client_id inside the document equals the document URL exactly."},
+		{ID: "client-cimd-no-shared-secret", Level: engine.Must, Revisions: since2025November, Sentence: "The document declares no shared-secret authentication and contains no secret."},
 		{ID: "client-cimd-private-key-jwt", Level: May, Revisions: since2025November, Sentence: "The client may authenticate with private_key_jwt published through its document.", Elsewhere: permitted},
 		{ID: "client-cimd-portable", Level: May, Revisions: in2026, Sentence: "A CIMD client id is reused across authorization servers without new registration."},
 		{ID: "client-dcr-supported", Level: engine.Should, Revisions: until2025June, Sentence: "Dynamic registration is supported."},

@@ -88,6 +88,8 @@ type ClientTarget struct {
 	Abilities []Ability
 	// Revisions that the client claims to speak. Nil means that each is tried, and passed over if the client cannot even talk to a server that asks for no token.
 	Revisions []Revision
+	// Document is the client ID metadata document, as it stands at its URL: no check fetches it. Empty means that it is not judged.
+	Document []byte
 	// Timeout bounds a run. Zero means ten seconds.
 	Timeout time.Duration
 }

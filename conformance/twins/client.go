@@ -26,7 +26,7 @@ import (
 // Client is a small MCP client. Without faults it keeps every rule that there is a check of clients for.
 func Client(faults ...ClientFault) engine.ClientTarget {
 	c := &clientTwin{faults: faults, memories: map[string]*memory{}}
-	return engine.ClientTarget{Name: "twin", Run: c.run, Abilities: engine.Abilities(), Revisions: engine.Revisions(), Timeout: 5 * time.Second}
+	return engine.ClientTarget{Name: "twin", Run: c.run, Abilities: engine.Abilities(), Revisions: engine.Revisions(), Document: c.document(), Timeout: 5 * time.Second}
 }
 
 // clientTwin is what is left of a client between runs.

@@ -41,6 +41,9 @@ const (
 	PrefersRegistration      ClientFault = "registers although it has a document"
 	UsesDocumentDeclined     ClientFault = "uses its document where such are declined"
 	HasDocumentAtRoot        ClientFault = "has its document at the root of a host"
+	NamesAnotherDocument     ClientFault = "has another document at its URL"
+	LeavesOutRedirects       ClientFault = "has a document without redirect URIs"
+	PublishesSecret          ClientFault = "has a secret in its document"
 	RegistersAnotherRedirect ClientFault = "registers another redirect URI"
 	UsesForeignRedirect      ClientFault = "has its answers sent over plain http to another host"
 

@@ -264,9 +264,9 @@ func (r *clientRun) identity(ctx context.Context, issuer *issuerDocument, redire
 		}
 		return identity{id: r.task.ClientID, secret: r.task.ClientSecret, method: method}, nil
 	}
-	document := "https://client.example.com/twin.json"
+	document := documentURL
 	if r.has(HasDocumentAtRoot) {
-		document = "https://client.example.com"
+		document = documentAtRoot
 	}
 	if issuer.Documents != nil && (*issuer.Documents || r.has(UsesDocumentDeclined)) && !r.has(PrefersRegistration) {
 		return identity{id: document, method: "none"}, nil

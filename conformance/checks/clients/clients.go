@@ -13,7 +13,7 @@ import (
 
 // All are the checks of clients, in the order in which they read best.
 func All() []engine.Check {
-	return slices.Concat(clientDiscovery(), clientIssuer(), clientLegacy(), clientRegistration(), clientAuthorization(), clientScope(), clientAnswer(), clientToken(), clientRefresh(),
+	return slices.Concat(clientDiscovery(), clientIssuer(), clientLegacy(), clientRegistration(), clientDocument(), clientAuthorization(), clientScope(), clientAnswer(), clientToken(), clientRefresh(),
 		clientStepUp(), clientIsolation(), clientHostile(), clientStream(), clientTransport(), clientMachine(), clientEnterprise())
 }
 

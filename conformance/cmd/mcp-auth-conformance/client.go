@@ -26,6 +26,7 @@ type clientOptions struct {
 	levels    []string
 	revisions []string
 	supports  []string
+	document  string
 	timeout   time.Duration
 }
 
@@ -70,6 +71,7 @@ Some checks need what not every client has. --supports says what yours has:
 	flags.StringSliceVar(&options.levels, "level", nil, "run only rules of this `LEVEL`: must, should, policy")
 	flags.StringSliceVar(&options.revisions, "revision", nil, "the client claims to speak this `REVISION`; can be repeated (all are tried if none is given)")
 	flags.StringSliceVar(&options.supports, "supports", nil, "the client has this `ABILITY`: "+strings.Join(names, ", "))
+	flags.StringVar(&options.document, "client-document", "", "judge this `FILE` as the client ID metadata document that stands at the client's URL (with --supports client-document)")
 	flags.DurationVar(&options.timeout, "timeout", 10*time.Second, "how long one run of the client may take")
 	return command
 }
@@ -101,6 +103,11 @@ func runClient(ctx context.Context, words []string, options clientOptions) error
 			return fmt.Errorf("--supports: there is no ability %q", one)
 		}
 		target.Abilities = append(target.Abilities, engine.Ability(one))
+	}
+	if options.document != "" {
+		if target.Document, err = os.ReadFile(options.document); err != nil {
+			return fmt.Errorf("--client-document: %w", err)
+		}
 	}
 	found, err := conformance.RunClient(ctx, target, conformance.Selection{
 		Selection: options.selected,

@@ -1,0 +1,78 @@
+package clients
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mcpentra/conformance/engine"
+	"mcpentra/conformance/lab"
+)
+
+// clientDocument: what a client ID metadata document says (MCP 2025-11-25 authorization; OAuth Client ID Metadata Document).
+func clientDocument() []engine.Check {
+	const reference = "MCP 2025-11-25 authorization, Client ID Metadata Documents; OAuth Client ID Metadata Document section 4"
+	abilities := []engine.Ability{engine.ClientDocument}
+	return []engine.Check{
+		{
+			ID: "client/document/fields", Role: engine.Client, Level: engine.Must, Revisions: since20251125, Severity: engine.Medium, Abilities: abilities, Reference: reference,
+			Sentence: "The document is JSON, names itself by the URL that the client uses as client_id, and has client_name and the redirect URI that the client uses.",
+			Covers:   []string{"client-cimd-document-fields", "client-cimd-id-matches"},
+			RunClient: documented(func(l *lab.Lab, document map[string]any) error {
+				redirects, _ := document["redirect_uris"].([]any)
+				if name, _ := document["client_name"].(string); name == "" {
+					return l.Mismatch("client_name", "none")
+				}
+				for _, one := range l.Authorizations(l.Authority()) {
+					id, used := one.Query.Get("client_id"), one.Query.Get("redirect_uri")
+					if document["client_id"] != id {
+						return l.Mismatch("client_id "+id, fmt.Sprintf("%v", document["client_id"]))
+					}
+					if !slices.ContainsFunc(redirects, func(each any) bool { text, _ := each.(string); return sameRedirect(text, used) }) {
+						return l.Mismatch("a redirect_uris with "+used, fmt.Sprintf("%v", redirects))
+					}
+				}
+				return nil
+			}),
+		},
+		{
+			ID: "client/document/no-secret", Role: engine.Client, Level: engine.Must, Revisions: since20251125, Severity: engine.High, Abilities: abilities, Reference: reference,
+			Sentence: "The document holds no secret, and no method of authentication with one: everybody reads it.",
+			Covers:   []string{"client-cimd-no-shared-secret"},
+			RunClient: documented(func(l *lab.Lab, document map[string]any) error {
+				if method, _ := document["token_endpoint_auth_method"].(string); strings.HasPrefix(method, "client_secret") {
+					return l.Insecure("a method of authentication without a shared secret", method)
+				}
+				for _, name := range []string{"client_secret", "client_secret_expires_at"} {
+					if _, found := document[name]; found {
+						return l.Insecure("no "+name, "one")
+					}
+				}
+				return nil
+			}),
+		},
+	}
+}
+
+// documented judges the document that a target has, after the client has used its URL.
+func documented(judge func(l *lab.Lab, document map[string]any) error) runClient {
+	return func(ctx context.Context, p *engine.ClientProbe) error {
+		l, err := control(ctx, p, lab.Script{Metadata: takesDocuments(true)})
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(l.Authorizations(l.Authority()), func(r lab.Request) bool { return strings.HasPrefix(r.Query.Get("client_id"), "https://") }) {
+			return &engine.NotApplicable{Reason: "the client does not use its document"}
+		}
+		if len(p.Target.Document) == 0 {
+			return &engine.NotApplicable{Reason: "nobody has given the document to the check"}
+		}
+		var document map[string]any
+		if err := json.Unmarshal(p.Target.Document, &document); err != nil {
+			return l.Mismatch("a document that is a JSON object", err.Error())
+		}
+		return judge(l, document)
+	}
+}

@@ -95,7 +95,7 @@ func attacks() []Entry {
 		{ID: "RS-099", Level: Attack, Severity: engine.Critical, Sentence: "Headers that say something else than the body."},
 		{ID: "RS-100", Level: Attack, Severity: engine.High, Sentence: "Messages that can be read in two ways."},
 		{ID: "RS-101", Level: Attack, Severity: engine.High, Sentence: "Scopes of single tools.", Elsewhere: "rules per tool are the operator's own, and no server has to have any"},
-		{ID: "RS-102", Level: Attack, Severity: engine.Critical, Sentence: "Another user's state handles.", Elsewhere: noState},
+		{ID: "RS-102", Level: Attack, Severity: engine.Critical, Sentence: "Another user's state handles."},
 		{ID: "RS-103", Level: Attack, Severity: engine.Critical, Sentence: "A token that goes on upstream."},
 		{ID: "RS-104", Level: Attack, Severity: engine.High, Sentence: "Another user's events."},
 	}

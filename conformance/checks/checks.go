@@ -11,6 +11,6 @@ func All() []engine.Check {
 	return slices.Concat(
 		challenge(), resourceMetadata(), issuerMetadata(), credentials(), refusal(),
 		token(), tokenAlgorithm(), tokenHeader(), tokenForm(), tokenIssuer(), tokenClaims(), keys(),
-		scope(), origin(), message(), session(), stream(), answer(), passthrough(), httpLayer(),
+		scope(), origin(), message(), session(), stream(), answer(), state(), passthrough(), httpLayer(),
 	)
 }

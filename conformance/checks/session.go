@@ -3,7 +3,6 @@ package checks
 import (
 	"context"
 	"fmt"
-	"math"
 	"net/http"
 	"time"
 
@@ -291,41 +290,28 @@ func otherUser(ctx context.Context, p *engine.Probe) error {
 	return stillServed(ctx, p, trial.Session, trial.Token, "its owner's token, after another user tried to get in")
 }
 
-// sessionSample is how many sessions are begun to look at their IDs.
+// sessionSample is how many IDs are looked at.
 const sessionSample = 50
 
-// unpredictable looks at IDs from outside: at how much of them changes. It finds counters and clocks, not a bad generator.
 func unpredictable(ctx context.Context, p *engine.Probe) error {
 	trial, err := inSession(ctx, p)
 	if err != nil {
 		return err
 	}
-	seen := map[string]bool{}
-	var positions []map[byte]bool
+	var sample drawn
 	for range sessionSample {
 		session, err := p.Open(ctx, trial.Token)
 		if err != nil {
 			return err
 		}
-		if seen[session.ID] {
+		if !sample.add(session.ID) {
 			return p.Insecure("a new session ID each time", "one twice")
-		}
-		seen[session.ID] = true
-		for i := range len(session.ID) {
-			if i == len(positions) {
-				positions = append(positions, map[byte]bool{})
-			}
-			positions[i][session.ID[i]] = true
 		}
 		if _, err := p.Send(ctx, ending(p, session, trial.Token)); err != nil {
 			return err
 		}
 	}
-	bits := 0.0
-	for _, values := range positions {
-		bits += math.Log2(float64(len(values)))
-	}
-	if bits < 64 {
+	if bits := sample.bits(); bits < 64 {
 		return p.Insecure("at least 64 bits that change", fmt.Sprintf("%.0f", bits))
 	}
 	return nil

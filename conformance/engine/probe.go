@@ -285,6 +285,14 @@ func (p *Probe) Patience() time.Duration {
 	return min(p.target.Patience, maxPatience)
 }
 
+// Handles are the target's tools with state. Only checks that need them may ask.
+func (p *Probe) Handles() Handles {
+	if p.target.Handles == nil {
+		return Handles{}
+	}
+	return *p.target.Handles
+}
+
 // Forwarded are the requests that the server has sent on so far, or none where the target does not show them.
 func (p *Probe) Forwarded() []Forwarded {
 	if p.target.Forwarded == nil {

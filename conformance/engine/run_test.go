@@ -88,6 +88,7 @@ func TestVerdicts(t *testing.T) {
 		"a level that there is not":                {engine.Check{Level: "MAY", Run: broken}, engine.Error, "want this"},
 		"a key that the target does not hand over": {engine.Check{Level: engine.Must, NeedsMint: true, Run: returns(nil)}, engine.Skip, "needs the issuer's key"},
 		"a rig that the target does not have":      {engine.Check{Level: engine.Must, NeedsRig: true, Run: returns(nil)}, engine.Skip, "needs a server of its own, with its issuer's keys"},
+		"tools that the target does not have":      {engine.Check{Level: engine.Must, NeedsHandles: true, Run: returns(nil)}, engine.Skip, "needs a tool that hands out state"},
 		"a view that the target does not give":     {engine.Check{Level: engine.Must, NeedsForwarded: true, Run: returns(nil)}, engine.Skip, "needs a view of what the server sends on"},
 		"a canary that the target does not have":   {engine.Check{Level: engine.Must, NeedsCanary: true, Run: returns(nil)}, engine.Skip, "needs a tool that shows when it has run"},
 		"a token that the target does not supply": {

@@ -23,6 +23,15 @@ type Forwarded struct {
 	Body   []byte
 }
 
+// Handles are two tools of the server under test: one hands out state, the other takes it. They need no other scope than every
+// request does.
+type Handles struct {
+	// Make is the tool without arguments that makes state for its caller and whose result is the text of its handle.
+	Make string
+	// Use is the tool with one argument, the string "handle", that does something with the state.
+	Use string
+}
+
 // A Target is the server under test.
 type Target struct {
 	// URL of the MCP endpoint.
@@ -35,6 +44,8 @@ type Target struct {
 	Mint Mint
 	// Canary is a tool that shows when it has run. Nil means that only answers tell what a request did.
 	Canary *Canary
+	// Handles are tools with state. Nil means that the server has none.
+	Handles *Handles
 	// Forwarded are the requests that the server has sent on so far because of calls of the canary. Nil means that it is not
 	// shown what goes on behind the server.
 	Forwarded func() []Forwarded
@@ -72,6 +83,8 @@ func (t *Target) lacks(check *Check) string {
 		return "a server of its own, with its issuer's keys"
 	case check.NeedsCanary && t.Canary == nil:
 		return "a tool that shows when it has run"
+	case check.NeedsHandles && t.Handles == nil:
+		return "a tool that hands out state, and one that takes it"
 	case check.NeedsForwarded && t.Forwarded == nil:
 		return "a view of what the server sends on"
 	}

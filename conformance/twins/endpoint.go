@@ -64,6 +64,9 @@ func (t *Twin) serveEndpoint(w http.ResponseWriter, r *http.Request) {
 	if t.has(ReadsBodiesFirst) && r.Header.Get("Authorization") == "" {
 		_, _ = io.CopyN(io.Discard, r.Body, maxBody)
 	}
+	if t.takesHandle(w, r) {
+		return
+	}
 	caller, allowed := t.authenticate(w, r)
 	if !allowed {
 		// Only where nothing but the token is wrong, or every other check would see it too.
@@ -234,7 +237,16 @@ func (t *Twin) answer(w http.ResponseWriter, r *http.Request, caller claims, req
 	case "tools/list":
 		respond(w, request, map[string]any{"tools": []any{map[string]any{"name": toolName, "inputSchema": map[string]any{"type": "object"}}}})
 	case "tools/call":
-		if request.Params.Name != toolName {
+		switch request.Params.Name {
+		case makeTool:
+			respondText(w, request, t.makeState(caller), false)
+			return
+		case useTool:
+			allowed := t.useState(caller, request.Params.Arguments.Handle)
+			respondText(w, request, map[bool]string{true: "used", false: "no such handle"}[allowed], !allowed)
+			return
+		case toolName:
+		default:
 			fail(w, http.StatusOK, request, -32602, "no such tool")
 			return
 		}
@@ -243,7 +255,7 @@ func (t *Twin) answer(w http.ResponseWriter, r *http.Request, caller claims, req
 			return
 		}
 		text := t.run(caller, request.Params.Arguments.Marker)
-		respond(w, request, map[string]any{"content": []any{map[string]string{"type": "text", "text": text}}})
+		respondText(w, request, text, false)
 	default:
 		fail(w, unknown, request, -32601, "no such method")
 	}

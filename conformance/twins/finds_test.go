@@ -118,6 +118,11 @@ var answerFinds = map[twins.Fault][]string{
 	twins.CachesByPayload: {"server/token/no-mixed-up-cache"},
 	twins.MixesAnswers:    {"server/answer/own-result"},
 
+	twins.SharesState:           {"server/state/other-user"},
+	twins.EndsStateForStrangers: {"server/state/other-user"},
+	twins.CountsHandles:         {"server/state/unpredictable"},
+	twins.TakesHandlesForTokens: {"server/state/not-authentication"},
+
 	twins.PassesTokensOn:        {"server/passthrough/inbound-token"},
 	twins.PassesTokensInBodies:  {"server/passthrough/inbound-token"},
 	twins.TrustsTokensItSendsOn: {"server/passthrough/own-token"},

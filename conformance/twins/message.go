@@ -26,6 +26,7 @@ type params struct {
 	Revision  string `json:"protocolVersion"`
 	Arguments struct {
 		Marker string `json:"marker"`
+		Handle string `json:"handle"`
 	} `json:"arguments"`
 	Meta struct {
 		Revision string `json:"io.modelcontextprotocol/protocolVersion"`

@@ -32,6 +32,7 @@ type Twin struct {
 	runs       map[string]int // of the tool, by marker
 	before     string         // the marker of the last run
 	sessions   map[string]*session
+	handles    map[string]string      // whose they are
 	streams    map[chan string]string // whose they are
 	seen       map[string]int         // how often a payload was good
 	challenges int
@@ -52,7 +53,7 @@ func Start(faults ...Fault) *Twin {
 		panic(err)
 	}
 	t := &Twin{
-		faults: faults, key: key, runs: map[string]int{}, sessions: map[string]*session{}, streams: map[chan string]string{}, seen: map[string]int{}, done: make(chan struct{}),
+		faults: faults, key: key, runs: map[string]int{}, sessions: map[string]*session{}, handles: map[string]string{}, streams: map[chan string]string{}, seen: map[string]int{}, done: make(chan struct{}),
 		transport: &http.Transport{},
 	}
 	t.server = httptest.NewUnstartedServer(http.HandlerFunc(t.serve))
@@ -90,7 +91,7 @@ func (t *Twin) Target() engine.Target {
 		URL: t.URL, Patience: patience, Tokens: map[engine.TokenKind]func(context.Context) (string, error){engine.Good: good},
 		Mint:   engine.Remint(t.key, good),
 		Canary: &engine.Canary{Tool: toolName, Ran: t.ran},
-		Rig:    t.rig, Forwarded: t.sentOn,
+		Rig:    t.rig, Forwarded: t.sentOn, Handles: &engine.Handles{Make: makeTool, Use: useTool},
 		Log: func() string {
 			t.mu.Lock()
 			defer t.mu.Unlock()

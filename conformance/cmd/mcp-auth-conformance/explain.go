@@ -93,6 +93,9 @@ func explainCheck(out io.Writer, check engine.Check) {
 	if check.NeedsCanary {
 		line("needs", "a tool that shows when it has run, in go test (engine.Canary)")
 	}
+	if check.NeedsHandles {
+		line("needs", "tools that hand out state and take it, in go test (engine.Handles)")
+	}
 	if check.NeedsForwarded {
 		line("needs", "a view of what the server sends on, in go test (engine.Forwarded)")
 	}

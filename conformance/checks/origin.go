@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/url"
@@ -27,8 +28,8 @@ func origin() []engine.Check {
 			Run:       foreignOrigins(engine.AnyRefusal()),
 		},
 		{
-			ID: "server/host/foreign", Role: engine.Server, Level: engine.Should, Severity: engine.High, Needs: good, Covers: []string{"RS-091"},
-			Reference: "MCP transports, Security Warning; RFC 9110 section 7.4",
+			ID: "server/host/foreign", Role: engine.Server, Level: engine.Should, Severity: engine.High, Needs: good, Covers: []string{"RS-091", "RS-073"},
+			Reference: "MCP transports, Security Warning; RFC 9110 section 7.4; RFC 9112 section 3.2.2",
 			Sentence:  "A server on loopback does not answer under a name that is not its own: that is how DNS rebinding looks.",
 			Run: func(ctx context.Context, p *engine.Probe) error {
 				endpoint, err := url.Parse(p.URL())
@@ -46,10 +47,26 @@ func origin() []engine.Check {
 						lines: func(string) []string { return nil },
 					})
 				}
-				return denied(engine.AnyRefusal(), vectors...)(ctx, p)
+				trial, err := p.Trial(ctx)
+				if err != nil {
+					return err
+				}
+				if err := deny(ctx, p, trial, engine.AnyRefusal(), vectors...); err != nil {
+					return err
+				}
+				return foreignURI(ctx, p, trial)
 			},
 		},
 	}
+}
+
+// foreignURI has a foreign name in the request line, where it counts more than the right one in Host.
+func foreignURI(ctx context.Context, p *engine.Probe, trial *engine.Trial) error {
+	request := trial.Request()
+	text := p.Wire(request, "Authorization: Bearer "+trial.Token)
+	text = bytes.Replace(text, []byte("POST /"), []byte("POST http://evil.example/"), 1)
+	_, err := trial.DeniedRaw(ctx, "http://evil.example in the request line", request, text, engine.AnyRefusal()...)
+	return err
 }
 
 // foreignOrigins tries pages that have no business here, by every method of the endpoint.

@@ -61,6 +61,7 @@ var (
 	// What follows the size of a first chunk.
 	bareExtension = regexp.MustCompile(`(\r\n\r\n[0-9a-f]+);a\n`)
 	extension     = regexp.MustCompile(`(\r\n\r\n[0-9a-f]+);a=b\r\n`)
+	absolute      = regexp.MustCompile(`^POST http://[^/]+/`)
 	blankColon    = regexp.MustCompile(`(?i)(\r\n[a-z-]+) +:`)
 )
 
@@ -82,6 +83,8 @@ func (t *Twin) rewrites() func([]byte) []byte {
 			}
 			return append(text[:found[1][0]:found[1][0]], text[found[1][1]:]...)
 		}
+	case t.has(OverlooksRequestURI):
+		return func(text []byte) []byte { return absolute.ReplaceAll(text, []byte("POST /")) }
 	case t.has(EndsLinesAtBareLF):
 		return func(text []byte) []byte { return bareExtension.ReplaceAll(text, []byte("$1\r\n")) }
 	case t.has(RefusesChunkExtensions):

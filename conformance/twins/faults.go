@@ -132,6 +132,7 @@ const (
 	TakesAnyHeader          Fault = "breaks under long headers"
 	TakesAnyBody            Fault = "breaks under long bodies"
 	SwallowsBombs           Fault = "decompresses bodies of any length"
+	OverlooksRequestURI     Fault = "overlooks whom the request line names"
 	EndsLinesAtBareLF       Fault = "ends the line of a chunk at a bare LF"
 	RefusesChunkExtensions  Fault = "refuses chunk extensions"
 	RefusesAllUnderFlood    Fault = "refuses everybody after many bad signatures"

@@ -132,6 +132,7 @@ var httpFinds = map[twins.Fault][]string{
 	twins.ReadsLengthBeforeChunks: {"server/http/framing"},
 	twins.TakesTwoLengths:         {"server/http/framing"},
 	twins.TakesSpaceBeforeColon:   {"server/http/framing"},
+	twins.OverlooksRequestURI:     {"server/host/foreign"},
 	twins.EndsLinesAtBareLF:       {"server/http/framing"},
 	twins.RefusesChunkExtensions:  {"server/http/framing"},
 	twins.SwallowsBombs:           {"server/limits/body"},

@@ -64,7 +64,7 @@ func attacks() []Entry {
 		{ID: "RS-062", Level: Attack, Severity: engine.Medium, Sentence: "The refresh used up just before a rollover."},
 		{ID: "RS-063", Level: Attack, Severity: engine.High, Sentence: "A rollover under traffic."},
 		{ID: "RS-064", Level: Attack, Severity: engine.Critical, Sentence: "A key that was withdrawn."},
-		{ID: "RS-065", Level: Attack, Severity: engine.Critical, Sentence: "One kid under two issuers.", Elsewhere: "needs two issuers; a unit test of the server's package token"},
+		{ID: "RS-065", Level: Attack, Severity: engine.Critical, Sentence: "One kid under two issuers."},
 		{ID: "RS-066", Level: Attack, Severity: engine.High, Sentence: "A key set endpoint that fails in every way."},
 		{ID: "RS-067", Level: Attack, Severity: engine.High, Sentence: "A discovery document that lies.", Elsewhere: "what a server does with its own configuration shows at its start; unit tests of the server's package entra"},
 		{ID: "RS-068", Level: Attack, Severity: engine.High, Sentence: "An issuer that is down at the start."},

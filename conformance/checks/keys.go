@@ -83,6 +83,20 @@ func keys() []engine.Check {
 			}),
 		},
 		{
+			ID: "server/keys/shared-id", Role: engine.Server, Level: engine.Policy, Severity: engine.Critical, Needs: good, NeedsRig: true, Covers: []string{"RS-065"},
+			Reference: "Microsoft identity platform, Access tokens, Validate the issuer; RFC 7517 section 4.5",
+			Sentence:  "Of two keys with one ID that two issuers have, each verifies its own issuer's tokens only, whichever comes first.",
+			Run: func(ctx context.Context, p *engine.Probe) error {
+				for _, first := range []string{"another issuer's", "the issuer's"} {
+					run := rigged(func(ctx context.Context, r *rig) error { return r.sharedID(ctx, first) })
+					if err := run(ctx, p); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+		},
+		{
 			ID: "server/keys/slot", Role: engine.Server, Level: engine.Policy, Severity: engine.Medium, Needs: good, NeedsRig: true, Covers: []string{"RS-062"},
 			Reference: "Microsoft identity platform, Signing key rollover",
 			Sentence:  "Somebody who comes with unknown keys just before a rollover delays it for minutes, and not for good.",

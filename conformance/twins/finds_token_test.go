@@ -85,7 +85,8 @@ var claimFinds = map[twins.Fault][]string{
 var keyFinds = map[twins.Fault][]string{
 	twins.FindsNoNewKeys:      {"server/keys/rotation", "server/keys/unusable", "server/keys/withdrawn", "server/keys/herd", "server/keys/slot"},
 	twins.AsksOnceForAll:      {"server/keys/slot"},
-	twins.IgnoresKeyIssuer:    {"server/keys/issuer"},
+	twins.IgnoresKeyIssuer:    {"server/keys/issuer", "server/keys/shared-id"},
+	twins.KeepsOneKeyPerID:    {"server/keys/shared-id"},
 	twins.BreaksOnClocks:      {"server/keys/clock"},
 	twins.KeepsKeysForEver:    {"server/keys/withdrawn"},
 	twins.NeedsEveryKey:       {"server/keys/unusable"},

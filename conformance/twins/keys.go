@@ -28,6 +28,7 @@ const (
 	FollowsKeyRedirects Fault = "follows redirects to keys"
 	AsksOnceForAll      Fault = "asks for unknown keys once, and never again"
 	IgnoresKeyIssuer    Fault = "ignores whose a key is"
+	KeepsOneKeyPerID    Fault = "keeps one key per ID, whoever has it"
 	BreaksOnClocks      Fault = "breaks when the clock is set back"
 	RefusesWithoutKeys  Fault = "calls tokens bad while it has no keys"
 )
@@ -178,6 +179,7 @@ func (t *Twin) readKeys() ([]jose.JSONWebKey, error) {
 		return nil, err
 	}
 	var keys []jose.JSONWebKey
+	known := map[string]bool{}
 	for _, member := range set.Keys {
 		var key jose.JSONWebKey
 		var uses struct {
@@ -191,6 +193,10 @@ func (t *Twin) readKeys() ([]jose.JSONWebKey, error) {
 		_, isRSA := key.Key.(*rsa.PublicKey)
 		useful := (key.Use == "" || key.Use == "sig") && uses.Operations == nil && (key.Algorithm == "" || key.Algorithm == "ES256") && !isRSA
 		ours := uses.Issuer == "" || uses.Issuer == t.origin || t.has(IgnoresKeyIssuer)
+		if known[key.KeyID] && t.has(KeepsOneKeyPerID) {
+			continue
+		}
+		known[key.KeyID] = true
 		switch {
 		case err != nil && t.has(NeedsEveryKey):
 			return nil, err

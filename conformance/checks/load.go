@@ -48,7 +48,7 @@ func bomb(ctx context.Context, p *engine.Probe, trial *engine.Trial) error {
 
 // How many tokens with bad signatures there are, and how many come at once.
 const (
-	badSigned   = 2000
+	badSigned   = 800
 	badSignedBy = 8
 )
 

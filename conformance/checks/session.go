@@ -319,7 +319,7 @@ func unpredictable(ctx context.Context, p *engine.Probe) error {
 
 // Many sessions, and how long they are left alone.
 const (
-	manySessions = 2000
+	manySessions = 500
 	leftAlone    = 7 * 24 * time.Hour
 )
 

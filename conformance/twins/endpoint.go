@@ -20,7 +20,7 @@ const (
 	maxToken  = 16 << 10
 	bodyLimit = 4 * time.Second
 	// floodLimit is how many tokens with bad signatures a broken twin bears.
-	floodLimit = 1000
+	floodLimit = 400
 )
 
 // ran is how often the tool ran with a marker.

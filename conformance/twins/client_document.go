@@ -18,6 +18,8 @@ func (c *clientTwin) document() []byte {
 		delete(document, "redirect_uris")
 	case c.has(PublishesSecret):
 		document["client_secret"], document["token_endpoint_auth_method"] = "a-secret", "client_secret_post"
+	case c.has(UsesForeignRedirect):
+		document["redirect_uris"] = []string{foreignRedirect}
 	case c.has(HasDocumentAtRoot):
 		document["client_id"] = documentAtRoot
 	}

@@ -195,6 +195,9 @@ func (p *pending) close() {
 	}
 }
 
+// foreignRedirect is where no answer should be sent to.
+const foreignRedirect = "http://client.example.com/callback"
+
 // begin registers, and makes the authorization request.
 func (r *clientRun) begin(ctx context.Context, issuer *issuerDocument, resource string, scopes []string) (identity, *pending, error) {
 	p := &pending{run: r, issuer: issuer, resource: resource, state: rand.Text(), verifier: rand.Text() + rand.Text(), answers: make(chan url.Values, 4)}
@@ -207,7 +210,7 @@ func (r *clientRun) begin(ctx context.Context, issuer *issuerDocument, resource 
 	p.server = httptest.NewServer(http.HandlerFunc(p.serve))
 	p.redirect = p.server.URL + "/callback"
 	if r.has(UsesForeignRedirect) {
-		p.redirect = "http://client.example.com/callback"
+		p.redirect = foreignRedirect
 	}
 	var err error
 	if p.client, err = r.identity(ctx, issuer, p.redirect); err != nil {

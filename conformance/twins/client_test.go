@@ -164,7 +164,8 @@ var clientFinds = map[twins.ClientFault][]string{
 
 // doesNotApply says which checks have nothing to look at in a client that is broken in one way.
 var doesNotApply = map[twins.ClientFault][]string{
-	twins.GivesUpAtStepUp: {"client/step-up/union", "client/step-up/repeats"},
+	twins.GivesUpAtStepUp:     {"client/step-up/union", "client/step-up/repeats"},
+	twins.PrefersRegistration: {"client/document/fields", "client/document/no-secret"},
 }
 
 func TestAClientWithoutFaultsKeepsEveryRule(t *testing.T) {

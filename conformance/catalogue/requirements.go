@@ -7,7 +7,7 @@ const (
 	permitted      = "nothing can be broken: the specification permits it"
 	theApplication = "only the application behind the server knows what is restricted; its own tests hold it"
 	noElicitation  = "the checks call no tool that elicits; whoever has one tests it with that tool"
-	noState        = "the checks know no tool that hands out state; whoever has one tests it with that tool"
+	noRequestState = "the checks know no tool that hands out request state; whoever has one tests it with that tool"
 	noTasks        = "the checks know no tool that makes tasks; whoever has one tests it with that tool"
 )
 
@@ -115,10 +115,10 @@ func requirements() []Entry {
 		{ID: "server-state-handle-not-auth", Level: engine.Must, Revisions: since2026July, Sentence: "A state handle is no authentication."},
 		{ID: "server-state-handle-bound", Level: engine.Should, Revisions: since2026July, Sentence: "A state handle belongs to its user."},
 		{ID: "server-state-handle-random", Level: engine.Should, Revisions: since2026July, Sentence: "State handles cannot be guessed."},
-		{ID: "server-request-state-integrity", Level: engine.Must, Revisions: since2026July, Sentence: "Altered request state is refused.", Elsewhere: noState},
-		{ID: "server-request-state-principal", Level: engine.Should, Revisions: since2026July, Sentence: "Request state belongs to its user.", Elsewhere: noState},
-		{ID: "server-request-state-ttl", Level: engine.Should, Revisions: since2026July, Sentence: "Request state ends soon, and fits one request.", Elsewhere: noState},
-		{ID: "server-request-state-single-use", Level: engine.Must, Revisions: since2026July, Sentence: "What is to be used once is used once.", Elsewhere: noState},
+		{ID: "server-request-state-integrity", Level: engine.Must, Revisions: since2026July, Sentence: "Altered request state is refused.", Elsewhere: noRequestState},
+		{ID: "server-request-state-principal", Level: engine.Should, Revisions: since2026July, Sentence: "Request state belongs to its user.", Elsewhere: noRequestState},
+		{ID: "server-request-state-ttl", Level: engine.Should, Revisions: since2026July, Sentence: "Request state ends soon, and fits one request.", Elsewhere: noRequestState},
+		{ID: "server-request-state-single-use", Level: engine.Must, Revisions: since2026July, Sentence: "What is to be used once is used once.", Elsewhere: noRequestState},
 		{ID: "server-list-not-per-connection", Level: engine.Must, Revisions: since2026July, Sentence: "Lists do not differ by connection.", Elsewhere: theApplication},
 		{ID: "server-cache-scope-private", Level: engine.Should, Revisions: since2026July, Sentence: "Results that depend on the caller are not marked public.", Elsewhere: theApplication},
 		{ID: "server-cache-not-access-control", Level: engine.Must, Revisions: since2026July, Sentence: "Access does not depend on what is cached.", Elsewhere: theApplication},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -71,4 +72,66 @@ func TestHowLongARequestMayLast(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestEachRequestIsLookedAtInItsTurn runs several that began at different times, one of which ends before it is looked at.
+func TestEachRequestIsLookedAtInItsTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		cfg := config()
+		cfg.Now = time.Now
+		cfg.Verify = func(context.Context, string) (*guard.Identity, error) {
+			if time.Since(began) >= 35*time.Second {
+				return nil, token.NewInvalidError("revoked")
+			}
+			id := adele
+			id.Expiry = began.Add(time.Hour)
+			return &id, nil
+		}
+		g := newGuard(t, cfg, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("short") == "" {
+				<-r.Context().Done()
+				assert.ErrorIs(t, r.Context().Err(), context.Canceled)
+				return
+			}
+			<-time.After(5 * time.Second)
+		}))
+		ended := make([]time.Duration, 4)
+		var all sync.WaitGroup
+		for i := range ended {
+			all.Go(func() {
+				<-time.After(time.Duration(i) * 5 * time.Second)
+				r := request(http.MethodPost, ping)
+				if i == 1 {
+					r.URL.RawQuery = "short=1"
+				}
+				g.ServeHTTP(httptest.NewRecorder(), r)
+				ended[i] = time.Since(began)
+			})
+		}
+		all.Wait()
+		assert.Equal(t, []time.Duration{60 * time.Second, 10 * time.Second, 40 * time.Second, 45 * time.Second}, ended)
+	})
+}
+
+func TestTheEndOfTheTimeIsNamed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := config()
+		cfg.MaxCall = time.Minute
+		began := time.Now()
+		g := newGuard(t, cfg, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			deadline, there := r.Context().Deadline()
+			assert.True(t, there)
+			assert.Equal(t, time.Minute, deadline.Sub(began))
+			inner, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			<-inner.Done()
+			assert.ErrorIs(t, r.Context().Err(), context.DeadlineExceeded)
+			assert.ErrorIs(t, context.Cause(inner), context.DeadlineExceeded)
+		}))
+		g.ServeHTTP(httptest.NewRecorder(), request(http.MethodPost, ping))
+		assert.Equal(t, time.Minute, time.Since(began))
+	})
 }

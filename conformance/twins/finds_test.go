@@ -123,7 +123,7 @@ var answerFinds = map[twins.Fault][]string{
 	twins.CountsHandles:         {"server/state/unpredictable"},
 	twins.TakesHandlesForTokens: {"server/state/not-authentication"},
 
-	twins.PassesTokensOn:        {"server/passthrough/inbound-token"},
+	twins.PassesTokensOn:        {"server/passthrough/inbound-token", "server/passthrough/own-token"},
 	twins.PassesTokensInBodies:  {"server/passthrough/inbound-token"},
 	twins.TrustsTokensItSendsOn: {"server/passthrough/own-token"},
 }

@@ -8,8 +8,11 @@ import (
 )
 
 // apart reports whether a fault and a check are about things so far apart that they are not tried with each other: what is made of a token's
-// content, how keys are followed, and all the rest.
+// content, how keys are followed, and all the rest. A server that a flood closes is closed to the checks beside the flood's.
 func apart(fault twins.Fault, check engine.Check) bool {
+	if fault == twins.RefusesAllUnderFlood {
+		return true
+	}
 	topic := ""
 	for prefix, finds := range map[string][]map[twins.Fault][]string{"server/token/": {jwsFinds, claimFinds}, "server/keys/": {keyFinds}} {
 		for _, one := range finds {
@@ -27,7 +30,7 @@ func apart(fault twins.Fault, check engine.Check) bool {
 }
 
 var tokenFinds = map[twins.Fault][]string{
-	twins.AcceptsGarbage: {"server/token/garbage", "server/challenge/invalid-token", "server/token/parts", "server/token/json-serialization"},
+	twins.AcceptsGarbage: {"server/token/garbage", "server/challenge/invalid-token", "server/token/parts", "server/token/json-serialization", "server/state/not-authentication"},
 	twins.ChecksNoSignature: {
 		"server/token/tampered-signature", "server/token/no-algorithm", "server/token/degenerate-signature", "server/token/embedded-key", "server/token/key-address",
 		"server/token/certificate-chain",
@@ -83,7 +86,7 @@ var claimFinds = map[twins.Fault][]string{
 }
 
 var keyFinds = map[twins.Fault][]string{
-	twins.FindsNoNewKeys:      {"server/keys/rotation", "server/keys/unusable", "server/keys/withdrawn", "server/keys/herd", "server/keys/slot"},
+	twins.FindsNoNewKeys:      {"server/keys/rotation", "server/keys/unusable", "server/keys/withdrawn", "server/keys/herd", "server/keys/slot", "server/keys/shared-id"},
 	twins.AsksOnceForAll:      {"server/keys/slot"},
 	twins.IgnoresKeyIssuer:    {"server/keys/issuer", "server/keys/shared-id"},
 	twins.KeepsOneKeyPerID:    {"server/keys/shared-id"},

@@ -86,7 +86,7 @@ func (p *Probe) Dial(ctx context.Context) (net.Conn, error) {
 		config.NextProtos = []string{"http/1.1"}
 		connection, err = (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", host)
 	} else {
-		connection, err = (&net.Dialer{}).DialContext(ctx, "tcp", host)
+		connection, err = Dial(ctx, "tcp", host)
 	}
 	if err != nil {
 		return nil, &CannotJudge{Reason: "no connection to the server", Err: err}

@@ -103,7 +103,7 @@ func guarded(run func() error) (err error) {
 
 // newProbe makes a probe with connections of its own.
 func newProbe(target Target, revision Revision) *Probe {
-	client := http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxHeader}}
+	client := http.Client{Transport: &http.Transport{DialContext: Dial, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxHeader}}
 	if target.HTTPClient != nil {
 		client = *target.HTTPClient
 	}

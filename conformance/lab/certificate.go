@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"mcpentra/conformance/engine"
 )
 
 // A Flaw is what is wrong with a certificate.
@@ -85,7 +87,7 @@ func (a *authority) config(flaw Flaw) *tls.Config {
 func (a *authority) transport() *http.Transport {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.certificate)
-	return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}
+	return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true, DialContext: engine.Dial}
 }
 
 // WriteCA writes the lab's certificate authority to a file in a directory and returns its name.

@@ -312,7 +312,7 @@ func (l *Lab) deliver(ctx context.Context, redirect *url.URL, answer Answer) boo
 	if err != nil {
 		return false
 	}
-	transport := &http.Transport{DisableKeepAlives: true}
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: engine.Dial}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
 		return false

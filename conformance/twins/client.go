@@ -111,7 +111,7 @@ func (r *clientRun) place() string {
 }
 
 func (c *clientTwin) transport(task engine.Task) (*http.Transport, error) {
-	transport := &http.Transport{}
+	transport := &http.Transport{DialContext: engine.Dial}
 	if task.Proxy != "" {
 		proxy, err := url.Parse(task.Proxy)
 		if err != nil {

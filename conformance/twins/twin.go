@@ -54,7 +54,7 @@ func Start(faults ...Fault) *Twin {
 	}
 	t := &Twin{
 		faults: faults, key: key, runs: map[string]int{}, sessions: map[string]*session{}, handles: map[string]string{}, streams: map[chan string]string{}, seen: map[string]int{}, done: make(chan struct{}),
-		transport: &http.Transport{},
+		transport: &http.Transport{DialContext: engine.Dial},
 	}
 	t.server = httptest.NewUnstartedServer(http.HandlerFunc(t.serve))
 	t.server.Config.ConnContext = withConnection

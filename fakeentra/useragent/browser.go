@@ -193,6 +193,14 @@ func dialLoopback(ctx context.Context, network, address string) (net.Conn, error
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return nil, fmt.Errorf("%s is not a loopback address, and this browser visits no other", host)
 	}
-	var dialer net.Dialer
-	return dialer.DialContext(ctx, network, address)
+	connection, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	// Closed by a reset, so that the port is free at once: thousands of visits in a minute would use up the ports.
+	if err := connection.(*net.TCPConn).SetLinger(0); err != nil {
+		_ = connection.Close()
+		return nil, err
+	}
+	return connection, nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -44,26 +45,30 @@ func newRig(t *testing.T, change func(*server.Config)) *engine.Rig {
 	fake := fakeentra.NewServer(fakeentra.Config{Directory: apiDirectory()})
 	at, err := url.Parse(fake.URL)
 	require.NoError(t, err)
-	issuer := &heldKeys{base: fake.Client().Transport, host: at.Host}
+	issuer := &heldIssuer{base: fake.Client().Transport, host: at.Host}
 	issuer.own = httptest.NewServer(issuer)
 	origin := startServer(t, func(config *server.Config) {
 		direct(fake)(config)
-		config.Entra.HTTPClient = &http.Client{Transport: issuer}
+		config.Entra.HTTPClient = &http.Client{Transport: issuer, Timeout: 3 * time.Second} // less than the server's own patience, to lose no time
 		config.Now = fake.Now
 		if change != nil {
 			change(config)
 		}
 	})
-	return &engine.Rig{
-		Target: directTarget(t, origin, fake), Serve: issuer.serve, Fetches: issuer.fetches, Advance: fake.Advance,
-		Document: func() []byte {
-			answer, err := fake.Client().Get(fake.URL + "/" + fake.Tenant().ID + "/discovery/v2.0/keys")
+	published := func(path string) func() []byte {
+		return func() []byte {
+			answer, err := fake.Client().Get(fake.URL + "/" + fake.Tenant().ID + path)
 			require.NoError(t, err)
 			defer answer.Body.Close()
 			text, err := io.ReadAll(answer.Body)
 			require.NoError(t, err)
 			return text
-		},
+		}
+	}
+	return &engine.Rig{
+		Target: directTarget(t, origin, fake), Serve: issuer.serve(keySet), Fetches: issuer.fetches, Advance: fake.Advance,
+		Document: published("/discovery/v2.0/keys"), Metadata: published("/v2.0/.well-known/openid-configuration"),
+		Describe: issuer.serve(document), Elsewhere: issuer.serve(elsewhere),
 		Close: func() {
 			issuer.own.Close()
 			fake.Close()
@@ -71,52 +76,90 @@ func newRig(t *testing.T, change func(*server.Config)) *engine.Rig {
 	}
 }
 
-// heldKeys stands between a server and its issuer, and answers for the key set as it is told.
-type heldKeys struct {
+// An asked is what a server asks for that a rig can answer.
+type asked int
+
+const (
+	other     asked = iota // the issuer's affair
+	keySet                 // the issuer's keys
+	document               // the issuer's discovery document
+	elsewhere              // whatever others have
+)
+
+// heldIssuer stands between a server and everybody else, and answers as it is told.
+type heldIssuer struct {
 	base http.RoundTripper
 	host string           // the issuer's
-	own  *httptest.Server // answers for the key set in place of the issuer
+	own  *httptest.Server // answers in place of whoever was asked
 
-	mu      sync.Mutex
-	handler http.Handler
-	count   int
+	mu       sync.Mutex
+	handlers [elsewhere + 1]http.Handler
+	count    int
 }
 
-func (h *heldKeys) serve(handler http.Handler) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.handler = handler
+func (h *heldIssuer) serve(what asked) func(http.Handler) {
+	return func(handler http.Handler) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.handlers[what] = handler
+	}
 }
 
-func (h *heldKeys) fetches() int {
+func (h *heldIssuer) fetches() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.count
 }
 
-func (h *heldKeys) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.URL.Host != h.host || !strings.HasSuffix(request.URL.Path, "/keys") {
-		return h.base.RoundTrip(request)
-	}
+// held is who answers for an address, or nil where it is not held.
+func (h *heldIssuer) held(address *url.URL) http.Handler {
 	h.mu.Lock()
-	h.count++
-	held := h.handler != nil
-	h.mu.Unlock()
-	if held {
-		own, err := url.Parse(h.own.URL)
-		if err != nil {
-			return nil, err
-		}
-		request = request.Clone(request.Context())
-		request.URL.Scheme, request.URL.Host, request.Host = own.Scheme, own.Host, own.Host
-		return h.own.Client().Transport.RoundTrip(request)
+	defer h.mu.Unlock()
+	what := other
+	switch {
+	case address.Host != h.host:
+		what = elsewhere
+	case strings.HasSuffix(address.Path, "/keys"):
+		what = keySet
+	case strings.HasSuffix(address.Path, "/.well-known/openid-configuration"):
+		what = document
 	}
-	return h.base.RoundTrip(request)
+	return h.handlers[what]
 }
 
-func (h *heldKeys) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h.mu.Lock()
-	handler := h.handler
-	h.mu.Unlock()
-	handler.ServeHTTP(w, r)
+// addressHeader carries the address that was asked to who answers in its place.
+const addressHeader = "X-Asked"
+
+func (h *heldIssuer) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.URL.Host == h.host && strings.HasSuffix(request.URL.Path, "/keys") {
+		h.mu.Lock()
+		h.count++
+		h.mu.Unlock()
+	}
+	if h.held(request.URL) == nil {
+		return h.base.RoundTrip(request)
+	}
+	own, err := url.Parse(h.own.URL)
+	if err != nil {
+		return nil, err
+	}
+	sent := request.Clone(request.Context())
+	sent.Header.Set(addressHeader, request.URL.String())
+	sent.URL.Scheme, sent.URL.Host, sent.Host = own.Scheme, own.Host, own.Host
+	response, err := h.own.Client().Transport.RoundTrip(sent)
+	if err == nil {
+		response.Request = request
+	}
+	return response, err
+}
+
+func (h *heldIssuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	address, err := url.Parse(r.Header.Get(addressHeader))
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	r.Header.Del(addressHeader)
+	r.URL = address
+	h.held(address).ServeHTTP(w, r)
 }

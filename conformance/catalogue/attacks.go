@@ -66,7 +66,7 @@ func attacks() []Entry {
 		{ID: "RS-064", Level: Attack, Severity: engine.Critical, Sentence: "A key that was withdrawn."},
 		{ID: "RS-065", Level: Attack, Severity: engine.Critical, Sentence: "One kid under two issuers."},
 		{ID: "RS-066", Level: Attack, Severity: engine.High, Sentence: "A key set endpoint that fails in every way."},
-		{ID: "RS-067", Level: Attack, Severity: engine.High, Sentence: "A discovery document that lies.", Elsewhere: "what a server does with its own configuration shows at its start; unit tests of the server's package entra"},
+		{ID: "RS-067", Level: Attack, Severity: engine.High, Sentence: "A discovery document that lies."},
 		{ID: "RS-068", Level: Attack, Severity: engine.High, Sentence: "An issuer that is down at the start."},
 		{ID: "RS-069", Level: Attack, Severity: engine.Medium, Sentence: "A clock that jumps."},
 		{ID: "RS-070", Level: Attack, Severity: engine.Medium, Sentence: "Long and many headers."},

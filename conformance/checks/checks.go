@@ -10,7 +10,7 @@ import (
 func All() []engine.Check {
 	return slices.Concat(
 		challenge(), resourceMetadata(), issuerMetadata(), credentials(), refusal(),
-		token(), tokenAlgorithm(), tokenHeader(), tokenForm(), tokenIssuer(), tokenClaims(), keys(),
+		token(), tokenAlgorithm(), tokenHeader(), tokenForm(), tokenIssuer(), tokenClaims(), keys(), discoveryDocument(),
 		scope(), origin(), message(), session(), stream(), answer(), state(), passthrough(), httpLayer(),
 	)
 }

@@ -312,8 +312,8 @@ func herd(ctx context.Context, r *rig) error {
 	return nil
 }
 
-// outage has a rig for each way to be out of order: what a server makes of the first it may not ask about for a while.
-func outage(ctx context.Context, p *engine.Probe) error {
+// outOfOrder are the ways in which a document of the issuer's cannot be had.
+func outOfOrder() map[string]http.HandlerFunc {
 	says := func(status int, contentType, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", contentType)
@@ -321,8 +321,7 @@ func outage(ctx context.Context, p *engine.Probe) error {
 			_, _ = w.Write([]byte(body))
 		}
 	}
-	var unknown crypto.Signer
-	for name, handle := range map[string]http.HandlerFunc{
+	return map[string]http.HandlerFunc{
 		"500": says(500, "text/plain", "broken"), "404": says(404, "text/plain", "gone"), "a page": says(200, "text/html", "<html><body>Sign in</body></html>"),
 		"an empty object": says(200, "application/json", "{}"), "no keys": says(200, "application/json", `{"keys":[]}`), "null": says(200, "application/json", "null"),
 		"cut in the middle": func(w http.ResponseWriter, _ *http.Request) {
@@ -337,7 +336,13 @@ func outage(ctx context.Context, p *engine.Probe) error {
 				}
 			}
 		},
-	} {
+	}
+}
+
+// outage has a rig for each way to be out of order: what a server makes of the first it may not ask about for a while.
+func outage(ctx context.Context, p *engine.Probe) error {
+	var unknown crypto.Signer
+	for name, handle := range outOfOrder() {
 		run := rigged(func(ctx context.Context, r *rig) error {
 			if unknown == nil {
 				unknown = strangersFor(r.algorithm)

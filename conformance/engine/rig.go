@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// A Rig is a server that is started for one check, with an issuer whose key set is in the check's hands. What a check does
-// to the keys would be felt by all others, and what a server has fetched once it may not fetch again for minutes.
+// A Rig is a server that is started for one check, with an issuer whose key set and discovery document are in the check's
+// hands. What a check does to them would be felt by all others, and what a server has fetched once it may not fetch again for
+// minutes.
 type Rig struct {
 	// Target is the server. Its tokens are the issuer's.
 	Target Target
@@ -17,6 +18,14 @@ type Rig struct {
 	Serve func(http.Handler)
 	// Fetches is how often the key set has been asked for.
 	Fetches func() int
+	// Metadata is the discovery document that the issuer publishes of itself (OpenID Connect Discovery 1.0 section 3), and
+	// Describe answers the server's requests for it from now on; nil means the issuer's own document. Both are nil where the
+	// server reads none.
+	Metadata func() []byte
+	Describe func(http.Handler)
+	// Elsewhere answers from now on whatever the server asks of others than its issuer, by whichever scheme. The handler
+	// finds the address in the request's URL. It goes with Describe.
+	Elsewhere func(http.Handler)
 	// Advance lets time pass for the server and its issuer. Nil means that it cannot be done.
 	Advance func(time.Duration)
 	// Close ends both.

@@ -99,4 +99,12 @@ var keyFinds = map[twins.Fault][]string{
 	twins.ForgetsKeysInOutage: {"server/keys/outage", "server/keys/redirect"},
 	twins.FollowsKeyRedirects: {"server/keys/redirect"},
 	twins.RefusesWithoutKeys:  {"server/keys/late"},
+
+	twins.BelievesAnyDocument:     {"server/keys/document-issuer"},
+	twins.FetchesKeysInTheClear:   {"server/keys/document-address"},
+	twins.FetchesKeysInside:       {"server/keys/document-address"},
+	twins.ForgetsDocuments:        {"server/keys/document-issuer", "server/keys/document-address", "server/keys/document-outage", "server/keys/document-redirect"},
+	twins.ReadsDocumentsToTheEnd:  {"server/keys/document-outage"},
+	twins.FollowsDocumentRedirect: {"server/keys/document-redirect"},
+	twins.WaitsForItsIssuer:       {"server/keys/document-silence"},
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -33,6 +32,17 @@ const (
 	RefusesWithoutKeys  Fault = "calls tokens bad while it has no keys"
 )
 
+// Faults of what is made of the issuer's discovery document.
+const (
+	BelievesAnyDocument     Fault = "takes keys from a document of another issuer"
+	FetchesKeysInTheClear   Fault = "fetches keys from any address"
+	FetchesKeysInside       Fault = "fetches keys from inside a network"
+	ForgetsDocuments        Fault = "forgets its document when there is no other"
+	ReadsDocumentsToTheEnd  Fault = "reads documents of any length"
+	FollowsDocumentRedirect Fault = "follows redirects to a document"
+	WaitsForItsIssuer       Fault = "waits for its issuer for ever"
+)
+
 // How much a twin reads of a key set, in bytes, when it asks again, when it gives up, and how often it asks for an
 // unknown key.
 const (
@@ -40,6 +50,9 @@ const (
 	keysAge    = time.Hour
 	keysEnd    = 24 * time.Hour
 	keysForced = time.Minute
+	// documentAge is when the discovery document is asked for again, and issuerLimit how long the issuer may take.
+	documentAge = 24 * time.Hour
+	issuerLimit = 3 * time.Second
 )
 
 // keyCache is what a twin has of its issuer's keys.
@@ -49,14 +62,19 @@ type keyCache struct {
 	fetched time.Time
 	forced  time.Time
 	running atomic.Bool // a fetch that is not the first
+
+	address string // of the keys, as the document has it
+	read    time.Time
 }
 
 // issuer is what a rig changes about a twin's issuer.
 type issuer struct {
-	mu      sync.Mutex
-	handler http.Handler // nil answers with the published keys
-	fetches int
-	later   time.Duration
+	mu        sync.Mutex
+	handler   http.Handler // nil answers with the published keys
+	document  http.Handler // nil answers with the issuer's own
+	elsewhere http.Handler // answers for everybody else; nil lets nobody answer
+	fetches   int
+	later     time.Duration
 }
 
 // now is the time for the twin and its issuer.
@@ -97,6 +115,20 @@ func (t *Twin) rig(context.Context) (*engine.Rig, error) {
 			other.issuer.mu.Lock()
 			defer other.issuer.mu.Unlock()
 			return other.issuer.fetches
+		},
+		Metadata: func() []byte {
+			text, _ := json.Marshal(other.discoveryDocument())
+			return text
+		},
+		Describe: func(handler http.Handler) {
+			other.issuer.mu.Lock()
+			defer other.issuer.mu.Unlock()
+			other.issuer.document = handler
+		},
+		Elsewhere: func(handler http.Handler) {
+			other.issuer.mu.Lock()
+			defer other.issuer.mu.Unlock()
+			other.issuer.elsewhere = handler
 		},
 		Advance: func(by time.Duration) {
 			other.issuer.mu.Lock()
@@ -161,18 +193,12 @@ func (t *Twin) fetchKeys() {
 }
 
 func (t *Twin) readKeys() ([]jose.JSONWebKey, error) {
-	client := &http.Client{Timeout: 5 * time.Second, Transport: t.transport}
-	if !t.has(FollowsKeyRedirects) {
-		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	}
-	response, err := client.Get(t.origin + "/keys")
-	if err != nil {
+	if err := t.readDocument(); err != nil {
 		return nil, err
 	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxKeySet+1))
-	if err != nil || len(text) > maxKeySet || response.StatusCode != http.StatusOK {
-		return nil, errors.New("no key set")
+	text, err := t.askIssuer(t.cache.address, maxKeySet, t.has(FollowsKeyRedirects))
+	if err != nil {
+		return nil, err
 	}
 	var set struct{ Keys []json.RawMessage }
 	if err := json.Unmarshal(text, &set); err != nil {

@@ -120,6 +120,8 @@ func (t *Twin) serve(w http.ResponseWriter, r *http.Request) {
 		t.serveUpstream(w, r)
 	case "/keys":
 		t.serveKeys(w, r)
+	case "/discovery":
+		t.serveDocument(w, r)
 	case "/elsewhere":
 		t.serveResource(w, r)
 	case "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -113,12 +114,21 @@ func (c *Client) judgeDocument(found *discovered) error {
 		{"authorization_endpoint", found.AuthorizationEndpoint}, {"token_endpoint", found.TokenEndpoint}, {"jwks_uri", found.KeysURI},
 	} {
 		u, err := url.Parse(endpoint.address)
-		if err != nil || !secureURL(u) || u.Fragment != "" || u.Scheme == "http" && !c.deployment.loopback {
+		switch {
+		case err != nil, !secureURL(u), u.Fragment != "", u.Scheme == "http" && !c.deployment.loopback:
 			return unusable(fmt.Sprintf("has no https URL in %s", endpoint.member))
+		case !c.deployment.loopback && isLoopback(u.Hostname()), !isLoopback(u.Hostname()) && isAddress(u.Hostname()):
+			return unusable(fmt.Sprintf("has no name of a host in %s", endpoint.member))
 		}
 	}
 	found.tenantID = tenantID
 	return nil
+}
+
+// isAddress reports whether a host is an IP address. Entra's hosts have names; an address leads into somebody's network.
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }
 
 // graphHost is the cloud's Graph. A cloud may have several, and the document says which is the

@@ -21,6 +21,9 @@ type Config struct {
 	TrustAnyCertificate bool
 }
 
+// maxHome leaves room for the name of the socket that Chromium makes below it: the path of a socket has 107 bytes at most.
+const maxHome = 60
+
 // Start starts a browser with a profile of its own and returns a context for chromedp.Do. The browser ends with the
 // function that is returned, or with ctx. ErrNotInstalled says that there is none.
 func Start(ctx context.Context, config Config) (context.Context, context.CancelFunc, error) {
@@ -40,13 +43,13 @@ func Start(ctx context.Context, config Config) (context.Context, context.CancelF
 	if config.Height == 0 {
 		config.Height = 900
 	}
-	// Profile, crash reports and settings go where they can be thrown away, not into the home of whoever runs a test.
+	// Profile, sockets, crash reports and settings go where they can be thrown away, not into the home of whoever runs a test.
 	home, err := os.MkdirTemp("", "chromium-home-")
 	if err != nil {
 		return nil, nil, fmt.Errorf("chromium: %w", err)
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program),
-		chromedp.Env("HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_CACHE_HOME="+home, "XDG_RUNTIME_DIR="+home), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Env("HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_CACHE_HOME="+home, "XDG_RUNTIME_DIR="+home, "TMPDIR="+home), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WindowSize(config.Width, config.Height))
 	if config.TrustAnyCertificate {
 		options = append(options, chromedp.Flag("ignore-certificate-errors", true))

@@ -169,6 +169,7 @@ func TestDirectModeConforms(t *testing.T) {
 					direct(fake)(config)
 					config.Direct.TokenVersions = []int{version}
 					config.Direct.Clients = []string{fake.Tenant().Apps[0].ID}
+					config.Direct.ConfidentialClients = true
 					config.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 					place.put(t, config)
 				})
@@ -210,6 +211,13 @@ func directTarget(t *testing.T, origin string, fake *fakeentra.Server) engine.Ta
 			for _, name := range []string{"azp", "appid"} { // version 2.0 has one and version 1.0 the other
 				if _, there := c[name]; there {
 					c[name] = "5a1e0001-0000-4000-8000-00000000eeee"
+				}
+			}
+		}),
+		engine.PublicClient: edited(func(c map[string]any) {
+			for _, name := range []string{"azpacr", "appidacr"} {
+				if _, there := c[name]; there {
+					c[name] = "0"
 				}
 			}
 		}),

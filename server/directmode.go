@@ -22,6 +22,9 @@ type Direct struct {
 	Tenants []string
 	// Clients are the application IDs that may call. Nil means every one that a tenant gives a token to.
 	Clients []string
+	// ConfidentialClients lets in only clients that have authenticated themselves, with a secret or a certificate. Most MCP
+	// clients are programs on people's own machines, which cannot.
+	ConfidentialClients bool
 	// AppRoles let in applications that call for themselves: each needs one of these roles. Nil lets none in.
 	AppRoles []string
 }
@@ -44,6 +47,7 @@ func newDirectMode(config *Config) (*directMode, error) {
 	}
 	api, err := entra.NewAPI(config.filled(config.Entra), entra.APIConfig{
 		IdentifierURI: config.Direct.IdentifierURI, Versions: config.Direct.TokenVersions, Tenants: config.Direct.Tenants, Clients: config.Direct.Clients,
+		ConfidentialClients: config.Direct.ConfidentialClients,
 	})
 	if err != nil {
 		return nil, err

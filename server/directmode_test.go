@@ -144,6 +144,28 @@ func TestDirectModeRefusesAClientThatIsNotListed(t *testing.T) {
 	assert.Contains(t, log.String(), "AUTH_ALLOWED_CLIENTS")
 }
 
+func TestDirectModeRefusesPublicClientsWhereItIsToldTo(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	s := newDirectSite(t, func(config *server.Config) {
+		config.Direct.ConfidentialClients = true
+		config.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	})
+	status, _, _ := s.call(s.mint(fakeentra.Token{}), callUserName)
+	assert.Equal(t, http.StatusOK, status)
+	for name, edit := range map[string]func(map[string]any){
+		"a public client":          func(c map[string]any) { c["azpacr"] = "0" },
+		"a client that says none":  func(c map[string]any) { delete(c, "azpacr") },
+		"the claim of version 1.0": func(c map[string]any) { c["azpacr"], c["appidacr"] = "0", "1" },
+	} {
+		status, header, body := s.call(s.mint(fakeentra.Token{Edit: edit}), callUserName)
+		assert.Equal(t, http.StatusForbidden, status, name)
+		assert.Empty(t, header.Get("WWW-Authenticate"), name)
+		assert.Contains(t, body, "access_denied", name)
+	}
+	assert.Contains(t, log.String(), "AUTH_CONFIDENTIAL_CLIENTS")
+}
+
 func TestDirectModeSaysWhatGoesWrongBehindIt(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -315,6 +315,9 @@ func keyAddresses(ctx context.Context, p *engine.Probe) error {
 
 func documentOutage(ctx context.Context, p *engine.Probe) error {
 	a := &attacker{}
+	if err := a.described(ctx, p, longDocument); err != nil {
+		return err
+	}
 	for name, handler := range outOfOrder() {
 		err := a.described(ctx, p, func(ctx context.Context, d *documents) error {
 			return d.mistrusted(ctx, "a document that is: "+name, handler)
@@ -323,16 +326,16 @@ func documentOutage(ctx context.Context, p *engine.Probe) error {
 			return err
 		}
 	}
-	return a.described(ctx, p, longDocument)
+	return nil
 }
 
-// longDocument is as long as those that are out of order, but right at its end: who believes it has read it all.
+// longDocument is far too long, and right at its end: who believes it has read it all.
 func longDocument(ctx context.Context, d *documents) error {
 	document := d.changed(member("jwks_uri", d.besideOwn()))
 	d.describe(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		blanks := []byte(strings.Repeat(" ", 64<<10))
-		for range 512 {
+		for range 128 {
 			if _, err := w.Write(blanks); err != nil {
 				return
 			}
@@ -345,7 +348,7 @@ func longDocument(ctx context.Context, d *documents) error {
 	}
 	answer, err := d.probe.Send(ctx, engine.Request{Header: engine.Bearer(token)})
 	if err == nil && answer.Succeeded() {
-		return d.probe.Lesser(engine.Policy, "a document of 32 MiB not to be read to its end", "the result of a token that only its end makes good")
+		return d.probe.Lesser(engine.Policy, "a document of 8 MiB not to be read to its end", "the result of a token that only its end makes good")
 	}
 	return err
 }

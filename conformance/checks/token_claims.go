@@ -46,21 +46,18 @@ func tokenClaims() []engine.Check {
 			Run:       audienceArrays,
 		},
 		{
+			ID: "server/token/public-client", Role: engine.Server, Level: engine.Must, Severity: engine.Medium, Needs: []engine.TokenKind{engine.Good, engine.PublicClient},
+			Covers:    []string{"RS-050"},
+			Reference: "Microsoft identity platform, Access token claims reference, azpacr; RFC 6749 section 2.1",
+			Sentence:  "Where a server is configured to take tokens of confidential clients, it refuses those of public ones.",
+			Run:       actorRefused(engine.PublicClient, "a token of a public client"),
+		},
+		{
 			ID: "server/token/unlisted-client", Role: engine.Server, Level: engine.Must, Severity: engine.Medium, Needs: []engine.TokenKind{engine.Good, engine.UnlistedClient},
 			Covers:    []string{"RS-050"},
 			Reference: "RFC 9068 section 4; Microsoft identity platform, Claims validation, Validate the actor",
 			Sentence:  "Where a server is configured to take tokens of certain clients, it refuses those of others.",
-			Run: func(ctx context.Context, p *engine.Probe) error {
-				trial, err := p.Trial(ctx)
-				if err != nil {
-					return err
-				}
-				token, err := p.Token(ctx, engine.UnlistedClient)
-				if err != nil {
-					return err
-				}
-				return deny(ctx, p, trial, notAllowed, vector{name: "a token of a client that is not listed", change: authorization(func(string) string { return "Bearer " + token })})
-			},
+			Run:       actorRefused(engine.UnlistedClient, "a token of a client that is not listed"),
 		},
 		{
 			ID: "server/token/expiry-form", Role: engine.Server, Level: engine.Must, Severity: engine.Critical, Needs: good, NeedsMint: true, Covers: []string{"RS-051"},
@@ -186,6 +183,21 @@ func withLookalikeAudiences(s *specimen) []forgery {
 		all = append(all, forgery{name: named("aud", value), edits: engine.Edits{Claims: member("aud", value)}})
 	}
 	return all
+}
+
+// actorRefused wants a token refused that is good but for the client that has it.
+func actorRefused(kind engine.TokenKind, name string) func(ctx context.Context, p *engine.Probe) error {
+	return func(ctx context.Context, p *engine.Probe) error {
+		trial, err := p.Trial(ctx)
+		if err != nil {
+			return err
+		}
+		token, err := p.Token(ctx, kind)
+		if err != nil {
+			return err
+		}
+		return deny(ctx, p, trial, notAllowed, vector{name: name, change: authorization(func(string) string { return "Bearer " + token })})
+	}
 }
 
 // audienceArrays shows an array of one. To refuse an array with others in it is a policy that OAuth 2.1 section 5.2 allows.

@@ -75,6 +75,7 @@ const (
 	WithoutScope    TokenKind = "without scope"     // good, but for a scope that every request needs
 	OtherUser       TokenKind = "another user's"    // good, of another principal than Good
 	UnlistedClient  TokenKind = "unlisted client's" // good, but of a client that the server is configured to refuse
+	PublicClient    TokenKind = "public client's"   // good, but of a client without credentials, which the server is configured to refuse
 	Refreshed       TokenKind = "refreshed"         // good, of the principal of Good, and another token
 )
 

@@ -27,6 +27,7 @@ const (
 	KnowsPeopleByName        Fault = "knows people by their name"
 	TakesRolesForScopes      Fault = "takes roles for scopes"
 	ChecksNoClient           Fault = "checks no client"
+	TakesPublicClients       Fault = "takes tokens of clients without credentials"
 )
 
 // judge compares what a token that the issuer has signed says.
@@ -62,6 +63,9 @@ func (t *Twin) judge(token *jws, untimed bool) (caller claims, good bool) {
 		return caller, false
 	}
 	if client, _ := c["client_id"].(string); client != listedClient && !t.has(ChecksNoClient) {
+		return caller, false
+	}
+	if strength, _ := c["azpacr"].(string); strength != "1" && strength != "2" && !t.has(TakesPublicClients) {
 		return caller, false
 	}
 	return caller, t.issuedHere(&caller) && t.isFor(c["aud"]) && t.inTime(c, &caller)

@@ -83,6 +83,7 @@ var claimFinds = map[twins.Fault][]string{
 	twins.KnowsPeopleByName:        {"server/token/principal"},
 	twins.TakesRolesForScopes:      {"server/token/app-only", "server/token/lookalike-scope"},
 	twins.ChecksNoClient:           {"server/token/unlisted-client"},
+	twins.TakesPublicClients:       {"server/token/public-client"},
 }
 
 var keyFinds = map[twins.Fault][]string{

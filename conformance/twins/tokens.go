@@ -30,6 +30,7 @@ type claims struct {
 	Client  string `json:"client_id"`
 	Tenant  string `json:"tid"`
 	Version string `json:"ver"`
+	Proof   string `json:"azpacr"` // how the client has authenticated, in Entra's words
 
 	untimed bool // a broken twin does not look at the time
 }
@@ -45,6 +46,7 @@ var flaws = map[engine.TokenKind]func(map[string]any){
 	engine.WithoutScope:    func(c map[string]any) { c["scope"] = "other" },
 	engine.OtherUser:       func(c map[string]any) { c["sub"] = "somebody else" },
 	engine.UnlistedClient:  func(c map[string]any) { c["client_id"] = "another client" },
+	engine.PublicClient:    func(c map[string]any) { c["azpacr"] = "0" },
 	engine.Refreshed:       func(c map[string]any) { c["jti"] = rand.Text() },
 }
 
@@ -55,7 +57,7 @@ func (t *Twin) good() (string, error) {
 		return "", err
 	}
 	now := t.now()
-	return jwt.Signed(signer).Claims(claims{For: t.URL, Scope: scope, Client: listedClient, Tenant: tenant, Version: version, Claims: jwt.Claims{
+	return jwt.Signed(signer).Claims(claims{For: t.URL, Scope: scope, Client: listedClient, Tenant: tenant, Version: version, Proof: "1", Claims: jwt.Claims{
 		Issuer: t.origin, Subject: "somebody", ID: rand.Text(), IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(time.Hour)),
 	}}).Serialize()
 }

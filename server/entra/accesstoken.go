@@ -32,6 +32,8 @@ type Caller struct {
 	Name, Username             string
 	// ClientID is the application that calls: azp, or appid in v1.
 	ClientID string
+	// Confidential says that the client has authenticated itself, with a secret or a certificate.
+	Confidential bool
 	// TokenID is Entra's uti.
 	TokenID string
 	// Scopes are the delegated permissions, by their short names. Nil for an application.
@@ -50,12 +52,18 @@ const (
 	disagreeing    token.Reason = "its claims disagree with each other"
 )
 
-// A ClientNotAllowedError means that the token is good, and its client is not on the list.
+// A ClientNotAllowedError means that the token is good, and its client is not on the list, or a public one where that is not
+// enough.
 type ClientNotAllowedError struct {
 	ClientID string
+	// Public says that the client is refused because it has not authenticated itself.
+	Public bool
 }
 
 func (e *ClientNotAllowedError) Error() string {
+	if e.Public {
+		return "the client " + e.ClientID + " has not authenticated itself, and only confidential ones may call (AUTH_CONFIDENTIAL_CLIENTS)"
+	}
 	return "the client " + e.ClientID + " is not among those that may call (AUTH_ALLOWED_CLIENTS)"
 }
 
@@ -71,7 +79,10 @@ func (a *API) Verify(ctx context.Context, raw string) (*Caller, error) {
 		return nil, err
 	}
 	if len(a.cfg.Clients) > 0 && !slices.Contains(a.cfg.Clients, caller.ClientID) {
-		return nil, &ClientNotAllowedError{caller.ClientID}
+		return nil, &ClientNotAllowedError{ClientID: caller.ClientID}
+	}
+	if a.cfg.ConfidentialClients && !caller.Confidential {
+		return nil, &ClientNotAllowedError{ClientID: caller.ClientID, Public: true}
 	}
 	return caller, nil
 }
@@ -101,7 +112,9 @@ type accessClaims struct {
 	Scope     *string  `json:"scp"`
 	Roles     []string `json:"roles"`
 	AZP       string   `json:"azp"`
+	AZPProof  string   `json:"azpacr"`
 	AppID     string   `json:"appid"`
+	AppProof  string   `json:"appidacr"`
 	TokenID   string   `json:"uti"`
 	Kind      string   `json:"idtyp"`
 	Provider  string   `json:"idp"`
@@ -121,9 +134,9 @@ func (a *API) read(verified *token.Claims) (*Caller, error) {
 	if err := verified.Decode(&claims); err != nil {
 		return nil, token.NewInvalidError(token.BadClaims)
 	}
-	client := claims.AZP
+	client, proof := claims.AZP, claims.AZPProof
 	if known.version == "1.0" {
-		client = claims.AppID
+		client, proof = claims.AppID, claims.AppProof
 	}
 	client = strings.ToLower(client)
 	switch {
@@ -138,7 +151,7 @@ func (a *API) read(verified *token.Claims) (*Caller, error) {
 	}
 	caller := &Caller{
 		Kind: Member, Issuer: known.client.deployment.issuer(), TenantID: claims.TenantID, ObjectID: claims.ObjectID,
-		Name: claims.Name, Username: claims.Preferred, ClientID: client, TokenID: claims.TokenID, Roles: claims.Roles,
+		Name: claims.Name, Username: claims.Preferred, ClientID: client, Confidential: proof == "1" || proof == "2", TokenID: claims.TokenID, Roles: claims.Roles,
 		Issued: verified.IssuedAt, Expiry: verified.Expiry,
 	}
 	if caller.Username == "" {

@@ -25,6 +25,9 @@ type APIConfig struct {
 	Tenants []string
 	// Clients are the application (client) IDs that may call. nil means every one that a tenant gives a token to.
 	Clients []string
+	// ConfidentialClients refuses the tokens of clients that have not authenticated themselves (azpacr, or appidacr in v1):
+	// public ones, such as programs on people's own machines.
+	ConfidentialClients bool
 	// CacheSize is how many verified tokens are remembered. 0 means token.DefaultCacheSize; a negative one means none.
 	CacheSize int
 }

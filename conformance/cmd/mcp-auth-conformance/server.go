@@ -65,6 +65,7 @@ or the tokens that you have as files. Checks whose tokens are missing are skippe
 		{engine.ForeignAudience, "foreign-audience-token-file"}, {engine.ForeignIssuer, "foreign-issuer-token-file"},
 		{engine.WithoutScope, "scopeless-token-file"}, {engine.OtherUser, "other-user-token-file"}, {engine.Refreshed, "refreshed-token-file"},
 		{engine.UnlistedClient, "unlisted-client-token-file"},
+		{engine.PublicClient, "public-client-token-file"},
 	} {
 		options.tokenFiles[one.kind] = flags.String(one.flag, "", fmt.Sprintf("read a token of the kind %q from `FILE`", string(one.kind)))
 	}

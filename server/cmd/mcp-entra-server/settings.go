@@ -45,7 +45,7 @@ type settings struct {
 // keys are all the settings that can stand in .env or the environment.
 var keys = []string{
 	"AUTH_TENANT_ID", "AUTH_CLIENT_ID", "AUTH_CLIENT_SECRET", "AUTH_AUTHORITY", "AUTH_GRAPH_URL", "AUTH_CA_FILE", "AUTH_REDIRECT_URI", "AUTH_MODE",
-	"AUTH_AUDIENCE", "AUTH_SCOPES", "AUTH_TOKEN_VERSION", "AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_APP_ROLES",
+	"AUTH_AUDIENCE", "AUTH_SCOPES", "AUTH_TOKEN_VERSION", "AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_APP_ROLES",
 	"MCP_ADDR", "MCP_PUBLIC_URL", "MCP_PATH", "MCP_ALLOWED_ORIGINS", "MCP_UPSTREAM", "MCP_STATEFUL", "MCP_LEGACY_SSE", "MCP_MAX_CALL", "STORE_URL", "MCP_KEYS_FILE",
 }
 
@@ -104,7 +104,7 @@ func readSettings(flags flagValues, given func(flag string) bool, lookup func(st
 
 // directKeys mean something in direct mode only. In broker mode one of them is a mistake that must not be passed over:
 // whoever lists tenants believes that others are refused.
-var directKeys = []string{"AUTH_AUDIENCE", "AUTH_SCOPES", "AUTH_TOKEN_VERSION", "AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_APP_ROLES"}
+var directKeys = []string{"AUTH_AUDIENCE", "AUTH_SCOPES", "AUTH_TOKEN_VERSION", "AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_APP_ROLES"}
 
 // readMode reads whose tokens are taken.
 func (s *settings) readMode(value func(string) string) error {
@@ -125,6 +125,13 @@ func (s *settings) readMode(value func(string) string) error {
 	}
 	s.direct = &server.Direct{
 		IdentifierURI: value("AUTH_AUDIENCE"), Tenants: list(value("AUTH_ALLOWED_TENANTS")), Clients: list(value("AUTH_ALLOWED_CLIENTS")), AppRoles: list(value("AUTH_APP_ROLES")),
+	}
+	if text := value("AUTH_CONFIDENTIAL_CLIENTS"); text != "" {
+		only, err := strconv.ParseBool(text)
+		if err != nil {
+			return fmt.Errorf("AUTH_CONFIDENTIAL_CLIENTS is %q: write true or false", text)
+		}
+		s.direct.ConfidentialClients = only
 	}
 	s.scopes = list(value("AUTH_SCOPES"))
 	for _, version := range list(value("AUTH_TOKEN_VERSION")) {

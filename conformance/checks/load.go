@@ -22,7 +22,10 @@ const bombSize = 64 << 20
 func bomb(ctx context.Context, p *engine.Probe, trial *engine.Trial) error {
 	request := trial.Request()
 	var short bytes.Buffer
-	writer := gzip.NewWriter(&short)
+	writer, err := gzip.NewWriterLevel(&short, gzip.BestSpeed)
+	if err != nil {
+		return err
+	}
 	blanks := bytes.Repeat([]byte(" "), 1<<20)
 	for range bombSize / len(blanks) {
 		_, _ = writer.Write(blanks) // to memory

@@ -9,11 +9,16 @@ import (
 	"time"
 )
 
-// checkTimeout bounds one check, and maxHeader the head of an answer in bytes.
-const (
-	checkTimeout = 30 * time.Second
-	maxHeader    = 256 << 10
-)
+// maxHeader bounds the head of an answer, in bytes.
+const maxHeader = 256 << 10
+
+// timeout bounds one check. The disruptive ones send thousands of requests.
+func (c *Check) timeout() time.Duration {
+	if c.Disruptive {
+		return 2 * time.Minute
+	}
+	return 30 * time.Second
+}
 
 // Run tries a check against a target: once, or once for each revision where the check says so.
 func Run(ctx context.Context, check Check, target Target) []Result {
@@ -53,7 +58,7 @@ func RunAt(parent context.Context, check Check, target Target, revision Revision
 		result.Verdict, result.Err = Skip, errors.New("needs "+lacking)
 		return result
 	}
-	ctx, cancel := context.WithTimeout(parent, checkTimeout)
+	ctx, cancel := context.WithTimeout(parent, check.timeout())
 	defer cancel()
 	p := newProbe(target, revision)
 	if target.HTTPClient == nil {
@@ -64,7 +69,7 @@ func RunAt(parent context.Context, check Check, target Target, revision Revision
 	if ended := parent.Err(); ended != nil {
 		err = &CannotJudge{Reason: "the run was ended", Err: ended}
 	} else if ctx.Err() != nil {
-		err = &CannotJudge{Reason: fmt.Sprintf("the check took longer than %v", checkTimeout)}
+		err = &CannotJudge{Reason: fmt.Sprintf("the check took longer than %v", check.timeout())}
 	}
 	result.Verdict, result.Err = check.verdict(err, len(target.Revisions) > 0), err
 	return result

@@ -147,7 +147,6 @@ func clientAnswer() []engine.Check {
 	}
 }
 
-// mixedUp has two sign-ins under way at once: neither is answered before both have begun.
 // closedAfter calls at the redirect URI while the tool is called: the sign-in has ended by then.
 func closedAfter(ctx context.Context, p *engine.ClientProbe) error {
 	var open atomic.Pointer[string]
@@ -177,6 +176,7 @@ func closedAfter(ctx context.Context, p *engine.ClientProbe) error {
 	return nil
 }
 
+// mixedUp has two sign-ins under way at once: neither is answered before both have begun.
 func mixedUp(ctx context.Context, p *engine.ClientProbe) error {
 	if _, err := control(ctx, p, lab.Script{}); err != nil {
 		return err

@@ -1,0 +1,120 @@
+package clients
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mcpentra/conformance/engine"
+	"mcpentra/conformance/lab"
+)
+
+// clientStepUp: a token that is not enough (MCP 2025-11-25 authorization, Step-Up Authorization Flow), and servers that are never content.
+func clientStepUp() []engine.Check {
+	const stepUp = "MCP 2025-11-25 authorization, Step-Up Authorization Flow"
+	more := lab.Script{Scope: "tools.read", ToolScopes: []string{"tools.call"}}
+	within := lab.Script{Scope: "tools.read tools.call", ToolScopes: []string{"tools.call"}}
+	return []engine.Check{
+		{
+			ID: "client/step-up/attempted", Role: engine.Client, Level: engine.Should, Revisions: since20251125, Reference: stepUp,
+			Sentence: "A client that is refused for its scopes asks the person for those that the challenge names.",
+			Covers:   []string{"client-stepup-attempted"},
+			RunClient: afterControl(within, more, func(l *lab.Lab) error {
+				made := l.Authorizations(l.Authority())
+				if len(made) < 2 || !slices.Contains(strings.Fields(made[len(made)-1].Query.Get("scope")), "tools.call") {
+					return l.Mismatch("a second authorization request, with the scope of the challenge", fmt.Sprintf("%d authorization requests", len(made)))
+				}
+				return nil
+			}),
+		},
+		{
+			ID: "client/step-up/union", Role: engine.Client, Level: engine.Should, Revisions: since20260728,
+			Reference: "MCP 2026-07-28 authorization, Step-Up Authorization Flow",
+			Sentence:  "A step up asks for the scopes of before as well.",
+			Covers:    []string{"client-stepup-union"},
+			RunClient: afterControl(within, more, func(l *lab.Lab) error {
+				made := l.Authorizations(l.Authority())
+				if len(made) < 2 {
+					return &engine.NotApplicable{Reason: "the client does not step up"}
+				}
+				if scope := made[1].Query.Get("scope"); !slices.Contains(strings.Fields(scope), "tools.read") {
+					return l.Mismatch("the scope tools.read again", fmt.Sprintf("%q", scope))
+				}
+				return nil
+			}),
+		},
+		{
+			ID: "client/step-up/repeats", Role: engine.Client, Level: engine.Should, Revisions: since20251125, Reference: stepUp,
+			Sentence: "After a step up the request is sent again with the new token.",
+			Covers:   []string{"client-stepup-retries-request"},
+			RunClient: afterControl(within, more, func(l *lab.Lab) error {
+				if len(l.AccessTokens(l.Authority())) < 2 {
+					return &engine.NotApplicable{Reason: "the client does not step up"}
+				}
+				if !l.Called() {
+					return l.Mismatch("the call again with the new token", fmt.Sprintf("none: %v", ending(l)))
+				}
+				return nil
+			}),
+		},
+		{
+			ID: "client/step-up/limit", Role: engine.Client, Level: engine.Should, Revisions: since20251125, Severity: engine.High, Reference: stepUp,
+			Sentence: "A server that demands ever more scopes is given up on after a few tries.",
+			Covers:   []string{"client-stepup-retry-limit", "CL-024"},
+			RunClient: spared(within, gotToken, func(l *lab.Lab) string {
+				if n := len(l.Authorizations(l.Authority())); n > 1+few {
+					return fmt.Sprintf("%d authorization requests", n)
+				}
+				return ""
+			}, variant{"another scope each time", lab.Script{StepUp: func(n int) []string { return []string{fmt.Sprintf("more.%d", n)} }}},
+				variant{"the same scope each time", lab.Script{StepUp: func(int) []string { return []string{"more"} }}}),
+		},
+		{
+			ID: "client/step-up/flood", Role: engine.Client, Level: engine.Policy, Revisions: since20251125, Severity: engine.High, Reference: stepUp,
+			Sentence: "Nobody is asked to approve thousands of scopes.",
+			Covers:   []string{"CL-025"},
+			RunClient: spared(within, gotToken, func(l *lab.Lab) string {
+				for _, one := range l.Authorizations(l.Authority()) {
+					if n := len(strings.Fields(one.Query.Get("scope"))); n > 1000 {
+						return fmt.Sprintf("an authorization request with %d scopes", n)
+					}
+				}
+				return ""
+			}, variant{"a challenge with 2,000 scopes", lab.Script{StepUp: func(int) []string { return manyScopes(2000) }}}),
+		},
+		{
+			ID: "client/refusal/limit", Role: engine.Client, Level: engine.Policy, Severity: engine.High,
+			Reference: "MCP authorization, Error Handling",
+			Sentence:  "A server that refuses every token is given up on, and the person is not asked again and again.",
+			Covers:    []string{"CL-024"},
+			RunClient: spared(lab.Script{}, gotToken, func(l *lab.Lab) string {
+				if n := len(l.Authorizations(l.Authority())); n > few {
+					return fmt.Sprintf("%d authorization requests", n)
+				}
+				if n := len(l.Endpoint()); n > 40 {
+					return fmt.Sprintf("%d requests to the endpoint", n)
+				}
+				return ""
+			}, variant{"a refusal of every token", lab.Script{OldTokens: 1 << 20}}, variant{"a refusal of every token, with refresh tokens", lab.Script{OldTokens: 1 << 20, Refresh: true}}),
+		},
+	}
+}
+
+func manyScopes(n int) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("s%d", i)
+	}
+	return all
+}
+
+// afterControl judges what a client does in one lab after it has got to its end in another.
+func afterControl(good, script lab.Script, judge func(l *lab.Lab) error) runClient {
+	return func(ctx context.Context, p *engine.ClientProbe) error {
+		if _, err := control(ctx, p, good); err != nil {
+			return err
+		}
+		return judge(try(ctx, p, script))
+	}
+}

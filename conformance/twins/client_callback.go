@@ -1,0 +1,71 @@
+package twins
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"mcpentra/conformance/engine"
+)
+
+// serve is the redirect URI.
+func (p *pending) serve(w http.ResponseWriter, request *http.Request) {
+	query := request.URL.Query()
+	switch {
+	case request.URL.Path != "/callback" && !p.run.has(AnswersAnyPath):
+		http.NotFound(w, request)
+	case query.Get("state") != p.state && !p.run.has(ComparesNoState):
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusBadRequest)
+		p.reflect(w, query)
+	default:
+		w.Header().Set("Content-Type", "text/html")
+		p.reflect(w, query)
+		select {
+		case p.answers <- query:
+		default:
+		}
+	}
+}
+
+func (p *pending) reflect(w io.Writer, query url.Values) {
+	text := "You can close this window."
+	if p.run.has(ReflectsAnswer) {
+		text = query.Get("error_description")
+	}
+	_, _ = io.WriteString(w, "<p>"+text)
+}
+
+// take reads an answer (RFC 9207 section 2.4).
+func (p *pending) take(answer url.Values) error {
+	r := p.run
+	if r.has(ShowsAnyError) && answer.Has("error") {
+		return fmt.Errorf("the authorization server refuses: %s", answer.Get("error_description"))
+	}
+	loosely := func(text string) string {
+		decoded, _ := url.PathUnescape(text)
+		return strings.ToLower(strings.TrimSuffix(decoded, "/"))
+	}
+	iss := answer.Get("iss")
+	same := iss == p.issuer.Issuer || r.has(ComparesIssLoosely) && loosely(iss) == loosely(p.issuer.Issuer)
+	switch {
+	case r.task.Revision != engine.R20260728, r.has(ComparesNoIss):
+	case iss == "" && p.issuer.Iss && !r.has(TakesMissingIss):
+		return errors.New("the answer does not say where it comes from")
+	case iss != "" && !same && (p.issuer.Iss || !r.has(ComparesAnnouncedIss)):
+		return errors.New("the answer comes from somebody else")
+	case iss != "" && !p.issuer.Iss && r.has(RefusesUnannouncedIss):
+		return errors.New("the answer says where it comes from, and nobody announced that")
+	}
+	if answer.Has("error") {
+		return fmt.Errorf("the authorization server refuses: %s", answer.Get("error_description"))
+	}
+	if answer.Has("x_unknown") && r.has(RefusesUnknownInAnswers) {
+		return errors.New("the answer has parameters that nobody knows")
+	}
+	p.code = answer.Get("code")
+	return nil
+}

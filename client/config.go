@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -62,12 +63,20 @@ type Config struct {
 	Tokens tokenstore.Store
 	// Base sends the requests. Nil means http.DefaultTransport.
 	Base http.RoundTripper
+	// LookupIP looks names up that the server has chosen, for the addresses to be checked before a request goes there (see README.md, What it will not do). It is asked where Base is an
+	// *http.Transport and Server is not on this machine; whatever Base then connects to is checked as well. Nil means the system's resolver.
+	LookupIP func(ctx context.Context, host string) ([]netip.Addr, error)
+	// RequestTimeout bounds each request for metadata, a registration, a token or a revocation, its answer included. Zero means ten seconds for metadata and thirty for the rest, which
+	// are the most in any case.
+	RequestTimeout time.Duration
 	// ProtocolVersion is sent with requests for metadata. Empty means 2025-11-25.
 	ProtocolVersion string
 	// Trace hears of every step, never of a secret. It may be called from several goroutines. Nil hears nothing.
 	Trace func(Event)
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
+	// Pause waits between two questions for the token of a device code, and comes back early with the context's error. Nil waits that long.
+	Pause func(ctx context.Context, d time.Duration) error
 }
 
 // EntraExceptions are the departures from MCP 2025-11-25 without which nobody signs in at Entra ID itself. Each weakens a check, so each has to be asked for.
@@ -127,6 +136,9 @@ func (c *Config) fill() error {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.LookupIP == nil {
+		c.LookupIP = lookupIP
+	}
 	if c.Browser == nil {
 		var err error
 		if c.Browser, err = signin.OpenWith(""); err != nil {
@@ -169,8 +181,10 @@ func (c *Config) check() error {
 	return nil
 }
 
-// outbound sends requests for metadata, registrations and tokens, which never carry the token of the server.
-func (c *Config) outbound() *http.Client { return &http.Client{Transport: c.Base} }
+// outbound sends requests for metadata, registrations and tokens, which never carry the token of the server, by a transport.
+func (c *Config) outbound(by http.RoundTripper) *http.Client {
+	return &http.Client{Transport: by, Timeout: c.RequestTimeout}
+}
 
 // SignInError says that there is no token because a sign-in is needed and did not happen, or was refused.
 type SignInError struct{ Err error }
@@ -187,6 +201,9 @@ func (e *SignInError) Error() string {
 
 // Unwrap returns the reason.
 func (e *SignInError) Unwrap() error { return e.Err }
+
+// ErrSignedOut says that somebody has signed out, and Reset was not called since.
+var ErrSignedOut = errors.New("you have signed out here")
 
 // ErrNoAnswer says that nobody finished the sign-in in time.
 var ErrNoAnswer = errors.New("no answer came from the browser in time; if its window was closed, start again")

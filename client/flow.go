@@ -164,7 +164,7 @@ func (t *Transport) chooseDPoP(
 func (t *Transport) endpoint(issuer *discovery.Issuer, known grant.Client, dpop *grant.DPoP) *grant.Endpoint {
 	return &grant.Endpoint{
 		URL: issuer.TokenEndpoint, Client: known, Key: t.config.ClientKey, Issuer: issuer.Issuer, SigningAlgs: issuer.SigningAlgs, DPoP: dpop,
-		HTTPClient: t.config.outbound(), Now: t.config.Now,
+		HTTPClient: t.outbound, Now: t.config.Now, Pause: t.config.Pause,
 	}
 }
 
@@ -207,7 +207,7 @@ func (t *Transport) discover(ctx context.Context, challenge *discovery.Challenge
 }
 
 func (t *Transport) fetcher() *discovery.Fetcher {
-	return &discovery.Fetcher{HTTPClient: t.config.outbound(), ProtocolVersion: t.config.ProtocolVersion}
+	return &discovery.Fetcher{HTTPClient: t.outbound, ProtocolVersion: t.config.ProtocolVersion}
 }
 
 // metadataAt is the address of the protected resource metadata in a challenge, or "".

@@ -94,7 +94,7 @@ func (t *Transport) register(ctx context.Context, a *attempt, entry *tokenstore.
 		t.config.Trace(Registered{ClientID: entry.Client.ID, AuthMethod: entry.Client.AuthMethod, Document: true})
 	case registered:
 	default:
-		fresh, err := signin.Register(ctx, t.config.outbound(), a.issuer, signin.Program{
+		fresh, err := signin.Register(ctx, t.outbound, a.issuer, signin.Program{
 			Name: t.config.Name, RedirectURI: redirectURI, Scopes: a.scopes, DeviceCode: t.config.DeviceCode,
 		})
 		if err != nil {

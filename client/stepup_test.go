@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -92,6 +93,71 @@ func TestSameScopesAreNotAskedForTwice(t *testing.T) {
 	assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "wants more than it grants: b")
 	assert.Len(t, s.pages(), 2)
 	refused(t, through, s.URL+"/mcp")
+	assert.Len(t, s.pages(), 2)
+}
+
+// TestStepUpsAreCountedByOperation has a server want one more scope for a tool each time. The person is not asked anew for each call, and still is for another tool.
+func TestStepUpsAreCountedByOperation(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	contented := false
+	s.mcp = func(w http.ResponseWriter, r *http.Request) {
+		if contented {
+			return
+		}
+		demanding(s, func(n int) string { return fmt.Sprintf("more-%d", n) })(w, r)
+	}
+	under, through := s.client(nil)
+	call := func(tool string) error {
+		response, err := through.Post(s.URL+"/mcp", "application/json", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"`+tool+`"}}`))
+		if err == nil {
+			_ = response.Body.Close()
+		}
+		return err
+	}
+	for range 4 {
+		require.ErrorContains(t, call("one"), "wants more than it grants")
+	}
+	assert.Len(t, s.pages(), 4, "one to sign in, and three that were in vain")
+	require.Error(t, call("two"))
+	assert.Len(t, s.pages(), 7)
+	contented = true
+	require.NoError(t, call("one"))
+	contented = false
+	require.Error(t, call("one"))
+	assert.Len(t, s.pages(), 10, "what could be done begins anew")
+	under.Reset()
+	require.Error(t, call("two"))
+	assert.Len(t, s.pages(), 13)
+}
+
+// TestStepUpOfManyRequestsAtOnce has ten requests meet the same demand. One sign-in is enough for all.
+func TestStepUpOfManyRequestsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.mcp = func(http.ResponseWriter, *http.Request) {}
+	_, through := s.client(nil)
+	code, _ := post(t, through, s.URL+"/mcp", "{}")
+	require.Equal(t, http.StatusOK, code)
+	var waiting sync.WaitGroup
+	const all = 10
+	waiting.Add(all)
+	s.mcp = func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "Bearer secret-access-1" {
+			waiting.Done()
+			waiting.Wait()
+			w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="b"`)
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}
+	var group sync.WaitGroup
+	for range all {
+		group.Go(func() {
+			code, _ := post(t, through, s.URL+"/mcp", "{}")
+			assert.Equal(t, http.StatusOK, code)
+		})
+	}
+	group.Wait()
 	assert.Len(t, s.pages(), 2)
 }
 

@@ -216,6 +216,7 @@ type refusal struct {
 	token     string
 	challenge *discovery.Challenge
 	more      []string // scopes that are missing
+	operation string   // that they are missing for
 	final     bool     // a refreshed token would be no better
 }
 
@@ -271,6 +272,9 @@ func (t *Transport) renew(ctx context.Context, refused refusal) (renewal, error)
 	}
 	if t.refused != nil {
 		return byNobody, t.refused
+	}
+	if refused.operation != "" {
+		t.stepsUp(refused.operation)
 	}
 	err = t.signIn(ctx, refused.challenge, refused.more, &record)
 	var failed *SignInError

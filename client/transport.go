@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -21,7 +20,7 @@ import (
 const (
 	// maxBody bounds a request that has to be kept to be sent again.
 	maxBody = 16 << 20
-	// maxStepUps bounds the sign-ins that one request can cause by demanding more scopes.
+	// maxStepUps bounds the sign-ins that one operation can cause by demanding more scopes, in however many requests.
 	maxStepUps = 3
 	// maxRefusals bounds the 401s to one request: a token that is out of date, somebody else's newer one, and a refreshed one may each be refused.
 	maxRefusals = 3
@@ -31,14 +30,18 @@ const (
 
 // A Transport is an http.RoundTripper for one MCP server. It is safe for concurrent use.
 type Transport struct {
-	config Config
-	server *url.URL
-	place  tokenstore.Place
-	inHand atomic.Pointer[held]
-	lock   chan struct{} // holds one value while nobody gets a token
+	config   Config
+	server   *url.URL
+	place    tokenstore.Place
+	guard    *guard
+	outbound *http.Client // for what the server has chosen the addresses of
+	inHand   atomic.Pointer[held]
+	lock     chan struct{} // holds one value while nobody gets a token
 
-	refused error    // why no sign-in is tried any more; guarded by lock
-	asked   []string // scopes, by this Transport; guarded by lock
+	refused error          // why no sign-in is tried any more; guarded by lock
+	asked   []string       // scopes, by this Transport; guarded by lock
+	vain    map[string]int // sign-ins for more scopes, by operation, that have not been enough so far; guarded by lock
+	inVain  atomic.Bool    // there are some
 }
 
 // New makes a Transport.
@@ -50,7 +53,9 @@ func New(config Config) (*Transport, error) {
 	if err := config.fill(); err != nil {
 		return nil, err
 	}
-	t := &Transport{config: config, server: server, place: tokenstore.Place{Resource: server.String(), Account: config.Account}, lock: make(chan struct{}, 1)}
+	t := &Transport{config: config, server: server, place: tokenstore.Place{Resource: server.String(), Account: config.Account}, lock: make(chan struct{}, 1), vain: map[string]int{}}
+	t.guard = &guard{server: server, lookup: config.LookupIP}
+	t.outbound = t.config.outbound(t.guard.transport(config.Base))
 	t.lock <- struct{}{}
 	return t, nil
 }
@@ -76,6 +81,9 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		if response.StatusCode != http.StatusUnauthorized && response.StatusCode != http.StatusForbidden {
+			if t.inVain.Load() {
+				t.enough(ctx, operation(request, body))
+			}
 			return response, nil
 		}
 		challenges, err := discovery.ParseChallenges(response.Header)
@@ -100,14 +108,15 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 			t.tellChallenge(request, response)
 			_ = response.Body.Close()
 			more := signin.ReadScopes(challenge.Params["scope"])
-			unasked, err := t.unasked(ctx, more)
+			about := operation(request, body)
+			may, err := t.mayStepUp(ctx, in.access, about, more)
 			if err != nil {
 				return nil, err
 			}
-			if stepUps++; stepUps > maxStepUps || !unasked {
+			if stepUps++; stepUps > maxStepUps || !may {
 				return nil, &SignInError{fmt.Errorf("the server wants more than it grants: %s", shown(more))}
 			}
-			if got, err = t.renew(ctx, refusal{token: in.access, challenge: challenge, more: more, final: true}); err != nil {
+			if got, err = t.renew(ctx, refusal{token: in.access, challenge: challenge, more: more, operation: about, final: true}); err != nil {
 				return nil, err
 			}
 		default:
@@ -143,7 +152,7 @@ func rewindable(request *http.Request) (func() (io.ReadCloser, error), error) {
 }
 
 func (t *Transport) send(request *http.Request, body func() (io.ReadCloser, error), in *held) (*http.Response, error) {
-	attempt := request.WithContext(request.Context()) // a copy
+	attempt := request.WithContext(t.guard.watch(request.Context())) // a copy
 	var err error
 	if attempt.Body, err = body(); err != nil {
 		return nil, err
@@ -174,27 +183,6 @@ func (t *Transport) send(request *http.Request, body func() (io.ReadCloser, erro
 func (t *Transport) tellChallenge(request *http.Request, response *http.Response) {
 	challenge := strings.Join(response.Header.Values("WWW-Authenticate"), ", ")
 	t.config.Trace(Challenged{Method: request.Method, URL: request.URL.String(), Status: response.StatusCode, Challenge: challenge[:min(len(challenge), 1000)]})
-}
-
-// unasked reports whether there is a scope among these that has not been asked for yet. Asking for the same again would only bother a person.
-func (t *Transport) unasked(ctx context.Context, scopes []string) (bool, error) {
-	if err := t.acquire(ctx); err != nil {
-		return false, err
-	}
-	defer t.release()
-	return slices.ContainsFunc(scopes, func(one string) bool { return !slices.Contains(t.asked, one) }), nil
-}
-
-// shown is a list of scopes for an error, cut to what a person reads.
-func shown(scopes []string) string {
-	const most = 10
-	switch {
-	case len(scopes) == 0:
-		return "it demands scopes and names none"
-	case len(scopes) > most:
-		return fmt.Sprintf("%s and %d more scopes", strings.Join(scopes[:most], " "), len(scopes)-most)
-	}
-	return strings.Join(scopes, " ")
 }
 
 // giveUp forgets a token that nothing can be done with. What it returns is the answer to later requests too: another sign-in would end the same way.
@@ -243,16 +231,18 @@ func (t *Transport) acquire(ctx context.Context) error {
 	}
 }
 
-// Reset lets a sign-in be tried again after one was refused. It waits for one that is under way.
+// Reset lets a sign-in be tried again after one was refused, or after SignOut. It waits for one that is under way.
 func (t *Transport) Reset() {
 	<-t.lock
 	defer t.release()
 	t.refused = nil
+	clear(t.vain)
+	t.inVain.Store(false)
 	t.inHand.Store(nil)
 }
 
 // SignOut revokes the grant at the authorization server and forgets its tokens. The tokens are forgotten even if the server cannot be told, which the error says then. It reports
-// whether anybody was signed in.
+// whether anybody was signed in. Later requests fail with ErrSignedOut until Reset, so that nobody is signed in again by what is still under way, such as the end of a session.
 func (t *Transport) SignOut(ctx context.Context) (bool, error) {
 	if err := t.acquire(ctx); err != nil {
 		return false, err
@@ -262,6 +252,7 @@ func (t *Transport) SignOut(ctx context.Context) (bool, error) {
 	if err != nil || entry.Token.Access == "" {
 		return false, err
 	}
+	t.refused = &SignInError{ErrSignedOut}
 	if entry.RevocationEndpoint == "" {
 		return true, nil
 	}

@@ -286,6 +286,8 @@ func TestSignOutRevokesAndForgets(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, was)
 	assert.Equal(t, 1, s.count("revoked secret-refresh-1"))
+	assert.ErrorIs(t, refused(t, through, s.URL+"/mcp"), client.ErrSignedOut, "nobody has asked to sign in again")
+	under.Reset()
 	post(t, through, s.URL+"/mcp", "")
 	assert.Equal(t, 1, s.count("POST /mcp Bearer secret-access-1"), "it is not used again")
 	assert.Len(t, s.pages(), 2)
@@ -294,6 +296,7 @@ func TestSignOutRevokesAndForgets(t *testing.T) {
 	s.replace["/revoke"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
 	_, err = under.SignOut(t.Context())
 	require.ErrorContains(t, err, "status 503")
+	under.Reset()
 	post(t, through, s.URL+"/mcp", "")
 	assert.Len(t, s.pages(), 3, "forgotten all the same")
 }

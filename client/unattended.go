@@ -78,7 +78,7 @@ func (e Enterprise) check(c *Config) error {
 func (e Enterprise) token(ctx context.Context, t *Transport, a *attempt) (*grant.Token, error) {
 	provider := &discovery.Issuer{Issuer: e.Issuer, TokenEndpoint: e.TokenEndpoint}
 	if e.TokenEndpoint == "" {
-		fetcher := discovery.Fetcher{HTTPClient: t.config.outbound()}
+		fetcher := discovery.Fetcher{HTTPClient: t.config.outbound(t.config.Base)} // which the server has not chosen
 		var err error
 		if provider, err = fetcher.FindIssuer(ctx, e.Issuer, nil); err != nil {
 			return nil, fmt.Errorf("identity provider: %w", err)
@@ -94,7 +94,7 @@ func (e Enterprise) token(ctx context.Context, t *Transport, a *attempt) (*grant
 	if err != nil {
 		return nil, fmt.Errorf("identity provider: %w", err)
 	}
-	atProvider := grant.Endpoint{URL: provider.TokenEndpoint, Client: known, HTTPClient: t.config.outbound(), Now: t.config.Now}
+	atProvider := grant.Endpoint{URL: provider.TokenEndpoint, Client: known, HTTPClient: t.config.outbound(t.config.Base), Now: t.config.Now}
 	assertion, err := atProvider.Exchange(ctx, grant.Exchange{Subject: idToken, Audience: a.issuer.Issuer, Resource: a.resource, Scopes: a.scopes})
 	if err != nil {
 		return nil, err

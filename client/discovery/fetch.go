@@ -108,11 +108,59 @@ func IsLoopback(host string) bool {
 // isPrivate reports whether a host is written as an address that does not belong to the public network, such as that of a cloud's metadata service.
 func isPrivate(host string) bool {
 	address, err := netip.ParseAddr(host)
-	if err != nil {
-		return false
-	}
+	return err == nil && reach(plain(address)) < public
+}
+
+// How far the machines are that an address can be of: nobody's, this one, those of a network of its own, all.
+const (
+	unusable = iota
+	onLoopback
+	private
+	public
+)
+
+var (
+	sharedSpace = netip.MustParsePrefix("100.64.0.0/10") // of carriers, RFC 6598
+	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")     // RFC 1122 section 3.2.1.3
+	nat64       = netip.MustParsePrefix("64:ff9b::/96")  // RFC 6052
+	sixToFour   = netip.MustParsePrefix("2002::/16")     // RFC 3056
+)
+
+// plain is the IPv4 address in one of IPv6 that stands for it: mapped, or behind a translator or tunnel that would lead there all the same.
+func plain(address netip.Addr) netip.Addr {
 	address = address.Unmap()
-	return address.IsPrivate() || address.IsLinkLocalUnicast() || address.IsUnspecified() || address.IsMulticast()
+	if raw := address.As16(); nat64.Contains(address) {
+		return netip.AddrFrom4([4]byte(raw[12:16]))
+	} else if sixToFour.Contains(address) {
+		return netip.AddrFrom4([4]byte(raw[2:6]))
+	}
+	return address
+}
+
+func reach(address netip.Addr) int {
+	switch {
+	case !address.IsValid(), address.IsUnspecified(), address.IsMulticast(), address.IsLinkLocalUnicast(), thisNetwork.Contains(address):
+		return unusable
+	case address.IsLoopback():
+		return onLoopback
+	case address.IsPrivate(), sharedSpace.Contains(address):
+		return private
+	}
+	return public
+}
+
+// CheckAddress says why no connection is made to an address that a server's metadata have led to: link-local addresses, such as that of a cloud's metadata service, are nobody's to name;
+// private ones and loopback are those of servers that are as near themselves. An invalid server address is far away.
+func CheckAddress(address, server netip.Addr) error {
+	address, server = plain(address), plain(server)
+	at, from := reach(address), reach(server)
+	if !server.IsValid() {
+		from = public
+	}
+	if at == unusable || at < from {
+		return fmt.Errorf("%s is a private address, which the MCP server has no business with", address)
+	}
+	return nil
 }
 
 // clip makes text of a server fit for an error: bounded, without control characters and marks that change the

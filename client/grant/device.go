@@ -75,12 +75,8 @@ func (e *Endpoint) AskDevice(ctx context.Context, endpoint string, scopes []stri
 func (e *Endpoint) AwaitDevice(ctx context.Context, device *Device) (*Token, error) {
 	interval := device.interval
 	for {
-		pause := time.NewTimer(interval)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return nil, ctx.Err()
+		if err := e.pause(ctx, interval); err != nil {
+			return nil, err
 		}
 		if e.now().After(device.Expiry) {
 			return nil, ErrExpired
@@ -105,5 +101,19 @@ func (e *Endpoint) AwaitDevice(ctx context.Context, device *Device) (*Token, err
 		default:
 			return nil, err
 		}
+	}
+}
+
+func (e *Endpoint) pause(ctx context.Context, d time.Duration) error {
+	if e.Pause != nil {
+		return e.Pause(ctx, d)
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }

@@ -39,6 +39,8 @@ type Endpoint struct {
 	Scope string
 	// HTTPClient sends the requests. Redirects are not followed. Nil means one with http.DefaultTransport.
 	HTTPClient *http.Client
+	// Pause waits between two questions for the token of a device code, and comes back early with the context's error. Nil waits that long.
+	Pause func(ctx context.Context, d time.Duration) error
 	// Now is the clock that expiry is counted by. Nil means time.Now.
 	Now func() time.Time
 }

@@ -1,0 +1,149 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/client"
+)
+
+// A network has an MCP server and an authorization server at addresses of the test's choosing. Both are one listener on loopback.
+type network struct {
+	names map[string]string // what a lookup says
+	wired map[string]string // where a connection ends up
+
+	mu     sync.Mutex
+	dialed []string
+	asked  []string
+	base   *http.Transport
+}
+
+// placed is a connection whose other end says that it has another address.
+type placed struct {
+	net.Conn
+	address net.Addr
+}
+
+func (p placed) RemoteAddr() net.Addr { return p.address }
+
+func newNetwork(t *testing.T, names, wired map[string]string) *network {
+	n := &network{names: names, wired: wired}
+	server := httptest.NewUnstartedServer(n)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections that are given up before they are used
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	n.base = server.Client().Transport.(*http.Transport).Clone()
+	n.base.TLSClientConfig.ServerName = "example.com" // what the certificate is for
+	n.base.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		n.mu.Lock()
+		n.dialed = append(n.dialed, host)
+		n.mu.Unlock()
+		connection, err := (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		return placed{connection, net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(n.wired[host]), 443))}, nil
+	}
+	t.Cleanup(n.base.CloseIdleConnections)
+	return n
+}
+
+func (n *network) lookup(_ context.Context, host string) ([]netip.Addr, error) {
+	var all []netip.Addr
+	for _, one := range strings.Fields(n.names[host]) {
+		all = append(all, netip.MustParseAddr(one))
+	}
+	if all == nil {
+		return nil, errors.New("no such host")
+	}
+	return all, nil
+}
+
+func (n *network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	n.mu.Lock()
+	n.asked = append(n.asked, r.Host)
+	n.mu.Unlock()
+	const issuer = "https://login.example.com"
+	w.Header().Set("Content-Type", "application/json")
+	switch r.URL.Path {
+	case "/.well-known/oauth-protected-resource/mcp":
+		fmt.Fprintf(w, `{"resource":"https://mcp.example.com/mcp","authorization_servers":[%q]}`, issuer)
+	case "/.well-known/oauth-authorization-server":
+		fmt.Fprintf(w, `{"issuer":%[1]q,"token_endpoint":"%[1]s/token"}`, issuer)
+	case "/token":
+		fmt.Fprint(w, `{"access_token":"secret-access","token_type":"Bearer"}`)
+	default:
+		if r.Header.Get("Authorization") == "" {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}
+}
+
+func (n *network) seen(of func(*network) []string, host string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return strings.Contains(strings.Join(of(n), " "), host)
+}
+
+// TestNamesThatLeadAstray has a server name an authorization server whose name leads to where the server has no business.
+func TestNamesThatLeadAstray(t *testing.T) {
+	t.Parallel()
+	const mcp, login = "mcp.example.com", "login.example.com"
+	for name, c := range map[string]struct {
+		server, looked, wired string
+		says                  string // empty where there is nothing wrong
+		dialed                bool
+	}{
+		"public":                          {"203.0.113.7", "203.0.113.8", "203.0.113.8", "", true},
+		"the metadata service of a cloud": {"203.0.113.7", "169.254.169.254", "169.254.169.254", "169.254.169.254 is a private address", false},
+		"the same, to IPv6":               {"203.0.113.7", "::ffff:169.254.169.254", "169.254.169.254", "is a private address", false},
+		"the same, through a translator":  {"203.0.113.7", "64:ff9b::a9fe:a9fe", "64:ff9b::a9fe:a9fe", "is a private address", false},
+		"a network of our own":            {"203.0.113.7", "10.0.0.7", "10.0.0.7", "10.0.0.7 is a private address", false},
+		"this machine":                    {"203.0.113.7", "127.0.0.1", "127.0.0.1", "127.0.0.1 is a private address", false},
+		"one address that is right, and one that is not": {"203.0.113.7", "203.0.113.8 10.0.0.7", "203.0.113.8", "10.0.0.7 is a private address", false},
+		"another address when it is connected to":        {"203.0.113.7", "203.0.113.8", "169.254.169.254", "169.254.169.254 is a private address", true},
+		"a name that nobody can look up":                 {"203.0.113.7", "", "10.0.0.7", "10.0.0.7 is a private address", true},
+		"a network of our own, from there":               {"10.0.0.6", "10.0.0.7", "10.0.0.7", "", true},
+		"the metadata service of a cloud, from there":    {"10.0.0.6", "169.254.169.254", "169.254.169.254", "169.254.169.254 is a private address", false},
+		"this machine, from a network of our own":        {"10.0.0.6", "127.0.0.1", "127.0.0.1", "127.0.0.1 is a private address", false},
+		"this machine, from there":                       {"127.0.0.1", "127.0.0.1", "127.0.0.1", "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newNetwork(t, map[string]string{mcp: c.server, login: c.looked}, map[string]string{mcp: c.server, login: c.wired})
+			under, err := client.New(client.Config{
+				Server: "https://" + mcp + "/mcp", Base: n.base, LookupIP: n.lookup, ClientID: "machine", ClientSecret: "secret", Unattended: client.ClientCredentials{},
+			})
+			require.NoError(t, err)
+			response, err := (&http.Client{Transport: under}).Get("https://" + mcp + "/mcp")
+			if c.says == "" {
+				require.NoError(t, err)
+				require.NoError(t, response.Body.Close())
+				assert.Equal(t, http.StatusOK, response.StatusCode)
+				return
+			}
+			require.ErrorContains(t, err, c.says)
+			assert.Contains(t, err.Error(), login)
+			assert.Equal(t, c.dialed, n.seen(func(n *network) []string { return n.dialed }, login))
+			assert.False(t, n.seen(func(n *network) []string { return n.asked }, login), "nothing was sent there")
+		})
+	}
+}

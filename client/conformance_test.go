@@ -4,13 +4,17 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"mcpentra/client"
 	"mcpentra/client/console"
@@ -24,9 +28,33 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	conformance.TestClient(t, engine.ClientTarget{
-		Name: "mcpentra/client", Run: runTask, Abilities: engine.Abilities(), Revisions: engine.Revisions(),
-		Document: []byte(`{"client_id": "` + documentURL + `", "client_name": "mcp-entra-client", "redirect_uris": ["http://localhost/callback"], "token_endpoint_auth_method": "none"}`),
+		Name: "mcpentra/client", Run: runTask, Abilities: engine.Abilities(), Revisions: engine.Revisions(), Document: []byte(document), HTTPClient: hostDocument(t), Second: second,
 	})
+}
+
+// second is how long a second takes here that the client was told to wait for.
+const second = time.Second / 10
+
+const document = `{"client_id": "` + documentURL + `", "client_name": "mcp-entra-client", "redirect_uris": ["http://localhost/callback"], "token_endpoint_auth_method": "none"}`
+
+// hostDocument is an operator's host with the client's document, and how to get there.
+func hostDocument(t *testing.T) *http.Client {
+	host := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if "https://"+r.Host+r.URL.Path != documentURL {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(document))
+	}))
+	t.Cleanup(host.Close)
+	trusting := host.Client().Transport.(*http.Transport).Clone()
+	trusting.TLSClientConfig.ServerName = "example.com" // what the certificate is for
+	trusting.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return engine.Dial(ctx, network, host.Listener.Addr().String())
+	}
+	t.Cleanup(trusting.CloseIdleConnections)
+	return &http.Client{Transport: trusting}
 }
 
 // documentURL is that of the client's metadata document, which says what README.md has an operator write there.
@@ -63,7 +91,12 @@ func runTask(ctx context.Context, task engine.Task) error {
 	}
 	config := client.Config{
 		Server: task.URL, Base: base, Browser: task.Open, ClientID: task.ClientID, ClientSecret: task.ClientSecret, Tokens: store,
-		ClientDocument: documentURL, ProtocolVersion: string(task.Revision),
+		ClientDocument: documentURL, ProtocolVersion: string(task.Revision), Account: task.Account, DeviceCode: task.Device,
+		Trace: func(event client.Event) { console.TellPerson(task.Output, event) },
+		Pause: func(ctx context.Context, d time.Duration) error { return pause(ctx, d*second/time.Second) },
+	}
+	if task.Check == "client/limit/slow" {
+		config.RequestTimeout = 20 * second
 	}
 	var extensions []string
 	switch about := task.Enterprise; {
@@ -95,6 +128,24 @@ func runTask(ctx context.Context, task engine.Task) error {
 	if !slices.ContainsFunc(tools, func(one console.Tool) bool { return one.Name == task.Tool }) {
 		return fmt.Errorf("the server has no tool %s that could be called", task.Tool)
 	}
-	_, err = session.Call(ctx, task.Tool, "")
+	for range max(1, task.Calls) {
+		_, failed := session.Call(ctx, task.Tool, "")
+		err = errors.Join(err, failed)
+	}
+	if err != nil || !task.SignOut {
+		return err
+	}
+	_, err = under.SignOut(ctx)
 	return err
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

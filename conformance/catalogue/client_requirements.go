@@ -2,11 +2,8 @@ package catalogue
 
 import "mcpentra/conformance/engine"
 
-// Why several entries about clients have no check.
-const (
-	documentElsewhere = "the document stands at the client's own host, which a lab on loopback does not reach; its URL is client/registration/document-url, and what it says client/document"
-	elicits           = "the person in the lab consents to everything; whoever elicits tests it with a person who does not"
-)
+// inPage is why an entry about clients has no check.
+const inPage = "what a page shows is seen by whoever has the window it is in; that it is not opened unasked is client/elicitation/url"
 
 // clientRequirements are those of MCP and of the standards that it builds on, as far as they concern a client.
 func clientRequirements() []Entry {
@@ -37,7 +34,7 @@ func clientRequirements() []Entry {
 		{ID: "client-cimd-supported", Level: engine.Should, Revisions: since2025November, Sentence: "The client can identify itself with an https metadata document URL."},
 		{ID: "client-cimd-flag-checked", Level: engine.Should, Revisions: since2025November, Sentence: "The client looks at the flag and uses CIMD only where it is advertised."},
 		{ID: "client-cimd-url-shape", Level: engine.Must, Revisions: since2025November, Sentence: "The client id URL is https, has a path, and has no fragment, user info or dot segments."},
-		{ID: "client-cimd-document-hosted", Level: engine.Must, Revisions: since2025November, Sentence: "The document is served at that https URL as JSON.", Elsewhere: documentElsewhere},
+		{ID: "client-cimd-document-hosted", Level: engine.Must, Revisions: since2025November, Sentence: "The document is served at that https URL as JSON."},
 		{ID: "client-cimd-document-fields", Level: engine.Must, Revisions: since2025November, Sentence: "The document has client_id, client_name and redirect_uris."},
 		{ID: "client-cimd-id-matches", Level: engine.Must, Revisions: since2025November, Sentence: "Client_id inside the document equals the document URL exactly."},
 		{ID: "client-cimd-no-shared-secret", Level: engine.Must, Revisions: since2025November, Sentence: "The document declares no shared-secret authentication and contains no secret."},
@@ -119,7 +116,7 @@ func clientRequirements() []Entry {
 		{ID: "client-stepup-union", Level: engine.Should, Revisions: in2026, Sentence: "The new request asks for the union of earlier requested and challenged scopes."},
 		{ID: "client-stepup-retries-request", Level: engine.Should, Revisions: since2025November, Sentence: "After step-up the original request is repeated with the new token."},
 		{ID: "client-stepup-retry-limit", Level: engine.Should, Revisions: since2025November, Sentence: "Repeated failure stops after a few attempts and is treated as permanent."},
-		{ID: "client-stepup-tracks-attempts", Level: engine.Should, Revisions: since2025November, Sentence: "Attempts are tracked per resource and operation.", Elsewhere: "a task has one call; the attempts at that one are client/step-up/limit"},
+		{ID: "client-stepup-tracks-attempts", Level: engine.Should, Revisions: since2025November, Sentence: "Attempts are tracked per resource and operation."},
 		{ID: "client-stepup-machine", Level: May, Revisions: since2025November, Sentence: "Machine clients may step up or give up at once.", Elsewhere: permitted},
 		{ID: "client-session-id-sent", Level: engine.Must, Revisions: until2025November, Sentence: "The session id is repeated on all later requests."},
 		{ID: "client-session-404-restarts", Level: engine.Must, Revisions: until2025November, Sentence: "A 404 for a session starts a new initialize without session id."},
@@ -127,11 +124,11 @@ func clientRequirements() []Entry {
 		{ID: "client-version-header", Level: engine.Must, Revisions: since2025June, Sentence: "Requests carry MCP-Protocol-Version."},
 		{ID: "client-modern-headers", Level: engine.Must, Revisions: in2026, Sentence: "Modern POSTs carry Mcp-Method and, where due, Mcp-Name, also on the retry after authorization."},
 		{ID: "client-era-detection", Level: engine.Should, Revisions: in2026, Sentence: "A dual-era client looks into the body of a 400 and falls back to initialize only when it is no modern error."},
-		{ID: "client-private-cache-not-shared", Level: engine.Must, Revisions: in2026, Sentence: "Private cached results are not reused under another authorization context.", Elsewhere: "a task has one user, and no way to change to another"},
+		{ID: "client-private-cache-not-shared", Level: engine.Must, Revisions: in2026, Sentence: "Private cached results are not reused under another authorization context."},
 		{ID: "client-icons-without-credentials", Level: engine.Must, Revisions: since2025November, Sentence: "Icons are fetched without cookies or Authorization."},
 		{ID: "client-stdio-no-oauth", Level: engine.Should, Sentence: "For stdio servers credentials come from the environment, not from this flow.", Elsewhere: "not over HTTP"},
-		{ID: "client-elicitation-url-consent", Level: engine.Must, Revisions: since2025November, Sentence: "The URL of a URL elicitation, such as a third-party sign-in, is neither fetched nor opened before the user agreed, and the user is shown all of it.", Elsewhere: elicits},
-		{ID: "client-elicitation-url-isolated", Level: engine.Must, Revisions: since2025November, Sentence: "The elicitation URL is opened so that neither client nor model can see page content or user input.", Elsewhere: elicits},
+		{ID: "client-elicitation-url-consent", Level: engine.Must, Revisions: since2025November, Sentence: "The URL of a URL elicitation, such as a third-party sign-in, is neither fetched nor opened before the user agreed, and the user is shown all of it."},
+		{ID: "client-elicitation-url-isolated", Level: engine.Must, Revisions: since2025November, Sentence: "The elicitation URL is opened so that neither client nor model can see page content or user input.", Elsewhere: inPage},
 		{ID: "client-local-consent", Level: engine.Must, Revisions: since2025November, Sentence: "One-click local server setup asks for informed consent before running a command.", Elsewhere: "a matter of the user interface"},
 		{ID: "client-ext-cc-authenticates", Level: engine.Must, Sentence: "Machine clients use grant_type client_credentials with a JWT assertion (recommended) or a client secret."},
 		{ID: "client-ext-cc-assertion-claims", Level: engine.Must, Sentence: "The assertion has iss and sub equal to the client id, a fitting aud, and exp."},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"slices"
 	"time"
@@ -30,11 +31,19 @@ const (
 	UsesProxy Ability = "proxy"
 	// TrustsCA: the client trusts the certificate authority of Task.CAFile besides its own.
 	TrustsCA Ability = "ca-file"
+	// DeviceCode: the client does what Task.Device says.
+	DeviceCode Ability = "device-code"
+	// SignsOut: the client does what Task.SignOut says.
+	SignsOut Ability = "sign-out"
+	// SeveralCalls: the client calls the tool as often as Task.Calls says, whatever comes of the calls before.
+	SeveralCalls Ability = "several-calls"
+	// Accounts: the client keeps accounts at one server apart, by Task.Account.
+	Accounts Ability = "accounts"
 )
 
 // Abilities are all of them.
 func Abilities() []Ability {
-	return []Ability{KeepsState, Preregistered, ClientDocument, Machine, Key, EnterpriseManaged, UsesProxy, TrustsCA}
+	return []Ability{KeepsState, Preregistered, ClientDocument, Machine, Key, EnterpriseManaged, UsesProxy, TrustsCA, DeviceCode, SignsOut, SeveralCalls, Accounts}
 }
 
 // ToolName is the one tool that the servers of these checks have. It takes no arguments.
@@ -65,6 +74,14 @@ type Task struct {
 	ClientKey string
 	// Enterprise asks for the token by way of an identity provider (MCP, Enterprise-Managed Authorization). Nil means without.
 	Enterprise *Enterprise
+	// Device has the person approve on another device (RFC 8628): the client shows in Output where, and with which code. The person does so without being asked further.
+	Device bool
+	// Calls is how often the tool is called, once after the other; a call that fails does not keep the next one from being made. Zero means once.
+	Calls int
+	// SignOut has the person sign out at the end: what was granted is revoked (RFC 7009) and forgotten. Run's error says if that could not be done.
+	SignOut bool
+	// Account is the person's name for one of several accounts at the server. Empty is the only one.
+	Account string
 	// Proxy is the URL of a proxy, and CAFile the name of a PEM file. Empty means none.
 	Proxy, CAFile string
 }
@@ -90,8 +107,21 @@ type ClientTarget struct {
 	Revisions []Revision
 	// Document is the client ID metadata document, as it stands at its URL: no check fetches it. Empty means that it is not judged.
 	Document []byte
+	// HTTPClient fetches the document from its URL. Nil means that it is not fetched.
+	HTTPClient *http.Client
 	// Timeout bounds a run. Zero means ten seconds.
 	Timeout time.Duration
+	// Second is how long this client takes for a second, where it was told to wait for some, or should not wait for longer than some. It is for clients whose clock can be set, so that
+	// checks of waiting are quick. Zero means a second.
+	Second time.Duration
+}
+
+// Seconds are so many for this client.
+func (t *ClientTarget) Seconds(n int) time.Duration {
+	if t.Second == 0 {
+		return time.Duration(n) * time.Second
+	}
+	return time.Duration(n) * t.Second
 }
 
 func (t *ClientTarget) lacks(check *Check) Ability {

@@ -15,8 +15,9 @@ import (
 // command that does what a browser does: it is given two more words, an address of the lab and the page, and posts the page to the address. The program finds it in BROWSER.
 //
 // The rest of the task is in the environment. MCP_CONFORMANCE_SCENARIO, MCP_CONFORMANCE_PROTOCOL_VERSION and MCP_CONFORMANCE_CONTEXT (a JSON object with client_id,
-// client_secret, grant_type, private_key_pem, signing_algorithm, idp_issuer, idp_token_endpoint, idp_client_id and idp_id_token) are those of the official conformance suite, so its clients can be used; MCP_CLIENT_ID and MCP_CLIENT_SECRET say the same. HOME and the XDG directories are
-// Task.State. The proxy is in HTTP_PROXY and its like, the certificate authority in SSL_CERT_FILE and NODE_EXTRA_CA_CERTS.
+// client_secret, grant_type, private_key_pem, signing_algorithm, idp_issuer, idp_token_endpoint, idp_client_id and idp_id_token) are those of the official conformance suite, so its
+// clients can be used; MCP_CLIENT_ID, MCP_CLIENT_SECRET and MCP_ACCOUNT say the same. Beyond the suite the object has account, calls and sign_out, and the grant_type of device codes.
+// HOME and the XDG directories are Task.State. The proxy is in HTTP_PROXY and its like, the certificate authority in SSL_CERT_FILE and NODE_EXTRA_CA_CERTS.
 func Command(words, opener []string) func(ctx context.Context, task Task) error {
 	return func(ctx context.Context, task Task) error {
 		if len(words) == 0 {
@@ -44,14 +45,27 @@ func Command(words, opener []string) func(ctx context.Context, task Task) error 
 }
 
 func environment(task Task, opener []string) ([]string, error) {
-	about := map[string]string{"name": task.Check}
+	about := map[string]any{"name": task.Check}
 	all := []string{"MCP_CONFORMANCE_SCENARIO=" + task.Check, "MCP_CONFORMANCE_PROTOCOL_VERSION=" + string(task.Revision)}
 	if task.ClientID != "" {
 		about["client_id"], about["client_secret"] = task.ClientID, task.ClientSecret
 		all = append(all, "MCP_CLIENT_ID="+task.ClientID, "MCP_CLIENT_SECRET="+task.ClientSecret)
 	}
-	if task.Machine {
+	switch {
+	case task.Machine:
 		about["grant_type"] = "client_credentials"
+	case task.Device:
+		about["grant_type"] = "urn:ietf:params:oauth:grant-type:device_code"
+	}
+	if task.Account != "" {
+		about["account"] = task.Account
+		all = append(all, "MCP_ACCOUNT="+task.Account)
+	}
+	if task.Calls != 0 {
+		about["calls"] = task.Calls
+	}
+	if task.SignOut {
+		about["sign_out"] = true
 	}
 	if task.ClientKey != "" {
 		about["private_key_pem"], about["signing_algorithm"] = task.ClientKey, "ES256"

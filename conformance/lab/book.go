@@ -14,6 +14,7 @@ type book struct {
 	jags    map[string]*issuance // identity assertion authorization grants
 	tokens  map[string]*issuance
 	renewal map[string]*issuance
+	devices map[string]*issuance // device codes
 	clients map[string]client
 	order   []*issuance // of access tokens
 	coded   []string    // codes
@@ -37,7 +38,7 @@ type client struct {
 }
 
 func newBook() *book {
-	return &book{codes: map[string]*issuance{}, jags: map[string]*issuance{}, tokens: map[string]*issuance{}, renewal: map[string]*issuance{}, clients: map[string]client{}}
+	return &book{codes: map[string]*issuance{}, jags: map[string]*issuance{}, tokens: map[string]*issuance{}, renewal: map[string]*issuance{}, devices: map[string]*issuance{}, clients: map[string]client{}}
 }
 
 func (b *book) code(a *Authorization) string {

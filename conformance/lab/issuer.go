@@ -20,13 +20,13 @@ const (
 	grantAssertion = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 )
 
-type endpoints struct{ authorize, token, register string }
+type endpoints struct{ authorize, token, register, device, revoke string }
 
 func (l *Lab) endpoints() endpoints {
 	if l.script.DefaultEndpoints {
-		return endpoints{"/authorize", "/token", "/register"}
+		return endpoints{"/authorize", "/token", "/register", "/device", "/revoke"}
 	}
-	return endpoints{"/doors/in", "/doors/exchange", "/doors/enrol"}
+	return endpoints{"/doors/in", "/doors/exchange", "/doors/enrol", "/doors/elsewhere", "/doors/out"}
 }
 
 func (l *Lab) issuerAt() []string {
@@ -48,6 +48,10 @@ func (l *Lab) serveIssuer(party Party, w http.ResponseWriter, r *Request) {
 		l.serveAuthorization(party, w, r)
 	case r.Path == at.token && r.Method == http.MethodPost:
 		l.serveToken(party, w, r)
+	case r.Path == at.revoke && r.Method == http.MethodPost:
+		l.serveRevocation(w, r)
+	case r.Path == at.device && r.Method == http.MethodPost && l.script.Device != nil:
+		l.serveDevice(party, w, r)
 	default:
 		http.Error(w, "nothing here", http.StatusNotFound)
 	}
@@ -64,11 +68,16 @@ func (l *Lab) metadata(party Party, path string) map[string]any {
 	}
 	document := map[string]any{
 		"issuer": l.IssuerID(party), "authorization_endpoint": origin + at.authorize, "token_endpoint": origin + at.token, "registration_endpoint": origin + at.register,
+		"revocation_endpoint":      origin + at.revoke,
 		"response_types_supported": []string{"code"}, "grant_types_supported": []string{"authorization_code", "refresh_token"},
 		"token_endpoint_auth_methods_supported": methods, "code_challenge_methods_supported": []string{"S256"},
 	}
 	if l.script.Revision == engine.R20260728 {
 		document["authorization_response_iss_parameter_supported"] = true
+	}
+	if l.script.Device != nil {
+		document["device_authorization_endpoint"] = origin + at.device
+		document["grant_types_supported"] = []string{"authorization_code", "refresh_token", grantDevice}
 	}
 	if l.script.Metadata != nil {
 		l.script.Metadata(l, party, path, document)
@@ -157,6 +166,13 @@ func (l *Lab) serveToken(party Party, w http.ResponseWriter, r *Request) {
 		return
 	case grantAssertion:
 		from, found = l.book.spend(l.book.jags, r.Form.Get("assertion"))
+	case grantDevice:
+		issued, refusal := l.question(r.Form.Get("device_code"))
+		if refusal != "" {
+			write(w, http.StatusBadRequest, map[string]any{"error": refusal})
+			return
+		}
+		from = issued
 	case "client_credentials":
 		from = issuance{Lab: l, ClientID: r.Form.Get("client_id"), Resource: r.Form.Get("resource"), Scopes: strings.Fields(r.Form.Get("scope"))}
 	default:

@@ -34,22 +34,26 @@ type Lab struct {
 	called  int
 	refused bool // a 401 was sent
 	stepUps int
-	opened  []string
-	replies []string
-	output  bytes.Buffer
-	err     error
-	session int // the number of the last session
-	gone    map[string]bool
+	// questions for the token of a device code
+	questions int
+	opened    []string
+	replies   []string
+	output    bytes.Buffer
+	err       error
+	session   int // the number of the last session
+	gone      map[string]bool
 }
 
 // Bounds: of a request's body, of what is kept of a client's output, and of a reply at the redirect URI, in bytes; and of a record, in requests.
 const (
-	maxBody    = 256 << 10
-	maxOutput  = 1 << 20
-	maxReply   = 64 << 10
-	maxRecord  = 5000
-	runTimeout = 10 * time.Second
+	maxBody   = 256 << 10
+	maxOutput = 1 << 20
+	maxReply  = 64 << 10
+	maxRecord = 5000
 )
+
+// RunTimeout bounds a run of a client whose target does not say how long one may take.
+const RunTimeout = 10 * time.Second
 
 // New makes a lab.
 func New(script Script) *Lab {
@@ -81,7 +85,7 @@ func (l *Lab) server(party Party) *httptest.Server {
 		server.Config.Handler = http.HandlerFunc(l.serveDesk)
 	}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.Config.ReadHeaderTimeout = runTimeout
+	server.Config.ReadHeaderTimeout = RunTimeout
 	if l.script.TLS && party != Proxy && party != desk {
 		server.TLS = l.ca.config(l.script.Flaws[party])
 		server.StartTLS()
@@ -161,7 +165,7 @@ func (l *Lab) Run(ctx context.Context, p *engine.ClientProbe, changes ...func(*e
 	}
 	timeout := p.Target.Timeout
 	if timeout == 0 {
-		timeout = runTimeout
+		timeout = RunTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -226,7 +230,7 @@ func (l *Lab) serveDesk(w http.ResponseWriter, r *http.Request) {
 // serve records a request and hands it to whom it is for.
 func (l *Lab) serve(party Party, w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(io.LimitReader(r.Body, maxBody))
-	one := &Request{Party: party, Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(), Header: r.Header.Clone(), Body: string(body)}
+	one := &Request{Party: party, Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(), Header: r.Header.Clone(), Body: string(body), At: time.Now()}
 	if party == Proxy {
 		one.Path = r.RequestURI
 	}

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"mcpentra/conformance/engine"
 )
@@ -21,6 +22,7 @@ type Request struct {
 	Form   url.Values     // of a form
 	JSON   map[string]any // of a JSON object
 	Body   string
+	At     time.Time // when it came
 	// Status of the answer, 0 while there is none.
 	Status int
 	// RPC is the JSON-RPC method at the MCP endpoint.
@@ -151,6 +153,13 @@ func (l *Lab) Output() string {
 		text += "\n" + l.err.Error()
 	}
 	return text
+}
+
+// Told is what the client told its user while it ran, without the error that it ended with.
+func (l *Lab) Told() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.output.String()
 }
 
 // Mismatch says that the client breaks the rule of a check.

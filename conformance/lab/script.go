@@ -3,6 +3,7 @@ package lab
 import (
 	"net/http"
 	"net/url"
+	"time"
 
 	"mcpentra/conformance/engine"
 )
@@ -52,8 +53,11 @@ type Script struct {
 	// Tool changes the description of the tool.
 	Tool func(l *Lab, tool map[string]any)
 
+	// ListTTL is how long the list of tools may be cached, for its own user alone (MCP 2026-07-28).
+	ListTTL time.Duration
+
 	// Stream answers a request at the MCP endpoint with an event stream of these messages; answer is the right one. Nil answers with that as JSON.
-	Stream func(r *Request, answer map[string]any) []any
+	Stream func(l *Lab, r *Request, answer map[string]any) []any
 
 	// IssuerPath is the path of the authorization servers' identifiers, such as /tenant1.
 	IssuerPath string
@@ -73,6 +77,13 @@ type Script struct {
 	Refresh bool
 	// Token changes the answer to a token request, and may change its status. The parameters are those of the request.
 	Token func(l *Lab, party Party, form url.Values, answer map[string]any) (status int)
+
+	// Device offers the device authorization grant (RFC 8628), and says what is answered to the nth question for the token, counted from 1: the code of an error, or "" for the token,
+	// which the person has approved by then. DeviceAnswer changes the answer with the device code.
+	Device       func(n int) string
+	DeviceAnswer func(l *Lab, answer map[string]any)
+	// Revocation is the status that the revocation endpoint answers with. Zero means 200.
+	Revocation int
 
 	// Intercept sees every request first. It returns true if it has answered.
 	Intercept func(l *Lab, r *Request, w http.ResponseWriter, request *http.Request) bool

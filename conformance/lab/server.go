@@ -161,7 +161,7 @@ func (l *Lab) serveRPC(w http.ResponseWriter, r *Request) {
 		}
 		result = map[string]any{"tools": []any{tool}}
 		if modern {
-			result["ttlMs"], result["cacheScope"] = 0, "private"
+			result["ttlMs"], result["cacheScope"] = l.script.ListTTL.Milliseconds(), "private"
 		}
 	case "tools/call":
 		l.mu.Lock()
@@ -178,7 +178,7 @@ func (l *Lab) serveRPC(w http.ResponseWriter, r *Request) {
 	}
 	answer := map[string]any{"jsonrpc": "2.0", "id": id, "result": result}
 	if l.script.Stream != nil {
-		if messages := l.script.Stream(r, answer); messages != nil {
+		if messages := l.script.Stream(l, r, answer); messages != nil {
 			stream(w, messages)
 			return
 		}

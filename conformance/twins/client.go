@@ -24,8 +24,14 @@ import (
 // Client is a small MCP client. Without faults it keeps every rule that there is a check of clients for.
 func Client(faults ...ClientFault) engine.ClientTarget {
 	c := &clientTwin{faults: faults, memories: map[string]*memory{}}
-	return engine.ClientTarget{Name: "twin", Run: c.run, Abilities: engine.Abilities(), Revisions: engine.Revisions(), Document: c.document(), Timeout: 5 * time.Second}
+	return engine.ClientTarget{
+		Name: "twin", Run: c.run, Abilities: engine.Abilities(), Revisions: engine.Revisions(), Document: c.document(), HTTPClient: &http.Client{Transport: hosting{c}},
+		Timeout: 5 * time.Second, Second: second,
+	}
 }
+
+// second is how long the twin takes for a second.
+const second = 50 * time.Millisecond
 
 // clientTwin is what is left of a client between runs.
 type clientTwin struct {
@@ -36,10 +42,13 @@ type clientTwin struct {
 
 // memory is what a client knows of one directory.
 type memory struct {
+	renewing sync.Mutex // held while a token is refreshed
+
 	mu      sync.Mutex
-	clients map[string]identity // by issuer
-	grants  map[string]*grant   // by MCP server
-	latest  *pending            // for a client that mixes things up
+	clients map[string]identity       // by issuer
+	grants  map[string]grant          // by MCP server and account
+	lists   map[string]map[string]any // of tools by MCP server, for a client that caches them
+	latest  *pending                  // for a client that mixes things up
 }
 
 // identity is a client as an authorization server knows it.
@@ -79,7 +88,7 @@ func (c *clientTwin) has(fault ClientFault) bool { return slices.Contains(c.faul
 func (c *clientTwin) run(ctx context.Context, task engine.Task) error {
 	c.mu.Lock()
 	if c.memories[task.State] == nil {
-		c.memories[task.State] = &memory{clients: map[string]identity{}, grants: map[string]*grant{}}
+		c.memories[task.State] = &memory{clients: map[string]identity{}, grants: map[string]grant{}, lists: map[string]map[string]any{}}
 	}
 	r := &clientRun{clientTwin: c, task: task, memory: c.memories[task.State], modern: task.Revision == engine.R20260728}
 	c.mu.Unlock()
@@ -89,9 +98,7 @@ func (c *clientTwin) run(ctx context.Context, task engine.Task) error {
 	}
 	defer transport.CloseIdleConnections()
 	r.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	r.memory.mu.Lock()
-	r.grant = r.memory.grants[r.place()]
-	r.memory.mu.Unlock()
+	r.grant = r.kept(r.place())
 	defer func() {
 		for _, one := range r.left {
 			one.Close()
@@ -105,7 +112,10 @@ func (r *clientRun) place() string {
 	if r.has(HasOneToken) {
 		return ""
 	}
-	return r.task.URL
+	if r.has(SharesAccounts) {
+		return r.task.URL
+	}
+	return r.task.URL + " " + r.task.Account
 }
 
 func (c *clientTwin) transport(task engine.Task) (*http.Transport, error) {
@@ -139,20 +149,47 @@ func (r *clientRun) work(ctx context.Context) error {
 	if err := r.connect(ctx); err != nil {
 		return err
 	}
-	listed, err := r.call(ctx, "tools/list", map[string]any{})
+	listed, err := r.list(ctx)
 	if err != nil {
 		return err
 	}
 	if err := r.lookAt(ctx, listed); err != nil {
 		return err
 	}
-	if _, err = r.call(ctx, "tools/call", map[string]any{"name": r.task.Tool, "arguments": map[string]any{}}); err != nil {
+	for range max(1, r.task.Calls) {
+		if r.has(ForgetsAttempts) {
+			r.stepUps = 0
+		}
+		_, failed := r.call(ctx, "tools/call", map[string]any{"name": r.task.Tool, "arguments": map[string]any{}})
+		err = errors.Join(err, failed)
+	}
+	if err != nil {
 		return err
+	}
+	if r.task.SignOut {
+		return r.signOut(ctx)
 	}
 	if r.has(WritesTokenForAll) {
 		return os.WriteFile(filepath.Join(r.task.State, "token"), []byte(r.grant.access), 0o644) //nolint:gosec // one of the faults
 	}
 	return nil
+}
+
+// list lists the tools.
+func (r *clientRun) list(ctx context.Context) (map[string]any, error) {
+	r.memory.mu.Lock()
+	listed, found := r.memory.lists[r.task.URL]
+	r.memory.mu.Unlock()
+	if found && r.has(CachesForAll) {
+		return listed, nil
+	}
+	listed, err := r.call(ctx, "tools/list", map[string]any{})
+	if err == nil {
+		r.memory.mu.Lock()
+		r.memory.lists[r.task.URL] = listed
+		r.memory.mu.Unlock()
+	}
+	return listed, err
 }
 
 func (r *clientRun) connect(ctx context.Context) error {
@@ -253,8 +290,26 @@ func (r *clientRun) call(ctx context.Context, method string, params map[string]a
 		case strings.HasPrefix(response.Header.Get("Content-Type"), eventStream):
 			return r.stream(ctx, response, body)
 		default:
+			if bytes.Contains(body, []byte("inputRequests")) {
+				r.inputRequired(ctx, body)
+			}
 			return r.result(response, body)
 		}
+	}
+}
+
+// inputRequired reads what a server of MCP 2026-07-28 wants of the person.
+func (r *clientRun) inputRequired(ctx context.Context, body []byte) {
+	var message struct {
+		Result struct {
+			Requests map[string]struct{ Params elicitation } `json:"inputRequests"`
+		} `json:"result"`
+	}
+	if json.Unmarshal(body, &message) != nil {
+		return
+	}
+	for _, one := range message.Result.Requests {
+		r.elicited(ctx, one.Params)
 	}
 }
 
@@ -278,6 +333,9 @@ func (r *clientRun) result(response *http.Response, body []byte) (map[string]any
 		return nil, &rpcError{response.StatusCode, message.Error.Code, message.Error.Message}
 	case response.StatusCode != http.StatusOK || err != nil:
 		return nil, &rpcError{status: response.StatusCode, text: "no answer that could be used"}
+	}
+	if message.Result["resultType"] == "input_required" {
+		return nil, errors.New("the server wants something of the person, which nobody here can be asked for")
 	}
 	return message.Result, nil
 }

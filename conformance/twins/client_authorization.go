@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -53,12 +54,24 @@ func (r *clientRun) begin(ctx context.Context, issuer *issuerDocument, resource 
 	if r.has(ReusesVerifier) {
 		p.verifier = strings.Repeat("always-the-same-", 4)
 	}
-	p.server = httptest.NewServer(http.HandlerFunc(p.serve))
-	p.redirect = p.server.URL + "/callback"
+	p.server = httptest.NewUnstartedServer(http.HandlerFunc(p.serve))
+	if r.has(ListensEverywhere) {
+		everywhere, err := net.Listen("tcp4", "0.0.0.0:0")
+		if err != nil {
+			return identity{}, nil, err
+		}
+		_ = p.server.Listener.Close()
+		p.server.Listener = everywhere
+	}
+	p.server.Start()
+	_, port, err := net.SplitHostPort(p.server.Listener.Addr().String())
+	if err != nil {
+		return identity{}, nil, err
+	}
+	p.redirect = "http://127.0.0.1:" + port + "/callback"
 	if r.has(UsesForeignRedirect) {
 		p.redirect = foreignRedirect
 	}
-	var err error
 	if p.client, err = r.identity(ctx, issuer, p.redirect); err != nil {
 		p.close()
 		return identity{}, nil, err
@@ -131,7 +144,7 @@ func (p *pending) await(ctx context.Context) error {
 				<-opened
 				for len(p.answers) > 0 {
 					one := <-p.answers
-					_, _, _ = p.run.post(ctx, p.issuer.Token, "application/x-www-form-urlencoded", nil, []byte(url.Values{"grant_type": {"authorization_code"}, "code": {one.Get("code")}}.Encode()))
+					_, _, _ = p.run.post(ctx, p.issuer.Token, formType, nil, []byte(url.Values{"grant_type": {"authorization_code"}, "code": {one.Get("code")}}.Encode()))
 				}
 			}
 			return err

@@ -99,6 +99,8 @@ type issuerDocument struct {
 	Authorization string   `json:"authorization_endpoint"`
 	Token         string   `json:"token_endpoint"`
 	Registration  string   `json:"registration_endpoint"`
+	Device        string   `json:"device_authorization_endpoint"`
+	Revocation    string   `json:"revocation_endpoint"`
 	Documentation string   `json:"service_documentation"`
 	Responses     []string `json:"response_types_supported"`
 	Auth          []string `json:"token_endpoint_auth_methods_supported"`

@@ -1,6 +1,10 @@
 package twins
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+)
 
 // documentURL is where the twin's client ID metadata document would stand.
 const documentURL = "https://client.example.com/twin.json"
@@ -28,6 +32,28 @@ func (c *clientTwin) document() []byte {
 		panic(err) // nothing in it can fail
 	}
 	return text
+}
+
+// hosting is the network on which the twin's document stands.
+type hosting struct{ client *clientTwin }
+
+func (h hosting) RoundTrip(request *http.Request) (*http.Response, error) {
+	answer := httptest.NewRecorder()
+	switch {
+	case request.URL.String() != documentURL && !h.client.has(HasDocumentAtRoot), h.client.has(ServesNoDocument):
+		http.NotFound(answer, request)
+	case h.client.has(ServesPageForDocument):
+		answer.Header().Set("Content-Type", "text/html")
+		_, _ = answer.WriteString("<p>The document")
+	case h.client.has(MovesDocument):
+		http.Redirect(answer, request, "https://client.example.com/moved.json", http.StatusFound)
+	default:
+		answer.Header().Set("Content-Type", "application/json")
+		_, _ = answer.Write(h.client.document())
+	}
+	response := answer.Result()
+	response.Request = request
+	return response, nil
 }
 
 // documentAtRoot is where no such document may stand.

@@ -128,11 +128,21 @@ func (r *clientRun) get(ctx context.Context, address string) (*http.Response, []
 	if !r.safe(address) {
 		return nil, nil, fmt.Errorf("%q is neither https nor on loopback", address)
 	}
+	ctx, cancel := r.patience(ctx)
+	defer cancel()
 	response, text, err := r.do(ctx, http.MethodGet, address, header, nil)
 	if err == nil && response.StatusCode/100 == 3 && r.has(FollowsMetadataRedirects) {
 		return r.do(ctx, http.MethodGet, response.Header.Get("Location"), header, nil)
 	}
 	return response, text, err
+}
+
+// patience bounds a request of the sign-in.
+func (r *clientRun) patience(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.has(WaitsForAnyAnswer) {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, 30*second)
 }
 
 // safe reports whether an address is https, or http on loopback.

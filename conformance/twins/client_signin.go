@@ -24,12 +24,12 @@ func (r *clientRun) renew(ctx context.Context, challenge map[string]string, rene
 			}
 		}
 		if held.refresh != "" || r.has(RefreshesWithNothing) {
-			err := r.refresh(ctx)
+			err := r.refreshAlone(ctx)
 			var down statusError
 			if errors.As(err, &down) {
 				if r.has(ForgetsAtOutage) {
 					held.refresh = ""
-					r.keep()
+					err = errors.Join(err, r.keep())
 				}
 				return err
 			}
@@ -84,10 +84,7 @@ func (r *clientRun) signIn(ctx context.Context, challenge map[string]string, sco
 	}
 	name := r.resourceName(r.foundFor)
 	if r.has(KeysTokensByIssuer) && r.grant == nil {
-		r.memory.mu.Lock()
-		r.grant = r.memory.grants[issuer.Issuer]
-		r.memory.mu.Unlock()
-		if r.grant != nil {
+		if r.grant = r.kept(issuer.Issuer); r.grant != nil {
 			return nil
 		}
 	}
@@ -96,6 +93,8 @@ func (r *clientRun) signIn(ctx context.Context, challenge map[string]string, sco
 		return r.machine(ctx, issuer, name, scopes)
 	case r.task.Enterprise != nil:
 		return r.enterprise(ctx, issuer, name, scopes)
+	case r.task.Device:
+		return r.device(ctx, issuer, name, scopes)
 	}
 	client, p, err := r.begin(ctx, issuer, name, scopes)
 	if err != nil {

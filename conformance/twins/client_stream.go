@@ -25,9 +25,16 @@ func (r *clientRun) stream(ctx context.Context, response *http.Response, body []
 			}
 			data, is := bytes.CutPrefix(line, []byte("data: "))
 			var message struct {
-				ID any `json:"id"`
+				ID     any    `json:"id"`
+				Method string `json:"method"`
+				Params elicitation
 			}
-			if is && json.Unmarshal(data, &message) == nil && (message.ID == float64(r.id) || r.has(TakesAnyResponse)) {
+			readable := is && json.Unmarshal(data, &message) == nil
+			if readable && message.Method == "elicitation/create" {
+				r.elicited(ctx, message.Params)
+				continue
+			}
+			if readable && (message.ID == float64(r.id) || r.has(TakesAnyResponse)) {
 				return r.result(&http.Response{StatusCode: response.StatusCode, Header: header}, data)
 			}
 		}
@@ -49,6 +56,22 @@ func (r *clientRun) stream(ctx context.Context, response *http.Response, body []
 		if response.StatusCode != http.StatusOK {
 			return nil, errBrokenOff
 		}
+	}
+}
+
+// elicitation is what a server wants of the person.
+type elicitation struct {
+	Mode string `json:"mode"`
+	URL  string `json:"url"`
+}
+
+// elicited does with a page of a server's what a client should not before the person has agreed.
+func (r *clientRun) elicited(ctx context.Context, wanted elicitation) {
+	if r.has(OpensElicited) {
+		_ = r.task.Open(ctx, wanted.URL)
+	}
+	if r.has(FetchesElicited) {
+		_, _, _ = r.do(ctx, http.MethodGet, wanted.URL, http.Header{}, nil)
 	}
 }
 

@@ -41,6 +41,20 @@ func (r *clientRun) machine(ctx context.Context, issuer *issuerDocument, resourc
 	return r.redeem(ctx, issuer, client, form)
 }
 
+// refreshAlone refreshes, unless another run of this client has just done so.
+func (r *clientRun) refreshAlone(ctx context.Context) error {
+	if r.has(RefreshesAtOnce) {
+		return r.refresh(ctx)
+	}
+	r.memory.renewing.Lock()
+	defer r.memory.renewing.Unlock()
+	if newer := r.kept(r.place()); newer != nil && newer.access != r.grant.access {
+		r.grant = newer
+		return nil
+	}
+	return r.refresh(ctx)
+}
+
 // refresh replaces the tokens in hand.
 func (r *clientRun) refresh(ctx context.Context) error {
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {r.grant.refresh}}
@@ -65,8 +79,8 @@ type refusedError struct{ code string }
 
 func (e *refusedError) Error() string { return "the token endpoint refuses: " + e.code }
 
-func (r *clientRun) ask(ctx context.Context, issuer *issuerDocument, client identity, form url.Values) error {
-	header := http.Header{}
+// authenticate puts what the client authenticates with into a request.
+func (r *clientRun) authenticate(client identity, header http.Header, form url.Values) {
 	method := client.method
 	if method != "none" && r.has(AlwaysPostsSecret) {
 		method = "client_secret_post"
@@ -84,10 +98,15 @@ func (r *clientRun) ask(ctx context.Context, issuer *issuerDocument, client iden
 	default:
 		form.Set("client_id", client.id)
 	}
+}
+
+func (r *clientRun) ask(ctx context.Context, issuer *issuerDocument, client identity, form url.Values) error {
+	header := http.Header{}
+	r.authenticate(client, header, form)
 	if !r.safe(issuer.Token) {
 		return fmt.Errorf("the token endpoint %q is neither https nor on loopback", issuer.Token)
 	}
-	response, body, err := r.post(ctx, issuer.Token, "application/x-www-form-urlencoded", header, []byte(form.Encode()))
+	response, body, err := r.post(ctx, issuer.Token, formType, header, []byte(form.Encode()))
 	if err != nil {
 		return err
 	}
@@ -125,22 +144,14 @@ func (r *clientRun) ask(ctx context.Context, issuer *issuerDocument, client iden
 	if answer.Refresh != "" && (r.grant.refresh == "" || !r.has(KeepsOldRefresh)) {
 		r.grant.refresh = answer.Refresh
 	}
-	r.keep()
+	if err := r.keep(); err != nil {
+		return err
+	}
 	if seconds, is := answer.Expires.(float64); r.has(RefreshesForever) && (!is || seconds < 10) && r.signIns < manyTimes {
 		r.signIns++
 		return r.refresh(ctx)
 	}
 	return nil
-}
-
-// keep remembers the grant for later runs.
-func (r *clientRun) keep() {
-	r.memory.mu.Lock()
-	defer r.memory.mu.Unlock()
-	r.memory.grants[r.place()] = r.grant
-	if r.has(KeysTokensByIssuer) {
-		r.memory.grants[r.grant.issuer.Issuer] = r.grant
-	}
 }
 
 // post sends a form or a registration. What it carries follows no redirect.
@@ -153,6 +164,8 @@ func (r *clientRun) post(ctx context.Context, address, kind string, header http.
 	}
 	header.Set("Content-Type", kind)
 	header.Set("Accept", "application/json")
+	ctx, cancel := r.patience(ctx)
+	defer cancel()
 	response, text, err := r.do(ctx, http.MethodPost, address, header, body)
 	if err == nil && response.StatusCode/100 == 3 && r.has(FollowsTokenRedirect) {
 		return r.do(ctx, http.MethodPost, response.Header.Get("Location"), header, body)

@@ -66,7 +66,7 @@ func (r *clientRun) enterprise(ctx context.Context, issuer *issuerDocument, reso
 		"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "requested_token_type": {"urn:ietf:params:oauth:token-type:id-jag"}, "client_id": {about.ClientID},
 		"audience": {audience}, "resource": {resource}, "subject_token": {about.IDToken}, "subject_token_type": {"urn:ietf:params:oauth:token-type:id_token"},
 	}
-	response, body, err := r.post(ctx, about.TokenEndpoint, "application/x-www-form-urlencoded", nil, []byte(exchange.Encode()))
+	response, body, err := r.post(ctx, about.TokenEndpoint, formType, nil, []byte(exchange.Encode()))
 	if err != nil {
 		return err
 	}

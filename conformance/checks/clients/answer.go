@@ -46,6 +46,13 @@ func clientAnswer() []engine.Check {
 			RunClient: closedAfter,
 		},
 		{
+			ID: "client/callback/loopback", Role: engine.Client, Level: engine.Should, Severity: engine.High,
+			Reference: "RFC 8252 section 8.3",
+			Sentence:  "The listener at a redirect URI on loopback is on no other address of the machine.",
+			Covers:    []string{"CL-010"},
+			RunClient: onLoopbackAlone,
+		},
+		{
 			ID: "client/callback/stray", Role: engine.Client, Level: engine.Policy, Severity: engine.Medium,
 			Reference: "RFC 8252 section 8.9; OAuth 2.1-13 section 7.9",
 			Sentence:  "What comes to another path than that of the redirect URI is not an answer.",
@@ -159,9 +166,7 @@ func closedAfter(ctx context.Context, p *engine.ClientProbe) error {
 			if err != nil || redirect.Scheme != "http" || !loopback(redirect.Hostname()) {
 				continue
 			}
-			dialer := net.Dialer{Timeout: time.Second}
-			if connection, err := dialer.DialContext(request.Context(), "tcp", redirect.Host); err == nil {
-				_ = connection.Close()
+			if answers(request.Context(), redirect.Host) {
 				open.Store(&redirect.Host)
 			}
 		}
@@ -174,6 +179,58 @@ func closedAfter(ctx context.Context, p *engine.ClientProbe) error {
 		return l.Mismatch("nobody at the redirect URI once there is a token", "a listener at "+*open.Load())
 	}
 	return nil
+}
+
+// onLoopbackAlone calls at the port of the redirect URI while the answer is waited for, on addresses that are not its own.
+func onLoopbackAlone(ctx context.Context, p *engine.ClientProbe) error {
+	var met atomic.Bool
+	var open atomic.Pointer[string]
+	l, err := control(ctx, p, lab.Script{Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+		redirect, err := url.Parse(a.Params.Get("redirect_uri"))
+		if err == nil && redirect.Scheme == "http" && loopback(redirect.Hostname()) && answers(ctx, redirect.Host) {
+			met.Store(true)
+			for _, address := range otherAddresses() {
+				if at := net.JoinHostPort(address, redirect.Port()); answers(ctx, at) {
+					open.Store(&at)
+				}
+			}
+		}
+		return []lab.Answer{a.Right()}
+	}})
+	switch {
+	case err != nil:
+		return err
+	case !met.Load():
+		return &engine.NotApplicable{Reason: "the client has no listener on loopback"}
+	case open.Load() != nil:
+		return l.Insecure("nobody at the port of the redirect URI but on its loopback address", "a listener at "+*open.Load())
+	}
+	return nil
+}
+
+func answers(ctx context.Context, address string) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	connection, err := engine.Dial(ctx, "tcp", address)
+	if err == nil {
+		_ = connection.Close()
+	}
+	return err == nil
+}
+
+// otherAddresses are those of this machine that no redirect URI names: one of loopback that nobody uses, which a listener on every address has as well, and those of its networks.
+func otherAddresses() []string {
+	all := []string{"127.0.0.2"}
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return all
+	}
+	for _, one := range addresses {
+		if network, is := one.(*net.IPNet); is && network.IP.IsGlobalUnicast() {
+			all = append(all, network.IP.String())
+		}
+	}
+	return all
 }
 
 // mixedUp has two sign-ins under way at once: neither is answered before both have begun.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"mime"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -53,7 +56,63 @@ func clientDocument() []engine.Check {
 				return nil
 			}),
 		},
+		{
+			ID: "client/document/hosted", Role: engine.Client, Level: engine.Must, Revisions: since20251125, Severity: engine.Medium, Abilities: abilities, Reference: reference,
+			Sentence:  "The document stands at the URL that the client uses as client_id, as JSON, and not at one that is redirected to.",
+			Covers:    []string{"client-cimd-document-hosted"},
+			RunClient: hosted,
+		},
 	}
+}
+
+// maxDocument bounds what is read of a document in bytes: authorization servers read no more than five kilobytes.
+const maxDocument = 5 << 10
+
+// hosted fetches the document as an authorization server does.
+func hosted(ctx context.Context, p *engine.ClientProbe) error {
+	l, err := control(ctx, p, lab.Script{Metadata: takesDocuments(true)})
+	if err != nil {
+		return err
+	}
+	address := ""
+	for _, one := range l.Authorizations(l.Authority()) {
+		address = one.Query.Get("client_id")
+	}
+	switch {
+	case !strings.HasPrefix(address, "https://"):
+		return &engine.NotApplicable{Reason: "the client does not use its document"}
+	case p.Target.HTTPClient == nil:
+		return &engine.NotApplicable{Reason: "nobody has said that the document may be fetched"}
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return l.Mismatch("a URL that can be fetched", fmt.Sprintf("%q", address))
+	}
+	request.Header.Set("Accept", "application/json")
+	client := *p.Target.HTTPClient
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := client.Do(request)
+	if err != nil {
+		return l.Mismatch("the document at "+address, err.Error())
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxDocument+1))
+	if err != nil {
+		return l.Mismatch("the document at "+address, err.Error())
+	}
+	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	var document map[string]any
+	switch {
+	case response.StatusCode != http.StatusOK:
+		return l.Mismatch("status 200 from "+address, fmt.Sprintf("status %d", response.StatusCode))
+	case kind != "application/json" && !strings.HasSuffix(kind, "+json"):
+		return l.Mismatch("the media type application/json", fmt.Sprintf("%q", kind))
+	case len(text) > maxDocument:
+		return l.Mismatch(fmt.Sprintf("at most %d bytes", maxDocument), "more")
+	case json.Unmarshal(text, &document) != nil || document["client_id"] != address:
+		return l.Mismatch("a JSON object with client_id "+address, fmt.Sprintf("client_id %v", document["client_id"]))
+	}
+	return nil
 }
 
 // documented judges the document that a target has, after the client has used its URL.

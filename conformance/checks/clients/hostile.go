@@ -1,9 +1,7 @@
 package clients
 
 import (
-	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"mcpentra/conformance/engine"
 	"mcpentra/conformance/lab"
@@ -119,56 +116,21 @@ func clientHostile() []engine.Check {
 			},
 		},
 		{
-			ID: "client/limit/metadata", Role: engine.Client, Level: engine.Policy, Revisions: since20250618, Severity: engine.Medium,
-			Reference: "RFC 9728 section 7.7",
-			Sentence:  "A document without an end is given up on.",
-			Covers:    []string{"CL-027"},
+			ID: "client/elicitation/url", Role: engine.Client, Level: engine.Must, Revisions: since20251125, EachRevision: true, Severity: engine.High,
+			Reference: "MCP 2025-11-25 client elicitation, Safe URL Handling",
+			Sentence:  "A page that a server wants the person to visit is neither opened nor fetched before the person has agreed, and here nobody has.",
+			Covers:    []string{"client-elicitation-url-consent", "CL-002"},
 			RunClient: func(ctx context.Context, p *engine.ClientProbe) error {
-				for _, at := range []struct{ name, path string }{{"protected resource metadata", resourceRoot}, {"authorization server metadata", "/.well-known/o"}} {
-					if err := endless(ctx, p, at.name, func(r *lab.Request) bool {
-						return strings.HasPrefix(r.Path, at.path) && (at.path == resourceRoot || r.Party == lab.Issuer)
-					}, "application/json", `{"resource":"`, strings.Repeat("a", 64<<10)); err != nil {
-						return err
+				return spared(lab.Script{Revision: p.Revision}, gotToken, func(l *lab.Lab) string {
+					if slices.ContainsFunc(l.Opened(), func(page string) bool { return strings.Contains(page, "/bait") }) {
+						return "it was opened"
 					}
-				}
-				return nil
+					if len(l.Find(func(r *lab.Request) bool { return strings.Contains(r.Path, "/bait") })) > 0 {
+						return "it was fetched"
+					}
+					return ""
+				}, variant{"a page that is wanted during a call", lab.Script{Stream: eliciting(p.Revision)}})(ctx, p)
 			},
-		},
-		{
-			ID: "client/limit/token", Role: engine.Client, Level: engine.Policy, Severity: engine.Medium,
-			Reference: "OAuth 2.1-13 section 3.2.3",
-			Sentence:  "An answer of the token endpoint without an end is given up on.",
-			Covers:    []string{"CL-027"},
-			RunClient: func(ctx context.Context, p *engine.ClientProbe) error {
-				return endless(ctx, p, "token response", func(r *lab.Request) bool { return r.Form.Get("grant_type") != "" }, "application/json", `{"access_token":"`, strings.Repeat("a", 64<<10))
-			},
-		},
-		{
-			ID: "client/limit/unpacked", Role: engine.Client, Level: engine.Policy, Revisions: since20250618, Severity: engine.Medium,
-			Reference: "RFC 9110 section 8.4.1; CWE-409",
-			Sentence:  "A compressed document that is small on its way and huge when it is unpacked is given up on.",
-			Covers:    []string{"CL-027"},
-			RunClient: spared(lab.Script{}, func(l *lab.Lab) bool {
-				return len(l.Find(func(r *lab.Request) bool { return strings.HasPrefix(r.Path, resourceRoot) })) > 0
-			}, func(l *lab.Lab) string {
-				if len(l.Find(func(r *lab.Request) bool { return r.Party == lab.Issuer })) > 0 {
-					return fmt.Sprintf("%d MiB of metadata were unpacked and used", unpacked>>20)
-				}
-				return ""
-			}, variant{"protected resource metadata that is packed a thousandfold", lab.Script{Intercept: packed}}),
-		},
-		{
-			ID: "client/limit/challenge", Role: engine.Client, Level: engine.Policy, Severity: engine.High,
-			Reference: "RFC 9110 section 11.6.1",
-			Sentence:  "A challenge of many kilobytes costs no time worth mentioning.",
-			Covers:    []string{"CL-026"},
-			RunClient: spared(lab.Script{}, nil, func(l *lab.Lab) string {
-				if errors.Is(l.Err(), lab.ErrTimeUp) {
-					return "the client did not end"
-				}
-				return ""
-			}, long("separators", strings.Repeat(", ", 6000)), long("an unfinished quote", `Bearer realm="`+strings.Repeat("a\\", 6000)), long("a thousand challenges", strings.Repeat("A b=c, ", 1000)),
-				long("one long blank", "Bearer"+strings.Repeat(" ", 12000)+"x"), long("equals signs", "Bearer "+strings.Repeat("=", 12000))),
 		},
 		{
 			ID: "client/tools/reference", Role: engine.Client, Level: engine.Must, Severity: engine.High,
@@ -330,69 +292,20 @@ func injecting(member string) variant {
 	}}}
 }
 
-func long(name, challenge string) variant {
-	return variant{"a challenge of " + name, lab.Script{Challenge: func(*lab.Lab) []string { return []string{challenge} }}}
-}
-
-// packed answers a request for protected resource metadata with a document that is right, and compressed since its most part is nothing.
-func packed(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
-	if !strings.HasPrefix(r.Path, resourceRoot) {
-		return false
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Encoding", "gzip")
-	to, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
-	if err != nil {
-		return false
-	}
-	defer to.Close()
-	fmt.Fprintf(to, `{"resource":%q,"authorization_servers":[%q],"x_padding":"`, l.URL(), l.IssuerID(lab.Issuer))
-	padding := []byte(strings.Repeat("a", 64<<10))
-	for n := 0; n < unpacked; n += len(padding) {
-		if _, err := to.Write(padding); err != nil {
-			return true
+// eliciting answers a call by wanting the person to visit a page first, in the way of a revision.
+func eliciting(revision engine.Revision) func(*lab.Lab, *lab.Request, map[string]any) []any {
+	return func(l *lab.Lab, r *lab.Request, answer map[string]any) []any {
+		if r.RPC != "tools/call" {
+			return nil
 		}
-	}
-	fmt.Fprint(to, `"}`)
-	return true
-}
-
-// unpacked is how long a document becomes that is packed, in bytes: no metadata need as much.
-const unpacked = 16 << 20
-
-// enough is when a document is too long for anybody to go on reading, in bytes.
-const enough = 32 << 20
-
-// endless answers one kind of request with a document that has no end, and wants the client to stop reading.
-func endless(ctx context.Context, p *engine.ClientProbe, name string, is func(*lab.Request) bool, kind, beginning, more string) error {
-	if _, err := control(ctx, p, lab.Script{}); err != nil {
-		return err
-	}
-	var sent, met atomic.Int64
-	l := try(ctx, p, lab.Script{Intercept: func(_ *lab.Lab, r *lab.Request, w http.ResponseWriter, request *http.Request) bool {
-		if !is(r) {
-			return false
+		wanted := map[string]any{"method": "elicitation/create", "params": map[string]any{
+			"mode": "url", "elicitationId": "one", "url": l.Origin(lab.Trap) + "/bait", "message": "Sign in to go on.",
+		}}
+		if revision == engine.R20260728 {
+			answer["result"] = map[string]any{"resultType": "input_required", "inputRequests": map[string]any{"one": wanted}, "requestState": "one"}
+			return []any{answer}
 		}
-		met.Add(1)
-		w.Header().Set("Content-Type", kind)
-		w.WriteHeader(http.StatusOK)
-		text := []byte(beginning + more)
-		for n := 0; n < enough && request.Context().Err() == nil; n += len(text) {
-			if _, err := w.Write(text); err != nil {
-				break
-			}
-			if total := int64(n + len(text)); total > sent.Load() {
-				sent.Store(total)
-			}
-			text = []byte(more)
-		}
-		return true
-	}})
-	switch {
-	case met.Load() == 0:
-		return &engine.CannotJudge{Reason: "the client did not come as far as the " + name, Err: ending(l)}
-	case sent.Load() >= enough:
-		return l.Mismatch("an end of reading: "+name, fmt.Sprintf("%d MiB read", enough>>20))
+		wanted["jsonrpc"], wanted["id"] = "2.0", "elicitation-1"
+		return []any{wanted, answer}
 	}
-	return nil
 }

@@ -1,15 +1,12 @@
 package clients
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"mcpentra/conformance/engine"
 	"mcpentra/conformance/lab"
@@ -138,11 +135,56 @@ func clientIsolation() []engine.Check {
 			},
 		},
 		{
+			ID: "client/isolation/accounts", Role: engine.Client, Level: engine.Policy, Severity: engine.High, Abilities: []engine.Ability{engine.KeepsState, engine.Accounts},
+			Reference: "MCP authorization, Token Handling",
+			Sentence:  "What one account at a server was granted is not used for another.",
+			RunClient: func(ctx context.Context, p *engine.ClientProbe) error {
+				l := lab.New(lab.Script{Revision: p.Revision, Refresh: true})
+				defer l.Close()
+				l.Run(ctx, p, account("one"))
+				if err := completed(ctx, p, l); err != nil {
+					return err
+				}
+				before := slices.Concat(l.AccessTokens(l.Authority()), l.RefreshTokens(l.Authority()))
+				n := len(l.Record())
+				l.Run(ctx, p, account("two"))
+				for _, one := range l.Record()[n:] {
+					if slices.ContainsFunc(before, one.Contains) {
+						return l.Insecure("nothing of the first account when the second is in use", one.Method+" "+one.Path+" with a token of the first")
+					}
+				}
+				return nil
+			},
+		},
+		{
+			ID: "client/cache/private", Role: engine.Client, Level: engine.Must, Revisions: since20260728, Severity: engine.High, Abilities: []engine.Ability{engine.KeepsState, engine.Accounts},
+			Reference: "MCP 2026-07-28 caching, cacheScope",
+			Sentence:  "A result that may be cached for its own user alone is not used for another.",
+			Covers:    []string{"client-private-cache-not-shared"},
+			RunClient: func(ctx context.Context, p *engine.ClientProbe) error {
+				l := lab.New(lab.Script{Revision: p.Revision, ListTTL: time.Hour})
+				defer l.Close()
+				l.Run(ctx, p, account("one"))
+				if err := completed(ctx, p, l); err != nil {
+					return err
+				}
+				signIns, n := len(l.Authorizations(l.Authority())), len(l.Endpoint())
+				l.Run(ctx, p, account("two"))
+				if len(l.Authorizations(l.Authority())) == signIns {
+					return &engine.NotApplicable{Reason: "the client does not sign in with the second account"}
+				}
+				if !slices.ContainsFunc(l.Endpoint()[n:], func(r lab.Request) bool { return r.RPC == "tools/list" && r.Status == http.StatusOK }) {
+					return l.Insecure("a list of tools for the second account", "the one of the first, from a cache")
+				}
+				return nil
+			},
+		},
+		{
 			ID: "client/isolation/redirect", Role: engine.Client, Level: engine.Must, Severity: engine.Critical,
 			Reference: "MCP authorization, Token Theft; RFC 9110 section 15.4",
 			Sentence:  "A token does not follow a redirect of the MCP endpoint to another origin.",
 			Covers:    []string{"client-token-not-leaked", "CL-020"},
-			RunClient: spared(lab.Script{}, gotToken, func(l *lab.Lab) string {
+			RunClient: spared(lab.Script{}, redirected, func(l *lab.Lab) string {
 				for _, token := range l.AccessTokens(l.Authority()) {
 					if len(l.Find(func(r *lab.Request) bool { return r.Party == lab.Trap && r.Contains(token) })) > 0 {
 						return "the token came to the other origin"
@@ -156,7 +198,7 @@ func clientIsolation() []engine.Check {
 			Reference: "RFC 9110 section 15.4",
 			Sentence:  "The body of a request does not follow a redirect of the MCP endpoint to another origin either.",
 			Covers:    []string{"CL-020"},
-			RunClient: spared(lab.Script{}, gotToken, func(l *lab.Lab) string {
+			RunClient: spared(lab.Script{}, redirected, func(l *lab.Lab) string {
 				if len(l.Find(func(r *lab.Request) bool { return r.Party == lab.Trap && strings.Contains(r.Body, engine.ToolName) })) > 0 {
 					return "the call came to the other origin"
 				}
@@ -168,7 +210,7 @@ func clientIsolation() []engine.Check {
 			Reference: "OAuth 2.1-13 section 1.5; RFC 9700 section 4.12",
 			Sentence:  "Codes, verifiers and registrations do not follow a redirect to another origin.",
 			Covers:    []string{"CL-022"},
-			RunClient: spared(lab.Script{}, authorizedOrNot, func(l *lab.Lab) string {
+			RunClient: spared(lab.Script{}, redirected, func(l *lab.Lab) string {
 				if len(l.Find(func(r *lab.Request) bool {
 					return r.Party == lab.Trap && (r.Form.Has("code") || r.Form.Has("code_verifier") || r.JSON["redirect_uris"] != nil)
 				})) > 0 {
@@ -228,44 +270,46 @@ func hasBasic(r *lab.Request, text string) bool {
 	return found && (name == text || password == text)
 }
 
+// redirected reports whether the client was sent to the other origin, and whoever goes there is seen: somebody has gone there, and was.
+func redirected(l *lab.Lab) bool {
+	sent := l.Find(func(r *lab.Request) bool { return r.Party != lab.Trap && r.Status/100 == 3 && r.Path != "/doors/in" })
+	seen := l.Find(func(r *lab.Request) bool { return r.Party == lab.Trap && r.Path == liveControl })
+	return len(sent) > 0 && len(seen) > 0
+}
+
+// liveControl is where a check itself goes at the other origin.
+const liveControl = "/is-anybody-there"
+
+// redirectTo sends a client to the other origin, after a look whether anybody is there.
+func redirectTo(l *lab.Lab, w http.ResponseWriter, request *http.Request, path string, status int) {
+	if look, err := http.NewRequestWithContext(request.Context(), http.MethodGet, l.Origin(lab.Trap)+liveControl, nil); err == nil {
+		transport := &http.Transport{DialContext: engine.Dial, DisableKeepAlives: true}
+		if response, err := transport.RoundTrip(look); err == nil {
+			_ = response.Body.Close()
+		}
+	}
+	w.Header().Set("Location", l.Origin(lab.Trap)+path)
+	w.WriteHeader(status)
+}
+
 func redirecting(status int) variant {
-	return variant{fmt.Sprintf("a redirect with status %d", status), lab.Script{Intercept: func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
+	return variant{fmt.Sprintf("a redirect with status %d", status), lab.Script{Intercept: func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, request *http.Request) bool {
 		if r.RPC != "tools/call" || r.Bearer() == "" {
 			return false
 		}
-		w.Header().Set("Location", l.Origin(lab.Trap)+"/mcp")
-		w.WriteHeader(status)
+		redirectTo(l, w, request, "/mcp", status)
 		return true
 	}}}
 }
 
 func redirectingAt(name string, party lab.Party, path string) variant {
-	return variant{"a redirect at " + name, lab.Script{Intercept: func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
+	return variant{"a redirect at " + name, lab.Script{Intercept: func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, request *http.Request) bool {
 		if (r.Party != party && r.Party != l.Authority()) || r.Path != path {
 			return false
 		}
-		w.Header().Set("Location", l.Origin(lab.Trap)+path)
-		w.WriteHeader(http.StatusTemporaryRedirect)
+		redirectTo(l, w, request, path, http.StatusTemporaryRedirect)
 		return true
 	}}}
 }
 
-// readableSecret is the name of a file that others can read and that holds one of the secrets, or nothing.
-func readableSecret(directory string, secrets []string) string {
-	found := ""
-	_ = filepath.WalkDir(directory, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() {
-			return nil
-		}
-		info, err := entry.Info()
-		if err != nil || info.Mode().Perm()&0o077 == 0 || info.Size() > 16<<20 {
-			return nil
-		}
-		text, err := os.ReadFile(name)
-		if err == nil && slices.ContainsFunc(secrets, func(one string) bool { return bytes.Contains(text, []byte(one)) }) {
-			found = fmt.Sprintf("%s has mode %v and a token in it", entry.Name(), info.Mode().Perm())
-		}
-		return nil
-	})
-	return found
-}
+func account(name string) func(*engine.Task) { return func(task *engine.Task) { task.Account = name } }

@@ -71,6 +71,27 @@ func clientStepUp() []engine.Check {
 				variant{"the same scope each time", lab.Script{StepUp: func(int) []string { return []string{"more"} }}}),
 		},
 		{
+			ID: "client/step-up/tracked", Role: engine.Client, Level: engine.Should, Revisions: since20251125, Severity: engine.Medium, Abilities: []engine.Ability{engine.SeveralCalls}, Reference: stepUp,
+			Sentence: "What was tried in vain for one call of a tool is not tried all over again for the next.",
+			Covers:   []string{"client-stepup-tracks-attempts", "CL-024"},
+			RunClient: func(ctx context.Context, p *engine.ClientProbe) error {
+				const calls = 4
+				several := func(task *engine.Task) { task.Calls = calls }
+				l, err := control(ctx, p, within, several)
+				if err != nil {
+					return err
+				}
+				if l.Calls() != calls {
+					return &engine.CannotJudge{Reason: fmt.Sprintf("the control failed: the client calls the tool %d times instead of %d", l.Calls(), calls), Err: ending(l)}
+				}
+				l = try(ctx, p, lab.Script{StepUp: func(n int) []string { return []string{fmt.Sprintf("more.%d", n)} }}, several)
+				if n := len(l.Authorizations(l.Authority())); n > 1+few {
+					return l.Mismatch(fmt.Sprintf("at most %d authorization requests for %d calls of one tool", 1+few, calls), fmt.Sprint(n))
+				}
+				return nil
+			},
+		},
+		{
 			ID: "client/step-up/flood", Role: engine.Client, Level: engine.Policy, Revisions: since20251125, Severity: engine.High, Reference: stepUp,
 			Sentence: "Nobody is asked to approve thousands of scopes.",
 			Covers:   []string{"CL-025"},

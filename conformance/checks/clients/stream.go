@@ -67,8 +67,8 @@ func clientStream() []engine.Check {
 
 // listing answers a request for the list of tools with a response to another id, which is the right one but for its id where nothing else is given, and then perhaps with the right
 // one.
-func listing(other map[string]any, right bool) func(*lab.Request, map[string]any) []any {
-	return func(r *lab.Request, answer map[string]any) []any {
+func listing(other map[string]any, right bool) func(*lab.Lab, *lab.Request, map[string]any) []any {
+	return func(_ *lab.Lab, r *lab.Request, answer map[string]any) []any {
 		if r.RPC != "tools/list" {
 			return nil
 		}

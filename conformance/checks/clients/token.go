@@ -1,7 +1,6 @@
 package clients
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -185,23 +184,6 @@ func clientToken() []engine.Check {
 				}
 				return ""
 			}, lasting("0", 0), lasting("a negative number", -5), lasting("a string", "3600"), lasting("1e99", 1e99), lasting("a word", "soon"), lasting("one second", 1)),
-		},
-		{
-			ID: "client/storage/private", Role: engine.Client, Level: engine.Must, Severity: engine.High, Abilities: []engine.Ability{engine.KeepsState},
-			Reference: "MCP authorization, Token Theft",
-			Sentence:  "Tokens lie in no file that others on the machine can read.",
-			Covers:    []string{"client-token-storage", "CL-040"},
-			RunClient: func(ctx context.Context, p *engine.ClientProbe) error {
-				l, err := control(ctx, p, lab.Script{Refresh: true})
-				if err != nil {
-					return err
-				}
-				secrets := slices.Concat(l.AccessTokens(l.Authority()), l.RefreshTokens(l.Authority()))
-				if name := readableSecret(p.State, secrets); name != "" {
-					return l.Insecure("files with tokens that only their owner can read", name)
-				}
-				return nil
-			},
 		},
 	}
 }

@@ -27,6 +27,7 @@ type clientOptions struct {
 	revisions []string
 	supports  []string
 	document  string
+	fetch     bool
 	timeout   time.Duration
 }
 
@@ -57,7 +58,11 @@ Some checks need what not every client has. --supports says what yours has:
   client-key          and with it a private_key_pem instead of a secret
   enterprise-managed  idp_id_token and what is beside it in MCP_CONFORMANCE_CONTEXT is used
   proxy               HTTP_PROXY and HTTPS_PROXY are used
-  ca-file             SSL_CERT_FILE or NODE_EXTRA_CA_CERTS is used`,
+  ca-file             SSL_CERT_FILE or NODE_EXTRA_CA_CERTS is used
+  device-code         the grant_type of RFC 8628 in MCP_CONFORMANCE_CONTEXT is used
+  sign-out            sign_out there has the grant revoked and forgotten at the end
+  several-calls       calls there is how often the tool is called, whatever comes of the calls before
+  accounts            MCP_ACCOUNT keeps accounts at one server apart`,
 		Example: `  mcp-auth-conformance client -- mcp-entra-client --quiet --url {url} call {tool}
   mcp-auth-conformance client --only client/pkce --supports kept-state -- node my-client.js`,
 		Args: cobra.MinimumNArgs(1),
@@ -72,9 +77,13 @@ Some checks need what not every client has. --supports says what yours has:
 	flags.StringSliceVar(&options.revisions, "revision", nil, "the client claims to speak this `REVISION`; can be repeated (all are tried if none is given)")
 	flags.StringSliceVar(&options.supports, "supports", nil, "the client has this `ABILITY`: "+strings.Join(names, ", "))
 	flags.StringVar(&options.document, "client-document", "", "judge this `FILE` as the client ID metadata document that stands at the client's URL (with --supports client-document)")
+	flags.BoolVar(&options.fetch, "fetch-client-document", false, "fetch the client ID metadata document from the client's URL, and judge how it is served")
 	flags.DurationVar(&options.timeout, "timeout", 10*time.Second, "how long one run of the client may take")
 	return command
 }
+
+// fetchTimeout bounds a request for a client ID metadata document.
+const fetchTimeout = 10 * time.Second
 
 func runClient(ctx context.Context, words []string, options clientOptions) error {
 	for _, level := range options.levels {
@@ -92,6 +101,9 @@ func runClient(ctx context.Context, words []string, options clientOptions) error
 		return err
 	}
 	target := engine.ClientTarget{Name: words[0], Run: engine.Command(words, []string{self, "open"}), Timeout: options.timeout}
+	if options.fetch {
+		target.HTTPClient = &http.Client{Timeout: fetchTimeout}
+	}
 	for _, one := range options.revisions {
 		if !slices.Contains(engine.Revisions(), engine.Revision(one)) {
 			return fmt.Errorf("--revision: there is no revision %q", one)

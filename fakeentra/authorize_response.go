@@ -188,22 +188,25 @@ func (f *Fake) respond(w http.ResponseWriter, r *http.Request, request *authoriz
 		f.showFormPost(w, target.String(), result)
 		return
 	}
-	var encoded strings.Builder
-	for i, one := range result {
-		if i > 0 {
-			encoded.WriteByte('&')
-		}
-		encoded.WriteString(one.Name + "=" + aadsts.Escape(one.Value))
-	}
-	location := target.String()
+	location := make([]byte, 0, 2048)
+	location = append(location, target.String()...)
 	switch {
 	case request.response.mode == "fragment":
-		location += "#" + encoded.String()
+		location = append(location, '#')
 	case target.RawQuery != "":
-		location += "&" + encoded.String() + "#"
+		location = append(location, '&')
 	default:
-		location += "?" + encoded.String() + "#" // the bare fragment keeps one of an earlier page from being carried along
+		location = append(location, '?')
 	}
-	w.Header().Set("Location", location)
+	for i, one := range result {
+		if i > 0 {
+			location = append(location, '&')
+		}
+		location = aadsts.AppendEscaped(append(append(location, one.Name...), '='), one.Value)
+	}
+	if request.response.mode != "fragment" {
+		location = append(location, '#') // keeps the fragment of an earlier page from being carried along
+	}
+	w.Header().Set("Location", string(location))
 	w.WriteHeader(http.StatusFound)
 }

@@ -29,20 +29,29 @@ type exchange struct {
 	sent   int // status, 0 as long as nothing was sent
 }
 
-// receive reads a request whole, so that a slow client holds up nobody but itself.
+// receive reads a request whole, so that a slow client holds up nobody but itself. A form or query that is in order is
+// handed to the endpoint, which judges it, as net/http would read it; one that is not is left for it to stumble over.
 func (f *Fake) receive(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{fake: f, request: r, answer: held{header: w.Header()}, call: fault.Call{Endpoint: endpoint.Of(r.URL.Path)}}
+	query, brokenQuery := url.ParseQuery(r.URL.RawQuery)
 	if r.Body != nil && r.Body != http.NoBody {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		var read bytes.Buffer
+		read.Grow(int(min(max(r.ContentLength, 0), maxBody)) + bytes.MinRead)
+		_, err := read.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
+		body := read.Bytes()
 		r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), failing{err}))
-		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/x-www-form-urlencoded" {
-			x.form, _ = url.ParseQuery(string(body)) // the endpoint judges the form
+		if kind, _, unclear := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/x-www-form-urlencoded" {
+			var broken error
+			x.form, broken = url.ParseQuery(string(body))
+			if err == nil && unclear == nil && broken == nil && r.Method == http.MethodPost {
+				r.PostForm = x.form
+			}
 		}
-	} else {
-		r.Body = http.NoBody
+	} else if r.Body = http.NoBody; brokenQuery == nil && r.Method == http.MethodGet {
+		r.Form, r.PostForm = query, url.Values{}
 	}
 	x.call.Grant = x.form.Get("grant_type")
-	x.call.Client = x.client()
+	x.call.Client = x.client(query)
 	return x
 }
 
@@ -57,8 +66,8 @@ func (r failing) Read([]byte) (int, error) {
 }
 
 // client is the application ID of the client that a request claims to be from. Nothing is verified here.
-func (x *exchange) client() string {
-	for _, params := range []url.Values{x.form, x.request.URL.Query()} {
+func (x *exchange) client(query url.Values) string {
+	for _, params := range []url.Values{x.form, query} {
 		if id := params.Get("client_id"); id != "" {
 			return id
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mcpentra/fakeentra/aadsts"
+	"mcpentra/fakeentra/directory"
 )
 
 const codeLifetime = 10 * time.Minute
@@ -29,12 +30,18 @@ type grantHash [sha256.Size]byte
 func hashOf(value string) grantHash { return sha256.Sum256([]byte(value)) }
 
 func (f *Fake) newCode(request *authorization, d delegation) string {
-	value := grantVersion(d.tenant) + base64.RawURLEncoding.EncodeToString(f.random(530))
-	f.codes.Add(hashOf(value), &code{
+	value := f.newGrant(d.tenant, 530)
+	f.codes.Add(sha256.Sum256(value), &code{
 		delegation: d, redirect: strings.Clone(request.redirect), issued: f.now(), // copies, which do not hold on to the whole request
 		challenge: strings.Clone(request.params.Get("code_challenge")), method: strings.Clone(request.params.Get("code_challenge_method")),
 	})
-	return value
+	return string(value)
+}
+
+// newGrant is a code or refresh token with so many bytes of noise.
+func (f *Fake) newGrant(tenant *directory.Tenant, noise int) []byte {
+	value := make([]byte, 0, len("1.")+base64.RawURLEncoding.EncodedLen(noise))
+	return base64.RawURLEncoding.AppendEncode(append(value, grantVersion(tenant)...), f.random(noise))
 }
 
 // redeemCode is the grant of RFC 6749 section 4.1.3. A wrong verifier does not consume the code, as at Entra.

@@ -1,7 +1,7 @@
 package fakeentra
 
 import (
-	"encoding/base64"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"slices"
@@ -34,9 +34,9 @@ func (f *Fake) newRefreshToken(d delegation) string {
 	default:
 		until = f.now().Add(refreshLifetime)
 	}
-	value := grantVersion(d.tenant) + base64.RawURLEncoding.EncodeToString(f.random(760))
-	f.refresh.Add(hashOf(value), &refreshToken{delegation: d, issued: f.now(), expiry: until})
-	return value
+	value := f.newGrant(d.tenant, 760)
+	f.refresh.Add(sha256.Sum256(value), &refreshToken{delegation: d, issued: f.now(), expiry: until})
+	return string(value)
 }
 
 // grantVersion is what codes and refresh tokens begin with.

@@ -262,7 +262,7 @@ func (d *draft) sign() (string, error) {
 	payload := d.payload
 	if payload == nil {
 		var err error
-		if payload, err = json.Marshal(d.claims); err != nil {
+		if payload, err = appendClaims(nil, d.claims); err != nil {
 			return "", fmt.Errorf("fakeentra: mint: the claims: %w", err)
 		}
 	}

@@ -3,6 +3,7 @@ package fakeentra
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -139,6 +140,7 @@ func (f *Fake) addressAsForm(r *http.Request) *aadsts.Error {
 		return aadsts.Malformed()
 	}
 	r.Body = io.NopCloser(strings.NewReader(r.URL.RawQuery))
+	r.Form, r.PostForm = nil, nil
 	r.Method = http.MethodPost // the method with which net/http looks at the body
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return nil
@@ -166,6 +168,7 @@ func (f *Fake) readTokenRequestWith(r *http.Request, v version, required string)
 		if errID != nil || errSecret != nil || request.params.Has("client_id") && request.params.Get("client_id") != id {
 			return nil, aadsts.Malformed()
 		}
+		request.params = maps.Clone(request.params) // the form is the journal's, too
 		request.params.Set("client_id", id)
 		request.secret, request.hasSecret = secret, true
 	}

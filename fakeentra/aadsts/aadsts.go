@@ -75,22 +75,22 @@ func (e *Error) JSON(o Occurrence) []byte {
 	return text
 }
 
-// Escape writes a query value as Entra does: lower-case escapes, and a plus for a blank.
-func Escape(value string) string {
+// AppendEscaped adds a query value to a text, written as Entra does: lower-case escapes, and a plus for a blank.
+func AppendEscaped(to []byte, value string) []byte {
 	const hexDigits = "0123456789abcdef"
-	var out strings.Builder
-	out.Grow(len(value) + len(value)/8)
-	for _, c := range []byte(value) {
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("-_.!*()", c) >= 0:
-			out.WriteByte(c)
-		case c == ' ':
-			out.WriteByte('+')
-		default:
-			out.WriteByte('%')
-			out.WriteByte(hexDigits[c>>4])
-			out.WriteByte(hexDigits[c&15])
+	from := 0 // of what needs no escape
+	for i := range len(value) {
+		c := value[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.!*()", c) >= 0 {
+			continue
+		}
+		to = append(to, value[from:i]...)
+		from = i + 1
+		if c == ' ' {
+			to = append(to, '+')
+		} else {
+			to = append(to, '%', hexDigits[c>>4], hexDigits[c&15])
 		}
 	}
-	return out.String()
+	return append(to, value[from:]...)
 }

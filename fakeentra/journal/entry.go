@@ -1,8 +1,6 @@
 package journal
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,7 +11,8 @@ import (
 	"mcpentra/fakeentra/endpoint"
 )
 
-// An Exchange is a request and its answer as they were, secrets included.
+// An Exchange is a request and its answer as they were, secrets included. A journal keeps the request's header, the form
+// and the body, which are not to be changed afterwards.
 type Exchange struct {
 	Time     time.Time
 	Endpoint endpoint.Name
@@ -114,32 +113,6 @@ func sorted(params url.Values) []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// entry masks an exchange.
-func (m *mask) entry(x Exchange) Entry {
-	e := Entry{
-		Time: x.Time, Endpoint: x.Endpoint, Method: x.Request.Method, Host: short(x.Request.Host), Path: short(x.Request.URL.Path),
-		Client: short(x.Client), Grant: short(x.Grant), Fault: x.Fault, Status: x.Status, AADSTS: x.AADSTS,
-		Header: m.header(x.Request.Header), Form: m.values(x.Form),
-	}
-	if x.Request.URL.RawQuery != "" {
-		e.Query = m.values(x.Request.URL.Query())
-	}
-	if location := x.Header.Get("Location"); location != "" {
-		e.Location = m.location(location)
-	}
-	public := (x.Endpoint == endpoint.Discovery || x.Endpoint == endpoint.Keys || x.Endpoint == endpoint.Instance) && x.Status == http.StatusOK
-	switch kind := x.Header.Get("Content-Type"); {
-	case strings.HasPrefix(kind, "application/json") && len(x.Body) < MaxAnswer && !public && json.Valid(x.Body):
-		e.Answer = m.json(string(x.Body))
-	case strings.HasPrefix(kind, "text/html"):
-		if _, rest, found := bytes.Cut(x.Body, []byte("<title>")); found {
-			title, _, _ := bytes.Cut(rest, []byte("</title>"))
-			e.Page = short(string(title))
-		}
-	}
-	return e
 }
 
 // short bounds a value.

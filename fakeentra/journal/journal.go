@@ -15,11 +15,11 @@ const Capacity = 1000
 
 // A Journal is a record of requests. Make one with New. It is safe for concurrent use.
 type Journal struct {
-	mask *mask
-
 	mu      sync.Mutex
-	entries []Entry // oldest first
-	count   int     // since the start or the last Clear
+	records []*record // oldest first
+	masked  int       // how many of them are, from the oldest on
+	mask    *mask
+	count   int // since the start or the last Clear
 	changed chan struct{}
 }
 
@@ -45,26 +45,46 @@ func (f Filter) Matches(e Entry) bool {
 
 // Add records an exchange.
 func (j *Journal) Add(x Exchange) {
-	entry := j.mask.entry(x)
+	added := newRecord(x)
+	large := added.plain.size() > maxPlain
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.count++
-	entry.Number = j.count
-	if len(j.entries) >= Capacity {
-		j.entries = j.entries[1:]
+	added.Number = j.count
+	if len(j.records) >= Capacity {
+		j.records[0] = nil
+		j.records, j.masked = j.records[1:], max(0, j.masked-1)
 	}
-	j.entries = append(j.entries, entry)
+	if j.records = append(j.records, added); large {
+		j.maskAll()
+	}
 	if j.changed != nil {
 		close(j.changed)
 		j.changed = nil
 	}
 }
 
+// maskAll masks what is not yet, in the order in which it came, so that the numbers of secrets do not depend on who asked
+// when.
+func (j *Journal) maskAll() {
+	for _, one := range j.records[j.masked:] {
+		one.mask(j.mask)
+	}
+	j.masked = len(j.records)
+}
+
 // Entries are the requests that a filter selects, oldest first.
 func (j *Journal) Entries(filter Filter) []Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(j.entries), func(e Entry) bool { return !filter.Matches(e) })
+	j.maskAll()
+	entries := make([]Entry, 0, len(j.records))
+	for _, one := range j.records {
+		if filter.Matches(one.Entry) {
+			entries = append(entries, one.Entry)
+		}
+	}
+	return entries
 }
 
 // Count is how many requests a filter selects.
@@ -75,10 +95,12 @@ func (j *Journal) Count(filter Filter) int { return len(j.Entries(filter)) }
 func (j *Journal) Take(ctx context.Context, filter Filter) (Entry, error) {
 	for {
 		j.mu.Lock()
-		at := slices.IndexFunc(j.entries, filter.Matches)
+		j.maskAll()
+		at := slices.IndexFunc(j.records, func(one *record) bool { return filter.Matches(one.Entry) })
 		if at >= 0 {
-			found := j.entries[at]
-			j.entries = slices.Delete(j.entries, at, at+1)
+			found := j.records[at].Entry
+			j.records = slices.Delete(j.records, at, at+1)
+			j.masked--
 			j.mu.Unlock()
 			return found, nil
 		}
@@ -99,7 +121,7 @@ func (j *Journal) Take(ctx context.Context, filter Filter) (Entry, error) {
 func (j *Journal) Clear() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.entries, j.count = nil, 0
+	j.records, j.masked, j.count = nil, 0, 0
 	j.mask.clear()
 }
 

@@ -91,6 +91,51 @@ func TestSecretsAreMasked(t *testing.T) {
 	assert.Equal(t, "SECRET", form.Get("code"))
 }
 
+// A secret has the number of its place in the record, whenever somebody asks.
+func TestNumbersDoNotDependOnWhoAsksWhen(t *testing.T) {
+	t.Parallel()
+	record := func(asked func(*journal.Journal)) string {
+		j := journal.New()
+		for i := range 20 {
+			x := exchange(endpoint.Token, "")
+			x.Form = url.Values{"code": {fmt.Sprint("code ", i)}, "refresh_token": {fmt.Sprint("token ", i/2)}}
+			if i == 10 {
+				x.Form.Set("scope", strings.Repeat("x", 100_000)) // more than is kept until somebody asks
+			}
+			x.Header = http.Header{"Content-Type": {"application/json"}}
+			x.Body = fmt.Appendf(nil, `{"access_token":"%d","refresh_token":"token %d","token_type":"Bearer"}`, i, i/2)
+			j.Add(x)
+			asked(j)
+		}
+		return j.String()
+	}
+	late := record(func(*journal.Journal) {})
+	early := record(func(j *journal.Journal) { j.Count(journal.Filter{Status: 500}) })
+	assert.Equal(t, late, early)
+	assert.Contains(t, late, "code=[code 20]")
+	assert.Contains(t, late, `"refresh_token":"[refresh_token 10]"`)
+}
+
+// What looks like an answer and is none, or is cut short, gives nothing away.
+func TestOddAnswers(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"access_token":"SECRET`:        "",
+		`{"access_token":"SECRET\`:       "",
+		`{"access_token":""}`:            `{"access_token":""}`,
+		`"access_token":"SECRET"`:        "",
+		`["id_token":"SECRET"]`:          "",
+		`{"x":":\"id_token\":\"","a":1}`: `{"x":":\"id_token\":\"","a":1}`,
+		``:                               "",
+	} {
+		j := journal.New()
+		x := exchange(endpoint.Token, "")
+		x.Header, x.Body = http.Header{"Content-Type": {"application/json"}}, []byte(body)
+		j.Add(x)
+		assert.Equal(t, want, j.Entries(journal.Filter{})[0].Answer, body)
+	}
+}
+
 func TestJournalIsBounded(t *testing.T) {
 	t.Parallel()
 	j := journal.New()

@@ -1,13 +1,13 @@
 package journal
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 )
@@ -24,7 +24,6 @@ const maxSecrets = 10_000
 
 // A mask gives secrets their numbers.
 type mask struct {
-	mu     sync.Mutex
 	names  *lru.Cache[[sha256.Size]byte, string]
 	counts map[string]int
 }
@@ -36,8 +35,6 @@ func newMask() *mask {
 }
 
 func (m *mask) clear() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.names, _ = lru.New[[sha256.Size]byte, string](maxSecrets) // a positive size is all that it wants
 	m.counts = map[string]int{}
 }
@@ -47,9 +44,10 @@ func (m *mask) name(kind, secret string) string {
 	if secret == "" {
 		return ""
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	sum := sha256.Sum256([]byte(secret))
+	return m.nameOf(kind, sha256.Sum256([]byte(secret)))
+}
+
+func (m *mask) nameOf(kind string, sum [sha256.Size]byte) string {
 	name, found := m.names.Get(sum)
 	if !found {
 		m.counts[kind]++
@@ -148,22 +146,29 @@ func (m *mask) query(text string) string {
 	return strings.Join(parts, "&")
 }
 
-// json masks the members of a JSON text, as encoding/json writes it, that hold a secret. Order and spelling stay.
-func (m *mask) json(text string) string {
-	var out strings.Builder
-	for {
-		at := strings.Index(text, `":"`) // the end of a name before a string; inside of strings its quotes are escaped
-		if at < 0 {
-			out.WriteString(text)
-			return out.String()
+// A passage is a piece of text and the secret that follows it, of which a hash is enough to give it its number.
+type passage struct {
+	text   string
+	kind   string // empty when no secret follows
+	secret [sha256.Size]byte
+}
+
+// passages takes the secrets out of a JSON text, as encoding/json writes it. Order and spelling stay.
+func passages(text []byte) []passage {
+	var all []passage
+	from := 0 // of the passage
+	for at := 0; ; {
+		found := bytes.Index(text[at:], []byte(`":"`)) // the end of a name before a string; inside of strings its quotes are escaped
+		if found < 0 {
+			return append(all, passage{text: string(text[from:])})
 		}
-		kind, secret := secrets[text[strings.LastIndexByte(text[:at], '"')+1:at]]
-		at += len(`":"`)
-		out.WriteString(text[:at])
-		if text = text[at:]; !secret {
+		name := text[:at+found]
+		kind, secret := secrets[string(name[bytes.LastIndexByte(name, '"')+1:])]
+		at += found + len(`":"`)
+		if !secret {
 			continue
 		}
-		end := 0
+		end := at
 		for end < len(text) && text[end] != '"' {
 			if text[end] == '\\' {
 				end++
@@ -171,7 +176,22 @@ func (m *mask) json(text string) string {
 			end++
 		}
 		end = min(end, len(text))
-		out.WriteString(m.name(kind, text[:end]))
-		text = text[end:]
+		one := passage{text: string(text[from:at])}
+		if end > at {
+			one.kind, one.secret = kind, sha256.Sum256(text[at:end])
+		}
+		all, at, from = append(all, one), end, end
 	}
+}
+
+// join writes passages with the numbers of their secrets.
+func (m *mask) join(all []passage) string {
+	var out strings.Builder
+	for _, one := range all {
+		out.WriteString(one.text)
+		if one.kind != "" {
+			out.WriteString(m.nameOf(one.kind, one.secret))
+		}
+	}
+	return out.String()
 }

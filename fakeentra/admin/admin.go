@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"strings"
 
 	"mcpentra/fakeentra"
 )
@@ -58,7 +59,24 @@ func Handler(fake *fakeentra.Fake) http.Handler {
 		mux.HandleFunc(one.Method+" "+one.Path, func(w http.ResponseWriter, r *http.Request) { answer(w, r, a, one) })
 	}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, Endpoints()) })
+	mux.HandleFunc("/", missing)
 	return guarded(mux)
+}
+
+// missing answers what is no endpoint.
+func missing(w http.ResponseWriter, r *http.Request) {
+	var methods []string
+	for _, one := range Endpoints() {
+		if one.Path == r.URL.Path {
+			methods = append(methods, one.Method)
+		}
+	}
+	if len(methods) == 0 {
+		fail(w, http.StatusNotFound, fmt.Errorf("no endpoint %q; GET / lists them", r.URL.Path))
+		return
+	}
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	fail(w, http.StatusMethodNotAllowed, fmt.Errorf("%s: want %s, got %s", r.URL.Path, strings.Join(methods, " or "), r.Method))
 }
 
 // api has a method for each endpoint.
@@ -127,7 +145,7 @@ func read(r *http.Request, into any) error {
 	if err := decoder.Decode(into); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("the body: %w", err)
 	}
-	if decoder.More() {
+	if _, err := decoder.Token(); err != io.EOF {
 		return errors.New("the body: want one JSON value")
 	}
 	return nil

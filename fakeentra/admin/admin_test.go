@@ -242,6 +242,9 @@ func TestMistakes(t *testing.T) {
 		{"POST", "/clock", `{}`, "want advance, freeze or unfreeze"},
 		{"POST", "/clock", `{"unfreeze": true, "freeze": "2026-01-01T00:00:00Z"}`, "got both"},
 		{"POST", "/clock", `{"freeze": "noon"}`, "the body"},
+		{"POST", "/clock", `{"freeze": "9999-12-31T23:59:59Z"}`, "between the years 1970 and 2200"},
+		{"POST", "/clock", `{"advance": "-2000000h"}`, "between the years 1970 and 2200"},
+		{"POST", "/clock", `{"advance": "1h"} ]`, "want one JSON value"},
 		{"GET", "/journal?endpint=token", "", `no parameter \"endpint\"`},
 		{"GET", "/journal?endpoint=tokens", "", `no endpoint \"tokens\"`},
 		{"GET", "/journal?status=x", "", "want a number"},
@@ -254,7 +257,13 @@ func TestMistakes(t *testing.T) {
 		assert.Equal(t, http.StatusBadRequest, got.Code, one.path+one.body)
 		assert.Contains(t, got.Body.String(), one.want, one.path+one.body)
 	}
-	assert.Equal(t, http.StatusMethodNotAllowed, c.send(t, "GET", "/reset", "").Code)
+	method := c.send(t, "GET", "/reset", "")
+	assert.Equal(t, http.StatusMethodNotAllowed, method.Code)
+	assert.Equal(t, "POST", method.Header().Get("Allow"))
+	assert.JSONEq(t, `{"error": "/reset: want POST, got GET"}`, method.Body.String())
+	path := c.send(t, "POST", "/token", "{}")
+	assert.Equal(t, http.StatusNotFound, path.Code)
+	assert.JSONEq(t, `{"error": "no endpoint \"/token\"; GET / lists them"}`, path.Body.String())
 	large := c.send(t, "POST", "/faults", `{"body": "`+strings.Repeat("x", 5<<20)+`"}`)
 	assert.Equal(t, http.StatusBadRequest, large.Code)
 }

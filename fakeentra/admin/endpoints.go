@@ -20,6 +20,9 @@ import (
 // maxWait bounds how long a request for the journal waits.
 const maxWait = 10 * time.Minute
 
+// Where the clock can be set to: times that tokens and JSON can hold, and whose distance from now a duration can.
+const minYear, maxYear = 1970, 2200
+
 // describe says what a client has to be configured with.
 func (a *api) describe(*http.Request) (any, error) {
 	type party struct {
@@ -184,17 +187,23 @@ func (a *api) setClock(r *http.Request) (any, error) {
 		return nil, err
 	}
 	by, err := duration("advance", want.Advance)
-	switch {
+	from := a.fake.Now()
+	if !want.Freeze.IsZero() {
+		from = want.Freeze
+	}
+	switch target := from.Add(by); {
 	case err != nil:
 		return nil, err
 	case want.Unfreeze && !want.Freeze.IsZero():
 		return nil, errors.New("want freeze or unfreeze, got both")
+	case !want.Unfreeze && want.Freeze.IsZero() && by == 0:
+		return nil, errors.New("want advance, freeze or unfreeze")
+	case target.Year() < minYear || target.Year() > maxYear:
+		return nil, fmt.Errorf("want a time between the years %d and %d, got %s", minYear, maxYear, target.UTC().Format("2006-01-02"))
 	case want.Unfreeze:
 		a.fake.Unfreeze()
 	case !want.Freeze.IsZero():
 		a.fake.Freeze(want.Freeze)
-	case by == 0:
-		return nil, errors.New("want advance, freeze or unfreeze")
 	}
 	a.fake.Advance(by)
 	return a.clock(r)

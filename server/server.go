@@ -151,6 +151,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 		return nil, err
 	}
 	s.mode.mount(s.mux)
+	s.mux.HandleFunc("/.well-known/", handleNoMetadata)
 	s.mux.HandleFunc("GET /healthz", s.handleHealth)
 	s.mux.HandleFunc("GET /readyz", s.handleReady)
 	s.mux.HandleFunc("GET /{$}", s.handleFrontPage)

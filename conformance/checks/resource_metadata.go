@@ -156,6 +156,12 @@ func resourceMetadata() []engine.Check {
 			Sentence:  "What a request says of its host does not become the resource, or the address of the metadata.",
 			Run:       ownName,
 		},
+		{
+			ID: "server/metadata/pages", Role: engine.Server, Level: engine.Policy, Severity: engine.Low, Revisions: withMetadata,
+			Reference: "WHATWG Fetch, CORS protocol; RFC 9728 section 3.1",
+			Sentence:  "A client in a web page can read the metadata, and that there is none at the other addresses where it looks.",
+			Run:       readableByPages,
+		},
 	}
 }
 
@@ -244,6 +250,38 @@ func ownName(ctx context.Context, p *engine.Probe) error {
 		var document protectedResource
 		if answer.Status == http.StatusOK && json.Unmarshal(answer.Body, &document) == nil && document.Resource != before.Resource {
 			return p.Mismatch(before.Resource, document.Resource)
+		}
+	}
+	return nil
+}
+
+// readableByPages asks as a browser does for a page of another site: with a preflight, since MCP clients add a header. A page cannot tell an address where nothing is from a
+// network that is down if it may not read the answer, and gives up.
+func readableByPages(ctx context.Context, p *engine.Probe) error {
+	if _, _, err := findMetadata(ctx, p); err != nil {
+		return err
+	}
+	const page = "https://page.example"
+	addresses := wellKnown(p)
+	addresses = append(addresses, strings.Replace(addresses[0], "oauth-protected-resource", "oauth-authorization-server", 1))
+	for _, address := range addresses {
+		preflight := http.Header{"Origin": {page}, "Access-Control-Request-Method": {http.MethodGet}, "Access-Control-Request-Headers": {"mcp-protocol-version"}}
+		asked, err := p.Send(ctx, engine.Request{Method: http.MethodOptions, URL: address, Header: preflight})
+		if err != nil {
+			return err
+		}
+		answer, err := p.Send(ctx, engine.Request{Method: http.MethodGet, URL: address, Header: http.Header{"Origin": {page}, "Mcp-Protocol-Version": {string(p.Revision)}}})
+		if err != nil {
+			return err
+		}
+		for _, one := range []*engine.Answer{asked, answer} {
+			if allowed := one.Header.Get("Access-Control-Allow-Origin"); allowed != "*" && allowed != page {
+				return p.Mismatch("Access-Control-Allow-Origin: * at "+address, fmt.Sprintf("%q, with status %d", allowed, one.Status))
+			}
+		}
+		names := strings.ToLower(asked.Header.Get("Access-Control-Allow-Headers"))
+		if asked.Status/100 != 2 || !strings.Contains(names, "mcp-protocol-version") && names != "*" {
+			return p.Mismatch("status 204 and MCP-Protocol-Version among Access-Control-Allow-Headers at "+address, fmt.Sprintf("status %d and %q", asked.Status, names))
 		}
 	}
 	return nil

@@ -32,6 +32,7 @@ const (
 	HasEmptyArrays        Fault = "has empty arrays in its metadata"
 	ListsOfflineAccess    Fault = "lists offline_access in its metadata"
 	DescribesAnything     Fault = "describes whatever resource it is asked for"
+	HidesAbsenceFromPages Fault = "lets no page of another site see that there is no metadata at an address"
 	BelievesForwardedHost Fault = "believes X-Forwarded-Host"
 	HasNoIssuerMetadata   Fault = "has no authorization server metadata"
 	HasSlashInIssuer      Fault = "has a slash at the end of its issuer"

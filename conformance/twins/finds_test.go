@@ -36,6 +36,7 @@ var metadataFinds = map[twins.Fault][]string{
 	twins.DescribesAnything:     {"server/metadata/unknown-path"},
 	twins.HasEmptyArrays:        {"server/metadata/no-empty-arrays"},
 	twins.BelievesForwardedHost: {"server/metadata/own-name"},
+	twins.HidesAbsenceFromPages: {"server/metadata/pages"},
 	twins.NamesNoIssuer:         {"server/metadata/authorization-servers"},
 	twins.HasSlashInIssuer:      {"authorization-server/metadata/issuer", "authorization-server/metadata/root"},
 	twins.HasNoTokenEndpoint:    {"authorization-server/metadata/members"},

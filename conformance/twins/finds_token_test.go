@@ -99,7 +99,7 @@ var keyFinds = map[twins.Fault][]string{
 	twins.LosesTheHerd:        {"server/keys/herd"},
 	twins.ForgetsKeysInOutage: {"server/keys/outage", "server/keys/redirect"},
 	twins.FollowsKeyRedirects: {"server/keys/redirect"},
-	twins.RefusesWithoutKeys:  {"server/keys/late"},
+	twins.RefusesWithoutKeys:  {"server/keys/late", "server/keys/document-silence"},
 
 	twins.BelievesAnyDocument:     {"server/keys/document-issuer"},
 	twins.FetchesKeysInTheClear:   {"server/keys/document-address"},

@@ -15,6 +15,20 @@ func (t *Twin) host(r *http.Request) string {
 	return t.origin
 }
 
+// openToPages lets pages of other sites read what is below /.well-known, and that nothing is. It answers their preflights.
+func (t *Twin) openToPages(w http.ResponseWriter, r *http.Request) (answered bool) {
+	if !strings.HasPrefix(r.URL.Path, "/.well-known/") || t.has(HidesAbsenceFromPages) && r.URL.Path == "/.well-known/oauth-protected-resource" {
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	if r.Method != http.MethodOptions {
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Headers", "MCP-Protocol-Version")
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}
+
 func (t *Twin) serveResource(w http.ResponseWriter, r *http.Request) {
 	document := map[string]any{
 		"resource": t.host(r) + "/mcp", "authorization_servers": []string{t.origin}, "bearer_methods_supported": []string{"header"}, "scopes_supported": []string{"tools"},

@@ -107,6 +107,9 @@ func (t *Twin) Target() engine.Target {
 func (t *Twin) has(fault Fault) bool { return slices.Contains(t.faults, fault) }
 
 func (t *Twin) serve(w http.ResponseWriter, r *http.Request) {
+	if t.openToPages(w, r) {
+		return
+	}
 	switch r.URL.Path {
 	case "/mcp":
 		t.serveEndpoint(w, r)

@@ -47,8 +47,7 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, refused refusal) 
 	g.log.Info("refused", "status", refused.status, "reason", refused.reason, "method", r.Method)
 	header := w.Header()
 	if refused.challenge {
-		description := refused.description
-		header.Set("WWW-Authenticate", g.challenge.header(refused.code, description))
+		header.Set("WWW-Authenticate", g.challenge.header(refused.code, refused.description))
 	}
 	if refused.status == http.StatusServiceUnavailable {
 		header.Set("Retry-After", retrySeconds(refused.retryAfter))
@@ -58,6 +57,10 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, refused refusal) 
 		Error       string `json:"error,omitzero"`
 		Description string `json:"error_description"`
 	}{refused.code, refused.description}
+	if refused.status == http.StatusUnauthorized {
+		// A client whose requests go through a proxy of its own, such as MCP Inspector's, tells by this word that it has to sign in.
+		body.Description = "Unauthorized: " + refused.description
+	}
 	writeJSON(w, refused.status, body)
 }
 

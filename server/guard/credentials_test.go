@@ -72,6 +72,7 @@ func TestCredentials(t *testing.T) {
 				if test.status != 200 {
 					assert.Equal(t, "application/json", w.Header().Get("Content-Type"))
 					assert.NotContains(t, w.Body.String(), "good", "nothing of the token comes back")
+					assert.Equal(t, test.status == 401, strings.Contains(w.Body.String(), "Unauthorized"), "clients behind a proxy of their own see the body alone")
 				}
 			})
 		}

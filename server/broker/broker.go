@@ -116,7 +116,7 @@ type Broker struct {
 	secure   bool // the issuer is https, so cookies can say so
 	records  *sealedStore
 	signing  *signingKey
-	verified *token.Cache[*Caller]
+	verified *token.Cache[*knownCaller]
 	routes   *http.ServeMux
 
 	sources  *lru.Cache[string, *rate.Limiter] // by address: registrations and sign-ins begun

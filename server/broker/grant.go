@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"mcpentra/server/entra"
@@ -40,20 +41,32 @@ func storeAway(err error) error {
 // verifyAlone checks an access token without asking whether its grant still stands.
 // What it returns must not be changed.
 func (b *Broker) verifyAlone(ctx context.Context, raw string) (*Caller, error) {
-	return b.verified.Verify(ctx, raw)
+	known, err := b.verified.Verify(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	return &known.Caller, nil
+}
+
+// A knownCaller is what is remembered of a verified token.
+type knownCaller struct {
+	Caller
+	// read is the version of the grant's record that was last read, and found to be the caller's. As long as the store has
+	// that version, there is nothing new to read in it.
+	read atomic.Int64
 }
 
 // readClaims reads what a verified token says.
-func readClaims(verified *token.Claims) (*Caller, error) {
+func readClaims(verified *token.Claims) (*knownCaller, error) {
 	var claims callerClaims
 	if err := verified.Decode(&claims); err != nil || claims.GrantID == "" || claims.ClientID == "" || claims.ObjectID == "" {
 		return nil, token.NewInvalidError("not one of this server's access tokens")
 	}
-	return &Caller{
+	return &knownCaller{Caller: Caller{
 		Principal: Principal{claims.EntraIssuer, claims.TenantID, claims.ObjectID},
 		Name:      claims.Name, Username: claims.Username, ClientID: claims.ClientID, ClientName: claims.ClientName,
 		GrantID: claims.GrantID, TokenID: verified.ID, Scopes: strings.Fields(claims.Scope), Issued: verified.IssuedAt, Expiry: verified.Expiry,
-	}, nil
+	}}, nil
 }
 
 // ErrGrantOver says that a grant has ended, here or at Entra: the person has to sign in again.

@@ -145,23 +145,31 @@ type Caller struct {
 	Issued, Expiry       time.Time
 }
 
-// Verify checks an access token and that its grant still stands. Its error is a *token.InvalidError, or one that says
-// that this cannot be known now.
+// Verify checks an access token and that its grant still stands, which the store is asked each time. Its error is a
+// *token.InvalidError, or one that says that this cannot be known now. What it returns must not be changed.
 func (b *Broker) Verify(ctx context.Context, raw string) (*Caller, error) {
-	caller, err := b.verifyAlone(ctx, raw)
+	caller, err := b.verified.Verify(ctx, raw)
 	if err != nil {
 		return nil, err
 	}
-	var g grant
-	switch _, err := b.records.get(ctx, kindGrant, caller.GrantID, &g); {
+	record, err := b.records.store.Get(ctx, kindGrant, caller.GrantID)
+	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, errGrantGone()
+	case err != nil:
+		return nil, storeAway(err)
+	case record.Version == caller.read.Load():
+		return &caller.Caller, nil
+	}
+	var g grant
+	switch err := b.records.read(record, &g); {
 	case err != nil:
 		return nil, storeAway(err)
 	case g.ClientID != caller.ClientID || g.Principal != caller.Principal:
 		return nil, errGrantGone()
 	}
-	return caller, nil
+	caller.read.Store(record.Version)
+	return &caller.Caller, nil
 }
 
 // handleKeys serves the public signing key (RFC 7517).

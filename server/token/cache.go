@@ -89,13 +89,18 @@ func (c *Cache[T]) Verify(ctx context.Context, raw string) (T, error) {
 	return value, nil
 }
 
-// hashOf is the SHA-256 of a token. One of ordinary length is hashed on the stack.
-func hashOf(raw string) [sha256.Size]byte {
-	var ordinary [4096]byte
-	if len(raw) > len(ordinary) {
-		return sha256.Sum256([]byte(raw))
+// hashOf is the SHA-256 of a token, which is copied piece by piece: a copy of the whole would be one more for the garbage
+// collector.
+func hashOf(raw string) (sum [sha256.Size]byte) {
+	hash := sha256.New()
+	var piece [512]byte
+	for len(raw) > 0 {
+		n := copy(piece[:], raw)
+		_, _ = hash.Write(piece[:n]) // never fails
+		raw = raw[n:]
 	}
-	return sha256.Sum256(ordinary[:copy(ordinary[:], raw)])
+	hash.Sum(sum[:0])
+	return sum
 }
 
 // Len is how many tokens are remembered.

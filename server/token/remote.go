@@ -70,6 +70,18 @@ type Remote struct {
 
 // Keys is the [KeySource].
 func (r *Remote) Keys(ctx context.Context, kid string, issued time.Time) ([]jose.JSONWebKey, error) {
+	// What most tokens need is there.
+	r.mu.Lock()
+	if found := withKeyID(r.keys, kid); len(found) > 0 && r.usable(r.now(), refreshAfter) {
+		r.mu.Unlock()
+		return found, nil
+	}
+	r.mu.Unlock()
+	return r.ask(ctx, kid, issued)
+}
+
+// ask is Keys where the issuer may have to be asked.
+func (r *Remote) ask(ctx context.Context, kid string, issued time.Time) ([]jose.JSONWebKey, error) {
 	if issued.IsZero() {
 		issued = r.now()
 	}

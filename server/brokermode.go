@@ -91,7 +91,8 @@ func (m *brokerMode) mount(mux *http.ServeMux) {
 	}
 }
 
-func (m *brokerMode) wrap(guarded http.Handler) http.Handler { return guarded }
+// tokenKey is none: this mode exchanges no token of the caller's.
+func (m *brokerMode) tokenKey() any { return nil }
 
 func (m *brokerMode) graphToken(ctx context.Context, caller *guard.Identity) (string, error) {
 	upstream, err := m.broker.UpstreamToken(ctx, caller.GrantID)

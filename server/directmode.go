@@ -38,6 +38,7 @@ func DirectScopes() []broker.Scope {
 // directMode takes Entra's own access tokens.
 type directMode struct {
 	api    *entra.API
+	judge  func(ctx context.Context, raw string) (*guard.Identity, error)
 	scopes []broker.Scope
 }
 
@@ -52,7 +53,7 @@ func newDirectMode(config *Config) (*directMode, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &directMode{api: api, scopes: config.Scopes}, nil
+	return &directMode{api: api, judge: entra.Verifying(api, identityOf), scopes: config.Scopes}, nil
 }
 
 func (m *directMode) issuers() []string { return m.api.Issuers() }
@@ -65,35 +66,17 @@ func (m *directMode) me(ctx context.Context, graphToken string) (*entra.Profile,
 	return m.api.Me(ctx, graphToken)
 }
 
-// An assertion is the caller's token as it was verified, for the exchange that goes on behalf of the caller. It is a context
-// around the request's, in which it stands under a key that only this package has, so no handler can find it.
-type assertion struct {
-	context.Context
-	raw    string
-	caller *entra.Caller
-}
-
-// Value knows the assertion.
-func (a *assertion) Value(key any) any {
-	if key == (assertionKey{}) {
-		return a
-	}
-	return a.Context.Value(key)
-}
-
+// assertionKey is the key under which the context of a request holds the caller's token, for the exchange that goes on
+// behalf of the caller. Only this package has it, so no handler finds the token.
 type assertionKey struct{}
+
+func (m *directMode) tokenKey() any { return assertionKey{} }
 
 func (m *directMode) mount(*http.ServeMux) {}
 
-func (m *directMode) wrap(guarded http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		guarded.ServeHTTP(w, r.WithContext(&assertion{Context: r.Context()}))
-	})
-}
-
 // verify is the guard's view of Entra's tokens.
 func (m *directMode) verify(ctx context.Context, raw string) (*guard.Identity, error) {
-	caller, err := m.api.Verify(ctx, raw)
+	id, err := m.judge(ctx, raw)
 	if err != nil {
 		var client *entra.ClientNotAllowedError
 		if errors.As(err, &client) {
@@ -101,20 +84,21 @@ func (m *directMode) verify(ctx context.Context, raw string) (*guard.Identity, e
 		}
 		return nil, err
 	}
-	if held, found := ctx.Value(assertionKey{}).(*assertion); found && held.caller == nil {
-		held.raw, held.caller = raw, caller
-	}
+	return id, nil
+}
+
+func identityOf(caller *entra.Caller) *guard.Identity {
 	return &guard.Identity{
 		Principal: guard.Principal{Issuer: caller.Issuer, TenantID: caller.TenantID, ObjectID: caller.ObjectID}, Kind: guard.Kind(caller.Kind),
 		Name: caller.Name, Username: caller.Username, ClientID: caller.ClientID, TokenID: caller.TokenID,
 		Scopes: caller.Scopes, Roles: caller.Roles, Issued: caller.Issued, Expiry: caller.Expiry,
-	}, nil
+	}
 }
 
 // graphToken goes on behalf of the caller, with the permissions that stand behind the scopes of the token.
 func (m *directMode) graphToken(ctx context.Context, caller *guard.Identity) (string, error) {
-	held, found := ctx.Value(assertionKey{}).(*assertion)
-	if !found || held.caller == nil {
+	raw, found := ctx.Value(assertionKey{}).(string)
+	if !found {
 		return "", errors.New("server: the request did not come through the guard")
 	}
 	var permissions []string
@@ -128,5 +112,5 @@ func (m *directMode) graphToken(ctx context.Context, caller *guard.Identity) (st
 			}
 		}
 	}
-	return m.api.OnBehalfOf(ctx, held.caller, held.raw, permissions)
+	return m.api.OnBehalfOf(ctx, &entra.Caller{Kind: entra.CallerKind(caller.Kind), TenantID: caller.TenantID}, raw, permissions)
 }

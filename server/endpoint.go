@@ -28,7 +28,7 @@ func (s *Server) mountEndpoint(config *Config, public, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.mountGuarded(config, s.resource, path, endpoint, config.Stateful); err != nil {
+	if s.endpoint, err = s.mountGuarded(config, s.resource, path, endpoint, config.Stateful); err != nil {
 		return err
 	}
 	if !config.LegacySSE {
@@ -41,11 +41,12 @@ func (s *Server) mountEndpoint(config *Config, public, path string) error {
 		return fmt.Errorf("server: the endpoint and the HTTP+SSE transport cannot both be at %s", SSEPath)
 	}
 	legacy := tools.LegacySSE(s.toolsConfig(config), SSEPath)
-	return s.mountGuarded(config, public+SSEPath, SSEPath, legacy, false)
+	_, err = s.mountGuarded(config, public+SSEPath, SSEPath, legacy, false)
+	return err
 }
 
-// mountGuarded mounts a handler and the metadata of the resource that it is.
-func (s *Server) mountGuarded(config *Config, resource, path string, handler http.Handler, stateful bool) error {
+// mountGuarded mounts a handler and the metadata of the resource that it is, and returns the handler behind its guard.
+func (s *Server) mountGuarded(config *Config, resource, path string, handler http.Handler, stateful bool) (http.Handler, error) {
 	var supported, appRoles []string
 	for _, scope := range config.Scopes {
 		supported = append(supported, scope.Name)
@@ -57,17 +58,17 @@ func (s *Server) mountGuarded(config *Config, resource, path string, handler htt
 		Resource: resource, AuthorizationServers: s.mode.issuers(), Scopes: supported[:1], ScopesSupported: supported, ResourceName: config.Name,
 		ScopePrefix: s.mode.scopePrefix(), AppRoles: appRoles, Verify: s.mode.verify, AllowedOrigins: config.AllowedOrigins,
 		MaxBody: config.MaxBody, BodyTimeout: config.BodyTimeout, MaxCall: config.MaxCall, Stateful: stateful, SessionKeys: config.Keys.Derive("sessions " + path),
-		Logger: s.log, Now: config.Now,
+		TokenKey: s.mode.tokenKey(), Logger: s.log, Now: config.Now,
 	}, handler)
 	if err != nil {
-		return fmt.Errorf("server: %w", err)
+		return nil, fmt.Errorf("server: %w", err)
 	}
-	s.mux.Handle(path, s.mode.wrap(guarded))
+	s.mux.Handle(path, guarded)
 	if path == SSEPath {
-		s.mux.Handle(path+tools.MessagePath, s.mode.wrap(guarded))
+		s.mux.Handle(path+tools.MessagePath, guarded)
 	}
 	s.mux.Handle(guarded.MetadataPath(), guarded.Metadata())
-	return nil
+	return guarded, nil
 }
 
 // newEndpoint is what stands behind the guard.

@@ -90,6 +90,8 @@ type Server struct {
 	mode      mode
 	log       *slog.Logger
 	resource  string
+	path      string // of the endpoint
+	endpoint  http.Handler
 	name      string
 	registers bool // clients can register themselves
 	ready     atomic.Bool
@@ -107,8 +109,8 @@ type mode interface {
 	check(ctx context.Context) error
 	// mount adds what the mode serves beside the endpoint.
 	mount(mux *http.ServeMux)
-	// wrap goes around what is guarded, guard included.
-	wrap(guarded http.Handler) http.Handler
+	// tokenKey is where the mode finds the caller's token in a request's context; nil where it needs none.
+	tokenKey() any
 }
 
 // New wires a server. Its error is an *entra.ConfigError, which names a key of .env, where the registration is at
@@ -128,7 +130,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	if config.Name == "" {
 		config.Name = strings.TrimPrefix(strings.TrimPrefix(public, "https://"), "http://")
 	}
-	s := &Server{log: config.Logger, resource: public + path, name: config.Name, registers: config.Direct == nil}
+	s := &Server{log: config.Logger, resource: public + path, path: path, name: config.Name, registers: config.Direct == nil}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -191,7 +193,13 @@ func isLoopback(host string) bool {
 }
 
 // ServeHTTP answers for everything at the public URL.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == s.path {
+		s.endpoint.ServeHTTP(w, r) // as mux does, without a search: it is what almost all requests are for
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
 
 // Resource is the URL of the MCP endpoint.
 func (s *Server) Resource() string { return s.resource }

@@ -40,7 +40,8 @@ type API struct {
 	tenants []*Client // home first
 	known   map[string]knownIssuer
 	refused map[string]bool // issuers of the listed tenants in a version that is not taken
-	cache   *token.Cache[*Caller]
+	issuers token.Issuers
+	verify  func(ctx context.Context, raw string) (*Caller, error)
 	behalf  *behalfCache
 }
 
@@ -61,21 +62,20 @@ func NewAPI(cfg Config, api APIConfig) (*API, error) {
 		api.Versions = []int{2}
 	}
 	cfg.ClientID = strings.ToLower(cfg.ClientID)
-	a := &API{cfg: api, known: map[string]knownIssuer{}, refused: map[string]bool{}}
+	a := &API{cfg: api, known: map[string]knownIssuer{}, refused: map[string]bool{}, issuers: token.Issuers{}}
 	if err := a.readRules(); err != nil {
 		return nil, err
 	}
 	if err := a.readTenants(cfg); err != nil {
 		return nil, err
 	}
-	issuers := token.Issuers{}
 	for name, known := range a.known {
-		issuers[name] = &token.Verifier{
+		a.issuers[name] = &token.Verifier{
 			Issuer: name, Audiences: []string{cfg.ClientID, api.IdentifierURI}, Algorithms: []string{string(jose.RS256)}, Types: []string{"JWT"},
 			Keys: known.client.trusted(known.client.issuerKeys), Now: a.home.now,
 		}
 	}
-	a.cache = token.NewCache(api.CacheSize, issuers.Verify, a.read)
+	a.verify = Verifying(a, func(caller *Caller) *Caller { return caller })
 	a.behalf = newBehalfCache()
 	return a, nil
 }

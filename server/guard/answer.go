@@ -6,23 +6,31 @@ import (
 	"time"
 )
 
-// writeTimeout bounds how long a caller may take to read what is sent, each time.
-const writeTimeout = time.Minute
+const (
+	// writeTimeout bounds how long a caller may take to read what is sent, each time.
+	writeTimeout = time.Minute
+	// heldBack is how much net/http keeps of an answer before it sends any: 2048 bytes over HTTP/1, 4096 over HTTP/2.
+	heldBack = 2048
+)
+
+// noStore is shared by all answers.
+var noStore = []string{"no-store"}
 
 // answerWriter is the handler's way to the caller. When the headers are about to go, it seals the
 // session id in them, and takes out what only the guard may say.
 type answerWriter struct {
 	http.ResponseWriter
-	guard  *Guard
-	caller *Identity
-	// own are the headers that the guard has set; sessionless says that there is no session to name.
+	call *call
+	// own are the headers that were set before the handler saw them, by the guard or whoever is in front of it; sessionless
+	// says that there is no session to name.
 	own         []ownHeader
-	few         [4]ownHeader // room for them
 	sessionless bool
-	sent        bool
+	sent        bool  // the headers
+	held        int   // how many bytes net/http holds back, at most
+	waiting     place // for the caller to send or to read, which are never both waited for
 }
 
-// ownHeader is a header that the guard has set.
+// ownHeader is a header that the guard alone says.
 type ownHeader struct {
 	name  string
 	lines []string
@@ -30,7 +38,6 @@ type ownHeader struct {
 
 // keepOwn remembers what has been set so far, before the handler sees it.
 func (a *answerWriter) keepOwn() {
-	a.own = a.few[:0]
 	for name, lines := range a.Header() {
 		if guardsHeader(name) {
 			a.own = append(a.own, ownHeader{name, lines[:len(lines):len(lines)]})
@@ -43,6 +50,10 @@ func (a *answerWriter) keepOwn() {
 // server's.
 func guardsHeader(name string) bool {
 	switch name {
+	case "Content-Type", sessionHeader: // what handlers set
+		return false
+	}
+	switch name = http.CanonicalHeaderKey(name); name {
 	case "Cache-Control", "Vary", "Set-Cookie":
 		return true
 	}
@@ -61,14 +72,13 @@ func (a *answerWriter) Write(p []byte) (int, error) {
 	if !a.sent {
 		a.WriteHeader(http.StatusOK)
 	}
-	a.deadline(time.Now().Add(writeTimeout))
+	if a.held += len(p); a.held <= heldBack {
+		return a.ResponseWriter.Write(p)
+	}
+	writes := &a.call.guard.writes
+	writes.enter(&a.waiting, time.Now())
+	defer writes.leave(&a.waiting)
 	return a.ResponseWriter.Write(p)
-}
-
-// deadline is set before everything that is sent, and taken back at the end: the connection may be used again. What
-// cannot set deadlines is no connection.
-func (a *answerWriter) deadline(at time.Time) {
-	_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(at)
 }
 
 // Flush is what handlers look for that answer with a stream.
@@ -76,9 +86,19 @@ func (a *answerWriter) Flush() {
 	if !a.sent {
 		a.WriteHeader(http.StatusOK)
 	}
-	a.deadline(time.Now().Add(writeTimeout))
+	a.held = 0
+	writes := &a.call.guard.writes
+	writes.enter(&a.waiting, time.Now())
+	defer writes.leave(&a.waiting)
 	// A connection that cannot be flushed is one whose answers arrive late, not one without answers.
 	_ = http.NewResponseController(a.ResponseWriter).Flush()
+}
+
+// end is for when the handler has returned.
+func (a *answerWriter) end() {
+	if !a.sent {
+		a.finishHeader() // net/http sends it now
+	}
 }
 
 // Unwrap lets http.ResponseController find what is behind.
@@ -87,21 +107,25 @@ func (a *answerWriter) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 func (a *answerWriter) finishHeader() {
 	header := a.Header()
 	for name := range header {
-		if guardsHeader(http.CanonicalHeaderKey(name)) {
+		if guardsHeader(name) {
 			delete(header, name)
 		}
 	}
 	for _, one := range a.own {
 		header[one.name] = one.lines
 	}
+	// What a caller may see is nobody else's, whatever stands between here and there.
+	header["Cache-Control"] = noStore
 	lines := header[sessionHeader]
+	if len(lines) == 0 {
+		return
+	}
 	delete(header, sessionHeader)
-	if len(lines) == 0 || a.sessionless {
-		return
+	switch {
+	case a.sessionless:
+	case len(lines) > 1 || !isSessionID(lines[0]):
+		a.call.guard.log.Error("the handler's session id is not one line of visible ASCII, so it is left out")
+	default:
+		header[sessionHeader] = []string{a.call.guard.sealSession(a.call.caller, lines[0])}
 	}
-	if len(lines) > 1 || !isSessionID(lines[0]) {
-		a.guard.log.Error("the handler's session id is not one line of visible ASCII, so it is left out")
-		return
-	}
-	header.Set(sessionHeader, a.guard.sealSession(a.caller, lines[0]))
 }

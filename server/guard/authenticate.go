@@ -2,7 +2,6 @@ package guard
 
 import (
 	"errors"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -125,25 +124,27 @@ var foreignToken68 = func() (foreign [256]byte) {
 // strippedHeader is a copy without what says who the caller is: the token must not travel further
 // (MCP forbids token passthrough), and identity headers are only believed when the guard's own
 // verdict stands behind them, which is in the context. Headers that change the method go as well.
-func strippedHeader(header http.Header) http.Header {
-	stripped := maps.Clone(header)
-	if stripped == nil {
-		stripped = http.Header{}
-	}
+// It refuses a header that is there twice and must not be.
+func strippedHeader(header http.Header) (http.Header, *refusal) {
+	stripped := make(http.Header, len(header))
 	for name, lines := range header {
-		switch {
-		case saysWho(name):
-			delete(stripped, name)
-		case cap(lines) > len(lines):
+		if len(lines) > 1 && slices.Contains(singleHeaders, name) {
+			return nil, &refusal{status: http.StatusBadRequest, reason: "repeated header", description: "the header " + name + " is there more than once"}
+		}
+		if !saysWho(name) {
 			// With no room behind the lines, what a handler adds goes elsewhere.
 			stripped[name] = lines[:len(lines):len(lines)]
 		}
 	}
-	return stripped
+	return stripped, nil
 }
 
 // saysWho reports whether a header is one of those that claim who calls.
 func saysWho(name string) bool {
+	switch name {
+	case "Accept", "Accept-Encoding", "Accept-Language", "Content-Length", "Content-Type", "User-Agent", versionHeader, sessionHeader, "Mcp-Method", "Mcp-Name":
+		return false // what every request has
+	}
 	// Servers behind CGI-like interfaces read "_" as "-".
 	if strings.Contains(name, "_") {
 		name = strings.ReplaceAll(name, "_", "-")

@@ -78,7 +78,8 @@ func (k *keptAnswer) response(m *message) jsontext.Value {
 			if value.Compact(jsontext.PreserveRawStrings(false)) != nil {
 				continue
 			}
-			if answered, refused := decodeMessage(value); refused == nil && answered.method == "" && bytes.Equal(answered.id, m.id) {
+			var answered message
+			if refused := answered.decode(value); refused == nil && answered.method == nil && bytes.Equal(answered.id, m.id) {
 				return value
 			}
 		}

@@ -52,7 +52,11 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, refused refusal) 
 	if refused.status == http.StatusServiceUnavailable {
 		header.Set("Retry-After", retrySeconds(refused.retryAfter))
 	}
-	header.Set("Cache-Control", "no-store")
+	header["Cache-Control"] = noStore
+	if r.ContentLength != 0 && header.Get("Connection") != "close" {
+		// What is left of the body net/http reads before it answers, and takes the deadline back before the next request.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(g.reads.pause))
+	}
 	body := struct {
 		Error       string `json:"error,omitzero"`
 		Description string `json:"error_description"`

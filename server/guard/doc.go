@@ -13,9 +13,10 @@
 //  3. The token, from the Authorization header alone: 401 with a challenge (RFC 6750, RFC 9728),
 //     400 for malformed or repeated credentials, 503 with Retry-After while nobody can tell.
 //  4. The scopes: 403 with insufficient_scope, naming all that are needed.
-//  5. The message: at most MaxBody bytes of strict JSON-RPC (413, 415, 400). What goes on is the
-//     guard's own re-encoding, so what was judged is what is executed. Batches, which exist in the
-//     revision 2025-03-26 only, are split, and the answers joined.
+//  5. The message: at most MaxBody bytes of strict JSON-RPC (413, 415, 400), which arrive within
+//     BodyTimeout (408). What goes on is the guard's own re-encoding, so what was judged is what is
+//     executed. Batches, which exist in the revision 2025-03-26 only, are split, and the answers
+//     joined.
 //
 // Session ids are the handler's, marked by the guard with the caller they belong to: somebody else
 // who presents one, or a client of somebody else's, hears 404, as if there were none. They prove

@@ -41,7 +41,8 @@ type Config struct {
 	AllowedOrigins []string
 	// MaxBody is the limit of a request's body in bytes; 0 means DefaultMaxBody.
 	MaxBody int64
-	// BodyTimeout is how long a caller may take to send a body; 0 means DefaultBodyTimeout.
+	// BodyTimeout is how long a caller may take to send a body, and one who is refused to send what is left of it; 0 means
+	// DefaultBodyTimeout.
 	BodyTimeout time.Duration
 	// MaxCall is how long a call may run before its context ends; 0 means DefaultMaxCall, and a
 	// negative value no limit. Listening streams end with their token.
@@ -56,6 +57,9 @@ type Config struct {
 	// marks new sessions, all of them are recognized; each needs at least 32 bytes. All replicas need
 	// the same. nil means a key made here: sessions then end with this Guard.
 	SessionKeys [][]byte
+	// TokenKey, where it is not nil, is the key under which the context of a request holds the caller's token, for a server
+	// that has to exchange it. It should be of a type that only that server has, so that no handler finds the token.
+	TokenKey any
 	// Logger hears of refusals, without tokens; nil discards.
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
@@ -76,13 +80,15 @@ type Guard struct {
 	sessionKeys [][]byte
 	origins     []string
 	maxBody     int64
-	bodyTimeout time.Duration
 	maxCall     time.Duration
 	recheck     time.Duration
 	stateful    bool
+	tokenKey    any
 	log         *slog.Logger
 	now         func() time.Time
-	running     running
+	looks       queue // at running requests, each at its token
+	reads       queue // of bodies
+	writes      queue // of answers
 }
 
 // New checks the configuration and puts the guard in front of next.
@@ -106,17 +112,19 @@ func New(cfg Config, next http.Handler) (*Guard, error) {
 	if g.maxBody == 0 {
 		g.maxBody = DefaultMaxBody
 	}
-	g.bodyTimeout = cfg.BodyTimeout
-	if g.bodyTimeout <= 0 {
-		g.bodyTimeout = DefaultBodyTimeout
-	}
-	g.maxCall, g.recheck, g.stateful = cfg.MaxCall, cfg.Recheck, cfg.Stateful
+	g.maxCall, g.recheck, g.stateful, g.tokenKey = cfg.MaxCall, cfg.Recheck, cfg.Stateful, cfg.TokenKey
 	if g.maxCall == 0 {
 		g.maxCall = DefaultMaxCall
 	}
 	if g.recheck == 0 {
 		g.recheck = DefaultRecheck
 	}
+	g.looks.pause, g.looks.act = g.recheck, func(x *exchange) { go x.look() } // it may wait for keys
+	g.reads.pause, g.reads.act = cfg.BodyTimeout, (*exchange).stopReading
+	if cfg.BodyTimeout <= 0 {
+		g.reads.pause = DefaultBodyTimeout
+	}
+	g.writes.pause, g.writes.act = writeTimeout, (*exchange).stopWriting
 	if g.sessionKeys, err = readSessionKeys(cfg.SessionKeys); err != nil {
 		return nil, err
 	}
@@ -162,30 +170,28 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, *refused)
 		return
 	}
-	if refused := repeated(r); refused != nil {
+	header, refused := strippedHeader(r.Header)
+	if refused != nil {
 		g.refuse(w, r, *refused)
 		return
 	}
-	// What a caller may see is nobody else's, whatever stands between here and there.
-	w.Header().Set("Cache-Control", "no-store")
-	c := &call{guard: g, raw: raw, caller: id, header: strippedHeader(r.Header)}
-	if !g.takeSession(c.header, id) {
+	x := g.newExchange(w, header, raw, id)
+	if !g.takeSession(header, id, x.answer.sessionless) {
 		g.refuseRPC(w, r, http.StatusNotFound, &rpcError{code: codeNoSession, message: sayNoSession})
 		return
 	}
-	answer := &answerWriter{ResponseWriter: w, guard: g, caller: id, sessionless: sessionless(r.Header)}
-	answer.keepOwn()
-	defer answer.deadline(time.Time{})
+	x.answer.keepOwn()
+	defer x.answer.end()
 	if r.Method == http.MethodPost {
-		g.servePost(answer, r, c)
+		g.servePost(x, r)
 		return
 	}
-	if g.needsSession(c.header, nil) {
-		g.refuseRPC(w, r, http.StatusBadRequest, &rpcError{code: codeInvalidRequest, message: sayNeedsSession})
+	if g.needsSession(x) {
+		g.refuseRPC(&x.answer, r, http.StatusBadRequest, &rpcError{code: codeInvalidRequest, message: sayNeedsSession})
 		return
 	}
-	defer c.end()
-	g.next.ServeHTTP(answer, c.begin(r, r.Method == http.MethodGet))
+	defer x.end()
+	g.next.ServeHTTP(&x.answer, x.begin(r, r.Method == http.MethodGet))
 }
 
 // readSessionKeys makes a key where there is none.

@@ -24,15 +24,18 @@ const (
 	codeInternal       = -32603
 )
 
-// message is one JSON-RPC message as the guard understood it.
+// message is one JSON-RPC message as the guard understood it. Its parts may be parts of one text, which nobody may change.
 type message struct {
 	encoded jsontext.Value // what is handed on
-	method  string         // "" for a response
+	method  []byte         // nil for a response
 	id      jsontext.Value // nil for a notification
 }
 
 // isRequest reports whether the message will be answered.
-func (m *message) isRequest() bool { return m.method != "" && m.id != nil }
+func (m *message) isRequest() bool { return m.method != nil && m.id != nil }
+
+// is reports whether the message calls a method, or notifies of it.
+func (m *message) is(method string) bool { return string(m.method) == method }
 
 // rpcError is a message that is refused.
 type rpcError struct {
@@ -41,96 +44,103 @@ type rpcError struct {
 	id      jsontext.Value
 }
 
-// decodeBody reads a strict JSON-RPC message, or a batch of them.
-func decodeBody(body []byte) (messages []*message, batch bool, refused *rpcError) {
+// decodeBody reads a strict JSON-RPC message into single, or a batch of them, which is nil where there is one message alone.
+func decodeBody(body []byte, single *message) (batch []*message, refused *rpcError) {
 	value := jsontext.Value(body)
+	if isPlain(value) {
+		return nil, single.decode(value)
+	}
 	// The re-encoding: no blanks, one spelling for each string. Duplicate names and invalid UTF-8
 	// end here.
 	if err := value.Compact(jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false), jsontext.PreserveRawStrings(false)); err != nil {
-		return nil, false, &rpcError{code: codeParse, message: "the body is not strict JSON: duplicate names and invalid UTF-8 are refused"}
+		return nil, &rpcError{code: codeParse, message: "the body is not strict JSON: duplicate names and invalid UTF-8 are refused"}
 	}
 	if depth(value) > maxDepth {
-		return nil, false, &rpcError{code: codeParse, message: "the body is nested too deep"}
+		return nil, &rpcError{code: codeParse, message: "the body is nested too deep"}
 	}
 	if value.Kind() != '[' {
-		m, refused := decodeMessage(value)
-		return []*message{m}, false, refused
+		return nil, single.decode(value)
 	}
+	return decodeBatch(value)
+}
+
+func decodeBatch(value jsontext.Value) (batch []*message, refused *rpcError) {
 	dec := jsontext.NewDecoder(bytes.NewReader(value))
 	if _, err := dec.ReadToken(); err != nil {
-		return nil, true, &rpcError{code: codeParse, message: "the batch cannot be read"}
+		return nil, &rpcError{code: codeParse, message: "the batch cannot be read"}
 	}
 	for dec.PeekKind() != ']' {
 		element, err := dec.ReadValue()
 		if err != nil {
-			return nil, true, &rpcError{code: codeParse, message: "the batch cannot be read"}
+			return nil, &rpcError{code: codeParse, message: "the batch cannot be read"}
 		}
-		if len(messages) == maxBatch {
-			return nil, true, &rpcError{code: codeInvalidRequest, message: "the batch has more than 50 messages"}
+		if len(batch) == maxBatch {
+			return nil, &rpcError{code: codeInvalidRequest, message: "the batch has more than 50 messages"}
 		}
-		m, refused := decodeMessage(element.Clone())
-		if refused != nil {
-			return nil, true, refused
+		m := &message{}
+		if refused := m.decode(element.Clone()); refused != nil {
+			return nil, refused
 		}
-		if m.method == "initialize" {
-			return nil, true, &rpcError{code: codeInvalidRequest, message: "initialize cannot be part of a batch"}
+		if m.is("initialize") {
+			return nil, &rpcError{code: codeInvalidRequest, message: "initialize cannot be part of a batch"}
 		}
-		messages = append(messages, m)
+		batch = append(batch, m)
 	}
-	if len(messages) == 0 {
-		return nil, true, &rpcError{code: codeInvalidRequest, message: "the batch is empty"}
+	if len(batch) == 0 {
+		return nil, &rpcError{code: codeInvalidRequest, message: "the batch is empty"}
 	}
-	return messages, true, nil
+	return batch, nil
 }
 
 // rpcNames and paramNames are the names that decide what a message does. A reader that ignores case
 // would take "Method" for one of them.
 var (
-	rpcNames   = []string{"jsonrpc", "id", "method", "params", "result", "error"}
-	paramNames = []string{"_meta", "name", "arguments", "uri", "ref", "argument", "cursor", "level", "protocolVersion", "capabilities", "clientInfo", "taskId", "requestId", "requestState", "inputResponses"}
+	rpcNames   = bytes.Fields([]byte("jsonrpc id method params result error"))
+	paramNames = bytes.Fields([]byte("_meta name arguments uri ref argument cursor level protocolVersion capabilities clientInfo taskId requestId requestState inputResponses"))
 )
 
-func decodeMessage(value jsontext.Value) (*message, *rpcError) {
+// decode reads the message from a text that is plain, or re-encoded.
+func (m *message) decode(value jsontext.Value) *rpcError {
 	var few [8]member
 	read, err := readMembers(few[:0], value, rpcNames)
 	if err != nil {
-		return nil, &rpcError{code: codeInvalidRequest, message: "the message is no JSON-RPC object, or has a name in another case beside a known one"}
+		return &rpcError{code: codeInvalidRequest, message: "the message is no JSON-RPC object, or has a name in another case beside a known one"}
 	}
-	m := &message{encoded: value}
+	m.encoded = value
 	if id, there := read.get("id"); there && id.Kind() != 'n' {
 		if kind := id.Kind(); kind != '"' && kind != '0' {
-			return nil, &rpcError{code: codeInvalidRequest, message: "the id is neither a string nor a number"}
+			return &rpcError{code: codeInvalidRequest, message: "the id is neither a string nor a number"}
 		}
 		m.id = id
 	}
 	if version, there := read.get("jsonrpc"); !there || string(version) != `"2.0"` {
-		return nil, &rpcError{code: codeInvalidRequest, message: "jsonrpc is not \"2.0\"", id: m.id}
+		return &rpcError{code: codeInvalidRequest, message: "jsonrpc is not \"2.0\"", id: m.id}
 	}
 	_, result := read.get("result")
 	_, failure := read.get("error")
 	method, there := read.get("method")
 	switch {
 	case there && (result || failure):
-		return nil, &rpcError{code: codeInvalidRequest, message: "the message is a request and a response at once", id: m.id}
+		return &rpcError{code: codeInvalidRequest, message: "the message is a request and a response at once", id: m.id}
 	case there:
 		if method.Kind() == '"' {
 			m.method, _ = unquoted(method)
 		}
-		if m.method == "" {
-			return nil, &rpcError{code: codeInvalidRequest, message: "the method is not a name", id: m.id}
+		if len(m.method) == 0 {
+			return &rpcError{code: codeInvalidRequest, message: "the method is not a name", id: m.id}
 		}
 		if id, there := read.get("id"); there && id.Kind() == 'n' {
-			return nil, &rpcError{code: codeInvalidRequest, message: "the id of a request cannot be null"}
+			return &rpcError{code: codeInvalidRequest, message: "the id of a request cannot be null"}
 		}
 	case result == failure:
-		return nil, &rpcError{code: codeInvalidRequest, message: "the message is neither a request nor a response", id: m.id}
+		return &rpcError{code: codeInvalidRequest, message: "the message is neither a request nor a response", id: m.id}
 	}
 	if params, there := read.get("params"); there {
 		if err := checkParams(params); err != nil {
-			return nil, &rpcError{code: codeInvalidRequest, message: "params is no object, or has a name in another case beside a known one", id: m.id}
+			return &rpcError{code: codeInvalidRequest, message: "params is no object, or has a name in another case beside a known one", id: m.id}
 		}
 	}
-	return m, nil
+	return nil
 }
 
 // checkParams looks one level down, and into _meta, which names the protocol revision. Arguments
@@ -150,7 +160,7 @@ func checkParams(params jsontext.Value) error {
 
 // member is a member of a JSON object.
 type member struct {
-	name  string
+	name  []byte
 	value jsontext.Value
 }
 
@@ -159,7 +169,7 @@ type members []member
 
 func (m members) get(name string) (jsontext.Value, bool) {
 	for _, one := range m {
-		if one.name == name {
+		if string(one.name) == name {
 			return one.value, true
 		}
 	}
@@ -170,9 +180,9 @@ func (m members) get(name string) (jsontext.Value, bool) {
 const fewMembers = 16
 
 // readMembers appends the members of an object to read, whose names are neither case variants of the known ones nor of each
-// other. The text has passed Compact: it is valid, and there are no blanks between its parts. The values are parts of it,
-// which nobody may change.
-func readMembers(read members, value jsontext.Value, known []string) (members, error) {
+// other. The text is plain or re-encoded: it is valid, and there are no blanks between its parts. Names and values are parts
+// of it, which nobody may change.
+func readMembers(read members, value jsontext.Value, known [][]byte) (members, error) {
 	if value.Kind() != '{' {
 		return nil, errors.New("not an object")
 	}
@@ -194,50 +204,63 @@ func readMembers(read members, value jsontext.Value, known []string) (members, e
 	return read, nil
 }
 
-// memberName is a quoted name as text, which is no case variant of a known one.
-func memberName(quoted jsontext.Value, known []string) (string, error) {
-	plain := quoted[1 : len(quoted)-1]
-	for _, k := range known {
-		if string(plain) == k {
-			return k, nil
-		}
-	}
+// memberName is what a quoted name says, which is no case variant of a known one.
+func memberName(quoted jsontext.Value, known [][]byte) ([]byte, error) {
 	name, err := unquoted(quoted)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {
-		return "", errors.New("a name in another case")
+	for _, k := range known {
+		if bytes.EqualFold(k, name) {
+			if !bytes.Equal(k, name) {
+				return nil, errors.New("a name in another case")
+			}
+			break
+		}
 	}
 	return name, nil
 }
 
-// unquoted is what a string of valid JSON says.
-func unquoted(quoted jsontext.Value) (string, error) {
+// unquoted is what a string of valid JSON says. It may be part of it.
+func unquoted(quoted jsontext.Value) ([]byte, error) {
 	if bytes.IndexByte(quoted, '\\') < 0 {
-		return string(quoted[1 : len(quoted)-1]), nil
+		return quoted[1 : len(quoted)-1], nil
 	}
-	name, err := jsontext.AppendUnquote(nil, quoted)
-	return string(name), err
+	return jsontext.AppendUnquote(nil, quoted)
 }
 
 // partLength is the length of the name or value that a rest of compact JSON begins with: up to the colon, comma or bracket
 // that is not inside of it.
 func partLength(rest jsontext.Value) int {
-	open, quoted := 0, false
+	open := 0
 	for i := 0; i < len(rest); i++ {
-		switch b := rest[i]; {
-		case quoted && b == '\\':
-			i++
-		case b == '"':
-			quoted = !quoted
-		case quoted:
-		case b == '{' || b == '[':
+		switch rest[i] {
+		case '"':
+			i += stringLength(rest[i:]) - 1
+		case '{', '[':
 			open++
-		case open == 0 && (b == ':' || b == ',' || b == '}' || b == ']'):
-			return i
-		case b == '}' || b == ']':
+		case ':', ',':
+			if open == 0 {
+				return i
+			}
+		case '}', ']':
+			if open == 0 {
+				return i
+			}
 			open--
+		}
+	}
+	return len(rest)
+}
+
+// stringLength is the length of the quoted string that a rest of valid JSON begins with.
+func stringLength(rest jsontext.Value) int {
+	for i := 1; i < len(rest); i++ {
+		switch rest[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			i++
 		}
 	}
 	return len(rest)
@@ -248,7 +271,7 @@ func partLength(rest jsontext.Value) int {
 func haveTwins(read members) bool {
 	if len(read) <= fewMembers {
 		for i, one := range read {
-			if slices.ContainsFunc(read[:i], func(other member) bool { return strings.EqualFold(one.name, other.name) }) {
+			if slices.ContainsFunc(read[:i], func(other member) bool { return bytes.EqualFold(one.name, other.name) }) {
 				return true
 			}
 		}
@@ -256,7 +279,7 @@ func haveTwins(read members) bool {
 	}
 	folded := make(map[string]bool, len(read))
 	for _, one := range read {
-		name := strings.ToLower(strings.ToUpper(one.name))
+		name := strings.ToLower(strings.ToUpper(string(one.name)))
 		if folded[name] {
 			return true
 		}
@@ -267,18 +290,15 @@ func haveTwins(read members) bool {
 
 // depth is how deep the arrays and objects of a valid JSON text are nested.
 func depth(value jsontext.Value) int {
-	deepest, now, quoted := 0, 0, false
+	deepest, now := 0, 0
 	for i := 0; i < len(value); i++ {
-		switch b := value[i]; {
-		case quoted && b == '\\':
-			i++
-		case b == '"':
-			quoted = !quoted
-		case quoted:
-		case b == '{' || b == '[':
+		switch value[i] {
+		case '"':
+			i += stringLength(value[i:]) - 1
+		case '{', '[':
 			now++
 			deepest = max(deepest, now)
-		case b == '}' || b == ']':
+		case '}', ']':
 			now--
 		}
 	}
@@ -292,6 +312,7 @@ func (g *Guard) refuseMessage(w http.ResponseWriter, r *http.Request, refused *r
 
 func (g *Guard) refuseRPC(w http.ResponseWriter, r *http.Request, status int, refused *rpcError) {
 	g.log.Info("refused", "status", status, "reason", refused.message, "method", r.Method)
+	w.Header()["Cache-Control"] = noStore
 	writeJSON(w, status, errorResponse(refused))
 }
 

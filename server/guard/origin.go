@@ -34,7 +34,7 @@ func hostsOf(resource *url.URL) []string {
 
 // hostAllowed stops DNS rebinding: a page whose name was made to point here sends its own name.
 func (g *Guard) hostAllowed(r *http.Request) bool {
-	return slices.Contains(g.hosts, strings.ToLower(r.Host))
+	return slices.Contains(g.hosts, r.Host) || slices.Contains(g.hosts, strings.ToLower(r.Host))
 }
 
 // originsOf are the origins that may call, in the form browsers send (RFC 6454 section 6.2).
@@ -59,8 +59,8 @@ func (g *Guard) originAllowed(r *http.Request) bool {
 // shareWithOrigin lets an allowed page read the answer (Fetch standard, CORS protocol). The page
 // brings its token along; cookies and other credentials of the browser are not asked for.
 func (g *Guard) shareWithOrigin(w http.ResponseWriter, r *http.Request) {
-	w.Header().Add("Vary", "Origin")
-	if origin := r.Header.Get("Origin"); origin != "" {
+	if origin := line(r.Header, "Origin"); origin != "" {
+		w.Header().Add("Vary", "Origin")
 		w.Header().Set("Access-Control-Allow-Origin", origin)
 		w.Header().Set("Access-Control-Expose-Headers", "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After")
 	}

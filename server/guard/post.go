@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 )
@@ -21,48 +22,39 @@ var singleHeaders = []string{"Content-Type", "Content-Encoding", "Mcp-Protocol-V
 
 // servePost reads the message of a caller who is known and allowed in, and hands on what it
 // understood.
-func (g *Guard) servePost(w http.ResponseWriter, r *http.Request, c *call) {
+func (g *Guard) servePost(x *exchange, r *http.Request) {
+	w := &x.answer
 	body, refused := g.readBody(w, r)
 	if refused != nil {
 		g.refuse(w, r, *refused)
 		return
 	}
-	messages, batch, malformed := decodeBody(body)
+	batch, malformed := decodeBody(body, &x.message)
 	if malformed != nil {
 		g.refuseMessage(w, r, malformed)
 		return
 	}
-	if g.needsSession(c.header, messages) {
-		g.refuseRPC(w, r, http.StatusBadRequest, &rpcError{code: codeInvalidRequest, message: sayNeedsSession, id: messages[0].id})
+	if g.needsSession(x) {
+		g.refuseRPC(w, r, http.StatusBadRequest, &rpcError{code: codeInvalidRequest, message: sayNeedsSession, id: x.message.id})
 		return
 	}
-	if version := line(r.Header, versionHeader); batch && version != "" && version != batchRevision {
+	if version := line(r.Header, versionHeader); batch != nil && version != "" && version != batchRevision {
 		g.refuseMessage(w, r, &rpcError{code: codeInvalidRequest, message: "batches exist in revision " + batchRevision + " only"})
 		return
 	}
-	defer c.end()
+	defer x.end()
 	// The listening stream of 2026-07-28 is a POST.
-	inner := c.begin(r, !batch && messages[0].method == "subscriptions/listen")
-	if batch {
-		g.serveBatch(w, inner, messages)
+	inner := x.begin(r, x.message.is("subscriptions/listen"))
+	if batch != nil {
+		g.serveBatch(w, inner, batch)
 		return
 	}
 	// The request and its header are the guard's own copies already.
-	setBody(inner, messages[0].encoded)
+	setBody(inner, &x.body, x.message.encoded)
 	g.next.ServeHTTP(w, inner)
 }
 
-// repeated finds a header that is there twice and must not be.
-func repeated(r *http.Request) *refusal {
-	for _, name := range singleHeaders {
-		if len(r.Header[name]) > 1 {
-			return &refusal{status: http.StatusBadRequest, reason: "repeated header", description: "the header " + name + " is there more than once"}
-		}
-	}
-	return nil
-}
-
-func (g *Guard) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
+func (g *Guard) readBody(w *answerWriter, r *http.Request) ([]byte, *refusal) {
 	if !isJSON(line(r.Header, "Content-Type")) {
 		return nil, &refusal{status: http.StatusUnsupportedMediaType, reason: "content type", description: "the body has to be application/json"}
 	}
@@ -73,18 +65,20 @@ func (g *Guard) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refus
 		w.Header().Set("Connection", "close")
 		return nil, g.tooLarge()
 	}
-	// Who sends a byte now and then would hold a connection for ever. What cannot set deadlines is no
-	// connection.
-	connection := http.NewResponseController(w)
-	_ = connection.SetReadDeadline(time.Now().Add(g.bodyTimeout))
-	body, err := readAll(http.MaxBytesReader(w, r.Body, g.maxBody), r.ContentLength)
-	_ = connection.SetReadDeadline(time.Time{})
+	// Who sends a byte now and then would hold a connection for ever.
+	g.reads.enter(&w.waiting, time.Now())
+	body, err := g.readAll(w.ResponseWriter, r)
+	g.reads.leave(&w.waiting)
 	if err == nil {
 		return body, nil
 	}
 	var over *http.MaxBytesError
-	if errors.As(err, &over) {
+	switch {
+	case errors.As(err, &over):
 		return nil, g.tooLarge()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		w.Header().Set("Connection", "close")
+		return nil, &refusal{status: http.StatusRequestTimeout, reason: "body", description: "the body took too long to arrive"}
 	}
 	return nil, &refusal{status: http.StatusBadRequest, reason: "body", description: "the body could not be read"}
 }
@@ -106,13 +100,13 @@ const maxBelieved = 64 << 10
 
 // readAll is io.ReadAll into a buffer of the size that the caller has announced, as far as that is believed. The byte more is
 // for the reader to say that this was all.
-func readAll(body io.Reader, announced int64) ([]byte, error) {
-	if announced < 0 || announced > maxBelieved {
-		return io.ReadAll(body)
+func (g *Guard) readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength < 0 || r.ContentLength > maxBelieved {
+		return io.ReadAll(http.MaxBytesReader(w, r.Body, g.maxBody))
 	}
-	buffer, n := make([]byte, announced+1), 0
+	buffer, n := make([]byte, r.ContentLength+1), 0
 	for n < len(buffer) {
-		read, err := body.Read(buffer[n:])
+		read, err := r.Body.Read(buffer[n:])
 		n += read
 		switch {
 		case err == io.EOF:
@@ -122,7 +116,7 @@ func readAll(body io.Reader, announced int64) ([]byte, error) {
 		}
 	}
 	// There is more than was announced.
-	rest, err := io.ReadAll(body)
+	rest, err := io.ReadAll(http.MaxBytesReader(w, r.Body, max(g.maxBody-int64(n), 0)))
 	return append(buffer, rest...), err
 }
 
@@ -130,17 +124,18 @@ func readAll(body io.Reader, announced int64) ([]byte, error) {
 func withBody(r *http.Request, body []byte) *http.Request {
 	inner := r.WithContext(r.Context())
 	inner.Header = r.Header.Clone()
-	setBody(inner, body)
+	setBody(inner, &messageBody{}, body)
 	return inner
 }
 
-func setBody(r *http.Request, body []byte) {
-	handed := &messageBody{}
+func setBody(r *http.Request, handed *messageBody, body []byte) {
 	handed.Reset(body)
 	r.Body, r.ContentLength, r.TransferEncoding = handed, int64(len(body)), nil
 	r.GetBody = nil
-	if length := strconv.Itoa(len(body)); line(r.Header, "Content-Length") != length || len(r.Header["Content-Length"]) != 1 {
-		r.Header["Content-Length"] = []string{length}
+	var digits [20]byte
+	length := strconv.AppendInt(digits[:0], int64(len(body)), 10)
+	if lines := r.Header["Content-Length"]; len(lines) != 1 || lines[0] != string(length) {
+		r.Header["Content-Length"] = []string{string(length)}
 	}
 }
 

@@ -82,11 +82,11 @@ func line(header http.Header, name string) string {
 
 // takeSession puts the handler's own session id in place of the caller's. It reports whether the
 // request may go on.
-func (g *Guard) takeSession(header http.Header, caller *Identity) bool {
-	if sessionless(header) {
+func (g *Guard) takeSession(header http.Header, caller *Identity, sessionless bool) bool {
+	if sessionless {
 		// Servers of that revision are to ignore both; mcp-go refuses.
-		header.Del(sessionHeader)
-		header.Del("Last-Event-Id")
+		delete(header, sessionHeader)
+		delete(header, "Last-Event-Id")
 		return true
 	}
 	sealed := line(header, sessionHeader)
@@ -97,15 +97,12 @@ func (g *Guard) takeSession(header http.Header, caller *Identity) bool {
 	if !found {
 		return false
 	}
-	header.Set(sessionHeader, id)
+	header[sessionHeader] = []string{id}
 	return true
 }
 
 // needsSession reports whether a request has to belong to a session and does not. Without this rule
 // a listening stream without a session would be everybody's.
-func (g *Guard) needsSession(header http.Header, messages []*message) bool {
-	if !g.stateful || sessionless(header) || line(header, sessionHeader) != "" {
-		return false
-	}
-	return len(messages) != 1 || messages[0].method != "initialize"
+func (g *Guard) needsSession(x *exchange) bool {
+	return g.stateful && !x.answer.sessionless && line(x.header, sessionHeader) == "" && !x.message.is("initialize")
 }

@@ -148,6 +148,22 @@ func TestWhatOnlyTheGuardSays(t *testing.T) {
 	assert.Equal(t, []string{"https://inspector.example"}, w.Header()["Access-Control-Allow-Origin"])
 }
 
+// TestWhatOnlyTheGuardSaysWhenNothingIsWritten has a handler that sets headers and returns, so that net/http begins the answer.
+func TestWhatOnlyTheGuardSaysWhenNothingIsWritten(t *testing.T) {
+	t.Parallel()
+	spelling := "set-cookie"
+	g := newGuard(t, stateful(nil), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()[spelling] = []string{"a=b"}
+		w.Header().Set("Mcp-Session-Id", "inner-1")
+	}))
+	w := ask(g, http.MethodPost, "ann-desk-1", "", rpc("1", "initialize"))
+	assert.Empty(t, w.Header()[spelling])
+	assert.Equal(t, []string{"no-store"}, w.Header()["Cache-Control"])
+	session := w.Header().Get("Mcp-Session-Id")
+	assert.NotEqual(t, "inner-1", session)
+	assert.Equal(t, http.StatusOK, ask(g, http.MethodPost, "ann-desk-1", session, ping).Code)
+}
+
 func TestATokenInTheQueryGoesNoFurther(t *testing.T) {
 	t.Parallel()
 	next := &recorder{}

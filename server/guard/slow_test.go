@@ -2,71 +2,160 @@ package guard_test
 
 import (
 	"bufio"
+	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"mcpentra/server/guard"
 )
 
-// deadlines is a connection's side of a ResponseWriter that remembers the deadlines it was given.
-type deadlines struct {
-	*httptest.ResponseRecorder
-	read, write []time.Time
+// pipes is a listener whose connections hold nothing back: what one side writes, the other has to read.
+type pipes struct {
+	opened chan net.Conn
+	closed context.Context
+	cancel context.CancelFunc
 }
 
-func (d *deadlines) SetReadDeadline(at time.Time) error  { d.read = append(d.read, at); return nil }
-func (d *deadlines) SetWriteDeadline(at time.Time) error { d.write = append(d.write, at); return nil }
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.opened:
+		return c, nil
+	case <-p.closed.Done():
+		return nil, net.ErrClosed
+	}
+}
 
-func TestEveryWaitHasAnEnd(t *testing.T) {
+func (p *pipes) Close() error   { p.cancel(); return nil }
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{} }
+
+// serveSlow serves a handler behind a guard, and returns the caller's side of a connection. All of it has to be in one bubble.
+func serveSlow(t *testing.T, next http.HandlerFunc) net.Conn {
+	cfg := config()
+	p := &pipes{opened: make(chan net.Conn)}
+	p.closed, p.cancel = context.WithCancel(context.Background())
+	server := &http.Server{Handler: newGuard(t, cfg, next)}
+	go func() { assert.ErrorIs(t, server.Serve(p), http.ErrServerClosed) }()
+	caller, accepted := net.Pipe()
+	p.opened <- accepted
+	t.Cleanup(func() {
+		_ = caller.Close()
+		assert.NoError(t, server.Close())
+		<-time.After(time.Hour) // nothing may be left running
+	})
+	return caller
+}
+
+const slowHead = "POST /mcp HTTP/1.1\r\nHost: mcp.example\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\n"
+
+// post sends a request for which the caller takes its time: pauses between the first half of the body and the second.
+func post(t *testing.T, caller net.Conn, body string, pause time.Duration) {
+	half := len(body) / 2
+	_, err := fmt.Fprintf(caller, "%sContent-Length: %d\r\n\r\n%s", slowHead, len(body), body[:half])
+	require.NoError(t, err)
+	<-time.After(pause)
+	_, err = io.WriteString(caller, body[half:])
+	require.NoError(t, err)
+}
+
+func TestABodyHasToArriveInTime(t *testing.T) {
 	t.Parallel()
-	next := &recorder{answer: func(w http.ResponseWriter, _ *http.Request) {
+	for name, test := range map[string]struct {
+		head string
+		want int
+	}{
+		"of a caller":                {slowHead, http.StatusRequestTimeout},
+		"of one who is not let in":   {strings.Replace(slowHead, "good", "bad", 1), http.StatusUnauthorized},
+		"of one without a token":     {strings.Replace(slowHead, "Authorization", "X-Other", 1), http.StatusUnauthorized},
+		"of one who means no JSON":   {strings.Replace(slowHead, "application/json", "text/plain", 1), http.StatusUnsupportedMediaType},
+		"of one who sends no length": {slowHead + "Transfer-Encoding: chunked\r\n", http.StatusRequestTimeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				caller := serveSlow(t, func(http.ResponseWriter, *http.Request) { t.Error("the handler runs") })
+				began := time.Now()
+				if !strings.Contains(test.head, "chunked") {
+					test.head += "Content-Length: 100\r\n"
+				}
+				_, err := io.WriteString(caller, test.head+"\r\n40\r\n{")
+				require.NoError(t, err)
+				answers := bufio.NewReader(caller)
+				resp, err := http.ReadResponse(answers, nil)
+				require.NoError(t, err)
+				assert.Equal(t, test.want, resp.StatusCode)
+				assert.Equal(t, guard.DefaultBodyTimeout, time.Since(began), "net/http reads on before it answers")
+				_, err = io.Copy(io.Discard, resp.Body)
+				require.NoError(t, err)
+				_, err = answers.ReadByte()
+				assert.ErrorIs(t, err, io.EOF, "the connection is closed")
+			})
+		})
+	}
+}
+
+// TestAConnectionGoesOn sends several requests over one connection, with waits before, between and behind them: what ends one
+// that is too slow must not hit the next.
+func TestAConnectionGoesOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		caller := serveSlow(t, func(w http.ResponseWriter, _ *http.Request) {
+			<-time.After(5 * time.Minute)
+			_, _ = io.WriteString(w, strings.Repeat("x", 5000))
+			<-time.After(5 * time.Minute)
+			w.(http.Flusher).Flush()
+			<-time.After(5 * time.Minute)
+			_, _ = io.WriteString(w, "end")
+		})
+		answers := bufio.NewReader(caller)
 		for range 3 {
+			post(t, caller, ping, 14*time.Second)
+			resp, err := http.ReadResponse(answers, nil)
+			require.NoError(t, err)
+			assert.Equal(t, http.StatusOK, resp.StatusCode)
+			body, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			assert.Len(t, body, 5003)
+			<-time.After(5 * time.Minute)
+		}
+	})
+}
+
+func TestAnAnswerHasToBeRead(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]func(w http.ResponseWriter) error{
+		"a long one": func(w http.ResponseWriter) error {
+			_, err := io.WriteString(w, strings.Repeat("x", 1<<20))
+			return err
+		},
+		"an event": func(w http.ResponseWriter) error {
 			_, _ = io.WriteString(w, "data: x\n\n")
 			w.(http.Flusher).Flush()
-		}
-	}}
-	w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
-	newGuard(t, config(), next).ServeHTTP(w, request(http.MethodPost, ping))
-	require.Len(t, w.read, 2, "for the body, and none for what comes after it")
-	assert.WithinRange(t, w.read[0], time.Now().Add(5*time.Second), time.Now().Add(16*time.Second))
-	assert.True(t, w.read[1].IsZero())
-	require.Len(t, w.write, 7, "for each piece of the answer, and none for the next request")
-	for _, at := range w.write[:6] {
-		assert.WithinRange(t, at, time.Now().Add(50*time.Second), time.Now().Add(61*time.Second))
-	}
-	assert.True(t, w.write[6].IsZero())
-}
-
-// TestAConnectionGoesOnAfterADeadline sends several requests over one connection: a deadline of one must not hit the next.
-func TestAConnectionGoesOnAfterADeadline(t *testing.T) {
-	t.Parallel()
-	g := newGuard(t, config(), &recorder{})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Host = "mcp.example"
-		g.ServeHTTP(w, r)
-	}))
-	t.Cleanup(server.Close)
-	connection, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
-	require.NoError(t, err)
-	defer connection.Close()
-	answers := bufio.NewReader(connection)
-	for range 3 {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader(ping))
-		require.NoError(t, err)
-		r.Header.Set("Authorization", "Bearer good")
-		r.Header.Set("Content-Type", "application/json")
-		require.NoError(t, r.Write(connection))
-		resp, err := http.ReadResponse(answers, r)
-		require.NoError(t, err)
-		_, err = io.Copy(io.Discard, resp.Body)
-		require.NoError(t, err)
-		assert.Equal(t, http.StatusOK, resp.StatusCode)
-		assert.False(t, resp.Close)
+			_, err := io.WriteString(w, strings.Repeat("x", 1<<20))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ended := make(chan error, 1)
+				caller := serveSlow(t, func(w http.ResponseWriter, _ *http.Request) { ended <- answer(w) })
+				began := time.Now()
+				post(t, caller, ping, 0)
+				assert.Error(t, <-ended)
+				assert.Equal(t, time.Minute, time.Since(began))
+				_, err := io.Copy(io.Discard, caller)
+				assert.True(t, err == nil || errors.Is(err, io.ErrClosedPipe), "the connection is closed: %v", err)
+			})
+		})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"sync"
 	"time"
 
 	"mcpentra/server/token"
@@ -38,23 +37,20 @@ type call struct {
 	cancel   context.CancelCauseFunc
 	deadline time.Time // zero where there is none
 
-	// The guard's running.mu holds for these.
-	over           bool
-	timer          *time.Timer // for the deadline, once it comes before the next look
-	due            time.Time   // of the next look
-	queued         bool
-	previous, next *call
+	// The guard's looks.mu holds for these.
+	over  bool
+	timer *time.Timer // for the deadline, once it comes before the next look
+	next  place       // among the looks
 }
 
 // begin is the request that the handler gets.
 func (c *call) begin(r *http.Request, listening bool) *http.Request {
-	g := c.guard
+	g, now := c.guard, time.Now()
 	limit, limited := g.maxCall, g.maxCall > 0
 	if listening {
 		limit, limited = c.caller.Expiry.Sub(g.now()), !c.caller.Expiry.IsZero()
 	}
 	c.Context, c.cancel = context.WithCancelCause(r.Context())
-	now := time.Now()
 	if limited {
 		c.deadline = now.Add(limit)
 	}
@@ -67,8 +63,8 @@ func (c *call) begin(r *http.Request, listening bool) *http.Request {
 // wait is for the deadline or the next look, whichever comes first.
 func (c *call) wait(now time.Time) {
 	g := c.guard
-	g.running.mu.Lock()
-	defer g.running.mu.Unlock()
+	g.looks.mu.Lock()
+	defer g.looks.mu.Unlock()
 	rest := c.deadline.Sub(now)
 	switch {
 	case c.over:
@@ -77,8 +73,7 @@ func (c *call) wait(now time.Time) {
 	case !c.deadline.IsZero() && (g.recheck < 0 || rest <= g.recheck):
 		c.timer = time.AfterFunc(rest, func() { c.cancel(context.DeadlineExceeded) })
 	case g.recheck >= 0:
-		c.due = now.Add(g.recheck)
-		g.running.add(c, g.recheck)
+		g.looks.add(&c.next, now)
 	}
 }
 
@@ -97,14 +92,14 @@ func (c *call) look() {
 
 // end is for when the handler has returned.
 func (c *call) end() {
-	running := &c.guard.running
-	running.mu.Lock()
+	looks := &c.guard.looks
+	looks.mu.Lock()
 	c.over = true
-	running.remove(c)
+	looks.remove(&c.next)
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	running.mu.Unlock()
+	looks.mu.Unlock()
 	c.cancel(context.Canceled)
 }
 
@@ -125,71 +120,13 @@ func (c *call) Err() error {
 	return err
 }
 
-// Value knows the caller.
+// Value knows the caller, and for one key the token.
 func (c *call) Value(key any) any {
-	if key == (contextKey{}) {
+	switch {
+	case key == (contextKey{}):
 		return c.caller
+	case c.guard.tokenKey != nil && key == c.guard.tokenKey:
+		return c.raw
 	}
 	return c.Context.Value(key)
-}
-
-// running are the requests whose tokens will be judged anew, in the order in which that is due: each waits as long as the
-// others. One timer does for all of them, and runs only while there are some.
-type running struct {
-	mu          sync.Mutex
-	first, last *call
-	timer       *time.Timer
-	armed       bool
-}
-
-// add puts a call last. The lock is held, as for remove.
-func (q *running) add(c *call, pause time.Duration) {
-	c.queued, c.previous, c.next = true, q.last, nil
-	if q.last == nil {
-		q.first = c
-	} else {
-		q.last.next = c
-	}
-	q.last = c
-	switch {
-	case q.armed:
-		return
-	case q.timer == nil:
-		q.timer = time.AfterFunc(pause, q.tick)
-	default:
-		q.timer.Reset(pause)
-	}
-	q.armed = true
-}
-
-func (q *running) remove(c *call) {
-	if !c.queued {
-		return
-	}
-	if c.previous == nil {
-		q.first = c.next
-	} else {
-		c.previous.next = c.next
-	}
-	if c.next == nil {
-		q.last = c.previous
-	} else {
-		c.next.previous = c.previous
-	}
-	c.queued, c.previous, c.next = false, nil, nil
-}
-
-// tick begins the looks that are due: each on its own, since one may wait for keys.
-func (q *running) tick() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	now := time.Now()
-	for q.first != nil && !q.first.due.After(now) {
-		c := q.first
-		q.remove(c)
-		go c.look()
-	}
-	if q.armed = q.first != nil; q.armed {
-		q.timer.Reset(q.first.due.Sub(now))
-	}
 }

@@ -18,13 +18,14 @@ import (
 	"mcpentra/conformance/engine"
 )
 
-// A Flaw is what is wrong with a certificate.
+// A Flaw is what is wrong with a server's TLS: with its certificate, but for OldTLS.
 type Flaw string
 
 const (
 	SelfSigned Flaw = "self-signed"
 	OutOfDate  Flaw = "expired"
 	OtherName  Flaw = "for another name"
+	OldTLS     Flaw = "TLS 1.1 at most"
 )
 
 // authority is a certificate authority that lives as long as its lab.
@@ -80,7 +81,11 @@ func (a *authority) config(flaw Flaw) *tls.Config {
 		template.DNSNames, template.IPAddresses = []string{"another.example"}, nil
 	}
 	certificate, key := sign(template, by)
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{certificate.Raw}, PrivateKey: key}}}
+	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{certificate.Raw}, PrivateKey: key}}}
+	if flaw == OldTLS {
+		config.MinVersion, config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+	}
+	return config
 }
 
 // transport is a browser's, which trusts the authority.

@@ -140,6 +140,9 @@ func (c *clientTwin) transport(task engine.Task) (*http.Transport, error) {
 		pool := x509.NewCertPool()
 		pool.AppendCertsFromPEM(text)
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, InsecureSkipVerify: c.has(VerifiesNoCertificate)} //nolint:gosec // one of the faults
+		if c.has(SpeaksOldTLS) {
+			transport.TLSClientConfig.MinVersion = tls.VersionTLS10
+		}
 	}
 	return transport, nil
 }

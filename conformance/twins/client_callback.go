@@ -17,6 +17,8 @@ func (p *pending) serve(w http.ResponseWriter, request *http.Request) {
 	switch {
 	case request.URL.Path != "/callback" && !p.run.has(AnswersAnyPath):
 		http.NotFound(w, request)
+	case repeated(query) && !p.run.has(TakesRepeatedAnswers):
+		http.Error(w, "a parameter is there twice", http.StatusBadRequest)
 	case query.Get("state") != p.state && !p.run.has(ComparesNoState):
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusBadRequest)
@@ -29,6 +31,15 @@ func (p *pending) serve(w http.ResponseWriter, request *http.Request) {
 		default:
 		}
 	}
+}
+
+func repeated(query url.Values) bool {
+	for _, values := range query {
+		if len(values) > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *pending) reflect(w io.Writer, query url.Values) {

@@ -1,6 +1,7 @@
 package twins
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -160,6 +161,10 @@ func (r *clientRun) resource(ctx context.Context, at, name string) (*resourceDoc
 	if r.has(TakesAnyDocument) {
 		text = []byte(strings.Trim(strings.TrimSpace(string(text)), "[]"))
 	}
+	if r.has(HangsOnNesting) && bytes.Contains(text, []byte("[[[[")) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	if err := json.Unmarshal(text, &document); err != nil {
 		return nil, err
 	}
@@ -171,6 +176,7 @@ func (r *clientRun) resource(ctx context.Context, at, name string) (*resourceDoc
 		document.Resource = name
 	case !is:
 		return nil, errors.New("the metadata names no resource")
+	case r.has(ComparesResourceLoosely) && strings.EqualFold(strings.TrimSuffix(named, "/"), name):
 	case named != name && !r.has(ComparesNoResource):
 		return nil, fmt.Errorf("the metadata is that of %s", named)
 	}

@@ -76,6 +76,13 @@ func clientAnswer() []engine.Check {
 			}, variant{"two right answers", lab.Script{Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer { return []lab.Answer{a.Right(), a.Right()} }}}),
 		},
 		{
+			ID: "client/answer/repeated", Role: engine.Client, Level: engine.Policy, Severity: engine.Low,
+			Reference: "OAuth 2.1-13 section 3.1; RFC 9207 section 2.4",
+			Sentence:  "An answer with two states or two codes is not used: nobody knows which one counts.",
+			Covers:    []string{"CL-008", "CL-009"},
+			RunClient: spared(lab.Script{}, authorized, firstRedeemed, twice("state"), twice("code"), twice("iss")),
+		},
+		{
 			ID: "client/callback/escaped", Role: engine.Client, Level: engine.Policy, Severity: engine.High,
 			Reference: "OWASP, Cross Site Scripting",
 			Sentence:  "The page at the redirect URI shows nothing of the answer that a browser would run.",
@@ -300,6 +307,18 @@ func with(parameter, value string) func(*lab.Lab, *lab.Authorization) []lab.Answ
 func altered(name string, change func(iss string) string) variant {
 	return variant{"an iss with " + name, lab.Script{IssuerPath: "/tenant1", Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
 		return []lab.Answer{a.With("iss", change(a.Issuer)), a.Right()}
+	}}}
+}
+
+// twice is a variant where an answer has a parameter twice, the right one first.
+func twice(parameter string) variant {
+	return variant{"an answer with " + parameter + " twice", lab.Script{Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+		odd := a.Right()
+		if !odd.Params.Has(parameter) {
+			odd.Params.Set(parameter, a.Issuer)
+		}
+		odd.Params.Add(parameter, "another")
+		return []lab.Answer{odd, a.Right()}
 	}}}
 }
 

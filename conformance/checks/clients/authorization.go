@@ -70,7 +70,8 @@ func clientAuthorization() []engine.Check {
 					}
 				}
 				return ""
-			}, variant{"plain as the only method", lab.Script{Metadata: withMethods([]string{"plain"})}}, variant{"no method", lab.Script{Metadata: withMethods([]string{})}}),
+			}, variant{"plain as the only method", lab.Script{Metadata: withMethods([]string{"plain"})}}, variant{"a method that resembles S256", lab.Script{Metadata: withMethods([]string{"s256"})}},
+				variant{"no method", lab.Script{Metadata: withMethods([]string{})}}),
 		},
 		{
 			ID: "client/pkce/fresh", Role: engine.Client, Level: engine.Must, Severity: engine.High,

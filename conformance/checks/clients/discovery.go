@@ -122,6 +122,7 @@ func clientDiscovery() []engine.Check {
 			RunClient: spared(lab.Script{}, fetchedMetadata, secondUsed,
 				describing("another origin", func(*lab.Lab) any { return "https://mcp.example.com/mcp" }),
 				describing("another port", func(l *lab.Lab) any { return l.Origin(lab.Trap) + "/mcp" }),
+				describing("the path in another case", func(l *lab.Lab) any { return l.Origin(lab.Server) + "/MCP" }),
 				describing("a sibling path", func(l *lab.Lab) any { return l.Origin(lab.Server) + "/mcp2" }),
 				describing("a host that begins alike", func(l *lab.Lab) any { return l.Origin(lab.Server) + ".example.com/mcp" })),
 		},

@@ -67,7 +67,20 @@ func clientLimit() []engine.Check {
 				}
 				return ""
 			}, long("separators", strings.Repeat(", ", 6000)), long("an unfinished quote", `Bearer realm="`+strings.Repeat("a\\", 6000)), long("a thousand challenges", strings.Repeat("A b=c, ", 1000)),
-				long("one long blank", "Bearer"+strings.Repeat(" ", 12000)+"x"), long("equals signs", "Bearer "+strings.Repeat("=", 12000))),
+				long("one long blank", "Bearer"+strings.Repeat(" ", 12000)+"x"), long("equals signs", "Bearer "+strings.Repeat("=", 12000)),
+				long("a mebibyte", `Bearer realm="`+strings.Repeat("a", 1<<20)+`"`)),
+		},
+		{
+			ID: "client/limit/nested", Role: engine.Client, Level: engine.Policy, Revisions: since20250618, Severity: engine.Medium,
+			Reference: "CWE-674; RFC 8259 section 9",
+			Sentence:  "A document that is nested a hundred thousand times is given up on, and says nothing by that.",
+			Covers:    []string{"CL-027"},
+			RunClient: spared(lab.Script{}, fetchedMetadata, func(l *lab.Lab) string {
+				if errors.Is(l.Err(), lab.ErrTimeUp) {
+					return "the client did not end"
+				}
+				return secondUsed(l)
+			}, answering("protected resource metadata that is nested", http.StatusOK, `{"resource":"%r","x_deep":`+strings.Repeat("[", deep)+strings.Repeat("]", deep)+`,"authorization_servers":["%s"]}`)),
 		},
 		{
 			ID: "client/limit/slow", Role: engine.Client, Level: engine.Policy, Revisions: since20250618, Severity: engine.Medium,
@@ -145,6 +158,9 @@ func endless(ctx context.Context, p *engine.ClientProbe, name string, is func(*l
 	}
 	return nil
 }
+
+// deep is how often a document is nested: no metadata is a hundredth of it.
+const deep = 100_000
 
 // patience is how many seconds a client may wait for one answer.
 const patience = 60

@@ -119,6 +119,15 @@ func clientTransport() []engine.Check {
 			Covers:    []string{"client-tls-verified", "client-token-over-tls", "CL-054"},
 			RunClient: tlsVerified,
 		},
+		{
+			ID: "client/tls/version", Role: engine.Client, Level: engine.Policy, Severity: engine.Medium, Revisions: []engine.Revision{engine.R20250618, engine.R20251125}, Abilities: []engine.Ability{engine.TrustsCA},
+			Reference: "RFC 8996; RFC 9325 section 3.1.1",
+			Sentence:  "A server that speaks no newer TLS than 1.1 is not spoken to.",
+			Covers:    []string{"CL-054"},
+			RunClient: func(ctx context.Context, p *engine.ClientProbe) error {
+				return tlsRefused(ctx, p, "a server that speaks TLS 1.1 at most", lab.OldTLS)
+			},
+		},
 	}
 }
 
@@ -182,6 +191,11 @@ func fallback(ctx context.Context, p *engine.ClientProbe) error {
 }
 
 func tlsVerified(ctx context.Context, p *engine.ClientProbe) error {
+	return tlsRefused(ctx, p, "a server whose certificate is not right", lab.SelfSigned, lab.OutOfDate, lab.OtherName)
+}
+
+// tlsRefused wants no request to a server, or an authorization server, that has one of the flaws.
+func tlsRefused(ctx context.Context, p *engine.ClientProbe, what string, flaws ...lab.Flaw) error {
 	run := func(flaws map[lab.Party]lab.Flaw) (*lab.Lab, error) {
 		l := lab.New(lab.Script{Revision: p.Revision, TLS: true, Flaws: flaws})
 		defer l.Close()
@@ -200,13 +214,13 @@ func tlsVerified(ctx context.Context, p *engine.ClientProbe) error {
 		return err
 	}
 	for _, party := range []lab.Party{lab.Server, lab.Issuer} {
-		for _, flaw := range []lab.Flaw{lab.SelfSigned, lab.OutOfDate, lab.OtherName} {
+		for _, flaw := range flaws {
 			l, err := run(map[lab.Party]lab.Flaw{party: flaw})
 			if err != nil {
 				return err
 			}
 			if len(l.Find(func(r *lab.Request) bool { return r.Party == party })) > 0 {
-				return l.Insecure(fmt.Sprintf("no request to a server whose certificate is %s: the %s", flaw, party), "one")
+				return l.Insecure(fmt.Sprintf("no request to %s: %s, the %s", what, flaw, party), "one")
 			}
 		}
 	}

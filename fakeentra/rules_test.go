@@ -105,7 +105,7 @@ func TestWhatLibrariesAddToRequests(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true, ErrorLines: true, Now: func() time.Time { return now }})
-	noise := map[string]string{"clidata": "1", "client_info": "1", "x-client-SKU": "msal.js", "haschrome": "1", "instance_aware": "true", "sid": "x", "domain_hint": "organizations", "lc": "1033"}
+	noise := map[string]string{"clidata": "1", "client_info": "1", "x-client-SKU": "msal.js", "haschrome": "1", "instance_aware": "true", "sid": "x", "domain_hint": "organizations", "lc": "1033", "mkt": "de-DE", "ui_locales": "de", "msafed": "0"}
 	got := authorize(t, fake, request(noise))
 	assert.Regexp(t, `\?code=[^&]+&client_info=[^&]+&state=[^&]+&session_state=[^&]+&clientdata=e%7c%7c%7cmicrosoftonline.com%7ceu#$`, got.Header.Get("Location"))
 	noise["scope"] = "Nonsense.Read"

@@ -21,9 +21,6 @@ type Config struct {
 	TrustAnyCertificate bool
 }
 
-// maxHome leaves room for the name of the socket that Chromium makes below it: the path of a socket has 107 bytes at most.
-const maxHome = 60
-
 // Start starts a browser with a profile of its own and returns a context for chromedp.Do. The browser ends with the
 // function that is returned, or with ctx. ErrNotInstalled says that there is none.
 func Start(ctx context.Context, config Config) (context.Context, context.CancelFunc, error) {

@@ -49,7 +49,7 @@ func (f *Fake) handleDeviceCode(v version) http.HandlerFunc {
 			problem = aadsts.MissingParameter("scope")
 		}
 		if problem == nil && request.tenant != nil {
-			_, problem = f.scopeOf(request, request.params.Get("scope"))
+			_, problem = f.scopeOf(request, request.client, request.params.Get("scope"))
 		}
 		if problem != nil {
 			f.writeError(w, r, problem)

@@ -7,7 +7,8 @@ import (
 )
 
 // grantClientCredentials is the grant of an app for itself (RFC 6749 section 4.4). Entra wants exactly one resource
-// with /.default, and tolerates OpenID Connect scopes beside it.
+// with /.default, and tolerates OpenID Connect scopes beside it. The app needs no permission for the resource: without a
+// role its token has no roles, unless the resource requires assignment.
 func (f *Fake) grantClientCredentials(r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
 	if request.tenant == nil {
 		return nil, aadsts.NoTenant() // M: the number
@@ -19,7 +20,7 @@ func (f *Fake) grantClientCredentials(r *http.Request, request *tokenRequest) (*
 	if request.version == v2 && scope == "" {
 		return nil, aadsts.MissingParameter("scope")
 	}
-	asked, problem := f.scopeOf(request, scope)
+	asked, problem := f.scopeOf(request, nil, scope)
 	if problem != nil {
 		return nil, problem
 	}
@@ -29,11 +30,15 @@ func (f *Fake) grantClientCredentials(r *http.Request, request *tokenRequest) (*
 	if problem := f.checkTokenResource(request, asked); problem != nil {
 		return nil, problem
 	}
+	resource := asked.groups[0]
+	if _, assigned := resource.app.RolesOf(principalOf(request.client)); resource.app.AssignmentRequired && !assigned {
+		return nil, aadsts.AppNotAssigned(request.client.ID, request.client.DisplayName, resource.asked, resource.app.DisplayName)
+	}
 	lifetime := f.lifetime()
 	answer := &tokenResponse{
 		TokenType: "Bearer", ExpiresIn: numberOf(seconds(lifetime)-1, request.version), ExtExpiresIn: numberOf(seconds(lifetime)-1, request.version),
-		AccessToken: f.appToken(request, asked.groups[0], lifetime),
+		AccessToken: f.appToken(request, resource, lifetime),
 	}
-	f.oldMembers(answer, request.version, asked.groups[0], lifetime)
+	f.oldMembers(answer, request.version, resource, lifetime)
 	return answer, nil
 }

@@ -103,7 +103,7 @@ func (f *Fake) narrow(request *tokenRequest, d *delegation) *aadsts.Error {
 	scope, resource := request.params.Get("scope"), request.params.Get("resource")
 	switch {
 	case request.version == v1 && resource != "", request.version == v2 && scope != "":
-		asked, problem := f.scopeOf(request, scope)
+		asked, problem := f.scopeOf(request, request.client, scope)
 		if problem != nil {
 			return problem
 		}

@@ -31,7 +31,7 @@ func (f *Fake) grantPassword(r *http.Request, request *tokenRequest) (*tokenResp
 	if request.version == v2 && request.params.Get("scope") == "" {
 		return nil, aadsts.MissingParameter("scope")
 	}
-	asked, problem := f.scopeOf(request, request.params.Get("scope"))
+	asked, problem := f.scopeOf(request, request.client, request.params.Get("scope"))
 	if problem != nil {
 		return nil, problem
 	}

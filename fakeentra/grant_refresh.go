@@ -103,7 +103,7 @@ func (f *Fake) redeemRefreshToken(w http.ResponseWriter, r *http.Request, reques
 func (f *Fake) widen(request *tokenRequest, d *delegation) *aadsts.Error {
 	scope := request.params.Get("scope")
 	if request.version == v2 && scope != "" || request.version == v1 && request.params.Get("resource") != "" {
-		asked, problem := f.scopeOf(request, scope)
+		asked, problem := f.scopeOf(request, request.client, scope)
 		if problem != nil {
 			return problem
 		}

@@ -195,10 +195,7 @@ func (f *Fake) appToken(request *tokenRequest, group permissionGroup, lifetime t
 // appClaims have no scp, which is what tells an app's token from a person's, and no roles unless some are granted.
 func (f *Fake) appClaims(tenant *directory.Tenant, client *directory.App, strength string, group permissionGroup, lifetime time.Duration) map[string]any {
 	claims := f.frame(lifetime)
-	principal := client.ObjectID
-	if principal == "" {
-		principal = guidOf("service principal", client.ID)
-	}
+	principal := principalOf(client)
 	claims["oid"], claims["sub"], claims["tid"] = principal, principal, tenant.ID
 	claims["aud"] = f.audienceOf(group)
 	if roles, _ := group.app.RolesOf(principal); len(roles) > 0 {
@@ -217,6 +214,14 @@ func (f *Fake) appClaims(tenant *directory.Tenant, client *directory.App, streng
 		claims["idtyp"] = "app"
 	}
 	return claims
+}
+
+// principalOf is the object ID of an app's service principal.
+func principalOf(client *directory.App) string {
+	if client.ObjectID != "" {
+		return client.ObjectID
+	}
+	return guidOf("service principal", client.ID)
 }
 
 // idToken is the ID token (OpenID Connect Core section 2) in the version of the endpoint. The hashes are there if it

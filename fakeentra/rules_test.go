@@ -93,7 +93,7 @@ func TestListedPermissions(t *testing.T) {
 	back := returned(t, authorize(t, fake, request(map[string]string{"scope": api + "/.default"})))
 	assert.Equal(t, "invalid_client", back.Get("error"))
 	assert.Contains(t, back.Get("error_description"), "AADSTS650057")
-	assert.Contains(t, back.Get("error_description"), "List of valid resources from app registration: "+directory.GraphAppID)
+	assert.Contains(t, back.Get("error_description"), "List of valid resources from app registration: "+directory.GraphAppID+". ", "each once")
 	assert.NotContains(t, back, "error_uri")
 	assert.NotEmpty(t, signIn(t, fake, map[string]string{"scope": apiScope}), "a named scope is a matter of consent")
 	old := returned(t, get(t, fake, tenantURL+"/oauth2/authorize?"+request(map[string]string{"scope": "", "resource": api}).Encode()))

@@ -134,8 +134,11 @@ func (f *Fake) resolve(tenant *directory.Tenant, client *directory.App, scope st
 }
 
 // listed are the permissions of a resource that .default and v1 requests stand for: those that the client's registration
-// lists.
+// lists. A nil client is an app that asks for itself, which needs none.
 func (f *Fake) listed(tenant *directory.Tenant, client, app *directory.App, asked string) ([]string, *aadsts.Error) {
+	if client == nil {
+		return nil, nil
+	}
 	if client.Permissions == nil {
 		return consentable(client, app), nil
 	}
@@ -148,7 +151,9 @@ func (f *Fake) listed(tenant *directory.Tenant, client, app *directory.App, aske
 		if resource == nil {
 			continue // of another tenant's directory
 		}
-		resources = append(resources, resource.ID)
+		if !slices.Contains(resources, resource.ID) {
+			resources = append(resources, resource.ID)
+		}
 		if scope := resource.ScopeNamed(name); resource == app && scope != nil {
 			names = append(names, scope.Name)
 		}

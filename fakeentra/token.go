@@ -200,12 +200,13 @@ func (f *Fake) readTokenRequestWith(r *http.Request, v version, required string)
 	return request, nil
 }
 
-// scopeOf resolves the scopes of a token request, or the resource of a v1 one.
-func (f *Fake) scopeOf(request *tokenRequest, scope string) (*permissions, *aadsts.Error) {
+// scopeOf resolves the scopes of a token request, or the resource of a v1 one, for a client that asks on behalf of a
+// person, or for none.
+func (f *Fake) scopeOf(request *tokenRequest, client *directory.App, scope string) (*permissions, *aadsts.Error) {
 	if request.version == v1 {
-		return f.resolveV1(request.tenant, request.client, request.params.Get("resource"), scope)
+		return f.resolveV1(request.tenant, client, request.params.Get("resource"), scope)
 	}
-	asked, problem := f.resolve(request.tenant, request.client, scope, true)
+	asked, problem := f.resolve(request.tenant, client, scope, true)
 	if problem == nil && len(asked.groups) > 1 {
 		problem = aadsts.ScopesOfSeveralResources()
 	}

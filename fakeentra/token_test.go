@@ -1,6 +1,7 @@
 package fakeentra_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -268,6 +269,35 @@ func TestClientCredentials(t *testing.T) {
 	} {
 		assert.Equal(t, one.number, token(t, fake, form(one.changes)).number(t), name)
 	}
+}
+
+// An app needs no permission to ask for a token for itself: without a role it has no roles, and only a resource that
+// requires assignment turns it away.
+func TestAppsNeedNoPermission(t *testing.T) {
+	t.Parallel()
+	ask := func(change func(t *directory.Tenant)) answer {
+		fake := newFake(t, fakeentra.Config{Directory: changed(change)})
+		return token(t, fake, url.Values{
+			"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "client_secret": {directory.DefaultClientSecret},
+			"scope": {"api://" + directory.DefaultAPIID + "/.default"},
+		})
+	}
+	unlisted := ask(func(t *directory.Tenant) { t.Apps[0].Permissions = []string{"User.Read"} })
+	require.Equal(t, http.StatusOK, unlisted.Status, unlisted.Body)
+	_, payload := claims(t, unlisted.text("access_token"))
+	assert.NotContains(t, payload, "roles")
+
+	required := func(t *directory.Tenant) { t.Apps[1].AssignmentRequired = true }
+	refused := ask(required)
+	assert.Equal(t, http.StatusBadRequest, refused.Status)
+	assert.Equal(t, "invalid_grant", refused.text("error"))
+	assert.Contains(t, refused.text("error_description"), fmt.Sprintf("AADSTS501051: Application '%s'(", directory.DefaultClientID))
+	assigned := ask(func(t *directory.Tenant) {
+		required(t)
+		t.Apps[0].ObjectID = "5a1e0002-0000-4000-8000-0000000000ff"
+		t.Apps[1].Assignments = []directory.Assignment{{Principal: t.Apps[0].ObjectID}}
+	})
+	assert.Equal(t, http.StatusOK, assigned.Status, assigned.Body)
 }
 
 func TestClientSecretInTheHeader(t *testing.T) {

@@ -221,6 +221,11 @@ func Blocked() *Error { return from(53003) }
 // NotAssigned is AADSTS50105: an app that requires assignment has none for the user.
 func NotAssigned(app, name, user string) *Error { return from(50105, app, name, user) }
 
+// AppNotAssigned is AADSTS501051: a resource that requires assignment has none for an app that asks for itself.
+func AppNotAssigned(app, name, asked, resource string) *Error {
+	return from(501051, app, name, asked, resource)
+}
+
 // ConsentNeeded is AADSTS65001: prompt=none without consent.
 func ConsentNeeded(app, name string) *Error { return from(65001, app, name) }
 

@@ -48,7 +48,8 @@ type App struct {
 	Roles []Role `yaml:"roles"`
 	// Assignments give access and roles of this app to users, groups and apps.
 	Assignments []Assignment `yaml:"assignments"`
-	// AssignmentRequired keeps out whoever has no assignment: AADSTS50105.
+	// AssignmentRequired keeps out people without an assignment (AADSTS50105), and apps that ask for themselves
+	// (AADSTS501051).
 	AssignmentRequired bool `yaml:"assignmentRequired"`
 	// TokenVersion is requestedAccessTokenVersion: 2, or 1, which 0 means, too, as null does at Entra ID.
 	TokenVersion int `yaml:"tokenVersion"`

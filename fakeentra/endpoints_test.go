@@ -1,6 +1,7 @@
 package fakeentra_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -235,6 +236,40 @@ func TestGraph(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, ask(http.MethodGet, "/v1.0/nothing", "").Status)
 	bearer = token(t, fake, redemption(signIn(t, fake, map[string]string{"scope": apiScope}), nil)).text("access_token")
 	assert.Equal(t, http.StatusUnauthorized, ask(http.MethodGet, "/v1.0/me", "").Status, "a token for an API is none for Graph")
+}
+
+// Graph's answers have an ID of their own and none of Entra ID's, and its challenge leads to this fake.
+func TestIDsOfGraphsAnswers(t *testing.T) {
+	t.Parallel()
+	fake := fakeentra.NewServer(fakeentra.Config{})
+	defer fake.Close()
+	ask := func(path string, header http.Header) *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fake.URL+path, nil)
+		require.NoError(t, err)
+		r.Header = header
+		response, err := fake.Client().Do(r)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = response.Body.Close() })
+		return response
+	}
+	const id = "5a1e0009-0000-4000-8000-000000000001"
+	refused := ask("/v1.0/me", http.Header{"Client-Request-Id": {id}})
+	var body struct {
+		Error struct {
+			Inner map[string]string `json:"innerError"`
+		}
+	}
+	require.NoError(t, json.NewDecoder(refused.Body).Decode(&body))
+	assert.Equal(t, id, refused.Header.Get("client-request-id"))
+	assert.Equal(t, id, body.Error.Inner["client-request-id"])
+	assert.NotEmpty(t, refused.Header.Get("request-id"))
+	assert.Equal(t, refused.Header.Get("request-id"), body.Error.Inner["request-id"])
+	assert.Contains(t, refused.Header.Get("WWW-Authenticate"), `authorization_uri="`+fake.URL+`/common/oauth2/authorize"`)
+	assert.Empty(t, refused.Header.Get("x-ms-request-id"))
+	assert.Empty(t, refused.Header.Get("x-ms-ests-server"))
+	entra := ask("/common/discovery/keys", http.Header{})
+	assert.NotEmpty(t, entra.Header.Get("x-ms-request-id"))
+	assert.Empty(t, entra.Header.Get("request-id"))
 }
 
 func TestFrontChannelLogout(t *testing.T) {

@@ -176,7 +176,7 @@ func build(config Config, origin string) (*Fake, error) {
 	f.registered, _ = lru.New[string, *directory.App](maxRegistered)
 	f.documents, _ = lru.New[string, []byte](maxDocuments)
 	f.graph = sync.OnceValue(func() http.Handler {
-		return graph.Handler(graph.Config{Origin: f.graphURL, Caller: f.graphCaller, Now: f.now, NewID: f.newGUID})
+		return graph.Handler(graph.Config{Origin: f.graphURL, Authority: f.authority, Caller: f.graphCaller, Now: f.now, NewID: f.newGUID})
 	})
 	f.routes = sync.OnceValue(f.newRoutes)
 	return f, nil

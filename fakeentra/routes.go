@@ -53,10 +53,12 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-	header.Set("X-Ms-Request-Id", f.newGUID())
-	header.Set("X-Ms-Ests-Server", "2.1.0 - fakeentra")
-	if id := r.Header.Get("client-request-id"); r.Header.Get("return-client-request-id") == "true" && directory.IsGUID(id) {
-		header.Set("client-request-id", id)
+	if !forGraph(r) { // which has an ID of its own
+		header.Set("X-Ms-Request-Id", f.newGUID())
+		header.Set("X-Ms-Ests-Server", "2.1.0 - fakeentra")
+		if id := r.Header.Get("client-request-id"); r.Header.Get("return-client-request-id") == "true" && directory.IsGUID(id) {
+			header.Set("client-request-id", id)
+		}
 	}
 	x := f.receive(w, r)
 	defer x.done()
@@ -68,11 +70,16 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.send(w)
 }
 
+// forGraph reports whether a request is for Graph, which has a host of its own at Microsoft.
+func forGraph(r *http.Request) bool {
+	return strings.HasPrefix(r.URL.Path, "/v1.0/") || strings.HasPrefix(r.URL.Path, "/oidc/")
+}
+
 // serve answers with the directory as it is for the whole of the request.
 func (f *Fake) serve(w *held, r *http.Request) {
 	f.world.RLock()
 	defer f.world.RUnlock()
-	if strings.HasPrefix(r.URL.Path, "/v1.0/") || strings.HasPrefix(r.URL.Path, "/oidc/") { // Graph, which has a host of its own at Microsoft
+	if forGraph(r) {
 		f.graph().ServeHTTP(w, r)
 	} else {
 		f.routes().ServeHTTP(w, r)
@@ -113,5 +120,9 @@ func (f *Fake) occurrence(w http.ResponseWriter, r *http.Request) aadsts.Occurre
 	if !directory.IsGUID(correlation) {
 		correlation = f.newGUID()
 	}
-	return aadsts.Occurrence{TraceID: w.Header().Get("X-Ms-Request-Id"), CorrelationID: correlation, Time: f.now(), Authority: f.authority, Lines: f.config.ErrorLines}
+	trace := w.Header().Get("X-Ms-Request-Id")
+	if trace == "" { // a fault that struck Graph
+		trace = f.newGUID()
+	}
+	return aadsts.Occurrence{TraceID: trace, CorrelationID: correlation, Time: f.now(), Authority: f.authority, Lines: f.config.ErrorLines}
 }

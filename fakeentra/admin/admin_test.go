@@ -220,6 +220,16 @@ func TestKeysDirectoryAndSessions(t *testing.T) {
 	assert.Equal(t, "Adele Smith", c.Directory().Tenants[0].User(directory.DefaultUser).DisplayName)
 }
 
+// A list is a list in JSON, an empty one too.
+func TestTenantWithNothing(t *testing.T) {
+	t.Parallel()
+	c := newControl(t, fakeentra.Config{})
+	c.ok(t, "PUT", "/directory", `{"tenants": [{"displayName": "Empty", "domains": ["empty.example"]}]}`)
+	shown := c.ok(t, "GET", "/fake", "").(map[string]any)["tenants"].([]any)[0].(map[string]any)
+	assert.Equal(t, []any{}, shown["apps"])
+	assert.Equal(t, []any{}, shown["users"])
+}
+
 func headerOf(minted any) string {
 	header, _, _ := strings.Cut(minted.(map[string]any)["token"].(string), ".")
 	return header

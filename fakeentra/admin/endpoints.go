@@ -43,7 +43,7 @@ func (a *api) describe(*http.Request) (any, error) {
 		Tenants   []tenant  `json:"tenants"`
 	}{Authority: a.fake.Authority(), Graph: a.fake.GraphURL(), Now: a.fake.Now()}
 	for _, one := range a.fake.Directory().Tenants {
-		shown := tenant{ID: one.ID, Issuer: a.fake.Issuer(one.ID), Domains: one.Domains}
+		shown := tenant{ID: one.ID, Issuer: a.fake.Issuer(one.ID), Domains: append([]string{}, one.Domains...), Apps: []party{}, Users: []party{}}
 		for _, app := range one.Apps {
 			shown.Apps = append(shown.Apps, party{app.ID, app.DisplayName})
 		}

@@ -12,10 +12,13 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// A Config says where Graph's knowledge comes from. All fields but Origin are required.
+// A Config says where Graph's knowledge comes from. All fields but the addresses are required.
 type Config struct {
 	// Origin is the scheme and host of addresses in answers. Empty means https://graph.microsoft.com.
 	Origin string
+	// Authority is the scheme and host of Entra ID, which whoever has no token is sent to. Empty means
+	// https://login.microsoftonline.com.
+	Authority string
 	// Caller judges a bearer token. Its error means that the token is not one for Graph.
 	Caller func(ctx context.Context, token string) (*Caller, error)
 	Now    func() time.Time
@@ -44,6 +47,9 @@ func Handler(config Config) http.Handler {
 	if config.Origin == "" {
 		config.Origin = "https://graph.microsoft.com"
 	}
+	if config.Authority == "" {
+		config.Authority = "https://login.microsoftonline.com"
+	}
 	g := &server{config}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1.0/me", g.me)
@@ -53,9 +59,23 @@ func Handler(config Config) http.Handler {
 	mux.HandleFunc("GET /oidc/userinfo", g.userInfo)
 	mux.HandleFunc("POST /oidc/userinfo", g.userInfo)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		g.fail(w, r, http.StatusNotFound, "ResourceNotFound", "Resource not found for the segment '"+strings.TrimPrefix(r.URL.Path, "/v1.0/")+"'.")
+		g.fail(w, http.StatusNotFound, "ResourceNotFound", "Resource not found for the segment '"+strings.TrimPrefix(r.URL.Path, "/v1.0/")+"'.")
 	})
-	return crossOrigin(mux)
+	return g.identified(crossOrigin(mux))
+}
+
+// identified gives each answer its ID, and the client's own where it sent one.
+func (g *server) identified(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := g.NewID()
+		client := r.Header.Get("client-request-id")
+		if !directory.IsGUID(client) {
+			client = id
+		}
+		w.Header().Set("request-id", id)
+		w.Header().Set("client-request-id", client)
+		next.ServeHTTP(w, r)
+	})
 }
 
 // crossOrigin lets scripts of any site call, as Graph does: what counts is the token.
@@ -78,17 +98,17 @@ type server struct{ Config }
 func (g *server) person(w http.ResponseWriter, r *http.Request, scopes ...string) (caller *Caller, done bool) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if token == "" || !strings.EqualFold(scheme, "Bearer") {
-		g.refuse(w, r, "Access token is empty.")
+		g.refuse(w, "Access token is empty.")
 		return nil, true
 	}
 	caller, err := g.Caller(r.Context(), strings.TrimSpace(token))
 	switch {
 	case err != nil:
-		g.refuse(w, r, "Access token validation failure.")
+		g.refuse(w, "Access token validation failure.")
 	case caller.User == nil:
-		g.fail(w, r, http.StatusBadRequest, "BadRequest", "/me request is only valid with delegated authentication flow.")
+		g.fail(w, http.StatusBadRequest, "BadRequest", "/me request is only valid with delegated authentication flow.")
 	case !slices.ContainsFunc(scopes, caller.has):
-		g.fail(w, r, http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+		g.fail(w, http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 	default:
 		return caller, false
 	}
@@ -104,7 +124,7 @@ func (g *server) list(w http.ResponseWriter, r *http.Request, what string, all [
 		if text := r.URL.Query().Get(name); text != "" {
 			n, err := strconv.Atoi(text)
 			if err != nil || n < 0 || name == "$top" && (n == 0 || n > maxPage) {
-				g.fail(w, r, http.StatusBadRequest, "BadRequest", "Invalid value '"+text+"' for '"+name+"' query option.")
+				g.fail(w, http.StatusBadRequest, "BadRequest", "Invalid value '"+text+"' for '"+name+"' query option.")
 				return
 			}
 			*into = n
@@ -128,12 +148,12 @@ func readBody(w http.ResponseWriter, r *http.Request, into any) error {
 }
 
 // refuse asks for a token. M: what the challenge holds, and the text of 403 above.
-func (g *server) refuse(w http.ResponseWriter, r *http.Request, message string) {
-	w.Header().Set("WWW-Authenticate", `Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", client_id="`+directory.GraphAppID+`"`)
-	g.fail(w, r, http.StatusUnauthorized, "InvalidAuthenticationToken", message)
+func (g *server) refuse(w http.ResponseWriter, message string) {
+	w.Header().Set("WWW-Authenticate", `Bearer realm="", authorization_uri="`+g.Authority+`/common/oauth2/authorize", client_id="`+directory.GraphAppID+`"`)
+	g.fail(w, http.StatusUnauthorized, "InvalidAuthenticationToken", message)
 }
 
-func (g *server) fail(w http.ResponseWriter, r *http.Request, status int, code, message string) {
+func (g *server) fail(w http.ResponseWriter, status int, code, message string) {
 	type inner struct {
 		Date      string `json:"date"`
 		RequestID string `json:"request-id"`
@@ -144,14 +164,11 @@ func (g *server) fail(w http.ResponseWriter, r *http.Request, status int, code, 
 		Message string `json:"message"`
 		Inner   inner  `json:"innerError"`
 	}
-	id := g.NewID()
-	client := r.Header.Get("client-request-id")
-	if !directory.IsGUID(client) {
-		client = id
-	}
 	write(w, status, struct {
 		Error problem `json:"error"`
-	}{problem{code, message, inner{g.Now().UTC().Format("2006-01-02T15:04:05"), id, client}}})
+	}{problem{code, message, inner{
+		g.Now().UTC().Format("2006-01-02T15:04:05"), w.Header().Get("request-id"), w.Header().Get("client-request-id"),
+	}}})
 }
 
 func write(w http.ResponseWriter, status int, value any) {

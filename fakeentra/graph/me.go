@@ -134,7 +134,7 @@ func (g *server) getMemberObjects(w http.ResponseWriter, r *http.Request) {
 		SecurityEnabledOnly *bool `json:"securityEnabledOnly"`
 	}
 	if err := readBody(w, r, &wanted); err != nil || wanted.SecurityEnabledOnly == nil {
-		g.fail(w, r, http.StatusBadRequest, "Request_BadRequest", "A value is required for property 'securityEnabledOnly' of resource 'getMemberObjects'.")
+		g.fail(w, http.StatusBadRequest, "Request_BadRequest", "A value is required for property 'securityEnabledOnly' of resource 'getMemberObjects'.")
 		return
 	}
 	ids := []string{}

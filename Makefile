@@ -12,7 +12,7 @@ help:
 	@echo 'make twins     every broken server and client against every check, which takes minutes'
 	@echo 'make lint      gofmt, go vet, staticcheck'
 	@echo 'make fuzz      every fuzz target for FUZZTIME=$(FUZZTIME)'
-	@echo 'make interop   other people'"'"'s clients against ours (Node.js, npm and Chromium): MSAL, openid-client, the MCP SDK, the official suite'
+	@echo 'make interop   other people'"'"'s clients against ours (Node.js, npm and Chromium): MSAL, openid-client, the MCP SDK, MCP Inspector, the official suite'
 	@echo "make wycheproof   Project Wycheproof's JWS and JWK vectors against our verifier"
 	@echo 'make bench     the figures that have a goal, a line each'
 	@echo 'make live      the flow against the tenant in .env, with your browser'

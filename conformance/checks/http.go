@@ -169,20 +169,25 @@ func longHeads(ctx context.Context, p *engine.Probe) error {
 	return afterwards(ctx, p, trial)
 }
 
-func longBodies(ctx context.Context, p *engine.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+// hugeBodies are more than a server should take.
+func hugeBodies() map[string]string {
 	const size = 4<<20 + 1
-	for name, body := range map[string]string{
+	return map[string]string{
 		"4 MiB and one byte":     strings.Repeat(" ", size),
 		"a string of 4 MiB":      `{"jsonrpc":"2.0","id":1,"method":"` + strings.Repeat("a", size) + `"}`,
 		"ten thousand deep":      strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000),
 		"objects, as deep":       strings.Repeat(`{"a":`, 10_000) + "1" + strings.Repeat("}", 10_000),
 		"a batch of a million":   "[" + strings.Repeat("1,", 1_000_000) + "1]",
 		"a number of a megabyte": `{"jsonrpc":"2.0","id":` + strings.Repeat("9", 1<<20) + `,"method":"ping"}`,
-	} {
+	}
+}
+
+func longBodies(ctx context.Context, p *engine.Probe) error {
+	trial, err := p.Trial(ctx)
+	if err != nil {
+		return err
+	}
+	for name, body := range hugeBodies() {
 		request := trial.Request()
 		request.Body = []byte(body)
 		if err := bears(ctx, p, name, p.Wire(request, "Authorization: Bearer "+trial.Token)); err != nil {

@@ -18,13 +18,15 @@ import (
 // bombSize is what a compressed body becomes, in bytes.
 const bombSize = 64 << 20
 
-// bomb sends a good request behind many blanks, which compression makes short.
-func bomb(ctx context.Context, p *engine.Probe, trial *engine.Trial) error {
+const bombName = "a body of 64 KiB that becomes 64 MiB"
+
+// bombed is a good request behind many blanks, which compression makes short.
+func bombed(trial *engine.Trial) engine.Request {
 	request := trial.Request()
 	var short bytes.Buffer
 	writer, err := gzip.NewWriterLevel(&short, gzip.BestSpeed)
 	if err != nil {
-		return err
+		panic(err) // of our own level
 	}
 	blanks := bytes.Repeat([]byte(" "), 1<<20)
 	for range bombSize / len(blanks) {
@@ -35,16 +37,21 @@ func bomb(ctx context.Context, p *engine.Probe, trial *engine.Trial) error {
 	request.Body = short.Bytes()
 	request.Header.Set("Authorization", "Bearer "+trial.Token)
 	request.Header.Set("Content-Encoding", "gzip")
-	const name = "a body of 64 KiB that becomes 64 MiB"
-	if err := bears(ctx, p, name, p.Wire(request)); err != nil {
+	return request
+}
+
+// bomb sends one.
+func bomb(ctx context.Context, p *engine.Probe, trial *engine.Trial) error {
+	request := bombed(trial)
+	if err := bears(ctx, p, bombName, p.Wire(request)); err != nil {
 		return err
 	}
 	if trial.Ran(request) {
-		return p.Insecure("a refusal: "+name, "a result")
+		return p.Insecure("a refusal: "+bombName, "a result")
 	}
 	answer, err := p.Send(ctx, request)
 	if err == nil && answer.Succeeded() {
-		return p.Insecure("a refusal: "+name, "a result")
+		return p.Insecure("a refusal: "+bombName, "a result")
 	}
 	return err
 }

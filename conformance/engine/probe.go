@@ -70,6 +70,8 @@ type Request struct {
 	Header http.Header // added to the revision's own
 	Host   string      // empty means that of the URL
 	Body   []byte      // nil with POST to the endpoint means the first request of the revision
+	// Unsized does not say how long the body is: it comes in chunks, or in frames.
+	Unsized bool
 
 	marker string // of the canary
 }
@@ -154,6 +156,9 @@ func (p *Probe) prepare(ctx context.Context, request Request) (*http.Request, er
 		return nil, &CannotJudge{Reason: "the request cannot be made", Err: err}
 	}
 	sent.Header = header
+	if request.Unsized {
+		sent.ContentLength = -1
+	}
 	sent.Host = request.Host
 	return sent, nil
 }

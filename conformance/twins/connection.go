@@ -7,11 +7,12 @@ import (
 	"net/http"
 	"regexp"
 	"sync"
+	"sync/atomic"
 )
 
 // connection is what a twin knows of one.
 type connection struct {
-	served bool // a request with a good token; written by one request at a time
+	served atomic.Bool // a request with a good token
 }
 
 type connectionKey struct{}

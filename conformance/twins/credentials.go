@@ -14,7 +14,7 @@ type credentials struct {
 // readCredentials finds the token of a request, which is in the one Authorization line or nowhere.
 func (t *Twin) readCredentials(r *http.Request) credentials {
 	lines := r.Header["Authorization"]
-	if len(lines) > 1 && t.has(TakesFirstOfTwoHeaders) {
+	if len(lines) > 1 && (t.has(TakesFirstOfTwoHeaders) || t.has(TakesFirstOfTwoFields) && r.ProtoMajor == 2) {
 		lines = lines[:1]
 	}
 	query := r.URL.Query().Get("access_token")
@@ -68,7 +68,7 @@ func (t *Twin) waved(r *http.Request) bool {
 	case t.has(BelievesIdentityHeaders) && r.Header.Get("X-Forwarded-User") != "":
 	case t.has(LetsProbesIn) && strings.HasPrefix(r.Header.Get("User-Agent"), "kube-probe/"):
 	case t.has(ObeysMethodOverride) && r.Header.Get("X-Http-Method-Override") == http.MethodOptions:
-	case t.has(RemembersConnections) && connectionOf(r).served:
+	case t.has(RemembersConnections) && connectionOf(r).served.Load():
 	case t.has(GuardsOnePathOnly) && r.URL.Path != "/mcp":
 	case t.has(StreamsToAnybody) && r.Method == http.MethodGet && r.Header.Get("Authorization") == "" && r.Header.Get("Mcp-Session-Id") != "":
 	case t.has(EndsSessionsOfAnybody) && r.Method == http.MethodDelete && r.Header.Get("Authorization") == "" && r.Header.Get("Mcp-Session-Id") != "":

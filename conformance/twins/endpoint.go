@@ -79,7 +79,7 @@ func (t *Twin) serveEndpoint(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// The other checks share connections, and would all stumble over a connection that is remembered.
-	connectionOf(r).served = r.Header.Get("Connection") == "keep-alive"
+	connectionOf(r).served.Store(r.Header.Get("Connection") == "keep-alive")
 	w.Header().Set("Cache-Control", "no-store")
 	if t.has(IsCacheable) {
 		w.Header().Set("Cache-Control", "public, max-age=60")
@@ -157,7 +157,7 @@ func (t *Twin) servePost(w http.ResponseWriter, r *http.Request, caller claims) 
 		status := http.StatusBadRequest
 		if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
 			status = http.StatusRequestEntityTooLarge
-			if t.has(TakesAnyBody) {
+			if t.has(TakesAnyBody) || t.has(TakesAnyBodyInFrames) && r.ProtoMajor == 2 {
 				status = http.StatusInternalServerError
 			}
 		}

@@ -54,7 +54,8 @@ var credentialFinds = map[twins.Fault][]string{
 	twins.AcceptsQueryToken:       {"server/token/in-query"},
 	twins.AcceptsCookieToken:      {"server/credentials/other-places"},
 	twins.PrefersQueryToken:       {"server/credentials/two-places"},
-	twins.TakesFirstOfTwoHeaders:  {"server/credentials/two-headers"},
+	twins.TakesFirstOfTwoHeaders:  {"server/credentials/two-headers", "server/http2/two-headers"},
+	twins.TakesFirstOfTwoFields:   {"server/http2/two-headers"},
 	twins.SplitsLists:             {"server/credentials/lists"},
 	twins.TakesTabs:               {"server/credentials/blanks"},
 	twins.IgnoresScheme:           {"server/credentials/other-schemes"},
@@ -136,10 +137,11 @@ var httpFinds = map[twins.Fault][]string{
 	twins.OverlooksRequestURI:     {"server/host/foreign"},
 	twins.EndsLinesAtBareLF:       {"server/http/framing"},
 	twins.RefusesChunkExtensions:  {"server/http/framing"},
-	twins.SwallowsBombs:           {"server/limits/body"},
+	twins.SwallowsBombs:           {"server/limits/body", "server/http2/body"},
+	twins.TakesAnyBodyInFrames:    {"server/http2/body"},
 	twins.RefusesAllUnderFlood:    {"server/limits/bad-signatures"},
 	twins.TakesAnyHeader:          {"server/limits/head"},
-	twins.TakesAnyBody:            {"server/limits/body"},
+	twins.TakesAnyBody:            {"server/limits/body", "server/http2/body"},
 	twins.WaitsForEver:            {"server/limits/slow"},
 }
 

@@ -58,6 +58,9 @@ func Start(faults ...Fault) *Twin {
 	}
 	t.server = httptest.NewUnstartedServer(http.HandlerFunc(t.serve))
 	t.server.Config.ConnContext = withConnection
+	t.server.Config.Protocols = &http.Protocols{}
+	t.server.Config.Protocols.SetHTTP1(true)
+	t.server.Config.Protocols.SetUnencryptedHTTP2(true)
 	if !t.has(WaitsForEver) {
 		t.server.Config.ReadHeaderTimeout = headLimit
 	}

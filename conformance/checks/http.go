@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -18,12 +19,12 @@ func httpLayer() []engine.Check {
 	return []engine.Check{
 		{
 			ID: "server/http/framing", Role: engine.Server, Level: engine.Must, Severity: engine.High, Needs: good, Covers: []string{"RS-073"},
-			Reference: "RFC 9112 sections 5.1, 6.1, 6.3 and 7.1",
+			Reference: "RFC 9112 sections 2.2, 5.1, 6.1, 6.3 and 7.1",
 			Sentence:  "A request whose length can be read in two ways is refused, or Transfer-Encoding alone decides and the connection ends; it never gets two answers.",
 			Run:       framing,
 		},
 		{
-			ID: "server/limits/head", Role: engine.Server, Level: engine.Must, Severity: engine.Medium, Needs: good, Disruptive: true, Covers: []string{"RS-070", "RS-077"},
+			ID: "server/limits/head", Role: engine.Server, Level: engine.Must, Severity: engine.Medium, Needs: good, Disruptive: true, Covers: []string{"RS-070"},
 			Reference: "RFC 6585 section 5; RFC 9110 section 5.4",
 			Sentence:  "Long headers, long tokens and many headers are refused or borne, and the server goes on.",
 			Run:       longHeads,
@@ -39,6 +40,18 @@ func httpLayer() []engine.Check {
 			Reference: "OWASP API Security Top 10 2023, API4",
 			Sentence:  "While many tokens with bad signatures come, and after them, good tokens are served.",
 			Run:       badSignatures,
+		},
+		{
+			ID: "server/limits/linear", Role: engine.Server, Level: engine.Policy, Severity: engine.Medium, Needs: good, Disruptive: true, Covers: []string{"RS-077"},
+			Reference: "OWASP API Security Top 10 2023, API4",
+			Sentence:  "A text that a parser could go through again and again takes no longer than a harmless one of its length.",
+			Run:       linear,
+		},
+		{
+			ID: "server/limits/slow-reading", Role: engine.Server, Level: engine.Policy, Severity: engine.High, Needs: good, NeedsCanary: true, Disruptive: true, Covers: []string{"RS-072"},
+			Reference: "OWASP API Security Top 10 2023, API4",
+			Sentence:  "An answer that its caller does not read is given up within twenty seconds, and holds nobody up meanwhile.",
+			Run:       slowReading,
 		},
 		{
 			ID: "server/limits/slow", Role: engine.Server, Level: engine.Policy, Severity: engine.High, Needs: good, Disruptive: true, Covers: []string{"RS-072"},
@@ -59,6 +72,7 @@ func framing(ctx context.Context, p *engine.Probe) error {
 		lines []string
 		body  func(message, hidden string) string
 		only  []int // statuses that conform; nil means any
+		bare  bool  // every line of the head ends in a bare LF
 	}{
 		"Content-Length and Transfer-Encoding": {
 			lines: []string{"Content-Length: 4", "Transfer-Encoding: chunked"},
@@ -71,6 +85,16 @@ func framing(ctx context.Context, p *engine.Probe) error {
 			body: func(message, hidden string) string {
 				return chunk(message+strings.Repeat(" ", 8)+"\r\n"+hidden) + "0\r\n\r\n"
 			},
+		},
+		"Transfer-Encoding after a bare LF, and Content-Length": {
+			lines: []string{"Content-Length: 4", "X-Pad: a\nTransfer-Encoding: chunked"},
+			body: func(message, hidden string) string {
+				return chunk(message+strings.Repeat(" ", 8)+"\r\n"+hidden) + "0\r\n\r\n"
+			},
+		},
+		"lines that end in a bare LF": {
+			bare: true, lines: []string{"Transfer-Encoding: chunked"}, only: append(engine.AnyRefusal(), http.StatusOK),
+			body: func(message, hidden string) string { return chunk(message) + "0\r\n\r\n" },
 		},
 		"two Content-Lengths": {
 			lines: []string{"Content-Length: 4", "Content-Length: 5"}, only: []int{http.StatusBadRequest},
@@ -102,7 +126,11 @@ func framing(ctx context.Context, p *engine.Probe) error {
 		inner := string(p.Wire(hidden, "Authorization: Bearer "+trial.Token))
 		request.Body = []byte{}
 		lines := append([]string{"Authorization: Bearer " + trial.Token, "Connection: keep-alive"}, attempt.lines...)
-		said, err := p.Raw(ctx, append(p.Wire(request, lines...), attempt.body(message, inner)...))
+		head := p.Wire(request, lines...)
+		if attempt.bare {
+			head = bytes.ReplaceAll(head, []byte("\r\n"), []byte("\n"))
+		}
+		said, err := p.Raw(ctx, append(head, attempt.body(message, inner)...))
 		switch {
 		case err != nil:
 			return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // A Trial is a request that succeeds with a good token, to be tried with something wrong. It calls the target's canary, or
@@ -48,10 +49,19 @@ func (t *Trial) Request() Request {
 	if t.probe.target.Canary == nil {
 		return t.probe.first()
 	}
-	marker := rand.Text()
+	return t.marked(rand.Text())
+}
+
+func (t *Trial) marked(marker string) Request {
 	request := t.Session.Message("tools/call", map[string]any{"name": t.probe.target.Canary.Tool, "arguments": map[string]any{"marker": marker}})
 	request.marker = marker
 	return request
+}
+
+// Long is the request of the trial with a marker that has at least as many bytes, so that the canary's answer has them too. Only checks
+// that need a canary may ask.
+func (t *Trial) Long(size int) Request {
+	return t.marked(rand.Text() + strings.Repeat("x", size))
 }
 
 // Ran reports whether a request of the trial had its effect, as far as the canary tells.

@@ -58,7 +58,9 @@ func (c *rewritten) Read(p []byte) (int, error) {
 
 var (
 	chunked = regexp.MustCompile(`(?i)transfer-encoding: chunked\r\n`)
-	length  = regexp.MustCompile(`(?i)content-length: \d+\r\n`)
+	// What stands behind a bare LF.
+	hiddenChunked = regexp.MustCompile(`(?i)([^\r])\ntransfer-encoding: chunked\r\n`)
+	length        = regexp.MustCompile(`(?i)content-length: \d+\r\n`)
 	// What follows the size of a first chunk.
 	bareExtension = regexp.MustCompile(`(\r\n\r\n[0-9a-f]+);a\n`)
 	extension     = regexp.MustCompile(`(\r\n\r\n[0-9a-f]+);a=b\r\n`)
@@ -88,6 +90,8 @@ func (t *Twin) rewrites() func([]byte) []byte {
 		return func(text []byte) []byte { return absolute.ReplaceAll(text, []byte("POST /")) }
 	case t.has(EndsLinesAtBareLF):
 		return func(text []byte) []byte { return bareExtension.ReplaceAll(text, []byte("$1\r\n")) }
+	case t.has(GluesLinesAtBareLF):
+		return func(text []byte) []byte { return hiddenChunked.ReplaceAll(text, []byte("$1\r\n")) }
 	case t.has(RefusesChunkExtensions):
 		return func(text []byte) []byte { return extension.ReplaceAll(text, []byte("$1?\r\n")) }
 	case t.has(TakesSpaceBeforeColon):

@@ -137,8 +137,11 @@ const (
 	SwallowsBombs           Fault = "decompresses bodies of any length"
 	OverlooksRequestURI     Fault = "overlooks whom the request line names"
 	EndsLinesAtBareLF       Fault = "ends the line of a chunk at a bare LF"
+	GluesLinesAtBareLF      Fault = "overlooks the line behind a bare LF"
 	RefusesChunkExtensions  Fault = "refuses chunk extensions"
 	RefusesAllUnderFlood    Fault = "refuses everybody after many bad signatures"
+	GoesThroughTextsAgain   Fault = "goes through a header once for each of its commas"
+	WaitsForReaders         Fault = "waits for ever for an answer to be read"
 	WaitsForEver            Fault = "waits for ever for a slow request"
 )
 

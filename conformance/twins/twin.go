@@ -58,14 +58,15 @@ func Start(faults ...Fault) *Twin {
 	}
 	t.server = httptest.NewUnstartedServer(http.HandlerFunc(t.serve))
 	t.server.Config.ConnContext = withConnection
-	t.server.Config.Protocols = &http.Protocols{}
-	t.server.Config.Protocols.SetHTTP1(true)
-	t.server.Config.Protocols.SetUnencryptedHTTP2(true)
 	if !t.has(WaitsForEver) {
 		t.server.Config.ReadHeaderTimeout = headLimit
 	}
 	if rewrite := t.rewrites(); rewrite != nil {
 		t.server.Listener = &rewriter{Listener: t.server.Listener, rewrite: rewrite}
+	} else {
+		t.server.Config.Protocols = &http.Protocols{}
+		t.server.Config.Protocols.SetHTTP1(true)
+		t.server.Config.Protocols.SetUnencryptedHTTP2(true)
 	}
 	t.server.Start()
 	t.origin = t.server.URL
@@ -110,6 +111,13 @@ func (t *Twin) Target() engine.Target {
 func (t *Twin) has(fault Fault) bool { return slices.Contains(t.faults, fault) }
 
 func (t *Twin) serve(w http.ResponseWriter, r *http.Request) {
+	deadline := time.Now().Add(answerLimit)
+	if r.Method == http.MethodGet { // a stream goes on for longer
+		deadline = time.Time{}
+	}
+	if !t.has(WaitsForReaders) {
+		_ = http.NewResponseController(w).SetWriteDeadline(deadline)
+	}
 	if t.openToPages(w, r) {
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -262,7 +263,7 @@ func startServer(t testing.TB, change func(*server.Config)) string {
 	listening := httptest.NewUnstartedServer(nil)
 	origin := "http://" + strings.Replace(listening.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
 	config := configFor(t, origin)
-	config.BodyTimeout = 5 * time.Second // as below
+	config.BodyTimeout, config.AnswerTimeout = 5*time.Second, 5*time.Second // as below
 	if change != nil {
 		change(&config)
 	}
@@ -271,6 +272,9 @@ func startServer(t testing.TB, change func(*server.Config)) string {
 	listening.Config.Handler = made
 	// As the program does, but quicker.
 	listening.Config.ReadHeaderTimeout, listening.Config.ReadTimeout = 4*time.Second, 5*time.Second
+	listening.Config.Protocols = &http.Protocols{}
+	listening.Config.Protocols.SetHTTP1(true)
+	listening.Config.Protocols.SetUnencryptedHTTP2(true) // as behind a proxy that speaks it
 	listening.Start()
 	t.Cleanup(listening.Close)
 	return origin

@@ -57,8 +57,8 @@ func (s *Server) mountGuarded(config *Config, resource, path string, handler htt
 	guarded, err := guard.New(guard.Config{
 		Resource: resource, AuthorizationServers: s.mode.issuers(), Scopes: supported[:1], ScopesSupported: supported, ResourceName: config.Name,
 		ScopePrefix: s.mode.scopePrefix(), AppRoles: appRoles, Verify: s.mode.verify, AllowedOrigins: config.AllowedOrigins,
-		MaxBody: config.MaxBody, BodyTimeout: config.BodyTimeout, MaxCall: config.MaxCall, Stateful: stateful, SessionKeys: config.Keys.Derive("sessions " + path),
-		TokenKey: s.mode.tokenKey(), Logger: s.log, Now: config.Now,
+		MaxBody: config.MaxBody, BodyTimeout: config.BodyTimeout, AnswerTimeout: config.AnswerTimeout, MaxCall: config.MaxCall, Stateful: stateful,
+		SessionKeys: config.Keys.Derive("sessions " + path), TokenKey: s.mode.tokenKey(), Logger: s.log, Now: config.Now,
 	}, handler)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)

@@ -59,6 +59,8 @@ type Config struct {
 	MaxBody int64
 	// BodyTimeout is how long a caller may take to send a body. Zero means guard.DefaultBodyTimeout.
 	BodyTimeout time.Duration
+	// AnswerTimeout is how long a caller may take to read each piece of an answer. Zero means guard.DefaultAnswerTimeout.
+	AnswerTimeout time.Duration
 	// MaxCall is how long a call may run. Zero means guard.DefaultMaxCall; negative means no bound.
 	MaxCall time.Duration
 	// Store remembers clients and grants. Nil means memory.

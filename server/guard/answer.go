@@ -6,12 +6,8 @@ import (
 	"time"
 )
 
-const (
-	// writeTimeout bounds how long a caller may take to read what is sent, each time.
-	writeTimeout = time.Minute
-	// heldBack is how much net/http keeps of an answer before it sends any: 2048 bytes over HTTP/1, 4096 over HTTP/2.
-	heldBack = 2048
-)
+// heldBack is how much net/http keeps of an answer before it sends any: 2048 bytes over HTTP/1, 4096 over HTTP/2.
+const heldBack = 2048
 
 // noStore is shared by all answers.
 var noStore = []string{"no-store"}

@@ -44,6 +44,8 @@ type Config struct {
 	// BodyTimeout is how long a caller may take to send a body, and one who is refused to send what is left of it; 0 means
 	// DefaultBodyTimeout.
 	BodyTimeout time.Duration
+	// AnswerTimeout is how long a caller may take to read each piece of an answer; 0 means DefaultAnswerTimeout.
+	AnswerTimeout time.Duration
 	// MaxCall is how long a call may run before its context ends; 0 means DefaultMaxCall, and a
 	// negative value no limit. Listening streams end with their token.
 	MaxCall time.Duration
@@ -124,7 +126,10 @@ func New(cfg Config, next http.Handler) (*Guard, error) {
 	if cfg.BodyTimeout <= 0 {
 		g.reads.pause = DefaultBodyTimeout
 	}
-	g.writes.pause, g.writes.act = writeTimeout, (*exchange).stopWriting
+	g.writes.pause, g.writes.act = cfg.AnswerTimeout, (*exchange).stopWriting
+	if cfg.AnswerTimeout <= 0 {
+		g.writes.pause = DefaultAnswerTimeout
+	}
 	if g.sessionKeys, err = readSessionKeys(cfg.SessionKeys); err != nil {
 		return nil, err
 	}

@@ -152,7 +152,7 @@ func TestAnAnswerHasToBeRead(t *testing.T) {
 				began := time.Now()
 				post(t, caller, ping, 0)
 				assert.Error(t, <-ended)
-				assert.Equal(t, time.Minute, time.Since(began))
+				assert.Equal(t, guard.DefaultAnswerTimeout, time.Since(began))
 				_, err := io.Copy(io.Discard, caller)
 				assert.True(t, err == nil || errors.Is(err, io.ErrClosedPipe), "the connection is closed: %v", err)
 			})

@@ -17,6 +17,8 @@ const (
 	DefaultRecheck = 30 * time.Second
 	// DefaultBodyTimeout is how long a caller may take to send a body where Config.BodyTimeout is 0.
 	DefaultBodyTimeout = 15 * time.Second
+	// DefaultAnswerTimeout is how long a caller may take to read a piece of an answer where Config.AnswerTimeout is 0.
+	DefaultAnswerTimeout = 15 * time.Second
 )
 
 // errRevoked is why a request ends whose token has become bad.

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/conformance"
+	"mcpentra/fakeentra"
 	"mcpentra/server"
 	"mcpentra/testdata/interop/official"
 	"mcpentra/testdata/interop/official-server/fixture"
@@ -67,11 +68,7 @@ func newSignedInProxy(t *testing.T) *signedInProxy {
 func guarded(t *testing.T, behind func(*server.Config)) string {
 	t.Helper()
 	p := newSignedInProxy(t)
-	config := configFor(t, p.origin)
-	behind(&config)
-	made, err := server.New(t.Context(), config)
-	require.NoError(t, err)
-	p.handler = made
+	p.serve(t, configFor(t, p.origin), behind)
 	signIn := conformance.SignIn{URL: p.origin + "/mcp", Open: visit}
 	token, err := signIn.Token(t.Context())
 	require.NoError(t, err)
@@ -79,8 +76,32 @@ func guarded(t *testing.T, behind func(*server.Config)) string {
 	return p.origin + "/mcp"
 }
 
-// Behind the guard, around a handler and in front of an upstream, the official suite finds exactly what it finds without it:
-// everything that a revision requires.
+// guardedDirectly is the same in direct mode: the token is Entra's.
+func guardedDirectly(t *testing.T, behind func(*server.Config)) string {
+	t.Helper()
+	p := newSignedInProxy(t)
+	fake := fakeentra.NewServer(fakeentra.Config{Directory: apiDirectory()})
+	t.Cleanup(fake.Close)
+	config := configFor(t, p.origin)
+	direct(fake)(&config)
+	p.serve(t, config, behind)
+	token, err := fake.Mint(fakeentra.Token{})
+	require.NoError(t, err)
+	p.token.Store(&token)
+	return p.origin + "/mcp"
+}
+
+// serve puts a server behind the proxy.
+func (p *signedInProxy) serve(t *testing.T, config server.Config, behind func(*server.Config)) {
+	t.Helper()
+	behind(&config)
+	made, err := server.New(t.Context(), config)
+	require.NoError(t, err)
+	p.handler = made
+}
+
+// Behind the guard, in both modes, around a handler and in front of an upstream, the official suite finds exactly what it
+// finds without it: everything that a revision requires.
 func TestInteropOfficialServer(t *testing.T) {
 	t.Parallel()
 	for revision, most := range map[string]int{"2025-11-25": 30, "2026-07-28": 37} {
@@ -94,14 +115,17 @@ func TestInteropOfficialServer(t *testing.T) {
 			without := official.Suite(t, "server", "--url", open.URL+"/mcp", "--requirements", revision)
 			assert.Len(t, without.Passed(required, official.Failure), most, "%s", without.Against(required, official.Failure))
 			assert.Zero(t, without.Exit)
-			for placement, behind := range map[string]func(*server.Config){
-				"a handler":   func(config *server.Config) { config.MCP = fixture.Handler() },
-				"an upstream": func(config *server.Config) { config.Upstream = open.URL + "/mcp" },
-			} {
-				with := official.Suite(t, "server", "--url", guarded(t, behind), "--requirements", revision)
-				assert.Len(t, with.Passed(required, official.Failure), most, "%s: %s", placement, with.Against(required, official.Failure))
-				assert.Zero(t, with.Exit, placement)
-				assert.Equal(t, without.Verdicts(), with.Verdicts(), placement)
+			for mode, guarded := range map[string]func(*testing.T, func(*server.Config)) string{"broker": guarded, "direct": guardedDirectly} {
+				for placement, behind := range map[string]func(*server.Config){
+					"a handler":   func(config *server.Config) { config.MCP = fixture.Handler() },
+					"an upstream": func(config *server.Config) { config.Upstream = open.URL + "/mcp" },
+				} {
+					name := mode + " mode, " + placement
+					with := official.Suite(t, "server", "--url", guarded(t, behind), "--requirements", revision)
+					assert.Len(t, with.Passed(required, official.Failure), most, "%s: %s", name, with.Against(required, official.Failure))
+					assert.Zero(t, with.Exit, name)
+					assert.Equal(t, without.Verdicts(), with.Verdicts(), name)
+				}
 			}
 		})
 	}

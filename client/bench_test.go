@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -63,4 +64,36 @@ func BenchmarkTwoProcessesRefresh(b *testing.B) {
 	}
 	b.ReportMetric(float64(signIns), "again")
 	b.ReportMetric(0, "again<=")
+}
+
+// BenchmarkHostileServers measures the longest that a program hangs on a server that asks for ever more scopes, redirects for ever, or sends megabytes, before it gets its error.
+func BenchmarkHostileServers(b *testing.B) {
+	const resource, issuer = "/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-authorization-server"
+	servers := map[string]func(*site){
+		"more than it grants": func(s *site) { s.mcp = demanding(s, func(n int) string { return fmt.Sprintf("more-%d", n) }) },
+		"redirects": func(s *site) {
+			s.replace["/mcp"] = func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect)
+			}
+		},
+		"which is not followed": func(s *site) {
+			s.replace[issuer] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }
+		},
+		"more than 1048576 bytes": func(s *site) { s.replace[resource] = megabytes },
+		"more than":               func(s *site) { s.replace["/token"] = megabytes },
+	}
+	longest := time.Duration(0)
+	for b.Loop() {
+		for says, set := range servers {
+			s := newSite(b)
+			set(s)
+			_, through := s.client(nil)
+			began := time.Now()
+			_, err := through.Get(s.URL + "/mcp")
+			longest = max(longest, time.Since(began))
+			require.ErrorContains(b, err, says)
+		}
+	}
+	b.ReportMetric(longest.Seconds(), "s")
+	b.ReportMetric(1, "s<=")
 }

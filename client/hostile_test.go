@@ -61,17 +61,19 @@ func TestCallersAuthorizationIsNotSentAlong(t *testing.T) {
 	assert.Zero(t, s.count("GET /mcp Bearer of-another-server"))
 }
 
+// megabytes sends JSON without an end.
+func megabytes(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	for _, err := fmt.Fprint(w, `{"x":"`); err == nil && r.Context().Err() == nil; {
+		_, err = fmt.Fprint(w, strings.Repeat("x", 64<<10))
+	}
+}
+
 func TestHostileServersGetAClearError(t *testing.T) {
 	t.Parallel()
 	const resource, issuer = "/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-authorization-server"
 	document := func(s *site, text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { s.json(w, 200, text) }
-	}
-	megabytes := func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		for _, err := fmt.Fprint(w, `{"x":"`); err == nil && r.Context().Err() == nil; {
-			_, err = fmt.Fprint(w, strings.Repeat("x", 64<<10))
-		}
 	}
 	for name, c := range map[string]struct {
 		set  func(s *site)

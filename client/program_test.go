@@ -29,12 +29,26 @@ func TestTheProgramIsHeldToTheChecks(t *testing.T) {
 		}
 		return string(out), run.ProcessState.ExitCode()
 	}
+	clean := func(arguments ...string) {
+		text, status := judge(arguments...)
+		assert.Equal(t, 0, status, "%s", text)
+		assert.Contains(t, text, " 0 failed (0 insecure), 0 warned, 0 noted, 0 skipped, 0 errors")
+	}
 	only := []string{"--only", "client/flow", "--only", "client/open/shell", "--only", "client/isolation/two-servers", "--only", "client/storage"}
-	text, status := judge(append(only, "--supports", "kept-state", "--", filepath.Join(bin, "mcp-entra-client"), "--quiet", "--url", "{url}", "call", "{tool}")...)
-	assert.Equal(t, 0, status, "%s", text)
-	assert.Contains(t, text, " 0 failed (0 insecure), 0 warned, 0 noted, 0 skipped, 0 errors")
+	program := filepath.Join(bin, "mcp-entra-client")
+	clean(append(only, "--only", "client/isolation/accounts", "--supports", "kept-state,accounts", "--", program, "--quiet", "--url", "{url}", "call", "{tool}")...)
+	clean("--only", "client/device/shown", "--only", "client/device/address", "--supports", "device-code",
+		"--", program, "--quiet", "--device-code", "--url", "{url}", "call", "{tool}")
 
-	text, status = judge("--only", "client/pkce/s256", "--revision", "2025-11-25", "--", "true")
+	// Signing out is a command of its own.
+	both := filepath.Join(bin, "call-and-sign-out")
+	require.NoError(t, os.WriteFile(both, []byte(`#!/bin/sh
+"$1" --quiet --url "$2" call test-tool || exit
+case "$MCP_CONFORMANCE_CONTEXT" in *sign_out*) "$1" --quiet --url "$2" sign-out ;; esac
+`), 0o700))
+	clean("--only", "client/sign-out", "--supports", "kept-state,sign-out", "--", both, program, "{url}")
+
+	text, status := judge("--only", "client/pkce/s256", "--revision", "2025-11-25", "--", "true")
 	assert.Equal(t, 2, status, "a command that does nothing is not judged: %s", text)
 	text, status = judge("--supports", "magic", "--", "true")
 	assert.Equal(t, 2, status)

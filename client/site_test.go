@@ -22,7 +22,7 @@ import (
 // behave otherwise. Its secrets all begin with "secret-".
 type site struct {
 	*httptest.Server
-	t    *testing.T
+	t    testing.TB
 	base *http.Transport
 
 	mu       sync.Mutex
@@ -46,7 +46,7 @@ type site struct {
 	person func(page url.Values) (answer url.Values, err error)
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t testing.TB) *site {
 	s := &site{
 		t: t, base: &http.Transport{}, clock: time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC), good: map[string]bool{},
 		granting: map[string]url.Values{}, replace: map[string]http.HandlerFunc{},

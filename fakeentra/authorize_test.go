@@ -1,6 +1,8 @@
 package fakeentra_test
 
 import (
+	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/fakeentra"
+	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
 )
 
@@ -45,6 +48,27 @@ func TestPortOfLocalhostIsNotLookedAt(t *testing.T) {
 }
 
 // What is not known to be the client's address is never redirected to: the person sees a page.
+// Where error_uri leads, the error is told, with how well it is known.
+func TestErrorLookup(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, fakeentra.Config{})
+	for _, entry := range aadsts.Catalogue() {
+		problem, _ := aadsts.Find(entry.Number)
+		problem.NoErrorURI = false
+		got := get(t, fake, problem.ErrorURI(aadsts.Occurrence{Authority: fake.Authority()}))
+		assert.Equal(t, http.StatusOK, got.Status)
+		assert.Contains(t, got.Body, fmt.Sprintf("<h1>AADSTS%d</h1>", entry.Number))
+		assert.Contains(t, got.Body, "<dd>"+problem.Code+"</dd>")
+		assert.Contains(t, got.Body, html.EscapeString(entry.Confidence.Words()), entry.Number)
+		assert.NotContains(t, got.Body, "%s", entry.Number)
+	}
+	assert.Contains(t, get(t, fake, fake.Authority()+"/error?code=aadsts50011").Body, "<h1>AADSTS50011</h1>")
+	for _, code := range []string{"1", "x", "-1", "%3Cscript%3E", "99999999999999999999"} {
+		assert.Contains(t, get(t, fake, fake.Authority()+"/error?code="+code).Body, "There is no such error here.", code)
+	}
+	assert.NotContains(t, get(t, fake, fake.Authority()+"/error").Body, "There is no such error here.")
+}
+
 func TestErrorPages(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true})

@@ -24,6 +24,7 @@ func FuzzAuthorize(f *testing.F) {
 	f.Add(0, directory.DefaultTenantID, request(map[string]string{"response_type": "code id_token token", "claims": `{"access_token":{"acrs":null}}`}).Encode())
 	f.Add(3, directory.DefaultTenantID, "post_logout_redirect_uri=https://evil.example/&state=s")
 	f.Add(4, "", "user_code=ABC&prompt=none")
+	f.Add(6, "", "code=%3Cscript%3E%22AADSTS50011")
 	f.Add(0, directory.DefaultTenantID, "client_id=%00&scope=%zz;;")
 	d := directory.Default()
 	d.Tenants[0].Apps[0].ImplicitIDTokens, d.Tenants[0].Apps[0].ImplicitAccessTokens = true, true
@@ -31,10 +32,10 @@ func FuzzAuthorize(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	paths := []string{"/oauth2/v2.0/authorize", "/oauth2/authorize", "/v2.0/adminconsent", "/oauth2/v2.0/logout", "/device", "/adminconsent"}
+	paths := []string{"/oauth2/v2.0/authorize", "/oauth2/authorize", "/v2.0/adminconsent", "/oauth2/v2.0/logout", "/device", "/adminconsent", "/error"}
 	f.Fuzz(func(t *testing.T, place int, tenant, query string) {
 		path := paths[uint(place)%uint(len(paths))]
-		if path != "/device" {
+		if path != "/device" && path != "/error" {
 			path = "/" + tenant + path
 		}
 		r := httptest.NewRequest(http.MethodGet, "/", nil)

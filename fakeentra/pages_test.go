@@ -220,6 +220,13 @@ func TestPagesByKeyboard(t *testing.T) {
 			b.page("You signed out of your account")
 			b.do(chromedp.Navigate(fake.URL + "/"))
 			b.page("A fake of Microsoft Entra ID")
+			b.do(chromedp.Navigate(fake.URL + "/error?code=700016"))
+			b.page("AADSTS700016")
+			b.to("code")
+			b.press("7" + kb.Enter)
+			b.do(chromedp.WaitVisible("#problem"))
+			b.page("Look up an error")
+			assert.Contains(t, b.alert(), "no such error")
 		})
 	}
 }

@@ -39,6 +39,7 @@ func (f *Fake) newRoutes() *http.ServeMux {
 	mux.HandleFunc("POST /{tenant}/{kind}/{version}/secondfactor", f.handleSecondFactor)
 	mux.HandleFunc("GET /device", f.handleDevicePage)
 	mux.HandleFunc("POST /device", f.handleDevicePage)
+	mux.HandleFunc("GET /error", f.handleLookup)
 	mux.HandleFunc("GET /{$}", f.handleFrontPage)
 	if f.config.Face == SpecAlignedFace {
 		mux.HandleFunc("GET /.well-known/oauth-authorization-server/{tenant}/v2.0", f.handleDiscovery)

@@ -43,6 +43,8 @@ type page struct {
 	Frames    []string
 	Error     *pageError
 	Documents []string
+	Entry     *aadsts.Entry
+	Known     string // how well the entry is
 }
 
 // A permission is one that a person is asked for.

@@ -12,10 +12,21 @@ import (
 type Confidence string
 
 const (
-	High   Confidence = "H" // recorded, or documented and in agreement with reports
-	Medium Confidence = "M" // documented or reported, never recorded
-	Low    Confidence = "L" // from memory: number and cause are sound, the OAuth code may not be
+	High   Confidence = "H"
+	Medium Confidence = "M"
+	Low    Confidence = "L"
 )
+
+// Words are the confidence in words.
+func (c Confidence) Words() string {
+	switch c {
+	case High:
+		return "recorded, or documented and in agreement with reports"
+	case Medium:
+		return "documented or reported, never recorded"
+	}
+	return "from memory: number and cause are sound, the error code may not be"
+}
 
 // An Entry is one error as the catalogue has it.
 type Entry struct {
@@ -50,9 +61,15 @@ var byNumber = sync.OnceValue(func() map[int]Entry {
 	return entries
 })
 
+// Lookup finds an entry by its number.
+func Lookup(number int) (Entry, bool) {
+	entry, found := byNumber()[number]
+	return entry, found
+}
+
 // Find makes an error by its number alone. What the sentence would name is left out.
 func Find(number int) (*Error, bool) {
-	entry, found := byNumber()[number]
+	entry, found := Lookup(number)
 	if !found {
 		return nil, false
 	}

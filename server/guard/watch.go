@@ -47,20 +47,44 @@ type call struct {
 
 // begin is the request that the handler gets.
 func (c *call) begin(r *http.Request, listening bool) *http.Request {
-	g, now := c.guard, time.Now()
-	limit, limited := g.maxCall, g.maxCall > 0
+	limit, limited := c.guard.maxCall, c.guard.maxCall > 0
 	if listening {
-		limit, limited = c.caller.Expiry.Sub(g.now()), !c.caller.Expiry.IsZero()
+		limit, limited = c.caller.Expiry.Sub(c.guard.now()), !c.caller.Expiry.IsZero()
 	}
-	c.Context, c.cancel = context.WithCancelCause(r.Context())
-	if limited {
-		c.deadline = now.Add(limit)
-	}
-	c.wait(now)
+	c.start(r.Context(), limit, limited)
 	inner := r.WithContext(c)
 	inner.Header, inner.URL = c.header, strippedURL(r.URL)
 	return inner
 }
+
+// start makes the context. The limit counts from now.
+func (c *call) start(outer context.Context, limit time.Duration, limited bool) {
+	now := time.Now()
+	c.Context, c.cancel = context.WithCancelCause(outer)
+	if limited {
+		c.deadline = now.Add(limit)
+	}
+	c.wait(now)
+}
+
+// Detached returns a context for work on a request that goes on when the handler of the request has returned, such as a call
+// over the HTTP+SSE transport, which is answered elsewhere. It has the values of ctx, and it ends as a call's would: MaxCall
+// from now, when the token turns bad, or with the function that comes back, which has to be called when the work is done.
+// Where ctx comes from no guard, only that function ends it.
+func Detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	outer := context.WithoutCancel(ctx)
+	c, guarded := ctx.Value(callKey{}).(*call)
+	if !guarded {
+		return context.WithCancel(outer)
+	}
+	x := &exchange{call: call{guard: c.guard, raw: c.raw, caller: c.caller}}
+	x.next.whose = x
+	x.start(outer, c.guard.maxCall, c.guard.maxCall > 0)
+	return &x.call, x.end
+}
+
+// callKey is where [Detached] finds the call.
+type callKey struct{}
 
 // wait is for the deadline or the next look, whichever comes first.
 func (c *call) wait(now time.Time) {
@@ -127,6 +151,8 @@ func (c *call) Value(key any) any {
 	switch {
 	case key == (contextKey{}):
 		return c.caller
+	case key == (callKey{}):
+		return c
 	case c.guard.tokenKey != nil && key == c.guard.tokenKey:
 		return c.raw
 	}

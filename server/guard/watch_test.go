@@ -135,3 +135,41 @@ func TestTheEndOfTheTimeIsNamed(t *testing.T) {
 		assert.Equal(t, time.Minute, time.Since(began))
 	})
 }
+
+// TestDetachedWorkEndsAsTheCallWould begins work that goes on when the handler has returned.
+func TestDetachedWorkEndsAsTheCallWould(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		cfg := config()
+		cfg.MaxCall = 3 * time.Minute
+		type key struct{}
+		var worked sync.WaitGroup
+		g := newGuard(t, cfg, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			ctx, end := guard.Detached(context.WithValue(r.Context(), key{}, "value"))
+			worked.Go(func() {
+				defer end()
+				<-ctx.Done()
+				assert.Equal(t, 3*time.Minute, time.Since(began))
+				assert.ErrorIs(t, ctx.Err(), context.DeadlineExceeded)
+				assert.Equal(t, "value", ctx.Value(key{}))
+				id, known := guard.FromContext(ctx)
+				assert.True(t, known)
+				assert.Equal(t, adele.ObjectID, id.ObjectID)
+			})
+			short, endShort := guard.Detached(r.Context())
+			assert.NoError(t, short.Err())
+			endShort()
+			assert.ErrorIs(t, short.Err(), context.Canceled)
+		}))
+		g.ServeHTTP(httptest.NewRecorder(), request(http.MethodPost, ping))
+		worked.Wait()
+		<-time.After(2 * time.Hour) // nothing may be left running
+	})
+	outer, cancel := context.WithCancel(t.Context())
+	cancel()
+	ctx, end := guard.Detached(outer)
+	assert.NoError(t, ctx.Err(), "the end of the request is not that of the work")
+	end()
+	assert.ErrorIs(t, ctx.Err(), context.Canceled)
+}

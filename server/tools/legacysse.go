@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"mcpentra/server/guard"
@@ -17,11 +18,13 @@ const MessagePath = "/message"
 
 // LegacySSE serves the tools over the HTTP+SSE transport of MCP 2024-11-05, for clients that know no other: a stream at
 // path, and messages at path + [MessagePath]. Both have to be mounted behind the same guard. A stream's session is the
-// caller's who opened it, and nobody else can send messages to it. It ends with the stream, which ends with its token.
+// caller's who opened it, and nobody else can send messages to it. It ends with the stream, which ends with its token, and
+// so do the calls that are running then: nobody could be told their result. Otherwise a call ends as any other.
 func LegacySSE(cfg Config, path string) http.Handler {
 	s := &legacySSE{path: path}
-	t := newToolset(cfg)
-	s.server = mcpserver.NewSSEServer(t.server(),
+	server := newToolset(cfg).server()
+	server.Use(s.bound)
+	s.server = mcpserver.NewSSEServer(server,
 		mcpserver.WithSSEEndpoint(path),
 		mcpserver.WithMessageEndpoint(path+MessagePath),
 		// Where this server is reached at, clients know better.
@@ -33,9 +36,15 @@ func LegacySSE(cfg Config, path string) http.Handler {
 }
 
 type legacySSE struct {
-	path   string
-	server *mcpserver.SSEServer
-	owners sync.Map // session id to owner; as many as there are streams
+	path    string
+	server  *mcpserver.SSEServer
+	streams sync.Map // session id to stream; as many as there are
+}
+
+// stream is a session.
+type stream struct {
+	owner owner
+	ended context.Context
 }
 
 // owner is whose session it is.
@@ -53,15 +62,38 @@ func ownerOf(ctx context.Context) (owner, bool) {
 }
 
 // begin makes a session for the caller of a stream.
-func (s *legacySSE) begin(ctx context.Context, r *http.Request) (string, error) {
+func (s *legacySSE) begin(ctx context.Context, _ *http.Request) (string, error) {
 	caller, known := ownerOf(ctx)
 	if !known {
 		return "", errors.New("the request has no verified caller")
 	}
 	id := rand.Text()
-	s.owners.Store(id, caller)
-	context.AfterFunc(r.Context(), func() { s.owners.Delete(id) })
+	s.streams.Store(id, stream{caller, ctx})
+	context.AfterFunc(ctx, func() { s.streams.Delete(id) })
 	return id, nil
+}
+
+// errStreamOver is why a call ends whose answer could not be sent.
+var errStreamOver = errors.New("the stream has ended that the answer would have gone to")
+
+// bound ends the context of a call, which goes on when its POST has been answered, and which mcp-go lets run for ever.
+func (s *legacySSE) bound(next mcpserver.ToolHandlerFunc) mcpserver.ToolHandlerFunc {
+	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		session := mcpserver.ClientSessionFromContext(ctx)
+		if session == nil {
+			return nil, errStreamOver
+		}
+		open, there := s.streams.Load(session.SessionID())
+		if !there {
+			return nil, errStreamOver
+		}
+		ctx, end := guard.Detached(ctx)
+		defer end()
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		defer context.AfterFunc(open.(stream).ended, func() { cancel(errStreamOver) })()
+		return next(ctx, request)
+	}
 }
 
 func (s *legacySSE) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -75,8 +107,8 @@ func (s *legacySSE) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.server.SSEHandler().ServeHTTP(w, r)
 	case s.path + MessagePath:
 		caller, known := ownerOf(r.Context())
-		whose, open := s.owners.Load(r.URL.Query().Get("sessionId"))
-		if !known || !open || whose != caller {
+		opened, there := s.streams.Load(r.URL.Query().Get("sessionId"))
+		if !known || !there || opened.(stream).owner != caller {
 			http.Error(w, "session not found", http.StatusNotFound)
 			return
 		}

@@ -163,7 +163,7 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 	}
 	verifier := &token.Verifier{
 		Issuer: config.Issuer, Audiences: []string{config.Resource}, Algorithms: []string{"ES256"}, Types: []string{"at+jwt"},
-		Keys: token.StaticKeys(b.signing.public()), Now: config.Now,
+		Keys: token.StaticKeys(b.signing.public()), Limit: token.NewLimit(), Now: config.Now,
 	}
 	b.verified = token.NewCache(0, verifier.Verify, readClaims)
 	b.sources, _ = lru.New[string, *rate.Limiter](50_000) // only a size below 1 is refused

@@ -69,10 +69,11 @@ func NewAPI(cfg Config, api APIConfig) (*API, error) {
 	if err := a.readTenants(cfg); err != nil {
 		return nil, err
 	}
+	limit := token.NewLimit()
 	for name, known := range a.known {
 		a.issuers[name] = &token.Verifier{
 			Issuer: name, Audiences: []string{cfg.ClientID, api.IdentifierURI}, Algorithms: []string{string(jose.RS256)}, Types: []string{"JWT"},
-			Keys: known.client.trusted(known.client.issuerKeys), Now: a.home.now,
+			Keys: known.client.trusted(known.client.issuerKeys), Limit: limit, Now: a.home.now,
 		}
 	}
 	a.verify = Verifying(a, func(caller *Caller) *Caller { return caller })

@@ -35,6 +35,8 @@ type Verifier struct {
 	Types []string
 	// Keys finds the key a token is signed with.
 	Keys KeySource
+	// Limit bounds how many signatures are checked at once; nil means that nothing does.
+	Limit *Limit
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Leeway is the difference of clocks that is tolerated: a token passes while now is before
@@ -158,6 +160,10 @@ func (v *Verifier) judgeSignature(ctx context.Context, raw string, parsed *compa
 	if err != nil {
 		return nil, keyError(ctx, err)
 	}
+	if err := v.Limit.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer v.Limit.end()
 	key, invalid := verifySignature(raw, parsed, keys)
 	if invalid != nil {
 		return nil, invalid

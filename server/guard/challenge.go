@@ -61,6 +61,14 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, refused refusal) 
 		Error       string `json:"error,omitzero"`
 		Description string `json:"error_description"`
 	}{refused.code, refused.description}
+	switch {
+	case refused.code != "":
+	case refused.status == http.StatusServiceUnavailable:
+		body.Error = "temporarily_unavailable"
+	case refused.status != http.StatusUnauthorized:
+		// Some clients take a JSON object without an error for an answer without content.
+		body.Error = "invalid_request"
+	}
 	if refused.status == http.StatusUnauthorized {
 		// A client whose requests go through a proxy of its own, such as MCP Inspector's, tells by this word that it has to sign in.
 		body.Description = "Unauthorized: " + refused.description

@@ -128,6 +128,7 @@ func TestWhatCannotBeToldIs503(t *testing.T) {
 			assert.Equal(t, retry, w.Header().Get("Retry-After"))
 			assert.Empty(t, w.Header().Get("WWW-Authenticate"), "clients would throw good tokens away")
 			assert.NotContains(t, w.Body.String(), "canary")
+			assert.Contains(t, w.Body.String(), `"error":"temporarily_unavailable"`)
 			assert.Empty(t, next.requests)
 		})
 	}

@@ -111,6 +111,7 @@ func TestOnlyPlainJSONIsRead(t *testing.T) {
 			r.Header.Set(header[0], header[1])
 			w, next := serve(t, config(), r)
 			assert.Equal(t, http.StatusUnsupportedMediaType, w.Code)
+			assert.Contains(t, w.Body.String(), `"error":"invalid_request"`)
 			assert.Empty(t, next.requests)
 		})
 	}

@@ -189,9 +189,14 @@ func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	problem(w, http.StatusBadGateway, "the MCP server behind this one cannot be reached, or gave no usable answer")
 }
 
-func problem(w http.ResponseWriter, status int, description string) {
+// problem answers with a JSON-RPC error (MCP, Streamable HTTP: the body of an HTTP error may be one, without an ID), since clients
+// show its message. Some take any other JSON object for an answer without content.
+func problem(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = fmt.Fprintf(w, "{\"error_description\":%q}\n", description)
+	_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":null,"error":{"code":%d,"message":%q}}`+"\n", codeInternal, message)
 }
+
+// codeInternal is JSON-RPC 2.0 section 5.1's "internal error".
+const codeInternal = -32603

@@ -342,7 +342,8 @@ func TestAnUpstreamThatGivesNoAnswerToPassOn(t *testing.T) {
 		p := newPlace(t, http.NotFoundHandler(), func(c *upstream.Config) { c.URL = dead.URL })
 		resp, body := p.send(http.MethodPost, ping)
 		assert.Equal(t, http.StatusBadGateway, resp.StatusCode)
-		assert.NotContains(t, body, "127.0.0.1", "an address behind this server is nobody's business")
+		assert.JSONEq(t, `{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"the MCP server behind this one cannot be reached, or gave no usable answer"}}`,
+			body, "and no address behind this server, which is nobody's business")
 	})
 	t.Run("too slow", func(t *testing.T) {
 		t.Parallel()

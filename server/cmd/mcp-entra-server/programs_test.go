@@ -88,6 +88,8 @@ func params(files string) testscript.Params {
 			"start":     start,
 			"interrupt": interrupt,
 			"exits":     exits,
+			"port":      port,
+			"tools":     serveTools,
 		},
 	}
 }

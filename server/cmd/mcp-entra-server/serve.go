@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -21,6 +22,7 @@ import (
 // How long the program waits for others.
 const (
 	firstCheck   = 10 * time.Second // for Entra, at the start
+	upstreamLook = 2 * time.Second  // for the upstream, at the start
 	drainTimeout = 10 * time.Second // for requests that run when it is told to stop
 )
 
@@ -74,8 +76,8 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	if !loopbackHost(s.address) && strings.HasPrefix(s.publicURL, "http://") {
 		logger.Warn("listening beyond loopback, though the public URL is a loopback one", "address", s.address, "public_url", s.publicURL)
 	}
-	if target, err := url.Parse(s.upstream); err == nil && target.Scheme == "http" && !isLoopback(target.Hostname()) {
-		logger.Warn("what callers ask and get goes to the upstream over plain http", "upstream", target.Redacted())
+	if s.upstream != "" {
+		lookAtUpstream(ctx, s.upstream, logger)
 	}
 	watch := mcp.Watch
 	if reached {
@@ -96,6 +98,26 @@ func firstLook(ctx context.Context, mcp *server.Server, logger *slog.Logger) (re
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// lookAtUpstream says in the log what somebody should know of the upstream before the first call.
+func lookAtUpstream(ctx context.Context, address string, logger *slog.Logger) {
+	target, err := url.Parse(address)
+	if err != nil {
+		return // it has been read before
+	}
+	if target.Scheme == "http" && !isLoopback(target.Hostname()) {
+		logger.Warn("what callers ask and get goes to the upstream over plain http", "upstream", target.Redacted())
+	}
+	ctx, cancel := context.WithTimeout(ctx, upstreamLook)
+	defer cancel()
+	port := cmp.Or(target.Port(), target.Scheme)
+	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(target.Hostname(), port))
+	if err != nil {
+		logger.Warn("the upstream cannot be reached; serving all the same, and calls fail until it can", "upstream", target.Redacted(), "error", err)
+		return
+	}
+	_ = connection.Close()
 }
 
 func listenAndServe(ctx context.Context, listeners []net.Listener, mcp *server.Server, watch func(context.Context) error, logger *slog.Logger) error {

@@ -16,6 +16,8 @@ import (
 	mcpclient "github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -77,6 +79,40 @@ func TestInteropTypeScriptUpstream(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "done for Adele Vance, token: none", answer.Content[0].(mcp.TextContent).Text)
 	assert.Len(t, progress, 1)
+}
+
+// port runs `port NAME`: the variable NAME is then a port on loopback at which nobody listens.
+func port(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: port NAME")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	_, number, err := net.SplitHostPort(listener.Addr().String())
+	ts.Check(err)
+	ts.Check(listener.Close())
+	ts.Setenv(args[0], number)
+}
+
+// serveTools runs `tools PORT`: an MCP server without any authentication listens there until the script ends. It has one tool,
+// ask, which answers 42.
+func serveTools(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: tools PORT")
+	}
+	mcpServer := mcpserver.NewMCPServer("upstream", "1")
+	mcpServer.AddTool(mcp.NewTool("ask"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		return mcp.NewToolResultText("42"), nil
+	})
+	listener, err := net.Listen("tcp", "127.0.0.1:"+args[0])
+	ts.Check(err)
+	httpServer := &http.Server{Handler: mcpserver.NewStreamableHTTPServer(mcpServer, mcpserver.WithStateLess(true))}
+	ended := make(chan error, 1)
+	go func() { ended <- httpServer.Serve(listener) }()
+	ts.Defer(func() {
+		_ = httpServer.Close()
+		<-ended
+	})
 }
 
 // freePort is a port on loopback that nobody has at the moment.

@@ -109,7 +109,7 @@ func (f *Fake) answer(w http.ResponseWriter, r *http.Request, request *authoriza
 	f.respond(w, r, request, f.withIssuer(request, result))
 }
 
-// withIssuer adds iss (RFC 9207), which Entra ID does not send, for the spec-aligned face.
+// withIssuer adds iss (RFC 9207), which Entra ID does not send (M), for the spec-aligned face.
 func (f *Fake) withIssuer(request *authorization, result []parameter) []parameter {
 	if f.config.Face != SpecAlignedFace {
 		return result

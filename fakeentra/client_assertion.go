@@ -94,7 +94,7 @@ func (f *Fake) checkAssertion(r *http.Request, request *tokenRequest) *aadsts.Er
 }
 
 // ownTokenEndpoint reports whether an audience is the token endpoint of this cloud under the name that the client knows
-// it by: the tenant's domain, or a host that is mapped here.
+// it by: the tenant's domain, or a host that is mapped here. The v2 issuer will do, too (M).
 func (f *Fake) ownTokenEndpoint(audience string) bool {
 	for i := range f.directory.Tenants {
 		for _, name := range append([]string{f.directory.Tenants[i].ID}, f.directory.Tenants[i].Domains...) {

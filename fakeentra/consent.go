@@ -156,6 +156,7 @@ func (f *Fake) judgeAdminConsent(request *authorization) *aadsts.Error {
 	return problem
 }
 
+// answerAdmin tells the client that everybody's consent was given (M: the order of the parameters).
 func (f *Fake) answerAdmin(w http.ResponseWriter, r *http.Request, request *authorization) {
 	result := []parameter{{"admin_consent", "True"}, {"tenant", request.tenant.ID}}
 	for _, name := range []string{"scope", "state"} {

@@ -14,7 +14,7 @@ import (
 // A place is what the first path segment names: one tenant, or a set of tenants of which one is known only once
 // somebody has signed in.
 type place struct {
-	segment string            // as it stands in the document's endpoints: the tenant's ID, or common, organizations, consumers
+	segment string            // as it stands in the document's endpoints: the tenant's ID, or common, organizations, consumers (M)
 	tenant  *directory.Tenant // nil for a set
 	issuer  string            // v2
 	oldSTS  string            // v1
@@ -50,7 +50,7 @@ func (f *Fake) sts(tenantID string) string { return f.cloud.sts + "/" + tenantID
 
 // document is the v2 discovery document with its members in the order of the wire. What is missing here is missing at
 // Entra: among others code_challenge_methods_supported, grant_types_supported, registration_endpoint and
-// authorization_response_iss_parameter_supported.
+// authorization_response_iss_parameter_supported (M: that iss is not sent either).
 type document struct {
 	TokenEndpoint         string            `json:"token_endpoint"`
 	TokenAuthMethods      []string          `json:"token_endpoint_auth_methods_supported"`
@@ -225,6 +225,7 @@ func writeOpenDocument(w http.ResponseWriter, document any) {
 	writeJSON(w, http.StatusOK, document)
 }
 
+// openHeaders are those of a recording of 2021 (M: that they are the same today).
 func openHeaders(w http.ResponseWriter) {
 	header := w.Header()
 	header.Set("Cache-Control", "max-age=86400, private")

@@ -44,7 +44,7 @@ func (f *Fake) newGrant(tenant *directory.Tenant, noise int) []byte {
 	return base64.RawURLEncoding.AppendEncode(append(value, grantVersion(tenant)...), f.random(noise))
 }
 
-// redeemCode is the grant of RFC 6749 section 4.1.3. A wrong verifier does not consume the code, as at Entra.
+// redeemCode is the grant of RFC 6749 section 4.1.3. A wrong verifier does not consume the code, as at Entra (M).
 func (f *Fake) redeemCode(w http.ResponseWriter, r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
 	value := request.params.Get("code")
 	switch {

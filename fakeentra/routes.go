@@ -12,7 +12,7 @@ import (
 const maxBody = 1 << 20
 
 // newRoutes lists what is served. Everything else is 404, RFC 8414's address and the inserted form of OpenID Connect's
-// among it, as at Entra.
+// among it, as at Entra (M).
 func (f *Fake) newRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
 	for _, path := range []string{"/{tenant}/v2.0/.well-known/openid-configuration", "/{tenant}/.well-known/openid-configuration", "/{tenant}/discovery/v2.0/keys", "/{tenant}/discovery/keys", "/common/discovery/instance"} {
@@ -102,6 +102,7 @@ func noteProblem(w http.ResponseWriter, problem *aadsts.Error) {
 	}
 }
 
+// noStore are the headers of answers that hold something (M: the whole of them).
 func noStore(w http.ResponseWriter) {
 	header := w.Header()
 	header.Set("Cache-Control", "no-store, no-cache")

@@ -218,7 +218,7 @@ func (p *permissions) groupOf(app *directory.App, asked string) *permissionGroup
 
 // checkResource applies the rule for the parameter resource. Since 2026 it is compared, character by character, with
 // the identifier URIs of the app that the scopes belong to; before, any resource was refused. The authorization endpoint
-// sends the error to the client (M: some clients report a page).
+// sends the error to the client (M: some clients report a page). A resource that nobody has is the same error (M).
 func (f *Fake) checkResource(resource string, present bool, asked *permissions, tenant *directory.Tenant) *aadsts.Error {
 	if !present || f.config.ResourceParameter == ResourceIgnored || f.config.Face == SpecAlignedFace {
 		return nil
@@ -235,7 +235,7 @@ func (f *Fake) checkResource(resource string, present bool, asked *permissions, 
 }
 
 // granted are the names of one resource's permissions that a token carries: those asked for now and those consented to
-// earlier. Graph's have the OpenID Connect names among them, other resources' have not (M).
+// earlier. Graph's have the OpenID Connect names among them, other resources' have not, and none has offline_access (M).
 func (f *Fake) granted(d *delegation, group permissionGroup) []string {
 	names := slices.Concat(group.names, group.implied)
 	for _, one := range f.grantedTo(d.tenant, d.client, d.user) {

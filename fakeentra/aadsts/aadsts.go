@@ -40,7 +40,7 @@ func (e *Error) Description(o Occurrence) string {
 	return e.Error() + separator + "Trace ID: " + o.TraceID + separator + "Correlation ID: " + o.CorrelationID + separator + "Timestamp: " + o.timestamp()
 }
 
-// ErrorURI is the address of the page about the error, or "" where Entra gives none.
+// ErrorURI is the address of the page about the error, or "" where Entra was seen to give none (M: that all others have one).
 func (e *Error) ErrorURI(o Occurrence) string {
 	if e.NoErrorURI {
 		return ""

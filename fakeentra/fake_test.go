@@ -63,7 +63,7 @@ func TestConfigRefusals(t *testing.T) {
 	t.Parallel()
 	for text, config := range map[string]fakeentra.Config{
 		"want a public URL of scheme and host": {PublicURL: "https://login.example.com/path"},
-		`no way "sometimes"`:                   {ResourceParameter: "sometimes"},
+		`"refused" or "ignored"`:               {ResourceParameter: "sometimes"},
 		"want a GUID as ID":                    {Directory: directory.Directory{Tenants: []directory.Tenant{{ID: "contoso"}}}},
 	} {
 		_, err := fakeentra.New(config)

@@ -153,7 +153,7 @@ func build(config Config, origin string) (*Fake, error) {
 		return nil, fmt.Errorf("fakeentra: %w", err)
 	}
 	if !slices.Contains([]ResourceParameter{ResourceMustMatch, ResourceRefused, ResourceIgnored}, config.ResourceParameter) {
-		return nil, fmt.Errorf("fakeentra: no way %q to treat the parameter resource", config.ResourceParameter)
+		return nil, fmt.Errorf("fakeentra: want %q or %q for the parameter resource, or nothing; got %q", ResourceRefused, ResourceIgnored, config.ResourceParameter)
 	}
 	if config.Face != EntraFace && config.Face != SpecAlignedFace {
 		return nil, fmt.Errorf("fakeentra: want the face %q or none, got %q", SpecAlignedFace, config.Face)

@@ -62,7 +62,9 @@ The admin API mints tokens, injects faults, rolls keys, sets the clock and reads
 GET / on its port lists it.
 
 Exit status: 0 ended by Ctrl-C or SIGTERM; 2 usage, a directory file with mistakes, or an address that
-cannot be listened on.`,
+cannot be listened on.
+
+For a federated credential, issuers on loopback are asked for their keys, and no others.`,
 		Example: `  fakeentra --write-env .env          # then: mcp-entra-server
   fakeentra --addr localhost:0        # a free port, which the first line names
   fakeentra --tls --ca-file ca.pem    # MSAL speaks only TLS; trust ca.pem
@@ -86,6 +88,11 @@ cannot be listened on.`,
 	flags.StringVar(&options.publicURL, "public-url", "", "go by this `URL` in documents and tokens instead of the listener's")
 	flags.StringVar(&options.backchannelURL, "backchannel-url", "", "name this `URL` for what programs call (token, keys, userinfo), for a fake in a container")
 	flags.BoolVar(&options.autoSignIn, "auto-sign-in", false, "sign in login_hint, or else the first user, without showing a page")
+	flags.StringVar(&options.face, "face", "", "spec-aligned: be what MCP would like an authorization server to be, and Entra ID is not (RFC 8414, PKCE metadata, iss, registration)")
+	flags.StringVar(&options.cloud, "cloud", "", "name the hosts of another cloud in documents and v1 tokens: usgov, usgov-dod or china")
+	flags.StringVar(&options.resource, "resource", "", "what becomes of the parameter resource: refused as before 2026 (AADSTS901002), or ignored; must match (AADSTS9010010) if left out")
+	flags.BoolVar(&options.anyLoopbackPort, "any-loopback-port", false, "let the port of http://127.0.0.1 differ from the registered one, as that of localhost may")
+	flags.BoolVar(&options.errorLines, "error-lines", false, "write error descriptions in lines, as before the autumn of 2023")
 	flags.StringVar(&options.seed, "seed", "", "make codes, IDs and tokens from this `TEXT`: with --clock, the same requests get the same answers")
 	flags.StringVar(&options.clock, "clock", "", "let the clock stand still at this `TIME` (RFC 3339)")
 	flags.Float64Var(&options.chaos, "chaos", 0, "spoil this `SHARE` of all requests, from 0 to 1")

@@ -5,9 +5,12 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -144,6 +147,9 @@ func TestRefusalsToStart(t *testing.T) {
 		"a CA without TLS":         {[]string{"--ca-file", "ca.pem"}, "--ca-file needs --tls"},
 		"a public URL with a path": {[]string{"--addr", "127.0.0.1:0", "--public-url", "https://x.test/y"}, "want a public URL of scheme and host"},
 		"a folder that is not":     {[]string{"--addr", "127.0.0.1:0", "--write-env", "nowhere/.env"}, "--write-env: "},
+		"a face that is none":      {[]string{"--face", "pretty"}, `want the face "spec-aligned" or none, got "pretty"`},
+		"a cloud that is none":     {[]string{"--cloud", "mars"}, `want "usgov", "usgov-dod" or "china" as cloud`},
+		"a rule that is none":      {[]string{"--resource", "x"}, `want "refused" or "ignored" for the parameter resource, or nothing; got "x"`},
 		"an unknown flag":          {[]string{"--port", "1"}, "unknown flag: --port"},
 		"a word too many":          {[]string{"serve"}, `unknown command "serve"`},
 	} {
@@ -152,6 +158,76 @@ func TestRefusalsToStart(t *testing.T) {
 		assert.Contains(t, stderr, one.text, name)
 		assert.Equal(t, 1, strings.Count(stderr, "\n"), "%s: one line, got %s", name, stderr)
 	}
+}
+
+// What a Config says in Go, flags say to the program.
+func TestFlagsOfBehaviour(t *testing.T) {
+	t.Parallel()
+	get := func(fake *process, path string) string {
+		response, err := http.Get(fake.URL + path)
+		require.NoError(t, err)
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		return fmt.Sprintf("%d %s", response.StatusCode, body)
+	}
+	const tenant = "/" + directory.DefaultTenantID
+	aligned := start(t, "--addr", "127.0.0.1:0", "--quiet", "--face", "spec-aligned")
+	assert.Contains(t, get(aligned, "/.well-known/oauth-authorization-server"+tenant+"/v2.0"), `200 {"token_endpoint":`)
+	gov := start(t, "--addr", "127.0.0.1:0", "--quiet", "--cloud", "usgov", "--error-lines")
+	assert.Contains(t, get(gov, tenant+"/v2.0/.well-known/openid-configuration"), `"cloud_instance_name":"microsoftonline.us"`)
+	assert.Contains(t, get(gov, "/nobody.example/v2.0/.well-known/openid-configuration"), `\r\nTrace ID: `)
+
+	file := filepath.Join(t.TempDir(), "directory.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(`{tenants: [{displayName: T, domains: [t.example], apps: [{id: 5a1e0003-0000-4000-8000-000000000001, displayName: A, publicClient: ["http://127.0.0.1/cb"]}]}]}`), 0o600))
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	location := func(arguments ...string) string {
+		fake := start(t, append(arguments, "--addr", "127.0.0.1:0", "--quiet", "--directory", file)...)
+		response, err := client.Get(fake.URL + "/t.example/oauth2/v2.0/authorize?response_type=code&prompt=none&scope=openid&resource=https://mcp.example/&client_id=" + directory.DefaultAPIID + "&redirect_uri=http://127.0.0.1:1/cb")
+		require.NoError(t, err)
+		response.Body.Close()
+		return response.Header.Get("Location")
+	}
+	assert.Empty(t, location(), "the port of 127.0.0.1 has to match")
+	assert.Contains(t, location("--any-loopback-port"), "AADSTS9010010")
+	assert.Contains(t, location("--any-loopback-port", "--resource", "refused"), "AADSTS901002")
+	assert.Contains(t, location("--any-loopback-port", "--resource", "ignored"), "AADSTS50058")
+}
+
+// A federated credential of another fake: its issuer is on loopback, and asked for its keys.
+func TestFederatedCredentialOfAnotherFake(t *testing.T) {
+	t.Parallel()
+	post := func(address, kind, body string) map[string]any {
+		response, err := http.Post(address, kind, strings.NewReader(body))
+		require.NoError(t, err)
+		defer response.Body.Close()
+		var got map[string]any
+		require.NoError(t, json.NewDecoder(response.Body).Decode(&got))
+		return got
+	}
+	workload := start(t, "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--quiet")
+	require.True(t, workload.lines.Scan())
+	control := strings.TrimPrefix(workload.lines.Text(), "fakeentra: admin API on ")
+	foreign := post(control+"/tokens", "application/json", `{"version": 2, "claims": {"sub": "workload", "aud": "api://AzureADTokenExchange"}}`)["token"].(string)
+	ask := func(issuer string) map[string]any {
+		file := filepath.Join(t.TempDir(), "directory.yaml")
+		require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, `{tenants: [{displayName: T, domains: [t.example], apps: [{id: %q, displayName: Workload, federatedCredentials: [{issuer: %q, subject: workload}]}]}]}`, directory.DefaultClientID, issuer), 0o600))
+		fake := start(t, "--addr", "127.0.0.1:0", "--directory", file, "--quiet")
+		return post(fake.URL+"/t.example/oauth2/v2.0/token", "application/x-www-form-urlencoded", url.Values{
+			"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "scope": {"https://graph.microsoft.com/.default"},
+			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {foreign},
+		}.Encode())
+	}
+	got := ask(workload.URL + "/" + directory.DefaultTenantID + "/v2.0")
+	assert.NotEmpty(t, got["access_token"], got)
+	assert.Contains(t, ask("https://somebody.example")["error_description"], "AADSTS700211")
+}
+
+// An issuer that is not on loopback is not asked.
+func TestLoopbackClient(t *testing.T) {
+	t.Parallel()
+	_, err := loopbackClient().Get("http://192.0.2.1/")
+	assert.ErrorContains(t, err, "192.0.2.1:80 is not on loopback")
 }
 
 func TestVisit(t *testing.T) {

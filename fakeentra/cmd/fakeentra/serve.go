@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 
 	"mcpentra/fakeentra"
@@ -22,9 +23,9 @@ import (
 
 type serveOptions struct {
 	address, admin, directory, envFile, caFile, publicURL, backchannelURL string
-	seed, clock                                                           string
+	face, cloud, resource, seed, clock                                    string
 	chaos                                                                 float64
-	tls, autoSignIn, expose, quiet                                        bool
+	tls, autoSignIn, expose, quiet, anyLoopbackPort, errorLines           bool
 }
 
 // gcPercent keeps the program small: signing takes far longer than collecting what little it allocates.
@@ -44,6 +45,8 @@ func serve(ctx context.Context, options serveOptions, logger *slog.Logger) error
 	}
 	config := fakeentra.Config{
 		PublicURL: options.publicURL, BackchannelURL: options.backchannelURL, AutoSignIn: options.autoSignIn, Chaos: fault.Chaos{Share: options.chaos},
+		Face: fakeentra.Face(options.face), Cloud: fakeentra.Cloud(options.cloud), ResourceParameter: fakeentra.ResourceParameter(options.resource),
+		AnyLoopbackPort: options.anyLoopbackPort, ErrorLines: options.errorLines, FederationClient: loopbackClient(),
 	}
 	if !options.quiet {
 		config.Logger = logger
@@ -116,6 +119,17 @@ func serve(ctx context.Context, options serveOptions, logger *slog.Logger) error
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// loopbackClient reaches nothing but loopback, whatever a directory file or a redirect names.
+func loopbackClient() *http.Client {
+	dialer := net.Dialer{Control: func(_, address string, _ syscall.RawConn) error {
+		if host, _, err := net.SplitHostPort(address); err != nil || !isLoopback(host) {
+			return fmt.Errorf("%s is not on loopback, and no other issuer is asked for keys", address)
+		}
+		return nil
+	}}
+	return &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, MaxIdleConns: 10, IdleConnTimeout: time.Minute}}
 }
 
 // A controller is the admin API on its own port. Its zero value is none.

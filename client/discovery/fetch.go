@@ -80,35 +80,42 @@ func (f *Fetcher) get(ctx context.Context, address string, into any) error {
 	return nil
 }
 
-// CheckURL says why an address of a server's choosing is not used: it has to be https, or http on loopback, without user information or fragment. Where the MCP server is not on
-// this machine, loopback is not either: a server elsewhere has no business with it.
+// CheckURL says why an address of a server's choosing is not used: it has to be https, or http on loopback, without user information or fragment. What is
+// written as an address of loopback or of a private network is for an MCP server that is as near itself (CheckAddress): one elsewhere has no business with it.
 func CheckURL(address string, server *url.URL) (*url.URL, error) {
 	parsed, err := url.Parse(address)
 	if err != nil || parsed.Host == "" || parsed.Opaque != "" {
 		return nil, fmt.Errorf("want an absolute URL, got %q", clip(address))
 	}
 	loopback := IsLoopback(parsed.Hostname())
+	written, isAddress := literal(parsed.Hostname())
 	switch {
 	case parsed.User != nil || strings.Contains(address, "#"):
 		return nil, fmt.Errorf("%q has user information or a fragment", clip(address))
 	case parsed.Scheme != "https" && !(parsed.Scheme == "http" && loopback):
 		return nil, fmt.Errorf("%q is neither https nor http on a loopback address", clip(address))
-	case server != nil && !IsLoopback(server.Hostname()) && (loopback || isPrivate(parsed.Hostname())):
-		return nil, fmt.Errorf("%q is a private address, and %s is not", clip(address), server.Host)
+	case isAddress && server != nil && !IsLoopback(server.Hostname()):
+		from, _ := literal(server.Hostname())
+		if err := CheckAddress(written, from); err != nil {
+			return nil, fmt.Errorf("%q: %w", clip(address), err)
+		}
 	}
 	return parsed, nil
+}
+
+// literal is the address that a host is written as, of which localhost is one.
+func literal(host string) (netip.Addr, bool) {
+	if strings.EqualFold(host, "localhost") {
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), true
+	}
+	address, err := netip.ParseAddr(host)
+	return address, err == nil
 }
 
 // IsLoopback reports whether a host is this machine.
 func IsLoopback(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || err == nil && address.Unmap().IsLoopback()
-}
-
-// isPrivate reports whether a host is written as an address that does not belong to the public network, such as that of a cloud's metadata service.
-func isPrivate(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return err == nil && reach(plain(address)) < public
 }
 
 // How far the machines are that an address can be of: nobody's, this one, those of a network of its own, all.

@@ -123,6 +123,7 @@ func TestMetadataRedirectIsNotFollowed(t *testing.T) {
 func TestAddressesThatAreNotUsed(t *testing.T) {
 	t.Parallel()
 	remote := &url.URL{Scheme: "https", Host: "mcp.example.com", Path: "/mcp"}
+	private := &url.URL{Scheme: "https", Host: "10.0.0.5", Path: "/mcp"}
 	local := &url.URL{Scheme: "http", Host: "localhost:8000", Path: "/mcp"}
 	for name, c := range map[string]struct {
 		address string
@@ -142,6 +143,14 @@ func TestAddressesThatAreNotUsed(t *testing.T) {
 		"a private network":                   {"https://10.0.0.1/a", remote, false},
 		"a private network of IPv6":           {"https://[fd00::1]/a", remote, false},
 		"no address at all":                   {"https://0.0.0.0/a", remote, false},
+		"a carrier's network":                 {"https://100.64.0.1/a", remote, false},
+		"a private network, by a translator":  {"https://[64:ff9b::a00:1]/a", remote, false},
+		"a private network, by a tunnel":      {"https://[2002:a00:1::1]/a", remote, false},
+		"a public address":                    {"https://203.0.113.8/a", remote, true},
+		"a private network from there":        {"https://10.0.0.1/a", private, true},
+		"the server itself":                   {"https://10.0.0.5/a", private, true},
+		"loopback from a private network":     {"https://127.0.0.1/a", private, false},
+		"a cloud's metadata from there":       {"https://169.254.169.254/latest", private, false},
 		"a name that begins like loopback":    {"http://localhost.example.com/a", local, false},
 		"an address that looks like loopback": {"http://127.0.0.1.example.com/a", local, false},
 		"user information":                    {"https://user@as.example.com/a", remote, false},

@@ -115,7 +115,7 @@ var clientFinds = map[twins.ClientFault][]string{
 	twins.KeepsClientID:        {"client/isolation/issuer-change", "client/isolation/registers-anew", "client/isolation/two-servers"},
 	twins.SendsConfiguredID:    {"client/isolation/pre-registered"},
 	twins.HasOneToken:          {"client/isolation/two-servers", "client/isolation/one-issuer", "client/isolation/accounts"},
-	twins.KeysTokensByIssuer:   {"client/isolation/one-issuer"},
+	twins.KeysTokensByIssuer:   {"client/isolation/one-issuer", "client/isolation/accounts", "client/sign-out/forgotten"},
 	twins.FollowsRedirects:     {"client/isolation/redirect", "client/isolation/redirected-body"},
 	twins.FollowsBareRedirects: {"client/isolation/redirected-body"},
 	twins.FollowsTokenRedirect: {"client/isolation/token-redirect", "client/sign-out/confidential"},
@@ -200,6 +200,7 @@ var doesNotApply = map[twins.ClientFault][]string{
 	twins.UsesForeignRedirect: {"client/callback/loopback"},
 	twins.HasOneToken:         {"client/cache/private"},
 	twins.SharesAccounts:      {"client/cache/private"},
+	twins.KeysTokensByIssuer:  {"client/cache/private"},
 	twins.RevokesNothing:      {"client/sign-out/authenticated", "client/sign-out/confidential", "client/sign-out/outage"},
 }
 

@@ -8,11 +8,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"mcpentra/conformance/engine"
@@ -68,7 +70,7 @@ func sign(template *x509.Certificate, by *authority) (*x509.Certificate, *ecdsa.
 // config is that of a server on loopback whose certificate has the flaw, if any.
 func (a *authority) config(flaw Flaw) *tls.Config {
 	template := &x509.Certificate{
-		Subject: pkix.Name{CommonName: "lab"}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		Subject: pkix.Name{CommonName: "lab"}, DNSNames: append(slices.Collect(maps.Values(publicNames)), "localhost"), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(24 * time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	by := a

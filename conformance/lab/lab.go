@@ -67,6 +67,9 @@ func New(script Script) *Lab {
 	if script.Share != nil {
 		l.book = script.Share.book
 	}
+	if script.Public {
+		script.TLS, l.script.TLS = true, true
+	}
 	if script.TLS {
 		l.ca = newAuthority()
 	}
@@ -116,6 +119,9 @@ func (l *Lab) Close() {
 // Origin of a party.
 func (l *Lab) Origin(party Party) string {
 	origin := l.server(party).URL
+	if name, named := publicNames[party]; named && l.script.Public {
+		return "https://" + name
+	}
 	if l.script.Host != "" {
 		origin = strings.Replace(origin, "127.0.0.1", l.script.Host, 1)
 	}
@@ -160,6 +166,14 @@ func (l *Lab) Run(ctx context.Context, p *engine.ClientProbe, changes ...func(*e
 	if l.script.URL != nil {
 		task.URL = l.script.URL(l)
 	}
+	if l.script.Public {
+		task.Proxy = l.Origin(Proxy)
+		var err error
+		if task.CAFile, err = l.WriteCA(p.State); err != nil {
+			l.ended(fmt.Errorf("the certificate authority cannot be written: %w", err))
+			return
+		}
+	}
 	for _, change := range changes {
 		change(&task)
 	}
@@ -170,12 +184,16 @@ func (l *Lab) Run(ctx context.Context, p *engine.ClientProbe, changes ...func(*e
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := p.Target.Run(ctx, task)
+	if ctx.Err() != nil {
+		err = errors.Join(ErrTimeUp, err)
+	}
+	l.ended(err)
+}
+
+func (l *Lab) ended(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.err = err
-	if ctx.Err() != nil {
-		l.err = errors.Join(ErrTimeUp, err)
-	}
 }
 
 // ErrTimeUp says that a client had to be ended.
@@ -209,7 +227,7 @@ func (l *Lab) open(ctx context.Context, page string) error {
 	}
 	browser := &useragent.Browser{}
 	if l.ca != nil {
-		transport := l.ca.transport()
+		transport := l.transport()
 		defer transport.CloseIdleConnections()
 		browser.Transport = transport
 	}
@@ -258,6 +276,10 @@ func (l *Lab) serve(party Party, w http.ResponseWriter, r *http.Request) {
 	case Issuer, Second:
 		l.serveIssuer(party, seen, one)
 	case Proxy:
+		if to, is := partyAt(r.RequestURI); is && l.script.Public && r.Method == http.MethodConnect {
+			l.tunnel(seen, to)
+			return
+		}
 		http.Error(seen, "this proxy leads nowhere", http.StatusBadGateway)
 	default:
 		http.NotFound(seen, r)
@@ -316,8 +338,7 @@ func (l *Lab) deliver(ctx context.Context, redirect *url.URL, answer Answer) boo
 	if err != nil {
 		return false
 	}
-	transport := &http.Transport{DisableKeepAlives: true, DialContext: engine.Dial}
-	response, err := transport.RoundTrip(request)
+	response, err := l.transport().RoundTrip(request)
 	if err != nil {
 		return false
 	}

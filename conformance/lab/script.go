@@ -28,6 +28,8 @@ type Script struct {
 	// Host is the name in the addresses, which has to be one of loopback. Empty means 127.0.0.1. URL replaces the address that the client is given.
 	Host string
 	URL  func(l *Lab) string
+	// Public gives the parties names of the public network, which lead to them through Task.Proxy alone, and TLS.
+	Public bool
 	// TLS serves the MCP server and the authorization servers over https. Flaws are what is wrong with a party's certificate.
 	TLS   bool
 	Flaws map[Party]Flaw

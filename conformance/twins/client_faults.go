@@ -153,6 +153,8 @@ const (
 	ComparesResourceLoosely ClientFault = "compares resources loosely"
 	TakesRepeatedAnswers    ClientFault = "takes answers with a parameter twice"
 	HangsOnNesting          ClientFault = "hangs on a nested document"
+	AllowsPrivate           ClientFault = "goes to private addresses for anybody"
+	FollowsToSubdomains     ClientFault = "follows redirects below the server's name with its token"
 	SpeaksOldTLS            ClientFault = "speaks TLS 1.1"
 	ListensEverywhere       ClientFault = "listens for its answer on every address"
 	WaitsForAnyAnswer       ClientFault = "waits for any answer for ever"

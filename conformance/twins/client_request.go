@@ -68,6 +68,9 @@ func (r *clientRun) send(ctx context.Context, method string, params map[string]a
 		header.Set("Authorization", "Bearer "+token)
 	}
 	response, body, err := r.do(ctx, http.MethodPost, address, header, text)
+	if err == nil && response.StatusCode/100 == 3 && r.has(FollowsToSubdomains) && below(response.Header.Get("Location"), address) {
+		return r.do(ctx, http.MethodPost, response.Header.Get("Location"), header, text)
+	}
 	if err == nil && response.StatusCode/100 == 3 && (r.has(FollowsRedirects) || r.has(FollowsBareRedirects)) {
 		if r.has(FollowsBareRedirects) {
 			header.Del("Authorization")
@@ -75,6 +78,13 @@ func (r *clientRun) send(ctx context.Context, method string, params map[string]a
 		return r.do(ctx, http.MethodPost, response.Header.Get("Location"), header, text)
 	}
 	return response, body, err
+}
+
+// below reports whether an address has the name of another, or one below it.
+func below(address, other string) bool {
+	a, err := url.Parse(address)
+	b, err2 := url.Parse(other)
+	return err == nil && err2 == nil && strings.HasSuffix("."+a.Hostname(), "."+b.Hostname()) && net.ParseIP(b.Hostname()) == nil
 }
 
 func (r *clientRun) revision() engine.Revision {
@@ -150,6 +160,12 @@ func (r *clientRun) safe(address string) bool {
 	parsed, err := url.Parse(address)
 	if err != nil {
 		return r.has(SplitsAddresses)
+	}
+	if server, err := url.Parse(r.task.URL); err == nil && !onLoopback(server.Hostname()) && !r.has(AllowsPrivate) {
+		address := net.ParseIP(parsed.Hostname())
+		if onLoopback(parsed.Hostname()) || address.IsPrivate() || address.IsLinkLocalUnicast() {
+			return false
+		}
 	}
 	return parsed.Host != "" && (parsed.Scheme == "https" || parsed.Scheme == "http" && (onLoopback(parsed.Hostname()) || r.has(AllowsPlainHTTP)))
 }

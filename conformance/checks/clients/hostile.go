@@ -75,8 +75,8 @@ func clientHostile() []engine.Check {
 			ID: "client/address/plain-http", Role: engine.Client, Level: engine.Should, Revisions: since20250618, Severity: engine.High, Abilities: []engine.Ability{engine.UsesProxy},
 			Reference: "MCP 2026-07-28 Security Best Practices, Authorization Code Protection; OAuth 2.1-13 section 1.5",
 			Sentence:  "Addresses of metadata and endpoints are https, or on loopback.",
-			Covers:    []string{"client-https-oauth-urls", "client-token-over-tls", "client-ssrf-private-ranges", "CL-003", "CL-022"},
-			RunClient: throughProxy(func(l *lab.Lab, at string) bool { return strings.HasPrefix(at, "http://") }, outside("http://203.0.113.1")),
+			Covers:    []string{"client-https-oauth-urls", "client-token-over-tls", "CL-003", "CL-022"},
+			RunClient: throughProxy(func(l *lab.Lab, at string) bool { return strings.HasPrefix(at, "http://") }, outside("http://203.0.113.1", func(*lab.Lab) string { return "http://203.0.113.1" })),
 		},
 		{
 			ID: "client/address/redirect", Role: engine.Client, Level: engine.Should, Revisions: since20250618, Severity: engine.High, Abilities: []engine.Ability{engine.UsesProxy},
@@ -259,18 +259,18 @@ func throughProxy(harmful func(l *lab.Lab, at string) bool, variants []variant) 
 	}
 }
 
-// outside are variants where one address after the other is at an origin outside.
-func outside(origin string) []variant {
+// outside are variants where one address after the other is at an origin where it has no business.
+func outside(name string, origin func(l *lab.Lab) string) []variant {
 	all := []variant{
-		{"resource_metadata at " + origin, lab.Script{Challenge: func(*lab.Lab) []string {
-			return []string{`Bearer resource_metadata="` + origin + `/.well-known/oauth-protected-resource"`}
+		{"resource_metadata at " + name, lab.Script{Challenge: func(l *lab.Lab) []string {
+			return []string{`Bearer resource_metadata="` + origin(l) + `/.well-known/oauth-protected-resource"`}
 		}}},
-		{"an authorization server at " + origin, lab.Script{Resource: func(_ *lab.Lab, _ string, document map[string]any) {
-			document["authorization_servers"] = []string{origin}
+		{"an authorization server at " + name, lab.Script{Resource: func(l *lab.Lab, _ string, document map[string]any) {
+			document["authorization_servers"] = []string{origin(l)}
 		}}},
 	}
-	for _, name := range []string{"token_endpoint", "registration_endpoint"} {
-		all = append(all, variant{name + " at " + origin, lab.Script{Metadata: func(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) { document[name] = origin + "/x" }}})
+	for _, member := range []string{"token_endpoint", "registration_endpoint"} {
+		all = append(all, variant{member + " at " + name, lab.Script{Metadata: func(l *lab.Lab, _ lab.Party, _ string, document map[string]any) { document[member] = origin(l) + "/x" }}})
 	}
 	return all
 }

@@ -282,12 +282,7 @@ const liveControl = "/is-anybody-there"
 
 // redirectTo sends a client to the other origin, after a look whether anybody is there.
 func redirectTo(l *lab.Lab, w http.ResponseWriter, request *http.Request, path string, status int) {
-	if look, err := http.NewRequestWithContext(request.Context(), http.MethodGet, l.Origin(lab.Trap)+liveControl, nil); err == nil {
-		transport := &http.Transport{DialContext: engine.Dial, DisableKeepAlives: true}
-		if response, err := transport.RoundTrip(look); err == nil {
-			_ = response.Body.Close()
-		}
-	}
+	l.Look(request.Context(), l.Origin(lab.Trap)+liveControl)
 	w.Header().Set("Location", l.Origin(lab.Trap)+path)
 	w.WriteHeader(status)
 }

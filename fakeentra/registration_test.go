@@ -219,6 +219,7 @@ func TestScopeRules(t *testing.T) {
 		{"User.Read", "User.Read Calendars.Read", ""},
 		{"user.read openid profile", "User.Read Calendars.Read openid profile", ""},
 		{"openid profile", "Calendars.Read openid profile", ""},
+		{"OpenID openid Profile", "Calendars.Read openid profile", ""},
 		{api + "/TOOL.READ", api + "/tool.read", ""},
 		{directory.DefaultAPIID + "/tool.read", directory.DefaultAPIID + "/tool.read", ""},
 		{api + "/.default openid", api + "/tool.read " + api + "/tool.write " + api + "/.default", ""},
@@ -236,6 +237,7 @@ func TestScopeRules(t *testing.T) {
 		}
 		got := token(t, fake, redemption(back.Get("code"), nil))
 		assert.Equal(t, one.answer, got.text("scope"), one.scope)
+		assert.Equal(t, strings.Contains(strings.ToLower(one.scope), "openid"), got.text("id_token") != "", "%s: an ID token for openid", one.scope)
 	}
 	both := signIn(t, fake, map[string]string{"scope": "User.Read " + apiScope})
 	assert.Equal(t, 28003, token(t, fake, redemption(both, nil)).number(t), "a code for two resources says for which")

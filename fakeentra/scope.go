@@ -90,9 +90,9 @@ func (f *Fake) resource(tenant *directory.Tenant, identifier string) *directory.
 func (f *Fake) resolve(tenant *directory.Tenant, client *directory.App, scope string, atToken bool) (*permissions, *aadsts.Error) {
 	found := &permissions{}
 	for _, word := range strings.Fields(scope) {
-		if slices.Contains(oidcScopes, word) {
-			if !found.has(word) {
-				found.oidc = append(found.oidc, word)
+		if lower := strings.ToLower(word); slices.Contains(oidcScopes, lower) { // without regard to case, as other names (M)
+			if !found.has(lower) {
+				found.oidc = append(found.oidc, lower)
 			}
 			continue
 		}

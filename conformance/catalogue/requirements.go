@@ -6,9 +6,7 @@ import "mcpentra/conformance/engine"
 const (
 	permitted      = "nothing can be broken: the specification permits it"
 	theApplication = "only the application behind the server knows what is restricted; its own tests hold it"
-	noElicitation  = "the checks call no tool that elicits; whoever has one tests it with that tool"
-	noRequestState = "the checks know no tool that hands out request state; whoever has one tests it with that tool"
-	noTasks        = "the checks know no tool that makes tasks; whoever has one tests it with that tool"
+	thirdParty     = "it begins with a sign-in at a third party in a browser of its own, which only the application's tests can have"
 )
 
 // requirements are those of MCP and of the standards that it builds on, as far as they concern a resource server.
@@ -115,23 +113,23 @@ func requirements() []Entry {
 		{ID: "server-state-handle-not-auth", Level: engine.Must, Revisions: since2026July, Sentence: "A state handle is no authentication."},
 		{ID: "server-state-handle-bound", Level: engine.Should, Revisions: since2026July, Sentence: "A state handle belongs to its user."},
 		{ID: "server-state-handle-random", Level: engine.Should, Revisions: since2026July, Sentence: "State handles cannot be guessed."},
-		{ID: "server-request-state-integrity", Level: engine.Must, Revisions: since2026July, Sentence: "Altered request state is refused.", Elsewhere: noRequestState},
-		{ID: "server-request-state-principal", Level: engine.Should, Revisions: since2026July, Sentence: "Request state belongs to its user.", Elsewhere: noRequestState},
-		{ID: "server-request-state-ttl", Level: engine.Should, Revisions: since2026July, Sentence: "Request state ends soon, and fits one request.", Elsewhere: noRequestState},
-		{ID: "server-request-state-single-use", Level: engine.Must, Revisions: since2026July, Sentence: "What is to be used once is used once.", Elsewhere: noRequestState},
+		{ID: "server-request-state-integrity", Level: engine.Must, Revisions: since2026July, Sentence: "Altered request state is refused."},
+		{ID: "server-request-state-principal", Level: engine.Should, Revisions: since2026July, Sentence: "Request state belongs to its user."},
+		{ID: "server-request-state-ttl", Level: engine.Should, Revisions: since2026July, Sentence: "Request state ends soon, and fits one request."},
+		{ID: "server-request-state-single-use", Level: engine.Must, Revisions: since2026July, Sentence: "What is to be used once is used once."},
 		{ID: "server-list-not-per-connection", Level: engine.Must, Revisions: since2026July, Sentence: "Lists do not differ by connection.", Elsewhere: theApplication},
 		{ID: "server-cache-scope-private", Level: engine.Should, Revisions: since2026July, Sentence: "Results that depend on the caller are not marked public.", Elsewhere: theApplication},
 		{ID: "server-cache-not-access-control", Level: engine.Must, Revisions: since2026July, Sentence: "Access does not depend on what is cached.", Elsewhere: theApplication},
-		{ID: "server-task-context-bound", Level: engine.Must, Revisions: in2025November, Sentence: "Tasks belong to who made them.", Elsewhere: noTasks},
-		{ID: "server-task-list-anonymous", Level: engine.Should, Revisions: in2025November, Sentence: "Who cannot tell callers apart lists no tasks.", Elsewhere: noTasks},
-		{ID: "server-task-id-random", Level: engine.Must, Revisions: in2025November, Sentence: "Task IDs cannot be guessed.", Elsewhere: noTasks},
+		{ID: "server-task-context-bound", Level: engine.Must, Revisions: in2025November, Sentence: "Tasks belong to who made them."},
+		{ID: "server-task-list-anonymous", Level: engine.Should, Revisions: in2025November, Sentence: "Who cannot tell callers apart lists no tasks.", Elsewhere: "about servers without authorization, and all checks are of servers that have one"},
+		{ID: "server-task-id-random", Level: engine.Must, Revisions: in2025November, Sentence: "Task IDs cannot be guessed."},
 		{ID: "server-elicitation-not-own-auth", Level: engine.Must, Revisions: since2025November, Sentence: "Elicitation does not sign in to the server itself."},
-		{ID: "server-elicitation-no-third-party-creds", Level: engine.Must, Revisions: since2025November, Sentence: "Credentials of third parties never reach the client.", Elsewhere: noElicitation},
-		{ID: "server-elicitation-same-user", Level: engine.Must, Revisions: since2025November, Sentence: "Who completes an elicitation is who began it.", Elsewhere: noElicitation},
-		{ID: "server-elicitation-url-clean", Level: engine.Must, Revisions: since2025November, Sentence: "Elicitation URLs hold no secrets.", Elsewhere: noElicitation},
-		{ID: "server-elicitation-url-https", Level: engine.Should, Revisions: since2025November, Sentence: "Elicitation URLs are https.", Elsewhere: noElicitation},
-		{ID: "server-elicitation-form-no-secrets", Level: engine.Must, Revisions: since2025June, Sentence: "Forms ask for no secrets.", Elsewhere: noElicitation},
-		{ID: "server-elicitation-bound", Level: engine.Must, Revisions: since2025November, Sentence: "An elicitation belongs to the user whose call caused it.", Elsewhere: noElicitation},
+		{ID: "server-elicitation-no-third-party-creds", Level: engine.Must, Revisions: since2025November, Sentence: "Credentials of third parties never reach the client.", Elsewhere: thirdParty},
+		{ID: "server-elicitation-same-user", Level: engine.Must, Revisions: since2025November, Sentence: "Who completes an elicitation is who began it.", Elsewhere: thirdParty},
+		{ID: "server-elicitation-url-clean", Level: engine.Must, Revisions: since2025November, Sentence: "Elicitation URLs hold no secrets."},
+		{ID: "server-elicitation-url-https", Level: engine.Should, Revisions: since2025November, Sentence: "Elicitation URLs are https."},
+		{ID: "server-elicitation-form-no-secrets", Level: engine.Must, Revisions: since2025June, Sentence: "Forms ask for no secrets."},
+		{ID: "server-elicitation-bound", Level: engine.Must, Revisions: since2025November, Sentence: "An elicitation belongs to the user whose call caused it."},
 		{ID: "server-user-from-token", Level: engine.Must, Revisions: since2025November, Sentence: "Who the user is comes from the token alone.", Elsewhere: "only the application says who it takes the caller for; held by the tests of the guard and of whoami"},
 		{ID: "server-ext-cc-validates", Level: engine.Must, Sentence: "App-only tokens are judged like others."},
 		{ID: "server-ext-cc-advertised", Level: May, Sentence: "The extension may be announced.", Elsewhere: permitted},

@@ -11,6 +11,6 @@ func All() []engine.Check {
 	return slices.Concat(
 		challenge(), resourceMetadata(), issuerMetadata(), credentials(), refusal(),
 		token(), tokenAlgorithm(), tokenHeader(), tokenForm(), tokenIssuer(), tokenClaims(), keys(), discoveryDocument(),
-		scope(), origin(), message(), session(), stream(), answer(), state(), passthrough(), httpLayer(), http2(),
+		scope(), origin(), message(), session(), stream(), answer(), state(), requestState(), task(), passthrough(), httpLayer(), http2(),
 	)
 }

@@ -164,14 +164,19 @@ func guessedHandles(ctx context.Context, p *engine.Probe) error {
 	if err != nil {
 		return err
 	}
+	return hardToGuess(p, "handle", func() (string, error) { return k.another(ctx, p) })
+}
+
+// hardToGuess wants IDs that are made one after the other to differ, and in more than a counter does.
+func hardToGuess(p *engine.Probe, name string, another func() (string, error)) error {
 	var sample drawn
 	for range sessionSample {
-		handle, err := k.another(ctx, p)
+		id, err := another()
 		if err != nil {
 			return err
 		}
-		if !sample.add(handle) {
-			return p.Insecure("a new handle each time", "one twice")
+		if !sample.add(id) {
+			return p.Insecure("a new "+name+" each time", "one twice")
 		}
 	}
 	if bits := sample.bits(); bits < 64 {

@@ -100,8 +100,8 @@ type Check struct {
 	Covers []string
 	// Needs are the tokens that a target has to supply for the check to be possible.
 	Needs []TokenKind
-	// NeedsMint, NeedsCanary, NeedsHandles, NeedsForwarded and NeedsRig say that the target has to supply these as well.
-	NeedsMint, NeedsCanary, NeedsHandles, NeedsForwarded, NeedsRig bool
+	// These say that the target has to supply more: what a field of its name says.
+	NeedsMint, NeedsCanary, NeedsHandles, NeedsRounds, NeedsTasks, NeedsForwarded, NeedsRig bool
 	// Disruptive checks load a server enough for others to notice. They are tried only where a Selection asks for them.
 	Disruptive bool
 	// Abilities are what a client has to have for the check to be possible.

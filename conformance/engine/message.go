@@ -30,10 +30,14 @@ func (p *Probe) message(id int, method string, params map[string]any) Request {
 		if params == nil {
 			params = map[string]any{}
 		}
+		capabilities := p.Capabilities
+		if capabilities == nil {
+			capabilities = map[string]any{}
+		}
 		params["_meta"] = map[string]any{
 			"io.modelcontextprotocol/protocolVersion":    p.Revision,
 			"io.modelcontextprotocol/clientInfo":         clientInfo,
-			"io.modelcontextprotocol/clientCapabilities": map[string]any{},
+			"io.modelcontextprotocol/clientCapabilities": capabilities,
 		}
 	case p.Revision != R20250326 && method != "initialize":
 		header.Set("Mcp-Protocol-Version", string(p.Revision))

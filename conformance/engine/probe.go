@@ -23,6 +23,8 @@ var errTooLong = fmt.Errorf("it has more than %d bytes", maxAnswer)
 // A Probe is what a check works with: one target, one revision, and a record of the last exchange.
 type Probe struct {
 	Revision Revision
+	// Capabilities are what a client of 2026-07-28 says that it can. Nil means nothing.
+	Capabilities map[string]any
 
 	target Target
 	client *http.Client
@@ -297,6 +299,17 @@ func (p *Probe) Handles() Handles {
 	}
 	return *p.target.Handles
 }
+
+// Rounds is the target's tool that asks back. Only checks that need one may ask.
+func (p *Probe) Rounds() Rounds {
+	if p.target.Rounds == nil {
+		return Rounds{}
+	}
+	return *p.target.Rounds
+}
+
+// TaskTool is the target's tool that can be called as a task, or empty.
+func (p *Probe) TaskTool() string { return p.target.TaskTool }
 
 // Forwarded are the requests that the server has sent on so far, or none where the target does not show them.
 func (p *Probe) Forwarded() []Forwarded {

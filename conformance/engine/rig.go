@@ -45,6 +45,13 @@ func (p *Probe) Rig(ctx context.Context) (*Rig, *Probe, error) {
 	return rig, newProbe(rig.Target, p.Revision), nil
 }
 
+// At is a probe of the same target that speaks another revision.
+func (p *Probe) At(revision Revision) *Probe {
+	other := p.Beside()
+	other.Revision = revision
+	return other
+}
+
 // Beside is a probe of the same target for another goroutine: a probe is used by one at a time.
 func (p *Probe) Beside() *Probe {
 	return &Probe{Revision: p.Revision, target: p.target, client: p.client}

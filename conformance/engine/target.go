@@ -32,6 +32,21 @@ type Handles struct {
 	Use string
 }
 
+// Rounds is a tool of the server under test that asks its caller for something before it does its work (MCP 2026-07-28, Multi
+// Round-Trip Requests), and gives the caller state to bring back with the answer. It takes one argument, the string "marker", which
+// is in its result, and needs no other scope than every request does.
+type Rounds struct {
+	Tool string // its name
+	// Answers are what is answered to what it asks for, by the names that it gives them (inputResponses).
+	Answers map[string]any
+	// Capabilities are what a client has to say that it can (io.modelcontextprotocol/clientCapabilities). Nil means elicitation.
+	Capabilities map[string]any
+	// Once says that the state must not be good for a second time.
+	Once bool
+	// Expire lets a state get older than it may be. Nil means that it cannot be done.
+	Expire func(state string)
+}
+
 // A Target is the server under test.
 type Target struct {
 	// URL of the MCP endpoint.
@@ -46,6 +61,10 @@ type Target struct {
 	Canary *Canary
 	// Handles are tools with state. Nil means that the server has none.
 	Handles *Handles
+	// Rounds is a tool that asks back. Nil means that the server has none.
+	Rounds *Rounds
+	// TaskTool is a tool that can be called as a task (MCP 2025-11-25, Tasks), without arguments. Empty means that the server has none.
+	TaskTool string
 	// Forwarded are the requests that the server has sent on so far because of calls of the canary. Nil means that it is not
 	// shown what goes on behind the server.
 	Forwarded func() []Forwarded
@@ -85,6 +104,10 @@ func (t *Target) lacks(check *Check) string {
 		return "a tool that shows when it has run"
 	case check.NeedsHandles && t.Handles == nil:
 		return "a tool that hands out state, and one that takes it"
+	case check.NeedsRounds && t.Rounds == nil:
+		return "a tool that asks back before it does its work"
+	case check.NeedsTasks && t.TaskTool == "":
+		return "a tool that can be called as a task"
 	case check.NeedsForwarded && t.Forwarded == nil:
 		return "a view of what the server sends on"
 	}

@@ -263,6 +263,8 @@ func (t *Twin) answer(w http.ResponseWriter, r *http.Request, caller claims, req
 		respond(w, request, map[string]any{})
 	case "tools/list":
 		respond(w, request, map[string]any{"tools": []any{map[string]any{"name": toolName, "inputSchema": map[string]any{"type": "object"}}}})
+	case "tasks/get", "tasks/result", "tasks/cancel", "tasks/list":
+		t.answerTask(w, request, caller)
 	case "tools/call":
 		switch request.Params.Name {
 		case makeTool:
@@ -271,6 +273,12 @@ func (t *Twin) answer(w http.ResponseWriter, r *http.Request, caller claims, req
 		case useTool:
 			allowed := t.useState(caller, request.Params.Arguments.Handle)
 			respondText(w, request, map[bool]string{true: "used", false: "no such handle"}[allowed], !allowed)
+			return
+		case askTool:
+			t.ask(w, request, caller)
+			return
+		case taskTool:
+			t.beginTask(w, request, caller)
 			return
 		case toolName:
 		default:

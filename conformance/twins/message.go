@@ -28,7 +28,11 @@ type params struct {
 		Marker string `json:"marker"`
 		Handle string `json:"handle"`
 	} `json:"arguments"`
-	Meta struct {
+	Answers map[string]jsontext.Value `json:"inputResponses"`
+	State   string                    `json:"requestState"`
+	Task    *struct{}                 `json:"task"`
+	TaskID  string                    `json:"taskId"`
+	Meta    struct {
 		Revision string `json:"io.modelcontextprotocol/protocolVersion"`
 	} `json:"_meta"`
 }

@@ -32,7 +32,9 @@ type Twin struct {
 	runs       map[string]int // of the tool, by marker
 	before     string         // the marker of the last run
 	sessions   map[string]*session
-	handles    map[string]string      // whose they are
+	handles    map[string]string // whose they are
+	rounds     map[string]*round // by their state
+	tasks      map[string]*task
 	streams    map[chan string]string // whose they are
 	seen       map[string]int         // how often a payload was good
 	challenges int
@@ -53,7 +55,7 @@ func Start(faults ...Fault) *Twin {
 		panic(err)
 	}
 	t := &Twin{
-		faults: faults, key: key, runs: map[string]int{}, sessions: map[string]*session{}, handles: map[string]string{}, streams: map[chan string]string{}, seen: map[string]int{}, done: make(chan struct{}),
+		faults: faults, key: key, runs: map[string]int{}, sessions: map[string]*session{}, handles: map[string]string{}, rounds: map[string]*round{}, tasks: map[string]*task{}, streams: map[chan string]string{}, seen: map[string]int{}, done: make(chan struct{}),
 		transport: &http.Transport{DialContext: engine.Dial},
 	}
 	t.server = httptest.NewUnstartedServer(http.HandlerFunc(t.serve))
@@ -96,6 +98,8 @@ func (t *Twin) Target() engine.Target {
 		Mint:   engine.Remint(t.key, good),
 		Canary: &engine.Canary{Tool: toolName, Ran: t.ran},
 		Rig:    t.rig, Forwarded: t.sentOn, Handles: &engine.Handles{Make: makeTool, Use: useTool},
+		Rounds:   &engine.Rounds{Tool: askTool, Answers: map[string]any{"name": map[string]any{"action": "accept"}, "page": map[string]any{"action": "accept"}}, Once: true, Expire: t.expireRound},
+		TaskTool: taskTool,
 		Log: func() string {
 			t.mu.Lock()
 			defer t.mu.Unlock()

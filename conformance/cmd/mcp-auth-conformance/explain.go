@@ -96,6 +96,12 @@ func explainCheck(out io.Writer, check engine.Check) {
 	if check.NeedsHandles {
 		line("needs", "tools that hand out state and take it, in go test (engine.Handles)")
 	}
+	if check.NeedsRounds {
+		line("needs", "a tool that asks back before it does its work, in go test (engine.Rounds)")
+	}
+	if check.NeedsTasks {
+		line("needs", "a tool that can be called as a task, in go test (engine.Target.TaskTool)")
+	}
 	if check.NeedsForwarded {
 		line("needs", "a view of what the server sends on, in go test (engine.Forwarded)")
 	}

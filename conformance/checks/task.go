@@ -44,7 +44,7 @@ func task() []engine.Check {
 
 // beginTask makes a task and returns its ID.
 func beginTask(ctx context.Context, p *engine.Probe, session *engine.Session) (string, error) {
-	answer, err := p.Send(ctx, as(session.Token, session.Message("tools/call", map[string]any{"name": p.TaskTool(), "arguments": map[string]any{}, "task": map[string]any{"ttl": 60_000}})))
+	answer, err := p.Send(ctx, as(session.Token, session.Message("tools/call", map[string]any{"name": p.TaskTool(), "arguments": map[string]any{}, "task": map[string]any{}})))
 	if err != nil {
 		return "", err
 	}

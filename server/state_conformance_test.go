@@ -1,0 +1,164 @@
+package server_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/conformance"
+	"mcpentra/conformance/engine"
+	"mcpentra/fakeentra"
+	"mcpentra/server"
+	"mcpentra/server/guard"
+)
+
+// TestStateBehindTheGuardIsItsUsers holds tools that keep state for their callers to the checks of state. They know their
+// callers by what the guard says, and by nothing else: it has to reach them in every revision, in sessions and without.
+func TestStateBehindTheGuardIsItsUsers(t *testing.T) {
+	t.Parallel()
+	only := []string{"server/state", "server/request-state", "server/elicitation", "server/task"}
+	put := func(config *server.Config) *keeper {
+		k := newKeeper()
+		config.MCP, config.Stateful = k.handler(), true
+		return k
+	}
+	t.Run("broker", func(t *testing.T) {
+		t.Parallel()
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		require.NoError(t, err)
+		var k *keeper
+		origin := startServer(t, func(config *server.Config) {
+			config.SigningKey = key
+			k = put(config)
+		})
+		target := brokerTarget(t, origin, key)
+		k.describe(&target)
+		conformance.Test(t, target, only...)
+	})
+	t.Run("direct", func(t *testing.T) {
+		t.Parallel()
+		fake := fakeentra.NewServer(fakeentra.Config{Directory: apiDirectory()})
+		t.Cleanup(fake.Close)
+		var k *keeper
+		origin := startServer(t, func(config *server.Config) {
+			direct(fake)(config)
+			k = put(config)
+		})
+		target := directTarget(t, origin, fake)
+		k.describe(&target)
+		conformance.Test(t, target, only...)
+	})
+}
+
+// A keeper has tools that keep state for their callers.
+type keeper struct {
+	mu      sync.Mutex
+	handles map[string]guard.Principal
+	rounds  map[string]*pending
+}
+
+// pending is a request that has asked back.
+type pending struct {
+	owner  guard.Principal
+	marker string
+	until  time.Time
+}
+
+func newKeeper() *keeper {
+	return &keeper{handles: map[string]guard.Principal{}, rounds: map[string]*pending{}}
+}
+
+// describe tells the checks of the tools.
+func (k *keeper) describe(target *engine.Target) {
+	target.Handles = &engine.Handles{Make: "make", Use: "use"}
+	target.Rounds = &engine.Rounds{
+		Tool: "ask", Answers: map[string]any{"name": map[string]any{"action": "accept", "content": map[string]any{"name": "x"}}, "terms": map[string]any{"action": "accept"}},
+		Once: true, Expire: func(state string) {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			k.rounds[state].until = time.Now()
+		},
+	}
+	target.TaskTool = "work"
+}
+
+var errNotYours = errors.New("there is no such thing")
+
+func callerOf(ctx context.Context) guard.Principal {
+	caller, known := guard.FromContext(ctx)
+	if !known {
+		return guard.Principal{}
+	}
+	return caller.Principal
+}
+
+func (k *keeper) handler() http.Handler {
+	s := mcpserver.NewMCPServer("keeper", "1", mcpserver.WithToolCapabilities(false), mcpserver.WithTaskCapabilities(true, true, true))
+	s.AddTool(mcp.NewTool("make"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		handle := rand.Text()
+		k.handles[handle] = callerOf(ctx)
+		return mcp.NewToolResultText(handle), nil
+	})
+	s.AddTool(mcp.NewTool("use", mcp.WithString("handle")), func(ctx context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if owner, found := k.handles[call.GetString("handle", "")]; !found || owner != callerOf(ctx) {
+			return mcp.NewToolResultError(errNotYours.Error()), nil
+		}
+		return mcp.NewToolResultText("used"), nil
+	})
+	s.AddTool(mcp.NewTool("ask", mcp.WithString("marker")), k.ask)
+	s.AddTool(mcp.NewTool("work", mcp.WithTaskSupport(mcp.TaskSupportRequired)), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		return mcp.NewToolResultText("done"), nil
+	})
+	return withTasksInSessions(mcpserver.NewStreamableHTTPServer(s, mcpserver.WithDisableLocalhostProtection(true), mcpserver.WithStateful(true)))
+}
+
+// withTasksInSessions keeps tasks from whoever has no session: mcp-go knows whose a task is by the session, and shows it to
+// everybody who has none. The guard sees to it that in 2026-07-28, the revision without sessions, the headers say what the
+// body says.
+func withTasksInSessions(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.Header.Get("Mcp-Method"), "tasks/") || r.Header.Get("Mcp-Name") == "work" {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.Write([]byte(`{"jsonrpc":"2.0","id":null,"error":{"code":-32601,"message":"tasks are for sessions"}}`))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ask asks for a name first, and for a look at a page.
+func (k *keeper) ask(ctx context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	marker := call.GetString("marker", "")
+	if len(call.Params.InputResponses) == 0 {
+		state := rand.Text()
+		k.rounds[state] = &pending{owner: callerOf(ctx), marker: marker, until: time.Now().Add(time.Minute)}
+		return mcpserver.NewInputRequestBuilder(state).
+			Elicit("name", mcp.ElicitationParams{Message: "Who is it for?", RequestedSchema: map[string]any{"type": "object", "properties": map[string]any{"name": map[string]any{"type": "string"}}}}).
+			Elicit("terms", mcp.ElicitationParams{Mode: mcp.ElicitationModeURL, Message: "See the terms", URL: "https://example.com/terms", ElicitationID: rand.Text()}).
+			ToolResult(), nil
+	}
+	found := k.rounds[call.Params.RequestState]
+	if found == nil || found.owner != callerOf(ctx) || found.marker != marker || !time.Now().Before(found.until) {
+		return nil, errNotYours
+	}
+	delete(k.rounds, call.Params.RequestState)
+	return mcp.NewToolResultText(marker), nil
+}

@@ -87,7 +87,7 @@ func (t *Twin) Close() {
 // headLimit is how long the head of a request may take, and patience how long a check has to wait.
 const (
 	headLimit = 3 * time.Second
-	patience  = 8 * time.Second
+	patience  = 12 * time.Second
 )
 
 // Target is the twin as a target that hands over everything: tokens of every kind, its key, and a tool that counts.

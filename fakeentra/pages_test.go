@@ -89,6 +89,9 @@ func (b *tab) to(name string) {
 func (b *tab) page(heading string) {
 	b.t.Helper()
 	b.do(chromedp.WaitVisible(fmt.Sprintf(`//h1[contains(., %q)]`, heading)))
+	// The page is seen a moment before the keyboard is where the page puts it.
+	_, err := chromedp.Run(b.context, chromedp.Poll[bool](`!document.querySelector("[autofocus]") || document.activeElement !== document.body`))
+	require.NoError(b.t, err, heading)
 	var got struct {
 		Mark, Lang, Title            string
 		Mains, Headings, Wide, Small int

@@ -11,8 +11,8 @@ import (
 	"mcpentra/fakeentra/endpoint"
 )
 
-// An Exchange is a request and its answer as they were, secrets included. A journal keeps the request's header, the form
-// and the body, which are not to be changed afterwards.
+// An Exchange is a request and its answer as they were, secrets included. A journal keeps the form, which is not to be
+// changed afterwards.
 type Exchange struct {
 	Time     time.Time
 	Endpoint endpoint.Name

@@ -37,7 +37,7 @@ func newRecord(x Exchange) *record {
 			Time: x.Time, Endpoint: x.Endpoint, Method: request.Method, Host: short(request.Host), Path: short(request.URL.Path),
 			Client: short(x.Client), Grant: short(x.Grant), Fault: x.Fault, Status: x.Status, AADSTS: x.AADSTS,
 		},
-		plain: &plain{header: request.Header, query: request.URL.RawQuery, form: x.Form, location: x.Header.Get("Location")},
+		plain: &plain{header: request.Header.Clone(), query: request.URL.RawQuery, form: x.Form, location: x.Header.Get("Location")},
 	}
 	public := (x.Endpoint == endpoint.Discovery || x.Endpoint == endpoint.Keys || x.Endpoint == endpoint.Instance) && x.Status == http.StatusOK
 	switch kind := x.Header.Get("Content-Type"); {

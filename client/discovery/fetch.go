@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -94,6 +95,8 @@ func CheckURL(address string, server *url.URL) (*url.URL, error) {
 		return nil, fmt.Errorf("%q has user information or a fragment", clip(address))
 	case parsed.Scheme != "https" && !(parsed.Scheme == "http" && loopback):
 		return nil, fmt.Errorf("%q is neither https nor http on a loopback address", clip(address))
+	case !isAddress && endsInNumber(parsed.Hostname()):
+		return nil, fmt.Errorf("%q has a host that is an address to some and a name to others", clip(address))
 	case isAddress && server != nil && !IsLoopback(server.Hostname()):
 		from, _ := literal(server.Hostname())
 		if err := CheckAddress(written, from); err != nil {
@@ -101,6 +104,13 @@ func CheckURL(address string, server *url.URL) (*url.URL, error) {
 		}
 	}
 	return parsed, nil
+}
+
+// endsInNumber reports whether the last label of a name is a number, as that of an IPv4 address is, in whatever form (WHATWG URL, host parser). No name of the network has such a label.
+func endsInNumber(host string) bool {
+	host = strings.TrimSuffix(host, ".")
+	_, err := strconv.ParseUint(host[strings.LastIndexByte(host, '.')+1:], 0, 64)
+	return err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 // literal is the address that a host is written as, of which localhost is one.

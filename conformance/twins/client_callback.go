@@ -58,7 +58,7 @@ func (p *pending) take(answer url.Values) error {
 	}
 	loosely := func(text string) string {
 		decoded, _ := url.PathUnescape(text)
-		return strings.ToLower(strings.TrimSuffix(decoded, "/"))
+		return strings.ToLower(strings.Replace(strings.TrimSuffix(decoded, "/"), ":443", "", 1))
 	}
 	iss := answer.Get("iss")
 	same := iss == p.issuer.Issuer || r.has(ComparesIssLoosely) && loosely(iss) == loosely(p.issuer.Issuer)

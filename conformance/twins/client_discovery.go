@@ -251,7 +251,9 @@ func (r *clientRun) issuerAt(ctx context.Context, issuer, place string) (*issuer
 	if err := json.Unmarshal(text, &document); err != nil {
 		return nil, err
 	}
-	loosely := func(text string) string { return strings.ToLower(strings.TrimSuffix(text, "/")) }
+	loosely := func(text string) string {
+		return strings.ToLower(strings.TrimSuffix(strings.TrimSuffix(text, "/"), ":443"))
+	}
 	if document.Issuer != issuer && !r.has(ComparesNoIssuer) && !(r.has(ComparesIssuerLoosely) && loosely(document.Issuer) == loosely(issuer)) {
 		return nil, fmt.Errorf("the metadata is that of %q", document.Issuer)
 	}

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"strconv"
 	"strings"
 
 	"mcpentra/conformance/engine"
@@ -55,7 +57,7 @@ func (r *clientRun) send(ctx context.Context, method string, params map[string]a
 	if (r.modern || r.session != "") && !r.has(SendsNoRevision) {
 		header.Set("Mcp-Protocol-Version", string(r.revision()))
 	}
-	if r.modern && !r.has(SendsNoStandard) {
+	if r.modern && !r.has(SendsNoStandard) && !(r.has(DropsHeadersAtStepUp) && r.stepUps > 0) {
 		header.Set("Mcp-Method", method)
 		if method == "tools/call" {
 			header.Set("Mcp-Name", r.task.Tool)
@@ -135,6 +137,10 @@ func (r *clientRun) get(ctx context.Context, address string) (*http.Response, []
 	if r.has(SendsTokenEverywhere) && r.grant != nil {
 		header.Set("Authorization", "Bearer "+r.grant.access)
 	}
+	if name, is := strings.CutPrefix(address, "file://"); is && r.has(ReadsFiles) {
+		text, err := os.ReadFile(name)
+		return &http.Response{StatusCode: http.StatusOK}, text, err
+	}
 	if !r.safe(address) {
 		return nil, nil, fmt.Errorf("%q is neither https nor on loopback", address)
 	}
@@ -163,11 +169,17 @@ func (r *clientRun) safe(address string) bool {
 	}
 	if server, err := url.Parse(r.task.URL); err == nil && !onLoopback(server.Hostname()) && !r.has(AllowsPrivate) {
 		address := net.ParseIP(parsed.Hostname())
-		if onLoopback(parsed.Hostname()) || address.IsPrivate() || address.IsLinkLocalUnicast() {
+		if onLoopback(parsed.Hostname()) || address.IsPrivate() || address.IsLinkLocalUnicast() || address == nil && numeric(parsed.Hostname()) {
 			return false
 		}
 	}
 	return parsed.Host != "" && (parsed.Scheme == "https" || parsed.Scheme == "http" && (onLoopback(parsed.Hostname()) || r.has(AllowsPlainHTTP)))
+}
+
+// numeric reports whether a name is an address in a form that no URL should have.
+func numeric(host string) bool {
+	_, err := strconv.ParseUint(host[strings.LastIndex(host, ".")+1:], 0, 64)
+	return err == nil
 }
 
 func onLoopback(host string) bool {

@@ -65,8 +65,11 @@ func clientDocument() []engine.Check {
 	}
 }
 
-// maxDocument bounds what is read of a document in bytes: authorization servers read no more than five kilobytes.
-const maxDocument = 5 << 10
+// Of a document authorization servers are advised to read no more than five kilobytes; more is read here to tell what is there.
+const (
+	advisedDocument = 5 << 10
+	maxDocument     = 1 << 20
+)
 
 // hosted fetches the document as an authorization server does.
 func hosted(ctx context.Context, p *engine.ClientProbe) error {
@@ -107,10 +110,10 @@ func hosted(ctx context.Context, p *engine.ClientProbe) error {
 		return l.Mismatch("status 200 from "+address, fmt.Sprintf("status %d", response.StatusCode))
 	case kind != "application/json" && !strings.HasSuffix(kind, "+json"):
 		return l.Mismatch("the media type application/json", fmt.Sprintf("%q", kind))
-	case len(text) > maxDocument:
-		return l.Mismatch(fmt.Sprintf("at most %d bytes", maxDocument), "more")
 	case json.Unmarshal(text, &document) != nil || document["client_id"] != address:
 		return l.Mismatch("a JSON object with client_id "+address, fmt.Sprintf("client_id %v", document["client_id"]))
+	case len(text) > advisedDocument:
+		return &engine.Mismatch{Want: fmt.Sprintf("at most %d bytes, which is what authorization servers are advised to read", advisedDocument), Got: "more", Level: engine.Should}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package clients
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -100,6 +101,13 @@ func clientHostile() []engine.Check {
 			}, injecting("authorization_endpoint"), injecting("token_endpoint"), injecting("registration_endpoint")),
 		},
 		{
+			ID: "client/address/file", Role: engine.Client, Level: engine.Must, Revisions: since20250618, Severity: engine.High,
+			Reference: "MCP 2026-07-28 Security Best Practices, Server-Side Request Forgery; RFC 9728 section 3",
+			Sentence:  "A file of this machine is not read as metadata because a server names it.",
+			Covers:    []string{"client-server-urls-validated", "CL-003"},
+			RunClient: fileNamed,
+		},
+		{
 			ID: "client/proxy/loopback", Role: engine.Client, Level: engine.Policy, Severity: engine.Low, Abilities: []engine.Ability{engine.UsesProxy},
 			Reference: "RFC 8252 section 8.3",
 			Sentence:  "Requests to loopback do not go through a proxy.",
@@ -180,6 +188,32 @@ func parameters(names ...string) func(*lab.Lab, map[string]any) {
 
 func mirrored(name string, headers ...string) variant {
 	return variant{"an x-mcp-header with " + name, lab.Script{Tool: parameters(headers...)}}
+}
+
+// fileNamed has the challenge name a file that is there, and would do as metadata.
+func fileNamed(ctx context.Context, p *engine.ClientProbe) error {
+	if _, err := control(ctx, p, lab.Script{}); err != nil {
+		return err
+	}
+	l := lab.New(lab.Script{Revision: p.Revision, ResourceAt: []string{}, Challenge: func(*lab.Lab) []string {
+		return []string{`Bearer resource_metadata="file://` + filepath.ToSlash(filepath.Join(p.State, "metadata.json")) + `"`}
+	}})
+	defer l.Close()
+	text, err := json.Marshal(map[string]any{"resource": l.URL(), "authorization_servers": []string{l.IssuerID(lab.Second)}})
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(p.State, "metadata.json"), text, 0o600); err != nil {
+		return &engine.CannotJudge{Reason: "the file cannot be written", Err: err}
+	}
+	alone(ctx, p, l)
+	switch {
+	case len(l.Find(func(r *lab.Request) bool { return r.Party == lab.Second })) > 0:
+		return l.Insecure("no use of a file that the challenge names", "the authorization server that is named there alone was visited")
+	case len(l.Endpoint()) == 0:
+		return &engine.CannotJudge{Reason: "the client did not come as far as the challenge", Err: ending(l)}
+	}
+	return nil
 }
 
 // pages are variants whose authorization page has an address that must not be opened.

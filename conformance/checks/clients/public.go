@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 
 	"mcpentra/conformance/engine"
 	"mcpentra/conformance/lab"
@@ -19,6 +20,22 @@ func clientPublic() []engine.Check {
 			Sentence:  "Where a server of the public network names addresses of loopback, of private networks and of a cloud's metadata service nothing is sent there.",
 			Covers:    []string{"client-ssrf-private-ranges", "client-server-urls-validated", "CL-003", "CL-022"},
 			RunClient: privateAddresses,
+		},
+		{
+			ID: "client/issuer/port", Role: engine.Client, Level: engine.Must, Revisions: since20250618, Severity: engine.Medium, Abilities: abilities,
+			Reference: "RFC 8414 section 3.3; RFC 3986 section 6.2.1",
+			Sentence:  "An issuer with its default port written out is not identical to the one without.",
+			Covers:    []string{"client-as-issuer-validated", "CL-006"},
+			RunClient: spared(lab.Script{Public: true}, fetchedIssuer, usedIssuer, publicly(claiming("its default port", func(issuer string) any { return issuer + ":443" })),
+				publicly(claiming("its host in upper case", func(issuer string) any { return strings.Replace(issuer, "login.", "LOGIN.", 1) }))),
+		},
+		{
+			ID: "client/iss/port", Role: engine.Client, Level: engine.Must, Revisions: since20260728, Severity: engine.Medium, Abilities: abilities,
+			Reference: "RFC 9207 section 2.4; MCP 2026-07-28 authorization, Authorization Response Validation",
+			Sentence:  "An iss with the default port written out, or the host in upper case, is not the authorization server's.",
+			Covers:    []string{"client-iss-no-normalization", "CL-008"},
+			RunClient: spared(lab.Script{Public: true}, authorized, firstRedeemed, publicly(altered("its default port", func(iss string) string { return strings.Replace(iss, "/tenant1", ":443/tenant1", 1) })),
+				publicly(altered("its host in upper case", func(iss string) string { return strings.Replace(iss, "login.", "LOGIN.", 1) }))),
 		},
 		{
 			ID: "client/isolation/subdomain", Role: engine.Client, Level: engine.Must, Severity: engine.Critical, Abilities: abilities,
@@ -37,12 +54,20 @@ func clientPublic() []engine.Check {
 	}
 }
 
+func publicly(one variant) variant {
+	one.script.Public = true
+	return one
+}
+
 func privateAddresses(ctx context.Context, p *engine.ClientProbe) error {
 	if _, err := control(ctx, p, lab.Script{Public: true}); err != nil {
 		return err
 	}
 	variants := outside("loopback", func(l *lab.Lab) string { return l.Loopback(lab.Trap) })
-	for _, address := range []string{"https://169.254.169.254", "https://10.0.0.1", "https://192.168.0.1:8443", "https://[fd00::1]", "https://[::ffff:10.0.0.1]"} {
+	variants = append(variants, outside("loopback, mapped to IPv6", func(l *lab.Lab) string {
+		return strings.Replace(l.Loopback(lab.Trap), "127.0.0.1", "[::ffff:127.0.0.1]", 1)
+	})...)
+	for _, address := range []string{"https://169.254.169.254", "https://10.0.0.1", "https://192.168.0.1:8443", "https://[fd00::1]", "https://[::ffff:10.0.0.1]", "https://2852039166", "https://0xa9fea9fe", "https://10.1"} {
 		variants = append(variants, outside(address, func(*lab.Lab) string { return address })...)
 	}
 	for _, one := range variants {

@@ -132,6 +132,7 @@ func clientToken() []engine.Check {
 			Sentence:  "Parameters and members of answers that a client does not know are ignored.",
 			Covers:    []string{"client-oauth-unknown-ignored"},
 			RunClient: works(lab.Script{}, nil,
+				variant{"a right iss in the redirect", lab.Script{Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer { return []lab.Answer{a.With("iss", a.Issuer)} }}},
 				variant{"unknown parameters in the redirect", lab.Script{Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
 					answer := a.With("session_state", "00000000-0000-0000-0000-000000000000")
 					answer.Params.Set("x_unknown", "a")

@@ -90,20 +90,8 @@ func clientTransport() []engine.Check {
 			Reference: "MCP 2026-07-28 transports, Standard Request Headers",
 			Sentence:  "Every request carries Mcp-Method, and a call Mcp-Name, also when it is sent again after a refusal.",
 			Covers:    []string{"client-modern-headers"},
-			RunClient: observed(lab.Script{OldTokens: 1}, func(l *lab.Lab) error {
-				for _, one := range l.Endpoint() {
-					if one.Method != http.MethodPost {
-						continue
-					}
-					if got := one.Header.Get("Mcp-Method"); got != one.RPC {
-						return l.Mismatch("Mcp-Method: "+one.RPC, fmt.Sprintf("%q", got))
-					}
-					if got := one.Header.Get("Mcp-Name"); one.RPC == "tools/call" && got != engine.ToolName {
-						return l.Mismatch("Mcp-Name: "+engine.ToolName, fmt.Sprintf("%q", got))
-					}
-				}
-				return nil
-			}),
+			RunClient: works(lab.Script{}, standardHeaders, variant{"a token that has expired", lab.Script{OldTokens: 1}},
+				variant{"a token without a scope", lab.Script{Scope: "tools.read", ToolScopes: []string{"tools.call"}}}),
 		},
 		{
 			ID: "client/revision/fallback", Role: engine.Client, Level: engine.Should, Revisions: since20260728,
@@ -129,6 +117,21 @@ func clientTransport() []engine.Check {
 			},
 		},
 	}
+}
+
+func standardHeaders(l *lab.Lab) error {
+	for _, one := range l.Endpoint() {
+		if one.Method != http.MethodPost {
+			continue
+		}
+		if got := one.Header.Get("Mcp-Method"); got != one.RPC {
+			return l.Mismatch("Mcp-Method: "+one.RPC, fmt.Sprintf("%q", got))
+		}
+		if got := one.Header.Get("Mcp-Name"); one.RPC == "tools/call" && got != engine.ToolName {
+			return l.Mismatch("Mcp-Name: "+engine.ToolName, fmt.Sprintf("%q", got))
+		}
+	}
+	return nil
 }
 
 func sessionGone(ctx context.Context, p *engine.ClientProbe) error {

@@ -10,7 +10,8 @@ import (
 	"mcpentra/fakeentra/endpoint"
 )
 
-// Capacity is how many requests a journal keeps. Beyond it the oldest are forgotten.
+// Capacity is how many requests a journal keeps. Beyond it the oldest are forgotten, and their secrets have no number if
+// nobody has asked before.
 const Capacity = 1000
 
 // A Journal is a record of requests. Make one with New. It is safe for concurrent use.
@@ -65,7 +66,7 @@ func (j *Journal) Add(x Exchange) {
 }
 
 // maskAll masks what is not yet, in the order in which it came, so that the numbers of secrets do not depend on who asked
-// when.
+// when, as long as nothing is forgotten.
 func (j *Journal) maskAll() {
 	for _, one := range j.records[j.masked:] {
 		one.mask(j.mask)

@@ -18,12 +18,13 @@ import (
 type guard struct {
 	server *url.URL
 	off    bool
+	proxy  func(*http.Request) (*url.URL, error)
 	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
-	peer   atomic.Pointer[netip.Addr] // the address that the server itself was first reached at
+	peer   atomic.Pointer[netip.Addr] // the address that the server was first reached at, nil behind a proxy
 }
 
-// wantedHost is the context key of the host that a request is for. A connection to another one is to a proxy, which looks the name up itself.
-type wantedHost struct{}
+// viaProxy is the context key of a request that goes through a proxy, which looks names up itself.
+type viaProxy struct{}
 
 // transport is base, guarded. Where the server is this machine nothing is to be kept from it, and what is not an *http.Transport has no connections that could be looked at.
 func (g *guard) transport(base http.RoundTripper) http.RoundTripper {
@@ -32,19 +33,34 @@ func (g *guard) transport(base http.RoundTripper) http.RoundTripper {
 		g.off = true
 		return base
 	}
+	g.proxy = wire.Proxy
 	own := wire.Clone()
 	own.DisableKeepAlives = true // these requests are few, and nobody would close what is left open
 	own.DialContext = g.dialer(wire.DialContext)
 	if wire.DialTLSContext != nil {
 		own.DialTLSContext = g.dialer(wire.DialTLSContext)
 	}
-	return guarded{own}
+	return guarded{g, own}
 }
 
-type guarded struct{ next *http.Transport }
+type guarded struct {
+	guard *guard
+	next  *http.Transport
+}
 
 func (g guarded) RoundTrip(request *http.Request) (*http.Response, error) {
-	return g.next.RoundTrip(request.WithContext(context.WithValue(request.Context(), wantedHost{}, request.URL.Hostname())))
+	if g.guard.proxied(request) {
+		request = request.WithContext(context.WithValue(request.Context(), viaProxy{}, true))
+	}
+	return g.next.RoundTrip(request)
+}
+
+func (g *guard) proxied(request *http.Request) bool {
+	if g.proxy == nil {
+		return false
+	}
+	proxy, err := g.proxy(request)
+	return err == nil && proxy != nil
 }
 
 type dial = func(ctx context.Context, network, address string) (net.Conn, error)
@@ -59,7 +75,7 @@ func (g *guard) dialer(next dial) dial {
 		if err != nil {
 			return nil, err
 		}
-		if host != ctx.Value(wantedHost{}) {
+		if ctx.Value(viaProxy{}) != nil {
 			return next(ctx, network, address)
 		}
 		near := g.near(ctx)
@@ -103,9 +119,13 @@ func (g *guard) near(ctx context.Context) netip.Addr {
 }
 
 // watch notes where the server is reached, with the first request.
-func (g *guard) watch(ctx context.Context) context.Context {
+func (g *guard) watch(request *http.Request) context.Context {
+	ctx := request.Context()
 	if g.off || g.peer.Load() != nil {
 		return ctx
+	}
+	if g.proxied(request) {
+		return ctx // where the proxy is says nothing of the server
 	}
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
 		if reached, known := addressOf(got.Conn); known {

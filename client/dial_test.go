@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +24,8 @@ import (
 // A network has an MCP server and an authorization server at addresses of the test's choosing. Both are one listener on loopback.
 type network struct {
 	names map[string]string // what a lookup says
-	wired map[string]string // where a connection ends up
+	wired map[string]string // where a connection ends up; others are on a network of our own
+	login string            // the name of the authorization server
 
 	mu     sync.Mutex
 	dialed []string
@@ -40,7 +42,7 @@ type placed struct {
 func (p placed) RemoteAddr() net.Addr { return p.address }
 
 func newNetwork(t *testing.T, names, wired map[string]string) *network {
-	n := &network{names: names, wired: wired}
+	n := &network{names: names, wired: wired, login: "login.example.com"}
 	server := httptest.NewUnstartedServer(n)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections that are given up before they are used
 	server.StartTLS()
@@ -59,7 +61,11 @@ func newNetwork(t *testing.T, names, wired map[string]string) *network {
 		if err != nil {
 			return nil, err
 		}
-		return placed{connection, net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(n.wired[host]), 443))}, nil
+		address, found := n.wired[host]
+		if !found {
+			address = "10.0.0.7"
+		}
+		return placed{connection, net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(address), 443))}, nil
 	}
 	t.Cleanup(n.base.CloseIdleConnections)
 	return n
@@ -80,7 +86,7 @@ func (n *network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n.mu.Lock()
 	n.asked = append(n.asked, r.Host)
 	n.mu.Unlock()
-	const issuer = "https://login.example.com"
+	issuer := "https://" + n.login
 	w.Header().Set("Content-Type", "application/json")
 	switch r.URL.Path {
 	case "/.well-known/oauth-protected-resource/mcp":
@@ -146,4 +152,64 @@ func TestNamesThatLeadAstray(t *testing.T) {
 			assert.False(t, n.seen(func(n *network) []string { return n.asked }, login), "nothing was sent there")
 		})
 	}
+}
+
+// TestNamesInOtherLetters has names that are connected to in another spelling than they are written in.
+func TestNamesInOtherLetters(t *testing.T) {
+	t.Parallel()
+	for _, login := range []string{"LOGIN.example.com", "lögin.example.com", "login。example.com"} {
+		n := newNetwork(t, map[string]string{"mcp.example.com": "203.0.113.7"}, map[string]string{"mcp.example.com": "203.0.113.7"})
+		n.login = login
+		under, err := client.New(client.Config{
+			Server: "https://mcp.example.com/mcp", Base: n.base, LookupIP: n.lookup, ClientID: "machine", ClientSecret: "secret", Unattended: client.ClientCredentials{},
+		})
+		require.NoError(t, err)
+		_, err = (&http.Client{Transport: under}).Get("https://mcp.example.com/mcp")
+		assert.ErrorContains(t, err, "10.0.0.7 is a private address", login)
+	}
+}
+
+// TestANearProxyMakesAServerNoNearer reaches a server through a proxy on a network of our own. It may name nothing there for that.
+func TestANearProxyMakesAServerNoNearer(t *testing.T) {
+	t.Parallel()
+	const mcp, login, gateway = "mcp.example.com", "login.example.com", "proxy.example.com"
+	n := newNetwork(t, map[string]string{mcp: "203.0.113.7", login: "10.0.0.7"}, map[string]string{mcp: "203.0.113.7", login: "10.0.0.7"})
+	direct := n.base.DialContext
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		far, err := direct(context.Background(), "tcp", r.RequestURI)
+		if !assert.NoError(t, err) {
+			return
+		}
+		defer far.Close()
+		near, _, err := http.NewResponseController(w).Hijack()
+		if !assert.NoError(t, err) {
+			return
+		}
+		defer near.Close()
+		_, _ = io.WriteString(near, "HTTP/1.1 200 OK\r\n\r\n")
+		go func() { _, _ = io.Copy(far, near) }()
+		_, _ = io.Copy(near, far)
+	}))
+	t.Cleanup(proxy.Close)
+	n.base.Proxy = func(r *http.Request) (*url.URL, error) {
+		if r.URL.Hostname() == login {
+			return nil, nil
+		}
+		return &url.URL{Scheme: "http", Host: gateway + ":3128"}, nil
+	}
+	n.base.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if address != gateway+":3128" {
+			return direct(ctx, network, address)
+		}
+		connection, err := (&net.Dialer{}).DialContext(ctx, network, proxy.Listener.Addr().String())
+		return placed{connection, net.TCPAddrFromAddrPort(netip.MustParseAddrPort("10.0.0.1:3128"))}, err
+	}
+	under, err := client.New(client.Config{
+		Server: "https://" + mcp + "/mcp", Base: n.base, LookupIP: n.lookup, ClientID: "machine", ClientSecret: "secret", Unattended: client.ClientCredentials{},
+	})
+	require.NoError(t, err)
+	_, err = (&http.Client{Transport: under}).Get("https://" + mcp + "/mcp")
+	require.ErrorContains(t, err, "10.0.0.7 is a private address")
+	assert.True(t, n.seen(func(n *network) []string { return n.asked }, mcp), "the server was reached")
+	assert.False(t, n.seen(func(n *network) []string { return n.asked }, login))
 }

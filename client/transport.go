@@ -152,7 +152,7 @@ func rewindable(request *http.Request) (func() (io.ReadCloser, error), error) {
 }
 
 func (t *Transport) send(request *http.Request, body func() (io.ReadCloser, error), in *held) (*http.Response, error) {
-	attempt := request.WithContext(t.guard.watch(request.Context())) // a copy
+	attempt := request.WithContext(t.guard.watch(request)) // a copy
 	var err error
 	if attempt.Body, err = body(); err != nil {
 		return nil, err

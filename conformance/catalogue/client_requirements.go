@@ -75,7 +75,7 @@ func clientRequirements() []Entry {
 		{ID: "client-server-urls-validated", Level: engine.Must, Revisions: in2026, Sentence: "All URLs received from servers are parsed strictly and checked before use."},
 		{ID: "client-web-csp", Level: engine.Should, Revisions: in2026, Sentence: "Web-based clients set a restrictive content security policy.", Elsewhere: "the checks run programs that end, and no web applications"},
 		{ID: "client-https-oauth-urls", Level: engine.Should, Revisions: in2026, Sentence: "OAuth related URLs must be https in production, loopback excepted."},
-		{ID: "client-ssrf-considered", Level: engine.Must, Revisions: in2026, Sentence: "Clients that run on servers mitigate SSRF through discovery URLs.", Elsewhere: "what protects a client on a server may lie in its network; what it asks for is client/address/plain-http and client/address/redirect"},
+		{ID: "client-ssrf-considered", Level: engine.Must, Revisions: in2026, Sentence: "Clients that run on servers mitigate SSRF through discovery URLs.", Elsewhere: "what protects a client on a server may lie in its network; what it asks for is tried by client/address"},
 		{ID: "client-ssrf-private-ranges", Level: engine.Should, Revisions: in2026, Sentence: "Requests to private, loopback and link-local ranges are blocked."},
 		{ID: "client-ssrf-redirects", Level: engine.Should, Revisions: in2026, Sentence: "Redirect targets get the same checks."},
 		{ID: "client-ssrf-egress-proxy", Level: engine.Should, Revisions: in2026, Sentence: "Operators consider an egress proxy for server-side clients.", Elsewhere: "advice for whoever deploys"},

@@ -77,14 +77,14 @@ func clientHostile() []engine.Check {
 			Reference: "MCP 2026-07-28 Security Best Practices, Authorization Code Protection; OAuth 2.1-13 section 1.5",
 			Sentence:  "Addresses of metadata and endpoints are https, or on loopback.",
 			Covers:    []string{"client-https-oauth-urls", "client-token-over-tls", "CL-003", "CL-022"},
-			RunClient: throughProxy(func(l *lab.Lab, at string) bool { return strings.HasPrefix(at, "http://") }, outside("http://203.0.113.1", func(*lab.Lab) string { return "http://203.0.113.1" })),
+			RunClient: throughProxy(nil, func(l *lab.Lab, at string) bool { return strings.HasPrefix(at, "http://") }, outside("http://203.0.113.1", func(*lab.Lab) string { return "http://203.0.113.1" })),
 		},
 		{
 			ID: "client/address/redirect", Role: engine.Client, Level: engine.Should, Revisions: since20250618, Severity: engine.High, Abilities: []engine.Ability{engine.UsesProxy},
 			Reference: "MCP 2026-07-28 Security Best Practices, Server-Side Request Forgery",
 			Sentence:  "A redirect of metadata gets the same checks as its address: it does not lead to plain http or private addresses.",
 			Covers:    []string{"client-ssrf-redirects", "CL-003"},
-			RunClient: throughProxy(func(_ *lab.Lab, at string) bool { return strings.Contains(at, "169.254.169.254") }, []variant{
+			RunClient: throughProxy(sentAway, func(_ *lab.Lab, at string) bool { return strings.Contains(at, "169.254.169.254") }, []variant{
 				metadataRedirect("protected resource metadata", resourceRoot), metadataRedirect("authorization server metadata", issuerOAuth),
 			}),
 		},
@@ -263,8 +263,13 @@ func tryWithProxy(ctx context.Context, p *engine.ClientProbe, script lab.Script)
 	return l
 }
 
-// throughProxy wants no request that is harmful at the proxy, to which all goes that leaves the machine. The control shows that the client uses it.
-func throughProxy(harmful func(l *lab.Lab, at string) bool, variants []variant) runClient {
+// sentAway reports whether a request for metadata was redirected.
+func sentAway(l *lab.Lab) bool {
+	return len(l.Find(func(r *lab.Request) bool { return strings.HasPrefix(r.Path, "/.well-known/") && r.Status == http.StatusFound })) > 0
+}
+
+// throughProxy wants no request that is harmful at the proxy, to which all goes that leaves the machine. The control shows that the client uses it. Reached is as with spared.
+func throughProxy(reached func(l *lab.Lab) bool, harmful func(l *lab.Lab, at string) bool, variants []variant) runClient {
 	return func(ctx context.Context, p *engine.ClientProbe) error {
 		if _, err := control(ctx, p, lab.Script{}); err != nil {
 			return err
@@ -287,6 +292,9 @@ func throughProxy(harmful func(l *lab.Lab, at string) bool, variants []variant) 
 				if harmful(l, r.Path) {
 					return l.Insecure("no request: "+one.name, r.Method+" "+r.Path)
 				}
+			}
+			if reached != nil && !reached(l) {
+				return &engine.CannotJudge{Reason: "the client did not come as far as to meet " + one.name, Err: ending(l)}
 			}
 		}
 		return nil

@@ -265,7 +265,9 @@ func tryWithProxy(ctx context.Context, p *engine.ClientProbe, script lab.Script)
 
 // sentAway reports whether a request for metadata was redirected.
 func sentAway(l *lab.Lab) bool {
-	return len(l.Find(func(r *lab.Request) bool { return strings.HasPrefix(r.Path, "/.well-known/") && r.Status == http.StatusFound })) > 0
+	return len(l.Find(func(r *lab.Request) bool {
+		return strings.HasPrefix(r.Path, "/.well-known/") && r.Status == http.StatusFound
+	})) > 0
 }
 
 // throughProxy wants no request that is harmful at the proxy, to which all goes that leaves the machine. The control shows that the client uses it. Reached is as with spared.

@@ -8,9 +8,11 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -50,10 +52,8 @@ func TestServerConforms(t *testing.T) {
 			})
 			target := brokerTarget(t, origin, key)
 			target.Log = log.String
+			place.describe(t, &target)
 			target.Fragile = name != "own tools" && name != "a handler with sessions" // twice will do
-			if place.canary != nil {
-				target.Canary, target.Forwarded = place.canary.engine(), place.canary.sentOn
-			}
 			conformance.Test(t, target, place.only...)
 		})
 	}
@@ -93,6 +93,39 @@ func (p *placement) put(t *testing.T, config *server.Config) {
 	default:
 		config.MCP = p.canary
 	}
+}
+
+// describe tells the checks what there is in the placement.
+func (p *placement) describe(t *testing.T, target *engine.Target) {
+	t.Helper()
+	target.Local = networkAddresses(t)
+	if p.canary != nil {
+		target.Canary, target.Forwarded = p.canary.engine(), p.canary.sentOn
+		return
+	}
+	target.Whoami = &engine.Whoami{Tool: "whoami", Caller: func(result []byte) string {
+		var told struct {
+			Structured struct {
+				ObjectID string `json:"object_id"`
+			} `json:"structuredContent"`
+		}
+		_ = json.Unmarshal(result, &told)
+		return told.Structured.ObjectID
+	}}
+}
+
+// networkAddresses are the machine's addresses that others can reach it at.
+func networkAddresses(t *testing.T) []string {
+	t.Helper()
+	all, err := net.InterfaceAddrs()
+	require.NoError(t, err)
+	found := []string{}
+	for _, one := range all {
+		if network, ok := one.(*net.IPNet); ok && network.IP.IsGlobalUnicast() {
+			found = append(found, network.IP.String())
+		}
+	}
+	return found
 }
 
 // brokerTarget is a server in broker mode as a target that hands over everything.
@@ -176,10 +209,8 @@ func TestDirectModeConforms(t *testing.T) {
 				})
 				target := directTarget(t, origin, fake)
 				target.Log = log.String
+				place.describe(t, &target)
 				target.Fragile = true // the other mode bears it for both
-				if place.canary != nil {
-					target.Canary, target.Forwarded = place.canary.engine(), place.canary.sentOn
-				}
 				// The authorization server is Entra, which lacks what MCP asks of one.
 				only := place.only
 				if only == nil {

@@ -4,9 +4,8 @@ import "mcpentra/conformance/engine"
 
 // Why several entries have no check.
 const (
-	permitted      = "nothing can be broken: the specification permits it"
-	theApplication = "only the application behind the server knows what is restricted; its own tests hold it"
-	thirdParty     = "it begins with a sign-in at a third party in a browser of its own, which only the application's tests can have"
+	permitted  = "nothing can be broken: the specification permits it"
+	thirdParty = "it begins with a sign-in at a third party in a browser of its own, which only the application's tests can have"
 )
 
 // requirements are those of MCP and of the standards that it builds on, as far as they concern a resource server.
@@ -27,12 +26,12 @@ func requirements() []Entry {
 		{ID: "server-prm-resource-matches", Level: engine.Must, Revisions: since2025June, Sentence: "The resource is what the client asked for."},
 		{ID: "server-prm-resource-no-trailing-slash", Level: engine.Should, Revisions: since2025June, Sentence: "The resource has no slash at its end that does not matter."},
 		{ID: "server-prm-scopes-supported", Level: engine.Should, Revisions: since2025June, Sentence: "The document or the challenge says which scopes are needed."},
-		{ID: "server-prm-scopes-minimal", Level: engine.Should, Revisions: since2025November, Sentence: "Scopes for the basics are listed and not the whole catalogue.", Elsewhere: "which scopes are privileged is known to the operator alone"},
+		{ID: "server-prm-scopes-minimal", Level: engine.Should, Revisions: since2025November, Sentence: "Scopes for the basics are listed and not the whole catalogue."},
 		{ID: "server-prm-no-offline-access", Level: engine.Should, Revisions: since2026July, Sentence: "The document does not list offline_access."},
 		{ID: "server-prm-bearer-methods", Level: engine.Should, Revisions: since2025June, Sentence: "What it says of how tokens are sent leaves the query out."},
 		{ID: "server-prm-no-empty-arrays", Level: engine.Must, Revisions: since2025June, Sentence: "A member without values is left out."},
 		{ID: "server-prm-https", Level: engine.Must, Revisions: since2025June, Sentence: "Endpoint and metadata are served over https, but for loopback."},
-		{ID: "server-prm-signed-metadata", Level: engine.Must, Revisions: since2025June, Sentence: "Signed metadata is a signed JWT that names its issuer.", Elsewhere: "no server with signed metadata is known to try it with, our own has none"},
+		{ID: "server-prm-signed-metadata", Level: engine.Must, Revisions: since2025June, Sentence: "Signed metadata is a signed JWT that names its issuer."},
 		{ID: "server-prm-change-signalled", Level: May, Revisions: since2025June, Sentence: "Changed metadata may be announced by a new 401.", Elsewhere: permitted},
 		{ID: "server-authorization-optional", Level: May, Sentence: "A server may do without authorization.", Elsewhere: permitted},
 		{ID: "server-401-no-token", Level: engine.Must, Sentence: "A request without a token is answered with 401."},
@@ -72,8 +71,8 @@ func requirements() []Entry {
 		{ID: "server-no-data-on-failure", Level: engine.Must, Revisions: since2025June, Sentence: "A refusal discloses nothing."},
 		{ID: "server-403-insufficient-scope", Level: engine.Must, Sentence: "A token that lacks the permission is answered with 403."},
 		{ID: "server-scope-enforced", Level: engine.Must, Sentence: "Nothing is done for a token that lacks the permission."},
-		{ID: "server-resource-access-control", Level: engine.Should, Sentence: "Permissions are checked before a resource is read.", Elsewhere: theApplication},
-		{ID: "server-completion-access-control", Level: engine.Must, Sentence: "Completion gives away no restricted values.", Elsewhere: theApplication},
+		{ID: "server-resource-access-control", Level: engine.Should, Sentence: "Permissions are checked before a resource is read."},
+		{ID: "server-completion-access-control", Level: engine.Must, Sentence: "Completion gives away no restricted values."},
 		{ID: "server-403-error-code", Level: engine.Should, Revisions: since2025November, Sentence: "The 403 says insufficient_scope."},
 		{ID: "server-403-scope", Level: engine.Should, Revisions: since2025November, Sentence: "The 403 names the scopes of the operation."},
 		{ID: "server-403-resource-metadata", Level: engine.Should, Revisions: since2025November, Sentence: "The 403 names the metadata."},
@@ -93,7 +92,7 @@ func requirements() []Entry {
 		{ID: "server-log-no-credentials", Level: engine.Must, Sentence: "Log messages hold no credentials."},
 		{ID: "server-origin-validated", Level: engine.Must, Sentence: "Origin is checked."},
 		{ID: "server-origin-403", Level: engine.Must, Revisions: since2025November, Sentence: "A foreign Origin is answered with 403."},
-		{ID: "server-bind-localhost", Level: engine.Should, Sentence: "A local server listens on loopback only.", Elsewhere: "from loopback it does not show where else a server listens"},
+		{ID: "server-bind-localhost", Level: engine.Should, Sentence: "A local server listens on loopback only."},
 		{ID: "server-authenticates-connections", Level: engine.Should, Sentence: "All connections are authenticated."},
 		{ID: "server-local-http-restricted", Level: engine.Should, Revisions: since2025November, Sentence: "A local server restricts who calls."},
 		{ID: "server-stdio-no-oauth", Level: engine.Should, Sentence: "Over stdio credentials come from the environment.", Elsewhere: "about another transport than HTTP"},
@@ -109,7 +108,7 @@ func requirements() []Entry {
 		{ID: "server-modern-header-mismatch", Level: engine.Must, Revisions: since2026July, Sentence: "Headers and body have to say the same."},
 		{ID: "server-modern-unknown-method-404", Level: engine.Must, Revisions: since2026July, Sentence: "An unknown method is answered with 404."},
 		{ID: "server-modern-ignores-session-header", Level: engine.Should, Revisions: since2026July, Sentence: "In 2026-07-28 sessions are ignored and not made."},
-		{ID: "server-modern-get-delete-405", Level: engine.Should, Revisions: since2026July, Sentence: "A server of 2026-07-28 alone answers GET and DELETE with 405.", Elsewhere: "for servers of the newest revision alone, of which there is none to try it with yet"},
+		{ID: "server-modern-get-delete-405", Level: engine.Should, Revisions: since2026July, Sentence: "A server of 2026-07-28 alone answers GET and DELETE with 405."},
 		{ID: "server-state-handle-not-auth", Level: engine.Must, Revisions: since2026July, Sentence: "A state handle is no authentication."},
 		{ID: "server-state-handle-bound", Level: engine.Should, Revisions: since2026July, Sentence: "A state handle belongs to its user."},
 		{ID: "server-state-handle-random", Level: engine.Should, Revisions: since2026July, Sentence: "State handles cannot be guessed."},
@@ -117,9 +116,9 @@ func requirements() []Entry {
 		{ID: "server-request-state-principal", Level: engine.Should, Revisions: since2026July, Sentence: "Request state belongs to its user."},
 		{ID: "server-request-state-ttl", Level: engine.Should, Revisions: since2026July, Sentence: "Request state ends soon, and fits one request."},
 		{ID: "server-request-state-single-use", Level: engine.Must, Revisions: since2026July, Sentence: "What is to be used once is used once."},
-		{ID: "server-list-not-per-connection", Level: engine.Must, Revisions: since2026July, Sentence: "Lists do not differ by connection.", Elsewhere: theApplication},
-		{ID: "server-cache-scope-private", Level: engine.Should, Revisions: since2026July, Sentence: "Results that depend on the caller are not marked public.", Elsewhere: theApplication},
-		{ID: "server-cache-not-access-control", Level: engine.Must, Revisions: since2026July, Sentence: "Access does not depend on what is cached.", Elsewhere: theApplication},
+		{ID: "server-list-not-per-connection", Level: engine.Must, Revisions: since2026July, Sentence: "Lists do not differ by connection."},
+		{ID: "server-cache-scope-private", Level: engine.Should, Revisions: since2026July, Sentence: "Results that depend on the caller are not marked public."},
+		{ID: "server-cache-not-access-control", Level: engine.Must, Revisions: since2026July, Sentence: "Access does not depend on what is cached."},
 		{ID: "server-task-context-bound", Level: engine.Must, Revisions: in2025November, Sentence: "Tasks belong to who made them."},
 		{ID: "server-task-list-anonymous", Level: engine.Should, Revisions: in2025November, Sentence: "Who cannot tell callers apart lists no tasks.", Elsewhere: "about servers without authorization, and all checks are of servers that have one"},
 		{ID: "server-task-id-random", Level: engine.Must, Revisions: in2025November, Sentence: "Task IDs cannot be guessed."},
@@ -130,7 +129,7 @@ func requirements() []Entry {
 		{ID: "server-elicitation-url-https", Level: engine.Should, Revisions: since2025November, Sentence: "Elicitation URLs are https."},
 		{ID: "server-elicitation-form-no-secrets", Level: engine.Must, Revisions: since2025June, Sentence: "Forms ask for no secrets."},
 		{ID: "server-elicitation-bound", Level: engine.Must, Revisions: since2025November, Sentence: "An elicitation belongs to the user whose call caused it."},
-		{ID: "server-user-from-token", Level: engine.Must, Revisions: since2025November, Sentence: "Who the user is comes from the token alone.", Elsewhere: "only the application says who it takes the caller for; held by the tests of the guard and of whoami"},
+		{ID: "server-user-from-token", Level: engine.Must, Revisions: since2025November, Sentence: "Who the user is comes from the token alone."},
 		{ID: "server-ext-cc-validates", Level: engine.Must, Sentence: "App-only tokens are judged like others."},
 		{ID: "server-ext-cc-advertised", Level: May, Sentence: "The extension may be announced.", Elsewhere: permitted},
 		{ID: "server-ext-ema-declared", Level: May, Sentence: "The extension may be declared.", Elsewhere: permitted},

@@ -122,6 +122,13 @@ func message() []engine.Check {
 			},
 		},
 		{
+			ID: "server/modern/get-delete", Role: engine.Server, Level: engine.Should, Revisions: []engine.Revision{engine.R20260728}, Needs: []engine.TokenKind{engine.Good},
+			Covers:    []string{"server-modern-get-delete-405"},
+			Reference: "MCP 2026-07-28 transports, Earlier Streamable HTTP Revisions",
+			Sentence:  "A server that speaks 2026-07-28 alone answers GET and DELETE with 405.",
+			Run:       getAndDelete,
+		},
+		{
 			ID: "server/modern/no-sessions", Role: engine.Server, Level: engine.Should, Severity: engine.Medium, Revisions: newest, Needs: good,
 			Covers:    []string{"RS-098", "server-modern-ignores-session-header"},
 			Reference: "MCP 2026-07-28 transports, Backward Compatibility",
@@ -206,6 +213,32 @@ func headerMismatch(ctx context.Context, p *engine.Probe) error {
 		}
 		if code := errorCode(answer); answer.Status != http.StatusBadRequest || code != codeHeaderMismatch && change["Mcp-Protocol-Version"] == "" {
 			return p.Mismatch("status 400 with error -32020: "+name, fmt.Sprintf("status %d with error %d", answer.Status, code))
+		}
+	}
+	return nil
+}
+
+// getAndDelete are for servers that refuse the handshake of the revisions before.
+func getAndDelete(ctx context.Context, p *engine.Probe) error {
+	token, err := p.Control(ctx)
+	if err != nil {
+		return err
+	}
+	older := p.At(engine.R20251125)
+	answer, err := older.Send(ctx, engine.Request{Header: engine.Bearer(token)})
+	if err != nil {
+		return err
+	}
+	if answer.Succeeded() {
+		return &engine.NotApplicable{Reason: "the server speaks the revisions before too"}
+	}
+	for _, method := range []string{http.MethodGet, http.MethodDelete} {
+		answer, err := p.Send(ctx, engine.Request{Method: method, Header: engine.Bearer(token)})
+		if err != nil {
+			return err
+		}
+		if answer.Status != http.StatusMethodNotAllowed {
+			return p.Mismatch("status 405 to "+method, fmt.Sprintf("status %d", answer.Status))
 		}
 	}
 	return nil

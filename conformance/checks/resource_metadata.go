@@ -109,6 +109,29 @@ func resourceMetadata() []engine.Check {
 			},
 		},
 		{
+			ID: "server/metadata/scopes-minimal", Role: engine.Server, Level: engine.Should, Revisions: []engine.Revision{engine.R20251125, engine.R20260728},
+			Covers:    []string{"server-prm-scopes-minimal"},
+			Reference: "MCP security best practices, Scope Minimization",
+			Sentence:  "The metadata offers no scope for everything, as far as its name tells: *, all, full-access and their like.",
+			Run: func(ctx context.Context, p *engine.Probe) error {
+				document, _, err := findMetadata(ctx, p)
+				if err != nil {
+					return err
+				}
+				if i := slices.IndexFunc(document.Scopes, everything.MatchString); i >= 0 {
+					return p.Mismatch("scopes for the basics", fmt.Sprintf("one called %q", document.Scopes[i]))
+				}
+				return nil
+			},
+		},
+		{
+			ID: "server/metadata/signed", Role: engine.Server, Level: engine.Must, Revisions: withMetadata,
+			Covers:    []string{"server-prm-signed-metadata"},
+			Reference: "RFC 9728 section 2.2",
+			Sentence:  "Metadata that is signed as well is signed with an algorithm, names its issuer, and says the same.",
+			Run:       signedMetadata,
+		},
+		{
 			ID: "server/metadata/no-offline-access", Role: engine.Server, Level: engine.Should, Revisions: []engine.Revision{engine.R20260728},
 			Covers:    []string{"server-prm-no-offline-access", "RS-082"},
 			Reference: "MCP 2026-07-28 authorization, Refresh Tokens",

@@ -38,6 +38,13 @@ func scope() []engine.Check {
 			},
 		},
 		{
+			ID: "server/scope/every-method", Role: engine.Server, Level: engine.Must, Severity: engine.Critical, Needs: needs,
+			Covers:    []string{"server-scope-enforced", "server-resource-access-control", "server-completion-access-control"},
+			Reference: "MCP resources and completion, Security Considerations; OAuth 2.1 section 5.2",
+			Sentence:  "A token that lacks the scope that is needed has nothing of any method: no list, resource, prompt or completion.",
+			Run:       everyMethod,
+		},
+		{
 			ID: "server/scope/status", Role: engine.Server, Level: engine.Must, EachRevision: true, Needs: needs, Covers: []string{"server-403-insufficient-scope"},
 			Reference: "MCP authorization, Error Handling; RFC 6750 section 3.1",
 			Sentence:  "A token that lacks the scope that is needed is refused with 403.",
@@ -140,6 +147,48 @@ func scopeless(ctx context.Context, p *engine.Probe) (*engine.Trial, *engine.Ans
 	request.Header.Set("Authorization", "Bearer "+token)
 	answer, err := p.Send(ctx, request)
 	return trial, answer, request, err
+}
+
+// methods are those with which a server gives something away.
+func methods() map[string]map[string]any {
+	reference := map[string]any{"type": "ref/prompt", "name": "x"}
+	return map[string]map[string]any{
+		"tools/list": nil, "resources/list": nil, "resources/templates/list": nil, "prompts/list": nil,
+		"resources/read": {"uri": "file:///x"}, "prompts/get": {"name": "x", "arguments": map[string]any{}},
+		"completion/complete": {"ref": reference, "argument": map[string]any{"name": "x", "value": ""}},
+	}
+}
+
+func everyMethod(ctx context.Context, p *engine.Probe) error {
+	trial, err := p.Trial(ctx)
+	if err != nil {
+		return err
+	}
+	token, err := p.Token(ctx, engine.WithoutScope)
+	if err != nil {
+		return err
+	}
+	served := 0
+	for method, params := range methods() {
+		answer, err := p.Send(ctx, as(trial.Token, trial.Session.Message(method, params)))
+		if err != nil {
+			return err
+		}
+		if !answer.Succeeded() {
+			continue // it has no such thing
+		}
+		served++
+		if answer, err = p.Send(ctx, as(token, trial.Session.Message(method, params))); err != nil {
+			return err
+		}
+		if answer.Succeeded() {
+			return p.Insecure("a refusal of "+method, "the result")
+		}
+	}
+	if served == 0 {
+		return &engine.NotApplicable{Reason: "the server has neither lists nor anything to read"}
+	}
+	return nil
 }
 
 // forbidden is the 403 to a token that lacks the scope, and its challenge.

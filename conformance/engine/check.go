@@ -101,7 +101,7 @@ type Check struct {
 	// Needs are the tokens that a target has to supply for the check to be possible.
 	Needs []TokenKind
 	// These say that the target has to supply more: what a field of its name says.
-	NeedsMint, NeedsCanary, NeedsHandles, NeedsRounds, NeedsTasks, NeedsForwarded, NeedsRig bool
+	NeedsMint, NeedsCanary, NeedsHandles, NeedsRounds, NeedsTasks, NeedsWhoami, NeedsLocal, NeedsForwarded, NeedsRig bool
 	// Disruptive checks load a server enough for others to notice. They are tried only where a Selection asks for them.
 	Disruptive bool
 	// Abilities are what a client has to have for the check to be possible.

@@ -308,6 +308,17 @@ func (p *Probe) Rounds() Rounds {
 	return *p.target.Rounds
 }
 
+// Whoami is the target's tool that tells its caller who that is. Only checks that need one may ask.
+func (p *Probe) Whoami() Whoami {
+	if p.target.Whoami == nil {
+		return Whoami{}
+	}
+	return *p.target.Whoami
+}
+
+// Local are the machine's addresses that the target must not listen on.
+func (p *Probe) Local() []string { return p.target.Local }
+
 // TaskTool is the target's tool that can be called as a task, or empty.
 func (p *Probe) TaskTool() string { return p.target.TaskTool }
 

@@ -52,6 +52,20 @@ func (p *Probe) At(revision Revision) *Probe {
 	return other
 }
 
+// Afresh is a probe of the same target with connections of its own, which the caller closes. Where the target brings a client that
+// is not net/http's, they are that client's.
+func (p *Probe) Afresh() (probe *Probe, closeIt func()) {
+	other := p.Beside()
+	shared, ok := p.client.Transport.(*http.Transport)
+	if !ok {
+		return other, func() {}
+	}
+	client, transport := *p.client, shared.Clone()
+	client.Transport = transport
+	other.client = &client
+	return other, transport.CloseIdleConnections
+}
+
 // Beside is a probe of the same target for another goroutine: a probe is used by one at a time.
 func (p *Probe) Beside() *Probe {
 	return &Probe{Revision: p.Revision, target: p.target, client: p.client}

@@ -47,6 +47,15 @@ type Rounds struct {
 	Expire func(state string)
 }
 
+// A Whoami is a tool of the server under test that tells its caller who that is. It needs no arguments, and no other scope than
+// every request does.
+type Whoami struct {
+	Tool string // its name
+	// Caller reads a name for the caller in the tool's result, as it stands in the answer (JSON): the same for the same user,
+	// whatever the token.
+	Caller func(result []byte) string
+}
+
 // A Target is the server under test.
 type Target struct {
 	// URL of the MCP endpoint.
@@ -63,6 +72,11 @@ type Target struct {
 	Handles *Handles
 	// Rounds is a tool that asks back. Nil means that the server has none.
 	Rounds *Rounds
+	// Whoami is a tool that tells its caller who that is. Nil means that the server has none.
+	Whoami *Whoami
+	// Local are the machine's own addresses in networks, which a server that is for this machine only must not listen on. Nil
+	// means that the server is not for this machine only.
+	Local []string
 	// TaskTool is a tool that can be called as a task (MCP 2025-11-25, Tasks), without arguments. Empty means that the server has none.
 	TaskTool string
 	// Forwarded are the requests that the server has sent on so far because of calls of the canary. Nil means that it is not
@@ -108,6 +122,10 @@ func (t *Target) lacks(check *Check) string {
 		return "a tool that asks back before it does its work"
 	case check.NeedsTasks && t.TaskTool == "":
 		return "a tool that can be called as a task"
+	case check.NeedsWhoami && t.Whoami == nil:
+		return "a tool that tells its caller who that is"
+	case check.NeedsLocal && t.Local == nil:
+		return "to be for this machine only, and the machine's addresses in networks"
 	case check.NeedsForwarded && t.Forwarded == nil:
 		return "a view of what the server sends on"
 	}

@@ -13,6 +13,7 @@ import (
 // connection is what a twin knows of one.
 type connection struct {
 	served atomic.Bool // a request with a good token
+	called atomic.Bool // a tool
 }
 
 type connectionKey struct{}

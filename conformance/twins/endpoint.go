@@ -93,10 +93,16 @@ func (t *Twin) serveEndpoint(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodPost:
 		t.servePost(w, r, caller)
-	case http.MethodGet:
+	case http.MethodGet, http.MethodDelete:
+		if t.has(SpeaksNewestOnly) {
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
+		if r.Method == http.MethodDelete {
+			t.endSession(w, r, caller)
+			return
+		}
 		t.serveStream(w, r, caller)
-	case http.MethodDelete:
-		t.endSession(w, r, caller)
 	}
 }
 
@@ -153,7 +159,7 @@ func (t *Twin) authenticate(w http.ResponseWriter, r *http.Request) (caller clai
 		}
 		t.challenge(w, r, http.StatusUnauthorized, code, presented.token)
 		return caller, false
-	case !caller.mayCall() && !t.has(EnforcesNoScope):
+	case !caller.mayCall() && !t.has(EnforcesNoScope) && !t.has(GatesToolsOnly):
 		status := http.StatusForbidden
 		if t.has(RefusesScopeWith401) {
 			status = http.StatusUnauthorized
@@ -193,6 +199,8 @@ func (t *Twin) servePost(w http.ResponseWriter, r *http.Request, caller claims) 
 		fail(w, http.StatusBadRequest, request, -32022, "unsupported")
 	case revision == newest || request.Params.Meta.Revision != "":
 		t.answerModern(w, r, caller, request)
+	case t.speaksNewestOnly():
+		fail(w, http.StatusBadRequest, request, -32022, "unsupported")
 	case request.Method == "initialize":
 		t.beginSession(w, r, caller, request.Params.Revision)
 		respond(w, request, map[string]any{"protocolVersion": request.Params.Revision})
@@ -261,11 +269,20 @@ func (t *Twin) answer(w http.ResponseWriter, r *http.Request, caller claims, req
 		respond(w, request, map[string]any{"supportedVersions": revisions})
 	case "ping":
 		respond(w, request, map[string]any{})
-	case "tools/list":
-		respond(w, request, map[string]any{"tools": []any{map[string]any{"name": toolName, "inputSchema": map[string]any{"type": "object"}}}})
+	case "tools/list", "prompts/list", "resources/list":
+		t.serveList(w, r, request, caller)
+	case "resources/read":
+		respond(w, request, map[string]any{"contents": []any{map[string]string{"uri": "file:///x", "text": "x"}}})
+	case "completion/complete":
+		respond(w, request, map[string]any{"completion": map[string]any{"values": []string{"x"}}})
 	case "tasks/get", "tasks/result", "tasks/cancel", "tasks/list":
 		t.answerTask(w, request, caller)
 	case "tools/call":
+		if t.has(GatesToolsOnly) && !caller.mayCall() {
+			t.challenge(w, r, http.StatusForbidden, "insufficient_scope", t.readCredentials(r).token)
+			return
+		}
+		connectionOf(r).called.Store(true)
 		switch request.Params.Name {
 		case makeTool:
 			respondText(w, request, t.makeState(caller), false)
@@ -279,6 +296,12 @@ func (t *Twin) answer(w http.ResponseWriter, r *http.Request, caller claims, req
 			return
 		case taskTool:
 			t.beginTask(w, request, caller)
+			return
+		case hiddenTool:
+			t.runHidden(w, request, caller)
+			return
+		case whoamiTool:
+			t.whoami(w, r, request, caller)
 			return
 		case toolName:
 		default:

@@ -28,6 +28,8 @@ const (
 	ServesMetadataAsText  Fault = "serves its metadata as text/plain"
 	DescribesAnother      Fault = "describes another resource"
 	NamesNoIssuer         Fault = "names no authorization server"
+	NamesNoSigner         Fault = "signs metadata without saying who signs"
+	OffersEverything      Fault = "offers a scope for everything"
 	TakesTokensInQuery    Fault = "offers to take tokens in the query"
 	HasEmptyArrays        Fault = "has empty arrays in its metadata"
 	ListsOfflineAccess    Fault = "lists offline_access in its metadata"

@@ -77,7 +77,7 @@ var refusalFinds = map[twins.Fault][]string{
 }
 
 var scopeFinds = map[twins.Fault][]string{
-	twins.EnforcesNoScope:        {"server/scope/enforced", "server/scope/status"},
+	twins.EnforcesNoScope:        {"server/scope/enforced", "server/scope/status", "server/scope/every-method"},
 	twins.RefusesScopeWith401:    {"server/scope/status"},
 	twins.SaysNoInsufficient:     {"server/scope/error-code"},
 	twins.LeavesOutNeededScope:   {"server/scope/named"},
@@ -137,6 +137,18 @@ var answerFinds = map[twins.Fault][]string{
 	twins.ListsTasksOfAll:      {"server/task/other-user"},
 	twins.CancelsTasksOfAnyone: {"server/task/other-user"},
 	twins.CountsTasks:          {"server/task/unpredictable"},
+
+	twins.ListsByConnection:   {"server/list/by-connection"},
+	twins.SharesOwnLists:      {"server/list/cache-scope"},
+	twins.HidesToolsOnly:      {"server/list/hidden-tools"},
+	twins.BelievesArguments:   {"server/caller/from-token"},
+	twins.BelievesMeta:        {"server/caller/from-token"},
+	twins.BelievesUserHeaders: {"server/caller/from-token"},
+	twins.ListensBeside:       {"server/caller/from-this-machine"},
+	twins.GatesToolsOnly:      {"server/scope/every-method"},
+	twins.StreamsInNewestOnly: {"server/modern/get-delete"},
+	twins.NamesNoSigner:       {"server/metadata/signed"},
+	twins.OffersEverything:    {"server/metadata/scopes-minimal"},
 
 	twins.PassesTokensOn:        {"server/passthrough/inbound-token", "server/passthrough/own-token"},
 	twins.PassesTokensInBodies:  {"server/passthrough/inbound-token"},

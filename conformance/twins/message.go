@@ -27,12 +27,14 @@ type params struct {
 	Arguments struct {
 		Marker string `json:"marker"`
 		Handle string `json:"handle"`
+		User   string `json:"user"`
 	} `json:"arguments"`
 	Answers map[string]jsontext.Value `json:"inputResponses"`
 	State   string                    `json:"requestState"`
 	Task    *struct{}                 `json:"task"`
 	TaskID  string                    `json:"taskId"`
 	Meta    struct {
+		User     string `json:"user"`
 		Revision string `json:"io.modelcontextprotocol/protocolVersion"`
 	} `json:"_meta"`
 }

@@ -33,7 +33,10 @@ func (t *Twin) serveResource(w http.ResponseWriter, r *http.Request) {
 	document := map[string]any{
 		"resource": t.host(r) + "/mcp", "authorization_servers": []string{t.origin}, "bearer_methods_supported": []string{"header"}, "scopes_supported": []string{"tools"},
 	}
+	document["signed_metadata"] = t.signedMetadata(t.host(r) + "/mcp")
 	switch {
+	case t.has(OffersEverything):
+		document["scopes_supported"] = []string{scope, "tools.*"}
 	case t.has(DescribesAnother):
 		document["resource"] = t.origin + "/other"
 	case t.has(NamesNoIssuer):

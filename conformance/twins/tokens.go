@@ -58,7 +58,7 @@ func (t *Twin) good() (string, error) {
 	}
 	now := t.now()
 	return jwt.Signed(signer).Claims(claims{For: t.URL, Scope: scope, Client: listedClient, Tenant: tenant, Version: version, Proof: "1", Claims: jwt.Claims{
-		Issuer: t.origin, Subject: "somebody", ID: rand.Text(), IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(time.Hour)),
+		Issuer: t.origin, Subject: firstUser, ID: rand.Text(), IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(time.Hour)),
 	}}).Serialize()
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -24,6 +25,7 @@ type Twin struct {
 	URL string // of the MCP endpoint
 
 	server *httptest.Server
+	beside net.Listener // of a broken twin, or nil
 	faults []Fault
 	key    *ecdsa.PrivateKey
 	origin string
@@ -71,6 +73,9 @@ func Start(faults ...Fault) *Twin {
 		t.server.Config.Protocols.SetUnencryptedHTTP2(true)
 	}
 	t.server.Start()
+	if t.has(ListensBeside) {
+		t.listenBeside()
+	}
 	t.origin = t.server.URL
 	t.URL = t.origin + "/mcp"
 	return t
@@ -80,6 +85,9 @@ func Start(faults ...Fault) *Twin {
 func (t *Twin) Close() {
 	close(t.done)
 	t.transport.CloseIdleConnections()
+	if t.beside != nil {
+		_ = t.beside.Close()
+	}
 	t.server.CloseClientConnections()
 	t.server.Close()
 }
@@ -99,7 +107,7 @@ func (t *Twin) Target() engine.Target {
 		Canary: &engine.Canary{Tool: toolName, Ran: t.ran},
 		Rig:    t.rig, Forwarded: t.sentOn, Handles: &engine.Handles{Make: makeTool, Use: useTool},
 		Rounds:   &engine.Rounds{Tool: askTool, Answers: map[string]any{"name": map[string]any{"action": "accept"}, "page": map[string]any{"action": "accept"}}, Once: true, Expire: t.expireRound},
-		TaskTool: taskTool,
+		TaskTool: taskTool, Whoami: &engine.Whoami{Tool: whoamiTool, Caller: nameIn}, Local: []string{besideLoopback},
 		Log: func() string {
 			t.mu.Lock()
 			defer t.mu.Unlock()

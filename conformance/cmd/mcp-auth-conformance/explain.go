@@ -102,6 +102,12 @@ func explainCheck(out io.Writer, check engine.Check) {
 	if check.NeedsTasks {
 		line("needs", "a tool that can be called as a task, in go test (engine.Target.TaskTool)")
 	}
+	if check.NeedsWhoami {
+		line("needs", "a tool that tells its caller who that is, in go test (engine.Whoami)")
+	}
+	if check.NeedsLocal {
+		line("needs", "--local: the server is for this machine only")
+	}
 	if check.NeedsForwarded {
 		line("needs", "a view of what the server sends on, in go test (engine.Forwarded)")
 	}

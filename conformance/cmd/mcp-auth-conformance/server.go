@@ -6,7 +6,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
@@ -31,6 +33,7 @@ type serverOptions struct {
 	revisions  []string
 	caFile     string
 	issuerKey  string
+	local      bool
 	timeout    time.Duration
 }
 
@@ -70,6 +73,7 @@ or the tokens that you have as files. Checks whose tokens are missing are skippe
 		options.tokenFiles[one.kind] = flags.String(one.flag, "", fmt.Sprintf("read a token of the kind %q from `FILE`", string(one.kind)))
 	}
 	flags.StringVar(&options.issuerKey, "issuer-key", "", "make the tokens with a flaw with the issuer's private key in this PEM `FILE`; for issuers of your own")
+	flags.BoolVar(&options.local, "local", false, "the server is for this machine only: look whether others could reach it")
 	flags.StringSliceVar(&options.selected.IDs, "only", nil, "run only checks whose `ID` is this or begins with it; can be repeated")
 	flags.StringSliceVar(&options.roles, "role", nil, "run only rules that this `ROLE` has to keep: server, authorization-server")
 	flags.StringSliceVar(&options.levels, "level", nil, "run only rules of this `LEVEL`: must, should, policy")
@@ -136,6 +140,11 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*en
 		}
 		target.Revisions = append(target.Revisions, engine.Revision(revision))
 	}
+	if options.local {
+		if target.Local, err = networkAddresses(parsed.Hostname()); err != nil {
+			return nil, err
+		}
+	}
 	for kind, name := range options.tokenFiles {
 		if *name == "" {
 			continue
@@ -164,6 +173,24 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*en
 		}
 	}
 	return target, nil
+}
+
+// networkAddresses are this machine's addresses that others can reach it at, for a server on loopback.
+func networkAddresses(host string) ([]string, error) {
+	if address, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !address.IsLoopback()) {
+		return nil, fmt.Errorf("--local is for a server on this machine, at localhost or another loopback address, got %q", host)
+	}
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, fmt.Errorf("--local: %w", err)
+	}
+	found := []string{}
+	for _, one := range all {
+		if network, ok := one.(*net.IPNet); ok && network.IP.IsGlobalUnicast() {
+			found = append(found, network.IP.String())
+		}
+	}
+	return found, nil
 }
 
 // maxToken bounds a token file in bytes.

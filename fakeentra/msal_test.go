@@ -49,7 +49,7 @@ func world(t *testing.T) (directory.Directory, *x509.Certificate, crypto.Private
 	tenant.Apps[0].FederatedCredentials = []directory.FederatedCredential{{Issuer: "https://workload.test/5a1e0001-0000-4000-8000-000000000001/v2.0", Subject: "workload"}}
 	tenant.Apps = append(tenant.Apps, directory.App{
 		ID: middleTierID, ObjectID: "5a1e0002-0000-4000-8000-0000000000ab", DisplayName: "Middle tier", Secrets: []string{"middle"},
-		IdentifierURIs: []string{"api://middle"}, Scopes: []directory.Scope{{Name: "access", DisplayName: "Use it"}}, TokenVersion: 2,
+		IdentifierURIs: []string{"api://middle/" + middleTierID}, Scopes: []directory.Scope{{Name: "access", DisplayName: "Use it"}}, TokenVersion: 2,
 		Consented: []string{"User.Read", apiScope},
 	})
 	tenant.Apps[1].AllowPublicFlows = true

@@ -251,6 +251,7 @@ func TestResourceTable(t *testing.T) {
 	t.Parallel()
 	const path, origin, api = "https://mcp.contoso.com/mcp", "https://origin.contoso.com", "api://" + directory.DefaultAPIID
 	d := changed(func(t *directory.Tenant) {
+		t.Domains = append(t.Domains, "contoso.com")
 		t.Apps[1].IdentifierURIs = append(t.Apps[1].IdentifierURIs, path, origin)
 	})
 	fake := newFake(t, fakeentra.Config{Directory: d, AutoSignIn: true})

@@ -40,7 +40,8 @@ type App struct {
 	// FederatedCredentials are the foreign tokens that may stand in for a credential.
 	FederatedCredentials []FederatedCredential `yaml:"federatedCredentials"`
 
-	// IdentifierURIs are the application ID URIs, such as api://GUID. None may end in a slash.
+	// IdentifierURIs are the application ID URIs, such as api://GUID. None may end in a slash, and each has to name a domain
+	// of the tenant, or hold the ID of the tenant or the app.
 	IdentifierURIs []string `yaml:"identifierUris"`
 	// Scopes are the delegated permissions that the app exposes as an API.
 	Scopes []Scope `yaml:"scopes"`

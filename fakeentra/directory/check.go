@@ -3,6 +3,7 @@ package directory
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -64,7 +65,7 @@ func (c *checking) tenant(path string, tenant *Tenant) {
 	}
 	c.ids = map[string]bool{}
 	for i := range tenant.Apps {
-		c.app(fmt.Sprintf("%s.apps[%d]", path, i), &tenant.Apps[i])
+		c.app(fmt.Sprintf("%s.apps[%d]", path, i), tenant, &tenant.Apps[i])
 	}
 	for i, user := range tenant.Users {
 		path := fmt.Sprintf("%s.users[%d]", path, i)
@@ -92,7 +93,7 @@ func (c *checking) tenant(path string, tenant *Tenant) {
 	}
 }
 
-func (c *checking) app(path string, app *App) {
+func (c *checking) app(path string, tenant *Tenant, app *App) {
 	c.id(path, "app", app.DisplayName, app.ID)
 	wrong := func(where, format string, args ...any) {
 		c.add(path+"."+where, "directory: app %q: "+format, append([]any{app.DisplayName}, args...)...)
@@ -101,8 +102,8 @@ func (c *checking) app(path string, app *App) {
 		wrong("objectId", "want a GUID as object ID, got %q", app.ObjectID)
 	}
 	for i, uri := range app.IdentifierURIs {
-		if strings.HasSuffix(uri, "/") {
-			wrong(fmt.Sprintf("identifierUris[%d]", i), "identifier URI %q may not end in a slash", uri)
+		if err := checkIdentifier(uri, tenant, app); err != nil {
+			wrong(fmt.Sprintf("identifierUris[%d]", i), "identifier URI %q %w", uri, err)
 		}
 	}
 	if n := len(app.RedirectURIs()); n > maxRedirectURIs {
@@ -154,6 +155,37 @@ func (c *checking) app(path string, app *App) {
 			wrong(where+".role", "assignment: the app has no role %q", one.Role)
 		}
 	}
+}
+
+// checkIdentifier says why Entra ID would not take an identifier URI: one of api or https belongs to its tenant by the
+// tenant's ID, the app's, or the name of a verified domain (Microsoft's page "Restrictions on identifier URIs"). A host
+// on loopback stands for such a name here.
+func checkIdentifier(uri string, tenant *Tenant, app *App) error {
+	if strings.HasSuffix(uri, "/") {
+		return errors.New("may not end in a slash")
+	}
+	parsed, err := url.Parse(uri)
+	if err != nil || parsed.Scheme == "" {
+		return errors.New("is not an absolute URI")
+	}
+	if !slices.Contains([]string{"api", "http", "https"}, parsed.Scheme) {
+		return nil
+	}
+	host := strings.ToLower(parsed.Hostname())
+	for _, part := range append(strings.Split(parsed.Path, "/"), host) {
+		if strings.EqualFold(part, tenant.ID) || strings.EqualFold(part, app.ID) {
+			return nil
+		}
+	}
+	for _, domain := range append([]string{"localhost"}, tenant.Domains...) {
+		if domain = strings.ToLower(domain); host == domain || strings.HasSuffix(host, "."+domain) {
+			return nil
+		}
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return errors.New("has to name a domain of the tenant, or hold the ID of the tenant or the app (HostNameNotOnVerifiedDomain)")
 }
 
 // What Entra ID takes as redirect URIs (Microsoft's page "Redirect URI (reply URL) outline and restrictions").

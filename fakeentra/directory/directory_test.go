@@ -1,6 +1,7 @@
 package directory_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -51,6 +52,37 @@ func TestCheckFindsWhatEntraWouldNotTake(t *testing.T) {
 	}
 	empty := directory.Directory{}
 	assert.ErrorContains(t, empty.Check(), "want at least one tenant")
+}
+
+// An identifier URI belongs to its tenant by a domain or an ID.
+func TestIdentifierURIsBelongToTheTenant(t *testing.T) {
+	t.Parallel()
+	const tenant, app = directory.DefaultTenantID, directory.DefaultAPIID
+	for uri, fine := range map[string]bool{
+		"api://" + app:                                  true,
+		"api://" + strings.ToUpper(app):                 true,
+		"api://" + tenant + "/" + app:                   true,
+		"api://" + tenant + "/api":                      true,
+		"api://productapi/" + app:                       true,
+		"https://contoso.onmicrosoft.com/api":           true,
+		"https://MCP.contoso.onmicrosoft.com/x":         true,
+		"api://x.contoso.onmicrosoft.com/api":           true,
+		"https://localhost:8000/mcp":                    true,
+		"http://127.0.0.1:8000/mcp":                     true,
+		"urn:example:api":                               true,
+		"api://mcp-server":                              false,
+		"https://mcp.example/mcp":                       false,
+		"https://notcontoso.onmicrosoft.com/x":          false,
+		"https://mcp.example/contoso.onmicrosoft.com":   false,
+		"https://contoso.onmicrosoft.com.evil.test/api": false,
+		"api://" + directory.DefaultClientID:            false,
+		"tools":                                         false,
+		"":                                              false,
+	} {
+		d := directory.Default()
+		d.Tenants[0].Apps[1].IdentifierURIs = []string{uri}
+		assert.Equal(t, fine, d.Check() == nil, "%s: %v", uri, d.Check())
+	}
 }
 
 func TestIsGUID(t *testing.T) {

@@ -37,7 +37,7 @@ import (
 const (
 	benchConnections = 16
 	benchCalls       = 1000 // in a round
-	benchRounds      = 15
+	benchRounds      = 31
 	echoCall         = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"hello"}}}`
 )
 

@@ -8,9 +8,8 @@ import (
 // An exchange is a request that was let in and the answer to it: what the guard keeps for them, in one piece.
 type exchange struct {
 	call
-	answer  answerWriter
-	message message // of a POST, a batch aside
-	body    messageBody
+	answer answerWriter
+	body   messageBody // what the handler reads
 }
 
 // newExchange is for a request with the header that the handler will see.

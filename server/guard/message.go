@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -211,7 +212,7 @@ func memberName(quoted jsontext.Value, known [][]byte) ([]byte, error) {
 		return nil, err
 	}
 	for _, k := range known {
-		if bytes.EqualFold(k, name) {
+		if alike(k, name) {
 			if !bytes.Equal(k, name) {
 				return nil, errors.New("a name in another case")
 			}
@@ -219,6 +220,15 @@ func memberName(quoted jsontext.Value, known [][]byte) ([]byte, error) {
 		}
 	}
 	return name, nil
+}
+
+// alike reports whether two names are equal for a reader that ignores case, the long s and the Kelvin sign included. Most
+// differ in their first letters.
+func alike(a, b []byte) bool {
+	if len(a) > 0 && len(b) > 0 && a[0] < utf8.RuneSelf && b[0] < utf8.RuneSelf && a[0]|' ' != b[0]|' ' {
+		return false
+	}
+	return bytes.EqualFold(a, b)
 }
 
 // unquoted is what a string of valid JSON says. It may be part of it.
@@ -266,12 +276,11 @@ func stringLength(rest jsontext.Value) int {
 	return len(rest)
 }
 
-// haveTwins reports whether two names are equal for a reader that ignores case, the long s and the
-// Kelvin sign included.
+// haveTwins reports whether two names are alike.
 func haveTwins(read members) bool {
 	if len(read) <= fewMembers {
 		for i, one := range read {
-			if slices.ContainsFunc(read[:i], func(other member) bool { return bytes.EqualFold(one.name, other.name) }) {
+			if slices.ContainsFunc(read[:i], func(other member) bool { return alike(one.name, other.name) }) {
 				return true
 			}
 		}

@@ -29,13 +29,14 @@ func (g *Guard) servePost(x *exchange, r *http.Request) {
 		g.refuse(w, r, *refused)
 		return
 	}
-	batch, malformed := decodeBody(body, &x.message)
+	var single message
+	batch, malformed := decodeBody(body, &single)
 	if malformed != nil {
 		g.refuseMessage(w, r, malformed)
 		return
 	}
-	if g.needsSession(x) {
-		g.refuseRPC(w, r, http.StatusBadRequest, &rpcError{code: codeInvalidRequest, message: sayNeedsSession, id: x.message.id})
+	if !single.is("initialize") && g.needsSession(x) {
+		g.refuseRPC(w, r, http.StatusBadRequest, &rpcError{code: codeInvalidRequest, message: sayNeedsSession, id: single.id})
 		return
 	}
 	if version := line(r.Header, versionHeader); batch != nil && version != "" && version != batchRevision {
@@ -44,13 +45,13 @@ func (g *Guard) servePost(x *exchange, r *http.Request) {
 	}
 	defer x.end()
 	// The listening stream of 2026-07-28 is a POST.
-	inner := x.begin(r, x.message.is("subscriptions/listen"))
+	inner := x.begin(r, single.is("subscriptions/listen"))
 	if batch != nil {
 		g.serveBatch(w, inner, batch)
 		return
 	}
 	// The request and its header are the guard's own copies already.
-	setBody(inner, &x.body, x.message.encoded)
+	setBody(inner, &x.body, single.encoded)
 	g.next.ServeHTTP(w, inner)
 }
 

@@ -101,8 +101,8 @@ func (g *Guard) takeSession(header http.Header, caller *Identity, sessionless bo
 	return true
 }
 
-// needsSession reports whether a request has to belong to a session and does not. Without this rule
+// needsSession reports whether a request other than initialize has to belong to a session and does not. Without this rule
 // a listening stream without a session would be everybody's.
 func (g *Guard) needsSession(x *exchange) bool {
-	return g.stateful && !x.answer.sessionless && line(x.header, sessionHeader) == "" && !x.message.is("initialize")
+	return g.stateful && !x.answer.sessionless && line(x.header, sessionHeader) == ""
 }

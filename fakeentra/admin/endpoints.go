@@ -244,11 +244,7 @@ func (a *api) journal(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries := a.fake.Journal().Entries(selected)
-	if entries == nil {
-		entries = []journal.Entry{}
-	}
-	return entries, nil
+	return a.fake.Journal().Entries(selected), nil
 }
 
 func (a *api) transcript(r *http.Request) (any, error) {

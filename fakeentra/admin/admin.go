@@ -51,7 +51,7 @@ func Endpoints() []Endpoint {
 }
 
 // Handler serves the API for one fake. Answers are JSON; an error is an object with the member error, and status 400
-// where the request is wrong.
+// where the request is wrong, which then has changed nothing.
 func Handler(fake *fakeentra.Fake) http.Handler {
 	a := &api{fake}
 	mux := http.NewServeMux()

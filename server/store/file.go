@@ -15,7 +15,7 @@ import (
 )
 
 // OpenFile opens or creates a store in a file, which only its owner can read. What was put is on disk when Put returns.
-// One process can have it open at a time; a second one gets an error that says so.
+// One process can have it open at a time; a second one gets an error that says so. What was read last is kept in memory.
 func OpenFile(ctx context.Context, path string, config Config) (Store, error) {
 	if err := prepare(path); err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
@@ -29,7 +29,7 @@ func OpenFile(ctx context.Context, path string, config Config) (Store, error) {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(1) // one connection holds the lock for as long as the store is open
-	f := &file{db: db, config: config}
+	f := &file{db: db, recent: newRecent(), config: config}
 	if err := f.begin(ctx); err != nil {
 		_ = db.Close()
 		if strings.Contains(err.Error(), "locked") {
@@ -66,6 +66,7 @@ func prepare(path string) error {
 
 type file struct {
 	db     *sql.DB
+	recent *recent
 	config Config
 }
 
@@ -91,8 +92,20 @@ func (f *file) begin(ctx context.Context) error {
 }
 
 func (f *file) Get(ctx context.Context, kind, key string) (Record, error) {
-	return scan(kind, key, f.db.QueryRowContext(ctx,
-		"SELECT value, version, expires FROM records WHERE kind = ? AND key = ? AND expires > ?", kind, key, f.config.now().Unix()))
+	if err := ctx.Err(); err != nil {
+		return Record{}, fmt.Errorf("store: %w", err)
+	}
+	now := f.config.now()
+	record, there, written := f.recent.get(kind, key, now)
+	if there {
+		return record, nil
+	}
+	record, err := scan(kind, key, f.db.QueryRowContext(ctx,
+		"SELECT value, version, expires FROM records WHERE kind = ? AND key = ? AND expires > ?", kind, key, now.Unix()))
+	if err == nil {
+		f.recent.keep(record, written)
+	}
+	return record, err
 }
 
 func scan(kind, key string, row *sql.Row) (Record, error) {
@@ -113,6 +126,7 @@ func (f *file) Put(ctx context.Context, record Record) (int64, error) {
 		return 0, err
 	}
 	now := f.config.now().Unix()
+	defer f.recent.wrote(record.Kind, record.Key)
 	if record.Version == 0 {
 		return f.create(ctx, record, now)
 	}
@@ -145,8 +159,12 @@ func (f *file) create(ctx context.Context, record Record, now int64) (int64, err
 		{`DELETE FROM records WHERE kind = ?1 AND key IN (SELECT key FROM records WHERE kind = ?1 ORDER BY expires
 			LIMIT max(0, (SELECT count(*) FROM records WHERE kind = ?1) - ?2))`, []any{record.Kind, f.config.room(record) - 1}},
 	} {
-		if _, err := tx.ExecContext(ctx, statement.text, statement.arguments...); err != nil {
+		result, err := tx.ExecContext(ctx, statement.text, statement.arguments...)
+		if err != nil {
 			return 0, fmt.Errorf("store: %w", err)
+		}
+		if gone, err := result.RowsAffected(); err != nil || gone > 0 {
+			defer f.recent.wroteMany()
 		}
 	}
 	result, err := tx.ExecContext(ctx, "INSERT INTO records (kind, key, value, version, expires) VALUES (?, ?, ?, 1, ?) ON CONFLICT DO NOTHING",
@@ -164,11 +182,13 @@ func (f *file) create(ctx context.Context, record Record, now int64) (int64, err
 }
 
 func (f *file) Take(ctx context.Context, kind, key string) (Record, error) {
+	defer f.recent.wrote(kind, key)
 	return scan(kind, key, f.db.QueryRowContext(ctx,
 		"DELETE FROM records WHERE kind = ? AND key = ? AND expires > ? RETURNING value, version, expires", kind, key, f.config.now().Unix()))
 }
 
 func (f *file) Delete(ctx context.Context, kind, key string) error {
+	defer f.recent.wrote(kind, key)
 	if _, err := f.db.ExecContext(ctx, "DELETE FROM records WHERE kind = ? AND key = ?", kind, key); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
@@ -176,6 +196,7 @@ func (f *file) Delete(ctx context.Context, kind, key string) error {
 }
 
 func (f *file) Close() error {
+	defer f.recent.wroteMany()
 	if err := f.db.Close(); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}

@@ -32,6 +32,8 @@ func Run(t *testing.T, open Open) {
 		"a full kind forgets what would expire first":   full,
 		"what is too large or has no expiry is refused": refused,
 		"an odd key is a key":                           oddKeys,
+		"what was read before may have changed":         readBefore,
+		"nothing older than the last change is read":    neverOlder,
 		"who has gone away gets his own error":          goneAway,
 	}
 	for name, test := range tests {
@@ -165,6 +167,72 @@ func oddKeys(t *testing.T, s store.Store, _ func(time.Duration)) {
 		require.NoError(t, err)
 		assert.Equal(t, key, string(found.Value))
 	}
+}
+
+func readBefore(t *testing.T, s store.Store, later func(time.Duration)) {
+	read := func() string {
+		found, err := s.Get(t.Context(), "k", "a")
+		if err != nil {
+			require.ErrorIs(t, err, store.ErrNotFound)
+			return "nothing"
+		}
+		text := string(found.Value)
+		found.Value[0] = '!' // which is the reader's own
+		return text
+	}
+	put := func(value string, version int64) int64 {
+		version, err := s.Put(t.Context(), record("a", value, version, time.Minute))
+		require.NoError(t, err)
+		return version
+	}
+	assert.Equal(t, "nothing", read())
+	version := put("one", 0)
+	assert.Equal(t, []string{"one", "one"}, []string{read(), read()})
+	put("two", version)
+	assert.Equal(t, "two", read())
+	_, err := s.Take(t.Context(), "k", "a")
+	require.NoError(t, err)
+	assert.Equal(t, "nothing", read())
+	put("three", 0)
+	assert.Equal(t, "three", read())
+	require.NoError(t, s.Delete(t.Context(), "k", "a"))
+	assert.Equal(t, "nothing", read())
+	put("four", 0)
+	assert.Equal(t, "four", read())
+	later(time.Minute)
+	assert.Equal(t, "nothing", read())
+}
+
+func neverOlder(t *testing.T, s store.Store, _ func(time.Duration)) {
+	version, err := s.Put(t.Context(), record("a", "v", 0, time.Hour))
+	require.NoError(t, err)
+	var last atomic.Int64 // version whose Put has returned
+	last.Store(version)
+	var all sync.WaitGroup
+	ended := make(chan struct{})
+	for range 4 {
+		all.Go(func() {
+			for {
+				select {
+				case <-ended:
+					return
+				default:
+				}
+				least := last.Load()
+				found, err := s.Get(t.Context(), "k", "a")
+				if !assert.NoError(t, err) || !assert.GreaterOrEqual(t, found.Version, least) {
+					return
+				}
+			}
+		})
+	}
+	for range 100 {
+		version, err = s.Put(t.Context(), record("a", "v", version, time.Hour))
+		require.NoError(t, err)
+		last.Store(version)
+	}
+	close(ended)
+	all.Wait()
 }
 
 func goneAway(t *testing.T, s store.Store, _ func(time.Duration)) {

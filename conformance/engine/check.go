@@ -90,7 +90,8 @@ type Check struct {
 	Severity Severity
 	// Revisions that the rule belongs to. Nil means all.
 	Revisions []Revision
-	// EachRevision tries the rule once for each revision that the target speaks, instead of once.
+	// EachRevision tries the rule once for each revision that the target speaks, instead of once: at the newest revision with a
+	// handshake, or, where the target does not speak that, at another.
 	EachRevision bool
 	// Reference is where the rule stands.
 	Reference string

@@ -149,10 +149,7 @@ const clientCheckTimeout = 3 * time.Minute
 
 // RunClient tries a check against a client: once, or once for each revision where the check says so.
 func RunClient(ctx context.Context, check Check, target ClientTarget) []Result {
-	var results []Result
-	for _, revision := range planned(&check, &Target{Revisions: target.Revisions}) {
-		results = append(results, RunClientAt(ctx, check, target, revision))
-	}
+	results := try(&check, &Target{Revisions: target.Revisions}, func(revision Revision) Result { return RunClientAt(ctx, check, target, revision) })
 	if results == nil {
 		results = append(results, Result{Check: check, Verdict: Skip, Err: errors.New("the rule is not one of a revision that the client claims to speak")})
 	}

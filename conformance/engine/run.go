@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"time"
 )
 
@@ -22,17 +23,32 @@ func (c *Check) timeout() time.Duration {
 
 // Run tries a check against a target: once, or once for each revision where the check says so.
 func Run(ctx context.Context, check Check, target Target) []Result {
-	var results []Result
-	for _, revision := range planned(&check, &target) {
-		results = append(results, RunAt(ctx, check, target, revision))
-	}
+	results := try(&check, &target, func(revision Revision) Result { return RunAt(ctx, check, target, revision) })
 	if results == nil {
 		results = append(results, Result{Check: check, Verdict: Skip, Err: errors.New("the rule is not one of a revision that the server claims to speak")})
 	}
 	return results
 }
 
-// planned are the revisions to try a check at: all that apply, or the newest of them.
+// try tries a check at each revision that is planned, or where one will do until one is spoken.
+func try(check *Check, target *Target, at func(Revision) Result) []Result {
+	var results []Result
+	for _, revision := range planned(check, target) {
+		result := at(revision)
+		if check.EachRevision {
+			results = append(results, result)
+			continue
+		}
+		results = []Result{result}
+		if notSpoken := (*NotSpoken)(nil); result.Verdict != Skip || !errors.As(result.Err, &notSpoken) {
+			break
+		}
+	}
+	return results
+}
+
+// planned are the revisions to try a check at: all that apply. Where one will do, the newest with a handshake comes first, since
+// these are spoken by more servers than the newest of all; the others are for servers that do not speak it.
 func planned(check *Check, target *Target) []Revision {
 	var all []Revision
 	for _, revision := range target.revisions() {
@@ -40,13 +56,13 @@ func planned(check *Check, target *Target) []Revision {
 			all = append(all, revision)
 		}
 	}
-	if !check.EachRevision && len(all) > 1 {
-		// The handshake revisions are spoken by more servers than the newest one.
-		for i := len(all) - 1; i >= 0; i-- {
-			if all[i] != R20260728 {
-				return all[i : i+1]
-			}
-		}
+	if check.EachRevision {
+		return all
+	}
+	slices.Reverse(all)
+	if i := slices.IndexFunc(all, func(revision Revision) bool { return revision != R20260728 }); i > 0 {
+		first := all[i]
+		all = slices.Insert(slices.Delete(all, i, i+1), 0, first)
 	}
 	return all
 }

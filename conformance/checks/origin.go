@@ -3,8 +3,10 @@ package checks
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"mcpentra/conformance/engine"
 )
@@ -26,6 +28,12 @@ func origin() []engine.Check {
 			Reference: "MCP 2025-03-26 transports, Security Warning",
 			Sentence:  "A request of a page of a foreign origin is refused, even with a good token.",
 			Run:       foreignOrigins(engine.AnyRefusal()),
+		},
+		{
+			ID: "server/host/case", Role: engine.Server, Level: engine.Should, Needs: good, Covers: []string{"server-accept-uppercase-host"},
+			Reference: "MCP authorization, Canonical Server URI; RFC 3986 section 3.2.2",
+			Sentence:  "A server answers to its name in upper case.",
+			Run:       namedInCapitals,
 		},
 		{
 			ID: "server/host/foreign", Role: engine.Server, Level: engine.Should, Severity: engine.High, Needs: good, Covers: []string{"RS-091", "RS-073"},
@@ -93,4 +101,32 @@ func foreignOrigins(want []int) func(ctx context.Context, p *engine.Probe) error
 		}},
 	)
 	return denied(want, vectors...)
+}
+
+// namedInCapitals asks for the server by its name, or where it has none by that of the machine.
+func namedInCapitals(ctx context.Context, p *engine.Probe) error {
+	endpoint, err := url.Parse(p.URL())
+	if err != nil {
+		return &engine.CannotJudge{Reason: "the endpoint's URL", Err: err}
+	}
+	token, err := p.Control(ctx)
+	if err != nil {
+		return err
+	}
+	host := endpoint.Host
+	if strings.ToUpper(host) == host {
+		host = withPort("localhost", endpoint.Port())
+		answer, err := p.Send(ctx, engine.Request{Header: engine.Bearer(token), Host: host})
+		if err != nil {
+			return err
+		}
+		if !onLoopback(endpoint) || !answer.Succeeded() {
+			return &engine.NotApplicable{Reason: "the server has an address and no name"}
+		}
+	}
+	answer, err := p.Send(ctx, engine.Request{Header: engine.Bearer(token), Host: strings.ToUpper(host)})
+	if err == nil && !answer.Succeeded() {
+		return p.Mismatch("the result for Host: "+strings.ToUpper(host), fmt.Sprintf("status %d", answer.Status))
+	}
+	return err
 }

@@ -45,6 +45,29 @@ func scope() []engine.Check {
 			Run:       everyMethod,
 		},
 		{
+			ID: "server/scope/hierarchy", Role: engine.Server, Level: engine.Must, Revisions: []engine.Revision{engine.R20260728}, Covers: []string{"server-scope-hierarchy"},
+			Needs:     []engine.TokenKind{engine.Good, engine.WithoutScope, engine.BroaderScope},
+			Reference: "MCP 2026-07-28 authorization, Runtime Insufficient Scope Errors",
+			Sentence:  "A token whose scope contains the one that is needed is served.",
+			Run: func(ctx context.Context, p *engine.Probe) error {
+				trial, answer, _, err := scopeless(ctx, p)
+				switch {
+				case err != nil:
+					return err
+				case answer.Succeeded():
+					return &engine.CannotJudge{Reason: "the control failed: a token with another scope is served"}
+				}
+				token, err := p.Token(ctx, engine.BroaderScope)
+				if err != nil {
+					return err
+				}
+				if answer, err = p.Send(ctx, as(token, trial.Request())); err == nil && !answer.Succeeded() {
+					return p.Mismatch("the result of a token with the broader scope", fmt.Sprintf("status %d", answer.Status))
+				}
+				return err
+			},
+		},
+		{
 			ID: "server/scope/status", Role: engine.Server, Level: engine.Must, EachRevision: true, Needs: needs, Covers: []string{"server-403-insufficient-scope"},
 			Reference: "MCP authorization, Error Handling; RFC 6750 section 3.1",
 			Sentence:  "A token that lacks the scope that is needed is refused with 403.",

@@ -73,6 +73,7 @@ const (
 	ForeignAudience TokenKind = "foreign audience"
 	ForeignIssuer   TokenKind = "foreign issuer"
 	WithoutScope    TokenKind = "without scope"     // good, but for a scope that every request needs
+	BroaderScope    TokenKind = "broader scope's"   // good, with a scope in place of the one that every request needs, which contains it
 	OtherUser       TokenKind = "another user's"    // good, of another principal than Good
 	UnlistedClient  TokenKind = "unlisted client's" // good, but of a client that the server is configured to refuse
 	PublicClient    TokenKind = "public client's"   // good, but of a client without credentials, which the server is configured to refuse

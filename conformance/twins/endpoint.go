@@ -49,7 +49,7 @@ func (t *Twin) run(caller claims, marker string) string {
 
 // serveEndpoint lets a request through the gates: Host, Origin, token and scope, message, session.
 func (t *Twin) serveEndpoint(w http.ResponseWriter, r *http.Request) {
-	if !t.has(ChecksNoHost) && r.Host != t.server.Listener.Addr().String() {
+	if !t.has(ChecksNoHost) && !t.isNamed(r.Host) {
 		http.Error(w, "another host", http.StatusMisdirectedRequest)
 		return
 	}
@@ -118,6 +118,13 @@ func again(text string) (found int64) {
 	return found
 }
 
+// isNamed reports whether a host is the twin's.
+func (t *Twin) isNamed(host string) bool {
+	own := t.server.Listener.Addr().String()
+	name := strings.Replace(own, "127.0.0.1", "localhost", 1)
+	return host == own || host == name || strings.EqualFold(host, name) && !t.has(ComparesHostsByCase)
+}
+
 // authenticate finds out who calls, or refuses.
 func (t *Twin) authenticate(w http.ResponseWriter, r *http.Request) (caller claims, allowed bool) {
 	presented := t.readCredentials(r)
@@ -159,7 +166,7 @@ func (t *Twin) authenticate(w http.ResponseWriter, r *http.Request) (caller clai
 		}
 		t.challenge(w, r, http.StatusUnauthorized, code, presented.token)
 		return caller, false
-	case !caller.mayCall() && !t.has(EnforcesNoScope) && !t.has(GatesToolsOnly):
+	case !t.mayCall(&caller) && !t.has(EnforcesNoScope) && !t.has(GatesToolsOnly):
 		status := http.StatusForbidden
 		if t.has(RefusesScopeWith401) {
 			status = http.StatusUnauthorized
@@ -278,7 +285,7 @@ func (t *Twin) answer(w http.ResponseWriter, r *http.Request, caller claims, req
 	case "tasks/get", "tasks/result", "tasks/cancel", "tasks/list":
 		t.answerTask(w, request, caller)
 	case "tools/call":
-		if t.has(GatesToolsOnly) && !caller.mayCall() {
+		if t.has(GatesToolsOnly) && !t.mayCall(&caller) {
 			t.challenge(w, r, http.StatusForbidden, "insufficient_scope", t.readCredentials(r).token)
 			return
 		}

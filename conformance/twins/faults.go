@@ -89,6 +89,7 @@ const (
 // Faults of scopes.
 const (
 	EnforcesNoScope        Fault = "enforces no scope"
+	ComparesScopesOnly     Fault = "knows of no scope that contains another"
 	RefusesScopeWith401    Fault = "refuses a token without scope with 401"
 	SaysNoInsufficient     Fault = "says nothing of insufficient_scope"
 	LeavesOutNeededScope   Fault = "leaves scope out of a 403"
@@ -101,6 +102,7 @@ const (
 const (
 	ChecksNoOrigin         Fault = "checks no Origin"
 	ChecksNoHost           Fault = "checks no Host"
+	ComparesHostsByCase    Fault = "answers to its name in lower case only"
 	ChecksNoContentType    Fault = "checks no Content-Type"
 	BelievesHeaders        Fault = "decides by Mcp-Method and Mcp-Name, and does what the body says"
 	ReadsMessagesLeniently Fault = "takes the last of two members, in any case"

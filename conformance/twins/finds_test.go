@@ -78,6 +78,7 @@ var refusalFinds = map[twins.Fault][]string{
 
 var scopeFinds = map[twins.Fault][]string{
 	twins.EnforcesNoScope:        {"server/scope/enforced", "server/scope/status", "server/scope/every-method"},
+	twins.ComparesScopesOnly:     {"server/scope/hierarchy"},
 	twins.RefusesScopeWith401:    {"server/scope/status"},
 	twins.SaysNoInsufficient:     {"server/scope/error-code"},
 	twins.LeavesOutNeededScope:   {"server/scope/named"},
@@ -89,6 +90,7 @@ var scopeFinds = map[twins.Fault][]string{
 var requestFinds = map[twins.Fault][]string{
 	twins.ChecksNoOrigin:         {"server/origin/foreign", "server/origin/checked"},
 	twins.ChecksNoHost:           {"server/host/foreign"},
+	twins.ComparesHostsByCase:    {"server/host/case"},
 	twins.ChecksNoContentType:    {"server/message/content-type"},
 	twins.ReadsMessagesLeniently: {"server/message/ambiguous"},
 	twins.BelievesHeaders:        {"server/modern/header-mismatch"},

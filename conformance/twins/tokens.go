@@ -16,6 +16,7 @@ import (
 // What a twin's issuer puts into its tokens: the scope that every request needs, and what Entra has besides.
 const (
 	scope        = "tools"
+	broaderScope = "everything" // contains the scope
 	signingKeyID = "twin"
 	tenant       = "one-tenant"
 	version      = "2.0"
@@ -44,6 +45,7 @@ var flaws = map[engine.TokenKind]func(map[string]any){
 	engine.ForeignAudience: func(c map[string]any) { c["aud"] = "https://other.example/mcp" },
 	engine.ForeignIssuer:   func(c map[string]any) { c["iss"] = "https://other.example" },
 	engine.WithoutScope:    func(c map[string]any) { c["scope"] = "other" },
+	engine.BroaderScope:    func(c map[string]any) { c["scope"] = broaderScope },
 	engine.OtherUser:       func(c map[string]any) { c["sub"] = "somebody else" },
 	engine.UnlistedClient:  func(c map[string]any) { c["client_id"] = "another client" },
 	engine.PublicClient:    func(c map[string]any) { c["azpacr"] = "0" },
@@ -106,5 +108,8 @@ func payload(raw string) string {
 	return parts[1]
 }
 
-// mayCall reports whether a caller has the scope.
-func (c *claims) mayCall() bool { return slices.Contains(strings.Fields(c.Scope), scope) }
+// mayCall reports whether a caller has the scope, or one that contains it.
+func (t *Twin) mayCall(c *claims) bool {
+	has := strings.Fields(c.Scope)
+	return slices.Contains(has, scope) || slices.Contains(has, broaderScope) && !t.has(ComparesScopesOnly)
+}

@@ -66,7 +66,7 @@ or the tokens that you have as files. Checks whose tokens are missing are skippe
 	}{
 		{engine.Good, "token-file"}, {engine.Expired, "expired-token-file"}, {engine.NotYetValid, "future-token-file"},
 		{engine.ForeignAudience, "foreign-audience-token-file"}, {engine.ForeignIssuer, "foreign-issuer-token-file"},
-		{engine.WithoutScope, "scopeless-token-file"}, {engine.OtherUser, "other-user-token-file"}, {engine.Refreshed, "refreshed-token-file"},
+		{engine.WithoutScope, "scopeless-token-file"}, {engine.BroaderScope, "broader-scope-token-file"}, {engine.OtherUser, "other-user-token-file"}, {engine.Refreshed, "refreshed-token-file"},
 		{engine.UnlistedClient, "unlisted-client-token-file"},
 		{engine.PublicClient, "public-client-token-file"},
 	} {

@@ -5,13 +5,17 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/stretchr/testify/require"
@@ -21,6 +25,7 @@ import (
 	"mcpentra/fakeentra"
 	"mcpentra/server"
 	"mcpentra/server/guard"
+	"mcpentra/server/upstream"
 )
 
 // TestStateBehindTheGuardIsItsUsers holds tools that keep state for their callers to the checks of state. They know their
@@ -29,7 +34,7 @@ func TestStateBehindTheGuardIsItsUsers(t *testing.T) {
 	t.Parallel()
 	only := []string{"server/state", "server/request-state", "server/elicitation", "server/task"}
 	put := func(config *server.Config) *keeper {
-		k := newKeeper()
+		k := newKeeper(fromGuard)
 		config.MCP, config.Stateful = k.handler(), true
 		return k
 	}
@@ -59,24 +64,42 @@ func TestStateBehindTheGuardIsItsUsers(t *testing.T) {
 		k.describe(&target)
 		conformance.Test(t, target, only...)
 	})
+	t.Run("an upstream", func(t *testing.T) {
+		t.Parallel()
+		fake := fakeentra.NewServer(fakeentra.Config{Directory: apiDirectory()})
+		t.Cleanup(fake.Close)
+		var origin string
+		k := newKeeper(fromHeader)
+		behind := httptest.NewServer(k.handler(mcpserver.WithHTTPContextFunc(named(func() string { return origin }))))
+		t.Cleanup(behind.Close)
+		origin = startServer(t, func(config *server.Config) {
+			direct(fake)(config)
+			config.Upstream, config.Stateful = behind.URL+"/mcp", true
+		})
+		target := directTarget(t, origin, fake)
+		k.describe(&target)
+		conformance.Test(t, target, only...)
+	})
 }
 
 // A keeper has tools that keep state for their callers.
 type keeper struct {
+	callerOf func(context.Context) string // empty where nobody is named
+
 	mu      sync.Mutex
-	handles map[string]guard.Principal
+	handles map[string]string
 	rounds  map[string]*pending
 }
 
 // pending is a request that has asked back.
 type pending struct {
-	owner  guard.Principal
+	owner  string
 	marker string
 	until  time.Time
 }
 
-func newKeeper() *keeper {
-	return &keeper{handles: map[string]guard.Principal{}, rounds: map[string]*pending{}}
+func newKeeper(callerOf func(context.Context) string) *keeper {
+	return &keeper{callerOf: callerOf, handles: map[string]string{}, rounds: map[string]*pending{}}
 }
 
 // describe tells the checks of the tools.
@@ -95,27 +118,57 @@ func (k *keeper) describe(target *engine.Target) {
 
 var errNotYours = errors.New("there is no such thing")
 
-func callerOf(ctx context.Context) guard.Principal {
+// fromGuard is the caller as the guard names it to a handler.
+func fromGuard(ctx context.Context) string {
 	caller, known := guard.FromContext(ctx)
 	if !known {
-		return guard.Principal{}
+		return ""
 	}
-	return caller.Principal
+	return caller.TenantID + "." + caller.ObjectID
 }
 
-func (k *keeper) handler() http.Handler {
+type namedKey struct{}
+
+// named puts the caller as the guard names it to an upstream where fromHeader finds it. It believes what the guard's published
+// keys have signed.
+func named(origin func() string) func(context.Context, *http.Request) context.Context {
+	return func(ctx context.Context, r *http.Request) context.Context {
+		token, err := jwt.ParseSigned(r.Header.Get(upstream.CallerHeader), []jose.SignatureAlgorithm{jose.ES256})
+		if err != nil {
+			return ctx
+		}
+		answer, err := http.Get(origin() + server.CallerKeysPath)
+		if err != nil {
+			return ctx
+		}
+		defer answer.Body.Close()
+		var keys jose.JSONWebKeySet
+		var claims jwt.Claims
+		if json.NewDecoder(answer.Body).Decode(&keys) != nil || token.Claims(&keys, &claims) != nil || claims.Validate(jwt.Expected{Issuer: origin(), Time: time.Now()}) != nil {
+			return ctx
+		}
+		return context.WithValue(ctx, namedKey{}, claims.Subject)
+	}
+}
+
+func fromHeader(ctx context.Context) string {
+	name, _ := ctx.Value(namedKey{}).(string)
+	return name
+}
+
+func (k *keeper) handler(options ...mcpserver.StreamableHTTPOption) http.Handler {
 	s := mcpserver.NewMCPServer("keeper", "1", mcpserver.WithToolCapabilities(false), mcpserver.WithTaskCapabilities(true, true, true))
 	s.AddTool(mcp.NewTool("make"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		handle := rand.Text()
-		k.handles[handle] = callerOf(ctx)
+		k.handles[handle] = k.callerOf(ctx)
 		return mcp.NewToolResultText(handle), nil
 	})
 	s.AddTool(mcp.NewTool("use", mcp.WithString("handle")), func(ctx context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		if owner, found := k.handles[call.GetString("handle", "")]; !found || owner != callerOf(ctx) {
+		if owner, found := k.handles[call.GetString("handle", "")]; !found || owner != k.callerOf(ctx) {
 			return mcp.NewToolResultError(errNotYours.Error()), nil
 		}
 		return mcp.NewToolResultText("used"), nil
@@ -124,7 +177,8 @@ func (k *keeper) handler() http.Handler {
 	s.AddTool(mcp.NewTool("work", mcp.WithTaskSupport(mcp.TaskSupportRequired)), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return mcp.NewToolResultText("done"), nil
 	})
-	return withTasksInSessions(mcpserver.NewStreamableHTTPServer(s, mcpserver.WithDisableLocalhostProtection(true), mcpserver.WithStateful(true)))
+	options = append(options, mcpserver.WithDisableLocalhostProtection(true), mcpserver.WithStateful(true))
+	return withTasksInSessions(mcpserver.NewStreamableHTTPServer(s, options...))
 }
 
 // withTasksInSessions keeps tasks from whoever has no session: mcp-go knows whose a task is by the session, and shows it to
@@ -149,14 +203,14 @@ func (k *keeper) ask(ctx context.Context, call mcp.CallToolRequest) (*mcp.CallTo
 	marker := call.GetString("marker", "")
 	if len(call.Params.InputResponses) == 0 {
 		state := rand.Text()
-		k.rounds[state] = &pending{owner: callerOf(ctx), marker: marker, until: time.Now().Add(time.Minute)}
+		k.rounds[state] = &pending{owner: k.callerOf(ctx), marker: marker, until: time.Now().Add(time.Minute)}
 		return mcpserver.NewInputRequestBuilder(state).
 			Elicit("name", mcp.ElicitationParams{Message: "Who is it for?", RequestedSchema: map[string]any{"type": "object", "properties": map[string]any{"name": map[string]any{"type": "string"}}}}).
 			Elicit("terms", mcp.ElicitationParams{Mode: mcp.ElicitationModeURL, Message: "See the terms", URL: "https://example.com/terms", ElicitationID: rand.Text()}).
 			ToolResult(), nil
 	}
 	found := k.rounds[call.Params.RequestState]
-	if found == nil || found.owner != callerOf(ctx) || found.marker != marker || !time.Now().Before(found.until) {
+	if found == nil || found.owner != k.callerOf(ctx) || found.marker != marker || !time.Now().Before(found.until) {
 		return nil, errNotYours
 	}
 	delete(k.rounds, call.Params.RequestState)

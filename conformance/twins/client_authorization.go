@@ -125,7 +125,7 @@ func (p *pending) await(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if to.Query().Get("state") != p.state {
+		if to.Query().Get("state") != p.state || repeated(to.Query()) && !p.run.has(TakesRepeatedAnswers) {
 			return errors.New("the answer belongs to another sign-in")
 		}
 		return p.take(to.Query())

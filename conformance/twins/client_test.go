@@ -67,7 +67,7 @@ var clientFinds = map[twins.ClientFault][]string{
 	twins.LeavesOutResourceAsking:  {"client/resource/authorization", "client/isolation/one-issuer"},
 	twins.LeavesOutResourceToken:   {"client/resource/token", "client/resource/kept"},
 	twins.LeavesOutResourceRefresh: {"client/resource/refresh"},
-	twins.SendsOriginAsResource:    {"client/resource/value", "client/resource/canonical", "client/isolation/one-issuer", "client/machine/resource", "client/enterprise/exchange"},
+	twins.SendsOriginAsResource:    {"client/resource/value", "client/resource/canonical", "client/isolation/one-issuer", "client/machine/resource", "client/enterprise/exchange", "client/device/resource"},
 	twins.SendsResourceAsGiven:     {"client/resource/canonical"},
 	twins.DropsRefusedResource:     {"client/resource/kept"},
 	twins.IgnoresChallengedScope:   {"client/scope/challenge", "client/scope/authoritative", "client/scope/least", "client/step-up/union"},
@@ -100,7 +100,7 @@ var clientFinds = map[twins.ClientFault][]string{
 	twins.TakesIDToken:            {"client/token/id-token"},
 	twins.TakesAnyToken:           {"client/token/unusable"},
 	twins.RefreshesForever:        {"client/token/lifetime"},
-	twins.WritesTokenForAll:       {"client/storage/private"},
+	twins.WritesTokenForAll:       {"client/storage/private", "client/storage/links"},
 	twins.RefreshesWithNothing:    {"client/refresh/not-assumed"},
 	twins.KeepsOldRefresh:         {"client/refresh/rotation"},
 	twins.RefreshesAnywhere:       {"client/refresh/confidential", "client/isolation/issuer-change"},
@@ -205,6 +205,7 @@ var doesNotApply = map[twins.ClientFault][]string{
 	twins.HasOneToken:         {"client/cache/private"},
 	twins.SharesAccounts:      {"client/cache/private"},
 	twins.KeysTokensByIssuer:  {"client/cache/private"},
+	twins.ProxiesLoopback:     {"client/address/redirect"},
 	twins.RevokesNothing:      {"client/sign-out/authenticated", "client/sign-out/confidential", "client/sign-out/outage"},
 }
 

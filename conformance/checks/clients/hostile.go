@@ -296,6 +296,9 @@ func throughProxy(reached func(l *lab.Lab) bool, harmful func(l *lab.Lab, at str
 				}
 			}
 			if reached != nil && !reached(l) {
+				if slices.ContainsFunc(l.Proxied(), func(asked string) bool { return strings.Contains(asked, "127.0.0.1") }) {
+					return &engine.NotApplicable{Reason: "the client goes to loopback through the proxy, which leads nowhere"}
+				}
 				return &engine.CannotJudge{Reason: "the client did not come as far as to meet " + one.name, Err: ending(l)}
 			}
 		}

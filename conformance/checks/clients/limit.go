@@ -178,7 +178,7 @@ func slow(ctx context.Context, p *engine.ClientProbe) error {
 		more string
 	}{
 		{"protected resource metadata byte by byte", func(_ *lab.Lab, r *lab.Request) bool { return r.Path == resourcePath }, " "},
-		{"no authorization server metadata", func(_ *lab.Lab, r *lab.Request) bool { return r.Path == issuerOAuth }, ""},
+		{"no authorization server metadata", func(_ *lab.Lab, r *lab.Request) bool { return r.Party == lab.Issuer && r.Path == issuerOAuth }, ""},
 		{"a token byte by byte", func(_ *lab.Lab, r *lab.Request) bool { return r.Form.Get("grant_type") != "" }, " "},
 	}
 	found := make(chan error, len(variants))

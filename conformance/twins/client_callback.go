@@ -44,6 +44,9 @@ func repeated(query url.Values) bool {
 
 func (p *pending) reflect(w io.Writer, query url.Values) {
 	text := "You can close this window."
+	if p.run.has(ShowsCode) {
+		text = query.Get("code")
+	}
 	if p.run.has(ReflectsAnswer) {
 		text = query.Get("error_description")
 	}

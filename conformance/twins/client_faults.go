@@ -155,6 +155,7 @@ const (
 	HangsOnNesting          ClientFault = "hangs on a nested document"
 	AllowsPrivate           ClientFault = "goes to private addresses for anybody"
 	FollowsToSubdomains     ClientFault = "follows redirects below the server's name with its token"
+	ShowsCode               ClientFault = "shows the code at its redirect URI"
 	ReadsFiles              ClientFault = "reads files for metadata"
 	DropsHeadersAtStepUp    ClientFault = "drops headers when it has stepped up"
 	SpeaksOldTLS            ClientFault = "speaks TLS 1.1"

@@ -165,6 +165,7 @@ var clientFinds = map[twins.ClientFault][]string{
 	twins.HangsOnNesting:          {"client/limit/nested"},
 	twins.AllowsPrivate:           {"client/address/private"},
 	twins.FollowsToSubdomains:     {"client/isolation/subdomain"},
+	twins.ShowsCode:               {"client/callback/secret"},
 	twins.ReadsFiles:              {"client/address/file"},
 	twins.DropsHeadersAtStepUp:    {"client/revision/standard-headers"},
 	twins.SpeaksOldTLS:            {"client/tls/version"},
@@ -201,7 +202,7 @@ var clientFinds = map[twins.ClientFault][]string{
 var doesNotApply = map[twins.ClientFault][]string{
 	twins.GivesUpAtStepUp:     {"client/step-up/union", "client/step-up/repeats"},
 	twins.PrefersRegistration: {"client/document/fields", "client/document/no-secret", "client/document/hosted"},
-	twins.UsesForeignRedirect: {"client/callback/loopback"},
+	twins.UsesForeignRedirect: {"client/callback/loopback", "client/callback/secret"},
 	twins.HasOneToken:         {"client/cache/private"},
 	twins.SharesAccounts:      {"client/cache/private"},
 	twins.KeysTokensByIssuer:  {"client/cache/private"},

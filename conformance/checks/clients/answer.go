@@ -101,6 +101,25 @@ func clientAnswer() []engine.Check {
 			}}}),
 		},
 		{
+			ID: "client/callback/secret", Role: engine.Client, Level: engine.Policy, Severity: engine.Low,
+			Reference: "OAuth 2.1-13 section 7.5; RFC 9700 section 4.3",
+			Sentence:  "The page at the redirect URI does not repeat the code.",
+			Covers:    []string{"CL-011"},
+			RunClient: func(ctx context.Context, p *engine.ClientProbe) error {
+				if _, err := control(ctx, p, lab.Script{}); err != nil {
+					return err
+				}
+				l := try(ctx, p, lab.Script{Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer { return []lab.Answer{a.Right(), a.Right()} }})
+				switch {
+				case slices.ContainsFunc(l.Replies(), func(reply string) bool { return strings.Contains(reply, "code-") }):
+					return l.Insecure("a page without the code", "one with it")
+				case len(l.Replies()) == 0:
+					return &engine.NotApplicable{Reason: "the client has no page at its redirect URI"}
+				}
+				return nil
+			},
+		},
+		{
 			ID: "client/iss/accepted", Role: engine.Client, Level: engine.Must, Revisions: since20260728, Reference: issTable,
 			Sentence: "An answer goes on whose iss is that of the authorization server, announced or not, and one without iss where none is announced.",
 			Covers:   []string{"client-iss-match-accepted", "client-iss-unadvertised-compared", "client-iss-absent-accepted"},

@@ -36,8 +36,8 @@ import (
 
 const (
 	benchConnections = 16
-	benchCalls       = 1000 // in a round
-	benchRounds      = 31
+	benchCalls       = 500 // in a round
+	benchRounds      = 61
 	echoCall         = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"hello"}}}`
 )
 

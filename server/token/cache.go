@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"errors"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -16,8 +17,8 @@ import (
 const DefaultCacheSize = 10_000
 
 // A Cache spares tokens that were verified before the parsing and the cryptography. It remembers what was read from
-// them under the SHA-256 of the whole token, so that a token with one byte changed is another token; of bad tokens it
-// remembers nothing. What is remembered counts only while a verification would still succeed: each use compares the
+// them. A token with one byte changed is another token: what is signed is compared as it is, and the signature, which makes
+// a token of it that somebody could use, by its SHA-256. Of bad tokens it remembers nothing. What is remembered counts only while a verification would still succeed: each use compares the
 // times with the clock, and asks the verifier's keys whether the key that was believed is still there. When it is full,
 // the token that was not used for longest goes.
 type Cache[T any] struct {
@@ -27,6 +28,7 @@ type Cache[T any] struct {
 }
 
 type remembered[T any] struct {
+	signed string // the token without its signature
 	claims *Claims
 	value  T
 }
@@ -58,8 +60,9 @@ func (c *Cache[T]) Verify(ctx context.Context, raw string) (T, error) {
 	if len(raw) > maxToken {
 		return none, &InvalidError{Oversized}
 	}
-	name := hashOf(raw)
-	if held, found := c.entries.Get(name); found {
+	dot := strings.LastIndexByte(raw, '.') + 1
+	signed, name := raw[:dot], hashOf(raw[dot:])
+	if held, found := c.entries.Get(name); found && held.signed == signed {
 		switch err := held.claims.stillGood(ctx); {
 		case err == nil:
 			return held.value, nil
@@ -83,24 +86,19 @@ func (c *Cache[T]) Verify(ctx context.Context, raw string) (T, error) {
 	}
 	if claims.verifier != nil {
 		kept := *claims
-		kept.payload = nil // it has been read
-		c.entries.Add(name, &remembered[T]{claims: &kept, value: value})
+		kept.payload = nil                                                                              // it has been read
+		c.entries.Add(name, &remembered[T]{signed: strings.Clone(signed), claims: &kept, value: value}) // a part would keep the whole
 	}
 	return value, nil
 }
 
-// hashOf is the SHA-256 of a token, which is copied piece by piece: a copy of the whole would be one more for the garbage
-// collector.
-func hashOf(raw string) (sum [sha256.Size]byte) {
-	hash := sha256.New()
-	var piece [512]byte
-	for len(raw) > 0 {
-		n := copy(piece[:], raw)
-		_, _ = hash.Write(piece[:n]) // never fails
-		raw = raw[n:]
+// hashOf is the SHA-256 of a text. One of the length of signatures is hashed on the stack.
+func hashOf(text string) [sha256.Size]byte {
+	var ordinary [512]byte
+	if len(text) > len(ordinary) {
+		return sha256.Sum256([]byte(text))
 	}
-	hash.Sum(sum[:0])
-	return sum
+	return sha256.Sum256(ordinary[:copy(ordinary[:], text)])
 }
 
 // Len is how many tokens are remembered.

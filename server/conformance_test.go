@@ -306,6 +306,7 @@ func startServer(t testing.TB, change func(*server.Config)) string {
 	listening.Config.Protocols = &http.Protocols{}
 	listening.Config.Protocols.SetHTTP1(true)
 	listening.Config.Protocols.SetUnencryptedHTTP2(true) // as behind a proxy that speaks it
+	listening.Listener = server.NewListener(listening.Listener, config.AnswerTimeout)
 	listening.Start()
 	t.Cleanup(listening.Close)
 	return origin

@@ -48,7 +48,7 @@ func httpLayer() []engine.Check {
 			Run:       linear,
 		},
 		{
-			ID: "server/limits/slow-reading", Role: engine.Server, Level: engine.Policy, Severity: engine.High, Needs: good, NeedsCanary: true, Disruptive: true, Covers: []string{"RS-072"},
+			ID: "server/limits/slow-reading", Role: engine.Server, Level: engine.Policy, Severity: engine.High, Needs: good, Disruptive: true, Covers: []string{"RS-072"},
 			Reference: "OWASP API Security Top 10 2023, API4",
 			Sentence:  "An answer that its caller does not read is given up within twenty seconds, and holds nobody up meanwhile.",
 			Run:       slowReading,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"mcpentra/conformance/engine"
@@ -16,12 +17,48 @@ const (
 	littleBuffer = 4 << 10
 )
 
-// slowReading sends many requests on one connection, and reads one byte of their answers.
+// The same of short ones, each of which is sent when its handler is done, and how long a server may take to answer so many that
+// the buffers are full.
+const (
+	shortAnswers = 20_000
+	shortAnswer  = 1500
+	untilFull    = 10 * time.Second
+)
+
+// slowReading sends many requests on one connection, and reads one byte of their answers: long answers, which a handler waits to
+// write, where there is a tool that gives them, and short ones, which are sent when their handler is done.
 func slowReading(ctx context.Context, p *engine.Probe) error {
 	trial, err := p.Trial(ctx)
 	if err != nil {
 		return err
 	}
+	wire := func(request engine.Request) []byte {
+		return p.Wire(request, "Authorization: Bearer "+trial.Token, "Connection: keep-alive")
+	}
+	ping := trial.Session.Message("ping", nil)
+	ping.Body = []byte(`{"jsonrpc":"2.0","id":"` + strings.Repeat("x", shortAnswer) + `","method":"ping"}`) // the answer repeats the ID
+	short := wire(ping)
+	if err := unread(ctx, p, trial, "short answers", func(i int) []byte {
+		if i < shortAnswers {
+			return short
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if !trial.Counted() {
+		return nil
+	}
+	return unread(ctx, p, trial, "long answers", func(i int) []byte {
+		if i < longAnswers {
+			return wire(trial.Long(longAnswer))
+		}
+		return nil
+	})
+}
+
+// unread writes requests until there are no more, and wants the connection given up meanwhile.
+func unread(ctx context.Context, p *engine.Probe, trial *engine.Trial, name string, request func(i int) []byte) error {
 	connection, err := p.Dial(ctx)
 	if err != nil {
 		return err
@@ -32,16 +69,17 @@ func slowReading(ctx context.Context, p *engine.Probe) error {
 	if tcp, ok := connection.(*net.TCPConn); ok {
 		_ = tcp.SetReadBuffer(littleBuffer)
 	}
-	requests := make([]engine.Request, longAnswers)
-	for i := range requests {
-		requests[i] = trial.Long(longAnswer)
-	}
 	// A server that is not read from does not read either. When it gives up, what is still to be written to it is lost.
-	given := make(chan error, 1)
+	written := make(chan error, 1)
 	go func() {
-		for _, request := range requests {
-			if _, err := connection.Write(p.Wire(request, "Authorization: Bearer "+trial.Token, "Connection: keep-alive")); err != nil {
-				given <- err
+		for i := 0; ; i++ {
+			text := request(i)
+			if text == nil {
+				written <- nil
+				return
+			}
+			if _, err := connection.Write(text); err != nil {
+				written <- err
 				return
 			}
 		}
@@ -54,12 +92,12 @@ func slowReading(ctx context.Context, p *engine.Probe) error {
 		return err
 	}
 	select {
-	case <-given:
+	case err := <-written:
+		if err == nil {
+			return &engine.NotApplicable{Reason: "its answers are short enough to be on their way unread: " + name}
+		}
 		return afterwards(ctx, p, trial)
-	case <-time.After(p.Patience()):
+	case <-time.After(untilFull + p.Patience()):
 	}
-	if trial.Ran(requests[longAnswers-1]) {
-		return &engine.NotApplicable{Reason: "its answers are short enough to be on their way unread"}
-	}
-	return p.Mismatch("the end of an answer that is not read", fmt.Sprintf("one that waits to be read %v later", p.Patience()))
+	return p.Mismatch("the end of an answer that is not read: "+name, fmt.Sprintf("one that waits to be read %v later", p.Patience()))
 }

@@ -64,6 +64,9 @@ func (t *Trial) Long(size int) Request {
 	return t.marked(rand.Text() + strings.Repeat("x", size))
 }
 
+// Counted reports whether there is a canary, whose answers are as long as one wants.
+func (t *Trial) Counted() bool { return t.probe.target.Canary != nil }
+
 // Ran reports whether a request of the trial had its effect, as far as the canary tells.
 func (t *Trial) Ran(request Request) bool {
 	canary := t.probe.target.Canary

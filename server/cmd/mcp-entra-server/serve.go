@@ -135,7 +135,7 @@ func listenAndServe(ctx context.Context, listeners []net.Listener, mcp *server.S
 	}()
 	ended := make(chan error, len(listeners))
 	for _, listener := range listeners {
-		go func() { ended <- httpServer.Serve(listener) }()
+		go func() { ended <- httpServer.Serve(server.NewListener(listener, 0)) }()
 	}
 	fmt.Fprintf(os.Stderr, "mcp-entra-server: serving %s\n", mcp.Resource())
 	var failed error

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -101,6 +102,31 @@ func TestABodyHasToArriveInTime(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestABodyHasToArriveInTimeOverHTTP2(t *testing.T) {
+	t.Parallel()
+	cfg := config()
+	cfg.BodyTimeout = 20 * time.Millisecond
+	g := newGuard(t, cfg, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler runs") }))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Host = "mcp.example"
+		g.ServeHTTP(w, r)
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	read, write := io.Pipe()
+	defer write.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, read)
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer good")
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := server.Client().Do(r)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	assert.Equal(t, 2, resp.ProtoMajor)
+	assert.Equal(t, http.StatusRequestTimeout, resp.StatusCode)
 }
 
 // TestAConnectionGoesOn sends several requests over one connection, with waits before, between and behind them: what ends one

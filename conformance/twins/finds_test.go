@@ -30,7 +30,7 @@ var challengeFinds = map[twins.Fault][]string{
 var metadataFinds = map[twins.Fault][]string{
 	twins.HasMetadataElsewhere:  {"server/metadata/path-form"},
 	twins.ServesMetadataAsText:  {"server/metadata/media-type"},
-	twins.DescribesAnother:      {"server/metadata/resource"},
+	twins.DescribesAnother:      {"server/metadata/resource", "server/metadata/signed"},
 	twins.TakesTokensInQuery:    {"server/metadata/bearer-methods"},
 	twins.ListsOfflineAccess:    {"server/metadata/no-offline-access"},
 	twins.DescribesAnything:     {"server/metadata/unknown-path"},
@@ -177,6 +177,7 @@ var httpFinds = map[twins.Fault][]string{
 
 // cannotJudge says which checks cannot be done with a twin: what they look at is not there.
 var cannotJudge = map[twins.Fault][]string{
+	twins.EnforcesNoScope: {"server/scope/hierarchy"},
 	twins.NamesNoIssuer: {
 		"authorization-server/metadata/found", "authorization-server/metadata/issuer", "authorization-server/metadata/members", "authorization-server/metadata/pkce",
 		"authorization-server/metadata/no-empty-arrays",

@@ -105,6 +105,10 @@ func isToken68(raw string) bool {
 		return false
 	}
 	var foreign byte
+	for ; len(body) >= 8; body = body[8:] { // several at once: tokens are long
+		foreign |= foreignToken68[body[0]] | foreignToken68[body[1]] | foreignToken68[body[2]] | foreignToken68[body[3]] |
+			foreignToken68[body[4]] | foreignToken68[body[5]] | foreignToken68[body[6]] | foreignToken68[body[7]]
+	}
 	for i := range len(body) {
 		foreign |= foreignToken68[body[i]]
 	}

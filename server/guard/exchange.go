@@ -20,6 +20,14 @@ func (g *Guard) newExchange(w http.ResponseWriter, header http.Header, raw strin
 	return x
 }
 
+// end is for when the handler has returned, or was not called.
+func (x *exchange) end() {
+	if x.cancel != nil {
+		x.call.end()
+	}
+	x.answer.end()
+}
+
 // longAgo ends what waits for a connection.
 var longAgo = time.Unix(1, 0)
 

@@ -149,54 +149,69 @@ func New(cfg Config, next http.Handler) (*Guard, error) {
 	return g, nil
 }
 
-// ServeHTTP judges a request, and hands it to the guarded handler if it passes.
+// ServeHTTP judges a request, and hands it to the guarded handler if it passes. The judging is off the stack by then: handlers go deep, and a stack that has to
+// grow for that is copied.
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := g.admit(w, r)
+	if x == nil {
+		return
+	}
+	defer x.end()
+	if inner := g.understand(x, r); inner != nil {
+		g.next.ServeHTTP(&x.answer, inner)
+	}
+}
+
+// admit judges who calls and from where. A nil means that the request was answered.
+func (g *Guard) admit(w http.ResponseWriter, r *http.Request) *exchange {
 	if !g.hostAllowed(r) {
 		g.refuse(w, r, refusal{status: http.StatusMisdirectedRequest, reason: "host", description: "this server does not answer for that host"})
-		return
+		return nil
 	}
 	if !g.originAllowed(r) {
 		g.refuse(w, r, refusal{status: http.StatusForbidden, reason: "origin", description: "pages of that origin may not call this server"})
-		return
+		return nil
 	}
 	g.shareWithOrigin(w, r)
 	switch r.Method {
 	case http.MethodGet, http.MethodPost, http.MethodDelete:
 	case http.MethodOptions:
 		g.preflight(w, r)
-		return
+		return nil
 	default:
 		w.Header().Set("Allow", endpointMethods)
 		g.refuse(w, r, refusal{status: http.StatusMethodNotAllowed, reason: "method", description: "the methods here are " + endpointMethods})
-		return
+		return nil
 	}
 	raw, id, refused := g.authenticate(r)
 	if refused != nil {
 		g.refuse(w, r, *refused)
-		return
+		return nil
 	}
 	header, refused := strippedHeader(r.Header)
 	if refused != nil {
 		g.refuse(w, r, *refused)
-		return
+		return nil
 	}
 	x := g.newExchange(w, header, raw, id)
 	if !g.takeSession(header, id, x.answer.sessionless) {
 		g.refuseRPC(w, r, http.StatusNotFound, &rpcError{code: codeNoSession, message: sayNoSession})
-		return
+		return nil
 	}
 	x.answer.keepOwn()
-	defer x.answer.end()
+	return x
+}
+
+// understand is the request that the handler gets. A nil means that the request was answered.
+func (g *Guard) understand(x *exchange, r *http.Request) *http.Request {
 	if r.Method == http.MethodPost {
-		g.servePost(x, r)
-		return
+		return g.understandPost(x, r)
 	}
 	if g.needsSession(x) {
 		g.refuseRPC(&x.answer, r, http.StatusBadRequest, &rpcError{code: codeInvalidRequest, message: sayNeedsSession})
-		return
+		return nil
 	}
-	defer x.end()
-	g.next.ServeHTTP(&x.answer, x.begin(r, r.Method == http.MethodGet))
+	return x.begin(r, r.Method == http.MethodGet)
 }
 
 // readSessionKeys makes a key where there is none.

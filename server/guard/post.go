@@ -20,39 +20,37 @@ const batchRevision = "2025-03-26"
 // handler could each believe another one.
 var singleHeaders = []string{"Content-Type", "Content-Encoding", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id"}
 
-// servePost reads the message of a caller who is known and allowed in, and hands on what it
-// understood.
-func (g *Guard) servePost(x *exchange, r *http.Request) {
+// understandPost reads the message of a caller who is known and allowed in. The handler gets what the guard understood.
+func (g *Guard) understandPost(x *exchange, r *http.Request) *http.Request {
 	w := &x.answer
 	body, refused := g.readBody(w, r)
 	if refused != nil {
 		g.refuse(w, r, *refused)
-		return
+		return nil
 	}
 	var single message
 	batch, malformed := decodeBody(body, &single)
 	if malformed != nil {
 		g.refuseMessage(w, r, malformed)
-		return
+		return nil
 	}
 	if !single.is("initialize") && g.needsSession(x) {
 		g.refuseRPC(w, r, http.StatusBadRequest, &rpcError{code: codeInvalidRequest, message: sayNeedsSession, id: single.id})
-		return
+		return nil
 	}
 	if version := line(r.Header, versionHeader); batch != nil && version != "" && version != batchRevision {
 		g.refuseMessage(w, r, &rpcError{code: codeInvalidRequest, message: "batches exist in revision " + batchRevision + " only"})
-		return
+		return nil
 	}
-	defer x.end()
 	// The listening stream of 2026-07-28 is a POST.
 	inner := x.begin(r, single.is("subscriptions/listen"))
 	if batch != nil {
 		g.serveBatch(w, inner, batch)
-		return
+		return nil
 	}
 	// The request and its header are the guard's own copies already.
 	setBody(inner, &x.body, single.encoded)
-	g.next.ServeHTTP(w, inner)
+	return inner
 }
 
 func (g *Guard) readBody(w *answerWriter, r *http.Request) ([]byte, *refusal) {

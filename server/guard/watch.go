@@ -80,7 +80,7 @@ func Detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	x := &exchange{call: call{guard: c.guard, raw: c.raw, caller: c.caller}}
 	x.next.whose = x
 	x.start(outer, c.guard.maxCall, c.guard.maxCall > 0)
-	return &x.call, x.end
+	return &x.call, x.call.end
 }
 
 // callKey is where [Detached] finds the call.

@@ -42,13 +42,16 @@ const (
 )
 
 // echo is an MCP server with a tool that repeats what it is told.
-func echo() http.Handler {
+func echo(options ...mcpserver.StreamableHTTPOption) http.Handler {
 	tools := mcpserver.NewMCPServer("echo", "1")
 	tools.AddTool(mcp.NewTool("echo", mcp.WithString("text")), func(_ context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return mcp.NewToolResultText(request.GetString("text", "")), nil
 	})
-	return mcpserver.NewStreamableHTTPServer(tools, mcpserver.WithStateLess(true), mcpserver.WithDisableStreaming(true))
+	return mcpserver.NewStreamableHTTPServer(tools, append(options, mcpserver.WithStateLess(true), mcpserver.WithDisableStreaming(true))...)
 }
+
+// guardedEcho is the same as it stands behind the guard, which checks Host in its place.
+func guardedEcho() http.Handler { return echo(mcpserver.WithDisableLocalhostProtection(true)) }
 
 // A benchSite is a server in direct mode in front of a fake, which counts how often its keys are fetched.
 type benchSite struct {
@@ -90,7 +93,7 @@ func newBenchClient(b *testing.B) *http.Client {
 // whole is the whole server in direct mode.
 func whole(b *testing.B) func(string, entra.Config) http.Handler {
 	return func(origin string, registration entra.Config) http.Handler {
-		made, err := server.New(b.Context(), server.Config{PublicURL: origin, Entra: registration, Direct: &server.Direct{}, MCP: echo()})
+		made, err := server.New(b.Context(), server.Config{PublicURL: origin, Entra: registration, Direct: &server.Direct{}, MCP: guardedEcho()})
 		require.NoError(b, err)
 		return made
 	}
@@ -209,7 +212,7 @@ func BenchmarkGuardVerifying(b *testing.B) {
 					Kind:      guard.Kind(caller.Kind), Scopes: caller.Scopes, Expiry: caller.Expiry,
 				}, nil
 			},
-		}, echo())
+		}, guardedEcho())
 		require.NoError(b, err)
 		return guarded
 	})

@@ -3,6 +3,7 @@ package twins
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -65,7 +66,7 @@ func (t *Twin) serveEndpoint(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyLimit))
 	}
 	if t.has(GoesThroughTextsAgain) {
-		t.refused.Add(again(r.Header.Get("Accept")))
+		goThroughAgain(r.Context(), r.Header.Get("Accept"))
 	}
 	if t.has(ReadsBodiesFirst) && r.Header.Get("Authorization") == "" {
 		_, _ = io.CopyN(io.Discard, r.Body, maxBody)
@@ -106,16 +107,13 @@ func (t *Twin) serveEndpoint(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// again goes through a text as often as it has commas, and counts what cannot be there, so that no compiler leaves it out.
-func again(text string) (found int64) {
-	for range strings.Count(text, ",") {
-		for i := range len(text) {
-			if text[i] == 0 {
-				found++
-			}
-		}
+// goThroughAgain takes as long as a parser that goes through a text once for each of its commas, at 3 ns a byte. It waits for that time: work would take a
+// busy machine longer, and all other work with it, so that nothing stands out.
+func goThroughAgain(ctx context.Context, text string) {
+	select {
+	case <-time.After(3 * time.Nanosecond * time.Duration(len(text)*strings.Count(text, ","))):
+	case <-ctx.Done():
 	}
-	return found
 }
 
 // isNamed reports whether a host is the twin's.

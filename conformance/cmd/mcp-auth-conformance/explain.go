@@ -32,7 +32,7 @@ func newListCommand() *cobra.Command {
 		},
 	}
 	command.Flags().BoolVar(&long, "long", false, "with level and rule")
-	command.Flags().BoolVar(&entries, "catalogue", false, "list the requirements and attacks that there are for servers, in place of the checks")
+	command.Flags().BoolVar(&entries, "catalogue", false, "list the requirements and attacks that there are, in place of the checks")
 	return command
 }
 

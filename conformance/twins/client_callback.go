@@ -23,13 +23,20 @@ func (p *pending) serve(w http.ResponseWriter, request *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusBadRequest)
 		p.reflect(w, query)
+		if p.run.has(EndsWithAnyRequest) {
+			p.put(url.Values{"error": {"no answer"}})
+		}
 	default:
 		w.Header().Set("Content-Type", "text/html")
 		p.reflect(w, query)
-		select {
-		case p.answers <- query:
-		default:
-		}
+		p.put(query)
+	}
+}
+
+func (p *pending) put(answer url.Values) {
+	select {
+	case p.answers <- answer:
+	default:
 	}
 }
 

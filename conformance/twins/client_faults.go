@@ -68,6 +68,7 @@ const (
 	AddsOfflineAccess        ClientFault = "asks for offline_access anywhere"
 
 	ComparesNoState         ClientFault = "compares no state"
+	EndsWithAnyRequest      ClientFault = "gives a sign-in up at the first request that is no answer"
 	AnswersAnyPath          ClientFault = "takes answers at any path"
 	RedeemsEveryAnswer      ClientFault = "redeems every answer"
 	ReflectsAnswer          ClientFault = "shows the answer as it came"

@@ -77,7 +77,8 @@ var clientFinds = map[twins.ClientFault][]string{
 	twins.AsksForAllScopes:         {"client/scope/least"},
 	twins.AddsOfflineAccess:        {"client/scope/omitted", "client/scope/offline-access"},
 
-	twins.ComparesNoState:         {"client/state/verified"},
+	twins.ComparesNoState:         {"client/state/verified", "client/callback/undisturbed"},
+	twins.EndsWithAnyRequest:      {"client/callback/undisturbed"},
 	twins.AnswersAnyPath:          {"client/callback/stray"},
 	twins.RedeemsEveryAnswer:      {"client/callback/once"},
 	twins.ReflectsAnswer:          {"client/callback/escaped"},
@@ -202,7 +203,7 @@ var clientFinds = map[twins.ClientFault][]string{
 var doesNotApply = map[twins.ClientFault][]string{
 	twins.GivesUpAtStepUp:     {"client/step-up/union", "client/step-up/repeats"},
 	twins.PrefersRegistration: {"client/document/fields", "client/document/no-secret", "client/document/hosted"},
-	twins.UsesForeignRedirect: {"client/callback/loopback", "client/callback/secret"},
+	twins.UsesForeignRedirect: {"client/callback/loopback", "client/callback/secret", "client/callback/undisturbed"},
 	twins.HasOneToken:         {"client/cache/private"},
 	twins.SharesAccounts:      {"client/cache/private"},
 	twins.KeysTokensByIssuer:  {"client/cache/private"},

@@ -64,6 +64,20 @@ func clientAnswer() []engine.Check {
 			}}}),
 		},
 		{
+			ID: "client/callback/undisturbed", Role: engine.Client, Level: engine.Policy, Severity: engine.Medium,
+			Reference: "RFC 8252 section 8.9",
+			Sentence:  "Who guesses the redirect URI's port cannot end the sign-in: after requests that are no answer, the right one is used.",
+			Covers:    []string{"CL-009"},
+			RunClient: works(lab.Script{}, guessable,
+				after("an answer of somebody else's sign-in", 1, lab.Answer{Params: url.Values{"code": {"another"}, "state": {"another"}}}),
+				after("an error of somebody else's sign-in", 1, lab.Answer{Params: url.Values{"error": {"access_denied"}, "state": {"another"}}}),
+				after("a request without a query", 1, lab.Answer{}),
+				after("a POST", 1, lab.Answer{Method: http.MethodPost, Params: url.Values{"code": {"another"}, "state": {"another"}}}),
+				after("a query of a megabyte", 1, lab.Answer{Params: url.Values{"state": {strings.Repeat("a", 1<<20)}}}),
+				after("a thousand wrong answers", 1000, lab.Answer{Params: url.Values{"code": {"another"}, "state": {"another"}}}),
+			),
+		},
+		{
 			ID: "client/callback/once", Role: engine.Client, Level: engine.Policy, Severity: engine.Medium,
 			Reference: "RFC 8252 section 8.9",
 			Sentence:  "Of two answers one is used.",
@@ -351,6 +365,23 @@ func announcing(yes bool) func(*lab.Lab, lab.Party, string, map[string]any) {
 
 func without(parameter string) func(*lab.Lab, *lab.Authorization) []lab.Answer {
 	return func(_ *lab.Lab, a *lab.Authorization) []lab.Answer { return []lab.Answer{a.With(parameter, "")} }
+}
+
+// guessable wants the redirect URI to be on loopback, where other programs and pages reach it.
+func guessable(l *lab.Lab) error {
+	for _, one := range l.Authorizations(l.Authority()) {
+		if redirect, err := url.Parse(one.Query.Get("redirect_uri")); err != nil || redirect.Scheme != "http" || !loopback(redirect.Hostname()) {
+			return &engine.NotApplicable{Reason: "the client has no listener on loopback"}
+		}
+	}
+	return nil
+}
+
+// after is the right answer behind a number of others.
+func after(name string, n int, stray lab.Answer) variant {
+	return variant{name, lab.Script{Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+		return append(slices.Repeat([]lab.Answer{stray}, n), a.Right())
+	}}}
 }
 
 // firstRedeemed is the harm of using the first of the answers, which is the wrong one.

@@ -74,7 +74,7 @@ func clientAnswer() []engine.Check {
 				after("a request without a query", 1, lab.Answer{}),
 				after("a POST", 1, lab.Answer{Method: http.MethodPost, Params: url.Values{"code": {"another"}, "state": {"another"}}}),
 				after("a query of a megabyte", 1, lab.Answer{Params: url.Values{"state": {strings.Repeat("a", 1<<20)}}}),
-				after("a thousand wrong answers", 1000, lab.Answer{Params: url.Values{"code": {"another"}, "state": {"another"}}}),
+				after("fifty wrong answers", 50, lab.Answer{Params: url.Values{"code": {"another"}, "state": {"another"}}}),
 			),
 		},
 		{

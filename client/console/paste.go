@@ -21,19 +21,19 @@ func ReadPasted(ctx context.Context, in *os.File, out io.Writer) (string, error)
 		defer terminal.Close()
 		in = terminal
 	}
-	if saved, err := term.GetState(int(in.Fd())); err == nil {
-		defer func() { _ = term.Restore(int(in.Fd()), saved) }() // when the context ends, an address may be half pasted
+	// A terminal keeps at most 4095 bytes of a line in its own editing, and addresses with a code in them are longer. So the lines are the program's from before
+	// the question until it is answered or given up, and the terminal's again after that, whatever still reads.
+	saved, err := term.MakeRaw(int(in.Fd()))
+	if err == nil {
+		defer func() { _ = term.Restore(int(in.Fd()), saved) }()
 	}
 	fmt.Fprint(out, "paste here> ")
-	return next(ctx, func() (string, error) { return readLine(in) })
+	return next(ctx, func() (string, error) { return readLine(in, err == nil) })
 }
 
-// readLine reads one line and nothing of the next. It takes longer ones than a terminal passes on by itself.
-func readLine(in *os.File) (string, error) {
-	// A terminal keeps at most 4095 bytes of a line in its own editing, and addresses with a code in them are longer.
-	state, err := term.MakeRaw(int(in.Fd()))
-	if err == nil {
-		defer func() { _ = term.Restore(int(in.Fd()), state) }()
+// readLine reads one line and nothing of the next.
+func readLine(in *os.File, raw bool) (string, error) {
+	if raw {
 		return term.NewTerminal(struct {
 			io.Reader
 			io.Writer

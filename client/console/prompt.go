@@ -70,6 +70,9 @@ func next(ctx context.Context, lines func() (string, error)) (string, error) {
 		line string
 		err  error
 	}
+	if err := ctx.Err(); err != nil {
+		return "", err // a read that began now would take the terminal from whoever has it next
+	}
 	read := make(chan result, 1)
 	go func() {
 		line, err := lines()

@@ -16,9 +16,9 @@ import (
 )
 
 // bombSize is what a compressed body becomes, in bytes.
-const bombSize = 64 << 20
+const bombSize = 32 << 20
 
-const bombName = "a body of 64 KiB that becomes 64 MiB"
+const bombName = "a body of 32 KiB that becomes 32 MiB"
 
 // bombed is a good request behind many blanks, which compression makes short.
 func bombed(trial *engine.Trial) engine.Request {

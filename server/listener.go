@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net"
 	"sync/atomic"
 	"time"
@@ -60,4 +61,13 @@ func (c *readConn) SetWriteDeadline(at time.Time) error {
 func (c *readConn) SetDeadline(at time.Time) error {
 	c.until.Store(0)
 	return c.Conn.SetDeadline(at)
+}
+
+// CloseWrite ends what is sent and goes on receiving, if the connection can. It is how net/http sees to it that a caller who is still sending
+// reads why he was refused.
+func (c *readConn) CloseWrite() error {
+	if half, can := c.Conn.(interface{ CloseWrite() error }); can {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }

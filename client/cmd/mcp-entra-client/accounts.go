@@ -40,7 +40,7 @@ func (s *settings) tokens(_ context.Context, unattended bool) (tokenstore.Store,
 			}
 			folder = filepath.Join(state, "tokens")
 		}
-		opened, err := tokenstore.OpenFile(folder, keychain(s.value))
+		opened, err := tokenstore.OpenFile(folder, keychain())
 		if err != nil {
 			return nil, err
 		}
@@ -73,12 +73,15 @@ func stateFolder() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if !filepath.IsAbs(home) {
+		return "", fmt.Errorf("want an absolute path in HOME, got %q", home)
+	}
 	return filepath.Join(home, ".local", "state", "mcp-entra-client"), nil
 }
 
 // keychain is the system's, if there can be one: to look for a Secret Service without a session bus would start one.
-func keychain(value func(string) string) *tokenstore.Keychain {
-	if runtime.GOOS != "darwin" && runtime.GOOS != "windows" && value("DBUS_SESSION_BUS_ADDRESS") == "" {
+func keychain() *tokenstore.Keychain {
+	if runtime.GOOS != "darwin" && runtime.GOOS != "windows" && os.Getenv("DBUS_SESSION_BUS_ADDRESS") == "" {
 		return nil
 	}
 	return tokenstore.SystemKeychain()

@@ -20,8 +20,10 @@ identity that a platform gives its workloads; --idp-client-id and --id-token-fil
 your organisation's identity provider has issued. MCP_TOKEN or --token-command gives a token
 that comes from elsewhere.
 
-It reads these from the environment or from .env, and nothing else; a flag wins over both. No
-secret is ever an argument, where every user of the machine could read it.
+It reads these settings from the environment, and from the file that --env names; without --env
+it reads no file. The environment wins over the file, and a flag wins over both. A relative path
+in the file begins at the file's folder. No secret is ever an argument, where every user of the
+machine could read it.
 
   MCP_URL                  the server, when none is given
   MCP_ACCOUNT              the account, for --account

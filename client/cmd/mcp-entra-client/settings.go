@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/joho/godotenv"
 	"github.com/spf13/pflag"
 
 	"mcpentra/client"
@@ -71,7 +69,7 @@ func (f *flagValues) add(set *pflag.FlagSet) {
 	set.StringVar(&f.elicitation, "elicitation", "", "answer the server's forms with their `default`s; without it the server is told that forms are not answered")
 	set.StringVar(&f.revision, "protocol-version", "", "speak this `REVISION` of MCP and no other: "+strings.Join(console.Revisions(), ", "))
 	set.StringVar(&f.caFile, "ca-file", "", "trust the certificate authorities of this PEM `FILE` too")
-	set.StringVar(&f.envFile, "env", ".env", "read settings from `FILE`")
+	set.StringVar(&f.envFile, "env", "", "read settings from `FILE` too; without it no file is read")
 	set.BoolVar(&f.quiet, "quiet", false, "do not print the steps, but what you have to open or type")
 }
 
@@ -83,11 +81,15 @@ type settings struct {
 	extensions []string
 }
 
-// settings looks up what is not given as a flag in the environment, and then in the file. The server's own keys, AUTH_ and so on, are not looked at.
+// settings looks up what is not given as a flag in the environment, and then in the file that --env
+// names. It does not look at the server's own keys, AUTH_ and so on.
 func (f *flagValues) settings() (*settings, error) {
-	file, err := godotenv.Read(f.envFile)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("settings: %s is not a list of KEY=value lines", f.envFile)
+	file, err := readEnvFile(f.envFile)
+	if err != nil {
+		return nil, err
+	}
+	if f.envFile == "" {
+		tellUnread(os.Stderr)
 	}
 	s := &settings{flagValues: f, value: func(key string) string {
 		if set, present := os.LookupEnv(key); present {
@@ -96,7 +98,8 @@ func (f *flagValues) settings() (*settings, error) {
 		return file[key]
 	}}
 	for key, flag := range map[string]*string{
-		"MCP_URL": &f.url, "MCP_ACCOUNT": &f.account, "MCP_CLIENT_ID": &f.clientID, "MCP_CLIENT_SECRET_FILE": &f.clientSecretFile,
+		"MCP_URL": &f.url, "MCP_ACCOUNT": &f.account,
+		"MCP_CLIENT_ID": &f.clientID, "MCP_CLIENT_SECRET_FILE": &f.clientSecretFile,
 		"MCP_CLIENT_KEY_FILE": &f.clientKeyFile, "MCP_CLIENT_ISSUER": &f.clientIssuer, "MCP_CLIENT_METADATA_URL": &f.clientDocument,
 		"MCP_REDIRECT_URI": &f.redirectURI, "MCP_ID_TOKEN_FILE": &f.idTokenFile, "MCP_TOKEN_STORE": &f.tokenStore,
 	} {

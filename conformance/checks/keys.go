@@ -291,7 +291,7 @@ func herd(ctx context.Context, r *rig) error {
 	}
 	for i := range requests {
 		wait.Go(func() {
-			answer, err := r.probe.Beside().Send(ctx, requests[i])
+			answer, err := r.probe.Clone().Send(ctx, requests[i])
 			if err != nil {
 				failures[i] = err
 				return

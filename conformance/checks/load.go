@@ -80,7 +80,7 @@ func badSignatures(ctx context.Context, p *engine.Probe) error {
 	failures := make([]error, badSignedBy)
 	var wait sync.WaitGroup
 	for i := range badSignedBy {
-		probe := trial.Fork()
+		probe := trial.Clone()
 		wait.Go(func() {
 			for request := range requests {
 				answer, err := probe.Send(ctx, request)

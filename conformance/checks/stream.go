@@ -160,7 +160,7 @@ func ownResult(ctx context.Context, p *engine.Probe) error {
 
 func ownCall(ctx context.Context, trial *engine.Trial, session *engine.Session, givenUp bool) error {
 	// A probe records one exchange at a time.
-	p := trial.Fork()
+	p := trial.Clone()
 	request := trial.RequestIn(session)
 	request.Header.Set("Authorization", "Bearer "+session.Token)
 	if givenUp {

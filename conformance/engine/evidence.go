@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -18,14 +20,49 @@ const (
 	minSecret = 8       // shorter credentials are words such as a test's "x", which would black out half a report
 )
 
+// secrets are the credentials that a probe or a clone of it has sent. No report shows them.
+type secrets struct {
+	mu   sync.Mutex
+	sent map[string]bool
+}
+
+func newSecrets() *secrets { return &secrets{sent: map[string]bool{}} }
+
+func (s *secrets) add(credentials ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, one := range credentials {
+		if len(one) >= minSecret {
+			s.sent[one] = true
+		}
+	}
+}
+
+// mask takes out the longest first: a shorter one may be part of it, and would leave the rest.
+func (s *secrets) mask(value string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []string
+	for one := range s.sent {
+		if strings.Contains(value, one) {
+			found = append(found, one)
+		}
+	}
+	slices.SortFunc(found, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	for _, one := range found {
+		value = strings.ReplaceAll(value, one, "…")
+	}
+	return value
+}
+
 // remember notes the credentials of a request, so that an answer that repeats them does not carry them into a report.
 func (p *Probe) remember(request *http.Request) {
 	for _, value := range request.Header.Values("Authorization") {
 		_, credentials, _ := strings.Cut(value, " ")
-		p.secrets = append(p.secrets, credentials)
+		p.secrets.add(credentials)
 	}
 	for _, values := range request.URL.Query() {
-		p.secrets = append(p.secrets, values...)
+		p.secrets.add(values...)
 	}
 }
 
@@ -61,11 +98,7 @@ func (p *Probe) writeHeader(text *strings.Builder, header http.Header) {
 // shown is a value that somebody else chose, as a report may show it: in one line, without anything that a terminal
 // obeys, without credentials, and not long.
 func (p *Probe) shown(value string) string {
-	for _, secret := range p.secrets {
-		if len(secret) >= minSecret {
-			value = strings.ReplaceAll(value, secret, "…")
-		}
-	}
+	value = p.secrets.mask(value)
 	var text strings.Builder
 	for i, r := range value {
 		if text.Len() >= maxShown {

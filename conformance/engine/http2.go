@@ -22,7 +22,8 @@ func (p *Probe) HTTP2(ctx context.Context) (probe *Probe, closeIt func(), err er
 	}
 	client := *p.client
 	client.Transport = transport
-	over := &Probe{Revision: p.Revision, target: p.target, client: &client}
+	over := p.Clone()
+	over.client = &client
 	if _, err := over.Send(ctx, Request{}); err != nil {
 		transport.CloseIdleConnections()
 		if ended := ctx.Err(); ended != nil {

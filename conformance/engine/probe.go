@@ -28,10 +28,19 @@ type Probe struct {
 
 	target Target
 	client *http.Client
-	last   string
-	ids    atomic.Int64 // of messages
+	last   func() string // the last exchange, as a report shows it
 
-	secrets []string // credentials that were sent
+	// What a clone shares with its original.
+	ids     *atomic.Int64 // of messages
+	secrets *secrets
+}
+
+// Clone returns a probe of the same target, revision and capabilities for another goroutine: a probe records one
+// exchange at a time. Both mask the credentials that either has sent, and neither repeats a message ID of the other.
+func (p *Probe) Clone() *Probe {
+	clone := *p
+	clone.last = nil
+	return &clone
 }
 
 // URL is that of the MCP endpoint.
@@ -47,7 +56,7 @@ func (p *Probe) Token(ctx context.Context, kind TokenKind) (string, error) {
 	if err != nil {
 		return "", &CannotJudge{Reason: "no token of the kind: " + string(kind), Err: err}
 	}
-	p.secrets = append(p.secrets, token)
+	p.secrets.add(token)
 	return token, nil
 }
 
@@ -60,7 +69,7 @@ func (p *Probe) Mint(ctx context.Context, edits Edits) (string, error) {
 	if err != nil {
 		return "", &CannotJudge{Reason: "no token can be made", Err: err}
 	}
-	p.secrets = append(p.secrets, token)
+	p.secrets.add(token)
 	return token, nil
 }
 
@@ -104,7 +113,7 @@ func (p *Probe) Send(ctx context.Context, request Request) (*Answer, error) {
 	if answer.Body, err = readAnswer(response); err != nil {
 		return nil, &CannotJudge{Reason: "the answer cannot be read to its end", Err: err}
 	}
-	p.last = p.record(sent, response)
+	p.last = func() string { return p.record(sent, response) }
 	return answer, nil
 }
 
@@ -122,7 +131,7 @@ func (p *Probe) Stream(ctx context.Context, request Request) (io.ReadCloser, err
 	if err != nil {
 		return nil, &CannotJudge{Reason: "the server gives no answer", Err: err}
 	}
-	p.last = p.record(sent, response)
+	p.last = func() string { return p.record(sent, response) }
 	if response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
 		_ = response.Body.Close()
 		return nil, nil
@@ -196,17 +205,26 @@ func readAnswer(response *http.Response) ([]byte, error) {
 
 // Mismatch is an error that says that the last answer breaks the rule.
 func (p *Probe) Mismatch(want, got string) error {
-	return &Mismatch{Want: p.shown(want), Got: p.shown(got), Exchange: p.last}
+	return &Mismatch{Want: p.shown(want), Got: p.shown(got), Exchange: p.exchange()}
 }
 
 // Insecure is a Mismatch that says that bad input had an effect.
 func (p *Probe) Insecure(want, got string) error {
-	return &Mismatch{Want: p.shown(want), Got: p.shown(got), Exchange: p.last, Insecure: true}
+	return &Mismatch{Want: p.shown(want), Got: p.shown(got), Exchange: p.exchange(), Insecure: true}
 }
 
 // Lesser is a Mismatch with a rule of another level than the check's.
 func (p *Probe) Lesser(level Level, want, got string) error {
-	return &Mismatch{Want: p.shown(want), Got: p.shown(got), Exchange: p.last, Level: level}
+	return &Mismatch{Want: p.shown(want), Got: p.shown(got), Exchange: p.exchange(), Level: level}
+}
+
+// exchange is the last exchange, or empty where there was none. It is written only when a report needs it: by then all
+// credentials are known.
+func (p *Probe) exchange() string {
+	if p.last == nil {
+		return ""
+	}
+	return p.last()
 }
 
 // Control shows that a request with nothing wrong succeeds, so that a refusal afterwards means something.

@@ -104,7 +104,7 @@ func (p *Probe) Raw(ctx context.Context, text []byte) (*Conversation, error) {
 	defer connection.Close()
 	stop := context.AfterFunc(ctx, func() { _ = connection.Close() })
 	defer stop()
-	p.last = p.rawRecord(text)
+	p.last = func() string { return p.rawRecord(text) }
 	_ = connection.SetDeadline(time.Now().Add(rawPatience))
 	// The server may answer and close before it has read everything; that is not an error.
 	_, _ = connection.Write(text)
@@ -128,7 +128,7 @@ func (p *Probe) Raw(ctx context.Context, text []byte) (*Conversation, error) {
 		answer := &Answer{Status: response.StatusCode, Header: response.Header}
 		answer.Body, err = io.ReadAll(response.Body)
 		_ = response.Body.Close()
-		p.last = p.rawRecord(text) + "→ " + p.shown(response.Status) + "\n"
+		p.last = func() string { return p.rawRecord(text) + "→ " + p.shown(response.Status) + "\n" }
 		if response.StatusCode < http.StatusOK {
 			said.Interim = append(said.Interim, response.StatusCode)
 			continue

@@ -32,8 +32,8 @@ type Rig struct {
 	Close func()
 }
 
-// Rig starts a rig, and makes a probe for its server. The caller closes the rig. Its error means that the check cannot be
-// done.
+// Rig starts a rig, and makes a probe for its server. Reports of either probe mask the credentials of both. The caller
+// closes the rig. Its error means that the check cannot be done.
 func (p *Probe) Rig(ctx context.Context) (*Rig, *Probe, error) {
 	if p.target.Rig == nil {
 		return nil, nil, &CannotJudge{Reason: "no server can be started with an issuer's keys in hand"}
@@ -42,12 +42,14 @@ func (p *Probe) Rig(ctx context.Context) (*Rig, *Probe, error) {
 	if err != nil {
 		return nil, nil, &CannotJudge{Reason: "no server can be started", Err: err}
 	}
-	return rig, newProbe(rig.Target, p.Revision), nil
+	on := newProbe(rig.Target, p.Revision)
+	on.secrets = p.secrets // the check may report of either
+	return rig, on, nil
 }
 
 // At is a probe of the same target that speaks another revision.
 func (p *Probe) At(revision Revision) *Probe {
-	other := p.Beside()
+	other := p.Clone()
 	other.Revision = revision
 	return other
 }
@@ -55,7 +57,7 @@ func (p *Probe) At(revision Revision) *Probe {
 // Afresh is a probe of the same target with connections of its own, which the caller closes. Where the target brings a client that
 // is not net/http's, they are that client's.
 func (p *Probe) Afresh() (probe *Probe, closeIt func()) {
-	other := p.Beside()
+	other := p.Clone()
 	shared, ok := p.client.Transport.(*http.Transport)
 	if !ok {
 		return other, func() {}
@@ -64,9 +66,4 @@ func (p *Probe) Afresh() (probe *Probe, closeIt func()) {
 	client.Transport = transport
 	other.client = &client
 	return other, transport.CloseIdleConnections
-}
-
-// Beside is a probe of the same target for another goroutine: a probe is used by one at a time.
-func (p *Probe) Beside() *Probe {
-	return &Probe{Revision: p.Revision, target: p.target, client: p.client}
 }

@@ -27,7 +27,7 @@ func TestARigIsAServerOfItsOwn(t *testing.T) {
 		here, err := p.Send(ctx, engine.Request{})
 		require.NoError(t, err)
 		assert.Equal(t, http.StatusUnauthorized, here.Status)
-		for _, probe := range []*engine.Probe{on, on.Beside()} {
+		for _, probe := range []*engine.Probe{on, on.Clone()} {
 			there, err := probe.Send(ctx, engine.Request{})
 			require.NoError(t, err)
 			assert.True(t, there.Succeeded())

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -130,5 +131,5 @@ func newProbe(target Target, revision Revision) *Probe {
 	}
 	client.Jar = nil
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Probe{target: target, Revision: revision, client: &client}
+	return &Probe{target: target, Revision: revision, client: &client, ids: &atomic.Int64{}, secrets: newSecrets()}
 }

@@ -142,10 +142,8 @@ func (t *Trial) RequestIn(session *Session) Request {
 	return other.Request()
 }
 
-// Fork is a probe of the same target and revision for another goroutine: a probe records one exchange at a time.
-func (t *Trial) Fork() *Probe {
-	return &Probe{Revision: t.probe.Revision, target: t.probe.target, client: t.probe.client, secrets: slices.Clip(t.probe.secrets)}
-}
+// Clone is a clone of the probe that the trial was made with.
+func (t *Trial) Clone() *Probe { return t.probe.Clone() }
 
 // Marker is what the request has the canary say, or empty.
 func (r *Request) Marker() string { return r.marker }

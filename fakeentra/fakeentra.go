@@ -118,11 +118,8 @@ type Fake struct {
 	documents  *lru.Cache[string, []byte] // discovery documents as they are sent
 }
 
-// New makes a fake without a listener. Its error says what is wrong with the directory.
-func New(config Config) (*Fake, error) { return build(config, "") }
-
-// build makes a fake that goes by a URL, or by Microsoft's hosts.
-func build(config Config, origin string) (*Fake, error) {
+// New makes a fake without a listener. Its error says what is wrong with the Config.
+func New(config Config) (*Fake, error) {
 	cloud, err := config.Cloud.profile()
 	if err != nil {
 		return nil, err
@@ -133,12 +130,10 @@ func build(config Config, origin string) (*Fake, error) {
 		journal: journal.New(), script: &fault.Script{},
 	}
 	if config.PublicURL != "" {
-		if origin, err = originOf("public URL", config.PublicURL); err != nil {
+		if f.authority, err = originOf("public URL", config.PublicURL); err != nil {
 			return nil, err
 		}
-	}
-	if origin != "" {
-		f.authority, f.graphURL = origin, origin
+		f.graphURL = f.authority
 	}
 	f.backchannel = f.authority
 	if config.BackchannelURL != "" {
@@ -180,6 +175,17 @@ func build(config Config, origin string) (*Fake, error) {
 	})
 	f.routes = sync.OnceValue(f.newRoutes)
 	return f, nil
+}
+
+// goBy makes a listener's URL the authority and the address of Graph, unless the Config names others.
+func (f *Fake) goBy(listener string) {
+	if f.config.PublicURL == "" {
+		f.authority = listener
+		f.graphURL = listener
+	}
+	if f.config.BackchannelURL == "" {
+		f.backchannel = f.authority
+	}
 }
 
 // originOf is the scheme and host of a URL that has nothing else.

@@ -53,8 +53,13 @@ func mustListen(config Config, secure bool) *Server {
 }
 
 // Listen starts a fake at an address, host:port. The host localhost means both loopback addresses, 127.0.0.1 and ::1,
-// at the same port: a program that gets only one of them would leave the other to somebody else.
+// at the same port: a program that gets only one of them would leave the other to somebody else. The Config is checked
+// first, so that a mistake in it shows even where the port is taken. A taken port is syscall.EADDRINUSE.
 func Listen(config Config, address string, secure bool) (*Server, error) {
+	fake, err := New(config)
+	if err != nil {
+		return nil, err
+	}
 	listeners, err := ListenLoopback(address)
 	if err != nil {
 		return nil, fmt.Errorf("fakeentra: %w", err)
@@ -68,11 +73,8 @@ func Listen(config Config, address string, secure bool) (*Server, error) {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	s := &Server{URL: scheme + "://" + net.JoinHostPort(host, port), listeners: listeners}
-	if s.Fake, err = build(config, s.URL); err != nil {
-		s.closeListeners()
-		return nil, err
-	}
+	s := &Server{Fake: fake, URL: scheme + "://" + net.JoinHostPort(host, port), listeners: listeners}
+	s.goBy(s.URL)
 	transport := &http.Transport{Proxy: nil}
 	if secure {
 		certificate, ca, err := newCertificate(s.now(), s.authority, s.backchannel)

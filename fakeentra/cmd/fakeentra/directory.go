@@ -19,18 +19,18 @@ Exit status: 0 fine; 1 the file has mistakes; 2 usage, or the file cannot be rea
 		Example: `  fakeentra directory > directory.yaml
   fakeentra directory directory.yaml
   fakeentra --directory directory.yaml`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(command *cobra.Command, arguments []string) error {
-			if len(arguments) == 0 {
+		Args: arguments(0, 1, "one FILE or nothing"),
+		RunE: func(command *cobra.Command, given []string) error {
+			if len(given) == 0 {
 				_, err := fmt.Fprint(command.OutOrStdout(), directory.Example)
 				return err
 			}
-			watched := &watch{name: arguments[0]}
+			watched := &watch{name: given[0]}
 			text, err := watched.read()
 			if err != nil {
 				return err
 			}
-			file, err := directory.Parse(arguments[0], text)
+			file, err := directory.Parse(given[0], text)
 			if err != nil {
 				return &exitError{exitNo, err}
 			}
@@ -38,7 +38,8 @@ Exit status: 0 fine; 1 the file has mistakes; 2 usage, or the file cannot be rea
 			for _, tenant := range file.Tenants {
 				apps, users = apps+len(tenant.Apps), users+len(tenant.Users)
 			}
-			_, err = fmt.Fprintf(command.OutOrStdout(), "%s: fine: tenants %d, apps %d, users %d, faults %d\n", arguments[0], len(file.Tenants), apps, users, len(file.Faults))
+			_, err = fmt.Fprintf(command.OutOrStdout(), "%s: fine: tenants %d, apps %d, users %d, faults %d\n",
+				given[0], len(file.Tenants), apps, users, len(file.Faults))
 			return err
 		},
 	}

@@ -70,7 +70,8 @@ For a federated credential, issuers on loopback are asked for their keys, and no
   fakeentra --tls --ca-file ca.pem    # MSAL speaks only TLS; trust ca.pem
   fakeentra directory > d.yaml; fakeentra --directory d.yaml --admin-addr localhost:8401
   BROWSER='fakeentra visit' mcp-entra-client http://localhost:8000/mcp list`,
-		Args:          cobra.NoArgs,
+		Args:          noSuchCommand,
+		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -98,6 +99,7 @@ For a federated credential, issuers on loopback are asked for their keys, and no
 	flags.Float64Var(&options.chaos, "chaos", 0, "spoil this `SHARE` of all requests, from 0 to 1")
 	flags.BoolVar(&options.expose, "expose", false, "allow an address that other machines can reach")
 	flags.BoolVar(&options.quiet, "quiet", false, "do not log requests")
+	command.SetFlagErrorFunc(flagError)
 	command.AddCommand(newVisitCommand(), newDirectoryCommand())
 	command.CompletionOptions.HiddenDefaultCmd = true
 	return command

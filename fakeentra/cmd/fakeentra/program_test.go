@@ -132,32 +132,73 @@ func runProgram(t *testing.T, arguments ...string) (status int, stderr string) {
 	return command.ProcessState.ExitCode(), output.String()
 }
 
+// Every mistake shows, although another program already listens at the address.
 func TestRefusalsToStart(t *testing.T) {
 	t.Parallel()
 	taken := start(t, "--addr", "127.0.0.1:0", "--quiet")
 	port := taken.URL[strings.LastIndexByte(taken.URL, ':')+1:]
+	address := "localhost:" + port
+	broken := filepath.Join(t.TempDir(), "directory.yaml")
+	write(t, broken, "tenants: 3\n")
 	for name, one := range map[string]struct {
-		arguments []string
+		arguments string
 		text      string
 	}{
-		"a port in use":            {[]string{"--addr", "localhost:" + port}, port},
-		"an address without port":  {[]string{"--addr", "localhost"}, "--addr: want HOST:PORT such as localhost:8400"},
-		"all addresses":            {[]string{"--addr", ":8400"}, "say --expose if that is meant"},
-		"another machine's":        {[]string{"--addr", "192.0.2.1:8400"}, "say --expose if that is meant"},
-		"a CA without TLS":         {[]string{"--ca-file", "ca.pem"}, "--ca-file needs --tls"},
-		"a public URL with a path": {[]string{"--addr", "127.0.0.1:0", "--public-url", "https://x.test/y"}, "want a public URL of scheme and host"},
-		"a folder that is not":     {[]string{"--addr", "127.0.0.1:0", "--write-env", "nowhere/.env"}, "--write-env: "},
-		"a face that is none":      {[]string{"--face", "pretty"}, `want the face "spec-aligned" or none, got "pretty"`},
-		"a cloud that is none":     {[]string{"--cloud", "mars"}, `want "usgov", "usgov-dod" or "china" as cloud`},
-		"a rule that is none":      {[]string{"--resource", "x"}, `want "refused" or "ignored" for the parameter resource, or nothing; got "x"`},
-		"an unknown flag":          {[]string{"--port", "1"}, "unknown flag: --port"},
-		"a word too many":          {[]string{"serve"}, `unknown command "serve"`},
+		"a port in use":             {"", "--addr " + address + ": another program listens there"},
+		"an address without port":   {"--addr localhost", "--addr: want HOST:PORT such as localhost:8400"},
+		"a port that is none":       {"--addr localhost:99999", "--addr localhost:99999: cannot listen there"},
+		"all addresses":             {"--addr :8400", "say --expose if you mean that"},
+		"another machine's":         {"--addr 192.0.2.1:8400", "say --expose if you mean that"},
+		"a CA without TLS":          {"--ca-file ca.pem", "--ca-file needs --tls"},
+		"a public URL with a path":  {"--public-url https://x.test/y", "want a public URL of scheme and host"},
+		"a backchannel with a path": {"--backchannel-url x", "want a backchannel URL of scheme and host"},
+		"no folder for settings":    {"--write-env nowhere/.env", "--write-env: want a file in a folder that exists"},
+		"no folder for the CA":      {"--tls --ca-file nowhere/ca", "--ca-file: want a file in a folder that exists"},
+		"a face that is none":       {"--face pretty", `want the face "spec-aligned" or none, got "pretty"`},
+		"a cloud that is none":      {"--cloud mars", `want "usgov", "usgov-dod" or "china" as cloud`},
+		"a rule that is none":       {"--resource x", `want "refused" or "ignored" for the parameter resource`},
+		"a time that is none":       {"--clock noon", "--clock: want a time such as"},
+		"a share that is none":      {"--chaos 7", "want a share from 0 to 1, got 7"},
+		"no directory file":         {"--directory nowhere.yaml", "--directory: open nowhere.yaml"},
+		"a broken directory file":   {"--directory " + broken, "--directory: " + broken + ":1: want a list"},
+		"an admin port beyond":      {"--admin-addr :8401", "--admin-addr: want HOST:PORT on loopback"},
+		"an unknown flag":           {"--port 1", "there is no flag --port; fakeentra --help lists the flags"},
+		"an unknown letter":         {"-x", "there is no flag -x; fakeentra --help lists the flags"},
+		"no number":                 {"--chaos x", `--chaos: want a number such as 0.1, got "x"`},
+		"neither true nor false":    {"--tls=maybe", `--tls: want true or false, got "maybe"`},
+		"a flag without its value":  {"--addr", "--addr needs a value: HOST:PORT"},
+		"a word too many":           {"serve", `there is no command "serve"; fakeentra --help lists the commands`},
 	} {
-		status, stderr := runProgram(t, one.arguments...)
+		status, stderr := runProgram(t, append([]string{"--addr", address}, strings.Fields(one.arguments)...)...)
 		assert.Equal(t, 2, status, name)
 		assert.Contains(t, stderr, one.text, name)
 		assert.Equal(t, 1, strings.Count(stderr, "\n"), "%s: one line, got %s", name, stderr)
 	}
+}
+
+func TestUsageOfCommands(t *testing.T) {
+	t.Parallel()
+	for name, one := range map[string]struct {
+		arguments []string
+		text      string
+	}{
+		"visit nothing":       {[]string{"visit"}, "fakeentra visit wants one URL, got 0 arguments"},
+		"visit two":           {[]string{"visit", "a", "b"}, "fakeentra visit wants one URL, got 2 arguments"},
+		"visit without end":   {[]string{"visit", "--timeout", "x", "a"}, `--timeout: want a duration such as 30s or 5m, got "x"`},
+		"visit with a flag":   {[]string{"visit", "--addr", "a"}, "there is no flag --addr; fakeentra visit --help lists the flags"},
+		"two directory files": {[]string{"directory", "a", "b"}, "fakeentra directory wants one FILE or nothing, got 2 arguments"},
+	} {
+		status, stderr := runProgram(t, one.arguments...)
+		assert.Equal(t, 2, status, name)
+		assert.Equal(t, "fakeentra: "+one.text+"\n", stderr, name)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	output, err := exec.CommandContext(t.Context(), "fakeentra", "--version").Output()
+	require.NoError(t, err)
+	assert.Regexp(t, `^fakeentra version \S+\n$`, string(output))
 }
 
 // What a Config says in Go, flags say to the program.

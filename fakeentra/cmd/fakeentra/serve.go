@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -18,35 +15,17 @@ import (
 
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/admin"
-	"mcpentra/fakeentra/fault"
 )
-
-type serveOptions struct {
-	address, admin, directory, envFile, caFile, publicURL, backchannelURL string
-	face, cloud, resource, seed, clock                                    string
-	chaos                                                                 float64
-	tls, autoSignIn, expose, quiet, anyLoopbackPort, errorLines           bool
-}
 
 // gcPercent keeps the program small: signing takes far longer than collecting what little it allocates.
 const gcPercent = 40
 
-// serve listens until the context ends.
+// serve listens until the context ends. It checks every setting first, so that a mistake in one shows even where the
+// port is taken.
 func serve(ctx context.Context, options serveOptions, logger *slog.Logger) error {
-	host, _, err := net.SplitHostPort(options.address)
+	config, watched, err := options.check()
 	if err != nil {
-		return fmt.Errorf("--addr: want HOST:PORT such as localhost:8400, got %q", options.address)
-	}
-	if !options.expose && !isLoopback(host) {
-		return fmt.Errorf("--addr %s: other machines could reach it and sign in as anybody; say --expose if that is meant", options.address)
-	}
-	if options.caFile != "" && !options.tls {
-		return errors.New("--ca-file needs --tls")
-	}
-	config := fakeentra.Config{
-		PublicURL: options.publicURL, BackchannelURL: options.backchannelURL, AutoSignIn: options.autoSignIn, Chaos: fault.Chaos{Share: options.chaos},
-		Face: fakeentra.Face(options.face), Cloud: fakeentra.Cloud(options.cloud), ResourceParameter: fakeentra.ResourceParameter(options.resource),
-		AnyLoopbackPort: options.anyLoopbackPort, ErrorLines: options.errorLines, FederationClient: loopbackClient(),
+		return err
 	}
 	if !options.quiet {
 		config.Logger = logger
@@ -54,29 +33,16 @@ func serve(ctx context.Context, options serveOptions, logger *slog.Logger) error
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	var frozen time.Time
-	if options.clock != "" {
-		if frozen, err = time.Parse(time.RFC3339, options.clock); err != nil {
-			return fmt.Errorf("--clock: want a time such as 2026-01-31T09:00:00Z, got %q", options.clock)
-		}
-	}
-	if options.seed != "" {
-		seed := sha256.Sum256([]byte(options.seed))
-		config.Rand, config.Chaos.Seed = rand.NewChaCha8(seed), uint64(seed[0])<<8|uint64(seed[1])
-	}
-	var watched *watch
-	if options.directory != "" {
-		if watched, err = newWatch(options.directory); err != nil {
-			return fmt.Errorf("--directory: %w", err)
-		}
-		config.Directory = watched.file.Directory()
-	}
 	server, err := fakeentra.Listen(config, options.address, options.tls)
 	if err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "fakeentra: "))
+		return listenError("--addr", options.address, err)
 	}
 	defer server.Close()
-	if !frozen.IsZero() {
+	if options.clock != "" {
+		frozen, err := time.Parse(time.RFC3339, options.clock)
+		if err != nil {
+			return err // checked above
+		}
 		server.Freeze(frozen)
 	}
 	if watched != nil {
@@ -142,14 +108,11 @@ func listenAdmin(address string, fake *fakeentra.Fake) (controller, error) {
 	if address == "" {
 		return controller{}, nil
 	}
-	host, _, err := net.SplitHostPort(address)
-	if err != nil || !isLoopback(host) {
-		return controller{}, fmt.Errorf("--admin-addr: want HOST:PORT on loopback such as localhost:8401, got %q; whoever reaches it is in control", address)
-	}
 	listeners, err := fakeentra.ListenLoopback(address)
 	if err != nil {
-		return controller{}, fmt.Errorf("--admin-addr: %w", err)
+		return controller{}, listenError("--admin-addr", address, err)
 	}
+	host, _, _ := net.SplitHostPort(address) // checked before
 	_, port, _ := net.SplitHostPort(listeners[0].Addr().String())
 	c := controller{"http://" + net.JoinHostPort(host, port), &http.Server{Handler: admin.Handler(fake), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10}}
 	for _, listener := range listeners {

@@ -28,9 +28,9 @@ Exit status: 0 the last page was fine; 2 usage, or a page could not be opened; 3
 		Example: `  fakeentra visit http://localhost:8000/authorize?…
   BROWSER='fakeentra visit --deny' mcp-entra-client http://localhost:8000/mcp list
   BROWSER='fakeentra visit --user AlexW@contoso.onmicrosoft.com --password "correct horse"' …`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(command *cobra.Command, arguments []string) error {
-			target, err := url.Parse(arguments[0])
+		Args: arguments(1, 1, "one URL"),
+		RunE: func(command *cobra.Command, given []string) error {
+			target, err := url.Parse(given[0])
 			if err != nil || target.Scheme != "http" && target.Scheme != "https" {
 				return fmt.Errorf("visit: want an http or https URL")
 			}
@@ -42,7 +42,7 @@ Exit status: 0 the last page was fine; 2 usage, or a page could not be opened; 3
 			}
 			ctx, cancel := context.WithTimeout(command.Context(), timeout)
 			defer cancel()
-			page, err := browser.Visit(ctx, arguments[0])
+			page, err := browser.Visit(ctx, given[0])
 			if err != nil {
 				return fmt.Errorf("visit: %w", err)
 			}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"mcpentra/fakeentra"
+	"mcpentra/fakeentra/fault"
+)
+
+// serveOptions are the flags of a fake that listens.
+type serveOptions struct {
+	address, admin, directory, envFile, caFile, publicURL, backchannelURL string
+	face, cloud, resource, seed, clock                                    string
+	chaos                                                                 float64
+	tls, autoSignIn, expose, quiet, anyLoopbackPort, errorLines           bool
+}
+
+// check looks for mistakes in every option. It returns the fake's Config and the directory file, which is nil without
+// --directory.
+func (o serveOptions) check() (fakeentra.Config, *watch, error) {
+	for _, look := range []func() error{o.checkAddresses, o.checkFiles, o.checkClock} {
+		if err := look(); err != nil {
+			return fakeentra.Config{}, nil, err
+		}
+	}
+	config := fakeentra.Config{
+		PublicURL:         o.publicURL,
+		BackchannelURL:    o.backchannelURL,
+		AutoSignIn:        o.autoSignIn,
+		Chaos:             fault.Chaos{Share: o.chaos},
+		Face:              fakeentra.Face(o.face),
+		Cloud:             fakeentra.Cloud(o.cloud),
+		ResourceParameter: fakeentra.ResourceParameter(o.resource),
+		AnyLoopbackPort:   o.anyLoopbackPort,
+		ErrorLines:        o.errorLines,
+		FederationClient:  loopbackClient(),
+	}
+	if o.seed != "" {
+		seed := sha256.Sum256([]byte(o.seed))
+		config.Rand = rand.NewChaCha8(seed)
+		config.Chaos.Seed = uint64(seed[0])<<8 | uint64(seed[1])
+	}
+	var watched *watch
+	if o.directory != "" {
+		var err error
+		if watched, err = newWatch(o.directory); err != nil {
+			return fakeentra.Config{}, nil, fmt.Errorf("--directory: %w", err)
+		}
+		config.Directory = watched.file.Directory()
+	}
+	if _, err := fakeentra.New(config); err != nil {
+		return fakeentra.Config{}, nil, errors.New(strings.TrimPrefix(err.Error(), "fakeentra: "))
+	}
+	return config, watched, nil
+}
+
+func (o serveOptions) checkAddresses() error {
+	host, _, err := net.SplitHostPort(o.address)
+	if err != nil {
+		return fmt.Errorf("--addr: want HOST:PORT such as localhost:8400, got %q", o.address)
+	}
+	if !o.expose && !isLoopback(host) {
+		return fmt.Errorf("--addr %s: other machines could reach it and sign in as anybody; say --expose if you mean that",
+			o.address)
+	}
+	if o.admin == "" {
+		return nil
+	}
+	host, _, err = net.SplitHostPort(o.admin)
+	if err != nil || !isLoopback(host) {
+		return fmt.Errorf("--admin-addr: want HOST:PORT on loopback such as localhost:8401, got %q; "+
+			"every program that reaches it controls the fake", o.admin)
+	}
+	return nil
+}
+
+func (o serveOptions) checkFiles() error {
+	if o.caFile != "" && !o.tls {
+		return errors.New("--ca-file needs --tls")
+	}
+	for _, one := range []struct{ flag, file string }{{"--ca-file", o.caFile}, {"--write-env", o.envFile}} {
+		if one.file == "" {
+			continue
+		}
+		if _, err := os.Stat(filepath.Dir(one.file)); err != nil {
+			return fmt.Errorf("%s: want a file in a folder that exists: %w", one.flag, err)
+		}
+	}
+	return nil
+}
+
+func (o serveOptions) checkClock() error {
+	if o.clock == "" {
+		return nil
+	}
+	if _, err := time.Parse(time.RFC3339, o.clock); err != nil {
+		return fmt.Errorf("--clock: want a time such as 2026-01-31T09:00:00Z, got %q", o.clock)
+	}
+	return nil
+}
+
+// listenError names the flag whose address cannot be listened on.
+func listenError(flag, address string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s %s: another program listens there, perhaps another fakeentra; "+
+			"end it, or choose another port (%s localhost:0 is a free one)", flag, address, flag)
+	}
+	return fmt.Errorf("%s %s: cannot listen there: %s", flag, address, strings.TrimPrefix(err.Error(), "fakeentra: "))
+}

@@ -20,7 +20,7 @@ type Browser struct {
 	User string
 	// Password is typed where one is asked for.
 	Password string
-	// Deny presses the button that declines on the first page that has one besides a sign-in page.
+	// Deny presses the button that declines on the first page that has one. A sign-in page has one, too: Cancel.
 	Deny bool
 	// Transport carries the requests. Nil means a transport of its own, to loopback only; a transport given here
 	// decides itself where it goes.
@@ -43,13 +43,33 @@ type Page struct {
 const (
 	maxSteps    = 40
 	maxPage     = 1 << 20
+	maxText     = 2000 // of what a person would read
 	stepTimeout = 30 * time.Second
 )
 
 // ErrTooManySteps says that a visit did not come to an end.
 var ErrTooManySteps = fmt.Errorf("more than %d pages without an end", maxSteps)
 
-// Visit opens an address and goes on until a page offers no way on. The page where it ends may have any status.
+// ErrNothingToDecline says that a visit with Deny met no page with a button that declines. The visit ends before the
+// client gets its answer.
+var ErrNothingToDecline = errors.New("no page asked for anything that could be declined")
+
+// A PageError is an error page of Entra ID. Such a page has status 200, and no answer goes to the client.
+type PageError struct {
+	// Number is the AADSTS number, or 0 when the page names none.
+	Number int
+	// Message is the error as the page gives it. It begins with the number.
+	Message string
+	// Page is the error page.
+	Page *Page
+}
+
+func (e *PageError) Error() string {
+	return fmt.Sprintf("useragent: %s shows an error: %s", e.Page.URL.Host, e.Message)
+}
+
+// Visit opens an address and goes on until a page offers no way on. The page where it ends may have any status. An
+// error page of Entra ID is a *PageError.
 func (b *Browser) Visit(ctx context.Context, address string) (*Page, error) {
 	if b.client == nil {
 		jar, err := cookiejar.New(nil)
@@ -69,6 +89,7 @@ func (b *Browser) Visit(ctx context.Context, address string) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
+	declined := false
 	for range maxSteps {
 		page, step, err := b.open(next)
 		if err != nil {
@@ -76,6 +97,10 @@ func (b *Browser) Visit(ctx context.Context, address string) (*Page, error) {
 		}
 		if step == nil {
 			return page, nil
+		}
+		declined = declined || step.declines
+		if b.Deny && !declined && step.carriesAnswer() {
+			return nil, ErrNothingToDecline
 		}
 		from := next.URL
 		if next, err = navigation(ctx, step.method, step.address, step.form, from); err != nil {
@@ -89,6 +114,25 @@ func (b *Browser) Visit(ctx context.Context, address string) (*Page, error) {
 type step struct {
 	method, address string
 	form            url.Values
+	declines        bool // a button is pressed that says no
+}
+
+// carriesAnswer reports whether a step brings a code or a token to a client.
+func (s *step) carriesAnswer() bool {
+	target, err := url.Parse(s.address)
+	if err != nil {
+		return false
+	}
+	fragment, err := url.ParseQuery(target.Fragment)
+	if err != nil {
+		fragment = nil
+	}
+	for _, name := range []string{"code", "id_token", "access_token"} {
+		if s.form.Has(name) || target.Query().Has(name) || fragment.Has(name) {
+			return true
+		}
+	}
+	return false
 }
 
 // navigation makes the request of a top-level navigation. A redirect never keeps the fragment, which is for the page
@@ -150,11 +194,10 @@ func (b *Browser) open(request *http.Request) (*Page, *step, error) {
 		b.Visited(response.StatusCode, request.URL.Scheme+"://"+request.URL.Host+request.URL.EscapedPath())
 	}
 	if location := response.Header.Get("Location"); location != "" && response.StatusCode >= 300 && response.StatusCode < 400 {
-		method, form := http.MethodGet, url.Values(nil)
 		if response.StatusCode == http.StatusTemporaryRedirect || response.StatusCode == http.StatusPermanentRedirect {
 			return nil, nil, fmt.Errorf("useragent: %s answers with status %d, which would send a form on", request.URL.Host, response.StatusCode)
 		}
-		return nil, &step{method, location, form}, nil
+		return nil, &step{method: http.MethodGet, address: location}, nil
 	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxPage+1))
 	if err != nil {
@@ -165,11 +208,14 @@ func (b *Browser) open(request *http.Request) (*Page, *step, error) {
 	}
 	page := &Page{URL: request.URL, Status: response.StatusCode}
 	if !strings.HasPrefix(response.Header.Get("Content-Type"), "text/html") {
-		page.Text = string(text[:min(len(text), 2000)])
+		page.Text = string(text[:min(len(text), maxText)])
 		return page, nil, nil
 	}
 	read := readPage(string(text))
 	page.Title, page.Text = read.title, read.text
+	if message, found := read.entraError(); found {
+		return nil, nil, &PageError{Number: aadstsNumber(message), Message: message, Page: page}
+	}
 	return page, b.decide(read), nil
 }
 

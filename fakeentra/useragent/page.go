@@ -3,6 +3,8 @@ package useragent
 import (
 	"net/http"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -15,6 +17,40 @@ type document struct {
 	text    string
 	refresh string // where a meta refresh leads
 	forms   []form
+	id      string // the PageID that Entra's pages have
+	alert   string // what the page says that went wrong (role="alert")
+}
+
+// errorPageID is the PageID of Entra's error pages.
+const errorPageID = "ConvergedError"
+
+var aadsts = regexp.MustCompile(`\bAADSTS(\d{1,9})\b`)
+
+// entraError is the error that a page of Entra ID shows: on an error page, or on a sign-in page that has refused what
+// was typed. The scripted person would only type the same again.
+func (d document) entraError() (message string, found bool) {
+	switch {
+	case aadsts.MatchString(d.alert):
+		return d.alert, true
+	case d.id != errorPageID:
+		return "", false
+	case aadsts.MatchString(d.text):
+		return d.text[aadsts.FindStringIndex(d.text)[0]:], true
+	}
+	return d.text, true
+}
+
+// aadstsNumber is the first AADSTS number of a text, or 0.
+func aadstsNumber(text string) int {
+	found := aadsts.FindStringSubmatch(text)
+	if found == nil {
+		return 0
+	}
+	number, err := strconv.Atoi(found[1])
+	if err != nil {
+		return 0
+	}
+	return number
 }
 
 // A form is one of a page with what would be sent.
@@ -46,6 +82,10 @@ func readPage(text string) document {
 			}
 		}
 		if node.Type == html.ElementNode {
+			if page.alert == "" && attribute(node, "role") == "alert" {
+				page.alert = content(node)
+				page.alert = page.alert[:min(len(page.alert), maxText)]
+			}
 			switch node.DataAtom {
 			case atom.Title:
 				page.title = strings.TrimSpace(content(node))
@@ -56,6 +96,9 @@ func readPage(text string) document {
 			case atom.Style:
 				return
 			case atom.Meta:
+				if attribute(node, "name") == "PageID" {
+					page.id = attribute(node, "content")
+				}
 				if strings.EqualFold(attribute(node, "http-equiv"), "refresh") {
 					if _, address, found := strings.Cut(attribute(node, "content"), ";"); found {
 						address = strings.TrimSpace(address)
@@ -86,7 +129,7 @@ func readPage(text string) document {
 		page.forms[0].self = true
 	}
 	page.text = strings.TrimSpace(words.String())
-	page.text = page.text[:min(len(page.text), 2000)]
+	page.text = page.text[:min(len(page.text), maxText)]
 	return page
 }
 
@@ -110,7 +153,7 @@ func (f *form) add(node *html.Node) {
 // decide is the person: what to do with a page. Nil means that there is nothing to do.
 func (b *Browser) decide(page document) *step {
 	if page.refresh != "" {
-		return &step{http.MethodGet, page.refresh, nil}
+		return &step{method: http.MethodGet, address: page.refresh}
 	}
 	if len(page.forms) == 0 {
 		return nil
@@ -118,17 +161,19 @@ func (b *Browser) decide(page document) *step {
 	if page.forms[0].self {
 		return page.forms[0].send(button{}, "")
 	}
-	if chosen, offered := b.account(page.forms); offered {
-		return chosen
-	}
-	for _, one := range page.forms {
-		if b.Deny {
+	if b.Deny {
+		for _, one := range page.forms {
 			for _, press := range one.buttons {
 				if press.declines() {
 					return one.send(press, b.Password)
 				}
 			}
 		}
+	}
+	if chosen, offered := b.account(page.forms); offered {
+		return chosen
+	}
+	for _, one := range page.forms {
 		for _, press := range one.buttons {
 			if !press.declines() {
 				return one.send(press, b.Password)
@@ -191,10 +236,10 @@ func (f form) send(press button, password string) *step {
 		values.Add(press.name, press.value)
 	}
 	if f.method == http.MethodPost {
-		return &step{http.MethodPost, f.action, values}
+		return &step{method: http.MethodPost, address: f.action, form: values, declines: press.declines()}
 	}
 	address, _, _ := strings.Cut(f.action, "?")
-	return &step{http.MethodGet, address + "?" + values.Encode(), nil}
+	return &step{method: http.MethodGet, address: address + "?" + values.Encode(), declines: press.declines()}
 }
 
 func attribute(node *html.Node, name string) string {

@@ -178,19 +178,16 @@ func TestRefusalsToStart(t *testing.T) {
 
 func TestUsageOfCommands(t *testing.T) {
 	t.Parallel()
-	for name, one := range map[string]struct {
-		arguments []string
-		text      string
-	}{
-		"visit nothing":       {[]string{"visit"}, "fakeentra visit wants one URL, got 0 arguments"},
-		"visit two":           {[]string{"visit", "a", "b"}, "fakeentra visit wants one URL, got 2 arguments"},
-		"visit without end":   {[]string{"visit", "--timeout", "x", "a"}, `--timeout: want a duration such as 30s or 5m, got "x"`},
-		"visit with a flag":   {[]string{"visit", "--addr", "a"}, "there is no flag --addr; fakeentra visit --help lists the flags"},
-		"two directory files": {[]string{"directory", "a", "b"}, "fakeentra directory wants one FILE or nothing, got 2 arguments"},
+	for arguments, text := range map[string]string{
+		"visit":               "fakeentra visit wants one URL, got 0 arguments",
+		"visit a b":           "fakeentra visit wants one URL, got 2 arguments",
+		"visit --timeout x a": `--timeout: want a duration such as 30s or 5m, got "x"`,
+		"visit --addr a":      "there is no flag --addr; fakeentra visit --help lists the flags",
+		"directory a b":       "fakeentra directory wants one FILE or nothing, got 2 arguments",
 	} {
-		status, stderr := runProgram(t, one.arguments...)
-		assert.Equal(t, 2, status, name)
-		assert.Equal(t, "fakeentra: "+one.text+"\n", stderr, name)
+		status, stderr := runProgram(t, strings.Fields(arguments)...)
+		assert.Equal(t, 2, status, arguments)
+		assert.Equal(t, "fakeentra: "+text+"\n", stderr, arguments)
 	}
 }
 
@@ -299,6 +296,28 @@ func TestVisit(t *testing.T) {
 		assert.Contains(t, stderr, one.text, name)
 		assert.NotContains(t, stderr, "secret", name)
 	}
+}
+
+// An error page of the fake has status 200, and a visit that ends there has still failed.
+func TestVisitOfAnErrorPage(t *testing.T) {
+	t.Parallel()
+	const authorize = "/" + directory.DefaultTenantID + "/oauth2/v2.0/authorize?"
+	fake := start(t, "--addr", "127.0.0.1:0", "--quiet")
+	status, stderr := runProgram(t, "visit", fake.URL+authorize+"client_id=x")
+	assert.Equal(t, 3, status)
+	host := strings.TrimPrefix(fake.URL, "http://")
+	assert.Regexp(t, `(?m)^fakeentra: visit: `+host+` says: AADSTS\d+: `, stderr)
+
+	unwilling := start(t, "--addr", "127.0.0.1:0", "--quiet", "--auto-sign-in")
+	query := url.Values{
+		"client_id":     {directory.DefaultAPIID},
+		"response_type": {"code"},
+		"redirect_uri":  {"http://localhost:1"},
+		"scope":         {"api://" + directory.DefaultAPIID + "/tool.read"},
+	}
+	status, stderr = runProgram(t, "visit", "--deny", unwilling.URL+authorize+query.Encode())
+	assert.Equal(t, 3, status)
+	assert.Contains(t, stderr, "fakeentra: visit: --deny: no page asked for anything that could be declined")
 }
 
 // BenchmarkFirstAnswer is the time from starting the program to its first discovery document.

@@ -69,8 +69,8 @@ func (o serveOptions) checkAddresses() error {
 		return fmt.Errorf("--addr: want HOST:PORT such as localhost:8400, got %q", o.address)
 	}
 	if !o.expose && !isLoopback(host) {
-		return fmt.Errorf("--addr %s: other machines could reach it and sign in as anybody; say --expose if you mean that",
-			o.address)
+		return fmt.Errorf("--addr %s: other machines could reach it and sign in as anybody; "+
+			"say --expose if you mean that", o.address)
 	}
 	if o.admin == "" {
 		return nil

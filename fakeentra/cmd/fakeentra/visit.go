@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -24,7 +25,8 @@ func newVisitCommand() *cobra.Command {
 account, types a password where one is asked for, and approves what is asked. It can stand as
 $BROWSER for any program that opens one.
 
-Exit status: 0 the last page was fine; 2 usage, or a page could not be opened; 3 the last page says no.`,
+Exit status: 0 the last page was fine; 2 usage, or a page could not be opened; 3 the last page says
+no, which includes the error pages of Entra ID, or --deny found nothing to decline.`,
 		Example: `  fakeentra visit http://localhost:8000/authorize?…
   BROWSER='fakeentra visit --deny' mcp-entra-client http://localhost:8000/mcp list
   BROWSER='fakeentra visit --user AlexW@contoso.onmicrosoft.com --password "correct horse"' …`,
@@ -43,7 +45,13 @@ Exit status: 0 the last page was fine; 2 usage, or a page could not be opened; 3
 			ctx, cancel := context.WithTimeout(command.Context(), timeout)
 			defer cancel()
 			page, err := browser.Visit(ctx, given[0])
-			if err != nil {
+			var refused *useragent.PageError
+			switch {
+			case errors.As(err, &refused):
+				return &exitError{exitRefused, fmt.Errorf("visit: %s says: %s", refused.Page.URL.Host, refused.Message)}
+			case errors.Is(err, useragent.ErrNothingToDecline):
+				return &exitError{exitRefused, fmt.Errorf("visit: --deny: %w", err)}
+			case err != nil:
 				return fmt.Errorf("visit: %w", err)
 			}
 			if page.Status >= 400 {
@@ -56,7 +64,8 @@ Exit status: 0 the last page was fine; 2 usage, or a page could not be opened; 3
 	flags.SortFlags = false
 	flags.StringVar(&browser.User, "user", "", "sign in as this `NAME` instead of the first account offered")
 	flags.StringVar(&browser.Password, "password", "", "type this `WORD` where the fake asks for a password (fakes only: others see a program's arguments)")
-	flags.BoolVar(&browser.Deny, "deny", false, "decline the first thing that can be declined")
+	flags.BoolVar(&browser.Deny, "deny", false,
+		"decline the first thing that can be declined; on a sign-in page, cancel")
 	flags.DurationVar(&timeout, "timeout", time.Minute, "give up after this long")
 	flags.BoolVar(&quiet, "quiet", false, "do not print the pages")
 	return command

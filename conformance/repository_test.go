@@ -26,12 +26,12 @@ const module = "mcpentra/"
 // missing here may import none. Tests may cross.
 var mayImport = map[string][]string{
 	"server":                      {"server/..."},
-	"server/guard":                {"server/token"},
+	"server/guard":                {"server/token", "server/clientip"},
 	"server/entra":                {"server/token"},
-	"server/broker":               {"server/entra", "server/token", "server/store"},
+	"server/broker":               {"server/entra", "server/token", "server/store", "server/clientip"},
 	"server/store/storetest":      {"server/store"},
 	"server/tools":                {"server/guard", "server/entra"},
-	"server/upstream":             {"server/guard"},
+	"server/upstream":             {"server/guard", "server/clientip"},
 	"server/cmd/mcp-entra-server": {"server/..."},
 
 	"client":                      {"client/..."},

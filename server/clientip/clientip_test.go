@@ -1,0 +1,106 @@
+package clientip_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/server/clientip"
+)
+
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	trusted := []string{"10.0.0.0/8", "127.0.0.1", "::1", "fd00::/8"}
+	tests := map[string]struct {
+		peer      string
+		forwarded []string
+		want      string
+	}{
+		"a peer that is no proxy":              {"192.0.2.7:9", []string{"198.51.100.1"}, "192.0.2.7"},
+		"a proxy without the header":           {"10.0.0.1:9", nil, "10.0.0.1"},
+		"one proxy":                            {"10.0.0.1:9", []string{"198.51.100.1"}, "198.51.100.1"},
+		"what the client itself wrote":         {"10.0.0.1:9", []string{"203.0.113.9, 198.51.100.1"}, "198.51.100.1"},
+		"a chain of proxies":                   {"10.0.0.1:9", []string{"203.0.113.9, 198.51.100.1,10.9.9.9 ,\t127.0.0.1"}, "198.51.100.1"},
+		"proxies that the client has made up":  {"10.0.0.1:9", []string{"10.1.1.1, 10.2.2.2, 198.51.100.1"}, "198.51.100.1"},
+		"proxies alone":                        {"10.0.0.1:9", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3"},
+		"several lines":                        {"10.0.0.1:9", []string{"203.0.113.9", "198.51.100.1", "10.0.0.2"}, "198.51.100.1"},
+		"a line for each":                      {"10.0.0.1:9", []string{"203.0.113.9, 198.51.100.1", "10.0.0.3, 10.0.0.2"}, "198.51.100.1"},
+		"a port":                               {"10.0.0.1:9", []string{"198.51.100.1:4711"}, "198.51.100.1"},
+		"IPv6":                                 {"[fd00::1]:9", []string{"2001:db8::1"}, "2001:db8::1"},
+		"IPv6 in brackets":                     {"[::1]:9", []string{"[2001:db8::1]"}, "2001:db8::1"},
+		"IPv6 with a port":                     {"[::1]:9", []string{"[2001:db8::1]:443"}, "2001:db8::1"},
+		"a zone":                               {"[::1]:9", []string{"fe80::1%eth0"}, "fe80::1"},
+		"a peer with a zone":                   {"[fe80::1%eth0]:9", nil, "fe80::1"},
+		"a mapped peer":                        {"[::ffff:10.0.0.1]:9", []string{"198.51.100.1"}, "198.51.100.1"},
+		"a mapped entry":                       {"10.0.0.1:9", []string{"::ffff:198.51.100.1"}, "198.51.100.1"},
+		"a mapped entry of a proxy":            {"10.0.0.1:9", []string{"198.51.100.1, [::ffff:10.0.0.2]:80"}, "198.51.100.1"},
+		"garbage":                              {"10.0.0.1:9", []string{"198.51.100.1, unknown"}, "10.0.0.1"},
+		"garbage behind a proxy":               {"10.0.0.1:9", []string{"198.51.100.1, _hidden, 10.0.0.2"}, "10.0.0.2"},
+		"garbage in front of the client":       {"10.0.0.1:9", []string{"<script>, 198.51.100.1"}, "198.51.100.1"},
+		"an empty entry":                       {"10.0.0.1:9", []string{"198.51.100.1,"}, "10.0.0.1"},
+		"an empty line":                        {"10.0.0.1:9", []string{""}, "10.0.0.1"},
+		"no address of anything":               {"10.0.0.1:9", []string{"0.0.0.0"}, "10.0.0.1"},
+		"IPv4 in brackets":                     {"10.0.0.1:9", []string{"[198.51.100.1]"}, "10.0.0.1"},
+		"an IPv6 address that is not closed":   {"10.0.0.1:9", []string{"[2001:db8::1"}, "10.0.0.1"},
+		"a host name":                          {"10.0.0.1:9", []string{"localhost"}, "10.0.0.1"},
+		"an octal number":                      {"10.0.0.1:9", []string{"0198.51.100.1"}, "10.0.0.1"},
+		"an entry that is too long":            {"10.0.0.1:9", []string{"fe80::1%" + strings.Repeat("z", 100)}, "10.0.0.1"},
+		"quotes are for Forwarded (RFC 7239)":  {"10.0.0.1:9", []string{`"198.51.100.1"`}, "10.0.0.1"},
+		"a peer without an address":            {"@", []string{"198.51.100.1"}, "invalid IP"},
+		"a header of a great many proxies":     {"10.0.0.1:9", []string{strings.Repeat("10.0.0.2,", 5000) + "10.0.0.3"}, "10.0.0.2"},
+		"a great many entries before the last": {"10.0.0.1:9", []string{strings.Repeat("203.0.113.9,", 5000) + "198.51.100.1"}, "198.51.100.1"},
+	}
+	proxies, err := clientip.ParseProxies(trusted)
+	require.NoError(t, err)
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := &http.Request{RemoteAddr: test.peer, Header: http.Header{}}
+			if test.forwarded != nil {
+				r.Header["X-Forwarded-For"] = test.forwarded
+			}
+			r.Header["Forwarded"] = []string{"for=203.0.113.77"}
+			r.Header["X-Real-Ip"] = []string{"203.0.113.77"}
+			r.Header["X_forwarded_for"] = []string{"203.0.113.77"}
+			assert.Equal(t, test.want, proxies.Address(r).String())
+		})
+	}
+	t.Run("nobody is trusted", func(t *testing.T) {
+		t.Parallel()
+		r := &http.Request{RemoteAddr: "127.0.0.1:9", Header: http.Header{"X-Forwarded-For": {"198.51.100.1"}}}
+		assert.Equal(t, "127.0.0.1", clientip.Proxies(nil).Address(r).String())
+	})
+}
+
+func TestParseProxies(t *testing.T) {
+	t.Parallel()
+	proxies, err := clientip.ParseProxies([]string{"10.0.0.7", "10.1.0.0/16", "fd00::/8", "::1", "::ffff:192.0.2.1", "::ffff:198.51.100.0/120"})
+	require.NoError(t, err)
+	assert.Equal(t, "[10.0.0.7/32 10.1.0.0/16 fd00::/8 ::1/128 192.0.2.1/32 198.51.100.0/24]", fmt.Sprint(proxies))
+	for text, want := range map[string]string{
+		"": "no address", "proxy.example": "no address", "10.0.0.1:80": "no address", "10.0.0": "no address", "10.0.0.0/33": "no address",
+		"10.0.0.0/": "no address", "10.0.0.0/-1": "no address", "*": "no address", "[::1]": "no address", "fe80::1%eth0": "zone",
+		"fe80::%eth0/64": "no address", "0.0.0.0/0": "every address", "::/0": "every address", "::ffff:0.0.0.0/96": "every address",
+		"10.0.0.5/8": "write 10.0.0.0/8",
+	} {
+		_, err := clientip.ParseProxies([]string{"10.0.0.1", text})
+		assert.ErrorContains(t, err, want, "%q", text)
+	}
+	_, err = clientip.ParseProxies(make([]string, 1001))
+	assert.ErrorContains(t, err, "at most 1000")
+}
+
+func TestNetwork(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"192.0.2.77": "192.0.2.0/24", "::ffff:192.0.2.77": "192.0.2.0/24", "2001:db8:1:ff00::1": "2001:db8:1::/48", "fe80::1%eth0": "fe80::/48",
+	} {
+		assert.Equal(t, want, clientip.Network(netip.MustParseAddr(address)).String(), address)
+	}
+	assert.Zero(t, clientip.Network(netip.Addr{}))
+}

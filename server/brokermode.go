@@ -37,7 +37,8 @@ func newBrokerMode(ctx context.Context, config *Config, public, resource string)
 	}
 	m.broker, err = broker.New(ctx, broker.Config{
 		Issuer: public, Resource: resource, OtherResources: others, ResourceName: config.Name, Scopes: config.Scopes, Entra: m.entra, Store: config.Store, Keys: config.Keys,
-		SigningKey: config.SigningKey, RegistrationsPerMinute: config.RegistrationsPerMinute, Now: config.Now, Rand: config.Rand, Logger: config.Logger,
+		SigningKey: config.SigningKey, RegistrationsPerMinute: config.RegistrationsPerMinute,
+		TrustedProxies: config.TrustedProxies, Now: config.Now, Rand: config.Rand, Logger: config.Logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"mcpentra/server/broker"
+	"mcpentra/server/clientip"
 	"mcpentra/server/entra"
 	"mcpentra/server/guard"
 	"mcpentra/server/store"
@@ -55,6 +56,9 @@ type Config struct {
 	Scopes []broker.Scope
 	// AllowedOrigins are the origins of web pages that may call the endpoint, besides the server's own.
 	AllowedOrigins []string
+	// TrustedProxies are the reverse proxies whose X-Forwarded-For is believed. Nil believes none: the peer of a
+	// connection is then the client.
+	TrustedProxies clientip.Proxies
 	// MaxBody bounds a request to the endpoint in bytes. Zero means guard.DefaultMaxBody.
 	MaxBody int64
 	// BodyTimeout is how long a caller may take to send a body. Zero means guard.DefaultBodyTimeout.
@@ -70,8 +74,8 @@ type Config struct {
 	Keys *broker.Keys
 	// SigningKey signs access tokens; a P-256 key. Nil means one that is made once and kept, encrypted, in the store.
 	SigningKey *ecdsa.PrivateKey
-	// RegistrationsPerMinute bounds the registrations and sign-ins that one address can begin. Zero means 120; negative
-	// means no bound.
+	// RegistrationsPerMinute bounds the registrations that clients of one network (/24 of IPv4, /48 of IPv6) can make,
+	// and also the sign-ins that they can begin. Zero means 120; negative means no bound.
 	RegistrationsPerMinute int
 	// Version is what the reference server's tools report. Empty means "0".
 	Version string

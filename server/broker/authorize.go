@@ -51,8 +51,9 @@ const (
 // handleAuthorize is the authorization endpoint (OAuth 2.1 section 4.1.1). Until client and redirect URI are known to
 // belong together, what is wrong is a page; after that it goes back to the client.
 func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
-	if !b.mayBegin(r) {
-		b.showProblem(w, r, http.StatusTooManyRequests, "Too many sign-ins were begun from this address. Wait a minute and try again.")
+	if loadedByPage(r) {
+		b.showProblem(w, r, http.StatusForbidden, "A page of another site loaded this address. "+
+			"A sign-in has to be opened as a page of its own.")
 		return
 	}
 	params, ok := b.readParameters(w, r)
@@ -90,6 +91,9 @@ func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if granted {
+			if !b.mayBegin(w, r) {
+				return
+			}
 			tx.Remembered = session
 			b.sendToEntra(w, r, tx, func(address string) { http.Redirect(w, r, address, http.StatusFound) })
 			return
@@ -99,7 +103,20 @@ func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 		b.sendBack(w, r, tx, badRequest("interaction_required", "a person has to approve this client"))
 		return
 	}
-	b.askConsent(w, r, tx)
+	if b.mayBegin(w, r) {
+		b.askConsent(w, r, tx)
+	}
+}
+
+// mayBegin reports whether a network may begin another sign-in. If not, the request is answered.
+func (b *Broker) mayBegin(w http.ResponseWriter, r *http.Request) bool {
+	if b.spend(signIns, r) {
+		return true
+	}
+	w.Header().Set("Retry-After", "30")
+	b.showProblem(w, r, http.StatusTooManyRequests,
+		"Too many sign-ins were begun from this network. Wait a minute and try again.")
+	return false
 }
 
 // readParameters reads an authorization request. A parameter that is there twice makes it nobody's request.

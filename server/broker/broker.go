@@ -11,7 +11,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
+	"mcpentra/server/clientip"
 	"mcpentra/server/entra"
 	"mcpentra/server/store"
 	"mcpentra/server/token"
@@ -45,9 +45,11 @@ type Config struct {
 	Keys *Keys
 	// SigningKey signs access tokens; a P-256 key. Nil means one that is made once and kept, encrypted, in the store.
 	SigningKey *ecdsa.PrivateKey
-	// RegistrationsPerMinute bounds the registrations and sign-ins that one address can begin. Zero means 120; negative
-	// means no bound.
+	// RegistrationsPerMinute bounds the registrations that clients of one network (/24 of IPv4, /48 of IPv6) can make,
+	// and also the sign-ins that they can begin. Zero means 120; negative means no bound.
 	RegistrationsPerMinute int
+	// TrustedProxies are the reverse proxies whose X-Forwarded-For is believed. Nil believes none.
+	TrustedProxies clientip.Proxies
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 	// Rand is where codes, tokens and keys come from. Nil means crypto/rand.
@@ -119,8 +121,8 @@ type Broker struct {
 	verified *token.Cache[*knownCaller]
 	routes   *http.ServeMux
 
-	sources  *lru.Cache[string, *rate.Limiter] // by address: registrations and sign-ins begun
-	guesses  *lru.Cache[string, *rate.Limiter] // by address and client: failed credentials
+	budgets  *lru.Cache[string, *rate.Limiter] // by budget and network
+	guesses  *lru.Cache[string, *rate.Limiter] // by network and client: wrong credentials
 	upstream singleflight.Group                // refreshes at Entra, by grant
 }
 
@@ -166,8 +168,7 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 		Keys: token.StaticKeys(b.signing.public()), Limit: token.NewLimit(), Now: config.Now,
 	}
 	b.verified = token.NewCache(0, verifier.Verify, readClaims)
-	b.sources, _ = lru.New[string, *rate.Limiter](50_000) // only a size below 1 is refused
-	b.guesses, _ = lru.New[string, *rate.Limiter](50_000)
+	b.budgets, b.guesses = newLimiters(), newLimiters()
 	b.routes = b.newRoutes()
 	return b, nil
 }
@@ -272,36 +273,4 @@ func (b *Broker) secret() (string, error) {
 func hashed(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
-// mayBegin reports whether an address may begin another registration or sign-in.
-func (b *Broker) mayBegin(r *http.Request) bool {
-	if b.config.RegistrationsPerMinute < 0 {
-		return true
-	}
-	perMinute := b.config.RegistrationsPerMinute
-	return b.limiter(b.sources, source(r), rate.Limit(float64(perMinute)/60), perMinute).AllowN(b.now(), 1)
-}
-
-// source is where a request comes from, for counting. Of IPv6 it is the network, since one subscriber has 2^64
-// addresses.
-func source(r *http.Request) string {
-	address, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	if ip := address.Addr().Unmap(); ip.Is6() {
-		if network, err := ip.WithZone("").Prefix(64); err == nil {
-			return network.String()
-		}
-	}
-	return address.Addr().Unmap().String()
-}
-
-func (b *Broker) limiter(limiters *lru.Cache[string, *rate.Limiter], key string, limit rate.Limit, burst int) *rate.Limiter {
-	fresh := rate.NewLimiter(limit, burst)
-	if held, found, _ := limiters.PeekOrAdd(key, fresh); found {
-		return held
-	}
-	return fresh
 }

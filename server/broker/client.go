@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"mcpentra/server/store"
 )
 
@@ -110,18 +108,16 @@ func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *proto
 	if found.SecretHash == "" {
 		return nil, unknownClient(basic) // there is nothing to guess
 	}
-	// Counted by address as well, or whoever has seen the ID, which is in every authorization URL, could lock the
-	// client out.
-	guesses := b.limiter(b.guesses, source(r)+" "+id, rate.Every(10*time.Second), 10)
-	if guesses.TokensAt(b.now()) < 1 {
+	// Judged first and counted then: the ID is in every authorization URL, so those who guess must not lock the client
+	// out.
+	right := subtle.ConstantTimeCompare([]byte(found.SecretHash), []byte(hashed(secret))) == 1
+	switch {
+	case right && method == found.AuthMethod:
+		return found, nil
+	case b.guessed(id, r):
 		return nil, tooMany("too many wrong credentials for this client")
 	}
-	right := subtle.ConstantTimeCompare([]byte(found.SecretHash), []byte(hashed(secret))) == 1
-	if method != found.AuthMethod || !right {
-		guesses.AllowN(b.now(), 1)
-		return nil, unknownClient(basic)
-	}
-	return found, nil
+	return nil, unknownClient(basic)
 }
 
 func unknownClient(basic bool) *protocolError {

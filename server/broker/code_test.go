@@ -104,6 +104,11 @@ func TestGuessesAreSlowedDown(t *testing.T) {
 		assert.Equal(t, 401, guess())
 	}
 	assert.Equal(t, 429, guess())
+	right := redemption(secretive, w.code(secretive, w.browser()).Get("code"))
+	right.Set("client_secret", secretive.Secret)
+	_, status := w.token(right)
+	assert.Equal(t, 200, status, "guesses never lock the right secret out")
+	assert.Equal(t, 429, guess())
 	w.later(time.Minute)
 	assert.Equal(t, 401, guess())
 
@@ -112,7 +117,7 @@ func TestGuessesAreSlowedDown(t *testing.T) {
 	for range 20 {
 		w.token(url.Values{"grant_type": {"refresh_token"}, "client_id": {open.ID}, "client_secret": {"guess"}, "refresh_token": {"x"}})
 	}
-	_, status := w.token(redemption(open, code))
+	_, status = w.token(redemption(open, code))
 	assert.Equal(t, 200, status, "a client without a secret cannot be locked out by guesses")
 }
 

@@ -53,16 +53,20 @@ type registration struct {
 // handleRegister is dynamic client registration (RFC 7591). It is open to anybody, so it promises nothing: a client can
 // do no more than ask a person for consent.
 func (b *Broker) handleRegister(w http.ResponseWriter, r *http.Request) {
-	if !b.mayBegin(r) {
-		writeError(w, tooMany("too many registrations from this address"))
-		return
-	}
 	asked, problem := readRegistration(w, r)
 	if problem == nil {
 		problem = b.judgeRegistration(asked)
 	}
 	if problem != nil {
 		writeError(w, problem)
+		return
+	}
+	from := registrations
+	if fromOtherSite(r) {
+		from = pageRegistrations
+	}
+	if !b.spend(from, r) {
+		writeError(w, tooMany("too many registrations from this network"))
 		return
 	}
 	now := b.now()

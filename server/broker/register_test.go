@@ -2,12 +2,8 @@ package broker_test
 
 import (
 	"encoding/json"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 )
@@ -34,30 +30,4 @@ func TestRegistration(t *testing.T) {
 	assert.Equal(t, 201, status)
 	assert.NotEqual(t, "mine", got.ID)
 	assert.NotEqual(t, "s", got.Secret)
-}
-
-func TestStrangersAreBounded(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, options{perMinute: 5})
-	for range 5 {
-		w.public()
-	}
-	_, status := w.register(`{"redirect_uris":["` + loopback + `"]}`)
-	assert.Equal(t, 429, status)
-	assert.Equal(t, 429, w.browser().get(w.origin+"/authorize?client_id=x").status)
-	from := func(address string) int {
-		r := httptest.NewRequest(http.MethodPost, "/register", strings.NewReader(`{"redirect_uris":["`+loopback+`"]}`))
-		r.Header.Set("Content-Type", "application/json")
-		r.RemoteAddr = address
-		answer := httptest.NewRecorder()
-		w.broker.ServeHTTP(answer, r)
-		return answer.Code
-	}
-	for i := range 5 {
-		assert.Equal(t, 201, from(fmt.Sprintf("[2001:db8:0:1::%x]:1", i)))
-	}
-	assert.Equal(t, 429, from("[2001:db8:0:1:ffff::9]:1"), "one network of IPv6 is one source")
-	assert.Equal(t, 201, from("[2001:db8:0:2::1]:1"))
-	w.later(time.Minute)
-	w.public()
 }

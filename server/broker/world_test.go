@@ -23,6 +23,7 @@ import (
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 	"mcpentra/server/broker"
+	"mcpentra/server/clientip"
 	"mcpentra/server/entra"
 	"mcpentra/server/store"
 )
@@ -50,6 +51,7 @@ type options struct {
 	keys      *broker.Keys
 	tls       bool
 	perMinute int // 0 is no bound
+	proxies   clientip.Proxies
 }
 
 func newWorld(t *testing.T, o options) *world {
@@ -94,6 +96,7 @@ func (w *world) start(o options) *broker.Broker {
 	}
 	b, err := broker.New(w.t.Context(), broker.Config{
 		Issuer: w.origin, Resource: w.origin + "/mcp", Entra: client, Store: o.store, Keys: o.keys, Now: w.now, RegistrationsPerMinute: o.perMinute,
+		TrustedProxies: o.proxies,
 	})
 	require.NoError(w.t, err)
 	return b

@@ -36,7 +36,7 @@ func ParseProxies(texts []string) (Proxies, error) {
 	return proxies, nil
 }
 
-var errNoAddress = errors.New("is no address or network: write an address such as 10.0.0.7, or a network such as 10.1.0.0/16")
+var errNoAddress = errors.New("is no address or network: write one such as 10.0.0.7 or 10.1.0.0/16")
 
 func parsePrefix(text string) (netip.Prefix, error) {
 	if !strings.Contains(text, "/") {
@@ -59,7 +59,7 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	}
 	switch {
 	case prefix.Bits() == 0:
-		return netip.Prefix{}, errors.New("means every address, so clients could claim any: write the network of the proxies")
+		return netip.Prefix{}, errors.New("means every address: write the network of the proxies")
 	case prefix.Masked() != prefix:
 		return netip.Prefix{}, fmt.Errorf("has bits behind the mask: write %s for the network", prefix.Masked())
 	}

@@ -49,7 +49,9 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	}
 	config := server.Config{
 		PublicURL: s.publicURL, Path: s.path, AllowedOrigins: s.allowedOrigins, Version: version(),
-		Entra: s.registration(), Direct: s.direct, Scopes: s.apiScopes(), Upstream: s.upstream, Stateful: s.stateful, LegacySSE: s.legacySSE, MaxCall: s.maxCall,
+		TrustedProxies: s.trustedProxies,
+		Entra:          s.registration(), Direct: s.direct, Scopes: s.apiScopes(), Upstream: s.upstream,
+		Stateful: s.stateful, LegacySSE: s.legacySSE, MaxCall: s.maxCall,
 		HTTPClient: client, Logger: logger,
 	}
 	if s.direct != nil && s.keysFile != "" {

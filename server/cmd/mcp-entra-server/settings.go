@@ -19,6 +19,7 @@ import (
 
 	"mcpentra/server"
 	"mcpentra/server/broker"
+	"mcpentra/server/clientip"
 	"mcpentra/server/entra"
 )
 
@@ -33,6 +34,7 @@ type settings struct {
 	tenantID, clientID, clientSecret, authority, graphURL, caFile, redirectURI string
 	address, publicURL, path                                                   string
 	allowedOrigins                                                             []string
+	trustedProxies                                                             clientip.Proxies
 	direct                                                                     *server.Direct
 	scopes                                                                     []string
 	upstream                                                                   string
@@ -47,6 +49,7 @@ var keys = []string{
 	"AUTH_TENANT_ID", "AUTH_CLIENT_ID", "AUTH_CLIENT_SECRET", "AUTH_AUTHORITY", "AUTH_GRAPH_URL", "AUTH_CA_FILE", "AUTH_REDIRECT_URI", "AUTH_MODE",
 	"AUTH_AUDIENCE", "AUTH_SCOPES", "AUTH_TOKEN_VERSION", "AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_APP_ROLES",
 	"MCP_ADDR", "MCP_PUBLIC_URL", "MCP_PATH", "MCP_ALLOWED_ORIGINS", "MCP_UPSTREAM", "MCP_STATEFUL", "MCP_LEGACY_SSE", "MCP_MAX_CALL", "STORE_URL", "MCP_KEYS_FILE",
+	"MCP_TRUSTED_PROXIES",
 }
 
 // readSettings reads the file, lets the environment win over it and flags over both.
@@ -73,6 +76,9 @@ func readSettings(flags flagValues, given func(flag string) bool, lookup func(st
 		trustFakeKeys: flags.trustFakeKeys,
 	}
 	s.allowedOrigins = list(value("MCP_ALLOWED_ORIGINS"))
+	if s.trustedProxies, err = clientip.ParseProxies(list(value("MCP_TRUSTED_PROXIES"))); err != nil {
+		return nil, fmt.Errorf("MCP_TRUSTED_PROXIES: %w", err)
+	}
 	for flag, into := range map[string]struct {
 		flag *string
 		into *string

@@ -23,11 +23,13 @@ func TestTheExampleIsTrue(t *testing.T) {
 	for _, match := range assignment.FindAllStringSubmatch(string(text), -1) {
 		settings = append(settings, match[1])
 	}
-	require.Len(t, settings, 25, "the keys that there are")
+	require.Len(t, settings, 26, "the keys that there are")
 	for _, change := range []struct{ name, line, want string }{
 		{"as it is", "", "AUTH_TENANT_ID is missing"},
 		{"the tenant alone", "AUTH_TENANT_ID=5a1e0001-0000-4000-8000-000000000001", "AUTH_CLIENT_ID is missing"},
 		{"a name for many tenants", "AUTH_TENANT_ID=common", "AUTH_TENANT_ID"},
+		{"a proxy by name", "MCP_TRUSTED_PROXIES=::1, proxy", `MCP_TRUSTED_PROXIES: the trusted proxy "proxy" is no`},
+		{"every proxy", "MCP_TRUSTED_PROXIES=0.0.0.0/0", "MCP_TRUSTED_PROXIES"},
 	} {
 		t.Run(change.name, func(t *testing.T) {
 			t.Parallel()

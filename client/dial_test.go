@@ -113,24 +113,25 @@ func (n *network) seen(of func(*network) []string, host string) bool {
 func TestNamesThatLeadAstray(t *testing.T) {
 	t.Parallel()
 	const mcp, login = "mcp.example.com", "login.example.com"
+	const cloud, refused = "169.254.169.254", " is not a public address"
 	for name, c := range map[string]struct {
 		server, looked, wired string
 		says                  string // empty where there is nothing wrong
 		dialed                bool
 	}{
-		"public":                          {"203.0.113.7", "203.0.113.8", "203.0.113.8", "", true},
-		"the metadata service of a cloud": {"203.0.113.7", "169.254.169.254", "169.254.169.254", "169.254.169.254 is a private address", false},
-		"the same, to IPv6":               {"203.0.113.7", "::ffff:169.254.169.254", "169.254.169.254", "is a private address", false},
-		"the same, through a translator":  {"203.0.113.7", "64:ff9b::a9fe:a9fe", "64:ff9b::a9fe:a9fe", "is a private address", false},
-		"a network of our own":            {"203.0.113.7", "10.0.0.7", "10.0.0.7", "10.0.0.7 is a private address", false},
-		"this machine":                    {"203.0.113.7", "127.0.0.1", "127.0.0.1", "127.0.0.1 is a private address", false},
-		"one address that is right, and one that is not": {"203.0.113.7", "203.0.113.8 10.0.0.7", "203.0.113.8", "10.0.0.7 is a private address", false},
-		"another address when it is connected to":        {"203.0.113.7", "203.0.113.8", "169.254.169.254", "169.254.169.254 is a private address", true},
-		"a name that nobody can look up":                 {"203.0.113.7", "", "10.0.0.7", "10.0.0.7 is a private address", true},
-		"a network of our own, from there":               {"10.0.0.6", "10.0.0.7", "10.0.0.7", "", true},
-		"the metadata service of a cloud, from there":    {"10.0.0.6", "169.254.169.254", "169.254.169.254", "169.254.169.254 is a private address", false},
-		"this machine, from a network of our own":        {"10.0.0.6", "127.0.0.1", "127.0.0.1", "127.0.0.1 is a private address", false},
-		"this machine, from there":                       {"127.0.0.1", "127.0.0.1", "127.0.0.1", "", true},
+		"public":                            {"8.8.8.1", "8.8.8.2", "8.8.8.2", "", true},
+		"the metadata service of a cloud":   {"8.8.8.1", cloud, cloud, cloud + refused, false},
+		"the same, to IPv6":                 {"8.8.8.1", "::ffff:169.254.169.254", cloud, refused, false},
+		"the same, through a translator":    {"8.8.8.1", "64:ff9b::a9fe:a9fe", "64:ff9b::a9fe:a9fe", refused, false},
+		"a network of our own":              {"8.8.8.1", "10.0.0.7", "10.0.0.7", "10.0.0.7" + refused, false},
+		"this machine":                      {"8.8.8.1", "127.0.0.1", "127.0.0.1", "127.0.0.1" + refused, false},
+		"one right address and one wrong":   {"8.8.8.1", "8.8.8.2 10.0.0.7", "8.8.8.2", "10.0.0.7" + refused, false},
+		"another address when connected to": {"8.8.8.1", "8.8.8.2", cloud, cloud + refused, true},
+		"a name that nobody can look up":    {"8.8.8.1", "", "10.0.0.7", "10.0.0.7" + refused, true},
+		"a network of our own, from there":  {"10.0.0.6", "10.0.0.7", "10.0.0.7", "", true},
+		"a cloud's metadata, from there":    {"10.0.0.6", cloud, cloud, cloud + refused, false},
+		"this machine, from our network":    {"10.0.0.6", "127.0.0.1", "127.0.0.1", "127.0.0.1" + refused, false},
+		"this machine, from there":          {"127.0.0.1", "127.0.0.1", "127.0.0.1", "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -158,14 +159,15 @@ func TestNamesThatLeadAstray(t *testing.T) {
 func TestNamesInOtherLetters(t *testing.T) {
 	t.Parallel()
 	for _, login := range []string{"LOGIN.example.com", "lögin.example.com", "login。example.com"} {
-		n := newNetwork(t, map[string]string{"mcp.example.com": "203.0.113.7"}, map[string]string{"mcp.example.com": "203.0.113.7"})
+		names := map[string]string{"mcp.example.com": "8.8.8.1"}
+		n := newNetwork(t, names, names)
 		n.login = login
 		under, err := client.New(client.Config{
 			Server: "https://mcp.example.com/mcp", Base: n.base, LookupIP: n.lookup, ClientID: "machine", ClientSecret: "secret", Unattended: client.ClientCredentials{},
 		})
 		require.NoError(t, err)
 		_, err = (&http.Client{Transport: under}).Get("https://mcp.example.com/mcp")
-		assert.ErrorContains(t, err, "10.0.0.7 is a private address", login)
+		assert.ErrorContains(t, err, "10.0.0.7 is not a public address", login)
 	}
 }
 
@@ -173,7 +175,8 @@ func TestNamesInOtherLetters(t *testing.T) {
 func TestANearProxyMakesAServerNoNearer(t *testing.T) {
 	t.Parallel()
 	const mcp, login, gateway = "mcp.example.com", "login.example.com", "proxy.example.com"
-	n := newNetwork(t, map[string]string{mcp: "203.0.113.7", login: "10.0.0.7"}, map[string]string{mcp: "203.0.113.7", login: "10.0.0.7"})
+	names := map[string]string{mcp: "8.8.8.1", login: "10.0.0.7"}
+	n := newNetwork(t, names, names)
 	direct := n.base.DialContext
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		far, err := direct(context.Background(), "tcp", r.RequestURI)
@@ -209,7 +212,7 @@ func TestANearProxyMakesAServerNoNearer(t *testing.T) {
 	})
 	require.NoError(t, err)
 	_, err = (&http.Client{Transport: under}).Get("https://" + mcp + "/mcp")
-	require.ErrorContains(t, err, "10.0.0.7 is a private address")
+	require.ErrorContains(t, err, "10.0.0.7 is not a public address")
 	assert.True(t, n.seen(func(n *network) []string { return n.asked }, mcp), "the server was reached")
 	assert.False(t, n.seen(func(n *network) []string { return n.asked }, login))
 }

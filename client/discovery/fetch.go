@@ -81,8 +81,9 @@ func (f *Fetcher) get(ctx context.Context, address string, into any) error {
 	return nil
 }
 
-// CheckURL says why an address of a server's choosing is not used: it has to be https, or http on loopback, without user information or fragment. What is
-// written as an address of loopback or of a private network is for an MCP server that is as near itself (CheckAddress): one elsewhere has no business with it.
+// CheckURL says why the client does not use an address that a server chose. It wants https, or http on
+// loopback, without user information or fragment. A server may name an address of loopback or of a
+// private network only if it is as near itself (CheckAddress). A nil server may name any address.
 func CheckURL(address string, server *url.URL) (*url.URL, error) {
 	parsed, err := url.Parse(address)
 	if err != nil || parsed.Host == "" || parsed.Opaque != "" {
@@ -97,7 +98,7 @@ func CheckURL(address string, server *url.URL) (*url.URL, error) {
 		return nil, fmt.Errorf("%q is neither https nor http on a loopback address", clip(address))
 	case !isAddress && endsInNumber(parsed.Hostname()):
 		return nil, fmt.Errorf("%q has a host that is an address to some and a name to others", clip(address))
-	case isAddress && server != nil && !IsLoopback(server.Hostname()):
+	case isAddress && server != nil:
 		from, _ := literal(server.Hostname())
 		if err := CheckAddress(written, from); err != nil {
 			return nil, fmt.Errorf("%q: %w", clip(address), err)
@@ -113,9 +114,11 @@ func endsInNumber(host string) bool {
 	return err == nil || errors.Is(err, strconv.ErrRange)
 }
 
-// literal is the address that a host is written as, of which localhost is one.
+// literal is the address that a host is written as. The names of loopback stand for one (RFC 6761
+// section 6.3).
 func literal(host string) (netip.Addr, bool) {
-	if strings.EqualFold(host, "localhost") {
+	name := strings.ToLower(strings.TrimSuffix(host, "."))
+	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), true
 	}
 	address, err := netip.ParseAddr(host)
@@ -126,58 +129,6 @@ func literal(host string) (netip.Addr, bool) {
 func IsLoopback(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || err == nil && address.Unmap().IsLoopback()
-}
-
-// How far the machines are that an address can be of: nobody's, this one, those of a network of its own, all.
-const (
-	unusable = iota
-	onLoopback
-	private
-	public
-)
-
-var (
-	sharedSpace = netip.MustParsePrefix("100.64.0.0/10") // of carriers, RFC 6598
-	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")     // RFC 1122 section 3.2.1.3
-	nat64       = netip.MustParsePrefix("64:ff9b::/96")  // RFC 6052
-	sixToFour   = netip.MustParsePrefix("2002::/16")     // RFC 3056
-)
-
-// plain is the IPv4 address in one of IPv6 that stands for it: mapped, or behind a translator or tunnel that would lead there all the same.
-func plain(address netip.Addr) netip.Addr {
-	address = address.Unmap()
-	if raw := address.As16(); nat64.Contains(address) {
-		return netip.AddrFrom4([4]byte(raw[12:16]))
-	} else if sixToFour.Contains(address) {
-		return netip.AddrFrom4([4]byte(raw[2:6]))
-	}
-	return address
-}
-
-func reach(address netip.Addr) int {
-	switch {
-	case !address.IsValid(), address.IsUnspecified(), address.IsMulticast(), address.IsLinkLocalUnicast(), thisNetwork.Contains(address):
-		return unusable
-	case address.IsLoopback():
-		return onLoopback
-	case address.IsPrivate(), sharedSpace.Contains(address):
-		return private
-	}
-	return public
-}
-
-// CheckAddress says why no connection is made to an address that a server's metadata have led to: link-local addresses, such as that of a cloud's metadata service, are nobody's to name;
-// private ones and loopback are those of servers that are as near themselves. An invalid server address is far away.
-func CheckAddress(address, server netip.Addr) error {
-	address, server = plain(address), plain(server)
-	at, from := reach(address), reach(server)
-	if !server.IsValid() {
-		from = public
-	}
-	if at == unusable || at < from {
-		return fmt.Errorf("%s is a private address, which the MCP server has no business with", address)
-	}
-	return nil
 }
 
 // clip makes text of a server fit for an error: bounded, without control characters and marks that change the

@@ -155,6 +155,7 @@ const (
 	TakesRepeatedAnswers    ClientFault = "takes answers with a parameter twice"
 	HangsOnNesting          ClientFault = "hangs on a nested document"
 	AllowsPrivate           ClientFault = "goes to private addresses for anybody"
+	KnowsUsualRanges        ClientFault = "knows the usual private ranges only"
 	FollowsToSubdomains     ClientFault = "follows redirects below the server's name with its token"
 	ShowsCode               ClientFault = "shows the code at its redirect URI"
 	ReadsFiles              ClientFault = "reads files for metadata"

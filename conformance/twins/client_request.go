@@ -9,8 +9,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -169,11 +171,25 @@ func (r *clientRun) safe(address string) bool {
 	}
 	if server, err := url.Parse(r.task.URL); err == nil && !onLoopback(server.Hostname()) && !r.has(AllowsPrivate) {
 		address := net.ParseIP(parsed.Hostname())
+		if inDisguise(parsed.Hostname()) && !r.has(KnowsUsualRanges) {
+			return false
+		}
 		if onLoopback(parsed.Hostname()) || address.IsPrivate() || address.IsLinkLocalUnicast() || address == nil && numeric(parsed.Hostname()) {
 			return false
 		}
 	}
 	return parsed.Host != "" && (parsed.Scheme == "https" || parsed.Scheme == "http" && (onLoopback(parsed.Hostname()) || r.has(AllowsPlainHTTP)))
+}
+
+// disguises are ranges that lead to private networks and metadata services and look public.
+var disguises = []netip.Prefix{
+	netip.MustParsePrefix("168.63.129.16/32"), netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("64:ff9b::/32"), netip.MustParsePrefix("2002::/16"),
+}
+
+func inDisguise(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return err == nil && slices.ContainsFunc(disguises, func(one netip.Prefix) bool { return one.Contains(address) })
 }
 
 // numeric reports whether a name is an address in a form that no URL should have.

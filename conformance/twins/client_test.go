@@ -165,6 +165,7 @@ var clientFinds = map[twins.ClientFault][]string{
 	twins.TakesRepeatedAnswers:    {"client/answer/repeated"},
 	twins.HangsOnNesting:          {"client/limit/nested"},
 	twins.AllowsPrivate:           {"client/address/private"},
+	twins.KnowsUsualRanges:        {"client/address/private"},
 	twins.FollowsToSubdomains:     {"client/isolation/subdomain"},
 	twins.ShowsCode:               {"client/callback/secret"},
 	twins.ReadsFiles:              {"client/address/file"},

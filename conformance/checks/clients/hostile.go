@@ -312,14 +312,21 @@ func outside(name string, origin func(l *lab.Lab) string) []variant {
 		{"resource_metadata at " + name, lab.Script{Challenge: func(l *lab.Lab) []string {
 			return []string{`Bearer resource_metadata="` + origin(l) + `/.well-known/oauth-protected-resource"`}
 		}}},
-		{"an authorization server at " + name, lab.Script{Resource: func(l *lab.Lab, _ string, document map[string]any) {
-			document["authorization_servers"] = []string{origin(l)}
-		}}},
+		namingIssuer(name, origin),
 	}
 	for _, member := range []string{"token_endpoint", "registration_endpoint"} {
 		all = append(all, variant{member + " at " + name, lab.Script{Metadata: func(l *lab.Lab, _ lab.Party, _ string, document map[string]any) { document[member] = origin(l) + "/x" }}})
 	}
 	return all
+}
+
+// namingIssuer is a variant whose MCP server names an authorization server at an origin.
+func namingIssuer(name string, origin func(l *lab.Lab) string) variant {
+	return variant{"an authorization server at " + name, lab.Script{
+		Resource: func(l *lab.Lab, _ string, document map[string]any) {
+			document["authorization_servers"] = []string{origin(l)}
+		},
+	}}
 }
 
 func metadataRedirect(name, prefix string) variant {

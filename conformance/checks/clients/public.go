@@ -17,7 +17,8 @@ func clientPublic() []engine.Check {
 		{
 			ID: "client/address/private", Role: engine.Client, Level: engine.Should, Revisions: since20250618, Severity: engine.High, Abilities: abilities,
 			Reference: "MCP 2026-07-28 Security Best Practices, Server-Side Request Forgery; RFC 9728 section 7.7",
-			Sentence:  "Where a server of the public network names addresses of loopback, of private networks and of a cloud's metadata service nothing is sent there.",
+			Sentence: "Where a server of the public network names addresses of loopback, of private networks and " +
+				"of a cloud's metadata service, plain or embedded in IPv6, the client sends nothing there.",
 			Covers:    []string{"client-ssrf-private-ranges", "client-server-urls-validated", "CL-003", "CL-022"},
 			RunClient: privateAddresses,
 		},
@@ -69,6 +70,16 @@ func privateAddresses(ctx context.Context, p *engine.ClientProbe) error {
 	})...)
 	for _, address := range []string{"https://169.254.169.254", "https://10.0.0.1", "https://192.168.0.1:8443", "https://[fd00::1]", "https://[::ffff:10.0.0.1]", "https://2852039166", "https://0xa9fea9fe", "https://10.1"} {
 		variants = append(variants, outside(address, func(*lab.Lab) string { return address })...)
+	}
+	// These look public to a client that knows the usual ranges alone.
+	for _, address := range []string{
+		// Metadata services of clouds, the last three embedded.
+		"https://168.63.129.16", "https://100.100.100.200", "https://[fd00:ec2::254]",
+		"https://[64:ff9b::a9fe:a9fe]", "https://[64:ff9b:1::a9fe:a9fe]", "https://[2002:a9fe:a9fe::1]",
+		// A private network, embedded.
+		"https://[64:ff9b::a00:1]",
+	} {
+		variants = append(variants, namingIssuer(address, func(*lab.Lab) string { return address }))
 	}
 	for _, one := range variants {
 		one.script.Public = true

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"mcpentra/server/store"
@@ -66,13 +67,16 @@ func (b *Broker) markUsed(ctx context.Context, id string) error {
 	return nil
 }
 
-// authenticate finds the client of a form at the token and revocation endpoints and checks its credential: exactly the
-// method that it registered.
+// authenticate finds the client of a form at the token and revocation endpoints and checks its credential. A secret
+// counts in the Authorization header and in the form, whichever of the two was registered: both prove the same
+// (RFC 6749 section 2.3.1). A client without a secret sends none, and one with a secret cannot leave it out.
 func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *protocolError) {
 	id, secret, basic := r.BasicAuth()
-	method := authNone
+	presented := basic
+	if lines := r.Header["Authorization"]; len(lines) > 1 || len(lines) == 1 && !basic && isBasic(lines[0]) {
+		return nil, unknownClient(true)
+	}
 	if basic {
-		method = authBasic
 		var errID, errSecret error
 		id, errID = url.QueryUnescape(id)
 		secret, errSecret = url.QueryUnescape(secret)
@@ -85,7 +89,7 @@ func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *proto
 	} else {
 		id = form.Get("client_id")
 		if form.Has("client_secret") {
-			method, secret = authPost, form.Get("client_secret")
+			presented, secret = true, form.Get("client_secret")
 		}
 	}
 	if form.Has("client_assertion") || form.Has("client_assertion_type") {
@@ -102,17 +106,17 @@ func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *proto
 	if found == nil {
 		return nil, unknownClient(basic)
 	}
-	if found.AuthMethod == authNone && method == authNone {
+	switch {
+	case found.AuthMethod == authNone && !presented:
 		return found, nil
-	}
-	if found.SecretHash == "" {
-		return nil, unknownClient(basic) // there is nothing to guess
+	case found.SecretHash == "", !presented:
+		return nil, unknownClient(basic) // there is nothing to guess, or no guess
 	}
 	// Judged first and counted then: the ID is in every authorization URL, so those who guess must not lock the client
 	// out.
 	right := subtle.ConstantTimeCompare([]byte(found.SecretHash), []byte(hashed(secret))) == 1
 	switch {
-	case right && method == found.AuthMethod:
+	case right:
 		return found, nil
 	case b.guessed(id, r):
 		return nil, tooMany("too many wrong credentials for this client")
@@ -120,10 +124,16 @@ func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *proto
 	return nil, unknownClient(basic)
 }
 
+// isBasic reports whether credentials are of the scheme Basic (RFC 7617), well formed or not.
+func isBasic(credentials string) bool {
+	scheme, _, _ := strings.Cut(credentials, " ")
+	return strings.EqualFold(scheme, "Basic")
+}
+
 func unknownClient(basic bool) *protocolError {
 	return &protocolError{
 		status: http.StatusUnauthorized, code: "invalid_client", basic: basic,
-		description: "no such client, or it has to authenticate in the way that it registered",
+		description: "no such client, or its secret is missing or wrong",
 	}
 }
 

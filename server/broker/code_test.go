@@ -1,6 +1,8 @@
 package broker_test
 
 import (
+	"encoding/base64"
+	"maps"
 	"net/url"
 	"strings"
 	"sync"
@@ -72,23 +74,65 @@ func TestCodeHasOneWinner(t *testing.T) {
 	assert.EqualValues(t, 1, won.Load())
 }
 
-func TestConfidentialClient(t *testing.T) {
+func b64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+
+func TestASecretCountsInBothPlaces(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	c, _ := w.register(`{"redirect_uris":["` + loopback + `"],"token_endpoint_auth_method":"client_secret_basic"}`)
-	code := w.code(c, w.browser()).Get("code")
-	form := redemption(c, code)
-	_, status := w.token(form)
-	assert.Equal(t, 401, status, "without a secret")
-	form.Set("client_secret", c.Secret)
+	for _, method := range []string{"client_secret_basic", "client_secret_post"} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			c, _ := w.register(`{"redirect_uris":["` + loopback + `"],"token_endpoint_auth_method":"` + method + `"}`)
+			form := redemption(c, w.code(c, w.browser()).Get("code"))
+			inBody := func(secret string) url.Values {
+				copied := maps.Clone(form)
+				copied["client_secret"] = []string{secret}
+				return copied
+			}
+			for name, test := range map[string]struct {
+				form   url.Values
+				basic  string
+				status int
+				code   string
+			}{
+				"no secret":                    {form, "", 401, "invalid_client"},
+				"a wrong one in the body":      {inBody("wrong"), "", 401, "invalid_client"},
+				"a wrong one in the header":    {form, basic(c.ID, "wrong"), 401, "invalid_client"},
+				"an empty one in the header":   {form, basic(c.ID, ""), 401, "invalid_client"},
+				"both":                         {inBody(c.Secret), basic(c.ID, c.Secret), 400, "invalid_request"},
+				"both, and one is wrong":       {inBody("wrong"), basic(c.ID, c.Secret), 400, "invalid_request"},
+				"the body and a broken header": {inBody(c.Secret), "Basic !", 401, "invalid_client"},
+				"the body and an empty header": {inBody(c.Secret), "basic", 401, "invalid_client"},
+				"the header of another client": {form, basic("other", c.Secret), 400, "invalid_request"},
+				"a header without an ID":       {form, basic("", c.Secret), 400, "invalid_request"},
+				"a secret that is not encoded": {form, "Basic " + b64(c.ID+":%"), 401, "invalid_client"},
+			} {
+				var headers []string
+				if test.basic != "" {
+					headers = []string{"Authorization", test.basic}
+				}
+				got, status := w.token(test.form, headers...)
+				assert.Equal(t, test.status, status, name)
+				assert.Equal(t, test.code, got.Error, name)
+			}
+			got, status := w.token(inBody(c.Secret))
+			require.Equal(t, 200, status, "in the body")
+			form = refreshing(c, got.Refresh)
+			_, status = w.token(form, "Authorization", basic(c.ID, c.Secret))
+			assert.Equal(t, 200, status, "in the header")
+			form = url.Values{"token": {got.Access}}
+			a := w.browser().post(w.origin+"/revoke", inBody("wrong"), "Authorization", basic(c.ID, c.Secret))
+			assert.Equal(t, 400, a.status)
+			a = w.browser().post(w.origin+"/revoke", form, "Authorization", basic(c.ID, c.Secret))
+			assert.Equal(t, 200, a.status)
+			assert.False(t, w.good(got.Access))
+		})
+	}
+	open := w.public()
+	form := redemption(open, w.code(open, w.browser()).Get("code"))
+	_, status := w.token(form, "Authorization", basic(open.ID, "secret"))
+	assert.Equal(t, 401, status, "a client without a secret has none to send")
 	_, status = w.token(form)
-	assert.Equal(t, 401, status, "in a way that was not registered")
-	_, status = w.token(form, "Authorization", basic(c.ID, c.Secret))
-	assert.Equal(t, 400, status, "in two ways")
-	form.Del("client_secret")
-	_, status = w.token(form, "Authorization", basic(c.ID, "wrong"))
-	assert.Equal(t, 401, status)
-	_, status = w.token(form, "Authorization", basic(c.ID, c.Secret))
 	assert.Equal(t, 200, status)
 }
 

@@ -80,7 +80,7 @@ func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 		b.showProblem(w, r, http.StatusBadRequest, "The address to return to is not one that this client has registered, so nobody is sent there.")
 		return
 	}
-	if problem := b.judgeAuthorization(params, found, tx); problem != nil {
+	if problem := b.judgeAuthorization(params, tx); problem != nil {
 		b.refuse(w, r, tx, problem)
 		return
 	}
@@ -140,7 +140,7 @@ func (b *Broker) readParameters(w http.ResponseWriter, r *http.Request) (url.Val
 }
 
 // judgeAuthorization checks everything that may go back to the client.
-func (b *Broker) judgeAuthorization(params url.Values, found *client, tx *transaction) *protocolError {
+func (b *Broker) judgeAuthorization(params url.Values, tx *transaction) *protocolError {
 	if len(tx.State) > maxState {
 		tx.State, tx.HasState = "", false
 		return badRequest("invalid_request", "state is too long")
@@ -178,16 +178,8 @@ func (b *Broker) judgeAuthorization(params url.Values, found *client, tx *transa
 			return badRequest("invalid_target", "this server issues tokens for "+b.config.Resource+" only")
 		}
 	}
-	if params.Has("scope") {
-		known, _ := b.knownScopes(params.Get("scope"))
-		tx.Scopes = slices.DeleteFunc(known, func(name string) bool { return !slices.Contains(found.Scopes, name) })
-		if len(tx.Scopes) == 0 && strings.Trim(params.Get("scope"), " ") != "offline_access" {
-			return badRequest("invalid_scope", "none of the scopes exists here, or none that this client registered for")
-		}
-	}
-	if len(tx.Scopes) == 0 {
-		tx.Scopes = []string{b.config.Scopes[0].Name}
-	}
+	// What a client registered with limits nothing: anybody can register, and the person's consent decides.
+	tx.Scopes = b.askedScopes(params.Get("scope"), b.defaultScopes())
 	return nil
 }
 

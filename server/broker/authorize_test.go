@@ -50,7 +50,7 @@ func TestAuthorizeRefuses(t *testing.T) {
 		"foreign resource":          {[]string{"resource", "https://other.example/mcp"}, "invalid_target"},
 		"relative resource":         {[]string{"resource", "/mcp"}, "invalid_target"},
 		"fragment in resource":      {[]string{"resource", w.origin + "/mcp#x"}, "invalid_target"},
-		"unknown scope":             {[]string{"scope", "admin"}, "invalid_scope"},
+		"unknown scope":             {[]string{"scope", "admin"}, "consent"},
 		"silently":                  {[]string{"prompt", "none"}, "interaction_required"},
 		"unknown client":            {[]string{"client_id", "nobody"}, ""},
 		"other path":                {[]string{"redirect_uri", "http://127.0.0.1:5555/cb/x"}, ""},
@@ -99,13 +99,13 @@ func TestSitesAreNotBouncedTo(t *testing.T) {
 	w := newWorld(t, options{})
 	const site = "https://evil.example/cb?x=1"
 	c := w.public(site)
-	a := w.browser().get(w.request(c, "redirect_uri", site, "scope", "admin"))
+	a := w.browser().get(w.request(c, "redirect_uri", site, "response_type", "token"))
 	assert.Equal(t, 400, a.status)
 	assert.Empty(t, a.header.Get("Location"))
 	assert.NotContains(t, a.body, "http-equiv")
 	to, err := url.Parse(unescape(onward.FindStringSubmatch(a.body)[1]))
 	require.NoError(t, err, "the person can go there")
-	assert.Equal(t, "invalid_scope", to.Query().Get("error"))
+	assert.Equal(t, "unsupported_response_type", to.Query().Get("error"))
 	assert.Equal(t, "1", to.Query().Get("x"))
 	assert.Equal(t, w.origin, to.Query().Get("iss"))
 

@@ -28,7 +28,6 @@ type client struct {
 	AuthMethod      string    `json:"auth_method"`
 	SecretHash      string    `json:"secret_hash,omitempty"`
 	ApplicationType string    `json:"application_type"`
-	Scopes          []string  `json:"scopes"`
 	Registered      time.Time `json:"registered"`
 	Used            bool      `json:"used"`
 }

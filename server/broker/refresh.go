@@ -84,7 +84,7 @@ func (b *Broker) redeemRefreshToken(ctx context.Context, found *client, form url
 	if g.ClientID != found.ID {
 		return nil, wrong
 	}
-	scopes, problem := narrowed(&g, form.Get("scope"))
+	scopes, problem := b.narrowed(&g, form.Get("scope"))
 	if problem != nil {
 		return nil, problem
 	}

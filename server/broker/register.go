@@ -78,7 +78,7 @@ func (b *Broker) handleRegister(w http.ResponseWriter, r *http.Request) {
 	}
 	made := client{
 		ID: id[:22], Name: asked.Name, RedirectURIs: asked.RedirectURIs, AuthMethod: asked.AuthMethod,
-		ApplicationType: asked.ApplicationType, Scopes: strings.Fields(asked.Scope), Registered: now,
+		ApplicationType: asked.ApplicationType, Registered: now,
 	}
 	answer := registration{
 		ClientID: made.ID, Issued: now.Unix(), RedirectURIs: made.RedirectURIs, AuthMethod: made.AuthMethod,
@@ -168,11 +168,7 @@ func (b *Broker) judgeRegistration(asked *clientMetadata) *protocolError {
 	if len(asked.ResponseTypes) > 0 && !slices.Contains(asked.ResponseTypes, "code") {
 		return badRequest("invalid_client_metadata", "response_types lacks code")
 	}
-	scopes, _ := b.knownScopes(asked.Scope)
-	if len(scopes) == 0 {
-		scopes = b.allScopes()
-	}
-	asked.Scope = strings.Join(scopes, " ")
+	asked.Scope = strings.Join(b.askedScopes(asked.Scope, b.defaultScopes()), " ")
 	asked.Name = cleanName(asked.Name)
 	return nil
 }
@@ -237,24 +233,20 @@ func cleanName(name string) string {
 	return cleaned
 }
 
-// knownScopes splits a scope parameter into the scopes that there are, each once, and reports whether there were
-// others.
-func (b *Broker) knownScopes(parameter string) (known []string, others bool) {
+// askedScopes are the scopes that a scope parameter asks for, each once. The same rule holds at every endpoint: names
+// that are unknown here are ignored, and if none is left, the request gets the fallback.
+func (b *Broker) askedScopes(parameter string, fallback []string) []string {
+	var known []string
 	for _, name := range strings.Fields(parameter) {
-		switch {
-		case b.scope(name) == nil:
-			others = true
-		case !slices.Contains(known, name):
+		if b.scope(name) != nil && !slices.Contains(known, name) {
 			known = append(known, name)
 		}
 	}
-	return known, others
+	if len(known) == 0 {
+		return fallback
+	}
+	return known
 }
 
-func (b *Broker) allScopes() []string {
-	var all []string
-	for _, scope := range b.config.Scopes {
-		all = append(all, scope.Name)
-	}
-	return all
-}
+// defaultScopes are what a client gets that asks for no scope.
+func (b *Broker) defaultScopes() []string { return []string{b.config.Scopes[0].Name} }

@@ -183,11 +183,8 @@ func (b *Broker) respond(ctx context.Context, grantID string, g *grant, scopes [
 
 // narrowed are the scopes of a refresh: those of the grant, or fewer of them if fewer are asked for (OAuth 2.1 section
 // 4.3).
-func narrowed(g *grant, parameter string) ([]string, *protocolError) {
-	if parameter == "" {
-		return g.Scopes, nil
-	}
-	asked := strings.Fields(parameter)
+func (b *Broker) narrowed(g *grant, parameter string) ([]string, *protocolError) {
+	asked := b.askedScopes(parameter, g.Scopes)
 	if slices.ContainsFunc(asked, func(name string) bool { return !slices.Contains(g.Scopes, name) }) {
 		return nil, badRequest("invalid_scope", "a refresh cannot have more than the person approved")
 	}

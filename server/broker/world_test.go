@@ -52,6 +52,7 @@ type options struct {
 	tls       bool
 	perMinute int // 0 is no bound
 	proxies   clientip.Proxies
+	scopes    []broker.Scope
 }
 
 func newWorld(t *testing.T, o options) *world {
@@ -96,7 +97,7 @@ func (w *world) start(o options) *broker.Broker {
 	}
 	b, err := broker.New(w.t.Context(), broker.Config{
 		Issuer: w.origin, Resource: w.origin + "/mcp", Entra: client, Store: o.store, Keys: o.keys, Now: w.now, RegistrationsPerMinute: o.perMinute,
-		TrustedProxies: o.proxies,
+		TrustedProxies: o.proxies, Scopes: o.scopes,
 	})
 	require.NoError(w.t, err)
 	return b
@@ -190,6 +191,7 @@ func (b *browser) post(address string, form url.Values, headers ...string) answe
 type registered struct {
 	ID     string `json:"client_id"`
 	Secret string `json:"client_secret"`
+	Scope  string `json:"scope"`
 	Error  string `json:"error"`
 }
 
@@ -320,8 +322,8 @@ func refreshing(c registered, refresh string) url.Values {
 	return url.Values{"grant_type": {"refresh_token"}, "client_id": {c.ID}, "refresh_token": {refresh}}
 }
 
-func (w *world) signedIn(c registered) tokens {
-	got, status := w.token(redemption(c, w.code(c, w.browser()).Get("code")))
+func (w *world) signedIn(c registered, change ...string) tokens {
+	got, status := w.token(redemption(c, w.code(c, w.browser(), change...).Get("code")))
 	require.Equal(w.t, 200, status, got.Error)
 	return got
 }

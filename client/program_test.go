@@ -1,27 +1,151 @@
 package client_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"mcpentra/conformance"
+	"mcpentra/conformance/checks/clients"
+	"mcpentra/conformance/engine"
 )
 
-// TestTheProgramIsHeldToTheChecks has the built program judged by the built checks, over its command line and its environment.
-func TestTheProgramIsHeldToTheChecks(t *testing.T) {
-	t.Parallel()
+// built are the programs, as `make build` makes them.
+type built struct{ client, checks string }
+
+func buildPrograms(t *testing.T) built {
+	t.Helper()
 	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+string(filepath.Separator), "./cmd/mcp-entra-client", "../conformance/cmd/mcp-auth-conformance")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+string(filepath.Separator),
+		"./cmd/mcp-entra-client", "../conformance/cmd/mcp-auth-conformance")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	checks := filepath.Join(bin, "mcp-auth-conformance")
+	return built{
+		client: filepath.Join(bin, "mcp-entra-client"),
+		checks: filepath.Join(bin, "mcp-auth-conformance"),
+	}
+}
+
+// shownCommand is the command line with which README.md has the client checked, from the client's
+// own name on.
+func shownCommand(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		if _, command, found := strings.Cut(line, "mcp-auth-conformance client -- "); found {
+			words := strings.Fields(command)
+			require.Equal(t, "bin/mcp-entra-client", words[0])
+			return words
+		}
+	}
+	require.Fail(t, "README.md shows no command line for the client")
+	return nil
+}
+
+// TestTheProgramConforms holds the built program to every check of clients, with the command line
+// that README.md shows. What only some checks need is added to it: see commandFor.
+func TestTheProgramConforms(t *testing.T) {
+	t.Parallel()
+	programs, shown := buildPrograms(t), shownCommand(t)
+	shown[0] = programs.client
+	target := engine.ClientTarget{
+		Name: "mcp-entra-client",
+		Run: func(ctx context.Context, task engine.Task) error {
+			words, err := commandFor(task, shown)
+			if err != nil {
+				return err
+			}
+			err = engine.Command(words, []string{programs.checks, "open"})(ctx, task)
+			if !task.SignOut {
+				return err
+			}
+			signOut := []string{programs.client, "--quiet", "--url", "{url}", "sign-out"}
+			return errors.Join(err, engine.Command(signOut, []string{"false"})(ctx, task))
+		},
+		Abilities:  engine.Abilities(),
+		Revisions:  engine.Revisions(),
+		Document:   []byte(document),
+		HTTPClient: hostDocument(t),
+		Timeout:    time.Minute,
+	}
+	for _, check := range clients.All() {
+		of := target
+		if check.ID == checkOfWaiting {
+			of.Second = second
+		}
+		conformance.TestClient(t, of, check.ID)
+	}
+}
+
+// checkOfWaiting takes a minute of waiting. Here it takes a tenth of that: the program gives up
+// sooner, and so does the check.
+const checkOfWaiting = "client/limit/slow"
+
+// commandFor adds to a command line what a person would type for a task.
+func commandFor(task engine.Task, shown []string) ([]string, error) {
+	program, rest := shown[0], shown[1:]
+	if task.Calls > 1 {
+		// Only the prompt calls a tool several times in one session.
+		script := `for i in $(seq "$3"); do echo "call $2"; done | "$0" --quiet --url "$1"`
+		return []string{"sh", "-c", script, program, "{url}", "{tool}", fmt.Sprint(task.Calls)}, nil
+	}
+	var flags []string
+	if task.Check == checkOfWaiting {
+		flags = append(flags, "--request-timeout", (20 * second).String())
+	}
+	if slices.Contains(abilitiesOf(task.Check), engine.ClientDocument) {
+		flags = append(flags, "--client-metadata-url", documentURL)
+	}
+	file := func(flag, text string) error {
+		name := filepath.Join(task.State, strings.TrimLeft(flag, "-"))
+		flags = append(flags, flag, name)
+		return os.WriteFile(name, []byte(text), 0o600)
+	}
+	var err error
+	switch {
+	case task.Device:
+		flags = append(flags, "--device-code")
+	case task.Machine && task.ClientKey != "":
+		flags = append(flags, "--client-credentials")
+		err = file("--client-key-file", task.ClientKey)
+	case task.Machine:
+		flags = append(flags, "--client-credentials")
+	case task.Enterprise != nil:
+		flags = append(flags, "--idp-client-id", task.Enterprise.ClientID, "--idp-issuer", task.Enterprise.Issuer)
+		err = file("--id-token-file", task.Enterprise.IDToken)
+	}
+	return slices.Concat([]string{program}, flags, rest), err
+}
+
+func abilitiesOf(check string) []engine.Ability {
+	all := clients.All()
+	at := slices.IndexFunc(all, func(one engine.Check) bool { return one.ID == check })
+	if at < 0 {
+		return nil
+	}
+	return all[at].Abilities
+}
+
+// TestTheChecksJudgeTheProgram runs the built checks, as a person does, for a few checks of each
+// kind.
+func TestTheChecksJudgeTheProgram(t *testing.T) {
+	t.Parallel()
+	programs := buildPrograms(t)
 	judge := func(arguments ...string) (string, int) {
-		run := exec.CommandContext(t.Context(), checks, append([]string{"client"}, arguments...)...)
-		run.Env, run.Dir = append(os.Environ(), "MCP_URL="), bin
+		run := exec.CommandContext(t.Context(), programs.checks, append([]string{"client"}, arguments...)...)
+		run.Env = append(os.Environ(), "MCP_URL=")
+		run.Dir = t.TempDir()
 		out, err := run.CombinedOutput()
 		var exit *exec.ExitError
 		if err != nil && !errors.As(err, &exit) {
@@ -29,26 +153,14 @@ func TestTheProgramIsHeldToTheChecks(t *testing.T) {
 		}
 		return string(out), run.ProcessState.ExitCode()
 	}
-	clean := func(arguments ...string) {
-		text, status := judge(arguments...)
-		assert.Equal(t, 0, status, "%s", text)
-		assert.Contains(t, text, " 0 failed (0 insecure), 0 warned, 0 noted, 0 skipped, 0 errors")
-	}
-	only := []string{"--only", "client/flow", "--only", "client/open/shell", "--only", "client/isolation/two-servers", "--only", "client/storage"}
-	program := filepath.Join(bin, "mcp-entra-client")
-	clean(append(only, "--only", "client/isolation/accounts", "--supports", "kept-state,accounts", "--", program, "--quiet", "--url", "{url}", "call", "{tool}")...)
-	clean("--only", "client/device/shown", "--only", "client/device/address", "--supports", "device-code",
-		"--", program, "--quiet", "--device-code", "--url", "{url}", "call", "{tool}")
+	command := shownCommand(t)
+	command[0] = programs.client
+	only := []string{"--only", "client/flow", "--only", "client/open/shell", "--only", "client/tools/header"}
+	text, status := judge(slices.Concat(only, []string{"--supports", "kept-state", "--"}, command)...)
+	assert.Equal(t, 0, status, "%s", text)
+	assert.Contains(t, text, " 0 failed (0 insecure), 0 warned, 0 noted, 0 skipped, 0 errors")
 
-	// Signing out is a command of its own.
-	both := filepath.Join(bin, "call-and-sign-out")
-	require.NoError(t, os.WriteFile(both, []byte(`#!/bin/sh
-"$1" --quiet --url "$2" call test-tool || exit
-case "$MCP_CONFORMANCE_CONTEXT" in *sign_out*) "$1" --quiet --url "$2" sign-out ;; esac
-`), 0o700))
-	clean("--only", "client/sign-out", "--supports", "kept-state,sign-out", "--", both, program, "{url}")
-
-	text, status := judge("--only", "client/pkce/s256", "--revision", "2025-11-25", "--", "true")
+	text, status = judge("--only", "client/pkce/s256", "--revision", "2025-11-25", "--", "true")
 	assert.Equal(t, 2, status, "a command that does nothing is not judged: %s", text)
 	text, status = judge("--supports", "magic", "--", "true")
 	assert.Equal(t, 2, status)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	mcpclient "github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/client/transport"
@@ -25,11 +26,9 @@ type Session struct {
 
 	mcp        *mcpclient.Client
 	initialize mcp.InitializeRequest
-}
 
-// Tool is one that the server offers.
-type Tool struct {
-	Name, Description string
+	mu    sync.Mutex
+	known []Tool // from the last list; nil before the first one
 }
 
 // ErrTool says that a tool was called and answered with an error. Its text is the tool's.
@@ -128,26 +127,25 @@ func Connect(ctx context.Context, server string, under *client.Transport, option
 // Close ends the connection.
 func (s *Session) Close() { _ = s.mcp.Close() }
 
-// Tools lists the server's tools.
-func (s *Session) Tools(ctx context.Context) ([]Tool, error) {
-	result, err := again(ctx, s, func() (*mcp.ListToolsResult, error) { return s.mcp.ListTools(ctx, mcp.ListToolsRequest{}) })
-	if err != nil {
-		return nil, plain(err)
-	}
-	var tools []Tool
-	for _, tool := range result.Tools {
-		tools = append(tools, Tool{Name: Printable(tool.Name), Description: Printable(tool.Description)})
-	}
-	return tools, nil
-}
-
-// Call calls a tool with its arguments, a JSON object or nothing, and returns what it says. An answer that is an error is an *ErrTool.
+// Call calls a tool with its arguments, a JSON object or nothing, and returns what it says. It
+// lists the tools first if that was not done yet: the list says which headers a call needs and
+// which tools must not be called (MCP 2026-07-28 transports, Custom Headers from Tool
+// Parameters). An answer that is an error is an *ErrTool.
 func (s *Session) Call(ctx context.Context, tool, arguments string) (string, error) {
-	request := mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool}}
 	object, err := ReadArguments(arguments)
 	if err != nil {
 		return "", err
 	}
+	found, err := s.Find(ctx, tool)
+	if err != nil {
+		return "", err
+	}
+	return s.call(ctx, found, object)
+}
+
+// call calls a tool that the server has listed.
+func (s *Session) call(ctx context.Context, tool Tool, object map[string]any) (string, error) {
+	request := mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool.sent}}
 	if object != nil {
 		request.Params.Arguments = object
 	}

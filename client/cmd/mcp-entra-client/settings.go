@@ -27,7 +27,7 @@ type flagValues struct {
 	url, account, revision, caFile, envFile, tokenStore, elicitation string
 	scopes                                                           []string
 	noBrowser, paste, deviceCode, quiet                              bool
-	timeout                                                          time.Duration
+	timeout, requestTimeout                                          time.Duration
 
 	clientID, clientSecretFile, clientKeyFile, clientKeyAlg, clientKeyID string
 	clientIssuer, clientDocument, redirectURI                            string
@@ -46,6 +46,7 @@ func (f *flagValues) add(set *pflag.FlagSet) {
 	set.BoolVar(&f.paste, "paste", false, "print the page's address, and read the address that the browser ends at")
 	set.BoolVar(&f.deviceCode, "device-code", false, "approve on another device, with a code")
 	set.DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long to wait for the person at the browser")
+	set.DurationVar(&f.requestTimeout, "request-timeout", 0, "end a request of the sign-in after this `TIME` (30s)")
 	set.StringVar(&f.redirectURI, "redirect-uri", "", "the `URL` to wait for the answer at (MCP_REDIRECT_URI)")
 	set.StringVar(&f.clientID, "client-id", "", "the client `ID` that the authorization server has given you (MCP_CLIENT_ID)")
 	set.StringVar(&f.clientSecretFile, "client-secret-file", "", "its secret is in `FILE`; - is standard input (MCP_CLIENT_SECRET)")
@@ -110,6 +111,9 @@ func (f *flagValues) settings() (*settings, error) {
 	if f.revision != "" && !slices.Contains(console.Revisions(), f.revision) {
 		return nil, fmt.Errorf("--protocol-version: want one of %s, got %q", strings.Join(console.Revisions(), ", "), f.revision)
 	}
+	if f.requestTimeout < 0 {
+		return nil, fmt.Errorf("--request-timeout: want a time such as 10s, got %s", f.requestTimeout)
+	}
 	if f.elicitation != "" && f.elicitation != console.ElicitDefaults {
 		return nil, fmt.Errorf("--elicitation: want %s, got %q", console.ElicitDefaults, f.elicitation)
 	}
@@ -129,6 +133,7 @@ func (s *settings) config(ctx context.Context) (config client.Config, closeAll f
 		Server: s.url, Account: s.account, Scopes: s.scopes, Base: base, ClientID: s.clientID, ClientIssuer: s.clientIssuer,
 		ClientDocument: s.clientDocument, DeviceCode: s.deviceCode, RedirectURI: s.redirectURI, SignInTimeout: s.timeout, DPoP: s.dpop,
 		Entra: client.EntraExceptions{UnadvertisedPKCE: s.unadvertisedPKCE, NoResource: s.noResource}, ProtocolVersion: s.revision,
+		RequestTimeout: s.requestTimeout,
 	}
 	if err := errors.Join(s.browse(&config), s.know(&config), s.unattended(&config)); err != nil {
 		return config, nil, err

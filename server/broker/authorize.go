@@ -76,7 +76,7 @@ func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 	if tx.RedirectURI == "" && len(found.RedirectURIs) == 1 {
 		tx.RedirectURI = found.RedirectURIs[0]
 	}
-	if !found.matchRedirect(tx.RedirectURI) {
+	if !b.matchRedirect(found, tx.RedirectURI) {
 		b.showProblem(w, r, http.StatusBadRequest, "The address to return to is not one that this client has registered, so nobody is sent there.")
 		return
 	}
@@ -255,8 +255,8 @@ func (t *transaction) upstreamPrompt() string {
 // that is sure to be refused, so the browser goes to a site only when its person says so (RFC 9700 section 4.11.2). A
 // program on the person's own computer, and a client that asked for silence, are told at once.
 func (b *Broker) refuse(w http.ResponseWriter, r *http.Request, tx *transaction, problem *protocolError) {
-	host, thisComputer := redirectHost(tx.RedirectURI)
-	if thisComputer || tx.prompts("none") {
+	to := newDestination(tx.RedirectURI)
+	if to.ThisComputer || tx.prompts("none") {
 		b.sendBack(w, r, tx, problem)
 		return
 	}
@@ -268,7 +268,7 @@ func (b *Broker) refuse(w http.ResponseWriter, r *http.Request, tx *transaction,
 	}
 	b.show(w, http.StatusBadRequest, "problem.html", page{
 		Title: "This did not work", Server: b.config.ResourceName, Message: "The request of “" + tx.displayName() + "” cannot be served: " + problem.description + ".",
-		RedirectHost: host, Onward: target,
+		To: to, Onward: target,
 	})
 }
 

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
+	"mcpentra/server/broker/lookalike"
 	"mcpentra/server/clientip"
 	"mcpentra/server/entra"
 	"mcpentra/server/store"
@@ -116,6 +117,9 @@ type Broker struct {
 	config   Config
 	log      *slog.Logger
 	secure   bool // the issuer is https, so cookies can say so
+	ownHost  string
+	ownPort  uint16
+	known    *lookalike.Table
 	records  *sealedStore
 	signing  *signingKey
 	verified *token.Cache[*knownCaller]
@@ -156,6 +160,15 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 		}
 	}
 	b := &Broker{config: config, log: config.Logger, secure: issuer.Scheme == "https"}
+	if b.ownHost, err = browserHost(issuer); err != nil {
+		return nil, fmt.Errorf("broker: issuer %q: want a host in IDNA ASCII form", config.Issuer)
+	}
+	if b.ownPort, err = browserPort(issuer); err != nil {
+		return nil, fmt.Errorf("broker: issuer %q: want a port from 1 to 65535", config.Issuer)
+	}
+	if b.known, err = lookalike.Load(); err != nil {
+		return nil, fmt.Errorf("broker: %w", err)
+	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}

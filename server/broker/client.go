@@ -142,14 +142,18 @@ func (c *client) provesItself(redirect string) bool {
 	return c.AuthMethod != authNone || !isLoopbackURI(redirect)
 }
 
-// matchRedirect reports whether a redirect URI is one that the client registered: to the letter, but for the port of a
-// loopback address, which the system picks when a native client starts (RFC 8252 section 7.3, OAuth 2.1 section 8.4.2).
-func (c *client) matchRedirect(asked string) bool {
+// matchRedirect reports whether a redirect URI is one that the client registered, character by character. The port of a
+// loopback address may differ: the system picks it when a native client starts (RFC 8252 section 7.3, OAuth 2.1 section
+// 8.4.2). The rules of registration hold here too, for clients that registered under older rules and for other ports.
+func (b *Broker) matchRedirect(c *client, asked string) bool {
+	if b.checkRedirect(asked) != nil {
+		return false
+	}
 	if slices.Contains(c.RedirectURIs, asked) {
 		return true
 	}
 	one, err := url.Parse(asked)
-	if err != nil || one.Scheme != "http" || !isLoopback(one.Hostname()) || checkRedirect(asked) != nil {
+	if err != nil || one.Scheme != "http" || !isLoopback(one.Hostname()) {
 		return false
 	}
 	return slices.ContainsFunc(c.RedirectURIs, func(registered string) bool {

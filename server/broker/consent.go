@@ -4,7 +4,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"net/http"
-	"net/url"
 
 	"mcpentra/server/store"
 )
@@ -99,13 +98,4 @@ func navigatedHere(r *http.Request) bool {
 // sameSecret compares a secret with the hash that it was stored as.
 func sameSecret(hash, secret string) bool {
 	return hash != "" && secret != "" && subtle.ConstantTimeCompare([]byte(hash), []byte(hashed(secret))) == 1
-}
-
-// redirectHost is what a person is told of where the answer goes.
-func redirectHost(uri string) (host string, thisComputer bool) {
-	parsed, err := url.Parse(uri)
-	if err != nil {
-		return "", false
-	}
-	return parsed.Host, isLoopback(parsed.Hostname())
 }

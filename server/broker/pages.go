@@ -13,27 +13,26 @@ var pages = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
 
 // A page is what the templates are given.
 type page struct {
-	Title        string
-	Server       string
-	Client       string
-	ClientID     string
-	RedirectURI  string
-	RedirectHost string
-	ThisComputer bool
-	Scopes       []string
-	Transaction  string
-	CSRF         string
-	Person       string
-	Onward       string
-	Message      string
+	Title       string
+	Server      string
+	Client      string
+	ClientID    string
+	To          destination
+	Warnings    []string
+	Scopes      []string
+	Transaction string
+	CSRF        string
+	Person      string
+	Onward      string
+	Message     string
 }
 
 func (b *Broker) showConsent(w http.ResponseWriter, tx *transaction, id, csrf string) {
 	content := page{
 		Title: "Approve access", Server: b.config.ResourceName, Client: tx.ClientName, ClientID: tx.ClientID,
-		RedirectURI: tx.RedirectURI, Transaction: id, CSRF: csrf,
+		To: newDestination(tx.RedirectURI), Transaction: id, CSRF: csrf,
 	}
-	content.RedirectHost, content.ThisComputer = redirectHost(tx.RedirectURI)
+	content.Warnings = b.warnings(tx.ClientName, content.To)
 	for _, name := range tx.Scopes {
 		content.Scopes = append(content.Scopes, b.scope(name).Description)
 	}

@@ -6,8 +6,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"unicode"
@@ -21,6 +19,7 @@ const (
 	maxRedirectURIs = 10
 	maxRedirectURI  = 2048
 	maxClientName   = 80
+	maxMarks        = 2 // over one letter of a client's name
 )
 
 // clientMetadata is what a client says of itself (RFC 7591 section 2). Members that are not here are not used; in
@@ -127,7 +126,7 @@ func (b *Broker) judgeRegistration(asked *clientMetadata) *protocolError {
 	}
 	size := 0
 	for _, uri := range asked.RedirectURIs {
-		if err := checkRedirect(uri); err != nil {
+		if err := b.checkRedirect(uri); err != nil {
 			return badRequest("invalid_redirect_uri", err.Error())
 		}
 		size += len(uri)
@@ -173,56 +172,24 @@ func (b *Broker) judgeRegistration(asked *clientMetadata) *protocolError {
 	return nil
 }
 
-// checkRedirect says why a redirect URI cannot be registered or used (MCP 2025-11-25, Communication Security: https, or
-// a loopback address). Its error is fit for a client.
-func checkRedirect(uri string) error {
-	parsed, err := url.Parse(uri)
-	switch {
-	case len(uri) > maxRedirectURI || strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' || r == '*' }):
-		return fmt.Errorf("a redirect URI is longer than %d characters, or has one that does not belong there", maxRedirectURI)
-	case err != nil || parsed.Opaque != "" || parsed.Host == "" || parsed.Hostname() == "":
-		return errors.New("a redirect URI is not an absolute URL")
-	case parsed.User != nil || strings.Contains(uri, "#"):
-		return errors.New("a redirect URI has user information or a fragment")
-	case parsed.Scheme != "https" && !(parsed.Scheme == "http" && isLoopback(parsed.Hostname())):
-		return errors.New("a redirect URI is neither https nor http on a loopback address")
-	}
-	for _, segment := range strings.Split(parsed.Path, "/") {
-		if segment == "." || segment == ".." {
-			return errors.New("a redirect URI has dot segments")
-		}
-	}
-	for name := range parsed.Query() {
-		if slices.Contains([]string{"code", "state", "iss", "error", "error_description"}, name) {
-			return errors.New("a redirect URI has a query parameter that belongs to the response")
-		}
-	}
-	return nil
-}
-
-func isLoopbackURI(uri string) bool {
-	parsed, err := url.Parse(uri)
-	return err == nil && isLoopback(parsed.Hostname())
-}
-
-// isLoopback reports whether a host is this machine, by its name or by address.
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.Zone() == "" && address.IsLoopback() && !address.Is4In6()
-}
-
 // cleanName takes out of a client's name what could make it look like something else on a page: control characters,
-// direction marks, zero widths.
+// direction marks, characters that show nothing, quotation marks, and piles of marks over one letter.
 func cleanName(name string) string {
+	marks := 0
 	cleaned := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.M, r) {
+			marks++
+		} else {
+			marks = 0
+		}
 		switch {
-		case unicode.IsSpace(r):
+		case unicode.IsSpace(r), r == brailleBlank:
 			return ' '
-		case !unicode.IsPrint(r), unicode.Is(unicode.Cf, r), r == unicode.ReplacementChar:
+		case !unicode.IsPrint(r), unicode.Is(unicode.Cf, r), r == unicode.ReplacementChar, marks > maxMarks,
+			unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
 			return -1
+		case unicode.Is(unicode.Quotation_Mark, r):
+			return '\''
 		}
 		return r
 	}, name)
@@ -232,6 +199,9 @@ func cleanName(name string) string {
 	}
 	return cleaned
 }
+
+// brailleBlank is a character without ink that Unicode does not count as a space.
+const brailleBlank = '\u2800'
 
 // askedScopes are the scopes that a scope parameter asks for, each once. The same rule holds at every endpoint: names
 // that are unknown here are ignored, and if none is left, the request gets the fallback.

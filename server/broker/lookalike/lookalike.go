@@ -1,0 +1,339 @@
+package lookalike
+
+import (
+	"bufio"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
+)
+
+//go:embed known_clients.json
+var knownClients []byte
+
+//go:embed confusables.txt
+var confusables string
+
+// A knownClient is a program that people know by name, and where it really gets its answers.
+type knownClient struct {
+	Names []string `json:"names"`
+	// Hosts are those of its redirect URIs.
+	Hosts []string `json:"hosts"`
+	// Loopback says that it also waits for answers on the person's own computer.
+	Loopback bool `json:"loopback"`
+	// CommonWord says that the name is a word that other names may contain, as in "Database Cursor Viewer".
+	CommonWord bool `json:"commonWord"`
+	// Source says where this is known from.
+	Source string `json:"source"`
+
+	skeletons []string
+}
+
+// A Table compares names and hosts with those of known clients. It is safe for concurrent use.
+type Table struct {
+	clients     []*knownClient
+	decorations map[string]bool
+	letters     map[rune]rune // look like an ASCII letter
+}
+
+// Load reads the embedded table.
+func Load() (*Table, error) {
+	t := &Table{letters: map[rune]rune{}, decorations: map[string]bool{}}
+	lines := bufio.NewScanner(strings.NewReader(confusables))
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) == 0 || fields[0] == "#" {
+			continue
+		}
+		for _, field := range fields[1:] {
+			letter, size := utf8.DecodeRuneInString(field)
+			if size != len(field) || len(fields[0]) != 1 {
+				return nil, fmt.Errorf("lookalike: confusables.txt: want single letters, got %q", field)
+			}
+			t.letters[letter] = rune(fields[0][0])
+		}
+	}
+	var content struct {
+		Clients     []*knownClient `json:"clients"`
+		Decorations []string       `json:"decorations"`
+	}
+	if err := json.Unmarshal(knownClients, &content); err != nil {
+		return nil, fmt.Errorf("lookalike: known_clients.json: %w", err)
+	}
+	t.clients = content.Clients
+	for _, client := range t.clients {
+		for _, name := range client.Names {
+			client.skeletons = append(client.skeletons, strings.Join(t.words(name, reading{}), ""))
+		}
+	}
+	for _, word := range content.Decorations {
+		t.decorations[strings.Join(t.words(word, reading{}), "")] = true
+	}
+	return t, lines.Err()
+}
+
+// Likeness is a known client that a name or host may be taken for.
+type Likeness struct {
+	Name string
+	// Hosts are where that client really gets its answers. None means the person's own computer alone.
+	Hosts []string
+}
+
+// maxName bounds the text that is compared, in runes.
+const maxName = 200
+
+// Client returns the known client that a self-chosen name equals or resembles, if answers to host
+// do not reach that client. Host is in lower-case IDNA ASCII without a port; loopback says that it
+// is the person's own computer. Nil means that there is no reason for a warning.
+func (t *Table) Client(name, host string, loopback bool) *Likeness {
+	if runes := []rune(name); len(runes) > maxName {
+		name = string(runes[:maxName])
+	}
+	var found *knownClient
+	var foundName string
+	for _, client := range t.clients {
+		for i, skeleton := range client.skeletons {
+			if !t.resembles(name, skeleton, client.CommonWord) {
+				continue
+			}
+			spelled := strings.Contains(plain(name), plain(client.Names[i]))
+			if slices.Contains(client.Hosts, host) || loopback && client.Loopback && spelled {
+				return nil
+			}
+			if len(client.Names[i]) > len(foundName) {
+				found, foundName = client, client.Names[i]
+			}
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	return &Likeness{Name: foundName, Hosts: found.Hosts}
+}
+
+// plain are the ASCII letters and digits of a name in lower case.
+func plain(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, name)
+}
+
+// resembles reports whether a name has a run of words that looks like the known one. If that is a
+// common word, the rest of the name must say nothing.
+func (t *Table) resembles(name, known string, commonWord bool) bool {
+	for _, how := range []reading{{}, {symbols: true}, {camelCase: true}, {symbols: true, camelCase: true}} {
+		words := t.words(name, how)
+		for from := range words {
+			joined := ""
+			for to := from; to < len(words) && len(joined) < len(known); to++ {
+				joined += words[to]
+				if joined != known {
+					continue
+				}
+				if !commonWord || t.decorates(words[:from]) && t.decorates(words[to+1:]) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func (t *Table) decorates(words []string) bool {
+	return !slices.ContainsFunc(words, func(word string) bool {
+		return !t.decorations[word] && strings.Trim(word, "0123456789lo") != ""
+	})
+}
+
+// A reading is a way to split a name into words.
+type reading struct {
+	symbols   bool // that stand for letters, such as | for l
+	camelCase bool // begins words
+}
+
+// words splits a name into the skeletons of its words (UTS 39 section 4). The skeleton is coarser
+// than the standard's: case, marks, and digits that stand for letters do not count.
+func (t *Table) words(name string, how reading) []string {
+	var words []string
+	var word strings.Builder
+	end := func() {
+		if word.Len() > 0 {
+			folded := strings.NewReplacer("rn", "m", "vv", "w").Replace(word.String())
+			words = append(words, folded)
+			word.Reset()
+		}
+	}
+	previous := ' '
+	for _, r := range norm.NFKD.String(name) {
+		if isInvisible(r) {
+			continue
+		}
+		if how.camelCase && unicode.IsUpper(r) && unicode.IsLower(previous) {
+			end()
+		}
+		previous = r
+		switch letter := t.letter(r, how.symbols); {
+		case letter != 0:
+			word.WriteRune(letter)
+		default:
+			end()
+		}
+	}
+	end()
+	return words
+}
+
+// isInvisible reports whether a character does not count: marks over letters, direction controls,
+// joiners, fillers.
+func isInvisible(r rune) bool {
+	return unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r) || unicode.Is(unicode.Cf, r) ||
+		unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || unicode.IsControl(r) && !unicode.IsSpace(r)
+}
+
+// symbols that stand for letters between letters.
+var symbols = map[rune]rune{'|': 'l', '!': 'l', '@': 'a', '$': 's', '€': 'e'}
+
+// digits that look like letters. Upper-case I and lower-case i and l are one, too.
+var digits = map[rune]rune{'0': 'o', '1': 'l', '3': 'e', '4': 'a', '5': 's', '7': 't', '8': 'b', 'i': 'l'}
+
+// letter is the lower-case ASCII letter that a character looks like, the character itself if it is a
+// letter or digit that looks like none, or 0.
+func (t *Table) letter(r rune, withSymbols bool) rune {
+	if to := symbols[r]; to != 0 && withSymbols {
+		return to
+	}
+	if to := t.letters[r]; to != 0 {
+		r = to
+	}
+	r = unicode.ToLower(r)
+	if to := t.letters[r]; to != 0 {
+		r = to
+	}
+	if to := digits[r]; to != 0 {
+		r = to
+	}
+	if unicode.IsLetter(r) || unicode.IsDigit(r) {
+		return r
+	}
+	return 0
+}
+
+// A HostProblem is a reason not to take a host for what it looks like.
+type HostProblem struct {
+	// MixesScripts says that a label has letters of more than one script.
+	MixesScripts bool
+	// LooksLike is an ASCII host that this one may be taken for, or empty.
+	LooksLike string
+}
+
+// Host looks at a host in lower-case IDNA ASCII. Nil means that there is no reason for a warning.
+func (t *Table) Host(host string) *HostProblem {
+	shown, err := idna.Punycode.ToUnicode(host)
+	if err != nil {
+		return &HostProblem{MixesScripts: true}
+	}
+	var problem HostProblem
+	skeleton := t.hostSkeleton(shown)
+	for _, client := range t.clients {
+		if slices.Contains(client.Hosts, host) {
+			return nil
+		}
+		for _, known := range client.Hosts {
+			if t.hostSkeleton(known) == skeleton {
+				problem.LooksLike = known
+			}
+		}
+	}
+	for _, label := range strings.Split(shown, ".") {
+		problem.MixesScripts = problem.MixesScripts || mixesScripts(label)
+	}
+	if problem.LooksLike == "" && shown != host && t.readsAsASCII(shown) {
+		problem.LooksLike = t.imitated(shown)
+	}
+	if problem == (HostProblem{}) {
+		return nil
+	}
+	return &problem
+}
+
+func (t *Table) hostSkeleton(host string) string {
+	var labels []string
+	for _, label := range strings.Split(host, ".") {
+		labels = append(labels, strings.Join(t.words(label, reading{}), "-"))
+	}
+	return strings.Join(labels, ".")
+}
+
+// readsAsASCII reports whether every label that is not ASCII can be read as if it were.
+func (t *Table) readsAsASCII(host string) bool {
+	return !strings.ContainsFunc(t.imitated(host), func(r rune) bool { return r >= utf8.RuneSelf })
+}
+
+// imitated replaces the letters of a host by the ASCII letters that they look like.
+func (t *Table) imitated(host string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r < utf8.RuneSelf:
+			return r
+		case t.letters[r] != 0:
+			return t.letters[r]
+		case isInvisible(r):
+			return -1
+		}
+		return r
+	}, norm.NFKC.String(host))
+}
+
+// scriptSets are the scripts that are written together (UTS 39 section 5.1).
+var scriptSets = map[string][]string{
+	"Han": {"Japanese", "Korean", "Bopomofo"}, "Hiragana": {"Japanese"}, "Katakana": {"Japanese"}, "Hangul": {"Korean"},
+	"Bopomofo": {"Bopomofo"},
+}
+
+// mixesScripts reports whether a text has letters that no one writing system has together.
+func mixesScripts(text string) bool {
+	var common []string
+	for _, r := range text {
+		script := scriptOf(r)
+		if script == "" {
+			continue
+		}
+		sets := scriptSets[script]
+		if sets == nil {
+			sets = []string{script}
+		}
+		if common == nil {
+			common = sets
+		}
+		common = slices.DeleteFunc(slices.Clone(common), func(one string) bool { return !slices.Contains(sets, one) })
+		if len(common) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// scriptOf is the script of a letter, or empty if it belongs to all.
+func scriptOf(r rune) string {
+	if unicode.In(r, unicode.Common, unicode.Inherited) {
+		return ""
+	}
+	if r < utf8.RuneSelf {
+		return "Latin"
+	}
+	for name, table := range unicode.Scripts {
+		if unicode.Is(table, r) {
+			return name
+		}
+	}
+	return "unknown"
+}

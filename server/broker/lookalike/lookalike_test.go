@@ -1,0 +1,117 @@
+package lookalike_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/idna"
+
+	"mcpentra/server/broker/lookalike"
+)
+
+func load(t testing.TB) *lookalike.Table {
+	t.Helper()
+	table, err := lookalike.Load()
+	require.NoError(t, err)
+	return table
+}
+
+func TestNamesOfKnownClients(t *testing.T) {
+	t.Parallel()
+	table := load(t)
+	for name, known := range map[string]string{
+		"Claude": "Claude", "CIaude": "Claude", "Claude (official)": "Claude", "Сlaude": "Claude",
+		"CLAUDE":      "Claude",
+		"C l a u d e": "Claude", "Ｃｌａｕｄｅ": "Claude", "𝐂𝐥𝐚𝐮𝐝𝐞": "Claude",
+		"Cla\u200bude": "Claude", "Cl\u00e1ude": "Claude",
+		"\u202eClaude": "Claude", "Cl4ud3": "Claude", "ClaudeOfficial": "Claude", "C1aude!": "Claude",
+		"claude.ai": "Claude AI",
+		"Ⲥlaude":    "Claude", "Ꮯlaude": "Claude", "Cl\u0430ude Desktop": "Claude Desktop",
+		"Cla\u00adude": "Claude",
+		"Claude Code":  "Claude Code", "My Claude helper": "Claude", "С\u04cfаudе": "Claude",
+		"C|aude":   "Claude",
+		"Chat GPT": "ChatGPT", "ChatGPT": "ChatGPT", "СhаtGРТ": "ChatGPT", "VSCode": "VS Code",
+		"VS C0de":            "VS Code",
+		"Visual Studio Code": "Visual Studio Code", "Cursor": "Cursor", "Cursоr (official)": "Cursor",
+		"Cursor 2.0": "Cursor",
+		"GEMINI":     "Gemini", "Gernini CLI": "Gemini CLI", "MCP Inspector": "MCP Inspector",
+		"Copilot":             "Copilot",
+		"G\u0456tHub Copilot": "GitHub Copilot", "Clаudе\u3164": "Claude", "Claude\u2800": "Claude",
+	} {
+		like := table.Client(name, "evil.example", false)
+		if assert.NotNil(t, like, name) {
+			assert.Equal(t, known, like.Name, name)
+		}
+	}
+	for _, name := range []string{
+		"", "Test client", "mcp-remote", "Database Cursor Viewer", "Cloud", "Claudette", "Zed's shop",
+		"Precursor", "Codex Vaticanus",
+		"Continue", "Copilots of the air", "日本語クライアント", "Клиент",
+		"Goose Lake Weather", "Geminid Watcher", "MCP CLI Proxy",
+		"\u200b\u200b", "(((", "Visual Studies",
+	} {
+		assert.Nil(t, table.Client(name, "evil.example", false), name)
+	}
+}
+
+func TestKnownClientsAtTheirOwnHosts(t *testing.T) {
+	t.Parallel()
+	table := load(t)
+	for _, good := range []struct {
+		name, host string
+		loopback   bool
+	}{
+		{"Claude", "claude.ai", false}, {"Claude", "claude.com", false}, {"Claude Code (github)", "localhost", true},
+		{"ChatGPT", "chatgpt.com", false}, {"Visual Studio Code", "127.0.0.1", true},
+		{"Visual Studio Code", "vscode.dev", false},
+		{"Cursor", "www.cursor.com", false}, {"Cursor", "localhost", true}, {"Codex", "127.0.0.1", true},
+		{"Gemini CLI MCP Client", "localhost", true}, {"MCP Inspector", "localhost", true},
+		{"GitHub Copilot", "127.0.0.1", true},
+		{"mcp-entra-client", "127.0.0.1", true},
+	} {
+		assert.Nil(t, table.Client(good.name, good.host, good.loopback), good)
+	}
+	assert.NotNil(t, table.Client("Claude", "claude.ai.evil.example", false))
+	assert.NotNil(t, table.Client("ChatGPT", "127.0.0.1", true), "this one is never on the person's computer")
+	assert.NotNil(t, table.Client("Claude Сode", "127.0.0.1", true), "the real one is spelled in Latin letters")
+	assert.NotNil(t, table.Client("Visual Studio Code", "claude.ai", false))
+}
+
+func TestHosts(t *testing.T) {
+	t.Parallel()
+	table := load(t)
+	for shown, want := range map[string]*lookalike.HostProblem{
+		"сlаude.ai":      {MixesScripts: true, LooksLike: "claude.ai"},
+		"ciaude.ai":      {LooksLike: "claude.ai"},
+		"аррӏе.com":      {LooksLike: "apple.com"},
+		"pаypal.com":     {MixesScripts: true, LooksLike: "paypal.com"},
+		"claude.ai":      nil,
+		"cursor.com":     nil,
+		"example.com":    nil,
+		"bücher.example": nil,
+		"пример.рф":      nil,
+		"日本語カナ.jp":       nil,
+		"한국漢字.kr":        nil,
+		"δοκιμή.example": nil,
+	} {
+		host, err := idna.Punycode.ToASCII(shown)
+		require.NoError(t, err)
+		assert.Equal(t, want, table.Host(host), shown)
+	}
+}
+
+func FuzzClient(f *testing.F) {
+	table := load(f)
+	f.Add("Claude", "xn--80ak6aa92e.com")
+	f.Fuzz(func(_ *testing.T, name, host string) {
+		table.Client(name, host, false)
+		table.Host(host)
+	})
+}
+
+func TestLongNamesAreBounded(t *testing.T) {
+	t.Parallel()
+	assert.Nil(t, load(t).Client(strings.Repeat("a ", 1<<16), "evil.example", false))
+}

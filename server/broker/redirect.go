@@ -1,0 +1,190 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/idna"
+)
+
+// checkRedirect says why a redirect URI cannot be registered or used (MCP 2025-11-25, Communication
+// Security: https, or http on a loopback address). Its error is fit for a client.
+func (b *Broker) checkRedirect(uri string) error {
+	if len(uri) > maxRedirectURI {
+		return fmt.Errorf("a redirect URI is longer than %d characters", maxRedirectURI)
+	}
+	parsed, err := url.Parse(uri)
+	authority := rawAuthority(uri)
+	switch {
+	case !isASCII(authority) || strings.Contains(authority, "%"):
+		return errors.New("the host of a redirect URI is not in IDNA ASCII form, such as xn--bcher-kva.example")
+	case strings.ContainsFunc(uri, notInURI):
+		return errors.New("a redirect URI has a character that does not belong there")
+	case err != nil || parsed.Opaque != "" || parsed.Host == "" || parsed.Hostname() == "":
+		return errors.New("a redirect URI is not an absolute URL")
+	case parsed.User != nil || strings.Contains(uri, "#"):
+		return errors.New("a redirect URI has user information or a fragment")
+	}
+	host, err := browserHost(parsed)
+	if err != nil {
+		return err
+	}
+	port, err := browserPort(parsed)
+	if err != nil {
+		return err
+	}
+	if parsed.Scheme != "https" && !(parsed.Scheme == "http" && isLoopback(host)) {
+		return errors.New("a redirect URI is neither https nor http on a loopback address")
+	}
+	if b.isOwnOrigin(host, port) {
+		return errors.New("a redirect URI is at this server itself")
+	}
+	for _, segment := range strings.Split(parsed.Path, "/") {
+		if segment == "." || segment == ".." {
+			return errors.New("a redirect URI has dot segments")
+		}
+	}
+	for name := range parsed.Query() {
+		if slices.Contains([]string{"code", "state", "iss", "error", "error_description"}, name) {
+			return errors.New("a redirect URI has a query parameter that belongs to the response")
+		}
+	}
+	return nil
+}
+
+// rawAuthority is the part of a URL between "//" and the path, as it was sent. net/url decodes it.
+func rawAuthority(uri string) string {
+	_, rest, _ := strings.Cut(uri, "://")
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	return rest
+}
+
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > '~' })
+}
+
+func notInURI(r rune) bool { return r <= ' ' || r > '~' || r == '\\' || r == '*' }
+
+// hostProfile checks the hosts of URLs as browsers do (WHATWG URL, "domain to ASCII").
+var hostProfile = idna.New(
+	idna.MapForLookup(), idna.BidiRule(), idna.Transitional(false), idna.StrictDomainName(false),
+	idna.CheckHyphens(false), idna.VerifyDNSLength(true),
+)
+
+// browserHost is the host that a browser visits for a URL: an IP address, or a name in lower-case
+// IDNA ASCII. It refuses every spelling that a browser would visit under another name.
+func browserHost(u *url.URL) (string, error) {
+	host := strings.ToLower(u.Hostname())
+	if strings.Contains(host, ":") || endsInNumber(host) {
+		address, err := netip.ParseAddr(host)
+		if err != nil || address.Zone() != "" || address.Is4In6() || address.IsUnspecified() {
+			return "", errors.New("the IP address in a redirect URI is not in its usual form, such as 192.0.2.1")
+		}
+		return address.String(), nil
+	}
+	ascii, err := hostProfile.ToASCII(host)
+	if err != nil || ascii != host || strings.HasSuffix(host, ".") || strings.ContainsFunc(host, notInHost) {
+		return "", errors.New("the host of a redirect URI is not a name in IDNA ASCII form without a final dot")
+	}
+	return host, nil
+}
+
+func notInHost(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
+}
+
+// endsInNumber reports whether a browser reads a host as an IPv4 address: 127.1, 0x7f.1 and
+// 2130706433 are all 127.0.0.1 (WHATWG URL, "ends in a number").
+func endsInNumber(host string) bool {
+	host = strings.TrimSuffix(host, ".")
+	last := host[strings.LastIndex(host, ".")+1:]
+	if last != "" && strings.Trim(last, "0123456789") == "" {
+		return true
+	}
+	digits, isHex := strings.CutPrefix(last, "0x")
+	return isHex && strings.Trim(digits, "0123456789abcdef") == ""
+}
+
+// browserPort is the port that a browser connects to.
+func browserPort(u *url.URL) (uint16, error) {
+	if u.Port() == "" {
+		if u.Scheme == "http" {
+			return 80, nil
+		}
+		return 443, nil
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil || port == 0 {
+		return 0, errors.New("a redirect URI has a port that is not a number from 1 to 65535")
+	}
+	return uint16(port), nil
+}
+
+// isOwnOrigin reports whether a browser that goes to a host and port comes to this broker. Such a
+// redirect would look like a step of the broker's own pages. If the broker is on loopback, all
+// loopback names may lead to it.
+func (b *Broker) isOwnOrigin(host string, port uint16) bool {
+	if port != b.ownPort {
+		return false
+	}
+	return host == b.ownHost || isLoopback(host) && isLoopback(b.ownHost)
+}
+
+func isLoopbackURI(uri string) bool {
+	parsed, err := url.Parse(uri)
+	return err == nil && isLoopback(parsed.Hostname())
+}
+
+// isLoopback reports whether a host is this machine, by its name or by address.
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.Zone() == "" && address.IsLoopback() && !address.Is4In6()
+}
+
+// A destination says in a person's words where an answer goes.
+type destination struct {
+	// Host is in the form that the browser visits, with the port if it is not the usual one.
+	Host string
+	// Name is Host without the port.
+	Name string
+	// Address is the whole redirect URI, with the host in that form.
+	Address string
+	// ThisComputer says that a program on the person's own computer receives the answer.
+	ThisComputer bool
+}
+
+// newDestination reads a redirect URI that checkRedirect has found good.
+func newDestination(uri string) destination {
+	parsed, err := url.Parse(uri)
+	if err != nil {
+		return destination{}
+	}
+	name, err := browserHost(parsed)
+	if err != nil {
+		return destination{}
+	}
+	port, err := browserPort(parsed)
+	if err != nil {
+		return destination{}
+	}
+	shown := name
+	if strings.Contains(name, ":") {
+		shown = "[" + name + "]"
+	}
+	if parsed.Scheme == "https" && port != 443 || parsed.Scheme == "http" && port != 80 {
+		shown = net.JoinHostPort(name, strconv.Itoa(int(port)))
+	}
+	parsed.Host = shown
+	return destination{Host: shown, Name: name, Address: parsed.String(), ThisComputer: isLoopback(name)}
+}

@@ -1,0 +1,39 @@
+package broker
+
+import "strings"
+
+// warnings says what may deceive a person about a client: a name that another program is known by,
+// and a host that looks like another.
+func (b *Broker) warnings(name string, to destination) []string {
+	var all []string
+	if like := b.known.Client(name, to.Name, to.ThisComputer); like != nil {
+		where := to.Host
+		if to.ThisComputer {
+			where = "a program on this computer"
+		}
+		all = append(all, "this name is, or looks like, the name of "+like.Name+". "+homeOf(like.Name, like.Hosts)+
+			" The answer to this request goes to "+where+", so another program may be asking.")
+	}
+	if problem := b.known.Host(to.Name); problem != nil {
+		text := "be careful with the name of the site " + to.Host + "."
+		if problem.MixesScripts {
+			text = "the name of the site " + to.Host + " mixes letters of several alphabets."
+		}
+		if problem.LooksLike != "" {
+			text += " It looks like " + problem.LooksLike + ", and is another site."
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// homeOf says where a known client gets its answers.
+func homeOf(name string, hosts []string) string {
+	if len(hosts) == 0 {
+		return name + " gets its answers on your own computer."
+	}
+	if len(hosts) > 2 {
+		hosts = hosts[:2]
+	}
+	return name + " gets its answers at " + strings.Join(hosts, " or ") + "."
+}

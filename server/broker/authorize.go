@@ -12,7 +12,6 @@ import (
 	"golang.org/x/oauth2"
 
 	"mcpentra/server/entra"
-	"mcpentra/server/store"
 )
 
 // A transaction is one authorization under way, from the client's request to the code. It lives in the store, so that
@@ -325,36 +324,6 @@ func (b *Broker) storeFailed(w http.ResponseWriter, r *http.Request, err error) 
 	b.log.ErrorContext(r.Context(), "the store failed", "error", err)
 	w.Header().Set("Retry-After", "5")
 	b.showProblem(w, r, http.StatusServiceUnavailable, "This server cannot reach its store at the moment. Try again in a while.")
-}
-
-// hasConsent reports whether a person has approved this client, redirect URI and scopes before.
-func (b *Broker) hasConsent(ctx context.Context, principal Principal, tx *transaction) (bool, error) {
-	var granted bool
-	switch _, err := b.records.get(ctx, kindConsent, consentKey(principal, tx), &granted); {
-	case errors.Is(err, store.ErrNotFound):
-		return false, nil
-	case err != nil:
-		return false, err
-	}
-	return granted, nil
-}
-
-func (b *Broker) rememberConsent(ctx context.Context, principal Principal, tx *transaction) error {
-	err := b.records.create(ctx, kindConsent, consentKey(principal, tx), true, b.now().Add(consentLifetime))
-	if errors.Is(err, store.ErrConflict) {
-		return nil
-	}
-	return err
-}
-
-func consentKey(principal Principal, tx *transaction) string {
-	scopes := slices.Sorted(slices.Values(tx.Scopes))
-	redirect := tx.RedirectURI
-	if parsed, err := url.Parse(redirect); err == nil && isLoopback(parsed.Hostname()) {
-		parsed.Host = parsed.Hostname() // a native client has another port every time
-		redirect = parsed.String()
-	}
-	return hashed(strings.Join([]string{principal.Issuer, principal.TenantID, principal.ObjectID, tx.ClientID, redirect, strings.Join(scopes, " ")}, "\x00"))
 }
 
 func (t *transaction) displayName() string {

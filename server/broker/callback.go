@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -101,10 +102,14 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 		b.sendBack(w, r, &tx, badRequest("access_denied", "Entra ID did not grant "+strings.Join(missing, " ")))
 		return
 	}
-	if tx.Remembered != nil && *tx.Remembered != who.Principal {
-		// The consent that stood in for the page was somebody else's.
+	stands, err := b.consentStands(r.Context(), &tx, who.Principal)
+	if err != nil {
+		b.storeFailed(w, r, err)
+		return
+	}
+	if !stands {
 		if tx.prompts("none") {
-			b.sendBack(w, r, &tx, badRequest("interaction_required", "another person signed in, who has to approve this client"))
+			b.sendBack(w, r, &tx, badRequest("interaction_required", "the person has to approve this client"))
 			return
 		}
 		tx.Remembered, tx.SignedIn, tx.Verifier = nil, who, ""
@@ -112,6 +117,18 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b.finish(w, r, &tx, who)
+}
+
+// consentStands reports whether the person who has signed in is the one who approved, on the page or earlier. A consent
+// that stood in for the page may have been somebody else's, or have been forgotten meanwhile.
+func (b *Broker) consentStands(ctx context.Context, tx *transaction, principal Principal) (bool, error) {
+	if tx.Remembered == nil {
+		return true, nil
+	}
+	if *tx.Remembered != principal {
+		return false, nil
+	}
+	return b.hasConsent(ctx, principal, tx)
 }
 
 func missingScopes(asked, granted []string) []string {

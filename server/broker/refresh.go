@@ -100,8 +100,9 @@ func (b *Broker) redeemRefreshToken(ctx context.Context, found *client, form url
 	successor, rotated, err := b.rotate(ctx, grantID, presented, generation)
 	switch {
 	case errors.Is(err, errReplay):
-		b.log.WarnContext(ctx, "a refresh token was used again, so its grant ends", "client", found.ID, "tenant", g.Principal.TenantID, "object", g.Principal.ObjectID)
-		if err := b.config.Store.Delete(ctx, kindGrant, grantID); err != nil {
+		b.log.WarnContext(ctx, "a refresh token was used again, so its grant and the consent to its client end",
+			"client", found.ID, "tenant", g.Principal.TenantID, "object", g.Principal.ObjectID)
+		if err := b.endStolen(ctx, grantID, g.Principal, g.ClientID); err != nil {
 			return nil, b.storeProblem(ctx, err)
 		}
 		return nil, wrong
@@ -109,6 +110,10 @@ func (b *Broker) redeemRefreshToken(ctx context.Context, found *client, form url
 		return nil, wrong
 	case err != nil:
 		return nil, b.storeProblem(ctx, err)
+	}
+	// A client that only refreshes is in use as well. If its record cannot be written now, the next refresh does it.
+	if err := b.markUsed(ctx, found.ID); err != nil && ctx.Err() == nil {
+		b.log.WarnContext(ctx, "a client could not be kept for longer", "client", found.ID, "error", err)
 	}
 	return b.respond(ctx, grantID, rotated, scopes, successor)
 }

@@ -127,8 +127,9 @@ func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values)
 		return nil, wrong
 	}
 	if code.GrantID != "" {
-		b.log.WarnContext(ctx, "a code was redeemed twice, so its grant ends", "client", found.ID)
-		if err := b.config.Store.Delete(ctx, kindGrant, code.GrantID); err != nil {
+		b.log.WarnContext(ctx, "a code was redeemed twice, so its grant and the consent to its client end",
+			"client", found.ID)
+		if err := b.endStolen(ctx, code.GrantID, code.SignIn.Principal, found.ID); err != nil {
 			return nil, b.storeProblem(ctx, err)
 		}
 		return nil, wrong
@@ -155,7 +156,7 @@ func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values)
 	if err := b.records.create(ctx, kindGrant, grantID, made, b.now().Add(grantLifetime)); err != nil {
 		return nil, b.storeProblem(ctx, err)
 	}
-	code.GrantID, code.SignIn = grantID, signIn{}
+	code.GrantID, code.SignIn = grantID, signIn{Principal: code.SignIn.Principal}
 	if err := b.records.put(ctx, record, code); err != nil {
 		if forgotten := b.config.Store.Delete(context.WithoutCancel(ctx), kindGrant, grantID); forgotten != nil {
 			b.log.ErrorContext(ctx, "a grant that nobody holds is left in the store", "error", forgotten)

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ type held struct {
 	expiry        time.Time
 	renewable     bool
 	dpop          *grant.DPoP // the key that it is bound to, nil for a bearer token
+	resource      *url.URL    // that it was issued for, nil where there was none to name
 }
 
 // nothing is in hand where a server asks for no token.
@@ -111,6 +113,7 @@ func (t *Transport) inUse(record *tokenstore.Record) (issuer string, entry token
 func (t *Transport) hold(entry tokenstore.Entry) (*held, error) {
 	in, err := newHeld(entry, t.config.Now)
 	if err == nil {
+		in.resource = t.resourceOf(entry.Resource)
 		t.inHand.Store(in)
 	}
 	return in, err

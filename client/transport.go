@@ -60,9 +60,11 @@ func New(config Config) (*Transport, error) {
 	return t, nil
 }
 
-// RoundTrip sends a request, and signs in where the server asks for it. Requests to other origins go through as they are. Its errors are the network's, or a *SignInError.
+// RoundTrip sends a request, and signs in where the server asks for it. Requests to other origins go
+// through as they are. Requests to paths of the origin that the token's resource does not cover go
+// through without a token. Its errors are the network's, or a *SignInError.
 func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.URL.Scheme != t.server.Scheme || !strings.EqualFold(request.URL.Host, t.server.Host) {
+	if !t.sameOrigin(request.URL) {
 		return t.config.Base.RoundTrip(request)
 	}
 	ctx := request.Context()
@@ -73,6 +75,9 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	got, refusals, stepUps, nonces := byNobody, 0, 0, 0
 	for {
 		in, err := t.token(ctx)
+		if !t.covers(in, request.URL) {
+			return t.sendBare(request, body)
+		}
 		if err != nil {
 			return nil, err
 		}

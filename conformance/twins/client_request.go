@@ -75,6 +75,9 @@ func (r *clientRun) send(ctx context.Context, method string, params map[string]a
 	if err == nil && response.StatusCode/100 == 3 && r.has(FollowsToSubdomains) && below(response.Header.Get("Location"), address) {
 		return r.do(ctx, http.MethodPost, response.Header.Get("Location"), header, text)
 	}
+	if err == nil && r.has(FollowsToPaths) && sameOrigin(response.Header.Get("Location"), address) {
+		return r.do(ctx, http.MethodPost, response.Header.Get("Location"), header, text)
+	}
 	if err == nil && response.StatusCode/100 == 3 && (r.has(FollowsRedirects) || r.has(FollowsBareRedirects)) {
 		if r.has(FollowsBareRedirects) {
 			header.Del("Authorization")
@@ -89,6 +92,12 @@ func below(address, other string) bool {
 	a, err := url.Parse(address)
 	b, err2 := url.Parse(other)
 	return err == nil && err2 == nil && strings.HasSuffix("."+a.Hostname(), "."+b.Hostname()) && net.ParseIP(b.Hostname()) == nil
+}
+
+func sameOrigin(address, other string) bool {
+	a, err := url.Parse(address)
+	b, err2 := url.Parse(other)
+	return err == nil && err2 == nil && a.Scheme == b.Scheme && a.Host == b.Host
 }
 
 func (r *clientRun) revision() engine.Revision {

@@ -14,6 +14,12 @@ import (
 	"mcpentra/conformance/twins"
 )
 
+// anyRedirect is the checks of redirects from the MCP endpoint.
+var anyRedirect = []string{
+	"client/isolation/redirect", "client/isolation/path", "client/isolation/redirected-body",
+	"client/isolation/subdomain",
+}
+
 // clientFinds says which checks go red, and no other, for a client that is broken in one way. Where it is more than one, the rules overlap.
 var clientFinds = map[twins.ClientFault][]string{
 	twins.ReadsFirstScheme:      {"client/challenge/forms"},
@@ -117,7 +123,8 @@ var clientFinds = map[twins.ClientFault][]string{
 	twins.SendsConfiguredID:    {"client/isolation/pre-registered"},
 	twins.HasOneToken:          {"client/isolation/two-servers", "client/isolation/one-issuer", "client/isolation/accounts"},
 	twins.KeysTokensByIssuer:   {"client/isolation/one-issuer", "client/isolation/accounts", "client/sign-out/forgotten"},
-	twins.FollowsRedirects:     {"client/isolation/redirect", "client/isolation/redirected-body", "client/isolation/subdomain"},
+	twins.FollowsToPaths:       {"client/isolation/path"},
+	twins.FollowsRedirects:     anyRedirect,
 	twins.FollowsBareRedirects: {"client/isolation/redirected-body"},
 	twins.FollowsTokenRedirect: {"client/isolation/token-redirect", "client/sign-out/confidential"},
 	twins.SendsTokenEverywhere: {"client/isolation/elsewhere", "client/isolation/issuer-change", "client/isolation/pre-registered"},

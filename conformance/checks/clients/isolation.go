@@ -194,6 +194,18 @@ func clientIsolation() []engine.Check {
 			}, redirecting(http.StatusMovedPermanently), redirecting(http.StatusFound), redirecting(http.StatusTemporaryRedirect), redirecting(http.StatusPermanentRedirect)),
 		},
 		{
+			ID: "client/isolation/path", Role: engine.Client, Level: engine.Policy, Severity: engine.High,
+			Revisions: since20250618,
+			Reference: "RFC 8707 section 2; RFC 9110 section 15.4; MCP authorization, Token Theft",
+			Sentence: "A token for a resource with a path does not follow a redirect to another path of the " +
+				"origin, which can be another server.",
+			Covers: []string{"client-token-not-leaked"},
+			RunClient: spared(lab.Script{}, sentToPath, atOtherPath,
+				redirectingTo(http.StatusTemporaryRedirect, "/team-b/mcp"),
+				redirectingTo(http.StatusPermanentRedirect, "/team-b/mcp"),
+				redirectingTo(http.StatusTemporaryRedirect, "/mcp/%2e%2e/team-b/mcp")),
+		},
+		{
 			ID: "client/isolation/redirected-body", Role: engine.Client, Level: engine.Policy, Severity: engine.High,
 			Reference: "RFC 9110 section 15.4",
 			Sentence:  "The body of a request does not follow a redirect of the MCP endpoint to another origin either.",
@@ -295,6 +307,37 @@ func redirecting(status int) variant {
 		redirectTo(l, w, request, "/mcp", status)
 		return true
 	}}}
+}
+
+// redirectingTo is a variant whose MCP endpoint redirects calls to another path of its origin.
+func redirectingTo(status int, path string) variant {
+	name := fmt.Sprintf("a redirect with status %d to %s", status, path)
+	redirect := func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
+		if !l.AtEndpoint(r) || r.RPC != "tools/call" || r.Bearer() == "" {
+			return false
+		}
+		w.Header().Set("Location", l.Origin(lab.Server)+path)
+		w.WriteHeader(status)
+		return true
+	}
+	return variant{name, lab.Script{Intercept: redirect}}
+}
+
+func sentToPath(l *lab.Lab) bool {
+	return slices.ContainsFunc(l.Endpoint(), func(r lab.Request) bool { return r.Status/100 == 3 })
+}
+
+// atOtherPath is the harm of a token at another path than that of the MCP endpoint.
+func atOtherPath(l *lab.Lab) string {
+	for _, token := range l.AccessTokens(l.Authority()) {
+		other := l.Find(func(r *lab.Request) bool {
+			return r.Party == lab.Server && !l.AtEndpoint(r) && r.Contains(token)
+		})
+		if len(other) > 0 {
+			return "the token came to " + other[0].Path
+		}
+	}
+	return ""
 }
 
 func redirectingAt(name string, party lab.Party, path string) variant {

@@ -43,7 +43,7 @@ func storeAway(err error) error {
 func (b *Broker) verifyAlone(ctx context.Context, raw string) (*Caller, error) {
 	known, err := b.verified.Verify(ctx, raw)
 	if err != nil {
-		return nil, err
+		return nil, err // an expired token comes with its caller
 	}
 	return &known.Caller, nil
 }

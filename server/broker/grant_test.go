@@ -68,3 +68,33 @@ func TestEachCallAsksWhetherTheGrantStands(t *testing.T) {
 	require.NoError(t, kept.Delete(t.Context(), "grant", caller.GrantID))
 	assert.False(t, w.good(got.Access))
 }
+
+// TestExpiryHidesNoRevocation asks about a token whose time is over, as the guard does while a call outlives its token.
+func TestExpiryHidesNoRevocation(t *testing.T) {
+	t.Parallel()
+	kept := &watched{Store: store.NewMemory(store.Config{Now: func() time.Time { return started }})}
+	w := newWorld(t, options{store: kept})
+	c := w.public()
+	got := w.signedIn(c)
+	caller, err := w.broker.Verify(t.Context(), got.Access)
+	require.NoError(t, err)
+	w.later(2 * time.Hour)
+	var invalid *token.InvalidError
+	for range 2 {
+		_, err = w.broker.Verify(t.Context(), got.Access)
+		require.ErrorAs(t, err, &invalid)
+		assert.Equal(t, token.Expired, invalid.Reason)
+	}
+	kept.away = true
+	_, err = w.broker.Verify(t.Context(), got.Access)
+	require.ErrorAs(t, err, &invalid, "it is too old, whatever the store would say")
+	assert.Equal(t, token.Expired, invalid.Reason)
+	kept.away = false
+
+	require.NoError(t, kept.Delete(t.Context(), "grant", caller.GrantID))
+	for range 2 {
+		_, err = w.broker.Verify(t.Context(), got.Access)
+		require.ErrorAs(t, err, &invalid)
+		assert.NotEqual(t, token.Expired, invalid.Reason, "the guard would let a running call go on")
+	}
+}

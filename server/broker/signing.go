@@ -17,6 +17,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"mcpentra/server/store"
+	"mcpentra/server/token"
 )
 
 // A signingKey signs access tokens (RFC 9068) with ES256.
@@ -145,31 +146,47 @@ type Caller struct {
 	Issued, Expiry       time.Time
 }
 
-// Verify checks an access token and that its grant still stands, which the store is asked each time. Its error is a
-// *token.InvalidError, or one that says that this cannot be known now. What it returns must not be changed.
+// Verify checks an access token and asks the store each time whether its grant still stands. Its error is a
+// *token.InvalidError, or says that this cannot be known now. The reason token.Expired means that the grant still
+// stands, as far as the store can tell, and that a running call may go on. The caller must not be changed.
 func (b *Broker) Verify(ctx context.Context, raw string) (*Caller, error) {
-	caller, err := b.verified.Verify(ctx, raw)
-	if err != nil {
-		return nil, err
+	known, tokenErr := b.verified.Verify(ctx, raw)
+	if known == nil {
+		return nil, tokenErr
 	}
-	record, err := b.records.store.Get(ctx, kindGrant, caller.GrantID)
+	grantErr := b.checkGrant(ctx, known)
+	var ended *token.InvalidError
+	switch {
+	case errors.As(grantErr, &ended):
+		return nil, grantErr
+	case tokenErr != nil:
+		return nil, tokenErr
+	case grantErr != nil:
+		return nil, grantErr
+	}
+	return &known.Caller, nil
+}
+
+// checkGrant asks the store whether the grant of a token still stands.
+func (b *Broker) checkGrant(ctx context.Context, known *knownCaller) error {
+	record, err := b.records.store.Get(ctx, kindGrant, known.GrantID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return nil, errGrantGone()
+		return errGrantGone()
 	case err != nil:
-		return nil, storeAway(err)
-	case record.Version == caller.read.Load():
-		return &caller.Caller, nil
+		return storeAway(err)
+	case record.Version == known.read.Load():
+		return nil
 	}
 	var g grant
 	switch err := b.records.read(record, &g); {
 	case err != nil:
-		return nil, storeAway(err)
-	case g.ClientID != caller.ClientID || g.Principal != caller.Principal:
-		return nil, errGrantGone()
+		return storeAway(err)
+	case g.ClientID != known.ClientID || g.Principal != known.Principal:
+		return errGrantGone()
 	}
-	caller.read.Store(record.Version)
-	return &caller.Caller, nil
+	known.read.Store(record.Version)
+	return nil
 }
 
 // handleKeys serves the public signing key (RFC 7517).

@@ -68,7 +68,8 @@ func (e *ClientNotAllowedError) Error() string {
 }
 
 // Verify judges an access token. The error is a [*token.InvalidError], a [*ClientNotAllowedError], or says that nobody
-// can tell now. Of a token that is remembered the caller is the same each time, so nobody may change it.
+// can tell now. The reason token.Expired means that nothing else is wrong with the token. Of a token that is remembered
+// the caller is the same each time, so nobody may change it.
 func (a *API) Verify(ctx context.Context, raw string) (*Caller, error) { return a.verify(ctx, raw) }
 
 // Verifying is [API.Verify] for those who have a type of their own for callers: what it returns judges by the same rules,
@@ -88,18 +89,22 @@ func Verifying[T any](a *API, make func(*Caller) T) func(ctx context.Context, ra
 	return func(ctx context.Context, raw string) (T, error) {
 		var none T
 		known, err := cache.Verify(ctx, raw)
-		if err != nil {
-			var invalid *token.InvalidError
-			if errors.As(err, &invalid) && invalid.Reason == token.WrongIssuer {
-				return none, a.explainIssuer(raw)
-			}
+		var invalid *token.InvalidError
+		if errors.As(err, &invalid) && invalid.Reason == token.WrongIssuer {
+			return none, a.explainIssuer(raw)
+		}
+		if known == nil {
 			return none, err
 		}
+		// A token that has expired comes with its caller. Age is judged last.
 		if len(a.cfg.Clients) > 0 && !slices.Contains(a.cfg.Clients, known.caller.ClientID) {
 			return none, &ClientNotAllowedError{ClientID: known.caller.ClientID}
 		}
 		if a.cfg.ConfidentialClients && !known.caller.Confidential {
 			return none, &ClientNotAllowedError{ClientID: known.caller.ClientID, Public: true}
+		}
+		if err != nil {
+			return none, err
 		}
 		return known.made, nil
 	}

@@ -255,6 +255,34 @@ func TestOnlyListedClientsMayCall(t *testing.T) {
 	assert.Equal(t, directory.DefaultClientID, refused.ClientID)
 }
 
+// TestExpiryHidesNothing judges expired tokens that would not be taken anyway, as the guard does while a call runs.
+func TestExpiryHidesNothing(t *testing.T) {
+	t.Parallel()
+	fake := newAPIFake(t, 2)
+	var offset atomic.Int64
+	cfg := apiConfig(fake)
+	cfg.Now = func() time.Time { return clock().Add(time.Duration(offset.Load())) }
+	open := newAPI(t, cfg, entra.APIConfig{})
+	listed := newAPI(t, cfg, entra.APIConfig{Clients: []string{"11111111-2222-4333-8444-555555555555"}})
+	raw := mint(t, fake, fakeentra.Token{})
+	odd := mint(t, fake, fakeentra.Token{Edit: func(claims map[string]any) { claims["ver"] = "1.0" }})
+	_, err := open.Verify(t.Context(), raw)
+	require.NoError(t, err)
+	offset.Store(int64(3 * time.Hour))
+	var invalid *token.InvalidError
+	for range 2 {
+		_, err = open.Verify(t.Context(), raw)
+		require.ErrorAs(t, err, &invalid)
+		assert.Equal(t, token.Expired, invalid.Reason)
+		_, err = open.Verify(t.Context(), odd)
+		require.ErrorAs(t, err, &invalid)
+		assert.NotEqual(t, token.Expired, invalid.Reason)
+		_, err = listed.Verify(t.Context(), raw)
+		var client *entra.ClientNotAllowedError
+		require.ErrorAs(t, err, &client)
+	}
+}
+
 func TestAnAPIsConfigurationIsReadStrictly(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -56,6 +56,10 @@ func (e *ForbiddenError) Error() string { return "forbidden: " + e.Reason }
 // Verify judges a raw bearer token. The errors of package token decide the answer: an InvalidError
 // is 401 with invalid_token; a [ForbiddenError] is 403; an UnavailableError, and every error of
 // another kind, is 503 with Retry-After.
+//
+// The guard also asks Verify about the tokens of running requests. A call may outlive its token, so
+// the reason token.Expired does not end it. Therefore a Verify has to judge age last: where a token
+// has expired and its grant has been revoked too, it has to report the revocation.
 type Verify func(ctx context.Context, raw string) (*Identity, error)
 
 type contextKey struct{}

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
@@ -47,15 +48,13 @@ func NewCache[T any](size int, verify func(context.Context, string) (*Claims, er
 	return c
 }
 
-// Verify judges a token. The errors are those of verify and read.
+// Verify judges a token. The errors are those of verify and read. As with [Verifier.Verify], the reason [Expired] means
+// that nothing else is wrong, and then the value comes with the error, unless the keys cannot be fetched.
 func (c *Cache[T]) Verify(ctx context.Context, raw string) (T, error) {
 	var none T
 	if c.entries == nil {
-		claims, err := c.verify(ctx, raw)
-		if err != nil {
-			return none, err
-		}
-		return c.read(claims)
+		_, value, err := c.judge(ctx, raw)
+		return value, err
 	}
 	if len(raw) > maxToken {
 		return none, &InvalidError{Oversized}
@@ -73,23 +72,33 @@ func (c *Cache[T]) Verify(ctx context.Context, raw string) (T, error) {
 			if errors.As(err, &invalid) {
 				c.entries.Remove(name)
 			}
+			if isExpired(err) {
+				return held.value, err
+			}
 			return none, err
 		}
 	}
-	claims, err := c.verify(ctx, raw)
-	if err != nil {
-		return none, err
-	}
-	value, err := c.read(claims)
-	if err != nil {
-		return none, err
-	}
-	if claims.verifier != nil {
+	claims, value, err := c.judge(ctx, raw)
+	if err == nil && claims.verifier != nil {
 		kept := *claims
 		kept.payload = nil                                                                              // it has been read
 		c.entries.Add(name, &remembered[T]{signed: strings.Clone(signed), claims: &kept, value: value}) // a part would keep the whole
 	}
-	return value, nil
+	return value, err
+}
+
+// judge verifies and reads a token that is not remembered. A fault that read finds comes before age.
+func (c *Cache[T]) judge(ctx context.Context, raw string) (*Claims, T, error) {
+	var none T
+	claims, err := c.verify(ctx, raw)
+	if err != nil && (claims == nil || !isExpired(err)) {
+		return nil, none, err
+	}
+	value, unreadable := c.read(claims)
+	if unreadable != nil {
+		return nil, none, unreadable
+	}
+	return claims, value, err
 }
 
 // hashOf is the SHA-256 of a text. One of the length of signatures is hashed on the stack.
@@ -112,21 +121,34 @@ func (c *Cache[T]) Len() int {
 // errOtherKey means that the key id stands for another key now.
 var errOtherKey = errors.New("the key has changed")
 
-// stillGood asks again what can change about a verified token: the time, and its key.
+// stillGood asks again what can change about a verified token: the time, and its key. Age is judged last.
 func (c *Claims) stillGood(ctx context.Context) error {
 	if invalid := c.verifier.judgeTimes(c); invalid != nil {
 		return invalid
 	}
+	expired := c.verifier.judgeExpiry(c)
 	keys, err := c.verifier.Keys(ctx, c.KeyID, c.IssuedAt)
 	if err != nil {
-		return keyError(ctx, err)
-	}
-	for _, key := range keys {
-		if sameKey(c.key, key) {
-			return nil
+		err = keyError(ctx, err)
+		var unavailable *UnavailableError
+		if expired != nil && errors.As(err, &unavailable) {
+			return expired
 		}
+		return err
 	}
-	return errOtherKey
+	if !slices.ContainsFunc(keys, func(key jose.JSONWebKey) bool { return sameKey(c.key, key) }) {
+		return errOtherKey
+	}
+	if expired != nil {
+		return expired
+	}
+	return nil
+}
+
+// isExpired reports whether age is all that is wrong.
+func isExpired(err error) bool {
+	var invalid *InvalidError
+	return errors.As(err, &invalid) && invalid.Reason == Expired
 }
 
 // sameKey compares public keys, whose types all know how to.

@@ -22,7 +22,7 @@ const (
 	WrongIssuer         Reason = "from another issuer"
 	WrongAudience       Reason = "for another audience"
 	NoExpiry            Reason = "without an expiry time"
-	Expired             Reason = "expired"
+	Expired             Reason = "expired" // and nothing else is wrong
 	NotYetValid         Reason = "not valid yet"
 	BoundToKey          Reason = "bound to a key that the request does not prove"
 	NoKeyID             Reason = "without a key id"

@@ -89,7 +89,9 @@ type Claims struct {
 // refused before.
 func (c *Claims) Decode(v any) error { return json.Unmarshal(c.payload, v) }
 
-// Verify judges a token. The error is an [*InvalidError], an [*UnavailableError], or the context's.
+// Verify judges a token. The error is an [*InvalidError], an [*UnavailableError], or the context's. Age is judged last:
+// the reason [Expired] means that nothing else is wrong, and then the claims come with the error. If the keys cannot be
+// fetched, a token that is too old is Expired as well, without claims.
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 	parsed, invalid := parseCompact(raw)
 	if invalid != nil {
@@ -110,11 +112,19 @@ func (v *Verifier) verifyParsed(ctx context.Context, raw string, parsed *compact
 	if invalid != nil {
 		return nil, invalid
 	}
+	expired := v.judgeExpiry(claims)
 	key, err := v.judgeSignature(ctx, raw, parsed, claims.IssuedAt)
-	if err != nil {
+	var unavailable *UnavailableError
+	switch {
+	case errors.As(err, &unavailable) && expired != nil:
+		return nil, expired
+	case err != nil:
 		return nil, err
 	}
 	claims.verifier, claims.key = v, key
+	if expired != nil {
+		return claims, expired
+	}
 	return claims, nil
 }
 
@@ -202,18 +212,24 @@ func (v *Verifier) judgeClaims(parsed *compact) (*Claims, *InvalidError) {
 	return c, nil
 }
 
-// judgeTimes compares with the clock, which is what changes while a token stays the same.
+// judgeTimes compares with the clock, which changes while a token stays the same. It leaves the end to judgeExpiry.
 func (v *Verifier) judgeTimes(c *Claims) *InvalidError {
-	now, leeway := v.now(), v.leeway()
+	latest := v.now().Add(v.leeway())
 	switch {
 	case c.Expiry.IsZero():
 		return &InvalidError{NoExpiry}
-	case !now.Before(c.Expiry.Add(leeway)):
-		return &InvalidError{Expired}
-	case c.NotBefore.After(now.Add(leeway)), c.IssuedAt.After(now.Add(leeway)), c.IssuedAt.After(c.Expiry):
+	case c.NotBefore.After(latest), c.IssuedAt.After(latest), c.IssuedAt.After(c.Expiry):
 		return &InvalidError{NotYetValid}
 	}
 	return nil
+}
+
+// judgeExpiry tells whether a token is too old. Its verdict comes last, so that age hides no other fault.
+func (v *Verifier) judgeExpiry(c *Claims) *InvalidError {
+	if v.now().Before(c.Expiry.Add(v.leeway())) {
+		return nil
+	}
+	return &InvalidError{Expired}
 }
 
 // verifySignature finds the key that the token is signed with.

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -277,7 +278,8 @@ func TestLeewayIsWhatIsConfigured(t *testing.T) {
 func TestCheapChecksComeBeforeKeys(t *testing.T) {
 	t.Parallel()
 	for name, changes := range map[string]map[string]any{
-		"another issuer": {"iss": "x"}, "another audience": {"aud": "x"}, "expired": {"exp": noon.Unix() - 3600, "iat": nil},
+		"another issuer": {"iss": "x"}, "another audience": {"aud": "x"},
+		"another audience, expired": {"aud": "x", "exp": noon.Unix() - 3600, "iat": nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -288,6 +290,52 @@ func TestCheapChecksComeBeforeKeys(t *testing.T) {
 			}
 			_, err := v.Verify(t.Context(), mint(t, changes))
 			require.Error(t, err)
+		})
+	}
+}
+
+// TestAgeIsJudgedLast judges expired tokens that have another fault as well.
+func TestAgeIsJudgedLast(t *testing.T) {
+	t.Parallel()
+	expired := map[string]any{"exp": noon.Unix() - 3600, "iat": noon.Unix() - 7200}
+	with := func(name string, value any) map[string]any {
+		claims := maps.Clone(expired)
+		claims[name] = value
+		return claims
+	}
+	keys := func(err error) func(*token.Verifier) {
+		return func(v *token.Verifier) {
+			v.Keys = func(context.Context, string, time.Time) ([]jose.JSONWebKey, error) { return nil, err }
+		}
+	}
+	away := keys(&token.UnavailableError{RetryAfter: time.Minute})
+	typed := func(v *token.Verifier) { v.Types = []string{"at+jwt"} }
+	other := func(v *token.Verifier) {
+		v.Keys = token.StaticKeys(jose.JSONWebKey{Key: newRSAKey(2048).Public(), KeyID: "one"})
+	}
+	for name, test := range map[string]struct {
+		claims map[string]any
+		change func(*token.Verifier)
+		want   token.Reason
+		read   bool
+	}{
+		"nothing":                     {expired, nil, token.Expired, true},
+		"a key that is gone":          {expired, keys(token.ErrUnknownKey), token.UnknownKey, false},
+		"another key":                 {expired, other, token.BadSignature, false},
+		"keys that cannot be fetched": {expired, away, token.Expired, false},
+		"another type":                {expired, typed, token.TypeNotAllowed, false},
+		"a bound key":                 {with("cnf", map[string]any{"jkt": "x"}), nil, token.BoundToKey, false},
+		"not valid yet":               {with("nbf", noon.Unix()+3600), nil, token.NotYetValid, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := verifier()
+			if test.change != nil {
+				test.change(v)
+			}
+			claims, err := v.Verify(t.Context(), mint(t, test.claims))
+			assert.Equal(t, test.want, reasonOf(t, err))
+			assert.Equal(t, test.read, claims != nil)
 		})
 	}
 }

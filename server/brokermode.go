@@ -87,7 +87,7 @@ func (m *brokerMode) me(ctx context.Context, graphToken string) (*entra.Profile,
 }
 
 func (m *brokerMode) mount(mux *http.ServeMux) {
-	for _, one := range m.broker.Paths() {
+	for _, one := range broker.Paths() {
 		mux.Handle(one, m.broker)
 	}
 }

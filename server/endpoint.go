@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"mcpentra/server/guard"
 	"mcpentra/server/tools"
@@ -36,9 +37,11 @@ func (s *Server) mountEndpoint(config *Config, public, path string) error {
 	}
 	switch {
 	case config.MCP != nil || config.Upstream != "":
-		return errors.New("server: the HTTP+SSE transport is for the reference server's tools")
-	case path == SSEPath:
-		return fmt.Errorf("server: the endpoint and the HTTP+SSE transport cannot both be at %s", SSEPath)
+		return &ConfigError{"LegacySSE", "is for the reference server's tools, and a handler or an upstream " +
+			"takes their place"}
+	case strings.EqualFold(path, SSEPath), strings.EqualFold(path, SSEPath+tools.MessagePath):
+		return &ConfigError{"Path", "is " + path + ", where the HTTP+SSE transport is: write another path, such " +
+			"as /mcp"}
 	}
 	legacy := tools.LegacySSE(s.toolsConfig(config), SSEPath)
 	_, err = s.mountGuarded(config, public+SSEPath, SSEPath, legacy, false)
@@ -60,7 +63,10 @@ func (s *Server) mountGuarded(config *Config, resource, path string, handler htt
 		MaxBody: config.MaxBody, BodyTimeout: config.BodyTimeout, AnswerTimeout: config.AnswerTimeout, MaxCall: config.MaxCall, Stateful: stateful,
 		SessionKeys: config.Keys.Derive("sessions " + path), TokenKey: s.mode.tokenKey(), Logger: s.log, Now: config.Now,
 	}, handler)
-	if err != nil {
+	var origin *guard.OriginError
+	if errors.As(err, &origin) {
+		return nil, &ConfigError{"AllowedOrigins", origin.Problem}
+	} else if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.mux.Handle(path, guarded)
@@ -89,7 +95,7 @@ func (s *Server) newEndpoint(config *Config, public string) (http.Handler, error
 		URL: config.Upstream, Issuer: public, Keys: keys, ResponseTimeout: config.MaxCall, Now: config.Now, Rand: config.Rand, Logger: s.log,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("server: %w", err)
+		return nil, &ConfigError{"Upstream", "cannot be used: " + err.Error()}
 	}
 	s.mux.Handle(CallerKeysPath, proxy.Keys())
 	return proxy, nil

@@ -119,19 +119,24 @@ type mode interface {
 	tokenKey() any
 }
 
+// ConfigError is a field of Config that cannot work.
+type ConfigError struct {
+	// Field is the field's name. Problem goes on from it: "is …: write …".
+	Field, Problem string
+}
+
+func (e *ConfigError) Error() string { return "server: " + e.Field + " " + e.Problem }
+
 // New wires a server. Its error is an *entra.ConfigError, which names a key of .env, where the registration is at
-// fault; it does not ask Entra anything.
+// fault, and a *ConfigError where another field is; it does not ask Entra anything.
 func New(ctx context.Context, config Config) (*Server, error) {
 	public, err := readPublicURL(config.PublicURL)
 	if err != nil {
 		return nil, err
 	}
-	path := config.Path
-	if path == "" {
-		path = "/mcp"
-	}
-	if !strings.HasPrefix(path, "/") || path == "/" || strings.HasSuffix(path, "/") || strings.ContainsAny(path, "?#{}%\\ ") || strings.Contains(path, "//") {
-		return nil, fmt.Errorf("server: want a path such as /mcp for the endpoint, got %q", path)
+	path, err := readPath(config.Path)
+	if err != nil {
+		return nil, err
 	}
 	if config.Name == "" {
 		config.Name = strings.TrimPrefix(strings.TrimPrefix(public, "https://"), "http://")
@@ -159,7 +164,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 		return nil, err
 	}
 	s.mode.mount(s.mux)
-	s.mux.HandleFunc("/.well-known/", handleNoMetadata)
+	s.mux.HandleFunc(wellKnown+"/", handleNoMetadata)
 	s.mux.HandleFunc("GET /healthz", s.handleHealth)
 	s.mux.HandleFunc("GET /readyz", s.handleReady)
 	s.mux.HandleFunc("GET /{$}", s.handleFrontPage)
@@ -168,12 +173,19 @@ func New(ctx context.Context, config Config) (*Server, error) {
 
 // readPublicURL wants an origin: https, or http on loopback.
 func readPublicURL(text string) (string, error) {
-	parsed, err := url.Parse(text)
-	if err != nil || parsed.Host == "" || parsed.User != nil || strings.Trim(parsed.Path, "/") != "" || parsed.RawQuery != "" || parsed.Fragment != "" {
-		return "", fmt.Errorf("server: want a public URL of scheme and host, such as https://mcp.example.com, got %q", text)
+	wrong := func(problem string) (string, error) {
+		return "", &ConfigError{"PublicURL", fmt.Sprintf("is %q: %s", withoutUserinfo(text), problem)}
 	}
-	if parsed.Scheme != "https" && !(parsed.Scheme == "http" && isLoopback(parsed.Hostname())) {
-		return "", fmt.Errorf("server: want https in the public URL, or http on a loopback address, got %q", text)
+	parsed, err := url.Parse(text)
+	switch {
+	case err != nil || parsed.Host == "" || parsed.Hostname() == "" || parsed.User != nil ||
+		parsed.RawQuery != "" || parsed.Fragment != "":
+		return wrong("write the public URL's scheme and host, such as https://mcp.example.com")
+	case strings.Trim(parsed.Path, "/") != "":
+		return wrong("a public URL has no path; write " + parsed.Scheme + "://" + parsed.Host + ", and give the " +
+			"endpoint's path apart (Path, MCP_PATH)")
+	case parsed.Scheme != "https" && !(parsed.Scheme == "http" && isLoopback(parsed.Hostname())):
+		return wrong("write https in the public URL, or http on a loopback address")
 	}
 	public := strings.ToLower(parsed.Scheme + "://" + parsed.Host)
 	// Browsers leave the scheme's own port out of Origin, and clients out of what they compare.
@@ -181,6 +193,14 @@ func readPublicURL(text string) (string, error) {
 		public = strings.TrimSuffix(public, port)
 	}
 	return public, nil
+}
+
+// withoutUserinfo leaves out what may be a password.
+func withoutUserinfo(text string) string {
+	if at := strings.LastIndex(text, "@"); at >= 0 {
+		return "…" + text[at:]
+	}
+	return text
 }
 
 // Deployment names what a store's grants come from: authority, tenant and application. The same deployment has the same

@@ -2,8 +2,12 @@ package server
 
 import "net/http"
 
-// handleNoMetadata answers for the well-known addresses at which nothing is: clients look for metadata at several of them, one after the other (RFC 9728
-// section 3.1, RFC 8414 section 3.1). Those in web pages may read the answer, since a page that may not goes on to the next address no more.
+// wellKnown is where all metadata is (RFC 8615).
+const wellKnown = "/.well-known"
+
+// handleNoMetadata answers for the well-known addresses at which nothing is: clients look for metadata at
+// several of them, one after the other (RFC 9728 section 3.1, RFC 8414 section 3.1). Web pages may read the
+// answer. A page that may not read it would give up and try no other address.
 func handleNoMetadata(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Access-Control-Allow-Origin", "*")

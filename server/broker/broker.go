@@ -219,7 +219,7 @@ func (b *Broker) newRoutes() *http.ServeMux {
 }
 
 // Paths are what the broker has to be mounted at.
-func (b *Broker) Paths() []string {
+func Paths() []string {
 	return []string{
 		"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/jwks", "/register", "/token", "/revoke",
 		"/authorize", "/authorize/consent", CallbackPath,

@@ -37,13 +37,23 @@ func (g *Guard) hostAllowed(r *http.Request) bool {
 	return slices.Contains(g.hosts, r.Host) || slices.Contains(g.hosts, strings.ToLower(r.Host))
 }
 
+// OriginError is an entry of Config.AllowedOrigins that is no origin.
+type OriginError struct {
+	// Problem goes on from the name of the field or setting.
+	Problem string
+}
+
+func (e *OriginError) Error() string { return "guard: AllowedOrigins " + e.Problem }
+
 // originsOf are the origins that may call, in the form browsers send (RFC 6454 section 6.2).
 func originsOf(resource *url.URL, allowed []string) ([]string, error) {
 	origins := []string{resource.Scheme + "://" + resource.Host}
 	for _, origin := range allowed {
 		u, err := url.Parse(origin)
 		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin || strings.ToLower(origin) != origin {
-			return nil, fmt.Errorf("guard: the allowed origin %q is not of the form scheme://host or scheme://host:port, in lower case", origin)
+			return nil, &OriginError{fmt.Sprintf("has %q: write each origin as browsers send it, scheme://host "+
+				"or scheme://host:port "+
+				"in lower case, such as https://inspector.example", origin)}
 		}
 		origins = append(origins, origin)
 	}

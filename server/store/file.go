@@ -14,8 +14,11 @@ import (
 	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
 )
 
+// ErrInUse says that another process has a file open.
+var ErrInUse = errors.New("another process has it open")
+
 // OpenFile opens or creates a store in a file, which only its owner can read. What was put is on disk when Put returns.
-// One process can have it open at a time; a second one gets an error that says so. What was read last is kept in memory.
+// One process can have it open at a time; a second one gets ErrInUse. What was read last is kept in memory.
 func OpenFile(ctx context.Context, path string, config Config) (Store, error) {
 	if err := prepare(path); err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
@@ -33,7 +36,7 @@ func OpenFile(ctx context.Context, path string, config Config) (Store, error) {
 	if err := f.begin(ctx); err != nil {
 		_ = db.Close()
 		if strings.Contains(err.Error(), "locked") {
-			err = errors.New("another process has it open")
+			err = ErrInUse
 		}
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}

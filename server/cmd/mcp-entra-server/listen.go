@@ -2,10 +2,28 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"strconv"
 	"syscall"
 )
+
+// explainListen says what to do about an address that cannot be listened on.
+func explainListen(address string, err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Sprintf("is %s, and a program listens there already, perhaps another mcp-entra-server: stop it, "+
+			"or take another address, such as --addr localhost:8001, or --addr localhost:0 for a free port", address)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Sprintf("is %s, and this user may not listen there: take a port above 1023, such as --addr "+
+			"localhost:8000", address)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Sprintf("is %s, which is no address of this machine: take one that is, such as --addr "+
+			"localhost:8000", address)
+	}
+	return fmt.Sprintf("is %q, and listening there fails (%v): write HOST:PORT, such as --addr localhost:8000",
+		address, err)
+}
 
 // listen takes an address. The name localhost means both loopback addresses at the same port, or none: with only one of
 // them, another program could take the other and be reached in this one's place. A machine without IPv6 has just the

@@ -9,9 +9,11 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func main() {
@@ -55,7 +57,7 @@ address in use, a tenant or secret that Entra refuses.`,
   mcp-entra-server --env tenant.env --addr localhost:9000
   mcp-entra-server --upstream http://localhost:9000/mcp
   MCP_PUBLIC_URL=https://mcp.example.com MCP_ADDR=:8000 mcp-entra-server   # behind a TLS proxy`,
-		Args:          cobra.NoArgs,
+		Args:          refuseArguments,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version(),
@@ -65,13 +67,14 @@ address in use, a tenant or secret that Entra refuses.`,
 				level = slog.LevelDebug
 			}
 			logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-			settings, err := readSettings(flags, command.Flags().Changed, os.LookupEnv, logger)
+			settings, err := readSettings(flags, command.Flags().Changed, os.Environ(), logger)
 			if err != nil {
 				return err
 			}
-			return serve(command.Context(), settings, logger)
+			return settings.explain(serve(command.Context(), settings, logger))
 		},
 	}
+	command.SetFlagErrorFunc(explainFlag)
 	set := command.Flags()
 	set.SortFlags = false
 	set.StringVar(&flags.envFile, "env", ".env", "read settings from `FILE`")
@@ -85,6 +88,41 @@ address in use, a tenant or secret that Entra refuses.`,
 	return command
 }
 
+// refuseArguments says where what stands on the command line belongs.
+func refuseArguments(_ *cobra.Command, arguments []string) error {
+	if len(arguments) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%q stands on the command line without a flag: write --addr for the address to listen on, "+
+		"--public-url for the URL that clients use, --upstream for a server to stand in front of; --help "+
+		"explains them", arguments[0])
+}
+
+// explainFlag says in words what is wrong with a flag.
+func explainFlag(command *cobra.Command, err error) error {
+	var (
+		unknown *pflag.NotExistError
+		empty   *pflag.ValueRequiredError
+		invalid *pflag.InvalidValueError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		name, guess := unknown.GetSpecifiedName(), ""
+		command.Flags().VisitAll(func(flag *pflag.Flag) {
+			if distance(flag.Name, name) <= 2 {
+				guess = " (did you mean --" + flag.Name + "?)"
+			}
+		})
+		return fmt.Errorf("there is no flag --%s%s: --help lists them", strings.TrimLeft(name, "-"), guess)
+	case errors.As(err, &empty):
+		return fmt.Errorf("--%s needs a value: write --%[1]s=VALUE; --help explains it", empty.GetSpecifiedName())
+	case errors.As(err, &invalid):
+		return fmt.Errorf("--%s is %q, which is no value for it: write --%[1]s alone, or --%[1]s=false",
+			invalid.GetFlag().Name, invalid.GetValue())
+	}
+	return fmt.Errorf("%w: --help lists the flags", err)
+}
+
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
@@ -92,5 +130,6 @@ func version() string {
 	return "unknown"
 }
 
-// errNotConfigured is what somebody sees who starts the program with nothing.
-var errNotConfigured = errors.New(`AUTH_TENANT_ID is missing: write the Directory (tenant) ID into .env (see .env.example), or run "fakeentra --write-env .env" to try it offline`)
+// sayNotConfigured is what a person reads who starts the program with nothing.
+const sayNotConfigured = `is missing: write the Directory (tenant) ID into .env (see .env.example), ` +
+	`or run "fakeentra --write-env .env" to try it offline`

@@ -30,7 +30,7 @@ const (
 func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	listeners, err := listen(s.address)
 	if err != nil {
-		return fmt.Errorf("MCP_ADDR: %w", err)
+		return s.wrong("MCP_ADDR", "%s", explainListen(s.address, err))
 	}
 	closeListeners := func() {
 		for _, listener := range listeners {
@@ -69,7 +69,7 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	}
 	mcp, err := server.New(ctx, config)
 	if err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "server: "))
+		return err
 	}
 	reached, err := firstLook(ctx, mcp, logger)
 	if err != nil {
@@ -139,7 +139,12 @@ func listenAndServe(ctx context.Context, listeners []net.Listener, mcp *server.S
 	for _, listener := range listeners {
 		go func() { ended <- httpServer.Serve(server.NewListener(listener, 0)) }()
 	}
-	fmt.Fprintf(os.Stderr, "mcp-entra-server: serving %s\n", mcp.Resource())
+	var addresses []string
+	for _, listener := range listeners {
+		addresses = append(addresses, listener.Addr().String())
+	}
+	fmt.Fprintf(os.Stderr, "mcp-entra-server: serving %s (listening on %s)\n", mcp.Resource(),
+		strings.Join(addresses, " and "))
 	var failed error
 	select {
 	case <-ctx.Done():
@@ -173,7 +178,7 @@ func outbound(caFile string) (*http.Client, error) {
 			pool = x509.NewCertPool()
 		}
 		if !pool.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("AUTH_CA_FILE: %s holds no certificate in PEM", caFile)
+			return nil, fmt.Errorf("AUTH_CA_FILE is %s, which holds no certificate in PEM", caFile)
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool}
 	}

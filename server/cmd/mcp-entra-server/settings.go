@@ -1,21 +1,15 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"maps"
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/joho/godotenv"
+	"unicode"
 
 	"mcpentra/server"
 	"mcpentra/server/broker"
@@ -31,6 +25,7 @@ type flagValues struct {
 // Settings are what the program was told, by .env, the environment and flags. Values are checked where they are used;
 // here it is only decided whose word counts.
 type settings struct {
+	*values
 	tenantID, clientID, clientSecret, authority, graphURL, caFile, redirectURI string
 	address, publicURL, path                                                   string
 	allowedOrigins                                                             []string
@@ -46,104 +41,114 @@ type settings struct {
 
 // keys are all the settings that can stand in .env or the environment.
 var keys = []string{
-	"AUTH_TENANT_ID", "AUTH_CLIENT_ID", "AUTH_CLIENT_SECRET", "AUTH_AUTHORITY", "AUTH_GRAPH_URL", "AUTH_CA_FILE", "AUTH_REDIRECT_URI", "AUTH_MODE",
-	"AUTH_AUDIENCE", "AUTH_SCOPES", "AUTH_TOKEN_VERSION", "AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_APP_ROLES",
-	"MCP_ADDR", "MCP_PUBLIC_URL", "MCP_PATH", "MCP_ALLOWED_ORIGINS", "MCP_UPSTREAM", "MCP_STATEFUL", "MCP_LEGACY_SSE", "MCP_MAX_CALL", "STORE_URL", "MCP_KEYS_FILE",
-	"MCP_TRUSTED_PROXIES",
+	"AUTH_TENANT_ID", "AUTH_CLIENT_ID", "AUTH_CLIENT_SECRET",
+	"AUTH_AUTHORITY", "AUTH_GRAPH_URL", "AUTH_CA_FILE", "AUTH_REDIRECT_URI",
+	"AUTH_MODE", "AUTH_AUDIENCE", "AUTH_SCOPES", "AUTH_TOKEN_VERSION",
+	"AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_APP_ROLES",
+	"MCP_ADDR", "MCP_PUBLIC_URL", "MCP_PATH", "MCP_ALLOWED_ORIGINS",
+	"MCP_UPSTREAM", "MCP_STATEFUL", "MCP_LEGACY_SSE", "MCP_MAX_CALL",
+	"STORE_URL", "MCP_KEYS_FILE", "MCP_TRUSTED_PROXIES",
 }
 
 // readSettings reads the file, lets the environment win over it and flags over both.
-func readSettings(flags flagValues, given func(flag string) bool, lookup func(string) (string, bool), logger *slog.Logger) (*settings, error) {
-	file, err := readEnvFile(flags.envFile, given("env"))
+func readSettings(flags flagValues, given func(flag string) bool, environ []string,
+	logger *slog.Logger) (*settings, error) {
+	v, err := readValues(flags, given, environ, logger)
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range slices.Sorted(maps.Keys(file)) {
-		if !slices.Contains(keys, key) && (strings.HasPrefix(key, "AUTH_") || strings.HasPrefix(key, "MCP_") || strings.HasPrefix(key, "STORE_")) {
-			logger.Warn("a key in the settings file is not known, so it has no effect", "file", flags.envFile, "key", key, "did_you_mean", nearest(key))
-		}
-	}
-	value := func(key string) string {
-		if set, present := lookup(key); present {
-			return strings.TrimSpace(set)
-		}
-		return strings.TrimSpace(file[key])
-	}
 	s := &settings{
-		tenantID: value("AUTH_TENANT_ID"), clientID: value("AUTH_CLIENT_ID"), clientSecret: value("AUTH_CLIENT_SECRET"),
-		authority: value("AUTH_AUTHORITY"), graphURL: value("AUTH_GRAPH_URL"), caFile: value("AUTH_CA_FILE"), redirectURI: value("AUTH_REDIRECT_URI"),
-		address: value("MCP_ADDR"), publicURL: value("MCP_PUBLIC_URL"), path: value("MCP_PATH"), upstream: value("MCP_UPSTREAM"), store: value("STORE_URL"), keysFile: value("MCP_KEYS_FILE"),
+		values:        v,
+		tenantID:      v.get("AUTH_TENANT_ID"),
+		clientID:      v.get("AUTH_CLIENT_ID"),
+		clientSecret:  v.get("AUTH_CLIENT_SECRET"),
+		authority:     v.get("AUTH_AUTHORITY"),
+		graphURL:      v.get("AUTH_GRAPH_URL"),
+		caFile:        v.get("AUTH_CA_FILE"),
+		redirectURI:   v.get("AUTH_REDIRECT_URI"),
+		address:       v.get("MCP_ADDR"),
+		publicURL:     v.get("MCP_PUBLIC_URL"),
+		path:          v.get("MCP_PATH"),
+		upstream:      v.get("MCP_UPSTREAM"),
+		store:         v.get("STORE_URL"),
+		keysFile:      v.get("MCP_KEYS_FILE"),
 		trustFakeKeys: flags.trustFakeKeys,
 	}
-	s.allowedOrigins = list(value("MCP_ALLOWED_ORIGINS"))
-	if s.trustedProxies, err = clientip.ParseProxies(list(value("MCP_TRUSTED_PROXIES"))); err != nil {
-		return nil, fmt.Errorf("MCP_TRUSTED_PROXIES: %w", err)
+	return s, v.explain(s.read())
+}
+
+// read reads what is more than a text.
+func (s *settings) read() (err error) {
+	s.allowedOrigins = list(s.get("MCP_ALLOWED_ORIGINS"))
+	if s.trustedProxies, err = clientip.ParseProxies(list(s.get("MCP_TRUSTED_PROXIES"))); err != nil {
+		return fmt.Errorf("MCP_TRUSTED_PROXIES: %w", err)
 	}
-	for flag, into := range map[string]struct {
-		flag *string
-		into *string
-	}{"addr": {&flags.address, &s.address}, "public-url": {&flags.publicURL, &s.publicURL}, "store": {&flags.store, &s.store}, "upstream": {&flags.upstream, &s.upstream}} {
-		if given(flag) {
-			*into.into = *into.flag
-		}
+	if err := s.readMode(); err != nil {
+		return err
 	}
-	if err := s.readMode(value); err != nil {
-		return nil, err
-	}
-	if err := s.readEndpoint(value); err != nil {
-		return nil, err
+	if err := s.readEndpoint(); err != nil {
+		return err
 	}
 	if s.tenantID == "" && s.clientID == "" && s.clientSecret == "" {
-		return nil, errNotConfigured
+		return s.wrong("AUTH_TENANT_ID", "%s", sayNotConfigured)
 	}
 	if s.address == "" {
 		s.address = "localhost:8000"
 	}
 	if _, _, err := net.SplitHostPort(s.address); err != nil {
-		return nil, fmt.Errorf("MCP_ADDR is %q: write HOST:PORT, such as localhost:8000", s.address)
+		return s.wrong("MCP_ADDR", "is %q: write HOST:PORT, such as localhost:8000", s.address)
 	}
 	if s.publicURL == "" && !loopbackHost(s.address) {
-		return nil, fmt.Errorf("MCP_PUBLIC_URL is missing: the server listens on %s, where clients come through something in front; write the https URL that they use", s.address)
+		return s.wrong("MCP_PUBLIC_URL", "is missing: the server listens on %s (%s), where clients come through "+
+			"something in front; write the https URL that they use", s.address, s.origin("MCP_ADDR"))
 	}
-	return s, nil
+	return nil
 }
 
 // directKeys mean something in direct mode only. In broker mode one of them is a mistake that must not be passed over:
-// whoever lists tenants believes that others are refused.
-var directKeys = []string{"AUTH_AUDIENCE", "AUTH_SCOPES", "AUTH_TOKEN_VERSION", "AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_APP_ROLES"}
+// a person who lists tenants believes that others are refused.
+var directKeys = []string{
+	"AUTH_AUDIENCE", "AUTH_SCOPES", "AUTH_TOKEN_VERSION",
+	"AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_APP_ROLES",
+}
 
 // readMode reads whose tokens are taken.
-func (s *settings) readMode(value func(string) string) error {
-	switch mode := value("AUTH_MODE"); mode {
+func (s *settings) readMode() error {
+	switch mode := s.get("AUTH_MODE"); mode {
 	case "", "broker":
 		for _, key := range directKeys {
-			if value(key) != "" {
-				return fmt.Errorf("%s is for AUTH_MODE=direct: in broker mode the people of AUTH_TENANT_ID sign in, with tokens of this server's own", key)
+			if s.get(key) != "" {
+				return s.wrong(key, "is for AUTH_MODE=direct: in broker mode the people of AUTH_TENANT_ID sign in, "+
+					"with tokens of this server's own")
 			}
 		}
 		return nil
 	case "direct":
 	default:
-		return fmt.Errorf("AUTH_MODE is %q: write broker or direct", mode)
+		return s.wrong("AUTH_MODE", "is %q: write broker or direct", mode)
 	}
 	if s.redirectURI != "" {
-		return errors.New("AUTH_REDIRECT_URI is for AUTH_MODE=broker: in direct mode this server sends nobody to sign in")
+		return s.wrong("AUTH_REDIRECT_URI", "is for AUTH_MODE=broker: in direct mode this server sends nobody "+
+			"to sign in")
 	}
 	s.direct = &server.Direct{
-		IdentifierURI: value("AUTH_AUDIENCE"), Tenants: list(value("AUTH_ALLOWED_TENANTS")), Clients: list(value("AUTH_ALLOWED_CLIENTS")), AppRoles: list(value("AUTH_APP_ROLES")),
+		IdentifierURI: s.get("AUTH_AUDIENCE"),
+		Tenants:       list(s.get("AUTH_ALLOWED_TENANTS")),
+		Clients:       list(s.get("AUTH_ALLOWED_CLIENTS")),
+		AppRoles:      list(s.get("AUTH_APP_ROLES")),
 	}
-	if text := value("AUTH_CONFIDENTIAL_CLIENTS"); text != "" {
+	if text := s.get("AUTH_CONFIDENTIAL_CLIENTS"); text != "" {
 		only, err := strconv.ParseBool(text)
 		if err != nil {
-			return fmt.Errorf("AUTH_CONFIDENTIAL_CLIENTS is %q: write true or false", text)
+			return s.wrong("AUTH_CONFIDENTIAL_CLIENTS", "is %q: write true or false", text)
 		}
 		s.direct.ConfidentialClients = only
 	}
-	s.scopes = list(value("AUTH_SCOPES"))
-	for _, version := range list(value("AUTH_TOKEN_VERSION")) {
+	s.scopes = list(s.get("AUTH_SCOPES"))
+	for _, version := range list(s.get("AUTH_TOKEN_VERSION")) {
 		number, err := strconv.Atoi(version)
 		if err != nil {
-			return fmt.Errorf("AUTH_TOKEN_VERSION is %q: write 1, 2 or both", version)
+			return s.wrong("AUTH_TOKEN_VERSION", "is %q: write 1, 2 or both", version)
 		}
 		s.direct.TokenVersions = append(s.direct.TokenVersions, number)
 	}
@@ -151,50 +156,29 @@ func (s *settings) readMode(value func(string) string) error {
 }
 
 // readEndpoint reads what stands behind the guard, and how it is served.
-func (s *settings) readEndpoint(value func(string) string) (err error) {
+func (s *settings) readEndpoint() (err error) {
 	for key, into := range map[string]*bool{"MCP_STATEFUL": &s.stateful, "MCP_LEGACY_SSE": &s.legacySSE} {
-		if text := value(key); text != "" {
+		if text := s.get(key); text != "" {
 			if *into, err = strconv.ParseBool(text); err != nil {
-				return fmt.Errorf("%s is %q: write true or false", key, text)
+				return s.wrong(key, "is %q: write true or false", text)
 			}
 		}
 	}
-	if text := value("MCP_MAX_CALL"); text != "" {
+	if text := s.get("MCP_MAX_CALL"); text != "" {
 		if s.maxCall, err = time.ParseDuration(text); err != nil || s.maxCall <= 0 {
-			return fmt.Errorf("MCP_MAX_CALL is %q: write a time such as 90s, 10m or 2h", text)
+			return s.wrong("MCP_MAX_CALL", "is %q: write a time such as 90s, 10m or 2h", text)
 		}
 	}
 	if s.upstream != "" && s.legacySSE {
-		return errors.New("MCP_LEGACY_SSE is for the tools of this program, and MCP_UPSTREAM puts another server in their place")
+		return s.wrong("MCP_LEGACY_SSE", "is for the tools of this program, and MCP_UPSTREAM puts another "+
+			"server in their place")
 	}
 	return nil
 }
 
 // list splits at commas and blanks.
 func list(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
-}
-
-// maxEnvFile bounds the settings file in bytes.
-const maxEnvFile = 1 << 20
-
-// readEnvFile reads the settings file. One that nobody asked for may be missing.
-func readEnvFile(name string, asked bool) (map[string]string, error) {
-	info, err := os.Stat(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && !asked:
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("settings: %w", err)
-	case info.IsDir() || info.Size() > maxEnvFile:
-		return nil, fmt.Errorf("settings: %s is not a file of at most 1 MiB", name)
-	}
-	file, err := godotenv.Read(name)
-	if err != nil {
-		// The library's error can quote the line, which may hold the secret.
-		return nil, fmt.Errorf("settings: %s is not a list of KEY=value lines", name)
-	}
-	return file, nil
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 }
 
 // registration is the app registration that signs people in.
@@ -232,36 +216,4 @@ func loopbackHost(address string) bool {
 func isLoopback(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && address.IsLoopback()
-}
-
-// nearest is the known key that a mistyped one was most likely meant to be, or nothing when it is like none.
-func nearest(key string) string {
-	best, least := "", len(key)/2
-	for _, known := range keys {
-		if d := distance(key, known); d < least {
-			best, least = known, d
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

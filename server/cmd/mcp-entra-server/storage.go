@@ -57,7 +57,11 @@ func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store.Sto
 			return nil, nil, err
 		}
 		opened, err := store.OpenFile(ctx, path, store.Config{})
-		if err != nil {
+		if errors.Is(err, store.ErrInUse) {
+			return nil, nil, fmt.Errorf("STORE_URL: %w, and a file serves one process: stop that one, or give "+
+				"this server grants of its own "+
+				"with --store file:PATH or --store memory:", err)
+		} else if err != nil {
 			return nil, nil, fmt.Errorf("STORE_URL: %w", err)
 		}
 		logger.Info("grants are kept in a file", "file", path, "keys", keysFile)

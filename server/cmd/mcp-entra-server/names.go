@@ -1,0 +1,190 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+)
+
+// restrictions are the settings that let in only what they list. The server does not start when one is empty, or when
+// its name is misspelt: it would let in everything.
+var restrictions = []string{
+	"AUTH_ALLOWED_CLIENTS", "AUTH_ALLOWED_TENANTS", "AUTH_APP_ROLES", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_SCOPES",
+	"MCP_ALLOWED_ORIGINS", "MCP_TRUSTED_PROXIES",
+}
+
+// clientKeys are settings of mcp-entra-client, which may stand in the same file or environment.
+var clientKeys = []string{
+	"MCP_URL", "MCP_ACCOUNT", "MCP_CLIENT_ID", "MCP_CLIENT_SECRET", "MCP_CLIENT_SECRET_FILE", "MCP_CLIENT_KEY_FILE",
+	"MCP_CLIENT_ISSUER", "MCP_CLIENT_METADATA_URL", "MCP_REDIRECT_URI", "MCP_ID_TOKEN", "MCP_ID_TOKEN_FILE",
+	"MCP_IDP_CLIENT_SECRET", "MCP_TOKEN", "MCP_TOKEN_STORE",
+}
+
+// checkName refuses a name that is nearly a restriction's.
+func checkName(name, origin string) error {
+	if slices.Contains(keys, name) || slices.Contains(clientKeys, name) {
+		return nil
+	}
+	for _, key := range restrictions {
+		if isTypo(name, key) || isRenamed(name, key) {
+			return fmt.Errorf("%s: %s is not a setting, and %s is: a misspelt restriction would restrict nothing, "+
+				"so the server does not start; correct the name or remove it", origin, name, key)
+		}
+	}
+	return nil
+}
+
+// reportName says that a name has no effect: any in the file that begins as settings do, and any that is likely meant
+// for a setting. A variable of other software is let be when it only resembles a setting that was given.
+func (v *values) reportName(name, origin string, logger *slog.Logger) {
+	if slices.Contains(keys, name) || slices.Contains(clientKeys, name) {
+		return
+	}
+	guess := nearest(name)
+	_, given := v.set[guess]
+	inFile := origin != environment
+	switch {
+	case inFile && strings.ContainsAny(name, "_") && slices.Contains([]string{"AUTH", "MCP", "STORE"}, firstWord(name)):
+	case guess == "" || !inFile && given && !isTypo(name, guess):
+		return
+	}
+	logger.Warn("a name is not a setting's, so it has no effect", "key", name, "at", origin, "did_you_mean", guess)
+}
+
+func firstWord(name string) string {
+	word, _, _ := strings.Cut(name, "_")
+	return word
+}
+
+// nearest is the setting that a misspelt name was most likely meant to be, or nothing when it is like none.
+func nearest(name string) string {
+	for _, alike := range []func(name, key string) bool{isTypo, isRenamed, isShortened} {
+		for _, key := range keys {
+			if alike(name, key) {
+				return key
+			}
+		}
+	}
+	return ""
+}
+
+// isTypo reports whether a name differs from a setting's in case, separators, singular and plural, the order of words,
+// or a letter or two too many, too few, wrong or swapped.
+func isTypo(name, key string) bool {
+	said, meant := alignedWords(name, key)
+	if len(said) == 0 || said[0] == "oauth" {
+		return false
+	}
+	whole, own := strings.Join(said, ""), strings.Join(meant, "")
+	return distance(whole, own) <= allowance(own) || sameWords(said, meant)
+}
+
+// prefixes are what people write in front of a setting's name in place of its own prefix.
+var prefixes = []string{"auth", "mcp", "store", "entra", "azure", "oauth", "mcpauth", "mcpentra", "mcpserver",
+	"entraauth"}
+
+// isRenamed reports whether a name is a setting's behind another prefix, or behind none where it is long enough to be
+// like no other.
+func isRenamed(name, key string) bool {
+	said, meant := alignedWords(name, key)
+	if len(said) == 0 {
+		return false
+	}
+	whole, stem := strings.Join(said, ""), strings.Join(meant[1:], "")
+	if len(stem) < len("clientid") {
+		// SCOPES alone is a word of many programs, and so is URL behind any prefix.
+		return len(stem) >= len("scope") && (whole == "mcp"+stem || whole == "auth"+stem)
+	}
+	if len(stem) > len("clientsecret") && (distance(whole, stem) <= 1 || sameWords(said, meant[1:])) {
+		return true
+	}
+	for _, prefix := range prefixes {
+		rest, found := strings.CutPrefix(whole, prefix)
+		if found && distance(rest, stem) <= allowance(stem) {
+			return true
+		}
+	}
+	return len(said) > 1 && slices.Contains(prefixes, said[0]) && sameWords(said[1:], meant[1:])
+}
+
+// isShortened reports whether a name is a setting's with one word left out: AUTH_SECRET for AUTH_CLIENT_SECRET.
+func isShortened(name, key string) bool {
+	said, meant := alignedWords(name, key)
+	if len(said) < 2 || len(said) != len(meant)-1 || said[0] != meant[0] {
+		return false
+	}
+	last, lastMeant := said[len(said)-1], meant[len(meant)-1]
+	if lastMeant == "id" {
+		return slices.Equal(said, meant[:len(meant)-1])
+	}
+	return last == lastMeant && last != "url" // many settings are URLs
+}
+
+func sameWords(some, others []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(some)), slices.Sorted(slices.Values(others)))
+}
+
+// allowance is how many letters of a text may be wrong. Short ones have many neighbours.
+func allowance(text string) int {
+	if len(text) < 11 {
+		return 1
+	}
+	return 2
+}
+
+// maxName is the length of the longest name that is compared, in bytes.
+const maxName = 80
+
+// alignedWords are the words of a name and a setting. CLIENT_IDS is CLIENTS where the setting says CLIENTS.
+func alignedWords(name, key string) (said, meant []string) {
+	if len(name) > maxName {
+		return nil, nil
+	}
+	said, meant = words(name), words(key)
+	if last := len(said) - 1; last > 0 && said[last] == "id" && meant[len(meant)-1] != "id" {
+		said = said[:last]
+	}
+	return said, meant
+}
+
+// words are the words of a name in lower case and in the singular.
+func words(name string) []string {
+	all := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return strings.ContainsRune("_-. ", r) })
+	for i, word := range all {
+		switch {
+		case strings.HasSuffix(word, "ies") && len(word) > 4:
+			all[i] = strings.TrimSuffix(word, "ies") + "y"
+		case strings.HasSuffix(word, "s") && len(word) > 2:
+			all[i] = strings.TrimSuffix(word, "s")
+		}
+	}
+	return all
+}
+
+// distance counts the letters to add, leave out, change or swap with the next (optimal string alignment).
+func distance(from, to string) int {
+	a, b := []rune(from), []rune(to)
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range b {
+		rows[0][j+1] = j + 1
+	}
+	for i := range a {
+		for j := range b {
+			change := rows[i][j]
+			if a[i] != b[j] {
+				change++
+			}
+			least := min(change, rows[i][j+1]+1, rows[i+1][j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				least = min(least, rows[i-1][j-1]+1)
+			}
+			rows[i+1][j+1] = least
+		}
+	}
+	return rows[len(a)][len(b)]
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	direct = "AUTH_TENANT_ID=5a1e0001-0000-4000-8000-000000000001\n" +
+		"AUTH_CLIENT_ID=5a1e0003-0000-4000-8000-000000000001\nAUTH_MODE=direct\n"
+	clientID   = "5a1e0004-0000-4000-8000-000000000001"
+	hushSecret = "hush-hush"
+)
+
+// read reads settings from the text of a file and an environment.
+func read(t *testing.T, file string, environ ...string) (*settings, string, error) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), ".env")
+	require.NoError(t, os.WriteFile(name, []byte(file), 0o600))
+	var log strings.Builder
+	given := func(flag string) bool { return flag == "env" }
+	s, err := readSettings(flagValues{envFile: name}, given, environ, slog.New(slog.NewTextHandler(&log, nil)))
+	return s, log.String(), err
+}
+
+// TestAnEmptyRestrictionStopsTheStart: otherwise it would let everything in, as if it had not been set.
+func TestAnEmptyRestrictionStopsTheStart(t *testing.T) {
+	t.Parallel()
+	for _, key := range restrictions {
+		for _, text := range []string{
+			"", " ", `""`, "''", `" "`, ",", " , ,", `","`, "# nobody yet", "${UNSET}", `"${UNSET}"`, "$UNSET",
+			"$(cat ids)", "${A},${B}", "${UNSET:-}",
+		} {
+			t.Run(key+"="+text, func(t *testing.T) {
+				t.Parallel()
+				_, _, err := read(t, direct+key+"="+text+"\n")
+				require.ErrorContains(t, err, key)
+				assert.ErrorContains(t, err, ".env, line 4: ")
+			})
+		}
+		for _, text := range []string{"", " ", `""`, "''", ",", "$UNSET", "$(UNSET)", "${UNSET}"} {
+			_, _, err := read(t, direct, key+"="+text)
+			require.ErrorContains(t, err, "environment: "+key, "%q in the environment", text)
+			// The environment wins over a value in the file, with nothing too.
+			_, _, err = read(t, direct+key+"=true\n", key+"="+text)
+			require.ErrorContains(t, err, "environment: "+key)
+		}
+	}
+}
+
+// TestAMisspeltRestrictionStopsTheStart, in the file and in the environment.
+func TestAMisspeltRestrictionStopsTheStart(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"auth_allowed_clients", "Auth_Allowed_Clients", "AUTH-ALLOWED-CLIENTS", "AUTH.ALLOWED.CLIENTS",
+		"AUTH__ALLOWED_CLIENTS", "AUTH_ALLOWEDCLIENTS",
+		"authAllowedClients", "AUTH_ALLOWED_CLIENT", "AUTH_ALLOWED_CLIENTSS", "AUTH_ALOWED_CLIENTS",
+		"AUTH_ALLOWED_CLEINTS", "AUTH_ALLOWED_CLENTS",
+		"AUHT_ALLOWED_CLIENTS", "AUT_ALLOWED_CLIENTS", "UTH_ALLOWED_CLIENTS", "AUTH_ALLOW_CLIENTS",
+		"AUTH_CLIENTS_ALLOWED", "ALLOWED_CLIENTS", "ALLOWED_CLIENT",
+		"MCP_ALLOWED_CLIENTS", "ENTRA_ALLOWED_CLIENTS", "MCP_AUTH_ALLOWED_CLIENTS", "OAUTH_ALLOWED_CLIENTS",
+		"AUTH_ALLOWED_CLIENT_IDS", "_AUTH_ALLOWED_CLIENTS",
+		"AUTH_ALLOWED_CLIENTS_", "MCP_ALOWED_CLIENT", "AUTH_ALLOWED_TENANT", "AUTH_ALLOWED_TENNANTS",
+		"MCP_ALLOWED_TENANTS", "MCP_ALLOWED_TENANT_IDS",
+		"AUTH_CONFIDENTIAL_CLIENT", "AUTH_CONFIDENTAL_CLIENTS", "CONFIDENTIAL_CLIENTS", "AUTH_SCOPE",
+		"AUTH_SOCPES", "MCP_SCOPES", "auth_scopes", "AUTH_APP_ROLE",
+		"AUTH_APPROLES", "MCP_APP_ROLES", "MCP_ALLOWED_ORIGIN", "AUTH_ALLOWED_ORIGINS", "ALLOWED_ORIGINS",
+		"mcp_allowed_origins", "MPC_ALLOWED_ORIGINS",
+		"MCP_TRUSTED_PROXY", "MCP_TRUSTED_PROXYS", "AUTH_TRUSTED_PROXIES", "mcp-trusted-proxies",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if keyName.MatchString(name) {
+				_, _, err := read(t, direct+name+"="+clientID+"\n")
+				require.ErrorContains(t, err, ".env, line 4: "+name+" is not a setting")
+			}
+			_, _, err := read(t, direct, name+"="+clientID)
+			require.ErrorContains(t, err, "environment: "+name+" is not a setting")
+		})
+	}
+	_, _, err := read(t, direct+"\u0410UTH_ALLOWED_CLIENTS="+clientID+"\n") // a Cyrillic A
+	require.ErrorContains(t, err, ".env, line 4")
+	_, _, err = read(t, direct, "\u0410UTH_ALLOWED_CLIENTS="+clientID)
+	require.ErrorContains(t, err, "environment: ")
+}
+
+// TestVariablesOfOtherSoftwareAreLetBe: neither do they stop the start, nor is anything said of them.
+func TestVariablesOfOtherSoftwareAreLetBe(t *testing.T) {
+	t.Parallel()
+	environ := []string{
+		"PATH=/bin", "HOME=/root", "_=/usr/bin/env", "SCOPES=a", "SCOPE=a", "OAUTH_SCOPES=a",
+		"APP_ROLE=worker", "APP_ROLES=a", "CORS_ALLOWED_ORIGINS=*",
+		"DJANGO_ALLOWED_HOSTS=*", "ALLOWED_HOSTS=*", "AUTH_URL=x", "AUTH_TRUST_HOST=true", "AUTH_TOKEN=x",
+		"AUTH_USERS=x", "AUTH_ALLOWED_USERS=x",
+		"KEYCLOAK_CLIENTS=x", "MCP_TOKEN_STORE=memory", "MCP_URL=http://localhost:8000/mcp", "MCP_CLIENT_ID=x",
+		"PORT=1", "MCP_SERVER_PORT=8000", "STORE=x", "TRUSTED_PROXIES=x",
+		"MCP_TRANSPORT_TYPE=sse", "AUTHOR=x", "XAUTHORITY=/root/.Xauthority", "SSH_AUTH_SOCK=x",
+		"MCP_TIMEOUT=1", "MCP_TOOL_TIMEOUT=1", "CLIENT_ID=x",
+		strings.Repeat("A", 1<<20) + "=x", "AUTH_ALLOWED_CLIENTS=" + clientID,
+	}
+	s, log, err := read(t, direct, environ...)
+	require.NoError(t, err)
+	assert.Empty(t, log)
+	assert.Equal(t, []string{clientID}, s.direct.Clients)
+}
+
+func TestOtherNearMissesAreReported(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"AUTH_SECRET": "AUTH_CLIENT_SECRET", "AUTH_CLIENT_SECERT": "AUTH_CLIENT_SECRET",
+		"CLIENT_SECRET_AUTH": "AUTH_CLIENT_SECRET", "AUTH_TENANT": "AUTH_TENANT_ID",
+		"AUTH_TENNANT_ID": "AUTH_TENANT_ID", "AUTH_MODES": "AUTH_MODE", "MCP_PUBLICURL": "MCP_PUBLIC_URL",
+		"mcp_path": "MCP_PATH", "MCP_ADRR": "MCP_ADDR",
+		"AUTH_KEYS_FILE": "MCP_KEYS_FILE", "AUTH_CLIENTID": "AUTH_CLIENT_ID",
+		"AZURE_CLIENT_SECRET": "AUTH_CLIENT_SECRET",
+	} {
+		_, log, _ := read(t, name+"=x\n")
+		assert.Contains(t, log, "key="+name+" at=", name)
+		assert.Contains(t, log, "did_you_mean="+want, name)
+		_, log, _ = read(t, "", name+"=x")
+		assert.Contains(t, log, "key="+name+" at=environment did_you_mean="+want)
+		assert.Equal(t, 1, strings.Count(log, "\n"), "said once")
+	}
+	_, log, _ := read(t, "AUTH_UNHEARD_OF=x\nOTHER=x\n")
+	assert.Contains(t, log, "AUTH_UNHEARD_OF")
+	assert.NotContains(t, log, "OTHER", "the file may be shared with other programs")
+}
+
+// TestTheFileIsReadAsItIs: a secret is what stands there, whatever it holds.
+func TestTheFileIsReadAsItIs(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`a$Bc~d`: `a$Bc~d`, `$5~x`: `$5~x`, `a$`: `a$`, `ab#cd`: `ab#cd`, `#ab`: `#ab`, `ab # why`: `ab`,
+		`a\nb`: `a\nb`, ` ab `: `ab`, `a=b==`: `a=b==`, `a"b'c`: `a"b'c`,
+		`'a$B # c'`: `a$B # c`, `'${A}'`: `${A}`, `'a'\''b'`: `a'b`, `'a\'`: `a\`, `"a$Bc"`: `a$Bc`,
+		`"a\"b\\c" # why`: `a"b\c`, `"a # b"`: `a # b`, `''`: ``, `a:b`: `a:b`,
+	} {
+		s, _, err := read(t, "AUTH_TENANT_ID=x\nexport AUTH_CLIENT_SECRET="+text)
+		require.NoError(t, err, text)
+		assert.Equal(t, want, s.clientSecret, text)
+	}
+	for _, form := range []string{"\ufeffAUTH_TENANT_ID = common\n", "AUTH_TENANT_ID=common\r\n\r\n",
+		"# all\r\rAUTH_TENANT_ID=common", "\tAUTH_TENANT_ID=\tcommon"} {
+		s, _, err := read(t, form)
+		require.NoError(t, err, "%q", form)
+		assert.Equal(t, "common", s.tenantID)
+	}
+	s, log, err := read(t, "AUTH_TENANT_ID=a\nAUTH_TENANT_ID=b\n")
+	require.NoError(t, err)
+	assert.Equal(t, "b", s.tenantID)
+	assert.Contains(t, log, "line 1")
+	assert.Contains(t, log, "line 2")
+	s, _, err = read(t, "", "AUTH_CLIENT_SECRET=a${B}$C#d")
+	require.NoError(t, err)
+	assert.Equal(t, "a${B}$C#d", s.clientSecret, "the environment is what it is")
+}
+
+// TestALineThatCannotBeReadIsNamed by its number and key, and never shown: it may hold the secret.
+func TestALineThatCannotBeReadIsNamed(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		`AUTH_CLIENT_SECRET="` + hushSecret:                 "AUTH_CLIENT_SECRET has a quote",
+		`AUTH_CLIENT_SECRET='` + hushSecret:                 "AUTH_CLIENT_SECRET has a quote",
+		`AUTH_CLIENT_SECRET='` + hushSecret + `'more`:       "AUTH_CLIENT_SECRET goes on",
+		`AUTH_CLIENT_SECRET="` + hushSecret + `\n"`:         "AUTH_CLIENT_SECRET has a backslash",
+		`AUTH_CLIENT_SECRET ` + hushSecret:                  "AUTH_CLIENT_SECRET has no equals sign",
+		`AUTH_CLIENT_SECRET: ` + hushSecret:                 "AUTH_CLIENT_SECRET has no equals sign",
+		hushSecret:                                          "the line has no equals sign",
+		`AUTH CLIENT SECRET=` + hushSecret:                  "the name before the equals sign",
+		`=` + hushSecret:                                    "the name before the equals sign",
+		"AUTH_CLIENT_SECRET=\xff" + hushSecret:              "AUTH_CLIENT_SECRET has bytes that are not UTF-8",
+		`AUTH_CLIENT_SECRET=${` + hushSecret:                "AUTH_CLIENT_SECRET names a variable",
+		`AUTH_CLIENT_SECRET=\$` + hushSecret:                "AUTH_CLIENT_SECRET names a variable",
+		`{"AUTH_CLIENT_SECRET": "` + hushSecret + `", "a=b`: "the name before the equals sign",
+	} {
+		_, log, err := read(t, "AUTH_TENANT_ID=x\n\n"+line+"\nMCP_ADDR=localhost:0\n")
+		require.ErrorContains(t, err, ".env, line 3: "+want, line)
+		assert.NotContains(t, err.Error()+log, "hush")
+	}
+	for _, text := range []string{"\xff\xfeA\x00=\x00", "\xfe\xff\x00A", "A\x00U\x00"} {
+		_, _, err := read(t, text)
+		require.ErrorContains(t, err, "UTF-8")
+		assert.ErrorContains(t, err, ".env")
+	}
+	_, _, err := read(t, strings.Repeat("#", maxEnvFile+1))
+	require.ErrorContains(t, err, "1 MiB")
+}
+
+// TestAWrongValueIsNamedByKeyAndLine also where the library finds it.
+func TestAWrongValueIsNamedByKeyAndLine(t *testing.T) {
+	t.Parallel()
+	broker := strings.Replace(direct, "AUTH_MODE=direct", "AUTH_CLIENT_SECRET="+hushSecret, 1)
+	for setting, want := range map[string]string{
+		"MCP_PUBLIC_URL=mcp.example.com":             "write the public URL's scheme and host",
+		"MCP_PUBLIC_URL=http://mcp.example.com":      "https",
+		"MCP_PUBLIC_URL=https://mcp.example.com/mcp": "has no path",
+		"MCP_PATH=mcp":                                       "such as /mcp",
+		"MCP_PATH=/authorize":                                "the server itself answers at /authorize",
+		"MCP_ALLOWED_ORIGINS=https://a.example/":             `"https://a.example/"`,
+		"MCP_ALLOWED_ORIGINS=*":                              `"*"`,
+		"MCP_UPSTREAM=localhost:9000":                        "http://localhost:9000/mcp",
+		"MCP_ADDR=8000":                                      "HOST:PORT",
+		"MCP_ADDR=localhost:99999":                           "HOST:PORT",
+		"MCP_STATEFUL=maybe":                                 "true or false",
+		"MCP_MAX_CALL=ten":                                   "10m",
+		"AUTH_MODE=both":                                     "broker or direct",
+		"AUTH_AUTHORITY=login.example.com":                   "none of Entra's clouds",
+		"AUTH_REDIRECT_URI=https://a.example/":               "/auth/callback",
+		"AUTH_CA_FILE=/nowhere.pem":                          "nowhere",
+		"AUTH_ALLOWED_TENANTS=" + clientID:                   "AUTH_MODE=direct",
+		"MCP_KEYS_FILE=/nowhere.keys":                        "nowhere",
+		"STORE_URL=redis://localhost":                        "memory:",
+		"AUTH_GRAPH_URL=https://graph.example":               "loopback",
+		"MCP_PATH=/sse\nMCP_LEGACY_SSE=true":                 "HTTP+SSE",
+		"MCP_LEGACY_SSE=true\nMCP_UPSTREAM=http://a.example": "MCP_UPSTREAM",
+	} {
+		t.Run(setting, func(t *testing.T) {
+			t.Parallel()
+			key, _, _ := strings.Cut(setting, "=")
+			rest := broker
+			for _, other := range []string{"MCP_ADDR=localhost:0", "STORE_URL=memory:"} {
+				if name, _, _ := strings.Cut(other, "="); name != key {
+					rest += other + "\n"
+				}
+			}
+			s, _, err := read(t, "\n"+setting+"\n"+rest)
+			if err == nil {
+				err = s.explain(serve(t.Context(), s, slog.New(slog.NewTextHandler(io.Discard, nil))))
+			}
+			require.ErrorContains(t, err, want)
+			assert.ErrorContains(t, err, ".env, line 2: "+key)
+			assert.NotContains(t, err.Error(), "hush")
+		})
+	}
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"mcpentra/server"
+	"mcpentra/server/entra"
+)
+
+// A value is what a setting was given, and where.
+type value struct {
+	text, origin string
+	literal      bool
+}
+
+// Values are the settings as they were given: flags win over the environment, and the environment wins over the file.
+type values struct {
+	file string // the settings file, if there was one
+	set  map[string]value
+}
+
+// readValues takes what is said of each setting. What is misspelt, or cannot be meant, is an error.
+func readValues(flags flagValues, given func(flag string) bool, environ []string,
+	logger *slog.Logger) (*values, error) {
+	lines, err := readEnvFile(flags.envFile, given("env"))
+	if err != nil {
+		return nil, err
+	}
+	v := &values{set: map[string]value{}}
+	if lines != nil {
+		v.file = flags.envFile
+	}
+	for _, line := range lines {
+		origin := fmt.Sprintf("%s, line %d", flags.envFile, line.number)
+		if before, twice := v.set[line.key]; twice {
+			logger.Warn("a setting stands twice in the file, and the last one counts", "key", line.key,
+				"first", before.origin, "last", origin)
+		}
+		if err := checkName(line.key, origin); err != nil {
+			return nil, err
+		}
+		v.set[line.key] = value{strings.TrimSpace(line.value), origin, line.literal}
+	}
+	for _, variable := range environ {
+		name, text, _ := strings.Cut(variable, "=")
+		if err := checkName(name, environment); err != nil {
+			return nil, err
+		}
+		if slices.Contains(keys, name) {
+			// A dollar sign in a secret is part of it.
+			v.set[name] = value{strings.TrimSpace(text), environment, name == "AUTH_CLIENT_SECRET"}
+		}
+	}
+	for flag, into := range map[string]struct{ text, key string }{
+		"addr":       {flags.address, "MCP_ADDR"},
+		"public-url": {flags.publicURL, "MCP_PUBLIC_URL"},
+		"store":      {flags.store, "STORE_URL"},
+		"upstream":   {flags.upstream, "MCP_UPSTREAM"},
+	} {
+		if given(flag) {
+			v.set[into.key] = value{text: into.text, origin: "--" + flag, literal: true}
+		}
+	}
+	for _, line := range lines {
+		v.reportName(line.key, fmt.Sprintf("%s, line %d", flags.envFile, line.number), logger)
+	}
+	for _, variable := range environ {
+		name, _, _ := strings.Cut(variable, "=")
+		v.reportName(name, environment, logger)
+	}
+	return v, v.check()
+}
+
+// environment is the origin of what the environment says.
+const environment = "environment"
+
+// These are how shells and composers write that a variable's value belongs there.
+var (
+	reference       = regexp.MustCompile(`\$[({A-Za-z_]|\\\$`)
+	secretReference = regexp.MustCompile(`\$[({]|\\\$|^\$[A-Z_]+$`)
+)
+
+// check refuses what cannot be meant: restrictions that restrict nothing, and variables, which nothing here replaces.
+func (v *values) check() error {
+	for _, key := range keys {
+		got, present := v.set[key]
+		if !present {
+			continue
+		}
+		pattern := reference
+		if key == "AUTH_CLIENT_SECRET" {
+			pattern = secretReference // other dollar signs are part of it
+		}
+		if !got.literal && pattern.MatchString(got.text) {
+			return v.wrong(key, "names a variable with a dollar sign, and the server puts in none: write the "+
+				"value itself, "+
+				"or put it into single quotes in the file if the dollar sign belongs to it")
+		}
+		if slices.Contains(restrictions, key) && !strings.ContainsFunc(got.text, isWordRune) {
+			return v.wrong(key, "is set but empty, and as a restriction it would restrict nothing: write its "+
+				"value, or remove it")
+		}
+	}
+	return nil
+}
+
+func isWordRune(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("*:", r)
+}
+
+// get is the value of a setting, or nothing.
+func (v *values) get(key string) string { return v.set[key].text }
+
+// A settingError is a setting that cannot work. It says where the setting stands.
+type settingError struct {
+	origin, key, problem string
+}
+
+func (e *settingError) Error() string {
+	text := e.key + " " + e.problem
+	if e.origin != "" {
+		text = e.origin + ": " + text
+	}
+	return text
+}
+
+// wrong is an error about a setting.
+func (v *values) wrong(key, format string, arguments ...any) error {
+	return &settingError{v.origin(key), key, fmt.Sprintf(format, arguments...)}
+}
+
+// origin is where a setting stands, or where it is missing.
+func (v *values) origin(key string) string {
+	if got, present := v.set[key]; present {
+		return got.origin
+	}
+	return v.file
+}
+
+// fields are the settings behind the fields of server.Config.
+var fields = map[string]string{
+	"PublicURL": "MCP_PUBLIC_URL", "Path": "MCP_PATH", "AllowedOrigins": "MCP_ALLOWED_ORIGINS",
+	"Upstream":  "MCP_UPSTREAM",
+	"LegacySSE": "MCP_LEGACY_SSE", "Scopes": "AUTH_SCOPES",
+}
+
+var settingName = regexp.MustCompile(`\b(AUTH|MCP|STORE)_[A-Z_]+\b`)
+
+// explain says of an error which setting it is about, and where that stands.
+func (v *values) explain(err error) error {
+	var (
+		told  *settingError
+		field *server.ConfigError
+		entry *entra.ConfigError
+	)
+	switch {
+	case err == nil || errors.As(err, &told):
+		return err
+	case errors.As(err, &field) && fields[field.Field] != "":
+		return v.wrong(fields[field.Field], "%s", field.Problem)
+	case errors.As(err, &entry):
+		return v.wrong(entry.Key, "%s", entry.Problem)
+	}
+	for _, name := range settingName.FindAllString(err.Error(), -1) {
+		if slices.Contains(keys, name) && v.origin(name) != "" {
+			return fmt.Errorf("%s: %w", v.origin(name), err)
+		}
+	}
+	return err
+}

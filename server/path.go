@@ -1,0 +1,42 @@
+package server
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"mcpentra/server/broker"
+)
+
+// ownPaths are the paths that the server needs itself, in either mode.
+func ownPaths() []string {
+	return append(broker.Paths(), CallerKeysPath, "/healthz", "/readyz", wellKnown)
+}
+
+var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
+
+// readPath reads the path of the endpoint. A slash at its end does not count.
+func readPath(text string) (string, error) {
+	wrong := func(problem string) (string, error) {
+		return "", &ConfigError{"Path", fmt.Sprintf("is %q: %s", text, problem)}
+	}
+	if text == "" {
+		return "/mcp", nil
+	}
+	path := strings.TrimSuffix(text, "/")
+	if !plainPath.MatchString(path) {
+		return wrong("write a path such as /mcp, of letters, digits and any of - . _ ~ between slashes")
+	}
+	for segment := range strings.SplitSeq(path[1:], "/") {
+		if strings.Trim(segment, ".") == "" {
+			return wrong("a path has no segment of dots alone, which clients take out")
+		}
+	}
+	for _, own := range ownPaths() {
+		under := own == wellKnown && strings.HasPrefix(strings.ToLower(path), own+"/")
+		if strings.EqualFold(path, own) || under {
+			return wrong("the server itself answers at " + own + "; write another path, such as /mcp")
+		}
+	}
+	return path, nil
+}

@@ -78,9 +78,12 @@ wycheproof:
 bench:
 	@testdata/bench/figures
 
+# Renames the module wherever its path stands: in imports, comments, READMEs and the modules below.
 .PHONY: rename-module
 rename-module:
 	@test -n "$(MODULE)" || { echo 'make rename-module: say MODULE=example.com/you/mcpentra' >&2; exit 2; }
-	@old=$$(go list -m) && go mod edit -module "$(MODULE)" && \
-		git ls-files '*.go' '*.md' | xargs sed -i "s#\"$$old/#\"$(MODULE)/#g" && \
-		git ls-files '*/go.mod' | xargs sed -i -E "s#^(module |replace |[[:space:]]+)$$old(/| )#\1$(MODULE)\2#" && go build ./...
+	@old=$$(sed -n 's/^module //p' go.mod) && pattern=$$(printf '%s' "$$old" | sed 's/[.]/\\./g') && \
+		files=$$(git grep -lF "$$old" -- '*.go' '*.md' '*go.mod') && \
+		sed -E -i.before -e "s#(^|[^A-Za-z0-9_./@-])$$pattern(/| =>| v0)#\1$(MODULE)\2#g" -e "s#^module $$pattern\$$#module $(MODULE)#" $$files && \
+		rm $$(printf '%s.before\n' $$files) && gofmt -w $$(git ls-files '*.go') && \
+		go list -deps -test ./... >/dev/null && echo "$$old is now $(MODULE)"

@@ -175,6 +175,58 @@ func TestTheTopLevelHoldsWhatBelongsThere(t *testing.T) {
 	}
 }
 
+// TestRenameModule renames the module of a fresh copy of the repository, and takes it back again.
+func TestRenameModule(t *testing.T) {
+	t.Parallel()
+	folder := copyOfRepository(t)
+	const path = "example.com/you.and.me/kit"
+	rename := func(to string) {
+		rename := exec.CommandContext(t.Context(), "make", "-s", "rename-module", "MODULE="+to)
+		rename.Dir = folder
+		output, err := rename.CombinedOutput()
+		require.NoError(t, err, "%s", output)
+	}
+	git := func(arguments ...string) string {
+		command := exec.CommandContext(t.Context(), "git", arguments...)
+		command.Dir = folder
+		output, err := command.Output()
+		require.NoError(t, err, "git %v", arguments)
+		return string(output)
+	}
+	rename(path)
+	old := regexp.MustCompile(`(^|[^A-Za-z0-9_./@-])` + strings.TrimSuffix(module, "/") + `(/| =>| v0)`)
+	for name := range strings.FieldsSeq(git("ls-files", "*.go", "*.md", "*go.mod")) {
+		for line := range strings.Lines(readText(t, filepath.Join(folder, name))) {
+			assert.NotRegexp(t, old, line, name)
+		}
+	}
+	for name, want := range map[string]string{
+		"go.mod":                         "module " + path + "\n",
+		"README.md":                      "`replace " + path + " => ../",
+		"server/README.md":               "the package `" + path + "/server`",
+		"server/example_test.go":         "\n\t\"" + path + "/server/guard\"\n",
+		"server/token/wycheproof/go.mod": "module " + path + "/server/token/wycheproof\n",
+	} {
+		assert.Contains(t, readText(t, filepath.Join(folder, name)), want, name)
+	}
+	assert.Empty(t, git("ls-files", "--others"), "files left behind")
+	rename(strings.TrimSuffix(module, "/"))
+	assert.Empty(t, git("diff", "--name-only"), "not taken back as it was")
+}
+
+// copyOfRepository copies what git tracks, as a clone has it, into a repository of its own.
+func copyOfRepository(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	const script = `git -C .. ls-files -z | tar -C .. --null -T - -cf - | tar -C "$1" -xf - &&
+		cd "$1" && git init -q && git add -A`
+	output, err := exec.CommandContext(t.Context(), "sh", "-c", script, "sh", folder).CombinedOutput()
+	if err != nil {
+		t.Skipf("no git checkout: %s", output)
+	}
+	return folder
+}
+
 // fenced matches the blocks of a Markdown file with their language.
 var fenced = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
 

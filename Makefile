@@ -21,7 +21,8 @@ help:
 .PHONY: build
 build:
 	@mkdir -p bin
-	go build -o bin/ $(PROGRAMS)
+	@echo 'building the four programs in bin/; the first time takes a minute or two, and names each package as it is compiled'
+	@go build -v -o bin/ $(PROGRAMS)
 
 .PHONY: demo
 demo: build

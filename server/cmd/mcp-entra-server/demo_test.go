@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -30,6 +31,50 @@ func TestDemo(t *testing.T) {
 	readme, err := os.ReadFile("../../../README.md")
 	require.NoError(t, err)
 	assert.Contains(t, string(readme), "```text\n"+transcript+"```\n")
+}
+
+// TestLive runs `make live`, as a person with a tenant does. The fake stands in for the tenant. The caller's own
+// settings change nothing, and no file is left behind.
+func TestLive(t *testing.T) {
+	t.Parallel()
+	folder, home, temporary := t.TempDir(), t.TempDir(), t.TempDir()
+	root, err := filepath.Abs("../../..")
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink(programs, filepath.Join(folder, "bin")))
+	for _, part := range []string{"Makefile", "testdata"} {
+		require.NoError(t, os.Symlink(filepath.Join(root, part), filepath.Join(folder, part)))
+	}
+	live := func() (string, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		command := exec.CommandContext(ctx, "make", "-s", "-o", "build", "live")
+		command.Dir = folder
+		command.Env = []string{
+			"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + temporary, "BROWSER=bin/fakeentra visit",
+			"MCP_URL=http://localhost:1/mcp", "MCP_CLIENT_ID=another", "AUTH_TENANT_ID=another", "STORE_URL=another",
+		}
+		output, err := command.CombinedOutput()
+		return string(output), err
+	}
+	output, err := live()
+	require.Error(t, err)
+	assert.Contains(t, output, "make live: no .env here")
+
+	fake := serving(t, shell(t, folder, "fakeentra --addr localhost:0 --quiet --write-env .env"))
+	settings, err := os.OpenFile(filepath.Join(folder, ".env"), os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = settings.WriteString("MCP_ADDR=localhost:0\n")
+	require.NoError(t, err)
+	require.NoError(t, settings.Close())
+	output, err = live()
+	require.NoError(t, err, output)
+	assert.Contains(t, output, "\nUser name is Adele Vance\n")
+	assert.NotContains(t, output, fake.url, "the client knows nothing of the tenant")
+	for _, left := range []string{home, temporary} {
+		files, err := os.ReadDir(left)
+		require.NoError(t, err)
+		assert.Empty(t, files)
+	}
 }
 
 // steady replaces what differs from run to run: ports by the conventional ones, random values by an ellipsis.

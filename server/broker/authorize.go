@@ -26,6 +26,12 @@ type transaction struct {
 	Scopes      []string `json:"scopes"`
 	Prompts     []string `json:"prompts,omitempty"`
 
+	// Trusted says that the browser may go to the redirect URI without a click (RFC 9700 section 4.11.2): it is on
+	// loopback, or the person who is signed in has approved it before. Approved says that a person has just approved it
+	// in this transaction. That counts once the person has signed in.
+	Trusted  bool `json:"trusted,omitempty"`
+	Approved bool `json:"approved,omitempty"`
+
 	// CSRF is the hash of the secret that the consent page's form carries, and Browser the one that a cookie of the
 	// same browser does.
 	CSRF    string `json:"csrf,omitempty"`
@@ -79,11 +85,17 @@ func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 		b.showProblem(w, r, http.StatusBadRequest, "The address to return to is not one that this client has registered, so nobody is sent there.")
 		return
 	}
-	if problem := b.judgeAuthorization(params, tx); problem != nil {
-		b.refuse(w, r, tx, problem)
+	session := b.session(r)
+	tx.Trusted, err = b.trusts(r.Context(), session, tx)
+	if err != nil {
+		b.storeFailed(w, r, err)
 		return
 	}
-	if session := b.session(r); session != nil && navigatedHere(r) && found.provesItself(tx.RedirectURI) && !tx.prompts("consent") {
+	if problem := b.judgeAuthorization(params, tx); problem != nil {
+		b.sendBack(w, r, tx, problem)
+		return
+	}
+	if session != nil && navigatedHere(r) && found.provesItself(tx.RedirectURI) && !tx.prompts("consent") {
 		granted, err := b.hasConsent(r.Context(), *session, tx)
 		if err != nil {
 			b.storeFailed(w, r, err)
@@ -94,6 +106,7 @@ func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 			tx.Remembered = session
+			tx.Trusted = true
 			b.sendToEntra(w, r, tx, func(address string) { http.Redirect(w, r, address, http.StatusFound) })
 			return
 		}
@@ -250,33 +263,37 @@ func (t *transaction) upstreamPrompt() string {
 	return ""
 }
 
-// refuse answers a request that no person has seen anything of. Anybody can register a site and make a link to here
-// that is sure to be refused, so the browser goes to a site only when its person says so (RFC 9700 section 4.11.2). A
-// program on the person's own computer, and a client that asked for silence, are told at once.
-func (b *Broker) refuse(w http.ResponseWriter, r *http.Request, tx *transaction, problem *protocolError) {
-	to := newDestination(tx.RedirectURI)
-	if to.ThisComputer || tx.prompts("none") {
-		b.sendBack(w, r, tx, problem)
+// sendBack returns an error to the client. Anybody can register a site and make a link to here that is sure to end with
+// an error, so the browser goes to a site by itself only if it is trusted. Otherwise the person reads where the answer
+// would go, and decides (RFC 9700 section 4.11.2).
+func (b *Broker) sendBack(w http.ResponseWriter, r *http.Request, tx *transaction, problem *protocolError) {
+	b.log.InfoContext(r.Context(), "authorization refused",
+		"client", tx.ClientID, "error", problem.code, "description", problem.description, "automatic", tx.Trusted)
+	if tx.Trusted {
+		b.deliver(w, r, tx, errorResponse(problem))
 		return
 	}
-	b.log.InfoContext(r.Context(), "authorization refused", "client", tx.ClientID, "error", problem.code, "description", problem.description)
 	target, err := b.responseURL(tx, errorResponse(problem))
 	if err != nil {
 		b.showProblem(w, r, http.StatusBadRequest, "The address to return to cannot be read.")
 		return
 	}
-	b.show(w, http.StatusBadRequest, "problem.html", page{
-		Title: "This did not work", Server: b.config.ResourceName, Message: "The request of “" + tx.displayName() + "” cannot be served: " + problem.description + ".",
-		To: to, Onward: target,
-	})
+	content := page{
+		Title: "This did not work", Server: b.config.ResourceName, To: newDestination(tx.RedirectURI), Onward: target,
+		Message: "The request of “" + isolated(tx.displayName()) + "” failed: " + problem.description + ".",
+	}
+	status := problem.status
+	if r.Method == http.MethodPost && problem.code == "access_denied" {
+		content.Title = "You declined"
+		content.Message = "“" + isolated(tx.displayName()) + "” gets no access."
+		status = http.StatusOK
+	}
+	content.Warnings = b.warnings(tx.ClientName, content.To)
+	b.show(w, status, "problem.html", content)
 }
 
-// sendBack returns an error to the client. The page goes on by itself, unless the request is a plain navigation, which
-// can be redirected.
-func (b *Broker) sendBack(w http.ResponseWriter, r *http.Request, tx *transaction, problem *protocolError) {
-	b.log.InfoContext(r.Context(), "authorization refused", "client", tx.ClientID, "error", problem.code, "description", problem.description)
-	b.deliver(w, r, tx, errorResponse(problem))
-}
+// isolated keeps the direction of a text from changing the order of the text around it (Unicode Standard Annex 9).
+func isolated(text string) string { return "\u2068" + text + "\u2069" }
 
 func errorResponse(problem *protocolError) url.Values {
 	return url.Values{"error": {problem.code}, "error_description": {problem.description}}

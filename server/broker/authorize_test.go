@@ -110,7 +110,85 @@ func TestSitesAreNotBouncedTo(t *testing.T) {
 	assert.Equal(t, w.origin, to.Query().Get("iss"))
 
 	silent := w.browser().get(w.request(c, "redirect_uri", site, "prompt", "none"))
-	assert.Equal(t, "interaction_required", silent.location(t).Get("error"), "who asks for silence is told at once")
+	assert.Equal(t, "interaction_required", offered(t, silent).Get("error"), "prompt=none goes nowhere by itself")
+	assert.Equal(t, 400, silent.status)
+
+	b := w.browser()
+	form := formOf(b.get(w.request(c, "redirect_uri", site)).body)
+	form.Set("answer", "deny")
+	denied := b.post(w.origin+"/authorize/consent", form, "Origin", w.origin, "Sec-Fetch-Site", "same-origin")
+	assert.Equal(t, 200, denied.status)
+	assert.Equal(t, "access_denied", offered(t, denied).Get("error"))
+	assert.Contains(t, denied.body, "<strong>evil.example</strong>")
+
+	to, err = url.Parse(w.signIn(b, w.approve(b, b.get(w.request(c, "redirect_uri", site))), ""))
+	require.NoError(t, err)
+	to.RawQuery = url.Values{"error": {"access_denied"}, "state": {to.Query().Get("state")}}.Encode()
+	failed := b.get(to.String())
+	assert.Equal(t, "access_denied", offered(t, failed).Get("error"), "approved, and not signed in")
+}
+
+// offered is an answer that a page has a link for, and does not go to by itself.
+func offered(t *testing.T, a answer) url.Values {
+	t.Helper()
+	assert.Empty(t, a.header.Get("Location"))
+	assert.Empty(t, a.header.Get("Refresh"))
+	assert.NotContains(t, a.body, "http-equiv")
+	link := onward.FindStringSubmatch(a.body)
+	require.NotNil(t, link, a.body)
+	to, err := url.Parse(unescape(link[1]))
+	require.NoError(t, err)
+	return to.Query()
+}
+
+func TestApprovedSitesAreTrusted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	const site = "https://app.example/cb"
+	c := w.public(site, "https://app.example/other")
+	b := w.browser()
+	w.code(c, b, "redirect_uri", site)
+	crossSite := []string{"Sec-Fetch-Site", "cross-site"}
+	silent := b.get(w.request(c, "redirect_uri", site, "prompt", "none"), crossSite...)
+	assert.Equal(t, "interaction_required", silent.location(t).Get("error"), silent.body)
+	broken := b.get(w.request(c, "redirect_uri", site, "response_type", "token"), crossSite...)
+	assert.Equal(t, "unsupported_response_type", broken.location(t).Get("error"), broken.body)
+	form := formOf(b.get(w.request(c, "redirect_uri", site), crossSite...).body)
+	form.Set("answer", "deny")
+	denied := b.post(w.origin+"/authorize/consent", form, "Origin", w.origin, "Sec-Fetch-Site", "same-origin")
+	assert.Contains(t, denied.body, "http-equiv")
+
+	for name, change := range map[string][]string{
+		"another redirect URI": {"redirect_uri", "https://app.example/other", "prompt", "none"},
+		"another client":       {"redirect_uri", site, "prompt", "none", "client_id", w.public(site).ID},
+	} {
+		a := b.get(w.request(c, change...), crossSite...)
+		assert.Equal(t, "interaction_required", offered(t, a).Get("error"), name)
+	}
+	a := w.browser().get(w.request(c, "redirect_uri", site, "prompt", "none"))
+	assert.Equal(t, "interaction_required", offered(t, a).Get("error"), "another browser")
+
+	w.withheld.Store(true)
+	fresh := w.public(site)
+	less := b.get(w.signIn(b, w.approve(b, b.get(w.request(fresh, "redirect_uri", site))), ""))
+	assert.Equal(t, "access_denied", less.location(t).Get("error"), "signed in, and approved in this flow")
+}
+
+func TestAnotherPersonTrustsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	const site = "https://app.example/cb"
+	c := w.public(site)
+	b := w.browser()
+	w.code(c, b, "redirect_uri", site)
+	skipped := b.get(w.request(c, "redirect_uri", site, "prompt", "select_account"), "Sec-Fetch-Site", "none")
+	require.Equal(t, 302, skipped.status)
+	other := w.fake.Tenant().Users[1].UserPrincipalName
+	page := b.get(w.signIn(b, skipped.header.Get("Location"), other))
+	form := formOf(page.body)
+	form.Set("answer", "deny")
+	denied := b.post(w.origin+"/authorize/consent", form, "Origin", w.origin, "Sec-Fetch-Site", "same-origin")
+	assert.Equal(t, "access_denied", offered(t, denied).Get("error"))
 }
 
 func TestPromptIsAList(t *testing.T) {

@@ -97,6 +97,10 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 		Principal: Principal{tokens.User.Issuer, tokens.User.TenantID, tokens.User.ObjectID},
 		Name:      tokens.User.Name, Username: tokens.User.Username, Upstream: newUpstreamTokens(tokens),
 	}
+	if tx.Trusted, err = b.trustsSignedIn(r.Context(), who.Principal, &tx); err != nil {
+		b.storeFailed(w, r, err)
+		return
+	}
 	if missing := missingScopes(b.upstreamScopes(tx.Scopes), tokens.Scopes); len(missing) > 0 {
 		b.log.WarnContext(r.Context(), "entra granted less than was asked for", "client", tx.ClientID, "missing", missing)
 		b.sendBack(w, r, &tx, badRequest("access_denied", "Entra ID did not grant "+strings.Join(missing, " ")))
@@ -112,7 +116,9 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 			b.sendBack(w, r, &tx, badRequest("interaction_required", "the person has to approve this client"))
 			return
 		}
-		tx.Remembered, tx.SignedIn, tx.Verifier = nil, who, ""
+		tx.Remembered = nil
+		tx.SignedIn = who
+		tx.Verifier = ""
 		b.askConsent(w, r, &tx)
 		return
 	}
@@ -129,6 +135,14 @@ func (b *Broker) consentStands(ctx context.Context, tx *transaction, principal P
 		return false, nil
 	}
 	return b.hasConsent(ctx, principal, tx)
+}
+
+// trustsSignedIn is trusts for the person who has just signed in, whose click on the consent page counts now.
+func (b *Broker) trustsSignedIn(ctx context.Context, person Principal, tx *transaction) (bool, error) {
+	if tx.Approved {
+		return true, nil
+	}
+	return b.trusts(ctx, &person, tx)
 }
 
 func missingScopes(asked, granted []string) []string {

@@ -70,6 +70,7 @@ func (b *Broker) handleConsent(w http.ResponseWriter, r *http.Request) {
 		b.sendBack(w, r, &tx, badRequest("access_denied", "the person declined"))
 		return
 	}
+	tx.Approved = true
 	if tx.SignedIn != nil {
 		b.finish(w, r, &tx, tx.SignedIn)
 		return

@@ -47,16 +47,38 @@ func consentKey(principal Principal, clientID string) string {
 
 // hasConsent reports whether a person has approved this client, redirect URI and scopes before.
 func (b *Broker) hasConsent(ctx context.Context, principal Principal, tx *transaction) (bool, error) {
+	asked := approvalOf(tx)
+	return b.hasApproved(ctx, principal, tx.ClientID, asked.covers)
+}
+
+// trusts reports whether a browser may go to the redirect URI without a click: it is on loopback, or the person has
+// approved it for this client, whatever the scopes. Person is the one who is signed in, or nil.
+func (b *Broker) trusts(ctx context.Context, person *Principal, tx *transaction) (bool, error) {
+	asked := approvalOf(tx)
+	switch {
+	case isLoopbackURI(tx.RedirectURI):
+		return true, nil
+	case person == nil:
+		return false, nil
+	}
+	return b.hasApproved(ctx, *person, tx.ClientID, func(one approval) bool {
+		return one.RedirectURI == asked.RedirectURI
+	})
+}
+
+// hasApproved reports whether a person has given an approval of a kind to a client, and it has not run out.
+func (b *Broker) hasApproved(
+	ctx context.Context, principal Principal, clientID string, matches func(approval) bool,
+) (bool, error) {
 	var held consentRecord
-	_, err := b.records.get(ctx, kindConsent, consentKey(principal, tx.ClientID), &held)
+	_, err := b.records.get(ctx, kindConsent, consentKey(principal, clientID), &held)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	} else if err != nil {
 		return false, err
 	}
-	asked := approvalOf(tx)
 	return slices.ContainsFunc(held.Approvals, func(one approval) bool {
-		return one.covers(asked) && b.now().Before(one.Until)
+		return matches(one) && b.now().Before(one.Until)
 	}), nil
 }
 

@@ -58,6 +58,59 @@ func (b *Broker) checkRedirect(uri string) error {
 	return nil
 }
 
+// An unusableRedirect is a redirect URI that a registration leaves out.
+type unusableRedirect struct {
+	uri    string
+	reason error
+}
+
+// usableRedirects parts the redirect URIs of a registration. The server may leave out those that it
+// cannot use, and says so by the list in its answer (RFC 7591 section 3.2.1).
+func (b *Broker) usableRedirects(asked []string) (usable []string, leftOut []unusableRedirect) {
+	size := 0
+	for _, uri := range asked {
+		var reason error
+		switch {
+		case slices.Contains(usable, uri):
+			continue
+		case len(usable) >= maxRedirectURIs:
+			reason = fmt.Errorf("there are more than %d redirect URIs", maxRedirectURIs)
+		case size+len(uri) > maxRedirectURIsSize:
+			reason = fmt.Errorf("the redirect URIs have more than %d characters together", maxRedirectURIsSize)
+		default:
+			reason = b.checkRedirect(uri)
+		}
+		if reason != nil {
+			leftOut = append(leftOut, unusableRedirect{uri, reason})
+			continue
+		}
+		usable = append(usable, uri)
+		size += len(uri)
+	}
+	return usable, leftOut
+}
+
+// logged shows some of the redirect URIs that were left out. Of each it shows the scheme and host: the
+// rest may hold a secret.
+func logged(leftOut []unusableRedirect) []string {
+	const most, longest = 5, 100
+	var all []string
+	for _, one := range leftOut[:min(most, len(leftOut))] {
+		seen := "an address that cannot be read"
+		if parsed, err := url.Parse(one.uri); err == nil {
+			seen = parsed.Scheme + ":"
+			if parsed.Host != "" {
+				seen += "//" + parsed.Host
+			}
+		}
+		if len(seen) > longest {
+			seen = strings.ToValidUTF8(seen[:longest], "") + "…"
+		}
+		all = append(all, fmt.Sprintf("%q: %v", seen, one.reason))
+	}
+	return all
+}
+
 // rawAuthority is the part of a URL between "//" and the path, as it was sent. net/url decodes it.
 func rawAuthority(uri string) string {
 	_, rest, _ := strings.Cut(uri, "://")

@@ -2,7 +2,9 @@ package broker_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +38,59 @@ func TestHostsAreRegisteredInTheirASCIIForm(t *testing.T) {
 		assert.Equal(t, 400, status, uri)
 		assert.Equal(t, "invalid_redirect_uri", got.Error, uri)
 	}
+}
+
+func TestUnusableRedirectURIsAreLeftOut(t *testing.T) {
+	t.Parallel()
+	log := &logText{}
+	w := newWorld(t, options{log: log})
+	var ports, many []string
+	for i := range 12 {
+		ports = append(ports, fmt.Sprintf("http://127.0.0.1:%d/cb", 9000+i))
+	}
+	for i := range 1000 {
+		many = append(many, fmt.Sprintf("https://app.example/%d", i))
+	}
+	long := "https://app.example/" + strings.Repeat("a", 2000)
+	for name, test := range map[string]struct{ asked, kept []string }{
+		"Cursor": {
+			[]string{"cursor://anysphere.cursor-mcp/cb", "https://www.cursor.com/cb", "http://localhost:1/cb"},
+			[]string{"https://www.cursor.com/cb", "http://localhost:1/cb"},
+		},
+		"out of band":   {[]string{"urn:ietf:wg:oauth:2.0:oob", loopback}, []string{loopback}},
+		"a LAN address": {[]string{loopback, "http://192.168.1.5:3000/cb"}, []string{loopback}},
+		"ports":         {ports, ports},
+		"own origin":    {[]string{w.origin + "/authorize", loopback}, []string{loopback}},
+		"a thousand":    {many, many[:20]},
+		"long ones": {
+			[]string{long + "1", long + "2", long + "3", loopback},
+			[]string{long + "1", long + "2", loopback},
+		},
+		"twice": {[]string{loopback, loopback}, []string{loopback}},
+		"odd hosts": {
+			[]string{"https://u:hunter2@%D1%81laude.ai/?t=s3cret", "", "\x00", loopback},
+			[]string{loopback},
+		},
+	} {
+		text, err := json.Marshal(map[string]any{"redirect_uris": test.asked, "token_endpoint_auth_method": "none"})
+		require.NoError(t, err)
+		made, status := w.register(string(text))
+		assert.Equal(t, 201, status, name)
+		assert.Equal(t, test.kept, made.RedirectURIs, name)
+		for _, uri := range test.asked {
+			if !slices.Contains(test.kept, uri) && len(test.asked) < 100 && strings.HasPrefix(uri, "h") {
+				assert.Equal(t, 400, w.browser().get(w.request(made, "redirect_uri", uri)).status, uri)
+			}
+		}
+	}
+	assert.Contains(t, log.String(), "cursor://anysphere.cursor-mcp")
+	assert.Contains(t, log.String(), "192.168.1.5:3000")
+	assert.NotContains(t, log.String(), "hunter2")
+	assert.NotContains(t, log.String(), "s3cret")
+	assert.Less(t, len(log.String()), 10_000)
+
+	_, status := w.register(`{"redirect_uris":["cursor://x/cb","urn:ietf:wg:oauth:2.0:oob"]}`)
+	assert.Equal(t, 400, status)
 }
 
 func TestPeopleSeeTheHostThatTheBrowserVisits(t *testing.T) {

@@ -16,10 +16,14 @@ import (
 // Bounds of a registration.
 const (
 	maxRegistration = 64 << 10
-	maxRedirectURIs = 10
+	maxRedirectURIs = 20
 	maxRedirectURI  = 2048
-	maxClientName   = 80
-	maxMarks        = 2 // over one letter of a client's name
+
+	// maxRedirectURIsSize bounds all of them together, in bytes.
+	maxRedirectURIsSize = 2 * maxRedirectURI
+
+	maxClientName = 80
+	maxMarks      = 2 // over one letter of a client's name
 )
 
 // clientMetadata is what a client says of itself (RFC 7591 section 2). Members that are not here are not used; in
@@ -32,6 +36,8 @@ type clientMetadata struct {
 	Name            string   `json:"client_name"`
 	Scope           string   `json:"scope"`
 	ApplicationType string   `json:"application_type"`
+
+	leftOut []unusableRedirect // of RedirectURIs
 }
 
 // registration is the answer (RFC 7591 section 3.2.1).
@@ -98,6 +104,11 @@ func (b *Broker) handleRegister(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b.log.InfoContext(r.Context(), "client registered", "client", made.ID, "name", made.Name, "auth_method", made.AuthMethod)
+	if len(asked.leftOut) > 0 {
+		b.log.WarnContext(r.Context(), "redirect URIs were left out of a registration, want https or loopback",
+			"client", made.ID, "name", made.Name, "left_out", len(asked.leftOut), "seen", logged(asked.leftOut),
+			"address", b.address(r))
+	}
 	writeJSON(w, http.StatusCreated, answer)
 }
 
@@ -121,18 +132,12 @@ func readRegistration(w http.ResponseWriter, r *http.Request) (*clientMetadata, 
 
 // judgeRegistration refuses what must not be, and fills in what was left out.
 func (b *Broker) judgeRegistration(asked *clientMetadata) *protocolError {
-	if len(asked.RedirectURIs) == 0 || len(asked.RedirectURIs) > maxRedirectURIs {
-		return badRequest("invalid_redirect_uri", fmt.Sprintf("want 1 to %d redirect_uris", maxRedirectURIs))
+	if len(asked.RedirectURIs) == 0 {
+		return badRequest("invalid_redirect_uri", "redirect_uris is missing or empty")
 	}
-	size := 0
-	for _, uri := range asked.RedirectURIs {
-		if err := b.checkRedirect(uri); err != nil {
-			return badRequest("invalid_redirect_uri", err.Error())
-		}
-		size += len(uri)
-	}
-	if size > 2*maxRedirectURI {
-		return badRequest("invalid_redirect_uri", fmt.Sprintf("the redirect_uris have more than %d characters together", 2*maxRedirectURI))
+	asked.RedirectURIs, asked.leftOut = b.usableRedirects(asked.RedirectURIs)
+	if len(asked.RedirectURIs) == 0 {
+		return badRequest("invalid_redirect_uri", asked.leftOut[0].reason.Error())
 	}
 	switch asked.ApplicationType {
 	case "":

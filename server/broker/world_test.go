@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -13,6 +14,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -53,6 +55,25 @@ type options struct {
 	perMinute int // 0 is no bound
 	proxies   clientip.Proxies
 	scopes    []broker.Scope
+	log       *logText // nil is none
+}
+
+// A logText is what a broker has logged.
+type logText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logText) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func newWorld(t *testing.T, o options) *world {
@@ -95,9 +116,13 @@ func (w *world) start(o options) *broker.Broker {
 	if o.perMinute == 0 {
 		o.perMinute = -1
 	}
+	logger := slog.New(slog.DiscardHandler)
+	if o.log != nil {
+		logger = slog.New(slog.NewTextHandler(o.log, nil))
+	}
 	b, err := broker.New(w.t.Context(), broker.Config{
 		Issuer: w.origin, Resource: w.origin + "/mcp", Entra: client, Store: o.store, Keys: o.keys, Now: w.now, RegistrationsPerMinute: o.perMinute,
-		TrustedProxies: o.proxies, Scopes: o.scopes,
+		TrustedProxies: o.proxies, Scopes: o.scopes, Logger: logger,
 	})
 	require.NoError(w.t, err)
 	return b
@@ -189,10 +214,11 @@ func (b *browser) post(address string, form url.Values, headers ...string) answe
 }
 
 type registered struct {
-	ID     string `json:"client_id"`
-	Secret string `json:"client_secret"`
-	Scope  string `json:"scope"`
-	Error  string `json:"error"`
+	ID           string   `json:"client_id"`
+	RedirectURIs []string `json:"redirect_uris"`
+	Secret       string   `json:"client_secret"`
+	Scope        string   `json:"scope"`
+	Error        string   `json:"error"`
 }
 
 func (w *world) register(metadata string) (registered, int) {

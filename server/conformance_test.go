@@ -50,7 +50,7 @@ func TestServerConforms(t *testing.T) {
 				config.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 				place.put(t, config)
 			})
-			target := brokerTarget(t, origin, key)
+			target := brokerTarget(t, origin+place.endpoint(), key)
 			target.Log = log.String
 			place.describe(t, &target)
 			target.Fragile = name != "own tools" && name != "a handler with sessions" // twice will do
@@ -63,6 +63,7 @@ func TestServerConforms(t *testing.T) {
 type placement struct {
 	canary             *canary // nil means the server's own tools
 	upstream, stateful bool
+	atOrigin           bool     // the endpoint has no path
 	only               []string // checks; nil means all
 }
 
@@ -73,6 +74,7 @@ func placements() map[string]placement {
 	return map[string]placement{
 		"own tools":                         {},
 		"own tools with sessions":           {stateful: true},
+		"own tools at the origin":           {atOrigin: true},
 		"a handler without sessions":        {canary: stateless()},
 		"a handler with sessions":           {canary: newCanary(mcpserver.WithStateful(true)), stateful: true},
 		"a handler with sessions, not told": {canary: newCanary(mcpserver.WithStateful(true)), only: bound},
@@ -81,9 +83,20 @@ func placements() map[string]placement {
 	}
 }
 
+// endpoint is the path of the endpoint's URL.
+func (p *placement) endpoint() string {
+	if p.atOrigin {
+		return ""
+	}
+	return "/mcp"
+}
+
 // put configures a server for the placement.
 func (p *placement) put(t *testing.T, config *server.Config) {
 	config.Stateful = p.stateful
+	if p.atOrigin {
+		config.Path = "/"
+	}
 	switch {
 	case p.canary == nil:
 	case p.upstream:
@@ -129,10 +142,11 @@ func networkAddresses(t *testing.T) []string {
 }
 
 // brokerTarget is a server in broker mode as a target that hands over everything.
-func brokerTarget(t *testing.T, origin string, key *ecdsa.PrivateKey) engine.Target {
+func brokerTarget(t *testing.T, endpoint string, key *ecdsa.PrivateKey) engine.Target {
 	t.Helper()
 	target := engine.Target{
-		URL: origin + "/mcp", Revisions: engine.Revisions(), Patience: patience, Tokens: map[engine.TokenKind]func(context.Context) (string, error){},
+		URL: endpoint, Revisions: engine.Revisions(), Patience: patience,
+		Tokens: map[engine.TokenKind]func(context.Context) (string, error){},
 	}
 	for kind, person := range map[engine.TokenKind]*useragent.Browser{
 		engine.Good: {}, engine.OtherUser: {User: "AlexW@contoso.onmicrosoft.com", Password: "correct horse"},
@@ -207,7 +221,7 @@ func TestDirectModeConforms(t *testing.T) {
 					config.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 					place.put(t, config)
 				})
-				target := directTarget(t, origin, fake)
+				target := directTarget(t, origin+place.endpoint(), fake)
 				target.Log = log.String
 				place.describe(t, &target)
 				target.Fragile = true // the other mode bears it for both
@@ -224,7 +238,7 @@ func TestDirectModeConforms(t *testing.T) {
 
 // directTarget is a server in direct mode as a target that hands over everything. Entra's tokens are the fake's, the bad
 // ones with one claim changed before they are signed.
-func directTarget(t *testing.T, origin string, fake *fakeentra.Server) engine.Target {
+func directTarget(t *testing.T, endpoint string, fake *fakeentra.Server) engine.Target {
 	t.Helper()
 	minted := func(want fakeentra.Token) func(context.Context) (string, error) {
 		return func(context.Context) (string, error) { return fake.Mint(want) }
@@ -232,7 +246,8 @@ func directTarget(t *testing.T, origin string, fake *fakeentra.Server) engine.Ta
 	edited := func(change func(claims map[string]any)) func(context.Context) (string, error) {
 		return minted(fakeentra.Token{Edit: change})
 	}
-	target := engine.Target{URL: origin + "/mcp", Revisions: engine.Revisions(), Patience: patience, Tokens: map[engine.TokenKind]func(context.Context) (string, error){
+	target := engine.Target{URL: endpoint, Revisions: engine.Revisions(), Patience: patience}
+	target.Tokens = map[engine.TokenKind]func(context.Context) (string, error){
 		engine.Good:         minted(fakeentra.Token{}),
 		engine.Refreshed:    minted(fakeentra.Token{}),
 		engine.OtherUser:    minted(fakeentra.Token{User: "AlexW@contoso.onmicrosoft.com"}),
@@ -255,7 +270,7 @@ func directTarget(t *testing.T, origin string, fake *fakeentra.Server) engine.Ta
 		}),
 		engine.ForeignAudience: edited(func(c map[string]any) { c["aud"] = "00000003-0000-0000-c000-000000000000" }),
 		engine.ForeignIssuer:   edited(func(c map[string]any) { c["iss"] = fake.Issuer("5a1e0001-0000-4000-8000-00000000ffff") }),
-	}}
+	}
 	target.Mint = engine.Remint(fakesKey(t, fake), target.Tokens[engine.Good])
 	return target
 }

@@ -32,6 +32,10 @@ func (s *Server) mountEndpoint(config *Config, public, path string) error {
 	if s.endpoint, err = s.mountGuarded(config, s.resource, path, endpoint, config.Stateful); err != nil {
 		return err
 	}
+	if path != "" { // else handleOrigin passes on what is for the endpoint
+		s.mux.Handle(path, s.endpoint)
+		s.mux.Handle(path+"/{$}", s.endpoint)
+	}
 	if !config.LegacySSE {
 		return nil
 	}
@@ -44,12 +48,19 @@ func (s *Server) mountEndpoint(config *Config, public, path string) error {
 			"as /mcp"}
 	}
 	legacy := tools.LegacySSE(s.toolsConfig(config), SSEPath)
-	_, err = s.mountGuarded(config, public+SSEPath, SSEPath, legacy, false)
-	return err
+	guarded, err := s.mountGuarded(config, public+SSEPath, SSEPath, legacy, false)
+	if err != nil {
+		return err
+	}
+	s.mux.Handle(SSEPath, guarded)
+	s.mux.Handle(SSEPath+"/{$}", guarded)
+	s.mux.Handle(SSEPath+tools.MessagePath, guarded)
+	return nil
 }
 
-// mountGuarded mounts a handler and the metadata of the resource that it is, and returns the handler behind its guard.
-func (s *Server) mountGuarded(config *Config, resource, path string, handler http.Handler, stateful bool) (http.Handler, error) {
+// mountGuarded puts a handler behind a guard, and mounts the metadata of the resource that it is.
+func (s *Server) mountGuarded(config *Config, resource, path string, handler http.Handler,
+	stateful bool) (http.Handler, error) {
 	var supported, appRoles []string
 	for _, scope := range config.Scopes {
 		supported = append(supported, scope.Name)
@@ -62,19 +73,31 @@ func (s *Server) mountGuarded(config *Config, resource, path string, handler htt
 		ScopePrefix: s.mode.scopePrefix(), AppRoles: appRoles, Verify: s.mode.verify, AllowedOrigins: config.AllowedOrigins,
 		MaxBody: config.MaxBody, BodyTimeout: config.BodyTimeout, AnswerTimeout: config.AnswerTimeout, MaxCall: config.MaxCall, Stateful: stateful,
 		SessionKeys: config.Keys.Derive("sessions " + path), TokenKey: s.mode.tokenKey(), Logger: s.log, Now: config.Now,
-	}, handler)
+	}, withoutSlash(path, handler))
 	var origin *guard.OriginError
 	if errors.As(err, &origin) {
 		return nil, &ConfigError{"AllowedOrigins", origin.Problem}
 	} else if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s.mux.Handle(path, guarded)
-	if path == SSEPath {
-		s.mux.Handle(path+tools.MessagePath, guarded)
-	}
 	s.mux.Handle(guarded.MetadataPath(), guarded.Metadata())
+	s.mux.Handle(guarded.MetadataPath()+"/{$}", guarded.Metadata())
 	return guarded, nil
+}
+
+// withoutSlash hides from a handler that its path was written with a slash at the end.
+func withoutSlash(path string, handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path != "" && r.URL.Path == path+"/" {
+			address := *r.URL
+			address.Path = path
+			address.RawPath = ""
+			plain := *r
+			plain.URL = &address
+			r = &plain
+		}
+		handler.ServeHTTP(w, r)
+	})
 }
 
 // newEndpoint is what stands behind the guard.

@@ -18,6 +18,7 @@ func (s *Server) handleFrontPage(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cache-Control", "public, max-age=300")
+	header.Set("Vary", "Accept, Authorization")
 	content := struct {
 		Name, Resource string
 		Registers      bool

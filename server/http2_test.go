@@ -39,7 +39,7 @@ func TestHTTP2OverTLS(t *testing.T) {
 	})
 	listening.StartTLS()
 	t.Cleanup(listening.Close)
-	target := directTarget(t, origin, fake)
+	target := directTarget(t, origin+"/mcp", fake)
 	target.HTTPClient = listening.Client()
 	for _, check := range conformance.Checks() {
 		if strings.HasPrefix(check.ID, "server/http2/") {

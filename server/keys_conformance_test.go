@@ -66,7 +66,8 @@ func newRig(t *testing.T, change func(*server.Config)) *engine.Rig {
 		}
 	}
 	return &engine.Rig{
-		Target: directTarget(t, origin, fake), Serve: issuer.serve(keySet), Fetches: issuer.fetches, Advance: fake.Advance,
+		Target: directTarget(t, origin+"/mcp", fake), Serve: issuer.serve(keySet), Fetches: issuer.fetches,
+		Advance:  fake.Advance,
 		Document: published("/discovery/v2.0/keys"), Metadata: published("/v2.0/.well-known/openid-configuration"),
 		Describe: issuer.serve(document), Elsewhere: issuer.serve(elsewhere),
 		Close: func() {

@@ -15,7 +15,8 @@ func ownPaths() []string {
 
 var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
-// readPath reads the path of the endpoint. A slash at its end does not count.
+// readPath reads the path of the endpoint. A slash at its end does not count. The root is "": the endpoint's
+// URL is then the public URL, and an origin is written without a slash (MCP, Canonical Server URI).
 func readPath(text string) (string, error) {
 	wrong := func(problem string) (string, error) {
 		return "", &ConfigError{"Path", fmt.Sprintf("is %q: %s", text, problem)}
@@ -24,6 +25,9 @@ func readPath(text string) (string, error) {
 		return "/mcp", nil
 	}
 	path := strings.TrimSuffix(text, "/")
+	if path == "" {
+		return "", nil
+	}
 	if !plainPath.MatchString(path) {
 		return wrong("write a path such as /mcp, of letters, digits and any of - . _ ~ between slashes")
 	}

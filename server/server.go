@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,7 +30,7 @@ type Config struct {
 	// PublicURL is the origin that clients and browsers reach the server at, such as https://mcp.example.com. Plain
 	// http is for loopback only.
 	PublicURL string
-	// Path of the MCP endpoint. Empty means /mcp.
+	// Path of the MCP endpoint. Empty means /mcp. "/" means the origin itself, where browsers still get the front page.
 	Path string
 	// Name is what people and clients are told the server is called. Empty means the host of PublicURL.
 	Name string
@@ -96,11 +97,12 @@ type Server struct {
 	mode      mode
 	log       *slog.Logger
 	resource  string
-	path      string // of the endpoint
+	path      string // of the endpoint, "" for the root
 	endpoint  http.Handler
 	name      string
 	registers bool // clients can register themselves
 	ready     atomic.Bool
+	misplaced sync.Once // the log was told that a client takes the origin for the endpoint
 }
 
 // A mode is whose tokens a server takes.
@@ -167,7 +169,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	s.mux.HandleFunc(wellKnown+"/", handleNoMetadata)
 	s.mux.HandleFunc("GET /healthz", s.handleHealth)
 	s.mux.HandleFunc("GET /readyz", s.handleReady)
-	s.mux.HandleFunc("GET /{$}", s.handleFrontPage)
+	s.mux.HandleFunc("/{$}", s.handleOrigin)
 	return s, nil
 }
 
@@ -220,7 +222,7 @@ func isLoopback(host string) bool {
 
 // ServeHTTP answers for everything at the public URL.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == s.path {
+	if r.URL.Path == s.path && s.path != "" {
 		s.endpoint.ServeHTTP(w, r) // as mux does, without a search: it is what almost all requests are for
 		return
 	}

@@ -29,7 +29,7 @@ func TestConfigurationIsChecked(t *testing.T) {
 		"no public URL":            {func(c *server.Config) { c.PublicURL = "" }, "public URL"},
 		"a path in it":             {func(c *server.Config) { c.PublicURL = "https://mcp.example.com/mcp" }, "public URL"},
 		"plain http elsewhere":     {func(c *server.Config) { c.PublicURL = "http://mcp.example.com" }, "https"},
-		"the endpoint at the root": {func(c *server.Config) { c.Path = "/" }, "path"},
+		"the path of an own route": {func(c *server.Config) { c.Path = "/token" }, "/token"},
 		"a pattern as path":        {func(c *server.Config) { c.Path = "/{x}" }, "path"},
 		"a redirect elsewhere":     {func(c *server.Config) { c.Entra.RedirectURI = "https://other.example/auth/callback" }, "AUTH_REDIRECT_URI"},
 		"no tenant":                {func(c *server.Config) { c.Entra.TenantID = "" }, "AUTH_TENANT_ID"},
@@ -79,8 +79,9 @@ func TestWhatAnybodyMaySee(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
 	for path, want := range map[string]int{
-		"/": 200, "/healthz": 200, "/readyz": 503, "/mcp": 401, "/mcp/": 404, "/nothing": 404, "/.well-known/oauth-protected-resource/mcp": 200,
-		"/.well-known/oauth-authorization-server": 200, "/.well-known/openid-configuration": 200, "/jwks": 200, "/token": 405, "/authorize": 400, "/auth/callback": 400,
+		"/": 200, "/healthz": 200, "/readyz": 503, "/mcp": 401, "/mcp/": 401, "/nothing": 404,
+		"/.well-known/oauth-protected-resource/mcp": 200, "/.well-known/oauth-authorization-server": 200,
+		"/.well-known/openid-configuration": 200, "/jwks": 200, "/token": 405, "/authorize": 400, "/auth/callback": 400,
 	} {
 		status, header, body := s.send(http.MethodGet, s.origin+path, "")
 		assert.Equal(t, want, status, path)

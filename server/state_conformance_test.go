@@ -47,7 +47,7 @@ func TestStateBehindTheGuardIsItsUsers(t *testing.T) {
 			config.SigningKey = key
 			k = put(config)
 		})
-		target := brokerTarget(t, origin, key)
+		target := brokerTarget(t, origin+"/mcp", key)
 		k.describe(&target)
 		conformance.Test(t, target, only...)
 	})
@@ -60,7 +60,7 @@ func TestStateBehindTheGuardIsItsUsers(t *testing.T) {
 			direct(fake)(config)
 			k = put(config)
 		})
-		target := directTarget(t, origin, fake)
+		target := directTarget(t, origin+"/mcp", fake)
 		k.describe(&target)
 		conformance.Test(t, target, only...)
 	})
@@ -76,7 +76,7 @@ func TestStateBehindTheGuardIsItsUsers(t *testing.T) {
 			direct(fake)(config)
 			config.Upstream, config.Stateful = behind.URL+"/mcp", true
 		})
-		target := directTarget(t, origin, fake)
+		target := directTarget(t, origin+"/mcp", fake)
 		k.describe(&target)
 		conformance.Test(t, target, only...)
 	})

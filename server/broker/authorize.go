@@ -198,7 +198,7 @@ func (b *Broker) judgeAuthorization(params url.Values, tx *transaction) *protoco
 const base64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 // isResource compares a resource indicator with the one that there is (RFC 8707 section 2). The case of scheme and host
-// does not count, nor does a slash behind an origin, which URL libraries add.
+// does not count, nor does one slash at the end: URL libraries add it to an origin, and people to a path.
 func (b *Broker) isResource(asked string) bool {
 	return sameResource(asked, b.config.Resource) || slices.ContainsFunc(b.config.OtherResources, func(other string) bool { return sameResource(asked, other) })
 }
@@ -212,12 +212,7 @@ func sameResource(asked, resource string) bool {
 	if err != nil || errOwn != nil || one.User != nil || one.Fragment != "" || strings.Contains(asked, "#") {
 		return false
 	}
-	path := func(u *url.URL) string {
-		if u.EscapedPath() == "/" {
-			return ""
-		}
-		return u.EscapedPath()
-	}
+	path := func(u *url.URL) string { return strings.TrimSuffix(u.EscapedPath(), "/") }
 	return strings.EqualFold(one.Scheme, own.Scheme) && strings.EqualFold(one.Host, own.Host) && path(one) == path(own) && one.RawQuery == own.RawQuery
 }
 

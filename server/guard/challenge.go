@@ -47,7 +47,11 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, refused refusal) 
 	g.log.Info("refused", "status", refused.status, "reason", refused.reason, "method", r.Method)
 	header := w.Header()
 	if refused.challenge {
-		header.Set("WWW-Authenticate", g.challenge.header(refused.code, refused.description))
+		challenge := g.challenge
+		if g.slashed.path != "" && r.URL.Path == g.slashed.path {
+			challenge.metadata += "/"
+		}
+		header.Set("WWW-Authenticate", challenge.header(refused.code, refused.description))
 	}
 	if refused.status == http.StatusServiceUnavailable {
 		header.Set("Retry-After", retrySeconds(refused.retryAfter))

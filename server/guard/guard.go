@@ -78,6 +78,7 @@ type Guard struct {
 	challenge   challenge
 	document    []byte
 	path        string // of the metadata
+	slashed     slashed
 	hosts       []string
 	sessionKeys [][]byte
 	origins     []string
@@ -143,6 +144,9 @@ func New(cfg Config, next http.Handler) (*Guard, error) {
 		return nil, err
 	}
 	if g.document, err = metadataDocument(cfg); err != nil {
+		return nil, err
+	}
+	if g.slashed, err = newSlashed(resource, cfg); err != nil {
 		return nil, err
 	}
 	g.challenge = challenge{metadata: resource.Scheme + "://" + resource.Host + g.path, scope: strings.Join(prefixed(cfg.ScopePrefix, cfg.Scopes), " ")}

@@ -15,7 +15,24 @@ import (
 // wellKnown is inserted between host and path of the resource (RFC 9728 section 3.1).
 const wellKnown = "/.well-known/oauth-protected-resource"
 
-// MetadataPath is the path at which [Guard.Metadata] has to be mounted.
+// slashed is the resource for clients that write a slash at the end of its URL. The resource in the metadata has to be
+// the very URL that the client uses (RFC 9728 section 3.3).
+type slashed struct {
+	path     string // of the endpoint; "" where it is an origin, whose URL with a slash is the same
+	document []byte
+}
+
+func newSlashed(resource *url.URL, cfg Config) (slashed, error) {
+	cfg.Resource += "/"
+	document, err := metadataDocument(cfg)
+	if err != nil || resource.Path == "" {
+		return slashed{document: document}, err
+	}
+	return slashed{resource.Path + "/", document}, nil
+}
+
+// MetadataPath is the path at which [Guard.Metadata] has to be mounted, and with a slash at the end where the endpoint
+// can be called with one.
 func (g *Guard) MetadataPath() string { return g.path }
 
 // Metadata serves the protected resource metadata (RFC 9728). It needs no token, and everybody may
@@ -40,10 +57,14 @@ func (g *Guard) Metadata() http.Handler {
 		header.Set("Content-Type", "application/json")
 		header.Set("Cache-Control", "public, max-age=300")
 		header.Set("X-Content-Type-Options", "nosniff")
-		header.Set("Content-Length", strconv.Itoa(len(g.document)))
+		document := g.document
+		if r.URL.Path == g.path+"/" {
+			document = g.slashed.document
+		}
+		header.Set("Content-Length", strconv.Itoa(len(document)))
 		w.WriteHeader(http.StatusOK)
 		if r.Method == http.MethodGet {
-			_, _ = w.Write(g.document)
+			_, _ = w.Write(document)
 		}
 	})
 }

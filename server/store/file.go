@@ -24,7 +24,8 @@ func OpenFile(ctx context.Context, path string, config Config) (Store, error) {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
 	pragmas := url.Values{"_pragma": {
-		"busy_timeout(200)", "locking_mode(EXCLUSIVE)", "journal_mode(WAL)", "synchronous(FULL)", "auto_vacuum(INCREMENTAL)", "secure_delete(ON)",
+		"busy_timeout(200)", "locking_mode(EXCLUSIVE)", "auto_vacuum(INCREMENTAL)", "journal_mode(WAL)",
+		"synchronous(FULL)", "secure_delete(ON)",
 	}}
 	address := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas.Encode()
 	db, err := sql.Open("sqlite", address)
@@ -40,6 +41,8 @@ func OpenFile(ctx context.Context, path string, config Config) (Store, error) {
 		}
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
+	f.shrinking, f.stopShrinking = context.WithCancel(context.Background())
+	_ = f.shrink(ctx, atAnySize) // a file that is too large serves all the same
 	return f, nil
 }
 
@@ -71,10 +74,12 @@ type file struct {
 	db     *sql.DB
 	recent *recent
 	config Config
+	shrinker
 }
 
-// format is the version of the tables below.
-const format = 1
+// format is the version of the tables below. Format 1 had no sources, and kept records in the leaves of their key's
+// index, which took several times the room.
+const format = 2
 
 func (f *file) begin(ctx context.Context) error {
 	var version int
@@ -84,14 +89,34 @@ func (f *file) begin(ctx context.Context) error {
 	if version > format {
 		return fmt.Errorf("written by a newer version of this program (format %d, this one knows %d)", version, format)
 	}
-	_, err := f.db.ExecContext(ctx, fmt.Sprintf(`
+	statements := ""
+	if version == 1 {
+		statements = `
+		ALTER TABLE records RENAME TO records_of_format_1;
+		DROP INDEX records_by_expiry;`
+	}
+	statements += `
 		CREATE TABLE IF NOT EXISTS records (
-			kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, version INTEGER NOT NULL, expires INTEGER NOT NULL,
-			PRIMARY KEY (kind, key)
-		) WITHOUT ROWID;
+			kind TEXT NOT NULL, key TEXT NOT NULL, source TEXT NOT NULL, version INTEGER NOT NULL,
+			expires INTEGER NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key)
+		);
 		CREATE INDEX IF NOT EXISTS records_by_expiry ON records (kind, expires);
-		PRAGMA user_version = %d`, format))
-	return err
+		CREATE INDEX IF NOT EXISTS records_by_source ON records (kind, source, expires);`
+	if version == 1 {
+		statements += `
+		INSERT INTO records (kind, key, source, version, expires, value)
+			SELECT kind, key, '', version, expires, value FROM records_of_format_1;
+		DROP TABLE records_of_format_1;`
+	}
+	tx, err := f.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // without effect after Commit
+	if _, err := tx.ExecContext(ctx, statements+fmt.Sprintf("PRAGMA user_version = %d", format)); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 func (f *file) Get(ctx context.Context, kind, key string) (Record, error) {
@@ -104,7 +129,8 @@ func (f *file) Get(ctx context.Context, kind, key string) (Record, error) {
 		return record, nil
 	}
 	record, err := scan(kind, key, f.db.QueryRowContext(ctx,
-		"SELECT value, version, expires FROM records WHERE kind = ? AND key = ? AND expires > ?", kind, key, now.Unix()))
+		"SELECT value, version, expires, source FROM records WHERE kind = ? AND key = ? AND expires > ?",
+		kind, key, now.Unix()))
 	if err == nil {
 		f.recent.keep(record, written)
 	}
@@ -114,7 +140,7 @@ func (f *file) Get(ctx context.Context, kind, key string) (Record, error) {
 func scan(kind, key string, row *sql.Row) (Record, error) {
 	record := Record{Kind: kind, Key: key}
 	var expires int64
-	switch err := row.Scan(&record.Value, &record.Version, &expires); {
+	switch err := row.Scan(&record.Value, &record.Version, &expires, &record.Source); {
 	case errors.Is(err, sql.ErrNoRows):
 		return Record{}, ErrNotFound
 	case err != nil:
@@ -128,14 +154,19 @@ func (f *file) Put(ctx context.Context, record Record) (int64, error) {
 	if err := check(record); err != nil {
 		return 0, err
 	}
+	if record.Value == nil {
+		record.Value = []byte{} // nil would be NULL
+	}
+	defer f.shrinkSoon()
 	now := f.config.now().Unix()
 	defer f.recent.wrote(record.Kind, record.Key)
 	if record.Version == 0 {
 		return f.create(ctx, record, now)
 	}
 	result, err := f.db.ExecContext(ctx,
-		"UPDATE records SET value = ?, version = version + 1, expires = ? WHERE kind = ? AND key = ? AND version = ? AND expires > ?",
-		record.Value, record.Expires.Unix(), record.Kind, record.Key, record.Version, now)
+		`UPDATE records SET value = ?, version = version + 1, expires = ?, source = ?
+			WHERE kind = ? AND key = ? AND version = ? AND expires > ?`,
+		record.Value, record.Expires.Unix(), record.Source, record.Kind, record.Key, record.Version, now)
 	if err != nil {
 		return 0, fmt.Errorf("store: %w", err)
 	}
@@ -145,33 +176,24 @@ func (f *file) Put(ctx context.Context, record Record) (int64, error) {
 	return record.Version + 1, nil
 }
 
-// create inserts a record after making room for it: what has expired goes first, then what would expire next.
+// create inserts a record after making room for it.
 func (f *file) create(ctx context.Context, record Record, now int64) (int64, error) {
 	tx, err := f.db.BeginTx(ctx, nil)
 	if err != nil {
 		return 0, fmt.Errorf("store: %w", err)
 	}
 	defer tx.Rollback() // without effect after Commit
-	for _, statement := range []struct {
-		text      string
-		arguments []any
-	}{
-		{`DELETE FROM records WHERE kind = ?1 AND key IN (SELECT key FROM records WHERE kind = ?1 AND expires <= ?2 ORDER BY expires LIMIT 100)`,
-			[]any{record.Kind, now}},
-		{`DELETE FROM records WHERE kind = ? AND key = ? AND expires <= ?`, []any{record.Kind, record.Key, now}},
-		{`DELETE FROM records WHERE kind = ?1 AND key IN (SELECT key FROM records WHERE kind = ?1 ORDER BY expires
-			LIMIT max(0, (SELECT count(*) FROM records WHERE kind = ?1) - ?2))`, []any{record.Kind, f.config.room(record) - 1}},
-	} {
-		result, err := tx.ExecContext(ctx, statement.text, statement.arguments...)
-		if err != nil {
-			return 0, fmt.Errorf("store: %w", err)
-		}
-		if gone, err := result.RowsAffected(); err != nil || gone > 0 {
-			defer f.recent.wroteMany()
-		}
+	forgotten, err := f.makeRoom(ctx, tx, record, now)
+	if forgotten > 0 {
+		defer f.recent.wroteMany()
 	}
-	result, err := tx.ExecContext(ctx, "INSERT INTO records (kind, key, value, version, expires) VALUES (?, ?, ?, 1, ?) ON CONFLICT DO NOTHING",
-		record.Kind, record.Key, record.Value, record.Expires.Unix())
+	if err != nil {
+		return 0, fmt.Errorf("store: %w", err)
+	}
+	result, err := tx.ExecContext(ctx,
+		`INSERT INTO records (kind, key, source, version, expires, value) VALUES (?, ?, ?, 1, ?, ?)
+			ON CONFLICT DO NOTHING`,
+		record.Kind, record.Key, record.Source, record.Expires.Unix(), record.Value)
 	if err != nil {
 		return 0, fmt.Errorf("store: %w", err)
 	}
@@ -184,10 +206,56 @@ func (f *file) create(ctx context.Context, record Record, now int64) (int64, err
 	return 1, nil
 }
 
+// maxForgotten bounds the records that one new record can push out. There is more than one only if a bound was lowered.
+const maxForgotten = 100
+
+// makeRoom deletes what has expired under the key of a record that is created, and from a full kind what has to go. It
+// returns how many records went.
+func (f *file) makeRoom(ctx context.Context, tx *sql.Tx, created Record, now int64) (forgotten int64, err error) {
+	forget := func(statement string, arguments ...any) error {
+		result, err := tx.ExecContext(ctx, statement, arguments...)
+		if err != nil {
+			return err
+		}
+		gone, err := result.RowsAffected()
+		forgotten += gone
+		return err
+	}
+	err = forget("DELETE FROM records WHERE kind = ? AND key = ? AND expires <= ?", created.Kind, created.Key, now)
+	for range maxForgotten {
+		if err != nil {
+			return forgotten, err
+		}
+		var records, sourced int
+		err = tx.QueryRowContext(ctx, `SELECT count(*), count(nullif(source, ''))
+			FROM records INDEXED BY records_by_source WHERE kind = ? AND expires > ?`,
+			created.Kind, now).Scan(&records, &sourced)
+		switch {
+		case err != nil:
+			return forgotten, err
+		case !f.config.full(created, records, sourced):
+			return forgotten, nil
+		case sourced == 0:
+			err = forget(`DELETE FROM records WHERE rowid = (
+				SELECT rowid FROM records WHERE kind = ?1 AND expires > ?2 ORDER BY expires LIMIT 1)`,
+				created.Kind, now)
+		default:
+			err = forget(`DELETE FROM records WHERE rowid = (
+				SELECT rowid FROM records WHERE kind = ?1 AND expires > ?2 AND source = (
+					SELECT source FROM records INDEXED BY records_by_source
+						WHERE kind = ?1 AND source > '' AND expires > ?2 GROUP BY source
+						ORDER BY count(*) DESC, min(expires) LIMIT 1)
+				ORDER BY expires LIMIT 1)`, created.Kind, now)
+		}
+	}
+	return forgotten, err
+}
+
 func (f *file) Take(ctx context.Context, kind, key string) (Record, error) {
 	defer f.recent.wrote(kind, key)
 	return scan(kind, key, f.db.QueryRowContext(ctx,
-		"DELETE FROM records WHERE kind = ? AND key = ? AND expires > ? RETURNING value, version, expires", kind, key, f.config.now().Unix()))
+		"DELETE FROM records WHERE kind = ? AND key = ? AND expires > ? RETURNING value, version, expires, source",
+		kind, key, f.config.now().Unix()))
 }
 
 func (f *file) Delete(ctx context.Context, kind, key string) error {
@@ -200,6 +268,7 @@ func (f *file) Delete(ctx context.Context, kind, key string) error {
 
 func (f *file) Close() error {
 	defer f.recent.wroteMany()
+	f.endShrinking()
 	if err := f.db.Close(); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}

@@ -30,6 +30,8 @@ func Run(t *testing.T, open Open) {
 		"deleting is final, and no error twice":         deleted,
 		"of many who act at once one wins":              oneWinner,
 		"a full kind forgets what would expire first":   full,
+		"a source pushes out its own records alone":     sources,
+		"a source is kept and can be changed":           sourceKept,
 		"what is too large or has no expiry is refused": refused,
 		"an odd key is a key":                           oddKeys,
 		"what was read before may have changed":         readBefore,
@@ -140,18 +142,77 @@ func full(t *testing.T, s store.Store, _ func(time.Duration)) {
 		_, err = s.Get(t.Context(), "k", key)
 		assert.NoError(t, err, key)
 	}
-	limited := record("limited", "v", 0, time.Hour)
-	limited.Limit = 3
-	_, err = s.Put(t.Context(), limited)
-	require.NoError(t, err)
-	for key, kept := range map[string]bool{"0": true, "1": true, "2": false, "6": false, "limited": true} {
-		_, err = s.Get(t.Context(), "k", key)
-		assert.Equal(t, kept, err == nil, key)
+}
+
+// sources lets one source make far more records than there is room for.
+func sources(t *testing.T, s store.Store, _ func(time.Duration)) {
+	put := func(key, source string, lives time.Duration) {
+		one := record(key, "v", 0, lives)
+		one.Source, one.Limit = source, 5
+		_, err := s.Put(t.Context(), one)
+		require.NoError(t, err)
 	}
+	kept := func() (keys []string) {
+		for _, key := range []string{"none", "early", "late", "x0", "x1", "x2", "x17", "x18", "x19", "last"} {
+			if _, err := s.Get(t.Context(), "k", key); err == nil {
+				keys = append(keys, key)
+			}
+		}
+		return keys
+	}
+	put("none", "", time.Minute)
+	put("early", "one", 2*time.Minute)
+	put("late", "other", 50*time.Hour)
+	for i := range 20 {
+		put(fmt.Sprint("x", i), "many", time.Hour+time.Duration(i)*time.Minute)
+	}
+	assert.Equal(t, []string{"none", "early", "late", "x17", "x18", "x19"}, kept())
+	put("last", "fourth", time.Hour)
+	assert.Equal(t, []string{"none", "early", "late", "x18", "x19", "last"}, kept())
+	for i := range 3 { // the kind itself has room for eight
+		one := record(fmt.Sprint("s", i), "v", 0, 90*time.Hour)
+		_, err := s.Put(t.Context(), one)
+		require.NoError(t, err)
+	}
+	assert.Equal(t, []string{"none", "early", "late", "x19", "last"}, kept())
+	for i := range 8 {
+		_, err := s.Put(t.Context(), record(fmt.Sprint("t", i), "v", 0, 95*time.Hour))
+		require.NoError(t, err)
+	}
+	assert.Empty(t, kept(), "records without a source go last")
+	_, err := s.Get(t.Context(), "k", "t7")
+	assert.NoError(t, err)
+}
+
+func sourceKept(t *testing.T, s store.Store, _ func(time.Duration)) {
+	one := record("a", "v", 0, time.Hour)
+	one.Source = "first"
+	version, err := s.Put(t.Context(), one)
+	require.NoError(t, err)
+	found, err := s.Get(t.Context(), "k", "a")
+	require.NoError(t, err)
+	assert.Equal(t, "first", found.Source)
+	one.Source, one.Version = "", version
+	_, err = s.Put(t.Context(), one)
+	require.NoError(t, err)
+	for i := range 20 {
+		other := record(fmt.Sprint(i), "v", 0, 2*time.Hour)
+		other.Source, other.Limit = "other", 3
+		_, err := s.Put(t.Context(), other)
+		require.NoError(t, err)
+	}
+	found, err = s.Take(t.Context(), "k", "a")
+	require.NoError(t, err, "without a source it stays")
+	assert.Empty(t, found.Source)
+	one.Version, one.Source = 0, strings.Repeat("s", 1000)
+	_, err = s.Put(t.Context(), one)
+	assert.Error(t, err)
 }
 
 func refused(t *testing.T, s store.Store, _ func(time.Duration)) {
-	_, err := s.Put(t.Context(), record("a", strings.Repeat("v", store.MaxValue+1), 0, time.Hour))
+	_, err := s.Put(t.Context(), store.Record{Kind: "k", Key: "without a value", Expires: start.Add(time.Hour)})
+	assert.NoError(t, err)
+	_, err = s.Put(t.Context(), record("a", strings.Repeat("v", store.MaxValue+1), 0, time.Hour))
 	assert.Error(t, err)
 	_, err = s.Put(t.Context(), store.Record{Kind: "k", Key: "a", Value: []byte("v")})
 	assert.Error(t, err)

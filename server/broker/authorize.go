@@ -236,7 +236,8 @@ func (b *Broker) sendToEntra(w http.ResponseWriter, r *http.Request, tx *transac
 		b.sendBack(w, r, tx, signInError(err, tx.prompts("none")))
 		return
 	}
-	if err := b.records.create(r.Context(), kindTransaction, hashed(state), tx, b.now().Add(transactionLifetime)); err != nil {
+	network, expires := b.networkSource(r), b.now().Add(transactionLifetime)
+	if err := b.records.create(r.Context(), kindTransaction, hashed(state), network, tx, expires); err != nil {
 		b.storeFailed(w, r, err)
 		return
 	}

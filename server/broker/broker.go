@@ -97,8 +97,8 @@ const (
 	kindDeployment  = "deployment"
 )
 
-// limit bounds the records of a kind that strangers can make without signing in, so that they cannot fill the store.
-// Zero means the store's own bound.
+// limit bounds the records of a kind that strangers can make without signing in, so that they cannot fill the store. A
+// client that a person has signed in with does not count. Zero means the store's own bound.
 func limit(kind string) int {
 	switch kind {
 	case kindTransaction, kindCode:
@@ -193,7 +193,7 @@ func (b *Broker) Bind(ctx context.Context, deployment string) error {
 		Deployment string `json:"deployment"`
 	}
 	bound.Deployment = deployment
-	err := b.records.create(ctx, kindDeployment, "this", bound, b.config.Now().AddDate(100, 0, 0))
+	err := b.records.create(ctx, kindDeployment, "this", "", bound, b.config.Now().AddDate(100, 0, 0))
 	if errors.Is(err, store.ErrConflict) {
 		if err = b.records.getLasting(ctx, kindDeployment, "this", &bound); err == nil && bound.Deployment != deployment {
 			return fmt.Errorf("broker: the store belongs to %s, and this is %s: use another STORE_URL", bound.Deployment, deployment)

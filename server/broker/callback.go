@@ -163,9 +163,10 @@ func (b *Broker) finish(w http.ResponseWriter, r *http.Request, tx *transaction,
 		SignIn: *who, Until: b.now().Add(codeLifetime),
 	}
 	// The record outlives the code, so that one that is redeemed twice is recognised.
+	person, expires := b.personSource(who.Principal), b.now().Add(10*codeLifetime)
 	err = errors.Join(
 		b.rememberConsent(r.Context(), who.Principal, tx),
-		b.records.create(r.Context(), kindCode, hashed(value), issued, b.now().Add(10*codeLifetime)),
+		b.records.create(r.Context(), kindCode, hashed(value), person, issued, expires),
 		b.beginSession(w, who.Principal),
 	)
 	if err == nil {

@@ -58,7 +58,8 @@ func (b *Broker) markUsed(ctx context.Context, id string) error {
 	if found.Used && record.Expires.Sub(b.now()) > usedClient/2 {
 		return nil
 	}
-	found.Used = true
+	// Without a source it is no stranger's any more: no number of registrations pushes it out.
+	found.Used, record.Source = true, ""
 	record.Expires = b.now().Add(usedClient)
 	if err := b.records.put(ctx, record, found); err != nil && !errors.Is(err, store.ErrConflict) {
 		return err

@@ -22,7 +22,8 @@ func (b *Broker) askConsent(w http.ResponseWriter, r *http.Request, tx *transact
 		return
 	}
 	tx.CSRF, tx.Browser = hashed(csrf), hashed(browser)
-	if err := b.records.create(r.Context(), kindTransaction, hashed(id), tx, b.now().Add(transactionLifetime)); err != nil {
+	network, expires := b.networkSource(r), b.now().Add(transactionLifetime)
+	if err := b.records.create(r.Context(), kindTransaction, hashed(id), network, tx, expires); err != nil {
 		b.storeFailed(w, r, err)
 		return
 	}

@@ -103,7 +103,7 @@ func (b *Broker) rememberConsent(ctx context.Context, principal Principal, tx *t
 		})
 		held.Approvals = append(held.Approvals, made)
 		held.Approvals = held.Approvals[max(0, len(held.Approvals)-maxApprovals):]
-		record.Expires = made.Until
+		record.Expires, record.Source = made.Until, b.personSource(principal)
 		if err := b.records.put(ctx, record, held); !errors.Is(err, store.ErrConflict) {
 			return err
 		}

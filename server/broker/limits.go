@@ -1,8 +1,12 @@
 package broker
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -63,6 +67,20 @@ func (b *Broker) address(r *http.Request) netip.Addr { return b.config.TrustedPr
 
 // network is what the client's address counts as.
 func (b *Broker) network(r *http.Request) string { return clientip.Network(b.address(r)).String() }
+
+// networkSource is the store's name for the network that a request comes from. The store learns no address.
+func (b *Broker) networkSource(r *http.Request) string { return b.sourceName("network", b.network(r)) }
+
+// personSource is the store's name for a person.
+func (b *Broker) personSource(who Principal) string {
+	return b.sourceName("person", who.Issuer, who.TenantID, who.ObjectID)
+}
+
+func (b *Broker) sourceName(parts ...string) string {
+	mac := hmac.New(sha256.New, b.config.Keys.Derive("sources")[0])
+	mac.Write([]byte(strings.Join(parts, "\x00")))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:12])
+}
 
 // fromOtherSite reports whether a browser says that a page of another site sent a request (Fetch Metadata). Programs
 // say nothing.

@@ -113,3 +113,34 @@ func TestRefusedRequestsCountForNothing(t *testing.T) {
 	assert.Equal(t, 429, w.registersFrom(victim))
 	assert.Equal(t, 429, get(good))
 }
+
+// TestAFloodPushesOutItsOwnRecordsAlone fills the tables of clients and of sign-ins under way from one network, and
+// with the clients that one person has signed in with.
+func TestAFloodPushesOutItsOwnRecordsAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{records: 40})
+	used, fresh := w.public(), w.public()
+	held := w.signedIn(used)
+	b, underway := w.browser(), w.browser()
+	page := b.get(w.request(fresh), "Sec-Fetch-Site", "none")
+	atEntra := w.approve(underway, underway.get(w.request(fresh), "Sec-Fetch-Site", "none"))
+	for i := range 60 {
+		address := "[2001:db8:1:" + strconv.FormatInt(int64(i), 16) + "::1]:1"
+		require.Equal(t, 200, w.beginsFrom(fresh, address))
+		require.Equal(t, 201, w.registersFrom(address))
+	}
+	w.approve(b, page)
+	back := underway.get(w.signIn(underway, atEntra, ""))
+	assert.NotEmpty(t, back.location(t).Get("code"), "a sign-in that was under way")
+	w.signedIn(fresh)
+
+	other := w.browser()
+	for range 50 {
+		address := w.approve(other, other.get(w.request(fresh), "Sec-Fetch-Site", "none"))
+		result := other.get(w.signIn(other, address, w.fake.Tenant().Users[1].UserPrincipalName)).location(t)
+		_, status := w.token(redemption(fresh, result.Get("code")))
+		require.Equal(t, 200, status)
+	}
+	_, status := w.token(refreshing(used, held.Refresh))
+	assert.Equal(t, 200, status, "the grant of another person")
+}

@@ -140,7 +140,7 @@ func (b *Broker) rotate(ctx context.Context, grantID, presented string, generati
 				return "", nil, err
 			}
 			g.Previous, g.Refresh, g.Rotated = hash, hashed(successor), b.now()
-			record.Expires = b.now().Add(grantLifetime)
+			record.Expires, record.Source = b.now().Add(grantLifetime), b.personSource(g.Principal)
 			if err := b.records.put(ctx, record, g); errors.Is(err, store.ErrConflict) && ctx.Err() == nil {
 				continue // somebody was faster: with the same token, and then the answer is his
 			} else if err != nil {

@@ -98,7 +98,8 @@ func (b *Broker) handleRegister(w http.ResponseWriter, r *http.Request) {
 		answer.SecretExpires = &never
 		made.SecretHash = hashed(answer.Secret)
 	}
-	if err := b.records.create(r.Context(), kindClient, made.ID, made, now.Add(unusedClient)); err != nil {
+	err = b.records.create(r.Context(), kindClient, made.ID, b.networkSource(r), made, now.Add(unusedClient))
+	if err != nil {
 		b.log.ErrorContext(r.Context(), "the store failed", "error", err)
 		writeError(w, unavailable("the store cannot be reached"))
 		return

@@ -181,8 +181,9 @@ func (s *sealedStore) getLasting(ctx context.Context, kind, key string, into any
 	return nil // another process did
 }
 
-func (s *sealedStore) create(ctx context.Context, kind, key string, value any, expires time.Time) error {
-	return s.put(ctx, store.Record{Kind: kind, Key: key, Expires: expires}, value)
+// create stores a new record of a source: a network or a person. What the server itself needs has none.
+func (s *sealedStore) create(ctx context.Context, kind, key, source string, value any, expires time.Time) error {
+	return s.put(ctx, store.Record{Kind: kind, Key: key, Source: source, Expires: expires}, value)
 }
 
 // put stores a value under the record's kind and key, if its version is still the stored one.

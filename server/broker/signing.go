@@ -67,7 +67,8 @@ func (b *Broker) loadSigningKey(ctx context.Context) (*signingKey, error) {
 		if kept.PKCS8, err = x509.MarshalPKCS8PrivateKey(made); err != nil {
 			return nil, fmt.Errorf("broker: a signing key: %w", err)
 		}
-		if err = b.records.create(ctx, kindSigningKey, "current", kept, b.now().AddDate(100, 0, 0)); errors.Is(err, store.ErrConflict) {
+		err = b.records.create(ctx, kindSigningKey, "current", "", kept, b.now().AddDate(100, 0, 0))
+		if errors.Is(err, store.ErrConflict) {
 			err = b.records.getLasting(ctx, kindSigningKey, "current", &kept)
 		}
 	}

@@ -153,7 +153,8 @@ func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values)
 	made.Refresh = hashed(refresh)
 	// The grant is there before the code names it, so that a replay finds something to end. Until then nobody knows its
 	// tokens.
-	if err := b.records.create(ctx, kindGrant, grantID, made, b.now().Add(grantLifetime)); err != nil {
+	person, expires := b.personSource(made.Principal), b.now().Add(grantLifetime)
+	if err := b.records.create(ctx, kindGrant, grantID, person, made, expires); err != nil {
 		return nil, b.storeProblem(ctx, err)
 	}
 	code.GrantID, code.SignIn = grantID, signIn{Principal: code.SignIn.Principal}

@@ -56,6 +56,7 @@ type options struct {
 	proxies   clientip.Proxies
 	scopes    []broker.Scope
 	log       *logText // nil is none
+	records   int      // of each kind in the store; 0 is its own bound
 }
 
 // A logText is what a broker has logged.
@@ -111,7 +112,7 @@ func (w *world) start(o options) *broker.Broker {
 	})
 	require.NoError(w.t, err)
 	if o.store == nil {
-		o.store = store.NewMemory(store.Config{Now: w.now})
+		o.store = store.NewMemory(store.Config{Now: w.now, MaxRecords: o.records})
 	}
 	if o.perMinute == 0 {
 		o.perMinute = -1

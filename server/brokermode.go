@@ -110,8 +110,10 @@ func (m *brokerMode) verify(ctx context.Context, raw string) (*guard.Identity, e
 		return nil, err
 	}
 	return &guard.Identity{
-		Principal: guard.Principal(caller.Principal), Kind: guard.User, Name: caller.Name, Username: caller.Username,
+		Principal: guard.Principal(caller.Principal), Kind: guard.Kind(caller.Kind), KindStated: caller.KindStated,
+		Name: caller.Name, Username: caller.Username,
 		ClientID: caller.ClientID, ClientName: caller.ClientName, GrantID: caller.GrantID, TokenID: caller.TokenID,
-		Scopes: caller.Scopes, Issued: caller.Issued, Expiry: caller.Expiry,
+		Scopes: caller.Scopes, Roles: caller.Roles, Groups: caller.Groups, GroupsIncomplete: caller.GroupsIncomplete,
+		Issued: caller.Issued, Expiry: caller.Expiry,
 	}, nil
 }

@@ -89,9 +89,11 @@ func (m *directMode) verify(ctx context.Context, raw string) (*guard.Identity, e
 
 func identityOf(caller *entra.Caller) *guard.Identity {
 	return &guard.Identity{
-		Principal: guard.Principal{Issuer: caller.Issuer, TenantID: caller.TenantID, ObjectID: caller.ObjectID}, Kind: guard.Kind(caller.Kind),
+		Principal: guard.Principal{Issuer: caller.Issuer, TenantID: caller.TenantID, ObjectID: caller.ObjectID},
+		Kind:      guard.Kind(caller.Kind), KindStated: caller.KindStated,
 		Name: caller.Name, Username: caller.Username, ClientID: caller.ClientID, TokenID: caller.TokenID,
-		Scopes: caller.Scopes, Roles: caller.Roles, Issued: caller.Issued, Expiry: caller.Expiry,
+		Scopes: caller.Scopes, Roles: caller.Roles, Groups: caller.Groups, GroupsIncomplete: caller.GroupsIncomplete,
+		Issued: caller.Issued, Expiry: caller.Expiry,
 	}
 }
 
@@ -112,5 +114,7 @@ func (m *directMode) graphToken(ctx context.Context, caller *guard.Identity) (st
 			}
 		}
 	}
-	return m.api.OnBehalfOf(ctx, &entra.Caller{Kind: entra.CallerKind(caller.Kind), TenantID: caller.TenantID}, raw, permissions)
+	asking := &entra.Caller{TenantID: caller.TenantID}
+	asking.Kind = entra.CallerKind(caller.Kind)
+	return m.api.OnBehalfOf(ctx, asking, raw, permissions)
 }

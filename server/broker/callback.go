@@ -29,6 +29,8 @@ type signIn struct {
 	Name      string         `json:"name"`
 	Username  string         `json:"username"`
 	Upstream  upstreamTokens `json:"upstream"`
+	// Attributes are nil in what was stored before there were any.
+	Attributes *entra.Attributes `json:"attributes,omitempty"`
 }
 
 // upstreamTokens are Entra's. They never leave the broker but towards Graph and Entra.
@@ -96,6 +98,7 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 	who := &signIn{
 		Principal: Principal{tokens.User.Issuer, tokens.User.TenantID, tokens.User.ObjectID},
 		Name:      tokens.User.Name, Username: tokens.User.Username, Upstream: newUpstreamTokens(tokens),
+		Attributes: &tokens.User.Attributes,
 	}
 	if tx.Trusted, err = b.trustsSignedIn(r.Context(), who.Principal, &tx); err != nil {
 		b.storeFailed(w, r, err)

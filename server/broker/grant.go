@@ -22,6 +22,8 @@ type grant struct {
 	Username   string         `json:"username"`
 	Scopes     []string       `json:"scopes"`
 	Upstream   upstreamTokens `json:"upstream"`
+	// Attributes are what Entra's last ID token said. They are nil in grants from before there were any.
+	Attributes *entra.Attributes `json:"attributes,omitempty"`
 
 	// The refresh family: the hash of the one token that is good, and what its predecessor is repeated with for a
 	// moment.
@@ -48,12 +50,25 @@ func (b *Broker) verifyAlone(ctx context.Context, raw string) (*Caller, error) {
 	return &known.Caller, nil
 }
 
-// A knownCaller is what is remembered of a verified token.
+// attributes are what is known of the person. Nothing is known of the groups in a grant from before they were kept.
+func (g *grant) attributes() entra.Attributes {
+	if g.Attributes == nil {
+		return entra.Attributes{Kind: entra.Member, GroupsIncomplete: true}
+	}
+	return *g.Attributes
+}
+
+// A knownCaller is what is remembered of a verified token: what it says itself, and the last reading of its grant.
 type knownCaller struct {
 	Caller
-	// read is the version of the grant's record that was last read, and found to be the caller's. As long as the store has
-	// that version, there is nothing new to read in it.
-	read atomic.Int64
+	last atomic.Pointer[grantReading]
+}
+
+// A grantReading is the caller as a version of the grant's record has it. As long as the store has that version, there
+// is nothing new to read in it.
+type grantReading struct {
+	version int64
+	caller  Caller
 }
 
 // readClaims reads what a verified token says.
@@ -136,6 +151,9 @@ func (b *Broker) renewUpstream(ctx context.Context, grantID string) (string, err
 	}
 	err = b.changeGrant(ctx, grantID, func(g *grant) error {
 		g.Upstream = fresh
+		if user := tokens.User; user.ObjectID != "" { // there was an ID token
+			g.Name, g.Username, g.Attributes = user.Name, user.Username, &user.Attributes
+		}
 		return nil
 	})
 	if errors.Is(err, store.ErrNotFound) {

@@ -16,6 +16,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"mcpentra/server/entra"
 	"mcpentra/server/store"
 	"mcpentra/server/token"
 )
@@ -137,9 +138,10 @@ func (b *Broker) accessToken(grantID string, g *grant, scopes []string) (string,
 
 var errUpstreamOver = errors.New("broker: entra's token has run out and was not renewed")
 
-// A Caller is what a verified access token says.
+// A Caller is what a verified access token and its grant say. Names and attributes are those of Entra's last ID token.
 type Caller struct {
-	Principal            Principal
+	Principal Principal
+	entra.Attributes
 	Name, Username       string
 	ClientID, ClientName string
 	GrantID, TokenID     string
@@ -155,7 +157,7 @@ func (b *Broker) Verify(ctx context.Context, raw string) (*Caller, error) {
 	if known == nil {
 		return nil, tokenErr
 	}
-	grantErr := b.checkGrant(ctx, known)
+	caller, grantErr := b.readGrant(ctx, known)
 	var ended *token.InvalidError
 	switch {
 	case errors.As(grantErr, &ended):
@@ -165,29 +167,32 @@ func (b *Broker) Verify(ctx context.Context, raw string) (*Caller, error) {
 	case grantErr != nil:
 		return nil, grantErr
 	}
-	return &known.Caller, nil
+	return caller, nil
 }
 
-// checkGrant asks the store whether the grant of a token still stands.
-func (b *Broker) checkGrant(ctx context.Context, known *knownCaller) error {
+// readGrant asks the store whether the grant of a token still stands, and for what it says of the caller.
+func (b *Broker) readGrant(ctx context.Context, known *knownCaller) (*Caller, error) {
 	record, err := b.records.store.Get(ctx, kindGrant, known.GrantID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return errGrantGone()
+		return nil, errGrantGone()
 	case err != nil:
-		return storeAway(err)
-	case record.Version == known.read.Load():
-		return nil
+		return nil, storeAway(err)
+	}
+	if last := known.last.Load(); last != nil && last.version == record.Version {
+		return &last.caller, nil
 	}
 	var g grant
 	switch err := b.records.read(record, &g); {
 	case err != nil:
-		return storeAway(err)
+		return nil, storeAway(err)
 	case g.ClientID != known.ClientID || g.Principal != known.Principal:
-		return errGrantGone()
+		return nil, errGrantGone()
 	}
-	known.read.Store(record.Version)
-	return nil
+	reading := &grantReading{version: record.Version, caller: known.Caller}
+	reading.caller.Name, reading.caller.Username, reading.caller.Attributes = g.Name, g.Username, g.attributes()
+	known.last.Store(reading)
+	return &reading.caller, nil
 }
 
 // handleKeys serves the public signing key (RFC 7517).

@@ -144,7 +144,7 @@ func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values)
 	grantID = grantID[:22]
 	made := &grant{
 		ClientID: code.ClientID, ClientName: code.ClientName, Principal: code.SignIn.Principal, Name: code.SignIn.Name, Username: code.SignIn.Username,
-		Scopes: code.Scopes, Upstream: code.SignIn.Upstream, Rotated: b.now(),
+		Attributes: code.SignIn.Attributes, Scopes: code.Scopes, Upstream: code.SignIn.Upstream, Rotated: b.now(),
 	}
 	refresh, err := b.newRefreshToken(grantID, 1)
 	if err != nil {

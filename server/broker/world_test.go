@@ -53,6 +53,7 @@ type options struct {
 	keys      *broker.Keys
 	tls       bool
 	perMinute int // 0 is no bound
+	tenant    func(*directory.Tenant)
 	proxies   clientip.Proxies
 	scopes    []broker.Scope
 	log       *logText // nil is none
@@ -87,6 +88,9 @@ func newWorld(t *testing.T, o options) *world {
 	if o.tls {
 		w.origin = "https://127.0.0.1:" + port // which httptest's certificate is for
 		contents.Tenants[0].Apps[0].Web = append(contents.Tenants[0].Apps[0].Web, w.origin+broker.CallbackPath)
+	}
+	if o.tenant != nil {
+		o.tenant(&contents.Tenants[0])
 	}
 	w.fake = fakeentra.NewServer(fakeentra.Config{Directory: contents, Now: w.now})
 	t.Cleanup(w.fake.Close)

@@ -27,7 +27,7 @@ const (
 // A Caller is what a verified access token says. Issuer, TenantID and ObjectID identify the caller; Issuer is the v2
 // issuer whatever the token's version, so that one person is one person. The names are for display only.
 type Caller struct {
-	Kind                       CallerKind
+	Attributes
 	Issuer, TenantID, ObjectID string
 	Name, Username             string
 	// ClientID is the application that calls: azp, or appid in v1.
@@ -37,9 +37,7 @@ type Caller struct {
 	// TokenID is Entra's uti.
 	TokenID string
 	// Scopes are the delegated permissions, by their short names. Nil for an application.
-	Scopes []string
-	// Roles are the app roles of the person or application.
-	Roles          []string
+	Scopes         []string
 	Issued, Expiry time.Time
 }
 
@@ -129,22 +127,20 @@ func (a *API) explainIssuer(raw string) *token.InvalidError {
 
 // accessClaims are Entra's claims beside the registered ones ("Access token claims reference").
 type accessClaims struct {
-	Version   string   `json:"ver"`
-	TenantID  string   `json:"tid"`
-	ObjectID  string   `json:"oid"`
-	Scope     *string  `json:"scp"`
-	Roles     []string `json:"roles"`
-	AZP       string   `json:"azp"`
-	AZPProof  string   `json:"azpacr"`
-	AppID     string   `json:"appid"`
-	AppProof  string   `json:"appidacr"`
-	TokenID   string   `json:"uti"`
-	Kind      string   `json:"idtyp"`
-	Provider  string   `json:"idp"`
-	Account   *int     `json:"acct"`
-	Name      string   `json:"name"`
-	Preferred string   `json:"preferred_username"`
-	UPN       string   `json:"upn"`
+	attributeClaims
+	Version   string  `json:"ver"`
+	TenantID  string  `json:"tid"`
+	ObjectID  string  `json:"oid"`
+	Scope     *string `json:"scp"`
+	AZP       string  `json:"azp"`
+	AZPProof  string  `json:"azpacr"`
+	AppID     string  `json:"appid"`
+	AppProof  string  `json:"appidacr"`
+	TokenID   string  `json:"uti"`
+	Kind      string  `json:"idtyp"`
+	Name      string  `json:"name"`
+	Preferred string  `json:"preferred_username"`
+	UPN       string  `json:"upn"`
 }
 
 // scopeText is what scp may be: names with single blanks between them.
@@ -173,9 +169,10 @@ func (a *API) read(verified *token.Claims) (*Caller, error) {
 		return nil, token.NewInvalidError(disagreeing)
 	}
 	caller := &Caller{
-		Kind: Member, Issuer: known.client.deployment.issuer(), TenantID: claims.TenantID, ObjectID: claims.ObjectID,
-		Name: claims.Name, Username: claims.Preferred, ClientID: client, Confidential: proof == "1" || proof == "2", TokenID: claims.TokenID, Roles: claims.Roles,
-		Issued: verified.IssuedAt, Expiry: verified.Expiry,
+		Issuer: known.client.deployment.issuer(), TenantID: claims.TenantID, ObjectID: claims.ObjectID,
+		Name: claims.Name, Username: claims.Preferred, ClientID: client, TokenID: claims.TokenID,
+		Confidential: proof == "1" || proof == "2",
+		Issued:       verified.IssuedAt, Expiry: verified.Expiry,
 	}
 	if caller.Username == "" {
 		caller.Username = claims.UPN
@@ -185,20 +182,13 @@ func (a *API) read(verified *token.Claims) (*Caller, error) {
 		if claims.Kind != "" && claims.Kind != "app" || verified.Subject != claims.ObjectID {
 			return nil, token.NewInvalidError(disagreeing)
 		}
-		caller.Kind, caller.Name, caller.Username = Application, "", ""
+		caller.Attributes, caller.Name, caller.Username = claims.ofApplication(), "", ""
 		return caller, nil
 	}
 	if claims.Kind != "" && claims.Kind != "user" || *claims.Scope != "" && !scopeText.MatchString(*claims.Scope) {
 		return nil, token.NewInvalidError(disagreeing)
 	}
 	caller.Scopes = strings.Fields(*claims.Scope)
-	if claims.Account != nil && *claims.Account == 1 || claims.Provider != "" && !known.client.isOwnProvider(claims.Provider) {
-		caller.Kind = Guest
-	}
+	caller.Attributes = claims.ofPerson(known.client.ownProvider(claims.TenantID))
 	return caller, nil
-}
-
-// isOwnProvider reports whether idp names the tenant itself, which some tokens do.
-func (c *Client) isOwnProvider(provider string) bool {
-	return provider == c.deployment.issuer() || provider == c.deployment.oldIssuer()
 }

@@ -45,6 +45,7 @@ func (c *Client) verifyIDToken(ctx context.Context, raw, nonce string) (User, er
 		return User{}, keysError(err)
 	}
 	var claims struct {
+		attributeClaims
 		TenantID string `json:"tid"`
 		ObjectID string `json:"oid"`
 		Nonce    string `json:"nonce"`
@@ -67,6 +68,7 @@ func (c *Client) verifyIDToken(ctx context.Context, raw, nonce string) (User, er
 	return User{
 		Issuer: verified.Issuer, TenantID: claims.TenantID, ObjectID: claims.ObjectID,
 		Name: claims.Name, Username: claims.Username,
+		Attributes: claims.ofPerson(c.ownProvider(claims.TenantID)),
 	}, nil
 }
 

@@ -22,10 +22,15 @@ import (
 
 func redeemWith(t *testing.T, issuer *issuer, idToken string) (*entra.Tokens, error) {
 	t.Helper()
+	return redeemAs(t, issuer, issuer.config(), idToken)
+}
+
+func redeemAs(t *testing.T, issuer *issuer, cfg entra.Config, idToken string) (*entra.Tokens, error) {
+	t.Helper()
 	issuer.token = func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, 200, map[string]any{"token_type": "Bearer", "access_token": "graph", "refresh_token": "r", "expires_in": 3600, "id_token": idToken})
 	}
-	return newClient(t, issuer.config()).Redeem(t.Context(), entra.Redemption{Code: "code", Verifier: "verifier", Nonce: "nonce"})
+	return newClient(t, cfg).Redeem(t.Context(), entra.Redemption{Code: "code", Verifier: "verifier", Nonce: "nonce"})
 }
 
 func TestAnIDTokenOfThisSignInIsBelieved(t *testing.T) {

@@ -93,7 +93,8 @@ func TestWhoCannotBeActedFor(t *testing.T) {
 	assert.Equal(t, "AUTH_CLIENT_SECRET", missing.Key)
 
 	api = newAPI(t, cfg, entra.APIConfig{})
-	_, err = api.OnBehalfOf(t.Context(), &entra.Caller{Kind: entra.Application}, raw, []string{"User.Read"})
+	asApp := &entra.Caller{Attributes: entra.Attributes{Kind: entra.Application}}
+	_, err = api.OnBehalfOf(t.Context(), asApp, raw, []string{"User.Read"})
 	var app *entra.AppCallerError
 	require.ErrorAs(t, err, &app)
 

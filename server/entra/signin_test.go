@@ -34,7 +34,7 @@ func TestSignInAgainstTheFake(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, entra.User{
 		Issuer: fake.Issuer(directory.DefaultTenantID), TenantID: directory.DefaultTenantID, ObjectID: directory.DefaultUserID,
-		Name: "Adele Vance", Username: directory.DefaultUser,
+		Name: "Adele Vance", Username: directory.DefaultUser, Attributes: entra.Attributes{Kind: entra.Member},
 	}, tokens.User)
 	assert.Contains(t, tokens.Scopes, "User.Read")
 	assert.NotEmpty(t, tokens.RefreshToken)

@@ -40,6 +40,7 @@ type Tokens struct {
 type User struct {
 	Issuer, TenantID, ObjectID string
 	Name, Username             string
+	Attributes
 }
 
 // Redeem exchanges the code, and verifies the ID token that comes with the tokens. The error is an

@@ -19,7 +19,7 @@ type Kind string
 
 // The kinds of callers.
 const (
-	// User is a person; Entra may not have said of which tenant.
+	// User is a person who is no guest as far as Entra said; see Identity.KindStated.
 	User Kind = "user"
 	// Guest is a person from outside the tenant.
 	Guest Kind = "guest"
@@ -32,6 +32,10 @@ type Identity struct {
 	Principal
 	// Kind is User where a Verify leaves it empty.
 	Kind Kind
+	// KindStated says that Entra stated the kind. Where it did not, Kind is User only because nothing
+	// says otherwise, and a tool that is for members alone has to refuse. Entra states it if the
+	// registration has the optional claim acct.
+	KindStated bool
 	// Name and Username are for display only.
 	Name, Username string
 	// ClientID is the OAuth client; ClientName is what it calls itself, which proves nothing.
@@ -40,8 +44,13 @@ type Identity struct {
 	GrantID, TokenID string
 	Scopes           []string
 	// Roles are the app roles of Entra's tokens.
-	Roles          []string
-	Issued, Expiry time.Time
+	Roles []string
+	// Groups are the object IDs of Entra's groups, if the registration asks for them.
+	Groups []string
+	// GroupsIncomplete says that the caller is in groups which Groups does not have: more than Entra
+	// writes into a token. That a group is missing then proves nothing.
+	GroupsIncomplete bool
+	Issued, Expiry   time.Time
 }
 
 // A ForbiddenError is a Verify's answer to a good token of a caller who may not call at all: 403. No

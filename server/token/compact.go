@@ -117,7 +117,7 @@ var (
 	registeredClaims  = newNames(
 		"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "tid", "oid", "scp", "scope", "scopes", "roles", "groups", "azp", "azpacr",
 		"appid", "appidacr", "client_id", "idtyp", "nonce", "ver", "cnf", "act", "may_act", "acr", "amr", "auth_time", "sid", "uti",
-		"name", "preferred_username", "email", "upn", "at_hash", "c_hash",
+		"name", "preferred_username", "email", "upn", "at_hash", "c_hash", "acct", "idp", "hasgroups", "_claim_names",
 	)
 )
 

@@ -3,6 +3,7 @@ package tools
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 // that could be used as a credential.
 type caller struct {
 	Kind       string    `json:"kind" jsonschema:"user, guest (a person from outside the tenant) or app (an application that calls for itself)"`
+	KindStated bool      `json:"kind_stated,omitempty" jsonschema:"If not, a user may be a guest"`
 	Issuer     string    `json:"issuer" jsonschema:"The Entra issuer that vouches for the caller"`
 	TenantID   string    `json:"tenant_id"`
 	ObjectID   string    `json:"object_id"`
@@ -24,6 +26,8 @@ type caller struct {
 	ClientName string    `json:"client_name,omitempty" jsonschema:"What the client calls itself; not verified"`
 	Scopes     []string  `json:"scopes"`
 	Roles      []string  `json:"roles,omitempty" jsonschema:"The app roles in Entra"`
+	Groups     []string  `json:"groups,omitempty" jsonschema:"The object IDs of groups in Entra"`
+	Incomplete bool      `json:"groups_incomplete,omitempty" jsonschema:"Whether there are groups that are not listed"`
 	Issued     time.Time `json:"token_issued"`
 	Expiry     time.Time `json:"token_expires"`
 }
@@ -46,7 +50,8 @@ func (t *toolset) whoami(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallT
 		kind = guard.User
 	}
 	c := caller{
-		Kind: string(kind), Roles: append([]string(nil), id.Roles...),
+		Kind: string(kind), KindStated: id.KindStated, Roles: slices.Clone(id.Roles),
+		Groups: slices.Clone(id.Groups), Incomplete: id.GroupsIncomplete,
 		Issuer: id.Issuer, TenantID: id.TenantID, ObjectID: id.ObjectID, Name: id.Name, Username: id.Username,
 		ClientID: id.ClientID, ClientName: id.ClientName, Scopes: append([]string{}, id.Scopes...),
 		Issued: id.Issued.UTC(), Expiry: id.Expiry.UTC(),

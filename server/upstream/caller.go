@@ -28,8 +28,11 @@ const CallerType = "mcp-entra-caller+jwt"
 // callerLifetime is how long the upstream may take to look at the header.
 const callerLifetime = time.Minute
 
-// callerClaims are what the upstream is told. The registered ones are those of RFC 7519; tid, oid, azp, scp and roles
-// mean what they mean in Entra's tokens.
+// maxGroups is how many groups the upstream is told of. Servers take headers of 8 KiB, and each group needs 52 bytes.
+const maxGroups = 64
+
+// callerClaims are what the upstream is told. The registered ones are those of RFC 7519; tid, oid, azp, scp, roles,
+// groups and hasgroups mean what they mean in Entra's tokens.
 type callerClaims struct {
 	Issuer   string   `json:"iss"`
 	Audience string   `json:"aud"`
@@ -37,15 +40,19 @@ type callerClaims struct {
 	Expiry   int64    `json:"exp"`
 	Issued   int64    `json:"iat"`
 	ID       string   `json:"jti"`
-	Kind     string   `json:"kind"` // user, guest or app
+	Kind     string   `json:"kind"`                  // user, guest or app
+	Stated   bool     `json:"kind_stated,omitempty"` // by Entra; else user is only what nothing contradicts
 	Entra    string   `json:"entra_iss"`
 	TenantID string   `json:"tid"`
 	ObjectID string   `json:"oid"`
 	ClientID string   `json:"azp"`
 	Scope    string   `json:"scp,omitempty"`
 	Roles    []string `json:"roles,omitempty"`
-	Name     string   `json:"name,omitempty"`
-	Username string   `json:"preferred_username,omitempty"`
+	Groups   []string `json:"groups,omitempty"`
+	// HasGroups says that the caller is in groups that are not listed.
+	HasGroups bool   `json:"hasgroups,omitempty"`
+	Name      string `json:"name,omitempty"`
+	Username  string `json:"preferred_username,omitempty"`
 }
 
 type signer struct {
@@ -106,12 +113,18 @@ func (s *signer) sign(caller *guard.Identity) (string, error) {
 	if kind == "" {
 		kind = guard.User
 	}
+	groups, incomplete := caller.Groups, caller.GroupsIncomplete
+	if len(groups) > maxGroups {
+		groups, incomplete = nil, true
+	}
 	now := s.now()
 	return jwt.Signed(s.signer).Claims(callerClaims{
 		Issuer: s.issuer, Audience: s.audience, Subject: caller.ObjectID + "." + caller.TenantID,
 		Expiry: now.Add(callerLifetime).Unix(), Issued: now.Unix(), ID: base64.RawURLEncoding.EncodeToString(id),
-		Kind: string(kind), Entra: caller.Issuer, TenantID: caller.TenantID, ObjectID: caller.ObjectID, ClientID: caller.ClientID,
-		Scope: strings.Join(caller.Scopes, " "), Roles: caller.Roles, Name: caller.Name, Username: caller.Username,
+		Kind: string(kind), Stated: caller.KindStated, Entra: caller.Issuer,
+		TenantID: caller.TenantID, ObjectID: caller.ObjectID, ClientID: caller.ClientID,
+		Scope: strings.Join(caller.Scopes, " "), Roles: caller.Roles, Groups: groups, HasGroups: incomplete,
+		Name: caller.Name, Username: caller.Username,
 	}).Serialize()
 }
 

@@ -9,6 +9,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -183,6 +184,47 @@ func TestTheCallerIsNamedBySignature(t *testing.T) {
 		"iss": "https://mcp.example", "aud": p.behind + "/inner?kind=a", "sub": "o.t", "kind": "user", "entra_iss": adele.Issuer, "tid": "t", "oid": "o",
 		"azp": "desk", "scp": "tool.read tool.write", "roles": []any{"Admin"}, "name": "Adele Vance", "preferred_username": "adele@example.com",
 	}, claims)
+}
+
+// TestGroupsFitIntoAHeader names a caller in more groups than a header can hold, and one whose groups Entra left out.
+func TestGroupsFitIntoAHeader(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		groups     int
+		incomplete bool
+		want       int
+		hasGroups  any
+	}{
+		"some":               {64, false, 64, nil},
+		"too many":           {65, false, 0, true},
+		"left out by Entra":  {0, true, 0, true},
+		"none":               {0, false, 0, nil},
+		"some of those left": {3, true, 3, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			caller := adele
+			caller.GroupsIncomplete = test.incomplete
+			for i := range test.groups {
+				caller.Groups = append(caller.Groups, fmt.Sprintf("5a1e0006-0000-4000-8000-%012d", i))
+			}
+			named := make(chan string, 1)
+			p := newPlace(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				named <- r.Header.Get(upstream.CallerHeader)
+			}), nil)
+			r := httptest.NewRequest(http.MethodPost, resource, strings.NewReader(ping))
+			p.proxy.ServeHTTP(httptest.NewRecorder(), r.WithContext(guard.NewContext(r.Context(), &caller)))
+			raw := <-named
+			assert.Less(t, len(raw), 6<<10)
+			parsed, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256})
+			require.NoError(t, err)
+			var claims map[string]any
+			require.NoError(t, parsed.UnsafeClaimsWithoutVerification(&claims))
+			groups, _ := claims["groups"].([]any)
+			assert.Len(t, groups, test.want)
+			assert.Equal(t, test.hasGroups, claims["hasgroups"])
+		})
+	}
 }
 
 func TestAnswersPassByteForByte(t *testing.T) {

@@ -89,7 +89,7 @@ func deviceCode(t *testing.T, fake *fakeentra.Fake, form url.Values) answer {
 func TestDeviceCode(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	d := changed(func(t *directory.Tenant) { t.Apps[1].AllowPublicFlows = true })
+	d := changed(func(t *directory.Tenant) { t.Apps[1].AllowPublicFlows, t.Apps[1].Consented = true, nil })
 	fake := newFake(t, fakeentra.Config{Directory: d, Now: func() time.Time { return now }})
 	ask := func() answer {
 		return deviceCode(t, fake, url.Values{"client_id": {directory.DefaultAPIID}, "scope": {"openid offline_access User.Read"}})

@@ -8,12 +8,14 @@ const (
 	DefaultClientID     = "5a1e0002-0000-4000-8000-000000000001"
 	DefaultClientSecret = "fake-secret-of-the-fake-tenant"
 	DefaultAPIID        = "5a1e0003-0000-4000-8000-000000000001"
+	DefaultAPISecret    = "fake-secret-of-the-fake-api"
 	DefaultUserID       = "5a1e0004-0000-4000-8000-000000000001"
 	DefaultUser         = "AdeleV@contoso.onmicrosoft.com"
 )
 
 // Default is a whole directory: a tenant, the ordinary web app registration that an MCP server signs people in with, an
-// API with a scope, and two users of whom the first is everybody's test person.
+// API with two scopes that serves its own clients, as in direct mode, and two users. The first user is the usual test
+// person.
 func Default() Directory {
 	return Directory{Tenants: []Tenant{{
 		ID:          DefaultTenantID,
@@ -31,7 +33,9 @@ func Default() Directory {
 				IdentifierURIs: []string{"api://" + DefaultAPIID},
 				TokenVersion:   2,
 				Scopes:         []Scope{{Name: "tool.read", DisplayName: "Read with the tools"}, {Name: "tool.write", DisplayName: "Write with the tools"}},
-				PublicClient:   []string{"http://localhost"},
+				PublicClient:   []string{"http://localhost", "http://localhost/callback"},
+				Secrets:        []string{DefaultAPISecret},
+				Consented:      []string{"User.Read"},
 			},
 		},
 		Users: []User{

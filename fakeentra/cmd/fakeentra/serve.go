@@ -15,6 +15,7 @@ import (
 
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/admin"
+	"mcpentra/fakeentra/directory"
 )
 
 // gcPercent keeps the program small: signing takes far longer than collecting what little it allocates.
@@ -151,7 +152,25 @@ func environment(server *fakeentra.Server, options serveOptions) string {
 			set("AUTH_CA_FILE", absolute)
 		}
 	}
+	writeDirectMode(&text, tenant)
 	return text.String()
+}
+
+// writeDirectMode adds the settings of direct mode, as comments, where the directory has an API for it.
+func writeDirectMode(text *strings.Builder, tenant directory.Tenant) {
+	for _, app := range tenant.Apps {
+		if len(app.Scopes) == 0 || len(app.PublicClient) == 0 {
+			continue
+		}
+		fmt.Fprintf(text, "\n# Direct mode: these instead of the same keys above. "+
+			"Clients sign in as MCP_CLIENT_ID=%s.\n", app.ID)
+		fmt.Fprintf(text, "#AUTH_MODE=direct\n#AUTH_CLIENT_ID=%s\n", app.ID)
+		if len(app.Secrets) > 0 {
+			fmt.Fprintf(text, "#AUTH_CLIENT_SECRET=%s\n", quote(app.Secrets[0]))
+		}
+		fmt.Fprintf(text, "#AUTH_SCOPES=%s\n", quote(app.Scopes[0].Name))
+		return
+	}
 }
 
 // quote leaves plain values alone and puts others into single quotes, which a shell and a .env reader understand alike.

@@ -224,7 +224,10 @@ func command(ts *testscript.TestScript, program string, args []string) *exec.Cmd
 	cmd := exec.Command(filepath.Join(programs, program), args...)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = append(os.Environ()[:0:0], "PATH="+ts.Getenv("PATH"), "HOME="+ts.Getenv("HOME"), "BROWSER="+ts.Getenv("BROWSER"))
-	for _, key := range []string{"AUTH_CLIENT_SECRET", "AUTH_AUTHORITY", "AUTH_TENANT_ID", "MCP_ADDR", "MCP_PUBLIC_URL", "STORE_URL", "MCP_TOKEN_STORE"} {
+	for _, key := range []string{
+		"AUTH_MODE", "AUTH_AUTHORITY", "AUTH_TENANT_ID", "AUTH_CLIENT_ID", "AUTH_CLIENT_SECRET", "AUTH_SCOPES",
+		"MCP_ADDR", "MCP_PUBLIC_URL", "STORE_URL", "MCP_TOKEN_STORE", "MCP_CLIENT_ID",
+	} {
 		if value := ts.Getenv(key); value != "" {
 			cmd.Env = append(cmd.Env, key+"="+value)
 		}

@@ -77,6 +77,10 @@ var elsewhere = map[string]string{
 	"fakeentra --addr 0.0.0.0:8400 --expose --tls --ca-file /certs/ca.pem --public-url https://localhost:8400 " +
 		"--backchannel-url https://fakeentra:8400": "it is for a container: it listens for other machines",
 	"AUTH_MODE=direct AUTH_TENANT_ID=… AUTH_CLIENT_ID=… mcp-entra-server": "the reader fills in IDs: direct.txt",
+	"AUTH_MODE=direct AUTH_CLIENT_ID=5a1e0003-0000-4000-8000-000000000001 " +
+		"AUTH_CLIENT_SECRET=fake-secret-of-the-fake-api AUTH_SCOPES=tool.read mcp-entra-server": "direct.txt",
+	"MCP_CLIENT_ID=5a1e0003-0000-4000-8000-000000000001 mcp-entra-client --entra-unadvertised-pkce " +
+		"--entra-no-resource http://localhost:8000/mcp call get_user_name": "direct.txt",
 
 	"mcp-auth-conformance server http://localhost:8000/mcp --sign-in": "the same is run with its browser named",
 	"mcp-auth-conformance server https://mcp.example.com/mcp --token-file good.txt --expired-token-file old.txt " +

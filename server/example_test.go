@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 
 	"mcpentra/fakeentra"
 	"mcpentra/server"
@@ -50,13 +51,16 @@ func hello(w http.ResponseWriter, r *http.Request) {
 
 // Example_ownHandler serves a handler of one's own.
 func Example_ownHandler() {
-	var tenantID, clientID, clientSecret string // from your configuration
-
 	mcp, err := server.New(context.Background(), server.Config{
 		PublicURL: "http://localhost:8000",
-		Entra:     entra.Config{TenantID: tenantID, ClientID: clientID, ClientSecret: clientSecret},
-		MCP:       http.HandlerFunc(hello),
-		Logger:    slog.Default(),
+		Entra: entra.Config{
+			Authority:    os.Getenv("AUTH_AUTHORITY"), // empty means login.microsoftonline.com
+			TenantID:     os.Getenv("AUTH_TENANT_ID"),
+			ClientID:     os.Getenv("AUTH_CLIENT_ID"),
+			ClientSecret: os.Getenv("AUTH_CLIENT_SECRET"),
+		},
+		MCP:    http.HandlerFunc(hello),
+		Logger: slog.Default(),
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -126,6 +126,7 @@ func (a *API) readTenants(cfg Config) error {
 		}
 		client := newClient(one, d)
 		a.tenants = append(a.tenants, client)
+		client.warnedOfFake = a.tenants[0].warnedOfFake
 		for version, name := range map[int]string{1: d.oldIssuer(), 2: d.issuer()} {
 			if slices.Contains(a.cfg.Versions, version) {
 				a.known[name] = knownIssuer{client, fmt.Sprintf("%d.0", version)}

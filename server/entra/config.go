@@ -38,8 +38,9 @@ type Config struct {
 	// Logger hears of what goes wrong between Entra and us; nil discards. No token, code or secret
 	// is ever logged.
 	Logger *slog.Logger
-	// TrustPublicFakeKeys accepts ID tokens signed with the fake issuer's embedded keys. Everybody
-	// has these keys: whoever sets this for anything but a loopback authority lets everybody in.
+	// TrustPublicFakeKeys accepts tokens signed with the fake issuer's embedded keys. These keys are
+	// public: with a fake that others can reach, every program can sign in as any person. An
+	// authority on loopback needs no such word: its fake is trusted, and the log has one warning.
 	TrustPublicFakeKeys bool
 }
 

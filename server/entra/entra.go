@@ -7,8 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -34,6 +36,8 @@ type Client struct {
 
 	flight singleflight.Group
 
+	warnedOfFake *atomic.Bool // shared by the clients of an API
+
 	mu     sync.Mutex
 	found  *discovered // the last document that passed every check
 	keys   *token.Remote
@@ -50,7 +54,14 @@ func New(cfg Config) (*Client, error) {
 }
 
 func newClient(cfg Config, d *deployment) *Client {
-	c := &Client{cfg: cfg, deployment: d, http: &http.Client{}, log: cfg.Logger, now: cfg.Now}
+	c := &Client{
+		cfg:          cfg,
+		deployment:   d,
+		http:         &http.Client{},
+		log:          cfg.Logger,
+		now:          cfg.Now,
+		warnedOfFake: &atomic.Bool{},
+	}
 	if cfg.HTTPClient != nil {
 		*c.http = *cfg.HTTPClient
 	}
@@ -126,12 +137,11 @@ func (c *Client) checkIssuer(ctx context.Context) (*discovered, error) {
 	if err != nil {
 		return nil, keysError(err)
 	}
-	if !c.cfg.TrustPublicFakeKeys {
-		for _, key := range published {
-			if isPublicFakeKey(key) {
-				return nil, &PublicKeysError{Authority: c.deployment.authority}
-			}
-		}
+	switch {
+	case c.trustsFake():
+		c.warnOfFake(published, isPublicFakeKey)
+	case slices.ContainsFunc(published, isPublicFakeKey):
+		return nil, &PublicKeysError{Authority: c.deployment.authority}
 	}
 	return found, nil
 }
@@ -143,6 +153,7 @@ type PublicKeysError struct {
 }
 
 func (e *PublicKeysError) Error() string {
-	return fmt.Sprintf("the issuer at %s publishes keys whose private halves everybody knows: it is the fake issuer, "+
-		"and AUTH_AUTHORITY should name Entra (the fake is trusted on loopback, or on demand only)", strings.TrimPrefix(e.Authority, "https://"))
+	return fmt.Sprintf("the issuer at %s publishes keys whose private halves are public: it is the fake issuer. "+
+		"Let AUTH_AUTHORITY name Entra, or the fake on loopback. At another address, entra.Config.TrustPublicFakeKeys "+
+		"(mcp-entra-server --trust-public-fake-keys) trusts the fake", strings.TrimPrefix(e.Authority, "https://"))
 }

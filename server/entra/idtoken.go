@@ -72,10 +72,10 @@ func (c *Client) verifyIDToken(ctx context.Context, raw, nonce string) (User, er
 	}, nil
 }
 
-// trusted leaves out keys whose private halves are public knowledge.
+// trusted leaves out keys whose private halves are public knowledge, unless they are the fake's and trusted here.
 func (c *Client) trusted(keys token.KeySource) token.KeySource {
-	if c.cfg.TrustPublicFakeKeys {
-		return keys
+	if c.trustsFake() {
+		return c.warned(keys)
 	}
 	var judged judgedKeys
 	return func(ctx context.Context, kid string, issued time.Time) ([]jose.JSONWebKey, error) {
@@ -89,7 +89,8 @@ func (c *Client) trusted(keys token.KeySource) token.KeySource {
 		var trusted []jose.JSONWebKey
 		for _, key := range found {
 			if judged.isPublicFake(key) {
-				c.log.Error("a key of the fake issuer is refused: everybody knows its private half", "kid", key.KeyID)
+				c.log.Error("a key of the fake issuer is refused: its private half is public", "kid", key.KeyID,
+					"authority", c.deployment.authority, "setting", trustSetting)
 				continue
 			}
 			trusted = append(trusted, key)
@@ -98,6 +99,34 @@ func (c *Client) trusted(keys token.KeySource) token.KeySource {
 			return nil, token.ErrUnknownKey
 		}
 		return trusted, nil
+	}
+}
+
+// trustSetting says how the fake is trusted at an authority that is not on loopback.
+const trustSetting = "AUTH_AUTHORITY; entra.Config.TrustPublicFakeKeys or --trust-public-fake-keys trusts the fake"
+
+// trustsFake reports whether the fake's public keys are trusted: on loopback, where only this machine is asked, and
+// elsewhere where the Config says so.
+func (c *Client) trustsFake() bool { return c.cfg.TrustPublicFakeKeys || c.deployment.loopback }
+
+// warned passes all keys on, and warns once when one of them is the fake's.
+func (c *Client) warned(keys token.KeySource) token.KeySource {
+	var judged judgedKeys
+	return func(ctx context.Context, kid string, issued time.Time) ([]jose.JSONWebKey, error) {
+		found, err := keys(ctx, kid, issued)
+		c.warnOfFake(found, judged.isPublicFake)
+		return found, err
+	}
+}
+
+// warnOfFake warns once that a key of the fake is trusted.
+func (c *Client) warnOfFake(keys []jose.JSONWebKey, isFake func(jose.JSONWebKey) bool) {
+	if c.warnedOfFake.Load() || !slices.ContainsFunc(keys, isFake) {
+		return
+	}
+	if c.warnedOfFake.CompareAndSwap(false, true) {
+		c.log.Warn("the issuer is the fake, and its signing keys are public: every program can sign in as any person",
+			"authority", c.deployment.authority)
 	}
 }
 

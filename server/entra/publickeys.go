@@ -22,8 +22,8 @@ var publicFakeKeys = []string{
 	"EjerK5VunTuxWwxrpaxrj6bejbiXozIYS-8hCGWuos4",
 }
 
-// PublicFakeKeys returns the thumbprints of the keys that are refused unless
-// [Config.TrustPublicFakeKeys] says otherwise.
+// PublicFakeKeys returns the thumbprints of the keys that are refused, unless the authority is on
+// loopback or [Config.TrustPublicFakeKeys] is set.
 func PublicFakeKeys() []string { return slices.Clone(publicFakeKeys) }
 
 func isPublicFakeKey(key jose.JSONWebKey) bool {

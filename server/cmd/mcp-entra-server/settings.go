@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -185,7 +184,7 @@ func list(text string) []string {
 func (s *settings) registration() entra.Config {
 	return entra.Config{
 		Authority: s.authority, TenantID: s.tenantID, ClientID: s.clientID, ClientSecret: s.clientSecret, RedirectURI: s.redirectURI,
-		GraphURL: s.graphURL, TrustPublicFakeKeys: s.trustFakeKeys || s.loopbackAuthority(),
+		GraphURL: s.graphURL, TrustPublicFakeKeys: s.trustFakeKeys,
 	}
 }
 
@@ -196,16 +195,6 @@ func (s *settings) apiScopes() []broker.Scope {
 		all = append(all, broker.Scope{Name: name, Description: "use its tools for you", Upstream: []string{"User.Read"}})
 	}
 	return all
-}
-
-// loopbackAuthority reports whether the authority is on this machine, as a fake is.
-func (s *settings) loopbackAuthority() bool {
-	authority := s.authority
-	if !strings.Contains(authority, "://") {
-		authority = "https://" + authority
-	}
-	parsed, err := url.Parse(authority)
-	return err == nil && parsed.Host != "" && isLoopback(parsed.Hostname())
 }
 
 func loopbackHost(address string) bool {

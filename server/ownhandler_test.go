@@ -1,0 +1,68 @@
+package server_test
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/client"
+	"mcpentra/fakeentra"
+	"mcpentra/server"
+	"mcpentra/server/entra"
+)
+
+// The example of the README works against the fake with the settings that the fake writes, and with nothing else.
+func TestTheREADMEsExampleAgainstTheFake(t *testing.T) {
+	t.Parallel()
+	fake := fakeentra.NewServer(fakeentra.Config{})
+	defer fake.Close()
+	tenant := fake.Tenant()
+	listening := httptest.NewUnstartedServer(nil)
+	_, port, err := net.SplitHostPort(listening.Listener.Addr().String())
+	require.NoError(t, err)
+	origin := "http://localhost:" + port
+	var log strings.Builder
+	mcp, err := server.New(t.Context(), server.Config{
+		PublicURL: origin,
+		Entra: entra.Config{
+			Authority:    fake.URL,
+			TenantID:     tenant.ID,
+			ClientID:     tenant.Apps[0].ID,
+			ClientSecret: tenant.Apps[0].Secrets[0],
+		},
+		MCP:    http.HandlerFunc(hello),
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	require.NoError(t, err)
+	require.NoError(t, mcp.Check(t.Context()))
+	listening.Config.Handler = mcp
+	listening.Start()
+	defer listening.Close()
+	base := &http.Transport{}
+	defer base.CloseIdleConnections()
+	signedIn, err := client.New(client.Config{Server: origin + "/mcp", Base: base, Browser: visit})
+	require.NoError(t, err)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, origin+"/mcp",
+		strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"ping"}`))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "application/json, text/event-stream")
+	r.Header.Set("Mcp-Protocol-Version", "2025-11-25")
+	response, err := signedIn.RoundTrip(r)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	assert.Equal(t, http.StatusOK, response.StatusCode)
+	listening.Close() // it logs no more
+	assert.Equal(t, 1, strings.Count(log.String(), "level=WARN"), log.String())
+
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	assert.Contains(t, string(readme), `os.Getenv("AUTH_AUTHORITY")`)
+}

@@ -37,6 +37,11 @@ type transaction struct {
 	CSRF    string `json:"csrf,omitempty"`
 	Browser string `json:"browser,omitempty"`
 
+	// Answer is what the person has answered on the consent page, and Next what followed from it. They are kept for
+	// answerLifetime.
+	Answer string    `json:"answer,omitempty"`
+	Next   *nextStep `json:"next,omitempty"`
+
 	// What the broker has made for Entra: its own PKCE, nonce, and the browser that was sent there.
 	Verifier string `json:"verifier,omitempty"`
 	Nonce    string `json:"nonce,omitempty"`
@@ -56,11 +61,6 @@ const (
 // handleAuthorize is the authorization endpoint (OAuth 2.1 section 4.1.1). Until client and redirect URI are known to
 // belong together, what is wrong is a page; after that it goes back to the client.
 func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
-	if loadedByPage(r) {
-		b.showProblem(w, r, http.StatusForbidden, "A page of another site loaded this address. "+
-			"A sign-in has to be opened as a page of its own.")
-		return
-	}
 	params, ok := b.readParameters(w, r)
 	if !ok {
 		return
@@ -107,7 +107,13 @@ func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 			}
 			tx.Remembered = session
 			tx.Trusted = true
-			b.sendToEntra(w, r, tx, func(address string) { http.Redirect(w, r, address, http.StatusFound) })
+			next, err := b.beginSignIn(r, tx)
+			if err != nil {
+				b.notBegun(w, r, tx, err)
+				return
+			}
+			b.bindBrowser(w, r, next)
+			http.Redirect(w, r, next.Address, http.StatusFound)
 			return
 		}
 	}
@@ -216,34 +222,63 @@ func sameResource(asked, resource string) bool {
 	return strings.EqualFold(one.Scheme, own.Scheme) && strings.EqualFold(one.Host, own.Host) && path(one) == path(own) && one.RawQuery == own.RawQuery
 }
 
-// sendToEntra remembers the transaction under a state of the broker's own, binds it to this browser by a cookie, and
-// sends the browser on. Nothing of the client's request reaches Entra.
-func (b *Broker) sendToEntra(w http.ResponseWriter, r *http.Request, tx *transaction, send func(address string)) {
+// A nextStep is where a browser goes after its person has approved a client: to Entra for a sign-in, with the cookie
+// that the callback looks for, or back to the client with a code if the person has signed in already.
+type nextStep struct {
+	Address string `json:"address,omitempty"`
+	SignIn  string `json:"sign_in,omitempty"` // the key of the transaction that waits for the callback
+	Browser string `json:"browser,omitempty"` // the cookie's secret
+	Code    string `json:"code,omitempty"`
+}
+
+// beginSignIn remembers the transaction under a state of the broker's own. Nothing of the client's request reaches
+// Entra. Its error is a *protocolError if Entra is the reason, and the store's otherwise.
+func (b *Broker) beginSignIn(r *http.Request, tx *transaction) (*nextStep, error) {
+	ctx := r.Context()
 	state, errState := b.secret()
 	browser, errBrowser := b.secret()
 	nonce, errNonce := b.secret()
 	verifier, errVerifier := b.secret()
 	if err := errors.Join(errState, errBrowser, errNonce, errVerifier); err != nil {
-		b.storeFailed(w, r, err)
-		return
+		return nil, err
 	}
-	tx.CSRF, tx.Browser, tx.Nonce, tx.Verifier = "", hashed(browser), nonce, verifier
-	address, err := b.config.Entra.AuthorizationURL(r.Context(), entra.AuthorizationRequest{
-		State: state, Nonce: nonce, CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier), Scopes: b.upstreamScopes(tx.Scopes), Prompt: tx.upstreamPrompt(),
+	waiting := *tx
+	waiting.CSRF = ""
+	waiting.Answer = ""
+	waiting.Next = nil
+	waiting.Browser = hashed(browser)
+	waiting.Nonce = nonce
+	waiting.Verifier = verifier
+	address, err := b.config.Entra.AuthorizationURL(ctx, entra.AuthorizationRequest{
+		State: state, Nonce: nonce, CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier),
+		Scopes: b.upstreamScopes(tx.Scopes), Prompt: tx.upstreamPrompt(),
 	})
 	if err != nil {
-		b.log.WarnContext(r.Context(), "no sign-in can begin", "error", err)
-		b.sendBack(w, r, tx, signInError(err, tx.prompts("none")))
-		return
+		b.log.WarnContext(ctx, "no sign-in can begin", "error", err)
+		return nil, signInError(err, tx.prompts("none"))
 	}
+	next := &nextStep{Address: address, SignIn: hashed(state), Browser: browser}
 	network, expires := b.networkSource(r), b.now().Add(transactionLifetime)
-	if err := b.records.create(r.Context(), kindTransaction, hashed(state), network, tx, expires); err != nil {
-		b.storeFailed(w, r, err)
+	return next, b.records.create(ctx, kindTransaction, next.SignIn, network, waiting, expires)
+}
+
+// bindBrowser sets the cookie that binds a sign-in to this browser.
+func (b *Broker) bindBrowser(w http.ResponseWriter, r *http.Request, next *nextStep) {
+	name := signInCookie(next.SignIn)
+	if _, err := r.Cookie(b.cookieName(name)); err != nil {
+		b.pruneCookies(w, r, signInCookie(""), CallbackPath)
+	}
+	b.setCookie(w, name, next.Browser, CallbackPath, transactionLifetime, http.SameSiteLaxMode)
+}
+
+// notBegun answers a request whose sign-in could not begin.
+func (b *Broker) notBegun(w http.ResponseWriter, r *http.Request, tx *transaction, err error) {
+	var problem *protocolError
+	if errors.As(err, &problem) {
+		b.sendBack(w, r, tx, problem)
 		return
 	}
-	b.pruneCookies(w, r, signInCookie(""), CallbackPath)
-	b.setCookie(w, signInCookie(hashed(state)), browser, CallbackPath, transactionLifetime, http.SameSiteLaxMode)
-	send(address)
+	b.storeFailed(w, r, err)
 }
 
 // prompts reports whether the client asked for a prompt (OpenID Connect Core section 3.1.2.1).

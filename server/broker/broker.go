@@ -211,10 +211,10 @@ func (b *Broker) newRoutes() *http.ServeMux {
 	mux.HandleFunc("/register", b.open(b.handleRegister, http.MethodPost))
 	mux.HandleFunc("/token", b.open(b.handleToken, http.MethodPost))
 	mux.HandleFunc("/revoke", b.open(b.handleRevoke, http.MethodPost))
-	mux.HandleFunc("GET /authorize", b.handleAuthorize)
-	mux.HandleFunc("POST /authorize", b.handleAuthorize)
-	mux.HandleFunc("POST /authorize/consent", b.handleConsent)
-	mux.HandleFunc("GET "+CallbackPath, b.handleCallback)
+	mux.HandleFunc("GET /authorize", b.navigated(b.handleAuthorize))
+	mux.HandleFunc("POST /authorize", b.navigated(b.handleAuthorize))
+	mux.HandleFunc("POST "+consentPath, b.handleConsent)
+	mux.HandleFunc("GET "+CallbackPath, b.navigated(b.handleCallback))
 	return mux
 }
 
@@ -222,7 +222,7 @@ func (b *Broker) newRoutes() *http.ServeMux {
 func Paths() []string {
 	return []string{
 		"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/jwks", "/register", "/token", "/revoke",
-		"/authorize", "/authorize/consent", CallbackPath,
+		"/authorize", consentPath, CallbackPath,
 	}
 }
 

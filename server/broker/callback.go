@@ -125,7 +125,12 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 		b.askConsent(w, r, &tx)
 		return
 	}
-	b.finish(w, r, &tx, who)
+	code, err := b.secret()
+	if err != nil {
+		b.storeFailed(w, r, err)
+		return
+	}
+	b.finish(w, r, &tx, who, code)
 }
 
 // consentStands reports whether the person who has signed in is the one who approved, on the page or earlier. A consent
@@ -154,30 +159,30 @@ func missingScopes(asked, granted []string) []string {
 	})
 }
 
-// finish issues the code and sends the browser back to the client.
-func (b *Broker) finish(w http.ResponseWriter, r *http.Request, tx *transaction, who *signIn) {
-	value, err := b.secret()
-	if err != nil {
-		b.storeFailed(w, r, err)
-		return
+// keepClient is markUsed for a client that may have been forgotten meanwhile. Its code is not redeemable then.
+func (b *Broker) keepClient(ctx context.Context, id string) error {
+	if err := b.markUsed(ctx, id); !errors.Is(err, store.ErrNotFound) {
+		return err
 	}
+	return nil
+}
+
+// finish issues the code and sends the browser back to the client.
+func (b *Broker) finish(w http.ResponseWriter, r *http.Request, tx *transaction, who *signIn, value string) {
 	issued := authorizationCode{
 		ClientID: tx.ClientID, ClientName: tx.ClientName, RedirectURI: tx.RedirectURI, Challenge: tx.Challenge, Scopes: tx.Scopes,
 		SignIn: *who, Until: b.now().Add(codeLifetime),
 	}
 	// The record outlives the code, so that one that is redeemed twice is recognised.
 	person, expires := b.personSource(who.Principal), b.now().Add(10*codeLifetime)
-	err = errors.Join(
-		b.rememberConsent(r.Context(), who.Principal, tx),
-		b.records.create(r.Context(), kindCode, hashed(value), person, issued, expires),
-		b.beginSession(w, who.Principal),
-	)
-	if err == nil {
-		if err = b.markUsed(r.Context(), tx.ClientID); errors.Is(err, store.ErrNotFound) {
-			err = nil // forgotten meanwhile; the code will not be redeemable
-		}
+	err := b.records.create(r.Context(), kindCode, hashed(value), person, issued, expires)
+	switch {
+	case errors.Is(err, store.ErrConflict):
+		err = nil // a second click gets the same code, and changes nothing
+	case err == nil:
+		err = errors.Join(b.rememberConsent(r.Context(), who.Principal, tx), b.keepClient(r.Context(), tx.ClientID))
 	}
-	if err != nil {
+	if err = errors.Join(err, b.beginSession(w, who.Principal)); err != nil {
 		b.storeFailed(w, r, err)
 		return
 	}

@@ -71,6 +71,50 @@ func TestEntraGrantsLess(t *testing.T) {
 	assert.Empty(t, q.Get("code"))
 }
 
+// unseen are requests that a browser or scanner sends without a person who goes to a page.
+var unseen = map[string][]string{
+	"prefetch":         {"Sec-Purpose", "prefetch"},
+	"prerender":        {"Sec-Purpose", "prefetch;prerender"},
+	"older prefetch":   {"Purpose", "prefetch"},
+	"Firefox prefetch": {"X-Moz", "prefetch"},
+	"Safari preview":   {"X-Purpose", "preview"},
+	"an image":         {"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"},
+	"a frame":          {"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"},
+	"a script":         {"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"},
+}
+
+func (b *browser) head(address string) answer {
+	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodHead, address, nil)
+	require.NoError(b.t, err)
+	return b.send(r)
+}
+
+func TestUnseenRequestsUseNothingUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{perMinute: 1})
+	b := w.browser()
+	c := w.public()
+	for name, headers := range unseen {
+		a := b.get(w.request(c), headers...)
+		assert.GreaterOrEqual(t, a.status, 400, name)
+		assert.Empty(t, a.header.Values("Set-Cookie"), name)
+	}
+	head := b.head(w.request(c))
+	assert.Equal(t, 200, head.status)
+	assert.Empty(t, head.header.Values("Set-Cookie"))
+	assert.Contains(t, head.header.Get("Cache-Control"), "no-store")
+	back := w.signIn(b, w.approve(b, b.get(w.request(c))), "")
+	for name, headers := range unseen {
+		a := b.get(back, headers...)
+		assert.GreaterOrEqual(t, a.status, 400, name)
+		assert.Empty(t, a.header.Values("Set-Cookie"), name)
+	}
+	assert.Equal(t, 200, b.head(back).status)
+	assert.Equal(t, 405, b.head(w.origin+"/authorize/consent").status)
+	seen := b.get(back, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
+	assert.NotEmpty(t, seen.location(t).Get("code"), seen.body)
+}
+
 func TestEntraRefusesTheCode(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

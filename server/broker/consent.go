@@ -4,9 +4,13 @@ import (
 	"crypto/subtle"
 	"errors"
 	"net/http"
+	"time"
 
 	"mcpentra/server/store"
 )
+
+// consentPath is where the consent page's form is sent to.
+const consentPath = "/authorize/consent"
 
 // maxForm bounds the forms that people and clients send.
 const maxForm = 64 << 10
@@ -27,12 +31,13 @@ func (b *Broker) askConsent(w http.ResponseWriter, r *http.Request, tx *transact
 		b.storeFailed(w, r, err)
 		return
 	}
-	b.pruneCookies(w, r, consentCookie(""), "/authorize/consent")
-	b.setCookie(w, consentCookie(hashed(id)), browser, "/authorize/consent", transactionLifetime, http.SameSiteStrictMode)
+	b.pruneCookies(w, r, consentCookie(""), consentPath)
+	b.setCookie(w, consentCookie(hashed(id)), browser, consentPath, transactionLifetime, http.SameSiteStrictMode)
 	b.showConsent(w, tx, id, csrf)
 }
 
-// handleConsent takes the consent page's form. It has to come from the page, in the browser that was shown it, once.
+// handleConsent takes the consent page's form. It has to come from the page, in the browser that was shown it. It
+// counts once, and gets the same answer for answerLifetime.
 func (b *Broker) handleConsent(w http.ResponseWriter, r *http.Request) {
 	if !b.sentByOwnPage(r) {
 		b.showProblem(w, r, http.StatusForbidden, "This approval was not sent by this server's own page, so it does not count.")
@@ -45,9 +50,9 @@ func (b *Broker) handleConsent(w http.ResponseWriter, r *http.Request) {
 	}
 	id := hashed(r.PostForm.Get("transaction"))
 	var tx transaction
-	record, err := b.records.get(r.Context(), kindTransaction, id, &tx)
+	_, err := b.records.get(r.Context(), kindTransaction, id, &tx)
 	if errors.Is(err, store.ErrNotFound) {
-		b.showProblem(w, r, http.StatusForbidden, "This approval has been used already or is too old. Start again in the program that opened this page.")
+		b.showProblem(w, r, http.StatusForbidden, approvalUsed)
 		return
 	} else if err != nil {
 		b.storeFailed(w, r, err)
@@ -58,25 +63,84 @@ func (b *Broker) handleConsent(w http.ResponseWriter, r *http.Request) {
 		b.showProblem(w, r, http.StatusForbidden, "This approval does not belong to this browser. Start again in the program that opened this page.")
 		return
 	}
-	// Judged first and taken then: somebody else's guess does not end a transaction, and of two clicks one counts.
-	if _, err := b.config.Store.Take(r.Context(), record.Kind, record.Key); errors.Is(err, store.ErrNotFound) {
-		b.showProblem(w, r, http.StatusForbidden, "This approval has been used already. Start again in the program that opened this page.")
-		return
-	} else if err != nil {
-		b.storeFailed(w, r, err)
-		return
+	// Judged first and settled then: another browser's guess does not end a transaction.
+	answer := denied
+	if r.PostForm.Get("answer") == approved {
+		answer = approved
 	}
-	b.clearCookie(w, consentCookie(id), "/authorize/consent")
-	if r.PostForm.Get("answer") != "approve" {
-		b.sendBack(w, r, &tx, badRequest("access_denied", "the person declined"))
-		return
+	switch settled, err := b.settle(r, id, answer); {
+	case errors.Is(err, store.ErrNotFound), err == nil && settled.Answer != answer:
+		b.showProblem(w, r, http.StatusForbidden, approvalUsed)
+	case err != nil:
+		b.notBegun(w, r, &tx, err)
+	default:
+		// A second click has to find the cookie, too.
+		b.setCookie(w, consentCookie(id), cookie.Value, consentPath, answerLifetime, http.SameSiteStrictMode)
+		b.follow(w, r, settled)
 	}
-	tx.Approved = true
-	if tx.SignedIn != nil {
-		b.finish(w, r, &tx, tx.SignedIn)
-		return
+}
+
+// Answers to the consent page.
+const (
+	approved = "approve"
+	denied   = "deny"
+)
+
+const approvalUsed = "This approval has been used already or is too old. " +
+	"Start again in the program that opened this page."
+
+// answerLifetime is how long the same form from the same browser gets the same answer. People click twice, and
+// browsers then show the answer to the second click only.
+const answerLifetime = time.Minute
+
+// settle records the answer to a consent page, with what follows from it. Of several requests one decides, and the
+// others get its decision. Its error is store.ErrNotFound if the page is too old, or one of beginSignIn.
+func (b *Broker) settle(r *http.Request, id, answer string) (*transaction, error) {
+	ctx := r.Context()
+	for {
+		var tx transaction
+		record, err := b.records.get(ctx, kindTransaction, id, &tx)
+		if err != nil || tx.Answer != "" {
+			return &tx, err
+		}
+		tx.Approved = answer == approved
+		next := &nextStep{}
+		switch {
+		case !tx.Approved:
+		case tx.SignedIn != nil:
+			next.Code, err = b.secret()
+		default:
+			next, err = b.beginSignIn(r, &tx)
+		}
+		if err != nil {
+			return nil, err
+		}
+		tx.Answer = answer
+		tx.Next = next
+		record.Expires = b.now().Add(answerLifetime)
+		if err = b.records.put(ctx, record, tx); !errors.Is(err, store.ErrConflict) {
+			return &tx, err
+		}
+		if next.SignIn != "" {
+			// Another request was faster, so no browser comes back from this sign-in.
+			if err := b.config.Store.Delete(ctx, kindTransaction, next.SignIn); err != nil {
+				return nil, err
+			}
+		}
 	}
-	b.sendToEntra(w, r, &tx, func(address string) { b.showOnward(w, address, "Sign in with Microsoft") })
+}
+
+// follow answers a consent page that was settled, in the same way each time.
+func (b *Broker) follow(w http.ResponseWriter, r *http.Request, tx *transaction) {
+	switch {
+	case tx.Answer == denied:
+		b.sendBack(w, r, tx, badRequest("access_denied", "the person declined"))
+	case tx.SignedIn != nil:
+		b.finish(w, r, tx, tx.SignedIn, tx.Next.Code)
+	default:
+		b.bindBrowser(w, r, tx.Next)
+		b.showOnward(w, tx.Next.Address, "Sign in with Microsoft")
+	}
 }
 
 // sentByOwnPage reports whether a form was sent by a page of this origin. A browser says so in Origin with every POST;

@@ -4,10 +4,14 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"mcpentra/server/store"
 )
 
 func TestConsentForm(t *testing.T) {
@@ -42,10 +46,19 @@ func TestConsentForm(t *testing.T) {
 		guessed.c.Jar.SetCookies(at, []*http.Cookie{{Name: cookie.Name, Value: strings.Repeat("A", len(cookie.Value))}})
 	}
 	assert.Equal(t, 403, post(guessed, form, own...).status, "a cookie of the right name alone")
-	assert.Equal(t, 200, post(b, form, own...).status, "the page itself, after all that")
-	assert.Equal(t, 403, post(b, form, own...).status, "twice")
+	first := post(b, form, own...)
+	assert.Equal(t, 200, first.status, "the page itself, after all that")
+	w.later(59 * time.Second)
+	assert.Equal(t, first.body, post(b, form, own...).body, "twice")
 	b.c.Jar.SetCookies(at, held)
-	assert.Equal(t, 403, post(b, form, own...).status, "twice, with the cookie kept")
+	assert.Equal(t, first.body, post(b, form, own...).body, "three times")
+	assert.Equal(t, 403, post(w.browser(), form, own...).status, "another browser, within the minute")
+	assert.Equal(t, 403, post(guessed, form, own...).status, "a guessed cookie, within the minute")
+	changed := url.Values{"transaction": form["transaction"], "csrf": form["csrf"], "answer": {"deny"}}
+	assert.Equal(t, 403, post(b, changed, own...).status, "the other button")
+	w.later(2 * time.Second)
+	b.c.Jar.SetCookies(at, held)
+	assert.Equal(t, 403, post(b, form, own...).status, "a minute later")
 
 	form = formOf(b.get(w.request(c)).body)
 	form.Set("answer", "deny")
@@ -55,6 +68,40 @@ func TestConsentForm(t *testing.T) {
 	assert.Equal(t, "access_denied", to.Query().Get("error"))
 	assert.Equal(t, `a "b&c+d%`, to.Query().Get("state"))
 	assert.Equal(t, w.origin, to.Query().Get("iss"))
+}
+
+func TestTwoClicksAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{"approve", "deny"} {
+		t.Run(answer, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			m := &meeting{Store: store.NewMemory(store.Config{Now: w.now})}
+			w.broker = w.start(options{store: m})
+			b := w.browser()
+			form := formOf(b.get(w.request(w.public())).body)
+			form.Set("answer", answer)
+			click := func() string { return b.post(w.origin+"/authorize/consent", form, "Origin", w.origin).body }
+			m.arm("transaction", 2) // to see whose it is, and to settle it
+			var bodies [2]string
+			var both sync.WaitGroup
+			for i := range bodies {
+				both.Go(func() { bodies[i] = click() })
+			}
+			both.Wait()
+			assert.Equal(t, bodies[0], bodies[1])
+			to := unescape(onward.FindStringSubmatch(bodies[0])[1])
+			if answer == "deny" {
+				assert.Contains(t, to, "access_denied")
+				return
+			}
+			back := w.signIn(b, to, "")
+			assert.NotEmpty(t, b.get(back).location(t).Get("code"))
+			assert.Equal(t, 400, b.get(back).status, "there is one sign-in")
+			assert.Equal(t, bodies[0], click())
+			assert.Equal(t, 400, b.get(back).status, "and a third click makes no other")
+		})
+	}
 }
 
 func TestRememberedConsent(t *testing.T) {
@@ -97,7 +144,12 @@ func TestAnotherPersonIsAsked(t *testing.T) {
 	back := b.get(w.signIn(b, skipped.header.Get("Location"), other))
 	require.Equal(t, 200, back.status, "%s", back.header.Get("Location"))
 	assert.Contains(t, back.body, other)
-	to, err := url.Parse(w.approve(b, back))
+	once := w.approve(b, back)
+	assert.Equal(t, once, w.approve(b, back), "two clicks get one code")
+	to, err := url.Parse(once)
 	require.NoError(t, err)
-	assert.NotEmpty(t, to.Query().Get("code"))
+	redeemed := redemption(c, to.Query().Get("code"))
+	redeemed.Set("redirect_uri", uri)
+	got, status := w.token(redeemed)
+	assert.Equal(t, 200, status, got.Error)
 }

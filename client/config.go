@@ -39,7 +39,7 @@ type Config struct {
 	// Browser opens the authorization page. Nil means the system's browser.
 	Browser signin.Browser
 	// Paste returns the address that a browser elsewhere has ended at, as the person has copied it. Nil means that the program waits for the answer itself. With Paste nothing is
-	// opened: the page's address is in the event PageReady.
+	// opened: the page's address is in the event PageReady. It is called again after a wrong paste.
 	Paste func(ctx context.Context) (string, error)
 	// DeviceCode has the person approve on another device (RFC 8628): the event DeviceReady says where, and with which code.
 	DeviceCode bool

@@ -33,6 +33,12 @@ type (
 		URL, RedirectURI string
 		Paste            bool
 	}
+	// PasteRefused: what the person pasted is not the answer, and why. Config.Paste is called
+	// again, at most Left times.
+	PasteRefused struct {
+		Reason string
+		Left   int
+	}
 	// DeviceReady: where to approve on another device, and with which code. Complete is the address that holds the code already, empty where there is none.
 	DeviceReady struct {
 		URL, Complete, UserCode string
@@ -55,6 +61,7 @@ func (ResourceFound) event() {}
 func (IssuerFound) event()   {}
 func (Registered) event()    {}
 func (PageReady) event()     {}
+func (PasteRefused) event()  {}
 func (DeviceReady) event()   {}
 func (Answered) event()      {}
 func (Issued) event()        {}

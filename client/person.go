@@ -148,23 +148,32 @@ func (t *Transport) browse(ctx context.Context, pending *signin.Pending, callbac
 	return nil, t.unanswered(ctx)
 }
 
-// paste has the person open the page anywhere, and bring back where the browser ended.
+// maxPastes is how often a person may paste what is not the answer.
+const maxPastes = 10
+
+// paste has the person open the page anywhere, and bring back where the browser ended. A wrong
+// paste is told, and the person can correct it.
 func (t *Transport) paste(ctx context.Context, pending *signin.Pending, redirectURI string) (url.Values, error) {
 	t.config.Trace(PageReady{URL: pending.URL, RedirectURI: redirectURI, Paste: true})
 	waiting, cancel := context.WithTimeout(ctx, t.config.SignInTimeout)
 	defer cancel()
-	text, err := t.config.Paste(waiting)
-	switch {
-	case waiting.Err() != nil:
-		return nil, t.unanswered(ctx)
-	case err != nil:
-		return nil, &SignInError{err}
+	for left := maxPastes - 1; ; left-- {
+		text, err := t.config.Paste(waiting)
+		switch {
+		case waiting.Err() != nil:
+			return nil, t.unanswered(ctx)
+		case err != nil:
+			return nil, &SignInError{err}
+		}
+		params, err := pending.ReadPasted(text)
+		switch {
+		case err == nil:
+			return params, nil
+		case left == 0:
+			return nil, &SignInError{err}
+		}
+		t.config.Trace(PasteRefused{Reason: err.Error(), Left: left})
 	}
-	params, err := signin.ReadPasted(text, redirectURI)
-	if err != nil {
-		return nil, &SignInError{err}
-	}
-	return params, nil
 }
 
 // signInByDevice has a person approve on another device.

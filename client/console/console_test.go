@@ -173,8 +173,14 @@ func TestArgumentsThatAreNoObject(t *testing.T) {
 	assert.Nil(t, object)
 }
 
-// prompt types lines into a prompt that is no terminal.
+// prompt pipes lines into a prompt, and returns all that it says.
 func prompt(t *testing.T, session *console.Session, lines ...string) string {
+	said, _ := piped(t, session, lines...)
+	return said
+}
+
+// piped returns the error of the prompt as well.
+func piped(t *testing.T, session *console.Session, lines ...string) (string, error) {
 	in, err := os.CreateTemp(t.TempDir(), "")
 	require.NoError(t, err)
 	defer in.Close()
@@ -183,8 +189,37 @@ func prompt(t *testing.T, session *console.Session, lines ...string) string {
 	_, err = in.Seek(0, 0)
 	require.NoError(t, err)
 	var out bytes.Buffer
-	require.NoError(t, console.Prompt(t.Context(), session, in, &out))
-	return out.String()
+	err = console.Prompt(t.Context(), session, console.Streams{In: in, Out: &out, Err: &out})
+	return out.String(), err
+}
+
+func TestPipedCommandsThatFail(t *testing.T) {
+	t.Parallel()
+	session := connected(t, "")
+	var tool *console.ErrTool
+	var usage *console.ArgumentsError
+	for name, c := range map[string]struct {
+		lines []string
+		as    any
+	}{
+		"a tool's error, and then quit": {[]string{"call fail", "call echo", "quit"}, &tool},
+		"a tool's error at the end":     {[]string{"call echo", "call fail"}, &tool},
+		"the first of two":              {[]string{"call fail", "call echo ["}, &tool},
+		"the first of two others":       {[]string{"call echo [", "call fail"}, &usage},
+	} {
+		said, err := piped(t, session, c.lines...)
+		var failed *console.CommandError
+		require.ErrorAs(t, err, &failed, name)
+		require.ErrorAs(t, err, c.as, name)
+		assert.Contains(t, said, failed.Error(), name)
+		if len(c.lines) == 3 {
+			assert.Contains(t, said, "null", "the next commands run")
+		}
+	}
+	_, err := piped(t, session, "frobnicate")
+	require.Error(t, err)
+	_, err = piped(t, session, "call echo", "", "help", "quit", "call fail")
+	require.NoError(t, err)
 }
 
 func TestPromptOfAScript(t *testing.T) {
@@ -228,8 +263,8 @@ func TestPromptEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out bytes.Buffer
-	require.NoError(t, console.Prompt(ctx, session, in, &out))
-	assert.Contains(t, out.String(), "Goodbye.")
+	err = console.Prompt(ctx, session, console.Streams{In: in, Out: &out, Err: &out})
+	require.EqualError(t, err, "interrupted")
 	require.NoError(t, typed.Close()) // ends the read that nobody waits for any more
 	t.Cleanup(func() { _ = in.Close() })
 }

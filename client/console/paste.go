@@ -28,7 +28,11 @@ func ReadPasted(ctx context.Context, in *os.File, out io.Writer) (string, error)
 		defer func() { _ = term.Restore(int(in.Fd()), saved) }()
 	}
 	fmt.Fprint(out, "paste here> ")
-	return next(ctx, func() (string, error) { return readLine(in, err == nil) })
+	line, err := next(ctx, func() (string, error) { return readLine(in, err == nil) })
+	if errors.Is(err, io.EOF) {
+		return "", errors.New("no address was pasted")
+	}
+	return line, err
 }
 
 // readLine reads one line and nothing of the next.

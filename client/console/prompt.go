@@ -2,6 +2,7 @@ package console
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,40 +27,92 @@ var commands = []string{"list", "call", "help", "quit"}
 // maxLine bounds a line that is typed or piped in.
 const maxLine = 1 << 20
 
-// Prompt reads commands until the input ends, somebody quits, or the context does. Errors of commands are told, and the prompt goes on.
-func Prompt(ctx context.Context, session *Session, in *os.File, out io.Writer) error {
+// Streams are where commands come from and where answers go.
+type Streams struct {
+	// In is a terminal, or a file or pipe with a command on each line.
+	In *os.File
+	// Out takes the answers, Err the errors of commands.
+	Out, Err io.Writer
+	// Interruptible returns a context for one command of a terminal, which Ctrl-C ends. The command
+	// is over when the function is called. Nil means that Ctrl-C ends no single command.
+	Interruptible func(context.Context) (context.Context, context.CancelFunc)
+}
+
+// A CommandError says that a command failed. Its text has been written already.
+type CommandError struct{ Err error }
+
+func (e *CommandError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the command's own error.
+func (e *CommandError) Unwrap() error { return e.Err }
+
+// Prompt reads commands until the input ends, a person quits, or the context ends. A command that
+// fails does not end it, unless a sign-in was refused. Its error is a *CommandError: on a terminal
+// for a refused sign-in only, otherwise for the first command that failed.
+func Prompt(ctx context.Context, session *Session, streams Streams) error {
+	terminal := term.IsTerminal(int(streams.In.Fd()))
 	var names []string
 	if tools, err := session.Tools(ctx); err == nil {
 		for _, tool := range tools {
 			names = append(names, tool.Name)
 		}
 	}
-	if saved, err := term.GetState(int(in.Fd())); err == nil {
-		defer func() { _ = term.Restore(int(in.Fd()), saved) }() // when the context ends, a line may be half typed
+	if saved, err := term.GetState(int(streams.In.Fd())); err == nil {
+		// When the context ends, a line may be half typed.
+		defer func() { _ = term.Restore(int(streams.In.Fd()), saved) }()
 	}
-	lines := reader(in, out, names)
+	if !terminal || streams.Interruptible == nil {
+		streams.Interruptible = context.WithCancel
+	}
+	lines := reader(streams.In, streams.Out, names)
+	var failed error
 	for {
 		line, err := next(ctx, lines)
 		switch {
+		case ctx.Err() != nil && !terminal:
+			return cmp.Or(failed, errInterrupted)
 		case ctx.Err() != nil, errors.Is(err, errInterrupted):
-			fmt.Fprintln(out, "\nGoodbye.")
+			fmt.Fprintln(streams.Out, "\nGoodbye.")
 			return nil
 		case errors.Is(err, io.EOF):
-			return nil
+			return failed
 		case err != nil:
 			return err
 		}
-		if strings.TrimSpace(line) == "quit" || strings.TrimSpace(line) == "exit" {
-			return nil
+		if word := strings.TrimSpace(line); word == "quit" || word == "exit" {
+			return failed
 		}
-		if err := run(ctx, session, line, out); err != nil {
-			fmt.Fprintln(out, Printable(err.Error()))
-			var signIn *client.SignInError
-			if errors.As(err, &signIn) {
-				return err
-			}
+		interrupted, err := perform(ctx, session, line, streams)
+		if err == nil || interrupted && (terminal || ctx.Err() != nil) {
+			continue
+		}
+		if failed == nil && !terminal {
+			failed = &CommandError{err}
+		}
+		var signIn *client.SignInError
+		if errors.As(err, &signIn) {
+			return cmp.Or(failed, error(&CommandError{err}))
 		}
 	}
+}
+
+// perform does what a line says, and writes its error. It reports whether Ctrl-C ended the command.
+func perform(ctx context.Context, session *Session, line string, streams Streams) (interrupted bool, err error) {
+	command, over := streams.Interruptible(ctx)
+	defer over()
+	err = run(command, session, line, streams.Out)
+	if err == nil {
+		return false, nil
+	}
+	if command.Err() == nil && !errors.Is(err, errInterrupted) {
+		fmt.Fprintln(streams.Err, Printable(err.Error()))
+		return false, err
+	}
+	if ctx.Err() == nil {
+		fmt.Fprintln(streams.Err, "\ninterrupted")
+		session.askAgain(err)
+	}
+	return true, err
 }
 
 var errInterrupted = errors.New("interrupted")
@@ -118,7 +171,7 @@ func reader(in *os.File, out io.Writer, tools []string) func() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if width, height, err := term.GetSize(int(in.Fd())); err == nil {
+		if width, height, err := term.GetSize(int(in.Fd())); err == nil && width > 0 {
 			_ = terminal.SetSize(width, height)
 		}
 		line, err := terminal.ReadLine()

@@ -24,6 +24,7 @@ type Session struct {
 	// Name, Version and Revision are what the server said it is and which revision of MCP is spoken.
 	Name, Version, Revision string
 
+	under      *client.Transport
 	mcp        *mcpclient.Client
 	initialize mcp.InitializeRequest
 
@@ -97,7 +98,7 @@ func Connect(ctx context.Context, server string, under *client.Transport, option
 		capabilities.Elicitation = &mcp.ElicitationCapability{Form: &struct{}{}}
 		settings = append(settings, mcpclient.WithElicitationHandler(withDefaults{}))
 	}
-	s := &Session{mcp: mcpclient.NewClient(&connection{StreamableHTTP: streamable}, settings...)}
+	s := &Session{under: under, mcp: mcpclient.NewClient(&connection{StreamableHTTP: streamable}, settings...)}
 	if err := s.mcp.Start(ctx); err != nil {
 		return nil, err
 	}
@@ -122,6 +123,15 @@ func Connect(ctx context.Context, server string, under *client.Transport, option
 	}
 	s.Name, s.Version, s.Revision = Printable(result.ServerInfo.Name), Printable(result.ServerInfo.Version), Printable(result.ProtocolVersion)
 	return s, nil
+}
+
+// askAgain lets the next command sign in if this one's sign-in was interrupted: a person who
+// types it wants that.
+func (s *Session) askAgain(err error) {
+	var signIn *client.SignInError
+	if errors.As(err, &signIn) {
+		s.under.Reset()
+	}
 }
 
 // Close ends the connection.

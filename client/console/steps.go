@@ -57,6 +57,8 @@ func (s *Steps) Trace(event client.Event) {
 			return
 		}
 		s.Step(what, e.URL, "waiting for the answer at "+e.RedirectURI)
+	case client.PasteRefused:
+		s.Step("That is not the answer yet", e.Reason)
 	case client.DeviceReady:
 		where := []string{e.URL, "and enter the code " + e.UserCode}
 		if e.Complete != "" {
@@ -89,11 +91,14 @@ func (s *Steps) Trace(event client.Event) {
 	}
 }
 
-// TellPerson writes no more of an event than what a person has to open or type, and nothing of most.
+// TellPerson writes no more of an event than what a person has to open, type or correct. It writes
+// nothing of most events.
 func TellPerson(out io.Writer, event client.Event) {
 	switch e := event.(type) {
 	case client.PageReady:
 		fmt.Fprintln(out, Printable(e.URL))
+	case client.PasteRefused:
+		fmt.Fprintln(out, Printable(e.Reason))
 	case client.DeviceReady:
 		fmt.Fprintln(out, Printable(e.URL), Printable(e.UserCode))
 	}

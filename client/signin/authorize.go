@@ -92,12 +92,46 @@ func (p *Pending) Read(params url.Values) (*Answer, error) {
 	return &Answer{Code: params.Get("code"), Verifier: p.verifier}, nil
 }
 
-// ReadPasted reads the address that a browser ended at, as somebody has pasted it, where the answer could not reach the program by itself.
+// ReadPasted reads the address that a browser ended at, as a person has pasted it, where the
+// answer could not reach the program by itself. Its error says what to paste instead. Read judges
+// the rest.
+func (p *Pending) ReadPasted(text string) (url.Values, error) {
+	params, err := ReadPasted(text, p.request.RedirectURI)
+	switch {
+	case err == nil && !params.Has("state") && !params.Has("code") && !params.Has("error"):
+		return nil, errors.New("the address has no answer in it: copy all of it, from http to its end")
+	case err == nil && params.Get("state") != p.State:
+		return nil, errors.New("the address is cut off, or belongs to another sign-in: copy all of this one's")
+	case err != nil && strings.HasPrefix(tidy(text), page(p.URL)):
+		return nil, errors.New("that is the page itself: open it, sign in, and paste where the browser ends")
+	}
+	return params, err
+}
+
+// page is an address without its query.
+func page(address string) string {
+	before, _, _ := strings.Cut(address, "?")
+	return before
+}
+
+// tidy takes away what comes along when people copy an address.
+func tidy(text string) string { return strings.Trim(text, " \t\r\n<>\"'") }
+
+// ReadPasted reads a pasted address that should begin with a redirect URI. The scheme may be
+// missing, since some browsers hide it.
 func ReadPasted(text, redirectURI string) (url.Values, error) {
-	got, err := url.Parse(strings.Trim(text, " \t\r\n<>\"'"))
-	want, wantErr := url.Parse(redirectURI)
-	if err != nil || wantErr != nil || len(text) > maxQuery || got.Scheme != want.Scheme || got.Hostname() != want.Hostname() || got.Path != want.Path {
-		return nil, fmt.Errorf("want the address that the browser ended at, which begins with %s?", redirectURI)
+	wanted := fmt.Errorf("want the address that the browser ended at, which begins with %s?", redirectURI)
+	want, err := url.Parse(redirectURI)
+	if err != nil || len(text) > maxQuery {
+		return nil, wanted
+	}
+	text = tidy(text)
+	if strings.HasPrefix(strings.ToLower(text), strings.ToLower(want.Hostname())) {
+		text = want.Scheme + "://" + text
+	}
+	got, err := url.Parse(text)
+	if err != nil || got.Scheme != want.Scheme || got.Hostname() != want.Hostname() || got.Path != want.Path {
+		return nil, wanted
 	}
 	params, err := url.ParseQuery(got.RawQuery)
 	if err != nil {

@@ -15,30 +15,42 @@ import (
 func TestPastedAddress(t *testing.T) {
 	t.Parallel()
 	const redirectURI = "http://localhost/callback"
+	pending, err := signin.Begin(signin.Request{
+		Issuer:      &discovery.Issuer{AuthorizationEndpoint: "https://login.example.com/authorize"},
+		RedirectURI: redirectURI,
+	})
+	require.NoError(t, err)
 	for name, text := range map[string]string{
 		"as it is":              "http://localhost/callback?code=c-1&state=s-1",
 		"with blanks around it": " \t http://localhost/callback?code=c-1&state=s-1 \r\n",
 		"in quotes":             `"http://localhost/callback?code=c-1&state=s-1"`,
 		"at another port":       "http://localhost:3000/callback?code=c-1&state=s-1",
 		"with a fragment":       "http://localhost/callback?code=c-1&state=s-1#",
+		"without its scheme":    "localhost:3000/callback?code=c-1&state=s-1",
 	} {
-		params, err := signin.ReadPasted(text, redirectURI)
+		text = strings.ReplaceAll(text, "s-1", pending.State)
+		params, err := pending.ReadPasted(text)
 		require.NoError(t, err, name)
 		assert.Equal(t, "c-1", params.Get("code"), name)
-		assert.Equal(t, "s-1", params.Get("state"), name)
+		assert.Equal(t, pending.State, params.Get("state"), name)
 	}
-	for name, text := range map[string]string{
-		"nothing":              "",
-		"the page itself":      "https://login.example.com/authorize?state=s-1",
-		"another path":         "http://localhost/other?code=c-1",
-		"https for http":       "https://localhost/callback?code=c-1",
-		"a code alone":         "c-1",
-		"a query that is torn": "http://localhost/callback?code=%c",
-		"megabytes":            redirectURI + "?" + strings.Repeat("x", 1<<20),
+	for name, c := range map[string]struct{ text, says string }{
+		"nothing":              {"", "want the address that the browser ended at"},
+		"the page itself":      {pending.URL, "that is the page itself"},
+		"another path":         {"http://localhost/other?code=c-1", "begins with http://localhost/callback?"},
+		"another host":         {"http://localhost.example.com/callback?code=c-1", "begins with http://localhost/"},
+		"https for http":       {"https://localhost/callback?code=c-1", "begins with http://localhost/callback?"},
+		"a code alone":         {"c-1", "begins with http://localhost/callback?"},
+		"a query that is torn": {"http://localhost/callback?code=%c", "its query cannot be read"},
+		"no query":             {"http://localhost/callback", "has no answer in it"},
+		"a state that is torn": {"http://localhost/callback?code=c-1&state=s", "another sign-in"},
+		"no state":             {"http://localhost/callback?code=c-1", "another sign-in"},
+		"megabytes":            {redirectURI + "?" + strings.Repeat("x", 1<<20), "begins with http://localhost/"},
 	} {
-		_, err := signin.ReadPasted(text, redirectURI)
-		require.Error(t, err, name)
+		_, err := pending.ReadPasted(c.text)
+		require.ErrorContains(t, err, c.says, name)
 		assert.NotContains(t, err.Error(), "c-1", name)
+		assert.NotContains(t, err.Error(), pending.State, name)
 		assert.Less(t, len(err.Error()), 200, name)
 	}
 }

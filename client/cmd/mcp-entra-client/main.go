@@ -29,31 +29,45 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second Ctrl-C ends the program at once.
-	context.AfterFunc(ctx, stop)
-	command := newCommand()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	keys := &interrupts{}
+	go keys.watch(end)
+	command := newCommand(keys)
 	command.SetArgs(withURLFlag(os.Args[1:], command.PersistentFlags()))
 	err := command.ExecuteContext(ctx)
 	if err == nil {
 		return
 	}
+	var told *console.CommandError
+	if !errors.As(err, &told) {
+		tell(err)
+	}
+	os.Exit(status(err))
+}
+
+// status is the exit status for an error.
+func status(err error) int {
 	var tool *console.ErrTool
 	var signIn *client.SignInError
 	switch {
 	case errors.As(err, &tool):
-		fmt.Fprintln(os.Stderr, tool.Text)
-		os.Exit(exitTool)
+		return exitTool
 	case errors.As(err, &signIn):
-		tell(err)
-		os.Exit(exitSignIn)
+		return exitSignIn
 	}
-	tell(err)
-	os.Exit(exitUsage)
+	return exitUsage
 }
 
 // tell writes an error, in which there may be text of a server.
 func tell(err error) {
+	var tool *console.ErrTool
+	if errors.As(err, &tool) {
+		fmt.Fprintln(os.Stderr, tool.Text)
+		return
+	}
 	fmt.Fprintln(os.Stderr, "mcp-entra-client: "+console.Printable(err.Error()))
 }
 
@@ -75,7 +89,7 @@ func withURLFlag(arguments []string, flags *pflag.FlagSet) []string {
 	return arguments
 }
 
-func newCommand() *cobra.Command {
+func newCommand(keys *interrupts) *cobra.Command {
 	flags := &flagValues{}
 	command := &cobra.Command{
 		Use:   "mcp-entra-client [URL] [list | call TOOL [JSON] | sign-in | sign-out | accounts]",
@@ -95,7 +109,12 @@ func newCommand() *cobra.Command {
 		Version:                    version(),
 		RunE: func(command *cobra.Command, _ []string) error {
 			return connected(command.Context(), flags, func(ctx context.Context, session *console.Session) error {
-				return console.Prompt(ctx, session, os.Stdin, os.Stdout)
+				return console.Prompt(ctx, session, console.Streams{
+					In:            os.Stdin,
+					Out:           os.Stdout,
+					Err:           os.Stderr,
+					Interruptible: keys.command,
+				})
 			})
 		},
 	}
@@ -205,5 +224,10 @@ func connected(ctx context.Context, flags *flagValues, do func(context.Context, 
 	}
 	defer session.Close()
 	steps.Connected(session)
-	return do(ctx, session)
+	err = do(ctx, session)
+	var told *console.CommandError
+	if err != nil && ctx.Err() != nil && !errors.As(err, &told) {
+		return errors.New("interrupted")
+	}
+	return err
 }

@@ -43,4 +43,5 @@ name: --entra-unadvertised-pkce, since its metadata does not say that it does PK
 --entra-no-resource, since it refuses the resource parameter unless it is an Application ID URI.
 
 Exit status: 0 fine; 1 the tool answered with an error; 2 usage, set-up, or the server cannot be
-reached; 3 a sign-in was needed and was refused, interrupted or not finished in time.`
+reached; 3 a sign-in was needed and was refused, interrupted or not finished in time. Commands that
+are piped in all run; the status is then of the first one that failed.`

@@ -33,8 +33,9 @@ type terminal struct {
 
 	mu   sync.Mutex
 	said bytes.Buffer
-	more chan struct{} // something was said
-	done chan struct{} // nothing more will be
+	more chan struct{}   // something was said
+	done chan struct{}   // nothing more will be
+	late <-chan struct{} // the test has waited for long enough
 }
 
 // inTerminal starts the program in a terminal of its own.
@@ -50,7 +51,7 @@ func inTerminal(t *testing.T, arguments ...string) *terminal {
 	program := exec.CommandContext(ctx, name, arguments...)
 	program.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "BROWSER=false", "TERM=xterm"}
 	program.Dir = folder
-	one := &terminal{t: t, program: program, more: make(chan struct{}, 1), done: make(chan struct{})}
+	one := &terminal{t: t, program: program, more: make(chan struct{}, 1), done: make(chan struct{}), late: ctx.Done()}
 	one.person, one.screen, err = pty.Open()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = one.person.Close(); _ = one.screen.Close() })
@@ -90,14 +91,22 @@ func (r *terminal) text() string {
 // await waits until the program has said something, and returns all that it has said.
 func (r *terminal) await(what string) string {
 	r.t.Helper()
-	for !strings.Contains(r.text(), what) {
+	r.awaitCount(what, 1)
+	return r.text()
+}
+
+// awaitCount waits until the program has said something so many times.
+func (r *terminal) awaitCount(what string, times int) {
+	r.t.Helper()
+	for strings.Count(r.text(), what) < times {
 		select {
 		case <-r.more:
+		case <-r.late:
+			require.FailNow(r.t, "the program does not say "+what, r.text())
 		case <-r.done:
-			require.Contains(r.t, r.text(), what)
+			require.GreaterOrEqual(r.t, strings.Count(r.text(), what), times, r.text())
 		}
 	}
-	return r.text()
 }
 
 func (r *terminal) write(text string) {
@@ -170,11 +179,34 @@ func TestAnAddressIsPastedIntoATerminal(t *testing.T) {
 	}
 }
 
+func TestWrongPastesAreCorrected(t *testing.T) {
+	t.Parallel()
+	people, stop := forPeople(t)
+	t.Cleanup(stop)
+	terminal := inTerminal(t, "--paste", "--token-store", "memory", people, "list")
+	page := pageIn(t, terminal.await("paste here> "))
+	for says, typed := range map[string]string{
+		"that is the page itself":                    page,
+		"want the address that the browser ended at": "https://bank.example.com/",
+		"belongs to another sign-in":                 "http://localhost/callback?code=c-1&state=s-1",
+	} {
+		asked := strings.Count(terminal.text(), "paste here> ")
+		terminal.write(typed + "\r")
+		terminal.await(says)
+		terminal.awaitCount("paste here> ", asked+1)
+	}
+	terminal.write("\r")
+	terminal.awaitCount("paste here> ", 5)
+	terminal.write(elsewhere(t, page) + "\r")
+	assert.Zero(t, terminal.status(), terminal.text())
+	assert.Contains(t, terminal.text(), "get_user_name")
+}
+
 func TestPastingIsGivenUp(t *testing.T) {
 	t.Parallel()
 	people, stop := forPeople(t)
 	t.Cleanup(stop)
-	for name, typed := range map[string]string{"with Ctrl-C": "\x03", "with another address": "https://bank.example.com/\r", "with nothing": "\r"} {
+	for name, typed := range map[string]string{"with Ctrl-C": "\x03", "with Ctrl-D": "\x04"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			terminal := inTerminal(t, "--paste", "--token-store", "memory", people, "list")

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"sync"
+)
+
+// interrupts turn Ctrl-C into the end of the command that runs at the prompt or, without one, into
+// the end of the program.
+type interrupts struct {
+	mu      sync.Mutex
+	running context.CancelFunc // nil while no command runs
+}
+
+// watch listens to Ctrl-C until end has been called. After that Ctrl-C ends the program at once.
+func (i *interrupts) watch(end context.CancelFunc) {
+	pressed := make(chan os.Signal, 1)
+	signal.Notify(pressed, os.Interrupt)
+	for range pressed {
+		if !i.endCommand() {
+			signal.Stop(pressed)
+			end()
+			return
+		}
+	}
+}
+
+// command returns a context for one command. Ctrl-C ends the command once; if it goes on all the
+// same, the next Ctrl-C ends the program.
+func (i *interrupts) command(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.running = cancel
+	return ctx, func() {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.running = nil
+		cancel()
+	}
+}
+
+// endCommand ends the command that runs, and reports whether there was one.
+func (i *interrupts) endCommand() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.running == nil {
+		return false
+	}
+	i.running()
+	i.running = nil
+	return true
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -65,7 +66,7 @@ Some checks need what not every client has. --supports says what yours has:
   accounts            MCP_ACCOUNT keeps accounts at one server apart`,
 		Example: `  mcp-auth-conformance client -- mcp-entra-client --quiet --url {url} call {tool}
   mcp-auth-conformance client --only client/pkce --supports kept-state -- node my-client.js`,
-		Args: cobra.MinimumNArgs(1),
+		Args: arguments(1, math.MaxInt, "the command of an MCP client after --"),
 		RunE: func(command *cobra.Command, words []string) error {
 			return runClient(command.Context(), words, options)
 		},
@@ -86,12 +87,9 @@ Some checks need what not every client has. --supports says what yours has:
 const fetchTimeout = 10 * time.Second
 
 func runClient(ctx context.Context, words []string, options clientOptions) error {
-	for _, level := range options.levels {
-		named := engine.Level(strings.ToUpper(level))
-		if strings.EqualFold(level, string(engine.Policy)) {
-			named = engine.Policy
-		}
-		options.selected.Levels = append(options.selected.Levels, named)
+	var err error
+	if options.selected.Levels, err = readLevels(options.levels); err != nil {
+		return err
 	}
 	if _, err := engine.Select(clients.All(), options.selected); err != nil {
 		return err
@@ -106,13 +104,13 @@ func runClient(ctx context.Context, words []string, options clientOptions) error
 	}
 	for _, one := range options.revisions {
 		if !slices.Contains(engine.Revisions(), engine.Revision(one)) {
-			return fmt.Errorf("--revision: there is no revision %q", one)
+			return fmt.Errorf("--revision: want one of %s, got %q", revisionsOf(engine.Revisions()), one)
 		}
 		target.Revisions = append(target.Revisions, engine.Revision(one))
 	}
 	for _, one := range options.supports {
 		if !slices.Contains(engine.Abilities(), engine.Ability(one)) {
-			return fmt.Errorf("--supports: there is no ability %q", one)
+			return fmt.Errorf("--supports: there is no ability %q; client --help lists the abilities", one)
 		}
 		target.Abilities = append(target.Abilities, engine.Ability(one))
 	}
@@ -143,13 +141,14 @@ func runClient(ctx context.Context, words []string, options clientOptions) error
 // newOpenCommand is the browser that clients under test are given: it has the person of the lab visit a page.
 func newOpenCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "open ADDRESS PAGE", Hidden: true, Args: cobra.ExactArgs(2), DisableFlagParsing: true,
-		RunE: func(command *cobra.Command, arguments []string) error {
-			at, err := url.Parse(arguments[0])
+		Use: "open ADDRESS PAGE", Hidden: true, Args: arguments(2, 2, "two addresses"), DisableFlagParsing: true,
+		RunE: func(command *cobra.Command, given []string) error {
+			at, err := url.Parse(given[0])
 			if err != nil || at.Scheme != "http" || !net.ParseIP(at.Hostname()).IsLoopback() {
 				return errors.New("open is for clients that are being checked")
 			}
-			request, err := http.NewRequestWithContext(command.Context(), http.MethodPost, at.String(), strings.NewReader(arguments[1]))
+			page := strings.NewReader(given[1])
+			request, err := http.NewRequestWithContext(command.Context(), http.MethodPost, at.String(), page)
 			if err != nil {
 				return err
 			}

@@ -15,7 +15,7 @@ import (
 func newListCommand() *cobra.Command {
 	long, entries := false, false
 	command := &cobra.Command{
-		Use: "list", Short: "List the checks, or what they try, an ID a line", Args: cobra.NoArgs,
+		Use: "list", Short: "List the checks, or what they try, an ID a line", Args: arguments(0, 0, "no arguments"),
 		Example: "  mcp-auth-conformance list --long\n  mcp-auth-conformance list --catalogue",
 		RunE: func(command *cobra.Command, _ []string) error {
 			out := command.OutOrStdout()
@@ -46,10 +46,12 @@ func listOne(out io.Writer, long bool, id string, level engine.Level, sentence s
 
 func newExplainCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "explain ID", Short: "Say what a check, a requirement or an attack is about", Args: cobra.ExactArgs(1),
+		Use:     "explain ID",
+		Short:   "Say what a check, a requirement or an attack is about",
+		Args:    arguments(1, 1, "one ID, as list prints them"),
 		Example: "  mcp-auth-conformance explain server/token/expired\n  mcp-auth-conformance explain RS-012",
-		RunE: func(command *cobra.Command, arguments []string) error {
-			out, id := command.OutOrStdout(), arguments[0]
+		RunE: func(command *cobra.Command, given []string) error {
+			out, id := command.OutOrStdout(), given[0]
 			for _, check := range conformance.Checks() {
 				if check.ID == id {
 					explainCheck(out, check)

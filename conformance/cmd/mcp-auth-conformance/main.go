@@ -44,9 +44,13 @@ server or a client. Each check has an ID that does not change, and says which se
 
 Exit status: 0 no check failed (warnings are no failures); 1 a check failed; 2 usage, or the
 server or client could not be judged: it is dead, or refuses even what is right.`,
+		Args:          noSuchCommand,
+		Version:       version(),
+		RunE:          func(command *cobra.Command, _ []string) error { return command.Help() },
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	command.SetFlagErrorFunc(flagError)
 	command.AddCommand(newServerCommand(), newClientCommand(), newOpenCommand(), newListCommand(), newExplainCommand())
 	command.CompletionOptions.HiddenDefaultCmd = true
 	return command

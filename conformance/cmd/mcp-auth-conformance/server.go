@@ -52,24 +52,15 @@ or the tokens that you have as files. Checks whose tokens are missing are skippe
 		Example: `  mcp-auth-conformance server http://localhost:8000/mcp --sign-in
   mcp-auth-conformance server https://mcp.example.com/mcp --token-file good.txt --expired-token-file old.txt
   mcp-auth-conformance server http://localhost:8000/mcp --only server/metadata`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(command *cobra.Command, arguments []string) error {
-			return runServer(command.Context(), arguments[0], options)
+		Args: arguments(1, 1, "the URL of one MCP endpoint"),
+		RunE: func(command *cobra.Command, given []string) error {
+			return runServer(command.Context(), given[0], options)
 		},
 	}
 	flags := command.Flags()
 	flags.SortFlags = false
 	flags.BoolVar(&options.signIn, "sign-in", false, "get a good token by signing in")
-	for _, one := range []struct {
-		kind engine.TokenKind
-		flag string
-	}{
-		{engine.Good, "token-file"}, {engine.Expired, "expired-token-file"}, {engine.NotYetValid, "future-token-file"},
-		{engine.ForeignAudience, "foreign-audience-token-file"}, {engine.ForeignIssuer, "foreign-issuer-token-file"},
-		{engine.WithoutScope, "scopeless-token-file"}, {engine.BroaderScope, "broader-scope-token-file"}, {engine.OtherUser, "other-user-token-file"}, {engine.Refreshed, "refreshed-token-file"},
-		{engine.UnlistedClient, "unlisted-client-token-file"},
-		{engine.PublicClient, "public-client-token-file"},
-	} {
+	for _, one := range tokenFlags {
 		options.tokenFiles[one.kind] = flags.String(one.flag, "", fmt.Sprintf("read a token of the kind %q from `FILE`", string(one.kind)))
 	}
 	flags.StringVar(&options.issuerKey, "issuer-key", "", "make the tokens with a flaw with the issuer's private key in this PEM `FILE`; for issuers of your own")
@@ -84,16 +75,59 @@ or the tokens that you have as files. Checks whose tokens are missing are skippe
 	return command
 }
 
+// tokenFlags are the flags that name files with tokens.
+var tokenFlags = []struct {
+	kind engine.TokenKind
+	flag string
+}{
+	{engine.Good, "token-file"},
+	{engine.Expired, "expired-token-file"},
+	{engine.NotYetValid, "future-token-file"},
+	{engine.ForeignAudience, "foreign-audience-token-file"},
+	{engine.ForeignIssuer, "foreign-issuer-token-file"},
+	{engine.WithoutScope, "scopeless-token-file"},
+	{engine.BroaderScope, "broader-scope-token-file"},
+	{engine.OtherUser, "other-user-token-file"},
+	{engine.Refreshed, "refreshed-token-file"},
+	{engine.UnlistedClient, "unlisted-client-token-file"},
+	{engine.PublicClient, "public-client-token-file"},
+}
+
+func tokenFlag(kind engine.TokenKind) string {
+	for _, one := range tokenFlags {
+		if one.kind == kind {
+			return one.flag
+		}
+	}
+	return ""
+}
+
+// readLevels reads the values of --level.
+func readLevels(texts []string) ([]engine.Level, error) {
+	var levels []engine.Level
+	for _, text := range texts {
+		level := engine.Level(strings.ToUpper(text))
+		if strings.EqualFold(text, string(engine.Policy)) {
+			level = engine.Policy
+		}
+		if level != engine.Must && level != engine.Should && level != engine.Policy {
+			return nil, fmt.Errorf("--level: want must, should or policy, got %q", text)
+		}
+		levels = append(levels, level)
+	}
+	return levels, nil
+}
+
 func runServer(ctx context.Context, address string, options serverOptions) error {
 	for _, role := range options.roles {
+		if named := engine.Role(role); named != engine.Server && named != engine.AuthorizationServer {
+			return fmt.Errorf("--role: want %s or %s, got %q", engine.Server, engine.AuthorizationServer, role)
+		}
 		options.selected.Roles = append(options.selected.Roles, engine.Role(role))
 	}
-	for _, level := range options.levels {
-		named := engine.Level(strings.ToUpper(level))
-		if strings.EqualFold(level, string(engine.Policy)) {
-			named = engine.Policy
-		}
-		options.selected.Levels = append(options.selected.Levels, named)
+	var err error
+	if options.selected.Levels, err = readLevels(options.levels); err != nil {
+		return err
 	}
 	// Nobody should sign in only to hear of a slip of the keyboard.
 	if _, err := engine.Select(conformance.Checks(), options.selected); err != nil {
@@ -136,7 +170,7 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*en
 	}
 	for _, revision := range options.revisions {
 		if !slices.Contains(engine.Revisions(), engine.Revision(revision)) {
-			return nil, fmt.Errorf("--revision: there is no revision %q", revision)
+			return nil, fmt.Errorf("--revision: want one of %s, got %q", revisionsOf(engine.Revisions()), revision)
 		}
 		target.Revisions = append(target.Revisions, engine.Revision(revision))
 	}
@@ -151,7 +185,7 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*en
 		}
 		token, err := readToken(*name)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("--%s: %w", tokenFlag(kind), err)
 		}
 		target.Tokens[kind] = func(context.Context) (string, error) { return token, nil }
 	}

@@ -179,11 +179,11 @@ func TestRefusalsToStart(t *testing.T) {
 func TestUsageOfCommands(t *testing.T) {
 	t.Parallel()
 	for arguments, text := range map[string]string{
-		"visit":               "fakeentra visit wants one URL, got 0 arguments",
-		"visit a b":           "fakeentra visit wants one URL, got 2 arguments",
+		"visit":               "visit wants one URL, got nothing",
+		"visit a b":           `visit wants one URL, got 2 arguments: ["a" "b"]`,
 		"visit --timeout x a": `--timeout: want a duration such as 30s or 5m, got "x"`,
 		"visit --addr a":      "there is no flag --addr; fakeentra visit --help lists the flags",
-		"directory a b":       "fakeentra directory wants one FILE or nothing, got 2 arguments",
+		"directory a b":       `directory wants one FILE or nothing, got 2 arguments: ["a" "b"]`,
 	} {
 		status, stderr := runProgram(t, strings.Fields(arguments)...)
 		assert.Equal(t, 2, status, arguments)

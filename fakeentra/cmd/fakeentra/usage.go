@@ -47,8 +47,11 @@ func flagError(command *cobra.Command, err error) error {
 // arguments takes from least to most arguments. The text says what they are.
 func arguments(least, most int, text string) cobra.PositionalArgs {
 	return func(command *cobra.Command, given []string) error {
-		if len(given) < least || len(given) > most {
-			return fmt.Errorf("%s wants %s, got %d arguments", command.CommandPath(), text, len(given))
+		switch {
+		case len(given) == 0 && least > 0:
+			return fmt.Errorf("%s wants %s, got nothing", command.Name(), text)
+		case len(given) < least || len(given) > most:
+			return fmt.Errorf("%s wants %s, got %d arguments: %q", command.Name(), text, len(given), given)
 		}
 		return nil
 	}

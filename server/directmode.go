@@ -80,7 +80,7 @@ func (m *directMode) verify(ctx context.Context, raw string) (*guard.Identity, e
 	if err != nil {
 		var client *entra.ClientNotAllowedError
 		if errors.As(err, &client) {
-			return nil, &guard.ForbiddenError{Reason: client.Error()}
+			return nil, &guard.ForbiddenError{Reason: client.Error(), Seen: client.ClientID, Setting: client.Setting()}
 		}
 		return nil, err
 	}

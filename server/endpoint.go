@@ -72,7 +72,9 @@ func (s *Server) mountGuarded(config *Config, resource, path string, handler htt
 		Resource: resource, AuthorizationServers: s.mode.issuers(), Scopes: supported[:1], ScopesSupported: supported, ResourceName: config.Name,
 		ScopePrefix: s.mode.scopePrefix(), AppRoles: appRoles, Verify: s.mode.verify, AllowedOrigins: config.AllowedOrigins,
 		MaxBody: config.MaxBody, BodyTimeout: config.BodyTimeout, AnswerTimeout: config.AnswerTimeout, MaxCall: config.MaxCall, Stateful: stateful,
-		SessionKeys: config.Keys.Derive("sessions " + path), TokenKey: s.mode.tokenKey(), Logger: s.log, Now: config.Now,
+		SessionKeys: config.Keys.Derive("sessions " + path), TokenKey: s.mode.tokenKey(),
+		TrustedProxies: config.TrustedProxies,
+		Logger:         s.log, Now: config.Now,
 	}, withoutSlash(path, handler))
 	var origin *guard.OriginError
 	if errors.As(err, &origin) {

@@ -58,6 +58,14 @@ type ClientNotAllowedError struct {
 	Public bool
 }
 
+// Setting is the key of .env that would let the client in.
+func (e *ClientNotAllowedError) Setting() string {
+	if e.Public {
+		return "AUTH_CONFIDENTIAL_CLIENTS"
+	}
+	return "AUTH_ALLOWED_CLIENTS"
+}
+
 func (e *ClientNotAllowedError) Error() string {
 	if e.Public {
 		return "the client " + e.ClientID + " has not authenticated itself, and only confidential ones may call (AUTH_CONFIDENTIAL_CLIENTS)"
@@ -88,8 +96,12 @@ func Verifying[T any](a *API, make func(*Caller) T) func(ctx context.Context, ra
 		var none T
 		known, err := cache.Verify(ctx, raw)
 		var invalid *token.InvalidError
-		if errors.As(err, &invalid) && invalid.Reason == token.WrongIssuer {
+		switch {
+		case !errors.As(err, &invalid):
+		case invalid.Reason == token.WrongIssuer:
 			return none, a.explainIssuer(raw)
+		case invalid.Reason == token.WrongAudience:
+			return none, &token.InvalidError{Reason: invalid.Reason, Seen: invalid.Seen, Setting: "AUTH_AUDIENCE"}
 		}
 		if known == nil {
 			return none, err
@@ -118,11 +130,11 @@ func (a *API) explainIssuer(raw string) *token.InvalidError {
 	}
 	switch id, _, _ := strings.Cut(tenant, "/"); {
 	case a.refused[issuer]:
-		return token.NewInvalidError(otherVersion)
+		return &token.InvalidError{Reason: otherVersion, Seen: issuer, Setting: "AUTH_TOKEN_VERSION"}
 	case ours && guid.MatchString(id):
-		return token.NewInvalidError(otherTenant)
+		return &token.InvalidError{Reason: otherTenant, Seen: id, Setting: "AUTH_ALLOWED_TENANTS"}
 	}
-	return token.NewInvalidError(token.WrongIssuer)
+	return &token.InvalidError{Reason: token.WrongIssuer, Seen: issuer}
 }
 
 // accessClaims are Entra's claims beside the registered ones ("Access token claims reference").

@@ -27,9 +27,14 @@ func (g *Guard) authenticate(r *http.Request) (raw string, id *Identity, refused
 	raw, malformed := bearer(r.Header["Authorization"])
 	switch {
 	case malformed:
-		return "", nil, &refusal{status: http.StatusBadRequest, challenge: true, code: "invalid_request", description: sayMalformed, reason: "malformed credentials"}
+		return "", nil, &refusal{
+			status: http.StatusBadRequest, challenge: true, code: "invalid_request", description: sayMalformed,
+			cause: cause{reason: "malformed credentials"},
+		}
 	case raw == "":
-		return "", nil, &refusal{status: http.StatusUnauthorized, challenge: true, description: sayNoToken, reason: "no token"}
+		return "", nil, &refusal{
+			status: http.StatusUnauthorized, challenge: true, description: sayNoToken, cause: cause{reason: "no token"},
+		}
 	}
 	verified, err := g.verify(r.Context(), raw)
 	if err != nil {
@@ -37,7 +42,10 @@ func (g *Guard) authenticate(r *http.Request) (raw string, id *Identity, refused
 	}
 	if verified == nil {
 		g.log.Error("Verify returned neither an identity nor an error")
-		return "", nil, &refusal{status: http.StatusServiceUnavailable, description: sayUnavailable, reason: "verification error"}
+		return "", nil, &refusal{
+			status: http.StatusServiceUnavailable, description: sayUnavailable,
+			cause: cause{reason: "verification error"},
+		}
 	}
 	return raw, verified, g.authorize(verified)
 }
@@ -49,16 +57,28 @@ func (g *Guard) unverified(r *http.Request, err error) *refusal {
 	var forbidden *ForbiddenError
 	switch {
 	case errors.As(err, &invalid):
-		return &refusal{status: http.StatusUnauthorized, challenge: true, code: "invalid_token", description: sayInvalidToken, reason: string(invalid.Reason)}
+		return &refusal{
+			status: http.StatusUnauthorized, challenge: true, code: "invalid_token", description: sayInvalidToken,
+			cause: cause{string(invalid.Reason), invalid.Seen, invalid.Setting},
+		}
 	case errors.As(err, &forbidden):
-		return &refusal{status: http.StatusForbidden, code: "access_denied", description: sayForbidden, reason: forbidden.Reason}
+		return &refusal{
+			status: http.StatusForbidden, code: "access_denied", description: sayForbidden,
+			cause: cause{forbidden.Reason, forbidden.Seen, forbidden.Setting},
+		}
 	case errors.As(err, &unavailable):
 		g.log.Warn("tokens cannot be judged", "error", unavailable.Err)
-		return &refusal{status: http.StatusServiceUnavailable, retryAfter: unavailable.RetryAfter, description: sayUnavailable, reason: "keys unavailable"}
+		return &refusal{
+			status: http.StatusServiceUnavailable, retryAfter: unavailable.RetryAfter, description: sayUnavailable,
+			cause: cause{reason: "keys unavailable"},
+		}
 	case r.Context().Err() == nil:
 		g.log.Error("tokens cannot be judged", "error", err)
 	}
-	return &refusal{status: http.StatusServiceUnavailable, description: sayUnavailable, reason: "verification error"}
+	return &refusal{
+		status: http.StatusServiceUnavailable, description: sayUnavailable,
+		cause: cause{reason: "verification error"},
+	}
 }
 
 // authorize looks at what every request needs: of people the scopes, of applications an app role.
@@ -67,11 +87,17 @@ func (g *Guard) authorize(id *Identity) *refusal {
 		if slices.ContainsFunc(g.appRoles, func(role string) bool { return slices.Contains(id.Roles, role) }) {
 			return nil
 		}
-		return &refusal{status: http.StatusForbidden, challenge: true, code: "insufficient_scope", description: sayAppRole, reason: "app role"}
+		return &refusal{
+			status: http.StatusForbidden, challenge: true, code: "insufficient_scope", description: sayAppRole,
+			cause: cause{"the application has none of the app roles", strings.Join(id.Roles, " "), "AUTH_APP_ROLES"},
+		}
 	}
 	for _, scope := range g.scopes {
 		if !slices.Contains(id.Scopes, scope) {
-			return &refusal{status: http.StatusForbidden, challenge: true, code: "insufficient_scope", description: sayScope, reason: "scope"}
+			return &refusal{
+				status: http.StatusForbidden, challenge: true, code: "insufficient_scope", description: sayScope,
+				cause: cause{reason: "the scope " + scope + " is missing", seen: strings.Join(id.Scopes, " ")},
+			}
 		}
 	}
 	return nil
@@ -133,7 +159,10 @@ func strippedHeader(header http.Header) (http.Header, *refusal) {
 	stripped := make(http.Header, len(header))
 	for name, lines := range header {
 		if len(lines) > 1 && slices.Contains(singleHeaders, name) {
-			return nil, &refusal{status: http.StatusBadRequest, reason: "repeated header", description: "the header " + name + " is there more than once"}
+			return nil, &refusal{
+				status: http.StatusBadRequest, description: "the header " + name + " is there more than once",
+				cause: cause{reason: "repeated header", seen: name},
+			}
 		}
 		if !saysWho(name) {
 			// With no room behind the lines, what a handler adds goes elsewhere.

@@ -30,21 +30,11 @@ func (c challenge) header(code, description string) string {
 	return b.String()
 }
 
-// refusal is an answer that the guard gives in place of the handler.
-type refusal struct {
-	status      int
-	challenge   bool
-	code        string // an OAuth error code
-	description string
-	retryAfter  time.Duration
-	reason      string // for the log
-}
-
 // defaultRetry is what a 503 asks for when nobody said how long it lasts.
 const defaultRetry = 5 * time.Second
 
 func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, refused refusal) {
-	g.log.Info("refused", "status", refused.status, "reason", refused.reason, "method", r.Method)
+	g.logRefusal(r, refused.status, refused.cause)
 	header := w.Header()
 	if refused.challenge {
 		challenge := g.challenge

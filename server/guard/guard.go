@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mcpentra/server/clientip"
 )
 
 // DefaultMaxBody is the limit of a request's body in bytes where Config.MaxBody is 0.
@@ -62,6 +64,8 @@ type Config struct {
 	// TokenKey, where it is not nil, is the key under which the context of a request holds the caller's token, for a server
 	// that has to exchange it. It should be of a type that only that server has, so that no handler finds the token.
 	TokenKey any
+	// TrustedProxies are the reverse proxies that name clients in X-Forwarded-For; nil trusts none.
+	TrustedProxies clientip.Proxies
 	// Logger hears of refusals, without tokens; nil discards.
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
@@ -87,6 +91,7 @@ type Guard struct {
 	recheck     time.Duration
 	stateful    bool
 	tokenKey    any
+	proxies     clientip.Proxies
 	log         *slog.Logger
 	now         func() time.Time
 	looks       queue // at running requests, each at its token
@@ -110,7 +115,8 @@ func New(cfg Config, next http.Handler) (*Guard, error) {
 	}
 	g := &Guard{
 		next: next, verify: cfg.Verify, scopes: slices.Clone(cfg.Scopes), appRoles: slices.Clone(cfg.AppRoles), maxBody: cfg.MaxBody, log: cfg.Logger, now: cfg.Now,
-		path: wellKnown + strings.TrimSuffix(resource.EscapedPath(), "/"), hosts: hostsOf(resource),
+		proxies: cfg.TrustedProxies,
+		path:    wellKnown + strings.TrimSuffix(resource.EscapedPath(), "/"), hosts: hostsOf(resource),
 	}
 	if g.maxBody == 0 {
 		g.maxBody = DefaultMaxBody
@@ -169,11 +175,17 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // admit judges who calls and from where. A nil means that the request was answered.
 func (g *Guard) admit(w http.ResponseWriter, r *http.Request) *exchange {
 	if !g.hostAllowed(r) {
-		g.refuse(w, r, refusal{status: http.StatusMisdirectedRequest, reason: "host", description: "this server does not answer for that host"})
+		g.refuse(w, r, refusal{
+			status: http.StatusMisdirectedRequest, description: "this server does not answer for that host",
+			cause: cause{"host", r.Host, "MCP_PUBLIC_URL"},
+		})
 		return nil
 	}
 	if !g.originAllowed(r) {
-		g.refuse(w, r, refusal{status: http.StatusForbidden, reason: "origin", description: "pages of that origin may not call this server"})
+		g.refuse(w, r, refusal{
+			status: http.StatusForbidden, description: "pages of that origin may not call this server",
+			cause: cause{"origin", strings.Join(r.Header["Origin"], ", "), "MCP_ALLOWED_ORIGINS"},
+		})
 		return nil
 	}
 	g.shareWithOrigin(w, r)
@@ -184,7 +196,10 @@ func (g *Guard) admit(w http.ResponseWriter, r *http.Request) *exchange {
 		return nil
 	default:
 		w.Header().Set("Allow", endpointMethods)
-		g.refuse(w, r, refusal{status: http.StatusMethodNotAllowed, reason: "method", description: "the methods here are " + endpointMethods})
+		g.refuse(w, r, refusal{
+			status: http.StatusMethodNotAllowed, description: "the methods here are " + endpointMethods,
+			cause: cause{reason: "method"},
+		})
 		return nil
 	}
 	raw, id, refused := g.authenticate(r)

@@ -58,6 +58,9 @@ type Identity struct {
 type ForbiddenError struct {
 	// Reason is for the log: a constant, or text that holds nothing of the token but identifiers.
 	Reason string
+	// Seen is what came in place of what is allowed, such as the client's ID, and Setting the key of .env that would
+	// allow it. Both are for the log, and may be empty.
+	Seen, Setting string
 }
 
 func (e *ForbiddenError) Error() string { return "forbidden: " + e.Reason }

@@ -320,7 +320,11 @@ func (g *Guard) refuseMessage(w http.ResponseWriter, r *http.Request, refused *r
 }
 
 func (g *Guard) refuseRPC(w http.ResponseWriter, r *http.Request, status int, refused *rpcError) {
-	g.log.Info("refused", "status", status, "reason", refused.message, "method", r.Method)
+	why := cause{reason: refused.message}
+	if refused.message == sayNeedsSession {
+		why.setting = "MCP_STATEFUL"
+	}
+	g.logRefusal(r, status, why)
 	w.Header()["Cache-Control"] = noStore
 	writeJSON(w, status, errorResponse(refused))
 }

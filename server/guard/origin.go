@@ -79,7 +79,10 @@ func (g *Guard) shareWithOrigin(w http.ResponseWriter, r *http.Request) {
 func (g *Guard) preflight(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Origin") == "" || r.Header.Get("Access-Control-Request-Method") == "" {
 		w.Header().Set("Allow", endpointMethods)
-		g.refuse(w, r, refusal{status: http.StatusMethodNotAllowed, reason: "method", description: "OPTIONS is for preflight requests of web pages"})
+		g.refuse(w, r, refusal{
+			status: http.StatusMethodNotAllowed, description: "OPTIONS is for preflight requests of web pages",
+			cause: cause{reason: "method"},
+		})
 		return
 	}
 	allowed := []string{"Authorization", "Content-Type", "Accept", "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id", "Last-Event-ID"}

@@ -55,10 +55,16 @@ func (g *Guard) understandPost(x *exchange, r *http.Request) *http.Request {
 
 func (g *Guard) readBody(w *answerWriter, r *http.Request) ([]byte, *refusal) {
 	if !isJSON(line(r.Header, "Content-Type")) {
-		return nil, &refusal{status: http.StatusUnsupportedMediaType, reason: "content type", description: "the body has to be application/json"}
+		return nil, &refusal{
+			status: http.StatusUnsupportedMediaType, description: "the body has to be application/json",
+			cause: cause{reason: "content type", seen: line(r.Header, "Content-Type")},
+		}
 	}
 	if encoding := line(r.Header, "Content-Encoding"); encoding != "" && encoding != "identity" {
-		return nil, &refusal{status: http.StatusUnsupportedMediaType, reason: "content encoding", description: "the body must not be compressed"}
+		return nil, &refusal{
+			status: http.StatusUnsupportedMediaType, description: "the body must not be compressed",
+			cause: cause{reason: "content encoding", seen: encoding},
+		}
 	}
 	if r.ContentLength > g.maxBody {
 		w.Header().Set("Connection", "close")
@@ -77,13 +83,22 @@ func (g *Guard) readBody(w *answerWriter, r *http.Request) ([]byte, *refusal) {
 		return nil, g.tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		w.Header().Set("Connection", "close")
-		return nil, &refusal{status: http.StatusRequestTimeout, reason: "body", description: "the body took too long to arrive"}
+		return nil, &refusal{
+			status: http.StatusRequestTimeout, description: "the body took too long to arrive",
+			cause: cause{reason: "the body took too long to arrive"},
+		}
 	}
-	return nil, &refusal{status: http.StatusBadRequest, reason: "body", description: "the body could not be read"}
+	return nil, &refusal{
+		status: http.StatusBadRequest, description: "the body could not be read",
+		cause: cause{reason: "the body could not be read", seen: err.Error()},
+	}
 }
 
 func (g *Guard) tooLarge() *refusal {
-	return &refusal{status: http.StatusRequestEntityTooLarge, reason: "body size", description: fmt.Sprintf("the body has more than %d bytes", g.maxBody)}
+	description := fmt.Sprintf("the body has more than %d bytes", g.maxBody)
+	return &refusal{
+		status: http.StatusRequestEntityTooLarge, description: description, cause: cause{reason: description},
+	}
 }
 
 func isJSON(contentType string) bool {

@@ -57,7 +57,7 @@ func (c *Cache[T]) Verify(ctx context.Context, raw string) (T, error) {
 		return value, err
 	}
 	if len(raw) > maxToken {
-		return none, &InvalidError{Oversized}
+		return none, &InvalidError{Reason: Oversized}
 	}
 	dot := strings.LastIndexByte(raw, '.') + 1
 	signed, name := raw[:dot], hashOf(raw[dot:])

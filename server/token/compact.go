@@ -49,7 +49,7 @@ func parseCompact(raw string) (*compact, *InvalidError) {
 	}
 	var err error
 	if c.claims, err = parseObject(c.payload, registeredClaims); err != nil {
-		return nil, &InvalidError{BadClaims}
+		return nil, &InvalidError{Reason: BadClaims}
 	}
 	return c, nil
 }
@@ -58,30 +58,30 @@ func parseCompact(raw string) (*compact, *InvalidError) {
 // (RFC 8725 sections 2.4, 2.6 and 3.7).
 func parseSigned(raw string) (*compact, *InvalidError) {
 	if len(raw) > maxToken {
-		return nil, &InvalidError{Oversized}
+		return nil, &InvalidError{Reason: Oversized}
 	}
 	// An encrypted token (five parts) and its decompression bombs end here, before any decoding.
 	if strings.Count(raw, ".") != 2 {
-		return nil, &InvalidError{NotThreeParts}
+		return nil, &InvalidError{Reason: NotThreeParts}
 	}
 	parts := strings.Split(raw, ".")
 	var decoded [3][]byte
 	for i, part := range parts {
 		var err error
 		if decoded[i], err = decodeSegment(part); err != nil {
-			return nil, &InvalidError{BadEncoding}
+			return nil, &InvalidError{Reason: BadEncoding}
 		}
 	}
 	if parts[0] == "" || parts[2] == "" { // An empty payload is one (RFC 7515 section 5.1), though never claims.
-		return nil, &InvalidError{BadEncoding}
+		return nil, &InvalidError{Reason: BadEncoding}
 	}
 	c := &compact{payload: decoded[1], signed: raw[:len(raw)-len(parts[2])-1], signature: decoded[2]}
 	var err error
 	if c.header, err = parseObject(decoded[0], registeredHeaders); err != nil {
-		return nil, &InvalidError{BadHeader}
+		return nil, &InvalidError{Reason: BadHeader}
 	}
 	if err = c.readHeader(); err != nil {
-		return nil, &InvalidError{BadHeader}
+		return nil, &InvalidError{Reason: BadHeader}
 	}
 	return c, nil
 }

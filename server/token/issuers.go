@@ -14,11 +14,11 @@ func (m Issuers) Verify(ctx context.Context, raw string) (*Claims, error) {
 	}
 	issuer, err := parsed.claims.text("iss")
 	if err != nil {
-		return nil, &InvalidError{BadClaims}
+		return nil, &InvalidError{Reason: BadClaims}
 	}
 	verifier := m[issuer]
 	if verifier == nil {
-		return nil, &InvalidError{WrongIssuer}
+		return nil, &InvalidError{Reason: WrongIssuer, Seen: issuer}
 	}
 	return verifier.verifyParsed(ctx, raw, parsed)
 }

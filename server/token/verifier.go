@@ -152,10 +152,10 @@ func (v *Verifier) VerifySignature(ctx context.Context, raw string) (payload []b
 // judgeHeader compares what the header says.
 func (v *Verifier) judgeHeader(parsed *compact) *InvalidError {
 	if !v.algorithmAllowed(parsed.algorithm) {
-		return &InvalidError{AlgorithmNotAllowed}
+		return &InvalidError{Reason: AlgorithmNotAllowed}
 	}
 	if v.Types != nil && !slices.ContainsFunc(v.Types, func(t string) bool { return mediaType(t) == mediaType(parsed.typ) }) {
-		return &InvalidError{TypeNotAllowed}
+		return &InvalidError{Reason: TypeNotAllowed}
 	}
 	return nil
 }
@@ -164,7 +164,7 @@ func (v *Verifier) judgeHeader(parsed *compact) *InvalidError {
 func (v *Verifier) judgeSignature(ctx context.Context, raw string, parsed *compact, issued time.Time) (key any, err error) {
 	// Without a key id every key would have to be tried; no issuer we serve leaves it out.
 	if parsed.keyID == "" {
-		return nil, &InvalidError{NoKeyID}
+		return nil, &InvalidError{Reason: NoKeyID}
 	}
 	keys, err := v.Keys(ctx, parsed.keyID, issued)
 	if err != nil {
@@ -194,20 +194,20 @@ func (v *Verifier) judgeClaims(parsed *compact) (*Claims, *InvalidError) {
 	c.NotBefore, errs[5] = m.numericDate("nbf")
 	c.IssuedAt, errs[6] = m.numericDate("iat")
 	if errors.Join(errs[:]...) != nil {
-		return nil, &InvalidError{BadClaims}
+		return nil, &InvalidError{Reason: BadClaims}
 	}
 	if c.Issuer != v.Issuer {
-		return nil, &InvalidError{WrongIssuer}
+		return nil, &InvalidError{Reason: WrongIssuer, Seen: c.Issuer}
 	}
 	if !slices.ContainsFunc(c.Audience, func(a string) bool { return slices.Contains(v.Audiences, a) }) {
-		return nil, &InvalidError{WrongAudience}
+		return nil, &InvalidError{Reason: WrongAudience, Seen: strings.Join(c.Audience, " ")}
 	}
 	if invalid := v.judgeTimes(c); invalid != nil {
 		return nil, invalid
 	}
 	// Whoever shows a bound token as a bearer has it from somebody (RFC 9449 section 7.2, RFC 8705 section 3).
 	if _, bound := m["cnf"]; bound {
-		return nil, &InvalidError{BoundToKey}
+		return nil, &InvalidError{Reason: BoundToKey}
 	}
 	return c, nil
 }
@@ -217,9 +217,9 @@ func (v *Verifier) judgeTimes(c *Claims) *InvalidError {
 	latest := v.now().Add(v.leeway())
 	switch {
 	case c.Expiry.IsZero():
-		return &InvalidError{NoExpiry}
+		return &InvalidError{Reason: NoExpiry}
 	case c.NotBefore.After(latest), c.IssuedAt.After(latest), c.IssuedAt.After(c.Expiry):
-		return &InvalidError{NotYetValid}
+		return &InvalidError{Reason: NotYetValid}
 	}
 	return nil
 }
@@ -229,7 +229,7 @@ func (v *Verifier) judgeExpiry(c *Claims) *InvalidError {
 	if v.now().Before(c.Expiry.Add(v.leeway())) {
 		return nil
 	}
-	return &InvalidError{Expired}
+	return &InvalidError{Reason: Expired}
 }
 
 // verifySignature finds the key that the token is signed with.
@@ -250,7 +250,7 @@ func verifySignature(raw string, parsed *compact, keys []jose.JSONWebKey) (any, 
 			return key.Key, nil
 		}
 	}
-	return nil, &InvalidError{BadSignature}
+	return nil, &InvalidError{Reason: BadSignature}
 }
 
 // plainHeader reports whether the header has nothing but what Entra writes: names of the algorithm, the type and the key.
@@ -276,7 +276,7 @@ func signatureCheck(raw string, parsed *compact) (verifies func(key any) bool, i
 	}
 	jws, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(parsed.algorithm)})
 	if err != nil {
-		return nil, &InvalidError{BadHeader}
+		return nil, &InvalidError{Reason: BadHeader}
 	}
 	return func(key any) bool {
 		payload, err := jws.Verify(key)
@@ -317,7 +317,7 @@ func keyError(ctx context.Context, err error) error {
 	var unavailable *UnavailableError
 	switch {
 	case errors.Is(err, ErrUnknownKey):
-		return &InvalidError{UnknownKey}
+		return &InvalidError{Reason: UnknownKey}
 	case errors.As(err, &unavailable):
 		return unavailable
 	case ctx.Err() != nil:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -90,5 +91,19 @@ func readOnly() mcp.ToolOption {
 		mcp.WithReadOnlyHintAnnotation(true)(tool)
 		mcp.WithDestructiveHintAnnotation(false)(tool)
 		mcp.WithIdempotentHintAnnotation(true)(tool)
+	}
+}
+
+// withOutputSchema is the schema of a structured answer. No slice in it is nil, so its arrays are never null; a list of
+// types is more than some clients and model providers take.
+func withOutputSchema[T any]() mcp.ToolOption {
+	return func(tool *mcp.Tool) {
+		mcp.WithOutputSchema[T]()(tool)
+		for _, property := range tool.OutputSchema.Properties {
+			schema, described := property.(map[string]any)
+			if types, several := schema["type"].([]any); described && several && slices.Contains(types, any("array")) {
+				schema["type"] = "array"
+			}
+		}
 	}
 }

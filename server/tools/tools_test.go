@@ -183,6 +183,10 @@ func TestEveryRevisionOnOneEndpoint(t *testing.T) {
 				assert.Equal(t, tool["name"] == "get_user_name", hints["openWorldHint"])
 				assert.NotEmpty(t, tool["description"])
 				assert.NotEmpty(t, tool["outputSchema"])
+				// A list of types, for an array that may be null, is more than some clients take.
+				for name, property := range tool["outputSchema"].(map[string]any)["properties"].(map[string]any) {
+					assert.IsType(t, "", property.(map[string]any)["type"], name)
+				}
 			}
 
 			text, structured, failed := v.call(t, server, "get_user_name", nil)

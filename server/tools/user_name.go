@@ -24,7 +24,7 @@ func userNameTool() mcp.Tool {
 	return mcp.NewTool("get_user_name",
 		mcp.WithDescription("Gets the display name of the signed-in user from Microsoft Graph."),
 		mcp.WithTitleAnnotation("Get user name"), readOnly(), mcp.WithOpenWorldHintAnnotation(true),
-		mcp.WithOutputSchema[userName](),
+		withOutputSchema[userName](),
 	)
 }
 

@@ -36,7 +36,7 @@ func whoamiTool() mcp.Tool {
 	return mcp.NewTool("whoami",
 		mcp.WithDescription("Says what this server knows of you: user, tenant, client, scopes and how long the access token lives."),
 		mcp.WithTitleAnnotation("Who am I"), readOnly(), mcp.WithOpenWorldHintAnnotation(false),
-		mcp.WithOutputSchema[caller](),
+		withOutputSchema[caller](),
 	)
 }
 

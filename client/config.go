@@ -36,7 +36,9 @@ type Config struct {
 	// ClientDocument is the URL of a client ID metadata document, which stands for the program where the authorization server takes such (MCP 2025-11-25).
 	ClientDocument string
 
-	// Browser opens the authorization page. Nil means the system's browser.
+	// Browser opens the authorization page. Nil means the system's browser. After a
+	// *signin.NotOpenedError the answer is waited for all the same, and the event BrowserFailed
+	// tells.
 	Browser signin.Browser
 	// Paste returns the address that a browser elsewhere has ended at, as the person has copied it. Nil means that the program waits for the answer itself. With Paste nothing is
 	// opened: the page's address is in the event PageReady. It is called again after a wrong paste.

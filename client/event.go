@@ -33,6 +33,11 @@ type (
 		URL, RedirectURI string
 		Paste            bool
 	}
+	// BrowserFailed: no browser was opened. A person can open the page, and the answer is waited
+	// for.
+	BrowserFailed struct {
+		URL, RedirectURI, Reason string
+	}
 	// PasteRefused: what the person pasted is not the answer, and why. Config.Paste is called
 	// again, at most Left times.
 	PasteRefused struct {
@@ -61,6 +66,7 @@ func (ResourceFound) event() {}
 func (IssuerFound) event()   {}
 func (Registered) event()    {}
 func (PageReady) event()     {}
+func (BrowserFailed) event() {}
 func (PasteRefused) event()  {}
 func (DeviceReady) event()   {}
 func (Answered) event()      {}

@@ -129,7 +129,17 @@ func (t *Transport) browse(ctx context.Context, pending *signin.Pending, callbac
 	opened := make(chan struct{})
 	go func() {
 		defer close(opened)
-		if err := t.config.Browser(waiting, pending.URL); err != nil {
+		err := t.config.Browser(waiting, pending.URL)
+		var notOpened *signin.NotOpenedError
+		switch {
+		case err == nil:
+		case errors.As(err, &notOpened) && waiting.Err() == nil:
+			t.config.Trace(BrowserFailed{
+				URL:         pending.URL,
+				RedirectURI: callback.RedirectURI,
+				Reason:      notOpened.Error(),
+			})
+		default:
 			failed <- err
 			cancel()
 		}

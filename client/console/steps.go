@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -57,6 +58,8 @@ func (s *Steps) Trace(event client.Event) {
 			return
 		}
 		s.Step(what, e.URL, "waiting for the answer at "+e.RedirectURI)
+	case client.BrowserFailed:
+		s.Step(firstLine(e.Reason), slices.Concat(strings.Split(e.Reason, "\n")[1:], byHand)...)
 	case client.PasteRefused:
 		s.Step("That is not the answer yet", e.Reason)
 	case client.DeviceReady:
@@ -91,12 +94,28 @@ func (s *Steps) Trace(event client.Event) {
 	}
 }
 
+// byHand says how a person signs in where no browser was opened.
+var byHand = []string{
+	"Open the page's address yourself in a browser on this machine: the program waits for the answer.",
+	"If the browser is on another machine, press Ctrl-C and start again with --paste.",
+	"With --no-browser the program does not try to open one.",
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
 // TellPerson writes no more of an event than what a person has to open, type or correct. It writes
 // nothing of most events.
 func TellPerson(out io.Writer, event client.Event) {
 	switch e := event.(type) {
 	case client.PageReady:
 		fmt.Fprintln(out, Printable(e.URL))
+	case client.BrowserFailed:
+		fmt.Fprintln(out, Printable(e.Reason))
+		fmt.Fprintln(out, Printable(e.URL))
+		fmt.Fprintln(out, strings.Join(byHand, "\n"))
 	case client.PasteRefused:
 		fmt.Fprintln(out, Printable(e.Reason))
 	case client.DeviceReady:

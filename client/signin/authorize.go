@@ -16,7 +16,8 @@ import (
 	"mcpentra/client/grant"
 )
 
-// A Browser opens an authorization page for a person. Its error says that there is no point in waiting. It may block as long as the browser runs.
+// A Browser opens an authorization page for a person. It may block as long as the browser runs. Its
+// error says that there is no point in waiting, unless it is a *NotOpenedError.
 type Browser func(ctx context.Context, address string) error
 
 // A Request is one authorization with a person.

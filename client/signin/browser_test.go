@@ -45,9 +45,12 @@ func TestBrowserCommandIsSplitAndNotRunByAShell(t *testing.T) {
 		"backslashes":         {` a\ b \$HOME`, []string{"a b", "$HOME"}},
 		"quotes inside words": {` --x='a b'"c"`, []string{"--x=a bc"}},
 		"what a shell acts on": {
-			" $HOME $(id) `id` ; id && id | id > /dev/null * ~ %s",
-			[]string{"$HOME", "$(id)", "`id`", ";", "id", "&&", "id", "|", "id", ">", "/dev/null", "*", "~", "%s"},
+			" $HOME $(id) `id` ; id && id | id > /dev/null * ~",
+			[]string{"$HOME", "$(id)", "`id`", ";", "id", "&&", "id", "|", "id", ">", "/dev/null", "*", "~"},
 		},
+		"per cent signs, without a place": {" 100%% %c", []string{"100%%", "%c"}},
+		"an address":                      {" http://login.example.com/", []string{"http://login.example.com/"}},
+		"a colon in quotes":               {" 'a:b' c\\:d", []string{"a:b", "c:d"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -58,6 +61,54 @@ func TestBrowserCommandIsSplitAndNotRunByAShell(t *testing.T) {
 			assert.Equal(t, append(c.want, page), arguments())
 		})
 	}
+}
+
+func TestThePlaceOfTheAddress(t *testing.T) {
+	t.Parallel()
+	const page = "https://login.example.com/authorize?a=b%20c&d=%s&e=$(id)"
+	for rest, want := range map[string][]string{
+		" %s":                    {page},
+		" --new-window %s -x":    {"--new-window", page, "-x"},
+		" --url=%s":              {"--url=" + page},
+		" '%s' 100%%":            {page, "100%"},
+		" -c 'run \"$1\"' sh %s": {"-c", `run "$1"`, "sh", page},
+		" %%s":                   {"%%s", page},
+	} {
+		program, arguments := recorder(t, "0")
+		browser, err := signin.OpenWith("'" + program + "'" + rest)
+		require.NoError(t, err, rest)
+		require.NoError(t, browser(t.Context(), page), rest)
+		assert.Equal(t, want, arguments(), rest)
+	}
+	for _, command := range []string{"sh -c 'firefox %s'", `sh -c "firefox;%s"`, "sh -c firefox\\ %s", "%s", "''"} {
+		_, err := signin.OpenWith(command)
+		require.Error(t, err, command)
+	}
+}
+
+func TestTheFirstBrowserThatWorksIsTaken(t *testing.T) {
+	t.Parallel()
+	const page = "https://login.example.com/authorize"
+	fails, failed := recorder(t, "3")
+	works, worked := recorder(t, "0")
+	browser, err := signin.OpenWith("/nonexistent/browser:'" + fails + "' %s::'" + works + "' -x:/nonexistent/other")
+	require.NoError(t, err)
+	require.NoError(t, browser(t.Context(), page))
+	assert.Equal(t, []string{page}, failed())
+	assert.Equal(t, []string{"-x", page}, worked())
+
+	var notOpened *signin.NotOpenedError
+	browser, err = signin.OpenWith("/nonexistent/browser:/nonexistent/other")
+	require.NoError(t, err)
+	err = browser(t.Context(), page)
+	require.ErrorAs(t, err, &notOpened, "a person can still open the page")
+	assert.ErrorContains(t, err, "/nonexistent/other")
+
+	browser, err = signin.OpenWith("/nonexistent/browser:'" + fails + "'")
+	require.NoError(t, err)
+	err = browser(t.Context(), page)
+	require.ErrorContains(t, err, "ended with status 3")
+	assert.NotErrorAs(t, err, &notOpened, "there is no point in waiting")
 }
 
 func TestBrowserCommandsThatAreWrong(t *testing.T) {

@@ -192,7 +192,8 @@ func connected(ctx context.Context, flags *flagValues, do func(context.Context, 
 	steps := console.NewSteps(out, flags.noBrowser)
 	var signingIn atomic.Bool
 	config.Trace = func(event client.Event) {
-		if flags.quiet && (flags.noBrowser || flags.paste || flags.deviceCode) {
+		_, byHand := event.(client.BrowserFailed)
+		if flags.quiet && (byHand || flags.noBrowser || flags.paste || flags.deviceCode) {
 			console.TellPerson(os.Stderr, event)
 		}
 		switch event.(type) {

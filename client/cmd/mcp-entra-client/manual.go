@@ -36,7 +36,8 @@ machine could read it.
   MCP_TOKEN                an access token to use as it is
   MCP_ID_TOKEN             an ID token (or MCP_ID_TOKEN_FILE), and MCP_IDP_CLIENT_SECRET
   MCP_TOKEN_STORE          file (or file:FOLDER), memory, or command:WORDS
-  BROWSER                  the command that opens a page; split into words, never run by a shell
+  BROWSER                  the command that opens a page, or several with colons between; %s
+                           stands for the address; split into words, never run by a shell
 
 For Entra ID as the authorization server itself two rules of MCP have to be relaxed, each by its
 name: --entra-unadvertised-pkce, since its metadata does not say that it does PKCE, and

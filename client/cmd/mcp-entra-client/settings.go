@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"mcpentra/client"
 	"mcpentra/client/console"
@@ -149,6 +150,8 @@ func (s *settings) browse(config *client.Config) (err error) {
 	if config.Browser, err = signin.OpenWith(s.value("BROWSER")); err != nil {
 		return err
 	}
+	atTerminal := term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd()))
+	config.Browser = forPerson(config.Browser, atTerminal)
 	if s.noBrowser {
 		config.Browser = func(context.Context, string) error { return nil }
 	}
@@ -156,6 +159,22 @@ func (s *settings) browse(config *client.Config) (err error) {
 		config.Paste = func(ctx context.Context) (string, error) { return console.ReadPasted(ctx, os.Stdin, os.Stderr) }
 	}
 	return nil
+}
+
+// forPerson goes on waiting when $BROWSER has failed: the person at the terminal can open the
+// page. A script has no such person, so its $BROWSER ends the sign-in.
+func forPerson(browser signin.Browser, atTerminal bool) signin.Browser {
+	return func(ctx context.Context, address string) error {
+		err := browser(ctx, address)
+		var already *signin.NotOpenedError
+		switch {
+		case err == nil || errors.As(err, &already) || signin.CheckPage(address) != nil:
+			return err
+		case !atTerminal:
+			return fmt.Errorf("%w; without a browser on this machine use --paste or --no-browser", err)
+		}
+		return &signin.NotOpenedError{Err: err}
+	}
 }
 
 // know says what the authorization server knows the program as.

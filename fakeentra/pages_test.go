@@ -28,8 +28,33 @@ type tab struct {
 	t       *testing.T
 	context context.Context
 	device  string
+	dark    bool
 	pages   int
 }
+
+// faintTexts are the texts whose contrast is less than 4.5 to 1 (WCAG 2.2, criterion 1.4.3).
+const faintTexts = `(() => {
+	const light = text => {
+		const part = text.match(/[\d.]+/g).slice(0, 3).map(Number).map(v => v / 255)
+			.map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+		return 0.2126 * part[0] + 0.7152 * part[1] + 0.0722 * part[2];
+	};
+	const ground = e => {
+		for (; e; e = e.parentElement) {
+			const color = getComputedStyle(e).backgroundColor;
+			if (color !== "rgba(0, 0, 0, 0)") return color;
+		}
+		return "rgb(255, 255, 255)";
+	};
+	return [...document.querySelectorAll("body *")]
+		.filter(e => e.matches("input:not([type=hidden])") ||
+			[...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) &&
+			e.checkVisibility() && !e.matches("script, style"))
+		.filter(e => {
+			const two = [light(getComputedStyle(e).color), light(ground(e))].sort((a, b) => b - a);
+			return (two[0] + 0.05) / (two[1] + 0.05) < 4.5;
+		}).map(e => e.tagName + " " + e.className + " " + e.textContent.trim().slice(0, 40));
+})()`
 
 // newTab starts a browser. Without one the test is skipped; in CI that is a failure.
 func newTab(t *testing.T, device string, config chromium.Config) *tab {
@@ -42,7 +67,7 @@ func newTab(t *testing.T, device string, config chromium.Config) *tab {
 	t.Cleanup(stop)
 	ctx, cancel := context.WithTimeout(browser, time.Minute)
 	t.Cleanup(cancel)
-	return &tab{t: t, context: ctx, device: device}
+	return &tab{t: t, context: ctx, device: device, dark: config.Dark}
 }
 
 func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
@@ -96,6 +121,8 @@ func (b *tab) page(heading string) {
 		Mark, Lang, Title            string
 		Mains, Headings, Wide, Small int
 		Loads, Unlabelled, Visible   bool
+		Dark                         bool
+		Faint                        []string
 	}
 	b.evaluate(`({
 		mark: document.querySelector("header.fake")?.innerText ?? "", lang: document.documentElement.lang, title: document.title,
@@ -104,6 +131,8 @@ func (b *tab) page(heading string) {
 		wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
 		small: [...document.querySelectorAll("button, input:not([type=hidden])")].filter(e => e.getBoundingClientRect().height < 24).length,
 		loads: performance.getEntriesByType("resource").length > 0,
+		dark: getComputedStyle(document.body).backgroundColor.match(/\d+/g).slice(0, 3).every(one => one < 64),
+		faint: `+faintTexts+`,
 		unlabelled: [...document.querySelectorAll("input:not([type=hidden])")].some(e => e.labels.length === 0),
 	})`, &got)
 	assert.Contains(b.t, got.Mark, "Fake Entra ID", heading)
@@ -115,6 +144,8 @@ func (b *tab) page(heading string) {
 	assert.LessOrEqual(b.t, got.Wide, 0, "%s: scrolls sideways", heading)
 	assert.Zero(b.t, got.Small, "%s: too small to hit", heading)
 	assert.False(b.t, got.Loads, "%s: loads something from elsewhere", heading)
+	assert.Equal(b.t, b.dark, got.Dark, "%s: the page follows what the person prefers", heading)
+	assert.Empty(b.t, got.Faint, "%s: texts that are hard to read", heading)
 	assert.False(b.t, got.Unlabelled, "%s: a field without a label", heading)
 	b.keep(heading)
 }
@@ -145,10 +176,12 @@ func (b *tab) alert() string {
 	return got
 }
 
-// Every page of a sign-in by keyboard alone, on a desktop and on a phone.
+// Every page of a sign-in by keyboard alone, on a desktop and on a phone, for people who prefer light and dark pages.
 func TestPagesByKeyboard(t *testing.T) {
 	t.Parallel()
-	for device, config := range map[string]chromium.Config{"desktop": {}, "phone": {Width: 360, Height: 740}} {
+	for device, config := range map[string]chromium.Config{
+		"desktop": {}, "phone": {Width: 360, Height: 740}, "phone-dark": {Width: 360, Height: 740, Dark: true},
+	} {
 		t.Run(device, func(t *testing.T) {
 			t.Parallel()
 			b := newTab(t, device, config)
@@ -237,7 +270,7 @@ func TestPagesByKeyboard(t *testing.T) {
 // The page of an administrator, and the one of a second factor.
 func TestPagesOfPolicies(t *testing.T) {
 	t.Parallel()
-	b := newTab(t, "desktop-policies", chromium.Config{})
+	b := newTab(t, "desktop-policies", chromium.Config{Dark: true})
 	d := changed(func(tenant *directory.Tenant) {
 		tenant.Users[0].Admin = true
 		tenant.Policies = []directory.Policy{{Name: "everybody", Require: directory.RequireMFA}}

@@ -19,6 +19,8 @@ type Config struct {
 	Width, Height int
 	// TrustAnyCertificate lets it open https addresses whose certificate nobody vouches for, such as a fake's.
 	TrustAnyCertificate bool
+	// Dark tells pages that the person prefers dark ones (prefers-color-scheme).
+	Dark bool
 }
 
 // Start starts a browser with a profile of its own and returns a context for chromedp.Do. The browser ends with the
@@ -48,6 +50,11 @@ func Start(ctx context.Context, config Config) (context.Context, context.CancelF
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program),
 		chromedp.Env("HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_CACHE_HOME="+home, "XDG_RUNTIME_DIR="+home, "TMPDIR="+home), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WindowSize(config.Width, config.Height))
+	scheme := "preferredColorScheme=1"
+	if config.Dark {
+		scheme = "preferredColorScheme=0"
+	}
+	options = append(options, chromedp.Flag("blink-settings", scheme))
 	if config.TrustAnyCertificate {
 		options = append(options, chromedp.Flag("ignore-certificate-errors", true))
 	}

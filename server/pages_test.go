@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -75,6 +78,55 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 		)
 	})
 	assert.Equal(t, http.StatusOK, status)
+}
+
+// TestADoubleClickIsOneApproval clicks twice on Approve while the first answer is on its way, as people do.
+func TestADoubleClickIsOneApproval(t *testing.T) {
+	t.Parallel()
+	for _, apart := range []int{0, 60, 150} {
+		t.Run(fmt.Sprintf("%d ms", apart), func(t *testing.T) {
+			t.Parallel()
+			browser := startChromium(t, 1280)
+			origin := startServer(t, nil)
+			clicks := fmt.Sprintf(`const approve = document.querySelector('button[value="approve"]');
+				approve.click(); setTimeout(() => approve.click(), %d); true`, apart)
+			status := call(t, origin, func(_ context.Context, page string) error {
+				ctx, cancel := context.WithTimeout(browser, time.Minute)
+				defer cancel()
+				return chromedp.Do(ctx,
+					latency(200*time.Millisecond),
+					chromedp.Navigate(page), chromedp.WaitVisible(`button[value="approve"]`), evaluate(clicks),
+					chromedp.WaitVisible(`button[name="account"]`), latency(0),
+					chromedp.Click(`button[name="account"]`),
+					chromedp.WaitVisible(`button[value="accept"]`), chromedp.Click(`button[value="accept"]`),
+					chromedp.WaitVisible("#callback"),
+				)
+			})
+			assert.Equal(t, http.StatusOK, status)
+		})
+	}
+}
+
+// latency slows the network down.
+func latency(time time.Duration) chromedp.Action[chromedp.Void] {
+	return func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
+		slow := &network.Conditions{
+			Latency:            float64(time.Milliseconds()),
+			DownloadThroughput: -1,
+			UploadThroughput:   -1,
+		}
+		params := network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{slow}}
+		_, err := cdp.Call(ctx, tab, network.EmulateNetworkConditionsByRule, params)
+		return chromedp.Void{}, err
+	}
+}
+
+// evaluate runs a script in the page.
+func evaluate(script string) chromedp.Action[chromedp.Void] {
+	return func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
+		_, err := chromedp.Evaluate[bool](script)(ctx, tab)
+		return chromedp.Void{}, err
+	}
 }
 
 // TestAPersonDeclines presses Deny: the page goes back to the client by itself, in spite of a content policy that lets

@@ -22,6 +22,7 @@ type attempt struct {
 	resource string // the parameter, empty where there is none
 	scopes   []string
 	dpop     *grant.DPoP // nil for a bearer token
+	shown    bool        // the person was asked
 }
 
 // signIn goes through the whole flow and keeps the token in a record, which is the one of the Transport's place. The metadata is read anew each time, since the authorization server
@@ -39,7 +40,6 @@ func (t *Transport) signIn(ctx context.Context, challenge *discovery.Challenge, 
 	if a.scopes, err = t.chooseScopes(challenge, more, resource, issuer, entry); err != nil {
 		return err
 	}
-	t.asked = slices.Concat(a.scopes, more)
 	if resource != nil && !t.config.Entra.NoResource {
 		a.resource = resource.Resource
 	}
@@ -48,6 +48,9 @@ func (t *Transport) signIn(ctx context.Context, challenge *discovery.Challenge, 
 	}
 	before := entry.Client.ID
 	token, err := t.obtain(ctx, a, &entry)
+	if a.shown || err == nil {
+		t.asked, t.again = slices.Concat(a.scopes, more), false
+	}
 	if err != nil {
 		var refused *grant.Error
 		if errors.As(err, &refused) && refused.Code == "invalid_client" && !entry.Given {
@@ -57,7 +60,7 @@ func (t *Transport) signIn(ctx context.Context, challenge *discovery.Challenge, 
 			record.Put(issuer.Issuer, entry)
 			err = errors.Join(err, t.config.Tokens.Save(context.WithoutCancel(ctx), t.place, *record))
 		}
-		return asSignInError(err)
+		return asSignInError(err, a.shown)
 	}
 	if token.Scopes == nil {
 		token.Scopes = a.scopes
@@ -239,15 +242,22 @@ func (t *Transport) tellIssuer(issuer *discovery.Issuer) {
 	})
 }
 
-// asSignInError sorts errors: a refusal, or a way that is not open, is about the sign-in; anything else is about the network.
-func asSignInError(err error) error {
+// asSignInError sorts errors: a refusal, or a way that is not open, is about the sign-in, and so is
+// everything after the person was asked, who must not be asked again for it. Anything else is about the
+// network.
+func asSignInError(err error, shown bool) error {
 	var token *grant.Error
 	var refused *signin.RefusedError
-	if errors.As(err, &token) {
+	var already *SignInError
+	switch {
+	case errors.As(err, &token):
 		return &SignInError{&signin.RefusedError{Step: "token", Code: token.Code, Description: token.Description}}
-	}
-	if errors.As(err, &refused) || errors.Is(err, signin.ErrNoRegistration) || errors.Is(err, grant.ErrExpired) {
+	case errors.As(err, &already):
+		return err
+	case errors.As(err, &refused), errors.Is(err, signin.ErrNoRegistration), errors.Is(err, grant.ErrExpired):
 		return &SignInError{err}
+	case shown:
+		return &SignInError{fmt.Errorf("the sign-in was answered, but brought no token: %w", err)}
 	}
 	return err
 }

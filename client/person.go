@@ -47,6 +47,7 @@ func (t *Transport) signInByPage(ctx context.Context, a *attempt, entry *tokenst
 	if err := signin.CheckPage(pending.URL); err != nil {
 		return nil, &SignInError{err}
 	}
+	a.shown = true
 	var params url.Values
 	if callback == nil {
 		params, err = t.paste(ctx, pending, redirectURI)
@@ -54,8 +55,9 @@ func (t *Transport) signInByPage(ctx context.Context, a *attempt, entry *tokenst
 		params, err = t.browse(ctx, pending, callback)
 	}
 	if err != nil {
-		if reused && t.config.ClientID == "" {
-			// The page may have said that it does not know this program. The next try registers anew.
+		if reused && t.config.ClientID == "" && entry.Token.Refresh == "" {
+			// The page may have said that it does not know this program. The next try registers anew. A refresh
+			// token is of use to the registration alone that it was issued to.
 			entry.Client, entry.RedirectURI = grant.Client{}, ""
 		}
 		return nil, err
@@ -65,6 +67,7 @@ func (t *Transport) signInByPage(ctx context.Context, a *attempt, entry *tokenst
 		return nil, &SignInError{err}
 	}
 	t.config.Trace(Answered{Issuer: params.Get("iss")})
+	t.turn.keep()
 	endpoint := t.endpoint(a.issuer, a.client, a.dpop)
 	endpoint.Scope = t.scopeForEntra(a.scopes)
 	return endpoint.Redeem(ctx, answer.Code, answer.Verifier, redirectURI, a.resource)
@@ -208,6 +211,7 @@ func (t *Transport) signInByDevice(ctx context.Context, a *attempt, entry *token
 			return nil, &SignInError{err}
 		}
 	}
+	a.shown = true
 	t.config.Trace(DeviceReady{
 		URL: device.VerificationURI, Complete: device.VerificationURIComplete, UserCode: device.UserCode, Lifetime: device.Expiry.Sub(t.config.Now()),
 	})

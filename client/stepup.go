@@ -31,18 +31,20 @@ func operation(request *http.Request, body func() (io.ReadCloser, error)) string
 	return string(sum[:])
 }
 
-// mayStepUp reports whether there is something to be gained by asking for these scopes: another request has brought a newer token than the refused one, or there is a scope that has not
-// been asked for yet, and the operation has not had its sign-ins. Asking for the same again would only bother a person.
-func (t *Transport) mayStepUp(ctx context.Context, refused, operation string, scopes []string) (bool, error) {
-	if err := t.acquire(ctx); err != nil {
-		return false, err
+// mayStepUp reports whether there is something to be gained by asking for these scopes: the person was
+// not asked for one of them yet, by this program or an earlier one, and the operation has not had its
+// sign-ins. To ask for the same again would only bother the person. The caller holds the lock.
+func (t *Transport) mayStepUp(refused refusal, before []string) bool {
+	if t.again {
+		before = nil
 	}
-	defer t.release()
-	if in := t.inHand.Load(); in != nil && in != nothing && in.access != refused {
-		return true, nil
-	}
-	unasked := slices.ContainsFunc(scopes, func(one string) bool { return !slices.Contains(t.asked, one) })
-	return unasked && t.vain[operation] < maxStepUps, nil
+	unasked := func(one string) bool { return !slices.Contains(t.asked, one) && !slices.Contains(before, one) }
+	return slices.ContainsFunc(refused.more, unasked) && t.vain[refused.operation] < maxStepUps
+}
+
+// wantsMore says that a step up brings nothing more.
+func wantsMore(scopes []string) error {
+	return &SignInError{fmt.Errorf("the server wants more than it grants: %s", shown(scopes))}
 }
 
 // stepsUp counts a sign-in for an operation. The caller holds the lock.

@@ -38,32 +38,43 @@ func (t *Transport) token(ctx context.Context) (*held, error) {
 	if in := t.inHand.Load(); in != nil && !(in.renewable && t.expiring(in.expiry)) {
 		return in, nil
 	}
+	in, refreshes, err := t.stored(ctx)
+	if err == nil && refreshes {
+		return exclusively(ctx, t, t.refreshInTime)
+	}
+	return in, err
+}
+
+// stored is the token in the store, or one from elsewhere. It reports whether the token has to be refreshed first.
+func (t *Transport) stored(ctx context.Context) (in *held, refreshes bool, err error) {
 	// While somebody signs in there is nothing to send, and after a refusal there will not be.
 	if err := t.acquire(ctx); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer t.release()
 	if in := t.inHand.Load(); in != nil && !(in.renewable && t.expiring(in.expiry)) {
-		return in, nil
+		return in, false, nil
 	}
 	if t.config.Token != nil {
-		return t.given(ctx)
+		in, err = t.given(ctx)
+		return in, false, err
 	}
 	record, err := t.config.Tokens.Load(ctx, t.place)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	_, entry, found := t.inUse(&record)
 	if !found {
 		if t.refused == nil {
 			t.inHand.Store(nothing)
 		}
-		return nothing, t.refused
+		return nothing, false, t.refused
 	}
 	if !t.expiring(entry.Token.Expiry) || entry.Token.Refresh == "" {
-		return t.hold(entry)
+		in, err = t.hold(entry)
+		return in, false, err
 	}
-	return t.refreshInTime(ctx)
+	return nil, true, nil
 }
 
 // refreshInTime replaces a token that is about to expire, unless somebody else has.
@@ -159,6 +170,7 @@ func (t *Transport) refresh(ctx context.Context, record *tokenstore.Record, issu
 			return err
 		}
 	}
+	t.turn.keep()
 	fresh, err := endpoint.Refresh(ctx, entry.Token.Refresh, entry.Resource)
 	var refused *grant.Error
 	switch {
@@ -234,17 +246,25 @@ const (
 
 // renew gets another token than the one that was refused: somebody else's newer one, a refreshed one, or one of a new sign-in.
 func (t *Transport) renew(ctx context.Context, refused refusal) (renewal, error) {
-	if err := t.acquire(ctx); err != nil {
-		return byNobody, err
+	if t.config.Token != nil {
+		return t.giveAgain(ctx, refused.token)
 	}
-	defer t.release()
-	in := t.inHand.Load()
-	if in != nil && in != nothing && in.access != refused.token {
-		return byNobody, nil
+	return exclusively(ctx, t, func(ctx context.Context) (renewal, error) { return t.renewAlone(ctx, refused) })
+}
+
+// newer reports whether another request has brought another token than the one that was refused. The
+// caller holds the lock.
+func (t *Transport) newer(refused string) bool {
+	if in := t.inHand.Load(); in != nil && in != nothing && in.access != refused {
+		return true
 	}
 	t.inHand.CompareAndSwap(nothing, nil) // there may be something soon, which is worth waiting for
-	if t.config.Token != nil {
-		return bySignIn, t.giveAgain(ctx, refused.token)
+	return false
+}
+
+func (t *Transport) renewAlone(ctx context.Context, refused refusal) (renewal, error) {
+	if t.newer(refused.token) {
+		return byNobody, nil
 	}
 	unlock, err := t.config.Tokens.Lock(ctx, t.place)
 	if err != nil {
@@ -277,26 +297,37 @@ func (t *Transport) renew(ctx context.Context, refused refusal) (renewal, error)
 		return byNobody, t.refused
 	}
 	if refused.operation != "" {
+		if !t.mayStepUp(refused, entry.Asked) {
+			return byNobody, wantsMore(refused.more)
+		}
 		t.stepsUp(refused.operation)
 	}
 	err = t.signIn(ctx, refused.challenge, refused.more, &record)
 	var failed *SignInError
-	if errors.As(err, &failed) {
-		// Libraries swallow errors and ask again; the person should not be asked again.
+	if errors.As(err, &failed) && !(found && refused.operation != "") {
+		// Libraries swallow errors and ask again; the person should not be asked again. A step up that failed
+		// leaves the token as it was: only its scopes are not asked for again.
 		t.refused = err
 	}
 	return bySignIn, err
 }
 
 // giveAgain gets a token from elsewhere instead of one that was refused.
-func (t *Transport) giveAgain(ctx context.Context, token string) error {
+func (t *Transport) giveAgain(ctx context.Context, token string) (renewal, error) {
+	if err := t.acquire(ctx); err != nil {
+		return byNobody, err
+	}
+	defer t.release()
+	if t.newer(token) {
+		return byNobody, nil
+	}
 	in, err := t.given(ctx)
 	if err == nil && in.access == token {
 		t.refused = &SignInError{errors.New("the server refuses the token that it was given")}
 		t.inHand.Store(nil)
-		return t.refused
+		err = t.refused
 	}
-	return err
+	return bySignIn, err
 }
 
 // moved reports whether a server has another authorization server now than the one that a token came from, to which its refresh token is nothing then. The challenge is a reason to

@@ -37,9 +37,11 @@ type Transport struct {
 	outbound *http.Client // for what the server has chosen the addresses of
 	inHand   atomic.Pointer[held]
 	lock     chan struct{} // holds one value while nobody gets a token
+	turn     turn
 
 	refused error          // why no sign-in is tried any more; guarded by lock
 	asked   []string       // scopes, by this Transport; guarded by lock
+	again   bool           // scopes of an earlier sign-in may be asked for again; guarded by lock
 	vain    map[string]int // sign-ins for more scopes, by operation, that have not been enough so far; guarded by lock
 	inVain  atomic.Bool    // there are some
 }
@@ -114,14 +116,11 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 			_ = response.Body.Close()
 			more := signin.ReadScopes(challenge.Params["scope"])
 			about := operation(request, body)
-			may, err := t.mayStepUp(ctx, in.access, about, more)
-			if err != nil {
-				return nil, err
+			if stepUps++; stepUps > maxStepUps {
+				return nil, wantsMore(more)
 			}
-			if stepUps++; stepUps > maxStepUps || !may {
-				return nil, &SignInError{fmt.Errorf("the server wants more than it grants: %s", shown(more))}
-			}
-			if got, err = t.renew(ctx, refusal{token: in.access, challenge: challenge, more: more, operation: about, final: true}); err != nil {
+			refused := refusal{token: in.access, challenge: challenge, more: more, operation: about, final: true}
+			if got, err = t.renew(ctx, refused); err != nil {
 				return nil, err
 			}
 		default:
@@ -228,10 +227,13 @@ func (t *Transport) release() { t.lock <- struct{}{} }
 
 // acquire waits until nobody else gets a token, so that of many requests at once one signs in.
 func (t *Transport) acquire(ctx context.Context) error {
+	t.turn.enter()
 	select {
 	case <-t.lock:
+		t.turn.leave(context.WithoutCancel(ctx))
 		return nil
 	case <-ctx.Done():
+		t.turn.leave(ctx)
 		return ctx.Err()
 	}
 }
@@ -240,7 +242,7 @@ func (t *Transport) acquire(ctx context.Context) error {
 func (t *Transport) Reset() {
 	<-t.lock
 	defer t.release()
-	t.refused = nil
+	t.refused, t.asked, t.again = nil, nil, true
 	clear(t.vain)
 	t.inVain.Store(false)
 	t.inHand.Store(nil)

@@ -90,7 +90,7 @@ func (e *Endpoint) postOnce(ctx context.Context, what string, form url.Values, i
 	if response.StatusCode != http.StatusOK {
 		var got answer
 		parseErr := json.Unmarshal(text, &got)
-		if parseErr == nil && got.Error != "" && response.StatusCode < 500 && response.StatusCode != http.StatusTooManyRequests {
+		if parseErr == nil && got.Error != "" && !passing(response.StatusCode, got.Error) {
 			return &Error{Status: response.StatusCode, Code: printable(got.Error), Description: printable(got.Description)}
 		}
 		return fmt.Errorf("%s %s: status %d, want 200", what, e.URL, response.StatusCode)
@@ -99,6 +99,12 @@ func (e *Endpoint) postOnce(ctx context.Context, what string, form url.Values, i
 		return fmt.Errorf("%s %s: the answer is not the JSON that was wanted", what, e.URL)
 	}
 	return nil
+}
+
+// passing reports whether a refusal says that the server is out of order, and nothing about the grant.
+func passing(status int, code string) bool {
+	busy := status >= 500 || status == http.StatusTooManyRequests
+	return busy || code == "temporarily_unavailable" || code == "server_error"
 }
 
 func (e *Endpoint) token(got *answer) (*Token, error) {

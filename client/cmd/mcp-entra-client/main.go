@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -174,6 +175,13 @@ func version() string {
 	return "unknown"
 }
 
+// finish waits a little for a token that is on its way, so that Ctrl-C does not cost a sign-in.
+func finish(under *client.Transport) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = under.Finish(ctx) // what has not come by now is lost
+}
+
 // connected connects, signing in if need be, and does one thing.
 func connected(ctx context.Context, flags *flagValues, do func(context.Context, *console.Session) error) error {
 	set, err := flags.settings()
@@ -211,6 +219,7 @@ func connected(ctx context.Context, flags *flagValues, do func(context.Context, 
 	if err != nil {
 		return err
 	}
+	defer finish(under)
 	session, err := console.Connect(ctx, config.Server, under, console.Options{
 		Revision: flags.revision, Version: version(), Extensions: set.extensions, Elicitation: flags.elicitation,
 	})

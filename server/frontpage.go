@@ -11,7 +11,7 @@ var frontPageText string
 
 var frontPage = template.Must(template.New("front page").Parse(frontPageText))
 
-// handleFrontPage tells a person who opens the server in a browser what it is.
+// handleFrontPage tells a person who opens the server in a browser what it is, and how to connect a client.
 func (s *Server) handleFrontPage(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
@@ -22,7 +22,8 @@ func (s *Server) handleFrontPage(w http.ResponseWriter, r *http.Request) {
 	content := struct {
 		Name, Resource string
 		Registers      bool
-	}{s.name, s.resource, s.registers}
+		Connections    []connection
+	}{s.name, s.resource, s.registers, connections(s.resource)}
 	if err := frontPage.Execute(w, content); err != nil {
 		s.log.ErrorContext(r.Context(), "front page", "error", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -173,6 +174,8 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	return s, nil
 }
 
+var plainHost = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$`)
+
 // readPublicURL wants an origin: https, or http on loopback.
 func readPublicURL(text string) (string, error) {
 	wrong := func(problem string) (string, error) {
@@ -183,6 +186,8 @@ func readPublicURL(text string) (string, error) {
 	case err != nil || parsed.Host == "" || parsed.Hostname() == "" || parsed.User != nil ||
 		parsed.RawQuery != "" || parsed.Fragment != "":
 		return wrong("write the public URL's scheme and host, such as https://mcp.example.com")
+	case !plainHost.MatchString(parsed.Host):
+		return wrong("write the host in ASCII, and a name outside ASCII in its IDNA form (xn--…)")
 	case strings.Trim(parsed.Path, "/") != "":
 		return wrong("a public URL has no path; write " + parsed.Scheme + "://" + parsed.Host + ", and give the " +
 			"endpoint's path apart (Path, MCP_PATH)")

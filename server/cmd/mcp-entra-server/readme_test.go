@@ -94,6 +94,18 @@ var elsewhere = map[string]string{
 	"mcp-auth-conformance client --only client/document --supports client-document --fetch-client-document " +
 		"-- node my-client.js": "the reader has the client",
 
+	"npx @modelcontextprotocol/inspector --transport http --server-url http://localhost:8000/mcp": "npx fetches it; " +
+		"tried by hand",
+	"npx @modelcontextprotocol/inspector --cli --transport http http://localhost:8000/mcp --method tools/list": "npx " +
+		"fetches it; TestInteropInspector",
+	"npx @modelcontextprotocol/inspector --cli --transport http http://localhost:8000/mcp --method tools/call " +
+		"--tool-name whoami": "npx fetches it; TestInteropInspector",
+	"copilot mcp add --transport http entra http://localhost:8000/mcp": "it needs GitHub Copilot CLI",
+	"claude mcp add --transport http entra http://localhost:8000/mcp":  "it needs Claude Code",
+	"claude mcp login entra":                                                       "it needs Claude Code",
+	"codex mcp add entra --url http://localhost:8000/mcp":                          "it needs Codex",
+	"gemini mcp add --scope user --transport http entra http://localhost:8000/mcp": "it needs Gemini CLI",
+
 	`mcp-entra-client https://mcp.example.com/mcp call search '{"query":"plans"}'`: "it needs a tool search",
 	"mcp-entra-client --no-browser https://mcp.example.com/mcp list":               "a person opens the page",
 	"mcp-entra-client --paste https://mcp.example.com/mcp list":                    "a person pastes; paste_test.go",

@@ -97,8 +97,9 @@ func (t *Transport) register(ctx context.Context, a *attempt, entry *tokenstore.
 		t.config.Trace(Registered{ClientID: entry.Client.ID, AuthMethod: entry.Client.AuthMethod, Document: true})
 	case registered:
 	default:
+		// Without scopes: those of now would be a limit to what a step up can ask for (RFC 7591 section 2).
 		fresh, err := signin.Register(ctx, t.outbound, a.issuer, signin.Program{
-			Name: t.config.Name, RedirectURI: redirectURI, Scopes: a.scopes, DeviceCode: t.config.DeviceCode,
+			Name: t.config.Name, RedirectURI: redirectURI, DeviceCode: t.config.DeviceCode,
 		})
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -41,6 +42,24 @@ func TestStepUpAsksForMoreAndTakesNothingAway(t *testing.T) {
 	assert.ElementsMatch(t, []string{"a", "b", "c"}, strings.Fields(s.pages()[1].Get("scope")))
 	assert.Zero(t, s.count("refresh_token"), "a refresh brings no more scopes")
 	assert.Equal(t, 1, s.count("POST /register"))
+}
+
+// TestARegistrationLimitsNoStepUp has an authorization server hold a client to the scopes that it registered with.
+func TestARegistrationLimitsNoStepUp(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.mcp = demanding(s, func(int) string { return "b c" })
+	registered := ""
+	s.replace["/register"] = func(w http.ResponseWriter, r *http.Request) {
+		text, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		registered = string(text)
+		s.json(w, 201, `{"client_id":"client-1"}`)
+	}
+	_, through := s.client(nil)
+	code, _ := post(t, through, s.URL+"/mcp", "")
+	assert.Equal(t, http.StatusOK, code)
+	assert.NotContains(t, registered, `"scope"`)
 }
 
 func TestStepUpHasABudget(t *testing.T) {

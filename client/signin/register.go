@@ -40,8 +40,9 @@ type clientMetadata struct {
 // A Program is what registers.
 type Program struct {
 	Name, RedirectURI string
-	Scopes            []string
-	DeviceCode        bool // it has people approve on another device
+	// Scopes are a limit to what the client can ask for later (RFC 7591 section 2). Empty sets none.
+	Scopes     []string
+	DeviceCode bool // it has people approve on another device
 }
 
 // Register registers the program with an authorization server (RFC 7591), as a native application that listens on loopback. A server that refuses what the program says of itself
@@ -118,10 +119,13 @@ func readRegistration(status int, text []byte, issuer *discovery.Issuer, asked s
 		Description string  `json:"error_description"`
 	}
 	err := json.Unmarshal(text, &got)
-	if status != http.StatusCreated && status != http.StatusOK {
-		if err == nil && got.Error != "" {
-			return grant.Client{}, &RefusedError{Code: printable(got.Error), Description: printable(got.Description), Step: "registration"}
+	// Some servers answer with another 2xx than 201, some with an error in a 200.
+	switch {
+	case err == nil && got.Error != "" && got.ID == "":
+		return grant.Client{}, &RefusedError{
+			Step: "registration", Code: printable(got.Error), Description: printable(got.Description),
 		}
+	case status/100 != 2:
 		return grant.Client{}, fmt.Errorf("registration at %s: status %d, want 201", issuer.RegistrationEndpoint, status)
 	}
 	if err != nil || got.ID == "" || len(got.ID) > 2048 || strings.ContainsFunc(got.ID, func(r rune) bool { return r < ' ' || r > '~' }) {

@@ -107,6 +107,7 @@ const (
 	SendsConfiguredID    ClientFault = "sends its configured ID anywhere"
 	HasOneToken          ClientFault = "has one token for all"
 	KeysTokensByIssuer   ClientFault = "has one token for an authorization server"
+	RegistersFirstScopes ClientFault = "registers with the scopes of its first sign-in"
 	FollowsToPaths       ClientFault = "follows redirects to other paths with its token"
 	FollowsRedirects     ClientFault = "follows redirects with its token"
 	FollowsBareRedirects ClientFault = "follows redirects without its token"

@@ -62,6 +62,8 @@ func (r *clientRun) register(ctx context.Context, issuer *issuerDocument, redire
 		delete(asked, "application_type")
 	case r.has(SaysWeb):
 		asked["application_type"] = "web"
+	case r.has(RegistersFirstScopes):
+		asked["scope"] = strings.Join(r.first, " ")
 	case r.has(ListsNoRefreshGrant):
 		asked["grant_types"] = []string{"authorization_code"}
 	}

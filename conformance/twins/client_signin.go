@@ -96,6 +96,9 @@ func (r *clientRun) signIn(ctx context.Context, challenge map[string]string, sco
 	case r.task.Device:
 		return r.device(ctx, issuer, name, scopes)
 	}
+	if r.first == nil {
+		r.first = scopes
+	}
 	client, p, err := r.begin(ctx, issuer, name, scopes)
 	if err != nil {
 		return err

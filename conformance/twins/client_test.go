@@ -124,6 +124,7 @@ var clientFinds = map[twins.ClientFault][]string{
 	twins.HasOneToken:          {"client/isolation/two-servers", "client/isolation/one-issuer", "client/isolation/accounts"},
 	twins.KeysTokensByIssuer:   {"client/isolation/one-issuer", "client/isolation/accounts", "client/sign-out/forgotten"},
 	twins.FollowsToPaths:       {"client/isolation/path"},
+	twins.RegistersFirstScopes: {"client/step-up/registered"},
 	twins.FollowsRedirects:     anyRedirect,
 	twins.FollowsBareRedirects: {"client/isolation/redirected-body"},
 	twins.FollowsTokenRedirect: {"client/isolation/token-redirect", "client/sign-out/confidential"},

@@ -47,6 +47,21 @@ func clientStepUp() []engine.Check {
 			}),
 		},
 		{
+			ID: "client/step-up/registered", Role: engine.Client, Level: engine.Should, Revisions: since20251125,
+			Reference: "RFC 7591 section 2; " + stepUp,
+			Sentence: "A registration that names scopes names all that the client asks for with it, so that it does " +
+				"not stand in the way of a step up.",
+			RunClient: afterControl(within, more, func(l *lab.Lab) error {
+				if len(l.Registrations(l.Authority())) == 0 || len(l.Authorizations(l.Authority())) < 2 {
+					return &engine.NotApplicable{Reason: "the client does not register, or does not step up"}
+				}
+				if beyond := beyondRegistration(l); beyond != "" {
+					return l.Mismatch("scopes that the client registered with, or no scopes at registration", beyond)
+				}
+				return nil
+			}),
+		},
+		{
 			ID: "client/step-up/repeats", Role: engine.Client, Level: engine.Should, Revisions: since20251125, Reference: stepUp,
 			Sentence: "After a step up the request is sent again with the new token.",
 			Covers:   []string{"client-stepup-retries-request"},
@@ -152,6 +167,25 @@ func forbidden(_ *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Reques
 	w.Header().Set("WWW-Authenticate", "Bearer")
 	w.WriteHeader(http.StatusForbidden)
 	return true
+}
+
+// beyondRegistration is a scope that a client asks for and did not name when it last registered, or "".
+func beyondRegistration(l *lab.Lab) string {
+	registrations := append(l.Registrations(lab.Issuer), l.Registrations(lab.Server)...)
+	for _, page := range l.Authorizations(l.Authority()) {
+		named := ""
+		for _, one := range registrations {
+			if one.At.Before(page.At) {
+				named, _ = one.JSON["scope"].(string)
+			}
+		}
+		for scope := range strings.FieldsSeq(page.Query.Get("scope")) {
+			if named != "" && !slices.Contains(strings.Fields(named), scope) {
+				return fmt.Sprintf("%s, where the registration says %q", scope, named)
+			}
+		}
+	}
+	return ""
 }
 
 func manyScopes(n int) []string {

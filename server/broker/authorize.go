@@ -71,7 +71,9 @@ func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if found == nil {
-		b.showProblem(w, r, http.StatusBadRequest, "This server knows no client of the ID that was sent. The program that opened this page has to register again.")
+		b.showProblem(w, r, http.StatusBadRequest, "This server knows no client of the ID that was sent. "+
+			"The program that opened this page has to register again.",
+			sight{"client", params.Get("client_id")})
 		return
 	}
 	tx := &transaction{
@@ -82,7 +84,10 @@ func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 		tx.RedirectURI = found.RedirectURIs[0]
 	}
 	if !b.matchRedirect(found, tx.RedirectURI) {
-		b.showProblem(w, r, http.StatusBadRequest, "The address to return to is not one that this client has registered, so nobody is sent there.")
+		b.showProblem(w, r, http.StatusBadRequest, "The address to return to is not one that this client has "+
+			"registered, so nobody is sent there.", sight{"client", found.ID},
+			sight{"redirect_uri", seenURL(tx.RedirectURI)},
+			sight{"registered", seenURLs(found.RedirectURIs)})
 		return
 	}
 	session := b.session(r)
@@ -132,8 +137,8 @@ func (b *Broker) mayBegin(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	}
 	w.Header().Set("Retry-After", "30")
-	b.showProblem(w, r, http.StatusTooManyRequests,
-		"Too many sign-ins were begun from this network. Wait a minute and try again.")
+	problem := tooMany("Too many sign-ins were begun from this network. Wait a minute and try again.")
+	b.showRefusal(w, r, problem.allowedBy(settingLimit))
 	return false
 }
 
@@ -147,7 +152,8 @@ func (b *Broker) readParameters(w http.ResponseWriter, r *http.Request) (url.Val
 	params := r.Form
 	for name, values := range params {
 		if len(values) > 1 && name != "resource" || strings.ContainsRune(values[0], 0) || !utf8.ValidString(values[0]) {
-			b.showProblem(w, r, http.StatusBadRequest, "The authorization request has a parameter twice, or one that cannot be read.")
+			b.showProblem(w, r, http.StatusBadRequest, "The authorization request has a parameter twice, "+
+				"or one that cannot be read.", sight{"parameter", name})
 			return nil, false
 		}
 		if values[0] == "" {
@@ -174,26 +180,30 @@ func (b *Broker) judgeAuthorization(params url.Values, tx *transaction) *protoco
 	case "":
 		return badRequest("invalid_request", "response_type is missing")
 	default:
-		return badRequest("unsupported_response_type", "the only response_type is code")
+		return badRequest("unsupported_response_type", "the only response_type is code").
+			saw("response_type", kind)
 	}
 	if mode := params.Get("response_mode"); mode != "" && mode != "query" {
-		return badRequest("invalid_request", "the only response_mode is query")
+		return badRequest("invalid_request", "the only response_mode is query").
+			saw("response_mode", mode)
 	}
 	if tx.Challenge == "" {
 		return badRequest("invalid_request", "code_challenge is missing: PKCE is required")
 	}
 	if params.Get("code_challenge_method") != "S256" {
-		return badRequest("invalid_request", "the only code_challenge_method is S256")
+		return badRequest("invalid_request", "the only code_challenge_method is S256").
+			saw("code_challenge_method", params.Get("code_challenge_method"))
 	}
 	if len(tx.Challenge) != 43 || strings.Trim(tx.Challenge, base64URL) != "" {
 		return badRequest("invalid_request", "code_challenge is not the base64url of a SHA-256")
 	}
 	if tx.prompts("none") && len(tx.Prompts) > 1 {
-		return badRequest("invalid_request", "prompt has none together with another value")
+		return badRequest("invalid_request", "prompt has none together with another value").
+			saw("prompt", params.Get("prompt"))
 	}
 	for _, resource := range params["resource"] {
 		if !b.isResource(resource) {
-			return badRequest("invalid_target", "this server issues tokens for "+b.config.Resource+" only")
+			return b.foreignResource(resource)
 		}
 	}
 	// What a client registered with limits nothing: anybody can register, and the person's consent decides.
@@ -202,6 +212,12 @@ func (b *Broker) judgeAuthorization(params url.Values, tx *transaction) *protoco
 }
 
 const base64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+// foreignResource refuses a token for another resource.
+func (b *Broker) foreignResource(asked string) *protocolError {
+	return badRequest("invalid_target", "this server issues tokens for "+b.config.Resource+" only").
+		saw("resource", seenURL(asked)).allowedBy(settingPublic + " and MCP_PATH")
+}
 
 // isResource compares a resource indicator with the one that there is (RFC 8707 section 2). The case of scheme and host
 // does not count, nor does one slash at the end: URL libraries add it to an origin, and people to a path.
@@ -254,7 +270,6 @@ func (b *Broker) beginSignIn(r *http.Request, tx *transaction) (*nextStep, error
 		Scopes: b.upstreamScopes(tx.Scopes), Prompt: tx.upstreamPrompt(),
 	})
 	if err != nil {
-		b.log.WarnContext(ctx, "no sign-in can begin", "error", err)
 		return nil, signInError(err, tx.prompts("none"))
 	}
 	next := &nextStep{Address: address, SignIn: hashed(state), Browser: browser}
@@ -298,8 +313,7 @@ func (t *transaction) upstreamPrompt() string {
 // an error, so the browser goes to a site by itself only if it is trusted. Otherwise the person reads where the answer
 // would go, and decides (RFC 9700 section 4.11.2).
 func (b *Broker) sendBack(w http.ResponseWriter, r *http.Request, tx *transaction, problem *protocolError) {
-	b.log.InfoContext(r.Context(), "authorization refused",
-		"client", tx.ClientID, "error", problem.code, "description", problem.description, "automatic", tx.Trusted)
+	b.logRefusal(r, problem.saw("client", tx.ClientID).saw("redirect_uri", seenURL(tx.RedirectURI)))
 	if tx.Trusted {
 		b.deliver(w, r, tx, errorResponse(problem))
 		return

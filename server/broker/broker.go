@@ -215,6 +215,9 @@ func (b *Broker) newRoutes() *http.ServeMux {
 	mux.HandleFunc("POST /authorize", b.navigated(b.handleAuthorize))
 	mux.HandleFunc("POST "+consentPath, b.handleConsent)
 	mux.HandleFunc("GET "+CallbackPath, b.navigated(b.handleCallback))
+	mux.HandleFunc("/authorize", b.otherMethod("GET, HEAD, POST"))
+	mux.HandleFunc(consentPath, b.otherMethod("POST"))
+	mux.HandleFunc(CallbackPath, b.otherMethod("GET, HEAD"))
 	return mux
 }
 
@@ -245,8 +248,18 @@ func (b *Broker) open(next http.HandlerFunc, method string) http.HandlerFunc {
 			next(w, r)
 		default:
 			header.Set("Allow", method+", OPTIONS")
-			writeError(w, &protocolError{status: http.StatusMethodNotAllowed, code: "invalid_request", description: "this endpoint takes " + method + " only"})
+			problem := badRequest("invalid_request", "this endpoint takes "+method+" only").saw("method", r.Method)
+			problem.status = http.StatusMethodNotAllowed
+			b.refuse(w, r, problem)
 		}
+	}
+}
+
+// otherMethod refuses the methods that a page of the sign-in does not take.
+func (b *Broker) otherMethod(allowed string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", allowed)
+		b.showProblem(w, r, http.StatusMethodNotAllowed, "This page takes "+allowed+" only.", sight{"method", r.Method})
 	}
 }
 

@@ -71,8 +71,12 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 	}
 	cookie, err := r.Cookie(b.cookieName(signInCookie(id)))
 	if err != nil || !sameSecret(tx.Browser, cookie.Value) {
-		b.log.WarnContext(r.Context(), "a sign-in came back in another browser than the one that approved it", "client", tx.ClientID)
-		b.showProblem(w, r, http.StatusForbidden, "This sign-in was approved in another browser, so it does not count here. Start again in the program that opened this page.")
+		problem := &protocolError{
+			status: http.StatusForbidden, code: "page",
+			description: "This sign-in was approved in another browser, so it does not count here. " +
+				"Start again in the program that opened this page.",
+		}
+		b.showRefusal(w, r, problem.saw("client", tx.ClientID).asWarning())
 		return
 	}
 	if _, err := b.config.Store.Take(r.Context(), record.Kind, record.Key); errors.Is(err, store.ErrNotFound) {
@@ -85,13 +89,11 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 	b.clearCookie(w, signInCookie(id), CallbackPath)
 	if query.Has("error") {
 		refused := entra.AuthorizationError(query.Get("error"), query.Get("error_description"))
-		b.log.WarnContext(r.Context(), "entra refused a sign-in", "client", tx.ClientID, "code", refused.Code, "aadsts", refused.AADSTS, "advice", refused.Advice)
 		b.sendBack(w, r, &tx, signInError(refused, tx.prompts("none")))
 		return
 	}
 	tokens, err := b.config.Entra.Redeem(r.Context(), entra.Redemption{Code: query.Get("code"), Verifier: tx.Verifier, Nonce: tx.Nonce})
 	if err != nil {
-		b.log.WarnContext(r.Context(), "a sign-in at entra failed", "client", tx.ClientID, "error", err)
 		b.sendBack(w, r, &tx, signInError(err, tx.prompts("none")))
 		return
 	}
@@ -105,8 +107,8 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if missing := missingScopes(b.upstreamScopes(tx.Scopes), tokens.Scopes); len(missing) > 0 {
-		b.log.WarnContext(r.Context(), "entra granted less than was asked for", "client", tx.ClientID, "missing", missing)
-		b.sendBack(w, r, &tx, badRequest("access_denied", "Entra ID did not grant "+strings.Join(missing, " ")))
+		problem := badRequest("access_denied", "Entra ID did not grant "+strings.Join(missing, " "))
+		b.sendBack(w, r, &tx, problem.asWarning())
 		return
 	}
 	stands, err := b.consentStands(r.Context(), &tx, who.Principal)

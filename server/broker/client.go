@@ -74,17 +74,17 @@ func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *proto
 	id, secret, basic := r.BasicAuth()
 	presented := basic
 	if lines := r.Header["Authorization"]; len(lines) > 1 || len(lines) == 1 && !basic && isBasic(lines[0]) {
-		return nil, unknownClient(true)
+		return nil, unknownClient(true).because("the Authorization header is there twice, or is not base64")
 	}
 	if basic {
 		var errID, errSecret error
 		id, errID = url.QueryUnescape(id)
 		secret, errSecret = url.QueryUnescape(secret)
 		if errID != nil || errSecret != nil {
-			return nil, unknownClient(basic)
+			return nil, unknownClient(basic).because("the Basic credentials are not form-encoded")
 		}
 		if form.Has("client_secret") || form.Has("client_id") && form.Get("client_id") != id {
-			return nil, badRequest("invalid_request", "the client authenticates in two ways at once")
+			return nil, badRequest("invalid_request", "the client authenticates in two ways at once").saw("client", id)
 		}
 	} else {
 		id = form.Get("client_id")
@@ -93,24 +93,28 @@ func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *proto
 		}
 	}
 	if form.Has("client_assertion") || form.Has("client_assertion_type") {
-		return nil, unknownClient(basic)
+		return nil, unknownClient(basic).because("this server takes no client assertion").saw("client", id)
 	}
 	if id == "" {
-		return nil, &protocolError{status: http.StatusUnauthorized, code: "invalid_client", description: "client_id is missing", basic: basic}
+		return nil, unknownClient(basic).described("client_id is missing")
 	}
 	found, err := b.findClient(r.Context(), id)
 	if err != nil {
-		b.log.ErrorContext(r.Context(), "the store failed", "error", err)
-		return nil, unavailable("the store cannot be reached")
+		return nil, b.storeProblem(r.Context(), err)
 	}
 	if found == nil {
-		return nil, unknownClient(basic)
+		return nil, unknownClient(basic).because("no client of that ID is registered here").saw("client", id)
+	}
+	refused := func(why string) *protocolError {
+		return unknownClient(basic).because(why).saw("client", id).saw("registered_method", found.AuthMethod)
 	}
 	switch {
 	case found.AuthMethod == authNone && !presented:
 		return found, nil
-	case found.SecretHash == "", !presented:
-		return nil, unknownClient(basic) // there is nothing to guess, or no guess
+	case found.SecretHash == "":
+		return nil, refused("the client sent a secret, and has none")
+	case !presented:
+		return nil, refused("the client sent no secret")
 	}
 	// Judged first and counted then: the ID is in every authorization URL, so those who guess must not lock the client
 	// out.
@@ -119,9 +123,10 @@ func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *proto
 	case right:
 		return found, nil
 	case b.guessed(id, r):
-		return nil, tooMany("too many wrong credentials for this client")
+		return nil, tooMany("too many wrong credentials for this client").saw("client", id).
+			allowedBy("MCP_TRUSTED_PROXIES for clients behind one proxy")
 	}
-	return nil, unknownClient(basic)
+	return nil, refused("the secret is wrong")
 }
 
 // isBasic reports whether credentials are of the scheme Basic (RFC 7617), well formed or not.

@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"mcpentra/server/store"
@@ -40,7 +41,10 @@ func (b *Broker) askConsent(w http.ResponseWriter, r *http.Request, tx *transact
 // counts once, and gets the same answer for answerLifetime.
 func (b *Broker) handleConsent(w http.ResponseWriter, r *http.Request) {
 	if !b.sentByOwnPage(r) {
-		b.showProblem(w, r, http.StatusForbidden, "This approval was not sent by this server's own page, so it does not count.")
+		problem := &protocolError{status: http.StatusForbidden, code: "page",
+			description: "This approval was not sent by this server's own page, so it does not count."}
+		b.showRefusal(w, r, problem.saw("origin", strings.Join(r.Header.Values("Origin"), ", ")).
+			saw("site", r.Header.Get("Sec-Fetch-Site")).allowedBy(settingPublic))
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
@@ -60,7 +64,8 @@ func (b *Broker) handleConsent(w http.ResponseWriter, r *http.Request) {
 	}
 	cookie, err := r.Cookie(b.cookieName(consentCookie(id)))
 	if err != nil || !sameSecret(tx.Browser, cookie.Value) || !sameSecret(tx.CSRF, r.PostForm.Get("csrf")) {
-		b.showProblem(w, r, http.StatusForbidden, "This approval does not belong to this browser. Start again in the program that opened this page.")
+		b.showProblem(w, r, http.StatusForbidden, "This approval does not belong to this browser. "+
+			"Start again in the program that opened this page.", sight{"client", tx.ClientID})
 		return
 	}
 	// Judged first and settled then: another browser's guess does not end a transaction.

@@ -19,6 +19,12 @@ type protocolError struct {
 	description string
 	retryAfter  time.Duration
 	basic       bool // the client tried HTTP Basic, so the answer has to name it
+
+	// What the log tells beside the description.
+	why     string
+	seen    []sight
+	setting string
+	grave   bool
 }
 
 func (e *protocolError) Error() string { return e.code + ": " + e.description }
@@ -60,9 +66,13 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 }
 
 // signInError turns what Entra said at a sign-in into what the client is told (RFC 6749 section 4.1.2.1). Entra's own
-// sentence may name people and applications, so it goes to the log alone; the number and the correlation ID are enough
-// for whoever is asked for help. Silent is a client that asked for no page.
+// sentence may name people and applications, so it goes to the log alone. Its number is enough to ask for help with.
+// Silent is a client that asked for no page.
 func signInError(err error, silent bool) *protocolError {
+	return toldClient(err, silent).because(err.Error()).asWarning()
+}
+
+func toldClient(err error, silent bool) *protocolError {
 	var refused *entra.Error
 	var away *entra.UnavailableError
 	switch {

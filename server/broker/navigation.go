@@ -16,10 +16,12 @@ func (b *Broker) navigated(next http.HandlerFunc) http.HandlerFunc {
 			w.Header().Set("Referrer-Policy", "no-referrer")
 		case aheadOfTime(r):
 			// A browser throws an error away, and loads the page again when the person goes there.
-			b.showProblem(w, r, http.StatusServiceUnavailable, "This page cannot be loaded ahead of time.")
+			b.showProblem(w, r, http.StatusServiceUnavailable, "This page cannot be loaded ahead of time.",
+				sight{"purpose", r.Header.Get("Sec-Purpose")})
 		case loadedByPage(r), !isDocument(r):
 			b.showProblem(w, r, http.StatusForbidden, "A page of another site loaded this address. "+
-				"A sign-in has to be opened as a page of its own.")
+				"A sign-in has to be opened as a page of its own.", sight{"site", r.Header.Get("Sec-Fetch-Site")},
+				sight{"mode", r.Header.Get("Sec-Fetch-Mode")}, sight{"destination", r.Header.Get("Sec-Fetch-Dest")})
 		default:
 			next(w, r)
 		}

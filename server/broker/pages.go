@@ -47,8 +47,15 @@ func (b *Broker) showOnward(w http.ResponseWriter, address, title string) {
 	b.show(w, http.StatusOK, "onward.html", page{Title: title, Server: b.config.ResourceName, Onward: address})
 }
 
-func (b *Broker) showProblem(w http.ResponseWriter, r *http.Request, status int, message string) {
-	b.log.InfoContext(r.Context(), "sign-in page refused", "path", r.URL.Path, "status", status, "reason", message)
+// showProblem tells a person what is wrong, and the log what was seen.
+func (b *Broker) showProblem(w http.ResponseWriter, r *http.Request, status int, message string, seen ...sight) {
+	b.showRefusal(w, r, &protocolError{status: status, code: "page", description: message, seen: seen})
+}
+
+// showRefusal is showProblem for a problem that names a setting, or is worth a warning.
+func (b *Broker) showRefusal(w http.ResponseWriter, r *http.Request, problem *protocolError) {
+	b.logRefusal(r, problem)
+	status, message := problem.status, problem.description
 	b.show(w, status, "problem.html", page{Title: "This did not work", Server: b.config.ResourceName, Message: message})
 }
 

@@ -66,23 +66,27 @@ var errReplay = errors.New("a refresh token that was replaced long ago, or whose
 // redeemRefreshToken exchanges a refresh token for its one successor (OAuth 2.1 section 4.3.1). Presented again within
 // a moment, while the successor has not been used, it gives the same one; later it ends the family.
 func (b *Broker) redeemRefreshToken(ctx context.Context, found *client, form url.Values) (*tokenResponse, *protocolError) {
-	wrong := badRequest("invalid_grant", "the refresh token is unknown, expired or revoked, or belongs to another client: sign in again")
+	wrong := func(why string) *protocolError {
+		problem := badRequest("invalid_grant",
+			"the refresh token is unknown, expired or revoked, or belongs to another client: sign in again")
+		return problem.because(why)
+	}
 	presented := form.Get("refresh_token")
 	if presented == "" {
 		return nil, badRequest("invalid_request", "refresh_token is missing")
 	}
 	grantID, generation, ok := b.readRefreshToken(presented)
 	if !ok {
-		return nil, wrong
+		return nil, wrong("not a refresh token of this server, or its key is gone")
 	}
 	var g grant
 	if _, err := b.records.get(ctx, kindGrant, grantID, &g); errors.Is(err, store.ErrNotFound) {
-		return nil, wrong
+		return nil, wrong("the grant has ended")
 	} else if err != nil {
 		return nil, b.storeProblem(ctx, err)
 	}
 	if g.ClientID != found.ID {
-		return nil, wrong
+		return nil, wrong("the refresh token belongs to another client")
 	}
 	scopes, problem := b.narrowed(&g, form.Get("scope"))
 	if problem != nil {
@@ -91,7 +95,7 @@ func (b *Broker) redeemRefreshToken(ctx context.Context, found *client, form url
 	// The person's sign-in at Entra is looked at before it is prolonged here; a failure costs the client nothing.
 	if hashed(presented) == g.Refresh {
 		if _, err := b.UpstreamToken(ctx, grantID); errors.Is(err, ErrGrantOver) {
-			return nil, wrong
+			return nil, wrong("the sign-in at Entra ID is over")
 		} else if err != nil {
 			b.log.WarnContext(ctx, "entra cannot be asked about a grant", "client", found.ID, "error", err)
 			return nil, unavailable("Entra ID cannot be asked about this sign-in now; the refresh token stays good")
@@ -100,14 +104,13 @@ func (b *Broker) redeemRefreshToken(ctx context.Context, found *client, form url
 	successor, rotated, err := b.rotate(ctx, grantID, presented, generation)
 	switch {
 	case errors.Is(err, errReplay):
-		b.log.WarnContext(ctx, "a refresh token was used again, so its grant and the consent to its client end",
-			"client", found.ID, "tenant", g.Principal.TenantID, "object", g.Principal.ObjectID)
 		if err := b.endStolen(ctx, grantID, g.Principal, g.ClientID); err != nil {
 			return nil, b.storeProblem(ctx, err)
 		}
-		return nil, wrong
+		return nil, wrong(errReplay.Error()+": the grant and the consent to its client end").
+			asWarning().saw("tenant", g.Principal.TenantID).saw("object", g.Principal.ObjectID)
 	case errors.Is(err, store.ErrNotFound):
-		return nil, wrong
+		return nil, wrong("the grant has ended")
 	case err != nil:
 		return nil, b.storeProblem(ctx, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Bounds of a registration.
@@ -63,7 +64,7 @@ func (b *Broker) handleRegister(w http.ResponseWriter, r *http.Request) {
 		problem = b.judgeRegistration(asked)
 	}
 	if problem != nil {
-		writeError(w, problem)
+		b.refuse(w, r, problem)
 		return
 	}
 	from := registrations
@@ -71,14 +72,15 @@ func (b *Broker) handleRegister(w http.ResponseWriter, r *http.Request) {
 		from = pageRegistrations
 	}
 	if !b.spend(from, r) {
-		writeError(w, tooMany("too many registrations from this network"))
+		b.refuse(w, r, tooMany("too many registrations from this network").
+			saw("name", asked.Name).saw("origin", r.Header.Get("Origin")).allowedBy(settingLimit))
 		return
 	}
 	now := b.now()
 	id, err := b.secret()
 	if err != nil {
 		b.log.ErrorContext(r.Context(), "registration", "error", err)
-		writeError(w, unavailable("no client can be registered now"))
+		b.refuse(w, r, unavailable("no client can be registered now"))
 		return
 	}
 	made := client{
@@ -91,7 +93,7 @@ func (b *Broker) handleRegister(w http.ResponseWriter, r *http.Request) {
 	}
 	if made.AuthMethod != authNone {
 		if answer.Secret, err = b.secret(); err != nil {
-			writeError(w, unavailable("no client can be registered now"))
+			b.refuse(w, r, unavailable("no client can be registered now"))
 			return
 		}
 		never := int64(0)
@@ -101,7 +103,7 @@ func (b *Broker) handleRegister(w http.ResponseWriter, r *http.Request) {
 	err = b.records.create(r.Context(), kindClient, made.ID, b.networkSource(r), made, now.Add(unusedClient))
 	if err != nil {
 		b.log.ErrorContext(r.Context(), "the store failed", "error", err)
-		writeError(w, unavailable("the store cannot be reached"))
+		b.refuse(w, r, unavailable("the store cannot be reached"))
 		return
 	}
 	b.log.InfoContext(r.Context(), "client registered", "client", made.ID, "name", made.Name, "auth_method", made.AuthMethod)
@@ -115,7 +117,9 @@ func (b *Broker) handleRegister(w http.ResponseWriter, r *http.Request) {
 
 func readRegistration(w http.ResponseWriter, r *http.Request) (*clientMetadata, *protocolError) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return nil, &protocolError{status: http.StatusUnsupportedMediaType, code: "invalid_client_metadata", description: "want Content-Type application/json"}
+		problem := badRequest("invalid_client_metadata", "want Content-Type application/json")
+		problem.status = http.StatusUnsupportedMediaType
+		return nil, problem.saw("content_type", r.Header.Get("Content-Type")).saw("origin", r.Header.Get("Origin"))
 	}
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRegistration))
 	var tooLarge *http.MaxBytesError
@@ -126,9 +130,24 @@ func readRegistration(w http.ResponseWriter, r *http.Request) (*clientMetadata, 
 	}
 	asked := &clientMetadata{}
 	if err := json.Unmarshal(text, asked); err != nil {
-		return nil, badRequest("invalid_client_metadata", "want a JSON object with members of the types in RFC 7591 section 2, none of them twice")
+		problem := badRequest("invalid_client_metadata",
+			"want a JSON object with members of the types in RFC 7591 section 2, none of them twice")
+		return nil, problem.because(jsonFault(err))
 	}
 	return asked, nil
+}
+
+// jsonFault says for the log what is wrong with a registration, without repeating it.
+func jsonFault(err error) string {
+	var semantic *json.SemanticError
+	if errors.As(err, &semantic) {
+		return "a member has another type than in RFC 7591 section 2: " + string(semantic.JSONPointer)
+	}
+	var syntactic *jsontext.SyntacticError
+	if errors.As(err, &syntactic) {
+		return "the registration is not JSON, or has a member twice: " + string(syntactic.JSONPointer)
+	}
+	return "the registration is not JSON"
 }
 
 // judgeRegistration refuses what must not be, and fills in what was left out.
@@ -138,7 +157,8 @@ func (b *Broker) judgeRegistration(asked *clientMetadata) *protocolError {
 	}
 	asked.RedirectURIs, asked.leftOut = b.usableRedirects(asked.RedirectURIs)
 	if len(asked.RedirectURIs) == 0 {
-		return badRequest("invalid_redirect_uri", asked.leftOut[0].reason.Error())
+		return badRequest("invalid_redirect_uri", asked.leftOut[0].reason.Error()).
+			saw("redirect_uris", strings.Join(logged(asked.leftOut), "; ")).saw("name", cleanName(asked.Name))
 	}
 	switch asked.ApplicationType {
 	case "":
@@ -149,29 +169,36 @@ func (b *Broker) judgeRegistration(asked *clientMetadata) *protocolError {
 		}
 	case "native", "web":
 	default:
-		return badRequest("invalid_client_metadata", "application_type is neither native nor web")
+		return badRequest("invalid_client_metadata", "application_type is neither native nor web").
+			saw("application_type", asked.ApplicationType)
 	}
 	switch asked.AuthMethod {
 	case "":
 		asked.AuthMethod = authBasic // RFC 7591 section 2
 	case authNone, authPost, authBasic:
 	default:
-		return badRequest("invalid_client_metadata", "token_endpoint_auth_method is none of "+strings.Join(authMethods, ", "))
+		problem := badRequest("invalid_client_metadata",
+			"token_endpoint_auth_method is none of "+strings.Join(authMethods, ", "))
+		return problem.saw("token_endpoint_auth_method", asked.AuthMethod)
 	}
 	if asked.GrantTypes == nil {
 		asked.GrantTypes = []string{"authorization_code"}
 	}
-	kept := asked.GrantTypes[:0:0]
+	var kept []string
 	for _, one := range asked.GrantTypes {
 		if (one == "authorization_code" || one == "refresh_token") && !slices.Contains(kept, one) {
 			kept = append(kept, one)
 		}
 	}
-	if asked.GrantTypes = kept; !slices.Contains(kept, "authorization_code") {
-		return badRequest("invalid_client_metadata", "grant_types lacks authorization_code, which is the one that this server begins with")
+	if !slices.Contains(kept, "authorization_code") {
+		problem := badRequest("invalid_client_metadata",
+			"grant_types lacks authorization_code, which every grant begins with")
+		return problem.saw("grant_types", strings.Join(asked.GrantTypes, " "))
 	}
+	asked.GrantTypes = kept
 	if len(asked.ResponseTypes) > 0 && !slices.Contains(asked.ResponseTypes, "code") {
-		return badRequest("invalid_client_metadata", "response_types lacks code")
+		return badRequest("invalid_client_metadata", "response_types lacks code").
+			saw("response_types", strings.Join(asked.ResponseTypes, " "))
 	}
 	asked.Scope = strings.Join(b.askedScopes(asked.Scope, b.defaultScopes()), " ")
 	asked.Name = cleanName(asked.Name)

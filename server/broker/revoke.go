@@ -13,17 +13,17 @@ import (
 func (b *Broker) handleRevoke(w http.ResponseWriter, r *http.Request) {
 	form, problem := readForm(w, r)
 	if problem != nil {
-		writeError(w, problem)
+		b.refuse(w, r, problem)
 		return
 	}
 	found, problem := b.authenticate(r, form)
 	if problem != nil {
-		writeError(w, problem)
+		b.refuse(w, r, problem)
 		return
 	}
 	presented := form.Get("token")
 	if presented == "" {
-		writeError(w, badRequest("invalid_request", "token is missing"))
+		b.refuse(w, r, badRequest("invalid_request", "token is missing").saw("client", found.ID))
 		return
 	}
 	grantID, _, ok := b.readRefreshToken(presented)
@@ -33,7 +33,7 @@ func (b *Broker) handleRevoke(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case errors.As(err, &invalid):
 		case err != nil:
-			writeError(w, b.storeProblem(r.Context(), err))
+			b.refuse(w, r, b.storeProblem(r.Context(), err))
 			return
 		default:
 			grantID = caller.GrantID
@@ -47,7 +47,7 @@ func (b *Broker) handleRevoke(w http.ResponseWriter, r *http.Request) {
 			err = b.config.Store.Delete(r.Context(), kindGrant, grantID)
 		}
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			writeError(w, b.storeProblem(r.Context(), err))
+			b.refuse(w, r, b.storeProblem(r.Context(), err))
 			return
 		}
 	}

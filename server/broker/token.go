@@ -41,7 +41,7 @@ type tokenResponse struct {
 func (b *Broker) handleToken(w http.ResponseWriter, r *http.Request) {
 	form, problem := readForm(w, r)
 	if problem != nil {
-		writeError(w, problem)
+		b.refuse(w, r, problem)
 		return
 	}
 	var redeem func(context.Context, *client, url.Values) (*tokenResponse, *protocolError)
@@ -51,27 +51,27 @@ func (b *Broker) handleToken(w http.ResponseWriter, r *http.Request) {
 	case "refresh_token":
 		redeem = b.redeemRefreshToken
 	case "":
-		writeError(w, badRequest("invalid_request", "grant_type is missing"))
+		b.refuse(w, r, badRequest("invalid_request", "grant_type is missing"))
 		return
 	default:
-		writeError(w, badRequest("unsupported_grant_type", "want grant_type authorization_code or refresh_token"))
+		b.refuse(w, r, badRequest("unsupported_grant_type", "want grant_type authorization_code or refresh_token").
+			saw("grant_type", form.Get("grant_type")))
 		return
 	}
 	found, problem := b.authenticate(r, form)
 	if problem != nil {
-		writeError(w, problem)
+		b.refuse(w, r, problem)
 		return
 	}
 	for _, resource := range form["resource"] {
 		if !b.isResource(resource) {
-			writeError(w, badRequest("invalid_target", "this server issues tokens for "+b.config.Resource+" only"))
+			b.refuse(w, r, b.foreignResource(resource).saw("client", found.ID))
 			return
 		}
 	}
 	answer, problem := redeem(r.Context(), found, form)
 	if problem != nil {
-		b.log.InfoContext(r.Context(), "token refused", "client", found.ID, "grant_type", form.Get("grant_type"), "error", problem.code, "description", problem.description)
-		writeError(w, problem)
+		b.refuse(w, r, problem.saw("client", found.ID).saw("grant_type", form.Get("grant_type")))
 		return
 	}
 	writeJSON(w, http.StatusOK, answer)
@@ -81,7 +81,8 @@ func (b *Broker) handleToken(w http.ResponseWriter, r *http.Request) {
 // none may be there twice but resource.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *protocolError) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
-		return nil, badRequest("invalid_request", "want Content-Type application/x-www-form-urlencoded")
+		return nil, badRequest("invalid_request", "want Content-Type application/x-www-form-urlencoded").
+			saw("content_type", r.Header.Get("Content-Type"))
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	err := r.ParseForm()
@@ -93,7 +94,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *protocolErro
 	}
 	for name, values := range r.PostForm {
 		if len(values) > 1 && name != "resource" {
-			return nil, badRequest("invalid_request", "a parameter is there twice")
+			return nil, badRequest("invalid_request", "a parameter is there twice").saw("parameter", name)
 		}
 		if values[0] == "" {
 			delete(r.PostForm, name)
@@ -105,7 +106,10 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *protocolErro
 // redeemCode exchanges a code (OAuth 2.1 section 4.1.3). Whoever has everything right but comes second ends the grant:
 // one of the two was not the client.
 func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values) (*tokenResponse, *protocolError) {
-	wrong := badRequest("invalid_grant", "the code is unknown, expired, used, or belongs to another client, redirect URI or verifier")
+	wrong := func(why string) *protocolError {
+		return badRequest("invalid_grant",
+			"the code is unknown, expired, used, or belongs to another client, redirect URI or verifier").because(why)
+	}
 	if form.Get("code") == "" {
 		return nil, badRequest("invalid_request", "code is missing")
 	}
@@ -116,26 +120,29 @@ func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values)
 	var code authorizationCode
 	record, err := b.records.get(ctx, kindCode, hashed(form.Get("code")), &code)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, wrong
+		return nil, wrong("no such code, or it was used long ago")
 	} else if err != nil {
 		return nil, b.storeProblem(ctx, err)
 	}
 	challenge := oauth2.S256ChallengeFromVerifier(verifier)
-	if code.ClientID != found.ID || len(verifier) < 43 || len(verifier) > 128 ||
-		form.Has("redirect_uri") && form.Get("redirect_uri") != code.RedirectURI ||
-		subtle.ConstantTimeCompare([]byte(challenge), []byte(code.Challenge)) != 1 {
-		return nil, wrong
+	switch {
+	case code.ClientID != found.ID:
+		return nil, wrong("the code belongs to another client")
+	case form.Has("redirect_uri") && form.Get("redirect_uri") != code.RedirectURI:
+		return nil, wrong("the redirect_uri is not the one of the authorization request").
+			saw("redirect_uri", seenURL(form.Get("redirect_uri"))).saw("want", seenURL(code.RedirectURI))
+	case len(verifier) < 43 || len(verifier) > 128,
+		subtle.ConstantTimeCompare([]byte(challenge), []byte(code.Challenge)) != 1:
+		return nil, wrong("the code_verifier does not belong to the code_challenge")
 	}
 	if code.GrantID != "" {
-		b.log.WarnContext(ctx, "a code was redeemed twice, so its grant and the consent to its client end",
-			"client", found.ID)
 		if err := b.endStolen(ctx, code.GrantID, code.SignIn.Principal, found.ID); err != nil {
 			return nil, b.storeProblem(ctx, err)
 		}
-		return nil, wrong
+		return nil, wrong("the code was redeemed twice, so its grant and the consent to its client end").asWarning()
 	}
 	if !b.now().Before(code.Until) {
-		return nil, wrong
+		return nil, wrong("the code has expired")
 	}
 	grantID, err := b.secret()
 	if err != nil {
@@ -163,7 +170,7 @@ func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values)
 			b.log.ErrorContext(ctx, "a grant that nobody holds is left in the store", "error", forgotten)
 		}
 		if errors.Is(err, store.ErrConflict) {
-			return nil, wrong // of several at once another one won
+			return nil, wrong("another request has just redeemed the code")
 		}
 		return nil, b.storeProblem(ctx, err)
 	}
@@ -188,7 +195,8 @@ func (b *Broker) respond(ctx context.Context, grantID string, g *grant, scopes [
 func (b *Broker) narrowed(g *grant, parameter string) ([]string, *protocolError) {
 	asked := b.askedScopes(parameter, g.Scopes)
 	if slices.ContainsFunc(asked, func(name string) bool { return !slices.Contains(g.Scopes, name) }) {
-		return nil, badRequest("invalid_scope", "a refresh cannot have more than the person approved")
+		return nil, badRequest("invalid_scope", "a refresh cannot have more than the person approved").
+			saw("scope", parameter).saw("granted", strings.Join(g.Scopes, " "))
 	}
 	return asked, nil
 }

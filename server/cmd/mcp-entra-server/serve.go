@@ -52,7 +52,8 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 		TrustedProxies: s.trustedProxies,
 		Entra:          s.registration(), Direct: s.direct, Scopes: s.apiScopes(), Upstream: s.upstream,
 		Stateful: s.stateful, LegacySSE: s.legacySSE, MaxCall: s.maxCall,
-		HTTPClient: client, Logger: logger,
+		RegistrationsPerMinute: s.registrations,
+		HTTPClient:             client, Logger: logger,
 	}
 	if s.direct != nil && s.keysFile != "" {
 		if config.Keys, err = readKeys(s.keysFile); err != nil {

@@ -34,6 +34,7 @@ type settings struct {
 	upstream                                                                   string
 	stateful, legacySSE                                                        bool
 	maxCall                                                                    time.Duration
+	registrations                                                              int
 	store, keysFile                                                            string
 	trustFakeKeys                                                              bool
 }
@@ -46,7 +47,7 @@ var keys = []string{
 	"AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_APP_ROLES",
 	"MCP_ADDR", "MCP_PUBLIC_URL", "MCP_PATH", "MCP_ALLOWED_ORIGINS",
 	"MCP_UPSTREAM", "MCP_STATEFUL", "MCP_LEGACY_SSE", "MCP_MAX_CALL",
-	"STORE_URL", "MCP_KEYS_FILE", "MCP_TRUSTED_PROXIES",
+	"STORE_URL", "MCP_KEYS_FILE", "MCP_TRUSTED_PROXIES", "MCP_REGISTRATIONS_PER_MINUTE",
 }
 
 // readSettings reads the file, lets the environment win over it and flags over both.
@@ -166,6 +167,11 @@ func (s *settings) readEndpoint() (err error) {
 	if text := s.get("MCP_MAX_CALL"); text != "" {
 		if s.maxCall, err = time.ParseDuration(text); err != nil || s.maxCall <= 0 {
 			return s.wrong("MCP_MAX_CALL", "is %q: write a time such as 90s, 10m or 2h", text)
+		}
+	}
+	if text := s.get("MCP_REGISTRATIONS_PER_MINUTE"); text != "" {
+		if s.registrations, err = strconv.Atoi(text); err != nil || s.registrations <= 0 {
+			return s.wrong("MCP_REGISTRATIONS_PER_MINUTE", "is %q: write a number such as 120", text)
 		}
 	}
 	if s.upstream != "" && s.legacySSE {

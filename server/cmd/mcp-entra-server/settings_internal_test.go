@@ -209,6 +209,7 @@ func TestAWrongValueIsNamedByKeyAndLine(t *testing.T) {
 		"MCP_ADDR=8000":                                      "HOST:PORT",
 		"MCP_ADDR=localhost:99999":                           "HOST:PORT",
 		"MCP_STATEFUL=maybe":                                 "true or false",
+		"MCP_REGISTRATIONS_PER_MINUTE=-1":                    "120",
 		"MCP_MAX_CALL=ten":                                   "10m",
 		"AUTH_MODE=both":                                     "broker or direct",
 		"AUTH_AUTHORITY=login.example.com":                   "none of Entra's clouds",

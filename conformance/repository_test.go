@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"client/signin":               {"client/discovery", "client/grant"},
 	"client/grant":                {"client/discovery"},
 	"client/tokenstore":           {"client/grant"},
-	"client/console":              {"client"},
+	"client/console":              {"client", "client/signin"},
 	"client/cmd/mcp-entra-client": {"client/..."},
 
 	"fakeentra":               {"fakeentra/..."},

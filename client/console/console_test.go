@@ -159,7 +159,7 @@ func TestStepsAreNumberedAndPlain(t *testing.T) {
 func TestArgumentsThatAreNoObject(t *testing.T) {
 	t.Parallel()
 	session := connected(t, "")
-	for _, text := range []string{`[1]`, `"x"`, `null`, `{`, `{"a":1} {}`, `{"a":1}x`, `name=value`, "{\"\x1b\""} {
+	for _, text := range []string{`[1]`, `"x"`, `null`, `{`, `{"a":1} {}`, `{"a":1}x`, `name`, `=value`, "{\"\x1b\""} {
 		var out bytes.Buffer
 		err := console.Call(t.Context(), session, "echo", text, &out)
 		var wrong *console.ArgumentsError
@@ -234,23 +234,34 @@ func TestPromptOfAScript(t *testing.T) {
 		"nothing":                   {nil, ""},
 		"blank lines":               {[]string{"", "  ", "\t"}, ""},
 		"whatever comes after quit": {[]string{"quit", "call echo"}, ""},
-		"a call of nothing":         {[]string{"call"}, "call needs the name of a tool: call <tool> [json]\n"},
+		"a call of nothing": {
+			[]string{"call"}, "call needs the name of a tool: call <tool> [name=value]; list shows the tools\n",
+		},
+		"a tool without call": {
+			[]string{"echo", "echo a=b", "ehco"}, "echo is a tool; to call it, type: call echo\n" +
+				"echo is a tool; to call it, type: call echo a=b\n" +
+				"there is no command \"ehco\"; did you mean the tool echo? Type: call echo\n",
+		},
+		"words": {[]string{`call echo a=b "c=d e" n=12345678901234567890 x={"y":[1]}`}, `{"a":"b","c":"d e",` +
+			`"n":12345678901234567890,"x":{"y":[1]}}` + "\n"},
 		"a typing error": {[]string{"lsit", "cal echo", "hepl", "qiut"}, `there is no command "lsit"; did you mean list?
 there is no command "cal"; did you mean call?
 there is no command "hepl"; did you mean help?
 there is no command "qiut"; did you mean quit?
 `},
-		"something else": {[]string{"frobnicate", "x"}, `there is no command "frobnicate"; the commands are list, call, help, quit
-there is no command "x"; the commands are list, call, help, quit
+		"something else": {[]string{"frobnicate", "x"},
+			`there is no command "frobnicate"; the commands are list, describe, call, help, quit
+there is no command "x"; the commands are list, describe, call, help, quit
 `},
-		"an error, and then it goes on": {[]string{"call echo [", "call echo {}"}, "the arguments have to be a JSON object, such as {\"name\": \"value\"}; got [\n{}\n"},
+		"an error, and then it goes on": {[]string{"call echo [", "call echo {}"},
+			"the arguments have to be name=value words, or a JSON object such as {\"name\": \"value\"}; got [\n{}\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			assert.Equal(t, c.want, prompt(t, session, c.lines...))
 		})
 	}
-	assert.Contains(t, prompt(t, session, "help"), "call <tool> [json]")
+	assert.Contains(t, prompt(t, session, "help"), "call <tool> [name=value]")
 	assert.Contains(t, prompt(t, session, "list"), "1. echo\n   Repeats its arguments.\n2. evil\n")
 	assertTame(t, prompt(t, session, "\x1b[2J", "call \x1b[2J", "call evil", "call fail"))
 }

@@ -16,13 +16,15 @@ import (
 	"mcpentra/client"
 )
 
-const help = `list                  the tools of the server
-call <tool> [json]    call a tool, with its arguments as a JSON object
-help                  this list
-quit                  leave
+const help = `list                      the tools of the server, and what they take
+describe <tool>           what a tool does and takes
+call <tool> [name=value]  call a tool; a value may be 'in quotes', or JSON for a list or an object
+call <tool> {json}        call a tool, with its arguments as a JSON object
+help                      this list
+quit                      leave; Ctrl-C during a call only ends the call
 `
 
-var commands = []string{"list", "call", "help", "quit"}
+var commands = []string{"list", "describe", "call", "help", "quit"}
 
 // maxLine bounds a line that is typed or piped in.
 const maxLine = 1 << 20
@@ -51,12 +53,7 @@ func (e *CommandError) Unwrap() error { return e.Err }
 // for a refused sign-in only, otherwise for the first command that failed.
 func Prompt(ctx context.Context, session *Session, streams Streams) error {
 	terminal := term.IsTerminal(int(streams.In.Fd()))
-	var names []string
-	if tools, err := session.Tools(ctx); err == nil {
-		for _, tool := range tools {
-			names = append(names, tool.Name)
-		}
-	}
+	_, _ = session.Tools(ctx) // for the completion; commands tell what is wrong
 	if saved, err := term.GetState(int(streams.In.Fd())); err == nil {
 		// When the context ends, a line may be half typed.
 		defer func() { _ = term.Restore(int(streams.In.Fd()), saved) }()
@@ -64,7 +61,7 @@ func Prompt(ctx context.Context, session *Session, streams Streams) error {
 	if !terminal || streams.Interruptible == nil {
 		streams.Interruptible = context.WithCancel
 	}
-	lines := reader(streams.In, streams.Out, names)
+	lines := reader(streams.In, streams.Out, session)
 	var failed error
 	for {
 		line, err := next(ctx, lines)
@@ -141,7 +138,7 @@ func next(ctx context.Context, lines func() (string, error)) (string, error) {
 
 // reader reads lines: on a terminal with a prompt, history and completion, elsewhere as they come. The terminal is raw
 // only while a line is typed, so that Ctrl-C ends a call that does not come back.
-func reader(in *os.File, out io.Writer, tools []string) func() (string, error) {
+func reader(in *os.File, out io.Writer, session *Session) func() (string, error) {
 	if !term.IsTerminal(int(in.Fd())) {
 		scanner := bufio.NewScanner(in)
 		scanner.Buffer(nil, maxLine)
@@ -163,7 +160,7 @@ func reader(in *os.File, out io.Writer, tools []string) func() (string, error) {
 		if key != '\t' || at != len(line) {
 			return "", 0, false
 		}
-		completed := complete(line, tools)
+		completed := complete(line, session.listed())
 		return completed, len(completed), true
 	}
 	return func() (string, error) {
@@ -196,20 +193,46 @@ func (i *interruptible) Read(buffer []byte) (int, error) {
 	return n, err
 }
 
-// complete extends a line as far as it is unambiguous: a command, or the tool behind call.
-func complete(line string, tools []string) string {
-	prefix, candidates, given := "", commands, line
-	if rest, found := strings.CutPrefix(line, "call "); found {
-		prefix, candidates, given = "call ", tools, strings.TrimLeft(rest, " ")
+// complete extends a line as far as it is unambiguous: a command, the tool behind call or
+// describe, or a parameter of the tool.
+func complete(line string, tools []Tool) string {
+	verb, rest, behind := strings.Cut(line, " ")
+	if !behind {
+		return extend("", line, commands, " ")
 	}
+	if verb != "call" && verb != "describe" {
+		return line
+	}
+	name, arguments, behind := strings.Cut(strings.TrimLeft(rest, " "), " ")
+	if !behind {
+		var names []string
+		for _, tool := range tools {
+			names = append(names, tool.Name)
+		}
+		return extend(verb+" ", name, names, " ")
+	}
+	tool, found := named(tools, name)
+	if verb != "call" || !found || strings.HasPrefix(strings.TrimSpace(arguments), "{") {
+		return line
+	}
+	var names []string
+	for _, one := range tool.schema.parameters {
+		names = append(names, one.Name)
+	}
+	at := strings.LastIndex(line, " ") + 1
+	return extend(line[:at], line[at:], names, "=")
+}
+
+// extend completes the last word of a line, and ends it if only one candidate is left.
+func extend(before, word string, candidates []string, end string) string {
 	var fitting []string
 	for _, one := range candidates {
-		if strings.HasPrefix(one, given) {
+		if strings.HasPrefix(one, word) {
 			fitting = append(fitting, one)
 		}
 	}
 	if len(fitting) == 0 {
-		return line
+		return before + word
 	}
 	common := fitting[0]
 	for _, one := range fitting[1:] {
@@ -218,9 +241,9 @@ func complete(line string, tools []string) string {
 		}
 	}
 	if len(fitting) == 1 {
-		common += " "
+		common += end
 	}
-	return prefix + common
+	return before + common
 }
 
 func run(ctx context.Context, session *Session, line string, out io.Writer) error {
@@ -234,20 +257,31 @@ func run(ctx context.Context, session *Session, line string, out io.Writer) erro
 		return err
 	case "list":
 		return List(ctx, session, out)
+	case "describe":
+		if rest == "" {
+			return errors.New("describe needs the name of a tool: describe <tool>; list shows the tools")
+		}
+		return Describe(ctx, session, rest, out)
 	case "call":
 		tool, arguments, _ := strings.Cut(rest, " ")
 		if tool == "" {
-			return errors.New("call needs the name of a tool: call <tool> [json]")
+			return errors.New("call needs the name of a tool: call <tool> [name=value]; list shows the tools")
 		}
-		return Call(ctx, session, tool, strings.TrimSpace(arguments), out)
+		return Call(ctx, session, tool, arguments, out)
+	}
+	if tool, is := named(session.listed(), verb); is {
+		return fmt.Errorf("%s is a tool; to call it, type: call %s", tool.Name, strings.TrimSpace(tool.Name+" "+rest))
 	}
 	if meant := nearest(verb, commands); meant != "" {
 		return fmt.Errorf("there is no command %q; did you mean %s?", verb, meant)
 	}
+	if tool := nearestTool(verb, session.listed()); tool != "" {
+		return fmt.Errorf("there is no command %q; did you mean the tool %s? Type: call %s", verb, tool, tool)
+	}
 	return fmt.Errorf("there is no command %q; the commands are %s", verb, strings.Join(commands, ", "))
 }
 
-// List writes the server's tools, numbered.
+// List writes the server's tools, numbered, with what they take.
 func List(ctx context.Context, session *Session, out io.Writer) error {
 	tools, err := session.Tools(ctx)
 	if err != nil {
@@ -259,15 +293,38 @@ func List(ctx context.Context, session *Session, out io.Writer) error {
 	for i, tool := range tools {
 		fmt.Fprintf(out, "%d. %s\n", i+1, tool.Name)
 		if tool.Description != "" {
-			fmt.Fprintf(out, "   %s\n", strings.ReplaceAll(tool.Description, "\n", "\n   "))
+			fmt.Fprintf(out, "   %s\n", indented(tool.Description))
+		}
+		if takes := tool.schema.inLine(); takes != "" {
+			fmt.Fprintf(out, "   takes: %s\n", takes)
 		}
 	}
 	return nil
 }
 
-// Call calls a tool and writes what it says.
+// Describe writes what a tool does and takes.
+func Describe(ctx context.Context, session *Session, tool string, out io.Writer) error {
+	found, err := session.Find(ctx, tool)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(out, describe(found))
+	return err
+}
+
+// Call calls a tool and writes what it says. The arguments are what a person types behind the name:
+// words of the form name=value, or a JSON object.
 func Call(ctx context.Context, session *Session, tool, arguments string, out io.Writer) error {
-	text, err := session.Call(ctx, tool, arguments)
+	words, err := SplitArguments(arguments)
+	if err != nil {
+		return err
+	}
+	return CallWith(ctx, session, tool, words, out)
+}
+
+// CallWith is Call with words that have been split already.
+func CallWith(ctx context.Context, session *Session, tool string, words []string, out io.Writer) error {
+	text, err := session.CallWith(ctx, tool, words)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -153,6 +152,23 @@ func (s *Session) Call(ctx context.Context, tool, arguments string) (string, err
 	return s.call(ctx, found, object)
 }
 
+// CallWith is Call with arguments as a person types them: words of the form name=value, or a JSON
+// object. The tool's schema says which types the values are of.
+func (s *Session) CallWith(ctx context.Context, tool string, words []string) (string, error) {
+	if err := CheckArguments(words); err != nil {
+		return "", err
+	}
+	found, err := s.Find(ctx, tool)
+	if err != nil {
+		return "", err
+	}
+	object, err := found.arguments(words)
+	if err != nil {
+		return "", err
+	}
+	return s.call(ctx, found, object)
+}
+
 // call calls a tool that the server has listed.
 func (s *Session) call(ctx context.Context, tool Tool, object map[string]any) (string, error) {
 	request := mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool.sent}}
@@ -191,31 +207,6 @@ func (s *Session) call(ctx context.Context, tool Tool, object map[string]any) (s
 		return "", &ErrTool{strings.Join(lines, "\n")}
 	}
 	return strings.Join(lines, "\n"), nil
-}
-
-// ReadArguments reads the arguments of a tool as somebody typed them: a JSON object, or nothing. Its errors are
-// *ArgumentsError.
-func ReadArguments(text string) (map[string]any, error) {
-	if text == "" {
-		return nil, nil
-	}
-	decoder := json.NewDecoder(strings.NewReader(text))
-	decoder.UseNumber() // a number goes out as it was typed, however long
-	var object map[string]any
-	if err := decoder.Decode(&object); err != nil || object == nil {
-		return nil, &ArgumentsError{text}
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, &ArgumentsError{text}
-	}
-	return object, nil
-}
-
-// An ArgumentsError says that a tool's arguments are not a JSON object.
-type ArgumentsError struct{ Text string }
-
-func (e *ArgumentsError) Error() string {
-	return fmt.Sprintf(`the arguments have to be a JSON object, such as {"name": "value"}; got %s`, Printable(e.Text))
 }
 
 // plain digs out of the library's wrapping what a person can act on.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -15,8 +16,12 @@ type Tool struct {
 	// Name and Description are fit for a terminal (see Printable).
 	Name, Description string
 
-	sent string // the name as the server sent it
+	sent   string // the name as the server sent it
+	schema schema
 }
+
+// Parameters are what the tool takes, in the order of its schema.
+func (t *Tool) Parameters() []Parameter { return slices.Clone(t.schema.parameters) }
 
 // A list of tools has to end, and to fit into memory.
 const (
@@ -38,12 +43,20 @@ func (s *Session) Tools(ctx context.Context) ([]Tool, error) {
 			Name:        Printable(tool.Name),
 			Description: Printable(tool.Description),
 			sent:        tool.Name,
+			schema:      readSchema(tool.InputSchema),
 		})
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.known = tools
 	return tools, nil
+}
+
+// listed are the tools of the last list.
+func (s *Session) listed() []Tool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known
 }
 
 // list asks for one page after the other.
@@ -77,16 +90,13 @@ func (s *Session) list(ctx context.Context) ([]mcp.Tool, error) {
 // the tools anew. Its error is a *NoToolError if the server does not offer the tool. A server that
 // cannot list its tools may have it all the same.
 func (s *Session) Find(ctx context.Context, name string) (Tool, error) {
-	s.mu.Lock()
-	known := s.known
-	s.mu.Unlock()
-	if tool, found := named(known, name); found {
+	if tool, found := named(s.listed(), name); found {
 		return tool, nil
 	}
 	fresh, err := s.Tools(ctx)
 	switch {
 	case errors.Is(err, mcp.ErrMethodNotFound):
-		return Tool{Name: Printable(name), sent: name}, nil
+		return Tool{Name: Printable(name), sent: name, schema: schema{open: true}}, nil
 	case err != nil:
 		return Tool{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -28,6 +29,9 @@ func scripted(t *testing.T, results map[string]string) (*console.Session, *atomi
 		var request struct {
 			ID     json.RawMessage `json:"id"`
 			Method string          `json:"method"`
+			Params struct {
+				Arguments json.RawMessage `json:"arguments"`
+			} `json:"params"`
 		}
 		result := ""
 		if json.NewDecoder(r.Body).Decode(&request) == nil {
@@ -39,7 +43,9 @@ func scripted(t *testing.T, results map[string]string) (*console.Session, *atomi
 		}
 		page := fmt.Sprint(asked.Add(1))
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":%s}`, request.ID, strings.ReplaceAll(result, "PAGE", page))
+		arguments := strconv.Quote(string(request.Params.Arguments))
+		result = strings.NewReplacer("PAGE", page, "ARGUMENTS", arguments).Replace(result)
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":%s}`, request.ID, result)
 	}))
 	t.Cleanup(listening.Close)
 	base := &http.Transport{}

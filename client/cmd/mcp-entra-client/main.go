@@ -93,12 +93,14 @@ func withURLFlag(arguments []string, flags *pflag.FlagSet) []string {
 func newCommand(keys *interrupts) *cobra.Command {
 	flags := &flagValues{}
 	command := &cobra.Command{
-		Use:   "mcp-entra-client [URL] [list | call TOOL [JSON] | sign-in | sign-out | accounts]",
+		Use:   "mcp-entra-client [URL] [list | describe TOOL | call TOOL [ARGUMENTS] | sign-in | sign-out | accounts]",
 		Short: "Sign in to a protected MCP server and call its tools",
 		Long:  manual,
 		Example: `  mcp-entra-client http://localhost:8000/mcp
   mcp-entra-client http://localhost:8000/mcp list
   mcp-entra-client http://localhost:8000/mcp call get_user_name
+  mcp-entra-client https://mcp.example.com/mcp describe search
+  mcp-entra-client https://mcp.example.com/mcp call search query=plans limit=5
   mcp-entra-client https://mcp.example.com/mcp call search '{"query": "plans"}'
   mcp-entra-client --account work https://mcp.example.com/mcp list
   mcp-entra-client --client-credentials https://mcp.example.com/mcp list`,
@@ -128,17 +130,22 @@ func newCommand(keys *interrupts) *cobra.Command {
 			})
 		},
 	}, &cobra.Command{
-		Use: "call TOOL [JSON]", Short: "Call a tool, with its arguments as a JSON object", Args: cobra.RangeArgs(1, 2),
+		Use: "describe TOOL", Short: "Tell what a tool does and takes", Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
-			json := ""
-			if len(arguments) == 2 {
-				json = arguments[1]
-			}
-			if _, err := console.ReadArguments(json); err != nil {
-				return err // before anybody signs in for it
+			return connected(command.Context(), flags, func(ctx context.Context, session *console.Session) error {
+				return console.Describe(ctx, session, arguments[0], os.Stdout)
+			})
+		},
+	}, &cobra.Command{
+		Use:   "call TOOL [JSON | NAME=VALUE...]",
+		Short: "Call a tool, with its arguments as a JSON object or as NAME=VALUE words",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(command *cobra.Command, arguments []string) error {
+			if err := console.CheckArguments(arguments[1:]); err != nil {
+				return err // before a person signs in for it
 			}
 			return connected(command.Context(), flags, func(ctx context.Context, session *console.Session) error {
-				return console.Call(ctx, session, arguments[0], json, os.Stdout)
+				return console.CallWith(ctx, session, arguments[0], arguments[1:], os.Stdout)
 			})
 		},
 	}, &cobra.Command{
@@ -165,7 +172,8 @@ func noSuchCommand(command *cobra.Command, arguments []string) error {
 	if meant := command.SuggestionsFor(arguments[0]); len(meant) > 0 {
 		return fmt.Errorf("there is no command %q; did you mean %s?", arguments[0], strings.Join(meant, " or "))
 	}
-	return fmt.Errorf("there is no command %q; the commands are list, call, sign-in, sign-out, accounts and help", arguments[0])
+	return fmt.Errorf("there is no command %q; the commands are list, describe, call, sign-in, sign-out, accounts "+
+		"and help; to call a tool, type: call %s", arguments[0], arguments[0])
 }
 
 func version() string {

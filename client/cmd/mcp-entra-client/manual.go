@@ -5,7 +5,8 @@ for it, it signs you in: it finds the authorization server, registers there, ope
 and waits for the answer on this machine. Each step is printed to standard error, numbered, and
 never with a token in it. What a tool answers goes to standard output.
 
-Without a verb it prompts for commands: list, call <tool> [json], help, quit.
+Without a verb it prompts for commands: list, describe <tool>, call <tool>, help, quit. A call takes
+name=value words, whose types the tool's schema says, or one JSON object.
 
 You stay signed in: registrations and tokens are kept in files of your own, encrypted, with the
 key in the system's keychain, or in a file beside them where no keychain answers. The sign-in

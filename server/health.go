@@ -30,7 +30,8 @@ func (s *Server) Watch(ctx context.Context) error {
 		if !errors.As(err, &away) {
 			return err
 		}
-		s.log.WarnContext(ctx, "entra cannot be reached; sign-ins fail until it can", "error", err, "again_in", pause.String())
+		s.log.WarnContext(ctx, "entra cannot be reached; serving all the same, and sign-ins fail until it can",
+			"error", err, "again_in", pause.String())
 		// A little more or less, so that replicas that started together do not ask together.
 		timer := time.NewTimer(pause/2 + rand.N(pause))
 		select {

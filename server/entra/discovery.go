@@ -66,7 +66,9 @@ func (c *Client) renewDocument(ctx context.Context) error {
 	defer c.mu.Unlock()
 	if err != nil {
 		c.failed = c.now()
-		c.log.Warn("the discovery document could not be used", "error", err)
+		if c.found != nil { // otherwise the error is reported where it stops something
+			c.log.Warn("the discovery document could not be renewed, so the last one counts", "error", err)
+		}
 		return err
 	}
 	if c.found == nil || c.found.KeysURI != found.KeysURI || c.found.Issuer != found.Issuer {

@@ -12,7 +12,7 @@ import (
 func explainListen(address string, err error) string {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Sprintf("is %s, and a program listens there already, perhaps another mcp-entra-server: stop it, "+
+		return fmt.Sprintf("is %s: address already in use, perhaps by another mcp-entra-server; stop it, "+
 			"or take another address, such as --addr localhost:8001, or --addr localhost:0 for a free port", address)
 	case errors.Is(err, syscall.EACCES):
 		return fmt.Sprintf("is %s, and this user may not listen there: take a port above 1023, such as --addr "+

@@ -72,7 +72,7 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	reached, err := firstLook(ctx, mcp, logger)
+	reached, err := firstLook(ctx, mcp)
 	if err != nil {
 		return err
 	}
@@ -89,15 +89,14 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	return listenAndServe(ctx, listeners, mcp, watch, logger)
 }
 
-// firstLook asks Entra whether the settings are right. A refusal ends the program; an issuer that cannot be reached
-// does not, since it may come back.
-func firstLook(ctx context.Context, mcp *server.Server, logger *slog.Logger) (reached bool, err error) {
+// firstLook asks Entra whether the settings are right. A refusal ends the program. An issuer that cannot be reached
+// does not, since it may come back; Watch asks again and reports it.
+func firstLook(ctx context.Context, mcp *server.Server) (reached bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, firstCheck)
 	defer cancel()
 	err = mcp.Check(ctx)
 	var away *entra.UnavailableError
 	if errors.As(err, &away) {
-		logger.Warn("entra cannot be reached; serving all the same, and sign-ins fail until it can", "error", err)
 		return false, nil
 	}
 	return err == nil, err

@@ -26,7 +26,8 @@ func (s *Server) handleOrigin(w http.ResponseWriter, r *http.Request) {
 func (s *Server) sayEndpoint(w http.ResponseWriter, r *http.Request) {
 	s.misplaced.Do(func() {
 		s.log.WarnContext(r.Context(), "a client takes the origin for the MCP endpoint: give it the endpoint's URL, "+
-			"or set MCP_PATH=/ (said once)", "method", r.Method, "from", r.RemoteAddr, "endpoint", s.resource)
+			"or set MCP_PATH=/ (said once)", "method", r.Method, "address", s.proxies.Address(r).String(),
+			"endpoint", s.resource, "setting", "MCP_PATH")
 	})
 	header := w.Header()
 	header.Set("Allow", "GET, HEAD")

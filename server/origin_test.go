@@ -201,6 +201,7 @@ func TestAClientAtTheOriginIsToldWhereTheEndpointIs(t *testing.T) {
 				s.origin+`/mcp"}}`, body)
 	}
 	assert.Equal(t, 1, strings.Count(log.String(), "takes the origin for the MCP endpoint"))
+	assert.Contains(t, log.String(), "address=127.0.0.1 endpoint="+s.origin+"/mcp setting=MCP_PATH")
 	for _, accept := range []string{"*/*", "text/html", "text/html, text/event-stream"} {
 		status, header, _ := s.send(http.MethodGet, s.origin, "", "Accept", accept)
 		assert.Equal(t, http.StatusOK, status)

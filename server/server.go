@@ -102,6 +102,7 @@ type Server struct {
 	endpoint  http.Handler
 	name      string
 	registers bool // clients can register themselves
+	proxies   clientip.Proxies
 	ready     atomic.Bool
 	misplaced sync.Once // the log was told that a client takes the origin for the endpoint
 }
@@ -144,7 +145,14 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	if config.Name == "" {
 		config.Name = strings.TrimPrefix(strings.TrimPrefix(public, "https://"), "http://")
 	}
-	s := &Server{log: config.Logger, resource: public + path, path: path, name: config.Name, registers: config.Direct == nil}
+	s := &Server{
+		log:       config.Logger,
+		resource:  public + path,
+		path:      path,
+		name:      config.Name,
+		registers: config.Direct == nil,
+		proxies:   config.TrustedProxies,
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -61,6 +61,10 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 		}
 	}
 	if s.direct == nil {
+		// Settings that cannot work leave no store behind.
+		if _, err := server.New(ctx, config); err != nil {
+			return err
+		}
 		kept, keys, err := openStore(ctx, s, logger)
 		if err != nil {
 			return err

@@ -72,7 +72,8 @@ func tell(err error) {
 	fmt.Fprintln(os.Stderr, "mcp-entra-client: "+console.Printable(err.Error()))
 }
 
-// withURLFlag turns a URL that stands among the leading arguments, where people write it, into --url.
+// withURLFlag turns an address that stands among the leading arguments, where people write it,
+// into --url.
 func withURLFlag(arguments []string, flags *pflag.FlagSet) []string {
 	for i := 0; i < len(arguments); i++ {
 		argument := arguments[i]
@@ -80,10 +81,10 @@ func withURLFlag(arguments []string, flags *pflag.FlagSet) []string {
 			i++ // what follows is its value
 			continue
 		}
-		if strings.HasPrefix(argument, "http://") || strings.HasPrefix(argument, "https://") {
+		if isAddress(argument) {
 			return slices.Concat(arguments[:i:i], []string{"--url=" + argument}, arguments[i+1:])
 		}
-		if argument == "call" || argument == "--" {
+		if argument == "call" || argument == "describe" || argument == "--" {
 			break
 		}
 	}
@@ -223,14 +224,24 @@ func connected(ctx context.Context, flags *flagValues, do func(context.Context, 
 			steps.Step(set.kept)
 		}
 	}
-	under, err := client.New(config)
-	if err != nil {
-		return err
+	if flags.typed != config.Server {
+		taken := fmt.Sprintf("%s has no scheme: %s is taken", flags.typed, config.Server)
+		fmt.Fprintln(out, console.Printable(taken))
 	}
-	defer finish(under)
-	session, err := console.Connect(ctx, config.Server, under, console.Options{
-		Revision: flags.revision, Version: version(), Extensions: set.extensions, Elicitation: flags.elicitation,
-	})
+	options := console.Options{
+		Revision:    flags.revision,
+		Version:     version(),
+		Extensions:  set.extensions,
+		Elicitation: flags.elicitation,
+	}
+	session, end, err := connect(ctx, config, options)
+	var elsewhere *addressError
+	if errors.As(err, &elsewhere) && elsewhere.endpoint != "" && isOrigin(config.Server) {
+		// The person named the origin alone, and the origin says where its endpoint is.
+		fmt.Fprintln(out, console.Printable(elsewhere.text)+"; it is tried now")
+		config.Server = elsewhere.endpoint
+		session, end, err = connect(ctx, config, options)
+	}
 	switch {
 	case err == nil:
 	case ctx.Err() != nil && signingIn.Load():
@@ -240,7 +251,7 @@ func connected(ctx context.Context, flags *flagValues, do func(context.Context, 
 	default:
 		return err
 	}
-	defer session.Close()
+	defer end()
 	steps.Connected(session)
 	err = do(ctx, session)
 	var told *console.CommandError
@@ -248,4 +259,23 @@ func connected(ctx context.Context, flags *flagValues, do func(context.Context, 
 		return errors.New("interrupted")
 	}
 	return err
+}
+
+// connect signs in if need be, and explains what keeps it from a connection. End is nil with an
+// error.
+func connect(ctx context.Context, config client.Config, options console.Options) (*console.Session, func(), error) {
+	under, err := client.New(config)
+	if err != nil {
+		return nil, nil, explainPlain(config.Server, err)
+	}
+	session, err := console.Connect(ctx, config.Server, under, options)
+	if err != nil {
+		finish(under)
+		return nil, nil, explain(ctx, config, err)
+	}
+	end := func() {
+		session.Close()
+		finish(under)
+	}
+	return session, end, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -48,6 +49,9 @@ func TestPrograms(t *testing.T) {
 			machines := forMachines()
 			env.Defer(machines.Close)
 			env.Setenv("PEOPLE", people)
+			env.Setenv("PEOPLE_AT", strings.TrimSuffix(strings.TrimPrefix(people, "http://"), "/mcp"))
+			env.Setenv("OTHERS", others(t))
+			env.Setenv("NOTHING_AT", nothingAt(t))
 			env.Setenv("MACHINES", machines.URL+"/mcp")
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("BROWSER", "approve")
@@ -167,4 +171,31 @@ func forMachines() *httptest.Server {
 		mcpHandler.ServeHTTP(w, r)
 	})
 	return listening
+}
+
+// others is a server that is none of MCP. What it says of an MCP endpoint is at another origin.
+func others(t *testing.T) string {
+	t.Helper()
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/.well-known/oauth-protected-resource") {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, `{"resource":"http://localhost:1/mcp","authorization_servers":["http://localhost:1"]}`)
+			return
+		}
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, "\x1b[2J go to http://localhost:1/evil or http://127.0.0.1.example.com/mcp")
+	}))
+	t.Cleanup(other.Close)
+	return other.URL
+}
+
+// nothingAt is an address where nothing listens.
+func nothingAt(t *testing.T) string {
+	t.Helper()
+	listening, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listening.Close()
+	return listening.Addr().String()
 }

@@ -25,6 +25,7 @@ import (
 )
 
 type flagValues struct {
+	typed                                                            string // the address as it was given
 	url, account, revision, caFile, envFile, tokenStore, elicitation string
 	scopes                                                           []string
 	noBrowser, paste, deviceCode, quiet                              bool
@@ -109,6 +110,8 @@ func (f *flagValues) settings() (*settings, error) {
 			*flag = s.value(key)
 		}
 	}
+	f.typed = f.url
+	f.url = withScheme(f.url)
 	if f.revision != "" && !slices.Contains(console.Revisions(), f.revision) {
 		return nil, fmt.Errorf("--protocol-version: want one of %s, got %q", strings.Join(console.Revisions(), ", "), f.revision)
 	}

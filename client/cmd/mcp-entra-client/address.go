@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"mcpentra/client"
+	"mcpentra/client/discovery"
+)
+
+// isAddress reports whether an argument is the address of a server, with or without its scheme.
+// Words that could be commands are none.
+func isAddress(argument string) bool {
+	if strings.HasPrefix(argument, "http://") || strings.HasPrefix(argument, "https://") {
+		return true
+	}
+	if strings.HasPrefix(argument, "-") || strings.ContainsAny(argument, " \t={") {
+		return false
+	}
+	parsed, err := url.Parse("//" + argument)
+	if err != nil || parsed.Hostname() == "" {
+		return false
+	}
+	host := parsed.Hostname()
+	return parsed.Port() != "" || discovery.IsLoopback(host) || strings.Contains(strings.Trim(host, "."), ".")
+}
+
+// withScheme adds the scheme that people leave out: http on this machine, https everywhere else.
+func withScheme(address string) string {
+	if address == "" || strings.Contains(address, "://") || !isAddress(address) {
+		return address
+	}
+	parsed, err := url.Parse("//" + address)
+	if err == nil && discovery.IsLoopback(parsed.Hostname()) {
+		return "http://" + address
+	}
+	return "https://" + address
+}
+
+// isOrigin reports whether an address has no path.
+func isOrigin(address string) bool {
+	parsed, err := url.Parse(address)
+	return err == nil && strings.Trim(parsed.Path, "/") == "" && parsed.RawQuery == ""
+}
+
+// instead stands before the address that a person should type.
+const instead = "; type instead: mcp-entra-client "
+
+// An addressError says why there was no connection, and what to type instead.
+type addressError struct {
+	text string
+	err  error
+	// endpoint is where the MCP endpoint of the same origin is. Empty means that nothing says so.
+	endpoint string
+}
+
+func (e *addressError) Error() string { return e.text }
+func (e *addressError) Unwrap() error { return e.err }
+
+// explain says in words what keeps the program from a connection. It asks the server once more,
+// without a token, if the answer was none of MCP.
+func explain(ctx context.Context, config client.Config, failure error) error {
+	server, err := url.Parse(config.Server)
+	if err != nil {
+		return failure
+	}
+	said := func(format string, values ...any) error {
+		return &addressError{text: fmt.Sprintf(format, values...), err: failure}
+	}
+	var signIn *client.SignInError
+	var unresolved *net.DNSError
+	var unknown x509.UnknownAuthorityError
+	var refused *net.OpError
+	switch {
+	case errors.Is(failure, syscall.ECONNREFUSED) && errors.As(failure, &refused) && refused.Addr != nil:
+		return said("%s", notListening(server, refused.Addr))
+	case errors.As(failure, &unresolved) && unresolved.IsNotFound:
+		return said("there is no host %s; check the address %s", unresolved.Name, config.Server)
+	case errors.As(failure, &unknown):
+		return said("%s: %v; if you trust that authority, give its certificate with --ca-file", server.Host, unknown)
+	case strings.Contains(failure.Error(), "server gave HTTP response to HTTPS client"):
+		return said("%s", withoutTLS(server))
+	case errors.As(failure, &signIn) || ctx.Err() != nil:
+		return failure
+	}
+	return noEndpoint(ctx, config, server, failure)
+}
+
+// explainPlain adds what to type to the error about plain http to another machine.
+func explainPlain(address string, failure error) error {
+	server, err := url.Parse(address)
+	if err != nil || server.Scheme != "http" || server.User != nil || discovery.IsLoopback(server.Hostname()) {
+		return failure
+	}
+	server.Scheme = "https"
+	return fmt.Errorf("%w%s%s", failure, instead, server)
+}
+
+func notListening(server *url.URL, address net.Addr) string {
+	_, port, _ := net.SplitHostPort(address.String())
+	switch {
+	case port != portOf(server):
+		return fmt.Sprintf("nothing listens at %s (connection refused), where the sign-in leads; "+
+			"start the authorization server there, such as fakeentra", address)
+	case discovery.IsLoopback(server.Hostname()):
+		return fmt.Sprintf("nothing listens at %s (connection refused); start the server there, such as "+
+			"mcp-entra-server, in another terminal, or give the address of one that runs", server.Host)
+	}
+	return fmt.Sprintf("nothing listens at %s (connection refused); start the server there, or check host and port",
+		server.Host)
+}
+
+func portOf(server *url.URL) string {
+	switch {
+	case server.Port() != "":
+		return server.Port()
+	case server.Scheme == "https":
+		return "443"
+	}
+	return "80"
+}
+
+func withoutTLS(server *url.URL) string {
+	text := fmt.Sprintf("%s was tried, and the server answered without TLS", server)
+	if !discovery.IsLoopback(server.Hostname()) {
+		return text + "; a token must not travel over plain http to another machine"
+	}
+	plain := *server
+	plain.Scheme = "http"
+	return text + instead + plain.String()
+}
+
+// Bounds of what is asked to explain an error.
+const (
+	hintTimeout = 5 * time.Second
+	maxHint     = 64 << 10
+)
+
+// noEndpoint says what comes back at an address that is no MCP endpoint, and where one is.
+func noEndpoint(ctx context.Context, config client.Config, server *url.URL, failure error) error {
+	asking := &http.Client{
+		Transport:     config.Base,
+		Timeout:       hintTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	status, text, err := ask(ctx, asking, http.MethodPost, server.String())
+	if err != nil || status == http.StatusUnauthorized || status == http.StatusOK && json.Valid(text) {
+		return failure
+	}
+	explained := &addressError{err: failure}
+	explained.text = fmt.Sprintf("%s was tried, and a POST there got status %d (%s): no MCP endpoint is there",
+		server, status, http.StatusText(status))
+	if strings.Contains(string(text), "HTTP request to an HTTPS server") {
+		safe := *server
+		safe.Scheme = "https"
+		explained.text = fmt.Sprintf("%s was tried, and the server wants TLS", server) + instead + safe.String()
+		return explained
+	}
+	explained.endpoint = endpointNear(ctx, asking, server, text)
+	switch {
+	case explained.endpoint != "":
+		explained.text += "; the server names another address" + instead + explained.endpoint
+	case status >= 500:
+		return failure
+	default:
+		explained.text += "; give the endpoint's whole address, which often ends in /mcp"
+	}
+	return explained
+}
+
+// ask sends one request without a token, and reads the beginning of the answer.
+func ask(ctx context.Context, by *http.Client, method, address string) (status int, text []byte, err error) {
+	var body io.Reader
+	if method == http.MethodPost {
+		body = strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"ping"}`)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, address, body)
+	if err != nil {
+		return 0, nil, err
+	}
+	request.Header.Set("Accept", "application/json, text/event-stream")
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := by.Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	text, err = io.ReadAll(io.LimitReader(response.Body, maxHint))
+	return response.StatusCode, text, err
+}
+
+var addressesIn = regexp.MustCompile(`https?://[^\s"'<>\\]+`)
+
+// endpointNear looks for the MCP endpoint at the origin of an address: in the protected resource
+// metadata there (RFC 9728 section 3), and in the answer that came. What is at another origin is
+// not taken.
+func endpointNear(ctx context.Context, by *http.Client, server *url.URL, answer []byte) string {
+	const wellKnown = "/.well-known/oauth-protected-resource"
+	origin := server.Scheme + "://" + server.Host
+	for _, at := range []string{wellKnown, wellKnown + "/mcp"} {
+		status, text, err := ask(ctx, by, http.MethodGet, origin+at)
+		var document struct{ Resource string }
+		if err != nil || status != http.StatusOK || json.Unmarshal(text, &document) != nil {
+			continue
+		}
+		if found := beside(server, document.Resource); found != "" {
+			return found
+		}
+	}
+	for _, text := range addressesIn.FindAll(bytes.TrimSpace(answer), 10) {
+		if found := beside(server, strings.TrimRight(string(text), ".,;)")); found != "" {
+			return found
+		}
+	}
+	return ""
+}
+
+// beside returns an address if it is another one at the origin of the server.
+func beside(server *url.URL, address string) string {
+	parsed, err := discovery.CheckURL(address, server)
+	if err != nil || !strings.EqualFold(parsed.Scheme, server.Scheme) || !strings.EqualFold(parsed.Host, server.Host) {
+		return ""
+	}
+	if strings.Trim(parsed.Path, "/") == strings.Trim(server.Path, "/") {
+		return ""
+	}
+	return parsed.String()
+}

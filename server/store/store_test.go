@@ -46,6 +46,37 @@ func TestFileSurvivesARestart(t *testing.T) {
 	assert.Equal(t, "kept", string(record.Value))
 }
 
+// TestAFullFileForgetsInSteps fills a kind from one source, and from others that have a few records each.
+func TestAFullFileForgetsInSteps(t *testing.T) {
+	t.Parallel()
+	s, err := store.OpenFile(t.Context(), filepath.Join(t.TempDir(), "s.db"), store.Config{})
+	require.NoError(t, err)
+	defer s.Close()
+	put := func(key, source string) {
+		record := store.Record{Kind: "k", Key: key, Source: source, Limit: 250, Expires: time.Now().Add(time.Hour)}
+		_, err := s.Put(t.Context(), record)
+		require.NoError(t, err)
+	}
+	for i := range 10 {
+		put(fmt.Sprint("few", i), fmt.Sprint("few", i/2))
+	}
+	for i := range 300 {
+		put(fmt.Sprint("many", i), "many")
+	}
+	left := 0
+	for i := range 300 {
+		if _, err := s.Get(t.Context(), "k", fmt.Sprint("many", i)); err == nil {
+			left++
+		}
+	}
+	assert.GreaterOrEqual(t, left, 238)
+	assert.LessOrEqual(t, left, 240)
+	for i := range 10 {
+		_, err := s.Get(t.Context(), "k", fmt.Sprint("few", i))
+		assert.NoError(t, err, "those who have few lose none")
+	}
+}
+
 func TestFileIsItsOwnersAlone(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s.db")

@@ -141,7 +141,9 @@ func TestDirectModeRefusesAClientThatIsNotListed(t *testing.T) {
 	assert.Equal(t, http.StatusForbidden, status)
 	assert.Empty(t, header.Get("WWW-Authenticate"), "no new sign-in would help")
 	assert.Contains(t, body, "access_denied")
-	assert.Contains(t, log.String(), "AUTH_ALLOWED_CLIENTS")
+	assert.Contains(t, log.String(), "setting=AUTH_ALLOWED_CLIENTS")
+	assert.Contains(t, log.String(), "seen="+directory.DefaultClientID)
+	assert.Contains(t, log.String(), "address=127.0.0.1")
 }
 
 func TestDirectModeRefusesPublicClientsWhereItIsToldTo(t *testing.T) {

@@ -27,7 +27,9 @@ func (b *Broker) logRefusal(r *http.Request, problem *protocolError) {
 		"address", b.address(r).String(),
 	}
 	for _, one := range problem.seen {
-		attributes = append(attributes, one.name, clip(one.value))
+		if one.value != "" {
+			attributes = append(attributes, one.name, clip(one.value))
+		}
 	}
 	if problem.setting != "" {
 		attributes = append(attributes, "setting", problem.setting)

@@ -194,6 +194,30 @@ func TestALogSaysWhichSettingATokenMissed(t *testing.T) {
 	assert.ErrorContains(t, err, string(token.WrongIssuer))
 }
 
+// TestALogSaysWhatATokenHadInstead reads what a refusal saw, and which setting would let it in.
+func TestALogSaysWhatATokenHadInstead(t *testing.T) {
+	t.Parallel()
+	fake := newAPIFake(t, 2)
+	api := newAPI(t, apiConfig(fake), entra.APIConfig{})
+	with := func(claim, value string) fakeentra.Token {
+		return fakeentra.Token{Edit: func(claims map[string]any) { claims[claim] = value }}
+	}
+	for _, test := range []struct {
+		token         fakeentra.Token
+		seen, setting string
+	}{
+		{fakeentra.Token{Tenant: secondTenant}, secondTenant, "AUTH_ALLOWED_TENANTS"},
+		{with("aud", "api://another"), "api://another", "AUTH_AUDIENCE"},
+		{with("iss", "https://evil.example"), "https://evil.example", ""},
+	} {
+		_, err := api.Verify(t.Context(), mint(t, fake, test.token))
+		var invalid *token.InvalidError
+		require.ErrorAs(t, err, &invalid)
+		assert.Equal(t, test.seen, invalid.Seen)
+		assert.Equal(t, test.setting, invalid.Setting)
+	}
+}
+
 func TestListedTenantsAreToldApart(t *testing.T) {
 	t.Parallel()
 	fake := newAPIFake(t, 2)

@@ -114,6 +114,6 @@ func (m *brokerMode) verify(ctx context.Context, raw string) (*guard.Identity, e
 		Name: caller.Name, Username: caller.Username,
 		ClientID: caller.ClientID, ClientName: caller.ClientName, GrantID: caller.GrantID, TokenID: caller.TokenID,
 		Scopes: caller.Scopes, Roles: caller.Roles, Groups: caller.Groups, GroupsIncomplete: caller.GroupsIncomplete,
-		Issued: caller.Issued, Expiry: caller.Expiry,
+		Issued: caller.Issued, Expiry: caller.Expiry, GoodUntil: caller.GoodUntil,
 	}, nil
 }

@@ -93,7 +93,7 @@ func identityOf(caller *entra.Caller) *guard.Identity {
 		Kind:      guard.Kind(caller.Kind), KindStated: caller.KindStated,
 		Name: caller.Name, Username: caller.Username, ClientID: caller.ClientID, TokenID: caller.TokenID,
 		Scopes: caller.Scopes, Roles: caller.Roles, Groups: caller.Groups, GroupsIncomplete: caller.GroupsIncomplete,
-		Issued: caller.Issued, Expiry: caller.Expiry,
+		Issued: caller.Issued, Expiry: caller.Expiry, GoodUntil: caller.GoodUntil,
 	}
 }
 

@@ -179,6 +179,7 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 	verifier := &token.Verifier{
 		Issuer: config.Issuer, Audiences: []string{config.Resource}, Algorithms: []string{"ES256"}, Types: []string{"at+jwt"},
 		Keys: token.StaticKeys(b.signing.public()), Limit: token.NewLimit(), Now: config.Now,
+		ExpiryLeeway: token.AccessLeeway,
 	}
 	b.verified = token.NewCache(0, verifier.Verify, readClaims)
 	b.budgets, b.guesses = newLimiters(), newLimiters()

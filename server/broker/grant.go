@@ -81,6 +81,7 @@ func readClaims(verified *token.Claims) (*knownCaller, error) {
 		Principal: Principal{claims.EntraIssuer, claims.TenantID, claims.ObjectID},
 		Name:      claims.Name, Username: claims.Username, ClientID: claims.ClientID, ClientName: claims.ClientName,
 		GrantID: claims.GrantID, TokenID: verified.ID, Scopes: strings.Fields(claims.Scope), Issued: verified.IssuedAt, Expiry: verified.Expiry,
+		GoodUntil: verified.GoodUntil,
 	}}, nil
 }
 

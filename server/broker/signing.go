@@ -147,6 +147,8 @@ type Caller struct {
 	GrantID, TokenID     string
 	Scopes               []string
 	Issued, Expiry       time.Time
+	// GoodUntil is when the token is refused from: its expiry and the leeway.
+	GoodUntil time.Time
 }
 
 // Verify checks an access token and asks the store each time whether its grant still stands. Its error is a

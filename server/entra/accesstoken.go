@@ -39,6 +39,8 @@ type Caller struct {
 	// Scopes are the delegated permissions, by their short names. Nil for an application.
 	Scopes         []string
 	Issued, Expiry time.Time
+	// GoodUntil is when the token is refused from: its expiry and the leeway.
+	GoodUntil time.Time
 }
 
 // Why a token is refused that is well signed.
@@ -184,7 +186,7 @@ func (a *API) read(verified *token.Claims) (*Caller, error) {
 		Issuer: known.client.deployment.issuer(), TenantID: claims.TenantID, ObjectID: claims.ObjectID,
 		Name: claims.Name, Username: claims.Preferred, ClientID: client, TokenID: claims.TokenID,
 		Confidential: proof == "1" || proof == "2",
-		Issued:       verified.IssuedAt, Expiry: verified.Expiry,
+		Issued:       verified.IssuedAt, Expiry: verified.Expiry, GoodUntil: verified.GoodUntil,
 	}
 	if caller.Username == "" {
 		caller.Username = claims.UPN

@@ -74,6 +74,7 @@ func NewAPI(cfg Config, api APIConfig) (*API, error) {
 		a.issuers[name] = &token.Verifier{
 			Issuer: name, Audiences: []string{cfg.ClientID, api.IdentifierURI}, Algorithms: []string{string(jose.RS256)}, Types: []string{"JWT"},
 			Keys: known.client.trusted(known.client.issuerKeys), Limit: limit, Now: a.home.now,
+			ExpiryLeeway: token.AccessLeeway,
 		}
 	}
 	a.verify = Verifying(a, func(caller *Caller) *Caller { return caller })

@@ -57,7 +57,10 @@ func guardsHeader(name string) bool {
 }
 
 func (a *answerWriter) WriteHeader(status int) {
-	if !a.sent && status >= http.StatusOK {
+	if status < http.StatusOK && status != http.StatusSwitchingProtocols {
+		return // an informational answer would carry headers that nobody has looked at
+	}
+	if !a.sent {
 		a.sent = true
 		a.finishHeader()
 	}
@@ -90,10 +93,31 @@ func (a *answerWriter) Flush() {
 	_ = http.NewResponseController(a.ResponseWriter).Flush()
 }
 
-// end is for when the handler has returned.
+// end finishes the answer once the handler has returned.
 func (a *answerWriter) end() {
 	if !a.sent {
 		a.finishHeader() // net/http sends it now
+	}
+	header := a.Header()
+	for name := range header {
+		if trailer, is := strings.CutPrefix(name, http.TrailerPrefix); is && guardsTrailer(trailer) {
+			delete(header, name)
+		}
+	}
+}
+
+// guardsTrailer reports whether a header must not follow as a trailer, which goes as the handler wrote it.
+func guardsTrailer(name string) bool {
+	return guardsHeader(name) || http.CanonicalHeaderKey(name) == sessionHeader
+}
+
+// forget takes out what a handler has said of an answer that it did not give.
+func (a *answerWriter) forget() {
+	header := a.Header()
+	for name := range header {
+		if strings.HasPrefix(name, "Content-") || name == "Trailer" || name == sessionHeader {
+			delete(header, name)
+		}
 	}
 }
 
@@ -109,6 +133,14 @@ func (a *answerWriter) finishHeader() {
 	}
 	for _, one := range a.own {
 		header[one.name] = one.lines
+	}
+	if announced := header["Trailer"]; announced != nil {
+		delete(header, "Trailer")
+		for name := range strings.SplitSeq(strings.Join(announced, ","), ",") {
+			if name = strings.TrimSpace(name); !guardsTrailer(name) {
+				header.Add("Trailer", name)
+			}
+		}
 	}
 	// What a caller may see is nobody else's, whatever stands between here and there.
 	header["Cache-Control"] = noStore

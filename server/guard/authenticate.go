@@ -47,6 +47,10 @@ func (g *Guard) authenticate(r *http.Request) (raw string, id *Identity, refused
 			cause: cause{reason: "verification error"},
 		}
 	}
+	if end := verified.end(); !end.IsZero() && !g.now().Before(end) {
+		// The rule that ends streams: a token that is let in leaves a stream some time.
+		return "", nil, g.unverified(r, token.NewInvalidError(token.Expired))
+	}
 	return raw, verified, g.authorize(verified)
 }
 
@@ -151,10 +155,10 @@ var foreignToken68 = func() (foreign [256]byte) {
 	return foreign
 }()
 
-// strippedHeader is a copy without what says who the caller is: the token must not travel further
-// (MCP forbids token passthrough), and identity headers are only believed when the guard's own
-// verdict stands behind them, which is in the context. Headers that change the method go as well.
-// It refuses a header that is there twice and must not be.
+// strippedHeader is a copy without the headers that claim who the caller is: the token must not travel further
+// (MCP forbids token passthrough), and the guard's own verdict is in the context. Headers that change the method or the
+// path go as well, and so do names that a handler could take for other ones. It refuses a header that is there twice
+// and must not be.
 func strippedHeader(header http.Header) (http.Header, *refusal) {
 	stripped := make(http.Header, len(header))
 	for name, lines := range header {
@@ -164,7 +168,7 @@ func strippedHeader(header http.Header) (http.Header, *refusal) {
 				cause: cause{reason: "repeated header", seen: name},
 			}
 		}
-		if !saysWho(name) {
+		if isUsual(name) || isPlainName(name) && !ClaimsIdentity(name) {
 			// With no room behind the lines, what a handler adds goes elsewhere.
 			stripped[name] = lines[:len(lines):len(lines)]
 		}
@@ -172,16 +176,35 @@ func strippedHeader(header http.Header) (http.Header, *refusal) {
 	return stripped, nil
 }
 
-// saysWho reports whether a header is one of those that claim who calls.
-func saysWho(name string) bool {
+// isUsual reports whether a header is one of those that every request has.
+func isUsual(name string) bool {
 	switch name {
-	case "Accept", "Accept-Encoding", "Accept-Language", "Content-Length", "Content-Type", "User-Agent", versionHeader, sessionHeader, "Mcp-Method", "Mcp-Name":
-		return false // what every request has
+	case "Accept", "Accept-Encoding", "Accept-Language", "Content-Length", "Content-Type", "User-Agent", versionHeader, sessionHeader,
+		"Mcp-Method", "Mcp-Name":
+		return true
 	}
-	// Servers behind CGI-like interfaces read "_" as "-".
-	if strings.Contains(name, "_") {
-		name = strings.ReplaceAll(name, "_", "-")
+	return false
+}
+
+// isPlainName reports whether a header's name has letters, digits and hyphens alone. Handlers behind CGI-like
+// interfaces read "_" as "-", and some of them every other character too: Mcp_Session_Id would be a session that the
+// guard has not seen. Tools choose the rest of the names that mirror their parameters (MCP 2026-07-28), but for "_".
+func isPlainName(name string) bool {
+	if rest, is := strings.CutPrefix(name, "Mcp-Param-"); is {
+		return !strings.Contains(rest, "_")
 	}
+	for i := range len(name) {
+		b := name[i]
+		if (b|' ' < 'a' || 'z' < b|' ') && (b < '0' || '9' < b) && b != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// ClaimsIdentity reports whether a header is one of those in which proxies and platforms name the caller, or one that
+// carries a credential or changes the method or path. No handler behind a guard sees them.
+func ClaimsIdentity(name string) bool {
 	name = http.CanonicalHeaderKey(name)
 	if identityHeaders[name] {
 		return true
@@ -209,8 +232,14 @@ var (
 	identityHeaders = map[string]bool{
 		"Authorization": true, "Proxy-Authorization": true, "Cookie": true, "X-Original-Authorization": true, "X-Forwarded-Authorization": true,
 		"X-Access-Token": true, "X-Forwarded-User": true, "X-Forwarded-Email": true, "X-Forwarded-Groups": true,
-		"X-Forwarded-Preferred-Username": true, "X-Forwarded-Access-Token": true, "X-Remote-User": true, "Remote-User": true, "X-User": true,
+		"X-Forwarded-Preferred-Username": true, "X-Forwarded-Access-Token": true, "X-User": true,
 		"X-Authenticated-User": true, "X-Webauth-User": true, "X-Http-Method-Override": true, "X-Http-Method": true, "X-Method-Override": true,
+		"X-Original-Url": true, "X-Original-Uri": true, "X-Rewrite-Url": true, "X-User-Id": true, "X-User-Email": true, "X-User-Name": true,
+		"X-Client-Cert": true, "X-Ssl-Cert": true, "Ssl-Client-Cert": true, "Client-Cert": true, "Client-Cert-Chain": true,
 	}
-	identityPrefixes = []string{"X-Ms-Client-Principal", "X-Ms-Token-", "X-Auth-Request-", "X-Goog-Authenticated-User", "X-Amzn-Oidc-", "Mcp-Entra-"}
+	identityPrefixes = []string{
+		"X-Ms-Client-Principal", "X-Ms-Token-", "X-Auth-Request-", "X-Goog-Authenticated-User", "X-Goog-Iap-", "X-Amzn-Oidc-", "Mcp-Entra-",
+		"Remote-", "X-Remote-", "Tailscale-User-", "Cf-Access-", "X-Authentik-", "X-Authelia-", "X-Vouch-", "X-Pomerium-", "X-Ssl-Client-",
+		"X-Forwarded-Client-Cert", "X-Forwarded-Tls-", "X-Webauth-",
+	}
 )

@@ -20,9 +20,14 @@
 //
 // Session ids are the handler's, marked by the guard with the caller they belong to: somebody else
 // who presents one, or a client of somebody else's, hears 404, as if there were none. They prove
-// nothing, and every request needs its token. Listening streams end with their token, calls after
-// Config.MaxCall, and both when the token is revoked.
+// nothing, and every request needs its token. MCP-Protocol-Version, which decides whether there are
+// sessions, has to name a published revision.
+//
+// A listening stream ends at the moment from which its token is refused (Identity.GoodUntil), and a
+// new request with it is answered with 401. A call ends after Config.MaxCall. Both end when the token
+// is revoked. If the handler had not answered by then, the guard answers.
 //
 // The handler finds out who calls with [FromContext]. It never sees the Authorization header, nor
-// any of the headers in which proxies pass identities on.
+// any of the headers in which proxies pass identities on, nor one with a name that CGI-like
+// interfaces could take for another. Trailers, and bodies of GET and DELETE, reach it neither.
 package guard

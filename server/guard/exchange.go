@@ -1,8 +1,12 @@
 package guard
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"time"
+
+	"mcpentra/server/token"
 )
 
 // An exchange is a request that was let in and the answer to it: what the guard keeps for them, in one piece.
@@ -20,13 +24,38 @@ func (g *Guard) newExchange(w http.ResponseWriter, header http.Header, raw strin
 	return x
 }
 
-// end is for when the handler has returned, or was not called.
+// end releases the exchange once the handler has returned, or was not called.
 func (x *exchange) end() {
 	if x.cancel != nil {
 		x.call.end()
 	}
 	x.answer.end()
 }
+
+// answerEnded answers in place of a handler that the guard has stopped before it answered.
+func (x *exchange) answerEnded(r *http.Request) {
+	if x.answer.sent {
+		return
+	}
+	refused := refusal{status: http.StatusUnauthorized, challenge: true, code: "invalid_token", description: sayInvalidToken}
+	switch ended := context.Cause(&x.call); {
+	case errors.Is(ended, ErrTokenExpired):
+		refused.cause = cause{reason: string(token.Expired)}
+	case errors.Is(ended, ErrRevoked):
+		refused.cause = cause{reason: "the token was revoked while the request ran"}
+	case errors.Is(ended, ErrMaxCall):
+		x.answer.forget()
+		x.guard.refuseRPC(&x.answer, r, http.StatusGatewayTimeout, &rpcError{code: codeInternal, message: sayMaxCall})
+		return
+	default:
+		return
+	}
+	x.answer.forget()
+	x.guard.refuse(&x.answer, r, refused)
+}
+
+// sayMaxCall is the answer to a call that was ended; the log names the setting.
+const sayMaxCall = "the call ran longer than this server allows"
 
 // longAgo ends what waits for a connection.
 var longAgo = time.Unix(1, 0)

@@ -169,6 +169,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer x.end()
 	if inner := g.understand(x, r); inner != nil {
 		g.next.ServeHTTP(&x.answer, inner)
+		x.answerEnded(r)
 	}
 }
 
@@ -226,11 +227,24 @@ func (g *Guard) understand(x *exchange, r *http.Request) *http.Request {
 	if r.Method == http.MethodPost {
 		return g.understandPost(x, r)
 	}
+	if !takeVersion(x.header) {
+		g.refuseVersion(&x.answer, r, nil)
+		return nil
+	}
 	if g.needsSession(x) {
 		g.refuseRPC(&x.answer, r, http.StatusBadRequest, &rpcError{code: codeInvalidRequest, message: sayNeedsSession})
 		return nil
 	}
-	return x.begin(r, r.Method == http.MethodGet)
+	if refused := g.discardBody(&x.answer, r); refused != nil {
+		g.refuse(&x.answer, r, *refused)
+		return nil
+	}
+	inner := x.begin(r, r.Method == http.MethodGet)
+	inner.Body = http.NoBody
+	inner.ContentLength = 0
+	inner.TransferEncoding = nil
+	inner.Header.Del("Content-Length")
+	return inner
 }
 
 // readSessionKeys makes a key where there is none.

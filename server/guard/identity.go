@@ -50,7 +50,19 @@ type Identity struct {
 	// GroupsIncomplete says that the caller is in groups which Groups does not have: more than Entra
 	// writes into a token. That a group is missing then proves nothing.
 	GroupsIncomplete bool
-	Issued, Expiry   time.Time
+	// Issued and Expiry are the token's iat and exp.
+	Issued, Expiry time.Time
+	// GoodUntil is when the token is refused from: its expiry, and the difference of clocks that Verify tolerates. The
+	// guard refuses requests from then on, and ends listening streams then. Zero means Expiry.
+	GoodUntil time.Time
+}
+
+// end is when the token is refused from; zero where it never is.
+func (id *Identity) end() time.Time {
+	if id.GoodUntil.IsZero() {
+		return id.Expiry
+	}
+	return id.GoodUntil
 }
 
 // A ForbiddenError is a Verify's answer to a good token of a caller who may not call at all: 403. No

@@ -321,8 +321,11 @@ func (g *Guard) refuseMessage(w http.ResponseWriter, r *http.Request, refused *r
 
 func (g *Guard) refuseRPC(w http.ResponseWriter, r *http.Request, status int, refused *rpcError) {
 	why := cause{reason: refused.message}
-	if refused.message == sayNeedsSession {
+	switch refused.message {
+	case sayNeedsSession:
 		why.setting = "MCP_STATEFUL"
+	case sayMaxCall:
+		why.setting = "MCP_MAX_CALL"
 	}
 	g.logRefusal(r, status, why)
 	w.Header()["Cache-Control"] = noStore

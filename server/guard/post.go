@@ -34,6 +34,10 @@ func (g *Guard) understandPost(x *exchange, r *http.Request) *http.Request {
 		g.refuseMessage(w, r, malformed)
 		return nil
 	}
+	if !takeVersion(x.header) {
+		g.refuseVersion(w, r, single.id)
+		return nil
+	}
 	if !single.is("initialize") && g.needsSession(x) {
 		g.refuseRPC(w, r, http.StatusBadRequest, &rpcError{code: codeInvalidRequest, message: sayNeedsSession, id: single.id})
 		return nil
@@ -70,25 +74,44 @@ func (g *Guard) readBody(w *answerWriter, r *http.Request) ([]byte, *refusal) {
 		w.Header().Set("Connection", "close")
 		return nil, g.tooLarge()
 	}
-	// Who sends a byte now and then would hold a connection for ever.
+	// A caller who sends a byte now and then would hold the connection without end.
 	g.reads.enter(&w.waiting, time.Now())
 	body, err := g.readAll(w.ResponseWriter, r)
 	g.reads.leave(&w.waiting)
-	if err == nil {
-		return body, nil
+	if err != nil {
+		return nil, g.unread(w, err)
 	}
+	return body, nil
+}
+
+// discardBody reads what a GET or DELETE brings, which means nothing in MCP: no handler gets to see it.
+func (g *Guard) discardBody(w *answerWriter, r *http.Request) *refusal {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	g.reads.enter(&w.waiting, time.Now())
+	_, err := io.Copy(io.Discard, http.MaxBytesReader(w.ResponseWriter, r.Body, g.maxBody))
+	g.reads.leave(&w.waiting)
+	if err != nil {
+		return g.unread(w, err)
+	}
+	return nil
+}
+
+// unread is the refusal of a body that could not be read.
+func (g *Guard) unread(w *answerWriter, err error) *refusal {
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
-		return nil, g.tooLarge()
+		return g.tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		w.Header().Set("Connection", "close")
-		return nil, &refusal{
+		return &refusal{
 			status: http.StatusRequestTimeout, description: "the body took too long to arrive",
 			cause: cause{reason: "the body took too long to arrive"},
 		}
 	}
-	return nil, &refusal{
+	return &refusal{
 		status: http.StatusBadRequest, description: "the body could not be read",
 		cause: cause{reason: "the body could not be read", seen: err.Error()},
 	}

@@ -11,12 +11,8 @@ import (
 
 const (
 	sessionHeader = "Mcp-Session-Id"
-	versionHeader = "Mcp-Protocol-Version"
-	// maxSessionID bounds what a handler's session id may measure.
+	// maxSessionID bounds the length of a handler's session id.
 	maxSessionID = 512
-	// sessionlessRevision is the first revision of MCP without sessions. Revisions are dates, so they
-	// can be compared.
-	sessionlessRevision = "2026-07-28"
 )
 
 // sayNoSession is the answer to a session that is not the caller's, or that nobody has: the two must
@@ -64,12 +60,6 @@ func sessionMark(key []byte, caller *Identity, id string) string {
 // isSessionID is the syntax of MCP: visible ASCII.
 func isSessionID(id string) bool {
 	return id != "" && len(id) <= maxSessionID && !strings.ContainsFunc(id, func(r rune) bool { return r < 0x21 || r > 0x7e })
-}
-
-// sessionless reports whether a request is of a revision that has no sessions: the header is then
-// nobody's business.
-func sessionless(header http.Header) bool {
-	return line(header, versionHeader) >= sessionlessRevision
 }
 
 // line is the first line of a header whose name is written in canonical form.

@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -21,15 +22,23 @@ const (
 	DefaultAnswerTimeout = 15 * time.Second
 )
 
-// errRevoked is why a request ends whose token has become bad.
-var errRevoked = errors.New("the access token is not good any more")
+// What ends a request before its handler has returned: the causes (context.Cause) of the contexts that handlers get.
+var (
+	// ErrTokenExpired ends a listening stream when its token is not accepted any more. It is a context.DeadlineExceeded.
+	ErrTokenExpired = fmt.Errorf("the access token has expired: %w", context.DeadlineExceeded)
+	// ErrMaxCall ends a call after Config.MaxCall. It is a context.DeadlineExceeded.
+	ErrMaxCall = fmt.Errorf("the call ran longer than this server allows: %w", context.DeadlineExceeded)
+	// ErrRevoked ends a request whose token was found bad for another reason than its age.
+	ErrRevoked = errors.New("the access token is not good any more")
+)
 
-// A call is a request that was let in, and the context of the handler that runs it: it names the caller, and bounds the request
-// in time. A listening stream ends when its token does; a call may finish, within MaxCall. Both end when the token is found bad
-// for another reason than its age, such as a revocation, which is looked at every Recheck.
+// A call is a request that was let in, and the context of the handler that runs it: it names the caller, and bounds the
+// request in time. A listening stream ends when its token is not accepted any more; a call may finish, within MaxCall.
+// Both end when the token is found bad for another reason than its age, such as a revocation. Every Recheck, the guard
+// asks Verify again.
 //
-// A context of package context is inside, so that those made of it cost no goroutine. After the deadline its cause is
-// context.DeadlineExceeded.
+// A context of package context is inside, so that those made of it cost no goroutine. Its cause is one of the errors
+// above, or context.Canceled when the caller has gone.
 type call struct {
 	context.Context
 	guard    *Guard
@@ -38,6 +47,7 @@ type call struct {
 	header   http.Header // what the handler sees
 	cancel   context.CancelCauseFunc
 	deadline time.Time // zero where there is none
+	late     error     // the cause after the deadline
 
 	// The guard's looks.mu holds for these.
 	over  bool
@@ -48,12 +58,15 @@ type call struct {
 // begin is the request that the handler gets.
 func (c *call) begin(r *http.Request, listening bool) *http.Request {
 	limit, limited := c.guard.maxCall, c.guard.maxCall > 0
+	c.late = ErrMaxCall
 	if listening {
-		limit, limited = c.caller.Expiry.Sub(c.guard.now()), !c.caller.Expiry.IsZero()
+		end := c.caller.end()
+		limit, limited, c.late = end.Sub(c.guard.now()), !end.IsZero(), ErrTokenExpired
 	}
 	c.start(r.Context(), limit, limited)
 	inner := r.WithContext(c)
 	inner.Header, inner.URL = c.header, strippedURL(r.URL)
+	inner.Trailer = nil // it came after what was judged, and could say anything
 	return inner
 }
 
@@ -77,7 +90,7 @@ func Detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	if !guarded {
 		return context.WithCancel(outer)
 	}
-	x := &exchange{call: call{guard: c.guard, raw: c.raw, caller: c.caller}}
+	x := &exchange{call: call{guard: c.guard, raw: c.raw, caller: c.caller, late: ErrMaxCall}}
 	x.next.whose = x
 	x.start(outer, c.guard.maxCall, c.guard.maxCall > 0)
 	return &x.call, x.call.end
@@ -95,9 +108,9 @@ func (c *call) wait(now time.Time) {
 	switch {
 	case c.over:
 	case !c.deadline.IsZero() && rest <= 0:
-		c.cancel(context.DeadlineExceeded)
+		c.cancel(c.late)
 	case !c.deadline.IsZero() && (g.recheck < 0 || rest <= g.recheck):
-		c.timer = time.AfterFunc(rest, func() { c.cancel(context.DeadlineExceeded) })
+		c.timer = time.AfterFunc(rest, func() { c.cancel(c.late) })
 	case g.recheck >= 0:
 		g.looks.add(&c.next, now)
 	}
@@ -110,7 +123,7 @@ func (c *call) look() {
 	var forbidden *ForbiddenError
 	if errors.As(err, &invalid) && invalid.Reason != token.Expired || errors.As(err, &forbidden) {
 		c.guard.log.Info("a running request ends", "reason", err.Error())
-		c.cancel(errRevoked)
+		c.cancel(ErrRevoked)
 		return
 	}
 	c.wait(time.Now())
@@ -140,7 +153,7 @@ func (c *call) Deadline() (time.Time, bool) {
 // Err tells the end of the time from the others.
 func (c *call) Err() error {
 	err := c.Context.Err()
-	if err != nil && context.Cause(c.Context) == context.DeadlineExceeded {
+	if err != nil && errors.Is(context.Cause(c.Context), context.DeadlineExceeded) {
 		return context.DeadlineExceeded
 	}
 	return err

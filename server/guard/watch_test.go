@@ -23,21 +23,26 @@ func TestHowLongARequestMayLast(t *testing.T) {
 	for name, test := range map[string]struct {
 		method, body string
 		expiry       time.Duration // of the token
+		leeway       time.Duration // that Verify grants
 		revoked      time.Duration // when it turns bad, 0 for never
 		reason       token.Reason
 		edit         func(*guard.Config)
 		want         time.Duration
 	}{
-		"a stream ends with its token":          {method: http.MethodGet, expiry: 7 * time.Minute, want: 7 * time.Minute},
-		"so does that of 2026-07-28":            {method: http.MethodPost, body: listen, expiry: 7 * time.Minute, want: 7 * time.Minute},
-		"a call may outlive it":                 {method: http.MethodPost, body: ping, expiry: time.Minute, revoked: time.Minute, reason: token.Expired, want: guard.DefaultMaxCall},
-		"for as long as is configured":          {method: http.MethodPost, body: ping, expiry: time.Hour, edit: func(c *guard.Config) { c.MaxCall = 3 * time.Minute }, want: 3 * time.Minute},
-		"a revocation ends a stream":            {method: http.MethodGet, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", want: 2 * time.Minute},
-		"and a call":                            {method: http.MethodPost, body: ping, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", want: 2 * time.Minute},
-		"as soon as somebody looks":             {method: http.MethodGet, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", edit: func(c *guard.Config) { c.Recheck = time.Minute }, want: 2 * time.Minute},
-		"and never where nobody does":           {method: http.MethodGet, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", edit: func(c *guard.Config) { c.Recheck = -1 }, want: time.Hour},
-		"what cannot be told ends nothing":      {method: http.MethodGet, expiry: 10 * time.Minute, revoked: time.Second, want: 10 * time.Minute},
-		"a stream of a token that is over ends": {method: http.MethodGet, expiry: -time.Second, want: 0},
+		"a stream ends with its token":     {method: http.MethodGet, expiry: 7 * time.Minute, want: 7 * time.Minute},
+		"so does that of 2026-07-28":       {method: http.MethodPost, body: listen, expiry: 7 * time.Minute, want: 7 * time.Minute},
+		"a call may outlive it":            {method: http.MethodPost, body: ping, expiry: time.Minute, revoked: time.Minute, reason: token.Expired, want: guard.DefaultMaxCall},
+		"for as long as is configured":     {method: http.MethodPost, body: ping, expiry: time.Hour, edit: func(c *guard.Config) { c.MaxCall = 3 * time.Minute }, want: 3 * time.Minute},
+		"a revocation ends a stream":       {method: http.MethodGet, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", want: 2 * time.Minute},
+		"and that of a call":               {method: http.MethodPost, body: ping, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", want: 2 * time.Minute},
+		"as soon as somebody looks":        {method: http.MethodGet, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", edit: func(c *guard.Config) { c.Recheck = time.Minute }, want: 2 * time.Minute},
+		"and never where nobody does":      {method: http.MethodGet, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", edit: func(c *guard.Config) { c.Recheck = -1 }, want: time.Hour},
+		"what cannot be told ends nothing": {method: http.MethodGet, expiry: 10 * time.Minute, revoked: time.Second, want: 10 * time.Minute},
+		"a stream of a token that is over": {method: http.MethodGet, expiry: -time.Second, want: -1},
+		"and a call":                       {method: http.MethodPost, body: ping, expiry: -time.Second, want: -1},
+		"a stream ends when its token is refused": {
+			method: http.MethodGet, expiry: time.Minute, leeway: time.Minute, want: 2 * time.Minute,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -54,6 +59,7 @@ func TestHowLongARequestMayLast(t *testing.T) {
 					}
 					id := adele
 					id.Expiry = began.Add(test.expiry)
+					id.GoodUntil = id.Expiry.Add(test.leeway)
 					return &id, nil
 				}
 				if test.edit != nil {
@@ -172,4 +178,47 @@ func TestDetachedWorkEndsAsTheCallWould(t *testing.T) {
 	assert.NoError(t, ctx.Err(), "the end of the request is not that of the work")
 	end()
 	assert.ErrorIs(t, ctx.Err(), context.Canceled)
+}
+
+// TestARequestThatTheGuardEndsIsAnsweredByIt runs handlers that say nothing before the end of their context.
+func TestARequestThatTheGuardEndsIsAnsweredByIt(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		method        string
+		revoked       bool
+		status        int
+		says, refuses string
+	}{
+		"a stream whose token expires": {method: http.MethodGet, status: 401, says: "Unauthorized", refuses: `error="invalid_token"`},
+		"a revoked token":              {method: http.MethodPost, revoked: true, status: 401, says: "Unauthorized", refuses: `error="invalid_token"`},
+		"a call that runs too long":    {method: http.MethodPost, status: 504, says: "longer than this server allows"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				cfg := config()
+				cfg.Now = time.Now
+				cfg.Verify = func(context.Context, string) (*guard.Identity, error) {
+					if test.revoked && time.Since(began) > time.Minute {
+						return nil, token.NewInvalidError("revoked")
+					}
+					id := adele
+					id.Expiry = began.Add(5 * time.Minute)
+					return &id, nil
+				}
+				g := newGuard(t, cfg, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("Content-Length", "7")
+					w.Header().Set("Content-Type", "text/event-stream")
+					<-r.Context().Done()
+				}))
+				w := answerTo(g, request(test.method, ping))
+				assert.Equal(t, test.status, w.Code)
+				assert.Contains(t, w.Body.String(), test.says)
+				assert.Contains(t, w.Header().Get("WWW-Authenticate"), test.refuses)
+				assert.Equal(t, "application/json", w.Header().Get("Content-Type"))
+				assert.Empty(t, w.Header().Get("Content-Length"))
+			})
+		})
+	}
 }

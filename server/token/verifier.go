@@ -14,6 +14,10 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
+// AccessLeeway is the ExpiryLeeway of access tokens that listening streams are opened with. It is short, since a stream
+// lasts until its token is refused, and should end soon after the expiry that the token names.
+const AccessLeeway = 5 * time.Second
+
 // defaultLeeway covers clocks that NTP keeps.
 const defaultLeeway = time.Minute
 
@@ -42,6 +46,8 @@ type Verifier struct {
 	// Leeway is the difference of clocks that is tolerated: a token passes while now is before
 	// exp + Leeway, and from nbf - Leeway on. 0 means one minute, a negative value means none.
 	Leeway time.Duration
+	// ExpiryLeeway is Leeway for exp alone. 0 means Leeway, a negative value means none.
+	ExpiryLeeway time.Duration
 }
 
 // KeySource finds the keys, normally one, that the issuer may have signed a token with; issued is
@@ -72,6 +78,7 @@ type Claims struct {
 	ID        string
 	Audience  []string
 	Expiry    time.Time
+	GoodUntil time.Time // when the token is refused from: Expiry and the leeway
 	NotBefore time.Time // zero when the token has none
 	IssuedAt  time.Time // zero when the token has none
 	KeyID     string
@@ -196,6 +203,7 @@ func (v *Verifier) judgeClaims(parsed *compact) (*Claims, *InvalidError) {
 	if errors.Join(errs[:]...) != nil {
 		return nil, &InvalidError{Reason: BadClaims}
 	}
+	c.GoodUntil = c.Expiry.Add(v.expiryLeeway())
 	if c.Issuer != v.Issuer {
 		return nil, &InvalidError{Reason: WrongIssuer, Seen: c.Issuer}
 	}
@@ -226,7 +234,7 @@ func (v *Verifier) judgeTimes(c *Claims) *InvalidError {
 
 // judgeExpiry tells whether a token is too old. Its verdict comes last, so that age hides no other fault.
 func (v *Verifier) judgeExpiry(c *Claims) *InvalidError {
-	if v.now().Before(c.Expiry.Add(v.leeway())) {
+	if v.now().Before(c.GoodUntil) {
 		return nil
 	}
 	return &InvalidError{Reason: Expired}
@@ -299,6 +307,13 @@ func (v *Verifier) now() time.Time {
 		return time.Now()
 	}
 	return v.Now()
+}
+
+func (v *Verifier) expiryLeeway() time.Duration {
+	if v.ExpiryLeeway == 0 {
+		return v.leeway()
+	}
+	return max(v.ExpiryLeeway, 0)
 }
 
 func (v *Verifier) leeway() time.Duration {

@@ -246,6 +246,36 @@ func TestOnlyConfiguredTypesPass(t *testing.T) {
 	}
 }
 
+func TestTheLeewayOfExpiryIsItsOwn(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		leeway time.Duration
+		ago    int64
+		fine   bool
+	}{
+		"that of all unless told":          {0, 59, true},
+		"that of all unless told, no more": {0, 60, false},
+		"five seconds, last second":        {5 * time.Second, 4, true},
+		"five seconds, and no more":        {5 * time.Second, 5, false},
+		"none, last second":                {-1, -1, true},
+		"none, and no more":                {-1, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := verifier()
+			v.ExpiryLeeway = test.leeway
+			// The leeway of the other times stays.
+			claims, err := v.Verify(t.Context(), mint(t, map[string]any{"exp": noon.Unix() - test.ago, "nbf": noon.Unix() + 60, "iat": nil}))
+			if !test.fine {
+				assert.Equal(t, token.Expired, reasonOf(t, err))
+				return
+			}
+			require.NoError(t, err)
+			assert.True(t, noon.Before(claims.GoodUntil))
+		})
+	}
+}
+
 func TestLeewayIsWhatIsConfigured(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

@@ -117,13 +117,35 @@ func (s *Server) newEndpoint(config *Config, public string) (http.Handler, error
 		return nil, err
 	}
 	proxy, err := upstream.New(upstream.Config{
-		URL: config.Upstream, Issuer: public, Keys: keys, ResponseTimeout: config.MaxCall, Now: config.Now, Rand: config.Rand, Logger: s.log,
+		URL:             config.Upstream,
+		Headers:         config.UpstreamHeaders,
+		Query:           config.UpstreamQuery,
+		Issuer:          public,
+		Keys:            keys,
+		ClientAddress:   config.clientAddress,
+		ResponseTimeout: config.MaxCall,
+		Now:             config.Now,
+		Rand:            config.Rand,
+		Logger:          s.log,
 	})
+	var listed *upstream.ListError
+	if errors.As(err, &listed) {
+		return nil, &ConfigError{"Upstream" + listed.Field, listed.Problem}
+	}
 	if err != nil {
 		return nil, &ConfigError{"Upstream", "cannot be used: " + err.Error()}
 	}
 	s.mux.Handle(CallerKeysPath, proxy.Keys())
 	return proxy, nil
+}
+
+// clientAddress is the IP address that a request came from, behind the trusted proxies; "" where it has none.
+func (c *Config) clientAddress(r *http.Request) string {
+	address := c.TrustedProxies.Address(r)
+	if !address.IsValid() {
+		return ""
+	}
+	return address.String()
 }
 
 // callerKeys follow from the keys that all replicas share.

@@ -48,6 +48,11 @@ type Config struct {
 	// Upstream is the URL of another MCP server to stand in front of, in place of MCP. See package upstream for what it
 	// gets to know of callers; the key to believe it is served at CallerKeysPath.
 	Upstream string
+	// UpstreamHeaders are names of headers that pass to and from the upstream, besides the usual ones
+	// (upstream.Config).
+	UpstreamHeaders []string
+	// UpstreamQuery are names of query parameters of callers that reach the upstream. Nil means that none does.
+	UpstreamQuery []string
 	// Stateful says that the handler keeps sessions for clients of the revisions before 2026-07-28: requests that belong to
 	// none are refused, and the reference server's tools keep them. Sessions are bound to their caller either way.
 	Stateful bool

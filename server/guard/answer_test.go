@@ -21,8 +21,8 @@ func answerTo(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	return w
 }
 
-// TestWhatTheGuardSaysAloneComesInNoOtherWay has a handler that says it early, as headers of an informational answer, and
-// late, as trailers. It runs over a socket, since net/http decides what becomes a trailer.
+// TestWhatTheGuardSaysAloneComesInNoOtherWay has a handler that says it early, as headers of an informational answer,
+// and late, as trailers. It runs over a socket, since net/http decides what becomes a trailer.
 func TestWhatTheGuardSaysAloneComesInNoOtherWay(t *testing.T) {
 	t.Parallel()
 	guarded := []string{"Set-Cookie", "Access-Control-Allow-Origin", "Cache-Control", "Vary", "Mcp-Session-Id"}
@@ -95,8 +95,11 @@ func TestNamesThatAHandlerCouldReadAsOthers(t *testing.T) {
 	t.Parallel()
 	r := request(http.MethodPost, ping)
 	dropped := []string{
-		"Mcp_Session_Id", "Mcp-Session_Id", "Mcp.session.id", "Mcp!session!id", "Mcp_protocol_version", "X_forwarded_for", "Remote_User", "_", "Mcp-Param-A_b",
-		"Remote-User", "Remote-Groups", "Tailscale-User-Login", "X-Goog-Iap-Jwt-Assertion", "Cf-Access-Jwt-Assertion", "X-Authentik-Username",
+		"Mcp_Session_Id", "Mcp-Session_Id", "Mcp.session.id", "Mcp!session!id", "Mcp_protocol_version",
+		"X_forwarded_for",
+		"Remote_User", "_", "Mcp-Param-A_b",
+		"Remote-User", "Remote-Groups", "Tailscale-User-Login", "X-Goog-Iap-Jwt-Assertion",
+		"Cf-Access-Jwt-Assertion", "X-Authentik-Username",
 		"X-Original-Url", "X-Rewrite-Url", "X-Ms-Client-Principal-Name", "Mcp-Entra-Caller",
 	}
 	kept := []string{"Mcp-Param-Region", "Mcp-Param-A.b", "X-Request-Id", "X2", "Traceparent"}

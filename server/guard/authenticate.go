@@ -179,8 +179,8 @@ func strippedHeader(header http.Header) (http.Header, *refusal) {
 // isUsual reports whether a header is one of those that every request has.
 func isUsual(name string) bool {
 	switch name {
-	case "Accept", "Accept-Encoding", "Accept-Language", "Content-Length", "Content-Type", "User-Agent", versionHeader, sessionHeader,
-		"Mcp-Method", "Mcp-Name":
+	case "Accept", "Accept-Encoding", "Accept-Language", "Content-Length", "Content-Type", "User-Agent",
+		versionHeader, sessionHeader, "Mcp-Method", "Mcp-Name":
 		return true
 	}
 	return false
@@ -234,12 +234,16 @@ var (
 		"X-Access-Token": true, "X-Forwarded-User": true, "X-Forwarded-Email": true, "X-Forwarded-Groups": true,
 		"X-Forwarded-Preferred-Username": true, "X-Forwarded-Access-Token": true, "X-User": true,
 		"X-Authenticated-User": true, "X-Webauth-User": true, "X-Http-Method-Override": true, "X-Http-Method": true, "X-Method-Override": true,
-		"X-Original-Url": true, "X-Original-Uri": true, "X-Rewrite-Url": true, "X-User-Id": true, "X-User-Email": true, "X-User-Name": true,
-		"X-Client-Cert": true, "X-Ssl-Cert": true, "Ssl-Client-Cert": true, "Client-Cert": true, "Client-Cert-Chain": true,
+		"X-Original-Url": true, "X-Original-Uri": true, "X-Rewrite-Url": true, "X-User-Id": true,
+		"X-User-Email": true, "X-User-Name": true,
+		"X-Client-Cert": true, "X-Ssl-Cert": true, "Ssl-Client-Cert": true, "Client-Cert": true,
+		"Client-Cert-Chain": true,
 	}
 	identityPrefixes = []string{
-		"X-Ms-Client-Principal", "X-Ms-Token-", "X-Auth-Request-", "X-Goog-Authenticated-User", "X-Goog-Iap-", "X-Amzn-Oidc-", "Mcp-Entra-",
-		"Remote-", "X-Remote-", "Tailscale-User-", "Cf-Access-", "X-Authentik-", "X-Authelia-", "X-Vouch-", "X-Pomerium-", "X-Ssl-Client-",
+		"X-Ms-Client-Principal", "X-Ms-Token-", "X-Auth-Request-", "X-Goog-Authenticated-User", "X-Goog-Iap-",
+		"X-Amzn-Oidc-", "Mcp-Entra-",
+		"Remote-", "X-Remote-", "Tailscale-User-", "Cf-Access-", "X-Authentik-", "X-Authelia-", "X-Vouch-",
+		"X-Pomerium-", "X-Ssl-Client-",
 		"X-Forwarded-Client-Cert", "X-Forwarded-Tls-", "X-Webauth-",
 	}
 )

@@ -37,7 +37,12 @@ func (x *exchange) answerEnded(r *http.Request) {
 	if x.answer.sent {
 		return
 	}
-	refused := refusal{status: http.StatusUnauthorized, challenge: true, code: "invalid_token", description: sayInvalidToken}
+	refused := refusal{
+		status:      http.StatusUnauthorized,
+		challenge:   true,
+		code:        "invalid_token",
+		description: sayInvalidToken,
+	}
 	switch ended := context.Cause(&x.call); {
 	case errors.Is(ended, ErrTokenExpired):
 		refused.cause = cause{reason: string(token.Expired)}

@@ -77,6 +77,7 @@ func TestAnUnknownRevisionIsAnsweredWithTheKnownOnes(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, w.Code)
 	assert.JSONEq(t, `{"jsonrpc":"2.0","id":"a7","error":{"code":-32022,
 		"message":"this server does not know the protocol version of the request",
-		"data":{"supported":["2026-07-28","2025-11-25","2025-06-18","2025-03-26","2024-11-05"],"requested":"2031-01-01"}}}`, w.Body.String())
+		"data":{"supported":["2026-07-28","2025-11-25","2025-06-18","2025-03-26","2024-11-05"],
+		"requested":"2031-01-01"}}}`, w.Body.String())
 	assert.Contains(t, logged.String(), "seen=2031-01-01")
 }

@@ -24,7 +24,8 @@ const (
 
 // What ends a request before its handler has returned: the causes (context.Cause) of the contexts that handlers get.
 var (
-	// ErrTokenExpired ends a listening stream when its token is not accepted any more. It is a context.DeadlineExceeded.
+	// ErrTokenExpired ends a listening stream when its token is not accepted any more. It is a
+	// context.DeadlineExceeded.
 	ErrTokenExpired = fmt.Errorf("the access token has expired: %w", context.DeadlineExceeded)
 	// ErrMaxCall ends a call after Config.MaxCall. It is a context.DeadlineExceeded.
 	ErrMaxCall = fmt.Errorf("the call ran longer than this server allows: %w", context.DeadlineExceeded)

@@ -29,17 +29,17 @@ func TestHowLongARequestMayLast(t *testing.T) {
 		edit         func(*guard.Config)
 		want         time.Duration
 	}{
-		"a stream ends with its token":     {method: http.MethodGet, expiry: 7 * time.Minute, want: 7 * time.Minute},
-		"so does that of 2026-07-28":       {method: http.MethodPost, body: listen, expiry: 7 * time.Minute, want: 7 * time.Minute},
-		"a call may outlive it":            {method: http.MethodPost, body: ping, expiry: time.Minute, revoked: time.Minute, reason: token.Expired, want: guard.DefaultMaxCall},
-		"for as long as is configured":     {method: http.MethodPost, body: ping, expiry: time.Hour, edit: func(c *guard.Config) { c.MaxCall = 3 * time.Minute }, want: 3 * time.Minute},
-		"a revocation ends a stream":       {method: http.MethodGet, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", want: 2 * time.Minute},
-		"and that of a call":               {method: http.MethodPost, body: ping, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", want: 2 * time.Minute},
-		"as soon as somebody looks":        {method: http.MethodGet, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", edit: func(c *guard.Config) { c.Recheck = time.Minute }, want: 2 * time.Minute},
-		"and never where nobody does":      {method: http.MethodGet, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", edit: func(c *guard.Config) { c.Recheck = -1 }, want: time.Hour},
-		"what cannot be told ends nothing": {method: http.MethodGet, expiry: 10 * time.Minute, revoked: time.Second, want: 10 * time.Minute},
-		"a stream of a token that is over": {method: http.MethodGet, expiry: -time.Second, want: -1},
-		"and a call":                       {method: http.MethodPost, body: ping, expiry: -time.Second, want: -1},
+		"a stream ends with its token":          {method: http.MethodGet, expiry: 7 * time.Minute, want: 7 * time.Minute},
+		"so does that of 2026-07-28":            {method: http.MethodPost, body: listen, expiry: 7 * time.Minute, want: 7 * time.Minute},
+		"a call may outlive it":                 {method: http.MethodPost, body: ping, expiry: time.Minute, revoked: time.Minute, reason: token.Expired, want: guard.DefaultMaxCall},
+		"for as long as is configured":          {method: http.MethodPost, body: ping, expiry: time.Hour, edit: func(c *guard.Config) { c.MaxCall = 3 * time.Minute }, want: 3 * time.Minute},
+		"a revocation ends a stream":            {method: http.MethodGet, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", want: 2 * time.Minute},
+		"and a call":                            {method: http.MethodPost, body: ping, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", want: 2 * time.Minute},
+		"as soon as somebody looks":             {method: http.MethodGet, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", edit: func(c *guard.Config) { c.Recheck = time.Minute }, want: 2 * time.Minute},
+		"and never where nobody does":           {method: http.MethodGet, expiry: time.Hour, revoked: 100 * time.Second, reason: "revoked", edit: func(c *guard.Config) { c.Recheck = -1 }, want: time.Hour},
+		"what cannot be told ends nothing":      {method: http.MethodGet, expiry: 10 * time.Minute, revoked: time.Second, want: 10 * time.Minute},
+		"a stream of a token that is over: 401": {method: http.MethodGet, expiry: -time.Second, want: -1},
+		"a call with a token that is over: 401": {method: http.MethodPost, body: ping, expiry: -time.Second, want: -1},
 		"a stream ends when its token is refused": {
 			method: http.MethodGet, expiry: time.Minute, leeway: time.Minute, want: 2 * time.Minute,
 		},
@@ -183,15 +183,18 @@ func TestDetachedWorkEndsAsTheCallWould(t *testing.T) {
 // TestARequestThatTheGuardEndsIsAnsweredByIt runs handlers that say nothing before the end of their context.
 func TestARequestThatTheGuardEndsIsAnsweredByIt(t *testing.T) {
 	t.Parallel()
+	const badToken = `error="invalid_token"`
 	for name, test := range map[string]struct {
 		method        string
 		revoked       bool
 		status        int
 		says, refuses string
 	}{
-		"a stream whose token expires": {method: http.MethodGet, status: 401, says: "Unauthorized", refuses: `error="invalid_token"`},
-		"a revoked token":              {method: http.MethodPost, revoked: true, status: 401, says: "Unauthorized", refuses: `error="invalid_token"`},
-		"a call that runs too long":    {method: http.MethodPost, status: 504, says: "longer than this server allows"},
+		"a stream whose token expires": {method: http.MethodGet, status: 401, says: "Unauthorized", refuses: badToken},
+		"a revoked token": {
+			method: http.MethodPost, revoked: true, status: 401, says: "Unauthorized", refuses: badToken,
+		},
+		"a call that runs too long": {method: http.MethodPost, status: 504, says: "longer than this server allows"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

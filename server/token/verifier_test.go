@@ -265,7 +265,8 @@ func TestTheLeewayOfExpiryIsItsOwn(t *testing.T) {
 			v := verifier()
 			v.ExpiryLeeway = test.leeway
 			// The leeway of the other times stays.
-			claims, err := v.Verify(t.Context(), mint(t, map[string]any{"exp": noon.Unix() - test.ago, "nbf": noon.Unix() + 60, "iat": nil}))
+			times := map[string]any{"exp": noon.Unix() - test.ago, "nbf": noon.Unix() + 60, "iat": nil}
+			claims, err := v.Verify(t.Context(), mint(t, times))
 			if !test.fine {
 				assert.Equal(t, token.Expired, reasonOf(t, err))
 				return

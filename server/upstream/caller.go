@@ -63,7 +63,7 @@ type signer struct {
 	now              func() time.Time
 }
 
-func newSigner(config Config) (*signer, error) {
+func newSigner(config Config, audience string) (*signer, error) {
 	if config.Issuer == "" {
 		return nil, errors.New("upstream: want an issuer")
 	}
@@ -78,7 +78,7 @@ func newSigner(config Config) (*signer, error) {
 	if len(published.Keys) == 0 {
 		return nil, errors.New("upstream: want a key to sign with")
 	}
-	s := &signer{issuer: config.Issuer, audience: config.URL, random: config.Rand, now: config.Now}
+	s := &signer{issuer: config.Issuer, audience: audience, random: config.Rand, now: config.Now}
 	var err error
 	s.signer, err = jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: config.Keys[0], KeyID: published.Keys[0].KeyID}},
 		(&jose.SignerOptions{}).WithType(CallerType))

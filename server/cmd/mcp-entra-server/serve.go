@@ -17,6 +17,7 @@ import (
 
 	"mcpentra/server"
 	"mcpentra/server/entra"
+	"mcpentra/server/upstream"
 )
 
 // How long the program waits for others.
@@ -51,6 +52,7 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 		PublicURL: s.publicURL, Path: s.path, AllowedOrigins: s.allowedOrigins, Version: version(),
 		TrustedProxies: s.trustedProxies,
 		Entra:          s.registration(), Direct: s.direct, Scopes: s.apiScopes(), Upstream: s.upstream,
+		UpstreamHeaders: s.upstreamHeaders, UpstreamQuery: s.upstreamQuery,
 		Stateful: s.stateful, LegacySSE: s.legacySSE, MaxCall: s.maxCall,
 		RegistrationsPerMinute: s.registrations,
 		HTTPClient:             client, Logger: logger,
@@ -106,21 +108,23 @@ func firstLook(ctx context.Context, mcp *server.Server) (reached bool, err error
 	return err == nil, err
 }
 
-// lookAtUpstream says in the log what somebody should know of the upstream before the first call.
+// lookAtUpstream says in the log what an operator should know of the upstream before the first call.
 func lookAtUpstream(ctx context.Context, address string, logger *slog.Logger) {
 	target, err := url.Parse(address)
 	if err != nil {
 		return // it has been read before
 	}
 	if target.Scheme == "http" && !isLoopback(target.Hostname()) {
-		logger.Warn("what callers ask and get goes to the upstream over plain http", "upstream", target.Redacted())
+		logger.Warn("what callers ask and get goes to the upstream over plain http",
+			"upstream", upstream.Address(target))
 	}
 	ctx, cancel := context.WithTimeout(ctx, upstreamLook)
 	defer cancel()
 	port := cmp.Or(target.Port(), target.Scheme)
 	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(target.Hostname(), port))
 	if err != nil {
-		logger.Warn("the upstream cannot be reached; serving all the same, and calls fail until it can", "upstream", target.Redacted(), "error", err)
+		logger.Warn("the upstream cannot be reached; serving all the same, and calls fail until it can",
+			"upstream", upstream.Address(target), "error", err)
 		return
 	}
 	_ = connection.Close()

@@ -32,6 +32,7 @@ type settings struct {
 	direct                                                                     *server.Direct
 	scopes                                                                     []string
 	upstream                                                                   string
+	upstreamHeaders, upstreamQuery                                             []string
 	stateful, legacySSE                                                        bool
 	maxCall                                                                    time.Duration
 	registrations                                                              int
@@ -46,7 +47,7 @@ var keys = []string{
 	"AUTH_MODE", "AUTH_AUDIENCE", "AUTH_SCOPES", "AUTH_TOKEN_VERSION",
 	"AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_APP_ROLES",
 	"MCP_ADDR", "MCP_PUBLIC_URL", "MCP_PATH", "MCP_ALLOWED_ORIGINS",
-	"MCP_UPSTREAM", "MCP_STATEFUL", "MCP_LEGACY_SSE", "MCP_MAX_CALL",
+	"MCP_UPSTREAM", "MCP_UPSTREAM_HEADERS", "MCP_UPSTREAM_QUERY", "MCP_STATEFUL", "MCP_LEGACY_SSE", "MCP_MAX_CALL",
 	"STORE_URL", "MCP_KEYS_FILE", "MCP_TRUSTED_PROXIES", "MCP_REGISTRATIONS_PER_MINUTE",
 }
 
@@ -172,6 +173,14 @@ func (s *settings) readEndpoint() (err error) {
 	if text := s.get("MCP_REGISTRATIONS_PER_MINUTE"); text != "" {
 		if s.registrations, err = strconv.Atoi(text); err != nil || s.registrations <= 0 {
 			return s.wrong("MCP_REGISTRATIONS_PER_MINUTE", "is %q: write a number such as 120", text)
+		}
+	}
+	for key, into := range map[string]*[]string{
+		"MCP_UPSTREAM_HEADERS": &s.upstreamHeaders,
+		"MCP_UPSTREAM_QUERY":   &s.upstreamQuery,
+	} {
+		if *into = list(s.get(key)); len(*into) > 0 && s.upstream == "" {
+			return s.wrong(key, "is for MCP_UPSTREAM, which is not set: set that too, or remove this")
 		}
 	}
 	if s.upstream != "" && s.legacySSE {

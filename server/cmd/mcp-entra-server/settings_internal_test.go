@@ -221,6 +221,13 @@ func TestAWrongValueIsNamedByKeyAndLine(t *testing.T) {
 		"AUTH_GRAPH_URL=https://graph.example":               "loopback",
 		"MCP_PATH=/sse\nMCP_LEGACY_SSE=true":                 "HTTP+SSE",
 		"MCP_LEGACY_SSE=true\nMCP_UPSTREAM=http://a.example": "MCP_UPSTREAM",
+
+		"MCP_UPSTREAM_HEADERS=X-Own": "MCP_UPSTREAM, which is not set",
+		"MCP_UPSTREAM_QUERY=x":       "MCP_UPSTREAM, which is not set",
+		"MCP_UPSTREAM_HEADERS=Cookie\nMCP_UPSTREAM=http://a.example?k=hush": "Cookie, a header that never passes",
+		"MCP_UPSTREAM_HEADERS=X_Own\nMCP_UPSTREAM=http://a.example":         "letters, digits and hyphens",
+		"MCP_UPSTREAM_QUERY=x, k\nMCP_UPSTREAM=http://a.example?k=hush":     "k, which the upstream's URL sets",
+		"MCP_UPSTREAM=ftp://a.example?k=hush":                               "http://localhost:9000/mcp",
 	} {
 		t.Run(setting, func(t *testing.T) {
 			t.Parallel()

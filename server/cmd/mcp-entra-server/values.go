@@ -146,7 +146,7 @@ func (v *values) origin(key string) string {
 // fields are the settings behind the fields of server.Config.
 var fields = map[string]string{
 	"PublicURL": "MCP_PUBLIC_URL", "Path": "MCP_PATH", "AllowedOrigins": "MCP_ALLOWED_ORIGINS",
-	"Upstream":  "MCP_UPSTREAM",
+	"Upstream": "MCP_UPSTREAM", "UpstreamHeaders": "MCP_UPSTREAM_HEADERS", "UpstreamQuery": "MCP_UPSTREAM_QUERY",
 	"LegacySSE": "MCP_LEGACY_SSE", "Scopes": "AUTH_SCOPES",
 }
 

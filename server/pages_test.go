@@ -40,7 +40,12 @@ func TestAPersonSignsIn(t *testing.T) {
 					return chromedp.Void{}, os.WriteFile(filepath.Join(t.ArtifactDir(), name+".png"), picture, 0o644)
 				}
 			}
-			var consent, done string
+			var consent, done, address string
+			location := func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
+				var err error
+				address, err = chromedp.Location()(ctx, tab)
+				return chromedp.Void{}, err
+			}
 			status := call(t, origin, func(_ context.Context, page string) error {
 				ctx, cancel := context.WithTimeout(browser, time.Minute)
 				defer cancel()
@@ -51,13 +56,14 @@ func TestAPersonSignsIn(t *testing.T) {
 					chromedp.Click(`button[name="account"]`),
 					chromedp.WaitVisible(`button[value="accept"]`), shot("3-permissions"),
 					chromedp.Click(`button[value="accept"]`),
-					chromedp.WaitVisible("#callback"), text("#callback", &done), shot("4-done"),
+					chromedp.WaitVisible("#callback"), text("#callback", &done), shot("4-done"), location,
 				)
 			})
 			assert.Equal(t, http.StatusOK, status)
+			assert.Regexp(t, `^http://localhost:\d+/callback$`, address, "the code is out of the address line")
 			assert.Contains(t, consent, "mcp-entra-client")
 			assert.Contains(t, consent, "on this computer")
-			assert.Contains(t, done, "The answer has arrived")
+			assert.Contains(t, done, "You are signed in")
 		})
 	}
 }

@@ -2,8 +2,10 @@ package signin
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/subtle"
 	"embed"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"html/template"
@@ -19,6 +21,17 @@ import (
 
 //go:embed callback.html
 var callbackFile embed.FS
+
+// tidyAddress takes the answer, and the code in it, out of the browser's address line and history.
+const tidyAddress template.JS = `history.replaceState(null, "", location.pathname)`
+
+// callbackPolicy lets a page run that script and nothing else.
+func callbackPolicy() string {
+	sum := sha256.Sum256([]byte(tidyAddress))
+	script := base64.StdEncoding.EncodeToString(sum[:])
+	return "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-" + script + "'; " +
+		"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+}
 
 var callbackPage = template.Must(template.ParseFS(callbackFile, "callback.html"))
 
@@ -139,7 +152,7 @@ func (c *Callback) Close() {
 func (c *Callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	header.Set("Content-Security-Policy", callbackPolicy())
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("Cache-Control", "no-store")
@@ -164,11 +177,14 @@ func (c *Callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			c.page(w, http.StatusOK, "You are not signed in", "The server said no. The program that you came from shows the reason.")
 			return
 		}
-		c.page(w, http.StatusOK, "The answer has arrived", "The program that you came from finishes the sign-in now.")
+		c.page(w, http.StatusOK, "You are signed in", "The program that you came from goes on by itself.")
 	}
 }
 
 func (c *Callback) page(w http.ResponseWriter, status int, title, text string) {
 	w.WriteHeader(status)
-	_ = callbackPage.Execute(w, struct{ Title, Text string }{title, text})
+	_ = callbackPage.Execute(w, struct {
+		Title, Text string
+		Script      template.JS
+	}{title, text, tidyAddress})
 }

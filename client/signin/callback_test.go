@@ -2,6 +2,8 @@ package signin_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -42,8 +44,14 @@ func TestCallbackTakesTheAnswerOnce(t *testing.T) {
 	assert.Regexp(t, `^http://localhost:\d+/callback$`, callback.RedirectURI)
 	status, header, page := get(t, client, callback.RedirectURI+"?code=c-1&state=right&iss=x")
 	assert.Equal(t, http.StatusOK, status)
-	assert.Contains(t, page, "The answer has arrived")
+	assert.Contains(t, page, "You are signed in")
 	assert.NotContains(t, page, "c-1")
+	_, script, _ := strings.Cut(page, "<script>")
+	script, _, _ = strings.Cut(script, "</script>")
+	assert.Contains(t, script, "history.replaceState")
+	sum := sha256.Sum256([]byte(script))
+	allowed := "script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "';"
+	assert.Contains(t, header.Get("Content-Security-Policy"), allowed, "this script runs, and no other")
 	assert.Contains(t, header.Get("Content-Security-Policy"), "default-src 'none'")
 	assert.Equal(t, "no-referrer", header.Get("Referrer-Policy"))
 	assert.Equal(t, "no-store", header.Get("Cache-Control"))
@@ -116,7 +124,8 @@ func TestWhatIsNotTheAnswerChangesNothing(t *testing.T) {
 	status, _, page := get(t, client, callback.RedirectURI+"?error=access_denied&state=right&error_description=%3Cscript%3E")
 	assert.Equal(t, http.StatusOK, status)
 	assert.Contains(t, page, "You are not signed in")
-	assert.NotContains(t, page, "script")
+	assert.NotContains(t, strings.ToLower(page), "%3cscript")
+	assert.Equal(t, 1, strings.Count(page, "<script>"), "the page's own")
 	params, err := callback.Wait(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, "access_denied", params.Get("error"))

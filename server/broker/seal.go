@@ -142,7 +142,8 @@ func (k *Keys) open(sealed []byte, place string) ([]byte, error) {
 
 var (
 	errSealBroken = errors.New("broker: a stored record is damaged, or was moved from another place")
-	errUnknownKey = errors.New("broker: a stored record was encrypted with a key that is not in the keys file")
+	errUnknownKey = errors.New("broker: a stored record was encrypted with a key that is not in the keys file: " +
+		"restore the key there (MCP_KEYS_FILE), or use another store (STORE_URL)")
 )
 
 // A sealedStore is a store whose values are JSON, encrypted for their place.

@@ -33,13 +33,13 @@ func readEnvFile(name string, asked bool) ([]envLine, error) {
 		return nil, fmt.Errorf("--env: there is no file %s: copy .env.example, or let fakeentra --write-env "+
 			"%[1]s write one", name)
 	case err != nil:
-		return nil, fmt.Errorf("settings: %w", err)
+		return nil, fmt.Errorf("%s cannot be read as a settings file: %w", name, err)
 	}
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, maxEnvFile+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("settings: %w", err)
+		return nil, fmt.Errorf("%s cannot be read as a settings file: %w", name, err)
 	case len(text) > maxEnvFile:
 		return nil, fmt.Errorf("%s is longer than 1 MiB, so it is not a settings file", name)
 	}

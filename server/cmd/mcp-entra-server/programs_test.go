@@ -226,7 +226,7 @@ func command(ts *testscript.TestScript, program string, args []string) *exec.Cmd
 	cmd.Env = append(os.Environ()[:0:0], "PATH="+ts.Getenv("PATH"), "HOME="+ts.Getenv("HOME"), "BROWSER="+ts.Getenv("BROWSER"))
 	for _, key := range []string{
 		"AUTH_MODE", "AUTH_AUTHORITY", "AUTH_TENANT_ID", "AUTH_CLIENT_ID", "AUTH_CLIENT_SECRET", "AUTH_SCOPES",
-		"MCP_ADDR", "MCP_PUBLIC_URL", "STORE_URL", "MCP_TOKEN_STORE", "MCP_CLIENT_ID",
+		"MCP_ADDR", "MCP_PUBLIC_URL", "STORE_URL", "MCP_KEYS_FILE", "MCP_TOKEN_STORE", "MCP_CLIENT_ID",
 	} {
 		if value := ts.Getenv(key); value != "" {
 			cmd.Env = append(cmd.Env, key+"="+value)

@@ -43,6 +43,9 @@ func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store.Sto
 		if path == "" {
 			return nil, nil, fmt.Errorf("STORE_URL is %q: write file:PATH", where)
 		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return nil, nil, fmt.Errorf("STORE_URL is %q, and its folder cannot be made: %w", where, err)
+		}
 		_, err := os.Stat(path)
 		fresh := errors.Is(err, fs.ErrNotExist)
 		keysFile := s.keysFile

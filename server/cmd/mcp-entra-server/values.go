@@ -167,10 +167,11 @@ func (v *values) explain(err error) error {
 	case errors.As(err, &entry):
 		return v.wrong(entry.Key, "%s", entry.Problem)
 	}
-	for _, name := range settingName.FindAllString(err.Error(), -1) {
-		if slices.Contains(keys, name) && v.origin(name) != "" {
-			return fmt.Errorf("%s: %w", v.origin(name), err)
+	problem := errors.New(strings.ReplaceAll(strings.TrimPrefix(err.Error(), "server: "), "broker: ", ""))
+	for _, name := range settingName.FindAllString(problem.Error(), -1) {
+		if got, present := v.set[name]; present && slices.Contains(keys, name) {
+			return fmt.Errorf("%s: %w", got.origin, problem)
 		}
 	}
-	return err
+	return problem
 }

@@ -44,6 +44,14 @@ const (
 	HasOpenIDMetadataOnly Fault = "has its authorization server metadata under OpenID Connect's name only"
 )
 
+// Faults of registration and of the authorization endpoint.
+const (
+	RegistersOwnOrigin      Fault = "registers a redirect URI at its own origin"
+	RegistersAllOrNothing   Fault = "refuses a registration for one of its redirect URIs"
+	ShowsHostsDecoded       Fault = "shows a percent-encoded host as the letters that it stands for"
+	RedirectsErrorsAnywhere Fault = "sends a browser on to any registered site with an error"
+)
+
 // Faults of how credentials are read.
 const (
 	WantsBearerInOneCase    Fault = "wants Bearer in one case"

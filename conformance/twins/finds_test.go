@@ -11,7 +11,8 @@ import (
 func finds() map[twins.Fault][]string {
 	all := map[twins.Fault][]string{}
 	for _, topic := range []map[twins.Fault][]string{
-		challengeFinds, metadataFinds, credentialFinds, refusalFinds, scopeFinds, requestFinds, sessionFinds, answerFinds, httpFinds,
+		challengeFinds, metadataFinds, registrationFinds, credentialFinds, refusalFinds, scopeFinds, requestFinds,
+		sessionFinds, answerFinds, httpFinds,
 		tokenFinds, jwsFinds, claimFinds, keyFinds,
 	} {
 		maps.Copy(all, topic)
@@ -47,6 +48,13 @@ var metadataFinds = map[twins.Fault][]string{
 		"authorization-server/metadata/found", "authorization-server/metadata/issuer", "authorization-server/metadata/members", "authorization-server/metadata/pkce",
 		"authorization-server/metadata/no-empty-arrays", "authorization-server/metadata/root",
 	},
+}
+
+var registrationFinds = map[twins.Fault][]string{
+	twins.RegistersOwnOrigin:      {"authorization-server/registration/own-origin"},
+	twins.RegistersAllOrNothing:   {"authorization-server/registration/some-usable"},
+	twins.ShowsHostsDecoded:       {"authorization-server/registration/host-shown"},
+	twins.RedirectsErrorsAnywhere: {"authorization-server/redirect/untrusted"},
 }
 
 var credentialFinds = map[twins.Fault][]string{
@@ -181,6 +189,8 @@ var cannotJudge = map[twins.Fault][]string{
 	twins.NamesNoIssuer: {
 		"authorization-server/metadata/found", "authorization-server/metadata/issuer", "authorization-server/metadata/members", "authorization-server/metadata/pkce",
 		"authorization-server/metadata/no-empty-arrays",
+		"authorization-server/registration/own-origin", "authorization-server/registration/some-usable",
+		"authorization-server/registration/host-shown", "authorization-server/redirect/untrusted",
 	},
 }
 

@@ -61,6 +61,7 @@ func (t *Twin) serveResource(w http.ResponseWriter, r *http.Request) {
 func (t *Twin) serveIssuer(w http.ResponseWriter) {
 	document := map[string]any{
 		"issuer": t.origin, "authorization_endpoint": t.origin + "/authorize", "token_endpoint": t.origin + "/token", "jwks_uri": t.origin + "/keys",
+		"registration_endpoint":    t.origin + "/register",
 		"response_types_supported": []string{"code"}, "code_challenge_methods_supported": []string{"S256"},
 	}
 	switch {

@@ -45,6 +45,7 @@ type Twin struct {
 	log        strings.Builder
 	done       chan struct{}
 
+	clients   clientsOfTwin
 	issuer    issuer
 	cache     keyCache
 	transport *http.Transport // to the issuer
@@ -142,6 +143,10 @@ func (t *Twin) serve(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		t.serveResource(w, r)
+	case "/register":
+		t.serveRegistration(w, r)
+	case "/authorize":
+		t.serveAuthorization(w, r)
 	case "/upstream":
 		t.serveUpstream(w, r)
 	case "/keys":

@@ -60,6 +60,8 @@ type Config struct {
 	DPoP bool
 	// Entra says where to depart from MCP for Entra ID as the authorization server. Its zero value departs nowhere.
 	Entra EntraExceptions
+	// Relax says where else to be more tolerant than MCP. Its zero value is tolerant nowhere.
+	Relax Relaxations
 
 	// Tokens keeps registrations and tokens. Nil means memory of the Transport's own.
 	Tokens tokenstore.Store
@@ -89,6 +91,20 @@ type EntraExceptions struct {
 	// NoResource leaves out the parameter resource, which Entra ID refuses (AADSTS9010010) unless it is an identifier URI of the application that the scopes belong to. The scopes
 	// alone say then whom the token is for.
 	NoResource bool
+	// Tenants takes Entra ID's names for all tenants, organizations and common, as authorization servers. Their
+	// metadata has a template as issuer. The ID token of a sign-in says which tenant it is, and a later token
+	// of another tenant is refused.
+	Tenants bool
+}
+
+// Relaxations are rules of metadata that some servers break. Each weakens a check, so each has to be asked for.
+type Relaxations struct {
+	// IssuerRootSlash overlooks that one of two issuers is an origin, and the other the same with a slash. The
+	// parameter iss of an answer (RFC 9207) still has to be the issuer of the metadata to the letter.
+	IssuerRootSlash bool
+	// ResourceAbove takes metadata for the server's origin, or for a path above the server's, where RFC 9728
+	// section 3.3 wants the server's own. The token is then one for that resource.
+	ResourceAbove bool
 }
 
 // ReadServerURL says what is wrong with the URL of an MCP server, or returns it in the form that it is known by (MCP, Canonical Server URI): scheme and host in lower case, no

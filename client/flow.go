@@ -23,6 +23,7 @@ type attempt struct {
 	scopes   []string
 	dpop     *grant.DPoP // nil for a bearer token
 	shown    bool        // the person was asked
+	answered string      // the issuer that the answer named, empty where it named none
 }
 
 // signIn goes through the whole flow and keeps the token in a record, which is the one of the Transport's place. The metadata is read anew each time, since the authorization server
@@ -32,10 +33,10 @@ func (t *Transport) signIn(ctx context.Context, challenge *discovery.Challenge, 
 	if err != nil {
 		return err
 	}
-	if err := t.checkClientIssuer(issuer.Issuer, record); err != nil {
+	if err := t.checkClientIssuer(issuer.Named, record); err != nil {
 		return err
 	}
-	entry := record.Entries[issuer.Issuer]
+	entry := record.Entries[issuer.Named]
 	a := &attempt{issuer: issuer}
 	if a.scopes, err = t.chooseScopes(challenge, more, resource, issuer, entry); err != nil {
 		return err
@@ -57,10 +58,13 @@ func (t *Transport) signIn(ctx context.Context, challenge *discovery.Challenge, 
 			entry.Client, entry.RedirectURI = grant.Client{}, "" // the server has forgotten this registration
 		}
 		if before != "" && entry.Client.ID == "" {
-			record.Put(issuer.Issuer, entry)
+			record.Put(issuer.Named, entry)
 			err = errors.Join(err, t.config.Tokens.Save(context.WithoutCancel(ctx), t.place, *record))
 		}
-		return asSignInError(err, a.shown)
+		return t.withHint(asSignInError(err, a.shown), a)
+	}
+	if err := t.checkTenant(a, token, &entry); err != nil {
+		return err
 	}
 	if token.Scopes == nil {
 		token.Scopes = a.scopes
@@ -70,7 +74,7 @@ func (t *Transport) signIn(ctx context.Context, challenge *discovery.Challenge, 
 	if !token.Bound {
 		entry.DPoPKey = nil
 	}
-	return t.save(ctx, record, issuer.Issuer, entry, false)
+	return t.save(ctx, record, issuer.Named, entry, false)
 }
 
 // obtain gets a token in the way that is configured, and notes in the entry which client it is for.
@@ -129,6 +133,9 @@ func (t *Transport) chooseScopes(
 		if !slices.Contains(scopes, one) {
 			scopes = append(scopes, one)
 		}
+	}
+	if issuer.Tenants && !slices.Contains(scopes, "openid") {
+		scopes = append(scopes, "openid") // without it there is no ID token, and nothing says which tenant it is
 	}
 	const offline = "offline_access"
 	// A person should not have to come back: where the authorization server has a scope for that, it is asked for (MCP 2026-07-28, Refresh Tokens).
@@ -210,7 +217,10 @@ func (t *Transport) discover(ctx context.Context, challenge *discovery.Challenge
 }
 
 func (t *Transport) fetcher() *discovery.Fetcher {
-	return &discovery.Fetcher{HTTPClient: t.outbound, ProtocolVersion: t.config.ProtocolVersion}
+	return &discovery.Fetcher{
+		HTTPClient: t.outbound, ProtocolVersion: t.config.ProtocolVersion, EntraTenants: t.config.Entra.Tenants,
+		IssuerRootSlash: t.config.Relax.IssuerRootSlash, ResourceAbove: t.config.Relax.ResourceAbove,
+	}
 }
 
 // metadataAt is the address of the protected resource metadata in a challenge, or "".

@@ -67,6 +67,7 @@ func (t *Transport) signInByPage(ctx context.Context, a *attempt, entry *tokenst
 		return nil, &SignInError{err}
 	}
 	t.config.Trace(Answered{Issuer: params.Get("iss")})
+	a.answered = answer.Issuer
 	t.turn.keep()
 	endpoint := t.endpoint(a.issuer, a.client, a.dpop)
 	endpoint.Scope = t.scopeForEntra(a.scopes)

@@ -38,6 +38,8 @@ type site struct {
 	mcp http.HandlerFunc
 	// challenge is the one of a 401. Empty is one with the scope "a".
 	challenge string
+	// iss is what the authorization server calls itself in an answer, "-" nothing. Empty is its origin.
+	iss string
 	// refuses makes new tokens no good.
 	refuses bool
 	// replace answers requests to these paths.
@@ -208,7 +210,13 @@ func (s *site) browser(ctx context.Context, address string) error {
 		}
 	}
 	answer.Set("state", query.Get("state"))
-	answer.Set("iss", s.URL)
+	switch s.iss {
+	case "":
+		answer.Set("iss", s.URL)
+	case "-":
+	default:
+		answer.Set("iss", s.iss)
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, query.Get("redirect_uri")+"?"+answer.Encode(), nil)
 	if err != nil {
 		return err

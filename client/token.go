@@ -185,6 +185,9 @@ func (t *Transport) refresh(ctx context.Context, record *tokenstore.Record, issu
 	case err != nil:
 		return err
 	}
+	if err := checkRefreshedTenant(fresh, entry); err != nil {
+		return &SignInError{err}
+	}
 	if fresh.Scopes == nil {
 		fresh.Scopes = entry.Token.Scopes
 	}

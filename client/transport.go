@@ -93,6 +93,7 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 			}
 			return response, nil
 		}
+		// A challenge that is not well formed names nothing: the metadata is at a well-known address then.
 		challenges, err := discovery.ParseChallenges(response.Header)
 		challenge := discovery.Token(challenges)
 		switch {
@@ -105,7 +106,7 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 			if refusals++; got == bySignIn || refusals > maxRefusals {
 				return nil, t.giveUp(ctx, in.access, errors.New("the server refuses the token that was just issued for it"))
 			}
-			if err != nil && challenge == nil {
+			if errors.Is(err, discovery.ErrTooLong) && challenge == nil {
 				return nil, fmt.Errorf("the server's challenge cannot be used: %w", err)
 			}
 			if got, err = t.renew(ctx, refusal{token: in.access, challenge: challenge, final: got == byRefresh}); err != nil {
@@ -220,6 +221,11 @@ func (t *Transport) forget(ctx context.Context, token string) (issuer string, en
 		return "", tokenstore.Entry{}, nil
 	}
 	record.Forget(issuer)
+	if token == "" {
+		rest := record.Entries[issuer]
+		rest.Tenant = "" // a person who signs out may come back from another one
+		record.Entries[issuer] = rest
+	}
 	return issuer, entry, t.config.Tokens.Save(ctx, t.place, record)
 }
 

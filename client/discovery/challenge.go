@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 )
@@ -19,6 +20,9 @@ const (
 	maxParams         = 32
 )
 
+// ErrTooLong says that the WWW-Authenticate headers of a response are longer than anybody should read.
+var ErrTooLong = errors.New("discovery: the WWW-Authenticate header is too long")
+
 var errChallenge = errors.New("discovery: the WWW-Authenticate header is not well formed")
 
 // ParseChallenges reads all WWW-Authenticate headers of a response, in time that grows with their length. What follows a mistake is not read.
@@ -27,7 +31,7 @@ func ParseChallenges(header http.Header) ([]Challenge, error) {
 	size := 0
 	for _, line := range header.Values("WWW-Authenticate") {
 		if size += len(line); size > maxChallengeBytes {
-			return all, errors.New("discovery: the WWW-Authenticate header is too long")
+			return all, ErrTooLong
 		}
 		s := scanner{text: line}
 		for s.skipSeparators(); !s.done(); s.skipSeparators() {
@@ -51,12 +55,26 @@ func First(challenges []Challenge, scheme string) *Challenge {
 	return nil
 }
 
-// Token is the challenge that says which token is wanted: the first Bearer challenge, or else the first DPoP challenge (RFC 9449 section 7.1), or nil.
+// Token is the challenge that says which token is wanted: the first Bearer challenge, or else the first
+// DPoP challenge (RFC 9449 section 7.1), or nil. Challenges that name different metadata name none.
 func Token(challenges []Challenge) *Challenge {
-	if bearer := First(challenges, "bearer"); bearer != nil {
-		return bearer
+	wanted := First(challenges, "bearer")
+	if wanted == nil {
+		wanted = First(challenges, "dpop")
 	}
-	return First(challenges, "dpop")
+	if wanted == nil {
+		return nil
+	}
+	const metadata = "resource_metadata"
+	for _, other := range challenges {
+		at, names := other.Params[metadata]
+		if names && other.Scheme == wanted.Scheme && at != wanted.Params[metadata] {
+			one := Challenge{Scheme: wanted.Scheme, Params: maps.Clone(wanted.Params)}
+			delete(one.Params, metadata)
+			return &one
+		}
+	}
+	return wanted
 }
 
 // A scanner reads a header from left to right and never goes back further than one token.

@@ -31,6 +31,14 @@ type Fetcher struct {
 	HTTPClient *http.Client
 	// ProtocolVersion is sent as MCP-Protocol-Version. Empty leaves the header out.
 	ProtocolVersion string
+	// IssuerRootSlash overlooks that one of two issuers is an origin, and the other the same with a slash.
+	IssuerRootSlash bool
+	// EntraTenants takes metadata with Entra ID's template as issuer for its names for all tenants,
+	// organizations and common, at the same origin. Whoever uses it has to check the tenant.
+	EntraTenants bool
+	// ResourceAbove takes metadata for the origin, or a path above the server's, at the address in the
+	// challenge and at the well-known one of the path.
+	ResourceAbove bool
 }
 
 // get reads a JSON document into a value.

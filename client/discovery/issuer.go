@@ -27,6 +27,10 @@ type Issuer struct {
 	IssInResponse         bool     `json:"authorization_response_iss_parameter_supported"`
 	ClientDocuments       bool     `json:"client_id_metadata_document_supported"`
 
+	// Named is the identifier that the MCP server named. It is Issuer unless a Fetcher is told to be tolerant.
+	Named string `json:"-"`
+	// Tenants says that Issuer is Entra ID's template for all tenants, in which {tenantid} stands for one.
+	Tenants bool `json:"-"`
 	// Location is the address that the document was found at, empty when there was none and the default paths of MCP 2025-03-26 are used.
 	Location string `json:"-"`
 	// Assumed says that there was no document: the endpoints are MCP 2025-03-26's default paths.
@@ -36,7 +40,8 @@ type Issuer struct {
 }
 
 // ErrNoPKCE says that an authorization server does not advertise PKCE with S256. A client has to stop there (MCP 2025-11-25, Authorization Code Protection).
-var ErrNoPKCE = errors.New("the authorization server does not advertise PKCE with S256 (code_challenge_methods_supported), so signing in there would not be protected")
+var ErrNoPKCE = errors.New("the authorization server does not advertise PKCE with S256 " +
+	"(code_challenge_methods_supported), so signing in there would not be protected")
 
 // FindIssuer gets the metadata of the authorization server that an MCP server has named: at the well-known locations in the order of MCP 2025-11-25, going on after any
 // failure. A document counts only if its issuer is the one asked for, byte by byte.
@@ -80,7 +85,9 @@ func (f *Fetcher) FindLegacyIssuer(ctx context.Context, server *url.URL) (*Issue
 		return nil, err
 	}
 	return &Issuer{
-		Issuer: origin, AuthorizationEndpoint: origin + "/authorize", TokenEndpoint: origin + "/token", RegistrationEndpoint: origin + "/register", Assumed: true, Legacy: true,
+		Issuer: origin, Named: origin, Assumed: true, Legacy: true,
+		AuthorizationEndpoint: origin + "/authorize", TokenEndpoint: origin + "/token",
+		RegistrationEndpoint: origin + "/register",
 	}, nil
 }
 
@@ -90,8 +97,8 @@ func (f *Fetcher) issuer(ctx context.Context, location, issuer string, server *u
 		return nil, err
 	}
 	found.Location = location
-	if found.Issuer != issuer {
-		return nil, fmt.Errorf("discovery: %s is the metadata of %q, want %q to the letter", location, clip(found.Issuer), clip(issuer))
+	if err := f.checkIssuer(found, issuer); err != nil {
+		return nil, err
 	}
 	for name, endpoint := range map[string]string{
 		"authorization_endpoint": found.AuthorizationEndpoint, "token_endpoint": found.TokenEndpoint, "registration_endpoint": found.RegistrationEndpoint,
@@ -102,6 +109,9 @@ func (f *Fetcher) issuer(ctx context.Context, location, issuer string, server *u
 		}
 		if _, err := CheckURL(endpoint, server); err != nil {
 			return nil, fmt.Errorf("discovery: %s in %s: %w", name, location, err)
+		}
+		if found.Tenants && !sameOriginAs(endpoint, issuer) {
+			return nil, fmt.Errorf("discovery: %s in %s is of another origin than %s", name, location, clip(issuer))
 		}
 	}
 	return found, nil
@@ -117,6 +127,9 @@ func (i *Issuer) CheckCodeFlow(unadvertised bool) error {
 		return fmt.Errorf("discovery: %s does not offer response_type code", i.Location)
 	case len(i.ChallengeMethods) == 0 && (unadvertised || i.Legacy), slices.Contains(i.ChallengeMethods, "S256"):
 		return nil
+	case len(i.ChallengeMethods) == 0:
+		const hint = "--entra-unadvertised-pkce (Entra.UnadvertisedPKCE) goes on all the same, as Entra ID needs"
+		return fmt.Errorf("discovery: %s: %w; %s", i.Location, ErrNoPKCE, hint)
 	}
 	return fmt.Errorf("discovery: %s: %w", i.Location, ErrNoPKCE)
 }

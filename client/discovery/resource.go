@@ -30,11 +30,18 @@ const maxAuthorizationServers = 16
 // FindResource gets the protected resource metadata of an MCP server: where the challenge says, or else at the well-known location with the server's path, or else at the
 // root. A document that is there but does not fit is an error; only where there is none at all it is ErrNoMetadata.
 func (f *Fetcher) FindResource(ctx context.Context, server *url.URL, challenged string) (*Resource, error) {
+	if parsed, err := url.Parse(challenged); err == nil && parsed.Scheme == "" && parsed.Host == "" {
+		challenged = "" // nothing, or a relative one, which RFC 9728 section 5.1 does not know
+	}
+	match := fits
+	if f.ResourceAbove {
+		match = covers
+	}
 	if challenged != "" {
 		if _, err := CheckURL(challenged, server); err != nil {
 			return nil, fmt.Errorf("discovery: resource_metadata in the challenge: %w", err)
 		}
-		return f.resource(ctx, challenged, server, fits)
+		return f.resource(ctx, challenged, server, match)
 	}
 	origin := server.Scheme + "://" + server.Host
 	candidates := []string{origin + resourceWellKnown + strings.TrimSuffix(server.EscapedPath(), "/"), origin + resourceWellKnown}
@@ -42,7 +49,6 @@ func (f *Fetcher) FindResource(ctx context.Context, server *url.URL, challenged 
 		candidates = candidates[:1]
 	}
 	for i, candidate := range candidates {
-		match := fits
 		if i > 0 {
 			match = covers // the document at the root may describe all of the origin
 		}
@@ -65,7 +71,11 @@ func (f *Fetcher) resource(ctx context.Context, location string, server *url.URL
 	// A document for another resource would have us get a token for that one (RFC 9728 section 3.3).
 	described, err := url.Parse(found.Resource)
 	if err != nil || !match(described, server) {
-		return nil, fmt.Errorf("discovery: %s describes %q, not %s", location, clip(found.Resource), server)
+		hint := ""
+		if err == nil && covers(described, server) {
+			hint = "; --resource-above (Relax.ResourceAbove) takes a resource above the server's path"
+		}
+		return nil, fmt.Errorf("discovery: %s describes %q, not %s%s", location, clip(found.Resource), server, hint)
 	}
 	if len(found.AuthorizationServers) == 0 || len(found.AuthorizationServers) > maxAuthorizationServers {
 		return nil, fmt.Errorf("discovery: %s names %d authorization servers, want 1 to %d", location, len(found.AuthorizationServers), maxAuthorizationServers)
@@ -73,16 +83,22 @@ func (f *Fetcher) resource(ctx context.Context, location string, server *url.URL
 	return found, nil
 }
 
-// fits reports whether a resource is the server: the same URL, but for the case of scheme and host and a slash at the end.
+// fits reports whether a resource is the server: the same URL, but for the case of scheme and host and a
+// slash at the end. A query of the server's URL, such as a key, need not be in its resource.
 func fits(resource, server *url.URL) bool {
-	return sameOrigin(resource, server) && strings.TrimSuffix(resource.EscapedPath(), "/") == strings.TrimSuffix(server.EscapedPath(), "/") &&
-		resource.RawQuery == server.RawQuery && resource.Fragment == ""
+	return sameOrigin(resource, server) && resource.Fragment == "" && fitsQuery(resource, server) &&
+		strings.TrimSuffix(resource.EscapedPath(), "/") == strings.TrimSuffix(server.EscapedPath(), "/")
+}
+
+func fitsQuery(resource, server *url.URL) bool {
+	return resource.RawQuery == "" || resource.RawQuery == server.RawQuery
 }
 
 // covers reports whether a resource is the server or one of the paths above it.
 func covers(resource, server *url.URL) bool {
 	above := strings.TrimSuffix(resource.EscapedPath(), "/") + "/"
-	return sameOrigin(resource, server) && resource.RawQuery == "" && resource.Fragment == "" && strings.HasPrefix(server.EscapedPath()+"/", above)
+	isAbove := resource.RawQuery == "" && strings.HasPrefix(server.EscapedPath()+"/", above)
+	return sameOrigin(resource, server) && resource.Fragment == "" && (isAbove || fits(resource, server))
 }
 
 func sameOrigin(a, b *url.URL) bool {

@@ -22,6 +22,7 @@ type Token struct {
 	Expiry  time.Time `json:"expiry,omitzero"`         // zero when the server does not say
 	Scopes  []string  `json:"scopes,omitzero"`         // those granted; nil when the server does not say, which means those asked for
 	Bound   bool      `json:"bound,omitempty"`         // to the key of the Endpoint's DPoP
+	IDToken string    `json:"-"`                       // as it came, empty when there is none; not kept
 }
 
 // An Endpoint is a token endpoint and who asks there.
@@ -95,7 +96,7 @@ func (e *Endpoint) Revoke(ctx context.Context, revocation, token string) error {
 		return fmt.Errorf("revocation endpoint: %w", withoutForm(err))
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
+	if response.StatusCode/100 != 2 {
 		return fmt.Errorf("revocation endpoint %s: status %d, want 200", revocation, response.StatusCode)
 	}
 	return nil

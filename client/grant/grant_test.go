@@ -121,6 +121,8 @@ func TestRefusals(t *testing.T) {
 	}{
 		"the grant has ended":       {400, `{"error":"invalid_grant","error_description":"revoked"}`, "invalid_grant: revoked", true},
 		"the client is not known":   {401, `{"error":"invalid_client"}`, "invalid_client", false},
+		"with a good status":        {200, `{"error":"bad","error_description":"gone"}`, "bad: gone", false},
+		"with a token beside it":    {200, `{"error":"no","access_token":"a-1","token_type":"Bearer"}`, "no", false},
 		"with marks for a terminal": {400, `{"error":"x\u001b[2J","error_description":"\u202e\u0007"}`, "x?[2J: ??", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -145,9 +147,9 @@ func TestWhatIsNoRefusal(t *testing.T) {
 	}{
 		"broken, whatever it says":       {503, `{"error":"invalid_grant"}`, "status 503"},
 		"busy, whatever it says":         {429, `{"error":"invalid_grant"}`, "status 429"},
+		"out of order, with 400":         {400, `{"error":"temporarily_unavailable"}`, "temporarily_unavailable"},
 		"refused by something between":   {403, `<p>Blocked`, "status 403"},
 		"a redirect":                     {307, ``, "status 307"},
-		"an error with a good status":    {200, `{"error":"invalid_grant"}`, "token_type"},
 		"no JSON":                        {200, `<p>`, "not the JSON"},
 		"a key twice":                    {200, `{"access_token":"a","access_token":"b","token_type":"Bearer"}`, "not the JSON"},
 		"megabytes":                      {200, `{"access_token":"` + strings.Repeat("x", 2<<20) + `","token_type":"Bearer"}`, "more than 1048576 bytes"},

@@ -28,6 +28,7 @@ type answer struct {
 	IssuedType   string         `json:"issued_token_type"`
 	ExpiresIn    jsontext.Value `json:"expires_in"`
 	RefreshToken string         `json:"refresh_token"`
+	IDToken      jsontext.Value `json:"id_token"`
 	Scope        *string        `json:"scope"`
 	Error        string         `json:"error"`
 	Description  string         `json:"error_description"`
@@ -87,13 +88,17 @@ func (e *Endpoint) postOnce(ctx context.Context, what string, form url.Values, i
 	if len(text) > maxAnswer {
 		return fmt.Errorf("%s %s: more than %d bytes", what, e.URL, maxAnswer)
 	}
-	if response.StatusCode != http.StatusOK {
-		var got answer
-		parseErr := json.Unmarshal(text, &got)
-		if parseErr == nil && got.Error != "" && !passing(response.StatusCode, got.Error) {
-			return &Error{Status: response.StatusCode, Code: printable(got.Error), Description: printable(got.Description)}
-		}
-		return fmt.Errorf("%s %s: status %d, want 200", what, e.URL, response.StatusCode)
+	// Some servers answer with another 2xx than 200, some with an error in a 200.
+	var got struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+	}
+	parseErr := json.Unmarshal(text, &got)
+	if parseErr == nil && got.Error != "" && !passing(response.StatusCode, got.Error) {
+		return &Error{Status: response.StatusCode, Code: printable(got.Error), Description: printable(got.Description)}
+	}
+	if response.StatusCode/100 != 2 || got.Error != "" {
+		return fmt.Errorf("%s %s: status %d %s, want 200", what, e.URL, response.StatusCode, printable(got.Error))
 	}
 	if json.Unmarshal(text, into) != nil {
 		return fmt.Errorf("%s %s: the answer is not the JSON that was wanted", what, e.URL)
@@ -116,6 +121,9 @@ func (e *Endpoint) token(got *answer) (*Token, error) {
 		return nil, fmt.Errorf("token endpoint %s: no access token that could be sent", e.URL)
 	}
 	token := &Token{Access: got.AccessToken, Refresh: got.RefreshToken, Bound: bound}
+	if json.Unmarshal(got.IDToken, &token.IDToken) != nil {
+		token.IDToken = "" // none, or none that is text: it matters only to those who ask for one
+	}
 	if got.Scope != nil {
 		token.Scopes = strings.Fields(*got.Scope)
 		if token.Scopes == nil {

@@ -32,6 +32,8 @@ type Request struct {
 // An Answer is a code that belongs to the request, and what it has to be redeemed with.
 type Answer struct {
 	Code, Verifier string
+	// Issuer is what the answer says it comes from (RFC 9207), empty when it does not say.
+	Issuer string
 }
 
 // A Pending is an authorization whose page can be opened.
@@ -79,7 +81,7 @@ func (p *Pending) Read(params url.Values) (*Answer, error) {
 		return nil, &MismatchError{What: "state", Want: "of this sign-in", Got: printable(got)}
 	}
 	switch issuer := p.request.Issuer; {
-	case params.Has("iss") && params.Get("iss") != issuer.Issuer:
+	case params.Has("iss") && !issuer.Is(params.Get("iss")):
 		return nil, &MismatchError{What: "iss", Want: issuer.Issuer, Got: printable(params.Get("iss"))}
 	case !params.Has("iss") && issuer.IssInResponse:
 		return nil, &MismatchError{What: "iss", Want: issuer.Issuer + ", which the server promises to send", Got: ""}
@@ -90,7 +92,7 @@ func (p *Pending) Read(params url.Values) (*Answer, error) {
 	if params.Get("code") == "" {
 		return nil, errors.New("authorization: the answer has neither a code nor an error")
 	}
-	return &Answer{Code: params.Get("code"), Verifier: p.verifier}, nil
+	return &Answer{Code: params.Get("code"), Verifier: p.verifier, Issuer: params.Get("iss")}, nil
 }
 
 // ReadPasted reads the address that a browser ended at, as a person has pasted it, where the

@@ -121,7 +121,7 @@ func readRegistration(status int, text []byte, issuer *discovery.Issuer, asked s
 	err := json.Unmarshal(text, &got)
 	// Some servers answer with another 2xx than 201, some with an error in a 200.
 	switch {
-	case err == nil && got.Error != "" && got.ID == "":
+	case err == nil && got.Error != "":
 		return grant.Client{}, &RefusedError{
 			Step: "registration", Code: printable(got.Error), Description: printable(got.Description),
 		}

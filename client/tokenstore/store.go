@@ -39,6 +39,8 @@ type Entry struct {
 	// Resource is the indicator that the token was asked for with, empty where there was none, and Asked the scopes.
 	Resource string   `json:"resource,omitempty"`
 	Asked    []string `json:"asked,omitempty"`
+	// Tenant is the one that the token is of, where the issuer is for all tenants of Entra ID.
+	Tenant string `json:"tenant,omitempty"`
 }
 
 // A Store keeps records. It is safe for concurrent use, and what it is asked to keep is kept when it returns.

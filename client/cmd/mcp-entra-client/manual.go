@@ -40,9 +40,15 @@ machine could read it.
   BROWSER                  the command that opens a page, or several with colons between; %s
                            stands for the address; split into words, never run by a shell
 
-For Entra ID as the authorization server itself two rules of MCP have to be relaxed, each by its
-name: --entra-unadvertised-pkce, since its metadata does not say that it does PKCE, and
---entra-no-resource, since it refuses the resource parameter unless it is an Application ID URI.
+Some servers break rules of MCP. Each of these flags relaxes one rule, and a refusal names the
+flag that would help:
+
+  --entra-unadvertised-pkce  Entra ID's metadata does not say that it does PKCE
+  --entra-no-resource        Entra ID refuses a resource that is no Application ID URI
+  --entra-tenants            Entra ID's organizations and common have a template as issuer; the ID
+                             token says which tenant it is, and no other is taken later
+  --issuer-root-slash        an issuer has a slash after its host in one place, and not in the other
+  --resource-above           metadata describes the server's origin, or a path above the server's
 
 Exit status: 0 fine; 1 the tool answered with an error; 2 usage, set-up, or the server cannot be
 reached; 3 a sign-in was needed and was refused, interrupted or not finished in time. Commands that

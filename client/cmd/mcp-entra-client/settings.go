@@ -35,6 +35,7 @@ type flagValues struct {
 	clientIssuer, clientDocument, redirectURI                            string
 
 	clientCredentials, dpop, noResource, unadvertisedPKCE   bool
+	tenants, issuerRootSlash, resourceAbove                 bool
 	assertionFile, idTokenFile, tokenCommand                string
 	idpIssuer, idpTokenEndpoint, idpClientID, idpSecretFile string
 }
@@ -68,6 +69,9 @@ func (f *flagValues) add(set *pflag.FlagSet) {
 	set.BoolVar(&f.dpop, "dpop", false, "bind tokens to a key (RFC 9449) where the authorization server offers it")
 	set.BoolVar(&f.unadvertisedPKCE, "entra-unadvertised-pkce", false, "sign in where PKCE is not advertised, as at Entra ID")
 	set.BoolVar(&f.noResource, "entra-no-resource", false, "leave out the resource parameter, which Entra ID may refuse")
+	set.BoolVar(&f.tenants, "entra-tenants", false, "take Entra ID's organizations and common, and keep to one tenant")
+	set.BoolVar(&f.issuerRootSlash, "issuer-root-slash", false, "overlook a slash after the host of an issuer")
+	set.BoolVar(&f.resourceAbove, "resource-above", false, "take metadata for a path above the server's, or its origin")
 	set.StringVar(&f.tokenStore, "token-store", "", "keep tokens in `WHERE`: file, file:FOLDER, memory, or command:WORDS (MCP_TOKEN_STORE)")
 	set.StringVar(&f.elicitation, "elicitation", "", "answer the server's forms with their `default`s; without it the server is told that forms are not answered")
 	set.StringVar(&f.revision, "protocol-version", "", "speak this `REVISION` of MCP and no other: "+strings.Join(console.Revisions(), ", "))
@@ -136,8 +140,12 @@ func (s *settings) config(ctx context.Context) (config client.Config, closeAll f
 	config = client.Config{
 		Server: s.url, Account: s.account, Scopes: s.scopes, Base: base, ClientID: s.clientID, ClientIssuer: s.clientIssuer,
 		ClientDocument: s.clientDocument, DeviceCode: s.deviceCode, RedirectURI: s.redirectURI, SignInTimeout: s.timeout, DPoP: s.dpop,
-		Entra: client.EntraExceptions{UnadvertisedPKCE: s.unadvertisedPKCE, NoResource: s.noResource}, ProtocolVersion: s.revision,
-		RequestTimeout: s.requestTimeout,
+		Entra: client.EntraExceptions{
+			UnadvertisedPKCE: s.unadvertisedPKCE, NoResource: s.noResource, Tenants: s.tenants,
+		},
+		Relax:           client.Relaxations{IssuerRootSlash: s.issuerRootSlash, ResourceAbove: s.resourceAbove},
+		ProtocolVersion: s.revision,
+		RequestTimeout:  s.requestTimeout,
 	}
 	if err := errors.Join(s.browse(&config), s.know(&config), s.unattended(&config)); err != nil {
 		return config, nil, err

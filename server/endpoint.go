@@ -133,7 +133,7 @@ func (s *Server) newEndpoint(config *Config, public string) (http.Handler, error
 		return nil, &ConfigError{"Upstream" + listed.Field, listed.Problem}
 	}
 	if err != nil {
-		return nil, &ConfigError{"Upstream", "cannot be used: " + err.Error()}
+		return nil, &ConfigError{"Upstream", "cannot be used: " + strings.TrimPrefix(err.Error(), "upstream: ")}
 	}
 	s.mux.Handle(CallerKeysPath, proxy.Keys())
 	return proxy, nil

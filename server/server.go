@@ -192,7 +192,7 @@ var plainHost = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]
 // readPublicURL wants an origin: https, or http on loopback.
 func readPublicURL(text string) (string, error) {
 	wrong := func(problem string) (string, error) {
-		return "", &ConfigError{"PublicURL", fmt.Sprintf("is %q: %s", withoutUserinfo(text), problem)}
+		return "", &ConfigError{"PublicURL", fmt.Sprintf("is %q: %s", withoutSecrets(text), problem)}
 	}
 	parsed, err := url.Parse(text)
 	switch {
@@ -215,8 +215,9 @@ func readPublicURL(text string) (string, error) {
 	return public, nil
 }
 
-// withoutUserinfo leaves out what may be a password.
-func withoutUserinfo(text string) string {
+// withoutSecrets leaves out what may be a password or a key: what stands before the host, and the query.
+func withoutSecrets(text string) string {
+	text, _, _ = strings.Cut(text, "?")
 	if at := strings.LastIndex(text, "@"); at >= 0 {
 		return "…" + text[at:]
 	}

@@ -70,7 +70,8 @@ func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store.Sto
 		logger.Info("grants are kept in a file", "file", path, "keys", keysFile)
 		return opened, keys, nil
 	}
-	return nil, nil, fmt.Errorf("STORE_URL is %q: write memory: or file:PATH", where)
+	// The rest may hold a password.
+	return nil, nil, fmt.Errorf("STORE_URL is %q: write memory: or file:PATH", kind)
 }
 
 // stateFolder is where the user's programs keep what they must remember (XDG Base Directory).

@@ -106,6 +106,8 @@ var elsewhere = map[string]string{
 	"codex mcp add entra --url http://localhost:8000/mcp":                          "it needs Codex",
 	"gemini mcp add --scope user --transport http entra http://localhost:8000/mcp": "it needs Gemini CLI",
 
+	"mcp-entra-client https://mcp.example.com/mcp call search query=plans limit=5": "it needs a tool search",
+	"mcp-entra-client https://mcp.example.com/mcp describe search":                 "it needs a tool search",
 	`mcp-entra-client https://mcp.example.com/mcp call search '{"query":"plans"}'`: "it needs a tool search",
 	"mcp-entra-client --no-browser https://mcp.example.com/mcp list":               "a person opens the page",
 	"mcp-entra-client --paste https://mcp.example.com/mcp list":                    "a person pastes; paste_test.go",

@@ -24,6 +24,18 @@ func httpLayer() []engine.Check {
 			Run:       framing,
 		},
 		{
+			ID:          "server/http/trailers",
+			Role:        engine.Server,
+			Level:       engine.Must,
+			Severity:    engine.Critical,
+			Needs:       good,
+			NeedsCanary: true,
+			Covers:      []string{"RS-073"},
+			Reference:   "RFC 9110 sections 6.5.1, 9.2.2 and 11.6.2",
+			Sentence:    "A call with trailer fields runs at most once, and a token in one of them does not count.",
+			Run:         trailers,
+		},
+		{
 			ID: "server/limits/head", Role: engine.Server, Level: engine.Must, Severity: engine.Medium, Needs: good, Disruptive: true, Covers: []string{"RS-070"},
 			Reference: "RFC 6585 section 5; RFC 9110 section 5.4",
 			Sentence:  "Long headers, long tokens and many headers are refused or borne, and the server goes on.",
@@ -154,6 +166,43 @@ func framing(ctx context.Context, p *engine.Probe) error {
 		}
 	}
 	return nil
+}
+
+// trailers sends calls that have fields behind their bodies. A server that passes them on to another can make its own
+// transport fail, and repeat the call; one that takes them for headers has judged a request that it does not run.
+func trailers(ctx context.Context, p *engine.Probe) error {
+	trial, err := p.Trial(ctx)
+	if err != nil {
+		return err
+	}
+	token := "Bearer " + trial.Token
+	for _, field := range []struct{ name, value string }{
+		{"X-Checksum", "1"}, {"Connection", "close"}, {"Authorization", token}, {"Te", "gzip"}, {"Keep-Alive", "1"},
+		{"Upgrade", "h2c"},
+	} {
+		request, text := withTrailer(p, trial, field.name, field.value, "Authorization: "+token)
+		said, err := p.Raw(ctx, text)
+		if err != nil {
+			return err
+		}
+		if runs := trial.Runs(request); runs > 1 {
+			return p.Insecure("one run at most: trailer "+field.name,
+				fmt.Sprintf("%s, and %d runs", describe(said), runs))
+		}
+	}
+	request, text := withTrailer(p, trial, "Authorization", token)
+	_, err = trial.DeniedRaw(ctx, "a token in a trailer field alone", request, text, engine.AnyRefusal()...)
+	return err
+}
+
+// withTrailer is a call with a field behind its body.
+func withTrailer(p *engine.Probe, trial *engine.Trial, name, value string, lines ...string) (engine.Request, []byte) {
+	request := trial.Request()
+	message := string(request.Body)
+	head := request
+	head.Body = []byte{}
+	lines = append(lines, "Transfer-Encoding: chunked", "Trailer: "+name)
+	return request, append(p.Wire(head, lines...), chunk(message)+"0\r\n"+name+": "+value+"\r\n\r\n"...)
 }
 
 func chunk(text string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(text), text) }

@@ -73,6 +73,9 @@ func (t *Trial) Ran(request Request) bool {
 	return canary != nil && request.marker != "" && canary.Ran(request.marker) > 0
 }
 
+// Runs is how often a request of the trial had its effect. Only checks that need a canary may ask.
+func (t *Trial) Runs(request Request) int { return t.probe.target.Canary.Ran(request.marker) }
+
 // Denied sends a request that must have no effect, and judges the answer by it: with an effect, or with a status 2xx, the
 // server is insecure. A status that is not among those that are wanted breaks the rule and no more. The name says what is
 // wrong with the request.

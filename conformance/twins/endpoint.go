@@ -74,6 +74,9 @@ func (t *Twin) serveEndpoint(w http.ResponseWriter, r *http.Request) {
 	if t.takesHandle(w, r) {
 		return
 	}
+	if t.has(TakesTokensInTrailers) && r.Header["Authorization"] == nil {
+		t.takeTrailers(r)
+	}
 	caller, allowed := t.authenticate(w, r)
 	if !allowed {
 		// Only where nothing but the token is wrong, or every other check would see it too.
@@ -113,6 +116,15 @@ func goThroughAgain(ctx context.Context, text string) {
 	select {
 	case <-time.After(10 * time.Nanosecond * time.Duration(len(text)*strings.Count(text, ","))):
 	case <-ctx.Done():
+	}
+}
+
+// takeTrailers reads the body, and takes the token behind it for one in front.
+func (t *Twin) takeTrailers(r *http.Request) {
+	body, _ := io.ReadAll(io.LimitReader(r.Body, maxBody))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if token := r.Trailer.Get("Authorization"); token != "" {
+		r.Header.Set("Authorization", token)
 	}
 }
 
@@ -197,6 +209,9 @@ func (t *Twin) servePost(w http.ResponseWriter, r *http.Request, caller claims) 
 	if err != nil || request.Method == "" {
 		http.Error(w, "not a message", http.StatusBadRequest)
 		return
+	}
+	if len(r.Trailer) > 0 && t.has(RunsAgainWithTrailers) && request.Method == "tools/call" {
+		t.run(caller, request.Params.Arguments.Marker)
 	}
 	revision := r.Header.Get("Mcp-Protocol-Version")
 	switch {

@@ -140,6 +140,9 @@ const (
 
 // Faults of HTTP.
 const (
+	// RunsAgainWithTrailers is what a proxy does whose transport repeats a call that its trailer fields made fail.
+	RunsAgainWithTrailers   Fault = "runs a call with trailer fields again"
+	TakesTokensInTrailers   Fault = "takes the token from a trailer field"
 	ReadsLengthBeforeChunks Fault = "goes by Content-Length where there is Transfer-Encoding too"
 	TakesTwoLengths         Fault = "takes the first of two Content-Lengths"
 	TakesSpaceBeforeColon   Fault = "takes a blank before a header's colon"

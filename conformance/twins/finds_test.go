@@ -166,6 +166,8 @@ var answerFinds = map[twins.Fault][]string{
 }
 
 var httpFinds = map[twins.Fault][]string{
+	twins.RunsAgainWithTrailers:   {"server/http/trailers"},
+	twins.TakesTokensInTrailers:   {"server/http/trailers"},
 	twins.ReadsLengthBeforeChunks: {"server/http/framing"},
 	twins.TakesTwoLengths:         {"server/http/framing"},
 	twins.TakesSpaceBeforeColon:   {"server/http/framing"},

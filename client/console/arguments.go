@@ -170,7 +170,7 @@ func (t *Tool) parameter(name string) (Parameter, error) {
 		}
 		names = append(names, one.Name)
 	}
-	near := nearest(name, names[:min(len(names), maxNamesTried)])
+	near := Nearest(name, names[:min(len(names), maxNamesTried)])
 	switch {
 	case near != "":
 		return Parameter{}, fmt.Errorf("%s takes no parameter %q; did you mean %s?", t.Name, name, near)

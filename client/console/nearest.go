@@ -1,8 +1,9 @@
 package console
 
-// nearest is the name that somebody who typed a word most likely meant: at most two letters wrong, missing, too many or
-// swapped, and fewer than half of them. It is empty when no name is that near.
-func nearest(word string, names []string) string {
+// Nearest is the name that somebody who typed a word most likely meant: at most two letters
+// wrong, missing, too many or swapped, and fewer than half of them. It is empty when no name is
+// that near.
+func Nearest(word string, names []string) string {
 	best, least := "", 3
 	for _, name := range names {
 		if d := distance(word, name); d < least && 2*d <= len(name) {

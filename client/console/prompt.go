@@ -272,7 +272,7 @@ func run(ctx context.Context, session *Session, line string, out io.Writer) erro
 	if tool, is := named(session.listed(), verb); is {
 		return fmt.Errorf("%s is a tool; to call it, type: call %s", tool.Name, strings.TrimSpace(tool.Name+" "+rest))
 	}
-	if meant := nearest(verb, commands); meant != "" {
+	if meant := Nearest(verb, commands); meant != "" {
 		return fmt.Errorf("there is no command %q; did you mean %s?", verb, meant)
 	}
 	if tool := nearestTool(verb, session.listed()); tool != "" {

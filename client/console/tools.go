@@ -147,7 +147,7 @@ func nearestTool(name string, tools []Tool) string {
 			inside = append(inside, tool.Name)
 		}
 	}
-	if near := nearest(name, names); near != "" {
+	if near := Nearest(name, names); near != "" {
 		return near
 	}
 	switch {

@@ -123,15 +123,16 @@ func newCommand(keys *interrupts) *cobra.Command {
 		},
 	}
 	flags.add(command.PersistentFlags())
+	command.SetFlagErrorFunc(flagError)
 	command.AddCommand(&cobra.Command{
-		Use: "list", Short: "List the server's tools", Args: cobra.NoArgs,
+		Use: "list", Short: "List the server's tools", Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return connected(command.Context(), flags, func(ctx context.Context, session *console.Session) error {
 				return console.List(ctx, session, os.Stdout)
 			})
 		},
 	}, &cobra.Command{
-		Use: "describe TOOL", Short: "Tell what a tool does and takes", Args: cobra.ExactArgs(1),
+		Use: "describe TOOL", Short: "Tell what a tool does and takes", Args: oneTool,
 		RunE: func(command *cobra.Command, arguments []string) error {
 			return connected(command.Context(), flags, func(ctx context.Context, session *console.Session) error {
 				return console.Describe(ctx, session, arguments[0], os.Stdout)
@@ -140,7 +141,7 @@ func newCommand(keys *interrupts) *cobra.Command {
 	}, &cobra.Command{
 		Use:   "call TOOL [JSON | NAME=VALUE...]",
 		Short: "Call a tool, with its arguments as a JSON object or as NAME=VALUE words",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  aTool,
 		RunE: func(command *cobra.Command, arguments []string) error {
 			if err := console.CheckArguments(arguments[1:]); err != nil {
 				return err // before a person signs in for it
@@ -150,15 +151,15 @@ func newCommand(keys *interrupts) *cobra.Command {
 			})
 		},
 	}, &cobra.Command{
-		Use: "sign-in", Short: "Sign in, if need be, and do nothing else", Args: cobra.NoArgs,
+		Use: "sign-in", Short: "Sign in, if need be, and do nothing else", Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return connected(command.Context(), flags, func(context.Context, *console.Session) error { return nil })
 		},
 	}, &cobra.Command{
-		Use: "sign-out", Short: "Revoke what the authorization server has given, and forget it", Args: cobra.NoArgs,
+		Use: "sign-out", Short: "Revoke what the authorization server has given, and forget it", Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error { return signOut(command.Context(), flags, os.Stdout) },
 	}, &cobra.Command{
-		Use: "accounts", Short: "List the servers and accounts that you are signed in to", Args: cobra.NoArgs,
+		Use: "accounts", Short: "List the servers and accounts that you are signed in to", Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error { return accounts(command.Context(), flags, os.Stdout) },
 	})
 	command.CompletionOptions.HiddenDefaultCmd = true
@@ -169,6 +170,9 @@ func newCommand(keys *interrupts) *cobra.Command {
 func noSuchCommand(command *cobra.Command, arguments []string) error {
 	if len(arguments) == 0 {
 		return nil
+	}
+	if isAddress(arguments[0]) {
+		return fmt.Errorf("one server is enough, got the address %s as well", arguments[0])
 	}
 	if meant := command.SuggestionsFor(arguments[0]); len(meant) > 0 {
 		return fmt.Errorf("there is no command %q; did you mean %s?", arguments[0], strings.Join(meant, " or "))

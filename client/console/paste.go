@@ -29,6 +29,7 @@ func ReadPasted(ctx context.Context, in *os.File, out io.Writer) (string, error)
 	}
 	fmt.Fprint(out, "paste here> ")
 	line, err := next(ctx, func() (string, error) { return readLine(in, err == nil) })
+	fmt.Fprint(out, "\r\n") // a raw terminal shows nothing that is typed, not even the line feed
 	if errors.Is(err, io.EOF) {
 		return "", errors.New("no address was pasted")
 	}

@@ -26,7 +26,7 @@ func isAddress(argument string) bool {
 	if strings.HasPrefix(argument, "http://") || strings.HasPrefix(argument, "https://") {
 		return true
 	}
-	if strings.HasPrefix(argument, "-") || strings.ContainsAny(argument, " \t={") {
+	if strings.HasPrefix(argument, "-") || strings.ContainsAny(argument, " \t{") {
 		return false
 	}
 	parsed, err := url.Parse("//" + argument)

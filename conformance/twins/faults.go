@@ -41,6 +41,9 @@ const (
 	HasNoTokenEndpoint    Fault = "has no token_endpoint"
 	AdvertisesNoPKCE      Fault = "advertises no PKCE"
 	HasEmptyIssuerArrays  Fault = "has empty arrays in its authorization server metadata"
+	RegistersText         Fault = "registers clients whatever the media type of the request is"
+	TakesTwoSecrets       Fault = "takes a client's secret in two places at once"
+	LocksClientsOut       Fault = "locks a client out after wrong secrets"
 	HasOpenIDMetadataOnly Fault = "has its authorization server metadata under OpenID Connect's name only"
 )
 

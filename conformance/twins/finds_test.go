@@ -43,6 +43,9 @@ var metadataFinds = map[twins.Fault][]string{
 	twins.HasNoTokenEndpoint:    {"authorization-server/metadata/members"},
 	twins.AdvertisesNoPKCE:      {"authorization-server/metadata/pkce"},
 	twins.HasEmptyIssuerArrays:  {"authorization-server/metadata/no-empty-arrays"},
+	twins.RegistersText:         {"authorization-server/registration/media-type"},
+	twins.TakesTwoSecrets:       {"authorization-server/client/two-secrets"},
+	twins.LocksClientsOut:       {"authorization-server/client/lockout"},
 	twins.HasOpenIDMetadataOnly: {"authorization-server/metadata/root"},
 	twins.HasNoIssuerMetadata: {
 		"authorization-server/metadata/found", "authorization-server/metadata/issuer", "authorization-server/metadata/members", "authorization-server/metadata/pkce",

@@ -1,6 +1,7 @@
 package twins
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -13,8 +14,14 @@ import (
 
 // clientsOfTwin are those that have registered.
 type clientsOfTwin struct {
-	mu        sync.Mutex
-	redirects [][]string // by the client's number
+	mu  sync.Mutex
+	all []*clientOfTwin // by the client's number
+}
+
+type clientOfTwin struct {
+	redirects []string
+	secret    string // of a client that wants one
+	guesses   int    // wrong secrets
 }
 
 // maxClients bounds them, and maxRegistration is the largest registration, in bytes.
@@ -25,8 +32,13 @@ const (
 
 // serveRegistration registers a client with those of its redirect URIs that are usable.
 func (t *Twin) serveRegistration(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") && !t.has(RegistersText) {
+		write(w, http.StatusUnsupportedMediaType, map[string]string{"error": "invalid_client_metadata"})
+		return
+	}
 	var asked struct {
 		RedirectURIs []string `json:"redirect_uris"`
+		Method       string   `json:"token_endpoint_auth_method"`
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRegistration)).Decode(&asked); err != nil {
 		write(w, http.StatusBadRequest, map[string]string{"error": "invalid_client_metadata"})
@@ -36,13 +48,19 @@ func (t *Twin) serveRegistration(w http.ResponseWriter, r *http.Request) {
 	spoilt := t.has(RegistersAllOrNothing) && len(usable) < len(asked.RedirectURIs)
 	t.clients.mu.Lock()
 	defer t.clients.mu.Unlock()
-	if len(usable) == 0 || spoilt || len(t.clients.redirects) >= maxClients {
+	if len(usable) == 0 || spoilt || len(t.clients.all) >= maxClients {
 		write(w, http.StatusBadRequest, map[string]string{"error": "invalid_redirect_uri"})
 		return
 	}
-	id := fmt.Sprint(len(t.clients.redirects))
-	t.clients.redirects = append(t.clients.redirects, usable)
-	write(w, http.StatusCreated, map[string]any{"client_id": id, "redirect_uris": usable})
+	made := &clientOfTwin{redirects: usable}
+	answer := map[string]any{"client_id": fmt.Sprint(len(t.clients.all)), "redirect_uris": usable}
+	if asked.Method == "client_secret_basic" {
+		made.secret = rand.Text()
+		answer["client_secret"], answer["client_secret_expires_at"] = made.secret, 0
+		answer["token_endpoint_auth_method"] = asked.Method
+	}
+	t.clients.all = append(t.clients.all, made)
+	write(w, http.StatusCreated, answer)
 }
 
 func (t *Twin) mayRegister(uri string) bool {
@@ -78,10 +96,16 @@ func (t *Twin) serveAuthorization(w http.ResponseWriter, r *http.Request) {
 func (t *Twin) isRegistered(id, redirect string) bool {
 	t.clients.mu.Lock()
 	defer t.clients.mu.Unlock()
-	for number, redirects := range t.clients.redirects {
+	found := t.clients.find(id)
+	return found != nil && slices.Contains(found.redirects, redirect)
+}
+
+// find is the client of an ID, or nil. The lock is held.
+func (c *clientsOfTwin) find(id string) *clientOfTwin {
+	for number, one := range c.all {
 		if fmt.Sprint(number) == id {
-			return slices.Contains(redirects, redirect)
+			return one
 		}
 	}
-	return false
+	return nil
 }

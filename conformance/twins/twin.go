@@ -58,7 +58,9 @@ func Start(faults ...Fault) *Twin {
 		panic(err)
 	}
 	t := &Twin{
-		faults: faults, key: key, runs: map[string]int{}, sessions: map[string]*session{}, handles: map[string]string{}, rounds: map[string]*round{}, tasks: map[string]*task{}, streams: map[chan string]string{}, seen: map[string]int{}, done: make(chan struct{}),
+		faults: faults, key: key, runs: map[string]int{}, sessions: map[string]*session{},
+		handles: map[string]string{}, rounds: map[string]*round{},
+		tasks: map[string]*task{}, streams: map[chan string]string{}, seen: map[string]int{}, done: make(chan struct{}),
 		transport: &http.Transport{DialContext: engine.Dial},
 	}
 	t.server = httptest.NewUnstartedServer(http.HandlerFunc(t.serve))
@@ -147,6 +149,8 @@ func (t *Twin) serve(w http.ResponseWriter, r *http.Request) {
 		t.serveRegistration(w, r)
 	case "/authorize":
 		t.serveAuthorization(w, r)
+	case "/token":
+		t.serveToken(w, r)
 	case "/upstream":
 		t.serveUpstream(w, r)
 	case "/keys":

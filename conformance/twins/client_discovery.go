@@ -128,7 +128,7 @@ func (r *clientRun) discover(ctx context.Context, challenge map[string]string) (
 	if r.has(AsksRootFirst) {
 		slices.Reverse(places)
 	}
-	if at := challenge["resource_metadata"]; at != "" {
+	if at := challenge["resource_metadata"]; at != "" && (isAbsolute(at) || r.has(StopsAtMalformed)) {
 		places = []struct{ at, resource string }{{at, origin + server.Path}}
 	}
 	for _, place := range places {
@@ -147,6 +147,12 @@ func (r *clientRun) discover(ctx context.Context, challenge map[string]string) (
 	}
 	issuer, err = r.issuer(ctx, resource.Servers[0])
 	return resource, issuer, err
+}
+
+// isAbsolute reports whether an address of a challenge is one that can be asked.
+func isAbsolute(address string) bool {
+	parsed, err := url.Parse(address)
+	return err == nil && parsed.Scheme != ""
 }
 
 func (r *clientRun) resource(ctx context.Context, at, name string) (*resourceDocument, error) {
@@ -177,6 +183,7 @@ func (r *clientRun) resource(ctx context.Context, at, name string) (*resourceDoc
 	case !is:
 		return nil, errors.New("the metadata names no resource")
 	case r.has(ComparesResourceLoosely) && strings.EqualFold(strings.TrimSuffix(named, "/"), name):
+	case r.has(IgnoresResourceQuery) && strings.HasPrefix(named, name+"?"):
 	case named != name && !r.has(ComparesNoResource):
 		return nil, fmt.Errorf("the metadata is that of %s", named)
 	}

@@ -59,7 +59,12 @@ func (r *clientRun) stepUp(ctx context.Context, challenge map[string]string) err
 			}
 		}
 	}
-	return r.signIn(ctx, challenge, more)
+	if r.declined && !r.has(AsksDeclinedAgain) {
+		return errors.New("the scopes were declined before")
+	}
+	err := r.signIn(ctx, challenge, more)
+	r.declined = err != nil
+	return err
 }
 
 // signIn gets a token from whatever authorization server the metadata names now.

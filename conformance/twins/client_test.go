@@ -27,7 +27,7 @@ var clientFinds = map[twins.ClientFault][]string{
 	twins.AsksOwnOriginFirst:    {"client/metadata/followed"},
 	twins.IgnoresAddress:        {"client/challenge/forms", "client/metadata/header-first"},
 	twins.AsksRootFirst:         {"client/metadata/well-known"},
-	twins.ComparesNoResource:    {"client/metadata/resource"},
+	twins.ComparesNoResource:    {"client/metadata/resource", "client/metadata/query"},
 	twins.RefusesUnknown:        {"client/metadata/unknown-members"},
 	twins.TakesAnyDocument:      {"client/metadata/invalid"},
 	twins.KeepsMetadata:         {"client/metadata/read-again", "client/isolation/registers-anew"},
@@ -124,6 +124,10 @@ var clientFinds = map[twins.ClientFault][]string{
 	twins.HasOneToken:          {"client/isolation/two-servers", "client/isolation/one-issuer", "client/isolation/accounts"},
 	twins.KeysTokensByIssuer:   {"client/isolation/one-issuer", "client/isolation/accounts", "client/sign-out/forgotten"},
 	twins.FollowsToPaths:       {"client/isolation/path"},
+	twins.StopsAtMalformed:     {"client/challenge/malformed"},
+	twins.IgnoresResourceQuery: {"client/metadata/query"},
+	twins.TakesTokenWithError:  {"client/token/error"},
+	twins.AsksDeclinedAgain:    {"client/step-up/declined"},
 	twins.RegistersFirstScopes: {"client/step-up/registered"},
 	twins.FollowsRedirects:     anyRedirect,
 	twins.FollowsBareRedirects: {"client/isolation/redirected-body"},
@@ -208,9 +212,14 @@ var clientFinds = map[twins.ClientFault][]string{
 	twins.KeepsTokensAtSignOut:   {"client/sign-out/forgotten"},
 }
 
+// stepUps is the checks that look at a step up which was begun.
+var stepUps = []string{
+	"client/step-up/union", "client/step-up/repeats", "client/step-up/registered", "client/step-up/declined",
+}
+
 // doesNotApply says which checks have nothing to look at in a client that is broken in one way.
 var doesNotApply = map[twins.ClientFault][]string{
-	twins.GivesUpAtStepUp:     {"client/step-up/union", "client/step-up/repeats"},
+	twins.GivesUpAtStepUp:     stepUps,
 	twins.PrefersRegistration: {"client/document/fields", "client/document/no-secret", "client/document/hosted"},
 	twins.UsesForeignRedirect: {"client/callback/loopback", "client/callback/secret", "client/callback/undisturbed"},
 	twins.HasOneToken:         {"client/cache/private"},

@@ -126,6 +126,8 @@ func (r *clientRun) ask(ctx context.Context, issuer *issuerDocument, client iden
 		return &refusedError{answer.Error}
 	case err != nil:
 		return err
+	case answer.Error != "" && !r.has(TakesTokenWithError):
+		return &refusedError{answer.Error}
 	case strings.Contains(string(body), `"x_`) && r.has(RefusesUnknownInAnswers):
 		return errors.New("the answer has members that nobody knows")
 	case answer.Type != "Bearer" && r.has(WantsOneTokenType):

@@ -14,7 +14,9 @@ import (
 // All are the checks of clients, in the order in which they read best.
 func All() []engine.Check {
 	return slices.Concat(clientDiscovery(), clientIssuer(), clientLegacy(), clientRegistration(), clientDocument(), clientAuthorization(), clientScope(), clientAnswer(), clientToken(), clientRefresh(),
-		clientStepUp(), clientStorage(), clientDevice(), clientSignOut(), clientIsolation(), clientHostile(), clientPublic(), clientLimit(), clientStream(), clientTransport(), clientMachine(), clientEnterprise())
+		clientStepUp(), clientStorage(), clientDevice(), clientSignOut(), clientIsolation(), clientHostile(),
+		clientPublic(), clientTolerance(), clientLimit(), clientStream(), clientTransport(), clientMachine(),
+		clientEnterprise())
 }
 
 // The revisions with protected resource metadata, those with a PKCE gate, and the newest.

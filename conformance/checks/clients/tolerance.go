@@ -1,0 +1,110 @@
+package clients
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mcpentra/conformance/engine"
+	"mcpentra/conformance/lab"
+)
+
+// clientTolerance: what clients overlook in servers that break a rule, and where that has to stop.
+func clientTolerance() []engine.Check {
+	return []engine.Check{
+		{
+			ID: "client/challenge/malformed", Role: engine.Client, Level: engine.Policy, Revisions: since20251125,
+			Reference: "RFC 9110 section 11.6.1; MCP 2025-11-25 authorization, Protected Resource Metadata Discovery " +
+				"Requirements",
+			Sentence: "Where the challenge is not well formed, the client looks for the metadata at the well-known " +
+				"addresses.",
+			RunClient: works(lab.Script{}, nil,
+				malformed("two addresses", `Bearer resource_metadata="%[1]s", resource_metadata="%[1]s"`),
+				malformed("a relative address", `Bearer resource_metadata="`+resourcePath+`"`),
+				malformed("no quotes", `Bearer resource_metadata=%s`),
+				malformed("single quotes", `Bearer resource_metadata='%s'`)),
+		},
+		{
+			ID: "client/metadata/query", Role: engine.Client, Level: engine.Must, Severity: engine.High,
+			Revisions: since20250618,
+			Reference: "RFC 9728 section 3.3",
+			Sentence:  "Metadata that describes the server's URL with another query is not used.",
+			Covers:    []string{"client-prm-resource-checked", "CL-004"},
+			RunClient: spared(lab.Script{}, fetchedMetadata, secondUsed,
+				describing("another query", func(l *lab.Lab) any { return l.URL() + "?tenant=b" })),
+		},
+		{
+			ID: "client/token/error", Role: engine.Client, Level: engine.Policy, Severity: engine.Medium,
+			Reference: "OAuth 2.1-13 sections 3.2.3 and 3.2.4",
+			Sentence:  "A token that comes together with an error is not used.",
+			RunClient: spared(lab.Script{}, gotToken, sentToken, issuing("an error", "error", "access_denied")),
+		},
+		{
+			ID: "client/step-up/declined", Role: engine.Client, Level: engine.Policy, Severity: engine.Medium,
+			Revisions: since20251125,
+			Abilities: []engine.Ability{engine.SeveralCalls},
+			Reference: "MCP 2025-11-25 authorization, Step-Up Authorization Flow; RFC 6749 section 4.1.2.1",
+			Sentence:  "A person who declined more scopes is not asked for the same scopes again by the next call.",
+			RunClient: declinedStepUp,
+		},
+	}
+}
+
+// malformed is a variant with a challenge that is not well formed, or whose address is not absolute.
+func malformed(name, challenge string) variant {
+	return variant{"a challenge with " + name, lab.Script{Challenge: func(l *lab.Lab) []string {
+		if !strings.Contains(challenge, "%") {
+			return []string{challenge}
+		}
+		return []string{fmt.Sprintf(challenge, l.Origin(lab.Server)+resourcePath)}
+	}}}
+}
+
+// sentToken is the harm of a token at the MCP server.
+func sentToken(l *lab.Lab) string {
+	if slices.ContainsFunc(l.Endpoint(), func(one lab.Request) bool { return one.Header.Get("Authorization") != "" }) {
+		return "it was sent to the MCP server"
+	}
+	return ""
+}
+
+// declinedStepUp has the person decline what a step up asks for, and the client call the tool again.
+func declinedStepUp(ctx context.Context, p *engine.ClientProbe) error {
+	several := func(task *engine.Task) { task.Calls = 3 }
+	granted := lab.Script{Scope: "tools.read tools.call", ToolScopes: []string{"tools.call"}}
+	l, err := control(ctx, p, granted, several)
+	if err != nil {
+		return err
+	}
+	if l.Calls() < 2 {
+		return &engine.CannotJudge{Reason: "the control failed: the client calls the tool once", Err: ending(l)}
+	}
+	denied := lab.Script{Scope: "tools.read", ToolScopes: []string{"tools.call"}, Answers: declining("tools.call")}
+	l = try(ctx, p, denied, several)
+	asked := 0
+	for _, page := range l.Authorizations(l.Authority()) {
+		if slices.Contains(strings.Fields(page.Query.Get("scope")), "tools.call") {
+			asked++
+		}
+	}
+	switch {
+	case asked == 0:
+		return &engine.NotApplicable{Reason: "the client does not step up"}
+	case asked > 1:
+		return l.Mismatch("one question to the person for the same scopes", fmt.Sprint(asked))
+	}
+	return nil
+}
+
+// declining answers a request for a scope with access_denied, and others as is right.
+func declining(scope string) func(l *lab.Lab, a *lab.Authorization) []lab.Answer {
+	return func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+		right := a.Right()
+		if slices.Contains(strings.Fields(a.Params.Get("scope")), scope) {
+			right.Params.Del("code")
+			right.Params.Set("error", "access_denied")
+		}
+		return []lab.Answer{right}
+	}
+}

@@ -95,11 +95,15 @@ func (t *Table) Client(name, host string, loopback bool) *Likeness {
 	if runes := []rune(name); len(runes) > maxName {
 		name = string(runes[:maxName])
 	}
+	var readings [][]string
+	for _, how := range []reading{{}, {symbols: true}, {camelCase: true}, {symbols: true, camelCase: true}} {
+		readings = append(readings, t.words(name, how))
+	}
 	var found *knownClient
 	var foundName string
 	for _, client := range t.clients {
 		for i, skeleton := range client.skeletons {
-			if !t.resembles(name, skeleton, client.CommonWord) {
+			if !t.resemble(readings, skeleton, client.CommonWord) {
 				continue
 			}
 			spelled := strings.Contains(plain(name), plain(client.Names[i]))
@@ -127,11 +131,10 @@ func plain(name string) string {
 	}, name)
 }
 
-// resembles reports whether a name has a run of words that looks like the known one. If that is a
-// common word, the rest of the name must say nothing.
-func (t *Table) resembles(name, known string, commonWord bool) bool {
-	for _, how := range []reading{{}, {symbols: true}, {camelCase: true}, {symbols: true, camelCase: true}} {
-		words := t.words(name, how)
+// resemble reports whether a reading of a name has a run of words that looks like the known one. If
+// that is a common word, the rest of the name must say nothing.
+func (t *Table) resemble(readings [][]string, known string, commonWord bool) bool {
+	for _, words := range readings {
 		for from := range words {
 			joined := ""
 			for to := from; to < len(words) && len(joined) < len(known); to++ {
@@ -167,8 +170,7 @@ func (t *Table) words(name string, how reading) []string {
 	var word strings.Builder
 	end := func() {
 		if word.Len() > 0 {
-			folded := strings.NewReplacer("rn", "m", "vv", "w").Replace(word.String())
-			words = append(words, folded)
+			words = append(words, pairs.Replace(word.String()))
 			word.Reset()
 		}
 	}
@@ -198,6 +200,9 @@ func isInvisible(r rune) bool {
 	return unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r) || unicode.Is(unicode.Cf, r) ||
 		unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || unicode.IsControl(r) && !unicode.IsSpace(r)
 }
+
+// pairs of letters look like one.
+var pairs = strings.NewReplacer("rn", "m", "vv", "w")
 
 // symbols that stand for letters between letters.
 var symbols = map[rune]rune{'|': 'l', '!': 'l', '@': 'a', '$': 's', '€': 'e'}

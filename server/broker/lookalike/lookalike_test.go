@@ -50,7 +50,7 @@ func TestNamesOfKnownClients(t *testing.T) {
 		"Precursor", "Codex Vaticanus",
 		"Continue", "Copilots of the air", "日本語クライアント", "Клиент",
 		"Goose Lake Weather", "Geminid Watcher", "MCP CLI Proxy",
-		"\u200b\u200b", "(((", "Visual Studies",
+		"\u200b\u200b", "(((", "Visual Studies", "openai-agents-tool", "Notes for Microsoft Teams",
 	} {
 		assert.Nil(t, table.Client(name, "evil.example", false), name)
 	}

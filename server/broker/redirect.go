@@ -90,25 +90,31 @@ func (b *Broker) usableRedirects(asked []string) (usable []string, leftOut []unu
 	return usable, leftOut
 }
 
-// logged shows some of the redirect URIs that were left out. Of each it shows the scheme and host: the
-// rest may hold a secret.
+// logged shows some of the redirect URIs that were left out.
 func logged(leftOut []unusableRedirect) []string {
-	const most, longest = 5, 100
+	const most = 5
 	var all []string
 	for _, one := range leftOut[:min(most, len(leftOut))] {
-		seen := "an address that cannot be read"
-		if parsed, err := url.Parse(one.uri); err == nil {
-			seen = parsed.Scheme + ":"
-			if parsed.Host != "" {
-				seen += "//" + parsed.Host
-			}
-		}
-		if len(seen) > longest {
-			seen = strings.ToValidUTF8(seen[:longest], "") + "…"
-		}
-		all = append(all, fmt.Sprintf("%q: %v", seen, one.reason))
+		all = append(all, fmt.Sprintf("%+q: %v", withoutSecrets(one.uri), one.reason))
 	}
 	return all
+}
+
+// withoutSecrets is the scheme and host of a URI as it was sent. The rest may hold a secret.
+func withoutSecrets(uri string) string {
+	const longest = 100
+	scheme, _, found := strings.Cut(uri, ":")
+	if !found {
+		return "no scheme"
+	}
+	seen := scheme + ":"
+	if host := rawAuthority(uri); host != "" {
+		seen += "//" + host[strings.LastIndex(host, "@")+1:]
+	}
+	if len(seen) > longest {
+		seen = strings.ToValidUTF8(seen[:longest], "") + "..."
+	}
+	return seen
 }
 
 // rawAuthority is the part of a URL between "//" and the path, as it was sent. net/url decodes it.

@@ -85,6 +85,7 @@ func TestUnusableRedirectURIsAreLeftOut(t *testing.T) {
 	}
 	assert.Contains(t, log.String(), "cursor://anysphere.cursor-mcp")
 	assert.Contains(t, log.String(), "192.168.1.5:3000")
+	assert.Contains(t, log.String(), "https://%D1%81laude.ai", "as it was sent")
 	assert.NotContains(t, log.String(), "hunter2")
 	assert.NotContains(t, log.String(), "s3cret")
 	assert.Less(t, len(log.String()), 10_000)

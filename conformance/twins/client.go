@@ -78,6 +78,7 @@ type clientRun struct {
 	foundFor   string // the resource
 	signIns    int
 	stepUps    int
+	slow       bool               // the token endpoint was given up on once
 	declined   bool               // a step up was refused
 	first      []string           // the scopes that the first sign-in asked for
 	left       []*httptest.Server // listeners that should have been closed

@@ -112,6 +112,7 @@ const (
 	IgnoresResourceQuery ClientFault = "compares resources without their query"
 	TakesTokenWithError  ClientFault = "takes a token that comes with an error"
 	AsksDeclinedAgain    ClientFault = "asks again for scopes that were declined"
+	SignsInWhenSlow      ClientFault = "signs in again when a token is slow"
 	FollowsToPaths       ClientFault = "follows redirects to other paths with its token"
 	FollowsRedirects     ClientFault = "follows redirects with its token"
 	FollowsBareRedirects ClientFault = "follows redirects without its token"

@@ -128,6 +128,7 @@ var clientFinds = map[twins.ClientFault][]string{
 	twins.IgnoresResourceQuery: {"client/metadata/query"},
 	twins.TakesTokenWithError:  {"client/token/error"},
 	twins.AsksDeclinedAgain:    {"client/step-up/declined"},
+	twins.SignsInWhenSlow:      {"client/authorization/once"},
 	twins.RegistersFirstScopes: {"client/step-up/registered"},
 	twins.FollowsRedirects:     anyRedirect,
 	twins.FollowsBareRedirects: {"client/isolation/redirected-body"},

@@ -3,8 +3,10 @@ package clients
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"mcpentra/conformance/engine"
 	"mcpentra/conformance/lab"
@@ -41,6 +43,14 @@ func clientTolerance() []engine.Check {
 			RunClient: spared(lab.Script{}, gotToken, sentToken, issuing("an error", "error", "access_denied")),
 		},
 		{
+			ID: "client/authorization/once", Role: engine.Client, Level: engine.Policy, Severity: engine.Medium,
+			Revisions: since20250618,
+			Reference: "OAuth 2.1-13 section 4.1.3; MCP authorization, Authorization Flow",
+			Sentence: "A person who has approved is not asked again because the token endpoint takes six seconds to " +
+				"answer.",
+			RunClient: slowToken,
+		},
+		{
 			ID: "client/step-up/declined", Role: engine.Client, Level: engine.Policy, Severity: engine.Medium,
 			Revisions: since20251125,
 			Abilities: []engine.Ability{engine.SeveralCalls},
@@ -67,6 +77,39 @@ func sentToken(l *lab.Lab) string {
 		return "it was sent to the MCP server"
 	}
 	return ""
+}
+
+// slowToken has the token endpoint take its time.
+func slowToken(ctx context.Context, p *engine.ClientProbe) error {
+	if _, err := control(ctx, p, lab.Script{}); err != nil {
+		return err
+	}
+	const seconds = 6
+	patient := *p
+	patient.Target.Timeout = max(p.Target.Timeout, lab.RunTimeout) + p.Target.Seconds(seconds)
+	wait := func(_ *lab.Lab, r *lab.Request, _ http.ResponseWriter, request *http.Request) bool {
+		if r.Form.Get("grant_type") == "authorization_code" {
+			pause(request.Context(), p.Target.Seconds(seconds))
+		}
+		return false
+	}
+	l := try(ctx, &patient, lab.Script{Intercept: wait})
+	switch n := len(l.Authorizations(l.Authority())); {
+	case n == 0 || len(l.TokenRequests(l.Authority())) == 0:
+		return &engine.CannotJudge{Reason: "the client did not come as far as the token endpoint", Err: ending(l)}
+	case n > 1:
+		return l.Mismatch("one authorization request", fmt.Sprint(n))
+	}
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // declinedStepUp has the person decline what a step up asks for, and the client call the tool again.

@@ -57,7 +57,7 @@ func TestPersonBringsTheAnswerBack(t *testing.T) {
 		says string
 	}{
 		"something else":         {"hello", nil, "want the address that the browser ended at"},
-		"of another sign-in":     {"http://localhost/callback?code=secret-code&state=old", nil, "want state of this sign-in"},
+		"of another sign-in":     {"http://localhost/callback?code=secret-code&state=old", nil, "another sign-in"},
 		"nobody to paste it":     {"", errors.New("there is no terminal"), "there is no terminal"},
 		"the time has run out":   {"", context.DeadlineExceeded, "context deadline exceeded"},
 		"the issuer is another":  {"http://localhost/callback?iss=https%3A%2F%2Fevil.example.com&state=STATE", nil, "want iss"},
@@ -81,6 +81,51 @@ func TestPersonBringsTheAnswerBack(t *testing.T) {
 			})
 			assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), c.says)
 			assert.Zero(t, s.count("POST /token"))
+		})
+	}
+}
+
+func TestAWrongPasteCanBeCorrected(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ wrong, status, reasons int }{
+		"nine times":           {9, http.StatusOK, 9},
+		"but not for all time": {100, 0, 9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			page := ""
+			pasted := 0
+			var reasons []string
+			_, through := s.client(func(config *client.Config) {
+				config.Trace = func(event client.Event) {
+					switch event := event.(type) {
+					case client.PageReady:
+						page = event.URL
+					case client.PasteRefused:
+						reasons = append(reasons, event.Reason)
+					}
+				}
+				config.Paste = func(context.Context) (string, error) {
+					opened, err := url.Parse(page)
+					require.NoError(t, err)
+					query := opened.Query()
+					s.granting["secret-code"] = query
+					if pasted++; pasted <= c.wrong {
+						return query.Get("redirect_uri") + "?code=secret-code&state=old", nil
+					}
+					back := url.Values{"code": {"secret-code"}, "state": {query.Get("state")}, "iss": {s.URL}}
+					return query.Get("redirect_uri") + "?" + back.Encode(), nil
+				}
+			})
+			if c.status == 0 {
+				assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "belongs to another sign-in")
+			} else {
+				status, _ := post(t, through, s.URL+"/mcp", "")
+				assert.Equal(t, c.status, status)
+			}
+			assert.Len(t, reasons, c.reasons)
+			assert.NotContains(t, strings.Join(reasons, " "), "secret-code")
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,30 +26,22 @@ func stream() []engine.Check {
 			Reference: "MCP authorization, Token Handling",
 			Sentence:  "A listening stream ends within twenty seconds when the token that opened it expires.",
 			Run: func(ctx context.Context, p *engine.Probe) error {
-				trial, err := p.Trial(ctx)
-				if err != nil {
-					return err
-				}
-				expiry := time.Now().Add(streamLife)
-				token, err := p.Mint(ctx, engine.Edits{Claims: func(claims map[string]any) { claims["exp"] = expiry.Unix() + 1 }})
-				if err != nil {
-					return err
-				}
-				ctx, cancel := context.WithDeadline(ctx, expiry.Add(p.Patience()))
-				defer cancel()
-				events, err := p.Stream(ctx, listening(trial.Session, token))
-				if err != nil {
-					return err
-				}
-				if events == nil {
-					return &engine.NotApplicable{Reason: "the server opens no listening stream"}
-				}
-				defer events.Close()
-				if _, _ = io.Copy(io.Discard, events); ctx.Err() != nil {
-					return p.Mismatch("the end of the stream", fmt.Sprintf("a stream that goes on %v later", p.Patience()))
-				}
-				return nil
+				_, _, err := endedStream(ctx, p)
+				return err
 			},
+		},
+		{
+			ID:        "server/stream/reopened",
+			Role:      engine.Server,
+			Level:     engine.Policy,
+			Severity:  engine.Low,
+			Revisions: withSessions,
+			Needs:     []engine.TokenKind{engine.Good},
+			NeedsMint: true,
+			Covers:    []string{"RS-016"},
+			Reference: "RFC 6750 section 3.1; MCP authorization, Token Handling",
+			Sentence:  "A token that its stream has ended with is answered with 401, or opens a stream that lasts.",
+			Run:       reopened,
 		},
 		{
 			ID: "server/stream/own-events", Role: engine.Server, Level: engine.Must, Severity: engine.Critical, Revisions: withSessions,
@@ -65,6 +58,77 @@ func stream() []engine.Check {
 			Run:       ownResult,
 		},
 	}
+}
+
+// endedStream listens with a token until it expires, and returns the session and the token.
+func endedStream(ctx context.Context, p *engine.Probe) (session *engine.Session, token string, err error) {
+	trial, err := p.Trial(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	expiry := time.Now().Add(streamLife)
+	token, err = p.Mint(ctx, engine.Edits{Claims: func(claims map[string]any) { claims["exp"] = expiry.Unix() + 1 }})
+	if err != nil {
+		return nil, "", err
+	}
+	ctx, cancel := context.WithDeadline(ctx, expiry.Add(p.Patience()))
+	defer cancel()
+	events, err := p.Stream(ctx, listening(trial.Session, token))
+	if err != nil {
+		return nil, "", err
+	}
+	if events == nil {
+		return nil, "", &engine.NotApplicable{Reason: "the server opens no listening stream"}
+	}
+	defer events.Close()
+	if _, _ = io.Copy(io.Discard, events); ctx.Err() != nil {
+		return nil, "", p.Mismatch("the end of the stream", fmt.Sprintf("a stream that goes on %v later", p.Patience()))
+	}
+	return trial.Session, token, nil
+}
+
+// retryDelay is how long the official SDKs wait before they open a stream again, and how long the new one has to last.
+const retryDelay = time.Second
+
+// reopened does what the official SDKs do when a stream ends: they come again with the same token, and give up
+// after two
+// answers that tell them neither to get a new token nor anything else to do.
+func reopened(ctx context.Context, p *engine.Probe) error {
+	session, token, err := endedStream(ctx, p)
+	if mismatch := (*engine.Mismatch)(nil); errors.As(err, &mismatch) {
+		return &engine.NotApplicable{Reason: "the stream does not end with its token"}
+	}
+	if err != nil {
+		return err
+	}
+	select {
+	case <-time.After(retryDelay):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	listen, cancel := context.WithTimeout(ctx, retryDelay)
+	defer cancel()
+	events, err := p.Stream(listen, listening(session, token))
+	switch {
+	case listen.Err() != nil:
+		return ctx.Err() // the server takes its time, as one does that holds the stream open
+	case err != nil:
+		return err
+	case events != nil:
+		defer events.Close()
+		if _, _ = io.Copy(io.Discard, events); listen.Err() == nil {
+			return p.Mismatch("status 401, or a stream", "status 200 and a stream that ends at once")
+		}
+		return ctx.Err()
+	}
+	answer, err := p.Send(ctx, listening(session, token))
+	if err != nil {
+		return err
+	}
+	if answer.Status >= http.StatusInternalServerError {
+		return p.Mismatch("status 401, or a stream", fmt.Sprintf("status %d", answer.Status))
+	}
+	return nil
 }
 
 // listenFor is how long to listen where nothing is heard.

@@ -162,6 +162,10 @@ func (t *Twin) authenticate(w http.ResponseWriter, r *http.Request) (caller clai
 	}
 	if !presented.malformed && presented.token != "" {
 		caller, allowed = t.verify(presented.token, t.has(SessionsOutliveTokens) && r.Header.Get("Mcp-Session-Id") != "")
+		if !allowed && r.Method == http.MethodGet && t.has(ReopensEndedStreams) {
+			caller, allowed = t.verify(presented.token, true)
+			allowed = allowed && caller.Expiry != nil && time.Since(caller.Expiry.Time()) < time.Minute
+		}
 	}
 	switch {
 	case t.waved(r):

@@ -136,6 +136,7 @@ const (
 	EndsSessionsOfAnybody Fault = "ends a session for whoever asks"
 	KeepsSessionsForEver  Fault = "keeps sessions for ever"
 	StreamsToAnybody      Fault = "opens a stream without a token"
+	ReopensEndedStreams   Fault = "opens a stream that ends at once with a token that has just expired"
 	StreamsForEver        Fault = "goes on streaming when the token has expired"
 	StreamsEverything     Fault = "streams the events of all users to each"
 	MixesAnswers          Fault = "answers one caller with what is another's"

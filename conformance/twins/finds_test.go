@@ -123,6 +123,7 @@ var sessionFinds = map[twins.Fault][]string{
 	twins.EndsSessionsOfAnybody: {"server/session/ending-needs-token"},
 	twins.KeepsSessionsForEver:  {"server/session/bounded"},
 	twins.StreamsToAnybody:      {"server/stream/needs-token"},
+	twins.ReopensEndedStreams:   {"server/stream/reopened"},
 	twins.StreamsForEver:        {"server/stream/ends-with-token"},
 	twins.StreamsEverything:     {"server/stream/own-events"},
 }

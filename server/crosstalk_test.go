@@ -79,6 +79,7 @@ func TestNothingOfOneCallerReachesAnother(t *testing.T) {
 			log := &safeBuffer{}
 			behind := newBabbler(slog.New(slog.NewTextHandler(log, nil)))
 			origin := startServer(t, func(config *server.Config) {
+				config.Limits = guard.Limits{CallerCalls: -1} // all calls come at once
 				config.Stateful, config.Logger = true, slog.New(slog.NewTextHandler(log, nil))
 				if placement == "handler" {
 					config.MCP = behind

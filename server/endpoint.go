@@ -25,6 +25,8 @@ func (s *Server) mountEndpoint(config *Config, public, path string) error {
 	if len(config.Scopes) == 0 {
 		return errors.New("server: want at least one scope: the first is what every request needs")
 	}
+	config.Limits = config.Limits.Filled()
+	s.usage = guard.NewUsage(config.Limits)
 	endpoint, err := s.newEndpoint(config, public)
 	if err != nil {
 		return err
@@ -72,6 +74,7 @@ func (s *Server) mountGuarded(config *Config, resource, path string, handler htt
 		Resource: resource, AuthorizationServers: s.mode.issuers(), Scopes: supported[:1], ScopesSupported: supported, ResourceName: config.Name,
 		ScopePrefix: s.mode.scopePrefix(), AppRoles: appRoles, Verify: s.mode.verify, AllowedOrigins: config.AllowedOrigins,
 		MaxBody: config.MaxBody, BodyTimeout: config.BodyTimeout, AnswerTimeout: config.AnswerTimeout, MaxCall: config.MaxCall, Stateful: stateful,
+		Limits: config.Limits, Usage: s.usage,
 		SessionKeys: config.Keys.Derive("sessions " + path), TokenKey: s.mode.tokenKey(),
 		TrustedProxies: config.TrustedProxies,
 		Logger:         s.log, Now: config.Now,
@@ -164,6 +167,7 @@ func callerKeys(config *Config) ([]*ecdsa.PrivateKey, error) {
 
 func (s *Server) toolsConfig(config *Config) tools.Config {
 	return tools.Config{
-		Name: config.Name, Version: config.Version, GraphToken: s.mode.graphToken, Me: s.mode.me, Stateful: config.Stateful, Now: config.Now, Logger: s.log,
+		Name: config.Name, Version: config.Version, GraphToken: s.mode.graphToken, Me: s.mode.me,
+		Stateful: config.Stateful, MaxSessions: config.Limits.TotalSessions, Now: config.Now, Logger: s.log,
 	}
 }

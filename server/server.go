@@ -74,6 +74,8 @@ type Config struct {
 	AnswerTimeout time.Duration
 	// MaxCall is how long a call may run. Zero means guard.DefaultMaxCall; negative means no bound.
 	MaxCall time.Duration
+	// Limits bound what a caller, and all callers together, have at once at the endpoint and at SSEPath.
+	Limits guard.Limits
 	// Store remembers clients and grants. Nil means memory.
 	Store store.Store
 	// Keys encrypt what is stored, mark sessions, and sign what the upstream is told. Nil means keys made at the start; a
@@ -105,6 +107,7 @@ type Server struct {
 	resource  string
 	path      string // of the endpoint, "" for the root
 	endpoint  http.Handler
+	usage     *guard.Usage
 	name      string
 	registers bool // clients can register themselves
 	proxies   clientip.Proxies

@@ -63,6 +63,7 @@ func (a *answerWriter) WriteHeader(status int) {
 	if !a.sent {
 		a.sent = true
 		a.finishHeader()
+		a.waiting.whose.sessionAnswered(status)
 	}
 	a.ResponseWriter.WriteHeader(status)
 }
@@ -97,6 +98,7 @@ func (a *answerWriter) Flush() {
 func (a *answerWriter) end() {
 	if !a.sent {
 		a.finishHeader() // net/http sends it now
+		a.waiting.whose.sessionAnswered(http.StatusOK)
 	}
 	header := a.Header()
 	for name := range header {
@@ -154,6 +156,7 @@ func (a *answerWriter) finishHeader() {
 	case len(lines) > 1 || !isSessionID(lines[0]):
 		a.call.guard.log.Error("the handler's session id is not one line of visible ASCII, so it is left out")
 	default:
+		a.waiting.whose.sessionBegan(lines[0])
 		header[sessionHeader] = []string{a.call.guard.sealSession(a.call.caller, lines[0])}
 	}
 }

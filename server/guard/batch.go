@@ -2,6 +2,7 @@ package guard
 
 import (
 	"bytes"
+	"math"
 	"mime"
 	"net/http"
 	"strings"
@@ -10,35 +11,94 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxBatchAnswer bounds what is kept of one message's answer until the others have theirs.
+// maxBatchAnswer bounds what is kept of one message's answer until it is complete.
 const maxBatchAnswer = 4 << 20
+
+// sayNotAnswered is also the answer to a message whose own answer has too many bytes.
+const sayNotAnswered = "the message was not answered"
 
 // serveBatch runs the messages of a batch one after the other, and answers with an array of the
 // responses, or with 202 when nothing in the batch wants one (2025-03-26, Streamable HTTP, sending
 // messages to the server). All messages have been judged before the first one runs. Notifications
 // that the handler sends while it works have no place in such an answer and are left out.
+//
+// Each response is written when it is complete, so no more than one is in memory. Once they have
+// maxAnswers bytes, no more messages run.
 func (g *Guard) serveBatch(w http.ResponseWriter, r *http.Request, messages []*message) {
-	var answers []jsontext.Value
-	for _, m := range messages {
-		if r.Context().Err() != nil {
-			return
-		}
-		kept := &keptAnswer{header: make(http.Header)}
-		g.next.ServeHTTP(kept, withBody(r, m.encoded))
-		if m.isRequest() {
-			answers = append(answers, kept.response(m))
-		}
+	answers := arrayWriter{w: w}
+	left := g.maxAnswers
+	if left < 0 {
+		left = math.MaxInt64
 	}
-	if len(answers) == 0 {
-		w.WriteHeader(http.StatusAccepted)
+	full := false
+	for _, m := range messages {
+		var answer jsontext.Value
+		switch {
+		case r.Context().Err() != nil:
+			answer = failure(m, "the batch ended before this message")
+		case full:
+			answer = failure(m, "the batch has too many bytes of answers, so this message was not run")
+		default:
+			kept := &keptAnswer{header: make(http.Header), limit: min(maxBatchAnswer, left)}
+			g.next.ServeHTTP(kept, withBody(r, m.encoded))
+			answer = kept.response(m)
+			full = kept.over && left < maxBatchAnswer
+		}
+		if m.isRequest() {
+			answers.add(answer)
+			left = max(left-int64(len(answer)), 0)
+		}
+		full = full || left == 0
+	}
+	answers.end()
+	if full {
+		g.log.Warn("refused", "reason", "too many bytes of answers in a batch", "limit", g.maxAnswers,
+			"setting", "MCP_BATCH_ANSWERS")
+	}
+}
+
+// An arrayWriter answers with a JSON array, element by element.
+type arrayWriter struct {
+	w     http.ResponseWriter
+	begun bool
+}
+
+// add writes an element. A caller who is gone cannot be told, and the request's context ends the batch.
+func (a *arrayWriter) add(element jsontext.Value) {
+	before := []byte(",")
+	if !a.begun {
+		a.begun = true
+		before = []byte("[")
+		a.w.Header().Set("Content-Type", "application/json")
+		a.w.Header().Set("X-Content-Type-Options", "nosniff")
+		a.w.WriteHeader(http.StatusOK)
+	}
+	_, _ = a.w.Write(before)
+	_, _ = a.w.Write(element)
+}
+
+// end closes the array, or says that there is nothing to answer.
+func (a *arrayWriter) end() {
+	if !a.begun {
+		a.w.WriteHeader(http.StatusAccepted)
 		return
 	}
-	writeJSON(w, http.StatusOK, answers)
+	_, _ = a.w.Write([]byte("]\n"))
+}
+
+// failure is the response to a message that was not answered otherwise.
+func failure(m *message, why string) jsontext.Value {
+	failed, err := json.Marshal(errorResponse(&rpcError{code: codeInternal, message: why, id: m.id}))
+	if err != nil {
+		return jsontext.Value("null")
+	}
+	return failed
 }
 
 // keptAnswer is an http.ResponseWriter that keeps the answer to one message.
 type keptAnswer struct {
 	header http.Header
+	limit  int64 // of the body, in bytes
 	status int
 	body   bytes.Buffer
 	over   bool
@@ -54,8 +114,9 @@ func (k *keptAnswer) WriteHeader(status int) {
 
 func (k *keptAnswer) Write(p []byte) (int, error) {
 	k.WriteHeader(http.StatusOK)
-	if k.body.Len()+len(p) > maxBatchAnswer {
+	if k.over || int64(k.body.Len()+len(p)) > k.limit {
 		k.over = true
+		k.body = bytes.Buffer{} // it will not be answered with
 		return len(p), nil
 	}
 	return k.body.Write(p)
@@ -67,28 +128,27 @@ func (k *keptAnswer) Flush() {}
 // response finds the JSON-RPC response in the answer, which may be one JSON object or a stream of
 // events (text/event-stream). Where there is none, the message failed.
 func (k *keptAnswer) response(m *message) jsontext.Value {
-	if !k.over {
-		candidates := []string{k.body.String()}
-		if mediaType, _, err := mime.ParseMediaType(k.header.Get("Content-Type")); err == nil && mediaType == "text/event-stream" {
-			candidates = eventData(k.body.String())
+	if k.over {
+		return failure(m, sayNotAnswered)
+	}
+	candidates := []string{k.body.String()}
+	mediaType, _, err := mime.ParseMediaType(k.header.Get("Content-Type"))
+	if err == nil && mediaType == "text/event-stream" {
+		candidates = eventData(k.body.String())
+	}
+	for _, candidate := range candidates {
+		value := jsontext.Value(strings.TrimSpace(candidate))
+		// The same spelling as the request's, or ids would differ by their escapes.
+		if value.Compact(jsontext.PreserveRawStrings(false)) != nil {
+			continue
 		}
-		for _, candidate := range candidates {
-			value := jsontext.Value(strings.TrimSpace(candidate))
-			// The same spelling as the request's, or ids would differ by their escapes.
-			if value.Compact(jsontext.PreserveRawStrings(false)) != nil {
-				continue
-			}
-			var answered message
-			if refused := answered.decode(value); refused == nil && answered.method == nil && bytes.Equal(answered.id, m.id) {
-				return value
-			}
+		var answered message
+		refused := answered.decode(value)
+		if refused == nil && answered.method == nil && bytes.Equal(answered.id, m.id) {
+			return value
 		}
 	}
-	failed, err := json.Marshal(errorResponse(&rpcError{code: codeInternal, message: "the message was not answered", id: m.id}))
-	if err != nil {
-		return jsontext.Value("null")
-	}
-	return failed
+	return failure(m, sayNotAnswered)
 }
 
 // eventData joins the data lines of each event (WHATWG HTML, server-sent events).

@@ -14,6 +14,11 @@ type exchange struct {
 	call
 	answer answerWriter
 	body   messageBody // what the handler reads
+
+	request *http.Request // as it came
+	begins  bool          // a session, for which there is room
+	named   string        // the handler's ID of the session that the request belongs to
+	yielded []*session    // that give way to a session which was not counted before
 }
 
 // newExchange is for a request with the header that the handler will see.
@@ -29,7 +34,12 @@ func (x *exchange) end() {
 	if x.cancel != nil {
 		x.call.end()
 	}
+	x.guard.usage.give(&x.slot)
 	x.answer.end()
+	if x.begins {
+		x.guard.usage.release(x.caller.Principal)
+	}
+	x.guard.endSessions(x.request, x.yielded)
 }
 
 // answerEnded answers in place of a handler that the guard has stopped before it answered.

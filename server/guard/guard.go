@@ -54,6 +54,11 @@ type Config struct {
 	// Recheck is how often the token of a running request is judged anew, so that a revocation ends
 	// it; 0 means DefaultRecheck, and a negative value never.
 	Recheck time.Duration
+	// Limits bound what a caller, and all callers together, have at once.
+	Limits Limits
+	// Usage counts it, for several guards together. nil means a count of this Guard's own. A Usage has limits
+	// already: only Limits.BatchAnswers is read then.
+	Usage *Usage
 	// Stateful says that the handler keeps sessions: whatever belongs to none is refused, except
 	// initialize and the revisions without sessions.
 	Stateful bool
@@ -89,6 +94,8 @@ type Guard struct {
 	maxBody     int64
 	maxCall     time.Duration
 	recheck     time.Duration
+	usage       *Usage
+	maxAnswers  int64 // of a batch
 	stateful    bool
 	tokenKey    any
 	proxies     clientip.Proxies
@@ -127,6 +134,10 @@ func New(cfg Config, next http.Handler) (*Guard, error) {
 	}
 	if g.recheck == 0 {
 		g.recheck = DefaultRecheck
+	}
+	g.usage, g.maxAnswers = cfg.Usage, cfg.Limits.Filled().BatchAnswers
+	if g.usage == nil {
+		g.usage = NewUsage(cfg.Limits)
 	}
 	g.looks.pause, g.looks.act = g.recheck, func(x *exchange) { go x.look() } // it may wait for keys
 	g.reads.pause, g.reads.act = cfg.BodyTimeout, (*exchange).stopReading
@@ -224,6 +235,22 @@ func (g *Guard) admit(w http.ResponseWriter, r *http.Request) *exchange {
 
 // understand is the request that the handler gets. A nil means that the request was answered.
 func (g *Guard) understand(x *exchange, r *http.Request) *http.Request {
+	x.request = r
+	kind := useMessage
+	switch r.Method {
+	case http.MethodGet:
+		kind = useStream
+	case http.MethodPost:
+		kind = useBody
+	}
+	if reached := g.usage.take(&x.slot, x.caller.Principal, kind); reached != nil {
+		if r.ContentLength != 0 {
+			// As in refuse.
+			_ = http.NewResponseController(x.answer.ResponseWriter).SetReadDeadline(time.Now().Add(g.reads.pause))
+		}
+		g.refuseLimit(x, reached, nil)
+		return nil
+	}
 	if r.Method == http.MethodPost {
 		return g.understandPost(x, r)
 	}
@@ -239,6 +266,7 @@ func (g *Guard) understand(x *exchange, r *http.Request) *http.Request {
 		g.refuse(&x.answer, r, *refused)
 		return nil
 	}
+	x.named = line(x.header, sessionHeader)
 	inner := x.begin(r, r.Method == http.MethodGet)
 	inner.Body = http.NoBody
 	inner.ContentLength = 0

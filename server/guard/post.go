@@ -10,6 +10,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // batchRevision is the only revision of MCP with batches. It is also what a request without the
@@ -47,7 +49,16 @@ func (g *Guard) understandPost(x *exchange, r *http.Request) *http.Request {
 		return nil
 	}
 	// The listening stream of 2026-07-28 is a POST.
-	inner := x.begin(r, single.is("subscriptions/listen"))
+	listening := single.is("subscriptions/listen")
+	if reached := g.admitMessages(x, &single, batch, listening); reached != nil {
+		var id jsontext.Value
+		if single.isRequest() {
+			id = single.id
+		}
+		g.refuseLimit(x, reached, id)
+		return nil
+	}
+	inner := x.begin(r, listening)
 	if batch != nil {
 		g.serveBatch(w, inner, batch)
 		return nil

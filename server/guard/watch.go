@@ -54,6 +54,8 @@ type call struct {
 	over  bool
 	timer *time.Timer // for the deadline, once it comes before the next look
 	next  place       // among the looks
+
+	slot slot // what the caller has of it; its Usage's lock holds for it
 }
 
 // begin is the request that the handler gets.
@@ -84,7 +86,8 @@ func (c *call) start(outer context.Context, limit time.Duration, limited bool) {
 // Detached returns a context for work on a request that goes on when the handler of the request has returned, such as a call
 // over the HTTP+SSE transport, which is answered elsewhere. It has the values of ctx, and it ends as a call's would: MaxCall
 // from now, when the token turns bad, or with the function that comes back, which has to be called when the work is done.
-// Where ctx comes from no guard, only that function ends it.
+// Where ctx comes from no guard, only that function ends it. The work counts as a running call. If the caller has too
+// many, the context has ended already, and its cause says so.
 func Detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	outer := context.WithoutCancel(ctx)
 	c, guarded := ctx.Value(callKey{}).(*call)
@@ -93,7 +96,12 @@ func Detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 	x := &exchange{call: call{guard: c.guard, raw: c.raw, caller: c.caller, late: ErrMaxCall}}
 	x.next.whose = x
+	reached := c.guard.usage.move(&c.slot, &x.slot, c.caller.Principal)
 	x.start(outer, c.guard.maxCall, c.guard.maxCall > 0)
+	if reached != nil {
+		c.guard.logLimit(c.caller, reached)
+		x.cancel(reached)
+	}
 	return &x.call, x.call.end
 }
 
@@ -140,6 +148,7 @@ func (c *call) end() {
 		c.timer.Stop()
 	}
 	looks.mu.Unlock()
+	c.guard.usage.give(&c.slot)
 	c.cancel(context.Canceled)
 }
 

@@ -89,6 +89,9 @@ func (s *legacySSE) bound(next mcpserver.ToolHandlerFunc) mcpserver.ToolHandlerF
 		}
 		ctx, end := guard.Detached(ctx)
 		defer end()
+		if ctx.Err() != nil { // there is no room for one more
+			return nil, context.Cause(ctx)
+		}
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		defer context.AfterFunc(open.(stream).ended, func() { cancel(errStreamOver) })()

@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	// maxSessions is how many sessions are kept; the one that was not used for longest goes.
-	maxSessions = 10_000
+	// defaultSessions is Config.MaxSessions where it is 0, and mostSessions where it is negative.
+	defaultSessions = 10_000
+	mostSessions    = 1_000_000
 	// sessionIdle is how long a session lasts that nobody uses.
 	sessionIdle = time.Hour
 )

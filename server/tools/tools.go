@@ -25,6 +25,9 @@ type Config struct {
 	// Stateful keeps a session for each client of the revisions before 2026-07-28. The guard in front
 	// has to be told, too, or a session is anybody's.
 	Stateful bool
+	// MaxSessions is how many sessions are kept; the one that was not used for longest goes. Zero means 10,000; a
+	// negative value means a million. It should be no less than what the guard allows, which knows whose they are.
+	MaxSessions int
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Logger hears of failures, without tokens; nil discards.
@@ -45,6 +48,12 @@ func newToolset(cfg Config) *toolset {
 	}
 	if cfg.Version == "" {
 		cfg.Version = "0"
+	}
+	switch {
+	case cfg.MaxSessions == 0:
+		cfg.MaxSessions = defaultSessions
+	case cfg.MaxSessions < 0:
+		cfg.MaxSessions = mostSessions
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -76,7 +85,7 @@ func Handler(cfg Config) http.Handler {
 	}
 	if cfg.Stateful {
 		over := func(id string) { server.UnregisterSession(context.Background(), id) }
-		options = append(options, mcpserver.WithSessionIdManager(newSessionList(maxSessions, t.cfg.Now, over)))
+		options = append(options, mcpserver.WithSessionIdManager(newSessionList(t.cfg.MaxSessions, t.cfg.Now, over)))
 	} else {
 		// Without state all listening streams of the older revisions would share one session, and
 		// with it each other's notifications.

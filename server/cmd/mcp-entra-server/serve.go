@@ -53,7 +53,7 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 		TrustedProxies: s.trustedProxies,
 		Entra:          s.registration(), Direct: s.direct, Scopes: s.apiScopes(), Upstream: s.upstream,
 		UpstreamHeaders: s.upstreamHeaders, UpstreamQuery: s.upstreamQuery,
-		Stateful: s.stateful, LegacySSE: s.legacySSE, MaxCall: s.maxCall,
+		Stateful: s.stateful, LegacySSE: s.legacySSE, MaxCall: s.maxCall, Limits: s.limits,
 		RegistrationsPerMinute: s.registrations,
 		HTTPClient:             client, Logger: logger,
 	}

@@ -14,6 +14,7 @@ import (
 	"mcpentra/server/broker"
 	"mcpentra/server/clientip"
 	"mcpentra/server/entra"
+	"mcpentra/server/guard"
 )
 
 type flagValues struct {
@@ -36,6 +37,7 @@ type settings struct {
 	stateful, legacySSE                                                        bool
 	maxCall                                                                    time.Duration
 	registrations                                                              int
+	limits                                                                     guard.Limits
 	store, keysFile                                                            string
 	trustFakeKeys                                                              bool
 }
@@ -48,6 +50,8 @@ var keys = []string{
 	"AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_APP_ROLES",
 	"MCP_ADDR", "MCP_PUBLIC_URL", "MCP_PATH", "MCP_ALLOWED_ORIGINS",
 	"MCP_UPSTREAM", "MCP_UPSTREAM_HEADERS", "MCP_UPSTREAM_QUERY", "MCP_STATEFUL", "MCP_LEGACY_SSE", "MCP_MAX_CALL",
+	"MCP_CALLER_SESSIONS", "MCP_CALLER_STREAMS", "MCP_CALLER_CALLS",
+	"MCP_TOTAL_SESSIONS", "MCP_TOTAL_STREAMS", "MCP_TOTAL_CALLS", "MCP_BATCH_ANSWERS",
 	"STORE_URL", "MCP_KEYS_FILE", "MCP_TRUSTED_PROXIES", "MCP_REGISTRATIONS_PER_MINUTE",
 }
 
@@ -183,12 +187,46 @@ func (s *settings) readEndpoint() (err error) {
 			return s.wrong(key, "is for MCP_UPSTREAM, which is not set: set that too, or remove this")
 		}
 	}
+	if err := s.readLimits(); err != nil {
+		return err
+	}
 	if s.upstream != "" && s.legacySSE {
 		return s.wrong("MCP_LEGACY_SSE", "is for the tools of this program, and MCP_UPSTREAM puts another "+
 			"server in their place")
 	}
 	return nil
 }
+
+// readLimits reads what callers may have at once.
+func (s *settings) readLimits() error {
+	for key, into := range map[string]*int{
+		"MCP_CALLER_SESSIONS": &s.limits.CallerSessions, "MCP_TOTAL_SESSIONS": &s.limits.TotalSessions,
+		"MCP_CALLER_STREAMS": &s.limits.CallerStreams, "MCP_TOTAL_STREAMS": &s.limits.TotalStreams,
+		"MCP_CALLER_CALLS": &s.limits.CallerCalls, "MCP_TOTAL_CALLS": &s.limits.TotalCalls,
+	} {
+		text := s.get(key)
+		if text == "" {
+			continue
+		}
+		number, err := strconv.Atoi(text)
+		if err != nil || number < 1 || number > maxLimit {
+			return s.wrong(key, "is %q: write a number from 1 to %d", text, maxLimit)
+		}
+		*into = number
+	}
+	if text := s.get("MCP_BATCH_ANSWERS"); text != "" {
+		number, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || number < 1 {
+			return s.wrong("MCP_BATCH_ANSWERS", "is %q: write a number of bytes, such as %d", text,
+				guard.DefaultBatchAnswers)
+		}
+		s.limits.BatchAnswers = number
+	}
+	return nil
+}
+
+// maxLimit keeps a typing error from meaning no limit.
+const maxLimit = 1_000_000
 
 // list splits at commas and blanks.
 func list(text string) []string {

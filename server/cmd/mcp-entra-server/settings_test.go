@@ -22,7 +22,7 @@ func TestTheExampleIsTrue(t *testing.T) {
 	for _, match := range assignment.FindAllStringSubmatch(string(text), -1) {
 		settings = append(settings, match[1])
 	}
-	require.Len(t, settings, 29, "the keys that there are")
+	require.Len(t, settings, 36, "the keys that there are")
 	ofDirectMode := regexp.MustCompile(`^AUTH_(AUDIENCE|SCOPES|TOKEN|ALLOWED|CONFIDENTIAL|APP)`)
 	ofBrokerMode := regexp.MustCompile(`^(AUTH_REDIRECT_URI|AUTH_MODE)`)
 	for _, change := range []struct {

@@ -1,0 +1,450 @@
+package guard_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/server/guard"
+)
+
+const (
+	listen     = `{"jsonrpc":"2.0","id":7,"method":"subscriptions/listen"}`
+	initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize"}`
+	aResponse  = `{"jsonrpc":"2.0","id":1,"result":{}}`
+)
+
+// byName lets in everybody: a token is an object ID, and after a slash a client ID.
+func byName(_ context.Context, raw string) (*guard.Identity, error) {
+	id := adele
+	id.ObjectID, id.ClientID, _ = strings.Cut(raw, "/")
+	return &id, nil
+}
+
+// throng is a guard in front of a handler that runs requests until they are told to end.
+type throng struct {
+	t       *testing.T
+	guard   *guard.Guard
+	log     bytes.Buffer
+	mu      sync.Mutex
+	running sync.WaitGroup
+	release chan struct{}
+}
+
+func newThrong(t *testing.T, edit func(*guard.Config)) *throng {
+	c := &throng{t: t, release: make(chan struct{})}
+	cfg := config()
+	cfg.Verify, cfg.Recheck, cfg.MaxCall = byName, -1, -1
+	cfg.Logger = slog.New(slog.NewTextHandler(&c.log, nil))
+	if edit != nil {
+		edit(&cfg)
+	}
+	c.guard = newGuard(t, cfg, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusOK)
+		began, _ := r.Context().Value(beganKey{}).(func())
+		began()
+		<-c.release
+	}))
+	t.Cleanup(c.end)
+	return c
+}
+
+// end ends all that runs.
+func (c *throng) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-c.release:
+	default:
+		close(c.release)
+	}
+	c.running.Wait()
+}
+
+// send sends a request, and returns when it is answered or runs.
+func (c *throng) send(who, method, body string) *httptest.ResponseRecorder {
+	r := request(method, body)
+	r.Header.Set("Authorization", "Bearer "+who)
+	w := &flushed{ResponseRecorder: httptest.NewRecorder(), began: make(chan struct{})}
+	done := make(chan struct{})
+	r = r.WithContext(context.WithValue(r.Context(), beganKey{}, w.Flush))
+	c.running.Go(func() {
+		defer close(done)
+		c.guard.ServeHTTP(w, r)
+	})
+	select {
+	case <-w.began:
+	case <-done:
+	}
+	return w.ResponseRecorder
+}
+
+type beganKey struct{}
+
+// flushed tells when the first of an answer is sent.
+type flushed struct {
+	*httptest.ResponseRecorder
+	once  sync.Once
+	began chan struct{}
+}
+
+func (f *flushed) Flush() { f.once.Do(func() { close(f.began) }) }
+
+func TestWhatACallerHasAtOnceIsBounded(t *testing.T) {
+	t.Parallel()
+	batch := "[" + ping + "," + aResponse + "]"
+	for name, test := range map[string]struct {
+		method, body string
+		limit        int
+		setting      string
+		id           string
+	}{
+		"streams":               {http.MethodGet, "", guard.DefaultCallerStreams, "MCP_CALLER_STREAMS", "null"},
+		"streams of 2026-07-28": {http.MethodPost, listen, guard.DefaultCallerStreams, "MCP_CALLER_STREAMS", "7"},
+		"calls":                 {http.MethodPost, ping, guard.DefaultCallerCalls, "MCP_CALLER_CALLS", "1"},
+		"what wants no answer":  {http.MethodPost, aResponse, guard.DefaultCallerCalls, "MCP_CALLER_CALLS", "null"},
+		"what ends sessions":    {http.MethodDelete, "", guard.DefaultCallerCalls, "MCP_CALLER_CALLS", "null"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newThrong(t, nil)
+			for i := range test.limit {
+				require.Equal(t, http.StatusOK, c.send(fmt.Sprintf("one/%d", i), test.method, test.body).Code, i)
+			}
+			for range 3 {
+				refused := c.send("one/other", test.method, test.body)
+				require.Equal(t, http.StatusTooManyRequests, refused.Code)
+				assert.Equal(t, "1", refused.Header().Get("Retry-After"))
+				var said struct {
+					ID    json.RawMessage
+					Error struct{ Message string }
+				}
+				require.NoError(t, json.Unmarshal(refused.Body.Bytes(), &said), refused.Body)
+				assert.Equal(t, test.id, string(said.ID))
+				assert.Contains(t, said.Error.Message, fmt.Sprint(test.limit))
+			}
+			assert.Equal(t, http.StatusOK, c.send("another", test.method, test.body).Code)
+			assert.Equal(t, 3, strings.Count(c.log.String(), "setting="+test.setting), "a line for each")
+			assert.Contains(t, c.log.String(), "object=one client=other")
+		})
+	}
+	t.Run("each kind by itself", func(t *testing.T) {
+		t.Parallel()
+		c := newThrong(t, func(cfg *guard.Config) { cfg.Limits = guard.Limits{CallerCalls: 2, CallerStreams: 1} })
+		for _, body := range []string{ping, batch, aResponse, aResponse} {
+			require.Equal(t, http.StatusOK, c.send("one", http.MethodPost, body).Code, body)
+		}
+		require.Equal(t, http.StatusOK, c.send("one", http.MethodGet, "").Code)
+		for _, body := range []string{ping, batch, listen} {
+			require.Equal(t, http.StatusTooManyRequests, c.send("one", http.MethodPost, body).Code, body)
+		}
+	})
+	t.Run("what ends makes room", func(t *testing.T) {
+		t.Parallel()
+		c := newThrong(t, func(cfg *guard.Config) { cfg.Limits = guard.Limits{CallerCalls: 1, TotalCalls: 1} })
+		require.Equal(t, http.StatusOK, c.send("one", http.MethodPost, ping).Code)
+		require.Equal(t, http.StatusTooManyRequests, c.send("one", http.MethodPost, ping).Code)
+		c.end()
+		for range 3 {
+			require.Equal(t, http.StatusOK, c.send("one", http.MethodPost, ping).Code)
+			require.Equal(t, http.StatusBadRequest, c.send("one", http.MethodPost, "x").Code)
+		}
+	})
+	t.Run("slow bodies leave room for calls", func(t *testing.T) {
+		t.Parallel()
+		c := newThrong(t, func(cfg *guard.Config) { cfg.Limits = guard.Limits{CallerCalls: 1} })
+		bodies := make([]*io.PipeWriter, 8)
+		for i := range bodies {
+			body, more := io.Pipe()
+			bodies[i] = more
+			r := request(http.MethodPost, "")
+			r.Body, r.ContentLength = body, -1
+			r.Header.Set("Authorization", "Bearer one")
+			c.running.Go(func() { c.guard.ServeHTTP(httptest.NewRecorder(), r) })
+			_, err := more.Write([]byte("{")) // it is read
+			require.NoError(t, err)
+		}
+		require.Equal(t, http.StatusTooManyRequests, c.send("one", http.MethodPost, ping).Code, "not for any number")
+		require.NoError(t, bodies[0].Close())
+		for c.send("one", http.MethodPost, aResponse).Code != http.StatusOK {
+			runtime.Gosched() // the closed one is about to be refused
+		}
+		for _, more := range bodies {
+			_ = more.Close()
+		}
+	})
+	t.Run("all together", func(t *testing.T) {
+		t.Parallel()
+		c := newThrong(t, func(cfg *guard.Config) { cfg.Limits = guard.Limits{TotalStreams: 3, TotalCalls: 2} })
+		for i, want := range []int{200, 200, 200, 503} {
+			assert.Equal(t, want, c.send(fmt.Sprint(i), http.MethodGet, "").Code)
+		}
+		for i, want := range []int{200, 200, 503} {
+			w := c.send(fmt.Sprint(i), http.MethodPost, ping)
+			assert.Equal(t, want, w.Code)
+			assert.Equal(t, want == 503, w.Header().Get("Retry-After") != "")
+		}
+		assert.Contains(t, c.log.String(), "setting=MCP_TOTAL_STREAMS")
+		assert.Contains(t, c.log.String(), "setting=MCP_TOTAL_CALLS")
+	})
+	t.Run("no bound", func(t *testing.T) {
+		t.Parallel()
+		c := newThrong(t, func(cfg *guard.Config) { cfg.Limits = guard.Limits{CallerStreams: -1, TotalStreams: -1} })
+		for range 2 * guard.DefaultCallerStreams {
+			require.Equal(t, http.StatusOK, c.send("one", http.MethodGet, "").Code)
+		}
+	})
+	t.Run("of two guards", func(t *testing.T) {
+		t.Parallel()
+		usage := guard.NewUsage(guard.Limits{CallerStreams: 2})
+		share := func(cfg *guard.Config) { cfg.Usage = usage }
+		first, second := newThrong(t, share), newThrong(t, share)
+		assert.Equal(t, http.StatusOK, first.send("one", http.MethodGet, "").Code)
+		assert.Equal(t, http.StatusOK, second.send("one", http.MethodGet, "").Code)
+		assert.Equal(t, http.StatusTooManyRequests, first.send("one", http.MethodGet, "").Code)
+	})
+}
+
+// TestDetachedWorkCounts runs work that goes on when its request is over.
+func TestDetachedWorkCounts(t *testing.T) {
+	t.Parallel()
+	cfg := config()
+	cfg.Verify, cfg.Recheck = byName, -1
+	cfg.Limits = guard.Limits{CallerCalls: 2}
+	type work struct {
+		ctx context.Context
+		end context.CancelFunc
+	}
+	var all []work
+	g := newGuard(t, cfg, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		ctx, end := guard.Detached(r.Context())
+		all = append(all, work{ctx, end})
+		ctx, end = guard.Detached(r.Context()) // beside the first, so it needs room of its own
+		all = append(all, work{ctx, end})
+	}))
+	send := func() int {
+		r := request(http.MethodPost, ping)
+		r.Header.Set("Authorization", "Bearer one")
+		w := httptest.NewRecorder()
+		g.ServeHTTP(w, r)
+		return w.Code
+	}
+	require.Equal(t, http.StatusOK, send())
+	require.Len(t, all, 2)
+	assert.NoError(t, all[0].ctx.Err())
+	assert.NoError(t, all[1].ctx.Err())
+	assert.Equal(t, http.StatusTooManyRequests, send(), "both go on")
+	all[0].end()
+	require.Equal(t, http.StatusOK, send())
+	require.Len(t, all, 4)
+	assert.NoError(t, all[2].ctx.Err(), "it has the room of its request")
+	assert.Error(t, all[3].ctx.Err(), "and this one has none")
+	assert.ErrorContains(t, context.Cause(all[3].ctx), "running calls")
+	for _, one := range all {
+		one.end()
+		one.end()
+	}
+	assert.Equal(t, http.StatusOK, send())
+}
+
+// sessionKeeper is a handler that begins sessions, and remembers those that were not ended.
+type sessionKeeper struct {
+	open map[string]string // ID to the object ID of the caller
+	made int
+}
+
+func (k *sessionKeeper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	caller, _ := guard.FromContext(r.Context())
+	body, _ := io.ReadAll(r.Body)
+	id := r.Header.Get("Mcp-Session-Id")
+	switch {
+	case strings.Contains(string(body), "initialize"):
+		k.made++
+		id = fmt.Sprintf("s%d", k.made)
+		k.open[id] = caller.ObjectID
+		w.Header().Set("Mcp-Session-Id", id)
+	case k.open[id] == "":
+		w.WriteHeader(http.StatusNotFound)
+	case r.Method == http.MethodDelete && k.open[id] == caller.ObjectID:
+		delete(k.open, id)
+	}
+}
+
+func (k *sessionKeeper) of(who string) (count int) {
+	for _, owner := range k.open {
+		if owner == who {
+			count++
+		}
+	}
+	return count
+}
+
+func TestACallersOwnSessionsGiveWay(t *testing.T) {
+	t.Parallel()
+	type sender func(who, method, body, session string) (status int, begun string)
+	keep := func(t *testing.T, limits guard.Limits) (*sessionKeeper, sender) {
+		k := &sessionKeeper{open: map[string]string{}}
+		cfg := config()
+		cfg.Verify, cfg.Recheck, cfg.Stateful, cfg.Limits = byName, -1, true, limits
+		g := newGuard(t, cfg, k)
+		return k, func(who, method, body, session string) (int, string) {
+			r := request(method, body)
+			r.Header.Set("Authorization", "Bearer "+who)
+			if session != "" {
+				r.Header.Set("Mcp-Session-Id", session)
+			}
+			w := httptest.NewRecorder()
+			g.ServeHTTP(w, r)
+			return w.Code, w.Header().Get("Mcp-Session-Id")
+		}
+	}
+	t.Run("to newer ones", func(t *testing.T) {
+		t.Parallel()
+		k, send := keep(t, guard.Limits{})
+		_, theirs := send("another", http.MethodPost, initialize, "")
+		_, first := send("one", http.MethodPost, initialize, "")
+		_, second := send("one", http.MethodPost, initialize, "")
+		for i := range 10_400 {
+			status, session := send(fmt.Sprintf("one/%d", i%3), http.MethodPost, initialize, "")
+			require.Equal(t, http.StatusOK, status)
+			require.NotEmpty(t, session)
+			if i%50 == 0 {
+				status, _ = send("one", http.MethodPost, ping, first)
+				require.Equal(t, http.StatusOK, status, "it is used")
+			}
+		}
+		assert.Equal(t, guard.DefaultCallerSessions, k.of("one"))
+		status, _ := send("one", http.MethodPost, ping, second)
+		assert.Equal(t, http.StatusNotFound, status)
+		status, _ = send("another", http.MethodPost, ping, theirs)
+		assert.Equal(t, http.StatusOK, status, "nobody else is affected")
+	})
+	t.Run("before the total is exceeded", func(t *testing.T) {
+		t.Parallel()
+		k, send := keep(t, guard.Limits{CallerSessions: 4, TotalSessions: 5})
+		for range 4 {
+			send("many", http.MethodPost, initialize, "")
+		}
+		_, few := send("few", http.MethodPost, initialize, "")
+		_, newer := send("few", http.MethodPost, initialize, "")
+		status, _ := send("few", http.MethodPost, ping, few)
+		assert.Equal(t, http.StatusNotFound, status, "its own gave way")
+		status, _ = send("third", http.MethodPost, initialize, "")
+		assert.Equal(t, http.StatusOK, status)
+		assert.Equal(t, 3, k.of("many"), "then those of the caller with the most")
+		status, _ = send("few", http.MethodPost, ping, newer)
+		assert.Equal(t, http.StatusOK, status)
+		assert.Len(t, k.open, 5)
+	})
+	t.Run("and nobody's only one", func(t *testing.T) {
+		t.Parallel()
+		k, send := keep(t, guard.Limits{TotalSessions: 2})
+		send("one", http.MethodPost, initialize, "")
+		send("another", http.MethodPost, initialize, "")
+		status, _ := send("third", http.MethodPost, initialize, "")
+		assert.Equal(t, http.StatusServiceUnavailable, status)
+		assert.Len(t, k.open, 2)
+	})
+	t.Run("those that are ended do not count", func(t *testing.T) {
+		t.Parallel()
+		k, send := keep(t, guard.Limits{CallerSessions: 2})
+		_, kept := send("one", http.MethodPost, initialize, "")
+		for range 10 {
+			_, session := send("one", http.MethodPost, initialize, "")
+			status, _ := send("one", http.MethodDelete, "", session)
+			require.Equal(t, http.StatusOK, status)
+		}
+		_, gone := send("one", http.MethodPost, initialize, "")
+		clear(k.open)
+		k.open["s1"] = "one"
+		status, _ := send("one", http.MethodPost, ping, gone)
+		require.Equal(t, http.StatusNotFound, status, "the handler has ended it")
+		_, _ = send("one", http.MethodPost, initialize, "")
+		status, _ = send("one", http.MethodPost, ping, kept)
+		assert.Equal(t, http.StatusOK, status)
+	})
+	t.Run("a handler without sessions is not bounded", func(t *testing.T) {
+		t.Parallel()
+		cfg := config()
+		cfg.Limits = guard.Limits{CallerSessions: 1}
+		g := newGuard(t, cfg, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		for range 3 {
+			w := httptest.NewRecorder()
+			g.ServeHTTP(w, request(http.MethodPost, initialize))
+			assert.Equal(t, http.StatusOK, w.Code)
+		}
+	})
+}
+
+// TestABatchHasSoManyBytesOfAnswers runs messages whose answers are large until there are too many bytes.
+func TestABatchHasSoManyBytesOfAnswers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		limit, size int
+		ran, whole  int
+	}{
+		"enough":         {1 << 20, 1000, 10, 10},
+		"the third":      {3 * 1000, 1000, 3, 2}, // each has its braces beside
+		"the first":      {500, 1000, 1, 0},
+		"no bound":       {-1, 100_000, 10, 10},
+		"one of its own": {64 << 20, 5 << 20, 10, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			cfg := config()
+			cfg.Limits = guard.Limits{BatchAnswers: int64(test.limit)}
+			cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			ran := 0
+			g := newGuard(t, cfg, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				ran++
+				var asked struct{ ID int }
+				_ = json.NewDecoder(r.Body).Decode(&asked)
+				_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%d,"result":%q}`, asked.ID, strings.Repeat("x", test.size))
+			}))
+			var messages []string
+			for i := range 10 {
+				messages = append(messages, fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"ping"}`, i+1))
+			}
+			w := httptest.NewRecorder()
+			g.ServeHTTP(w, request(http.MethodPost, "["+strings.Join(messages, ",")+"]"))
+			require.Equal(t, http.StatusOK, w.Code)
+			assert.Equal(t, "application/json", w.Header().Get("Content-Type"))
+			var answers []struct {
+				ID     int
+				Result string
+				Error  *struct{ Message string }
+			}
+			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answers))
+			require.Len(t, answers, 10)
+			whole := 0
+			for i, answer := range answers {
+				assert.Equal(t, i+1, answer.ID)
+				if answer.Error == nil {
+					assert.Len(t, answer.Result, test.size)
+					whole++
+				}
+			}
+			assert.Equal(t, test.whole, whole)
+			assert.Equal(t, test.ran, ran)
+			full := test.ran < 10
+			assert.Equal(t, full, strings.Contains(log.String(), "MCP_BATCH_ANSWERS"))
+			if full {
+				assert.Less(t, w.Body.Len(), test.limit+10*200)
+			}
+		})
+	}
+}

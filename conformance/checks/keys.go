@@ -248,7 +248,7 @@ func wrongUse(ctx context.Context, p *engine.Probe) error {
 // strangers are how many tokens of a flood have a key of their own, and herdSize how many come at once.
 const (
 	strangers = 200
-	herdSize  = 50
+	herdSize  = 24                     // servers may bound what one caller does at once
 	farAway   = 200 * time.Millisecond // and how long the issuer takes, so that they meet
 )
 

@@ -120,6 +120,14 @@ func session() []engine.Check {
 			Run:       bounded,
 		},
 		{
+			ID: "server/session/others-kept", Role: engine.Server, Level: engine.Policy, Severity: engine.High,
+			Revisions: withSessions, Needs: []engine.TokenKind{engine.Good, engine.OtherUser},
+			NeedsRig: true, Disruptive: true, Covers: []string{"RS-097"},
+			Reference: hijacking + "; OWASP API Security Top 10 2023, API4",
+			Sentence:  "However many sessions one user begins, another user's session goes on.",
+			Run:       othersKept,
+		},
+		{
 			ID: "server/session/missing", Role: engine.Server, Level: engine.Should, Revisions: withSessions, Needs: good, Covers: []string{"server-session-missing-400"},
 			Reference: management,
 			Sentence:  "A request that lacks the session ID which the server needs is refused with 400.",
@@ -356,6 +364,65 @@ func bounded(ctx context.Context, p *engine.Probe) error {
 		return err
 	}
 	return r.probe.Mismatch(fmt.Sprintf("the end of the first of %d sessions, by their number or a week later", manySessions+1), "its list of tools")
+}
+
+// A flood is so many sessions of one user, or as many as a server begins in a while.
+const (
+	floodSessions = 1500
+	floodTime     = 20 * time.Second
+)
+
+// othersKept begins a session for one user and a flood of them for another.
+func othersKept(ctx context.Context, p *engine.Probe) error {
+	r, err := newRig(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	victim, err := r.probe.Token(ctx, engine.OtherUser)
+	if err != nil {
+		return &engine.NotApplicable{Reason: "the rig has tokens of one user alone"}
+	}
+	trial, err := inSession(ctx, r.probe)
+	if err != nil {
+		return err
+	}
+	kept, err := r.probe.Open(ctx, victim)
+	if err != nil {
+		return err
+	}
+	list := func() (*engine.Answer, error) {
+		request := kept.Message("tools/list", nil)
+		request.Header.Set("Authorization", "Bearer "+victim)
+		return r.probe.Send(ctx, request)
+	}
+	before, err := list()
+	switch {
+	case err != nil:
+		return err
+	case !before.Succeeded():
+		return &engine.CannotJudge{Reason: fmt.Sprintf("the other user's session answers %d", before.Status)}
+	}
+	begun := 0
+	for until := time.Now().Add(floodTime); begun < floodSessions && time.Now().Before(until); begun++ {
+		answer, err := r.probe.Send(ctx, engine.Request{Header: engine.Bearer(trial.Token)})
+		if err != nil {
+			return err
+		}
+		if !answer.Succeeded() {
+			break // enough is enough
+		}
+	}
+	after, err := list()
+	if err != nil {
+		return err
+	}
+	// Other statuses may be about the load.
+	if after.Status == http.StatusNotFound || after.Status == http.StatusBadRequest {
+		return r.probe.Insecure(fmt.Sprintf("the session of a user to go on while another begins %d", begun),
+			fmt.Sprintf("status %d", after.Status))
+	}
+	return nil
 }
 
 // over reports whether a session is not served any more, with a token of now.

@@ -135,6 +135,7 @@ const (
 	KeepsEndedSessions    Fault = "serves sessions that were ended"
 	EndsSessionsOfAnybody Fault = "ends a session for whoever asks"
 	KeepsSessionsForEver  Fault = "keeps sessions for ever"
+	SessionsPushOutOthers Fault = "ends the session that was not used for longest, whoever's it is"
 	StreamsToAnybody      Fault = "opens a stream without a token"
 	ReopensEndedStreams   Fault = "opens a stream that ends at once with a token that has just expired"
 	StreamsForEver        Fault = "goes on streaming when the token has expired"

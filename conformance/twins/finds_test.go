@@ -122,6 +122,7 @@ var sessionFinds = map[twins.Fault][]string{
 	twins.KeepsEndedSessions:    {"server/session/ended"},
 	twins.EndsSessionsOfAnybody: {"server/session/ending-needs-token"},
 	twins.KeepsSessionsForEver:  {"server/session/bounded"},
+	twins.SessionsPushOutOthers: {"server/session/others-kept"},
 	twins.StreamsToAnybody:      {"server/stream/needs-token"},
 	twins.ReopensEndedStreams:   {"server/stream/reopened"},
 	twins.StreamsForEver:        {"server/stream/ends-with-token"},

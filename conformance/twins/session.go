@@ -46,8 +46,27 @@ func (t *Twin) beginSession(w http.ResponseWriter, r *http.Request, caller claim
 	case t.has(AdoptsSessions) && r.Header.Get("Mcp-Session-Id") != "":
 		id = r.Header.Get("Mcp-Session-Id")
 	}
+	if t.has(SessionsPushOutOthers) {
+		t.pushOut()
+	}
 	t.sessions[id] = &session{owner: caller.Subject, token: t.readCredentials(r).token, revision: revision, used: now}
 	w.Header().Set("Mcp-Session-Id", id)
+}
+
+// mostSessions is how many sessions of all users a twin with SessionsPushOutOthers keeps.
+const mostSessions = 200
+
+// pushOut ends the session that was not used for longest when there are too many. The lock is held.
+func (t *Twin) pushOut() {
+	var oldest string
+	for id, one := range t.sessions {
+		if oldest == "" || one.used.Before(t.sessions[oldest].used) {
+			oldest = id
+		}
+	}
+	if len(t.sessions) >= mostSessions {
+		delete(t.sessions, oldest)
+	}
 }
 
 // joinSession finds the session of a request, or refuses.

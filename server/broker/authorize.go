@@ -355,7 +355,7 @@ func (b *Broker) deliver(w http.ResponseWriter, r *http.Request, tx *transaction
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	if r.Method == http.MethodPost {
-		b.showOnward(w, target, "Back to "+tx.displayName())
+		b.showOnward(w, target, "Back to “"+isolated(tx.displayName())+"”")
 		return
 	}
 	http.Redirect(w, r, target, http.StatusFound)

@@ -216,13 +216,13 @@ func (t *Table) letter(r rune, withSymbols bool) rune {
 	if to := symbols[r]; to != 0 && withSymbols {
 		return to
 	}
-	if to := t.letters[r]; to != 0 {
-		r = to
+	for _, spelled := range []rune{r, unicode.ToUpper(r), unicode.ToLower(r)} {
+		if to := t.letters[spelled]; to != 0 {
+			r = to
+			break
+		}
 	}
-	r = unicode.ToLower(r)
-	if to := t.letters[r]; to != 0 {
-		r = to
-	}
+	r = unicode.ToLower(emblem(r))
 	if to := digits[r]; to != 0 {
 		r = to
 	}
@@ -230,6 +230,19 @@ func (t *Table) letter(r rune, withSymbols bool) rune {
 		return r
 	}
 	return 0
+}
+
+// emblems begin the alphabets of letters in circles, in squares and on flags that have no other form in Unicode.
+var emblems = []rune{0x1F130, 0x1F150, 0x1F170, 0x1F1E6}
+
+// emblem is the letter of an emblem, or the character itself.
+func emblem(r rune) rune {
+	for _, first := range emblems {
+		if r >= first && r < first+26 {
+			return 'A' + r - first
+		}
+	}
+	return r
 }
 
 // A HostProblem is a reason not to take a host for what it looks like.

@@ -22,6 +22,8 @@ func TestNamesOfKnownClients(t *testing.T) {
 	t.Parallel()
 	table := load(t)
 	for name, known := range map[string]string{
+		"🅲🅻🅰🆄🅳🅴": "Claude", "🇨🇱🇦🇺🇩🇪": "Claude",
+		"ꮯlaude": "Claude", "ⓒⓛⓐⓤⓓⓔ": "Claude",
 		"Claude": "Claude", "CIaude": "Claude", "Claude (official)": "Claude", "Сlaude": "Claude",
 		"CLAUDE":      "Claude",
 		"C l a u d e": "Claude", "Ｃｌａｕｄｅ": "Claude", "𝐂𝐥𝐚𝐮𝐝𝐞": "Claude",

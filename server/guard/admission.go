@@ -84,15 +84,22 @@ func (g *Guard) endSessions(r *http.Request, sessions []*session) {
 
 // refuseLimit answers a request for which a limit leaves no room.
 func (g *Guard) refuseLimit(x *exchange, reached *limitError, id jsontext.Value) {
-	g.logLimit(x.caller, reached)
+	g.logLimit(x.request, x.caller, reached)
 	header := x.answer.Header()
 	header.Set("Retry-After", retrySeconds(time.Second))
 	header["Cache-Control"] = noStore
 	writeJSON(&x.answer, reached.status, errorResponse(&rpcError{code: codeBusy, message: reached.Error(), id: id}))
 }
 
-func (g *Guard) logLimit(caller *Identity, reached *limitError) {
-	g.log.Warn("refused", "status", reached.status, "reason", reached.what,
-		"limit", reached.limit, "setting", reached.setting,
-		"tenant", caller.TenantID, "object", caller.ObjectID, "client", caller.ClientID)
+// logLimit writes the one line that a refusal by a limit leaves. The request is nil for work that outlives its own.
+func (g *Guard) logLimit(r *http.Request, caller *Identity, reached *limitError) {
+	attributes := []any{
+		"status", reached.status, "reason", reached.what, "limit", reached.limit, "setting", reached.setting,
+		"tenant", caller.TenantID, "object", caller.ObjectID, "client", caller.ClientID,
+	}
+	if r != nil {
+		attributes = append(attributes, "method", r.Method, "path", clip(r.URL.Path),
+			"address", g.proxies.Address(r).String())
+	}
+	g.log.Warn("refused", attributes...)
 }

@@ -51,9 +51,11 @@ func (g *Guard) serveBatch(w http.ResponseWriter, r *http.Request, messages []*m
 		full = full || left == 0
 	}
 	answers.end()
-	if full {
-		g.log.Warn("refused", "reason", "too many bytes of answers in a batch", "limit", g.maxAnswers,
-			"setting", "MCP_BATCH_ANSWERS")
+	caller, known := FromContext(r.Context())
+	if full && known {
+		g.logLimit(r, caller, &limitError{
+			http.StatusOK, "too many bytes of answers in a batch", int(g.maxAnswers), "MCP_BATCH_ANSWERS",
+		})
 	}
 }
 

@@ -139,6 +139,7 @@ func TestWhatACallerHasAtOnceIsBounded(t *testing.T) {
 			assert.Equal(t, http.StatusOK, c.send("another", test.method, test.body).Code)
 			assert.Equal(t, 3, strings.Count(c.log.String(), "setting="+test.setting), "a line for each")
 			assert.Contains(t, c.log.String(), "object=one client=other")
+			assert.Contains(t, c.log.String(), "address=192.0.2.1", "where it came from")
 		})
 	}
 	t.Run("each kind by itself", func(t *testing.T) {

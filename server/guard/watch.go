@@ -99,7 +99,7 @@ func Detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	reached := c.guard.usage.move(&c.slot, &x.slot, c.caller.Principal)
 	x.start(outer, c.guard.maxCall, c.guard.maxCall > 0)
 	if reached != nil {
-		c.guard.logLimit(c.caller, reached)
+		c.guard.logLimit(nil, c.caller, reached)
 		x.cancel(reached)
 	}
 	return &x.call, x.call.end

@@ -176,6 +176,30 @@ func TestRefusalsToStart(t *testing.T) {
 	}
 }
 
+func TestSettingsOfTheUserAreNotReplaced(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	own := filepath.Join(folder, ".env")
+	write(t, own, "AUTH_CLIENT_SECRET=the-only-copy\n")
+	status, stderr := runProgram(t, "--addr", "localhost:0", "--write-env", own)
+	assert.Equal(t, 2, status)
+	assert.Contains(t, stderr, own+" holds settings that fakeentra did not write")
+	assert.NotContains(t, stderr, "the-only-copy")
+	kept, err := os.ReadFile(own)
+	require.NoError(t, err)
+	assert.Equal(t, "AUTH_CLIENT_SECRET=the-only-copy\n", string(kept))
+
+	status, stderr = runProgram(t, "--addr", "localhost:0", "--write-env", folder)
+	assert.Equal(t, 2, status)
+	assert.Contains(t, stderr, "--write-env: want a file")
+
+	empty := filepath.Join(folder, "empty.env")
+	write(t, empty, "")
+	for range 2 { // an empty file, then the fake's own
+		start(t, "--addr", "localhost:0", "--quiet", "--write-env", empty).interrupt(t)
+	}
+}
+
 func TestUsageOfCommands(t *testing.T) {
 	t.Parallel()
 	for arguments, text := range map[string]string{

@@ -136,7 +136,8 @@ func environment(server *fakeentra.Server, options serveOptions) string {
 		authority, graph = options.backchannelURL, options.backchannelURL
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "# Points mcp-entra-server at the fake on %s. Written by fakeentra; holds no real secret.\n", server.URL)
+	fmt.Fprintf(&text, "# Points mcp-entra-server at the fake on %s. %s; holds no real secret.\n",
+		server.URL, envFileMark)
 	set := func(key, value string) { fmt.Fprintf(&text, "%s=%s\n", key, quote(value)) }
 	set("AUTH_TENANT_ID", tenant.ID)
 	if len(tenant.Apps) > 0 {

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -95,8 +98,44 @@ func (o serveOptions) checkFiles() error {
 			return fmt.Errorf("%s: want a file in a folder that exists: %w", one.flag, err)
 		}
 	}
+	if o.envFile == "" {
+		return nil
+	}
+	return checkReplaceable(o.envFile)
+}
+
+// envFileMark stands in the first line of the settings files that fakeentra writes.
+const envFileMark = "Written by fakeentra"
+
+// checkReplaceable refuses to replace a settings file of the user: it may hold the only copy of a client secret.
+func checkReplaceable(name string) error {
+	file, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("--write-env: want a file that fakeentra may replace: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return fmt.Errorf("--write-env: %w", err)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("--write-env: want a file, but %s is something else; name another file", name)
+	case info.Size() == 0:
+		return nil
+	}
+	line, _ := bufio.NewReader(io.LimitReader(file, maxFirstLine)).ReadString('\n')
+	if !strings.Contains(line, envFileMark) {
+		return fmt.Errorf("--write-env: %s holds settings that fakeentra did not write, so it is not replaced; "+
+			"move it away or name another file", name)
+	}
 	return nil
 }
+
+// maxFirstLine bounds the first line of a settings file, in bytes.
+const maxFirstLine = 4 << 10
 
 func (o serveOptions) checkClock() error {
 	if o.clock == "" {

@@ -44,12 +44,13 @@ var mayImport = map[string][]string{
 	"client/cmd/mcp-entra-client": {"client/..."},
 
 	"fakeentra":               {"fakeentra/..."},
-	"fakeentra/graph":         {"fakeentra/directory"},
 	"fakeentra/directory":     {"fakeentra/fault"},
 	"fakeentra/fault":         {"fakeentra/aadsts", "fakeentra/endpoint"},
 	"fakeentra/admin":         {"fakeentra", "fakeentra/directory", "fakeentra/endpoint", "fakeentra/fault", "fakeentra/journal"},
 	"fakeentra/journal":       {"fakeentra/endpoint"},
 	"fakeentra/cmd/fakeentra": {"fakeentra/..."},
+
+	"fakeentra/internal/graph": {"fakeentra/directory"},
 
 	"conformance":                          {"conformance/...", "fakeentra/..."},
 	"conformance/catalogue":                {"conformance/engine"},

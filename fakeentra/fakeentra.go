@@ -19,7 +19,7 @@ import (
 
 	"mcpentra/fakeentra/directory"
 	"mcpentra/fakeentra/fault"
-	"mcpentra/fakeentra/graph"
+	"mcpentra/fakeentra/internal/graph"
 	"mcpentra/fakeentra/journal"
 )
 

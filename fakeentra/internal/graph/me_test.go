@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/fakeentra/directory"
-	"mcpentra/fakeentra/graph"
+	"mcpentra/fakeentra/internal/graph"
 )
 
 // handler knows three tokens: a person's, an app's, and a person's without User.Read.

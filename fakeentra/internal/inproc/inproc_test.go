@@ -1,4 +1,4 @@
-package fakeentra
+package inproc
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ func through(t *testing.T, ctx context.Context, body io.Reader, handler http.Han
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://login.microsoftonline.com/x", body)
 	require.NoError(t, err)
-	return call(handler, r)
+	return RoundTrip(handler, r)
 }
 
 func TestTransportStreamsBothWays(t *testing.T) {
@@ -135,7 +135,7 @@ func TestTransportManners(t *testing.T) {
 	require.NoError(t, answer.Body.Close())
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodHead, "https://login.microsoftonline.com/", nil)
 	require.NoError(t, err)
-	answer, err = call(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "text") }), r)
+	answer, err = RoundTrip(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "text") }), r)
 	require.NoError(t, err)
 	text, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)

@@ -14,10 +14,11 @@ import (
 
 // A Config says where Graph's knowledge comes from. All fields but the addresses are required.
 type Config struct {
-	// Origin is the scheme and host of addresses in answers. Empty means https://graph.microsoft.com.
+	// Origin is the scheme and host of addresses in answers. Empty means
+	// https://graph.microsoft.com.
 	Origin string
-	// Authority is the scheme and host of Entra ID, which whoever has no token is sent to. Empty means
-	// https://login.microsoftonline.com.
+	// Authority is the scheme and host of Entra ID, which whoever has no token is sent to. Empty
+	// means https://login.microsoftonline.com.
 	Authority string
 	// Caller judges a bearer token. Its error means that the token is not one for Graph.
 	Caller func(ctx context.Context, token string) (*Caller, error)
@@ -59,7 +60,12 @@ func Handler(config Config) http.Handler {
 	mux.HandleFunc("GET /oidc/userinfo", g.userInfo)
 	mux.HandleFunc("POST /oidc/userinfo", g.userInfo)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		g.fail(w, http.StatusNotFound, "ResourceNotFound", "Resource not found for the segment '"+strings.TrimPrefix(r.URL.Path, "/v1.0/")+"'.")
+		g.fail(
+			w,
+			http.StatusNotFound,
+			"ResourceNotFound",
+			"Resource not found for the segment '"+strings.TrimPrefix(r.URL.Path, "/v1.0/")+"'.",
+		)
 	})
 	return g.identified(crossOrigin(mux))
 }
@@ -94,7 +100,8 @@ func crossOrigin(next http.Handler) http.Handler {
 
 type server struct{ Config }
 
-// person finds the person who calls, and wants one of some scopes. It reports done when it has answered.
+// person finds the person who calls, and wants one of some scopes. It reports done when it has
+// answered.
 func (g *server) person(w http.ResponseWriter, r *http.Request, scopes ...string) (caller *Caller, done bool) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if token == "" || !strings.EqualFold(scheme, "Bearer") {
@@ -108,7 +115,12 @@ func (g *server) person(w http.ResponseWriter, r *http.Request, scopes ...string
 	case caller.User == nil:
 		g.fail(w, http.StatusBadRequest, "BadRequest", "/me request is only valid with delegated authentication flow.")
 	case !slices.ContainsFunc(scopes, caller.has):
-		g.fail(w, http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+		g.fail(
+			w,
+			http.StatusForbidden,
+			"Authorization_RequestDenied",
+			"Insufficient privileges to complete the operation.",
+		)
 	default:
 		return caller, false
 	}
@@ -149,7 +161,11 @@ func readBody(w http.ResponseWriter, r *http.Request, into any) error {
 
 // refuse asks for a token. M: what the challenge holds, and the text of 403 above.
 func (g *server) refuse(w http.ResponseWriter, message string) {
-	w.Header().Set("WWW-Authenticate", `Bearer realm="", authorization_uri="`+g.Authority+`/common/oauth2/authorize", client_id="`+directory.GraphAppID+`"`)
+	w.Header().Set(
+		"WWW-Authenticate",
+		`Bearer realm="", authorization_uri="`+g.Authority+`/common/oauth2/authorize", `+
+			`client_id="`+directory.GraphAppID+`"`,
+	)
 	g.fail(w, http.StatusUnauthorized, "InvalidAuthenticationToken", message)
 }
 
@@ -176,7 +192,10 @@ func write(w http.ResponseWriter, status int, value any) {
 	if err != nil {
 		panic(err) // our own structs
 	}
-	w.Header().Set("Content-Type", "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8")
+	w.Header().Set(
+		"Content-Type",
+		"application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8",
+	)
 	w.Header().Set("Cache-Control", "private")
 	w.WriteHeader(status)
 	_, _ = w.Write(text)

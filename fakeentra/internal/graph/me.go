@@ -9,7 +9,8 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// profile has the properties that Graph returns without $select, in its order; what is not known is null.
+// profile has the properties that Graph returns without $select, in its order; what is not known is
+// null.
 type profile struct {
 	Context           string   `json:"@odata.context"`
 	BusinessPhones    []string `json:"businessPhones"`
@@ -36,10 +37,18 @@ func (g *server) me(w http.ResponseWriter, r *http.Request) {
 		phones = []string{}
 	}
 	all := profile{
-		Context: g.context("users/$entity"), BusinessPhones: phones, DisplayName: user.DisplayName,
-		GivenName: known(user.GivenName), JobTitle: known(user.JobTitle), Mail: known(user.Mail), MobilePhone: known(user.MobilePhone),
-		OfficeLocation: known(user.OfficeLocation), PreferredLanguage: known(user.PreferredLanguage), Surname: known(user.Surname),
-		PrincipalName: user.UserPrincipalName, ID: user.ID,
+		Context:           g.context("users/$entity"),
+		BusinessPhones:    phones,
+		DisplayName:       user.DisplayName,
+		GivenName:         known(user.GivenName),
+		JobTitle:          known(user.JobTitle),
+		Mail:              known(user.Mail),
+		MobilePhone:       known(user.MobilePhone),
+		OfficeLocation:    known(user.OfficeLocation),
+		PreferredLanguage: known(user.PreferredLanguage),
+		Surname:           known(user.Surname),
+		PrincipalName:     user.UserPrincipalName,
+		ID:                user.ID,
 	}
 	if wanted := r.URL.Query().Get("$select"); wanted != "" {
 		write(w, http.StatusOK, g.selected(all, user, wanted))
@@ -48,17 +57,27 @@ func (g *server) me(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, all)
 }
 
-// selected keeps the properties that $select names, and two more that have to be asked for. Graph passes over names that
-// it does not know.
+// selected keeps the properties that $select names, and two more that have to be asked for. Graph
+// passes over names that it does not know.
 func (g *server) selected(all profile, user *directory.User, wanted string) map[string]any {
 	kind := "Member"
 	if user.HomeTenant != "" {
 		kind = "Guest"
 	}
 	known := map[string]any{
-		"businessPhones": all.BusinessPhones, "displayName": all.DisplayName, "givenName": all.GivenName, "jobTitle": all.JobTitle, "mail": all.Mail,
-		"mobilePhone": all.MobilePhone, "officeLocation": all.OfficeLocation, "preferredLanguage": all.PreferredLanguage, "surname": all.Surname,
-		"userPrincipalName": all.PrincipalName, "id": all.ID, "accountEnabled": !user.Disabled, "userType": kind,
+		"businessPhones":    all.BusinessPhones,
+		"displayName":       all.DisplayName,
+		"givenName":         all.GivenName,
+		"jobTitle":          all.JobTitle,
+		"mail":              all.Mail,
+		"mobilePhone":       all.MobilePhone,
+		"officeLocation":    all.OfficeLocation,
+		"preferredLanguage": all.PreferredLanguage,
+		"surname":           all.Surname,
+		"userPrincipalName": all.PrincipalName,
+		"id":                all.ID,
+		"accountEnabled":    !user.Disabled,
+		"userType":          kind,
 	}
 	answer := map[string]any{"@odata.context": g.context("users(" + wanted + ")/$entity")}
 	for _, name := range strings.Split(wanted, ",") {
@@ -76,8 +95,8 @@ func known(value string) *string {
 	return &value
 }
 
-// userInfo is the endpoint of OpenID Connect Core section 5.3. It takes a token for Graph with openid, and its sub is
-// the one of the client's ID token.
+// userInfo is the endpoint of OpenID Connect Core section 5.3. It takes a token for Graph with
+// openid, and its sub is the one of the client's ID token.
 func (g *server) userInfo(w http.ResponseWriter, r *http.Request) {
 	caller, done := g.person(w, r, "openid")
 	if done {
@@ -119,7 +138,12 @@ func (g *server) memberOf(w http.ResponseWriter, r *http.Request) {
 	}
 	groups := []any{}
 	for _, one := range caller.Tenant.GroupsOf(caller.User.ID) {
-		groups = append(groups, group{Type: "#microsoft.graph.group", ID: one.ID, DisplayName: one.DisplayName, Security: true})
+		groups = append(groups, group{
+			Type:        "#microsoft.graph.group",
+			ID:          one.ID,
+			DisplayName: one.DisplayName,
+			Security:    true,
+		})
 	}
 	g.list(w, r, "directoryObjects", groups)
 }
@@ -134,7 +158,12 @@ func (g *server) getMemberObjects(w http.ResponseWriter, r *http.Request) {
 		SecurityEnabledOnly *bool `json:"securityEnabledOnly"`
 	}
 	if err := readBody(w, r, &wanted); err != nil || wanted.SecurityEnabledOnly == nil {
-		g.fail(w, http.StatusBadRequest, "Request_BadRequest", "A value is required for property 'securityEnabledOnly' of resource 'getMemberObjects'.")
+		g.fail(
+			w,
+			http.StatusBadRequest,
+			"Request_BadRequest",
+			"A value is required for property 'securityEnabledOnly' of resource 'getMemberObjects'.",
+		)
 		return
 	}
 	ids := []string{}
@@ -172,7 +201,11 @@ func (g *server) events(w http.ResponseWriter, r *http.Request) {
 	events := []any{}
 	for i, one := range caller.User.Events {
 		events = append(events, event{
-			ID: eventID(i, one), Subject: one.Subject, Location: place{one.Location}, Start: momentOf(one.Start), End: momentOf(one.End),
+			ID:       eventID(i, one),
+			Subject:  one.Subject,
+			Location: place{one.Location},
+			Start:    momentOf(one.Start),
+			End:      momentOf(one.End),
 		})
 	}
 	g.list(w, r, "users('"+caller.User.ID+"')/events", events)

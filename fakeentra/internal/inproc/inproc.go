@@ -11,8 +11,8 @@ import (
 	"sync"
 )
 
-// RoundTrip calls a handler with a request. It returns when the response begins, as a connection does. The handler
-// closes the body of the request when it ends.
+// RoundTrip calls a handler with a request. It returns when the response begins, as a connection
+// does. The handler closes the body of the request when it ends.
 func RoundTrip(handler http.Handler, request *http.Request) (*http.Response, error) {
 	if err := request.Context().Err(); err != nil {
 		if request.Body != nil {
@@ -193,8 +193,15 @@ func (s *stream) response(request *http.Request) (*http.Response, error) {
 		}
 	}
 	return &http.Response{
-		Status: fmt.Sprintf("%d %s", s.status, http.StatusText(s.status)), StatusCode: s.status,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: s.sent, Body: (*streamBody)(s), ContentLength: length, Request: request,
+		Status:        fmt.Sprintf("%d %s", s.status, http.StatusText(s.status)),
+		StatusCode:    s.status,
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        s.sent,
+		Body:          (*streamBody)(s),
+		ContentLength: length,
+		Request:       request,
 	}, nil
 }
 

@@ -51,7 +51,12 @@ func TestTransportStreamsBothWays(t *testing.T) {
 
 func TestTransportKnowsTheLengthOfShortAnswers(t *testing.T) {
 	t.Parallel()
-	answer, err := through(t, t.Context(), nil, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "short") })
+	answer, err := through(t, t.Context(), nil, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(
+			w,
+			"short",
+		)
+	})
 	require.NoError(t, err)
 	assert.EqualValues(t, 5, answer.ContentLength)
 	require.NoError(t, answer.Body.Close())
@@ -129,13 +134,19 @@ func TestTransportShowsCutConnections(t *testing.T) {
 func TestTransportManners(t *testing.T) {
 	t.Parallel()
 	closed := make(chan struct{})
-	answer, err := through(t, t.Context(), &closing{strings.NewReader("body"), closed}, func(http.ResponseWriter, *http.Request) {})
+	answer, err := through(t, t.Context(), &closing{
+		strings.NewReader("body"),
+		closed,
+	}, func(http.ResponseWriter, *http.Request) {})
 	require.NoError(t, err)
 	<-closed
 	require.NoError(t, answer.Body.Close())
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodHead, "https://login.microsoftonline.com/", nil)
 	require.NoError(t, err)
-	answer, err = RoundTrip(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "text") }), r)
+	answer, err = RoundTrip(
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "text") }),
+		r,
+	)
 	require.NoError(t, err)
 	text, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)

@@ -16,7 +16,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -28,13 +27,6 @@ import (
 
 // rounds is how many interleaved rounds a ratio is the median of.
 const rounds = 31
-
-// cpu is the processor time that this process has used.
-func cpu(b *testing.B) time.Duration {
-	var usage syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-}
 
 // median measures two things in turn, each first in every second round, and returns the median of base/other in
 // processor time: over 1, the other one is cheaper.

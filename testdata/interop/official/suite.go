@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v4"
 )
 
 // patience is how long a run of the suite may take; its own timeout for one scenario is 30 s.

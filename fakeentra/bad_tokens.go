@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/internal/signing"
 )
 
 // A BadToken is one that the API of a good token has to refuse.
@@ -23,13 +24,13 @@ type BadToken struct {
 type flaw struct {
 	name, why string
 	change    func(f *Fake, want *Token) // what is minted instead
-	redraft   func(made *draft)          // what is done before it is signed
+	redraft   func(made *signing.Draft)  // what is done before it is signed
 	spoil     func(raw string) string    // what is done to the token once it is signed
 }
 
-// BadTokens are tokens that differ from a good one, an access token of a person, in one thing each, for which an API has
-// to refuse them with 401 (or 403, where a scope is what is missing). All but the one thing is in order: most are signed
-// with the key that the fake publishes.
+// BadTokens are tokens that differ from a good one, an access token of a person, in one thing each,
+// for which an API has to refuse them with 401 (or 403, where a scope is what is missing). All but
+// the one thing is in order: most are signed with the key that the fake publishes.
 func (f *Fake) BadTokens(good Token) ([]BadToken, error) {
 	f.world.RLock()
 	defer f.world.RUnlock()
@@ -44,7 +45,8 @@ func (f *Fake) BadTokens(good Token) ([]BadToken, error) {
 	for _, one := range flaws(group.app) {
 		want := good
 		if one.change != nil {
-			want.Claims, want.Header = copied(good.Claims), copied(good.Header)
+			want.Claims = copied(good.Claims)
+			want.Header = copied(good.Header)
 			one.change(f, &want)
 		}
 		made, err := f.draft(want)
@@ -54,7 +56,7 @@ func (f *Fake) BadTokens(good Token) ([]BadToken, error) {
 		if one.redraft != nil {
 			one.redraft(made)
 		}
-		raw, err := made.sign()
+		raw, err := made.Sign()
 		if err != nil {
 			return nil, err
 		}
@@ -75,65 +77,191 @@ func claim(name string, value any) func(*Fake, *Token) {
 
 func flaws(api *directory.App) []flaw {
 	all := []flaw{
-		{name: "expired", why: "exp is an hour ago", change: func(_ *Fake, want *Token) { want.Age, want.Lifetime = 2*time.Hour, time.Hour }},
-		{name: "not-yet-valid", why: "nbf is in an hour", change: func(_ *Fake, want *Token) { want.Age, want.Lifetime = -65*time.Minute, time.Hour }},
+		{
+			name: "expired",
+			why:  "exp is an hour ago",
+			change: func(_ *Fake, want *Token) {
+				want.Age = 2 * time.Hour
+				want.Lifetime = time.Hour
+			},
+		},
+		{
+			name: "not-yet-valid",
+			why:  "nbf is in an hour",
+			change: func(_ *Fake, want *Token) {
+				want.Age = -65 * time.Minute
+				want.Lifetime = time.Hour
+			},
+		},
 		{name: "no-exp", why: "there is no exp", change: claim("exp", nil)},
-		{name: "exp-as-text", why: "exp is a string, not a number", redraft: func(made *draft) { made.claims["exp"] = fmt.Sprint(made.claims["exp"]) }},
-		{name: "wrong-audience", why: "aud is another API", change: claim("aud", "api://5a1e00ff-0000-4000-8000-00000000000a")},
-		{name: "client-as-audience", why: "aud is the client, not the API", redraft: func(made *draft) { made.claims["aud"] = clientOf(made.claims) }},
+		{
+			name:    "exp-as-text",
+			why:     "exp is a string, not a number",
+			redraft: func(made *signing.Draft) { made.Claims["exp"] = fmt.Sprint(made.Claims["exp"]) },
+		},
+		{
+			name:   "wrong-audience",
+			why:    "aud is another API",
+			change: claim("aud", "api://5a1e00ff-0000-4000-8000-00000000000a"),
+		},
+		{
+			name:    "client-as-audience",
+			why:     "aud is the client, not the API",
+			redraft: func(made *signing.Draft) { made.Claims["aud"] = clientOf(made.Claims) },
+		},
 		{name: "no-audience", why: "there is no aud", change: claim("aud", nil)},
-		{name: "audience-twice", why: "aud stands twice, the right one last", redraft: func(made *draft) {
-			text, _ := json.Marshal(made.claims) // signing says what is wrong
-			made.payload = append([]byte(`{"aud":"api://5a1e00ff-0000-4000-8000-00000000000a",`), text[1:]...)
+		{name: "audience-twice", why: "aud stands twice, the right one last", redraft: func(made *signing.Draft) {
+			text, _ := json.Marshal(made.Claims) // signing says what is wrong
+			made.Payload = append([]byte(`{"aud":"api://5a1e00ff-0000-4000-8000-00000000000a",`), text[1:]...)
 		}},
-		{name: "wrong-issuer", why: "iss is somebody else", change: claim("iss", "https://login.evil.example/"+otherTenantID+"/v2.0")},
+		{
+			name:   "wrong-issuer",
+			why:    "iss is somebody else",
+			change: claim("iss", "https://login.evil.example/"+otherTenantID+"/v2.0"),
+		},
 		{name: "no-issuer", why: "there is no iss", change: claim("iss", nil)},
-		{name: "issuer-template", why: "iss has the placeholder of the discovery document of common", change: func(f *Fake, want *Token) { want.Claims["iss"] = f.authority + "/{tenantid}/v2.0" }},
-		{name: "issuer-prefix", why: "iss only begins with the right issuer", redraft: func(made *draft) { made.claims["iss"] = text(made.claims, "iss") + ".evil.example" }},
-		{name: "wrong-tenant", why: "iss and tid are another tenant, which signs with the same keys", change: func(f *Fake, want *Token) {
-			want.Claims["iss"], want.Claims["tid"] = f.Issuer(otherTenantID), otherTenantID
-			if api.TokenVersion != 2 {
-				want.Claims["iss"] = f.sts(otherTenantID)
-			}
-		}},
+		{
+			name:   "issuer-template",
+			why:    "iss has the placeholder of the discovery document of common",
+			change: func(f *Fake, want *Token) { want.Claims["iss"] = f.authority + "/{tenantid}/v2.0" },
+		},
+		{
+			name:    "issuer-prefix",
+			why:     "iss only begins with the right issuer",
+			redraft: func(made *signing.Draft) { made.Claims["iss"] = text(made.Claims, "iss") + ".evil.example" },
+		},
+		{
+			name: "wrong-tenant",
+			why:  "iss and tid are another tenant, which signs with the same keys",
+			change: func(f *Fake, want *Token) {
+				want.Claims["iss"] = f.Issuer(otherTenantID)
+				want.Claims["tid"] = otherTenantID
+				if api.TokenVersion != 2 {
+					want.Claims["iss"] = f.sts(otherTenantID)
+				}
+			},
+		},
 		{name: "no-scope", why: "there is no scp", change: claim("scp", nil)},
-		{name: "app-only", why: "an app's token for itself: it has no scp, and nobody stands behind it", change: func(_ *Fake, want *Token) { want.Kind = AppToken }},
-		{name: "id-token", why: "an ID token of the client, which is no access token", change: func(_ *Fake, want *Token) { want.Kind = IDToken }},
-		{name: "graph-token", why: "a token for Microsoft Graph", change: func(_ *Fake, want *Token) { want.Kind, want.Scopes = GraphToken, nil }},
+		{
+			name:   "app-only",
+			why:    "an app's token for itself: it has no scp, and nobody stands behind it",
+			change: func(_ *Fake, want *Token) { want.Kind = AppToken },
+		},
+		{
+			name:   "id-token",
+			why:    "an ID token of the client, which is no access token",
+			change: func(_ *Fake, want *Token) { want.Kind = IDToken },
+		},
+		{
+			name: "graph-token",
+			why:  "a token for Microsoft Graph",
+			change: func(_ *Fake, want *Token) {
+				want.Kind = GraphToken
+				want.Scopes = nil
+			},
+		},
 
-		{name: "alg-none", why: "alg is none, and there is no signature", change: func(_ *Fake, want *Token) { want.Algorithm = "none" }},
-		{name: "alg-none-mixed-case", why: "alg is nOnE, and there is no signature", change: func(_ *Fake, want *Token) {
-			want.Algorithm, want.Header["alg"] = "none", "nOnE"
-		}},
-		{name: "hs256-public-key", why: "alg is HS256, and the secret is the public key in PEM", change: func(_ *Fake, want *Token) { want.Algorithm = "HS256" }},
-		{name: "no-signature", why: "alg is RS256, and the signature is empty", spoil: func(raw string) string { return raw[:strings.LastIndexByte(raw, '.')+1] }},
-		{name: "broken-signature", why: "one bit of the signature is wrong", spoil: func(raw string) string { return flip(raw, 2) }},
+		{
+			name:   "alg-none",
+			why:    "alg is none, and there is no signature",
+			change: func(_ *Fake, want *Token) { want.Algorithm = "none" },
+		},
+		{
+			name: "alg-none-mixed-case",
+			why:  "alg is nOnE, and there is no signature",
+			change: func(_ *Fake, want *Token) {
+				want.Algorithm = "none"
+				want.Header["alg"] = "nOnE"
+			},
+		},
+		{
+			name:   "hs256-public-key",
+			why:    "alg is HS256, and the secret is the public key in PEM",
+			change: func(_ *Fake, want *Token) { want.Algorithm = "HS256" },
+		},
+		{
+			name:  "no-signature",
+			why:   "alg is RS256, and the signature is empty",
+			spoil: func(raw string) string { return raw[:strings.LastIndexByte(raw, '.')+1] },
+		},
+		{
+			name:  "broken-signature",
+			why:   "one bit of the signature is wrong",
+			spoil: func(raw string) string { return flip(raw, 2) },
+		},
 		{name: "changed-payload", why: "the claims were changed after signing", spoil: func(raw string) string {
 			parts := strings.Split(raw, ".")
 			payload, _ := base64.RawURLEncoding.DecodeString(parts[1])
-			parts[1] = base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(string(payload), `{`, `{"roles":["admin"],`, 1)))
+			parts[1] = base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(
+				string(payload),
+				`{`,
+				`{"roles":["admin"],`,
+				1,
+			)))
 			return strings.Join(parts, ".")
 		}},
-		{name: "unknown-key", why: "signed with a key that nobody publishes, under the kid of one that is", change: func(_ *Fake, want *Token) { want.Key = StrangerKey }},
-		{name: "unknown-kid", why: "signed with a key that nobody publishes, under its own kid", change: func(_ *Fake, want *Token) {
-			want.Key, want.Header["kid"] = StrangerKey, strangerKey().id
-		}},
-		{name: "key-in-header", why: "signed with the key that the header brings along (jwk)", change: func(_ *Fake, want *Token) {
-			want.Key, want.Header["kid"], want.Header["jwk"] = StrangerKey, nil, map[string]any{"kty": "RSA", "n": strangerKey().modulus(), "e": "AQAB"}
-		}},
-		{name: "key-by-address", why: "signed with the key at an address that the header names (jku)", change: func(_ *Fake, want *Token) {
-			want.Key, want.Header["kid"], want.Header["jku"] = StrangerKey, strangerKey().id, "https://login.evil.example/keys"
-		}},
-		{name: "critical-extension", why: "the header has an extension that has to be understood (crit)", change: func(_ *Fake, want *Token) {
-			want.Header["crit"], want.Header["http://evil.example/extension"] = []string{"http://evil.example/extension"}, true
-		}},
+		{
+			name:   "unknown-key",
+			why:    "signed with a key that nobody publishes, under the kid of one that is",
+			change: func(_ *Fake, want *Token) { want.Key = StrangerKey },
+		},
+		{
+			name: "unknown-kid",
+			why:  "signed with a key that nobody publishes, under its own kid",
+			change: func(_ *Fake, want *Token) {
+				want.Key = StrangerKey
+				want.Header["kid"] = signing.Stranger().ID()
+			},
+		},
+		{
+			name: "key-in-header",
+			why:  "signed with the key that the header brings along (jwk)",
+			change: func(_ *Fake, want *Token) {
+				want.Key = StrangerKey
+				want.Header["kid"] = nil
+				want.Header["jwk"] = map[string]any{
+					"kty": "RSA",
+					"n":   signing.Stranger().Modulus(),
+					"e":   "AQAB",
+				}
+			},
+		},
+		{
+			name: "key-by-address",
+			why:  "signed with the key at an address that the header names (jku)",
+			change: func(_ *Fake, want *Token) {
+				want.Key = StrangerKey
+				want.Header["kid"] = signing.Stranger().ID()
+				want.Header["jku"] = "https://login.evil.example/keys"
+			},
+		},
+		{
+			name: "critical-extension",
+			why:  "the header has an extension that has to be understood (crit)",
+			change: func(_ *Fake, want *Token) {
+				want.Header["crit"] = []string{"http://evil.example/extension"}
+				want.Header["http://evil.example/extension"] = true
+			},
+		},
 		{name: "four-parts", why: "there is a part too many", spoil: func(raw string) string { return raw + ".e30" }},
-		{name: "not-a-token", why: "opaque, as tokens of other issuers are", spoil: func(string) string { return "bm90LWEtdG9rZW4" }},
+		{
+			name:  "not-a-token",
+			why:   "opaque, as tokens of other issuers are",
+			spoil: func(string) string { return "bm90LWEtdG9rZW4" },
+		},
 	}
 	if api.TokenVersion == 2 {
-		return append(all, flaw{name: "v1-for-v2", why: "a v1 token, whose issuer is sts.windows.net, for an API that is registered for v2", change: func(_ *Fake, want *Token) { want.Version = 1 }})
+		return append(all, flaw{
+			name:   "v1-for-v2",
+			why:    "a v1 token, whose issuer is sts.windows.net, for an API that is registered for v2",
+			change: func(_ *Fake, want *Token) { want.Version = 1 },
+		})
 	}
-	return append(all, flaw{name: "v2-for-v1", why: "a v2 token for an API that is registered for v1", change: func(_ *Fake, want *Token) { want.Version = 2 }})
+	return append(all, flaw{
+		name:   "v2-for-v1",
+		why:    "a v2 token for an API that is registered for v1",
+		change: func(_ *Fake, want *Token) { want.Version = 2 },
+	})
 }
 
 // copied is a map that can be changed.

@@ -20,6 +20,7 @@ import (
 	"mcpentra/fakeentra/directory"
 	"mcpentra/fakeentra/fault"
 	"mcpentra/fakeentra/internal/graph"
+	"mcpentra/fakeentra/internal/signing"
 	"mcpentra/fakeentra/journal"
 )
 
@@ -98,14 +99,12 @@ type Fake struct {
 	clock       *clock
 	journal     *journal.Journal
 	script      *fault.Script
+	keys        *signing.Keys
 
 	world sync.RWMutex // guards the directory, into which the caches below point; every request holds it for reading
 
-	mu           sync.Mutex // guards what follows, Config.Rand, and what the caches' values say is guarded
-	keys         keyRing
-	personalKeys []*signingKey          // for personal accounts; the last one signs
-	ownKeys      map[string]*signingKey // of apps that have one, by application ID
-	revokedAt    map[string]time.Time   // by the object ID of a user of the directory
+	mu        sync.Mutex           // guards what follows, Config.Rand, and what the caches' values say is guarded
+	revokedAt map[string]time.Time // by the object ID of a user of the directory
 
 	codes      *lru.Cache[grantHash, *code]
 	refresh    *lru.Cache[grantHash, *refreshToken]
@@ -126,7 +125,7 @@ func New(config Config) (*Fake, error) {
 	}
 	f := &Fake{
 		config: config, directory: config.Directory, cloud: cloud, authority: cloud.authority, graphURL: cloud.graph,
-		keys: embeddedKeys(), personalKeys: embeddedPersonalKeys(), ownKeys: map[string]*signingKey{}, revokedAt: map[string]time.Time{},
+		keys: signing.NewKeys(), revokedAt: map[string]time.Time{},
 		journal: journal.New(), script: &fault.Script{},
 	}
 	if config.PublicURL != "" {
@@ -258,7 +257,7 @@ func guid(b []byte, version byte) string {
 
 // graphCaller is what Graph learns of the bearer of a token.
 func (f *Fake) graphCaller(_ context.Context, raw string) (*graph.Caller, error) {
-	claims, err := f.readToken(raw)
+	claims, err := f.keys.Verify(raw, f.now())
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"mcpentra/fakeentra/aadsts"
+	"mcpentra/fakeentra/internal/signing"
 )
 
 // grantOnBehalfOf lets an API go on as the person who called it: the person's token for that API is exchanged for one
@@ -22,9 +23,9 @@ func (f *Fake) grantOnBehalfOf(r *http.Request, request *tokenRequest) (*tokenRe
 	if problem := f.checkCredential(r, request, aadsts.NoCredential()); problem != nil {
 		return nil, problem
 	}
-	claims, err := f.readToken(request.params.Get("assertion"))
+	claims, err := f.keys.Verify(request.params.Get("assertion"), f.now())
 	switch {
-	case errors.Is(err, errExpired):
+	case errors.Is(err, signing.ErrExpired):
 		return nil, aadsts.UserAssertionTime()
 	case err != nil:
 		return nil, aadsts.UserAssertion()

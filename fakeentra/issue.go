@@ -11,6 +11,7 @@ import (
 
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/internal/signing"
 )
 
 // A delegation is a person's permission to a client, from which tokens are made.
@@ -70,12 +71,12 @@ func (f *Fake) oldMembers(answer *tokenResponse, v version, group permissionGrou
 	}
 }
 
-// hadSecondFactor reports whether the session of a token was signed in to with a second factor, which v2 tokens do not
-// say.
+// hadSecondFactor reports whether the session of a token was signed in to with a second factor,
+// which v2 tokens do not say.
 func (f *Fake) hadSecondFactor(sid string) bool { return sid != "" && f.strong.Contains(sid) }
 
-// scopeAnswer spells the granted names as they were asked for: short at v1 and for bare names of Graph, with the
-// resource's identifier otherwise. OpenID Connect scopes are always short.
+// scopeAnswer spells the granted names as they were asked for: short at v1 and for bare names of
+// Graph, with the resource's identifier otherwise. OpenID Connect scopes are always short.
 func scopeAnswer(group permissionGroup, names []string, v version) string {
 	if v == v1 || group.asked == "" {
 		return strings.Join(names, " ")
@@ -104,8 +105,8 @@ func seconds(d time.Duration) int { return int(d / time.Second) }
 // backdate is how far iat and nbf lie before the moment of issue.
 const backdate = 5 * time.Minute
 
-// audienceOf is the aud of a token for a resource. In v1 it is the identifier as it was asked for, in v2 always the
-// application ID.
+// audienceOf is the aud of a token for a resource. In v1 it is the identifier as it was asked for,
+// in v2 always the application ID.
 func (f *Fake) audienceOf(group permissionGroup) string {
 	switch {
 	case group.app == &graphApp && group.asked == directory.GraphAppID:
@@ -118,34 +119,42 @@ func (f *Fake) audienceOf(group permissionGroup) string {
 	return group.asked
 }
 
-// userToken is a delegated access token. Its version is the choice of the resource, whatever the endpoint; Graph has a
-// kind of its own.
+// userToken is a delegated access token. Its version is the choice of the resource, whatever the
+// endpoint; Graph has a kind of its own.
 func (f *Fake) userToken(d *delegation, group permissionGroup, names []string, lifetime time.Duration) string {
 	claims := f.userClaims(d, group, names, lifetime)
 	if group.app == &graphApp {
-		return f.signForGraph(claims)
+		return signing.GraphJWT(claims, f.random(32), f.keys.Active())
 	}
-	return f.sign(claims, group.app.TokenVersion != 2, f.signingKey(d.tenant, group.app))
+	return signing.JWT(claims, group.app.TokenVersion != 2, f.signingKey(d.tenant, group.app))
 }
 
 func (f *Fake) userClaims(d *delegation, group permissionGroup, names []string, lifetime time.Duration) map[string]any {
 	claims := f.frame(lifetime)
 	scopes := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "offline_access" })
 	claims["aud"] = f.audienceOf(group)
-	claims["name"], claims["oid"], claims["tid"], claims["sid"] = d.user.DisplayName, d.user.ID, d.tenant.ID, d.sid
+	claims["name"] = d.user.DisplayName
+	claims["oid"] = d.user.ID
+	claims["tid"] = d.tenant.ID
+	claims["sid"] = d.sid
 	claims["sub"] = pairwise(d.user, group.app)
 	claims["scp"] = strings.Join(scopes, " ")
 	switch {
 	case group.app == &graphApp:
 		f.oldClaims(claims, d)
-		claims["app_displayname"], claims["idtyp"], claims["acct"] = d.client.DisplayName, "user", account(d.user)
+		claims["app_displayname"] = d.client.DisplayName
+		claims["idtyp"] = "user"
+		claims["acct"] = account(d.user)
 		claims["xms_st"] = map[string]string{"sub": pairwise(d.user, d.client)}
-		claims["xms_idrel"], claims["tenant_region_scope"] = "1 16", regionOf(d.tenant)
+		claims["xms_idrel"] = "1 16"
+		claims["tenant_region_scope"] = regionOf(d.tenant)
 		claims["wids"] = roleTemplates(d.user)
 		f.addGraphsOwn(claims)
 	case group.app.TokenVersion == 2:
-		claims["iss"], claims["ver"] = f.Issuer(d.tenant.ID), "2.0"
-		claims["azp"], claims["azpacr"] = d.client.ID, d.strength
+		claims["iss"] = f.Issuer(d.tenant.ID)
+		claims["ver"] = "2.0"
+		claims["azp"] = d.client.ID
+		claims["azpacr"] = d.strength
 		claims["preferred_username"] = d.user.UserPrincipalName
 	default:
 		f.oldClaims(claims, d)
@@ -162,10 +171,15 @@ func (f *Fake) userClaims(d *delegation, group permissionGroup, names []string, 
 
 // oldClaims are those of a person's v1 access token.
 func (f *Fake) oldClaims(claims map[string]any, d *delegation) {
-	claims["iss"], claims["ver"] = f.sts(d.tenant.ID), "1.0"
-	claims["appid"], claims["appidacr"] = d.client.ID, d.strength
-	claims["acr"], claims["amr"], claims["ipaddr"] = "1", methods(d.secondFactor), "127.0.0.1"
-	claims["upn"], claims["unique_name"] = d.user.UserPrincipalName, d.user.UserPrincipalName
+	claims["iss"] = f.sts(d.tenant.ID)
+	claims["ver"] = "1.0"
+	claims["appid"] = d.client.ID
+	claims["appidacr"] = d.strength
+	claims["acr"] = "1"
+	claims["amr"] = methods(d.secondFactor)
+	claims["ipaddr"] = "127.0.0.1"
+	claims["upn"] = d.user.UserPrincipalName
+	claims["unique_name"] = d.user.UserPrincipalName
 	setKnown(claims, "given_name", d.user.GivenName)
 	setKnown(claims, "family_name", d.user.Surname)
 }
@@ -187,29 +201,44 @@ func setKnown(claims map[string]any, name, value string) {
 func (f *Fake) appToken(request *tokenRequest, group permissionGroup, lifetime time.Duration) string {
 	claims := f.appClaims(request.tenant, request.client, request.strength(), group, lifetime)
 	if group.app == &graphApp {
-		return f.signForGraph(claims)
+		return signing.GraphJWT(claims, f.random(32), f.keys.Active())
 	}
-	return f.sign(claims, group.app.TokenVersion != 2, f.signingKey(request.tenant, group.app))
+	return signing.JWT(claims, group.app.TokenVersion != 2, f.signingKey(request.tenant, group.app))
 }
 
-// appClaims have no scp, which is what tells an app's token from a person's, and no roles unless some are granted.
-func (f *Fake) appClaims(tenant *directory.Tenant, client *directory.App, strength string, group permissionGroup, lifetime time.Duration) map[string]any {
+// appClaims have no scp, which is what tells an app's token from a person's, and no roles unless
+// some are granted.
+func (f *Fake) appClaims(
+	tenant *directory.Tenant,
+	client *directory.App,
+	strength string,
+	group permissionGroup,
+	lifetime time.Duration,
+) map[string]any {
 	claims := f.frame(lifetime)
 	principal := principalOf(client)
-	claims["oid"], claims["sub"], claims["tid"] = principal, principal, tenant.ID
+	claims["oid"] = principal
+	claims["sub"] = principal
+	claims["tid"] = tenant.ID
 	claims["aud"] = f.audienceOf(group)
 	if roles, _ := group.app.RolesOf(principal); len(roles) > 0 {
 		claims["roles"] = roles
 	}
 	if group.app != &graphApp && group.app.TokenVersion == 2 {
-		claims["iss"], claims["ver"] = f.Issuer(tenant.ID), "2.0"
-		claims["azp"], claims["azpacr"] = client.ID, strength
+		claims["iss"] = f.Issuer(tenant.ID)
+		claims["ver"] = "2.0"
+		claims["azp"] = client.ID
+		claims["azpacr"] = strength
 	} else {
-		claims["iss"], claims["ver"] = f.sts(tenant.ID), "1.0"
-		claims["appid"], claims["appidacr"], claims["idp"] = client.ID, strength, f.sts(tenant.ID)
+		claims["iss"] = f.sts(tenant.ID)
+		claims["ver"] = "1.0"
+		claims["appid"] = client.ID
+		claims["appidacr"] = strength
+		claims["idp"] = f.sts(tenant.ID)
 	}
 	if group.app == &graphApp {
-		claims["app_displayname"], claims["idtyp"] = client.DisplayName, "app"
+		claims["app_displayname"] = client.DisplayName
+		claims["idtyp"] = "app"
 	} else if slices.Contains(group.app.OptionalClaims.AccessToken, "idtyp") {
 		claims["idtyp"] = "app"
 	}
@@ -224,8 +253,8 @@ func principalOf(client *directory.App) string {
 	return guidOf("service principal", client.ID)
 }
 
-// idToken is the ID token (OpenID Connect Core section 2) in the version of the endpoint. The hashes are there if it
-// comes from the authorization endpoint.
+// idToken is the ID token (OpenID Connect Core section 2) in the version of the endpoint. The
+// hashes are there if it comes from the authorization endpoint.
 func (f *Fake) idToken(d delegation, code, token string) string {
 	claims := f.idClaims(d)
 	if code != "" {
@@ -234,25 +263,36 @@ func (f *Fake) idToken(d delegation, code, token string) string {
 	if token != "" {
 		claims["at_hash"] = leftHalf(token)
 	}
-	return f.sign(claims, d.version == v1, f.signingKey(d.tenant, d.client))
+	return signing.JWT(claims, d.version == v1, f.signingKey(d.tenant, d.client))
 }
 
-// idClaims are those of an ID token. Its sub is pairwise to the client, and its nonce is there if one was sent.
+// idClaims are those of an ID token. Its sub is pairwise to the client, and its nonce is there if
+// one was sent.
 func (f *Fake) idClaims(d delegation) map[string]any {
 	claims := f.frame(time.Hour)
 	delete(claims, "xms_ftd")
-	claims["aud"], claims["tid"], claims["sid"] = d.client.ID, d.tenant.ID, d.sid
+	claims["aud"] = d.client.ID
+	claims["tid"] = d.tenant.ID
+	claims["sid"] = d.sid
 	claims["sub"] = pairwise(d.user, d.client)
 	if d.version == v1 {
-		claims["iss"], claims["ver"] = f.sts(d.tenant.ID), "1.0"
-		claims["oid"], claims["name"], claims["amr"], claims["ipaddr"] = d.user.ID, d.user.DisplayName, methods(d.secondFactor), "127.0.0.1"
-		claims["upn"], claims["unique_name"] = d.user.UserPrincipalName, d.user.UserPrincipalName
+		claims["iss"] = f.sts(d.tenant.ID)
+		claims["ver"] = "1.0"
+		claims["oid"] = d.user.ID
+		claims["name"] = d.user.DisplayName
+		claims["amr"] = methods(d.secondFactor)
+		claims["ipaddr"] = "127.0.0.1"
+		claims["upn"] = d.user.UserPrincipalName
+		claims["unique_name"] = d.user.UserPrincipalName
 		setKnown(claims, "given_name", d.user.GivenName)
 		setKnown(claims, "family_name", d.user.Surname)
 	} else {
-		claims["iss"], claims["ver"] = f.Issuer(d.tenant.ID), "2.0"
+		claims["iss"] = f.Issuer(d.tenant.ID)
+		claims["ver"] = "2.0"
 		if d.asked.has("profile") {
-			claims["name"], claims["oid"], claims["preferred_username"] = d.user.DisplayName, d.user.ID, d.user.UserPrincipalName
+			claims["name"] = d.user.DisplayName
+			claims["oid"] = d.user.ID
+			claims["preferred_username"] = d.user.UserPrincipalName
 		}
 		if d.asked.has("email") {
 			setKnown(claims, "email", d.user.Mail)
@@ -274,7 +314,9 @@ func (f *Fake) frame(lifetime time.Duration) map[string]any {
 	now := f.now()
 	noise := f.random(48 + 36 + 16 + 32)
 	claims := make(map[string]any, 28) // as many as most tokens have
-	claims["iat"], claims["nbf"], claims["exp"] = now.Add(-backdate).Unix(), now.Add(-backdate).Unix(), now.Add(lifetime).Unix()
+	claims["iat"] = now.Add(-backdate).Unix()
+	claims["nbf"] = now.Add(-backdate).Unix()
+	claims["exp"] = now.Add(lifetime).Unix()
 	claims["aio"] = base64.StdEncoding.EncodeToString(noise[:48])
 	claims["rh"] = "1." + base64.RawURLEncoding.EncodeToString(noise[48:84]) + "."
 	claims["uti"] = base64.RawURLEncoding.EncodeToString(noise[84:100])
@@ -294,72 +336,14 @@ func guidOf(kind, name string) string {
 	return guid(sum[:16], 0x50)
 }
 
-// sign makes a JWT. The header of v1 names the key twice.
-func (f *Fake) sign(claims map[string]any, old bool, key *signingKey) string {
-	header := orderedHeader{Type: "JWT", Algorithm: "RS256", KeyID: key.id}
-	if old {
-		header.Thumbprint = key.id
-	}
-	token := appendEncoded(make([]byte, 0, tokenSize), header)
-	token = appendPayload(token, claims)
-	signature := key.sign(token)
-	return string(base64.RawURLEncoding.AppendEncode(append(token, '.'), signature))
-}
-
-// tokenSize is more than most tokens need, in bytes.
-const tokenSize = 2048
-
-// signForGraph makes a token that nobody but Graph can verify: the signature is over a header in which the nonce is
-// hashed.
-func (f *Fake) signForGraph(claims map[string]any) string {
-	f.mu.Lock()
-	key := f.keys.active()
-	f.mu.Unlock()
-	nonce := base64.RawURLEncoding.EncodeToString(f.random(32))
-	header := orderedHeader{Type: "JWT", Nonce: nonce, Algorithm: "RS256", Thumbprint: key.id, KeyID: key.id}
-	payload := appendPayload(nil, claims)
-	signature := key.sign(append(appendEncoded(make([]byte, 0, tokenSize), hashedNonce(header)), payload...))
-	token := append(appendEncoded(make([]byte, 0, tokenSize), header), payload...)
-	return string(base64.RawURLEncoding.AppendEncode(append(token, '.'), signature))
-}
-
-func hashedNonce(header orderedHeader) orderedHeader {
-	sum := sha256.Sum256([]byte(header.Nonce))
-	header.Nonce = base64.RawURLEncoding.EncodeToString(sum[:])
-	return header
-}
-
-type orderedHeader struct {
-	Type       string `json:"typ"`
-	Nonce      string `json:"nonce,omitempty"`
-	Algorithm  string `json:"alg"`
-	Thumbprint string `json:"x5t,omitempty"`
-	KeyID      string `json:"kid"`
-}
-
-func encode(value any) string { return string(appendEncoded(nil, value)) }
-
-// appendEncoded writes a part of a token.
-func appendEncoded(to []byte, value any) []byte {
-	text, err := json.Marshal(value)
-	if err != nil {
-		panic(err) // strings and numbers
-	}
-	return base64.RawURLEncoding.AppendEncode(to, text)
-}
-
-// appendPayload writes the second part of a token.
-func appendPayload(to []byte, claims map[string]any) []byte {
-	text, err := appendClaims(make([]byte, 0, tokenSize), claims)
-	if err != nil {
-		panic(err) // strings, numbers, lists of them
-	}
-	return base64.RawURLEncoding.AppendEncode(append(to, '.'), text)
-}
-
+// clientInfo is the member client_info, which names the account to Microsoft's libraries.
 func clientInfo(tenant *directory.Tenant, user *directory.User) string {
-	return encode(struct {
+	text, err := json.Marshal(struct {
 		UID  string `json:"uid"`
 		UTID string `json:"utid"`
 	}{user.ID, tenant.ID})
+	if err != nil {
+		panic(err) // strings
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
 }

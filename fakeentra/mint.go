@@ -1,24 +1,16 @@
 package fakeentra
 
 import (
-	"crypto"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
-	"encoding/pem"
 	"fmt"
-	"sync"
 	"time"
 
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/internal/signing"
 )
 
-// A Token says what Mint is to make. Its zero value is a delegated access token of the first user for the first app
-// that exposes an API, from the first app as client.
+// A Token says what Mint is to make. Its zero value is a delegated access token of the first user
+// for the first app that exposes an API, from the first app as client.
 type Token struct {
 	Kind   Kind
 	Tenant string   // ID or domain; empty means the first
@@ -38,14 +30,14 @@ type Token struct {
 	Claims map[string]any
 	// Header are members of the JOSE header, set in the same way.
 	Header map[string]any
-	// Edit changes the claims before they are signed, after Claims. What it puts in must be what encoding/json can
-	// write.
+	// Edit changes the claims before they are signed, after Claims. What it puts in must be what
+	// encoding/json can write.
 	Edit func(claims map[string]any)
 
 	// Key is what the token is signed with. Empty means the key that signs at present.
 	Key Key
-	// Algorithm is RS256, RS384, RS512, PS256, HS256 with the PEM of the public key as the secret, or none. Empty means
-	// RS256.
+	// Algorithm is RS256, RS384, RS512, PS256, HS256 with the PEM of the public key as the secret,
+	// or none. Empty means RS256.
 	Algorithm string
 }
 
@@ -79,22 +71,11 @@ func (f *Fake) Mint(want Token) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("fakeentra: mint: %w", err)
 	}
-	return made.sign()
-}
-
-// A draft is a token before it is signed.
-type draft struct {
-	header    orderedHeader
-	changes   map[string]any // to the header
-	claims    map[string]any
-	payload   []byte // in place of the claims, for what no map can say
-	key       *signingKey
-	algorithm string
-	hashed    bool // the signature is over the hash of the nonce, as Graph's tokens have it
+	return made.Sign()
 }
 
 // draft finds out what a token says.
-func (f *Fake) draft(want Token) (*draft, error) {
+func (f *Fake) draft(want Token) (*signing.Draft, error) {
 	d, group, err := f.mintFor(want)
 	if err != nil {
 		return nil, err
@@ -103,7 +84,7 @@ func (f *Fake) draft(want Token) (*draft, error) {
 	if lifetime == 0 {
 		lifetime = time.Hour
 	}
-	made := &draft{algorithm: want.Algorithm}
+	made := &signing.Draft{Algorithm: want.Algorithm}
 	old := group.app.TokenVersion != 2
 	switch want.Kind {
 	case AccessToken, GraphToken:
@@ -115,40 +96,42 @@ func (f *Fake) draft(want Token) (*draft, error) {
 				names = append(names, scope.Name)
 			}
 		}
-		made.claims = f.userClaims(d, group, names, lifetime)
+		made.Claims = f.userClaims(d, group, names, lifetime)
 	case AppToken:
-		made.claims = f.appClaims(d.tenant, d.client, d.strength, group, lifetime)
+		made.Claims = f.appClaims(d.tenant, d.client, d.strength, group, lifetime)
 	case IDToken:
-		made.claims, old = f.idClaims(*d), d.version == v1
-		made.claims["exp"] = f.now().Add(lifetime).Unix()
+		made.Claims = f.idClaims(*d)
+		old = d.version == v1
+		made.Claims["exp"] = f.now().Add(lifetime).Unix()
 	default:
 		return nil, fmt.Errorf("no kind of token %q", want.Kind)
 	}
 	for _, name := range []string{"iat", "nbf", "exp"} {
-		made.claims[name] = made.claims[name].(int64) - int64(want.Age/time.Second)
+		made.Claims[name] = made.Claims[name].(int64) - int64(want.Age/time.Second)
 	}
-	change(made.claims, want.Claims)
+	signing.Change(made.Claims, want.Claims)
 	if want.Edit != nil {
-		want.Edit(made.claims)
+		want.Edit(made.Claims)
 	}
 	audience := group.app
 	if want.Kind == IDToken {
 		audience = d.client
 	}
-	named, err := made.pick(f, want.Key, d.tenant, audience)
+	named, err := f.pickKey(made, want.Key, d.tenant, audience)
 	if err != nil {
 		return nil, err
 	}
-	if made.algorithm == "" {
-		made.algorithm = "RS256"
+	if made.Algorithm == "" {
+		made.Algorithm = "RS256"
 	}
-	made.header, made.changes = orderedHeader{Type: "JWT", Algorithm: made.algorithm, KeyID: named}, want.Header
+	made.Header = signing.Header{Type: "JWT", Algorithm: made.Algorithm, KeyID: named}
+	made.Changes = want.Header
 	if old {
-		made.header.Thumbprint = named
+		made.Header.Thumbprint = named
 	}
 	if want.Kind == GraphToken {
-		made.hashed = true
-		made.header.Nonce = base64.RawURLEncoding.EncodeToString(f.random(32))
+		made.HashNonce = true
+		made.Header.Nonce = base64.RawURLEncoding.EncodeToString(f.random(32))
 	}
 	return made, nil
 }
@@ -165,7 +148,8 @@ func (f *Fake) mintFor(want Token) (*delegation, permissionGroup, error) {
 	if len(tenant.Users) == 0 || len(tenant.Apps) == 0 {
 		return nil, group, fmt.Errorf("the tenant %s has no user or no app", tenant.ID)
 	}
-	user, client := &tenant.Users[0], &tenant.Apps[0]
+	user := &tenant.Users[0]
+	client := &tenant.Apps[0]
 	if want.User != "" {
 		if user = tenant.User(want.User); user == nil {
 			return nil, group, fmt.Errorf("no user %s", want.User)
@@ -188,8 +172,15 @@ func (f *Fake) mintFor(want Token) (*delegation, permissionGroup, error) {
 		group.asked = api.IdentifierURIs[0]
 	}
 	d := &delegation{
-		version: v2, tenant: tenant, client: client, user: user, strength: "1", sid: f.newGUID(), signedIn: f.now(), nonce: want.Nonce,
-		asked: &permissions{oidc: []string{"openid", "profile", "email"}},
+		version:  v2,
+		tenant:   tenant,
+		client:   client,
+		user:     user,
+		strength: "1",
+		sid:      f.newGUID(),
+		signedIn: f.now(),
+		nonce:    want.Nonce,
+		asked:    &permissions{oidc: []string{"openid", "profile", "email"}},
 	}
 	if want.Version == 1 {
 		d.version = v1
@@ -222,113 +213,25 @@ func (f *Fake) apiOf(tenant *directory.Tenant, want Token) (*directory.App, erro
 	return api, nil
 }
 
-// change sets members; nil takes one away.
-func change(members, changes map[string]any) {
-	for name, value := range changes {
-		if value == nil {
-			delete(members, name)
-		} else {
-			members[name] = value
-		}
-	}
-}
-
-// pick finds the key that signs, and the one that the header names.
-func (d *draft) pick(f *Fake, key Key, tenant *directory.Tenant, app *directory.App) (named string, err error) {
-	f.mu.Lock()
-	published := f.keys.published
-	f.mu.Unlock()
+// pickKey finds the key that signs a draft, and the ID that the header names.
+func (f *Fake) pickKey(
+	made *signing.Draft,
+	key Key,
+	tenant *directory.Tenant,
+	app *directory.App,
+) (named string, err error) {
 	switch key {
 	case PresentKey:
-		d.key = f.signingKey(tenant, app)
+		made.Key = f.signingKey(tenant, app)
 	case NextKey:
-		d.key = published[2]
+		made.Key = f.keys.Next()
 	case PreviousKey:
-		d.key = published[0]
+		made.Key = f.keys.Previous()
 	case StrangerKey:
-		d.key = strangerKey()
-		return published[1].id, nil
+		made.Key = signing.Stranger()
+		return f.keys.Active().ID(), nil
 	default:
 		return "", fmt.Errorf("no key %q", key)
 	}
-	return d.key.id, nil
-}
-
-// strangerKey is part of the source as the others are, and never published.
-var strangerKey = sync.OnceValue(func() *signingKey { return parseKey("keys/stranger.pem") })
-
-// sign makes the token.
-func (d *draft) sign() (string, error) {
-	payload := d.payload
-	if payload == nil {
-		var err error
-		if payload, err = appendClaims(nil, d.claims); err != nil {
-			return "", fmt.Errorf("fakeentra: mint: the claims: %w", err)
-		}
-	}
-	body := "." + base64.RawURLEncoding.EncodeToString(payload)
-	shown, err := d.encodedHeader(d.header)
-	if err != nil {
-		return "", err
-	}
-	covered := shown
-	if d.hashed {
-		if covered, err = d.encodedHeader(hashedNonce(d.header)); err != nil {
-			return "", err
-		}
-	}
-	signature, err := d.signature([]byte(covered + body))
-	if err != nil {
-		return "", err
-	}
-	return shown + body + "." + base64.RawURLEncoding.EncodeToString(signature), nil
-}
-
-func (d *draft) encodedHeader(header orderedHeader) (string, error) {
-	if len(d.changes) == 0 {
-		return encode(header), nil
-	}
-	text, err := json.Marshal(header)
-	if err != nil {
-		return "", err
-	}
-	members := map[string]any{}
-	if err := json.Unmarshal(text, &members); err != nil {
-		return "", err
-	}
-	change(members, d.changes)
-	if text, err = json.Marshal(members); err != nil {
-		return "", fmt.Errorf("fakeentra: mint: the header: %w", err)
-	}
-	return base64.RawURLEncoding.EncodeToString(text), nil
-}
-
-func (d *draft) signature(signed []byte) ([]byte, error) {
-	var hash crypto.Hash
-	switch d.algorithm {
-	case "none":
-		return nil, nil
-	case "HS256":
-		der, err := x509.MarshalPKIXPublicKey(&d.key.private.PublicKey)
-		if err != nil {
-			return nil, err
-		}
-		mac := hmac.New(sha256.New, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
-		mac.Write(signed)
-		return mac.Sum(nil), nil
-	case "RS256", "PS256":
-		hash = crypto.SHA256
-	case "RS384":
-		hash = crypto.SHA384
-	case "RS512":
-		hash = crypto.SHA512
-	default:
-		return nil, fmt.Errorf("fakeentra: mint: no algorithm %q", d.algorithm)
-	}
-	digest := hash.New()
-	digest.Write(signed)
-	if d.algorithm == "PS256" {
-		return rsa.SignPSS(rand.Reader, d.key.private, hash, digest.Sum(nil), &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
-	}
-	return rsa.SignPKCS1v15(nil, d.key.private, hash, digest.Sum(nil))
+	return made.Key.ID(), nil
 }

@@ -15,8 +15,9 @@ func (f *Fake) Reset() {
 	f.world.Lock()
 	defer f.world.Unlock()
 	f.mu.Lock()
-	f.keys, f.personalKeys, f.ownKeys, f.revokedAt = embeddedKeys(), embeddedPersonalKeys(), map[string]*signingKey{}, map[string]time.Time{}
+	f.revokedAt = map[string]time.Time{}
 	f.mu.Unlock()
+	f.keys.Reset()
 	f.codes.Purge()
 	f.refresh.Purge()
 	f.sessions.Purge()

@@ -282,7 +282,7 @@ func fakesKey(t *testing.T, fake *fakeentra.Server) crypto.Signer {
 	require.NoError(t, err)
 	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256})
 	require.NoError(t, err)
-	files, err := filepath.Glob("../fakeentra/keys/*.pem")
+	files, err := filepath.Glob("../fakeentra/internal/signing/keys/*.pem")
 	require.NoError(t, err)
 	for _, file := range files {
 		text, err := os.ReadFile(file)

@@ -1,4 +1,4 @@
-package fakeentra
+package signing
 
 import (
 	"bytes"
@@ -9,26 +9,28 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 )
 
-// Why one of the fake's own tokens is not taken.
+// The reasons to refuse a token.
 var (
-	errExpired = errors.New("expired")
-	errForeign = errors.New("not a token of this fake")
+	ErrExpired = errors.New("expired")
+	ErrForeign = errors.New("not a token of this fake")
 )
 
-// readToken verifies one of the fake's own tokens, Graph's among them, and returns its claims.
-func (f *Fake) readToken(raw string) (map[string]any, error) {
+// Verify checks a token that these keys signed, tokens for Graph included, and returns its claims.
+// It fails with ErrExpired, with ErrForeign, or with the error of a decoder.
+func (k *Keys) Verify(raw string, now time.Time) (map[string]any, error) {
 	parts := strings.Split(raw, ".")
 	if len(parts) != 3 {
-		return nil, errForeign
+		return nil, ErrForeign
 	}
-	var header orderedHeader
+	var header Header
 	claims := map[string]any{}
 	for i, into := range []any{&header, &claims} {
 		text, err := base64.RawURLEncoding.DecodeString(parts[i])
 		if err != nil {
-			return nil, errForeign
+			return nil, ErrForeign
 		}
 		if err := json.NewDecoder(bytes.NewReader(text)).Decode(into); err != nil {
 			return nil, err
@@ -43,13 +45,14 @@ func (f *Fake) readToken(raw string) (map[string]any, error) {
 		signed = encode(hashedNonce(header)) + "." + parts[1]
 	}
 	digest := sha256.Sum256([]byte(signed))
-	for _, key := range f.allKeys() {
-		if key.id == header.KeyID && rsa.VerifyPKCS1v15(&key.private.PublicKey, crypto.SHA256, digest[:], signature) == nil {
-			if expiry, _ := claims["exp"].(float64); f.now().Unix() >= int64(expiry) {
-				return nil, errExpired
+	for _, key := range k.all() {
+		if key.id == header.KeyID &&
+			rsa.VerifyPKCS1v15(&key.private.PublicKey, crypto.SHA256, digest[:], signature) == nil {
+			if expiry, _ := claims["exp"].(float64); now.Unix() >= int64(expiry) {
+				return nil, ErrExpired
 			}
 			return claims, nil
 		}
 	}
-	return nil, errForeign
+	return nil, ErrForeign
 }

@@ -1,4 +1,4 @@
-package fakeentra
+package signing
 
 import (
 	"encoding/json"

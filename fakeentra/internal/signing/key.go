@@ -1,0 +1,152 @@
+package signing
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"embed"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+//go:embed keys/*.pem
+var keyFiles embed.FS
+
+// A Key is an RSA key with a self-signed certificate.
+type Key struct {
+	private     *rsa.PrivateKey
+	certificate []byte // DER
+	id          string
+}
+
+// ID is the kid and x5t of a key. Both are the SHA-1 of the certificate at Entra ID.
+func (k *Key) ID() string { return k.id }
+
+// Modulus is the member n of the key's JWK (RFC 7518 section 6.3.1.1).
+func (k *Key) Modulus() string {
+	return base64.RawURLEncoding.EncodeToString(k.private.N.Bytes())
+}
+
+// A JWK is a key as the key set publishes it, with its members in the order of the wire and no alg.
+type JWK struct {
+	KeyType      string   `json:"kty"`
+	Use          string   `json:"use"`
+	ID           string   `json:"kid"`
+	Thumbprint   string   `json:"x5t"`
+	Modulus      string   `json:"n"`
+	Exponent     string   `json:"e"`
+	Certificates []string `json:"x5c"`
+	Cloud        string   `json:"cloud_instance_name,omitempty"`
+	Issuer       string   `json:"issuer,omitempty"`
+}
+
+// JWK returns the public key, without cloud and issuer.
+func (k *Key) JWK() JWK {
+	return JWK{
+		KeyType:      "RSA",
+		Use:          "sig",
+		ID:           k.id,
+		Thumbprint:   k.id,
+		Modulus:      k.Modulus(),
+		Exponent:     base64.RawURLEncoding.EncodeToString(big.NewInt(int64(k.private.E)).Bytes()),
+		Certificates: []string{base64.StdEncoding.EncodeToString(k.certificate)},
+	}
+}
+
+// sign returns the signature of RS256.
+func (k *Key) sign(signed []byte) []byte {
+	digest := sha256.Sum256(signed)
+	signature, err := rsa.SignPKCS1v15(nil, k.private, crypto.SHA256, digest[:])
+	if err != nil {
+		panic(err) // a digest of the right length and a key that was checked when parsed
+	}
+	return signature
+}
+
+// Parsing happens once a process. Making an RSA key takes longer than a whole test.
+var embedded = sync.OnceValue(func() []*Key {
+	var keys []*Key
+	for _, name := range []string{"public-1", "public-2", "public-3", "public-4", "personal-1"} {
+		keys = append(keys, parseKey("keys/"+name+".pem"))
+	}
+	return keys
+})
+
+// parseKey reads a certificate and its key from an embedded file.
+func parseKey(name string) *Key {
+	text, err := keyFiles.ReadFile(name)
+	if err != nil {
+		panic(err) // our own file
+	}
+	certificate, rest := pem.Decode(text)
+	private, _ := pem.Decode(rest)
+	key, err := x509.ParsePKCS1PrivateKey(private.Bytes)
+	if err != nil {
+		panic(err)
+	}
+	return &Key{private: key, certificate: certificate.Bytes, id: thumbprint(certificate.Bytes)}
+}
+
+// Stranger is a key that no fake publishes. It is part of the source as the others are.
+var Stranger = sync.OnceValue(func() *Key { return parseKey("keys/stranger.pem") })
+
+// Thumbprints are the RFC 7638 thumbprints (SHA-256, base64url) of the keys that every fake starts
+// with.
+func Thumbprints() []string {
+	var prints []string
+	for _, key := range embedded() {
+		public := jose.JSONWebKey{Key: &key.private.PublicKey}
+		sum, err := public.Thumbprint(crypto.SHA256)
+		if err != nil {
+			panic(err) // RSA keys have one
+		}
+		prints = append(prints, base64.RawURLEncoding.EncodeToString(sum))
+	}
+	return prints
+}
+
+// The common names of the certificates.
+const (
+	workSubject     = "accounts.accesscontrol.windows.net"
+	personalSubject = "Live ID STS Signing Public Key"
+)
+
+func newKey(now time.Time, subject string) (*Key, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, fmt.Errorf("fakeentra: a new signing key: %w", err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: subject},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(5, 0, 0),
+	}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return nil, fmt.Errorf("fakeentra: a new signing key: %w", err)
+	}
+	return &Key{private: key, certificate: certificate, id: thumbprint(certificate)}, nil
+}
+
+// mustNewKey is newKey for callers without an error. It panics where there is no randomness.
+func mustNewKey(now time.Time, subject string) *Key {
+	key, err := newKey(now, subject)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+func thumbprint(certificate []byte) string {
+	sum := sha1.Sum(certificate) // what x5t is defined as (RFC 7517 section 4.8)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}

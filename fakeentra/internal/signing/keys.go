@@ -1,0 +1,167 @@
+package signing
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Keys are the signing keys of one fake. They are safe for concurrent use.
+type Keys struct {
+	mu       sync.Mutex
+	ring     keyRing
+	personal []*Key          // for personal accounts; the last one signs
+	own      map[string]*Key // of apps that have one, by application ID
+}
+
+// NewKeys returns the keys that every fake starts with.
+func NewKeys() *Keys {
+	k := &Keys{}
+	k.Reset()
+	return k
+}
+
+// Reset goes back to the keys of NewKeys.
+func (k *Keys) Reset() {
+	keys := embedded()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.ring = keyRing{published: keys[:3:3], coming: keys[3:4:4]}
+	k.personal = keys[4:]
+	k.own = map[string]*Key{}
+}
+
+// Rotate is a planned rollover. The next published key signs from now on, a new one is published,
+// and the oldest is withdrawn. Personal says whether the directory has personal accounts.
+func (k *Keys) Rotate(now time.Time, personal bool) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.rotatePersonal(now, personal, 1); err != nil {
+		return err
+	}
+	return k.ring.rotate(now)
+}
+
+// EmergencyRotate is the rollover after a key was lost. It withdraws the key that signs at once.
+func (k *Keys) EmergencyRotate(now time.Time, personal bool) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.rotatePersonal(now, personal, 0); err != nil {
+		return err
+	}
+	return k.ring.drop(now)
+}
+
+// rotatePersonal makes a new key for personal accounts and keeps some of the old ones. Without
+// such accounts it withdraws all of them.
+func (k *Keys) rotatePersonal(now time.Time, personal bool, keep int) error {
+	if !personal {
+		k.personal = nil
+		return nil
+	}
+	next, err := newKey(now, personalSubject)
+	if err != nil {
+		return err
+	}
+	old := k.personal[max(0, len(k.personal)-keep):]
+	k.personal = append(slices.Clone(old), next)
+	return nil
+}
+
+// Active is the key that signs for organizations.
+func (k *Keys) Active() *Key {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.ring.active()
+}
+
+// Previous is the key that Rotate withdraws next.
+func (k *Keys) Previous() *Key { return k.Published()[0] }
+
+// Next is the key that signs after Rotate.
+func (k *Keys) Next() *Key { return k.Published()[2] }
+
+// Published are the keys for organizations. The second one signs.
+func (k *Keys) Published() []*Key {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.ring.published
+}
+
+// Personal are the keys for personal accounts. The last one signs. There are none after a rotation
+// without such accounts.
+func (k *Keys) Personal() []*Key {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.personal
+}
+
+// ActivePersonal is the key that signs for personal accounts. It is made if there is none.
+func (k *Keys) ActivePersonal(now time.Time) *Key {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.personal) == 0 {
+		k.personal = []*Key{mustNewKey(now, personalSubject)}
+	}
+	return k.personal[len(k.personal)-1]
+}
+
+// Own is the key of an app that has one of its own. It is made when it is first needed.
+func (k *Keys) Own(appID, displayName string, now time.Time) *Key {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	key := k.own[appID]
+	if key == nil {
+		key = mustNewKey(now, displayName)
+		k.own[appID] = key
+	}
+	return key
+}
+
+// all are the keys with which this fake may have signed a token that it still accepts.
+func (k *Keys) all() []*Key {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Concat(k.ring.published, k.personal, slices.Collect(maps.Values(k.own)))
+}
+
+// A keyRing holds the published keys for organizations: the key that signs, the next one and the
+// previous one. Order and position mean nothing to a client.
+type keyRing struct {
+	published []*Key // the second one signs
+	coming    []*Key
+}
+
+func (r *keyRing) active() *Key { return r.published[1] }
+
+// rotate publishes a new key, makes the next one sign and drops the oldest.
+func (r *keyRing) rotate(now time.Time) error {
+	var next *Key
+	if len(r.coming) > 0 {
+		next = r.coming[0]
+		r.coming = r.coming[1:]
+	} else {
+		var err error
+		if next, err = newKey(now, workSubject); err != nil {
+			return err
+		}
+	}
+	r.published = append(append([]*Key(nil), r.published[1:]...), next)
+	return nil
+}
+
+// drop withdraws the key that signs and makes the next one sign.
+func (r *keyRing) drop(now time.Time) error {
+	before := r.active()
+	if err := r.rotate(now); err != nil {
+		return err
+	}
+	r.published = slices.DeleteFunc(slices.Clone(r.published), func(key *Key) bool { return key == before })
+	next, err := newKey(now, workSubject)
+	if err != nil {
+		return err
+	}
+	r.published = append([]*Key{next}, r.published...) // keeps the signing key in second place
+	return nil
+}

@@ -136,10 +136,7 @@ func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values)
 		return nil, wrong("the code_verifier does not belong to the code_challenge")
 	}
 	if code.GrantID != "" {
-		if err := b.endStolen(ctx, code.GrantID, code.SignIn.Principal, found.ID); err != nil {
-			return nil, b.storeProblem(ctx, err)
-		}
-		return nil, wrong("the code was redeemed twice, so its grant and the consent to its client end").asWarning()
+		return nil, b.endReplay(ctx, &code, wrong)
 	}
 	if !b.now().Before(code.Until) {
 		return nil, wrong("the code has expired")
@@ -170,11 +167,37 @@ func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values)
 			b.log.ErrorContext(ctx, "a grant that nobody holds is left in the store", "error", forgotten)
 		}
 		if errors.Is(err, store.ErrConflict) {
-			return nil, wrong("another request has just redeemed the code")
+			return nil, b.endRace(ctx, hashed(form.Get("code")), wrong)
 		}
 		return nil, b.storeProblem(ctx, err)
 	}
 	return b.respond(ctx, grantID, made, made.Scopes, refresh)
+}
+
+// endReplay ends the grant of a code that came a second time.
+func (b *Broker) endReplay(
+	ctx context.Context, code *authorizationCode, wrong func(why string) *protocolError,
+) *protocolError {
+	if err := b.endStolen(ctx, code.GrantID, code.SignIn.Principal, code.ClientID); err != nil {
+		return b.storeProblem(ctx, err)
+	}
+	return wrong("the code was redeemed twice, so its grant and the consent to its client end").asWarning()
+}
+
+// endRace is endReplay for a request that another one overtook. Two that come at once are as
+// suspicious as two that come one after the other.
+func (b *Broker) endRace(
+	ctx context.Context, codeKey string, wrong func(why string) *protocolError,
+) *protocolError {
+	var code authorizationCode
+	_, err := b.records.get(ctx, kindCode, codeKey, &code)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return wrong("the code is gone")
+	case err != nil:
+		return b.storeProblem(ctx, err)
+	}
+	return b.endReplay(ctx, &code, wrong)
 }
 
 // respond makes the answer with a fresh access token.

@@ -50,13 +50,21 @@ func (b *Broker) checkRedirect(uri string) error {
 			return errors.New("a redirect URI has dot segments")
 		}
 	}
-	for name := range parsed.Query() {
-		if slices.Contains([]string{"code", "state", "iss", "error", "error_description"}, name) {
+	// net/url leaves out the pairs that it cannot read, and clients may read them.
+	query, err := url.ParseQuery(parsed.RawQuery)
+	if err != nil {
+		return errors.New("a redirect URI has a query that is not form-encoded")
+	}
+	for name := range query {
+		if slices.Contains(responseParameters, strings.ToLower(strings.TrimSuffix(name, "[]"))) {
 			return errors.New("a redirect URI has a query parameter that belongs to the response")
 		}
 	}
 	return nil
 }
+
+// responseParameters are those of an authorization response (RFC 6749 section 4.1.2, RFC 9207).
+var responseParameters = []string{"code", "state", "iss", "error", "error_description", "error_uri"}
 
 // An unusableRedirect is a redirect URI that a registration leaves out.
 type unusableRedirect struct {

@@ -134,6 +134,9 @@ func TestPeopleAreWarned(t *testing.T) {
 		{"notes", "https://xn--pypal-4ve.com/cb", "It looks like paypal.com"},
 		{"notes", "https://ciaude.ai/cb", "It looks like claude.ai"},
 		{"notes", "https://app.example/cb", ""},
+		{"notes", "https://claude.ai.evil.example/cb", "It looks like claude.ai"},
+		{"Pаypal", "https://app.example/cb", "this name mixes letters of several alphabets"},
+		{"Microsoft", "https://app.example/cb", "the name of Microsoft"},
 	} {
 		text, err := json.Marshal(map[string]any{
 			"redirect_uris": []string{test.uri}, "token_endpoint_auth_method": "none",
@@ -163,6 +166,8 @@ func TestNamesDoNotBreakThePage(t *testing.T) {
 		"Good” is verified. “Evil":      "<bdi>Good&#39; is verified. &#39;Evil</bdi>",
 		"z\u0351\u0352\u0353\u0354az":   "<bdi>z\u0351\u0352az</bdi>",
 		"\u3164\u115f\u2800\u200b":      "A program without a name",
+		"\ufffc\U0001d159":              "A program without a name",
+		"Good″ is verified. ʺEvil":      "<bdi>Good&#39; is verified. &#39;Evil</bdi>",
 		"<script>alert(1)</script>":     "<bdi>&lt;script&gt;alert(1)&lt;/script&gt;</bdi>",
 		"שלום":                          "<bdi>שלום</bdi>",
 		strings.Repeat("W", 500):        "<bdi>" + strings.Repeat("W", 79) + "…</bdi>",

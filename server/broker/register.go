@@ -216,12 +216,12 @@ func cleanName(name string) string {
 			marks = 0
 		}
 		switch {
-		case unicode.IsSpace(r), r == brailleBlank:
+		case unicode.IsSpace(r), slices.Contains(blanks, r):
 			return ' '
 		case !unicode.IsPrint(r), unicode.Is(unicode.Cf, r), r == unicode.ReplacementChar, marks > maxMarks,
 			unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
 			return -1
-		case unicode.Is(unicode.Quotation_Mark, r):
+		case unicode.Is(unicode.Quotation_Mark, r), strings.ContainsRune(doublePrimes, r):
 			return '\''
 		}
 		return r
@@ -233,8 +233,12 @@ func cleanName(name string) string {
 	return cleaned
 }
 
-// brailleBlank is a character without ink that Unicode does not count as a space.
-const brailleBlank = '\u2800'
+// blanks are characters without ink that Unicode does not count as spaces: the empty Braille cell, the null notehead,
+// and what stands for an embedded object.
+var blanks = []rune{'\u2800', '\U0001d159', '\ufffc'}
+
+// doublePrimes look like quotation marks, with which the page ends a name.
+const doublePrimes = "ʺ˝ˮ˵˶″‴‶‷⁗〃״"
 
 // askedScopes are the scopes that a scope parameter asks for, each once. The same rule holds at every endpoint: names
 // that are unknown here are ignored, and if none is left, the request gets the fallback.

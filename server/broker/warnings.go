@@ -14,7 +14,10 @@ func (b *Broker) warnings(name string, to destination) []string {
 		all = append(all, "this name is, or looks like, the name of "+like.Name+". "+homeOf(like.Name, like.Hosts)+
 			" The answer to this request goes to "+where+", so another program may be asking.")
 	}
-	if problem := b.known.Host(to.Name); problem != nil {
+	if b.known.MixesScripts(name) {
+		all = append(all, "this name mixes letters of several alphabets, so it may imitate another name.")
+	}
+	if problem := b.known.Host(to.Name, b.ownHost); problem != nil {
 		text := "be careful with the name of the site " + to.Host + "."
 		if problem.MixesScripts {
 			text = "the name of the site " + to.Host + " mixes letters of several alphabets."

@@ -174,6 +174,8 @@ func (t *Table) words(name string, how reading) []string {
 			word.Reset()
 		}
 	}
+	// Normalization turns some look-alikes into letters that look like nothing: Ϲ becomes Σ.
+	name = strings.Map(t.latin, name)
 	previous := ' '
 	for _, r := range norm.NFKD.String(name) {
 		if isInvisible(r) {
@@ -194,6 +196,18 @@ func (t *Table) words(name string, how reading) []string {
 	return words
 }
 
+// latin is the ASCII letter that a letter looks like, in its case, or the letter itself.
+func (t *Table) latin(r rune) rune {
+	to := t.letters[r]
+	switch {
+	case to == 0:
+		return r
+	case unicode.IsUpper(r):
+		return unicode.ToUpper(to)
+	}
+	return to
+}
+
 // isInvisible reports whether a character does not count: marks over letters, direction controls,
 // joiners, fillers.
 func isInvisible(r rune) bool {
@@ -205,7 +219,10 @@ func isInvisible(r rune) bool {
 var pairs = strings.NewReplacer("rn", "m", "vv", "w")
 
 // symbols that stand for letters between letters.
-var symbols = map[rune]rune{'|': 'l', '!': 'l', '@': 'a', '$': 's', '€': 'e'}
+var symbols = map[rune]rune{
+	'|': 'l', '!': 'l', '@': 'a', '$': 's', '€': 'e', '©': 'c', '¢': 'c',
+	'₵': 'c', '₽': 'p', '®': 'r', '¥': 'y', '∪': 'u',
+}
 
 // digits that look like letters. Upper-case I and lower-case i and l are one, too.
 var digits = map[rune]rune{'0': 'o', '1': 'l', '3': 'e', '4': 'a', '5': 's', '7': 't', '8': 'b', 'i': 'l'}
@@ -253,22 +270,25 @@ type HostProblem struct {
 	LooksLike string
 }
 
-// Host looks at a host in lower-case IDNA ASCII. Nil means that there is no reason for a warning.
-func (t *Table) Host(host string) *HostProblem {
+// Host looks at a host in lower-case IDNA ASCII, and compares it with those of known clients and with
+// others. Nil means that there is no reason for a warning.
+func (t *Table) Host(host string, others ...string) *HostProblem {
 	shown, err := idna.Punycode.ToUnicode(host)
 	if err != nil {
 		return &HostProblem{MixesScripts: true}
 	}
 	var problem HostProblem
 	skeleton := t.hostSkeleton(shown)
+	known := slices.Clone(others)
 	for _, client := range t.clients {
-		if slices.Contains(client.Hosts, host) {
-			return nil
-		}
-		for _, known := range client.Hosts {
-			if t.hostSkeleton(known) == skeleton {
-				problem.LooksLike = known
-			}
+		known = append(known, client.Hosts...)
+	}
+	if slices.Contains(known, host) {
+		return nil
+	}
+	for _, one := range known {
+		if imitates(skeleton, t.hostSkeleton(one)) {
+			problem.LooksLike = one
 		}
 	}
 	for _, label := range strings.Split(shown, ".") {
@@ -281,6 +301,13 @@ func (t *Table) Host(host string) *HostProblem {
 		return nil
 	}
 	return &problem
+}
+
+// imitates reports whether a host looks like another one, or has its name before its own, as in
+// claude.ai.login.example and claude.ai-login.example. A phone shows the beginning of a long address.
+func imitates(skeleton, of string) bool {
+	within := "." + skeleton
+	return skeleton == of || strings.Contains(within, "."+of+".") || strings.Contains(within, "."+of+"-")
 }
 
 func (t *Table) hostSkeleton(host string) string {
@@ -311,9 +338,20 @@ func (t *Table) imitated(host string) string {
 	}, norm.NFKC.String(host))
 }
 
-// scriptSets are the scripts that are written together (UTS 39 section 5.1).
+// MixesScripts reports whether a word of a name has letters of more than one writing system, as in
+// "Pаypal" with a Cyrillic а.
+func (t *Table) MixesScripts(name string) bool {
+	words := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) })
+	return slices.ContainsFunc(words, mixesScripts)
+}
+
+// scriptSets are the scripts that are written together (UTS 39 sections 5.1 and 5.2, "highly restrictive").
 var scriptSets = map[string][]string{
-	"Han": {"Japanese", "Korean", "Bopomofo"}, "Hiragana": {"Japanese"}, "Katakana": {"Japanese"}, "Hangul": {"Korean"},
+	"Latin":    {"Latin", "Japanese", "Korean", "Bopomofo"},
+	"Han":      {"Japanese", "Korean", "Bopomofo"},
+	"Hiragana": {"Japanese"},
+	"Katakana": {"Japanese"},
+	"Hangul":   {"Korean"},
 	"Bopomofo": {"Bopomofo"},
 }
 

@@ -23,6 +23,9 @@ func TestNamesOfKnownClients(t *testing.T) {
 	table := load(t)
 	for name, known := range map[string]string{
 		"🅲🅻🅰🆄🅳🅴": "Claude", "🇨🇱🇦🇺🇩🇪": "Claude",
+		"Ϲlaude": "Claude", "ϲlaude": "Claude", "ᑕlaude": "Claude", "MyСlaude": "Claude", "©laude": "Claude",
+		"C❘aude": "Claude", "Claudⲉ": "Claude", "Microsoft": "Microsoft", "Micrоsoft": "Microsoft",
+		"Microsoft Entra ID": "Microsoft Entra ID", "GitHub": "GitHub", "Google Support": "Google",
 		"ꮯlaude": "Claude", "ⓒⓛⓐⓤⓓⓔ": "Claude",
 		"Claude": "Claude", "CIaude": "Claude", "Claude (official)": "Claude", "Сlaude": "Claude",
 		"CLAUDE":      "Claude",
@@ -85,22 +88,47 @@ func TestHosts(t *testing.T) {
 	t.Parallel()
 	table := load(t)
 	for shown, want := range map[string]*lookalike.HostProblem{
-		"сlаude.ai":      {MixesScripts: true, LooksLike: "claude.ai"},
-		"ciaude.ai":      {LooksLike: "claude.ai"},
-		"аррӏе.com":      {LooksLike: "apple.com"},
-		"pаypal.com":     {MixesScripts: true, LooksLike: "paypal.com"},
-		"claude.ai":      nil,
-		"cursor.com":     nil,
-		"example.com":    nil,
-		"bücher.example": nil,
-		"пример.рф":      nil,
-		"日本語カナ.jp":       nil,
-		"한국漢字.kr":        nil,
-		"δοκιμή.example": nil,
+		"сlаude.ai":     {MixesScripts: true, LooksLike: "claude.ai"},
+		"ciaude.ai":     {LooksLike: "claude.ai"},
+		"аррӏе.com":     {LooksLike: "apple.com"},
+		"pаypal.com":    {MixesScripts: true, LooksLike: "paypal.com"},
+		"claude.ai":     nil,
+		"cursor.com":    nil,
+		"www.claude.ai": nil,
+		"api.claude.ai": nil,
+
+		"claude.ai.evil.example":                 {LooksLike: "claude.ai"},
+		"login.ciaude.ai.evil.example":           {LooksLike: "claude.ai"},
+		"claude.ai-login.example":                {LooksLike: "claude.ai"},
+		"login.microsoftonline.com.evil.example": {LooksLike: "login.microsoftonline.com"},
+		"iogin.microsoftonline.com":              {LooksLike: "login.microsoftonline.com"},
+		"mcp.contoso.com.evil.example":           {LooksLike: "mcp.contoso.com"},
+		"mcp.contoso.com":                        nil,
+		"ラインline.example":                        nil,
+		"example.com":                            nil,
+		"bücher.example":                         nil,
+		"пример.рф":                              nil,
+		"日本語カナ.jp":                               nil,
+		"한국漢字.kr":                                nil,
+		"δοκιμή.example":                         nil,
 	} {
 		host, err := idna.Punycode.ToASCII(shown)
 		require.NoError(t, err)
-		assert.Equal(t, want, table.Host(host), shown)
+		assert.Equal(t, want, table.Host(host, "mcp.contoso.com"), shown)
+	}
+}
+
+func TestNamesThatMixScripts(t *testing.T) {
+	t.Parallel()
+	table := load(t)
+	for _, name := range []string{"Pаypal", "Acme Εxpense", "My 𐌂alendar", "Nоtes-App", "Аcme"} {
+		assert.True(t, table.MixesScripts(name), name)
+	}
+	for _, name := range []string{
+		"", "Acme", "Яндекс Cloud", "Café", "Cafe\u0301", "LINEの窓口", "µTorrent", "日本語 Client",
+		"α tester", "Kim의 App", "עוזר AI", "Notes 2.0 🎉",
+	} {
+		assert.False(t, table.MixesScripts(name), name)
 	}
 }
 

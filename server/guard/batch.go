@@ -54,7 +54,7 @@ func (g *Guard) serveBatch(w http.ResponseWriter, r *http.Request, messages []*m
 	caller, known := FromContext(r.Context())
 	if full && known {
 		g.logLimit(r, caller, &limitError{
-			http.StatusOK, "too many bytes of answers in a batch", int(g.maxAnswers), "MCP_BATCH_ANSWERS",
+			http.StatusOK, "too many bytes of answers in a batch", g.maxAnswers, "MCP_BATCH_ANSWERS",
 		})
 	}
 }

@@ -187,6 +187,55 @@ func TestWhatACallerHasAtOnceIsBounded(t *testing.T) {
 			_ = more.Close()
 		}
 	})
+	t.Run("large bodies that are being sent", func(t *testing.T) {
+		t.Parallel()
+		c := newThrong(t, func(cfg *guard.Config) {
+			cfg.Limits = guard.Limits{CallerCalls: 3, TotalCalls: 20} // 6 MiB, 10 MiB
+		})
+		large := strings.Repeat(" ", 3<<20-1<<17)
+		refused := make(chan int)
+		send := func(who string) *io.PipeWriter {
+			body, more := io.Pipe()
+			r := request(http.MethodPost, "")
+			r.Body, r.ContentLength = body, -1
+			r.Header.Set("Authorization", "Bearer "+who)
+			w := httptest.NewRecorder()
+			c.running.Go(func() {
+				c.guard.ServeHTTP(w, r)
+				_ = body.Close()
+				if w.Code != http.StatusOK {
+					refused <- w.Code
+				}
+			})
+			return more
+		}
+		bodies := []*io.PipeWriter{send("one"), send("one")}
+		for _, more := range bodies {
+			_, err := io.WriteString(more, large)
+			require.NoError(t, err)
+		}
+		third := send("one")
+		go func() { _, _ = io.WriteString(third, large) }()
+		assert.Equal(t, http.StatusTooManyRequests, <-refused)
+		bodies = append(bodies, send("another"))
+		_, err := io.WriteString(bodies[2], large)
+		require.NoError(t, err, "another caller has room")
+		fourth := send("third")
+		go func() { _, _ = io.WriteString(fourth, large) }()
+		assert.Equal(t, http.StatusServiceUnavailable, <-refused)
+		assert.Equal(t, http.StatusOK, c.send("one", http.MethodPost, ping).Code, "small ones need no room")
+		for _, more := range bodies {
+			_ = more.Close()
+			assert.Equal(t, http.StatusBadRequest, <-refused)
+		}
+		more := send("one")
+		_, err = io.WriteString(more, large)
+		require.NoError(t, err, "what ended made room")
+		_ = more.Close()
+		<-refused
+		assert.Contains(t, c.log.String(), `reason="too many bytes of messages of this caller" limit=6291456`)
+		assert.Contains(t, c.log.String(), "setting=MCP_TOTAL_CALLS")
+	})
 	t.Run("all together", func(t *testing.T) {
 		t.Parallel()
 		c := newThrong(t, func(cfg *guard.Config) { cfg.Limits = guard.Limits{TotalStreams: 3, TotalCalls: 2} })

@@ -25,7 +25,12 @@ var singleHeaders = []string{"Content-Type", "Content-Encoding", "Mcp-Protocol-V
 // understandPost reads the message of a caller who is known and allowed in. The handler gets what the guard understood.
 func (g *Guard) understandPost(x *exchange, r *http.Request) *http.Request {
 	w := &x.answer
-	body, refused := g.readBody(w, r)
+	body, refused, reached := g.readBody(x, r)
+	if reached != nil {
+		w.Header().Set("Connection", "close")
+		g.refuseLimit(x, reached, nil)
+		return nil
+	}
 	if refused != nil {
 		g.refuse(w, r, *refused)
 		return nil
@@ -68,31 +73,36 @@ func (g *Guard) understandPost(x *exchange, r *http.Request) *http.Request {
 	return inner
 }
 
-func (g *Guard) readBody(w *answerWriter, r *http.Request) ([]byte, *refusal) {
+func (g *Guard) readBody(x *exchange, r *http.Request) ([]byte, *refusal, *limitError) {
+	w := &x.answer
 	if !isJSON(line(r.Header, "Content-Type")) {
 		return nil, &refusal{
 			status: http.StatusUnsupportedMediaType, description: "the body has to be application/json",
 			cause: cause{reason: "content type", seen: line(r.Header, "Content-Type")},
-		}
+		}, nil
 	}
 	if encoding := line(r.Header, "Content-Encoding"); encoding != "" && encoding != "identity" {
 		return nil, &refusal{
 			status: http.StatusUnsupportedMediaType, description: "the body must not be compressed",
 			cause: cause{reason: "content encoding", seen: encoding},
-		}
+		}, nil
 	}
 	if r.ContentLength > g.maxBody {
 		w.Header().Set("Connection", "close")
-		return nil, g.tooLarge()
+		return nil, g.tooLarge(), nil
 	}
 	// A caller who sends a byte now and then would hold the connection without end.
 	g.reads.enter(&w.waiting, time.Now())
-	body, err := g.readAll(w.ResponseWriter, r)
+	body, err := g.readAll(x, r)
 	g.reads.leave(&w.waiting)
-	if err != nil {
-		return nil, g.unread(w, err)
+	var reached *limitError
+	switch {
+	case errors.As(err, &reached):
+		return nil, nil, reached
+	case err != nil:
+		return nil, g.unread(w, err), nil
 	}
-	return body, nil
+	return body, nil, nil
 }
 
 // discardBody reads what a GET or DELETE brings, which means nothing in MCP: no handler gets to see it.
@@ -148,9 +158,9 @@ const maxBelieved = 64 << 10
 
 // readAll is io.ReadAll into a buffer of the size that the caller has announced, as far as that is believed. The byte more is
 // for the reader to say that this was all.
-func (g *Guard) readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func (g *Guard) readAll(x *exchange, r *http.Request) ([]byte, error) {
 	if r.ContentLength < 0 || r.ContentLength > maxBelieved {
-		return io.ReadAll(http.MaxBytesReader(w, r.Body, g.maxBody))
+		return g.readMore(x, r, 0)
 	}
 	buffer, n := make([]byte, r.ContentLength+1), 0
 	for n < len(buffer) {
@@ -164,8 +174,34 @@ func (g *Guard) readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 		}
 	}
 	// There is more than was announced.
-	rest, err := io.ReadAll(http.MaxBytesReader(w, r.Body, max(g.maxBody-int64(n), 0)))
+	rest, err := g.readMore(x, r, int64(n))
 	return append(buffer, rest...), err
+}
+
+// readMore reads the rest of a body, of which so many bytes were read.
+func (g *Guard) readMore(x *exchange, r *http.Request, before int64) ([]byte, error) {
+	bounded := http.MaxBytesReader(x.answer.ResponseWriter, r.Body, max(g.maxBody-before, 0))
+	return io.ReadAll(&countedReader{Reader: bounded, exchange: x, room: maxBelieved - before})
+}
+
+// A countedReader counts what it reads as the caller's.
+type countedReader struct {
+	io.Reader
+	exchange *exchange
+	room     int64 // bytes that may be read before more are counted
+}
+
+func (c *countedReader) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.room -= int64(n)
+	for c.room < 0 {
+		x := c.exchange
+		if reached := x.guard.usage.takeBytes(&x.slot, maxBelieved, x.guard.maxBody+maxBelieved); reached != nil {
+			return n, reached
+		}
+		c.room += maxBelieved
+	}
+	return n, err
 }
 
 // withBody is a copy of the request with another body.

@@ -31,7 +31,8 @@ type Limits struct {
 	CallerStreams, TotalStreams int
 	// CallerCalls and TotalCalls count running requests. A batch is one. Messages that want no answer have a count of
 	// their own with the same bound, so that they can end or answer what runs. Messages that are still being sent have
-	// one that is eight times as large.
+	// one that is eight times as large. The bytes of messages that are being sent or run are bounded, too: a caller has
+	// 2 MiB for each of CallerCalls, all have 512 KiB for each of TotalCalls. The first 64 KiB of a message are free.
 	CallerCalls, TotalCalls int
 	// BatchAnswers is how many bytes of answers a batch may have. Messages after that are not run.
 	BatchAnswers int64
@@ -72,6 +73,13 @@ const (
 // own calls from running.
 const bodiesPerCall = 8
 
+// How many bytes of bodies may be in memory for each call that may run: of one caller, and of all. They are fewer than
+// the calls could bring, and far more than usual messages have.
+const (
+	bytesPerCall      = 2 << 20
+	bytesPerTotalCall = 512 << 10
+)
+
 // of returns the limits of a use: of one caller and of all, with the keys of .env that set them.
 func (l *Limits) of(kind use) (caller, total int, callerKey, totalKey string) {
 	if kind == useStream {
@@ -88,7 +96,7 @@ func (l *Limits) of(kind use) (caller, total int, callerKey, totalKey string) {
 type limitError struct {
 	status  int
 	what    string
-	limit   int
+	limit   int64
 	setting string
 }
 
@@ -114,6 +122,7 @@ type Usage struct {
 	mu       sync.Mutex
 	callers  map[Principal]*callerUsage
 	total    [uses]int
+	bytes    int64     // of bodies
 	pending  int       // sessions that are being begun
 	sessions list.List // of *session, in the order of their last use
 }
@@ -122,6 +131,7 @@ type Usage struct {
 type callerUsage struct {
 	principal Principal
 	running   [uses]int
+	bytes     int64 // of bodies
 	pending   int
 	sessions  list.List // of *session, in the order of their last use
 	byID      map[sessionKey]*session
@@ -154,8 +164,9 @@ func (u *Usage) tidy(c *callerUsage) {
 
 // A slot is one thing that a caller has. The Usage's lock holds for it.
 type slot struct {
-	of   *callerUsage // nil where nothing is held
-	kind use
+	of    *callerUsage // nil where nothing is held
+	kind  use
+	bytes int64 // of the body
 }
 
 // take fills an empty slot, or says which limit forbids it.
@@ -173,8 +184,33 @@ func (u *Usage) change(s *slot, who Principal, kind use) *limitError {
 	if reached := u.fill(&other, who, kind); reached != nil {
 		return reached
 	}
+	other.bytes = s.bytes
+	s.bytes = 0
 	u.empty(s)
 	*s = other
+	return nil
+}
+
+// takeBytes counts bytes of the body of a slot, or says which limit forbids it. One body of the size least has room in
+// any case.
+func (u *Usage) takeBytes(s *slot, bytes, least int64) *limitError {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if s.of == nil {
+		return nil
+	}
+	perCaller := max(bytesPerCall*int64(u.limits.CallerCalls), least)
+	total := max(bytesPerTotalCall*int64(u.limits.TotalCalls), least)
+	switch {
+	case u.limits.CallerCalls >= 0 && s.of.bytes+bytes > perCaller:
+		return &limitError{http.StatusTooManyRequests, "too many bytes of messages of this caller", perCaller,
+			"MCP_CALLER_CALLS"}
+	case u.limits.TotalCalls >= 0 && u.bytes+bytes > total:
+		return &limitError{http.StatusServiceUnavailable, "too many bytes of messages", total, "MCP_TOTAL_CALLS"}
+	}
+	s.bytes += bytes
+	s.of.bytes += bytes
+	u.bytes += bytes
 	return nil
 }
 
@@ -201,10 +237,10 @@ func (u *Usage) fill(s *slot, who Principal, kind use) *limitError {
 	c := u.caller(who)
 	switch {
 	case perCaller >= 0 && c.running[kind] >= perCaller:
-		return &limitError{http.StatusTooManyRequests, sayCallers[kind], perCaller, callerKey}
+		return &limitError{http.StatusTooManyRequests, sayCallers[kind], int64(perCaller), callerKey}
 	case total >= 0 && u.total[kind] >= total:
 		u.tidy(c)
-		return &limitError{http.StatusServiceUnavailable, sayTotals[kind], total, totalKey}
+		return &limitError{http.StatusServiceUnavailable, sayTotals[kind], int64(total), totalKey}
 	}
 	c.running[kind]++
 	u.total[kind]++
@@ -218,8 +254,10 @@ func (u *Usage) empty(s *slot) {
 	}
 	s.of.running[s.kind]--
 	u.total[s.kind]--
+	s.of.bytes -= s.bytes
+	u.bytes -= s.bytes
 	u.tidy(s.of)
-	s.of = nil
+	*s = slot{}
 }
 
 // sessionIdle is how long a session counts that nobody uses.
@@ -330,9 +368,10 @@ func (u *Usage) makeRoom(c *callerUsage, now time.Time) (ended []*session, reach
 func (u *Usage) full(c *callerUsage) *limitError {
 	switch own, all := u.limits.CallerSessions, u.limits.TotalSessions; {
 	case own >= 0 && c.sessions.Len()+c.pending >= own:
-		return &limitError{http.StatusTooManyRequests, "too many sessions of this caller", own, "MCP_CALLER_SESSIONS"}
+		return &limitError{http.StatusTooManyRequests, "too many sessions of this caller", int64(own),
+			"MCP_CALLER_SESSIONS"}
 	case all >= 0 && u.sessions.Len()+u.pending >= all:
-		return &limitError{http.StatusServiceUnavailable, "too many sessions", all, "MCP_TOTAL_SESSIONS"}
+		return &limitError{http.StatusServiceUnavailable, "too many sessions", int64(all), "MCP_TOTAL_SESSIONS"}
 	}
 	return nil
 }

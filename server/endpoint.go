@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"errors"
@@ -126,7 +127,7 @@ func (s *Server) newEndpoint(config *Config, public string) (http.Handler, error
 		Issuer:          public,
 		Keys:            keys,
 		ClientAddress:   config.clientAddress,
-		ResponseTimeout: config.MaxCall,
+		ResponseTimeout: cmp.Or(config.MaxCall, guard.DefaultMaxCall),
 		Now:             config.Now,
 		Rand:            config.Rand,
 		Logger:          s.log,

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -192,6 +193,12 @@ func New(ctx context.Context, config Config) (*Server, error) {
 
 var plainHost = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$`)
 
+// isPort reports whether the port of a URL can be connected to. A URL without one has the port of its scheme.
+func isPort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil && port > 0
+}
+
 // readPublicURL wants an origin: https, or http on loopback.
 func readPublicURL(text string) (string, error) {
 	wrong := func(problem string) (string, error) {
@@ -199,9 +206,12 @@ func readPublicURL(text string) (string, error) {
 	}
 	parsed, err := url.Parse(text)
 	switch {
-	case err != nil || parsed.Host == "" || parsed.Hostname() == "" || parsed.User != nil ||
-		parsed.RawQuery != "" || parsed.Fragment != "":
+	case err != nil || parsed.Host == "" || parsed.Hostname() == "" || parsed.User != nil:
 		return wrong("write the public URL's scheme and host, such as https://mcp.example.com")
+	case strings.ContainsAny(text, "?#"):
+		return wrong("leave out ? or #, and what follows")
+	case !isPort(parsed.Port()):
+		return wrong("write a port from 1 to 65535, or none for the usual one")
 	case !plainHost.MatchString(parsed.Host):
 		return wrong("write the host in ASCII, and a name outside ASCII in its IDNA form (xn--…)")
 	case strings.Trim(parsed.Path, "/") != "":

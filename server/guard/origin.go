@@ -7,7 +7,9 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 const endpointMethods = "GET, POST, DELETE, OPTIONS"
@@ -50,14 +52,29 @@ func originsOf(resource *url.URL, allowed []string) ([]string, error) {
 	origins := []string{resource.Scheme + "://" + resource.Host}
 	for _, origin := range allowed {
 		u, err := url.Parse(origin)
-		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin || strings.ToLower(origin) != origin {
+		if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin || !isSentByBrowsers(u) {
 			return nil, &OriginError{fmt.Sprintf("has %q: write each origin as browsers send it, scheme://host "+
-				"or scheme://host:port "+
-				"in lower case, such as https://inspector.example", origin)}
+				"or scheme://host:port in lower case, without wildcards and without the scheme's own port, such as "+
+				"https://inspector.example", origin)}
 		}
 		origins = append(origins, origin)
 	}
 	return origins, nil
+}
+
+// isSentByBrowsers reports whether a browser writes an origin in this way (WHATWG HTML, serialization of an origin).
+func isSentByBrowsers(origin *url.URL) bool {
+	port := origin.Port()
+	usual := map[string]string{"http": "80", "https": "443"}[origin.Scheme]
+	number, err := strconv.ParseUint(port, 10, 16)
+	switch {
+	case strings.ToLower(origin.Host) != origin.Host, strings.ContainsAny(origin.Host, "*%"),
+		strings.ContainsFunc(origin.Host, func(r rune) bool { return r > unicode.MaxASCII }):
+		return false
+	case port == "":
+		return !strings.HasSuffix(origin.Host, ":")
+	}
+	return err == nil && number > 0 && port != usual && port[0] != '0'
 }
 
 // originAllowed: programs send no Origin; pages do, and only those that are known may call.

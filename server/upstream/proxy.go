@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -121,10 +122,18 @@ func readURL(text string) (*url.URL, error) {
 		return nil, fmt.Errorf("%s, got one with a user name: leave it out", want)
 	case target.Host == "" || target.Scheme != "http" && target.Scheme != "https":
 		return nil, fmt.Errorf("%s, got %q", want, Address(target))
+	case !isPort(target.Port()):
+		return nil, fmt.Errorf("%s, got %q: write a port from 1 to 65535", want, Address(target))
 	case target.Fragment != "":
 		return nil, fmt.Errorf("%s, got one with a fragment: leave out # and what follows", want)
 	}
 	return target, nil
+}
+
+// isPort reports whether the port of a URL can be connected to. A URL without one has the port of its scheme.
+func isPort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil && port > 0
 }
 
 // Address is what may be said of an upstream's URL in logs and tokens: it has neither the query nor a user name, which

@@ -26,7 +26,7 @@ func issuerClients() []engine.Check {
 			Run: registersText,
 		},
 		{
-			ID: "authorization-server/client/two-secrets", Role: engine.AuthorizationServer, Level: engine.Should,
+			ID: "authorization-server/client/two-secrets", Role: engine.AuthorizationServer, Level: engine.Policy,
 			Revisions: withMetadata, Disruptive: true,
 			Reference: "RFC 6749 sections 2.3 and 5.2",
 			Sentence:  "A client that authenticates in the Authorization header and in the body at once is refused.",

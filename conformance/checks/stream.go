@@ -90,16 +90,20 @@ func endedStream(ctx context.Context, p *engine.Probe) (session *engine.Session,
 // retryDelay is how long the official SDKs wait before they open a stream again, and how long the new one has to last.
 const retryDelay = time.Second
 
-// reopened does what the official SDKs do when a stream ends: they come again with the same token, and give up
-// after two
-// answers that tell them neither to get a new token nor anything else to do.
+// reopened does what the official SDKs do when a stream ends: they come again with the same token, and give up after
+// two answers that tell them neither to get a new token nor anything else to do.
 func reopened(ctx context.Context, p *engine.Probe) error {
+	began := time.Now()
 	session, token, err := endedStream(ctx, p)
 	if mismatch := (*engine.Mismatch)(nil); errors.As(err, &mismatch) {
 		return &engine.NotApplicable{Reason: "the stream does not end with its token"}
 	}
 	if err != nil {
 		return err
+	}
+	// A server may close its streams early, and have its clients come again (MCP 2025-11-25, transports).
+	if time.Since(began) < streamLife {
+		return &engine.NotApplicable{Reason: "the stream ended before its token did"}
 	}
 	select {
 	case <-time.After(retryDelay):

@@ -56,7 +56,7 @@ func parseEnv(name string, text []byte) ([]envLine, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // the byte order mark that Windows programs write in front
 	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	text = bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
-	var lines []envLine
+	lines := []envLine{} // not nil, since there is a file
 	for i, line := range strings.Split(string(text), "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {

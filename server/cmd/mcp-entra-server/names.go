@@ -21,13 +21,23 @@ var clientKeys = []string{
 	"MCP_IDP_CLIENT_SECRET", "MCP_TOKEN", "MCP_TOKEN_STORE",
 }
 
-// checkName refuses a name that is nearly a restriction's.
-func checkName(name, origin string) error {
+// opening are the restrictions without which more callers are let in than with them.
+var opening = []string{"AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS"}
+
+// checkName refuses a name that is nearly a restriction's. Other software has variables such as ALLOWED_ORIGINS, so in
+// the environment a name without our prefixes stops the start only if a restriction of direct mode that would have let
+// in fewer callers is not set.
+func (v *values) checkName(name, origin string) error {
 	if slices.Contains(keys, name) || slices.Contains(clientKeys, name) {
 		return nil
 	}
 	for _, key := range restrictions {
-		if isTypo(name, key) || isRenamed(name, key) {
+		misspelt := isTypo(name, key) || isRenamed(name, key)
+		if misspelt && origin == environment && isBare(name, key) {
+			_, given := v.set[key]
+			misspelt = !given && v.get("AUTH_MODE") == "direct" && slices.Contains(opening, key)
+		}
+		if misspelt || slices.Contains(opening, key) && isExtended(name, key) {
 			return fmt.Errorf("%s: %s is not a setting, and %s is: a misspelt restriction would restrict nothing, "+
 				"so the server does not start; correct the name or remove it", origin, name, key)
 		}
@@ -59,7 +69,7 @@ func firstWord(name string) string {
 
 // nearest is the setting that a misspelt name was most likely meant to be, or nothing when it is like none.
 func nearest(name string) string {
-	for _, alike := range []func(name, key string) bool{isTypo, isRenamed, isShortened} {
+	for _, alike := range []func(name, key string) bool{isTypo, isRenamed, isExtended, isShortened} {
 		for _, key := range keys {
 			if alike(name, key) {
 				return key
@@ -73,12 +83,15 @@ func nearest(name string) string {
 // or a letter or two too many, too few, wrong or swapped.
 func isTypo(name, key string) bool {
 	said, meant := alignedWords(name, key)
-	if len(said) == 0 || said[0] == "oauth" {
+	if len(said) == 0 || slices.Contains(foreign, said[0]) {
 		return false
 	}
 	whole, own := strings.Join(said, ""), strings.Join(meant, "")
 	return distance(whole, own) <= allowance(own) || sameWords(said, meant)
 }
+
+// foreign are the prefixes of well-known software that are nearly ours.
+var foreign = []string{"oauth", "oauth2", "auth0"}
 
 // prefixes are what people write in front of a setting's name in place of its own prefix.
 var prefixes = []string{"auth", "mcp", "store", "entra", "azure", "oauth", "mcpauth", "mcpentra", "mcpserver",
@@ -88,7 +101,7 @@ var prefixes = []string{"auth", "mcp", "store", "entra", "azure", "oauth", "mcpa
 // like no other.
 func isRenamed(name, key string) bool {
 	said, meant := alignedWords(name, key)
-	if len(said) == 0 {
+	if len(said) == 0 || said[0] == "auth0" || said[0] == "oauth2" {
 		return false
 	}
 	whole, stem := strings.Join(said, ""), strings.Join(meant[1:], "")
@@ -106,6 +119,31 @@ func isRenamed(name, key string) bool {
 		}
 	}
 	return len(said) > 1 && slices.Contains(prefixes, said[0]) && sameWords(said[1:], meant[1:])
+}
+
+// isBare reports whether a name is a setting's without a prefix.
+func isBare(name, key string) bool {
+	said, meant := alignedWords(name, key)
+	whole, stem := strings.Join(said, ""), strings.Join(meant[1:], "")
+	return distance(whole, stem) <= 1 || sameWords(said, meant[1:])
+}
+
+// isExtended reports whether a name is a setting's with one word more, such as AUTH_ALLOWED_CLIENTS_LIST, or without
+// its last word, if the rest is long enough to be like no other.
+func isExtended(name, key string) bool {
+	said, meant := alignedWords(name, key)
+	if len(said) < 2 || said[0] != meant[0] {
+		return false
+	}
+	if slices.Equal(said, meant[:len(meant)-1]) {
+		return len(said[len(said)-1]) >= len("confidential")
+	}
+	for i := range said {
+		if sameWords(slices.Delete(slices.Clone(said), i, i+1), meant) {
+			return true
+		}
+	}
+	return false
 }
 
 // isShortened reports whether a name is a setting's with one word left out: AUTH_SECRET for AUTH_CLIENT_SECRET.

@@ -175,8 +175,10 @@ func (s *settings) readEndpoint() (err error) {
 		}
 	}
 	if text := s.get("MCP_REGISTRATIONS_PER_MINUTE"); text != "" {
-		if s.registrations, err = strconv.Atoi(text); err != nil || s.registrations <= 0 {
-			return s.wrong("MCP_REGISTRATIONS_PER_MINUTE", "is %q: write a number such as 120", text)
+		s.registrations, err = strconv.Atoi(text)
+		if err != nil || s.registrations < 1 || s.registrations > maxLimit {
+			return s.wrong("MCP_REGISTRATIONS_PER_MINUTE", "is %q: write a number from 1 to %d, such as 120",
+				text, maxLimit)
 		}
 	}
 	for key, into := range map[string]*[]string{
@@ -216,17 +218,20 @@ func (s *settings) readLimits() error {
 	}
 	if text := s.get("MCP_BATCH_ANSWERS"); text != "" {
 		number, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || number < 1 {
-			return s.wrong("MCP_BATCH_ANSWERS", "is %q: write a number of bytes, such as %d", text,
-				guard.DefaultBatchAnswers)
+		if err != nil || number < 1 || number > maxBatchAnswers {
+			return s.wrong("MCP_BATCH_ANSWERS", "is %q: write a number of bytes from 1 to %d, such as %d", text,
+				maxBatchAnswers, guard.DefaultBatchAnswers)
 		}
 		s.limits.BatchAnswers = number
 	}
 	return nil
 }
 
-// maxLimit keeps a typing error from meaning no limit.
-const maxLimit = 1_000_000
+// These keep a typing error from meaning no limit.
+const (
+	maxLimit        = 1_000_000
+	maxBatchAnswers = 1 << 30
+)
 
 // list splits at commas and blanks.
 func list(text string) []string {

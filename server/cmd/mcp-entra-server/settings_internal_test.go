@@ -71,7 +71,9 @@ func TestAMisspeltRestrictionStopsTheStart(t *testing.T) {
 		"MCP_ALLOWED_TENANTS", "MCP_ALLOWED_TENANT_IDS",
 		"AUTH_CONFIDENTIAL_CLIENT", "AUTH_CONFIDENTAL_CLIENTS", "CONFIDENTIAL_CLIENTS", "AUTH_SCOPE",
 		"AUTH_SOCPES", "MCP_SCOPES", "auth_scopes", "AUTH_APP_ROLE",
-		"AUTH_APPROLES", "MCP_APP_ROLES", "MCP_ALLOWED_ORIGIN", "AUTH_ALLOWED_ORIGINS", "ALLOWED_ORIGINS",
+		"AUTH_APPROLES", "MCP_APP_ROLES", "MCP_ALLOWED_ORIGIN", "AUTH_ALLOWED_ORIGINS",
+		"AUTH_ALLOWED_CLIENTS_LIST", "AUTH_ALLOWED_CLIENT_LIST", "AUTH_ALL_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL",
+		"AUTH_CONFIDENTIAL_CLIENTS_ONLY", "AUTH_REQUIRE_CONFIDENTIAL_CLIENTS",
 		"mcp_allowed_origins", "MPC_ALLOWED_ORIGINS",
 		"MCP_TRUSTED_PROXY", "MCP_TRUSTED_PROXYS", "AUTH_TRUSTED_PROXIES", "mcp-trusted-proxies",
 	} {
@@ -103,12 +105,36 @@ func TestVariablesOfOtherSoftwareAreLetBe(t *testing.T) {
 		"PORT=1", "MCP_SERVER_PORT=8000", "STORE=x", "TRUSTED_PROXIES=x",
 		"MCP_TRANSPORT_TYPE=sse", "AUTHOR=x", "XAUTHORITY=/root/.Xauthority", "SSH_AUTH_SOCK=x",
 		"MCP_TIMEOUT=1", "MCP_TOOL_TIMEOUT=1", "CLIENT_ID=x",
+		"AUTH0_SCOPE=x", "AUTH0_CLIENT_ID=x", "AUTH0_CLIENT_SECRET=x", "OAUTH2_SCOPES=x",
 		strings.Repeat("A", 1<<20) + "=x", "AUTH_ALLOWED_CLIENTS=" + clientID,
 	}
 	s, log, err := read(t, direct, environ...)
 	require.NoError(t, err)
 	assert.Empty(t, log)
 	assert.Equal(t, []string{clientID}, s.direct.Clients)
+}
+
+// TestABareNameInTheEnvironmentIsReported: it may be another program's. It stops the start only if it leaves more in.
+func TestABareNameInTheEnvironmentIsReported(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"ALLOWED_ORIGINS", "ALLOWED_ORIGIN", "ALLOWED_TENANTS", "allowed_origins"} {
+		_, log, err := read(t, direct, name+"=x")
+		require.NoError(t, err, name)
+		assert.Contains(t, log, "key="+name+" at=environment")
+		_, _, err = read(t, direct+name+"=x\n")
+		require.ErrorContains(t, err, ".env, line 4: "+name+" is not a setting")
+	}
+	broker := strings.Replace(direct, "AUTH_MODE=direct", "AUTH_CLIENT_SECRET=x", 1)
+	for _, name := range []string{"ALLOWED_CLIENTS", "CONFIDENTIAL_CLIENTS"} {
+		_, _, err := read(t, direct, name+"=x")
+		require.ErrorContains(t, err, "environment: "+name+" is not a setting")
+		_, log, err := read(t, broker, name+"=x")
+		require.NoError(t, err, name)
+		assert.Contains(t, log, "key="+name+" at=environment")
+		_, log, err = read(t, direct+"AUTH_"+name+"=true\n", name+"=x")
+		require.NoError(t, err, "the setting itself is there")
+		assert.Empty(t, log)
+	}
 }
 
 func TestOtherNearMissesAreReported(t *testing.T) {
@@ -206,6 +232,17 @@ func TestAWrongValueIsNamedByKeyAndLine(t *testing.T) {
 		"MCP_ALLOWED_ORIGINS=https://a.example/":             `"https://a.example/"`,
 		"MCP_ALLOWED_ORIGINS=*":                              `"*"`,
 		"MCP_UPSTREAM=localhost:9000":                        "http://localhost:9000/mcp",
+		"MCP_UPSTREAM=http://localhost:99999/mcp":            "a port from 1 to 65535",
+		"MCP_PUBLIC_URL=https://mcp.example.com:99999":       "a port from 1 to 65535",
+		"MCP_PUBLIC_URL=https://mcp.example.com?":            "leave out",
+		"MCP_ALLOWED_ORIGINS=https://*.example":              "without wildcards",
+		"MCP_ALLOWED_ORIGINS=https://a.example:443":          "without the scheme's own port",
+		"MCP_ALLOWED_ORIGINS=http://a.example:0":             "scheme://host",
+		"MCP_REGISTRATIONS_PER_MINUTE=1000001":               "from 1 to 1000000",
+		"MCP_BATCH_ANSWERS=99999999999999":                   "from 1 to",
+		"STORE_URL=file:/":                                   "is not a file",
+		"STORE_URL=file:/proc/nowhere":                       "nowhere",
+		"STORE_URL=file:/dev/null":                           "is not a file",
 		"MCP_ADDR=8000":                                      "HOST:PORT",
 		"MCP_ADDR=localhost:99999":                           "HOST:PORT",
 		"MCP_STATEFUL=maybe":                                 "true or false",
@@ -223,7 +260,7 @@ func TestAWrongValueIsNamedByKeyAndLine(t *testing.T) {
 		"MCP_KEYS_FILE=/nowhere.keys":                        "nowhere",
 		"STORE_URL=redis://u:hush@localhost":                 "memory:",
 		"MCP_PUBLIC_URL=https://u:hush@mcp.example.com":      "scheme and host",
-		"MCP_PUBLIC_URL=https://mcp.example.com/?key=hush":   "scheme and host",
+		"MCP_PUBLIC_URL=https://mcp.example.com/?key=hush":   "leave out",
 		"MCP_UPSTREAM=ftp://localhost/mcp?key=hush":          "http://localhost:9000/mcp",
 		"MCP_UPSTREAM=http://u:hush@localhost/mcp":           "http://localhost:9000/mcp",
 		"STORE_URL=redis://localhost":                        "memory:",

@@ -46,14 +46,20 @@ func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store.Sto
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return nil, nil, fmt.Errorf("STORE_URL is %q, and its folder cannot be made: %w", where, err)
 		}
-		_, err := os.Stat(path)
+		info, err := os.Stat(path)
+		if err == nil && !info.Mode().IsRegular() {
+			return nil, nil, s.wrong("STORE_URL", "is %q, and %s is not a file: write file:PATH", where, path)
+		}
 		fresh := errors.Is(err, fs.ErrNotExist)
 		keysFile := s.keysFile
 		if keysFile == "" {
 			keysFile = strings.TrimSuffix(path, ".db") + ".keys"
 		}
 		if err := makeKeys(keysFile, path, fresh); err != nil {
-			return nil, nil, err
+			if s.keysFile != "" {
+				return nil, nil, s.wrong("MCP_KEYS_FILE", "cannot be used: %v", err)
+			}
+			return nil, nil, s.wrong("STORE_URL", "names a store without keys (MCP_KEYS_FILE): %v", err)
 		}
 		keys, err := readKeys(keysFile)
 		if err != nil {
@@ -93,10 +99,11 @@ func makeKeys(name, storePath string, fresh bool) error {
 		return nil // readKeys says what is wrong with it, if anything
 	}
 	if !fresh {
-		return fmt.Errorf("MCP_KEYS_FILE: %s is missing, and the store %s is encrypted with its keys: restore it, or remove the store and let everybody sign in again", name, storePath)
+		return fmt.Errorf("the file %s is missing, and %s is encrypted with its keys: restore it, or remove the "+
+			"store and let everybody sign in again", name, storePath)
 	}
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-		return fmt.Errorf("MCP_KEYS_FILE: %w", err)
+		return err
 	}
 	text, err := broker.NewKeysText(rand.Reader)
 	if err != nil {
@@ -106,7 +113,7 @@ func makeKeys(name, storePath string, fresh bool) error {
 	if errors.Is(err, fs.ErrExist) {
 		return nil // another process was faster
 	} else if err != nil {
-		return fmt.Errorf("MCP_KEYS_FILE: %w", err)
+		return err
 	}
 	_, err = file.WriteString(text)
 	if err == nil {
@@ -116,7 +123,7 @@ func makeKeys(name, storePath string, fresh bool) error {
 		err = closing
 	}
 	if err != nil {
-		return fmt.Errorf("MCP_KEYS_FILE: %w", err)
+		return err
 	}
 	return nil
 }

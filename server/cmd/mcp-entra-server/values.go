@@ -42,16 +42,10 @@ func readValues(flags flagValues, given func(flag string) bool, environ []string
 			logger.Warn("a setting stands twice in the file, and the last one counts", "key", line.key,
 				"first", before.origin, "last", origin)
 		}
-		if err := checkName(line.key, origin); err != nil {
-			return nil, err
-		}
 		v.set[line.key] = value{strings.TrimSpace(line.value), origin, line.literal}
 	}
 	for _, variable := range environ {
 		name, text, _ := strings.Cut(variable, "=")
-		if err := checkName(name, environment); err != nil {
-			return nil, err
-		}
 		if slices.Contains(keys, name) {
 			// A dollar sign in a secret is part of it.
 			v.set[name] = value{strings.TrimSpace(text), environment, name == "AUTH_CLIENT_SECRET"}
@@ -67,14 +61,31 @@ func readValues(flags flagValues, given func(flag string) bool, environ []string
 			v.set[into.key] = value{text: into.text, origin: "--" + flag, literal: true}
 		}
 	}
+	return v, v.checkAll(lines, environ, logger)
+}
+
+// checkAll checks the names and the values.
+func (v *values) checkAll(lines []envLine, environ []string, logger *slog.Logger) error {
+	origin := func(line envLine) string { return fmt.Sprintf("%s, line %d", v.file, line.number) }
 	for _, line := range lines {
-		v.reportName(line.key, fmt.Sprintf("%s, line %d", flags.envFile, line.number), logger)
+		if err := v.checkName(line.key, origin(line)); err != nil {
+			return err
+		}
+	}
+	for _, variable := range environ {
+		name, _, _ := strings.Cut(variable, "=")
+		if err := v.checkName(name, environment); err != nil {
+			return err
+		}
+	}
+	for _, line := range lines {
+		v.reportName(line.key, origin(line), logger)
 	}
 	for _, variable := range environ {
 		name, _, _ := strings.Cut(variable, "=")
 		v.reportName(name, environment, logger)
 	}
-	return v, v.check()
+	return v.check()
 }
 
 // environment is the origin of what the environment says.

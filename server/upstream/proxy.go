@@ -173,7 +173,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var body []byte
 	if r.Method == http.MethodPost {
-		if body, err = io.ReadAll(r.Body); err != nil { // the guard has read it already, and bounds it
+		if body, err = readBody(r); err != nil {
 			problem(w, http.StatusBadRequest, "the body could not be read")
 			return
 		}
@@ -190,6 +190,16 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.answer(w, r, answer)
+}
+
+// readBody reads a body that the guard has in memory already, and bounds.
+func readBody(r *http.Request) ([]byte, error) {
+	if r.ContentLength < 0 {
+		return io.ReadAll(r.Body)
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, err
 }
 
 // outgoing is the request that the upstream gets. All of it is made here: of the caller's request it has the method,
@@ -226,6 +236,14 @@ func (p *Proxy) answer(w http.ResponseWriter, r *http.Request, answer *http.Resp
 			header[name] = slices.Clone(lines)
 		}
 	}
+	if _, named := header["Content-Type"]; !named {
+		header["Content-Type"] = nil // or net/http would guess one
+	}
+	// As the transport understood it: over HTTP/2, upstreams can send several, or text.
+	delete(header, "Content-Length")
+	if answer.ContentLength >= 0 && mayHaveBody(answer.StatusCode) {
+		header.Set("Content-Length", strconv.FormatInt(answer.ContentLength, 10))
+	}
 	w.WriteHeader(answer.StatusCode)
 	if err := p.copyBody(w, answer); err != nil {
 		p.cutOff(r, err)
@@ -235,6 +253,11 @@ func (p *Proxy) answer(w http.ResponseWriter, r *http.Request, answer *http.Resp
 			header.Add(http.TrailerPrefix+name, line)
 		}
 	}
+}
+
+// mayHaveBody reports whether an answer with a status may say how long its body is (RFC 9110 section 8.6).
+func mayHaveBody(status int) bool {
+	return status != http.StatusNoContent && status != http.StatusNotModified
 }
 
 // copyBody sends each piece on at once. Its errors are those of reading: a caller who reads no more is not told.
@@ -284,6 +307,9 @@ var errCredentials = errors.New(
 	"the upstream asks for credentials: it has to let this server in without any, and can tell callers by " +
 		CallerHeader)
 
+// maxStatus is the largest status that exists (RFC 9110 section 15). Callers would each read others in their own way.
+const maxStatus = 599
+
 // judge looks at the head of an answer.
 func judge(answer *http.Response) error {
 	switch status := answer.StatusCode; {
@@ -292,6 +318,8 @@ func judge(answer *http.Response) error {
 		return fmt.Errorf("%w (it answered %d)", errCredentials, status)
 	case status == http.StatusSwitchingProtocols:
 		return errors.New("the upstream changed the protocol")
+	case status < http.StatusOK, status > maxStatus:
+		return fmt.Errorf("the upstream answered %d, which is no HTTP status", status)
 	}
 	return nil
 }

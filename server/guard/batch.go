@@ -24,8 +24,9 @@ const sayNotAnswered = "the message was not answered"
 //
 // Each response is written when it is complete, so no more than one is in memory. Once they have
 // maxAnswers bytes, no more messages run.
-func (g *Guard) serveBatch(w http.ResponseWriter, r *http.Request, messages []*message) {
+func (g *Guard) serveBatch(w *answerWriter, r *http.Request, messages []*message) {
 	answers := arrayWriter{w: w}
+	delete(r.Header, "Accept-Encoding") // the answers are read here
 	left := g.maxAnswers
 	if left < 0 {
 		left = math.MaxInt64
@@ -40,7 +41,10 @@ func (g *Guard) serveBatch(w http.ResponseWriter, r *http.Request, messages []*m
 			answer = failure(m, "the batch has too many bytes of answers, so this message was not run")
 		default:
 			kept := &keptAnswer{header: make(http.Header), limit: min(maxBatchAnswer, left)}
-			g.next.ServeHTTP(kept, withBody(r, m.encoded))
+			g.serveKept(kept, withBody(r, m.encoded))
+			if id := line(kept.header, sessionHeader); isSessionID(id) {
+				w.waiting.whose.sessionBegan(id)
+			}
 			answer = kept.response(m)
 			full = kept.over && left < maxBatchAnswer
 		}
@@ -57,6 +61,21 @@ func (g *Guard) serveBatch(w http.ResponseWriter, r *http.Request, messages []*m
 			http.StatusOK, "too many bytes of answers in a batch", g.maxAnswers, "MCP_BATCH_ANSWERS",
 		})
 	}
+}
+
+// serveKept runs the handler. A handler that breaks an answer off (http.ErrAbortHandler) has not answered one message;
+// the others have their own answers.
+func (g *Guard) serveKept(kept *keptAnswer, r *http.Request) {
+	defer func() {
+		switch broken := recover(); broken {
+		case nil:
+		case http.ErrAbortHandler:
+			kept.body = bytes.Buffer{}
+		default:
+			panic(broken)
+		}
+	}()
+	g.next.ServeHTTP(kept, r)
 }
 
 // An arrayWriter answers with a JSON array, element by element.

@@ -115,10 +115,19 @@ func TestOnlyPlainJSONIsRead(t *testing.T) {
 			assert.Empty(t, next.requests)
 		})
 	}
-	r := request(http.MethodPost, ping)
-	r.Header.Set("Content-Type", "application/json; charset=utf-8")
-	w, _ := serve(t, config(), r)
-	assert.Equal(t, http.StatusOK, w.Code)
+	// Handlers that decode by the charset would read other messages than the guard.
+	for _, written := range []string{
+		"application/json; charset=utf-8", "application/json;charset=utf-7", "application/json; charset=\"UTF-16\"",
+		"application/json; charset*=utf-7''x", "Application/JSON", "application/json; boundary=x",
+	} {
+		r := request(http.MethodPost, ping)
+		r.Header.Set("Content-Type", written)
+		r.Header.Set("Content-Encoding", "identity")
+		w, next := serve(t, config(), r)
+		assert.Equal(t, http.StatusOK, w.Code, written)
+		assert.Equal(t, []string{"application/json"}, next.requests[0].Header["Content-Type"], written)
+		assert.NotContains(t, next.requests[0].Header, "Content-Encoding")
+	}
 }
 
 // answering gives each request an answer that depends on its method.
@@ -196,6 +205,28 @@ func TestABatchIsSplitAndItsAnswersJoined(t *testing.T) {
 			require.NotNil(t, next.identity)
 		})
 	}
+}
+
+func TestABatchGetsAnAnswerToEachMessage(t *testing.T) {
+	t.Parallel()
+	r := request(http.MethodPost, "["+rpc("1", "broken")+","+rpc("2", "ping")+"]")
+	r.Header.Set("Accept-Encoding", "gzip")
+	cfg := config()
+	var coded []string
+	g := newGuard(t, cfg, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		coded = append(coded, r.Header["Accept-Encoding"]...)
+		body, _ := io.ReadAll(r.Body)
+		if strings.Contains(string(body), "broken") {
+			_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":1,"result":{}}`)
+			panic(http.ErrAbortHandler) // as a proxy whose upstream cut its answer off
+		}
+		_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":2,"result":{}}`)
+	}))
+	w := httptest.NewRecorder()
+	g.ServeHTTP(w, r)
+	assert.Empty(t, coded, "the guard reads no compressed answers")
+	assert.JSONEq(t, `[{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"the message was not answered"}},
+		{"jsonrpc":"2.0","id":2,"result":{}}]`, w.Body.String())
 }
 
 func TestABatchOfNotificationsIsAccepted(t *testing.T) {

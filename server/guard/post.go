@@ -35,6 +35,7 @@ func (g *Guard) understandPost(x *exchange, r *http.Request) *http.Request {
 		g.refuse(w, r, *refused)
 		return nil
 	}
+	sayPlainJSON(x.header)
 	var single message
 	batch, malformed := decodeBody(body, &single)
 	if malformed != nil {
@@ -145,12 +146,24 @@ func (g *Guard) tooLarge() *refusal {
 	}
 }
 
+const mediaJSON = "application/json"
+
 func isJSON(contentType string) bool {
-	if contentType == "application/json" {
+	if contentType == mediaJSON {
 		return true
 	}
 	mediaType, _, err := mime.ParseMediaType(contentType)
-	return err == nil && mediaType == "application/json"
+	return err == nil && mediaType == mediaJSON
+}
+
+// sayPlainJSON leaves nothing in a header by which a handler could read the body otherwise than it was judged: as UTF-8
+// and not encoded. RFC 8259 section 8.1 has no other encoding, and handlers that decode by the charset find other
+// messages.
+func sayPlainJSON(header http.Header) {
+	if line(header, "Content-Type") != mediaJSON {
+		header["Content-Type"] = []string{mediaJSON}
+	}
+	delete(header, "Content-Encoding")
 }
 
 // maxBelieved bounds what is made room for because a caller has announced it.

@@ -152,6 +152,8 @@ func (a *answerWriter) finishHeader() {
 	}
 	delete(header, sessionHeader)
 	switch {
+	case a.sessionless && isSessionID(lines[0]):
+		a.waiting.whose.sessionBegan(lines[0]) // the caller is not told of it, but it is there
 	case a.sessionless:
 	case len(lines) > 1 || !isSessionID(lines[0]):
 		a.call.guard.log.Error("the handler's session id is not one line of visible ASCII, so it is left out")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -361,6 +362,42 @@ func TestACallersOwnSessionsGiveWay(t *testing.T) {
 			return w.Code, w.Header().Get("Mcp-Session-Id")
 		}
 	}
+	t.Run("whatever revision the requests name", func(t *testing.T) {
+		t.Parallel()
+		k := &sessionKeeper{open: map[string]string{}}
+		cfg := config()
+		cfg.Verify, cfg.Recheck = byName, -1
+		g := newGuard(t, cfg, k)
+		for range 3 * guard.DefaultCallerSessions {
+			r := request(http.MethodPost, initialize)
+			r.Header.Set("Authorization", "Bearer one")
+			r.Header.Set("Mcp-Protocol-Version", "2026-07-28")
+			w := httptest.NewRecorder()
+			g.ServeHTTP(w, r)
+			require.Empty(t, w.Header().Get("Mcp-Session-Id"), "that revision has none")
+		}
+		assert.Equal(t, guard.DefaultCallerSessions, k.of("one"))
+	})
+	t.Run("although the callers do not wait", func(t *testing.T) {
+		t.Parallel()
+		k := &sessionKeeper{open: map[string]string{}}
+		cfg := config()
+		cfg.Verify, cfg.Recheck = byName, -1
+		var ended error
+		g := newGuard(t, cfg, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ended = errors.Join(ended, r.Context().Err())
+			k.ServeHTTP(w, r)
+		}))
+		for range 3 * guard.DefaultCallerSessions {
+			ctx, leave := context.WithCancel(t.Context())
+			r := request(http.MethodPost, initialize).WithContext(ctx)
+			r.Header.Set("Authorization", "Bearer one")
+			leave()
+			g.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		require.NoError(t, ended, "a session that begins is waited for")
+		assert.Equal(t, guard.DefaultCallerSessions, k.of("one"))
+	})
 	t.Run("to newer ones", func(t *testing.T) {
 		t.Parallel()
 		k, send := keep(t, guard.Limits{})

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -63,6 +64,10 @@ func (g *Guard) understandPost(x *exchange, r *http.Request) *http.Request {
 		}
 		g.refuseLimit(x, reached, id)
 		return nil
+	}
+	if x.begins {
+		// The session begins although the caller goes. Only the answer names it, so that it can be counted.
+		r = r.WithContext(context.WithoutCancel(r.Context()))
 	}
 	inner := x.begin(r, listening)
 	if batch != nil {

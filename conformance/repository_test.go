@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"fakeentra/cmd/fakeentra": {"fakeentra/..."},
 
 	"fakeentra/internal/graph": {"fakeentra/directory"},
+	"fakeentra/internal/rules": {"fakeentra/aadsts", "fakeentra/directory"},
 
 	"conformance":                          {"conformance/...", "fakeentra/..."},
 	"conformance/catalogue":                {"conformance/engine"},

@@ -6,30 +6,24 @@ import (
 	"slices"
 	"strings"
 
+	"mcpentra/fakeentra/internal/rules"
+
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
 )
 
-// A version is a generation of the endpoints. v1 names what a token is for with the parameter resource, v2 with scopes.
-type version int
-
-const (
-	v1 version = 1
-	v2 version = 2
-)
-
-// An authorization is something that a person is asked to sign in for and to approve: a request to the authorization
-// endpoint, a device's request, or an administrator's consent.
+// An authorization is something that a person is asked to sign in for and to approve: a request to
+// the authorization endpoint, a device's request, or an administrator's consent.
 type authorization struct {
 	kind     kind
-	version  version
-	place    *place
+	version  rules.Version
+	place    *rules.TenantPath
 	tenant   *directory.Tenant // nil at a shared endpoint until the person is known
 	client   *directory.App
 	redirect string // as asked for
-	platform platform
+	platform rules.Platform
 	response response
-	asked    *permissions
+	asked    *rules.Permissions
 	params   url.Values
 	device   *deviceCode
 }
@@ -43,24 +37,26 @@ const (
 	byAdmin  kind = "adminconsent"
 )
 
-// consentKey is what consent is remembered by. An administrator's consent for everybody has no user.
+// consentKey is what consent is remembered by. An administrator's consent for everybody has no
+// user.
 type consentKey struct{ tenantID, userID, clientID string }
 
-// handleAuthorize is the authorization endpoint. Errors of a request whose client and redirect URI are known go back to
-// the client; all others are a page, so that nobody is sent to an address that is not registered.
-func (f *Fake) handleAuthorize(v version) http.HandlerFunc {
+// handleAuthorize is the authorization endpoint. Errors of a request whose client and redirect URI
+// are known go back to the client; all others are a page, so that nobody is sent to an address that
+// is not registered.
+func (f *Fake) handleAuthorize(v rules.Version) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		params, problem := f.parameters(r)
 		if problem != nil {
 			f.showError(w, r, problem)
 			return
 		}
-		place, problem := f.place(r)
+		place, problem := f.rules.TenantPath(r.PathValue("tenant"))
 		if problem != nil {
 			f.showError(w, r, problem)
 			return
 		}
-		request := &authorization{kind: byClient, version: v, place: place, tenant: place.tenant, params: params}
+		request := &authorization{kind: byClient, version: v, place: place, tenant: place.Tenant, params: params}
 		f.begin(w, r, request)
 	}
 }
@@ -72,25 +68,26 @@ func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorizat
 	silent := slices.Contains(prompts, "none")
 	person, several := f.pick(r, request.tenant, hint)
 	if f.config.AutoSignIn {
-		person, several = f.autoSignIn(request.tenant, hint), false
+		person = nil
+		several = false
+		if tenant, user := f.rules.PickUser(request.tenant, hint); user != nil {
+			person = &signedIn{tenant: tenant, user: user, at: f.now(), secondFactor: true}
+		}
 	}
-	ask := person == nil || !f.config.AutoSignIn && (several && !silent || slices.Contains(prompts, "login") || slices.Contains(prompts, "select_account"))
+	ask := person == nil ||
+		!f.config.AutoSignIn &&
+			(several && !silent || slices.Contains(prompts, "login") || slices.Contains(prompts, "select_account"))
 	if request.tenant == nil {
 		switch {
 		case person != nil && !ask:
 			request.tenant = person.tenant
 		case !silent:
-			// Which directory is meant is not known yet, so nothing of the request can be judged. Entra ID shows its
-			// page, too (M).
+			// Which directory is meant is not known yet, so nothing of the request can be judged.
+			// Entra ID shows its page, too (M).
 			f.showSignIn(w, r, request, "")
 			return
 		default:
-			if app := f.anyApp(request.params.Get("client_id")); app != nil {
-				request.tenant = f.directory.HomeOf(app)
-			}
-			if request.tenant == nil {
-				request.tenant = &f.directory.Tenants[0]
-			}
+			request.tenant = f.rules.HomeOf(request.params.Get("client_id"))
 		}
 	}
 	if done := f.read(w, r, request); done {
@@ -108,16 +105,18 @@ func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorizat
 	}
 }
 
-// proceed goes on with an authorization once the person is known: policies, then consent, then the answer.
+// proceed goes on with an authorization once the person is known: policies, then consent, then the
+// answer.
 func (f *Fake) proceed(w http.ResponseWriter, r *http.Request, request *authorization, person *signedIn) {
 	silent := slices.Contains(strings.Fields(request.params.Get("prompt")), "none")
-	if problem := f.admits(request, person, silent); problem != nil {
+	if problem := checkAccess(request, person); problem != nil {
 		switch {
 		case problem.Number == 50076 && !silent && !f.config.AutoSignIn:
 			f.showSecondFactor(w, r, request, person.user)
 			return
 		case silent:
-			problem.Code, problem.Unredirected = "interaction_required", false // nobody would see the page
+			problem.Code = "interaction_required"
+			problem.Unredirected = false // nobody would see the page
 			f.redirectError(w, r, request, problem)
 		default:
 			f.showError(w, r, problem)
@@ -134,11 +133,31 @@ func (f *Fake) proceed(w http.ResponseWriter, r *http.Request, request *authoriz
 		f.answer(w, r, request, person)
 	case silent:
 		f.redirectError(w, r, request, aadsts.ConsentNeeded(request.client.ID, request.client.DisplayName))
-	case f.needsAdmin(request, person.user):
+	case rules.NeedsAdmin(request.tenant, person.user, request.asked):
 		f.showError(w, r, aadsts.AdminConsentNeeded())
 	default:
 		f.showConsent(w, r, request, person.user)
 	}
+}
+
+// checkAccess decides whether a person may have tokens for an authorization: the rules of the
+// directory, and the second factor that the request itself asks for.
+func checkAccess(request *authorization, person *signedIn) *aadsts.Error {
+	wishes, _ := rules.ReadClaimsRequest(request.params.Get("claims"))
+	problem := rules.CheckAccess(&rules.Delegation{
+		Tenant:       request.tenant,
+		Client:       request.client,
+		User:         person.user,
+		Asked:        request.asked,
+		SecondFactor: person.secondFactor,
+	})
+	if problem != nil {
+		return problem
+	}
+	if wishes.SecondFactor && !person.secondFactor {
+		return aadsts.MFANeeded(request.client.ID)
+	}
+	return nil
 }
 
 // read judges a request and fills in what it means. It reports done when it has answered.
@@ -151,7 +170,7 @@ func (f *Fake) read(w http.ResponseWriter, r *http.Request, request *authorizati
 		return problem != nil
 	}
 	params := request.params
-	if request.version == v1 && request.tenant.Personal() {
+	if request.version == rules.V1 && request.tenant.Personal() {
 		f.showError(w, r, aadsts.OldVersionForPersonal())
 		return true
 	}
@@ -168,7 +187,7 @@ func (f *Fake) read(w http.ResponseWriter, r *http.Request, request *authorizati
 		}
 		request.redirect = registered[0]
 	}
-	if request.platform, problem = f.matchRedirect(request.client, request.redirect); problem != nil {
+	if request.platform, problem = f.rules.MatchRedirect(request.client, request.redirect); problem != nil {
 		f.showError(w, r, problem)
 		return true
 	}
@@ -203,15 +222,20 @@ func (f *Fake) judge(request *authorization) *aadsts.Error {
 	}
 	if challenge := params.Get("code_challenge"); challenge != "" && (len(challenge) < 43 || len(challenge) > 128) {
 		return aadsts.ChallengeMalformed()
-	} else if challenge == "" && request.platform == spa && request.response.code {
+	} else if challenge == "" && request.platform == rules.SPA && request.response.code {
 		return aadsts.SPAWithoutPKCE()
 	}
-	if _, problem := readClaimsRequest(params.Get("claims")); problem != nil {
+	if _, problem := rules.ReadClaimsRequest(params.Get("claims")); problem != nil {
 		return problem
 	}
 	var problem *aadsts.Error
-	if request.version == v1 {
-		request.asked, problem = f.resolveV1(request.tenant, request.client, params.Get("resource"), params.Get("scope"))
+	if request.version == rules.V1 {
+		request.asked, problem = f.rules.ResolveV1(
+			request.tenant,
+			request.client,
+			params.Get("resource"),
+			params.Get("scope"),
+		)
 		return problem
 	}
 	scope := params.Get("scope")
@@ -221,10 +245,10 @@ func (f *Fake) judge(request *authorization) *aadsts.Error {
 	if scope == "" {
 		return aadsts.MissingParameter("scope")
 	}
-	if request.asked, problem = f.resolve(request.tenant, request.client, scope, false); problem != nil {
+	if request.asked, problem = f.rules.Resolve(request.tenant, request.client, scope, false); problem != nil {
 		return problem
 	}
-	if request.response.idToken && !request.asked.has("openid") {
+	if request.response.idToken && !request.asked.Has("openid") {
 		return aadsts.MissingParameter("scope") // an ID token without openid
 	}
 	return f.checkResource(params.Get("resource"), params.Has("resource"), request.asked, request.tenant)

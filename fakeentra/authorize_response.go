@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"mcpentra/fakeentra/internal/rules"
+
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
 )
@@ -16,7 +18,8 @@ type response struct {
 	mode                 string // query, fragment or form_post
 }
 
-// readResponse reads response_type and response_mode (OAuth 2.0 Multiple Response Type Encoding Practices).
+// readResponse reads response_type and response_mode (OAuth 2.0 Multiple Response Type Encoding
+// Practices).
 func (a *authorization) readResponse() *aadsts.Error {
 	a.response = response{mode: "query"}
 	kinds := strings.Fields(a.params.Get("response_type"))
@@ -73,16 +76,17 @@ func (f *Fake) answer(w http.ResponseWriter, r *http.Request, request *authoriza
 		return
 	}
 	d := f.delegate(request, person)
-	f.remembersApp(r, request.client, d.sid)
+	f.remembersApp(r, request.client, d.SID)
 	var result []parameter
 	add := func(name, value string) { result = append(result, parameter{name, value}) }
-	code, token := "", ""
+	code := ""
+	token := ""
 	if request.response.code {
 		code = f.newCode(request, d)
 		add("code", code)
 	}
 	if request.response.token {
-		issued, problem := f.issue(d, v2)
+		issued, problem := f.issue(d, rules.V2)
 		if problem != nil {
 			f.redirectError(w, r, request, problem)
 			return
@@ -117,26 +121,48 @@ func (f *Fake) withIssuer(request *authorization, result []parameter) []paramete
 	return append(result, parameter{"iss", f.Issuer(request.tenant.ID)})
 }
 
-// clientData is the telemetry that msal-browser asks for with clidata=1: the kind of account, error, suberror, cloud and
-// data boundary. Its form is read in the library's source; the values of the last two are guessed (L).
+// clientData is the telemetry that msal-browser asks for with clidata=1: the kind of account,
+// error, suberror, cloud and data boundary. Its form is read in the library's source; the values of
+// the last two are guessed (L).
 func (f *Fake) clientData(tenant *directory.Tenant, problem *aadsts.Error) string {
-	account, number, suberror := "e", "", ""
+	account := "e"
+	number := ""
+	suberror := ""
 	if tenant.Personal() {
 		account = "m"
 	}
 	if problem != nil {
-		number, suberror = strconv.Itoa(problem.Number), problem.Suberror
+		number = strconv.Itoa(problem.Number)
+		suberror = problem.Suberror
 	}
-	return strings.Join([]string{account, number, suberror, f.cloud.instance, strings.ToLower(regionOf(tenant))}, "|")
+	return strings.Join([]string{
+		account,
+		number,
+		suberror,
+		f.cloud.instance,
+		strings.ToLower(rules.RegionOf(tenant)),
+	}, "|")
 }
 
 // delegate is what an authorization gives its client.
-func (f *Fake) delegate(request *authorization, person *signedIn) delegation {
-	wishes, _ := readClaimsRequest(request.params.Get("claims")) // judged before
-	return delegation{
-		version: request.version, tenant: request.tenant, client: request.client, user: person.user, platform: request.platform, asked: request.asked,
-		nonce: strings.Clone(request.params.Get("nonce")), sid: f.newGUID(), strength: "0", began: f.now(), signedIn: person.at, secondFactor: person.secondFactor,
-		contexts: wishes.contexts, capabilities: wishes.capabilities, hybrid: request.response.idToken || request.response.token,
+func (f *Fake) delegate(request *authorization, person *signedIn) rules.Delegation {
+	wishes, _ := rules.ReadClaimsRequest(request.params.Get("claims")) // judged before
+	return rules.Delegation{
+		Version:      request.version,
+		Tenant:       request.tenant,
+		Client:       request.client,
+		User:         person.user,
+		Platform:     request.platform,
+		Asked:        request.asked,
+		Nonce:        strings.Clone(request.params.Get("nonce")),
+		SID:          f.newGUID(),
+		Strength:     "0",
+		Began:        f.now(),
+		SignedIn:     person.at,
+		SecondFactor: person.secondFactor,
+		Contexts:     wishes.Contexts,
+		Capabilities: wishes.Capabilities,
+		Hybrid:       request.response.idToken || request.response.token,
 	}
 }
 

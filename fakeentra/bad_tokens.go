@@ -42,7 +42,7 @@ func (f *Fake) BadTokens(good Token) ([]BadToken, error) {
 		return nil, fmt.Errorf("fakeentra: bad tokens: %w", err)
 	}
 	var bad []BadToken
-	for _, one := range flaws(group.app) {
+	for _, one := range flaws(group.App) {
 		want := good
 		if one.change != nil {
 			want.Claims = copied(good.Claims)
@@ -137,7 +137,7 @@ func flaws(api *directory.App) []flaw {
 				want.Claims["iss"] = f.Issuer(otherTenantID)
 				want.Claims["tid"] = otherTenantID
 				if api.TokenVersion != 2 {
-					want.Claims["iss"] = f.sts(otherTenantID)
+					want.Claims["iss"] = f.rules.V1Issuer(otherTenantID)
 				}
 			},
 		},

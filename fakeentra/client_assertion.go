@@ -50,8 +50,8 @@ func (a *audience) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(a))
 }
 
-// checkAssertion judges a client assertion: a JWT signed with a certificate of the app, or a foreign token that a
-// federated credential of the app describes.
+// checkAssertion judges a client assertion: a JWT signed with a certificate of the app, or a
+// foreign token that a federated credential of the app describes.
 func (f *Fake) checkAssertion(r *http.Request, request *tokenRequest) *aadsts.Error {
 	raw := request.params.Get("client_assertion")
 	if request.params.Get("client_assertion_type") != assertionType {
@@ -84,22 +84,29 @@ func (f *Fake) checkAssertion(r *http.Request, request *tokenRequest) *aadsts.Er
 	if problem := f.checkTimes(claims); problem != nil {
 		return problem
 	}
-	base := f.authority + "/" + request.place.segment
+	base := f.authority + "/" + request.place.Segment
 	for _, one := range claims.Audience {
-		if slices.Contains([]string{base + "/oauth2/v2.0/token", base + "/oauth2/token", request.place.issuer, request.place.oldSTS}, one) || f.ownTokenEndpoint(one) {
+		if slices.Contains([]string{
+			base + "/oauth2/v2.0/token",
+			base + "/oauth2/token",
+			request.place.Issuer,
+			request.place.V1Issuer,
+		}, one) || f.ownTokenEndpoint(one) {
 			return nil
 		}
 	}
 	return aadsts.AssertionAudience()
 }
 
-// ownTokenEndpoint reports whether an audience is the token endpoint of this cloud under the name that the client knows
-// it by: the tenant's domain, or a host that is mapped here. The v2 issuer will do, too (M).
+// ownTokenEndpoint reports whether an audience is the token endpoint of this cloud under the name
+// that the client knows it by: the tenant's domain, or a host that is mapped here. The v2 issuer
+// will do, too (M).
 func (f *Fake) ownTokenEndpoint(audience string) bool {
 	for i := range f.directory.Tenants {
 		for _, name := range append([]string{f.directory.Tenants[i].ID}, f.directory.Tenants[i].Domains...) {
 			for _, host := range []string{f.authority, f.backchannel, f.cloud.authority} {
-				if audience == host+"/"+name+"/oauth2/v2.0/token" || audience == host+"/"+name+"/oauth2/token" || audience == host+"/"+name+"/v2.0" {
+				if audience == host+"/"+name+"/oauth2/v2.0/token" || audience == host+"/"+name+"/oauth2/token" ||
+					audience == host+"/"+name+"/v2.0" {
 					return true
 				}
 			}
@@ -108,8 +115,8 @@ func (f *Fake) ownTokenEndpoint(audience string) bool {
 	return false
 }
 
-// checkSignature finds the certificate that the header names by its thumbprint, SHA-256 or SHA-1, in either base64
-// alphabet (some libraries write the standard one).
+// checkSignature finds the certificate that the header names by its thumbprint, SHA-256 or SHA-1,
+// in either base64 alphabet (some libraries write the standard one).
 func checkSignature(app *directory.App, signed *jose.JSONWebSignature) *aadsts.Error {
 	certificates, err := app.ParsedCertificates()
 	if err != nil || len(certificates) == 0 {
@@ -128,7 +135,8 @@ func checkSignature(app *directory.App, signed *jose.JSONWebSignature) *aadsts.E
 }
 
 func namesCertificate(header jose.Header, certificate *x509.Certificate) bool {
-	old, strong := sha1.Sum(certificate.Raw), sha256.Sum256(certificate.Raw) // what x5t and x5t#S256 are (RFC 7515 section 4.1.7)
+	old := sha1.Sum(certificate.Raw)
+	strong := sha256.Sum256(certificate.Raw) // what x5t and x5t#S256 are (RFC 7515 section 4.1.7)
 	for name, sum := range map[jose.HeaderKey][]byte{"x5t": old[:], "x5t#S256": strong[:]} {
 		if value, ok := header.ExtraHeaders[name].(string); ok {
 			value = strings.NewReplacer("+", "-", "/", "_", "=", "").Replace(value)
@@ -136,7 +144,8 @@ func namesCertificate(header jose.Header, certificate *x509.Certificate) bool {
 		}
 	}
 	if header.KeyID != "" {
-		return strings.EqualFold(header.KeyID, fmt.Sprintf("%X", old)) || header.KeyID == base64.RawURLEncoding.EncodeToString(old[:])
+		return strings.EqualFold(header.KeyID, fmt.Sprintf("%X", old)) ||
+			header.KeyID == base64.RawURLEncoding.EncodeToString(old[:])
 	}
 	return true // neither named: every certificate is tried
 }
@@ -144,17 +153,26 @@ func namesCertificate(header jose.Header, certificate *x509.Certificate) bool {
 func (f *Fake) checkTimes(claims assertionClaims) *aadsts.Error {
 	now := f.now()
 	expiry := time.Unix(int64(claims.Expiry), 0)
-	if claims.Expiry == 0 || !now.Before(expiry.Add(assertionLeeway)) || now.Add(assertionLeeway).Before(time.Unix(int64(claims.NotYet), 0)) {
+	if claims.Expiry == 0 || !now.Before(expiry.Add(assertionLeeway)) ||
+		now.Add(assertionLeeway).Before(time.Unix(int64(claims.NotYet), 0)) {
 		return aadsts.AssertionTime()
 	}
 	return nil
 }
 
 // checkFederated judges a foreign token (workload identity federation).
-func (f *Fake) checkFederated(r *http.Request, request *tokenRequest, signed *jose.JSONWebSignature, claims assertionClaims) *aadsts.Error {
+func (f *Fake) checkFederated(
+	r *http.Request,
+	request *tokenRequest,
+	signed *jose.JSONWebSignature,
+	claims assertionClaims,
+) *aadsts.Error {
 	credentials := request.client.FederatedCredentials
 	matches := func(test func(directory.FederatedCredential) bool) bool {
-		credentials = slices.DeleteFunc(slices.Clone(credentials), func(one directory.FederatedCredential) bool { return !test(one) })
+		credentials = slices.DeleteFunc(
+			slices.Clone(credentials),
+			func(credential directory.FederatedCredential) bool { return !test(credential) },
+		)
 		return len(credentials) > 0
 	}
 	if !matches(func(one directory.FederatedCredential) bool { return one.Issuer == claims.Issuer }) {

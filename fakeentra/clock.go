@@ -28,8 +28,8 @@ func (f *Fake) now() time.Time { return f.clock.now() }
 // Now is the time by the fake's clock.
 func (f *Fake) Now() time.Time { return f.now() }
 
-// Advance sets the fake's clock forward, or back, on top of Config.Now: codes, tokens and device codes expire by it. It
-// works on a clock that stands still, too.
+// Advance sets the fake's clock forward, or back, on top of Config.Now: codes, tokens and device
+// codes expire by it. It works on a clock that stands still, too.
 func (f *Fake) Advance(by time.Duration) {
 	f.clock.mu.Lock()
 	defer f.clock.mu.Unlock()
@@ -52,12 +52,14 @@ func (f *Fake) Unfreeze() {
 	f.clock.mu.Lock()
 	defer f.clock.mu.Unlock()
 	if !f.clock.frozen.IsZero() {
-		f.clock.ahead, f.clock.frozen = f.clock.frozen.Sub(f.clock.source()), time.Time{}
+		f.clock.ahead = f.clock.frozen.Sub(f.clock.source())
+		f.clock.frozen = time.Time{}
 	}
 }
 
 func (c *clock) reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ahead, c.frozen = 0, time.Time{}
+	c.ahead = 0
+	c.frozen = time.Time{}
 }

@@ -2,8 +2,8 @@ package fakeentra
 
 import "fmt"
 
-// A Cloud names one of Microsoft's clouds. It decides the hosts of a fake without a listener, and the names in
-// documents and v1 tokens of every fake.
+// A Cloud names one of Microsoft's clouds. It decides the hosts of a fake without a listener, and
+// the names in documents and v1 tokens of every fake.
 type Cloud string
 
 // The clouds. Hosts and names are from Microsoft's documentation of national clouds.
@@ -30,10 +30,20 @@ func (c Cloud) profile() (profile, error) {
 	switch c {
 	case PublicCloud:
 		return profile{
-			authority: "https://login.microsoftonline.com", graph: "https://graph.microsoft.com", sts: "https://sts.windows.net",
-			instance: "microsoftonline.com", oldGraph: "graph.windows.net", rbac: "https://pas.windows.net", mtls: "https://mtlsauth.microsoft.com",
+			authority:  "https://login.microsoftonline.com",
+			graph:      "https://graph.microsoft.com",
+			sts:        "https://sts.windows.net",
+			instance:   "microsoftonline.com",
+			oldGraph:   "graph.windows.net",
+			rbac:       "https://pas.windows.net",
+			mtls:       "https://mtlsauth.microsoft.com",
 			devicePage: "https://login.microsoft.com/device",
-			aliases:    []string{"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"},
+			aliases: []string{
+				"login.microsoftonline.com",
+				"login.windows.net",
+				"login.microsoft.com",
+				"sts.windows.net",
+			},
 		}, nil
 	case USGov, USGovDoD:
 		graph := "https://graph.microsoft.us"
@@ -41,18 +51,34 @@ func (c Cloud) profile() (profile, error) {
 			graph = "https://dod-graph.microsoft.us"
 		}
 		return profile{
-			authority: "https://login.microsoftonline.us", graph: graph, sts: "https://sts.windows.net",
-			instance: "microsoftonline.us", oldGraph: "graph.windows.net", rbac: "https://pasff.usgovcloudapi.net", mtls: "https://mtlsauth.microsoft.us", // L
+			authority:  "https://login.microsoftonline.us",
+			graph:      graph,
+			sts:        "https://sts.windows.net",
+			instance:   "microsoftonline.us",
+			oldGraph:   "graph.windows.net",
+			rbac:       "https://pasff.usgovcloudapi.net",
+			mtls:       "https://mtlsauth.microsoft.us",           // L
 			devicePage: "https://login.microsoftonline.us/device", // L
 			aliases:    []string{"login.microsoftonline.us", "login.usgovcloudapi.net"},
 		}, nil
 	case China:
 		return profile{
-			authority: "https://login.partner.microsoftonline.cn", graph: "https://microsoftgraph.chinacloudapi.cn", sts: "https://sts.chinacloudapi.cn",
-			instance: "partner.microsoftonline.cn", oldGraph: "graph.chinacloudapi.cn", rbac: "https://pas.chinacloudapi.cn", mtls: "https://mtlsauth.partner.microsoftonline.cn", // L
+			authority:  "https://login.partner.microsoftonline.cn",
+			graph:      "https://microsoftgraph.chinacloudapi.cn",
+			sts:        "https://sts.chinacloudapi.cn",
+			instance:   "partner.microsoftonline.cn",
+			oldGraph:   "graph.chinacloudapi.cn",
+			rbac:       "https://pas.chinacloudapi.cn",
+			mtls:       "https://mtlsauth.partner.microsoftonline.cn",     // L
 			devicePage: "https://login.partner.microsoftonline.cn/device", // L
 			aliases:    []string{"login.partner.microsoftonline.cn", "login.chinacloudapi.cn"},
 		}, nil
 	}
-	return profile{}, fmt.Errorf("fakeentra: want %q, %q or %q as cloud, or nothing for the public one; got %q", USGov, USGovDoD, China, c)
+	return profile{}, fmt.Errorf(
+		"fakeentra: want %q, %q or %q as cloud, or nothing for the public one; got %q",
+		USGov,
+		USGovDoD,
+		China,
+		c,
+	)
 }

@@ -5,73 +5,38 @@ import (
 	"net/url"
 	"slices"
 
+	"mcpentra/fakeentra/internal/rules"
+
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
 )
 
-// consented reports whether everything asked for was granted before: by the person, by an administrator for all, or by
-// the API that knows the client.
+// consented reports whether everything asked for was granted before: by the person, by an
+// administrator for all, or by the API that knows the client.
 func (f *Fake) consented(request *authorization, user *directory.User) bool {
 	granted := f.grantedTo(request.tenant, request.client, user)
-	return !slices.ContainsFunc(request.asked.all(), func(one string) bool { return !slices.Contains(granted, one) })
+	return !slices.ContainsFunc(request.asked.All(), func(one string) bool { return !slices.Contains(granted, one) })
 }
 
 // grantedTo are the permissions that a client has been given by a person, or for everybody.
 func (f *Fake) grantedTo(tenant *directory.Tenant, client *directory.App, user *directory.User) []string {
 	own, _ := f.consents.Get(consentKey{tenant.ID, user.ID, client.ID})
 	everybody, _ := f.consents.Get(consentKey{tenant.ID, "", client.ID})
-	granted := slices.Concat(own, everybody)
-	for _, scope := range client.Consented {
-		if asked, problem := f.resolve(tenant, client, scope, false); problem == nil {
-			granted = append(granted, asked.all()...)
-		}
-	}
-	if len(client.Consented) > 0 {
-		for _, name := range oidcScopes {
-			granted = append(granted, consentName(&graphApp, name))
-		}
-	}
-	for i := range tenant.Apps {
-		api := &tenant.Apps[i]
-		if slices.Contains(api.PreAuthorized, client.ID) {
-			for _, scope := range api.Scopes {
-				granted = append(granted, consentName(api, scope.Name))
-			}
-		}
-	}
-	return granted
+	return slices.Concat(own, everybody, f.rules.Consented(tenant, client))
 }
 
 // remember keeps what a person has consented to.
-func (f *Fake) remember(key consentKey, asked *permissions) {
+func (f *Fake) remember(key consentKey, asked *rules.Permissions) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	granted, _ := f.consents.Get(key)
 	granted = slices.Clone(granted)
-	for _, one := range asked.all() {
+	for _, one := range asked.All() {
 		if !slices.Contains(granted, one) {
 			granted = append(granted, one)
 		}
 	}
 	f.consents.Add(key, granted)
-}
-
-// needsAdmin reports whether this consent is not the person's to give.
-func (f *Fake) needsAdmin(request *authorization, user *directory.User) bool {
-	if user.Admin {
-		return false
-	}
-	if request.tenant.NoUserConsent {
-		return true
-	}
-	for _, group := range request.asked.groups {
-		for _, name := range group.names {
-			if scope := group.app.ScopeNamed(name); scope != nil && scope.AdminOnly {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // handleConsent takes the consent page's form.
@@ -95,8 +60,8 @@ func (f *Fake) handleConsent(w http.ResponseWriter, r *http.Request) {
 		f.refuse(w, r, request, aadsts.ConsentDeclined())
 		return
 	}
-	// What the page showed is what a person can approve: policies and rights are looked at again, not taken from the
-	// form.
+	// What the page showed is what a person can approve: policies and rights are looked at again,
+	// not taken from the form.
 	key := consentKey{request.tenant.ID, person.user.ID, request.client.ID}
 	if request.kind == byAdmin {
 		if !person.user.Admin {
@@ -104,10 +69,10 @@ func (f *Fake) handleConsent(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		key.userID = ""
-	} else if problem := f.admits(request, person, false); problem != nil {
+	} else if problem := checkAccess(request, person); problem != nil {
 		f.showError(w, r, problem)
 		return
-	} else if f.needsAdmin(request, person.user) {
+	} else if rules.NeedsAdmin(request.tenant, person.user, request.asked) {
 		f.showError(w, r, aadsts.AdminConsentNeeded())
 		return
 	}
@@ -124,35 +89,36 @@ func (f *Fake) refuse(w http.ResponseWriter, r *http.Request, request *authoriza
 	f.redirectError(w, r, request, problem)
 }
 
-// handleAdminConsent is the endpoint with which an administrator grants an app permissions for everybody.
-func (f *Fake) handleAdminConsent(v version) http.HandlerFunc {
+// handleAdminConsent is the endpoint with which an administrator grants an app permissions for
+// everybody.
+func (f *Fake) handleAdminConsent(v rules.Version) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		params, problem := f.parameters(r)
 		if problem != nil {
 			f.showError(w, r, problem)
 			return
 		}
-		place, problem := f.place(r)
+		place, problem := f.rules.TenantPath(r.PathValue("tenant"))
 		if problem != nil {
 			f.showError(w, r, problem)
 			return
 		}
-		f.begin(w, r, &authorization{kind: byAdmin, version: v, place: place, tenant: place.tenant, params: params})
+		f.begin(w, r, &authorization{kind: byAdmin, version: v, place: place, tenant: place.Tenant, params: params})
 	}
 }
 
-// judgeAdminConsent finds out what an administrator is asked for. The v1 form has no scope: it means what the app was
-// registered with, which is sign-in here.
+// judgeAdminConsent finds out what an administrator is asked for. The v1 form has no scope: it
+// means what the app was registered with, which is sign-in here.
 func (f *Fake) judgeAdminConsent(request *authorization) *aadsts.Error {
 	scope := request.params.Get("scope")
-	if scope == "" && request.version == v2 {
+	if scope == "" && request.version == rules.V2 {
 		return aadsts.MissingParameter("scope")
 	}
 	if scope == "" {
 		scope = "openid profile User.Read"
 	}
 	var problem *aadsts.Error
-	request.asked, problem = f.resolve(request.tenant, request.client, scope, false)
+	request.asked, problem = f.rules.Resolve(request.tenant, request.client, scope, false)
 	return problem
 }
 
@@ -167,8 +133,8 @@ func (f *Fake) answerAdmin(w http.ResponseWriter, r *http.Request, request *auth
 	f.respond(w, r, request, result)
 }
 
-// readForm reads the form of one of the fake's own pages. The authorization travels along in the address of the form
-// and is judged again, so that nothing is taken on trust from the page.
+// readForm reads the form of one of the fake's own pages. The authorization travels along in the
+// address of the form and is judged again, so that nothing is taken on trust from the page.
 func (f *Fake) readForm(w http.ResponseWriter, r *http.Request) (request *authorization, form url.Values, done bool) {
 	if err := r.ParseForm(); err != nil || once(r.PostForm) != nil {
 		f.showError(w, r, aadsts.Malformed())
@@ -179,14 +145,20 @@ func (f *Fake) readForm(w http.ResponseWriter, r *http.Request) (request *author
 		f.showError(w, r, problem)
 		return nil, nil, true
 	}
-	place, problem := f.place(r)
+	place, problem := f.rules.TenantPath(r.PathValue("tenant"))
 	if problem != nil {
 		f.showError(w, r, problem)
 		return nil, nil, true
 	}
-	request = &authorization{kind: kind(r.PathValue("kind")), version: v2, place: place, tenant: place.tenant, params: params}
+	request = &authorization{
+		kind:    kind(r.PathValue("kind")),
+		version: rules.V2,
+		place:   place,
+		tenant:  place.Tenant,
+		params:  params,
+	}
 	if r.PathValue("version") == "v1" {
-		request.version = v1
+		request.version = rules.V1
 	}
 	if request.kind != byClient && request.kind != byDevice && request.kind != byAdmin {
 		http.NotFound(w, r)

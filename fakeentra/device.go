@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"mcpentra/fakeentra/internal/rules"
+
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
 )
@@ -16,22 +18,22 @@ const (
 	deviceInterval = 5 * time.Second
 )
 
-// A deviceCode is the request of a device that cannot show a page (RFC 8628), and what a person has answered. Fake.mu
-// guards the answer.
+// A deviceCode is the request of a device that cannot show a page (RFC 8628), and what a person has
+// answered. Fake.mu guards the answer.
 type deviceCode struct {
-	place    *place
+	place    *rules.TenantPath
 	client   *directory.App
 	scope    string
 	userCode string
 	issued   time.Time
-	version  version
+	version  rules.Version
 
 	declined bool
-	granted  *delegation
+	granted  *rules.Delegation
 }
 
 // handleDeviceCode is the device authorization endpoint.
-func (f *Fake) handleDeviceCode(v version) http.HandlerFunc {
+func (f *Fake) handleDeviceCode(v rules.Version) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method {
 		case http.MethodPost:
@@ -45,7 +47,7 @@ func (f *Fake) handleDeviceCode(v version) http.HandlerFunc {
 			return
 		}
 		request, problem := f.readTokenForm(r, v)
-		if problem == nil && request.params.Get("scope") == "" && v == v2 {
+		if problem == nil && request.params.Get("scope") == "" && v == rules.V2 {
 			problem = aadsts.MissingParameter("scope")
 		}
 		if problem == nil && request.tenant != nil {
@@ -55,8 +57,15 @@ func (f *Fake) handleDeviceCode(v version) http.HandlerFunc {
 			f.writeError(w, r, problem)
 			return
 		}
-		held := &deviceCode{place: request.place, client: request.client, scope: request.params.Get("scope"), userCode: f.newUserCode(), issued: f.now(), version: v}
-		if v == v1 {
+		held := &deviceCode{
+			place:    request.place,
+			client:   request.client,
+			scope:    request.params.Get("scope"),
+			userCode: f.newUserCode(),
+			issued:   f.now(),
+			version:  v,
+		}
+		if v == rules.V1 {
 			held.scope = "openid " + request.params.Get("resource") + "/.default"
 		}
 		secret := "EAQABAAEAAAD" + base64.RawURLEncoding.EncodeToString(f.random(180))
@@ -64,11 +73,17 @@ func (f *Fake) handleDeviceCode(v version) http.HandlerFunc {
 		f.userCodes.Add(held.userCode, held)
 		page := f.devicePage()
 		answer := deviceAnswer{
-			UserCode: held.userCode, Device: secret, Page: page, Expires: numberOf(seconds(deviceLifetime), v), Interval: numberOf(seconds(deviceInterval), v),
-			Message: "To sign in, use a web browser to open the page " + page + " and enter the code " + held.userCode + " to authenticate.",
+			UserCode: held.userCode,
+			Device:   secret,
+			Page:     page,
+			Expires:  numberOf(seconds(deviceLifetime), v),
+			Interval: numberOf(seconds(deviceInterval), v),
+			Message: "To sign in, use a web browser to open the page " + page +
+				" and enter the code " + held.userCode + " to authenticate.",
 		}
-		if v == v1 {
-			answer.Page, answer.OldPage = "", page // M: as the library of its time reads it
+		if v == rules.V1 {
+			answer.Page = ""
+			answer.OldPage = page // M: as the library of its time reads it
 		}
 		noStore(w)
 		writeJSON(w, http.StatusOK, answer)
@@ -86,8 +101,8 @@ type deviceAnswer struct {
 	Message  string `json:"message"`
 }
 
-// devicePage is where a person enters a device's code: at Microsoft a short address, with the fake's own name the page
-// of the fake.
+// devicePage is where a person enters a device's code: at Microsoft a short address, with the
+// fake's own name the page of the fake.
 func (f *Fake) devicePage() string {
 	if f.authority == f.cloud.authority {
 		return f.cloud.devicePage
@@ -122,7 +137,13 @@ func (f *Fake) handleDevicePage(w http.ResponseWriter, r *http.Request) {
 		f.show(w, "device.html", page{Title: "Enter code", Problem: aadsts.DeviceCodeUnknown().Error()})
 		return
 	}
-	f.begin(w, r, &authorization{kind: byDevice, version: held.version, place: held.place, tenant: held.place.tenant, params: url.Values{"user_code": {code}, "prompt": {"select_account"}}})
+	f.begin(w, r, &authorization{
+		kind:    byDevice,
+		version: held.version,
+		place:   held.place,
+		tenant:  held.place.Tenant,
+		params:  url.Values{"user_code": {code}, "prompt": {"select_account"}},
+	})
 }
 
 // readDevice finds the device that a person is answering.
@@ -137,14 +158,17 @@ func (f *Fake) readDevice(request *authorization) *aadsts.Error {
 	if answered {
 		return aadsts.DeviceCodeUnknown()
 	}
-	if held.place.tenant == nil && !held.client.MultiTenant {
+	if held.place.Tenant == nil && !held.client.MultiTenant {
 		return aadsts.SingleTenant(held.client.ID, held.client.DisplayName)
 	}
-	asked, problem := f.resolve(request.tenant, held.client, held.scope, true)
+	asked, problem := f.rules.Resolve(request.tenant, held.client, held.scope, true)
 	if problem != nil {
 		return problem
 	}
-	request.device, request.client, request.asked, request.platform = held, held.client, asked, publicClient
+	request.device = held
+	request.client = held.client
+	request.asked = asked
+	request.platform = rules.PublicClient
 	return nil
 }
 
@@ -179,14 +203,15 @@ func (f *Fake) redeemDeviceCode(request *tokenRequest) (*tokenResponse, *aadsts.
 	if !found || held.client != request.client {
 		return nil, aadsts.DeviceCodeUnknown()
 	}
-	if request.place.tenant == nil && !held.client.MultiTenant {
+	if request.place.Tenant == nil && !held.client.MultiTenant {
 		return nil, aadsts.NoTenant()
 	}
 	if f.now().Sub(held.issued) > deviceLifetime {
 		return nil, aadsts.DeviceCodeExpired()
 	}
 	f.mu.Lock()
-	declined, granted := held.declined, held.granted
+	declined := held.declined
+	granted := held.granted
 	f.mu.Unlock()
 	switch {
 	case declined:
@@ -199,6 +224,7 @@ func (f *Fake) redeemDeviceCode(request *tokenRequest) (*tokenResponse, *aadsts.
 	}
 	f.userCodes.Remove(held.userCode)
 	d := *granted
-	d.strength, d.wantsInfo = request.strength(), request.wantsInfo()
+	d.Strength = request.strength()
+	d.WantsInfo = request.wantsInfo()
 	return f.issue(d, request.version)
 }

@@ -5,52 +5,14 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"mcpentra/fakeentra/aadsts"
-	"mcpentra/fakeentra/directory"
 )
 
-// A place is what the first path segment names: one tenant, or a set of tenants of which one is known only once
-// somebody has signed in.
-type place struct {
-	segment string            // as it stands in the document's endpoints: the tenant's ID, or common, organizations, consumers (M)
-	tenant  *directory.Tenant // nil for a set
-	issuer  string            // v2
-	oldSTS  string            // v1
-}
-
-// noPersonalAccounts stands for the tenant of personal accounts where the directory has none.
-var noPersonalAccounts = directory.Tenant{ID: directory.ConsumersTenantID, DisplayName: "Microsoft Accounts"}
-
-// place resolves the tenant segment of a request.
-func (f *Fake) place(r *http.Request) (*place, *aadsts.Error) {
-	name := r.PathValue("tenant")
-	switch lower := strings.ToLower(name); lower {
-	case "common", "organizations":
-		return &place{segment: lower, issuer: f.authority + "/{tenantid}/v2.0", oldSTS: f.cloud.sts + "/{tenantid}/"}, nil
-	case "consumers", directory.ConsumersTenantID:
-		tenant := f.directory.Tenant(directory.ConsumersTenantID)
-		if tenant == nil {
-			tenant = &noPersonalAccounts
-		}
-		return &place{segment: lower, tenant: tenant, issuer: f.Issuer(directory.ConsumersTenantID), oldSTS: f.sts(directory.ConsumersTenantID)}, nil
-	}
-	if tenant := f.directory.Tenant(name); tenant != nil {
-		return &place{segment: tenant.ID, tenant: tenant, issuer: f.Issuer(tenant.ID), oldSTS: f.sts(tenant.ID)}, nil
-	}
-	if !directory.IsGUID(name) && !strings.Contains(name, ".") {
-		return nil, aadsts.TenantMalformed(name)
-	}
-	return nil, aadsts.TenantNotFound(name)
-}
-
-// sts is the v1 issuer of a tenant.
-func (f *Fake) sts(tenantID string) string { return f.cloud.sts + "/" + tenantID + "/" }
-
-// document is the v2 discovery document with its members in the order of the wire. What is missing here is missing at
-// Entra: among others code_challenge_methods_supported, grant_types_supported, registration_endpoint and
-// authorization_response_iss_parameter_supported (M: that iss is not sent either).
+// document is the v2 discovery document with its members in the order of the wire. What is missing
+// here is missing at Entra: among others code_challenge_methods_supported, grant_types_supported,
+// registration_endpoint and authorization_response_iss_parameter_supported (M: that iss is not sent
+// either).
 type document struct {
 	TokenEndpoint         string            `json:"token_endpoint"`
 	TokenAuthMethods      []string          `json:"token_endpoint_auth_methods_supported"`
@@ -82,35 +44,62 @@ type document struct {
 }
 
 func (f *Fake) handleDiscovery(w http.ResponseWriter, r *http.Request) {
-	place, problem := f.place(r)
+	place, problem := f.rules.TenantPath(r.PathValue("tenant"))
 	if problem != nil {
 		f.writeDiscoveryError(w, r, problem)
 		return
 	}
-	base, back := f.authority+"/"+place.segment, f.backchannel+"/"+place.segment
-	f.writeDiscovery(w, "v2 "+place.segment+appQuery(r), func() any {
+	base := f.authority + "/" + place.Segment
+	back := f.backchannel + "/" + place.Segment
+	f.writeDiscovery(w, "v2 "+place.Segment+appQuery(r), func() any {
 		return document{
-			TokenEndpoint:         back + "/oauth2/v2.0/token",
-			TokenAuthMethods:      []string{"client_secret_post", "private_key_jwt", "client_secret_basic", "self_signed_tls_client_auth"},
+			TokenEndpoint: back + "/oauth2/v2.0/token",
+			TokenAuthMethods: []string{
+				"client_secret_post",
+				"private_key_jwt",
+				"client_secret_basic",
+				"self_signed_tls_client_auth",
+			},
 			JWKS:                  back + "/discovery/v2.0/keys" + appQuery(r),
 			ResponseModes:         []string{"query", "fragment", "form_post"},
 			SubjectTypes:          []string{"pairwise"},
 			IDTokenAlgorithms:     []string{"RS256"},
 			ResponseTypes:         []string{"code", "id_token", "code id_token", "id_token token"},
 			Scopes:                []string{"openid", "profile", "email", "offline_access"},
-			Issuer:                place.issuer,
+			Issuer:                place.Issuer,
 			UserInfo:              f.backGraph() + "/oidc/userinfo",
 			AuthorizationEndpoint: base + "/oauth2/v2.0/authorize",
 			DeviceEndpoint:        back + "/oauth2/v2.0/devicecode",
 			HTTPLogout:            true,
 			FrontchannelLogout:    true,
 			EndSession:            base + "/oauth2/v2.0/logout",
-			Claims: []string{"sub", "iss", "cloud_instance_name", "cloud_instance_host_name", "cloud_graph_host_name", "msgraph_host",
-				"aud", "exp", "iat", "auth_time", "acr", "nonce", "preferred_username", "name", "tid", "ver", "at_hash", "c_hash", "email"},
-			Kerberos:      base + "/kerberos",
-			MTLSAliases:   map[string]string{"token_endpoint": f.cloud.mtls + "/" + place.segment + "/oauth2/v2.0/token"},
+			Claims: []string{
+				"sub",
+				"iss",
+				"cloud_instance_name",
+				"cloud_instance_host_name",
+				"cloud_graph_host_name",
+				"msgraph_host",
+				"aud",
+				"exp",
+				"iat",
+				"auth_time",
+				"acr",
+				"nonce",
+				"preferred_username",
+				"name",
+				"tid",
+				"ver",
+				"at_hash",
+				"c_hash",
+				"email",
+			},
+			Kerberos: base + "/kerberos",
+			MTLSAliases: map[string]string{
+				"token_endpoint": f.cloud.mtls + "/" + place.Segment + "/oauth2/v2.0/token",
+			},
 			MTLSBound:     true,
-			Region:        place.region(),
+			Region:        place.Region(),
 			CloudInstance: f.cloud.instance,
 			CloudGraph:    f.cloud.oldGraph,
 			MSGraph:       bareHost(f.graphURL),
@@ -149,13 +138,14 @@ type documentV1 struct {
 }
 
 func (f *Fake) handleDiscoveryV1(w http.ResponseWriter, r *http.Request) {
-	place, problem := f.place(r)
+	place, problem := f.rules.TenantPath(r.PathValue("tenant"))
 	if problem != nil {
 		f.writeDiscoveryError(w, r, problem)
 		return
 	}
-	base, back := f.authority+"/"+place.segment, f.backchannel+"/"+place.segment
-	f.writeDiscovery(w, "v1 "+place.segment+appQuery(r), func() any {
+	base := f.authority + "/" + place.Segment
+	back := f.backchannel + "/" + place.Segment
+	f.writeDiscovery(w, "v1 "+place.Segment+appQuery(r), func() any {
 		return documentV1{
 			TokenEndpoint:         back + "/oauth2/token",
 			TokenAuthMethods:      []string{"client_secret_post", "private_key_jwt", "client_secret_basic"},
@@ -165,19 +155,36 @@ func (f *Fake) handleDiscoveryV1(w http.ResponseWriter, r *http.Request) {
 			IDTokenAlgorithms:     []string{"RS256"},
 			ResponseTypes:         []string{"code", "id_token", "code id_token", "token id_token", "token"},
 			Scopes:                []string{"openid"},
-			Issuer:                place.oldSTS,
+			Issuer:                place.V1Issuer,
 			MultiRefreshToken:     true,
 			AuthorizationEndpoint: base + "/oauth2/authorize",
 			DeviceEndpoint:        back + "/oauth2/devicecode",
 			HTTPLogout:            true,
 			FrontchannelLogout:    true,
 			EndSession:            base + "/oauth2/logout",
-			Claims: []string{"sub", "iss", "cloud_instance_name", "cloud_instance_host_name", "cloud_graph_host_name", "msgraph_host",
-				"aud", "exp", "iat", "auth_time", "acr", "amr", "nonce", "email", "given_name", "family_name", "nickname"},
+			Claims: []string{
+				"sub",
+				"iss",
+				"cloud_instance_name",
+				"cloud_instance_host_name",
+				"cloud_graph_host_name",
+				"msgraph_host",
+				"aud",
+				"exp",
+				"iat",
+				"auth_time",
+				"acr",
+				"amr",
+				"nonce",
+				"email",
+				"given_name",
+				"family_name",
+				"nickname",
+			},
 			CheckSession:  base + "/oauth2/checksession",
 			UserInfo:      back + "/openid/userinfo",
 			Kerberos:      base + "/kerberos",
-			Region:        place.region(),
+			Region:        place.Region(),
 			CloudInstance: f.cloud.instance,
 			CloudGraph:    f.cloud.oldGraph,
 			MSGraph:       bareHost(f.graphURL),
@@ -186,7 +193,8 @@ func (f *Fake) handleDiscoveryV1(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// writeDiscovery answers with a document that is the same for as long as the fake lives, and is made once.
+// writeDiscovery answers with a document that is the same for as long as the fake lives, and is
+// made once.
 func (f *Fake) writeDiscovery(w http.ResponseWriter, name string, document func() any) {
 	text, found := f.documents.Get(name)
 	if !found {
@@ -206,17 +214,6 @@ func appQuery(r *http.Request) string {
 		return "?appid=" + url.QueryEscape(app)
 	}
 	return ""
-}
-
-func (p *place) region() *string {
-	if p.tenant == nil || p.segment == "consumers" {
-		return nil
-	}
-	region := p.tenant.Region
-	if region == "" {
-		region = "WW"
-	}
-	return &region
 }
 
 // writeOpenDocument answers with a public document, which scripts of any site may read.
@@ -249,8 +246,8 @@ func writeJSON(w http.ResponseWriter, status int, document any) {
 	_, _ = w.Write(text)
 }
 
-// writeDiscoveryError answers as the metadata endpoints do: an unknown tenant has the error code invalid_tenant there,
-// and only there.
+// writeDiscoveryError answers as the metadata endpoints do: an unknown tenant has the error code
+// invalid_tenant there, and only there.
 func (f *Fake) writeDiscoveryError(w http.ResponseWriter, r *http.Request, problem *aadsts.Error) {
 	if problem.Number == 90002 {
 		problem.Code = "invalid_tenant"

@@ -17,7 +17,8 @@ import (
 	"mcpentra/fakeentra/journal"
 )
 
-// An exchange is a request on its way through the fake: what it is from the outside, and what is answered.
+// An exchange is a request on its way through the fake: what it is from the outside, and what is
+// answered.
 type exchange struct {
 	fake    *Fake
 	request *http.Request
@@ -29,10 +30,16 @@ type exchange struct {
 	sent   int // status, 0 as long as nothing was sent
 }
 
-// receive reads a request whole, so that a slow client holds up nobody but itself. A form or query that is in order is
-// handed to the endpoint, which judges it, as net/http would read it; one that is not is left for it to stumble over.
+// receive reads a request whole, so that a slow client holds up nobody but itself. A form or query
+// that is in order is handed to the endpoint, which judges it, as net/http would read it; one that
+// is not is left for it to stumble over.
 func (f *Fake) receive(w http.ResponseWriter, r *http.Request) *exchange {
-	x := &exchange{fake: f, request: r, answer: held{header: w.Header()}, call: fault.Call{Endpoint: endpoint.Of(r.URL.Path)}}
+	x := &exchange{
+		fake:    f,
+		request: r,
+		answer:  held{header: w.Header()},
+		call:    fault.Call{Endpoint: endpoint.Of(r.URL.Path)},
+	}
 	query, brokenQuery := url.ParseQuery(r.URL.RawQuery)
 	if r.Body != nil && r.Body != http.NoBody {
 		var read bytes.Buffer
@@ -40,7 +47,8 @@ func (f *Fake) receive(w http.ResponseWriter, r *http.Request) *exchange {
 		_, err := read.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
 		body := read.Bytes()
 		r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), failing{err}))
-		if kind, _, unclear := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/x-www-form-urlencoded" {
+		kind, _, unclear := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		if kind == "application/x-www-form-urlencoded" {
 			var broken error
 			x.form, broken = url.ParseQuery(string(body))
 			if err == nil && unclear == nil && broken == nil && r.Method == http.MethodPost {
@@ -48,7 +56,8 @@ func (f *Fake) receive(w http.ResponseWriter, r *http.Request) *exchange {
 			}
 		}
 	} else if r.Body = http.NoBody; brokenQuery == nil && r.Method == http.MethodGet {
-		r.Form, r.PostForm = query, url.Values{}
+		r.Form = query
+		r.PostForm = url.Values{}
 	}
 	x.call.Grant = x.form.Get("grant_type")
 	x.call.Client = x.client(query)
@@ -65,7 +74,8 @@ func (r failing) Read([]byte) (int, error) {
 	return 0, r.err
 }
 
-// client is the application ID of the client that a request claims to be from. Nothing is verified here.
+// client is the application ID of the client that a request claims to be from. Nothing is verified
+// here.
 func (x *exchange) client(query url.Values) string {
 	for _, params := range []url.Values{x.form, query} {
 		if id := params.Get("client_id"); id != "" {
@@ -108,15 +118,23 @@ func (x *exchange) send(w http.ResponseWriter) {
 	_, _ = w.Write(x.answer.body.Bytes())
 }
 
-// done writes the exchange to the journal and to the log. It is called when the answer has been sent, or lost.
+// done writes the exchange to the journal and to the log. It is called when the answer has been
+// sent, or lost.
 func (x *exchange) done() {
 	record := journal.Exchange{
-		Time: x.fake.now(), Endpoint: x.call.Endpoint, Request: x.request, Form: x.form, Client: x.call.Client, Grant: x.call.Grant,
-		Status: x.sent, Header: x.answer.header,
+		Time:     x.fake.now(),
+		Endpoint: x.call.Endpoint,
+		Request:  x.request,
+		Form:     x.form,
+		Client:   x.call.Client,
+		Grant:    x.call.Grant,
+		Status:   x.sent,
+		Header:   x.answer.header,
 	}
 	attributes := []any{"method", x.request.Method, "path", x.request.URL.Path, "status", x.sent}
 	if x.sent != 0 {
-		record.AADSTS, record.Body = x.answer.problem, x.answer.body.Bytes()
+		record.AADSTS = x.answer.problem
+		record.Body = x.answer.body.Bytes()
 	}
 	if record.AADSTS != 0 {
 		attributes = append(attributes, "aadsts", record.AADSTS)
@@ -131,8 +149,8 @@ func (x *exchange) done() {
 	}
 }
 
-// A held answer waits until it is whole, so that it can still be changed, and so that a client that reads slowly holds
-// up nobody but itself.
+// A held answer waits until it is whole, so that it can still be changed, and so that a client that
+// reads slowly holds up nobody but itself.
 type held struct {
 	header  http.Header
 	status  int

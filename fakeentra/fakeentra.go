@@ -3,7 +3,6 @@ package fakeentra
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"mcpentra/fakeentra/internal/rules"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -28,33 +29,38 @@ import (
 type Config struct {
 	// Directory is what the fake knows. The zero value is directory.Default().
 	Directory directory.Directory
-	// PublicURL is the scheme and host that the fake goes by in documents and tokens. Empty means the listener's URL,
-	// or Microsoft's hosts without one.
+	// PublicURL is the scheme and host that the fake goes by in documents and tokens. Empty means
+	// the listener's URL, or Microsoft's hosts without one.
 	PublicURL string
-	// BackchannelURL is the scheme and host of the endpoints that programs call and browsers do not: token, keys, device
-	// code and userinfo in discovery documents. It is for a fake in a container, which has one name inside and another
-	// outside. Issuers and pages stay at the public URL. Empty means the public URL for all.
+	// BackchannelURL is the scheme and host of the endpoints that programs call and browsers do
+	// not: token, keys, device code and userinfo in discovery documents. It is for a fake in a
+	// container, which has one name inside and another outside. Issuers and pages stay at the
+	// public URL. Empty means the public URL for all.
 	BackchannelURL string
-	// Cloud decides the hosts of a fake without a listener, and the names in documents. Empty means the public cloud.
+	// Cloud decides the hosts of a fake without a listener, and the names in documents. Empty means
+	// the public cloud.
 	Cloud Cloud
 	// Face is Entra ID as it is, or as MCP would like it to be. The zero value is Entra ID.
 	Face Face
-	// ResourceParameter is what becomes of the parameter resource (RFC 8707). The zero value is Entra's rule of 2026.
+	// ResourceParameter is what becomes of the parameter resource (RFC 8707). The zero value is
+	// Entra's rule of 2026.
 	ResourceParameter ResourceParameter
-	// AnyLoopbackPort lets the port of http://127.0.0.1 differ from the registered one, as that of localhost always may.
-	// Microsoft's documentation and reports of its users disagree about it.
+	// AnyLoopbackPort lets the port of http://127.0.0.1 differ from the registered one, as that of
+	// localhost always may. Microsoft's documentation and reports of its users disagree about it.
 	AnyLoopbackPort bool
-	// ErrorLines writes error_description in lines, with a carriage return and a line feed where Entra ID has had a blank
-	// since the autumn of 2023.
+	// ErrorLines writes error_description in lines, with a carriage return and a line feed where
+	// Entra ID has had a blank since the autumn of 2023.
 	ErrorLines bool
-	// FederationClient reaches the issuers of federated credentials. Nil means that none can be reached.
+	// FederationClient reaches the issuers of federated credentials. Nil means that none can be
+	// reached.
 	FederationClient *http.Client
-	// AutoSignIn signs in whom login_hint names, or else the first user, without a page, and takes consent as given.
+	// AutoSignIn signs in whom login_hint names, or else the first user, without a page, and takes
+	// consent as given.
 	AutoSignIn bool
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
-	// Rand is where codes, tokens and IDs come from. Nil means crypto/rand. With a seeded reader and a fixed clock two
-	// fakes give the same answers.
+	// Rand is where codes, tokens and IDs come from. Nil means crypto/rand. With a seeded reader
+	// and a fixed clock two fakes give the same answers.
 	Rand io.Reader
 	// Chaos spoils a share of all requests, for long runs. The zero value spoils none.
 	Chaos fault.Chaos
@@ -66,8 +72,8 @@ type Config struct {
 type ResourceParameter string
 
 const (
-	// ResourceMustMatch is Entra's rule since early 2026: resource has to be an identifier URI of the app that owns the
-	// scopes, or AADSTS9010010.
+	// ResourceMustMatch is Entra's rule since early 2026: resource has to be an identifier URI of
+	// the app that owns the scopes, or AADSTS9010010.
 	ResourceMustMatch ResourceParameter = ""
 	// ResourceRefused is Entra's rule before: any resource is AADSTS901002.
 	ResourceRefused ResourceParameter = "refused"
@@ -90,11 +96,12 @@ const (
 type Fake struct {
 	config      Config
 	directory   directory.Directory
+	rules       rules.Rules // over the directory above
 	cloud       profile
 	authority   string // scheme and host, as the rest
 	backchannel string
 	graphURL    string
-	routes      func() *http.ServeMux // made with the first request, since most of the work of making a fake is in these
+	routes      func() *http.ServeMux // made with the first request: making them is most of the work of New
 	graph       func() http.Handler
 	clock       *clock
 	journal     *journal.Journal
@@ -146,14 +153,27 @@ func New(config Config) (*Fake, error) {
 	if err := f.directory.Check(); err != nil {
 		return nil, fmt.Errorf("fakeentra: %w", err)
 	}
-	if !slices.Contains([]ResourceParameter{ResourceMustMatch, ResourceRefused, ResourceIgnored}, config.ResourceParameter) {
-		return nil, fmt.Errorf("fakeentra: want %q or %q for the parameter resource, or nothing; got %q", ResourceRefused, ResourceIgnored, config.ResourceParameter)
+	if !slices.Contains([]ResourceParameter{
+		ResourceMustMatch,
+		ResourceRefused,
+		ResourceIgnored,
+	}, config.ResourceParameter) {
+		return nil, fmt.Errorf("fakeentra: want %q or %q for the parameter resource, or nothing; got %q",
+			ResourceRefused, ResourceIgnored, config.ResourceParameter)
 	}
 	if config.Face != EntraFace && config.Face != SpecAlignedFace {
 		return nil, fmt.Errorf("fakeentra: want the face %q or none, got %q", SpecAlignedFace, config.Face)
 	}
 	if err := f.script.SetChaos(config.Chaos); err != nil {
 		return nil, fmt.Errorf("fakeentra: %w", err)
+	}
+	f.rules = rules.Rules{
+		Directory:       &f.directory,
+		Authority:       f.authority,
+		STS:             cloud.sts,
+		GraphURL:        f.graphURL,
+		AzureADGraph:    cloud.oldGraph,
+		AnyLoopbackPort: config.AnyLoopbackPort,
 	}
 	f.clock = &clock{source: config.Now}
 	if config.Now == nil {
@@ -170,17 +190,26 @@ func New(config Config) (*Fake, error) {
 	f.registered, _ = lru.New[string, *directory.App](maxRegistered)
 	f.documents, _ = lru.New[string, []byte](maxDocuments)
 	f.graph = sync.OnceValue(func() http.Handler {
-		return graph.Handler(graph.Config{Origin: f.graphURL, Authority: f.authority, Caller: f.graphCaller, Now: f.now, NewID: f.newGUID})
+		return graph.Handler(graph.Config{
+			Origin:    f.graphURL,
+			Authority: f.authority,
+			Caller:    f.graphCaller,
+			Now:       f.now,
+			NewID:     f.newGUID,
+		})
 	})
 	f.routes = sync.OnceValue(f.newRoutes)
 	return f, nil
 }
 
-// goBy makes a listener's URL the authority and the address of Graph, unless the Config names others.
+// goBy makes a listener's URL the authority and the address of Graph, unless the Config names
+// others.
 func (f *Fake) goBy(listener string) {
 	if f.config.PublicURL == "" {
 		f.authority = listener
 		f.graphURL = listener
+		f.rules.Authority = listener
+		f.rules.GraphURL = listener
 	}
 	if f.config.BackchannelURL == "" {
 		f.backchannel = f.authority
@@ -190,7 +219,10 @@ func (f *Fake) goBy(listener string) {
 // originOf is the scheme and host of a URL that has nothing else.
 func originOf(name, text string) (string, error) {
 	parsed, err := url.Parse(text)
-	if err != nil || parsed.Host == "" || parsed.User != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || strings.Trim(parsed.Path, "/") != "" || parsed.RawQuery != "" || parsed.Fragment != "" {
+	if err != nil || parsed.Host == "" || parsed.User != nil || parsed.Scheme != "http" && parsed.Scheme != "https" ||
+		strings.Trim(parsed.Path, "/") != "" ||
+		parsed.RawQuery != "" ||
+		parsed.Fragment != "" {
 		return "", fmt.Errorf("fakeentra: want a %s of scheme and host, got %q", name, text)
 	}
 	return parsed.Scheme + "://" + parsed.Host, nil
@@ -204,14 +236,15 @@ func (f *Fake) backGraph() string {
 	return f.graphURL
 }
 
-// Authority is the scheme and host that a client is configured with, such as https://login.microsoftonline.com.
+// Authority is the scheme and host that a client is configured with, such as
+// https://login.microsoftonline.com.
 func (f *Fake) Authority() string { return f.authority }
 
 // GraphURL is the scheme and host of Microsoft Graph.
 func (f *Fake) GraphURL() string { return f.graphURL }
 
 // Issuer is the v2 issuer of a tenant, given by its ID.
-func (f *Fake) Issuer(tenantID string) string { return f.authority + "/" + tenantID + "/v2.0" }
+func (f *Fake) Issuer(tenantID string) string { return f.rules.Issuer(tenantID) }
 
 // Tenant is the first tenant of the directory.
 func (f *Fake) Tenant() directory.Tenant { return f.Directory().Tenants[0] }
@@ -240,20 +273,7 @@ func (f *Fake) random(n int) []byte {
 	return bytes
 }
 
-func (f *Fake) newGUID() string { return guid(f.random(16), 0x40) }
-
-// guid writes 16 bytes as a GUID of a version (RFC 9562 section 4).
-func guid(b []byte, version byte) string {
-	b[6], b[8] = b[6]&0x0f|version, b[8]&0x3f|0x80
-	text := make([]byte, 36)
-	for i, part := range []struct{ from, to, at int }{{0, 4, 0}, {4, 6, 9}, {6, 8, 14}, {8, 10, 19}, {10, 16, 24}} {
-		hex.Encode(text[part.at:], b[part.from:part.to])
-		if i > 0 {
-			text[part.at-1] = '-'
-		}
-	}
-	return string(text)
-}
+func (f *Fake) newGUID() string { return rules.GUID(f.random(16), 0x40) }
 
 // graphCaller is what Graph learns of the bearer of a token.
 func (f *Fake) graphCaller(_ context.Context, raw string) (*graph.Caller, error) {
@@ -270,7 +290,10 @@ func (f *Fake) graphCaller(_ context.Context, raw string) (*graph.Caller, error)
 	}
 	client, _ := claims["xms_st"].(map[string]any)
 	return &graph.Caller{
-		Tenant: tenant, User: tenant.User(text(claims, "oid")), Scopes: strings.Fields(text(claims, "scp")), SubjectAtClient: text(client, "sub"),
+		Tenant:          tenant,
+		User:            tenant.User(text(claims, "oid")),
+		Scopes:          strings.Fields(text(claims, "scp")),
+		SubjectAtClient: text(client, "sub"),
 	}, nil
 }
 

@@ -3,12 +3,15 @@ package fakeentra
 import (
 	"net/http"
 
+	"mcpentra/fakeentra/internal/rules"
+
 	"mcpentra/fakeentra/aadsts"
 )
 
-// grantClientCredentials is the grant of an app for itself (RFC 6749 section 4.4). Entra wants exactly one resource
-// with /.default, and tolerates OpenID Connect scopes beside it. The app needs no permission for the resource: without a
-// role its token has no roles, unless the resource requires assignment.
+// grantClientCredentials is the grant of an app for itself (RFC 6749 section 4.4). Entra wants
+// exactly one resource with /.default, and tolerates OpenID Connect scopes beside it. The app needs
+// no permission for the resource: without a role its token has no roles, unless the resource
+// requires assignment.
 func (f *Fake) grantClientCredentials(r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
 	if request.tenant == nil {
 		return nil, aadsts.NoTenant() // M: the number
@@ -17,27 +20,35 @@ func (f *Fake) grantClientCredentials(r *http.Request, request *tokenRequest) (*
 		return nil, problem
 	}
 	scope := request.params.Get("scope")
-	if request.version == v2 && scope == "" {
+	if request.version == rules.V2 && scope == "" {
 		return nil, aadsts.MissingParameter("scope")
 	}
 	asked, problem := f.scopeOf(request, nil, scope)
 	if problem != nil {
 		return nil, problem
 	}
-	if len(asked.groups) == 0 || !asked.groups[0].everyone {
+	if len(asked.Groups) == 0 || !asked.Groups[0].Default {
 		return nil, aadsts.NotDefaultScope(scope)
 	}
 	if problem := f.checkTokenResource(request, asked); problem != nil {
 		return nil, problem
 	}
-	resource := asked.groups[0]
-	if _, assigned := resource.app.RolesOf(principalOf(request.client)); resource.app.AssignmentRequired && !assigned {
-		return nil, aadsts.AppNotAssigned(request.client.ID, request.client.DisplayName, resource.asked, resource.app.DisplayName)
+	resource := asked.Groups[0]
+	if _, assigned := resource.App.RolesOf(rules.PrincipalOf(request.client)); resource.App.AssignmentRequired &&
+		!assigned {
+		return nil, aadsts.AppNotAssigned(
+			request.client.ID,
+			request.client.DisplayName,
+			resource.Asked,
+			resource.App.DisplayName,
+		)
 	}
 	lifetime := f.lifetime()
 	answer := &tokenResponse{
-		TokenType: "Bearer", ExpiresIn: numberOf(seconds(lifetime)-1, request.version), ExtExpiresIn: numberOf(seconds(lifetime)-1, request.version),
-		AccessToken: f.appToken(request, resource, lifetime),
+		TokenType:    "Bearer",
+		ExpiresIn:    numberOf(seconds(lifetime)-1, request.version),
+		ExtExpiresIn: numberOf(seconds(lifetime)-1, request.version),
+		AccessToken:  f.appToken(request, resource, lifetime),
 	}
 	f.oldMembers(answer, request.version, resource, lifetime)
 	return answer, nil

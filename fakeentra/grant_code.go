@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"mcpentra/fakeentra/internal/rules"
+
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
 )
@@ -16,7 +18,7 @@ const codeLifetime = 10 * time.Minute
 
 // A code is an authorization code and what it was issued for.
 type code struct {
-	delegation delegation
+	delegation rules.Delegation
 	redirect   string
 	challenge  string
 	method     string
@@ -29,11 +31,14 @@ type grantHash [sha256.Size]byte
 
 func hashOf(value string) grantHash { return sha256.Sum256([]byte(value)) }
 
-func (f *Fake) newCode(request *authorization, d delegation) string {
-	value := f.newGrant(d.tenant, 530)
+func (f *Fake) newCode(request *authorization, d rules.Delegation) string {
+	value := f.newGrant(d.Tenant, 530)
 	f.codes.Add(sha256.Sum256(value), &code{
-		delegation: d, redirect: strings.Clone(request.redirect), issued: f.now(), // copies, which do not hold on to the whole request
-		challenge: strings.Clone(request.params.Get("code_challenge")), method: strings.Clone(request.params.Get("code_challenge_method")),
+		delegation: d,
+		redirect:   strings.Clone(request.redirect),
+		issued:     f.now(), // copies, which do not hold on to the whole request
+		challenge:  strings.Clone(request.params.Get("code_challenge")),
+		method:     strings.Clone(request.params.Get("code_challenge_method")),
 	})
 	return string(value)
 }
@@ -44,8 +49,13 @@ func (f *Fake) newGrant(tenant *directory.Tenant, noise int) []byte {
 	return base64.RawURLEncoding.AppendEncode(append(value, grantVersion(tenant)...), f.random(noise))
 }
 
-// redeemCode is the grant of RFC 6749 section 4.1.3. A wrong verifier does not consume the code, as at Entra (M).
-func (f *Fake) redeemCode(w http.ResponseWriter, r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
+// redeemCode is the grant of RFC 6749 section 4.1.3. A wrong verifier does not consume the code, as
+// at Entra (M).
+func (f *Fake) redeemCode(
+	w http.ResponseWriter,
+	r *http.Request,
+	request *tokenRequest,
+) (*tokenResponse, *aadsts.Error) {
 	value := request.params.Get("code")
 	switch {
 	case value == "":
@@ -54,23 +64,23 @@ func (f *Fake) redeemCode(w http.ResponseWriter, r *http.Request, request *token
 		return nil, aadsts.MalformedGrant()
 	}
 	held, found := f.codes.Get(hashOf(value))
-	used := web
+	used := rules.Web
 	if found {
-		used = held.delegation.platform
+		used = held.delegation.Platform
 	} else if request.client.AllowPublicFlows && !request.hasSecret && !request.assertion {
-		used = publicClient
+		used = rules.PublicClient
 	}
 	if problem := f.authenticate(w, r, request, used); problem != nil {
 		return nil, problem
 	}
-	if !found || held.delegation.client != request.client {
+	if !found || held.delegation.Client != request.client {
 		return nil, aadsts.GrantInvalid()
 	}
 	d := held.delegation
-	if request.tenant != nil && request.tenant != d.tenant {
+	if request.tenant != nil && request.tenant != d.Tenant {
 		return nil, aadsts.OtherTenant()
 	}
-	request.tenant = d.tenant
+	request.tenant = d.Tenant
 	if redirect := request.params.Get("redirect_uri"); redirect == "" {
 		return nil, aadsts.MissingParameter("redirect_uri")
 	} else if redirect != held.redirect {
@@ -85,8 +95,8 @@ func (f *Fake) redeemCode(w http.ResponseWriter, r *http.Request, request *token
 	if problem := f.narrow(request, &d); problem != nil {
 		return nil, problem
 	}
-	// One of several redemptions at once wins; judged last, so that a request that fails for another reason costs the
-	// code nothing.
+	// One of several redemptions at once wins; judged last, so that a request that fails for
+	// another reason costs the code nothing.
 	f.mu.Lock()
 	lost := held.redeemed
 	held.redeemed = true
@@ -94,32 +104,36 @@ func (f *Fake) redeemCode(w http.ResponseWriter, r *http.Request, request *token
 	if lost {
 		return nil, aadsts.Redeemed()
 	}
-	d.began, d.strength, d.wantsInfo, d.hybrid = f.now(), request.strength(), request.wantsInfo(), false
+	d.Began = f.now()
+	d.Strength = request.strength()
+	d.WantsInfo = request.wantsInfo()
+	d.Hybrid = false
 	return f.issue(d, request.version)
 }
 
 // narrow finds out which resource of an authorization a redemption is for.
-func (f *Fake) narrow(request *tokenRequest, d *delegation) *aadsts.Error {
-	scope, resource := request.params.Get("scope"), request.params.Get("resource")
+func (f *Fake) narrow(request *tokenRequest, d *rules.Delegation) *aadsts.Error {
+	scope := request.params.Get("scope")
+	resource := request.params.Get("resource")
 	switch {
-	case request.version == v1 && resource != "", request.version == v2 && scope != "":
+	case request.version == rules.V1 && resource != "", request.version == rules.V2 && scope != "":
 		asked, problem := f.scopeOf(request, request.client, scope)
 		if problem != nil {
 			return problem
 		}
-		if len(asked.groups) == 0 {
-			asked.groups = d.asked.groups // OpenID Connect scopes alone name no resource
+		if len(asked.Groups) == 0 {
+			asked.Groups = d.Asked.Groups // OpenID Connect scopes alone name no resource
 		}
-		for _, one := range d.asked.oidc {
-			if !asked.has(one) {
-				asked.oidc = append(asked.oidc, one)
+		for _, one := range d.Asked.OIDC {
+			if !asked.Has(one) {
+				asked.OIDC = append(asked.OIDC, one)
 			}
 		}
-		d.asked = asked
-	case len(d.asked.groups) > 1:
+		d.Asked = asked
+	case len(d.Asked.Groups) > 1:
 		return aadsts.WhichResource()
 	}
-	return f.checkTokenResource(request, d.asked)
+	return f.checkTokenResource(request, d.Asked)
 }
 
 func (c *code) checkVerifier(verifier string) *aadsts.Error {

@@ -5,12 +5,14 @@ import (
 	"net/http"
 	"slices"
 
+	"mcpentra/fakeentra/internal/rules"
+
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/internal/signing"
 )
 
-// grantOnBehalfOf lets an API go on as the person who called it: the person's token for that API is exchanged for one
-// for the next (RFC 7523 section 2.1 with Entra's requested_token_use).
+// grantOnBehalfOf lets an API go on as the person who called it: the person's token for that API is
+// exchanged for one for the next (RFC 7523 section 2.1 with Entra's requested_token_use).
 func (f *Fake) grantOnBehalfOf(r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
 	for _, name := range []string{"assertion", "requested_token_use"} {
 		if request.params.Get(name) == "" {
@@ -44,7 +46,7 @@ func (f *Fake) grantOnBehalfOf(r *http.Request, request *tokenRequest) (*tokenRe
 		return nil, aadsts.UserAssertion()
 	}
 	request.tenant = tenant
-	if request.version == v2 && request.params.Get("scope") == "" {
+	if request.version == rules.V2 && request.params.Get("scope") == "" {
 		return nil, aadsts.MissingParameter("scope")
 	}
 	asked, problem := f.scopeOf(request, request.client, request.params.Get("scope"))
@@ -52,15 +54,25 @@ func (f *Fake) grantOnBehalfOf(r *http.Request, request *tokenRequest) (*tokenRe
 		return nil, problem
 	}
 	amr, _ := claims["amr"].([]any)
-	d := delegation{
-		version: request.version, tenant: tenant, client: request.client, user: tenant.User(text(claims, "oid")), platform: web, asked: asked,
-		sid: text(claims, "sid"), began: f.now(), signedIn: f.now(), strength: request.strength(), wantsInfo: request.wantsInfo(),
-		secondFactor: slices.Contains(amr, any("mfa")) || claims["acrs"] != nil || f.hadSecondFactor(text(claims, "sid")),
+	d := rules.Delegation{
+		Version:   request.version,
+		Tenant:    tenant,
+		Client:    request.client,
+		User:      tenant.User(text(claims, "oid")),
+		Platform:  rules.Web,
+		Asked:     asked,
+		SID:       text(claims, "sid"),
+		Began:     f.now(),
+		SignedIn:  f.now(),
+		Strength:  request.strength(),
+		WantsInfo: request.wantsInfo(),
+		SecondFactor: slices.Contains(amr, any("mfa")) || claims["acrs"] != nil ||
+			f.hadSecondFactor(text(claims, "sid")),
 	}
-	if problem := f.mayHave(&d); problem != nil {
+	if problem := rules.CheckAccess(&d); problem != nil {
 		return nil, problem
 	}
-	if !f.config.AutoSignIn && !f.consented(&authorization{tenant: tenant, client: d.client, asked: asked}, d.user) {
+	if !f.config.AutoSignIn && !f.consented(&authorization{tenant: tenant, client: d.Client, asked: asked}, d.User) {
 		return nil, aadsts.ConsentNeededAtToken(request.client.ID, request.client.DisplayName)
 	}
 	if problem := f.checkTokenResource(request, asked); problem != nil {

@@ -5,12 +5,15 @@ import (
 	"net/http"
 	"strings"
 
+	"mcpentra/fakeentra/internal/rules"
+
 	"mcpentra/fakeentra/aadsts"
 )
 
-// grantPassword is the grant of RFC 6749 section 4.3, which Entra still has for accounts without a second factor.
+// grantPassword is the grant of RFC 6749 section 4.3, which Entra still has for accounts without a
+// second factor.
 func (f *Fake) grantPassword(r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
-	if request.place.segment == "common" || request.place.segment == "consumers" {
+	if request.place.Segment == "common" || request.place.Segment == "consumers" {
 		return nil, aadsts.PasswordAtSharedEndpoint()
 	}
 	for _, name := range []string{"username", "password"} {
@@ -28,7 +31,7 @@ func (f *Fake) grantPassword(r *http.Request, request *tokenRequest) (*tokenResp
 			return nil, aadsts.UserNotFound(name, domain)
 		}
 	}
-	if request.version == v2 && request.params.Get("scope") == "" {
+	if request.version == rules.V2 && request.params.Get("scope") == "" {
 		return nil, aadsts.MissingParameter("scope")
 	}
 	asked, problem := f.scopeOf(request, request.client, request.params.Get("scope"))
@@ -44,17 +47,26 @@ func (f *Fake) grantPassword(r *http.Request, request *tokenRequest) (*tokenResp
 	case subtle.ConstantTimeCompare([]byte(user.Password), []byte(request.params.Get("password"))) != 1:
 		return nil, aadsts.WrongPassword()
 	}
-	d := delegation{
-		version: request.version, tenant: request.tenant, client: request.client, user: user, platform: publicClient, asked: asked, sid: f.newGUID(),
-		began: f.now(), signedIn: f.now(), strength: request.strength(), wantsInfo: request.wantsInfo(),
+	d := rules.Delegation{
+		Version:   request.version,
+		Tenant:    request.tenant,
+		Client:    request.client,
+		User:      user,
+		Platform:  rules.PublicClient,
+		Asked:     asked,
+		SID:       f.newGUID(),
+		Began:     f.now(),
+		SignedIn:  f.now(),
+		Strength:  request.strength(),
+		WantsInfo: request.wantsInfo(),
 	}
 	if request.hasSecret || request.assertion {
-		d.platform = web
+		d.Platform = rules.Web
 	}
-	if problem := f.mayHave(&d); problem != nil {
+	if problem := rules.CheckAccess(&d); problem != nil {
 		return nil, problem
 	}
-	if !f.config.AutoSignIn && !f.consented(&authorization{tenant: d.tenant, client: d.client, asked: asked}, user) {
+	if !f.config.AutoSignIn && !f.consented(&authorization{tenant: d.Tenant, client: d.Client, asked: asked}, user) {
 		return nil, aadsts.ConsentNeededAtToken(request.client.ID, request.client.DisplayName)
 	}
 	return f.issue(d, request.version)

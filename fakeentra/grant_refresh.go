@@ -8,11 +8,14 @@ import (
 	"strings"
 	"time"
 
+	"mcpentra/fakeentra/internal/rules"
+
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
 )
 
-// Lifetimes of refresh tokens: sliding for all but single-page apps, whose successors inherit what is left.
+// Lifetimes of refresh tokens: sliding for all but single-page apps, whose successors inherit what
+// is left.
 const (
 	refreshLifetime    = 90 * 24 * time.Hour
 	spaRefreshLifetime = 24 * time.Hour
@@ -20,21 +23,21 @@ const (
 
 // A refreshToken stands for a person and a client. It is bound to no resource.
 type refreshToken struct {
-	delegation delegation
+	delegation rules.Delegation
 	issued     time.Time
 	expiry     time.Time
 }
 
-func (f *Fake) newRefreshToken(d delegation) string {
-	until := d.refreshUntil
+func (f *Fake) newRefreshToken(d rules.Delegation) string {
+	until := d.RefreshUntil
 	switch {
 	case !until.IsZero():
-	case d.platform == spa:
+	case d.Platform == rules.SPA:
 		until = f.now().Add(spaRefreshLifetime)
 	default:
 		until = f.now().Add(refreshLifetime)
 	}
-	value := f.newGrant(d.tenant, 760)
+	value := f.newGrant(d.Tenant, 760)
 	f.refresh.Add(sha256.Sum256(value), &refreshToken{delegation: d, issued: f.now(), expiry: until})
 	return string(value)
 }
@@ -47,9 +50,13 @@ func grantVersion(tenant *directory.Tenant) string {
 	return "1."
 }
 
-// redeemRefreshToken issues new tokens. The old refresh token goes on working: Entra neither revokes it nor looks for
-// reuse.
-func (f *Fake) redeemRefreshToken(w http.ResponseWriter, r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
+// redeemRefreshToken issues new tokens. The old refresh token goes on working: Entra neither
+// revokes it nor looks for reuse.
+func (f *Fake) redeemRefreshToken(
+	w http.ResponseWriter,
+	r *http.Request,
+	request *tokenRequest,
+) (*tokenResponse, *aadsts.Error) {
 	value := request.params.Get("refresh_token")
 	switch {
 	case value == "":
@@ -58,28 +65,29 @@ func (f *Fake) redeemRefreshToken(w http.ResponseWriter, r *http.Request, reques
 		return nil, aadsts.MalformedGrant()
 	}
 	held, found := f.refresh.Get(hashOf(value))
-	used := web
+	used := rules.Web
 	if found {
-		used = held.delegation.platform
+		used = held.delegation.Platform
 	} else if request.client.AllowPublicFlows && !request.hasSecret && !request.assertion {
-		used = publicClient
+		used = rules.PublicClient
 	}
 	if problem := f.authenticate(w, r, request, used); problem != nil {
 		return nil, problem
 	}
-	if !found || held.delegation.client != request.client {
+	if !found || held.delegation.Client != request.client {
 		return nil, aadsts.GrantInvalid()
 	}
 	d := held.delegation
-	if request.tenant != nil && request.tenant != d.tenant {
-		return nil, aadsts.GrantInvalid() // a refresh token is good for other tenants of the person, which no one has here
+	if request.tenant != nil && request.tenant != d.Tenant {
+		// Entra ID accepts it for other tenants of the person. No person here has one.
+		return nil, aadsts.GrantInvalid()
 	}
-	request.tenant = d.tenant
+	request.tenant = d.Tenant
 	switch {
 	case f.revoked(d):
 		return nil, aadsts.Revoked()
 	case f.now().Before(held.expiry):
-	case d.platform == spa:
+	case d.Platform == rules.SPA:
 		return nil, aadsts.SPARefreshToken(held.issued, spaRefreshLifetime)
 	default:
 		return nil, aadsts.InactiveRefreshToken(held.issued, refreshLifetime)
@@ -87,47 +95,53 @@ func (f *Fake) redeemRefreshToken(w http.ResponseWriter, r *http.Request, reques
 	if problem := f.widen(request, &d); problem != nil {
 		return nil, problem
 	}
-	if problem := f.mayHave(&d); problem != nil {
+	if problem := rules.CheckAccess(&d); problem != nil {
 		return nil, problem
 	}
-	d.nonce = "" // belongs to the sign-in
-	d.hybrid = false
-	d.strength, d.wantsInfo = request.strength(), request.wantsInfo()
-	if d.platform == spa {
-		d.refreshUntil = held.expiry
+	d.Nonce = "" // belongs to the sign-in
+	d.Hybrid = false
+	d.Strength = request.strength()
+	d.WantsInfo = request.wantsInfo()
+	if d.Platform == rules.SPA {
+		d.RefreshUntil = held.expiry
 	}
 	return f.issue(d, request.version)
 }
 
 // widen applies the scopes of a refresh, which may be for any resource that was consented to.
-func (f *Fake) widen(request *tokenRequest, d *delegation) *aadsts.Error {
+func (f *Fake) widen(request *tokenRequest, d *rules.Delegation) *aadsts.Error {
 	scope := request.params.Get("scope")
-	if request.version == v2 && scope != "" || request.version == v1 && request.params.Get("resource") != "" {
+	if request.version == rules.V2 && scope != "" ||
+		request.version == rules.V1 && request.params.Get("resource") != "" {
 		asked, problem := f.scopeOf(request, request.client, scope)
 		if problem != nil {
 			return problem
 		}
-		if !asked.has("offline_access") {
-			asked.oidc = append(asked.oidc, "offline_access") // whoever refreshes keeps a refresh token
+		if !asked.Has("offline_access") {
+			asked.OIDC = append(asked.OIDC, "offline_access") // whoever refreshes keeps a refresh token
 		}
-		if request.version == v1 && d.asked.has("openid") && !asked.has("openid") {
-			asked.oidc = append(asked.oidc, "openid")
+		if request.version == rules.V1 && d.Asked.Has("openid") && !asked.Has("openid") {
+			asked.OIDC = append(asked.OIDC, "openid")
 		}
-		if !f.config.AutoSignIn && !f.consented(&authorization{tenant: d.tenant, client: d.client, asked: asked}, d.user) {
+		if !f.config.AutoSignIn && !f.consented(&authorization{
+			tenant: d.Tenant,
+			client: d.Client,
+			asked:  asked,
+		}, d.User) {
 			return aadsts.ConsentNeededAtToken(request.client.ID, request.client.DisplayName)
 		}
-		d.asked = asked
+		d.Asked = asked
 	}
 	// M: that it depends on api://, and that https identifiers are spared.
-	if group := d.asked.group(); group.app == d.client && strings.HasPrefix(group.asked, "api://") {
-		return aadsts.TokenForItself(d.client.ID, d.client.DisplayName)
+	if group := d.Asked.Group(); group.App == d.Client && strings.HasPrefix(group.Asked, "api://") {
+		return aadsts.TokenForItself(d.Client.ID, d.Client.DisplayName)
 	}
-	return f.checkTokenResource(request, d.asked)
+	return f.checkTokenResource(request, d.Asked)
 }
 
-// RevokeSessions is what an administrator does with "Revoke sessions", and what a change of password does: refresh
-// tokens from before are refused with AADSTS50173, and browsers are signed out. User is an object ID or a user
-// principal name.
+// RevokeSessions is what an administrator does with "Revoke sessions", and what a change of
+// password does: refresh tokens from before are refused with AADSTS50173, and browsers are signed
+// out. User is an object ID or a user principal name.
 func (f *Fake) RevokeSessions(user string) error {
 	f.world.RLock()
 	defer f.world.RUnlock()
@@ -138,7 +152,9 @@ func (f *Fake) RevokeSessions(user string) error {
 			f.revokedAt[found.ID] = f.now()
 			for _, id := range f.sessions.Keys() {
 				if held, ok := f.sessions.Peek(id); ok {
-					held.users = slices.DeleteFunc(slices.Clone(held.users), func(one signedIn) bool { return one.user.ID == found.ID })
+					held.users = slices.DeleteFunc(slices.Clone(held.users), func(one signedIn) bool {
+						return one.user.ID == found.ID
+					})
 				}
 			}
 			return nil
@@ -148,9 +164,9 @@ func (f *Fake) RevokeSessions(user string) error {
 }
 
 // revoked reports whether the person's sessions were revoked after this grant began.
-func (f *Fake) revoked(d delegation) bool {
+func (f *Fake) revoked(d rules.Delegation) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	at, found := f.revokedAt[d.user.ID]
-	return found && !d.began.After(at)
+	at, found := f.revokedAt[d.User.ID]
+	return found && !d.Began.After(at)
 }

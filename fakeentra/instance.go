@@ -18,15 +18,28 @@ type network struct {
 
 func networks() []network {
 	return []network{
-		{"login.microsoftonline.com", "login.windows.net", []string{"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"}},
-		{"login.partner.microsoftonline.cn", "login.partner.microsoftonline.cn", []string{"login.partner.microsoftonline.cn", "login.chinacloudapi.cn"}},
+		{
+			"login.microsoftonline.com",
+			"login.windows.net",
+			[]string{"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"},
+		},
+		{
+			"login.partner.microsoftonline.cn",
+			"login.partner.microsoftonline.cn",
+			[]string{"login.partner.microsoftonline.cn", "login.chinacloudapi.cn"},
+		},
 		{"login.microsoftonline.de", "login.microsoftonline.de", []string{"login.microsoftonline.de"}},
-		{"login.microsoftonline.us", "login.microsoftonline.us", []string{"login.microsoftonline.us", "login.usgovcloudapi.net"}},
+		{
+			"login.microsoftonline.us",
+			"login.microsoftonline.us",
+			[]string{"login.microsoftonline.us", "login.usgovcloudapi.net"},
+		},
 		{"login-us.microsoftonline.com", "login-us.microsoftonline.com", []string{"login-us.microsoftonline.com"}},
 	}
 }
 
-// handleInstance is instance discovery, with which Microsoft's libraries ask whether a host is one of Entra's.
+// handleInstance is instance discovery, with which Microsoft's libraries ask whether a host is one
+// of Entra's.
 func (f *Fake) handleInstance(w http.ResponseWriter, r *http.Request) {
 	asked, err := url.Parse(r.URL.Query().Get("authorization_endpoint"))
 	known := err == nil && (asked.Host == bareHost(f.authority) ||
@@ -43,9 +56,11 @@ func (f *Fake) handleInstance(w http.ResponseWriter, r *http.Request) {
 	}{f.authority + "/" + url.PathEscape(tenant) + "/v2.0/.well-known/openid-configuration", "1.1", networks()})
 }
 
-// handleUserRealm tells whether a name is of a tenant here, which libraries ask before the password grant.
+// handleUserRealm tells whether a name is of a tenant here, which libraries ask before the password
+// grant.
 func (f *Fake) handleUserRealm(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet || r.PathValue("tenant") != "common" || !strings.EqualFold(r.PathValue("realm"), "UserRealm") {
+	if r.Method != http.MethodGet || r.PathValue("tenant") != "common" ||
+		!strings.EqualFold(r.PathValue("realm"), "UserRealm") {
 		http.NotFound(w, r)
 		return
 	}

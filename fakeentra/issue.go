@@ -5,40 +5,22 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"mcpentra/fakeentra/internal/rules"
 
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
 	"mcpentra/fakeentra/internal/signing"
 )
 
-// A delegation is a person's permission to a client, from which tokens are made.
-type delegation struct {
-	version      version // of the endpoint
-	tenant       *directory.Tenant
-	client       *directory.App
-	user         *directory.User
-	platform     platform
-	asked        *permissions
-	nonce        string
-	sid          string
-	strength     string // of the client's authentication, as azpacr has it
-	wantsInfo    bool
-	hybrid       bool // issued by the authorization endpoint
-	began        time.Time
-	signedIn     time.Time
-	secondFactor bool
-	contexts     []string  // acrs
-	capabilities []string  // xms_cc
-	refreshUntil time.Time // for the refresh tokens of single-page apps; zero means a lifetime from now
-}
-
 // issue makes the tokens of a delegated grant.
-func (f *Fake) issue(d delegation, v version) (*tokenResponse, *aadsts.Error) {
-	group := d.asked.group()
-	names := f.granted(&d, group)
+func (f *Fake) issue(d rules.Delegation, v rules.Version) (*tokenResponse, *aadsts.Error) {
+	group := d.Asked.Group()
+	names := rules.Granted(d.Asked, group, f.grantedTo(d.Tenant, d.Client, d.User))
 	lifetime := f.lifetime()
 	answer := &tokenResponse{
 		TokenType: "Bearer", Scope: scopeAnswer(group, names, v),
@@ -46,28 +28,28 @@ func (f *Fake) issue(d delegation, v version) (*tokenResponse, *aadsts.Error) {
 		AccessToken: f.userToken(&d, group, names, lifetime),
 	}
 	f.oldMembers(answer, v, group, lifetime)
-	if d.asked.has("offline_access") && !d.hybrid {
+	if d.Asked.Has("offline_access") && !d.Hybrid {
 		answer.RefreshToken = f.newRefreshToken(d)
 	}
-	if d.asked.has("openid") && !d.hybrid {
+	if d.Asked.Has("openid") && !d.Hybrid {
 		answer.IDToken = f.idToken(d, "", "")
 	}
-	if d.wantsInfo {
-		answer.ClientInfo = clientInfo(d.tenant, d.user)
+	if d.WantsInfo {
+		answer.ClientInfo = clientInfo(d.Tenant, d.User)
 	}
-	if d.secondFactor {
-		f.strong.Add(d.sid, struct{}{})
+	if d.SecondFactor {
+		f.strong.Add(d.SID, struct{}{})
 	}
 	return answer, nil
 }
 
 // oldMembers adds what the v1 endpoint says besides.
-func (f *Fake) oldMembers(answer *tokenResponse, v version, group permissionGroup, lifetime time.Duration) {
-	if v == v1 {
+func (f *Fake) oldMembers(answer *tokenResponse, v rules.Version, group rules.PermissionGroup, lifetime time.Duration) {
+	if v == rules.V1 {
 		now := f.now()
-		answer.ExpiresOn = numberOf(int(now.Add(lifetime).Unix()), v1)
-		answer.NotBefore = numberOf(int(now.Add(-backdate).Unix()), v1)
-		answer.Resource = f.audienceOf(group)
+		answer.ExpiresOn = numberOf(int(now.Add(lifetime).Unix()), rules.V1)
+		answer.NotBefore = numberOf(int(now.Add(-backdate).Unix()), rules.V1)
+		answer.Resource = f.rules.Audience(group)
 	}
 }
 
@@ -77,19 +59,19 @@ func (f *Fake) hadSecondFactor(sid string) bool { return sid != "" && f.strong.C
 
 // scopeAnswer spells the granted names as they were asked for: short at v1 and for bare names of
 // Graph, with the resource's identifier otherwise. OpenID Connect scopes are always short.
-func scopeAnswer(group permissionGroup, names []string, v version) string {
-	if v == v1 || group.asked == "" {
+func scopeAnswer(group rules.PermissionGroup, names []string, v rules.Version) string {
+	if v == rules.V1 || group.Asked == "" {
 		return strings.Join(names, " ")
 	}
 	var all []string
 	for _, name := range names {
-		if !slices.Contains(oidcScopes, name) {
-			name = group.asked + "/" + name
+		if !slices.Contains(rules.OIDCScopes, name) {
+			name = group.Asked + "/" + name
 		}
 		all = append(all, name)
 	}
-	if group.everyone {
-		all = append(all, group.asked+"/.default")
+	if group.Default {
+		all = append(all, group.Asked+"/.default")
 	}
 	return strings.Join(all, " ")
 }
@@ -105,83 +87,79 @@ func seconds(d time.Duration) int { return int(d / time.Second) }
 // backdate is how far iat and nbf lie before the moment of issue.
 const backdate = 5 * time.Minute
 
-// audienceOf is the aud of a token for a resource. In v1 it is the identifier as it was asked for,
-// in v2 always the application ID.
-func (f *Fake) audienceOf(group permissionGroup) string {
-	switch {
-	case group.app == &graphApp && group.asked == directory.GraphAppID:
-		return directory.GraphAppID
-	case group.app == &graphApp:
-		return f.graphURL
-	case group.app.TokenVersion == 2 || group.asked == "":
-		return group.app.ID
-	}
-	return group.asked
-}
-
 // userToken is a delegated access token. Its version is the choice of the resource, whatever the
 // endpoint; Graph has a kind of its own.
-func (f *Fake) userToken(d *delegation, group permissionGroup, names []string, lifetime time.Duration) string {
+func (f *Fake) userToken(
+	d *rules.Delegation,
+	group rules.PermissionGroup,
+	names []string,
+	lifetime time.Duration,
+) string {
 	claims := f.userClaims(d, group, names, lifetime)
-	if group.app == &graphApp {
+	if group.App == &rules.GraphApp {
 		return signing.GraphJWT(claims, f.random(32), f.keys.Active())
 	}
-	return signing.JWT(claims, group.app.TokenVersion != 2, f.signingKey(d.tenant, group.app))
+	return signing.JWT(claims, group.App.TokenVersion != 2, f.signingKey(d.Tenant, group.App))
 }
 
-func (f *Fake) userClaims(d *delegation, group permissionGroup, names []string, lifetime time.Duration) map[string]any {
+func (f *Fake) userClaims(
+	d *rules.Delegation,
+	group rules.PermissionGroup,
+	names []string,
+	lifetime time.Duration,
+) map[string]any {
 	claims := f.frame(lifetime)
 	scopes := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "offline_access" })
-	claims["aud"] = f.audienceOf(group)
-	claims["name"] = d.user.DisplayName
-	claims["oid"] = d.user.ID
-	claims["tid"] = d.tenant.ID
-	claims["sid"] = d.sid
-	claims["sub"] = pairwise(d.user, group.app)
+	claims["aud"] = f.rules.Audience(group)
+	claims["name"] = d.User.DisplayName
+	claims["oid"] = d.User.ID
+	claims["tid"] = d.Tenant.ID
+	claims["sid"] = d.SID
+	claims["sub"] = pairwise(d.User, group.App)
 	claims["scp"] = strings.Join(scopes, " ")
 	switch {
-	case group.app == &graphApp:
+	case group.App == &rules.GraphApp:
 		f.oldClaims(claims, d)
-		claims["app_displayname"] = d.client.DisplayName
+		claims["app_displayname"] = d.Client.DisplayName
 		claims["idtyp"] = "user"
-		claims["acct"] = account(d.user)
-		claims["xms_st"] = map[string]string{"sub": pairwise(d.user, d.client)}
+		claims["acct"] = rules.AccountKind(d.User)
+		claims["xms_st"] = map[string]string{"sub": pairwise(d.User, d.Client)}
 		claims["xms_idrel"] = "1 16"
-		claims["tenant_region_scope"] = regionOf(d.tenant)
-		claims["wids"] = roleTemplates(d.user)
-		f.addGraphsOwn(claims)
-	case group.app.TokenVersion == 2:
-		claims["iss"] = f.Issuer(d.tenant.ID)
+		claims["tenant_region_scope"] = rules.RegionOf(d.Tenant)
+		claims["wids"] = rules.RoleTemplates(d.User)
+		f.addGraphClaims(claims)
+	case group.App.TokenVersion == 2:
+		claims["iss"] = f.Issuer(d.Tenant.ID)
 		claims["ver"] = "2.0"
-		claims["azp"] = d.client.ID
-		claims["azpacr"] = d.strength
-		claims["preferred_username"] = d.user.UserPrincipalName
+		claims["azp"] = d.Client.ID
+		claims["azpacr"] = d.Strength
+		claims["preferred_username"] = d.User.UserPrincipalName
 	default:
 		f.oldClaims(claims, d)
 	}
-	if len(d.contexts) > 0 && d.secondFactor {
-		claims["acrs"] = d.contexts
+	if len(d.Contexts) > 0 && d.SecondFactor {
+		claims["acrs"] = d.Contexts
 	}
-	if len(d.capabilities) > 0 {
-		claims["xms_cc"] = d.capabilities
+	if len(d.Capabilities) > 0 {
+		claims["xms_cc"] = d.Capabilities
 	}
-	f.about(claims, d, group.app, group.app.OptionalClaims.AccessToken)
+	f.rules.AddOptionalClaims(claims, d, group.App, group.App.OptionalClaims.AccessToken)
 	return claims
 }
 
 // oldClaims are those of a person's v1 access token.
-func (f *Fake) oldClaims(claims map[string]any, d *delegation) {
-	claims["iss"] = f.sts(d.tenant.ID)
+func (f *Fake) oldClaims(claims map[string]any, d *rules.Delegation) {
+	claims["iss"] = f.rules.V1Issuer(d.Tenant.ID)
 	claims["ver"] = "1.0"
-	claims["appid"] = d.client.ID
-	claims["appidacr"] = d.strength
+	claims["appid"] = d.Client.ID
+	claims["appidacr"] = d.Strength
 	claims["acr"] = "1"
-	claims["amr"] = methods(d.secondFactor)
+	claims["amr"] = methods(d.SecondFactor)
 	claims["ipaddr"] = "127.0.0.1"
-	claims["upn"] = d.user.UserPrincipalName
-	claims["unique_name"] = d.user.UserPrincipalName
-	setKnown(claims, "given_name", d.user.GivenName)
-	setKnown(claims, "family_name", d.user.Surname)
+	claims["upn"] = d.User.UserPrincipalName
+	claims["unique_name"] = d.User.UserPrincipalName
+	rules.SetKnown(claims, "given_name", d.User.GivenName)
+	rules.SetKnown(claims, "family_name", d.User.Surname)
 }
 
 func methods(secondFactor bool) []string {
@@ -191,19 +169,13 @@ func methods(secondFactor bool) []string {
 	return []string{"pwd"}
 }
 
-func setKnown(claims map[string]any, name, value string) {
-	if value != "" {
-		claims[name] = value
-	}
-}
-
 // appToken is an access token of an app for itself.
-func (f *Fake) appToken(request *tokenRequest, group permissionGroup, lifetime time.Duration) string {
+func (f *Fake) appToken(request *tokenRequest, group rules.PermissionGroup, lifetime time.Duration) string {
 	claims := f.appClaims(request.tenant, request.client, request.strength(), group, lifetime)
-	if group.app == &graphApp {
+	if group.App == &rules.GraphApp {
 		return signing.GraphJWT(claims, f.random(32), f.keys.Active())
 	}
-	return signing.JWT(claims, group.app.TokenVersion != 2, f.signingKey(request.tenant, group.app))
+	return signing.JWT(claims, group.App.TokenVersion != 2, f.signingKey(request.tenant, group.App))
 }
 
 // appClaims have no scp, which is what tells an app's token from a person's, and no roles unless
@@ -212,50 +184,42 @@ func (f *Fake) appClaims(
 	tenant *directory.Tenant,
 	client *directory.App,
 	strength string,
-	group permissionGroup,
+	group rules.PermissionGroup,
 	lifetime time.Duration,
 ) map[string]any {
 	claims := f.frame(lifetime)
-	principal := principalOf(client)
+	principal := rules.PrincipalOf(client)
 	claims["oid"] = principal
 	claims["sub"] = principal
 	claims["tid"] = tenant.ID
-	claims["aud"] = f.audienceOf(group)
-	if roles, _ := group.app.RolesOf(principal); len(roles) > 0 {
+	claims["aud"] = f.rules.Audience(group)
+	if roles, _ := group.App.RolesOf(principal); len(roles) > 0 {
 		claims["roles"] = roles
 	}
-	if group.app != &graphApp && group.app.TokenVersion == 2 {
+	if group.App != &rules.GraphApp && group.App.TokenVersion == 2 {
 		claims["iss"] = f.Issuer(tenant.ID)
 		claims["ver"] = "2.0"
 		claims["azp"] = client.ID
 		claims["azpacr"] = strength
 	} else {
-		claims["iss"] = f.sts(tenant.ID)
+		claims["iss"] = f.rules.V1Issuer(tenant.ID)
 		claims["ver"] = "1.0"
 		claims["appid"] = client.ID
 		claims["appidacr"] = strength
-		claims["idp"] = f.sts(tenant.ID)
+		claims["idp"] = f.rules.V1Issuer(tenant.ID)
 	}
-	if group.app == &graphApp {
+	if group.App == &rules.GraphApp {
 		claims["app_displayname"] = client.DisplayName
 		claims["idtyp"] = "app"
-	} else if slices.Contains(group.app.OptionalClaims.AccessToken, "idtyp") {
+	} else if slices.Contains(group.App.OptionalClaims.AccessToken, "idtyp") {
 		claims["idtyp"] = "app"
 	}
 	return claims
 }
 
-// principalOf is the object ID of an app's service principal.
-func principalOf(client *directory.App) string {
-	if client.ObjectID != "" {
-		return client.ObjectID
-	}
-	return guidOf("service principal", client.ID)
-}
-
 // idToken is the ID token (OpenID Connect Core section 2) in the version of the endpoint. The
 // hashes are there if it comes from the authorization endpoint.
-func (f *Fake) idToken(d delegation, code, token string) string {
+func (f *Fake) idToken(d rules.Delegation, code, token string) string {
 	claims := f.idClaims(d)
 	if code != "" {
 		claims["c_hash"] = leftHalf(code)
@@ -263,43 +227,43 @@ func (f *Fake) idToken(d delegation, code, token string) string {
 	if token != "" {
 		claims["at_hash"] = leftHalf(token)
 	}
-	return signing.JWT(claims, d.version == v1, f.signingKey(d.tenant, d.client))
+	return signing.JWT(claims, d.Version == rules.V1, f.signingKey(d.Tenant, d.Client))
 }
 
 // idClaims are those of an ID token. Its sub is pairwise to the client, and its nonce is there if
 // one was sent.
-func (f *Fake) idClaims(d delegation) map[string]any {
+func (f *Fake) idClaims(d rules.Delegation) map[string]any {
 	claims := f.frame(time.Hour)
 	delete(claims, "xms_ftd")
-	claims["aud"] = d.client.ID
-	claims["tid"] = d.tenant.ID
-	claims["sid"] = d.sid
-	claims["sub"] = pairwise(d.user, d.client)
-	if d.version == v1 {
-		claims["iss"] = f.sts(d.tenant.ID)
+	claims["aud"] = d.Client.ID
+	claims["tid"] = d.Tenant.ID
+	claims["sid"] = d.SID
+	claims["sub"] = pairwise(d.User, d.Client)
+	if d.Version == rules.V1 {
+		claims["iss"] = f.rules.V1Issuer(d.Tenant.ID)
 		claims["ver"] = "1.0"
-		claims["oid"] = d.user.ID
-		claims["name"] = d.user.DisplayName
-		claims["amr"] = methods(d.secondFactor)
+		claims["oid"] = d.User.ID
+		claims["name"] = d.User.DisplayName
+		claims["amr"] = methods(d.SecondFactor)
 		claims["ipaddr"] = "127.0.0.1"
-		claims["upn"] = d.user.UserPrincipalName
-		claims["unique_name"] = d.user.UserPrincipalName
-		setKnown(claims, "given_name", d.user.GivenName)
-		setKnown(claims, "family_name", d.user.Surname)
+		claims["upn"] = d.User.UserPrincipalName
+		claims["unique_name"] = d.User.UserPrincipalName
+		rules.SetKnown(claims, "given_name", d.User.GivenName)
+		rules.SetKnown(claims, "family_name", d.User.Surname)
 	} else {
-		claims["iss"] = f.Issuer(d.tenant.ID)
+		claims["iss"] = f.Issuer(d.Tenant.ID)
 		claims["ver"] = "2.0"
-		if d.asked.has("profile") {
-			claims["name"] = d.user.DisplayName
-			claims["oid"] = d.user.ID
-			claims["preferred_username"] = d.user.UserPrincipalName
+		if d.Asked.Has("profile") {
+			claims["name"] = d.User.DisplayName
+			claims["oid"] = d.User.ID
+			claims["preferred_username"] = d.User.UserPrincipalName
 		}
-		if d.asked.has("email") {
-			setKnown(claims, "email", d.user.Mail)
+		if d.Asked.Has("email") {
+			rules.SetKnown(claims, "email", d.User.Mail)
 		}
 	}
-	setKnown(claims, "nonce", d.nonce)
-	f.about(claims, &d, d.client, d.client.OptionalClaims.IDToken)
+	rules.SetKnown(claims, "nonce", d.Nonce)
+	f.rules.AddOptionalClaims(claims, &d, d.Client, d.Client.OptionalClaims.IDToken)
 	return claims
 }
 
@@ -330,12 +294,6 @@ func pairwise(user *directory.User, app *directory.App) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// guidOf makes a GUID that is always the same for a name.
-func guidOf(kind, name string) string {
-	sum := sha256.Sum256([]byte(kind + "|" + name))
-	return guid(sum[:16], 0x50)
-}
-
 // clientInfo is the member client_info, which names the account to Microsoft's libraries.
 func clientInfo(tenant *directory.Tenant, user *directory.User) string {
 	text, err := json.Marshal(struct {
@@ -346,4 +304,16 @@ func clientInfo(tenant *directory.Tenant, user *directory.User) string {
 		panic(err) // strings
 	}
 	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// addGraphClaims adds the other claims of a recorded token for Graph. Only Graph may read them, and
+// their values mean nothing here.
+func (f *Fake) addGraphClaims(claims map[string]any) {
+	claims["platf"] = "8"
+	claims["puid"] = fmt.Sprintf("%X", f.random(8))
+	claims["xms_tcdt"] = f.now().AddDate(-1, 0, 0).Unix()
+	claims["xms_pftexp"] = f.now().Add(24 * time.Hour).Unix()
+	for _, name := range []string{"xms_acd", "xms_tdbr", "xms_act_fct", "xms_sub_fct", "xms_tnt_fct"} {
+		claims[name] = base64.RawURLEncoding.EncodeToString(f.random(4))
+	}
 }

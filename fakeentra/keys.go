@@ -45,7 +45,7 @@ func PublicKeyThumbprints() []string { return signing.Thumbprints() }
 // there as well).
 func (f *Fake) handleKeys(version string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		place, problem := f.place(r)
+		place, problem := f.rules.TenantPath(r.PathValue("tenant"))
 		if problem != nil {
 			f.writeDiscoveryError(w, r, problem)
 			return
@@ -63,15 +63,15 @@ func (f *Fake) handleKeys(version string) http.HandlerFunc {
 				set.Keys = append(set.Keys, one)
 			}
 		}
-		app := f.anyApp(r.URL.Query().Get("appid"))
-		if place.tenant == nil || !place.tenant.Personal() {
-			add(place.issuer, f.keys.Published()...)
+		app := f.rules.AnyApp(r.URL.Query().Get("appid"))
+		if place.Tenant == nil || !place.Tenant.Personal() {
+			add(place.Issuer, f.keys.Published()...)
 		}
-		if place.tenant == nil || place.tenant.Personal() {
+		if place.Tenant == nil || place.Tenant.Personal() {
 			add(f.Issuer(directory.ConsumersTenantID), f.keys.Personal()...)
 		}
 		if app != nil && app.OwnSigningKey {
-			add(place.issuer, f.keys.Own(app.ID, app.DisplayName, f.now()))
+			add(place.Issuer, f.keys.Own(app.ID, app.DisplayName, f.now()))
 		}
 		writeOpenDocument(w, set)
 	}

@@ -25,8 +25,8 @@ import (
 // A Server is a fake that listens on loopback.
 type Server struct {
 	*Fake
-	// URL is the scheme, host and port that it listens on. It is the authority and the address of Graph, unless
-	// Config.PublicURL says otherwise.
+	// URL is the scheme, host and port that it listens on. It is the authority and the address of
+	// Graph, unless Config.PublicURL says otherwise.
 	URL string
 
 	http      *http.Server
@@ -35,13 +35,13 @@ type Server struct {
 	client    *http.Client
 }
 
-// NewServer starts a fake on a free port of loopback. It panics when it cannot, as net/http/httptest does: a test has
-// no use for that error.
+// NewServer starts a fake on a free port of loopback. It panics when it cannot, as
+// net/http/httptest does: a test has no use for that error.
 func NewServer(config Config) *Server { return mustListen(config, false) }
 
-// NewTLSServer starts a fake with TLS. Its certificate is signed by a CA made for it alone, which CAPEM gives and
-// Client trusts. It is valid for localhost, the loopback addresses, Microsoft's hosts of the public cloud, and the hosts
-// of Config.PublicURL and Config.BackchannelURL.
+// NewTLSServer starts a fake with TLS. Its certificate is signed by a CA made for it alone, which
+// CAPEM gives and Client trusts. It is valid for localhost, the loopback addresses, Microsoft's
+// hosts of the public cloud, and the hosts of Config.PublicURL and Config.BackchannelURL.
 func NewTLSServer(config Config) *Server { return mustListen(config, true) }
 
 func mustListen(config Config, secure bool) *Server {
@@ -52,9 +52,10 @@ func mustListen(config Config, secure bool) *Server {
 	return server
 }
 
-// Listen starts a fake at an address, host:port. The host localhost means both loopback addresses, 127.0.0.1 and ::1,
-// at the same port: a program that gets only one of them would leave the other to somebody else. The Config is checked
-// first, so that a mistake in it shows even where the port is taken. A taken port is syscall.EADDRINUSE.
+// Listen starts a fake at an address, host:port. The host localhost means both loopback addresses,
+// 127.0.0.1 and ::1, at the same port: a program that gets only one of them would leave the other
+// to somebody else. The Config is checked first, so that a mistake in it shows even where the port
+// is taken. A taken port is syscall.EADDRINUSE.
 func Listen(config Config, address string, secure bool) (*Server, error) {
 	fake, err := New(config)
 	if err != nil {
@@ -92,8 +93,12 @@ func Listen(config Config, address string, secure bool) (*Server, error) {
 	}
 	s.client = &http.Client{Transport: transport}
 	s.http = &http.Server{
-		Handler: s.Fake, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: log.New(io.Discard, "", 0),
+		Handler:           s.Fake,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          log.New(io.Discard, "", 0),
 	}
 	for _, listener := range s.listeners {
 		go func() { _ = s.http.Serve(listener) }()
@@ -104,7 +109,8 @@ func Listen(config Config, address string, secure bool) (*Server, error) {
 // Client is an HTTP client that trusts the server's certificate.
 func (s *Server) Client() *http.Client { return s.client }
 
-// CAPEM is the certificate of the authority that signed a TLS server's certificate, in PEM. Nil without TLS.
+// CAPEM is the certificate of the authority that signed a TLS server's certificate, in PEM. Nil
+// without TLS.
 func (s *Server) CAPEM() []byte { return s.ca }
 
 // Close ends all connections and stops listening.
@@ -125,7 +131,8 @@ func (s *Server) closeListeners() {
 	}
 }
 
-// ListenLoopback listens at an address; localhost is both loopback addresses or none. A machine without ::1 has only one.
+// ListenLoopback listens at an address; localhost is both loopback addresses or none. A machine
+// without ::1 has only one.
 func ListenLoopback(address string) ([]net.Listener, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -158,16 +165,21 @@ func ListenLoopback(address string) ([]net.Listener, error) {
 	}
 }
 
-// newCertificate makes a CA and a certificate that it has signed, for loopback, Microsoft's hosts and those of some
-// origins.
+// newCertificate makes a CA and a certificate that it has signed, for loopback, Microsoft's hosts
+// and those of some origins.
 func newCertificate(now time.Time, origins ...string) (tls.Certificate, *x509.Certificate, error) {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, nil, err
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "fakeentra CA, for tests"},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		SerialNumber:          big.NewInt(now.UnixNano()),
+		Subject:               pkix.Name{CommonName: "fakeentra CA, for tests"},
+		NotBefore:             now.Add(-time.Hour),
+		NotAfter:              now.AddDate(1, 0, 0),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &caKey.PublicKey, caKey)
 	if err != nil {

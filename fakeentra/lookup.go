@@ -19,7 +19,9 @@ func (f *Fake) handleLookup(w http.ResponseWriter, r *http.Request) {
 		data.Problem = "There is no such error here."
 	default:
 		entry.Sentence = strings.ReplaceAll(entry.Sentence, "%s", "…")
-		data.Title, data.Entry, data.Known = "AADSTS"+strconv.Itoa(number), &entry, entry.Confidence.Words()
+		data.Title = "AADSTS" + strconv.Itoa(number)
+		data.Entry = &entry
+		data.Known = entry.Confidence.Words()
 	}
 	f.show(w, "lookup.html", data)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"mcpentra/fakeentra/internal/rules"
+
 	"mcpentra/fakeentra/directory"
 	"mcpentra/fakeentra/internal/signing"
 )
@@ -85,23 +87,23 @@ func (f *Fake) draft(want Token) (*signing.Draft, error) {
 		lifetime = time.Hour
 	}
 	made := &signing.Draft{Algorithm: want.Algorithm}
-	old := group.app.TokenVersion != 2
+	old := group.App.TokenVersion != 2
 	switch want.Kind {
 	case AccessToken, GraphToken:
 		names := want.Scopes
 		if names == nil && want.Kind == GraphToken {
 			names = []string{"User.Read", "openid", "profile"}
 		} else if names == nil {
-			for _, scope := range group.app.Scopes {
+			for _, scope := range group.App.Scopes {
 				names = append(names, scope.Name)
 			}
 		}
 		made.Claims = f.userClaims(d, group, names, lifetime)
 	case AppToken:
-		made.Claims = f.appClaims(d.tenant, d.client, d.strength, group, lifetime)
+		made.Claims = f.appClaims(d.Tenant, d.Client, d.Strength, group, lifetime)
 	case IDToken:
 		made.Claims = f.idClaims(*d)
-		old = d.version == v1
+		old = d.Version == rules.V1
 		made.Claims["exp"] = f.now().Add(lifetime).Unix()
 	default:
 		return nil, fmt.Errorf("no kind of token %q", want.Kind)
@@ -113,11 +115,11 @@ func (f *Fake) draft(want Token) (*signing.Draft, error) {
 	if want.Edit != nil {
 		want.Edit(made.Claims)
 	}
-	audience := group.app
+	audience := group.App
 	if want.Kind == IDToken {
-		audience = d.client
+		audience = d.Client
 	}
-	named, err := f.pickKey(made, want.Key, d.tenant, audience)
+	named, err := f.pickKey(made, want.Key, d.Tenant, audience)
 	if err != nil {
 		return nil, err
 	}
@@ -137,8 +139,8 @@ func (f *Fake) draft(want Token) (*signing.Draft, error) {
 }
 
 // mintFor finds who and what a token is about.
-func (f *Fake) mintFor(want Token) (*delegation, permissionGroup, error) {
-	var group permissionGroup
+func (f *Fake) mintFor(want Token) (*rules.Delegation, rules.PermissionGroup, error) {
+	var group rules.PermissionGroup
 	tenant := &f.directory.Tenants[0]
 	if want.Tenant != "" {
 		if tenant = f.directory.Tenant(want.Tenant); tenant == nil {
@@ -167,23 +169,23 @@ func (f *Fake) mintFor(want Token) (*delegation, permissionGroup, error) {
 	if err != nil {
 		return nil, group, err
 	}
-	group = permissionGroup{app: api}
-	if len(api.IdentifierURIs) > 0 && api != &graphApp {
-		group.asked = api.IdentifierURIs[0]
+	group = rules.PermissionGroup{App: api}
+	if len(api.IdentifierURIs) > 0 && api != &rules.GraphApp {
+		group.Asked = api.IdentifierURIs[0]
 	}
-	d := &delegation{
-		version:  v2,
-		tenant:   tenant,
-		client:   client,
-		user:     user,
-		strength: "1",
-		sid:      f.newGUID(),
-		signedIn: f.now(),
-		nonce:    want.Nonce,
-		asked:    &permissions{oidc: []string{"openid", "profile", "email"}},
+	d := &rules.Delegation{
+		Version:  rules.V2,
+		Tenant:   tenant,
+		Client:   client,
+		User:     user,
+		Strength: "1",
+		SID:      f.newGUID(),
+		SignedIn: f.now(),
+		Nonce:    want.Nonce,
+		Asked:    &rules.Permissions{OIDC: []string{"openid", "profile", "email"}},
 	}
 	if want.Version == 1 {
-		d.version = v1
+		d.Version = rules.V1
 	}
 	return d, group, nil
 }
@@ -191,7 +193,7 @@ func (f *Fake) mintFor(want Token) (*delegation, permissionGroup, error) {
 // apiOf is the resource of a token, in the version that is wanted.
 func (f *Fake) apiOf(tenant *directory.Tenant, want Token) (*directory.App, error) {
 	if want.Kind == GraphToken {
-		return &graphApp, nil
+		return &rules.GraphApp, nil
 	}
 	api := f.directory.App(tenant, want.API)
 	for i := range tenant.Apps {

@@ -5,12 +5,14 @@ import (
 	"slices"
 	"time"
 
+	"mcpentra/fakeentra/internal/rules"
+
 	"mcpentra/fakeentra/directory"
 )
 
-// Reset makes the fake as it was at its start: nobody is signed in, nothing is consented to, every code and token is
-// forgotten, the first keys sign, the clock is Config.Now, journal and script are empty. The directory stays, and
-// Config.Rand goes on where it is.
+// Reset makes the fake as it was at its start: nobody is signed in, nothing is consented to, every
+// code and token is forgotten, the first keys sign, the clock is Config.Now, journal and script are
+// empty. The directory stays, and Config.Rand goes on where it is.
 func (f *Fake) Reset() {
 	f.world.Lock()
 	defer f.world.Unlock()
@@ -39,9 +41,9 @@ func (f *Fake) Directory() directory.Directory {
 	return f.directory
 }
 
-// SetDirectory replaces the directory. People stay signed in, and codes and tokens stay good, as long as the tenant, the
-// person and the app are still there, by their IDs. Its error says what is wrong with the new directory, and that the
-// old one stays.
+// SetDirectory replaces the directory. People stay signed in, and codes and tokens stay good, as
+// long as the tenant, the person and the app are still there, by their IDs. Its error says what is
+// wrong with the new directory, and that the old one stays.
 func (f *Fake) SetDirectory(d directory.Directory) error {
 	if err := d.Check(); err != nil {
 		return fmt.Errorf("fakeentra: the directory stays as it was: %w", err)
@@ -86,7 +88,7 @@ func (f *Fake) SetDirectory(d directory.Directory) error {
 
 // moved finds what stands in the new directory for an app of the old one.
 func (f *Fake) moved(tenant *directory.Tenant, app *directory.App) *directory.App {
-	if app == &graphApp {
+	if app == &rules.GraphApp {
 		return app
 	}
 	if dynamic, found := f.registered.Peek(app.ID); found {
@@ -95,33 +97,34 @@ func (f *Fake) moved(tenant *directory.Tenant, app *directory.App) *directory.Ap
 	return f.directory.App(tenant, app.ID)
 }
 
-// move leads the pointers of a delegation into the new directory. It reports false when something is gone.
-func (f *Fake) move(d *delegation) bool {
-	if d.tenant = f.directory.Tenant(d.tenant.ID); d.tenant == nil {
+// move leads the pointers of a delegation into the new directory. It reports false when something
+// is gone.
+func (f *Fake) move(d *rules.Delegation) bool {
+	if d.Tenant = f.directory.Tenant(d.Tenant.ID); d.Tenant == nil {
 		return false
 	}
-	if d.client, d.user = f.moved(d.tenant, d.client), d.tenant.User(d.user.ID); d.client == nil || d.user == nil {
+	if d.Client, d.User = f.moved(d.Tenant, d.Client), d.Tenant.User(d.User.ID); d.Client == nil || d.User == nil {
 		return false
 	}
-	asked := permissions{oidc: d.asked.oidc}
-	for _, group := range d.asked.groups {
-		if group.app = f.moved(d.tenant, group.app); group.app == nil {
+	asked := rules.Permissions{OIDC: d.Asked.OIDC}
+	for _, group := range d.Asked.Groups {
+		if group.App = f.moved(d.Tenant, group.App); group.App == nil {
 			return false
 		}
-		asked.groups = append(asked.groups, group)
+		asked.Groups = append(asked.Groups, group)
 	}
-	d.asked = &asked
+	d.Asked = &asked
 	return true
 }
 
 func (f *Fake) moveDevice(held *deviceCode) bool {
 	home := f.directory.HomeOf(held.client)
 	place := *held.place
-	if place.tenant != nil {
-		if place.tenant = f.directory.Tenant(place.tenant.ID); place.tenant == nil {
+	if place.Tenant != nil {
+		if place.Tenant = f.directory.Tenant(place.Tenant.ID); place.Tenant == nil {
 			return false
 		}
-		home = place.tenant
+		home = place.Tenant
 	}
 	if home == nil { // at a shared endpoint any tenant's app will do
 		for i := range f.directory.Tenants {
@@ -158,8 +161,10 @@ func (f *Fake) moveSession(held *session) {
 		}
 	}
 	held.users = users
-	held.apps = slices.DeleteFunc(slices.Clone(held.apps), func(one signedApp) bool { return f.anyApp(one.app.ID) == nil })
+	held.apps = slices.DeleteFunc(slices.Clone(held.apps), func(one signedApp) bool {
+		return f.rules.AnyApp(one.app.ID) == nil
+	})
 	for i := range held.apps {
-		held.apps[i].app = f.anyApp(held.apps[i].app.ID)
+		held.apps[i].app = f.rules.AnyApp(held.apps[i].app.ID)
 	}
 }

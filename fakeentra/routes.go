@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 
+	"mcpentra/fakeentra/internal/rules"
+
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
 )
@@ -11,11 +13,17 @@ import (
 // maxBody bounds a request's form in bytes.
 const maxBody = 1 << 20
 
-// newRoutes lists what is served. Everything else is 404, RFC 8414's address and the inserted form of OpenID Connect's
-// among it, as at Entra (M).
+// newRoutes lists what is served. Everything else is 404, RFC 8414's address and the inserted form
+// of OpenID Connect's among it, as at Entra (M).
 func (f *Fake) newRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
-	for _, path := range []string{"/{tenant}/v2.0/.well-known/openid-configuration", "/{tenant}/.well-known/openid-configuration", "/{tenant}/discovery/v2.0/keys", "/{tenant}/discovery/keys", "/common/discovery/instance"} {
+	for _, path := range []string{
+		"/{tenant}/v2.0/.well-known/openid-configuration",
+		"/{tenant}/.well-known/openid-configuration",
+		"/{tenant}/discovery/v2.0/keys",
+		"/{tenant}/discovery/keys",
+		"/common/discovery/instance",
+	} {
 		mux.HandleFunc("OPTIONS "+path, handlePreflight)
 	}
 	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", f.handleDiscovery)
@@ -24,7 +32,7 @@ func (f *Fake) newRoutes() *http.ServeMux {
 	mux.HandleFunc("GET /{tenant}/discovery/keys", f.handleKeys("1.0"))
 	mux.HandleFunc("GET /common/discovery/instance", f.handleInstance)
 	mux.HandleFunc("/{tenant}/{realm}/{user}", f.handleUserRealm)
-	for path, v := range map[string]version{"/{tenant}/oauth2/v2.0/": v2, "/{tenant}/oauth2/": v1} {
+	for path, v := range map[string]rules.Version{"/{tenant}/oauth2/v2.0/": rules.V2, "/{tenant}/oauth2/": rules.V1} {
 		mux.HandleFunc("GET "+path+"authorize", f.handleAuthorize(v))
 		mux.HandleFunc("POST "+path+"authorize", f.handleAuthorize(v))
 		mux.HandleFunc(path+"token", f.handleToken(v))
@@ -32,8 +40,8 @@ func (f *Fake) newRoutes() *http.ServeMux {
 		mux.HandleFunc("GET "+path+"logout", f.handleLogout)
 		mux.HandleFunc("POST "+path+"logout", f.handleLogout)
 	}
-	mux.HandleFunc("GET /{tenant}/v2.0/adminconsent", f.handleAdminConsent(v2))
-	mux.HandleFunc("GET /{tenant}/adminconsent", f.handleAdminConsent(v1))
+	mux.HandleFunc("GET /{tenant}/v2.0/adminconsent", f.handleAdminConsent(rules.V2))
+	mux.HandleFunc("GET /{tenant}/adminconsent", f.handleAdminConsent(rules.V1))
 	mux.HandleFunc("POST /{tenant}/{kind}/{version}/login", f.handleSignIn)
 	mux.HandleFunc("POST /{tenant}/{kind}/{version}/consent", f.handleConsent)
 	mux.HandleFunc("POST /{tenant}/{kind}/{version}/secondfactor", f.handleSecondFactor)
@@ -57,7 +65,8 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !forGraph(r) { // which has an ID of its own
 		header.Set("X-Ms-Request-Id", f.newGUID())
 		header.Set("X-Ms-Ests-Server", "2.1.0 - fakeentra")
-		if id := r.Header.Get("client-request-id"); r.Header.Get("return-client-request-id") == "true" && directory.IsGUID(id) {
+		if id := r.Header.Get("client-request-id"); r.Header.Get("return-client-request-id") == "true" &&
+			directory.IsGUID(id) {
 			header.Set("client-request-id", id)
 		}
 	}
@@ -126,5 +135,11 @@ func (f *Fake) occurrence(w http.ResponseWriter, r *http.Request) aadsts.Occurre
 	if trace == "" { // a fault that struck Graph
 		trace = f.newGUID()
 	}
-	return aadsts.Occurrence{TraceID: trace, CorrelationID: correlation, Time: f.now(), Authority: f.authority, Lines: f.config.ErrorLines}
+	return aadsts.Occurrence{
+		TraceID:       trace,
+		CorrelationID: correlation,
+		Time:          f.now(),
+		Authority:     f.authority,
+		Lines:         f.config.ErrorLines,
+	}
 }

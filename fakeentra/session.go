@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
 )
 
@@ -42,25 +41,6 @@ type signedIn struct {
 	secondFactor bool
 }
 
-// autoSignIn picks the person whom login_hint names, or else the first one.
-func (f *Fake) autoSignIn(tenant *directory.Tenant, hint string) *signedIn {
-	candidates := f.directory.Tenants
-	if tenant != nil {
-		candidates = []directory.Tenant{*tenant}
-	}
-	for i := range candidates {
-		if user := candidates[i].User(hint); user != nil {
-			return &signedIn{tenant: f.directory.Tenant(candidates[i].ID), user: user, at: f.now(), secondFactor: true}
-		}
-	}
-	for i := range candidates {
-		if len(candidates[i].Users) > 0 {
-			return &signedIn{tenant: f.directory.Tenant(candidates[i].ID), user: &candidates[i].Users[0], at: f.now(), secondFactor: true}
-		}
-	}
-	return nil
-}
-
 // held finds the session of a browser.
 func (f *Fake) held(r *http.Request) *session {
 	cookie, err := r.Cookie(sessionCookie)
@@ -87,8 +67,9 @@ func (f *Fake) signedIn(r *http.Request, tenant *directory.Tenant) *signedIn {
 	return nil
 }
 
-// pick is the account of this browser that a request is about: the one that login_hint names, or else the one that signed
-// in last. Several reports that there are others, between which the request does not decide.
+// pick is the account of this browser that a request is about: the one that login_hint names, or
+// else the one that signed in last. Several reports that there are others, between which the
+// request does not decide.
 func (f *Fake) pick(r *http.Request, tenant *directory.Tenant, hint string) (person *signedIn, several bool) {
 	held := f.held(r)
 	if held == nil {
@@ -112,8 +93,8 @@ func (f *Fake) pick(r *http.Request, tenant *directory.Tenant, hint string) (per
 	return person, several
 }
 
-// signIn begins a session, or adds to the one of this browser. The session gets a new ID, so that one planted before is
-// worth nothing.
+// signIn begins a session, or adds to the one of this browser. The session gets a new ID, so that
+// one planted before is worth nothing.
 func (f *Fake) signIn(w http.ResponseWriter, r *http.Request, person signedIn) {
 	next := &session{id: base64.RawURLEncoding.EncodeToString(f.random(32)), users: []signedIn{person}}
 	if held := f.held(r); held != nil {
@@ -159,15 +140,16 @@ func (f *Fake) remembersApp(r *http.Request, app *directory.App, sid string) {
 	}
 }
 
-// handleLogout ends the browser's session, tells the apps that were signed in to (OpenID Connect Front-Channel Logout),
-// and leads back only to a redirect URI that some app of the tenant has registered (M).
+// handleLogout ends the browser's session, tells the apps that were signed in to (OpenID Connect
+// Front-Channel Logout), and leads back only to a redirect URI that some app of the tenant has
+// registered (M).
 func (f *Fake) handleLogout(w http.ResponseWriter, r *http.Request) {
 	params, problem := f.parameters(r)
 	if problem != nil {
 		f.showError(w, r, problem)
 		return
 	}
-	place, problem := f.place(r)
+	place, problem := f.rules.TenantPath(r.PathValue("tenant"))
 	if problem != nil {
 		f.showError(w, r, problem)
 		return
@@ -180,7 +162,7 @@ func (f *Fake) handleLogout(w http.ResponseWriter, r *http.Request) {
 		f.sessions.Remove(held.id)
 		http.SetCookie(w, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1})
 	}
-	target := f.afterLogout(place, params)
+	target := f.rules.AfterLogout(place.Tenant, params.Get("post_logout_redirect_uri"), params.Get("state"))
 	if target != "" && len(frames) == 0 {
 		w.Header().Set("Location", target)
 		w.WriteHeader(http.StatusFound)
@@ -190,7 +172,11 @@ func (f *Fake) handleLogout(w http.ResponseWriter, r *http.Request) {
 	if len(frames) > 0 {
 		policy += "; frame-src http: https:"
 	}
-	f.showWith(w, "logout.html", page{Title: "You signed out of your account", Redirect: target, Frames: frames}, policy)
+	f.showWith(w, "logout.html", page{
+		Title:    "You signed out of your account",
+		Redirect: target,
+		Frames:   frames,
+	}, policy)
 }
 
 func (f *Fake) logoutFrames(held *session) []string {
@@ -204,40 +190,22 @@ func (f *Fake) logoutFrames(held *session) []string {
 		if home == nil {
 			continue
 		}
-		frames = append(frames, fmt.Sprintf("%s%ssid=%s&iss=%s", one.app.LogoutURL, separator, url.QueryEscape(one.sid), url.QueryEscape(f.Issuer(home.ID))))
+		frames = append(
+			frames,
+			fmt.Sprintf(
+				"%s%ssid=%s&iss=%s",
+				one.app.LogoutURL,
+				separator,
+				url.QueryEscape(one.sid),
+				url.QueryEscape(f.Issuer(home.ID)),
+			),
+		)
 	}
 	return frames
 }
 
-// afterLogout is where a browser goes once it is signed out, or nowhere.
-func (f *Fake) afterLogout(place *place, params url.Values) string {
-	target := params.Get("post_logout_redirect_uri")
-	if target == "" {
-		return ""
-	}
-	tenants := f.directory.Tenants
-	if place.tenant != nil {
-		tenants = []directory.Tenant{*place.tenant}
-	}
-	for i := range tenants {
-		for j := range tenants[i].Apps {
-			if _, problem := f.matchRedirect(&tenants[i].Apps[j], target); problem != nil {
-				continue
-			}
-			if state := params.Get("state"); state != "" {
-				separator := "?"
-				if strings.Contains(target, "?") {
-					separator = "&"
-				}
-				target += separator + "state=" + url.QueryEscape(state)
-			}
-			return target
-		}
-	}
-	return ""
-}
-
-// handleSignIn takes the sign-in page's form: whom somebody claims to be, and a password where that account has one.
+// handleSignIn takes the sign-in page's form: whom somebody claims to be, and a password where that
+// account has one.
 func (f *Fake) handleSignIn(w http.ResponseWriter, r *http.Request) {
 	request, form, done := f.readForm(w, r)
 	if done {
@@ -248,14 +216,14 @@ func (f *Fake) handleSignIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := strings.TrimSpace(form.Get("account"))
-	tenant, user := f.findUser(request.place, name)
+	tenant, user := f.rules.FindUser(request.place, name)
 	if user == nil {
-		if problem := f.elsewhere(request, name); problem != nil {
+		if problem := f.rules.ForeignAccount(request.place, request.params.Get("client_id"), name); problem != nil {
 			f.showError(w, r, problem)
 			return
 		}
 	}
-	if problem := f.checkPassword(user, form); problem != nil {
+	if problem := f.rules.CheckPassword(user, form); problem != nil {
 		switch {
 		case user == nil || problem.Number == 50057 || problem.Number == 50053 || problem.Number == 50055:
 			f.showSignIn(w, r, request, problem.Error())
@@ -277,58 +245,6 @@ func (f *Fake) handleSignIn(w http.ResponseWriter, r *http.Request) {
 	f.proceed(w, r, request, &person)
 }
 
-// findUser finds an account of the tenant, or of any that a shared endpoint serves.
-func (f *Fake) findUser(place *place, name string) (*directory.Tenant, *directory.User) {
-	if place.tenant != nil {
-		return place.tenant, place.tenant.User(name)
-	}
-	for i := range f.directory.Tenants {
-		tenant := &f.directory.Tenants[i]
-		if place.segment == "organizations" && tenant.ID == directory.ConsumersTenantID {
-			continue
-		}
-		if user := tenant.User(name); user != nil {
-			return tenant, user
-		}
-	}
-	return nil, nil
-}
-
-// elsewhere judges an account that a place does not serve but the directory knows: of another organization, or of the
-// other kind.
-func (f *Fake) elsewhere(request *authorization, name string) *aadsts.Error {
-	for i := range f.directory.Tenants {
-		home := &f.directory.Tenants[i]
-		user := home.User(name)
-		switch {
-		case user == nil:
-		case request.place.tenant == nil, home.Personal() != request.place.tenant.Personal() && request.place.segment == "consumers":
-			return aadsts.WrongKindOfAccount()
-		case home.Personal():
-			return aadsts.UserOfElsewhere(user.UserPrincipalName, "live.com", request.place.tenant.DisplayName, request.params.Get("client_id"))
-		default:
-			return aadsts.UserOfElsewhere(user.UserPrincipalName, f.sts(home.ID), request.place.tenant.DisplayName, request.params.Get("client_id"))
-		}
-	}
-	return nil
-}
-
-func (f *Fake) checkPassword(user *directory.User, form url.Values) *aadsts.Error {
-	switch {
-	case user == nil:
-		return aadsts.UserNotFound(strings.TrimSpace(form.Get("account")), f.directory.Tenants[0].DisplayName)
-	case user.Disabled:
-		return aadsts.UserDisabled()
-	case user.Locked:
-		return aadsts.UserLocked()
-	case user.Password != "" && form.Has("password") && !sameSecret(user.Password, form.Get("password")):
-		return aadsts.WrongPassword()
-	case user.PasswordExpired:
-		return aadsts.PasswordExpired()
-	}
-	return nil
-}
-
 // handleSecondFactor takes the confirmation of somebody of whom a policy wants a second factor.
 func (f *Fake) handleSecondFactor(w http.ResponseWriter, r *http.Request) {
 	request, form, done := f.readForm(w, r)
@@ -344,7 +260,8 @@ func (f *Fake) handleSecondFactor(w http.ResponseWriter, r *http.Request) {
 		f.cancel(w, r, request)
 		return
 	}
-	person.secondFactor, person.at = true, f.now()
+	person.secondFactor = true
+	person.at = f.now()
 	request.tenant = person.tenant
 	if done := f.read(w, r, request); done {
 		return
@@ -353,13 +270,11 @@ func (f *Fake) handleSecondFactor(w http.ResponseWriter, r *http.Request) {
 	f.proceed(w, r, request, person)
 }
 
-// cancel is what Entra sends when somebody turns back at the sign-in page: a code, a subcode, and no description.
+// cancel is what Entra sends when somebody turns back at the sign-in page: a code, a subcode, and
+// no description.
 func (f *Fake) cancel(w http.ResponseWriter, r *http.Request, request *authorization) {
 	if request.tenant == nil {
-		request.tenant = &f.directory.Tenants[0]
-		if app := f.anyApp(request.params.Get("client_id")); app != nil {
-			request.tenant = f.directory.HomeOf(app)
-		}
+		request.tenant = f.rules.HomeOf(request.params.Get("client_id"))
 	}
 	if done := f.read(w, r, request); done {
 		return

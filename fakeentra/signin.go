@@ -3,7 +3,6 @@ package fakeentra
 import (
 	"bytes"
 	"cmp"
-	"crypto/subtle"
 	"embed"
 	"fmt"
 	"html/template"
@@ -11,6 +10,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"mcpentra/fakeentra/internal/rules"
 
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
@@ -67,23 +68,30 @@ type errorConfig struct {
 }
 
 func (f *Fake) showSignIn(w http.ResponseWriter, r *http.Request, request *authorization, problem string) {
-	data := page{Title: "Sign in", Action: f.action(request, "login"), Hint: request.params.Get("login_hint"), Problem: problem}
+	data := page{
+		Title:   "Sign in",
+		Action:  f.action(request, "login"),
+		Hint:    request.params.Get("login_hint"),
+		Problem: problem,
+	}
 	for i := range f.directory.Tenants {
 		tenant := &f.directory.Tenants[i]
-		if request.place.tenant == nil && !(request.place.segment == "organizations" && tenant.ID == directory.ConsumersTenantID) || tenant == request.place.tenant {
+		if request.place.Tenant == nil &&
+			!(request.place.Segment == "organizations" && tenant.ID == directory.ConsumersTenantID) ||
+			tenant == request.place.Tenant {
 			data.Accounts = append(data.Accounts, tenant.Users...)
 		}
 	}
 	data.Accounts = data.Accounts[:min(len(data.Accounts), maxListed)]
-	if request.place.tenant != nil {
-		data.Place = request.place.tenant.DisplayName
+	if request.place.Tenant != nil {
+		data.Place = request.place.Tenant.DisplayName
 	}
 	if typed := r.PostForm.Get("account"); problem != "" && typed != "" {
 		data.Hint = typed
 	}
 	if request.client != nil {
 		data.Client = request.client.DisplayName
-	} else if app := f.anyApp(request.params.Get("client_id")); app != nil {
+	} else if app := f.rules.AnyApp(request.params.Get("client_id")); app != nil {
 		data.Client = app.DisplayName // not judged yet
 	}
 	if len(data.Accounts) > 0 && problem == "" {
@@ -97,12 +105,27 @@ func (f *Fake) showSignIn(w http.ResponseWriter, r *http.Request, request *autho
 	f.show(w, "signin.html", data)
 }
 
-func (f *Fake) showPassword(w http.ResponseWriter, _ *http.Request, request *authorization, user *directory.User, problem string) {
-	f.show(w, "password.html", page{Title: "Enter password", Action: f.action(request, "login"), User: user, Problem: problem})
+func (f *Fake) showPassword(
+	w http.ResponseWriter,
+	_ *http.Request,
+	request *authorization,
+	user *directory.User,
+	problem string,
+) {
+	f.show(w, "password.html", page{
+		Title:   "Enter password",
+		Action:  f.action(request, "login"),
+		User:    user,
+		Problem: problem,
+	})
 }
 
 func (f *Fake) showSecondFactor(w http.ResponseWriter, _ *http.Request, request *authorization, user *directory.User) {
-	f.show(w, "secondfactor.html", page{Title: "Approve sign in request", Action: f.action(request, "secondfactor"), User: user})
+	f.show(w, "secondfactor.html", page{
+		Title:  "Approve sign in request",
+		Action: f.action(request, "secondfactor"),
+		User:   user,
+	})
 }
 
 func (f *Fake) showConsent(w http.ResponseWriter, _ *http.Request, request *authorization, user *directory.User) {
@@ -112,13 +135,13 @@ func (f *Fake) showConsent(w http.ResponseWriter, _ *http.Request, request *auth
 			asked = append(asked, permission{name, words})
 		}
 	}
-	for _, one := range request.asked.oidc {
-		add(one, graphApp.ScopeNamed(one).DisplayName)
+	for _, one := range request.asked.OIDC {
+		add(one, rules.GraphApp.ScopeNamed(one).DisplayName)
 	}
-	for _, group := range request.asked.groups {
-		for _, name := range slices.Concat(group.names, group.implied) {
-			if scope := group.app.ScopeNamed(name); scope != nil {
-				add(name+" of "+group.app.DisplayName, cmp.Or(scope.DisplayName, scope.Name))
+	for _, group := range request.asked.Groups {
+		for _, name := range slices.Concat(group.Names, group.Implied) {
+			if scope := group.App.ScopeNamed(name); scope != nil {
+				add(name+" of "+group.App.DisplayName, cmp.Or(scope.DisplayName, scope.Name))
 			}
 		}
 	}
@@ -127,24 +150,32 @@ func (f *Fake) showConsent(w http.ResponseWriter, _ *http.Request, request *auth
 		goes = target.Scheme + "://" + target.Host
 	}
 	f.show(w, "consent.html", page{
-		Title: "Permissions requested", Place: request.tenant.DisplayName, Client: request.client.DisplayName, Action: f.action(request, "consent"),
-		User: user, Scopes: asked, Goes: goes, ForAll: request.kind == byAdmin,
+		Title:  "Permissions requested",
+		Place:  request.tenant.DisplayName,
+		Client: request.client.DisplayName,
+		Action: f.action(request, "consent"),
+		User:   user,
+		Scopes: asked,
+		Goes:   goes,
+		ForAll: request.kind == byAdmin,
 	})
 }
 
 // action is the address of a page's form. It carries the authorization request.
 func (f *Fake) action(request *authorization, step string) string {
-	return fmt.Sprintf("/%s/%s/v%d/%s?%s", request.place.segment, request.kind, request.version, step, request.params.Encode())
+	path := fmt.Sprintf("/%s/%s/v%d/%s", request.place.Segment, request.kind, request.version, step)
+	return path + "?" + request.params.Encode()
 }
 
 func (f *Fake) showFormPost(w http.ResponseWriter, target string, result []parameter) {
-	// The form goes to the client's site, and the script that sends it stands in the page, as at Entra.
+	// The form goes to the client's site, and the script that sends it stands in the page, as at
+	// Entra.
 	f.showWith(w, "formpost.html", page{Title: "Working…", Redirect: target, Result: result},
 		"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'none'")
 }
 
-// showError is Entra's error page: status 200, the number in a script variable, and no way back to an address that may
-// not be the client's.
+// showError is Entra's error page: status 200, the number in a script variable, and no way back to
+// an address that may not be the client's.
 func (f *Fake) showError(w http.ResponseWriter, r *http.Request, problem *aadsts.Error) {
 	noteProblem(w, problem)
 	o := f.occurrence(w, r)
@@ -188,5 +219,3 @@ func (f *Fake) discoveryAddresses() []string {
 	}
 	return all
 }
-
-func sameSecret(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

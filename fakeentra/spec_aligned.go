@@ -4,9 +4,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
+
+	"mcpentra/fakeentra/internal/rules"
 
 	"mcpentra/fakeentra/directory"
 )
@@ -18,12 +21,14 @@ const (
 	// EntraFace is Entra ID as it is, absences included.
 	EntraFace Face = ""
 	// SpecAlignedFace is what MCP would like an authorization server to be: RFC 8414 metadata,
-	// code_challenge_methods_supported, iss in authorization responses (RFC 9207), dynamic registration (RFC 7591), no
-	// rule for the parameter resource, and no need of the parameter scope. Entra ID is not like that.
+	// code_challenge_methods_supported, iss in authorization responses (RFC 9207), dynamic
+	// registration (RFC 7591), no rule for the parameter resource, and no need of the parameter
+	// scope. Entra ID is not like that.
 	SpecAlignedFace Face = "spec-aligned"
 )
 
-// unaskedScope is what the spec-aligned face grants those who ask for no scope (RFC 6749 section 3.3).
+// unaskedScope is what the spec-aligned face grants those who ask for no scope (RFC 6749 section
+// 3.3).
 const unaskedScope = "openid profile"
 
 // specMembers are what the spec-aligned face adds to discovery documents.
@@ -34,16 +39,22 @@ type specMembers struct {
 	ResponseIssuer   bool     `json:"authorization_response_iss_parameter_supported"`
 }
 
-// specMembers is nil for Entra's own face, and for sets of tenants, which have no issuer to speak of.
-func (f *Fake) specMembers(place *place) *specMembers {
-	if f.config.Face != SpecAlignedFace || place.tenant == nil {
+// specMembers is nil for Entra's own face, and for sets of tenants, which have no issuer to speak
+// of.
+func (f *Fake) specMembers(place *rules.TenantPath) *specMembers {
+	if f.config.Face != SpecAlignedFace || place.Tenant == nil {
 		return nil
 	}
 	return &specMembers{
 		ChallengeMethods: []string{"S256"},
-		GrantTypes:       []string{"authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code"},
-		Registration:     f.backchannel + "/" + place.segment + "/oauth2/v2.0/register",
-		ResponseIssuer:   true,
+		GrantTypes: []string{
+			"authorization_code",
+			"refresh_token",
+			"client_credentials",
+			"urn:ietf:params:oauth:grant-type:device_code",
+		},
+		Registration:   f.backchannel + "/" + place.Segment + "/oauth2/v2.0/register",
+		ResponseIssuer: true,
 	}
 }
 
@@ -58,7 +69,7 @@ type registration struct {
 
 // handleRegister is dynamic client registration (RFC 7591), for the spec-aligned face alone.
 func (f *Fake) handleRegister(w http.ResponseWriter, r *http.Request) {
-	place, problem := f.place(r)
+	place, problem := f.rules.TenantPath(r.PathValue("tenant"))
 	if problem != nil {
 		f.writeError(w, r, problem)
 		return
@@ -71,14 +82,18 @@ func (f *Fake) handleRegister(w http.ResponseWriter, r *http.Request) {
 		refuse("invalid_client_metadata", errors.New("the body is not a JSON object of client metadata"))
 		return
 	}
-	if place.tenant == nil || len(wanted.RedirectURIs) == 0 || len(wanted.RedirectURIs) > 20 {
+	if place.Tenant == nil || len(wanted.RedirectURIs) == 0 || len(wanted.RedirectURIs) > 20 {
 		refuse("invalid_redirect_uri", errors.New("want one to twenty redirect URIs, at the endpoint of a tenant"))
 		return
 	}
 	for _, uri := range wanted.RedirectURIs {
 		parsed, err := url.Parse(uri)
-		if err != nil || parsed.Scheme == "" || parsed.Fragment != "" || len(uri) > 2000 || parsed.Scheme == "http" && !isLoopbackHost(parsed.Hostname()) {
-			refuse("invalid_redirect_uri", errors.New("a redirect URI is not https, loopback or of an app's own scheme"))
+		if err != nil || parsed.Scheme == "" || parsed.Fragment != "" || len(uri) > 2000 ||
+			parsed.Scheme == "http" && !isLoopbackHost(parsed.Hostname()) {
+			refuse(
+				"invalid_redirect_uri",
+				errors.New("a redirect URI is not https, loopback or of an app's own scheme"),
+			)
 			return
 		}
 	}
@@ -87,25 +102,40 @@ func (f *Fake) handleRegister(w http.ResponseWriter, r *http.Request) {
 		app.DisplayName = "A registered client"
 	}
 	answer := map[string]any{
-		"client_id": app.ID, "client_id_issued_at": f.now().Unix(), "client_name": app.DisplayName, "redirect_uris": wanted.RedirectURIs,
-		"grant_types": []string{"authorization_code", "refresh_token"}, "response_types": []string{"code"},
+		"client_id":           app.ID,
+		"client_id_issued_at": f.now().Unix(),
+		"client_name":         app.DisplayName,
+		"redirect_uris":       wanted.RedirectURIs,
+		"grant_types":         []string{"authorization_code", "refresh_token"},
+		"response_types":      []string{"code"},
 	}
 	switch wanted.AuthMethod {
 	case "none":
-		app.PublicClient, answer["token_endpoint_auth_method"] = slices.Clone(wanted.RedirectURIs), "none"
+		app.PublicClient = slices.Clone(wanted.RedirectURIs)
+		answer["token_endpoint_auth_method"] = "none"
 	case "", "client_secret_basic", "client_secret_post":
 		secret := base64.RawURLEncoding.EncodeToString(f.random(32))
-		app.Web, app.Secrets = slices.Clone(wanted.RedirectURIs), []string{secret}
-		answer["client_secret"], answer["client_secret_expires_at"] = secret, 0
+		app.Web = slices.Clone(wanted.RedirectURIs)
+		app.Secrets = []string{secret}
+		answer["client_secret"] = secret
+		answer["client_secret_expires_at"] = 0
 		answer["token_endpoint_auth_method"] = wanted.AuthMethod
 		if wanted.AuthMethod == "" {
 			answer["token_endpoint_auth_method"] = "client_secret_basic"
 		}
 	default:
-		refuse("invalid_client_metadata", errors.New("want none, client_secret_basic or client_secret_post as token_endpoint_auth_method"))
+		refuse(
+			"invalid_client_metadata",
+			errors.New("want none, client_secret_basic or client_secret_post as token_endpoint_auth_method"),
+		)
 		return
 	}
 	f.registered.Add(app.ID, app)
 	noStore(w)
 	writeJSON(w, http.StatusCreated, answer)
+}
+
+func isLoopbackHost(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

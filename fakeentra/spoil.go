@@ -9,12 +9,15 @@ import (
 	"strings"
 	"time"
 
+	"mcpentra/fakeentra/internal/rules"
+
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/endpoint"
 	"mcpentra/fakeentra/fault"
 )
 
-// Inject appends faults to the fake's script. It takes all of them or, when one cannot be meant, none.
+// Inject appends faults to the fake's script. It takes all of them or, when one cannot be meant,
+// none.
 func (f *Fake) Inject(faults ...fault.Fault) error { return f.script.Add(faults...) }
 
 // Script is the fake's script of faults: what was injected, and how much of it has struck.
@@ -28,8 +31,8 @@ type T interface {
 	Cleanup(func())
 }
 
-// InjectFor is Inject for a test. The test fails at its end if a fault has not struck as often as it says: then what it
-// was to show was not shown.
+// InjectFor is Inject for a test. The test fails at its end if a fault has not struck as often as
+// it says: then what it was to show was not shown.
 func (f *Fake) InjectFor(t T, faults ...fault.Fault) {
 	t.Helper()
 	if err := f.Inject(faults...); err != nil {
@@ -38,7 +41,11 @@ func (f *Fake) InjectFor(t T, faults ...fault.Fault) {
 	t.Cleanup(func() {
 		t.Helper()
 		for _, one := range f.script.Unused() {
-			t.Errorf("fakeentra: the fault %q has struck %d times, and was to strike more often", one.Fault.String(), one.Struck)
+			t.Errorf(
+				"fakeentra: the fault %q has struck %d times, and was to strike more often",
+				one.Fault.String(),
+				one.Struck,
+			)
 		}
 	})
 }
@@ -162,12 +169,12 @@ func merge(document, patch map[string]any) {
 // challenged are the errors that come with a claims challenge.
 var challenged = []int{50076, 50079, 53000, 53001, 53003}
 
-// refuseWith answers with the error of a fault, in the manner of the endpoint. What is wrong with the request itself
-// is said first where the manner depends on it.
+// refuseWith answers with the error of a fault, in the manner of the endpoint. What is wrong with
+// the request itself is said first where the manner depends on it.
 func (f *Fake) refuseWith(w http.ResponseWriter, x *exchange) {
 	problem, _ := aadsts.Find(x.struck.AADSTS) // checked when it was injected
 	if slices.Contains(challenged, problem.Number) {
-		problem = problem.Challenged(guidOf("policy", "fault"))
+		problem = problem.Challenged(rules.GUIDOf("policy", "fault"))
 	}
 	r := x.request
 	f.world.RLock()
@@ -177,17 +184,17 @@ func (f *Fake) refuseWith(w http.ResponseWriter, x *exchange) {
 		params, wrong := f.parameters(r)
 		segment, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		r.SetPathValue("tenant", segment)
-		place, elsewhere := f.place(r)
+		place, elsewhere := f.rules.TenantPath(r.PathValue("tenant"))
 		if wrong != nil || elsewhere != nil {
 			f.showError(w, r, problem)
 			return
 		}
-		request := &authorization{kind: byClient, version: v2, place: place, tenant: place.tenant, params: params}
+		request := &authorization{kind: byClient, version: rules.V2, place: place, tenant: place.Tenant, params: params}
 		if x.call.Endpoint == endpoint.AdminConsent {
 			request.kind = byAdmin
 		}
 		if !strings.Contains(r.URL.Path, "/v2.0/") {
-			request.version = v1
+			request.version = rules.V1
 		}
 		f.refuseAuthorization(w, r, request, problem)
 	case endpoint.Device, endpoint.Logout, endpoint.SignIn, endpoint.SecondFactor, endpoint.Consent:
@@ -199,13 +206,16 @@ func (f *Fake) refuseWith(w http.ResponseWriter, x *exchange) {
 	}
 }
 
-// refuseAuthorization sends an error to the client of an authorization, if it has one that is in order.
-func (f *Fake) refuseAuthorization(w http.ResponseWriter, r *http.Request, request *authorization, problem *aadsts.Error) {
+// refuseAuthorization sends an error to the client of an authorization, if it has one that is in
+// order.
+func (f *Fake) refuseAuthorization(
+	w http.ResponseWriter,
+	r *http.Request,
+	request *authorization,
+	problem *aadsts.Error,
+) {
 	if request.tenant == nil {
-		request.tenant = &f.directory.Tenants[0]
-		if app := f.anyApp(request.params.Get("client_id")); app != nil {
-			request.tenant = f.directory.HomeOf(app)
-		}
+		request.tenant = f.rules.HomeOf(request.params.Get("client_id"))
 	}
 	if done := f.read(w, r, request); !done {
 		f.redirectError(w, r, request, problem)

@@ -10,14 +10,16 @@ import (
 	"strconv"
 	"strings"
 
+	"mcpentra/fakeentra/internal/rules"
+
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
 )
 
 // A tokenRequest is a request to the token endpoint whose form, tenant and client are in order.
 type tokenRequest struct {
-	version version
-	place   *place
+	version rules.Version
+	place   *rules.TenantPath
 	tenant  *directory.Tenant // nil at a shared endpoint, until the grant names one
 	client  *directory.App
 	params  url.Values
@@ -48,8 +50,8 @@ type tokenResponse struct {
 // A number is a number on the wire of v2, and a string of digits on that of v1.
 type number string
 
-func numberOf(n int, v version) number {
-	if v == v1 {
+func numberOf(n int, v rules.Version) number {
+	if v == rules.V1 {
 		return number(strconv.Quote(strconv.Itoa(n)))
 	}
 	return number(strconv.Itoa(n))
@@ -58,9 +60,10 @@ func numberOf(n int, v version) number {
 // MarshalJSON writes the number as it stands.
 func (n number) MarshalJSON() ([]byte, error) { return json.RawMessage(n).MarshalJSON() }
 
-// handleToken is the token endpoint. What is judged in which order was seen on the wire (M): the form, the tenant, the
-// client, the format of the code or refresh token, the client's credential, and what the code holds last.
-func (f *Fake) handleToken(v version) http.HandlerFunc {
+// handleToken is the token endpoint. What is judged in which order was seen on the wire (M): the
+// form, the tenant, the client, the format of the code or refresh token, the client's credential,
+// and what the code holds last.
+func (f *Fake) handleToken(v rules.Version) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method {
 		case http.MethodPost:
@@ -77,7 +80,7 @@ func (f *Fake) handleToken(v version) http.HandlerFunc {
 			answer, problem = f.grant(w, r, request)
 		}
 		if problem != nil {
-			if v == v1 && problem.Suberror != "" && problem.Code == "invalid_grant" && problem.Number != 50173 {
+			if v == rules.V1 && problem.Suberror != "" && problem.Code == "invalid_grant" && problem.Number != 50173 {
 				problem.Code = "interaction_required" // what v1 calls it when a person has to do something
 			}
 			f.writeError(w, r, problem)
@@ -109,7 +112,8 @@ func (f *Fake) grant(w http.ResponseWriter, r *http.Request, request *tokenReque
 	}
 }
 
-// answerPreflight lets scripts ask; whether they may read the answer is decided by the code that they show.
+// answerPreflight lets scripts ask; whether they may read the answer is decided by the code that
+// they show.
 func (f *Fake) answerPreflight(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Access-Control-Allow-Methods", "POST, OPTIONS") // L, as the rest
@@ -125,12 +129,12 @@ func (f *Fake) answerPreflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-func (f *Fake) readTokenRequest(r *http.Request, v version) (*tokenRequest, *aadsts.Error) {
+func (f *Fake) readTokenRequest(r *http.Request, v rules.Version) (*tokenRequest, *aadsts.Error) {
 	return f.readTokenRequestWith(r, v, "grant_type")
 }
 
 // readTokenForm reads the request of a device, which is like a token request without a grant.
-func (f *Fake) readTokenForm(r *http.Request, v version) (*tokenRequest, *aadsts.Error) {
+func (f *Fake) readTokenForm(r *http.Request, v rules.Version) (*tokenRequest, *aadsts.Error) {
 	return f.readTokenRequestWith(r, v, "client_id")
 }
 
@@ -140,14 +144,16 @@ func (f *Fake) addressAsForm(r *http.Request) *aadsts.Error {
 		return aadsts.Malformed()
 	}
 	r.Body = io.NopCloser(strings.NewReader(r.URL.RawQuery))
-	r.Form, r.PostForm = nil, nil
+	r.Form = nil
+	r.PostForm = nil
 	r.Method = http.MethodPost // the method with which net/http looks at the body
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return nil
 }
 
-func (f *Fake) readTokenRequestWith(r *http.Request, v version, required string) (*tokenRequest, *aadsts.Error) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
+func (f *Fake) readTokenRequestWith(r *http.Request, v rules.Version, required string) (*tokenRequest, *aadsts.Error) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil ||
+		kind != "application/x-www-form-urlencoded" {
 		r.Form = url.Values{}
 		return nil, aadsts.MissingParameter(required)
 	}
@@ -165,29 +171,32 @@ func (f *Fake) readTokenRequestWith(r *http.Request, v version, required string)
 	if id, secret, basic := r.BasicAuth(); basic {
 		id, errID := url.QueryUnescape(id)
 		secret, errSecret := url.QueryUnescape(secret)
-		if errID != nil || errSecret != nil || request.params.Has("client_id") && request.params.Get("client_id") != id {
+		if errID != nil || errSecret != nil ||
+			request.params.Has("client_id") && request.params.Get("client_id") != id {
 			return nil, aadsts.Malformed()
 		}
 		request.params = maps.Clone(request.params) // the form is the journal's, too
 		request.params.Set("client_id", id)
-		request.secret, request.hasSecret = secret, true
+		request.secret = secret
+		request.hasSecret = true
 	}
 	if request.params.Has("client_secret") {
-		request.secret, request.hasSecret = request.params.Get("client_secret"), true
+		request.secret = request.params.Get("client_secret")
+		request.hasSecret = true
 	}
 	request.assertion = request.params.Has("client_assertion")
 	var problem *aadsts.Error
-	if request.place, problem = f.place(r); problem != nil {
+	if request.place, problem = f.rules.TenantPath(r.PathValue("tenant")); problem != nil {
 		return nil, problem
 	}
-	request.tenant = request.place.tenant
-	if v == v1 && request.tenant != nil && request.tenant.Personal() {
+	request.tenant = request.place.Tenant
+	if v == rules.V1 && request.tenant != nil && request.tenant.Personal() {
 		return nil, aadsts.OldVersionForPersonal()
 	}
 	home := request.tenant
 	if home == nil {
 		home = &f.directory.Tenants[0]
-		if app := f.anyApp(request.params.Get("client_id")); app != nil {
+		if app := f.rules.AnyApp(request.params.Get("client_id")); app != nil {
 			home = f.directory.HomeOf(app)
 			if !app.MultiTenant && !app.PersonalAccounts {
 				return nil, aadsts.NoTenant()
@@ -200,31 +209,36 @@ func (f *Fake) readTokenRequestWith(r *http.Request, v version, required string)
 	return request, nil
 }
 
-// scopeOf resolves the scopes of a token request, or the resource of a v1 one, for a client that asks on behalf of a
-// person, or for none.
-func (f *Fake) scopeOf(request *tokenRequest, client *directory.App, scope string) (*permissions, *aadsts.Error) {
-	if request.version == v1 {
-		return f.resolveV1(request.tenant, client, request.params.Get("resource"), scope)
+// scopeOf resolves the scopes of a token request, or the resource of a v1 one, for a client that
+// asks on behalf of a person, or for none.
+func (f *Fake) scopeOf(request *tokenRequest, client *directory.App, scope string) (*rules.Permissions, *aadsts.Error) {
+	if request.version == rules.V1 {
+		return f.rules.ResolveV1(request.tenant, client, request.params.Get("resource"), scope)
 	}
-	asked, problem := f.resolve(request.tenant, client, scope, true)
-	if problem == nil && len(asked.groups) > 1 {
+	asked, problem := f.rules.Resolve(request.tenant, client, scope, true)
+	if problem == nil && len(asked.Groups) > 1 {
 		problem = aadsts.ScopesOfSeveralResources()
 	}
 	return asked, problem
 }
 
 // checkTokenResource applies the rule for the parameter resource at the token endpoint of v2.
-func (f *Fake) checkTokenResource(request *tokenRequest, asked *permissions) *aadsts.Error {
-	if request.version == v1 {
+func (f *Fake) checkTokenResource(request *tokenRequest, asked *rules.Permissions) *aadsts.Error {
+	if request.version == rules.V1 {
 		return nil
 	}
 	return f.checkResource(request.params.Get("resource"), request.params.Has("resource"), asked, request.tenant)
 }
 
 // authenticate judges the client's credential by the platform of the redirect URI that was used.
-func (f *Fake) authenticate(w http.ResponseWriter, r *http.Request, request *tokenRequest, used platform) *aadsts.Error {
+func (f *Fake) authenticate(
+	w http.ResponseWriter,
+	r *http.Request,
+	request *tokenRequest,
+	used rules.Platform,
+) *aadsts.Error {
 	switch used {
-	case publicClient:
+	case rules.PublicClient:
 		if request.origin != "" {
 			return aadsts.OriginRefused()
 		}
@@ -232,13 +246,14 @@ func (f *Fake) authenticate(w http.ResponseWriter, r *http.Request, request *tok
 			return aadsts.PublicClientCredential()
 		}
 		return nil
-	case spa:
+	case rules.SPA:
 		if request.origin == "" {
 			return aadsts.SPANotCrossOrigin()
 		}
 		w.Header().Set("Access-Control-Allow-Origin", request.origin)
 		w.Header().Set("Access-Control-Allow-Credentials", "true")
-		w.Header().Set("Access-Control-Expose-Headers", "Content-Length,Content-Encoding,x-ms-request-id,x-ms-srs") // L: the list
+		// L: the list
+		w.Header().Set("Access-Control-Expose-Headers", "Content-Length,Content-Encoding,x-ms-request-id,x-ms-srs")
 		w.Header().Add("Vary", "Origin")
 		return nil
 	}
@@ -248,8 +263,8 @@ func (f *Fake) authenticate(w http.ResponseWriter, r *http.Request, request *tok
 	return f.checkCredential(r, request, aadsts.NoCredential())
 }
 
-// authenticateByApp judges the client's credential in flows without a redirect URI: the app registration says whether
-// it is a public client.
+// authenticateByApp judges the client's credential in flows without a redirect URI: the app
+// registration says whether it is a public client.
 func (f *Fake) authenticateByApp(request *tokenRequest) *aadsts.Error {
 	if request.client.AllowPublicFlows && !request.hasSecret && !request.assertion {
 		return nil
@@ -266,12 +281,12 @@ func (f *Fake) checkCredential(r *http.Request, request *tokenRequest, missing *
 		return missing
 	}
 	for _, secret := range request.client.Secrets {
-		if sameSecret(secret, request.secret) {
+		if rules.SameSecret(secret, request.secret) {
 			return nil
 		}
 	}
 	for _, secret := range request.client.ExpiredSecrets {
-		if sameSecret(secret, request.secret) {
+		if rules.SameSecret(secret, request.secret) {
 			return aadsts.ExpiredSecret(request.client.ID)
 		}
 	}
@@ -289,9 +304,10 @@ func (t *tokenRequest) strength() string {
 	return "0"
 }
 
-// wellFormed reports whether a code or refresh token looks like one: opaque, long, and begun with the version of its
-// format, or with the M of personal accounts.
+// wellFormed reports whether a code or refresh token looks like one: opaque, long, and begun with
+// the version of its format, or with the M of personal accounts.
 func wellFormed(grant string) bool {
-	return len(grant) > 100 && len(grant) < 4096 && (strings.HasPrefix(grant, "1.") || strings.HasPrefix(grant, "M.")) &&
+	return len(grant) > 100 && len(grant) < 4096 &&
+		(strings.HasPrefix(grant, "1.") || strings.HasPrefix(grant, "M.")) &&
 		strings.Trim(grant, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == ""
 }

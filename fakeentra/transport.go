@@ -8,9 +8,9 @@ import (
 	"mcpentra/fakeentra/internal/inproc"
 )
 
-// Client reaches the fake without a port: requests to its own host, and to Microsoft's, are answered by a call. A
-// request to any other host is an error, so that a test never leaves the machine by accident. Bodies stream in both
-// directions, and a request ends with its context.
+// Client reaches the fake without a port: requests to its own host, and to Microsoft's, are
+// answered by a call. A request to any other host is an error, so that a test never leaves the
+// machine by accident. Bodies stream in both directions, and a request ends with its context.
 func (f *Fake) Client() *http.Client {
 	return &http.Client{Transport: roundTripper(f.roundTrip)}
 }

@@ -1,4 +1,4 @@
-package fakeentra
+package rules
 
 import (
 	"encoding/json"
@@ -7,16 +7,17 @@ import (
 	"mcpentra/fakeentra/aadsts"
 )
 
-// A claimsRequest is what the parameter claims can ask for here (OpenID Connect Core section 5.5, as Microsoft's
-// libraries use it): authentication contexts and the second factor of a challenge, and what the client is capable of.
-type claimsRequest struct {
-	secondFactor bool
-	contexts     []string // acrs
-	capabilities []string // xms_cc
+// A ClaimsRequest is the parameter claims (OpenID Connect Core section 5.5) as Microsoft's
+// libraries use it. It asks for authentication contexts or a second factor, and names the client's
+// capabilities.
+type ClaimsRequest struct {
+	SecondFactor bool
+	Contexts     []string // acrs
+	Capabilities []string // xms_cc
 }
 
-func readClaimsRequest(text string) (claimsRequest, *aadsts.Error) {
-	var wishes claimsRequest
+func ReadClaimsRequest(text string) (ClaimsRequest, *aadsts.Error) {
+	var wishes ClaimsRequest
 	if text == "" {
 		return wishes, nil
 	}
@@ -41,7 +42,8 @@ func readClaimsRequest(text string) (claimsRequest, *aadsts.Error) {
 		}
 		return all[:min(len(all), 25)]
 	}
-	wishes.contexts, wishes.capabilities = values("acrs"), values("xms_cc")
-	wishes.secondFactor = len(wishes.contexts) > 0 || len(values("capolids")) > 0
+	wishes.Contexts = values("acrs")
+	wishes.Capabilities = values("xms_cc")
+	wishes.SecondFactor = len(wishes.Contexts) > 0 || len(values("capolids")) > 0
 	return wishes, nil
 }

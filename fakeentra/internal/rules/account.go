@@ -1,0 +1,89 @@
+package rules
+
+import (
+	"crypto/subtle"
+	"net/url"
+	"strings"
+
+	"mcpentra/fakeentra/aadsts"
+	"mcpentra/fakeentra/directory"
+)
+
+// PickUser picks the person that a login hint names, or else the first one, of one tenant or of
+// any. Both results are nil in a directory without people.
+func (r *Rules) PickUser(tenant *directory.Tenant, hint string) (*directory.Tenant, *directory.User) {
+	candidates := r.Directory.Tenants
+	if tenant != nil {
+		candidates = []directory.Tenant{*tenant}
+	}
+	for i := range candidates {
+		if user := candidates[i].User(hint); user != nil {
+			return r.Directory.Tenant(candidates[i].ID), user
+		}
+	}
+	for i := range candidates {
+		if len(candidates[i].Users) > 0 {
+			return r.Directory.Tenant(candidates[i].ID), &candidates[i].Users[0]
+		}
+	}
+	return nil, nil
+}
+
+// FindUser finds an account of the tenant, or of any tenant that a shared endpoint serves.
+func (r *Rules) FindUser(path *TenantPath, name string) (*directory.Tenant, *directory.User) {
+	if path.Tenant != nil {
+		return path.Tenant, path.Tenant.User(name)
+	}
+	for i := range r.Directory.Tenants {
+		tenant := &r.Directory.Tenants[i]
+		if path.Segment == "organizations" && tenant.ID == directory.ConsumersTenantID {
+			continue
+		}
+		if user := tenant.User(name); user != nil {
+			return tenant, user
+		}
+	}
+	return nil, nil
+}
+
+// ForeignAccount returns the error for an account that the directory knows but the endpoint does
+// not serve: an account of another organization, or of the other kind. It is nil for an unknown
+// account.
+func (r *Rules) ForeignAccount(path *TenantPath, clientID, name string) *aadsts.Error {
+	for i := range r.Directory.Tenants {
+		home := &r.Directory.Tenants[i]
+		user := home.User(name)
+		switch {
+		case user == nil:
+		case path.Tenant == nil, home.Personal() != path.Tenant.Personal() && path.Segment == "consumers":
+			return aadsts.WrongKindOfAccount()
+		case home.Personal():
+			return aadsts.UserOfElsewhere(user.UserPrincipalName, "live.com", path.Tenant.DisplayName, clientID)
+		default:
+			issuer := r.V1Issuer(home.ID)
+			return aadsts.UserOfElsewhere(user.UserPrincipalName, issuer, path.Tenant.DisplayName, clientID)
+		}
+	}
+	return nil
+}
+
+// CheckPassword checks the sign-in form's account, and its password where the form has one. User is
+// nil for an unknown account.
+func (r *Rules) CheckPassword(user *directory.User, form url.Values) *aadsts.Error {
+	switch {
+	case user == nil:
+		return aadsts.UserNotFound(strings.TrimSpace(form.Get("account")), r.Directory.Tenants[0].DisplayName)
+	case user.Disabled:
+		return aadsts.UserDisabled()
+	case user.Locked:
+		return aadsts.UserLocked()
+	case user.Password != "" && form.Has("password") && !SameSecret(user.Password, form.Get("password")):
+		return aadsts.WrongPassword()
+	case user.PasswordExpired:
+		return aadsts.PasswordExpired()
+	}
+	return nil
+}
+
+// SameSecret compares two secrets in constant time.
+func SameSecret(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

@@ -1,0 +1,35 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"mcpentra/fakeentra/directory"
+)
+
+// GUID writes 16 bytes as a GUID of a version (RFC 9562 section 4).
+func GUID(b []byte, version byte) string {
+	b[6], b[8] = b[6]&0x0f|version, b[8]&0x3f|0x80
+	text := make([]byte, 36)
+	for i, part := range []struct{ from, to, at int }{{0, 4, 0}, {4, 6, 9}, {6, 8, 14}, {8, 10, 19}, {10, 16, 24}} {
+		hex.Encode(text[part.at:], b[part.from:part.to])
+		if i > 0 {
+			text[part.at-1] = '-'
+		}
+	}
+	return string(text)
+}
+
+// PrincipalOf is the object ID of an app's service principal.
+func PrincipalOf(client *directory.App) string {
+	if client.ObjectID != "" {
+		return client.ObjectID
+	}
+	return GUIDOf("service principal", client.ID)
+}
+
+// GUIDOf makes a GUID that is always the same for a name.
+func GUIDOf(kind, name string) string {
+	sum := sha256.Sum256([]byte(kind + "|" + name))
+	return GUID(sum[:16], 0x50)
+}

@@ -1,0 +1,20 @@
+package rules
+
+import "mcpentra/fakeentra/directory"
+
+// Rules are the rules of one fake over its directory. They read, and never change, the directory.
+type Rules struct {
+	Directory *directory.Directory
+	// Authority is the scheme and host of v2 issuers, and STS that of v1 issuers.
+	Authority string
+	STS       string
+	// GraphURL is the scheme and host of Microsoft Graph.
+	GraphURL string
+	// AzureADGraph is the host that a token with too many groups points to.
+	AzureADGraph string
+	// AnyLoopbackPort lets the port of http://127.0.0.1 differ from the registered one.
+	AnyLoopbackPort bool
+}
+
+// Issuer is the v2 issuer of a tenant.
+func (r *Rules) Issuer(tenantID string) string { return r.Authority + "/" + tenantID + "/v2.0" }

@@ -1,0 +1,275 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+
+	"mcpentra/fakeentra/aadsts"
+	"mcpentra/fakeentra/directory"
+)
+
+// Audience is the aud of a token for a resource: in v1 the identifier that the client asked for, in
+// v2 always the application ID.
+func (r *Rules) Audience(group PermissionGroup) string {
+	switch {
+	case group.App == &GraphApp && group.Asked == directory.GraphAppID:
+		return directory.GraphAppID
+	case group.App == &GraphApp:
+		return r.GraphURL
+	case group.App.TokenVersion == 2 || group.Asked == "":
+		return group.App.ID
+	}
+	return group.Asked
+}
+
+// OIDCScopes are the scopes of OpenID Connect (Core section 5.4), which name no resource.
+var OIDCScopes = []string{"openid", "profile", "email", "offline_access"}
+
+// GraphApp is Microsoft Graph as a resource, with some of its delegated permissions. Compare
+// pointers to it: it stands in no directory.
+var GraphApp = directory.App{
+	ID: directory.GraphAppID, DisplayName: "Microsoft Graph",
+	IdentifierURIs: []string{"https://graph.microsoft.com", "https://graph.microsoft.com/"},
+	Scopes: []directory.Scope{
+		{Name: "User.Read", DisplayName: "Sign you in and read your profile"},
+		{Name: "Calendars.Read", DisplayName: "Read your calendars"},
+		{Name: "GroupMember.Read.All", DisplayName: "Read group memberships", AdminOnly: true},
+		{Name: "Mail.Read", DisplayName: "Read your mail"},
+		{Name: "User.Read.All", DisplayName: "Read all users' full profiles", AdminOnly: true},
+		{Name: "openid", DisplayName: "Sign you in"},
+		{Name: "profile", DisplayName: "View your basic profile"},
+		{Name: "email", DisplayName: "View your e-mail address"},
+		{Name: "offline_access", DisplayName: "Maintain access to data you have given it access to"},
+	},
+}
+
+// Permissions are a resolved scope parameter: the OpenID Connect scopes, and the named scopes by
+// the app that exposes them.
+type Permissions struct {
+	OIDC   []string
+	Groups []PermissionGroup
+}
+
+// A PermissionGroup holds the permissions that a request asks of one resource.
+type PermissionGroup struct {
+	App     *directory.App
+	Asked   string   // the identifier in the request, empty for a bare name
+	Names   []string // as the app spells them
+	Default bool     // .default
+	Implied []string // the permissions that .default stands for
+}
+
+// Has reports whether an OpenID Connect scope was asked for.
+func (p *Permissions) Has(oidc string) bool { return slices.Contains(p.OIDC, oidc) }
+
+// Group returns the permissions of the resource that a token is for. A request with OpenID Connect
+// scopes alone is for Graph.
+func (p *Permissions) Group() PermissionGroup {
+	if len(p.Groups) == 0 {
+		return PermissionGroup{App: &GraphApp}
+	}
+	return p.Groups[0]
+}
+
+// All returns the permissions in the form of ConsentName.
+func (p *Permissions) All() []string {
+	var all []string
+	for _, name := range p.OIDC {
+		all = append(all, ConsentName(&GraphApp, name))
+	}
+	for _, group := range p.Groups {
+		for _, name := range slices.Concat(group.Names, group.Implied) {
+			all = append(all, ConsentName(group.App, name))
+		}
+	}
+	return all
+}
+
+// ConsentName is the name of a permission in the records of consent.
+func ConsentName(app *directory.App, name string) string { return app.ID + "/" + name }
+
+// FindResource finds the app that an identifier names, Graph included.
+func (r *Rules) FindResource(tenant *directory.Tenant, identifier string) *directory.App {
+	if identifier == directory.GraphAppID || identifier == r.GraphURL || identifier == r.GraphURL+"/" ||
+		slices.Contains(GraphApp.IdentifierURIs, identifier) {
+		return &GraphApp
+	}
+	if app := tenant.Resource(identifier); app != nil {
+		return app
+	}
+	for i := range r.Directory.Tenants {
+		if app := r.Directory.Tenants[i].Resource(identifier); app != nil && app.MultiTenant {
+			return app
+		}
+	}
+	return nil
+}
+
+// Resolve reads a scope parameter. A bare name belongs to Microsoft Graph. In any other name the
+// part before the last slash is the resource. Some errors have another number at the token
+// endpoint, which atToken selects.
+func (r *Rules) Resolve(
+	tenant *directory.Tenant,
+	client *directory.App,
+	scope string,
+	atToken bool,
+) (*Permissions, *aadsts.Error) {
+	found := &Permissions{}
+	for _, word := range strings.Fields(scope) {
+		lower := strings.ToLower(word) // case does not matter, as in other names (M)
+		if slices.Contains(OIDCScopes, lower) {
+			if !found.Has(lower) {
+				found.OIDC = append(found.OIDC, lower)
+			}
+			continue
+		}
+		app := &GraphApp
+		name := word
+		asked := ""
+		if cut := strings.LastIndexByte(word, '/'); cut >= 0 {
+			asked = strings.Clone(word[:cut]) // a copy, which does not keep the whole request alive
+			name = word[cut+1:]
+			if app = r.FindResource(tenant, asked); app == nil {
+				return nil, aadsts.ResourceNotFound(asked, tenant.ID)
+			}
+			if app.Disabled {
+				return nil, aadsts.ResourceDisabled(asked)
+			}
+		}
+		group := found.groupOf(app, asked)
+		if name == ".default" {
+			listed, problem := r.listed(tenant, client, app, asked)
+			if problem != nil {
+				return nil, problem
+			}
+			group.Default = true
+			group.Implied = listed
+			continue
+		}
+		exposed := app.ScopeNamed(name)
+		if exposed == nil {
+			if atToken {
+				return nil, aadsts.ScopeInvalid(word)
+			}
+			return nil, aadsts.ScopeUnknown(client.ID, name, app.ID)
+		}
+		if !slices.Contains(group.Names, exposed.Name) {
+			group.Names = append(group.Names, exposed.Name)
+		}
+	}
+	everyone := slices.ContainsFunc(found.Groups, func(group PermissionGroup) bool { return group.Default })
+	if everyone && slices.ContainsFunc(found.Groups, func(group PermissionGroup) bool { return len(group.Names) > 0 }) {
+		return nil, aadsts.DefaultScopeMixed(scope)
+	}
+	return found, nil
+}
+
+// listed returns the permissions of a resource that .default and v1 requests stand for: those in
+// the client's registration. A nil client is an app that asks for itself. It needs none.
+func (r *Rules) listed(tenant *directory.Tenant, client, app *directory.App, asked string) ([]string, *aadsts.Error) {
+	if client == nil {
+		return nil, nil
+	}
+	if client.Permissions == nil {
+		return consentable(client, app), nil
+	}
+	var names, resources []string
+	for _, one := range client.Permissions {
+		resource := &GraphApp
+		name := one
+		if cut := strings.LastIndexByte(one, '/'); cut >= 0 {
+			resource = r.FindResource(tenant, one[:cut])
+			name = one[cut+1:]
+		}
+		if resource == nil {
+			continue // of another tenant's directory
+		}
+		if !slices.Contains(resources, resource.ID) {
+			resources = append(resources, resource.ID)
+		}
+		if scope := resource.ScopeNamed(name); resource == app && scope != nil {
+			names = append(names, scope.Name)
+		}
+	}
+	if app != client && !slices.Contains(resources, app.ID) {
+		return nil, aadsts.ResourceNotListed(
+			client.ID,
+			client.DisplayName,
+			asked,
+			app.ID,
+			strings.Join(resources, ", "),
+		)
+	}
+	return names, nil
+}
+
+// consentable replaces the list of a registration that has none. It returns the scopes that people
+// can consent to: those of an API, or User.Read at Graph.
+func consentable(client, app *directory.App) []string {
+	if app == &GraphApp {
+		names := []string{"User.Read"}
+		for _, one := range client.Consented {
+			if scope := GraphApp.ScopeNamed(one); scope != nil && scope.Name != "User.Read" {
+				names = append(names, scope.Name)
+			}
+		}
+		return names
+	}
+	var names []string
+	for _, scope := range app.Scopes {
+		if !scope.AdminOnly {
+			names = append(names, scope.Name)
+		}
+	}
+	return names
+}
+
+// ResolveV1 reads the parameters of the v1 endpoints. They name a resource and stand for all that
+// the client was given there.
+func (r *Rules) ResolveV1(
+	tenant *directory.Tenant,
+	client *directory.App,
+	resource, scope string,
+) (*Permissions, *aadsts.Error) {
+	if resource == "" {
+		resource = directory.GraphAppID
+	}
+	app := r.FindResource(tenant, resource)
+	if app == nil {
+		return nil, aadsts.ResourceNotFound(resource, tenant.ID)
+	}
+	listed, problem := r.listed(tenant, client, app, resource)
+	if problem != nil {
+		return nil, problem
+	}
+	found := &Permissions{OIDC: []string{"openid", "profile", "offline_access"}}
+	if slices.Contains(strings.Fields(scope), "email") {
+		found.OIDC = append(found.OIDC, "email")
+	}
+	found.Groups = []PermissionGroup{{App: app, Asked: resource, Default: true, Implied: listed}}
+	return found, nil
+}
+
+func (p *Permissions) groupOf(app *directory.App, asked string) *PermissionGroup {
+	for i := range p.Groups {
+		if p.Groups[i].App == app {
+			return &p.Groups[i]
+		}
+	}
+	p.Groups = append(p.Groups, PermissionGroup{App: app, Asked: asked})
+	return &p.Groups[len(p.Groups)-1]
+}
+
+// MatchesResource checks the parameter resource (RFC 8707) by Entra ID's rule of 2026. It is
+// compared, character by character, with the identifier URIs of the app that owns the scopes. The
+// authorization endpoint sends the error to the client (M: some clients report a page). A resource
+// that no app has is the same error (M).
+func MatchesResource(tenant *directory.Tenant, resource string, asked *Permissions) *aadsts.Error {
+	named := tenant.Resource(resource)
+	isAnother := func(group PermissionGroup) bool { return group.App != named }
+	if named == nil || len(asked.Groups) == 0 ||
+		slices.ContainsFunc(asked.Groups, isAnother) || directory.IsGUID(resource) {
+		return aadsts.ResourceMismatch()
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package rules
+
+import (
+	"strings"
+
+	"mcpentra/fakeentra/aadsts"
+	"mcpentra/fakeentra/directory"
+)
+
+// A TenantPath is the first path segment: one tenant, or a set of tenants. In a set the tenant is
+// known once a person has signed in.
+type TenantPath struct {
+	// Segment is the tenant's ID, or common, organizations or consumers, as in the endpoints of the
+	// discovery document (M).
+	Segment  string
+	Tenant   *directory.Tenant // nil for a set
+	Issuer   string            // v2
+	V1Issuer string            // v1
+}
+
+// noPersonalAccounts replaces the tenant of personal accounts in a directory without them.
+var noPersonalAccounts = directory.Tenant{ID: directory.ConsumersTenantID, DisplayName: "Microsoft Accounts"}
+
+// TenantPath resolves the tenant segment of a request.
+func (r *Rules) TenantPath(name string) (*TenantPath, *aadsts.Error) {
+	switch lower := strings.ToLower(name); lower {
+	case "common", "organizations":
+		return &TenantPath{
+			Segment:  lower,
+			Issuer:   r.Authority + "/{tenantid}/v2.0",
+			V1Issuer: r.STS + "/{tenantid}/",
+		}, nil
+	case "consumers", directory.ConsumersTenantID:
+		tenant := r.Directory.Tenant(directory.ConsumersTenantID)
+		if tenant == nil {
+			tenant = &noPersonalAccounts
+		}
+		return &TenantPath{
+			Segment:  lower,
+			Tenant:   tenant,
+			Issuer:   r.Issuer(directory.ConsumersTenantID),
+			V1Issuer: r.V1Issuer(directory.ConsumersTenantID),
+		}, nil
+	}
+	if tenant := r.Directory.Tenant(name); tenant != nil {
+		return &TenantPath{
+			Segment:  tenant.ID,
+			Tenant:   tenant,
+			Issuer:   r.Issuer(tenant.ID),
+			V1Issuer: r.V1Issuer(tenant.ID),
+		}, nil
+	}
+	if !directory.IsGUID(name) && !strings.Contains(name, ".") {
+		return nil, aadsts.TenantMalformed(name)
+	}
+	return nil, aadsts.TenantNotFound(name)
+}
+
+// V1Issuer is the v1 issuer of a tenant.
+func (r *Rules) V1Issuer(tenantID string) string { return r.STS + "/" + tenantID + "/" }
+
+func (p *TenantPath) Region() *string {
+	if p.Tenant == nil || p.Segment == "consumers" {
+		return nil
+	}
+	region := p.Tenant.Region
+	if region == "" {
+		region = "WW"
+	}
+	return &region
+}

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -105,12 +107,15 @@ func (l *Lab) server(party Party) *httptest.Server {
 // desk takes pages to open from another process.
 const desk Party = "desk"
 
-// Close ends the lab and whatever is under way in it. What it has recorded stays.
+// Close ends the lab and the requests in it. The record stays.
 func (l *Lab) Close() {
+	// A server closes after its handlers have returned, and a handler may ask for another party's origin. So the lock
+	// is released first. A party that starts later is closed at once.
 	l.starting.Lock()
-	defer l.starting.Unlock()
 	l.closed = true
-	for _, server := range l.servers {
+	servers := slices.Collect(maps.Values(l.servers))
+	l.starting.Unlock()
+	for _, server := range servers {
 		server.CloseClientConnections()
 		server.Close()
 	}

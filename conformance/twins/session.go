@@ -53,8 +53,9 @@ func (t *Twin) beginSession(w http.ResponseWriter, r *http.Request, caller claim
 	w.Header().Set("Mcp-Session-Id", id)
 }
 
-// mostSessions is how many sessions of all users a twin with SessionsPushOutOthers keeps.
-const mostSessions = 200
+// mostSessions bounds the sessions of all users at a twin with SessionsPushOutOthers. A check reaches it on a busy
+// machine too.
+const mostSessions = 30
 
 // pushOut ends the session that was not used for longest when there are too many. The lock is held.
 func (t *Twin) pushOut() {

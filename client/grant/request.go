@@ -21,7 +21,7 @@ const (
 	requestTimeout = 30 * time.Second
 )
 
-// answer is a token endpoint's, refusals included.
+// answer is a token endpoint's, if it is no refusal.
 type answer struct {
 	AccessToken  string         `json:"access_token"`
 	TokenType    string         `json:"token_type"`
@@ -30,8 +30,6 @@ type answer struct {
 	RefreshToken string         `json:"refresh_token"`
 	IDToken      jsontext.Value `json:"id_token"`
 	Scope        *string        `json:"scope"`
-	Error        string         `json:"error"`
-	Description  string         `json:"error_description"`
 }
 
 func (e *Endpoint) ask(ctx context.Context, form url.Values, resource string) (*Token, error) {
@@ -89,16 +87,14 @@ func (e *Endpoint) postOnce(ctx context.Context, what string, form url.Values, i
 		return fmt.Errorf("%s %s: more than %d bytes", what, e.URL, maxAnswer)
 	}
 	// Some servers answer with another 2xx than 200, some with an error in a 200.
-	var got struct {
-		Error       string `json:"error"`
-		Description string `json:"error_description"`
-	}
-	parseErr := json.Unmarshal(text, &got)
-	if parseErr == nil && got.Error != "" && !passing(response.StatusCode, got.Error) {
-		return &Error{Status: response.StatusCode, Code: printable(got.Error), Description: printable(got.Description)}
-	}
-	if response.StatusCode/100 != 2 || got.Error != "" {
-		return fmt.Errorf("%s %s: status %d %s, want 200", what, e.URL, response.StatusCode, printable(got.Error))
+	refused := ReadRefusal(response.Header.Get("Content-Type"), text)
+	switch {
+	case refused.Code != "" && !refused.Odd && !passing(response.StatusCode, refused.Code):
+		return &Error{Status: response.StatusCode, Code: refused.Code, Description: refused.Description}
+	case refused.Code != "":
+		return fmt.Errorf("%s %s: status %d (%s), want 200", what, e.URL, response.StatusCode, refused)
+	case response.StatusCode/100 != 2:
+		return fmt.Errorf("%s %s: status %d, want 200", what, e.URL, response.StatusCode)
 	}
 	if json.Unmarshal(text, into) != nil {
 		return fmt.Errorf("%s %s: the answer is not the JSON that was wanted", what, e.URL)

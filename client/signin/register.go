@@ -107,25 +107,20 @@ func registerAs(ctx context.Context, client *http.Client, issuer *discovery.Issu
 	if len(answer) > maxRegistration {
 		return grant.Client{}, fmt.Errorf("registration at %s: more than %d bytes", issuer.RegistrationEndpoint, maxRegistration)
 	}
+	if refused := grant.ReadRefusal(response.Header.Get("Content-Type"), answer); refused.Code != "" {
+		return grant.Client{}, &RefusedError{Step: "registration", Code: refused.Code, Description: refused.Description}
+	}
 	return readRegistration(response.StatusCode, answer, issuer, metadata.AuthMethod)
 }
 
 func readRegistration(status int, text []byte, issuer *discovery.Issuer, asked string) (grant.Client, error) {
 	var got struct {
-		ID          string  `json:"client_id"`
-		Secret      string  `json:"client_secret"`
-		AuthMethod  *string `json:"token_endpoint_auth_method"`
-		Error       string  `json:"error"`
-		Description string  `json:"error_description"`
+		ID         string  `json:"client_id"`
+		Secret     string  `json:"client_secret"`
+		AuthMethod *string `json:"token_endpoint_auth_method"`
 	}
 	err := json.Unmarshal(text, &got)
-	// Some servers answer with another 2xx than 201, some with an error in a 200.
-	switch {
-	case err == nil && got.Error != "":
-		return grant.Client{}, &RefusedError{
-			Step: "registration", Code: printable(got.Error), Description: printable(got.Description),
-		}
-	case status/100 != 2:
+	if status/100 != 2 { // some servers answer with another than 201
 		return grant.Client{}, fmt.Errorf("registration at %s: status %d, want 201", issuer.RegistrationEndpoint, status)
 	}
 	if err != nil || got.ID == "" || len(got.ID) > 2048 || strings.ContainsFunc(got.ID, func(r rune) bool { return r < ' ' || r > '~' }) {

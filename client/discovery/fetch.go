@@ -104,6 +104,9 @@ func CheckURL(address string, server *url.URL) (*url.URL, error) {
 		return nil, fmt.Errorf("%q has user information or a fragment", clip(address))
 	case parsed.Scheme != "https" && !(parsed.Scheme == "http" && loopback):
 		return nil, fmt.Errorf("%q is neither https nor http on a loopback address", clip(address))
+	case strings.ContainsFunc(parsed.Hostname(), func(r rune) bool { return r <= ' ' || r > '~' }):
+		// The HTTP client would take some of these for digits and dots.
+		return nil, fmt.Errorf("%q has a host with characters outside of ASCII", clip(address))
 	case !isAddress && endsInNumber(parsed.Hostname()):
 		return nil, fmt.Errorf("%q has a host that is an address to some and a name to others", clip(address))
 	case isAddress && server != nil:
@@ -118,8 +121,9 @@ func CheckURL(address string, server *url.URL) (*url.URL, error) {
 // endsInNumber reports whether the last label of a name is a number, as that of an IPv4 address is, in whatever form (WHATWG URL, host parser). No name of the network has such a label.
 func endsInNumber(host string) bool {
 	host = strings.TrimSuffix(host, ".")
-	_, err := strconv.ParseUint(host[strings.LastIndexByte(host, '.')+1:], 0, 64)
-	return err == nil || errors.Is(err, strconv.ErrRange)
+	label := host[strings.LastIndexByte(host, '.')+1:]
+	_, err := strconv.ParseUint(label, 0, 64)
+	return err == nil || strings.EqualFold(label, "0x") || errors.Is(err, strconv.ErrRange)
 }
 
 // literal is the address that a host is written as. The names of loopback stand for one (RFC 6761

@@ -44,6 +44,37 @@ func TestStepUpAsksForMoreAndTakesNothingAway(t *testing.T) {
 	assert.Equal(t, 1, s.count("POST /register"))
 }
 
+// TestStepUpByAChallengeThatIsNotWellFormed has a server that breaks the rules for the address of its metadata.
+func TestStepUpByAChallengeThatIsNotWellFormed(t *testing.T) {
+	t.Parallel()
+	for name, challenge := range map[string]string{
+		"no quotes":             `Bearer error="insufficient_scope", scope="b", resource_metadata=URL`,
+		"no quotes, in front":   `Bearer resource_metadata=URL, error="insufficient_scope", scope="b"`,
+		"two addresses":         `Bearer resource_metadata=x, resource_metadata=y, error=insufficient_scope, scope=b`,
+		"single quotes":         `Bearer resource_metadata='URL', error='insufficient_scope', scope='b'`,
+		"a relative address":    `Bearer error="insufficient_scope", scope="b", resource_metadata="//x/y"`,
+		"an address cut off":    `Bearer error="insufficient_scope", scope="b", resource_metadata="URL`,
+		"a semicolon behind it": `Bearer resource_metadata="URL"; error="insufficient_scope", scope="b"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			at := s.URL + "/.well-known/oauth-protected-resource/mcp"
+			s.mcp = func(w http.ResponseWriter, _ *http.Request) {
+				if len(s.pages()) < 2 {
+					w.Header().Set("WWW-Authenticate", strings.ReplaceAll(challenge, "URL", at))
+					w.WriteHeader(http.StatusForbidden)
+				}
+			}
+			_, through := s.client(nil)
+			code, _ := post(t, through, s.URL+"/mcp", "")
+			assert.Equal(t, http.StatusOK, code)
+			require.Len(t, s.pages(), 2)
+			assert.ElementsMatch(t, []string{"a", "b"}, strings.Fields(s.pages()[1].Get("scope")))
+		})
+	}
+}
+
 // TestARegistrationLimitsNoStepUp has an authorization server hold a client to the scopes that it registered with.
 func TestARegistrationLimitsNoStepUp(t *testing.T) {
 	t.Parallel()

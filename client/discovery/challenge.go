@@ -65,12 +65,11 @@ func Token(challenges []Challenge) *Challenge {
 	if wanted == nil {
 		return nil
 	}
-	const metadata = "resource_metadata"
 	for _, other := range challenges {
-		at, names := other.Params[metadata]
-		if names && other.Scheme == wanted.Scheme && at != wanted.Params[metadata] {
+		at, names := other.Params[addressParam]
+		if names && other.Scheme == wanted.Scheme && at != wanted.Params[addressParam] {
 			one := Challenge{Scheme: wanted.Scheme, Params: maps.Clone(wanted.Params)}
-			delete(one.Params, metadata)
+			delete(one.Params, addressParam)
 			return &one
 		}
 	}
@@ -117,9 +116,14 @@ func isTokenByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c != 0 && strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
-// challenge reads a scheme and its parameters, up to the next scheme.
+// addressParam is where protected resource metadata is (RFC 9728 section 5.1).
+const addressParam = "resource_metadata"
+
+// challenge reads a scheme and its parameters, up to the next scheme. An address that is not well
+// formed, or one of two, is left out. The other parameters still say which scopes are missing.
 func (s *scanner) challenge() (Challenge, bool) {
 	one := Challenge{Scheme: strings.ToLower(s.token()), Params: map[string]string{}}
+	addresses := 0
 	if one.Scheme == "" || !s.done() && strings.IndexByte(" \t,", s.peek()) < 0 {
 		return one, false
 	}
@@ -140,8 +144,17 @@ func (s *scanner) challenge() (Challenge, bool) {
 		}
 		s.at++
 		s.skipBlanks()
+		if name == addressParam {
+			value := s.address()
+			if addresses++; addresses == 1 && value != "" {
+				one.Params[name] = value
+			} else {
+				delete(one.Params, name)
+			}
+			continue
+		}
 		value, ok := s.value()
-		if _, twice := one.Params[name]; !ok || twice || len(one.Params) == maxParams {
+		if _, twice := one.Params[name]; !ok || twice || len(one.Params) >= maxParams {
 			return one, false
 		}
 		one.Params[name] = value
@@ -168,8 +181,49 @@ func (s *scanner) token68() bool {
 	return false
 }
 
+// address reads the value of addressParam. It is empty if the value is not well formed, or in single
+// quotes. Such a value ends at the next comma or blank.
+func (s *scanner) address() string {
+	begin := s.at
+	value, ok := s.value()
+	if ok && s.text[begin] != '\'' && s.ended() {
+		return value
+	}
+	s.at = begin
+	for !s.ended() {
+		s.at++
+	}
+	return ""
+}
+
+// ended reports whether a value ends here.
+func (s *scanner) ended() bool { return s.done() || strings.IndexByte(" \t,", s.text[s.at]) >= 0 }
+
+// singleQuoted reads a string in single quotes, which some servers write. One with a comma or a double
+// quote in it is none, and an apostrophe may also stand in a token.
+func (s *scanner) singleQuoted() (string, bool) {
+	if s.peek() != '\'' {
+		return "", false
+	}
+	length := strings.IndexAny(s.text[s.at+1:], `',"`)
+	if length < 0 || s.text[s.at+1+length] != '\'' {
+		return "", false
+	}
+	begin := s.at
+	value := s.text[begin+1 : begin+1+length]
+	s.at += length + 2
+	if !s.ended() {
+		s.at = begin
+		return "", false
+	}
+	return value, true
+}
+
 // value reads a token or a quoted string.
 func (s *scanner) value() (string, bool) {
+	if value, ok := s.singleQuoted(); ok {
+		return value, true
+	}
 	if s.peek() != '"' {
 		value := s.token()
 		return value, value != ""

@@ -85,6 +85,42 @@ func TestChallenges(t *testing.T) {
 		"text glued to a string":      {lines: []string{`Bearer realm="x"y="z";`}, wrong: true},
 		"control characters":          {lines: []string{"Bearer \x00=\x1b"}, wrong: true},
 		"bytes that are no UTF-8":     {lines: []string{"\xff\xfe\xfd"}, wrong: true},
+		"an address without quotes": {
+			lines: []string{`Bearer resource_metadata=https://h/x, error=e, scope="a b"`},
+			want:  []discovery.Challenge{{"bearer", params{"error": "e", "scope": "a b"}}},
+		},
+		"an address without quotes before a blank": {
+			lines: []string{`Bearer error=e resource_metadata=https://h/x scope="a"`},
+			want:  []discovery.Challenge{{"bearer", params{"error": "e", "scope": "a"}}},
+		},
+		"single quotes": {
+			lines: []string{`Bearer resource_metadata='https://h/x', error='e', scope='a b'`},
+			want:  []discovery.Challenge{{"bearer", params{"error": "e", "scope": "a b"}}},
+		},
+		"apostrophes": {
+			lines: []string{`Bearer realm='tis, error=isn't, scope='a`},
+			want:  []discovery.Challenge{{"bearer", params{"realm": "'tis", "error": "isn't", "scope": "'a"}}},
+		},
+		"two addresses": {
+			lines: []string{`Bearer resource_metadata="https://h/x", Resource_Metadata="https://h/x", error=e`},
+			want:  []discovery.Challenge{{"bearer", params{"error": "e"}}},
+		},
+		"three addresses": {
+			lines: []string{`Bearer resource_metadata="x", resource_metadata=:, resource_metadata=y, error=e`},
+			want:  []discovery.Challenge{{"bearer", params{"error": "e"}}},
+		},
+		"an address before a semicolon": {
+			lines: []string{`Bearer resource_metadata="https://h/x"; error=e`},
+			want:  []discovery.Challenge{{"bearer", params{"error": "e"}}},
+		},
+		"an address without an end": {
+			lines: []string{`Bearer error=e, resource_metadata="https://h/x`},
+			want:  []discovery.Challenge{{"bearer", params{"error": "e"}}},
+		},
+		"no address": {
+			lines: []string{`Bearer error=e, resource_metadata=`},
+			want:  []discovery.Challenge{{"bearer", params{"error": "e"}}},
+		},
 		"what stands before a mistake": {
 			lines: []string{`Bearer realm="x", Basic ;;;`, `Digest realm="never read"`},
 			want:  []discovery.Challenge{{"bearer", params{"realm": "x"}}}, wrong: true,
@@ -122,6 +158,7 @@ func TestChallengesAreBounded(t *testing.T) {
 		"many short headers":  slicesOf(`Basic realm="`+strings.Repeat("x", 1000)+`"`, 20),
 		"many challenges":     {strings.Repeat("Basic realm=x, ", 40)},
 		"many parameters":     {"Bearer " + strings.Join(params, ", ")},
+		"many addresses":      {"Bearer resource_metadata=x, " + strings.Join(params, ", ")},
 		"very many backslash": {`Bearer realm="` + strings.Repeat(`\`, 16<<10-20)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -30,8 +30,8 @@ const maxAuthorizationServers = 16
 // FindResource gets the protected resource metadata of an MCP server: where the challenge says, or else at the well-known location with the server's path, or else at the
 // root. A document that is there but does not fit is an error; only where there is none at all it is ErrNoMetadata.
 func (f *Fetcher) FindResource(ctx context.Context, server *url.URL, challenged string) (*Resource, error) {
-	if parsed, err := url.Parse(challenged); err == nil && parsed.Scheme == "" && parsed.Host == "" {
-		challenged = "" // nothing, or a relative one, which RFC 9728 section 5.1 does not know
+	if parsed, err := url.Parse(challenged); err != nil || parsed.Scheme == "" || parsed.Host == "" {
+		challenged = "" // nothing, or no absolute URL, which RFC 9728 section 5.1 wants
 	}
 	match := fits
 	if f.ResourceAbove {

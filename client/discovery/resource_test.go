@@ -165,6 +165,9 @@ func TestAddressesThatAreNotUsed(t *testing.T) {
 		"user information":                    {"https://user@as.example.com/a", remote, false},
 		"a fragment":                          {"https://as.example.com/a#b", remote, false},
 		"another scheme":                      {"file:///etc/passwd", local, false},
+		"digits in circles":                   {"https://①②⑦.⓪.⓪.①/", remote, false},
+		"dots that are no full stops":         {"https://127。0。0。1/", remote, false},
+		"a number without digits":             {"https://127.0.0.0x/", remote, false},
 		"javascript":                          {"javascript:alert(1)", local, false},
 		"a path":                              {"/a", local, false},
 		"nothing":                             {"", local, false},
@@ -178,10 +181,31 @@ func TestAddressesThatAreNotUsed(t *testing.T) {
 	}
 }
 
+// TestAddressThatIsNoURL falls back to the well-known address, which is the server's own.
+func TestAddressThatIsNoURL(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{
+		"/about", "about", "?x", "//elsewhere.test/about", "elsewhere.test/about", "elsewhere.test:8000/about",
+		"127.0.0.1:8000/about", "[::1]:8000/about", " http://localhost/about", "http:/localhost/about",
+		"http://[localhost/about", "javascript:alert(1)", "https:", "http:///about",
+	} {
+		t.Run(address, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t, map[string]reply{wellKnown + "/mcp": {body: ofMCP}})
+			found, err := h.fetcher().FindResource(t.Context(), h.mcp(t), address)
+			require.NoError(t, err)
+			assert.Equal(t, h.URL+"/mcp", found.Resource)
+			assert.Equal(t, []string{wellKnown + "/mcp"}, h.paths())
+		})
+	}
+}
+
 func TestChallengeCannotPointElsewhere(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, nil)
-	for _, address := range []string{"http://example.com/about", "ftp://localhost/x", "//localhost/about", "https://u:p@example.com/"} {
+	for _, address := range []string{
+		"http://example.com/about", "ftp://localhost/x", "https://u:p@example.com/", "http://10.0.0.1/about",
+	} {
 		_, err := h.fetcher().FindResource(t.Context(), h.mcp(t), address)
 		require.ErrorContains(t, err, "resource_metadata in the challenge")
 	}

@@ -13,6 +13,13 @@ import (
 // consentPath is where the consent page's form is sent to.
 const consentPath = "/authorize/consent"
 
+// consentCookiePath covers the page as well as its form, and the cookie is SameSite=Lax and not
+// Strict. So a browser that comes from another site's link still sends the cookies of the pages
+// before, which pruneCookies counts. Without that, a site could fill the browser with cookies by
+// opening the page again and again. Lax keeps the cookie from forms of other sites, too, and
+// sentByOwnPage refuses these by themselves.
+const consentCookiePath = "/authorize"
+
 // maxForm bounds the forms that people and clients send.
 const maxForm = 64 << 10
 
@@ -32,8 +39,8 @@ func (b *Broker) askConsent(w http.ResponseWriter, r *http.Request, tx *transact
 		b.storeFailed(w, r, err)
 		return
 	}
-	b.pruneCookies(w, r, consentCookie(""), consentPath)
-	b.setCookie(w, consentCookie(hashed(id)), browser, consentPath, transactionLifetime, http.SameSiteStrictMode)
+	b.pruneCookies(w, r, consentCookie(""), consentCookiePath)
+	b.setCookie(w, consentCookie(hashed(id)), browser, consentCookiePath, transactionLifetime, http.SameSiteLaxMode)
 	b.showConsent(w, tx, id, csrf)
 }
 
@@ -80,7 +87,7 @@ func (b *Broker) handleConsent(w http.ResponseWriter, r *http.Request) {
 		b.notBegun(w, r, &tx, err)
 	default:
 		// A second click has to find the cookie, too.
-		b.setCookie(w, consentCookie(id), cookie.Value, consentPath, answerLifetime, http.SameSiteStrictMode)
+		b.setCookie(w, consentCookie(id), cookie.Value, consentCookiePath, answerLifetime, http.SameSiteLaxMode)
 		b.follow(w, r, settled)
 	}
 }

@@ -44,21 +44,35 @@ func TestCookiesOverTLS(t *testing.T) {
 
 func TestCookiesStayFew(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{tls: true})
-	c := w.public()
-	b := w.browser()
-	first := b.get(w.request(c))
-	for range 30 {
-		b.get(w.request(c))
+	for _, tls := range []bool{true, false} {
+		w := newWorld(t, options{tls: tls})
+		c := w.public()
+		b := w.browser()
+		first := b.get(w.request(c))
+		for range 30 {
+			b.get(w.request(c))
+		}
+		last := b.get(w.request(c))
+		form, err := url.Parse(w.origin + "/authorize/consent")
+		require.NoError(t, err)
+		assert.LessOrEqual(t, len(b.c.Jar.Cookies(form)), 10, "tls: %v", tls)
+		w.approve(b, last)
+		old := formOf(first.body)
+		old.Set("answer", "approve")
+		assert.Equal(t, 403, b.post(form.String(), old, "Origin", w.origin).status, "the oldest is forgotten")
 	}
-	last := b.get(w.request(c))
-	origin, err := url.Parse(w.origin)
+}
+
+// TestCookiesOfThePageAreSentFromLinks looks at what browsers heed and the scripted one does not: a
+// Strict cookie does not come with a link from another site, so that the server could not count it.
+func TestCookiesOfThePageAreSentFromLinks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	page := w.browser().get(w.request(w.public()))
+	cookie, err := http.ParseSetCookie(page.header.Get("Set-Cookie"))
 	require.NoError(t, err)
-	assert.LessOrEqual(t, len(b.c.Jar.Cookies(origin)), 10)
-	w.approve(b, last)
-	form := formOf(first.body)
-	form.Set("answer", "approve")
-	assert.Equal(t, 403, b.post(w.origin+"/authorize/consent", form, "Origin", w.origin).status, "the oldest is forgotten")
+	assert.Equal(t, http.SameSiteLaxMode, cookie.SameSite)
+	assert.Equal(t, "/authorize", cookie.Path)
 }
 
 func TestParallelSignIns(t *testing.T) {

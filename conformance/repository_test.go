@@ -52,6 +52,7 @@ var mayImport = map[string][]string{
 
 	"fakeentra/internal/graph": {"fakeentra/directory"},
 	"fakeentra/internal/rules": {"fakeentra/aadsts", "fakeentra/directory"},
+	"fakeentra/internal/state": {"fakeentra/aadsts", "fakeentra/directory", "fakeentra/internal/rules"},
 
 	"conformance":                          {"conformance/...", "fakeentra/..."},
 	"conformance/catalogue":                {"conformance/engine"},

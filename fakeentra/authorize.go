@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"mcpentra/fakeentra/internal/state"
+
 	"mcpentra/fakeentra/internal/rules"
 
 	"mcpentra/fakeentra/aadsts"
@@ -25,7 +27,7 @@ type authorization struct {
 	response response
 	asked    *rules.Permissions
 	params   url.Values
-	device   *deviceCode
+	device   *state.DeviceCode
 }
 
 // A kind is the way in which an authorization came in. It is part of the addresses of the pages.
@@ -36,10 +38,6 @@ const (
 	byDevice kind = "device"
 	byAdmin  kind = "adminconsent"
 )
-
-// consentKey is what consent is remembered by. An administrator's consent for everybody has no
-// user.
-type consentKey struct{ tenantID, userID, clientID string }
 
 // handleAuthorize is the authorization endpoint. Errors of a request whose client and redirect URI
 // are known go back to the client; all others are a page, so that nobody is sent to an address that
@@ -66,12 +64,12 @@ func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorizat
 	prompts := strings.Fields(request.params.Get("prompt"))
 	hint := request.params.Get("login_hint")
 	silent := slices.Contains(prompts, "none")
-	person, several := f.pick(r, request.tenant, hint)
+	person, several := f.state.Pick(sessionOf(r), request.tenant, hint)
 	if f.config.AutoSignIn {
 		person = nil
 		several = false
 		if tenant, user := f.rules.PickUser(request.tenant, hint); user != nil {
-			person = &signedIn{tenant: tenant, user: user, at: f.now(), secondFactor: true}
+			person = &state.SignedIn{Tenant: tenant, User: user, At: f.now(), SecondFactor: true}
 		}
 	}
 	ask := person == nil ||
@@ -80,7 +78,7 @@ func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorizat
 	if request.tenant == nil {
 		switch {
 		case person != nil && !ask:
-			request.tenant = person.tenant
+			request.tenant = person.Tenant
 		case !silent:
 			// Which directory is meant is not known yet, so nothing of the request can be judged.
 			// Entra ID shows its page, too (M).
@@ -107,12 +105,12 @@ func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorizat
 
 // proceed goes on with an authorization once the person is known: policies, then consent, then the
 // answer.
-func (f *Fake) proceed(w http.ResponseWriter, r *http.Request, request *authorization, person *signedIn) {
+func (f *Fake) proceed(w http.ResponseWriter, r *http.Request, request *authorization, person *state.SignedIn) {
 	silent := slices.Contains(strings.Fields(request.params.Get("prompt")), "none")
 	if problem := checkAccess(request, person); problem != nil {
 		switch {
 		case problem.Number == 50076 && !silent && !f.config.AutoSignIn:
-			f.showSecondFactor(w, r, request, person.user)
+			f.showSecondFactor(w, r, request, person.User)
 			return
 		case silent:
 			problem.Code = "interaction_required"
@@ -125,36 +123,36 @@ func (f *Fake) proceed(w http.ResponseWriter, r *http.Request, request *authoriz
 	}
 	asksConsent := !f.config.AutoSignIn && slices.Contains(strings.Fields(request.params.Get("prompt")), "consent")
 	switch {
-	case request.kind == byAdmin && !person.user.Admin:
+	case request.kind == byAdmin && !person.User.Admin:
 		f.showError(w, r, aadsts.AdminConsentNeeded())
 	case request.kind == byAdmin:
-		f.showConsent(w, r, request, person.user)
-	case f.consented(request, person.user) && !asksConsent, f.config.AutoSignIn:
+		f.showConsent(w, r, request, person.User)
+	case f.consented(request, person.User) && !asksConsent, f.config.AutoSignIn:
 		f.answer(w, r, request, person)
 	case silent:
 		f.redirectError(w, r, request, aadsts.ConsentNeeded(request.client.ID, request.client.DisplayName))
-	case rules.NeedsAdmin(request.tenant, person.user, request.asked):
+	case rules.NeedsAdmin(request.tenant, person.User, request.asked):
 		f.showError(w, r, aadsts.AdminConsentNeeded())
 	default:
-		f.showConsent(w, r, request, person.user)
+		f.showConsent(w, r, request, person.User)
 	}
 }
 
 // checkAccess decides whether a person may have tokens for an authorization: the rules of the
 // directory, and the second factor that the request itself asks for.
-func checkAccess(request *authorization, person *signedIn) *aadsts.Error {
+func checkAccess(request *authorization, person *state.SignedIn) *aadsts.Error {
 	wishes, _ := rules.ReadClaimsRequest(request.params.Get("claims"))
 	problem := rules.CheckAccess(&rules.Delegation{
 		Tenant:       request.tenant,
 		Client:       request.client,
-		User:         person.user,
+		User:         person.User,
 		Asked:        request.asked,
-		SecondFactor: person.secondFactor,
+		SecondFactor: person.SecondFactor,
 	})
 	if problem != nil {
 		return problem
 	}
-	if wishes.SecondFactor && !person.secondFactor {
+	if wishes.SecondFactor && !person.SecondFactor {
 		return aadsts.MFANeeded(request.client.ID)
 	}
 	return nil

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"mcpentra/fakeentra/internal/state"
+
 	"mcpentra/fakeentra/internal/rules"
 
 	"mcpentra/fakeentra/aadsts"
@@ -66,7 +68,7 @@ func (a *authorization) readResponse() *aadsts.Error {
 }
 
 // answer sends the browser back with what was asked for.
-func (f *Fake) answer(w http.ResponseWriter, r *http.Request, request *authorization, person *signedIn) {
+func (f *Fake) answer(w http.ResponseWriter, r *http.Request, request *authorization, person *state.SignedIn) {
 	switch request.kind {
 	case byDevice:
 		f.approveDevice(w, r, request, person)
@@ -76,7 +78,7 @@ func (f *Fake) answer(w http.ResponseWriter, r *http.Request, request *authoriza
 		return
 	}
 	d := f.delegate(request, person)
-	f.remembersApp(r, request.client, d.SID)
+	f.state.RememberApp(sessionOf(r), request.client, d.SID)
 	var result []parameter
 	add := func(name, value string) { result = append(result, parameter{name, value}) }
 	code := ""
@@ -101,7 +103,7 @@ func (f *Fake) answer(w http.ResponseWriter, r *http.Request, request *authoriza
 		add("id_token", f.idToken(d, code, token))
 	}
 	if request.params.Get("client_info") == "1" {
-		add("client_info", clientInfo(request.tenant, person.user))
+		add("client_info", clientInfo(request.tenant, person.User))
 	}
 	if request.params.Has("state") {
 		add("state", request.params.Get("state"))
@@ -145,21 +147,21 @@ func (f *Fake) clientData(tenant *directory.Tenant, problem *aadsts.Error) strin
 }
 
 // delegate is what an authorization gives its client.
-func (f *Fake) delegate(request *authorization, person *signedIn) rules.Delegation {
+func (f *Fake) delegate(request *authorization, person *state.SignedIn) rules.Delegation {
 	wishes, _ := rules.ReadClaimsRequest(request.params.Get("claims")) // judged before
 	return rules.Delegation{
 		Version:      request.version,
 		Tenant:       request.tenant,
 		Client:       request.client,
-		User:         person.user,
+		User:         person.User,
 		Platform:     request.platform,
 		Asked:        request.asked,
 		Nonce:        strings.Clone(request.params.Get("nonce")),
 		SID:          f.newGUID(),
 		Strength:     "0",
 		Began:        f.now(),
-		SignedIn:     person.at,
-		SecondFactor: person.secondFactor,
+		SignedIn:     person.At,
+		SecondFactor: person.SecondFactor,
 		Contexts:     wishes.Contexts,
 		Capabilities: wishes.Capabilities,
 		Hybrid:       request.response.idToken || request.response.token,

@@ -19,7 +19,7 @@ func (f *Fake) findClient(
 	if problem := rules.CheckClientID(id); problem != nil {
 		return nil, problem
 	}
-	if app, found := f.registered.Get(id); found {
+	if app, found := f.state.Registered(id); found {
 		return app, nil
 	}
 	return f.rules.FindClient(tenant, path.Tenant == nil, id)

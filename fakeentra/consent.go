@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 
+	"mcpentra/fakeentra/internal/state"
+
 	"mcpentra/fakeentra/internal/rules"
 
 	"mcpentra/fakeentra/aadsts"
@@ -20,23 +22,9 @@ func (f *Fake) consented(request *authorization, user *directory.User) bool {
 
 // grantedTo are the permissions that a client has been given by a person, or for everybody.
 func (f *Fake) grantedTo(tenant *directory.Tenant, client *directory.App, user *directory.User) []string {
-	own, _ := f.consents.Get(consentKey{tenant.ID, user.ID, client.ID})
-	everybody, _ := f.consents.Get(consentKey{tenant.ID, "", client.ID})
+	own := f.state.Consented(state.ConsentKey{TenantID: tenant.ID, UserID: user.ID, ClientID: client.ID})
+	everybody := f.state.Consented(state.ConsentKey{TenantID: tenant.ID, ClientID: client.ID})
 	return slices.Concat(own, everybody, f.rules.Consented(tenant, client))
-}
-
-// remember keeps what a person has consented to.
-func (f *Fake) remember(key consentKey, asked *rules.Permissions) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	granted, _ := f.consents.Get(key)
-	granted = slices.Clone(granted)
-	for _, one := range asked.All() {
-		if !slices.Contains(granted, one) {
-			granted = append(granted, one)
-		}
-	}
-	f.consents.Add(key, granted)
 }
 
 // handleConsent takes the consent page's form.
@@ -45,13 +33,13 @@ func (f *Fake) handleConsent(w http.ResponseWriter, r *http.Request) {
 	if done {
 		return
 	}
-	person := f.signedIn(r, request.tenant)
+	person := f.state.SignedIn(sessionOf(r), request.tenant)
 	if person == nil {
 		f.showSignIn(w, r, request, "")
 		return
 	}
 	if request.tenant == nil {
-		request.tenant = person.tenant
+		request.tenant = person.Tenant
 	}
 	if done := f.read(w, r, request); done {
 		return
@@ -62,21 +50,21 @@ func (f *Fake) handleConsent(w http.ResponseWriter, r *http.Request) {
 	}
 	// What the page showed is what a person can approve: policies and rights are looked at again,
 	// not taken from the form.
-	key := consentKey{request.tenant.ID, person.user.ID, request.client.ID}
+	key := state.ConsentKey{TenantID: request.tenant.ID, UserID: person.User.ID, ClientID: request.client.ID}
 	if request.kind == byAdmin {
-		if !person.user.Admin {
+		if !person.User.Admin {
 			f.showError(w, r, aadsts.AdminConsentNeeded())
 			return
 		}
-		key.userID = ""
+		key.UserID = ""
 	} else if problem := checkAccess(request, person); problem != nil {
 		f.showError(w, r, problem)
 		return
-	} else if rules.NeedsAdmin(request.tenant, person.user, request.asked) {
+	} else if rules.NeedsAdmin(request.tenant, person.User, request.asked) {
 		f.showError(w, r, aadsts.AdminConsentNeeded())
 		return
 	}
-	f.remember(key, request.asked)
+	f.state.Consent(key, request.asked.All())
 	f.answer(w, r, request, person)
 }
 

@@ -7,30 +7,17 @@ import (
 	"strings"
 	"time"
 
+	"mcpentra/fakeentra/internal/state"
+
 	"mcpentra/fakeentra/internal/rules"
 
 	"mcpentra/fakeentra/aadsts"
-	"mcpentra/fakeentra/directory"
 )
 
 const (
 	deviceLifetime = 15 * time.Minute
 	deviceInterval = 5 * time.Second
 )
-
-// A deviceCode is the request of a device that cannot show a page (RFC 8628), and what a person has
-// answered. Fake.mu guards the answer.
-type deviceCode struct {
-	place    *rules.TenantPath
-	client   *directory.App
-	scope    string
-	userCode string
-	issued   time.Time
-	version  rules.Version
-
-	declined bool
-	granted  *rules.Delegation
-}
 
 // handleDeviceCode is the device authorization endpoint.
 func (f *Fake) handleDeviceCode(v rules.Version) http.HandlerFunc {
@@ -57,29 +44,28 @@ func (f *Fake) handleDeviceCode(v rules.Version) http.HandlerFunc {
 			f.writeError(w, r, problem)
 			return
 		}
-		held := &deviceCode{
-			place:    request.place,
-			client:   request.client,
-			scope:    request.params.Get("scope"),
-			userCode: f.newUserCode(),
-			issued:   f.now(),
-			version:  v,
+		device := &state.DeviceCode{
+			Path:     request.place,
+			Client:   request.client,
+			Scope:    request.params.Get("scope"),
+			UserCode: f.newUserCode(),
+			Issued:   f.now(),
+			Version:  v,
 		}
 		if v == rules.V1 {
-			held.scope = "openid " + request.params.Get("resource") + "/.default"
+			device.Scope = "openid " + request.params.Get("resource") + "/.default"
 		}
 		secret := "EAQABAAEAAAD" + base64.RawURLEncoding.EncodeToString(f.random(180))
-		f.devices.Add(secret, held)
-		f.userCodes.Add(held.userCode, held)
+		f.state.AddDevice(secret, device)
 		page := f.devicePage()
 		answer := deviceAnswer{
-			UserCode: held.userCode,
+			UserCode: device.UserCode,
 			Device:   secret,
 			Page:     page,
 			Expires:  numberOf(seconds(deviceLifetime), v),
 			Interval: numberOf(seconds(deviceInterval), v),
 			Message: "To sign in, use a web browser to open the page " + page +
-				" and enter the code " + held.userCode + " to authenticate.",
+				" and enter the code " + device.UserCode + " to authenticate.",
 		}
 		if v == rules.V1 {
 			answer.Page = ""
@@ -132,58 +118,51 @@ func (f *Fake) handleDevicePage(w http.ResponseWriter, r *http.Request) {
 		f.show(w, "device.html", page{Title: "Enter code"})
 		return
 	}
-	held, found := f.userCodes.Get(code)
-	if !found || f.now().Sub(held.issued) > deviceLifetime {
+	device, found := f.state.DeviceOfUser(code)
+	if !found || f.now().Sub(device.Issued) > deviceLifetime {
 		f.show(w, "device.html", page{Title: "Enter code", Problem: aadsts.DeviceCodeUnknown().Error()})
 		return
 	}
 	f.begin(w, r, &authorization{
 		kind:    byDevice,
-		version: held.version,
-		place:   held.place,
-		tenant:  held.place.Tenant,
+		version: device.Version,
+		place:   device.Path,
+		tenant:  device.Path.Tenant,
 		params:  url.Values{"user_code": {code}, "prompt": {"select_account"}},
 	})
 }
 
 // readDevice finds the device that a person is answering.
 func (f *Fake) readDevice(request *authorization) *aadsts.Error {
-	held, found := f.userCodes.Get(request.params.Get("user_code"))
-	if !found || f.now().Sub(held.issued) > deviceLifetime {
+	device, found := f.state.DeviceOfUser(request.params.Get("user_code"))
+	if !found || f.now().Sub(device.Issued) > deviceLifetime {
 		return aadsts.DeviceCodeUnknown()
 	}
-	f.mu.Lock()
-	answered := held.declined || held.granted != nil
-	f.mu.Unlock()
-	if answered {
+	if declined, granted := f.state.DeviceAnswer(device); declined || granted != nil {
 		return aadsts.DeviceCodeUnknown()
 	}
-	if held.place.Tenant == nil && !held.client.MultiTenant {
-		return aadsts.SingleTenant(held.client.ID, held.client.DisplayName)
+	if device.Path.Tenant == nil && !device.Client.MultiTenant {
+		return aadsts.SingleTenant(device.Client.ID, device.Client.DisplayName)
 	}
-	asked, problem := f.rules.Resolve(request.tenant, held.client, held.scope, true)
+	asked, problem := f.rules.Resolve(request.tenant, device.Client, device.Scope, true)
 	if problem != nil {
 		return problem
 	}
-	request.device = held
-	request.client = held.client
+	request.device = device
+	request.client = device.Client
 	request.asked = asked
 	request.platform = rules.PublicClient
 	return nil
 }
 
-func (f *Fake) approveDevice(w http.ResponseWriter, _ *http.Request, request *authorization, person *signedIn) {
+func (f *Fake) approveDevice(w http.ResponseWriter, _ *http.Request, request *authorization, person *state.SignedIn) {
 	d := f.delegate(request, person)
-	f.mu.Lock()
-	request.device.granted = &d
-	f.mu.Unlock()
+	f.state.ApproveDevice(request.device, d)
 	f.show(w, "message.html", page{Title: "You have signed in to " + request.client.DisplayName + " on your device"})
 }
 
 func (f *Fake) declineDevice(w http.ResponseWriter, _ *http.Request, request *authorization) {
-	f.mu.Lock()
-	request.device.declined = true
-	f.mu.Unlock()
+	f.state.DeclineDevice(request.device)
 	f.show(w, "message.html", page{Title: "You have declined the request of your device"})
 }
 
@@ -199,30 +178,26 @@ func (f *Fake) redeemDeviceCode(request *tokenRequest) (*tokenResponse, *aadsts.
 	if problem := f.authenticateByApp(request); problem != nil {
 		return nil, problem
 	}
-	held, found := f.devices.Get(secret)
-	if !found || held.client != request.client {
+	device, found := f.state.Device(secret)
+	if !found || device.Client != request.client {
 		return nil, aadsts.DeviceCodeUnknown()
 	}
-	if request.place.Tenant == nil && !held.client.MultiTenant {
+	if request.place.Tenant == nil && !device.Client.MultiTenant {
 		return nil, aadsts.NoTenant()
 	}
-	if f.now().Sub(held.issued) > deviceLifetime {
+	if f.now().Sub(device.Issued) > deviceLifetime {
 		return nil, aadsts.DeviceCodeExpired()
 	}
-	f.mu.Lock()
-	declined := held.declined
-	granted := held.granted
-	f.mu.Unlock()
+	declined, granted := f.state.DeviceAnswer(device)
 	switch {
 	case declined:
 		return nil, aadsts.DeviceDeclined()
 	case granted == nil:
 		return nil, aadsts.Pending()
 	}
-	if !f.devices.Remove(secret) {
-		return nil, aadsts.DeviceCodeUnknown() // somebody else was faster
+	if !f.state.RemoveDevice(secret, device) {
+		return nil, aadsts.DeviceCodeUnknown() // another redemption was faster
 	}
-	f.userCodes.Remove(held.userCode)
 	d := *granted
 	d.Strength = request.strength()
 	d.WantsInfo = request.wantsInfo()

@@ -196,14 +196,13 @@ func (f *Fake) handleDiscoveryV1(w http.ResponseWriter, r *http.Request) {
 // writeDiscovery answers with a document that is the same for as long as the fake lives, and is
 // made once.
 func (f *Fake) writeDiscovery(w http.ResponseWriter, name string, document func() any) {
-	text, found := f.documents.Get(name)
-	if !found {
-		var err error
-		if text, err = json.Marshal(document()); err != nil {
+	text := f.state.Document(name, func() []byte {
+		text, err := json.Marshal(document())
+		if err != nil {
 			panic(err) // our own structs
 		}
-		f.documents.Add(name, text)
-	}
+		return text
+	})
 	openHeaders(w)
 	_, _ = w.Write(text)
 }

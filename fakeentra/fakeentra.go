@@ -14,9 +14,9 @@ import (
 	"sync"
 	"time"
 
-	"mcpentra/fakeentra/internal/rules"
+	"mcpentra/fakeentra/internal/state"
 
-	lru "github.com/hashicorp/golang-lru/v2"
+	"mcpentra/fakeentra/internal/rules"
 
 	"mcpentra/fakeentra/directory"
 	"mcpentra/fakeentra/fault"
@@ -81,17 +81,6 @@ const (
 	ResourceIgnored ResourceParameter = "ignored"
 )
 
-// How much a fake remembers. Beyond it the oldest is forgotten, as if it had expired.
-const (
-	maxCodes         = 10_000
-	maxRefreshTokens = 50_000
-	maxSessions      = 10_000
-	maxConsents      = 50_000
-	maxDevices       = 1_000
-	maxRegistered    = 1_000
-	maxDocuments     = 200
-)
-
 // A Fake is a fake Entra ID without a listener. It is safe for concurrent use.
 type Fake struct {
 	config      Config
@@ -107,21 +96,12 @@ type Fake struct {
 	journal     *journal.Journal
 	script      *fault.Script
 	keys        *signing.Keys
+	state       *state.State
 
-	world sync.RWMutex // guards the directory, into which the caches below point; every request holds it for reading
+	// world guards the directory, into which the state points. Every request holds it for reading.
+	world sync.RWMutex
 
-	mu        sync.Mutex           // guards what follows, Config.Rand, and what the caches' values say is guarded
-	revokedAt map[string]time.Time // by the object ID of a user of the directory
-
-	codes      *lru.Cache[grantHash, *code]
-	refresh    *lru.Cache[grantHash, *refreshToken]
-	sessions   *lru.Cache[string, *session]
-	consents   *lru.Cache[consentKey, []string]
-	devices    *lru.Cache[string, *deviceCode] // by device code
-	userCodes  *lru.Cache[string, *deviceCode]
-	strong     *lru.Cache[string, struct{}] // sessions that had a second factor, by sid
-	registered *lru.Cache[string, *directory.App]
-	documents  *lru.Cache[string, []byte] // discovery documents as they are sent
+	randMu sync.Mutex // guards Config.Rand
 }
 
 // New makes a fake without a listener. Its error says what is wrong with the Config.
@@ -132,7 +112,7 @@ func New(config Config) (*Fake, error) {
 	}
 	f := &Fake{
 		config: config, directory: config.Directory, cloud: cloud, authority: cloud.authority, graphURL: cloud.graph,
-		keys: signing.NewKeys(), revokedAt: map[string]time.Time{},
+		keys: signing.NewKeys(), state: state.New(),
 		journal: journal.New(), script: &fault.Script{},
 	}
 	if config.PublicURL != "" {
@@ -179,16 +159,6 @@ func New(config Config) (*Fake, error) {
 	if config.Now == nil {
 		f.clock.source = time.Now
 	}
-	// Sizes are positive constants, which is all that these refuse.
-	f.codes, _ = lru.New[grantHash, *code](maxCodes)
-	f.refresh, _ = lru.New[grantHash, *refreshToken](maxRefreshTokens)
-	f.sessions, _ = lru.New[string, *session](maxSessions)
-	f.consents, _ = lru.New[consentKey, []string](maxConsents)
-	f.devices, _ = lru.New[string, *deviceCode](maxDevices)
-	f.userCodes, _ = lru.New[string, *deviceCode](maxDevices)
-	f.strong, _ = lru.New[string, struct{}](maxSessions)
-	f.registered, _ = lru.New[string, *directory.App](maxRegistered)
-	f.documents, _ = lru.New[string, []byte](maxDocuments)
 	f.graph = sync.OnceValue(func() http.Handler {
 		return graph.Handler(graph.Config{
 			Origin:    f.graphURL,
@@ -265,8 +235,8 @@ func (f *Fake) random(n int) []byte {
 		_, _ = rand.Read(bytes) // never fails
 		return bytes
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.randMu.Lock()
+	defer f.randMu.Unlock()
 	if _, err := io.ReadFull(f.config.Rand, bytes); err != nil {
 		panic(fmt.Sprintf("fakeentra: Config.Rand: %v", err))
 	}

@@ -1,12 +1,12 @@
 package fakeentra
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"net/http"
 	"strings"
 	"time"
+
+	"mcpentra/fakeentra/internal/state"
 
 	"mcpentra/fakeentra/internal/rules"
 
@@ -16,29 +16,14 @@ import (
 
 const codeLifetime = 10 * time.Minute
 
-// A code is an authorization code and what it was issued for.
-type code struct {
-	delegation rules.Delegation
-	redirect   string
-	challenge  string
-	method     string
-	issued     time.Time
-	redeemed   bool // guarded by Fake.mu
-}
-
-// A grantHash is what a code or refresh token is kept by: 32 bytes in place of a thousand.
-type grantHash [sha256.Size]byte
-
-func hashOf(value string) grantHash { return sha256.Sum256([]byte(value)) }
-
 func (f *Fake) newCode(request *authorization, d rules.Delegation) string {
 	value := f.newGrant(d.Tenant, 530)
-	f.codes.Add(sha256.Sum256(value), &code{
-		delegation: d,
-		redirect:   strings.Clone(request.redirect),
-		issued:     f.now(), // copies, which do not hold on to the whole request
-		challenge:  strings.Clone(request.params.Get("code_challenge")),
-		method:     strings.Clone(request.params.Get("code_challenge_method")),
+	f.state.AddCode(value, &state.Code{
+		Delegation: d,
+		Redirect:   strings.Clone(request.redirect),
+		Issued:     f.now(), // copies, which do not hold on to the whole request
+		Challenge:  strings.Clone(request.params.Get("code_challenge")),
+		Method:     strings.Clone(request.params.Get("code_challenge_method")),
 	})
 	return string(value)
 }
@@ -63,33 +48,33 @@ func (f *Fake) redeemCode(
 	case !wellFormed(value):
 		return nil, aadsts.MalformedGrant()
 	}
-	held, found := f.codes.Get(hashOf(value))
+	code, found := f.state.Code(value)
 	used := rules.Web
 	if found {
-		used = held.delegation.Platform
+		used = code.Delegation.Platform
 	} else if request.client.AllowPublicFlows && !request.hasSecret && !request.assertion {
 		used = rules.PublicClient
 	}
 	if problem := f.authenticate(w, r, request, used); problem != nil {
 		return nil, problem
 	}
-	if !found || held.delegation.Client != request.client {
+	if !found || code.Delegation.Client != request.client {
 		return nil, aadsts.GrantInvalid()
 	}
-	d := held.delegation
+	d := code.Delegation
 	if request.tenant != nil && request.tenant != d.Tenant {
 		return nil, aadsts.OtherTenant()
 	}
 	request.tenant = d.Tenant
 	if redirect := request.params.Get("redirect_uri"); redirect == "" {
 		return nil, aadsts.MissingParameter("redirect_uri")
-	} else if redirect != held.redirect {
-		return nil, aadsts.RedirectDiffers(redirect, held.redirect)
+	} else if redirect != code.Redirect {
+		return nil, aadsts.RedirectDiffers(redirect, code.Redirect)
 	}
-	if f.now().Sub(held.issued) > codeLifetime {
+	if f.now().Sub(code.Issued) > codeLifetime {
 		return nil, aadsts.Expired()
 	}
-	if problem := held.checkVerifier(request.params.Get("code_verifier")); problem != nil {
+	if problem := code.CheckVerifier(request.params.Get("code_verifier")); problem != nil {
 		return nil, problem
 	}
 	if problem := f.narrow(request, &d); problem != nil {
@@ -97,11 +82,7 @@ func (f *Fake) redeemCode(
 	}
 	// One of several redemptions at once wins; judged last, so that a request that fails for
 	// another reason costs the code nothing.
-	f.mu.Lock()
-	lost := held.redeemed
-	held.redeemed = true
-	f.mu.Unlock()
-	if lost {
+	if !f.state.Redeem(code) {
 		return nil, aadsts.Redeemed()
 	}
 	d.Began = f.now()
@@ -134,19 +115,4 @@ func (f *Fake) narrow(request *tokenRequest, d *rules.Delegation) *aadsts.Error 
 		return aadsts.WhichResource()
 	}
 	return f.checkTokenResource(request, d.Asked)
-}
-
-func (c *code) checkVerifier(verifier string) *aadsts.Error {
-	if c.challenge == "" {
-		return nil
-	}
-	derived := verifier
-	if c.method == "S256" {
-		sum := sha256.Sum256([]byte(verifier))
-		derived = base64.RawURLEncoding.EncodeToString(sum[:])
-	}
-	if verifier == "" || subtle.ConstantTimeCompare([]byte(derived), []byte(c.challenge)) != 1 {
-		return aadsts.VerifierMismatch()
-	}
-	return nil
 }

@@ -67,7 +67,7 @@ func (f *Fake) grantOnBehalfOf(r *http.Request, request *tokenRequest) (*tokenRe
 		Strength:  request.strength(),
 		WantsInfo: request.wantsInfo(),
 		SecondFactor: slices.Contains(amr, any("mfa")) || claims["acrs"] != nil ||
-			f.hadSecondFactor(text(claims, "sid")),
+			f.state.HadMFA(text(claims, "sid")),
 	}
 	if problem := rules.CheckAccess(&d); problem != nil {
 		return nil, problem

@@ -1,12 +1,12 @@
 package fakeentra
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
+
+	"mcpentra/fakeentra/internal/state"
 
 	"mcpentra/fakeentra/internal/rules"
 
@@ -21,13 +21,6 @@ const (
 	spaRefreshLifetime = 24 * time.Hour
 )
 
-// A refreshToken stands for a person and a client. It is bound to no resource.
-type refreshToken struct {
-	delegation rules.Delegation
-	issued     time.Time
-	expiry     time.Time
-}
-
 func (f *Fake) newRefreshToken(d rules.Delegation) string {
 	until := d.RefreshUntil
 	switch {
@@ -38,7 +31,7 @@ func (f *Fake) newRefreshToken(d rules.Delegation) string {
 		until = f.now().Add(refreshLifetime)
 	}
 	value := f.newGrant(d.Tenant, 760)
-	f.refresh.Add(sha256.Sum256(value), &refreshToken{delegation: d, issued: f.now(), expiry: until})
+	f.state.AddRefreshToken(value, &state.RefreshToken{Delegation: d, Issued: f.now(), Expiry: until})
 	return string(value)
 }
 
@@ -64,33 +57,33 @@ func (f *Fake) redeemRefreshToken(
 	case !wellFormed(value):
 		return nil, aadsts.MalformedGrant()
 	}
-	held, found := f.refresh.Get(hashOf(value))
+	token, found := f.state.RefreshToken(value)
 	used := rules.Web
 	if found {
-		used = held.delegation.Platform
+		used = token.Delegation.Platform
 	} else if request.client.AllowPublicFlows && !request.hasSecret && !request.assertion {
 		used = rules.PublicClient
 	}
 	if problem := f.authenticate(w, r, request, used); problem != nil {
 		return nil, problem
 	}
-	if !found || held.delegation.Client != request.client {
+	if !found || token.Delegation.Client != request.client {
 		return nil, aadsts.GrantInvalid()
 	}
-	d := held.delegation
+	d := token.Delegation
 	if request.tenant != nil && request.tenant != d.Tenant {
 		// Entra ID accepts it for other tenants of the person. No person here has one.
 		return nil, aadsts.GrantInvalid()
 	}
 	request.tenant = d.Tenant
 	switch {
-	case f.revoked(d):
+	case f.state.Revoked(&d):
 		return nil, aadsts.Revoked()
-	case f.now().Before(held.expiry):
+	case f.now().Before(token.Expiry):
 	case d.Platform == rules.SPA:
-		return nil, aadsts.SPARefreshToken(held.issued, spaRefreshLifetime)
+		return nil, aadsts.SPARefreshToken(token.Issued, spaRefreshLifetime)
 	default:
-		return nil, aadsts.InactiveRefreshToken(held.issued, refreshLifetime)
+		return nil, aadsts.InactiveRefreshToken(token.Issued, refreshLifetime)
 	}
 	if problem := f.widen(request, &d); problem != nil {
 		return nil, problem
@@ -103,7 +96,7 @@ func (f *Fake) redeemRefreshToken(
 	d.Strength = request.strength()
 	d.WantsInfo = request.wantsInfo()
 	if d.Platform == rules.SPA {
-		d.RefreshUntil = held.expiry
+		d.RefreshUntil = token.Expiry
 	}
 	return f.issue(d, request.version)
 }
@@ -147,26 +140,9 @@ func (f *Fake) RevokeSessions(user string) error {
 	defer f.world.RUnlock()
 	for i := range f.directory.Tenants {
 		if found := f.directory.Tenants[i].User(user); found != nil {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			f.revokedAt[found.ID] = f.now()
-			for _, id := range f.sessions.Keys() {
-				if held, ok := f.sessions.Peek(id); ok {
-					held.users = slices.DeleteFunc(slices.Clone(held.users), func(one signedIn) bool {
-						return one.user.ID == found.ID
-					})
-				}
-			}
+			f.state.Revoke(found.ID, f.now())
 			return nil
 		}
 	}
 	return fmt.Errorf("fakeentra: revoke sessions: no user %s", user)
-}
-
-// revoked reports whether the person's sessions were revoked after this grant began.
-func (f *Fake) revoked(d rules.Delegation) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	at, found := f.revokedAt[d.User.ID]
-	return found && !d.Began.After(at)
 }

@@ -38,7 +38,7 @@ func (f *Fake) issue(d rules.Delegation, v rules.Version) (*tokenResponse, *aads
 		answer.ClientInfo = clientInfo(d.Tenant, d.User)
 	}
 	if d.SecondFactor {
-		f.strong.Add(d.SID, struct{}{})
+		f.state.AddMFASession(d.SID)
 	}
 	return answer, nil
 }
@@ -52,10 +52,6 @@ func (f *Fake) oldMembers(answer *tokenResponse, v rules.Version, group rules.Pe
 		answer.Resource = f.rules.Audience(group)
 	}
 }
-
-// hadSecondFactor reports whether the session of a token was signed in to with a second factor,
-// which v2 tokens do not say.
-func (f *Fake) hadSecondFactor(sid string) bool { return sid != "" && f.strong.Contains(sid) }
 
 // scopeAnswer spells the granted names as they were asked for: short at v1 and for bare names of
 // Graph, with the resource's identifier otherwise. OpenID Connect scopes are always short.

@@ -5,116 +5,36 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
-	"time"
 
-	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/internal/state"
 )
 
 const sessionCookie = "ESTSAUTH"
 
-// How many people one browser may be signed in as, and how many apps are told when it signs out.
-const (
-	maxAccounts   = 10
-	maxSignedApps = 20
-)
-
-// A session is a browser in which people have signed in, most recent first. Fake.mu guards it.
-type session struct {
-	id    string
-	users []signedIn
-	apps  []signedApp
-}
-
-// A signedApp is an app that somebody signed in to, to be told at sign-out.
-type signedApp struct {
-	app *directory.App
-	sid string
-}
-
-// A signedIn is a person who is signed in in a browser.
-type signedIn struct {
-	tenant       *directory.Tenant
-	user         *directory.User
-	at           time.Time
-	secondFactor bool
-}
-
-// held finds the session of a browser.
-func (f *Fake) held(r *http.Request) *session {
+// sessionOf is the ID of the browser's session, or empty.
+func sessionOf(r *http.Request) string {
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil {
-		return nil
+		return ""
 	}
-	found, _ := f.sessions.Get(cookie.Value)
-	return found
+	return cookie.Value
 }
 
-// signedIn is the person who signed in last in this browser, of one tenant or of any, or nil.
-func (f *Fake) signedIn(r *http.Request, tenant *directory.Tenant) *signedIn {
-	held := f.held(r)
-	if held == nil {
-		return nil
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, one := range held.users {
-		if (tenant == nil || one.tenant == tenant) && !one.user.Disabled {
-			return &one
-		}
-	}
-	return nil
-}
-
-// pick is the account of this browser that a request is about: the one that login_hint names, or
-// else the one that signed in last. Several reports that there are others, between which the
-// request does not decide.
-func (f *Fake) pick(r *http.Request, tenant *directory.Tenant, hint string) (person *signedIn, several bool) {
-	held := f.held(r)
-	if held == nil {
-		return nil, false
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for i, one := range held.users {
-		switch {
-		case tenant != nil && one.tenant != tenant, one.user.Disabled:
-		case hint != "" && strings.EqualFold(hint, one.user.UserPrincipalName):
-			// The pages that follow are about whoever is first.
-			held.users = slices.Insert(slices.Delete(slices.Clone(held.users), i, i+1), 0, one)
-			return &one, false
-		case hint == "" && person == nil:
-			person = &one
-		case hint == "":
-			several = true
-		}
-	}
-	return person, several
-}
-
-// signIn begins a session, or adds to the one of this browser. The session gets a new ID, so that
-// one planted before is worth nothing.
-func (f *Fake) signIn(w http.ResponseWriter, r *http.Request, person signedIn) {
-	next := &session{id: base64.RawURLEncoding.EncodeToString(f.random(32)), users: []signedIn{person}}
-	if held := f.held(r); held != nil {
-		f.mu.Lock()
-		for _, one := range held.users {
-			if one.user != person.user && len(next.users) < maxAccounts {
-				next.users = append(next.users, one)
-			}
-		}
-		next.apps = held.apps
-		f.mu.Unlock()
-		f.sessions.Remove(held.id)
-	}
-	f.sessions.Add(next.id, next)
+// signIn starts a session, or adds to the one of this browser, under a new ID.
+func (f *Fake) signIn(w http.ResponseWriter, r *http.Request, person state.SignedIn) {
+	id := base64.RawURLEncoding.EncodeToString(f.random(32))
+	f.state.SignIn(sessionOf(r), id, person)
 	cookie := &http.Cookie{
-		Name: sessionCookie, Value: next.id, Path: "/", HttpOnly: true,
-		Secure: strings.HasPrefix(f.authority, "https:"), SameSite: sameSite(f.authority),
+		Name:     sessionCookie,
+		Value:    id,
+		Path:     "/",
+		HttpOnly: true,
+		Secure:   strings.HasPrefix(f.authority, "https:"),
+		SameSite: sameSite(f.authority),
 	}
 	http.SetCookie(w, cookie)
-	// What follows in this request sees the new session.
+	// The rest of this request sees the new session.
 	r.Header.Del("Cookie")
 	r.AddCookie(cookie)
 }
@@ -125,19 +45,6 @@ func sameSite(authority string) http.SameSite {
 		return http.SameSiteNoneMode
 	}
 	return http.SameSiteLaxMode
-}
-
-// remembersApp notes which app a browser signed in to.
-func (f *Fake) remembersApp(r *http.Request, app *directory.App, sid string) {
-	held := f.held(r)
-	if held == nil || app.LogoutURL == "" {
-		return
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(held.apps) < maxSignedApps {
-		held.apps = append(slices.Clone(held.apps), signedApp{app, sid})
-	}
 }
 
 // handleLogout ends the browser's session, tells the apps that were signed in to (OpenID Connect
@@ -155,11 +62,8 @@ func (f *Fake) handleLogout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var frames []string
-	if held := f.held(r); held != nil {
-		f.mu.Lock()
-		frames = f.logoutFrames(held)
-		f.mu.Unlock()
-		f.sessions.Remove(held.id)
+	if apps, found := f.state.SignOut(sessionOf(r)); found {
+		frames = f.logoutFrames(apps)
 		http.SetCookie(w, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1})
 	}
 	target := f.rules.AfterLogout(place.Tenant, params.Get("post_logout_redirect_uri"), params.Get("state"))
@@ -179,27 +83,25 @@ func (f *Fake) handleLogout(w http.ResponseWriter, r *http.Request) {
 	}, policy)
 }
 
-func (f *Fake) logoutFrames(held *session) []string {
+// logoutFrames are the addresses that tell the apps of a session about its end.
+func (f *Fake) logoutFrames(apps []state.SignedApp) []string {
 	var frames []string
-	for _, one := range held.apps {
+	for _, signed := range apps {
 		separator := "?"
-		if strings.Contains(one.app.LogoutURL, "?") {
+		if strings.Contains(signed.App.LogoutURL, "?") {
 			separator = "&"
 		}
-		home := f.directory.HomeOf(one.app)
+		home := f.directory.HomeOf(signed.App)
 		if home == nil {
 			continue
 		}
-		frames = append(
-			frames,
-			fmt.Sprintf(
-				"%s%ssid=%s&iss=%s",
-				one.app.LogoutURL,
-				separator,
-				url.QueryEscape(one.sid),
-				url.QueryEscape(f.Issuer(home.ID)),
-			),
-		)
+		frames = append(frames, fmt.Sprintf(
+			"%s%ssid=%s&iss=%s",
+			signed.App.LogoutURL,
+			separator,
+			url.QueryEscape(signed.SID),
+			url.QueryEscape(f.Issuer(home.ID)),
+		))
 	}
 	return frames
 }
@@ -240,7 +142,7 @@ func (f *Fake) handleSignIn(w http.ResponseWriter, r *http.Request) {
 	if done := f.read(w, r, request); done {
 		return
 	}
-	person := signedIn{tenant: tenant, user: user, at: f.now()}
+	person := state.SignedIn{Tenant: tenant, User: user, At: f.now()}
 	f.signIn(w, r, person)
 	f.proceed(w, r, request, &person)
 }
@@ -251,7 +153,7 @@ func (f *Fake) handleSecondFactor(w http.ResponseWriter, r *http.Request) {
 	if done {
 		return
 	}
-	person := f.signedIn(r, request.tenant)
+	person := f.state.SignedIn(sessionOf(r), request.tenant)
 	switch {
 	case person == nil:
 		f.showSignIn(w, r, request, "")
@@ -260,9 +162,9 @@ func (f *Fake) handleSecondFactor(w http.ResponseWriter, r *http.Request) {
 		f.cancel(w, r, request)
 		return
 	}
-	person.secondFactor = true
-	person.at = f.now()
-	request.tenant = person.tenant
+	person.SecondFactor = true
+	person.At = f.now()
+	request.tenant = person.Tenant
 	if done := f.read(w, r, request); done {
 		return
 	}

@@ -130,7 +130,7 @@ func (f *Fake) handleRegister(w http.ResponseWriter, r *http.Request) {
 		)
 		return
 	}
-	f.registered.Add(app.ID, app)
+	f.state.Register(app)
 	noStore(w)
 	writeJSON(w, http.StatusCreated, answer)
 }

@@ -1,0 +1,85 @@
+package state
+
+import (
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"mcpentra/fakeentra/directory"
+)
+
+// How many entries a collection keeps.
+const (
+	maxCodes         = 10_000
+	maxRefreshTokens = 50_000
+	maxSessions      = 10_000
+	maxConsents      = 50_000
+	maxDevices       = 1_000
+	maxRegistered    = 1_000
+	maxDocuments     = 200
+)
+
+// A State is the memory of one fake. Its methods are safe for concurrent use, with two exceptions:
+// Reset and Rebind need that no request uses the state at the same time.
+type State struct {
+	codes         *lru.Cache[grantHash, *Code]
+	refreshTokens *lru.Cache[grantHash, *RefreshToken]
+	sessions      *lru.Cache[string, *session]
+	consents      *lru.Cache[ConsentKey, []string]
+	devices       *lru.Cache[string, *DeviceCode] // by device code
+	userCodes     *lru.Cache[string, *DeviceCode]
+	mfaSessions   *lru.Cache[string, struct{}] // by sid
+	registered    *lru.Cache[string, *directory.App]
+	documents     *lru.Cache[string, []byte]
+
+	mu        sync.Mutex           // guards revokedAt and the entries of the collections
+	revokedAt map[string]time.Time // by the object ID of a user
+}
+
+// New returns an empty state.
+func New() *State {
+	s := &State{revokedAt: map[string]time.Time{}}
+	// The sizes are positive constants, so no error is possible.
+	s.codes, _ = lru.New[grantHash, *Code](maxCodes)
+	s.refreshTokens, _ = lru.New[grantHash, *RefreshToken](maxRefreshTokens)
+	s.sessions, _ = lru.New[string, *session](maxSessions)
+	s.consents, _ = lru.New[ConsentKey, []string](maxConsents)
+	s.devices, _ = lru.New[string, *DeviceCode](maxDevices)
+	s.userCodes, _ = lru.New[string, *DeviceCode](maxDevices)
+	s.mfaSessions, _ = lru.New[string, struct{}](maxSessions)
+	s.registered, _ = lru.New[string, *directory.App](maxRegistered)
+	s.documents, _ = lru.New[string, []byte](maxDocuments)
+	return s
+}
+
+// Reset forgets everything but the documents, which depend on the directory alone.
+func (s *State) Reset() {
+	s.mu.Lock()
+	s.revokedAt = map[string]time.Time{}
+	s.mu.Unlock()
+	s.codes.Purge()
+	s.refreshTokens.Purge()
+	s.sessions.Purge()
+	s.consents.Purge()
+	s.devices.Purge()
+	s.userCodes.Purge()
+	s.mfaSessions.Purge()
+	s.registered.Purge()
+}
+
+// Register keeps a dynamically registered client (RFC 7591).
+func (s *State) Register(app *directory.App) { s.registered.Add(app.ID, app) }
+
+// Registered finds a dynamically registered client by its application ID.
+func (s *State) Registered(clientID string) (*directory.App, bool) { return s.registered.Get(clientID) }
+
+// Document returns a document by its name, and makes it if it is missing. Rebind forgets it.
+func (s *State) Document(name string, write func() []byte) []byte {
+	text, found := s.documents.Get(name)
+	if !found {
+		text = write()
+		s.documents.Add(name, text)
+	}
+	return text
+}

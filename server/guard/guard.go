@@ -258,6 +258,16 @@ func (g *Guard) understand(x *exchange, r *http.Request) *http.Request {
 		g.refuseVersion(&x.answer, r, nil)
 		return nil
 	}
+	if x.answer.sessionless {
+		// It has neither, and a handler that knows only older revisions would open a stream that belongs to no session.
+		x.answer.Header().Set("Allow", "POST, OPTIONS")
+		g.refuse(&x.answer, r, refusal{
+			status:      http.StatusMethodNotAllowed,
+			description: "revision " + sessionlessRevision + " has no GET and no DELETE",
+			cause:       cause{reason: "method"},
+		})
+		return nil
+	}
 	if g.needsSession(x) {
 		g.refuseRPC(&x.answer, r, http.StatusBadRequest, &rpcError{code: codeInvalidRequest, message: sayNeedsSession})
 		return nil

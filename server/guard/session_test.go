@@ -129,6 +129,13 @@ func TestARevisionWithoutSessionsHasNone(t *testing.T) {
 		assert.Empty(t, w.Header().Get("Mcp-Session-Id"), "neither given nor repeated")
 		assert.Contains(t, w.Body.String(), `"session":""`)
 	}
+	for _, method := range []string{http.MethodGet, http.MethodDelete} {
+		before := len(next.requests)
+		w := ask(g, method, "ann-desk-1", "", "", "Mcp-Protocol-Version", "2026-07-28")
+		assert.Equal(t, 405, w.Code)
+		assert.Equal(t, "POST, OPTIONS", w.Header().Get("Allow"))
+		assert.Len(t, next.requests, before, "a stream outside of sessions would be everybody's")
+	}
 }
 
 func TestWithoutSessionsNothingNeedsOne(t *testing.T) {

@@ -55,6 +55,9 @@ func (b *Broker) guessed(clientID string, r *http.Request) (tooMany bool) {
 }
 
 func limiter(limiters *lru.Cache[string, *rate.Limiter], key string, limit rate.Limit, burst int) *rate.Limiter {
+	if held, found := limiters.Get(key); found {
+		return held
+	}
 	fresh := rate.NewLimiter(limit, burst)
 	if held, found, _ := limiters.PeekOrAdd(key, fresh); found {
 		return held

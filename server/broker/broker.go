@@ -119,6 +119,7 @@ type Broker struct {
 	secure   bool // the issuer is https, so cookies can say so
 	ownHost  string
 	ownPort  uint16
+	origin   string // of the issuer, as browsers write it
 	known    *lookalike.Table
 	records  *sealedStore
 	signing  *signingKey
@@ -166,6 +167,7 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 	if b.ownPort, err = browserPort(issuer); err != nil {
 		return nil, fmt.Errorf("broker: issuer %q: want a port from 1 to 65535", config.Issuer)
 	}
+	b.origin = issuer.Scheme + "://" + hostAndPort(issuer.Scheme, b.ownHost, b.ownPort)
 	if b.known, err = lookalike.Load(); err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}

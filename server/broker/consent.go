@@ -162,7 +162,7 @@ func (b *Broker) sentByOwnPage(r *http.Request) bool {
 		return false
 	}
 	origins := r.Header.Values("Origin")
-	return len(origins) == 1 && origins[0] == b.config.Issuer
+	return len(origins) == 1 && origins[0] == b.origin
 }
 
 // navigatedHere reports whether somebody came here by himself, or from this origin's own pages: not by a link or

@@ -14,6 +14,21 @@ import (
 	"mcpentra/server/store"
 )
 
+// TestConsentUnderAnyIssuerSpelling sends the form as a browser does, which knows one spelling of an
+// origin.
+func TestConsentUnderAnyIssuerSpelling(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	asBrowsersWriteIt := w.origin
+	w.origin = strings.Replace(w.origin, "localhost", "LocalHost", 1)
+	w.broker = w.start(options{})
+	b := w.browser()
+	form := formOf(b.get(w.request(w.public())).body)
+	form.Set("answer", "approve")
+	done := b.post(w.origin+"/authorize/consent", form, "Origin", asBrowsersWriteIt, "Sec-Fetch-Site", "same-origin")
+	assert.Equal(t, 200, done.status, done.body)
+}
+
 func TestConsentForm(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})

@@ -245,13 +245,18 @@ func newDestination(uri string) destination {
 	if err != nil {
 		return destination{}
 	}
-	shown := name
-	if strings.Contains(name, ":") {
-		shown = "[" + name + "]"
-	}
-	if parsed.Scheme == "https" && port != 443 || parsed.Scheme == "http" && port != 80 {
-		shown = net.JoinHostPort(name, strconv.Itoa(int(port)))
-	}
+	shown := hostAndPort(parsed.Scheme, name, port)
 	parsed.Host = shown
 	return destination{Host: shown, Name: name, Address: parsed.String(), ThisComputer: isLoopback(name)}
+}
+
+// hostAndPort is what browsers write for a host: IPv6 addresses in brackets, and no usual port.
+func hostAndPort(scheme, host string, port uint16) string {
+	switch {
+	case scheme == "https" && port != 443, scheme == "http" && port != 80:
+		return net.JoinHostPort(host, strconv.Itoa(int(port)))
+	case strings.Contains(host, ":"):
+		return "[" + host + "]"
+	}
+	return host
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -119,6 +120,8 @@ func ReadServerURL(text string) (*url.URL, error) {
 	switch {
 	case parsed.User != nil:
 		return nil, errors.New("the URL holds a user name or password, which does not belong there")
+	case !isPort(parsed.Port()):
+		return nil, fmt.Errorf("want a port from 1 to 65535, got %s in %q", parsed.Port(), text)
 	case parsed.Scheme == "https":
 	case parsed.Scheme != "http":
 		return nil, fmt.Errorf("want an https or http URL, got %q", text)
@@ -126,6 +129,12 @@ func ReadServerURL(text string) (*url.URL, error) {
 		return nil, fmt.Errorf("%s: a token must not travel over plain http; use https (http is for loopback addresses)", parsed)
 	}
 	return parsed, nil
+}
+
+// isPort reports whether a port can be one. Without one it is that of the scheme.
+func isPort(port string) bool {
+	number, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && number > 0
 }
 
 func (c *Config) fill() error {

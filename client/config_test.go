@@ -26,6 +26,8 @@ func TestServerURLs(t *testing.T) {
 		"":                               "want the URL of an MCP server",
 		"localhost:8000/mcp":             "want the URL of an MCP server",
 		"mcp.example.com":                "want the URL of an MCP server",
+		"http://localhost:80000/mcp":     "want a port from 1 to 65535",
+		"https://mcp.example.com:0/mcp":  "want a port from 1 to 65535",
 		"ftp://mcp.example.com/":         "want an https or http URL",
 		"http://mcp.example.com/mcp":     "must not travel over plain http",
 		"http://127.0.0.1.nip.io/mcp":    "must not travel over plain http",

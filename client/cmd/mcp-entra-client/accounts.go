@@ -144,7 +144,7 @@ func signOut(ctx context.Context, flags *flagValues, out io.Writer) error {
 	defer closeAll()
 	under, err := client.New(config)
 	if err != nil {
-		return err
+		return explainURL(config.Server, err)
 	}
 	was, err := under.SignOut(ctx)
 	switch {

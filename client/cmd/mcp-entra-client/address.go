@@ -20,39 +20,17 @@ import (
 	"mcpentra/client/discovery"
 )
 
-// isAddress reports whether an argument is the address of a server, with or without its scheme.
-// Words that could be commands are none.
-func isAddress(argument string) bool {
-	if strings.HasPrefix(argument, "http://") || strings.HasPrefix(argument, "https://") {
-		return true
-	}
-	if strings.HasPrefix(argument, "-") || strings.ContainsAny(argument, " \t{") {
-		return false
-	}
-	parsed, err := url.Parse("//" + argument)
-	if err != nil || parsed.Hostname() == "" {
-		return false
-	}
-	host := parsed.Hostname()
-	return parsed.Port() != "" || discovery.IsLoopback(host) || strings.Contains(strings.Trim(host, "."), ".")
-}
-
-// withScheme adds the scheme that people leave out: http on this machine, https everywhere else.
-func withScheme(address string) string {
-	if address == "" || strings.Contains(address, "://") || !isAddress(address) {
-		return address
-	}
-	parsed, err := url.Parse("//" + address)
-	if err == nil && discovery.IsLoopback(parsed.Hostname()) {
-		return "http://" + address
-	}
-	return "https://" + address
-}
-
 // isOrigin reports whether an address has no path.
 func isOrigin(address string) bool {
 	parsed, err := url.Parse(address)
 	return err == nil && strings.Trim(parsed.Path, "/") == "" && parsed.RawQuery == ""
+}
+
+// sameHost reports whether two addresses have the same host and port.
+func sameHost(a, b string) bool {
+	first, err := url.Parse(a)
+	second, otherErr := url.Parse(b)
+	return err == nil && otherErr == nil && strings.EqualFold(first.Host, second.Host)
 }
 
 // instead stands before the address that a person should type.
@@ -98,16 +76,6 @@ func explain(ctx context.Context, config client.Config, failure error) error {
 	return noEndpoint(ctx, config, server, failure)
 }
 
-// explainPlain adds what to type to the error about plain http to another machine.
-func explainPlain(address string, failure error) error {
-	server, err := url.Parse(address)
-	if err != nil || server.Scheme != "http" || server.User != nil || discovery.IsLoopback(server.Hostname()) {
-		return failure
-	}
-	server.Scheme = "https"
-	return fmt.Errorf("%w%s%s", failure, instead, server)
-}
-
 func notListening(server *url.URL, address net.Addr) string {
 	_, port, _ := net.SplitHostPort(address.String())
 	switch {
@@ -134,12 +102,12 @@ func portOf(server *url.URL) string {
 
 func withoutTLS(server *url.URL) string {
 	text := fmt.Sprintf("%s was tried, and the server answered without TLS", server)
-	if !discovery.IsLoopback(server.Hostname()) {
+	if !isHere(server.Hostname()) {
 		return text + "; a token must not travel over plain http to another machine"
 	}
 	plain := *server
 	plain.Scheme = "http"
-	return text + instead + plain.String()
+	return text + instead + onThisMachine(plain).String()
 }
 
 // Bounds of what is asked to explain an error.
@@ -156,6 +124,9 @@ func noEndpoint(ctx context.Context, config client.Config, server *url.URL, fail
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	status, text, err := ask(ctx, asking, http.MethodPost, server.String())
+	if err == nil && status == http.StatusUnauthorized && discovery.IsLoopback(server.Hostname()) {
+		return explainName(ctx, asking, server, failure)
+	}
 	if err != nil || status == http.StatusUnauthorized || status == http.StatusOK && json.Valid(text) {
 		return failure
 	}
@@ -178,6 +149,16 @@ func noEndpoint(ctx context.Context, config client.Config, server *url.URL, fail
 		explained.text += "; give the endpoint's whole address, which often ends in /mcp"
 	}
 	return explained
+}
+
+// explainName adds what to type where a server on this machine goes by another name of it, such as
+// localhost for 127.0.0.1: its metadata and its tokens are for that name.
+func explainName(ctx context.Context, by *http.Client, server *url.URL, failure error) error {
+	named, err := url.Parse(endpointNear(ctx, by, server, nil))
+	if err != nil || named.Host == "" || strings.EqualFold(named.Host, server.Host) {
+		return failure
+	}
+	return &addressError{text: failure.Error() + instead + named.String(), err: failure}
 }
 
 // ask sends one request without a token, and reads the beginning of the answer.
@@ -211,7 +192,8 @@ var addressesIn = regexp.MustCompile(`https?://[^\s"'<>\\]+`)
 func endpointNear(ctx context.Context, by *http.Client, server *url.URL, answer []byte) string {
 	const wellKnown = "/.well-known/oauth-protected-resource"
 	origin := server.Scheme + "://" + server.Host
-	for _, at := range []string{wellKnown, wellKnown + "/mcp"} {
+	ofPath := wellKnown + strings.TrimSuffix(server.EscapedPath(), "/")
+	for _, at := range []string{ofPath, wellKnown, wellKnown + "/mcp"} {
 		status, text, err := ask(ctx, by, http.MethodGet, origin+at)
 		var document struct{ Resource string }
 		if err != nil || status != http.StatusOK || json.Unmarshal(text, &document) != nil {
@@ -229,13 +211,20 @@ func endpointNear(ctx context.Context, by *http.Client, server *url.URL, answer 
 	return ""
 }
 
-// beside returns an address if it is another one at the origin of the server.
+// beside returns an address if it is another one at the origin of the server, or at another name of
+// this machine with the same port.
 func beside(server *url.URL, address string) string {
 	parsed, err := discovery.CheckURL(address, server)
-	if err != nil || !strings.EqualFold(parsed.Scheme, server.Scheme) || !strings.EqualFold(parsed.Host, server.Host) {
+	if err != nil || !strings.EqualFold(parsed.Scheme, server.Scheme) {
 		return ""
 	}
-	if strings.Trim(parsed.Path, "/") == strings.Trim(server.Path, "/") {
+	bothHere := discovery.IsLoopback(server.Hostname()) && discovery.IsLoopback(parsed.Hostname())
+	switch {
+	case strings.EqualFold(parsed.Host, server.Host):
+		if strings.Trim(parsed.Path, "/") == strings.Trim(server.Path, "/") {
+			return ""
+		}
+	case !bothHere || portOf(parsed) != portOf(server):
 		return ""
 	}
 	return parsed.String()

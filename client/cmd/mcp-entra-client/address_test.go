@@ -1,9 +1,18 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/client"
 )
 
 func TestAddressesWithoutAScheme(t *testing.T) {
@@ -19,12 +28,93 @@ func TestAddressesWithoutAScheme(t *testing.T) {
 		"localhost.example.com":      "https://localhost.example.com",
 		"https://mcp.example.com":    "https://mcp.example.com",
 		"http://mcp.example.com/mcp": "http://mcp.example.com/mcp",
+		"HTTP://LOCALHOST:8000/mcp":  "HTTP://LOCALHOST:8000/mcp",
+		"//localhost:8000/mcp":       "http://localhost:8000/mcp",
+		"8000":                       "http://localhost:8000",
+		":8000/mcp":                  "http://localhost:8000/mcp",
+		"0.0.0.0:8000/mcp":           "http://0.0.0.0:8000/mcp",
+		"'http://localhost:8000'":    "http://localhost:8000",
+		"<https://mcp.example.com>":  "https://mcp.example.com",
+		"ws://localhost:8000":        "ws://localhost:8000",
+		"http:/localhost:8000":       "http:/localhost:8000",
+		"localhost:port/mcp":         "localhost:port/mcp",
 	} {
 		assert.True(t, isAddress(given), given)
 		assert.Equal(t, want, withScheme(given), given)
 	}
-	for _, word := range []string{"", "list", "whoami", "sign-in", "--url", `{"a.b":1}`, "name=value", "a b.c", "."} {
+	for _, word := range []string{
+		"", "list", "whoami", "sign-in", "--url", `{"a.b":1}`, "name=value", "a b.c", ".", "8", "/mcp",
+	} {
 		assert.False(t, isAddress(word), word)
 		assert.Equal(t, word, withScheme(word), word)
+	}
+}
+
+// TestWhatToTypeInstead has addresses that are none of an MCP server.
+func TestWhatToTypeInstead(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"http//localhost:8000/mcp":        "http://localhost:8000/mcp",
+		"http:/localhost:8000/mcp":        "http://localhost:8000/mcp",
+		"http:localhost:8000/mcp":         "http://localhost:8000/mcp",
+		"htp://localhost:8000/mcp":        "http://localhost:8000/mcp",
+		"ws://mcp.example.com/mcp":        "https://mcp.example.com/mcp",
+		"http://localhost:8000\\mcp":      "http://localhost:8000/mcp",
+		"http:// localhost:8000/mcp":      "http://localhost:8000/mcp",
+		"http://0.0.0.0:8000/mcp":         "http://localhost:8000/mcp",
+		"http://[::]:8000/mcp":            "http://localhost:8000/mcp",
+		"http://:8000/mcp":                "http://localhost:8000/mcp",
+		"http://mcp.example.com/mcp":      "https://mcp.example.com/mcp",
+		"https://me:pw@mcp.example.com/a": "https://mcp.example.com/a",
+		"http://":                         "",
+		"localhost:port/mcp":              "",
+		"http://localhost:80000/mcp":      "",
+		"file:///etc/passwd":              "",
+	} {
+		_, err := client.ReadServerURL(given)
+		require.Error(t, err, given)
+		assert.Equal(t, want, guess(given), given)
+		text := explainURL(given, err).Error()
+		assert.Equal(t, want != "", strings.HasSuffix(text, instead+want), text)
+	}
+	other := errors.New("no keychain")
+	assert.Equal(t, other, explainURL("http://localhost:8000/mcp", other), "the address is fine")
+}
+
+// TestAnotherNameOfThisMachine has a server that goes by another name than the one that was typed.
+func TestAnotherNameOfThisMachine(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ resource, want string }{
+		"localhost":       {"http://localhost:PORT/mcp", "http://localhost:PORT/mcp"},
+		"the same":        {"http://127.0.0.1:PORT/mcp", ""},
+		"another port":    {"http://localhost:1/mcp", ""},
+		"another machine": {"https://mcp.example.com/mcp", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var document string
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodPost {
+					w.WriteHeader(http.StatusUnauthorized)
+					return
+				}
+				fmt.Fprint(w, document)
+			}))
+			t.Cleanup(s.Close)
+			server, err := url.Parse(s.URL + "/mcp")
+			require.NoError(t, err)
+			withPort := strings.NewReplacer("PORT", server.Port())
+			document = fmt.Sprintf(`{"resource":%q}`, withPort.Replace(c.resource))
+
+			failure := errors.New("it describes another resource")
+			config := client.Config{Server: server.String(), Base: http.DefaultTransport}
+			got := explain(t.Context(), config, failure)
+			if c.want == "" {
+				assert.Equal(t, failure, got)
+				return
+			}
+			assert.Equal(t, failure.Error()+instead+withPort.Replace(c.want), got.Error())
+			require.ErrorIs(t, got, failure)
+		})
 	}
 }

@@ -229,7 +229,7 @@ func connected(ctx context.Context, flags *flagValues, do func(context.Context, 
 		}
 	}
 	if flags.typed != config.Server {
-		taken := fmt.Sprintf("%s has no scheme: %s is taken", flags.typed, config.Server)
+		taken := fmt.Sprintf("%s is read as %s", flags.typed, config.Server)
 		fmt.Fprintln(out, console.Printable(taken))
 	}
 	options := console.Options{
@@ -240,7 +240,7 @@ func connected(ctx context.Context, flags *flagValues, do func(context.Context, 
 	}
 	session, end, err := connect(ctx, config, options)
 	var elsewhere *addressError
-	if errors.As(err, &elsewhere) && elsewhere.endpoint != "" && isOrigin(config.Server) {
+	if errors.As(err, &elsewhere) && isOrigin(config.Server) && sameHost(config.Server, elsewhere.endpoint) {
 		// The person named the origin alone, and the origin says where its endpoint is.
 		fmt.Fprintln(out, console.Printable(elsewhere.text)+"; it is tried now")
 		config.Server = elsewhere.endpoint
@@ -270,7 +270,7 @@ func connected(ctx context.Context, flags *flagValues, do func(context.Context, 
 func connect(ctx context.Context, config client.Config, options console.Options) (*console.Session, func(), error) {
 	under, err := client.New(config)
 	if err != nil {
-		return nil, nil, explainPlain(config.Server, err)
+		return nil, nil, explainURL(config.Server, err)
 	}
 	session, err := console.Connect(ctx, config.Server, under, options)
 	if err != nil {

@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"fakeentra/cmd/fakeentra": {"fakeentra/..."},
 
 	"fakeentra/internal/graph": {"fakeentra/directory"},
+	"fakeentra/internal/pages": {"fakeentra/aadsts", "fakeentra/directory"},
 	"fakeentra/internal/rules": {"fakeentra/aadsts", "fakeentra/directory"},
 	"fakeentra/internal/state": {"fakeentra/aadsts", "fakeentra/directory", "fakeentra/internal/rules"},
 

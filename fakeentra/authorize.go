@@ -6,12 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"mcpentra/fakeentra/internal/state"
-
-	"mcpentra/fakeentra/internal/rules"
-
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/internal/rules"
+	"mcpentra/fakeentra/internal/state"
 )
 
 // An authorization is something that a person is asked to sign in for and to approve: a request to
@@ -110,7 +108,7 @@ func (f *Fake) proceed(w http.ResponseWriter, r *http.Request, request *authoriz
 	if problem := checkAccess(request, person); problem != nil {
 		switch {
 		case problem.Number == 50076 && !silent && !f.config.AutoSignIn:
-			f.showSecondFactor(w, r, request, person.User)
+			showSecondFactor(w, request, person.User)
 			return
 		case silent:
 			problem.Code = "interaction_required"
@@ -126,7 +124,7 @@ func (f *Fake) proceed(w http.ResponseWriter, r *http.Request, request *authoriz
 	case request.kind == byAdmin && !person.User.Admin:
 		f.showError(w, r, aadsts.AdminConsentNeeded())
 	case request.kind == byAdmin:
-		f.showConsent(w, r, request, person.User)
+		showConsent(w, request, person.User)
 	case f.consented(request, person.User) && !asksConsent, f.config.AutoSignIn:
 		f.answer(w, r, request, person)
 	case silent:
@@ -134,7 +132,7 @@ func (f *Fake) proceed(w http.ResponseWriter, r *http.Request, request *authoriz
 	case rules.NeedsAdmin(request.tenant, person.User, request.asked):
 		f.showError(w, r, aadsts.AdminConsentNeeded())
 	default:
-		f.showConsent(w, r, request, person.User)
+		showConsent(w, request, person.User)
 	}
 }
 

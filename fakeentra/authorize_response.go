@@ -6,12 +6,11 @@ import (
 	"strconv"
 	"strings"
 
-	"mcpentra/fakeentra/internal/state"
-
-	"mcpentra/fakeentra/internal/rules"
-
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/internal/pages"
+	"mcpentra/fakeentra/internal/rules"
+	"mcpentra/fakeentra/internal/state"
 )
 
 // A response is what goes back to the client, and how.
@@ -79,8 +78,8 @@ func (f *Fake) answer(w http.ResponseWriter, r *http.Request, request *authoriza
 	}
 	d := f.delegate(request, person)
 	f.state.RememberApp(sessionOf(r), request.client, d.SID)
-	var result []parameter
-	add := func(name, value string) { result = append(result, parameter{name, value}) }
+	var result []pages.Parameter
+	add := func(name, value string) { result = append(result, pages.Parameter{Name: name, Value: value}) }
 	code := ""
 	token := ""
 	if request.response.code {
@@ -116,11 +115,11 @@ func (f *Fake) answer(w http.ResponseWriter, r *http.Request, request *authoriza
 }
 
 // withIssuer adds iss (RFC 9207), which Entra ID does not send (M), for the spec-aligned face.
-func (f *Fake) withIssuer(request *authorization, result []parameter) []parameter {
+func (f *Fake) withIssuer(request *authorization, result []pages.Parameter) []pages.Parameter {
 	if f.config.Face != SpecAlignedFace {
 		return result
 	}
-	return append(result, parameter{"iss", f.Issuer(request.tenant.ID)})
+	return append(result, pages.Parameter{Name: "iss", Value: f.Issuer(request.tenant.ID)})
 }
 
 // clientData is the telemetry that msal-browser asks for with clidata=1: the kind of account,
@@ -179,31 +178,31 @@ func (f *Fake) redirectError(w http.ResponseWriter, r *http.Request, request *au
 	}
 	noteProblem(w, problem)
 	occurrence := f.occurrence(w, r)
-	result := []parameter{{"error", problem.Code}, {"error_description", problem.Description(occurrence)}}
+	result := []pages.Parameter{
+		{Name: "error", Value: problem.Code},
+		{Name: "error_description", Value: problem.Description(occurrence)},
+	}
 	if uri := problem.ErrorURI(occurrence); uri != "" {
-		result = append(result, parameter{"error_uri", uri})
+		result = append(result, pages.Parameter{Name: "error_uri", Value: uri})
 	}
 	if problem.Suberror != "" {
-		result = append(result, parameter{"error_subcode", problem.Suberror})
+		result = append(result, pages.Parameter{Name: "error_subcode", Value: problem.Suberror})
 	}
 	if problem.Claims != "" {
-		result = append(result, parameter{"claims", problem.Claims})
+		result = append(result, pages.Parameter{Name: "claims", Value: problem.Claims})
 	}
 	if request.params.Has("state") {
-		result = append(result, parameter{"state", request.params.Get("state")})
+		result = append(result, pages.Parameter{Name: "state", Value: request.params.Get("state")})
 	}
 	if request.params.Get("clidata") == "1" {
-		result = append(result, parameter{"clientdata", f.clientData(request.tenant, problem)})
+		result = append(result, pages.Parameter{Name: "clientdata", Value: f.clientData(request.tenant, problem)})
 	}
 	f.respond(w, r, request, f.withIssuer(request, result))
 }
 
-// A parameter is one of an authorization response, where the order is part of the wire.
-type parameter struct{ Name, Value string }
-
 // respond delivers an authorization response in the mode that was asked for.
-func (f *Fake) respond(w http.ResponseWriter, r *http.Request, request *authorization, result []parameter) {
-	noStore(w)
+func (f *Fake) respond(w http.ResponseWriter, r *http.Request, request *authorization, result []pages.Parameter) {
+	pages.NoStore(w)
 	target, err := url.Parse(request.redirect)
 	if err != nil {
 		f.showError(w, r, aadsts.RedirectMalformed())
@@ -213,7 +212,11 @@ func (f *Fake) respond(w http.ResponseWriter, r *http.Request, request *authoriz
 		target.Path = "/" // a redirect URI without a path comes back with one
 	}
 	if request.response.mode == "form_post" {
-		f.showFormPost(w, target.String(), result)
+		pages.Show(w, "formpost.html", pages.Page{
+			Title:    "Working…",
+			Redirect: target.String(),
+			Result:   result,
+		})
 		return
 	}
 	location := make([]byte, 0, 2048)

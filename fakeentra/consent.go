@@ -5,12 +5,11 @@ import (
 	"net/url"
 	"slices"
 
-	"mcpentra/fakeentra/internal/state"
-
-	"mcpentra/fakeentra/internal/rules"
-
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/internal/pages"
+	"mcpentra/fakeentra/internal/rules"
+	"mcpentra/fakeentra/internal/state"
 )
 
 // consented reports whether everything asked for was granted before: by the person, by an
@@ -112,10 +111,13 @@ func (f *Fake) judgeAdminConsent(request *authorization) *aadsts.Error {
 
 // answerAdmin tells the client that everybody's consent was given (M: the order of the parameters).
 func (f *Fake) answerAdmin(w http.ResponseWriter, r *http.Request, request *authorization) {
-	result := []parameter{{"admin_consent", "True"}, {"tenant", request.tenant.ID}}
+	result := []pages.Parameter{
+		{Name: "admin_consent", Value: "True"},
+		{Name: "tenant", Value: request.tenant.ID},
+	}
 	for _, name := range []string{"scope", "state"} {
 		if request.params.Has(name) {
-			result = append(result, parameter{name, request.params.Get(name)})
+			result = append(result, pages.Parameter{Name: name, Value: request.params.Get(name)})
 		}
 	}
 	f.respond(w, r, request, result)

@@ -7,11 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"mcpentra/fakeentra/internal/state"
-
-	"mcpentra/fakeentra/internal/rules"
-
 	"mcpentra/fakeentra/aadsts"
+	"mcpentra/fakeentra/internal/pages"
+	"mcpentra/fakeentra/internal/rules"
+	"mcpentra/fakeentra/internal/state"
 )
 
 const (
@@ -71,7 +70,7 @@ func (f *Fake) handleDeviceCode(v rules.Version) http.HandlerFunc {
 			answer.Page = ""
 			answer.OldPage = page // M: as the library of its time reads it
 		}
-		noStore(w)
+		pages.NoStore(w)
 		writeJSON(w, http.StatusOK, answer)
 	}
 }
@@ -115,12 +114,12 @@ func (f *Fake) handleDevicePage(w http.ResponseWriter, r *http.Request) {
 	}
 	code := strings.ToUpper(strings.TrimSpace(params.Get("user_code")))
 	if code == "" {
-		f.show(w, "device.html", page{Title: "Enter code"})
+		pages.Show(w, "device.html", pages.Page{Title: "Enter code"})
 		return
 	}
 	device, found := f.state.DeviceOfUser(code)
 	if !found || f.now().Sub(device.Issued) > deviceLifetime {
-		f.show(w, "device.html", page{Title: "Enter code", Problem: aadsts.DeviceCodeUnknown().Error()})
+		pages.Show(w, "device.html", pages.Page{Title: "Enter code", Problem: aadsts.DeviceCodeUnknown().Error()})
 		return
 	}
 	f.begin(w, r, &authorization{
@@ -158,12 +157,16 @@ func (f *Fake) readDevice(request *authorization) *aadsts.Error {
 func (f *Fake) approveDevice(w http.ResponseWriter, _ *http.Request, request *authorization, person *state.SignedIn) {
 	d := f.delegate(request, person)
 	f.state.ApproveDevice(request.device, d)
-	f.show(w, "message.html", page{Title: "You have signed in to " + request.client.DisplayName + " on your device"})
+	pages.Show(
+		w,
+		"message.html",
+		pages.Page{Title: "You have signed in to " + request.client.DisplayName + " on your device"},
+	)
 }
 
 func (f *Fake) declineDevice(w http.ResponseWriter, _ *http.Request, request *authorization) {
 	f.state.DeclineDevice(request.device)
-	f.show(w, "message.html", page{Title: "You have declined the request of your device"})
+	pages.Show(w, "message.html", pages.Page{Title: "You have declined the request of your device"})
 }
 
 // redeemDeviceCode is what the device polls with, under either name of the grant.

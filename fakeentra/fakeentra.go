@@ -14,14 +14,12 @@ import (
 	"sync"
 	"time"
 
-	"mcpentra/fakeentra/internal/state"
-
-	"mcpentra/fakeentra/internal/rules"
-
 	"mcpentra/fakeentra/directory"
 	"mcpentra/fakeentra/fault"
 	"mcpentra/fakeentra/internal/graph"
+	"mcpentra/fakeentra/internal/rules"
 	"mcpentra/fakeentra/internal/signing"
+	"mcpentra/fakeentra/internal/state"
 	"mcpentra/fakeentra/journal"
 )
 

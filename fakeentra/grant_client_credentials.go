@@ -3,9 +3,8 @@ package fakeentra
 import (
 	"net/http"
 
-	"mcpentra/fakeentra/internal/rules"
-
 	"mcpentra/fakeentra/aadsts"
+	"mcpentra/fakeentra/internal/rules"
 )
 
 // grantClientCredentials is the grant of an app for itself (RFC 6749 section 4.4). Entra wants

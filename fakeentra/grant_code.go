@@ -6,12 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"mcpentra/fakeentra/internal/state"
-
-	"mcpentra/fakeentra/internal/rules"
-
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/internal/rules"
+	"mcpentra/fakeentra/internal/state"
 )
 
 const codeLifetime = 10 * time.Minute

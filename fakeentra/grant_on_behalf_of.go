@@ -5,9 +5,8 @@ import (
 	"net/http"
 	"slices"
 
-	"mcpentra/fakeentra/internal/rules"
-
 	"mcpentra/fakeentra/aadsts"
+	"mcpentra/fakeentra/internal/rules"
 	"mcpentra/fakeentra/internal/signing"
 )
 

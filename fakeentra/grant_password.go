@@ -5,9 +5,8 @@ import (
 	"net/http"
 	"strings"
 
-	"mcpentra/fakeentra/internal/rules"
-
 	"mcpentra/fakeentra/aadsts"
+	"mcpentra/fakeentra/internal/rules"
 )
 
 // grantPassword is the grant of RFC 6749 section 4.3, which Entra still has for accounts without a

@@ -6,12 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"mcpentra/fakeentra/internal/state"
-
-	"mcpentra/fakeentra/internal/rules"
-
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/internal/rules"
+	"mcpentra/fakeentra/internal/state"
 )
 
 // Lifetimes of refresh tokens: sliding for all but single-page apps, whose successors inherit what

@@ -10,10 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"mcpentra/fakeentra/internal/rules"
-
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/internal/rules"
 	"mcpentra/fakeentra/internal/signing"
 )
 

@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"mcpentra/fakeentra/internal/rules"
-
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/internal/rules"
 	"mcpentra/fakeentra/internal/signing"
 )
 

@@ -290,7 +290,7 @@ func TestPagesOfPolicies(t *testing.T) {
 // No page can be had without the mark: it is in the frame that all of them share.
 func TestEveryPageHasTheMark(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("pages/*.html")
+	files, err := filepath.Glob("internal/pages/html/*.html")
 	require.NoError(t, err)
 	require.Greater(t, len(files), 8)
 	for _, file := range files {

@@ -4,10 +4,10 @@ import (
 	"net/http"
 	"strings"
 
-	"mcpentra/fakeentra/internal/rules"
-
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/internal/pages"
+	"mcpentra/fakeentra/internal/rules"
 )
 
 // maxBody bounds a request's form in bytes.
@@ -47,7 +47,7 @@ func (f *Fake) newRoutes() *http.ServeMux {
 	mux.HandleFunc("POST /{tenant}/{kind}/{version}/secondfactor", f.handleSecondFactor)
 	mux.HandleFunc("GET /device", f.handleDevicePage)
 	mux.HandleFunc("POST /device", f.handleDevicePage)
-	mux.HandleFunc("GET /error", f.handleLookup)
+	mux.HandleFunc("GET /error", handleLookup)
 	mux.HandleFunc("GET /{$}", f.handleFrontPage)
 	if f.config.Face == SpecAlignedFace {
 		mux.HandleFunc("GET /.well-known/oauth-authorization-server/{tenant}/v2.0", f.handleDiscovery)
@@ -99,7 +99,7 @@ func (f *Fake) serve(w *held, r *http.Request) {
 // writeError answers with the JSON body of an error.
 func (f *Fake) writeError(w http.ResponseWriter, r *http.Request, problem *aadsts.Error) {
 	noteProblem(w, problem)
-	noStore(w)
+	pages.NoStore(w)
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(problem.Status)
 	_, _ = w.Write(problem.JSON(f.occurrence(w, r)))
@@ -109,14 +109,6 @@ func noteProblem(w http.ResponseWriter, problem *aadsts.Error) {
 	if answer, ok := w.(*held); ok {
 		answer.problem = problem.Number
 	}
-}
-
-// noStore are the headers of answers that hold something (M: the whole of them).
-func noStore(w http.ResponseWriter) {
-	header := w.Header()
-	header.Set("Cache-Control", "no-store, no-cache")
-	header.Set("Pragma", "no-cache")
-	header.Set("Expires", "-1")
 }
 
 // occurrence identifies one answer. The correlation ID is the client's own where it sent one.

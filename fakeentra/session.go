@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"mcpentra/fakeentra/internal/pages"
 	"mcpentra/fakeentra/internal/state"
 )
 
@@ -72,15 +73,11 @@ func (f *Fake) handleLogout(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusFound)
 		return
 	}
-	policy := "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
-	if len(frames) > 0 {
-		policy += "; frame-src http: https:"
-	}
-	f.showWith(w, "logout.html", page{
+	pages.Show(w, "logout.html", pages.Page{
 		Title:    "You signed out of your account",
 		Redirect: target,
 		Frames:   frames,
-	}, policy)
+	})
 }
 
 // logoutFrames are the addresses that tell the apps of a session about its end.
@@ -130,12 +127,12 @@ func (f *Fake) handleSignIn(w http.ResponseWriter, r *http.Request) {
 		case user == nil || problem.Number == 50057 || problem.Number == 50053 || problem.Number == 50055:
 			f.showSignIn(w, r, request, problem.Error())
 		default:
-			f.showPassword(w, r, request, user, problem.Error())
+			showPassword(w, request, user, problem.Error())
 		}
 		return
 	}
 	if user.Password != "" && !form.Has("password") {
-		f.showPassword(w, r, request, user, "")
+		showPassword(w, request, user, "")
 		return
 	}
 	request.tenant = tenant
@@ -185,9 +182,12 @@ func (f *Fake) cancel(w http.ResponseWriter, r *http.Request, request *authoriza
 		f.declineDevice(w, r, request)
 		return
 	}
-	result := []parameter{{"error", "access_denied"}, {"error_subcode", "cancel"}}
+	result := []pages.Parameter{
+		{Name: "error", Value: "access_denied"},
+		{Name: "error_subcode", Value: "cancel"},
+	}
 	if request.params.Has("state") {
-		result = append(result, parameter{"state", request.params.Get("state")})
+		result = append(result, pages.Parameter{Name: "state", Value: request.params.Get("state")})
 	}
 	f.respond(w, r, request, f.withIssuer(request, result))
 }

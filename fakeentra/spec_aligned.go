@@ -9,9 +9,9 @@ import (
 	"net/url"
 	"slices"
 
-	"mcpentra/fakeentra/internal/rules"
-
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/internal/pages"
+	"mcpentra/fakeentra/internal/rules"
 )
 
 // A Face is the manner in which a fake presents itself.
@@ -131,7 +131,7 @@ func (f *Fake) handleRegister(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.state.Register(app)
-	noStore(w)
+	pages.NoStore(w)
 	writeJSON(w, http.StatusCreated, answer)
 }
 

@@ -9,11 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"mcpentra/fakeentra/internal/rules"
-
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/endpoint"
 	"mcpentra/fakeentra/fault"
+	"mcpentra/fakeentra/internal/rules"
 )
 
 // Inject appends faults to the fake's script. It takes all of them or, when one cannot be meant,

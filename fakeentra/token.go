@@ -10,10 +10,10 @@ import (
 	"strconv"
 	"strings"
 
-	"mcpentra/fakeentra/internal/rules"
-
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/internal/pages"
+	"mcpentra/fakeentra/internal/rules"
 )
 
 // A tokenRequest is a request to the token endpoint whose form, tenant and client are in order.
@@ -86,7 +86,7 @@ func (f *Fake) handleToken(v rules.Version) http.HandlerFunc {
 			f.writeError(w, r, problem)
 			return
 		}
-		noStore(w)
+		pages.NoStore(w)
 		w.Header().Set("x-ms-clitelem", "1,0,0,,")
 		writeJSON(w, http.StatusOK, answer)
 	}

@@ -1,9 +1,13 @@
 package tools
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
+	"io"
+	"log/slog"
 	"net/http"
 	"sync"
 
@@ -21,7 +25,10 @@ const MessagePath = "/message"
 // caller's who opened it, and nobody else can send messages to it. It ends with the stream, which ends with its token, and
 // so do the calls that are running then: nobody could be told their result. Otherwise a call ends as any other.
 func LegacySSE(cfg Config, path string) http.Handler {
-	s := &legacySSE{path: path}
+	s := &legacySSE{path: path, log: cfg.Logger}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
 	server := newToolset(cfg).server()
 	server.Use(s.bound)
 	s.server = mcpserver.NewSSEServer(server,
@@ -37,15 +44,71 @@ func LegacySSE(cfg Config, path string) http.Handler {
 
 type legacySSE struct {
 	path    string
+	log     *slog.Logger
 	server  *mcpserver.SSEServer
 	streams sync.Map // session id to stream; as many as there are
 }
 
 // stream is a session.
 type stream struct {
-	owner owner
-	ended context.Context
+	owner   owner
+	ended   context.Context
+	mu      sync.Mutex
+	waiting []int64 // the bytes of each message whose answer has not been sent, the oldest first
+	bytes   int64   // of all of these
 }
+
+// What may wait for one stream: messages, and their bytes before one more is taken. mcp-go keeps a message and its
+// answer until the caller has read what came before.
+const (
+	maxWaiting      = 64
+	maxWaitingBytes = 4 << 20
+)
+
+// take makes room for a message that wants an answer, if there is any.
+func (s *stream) take(bytes int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiting) >= maxWaiting || s.bytes >= maxWaitingBytes {
+		return false
+	}
+	s.waiting = append(s.waiting, bytes)
+	s.bytes += bytes
+	return true
+}
+
+// answered notes that an answer was sent. Which message it is for makes little difference.
+func (s *stream) answered() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiting) > 0 {
+		s.bytes -= s.waiting[0]
+		s.waiting = s.waiting[1:]
+	}
+}
+
+// A streamWriter tells its stream when an answer was sent.
+type streamWriter struct {
+	http.ResponseWriter
+	stream *stream
+}
+
+func (w *streamWriter) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p)
+	if bytes.HasPrefix(p, []byte("event: message\n")) {
+		w.stream.answered()
+	}
+	return n, err
+}
+
+// Flush is what mcp-go asks of the writer of a stream.
+func (w *streamWriter) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
+
+// Unwrap lets http.ResponseController set deadlines.
+func (w *streamWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// streamKey is where begin finds the stream of a request.
+type streamKey struct{}
 
 // owner is whose session it is.
 type owner struct {
@@ -67,8 +130,13 @@ func (s *legacySSE) begin(ctx context.Context, _ *http.Request) (string, error) 
 	if !known {
 		return "", errors.New("the request has no verified caller")
 	}
+	begun, made := ctx.Value(streamKey{}).(*stream)
+	if !made {
+		return "", errors.New("the request opens no stream")
+	}
+	begun.owner, begun.ended = caller, ctx
 	id := rand.Text()
-	s.streams.Store(id, stream{caller, ctx})
+	s.streams.Store(id, begun)
 	context.AfterFunc(ctx, func() { s.streams.Delete(id) })
 	return id, nil
 }
@@ -94,7 +162,7 @@ func (s *legacySSE) bound(next mcpserver.ToolHandlerFunc) mcpserver.ToolHandlerF
 		}
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		defer context.AfterFunc(open.(stream).ended, func() { cancel(errStreamOver) })()
+		defer context.AfterFunc(open.(*stream).ended, func() { cancel(errStreamOver) })()
 		return next(ctx, request)
 	}
 }
@@ -107,16 +175,46 @@ func (s *legacySSE) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "this path is the stream of the HTTP+SSE transport; messages go to the endpoint that it names", http.StatusMethodNotAllowed)
 			return
 		}
-		s.server.SSEHandler().ServeHTTP(w, r)
+		begun := &stream{}
+		r = r.WithContext(context.WithValue(r.Context(), streamKey{}, begun))
+		s.server.SSEHandler().ServeHTTP(&streamWriter{w, begun}, r)
 	case s.path + MessagePath:
 		caller, known := ownerOf(r.Context())
-		opened, there := s.streams.Load(r.URL.Query().Get("sessionId"))
-		if !known || !there || opened.(stream).owner != caller {
+		found, there := s.streams.Load(r.URL.Query().Get("sessionId"))
+		opened, _ := found.(*stream)
+		if !known || !there || opened.owner != caller {
 			http.Error(w, "session not found", http.StatusNotFound)
 			return
 		}
-		s.server.MessageHandler().ServeHTTP(w, r)
+		s.serveMessage(w, r, opened)
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// serveMessage takes a message if there is room for its answer. The guard has bounded the body.
+func (s *legacySSE) serveMessage(w http.ResponseWriter, r *http.Request, opened *stream) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, "the body could not be read", http.StatusBadRequest)
+		return
+	}
+	var message struct {
+		ID     json.RawMessage `json:"id"`
+		Method *string         `json:"method"`
+	}
+	isRequest := json.Unmarshal(body, &message) == nil && message.ID != nil && string(message.ID) != "null" &&
+		message.Method != nil
+	if isRequest && !opened.take(int64(len(body))) {
+		s.log.WarnContext(r.Context(), "refused", "status", http.StatusTooManyRequests, "path", s.path+MessagePath,
+			"reason", "too many answers wait for a stream that its caller does not read", "limit", maxWaiting,
+			"tenant", opened.owner.principal.TenantID, "object", opened.owner.principal.ObjectID,
+			"client", opened.owner.clientID)
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "too many answers wait on the stream: read it, and send the message again",
+			http.StatusTooManyRequests)
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	s.server.MessageHandler().ServeHTTP(w, r)
 }

@@ -2,6 +2,7 @@ package tools_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -103,6 +104,60 @@ func TestACallOverTheTransportOfBeforeEnds(t *testing.T) {
 				}
 				hangUp()
 				<-time.After(48 * time.Hour) // nothing may be left running
+			})
+		})
+	}
+}
+
+// TestAnswersWaitInABoundedNumber sends messages to a stream that its caller does not read, and then reads it.
+func TestAnswersWaitInABoundedNumber(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ size, most int }{
+		"small ones": {1, 64},
+		"large ones": {1 << 20, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var log strings.Builder
+				legacy := tools.LegacySSE(tools.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, "/sse")
+				send := func(ctx context.Context, w http.ResponseWriter, method, path, body string) {
+					id := &guard.Identity{Principal: guard.Principal{ObjectID: "adele"}}
+					ctx = guard.NewContext(ctx, id)
+					r := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
+					legacy.ServeHTTP(w, r)
+				}
+				ctx, hangUp := context.WithCancel(t.Context())
+				defer hangUp()
+				stream := &events{header: http.Header{}, sent: make(chan string)}
+				go send(ctx, stream, http.MethodGet, "/sse", "")
+				_, path, _ := strings.Cut(<-stream.sent, "data: ")
+				path = strings.TrimSpace(path)
+				id := strings.Repeat("a", test.size)
+				post := func(body string) int {
+					w := httptest.NewRecorder()
+					send(t.Context(), w, http.MethodPost, path, body)
+					synctest.Wait()
+					return w.Code
+				}
+				ping := `{"jsonrpc":"2.0","id":"` + id + `","method":"ping"}`
+				taken := 0
+				for post(ping) == http.StatusAccepted {
+					taken++
+					require.LessOrEqual(t, taken, test.most)
+				}
+				assert.Positive(t, taken)
+				assert.Equal(t, http.StatusTooManyRequests, post(ping))
+				assert.Equal(t, http.StatusAccepted, post(`{"jsonrpc":"2.0","method":"notifications/cancelled"}`))
+				assert.Contains(t, log.String(), "object=adele")
+				for range taken {
+					assert.Contains(t, <-stream.sent, id)
+					synctest.Wait()
+				}
+				assert.Equal(t, http.StatusAccepted, post(ping), "there is room again")
+				<-stream.sent
+				hangUp()
+				synctest.Wait()
 			})
 		})
 	}

@@ -318,11 +318,7 @@ func (b *Broker) sendBack(w http.ResponseWriter, r *http.Request, tx *transactio
 		b.deliver(w, r, tx, errorResponse(problem))
 		return
 	}
-	target, err := b.responseURL(tx, errorResponse(problem))
-	if err != nil {
-		b.showProblem(w, r, http.StatusBadRequest, "The address to return to cannot be read.")
-		return
-	}
+	target := b.responseURL(tx, errorResponse(problem))
 	content := page{
 		Title: "This did not work", Server: b.config.ResourceName, To: newDestination(tx.RedirectURI), Onward: target,
 		Message: "The request of “" + isolated(tx.displayName()) + "” failed: " + problem.description + ".",
@@ -347,11 +343,7 @@ func errorResponse(problem *protocolError) url.Values {
 // deliver returns an authorization response, with the issuer in it (RFC 9207). After a POST it is a page that goes on
 // by itself and by a link: a redirect would be stopped by form-action at its next hop.
 func (b *Broker) deliver(w http.ResponseWriter, r *http.Request, tx *transaction, result url.Values) {
-	target, err := b.responseURL(tx, result)
-	if err != nil {
-		b.showProblem(w, r, http.StatusBadRequest, "The address to return to cannot be read.")
-		return
-	}
+	target := b.responseURL(tx, result)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	if r.Method == http.MethodPost {
@@ -361,22 +353,18 @@ func (b *Broker) deliver(w http.ResponseWriter, r *http.Request, tx *transaction
 	http.Redirect(w, r, target, http.StatusFound)
 }
 
-// responseURL is the redirect URI with the response in its query, next to what was there.
-func (b *Broker) responseURL(tx *transaction, result url.Values) (string, error) {
+// responseURL is the redirect URI with the response in its query, next to what was there. The redirect
+// URI stays as the client registered it, character by character.
+func (b *Broker) responseURL(tx *transaction, result url.Values) string {
 	if tx.HasState {
 		result.Set("state", tx.State)
 	}
 	result.Set("iss", b.config.Issuer)
-	target, err := url.Parse(tx.RedirectURI)
-	if err != nil {
-		return "", err
+	separator := "?"
+	if strings.Contains(tx.RedirectURI, "?") {
+		separator = "&"
 	}
-	if target.RawQuery != "" {
-		target.RawQuery += "&" + result.Encode()
-	} else {
-		target.RawQuery = result.Encode()
-	}
-	return target.String(), nil
+	return tx.RedirectURI + separator + result.Encode()
 }
 
 func (b *Broker) storeFailed(w http.ResponseWriter, r *http.Request, err error) {

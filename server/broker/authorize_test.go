@@ -191,6 +191,23 @@ func TestAnotherPersonTrustsNothing(t *testing.T) {
 	assert.Equal(t, "access_denied", offered(t, denied).Get("error"))
 }
 
+func TestTheRedirectURIIsKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	for uri, separator := range map[string]string{
+		"http://127.0.0.1/a'b\"c<d>":   "?",
+		"http://127.0.0.1/cb?a={x}|y'": "&",
+		"HTTP://LocalHost/%7e%7E":      "?",
+		"http://127.0.0.1":             "?",
+		"http://127.0.0.1/cb?":         "&",
+	} {
+		c := w.public(uri)
+		a := w.browser().get(w.request(c, "redirect_uri", uri, "prompt", "none"))
+		require.Equal(t, 302, a.status, a.body)
+		assert.Contains(t, a.header.Get("Location"), uri+separator+"error=", "character by character")
+	}
+}
+
 func TestPromptIsAList(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})

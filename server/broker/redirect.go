@@ -56,7 +56,7 @@ func (b *Broker) checkRedirect(uri string) error {
 		return errors.New("a redirect URI has a query that is not form-encoded")
 	}
 	for name := range query {
-		if slices.Contains(responseParameters, strings.ToLower(strings.TrimSuffix(name, "[]"))) {
+		if slices.Contains(responseParameters, readName(name)) {
 			return errors.New("a redirect URI has a query parameter that belongs to the response")
 		}
 	}
@@ -65,6 +65,15 @@ func (b *Broker) checkRedirect(uri string) error {
 
 // responseParameters are those of an authorization response (RFC 6749 section 4.1.2, RFC 9207).
 var responseParameters = []string{"code", "state", "iss", "error", "error_description", "error_uri"}
+
+// readName is the parameter that a lax reader takes a name for: some ignore case or blanks around it,
+// and some stop at NUL or at the bracket of an array.
+func readName(name string) string {
+	if end := strings.IndexAny(name, "[\x00"); end >= 0 {
+		name = name[:end]
+	}
+	return strings.ToLower(strings.TrimSpace(name))
+}
 
 // An unusableRedirect is a redirect URI that a registration leaves out.
 type unusableRedirect struct {

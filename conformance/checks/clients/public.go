@@ -73,8 +73,9 @@ func privateAddresses(ctx context.Context, p *engine.ClientProbe) error {
 	}
 	// These look public to a client that knows the usual ranges alone.
 	for _, address := range []string{
-		// Metadata services of clouds, the last three embedded.
-		"https://168.63.129.16", "https://100.100.100.200", "https://[fd00:ec2::254]",
+		// Metadata services of clouds in ranges that are not public, the last three embedded. Azure's
+		// 168.63.129.16 is in a public range, and no specification names it.
+		"https://100.100.100.200", "https://[fd00:ec2::254]",
 		"https://[64:ff9b::a9fe:a9fe]", "https://[64:ff9b:1::a9fe:a9fe]", "https://[2002:a9fe:a9fe::1]",
 		// A private network, embedded.
 		"https://[64:ff9b::a00:1]",

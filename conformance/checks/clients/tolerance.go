@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -39,8 +40,8 @@ func clientTolerance() []engine.Check {
 		{
 			ID: "client/token/error", Role: engine.Client, Level: engine.Policy, Severity: engine.Medium,
 			Reference: "OAuth 2.1-13 sections 3.2.3 and 3.2.4",
-			Sentence:  "A token that comes together with an error is not used.",
-			RunClient: spared(lab.Script{}, gotToken, sentToken, issuing("an error", "error", "access_denied")),
+			Sentence:  "A token in an error response, which has status 400, is not used.",
+			RunClient: spared(lab.Script{}, gotToken, sentToken, refusingWithToken()),
 		},
 		{
 			ID: "client/authorization/once", Role: engine.Client, Level: engine.Policy, Severity: engine.Medium,
@@ -69,6 +70,16 @@ func malformed(name, challenge string) variant {
 		}
 		return []string{fmt.Sprintf(challenge, l.Origin(lab.Server)+resourcePath)}
 	}}}
+}
+
+// refusingWithToken is a variant with a token in an error response. An error in a 200 would prove
+// nothing: clients ignore members that they do not know (RFC 6749 section 5.1).
+func refusingWithToken() variant {
+	refuse := func(_ *lab.Lab, _ lab.Party, _ url.Values, answer map[string]any) int {
+		answer["error"] = "invalid_grant"
+		return http.StatusBadRequest
+	}
+	return variant{"an error", lab.Script{Token: refuse}}
 }
 
 // sentToken is the harm of a token at the MCP server.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"mcpentra/server/guard"
 	"mcpentra/server/tools"
@@ -127,7 +128,7 @@ func (s *Server) newEndpoint(config *Config, public string) (http.Handler, error
 		Issuer:          public,
 		Keys:            keys,
 		ClientAddress:   config.clientAddress,
-		ResponseTimeout: cmp.Or(config.MaxCall, guard.DefaultMaxCall),
+		ResponseTimeout: responseTimeout(config.MaxCall),
 		Now:             config.Now,
 		Rand:            config.Rand,
 		Logger:          s.log,
@@ -141,6 +142,15 @@ func (s *Server) newEndpoint(config *Config, public string) (http.Handler, error
 	}
 	s.mux.Handle(CallerKeysPath, proxy.Keys())
 	return proxy, nil
+}
+
+// responseTimeout is how long an upstream may take to begin an answer: a little longer than a call may run. So the
+// guard ends a call, and its answer and log name the setting. Only listening streams reach the timeout.
+func responseTimeout(maxCall time.Duration) time.Duration {
+	if maxCall < 0 {
+		return maxCall
+	}
+	return cmp.Or(maxCall, guard.DefaultMaxCall) + 5*time.Second
 }
 
 // clientAddress is the IP address that a request came from, behind the trusted proxies; "" where it has none.

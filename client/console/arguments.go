@@ -227,7 +227,11 @@ var errType = errors.New("a value of another type")
 // value makes a value of a text: of the type that the schema names, and of a string last if it
 // names several. Without a type the text is JSON if it can be, and a string otherwise.
 func (s *schema) value(of any, text string) (any, error) {
-	types := s.types(s.resolve(of), 0)
+	object := s.resolve(of)
+	if listed(object, text) {
+		return text, nil
+	}
+	types := s.types(object, 0)
 	if len(types) == 1 && types[0] == "string" {
 		return text, nil
 	}
@@ -241,6 +245,13 @@ func (s *schema) value(of any, text string) (any, error) {
 		return text, nil
 	}
 	return nil, errType
+}
+
+// listed reports whether a text is one of the values that a schema lists.
+func listed(object map[string]any, text string) bool {
+	values, _ := object["enum"].([]any)
+	is := func(value any) bool { return value == any(text) }
+	return is(object["const"]) || slices.ContainsFunc(values, is)
 }
 
 // isOf reports whether a value is of a type of JSON Schema.

@@ -247,8 +247,7 @@ func extend(before, word string, candidates []string, end string) string {
 }
 
 func run(ctx context.Context, session *Session, line string, out io.Writer) error {
-	verb, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-	rest = strings.TrimSpace(rest)
+	verb, rest := cutWord(line)
 	switch verb {
 	case "":
 		return nil
@@ -263,7 +262,7 @@ func run(ctx context.Context, session *Session, line string, out io.Writer) erro
 		}
 		return Describe(ctx, session, rest, out)
 	case "call":
-		tool, arguments, _ := strings.Cut(rest, " ")
+		tool, arguments := cutWord(rest)
 		if tool == "" {
 			return errors.New("call needs the name of a tool: call <tool> [name=value]; list shows the tools")
 		}
@@ -279,6 +278,16 @@ func run(ctx context.Context, session *Session, line string, out io.Writer) erro
 		return fmt.Errorf("there is no command %q; did you mean the tool %s? Type: call %s", verb, tool, tool)
 	}
 	return fmt.Errorf("there is no command %q; the commands are %s", verb, strings.Join(commands, ", "))
+}
+
+// cutWord splits a line behind its first word.
+func cutWord(line string) (word, rest string) {
+	line = strings.TrimSpace(line)
+	at := strings.IndexAny(line, " \t")
+	if at < 0 {
+		return line, ""
+	}
+	return line[:at], strings.TrimSpace(line[at:])
 }
 
 // List writes the server's tools, numbered, with what they take.

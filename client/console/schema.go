@@ -79,27 +79,62 @@ func (s *schema) members(properties map[string]any, order, required []string) []
 			schema:   property,
 		})
 	}
+	for _, name := range required {
+		if !seen[name] {
+			seen[name] = true
+			all = append(all, Parameter{Name: short(name), Type: "anything", Required: true, sent: name})
+		}
+	}
 	return all
 }
 
-// resolve follows references inside the schema. It fetches nothing.
+// keywords are those of JSON Schema that are put into words.
+var keywords = []string{
+	"type", "enum", "const", "anyOf", "oneOf", "items", "properties", "required", "description", "title", "format",
+	"pattern", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
+	"minItems", "maxItems", "default",
+}
+
+// resolve follows references inside the schema, and the only member of an allOf. What stands beside a
+// reference counts too. It fetches nothing.
 func (s *schema) resolve(of any) map[string]any {
+	beside := map[string]any{}
 	for range maxReferences {
 		object, is := of.(map[string]any)
 		if !is {
 			return nil
 		}
-		reference, is := object["$ref"].(string)
-		if !is {
+		next, refers := s.next(object)
+		if !refers && len(beside) == 0 {
 			return object
 		}
-		name, inside := strings.CutPrefix(reference, "#/$defs/")
-		if !inside {
-			return nil
+		for _, keyword := range keywords {
+			value, there := object[keyword]
+			if _, nearer := beside[keyword]; there && !nearer {
+				beside[keyword] = value
+			}
 		}
-		of = s.definition[strings.NewReplacer("~1", "/", "~0", "~").Replace(name)]
+		if !refers {
+			return beside
+		}
+		of = next
 	}
 	return nil
+}
+
+// next is the schema that one refers to.
+func (s *schema) next(object map[string]any) (next any, refers bool) {
+	if reference, is := object["$ref"].(string); is {
+		name, inside := strings.CutPrefix(reference, "#/$defs/")
+		if !inside {
+			return nil, true
+		}
+		return s.definition[strings.NewReplacer("~1", "/", "~0", "~").Replace(name)], true
+	}
+	if members, is := object["allOf"].([]any); is && len(members) == 1 {
+		return members[0], true
+	}
+	return nil, false
 }
 
 // typeOf says in words which values a schema takes.
@@ -260,6 +295,19 @@ func (d *description) member(parameter Parameter, depth int) {
 	d.inside(object, depth+1)
 }
 
+// objectOf is the first member with properties in a union, such as that of an object and null.
+func (s *schema) objectOf(union map[string]any) map[string]any {
+	for _, keyword := range []string{"anyOf", "oneOf"} {
+		members, _ := union[keyword].([]any)
+		for _, member := range members[:min(len(members), maxUnionMembers)] {
+			if object := s.resolve(member); object["properties"] != nil {
+				return object
+			}
+		}
+	}
+	return nil
+}
+
 // inside tells the members of an object, and of the objects in a list.
 func (d *description) inside(object map[string]any, depth int) {
 	if depth >= maxShownDepth {
@@ -267,6 +315,9 @@ func (d *description) inside(object map[string]any, depth int) {
 	}
 	if items := d.of.resolve(object["items"]); items != nil {
 		object = items
+	}
+	if object["properties"] == nil {
+		object = d.of.objectOf(object)
 	}
 	properties, _ := object["properties"].(map[string]any)
 	var required []string

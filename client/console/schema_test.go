@@ -77,6 +77,57 @@ func TestDescribeTellsTheSchemaInWords(t *testing.T) {
 	assert.Contains(t, prompt(t, session, "describe"), "describe needs the name of a tool")
 }
 
+// generated is a schema as generators of other languages write it.
+const generated = `{
+	"type": "object",
+	"properties": {
+		"kind": {"$ref": "#/$defs/kind", "description": "Which one.", "default": "1"},
+		"old": {"allOf": [{"$ref": "#/$defs/kind"}], "title": "Old way"},
+		"page": {"anyOf": [{"$ref": "#/$defs/page"}, {"type": "null"}], "default": null},
+		"level": {"enum": ["1", 2]},
+		"fixed": {"const": "7"}
+	},
+	"required": ["kind", "elsewhere"],
+	"$defs": {
+		"kind": {"type": "string", "description": "Not this.", "enum": ["1", "2"]},
+		"page": {"type": "object", "properties": {"number": {"type": "integer"}}, "required": ["number"]}
+	}
+}`
+
+func TestSchemasOfGenerators(t *testing.T) {
+	t.Parallel()
+	session := withTool(t, generated)
+	var out bytes.Buffer
+	require.NoError(t, console.Describe(t.Context(), session, "search", &out))
+	assert.Equal(t, `search
+   Searches
+   plans.
+   kind: one of "1", "2", required, default "1"
+      Which one.
+   old: one of "1", "2"
+      Not this.
+   page: object or null, default null
+      number: integer, required
+   level: one of "1", 2
+   fixed: always "7"
+   elsewhere: anything, required
+Type: call search kind=… elsewhere=…
+`, out.String())
+	for typed, want := range map[string]string{
+		`kind=1 elsewhere=2 level=1 fixed=7`:       `{"kind":"1","elsewhere":2,"level":"1","fixed":"7"}`,
+		`kind=1 elsewhere=x old=2 level=2`:         `{"kind":"1","elsewhere":"x","old":"2","level":2}`,
+		`kind=1 elsewhere=true page={"number": 4}`: `{"kind":"1","elsewhere":true,"page":{"number":4}}`,
+		"\tkind=1\telsewhere=null\tpage=null":      `{"kind":"1","elsewhere":null,"page":null}`,
+	} {
+		out.Reset()
+		require.NoError(t, console.Call(t.Context(), session, "search", typed, &out), typed)
+		assert.JSONEq(t, want, out.String(), typed)
+	}
+	assert.Contains(t, prompt(t, session, "call\tsearch kind=1\telsewhere=2"), `"elsewhere":2`)
+	err := console.Call(t.Context(), session, "search", "kind=1", &out)
+	require.ErrorContains(t, err, "search needs elsewhere (anything)")
+}
+
 func TestWordsBecomeWhatTheSchemaNames(t *testing.T) {
 	t.Parallel()
 	session := withTool(t, plans)

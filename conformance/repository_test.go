@@ -50,10 +50,11 @@ var mayImport = map[string][]string{
 	"fakeentra/journal":       {"fakeentra/endpoint"},
 	"fakeentra/cmd/fakeentra": {"fakeentra/..."},
 
-	"fakeentra/internal/graph": {"fakeentra/directory"},
-	"fakeentra/internal/pages": {"fakeentra/aadsts", "fakeentra/directory"},
-	"fakeentra/internal/rules": {"fakeentra/aadsts", "fakeentra/directory"},
-	"fakeentra/internal/state": {"fakeentra/aadsts", "fakeentra/directory", "fakeentra/internal/rules"},
+	"fakeentra/internal/claims": {"fakeentra/directory", "fakeentra/internal/rules"},
+	"fakeentra/internal/graph":  {"fakeentra/directory"},
+	"fakeentra/internal/pages":  {"fakeentra/aadsts", "fakeentra/directory"},
+	"fakeentra/internal/rules":  {"fakeentra/aadsts", "fakeentra/directory"},
+	"fakeentra/internal/state":  {"fakeentra/aadsts", "fakeentra/directory", "fakeentra/internal/rules"},
 
 	"conformance":                          {"conformance/...", "fakeentra/..."},
 	"conformance/catalogue":                {"conformance/engine"},

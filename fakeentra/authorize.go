@@ -42,7 +42,7 @@ const (
 // is not registered.
 func (f *Fake) handleAuthorize(v rules.Version) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		params, problem := f.parameters(r)
+		params, problem := parameters(r)
 		if problem != nil {
 			f.showError(w, r, problem)
 			return
@@ -67,7 +67,7 @@ func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorizat
 		person = nil
 		several = false
 		if tenant, user := f.rules.PickUser(request.tenant, hint); user != nil {
-			person = &state.SignedIn{Tenant: tenant, User: user, At: f.now(), SecondFactor: true}
+			person = &state.SignedIn{Tenant: tenant, User: user, At: f.clock.now(), SecondFactor: true}
 		}
 	}
 	ask := person == nil ||
@@ -190,7 +190,7 @@ func (f *Fake) read(w http.ResponseWriter, r *http.Request, request *authorizati
 	// From here on the client is known, and errors are its own to handle.
 	request.response.mode = "query"
 	if request.kind == byAdmin {
-		problem = f.judgeAdminConsent(request)
+		problem = request.resolveAdminConsent(&f.rules)
 	} else {
 		problem = f.judge(request)
 	}
@@ -251,7 +251,7 @@ func (f *Fake) judge(request *authorization) *aadsts.Error {
 }
 
 // parameters reads query and form together. A parameter that is there twice is refused.
-func (f *Fake) parameters(r *http.Request) (url.Values, *aadsts.Error) {
+func parameters(r *http.Request) (url.Values, *aadsts.Error) {
 	if len(r.URL.RawQuery) > maxBody {
 		return nil, aadsts.Malformed()
 	}

@@ -99,7 +99,7 @@ func (f *Fake) answer(w http.ResponseWriter, r *http.Request, request *authoriza
 		add("scope", issued.Scope)
 	}
 	if request.response.idToken {
-		add("id_token", f.idToken(d, code, token))
+		add("id_token", f.idToken(&d, code, token))
 	}
 	if request.params.Get("client_info") == "1" {
 		add("client_info", clientInfo(request.tenant, person.User))
@@ -107,25 +107,25 @@ func (f *Fake) answer(w http.ResponseWriter, r *http.Request, request *authoriza
 	if request.params.Has("state") {
 		add("state", request.params.Get("state"))
 	}
-	add("session_state", f.newGUID())
+	add("session_state", f.random.guid())
 	if request.params.Get("clidata") == "1" {
-		add("clientdata", f.clientData(request.tenant, nil))
+		add("clientdata", clientData(f.cloud.instance, request.tenant, nil))
 	}
-	f.respond(w, r, request, f.withIssuer(request, result))
+	f.respond(w, r, request, withIssuer(f.config.Face, f.Issuer(request.tenant.ID), result))
 }
 
-// withIssuer adds iss (RFC 9207), which Entra ID does not send (M), for the spec-aligned face.
-func (f *Fake) withIssuer(request *authorization, result []pages.Parameter) []pages.Parameter {
-	if f.config.Face != SpecAlignedFace {
+// withIssuer adds iss (RFC 9207) for the spec-aligned face. Entra ID does not send it (M).
+func withIssuer(face Face, issuer string, result []pages.Parameter) []pages.Parameter {
+	if face != SpecAlignedFace {
 		return result
 	}
-	return append(result, pages.Parameter{Name: "iss", Value: f.Issuer(request.tenant.ID)})
+	return append(result, pages.Parameter{Name: "iss", Value: issuer})
 }
 
 // clientData is the telemetry that msal-browser asks for with clidata=1: the kind of account,
 // error, suberror, cloud and data boundary. Its form is read in the library's source; the values of
 // the last two are guessed (L).
-func (f *Fake) clientData(tenant *directory.Tenant, problem *aadsts.Error) string {
+func clientData(instance string, tenant *directory.Tenant, problem *aadsts.Error) string {
 	account := "e"
 	number := ""
 	suberror := ""
@@ -140,7 +140,7 @@ func (f *Fake) clientData(tenant *directory.Tenant, problem *aadsts.Error) strin
 		account,
 		number,
 		suberror,
-		f.cloud.instance,
+		instance,
 		strings.ToLower(rules.RegionOf(tenant)),
 	}, "|")
 }
@@ -156,9 +156,9 @@ func (f *Fake) delegate(request *authorization, person *state.SignedIn) rules.De
 		Platform:     request.platform,
 		Asked:        request.asked,
 		Nonce:        strings.Clone(request.params.Get("nonce")),
-		SID:          f.newGUID(),
+		SID:          f.random.guid(),
 		Strength:     "0",
-		Began:        f.now(),
+		Began:        f.clock.now(),
 		SignedIn:     person.At,
 		SecondFactor: person.SecondFactor,
 		Contexts:     wishes.Contexts,
@@ -195,9 +195,12 @@ func (f *Fake) redirectError(w http.ResponseWriter, r *http.Request, request *au
 		result = append(result, pages.Parameter{Name: "state", Value: request.params.Get("state")})
 	}
 	if request.params.Get("clidata") == "1" {
-		result = append(result, pages.Parameter{Name: "clientdata", Value: f.clientData(request.tenant, problem)})
+		result = append(result, pages.Parameter{
+			Name:  "clientdata",
+			Value: clientData(f.cloud.instance, request.tenant, problem),
+		})
 	}
-	f.respond(w, r, request, f.withIssuer(request, result))
+	f.respond(w, r, request, withIssuer(f.config.Face, f.Issuer(request.tenant.ID), result))
 }
 
 // respond delivers an authorization response in the mode that was asked for.

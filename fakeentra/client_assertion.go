@@ -81,7 +81,7 @@ func (f *Fake) checkAssertion(r *http.Request, request *tokenRequest) *aadsts.Er
 	if claims.Subject != request.client.ID || claims.Issuer != request.client.ID {
 		return aadsts.AssertionClient()
 	}
-	if problem := f.checkTimes(claims); problem != nil {
+	if problem := checkTimes(f.clock.now(), claims); problem != nil {
 		return problem
 	}
 	base := f.authority + "/" + request.place.Segment
@@ -91,28 +91,11 @@ func (f *Fake) checkAssertion(r *http.Request, request *tokenRequest) *aadsts.Er
 			base + "/oauth2/token",
 			request.place.Issuer,
 			request.place.V1Issuer,
-		}, one) || f.ownTokenEndpoint(one) {
+		}, one) || f.rules.IsTokenEndpoint(one, f.authority, f.backchannel, f.cloud.authority) {
 			return nil
 		}
 	}
 	return aadsts.AssertionAudience()
-}
-
-// ownTokenEndpoint reports whether an audience is the token endpoint of this cloud under the name
-// that the client knows it by: the tenant's domain, or a host that is mapped here. The v2 issuer
-// will do, too (M).
-func (f *Fake) ownTokenEndpoint(audience string) bool {
-	for i := range f.directory.Tenants {
-		for _, name := range append([]string{f.directory.Tenants[i].ID}, f.directory.Tenants[i].Domains...) {
-			for _, host := range []string{f.authority, f.backchannel, f.cloud.authority} {
-				if audience == host+"/"+name+"/oauth2/v2.0/token" || audience == host+"/"+name+"/oauth2/token" ||
-					audience == host+"/"+name+"/v2.0" {
-					return true
-				}
-			}
-		}
-	}
-	return false
 }
 
 // checkSignature finds the certificate that the header names by its thumbprint, SHA-256 or SHA-1,
@@ -150,8 +133,8 @@ func namesCertificate(header jose.Header, certificate *x509.Certificate) bool {
 	return true // neither named: every certificate is tried
 }
 
-func (f *Fake) checkTimes(claims assertionClaims) *aadsts.Error {
-	now := f.now()
+// checkTimes checks exp and nbf with some leeway.
+func checkTimes(now time.Time, claims assertionClaims) *aadsts.Error {
 	expiry := time.Unix(int64(claims.Expiry), 0)
 	if claims.Expiry == 0 || !now.Before(expiry.Add(assertionLeeway)) ||
 		now.Add(assertionLeeway).Before(time.Unix(int64(claims.NotYet), 0)) {
@@ -190,16 +173,16 @@ func (f *Fake) checkFederated(
 	}) {
 		return aadsts.FederatedAudience(strings.Join(claims.Audience, " "))
 	}
-	if problem := f.checkTimes(claims); problem != nil {
+	if problem := checkTimes(f.clock.now(), claims); problem != nil {
 		return problem
 	}
 	ctx := context.Background()
 	if r != nil {
 		ctx = r.Context()
 	}
-	keys, err := f.foreignKeys(ctx, claims.Issuer)
+	keys, err := foreignKeys(ctx, f.config.FederationClient, claims.Issuer)
 	if err != nil {
-		f.logger().Warn("federated credential", "issuer", claims.Issuer, "error", err)
+		f.logger.Warn("federated credential", "issuer", claims.Issuer, "error", err)
 		return aadsts.AssertionSignature()
 	}
 	for _, key := range keys.Key(signed.Signatures[0].Header.KeyID) {
@@ -211,32 +194,38 @@ func (f *Fake) checkFederated(
 }
 
 // foreignKeys reads the keys of the issuer of a federated credential by OpenID Connect Discovery.
-func (f *Fake) foreignKeys(ctx context.Context, issuer string) (*jose.JSONWebKeySet, error) {
-	if f.config.FederationClient == nil {
+func foreignKeys(ctx context.Context, client *http.Client, issuer string) (*jose.JSONWebKeySet, error) {
+	if client == nil {
 		return nil, fmt.Errorf("no Config.FederationClient to reach %s with", issuer)
 	}
 	var found struct {
 		Issuer string `json:"issuer"`
 		JWKS   string `json:"jwks_uri"`
 	}
-	if err := f.fetch(ctx, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration", &found); err != nil {
+	if err := fetch(
+		ctx,
+		client,
+		strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration",
+		&found,
+	); err != nil {
 		return nil, err
 	}
 	if found.Issuer != issuer {
 		return nil, fmt.Errorf("want the issuer %q, got %q", issuer, found.Issuer)
 	}
 	var keys jose.JSONWebKeySet
-	return &keys, f.fetch(ctx, found.JWKS, &keys)
+	return &keys, fetch(ctx, client, found.JWKS, &keys)
 }
 
-func (f *Fake) fetch(ctx context.Context, address string, into any) error {
+// fetch reads a JSON document.
+func fetch(ctx context.Context, client *http.Client, address string, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return err
 	}
-	response, err := f.config.FederationClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return err
 	}

@@ -23,10 +23,8 @@ func (c *clock) now() time.Time {
 	return c.source().Add(c.ahead)
 }
 
-func (f *Fake) now() time.Time { return f.clock.now() }
-
 // Now is the time by the fake's clock.
-func (f *Fake) Now() time.Time { return f.now() }
+func (f *Fake) Now() time.Time { return f.clock.now() }
 
 // Advance sets the fake's clock forward, or back, on top of Config.Now: codes, tokens and device
 // codes expire by it. It works on a clock that stands still, too.

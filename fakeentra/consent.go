@@ -12,18 +12,10 @@ import (
 	"mcpentra/fakeentra/internal/state"
 )
 
-// consented reports whether everything asked for was granted before: by the person, by an
-// administrator for all, or by the API that knows the client.
+// consented reports whether the client already has every permission that it asks for.
 func (f *Fake) consented(request *authorization, user *directory.User) bool {
-	granted := f.grantedTo(request.tenant, request.client, user)
-	return !slices.ContainsFunc(request.asked.All(), func(one string) bool { return !slices.Contains(granted, one) })
-}
-
-// grantedTo are the permissions that a client has been given by a person, or for everybody.
-func (f *Fake) grantedTo(tenant *directory.Tenant, client *directory.App, user *directory.User) []string {
-	own := f.state.Consented(state.ConsentKey{TenantID: tenant.ID, UserID: user.ID, ClientID: client.ID})
-	everybody := f.state.Consented(state.ConsentKey{TenantID: tenant.ID, ClientID: client.ID})
-	return slices.Concat(own, everybody, f.rules.Consented(tenant, client))
+	granted := f.state.Granted(&f.rules, request.tenant, request.client, user)
+	return !slices.ContainsFunc(request.asked.All(), func(name string) bool { return !slices.Contains(granted, name) })
 }
 
 // handleConsent takes the consent page's form.
@@ -80,7 +72,7 @@ func (f *Fake) refuse(w http.ResponseWriter, r *http.Request, request *authoriza
 // everybody.
 func (f *Fake) handleAdminConsent(v rules.Version) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		params, problem := f.parameters(r)
+		params, problem := parameters(r)
 		if problem != nil {
 			f.showError(w, r, problem)
 			return
@@ -94,9 +86,9 @@ func (f *Fake) handleAdminConsent(v rules.Version) http.HandlerFunc {
 	}
 }
 
-// judgeAdminConsent finds out what an administrator is asked for. The v1 form has no scope: it
-// means what the app was registered with, which is sign-in here.
-func (f *Fake) judgeAdminConsent(request *authorization) *aadsts.Error {
+// resolveAdminConsent resolves the scopes that an administrator is asked for. The v1 form has no
+// scope. It stands for the registration of the app, which is sign-in here.
+func (request *authorization) resolveAdminConsent(entra *rules.Rules) *aadsts.Error {
 	scope := request.params.Get("scope")
 	if scope == "" && request.version == rules.V2 {
 		return aadsts.MissingParameter("scope")
@@ -105,7 +97,7 @@ func (f *Fake) judgeAdminConsent(request *authorization) *aadsts.Error {
 		scope = "openid profile User.Read"
 	}
 	var problem *aadsts.Error
-	request.asked, problem = f.rules.Resolve(request.tenant, request.client, scope, false)
+	request.asked, problem = entra.Resolve(request.tenant, request.client, scope, false)
 	return problem
 }
 

@@ -24,7 +24,7 @@ func (f *Fake) handleDeviceCode(v rules.Version) http.HandlerFunc {
 		switch r.Method {
 		case http.MethodPost:
 		case http.MethodGet: // of old libraries, with the parameters in the address
-			if problem := f.addressAsForm(r); problem != nil {
+			if problem := addressAsForm(r); problem != nil {
 				f.writeError(w, r, problem)
 				return
 			}
@@ -32,7 +32,7 @@ func (f *Fake) handleDeviceCode(v rules.Version) http.HandlerFunc {
 			f.writeError(w, r, aadsts.WrongMethod(r.Method))
 			return
 		}
-		request, problem := f.readTokenForm(r, v)
+		request, problem := f.readTokenRequest(r, v, "client_id")
 		if problem == nil && request.params.Get("scope") == "" && v == rules.V2 {
 			problem = aadsts.MissingParameter("scope")
 		}
@@ -47,16 +47,16 @@ func (f *Fake) handleDeviceCode(v rules.Version) http.HandlerFunc {
 			Path:     request.place,
 			Client:   request.client,
 			Scope:    request.params.Get("scope"),
-			UserCode: f.newUserCode(),
-			Issued:   f.now(),
+			UserCode: newUserCode(f.random.bytes(9)),
+			Issued:   f.clock.now(),
 			Version:  v,
 		}
 		if v == rules.V1 {
 			device.Scope = "openid " + request.params.Get("resource") + "/.default"
 		}
-		secret := "EAQABAAEAAAD" + base64.RawURLEncoding.EncodeToString(f.random(180))
+		secret := "EAQABAAEAAAD" + base64.RawURLEncoding.EncodeToString(f.random.bytes(180))
 		f.state.AddDevice(secret, device)
-		page := f.devicePage()
+		page := f.cloud.devicePageAt(f.authority)
 		answer := deviceAnswer{
 			UserCode: device.UserCode,
 			Device:   secret,
@@ -86,28 +86,28 @@ type deviceAnswer struct {
 	Message  string `json:"message"`
 }
 
-// devicePage is where a person enters a device's code: at Microsoft a short address, with the
-// fake's own name the page of the fake.
-func (f *Fake) devicePage() string {
-	if f.authority == f.cloud.authority {
-		return f.cloud.devicePage
+// devicePageAt is the page where a person enters the code of a device. Microsoft has a short
+// address for it. A fake with a name of its own serves the page itself.
+func (p *profile) devicePageAt(authority string) string {
+	if authority == p.authority {
+		return p.devicePage
 	}
-	return f.authority + "/device"
+	return authority + "/device"
 }
 
-// newUserCode is nine letters and digits, without those that look alike.
-func (f *Fake) newUserCode() string {
+// newUserCode makes a user code of letters and digits, without those that look alike. It has as
+// many characters as the random bytes that it takes.
+func newUserCode(random []byte) string {
 	const alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-	code := f.random(9)
-	for i, b := range code {
-		code[i] = alphabet[int(b)%len(alphabet)]
+	for i, b := range random {
+		random[i] = alphabet[int(b)%len(alphabet)]
 	}
-	return string(code)
+	return string(random)
 }
 
 // handleDevicePage is where a person enters the code of a device.
 func (f *Fake) handleDevicePage(w http.ResponseWriter, r *http.Request) {
-	params, problem := f.parameters(r)
+	params, problem := parameters(r)
 	if problem != nil {
 		f.showError(w, r, problem)
 		return
@@ -118,7 +118,7 @@ func (f *Fake) handleDevicePage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	device, found := f.state.DeviceOfUser(code)
-	if !found || f.now().Sub(device.Issued) > deviceLifetime {
+	if !found || f.clock.now().Sub(device.Issued) > deviceLifetime {
 		pages.Show(w, "device.html", pages.Page{Title: "Enter code", Problem: aadsts.DeviceCodeUnknown().Error()})
 		return
 	}
@@ -134,7 +134,7 @@ func (f *Fake) handleDevicePage(w http.ResponseWriter, r *http.Request) {
 // readDevice finds the device that a person is answering.
 func (f *Fake) readDevice(request *authorization) *aadsts.Error {
 	device, found := f.state.DeviceOfUser(request.params.Get("user_code"))
-	if !found || f.now().Sub(device.Issued) > deviceLifetime {
+	if !found || f.clock.now().Sub(device.Issued) > deviceLifetime {
 		return aadsts.DeviceCodeUnknown()
 	}
 	if declined, granted := f.state.DeviceAnswer(device); declined || granted != nil {
@@ -188,7 +188,7 @@ func (f *Fake) redeemDeviceCode(request *tokenRequest) (*tokenResponse, *aadsts.
 	if request.place.Tenant == nil && !device.Client.MultiTenant {
 		return nil, aadsts.NoTenant()
 	}
-	if f.now().Sub(device.Issued) > deviceLifetime {
+	if f.clock.now().Sub(device.Issued) > deviceLifetime {
 		return nil, aadsts.DeviceCodeExpired()
 	}
 	declined, granted := f.state.DeviceAnswer(device)

@@ -49,6 +49,10 @@ func (f *Fake) handleDiscovery(w http.ResponseWriter, r *http.Request) {
 		f.writeDiscoveryError(w, r, problem)
 		return
 	}
+	userInfoOrigin := f.graphURL
+	if f.backchannel != f.authority {
+		userInfoOrigin = f.backchannel
+	}
 	base := f.authority + "/" + place.Segment
 	back := f.backchannel + "/" + place.Segment
 	f.writeDiscovery(w, "v2 "+place.Segment+appQuery(r), func() any {
@@ -67,7 +71,7 @@ func (f *Fake) handleDiscovery(w http.ResponseWriter, r *http.Request) {
 			ResponseTypes:         []string{"code", "id_token", "code id_token", "id_token token"},
 			Scopes:                []string{"openid", "profile", "email", "offline_access"},
 			Issuer:                place.Issuer,
-			UserInfo:              f.backGraph() + "/oidc/userinfo",
+			UserInfo:              userInfoOrigin + "/oidc/userinfo",
 			AuthorizationEndpoint: base + "/oauth2/v2.0/authorize",
 			DeviceEndpoint:        back + "/oauth2/v2.0/devicecode",
 			HTTPLogout:            true,

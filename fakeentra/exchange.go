@@ -122,7 +122,7 @@ func (x *exchange) send(w http.ResponseWriter) {
 // sent, or lost.
 func (x *exchange) done() {
 	record := journal.Exchange{
-		Time:     x.fake.now(),
+		Time:     x.fake.clock.now(),
 		Endpoint: x.call.Endpoint,
 		Request:  x.request,
 		Form:     x.form,
@@ -145,7 +145,7 @@ func (x *exchange) done() {
 	}
 	x.fake.journal.Add(record)
 	if x.fake.config.Logger != nil {
-		x.fake.logger().Log(x.request.Context(), slog.LevelInfo, "request", attributes...)
+		x.fake.logger.Log(x.request.Context(), slog.LevelInfo, "request", attributes...)
 	}
 }
 

@@ -2,7 +2,6 @@ package fakeentra
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 
 	"mcpentra/fakeentra/directory"
 	"mcpentra/fakeentra/fault"
+	"mcpentra/fakeentra/internal/claims"
 	"mcpentra/fakeentra/internal/graph"
 	"mcpentra/fakeentra/internal/rules"
 	"mcpentra/fakeentra/internal/signing"
@@ -84,6 +84,7 @@ type Fake struct {
 	config      Config
 	directory   directory.Directory
 	rules       rules.Rules // over the directory above
+	claims      claims.Maker
 	cloud       profile
 	authority   string // scheme and host, as the rest
 	backchannel string
@@ -91,6 +92,8 @@ type Fake struct {
 	routes      func() *http.ServeMux // made with the first request: making them is most of the work of New
 	graph       func() http.Handler
 	clock       *clock
+	random      *random
+	logger      *slog.Logger
 	journal     *journal.Journal
 	script      *fault.Script
 	keys        *signing.Keys
@@ -98,8 +101,6 @@ type Fake struct {
 
 	// world guards the directory, into which the state points. Every request holds it for reading.
 	world sync.RWMutex
-
-	randMu sync.Mutex // guards Config.Rand
 }
 
 // New makes a fake without a listener. Its error says what is wrong with the Config.
@@ -109,9 +110,20 @@ func New(config Config) (*Fake, error) {
 		return nil, err
 	}
 	f := &Fake{
-		config: config, directory: config.Directory, cloud: cloud, authority: cloud.authority, graphURL: cloud.graph,
-		keys: signing.NewKeys(), state: state.New(),
-		journal: journal.New(), script: &fault.Script{},
+		config:    config,
+		directory: config.Directory,
+		cloud:     cloud,
+		authority: cloud.authority,
+		graphURL:  cloud.graph,
+		random:    &random{source: config.Rand},
+		logger:    config.Logger,
+		journal:   journal.New(),
+		script:    &fault.Script{},
+		keys:      signing.NewKeys(),
+		state:     state.New(),
+	}
+	if f.logger == nil {
+		f.logger = slog.New(slog.DiscardHandler)
 	}
 	if config.PublicURL != "" {
 		if f.authority, err = originOf("public URL", config.PublicURL); err != nil {
@@ -157,13 +169,14 @@ func New(config Config) (*Fake, error) {
 	if config.Now == nil {
 		f.clock.source = time.Now
 	}
+	f.claims = claims.Maker{Rules: &f.rules, Now: f.clock.now, Random: f.random.bytes}
 	f.graph = sync.OnceValue(func() http.Handler {
 		return graph.Handler(graph.Config{
 			Origin:    f.graphURL,
 			Authority: f.authority,
 			Caller:    f.graphCaller,
-			Now:       f.now,
-			NewID:     f.newGUID,
+			Now:       f.clock.now,
+			NewID:     f.random.guid,
 		})
 	})
 	f.routes = sync.OnceValue(f.newRoutes)
@@ -196,14 +209,6 @@ func originOf(name, text string) (string, error) {
 	return parsed.Scheme + "://" + parsed.Host, nil
 }
 
-// backGraph is where programs find Graph.
-func (f *Fake) backGraph() string {
-	if f.backchannel != f.authority {
-		return f.backchannel
-	}
-	return f.graphURL
-}
-
 // Authority is the scheme and host that a client is configured with, such as
 // https://login.microsoftonline.com.
 func (f *Fake) Authority() string { return f.authority }
@@ -217,35 +222,9 @@ func (f *Fake) Issuer(tenantID string) string { return f.rules.Issuer(tenantID) 
 // Tenant is the first tenant of the directory.
 func (f *Fake) Tenant() directory.Tenant { return f.Directory().Tenants[0] }
 
-var discard = slog.New(slog.DiscardHandler)
-
-func (f *Fake) logger() *slog.Logger {
-	if f.config.Logger != nil {
-		return f.config.Logger
-	}
-	return discard
-}
-
-// random reads n bytes from the fake's source of randomness.
-func (f *Fake) random(n int) []byte {
-	bytes := make([]byte, n)
-	if f.config.Rand == nil {
-		_, _ = rand.Read(bytes) // never fails
-		return bytes
-	}
-	f.randMu.Lock()
-	defer f.randMu.Unlock()
-	if _, err := io.ReadFull(f.config.Rand, bytes); err != nil {
-		panic(fmt.Sprintf("fakeentra: Config.Rand: %v", err))
-	}
-	return bytes
-}
-
-func (f *Fake) newGUID() string { return rules.GUID(f.random(16), 0x40) }
-
 // graphCaller is what Graph learns of the bearer of a token.
 func (f *Fake) graphCaller(_ context.Context, raw string) (*graph.Caller, error) {
-	claims, err := f.keys.Verify(raw, f.now())
+	claims, err := f.keys.Verify(raw, f.clock.now())
 	if err != nil {
 		return nil, err
 	}

@@ -42,13 +42,9 @@ func (f *Fake) grantClientCredentials(r *http.Request, request *tokenRequest) (*
 			resource.App.DisplayName,
 		)
 	}
-	lifetime := f.lifetime()
-	answer := &tokenResponse{
-		TokenType:    "Bearer",
-		ExpiresIn:    numberOf(seconds(lifetime)-1, request.version),
-		ExtExpiresIn: numberOf(seconds(lifetime)-1, request.version),
-		AccessToken:  f.appToken(request, resource, lifetime),
-	}
-	f.oldMembers(answer, request.version, resource, lifetime)
+	lifetime := newLifetime(f.random.bytes(8))
+	answer := f.tokenResponse(request.version, resource, lifetime)
+	claims := f.claims.App(request.tenant, request.client, request.strength(), resource, lifetime)
+	answer.AccessToken = f.accessToken(claims, request.tenant, resource.App)
 	return answer, nil
 }

@@ -15,21 +15,21 @@ import (
 const codeLifetime = 10 * time.Minute
 
 func (f *Fake) newCode(request *authorization, d rules.Delegation) string {
-	value := f.newGrant(d.Tenant, 530)
+	value := newOpaque(d.Tenant, f.random.bytes(530))
 	f.state.AddCode(value, &state.Code{
 		Delegation: d,
 		Redirect:   strings.Clone(request.redirect),
-		Issued:     f.now(), // copies, which do not hold on to the whole request
+		Issued:     f.clock.now(), // copies, which do not hold on to the whole request
 		Challenge:  strings.Clone(request.params.Get("code_challenge")),
 		Method:     strings.Clone(request.params.Get("code_challenge_method")),
 	})
 	return string(value)
 }
 
-// newGrant is a code or refresh token with so many bytes of noise.
-func (f *Fake) newGrant(tenant *directory.Tenant, noise int) []byte {
-	value := make([]byte, 0, len("1.")+base64.RawURLEncoding.EncodedLen(noise))
-	return base64.RawURLEncoding.AppendEncode(append(value, grantVersion(tenant)...), f.random(noise))
+// newOpaque makes an authorization code or a refresh token of random bytes.
+func newOpaque(tenant *directory.Tenant, random []byte) []byte {
+	value := make([]byte, 0, len("1.")+base64.RawURLEncoding.EncodedLen(len(random)))
+	return base64.RawURLEncoding.AppendEncode(append(value, grantVersion(tenant)...), random)
 }
 
 // redeemCode is the grant of RFC 6749 section 4.1.3. A wrong verifier does not consume the code, as
@@ -69,7 +69,7 @@ func (f *Fake) redeemCode(
 	} else if redirect != code.Redirect {
 		return nil, aadsts.RedirectDiffers(redirect, code.Redirect)
 	}
-	if f.now().Sub(code.Issued) > codeLifetime {
+	if f.clock.now().Sub(code.Issued) > codeLifetime {
 		return nil, aadsts.Expired()
 	}
 	if problem := code.CheckVerifier(request.params.Get("code_verifier")); problem != nil {
@@ -83,7 +83,7 @@ func (f *Fake) redeemCode(
 	if !f.state.Redeem(code) {
 		return nil, aadsts.Redeemed()
 	}
-	d.Began = f.now()
+	d.Began = f.clock.now()
 	d.Strength = request.strength()
 	d.WantsInfo = request.wantsInfo()
 	d.Hybrid = false

@@ -24,7 +24,7 @@ func (f *Fake) grantOnBehalfOf(r *http.Request, request *tokenRequest) (*tokenRe
 	if problem := f.checkCredential(r, request, aadsts.NoCredential()); problem != nil {
 		return nil, problem
 	}
-	claims, err := f.keys.Verify(request.params.Get("assertion"), f.now())
+	claims, err := f.keys.Verify(request.params.Get("assertion"), f.clock.now())
 	switch {
 	case errors.Is(err, signing.ErrExpired):
 		return nil, aadsts.UserAssertionTime()
@@ -61,8 +61,8 @@ func (f *Fake) grantOnBehalfOf(r *http.Request, request *tokenRequest) (*tokenRe
 		Platform:  rules.Web,
 		Asked:     asked,
 		SID:       text(claims, "sid"),
-		Began:     f.now(),
-		SignedIn:  f.now(),
+		Began:     f.clock.now(),
+		SignedIn:  f.clock.now(),
 		Strength:  request.strength(),
 		WantsInfo: request.wantsInfo(),
 		SecondFactor: slices.Contains(amr, any("mfa")) || claims["acrs"] != nil ||

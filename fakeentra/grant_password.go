@@ -53,9 +53,9 @@ func (f *Fake) grantPassword(r *http.Request, request *tokenRequest) (*tokenResp
 		User:      user,
 		Platform:  rules.PublicClient,
 		Asked:     asked,
-		SID:       f.newGUID(),
-		Began:     f.now(),
-		SignedIn:  f.now(),
+		SID:       f.random.guid(),
+		Began:     f.clock.now(),
+		SignedIn:  f.clock.now(),
 		Strength:  request.strength(),
 		WantsInfo: request.wantsInfo(),
 	}

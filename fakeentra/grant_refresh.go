@@ -24,12 +24,12 @@ func (f *Fake) newRefreshToken(d rules.Delegation) string {
 	switch {
 	case !until.IsZero():
 	case d.Platform == rules.SPA:
-		until = f.now().Add(spaRefreshLifetime)
+		until = f.clock.now().Add(spaRefreshLifetime)
 	default:
-		until = f.now().Add(refreshLifetime)
+		until = f.clock.now().Add(refreshLifetime)
 	}
-	value := f.newGrant(d.Tenant, 760)
-	f.state.AddRefreshToken(value, &state.RefreshToken{Delegation: d, Issued: f.now(), Expiry: until})
+	value := newOpaque(d.Tenant, f.random.bytes(760))
+	f.state.AddRefreshToken(value, &state.RefreshToken{Delegation: d, Issued: f.clock.now(), Expiry: until})
 	return string(value)
 }
 
@@ -77,7 +77,7 @@ func (f *Fake) redeemRefreshToken(
 	switch {
 	case f.state.Revoked(&d):
 		return nil, aadsts.Revoked()
-	case f.now().Before(token.Expiry):
+	case f.clock.now().Before(token.Expiry):
 	case d.Platform == rules.SPA:
 		return nil, aadsts.SPARefreshToken(token.Issued, spaRefreshLifetime)
 	default:
@@ -138,7 +138,7 @@ func (f *Fake) RevokeSessions(user string) error {
 	defer f.world.RUnlock()
 	for i := range f.directory.Tenants {
 		if found := f.directory.Tenants[i].User(user); found != nil {
-			f.state.Revoke(found.ID, f.now())
+			f.state.Revoke(found.ID, f.clock.now())
 			return nil
 		}
 	}

@@ -9,17 +9,12 @@ import (
 
 // Rotate is a planned rollover: the next published key signs from now on, a new one is published,
 // and the oldest is withdrawn. The second Rotate begins with fresh keys, which nobody knows.
-func (f *Fake) Rotate() error { return f.keys.Rotate(f.now(), f.hasPersonalAccounts()) }
+func (f *Fake) Rotate() error { return f.keys.Rotate(f.clock.now(), f.rules.HasPersonalAccounts()) }
 
 // EmergencyRotate is the rollover after a key was lost. It withdraws the key that signs at once,
 // and with it every token that this key has signed.
 func (f *Fake) EmergencyRotate() error {
-	return f.keys.EmergencyRotate(f.now(), f.hasPersonalAccounts())
-}
-
-// hasPersonalAccounts reports whether the directory has the tenant of personal accounts.
-func (f *Fake) hasPersonalAccounts() bool {
-	return f.directory.Tenant(directory.ConsumersTenantID) != nil
+	return f.keys.EmergencyRotate(f.clock.now(), f.rules.HasPersonalAccounts())
 }
 
 // signingKey returns the key for tokens about the people of a tenant and for an app: the app's own,
@@ -27,9 +22,9 @@ func (f *Fake) hasPersonalAccounts() bool {
 func (f *Fake) signingKey(tenant *directory.Tenant, app *directory.App) *signing.Key {
 	switch {
 	case app.OwnSigningKey:
-		return f.keys.Own(app.ID, app.DisplayName, f.now())
+		return f.keys.Own(app.ID, app.DisplayName, f.clock.now())
 	case tenant.Personal():
-		return f.keys.ActivePersonal(f.now())
+		return f.keys.ActivePersonal(f.clock.now())
 	}
 	return f.keys.Active()
 }
@@ -71,7 +66,7 @@ func (f *Fake) handleKeys(version string) http.HandlerFunc {
 			add(f.Issuer(directory.ConsumersTenantID), f.keys.Personal()...)
 		}
 		if app != nil && app.OwnSigningKey {
-			add(place.Issuer, f.keys.Own(app.ID, app.DisplayName, f.now()))
+			add(place.Issuer, f.keys.Own(app.ID, app.DisplayName, f.clock.now()))
 		}
 		writeOpenDocument(w, set)
 	}

@@ -78,7 +78,7 @@ func Listen(config Config, address string, secure bool) (*Server, error) {
 	s.goBy(s.URL)
 	transport := &http.Transport{Proxy: nil}
 	if secure {
-		certificate, ca, err := newCertificate(s.now(), s.authority, s.backchannel)
+		certificate, ca, err := newCertificate(s.clock.now(), s.authority, s.backchannel)
 		if err != nil {
 			s.closeListeners()
 			return nil, fmt.Errorf("fakeentra: %w", err)

@@ -97,13 +97,13 @@ func (f *Fake) draft(want Token) (*signing.Draft, error) {
 				names = append(names, scope.Name)
 			}
 		}
-		made.Claims = f.userClaims(d, group, names, lifetime)
+		made.Claims = f.claims.User(d, group, names, lifetime)
 	case AppToken:
-		made.Claims = f.appClaims(d.Tenant, d.Client, d.Strength, group, lifetime)
+		made.Claims = f.claims.App(d.Tenant, d.Client, d.Strength, group, lifetime)
 	case IDToken:
-		made.Claims = f.idClaims(*d)
+		made.Claims = f.claims.ID(d, "", "")
 		old = d.Version == rules.V1
-		made.Claims["exp"] = f.now().Add(lifetime).Unix()
+		made.Claims["exp"] = f.clock.now().Add(lifetime).Unix()
 	default:
 		return nil, fmt.Errorf("no kind of token %q", want.Kind)
 	}
@@ -132,7 +132,7 @@ func (f *Fake) draft(want Token) (*signing.Draft, error) {
 	}
 	if want.Kind == GraphToken {
 		made.HashNonce = true
-		made.Header.Nonce = base64.RawURLEncoding.EncodeToString(f.random(32))
+		made.Header.Nonce = base64.RawURLEncoding.EncodeToString(f.random.bytes(32))
 	}
 	return made, nil
 }
@@ -164,7 +164,7 @@ func (f *Fake) mintFor(want Token) (*rules.Delegation, rules.PermissionGroup, er
 	if want.Version < 0 || want.Version > 2 {
 		return nil, group, fmt.Errorf("want 1 or 2 as version, got %d", want.Version)
 	}
-	api, err := f.apiOf(tenant, want)
+	api, err := apiOf(&f.directory, tenant, want)
 	if err != nil {
 		return nil, group, err
 	}
@@ -178,8 +178,8 @@ func (f *Fake) mintFor(want Token) (*rules.Delegation, rules.PermissionGroup, er
 		Client:   client,
 		User:     user,
 		Strength: "1",
-		SID:      f.newGUID(),
-		SignedIn: f.now(),
+		SID:      f.random.guid(),
+		SignedIn: f.clock.now(),
 		Nonce:    want.Nonce,
 		Asked:    &rules.Permissions{OIDC: []string{"openid", "profile", "email"}},
 	}
@@ -190,11 +190,11 @@ func (f *Fake) mintFor(want Token) (*rules.Delegation, rules.PermissionGroup, er
 }
 
 // apiOf is the resource of a token, in the version that is wanted.
-func (f *Fake) apiOf(tenant *directory.Tenant, want Token) (*directory.App, error) {
+func apiOf(d *directory.Directory, tenant *directory.Tenant, want Token) (*directory.App, error) {
 	if want.Kind == GraphToken {
 		return &rules.GraphApp, nil
 	}
-	api := f.directory.App(tenant, want.API)
+	api := d.App(tenant, want.API)
 	for i := range tenant.Apps {
 		if want.API == "" && len(tenant.Apps[i].Scopes) > 0 {
 			api = &tenant.Apps[i]

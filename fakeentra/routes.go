@@ -63,7 +63,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 	if !forGraph(r) { // which has an ID of its own
-		header.Set("X-Ms-Request-Id", f.newGUID())
+		header.Set("X-Ms-Request-Id", f.random.guid())
 		header.Set("X-Ms-Ests-Server", "2.1.0 - fakeentra")
 		if id := r.Header.Get("client-request-id"); r.Header.Get("return-client-request-id") == "true" &&
 			directory.IsGUID(id) {
@@ -121,16 +121,16 @@ func (f *Fake) occurrence(w http.ResponseWriter, r *http.Request) aadsts.Occurre
 		correlation = r.URL.Query().Get("client-request-id") // where msal-node has it, beside a form
 	}
 	if !directory.IsGUID(correlation) {
-		correlation = f.newGUID()
+		correlation = f.random.guid()
 	}
 	trace := w.Header().Get("X-Ms-Request-Id")
 	if trace == "" { // a fault that struck Graph
-		trace = f.newGUID()
+		trace = f.random.guid()
 	}
 	return aadsts.Occurrence{
 		TraceID:       trace,
 		CorrelationID: correlation,
-		Time:          f.now(),
+		Time:          f.clock.now(),
 		Authority:     f.authority,
 		Lines:         f.config.ErrorLines,
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mcpentra/fakeentra/internal/pages"
+	"mcpentra/fakeentra/internal/rules"
 	"mcpentra/fakeentra/internal/state"
 )
 
@@ -24,7 +25,7 @@ func sessionOf(r *http.Request) string {
 
 // signIn starts a session, or adds to the one of this browser, under a new ID.
 func (f *Fake) signIn(w http.ResponseWriter, r *http.Request, person state.SignedIn) {
-	id := base64.RawURLEncoding.EncodeToString(f.random(32))
+	id := base64.RawURLEncoding.EncodeToString(f.random.bytes(32))
 	f.state.SignIn(sessionOf(r), id, person)
 	cookie := &http.Cookie{
 		Name:     sessionCookie,
@@ -52,7 +53,7 @@ func sameSite(authority string) http.SameSite {
 // Front-Channel Logout), and leads back only to a redirect URI that some app of the tenant has
 // registered (M).
 func (f *Fake) handleLogout(w http.ResponseWriter, r *http.Request) {
-	params, problem := f.parameters(r)
+	params, problem := parameters(r)
 	if problem != nil {
 		f.showError(w, r, problem)
 		return
@@ -64,7 +65,7 @@ func (f *Fake) handleLogout(w http.ResponseWriter, r *http.Request) {
 	}
 	var frames []string
 	if apps, found := f.state.SignOut(sessionOf(r)); found {
-		frames = f.logoutFrames(apps)
+		frames = logoutFrames(&f.rules, apps)
 		http.SetCookie(w, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1})
 	}
 	target := f.rules.AfterLogout(place.Tenant, params.Get("post_logout_redirect_uri"), params.Get("state"))
@@ -81,14 +82,14 @@ func (f *Fake) handleLogout(w http.ResponseWriter, r *http.Request) {
 }
 
 // logoutFrames are the addresses that tell the apps of a session about its end.
-func (f *Fake) logoutFrames(apps []state.SignedApp) []string {
+func logoutFrames(entra *rules.Rules, apps []state.SignedApp) []string {
 	var frames []string
 	for _, signed := range apps {
 		separator := "?"
 		if strings.Contains(signed.App.LogoutURL, "?") {
 			separator = "&"
 		}
-		home := f.directory.HomeOf(signed.App)
+		home := entra.Directory.HomeOf(signed.App)
 		if home == nil {
 			continue
 		}
@@ -97,7 +98,7 @@ func (f *Fake) logoutFrames(apps []state.SignedApp) []string {
 			signed.App.LogoutURL,
 			separator,
 			url.QueryEscape(signed.SID),
-			url.QueryEscape(f.Issuer(home.ID)),
+			url.QueryEscape(entra.Issuer(home.ID)),
 		))
 	}
 	return frames
@@ -139,7 +140,7 @@ func (f *Fake) handleSignIn(w http.ResponseWriter, r *http.Request) {
 	if done := f.read(w, r, request); done {
 		return
 	}
-	person := state.SignedIn{Tenant: tenant, User: user, At: f.now()}
+	person := state.SignedIn{Tenant: tenant, User: user, At: f.clock.now()}
 	f.signIn(w, r, person)
 	f.proceed(w, r, request, &person)
 }
@@ -160,7 +161,7 @@ func (f *Fake) handleSecondFactor(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	person.SecondFactor = true
-	person.At = f.now()
+	person.At = f.clock.now()
 	request.tenant = person.Tenant
 	if done := f.read(w, r, request); done {
 		return
@@ -189,5 +190,5 @@ func (f *Fake) cancel(w http.ResponseWriter, r *http.Request, request *authoriza
 	if request.params.Has("state") {
 		result = append(result, pages.Parameter{Name: "state", Value: request.params.Get("state")})
 	}
-	f.respond(w, r, request, f.withIssuer(request, result))
+	f.respond(w, r, request, withIssuer(f.config.Face, f.Issuer(request.tenant.ID), result))
 }

@@ -97,13 +97,13 @@ func (f *Fake) handleRegister(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	app := &directory.App{ID: f.newGUID(), ObjectID: f.newGUID(), DisplayName: wanted.Name}
+	app := &directory.App{ID: f.random.guid(), ObjectID: f.random.guid(), DisplayName: wanted.Name}
 	if app.DisplayName == "" {
 		app.DisplayName = "A registered client"
 	}
 	answer := map[string]any{
 		"client_id":           app.ID,
-		"client_id_issued_at": f.now().Unix(),
+		"client_id_issued_at": f.clock.now().Unix(),
 		"client_name":         app.DisplayName,
 		"redirect_uris":       wanted.RedirectURIs,
 		"grant_types":         []string{"authorization_code", "refresh_token"},
@@ -114,7 +114,7 @@ func (f *Fake) handleRegister(w http.ResponseWriter, r *http.Request) {
 		app.PublicClient = slices.Clone(wanted.RedirectURIs)
 		answer["token_endpoint_auth_method"] = "none"
 	case "", "client_secret_basic", "client_secret_post":
-		secret := base64.RawURLEncoding.EncodeToString(f.random(32))
+		secret := base64.RawURLEncoding.EncodeToString(f.random.bytes(32))
 		app.Web = slices.Clone(wanted.RedirectURIs)
 		app.Secrets = []string{secret}
 		answer["client_secret"] = secret

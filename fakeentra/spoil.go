@@ -180,7 +180,7 @@ func (f *Fake) refuseWith(w http.ResponseWriter, x *exchange) {
 	defer f.world.RUnlock()
 	switch x.call.Endpoint {
 	case endpoint.Authorize, endpoint.AdminConsent:
-		params, wrong := f.parameters(r)
+		params, wrong := parameters(r)
 		segment, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		r.SetPathValue("tenant", segment)
 		place, elsewhere := f.rules.TenantPath(r.PathValue("tenant"))

@@ -68,13 +68,13 @@ func (f *Fake) handleToken(v rules.Version) http.HandlerFunc {
 		switch r.Method {
 		case http.MethodPost:
 		case http.MethodOptions:
-			f.answerPreflight(w, r)
+			answerPreflight(w, r)
 			return
 		default:
 			f.writeError(w, r, aadsts.WrongMethod(r.Method))
 			return
 		}
-		request, problem := f.readTokenRequest(r, v)
+		request, problem := f.readTokenRequest(r, v, "grant_type")
 		var answer *tokenResponse
 		if problem == nil {
 			answer, problem = f.grant(w, r, request)
@@ -114,7 +114,7 @@ func (f *Fake) grant(w http.ResponseWriter, r *http.Request, request *tokenReque
 
 // answerPreflight lets scripts ask; whether they may read the answer is decided by the code that
 // they show.
-func (f *Fake) answerPreflight(w http.ResponseWriter, r *http.Request) {
+func answerPreflight(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Access-Control-Allow-Methods", "POST, OPTIONS") // L, as the rest
 	header.Set("Access-Control-Max-Age", "86400")
@@ -129,17 +129,8 @@ func (f *Fake) answerPreflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-func (f *Fake) readTokenRequest(r *http.Request, v rules.Version) (*tokenRequest, *aadsts.Error) {
-	return f.readTokenRequestWith(r, v, "grant_type")
-}
-
-// readTokenForm reads the request of a device, which is like a token request without a grant.
-func (f *Fake) readTokenForm(r *http.Request, v rules.Version) (*tokenRequest, *aadsts.Error) {
-	return f.readTokenRequestWith(r, v, "client_id")
-}
-
 // addressAsForm takes the parameters of the address for the form.
-func (f *Fake) addressAsForm(r *http.Request) *aadsts.Error {
+func addressAsForm(r *http.Request) *aadsts.Error {
 	if len(r.URL.RawQuery) > maxBody {
 		return aadsts.Malformed()
 	}
@@ -151,7 +142,9 @@ func (f *Fake) addressAsForm(r *http.Request) *aadsts.Error {
 	return nil
 }
 
-func (f *Fake) readTokenRequestWith(r *http.Request, v rules.Version, required string) (*tokenRequest, *aadsts.Error) {
+// readTokenRequest reads the form of a token request, or of a device's request. Required is the
+// parameter whose absence is the first error.
+func (f *Fake) readTokenRequest(r *http.Request, v rules.Version, required string) (*tokenRequest, *aadsts.Error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil ||
 		kind != "application/x-www-form-urlencoded" {
 		r.Form = url.Values{}

@@ -131,7 +131,8 @@ func (g *server) context(what string) string { return g.Origin + "/v1.0/$metadat
 
 // list answers with a collection, page by page: $top says how many, $skip from where.
 func (g *server) list(w http.ResponseWriter, r *http.Request, what string, all []any) {
-	top, skip := defaultPage, 0
+	top := defaultPage
+	skip := 0
 	for name, into := range map[string]*int{"$top": &top, "$skip": &skip} {
 		if text := r.URL.Query().Get(name); text != "" {
 			n, err := strconv.Atoi(text)

@@ -112,7 +112,9 @@ func (g *server) userInfo(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := claims{Subject: caller.SubjectAtClient}
 	if caller.has("profile") {
-		answer.Name, answer.Family, answer.Given = caller.User.DisplayName, caller.User.Surname, caller.User.GivenName
+		answer.Name = caller.User.DisplayName
+		answer.Family = caller.User.Surname
+		answer.Given = caller.User.GivenName
 		answer.Picture = g.Origin + "/v1.0/me/photo/$value"
 	}
 	if caller.has("email") {

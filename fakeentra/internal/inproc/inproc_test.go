@@ -66,7 +66,8 @@ func TestTransportKnowsTheLengthOfShortAnswers(t *testing.T) {
 func TestTransportHoldsBackAndLetsGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		written, ended := 0, make(chan error, 1)
+		written := 0
+		ended := make(chan error, 1)
 		answer, err := through(t, t.Context(), nil, func(w http.ResponseWriter, r *http.Request) {
 			part := bytes.Repeat([]byte("x"), 10_000)
 			for {

@@ -9,6 +9,11 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
+// HasPersonalAccounts reports whether the directory has the tenant of personal accounts.
+func (r *Rules) HasPersonalAccounts() bool {
+	return r.Directory.Tenant(directory.ConsumersTenantID) != nil
+}
+
 // PickUser picks the person that a login hint names, or else the first one, of one tenant or of
 // any. Both results are nil in a directory without people.
 func (r *Rules) PickUser(tenant *directory.Tenant, hint string) (*directory.Tenant, *directory.User) {

@@ -69,3 +69,21 @@ func (p *TenantPath) Region() *string {
 	}
 	return &region
 }
+
+// IsTokenEndpoint reports whether the audience of an assertion is the token endpoint of a tenant at
+// one of several origins, under the tenant's ID or a domain. The v2 issuer is accepted, too (M).
+func (r *Rules) IsTokenEndpoint(audience string, origins ...string) bool {
+	for i := range r.Directory.Tenants {
+		tenant := &r.Directory.Tenants[i]
+		for _, name := range append([]string{tenant.ID}, tenant.Domains...) {
+			for _, origin := range origins {
+				base := origin + "/" + name
+				switch audience {
+				case base + "/oauth2/v2.0/token", base + "/oauth2/token", base + "/v2.0":
+					return true
+				}
+			}
+		}
+	}
+	return false
+}

@@ -1,12 +1,30 @@
 package state
 
-import "slices"
+import (
+	"slices"
+
+	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/internal/rules"
+)
 
 // A ConsentKey names a record of consent. An administrator's consent for all users has no user.
 type ConsentKey struct{ TenantID, UserID, ClientID string }
 
-// Consented returns the permissions of a record of consent.
-func (s *State) Consented(key ConsentKey) []string {
+// Granted returns the permissions that a client has from a person, from an administrator for all,
+// or from the directory.
+func (s *State) Granted(
+	entra *rules.Rules,
+	tenant *directory.Tenant,
+	client *directory.App,
+	user *directory.User,
+) []string {
+	own := s.consented(ConsentKey{TenantID: tenant.ID, UserID: user.ID, ClientID: client.ID})
+	forAll := s.consented(ConsentKey{TenantID: tenant.ID, ClientID: client.ID})
+	return slices.Concat(own, forAll, entra.Consented(tenant, client))
+}
+
+// consented returns the permissions of a record of consent.
+func (s *State) consented(key ConsentKey) []string {
 	granted, _ := s.consents.Get(key)
 	return granted
 }

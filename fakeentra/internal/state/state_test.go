@@ -56,7 +56,7 @@ func found(s *State, d *directory.Directory) []string {
 	add("user code", isUserCode)
 	add("session", s.SignedIn("session", nil) != nil)
 	key := ConsentKey{TenantID: d.Tenants[0].ID, UserID: d.Tenants[0].Users[0].ID, ClientID: directory.DefaultClientID}
-	add("consent", len(s.Consented(key)) == 2)
+	add("consent", len(s.consented(key)) == 2)
 	add("second factor", s.HadMFA("sid"))
 	_, isRegistered := s.Registered("registered")
 	add("client", isRegistered)

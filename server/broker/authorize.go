@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/oauth2"
@@ -78,7 +79,8 @@ func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 	}
 	tx := &transaction{
 		ClientID: found.ID, ClientName: found.Name, RedirectURI: params.Get("redirect_uri"),
-		State: params.Get("state"), HasState: params.Has("state"), Challenge: params.Get("code_challenge"), Prompts: strings.Fields(params.Get("prompt")),
+		State: params.Get("state"), HasState: params.Has("state"), Challenge: params.Get("code_challenge"),
+		Prompts: readPrompts(params.Get("prompt")),
 	}
 	if tx.RedirectURI == "" && len(found.RedirectURIs) == 1 {
 		tx.RedirectURI = found.RedirectURIs[0]
@@ -118,6 +120,8 @@ func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 			b.bindBrowser(w, r, next)
+			w.Header().Set("Cache-Control", "no-store")
+			w.Header().Set("Referrer-Policy", "no-referrer")
 			http.Redirect(w, r, next.Address, http.StatusFound)
 			return
 		}
@@ -165,9 +169,9 @@ func (b *Broker) readParameters(w http.ResponseWriter, r *http.Request) (url.Val
 
 // judgeAuthorization checks everything that may go back to the client.
 func (b *Broker) judgeAuthorization(params url.Values, tx *transaction) *protocolError {
-	if len(tx.State) > maxState {
+	if len(tx.State) > maxState || strings.ContainsFunc(tx.State, unicode.IsControl) {
 		tx.State, tx.HasState = "", false
-		return badRequest("invalid_request", "state is too long")
+		return badRequest("invalid_request", "state is too long, or has control characters (RFC 6749 appendix A.5)")
 	}
 	if params.Has("request") {
 		return badRequest("request_not_supported", "request objects are not supported")
@@ -294,6 +298,24 @@ func (b *Broker) notBegun(w http.ResponseWriter, r *http.Request, tx *transactio
 		return
 	}
 	b.storeFailed(w, r, err)
+}
+
+// knownPrompts are the values of prompt that mean something here (OpenID Connect Core section 3.1.2.1).
+var knownPrompts = []string{"none", "login", "consent", "select_account"}
+
+// readPrompts reads the parameter prompt, each value once. All unknown values count as one, which
+// only tells that none was not alone: a transaction must not grow with what a stranger sends.
+func readPrompts(parameter string) []string {
+	var prompts []string
+	for one := range strings.FieldsSeq(parameter) {
+		if !slices.Contains(knownPrompts, one) {
+			one = "unknown"
+		}
+		if !slices.Contains(prompts, one) {
+			prompts = append(prompts, one)
+		}
+	}
+	return prompts
 }
 
 // prompts reports whether the client asked for a prompt (OpenID Connect Core section 3.1.2.1).

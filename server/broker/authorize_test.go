@@ -1,12 +1,15 @@
 package broker_test
 
 import (
+	"context"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"mcpentra/server/store"
 )
 
 func TestFlow(t *testing.T) {
@@ -216,8 +219,45 @@ func TestPromptIsAList(t *testing.T) {
 	w.code(c, b)
 	a := b.get(w.request(c, "prompt", "login consent"), "Sec-Fetch-Site", "none")
 	assert.Equal(t, 200, a.status, "consent was asked for, so it is asked")
-	a = b.get(w.request(c, "prompt", "none login"), "Sec-Fetch-Site", "none")
-	assert.Equal(t, "invalid_request", a.location(t).Get("error"))
+	for _, prompts := range []string{"none login", "none other", "x none"} {
+		a = b.get(w.request(c, "prompt", prompts), "Sec-Fetch-Site", "none")
+		assert.Equal(t, "invalid_request", a.location(t).Get("error"), prompts)
+	}
+}
+
+// A weighing is a store that knows the largest record of a kind.
+type weighing struct {
+	store.Store
+	largest map[string]int
+}
+
+func (s *weighing) Put(ctx context.Context, record store.Record) (int64, error) {
+	s.largest[record.Kind] = max(s.largest[record.Kind], len(record.Value))
+	return s.Store.Put(ctx, record)
+}
+
+// TestTransactionsStaySmall sends what costs the most to remember. Strangers can make the server
+// remember thousands of transactions.
+func TestTransactionsStaySmall(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	held := &weighing{Store: store.NewMemory(store.Config{Now: w.now}), largest: map[string]int{}}
+	w.broker = w.start(options{store: held})
+	short, long := "https://app.example/cb", "https://app.example/?"+strings.Repeat("<", 2000)
+	c := w.public(short, long)
+	for _, change := range [][]string{
+		{"prompt", strings.Repeat("a ", 6000)}, {"prompt", strings.Repeat("login ", 2000)},
+		{"state", strings.Repeat("<", 4000)}, {"state", strings.Repeat("\"", 4000)},
+		{"scope", strings.Repeat("user.read ", 1000)}, {"scope", strings.Repeat("b ", 6000)},
+		{"redirect_uri", long},
+	} {
+		page := w.browser().get(w.request(c, append([]string{"redirect_uri", short}, change...)...))
+		assert.Equal(t, 200, page.status, "%.20s", change[1])
+	}
+	control := w.browser().get(w.request(c, "state", strings.Repeat("\x01", 4000), "redirect_uri", short))
+	assert.Equal(t, 400, control.status)
+	assert.LessOrEqual(t, held.largest["transaction"], 12<<10)
+	assert.LessOrEqual(t, held.largest["client"], 8<<10)
 }
 
 func TestSilentStaysSilent(t *testing.T) {

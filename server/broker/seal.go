@@ -189,11 +189,14 @@ func (s *sealedStore) create(ctx context.Context, kind, key, source string, valu
 
 // put stores a value under the record's kind and key, if its version is still the stored one.
 func (s *sealedStore) put(ctx context.Context, record store.Record, value any) error {
-	text, err := json.Marshal(value)
-	if err != nil {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // which would let a stranger's & or < take six bytes
+	if err := encoder.Encode(value); err != nil {
 		return fmt.Errorf("broker: %w", err)
 	}
-	if record.Value, err = s.keys.seal(s.random, text, record.Kind+"\x00"+record.Key); err != nil {
+	var err error
+	if record.Value, err = s.keys.seal(s.random, text.Bytes(), record.Kind+"\x00"+record.Key); err != nil {
 		return err
 	}
 	record.Limit = limit(record.Kind)

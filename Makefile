@@ -82,6 +82,7 @@ bench: ## the figures that have a goal, one line each
 .PHONY: rename-module
 rename-module: ## set the path to publish under: MODULE=example.com/you/mcpentra
 	@test -n "$(MODULE)" || { echo 'make rename-module: say MODULE=example.com/you/mcpentra' >&2; exit 2; }
+	@printf '%s' "$(MODULE)" | grep -Eqx '[A-Za-z0-9][A-Za-z0-9._~-]*(/[A-Za-z0-9][A-Za-z0-9._~-]*)*' || { echo 'make rename-module: MODULE is a path such as example.com/you/mcpentra, without https://' >&2; exit 2; }
 	@old=$$(sed -n 's/^module //p' go.mod) && pattern=$$(printf '%s' "$$old" | sed 's/[.]/\\./g') && \
 		files=$$(git grep -lF "$$old" -- '*.go' '*.md' '*go.mod') && \
 		sed -E -i.before -e "s#(^|[^A-Za-z0-9_./@-])$$pattern(/| =>| v0)#\1$(MODULE)\2#g" -e "s#^module $$pattern\$$#module $(MODULE)#" $$files && \

@@ -198,6 +198,14 @@ func TestRenameModule(t *testing.T) {
 		require.NoError(t, err, "git %v", arguments)
 		return string(output)
 	}
+	for _, wrong := range []string{"", "https://example.com/kit", "../kit", "a b", "/kit", "example.com/", "a//b"} {
+		refused := exec.CommandContext(t.Context(), "make", "-s", "rename-module", "MODULE="+wrong)
+		refused.Dir = folder
+		output, err := refused.CombinedOutput()
+		require.Error(t, err, "%q", wrong)
+		assert.Contains(t, string(output), "MODULE", "%q", wrong)
+		assert.Contains(t, readText(t, filepath.Join(folder, "go.mod")), "module "+strings.TrimSuffix(module, "/"))
+	}
 	rename(path)
 	old := regexp.MustCompile(`(^|[^A-Za-z0-9_./@-])` + strings.TrimSuffix(module, "/") + `(/| =>| v0)`)
 	for name := range strings.FieldsSeq(git("ls-files", "*.go", "*.md", "*go.mod")) {

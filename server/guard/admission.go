@@ -71,7 +71,7 @@ func (g *Guard) endSessions(r *http.Request, sessions []*session) {
 	for _, one := range sessions {
 		of := one.key.guard
 		of.log.Info("a session gives way to a newer one", "tenant", one.opener.TenantID, "object", one.opener.ObjectID,
-			"client", one.opener.ClientID, "setting", "MCP_CALLER_SESSIONS")
+			"client", one.opener.ClientID, "setting", one.limit)
 		ctx, cancel := context.WithTimeout(NewContext(context.Background(), one.opener), endTimeout)
 		ending := (&http.Request{
 			Method: http.MethodDelete, URL: strippedURL(r.URL), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

@@ -343,6 +343,28 @@ func (k *sessionKeeper) of(who string) (count int) {
 	return count
 }
 
+// TestTheLogNamesTheLimitThatEndsASession, which is the caller's or that of all.
+func TestTheLogNamesTheLimitThatEndsASession(t *testing.T) {
+	t.Parallel()
+	for setting, limits := range map[string]guard.Limits{
+		"MCP_CALLER_SESSIONS": {CallerSessions: 1},
+		"MCP_TOTAL_SESSIONS":  {TotalSessions: 1},
+	} {
+		var log strings.Builder
+		cfg := config()
+		cfg.Verify, cfg.Recheck, cfg.Stateful, cfg.Limits = byName, -1, true, limits
+		cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		g := newGuard(t, cfg, &sessionKeeper{open: map[string]string{}})
+		for range 2 {
+			r := request(http.MethodPost, initialize)
+			r.Header.Set("Authorization", "Bearer one")
+			g.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		assert.Contains(t, log.String(), "gives way")
+		assert.Contains(t, log.String(), "setting="+setting)
+	}
+}
+
 func TestACallersOwnSessionsGiveWay(t *testing.T) {
 	t.Parallel()
 	type sender func(who, method, body, session string) (status int, begun string)

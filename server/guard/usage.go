@@ -270,6 +270,7 @@ type session struct {
 	opener     *Identity
 	used       time.Time
 	own, among *list.Element // in the owner's list, and in that of all
+	limit      string        // the setting that it gives way for, once it does
 }
 
 type sessionKey struct {
@@ -360,6 +361,7 @@ func (u *Usage) makeRoom(c *callerUsage, now time.Time) (ended []*session, reach
 		}
 		oldest := victim.sessions.Front().Value.(*session)
 		u.forget(oldest)
+		oldest.limit = why.setting
 		ended = append(ended, oldest)
 	}
 }

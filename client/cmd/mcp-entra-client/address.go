@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -60,6 +61,7 @@ func explain(ctx context.Context, config client.Config, failure error) error {
 	var signIn *client.SignInError
 	var unresolved *net.DNSError
 	var unknown x509.UnknownAuthorityError
+	var unverified *tls.CertificateVerificationError
 	var refused *net.OpError
 	switch {
 	case errors.Is(failure, syscall.ECONNREFUSED) && errors.As(failure, &refused) && refused.Addr != nil:
@@ -68,10 +70,14 @@ func explain(ctx context.Context, config client.Config, failure error) error {
 		return said("there is no host %s; check the address %s", unresolved.Name, config.Server)
 	case errors.As(failure, &unknown):
 		return said("%s: %v; if you trust that authority, give its certificate with --ca-file", server.Host, unknown)
+	case errors.As(failure, &unverified):
+		return said("%s: %v", server.Host, unverified)
 	case strings.Contains(failure.Error(), "server gave HTTP response to HTTPS client"):
 		return said("%s", withoutTLS(server))
 	case errors.As(failure, &signIn) || ctx.Err() != nil:
 		return failure
+	case server.Scheme == "http" && cutOff(failure) && speaksTLS(ctx, server.Host):
+		return said("%s", wantsTLS(server))
 	}
 	return noEndpoint(ctx, config, server, failure)
 }
@@ -88,6 +94,30 @@ func notListening(server *url.URL, address net.Addr) string {
 	}
 	return fmt.Sprintf("nothing listens at %s (connection refused); start the server there, or check host and port",
 		server.Host)
+}
+
+// cutOff reports whether a server ended the connection instead of an answer.
+func cutOff(failure error) bool {
+	return errors.Is(failure, io.EOF) || errors.Is(failure, syscall.ECONNRESET) ||
+		strings.Contains(failure.Error(), "malformed HTTP response")
+}
+
+// speaksTLS reports whether a server answers a TLS handshake, with whatever certificate.
+func speaksTLS(ctx context.Context, host string) bool {
+	ctx, cancel := context.WithTimeout(ctx, hintTimeout)
+	defer cancel()
+	connection, err := (&tls.Dialer{}).DialContext(ctx, "tcp", host)
+	if err == nil {
+		_ = connection.Close()
+	}
+	var unverified *tls.CertificateVerificationError
+	return err == nil || errors.As(err, &unverified)
+}
+
+func wantsTLS(server *url.URL) string {
+	safe := *server
+	safe.Scheme = "https"
+	return fmt.Sprintf("%s was tried, and the server wants TLS", server) + instead + safe.String()
 }
 
 func portOf(server *url.URL) string {
@@ -127,16 +157,14 @@ func noEndpoint(ctx context.Context, config client.Config, server *url.URL, fail
 	if err == nil && status == http.StatusUnauthorized && discovery.IsLoopback(server.Hostname()) {
 		return explainName(ctx, asking, server, failure)
 	}
-	if err != nil || status == http.StatusUnauthorized || status == http.StatusOK && json.Valid(text) {
+	if err != nil || status == http.StatusUnauthorized || status == http.StatusOK && isRPC(text) {
 		return failure
 	}
 	explained := &addressError{err: failure}
 	explained.text = fmt.Sprintf("%s was tried, and a POST there got status %d (%s): no MCP endpoint is there",
 		server, status, http.StatusText(status))
-	if strings.Contains(string(text), "HTTP request to an HTTPS server") {
-		safe := *server
-		safe.Scheme = "https"
-		explained.text = fmt.Sprintf("%s was tried, and the server wants TLS", server) + instead + safe.String()
+	if server.Scheme == "http" && plainRefused.Match(text) {
+		explained.text = wantsTLS(server)
 		return explained
 	}
 	explained.endpoint = endpointNear(ctx, asking, server, text)
@@ -144,11 +172,25 @@ func noEndpoint(ctx context.Context, config client.Config, server *url.URL, fail
 	case explained.endpoint != "":
 		explained.text += "; the server names another address" + instead + explained.endpoint
 	case status >= 500:
-		return failure
+		explained.text = fmt.Sprintf("%s was tried, and the server failed with status %d (%s); its log may say why",
+			server, status, http.StatusText(status))
 	default:
 		explained.text += "; give the endpoint's whole address, which often ends in /mcp"
 	}
 	return explained
+}
+
+// plainRefused is what Go, nginx and Apache answer to plain HTTP at a port for TLS.
+var plainRefused = regexp.MustCompile(`HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|` +
+	`speaking plain HTTP to an SSL-enabled server port`)
+
+// isRPC reports whether an answer is a message of JSON-RPC, alone or as an event.
+func isRPC(text []byte) bool {
+	var message struct{ JSONRPC string }
+	if json.Unmarshal(text, &message) == nil {
+		return message.JSONRPC != ""
+	}
+	return bytes.Contains(text, []byte("data:")) && bytes.Contains(text, []byte(`"jsonrpc"`))
 }
 
 // explainName adds what to type where a server on this machine goes by another name of it, such as

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -117,4 +119,46 @@ func TestAnotherNameOfThisMachine(t *testing.T) {
 			require.ErrorIs(t, got, failure)
 		})
 	}
+}
+
+// TestServersThatAreNoMCPServer says what came back, and what to do.
+func TestServersThatAreNoMCPServer(t *testing.T) {
+	t.Parallel()
+	const nginx = "<center>The plain HTTP request was sent to HTTPS port</center>"
+	for name, c := range map[string]struct {
+		status       int
+		answer, says string
+	}{
+		"other JSON":        {200, `{"hello":1}`, "got status 200 (OK): no MCP endpoint is there"},
+		"a page":            {200, "<p>Hello", "got status 200 (OK): no MCP endpoint is there"},
+		"an MCP server":     {200, `{"jsonrpc":"2.0","id":1,"result":{}}`, "it failed"},
+		"a stream":          {200, "event: message\ndata: {\"jsonrpc\":\"2.0\"}\n\n", "it failed"},
+		"a server's fault":  {500, "panic", "the server failed with status 500 (Internal Server Error)"},
+		"nginx with TLS":    {400, nginx, "the server wants TLS" + instead + "https://"},
+		"another challenge": {401, "", "it failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(c.status)
+				_, _ = fmt.Fprint(w, c.answer)
+			}))
+			t.Cleanup(s.Close)
+			config := client.Config{Server: s.URL + "/mcp", Base: s.Client().Transport}
+			assert.ErrorContains(t, explain(t.Context(), config, errors.New("it failed")), c.says)
+		})
+	}
+}
+
+// TestAServerThatEndsPlainHTTP has a server for TLS that says nothing to plain HTTP.
+func TestAServerThatEndsPlainHTTP(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	address := strings.Replace(s.URL, "https", "http", 1) + "/mcp"
+	config := client.Config{Server: address, Base: http.DefaultTransport}
+	got := explain(t.Context(), config, fmt.Errorf("read: %w", io.EOF))
+	assert.ErrorContains(t, got, "the server wants TLS"+instead+s.URL+"/mcp")
 }

@@ -210,11 +210,27 @@ func (s *legacySSE) serveMessage(w http.ResponseWriter, r *http.Request, opened 
 			"reason", "too many answers wait for a stream that its caller does not read", "limit", maxWaiting,
 			"tenant", opened.owner.principal.TenantID, "object", opened.owner.principal.ObjectID,
 			"client", opened.owner.clientID)
-		w.Header().Set("Retry-After", "1")
-		http.Error(w, "too many answers wait on the stream: read it, and send the message again",
-			http.StatusTooManyRequests)
+		refuseWaiting(w, message.ID)
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	s.server.MessageHandler().ServeHTTP(w, r)
+}
+
+// refuseWaiting answers a message for whose answer there is no room.
+func refuseWaiting(w http.ResponseWriter, id json.RawMessage) {
+	header := w.Header()
+	header.Set("Retry-After", "1")
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusTooManyRequests)
+	type problem struct {
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+	}
+	_ = json.NewEncoder(w).Encode(struct { // a client that is gone cannot be told
+		Version string          `json:"jsonrpc"`
+		ID      json.RawMessage `json:"id"`
+		Error   problem         `json:"error"`
+	}{"2.0", id, problem{-32000, "too many answers wait on the stream: read it, and send the message again"}})
 }

@@ -147,7 +147,11 @@ func TestAnswersWaitInABoundedNumber(t *testing.T) {
 					require.LessOrEqual(t, taken, test.most)
 				}
 				assert.Positive(t, taken)
-				assert.Equal(t, http.StatusTooManyRequests, post(ping))
+				w := httptest.NewRecorder()
+				send(t.Context(), w, http.MethodPost, path, ping)
+				assert.Equal(t, http.StatusTooManyRequests, w.Code)
+				assert.Equal(t, "1", w.Header().Get("Retry-After"))
+				assert.Contains(t, w.Body.String(), `"id":"`+id+`"`)
 				assert.Equal(t, http.StatusAccepted, post(`{"jsonrpc":"2.0","method":"notifications/cancelled"}`))
 				assert.Contains(t, log.String(), "object=adele")
 				for range taken {

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -117,8 +118,10 @@ func readURL(text string) (*url.URL, error) {
 	if err != nil {
 		return nil, errors.New(want + ", got text that is no URL")
 	}
+	beforeQuery, _, _ := strings.Cut(text, "?")
 	switch {
-	case target.User != nil:
+	case target.User != nil, target.Host == "" && strings.Contains(beforeQuery, "@"):
+		// Without a scheme or a host, net/url takes user:password@host for something else.
 		return nil, fmt.Errorf("%s, got one with a user name: leave it out", want)
 	case target.Host == "" || target.Scheme != "http" && target.Scheme != "https":
 		return nil, fmt.Errorf("%s, got %q", want, Address(target))

@@ -473,4 +473,14 @@ func TestAConfigurationThatCannotWork(t *testing.T) {
 		_, err := upstream.New(cfg)
 		assert.Error(t, err, name)
 	}
+	for _, secret := range []string{
+		"http://user:canary@localhost:9000/mcp", "user:canary@localhost/mcp", "http:user:canary@localhost/mcp",
+		"https:///user:canary@localhost/mcp", "/user:canary@localhost", "http://user:canary@[::1", "http:/x?key=canary",
+		"localhost:9000/mcp?key=canary", "ftp://localhost/?key=canary", "http://localhost:0/?key=canary",
+		"http://%zz?canary",
+	} {
+		_, err := upstream.New(upstream.Config{URL: secret, Issuer: "https://mcp.example", Keys: signingKeys()})
+		require.Error(t, err, secret)
+		assert.NotContains(t, err.Error(), "canary")
+	}
 }

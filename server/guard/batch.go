@@ -172,10 +172,14 @@ func (k *keptAnswer) response(m *message) jsontext.Value {
 	return failure(m, sayNotAnswered)
 }
 
+// byteOrderMark may begin a stream, and is no part of it.
+const byteOrderMark = "\ufeff"
+
 // eventData joins the data lines of each event (WHATWG HTML, server-sent events).
 func eventData(stream string) []string {
 	var events []string
-	for event := range strings.SplitSeq(strings.ReplaceAll(stream, "\r\n", "\n"), "\n\n") {
+	stream = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(stream, byteOrderMark))
+	for event := range strings.SplitSeq(stream, "\n\n") {
 		var data []string
 		for line := range strings.SplitSeq(event, "\n") {
 			if rest, found := strings.CutPrefix(line, "data:"); found {

@@ -229,6 +229,23 @@ func TestABatchGetsAnAnswerToEachMessage(t *testing.T) {
 		{"jsonrpc":"2.0","id":2,"result":{}}]`, w.Body.String())
 }
 
+func TestAnswersOfABatchAreFoundInAnyStream(t *testing.T) {
+	t.Parallel()
+	for _, stream := range []string{
+		"data: {\"jsonrpc\":\"2.0\",\ndata: \"id\":1,\"result\":{}}\n\n", "\ufeffdata: ANSWER\n\n",
+		"data:ANSWER\r\n\r\n", "id: 1\rdata\r\r: note\rdata: ANSWER\r\r",
+		"data: {\"jsonrpc\":\"2.0\",\"method\":\"n\"}\r\rdata: ANSWER\r\r", "data: ANSWER",
+	} {
+		g := newGuard(t, config(), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = io.WriteString(w, strings.ReplaceAll(stream, "ANSWER", `{"jsonrpc":"2.0","id":1,"result":{}}`))
+		}))
+		w := httptest.NewRecorder()
+		g.ServeHTTP(w, request(http.MethodPost, "["+ping+"]"))
+		assert.JSONEq(t, `[{"jsonrpc":"2.0","id":1,"result":{}}]`, w.Body.String(), "%q", stream)
+	}
+}
+
 func TestABatchOfNotificationsIsAccepted(t *testing.T) {
 	t.Parallel()
 	w, next := serveBatch(t, "", "["+rpc("", "notifications/a")+","+rpc("", "notifications/b")+"]")

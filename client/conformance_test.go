@@ -18,22 +18,31 @@ import (
 	"mcpentra/client/console"
 	"mcpentra/client/grant"
 	"mcpentra/client/tokenstore"
-	"mcpentra/conformance"
-	"mcpentra/conformance/engine"
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/clients"
+	"mcpentra/conformance/loopback"
 )
 
 // TestConformance holds the client to every check of clients.
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	conformance.TestClient(t, engine.ClientTarget{
-		Name: "mcpentra/client", Run: runTask, Abilities: engine.Abilities(), Revisions: engine.Revisions(), Document: []byte(document), HTTPClient: hostDocument(t), Second: second,
+	clients.Test(t, clients.Target{
+		Name:       "mcpentra/client",
+		Run:        runTask,
+		Abilities:  clients.Abilities(),
+		Revisions:  check.Revisions(),
+		Document:   []byte(document),
+		HTTPClient: hostDocument(t),
+		Second:     second,
 	})
 }
 
 // second is how long a second takes here that the client was told to wait for.
 const second = time.Second / 10
 
-const document = `{"client_id": "` + documentURL + `", "client_name": "mcp-entra-client", "redirect_uris": ["http://localhost/callback"], "token_endpoint_auth_method": "none"}`
+const document = `{"client_id": "` + documentURL +
+	`", "client_name": "mcp-entra-client", "redirect_uris": ["http://localhost/callback"], ` +
+	`"token_endpoint_auth_method": "none"}`
 
 // hostDocument is an operator's host with the client's document, and how to get there.
 func hostDocument(t *testing.T) *http.Client {
@@ -49,18 +58,19 @@ func hostDocument(t *testing.T) *http.Client {
 	trusting := host.Client().Transport.(*http.Transport).Clone()
 	trusting.TLSClientConfig.ServerName = "example.com" // what the certificate is for
 	trusting.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return engine.Dial(ctx, network, host.Listener.Addr().String())
+		return loopback.Dial(ctx, network, host.Listener.Addr().String())
 	}
 	t.Cleanup(trusting.CloseIdleConnections)
 	return &http.Client{Transport: trusting}
 }
 
-// documentURL is that of the client's metadata document, which says what README.md has an operator write there.
+// documentURL is that of the client's metadata document, which says what README.md has an operator
+// write there.
 const documentURL = "https://client.example.com/mcp-entra-client.json"
 
 // runTask does what the program does for `call`: it signs in and calls a tool. The session lists
 // the tools before the call.
-func runTask(ctx context.Context, task engine.Task) error {
+func runTask(ctx context.Context, task clients.Task) error {
 	base := &http.Transport{}
 	defer base.CloseIdleConnections()
 	if task.Proxy != "" {
@@ -89,10 +99,18 @@ func runTask(ctx context.Context, task engine.Task) error {
 		return err
 	}
 	config := client.Config{
-		Server: task.URL, Base: base, Browser: task.Open, ClientID: task.ClientID, ClientSecret: task.ClientSecret, Tokens: store,
-		ClientDocument: documentURL, ProtocolVersion: string(task.Revision), Account: task.Account, DeviceCode: task.Device,
-		Trace: func(event client.Event) { console.TellPerson(task.Output, event) },
-		Pause: func(ctx context.Context, d time.Duration) error { return pause(ctx, d*second/time.Second) },
+		Server:          task.URL,
+		Base:            base,
+		Browser:         task.Open,
+		ClientID:        task.ClientID,
+		ClientSecret:    task.ClientSecret,
+		Tokens:          store,
+		ClientDocument:  documentURL,
+		ProtocolVersion: string(task.Revision),
+		Account:         task.Account,
+		DeviceCode:      task.Device,
+		Trace:           func(event client.Event) { console.TellPerson(task.Output, event) },
+		Pause:           func(ctx context.Context, d time.Duration) error { return pause(ctx, d*second/time.Second) },
 	}
 	if task.Check == "client/limit/slow" {
 		config.RequestTimeout = 20 * second
@@ -100,10 +118,14 @@ func runTask(ctx context.Context, task engine.Task) error {
 	var extensions []string
 	switch about := task.Enterprise; {
 	case task.Machine:
-		config.Unattended, extensions = client.ClientCredentials{}, []string{"io.modelcontextprotocol/oauth-client-credentials"}
+		config.Unattended, extensions = client.ClientCredentials{}, []string{
+			"io.modelcontextprotocol/oauth-client-credentials",
+		}
 	case about != nil:
 		config.Unattended, extensions = client.Enterprise{
-			IDToken: func(context.Context) (string, error) { return about.IDToken, nil }, Issuer: about.Issuer, ClientID: about.ClientID,
+			IDToken:  func(context.Context) (string, error) { return about.IDToken, nil },
+			Issuer:   about.Issuer,
+			ClientID: about.ClientID,
 		}, []string{"io.modelcontextprotocol/enterprise-managed-authorization"}
 	}
 	if task.ClientKey != "" {

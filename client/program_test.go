@@ -15,9 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"mcpentra/conformance"
-	"mcpentra/conformance/checks/clients"
-	"mcpentra/conformance/engine"
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/clients"
 )
 
 // built are the programs, as `make build` makes them.
@@ -59,32 +58,32 @@ func TestTheProgramConforms(t *testing.T) {
 	t.Parallel()
 	programs, shown := buildPrograms(t), shownCommand(t)
 	shown[0] = programs.client
-	target := engine.ClientTarget{
+	target := clients.Target{
 		Name: "mcp-entra-client",
-		Run: func(ctx context.Context, task engine.Task) error {
+		Run: func(ctx context.Context, task clients.Task) error {
 			words, err := commandFor(task, shown)
 			if err != nil {
 				return err
 			}
-			err = engine.Command(words, []string{programs.checks, "open"})(ctx, task)
+			err = clients.Command(words, []string{programs.checks, "open"})(ctx, task)
 			if !task.SignOut {
 				return err
 			}
 			signOut := []string{programs.client, "--quiet", "--url", "{url}", "sign-out"}
-			return errors.Join(err, engine.Command(signOut, []string{"false"})(ctx, task))
+			return errors.Join(err, clients.Command(signOut, []string{"false"})(ctx, task))
 		},
-		Abilities:  engine.Abilities(),
-		Revisions:  engine.Revisions(),
+		Abilities:  clients.Abilities(),
+		Revisions:  check.Revisions(),
 		Document:   []byte(document),
 		HTTPClient: hostDocument(t),
 		Timeout:    time.Minute,
 	}
-	for _, check := range clients.All() {
+	for _, current := range clients.Checks() {
 		of := target
-		if check.ID == checkOfWaiting {
+		if current.ID == checkOfWaiting {
 			of.Second = shortSecond
 		}
-		conformance.TestClient(t, of, check.ID)
+		clients.Test(t, of, current.ID)
 	}
 }
 
@@ -96,7 +95,7 @@ const (
 )
 
 // commandFor adds to a command line what a person would type for a task.
-func commandFor(task engine.Task, shown []string) ([]string, error) {
+func commandFor(task clients.Task, shown []string) ([]string, error) {
 	program, rest := shown[0], shown[1:]
 	if task.Calls > 1 {
 		// Only the prompt calls a tool several times in one session.
@@ -107,7 +106,7 @@ func commandFor(task engine.Task, shown []string) ([]string, error) {
 	if task.Check == checkOfWaiting {
 		flags = append(flags, "--request-timeout", (20 * shortSecond).String())
 	}
-	if slices.Contains(abilitiesOf(task.Check), engine.ClientDocument) {
+	if slices.Contains(abilitiesOf(task.Check), clients.ClientDocument) {
 		flags = append(flags, "--client-metadata-url", documentURL)
 	}
 	file := func(flag, text string) error {
@@ -131,9 +130,9 @@ func commandFor(task engine.Task, shown []string) ([]string, error) {
 	return slices.Concat([]string{program}, flags, rest), err
 }
 
-func abilitiesOf(check string) []engine.Ability {
-	all := clients.All()
-	at := slices.IndexFunc(all, func(one engine.Check) bool { return one.ID == check })
+func abilitiesOf(check string) []clients.Ability {
+	all := clients.Checks()
+	at := slices.IndexFunc(all, func(one clients.Check) bool { return one.ID == check })
 	if at < 0 {
 		return nil
 	}

@@ -1,7 +1,18 @@
-// Package conformance tells whether an MCP server keeps the rules of MCP authorization, and withstands those who do not.
+// Package conformance holds the checks for MCP servers and clients, and tests of this repository.
+// It has no API.
 //
-// [Checks] are the rules. [Run] tries them against a server and returns a report; [Test] does the same inside go test, with a subtest for each check. Both are doors to one
-// engine, package engine, where a check and its verdicts are defined.
+// Package servers tries an MCP server:
 //
-//	conformance.Test(t, engine.Target{URL: "http://localhost:8000/mcp", Tokens: …})
+//	servers.Test(t, servers.Target{URL: "http://localhost:8000/mcp", Tokens: …})
+//
+// Package clients tries an MCP client:
+//
+//	clients.Test(t, clients.Target{Name: "my client", Run: …})
+//
+// Both say what came of it in the words of package check. Package catalogue lists the requirements
+// and attacks that the checks cover. The program mcp-auth-conformance does the same from the shell.
+//
+// To add a check, put it into the file of servers/checks or clients/checks that has the name of the
+// second segment of its ID, and add an implementation to internal/broken beside it that fails this
+// check and no other.
 package conformance

@@ -3,26 +3,45 @@ package conformance_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 
-	"mcpentra/conformance"
-	"mcpentra/conformance/engine"
-	"mcpentra/conformance/twins"
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/clients"
+	"mcpentra/conformance/servers"
 )
 
-func ExampleRun() {
-	server := twins.Start(twins.AcceptsExpired) // in place of your own
+func Example_servers() {
+	server := httptest.NewServer(http.NotFoundHandler()) // in place of your own
 	defer server.Close()
 
-	report, err := conformance.Run(context.Background(), engine.Target{
-		URL:    server.URL,
-		Tokens: server.Target().Tokens, // by kind: good, expired, another user's
-		Mint:   server.Target().Mint,   // any other, with the issuer's key
-		Canary: server.Target().Canary, // a tool that counts its runs
-	}, conformance.Selection{Selection: engine.Selection{IDs: []string{"server/token/expired"}}})
+	report, err := servers.Run(context.Background(), servers.Target{
+		URL:    server.URL + "/mcp",
+		Tokens: nil, // by kind: good, expired, another user's
+		Mint:   nil, // any other, with the issuer's key
+		Canary: nil, // a tool that counts its runs
+	}, check.Selection{IDs: []string{"server/challenge/resource-metadata"}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(report.Worst(), report.Results[0].Name(), report.Results[0].Insecure())
-	// Output: fail server/token/expired true
+	fmt.Println(report.Worst(), report.Results[0].Name())
+	// Output: fail server/challenge/resource-metadata
+}
+
+func Example_clients() {
+	report, err := clients.Run(context.Background(), clients.Target{
+		Name: "my client",
+		Run: func(ctx context.Context, task clients.Task) error {
+			// Connect to task.URL, show pages with task.Open, list the tools, call task.Tool.
+			return fmt.Errorf("no client is here yet")
+		},
+		Revisions: []check.Revision{check.R20251125},
+	}, check.Selection{IDs: []string{"client/pkce/s256"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(report.Worst(), report.Results[0].Name())
+	// Output: error client/pkce/s256@2025-11-25
 }

@@ -17,13 +17,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The rules of this repository that a machine can hold: which package may import which, that READMEs show code that is compiled and commands that
-// exist, and that nothing stands at the top level that has no place there.
+// The rules of this repository that a machine can hold: which package may import which, that
+// READMEs show code that is compiled and commands that exist, and that nothing stands at the top
+// level that has no place there.
 
 const module = "mcpentra/"
 
-// mayImport lists, for each package, the packages of this module that its code may import (a trailing /... stands for everything below). A package
-// missing here may import none. Tests may cross.
+// mayImport lists, for each package, the packages of this module that its code may import (a
+// trailing /... stands for everything below). A package missing here may import none. Tests may
+// cross.
 var mayImport = map[string][]string{
 	"server":       {"server/..."},
 	"server/guard": {"server/token", "server/clientip"},
@@ -43,10 +45,16 @@ var mayImport = map[string][]string{
 	"client/console":              {"client", "client/signin"},
 	"client/cmd/mcp-entra-client": {"client/..."},
 
-	"fakeentra":               {"fakeentra/..."},
-	"fakeentra/directory":     {"fakeentra/fault"},
-	"fakeentra/fault":         {"fakeentra/aadsts", "fakeentra/endpoint"},
-	"fakeentra/admin":         {"fakeentra", "fakeentra/directory", "fakeentra/endpoint", "fakeentra/fault", "fakeentra/journal"},
+	"fakeentra":           {"fakeentra/..."},
+	"fakeentra/directory": {"fakeentra/fault"},
+	"fakeentra/fault":     {"fakeentra/aadsts", "fakeentra/endpoint"},
+	"fakeentra/admin": {
+		"fakeentra",
+		"fakeentra/directory",
+		"fakeentra/endpoint",
+		"fakeentra/fault",
+		"fakeentra/journal",
+	},
 	"fakeentra/journal":       {"fakeentra/endpoint"},
 	"fakeentra/cmd/fakeentra": {"fakeentra/..."},
 
@@ -56,13 +64,35 @@ var mayImport = map[string][]string{
 	"fakeentra/internal/rules":  {"fakeentra/aadsts", "fakeentra/directory"},
 	"fakeentra/internal/state":  {"fakeentra/aadsts", "fakeentra/directory", "fakeentra/internal/rules"},
 
-	"conformance":                          {"conformance/...", "fakeentra/..."},
-	"conformance/catalogue":                {"conformance/engine"},
-	"conformance/checks":                   {"conformance/engine"},
-	"conformance/checks/clients":           {"conformance/engine", "conformance/lab"},
-	"conformance/report":                   {"conformance/engine"},
-	"conformance/twins":                    {"conformance/engine"},
-	"conformance/lab":                      {"conformance/engine", "fakeentra/..."},
+	"conformance/catalogue": {"conformance/check"},
+	"conformance/report":    {"conformance/check"},
+	"conformance/servers": {
+		"conformance/check", "conformance/servers/checks", "conformance/servers/internal/bench",
+	},
+	"conformance/servers/checks": {
+		"conformance/check", "conformance/servers/internal/attack", "conformance/servers/internal/bench",
+	},
+	"conformance/servers/internal/attack": {"conformance/check", "conformance/servers/internal/bench"},
+	"conformance/servers/internal/bench":  {"conformance/check", "conformance/loopback"},
+	"conformance/servers/internal/broken": {
+		"conformance/check", "conformance/loopback", "conformance/servers/internal/bench",
+	},
+	"conformance/clients": {
+		"conformance/check", "conformance/clients/checks", "conformance/clients/internal/bench",
+	},
+	"conformance/clients/checks": {
+		"conformance/check",
+		"conformance/clients/internal/bench",
+		"conformance/clients/internal/lab",
+		"conformance/loopback",
+	},
+	"conformance/clients/internal/bench": {"conformance/check"},
+	"conformance/clients/internal/broken": {
+		"conformance/check", "conformance/loopback", "conformance/clients/internal/bench",
+	},
+	"conformance/clients/internal/lab": {
+		"conformance/check", "conformance/loopback", "conformance/clients/internal/bench", "fakeentra/...",
+	},
 	"conformance/cmd/mcp-auth-conformance": {"conformance/...", "fakeentra/..."},
 }
 
@@ -79,7 +109,14 @@ type listedPackage struct {
 
 func listPackages(t *testing.T) []listedPackage {
 	t.Helper()
-	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Dir,Deps,Imports,GoFiles,TestGoFiles,XTestGoFiles,Doc", "./...")
+	list := exec.CommandContext(
+		t.Context(),
+		"go",
+		"list",
+		"-deps",
+		"-json=ImportPath,Dir,Deps,Imports,GoFiles,TestGoFiles,XTestGoFiles,Doc",
+		"./...",
+	)
 	list.Dir = ".."
 	out, err := list.Output()
 	require.NoError(t, err)
@@ -135,11 +172,16 @@ func TestThePartsDoNotDependOnEachOther(t *testing.T) {
 	}
 }
 
+// callsTesting are the packages that are made to be called from a test.
+var callsTesting = []string{
+	"conformance/check", "conformance/servers", "conformance/clients", "server/store/storetest",
+}
+
 func TestLibrariesDoNotImportTesting(t *testing.T) {
 	t.Parallel()
 	for _, one := range listPackages(t) {
-		if one.ImportPath == "conformance" || one.ImportPath == "server/store/storetest" {
-			continue // They are made to be called from a test.
+		if slices.Contains(callsTesting, one.ImportPath) {
+			continue
 		}
 		assert.NotContains(t, one.Imports, "testing", "package %s", one.ImportPath)
 	}
@@ -171,7 +213,18 @@ func TestTheTopLevelHoldsWhatBelongsThere(t *testing.T) {
 	if err != nil {
 		t.Skip("not a git checkout")
 	}
-	fixed := []string{"server", "client", "fakeentra", "conformance", "testdata", "go.mod", "go.sum", "Makefile", "README.md", "LICENSE"}
+	fixed := []string{
+		"server",
+		"client",
+		"fakeentra",
+		"conformance",
+		"testdata",
+		"go.mod",
+		"go.sum",
+		"Makefile",
+		"README.md",
+		"LICENSE",
+	}
 	for _, file := range strings.Fields(string(out)) {
 		top, _, _ := strings.Cut(file, "/")
 		if !strings.HasPrefix(top, ".") && !slices.Contains(fixed, top) {
@@ -243,7 +296,8 @@ func copyOfRepository(t *testing.T) string {
 // fenced matches the blocks of a Markdown file with their language.
 var fenced = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
 
-// TestGoInREADMEsIsCompiled finds every Go block of a README, line by line and in order, in an example file beside it.
+// TestGoInREADMEsIsCompiled finds every Go block of a README, line by line and in order, in an
+// example file beside it.
 func TestGoInREADMEsIsCompiled(t *testing.T) {
 	t.Parallel()
 	for _, readme := range readmes(t) {
@@ -256,23 +310,41 @@ func TestGoInREADMEsIsCompiled(t *testing.T) {
 			found := slices.ContainsFunc(candidates, func(file string) bool {
 				return strings.Contains(unindented(readText(t, file)), unindented(block[2]))
 			})
-			assert.True(t, found, "%s: this block stands in no test file beside it, so nothing compiles it:\n%s", readme, block[2])
+			assert.True(
+				t,
+				found,
+				"%s: this block stands in no test file beside it, so nothing compiles it:\n%s",
+				readme,
+				block[2],
+			)
 		}
 	}
 }
 
-// TestCommandsInREADMEsExist runs every program command of a README's shell blocks with --help added: an unknown flag or verb fails. Make targets
-// have to be in the Makefile.
+// TestCommandsInREADMEsExist runs every program command of a README's shell blocks with --help
+// added: an unknown flag or verb fails. Make targets have to be in the Makefile.
 func TestCommandsInREADMEsExist(t *testing.T) {
 	t.Parallel()
 	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+string(filepath.Separator),
-		"./server/cmd/mcp-entra-server", "./client/cmd/mcp-entra-client", "./fakeentra/cmd/fakeentra", "./conformance/cmd/mcp-auth-conformance")
+	build := exec.CommandContext(
+		t.Context(),
+		"go",
+		"build",
+		"-o",
+		bin+string(filepath.Separator),
+		"./server/cmd/mcp-entra-server",
+		"./client/cmd/mcp-entra-client",
+		"./fakeentra/cmd/fakeentra",
+		"./conformance/cmd/mcp-auth-conformance",
+	)
 	build.Dir = ".."
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	makefile := readText(t, "../Makefile")
-	command := regexp.MustCompile(`(?:^|[\s;|&(])(?:bin/)?(mcp-entra-server|mcp-entra-client|fakeentra|mcp-auth-conformance)((?:\s+[^\s#|&;>)]+)*)`)
+	command := regexp.MustCompile(
+		`(?:^|[\s;|&(])(?:bin/)?(mcp-entra-server|mcp-entra-client|fakeentra|mcp-auth-conformance)((?:\s+[^` +
+			`\s#|&;>)]+)*)`,
+	)
 	target := regexp.MustCompile(`^make ([a-z-]+)`)
 	for _, readme := range readmes(t) {
 		for _, block := range fenced.FindAllStringSubmatch(readText(t, readme), -1) {
@@ -285,7 +357,11 @@ func TestCommandsInREADMEsExist(t *testing.T) {
 				}
 				line = regexp.MustCompile(`\b[A-Z_]+=('[^']*'|"[^"]*"|\S*)\s`).ReplaceAllString(line, "")
 				if match := command.FindStringSubmatch(line); match != nil {
-					run := exec.CommandContext(t.Context(), filepath.Join(bin, match[1]), append(strings.Fields(match[2]), "--help")...)
+					run := exec.CommandContext(
+						t.Context(),
+						filepath.Join(bin, match[1]),
+						append(strings.Fields(match[2]), "--help")...,
+					)
 					run.Env = []string{"HOME=" + bin}
 					run.Dir = bin
 					out, err := run.CombinedOutput()

@@ -11,17 +11,17 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
-	"mcpentra/conformance/engine"
+	"mcpentra/conformance/servers"
 )
 
-// A canary is an MCP handler with one tool that counts its runs, so that checks see what was done, however it was
-// answered.
+// A canary is an MCP handler with one tool that counts its runs, so that checks see what was done,
+// however it was answered.
 type canary struct {
 	http.Handler
 
 	mu        sync.Mutex
 	runs      map[string]int
-	forwarded []engine.Forwarded // what the guard let through, the latest
+	forwarded []servers.Forwarded // what the guard let through, the latest
 }
 
 // maxForwarded is how many requests a canary remembers.
@@ -30,14 +30,20 @@ const maxForwarded = 10_000
 func newCanary(options ...mcpserver.StreamableHTTPOption) *canary {
 	c := &canary{runs: map[string]int{}}
 	tools := mcpserver.NewMCPServer("canary", "1", mcpserver.WithToolCapabilities(false), mcpserver.WithLogging())
-	tools.AddTool(mcp.NewTool("count", mcp.WithString("marker", mcp.Required())), func(_ context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		marker := call.GetString("marker", "")
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.runs[marker]++
-		return mcp.NewToolResultText(marker), nil
-	})
-	c.Handler = mcpserver.NewStreamableHTTPServer(tools, append([]mcpserver.StreamableHTTPOption{mcpserver.WithDisableLocalhostProtection(true)}, options...)...)
+	tools.AddTool(
+		mcp.NewTool("count", mcp.WithString("marker", mcp.Required())),
+		func(_ context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			marker := call.GetString("marker", "")
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.runs[marker]++
+			return mcp.NewToolResultText(marker), nil
+		},
+	)
+	c.Handler = mcpserver.NewStreamableHTTPServer(
+		tools,
+		append([]mcpserver.StreamableHTTPOption{mcpserver.WithDisableLocalhostProtection(true)}, options...)...,
+	)
 	c.Handler = c.remember(c.Handler)
 	return c
 }
@@ -52,7 +58,7 @@ func (c *canary) remember(next http.Handler) http.Handler {
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		c.mu.Lock()
-		c.forwarded = append(c.forwarded, engine.Forwarded{URL: r.URL.String(), Header: r.Header.Clone(), Body: body})
+		c.forwarded = append(c.forwarded, servers.Forwarded{URL: r.URL.String(), Header: r.Header.Clone(), Body: body})
 		c.forwarded = c.forwarded[max(0, len(c.forwarded)-maxForwarded):]
 		c.mu.Unlock()
 		next.ServeHTTP(w, r)
@@ -60,15 +66,15 @@ func (c *canary) remember(next http.Handler) http.Handler {
 }
 
 // sentOn is what came to the handler.
-func (c *canary) sentOn() []engine.Forwarded {
+func (c *canary) sentOn() []servers.Forwarded {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.forwarded)
 }
 
 // engine is the canary as the checks know it.
-func (c *canary) engine() *engine.Canary {
-	return &engine.Canary{Tool: "count", Ran: func(marker string) int {
+func (c *canary) engine() *servers.Canary {
+	return &servers.Canary{Tool: "count", Ran: func(marker string) int {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return c.runs[marker]

@@ -26,17 +26,19 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/stretchr/testify/require"
 
-	"mcpentra/conformance"
-	"mcpentra/conformance/engine"
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/servers"
+	"mcpentra/conformance/servers/signin"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/useragent"
 	"mcpentra/server"
 	"mcpentra/server/entra"
 )
 
-// TestServerConforms holds the server to every check, with its own tools, and around a handler and in front of an upstream
-// that count what they do, without and with sessions. The tokens come of real sign-ins, and the bad ones are made of a good one with the server's
-// own key, so that nothing but the flaw can be why they are refused.
+// TestServerConforms holds the server to every check, with its own tools, and around a handler and
+// in front of an upstream that count what they do, without and with sessions. The tokens come of
+// real sign-ins, and the bad ones are made of a good one with the server's own key, so that nothing
+// but the flaw can be why they are refused.
 func TestServerConforms(t *testing.T) {
 	t.Parallel()
 	for name, place := range placements() {
@@ -54,7 +56,7 @@ func TestServerConforms(t *testing.T) {
 			target.Log = log.String
 			place.describe(t, &target)
 			target.Fragile = name != "own tools" && name != "a handler with sessions" // twice will do
-			conformance.Test(t, target, place.only...)
+			servers.Test(t, target, place.only...)
 		})
 	}
 }
@@ -68,9 +70,16 @@ type placement struct {
 }
 
 func placements() map[string]placement {
-	stateless := func() *canary { return newCanary(mcpserver.WithStateLess(true), mcpserver.WithDisableStreaming(true)) }
+	stateless := func() *canary {
+		return newCanary(mcpserver.WithStateLess(true), mcpserver.WithDisableStreaming(true))
+	}
 	// The rest is the handler's own affair then: mcp-go answers a missing session ID with 404.
-	bound := []string{"server/session/not-authentication", "server/session/other-user", "server/session/refreshed-token", "server/stream"}
+	bound := []string{
+		"server/session/not-authentication",
+		"server/session/other-user",
+		"server/session/refreshed-token",
+		"server/stream",
+	}
 	return map[string]placement{
 		"own tools":                         {},
 		"own tools with sessions":           {stateful: true},
@@ -79,7 +88,11 @@ func placements() map[string]placement {
 		"a handler with sessions":           {canary: newCanary(mcpserver.WithStateful(true)), stateful: true},
 		"a handler with sessions, not told": {canary: newCanary(mcpserver.WithStateful(true)), only: bound},
 		"an upstream without sessions":      {canary: stateless(), upstream: true},
-		"an upstream with sessions":         {canary: newCanary(mcpserver.WithStateful(true)), upstream: true, stateful: true},
+		"an upstream with sessions": {
+			canary:   newCanary(mcpserver.WithStateful(true)),
+			upstream: true,
+			stateful: true,
+		},
 	}
 }
 
@@ -109,14 +122,14 @@ func (p *placement) put(t *testing.T, config *server.Config) {
 }
 
 // describe tells the checks what there is in the placement.
-func (p *placement) describe(t *testing.T, target *engine.Target) {
+func (p *placement) describe(t *testing.T, target *servers.Target) {
 	t.Helper()
 	target.Local = networkAddresses(t)
 	if p.canary != nil {
 		target.Canary, target.Forwarded = p.canary.engine(), p.canary.sentOn
 		return
 	}
-	target.Whoami = &engine.Whoami{Tool: "whoami", Caller: func(result []byte) string {
+	target.Whoami = &servers.Whoami{Tool: "whoami", Caller: func(result []byte) string {
 		var told struct {
 			Structured struct {
 				ObjectID string `json:"object_id"`
@@ -142,16 +155,16 @@ func networkAddresses(t *testing.T) []string {
 }
 
 // brokerTarget is a server in broker mode as a target that hands over everything.
-func brokerTarget(t *testing.T, endpoint string, key *ecdsa.PrivateKey) engine.Target {
+func brokerTarget(t *testing.T, endpoint string, key *ecdsa.PrivateKey) servers.Target {
 	t.Helper()
-	target := engine.Target{
-		URL: endpoint, Revisions: engine.Revisions(), Patience: patience,
-		Tokens: map[engine.TokenKind]func(context.Context) (string, error){},
+	target := servers.Target{
+		URL: endpoint, Revisions: check.Revisions(), Patience: patience,
+		Tokens: map[servers.TokenKind]func(context.Context) (string, error){},
 	}
-	for kind, person := range map[engine.TokenKind]*useragent.Browser{
-		engine.Good: {}, engine.OtherUser: {User: "AlexW@contoso.onmicrosoft.com", Password: "correct horse"},
+	for kind, person := range map[servers.TokenKind]*useragent.Browser{
+		servers.Good: {}, servers.OtherUser: {User: "AlexW@contoso.onmicrosoft.com", Password: "correct horse"},
 	} {
-		signIn := conformance.SignIn{URL: target.URL, Open: func(ctx context.Context, page string) error {
+		signIn := signin.SignIn{URL: target.URL, Open: func(ctx context.Context, page string) error {
 			_, err := person.Visit(ctx, page)
 			return err
 		}}
@@ -159,19 +172,21 @@ func brokerTarget(t *testing.T, endpoint string, key *ecdsa.PrivateKey) engine.T
 		require.NoError(t, err)
 		target.Tokens[kind] = func(context.Context) (string, error) { return token, nil }
 	}
-	target.Mint = engine.Remint(key, target.Tokens[engine.Good])
-	for kind, change := range map[engine.TokenKind]func(map[string]any){
-		engine.Expired: func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() },
-		engine.NotYetValid: func(c map[string]any) {
+	target.Mint = servers.Remint(key, target.Tokens[servers.Good])
+	for kind, change := range map[servers.TokenKind]func(map[string]any){
+		servers.Expired: func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() },
+		servers.NotYetValid: func(c map[string]any) {
 			c["nbf"], c["exp"] = time.Now().Add(time.Hour).Unix(), time.Now().Add(2*time.Hour).Unix()
 		},
 		// What a refresh gives: the same user, client and grant.
-		engine.Refreshed:       func(c map[string]any) { c["jti"] = rand.Text() },
-		engine.ForeignAudience: func(c map[string]any) { c["aud"] = "https://other.example/mcp" },
-		engine.ForeignIssuer:   func(c map[string]any) { c["iss"] = "https://other.example" },
-		engine.WithoutScope:    func(c map[string]any) { c["scope"] = "other" },
+		servers.Refreshed:       func(c map[string]any) { c["jti"] = rand.Text() },
+		servers.ForeignAudience: func(c map[string]any) { c["aud"] = "https://other.example/mcp" },
+		servers.ForeignIssuer:   func(c map[string]any) { c["iss"] = "https://other.example" },
+		servers.WithoutScope:    func(c map[string]any) { c["scope"] = "other" },
 	} {
-		target.Tokens[kind] = func(ctx context.Context) (string, error) { return target.Mint(ctx, engine.Edits{Claims: change}) }
+		target.Tokens[kind] = func(ctx context.Context) (string, error) {
+			return target.Mint(ctx, servers.Edits{Claims: change})
+		}
 	}
 	return target
 }
@@ -197,8 +212,8 @@ func (b *safeBuffer) String() string {
 	return b.buffer.String()
 }
 
-// TestDirectModeConforms holds direct mode to every check, for both versions of Entra's access tokens, and in every
-// placement.
+// TestDirectModeConforms holds direct mode to every check, for both versions of Entra's access
+// tokens, and in every placement.
 func TestDirectModeConforms(t *testing.T) {
 	t.Parallel()
 	for _, version := range []int{1, 2} {
@@ -230,15 +245,15 @@ func TestDirectModeConforms(t *testing.T) {
 				if only == nil {
 					only = []string{"server"}
 				}
-				conformance.Test(t, target, only...)
+				servers.Test(t, target, only...)
 			})
 		}
 	}
 }
 
-// directTarget is a server in direct mode as a target that hands over everything. Entra's tokens are the fake's, the bad
-// ones with one claim changed before they are signed.
-func directTarget(t *testing.T, endpoint string, fake *fakeentra.Server) engine.Target {
+// directTarget is a server in direct mode as a target that hands over everything. Entra's tokens
+// are the fake's, the bad ones with one claim changed before they are signed.
+func directTarget(t *testing.T, endpoint string, fake *fakeentra.Server) servers.Target {
 	t.Helper()
 	minted := func(want fakeentra.Token) func(context.Context) (string, error) {
 		return func(context.Context) (string, error) { return fake.Mint(want) }
@@ -246,32 +261,34 @@ func directTarget(t *testing.T, endpoint string, fake *fakeentra.Server) engine.
 	edited := func(change func(claims map[string]any)) func(context.Context) (string, error) {
 		return minted(fakeentra.Token{Edit: change})
 	}
-	target := engine.Target{URL: endpoint, Revisions: engine.Revisions(), Patience: patience}
-	target.Tokens = map[engine.TokenKind]func(context.Context) (string, error){
-		engine.Good:         minted(fakeentra.Token{}),
-		engine.Refreshed:    minted(fakeentra.Token{}),
-		engine.OtherUser:    minted(fakeentra.Token{User: "AlexW@contoso.onmicrosoft.com"}),
-		engine.WithoutScope: minted(fakeentra.Token{Scopes: []string{"tool.write"}}),
-		engine.Expired:      edited(func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() }),
-		engine.NotYetValid:  edited(func(c map[string]any) { c["nbf"] = time.Now().Add(30 * time.Minute).Unix() }),
-		engine.UnlistedClient: edited(func(c map[string]any) {
+	target := servers.Target{URL: endpoint, Revisions: check.Revisions(), Patience: patience}
+	target.Tokens = map[servers.TokenKind]func(context.Context) (string, error){
+		servers.Good:         minted(fakeentra.Token{}),
+		servers.Refreshed:    minted(fakeentra.Token{}),
+		servers.OtherUser:    minted(fakeentra.Token{User: "AlexW@contoso.onmicrosoft.com"}),
+		servers.WithoutScope: minted(fakeentra.Token{Scopes: []string{"tool.write"}}),
+		servers.Expired:      edited(func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() }),
+		servers.NotYetValid:  edited(func(c map[string]any) { c["nbf"] = time.Now().Add(30 * time.Minute).Unix() }),
+		servers.UnlistedClient: edited(func(c map[string]any) {
 			for _, name := range []string{"azp", "appid"} { // version 2.0 has one and version 1.0 the other
 				if _, there := c[name]; there {
 					c[name] = "5a1e0001-0000-4000-8000-00000000eeee"
 				}
 			}
 		}),
-		engine.PublicClient: edited(func(c map[string]any) {
+		servers.PublicClient: edited(func(c map[string]any) {
 			for _, name := range []string{"azpacr", "appidacr"} {
 				if _, there := c[name]; there {
 					c[name] = "0"
 				}
 			}
 		}),
-		engine.ForeignAudience: edited(func(c map[string]any) { c["aud"] = "00000003-0000-0000-c000-000000000000" }),
-		engine.ForeignIssuer:   edited(func(c map[string]any) { c["iss"] = fake.Issuer("5a1e0001-0000-4000-8000-00000000ffff") }),
+		servers.ForeignAudience: edited(func(c map[string]any) { c["aud"] = "00000003-0000-0000-c000-000000000000" }),
+		servers.ForeignIssuer: edited(func(c map[string]any) {
+			c["iss"] = fake.Issuer("5a1e0001-0000-4000-8000-00000000ffff")
+		}),
 	}
-	target.Mint = engine.Remint(fakesKey(t, fake), target.Tokens[engine.Good])
+	target.Mint = servers.Remint(fakesKey(t, fake), target.Tokens[servers.Good])
 	return target
 }
 
@@ -302,8 +319,8 @@ func fakesKey(t *testing.T, fake *fakeentra.Server) crypto.Signer {
 	return nil
 }
 
-// startServer starts a fake Entra ID and a server in front of it, each on a site of its own (127.0.0.1 and localhost),
-// and returns the server's origin.
+// startServer starts a fake Entra ID and a server in front of it, each on a site of its own
+// (127.0.0.1 and localhost), and returns the server's origin.
 func startServer(t testing.TB, change func(*server.Config)) string {
 	t.Helper()
 	listening := httptest.NewUnstartedServer(nil)
@@ -336,7 +353,11 @@ func configFor(t testing.TB, origin string) server.Config {
 	return server.Config{
 		PublicURL: origin, RegistrationsPerMinute: -1, HTTPClient: fake.Client(),
 		Entra: entra.Config{
-			Authority: fake.URL, TenantID: tenant.ID, ClientID: tenant.Apps[0].ID, ClientSecret: tenant.Apps[0].Secrets[0], TrustPublicFakeKeys: true,
+			Authority:           fake.URL,
+			TenantID:            tenant.ID,
+			ClientID:            tenant.Apps[0].ID,
+			ClientSecret:        tenant.Apps[0].Secrets[0],
+			TrustPublicFakeKeys: true,
 		},
 	}
 }

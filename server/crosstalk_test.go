@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"mcpentra/conformance"
+	"mcpentra/conformance/servers/signin"
 	"mcpentra/fakeentra/useragent"
 	"mcpentra/server"
 	"mcpentra/server/guard"
@@ -30,8 +30,9 @@ import (
 // calls is how many are under way at once.
 const calls = 2000
 
-// A babbler is a tool that repeats its caller's marker wherever something could reach the wrong reader: in a notification,
-// in the log, and in its answer, with the name of the caller as the server knows it.
+// A babbler is a tool that repeats its caller's marker wherever something could reach the wrong
+// reader: in a notification, in the log, and in its answer, with the name of the caller as the
+// server knows it.
 type babbler struct {
 	*mcpserver.StreamableHTTPServer
 	log   *slog.Logger
@@ -42,22 +43,33 @@ type babbler struct {
 func newBabbler(log *slog.Logger) *babbler {
 	b := &babbler{log: log}
 	tools := mcpserver.NewMCPServer("babbler", "1", mcpserver.WithToolCapabilities(false), mcpserver.WithLogging())
-	tools.AddTool(mcp.NewTool("babble", mcp.WithString("marker", mcp.Required())), func(ctx context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		marker := call.GetString("marker", "")
-		caller := callerName(ctx, call.Header)
-		b.log.Info("babbling", "caller", caller, "marker", marker)
-		_ = tools.SendNotificationToClient(ctx, "notifications/message", map[string]any{"level": "info", "data": marker})
-		if waiting, found := b.began.Load(marker); found {
-			close(waiting.(chan struct{}))
-			<-ctx.Done()
-			if over, found := b.ended.Load(marker); found {
-				close(over.(chan struct{}))
+	tools.AddTool(
+		mcp.NewTool("babble", mcp.WithString("marker", mcp.Required())),
+		func(ctx context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			marker := call.GetString("marker", "")
+			caller := callerName(ctx, call.Header)
+			b.log.Info("babbling", "caller", caller, "marker", marker)
+			_ = tools.SendNotificationToClient(
+				ctx,
+				"notifications/message",
+				map[string]any{"level": "info", "data": marker},
+			)
+			if waiting, found := b.began.Load(marker); found {
+				close(waiting.(chan struct{}))
+				<-ctx.Done()
+				if over, found := b.ended.Load(marker); found {
+					close(over.(chan struct{}))
+				}
+				return nil, ctx.Err()
 			}
-			return nil, ctx.Err()
-		}
-		return mcp.NewToolResultText(marker + " of " + caller), nil
-	})
-	b.StreamableHTTPServer = mcpserver.NewStreamableHTTPServer(tools, mcpserver.WithStateful(true), mcpserver.WithDisableLocalhostProtection(true))
+			return mcp.NewToolResultText(marker + " of " + caller), nil
+		},
+	)
+	b.StreamableHTTPServer = mcpserver.NewStreamableHTTPServer(
+		tools,
+		mcpserver.WithStateful(true),
+		mcpserver.WithDisableLocalhostProtection(true),
+	)
 	return b
 }
 
@@ -69,8 +81,8 @@ func callerName(ctx context.Context, header http.Header) string {
 	return namedIn(header.Get(upstream.CallerHeader))
 }
 
-// TestNothingOfOneCallerReachesAnother has two people with two clients each make 2,000 calls at once, some of which are
-// cancelled, while each listens to its notifications.
+// TestNothingOfOneCallerReachesAnother has two people with two clients each make 2,000 calls at
+// once, some of which are cancelled, while each listens to its notifications.
 func TestNothingOfOneCallerReachesAnother(t *testing.T) {
 	t.Parallel()
 	for _, placement := range []string{"handler", "upstream"} {
@@ -92,16 +104,26 @@ func TestNothingOfOneCallerReachesAnother(t *testing.T) {
 			transport := &http.Transport{MaxConnsPerHost: 256, MaxIdleConnsPerHost: 256}
 			t.Cleanup(transport.CloseIdleConnections)
 			var people []*talker
-			for _, person := range []struct{ name, user, password string }{{"Adele Vance", "AdeleV@contoso.onmicrosoft.com", ""}, {"Alex Wilber", "AlexW@contoso.onmicrosoft.com", "correct horse"}} {
+			for _, person := range []struct{ name, user, password string }{
+				{"Adele Vance", "AdeleV@contoso.onmicrosoft.com", ""},
+				{"Alex Wilber", "AlexW@contoso.onmicrosoft.com", "correct horse"},
+			} {
 				for _, client := range []string{"desk", "phone"} {
 					browser := &useragent.Browser{User: person.user, Password: person.password}
-					signIn := conformance.SignIn{URL: origin + "/mcp", Open: func(ctx context.Context, page string) error {
+					signIn := signin.SignIn{URL: origin + "/mcp", Open: func(ctx context.Context, page string) error {
 						_, err := browser.Visit(ctx, page)
 						return err
 					}}
 					raw, err := signIn.Token(t.Context())
 					require.NoError(t, err)
-					one := &talker{t: t, url: origin + "/mcp", raw: raw, name: person.name, mark: strings.ToLower(person.name[:4]) + "." + client + ".", client: &http.Client{Transport: transport}}
+					one := &talker{
+						t:      t,
+						url:    origin + "/mcp",
+						raw:    raw,
+						name:   person.name,
+						mark:   strings.ToLower(person.name[:4]) + "." + client + ".",
+						client: &http.Client{Transport: transport},
+					}
 					one.begin()
 					people = append(people, one)
 				}
@@ -164,7 +186,15 @@ func (c *talker) begin() {
 	require.NotEmpty(c.t, c.session)
 
 	ctx, cancel := context.WithCancel(c.t.Context())
-	stream, err := c.client.Do(c.request(ctx, http.MethodGet, "", "Mcp-Session-Id", c.session, "Mcp-Protocol-Version", "2025-11-25"))
+	stream, err := c.client.Do(c.request(
+		ctx,
+		http.MethodGet,
+		"",
+		"Mcp-Session-Id",
+		c.session,
+		"Mcp-Protocol-Version",
+		"2025-11-25",
+	))
 	require.NoError(c.t, err)
 	require.Equal(c.t, http.StatusOK, stream.StatusCode)
 	done := make(chan struct{})
@@ -181,11 +211,21 @@ func (c *talker) begin() {
 // talk makes one call; every fourth is cancelled once it runs.
 func (c *talker) talk(behind *babbler, i int) {
 	marker := fmt.Sprintf("%s%d", c.mark, i)
-	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"babble","arguments":{"marker":%q}}}`, i, marker)
+	body := fmt.Sprintf(
+		`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"babble","arguments":{"marker":%q}}}`,
+		i,
+		marker,
+	)
 	headers := []string{"Mcp-Session-Id", c.session, "Mcp-Protocol-Version", "2025-11-25"}
 	if i%3 == 0 {
-		body = fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"babble","arguments":{"marker":%q},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",`+
-			`"io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}}}`, i, marker)
+		body = fmt.Sprintf(
+			`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"babble","arguments":{"marker":%q},`+
+				`"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",`+
+				`"io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"},`+
+				`"io.modelcontextprotocol/clientCapabilities":{}}}}`,
+			i,
+			marker,
+		)
 		headers = []string{"Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "tools/call", "Mcp-Name", "babble"}
 	}
 	if i%4 >= 2 && i%8 < 4 {

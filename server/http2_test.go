@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"mcpentra/conformance"
-	"mcpentra/conformance/engine"
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/servers"
 	"mcpentra/fakeentra"
 	"mcpentra/server"
 )
@@ -41,11 +41,10 @@ func TestHTTP2OverTLS(t *testing.T) {
 	t.Cleanup(listening.Close)
 	target := directTarget(t, origin+"/mcp", fake)
 	target.HTTPClient = listening.Client()
-	for _, check := range conformance.Checks() {
-		if strings.HasPrefix(check.ID, "server/http2/") {
-			result := engine.Run(t.Context(), check, target)[0]
-			assert.Equal(t, engine.Pass, result.Verdict, "%s: %v", check.ID, result.Err)
-		}
+	report, err := servers.Run(t.Context(), target, check.Selection{IDs: []string{"server/http2"}})
+	require.NoError(t, err)
+	for _, result := range report.Results {
+		assert.Equal(t, check.Pass, result.Verdict, "%s: %v", result.Name(), result.Err)
 	}
 	require.Len(t, versions, 1, "a request over HTTP/2")
 	assert.Equal(t, "HTTP/2.0", <-versions)

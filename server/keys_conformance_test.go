@@ -13,35 +13,35 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"mcpentra/conformance"
-	"mcpentra/conformance/engine"
+	"mcpentra/conformance/servers"
 	"mcpentra/fakeentra"
 	"mcpentra/server"
 )
 
-// TestDirectModeFollowsItsKeys holds direct mode to the checks that take an issuer's keys in hand. Each starts a server of
-// its own with a fake of its own, whose clock is the server's.
+// TestDirectModeFollowsItsKeys holds direct mode to the checks that take an issuer's keys in hand.
+// Each starts a server of its own with a fake of its own, whose clock is the server's.
 func TestDirectModeFollowsItsKeys(t *testing.T) {
 	t.Parallel()
-	first := newRig(t, nil)
+	first := newFixture(t, nil)
 	t.Cleanup(first.Close)
 	target := first.Target
-	target.Rig = func(context.Context) (*engine.Rig, error) { return newRig(t, nil), nil }
-	conformance.Test(t, target, "server/keys")
+	target.Fixture = func(context.Context) (*servers.Fixture, error) { return newFixture(t, nil), nil }
+	servers.Test(t, target, "server/keys")
 }
 
-// TestSessionsEnd holds the sessions of the server's own tools to an end, on the clock of a rig.
+// TestSessionsEnd holds the sessions of the server's own tools to an end, on the clock of a
+// fixture.
 func TestSessionsEnd(t *testing.T) {
 	t.Parallel()
 	stateful := func(config *server.Config) { config.Stateful = true }
-	first := newRig(t, stateful)
+	first := newFixture(t, stateful)
 	t.Cleanup(first.Close)
 	target := first.Target
-	target.Rig = func(context.Context) (*engine.Rig, error) { return newRig(t, stateful), nil }
-	conformance.Test(t, target, "server/session/bounded")
+	target.Fixture = func(context.Context) (*servers.Fixture, error) { return newFixture(t, stateful), nil }
+	servers.Test(t, target, "server/session/bounded")
 }
 
-func newRig(t *testing.T, change func(*server.Config)) *engine.Rig {
+func newFixture(t *testing.T, change func(*server.Config)) *servers.Fixture {
 	fake := fakeentra.NewServer(fakeentra.Config{Directory: apiDirectory()})
 	at, err := url.Parse(fake.URL)
 	require.NoError(t, err)
@@ -49,7 +49,8 @@ func newRig(t *testing.T, change func(*server.Config)) *engine.Rig {
 	issuer.own = httptest.NewServer(issuer)
 	origin := startServer(t, func(config *server.Config) {
 		direct(fake)(config)
-		config.Entra.HTTPClient = &http.Client{Transport: issuer, Timeout: 3 * time.Second} // less than the server's own patience, to lose no time
+		// less than the server's own patience, to lose no time
+		config.Entra.HTTPClient = &http.Client{Transport: issuer, Timeout: 3 * time.Second}
 		config.Now = fake.Now
 		if change != nil {
 			change(config)
@@ -65,7 +66,7 @@ func newRig(t *testing.T, change func(*server.Config)) *engine.Rig {
 			return text
 		}
 	}
-	return &engine.Rig{
+	return &servers.Fixture{
 		Target: directTarget(t, origin+"/mcp", fake), Serve: issuer.serve(keySet), Fetches: issuer.fetches,
 		Advance:  fake.Advance,
 		Document: published("/discovery/v2.0/keys"), Metadata: published("/v2.0/.well-known/openid-configuration"),
@@ -77,7 +78,7 @@ func newRig(t *testing.T, change func(*server.Config)) *engine.Rig {
 	}
 }
 
-// An asked is what a server asks for that a rig can answer.
+// An asked is what a server asks for that a fixture can answer.
 type asked int
 
 const (

@@ -17,15 +17,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"mcpentra/conformance"
+	"mcpentra/conformance/servers/signin"
 	"mcpentra/fakeentra"
 	"mcpentra/server"
 	"mcpentra/testdata/interop/official"
 	"mcpentra/testdata/interop/official-server/fixture"
 )
 
-// The official suite cannot send a token. So a proxy on loopback adds it; it is the server's public address too, which
-// keeps the Host that the suite sends what the guard expects.
+// The official suite cannot send a token. So a proxy on loopback adds it; it is the server's public
+// address too, which keeps the Host that the suite sends what the guard expects.
 
 // A signedInProxy passes requests on to a handler, those to /mcp with a token once there is one.
 type signedInProxy struct {
@@ -37,7 +37,9 @@ type signedInProxy struct {
 func newSignedInProxy(t *testing.T) *signedInProxy {
 	t.Helper()
 	p := &signedInProxy{}
-	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }))
+	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.handler.ServeHTTP(w, r)
+	}))
 	t.Cleanup(behind.Close)
 	target, err := url.Parse(behind.URL)
 	require.NoError(t, err)
@@ -45,7 +47,8 @@ func newSignedInProxy(t *testing.T) *signedInProxy {
 		FlushInterval: -1, ErrorLog: log.New(io.Discard, "", 0),
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
-			// An answer that begins before the end of the body was read would make the proxy give the request up.
+			// An answer that begins before the end of the body was read would make the proxy give
+			// the request up.
 			body, err := io.ReadAll(r.In.Body)
 			if err != nil {
 				return // a body that ended early is cut off on the way too
@@ -69,7 +72,7 @@ func guarded(t *testing.T, behind func(*server.Config)) string {
 	t.Helper()
 	p := newSignedInProxy(t)
 	p.serve(t, configFor(t, p.origin), behind)
-	signIn := conformance.SignIn{URL: p.origin + "/mcp", Open: visit}
+	signIn := signin.SignIn{URL: p.origin + "/mcp", Open: visit}
 	token, err := signIn.Token(t.Context())
 	require.NoError(t, err)
 	p.token.Store(&token)
@@ -100,8 +103,8 @@ func (p *signedInProxy) serve(t *testing.T, config server.Config, behind func(*s
 	p.handler = made
 }
 
-// Behind the guard, in both modes, around a handler and in front of an upstream, the official suite finds exactly what it
-// finds without it: everything that a revision requires.
+// Behind the guard, in both modes, around a handler and in front of an upstream, the official suite
+// finds exactly what it finds without it: everything that a revision requires.
 func TestInteropOfficialServer(t *testing.T) {
 	t.Parallel()
 	for revision, most := range map[string]int{"2025-11-25": 30, "2026-07-28": 37} {
@@ -113,16 +116,32 @@ func TestInteropOfficialServer(t *testing.T) {
 			defer open.Close()
 
 			without := official.Suite(t, "server", "--url", open.URL+"/mcp", "--requirements", revision)
-			assert.Len(t, without.Passed(required, official.Failure), most, "%s", without.Against(required, official.Failure))
+			assert.Len(
+				t,
+				without.Passed(required, official.Failure),
+				most,
+				"%s",
+				without.Against(required, official.Failure),
+			)
 			assert.Zero(t, without.Exit)
-			for mode, guarded := range map[string]func(*testing.T, func(*server.Config)) string{"broker": guarded, "direct": guardedDirectly} {
+			for mode, guarded := range map[string]func(*testing.T, func(*server.Config)) string{
+				"broker": guarded,
+				"direct": guardedDirectly,
+			} {
 				for placement, behind := range map[string]func(*server.Config){
 					"a handler":   func(config *server.Config) { config.MCP = fixture.Handler() },
 					"an upstream": func(config *server.Config) { config.Upstream = open.URL + "/mcp" },
 				} {
 					name := mode + " mode, " + placement
 					with := official.Suite(t, "server", "--url", guarded(t, behind), "--requirements", revision)
-					assert.Len(t, with.Passed(required, official.Failure), most, "%s: %s", name, with.Against(required, official.Failure))
+					assert.Len(
+						t,
+						with.Passed(required, official.Failure),
+						most,
+						"%s: %s",
+						name,
+						with.Against(required, official.Failure),
+					)
 					assert.Zero(t, with.Exit, name)
 					assert.Equal(t, without.Verdicts(), with.Verdicts(), name)
 				}
@@ -138,14 +157,26 @@ func TestInteropOfficialAuthorization(t *testing.T) {
 	origin := startServer(t, nil)
 	port := official.Port(t)
 	response, err := http.Post(origin+"/register", "application/json", strings.NewReader(
-		`{"redirect_uris":["http://127.0.0.1:`+port+`/callback"],"client_name":"official suite","token_endpoint_auth_method":"none"}`))
+		`{"redirect_uris":["http://127.0.0.1:`+port+
+			`/callback"],"client_name":"official suite","token_endpoint_auth_method":"none"}`))
 	require.NoError(t, err)
 	defer response.Body.Close()
 	var registered struct {
 		ID string `json:"client_id"`
 	}
 	require.NoError(t, json.NewDecoder(response.Body).Decode(&registered))
-	run := official.Authorization(t, visit, "--url", origin, "--client-id", registered.ID, "--resource", origin+"/mcp", "--port", port)
+	run := official.Authorization(
+		t,
+		visit,
+		"--url",
+		origin,
+		"--client-id",
+		registered.ID,
+		"--resource",
+		origin+"/mcp",
+		"--port",
+		port,
+	)
 	both := []string{"authorization-server-metadata-endpoint", "authorization-code-grant"}
 	assert.Zero(t, run.Exit)
 	assert.Equal(t, both, run.Passed(both, official.Failure), "%s\n%s", run.Against(both, official.Failure), run.Output)

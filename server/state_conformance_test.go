@@ -20,16 +20,16 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/stretchr/testify/require"
 
-	"mcpentra/conformance"
-	"mcpentra/conformance/engine"
+	"mcpentra/conformance/servers"
 	"mcpentra/fakeentra"
 	"mcpentra/server"
 	"mcpentra/server/guard"
 	"mcpentra/server/upstream"
 )
 
-// TestStateBehindTheGuardIsItsUsers holds tools that keep state for their callers to the checks of state. They know their
-// callers by what the guard says, and by nothing else: it has to reach them in every revision, in sessions and without.
+// TestStateBehindTheGuardIsItsUsers holds tools that keep state for their callers to the checks of
+// state. They know their callers by what the guard says, and by nothing else: it has to reach them
+// in every revision, in sessions and without.
 func TestStateBehindTheGuardIsItsUsers(t *testing.T) {
 	t.Parallel()
 	only := []string{"server/state", "server/request-state", "server/elicitation", "server/task"}
@@ -49,7 +49,7 @@ func TestStateBehindTheGuardIsItsUsers(t *testing.T) {
 		})
 		target := brokerTarget(t, origin+"/mcp", key)
 		k.describe(&target)
-		conformance.Test(t, target, only...)
+		servers.Test(t, target, only...)
 	})
 	t.Run("direct", func(t *testing.T) {
 		t.Parallel()
@@ -62,7 +62,7 @@ func TestStateBehindTheGuardIsItsUsers(t *testing.T) {
 		})
 		target := directTarget(t, origin+"/mcp", fake)
 		k.describe(&target)
-		conformance.Test(t, target, only...)
+		servers.Test(t, target, only...)
 	})
 	t.Run("an upstream", func(t *testing.T) {
 		t.Parallel()
@@ -78,7 +78,7 @@ func TestStateBehindTheGuardIsItsUsers(t *testing.T) {
 		})
 		target := directTarget(t, origin+"/mcp", fake)
 		k.describe(&target)
-		conformance.Test(t, target, only...)
+		servers.Test(t, target, only...)
 	})
 }
 
@@ -103,11 +103,16 @@ func newKeeper(callerOf func(context.Context) string) *keeper {
 }
 
 // describe tells the checks of the tools.
-func (k *keeper) describe(target *engine.Target) {
-	target.Handles = &engine.Handles{Make: "make", Use: "use"}
-	target.Rounds = &engine.Rounds{
-		Tool: "ask", Answers: map[string]any{"name": map[string]any{"action": "accept", "content": map[string]any{"name": "x"}}, "terms": map[string]any{"action": "accept"}},
-		Once: true, Expire: func(state string) {
+func (k *keeper) describe(target *servers.Target) {
+	target.Handles = &servers.Handles{Make: "make", Use: "use"}
+	target.Rounds = &servers.Rounds{
+		Tool: "ask",
+		Answers: map[string]any{
+			"name":  map[string]any{"action": "accept", "content": map[string]any{"name": "x"}},
+			"terms": map[string]any{"action": "accept"},
+		},
+		Once: true,
+		Expire: func(state string) {
 			k.mu.Lock()
 			defer k.mu.Unlock()
 			k.rounds[state].until = time.Now()
@@ -129,8 +134,8 @@ func fromGuard(ctx context.Context) string {
 
 type namedKey struct{}
 
-// named puts the caller as the guard names it to an upstream where fromHeader finds it. It believes what the guard's published
-// keys have signed.
+// named puts the caller as the guard names it to an upstream where fromHeader finds it. It believes
+// what the guard's published keys have signed.
 func named(origin func() string) func(context.Context, *http.Request) context.Context {
 	return func(ctx context.Context, r *http.Request) context.Context {
 		token, err := jwt.ParseSigned(r.Header.Get(upstream.CallerHeader), []jose.SignatureAlgorithm{jose.ES256})
@@ -144,7 +149,8 @@ func named(origin func() string) func(context.Context, *http.Request) context.Co
 		defer answer.Body.Close()
 		var keys jose.JSONWebKeySet
 		var claims jwt.Claims
-		if json.NewDecoder(answer.Body).Decode(&keys) != nil || token.Claims(&keys, &claims) != nil || claims.Validate(jwt.Expected{Issuer: origin(), Time: time.Now()}) != nil {
+		if json.NewDecoder(answer.Body).Decode(&keys) != nil || token.Claims(&keys, &claims) != nil ||
+			claims.Validate(jwt.Expected{Issuer: origin(), Time: time.Now()}) != nil {
 			return ctx
 		}
 		return context.WithValue(ctx, namedKey{}, claims.Subject)
@@ -157,7 +163,12 @@ func fromHeader(ctx context.Context) string {
 }
 
 func (k *keeper) handler(options ...mcpserver.StreamableHTTPOption) http.Handler {
-	s := mcpserver.NewMCPServer("keeper", "1", mcpserver.WithToolCapabilities(false), mcpserver.WithTaskCapabilities(true, true, true))
+	s := mcpserver.NewMCPServer(
+		"keeper",
+		"1",
+		mcpserver.WithToolCapabilities(false),
+		mcpserver.WithTaskCapabilities(true, true, true),
+	)
 	s.AddTool(mcp.NewTool("make"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
@@ -165,31 +176,39 @@ func (k *keeper) handler(options ...mcpserver.StreamableHTTPOption) http.Handler
 		k.handles[handle] = k.callerOf(ctx)
 		return mcp.NewToolResultText(handle), nil
 	})
-	s.AddTool(mcp.NewTool("use", mcp.WithString("handle")), func(ctx context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		if owner, found := k.handles[call.GetString("handle", "")]; !found || owner != k.callerOf(ctx) {
-			return mcp.NewToolResultError(errNotYours.Error()), nil
-		}
-		return mcp.NewToolResultText("used"), nil
-	})
+	s.AddTool(
+		mcp.NewTool("use", mcp.WithString("handle")),
+		func(ctx context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			if owner, found := k.handles[call.GetString("handle", "")]; !found || owner != k.callerOf(ctx) {
+				return mcp.NewToolResultError(errNotYours.Error()), nil
+			}
+			return mcp.NewToolResultText("used"), nil
+		},
+	)
 	s.AddTool(mcp.NewTool("ask", mcp.WithString("marker")), k.ask)
-	s.AddTool(mcp.NewTool("work", mcp.WithTaskSupport(mcp.TaskSupportRequired)), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		return mcp.NewToolResultText("done"), nil
-	})
+	s.AddTool(
+		mcp.NewTool("work", mcp.WithTaskSupport(mcp.TaskSupportRequired)),
+		func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			return mcp.NewToolResultText("done"), nil
+		},
+	)
 	options = append(options, mcpserver.WithDisableLocalhostProtection(true), mcpserver.WithStateful(true))
 	return withTasksInSessions(mcpserver.NewStreamableHTTPServer(s, options...))
 }
 
-// withTasksInSessions keeps tasks from whoever has no session: mcp-go knows whose a task is by the session, and shows it to
-// everybody who has none. The guard sees to it that in 2026-07-28, the revision without sessions, the headers say what the
-// body says.
+// withTasksInSessions keeps tasks from whoever has no session: mcp-go knows whose a task is by the
+// session, and shows it to everybody who has none. The guard sees to it that in 2026-07-28, the
+// revision without sessions, the headers say what the body says.
 func withTasksInSessions(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.Header.Get("Mcp-Method"), "tasks/") || r.Header.Get("Mcp-Name") == "work" {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusNotFound)
-			_, _ = w.Write([]byte(`{"jsonrpc":"2.0","id":null,"error":{"code":-32601,"message":"tasks are for sessions"}}`))
+			_, _ = w.Write(
+				[]byte(`{"jsonrpc":"2.0","id":null,"error":{"code":-32601,"message":"tasks are for sessions"}}`),
+			)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -205,8 +224,25 @@ func (k *keeper) ask(ctx context.Context, call mcp.CallToolRequest) (*mcp.CallTo
 		state := rand.Text()
 		k.rounds[state] = &pending{owner: k.callerOf(ctx), marker: marker, until: time.Now().Add(time.Minute)}
 		return mcpserver.NewInputRequestBuilder(state).
-			Elicit("name", mcp.ElicitationParams{Message: "Who is it for?", RequestedSchema: map[string]any{"type": "object", "properties": map[string]any{"name": map[string]any{"type": "string"}}}}).
-			Elicit("terms", mcp.ElicitationParams{Mode: mcp.ElicitationModeURL, Message: "See the terms", URL: "https://example.com/terms", ElicitationID: rand.Text()}).
+			Elicit(
+				"name",
+				mcp.ElicitationParams{
+					Message: "Who is it for?",
+					RequestedSchema: map[string]any{
+						"type":       "object",
+						"properties": map[string]any{"name": map[string]any{"type": "string"}},
+					},
+				},
+			).
+			Elicit(
+				"terms",
+				mcp.ElicitationParams{
+					Mode:          mcp.ElicitationModeURL,
+					Message:       "See the terms",
+					URL:           "https://example.com/terms",
+					ElicitationID: rand.Text(),
+				},
+			).
 			ToolResult(), nil
 	}
 	found := k.rounds[call.Params.RequestState]

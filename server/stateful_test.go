@@ -13,19 +13,27 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"mcpentra/conformance"
+	"mcpentra/conformance/servers/signin"
 	"mcpentra/fakeentra"
 	"mcpentra/server"
 )
 
-const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`
+const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",` +
+	`"capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`
 
 func TestStatefulToolsKeepASessionForEachCaller(t *testing.T) {
 	t.Parallel()
 	s := newDirectSite(t, func(config *server.Config) { config.Stateful = true })
 	adele, alex := s.mint(fakeentra.Token{}), s.mint(fakeentra.Token{User: "AlexW@contoso.onmicrosoft.com"})
 	headers := func(raw, session string) []string {
-		all := []string{"Content-Type", "application/json", "Accept", "application/json, text/event-stream", "Authorization", "Bearer " + raw}
+		all := []string{
+			"Content-Type",
+			"application/json",
+			"Accept",
+			"application/json, text/event-stream",
+			"Authorization",
+			"Bearer " + raw,
+		}
 		if session != "" {
 			all = append(all, "Mcp-Session-Id", session)
 		}
@@ -52,16 +60,19 @@ func TestStatefulToolsKeepASessionForEachCaller(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, status, "what its caller has ended")
 }
 
-// TestTheTransportOfBefore signs in as a client of MCP 2024-11-05 does that knows the address of the stream alone, and
-// calls a tool over it.
+// TestTheTransportOfBefore signs in as a client of MCP 2024-11-05 does that knows the address of
+// the stream alone, and calls a tool over it.
 func TestTheTransportOfBefore(t *testing.T) {
 	t.Parallel()
 	origin := startServer(t, func(config *server.Config) { config.LegacySSE = true })
-	signIn := conformance.SignIn{URL: origin + server.SSEPath, Open: visit}
+	signIn := signin.SignIn{URL: origin + server.SSEPath, Open: visit}
 	raw, err := signIn.Token(t.Context())
 	require.NoError(t, err, "its metadata is at a path of its own, and the broker takes its address for the resource")
 
-	client, err := mcpclient.NewSSEMCPClient(origin+server.SSEPath, transport.WithHeaders(map[string]string{"Authorization": "Bearer " + raw}))
+	client, err := mcpclient.NewSSEMCPClient(
+		origin+server.SSEPath,
+		transport.WithHeaders(map[string]string{"Authorization": "Bearer " + raw}),
+	)
 	require.NoError(t, err)
 	defer client.Close()
 	require.NoError(t, client.Start(t.Context()))
@@ -83,7 +94,11 @@ func TestAStreamOfBeforeBelongsToItsCaller(t *testing.T) {
 	stream := s.origin + server.SSEPath
 	status, header, _ := s.send(http.MethodGet, stream, "")
 	assert.Equal(t, http.StatusUnauthorized, status)
-	assert.Contains(t, header.Get("WWW-Authenticate"), stream[:len(s.origin)]+"/.well-known/oauth-protected-resource/sse")
+	assert.Contains(
+		t,
+		header.Get("WWW-Authenticate"),
+		stream[:len(s.origin)]+"/.well-known/oauth-protected-resource/sse",
+	)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -107,7 +122,15 @@ func TestAStreamOfBeforeBelongsToItsCaller(t *testing.T) {
 	messages := s.origin + next("data: ")
 	require.Contains(t, messages, server.SSEPath+"/message?sessionId=")
 	send := func(raw, address string) int {
-		status, _, _ := s.send(http.MethodPost, address, initialize, "Content-Type", "application/json", "Authorization", "Bearer "+raw)
+		status, _, _ := s.send(
+			http.MethodPost,
+			address,
+			initialize,
+			"Content-Type",
+			"application/json",
+			"Authorization",
+			"Bearer "+raw,
+		)
 		return status
 	}
 	assert.Equal(t, http.StatusNotFound, send(alex, messages))

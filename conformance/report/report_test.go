@@ -5,17 +5,32 @@ import (
 	"fmt"
 	"os"
 
-	"mcpentra/conformance/engine"
+	"mcpentra/conformance/check"
 	"mcpentra/conformance/report"
 )
 
 func Example() {
-	check := engine.Check{ID: "server/token/expired", Level: engine.Must, Severity: engine.Critical, Sentence: "A token that has expired is refused.", Reference: "RFC 7519 section 4.1.4"}
-	results := []engine.Result{
-		{Check: check, Verdict: engine.Pass},
-		{Check: check, Verdict: engine.Fail, Err: &engine.Mismatch{Want: "status 401", Got: "status 200", Insecure: true, Exchange: "POST http://localhost/mcp\n→ 200 OK\n"}},
-		{Check: check, Verdict: engine.Skip, Err: errors.New("needs a token of the kind: expired")},
-		{Check: check, Verdict: engine.Error, Err: &engine.CannotJudge{Reason: "the server gives no answer"}},
+	current := check.Rule{
+		ID:        "server/token/expired",
+		Level:     check.Must,
+		Severity:  check.Critical,
+		Reference: "RFC 7519 section 4.1.4",
+		Sentence:  "A token that has expired is refused.",
+	}
+	results := []check.Result{
+		{Rule: current, Verdict: check.Pass},
+		{
+			Rule:    current,
+			Verdict: check.Fail,
+			Err: &check.Mismatch{
+				Want:     "status 401",
+				Got:      "status 200",
+				Insecure: true,
+				Exchange: "POST http://localhost/mcp\n→ 200 OK\n",
+			},
+		},
+		{Rule: current, Verdict: check.Skip, Err: errors.New("needs a token of the kind: expired")},
+		{Rule: current, Verdict: check.Error, Err: &check.CannotJudge{Reason: "the server gives no answer"}},
 	}
 	for _, result := range results {
 		if err := report.Line(os.Stdout, result); err != nil {

@@ -16,14 +16,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mcpentra/conformance"
-	"mcpentra/conformance/checks/clients"
-	"mcpentra/conformance/engine"
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/clients"
 	"mcpentra/conformance/report"
 )
 
 type clientOptions struct {
-	selected  engine.Selection
+	selected  check.Selection
 	levels    []string
 	revisions []string
 	supports  []string
@@ -35,7 +34,7 @@ type clientOptions struct {
 func newClientCommand() *cobra.Command {
 	var options clientOptions
 	var names []string
-	for _, one := range engine.Abilities() {
+	for _, one := range clients.Abilities() {
 		names = append(names, string(one))
 	}
 	command := &cobra.Command{
@@ -73,12 +72,38 @@ Some checks need what not every client has. --supports says what yours has:
 	}
 	flags := command.Flags()
 	flags.SortFlags = false
-	flags.StringSliceVar(&options.selected.IDs, "only", nil, "run only checks whose `ID` is this or begins with it; can be repeated")
+	flags.StringSliceVar(
+		&options.selected.IDs,
+		"only",
+		nil,
+		"run only checks whose `ID` is this or begins with it; can be repeated",
+	)
 	flags.StringSliceVar(&options.levels, "level", nil, "run only rules of this `LEVEL`: must, should, policy")
-	flags.StringSliceVar(&options.revisions, "revision", nil, "the client claims to speak this `REVISION`; can be repeated (all are tried if none is given)")
-	flags.StringSliceVar(&options.supports, "supports", nil, "the client has this `ABILITY`: "+strings.Join(names, ", "))
-	flags.StringVar(&options.document, "client-document", "", "judge this `FILE` as the client ID metadata document that stands at the client's URL (with --supports client-document)")
-	flags.BoolVar(&options.fetch, "fetch-client-document", false, "fetch the client ID metadata document from the client's URL, and judge how it is served")
+	flags.StringSliceVar(
+		&options.revisions,
+		"revision",
+		nil,
+		"the client claims to speak this `REVISION`; can be repeated (all are tried if none is given)",
+	)
+	flags.StringSliceVar(
+		&options.supports,
+		"supports",
+		nil,
+		"the client has this `ABILITY`: "+strings.Join(names, ", "),
+	)
+	flags.StringVar(
+		&options.document,
+		"client-document",
+		"",
+		"judge this `FILE` as the client ID metadata document that stands at the client's URL (with --supports "+
+			"client-document)",
+	)
+	flags.BoolVar(
+		&options.fetch,
+		"fetch-client-document",
+		false,
+		"fetch the client ID metadata document from the client's URL, and judge how it is served",
+	)
 	flags.DurationVar(&options.timeout, "timeout", 10*time.Second, "how long one run of the client may take")
 	return command
 }
@@ -91,38 +116,40 @@ func runClient(ctx context.Context, words []string, options clientOptions) error
 	if options.selected.Levels, err = readLevels(options.levels); err != nil {
 		return err
 	}
-	if _, err := engine.Select(clients.All(), options.selected); err != nil {
+	if _, err := check.Select(clients.Checks(), options.selected); err != nil {
 		return err
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	target := engine.ClientTarget{Name: words[0], Run: engine.Command(words, []string{self, "open"}), Timeout: options.timeout}
+	target := clients.Target{
+		Name:    words[0],
+		Run:     clients.Command(words, []string{self, "open"}),
+		Timeout: options.timeout,
+	}
 	if options.fetch {
 		target.HTTPClient = &http.Client{Timeout: fetchTimeout}
 	}
 	for _, one := range options.revisions {
-		if !slices.Contains(engine.Revisions(), engine.Revision(one)) {
-			return fmt.Errorf("--revision: want one of %s, got %q", revisionsOf(engine.Revisions()), one)
+		if !slices.Contains(check.Revisions(), check.Revision(one)) {
+			return fmt.Errorf("--revision: want one of %s, got %q", revisionsOf(check.Revisions()), one)
 		}
-		target.Revisions = append(target.Revisions, engine.Revision(one))
+		target.Revisions = append(target.Revisions, check.Revision(one))
 	}
 	for _, one := range options.supports {
-		if !slices.Contains(engine.Abilities(), engine.Ability(one)) {
+		if !slices.Contains(clients.Abilities(), clients.Ability(one)) {
 			return fmt.Errorf("--supports: there is no ability %q; client --help lists the abilities", one)
 		}
-		target.Abilities = append(target.Abilities, engine.Ability(one))
+		target.Abilities = append(target.Abilities, clients.Ability(one))
 	}
 	if options.document != "" {
 		if target.Document, err = os.ReadFile(options.document); err != nil {
 			return fmt.Errorf("--client-document: %w", err)
 		}
 	}
-	found, err := conformance.RunClient(ctx, target, conformance.Selection{
-		Selection: options.selected,
-		Progress:  func(result engine.Result) { _ = report.Line(os.Stdout, result) },
-	})
+	options.selected.Progress = func(result check.Result) { _ = report.Line(os.Stdout, result) }
+	found, err := clients.Run(ctx, target, options.selected)
 	if err != nil {
 		return err
 	}
@@ -130,15 +157,16 @@ func runClient(ctx context.Context, words []string, options clientOptions) error
 		return err
 	}
 	switch {
-	case found.Count(engine.Error) > 0:
+	case found.Count(check.Error) > 0:
 		return errors.New("the client could not be judged in everything; see the lines that begin with error")
-	case found.Count(engine.Fail) > 0:
+	case found.Count(check.Fail) > 0:
 		return errFailed
 	}
 	return nil
 }
 
-// newOpenCommand is the browser that clients under test are given: it has the person of the lab visit a page.
+// newOpenCommand is the browser that clients under test are given: it has the person of the lab
+// visit a page.
 func newOpenCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "open ADDRESS PAGE", Hidden: true, Args: arguments(2, 2, "two addresses"), DisableFlagParsing: true,

@@ -3,13 +3,15 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"mcpentra/conformance"
 	"mcpentra/conformance/catalogue"
-	"mcpentra/conformance/engine"
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/clients"
+	"mcpentra/conformance/servers"
 )
 
 func newListCommand() *cobra.Command {
@@ -25,18 +27,23 @@ func newListCommand() *cobra.Command {
 				}
 				return nil
 			}
-			for _, check := range conformance.Checks() {
-				listOne(out, long, check.ID, check.Level, check.Sentence)
+			for _, rule := range rules() {
+				listOne(out, long, rule.ID, rule.Level, rule.Sentence)
 			}
 			return nil
 		},
 	}
 	command.Flags().BoolVar(&long, "long", false, "with level and rule")
-	command.Flags().BoolVar(&entries, "catalogue", false, "list the requirements and attacks that there are, in place of the checks")
+	command.Flags().BoolVar(
+		&entries,
+		"catalogue",
+		false,
+		"list the requirements and attacks that there are, in place of the checks",
+	)
 	return command
 }
 
-func listOne(out io.Writer, long bool, id string, level engine.Level, sentence string) {
+func listOne(out io.Writer, long bool, id string, level check.Level, sentence string) {
 	if long {
 		fmt.Fprintf(out, "%-50s %-6s %s\n", id, level, sentence)
 		return
@@ -52,9 +59,19 @@ func newExplainCommand() *cobra.Command {
 		Example: "  mcp-auth-conformance explain server/token/expired\n  mcp-auth-conformance explain RS-012",
 		RunE: func(command *cobra.Command, given []string) error {
 			out, id := command.OutOrStdout(), given[0]
-			for _, check := range conformance.Checks() {
-				if check.ID == id {
-					explainCheck(out, check)
+			for _, tried := range servers.Checks() {
+				if tried.ID == id {
+					explainRule(out, tried.Rule)
+					explainNeeds(out, tried)
+					return nil
+				}
+			}
+			for _, tried := range clients.Checks() {
+				if tried.ID == id {
+					explainRule(out, tried.Rule)
+					if len(tried.Abilities) > 0 {
+						explainLine(out, "needs", fmt.Sprintf("abilities of the client: %v", tried.Abilities))
+					}
 					return nil
 				}
 			}
@@ -62,79 +79,96 @@ func newExplainCommand() *cobra.Command {
 				explainEntry(out, entry)
 				return nil
 			}
-			return fmt.Errorf("there is no check %q, and no requirement or attack; list and list --catalogue show them", id)
+			return fmt.Errorf(
+				"there is no check %q, and no requirement or attack; list and list --catalogue show them",
+				id,
+			)
 		},
 	}
 }
 
-func explainCheck(out io.Writer, check engine.Check) {
-	fmt.Fprintf(out, "%s\n\n%s\n\n", check.ID, check.Sentence)
-	line := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(out, "%-10s %s\n", name, value)
-		}
-	}
-	line("level", string(check.Level))
-	line("severity", string(check.Severity))
-	line("from", check.Reference)
-	line("revisions", revisionsOf(check.Revisions))
-	line("tries", strings.Join(check.Covers, ", "))
-	if len(check.Abilities) > 0 {
-		line("needs", fmt.Sprintf("abilities of the client: %v", check.Abilities))
-	}
-	var tokens []string
-	for _, kind := range check.Needs {
-		tokens = append(tokens, string(kind))
-	}
-	if tokens != nil {
-		line("needs", "tokens: "+strings.Join(tokens, ", "))
-	}
-	if check.NeedsMint {
-		line("needs", "the issuer's key, in go test (engine.Mint)")
-	}
-	if check.NeedsCanary {
-		line("needs", "a tool that shows when it has run, in go test (engine.Canary)")
-	}
-	if check.NeedsHandles {
-		line("needs", "tools that hand out state and take it, in go test (engine.Handles)")
-	}
-	if check.NeedsRounds {
-		line("needs", "a tool that asks back before it does its work, in go test (engine.Rounds)")
-	}
-	if check.NeedsTasks {
-		line("needs", "a tool that can be called as a task, in go test (engine.Target.TaskTool)")
-	}
-	if check.NeedsWhoami {
-		line("needs", "a tool that tells its caller who that is, in go test (engine.Whoami)")
-	}
-	if check.NeedsLocal {
-		line("needs", "--local: the server is for this machine only")
-	}
-	if check.NeedsForwarded {
-		line("needs", "a view of what the server sends on, in go test (engine.Forwarded)")
-	}
-	if check.NeedsRig {
-		line("needs", "a server of its own for each try, in go test (engine.Rig)")
-	}
-	if check.Disruptive {
-		line("disruptive", "runs with --disruptive only")
+func explainRule(out io.Writer, rule check.Rule) {
+	fmt.Fprintf(out, "%s\n\n%s\n\n", rule.ID, rule.Sentence)
+	explainLine(out, "level", string(rule.Level))
+	explainLine(out, "severity", string(rule.Severity))
+	explainLine(out, "from", rule.Reference)
+	explainLine(out, "revisions", revisionsOf(rule.Revisions))
+	explainLine(out, "tries", strings.Join(rule.Covers, ", "))
+}
+
+func explainLine(out io.Writer, name, value string) {
+	if value != "" {
+		fmt.Fprintf(out, "%-10s %s\n", name, value)
 	}
 }
 
+// needs are the words for what a check of servers may need.
+var needs = []struct {
+	need servers.Need
+	text string
+}{
+	{servers.IssuerKey, "the issuer's key, in go test (servers.Mint)"},
+	{servers.CanaryTool, "a tool that shows when it has run, in go test (servers.Canary)"},
+	{servers.HandleTools, "tools that hand out state and take it, in go test (servers.Handles)"},
+	{servers.RoundsTool, "a tool that asks back before it does its work, in go test (servers.Rounds)"},
+	{servers.TaskTool, "a tool that can be called as a task, in go test (servers.Target.TaskTool)"},
+	{servers.WhoamiTool, "a tool that tells its caller who that is, in go test (servers.Whoami)"},
+	{servers.LocalOnly, "--local: the server is for this machine only"},
+	{servers.ForwardedView, "a view of what the server sends on, in go test (servers.Forwarded)"},
+	{servers.OwnServer, "a server of its own for each try, in go test (servers.Target.Fixture)"},
+}
+
+func explainNeeds(out io.Writer, tried servers.Check) {
+	var tokens []string
+	for _, kind := range tried.Tokens {
+		tokens = append(tokens, string(kind))
+	}
+	if tokens != nil {
+		explainLine(out, "needs", "tokens: "+strings.Join(tokens, ", "))
+	}
+	for _, known := range needs {
+		if slices.Contains(tried.Needs, known.need) {
+			explainLine(out, "needs", known.text)
+		}
+	}
+	if tried.Disruptive {
+		explainLine(out, "disruptive", "runs with --disruptive only")
+	}
+}
+
+// rules are those of all checks: of servers first, then of clients.
+func rules() []check.Rule {
+	var all []check.Rule
+	for _, tried := range servers.Checks() {
+		all = append(all, tried.Rule)
+	}
+	for _, tried := range clients.Checks() {
+		all = append(all, tried.Rule)
+	}
+	return all
+}
+
 func explainEntry(out io.Writer, entry catalogue.Entry) {
-	fmt.Fprintf(out, "%s\n\n%s\n\nlevel      %s\nrevisions  %s\n", entry.ID, entry.Sentence, entry.Level, revisionsOf(entry.Revisions))
+	fmt.Fprintf(
+		out,
+		"%s\n\n%s\n\nlevel      %s\nrevisions  %s\n",
+		entry.ID,
+		entry.Sentence,
+		entry.Level,
+		revisionsOf(entry.Revisions),
+	)
 	if entry.Severity != "" {
 		fmt.Fprintf(out, "severity   %s\n", entry.Severity)
 	}
 	if entry.Elsewhere != "" {
 		fmt.Fprintf(out, "no check   %s\n", entry.Elsewhere)
 	}
-	for _, check := range catalogue.Covering(entry.ID, conformance.Checks()) {
-		fmt.Fprintf(out, "check      %s\n", check.ID)
+	for _, rule := range catalogue.Covering(entry.ID, rules()) {
+		fmt.Fprintf(out, "check      %s\n", rule.ID)
 	}
 }
 
-func revisionsOf(revisions []engine.Revision) string {
+func revisionsOf(revisions []check.Revision) string {
 	if len(revisions) == 0 {
 		return "all"
 	}

@@ -12,12 +12,13 @@ import (
 	"strconv"
 	"time"
 
-	"mcpentra/conformance/engine"
+	"mcpentra/conformance/servers"
 )
 
-// mintTokens lets a target make tokens with the issuer's key, out of the good one. Kinds that were given as files stay.
-func mintTokens(target *engine.Target, file string) error {
-	good := target.Tokens[engine.Good]
+// mintTokens lets a target make tokens with the issuer's key, out of the good one. Kinds that were
+// given as files stay.
+func mintTokens(target *servers.Target, file string) error {
+	good := target.Tokens[servers.Good]
 	if good == nil {
 		return errors.New("--issuer-key makes tokens of a good one: say --sign-in or --token-file too")
 	}
@@ -25,15 +26,19 @@ func mintTokens(target *engine.Target, file string) error {
 	if err != nil {
 		return err
 	}
-	target.Mint = engine.Remint(key, good)
-	for kind, change := range map[engine.TokenKind]func(claims map[string]any){
-		engine.Expired:         func(c map[string]any) { c["exp"] = secondsFromNow(-time.Hour) },
-		engine.NotYetValid:     func(c map[string]any) { c["nbf"], c["exp"] = secondsFromNow(time.Hour), secondsFromNow(2*time.Hour) },
-		engine.ForeignAudience: func(c map[string]any) { c["aud"] = "https://other.example/mcp" },
-		engine.ForeignIssuer:   func(c map[string]any) { c["iss"] = "https://other.example" },
+	target.Mint = servers.Remint(key, good)
+	for kind, change := range map[servers.TokenKind]func(claims map[string]any){
+		servers.Expired: func(c map[string]any) { c["exp"] = secondsFromNow(-time.Hour) },
+		servers.NotYetValid: func(c map[string]any) {
+			c["nbf"], c["exp"] = secondsFromNow(time.Hour), secondsFromNow(2*time.Hour)
+		},
+		servers.ForeignAudience: func(c map[string]any) { c["aud"] = "https://other.example/mcp" },
+		servers.ForeignIssuer:   func(c map[string]any) { c["iss"] = "https://other.example" },
 	} {
 		if target.Tokens[kind] == nil {
-			target.Tokens[kind] = func(ctx context.Context) (string, error) { return target.Mint(ctx, engine.Edits{Claims: change}) }
+			target.Tokens[kind] = func(ctx context.Context) (string, error) {
+				return target.Mint(ctx, servers.Edits{Claims: change})
+			}
 		}
 	}
 	return nil

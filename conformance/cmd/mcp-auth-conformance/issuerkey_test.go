@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"mcpentra/conformance/engine"
+	"mcpentra/conformance/servers"
 )
 
 func TestAnIssuerKeyIsReadInEveryForm(t *testing.T) {
@@ -35,7 +35,9 @@ func TestAnIssuerKeyIsReadInEveryForm(t *testing.T) {
 		der  []byte
 		want crypto.PublicKey
 	}{
-		"PKCS 8": {"PRIVATE KEY", pkcs8, curve.Public()}, "PKCS 1": {"RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(short), short.Public()}, "SEC 1": {"EC PRIVATE KEY", sec1, curve.Public()},
+		"PKCS 8": {"PRIVATE KEY", pkcs8, curve.Public()},
+		"PKCS 1": {"RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(short), short.Public()},
+		"SEC 1":  {"EC PRIVATE KEY", sec1, curve.Public()},
 	} {
 		key, err := readIssuerKey(keyFile(t, form.kind, form.der))
 		require.NoError(t, err, name)
@@ -54,7 +56,7 @@ func TestTokensAreMadeOfTheGoodOne(t *testing.T) {
 	der, err := x509.MarshalECPrivateKey(key)
 	require.NoError(t, err)
 	file := keyFile(t, "EC PRIVATE KEY", der)
-	target := &engine.Target{Tokens: map[engine.TokenKind]func(context.Context) (string, error){}}
+	target := &servers.Target{Tokens: map[servers.TokenKind]func(context.Context) (string, error){}}
 	require.ErrorContains(t, mintTokens(target, file), "--token-file")
 
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, nil)
@@ -63,17 +65,17 @@ func TestTokensAreMadeOfTheGoodOne(t *testing.T) {
 	require.NoError(t, err)
 	good, err := signed.CompactSerialize()
 	require.NoError(t, err)
-	target.Tokens[engine.Good] = func(context.Context) (string, error) { return good, nil }
-	target.Tokens[engine.Expired] = func(context.Context) (string, error) { return "of a file", nil }
+	target.Tokens[servers.Good] = func(context.Context) (string, error) { return good, nil }
+	target.Tokens[servers.Expired] = func(context.Context) (string, error) { return "of a file", nil }
 	require.NoError(t, mintTokens(target, file))
-	foreign, err := target.Tokens[engine.ForeignIssuer](t.Context())
+	foreign, err := target.Tokens[servers.ForeignIssuer](t.Context())
 	require.NoError(t, err)
 	parsed, err := jose.ParseSignedCompact(foreign, []jose.SignatureAlgorithm{jose.ES256})
 	require.NoError(t, err)
 	claims, err := parsed.Verify(key.Public())
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"iss":"https://other.example","aud":"us","exp":1}`, string(claims))
-	expired, err := target.Tokens[engine.Expired](t.Context())
+	expired, err := target.Tokens[servers.Expired](t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, "of a file", expired, "what was given stays")
 }

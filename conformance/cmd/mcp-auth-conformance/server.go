@@ -19,15 +19,16 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mcpentra/conformance"
-	"mcpentra/conformance/engine"
+	"mcpentra/conformance/check"
 	"mcpentra/conformance/report"
+	"mcpentra/conformance/servers"
+	"mcpentra/conformance/servers/signin"
 )
 
 type serverOptions struct {
-	tokenFiles map[engine.TokenKind]*string
+	tokenFiles map[servers.TokenKind]*string
 	signIn     bool
-	selected   engine.Selection
+	selected   check.Selection
 	roles      []string
 	levels     []string
 	revisions  []string
@@ -38,7 +39,7 @@ type serverOptions struct {
 }
 
 func newServerCommand() *cobra.Command {
-	options := serverOptions{tokenFiles: map[engine.TokenKind]*string{}}
+	options := serverOptions{tokenFiles: map[servers.TokenKind]*string{}}
 	command := &cobra.Command{
 		Use:   "server URL",
 		Short: "Try the checks against an MCP server",
@@ -61,15 +62,49 @@ or the tokens that you have as files. Checks whose tokens are missing are skippe
 	flags.SortFlags = false
 	flags.BoolVar(&options.signIn, "sign-in", false, "get a good token by signing in")
 	for _, one := range tokenFlags {
-		options.tokenFiles[one.kind] = flags.String(one.flag, "", fmt.Sprintf("read a token of the kind %q from `FILE`", string(one.kind)))
+		options.tokenFiles[one.kind] = flags.String(
+			one.flag,
+			"",
+			fmt.Sprintf("read a token of the kind %q from `FILE`", string(one.kind)),
+		)
 	}
-	flags.StringVar(&options.issuerKey, "issuer-key", "", "make the tokens with a flaw with the issuer's private key in this PEM `FILE`; for issuers of your own")
-	flags.BoolVar(&options.local, "local", false, "the server is for this machine only: look whether others could reach it")
-	flags.StringSliceVar(&options.selected.IDs, "only", nil, "run only checks whose `ID` is this or begins with it; can be repeated")
-	flags.StringSliceVar(&options.roles, "role", nil, "run only rules that this `ROLE` has to keep: server, authorization-server")
+	flags.StringVar(
+		&options.issuerKey,
+		"issuer-key",
+		"",
+		"make the tokens with a flaw with the issuer's private key in this PEM `FILE`; for issuers of your own",
+	)
+	flags.BoolVar(
+		&options.local,
+		"local",
+		false,
+		"the server is for this machine only: look whether others could reach it",
+	)
+	flags.StringSliceVar(
+		&options.selected.IDs,
+		"only",
+		nil,
+		"run only checks whose `ID` is this or begins with it; can be repeated",
+	)
+	flags.StringSliceVar(
+		&options.roles,
+		"role",
+		nil,
+		"run only rules that this `ROLE` has to keep: server, authorization-server",
+	)
 	flags.StringSliceVar(&options.levels, "level", nil, "run only rules of this `LEVEL`: must, should, policy")
-	flags.BoolVar(&options.selected.Disruptive, "disruptive", false, "run the checks that others notice too, such as floods; for servers of your own")
-	flags.StringSliceVar(&options.revisions, "revision", nil, "the server claims to speak this `REVISION`; can be repeated (all are tried if none is given)")
+	flags.BoolVar(
+		&options.selected.Disruptive,
+		"disruptive",
+		false,
+		"run the checks that others notice too, such as floods; for servers of your own",
+	)
+	flags.StringSliceVar(
+		&options.revisions,
+		"revision",
+		nil,
+		"the server claims to speak this `REVISION`; can be repeated (all are tried if none is given)",
+	)
 	flags.StringVar(&options.caFile, "ca-file", "", "trust the certificate authorities of this PEM `FILE` too")
 	flags.DurationVar(&options.timeout, "timeout", 5*time.Minute, "how long to wait for the person at the browser")
 	return command
@@ -77,23 +112,23 @@ or the tokens that you have as files. Checks whose tokens are missing are skippe
 
 // tokenFlags are the flags that name files with tokens.
 var tokenFlags = []struct {
-	kind engine.TokenKind
+	kind servers.TokenKind
 	flag string
 }{
-	{engine.Good, "token-file"},
-	{engine.Expired, "expired-token-file"},
-	{engine.NotYetValid, "future-token-file"},
-	{engine.ForeignAudience, "foreign-audience-token-file"},
-	{engine.ForeignIssuer, "foreign-issuer-token-file"},
-	{engine.WithoutScope, "scopeless-token-file"},
-	{engine.BroaderScope, "broader-scope-token-file"},
-	{engine.OtherUser, "other-user-token-file"},
-	{engine.Refreshed, "refreshed-token-file"},
-	{engine.UnlistedClient, "unlisted-client-token-file"},
-	{engine.PublicClient, "public-client-token-file"},
+	{servers.Good, "token-file"},
+	{servers.Expired, "expired-token-file"},
+	{servers.NotYetValid, "future-token-file"},
+	{servers.ForeignAudience, "foreign-audience-token-file"},
+	{servers.ForeignIssuer, "foreign-issuer-token-file"},
+	{servers.WithoutScope, "scopeless-token-file"},
+	{servers.BroaderScope, "broader-scope-token-file"},
+	{servers.OtherUser, "other-user-token-file"},
+	{servers.Refreshed, "refreshed-token-file"},
+	{servers.UnlistedClient, "unlisted-client-token-file"},
+	{servers.PublicClient, "public-client-token-file"},
 }
 
-func tokenFlag(kind engine.TokenKind) string {
+func tokenFlag(kind servers.TokenKind) string {
 	for _, one := range tokenFlags {
 		if one.kind == kind {
 			return one.flag
@@ -103,14 +138,14 @@ func tokenFlag(kind engine.TokenKind) string {
 }
 
 // readLevels reads the values of --level.
-func readLevels(texts []string) ([]engine.Level, error) {
-	var levels []engine.Level
+func readLevels(texts []string) ([]check.Level, error) {
+	var levels []check.Level
 	for _, text := range texts {
-		level := engine.Level(strings.ToUpper(text))
-		if strings.EqualFold(text, string(engine.Policy)) {
-			level = engine.Policy
+		level := check.Level(strings.ToUpper(text))
+		if strings.EqualFold(text, string(check.Policy)) {
+			level = check.Policy
 		}
-		if level != engine.Must && level != engine.Should && level != engine.Policy {
+		if level != check.Must && level != check.Should && level != check.Policy {
 			return nil, fmt.Errorf("--level: want must, should or policy, got %q", text)
 		}
 		levels = append(levels, level)
@@ -120,59 +155,60 @@ func readLevels(texts []string) ([]engine.Level, error) {
 
 func runServer(ctx context.Context, address string, options serverOptions) error {
 	for _, role := range options.roles {
-		if named := engine.Role(role); named != engine.Server && named != engine.AuthorizationServer {
-			return fmt.Errorf("--role: want %s or %s, got %q", engine.Server, engine.AuthorizationServer, role)
+		if role != "server" && role != "authorization-server" {
+			return fmt.Errorf("--role: want server or authorization-server, got %q", role)
 		}
-		options.selected.Roles = append(options.selected.Roles, engine.Role(role))
+		options.selected.Roles = append(options.selected.Roles, role)
 	}
 	var err error
 	if options.selected.Levels, err = readLevels(options.levels); err != nil {
 		return err
 	}
 	// Nobody should sign in only to hear of a slip of the keyboard.
-	if _, err := engine.Select(conformance.Checks(), options.selected); err != nil {
+	if _, err := check.Select(servers.Checks(), options.selected); err != nil {
 		return err
 	}
 	target, err := readTarget(ctx, address, options)
 	if err != nil {
 		return err
 	}
-	found, err := conformance.Run(ctx, *target, conformance.Selection{
-		Selection: options.selected,
-		Progress:  func(result engine.Result) { _ = report.Line(os.Stdout, result) },
-	})
+	options.selected.Progress = func(result check.Result) { _ = report.Line(os.Stdout, result) }
+	found, err := servers.Run(ctx, *target, options.selected)
 	if err != nil {
 		return err
 	}
 	if err := report.Summary(os.Stdout, found.Results); err != nil {
 		return err
 	}
-	if target.Tokens[engine.Good] == nil && found.Count(engine.Skip) > 0 {
-		fmt.Fprintln(os.Stderr, "mcp-auth-conformance: checks that need a good token were skipped; say --sign-in or --token-file")
+	if target.Tokens[servers.Good] == nil && found.Count(check.Skip) > 0 {
+		fmt.Fprintln(
+			os.Stderr,
+			"mcp-auth-conformance: checks that need a good token were skipped; say --sign-in or --token-file",
+		)
 	}
 	switch {
-	case found.Count(engine.Error) > 0:
+	case found.Count(check.Error) > 0:
 		return errors.New("the server could not be judged in everything; see the lines that begin with error")
-	case found.Count(engine.Fail) > 0:
+	case found.Count(check.Fail) > 0:
 		return errFailed
 	}
 	return nil
 }
 
-func readTarget(ctx context.Context, address string, options serverOptions) (*engine.Target, error) {
+func readTarget(ctx context.Context, address string, options serverOptions) (*servers.Target, error) {
 	parsed, err := url.Parse(address)
 	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.User != nil {
 		return nil, fmt.Errorf("want the URL of an MCP endpoint, such as http://localhost:8000/mcp, got %q", address)
 	}
-	target := &engine.Target{URL: address, Tokens: map[engine.TokenKind]func(context.Context) (string, error){}}
+	target := &servers.Target{URL: address, Tokens: map[servers.TokenKind]func(context.Context) (string, error){}}
 	if target.HTTPClient, err = httpClient(options.caFile); err != nil {
 		return nil, err
 	}
 	for _, revision := range options.revisions {
-		if !slices.Contains(engine.Revisions(), engine.Revision(revision)) {
-			return nil, fmt.Errorf("--revision: want one of %s, got %q", revisionsOf(engine.Revisions()), revision)
+		if !slices.Contains(check.Revisions(), check.Revision(revision)) {
+			return nil, fmt.Errorf("--revision: want one of %s, got %q", revisionsOf(check.Revisions()), revision)
 		}
-		target.Revisions = append(target.Revisions, engine.Revision(revision))
+		target.Revisions = append(target.Revisions, check.Revision(revision))
 	}
 	if options.local {
 		if target.Local, err = networkAddresses(parsed.Hostname()); err != nil {
@@ -190,16 +226,16 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*en
 		target.Tokens[kind] = func(context.Context) (string, error) { return token, nil }
 	}
 	if options.signIn {
-		if target.Tokens[engine.Good] != nil {
+		if target.Tokens[servers.Good] != nil {
 			return nil, errors.New("--sign-in and --token-file are two ways to get the same token")
 		}
 		// Once, before the first check; every check gets the same token.
-		signIn := conformance.SignIn{URL: address, Open: openPage, HTTPClient: target.HTTPClient, Timeout: options.timeout}
+		signIn := signin.SignIn{URL: address, Open: openPage, HTTPClient: target.HTTPClient, Timeout: options.timeout}
 		once := sync.OnceValues(func() (string, error) { return signIn.Token(ctx) })
 		if _, err := once(); err != nil {
 			return nil, err
 		}
-		target.Tokens[engine.Good] = func(context.Context) (string, error) { return once() }
+		target.Tokens[servers.Good] = func(context.Context) (string, error) { return once() }
 	}
 	if options.issuerKey != "" {
 		if err := mintTokens(target, options.issuerKey); err != nil {
@@ -209,10 +245,14 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*en
 	return target, nil
 }
 
-// networkAddresses are this machine's addresses that others can reach it at, for a server on loopback.
+// networkAddresses are this machine's addresses that others can reach it at, for a server on
+// loopback.
 func networkAddresses(host string) ([]string, error) {
 	if address, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !address.IsLoopback()) {
-		return nil, fmt.Errorf("--local is for a server on this machine, at localhost or another loopback address, got %q", host)
+		return nil, fmt.Errorf(
+			"--local is for a server on this machine, at localhost or another loopback address, got %q",
+			host,
+		)
 	}
 	all, err := net.InterfaceAddrs()
 	if err != nil {
@@ -269,7 +309,8 @@ func httpClient(caFile string) (*http.Client, error) {
 	return &http.Client{Transport: transport, Timeout: 30 * time.Second}, nil
 }
 
-// openPage runs $BROWSER with the page as its last argument, and without a shell; without $BROWSER it prints the address.
+// openPage runs $BROWSER with the page as its last argument, and without a shell; without $BROWSER
+// it prints the address.
 func openPage(ctx context.Context, page string) error {
 	words := strings.Fields(os.Getenv("BROWSER"))
 	if len(words) == 0 {

@@ -28,8 +28,8 @@ const (
 	prompts way = "with commands typed at its prompt"
 )
 
-// readmeCommands are the commands of READMEs that work offline. Their addresses become those of a server that runs for
-// this test, and programs that listen get free ports.
+// readmeCommands are the commands of READMEs that work offline. Their addresses become those of a
+// server that runs for this test, and programs that listen get free ports.
 var readmeCommands = map[string]way{
 	"fakeentra":                                             serves,
 	"fakeentra --write-env .env":                            serves,
@@ -122,8 +122,8 @@ var elsewhere = map[string]string{
 	"mcp-entra-client --elicitation default https://mcp.example.com/mcp call book": "it needs a tool book",
 }
 
-// TestREADMECommands runs every command of a README that works offline. A command that stands in neither list fails,
-// and so does a line of a list that no README has any more.
+// TestREADMECommands runs every command of a README that works offline. A command that stands in
+// neither list fails, and so does a line of a list that no README has any more.
 func TestREADMECommands(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -156,8 +156,8 @@ func TestREADMECommands(t *testing.T) {
 	}
 }
 
-// scripts are the scripts of the repository and the targets of its Makefile, each with the test that runs it, or why
-// none does.
+// scripts are the scripts of the repository and the targets of its Makefile, each with the test
+// that runs it, or why none does.
 var scripts = map[string]string{
 	"testdata/demo/run":      "TestDemo and TestLive",
 	"testdata/bench/figures": "none: measuring takes minutes and a machine of its own",
@@ -172,15 +172,15 @@ var scripts = map[string]string{
 	"make race":            "none: it runs this test",
 	"make lint":            "none: .ci/run; staticcheck comes from the network",
 	"make vulnerabilities": "none: the GitHub workflow; the database comes from the network",
-	"make twins":           "none: .ci/run; it takes minutes",
+	"make broken":          "none: .ci/run; it takes minutes",
 	"make fuzz":            "none: .ci/run; it takes minutes",
 	"make interop":         "none: .ci/run; other people's software comes from the network",
 	"make wycheproof":      "none: .ci/run; the vectors come from the network",
 	"make bench":           "none: measuring takes minutes and a machine of its own",
 }
 
-// TestScripts finds every script and every target of the Makefile in the table, and reads the scripts without running
-// them.
+// TestScripts finds every script and every target of the Makefile in the table, and reads the
+// scripts without running them.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	const root = "../../.."
@@ -263,7 +263,8 @@ var fenced = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
 // runsAProgram tells commands from output in a block without a language.
 var runsAProgram = regexp.MustCompile(`^([A-Z_]+=('[^']*'|\S*) )*(make|curl|fakeentra|mcp-[a-z]+-[a-z]+)( |$)`)
 
-// readmeLines are the commands that READMEs show, without comments, without the folder bin, each once.
+// readmeLines are the commands that READMEs show, without comments, without the folder bin, each
+// once.
 func readmeLines(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob("../../../*/README.md")
@@ -304,8 +305,8 @@ func onFreePorts(command, server string) string {
 	return strings.NewReplacer("http://localhost:8000", origin, "https://mcp.example.com", origin).Replace(command)
 }
 
-// shell is a command line in a folder, with the programs on its path, a person who approves at the browser, and nothing
-// of the caller's environment.
+// shell is a command line in a folder, with the programs on its path, a person who approves at the
+// browser, and nothing of the caller's environment.
 func shell(t *testing.T, folder, line string) *exec.Cmd {
 	t.Helper()
 	command := exec.Command("sh", "-c", asProcess(line))

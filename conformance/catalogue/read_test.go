@@ -1,0 +1,39 @@
+package catalogue
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestReadEntriesNamesFileAndLine(t *testing.T) {
+	t.Parallel()
+	const good = "RS-001\tattack\thigh\t2025-06-18,2025-11-25\tA sentence.\t-\n"
+	reasons := map[string]string{"known": "because"}
+	entries, err := readEntries("x.tsv", "# a comment\n"+good, reasons)
+	assert.NoError(t, err)
+	assert.Len(t, entries, 1)
+	for name, test := range map[string]struct{ line, want string }{
+		"a_missing_column":    {"RS-001\tattack\thigh\t-\tA sentence.\n", "x.tsv:2: want 6 columns"},
+		"an_unknown_level":    {"RS-001\tmust\t-\t-\tA sentence.\t-\n", "x.tsv:2: want the level"},
+		"an_unknown_severity": {"RS-001\tMUST\tbad\t-\tA sentence.\t-\n", "x.tsv:2: want the severity"},
+		"an_unknown_revision": {"RS-001\tMUST\t-\t2025\tA sentence.\t-\n", "x.tsv:2: want revisions"},
+		"an_unknown_reason": {
+			"RS-001\tMUST\t-\t-\tA sentence.\tother\n",
+			`x.tsv:2: want a reason of reasons.tsv, got "other"`,
+		},
+		"no_sentence": {"RS-001\tMUST\t-\t-\t-\t-\n", "x.tsv:2: want an ID and a sentence"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := readEntries("x.tsv", good+test.line, reasons)
+			assert.ErrorContains(t, err, test.want)
+		})
+	}
+}
+
+func TestReadReasonsRefusesNameTwice(t *testing.T) {
+	t.Parallel()
+	_, err := readReasons("r.tsv", "a\tone\na\ttwo\n")
+	assert.ErrorContains(t, err, "r.tsv:2: want a new name")
+}

@@ -1,0 +1,46 @@
+package check
+
+import (
+	"errors"
+	"testing"
+)
+
+// Test tries checks in parallel subtests of their names, with a subtest for each revision where a
+// rule is tried at several. A broken SHOULD and a policy that is not followed fail their subtest
+// like a broken MUST. A check that cannot be done fails its subtest too. A check whose needs the
+// target does not supply is skipped with the reason.
+func Test(t *testing.T, checks []Bound) {
+	t.Helper()
+	for _, current := range checks {
+		t.Run(current.ID, func(t *testing.T) {
+			t.Parallel()
+			for _, result := range current.Run(t.Context()) {
+				if !current.EachRevision {
+					judge(t, result)
+					continue
+				}
+				t.Run(string(result.Revision), func(t *testing.T) { judge(t, result) })
+			}
+		})
+	}
+}
+
+func judge(t *testing.T, result Result) {
+	t.Helper()
+	var mismatch *Mismatch
+	switch {
+	case result.Verdict == Pass:
+	case result.Verdict == Skip:
+		t.Skip(result.Err)
+	case errors.As(result.Err, &mismatch):
+		level := string(result.Rule.Level)
+		if result.Insecure() {
+			level += ", insecure"
+		}
+		t.Errorf("%s (%s)\nrule: %s\nfrom: %s\nwant: %s\n got: %s\n%s",
+			result.Name(), level, result.Rule.Sentence, result.Rule.Reference,
+			mismatch.Want, mismatch.Got, mismatch.Exchange)
+	default:
+		t.Errorf("%s: %v", result.Name(), result.Err)
+	}
+}

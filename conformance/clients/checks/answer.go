@@ -1,0 +1,39 @@
+package checks
+
+import (
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/clients/internal/bench"
+	"mcpentra/conformance/clients/internal/lab"
+)
+
+// answerChecks are checks of client/answer.
+func answerChecks() []bench.Check {
+	return []bench.Check{
+		{
+			Rule: check.Rule{
+				ID:        "client/answer/repeated",
+				Level:     check.Policy,
+				Severity:  check.Low,
+				Reference: "OAuth 2.1-13 section 3.1; RFC 9207 section 2.4",
+				Sentence:  "An answer with two states or two codes is not used: nobody knows which one counts.",
+				Covers:    []string{"CL-008", "CL-009"},
+			},
+			Run: noHarm(lab.Script{}, authorized, firstRedeemed, twice("state"), twice("code"), twice("iss")),
+		},
+	}
+}
+
+// twice is a variant where an answer has a parameter twice, the right one first.
+func twice(parameter string) variant {
+	return variant{
+		"an answer with " + parameter + " twice",
+		lab.Script{Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+			odd := a.Right()
+			if !odd.Params.Has(parameter) {
+				odd.Params.Set(parameter, a.Issuer)
+			}
+			odd.Params.Add(parameter, "another")
+			return []lab.Answer{odd, a.Right()}
+		}},
+	}
+}

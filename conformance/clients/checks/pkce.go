@@ -1,0 +1,183 @@
+package checks
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/clients/internal/bench"
+	"mcpentra/conformance/clients/internal/lab"
+)
+
+// pkceChecks are checks of client/pkce.
+func pkceChecks() []bench.Check {
+	return []bench.Check{
+		{
+			Rule: check.Rule{
+				ID:           "client/pkce/verifier",
+				Level:        check.Must,
+				EachRevision: true,
+				Reference: "OAuth 2.1-13 section 4.1.1; RFC 7636 section 4; MCP authorization, Authorization Code " +
+					"Protection",
+				Sentence: "An authorization request has a code_challenge, and the token request the code_verifier " +
+					"that belongs to it.",
+				Covers: []string{"client-pkce-used"},
+			},
+			Run: judge(lab.Script{}, func(l *lab.Lab) error {
+				asked, redeemed := l.Authorizations(l.Authority()), l.TokenRequests(l.Authority())
+				if len(asked) == 0 || len(redeemed) == 0 {
+					return l.Mismatch("an authorization request and a token request", "none")
+				}
+				challenge, verifier := asked[0].Query.Get("code_challenge"), redeemed[0].Form.Get("code_verifier")
+				if challenge == "" || verifier == "" {
+					return l.Mismatch("code_challenge and code_verifier", "none")
+				}
+				if sum := sha256.Sum256([]byte(verifier)); challenge != verifier &&
+					challenge != base64.RawURLEncoding.EncodeToString(sum[:]) {
+					return l.Mismatch("the code_verifier of the code_challenge", "another")
+				}
+				return nil
+			}),
+		},
+		{
+			Rule: check.Rule{
+				ID:           "client/pkce/s256",
+				Level:        check.Must,
+				Severity:     check.Medium,
+				EachRevision: true,
+				Reference:    "OAuth 2.1-13 section 4.1.1; RFC 7636 section 4.2",
+				Sentence:     "The code_challenge is made with S256.",
+				Covers:       []string{"client-pkce-s256"},
+			},
+			Run: judge(lab.Script{}, eachAuthorization(func(l *lab.Lab, asked url.Values) error {
+				if method := asked.Get("code_challenge_method"); method != "S256" {
+					return l.Mismatch("code_challenge_method=S256", fmt.Sprintf("%q", method))
+				}
+				return nil
+			})),
+		},
+		{
+			Rule: check.Rule{
+				ID:        "client/pkce/gate",
+				Level:     check.Must,
+				Severity:  check.High,
+				Revisions: since20251125,
+				Reference: "MCP 2025-11-25 authorization, Authorization Code Protection",
+				Sentence: "A client refuses to go on where the metadata does not say that the authorization server " +
+					"does PKCE.",
+				Covers: []string{"client-pkce-refuse-unadvertised", "CL-007"},
+			},
+			Run: noHarm(lab.Script{}, fetchedIssuer, sentToAuthorize,
+				variant{
+					"RFC 8414 metadata without code_challenge_methods_supported",
+					lab.Script{Metadata: withMethods(nil)},
+				},
+				variant{
+					"OpenID Connect metadata without code_challenge_methods_supported",
+					lab.Script{IssuerAt: []string{issuerOpenID}, Metadata: withMethods(nil)},
+				}),
+		},
+		{
+			Rule: check.Rule{
+				ID:        "client/pkce/never-plain",
+				Level:     check.Must,
+				Severity:  check.High,
+				Reference: "OAuth 2.1-13 section 4.1.1; RFC 7636 section 4.2",
+				Sentence:  "A client that can do S256 never falls back to plain, whatever the metadata offers.",
+				Covers:    []string{"client-pkce-s256", "CL-007", "CL-031"},
+			},
+			Run: noHarm(
+				lab.Script{},
+				fetchedIssuer,
+				func(l *lab.Lab) string {
+					for _, one := range l.Authorizations(l.Authority()) {
+						if method := one.Query.Get("code_challenge_method"); method != "S256" {
+							return fmt.Sprintf("an authorization request with code_challenge_method %q", method)
+						}
+					}
+					return ""
+				},
+				variant{"plain as the only method", lab.Script{Metadata: withMethods([]string{"plain"})}},
+				variant{"a method that resembles S256", lab.Script{Metadata: withMethods([]string{"s256"})}},
+				variant{"no method", lab.Script{Metadata: withMethods([]string{})}},
+			),
+		},
+		{
+			Rule: check.Rule{
+				ID:        "client/pkce/fresh",
+				Level:     check.Must,
+				Severity:  check.High,
+				Reference: "RFC 7636 sections 4.1 and 7.1",
+				Sentence: "Each authorization request has a verifier of its own, of 43 to 128 characters that " +
+					"are allowed.",
+				Covers: []string{"client-pkce-fresh-verifier", "CL-012"},
+			},
+			Run: pkceFresh,
+		},
+	}
+}
+
+// pkceFresh tries client/pkce/fresh.
+func pkceFresh(ctx context.Context, p *bench.Probe) error {
+	var challenges, verifiers []string
+	for range 2 {
+		l, err := control(ctx, p, lab.Script{})
+		if err != nil {
+			return err
+		}
+		for _, one := range l.Authorizations(l.Authority()) {
+			if challenge := one.Query.Get("code_challenge"); slices.Contains(challenges, challenge) {
+				return l.Insecure("another code_challenge each time", "the same twice")
+			} else {
+				challenges = append(challenges, challenge)
+			}
+		}
+		for _, one := range l.TokenRequests(l.Authority()) {
+			verifier := one.Form.Get("code_verifier")
+			if !regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`).MatchString(verifier) {
+				return l.Mismatch(
+					"a code_verifier of 43 to 128 characters that are allowed",
+					fmt.Sprintf("one of %d", len(verifier)),
+				)
+			}
+			if slices.Contains(verifiers, verifier) {
+				return l.Insecure("another code_verifier each time", "the same twice")
+			}
+			verifiers = append(verifiers, verifier)
+		}
+	}
+	return nil
+}
+
+func withMethods(methods []string) func(*lab.Lab, lab.Party, string, map[string]any) {
+	return func(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) {
+		if document["code_challenge_methods_supported"] = methods; methods == nil {
+			delete(document, "code_challenge_methods_supported")
+		}
+	}
+}
+
+// eachAuthorization judges the parameters of each authorization request. There has to be one.
+func eachAuthorization(judge func(l *lab.Lab, asked url.Values) error) func(l *lab.Lab) error {
+	return func(l *lab.Lab) error {
+		made := l.Authorizations(l.Authority())
+		if len(made) == 0 {
+			return &check.CannotJudge{Reason: "the client sends nobody to the authorization endpoint", Err: ending(l)}
+		}
+		for _, one := range made {
+			params := one.Query
+			if one.Form != nil {
+				params = one.Form
+			}
+			if err := judge(l, params); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}

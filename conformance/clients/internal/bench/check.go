@@ -1,0 +1,62 @@
+package bench
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"mcpentra/conformance/check"
+)
+
+// A Check is a rule for clients, and how to try it.
+type Check struct {
+	check.Rule
+	// Abilities are what a client has to have for the check to be possible.
+	Abilities []Ability
+	// Run tries the rule.
+	Run func(ctx context.Context, p *Probe) error
+}
+
+// timeout bounds a check, which runs the client several times.
+const timeout = 3 * time.Minute
+
+// Bind makes checks that try the target.
+func (t Target) Bind(checks ...Check) []check.Bound {
+	bound := make([]check.Bound, 0, len(checks))
+	for _, current := range checks {
+		lacking := ""
+		if ability := t.lacking(&current); ability != "" {
+			lacking = "a client that claims the ability " + string(ability)
+		}
+		bound = append(bound, check.Bound{
+			Rule:    current.Rule,
+			Lacking: lacking,
+			Claimed: t.Revisions,
+			Timeout: timeout,
+			Try: func(ctx context.Context, revision check.Revision) error {
+				state, err := os.MkdirTemp("", "mcp-auth-conformance-")
+				if err != nil {
+					return err
+				}
+				defer os.RemoveAll(state)
+				return current.Run(ctx, &Probe{Target: t, Revision: revision, Rule: current.Rule, State: state})
+			},
+		})
+	}
+	return bound
+}
+
+// Run tries one check against a client.
+func Run(ctx context.Context, c Check, target Target) []check.Result {
+	return target.Bind(c)[0].Run(ctx)
+}
+
+// RunAt tries one check against a client at one of the revisions that it claims.
+func RunAt(ctx context.Context, c Check, target Target, revision check.Revision) check.Result {
+	bound := target.Bind(c)[0]
+	bound.EachRevision = true
+	bound.Revisions = []check.Revision{revision}
+	result := bound.Run(ctx)[0]
+	result.Rule = c.Rule
+	return result
+}

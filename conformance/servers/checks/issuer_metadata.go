@@ -1,0 +1,149 @@
+package checks
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/servers/internal/attack"
+	"mcpentra/conformance/servers/internal/bench"
+)
+
+// issuerMetadataChecks are checks of authorization-server/metadata: the description of the
+// authorization server that a server names (RFC 8414, OpenID Connect Discovery).
+func issuerMetadataChecks() []bench.Check {
+	return []bench.Check{
+		{
+			Rule: check.Rule{
+				ID:        "authorization-server/metadata/found",
+				Level:     check.Must,
+				Revisions: withMetadata,
+				Reference: "MCP 2025-11-25 authorization, Authorization Server Metadata Discovery; RFC 8414 section 3",
+				Sentence:  "The authorization server's metadata is at one of the well-known locations.",
+			},
+			Run: func(ctx context.Context, p *bench.Probe) error {
+				_, _, _, err := attack.FindIssuer(ctx, p)
+				return err
+			},
+		},
+		{
+			Rule: check.Rule{
+				ID:        "authorization-server/metadata/issuer",
+				Level:     check.Must,
+				Revisions: withMetadata,
+				Reference: "RFC 8414 section 3.3; MCP 2026-07-28 authorization, Authorization Server Metadata " +
+					"Validation",
+				Sentence: "The issuer in the metadata is the one that was asked for, byte by byte.",
+				Covers:   []string{"server-prm-issuer-discoverable"},
+			},
+			Run: issuerMetadataIssuer,
+		},
+		{
+			Rule: check.Rule{
+				ID:        "authorization-server/metadata/members",
+				Level:     check.Must,
+				Revisions: withMetadata,
+				Reference: "RFC 8414 section 2",
+				Sentence: "The metadata has authorization_endpoint, token_endpoint and response_types_supported with " +
+					"code; endpoints are https, or http on loopback.",
+			},
+			Run: issuerMembers,
+		},
+		{
+			Rule: check.Rule{
+				ID:        "authorization-server/metadata/pkce",
+				Level:     check.Must,
+				Revisions: []check.Revision{check.R20251125, check.R20260728},
+				Reference: "MCP 2025-11-25 authorization, Authorization Code Protection",
+				Sentence:  "The metadata advertises PKCE with S256; clients have to refuse a server that does not.",
+			},
+			Run: issuerMetadataPkce,
+		},
+		{
+			Rule: check.Rule{
+				ID:        "authorization-server/metadata/no-empty-arrays",
+				Level:     check.Must,
+				Revisions: withMetadata,
+				Reference: "RFC 8414 section 3.2",
+				Sentence:  "A member of the metadata that would be an empty array is left out.",
+			},
+			Run: issuerMetadataNoEmptyArrays,
+		},
+		{
+			Rule: check.Rule{
+				ID:        "authorization-server/metadata/root",
+				Level:     check.Should,
+				Revisions: []check.Revision{check.R20250326},
+				Reference: "MCP 2025-03-26 authorization, Server Metadata Discovery",
+				Sentence: "A server for clients of 2025-03-26 has authorization server metadata at the root of its " +
+					"own origin.",
+			},
+			Run: issuerMetadataRoot,
+		},
+	}
+}
+
+// issuerMetadataIssuer tries authorization-server/metadata/issuer.
+func issuerMetadataIssuer(ctx context.Context, p *bench.Probe) error {
+	document, _, issuer, err := attack.FindIssuer(ctx, p)
+	if err == nil && document.Issuer != issuer {
+		return p.Mismatch(issuer, document.Issuer)
+	}
+	return err
+}
+
+// issuerMetadataPkce tries authorization-server/metadata/pkce.
+func issuerMetadataPkce(ctx context.Context, p *bench.Probe) error {
+	document, _, _, err := attack.FindIssuer(ctx, p)
+	if err == nil && !slices.Contains(document.ChallengeMethods, "S256") {
+		return p.Mismatch("code_challenge_methods_supported with S256", fmt.Sprintf("%q", document.ChallengeMethods))
+	}
+	return err
+}
+
+// issuerMetadataNoEmptyArrays tries authorization-server/metadata/no-empty-arrays.
+func issuerMetadataNoEmptyArrays(ctx context.Context, p *bench.Probe) error {
+	_, answer, _, err := attack.FindIssuer(ctx, p)
+	if err != nil {
+		return err
+	}
+	return noEmptyArrays(p, answer)
+}
+
+// issuerMetadataRoot tries authorization-server/metadata/root.
+func issuerMetadataRoot(ctx context.Context, p *bench.Probe) error {
+	endpoint, err := url.Parse(p.URL())
+	if err != nil {
+		return &check.CannotJudge{Reason: "the endpoint's URL", Err: err}
+	}
+	origin := endpoint.Scheme + "://" + endpoint.Host
+	var document attack.IssuerDocument
+	if _, err := p.JSON(ctx, origin+"/.well-known/oauth-authorization-server", &document); err != nil {
+		return err
+	}
+	if document.Issuer != origin {
+		return p.Mismatch("issuer "+origin, document.Issuer)
+	}
+	return nil
+}
+
+func issuerMembers(ctx context.Context, p *bench.Probe) error {
+	document, _, _, err := attack.FindIssuer(ctx, p)
+	if err != nil {
+		return err
+	}
+	for name, endpoint := range map[string]string{
+		"authorization_endpoint": document.AuthorizationEndpoint,
+		"token_endpoint":         document.TokenEndpoint,
+	} {
+		if parsed, err := url.Parse(endpoint); err != nil || !secure(parsed) || parsed.Fragment != "" {
+			return p.Mismatch(name+" with an https URL, or http on loopback", fmt.Sprintf("%q", endpoint))
+		}
+	}
+	if !slices.Contains(document.ResponseTypes, "code") {
+		return p.Mismatch("response_types_supported with code", fmt.Sprintf("%q", document.ResponseTypes))
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+package bench
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/loopback"
+)
+
+// A Need is something that a target has to supply for a check to be possible, besides tokens.
+type Need string
+
+const (
+	IssuerKey     Need = "the issuer's key, to make tokens with"
+	OwnServer     Need = "a server of its own, with its issuer's keys"
+	CanaryTool    Need = "a tool that shows when it has run"
+	HandleTools   Need = "a tool that hands out state, and one that takes it"
+	RoundsTool    Need = "a tool that asks back before it does its work"
+	TaskTool      Need = "a tool that can be called as a task"
+	WhoamiTool    Need = "a tool that tells its caller who that is"
+	LocalOnly     Need = "to be for this machine only, and the machine's addresses in networks"
+	ForwardedView Need = "a view of what the server sends on"
+)
+
+// meets reports whether a target supplies something.
+func (t *Target) meets(need Need) bool {
+	switch need {
+	case IssuerKey:
+		return t.Mint != nil
+	case OwnServer:
+		return t.Fixture != nil
+	case CanaryTool:
+		return t.Canary != nil
+	case HandleTools:
+		return t.Handles != nil
+	case RoundsTool:
+		return t.Rounds != nil
+	case TaskTool:
+		return t.TaskTool != ""
+	case WhoamiTool:
+		return t.Whoami != nil
+	case LocalOnly:
+		return t.Local != nil
+	case ForwardedView:
+		return t.Forwarded != nil
+	}
+	return false
+}
+
+// A Check is a rule for servers, and how to try it.
+type Check struct {
+	check.Rule
+	// Tokens are the kinds that a target has to supply for the check to be possible.
+	Tokens []TokenKind
+	// Needs are what else a target has to supply.
+	Needs []Need
+	// Run tries the rule.
+	Run func(ctx context.Context, p *Probe) error
+}
+
+// timeout bounds one check. The disruptive ones send thousands of requests.
+func (c *Check) timeout() time.Duration {
+	if c.Disruptive {
+		return 2 * time.Minute
+	}
+	return 30 * time.Second
+}
+
+// lacking says what a check needs first that the target does not supply, or nothing.
+func (t *Target) lacking(c *Check) string {
+	missing := func(kind TokenKind) bool { return t.Tokens[kind] == nil }
+	if i := slices.IndexFunc(c.Tokens, missing); i >= 0 {
+		return "a token of the kind: " + string(c.Tokens[i])
+	}
+	if c.Disruptive && t.Fragile {
+		return "a target that bears it"
+	}
+	unmet := func(need Need) bool { return !t.meets(need) }
+	if i := slices.IndexFunc(c.Needs, unmet); i >= 0 {
+		return string(c.Needs[i])
+	}
+	return ""
+}
+
+// Bind makes checks that try the target.
+func (t Target) Bind(checks ...Check) []check.Bound {
+	bound := make([]check.Bound, 0, len(checks))
+	for _, current := range checks {
+		bound = append(bound, check.Bound{
+			Rule:    current.Rule,
+			Lacking: t.lacking(&current),
+			Claimed: t.Revisions,
+			Timeout: current.timeout(),
+			Try: func(ctx context.Context, revision check.Revision) error {
+				p := newProbe(t, revision)
+				if t.HTTPClient == nil {
+					defer p.client.CloseIdleConnections() // the target's own may be at work for others
+				}
+				return current.Run(ctx, p)
+			},
+		})
+	}
+	return bound
+}
+
+// Run tries one check against a target.
+func Run(ctx context.Context, c Check, target Target) []check.Result {
+	return target.Bind(c)[0].Run(ctx)
+}
+
+// RunAt tries one check against a target at one of the revisions that it claims.
+func RunAt(ctx context.Context, c Check, target Target, revision check.Revision) check.Result {
+	bound := target.Bind(c)[0]
+	bound.EachRevision = true
+	bound.Revisions = []check.Revision{revision}
+	result := bound.Run(ctx)[0]
+	result.Rule = c.Rule
+	return result
+}
+
+// maxHeader bounds the head of an answer, in bytes.
+const maxHeader = 256 << 10
+
+// newProbe makes a probe with connections of its own.
+func newProbe(target Target, revision check.Revision) *Probe {
+	client := http.Client{Transport: &http.Transport{
+		DialContext:            loopback.Dial,
+		ForceAttemptHTTP2:      true,
+		MaxResponseHeaderBytes: maxHeader,
+	}}
+	if target.HTTPClient != nil {
+		client = *target.HTTPClient
+	}
+	client.Jar = nil
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Probe{
+		target:   target,
+		Revision: revision,
+		client:   &client,
+		ids:      &atomic.Int64{},
+		secrets:  newSecrets(),
+	}
+}

@@ -1,0 +1,42 @@
+package bench
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/loopback"
+)
+
+// HTTP2 is a probe of the same target that speaks HTTP/2 and nothing else: over TLS as ALPN has it,
+// and where the URL is plain http by prior knowledge (RFC 9113 sections 3.2 and 3.3). The caller
+// closes it. Its error is a *NotApplicable where the target does not speak HTTP/2.
+func (p *Probe) HTTP2(ctx context.Context) (probe *Probe, closeIt func(), err error) {
+	transport := &http.Transport{
+		DialContext:            loopback.Dial,
+		MaxResponseHeaderBytes: maxHeader,
+		Protocols:              &http.Protocols{},
+	}
+	transport.Protocols.SetHTTP2(true)
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	if own, ok := p.client.Transport.(*http.Transport); ok && own.TLSClientConfig != nil {
+		transport.TLSClientConfig = own.TLSClientConfig.Clone()
+		transport.TLSClientConfig.NextProtos = nil // the transport's affair
+	} else {
+		transport.TLSClientConfig = &tls.Config{}
+	}
+	client := *p.client
+	client.Transport = transport
+	over := p.Clone()
+	over.client = &client
+	if _, err := over.Send(ctx, Request{}); err != nil {
+		transport.CloseIdleConnections()
+		if ended := ctx.Err(); ended != nil {
+			return nil, nil, &check.CannotJudge{Reason: "the run was ended", Err: ended}
+		}
+		return nil, nil, &check.NotApplicable{Reason: fmt.Sprintf("the server does not speak HTTP/2 (%v)", err)}
+	}
+	return over, transport.CloseIdleConnections, nil
+}

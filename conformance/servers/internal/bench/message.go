@@ -1,0 +1,120 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+
+	"mcpentra/conformance/check"
+)
+
+// Message is a request with one MCP message, in the form of the probe's revision: from 2026-07-28
+// on with everything in _meta and mirrored in headers. It carries no credentials.
+func (p *Probe) Message(method string, params map[string]any) Request {
+	return p.message(int(p.ids.Add(1)), method, params)
+}
+
+// Notification is a Message that wants no response.
+func (p *Probe) Notification(method string) Request { return p.message(0, method, nil) }
+
+func (p *Probe) message(id int, method string, params map[string]any) Request {
+	header := http.Header{"Content-Type": {"application/json"}}
+	switch {
+	case p.Revision == check.R20260728:
+		header.Set("Mcp-Protocol-Version", string(p.Revision))
+		header.Set("Mcp-Method", method)
+		if name, named := params["name"].(string); named {
+			header.Set("Mcp-Name", name)
+		}
+		params = maps.Clone(params)
+		if params == nil {
+			params = map[string]any{}
+		}
+		capabilities := p.Capabilities
+		if capabilities == nil {
+			capabilities = map[string]any{}
+		}
+		params["_meta"] = map[string]any{
+			"io.modelcontextprotocol/protocolVersion":    p.Revision,
+			"io.modelcontextprotocol/clientInfo":         clientInfo,
+			"io.modelcontextprotocol/clientCapabilities": capabilities,
+		}
+	case p.Revision != check.R20250326 && method != "initialize":
+		header.Set("Mcp-Protocol-Version", string(p.Revision))
+	}
+	fields := map[string]any{"jsonrpc": "2.0", "method": method}
+	if id > 0 {
+		fields["id"] = id
+	}
+	if params != nil {
+		fields["params"] = params
+	}
+	body, err := json.Marshal(fields)
+	if err != nil {
+		panic(err) // our own maps
+	}
+	return Request{Header: header, Body: body}
+}
+
+var clientInfo = map[string]any{"name": "mcp-auth-conformance", "version": "1"}
+
+// first is the message that a client of the probe's revision begins with: initialize, or
+// server/discover.
+func (p *Probe) first() Request {
+	if p.Revision == check.R20260728 {
+		return p.Message("server/discover", nil)
+	}
+	return p.Message(
+		"initialize",
+		map[string]any{"protocolVersion": p.Revision, "clientInfo": clientInfo, "capabilities": map[string]any{}},
+	)
+}
+
+// A Session is what a client has after the handshake of its revision. 2026-07-28 has none, and
+// servers without state give no ID; both are sessions too.
+type Session struct {
+	ID    string // Mcp-Session-Id, or empty
+	Token string
+
+	probe *Probe
+}
+
+// Open begins a session with a token. Its error says that the handshake did not succeed, which no
+// check can judge.
+func (p *Probe) Open(ctx context.Context, token string) (*Session, error) {
+	answer, err := p.Send(ctx, Request{Header: Bearer(token)})
+	if err != nil {
+		return nil, err
+	}
+	if p.Unspoken(answer) {
+		return nil, &check.NotSpoken{Revision: p.Revision}
+	}
+	if !answer.Succeeded() {
+		return nil, &check.CannotJudge{
+			Reason: fmt.Sprintf("the control failed: with a good token the server answers %d", answer.Status),
+		}
+	}
+	session := &Session{Token: token, probe: p, ID: answer.Header.Get("Mcp-Session-Id")}
+	if p.Revision == check.R20260728 {
+		session.ID = "" // there is no such thing
+		return session, nil
+	}
+	request := session.on(p.Notification("notifications/initialized"))
+	request.Header.Set("Authorization", "Bearer "+token)
+	_, err = p.Send(ctx, request)
+	return session, err
+}
+
+// Message is a Message in the session, without credentials.
+func (s *Session) Message(method string, params map[string]any) Request {
+	return s.on(s.probe.Message(method, params))
+}
+
+func (s *Session) on(request Request) Request {
+	if s.ID != "" {
+		request.Header.Set("Mcp-Session-Id", s.ID)
+	}
+	return request
+}

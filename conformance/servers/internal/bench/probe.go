@@ -1,0 +1,373 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"mcpentra/conformance/check"
+)
+
+// maxAnswer bounds what is read of an answer in bytes.
+const maxAnswer = 4 << 20
+
+var errTooLong = fmt.Errorf("it has more than %d bytes", maxAnswer)
+
+// A Probe is what a check works with: one target, one revision, and a record of the last exchange.
+type Probe struct {
+	Revision check.Revision
+	// Capabilities are what a client of 2026-07-28 says that it can. Nil means nothing.
+	Capabilities map[string]any
+
+	target Target
+	client *http.Client
+	last   func() string // the last exchange, as a report shows it
+
+	// What a clone shares with its original.
+	ids     *atomic.Int64 // of messages
+	secrets *secrets
+}
+
+// Clone returns a probe of the same target, revision and capabilities for another goroutine: a
+// probe records one exchange at a time. Both mask the credentials that either has sent, and neither
+// repeats a message ID of the other.
+func (p *Probe) Clone() *Probe {
+	clone := *p
+	clone.last = nil
+	return &clone
+}
+
+// URL is that of the MCP endpoint.
+func (p *Probe) URL() string { return p.target.URL }
+
+// Token supplies an access token of a kind. Its error means that the check cannot be done.
+func (p *Probe) Token(ctx context.Context, kind TokenKind) (string, error) {
+	supply := p.target.Tokens[kind]
+	if supply == nil {
+		return "", &check.CannotJudge{Reason: "no token of the kind: " + string(kind)}
+	}
+	token, err := supply(ctx)
+	if err != nil {
+		return "", &check.CannotJudge{Reason: "no token of the kind: " + string(kind), Err: err}
+	}
+	p.secrets.add(token)
+	return token, nil
+}
+
+// Mint makes a token with the issuer's key. Its error means that the check cannot be done.
+func (p *Probe) Mint(ctx context.Context, edits Edits) (string, error) {
+	if p.target.Mint == nil {
+		return "", &check.CannotJudge{Reason: "there is no key to make tokens with"}
+	}
+	token, err := p.target.Mint(ctx, edits)
+	if err != nil {
+		return "", &check.CannotJudge{Reason: "no token can be made", Err: err}
+	}
+	p.secrets.add(token)
+	return token, nil
+}
+
+// A Request is one to send. Its zero value is the first MCP request of the probe's revision,
+// without credentials.
+type Request struct {
+	Method string // empty means POST
+	URL    string // empty means the MCP endpoint
+	Query  url.Values
+	Header http.Header // added to the revision's own
+	Host   string      // empty means that of the URL
+	Body   []byte      // nil with POST to the endpoint means the first request of the revision
+	// Unsized does not say how long the body is: it comes in chunks, or in frames.
+	Unsized bool
+
+	marker string // of the canary
+}
+
+// Bearer is a Request's header with a token.
+func Bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
+
+// An Answer is what came back.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Send sends a request as it is. Its error means that there was no answer at all, which no check
+// can judge.
+func (p *Probe) Send(ctx context.Context, request Request) (*Answer, error) {
+	sent, err := p.prepare(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	p.remember(sent)
+	response, err := p.client.Do(sent)
+	if err != nil {
+		return nil, &check.CannotJudge{Reason: "the server gives no answer", Err: err}
+	}
+	defer response.Body.Close()
+	answer := &Answer{Status: response.StatusCode, Header: response.Header}
+	if answer.Body, err = readAnswer(response); err != nil {
+		return nil, &check.CannotJudge{Reason: "the answer cannot be read to its end", Err: err}
+	}
+	p.last = func() string { return p.record(sent, response) }
+	return answer, nil
+}
+
+// Stream sends a request and returns the events that it is answered with as they come, or nil where
+// the answer is not a stream. Whoever asks for it has to close it.
+func (p *Probe) Stream(ctx context.Context, request Request) (io.ReadCloser, error) {
+	sent, err := p.prepare(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	p.remember(sent)
+	client := *p.client
+	client.Timeout = 0 // the context bounds a stream
+	response, err := client.Do(sent)
+	if err != nil {
+		return nil, &check.CannotJudge{Reason: "the server gives no answer", Err: err}
+	}
+	p.last = func() string { return p.record(sent, response) }
+	if response.StatusCode != http.StatusOK ||
+		!strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
+		_ = response.Body.Close()
+		return nil, nil
+	}
+	return response.Body, nil
+}
+
+// prepare makes what is sent of a request.
+func (p *Probe) prepare(ctx context.Context, request Request) (*http.Request, error) {
+	if request.Method == "" {
+		request.Method = http.MethodPost
+	}
+	address := request.URL
+	if address == "" {
+		address = p.target.URL
+	}
+	if len(request.Query) > 0 {
+		address += "?" + request.Query.Encode()
+	}
+	// The empty key is not sent. It lets the client send once more on a fresh connection when the
+	// server closes an idle one at the same moment.
+	header := http.Header{"Accept": {"application/json, text/event-stream"}, "Idempotency-Key": {}}
+	if request.Method == http.MethodPost && request.Body == nil {
+		first := p.first()
+		request.Body = first.Body
+		maps.Copy(header, first.Header)
+	} else if p.Revision != check.R20250326 && request.URL == "" {
+		header.Set("Mcp-Protocol-Version", string(p.Revision))
+	}
+	maps.Copy(header, request.Header)
+	sent, err := http.NewRequestWithContext(ctx, request.Method, address, bytes.NewReader(request.Body))
+	if err != nil {
+		return nil, &check.CannotJudge{Reason: "the request cannot be made", Err: err}
+	}
+	sent.Header = header
+	if request.Unsized {
+		sent.ContentLength = -1
+	}
+	sent.Host = request.Host
+	return sent, nil
+}
+
+// readAnswer reads a body. Of an event stream, which may never end, it reads up to the event with
+// the response; nothing of the stream that answers a GET, which is there for messages that nobody
+// asked for and may stay silent.
+func readAnswer(response *http.Response) ([]byte, error) {
+	if !strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
+		body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+		if err == nil && len(body) > maxAnswer {
+			return nil, errTooLong
+		}
+		return body, err
+	}
+	if response.Request.Method == http.MethodGet {
+		return nil, nil
+	}
+	limited := &io.LimitedReader{R: response.Body, N: maxAnswer + 1}
+	lines := bufio.NewScanner(limited)
+	lines.Buffer(nil, maxAnswer)
+	for lines.Scan() {
+		data, found := strings.CutPrefix(lines.Text(), "data:")
+		var message struct{ Result, Error json.RawMessage }
+		if found && json.Unmarshal([]byte(data), &message) == nil && (message.Result != nil || message.Error != nil) {
+			return []byte(data), nil
+		}
+	}
+	if limited.N <= 0 {
+		return nil, errTooLong
+	}
+	return nil, lines.Err()
+}
+
+// Mismatch is an error that says that the last answer breaks the rule.
+func (p *Probe) Mismatch(want, got string) error {
+	return &check.Mismatch{Want: p.shown(want), Got: p.shown(got), Exchange: p.exchange()}
+}
+
+// Insecure is a Mismatch that says that bad input had an effect.
+func (p *Probe) Insecure(want, got string) error {
+	return &check.Mismatch{Want: p.shown(want), Got: p.shown(got), Exchange: p.exchange(), Insecure: true}
+}
+
+// MismatchAt is a Mismatch with a rule of another level than the check's.
+func (p *Probe) MismatchAt(level check.Level, want, got string) error {
+	return &check.Mismatch{Want: p.shown(want), Got: p.shown(got), Exchange: p.exchange(), Level: level}
+}
+
+// exchange is the last exchange, or empty where there was none. It is written only when a report
+// needs it: by then all credentials are known.
+func (p *Probe) exchange() string {
+	if p.last == nil {
+		return ""
+	}
+	return p.last()
+}
+
+// Control shows that a request with nothing wrong succeeds, so that a refusal afterwards means
+// something.
+func (p *Probe) Control(ctx context.Context) (token string, err error) {
+	if token, err = p.Token(ctx, Good); err != nil {
+		return "", err
+	}
+	answer, err := p.Send(ctx, Request{Header: Bearer(token)})
+	if err != nil {
+		return "", err
+	}
+	if p.Unspoken(answer) {
+		return "", &check.NotSpoken{Revision: p.Revision}
+	}
+	if !answer.Succeeded() {
+		return "", &check.CannotJudge{
+			Reason: fmt.Sprintf("the control failed: with a good token the server answers %d", answer.Status),
+		}
+	}
+	return token, nil
+}
+
+// WantRefused sends a request that has to be refused with 401 after the control has succeeded.
+func (p *Probe) WantRefused(ctx context.Context, request Request) (*Answer, error) {
+	answer, err := p.Send(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case answer.Status == http.StatusUnauthorized:
+		return answer, nil
+	case answer.Status/100 == 2:
+		return answer, p.Insecure("status 401", fmt.Sprintf("status %d", answer.Status))
+	}
+	return answer, p.Mismatch("status 401", fmt.Sprintf("status %d", answer.Status))
+}
+
+// Succeeded reports whether an answer is the result of an MCP request.
+func (a *Answer) Succeeded() bool {
+	var message struct {
+		Result json.RawMessage `json:"result"`
+	}
+	return a.Status == http.StatusOK && json.Unmarshal(a.Body, &message) == nil && len(message.Result) > 0 &&
+		string(message.Result) != "null"
+}
+
+// Unspoken reports whether a server says that it does not know the revision: error -32022 of MCP
+// 2026-07-28, or method not found for its first request.
+func (p *Probe) Unspoken(answer *Answer) bool {
+	if answer.Status == http.StatusUnauthorized || answer.Status == http.StatusForbidden {
+		return false // A refusal, whatever its body says: it is about who asks.
+	}
+	var message struct {
+		Error *struct {
+			Code int `json:"code"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(answer.Body, &message) != nil || message.Error == nil {
+		return p.Revision == check.R20260728 && answer.Status == http.StatusBadRequest
+	}
+	return message.Error.Code == -32022 || p.Revision == check.R20260728
+}
+
+// JSON gets a document and reads it into a value. It returns the answer too.
+func (p *Probe) JSON(ctx context.Context, address string, into any) (*Answer, error) {
+	answer, err := p.Send(
+		ctx,
+		Request{Method: http.MethodGet, URL: address, Header: http.Header{"Accept": {"application/json"}}},
+	)
+	if err != nil {
+		return nil, err
+	}
+	if answer.Status != http.StatusOK {
+		return answer, p.Mismatch("status 200", fmt.Sprintf("status %d", answer.Status))
+	}
+	if err := json.Unmarshal(answer.Body, into); err != nil {
+		return answer, p.Mismatch("a JSON object", err.Error())
+	}
+	return answer, nil
+}
+
+// maxPatience leaves a check time to say what it found.
+const maxPatience = 20 * time.Second
+
+// Patience is how long to wait for something to end.
+func (p *Probe) Patience() time.Duration {
+	if p.target.Patience <= 0 {
+		return maxPatience
+	}
+	return min(p.target.Patience, maxPatience)
+}
+
+// Handles are the target's tools with state. Only checks that need them may ask.
+func (p *Probe) Handles() Handles {
+	if p.target.Handles == nil {
+		return Handles{}
+	}
+	return *p.target.Handles
+}
+
+// Rounds is the target's tool that asks back. Only checks that need one may ask.
+func (p *Probe) Rounds() Rounds {
+	if p.target.Rounds == nil {
+		return Rounds{}
+	}
+	return *p.target.Rounds
+}
+
+// Whoami is the target's tool that tells its caller who that is. Only checks that need one may ask.
+func (p *Probe) Whoami() Whoami {
+	if p.target.Whoami == nil {
+		return Whoami{}
+	}
+	return *p.target.Whoami
+}
+
+// Local are the machine's addresses that the target must not listen on.
+func (p *Probe) Local() []string { return p.target.Local }
+
+// TaskTool is the target's tool that can be called as a task, or empty.
+func (p *Probe) TaskTool() string { return p.target.TaskTool }
+
+// Forwarded are the requests that the server has sent on so far, or none where the target does not
+// show them.
+func (p *Probe) Forwarded() []Forwarded {
+	if p.target.Forwarded == nil {
+		return nil
+	}
+	return p.target.Forwarded()
+}
+
+// Log is what the server has logged so far, or empty where the target does not show it.
+func (p *Probe) Log() string {
+	if p.target.Log == nil {
+		return ""
+	}
+	return p.target.Log()
+}

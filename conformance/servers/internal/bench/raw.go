@@ -1,0 +1,165 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/loopback"
+)
+
+// How long a connection may stay silent: before the first answer, before it is clear that there is
+// no other, and after we have said that we are done.
+const (
+	rawPatience = 5 * time.Second
+	rawAnother  = 200 * time.Millisecond
+	rawGoodbye  = 2 * time.Second
+)
+
+// A Conversation is what came back on one connection.
+type Conversation struct {
+	Answers []*Answer
+	// Interim are the statuses 1xx that came before an answer.
+	Interim []int
+	// Closed says that the server closed the connection by itself.
+	Closed bool
+}
+
+// Wire is a request as HTTP/1.1 writes it, with lines added to the end of its head as they are. The
+// connection is to be closed after the answer, unless a line says otherwise.
+func (p *Probe) Wire(request Request, lines ...string) []byte {
+	sent, err := p.prepare(context.Background(), request)
+	if err != nil {
+		return nil // and nobody answers
+	}
+	body, _ := io.ReadAll(sent.Body) // of bytes in memory
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "%s %s HTTP/1.1\r\nHost: %s\r\n", sent.Method, sent.URL.RequestURI(), hostOf(sent))
+	_ = sent.Header.Write(&text)
+	joined := strings.ToLower(strings.Join(lines, "\n"))
+	if !strings.Contains(joined, "content-length") && !strings.Contains(joined, "transfer-encoding") && len(body) > 0 {
+		fmt.Fprintf(&text, "Content-Length: %d\r\n", len(body))
+	}
+	if !strings.Contains(joined, "connection:") {
+		text.WriteString("Connection: close\r\n")
+	}
+	for _, line := range lines {
+		text.WriteString(line + "\r\n")
+	}
+	text.WriteString("\r\n")
+	text.Write(body)
+	return text.Bytes()
+}
+
+func hostOf(request *http.Request) string {
+	if request.Host != "" {
+		return request.Host
+	}
+	return request.URL.Host
+}
+
+// Dial connects to the target, with TLS where its URL says so, for a check that writes HTTP/1.1
+// itself.
+func (p *Probe) Dial(ctx context.Context) (net.Conn, error) {
+	address, err := url.Parse(p.target.URL)
+	if err != nil {
+		return nil, &check.CannotJudge{Reason: "the endpoint's URL", Err: err}
+	}
+	port := address.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[address.Scheme]
+	}
+	host := net.JoinHostPort(address.Hostname(), port)
+	var connection net.Conn
+	if address.Scheme == "https" {
+		config := &tls.Config{}
+		if transport, ok := p.client.Transport.(*http.Transport); ok && transport.TLSClientConfig != nil {
+			config = transport.TLSClientConfig.Clone()
+		}
+		config.NextProtos = []string{"http/1.1"}
+		connection, err = (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", host)
+	} else {
+		connection, err = loopback.Dial(ctx, "tcp", host)
+	}
+	if err != nil {
+		return nil, &check.CannotJudge{Reason: "no connection to the server", Err: err}
+	}
+	return connection, nil
+}
+
+// Raw writes bytes on a connection of their own and reads what comes back until the server closes
+// it or stays silent. Its error means that there was no connection; a server that closes one
+// without a word has given an answer.
+func (p *Probe) Raw(ctx context.Context, text []byte) (*Conversation, error) {
+	connection, err := p.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer connection.Close()
+	stop := context.AfterFunc(ctx, func() { _ = connection.Close() })
+	defer stop()
+	p.last = func() string { return p.rawRecord(text) }
+	_ = connection.SetDeadline(time.Now().Add(rawPatience))
+	// The server may answer and close before it has read everything; that is not an error.
+	_, _ = connection.Write(text)
+	said := &Conversation{}
+	reader := bufio.NewReader(io.LimitReader(connection, maxAnswer))
+	done := false
+	for {
+		_, err := reader.Peek(1)
+		if half, can := connection.(interface{ CloseWrite() error }); can && !done && len(said.Answers) > 0 &&
+			errors.Is(err, os.ErrDeadlineExceeded) {
+			// A server that waits for the next request closes the connection now.
+			done = true
+			_ = half.CloseWrite()
+			_ = connection.SetReadDeadline(time.Now().Add(rawGoodbye))
+			continue
+		}
+		response, err := http.ReadResponse(reader, nil)
+		if err != nil {
+			said.Closed = !done && !errors.Is(err, os.ErrDeadlineExceeded)
+			return said, ctx.Err()
+		}
+		answer := &Answer{Status: response.StatusCode, Header: response.Header}
+		answer.Body, err = io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		p.last = func() string { return p.rawRecord(text) + "→ " + p.shown(response.Status) + "\n" }
+		if response.StatusCode < http.StatusOK {
+			said.Interim = append(said.Interim, response.StatusCode)
+			continue
+		}
+		said.Answers = append(said.Answers, answer)
+		if err != nil {
+			said.Closed = !done && !errors.Is(err, os.ErrDeadlineExceeded)
+			return said, ctx.Err()
+		}
+		if !done {
+			_ = connection.SetReadDeadline(time.Now().Add(rawAnother))
+		}
+	}
+}
+
+// rawRecord is the head of what was sent, as a report shows it.
+func (p *Probe) rawRecord(text []byte) string {
+	var shown strings.Builder
+	head, _, _ := bytes.Cut(text, []byte("\r\n\r\n"))
+	for line := range bytes.Lines(head) {
+		if shown.Len() > maxRecord {
+			shown.WriteString("  …\n")
+			break
+		}
+		shown.WriteString(p.shown(string(line)) + "\n")
+	}
+	return shown.String()
+}

@@ -1,0 +1,133 @@
+package bench_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/servers/internal/bench"
+)
+
+// speak runs a check that says something raw, and returns what came back.
+func speak(t *testing.T, target bench.Target, text func(p *bench.Probe) []byte) (*bench.Conversation, check.Result) {
+	t.Helper()
+	var said *bench.Conversation
+	result := bench.RunAt(t.Context(), bench.Check{
+		Rule: check.Rule{
+			Level: check.Must,
+		},
+		Run: func(ctx context.Context, p *bench.Probe) (err error) {
+			if _, err := p.Token(ctx, bench.Good); err != nil {
+				return err
+			}
+			if said, err = p.Raw(ctx, text(p)); err != nil {
+				return err
+			}
+			return p.Mismatch("this", "that")
+		},
+	}, target, check.R20251125)
+	return said, result
+}
+
+func TestRawSendsWhatNoClientWould(t *testing.T) {
+	t.Parallel()
+	for _, newServer := range []func(http.Handler) *httptest.Server{httptest.NewServer, httptest.NewTLSServer} {
+		lines := make(chan []string, 2)
+		server := newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			assert.Contains(t, string(body), `"initialize"`)
+			lines <- r.Header["Authorization"]
+			w.WriteHeader(http.StatusTeapot)
+		}))
+		t.Cleanup(server.Close)
+		target := bench.Target{URL: server.URL + "/mcp", HTTPClient: server.Client(), Tokens: tokens(bench.Good)}
+		said, result := speak(t, target, func(p *bench.Probe) []byte {
+			return p.Wire(bench.Request{}, "Authorization: Bearer secret-token-good", "Authorization: Bearer other")
+		})
+		require.Len(t, said.Answers, 1, "%v", result.Err)
+		assert.Equal(t, http.StatusTeapot, said.Answers[0].Status)
+		assert.True(t, said.Closed)
+		assert.Equal(t, []string{"Bearer secret-token-good", "Bearer other"}, <-lines)
+		var mismatch *check.Mismatch
+		require.ErrorAs(t, result.Err, &mismatch)
+		assert.Contains(t, mismatch.Exchange, "Authorization: Bearer other")
+		assert.Contains(t, mismatch.Exchange, "→ 418")
+		assert.NotContains(t, mismatch.Exchange, "secret-token-good")
+	}
+}
+
+// TestRawReadsEveryAnswer holds it to count them: a smuggled request shows as a second one.
+func TestRawReadsEveryAnswer(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		answers string
+		keep    bool
+		want    []int
+	}{
+		"nothing": {"", false, nil},
+		"no HTTP": {"hello\r\n", false, nil},
+		"one":     {"HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n", false, []int{400}},
+		"two": {
+			"HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+			false,
+			[]int{400, 200},
+		},
+		"one after an interim one": {
+			"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+			false,
+			[]int{200},
+		},
+		"one that is cut short": {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", false, []int{200}},
+		"one, and then silence": {"HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n", true, []int{400}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = listener.Close() })
+			go func() {
+				connection, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = http.ReadRequest(bufio.NewReader(connection))
+				_, _ = io.WriteString(connection, test.answers)
+				if test.keep {
+					_, _ = io.Copy(io.Discard, connection) // until the other side hangs up
+				}
+				_ = connection.Close()
+			}()
+			target := bench.Target{URL: "http://" + listener.Addr().String() + "/mcp", Tokens: tokens(bench.Good)}
+			said, result := speak(
+				t,
+				target,
+				func(*bench.Probe) []byte { return []byte("GET /mcp HTTP/1.1\r\nHost: x\r\n\r\n") },
+			)
+			require.NotNil(t, said, "%v", result.Err)
+			var got []int
+			for _, answer := range said.Answers {
+				got = append(got, answer.Status)
+			}
+			assert.Equal(t, test.want, got)
+			assert.Equal(t, !test.keep, said.Closed)
+		})
+	}
+}
+
+func TestRawNeedsAConnection(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	target := bench.Target{URL: server.URL, Tokens: tokens(bench.Good)}
+	server.Close()
+	_, result := speak(t, target, func(p *bench.Probe) []byte { return p.Wire(bench.Request{}) })
+	assert.Equal(t, check.Error, result.Verdict)
+	assert.ErrorContains(t, result.Err, "cannot judge: no connection to the server")
+}

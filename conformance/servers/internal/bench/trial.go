@@ -1,0 +1,166 @@
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"mcpentra/conformance/check"
+)
+
+// A Trial is a request that succeeds with a good token, to be tried with something wrong. It calls
+// the target's canary, or where there is none sends the first request of the revision.
+type Trial struct {
+	Token   string // the good one
+	Session *Session
+
+	probe *Probe
+}
+
+// Trial shows that the request with nothing wrong succeeds, and that the canary counts it. Its
+// error means that a refusal afterwards would mean nothing.
+func (p *Probe) Trial(ctx context.Context) (*Trial, error) {
+	token, err := p.Token(ctx, Good)
+	if err != nil {
+		return nil, err
+	}
+	session, err := p.Open(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	trial := &Trial{Token: token, Session: session, probe: p}
+	request := trial.Request()
+	request.Header.Set("Authorization", "Bearer "+token)
+	answer, err := p.Send(ctx, request)
+	switch {
+	case err != nil:
+		return nil, err
+	case !answer.Succeeded():
+		return nil, &check.CannotJudge{
+			Reason: fmt.Sprintf("the control failed: with a good token the server answers %d", answer.Status),
+		}
+	case p.target.Canary != nil && p.target.Canary.Ran(request.marker) != 1:
+		return nil, &check.CannotJudge{
+			Reason: fmt.Sprintf(
+				"the control failed: the tool ran %d times after one call, according to the canary",
+				p.target.Canary.Ran(request.marker),
+			),
+		}
+	}
+	return trial, nil
+}
+
+// Request is the request of the trial, without credentials.
+func (t *Trial) Request() Request {
+	if t.probe.target.Canary == nil {
+		return t.probe.first()
+	}
+	return t.marked(rand.Text())
+}
+
+func (t *Trial) marked(marker string) Request {
+	request := t.Session.Message(
+		"tools/call",
+		map[string]any{"name": t.probe.target.Canary.Tool, "arguments": map[string]any{"marker": marker}},
+	)
+	request.marker = marker
+	return request
+}
+
+// Long is the request of the trial with a marker that has at least as many bytes, so that the
+// canary's answer has them too. Only checks that need a canary may ask.
+func (t *Trial) Long(size int) Request {
+	return t.marked(rand.Text() + strings.Repeat("x", size))
+}
+
+// Counted reports whether there is a canary, whose answers are as long as one wants.
+func (t *Trial) Counted() bool { return t.probe.target.Canary != nil }
+
+// Ran reports whether a request of the trial had its effect, as far as the canary tells.
+func (t *Trial) Ran(request Request) bool {
+	canary := t.probe.target.Canary
+	return canary != nil && request.marker != "" && canary.Ran(request.marker) > 0
+}
+
+// Runs is how often a request of the trial had its effect. Only checks that need a canary may ask.
+func (t *Trial) Runs(request Request) int { return t.probe.target.Canary.Ran(request.marker) }
+
+// Denied sends a request that must have no effect, and judges the answer by it: with an effect, or
+// with a status 2xx, the server is insecure. A status that is not among those that are wanted
+// breaks the rule and no more. The name says what is wrong with the request.
+func (t *Trial) Denied(ctx context.Context, name string, request Request, want ...int) (*Answer, error) {
+	answer, err := t.probe.Send(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	return answer, t.judge(name, request, answer, want)
+}
+
+func (t *Trial) judge(name string, request Request, answer *Answer, want []int) error {
+	switch {
+	case t.Ran(request):
+		return t.probe.Insecure("the tool not to run: "+name, fmt.Sprintf("status %d, and the tool ran", answer.Status))
+	case answer.Succeeded():
+		return t.probe.Insecure("no result: "+name, "the result of the request")
+	case answer.Status/100 == 2 && !slices.Contains(want, answer.Status):
+		return t.probe.Insecure(statuses(want)+": "+name, fmt.Sprintf("status %d", answer.Status))
+	case !slices.Contains(want, answer.Status):
+		return t.probe.Mismatch(statuses(want)+": "+name, fmt.Sprintf("status %d", answer.Status))
+	}
+	return nil
+}
+
+// DeniedRaw does as Denied does with bytes of a connection of their own. A server that closes the
+// connection without an answer has refused as well as any.
+func (t *Trial) DeniedRaw(
+	ctx context.Context, name string, request Request, bytes []byte, want ...int,
+) (*Conversation, error) {
+	said, err := t.probe.Raw(ctx, bytes)
+	if err != nil {
+		return nil, err
+	}
+	for _, answer := range said.Answers {
+		if err := t.judge(name, request, answer, want); err != nil {
+			return said, err
+		}
+	}
+	if t.Ran(request) {
+		return said, t.probe.Insecure("the tool not to run: "+name, "no answer, and the tool ran")
+	}
+	return said, nil
+}
+
+func statuses(want []int) string {
+	if len(want) == 1 {
+		return fmt.Sprintf("status %d", want[0])
+	}
+	if slices.Equal(want, AnyRefusal()) {
+		return "a status 4xx"
+	}
+	return fmt.Sprintf("one of the statuses %v", want)
+}
+
+// AnyRefusal are the statuses with which a server says that a request is wrong.
+func AnyRefusal() []int {
+	var all []int
+	for status := http.StatusBadRequest; status < http.StatusInternalServerError; status++ {
+		all = append(all, status)
+	}
+	return all
+}
+
+// RequestIn is the request of the trial in another session, without credentials.
+func (t *Trial) RequestIn(session *Session) Request {
+	other := *t
+	other.Session = session
+	return other.Request()
+}
+
+// Clone is a clone of the probe that the trial was made with.
+func (t *Trial) Clone() *Probe { return t.probe.Clone() }
+
+// Marker is what the request has the canary say, or empty.
+func (r *Request) Marker() string { return r.marker }

@@ -1,0 +1,103 @@
+package broken
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/http"
+	"regexp"
+	"sync"
+	"sync/atomic"
+)
+
+// connection is what a server knows of one.
+type connection struct {
+	served atomic.Bool // a request with a good token
+	called atomic.Bool // a tool
+}
+
+type connectionKey struct{}
+
+func withConnection(ctx context.Context, _ net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, &connection{})
+}
+
+func connectionOf(r *http.Request) *connection {
+	found, _ := r.Context().Value(connectionKey{}).(*connection)
+	if found == nil {
+		return &connection{}
+	}
+	return found
+}
+
+// rewriter is a listener whose connections change what is read, in place of a parser of HTTP that
+// is broken.
+type rewriter struct {
+	net.Listener
+	rewrite func([]byte) []byte
+}
+
+func (l *rewriter) Accept() (net.Conn, error) {
+	accepted, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &rewritten{Conn: accepted, rewrite: l.rewrite}, nil
+}
+
+type rewritten struct {
+	net.Conn
+	mu      sync.Mutex
+	rewrite func([]byte) []byte
+}
+
+func (c *rewritten) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return copy(p, c.rewrite(bytes.Clone(p[:n]))), err
+}
+
+var (
+	chunked = regexp.MustCompile(`(?i)transfer-encoding: chunked\r\n`)
+	// What stands behind a bare LF.
+	hiddenChunked = regexp.MustCompile(`(?i)([^\r])\ntransfer-encoding: chunked\r\n`)
+	length        = regexp.MustCompile(`(?i)content-length: \d+\r\n`)
+	// What follows the size of a first chunk.
+	bareExtension = regexp.MustCompile(`(\r\n\r\n[0-9a-f]+);a\n`)
+	extension     = regexp.MustCompile(`(\r\n\r\n[0-9a-f]+);a=b\r\n`)
+	absolute      = regexp.MustCompile(`^POST http://[^/]+/`)
+	blankColon    = regexp.MustCompile(`(?i)(\r\n[a-z-]+) +:`)
+)
+
+// rewrites is how a server's connections change what is read, or nil.
+func (t *Server) rewrites() func([]byte) []byte {
+	switch {
+	case t.has(ReadsLengthBeforeChunks):
+		return func(text []byte) []byte {
+			if length.Match(text) {
+				return chunked.ReplaceAll(text, nil)
+			}
+			return text
+		}
+	case t.has(TakesTwoLengths):
+		return func(text []byte) []byte {
+			found := length.FindAllIndex(text, 2)
+			if len(found) < 2 {
+				return text
+			}
+			return append(text[:found[1][0]:found[1][0]], text[found[1][1]:]...)
+		}
+	case t.has(OverlooksRequestURI):
+		return func(text []byte) []byte { return absolute.ReplaceAll(text, []byte("POST /")) }
+	case t.has(EndsLinesAtBareLF):
+		return func(text []byte) []byte { return bareExtension.ReplaceAll(text, []byte("$1\r\n")) }
+	case t.has(GluesLinesAtBareLF):
+		return func(text []byte) []byte { return hiddenChunked.ReplaceAll(text, []byte("$1\r\n")) }
+	case t.has(RefusesChunkExtensions):
+		return func(text []byte) []byte { return extension.ReplaceAll(text, []byte("$1?\r\n")) }
+	case t.has(TakesSpaceBeforeColon):
+		return func(text []byte) []byte { return blankColon.ReplaceAll(text, []byte("$1:")) }
+	}
+	return nil
+}

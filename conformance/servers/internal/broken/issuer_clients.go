@@ -1,0 +1,43 @@
+package broken
+
+import (
+	"net/http"
+	"net/url"
+)
+
+const (
+	maxClientForm = 64 << 10 // bytes
+	maxGuesses    = 10       // of a server that locks clients out
+)
+
+// serveToken knows clients and no grants.
+func (t *Server) serveToken(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxClientForm)
+	refuse := func(status int, code string) { write(w, status, map[string]string{"error": code}) }
+	if err := r.ParseForm(); err != nil {
+		refuse(http.StatusBadRequest, "invalid_request")
+		return
+	}
+	id, secret, basic := r.BasicAuth()
+	if !basic {
+		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+	} else if plain, err := url.QueryUnescape(secret); err == nil {
+		secret = plain
+	}
+	t.clients.mu.Lock()
+	defer t.clients.mu.Unlock()
+	client := t.clients.find(id)
+	switch {
+	case basic && r.PostForm.Has("client_secret") && !t.has(TakesTwoSecrets):
+		refuse(http.StatusBadRequest, "invalid_request")
+	case client == nil:
+		refuse(http.StatusUnauthorized, "invalid_client")
+	case t.has(LocksClientsOut) && client.guesses >= maxGuesses:
+		refuse(http.StatusTooManyRequests, "temporarily_unavailable")
+	case client.secret != secret:
+		client.guesses++
+		refuse(http.StatusUnauthorized, "invalid_client")
+	default:
+		refuse(http.StatusBadRequest, "invalid_grant")
+	}
+}

@@ -1,0 +1,104 @@
+package broken
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"mime"
+	"net/http"
+	"strings"
+
+	strict "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// message is a JSON-RPC request or notification, as far as a server looks.
+type message struct {
+	JSONRPC string         `json:"jsonrpc"`
+	ID      jsontext.Value `json:"id"`
+	Method  string         `json:"method"`
+	Params  params         `json:"params"`
+}
+
+type params struct {
+	Name      string `json:"name"`
+	Revision  string `json:"protocolVersion"`
+	Arguments struct {
+		Marker string `json:"marker"`
+		Handle string `json:"handle"`
+		User   string `json:"user"`
+	} `json:"arguments"`
+	Answers map[string]jsontext.Value `json:"inputResponses"`
+	State   string                    `json:"requestState"`
+	Task    *struct{}                 `json:"task"`
+	TaskID  string                    `json:"taskId"`
+	Meta    struct {
+		User     string `json:"user"`
+		Revision string `json:"io.modelcontextprotocol/protocolVersion"`
+	} `json:"_meta"`
+}
+
+// decodeMessage takes JSON as it has to be: no member twice, none in another case.
+func (t *Server) decodeMessage(body []byte) (*message, error) {
+	decoded := &message{}
+	if t.has(ReadsMessagesLeniently) {
+		return decoded, json.Unmarshal(body, decoded)
+	}
+	var members map[string]jsontext.Value
+	if err := strict.Unmarshal(body, &members); err != nil {
+		return nil, err
+	}
+	for name := range members {
+		if name != strings.ToLower(name) {
+			return nil, errors.New("a member in another case")
+		}
+	}
+	return decoded, strict.Unmarshal(body, decoded)
+}
+
+// isJSON reports whether a body says that it is JSON.
+func (t *Server) isJSON(r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return t.has(ChecksNoContentType) || err == nil && kind == "application/json"
+}
+
+var revisions = []string{"2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"}
+
+const newest = "2026-07-28"
+
+// mirrored reports whether the headers of a 2026-07-28 request say what its body says.
+func (t *Server) mirrored(r *http.Request, request *message) bool {
+	name := r.Header.Get("Mcp-Name")
+	if inner, found := strings.CutPrefix(name, "=?base64?"); found {
+		if text, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(inner, "?=")); err == nil {
+			name = string(text)
+		}
+	}
+	return t.has(BelievesHeaders) || r.Header.Get("Mcp-Method") == request.Method && name == request.Params.Name &&
+		r.Header.Get("Mcp-Protocol-Version") == newest && request.Params.Meta.Revision == newest
+}
+
+func respond(w http.ResponseWriter, request *message, result map[string]any) {
+	write(
+		w,
+		http.StatusOK,
+		map[string]any{"jsonrpc": "2.0", "id": json.RawMessage(bytes.Clone(request.ID)), "result": result},
+	)
+}
+
+func fail(w http.ResponseWriter, status int, request *message, code int, text string) {
+	id := json.RawMessage(bytes.Clone(request.ID))
+	if len(id) == 0 {
+		id = json.RawMessage("null")
+	}
+	write(
+		w,
+		status,
+		map[string]any{
+			"jsonrpc": "2.0",
+			"id":      id,
+			"error":   map[string]any{"code": code, "message": text, "data": map[string]any{"supported": revisions}},
+		},
+	)
+}

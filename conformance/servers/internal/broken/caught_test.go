@@ -176,7 +176,7 @@ var answerFinds = map[broken.Fault][]string{
 
 var httpFinds = map[broken.Fault][]string{
 	broken.RunsAgainWithTrailers:   {"server/http/trailers"},
-	broken.TakesTokensInTrailers:   {"server/http/trailers"},
+	broken.TakesTokensInTrailers:   {"server/http/trailers", "server/refusal/unread-body"},
 	broken.ReadsLengthBeforeChunks: {"server/http/framing"},
 	broken.TakesTwoLengths:         {"server/http/framing"},
 	broken.TakesSpaceBeforeColon:   {"server/http/framing"},
@@ -206,8 +206,10 @@ var cannotJudge = map[broken.Fault][]string{
 		"authorization-server/registration/own-origin",
 		"authorization-server/registration/some-usable",
 		"authorization-server/registration/host-shown",
+		"authorization-server/registration/media-type",
 		"authorization-server/redirect/untrusted",
 	},
+	broken.HasNoIssuerMetadata: {"authorization-server/registration/media-type"},
 }
 
 // caughtAtLeastBy says which checks go red, besides others that look at the same thing, for a

@@ -54,6 +54,7 @@ var tokenFinds = map[broken.Fault][]string{
 		"server/token/expired",
 		"server/token/expiry-form",
 		"server/session/not-authentication",
+		"server/stream/reopened",
 	},
 	broken.AcceptsNotYetValid: {"server/token/not-yet-valid", "server/token/start-form", "server/token/expiry-form"},
 	broken.ChecksNoAudience:   {"server/token/foreign-audience", "server/token/lookalike-audience"},

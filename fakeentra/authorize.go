@@ -12,23 +12,23 @@ import (
 	"mcpentra/fakeentra/internal/state"
 )
 
-// An authorization is something that a person is asked to sign in for and to approve: a request to
-// the authorization endpoint, a device's request, or an administrator's consent.
+// An authorization asks a person to sign in and to approve a client. It is a request to the
+// authorization endpoint, the request of a device, or an administrator's consent.
 type authorization struct {
-	kind     kind
-	version  rules.Version
-	place    *rules.TenantPath
-	tenant   *directory.Tenant // nil at a shared endpoint until the person is known
-	client   *directory.App
-	redirect string // as asked for
-	platform rules.Platform
-	response response
-	asked    *rules.Permissions
-	params   url.Values
-	device   *state.DeviceCode
+	kind       kind
+	version    rules.Version
+	tenantPath *rules.TenantPath
+	tenant     *directory.Tenant // nil at a shared endpoint until the person is known
+	client     *directory.App
+	redirect   string // as asked for
+	platform   rules.Platform
+	response   response
+	asked      *rules.Permissions
+	params     url.Values
+	device     *state.DeviceCode
 }
 
-// A kind is the way in which an authorization came in. It is part of the addresses of the pages.
+// A kind is the source of an authorization. It is part of the addresses of the pages.
 type kind string
 
 const (
@@ -37,8 +37,8 @@ const (
 	byAdmin  kind = "adminconsent"
 )
 
-// handleAuthorize is the authorization endpoint. Errors of a request whose client and redirect URI
-// are known go back to the client; all others are a page, so that nobody is sent to an address that
+// handleAuthorize is the authorization endpoint. An error goes back to the client once the client
+// and its redirect URI are known. Any other error is a page: no browser is sent to an address that
 // is not registered.
 func (f *Fake) handleAuthorize(v rules.Version) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -47,17 +47,17 @@ func (f *Fake) handleAuthorize(v rules.Version) http.HandlerFunc {
 			f.showError(w, r, problem)
 			return
 		}
-		place, problem := f.rules.TenantPath(r.PathValue("tenant"))
+		path, problem := f.rules.TenantPath(r.PathValue("tenant"))
 		if problem != nil {
 			f.showError(w, r, problem)
 			return
 		}
-		request := &authorization{kind: byClient, version: v, place: place, tenant: place.Tenant, params: params}
+		request := &authorization{kind: byClient, version: v, tenantPath: path, tenant: path.Tenant, params: params}
 		f.begin(w, r, request)
 	}
 }
 
-// begin shows a person the page that an authorization needs first, or answers without one.
+// begin shows the first page that an authorization needs, or answers without one.
 func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorization) {
 	prompts := strings.Fields(request.params.Get("prompt"))
 	hint := request.params.Get("login_hint")
@@ -101,8 +101,7 @@ func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorizat
 	}
 }
 
-// proceed goes on with an authorization once the person is known: policies, then consent, then the
-// answer.
+// proceed continues an authorization once the person is known: policies, consent, response.
 func (f *Fake) proceed(w http.ResponseWriter, r *http.Request, request *authorization, person *state.SignedIn) {
 	silent := slices.Contains(strings.Fields(request.params.Get("prompt")), "none")
 	if problem := checkAccess(request, person); problem != nil {
@@ -156,7 +155,8 @@ func checkAccess(request *authorization, person *state.SignedIn) *aadsts.Error {
 	return nil
 }
 
-// read judges a request and fills in what it means. It reports done when it has answered.
+// read checks a request and fills in its client, redirect URI and scopes. It reports done when it
+// has answered.
 func (f *Fake) read(w http.ResponseWriter, r *http.Request, request *authorization) (done bool) {
 	var problem *aadsts.Error
 	if request.kind == byDevice {
@@ -170,7 +170,7 @@ func (f *Fake) read(w http.ResponseWriter, r *http.Request, request *authorizati
 		f.showError(w, r, aadsts.OldVersionForPersonal())
 		return true
 	}
-	if request.client, problem = f.findClient(request.tenant, request.place, params); problem != nil {
+	if request.client, problem = f.findClient(request.tenant, request.tenantPath, params); problem != nil {
 		f.showError(w, r, problem)
 		return true
 	}
@@ -200,7 +200,7 @@ func (f *Fake) read(w http.ResponseWriter, r *http.Request, request *authorizati
 	return problem != nil
 }
 
-// judge looks at what an authorization request says besides who it is from.
+// judge checks the parameters of an authorization request other than client_id and redirect_uri.
 func (f *Fake) judge(request *authorization) *aadsts.Error {
 	params := request.params
 	if problem := request.readResponse(); problem != nil {
@@ -250,7 +250,7 @@ func (f *Fake) judge(request *authorization) *aadsts.Error {
 	return f.checkResource(params.Get("resource"), params.Has("resource"), request.asked, request.tenant)
 }
 
-// parameters reads query and form together. A parameter that is there twice is refused.
+// parameters reads query and form together. It refuses a parameter that is there twice.
 func parameters(r *http.Request) (url.Values, *aadsts.Error) {
 	if len(r.URL.RawQuery) > maxBody {
 		return nil, aadsts.Malformed()

@@ -13,7 +13,7 @@ import (
 	"mcpentra/fakeentra/internal/state"
 )
 
-// A response is what goes back to the client, and how.
+// A response is the form of an authorization response: its contents and its mode.
 type response struct {
 	code, idToken, token bool
 	mode                 string // query, fragment or form_post
@@ -27,8 +27,8 @@ func (a *authorization) readResponse() *aadsts.Error {
 	if len(kinds) == 0 {
 		return aadsts.MissingParameter("response_type")
 	}
-	for _, one := range kinds {
-		switch one {
+	for _, responseType := range kinds {
+		switch responseType {
 		case "code":
 			a.response.code = true
 		case "id_token":
@@ -66,7 +66,7 @@ func (a *authorization) readResponse() *aadsts.Error {
 	return nil
 }
 
-// answer sends the browser back with what was asked for.
+// answer sends the browser back with the response.
 func (f *Fake) answer(w http.ResponseWriter, r *http.Request, request *authorization, person *state.SignedIn) {
 	switch request.kind {
 	case byDevice:
@@ -123,8 +123,8 @@ func withIssuer(face Face, issuer string, result []pages.Parameter) []pages.Para
 }
 
 // clientData is the telemetry that msal-browser asks for with clidata=1: the kind of account,
-// error, suberror, cloud and data boundary. Its form is read in the library's source; the values of
-// the last two are guessed (L).
+// error, suberror, cloud and data boundary. The library's source shows the form. The values of the
+// last two are guesses (L).
 func clientData(instance string, tenant *directory.Tenant, problem *aadsts.Error) string {
 	account := "e"
 	number := ""
@@ -145,7 +145,7 @@ func clientData(instance string, tenant *directory.Tenant, problem *aadsts.Error
 	}, "|")
 }
 
-// delegate is what an authorization gives its client.
+// delegate makes the delegation that an authorization gives its client.
 func (f *Fake) delegate(request *authorization, person *state.SignedIn) rules.Delegation {
 	wishes, _ := rules.ReadClaimsRequest(request.params.Get("claims")) // judged before
 	return rules.Delegation{
@@ -203,7 +203,7 @@ func (f *Fake) redirectError(w http.ResponseWriter, r *http.Request, request *au
 	f.respond(w, r, request, withIssuer(f.config.Face, f.Issuer(request.tenant.ID), result))
 }
 
-// respond delivers an authorization response in the mode that was asked for.
+// respond sends an authorization response in its response_mode.
 func (f *Fake) respond(w http.ResponseWriter, r *http.Request, request *authorization, result []pages.Parameter) {
 	pages.NoStore(w)
 	target, err := url.Parse(request.redirect)
@@ -232,11 +232,11 @@ func (f *Fake) respond(w http.ResponseWriter, r *http.Request, request *authoriz
 	default:
 		location = append(location, '?')
 	}
-	for i, one := range result {
+	for i, parameter := range result {
 		if i > 0 {
 			location = append(location, '&')
 		}
-		location = aadsts.AppendEscaped(append(append(location, one.Name...), '='), one.Value)
+		location = aadsts.AppendEscaped(append(append(location, parameter.Name...), '='), parameter.Value)
 	}
 	if request.response.mode != "fragment" {
 		location = append(location, '#') // keeps the fragment of an earlier page from being carried along

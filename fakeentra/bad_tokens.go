@@ -20,20 +20,20 @@ type BadToken struct {
 	Token string `json:"token"`
 }
 
-// A flaw makes a bad token of a good one.
+// A flaw turns a good token into a bad one.
 type flaw struct {
 	name, why string
 	change    func(f *Fake, want *Token) // what is minted instead
 	redraft   func(made *signing.Draft)  // what is done before it is signed
-	spoil     func(raw string) string    // what is done to the token once it is signed
+	damage    func(raw string) string    // what is done to the token once it is signed
 }
 
-// BadTokens are tokens that differ from a good one, an access token of a person, in one thing each,
-// for which an API has to refuse them with 401 (or 403, where a scope is what is missing). All but
-// the one thing is in order: most are signed with the key that the fake publishes.
+// BadTokens makes tokens that an API has to refuse with 401, or with 403 where only a scope is
+// missing. Each differs in one thing from the good token, which is an access token of a person.
+// Most are signed with a key that the fake publishes.
 func (f *Fake) BadTokens(good Token) ([]BadToken, error) {
-	f.world.RLock()
-	defer f.world.RUnlock()
+	f.directoryMu.RLock()
+	defer f.directoryMu.RUnlock()
 	if good.Kind != AccessToken {
 		return nil, errors.New("fakeentra: bad tokens: want an access token of a person as the good one")
 	}
@@ -42,28 +42,28 @@ func (f *Fake) BadTokens(good Token) ([]BadToken, error) {
 		return nil, fmt.Errorf("fakeentra: bad tokens: %w", err)
 	}
 	var bad []BadToken
-	for _, one := range flaws(group.App) {
+	for _, defect := range flaws(group.App) {
 		want := good
-		if one.change != nil {
+		if defect.change != nil {
 			want.Claims = copied(good.Claims)
 			want.Header = copied(good.Header)
-			one.change(f, &want)
+			defect.change(f, &want)
 		}
 		made, err := f.draft(want)
 		if err != nil {
-			return nil, fmt.Errorf("fakeentra: bad tokens: %s: %w", one.name, err)
+			return nil, fmt.Errorf("fakeentra: bad tokens: %s: %w", defect.name, err)
 		}
-		if one.redraft != nil {
-			one.redraft(made)
+		if defect.redraft != nil {
+			defect.redraft(made)
 		}
 		raw, err := made.Sign()
 		if err != nil {
 			return nil, err
 		}
-		if one.spoil != nil {
-			raw = one.spoil(raw)
+		if defect.damage != nil {
+			raw = defect.damage(raw)
 		}
-		bad = append(bad, BadToken{Name: one.name, Why: one.why, Token: raw})
+		bad = append(bad, BadToken{Name: defect.name, Why: defect.why, Token: raw})
 	}
 	return bad, nil
 }
@@ -180,16 +180,16 @@ func flaws(api *directory.App) []flaw {
 			change: func(_ *Fake, want *Token) { want.Algorithm = "HS256" },
 		},
 		{
-			name:  "no-signature",
-			why:   "alg is RS256, and the signature is empty",
-			spoil: func(raw string) string { return raw[:strings.LastIndexByte(raw, '.')+1] },
+			name:   "no-signature",
+			why:    "alg is RS256, and the signature is empty",
+			damage: func(raw string) string { return raw[:strings.LastIndexByte(raw, '.')+1] },
 		},
 		{
-			name:  "broken-signature",
-			why:   "one bit of the signature is wrong",
-			spoil: func(raw string) string { return flip(raw, 2) },
+			name:   "broken-signature",
+			why:    "one bit of the signature is wrong",
+			damage: func(raw string) string { return flip(raw, 2) },
 		},
-		{name: "changed-payload", why: "the claims were changed after signing", spoil: func(raw string) string {
+		{name: "changed-payload", why: "the claims were changed after signing", damage: func(raw string) string {
 			parts := strings.Split(raw, ".")
 			payload, _ := base64.RawURLEncoding.DecodeString(parts[1])
 			parts[1] = base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(
@@ -243,11 +243,11 @@ func flaws(api *directory.App) []flaw {
 				want.Header["http://evil.example/extension"] = true
 			},
 		},
-		{name: "four-parts", why: "there is a part too many", spoil: func(raw string) string { return raw + ".e30" }},
+		{name: "four-parts", why: "there is a part too many", damage: func(raw string) string { return raw + ".e30" }},
 		{
-			name:  "not-a-token",
-			why:   "opaque, as tokens of other issuers are",
-			spoil: func(string) string { return "bm90LWEtdG9rZW4" },
+			name:   "not-a-token",
+			why:    "opaque, as tokens of other issuers are",
+			damage: func(string) string { return "bm90LWEtdG9rZW4" },
 		},
 	}
 	if api.TokenVersion == 2 {
@@ -264,7 +264,7 @@ func flaws(api *directory.App) []flaw {
 	})
 }
 
-// copied is a map that can be changed.
+// copied returns a copy of a map. A copy of nil is empty.
 func copied(members map[string]any) map[string]any {
 	if members == nil {
 		return map[string]any{}
@@ -272,7 +272,7 @@ func copied(members map[string]any) map[string]any {
 	return maps.Clone(members)
 }
 
-// clientOf is the client that an access token names.
+// clientOf returns the client that an access token names.
 func clientOf(claims map[string]any) string {
 	if party := text(claims, "azp"); party != "" {
 		return party

@@ -42,16 +42,16 @@ type audience []string
 
 // UnmarshalJSON reads either form.
 func (a *audience) UnmarshalJSON(text []byte) error {
-	var one string
-	if json.Unmarshal(text, &one) == nil {
-		*a = audience{one}
+	var single string
+	if json.Unmarshal(text, &single) == nil {
+		*a = audience{single}
 		return nil
 	}
 	return json.Unmarshal(text, (*[]string)(a))
 }
 
-// checkAssertion judges a client assertion: a JWT signed with a certificate of the app, or a
-// foreign token that a federated credential of the app describes.
+// checkAssertion checks a client assertion. It is a JWT signed with a certificate of the app, or a
+// foreign token that matches a federated credential of the app.
 func (f *Fake) checkAssertion(r *http.Request, request *tokenRequest) *aadsts.Error {
 	raw := request.params.Get("client_assertion")
 	if request.params.Get("client_assertion_type") != assertionType {
@@ -84,22 +84,22 @@ func (f *Fake) checkAssertion(r *http.Request, request *tokenRequest) *aadsts.Er
 	if problem := checkTimes(f.clock.now(), claims); problem != nil {
 		return problem
 	}
-	base := f.authority + "/" + request.place.Segment
-	for _, one := range claims.Audience {
+	base := f.authority + "/" + request.tenantPath.Segment
+	for _, value := range claims.Audience {
 		if slices.Contains([]string{
 			base + "/oauth2/v2.0/token",
 			base + "/oauth2/token",
-			request.place.Issuer,
-			request.place.V1Issuer,
-		}, one) || f.rules.IsTokenEndpoint(one, f.authority, f.backchannel, f.cloud.authority) {
+			request.tenantPath.Issuer,
+			request.tenantPath.V1Issuer,
+		}, value) || f.rules.IsTokenEndpoint(value, f.authority, f.backchannel, f.cloud.authority) {
 			return nil
 		}
 	}
 	return aadsts.AssertionAudience()
 }
 
-// checkSignature finds the certificate that the header names by its thumbprint, SHA-256 or SHA-1,
-// in either base64 alphabet (some libraries write the standard one).
+// checkSignature finds the certificate by the thumbprint in the header, SHA-256 or SHA-1. Either
+// base64 alphabet is accepted, because some libraries write the standard one.
 func checkSignature(app *directory.App, signed *jose.JSONWebSignature) *aadsts.Error {
 	certificates, err := app.ParsedCertificates()
 	if err != nil || len(certificates) == 0 {
@@ -118,17 +118,17 @@ func checkSignature(app *directory.App, signed *jose.JSONWebSignature) *aadsts.E
 }
 
 func namesCertificate(header jose.Header, certificate *x509.Certificate) bool {
-	old := sha1.Sum(certificate.Raw)
-	strong := sha256.Sum256(certificate.Raw) // what x5t and x5t#S256 are (RFC 7515 section 4.1.7)
-	for name, sum := range map[jose.HeaderKey][]byte{"x5t": old[:], "x5t#S256": strong[:]} {
+	sha1Sum := sha1.Sum(certificate.Raw)
+	sha256Sum := sha256.Sum256(certificate.Raw) // what x5t and x5t#S256 are (RFC 7515 section 4.1.7)
+	for name, sum := range map[jose.HeaderKey][]byte{"x5t": sha1Sum[:], "x5t#S256": sha256Sum[:]} {
 		if value, ok := header.ExtraHeaders[name].(string); ok {
 			value = strings.NewReplacer("+", "-", "/", "_", "=", "").Replace(value)
 			return value == base64.RawURLEncoding.EncodeToString(sum)
 		}
 	}
 	if header.KeyID != "" {
-		return strings.EqualFold(header.KeyID, fmt.Sprintf("%X", old)) ||
-			header.KeyID == base64.RawURLEncoding.EncodeToString(old[:])
+		return strings.EqualFold(header.KeyID, fmt.Sprintf("%X", sha1Sum)) ||
+			header.KeyID == base64.RawURLEncoding.EncodeToString(sha1Sum[:])
 	}
 	return true // neither named: every certificate is tried
 }
@@ -143,7 +143,7 @@ func checkTimes(now time.Time, claims assertionClaims) *aadsts.Error {
 	return nil
 }
 
-// checkFederated judges a foreign token (workload identity federation).
+// checkFederated checks a foreign token (workload identity federation).
 func (f *Fake) checkFederated(
 	r *http.Request,
 	request *tokenRequest,
@@ -158,14 +158,18 @@ func (f *Fake) checkFederated(
 		)
 		return len(credentials) > 0
 	}
-	if !matches(func(one directory.FederatedCredential) bool { return one.Issuer == claims.Issuer }) {
+	if !matches(func(federatedCredential directory.FederatedCredential) bool {
+		return federatedCredential.Issuer == claims.Issuer
+	}) {
 		return aadsts.FederatedIssuer(claims.Issuer)
 	}
-	if !matches(func(one directory.FederatedCredential) bool { return one.Subject == claims.Subject }) {
+	if !matches(func(federatedCredential directory.FederatedCredential) bool {
+		return federatedCredential.Subject == claims.Subject
+	}) {
 		return aadsts.FederatedSubject(claims.Subject)
 	}
-	if !matches(func(one directory.FederatedCredential) bool {
-		want := one.Audience
+	if !matches(func(federatedCredential directory.FederatedCredential) bool {
+		want := federatedCredential.Audience
 		if want == "" {
 			want = directory.FederatedAudience
 		}

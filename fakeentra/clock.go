@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A clock is Config.Now, which a test can set forward or stop.
+// A clock is Config.Now. A test can move it or stop it.
 type clock struct {
 	source func() time.Time
 
@@ -45,7 +45,7 @@ func (f *Fake) Freeze(at time.Time) {
 	f.clock.frozen = at
 }
 
-// Unfreeze lets the clock run on from where it stands.
+// Unfreeze lets the clock run on from the time that it shows.
 func (f *Fake) Unfreeze() {
 	f.clock.mu.Lock()
 	defer f.clock.mu.Unlock()

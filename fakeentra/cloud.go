@@ -19,7 +19,7 @@ type profile struct {
 	authority, graph string // scheme and host
 	sts              string // of v1 issuers
 	instance         string // cloud_instance_name
-	oldGraph         string // cloud_graph_host_name
+	azureADGraph     string // cloud_graph_host_name
 	rbac             string
 	mtls             string
 	devicePage       string
@@ -30,14 +30,14 @@ func (c Cloud) profile() (profile, error) {
 	switch c {
 	case PublicCloud:
 		return profile{
-			authority:  "https://login.microsoftonline.com",
-			graph:      "https://graph.microsoft.com",
-			sts:        "https://sts.windows.net",
-			instance:   "microsoftonline.com",
-			oldGraph:   "graph.windows.net",
-			rbac:       "https://pas.windows.net",
-			mtls:       "https://mtlsauth.microsoft.com",
-			devicePage: "https://login.microsoft.com/device",
+			authority:    "https://login.microsoftonline.com",
+			graph:        "https://graph.microsoft.com",
+			sts:          "https://sts.windows.net",
+			instance:     "microsoftonline.com",
+			azureADGraph: "graph.windows.net",
+			rbac:         "https://pas.windows.net",
+			mtls:         "https://mtlsauth.microsoft.com",
+			devicePage:   "https://login.microsoft.com/device",
 			aliases: []string{
 				"login.microsoftonline.com",
 				"login.windows.net",
@@ -51,27 +51,27 @@ func (c Cloud) profile() (profile, error) {
 			graph = "https://dod-graph.microsoft.us"
 		}
 		return profile{
-			authority:  "https://login.microsoftonline.us",
-			graph:      graph,
-			sts:        "https://sts.windows.net",
-			instance:   "microsoftonline.us",
-			oldGraph:   "graph.windows.net",
-			rbac:       "https://pasff.usgovcloudapi.net",
-			mtls:       "https://mtlsauth.microsoft.us",           // L
-			devicePage: "https://login.microsoftonline.us/device", // L
-			aliases:    []string{"login.microsoftonline.us", "login.usgovcloudapi.net"},
+			authority:    "https://login.microsoftonline.us",
+			graph:        graph,
+			sts:          "https://sts.windows.net",
+			instance:     "microsoftonline.us",
+			azureADGraph: "graph.windows.net",
+			rbac:         "https://pasff.usgovcloudapi.net",
+			mtls:         "https://mtlsauth.microsoft.us",           // L
+			devicePage:   "https://login.microsoftonline.us/device", // L
+			aliases:      []string{"login.microsoftonline.us", "login.usgovcloudapi.net"},
 		}, nil
 	case China:
 		return profile{
-			authority:  "https://login.partner.microsoftonline.cn",
-			graph:      "https://microsoftgraph.chinacloudapi.cn",
-			sts:        "https://sts.chinacloudapi.cn",
-			instance:   "partner.microsoftonline.cn",
-			oldGraph:   "graph.chinacloudapi.cn",
-			rbac:       "https://pas.chinacloudapi.cn",
-			mtls:       "https://mtlsauth.partner.microsoftonline.cn",     // L
-			devicePage: "https://login.partner.microsoftonline.cn/device", // L
-			aliases:    []string{"login.partner.microsoftonline.cn", "login.chinacloudapi.cn"},
+			authority:    "https://login.partner.microsoftonline.cn",
+			graph:        "https://microsoftgraph.chinacloudapi.cn",
+			sts:          "https://sts.chinacloudapi.cn",
+			instance:     "partner.microsoftonline.cn",
+			azureADGraph: "graph.chinacloudapi.cn",
+			rbac:         "https://pas.chinacloudapi.cn",
+			mtls:         "https://mtlsauth.partner.microsoftonline.cn",     // L
+			devicePage:   "https://login.partner.microsoftonline.cn/device", // L
+			aliases:      []string{"login.partner.microsoftonline.cn", "login.chinacloudapi.cn"},
 		}, nil
 	}
 	return profile{}, fmt.Errorf(

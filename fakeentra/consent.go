@@ -59,7 +59,7 @@ func (f *Fake) handleConsent(w http.ResponseWriter, r *http.Request) {
 	f.answer(w, r, request, person)
 }
 
-// refuse ends an authorization because a person said no.
+// refuse ends an authorization because the person declined it.
 func (f *Fake) refuse(w http.ResponseWriter, r *http.Request, request *authorization, problem *aadsts.Error) {
 	if request.kind == byDevice {
 		f.declineDevice(w, r, request)
@@ -68,8 +68,8 @@ func (f *Fake) refuse(w http.ResponseWriter, r *http.Request, request *authoriza
 	f.redirectError(w, r, request, problem)
 }
 
-// handleAdminConsent is the endpoint with which an administrator grants an app permissions for
-// everybody.
+// handleAdminConsent is the endpoint where an administrator grants an app permissions for all
+// users.
 func (f *Fake) handleAdminConsent(v rules.Version) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		params, problem := parameters(r)
@@ -77,12 +77,12 @@ func (f *Fake) handleAdminConsent(v rules.Version) http.HandlerFunc {
 			f.showError(w, r, problem)
 			return
 		}
-		place, problem := f.rules.TenantPath(r.PathValue("tenant"))
+		path, problem := f.rules.TenantPath(r.PathValue("tenant"))
 		if problem != nil {
 			f.showError(w, r, problem)
 			return
 		}
-		f.begin(w, r, &authorization{kind: byAdmin, version: v, place: place, tenant: place.Tenant, params: params})
+		f.begin(w, r, &authorization{kind: byAdmin, version: v, tenantPath: path, tenant: path.Tenant, params: params})
 	}
 }
 
@@ -101,7 +101,7 @@ func (request *authorization) resolveAdminConsent(entra *rules.Rules) *aadsts.Er
 	return problem
 }
 
-// answerAdmin tells the client that everybody's consent was given (M: the order of the parameters).
+// answerAdmin tells the client that all users have given consent (M: the order of the parameters).
 func (f *Fake) answerAdmin(w http.ResponseWriter, r *http.Request, request *authorization) {
 	result := []pages.Parameter{
 		{Name: "admin_consent", Value: "True"},
@@ -115,8 +115,8 @@ func (f *Fake) answerAdmin(w http.ResponseWriter, r *http.Request, request *auth
 	f.respond(w, r, request, result)
 }
 
-// readForm reads the form of one of the fake's own pages. The authorization travels along in the
-// address of the form and is judged again, so that nothing is taken on trust from the page.
+// readForm reads the form of a page. The address of the form carries the authorization, which is
+// checked again: nothing from the page is trusted.
 func (f *Fake) readForm(w http.ResponseWriter, r *http.Request) (request *authorization, form url.Values, done bool) {
 	if err := r.ParseForm(); err != nil || once(r.PostForm) != nil {
 		f.showError(w, r, aadsts.Malformed())
@@ -127,17 +127,17 @@ func (f *Fake) readForm(w http.ResponseWriter, r *http.Request) (request *author
 		f.showError(w, r, problem)
 		return nil, nil, true
 	}
-	place, problem := f.rules.TenantPath(r.PathValue("tenant"))
+	path, problem := f.rules.TenantPath(r.PathValue("tenant"))
 	if problem != nil {
 		f.showError(w, r, problem)
 		return nil, nil, true
 	}
 	request = &authorization{
-		kind:    kind(r.PathValue("kind")),
-		version: rules.V2,
-		place:   place,
-		tenant:  place.Tenant,
-		params:  params,
+		kind:       kind(r.PathValue("kind")),
+		version:    rules.V2,
+		tenantPath: path,
+		tenant:     path.Tenant,
+		params:     params,
 	}
 	if r.PathValue("version") == "v1" {
 		request.version = rules.V1

@@ -44,7 +44,7 @@ func (f *Fake) handleDeviceCode(v rules.Version) http.HandlerFunc {
 			return
 		}
 		device := &state.DeviceCode{
-			Path:     request.place,
+			Path:     request.tenantPath,
 			Client:   request.client,
 			Scope:    request.params.Get("scope"),
 			UserCode: newUserCode(f.random.bytes(9)),
@@ -68,7 +68,7 @@ func (f *Fake) handleDeviceCode(v rules.Version) http.HandlerFunc {
 		}
 		if v == rules.V1 {
 			answer.Page = ""
-			answer.OldPage = page // M: as the library of its time reads it
+			answer.V1Page = page // M: as the library of its time reads it
 		}
 		pages.NoStore(w)
 		writeJSON(w, http.StatusOK, answer)
@@ -80,7 +80,7 @@ type deviceAnswer struct {
 	UserCode string `json:"user_code"`
 	Device   string `json:"device_code"`
 	Page     string `json:"verification_uri,omitempty"`
-	OldPage  string `json:"verification_url,omitempty"` // what v1 calls it
+	V1Page   string `json:"verification_url,omitempty"` // what v1 calls it
 	Expires  number `json:"expires_in"`
 	Interval number `json:"interval"`
 	Message  string `json:"message"`
@@ -105,7 +105,7 @@ func newUserCode(random []byte) string {
 	return string(random)
 }
 
-// handleDevicePage is where a person enters the code of a device.
+// handleDevicePage is the page where a person enters the code of a device.
 func (f *Fake) handleDevicePage(w http.ResponseWriter, r *http.Request) {
 	params, problem := parameters(r)
 	if problem != nil {
@@ -123,15 +123,15 @@ func (f *Fake) handleDevicePage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.begin(w, r, &authorization{
-		kind:    byDevice,
-		version: device.Version,
-		place:   device.Path,
-		tenant:  device.Path.Tenant,
-		params:  url.Values{"user_code": {code}, "prompt": {"select_account"}},
+		kind:       byDevice,
+		version:    device.Version,
+		tenantPath: device.Path,
+		tenant:     device.Path.Tenant,
+		params:     url.Values{"user_code": {code}, "prompt": {"select_account"}},
 	})
 }
 
-// readDevice finds the device that a person is answering.
+// readDevice finds the request of the device that a person is answering.
 func (f *Fake) readDevice(request *authorization) *aadsts.Error {
 	device, found := f.state.DeviceOfUser(request.params.Get("user_code"))
 	if !found || f.clock.now().Sub(device.Issued) > deviceLifetime {
@@ -169,7 +169,7 @@ func (f *Fake) declineDevice(w http.ResponseWriter, _ *http.Request, request *au
 	pages.Show(w, "message.html", pages.Page{Title: "You have declined the request of your device"})
 }
 
-// redeemDeviceCode is what the device polls with, under either name of the grant.
+// redeemDeviceCode answers the polls of a device, under both names of the grant.
 func (f *Fake) redeemDeviceCode(request *tokenRequest) (*tokenResponse, *aadsts.Error) {
 	secret := request.params.Get("device_code")
 	if secret == "" {
@@ -185,7 +185,7 @@ func (f *Fake) redeemDeviceCode(request *tokenRequest) (*tokenResponse, *aadsts.
 	if !found || device.Client != request.client {
 		return nil, aadsts.DeviceCodeUnknown()
 	}
-	if request.place.Tenant == nil && !device.Client.MultiTenant {
+	if request.tenantPath.Tenant == nil && !device.Client.MultiTenant {
 		return nil, aadsts.NoTenant()
 	}
 	if f.clock.now().Sub(device.Issued) > deviceLifetime {

@@ -44,7 +44,7 @@ type document struct {
 }
 
 func (f *Fake) handleDiscovery(w http.ResponseWriter, r *http.Request) {
-	place, problem := f.rules.TenantPath(r.PathValue("tenant"))
+	path, problem := f.rules.TenantPath(r.PathValue("tenant"))
 	if problem != nil {
 		f.writeDiscoveryError(w, r, problem)
 		return
@@ -53,9 +53,9 @@ func (f *Fake) handleDiscovery(w http.ResponseWriter, r *http.Request) {
 	if f.backchannel != f.authority {
 		userInfoOrigin = f.backchannel
 	}
-	base := f.authority + "/" + place.Segment
-	back := f.backchannel + "/" + place.Segment
-	f.writeDiscovery(w, "v2 "+place.Segment+appQuery(r), func() any {
+	base := f.authority + "/" + path.Segment
+	back := f.backchannel + "/" + path.Segment
+	f.writeDiscovery(w, "v2 "+path.Segment+appQuery(r), func() any {
 		return document{
 			TokenEndpoint: back + "/oauth2/v2.0/token",
 			TokenAuthMethods: []string{
@@ -70,7 +70,7 @@ func (f *Fake) handleDiscovery(w http.ResponseWriter, r *http.Request) {
 			IDTokenAlgorithms:     []string{"RS256"},
 			ResponseTypes:         []string{"code", "id_token", "code id_token", "id_token token"},
 			Scopes:                []string{"openid", "profile", "email", "offline_access"},
-			Issuer:                place.Issuer,
+			Issuer:                path.Issuer,
 			UserInfo:              userInfoOrigin + "/oidc/userinfo",
 			AuthorizationEndpoint: base + "/oauth2/v2.0/authorize",
 			DeviceEndpoint:        back + "/oauth2/v2.0/devicecode",
@@ -100,15 +100,15 @@ func (f *Fake) handleDiscovery(w http.ResponseWriter, r *http.Request) {
 			},
 			Kerberos: base + "/kerberos",
 			MTLSAliases: map[string]string{
-				"token_endpoint": f.cloud.mtls + "/" + place.Segment + "/oauth2/v2.0/token",
+				"token_endpoint": f.cloud.mtls + "/" + path.Segment + "/oauth2/v2.0/token",
 			},
 			MTLSBound:     true,
-			Region:        place.Region(),
+			Region:        path.Region(),
 			CloudInstance: f.cloud.instance,
-			CloudGraph:    f.cloud.oldGraph,
+			CloudGraph:    f.cloud.azureADGraph,
 			MSGraph:       bareHost(f.graphURL),
 			RBAC:          f.cloud.rbac,
-			specMembers:   f.specMembers(place),
+			specMembers:   f.specMembers(path),
 		}
 	})
 }
@@ -142,14 +142,14 @@ type documentV1 struct {
 }
 
 func (f *Fake) handleDiscoveryV1(w http.ResponseWriter, r *http.Request) {
-	place, problem := f.rules.TenantPath(r.PathValue("tenant"))
+	path, problem := f.rules.TenantPath(r.PathValue("tenant"))
 	if problem != nil {
 		f.writeDiscoveryError(w, r, problem)
 		return
 	}
-	base := f.authority + "/" + place.Segment
-	back := f.backchannel + "/" + place.Segment
-	f.writeDiscovery(w, "v1 "+place.Segment+appQuery(r), func() any {
+	base := f.authority + "/" + path.Segment
+	back := f.backchannel + "/" + path.Segment
+	f.writeDiscovery(w, "v1 "+path.Segment+appQuery(r), func() any {
 		return documentV1{
 			TokenEndpoint:         back + "/oauth2/token",
 			TokenAuthMethods:      []string{"client_secret_post", "private_key_jwt", "client_secret_basic"},
@@ -159,7 +159,7 @@ func (f *Fake) handleDiscoveryV1(w http.ResponseWriter, r *http.Request) {
 			IDTokenAlgorithms:     []string{"RS256"},
 			ResponseTypes:         []string{"code", "id_token", "code id_token", "token id_token", "token"},
 			Scopes:                []string{"openid"},
-			Issuer:                place.V1Issuer,
+			Issuer:                path.V1Issuer,
 			MultiRefreshToken:     true,
 			AuthorizationEndpoint: base + "/oauth2/authorize",
 			DeviceEndpoint:        back + "/oauth2/devicecode",
@@ -188,17 +188,16 @@ func (f *Fake) handleDiscoveryV1(w http.ResponseWriter, r *http.Request) {
 			CheckSession:  base + "/oauth2/checksession",
 			UserInfo:      back + "/openid/userinfo",
 			Kerberos:      base + "/kerberos",
-			Region:        place.Region(),
+			Region:        path.Region(),
 			CloudInstance: f.cloud.instance,
-			CloudGraph:    f.cloud.oldGraph,
+			CloudGraph:    f.cloud.azureADGraph,
 			MSGraph:       bareHost(f.graphURL),
 			RBAC:          f.cloud.rbac,
 		}
 	})
 }
 
-// writeDiscovery answers with a document that is the same for as long as the fake lives, and is
-// made once.
+// writeDiscovery answers with a discovery document. It makes each document once.
 func (f *Fake) writeDiscovery(w http.ResponseWriter, name string, document func() any) {
 	text := f.state.Document(name, func() []byte {
 		text, err := json.Marshal(document())
@@ -211,7 +210,8 @@ func (f *Fake) writeDiscovery(w http.ResponseWriter, name string, document func(
 	_, _ = w.Write(text)
 }
 
-// appQuery hands the parameter appid on to jwks_uri: some apps have a signing key of their own.
+// appQuery passes the parameter appid on to jwks_uri, because some apps have a signing key of their
+// own.
 func appQuery(r *http.Request) string {
 	if app := r.URL.Query().Get("appid"); app != "" {
 		return "?appid=" + url.QueryEscape(app)
@@ -219,13 +219,13 @@ func appQuery(r *http.Request) string {
 	return ""
 }
 
-// writeOpenDocument answers with a public document, which scripts of any site may read.
+// writeOpenDocument answers with a public document. Scripts of any site may read it.
 func writeOpenDocument(w http.ResponseWriter, document any) {
 	openHeaders(w)
 	writeJSON(w, http.StatusOK, document)
 }
 
-// openHeaders are those of a recording of 2021 (M: that they are the same today).
+// openHeaders sets the headers of public documents, as recorded in 2021 (M: the same today).
 func openHeaders(w http.ResponseWriter) {
 	header := w.Header()
 	header.Set("Cache-Control", "max-age=86400, private")
@@ -242,15 +242,15 @@ func writeJSON(w http.ResponseWriter, status int, document any) {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	if answer, ok := w.(*held); ok {
+	if answer, ok := w.(*bufferedResponse); ok {
 		answer.body = *bytes.NewBuffer(text) // spares a copy
 		return
 	}
 	_, _ = w.Write(text)
 }
 
-// writeDiscoveryError answers as the metadata endpoints do: an unknown tenant has the error code
-// invalid_tenant there, and only there.
+// writeDiscoveryError answers with an error of the metadata endpoints. Only there an unknown tenant
+// has the error code invalid_tenant.
 func (f *Fake) writeDiscoveryError(w http.ResponseWriter, r *http.Request, problem *aadsts.Error) {
 	if problem.Number == 90002 {
 		problem.Code = "invalid_tenant"

@@ -17,27 +17,25 @@ import (
 	"mcpentra/fakeentra/journal"
 )
 
-// An exchange is a request on its way through the fake: what it is from the outside, and what is
-// answered.
+// An exchange is a request to the fake with its response.
 type exchange struct {
 	fake    *Fake
 	request *http.Request
 	call    fault.Call
 	form    url.Values
-	struck  *fault.Fault
+	fault   *fault.Fault
 
-	answer held
+	answer bufferedResponse
 	sent   int // status, 0 as long as nothing was sent
 }
 
-// receive reads a request whole, so that a slow client holds up nobody but itself. A form or query
-// that is in order is handed to the endpoint, which judges it, as net/http would read it; one that
-// is not is left for it to stumble over.
+// receive reads the whole request, so a slow client makes no other client wait. It parses a query
+// or form that is in order, as net/http does. It leaves any other for the endpoint to refuse.
 func (f *Fake) receive(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{
 		fake:    f,
 		request: r,
-		answer:  held{header: w.Header()},
+		answer:  bufferedResponse{header: w.Header()},
 		call:    fault.Call{Endpoint: endpoint.Of(r.URL.Path)},
 	}
 	query, brokenQuery := url.ParseQuery(r.URL.RawQuery)
@@ -55,16 +53,19 @@ func (f *Fake) receive(w http.ResponseWriter, r *http.Request) *exchange {
 				r.PostForm = x.form
 			}
 		}
-	} else if r.Body = http.NoBody; brokenQuery == nil && r.Method == http.MethodGet {
-		r.Form = query
-		r.PostForm = url.Values{}
+	} else {
+		r.Body = http.NoBody
+		if brokenQuery == nil && r.Method == http.MethodGet {
+			r.Form = query
+			r.PostForm = url.Values{}
+		}
 	}
 	x.call.Grant = x.form.Get("grant_type")
 	x.call.Client = x.client(query)
 	return x
 }
 
-// failing is a reader of nothing with an error.
+// A failing reader has no bytes. It returns an error, or io.EOF without one.
 type failing struct{ err error }
 
 func (r failing) Read([]byte) (int, error) {
@@ -74,8 +75,7 @@ func (r failing) Read([]byte) (int, error) {
 	return 0, r.err
 }
 
-// client is the application ID of the client that a request claims to be from. Nothing is verified
-// here.
+// client returns the application ID that a request claims. Nothing is verified here.
 func (x *exchange) client(query url.Values) string {
 	for _, params := range []url.Values{x.form, query} {
 		if id := params.Get("client_id"); id != "" {
@@ -111,15 +111,14 @@ func (x *exchange) client(query url.Values) string {
 	return ""
 }
 
-// send sends what was answered.
+// send sends the buffered response.
 func (x *exchange) send(w http.ResponseWriter) {
 	x.sent = max(x.answer.status, http.StatusOK)
 	w.WriteHeader(x.sent)
 	_, _ = w.Write(x.answer.body.Bytes())
 }
 
-// done writes the exchange to the journal and to the log. It is called when the answer has been
-// sent, or lost.
+// done writes the exchange to the journal and to the log, after the response was sent or lost.
 func (x *exchange) done() {
 	record := journal.Exchange{
 		Time:     x.fake.clock.now(),
@@ -139,8 +138,8 @@ func (x *exchange) done() {
 	if record.AADSTS != 0 {
 		attributes = append(attributes, "aadsts", record.AADSTS)
 	}
-	if x.struck != nil {
-		record.Fault = x.struck.String()
+	if x.fault != nil {
+		record.Fault = x.fault.String()
 		attributes = append(attributes, "fault", record.Fault)
 	}
 	x.fake.journal.Add(record)
@@ -149,24 +148,24 @@ func (x *exchange) done() {
 	}
 }
 
-// A held answer waits until it is whole, so that it can still be changed, and so that a client that
-// reads slowly holds up nobody but itself.
-type held struct {
+// A bufferedResponse keeps a response until it is complete. A fault can still change it, and a
+// client that reads slowly makes no other client wait.
+type bufferedResponse struct {
 	header  http.Header
 	status  int
 	problem int // AADSTS number
 	body    bytes.Buffer
 }
 
-func (h *held) Header() http.Header { return h.header }
+func (h *bufferedResponse) Header() http.Header { return h.header }
 
-func (h *held) WriteHeader(status int) {
+func (h *bufferedResponse) WriteHeader(status int) {
 	if h.status == 0 {
 		h.status = status
 	}
 }
 
-func (h *held) Write(text []byte) (int, error) {
+func (h *bufferedResponse) Write(text []byte) (int, error) {
 	h.WriteHeader(http.StatusOK)
 	return h.body.Write(text)
 }

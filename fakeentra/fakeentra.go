@@ -100,7 +100,7 @@ type Fake struct {
 	state       *state.State
 
 	// world guards the directory, into which the state points. Every request holds it for reading.
-	world sync.RWMutex
+	directoryMu sync.RWMutex
 }
 
 // New makes a fake without a listener. Its error says what is wrong with the Config.
@@ -162,7 +162,7 @@ func New(config Config) (*Fake, error) {
 		Authority:       f.authority,
 		STS:             cloud.sts,
 		GraphURL:        f.graphURL,
-		AzureADGraph:    cloud.oldGraph,
+		AzureADGraph:    cloud.azureADGraph,
 		AnyLoopbackPort: config.AnyLoopbackPort,
 	}
 	f.clock = &clock{source: config.Now}

@@ -7,10 +7,9 @@ import (
 	"mcpentra/fakeentra/internal/rules"
 )
 
-// grantClientCredentials is the grant of an app for itself (RFC 6749 section 4.4). Entra wants
-// exactly one resource with /.default, and tolerates OpenID Connect scopes beside it. The app needs
-// no permission for the resource: without a role its token has no roles, unless the resource
-// requires assignment.
+// grantClientCredentials is the grant of an app for itself (RFC 6749 section 4.4). Entra ID wants
+// one resource with /.default, and tolerates OpenID Connect scopes beside it. The app needs no
+// permission unless the resource requires assignment. Without a role its token has no roles.
 func (f *Fake) grantClientCredentials(r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
 	if request.tenant == nil {
 		return nil, aadsts.NoTenant() // M: the number

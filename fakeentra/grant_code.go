@@ -90,7 +90,7 @@ func (f *Fake) redeemCode(
 	return f.issue(d, request.version)
 }
 
-// narrow finds out which resource of an authorization a redemption is for.
+// narrow selects the resource of an authorization that a redemption is for.
 func (f *Fake) narrow(request *tokenRequest, d *rules.Delegation) *aadsts.Error {
 	scope := request.params.Get("scope")
 	resource := request.params.Get("resource")
@@ -103,9 +103,9 @@ func (f *Fake) narrow(request *tokenRequest, d *rules.Delegation) *aadsts.Error 
 		if len(asked.Groups) == 0 {
 			asked.Groups = d.Asked.Groups // OpenID Connect scopes alone name no resource
 		}
-		for _, one := range d.Asked.OIDC {
-			if !asked.Has(one) {
-				asked.OIDC = append(asked.OIDC, one)
+		for _, scope := range d.Asked.OIDC {
+			if !asked.Has(scope) {
+				asked.OIDC = append(asked.OIDC, scope)
 			}
 		}
 		d.Asked = asked

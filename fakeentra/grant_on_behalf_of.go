@@ -10,8 +10,8 @@ import (
 	"mcpentra/fakeentra/internal/signing"
 )
 
-// grantOnBehalfOf lets an API go on as the person who called it: the person's token for that API is
-// exchanged for one for the next (RFC 7523 section 2.1 with Entra's requested_token_use).
+// grantOnBehalfOf exchanges a person's token for an API for a token for the next API (RFC 7523
+// section 2.1 with Entra's requested_token_use).
 func (f *Fake) grantOnBehalfOf(r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
 	for _, name := range []string{"assertion", "requested_token_use"} {
 		if request.params.Get(name) == "" {

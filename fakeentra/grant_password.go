@@ -12,7 +12,7 @@ import (
 // grantPassword is the grant of RFC 6749 section 4.3, which Entra still has for accounts without a
 // second factor.
 func (f *Fake) grantPassword(r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
-	if request.place.Segment == "common" || request.place.Segment == "consumers" {
+	if request.tenantPath.Segment == "common" || request.tenantPath.Segment == "consumers" {
 		return nil, aadsts.PasswordAtSharedEndpoint()
 	}
 	for _, name := range []string{"username", "password"} {

@@ -33,7 +33,7 @@ func (f *Fake) newRefreshToken(d rules.Delegation) string {
 	return string(value)
 }
 
-// grantVersion is what codes and refresh tokens begin with.
+// grantVersion is the prefix of codes and refresh tokens.
 func grantVersion(tenant *directory.Tenant) string {
 	if tenant.Personal() {
 		return "M."
@@ -41,8 +41,8 @@ func grantVersion(tenant *directory.Tenant) string {
 	return "1."
 }
 
-// redeemRefreshToken issues new tokens. The old refresh token goes on working: Entra neither
-// revokes it nor looks for reuse.
+// redeemRefreshToken issues new tokens. The old refresh token stays valid: Entra ID neither revokes
+// it nor detects reuse.
 func (f *Fake) redeemRefreshToken(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -99,7 +99,7 @@ func (f *Fake) redeemRefreshToken(
 	return f.issue(d, request.version)
 }
 
-// widen applies the scopes of a refresh, which may be for any resource that was consented to.
+// widen applies the scopes of a refresh. They may name any resource with consent.
 func (f *Fake) widen(request *tokenRequest, d *rules.Delegation) *aadsts.Error {
 	scope := request.params.Get("scope")
 	if request.version == rules.V2 && scope != "" ||
@@ -130,12 +130,12 @@ func (f *Fake) widen(request *tokenRequest, d *rules.Delegation) *aadsts.Error {
 	return f.checkTokenResource(request, d.Asked)
 }
 
-// RevokeSessions is what an administrator does with "Revoke sessions", and what a change of
-// password does: refresh tokens from before are refused with AADSTS50173, and browsers are signed
-// out. User is an object ID or a user principal name.
+// RevokeSessions is an administrator's "Revoke sessions", or a change of password. Older refresh
+// tokens are refused with AADSTS50173, and browsers are signed out. User is an object ID or a user
+// principal name.
 func (f *Fake) RevokeSessions(user string) error {
-	f.world.RLock()
-	defer f.world.RUnlock()
+	f.directoryMu.RLock()
+	defer f.directoryMu.RUnlock()
 	for i := range f.directory.Tenants {
 		if found := f.directory.Tenants[i].User(user); found != nil {
 			f.state.Revoke(found.ID, f.clock.now())

@@ -58,8 +58,8 @@ func (f *Fake) tokenResponse(
 	return answer
 }
 
-// scopeAnswer spells the granted names as they were asked for: short at v1 and for bare names of
-// Graph, with the resource's identifier otherwise. OpenID Connect scopes are always short.
+// scopeAnswer writes the granted names in the form of the request. Names are short at v1, for bare
+// names of Graph and for OpenID Connect scopes. All others have the identifier of the resource.
 func scopeAnswer(group rules.PermissionGroup, names []string, v rules.Version) string {
 	if v == rules.V1 || group.Asked == "" {
 		return strings.Join(names, " ")

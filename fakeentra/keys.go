@@ -34,13 +34,12 @@ func (f *Fake) signingKey(tenant *directory.Tenant, app *directory.App) *signing
 // fake's tokens in production refuses these keys.
 func PublicKeyThumbprints() []string { return signing.Thumbprints() }
 
-// handleKeys serves the JSON Web Key Set. Each key names the issuer that it may sign for; the
-// literal {tenantid} stands for every tenant. The sets that serve personal accounts have their
-// keys, too, and with appid there is the key of an app that has its own (L: that the others are
-// there as well).
+// handleKeys serves the JSON Web Key Set. Each key names its issuer, where the literal {tenantid}
+// stands for every tenant. Sets that serve personal accounts have their keys as well. With appid
+// the set has the app's own key (L: beside the others).
 func (f *Fake) handleKeys(version string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		place, problem := f.rules.TenantPath(r.PathValue("tenant"))
+		path, problem := f.rules.TenantPath(r.PathValue("tenant"))
 		if problem != nil {
 			f.writeDiscoveryError(w, r, problem)
 			return
@@ -50,23 +49,23 @@ func (f *Fake) handleKeys(version string) http.HandlerFunc {
 		}{Keys: []signing.JWK{}}
 		add := func(issuer string, keys ...*signing.Key) {
 			for _, key := range keys {
-				one := key.JWK()
+				jWK := key.JWK()
 				if version == "2.0" {
-					one.Cloud = f.cloud.instance
-					one.Issuer = issuer
+					jWK.Cloud = f.cloud.instance
+					jWK.Issuer = issuer
 				}
-				set.Keys = append(set.Keys, one)
+				set.Keys = append(set.Keys, jWK)
 			}
 		}
 		app := f.rules.AnyApp(r.URL.Query().Get("appid"))
-		if place.Tenant == nil || !place.Tenant.Personal() {
-			add(place.Issuer, f.keys.Published()...)
+		if path.Tenant == nil || !path.Tenant.Personal() {
+			add(path.Issuer, f.keys.Published()...)
 		}
-		if place.Tenant == nil || place.Tenant.Personal() {
+		if path.Tenant == nil || path.Tenant.Personal() {
 			add(f.Issuer(directory.ConsumersTenantID), f.keys.Personal()...)
 		}
 		if app != nil && app.OwnSigningKey {
-			add(place.Issuer, f.keys.Own(app.ID, app.DisplayName, f.clock.now()))
+			add(path.Issuer, f.keys.Own(app.ID, app.DisplayName, f.clock.now()))
 		}
 		writeOpenDocument(w, set)
 	}

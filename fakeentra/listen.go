@@ -139,11 +139,11 @@ func ListenLoopback(address string) ([]net.Listener, error) {
 		return nil, fmt.Errorf("want an address like localhost:8400, got %q", address)
 	}
 	if host != "localhost" {
-		one, err := net.Listen("tcp", address)
+		listener, err := net.Listen("tcp", address)
 		if err != nil {
 			return nil, err
 		}
-		return []net.Listener{one}, nil
+		return []net.Listener{listener}, nil
 	}
 	for attempt := 0; ; attempt++ {
 		first, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))

@@ -64,10 +64,10 @@ const (
 	StrangerKey Key = "stranger" // never published
 )
 
-// Mint makes a token without the dance. Its error says what the directory does not hold.
+// Mint makes a token without a sign-in. Its error names what the directory does not have.
 func (f *Fake) Mint(want Token) (string, error) {
-	f.world.RLock()
-	defer f.world.RUnlock()
+	f.directoryMu.RLock()
+	defer f.directoryMu.RUnlock()
 	made, err := f.draft(want)
 	if err != nil {
 		return "", fmt.Errorf("fakeentra: mint: %w", err)
@@ -75,7 +75,7 @@ func (f *Fake) Mint(want Token) (string, error) {
 	return made.Sign()
 }
 
-// draft finds out what a token says.
+// draft makes the header and the claims of a token.
 func (f *Fake) draft(want Token) (*signing.Draft, error) {
 	d, group, err := f.mintFor(want)
 	if err != nil {
@@ -86,7 +86,7 @@ func (f *Fake) draft(want Token) (*signing.Draft, error) {
 		lifetime = time.Hour
 	}
 	made := &signing.Draft{Algorithm: want.Algorithm}
-	old := group.App.TokenVersion != 2
+	isV1 := group.App.TokenVersion != 2
 	switch want.Kind {
 	case AccessToken, GraphToken:
 		names := want.Scopes
@@ -102,7 +102,7 @@ func (f *Fake) draft(want Token) (*signing.Draft, error) {
 		made.Claims = f.claims.App(d.Tenant, d.Client, d.Strength, group, lifetime)
 	case IDToken:
 		made.Claims = f.claims.ID(d, "", "")
-		old = d.Version == rules.V1
+		isV1 = d.Version == rules.V1
 		made.Claims["exp"] = f.clock.now().Add(lifetime).Unix()
 	default:
 		return nil, fmt.Errorf("no kind of token %q", want.Kind)
@@ -127,7 +127,7 @@ func (f *Fake) draft(want Token) (*signing.Draft, error) {
 	}
 	made.Header = signing.Header{Type: "JWT", Algorithm: made.Algorithm, KeyID: named}
 	made.Changes = want.Header
-	if old {
+	if isV1 {
 		made.Header.Thumbprint = named
 	}
 	if want.Kind == GraphToken {
@@ -137,7 +137,7 @@ func (f *Fake) draft(want Token) (*signing.Draft, error) {
 	return made, nil
 }
 
-// mintFor finds who and what a token is about.
+// mintFor finds the person, the client and the API of a token.
 func (f *Fake) mintFor(want Token) (*rules.Delegation, rules.PermissionGroup, error) {
 	var group rules.PermissionGroup
 	tenant := &f.directory.Tenants[0]
@@ -189,7 +189,7 @@ func (f *Fake) mintFor(want Token) (*rules.Delegation, rules.PermissionGroup, er
 	return d, group, nil
 }
 
-// apiOf is the resource of a token, in the version that is wanted.
+// apiOf returns the API of a token, in the version of the token.
 func apiOf(d *directory.Directory, tenant *directory.Tenant, want Token) (*directory.App, error) {
 	if want.Kind == GraphToken {
 		return &rules.GraphApp, nil

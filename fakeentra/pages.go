@@ -27,15 +27,15 @@ func (f *Fake) showSignIn(w http.ResponseWriter, r *http.Request, request *autho
 	}
 	for i := range f.directory.Tenants {
 		tenant := &f.directory.Tenants[i]
-		if request.place.Tenant == nil &&
-			!(request.place.Segment == "organizations" && tenant.ID == directory.ConsumersTenantID) ||
-			tenant == request.place.Tenant {
+		if request.tenantPath.Tenant == nil &&
+			!(request.tenantPath.Segment == "organizations" && tenant.ID == directory.ConsumersTenantID) ||
+			tenant == request.tenantPath.Tenant {
 			data.Accounts = append(data.Accounts, tenant.Users...)
 		}
 	}
 	data.Accounts = data.Accounts[:min(len(data.Accounts), maxListed)]
-	if request.place.Tenant != nil {
-		data.Place = request.place.Tenant.DisplayName
+	if request.tenantPath.Tenant != nil {
+		data.Place = request.tenantPath.Tenant.DisplayName
 	}
 	if typed := r.PostForm.Get("account"); problem != "" && typed != "" {
 		data.Hint = typed
@@ -84,12 +84,12 @@ func showSecondFactor(w http.ResponseWriter, request *authorization, user *direc
 func showConsent(w http.ResponseWriter, request *authorization, user *directory.User) {
 	var asked []pages.Permission
 	add := func(name, words string) {
-		if !slices.ContainsFunc(asked, func(one pages.Permission) bool { return one.Words == words }) {
+		if !slices.ContainsFunc(asked, func(permission pages.Permission) bool { return permission.Words == words }) {
 			asked = append(asked, pages.Permission{Name: name, Words: words})
 		}
 	}
-	for _, one := range request.asked.OIDC {
-		add(one, rules.GraphApp.ScopeNamed(one).DisplayName)
+	for _, scope := range request.asked.OIDC {
+		add(scope, rules.GraphApp.ScopeNamed(scope).DisplayName)
 	}
 	for _, group := range request.asked.Groups {
 		for _, name := range slices.Concat(group.Names, group.Implied) {
@@ -116,7 +116,7 @@ func showConsent(w http.ResponseWriter, request *authorization, user *directory.
 
 // action is the address of a page's form. It carries the parameters of the authorization.
 func (request *authorization) action(step string) string {
-	path := fmt.Sprintf("/%s/%s/v%d/%s", request.place.Segment, request.kind, request.version, step)
+	path := fmt.Sprintf("/%s/%s/v%d/%s", request.tenantPath.Segment, request.kind, request.version, step)
 	return path + "?" + request.params.Encode()
 }
 

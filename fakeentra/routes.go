@@ -13,8 +13,8 @@ import (
 // maxBody bounds a request's form in bytes.
 const maxBody = 1 << 20
 
-// newRoutes lists what is served. Everything else is 404, RFC 8414's address and the inserted form
-// of OpenID Connect's among it, as at Entra (M).
+// newRoutes lists the endpoints. Any other path is 404, as at Entra ID: RFC 8414's address and the
+// inserted form of OpenID Connect's included (M).
 func (f *Fake) newRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
 	for _, path := range []string{
@@ -72,8 +72,9 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x := f.receive(w, r)
 	defer x.done()
-	if x.struck = f.script.Strike(x.call); x.struck != nil {
-		f.spoil(w, x)
+	x.fault = f.script.Match(x.call)
+	if x.fault != nil {
+		f.applyFault(w, x)
 		return
 	}
 	f.serve(&x.answer, r)
@@ -85,10 +86,10 @@ func forGraph(r *http.Request) bool {
 	return strings.HasPrefix(r.URL.Path, "/v1.0/") || strings.HasPrefix(r.URL.Path, "/oidc/")
 }
 
-// serve answers with the directory as it is for the whole of the request.
-func (f *Fake) serve(w *held, r *http.Request) {
-	f.world.RLock()
-	defer f.world.RUnlock()
+// serve answers a request. The directory stays the same until its end.
+func (f *Fake) serve(w *bufferedResponse, r *http.Request) {
+	f.directoryMu.RLock()
+	defer f.directoryMu.RUnlock()
 	if forGraph(r) {
 		f.graph().ServeHTTP(w, r)
 	} else {
@@ -106,12 +107,13 @@ func (f *Fake) writeError(w http.ResponseWriter, r *http.Request, problem *aadst
 }
 
 func noteProblem(w http.ResponseWriter, problem *aadsts.Error) {
-	if answer, ok := w.(*held); ok {
+	if answer, ok := w.(*bufferedResponse); ok {
 		answer.problem = problem.Number
 	}
 }
 
-// occurrence identifies one answer. The correlation ID is the client's own where it sent one.
+// occurrence identifies one error response. The correlation ID comes from the client where it sent
+// one.
 func (f *Fake) occurrence(w http.ResponseWriter, r *http.Request) aadsts.Occurrence {
 	correlation := r.Header.Get("client-request-id")
 	if !directory.IsGUID(correlation) {

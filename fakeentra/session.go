@@ -41,7 +41,7 @@ func (f *Fake) signIn(w http.ResponseWriter, r *http.Request, person state.Signe
 	r.AddCookie(cookie)
 }
 
-// sameSite is None as at Entra where that is possible, which is over TLS only.
+// sameSite is None as at Entra ID, but only over TLS: browsers refuse it elsewhere.
 func sameSite(authority string) http.SameSite {
 	if strings.HasPrefix(authority, "https:") {
 		return http.SameSiteNoneMode
@@ -49,16 +49,15 @@ func sameSite(authority string) http.SameSite {
 	return http.SameSiteLaxMode
 }
 
-// handleLogout ends the browser's session, tells the apps that were signed in to (OpenID Connect
-// Front-Channel Logout), and leads back only to a redirect URI that some app of the tenant has
-// registered (M).
+// handleLogout ends the session of the browser and tells its apps (OpenID Connect Front-Channel
+// Logout). It leads back only to a redirect URI that some app of the tenant registered (M).
 func (f *Fake) handleLogout(w http.ResponseWriter, r *http.Request) {
 	params, problem := parameters(r)
 	if problem != nil {
 		f.showError(w, r, problem)
 		return
 	}
-	place, problem := f.rules.TenantPath(r.PathValue("tenant"))
+	path, problem := f.rules.TenantPath(r.PathValue("tenant"))
 	if problem != nil {
 		f.showError(w, r, problem)
 		return
@@ -68,7 +67,7 @@ func (f *Fake) handleLogout(w http.ResponseWriter, r *http.Request) {
 		frames = logoutFrames(&f.rules, apps)
 		http.SetCookie(w, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1})
 	}
-	target := f.rules.AfterLogout(place.Tenant, params.Get("post_logout_redirect_uri"), params.Get("state"))
+	target := f.rules.AfterLogout(path.Tenant, params.Get("post_logout_redirect_uri"), params.Get("state"))
 	if target != "" && len(frames) == 0 {
 		w.Header().Set("Location", target)
 		w.WriteHeader(http.StatusFound)
@@ -104,8 +103,8 @@ func logoutFrames(entra *rules.Rules, apps []state.SignedApp) []string {
 	return frames
 }
 
-// handleSignIn takes the sign-in page's form: whom somebody claims to be, and a password where that
-// account has one.
+// handleSignIn takes the form of the sign-in page: an account, and a password where the account has
+// one.
 func (f *Fake) handleSignIn(w http.ResponseWriter, r *http.Request) {
 	request, form, done := f.readForm(w, r)
 	if done {
@@ -116,9 +115,13 @@ func (f *Fake) handleSignIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := strings.TrimSpace(form.Get("account"))
-	tenant, user := f.rules.FindUser(request.place, name)
+	tenant, user := f.rules.FindUser(request.tenantPath, name)
 	if user == nil {
-		if problem := f.rules.ForeignAccount(request.place, request.params.Get("client_id"), name); problem != nil {
+		if problem := f.rules.ForeignAccount(
+			request.tenantPath,
+			request.params.Get("client_id"),
+			name,
+		); problem != nil {
 			f.showError(w, r, problem)
 			return
 		}
@@ -145,7 +148,7 @@ func (f *Fake) handleSignIn(w http.ResponseWriter, r *http.Request) {
 	f.proceed(w, r, request, &person)
 }
 
-// handleSecondFactor takes the confirmation of somebody of whom a policy wants a second factor.
+// handleSecondFactor takes the form of the second-factor page.
 func (f *Fake) handleSecondFactor(w http.ResponseWriter, r *http.Request) {
 	request, form, done := f.readForm(w, r)
 	if done {
@@ -170,8 +173,8 @@ func (f *Fake) handleSecondFactor(w http.ResponseWriter, r *http.Request) {
 	f.proceed(w, r, request, person)
 }
 
-// cancel is what Entra sends when somebody turns back at the sign-in page: a code, a subcode, and
-// no description.
+// cancel answers when the person turns back at the sign-in page: with an error, a subcode, and no
+// description.
 func (f *Fake) cancel(w http.ResponseWriter, r *http.Request, request *authorization) {
 	if request.tenant == nil {
 		request.tenant = f.rules.HomeOf(request.params.Get("client_id"))

@@ -14,7 +14,7 @@ import (
 	"mcpentra/fakeentra/internal/rules"
 )
 
-// A Face is the manner in which a fake presents itself.
+// A Face is the behaviour of a fake where MCP and Entra ID differ.
 type Face string
 
 const (
@@ -41,8 +41,8 @@ type specMembers struct {
 
 // specMembers is nil for Entra's own face, and for sets of tenants, which have no issuer to speak
 // of.
-func (f *Fake) specMembers(place *rules.TenantPath) *specMembers {
-	if f.config.Face != SpecAlignedFace || place.Tenant == nil {
+func (f *Fake) specMembers(path *rules.TenantPath) *specMembers {
+	if f.config.Face != SpecAlignedFace || path.Tenant == nil {
 		return nil
 	}
 	return &specMembers{
@@ -53,7 +53,7 @@ func (f *Fake) specMembers(place *rules.TenantPath) *specMembers {
 			"client_credentials",
 			"urn:ietf:params:oauth:grant-type:device_code",
 		},
-		Registration:   f.backchannel + "/" + place.Segment + "/oauth2/v2.0/register",
+		Registration:   f.backchannel + "/" + path.Segment + "/oauth2/v2.0/register",
 		ResponseIssuer: true,
 	}
 }
@@ -69,7 +69,7 @@ type registration struct {
 
 // handleRegister is dynamic client registration (RFC 7591), for the spec-aligned face alone.
 func (f *Fake) handleRegister(w http.ResponseWriter, r *http.Request) {
-	place, problem := f.rules.TenantPath(r.PathValue("tenant"))
+	path, problem := f.rules.TenantPath(r.PathValue("tenant"))
 	if problem != nil {
 		f.writeError(w, r, problem)
 		return
@@ -82,7 +82,7 @@ func (f *Fake) handleRegister(w http.ResponseWriter, r *http.Request) {
 		refuse("invalid_client_metadata", errors.New("the body is not a JSON object of client metadata"))
 		return
 	}
-	if place.Tenant == nil || len(wanted.RedirectURIs) == 0 || len(wanted.RedirectURIs) > 20 {
+	if path.Tenant == nil || len(wanted.RedirectURIs) == 0 || len(wanted.RedirectURIs) > 20 {
 		refuse("invalid_redirect_uri", errors.New("want one to twenty redirect URIs, at the endpoint of a tenant"))
 		return
 	}

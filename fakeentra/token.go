@@ -18,12 +18,12 @@ import (
 
 // A tokenRequest is a request to the token endpoint whose form, tenant and client are in order.
 type tokenRequest struct {
-	version rules.Version
-	place   *rules.TenantPath
-	tenant  *directory.Tenant // nil at a shared endpoint, until the grant names one
-	client  *directory.App
-	params  url.Values
-	origin  string // of a script in a browser
+	version    rules.Version
+	tenantPath *rules.TenantPath
+	tenant     *directory.Tenant // nil at a shared endpoint, until the grant names one
+	client     *directory.App
+	params     url.Values
+	origin     string // of a script in a browser
 
 	secret    string
 	hasSecret bool
@@ -60,9 +60,9 @@ func numberOf(n int, v rules.Version) number {
 // MarshalJSON writes the number as it stands.
 func (n number) MarshalJSON() ([]byte, error) { return json.RawMessage(n).MarshalJSON() }
 
-// handleToken is the token endpoint. What is judged in which order was seen on the wire (M): the
-// form, the tenant, the client, the format of the code or refresh token, the client's credential,
-// and what the code holds last.
+// handleToken is the token endpoint. The order of the checks was seen on the wire (M): the form,
+// the tenant, the client, the format of the code or refresh token, the credential of the client,
+// and the contents of the code.
 func (f *Fake) handleToken(v rules.Version) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method {
@@ -92,7 +92,7 @@ func (f *Fake) handleToken(v rules.Version) http.HandlerFunc {
 	}
 }
 
-// grant dispatches a token request by its grant type.
+// grant calls the handler of a grant_type.
 func (f *Fake) grant(w http.ResponseWriter, r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
 	switch kind := request.params.Get("grant_type"); kind {
 	case "authorization_code":
@@ -112,8 +112,8 @@ func (f *Fake) grant(w http.ResponseWriter, r *http.Request, request *tokenReque
 	}
 }
 
-// answerPreflight lets scripts ask; whether they may read the answer is decided by the code that
-// they show.
+// answerPreflight lets scripts of any site send a token request. The code in the request decides
+// whether they may read the response.
 func answerPreflight(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Access-Control-Allow-Methods", "POST, OPTIONS") // L, as the rest
@@ -129,7 +129,7 @@ func answerPreflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// addressAsForm takes the parameters of the address for the form.
+// addressAsForm takes the query of the address as the form.
 func addressAsForm(r *http.Request) *aadsts.Error {
 	if len(r.URL.RawQuery) > maxBody {
 		return aadsts.Malformed()
@@ -179,10 +179,10 @@ func (f *Fake) readTokenRequest(r *http.Request, v rules.Version, required strin
 	}
 	request.assertion = request.params.Has("client_assertion")
 	var problem *aadsts.Error
-	if request.place, problem = f.rules.TenantPath(r.PathValue("tenant")); problem != nil {
+	if request.tenantPath, problem = f.rules.TenantPath(r.PathValue("tenant")); problem != nil {
 		return nil, problem
 	}
-	request.tenant = request.place.Tenant
+	request.tenant = request.tenantPath.Tenant
 	if v == rules.V1 && request.tenant != nil && request.tenant.Personal() {
 		return nil, aadsts.OldVersionForPersonal()
 	}
@@ -196,14 +196,14 @@ func (f *Fake) readTokenRequest(r *http.Request, v rules.Version, required strin
 			}
 		}
 	}
-	if request.client, problem = f.findClient(home, request.place, request.params); problem != nil {
+	if request.client, problem = f.findClient(home, request.tenantPath, request.params); problem != nil {
 		return nil, problem
 	}
 	return request, nil
 }
 
-// scopeOf resolves the scopes of a token request, or the resource of a v1 one, for a client that
-// asks on behalf of a person, or for none.
+// scopeOf resolves the scopes of a token request, or the resource at v1. The client is nil when an
+// app asks for itself.
 func (f *Fake) scopeOf(request *tokenRequest, client *directory.App, scope string) (*rules.Permissions, *aadsts.Error) {
 	if request.version == rules.V1 {
 		return f.rules.ResolveV1(request.tenant, client, request.params.Get("resource"), scope)
@@ -215,7 +215,7 @@ func (f *Fake) scopeOf(request *tokenRequest, client *directory.App, scope strin
 	return asked, problem
 }
 
-// checkTokenResource applies the rule for the parameter resource at the token endpoint of v2.
+// checkTokenResource applies the rule for the parameter resource at the v2 token endpoint.
 func (f *Fake) checkTokenResource(request *tokenRequest, asked *rules.Permissions) *aadsts.Error {
 	if request.version == rules.V1 {
 		return nil
@@ -223,7 +223,7 @@ func (f *Fake) checkTokenResource(request *tokenRequest, asked *rules.Permission
 	return f.checkResource(request.params.Get("resource"), request.params.Has("resource"), asked, request.tenant)
 }
 
-// authenticate judges the client's credential by the platform of the redirect URI that was used.
+// authenticate checks the client's credential by the platform of the redirect URI.
 func (f *Fake) authenticate(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -256,8 +256,8 @@ func (f *Fake) authenticate(
 	return f.checkCredential(r, request, aadsts.NoCredential())
 }
 
-// authenticateByApp judges the client's credential in flows without a redirect URI: the app
-// registration says whether it is a public client.
+// authenticateByApp checks the client's credential in flows without a redirect URI. The app
+// registration says whether the client is public.
 func (f *Fake) authenticateByApp(request *tokenRequest) *aadsts.Error {
 	if request.client.AllowPublicFlows && !request.hasSecret && !request.assertion {
 		return nil
@@ -265,7 +265,7 @@ func (f *Fake) authenticateByApp(request *tokenRequest) *aadsts.Error {
 	return f.checkCredential(nil, request, aadsts.NoCredential())
 }
 
-// checkCredential wants a secret or an assertion of the client.
+// checkCredential checks the secret or the assertion of the client.
 func (f *Fake) checkCredential(r *http.Request, request *tokenRequest, missing *aadsts.Error) *aadsts.Error {
 	switch {
 	case request.assertion:
@@ -286,7 +286,7 @@ func (f *Fake) checkCredential(r *http.Request, request *tokenRequest, missing *
 	return aadsts.WrongSecret(request.client.ID)
 }
 
-// strength is the claim azpacr: how the client has authenticated.
+// strength is the claim azpacr: how the client authenticated.
 func (t *tokenRequest) strength() string {
 	switch {
 	case t.assertion:
@@ -297,8 +297,8 @@ func (t *tokenRequest) strength() string {
 	return "0"
 }
 
-// wellFormed reports whether a code or refresh token looks like one: opaque, long, and begun with
-// the version of its format, or with the M of personal accounts.
+// wellFormed reports whether a code or refresh token has the form of one: opaque, long, with the
+// prefix of its format or of personal accounts.
 func wellFormed(grant string) bool {
 	return len(grant) > 100 && len(grant) < 4096 &&
 		(strings.HasPrefix(grant, "1.") || strings.HasPrefix(grant, "M.")) &&

@@ -11,15 +11,21 @@ import (
 // The second refresh of a client is throttled; nothing else is.
 func Example() {
 	var script fault.Script
-	err := script.Add(fault.Fault{On: endpoint.Token, Grant: "refresh_token", Nth: 2, Status: 429, RetryAfter: time.Minute})
+	err := script.Add(fault.Fault{
+		On:         endpoint.Token,
+		Grant:      "refresh_token",
+		Nth:        2,
+		Status:     429,
+		RetryAfter: time.Minute,
+	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	refresh := fault.Call{Endpoint: endpoint.Token, Grant: "refresh_token"}
-	fmt.Println(script.Strike(refresh))
+	fmt.Println(script.Match(refresh))
 	fmt.Println(len(script.Unused()), "is left")
-	fmt.Println(script.Strike(refresh))
+	fmt.Println(script.Match(refresh))
 	fmt.Println(len(script.Unused()), "is left")
 	// Output:
 	// <nil>

@@ -32,23 +32,25 @@ type Fault struct {
 	Client string `json:"client,omitempty" yaml:"client"`
 	// Grant is the grant_type of token requests that are struck. Empty means any.
 	Grant string `json:"grant,omitempty" yaml:"grant"`
-	// Nth is the first matching request that is struck, counted from 1 since the fault was added. 0 means 1.
+	// Nth is the first matching request that is struck, counted from 1 since the fault was added. 0
+	// means 1.
 	Nth int `json:"nth,omitempty" yaml:"nth"`
 	// Times is how many matching requests are struck. 0 means 1; Forever (-1) means every one.
 	Times int `json:"times,omitempty" yaml:"times"`
 
-	// Processed carries the request out before its answer is lost or replaced: a code is then redeemed, although the
-	// client never learns of it. Without it Drop, AADSTS and Status mean that nothing has happened.
+	// Processed carries the request out before its answer is lost or replaced: a code is then
+	// redeemed, although the client never learns of it. Without it Drop, AADSTS and Status mean
+	// that nothing has happened.
 	Processed bool `json:"processed,omitempty" yaml:"processed"`
 	// Delay is how long the answer waits, by the real clock, unless the client leaves before.
 	Delay time.Duration `json:"-" yaml:"delay"`
 	// Drop closes the connection without an answer.
 	Drop bool `json:"drop,omitempty" yaml:"drop"`
-	// AADSTS is the number of an error to answer with, in the form that the endpoint has for errors: JSON, a redirect
-	// to the client, or a page.
+	// AADSTS is the number of an error to answer with, in the form that the endpoint has for
+	// errors: JSON, a redirect to the client, or a page.
 	AADSTS int `json:"aadsts,omitempty" yaml:"aadsts"`
-	// Status replaces the answer by one of this status, whose body is Body. With Edit, Change, Garbage or CutAfter it
-	// changes the status alone.
+	// Status replaces the answer by one of this status, whose body is Body. With Edit, Change,
+	// Garbage or CutAfter it changes the status alone.
 	Status int `json:"status,omitempty" yaml:"status"`
 	// Body is the text of the answer with Status. Empty means the name of the status.
 	Body string `json:"body,omitempty" yaml:"body"`

@@ -46,7 +46,7 @@ func play(script *fault.Script, n int, call fault.Call) []string {
 	var struck []string
 	for range n {
 		name := ""
-		if one := script.Strike(call); one != nil {
+		if one := script.Match(call); one != nil {
 			name = one.Name
 		}
 		struck = append(struck, name)
@@ -61,17 +61,38 @@ func TestScriptIsPlayedInOrder(t *testing.T) {
 		faults []fault.Fault
 		want   []string
 	}{
-		"once":                      {[]fault.Fault{{Name: "a", Drop: true}}, []string{"a", "", "", ""}},
-		"the second":                {[]fault.Fault{{Name: "a", Drop: true, Nth: 2}}, []string{"", "a", "", ""}},
-		"the second and third":      {[]fault.Fault{{Name: "a", Drop: true, Nth: 2, Times: 2}}, []string{"", "a", "a", ""}},
-		"for ever":                  {[]fault.Fault{{Name: "a", Drop: true, Nth: 3, Times: fault.Forever}}, []string{"", "", "a", "a"}},
-		"one after the other":       {[]fault.Fault{{Name: "a", Drop: true}, {Name: "b", Drop: true}}, []string{"a", "b", "", ""}},
-		"all calls are counted":     {[]fault.Fault{{Name: "a", Drop: true}, {Name: "b", Drop: true, Nth: 3}}, []string{"a", "", "b", ""}},
-		"of another client":         {[]fault.Fault{{Name: "a", Drop: true, Client: "B"}}, []string{"", "", "", ""}},
-		"of this client":            {[]fault.Fault{{Name: "a", Drop: true, Client: "a"}}, []string{"a", "", "", ""}},
-		"at another endpoint":       {[]fault.Fault{{Name: "a", Drop: true, On: endpoint.Keys}}, []string{"", "", "", ""}},
-		"of another grant":          {[]fault.Fault{{Name: "a", Drop: true, Grant: "password"}, {Name: "b", Drop: true, Grant: "refresh_token"}}, []string{"b", "", "", ""}},
-		"an exception, then a rule": {[]fault.Fault{{Name: "a", Drop: true, Nth: 2}, {Name: "b", Drop: true, Times: fault.Forever}}, []string{"b", "a", "b", "b"}},
+		"once":       {[]fault.Fault{{Name: "a", Drop: true}}, []string{"a", "", "", ""}},
+		"the second": {[]fault.Fault{{Name: "a", Drop: true, Nth: 2}}, []string{"", "a", "", ""}},
+		"the second and third": {
+			[]fault.Fault{{Name: "a", Drop: true, Nth: 2, Times: 2}},
+			[]string{"", "a", "a", ""},
+		},
+		"for ever": {
+			[]fault.Fault{{Name: "a", Drop: true, Nth: 3, Times: fault.Forever}},
+			[]string{"", "", "a", "a"},
+		},
+		"one after the other": {
+			[]fault.Fault{{Name: "a", Drop: true}, {Name: "b", Drop: true}},
+			[]string{"a", "b", "", ""},
+		},
+		"all calls are counted": {
+			[]fault.Fault{{Name: "a", Drop: true}, {Name: "b", Drop: true, Nth: 3}},
+			[]string{"a", "", "b", ""},
+		},
+		"of another client": {[]fault.Fault{{Name: "a", Drop: true, Client: "B"}}, []string{"", "", "", ""}},
+		"of this client":    {[]fault.Fault{{Name: "a", Drop: true, Client: "a"}}, []string{"a", "", "", ""}},
+		"at another endpoint": {
+			[]fault.Fault{{Name: "a", Drop: true, On: endpoint.Keys}},
+			[]string{"", "", "", ""},
+		},
+		"of another grant": {
+			[]fault.Fault{{Name: "a", Drop: true, Grant: "password"}, {Name: "b", Drop: true, Grant: "refresh_token"}},
+			[]string{"b", "", "", ""},
+		},
+		"an exception, then a rule": {
+			[]fault.Fault{{Name: "a", Drop: true, Nth: 2}, {Name: "b", Drop: true, Times: fault.Forever}},
+			[]string{"b", "a", "b", "b"},
+		},
 	} {
 		var script fault.Script
 		require.NoError(t, script.Add(one.faults...), name)
@@ -84,7 +105,11 @@ func TestUnused(t *testing.T) {
 	var script fault.Script
 	require.NoError(t, script.Add(
 		fault.Fault{Name: "used", Drop: true}, fault.Fault{Name: "half", Drop: true, Times: 5},
-		fault.Fault{Name: "ever", Drop: true, Times: fault.Forever}, fault.Fault{Name: "never", On: endpoint.Graph, Drop: true, Times: fault.Forever},
+		fault.Fault{
+			Name:  "ever",
+			Drop:  true,
+			Times: fault.Forever,
+		}, fault.Fault{Name: "never", On: endpoint.Graph, Drop: true, Times: fault.Forever},
 	))
 	play(&script, 3, fault.Call{Endpoint: endpoint.Token})
 	var names []string
@@ -151,7 +176,10 @@ func TestChaosRefusals(t *testing.T) {
 func TestScriptGoesFirst(t *testing.T) {
 	t.Parallel()
 	var script fault.Script
-	require.NoError(t, script.SetChaos(fault.Chaos{Share: 1, Faults: []fault.Fault{{Name: "chaos", Drop: true, On: endpoint.Token}}}))
+	require.NoError(t, script.SetChaos(fault.Chaos{
+		Share:  1,
+		Faults: []fault.Fault{{Name: "chaos", Drop: true, On: endpoint.Token}},
+	}))
 	require.NoError(t, script.Add(fault.Fault{Name: "script", Drop: true}))
 	assert.Equal(t, []string{"script", "chaos"}, play(&script, 2, fault.Call{Endpoint: endpoint.Token}))
 	assert.Equal(t, []string{""}, play(&script, 1, fault.Call{Endpoint: endpoint.Keys}))
@@ -162,12 +190,23 @@ func TestJSON(t *testing.T) {
 	const text = `{"on":"token","times":-1,"status":429,"edit":{"access_token":null},"delay":"1.5s","retryAfter":"1m0s"}`
 	var one fault.Fault
 	require.NoError(t, json.Unmarshal([]byte(text), &one))
-	assert.Equal(t, fault.Fault{On: endpoint.Token, Times: fault.Forever, Status: 429, Edit: map[string]any{"access_token": nil}, Delay: 1500 * time.Millisecond, RetryAfter: time.Minute}, one)
+	assert.Equal(t, fault.Fault{
+		On:         endpoint.Token,
+		Times:      fault.Forever,
+		Status:     429,
+		Edit:       map[string]any{"access_token": nil},
+		Delay:      1500 * time.Millisecond,
+		RetryAfter: time.Minute,
+	}, one)
 	back, err := json.Marshal(one)
 	require.NoError(t, err)
 	assert.JSONEq(t, text, string(back))
 	assert.ErrorContains(t, json.Unmarshal([]byte(`{"state":429}`), &one), `unknown field "state"`)
-	assert.ErrorContains(t, json.Unmarshal([]byte(`{"delay":"soon"}`), &one), `delay: want a duration such as 1.5s, got "soon"`)
+	assert.ErrorContains(
+		t,
+		json.Unmarshal([]byte(`{"delay":"soon"}`), &one),
+		`delay: want a duration such as 1.5s, got "soon"`,
+	)
 	assert.Error(t, json.Unmarshal([]byte(`{"delay":3}`), &one))
 }
 
@@ -176,9 +215,14 @@ func TestString(t *testing.T) {
 	for want, one := range map[string]fault.Fault{
 		"token: 429, retry after 1m0s":            {On: endpoint.Token, Status: 429, RetryAfter: time.Minute},
 		"any endpoint: delay 1s, drop, processed": {Delay: time.Second, Drop: true, Processed: true},
-		"keys: header, edit, cut after 3":         {On: endpoint.Keys, Header: map[string]string{"A": "b"}, Edit: map[string]any{"a": 1}, CutAfter: 3},
-		"authorize: AADSTS50076":                  {On: endpoint.Authorize, AADSTS: 50076},
-		"a name":                                  {Name: "a name", Garbage: true},
+		"keys: header, edit, cut after 3": {
+			On:       endpoint.Keys,
+			Header:   map[string]string{"A": "b"},
+			Edit:     map[string]any{"a": 1},
+			CutAfter: 3,
+		},
+		"authorize: AADSTS50076": {On: endpoint.Authorize, AADSTS: 50076},
+		"a name":                 {Name: "a name", Garbage: true},
 	} {
 		assert.Equal(t, want, one.String())
 	}

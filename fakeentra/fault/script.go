@@ -22,7 +22,8 @@ type Call struct {
 	Grant    string // grant_type
 }
 
-// A Script is a list of faults and how far it has been played. Its zero value is empty. It is safe for concurrent use.
+// A Script is a list of faults and how far it has been played. Its zero value is empty. It is safe
+// for concurrent use.
 type Script struct {
 	mu    sync.Mutex
 	acts  []*act
@@ -69,9 +70,10 @@ func (s *Script) put(anew bool, faults []Fault) error {
 	return nil
 }
 
-// Strike finds the fault that strikes a call: the first in the script that is about it and not used up, or else one of
-// chaos, or nil. Every fault that is about the call counts it, whether or not an earlier one strikes.
-func (s *Script) Strike(call Call) *Fault {
+// Match returns the fault for a call, or nil. It is the first fault of the script that is about the
+// call and not used up, or else a fault of chaos. Each fault that is about the call counts it, even
+// if an earlier one applies.
+func (s *Script) Match(call Call) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var found *act
@@ -93,13 +95,15 @@ func (s *Script) Strike(call Call) *Fault {
 }
 
 func (f *Fault) matches(call Call) bool {
-	return (f.On == "" || f.On == call.Endpoint) && (f.Client == "" || strings.EqualFold(f.Client, call.Client)) && (f.Grant == "" || f.Grant == call.Grant)
+	return (f.On == "" || f.On == call.Endpoint) && (f.Client == "" || strings.EqualFold(f.Client, call.Client)) &&
+		(f.Grant == "" || f.Grant == call.Grant)
 }
 
 // owed reports whether the fault has strikes left.
 func (a *act) owed() bool { return a.fault.Times == Forever || a.struck < max(a.fault.Times, 1) }
 
-// Unused are the faults that have not struck as often as they say; one that strikes for ever has to have struck once.
+// Unused are the faults that have not struck as often as they say; one that strikes for ever has to
+// have struck once.
 func (s *Script) Unused() []Progress {
 	return s.progress(func(a *act) bool { return a.struck == 0 || a.fault.Times != Forever && a.owed() })
 }
@@ -136,7 +140,8 @@ type Chaos struct {
 	Faults []Fault `json:"faults,omitempty"`
 }
 
-// Usual are the ways in which a service on the internet fails, and from which a client has to recover by itself.
+// Usual are the ways in which a service on the internet fails, and from which a client has to
+// recover by itself.
 func Usual() []Fault {
 	return []Fault{
 		{Name: "busy", Status: 429, RetryAfter: time.Second},
@@ -172,8 +177,8 @@ func (s *Script) SetChaos(chaos Chaos) error {
 	return nil
 }
 
-// roll decides whether chaos strikes. Each call draws two numbers, whatever it is, so that the fate of the nth request
-// depends on the seed and n alone.
+// roll decides whether chaos strikes. Each call draws two numbers, whatever it is, so that the fate
+// of the nth request depends on the seed and n alone.
 func (s *Script) roll(call Call) *Fault {
 	if s.chaos.Share == 0 {
 		return nil

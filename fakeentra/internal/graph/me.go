@@ -139,11 +139,11 @@ func (g *server) memberOf(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	groups := []any{}
-	for _, one := range caller.Tenant.GroupsOf(caller.User.ID) {
+	for _, membership := range caller.Tenant.GroupsOf(caller.User.ID) {
 		groups = append(groups, group{
 			Type:        "#microsoft.graph.group",
-			ID:          one.ID,
-			DisplayName: one.DisplayName,
+			ID:          membership.ID,
+			DisplayName: membership.DisplayName,
 			Security:    true,
 		})
 	}
@@ -169,8 +169,8 @@ func (g *server) getMemberObjects(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ids := []string{}
-	for _, one := range caller.Tenant.GroupsOf(caller.User.ID) {
-		ids = append(ids, one.ID)
+	for _, membership := range caller.Tenant.GroupsOf(caller.User.ID) {
+		ids = append(ids, membership.ID)
 	}
 	write(w, http.StatusOK, struct {
 		Context string   `json:"@odata.context"`
@@ -189,25 +189,25 @@ func (g *server) events(w http.ResponseWriter, r *http.Request) {
 	if done {
 		return
 	}
-	type place struct {
+	type location struct {
 		Name string `json:"displayName"`
 	}
 	type event struct {
-		ID       string `json:"id"`
-		Subject  string `json:"subject"`
-		AllDay   bool   `json:"isAllDay"`
-		Location place  `json:"location"`
-		Start    moment `json:"start"`
-		End      moment `json:"end"`
+		ID       string   `json:"id"`
+		Subject  string   `json:"subject"`
+		AllDay   bool     `json:"isAllDay"`
+		Location location `json:"location"`
+		Start    moment   `json:"start"`
+		End      moment   `json:"end"`
 	}
 	events := []any{}
-	for i, one := range caller.User.Events {
+	for i, appointment := range caller.User.Events {
 		events = append(events, event{
-			ID:       eventID(i, one),
-			Subject:  one.Subject,
-			Location: place{one.Location},
-			Start:    momentOf(one.Start),
-			End:      momentOf(one.End),
+			ID:       eventID(i, appointment),
+			Subject:  appointment.Subject,
+			Location: location{appointment.Location},
+			Start:    momentOf(appointment.Start),
+			End:      momentOf(appointment.End),
 		})
 	}
 	g.list(w, r, "users('"+caller.User.ID+"')/events", events)
@@ -217,9 +217,9 @@ func momentOf(at time.Time) moment {
 	return moment{at.UTC().Format("2006-01-02T15:04:05.0000000"), "UTC"}
 }
 
-func eventID(place int, event directory.Event) string {
+func eventID(index int, event directory.Event) string {
 	if event.ID != "" {
 		return event.ID
 	}
-	return fmt.Sprintf("AAMkAGI-event-%d", place+1)
+	return fmt.Sprintf("AAMkAGI-event-%d", index+1)
 }

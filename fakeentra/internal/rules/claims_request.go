@@ -32,13 +32,13 @@ func ReadClaimsRequest(text string) (ClaimsRequest, *aadsts.Error) {
 		return wishes, aadsts.Malformed()
 	}
 	values := func(name string) []string {
-		one := wanted.AccessToken[name]
-		if one == nil {
+		asked := wanted.AccessToken[name]
+		if asked == nil {
 			return nil
 		}
-		all := slices.Clone(one.Values)
-		if one.Value != "" {
-			all = append(all, one.Value)
+		all := slices.Clone(asked.Values)
+		if asked.Value != "" {
+			all = append(all, asked.Value)
 		}
 		return all[:min(len(all), 25)]
 	}

@@ -19,11 +19,11 @@ const (
 	PublicClient Platform = "publicClient"
 )
 
-// MatchRedirect finds the registered URI that a requested one matches, and returns its platform.
-// The two have to be equal, with two exceptions: the port of localhost may differ, and an empty
-// path is a slash (M). An equal URI wins over one that differs in the port; Entra ID calls the
-// choice arbitrary. The port of 127.0.0.1 has to match unless AnyLoopbackPort is set (L: reports
-// disagree).
+// MatchRedirect finds the registered URI that a requested candidate matches, and returns its
+// platform. The two have to be equal, with two exceptions: the port of localhost may differ, and an
+// empty path is a slash (M). An equal URI wins over one that differs in the port; Entra ID calls
+// the choice arbitrary. The port of 127.0.0.1 has to match unless AnyLoopbackPort is set (L:
+// reports disagree).
 func (r *Rules) MatchRedirect(app *directory.App, asked string) (Platform, *aadsts.Error) {
 	parsed, err := url.Parse(asked)
 	if err != nil || parsed.Scheme == "" || parsed.Fragment != "" || strings.ContainsAny(asked, "\r\n\t\\") {
@@ -33,12 +33,12 @@ func (r *Rules) MatchRedirect(app *directory.App, asked string) (Platform, *aads
 		func(a, b string) bool { return a == b },
 		r.sameRedirect,
 	} {
-		for _, one := range []struct {
+		for _, candidate := range []struct {
 			platform Platform
 			uris     []string
 		}{{Web, app.Web}, {SPA, app.SPA}, {PublicClient, app.PublicClient}} {
-			if slices.ContainsFunc(one.uris, func(registered string) bool { return same(registered, asked) }) {
-				return one.platform, nil
+			if slices.ContainsFunc(candidate.uris, func(registered string) bool { return same(registered, asked) }) {
+				return candidate.platform, nil
 			}
 		}
 	}

@@ -174,12 +174,12 @@ func (r *Rules) listed(tenant *directory.Tenant, client, app *directory.App, ask
 		return consentable(client, app), nil
 	}
 	var names, resources []string
-	for _, one := range client.Permissions {
+	for _, permission := range client.Permissions {
 		resource := &GraphApp
-		name := one
-		if cut := strings.LastIndexByte(one, '/'); cut >= 0 {
-			resource = r.FindResource(tenant, one[:cut])
-			name = one[cut+1:]
+		name := permission
+		if cut := strings.LastIndexByte(permission, '/'); cut >= 0 {
+			resource = r.FindResource(tenant, permission[:cut])
+			name = permission[cut+1:]
 		}
 		if resource == nil {
 			continue // of another tenant's directory
@@ -208,8 +208,8 @@ func (r *Rules) listed(tenant *directory.Tenant, client, app *directory.App, ask
 func consentable(client, app *directory.App) []string {
 	if app == &GraphApp {
 		names := []string{"User.Read"}
-		for _, one := range client.Consented {
-			if scope := GraphApp.ScopeNamed(one); scope != nil && scope.Name != "User.Read" {
+		for _, consented := range client.Consented {
+			if scope := GraphApp.ScopeNamed(consented); scope != nil && scope.Name != "User.Read" {
 				names = append(names, scope.Name)
 			}
 		}

@@ -19,7 +19,7 @@ import (
 // none.
 func (f *Fake) Inject(faults ...fault.Fault) error { return f.script.Add(faults...) }
 
-// Script is the fake's script of faults: what was injected, and how much of it has struck.
+// Script is the fake's script of faults: what was injected, and how much of it was applied.
 func (f *Fake) Script() *fault.Script { return f.script }
 
 // A T is what InjectFor needs of a test. *testing.T and *testing.B are one.
@@ -30,8 +30,8 @@ type T interface {
 	Cleanup(func())
 }
 
-// InjectFor is Inject for a test. The test fails at its end if a fault has not struck as often as
-// it says: then what it was to show was not shown.
+// InjectFor is Inject for a test. The test fails at its end if a fault was applied less often than
+// it says.
 func (f *Fake) InjectFor(t T, faults ...fault.Fault) {
 	t.Helper()
 	if err := f.Inject(faults...); err != nil {
@@ -39,11 +39,11 @@ func (f *Fake) InjectFor(t T, faults ...fault.Fault) {
 	}
 	t.Cleanup(func() {
 		t.Helper()
-		for _, one := range f.script.Unused() {
+		for _, progress := range f.script.Unused() {
 			t.Errorf(
 				"fakeentra: the fault %q has struck %d times, and was to strike more often",
-				one.Fault.String(),
-				one.Struck,
+				progress.Fault.String(),
+				progress.Struck,
 			)
 		}
 	})
@@ -52,11 +52,11 @@ func (f *Fake) InjectFor(t T, faults ...fault.Fault) {
 // garbage is neither JSON nor UTF-8.
 var garbage = []byte("\x1f\x8b\x08\x00{\"access_token\":\xff\xfe\x00<html>")
 
-// spoil answers a request as its fault says.
-func (f *Fake) spoil(w http.ResponseWriter, x *exchange) {
-	struck := x.struck
-	if struck.Delay > 0 {
-		timer := time.NewTimer(struck.Delay)
+// applyFault answers a request with its fault.
+func (f *Fake) applyFault(w http.ResponseWriter, x *exchange) {
+	injected := x.fault
+	if injected.Delay > 0 {
+		timer := time.NewTimer(injected.Delay)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
@@ -65,35 +65,35 @@ func (f *Fake) spoil(w http.ResponseWriter, x *exchange) {
 		}
 	}
 	blank := x.answer.header.Clone()
-	if struck.Processed || !struck.Replaces() {
+	if injected.Processed || !injected.Replaces() {
 		f.serve(&x.answer, x.request)
 	}
-	if struck.Drop {
+	if injected.Drop {
 		panic(http.ErrAbortHandler)
 	}
-	if struck.Replaces() {
+	if injected.Replaces() {
 		clear(x.answer.header)
 		maps.Copy(x.answer.header, blank)
-		x.answer = held{header: x.answer.header}
+		x.answer = bufferedResponse{header: x.answer.header}
 	}
 	switch {
-	case struck.AADSTS != 0:
+	case injected.AADSTS != 0:
 		f.refuseWith(&x.answer, x)
-	case struck.Replaces():
-		text := struck.Body
+	case injected.Replaces():
+		text := injected.Body
 		if text == "" {
-			text = http.StatusText(struck.Status)
+			text = http.StatusText(injected.Status)
 		}
 		x.answer.header.Set("Content-Type", contentType([]byte(text)))
-		x.answer.status = struck.Status
+		x.answer.status = injected.Status
 		x.answer.body.WriteString(text)
-	case struck.Status != 0:
-		x.answer.status = struck.Status
+	case injected.Status != 0:
+		x.answer.status = injected.Status
 	}
 	x.change()
-	struck.Apply(x.answer.header)
-	if struck.CutAfter > 0 && struck.CutAfter < x.answer.body.Len() {
-		x.answer.body.Truncate(struck.CutAfter)
+	injected.Apply(x.answer.header)
+	if injected.CutAfter > 0 && injected.CutAfter < x.answer.body.Len() {
+		x.answer.body.Truncate(injected.CutAfter)
 		x.send(w)
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
@@ -101,13 +101,13 @@ func (f *Fake) spoil(w http.ResponseWriter, x *exchange) {
 	x.send(w)
 }
 
-// change edits the body, or spoils it.
+// change edits the body, or replaces it with garbage.
 func (x *exchange) change() {
 	body := x.answer.body.Bytes()
 	switch {
-	case len(x.struck.Edit) > 0 || x.struck.Change != nil:
-		body = edited(body, x.struck)
-	case x.struck.Garbage:
+	case len(x.fault.Edit) > 0 || x.fault.Change != nil:
+		body = edited(body, x.fault)
+	case x.fault.Garbage:
 		body = garbage
 	default:
 		return
@@ -126,17 +126,17 @@ func contentType(body []byte) string {
 	return "text/plain; charset=utf-8"
 }
 
-// edited merges a fault's edit into a JSON object. What is none stays as it is.
-func edited(body []byte, struck *fault.Fault) []byte {
+// edited merges the edit of a fault into a JSON object. Any other body stays as it is.
+func edited(body []byte, injected *fault.Fault) []byte {
 	var document map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	if decoder.Decode(&document) != nil || document == nil {
 		return body
 	}
-	merge(document, struck.Edit)
-	if struck.Change != nil {
-		struck.Change(document)
+	merge(document, injected.Edit)
+	if injected.Change != nil {
+		injected.Change(document)
 	}
 	text, err := json.Marshal(document)
 	if err != nil {
@@ -168,27 +168,33 @@ func merge(document, patch map[string]any) {
 // challenged are the errors that come with a claims challenge.
 var challenged = []int{50076, 50079, 53000, 53001, 53003}
 
-// refuseWith answers with the error of a fault, in the manner of the endpoint. What is wrong with
-// the request itself is said first where the manner depends on it.
+// refuseWith answers with the error of a fault, in the form of the endpoint. Where the form depends
+// on the request, an error in the request comes first.
 func (f *Fake) refuseWith(w http.ResponseWriter, x *exchange) {
-	problem, _ := aadsts.Find(x.struck.AADSTS) // checked when it was injected
+	problem, _ := aadsts.Find(x.fault.AADSTS) // checked when it was injected
 	if slices.Contains(challenged, problem.Number) {
 		problem = problem.Challenged(rules.GUIDOf("policy", "fault"))
 	}
 	r := x.request
-	f.world.RLock()
-	defer f.world.RUnlock()
+	f.directoryMu.RLock()
+	defer f.directoryMu.RUnlock()
 	switch x.call.Endpoint {
 	case endpoint.Authorize, endpoint.AdminConsent:
 		params, wrong := parameters(r)
 		segment, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		r.SetPathValue("tenant", segment)
-		place, elsewhere := f.rules.TenantPath(r.PathValue("tenant"))
-		if wrong != nil || elsewhere != nil {
+		path, unknown := f.rules.TenantPath(r.PathValue("tenant"))
+		if wrong != nil || unknown != nil {
 			f.showError(w, r, problem)
 			return
 		}
-		request := &authorization{kind: byClient, version: rules.V2, place: place, tenant: place.Tenant, params: params}
+		request := &authorization{
+			kind:       byClient,
+			version:    rules.V2,
+			tenantPath: path,
+			tenant:     path.Tenant,
+			params:     params,
+		}
 		if x.call.Endpoint == endpoint.AdminConsent {
 			request.kind = byAdmin
 		}
@@ -205,8 +211,8 @@ func (f *Fake) refuseWith(w http.ResponseWriter, x *exchange) {
 	}
 }
 
-// refuseAuthorization sends an error to the client of an authorization, if it has one that is in
-// order.
+// refuseAuthorization sends an error to the client of an authorization. An error in the request
+// comes first.
 func (f *Fake) refuseAuthorization(
 	w http.ResponseWriter,
 	r *http.Request,

@@ -29,34 +29,67 @@ type Endpoint struct {
 func Endpoints() []Endpoint {
 	return []Endpoint{
 		{"GET", "/fake", "addresses, time and tenants", (*api).describe},
-		{"POST", "/tokens", "mints a token: kind, tenant, user, client, api, scopes, nonce, version, lifetime, age, claims, header, key, algorithm", (*api).mint},
+		{
+			"POST",
+			"/tokens",
+			"mints a token: kind, tenant, user, client, api, scopes, nonce, version, lifetime, age, claims, header, " +
+				"key, algorithm",
+			(*api).mint,
+		},
 		{"POST", "/tokens/bad", "tokens that the API of a good one, given as above, has to refuse", (*api).badTokens},
 		{"GET", "/faults", "the script, and how often each fault has struck", (*api).faults},
 		{"GET", "/faults/unused", "the faults that have not struck as often as they say", (*api).unusedFaults},
 		{"POST", "/faults", "appends a fault or a list of them, as in a directory file", (*api).inject},
 		{"DELETE", "/faults", "empties the script and ends chaos", (*api).clearFaults},
 		{"PUT", "/chaos", "spoils a share of everything: share, seed, faults", (*api).chaos},
-		{"POST", "/keys/rotate", "a planned key rollover, or with emergency true the withdrawal of the key that signs", (*api).rotate},
+		{
+			"POST",
+			"/keys/rotate",
+			"a planned key rollover, or with emergency true the withdrawal of the key that signs",
+			(*api).rotate,
+		},
 		{"GET", "/clock", "the time by the fake's clock", (*api).clock},
 		{"POST", "/clock", "advance (a duration), freeze (a time), unfreeze (true)", (*api).setClock},
-		{"GET", "/journal", "the requests that were received; endpoint, client, grant, path, status and aadsts select", (*api).journal},
+		{
+			"GET",
+			"/journal",
+			"the requests that were received; endpoint, client, grant, path, status and aadsts select",
+			(*api).journal,
+		},
 		{"GET", "/journal/transcript", "the same as text", (*api).transcript},
-		{"POST", "/journal/take", "removes and returns the oldest request that is selected, and waits for it up to wait (a duration)", (*api).take},
+		{
+			"POST",
+			"/journal/take",
+			"removes and returns the oldest request that is selected, and waits for it up to wait (a duration)",
+			(*api).take,
+		},
 		{"DELETE", "/journal", "forgets all requests", (*api).clearJournal},
-		{"POST", "/sessions/revoke", "ends the sessions and refresh tokens of a user (a name or an object ID)", (*api).revoke},
+		{
+			"POST",
+			"/sessions/revoke",
+			"ends the sessions and refresh tokens of a user (a name or an object ID)",
+			(*api).revoke,
+		},
 		{"GET", "/directory", "the directory, as a directory file has it", (*api).directory},
 		{"PUT", "/directory", "replaces the directory", (*api).setDirectory},
 		{"POST", "/reset", "forgets everything but the directory", (*api).reset},
 	}
 }
 
-// Handler serves the API for one fake. Answers are JSON; an error is an object with the member error, and status 400
-// where the request is wrong, which then has changed nothing.
+// Handler serves the API for one fake. Answers are JSON; an error is an object with the member
+// error, and status 400 where the request is wrong, which then has changed nothing.
 func Handler(fake *fakeentra.Fake) http.Handler {
 	a := &api{fake}
 	mux := http.NewServeMux()
-	for _, one := range Endpoints() {
-		mux.HandleFunc(one.Method+" "+one.Path, func(w http.ResponseWriter, r *http.Request) { answer(w, r, a, one) })
+	for _, endpoint := range Endpoints() {
+		mux.HandleFunc(endpoint.Method+" "+endpoint.Path, func(w http.ResponseWriter, r *http.Request) {
+			answer(
+				w,
+				r,
+				a,
+				endpoint,
+			)
+		})
 	}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, Endpoints()) })
 	mux.HandleFunc("/", missing)
@@ -66,9 +99,9 @@ func Handler(fake *fakeentra.Fake) http.Handler {
 // missing answers what is no endpoint.
 func missing(w http.ResponseWriter, r *http.Request) {
 	var methods []string
-	for _, one := range Endpoints() {
-		if one.Path == r.URL.Path {
-			methods = append(methods, one.Method)
+	for _, endpoint := range Endpoints() {
+		if endpoint.Path == r.URL.Path {
+			methods = append(methods, endpoint.Method)
 		}
 	}
 	if len(methods) == 0 {
@@ -76,7 +109,11 @@ func missing(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Allow", strings.Join(methods, ", "))
-	fail(w, http.StatusMethodNotAllowed, fmt.Errorf("%s: want %s, got %s", r.URL.Path, strings.Join(methods, " or "), r.Method))
+	fail(
+		w,
+		http.StatusMethodNotAllowed,
+		fmt.Errorf("%s: want %s, got %s", r.URL.Path, strings.Join(methods, " or "), r.Method),
+	)
 }
 
 // api has a method for each endpoint.
@@ -112,11 +149,19 @@ func guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); {
 		case !loopback(r.Host):
-			fail(w, http.StatusMisdirectedRequest, fmt.Errorf("want localhost or a loopback address as Host, got %q", r.Host))
+			fail(
+				w,
+				http.StatusMisdirectedRequest,
+				fmt.Errorf("want localhost or a loopback address as Host, got %q", r.Host),
+			)
 		case r.Header.Get("Origin") != "" || fromPage(r.Header.Get("Sec-Fetch-Site")):
 			fail(w, http.StatusForbidden, errors.New("the admin API does not answer web pages"))
 		case (r.Method == http.MethodPost || r.Method == http.MethodPut) && (err != nil || kind != "application/json"):
-			fail(w, http.StatusUnsupportedMediaType, fmt.Errorf("want Content-Type: application/json, got %q", r.Header.Get("Content-Type")))
+			fail(
+				w,
+				http.StatusUnsupportedMediaType,
+				fmt.Errorf("want Content-Type: application/json, got %q", r.Header.Get("Content-Type")),
+			)
 		default:
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 			next.ServeHTTP(w, r)
@@ -124,7 +169,8 @@ func guarded(next http.Handler) http.Handler {
 	})
 }
 
-// fromPage reports whether a browser says that a page has sent a request. A person who types the address sends none.
+// fromPage reports whether a browser says that a page has sent a request. A person who types the
+// address sends none.
 func fromPage(site string) bool { return site != "" && site != "none" }
 
 func loopback(host string) bool {

@@ -120,7 +120,13 @@ func TestEverythingIsListed(t *testing.T) {
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	c := newControl(t, fakeentra.Config{})
-	got := c.ok(t, "POST", "/tokens", `{"kind": "graph", "user": "AlexW@contoso.onmicrosoft.com", "age": "10m", "lifetime": "2h", "claims": {"ver": null}}`).(map[string]any)
+	got := c.ok(
+		t,
+		"POST",
+		"/tokens",
+		`{"kind": "graph", "user": "AlexW@contoso.onmicrosoft.com", "age": "10m", `+
+			`"lifetime": "2h", "claims": {"ver": null}}`,
+	).(map[string]any)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://graph.microsoft.com/v1.0/me", nil)
 	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer "+got["token"].(string))

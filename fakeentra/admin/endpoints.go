@@ -20,7 +20,8 @@ import (
 // maxWait bounds how long a request for the journal waits.
 const maxWait = 10 * time.Minute
 
-// Where the clock can be set to: times that tokens and JSON can hold, and whose distance from now a duration can.
+// Where the clock can be set to: times that tokens and JSON can hold, and whose distance from now a
+// duration can.
 const minYear, maxYear = 1970, 2200
 
 // describe says what a client has to be configured with.
@@ -43,7 +44,13 @@ func (a *api) describe(*http.Request) (any, error) {
 		Tenants   []tenant  `json:"tenants"`
 	}{Authority: a.fake.Authority(), Graph: a.fake.GraphURL(), Now: a.fake.Now()}
 	for _, one := range a.fake.Directory().Tenants {
-		shown := tenant{ID: one.ID, Issuer: a.fake.Issuer(one.ID), Domains: append([]string{}, one.Domains...), Apps: []party{}, Users: []party{}}
+		shown := tenant{
+			ID:      one.ID,
+			Issuer:  a.fake.Issuer(one.ID),
+			Domains: append([]string{}, one.Domains...),
+			Apps:    []party{},
+			Users:   []party{},
+		}
 		for _, app := range one.Apps {
 			shown.Apps = append(shown.Apps, party{app.ID, app.DisplayName})
 		}
@@ -79,8 +86,18 @@ func readToken(r *http.Request) (fakeentra.Token, error) {
 		return fakeentra.Token{}, err
 	}
 	token := fakeentra.Token{
-		Kind: want.Kind, Tenant: want.Tenant, User: want.User, Client: want.Client, API: want.API, Scopes: want.Scopes, Nonce: want.Nonce,
-		Version: want.Version, Claims: want.Claims, Header: want.Header, Key: want.Key, Algorithm: want.Algorithm,
+		Kind:      want.Kind,
+		Tenant:    want.Tenant,
+		User:      want.User,
+		Client:    want.Client,
+		API:       want.API,
+		Scopes:    want.Scopes,
+		Nonce:     want.Nonce,
+		Version:   want.Version,
+		Claims:    want.Claims,
+		Header:    want.Header,
+		Key:       want.Key,
+		Algorithm: want.Algorithm,
 	}
 	var err error
 	if token.Lifetime, err = duration("lifetime", want.Lifetime); err != nil {
@@ -199,7 +216,12 @@ func (a *api) setClock(r *http.Request) (any, error) {
 	case !want.Unfreeze && want.Freeze.IsZero() && by == 0:
 		return nil, errors.New("want advance, freeze or unfreeze")
 	case target.Year() < minYear || target.Year() > maxYear:
-		return nil, fmt.Errorf("want a time between the years %d and %d, got %s", minYear, maxYear, target.UTC().Format("2006-01-02"))
+		return nil, fmt.Errorf(
+			"want a time between the years %d and %d, got %s",
+			minYear,
+			maxYear,
+			target.UTC().Format("2006-01-02"),
+		)
 	case want.Unfreeze:
 		a.fake.Unfreeze()
 	case !want.Freeze.IsZero():
@@ -216,10 +238,18 @@ func filter(r *http.Request) (journal.Filter, error) {
 		switch name {
 		case "endpoint", "client", "grant", "path", "status", "aadsts":
 		default:
-			return journal.Filter{}, fmt.Errorf("no parameter %q; want endpoint, client, grant, path, status or aadsts", name)
+			return journal.Filter{}, fmt.Errorf(
+				"no parameter %q; want endpoint, client, grant, path, status or aadsts",
+				name,
+			)
 		}
 	}
-	found := journal.Filter{Endpoint: endpoint.Name(query.Get("endpoint")), Client: query.Get("client"), Grant: query.Get("grant"), Path: query.Get("path")}
+	found := journal.Filter{
+		Endpoint: endpoint.Name(query.Get("endpoint")),
+		Client:   query.Get("client"),
+		Grant:    query.Get("grant"),
+		Path:     query.Get("path"),
+	}
 	for name, into := range map[string]*int{"status": &found.Status, "aadsts": &found.AADSTS} {
 		if text := query.Get(name); text != "" {
 			n, err := strconv.Atoi(text)

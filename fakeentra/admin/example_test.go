@@ -18,7 +18,11 @@ func Example() {
 	}
 	server := httptest.NewServer(admin.Handler(fake))
 	defer server.Close()
-	response, err := server.Client().Post(server.URL+"/faults", "application/json", strings.NewReader(`{"on": "token", "status": 429, "retryAfter": "60s"}`))
+	response, err := server.Client().Post(
+		server.URL+"/faults",
+		"application/json",
+		strings.NewReader(`{"on": "token", "status": 429, "retryAfter": "60s"}`),
+	)
 	if err != nil {
 		fmt.Println(err)
 		return

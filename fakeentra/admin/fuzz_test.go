@@ -74,7 +74,8 @@ func (c control) told(t testing.TB) string {
 	return all.String()
 }
 
-// state is what the API tells and what it can change besides: the keys, and chaos, which would spoil them.
+// state is what the API tells and what it can change besides: the keys, and chaos, which would
+// spoil them.
 func (c control) state(t testing.TB) string {
 	t.Helper()
 	keys := httptest.NewRecorder()
@@ -141,16 +142,49 @@ func FuzzRequests(f *testing.F) {
 	}
 	for on, bodies := range map[string][]string{
 		"POST /tokens": {
-			`{"claims": {"aud": 7, "iat": "x", "exp": null, "": {}}, "header": {"alg": null, "kid": []}, "version": 3}`, `{"kind": "id", "age": "-99999h", "lifetime": "2540400h"}`,
-			`{"kind": "app", "tenant": "", "algorithm": "HS256", "key": "stranger"}`, `null`, `[]`, `{} }`, `{"scopes": [null]}`, "{\"user\": \"\xff\"}",
+			`{"claims": {"aud": 7, "iat": "x", "exp": null, "": {}}, "header": {"alg": null, "kid": []}, "version": 3}`,
+			`{"kind": "id", "age": "-99999h", "lifetime": "2540400h"}`,
+			`{"kind": "app", "tenant": "", "algorithm": "HS256", "key": "stranger"}`,
+			`null`,
+			`[]`,
+			`{} }`,
+			`{"scopes": [null]}`,
+			"{\"user\": \"\xff\"}",
 		},
-		"POST /tokens/bad":   {`{"claims": {"aud": 7, "iss": null, "tid": [], "scp": {}, "exp": "x", "nbf": null, "ver": 2}}`, `{"kind": "app"}`},
-		"POST /faults":       {`[{"on": "token", "status": 429}, {"on": "nowhere"}]`, `[null]`, `[[]]`, `{"edit": {"a": {"b": null}}, "header": {"X\u0000": "y"}}`, `{"delay": "-1s", "nth": -1, "times": -2}`},
-		"PUT /chaos":         {`{"share": 1e400}`, `{"share": 0.5, "faults": []}`, `{"share": 1, "faults": [{"on": "x"}]}`, `{"seed": -1}`},
-		"POST /clock":        {`{"freeze": "9999-12-31T23:59:59Z", "advance": "1h"}`, `{"advance": "2562047h"}`, `{"advance": "-2562047h"}`, `{"freeze": "0001-01-01T00:00:00Z"}`, `{"freeze": null}`},
+		"POST /tokens/bad": {
+			`{"claims": {"aud": 7, "iss": null, "tid": [], "scp": {}, "exp": "x", "nbf": null, "ver": 2}}`,
+			`{"kind": "app"}`,
+		},
+		"POST /faults": {
+			`[{"on": "token", "status": 429}, {"on": "nowhere"}]`,
+			`[null]`,
+			`[[]]`,
+			`{"edit": {"a": {"b": null}}, "header": {"X\u0000": "y"}}`,
+			`{"delay": "-1s", "nth": -1, "times": -2}`,
+		},
+		"PUT /chaos": {
+			`{"share": 1e400}`,
+			`{"share": 0.5, "faults": []}`,
+			`{"share": 1, "faults": [{"on": "x"}]}`,
+			`{"seed": -1}`,
+		},
+		"POST /clock": {
+			`{"freeze": "9999-12-31T23:59:59Z", "advance": "1h"}`,
+			`{"advance": "2562047h"}`,
+			`{"advance": "-2562047h"}`,
+			`{"freeze": "0001-01-01T00:00:00Z"}`,
+			`{"freeze": null}`,
+		},
 		"POST /journal/take": {`{"endpoint": "x"}`, `{"wait": "-1s"}`, `{"wait": "11m"}`, `{"status": "400"}`},
-		"PUT /directory":     {`{"tenants": [{"id": "x"}]}`, `{"tenants": null}`, `null`, `{"faults": [{"on": "token", "drop": true}]}`, `{"tenants": [{}, {}]}`, "{\"tenants\": *a}"},
-		"POST /reset":        {`{"now": true}`, `0`},
+		"PUT /directory": {
+			`{"tenants": [{"id": "x"}]}`,
+			`{"tenants": null}`,
+			`null`,
+			`{"faults": [{"on": "token", "drop": true}]}`,
+			`{"tenants": [{}, {}]}`,
+			"{\"tenants\": *a}",
+		},
+		"POST /reset": {`{"now": true}`, `0`},
 	} {
 		for _, body := range bodies {
 			f.Add(index[on], "", body)
@@ -168,8 +202,17 @@ func FuzzRequests(f *testing.F) {
 		}
 		judge(t, c, before, answer)
 		if one.Method+one.Path == "PUT/directory" { // and whatever it holds can be signed in to
-			for _, path := range []string{"/common/oauth2/v2.0/authorize", "/x/oauth2/authorize", "/organizations/v2.0/adminconsent", "/x/discovery/keys"} {
-				request := httptest.NewRequest(http.MethodGet, path+"?client_id=x&redirect_uri=http://localhost&scope=openid&response_type=code&prompt=none", nil)
+			for _, path := range []string{
+				"/common/oauth2/v2.0/authorize",
+				"/x/oauth2/authorize",
+				"/organizations/v2.0/adminconsent",
+				"/x/discovery/keys",
+			} {
+				request := httptest.NewRequest(
+					http.MethodGet,
+					path+"?client_id=x&redirect_uri=http://localhost&scope=openid&response_type=code&prompt=none",
+					nil,
+				)
 				c.ServeHTTP(httptest.NewRecorder(), request)
 			}
 		}

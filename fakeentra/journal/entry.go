@@ -11,8 +11,8 @@ import (
 	"mcpentra/fakeentra/endpoint"
 )
 
-// An Exchange is a request and its answer as they were, secrets included. A journal keeps the form, which is not to be
-// changed afterwards.
+// An Exchange is a request and its answer as they were, secrets included. A journal keeps the form,
+// which is not to be changed afterwards.
 type Exchange struct {
 	Time     time.Time
 	Endpoint endpoint.Name
@@ -38,7 +38,8 @@ type Entry struct {
 	Query    url.Values    `json:"query,omitempty"`
 	Form     url.Values    `json:"form,omitempty"`
 	Header   http.Header   `json:"header,omitempty"`
-	// Client is the application ID of the client, as far as the request tells; Grant the grant_type.
+	// Client is the application ID of the client, as far as the request tells; Grant the
+	// grant_type.
 	Client string `json:"client,omitempty"`
 	Grant  string `json:"grant,omitempty"`
 	// Fault is what was made to go wrong.

@@ -16,14 +16,21 @@ func Example() {
 	j := journal.New()
 	j.Add(journal.Exchange{
 		Time: time.Unix(0, 0), Endpoint: endpoint.Authorize, Status: 302,
-		Request: httptest.NewRequest(http.MethodGet, "https://login.microsoftonline.com/t/oauth2/v2.0/authorize?client_id=c&state=s", nil),
-		Header:  http.Header{"Location": {"http://localhost/?code=1.Ab&state=s"}},
+		Request: httptest.NewRequest(
+			http.MethodGet,
+			"https://login.microsoftonline.com/t/oauth2/v2.0/authorize?client_id=c&state=s",
+			nil,
+		),
+		Header: http.Header{"Location": {"http://localhost/?code=1.Ab&state=s"}},
 	})
 	j.Add(journal.Exchange{
-		Time: time.Unix(1, 0), Endpoint: endpoint.Token, Status: 200,
-		Request: httptest.NewRequest(http.MethodPost, "https://login.microsoftonline.com/t/oauth2/v2.0/token", nil),
-		Form:    url.Values{"code": {"1.Ab"}, "client_secret": {"hidden"}},
-		Header:  http.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"token_type":"Bearer","access_token":"ey.J.0"}`),
+		Time:     time.Unix(1, 0),
+		Endpoint: endpoint.Token,
+		Status:   200,
+		Request:  httptest.NewRequest(http.MethodPost, "https://login.microsoftonline.com/t/oauth2/v2.0/token", nil),
+		Form:     url.Values{"code": {"1.Ab"}, "client_secret": {"hidden"}},
+		Header:   http.Header{"Content-Type": {"application/json"}},
+		Body:     []byte(`{"token_type":"Bearer","access_token":"ey.J.0"}`),
 	})
 	fmt.Print(j)
 	// Output:

@@ -10,8 +10,8 @@ import (
 	"mcpentra/fakeentra/endpoint"
 )
 
-// Capacity is how many requests a journal keeps. Beyond it the oldest are forgotten, and their secrets have no number if
-// nobody has asked before.
+// Capacity is how many requests a journal keeps. Beyond it the oldest are forgotten, and their
+// secrets have no number if nobody has asked before.
 const Capacity = 1000
 
 // A Journal is a record of requests. Make one with New. It is safe for concurrent use.
@@ -39,7 +39,8 @@ type Filter struct {
 
 // Matches reports whether an entry is selected.
 func (f Filter) Matches(e Entry) bool {
-	return (f.Endpoint == "" || f.Endpoint == e.Endpoint) && (f.Client == "" || strings.EqualFold(f.Client, e.Client)) &&
+	return (f.Endpoint == "" || f.Endpoint == e.Endpoint) &&
+		(f.Client == "" || strings.EqualFold(f.Client, e.Client)) &&
 		(f.Grant == "" || f.Grant == e.Grant) && strings.Contains(e.Path, f.Path) &&
 		(f.Status == 0 || f.Status == e.Status) && (f.AADSTS == 0 || f.AADSTS == e.AADSTS)
 }
@@ -65,8 +66,8 @@ func (j *Journal) Add(x Exchange) {
 	}
 }
 
-// maskAll masks what is not yet, in the order in which it came, so that the numbers of secrets do not depend on who asked
-// when, as long as nothing is forgotten.
+// maskAll masks what is not yet, in the order in which it came, so that the numbers of secrets do
+// not depend on who asked when, as long as nothing is forgotten.
 func (j *Journal) maskAll() {
 	for _, one := range j.records[j.masked:] {
 		one.mask(j.mask)
@@ -91,8 +92,8 @@ func (j *Journal) Entries(filter Filter) []Entry {
 // Count is how many requests a filter selects.
 func (j *Journal) Count(filter Filter) int { return len(j.Entries(filter)) }
 
-// Take removes the oldest request that a filter selects, and waits for one as long as the context lasts. Taking the
-// same filter twice gives two requests.
+// Take removes the oldest request that a filter selects, and waits for one as long as the context
+// lasts. Taking the same filter twice gives two requests.
 func (j *Journal) Take(ctx context.Context, filter Filter) (Entry, error) {
 	for {
 		j.mu.Lock()

@@ -19,7 +19,12 @@ import (
 )
 
 func exchange(on endpoint.Name, client string) journal.Exchange {
-	return journal.Exchange{Endpoint: on, Client: client, Status: 200, Request: httptest.NewRequest(http.MethodPost, "/", nil)}
+	return journal.Exchange{
+		Endpoint: on,
+		Client:   client,
+		Status:   200,
+		Request:  httptest.NewRequest(http.MethodPost, "/", nil),
+	}
 }
 
 func TestTakeGivesEachRequestOnce(t *testing.T) {
@@ -67,14 +72,31 @@ func TestSecretsAreMasked(t *testing.T) {
 	r.SetBasicAuth("the-client", "SECRET")
 	r.AddCookie(&http.Cookie{Name: "ESTSAUTH", Value: "SECRET"})
 	form := url.Values{}
-	for _, name := range []string{"access_token", "assertion", "client_assertion", "client_secret", "code", "code_verifier", "device_code", "id_token", "password", "refresh_token", "user_code"} {
+	for _, name := range []string{
+		"access_token",
+		"assertion",
+		"client_assertion",
+		"client_secret",
+		"code",
+		"code_verifier",
+		"device_code",
+		"id_token",
+		"password",
+		"refresh_token",
+		"user_code",
+	} {
 		form.Set(name, "SECRET")
 	}
 	j := journal.New()
 	j.Add(journal.Exchange{
 		Endpoint: endpoint.Token, Request: r, Form: form, Status: 200,
-		Header: http.Header{"Location": {"/?code=SECRET&a=b#id_token=SECRET"}, "Content-Type": {"application/json"}, "Set-Cookie": {"x=SECRET"}},
-		Body:   []byte(`{"access_token":"SECRET","refresh_token":"SEC\"RET","list":[{"id_token":"SECRET"}],"left":"as \":\" it is"}`),
+		Header: http.Header{
+			"Location":     {"/?code=SECRET&a=b#id_token=SECRET"},
+			"Content-Type": {"application/json"},
+			"Set-Cookie":   {"x=SECRET"},
+		},
+		Body: []byte(`{"access_token":"SECRET","refresh_token":"SEC\"RET","list":[{"id_token":"SECRET"}],` +
+			`"left":"as \":\" it is"}`),
 	})
 	bearer := httptest.NewRequest(http.MethodGet, "/v1.0/me", nil)
 	bearer.Header.Set("Authorization", "Bearer SECRET")
@@ -157,11 +179,33 @@ func TestJournalIsBounded(t *testing.T) {
 
 func TestFilter(t *testing.T) {
 	t.Parallel()
-	e := journal.Entry{Endpoint: endpoint.Token, Client: "AB", Grant: "password", Path: "/t/oauth2/token", Status: 400, AADSTS: 50126}
-	for _, yes := range []journal.Filter{{}, {Endpoint: endpoint.Token}, {Client: "ab"}, {Grant: "password"}, {Path: "/t/"}, {Status: 400}, {AADSTS: 50126}} {
+	e := journal.Entry{
+		Endpoint: endpoint.Token,
+		Client:   "AB",
+		Grant:    "password",
+		Path:     "/t/oauth2/token",
+		Status:   400,
+		AADSTS:   50126,
+	}
+	for _, yes := range []journal.Filter{
+		{},
+		{Endpoint: endpoint.Token},
+		{Client: "ab"},
+		{Grant: "password"},
+		{Path: "/t/"},
+		{Status: 400},
+		{AADSTS: 50126},
+	} {
 		assert.True(t, yes.Matches(e), yes)
 	}
-	for _, no := range []journal.Filter{{Endpoint: endpoint.Keys}, {Client: "x"}, {Grant: "x"}, {Path: "/u/"}, {Status: 200}, {AADSTS: 1}} {
+	for _, no := range []journal.Filter{
+		{Endpoint: endpoint.Keys},
+		{Client: "x"},
+		{Grant: "x"},
+		{Path: "/u/"},
+		{Status: 200},
+		{AADSTS: 1},
+	} {
 		assert.False(t, no.Matches(e), no)
 	}
 }

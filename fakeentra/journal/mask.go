@@ -14,9 +14,18 @@ import (
 
 // secrets are the parameters and JSON members that hold one.
 var secrets = map[string]string{
-	"access_token": "access_token", "assertion": "access_token", "client_assertion": "client_assertion", "client_secret": "client_secret",
-	"code": "code", "code_verifier": "code_verifier", "device_code": "device_code", "id_token": "id_token", "id_token_hint": "id_token",
-	"password": "password", "refresh_token": "refresh_token", "user_code": "user_code",
+	"access_token":     "access_token",
+	"assertion":        "access_token",
+	"client_assertion": "client_assertion",
+	"client_secret":    "client_secret",
+	"code":             "code",
+	"code_verifier":    "code_verifier",
+	"device_code":      "device_code",
+	"id_token":         "id_token",
+	"id_token_hint":    "id_token",
+	"password":         "password",
+	"refresh_token":    "refresh_token",
+	"user_code":        "user_code",
 }
 
 // maxSecrets is how many secrets keep their number.
@@ -146,19 +155,24 @@ func (m *mask) query(text string) string {
 	return strings.Join(parts, "&")
 }
 
-// A passage is a piece of text and the secret that follows it, of which a hash is enough to give it its number.
+// A passage is a piece of text and the secret that follows it, of which a hash is enough to give it
+// its number.
 type passage struct {
 	text   string
 	kind   string // empty when no secret follows
 	secret [sha256.Size]byte
 }
 
-// passages takes the secrets out of a JSON text, as encoding/json writes it. Order and spelling stay.
+// passages takes the secrets out of a JSON text, as encoding/json writes it. Order and spelling
+// stay.
 func passages(text []byte) []passage {
 	var all []passage
 	from := 0 // of the passage
 	for at := 0; ; {
-		found := bytes.Index(text[at:], []byte(`":"`)) // the end of a name before a string; inside of strings its quotes are escaped
+		found := bytes.Index(
+			text[at:],
+			[]byte(`":"`),
+		) // the end of a name before a string; inside of strings its quotes are escaped
 		if found < 0 {
 			return append(all, passage{text: string(text[from:])})
 		}

@@ -10,8 +10,8 @@ import (
 	"mcpentra/fakeentra/endpoint"
 )
 
-// A record is an entry of which the secrets are masked when somebody asks: few entries are ever looked at, and masking
-// one takes longer than the rest of recording it.
+// A record is an entry of which the secrets are masked when somebody asks: few entries are ever
+// looked at, and masking one takes longer than the rest of recording it.
 type record struct {
 	Entry
 	plain *plain // nil once masked
@@ -34,12 +34,26 @@ func newRecord(x Exchange) *record {
 	request := x.Request
 	r := &record{
 		Entry: Entry{
-			Time: x.Time, Endpoint: x.Endpoint, Method: request.Method, Host: short(request.Host), Path: short(request.URL.Path),
-			Client: short(x.Client), Grant: short(x.Grant), Fault: x.Fault, Status: x.Status, AADSTS: x.AADSTS,
+			Time:     x.Time,
+			Endpoint: x.Endpoint,
+			Method:   request.Method,
+			Host:     short(request.Host),
+			Path:     short(request.URL.Path),
+			Client:   short(x.Client),
+			Grant:    short(x.Grant),
+			Fault:    x.Fault,
+			Status:   x.Status,
+			AADSTS:   x.AADSTS,
 		},
-		plain: &plain{header: request.Header.Clone(), query: request.URL.RawQuery, form: x.Form, location: x.Header.Get("Location")},
+		plain: &plain{
+			header:   request.Header.Clone(),
+			query:    request.URL.RawQuery,
+			form:     x.Form,
+			location: x.Header.Get("Location"),
+		},
 	}
-	public := (x.Endpoint == endpoint.Discovery || x.Endpoint == endpoint.Keys || x.Endpoint == endpoint.Instance) && x.Status == http.StatusOK
+	public := (x.Endpoint == endpoint.Discovery || x.Endpoint == endpoint.Keys || x.Endpoint == endpoint.Instance) &&
+		x.Status == http.StatusOK
 	switch kind := x.Header.Get("Content-Type"); {
 	case strings.HasPrefix(kind, "application/json") && len(x.Body) < MaxAnswer && !public:
 		r.plain.answer = passages(x.Body)

@@ -29,8 +29,10 @@ type Lab struct {
 	ca     *authority
 
 	starting sync.Mutex
-	servers  map[Party]*httptest.Server
-	closed   bool
+	// deliveries are the answers that a redirect URI has not replied to yet.
+	deliveries sync.WaitGroup
+	servers    map[Party]*httptest.Server
+	closed     bool
 
 	mu      sync.Mutex
 	record  []*Request
@@ -205,7 +207,21 @@ func (l *Lab) Run(ctx context.Context, p *bench.Probe, changes ...func(*bench.Ta
 	if ctx.Err() != nil {
 		err = errors.Join(ErrTimeUp, err)
 	}
+	l.awaitReplies()
 	l.ended(err)
+}
+
+// awaitReplies waits for what redirect URIs still have to say. A client can be done before the lab has read the reply.
+func (l *Lab) awaitReplies() {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		l.deliveries.Wait()
+	}()
+	select {
+	case <-done:
+	case <-time.After(replyTimeout):
+	}
 }
 
 func (l *Lab) ended(err error) {
@@ -213,6 +229,9 @@ func (l *Lab) ended(err error) {
 	defer l.mu.Unlock()
 	l.err = err
 }
+
+// replyTimeout bounds how long a redirect URI may take to reply.
+const replyTimeout = 10 * time.Second
 
 // ErrTimeUp says that a client had to be ended.
 var ErrTimeUp = errors.New("the client did not end in time")
@@ -363,10 +382,15 @@ func (l *Lab) deliver(ctx context.Context, redirect *url.URL, answer Answer) boo
 		host != "localhost" && !net.ParseIP(host).IsLoopback() {
 		return false
 	}
+	// The browser that asked may be gone before the reply is there, and the reply counts all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replyTimeout)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, address.String(), nil)
 	if err != nil {
 		return false
 	}
+	l.deliveries.Add(1)
+	defer l.deliveries.Done()
 	response, err := l.transport().RoundTrip(request)
 	if err != nil {
 		return false

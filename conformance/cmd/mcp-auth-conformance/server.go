@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -309,10 +310,13 @@ func httpClient(caFile string) (*http.Client, error) {
 	return &http.Client{Transport: transport, Timeout: 30 * time.Second}, nil
 }
 
-// openPage runs $BROWSER with the page as its last argument, and without a shell; without $BROWSER
-// it prints the address.
+// openPage runs $BROWSER without a shell. The page stands in place of %s, or is the last argument.
+// Without $BROWSER, the address is printed.
 func openPage(ctx context.Context, page string) error {
-	words := strings.Fields(os.Getenv("BROWSER"))
+	words, err := splitWords(os.Getenv("BROWSER"))
+	if err != nil {
+		return fmt.Errorf("BROWSER: %w", err)
+	}
 	if len(words) == 0 {
 		fmt.Fprintf(os.Stderr, "Open this page to sign in:\n%s\n", page)
 		return nil
@@ -320,9 +324,42 @@ func openPage(ctx context.Context, page string) error {
 	if parsed, err := url.Parse(page); err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" {
 		return errors.New("the authorization page is not a web page")
 	}
-	run := exec.CommandContext(ctx, words[0], append(words[1:len(words):len(words)], page)...)
+	at := slices.Index(words, "%s")
+	if at < 1 {
+		words, at = append(words, page), len(words)
+	}
+	words[at] = page
+	run := exec.CommandContext(ctx, words[0], words[1:]...)
 	if err := run.Run(); err != nil {
 		return fmt.Errorf("the browser: %w", err)
 	}
 	return nil
+}
+
+// splitWords splits a command at blanks. Quotes keep what is between them in one word.
+func splitWords(line string) ([]string, error) {
+	var words []string
+	var word strings.Builder
+	inWord, quote := false, rune(0)
+	for _, r := range line + " " {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote != 0:
+			word.WriteRune(r)
+		case r == '\'' || r == '"':
+			quote, inWord = r, true
+		case !unicode.IsSpace(r):
+			word.WriteRune(r)
+			inWord = true
+		case inWord:
+			words = append(words, word.String())
+			word.Reset()
+			inWord = false
+		}
+	}
+	if quote != 0 {
+		return nil, errors.New("a quote is not closed")
+	}
+	return words, nil
 }

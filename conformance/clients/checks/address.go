@@ -157,7 +157,7 @@ func sentAway(l *lab.Lab) bool {
 }
 
 // throughProxy wants no request that is harmful at the proxy, to which all goes that leaves the
-// machine. The control shows that the client uses it. Reached is as with spared.
+// machine. The control shows that the client uses it. Reached is as with noHarm.
 func throughProxy(
 	reached func(l *lab.Lab) bool, harmful func(l *lab.Lab, at string) bool, variants []variant,
 ) runClient {

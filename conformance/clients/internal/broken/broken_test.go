@@ -22,9 +22,9 @@ var anyRedirect = []string{
 	"client/isolation/subdomain",
 }
 
-// clientFinds says which checks go red, and no other, for a client that is broken in one way. Where
+// caughtBy says which checks go red, and no other, for a client that is broken in one way. Where
 // it is more than one, the rules overlap.
-var clientFinds = map[broken.Fault][]string{
+var caughtBy = map[broken.Fault][]string{
 	broken.ReadsFirstScheme:      {"client/challenge/forms"},
 	broken.FollowsBody:           {"client/challenge/body"},
 	broken.AsksOwnOriginFirst:    {"client/metadata/followed"},
@@ -305,7 +305,7 @@ func TestAClientWithoutFaultsKeepsEveryRule(t *testing.T) {
 // the others have to pass.
 func TestEachFaultOfAClientIsFoundByItsChecks(t *testing.T) {
 	t.Parallel()
-	for fault, red := range clientFinds {
+	for fault, red := range caughtBy {
 		t.Run(string(fault), func(t *testing.T) {
 			t.Parallel()
 			for _, current := range checks.All() {
@@ -342,7 +342,7 @@ func TestEveryCheckOfClientsCatchesBrokenClient(t *testing.T) {
 			continue // A client that fails it fails the control of every other check: nothing is judged.
 		}
 		found := false
-		for _, red := range clientFinds {
+		for _, red := range caughtBy {
 			found = found || slices.Contains(red, check.ID)
 		}
 		assert.True(t, found, "%s catches no broken client", check.ID)

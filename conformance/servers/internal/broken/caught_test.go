@@ -11,16 +11,27 @@ import (
 func caughtBy() map[broken.Fault][]string {
 	all := map[broken.Fault][]string{}
 	for _, topic := range []map[broken.Fault][]string{
-		challengeFinds, metadataFinds, registrationFinds, credentialFinds, refusalFinds, scopeFinds, requestFinds,
-		sessionFinds, answerFinds, httpFinds,
-		tokenFinds, jwsFinds, claimFinds, keyFinds,
+		challengeCaught,
+		metadataCaught,
+		registrationCaught,
+		credentialCaught,
+		refusalCaught,
+		scopeCaught,
+		requestCaught,
+		sessionCaught,
+		answerCaught,
+		httpCaught,
+		tokenCaught,
+		jwsCaught,
+		claimCaught,
+		keyCaught,
 	} {
 		maps.Copy(all, topic)
 	}
 	return all
 }
 
-var challengeFinds = map[broken.Fault][]string{
+var challengeCaught = map[broken.Fault][]string{
 	broken.LeavesOutMetadataURL: {"server/challenge/resource-metadata"},
 	broken.SaysErrorToStrangers: {"server/challenge/no-error-without-credentials"},
 	broken.SaysNoError:          {"server/challenge/invalid-token"},
@@ -28,7 +39,7 @@ var challengeFinds = map[broken.Fault][]string{
 	broken.AsksForOfflineAccess: {"server/challenge/no-offline-access"},
 }
 
-var metadataFinds = map[broken.Fault][]string{
+var metadataCaught = map[broken.Fault][]string{
 	broken.HasMetadataElsewhere:  {"server/metadata/path-form"},
 	broken.ServesMetadataAsText:  {"server/metadata/media-type"},
 	broken.DescribesAnother:      {"server/metadata/resource", "server/metadata/signed"},
@@ -57,14 +68,14 @@ var metadataFinds = map[broken.Fault][]string{
 	},
 }
 
-var registrationFinds = map[broken.Fault][]string{
+var registrationCaught = map[broken.Fault][]string{
 	broken.RegistersOwnOrigin:      {"authorization-server/registration/own-origin"},
 	broken.RegistersAllOrNothing:   {"authorization-server/registration/some-usable"},
 	broken.ShowsHostsDecoded:       {"authorization-server/registration/host-shown"},
 	broken.RedirectsErrorsAnywhere: {"authorization-server/redirect/untrusted"},
 }
 
-var credentialFinds = map[broken.Fault][]string{
+var credentialCaught = map[broken.Fault][]string{
 	broken.WantsBearerInOneCase:    {"server/token/scheme-case"},
 	broken.AcceptsQueryToken:       {"server/token/in-query"},
 	broken.AcceptsCookieToken:      {"server/credentials/other-places"},
@@ -83,7 +94,7 @@ var credentialFinds = map[broken.Fault][]string{
 	broken.RunsBeforeItAsks:        {"server/refusal/before-processing", "server/session/not-authentication"},
 }
 
-var refusalFinds = map[broken.Fault][]string{
+var refusalCaught = map[broken.Fault][]string{
 	broken.RepeatsKeyID:        {"server/challenge/injection", "server/refusal/uniform"},
 	broken.ExplainsRefusals:    {"server/refusal/uniform"},
 	broken.ListsToolsToAnybody: {"server/refusal/no-data"},
@@ -91,7 +102,7 @@ var refusalFinds = map[broken.Fault][]string{
 	broken.ReadsBodiesFirst:    {"server/refusal/unread-body"},
 }
 
-var scopeFinds = map[broken.Fault][]string{
+var scopeCaught = map[broken.Fault][]string{
 	broken.EnforcesNoScope:        {"server/scope/enforced", "server/scope/status", "server/scope/every-method"},
 	broken.ComparesScopesOnly:     {"server/scope/hierarchy"},
 	broken.RefusesScopeWith401:    {"server/scope/status"},
@@ -102,7 +113,7 @@ var scopeFinds = map[broken.Fault][]string{
 	broken.AsksForTooLittle:       {"server/scope/challenged-scopes-suffice"},
 }
 
-var requestFinds = map[broken.Fault][]string{
+var requestCaught = map[broken.Fault][]string{
 	broken.ChecksNoOrigin:         {"server/origin/foreign", "server/origin/checked"},
 	broken.ChecksNoHost:           {"server/host/foreign"},
 	broken.ComparesHostsByCase:    {"server/host/case"},
@@ -115,7 +126,7 @@ var requestFinds = map[broken.Fault][]string{
 	broken.MintsModernSessions:    {"server/modern/no-sessions"},
 }
 
-var sessionFinds = map[broken.Fault][]string{
+var sessionCaught = map[broken.Fault][]string{
 	broken.SessionsOutliveTokens: {"server/session/not-authentication"},
 	broken.SharesSessions:        {"server/session/other-user"},
 	broken.BindsSessionsToTokens: {"server/session/refreshed-token"},
@@ -133,7 +144,7 @@ var sessionFinds = map[broken.Fault][]string{
 	broken.StreamsEverything:     {"server/stream/own-events"},
 }
 
-var answerFinds = map[broken.Fault][]string{
+var answerCaught = map[broken.Fault][]string{
 	broken.IsCacheable:     {"server/answer/not-cacheable"},
 	broken.LogsTokens:      {"server/answer/keeps-tokens-to-itself"},
 	broken.CachesByPayload: {"server/token/no-mixed-up-cache"},
@@ -174,7 +185,7 @@ var answerFinds = map[broken.Fault][]string{
 	broken.TrustsTokensItSendsOn: {"server/passthrough/own-token"},
 }
 
-var httpFinds = map[broken.Fault][]string{
+var httpCaught = map[broken.Fault][]string{
 	broken.RunsAgainWithTrailers:   {"server/http/trailers"},
 	broken.TakesTokensInTrailers:   {"server/http/trailers", "server/refusal/unread-body"},
 	broken.ReadsLengthBeforeChunks: {"server/http/framing"},

@@ -15,16 +15,16 @@ func apart(fault broken.Fault, check bench.Check) bool {
 		return true
 	}
 	topic := ""
-	for prefix, finds := range map[string][]map[broken.Fault][]string{
-		"server/token/": {jwsFinds, claimFinds},
-		"server/keys/":  {keyFinds},
+	for prefix, topics := range map[string][]map[broken.Fault][]string{
+		"server/token/": {jwsCaught, claimCaught},
+		"server/keys/":  {keyCaught},
 	} {
-		for _, one := range finds {
+		for _, one := range topics {
 			if _, there := one[fault]; there {
 				topic = prefix
 			}
 		}
-		if _, there := tokenFinds[fault]; there && prefix == "server/token/" {
+		if _, there := tokenCaught[fault]; there && prefix == "server/token/" {
 			continue // of both
 		} else if strings.HasPrefix(check.ID, prefix) != (topic == prefix) {
 			return true
@@ -33,7 +33,7 @@ func apart(fault broken.Fault, check bench.Check) bool {
 	return false
 }
 
-var tokenFinds = map[broken.Fault][]string{
+var tokenCaught = map[broken.Fault][]string{
 	broken.AcceptsGarbage: {
 		"server/token/garbage",
 		"server/challenge/invalid-token",
@@ -61,7 +61,7 @@ var tokenFinds = map[broken.Fault][]string{
 	broken.ChecksNoIssuer:     {"server/token/foreign-issuer", "server/token/lookalike-issuer"},
 }
 
-var jwsFinds = map[broken.Fault][]string{
+var jwsCaught = map[broken.Fault][]string{
 	broken.BreaksOnEncryption:     {"server/token/encrypted"},
 	broken.BreaksOnNonces:         {"server/token/graph"},
 	broken.TakesJSONSerialization: {"server/token/json-serialization"},
@@ -84,7 +84,7 @@ var jwsFinds = map[broken.Fault][]string{
 	broken.ChecksNoType:           {"server/token/type"},
 }
 
-var claimFinds = map[broken.Fault][]string{
+var claimCaught = map[broken.Fault][]string{
 	broken.ComparesIssuersLoosely:   {"server/token/lookalike-issuer"},
 	broken.ChecksNoTenant:           {"server/token/tenant"},
 	broken.CallsTenants:             {"server/token/tenant"},
@@ -105,7 +105,7 @@ var claimFinds = map[broken.Fault][]string{
 	broken.TakesPublicClients:       {"server/token/public-client"},
 }
 
-var keyFinds = map[broken.Fault][]string{
+var keyCaught = map[broken.Fault][]string{
 	broken.FindsNoNewKeys: {
 		"server/keys/rotation",
 		"server/keys/unusable",

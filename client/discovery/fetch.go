@@ -15,6 +15,7 @@ import (
 	"unicode"
 
 	"github.com/go-json-experiment/json"
+	"golang.org/x/net/idna"
 )
 
 const (
@@ -97,17 +98,18 @@ func CheckURL(address string, server *url.URL) (*url.URL, error) {
 	if err != nil || parsed.Host == "" || parsed.Opaque != "" {
 		return nil, fmt.Errorf("want an absolute URL, got %q", clip(address))
 	}
+	host, err := asciiHost(parsed.Hostname())
+	if err != nil {
+		return nil, fmt.Errorf("%q has no host name", clip(address))
+	}
 	loopback := IsLoopback(parsed.Hostname())
-	written, isAddress := literal(parsed.Hostname())
+	written, isAddress := literal(host)
 	switch {
 	case parsed.User != nil || strings.Contains(address, "#"):
 		return nil, fmt.Errorf("%q has user information or a fragment", clip(address))
 	case parsed.Scheme != "https" && !(parsed.Scheme == "http" && loopback):
 		return nil, fmt.Errorf("%q is neither https nor http on a loopback address", clip(address))
-	case strings.ContainsFunc(parsed.Hostname(), func(r rune) bool { return r <= ' ' || r > '~' }):
-		// The HTTP client would take some of these for digits and dots.
-		return nil, fmt.Errorf("%q has a host with characters outside of ASCII", clip(address))
-	case !isAddress && endsInNumber(parsed.Hostname()):
+	case !isAddress && endsInNumber(host):
 		return nil, fmt.Errorf("%q has a host that is an address to some and a name to others", clip(address))
 	case isAddress && server != nil:
 		from, _ := literal(server.Hostname())
@@ -116,6 +118,15 @@ func CheckURL(address string, server *url.URL) (*url.URL, error) {
 		}
 	}
 	return parsed, nil
+}
+
+// asciiHost is a host as the HTTP client takes it, which maps digits in circles and other full stops to
+// those of an address.
+func asciiHost(host string) (string, error) {
+	if !strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return host, nil
+	}
+	return idna.Lookup.ToASCII(host)
 }
 
 // endsInNumber reports whether the last label of a name is a number, as that of an IPv4 address is, in whatever form (WHATWG URL, host parser). No name of the network has such a label.

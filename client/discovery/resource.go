@@ -22,6 +22,18 @@ type Resource struct {
 // ErrNoMetadata says that a server has no protected resource metadata at all, as those of MCP 2025-03-26.
 var ErrNoMetadata = errors.New("discovery: the server has no protected resource metadata")
 
+// An OtherResourceError says that metadata describes another resource than the server.
+type OtherResourceError struct {
+	// Resource is what the document at Location describes, as the server wrote it.
+	Location, Resource string
+
+	server, hint string
+}
+
+func (e *OtherResourceError) Error() string {
+	return fmt.Sprintf("discovery: %s describes %q, not %s%s", e.Location, clip(e.Resource), e.server, e.hint)
+}
+
 const resourceWellKnown = "/.well-known/oauth-protected-resource"
 
 // maxAuthorizationServers bounds the list in a document.
@@ -75,7 +87,12 @@ func (f *Fetcher) resource(ctx context.Context, location string, server *url.URL
 		if err == nil && covers(described, server) {
 			hint = "; --resource-above (Relax.ResourceAbove) takes a resource above the server's path"
 		}
-		return nil, fmt.Errorf("discovery: %s describes %q, not %s%s", location, clip(found.Resource), server, hint)
+		return nil, &OtherResourceError{
+			Location: location,
+			Resource: found.Resource,
+			server:   server.String(),
+			hint:     hint,
+		}
 	}
 	if len(found.AuthorizationServers) == 0 || len(found.AuthorizationServers) > maxAuthorizationServers {
 		return nil, fmt.Errorf("discovery: %s names %d authorization servers, want 1 to %d", location, len(found.AuthorizationServers), maxAuthorizationServers)

@@ -62,6 +62,7 @@ func explain(ctx context.Context, config client.Config, failure error) error {
 	var unresolved *net.DNSError
 	var unknown x509.UnknownAuthorityError
 	var unverified *tls.CertificateVerificationError
+	var other *discovery.OtherResourceError
 	var refused *net.OpError
 	switch {
 	case errors.Is(failure, syscall.ECONNREFUSED) && errors.As(failure, &refused) && refused.Addr != nil:
@@ -74,6 +75,13 @@ func explain(ctx context.Context, config client.Config, failure error) error {
 		return said("%s: %v", server.Host, unverified)
 	case strings.Contains(failure.Error(), "server gave HTTP response to HTTPS client"):
 		return said("%s", withoutTLS(server))
+	case errors.As(failure, &other):
+		// A server on this machine may go by another name of it, such as localhost for 127.0.0.1.
+		named, err := url.Parse(beside(server, other.Resource))
+		if err != nil || named.Host == "" || strings.EqualFold(named.Host, server.Host) {
+			return failure
+		}
+		return said("%v%s%s", failure, instead, named)
 	case errors.As(failure, &signIn) || ctx.Err() != nil:
 		return failure
 	case server.Scheme == "http" && cutOff(failure) && speaksTLS(ctx, server.Host):
@@ -148,15 +156,13 @@ const (
 
 // noEndpoint says what comes back at an address that is no MCP endpoint, and where one is.
 func noEndpoint(ctx context.Context, config client.Config, server *url.URL, failure error) error {
+	ctx, cancel := context.WithTimeout(ctx, hintTimeout) // for all questions together
+	defer cancel()
 	asking := &http.Client{
 		Transport:     config.Base,
-		Timeout:       hintTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	status, text, err := ask(ctx, asking, http.MethodPost, server.String())
-	if err == nil && status == http.StatusUnauthorized && discovery.IsLoopback(server.Hostname()) {
-		return explainName(ctx, asking, server, failure)
-	}
 	if err != nil || status == http.StatusUnauthorized || status == http.StatusOK && isRPC(text) {
 		return failure
 	}
@@ -193,16 +199,6 @@ func isRPC(text []byte) bool {
 	return bytes.Contains(text, []byte("data:")) && bytes.Contains(text, []byte(`"jsonrpc"`))
 }
 
-// explainName adds what to type where a server on this machine goes by another name of it, such as
-// localhost for 127.0.0.1: its metadata and its tokens are for that name.
-func explainName(ctx context.Context, by *http.Client, server *url.URL, failure error) error {
-	named, err := url.Parse(endpointNear(ctx, by, server, nil))
-	if err != nil || named.Host == "" || strings.EqualFold(named.Host, server.Host) {
-		return failure
-	}
-	return &addressError{text: failure.Error() + instead + named.String(), err: failure}
-}
-
 // ask sends one request without a token, and reads the beginning of the answer.
 func ask(ctx context.Context, by *http.Client, method, address string) (status int, text []byte, err error) {
 	var body io.Reader
@@ -234,8 +230,7 @@ var addressesIn = regexp.MustCompile(`https?://[^\s"'<>\\]+`)
 func endpointNear(ctx context.Context, by *http.Client, server *url.URL, answer []byte) string {
 	const wellKnown = "/.well-known/oauth-protected-resource"
 	origin := server.Scheme + "://" + server.Host
-	ofPath := wellKnown + strings.TrimSuffix(server.EscapedPath(), "/")
-	for _, at := range []string{ofPath, wellKnown, wellKnown + "/mcp"} {
+	for _, at := range []string{wellKnown, wellKnown + "/mcp"} {
 		status, text, err := ask(ctx, by, http.MethodGet, origin+at)
 		var document struct{ Resource string }
 		if err != nil || status != http.StatusOK || json.Unmarshal(text, &document) != nil {

@@ -7,7 +7,6 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/client"
+	"mcpentra/client/discovery"
 )
 
 func TestAddressesWithoutAScheme(t *testing.T) {
@@ -87,35 +87,21 @@ func TestWhatToTypeInstead(t *testing.T) {
 func TestAnotherNameOfThisMachine(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ resource, want string }{
-		"localhost":       {"http://localhost:PORT/mcp", "http://localhost:PORT/mcp"},
-		"the same":        {"http://127.0.0.1:PORT/mcp", ""},
+		"localhost":       {"http://localhost:8000/mcp", "http://localhost:8000/mcp"},
+		"the same":        {"http://127.0.0.1:8000/mcp", ""},
 		"another port":    {"http://localhost:1/mcp", ""},
 		"another machine": {"https://mcp.example.com/mcp", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var document string
-			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if r.Method == http.MethodPost {
-					w.WriteHeader(http.StatusUnauthorized)
-					return
-				}
-				fmt.Fprint(w, document)
-			}))
-			t.Cleanup(s.Close)
-			server, err := url.Parse(s.URL + "/mcp")
-			require.NoError(t, err)
-			withPort := strings.NewReplacer("PORT", server.Port())
-			document = fmt.Sprintf(`{"resource":%q}`, withPort.Replace(c.resource))
-
-			failure := errors.New("it describes another resource")
-			config := client.Config{Server: server.String(), Base: http.DefaultTransport}
-			got := explain(t.Context(), config, failure)
+			server := "http://127.0.0.1:8000/mcp"
+			failure := fmt.Errorf("found: %w", &discovery.OtherResourceError{Resource: c.resource})
+			got := explain(t.Context(), client.Config{Server: server}, failure)
 			if c.want == "" {
 				assert.Equal(t, failure, got)
 				return
 			}
-			assert.Equal(t, failure.Error()+instead+withPort.Replace(c.want), got.Error())
+			assert.Equal(t, failure.Error()+instead+c.want, got.Error())
 			require.ErrorIs(t, got, failure)
 		})
 	}

@@ -23,50 +23,52 @@ import (
 	"mcpentra/fakeentra/journal"
 )
 
-// A Config says what a fake is. Its zero value is a whole directory with Entra's present behaviour.
+// A Config describes a fake. Its zero value is a whole directory with Entra ID's present behaviour.
 type Config struct {
-	// Directory is what the fake knows. The zero value is directory.Default().
+	// Directory holds the tenants, apps and people. The zero value is directory.Default().
 	Directory directory.Directory
-	// PublicURL is the scheme and host that the fake goes by in documents and tokens. Empty means
-	// the listener's URL, or Microsoft's hosts without one.
+	// PublicURL is the scheme and host in documents and tokens. Empty means the listener's URL, or
+	// Microsoft's hosts without a listener.
 	PublicURL string
 	// BackchannelURL is the scheme and host of the endpoints that programs call and browsers do
-	// not: token, keys, device code and userinfo in discovery documents. It is for a fake in a
+	// not: token, keys, device code and userinfo in discovery documents. Set it for a fake in a
 	// container, which has one name inside and another outside. Issuers and pages stay at the
 	// public URL. Empty means the public URL for all.
 	BackchannelURL string
-	// Cloud decides the hosts of a fake without a listener, and the names in documents. Empty means
+	// Cloud selects the hosts of a fake without a listener, and the names in documents. Empty means
 	// the public cloud.
 	Cloud Cloud
 	// Face is Entra ID as it is, or as MCP would like it to be. The zero value is Entra ID.
 	Face Face
-	// ResourceParameter is what becomes of the parameter resource (RFC 8707). The zero value is
+	// ResourceParameter is the rule for the parameter resource (RFC 8707). The zero value is
 	// Entra's rule of 2026.
 	ResourceParameter ResourceParameter
-	// AnyLoopbackPort lets the port of http://127.0.0.1 differ from the registered one, as that of
-	// localhost always may. Microsoft's documentation and reports of its users disagree about it.
+	// AnyLoopbackPort lets the port of http://127.0.0.1 differ from the registered one, as the port
+	// of localhost always may. Microsoft's documentation and reports of its users disagree about
+	// it.
 	AnyLoopbackPort bool
-	// ErrorLines writes error_description in lines, with a carriage return and a line feed where
-	// Entra ID has had a blank since the autumn of 2023.
+	// ErrorLines writes error_description in several lines. Entra ID did so until the autumn of
+	// 2023 and has used a blank since.
 	ErrorLines bool
-	// FederationClient reaches the issuers of federated credentials. Nil means that none can be
-	// reached.
+	// FederationClient reaches the issuers of federated credentials. Nil means that no issuer can
+	// be reached.
 	FederationClient *http.Client
-	// AutoSignIn signs in whom login_hint names, or else the first user, without a page, and takes
-	// consent as given.
+	// AutoSignIn signs in the person that login_hint names, or else the first one. It shows no page
+	// and takes consent as given.
 	AutoSignIn bool
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
-	// Rand is where codes, tokens and IDs come from. Nil means crypto/rand. With a seeded reader
-	// and a fixed clock two fakes give the same answers.
+	// Rand is the source of codes, tokens and IDs. Nil means crypto/rand. With a seeded reader and
+	// a fixed clock two fakes give the same answers.
 	Rand io.Reader
-	// Chaos spoils a share of all requests, for long runs. The zero value spoils none.
+	// Chaos applies faults to a share of all requests, for long runs. The zero value applies none.
 	Chaos fault.Chaos
-	// Logger hears of every request: method, path, status, AADSTS number and fault. Nil discards.
+	// Logger receives a line for each request: method, path, status, AADSTS number and fault. Nil
+	// discards them.
 	Logger *slog.Logger
 }
 
-// A ResourceParameter names a way to treat the parameter resource.
+// A ResourceParameter is a rule for the parameter resource.
 type ResourceParameter string
 
 const (
@@ -75,7 +77,7 @@ const (
 	ResourceMustMatch ResourceParameter = ""
 	// ResourceRefused is Entra's rule before: any resource is AADSTS901002.
 	ResourceRefused ResourceParameter = "refused"
-	// ResourceIgnored does not look at the parameter. Entra never did that.
+	// ResourceIgnored ignores the parameter. Entra ID never did.
 	ResourceIgnored ResourceParameter = "ignored"
 )
 
@@ -99,7 +101,8 @@ type Fake struct {
 	keys        *signing.Keys
 	state       *state.State
 
-	// world guards the directory, into which the state points. Every request holds it for reading.
+	// directoryMu guards the directory, into which the state points. Every request holds it for
+	// reading.
 	directoryMu sync.RWMutex
 }
 
@@ -197,7 +200,7 @@ func (f *Fake) goBy(listener string) {
 	}
 }
 
-// originOf is the scheme and host of a URL that has nothing else.
+// originOf returns the scheme and host of a URL without any other part.
 func originOf(name, text string) (string, error) {
 	parsed, err := url.Parse(text)
 	if err != nil || parsed.Host == "" || parsed.User != nil || parsed.Scheme != "http" && parsed.Scheme != "https" ||
@@ -222,7 +225,7 @@ func (f *Fake) Issuer(tenantID string) string { return f.rules.Issuer(tenantID) 
 // Tenant is the first tenant of the directory.
 func (f *Fake) Tenant() directory.Tenant { return f.Directory().Tenants[0] }
 
-// graphCaller is what Graph learns of the bearer of a token.
+// graphCaller returns the person and the scopes of a token for Graph.
 func (f *Fake) graphCaller(_ context.Context, raw string) (*graph.Caller, error) {
 	claims, err := f.keys.Verify(raw, f.clock.now())
 	if err != nil {

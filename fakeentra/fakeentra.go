@@ -47,8 +47,8 @@ type Config struct {
 	// of localhost always may. Microsoft's documentation and reports of its users disagree about
 	// it.
 	AnyLoopbackPort bool
-	// ErrorLines writes error_description in several lines. Entra ID did so until the autumn of
-	// 2023 and has used a blank since.
+	// ErrorLines separates the lines of error_description by a carriage return and a line feed, as
+	// Entra ID did until the autumn of 2023. Since then it writes a blank.
 	ErrorLines bool
 	// FederationClient reaches the issuers of federated credentials. Nil means that no issuer can
 	// be reached.

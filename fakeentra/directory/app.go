@@ -14,18 +14,21 @@ type App struct {
 	DisplayName string `yaml:"displayName"`
 	// MultiTenant is the audience "Accounts in any organizational directory".
 	MultiTenant bool `yaml:"multiTenant"`
-	// PersonalAccounts lets personal Microsoft accounts in: those besides any organization's with MultiTenant, and those
-	// alone without it. Such an app has to have TokenVersion 2.
+	// PersonalAccounts lets personal Microsoft accounts in: those besides any organization's with
+	// MultiTenant, and those alone without it. Such an app has to have TokenVersion 2.
 	PersonalAccounts bool `yaml:"personalAccounts"`
 	Disabled         bool `yaml:"disabled"`
 
-	// Redirect URIs by platform. The platform of the one that is used decides how a client authenticates.
+	// Redirect URIs by platform. The platform of the one that is used decides how a client
+	// authenticates.
 	Web          []string `yaml:"web"`
 	SPA          []string `yaml:"spa"`
 	PublicClient []string `yaml:"publicClient"`
-	// AllowPublicFlows is the switch "Allow public client flows": flows without a redirect URI then need no credential.
+	// AllowPublicFlows is the switch "Allow public client flows": flows without a redirect URI then
+	// need no credential.
 	AllowPublicFlows bool `yaml:"allowPublicFlows"`
-	// ImplicitIDTokens and ImplicitAccessTokens are the switches of "Implicit grant and hybrid flows".
+	// ImplicitIDTokens and ImplicitAccessTokens are the switches of "Implicit grant and hybrid
+	// flows".
 	ImplicitIDTokens     bool `yaml:"implicitIdTokens"`
 	ImplicitAccessTokens bool `yaml:"implicitAccessTokens"`
 	// LogoutURL is opened in a hidden frame when somebody signs out who was signed in to this app.
@@ -33,15 +36,16 @@ type App struct {
 
 	// Secrets are the client secrets, in clear.
 	Secrets []string `yaml:"secrets"`
-	// ExpiredSecrets are those whose time is over. One of them is AADSTS7000222, whatever else there is.
+	// ExpiredSecrets are those whose time is over. One of them is AADSTS7000222, whatever else
+	// there is.
 	ExpiredSecrets []string `yaml:"expiredSecrets"`
 	// Certificates are those that client assertions may be signed with, each in PEM.
 	Certificates []string `yaml:"certificates"`
 	// FederatedCredentials are the foreign tokens that may stand in for a credential.
 	FederatedCredentials []FederatedCredential `yaml:"federatedCredentials"`
 
-	// IdentifierURIs are the application ID URIs, such as api://GUID. None may end in a slash, and each has to name a domain
-	// of the tenant, or hold the ID of the tenant or the app.
+	// IdentifierURIs are the application ID URIs, such as api://GUID. None may end in a slash, and
+	// each has to name a domain of the tenant, or hold the ID of the tenant or the app.
 	IdentifierURIs []string `yaml:"identifierUris"`
 	// Scopes are the delegated permissions that the app exposes as an API.
 	Scopes []Scope `yaml:"scopes"`
@@ -49,26 +53,29 @@ type App struct {
 	Roles []Role `yaml:"roles"`
 	// Assignments give access and roles of this app to users, groups and apps.
 	Assignments []Assignment `yaml:"assignments"`
-	// AssignmentRequired keeps out people without an assignment (AADSTS50105), and apps that ask for themselves
-	// (AADSTS501051).
+	// AssignmentRequired keeps out people without an assignment (AADSTS50105), and apps that ask
+	// for themselves (AADSTS501051).
 	AssignmentRequired bool `yaml:"assignmentRequired"`
-	// TokenVersion is requestedAccessTokenVersion: 2, or 1, which 0 means, too, as null does at Entra ID.
+	// TokenVersion is requestedAccessTokenVersion: 2, or 1, which 0 means, too, as null does at
+	// Entra ID.
 	TokenVersion int `yaml:"tokenVersion"`
-	// OwnSigningKey is that of an app with claims mapping: its tokens are signed with a key that stands only in the key
-	// set with the parameter appid.
+	// OwnSigningKey is that of an app with claims mapping: its tokens are signed with a key that
+	// stands only in the key set with the parameter appid.
 	OwnSigningKey bool `yaml:"ownSigningKey"`
-	// GroupMembershipClaims puts groups into tokens: "SecurityGroup", "ApplicationGroup" for those that are assigned to
-	// the app, "DirectoryRole" for the directory roles (claim wids) instead, "All", or empty for none.
+	// GroupMembershipClaims puts groups into tokens: "SecurityGroup", "ApplicationGroup" for those
+	// that are assigned to the app, "DirectoryRole" for the directory roles (claim wids) instead,
+	// "All", or empty for none.
 	GroupMembershipClaims string `yaml:"groupMembershipClaims"`
 	// OptionalClaims are added to the tokens for this app.
 	OptionalClaims OptionalClaims `yaml:"optionalClaims"`
 
-	// Permissions are the "API permissions" that the registration lists, as a client asks for them ("User.Read",
-	// "api://…/tool.read"). They are what .default stands for, and what a v1 request gets; a resource that is not among
-	// them is then AADSTS650057. Nil does not limit anything: .default is all that people can consent to.
+	// Permissions are the "API permissions" that the registration lists, as a client asks for them
+	// ("User.Read", "api://…/tool.read"). They are what .default stands for, and what a v1 request
+	// gets; a resource that is not among them is then AADSTS650057. Nil does not limit anything:
+	// .default is all that people can consent to.
 	Permissions []string `yaml:"permissions"`
-	// Consented are the permissions that an administrator has granted for everybody, as a client asks for them
-	// ("User.Read", "api://…/tool.read").
+	// Consented are the permissions that an administrator has granted for everybody, as a client
+	// asks for them ("User.Read", "api://…/tool.read").
 	Consented []string `yaml:"consented"`
 	// PreAuthorized are the application IDs of clients that need no consent for this API.
 	PreAuthorized []string `yaml:"preAuthorized"`
@@ -94,8 +101,8 @@ type Assignment struct {
 	Role      string `yaml:"role"`      // value of one of the app's roles, or empty
 }
 
-// A FederatedCredential is a foreign token that is taken as an app's credential. All three are compared character by
-// character with the token's claims.
+// A FederatedCredential is a foreign token that is taken as an app's credential. All three are
+// compared character by character with the token's claims.
 type FederatedCredential struct {
 	Issuer   string `yaml:"issuer"`
 	Subject  string `yaml:"subject"`
@@ -112,7 +119,19 @@ type OptionalClaims struct {
 }
 
 // knownOptionalClaims are the optional claims that a fake can add.
-var knownOptionalClaims = []string{"acct", "auth_time", "email", "family_name", "given_name", "idtyp", "ipaddr", "login_hint", "sid", "tenant_region_scope", "upn"}
+var knownOptionalClaims = []string{
+	"acct",
+	"auth_time",
+	"email",
+	"family_name",
+	"given_name",
+	"idtyp",
+	"ipaddr",
+	"login_hint",
+	"sid",
+	"tenant_region_scope",
+	"upn",
+}
 
 // RedirectURIs are the app's redirect URIs of all platforms.
 func (a *App) RedirectURIs() []string {
@@ -129,8 +148,8 @@ func (a *App) ScopeNamed(name string) *Scope {
 	return nil
 }
 
-// RolesOf are the roles of this app that the holders of some object IDs have: a user and the groups around it, or an
-// app. Assigned tells whether there is any assignment at all.
+// RolesOf are the roles of this app that the holders of some object IDs have: a user and the groups
+// around it, or an app. Assigned tells whether there is any assignment at all.
 func (a *App) RolesOf(objectIDs ...string) (roles []string, assigned bool) {
 	for _, one := range a.Assignments {
 		for _, id := range objectIDs {

@@ -71,10 +71,19 @@ func (c *checking) tenant(path string, tenant *Tenant) {
 		path := fmt.Sprintf("%s.users[%d]", path, i)
 		c.id(path, "user", user.UserPrincipalName, user.ID)
 		if !strings.Contains(user.UserPrincipalName, "@") {
-			c.add(path+".userPrincipalName", "directory: user %q: want a user principal name like name@domain", user.UserPrincipalName)
+			c.add(
+				path+".userPrincipalName",
+				"directory: user %q: want a user principal name like name@domain",
+				user.UserPrincipalName,
+			)
 		}
 		if user.HomeTenant != "" && !IsGUID(user.HomeTenant) {
-			c.add(path+".homeTenant", "directory: user %q: want the ID of the home tenant, got %q", user.UserPrincipalName, user.HomeTenant)
+			c.add(
+				path+".homeTenant",
+				"directory: user %q: want the ID of the home tenant, got %q",
+				user.UserPrincipalName,
+				user.HomeTenant,
+			)
 		}
 	}
 	for i, group := range tenant.Groups {
@@ -82,13 +91,23 @@ func (c *checking) tenant(path string, tenant *Tenant) {
 		c.id(path, "group", group.DisplayName, group.ID)
 		for j, member := range group.Members {
 			if !slices.ContainsFunc(tenant.Users, func(u User) bool { return strings.EqualFold(u.ID, member) }) {
-				c.add(fmt.Sprintf("%s.members[%d]", path, j), "directory: group %q: no user with the object ID %q", group.DisplayName, member)
+				c.add(
+					fmt.Sprintf("%s.members[%d]", path, j),
+					"directory: group %q: no user with the object ID %q",
+					group.DisplayName,
+					member,
+				)
 			}
 		}
 	}
 	for i, policy := range tenant.Policies {
 		if !slices.Contains([]Requirement{RequireMFA, RequireCompliantDevice, RequireNothingWorks}, policy.Require) {
-			c.add(fmt.Sprintf("%s.policies[%d].require", path, i), "directory: policy %q: want mfa, compliant device or block as requirement, got %q", policy.Name, policy.Require)
+			c.add(
+				fmt.Sprintf("%s.policies[%d].require", path, i),
+				"directory: policy %q: want mfa, compliant device or block as requirement, got %q",
+				policy.Name,
+				policy.Require,
+			)
 		}
 	}
 }
@@ -130,8 +149,18 @@ func (c *checking) app(path string, tenant *Tenant, app *App) {
 	if app.PersonalAccounts && app.TokenVersion != 2 {
 		wrong("tokenVersion", "want 2 as token version of an app for personal accounts, got %d", app.TokenVersion)
 	}
-	if !slices.Contains([]string{"", "SecurityGroup", "ApplicationGroup", "DirectoryRole", "All"}, app.GroupMembershipClaims) {
-		wrong("groupMembershipClaims", "want SecurityGroup, ApplicationGroup, DirectoryRole or All as group membership claims, got %q", app.GroupMembershipClaims)
+	if !slices.Contains([]string{
+		"",
+		"SecurityGroup",
+		"ApplicationGroup",
+		"DirectoryRole",
+		"All",
+	}, app.GroupMembershipClaims) {
+		wrong(
+			"groupMembershipClaims",
+			"want SecurityGroup, ApplicationGroup, DirectoryRole or All as group membership claims, got %q",
+			app.GroupMembershipClaims,
+		)
 	}
 	for _, claim := range append(slices.Clone(app.OptionalClaims.AccessToken), app.OptionalClaims.IDToken...) {
 		if !slices.Contains(knownOptionalClaims, claim) {
@@ -157,9 +186,9 @@ func (c *checking) app(path string, tenant *Tenant, app *App) {
 	}
 }
 
-// checkIdentifier says why Entra ID would not take an identifier URI: one of api or https belongs to its tenant by the
-// tenant's ID, the app's, or the name of a verified domain (Microsoft's page "Restrictions on identifier URIs"). A host
-// on loopback stands for such a name here.
+// checkIdentifier says why Entra ID would not take an identifier URI: one of api or https belongs
+// to its tenant by the tenant's ID, the app's, or the name of a verified domain (Microsoft's page
+// "Restrictions on identifier URIs"). A host on loopback stands for such a name here.
 func checkIdentifier(uri string, tenant *Tenant, app *App) error {
 	if strings.HasSuffix(uri, "/") {
 		return errors.New("may not end in a slash")
@@ -188,7 +217,8 @@ func checkIdentifier(uri string, tenant *Tenant, app *App) error {
 	return errors.New("has to name a domain of the tenant, or hold the ID of the tenant or the app (HostNameNotOnVerifiedDomain)")
 }
 
-// What Entra ID takes as redirect URIs (Microsoft's page "Redirect URI (reply URL) outline and restrictions").
+// What Entra ID takes as redirect URIs (Microsoft's page "Redirect URI (reply URL) outline and
+// restrictions").
 const (
 	maxRedirectURIs = 256
 	maxRedirectURI  = 256 // characters

@@ -1,7 +1,7 @@
 package directory
 
-// What the default directory holds. The IDs are made up and the same in every fake, so that they can stand in a
-// configuration file.
+// What the default directory holds. The IDs are made up and the same in every fake, so that they
+// can stand in a configuration file.
 const (
 	DefaultTenantID     = "5a1e0001-0000-4000-8000-000000000001"
 	DefaultDomain       = "contoso.onmicrosoft.com"
@@ -13,9 +13,9 @@ const (
 	DefaultUser         = "AdeleV@contoso.onmicrosoft.com"
 )
 
-// Default is a whole directory: a tenant, the ordinary web app registration that an MCP server signs people in with, an
-// API with two scopes that serves its own clients, as in direct mode, and two users. The first user is the usual test
-// person.
+// Default is a whole directory: a tenant, the ordinary web app registration that an MCP server
+// signs people in with, an API with two scopes that serves its own clients, as in direct mode, and
+// two users. The first user is the usual test person.
 func Default() Directory {
 	return Directory{Tenants: []Tenant{{
 		ID:          DefaultTenantID,
@@ -32,22 +32,39 @@ func Default() Directory {
 				ID: DefaultAPIID, ObjectID: "5a1e0003-0000-4000-8000-0000000000ff", DisplayName: "MCP tools API",
 				IdentifierURIs: []string{"api://" + DefaultAPIID},
 				TokenVersion:   2,
-				Scopes:         []Scope{{Name: "tool.read", DisplayName: "Read with the tools"}, {Name: "tool.write", DisplayName: "Write with the tools"}},
-				PublicClient:   []string{"http://localhost", "http://localhost/callback"},
-				Secrets:        []string{DefaultAPISecret},
-				Consented:      []string{"User.Read"},
+				Scopes: []Scope{
+					{Name: "tool.read", DisplayName: "Read with the tools"},
+					{Name: "tool.write", DisplayName: "Write with the tools"},
+				},
+				PublicClient: []string{"http://localhost", "http://localhost/callback"},
+				Secrets:      []string{DefaultAPISecret},
+				Consented:    []string{"User.Read"},
 			},
 		},
 		Users: []User{
 			{
-				ID: DefaultUserID, UserPrincipalName: DefaultUser, DisplayName: "Adele Vance", GivenName: "Adele", Surname: "Vance",
-				Mail: DefaultUser, JobTitle: "Product Marketing Manager", OfficeLocation: "18/2111", PreferredLanguage: "en-US",
-				BusinessPhones: []string{"+1 425 555 0109"},
+				ID:                DefaultUserID,
+				UserPrincipalName: DefaultUser,
+				DisplayName:       "Adele Vance",
+				GivenName:         "Adele",
+				Surname:           "Vance",
+				Mail:              DefaultUser,
+				JobTitle:          "Product Marketing Manager",
+				OfficeLocation:    "18/2111",
+				PreferredLanguage: "en-US",
+				BusinessPhones:    []string{"+1 425 555 0109"},
 			},
 			{
-				ID: "5a1e0004-0000-4000-8000-000000000002", UserPrincipalName: "AlexW@contoso.onmicrosoft.com", DisplayName: "Alex Wilber",
-				GivenName: "Alex", Surname: "Wilber", Mail: "AlexW@contoso.onmicrosoft.com", JobTitle: "Marketing Assistant",
-				OfficeLocation: "131/1104", PreferredLanguage: "en-US", Password: "correct horse",
+				ID:                "5a1e0004-0000-4000-8000-000000000002",
+				UserPrincipalName: "AlexW@contoso.onmicrosoft.com",
+				DisplayName:       "Alex Wilber",
+				GivenName:         "Alex",
+				Surname:           "Wilber",
+				Mail:              "AlexW@contoso.onmicrosoft.com",
+				JobTitle:          "Marketing Assistant",
+				OfficeLocation:    "131/1104",
+				PreferredLanguage: "en-US",
+				Password:          "correct horse",
 			},
 		},
 	}}}

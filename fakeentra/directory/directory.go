@@ -5,7 +5,8 @@ import "strings"
 // GraphAppID is the application ID of Microsoft Graph, the same in every tenant.
 const GraphAppID = "00000003-0000-0000-c000-000000000000"
 
-// ConsumersTenantID is the tenant of personal Microsoft accounts. A directory may hold it, and consumers then names it.
+// ConsumersTenantID is the tenant of personal Microsoft accounts. A directory may hold it, and
+// consumers then names it.
 const ConsumersTenantID = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 // A Directory is all that a fake knows at its start.
@@ -23,7 +24,8 @@ type Tenant struct {
 	Users       []User   `yaml:"users"`
 	Groups      []Group  `yaml:"groups"`
 	Policies    []Policy `yaml:"policies"`
-	// NoUserConsent is the setting that leaves consent to administrators: everybody else meets AADSTS90094.
+	// NoUserConsent is the setting that leaves consent to administrators: everybody else meets
+	// AADSTS90094.
 	NoUserConsent bool `yaml:"noUserConsent"`
 }
 
@@ -55,8 +57,8 @@ func (d *Directory) HomeOf(app *App) *Tenant {
 	return nil
 }
 
-// App finds an app that a tenant's people can use: one of the tenant's own, a multi-tenant one of another tenant, or for
-// people with personal accounts one that lets them in.
+// App finds an app that a tenant's people can use: one of the tenant's own, a multi-tenant one of
+// another tenant, or for people with personal accounts one that lets them in.
 func (d *Directory) App(tenant *Tenant, id string) *App {
 	if app := tenant.App(id); app != nil {
 		return app
@@ -83,8 +85,8 @@ func (t *Tenant) App(id string) *App {
 	return nil
 }
 
-// Resource finds the app that a scope's left side or a resource parameter names: an identifier URI, character by
-// character, or an application ID.
+// Resource finds the app that a scope's left side or a resource parameter names: an identifier URI,
+// character by character, or an application ID.
 func (t *Tenant) Resource(identifier string) *App {
 	for i := range t.Apps {
 		app := &t.Apps[i]
@@ -124,7 +126,8 @@ func (t *Tenant) GroupsOf(userID string) []*Group {
 	return found
 }
 
-// A Policy is a Conditional Access policy: what has to be true before certain people get a token for certain apps.
+// A Policy is a Conditional Access policy: what has to be true before certain people get a token
+// for certain apps.
 type Policy struct {
 	Name string `yaml:"name"`
 	// Users are object IDs of users or groups; empty means everybody.

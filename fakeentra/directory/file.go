@@ -52,9 +52,10 @@ func (m *Mistake) Error() string {
 // Unwrap is what is wrong.
 func (m *Mistake) Unwrap() error { return m.Err }
 
-// Parse reads a directory file, which is YAML (or JSON, which is YAML, too). IDs that are left out are made from names,
-// the same in every run; members of groups, holders of assignments and subjects of policies may be given by name. The
-// error joins a Mistake for each thing that is wrong; name is what they call the file.
+// Parse reads a directory file, which is YAML (or JSON, which is YAML, too). IDs that are left out
+// are made from names, the same in every run; members of groups, holders of assignments and
+// subjects of policies may be given by name. The error joins a Mistake for each thing that is
+// wrong; name is what they call the file.
 func Parse(name string, text []byte) (*File, error) {
 	if len(text) > MaxFile {
 		return nil, &Mistake{File: name, Err: fmt.Errorf("want at most %d bytes, got %d", MaxFile, len(text))}

@@ -12,8 +12,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// A reading fills structs from YAML, remembers the line of everything, and goes on after a mistake, so that all of them
-// are told at once.
+// A reading fills structs from YAML, remembers the line of everything, and goes on after a mistake,
+// so that all of them are told at once.
 type reading struct {
 	lines map[string]int // by path
 	wrong []problem
@@ -58,7 +58,8 @@ func (r *reading) value(node *yaml.Node, path string, into reflect.Value) {
 		return // as if it were not there
 	}
 	switch kind := into.Kind(); {
-	case into.Type() == typeTime, into.Type() == typeDuration, kind != reflect.Struct && kind != reflect.Slice && kind != reflect.Map:
+	case into.Type() == typeTime, into.Type() == typeDuration, kind != reflect.Struct && kind != reflect.Slice &&
+		kind != reflect.Map:
 		if node.Kind != yaml.ScalarNode {
 			r.add(path, fmt.Errorf("want %s, got %s", kindOf(into), kindOfNode(node)))
 			return
@@ -242,7 +243,9 @@ func kindOfNode(node *yaml.Node) string {
 func nearest(word string, names []string) string {
 	lower := strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(word))
 	for _, name := range names {
-		if strings.ToLower(name) == lower || len(lower) > 2 && (strings.HasPrefix(strings.ToLower(name), lower) || strings.HasPrefix(lower, strings.ToLower(name))) {
+		if strings.ToLower(name) == lower ||
+			len(lower) > 2 &&
+				(strings.HasPrefix(strings.ToLower(name), lower) || strings.HasPrefix(lower, strings.ToLower(name))) {
 			return fmt.Sprintf("; perhaps %q", name)
 		}
 	}

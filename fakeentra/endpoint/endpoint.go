@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// A Name is the name of an endpoint. It stands in directory files and in the admin API as it stands here.
+// A Name is the name of an endpoint. It stands in directory files and in the admin API as it stands
+// here.
 type Name string
 
 // The endpoints.
@@ -32,8 +33,23 @@ const (
 // All are the names of all endpoints.
 func All() []Name {
 	return []Name{
-		Discovery, Keys, Instance, UserRealm, Authorize, SignIn, SecondFactor, Consent, AdminConsent, Token, DeviceCode, Device, Logout, Register,
-		Graph, UserInfo, Other,
+		Discovery,
+		Keys,
+		Instance,
+		UserRealm,
+		Authorize,
+		SignIn,
+		SecondFactor,
+		Consent,
+		AdminConsent,
+		Token,
+		DeviceCode,
+		Device,
+		Logout,
+		Register,
+		Graph,
+		UserInfo,
+		Other,
 	}
 }
 

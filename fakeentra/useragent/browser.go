@@ -13,19 +13,22 @@ import (
 	"time"
 )
 
-// A Browser is one browser with one person. Its zero value approves everything as the first account that it is offered.
-// Cookies live as long as the Browser; it is not safe for concurrent use.
+// A Browser is one browser with one person. Its zero value approves everything as the first account
+// that it is offered. Cookies live as long as the Browser; it is not safe for concurrent use.
 type Browser struct {
-	// User is the account to pick, by its user principal name. Empty means the first that is offered.
+	// User is the account to pick, by its user principal name. Empty means the first that is
+	// offered.
 	User string
 	// Password is typed where one is asked for.
 	Password string
-	// Deny presses the button that declines on the first page that has one. A sign-in page has one, too: Cancel.
+	// Deny presses the button that declines on the first page that has one. A sign-in page has one,
+	// too: Cancel.
 	Deny bool
-	// Transport carries the requests. Nil means a transport of its own, to loopback only; a transport given here
-	// decides itself where it goes.
+	// Transport carries the requests. Nil means a transport of its own, to loopback only; a
+	// transport given here decides itself where it goes.
 	Transport http.RoundTripper
-	// Visited hears of every page: the status, and the address without its query. Nil hears nothing.
+	// Visited hears of every page: the status, and the address without its query. Nil hears
+	// nothing.
 	Visited func(status int, address string)
 
 	client *http.Client
@@ -50,11 +53,12 @@ const (
 // ErrTooManySteps says that a visit did not come to an end.
 var ErrTooManySteps = fmt.Errorf("more than %d pages without an end", maxSteps)
 
-// ErrNothingToDecline says that a visit with Deny met no page with a button that declines. The visit ends before the
-// client gets its answer.
+// ErrNothingToDecline says that a visit with Deny met no page with a button that declines. The
+// visit ends before the client gets its answer.
 var ErrNothingToDecline = errors.New("no page asked for anything that could be declined")
 
-// A PageError is an error page of Entra ID. Such a page has status 200, and no answer goes to the client.
+// A PageError is an error page of Entra ID. Such a page has status 200, and no answer goes to the
+// client.
 type PageError struct {
 	// Number is the AADSTS number, or 0 when the page names none.
 	Number int
@@ -68,8 +72,8 @@ func (e *PageError) Error() string {
 	return fmt.Sprintf("useragent: %s shows an error: %s", e.Page.URL.Host, e.Message)
 }
 
-// Visit opens an address and goes on until a page offers no way on. The page where it ends may have any status. An
-// error page of Entra ID is a *PageError.
+// Visit opens an address and goes on until a page offers no way on. The page where it ends may have
+// any status. An error page of Entra ID is a *PageError.
 func (b *Browser) Visit(ctx context.Context, address string) (*Page, error) {
 	if b.client == nil {
 		jar, err := cookiejar.New(nil)
@@ -135,8 +139,8 @@ func (s *step) carriesAnswer() bool {
 	return false
 }
 
-// navigation makes the request of a top-level navigation. A redirect never keeps the fragment, which is for the page
-// alone.
+// navigation makes the request of a top-level navigation. A redirect never keeps the fragment,
+// which is for the page alone.
 func navigation(ctx context.Context, method, address string, form url.Values, from *url.URL) (*http.Request, error) {
 	target, err := url.Parse(address)
 	if err != nil {
@@ -193,9 +197,14 @@ func (b *Browser) open(request *http.Request) (*Page, *step, error) {
 	if b.Visited != nil {
 		b.Visited(response.StatusCode, request.URL.Scheme+"://"+request.URL.Host+request.URL.EscapedPath())
 	}
-	if location := response.Header.Get("Location"); location != "" && response.StatusCode >= 300 && response.StatusCode < 400 {
+	if location := response.Header.Get("Location"); location != "" && response.StatusCode >= 300 &&
+		response.StatusCode < 400 {
 		if response.StatusCode == http.StatusTemporaryRedirect || response.StatusCode == http.StatusPermanentRedirect {
-			return nil, nil, fmt.Errorf("useragent: %s answers with status %d, which would send a form on", request.URL.Host, response.StatusCode)
+			return nil, nil, fmt.Errorf(
+				"useragent: %s answers with status %d, which would send a form on",
+				request.URL.Host,
+				response.StatusCode,
+			)
 		}
 		return nil, &step{method: http.MethodGet, address: location}, nil
 	}
@@ -243,7 +252,8 @@ func dialLoopback(ctx context.Context, network, address string) (net.Conn, error
 	if err != nil {
 		return nil, err
 	}
-	// Closed by a reset, so that the port is free at once: thousands of visits in a minute would use up the ports.
+	// Closed by a reset, so that the port is free at once: thousands of visits in a minute would
+	// use up the ports.
 	if err := connection.(*net.TCPConn).SetLinger(0); err != nil {
 		_ = connection.Close()
 		return nil, err

@@ -26,8 +26,8 @@ const errorPageID = "ConvergedError"
 
 var aadsts = regexp.MustCompile(`\bAADSTS(\d{1,9})\b`)
 
-// entraError is the error that a page of Entra ID shows: on an error page, or on a sign-in page that has refused what
-// was typed. The scripted person would only type the same again.
+// entraError is the error that a page of Entra ID shows: on an error page, or on a sign-in page
+// that has refused what was typed. The scripted person would only type the same again.
 func (d document) entraError() (message string, found bool) {
 	switch {
 	case aadsts.MatchString(d.alert):
@@ -65,7 +65,8 @@ type field struct{ name, value, kind string }
 
 type button struct{ name, value, text string }
 
-// readPage parses a page. What is inside noscript counts as content, since this browser runs no script.
+// readPage parses a page. What is inside noscript counts as content, since this browser runs no
+// script.
 func readPage(text string) document {
 	root, err := html.ParseWithOptions(strings.NewReader(text), html.ParseOptionEnableScripting(false))
 	if err != nil {
@@ -183,8 +184,8 @@ func (b *Browser) decide(page document) *step {
 	return nil
 }
 
-// account picks who to sign in as, on a page whose buttons are accounts. An account that is not offered is typed, where
-// there is a field for it.
+// account picks who to sign in as, on a page whose buttons are accounts. An account that is not
+// offered is typed, where there is a field for it.
 func (b *Browser) account(forms []form) (*step, bool) {
 	offered := false
 	for _, one := range forms {
@@ -214,7 +215,8 @@ func (b *Browser) account(forms []form) (*step, bool) {
 // declines reports whether a button says no.
 func (b button) declines() bool {
 	for _, word := range []string{"deny", "cancel", "decline", "reject"} {
-		if strings.EqualFold(b.value, word) || strings.EqualFold(b.name, word) || strings.HasPrefix(strings.ToLower(b.text), word) {
+		if strings.EqualFold(b.value, word) || strings.EqualFold(b.name, word) ||
+			strings.HasPrefix(strings.ToLower(b.text), word) {
 			return true
 		}
 	}

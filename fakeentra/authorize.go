@@ -111,7 +111,7 @@ func (f *Fake) proceed(w http.ResponseWriter, r *http.Request, request *authoriz
 			return
 		case silent:
 			problem.Code = "interaction_required"
-			problem.Unredirected = false // nobody would see the page
+			problem.Unredirected = false // no person sees a page
 			f.redirectError(w, r, request, problem)
 		default:
 			f.showError(w, r, problem)

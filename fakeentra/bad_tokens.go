@@ -16,16 +16,16 @@ import (
 // A BadToken is one that the API of a good token has to refuse.
 type BadToken struct {
 	Name  string `json:"name"` // such as wrong-audience; unique
-	Why   string `json:"why"`  // what is wrong with it, as a sentence
+	Why   string `json:"why"`  // the mistake, as a sentence
 	Token string `json:"token"`
 }
 
 // A flaw turns a good token into a bad one.
 type flaw struct {
 	name, why string
-	change    func(f *Fake, want *Token) // what is minted instead
-	redraft   func(made *signing.Draft)  // what is done before it is signed
-	damage    func(raw string) string    // what is done to the token once it is signed
+	change    func(f *Fake, want *Token) // changes the order to Mint
+	redraft   func(made *signing.Draft)  // changes the token before it is signed
+	damage    func(raw string) string    // changes the signed token
 }
 
 // BadTokens makes tokens that an API has to refuse with 401, or with 403 where only a scope is
@@ -111,7 +111,7 @@ func flaws(api *directory.App) []flaw {
 		},
 		{name: "no-audience", why: "there is no aud", change: claim("aud", nil)},
 		{name: "audience-twice", why: "aud stands twice, the right one last", redraft: func(made *signing.Draft) {
-			text, _ := json.Marshal(made.Claims) // signing says what is wrong
+			text, _ := json.Marshal(made.Claims) // Sign reports an error
 			made.Payload = append([]byte(`{"aud":"api://5a1e00ff-0000-4000-8000-00000000000a",`), text[1:]...)
 		}},
 		{

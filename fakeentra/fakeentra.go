@@ -106,7 +106,7 @@ type Fake struct {
 	directoryMu sync.RWMutex
 }
 
-// New makes a fake without a listener. Its error says what is wrong with the Config.
+// New makes a fake without a listener. Its error names the mistake in the Config.
 func New(config Config) (*Fake, error) {
 	cloud, err := config.Cloud.profile()
 	if err != nil {

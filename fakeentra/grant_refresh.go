@@ -109,7 +109,7 @@ func (f *Fake) widen(request *tokenRequest, d *rules.Delegation) *aadsts.Error {
 			return problem
 		}
 		if !asked.Has("offline_access") {
-			asked.OIDC = append(asked.OIDC, "offline_access") // whoever refreshes keeps a refresh token
+			asked.OIDC = append(asked.OIDC, "offline_access") // a refresh always returns a refresh token
 		}
 		if request.version == rules.V1 && d.Asked.Has("openid") && !asked.Has("openid") {
 			asked.OIDC = append(asked.OIDC, "openid")

@@ -8,7 +8,8 @@ import (
 )
 
 // Rotate is a planned rollover: the next published key signs from now on, a new one is published,
-// and the oldest is withdrawn. The second Rotate begins with fresh keys, which nobody knows.
+// and the oldest is withdrawn. The second Rotate starts with fresh keys, which are not part of the
+// source.
 func (f *Fake) Rotate() error { return f.keys.Rotate(f.clock.now(), f.rules.HasPersonalAccounts()) }
 
 // EmergencyRotate is the rollover after a key was lost. It withdraws the key that signs at once,

@@ -47,7 +47,7 @@ type tokenResponse struct {
 	ClientInfo   string `json:"client_info,omitempty"`
 }
 
-// A number is a number on the wire of v2, and a string of digits on that of v1.
+// A number is a JSON number at v2, and a string of digits at v1.
 type number string
 
 func numberOf(n int, v rules.Version) number {

@@ -17,8 +17,8 @@ type Config struct {
 	// Origin is the scheme and host of addresses in answers. Empty means
 	// https://graph.microsoft.com.
 	Origin string
-	// Authority is the scheme and host of Entra ID, which whoever has no token is sent to. Empty
-	// means https://login.microsoftonline.com.
+	// Authority is the scheme and host of Entra ID in challenges. Empty means
+	// https://login.microsoftonline.com.
 	Authority string
 	// Caller judges a bearer token. Its error means that the token is not one for Graph.
 	Caller func(ctx context.Context, token string) (*Caller, error)

@@ -9,8 +9,8 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// profile has the properties that Graph returns without $select, in its order; what is not known is
-// null.
+// profile has the properties that Graph returns without $select, in Graph's order. A property
+// without a value is null.
 type profile struct {
 	Context           string   `json:"@odata.context"`
 	BusinessPhones    []string `json:"businessPhones"`

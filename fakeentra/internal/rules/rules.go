@@ -5,7 +5,7 @@ import "mcpentra/fakeentra/directory"
 // Rules are the rules of one fake over its directory. They read, and never change, the directory.
 type Rules struct {
 	Directory *directory.Directory
-	// Authority is the scheme and host of v2 issuers, and STS that of v1 issuers.
+	// Authority is the scheme and host of v2 issuers, and STS of v1 issuers.
 	Authority string
 	STS       string
 	// GraphURL is the scheme and host of Microsoft Graph.

@@ -113,7 +113,7 @@ func runTask(ctx context.Context, task clients.Task) error {
 		Pause:           func(ctx context.Context, d time.Duration) error { return pause(ctx, d*second/time.Second) },
 	}
 	if task.Check == "client/limit/slow" {
-		config.RequestTimeout = 20 * second
+		config.RequestTimeout = 15 * second
 	}
 	var extensions []string
 	switch about := task.Enterprise; {

@@ -104,7 +104,7 @@ func commandFor(task clients.Task, shown []string) ([]string, error) {
 	}
 	var flags []string
 	if task.Check == checkOfWaiting {
-		flags = append(flags, "--request-timeout", (20 * shortSecond).String())
+		flags = append(flags, "--request-timeout", (15 * shortSecond).String())
 	}
 	if slices.Contains(abilitiesOf(task.Check), clients.ClientDocument) {
 		flags = append(flags, "--client-metadata-url", documentURL)

@@ -127,7 +127,7 @@ var requestCaught = map[broken.Fault][]string{
 }
 
 var sessionCaught = map[broken.Fault][]string{
-	broken.SessionsOutliveTokens: {"server/session/not-authentication"},
+	broken.SessionsOutliveTokens: {"server/session/not-authentication", "server/stream/reopened"},
 	broken.SharesSessions:        {"server/session/other-user"},
 	broken.BindsSessionsToTokens: {"server/session/refreshed-token"},
 	broken.AdoptsSessions:        {"server/session/own-ids"},

@@ -67,7 +67,7 @@ Some checks need what not every client has. --supports says what yours has:
   mcp-auth-conformance client --only client/pkce --supports kept-state -- node my-client.js`,
 		Args: arguments(1, math.MaxInt, "the command of an MCP client after --"),
 		RunE: func(command *cobra.Command, words []string) error {
-			return runClient(command.Context(), words, options)
+			return runClient(command.Context(), command.OutOrStdout(), words, options)
 		},
 	}
 	flags := command.Flags()
@@ -111,7 +111,7 @@ Some checks need what not every client has. --supports says what yours has:
 // fetchTimeout bounds a request for a client ID metadata document.
 const fetchTimeout = 10 * time.Second
 
-func runClient(ctx context.Context, words []string, options clientOptions) error {
+func runClient(ctx context.Context, out io.Writer, words []string, options clientOptions) error {
 	var err error
 	if options.selected.Levels, err = readLevels(options.levels); err != nil {
 		return err
@@ -148,12 +148,12 @@ func runClient(ctx context.Context, words []string, options clientOptions) error
 			return fmt.Errorf("--client-document: %w", err)
 		}
 	}
-	options.selected.Progress = func(result check.Result) { _ = report.Line(os.Stdout, result) }
+	options.selected.Progress = func(result check.Result) { _ = report.Line(out, result) }
 	found, err := clients.Run(ctx, target, options.selected)
 	if err != nil {
 		return err
 	}
-	if err := report.Summary(os.Stdout, found.Results); err != nil {
+	if err := report.Summary(out, found.Results); err != nil {
 		return err
 	}
 	switch {

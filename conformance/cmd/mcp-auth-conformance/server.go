@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -56,7 +57,7 @@ or the tokens that you have as files. Checks whose tokens are missing are skippe
   mcp-auth-conformance server http://localhost:8000/mcp --only server/metadata`,
 		Args: arguments(1, 1, "the URL of one MCP endpoint"),
 		RunE: func(command *cobra.Command, given []string) error {
-			return runServer(command.Context(), given[0], options)
+			return runServer(command.Context(), command.OutOrStdout(), given[0], options)
 		},
 	}
 	flags := command.Flags()
@@ -154,7 +155,7 @@ func readLevels(texts []string) ([]check.Level, error) {
 	return levels, nil
 }
 
-func runServer(ctx context.Context, address string, options serverOptions) error {
+func runServer(ctx context.Context, out io.Writer, address string, options serverOptions) error {
 	for _, role := range options.roles {
 		if role != "server" && role != "authorization-server" {
 			return fmt.Errorf("--role: want server or authorization-server, got %q", role)
@@ -173,12 +174,12 @@ func runServer(ctx context.Context, address string, options serverOptions) error
 	if err != nil {
 		return err
 	}
-	options.selected.Progress = func(result check.Result) { _ = report.Line(os.Stdout, result) }
+	options.selected.Progress = func(result check.Result) { _ = report.Line(out, result) }
 	found, err := servers.Run(ctx, *target, options.selected)
 	if err != nil {
 		return err
 	}
-	if err := report.Summary(os.Stdout, found.Results); err != nil {
+	if err := report.Summary(out, found.Results); err != nil {
 		return err
 	}
 	if target.Tokens[servers.Good] == nil && found.Count(check.Skip) > 0 {

@@ -7,8 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSplitWords: a path with a blank is one word between quotes, as in the client's $BROWSER.
-func TestSplitWords(t *testing.T) {
+// TestSplitWordsKeepsQuotes: a path with a blank is one word between quotes, as in the client's
+// $BROWSER.
+func TestSplitWordsKeepsQuotes(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string][]string{
 		"":                             nil,

@@ -20,7 +20,8 @@ import (
 	"mcpentra/conformance/servers"
 )
 
-func TestAnIssuerKeyIsReadInEveryForm(t *testing.T) {
+// TestReadIssuerKeyTakesEveryForm of a private key in PEM.
+func TestReadIssuerKeyTakesEveryForm(t *testing.T) {
 	t.Parallel()
 	short, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
@@ -49,7 +50,8 @@ func TestAnIssuerKeyIsReadInEveryForm(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
-func TestTokensAreMadeOfTheGoodOne(t *testing.T) {
+// TestMintTokensChangesGoodToken: each token has one flaw. A token from a file stays.
+func TestMintTokensChangesGoodToken(t *testing.T) {
 	t.Parallel()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestUsageErrors(t *testing.T) {
+func TestCommandRefusesBadUsage(t *testing.T) {
 	t.Parallel()
 	const help = "mcp-auth-conformance --help lists the "
 	for line, want := range map[string]string{
@@ -42,7 +42,7 @@ func TestUsageErrors(t *testing.T) {
 	}
 }
 
-func TestVersion(t *testing.T) {
+func TestCommandPrintsVersion(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	command := newCommand()

@@ -17,7 +17,7 @@ import (
 	"mcpentra/client/discovery"
 )
 
-func TestAddressesWithoutAScheme(t *testing.T) {
+func TestWithSchemeCompletesAddress(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{
 		"localhost":                  "http://localhost",
@@ -52,8 +52,8 @@ func TestAddressesWithoutAScheme(t *testing.T) {
 	}
 }
 
-// TestWhatToTypeInstead has addresses that are none of an MCP server.
-func TestWhatToTypeInstead(t *testing.T) {
+// TestExplainURLSuggestsAddress for addresses that no MCP server has.
+func TestExplainURLSuggestsAddress(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{
 		"http//localhost:8000/mcp":        "http://localhost:8000/mcp",
@@ -83,8 +83,9 @@ func TestWhatToTypeInstead(t *testing.T) {
 	assert.Equal(t, other, explainURL("http://localhost:8000/mcp", other), "the address is fine")
 }
 
-// TestAnotherNameOfThisMachine has a server that goes by another name than the one that was typed.
-func TestAnotherNameOfThisMachine(t *testing.T) {
+// TestExplainSuggestsNameInMetadata: the server's metadata has another loopback name than the typed
+// address.
+func TestExplainSuggestsNameInMetadata(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ resource, want string }{
 		"localhost":       {"http://localhost:8000/mcp", "http://localhost:8000/mcp"},
@@ -107,8 +108,8 @@ func TestAnotherNameOfThisMachine(t *testing.T) {
 	}
 }
 
-// TestServersThatAreNoMCPServer says what came back, and what to do.
-func TestServersThatAreNoMCPServer(t *testing.T) {
+// TestExplainDescribesAnswer: the error says what came back, and what to do.
+func TestExplainDescribesAnswer(t *testing.T) {
 	t.Parallel()
 	const nginx = "<center>The plain HTTP request was sent to HTTPS port</center>"
 	for name, c := range map[string]struct {
@@ -136,8 +137,8 @@ func TestServersThatAreNoMCPServer(t *testing.T) {
 	}
 }
 
-// TestAServerThatEndsPlainHTTP has a server for TLS that says nothing to plain HTTP.
-func TestAServerThatEndsPlainHTTP(t *testing.T) {
+// TestExplainSuggestsTLS when a TLS server ends a plain HTTP connection without an answer.
+func TestExplainSuggestsTLS(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewUnstartedServer(http.NotFoundHandler())
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)

@@ -32,7 +32,7 @@ func forWaiting(t *testing.T) (address string, started <-chan struct{}) {
 	return listening.URL + "/mcp", calls
 }
 
-func TestCtrlCReturnsToThePrompt(t *testing.T) {
+func TestCtrlCReturnsToPrompt(t *testing.T) {
 	t.Parallel()
 	address, started := forWaiting(t)
 	terminal := inTerminal(t, address)
@@ -51,7 +51,7 @@ func TestCtrlCReturnsToThePrompt(t *testing.T) {
 	assert.Zero(t, terminal.status(), terminal.text())
 }
 
-func TestCtrlCEndsWhatWasNotTypedAtThePrompt(t *testing.T) {
+func TestCtrlCEndsProgramWithVerb(t *testing.T) {
 	t.Parallel()
 	address, started := forWaiting(t)
 	terminal := inTerminal(t, address, "call", "wait")

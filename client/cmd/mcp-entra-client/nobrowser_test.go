@@ -19,9 +19,9 @@ import (
 	"mcpentra/fakeentra/useragent"
 )
 
-// Without a display, and without a person at a terminal, the program waits for the page to be
-// opened by hand.
-func TestWithoutABrowserTheProgramWaits(t *testing.T) {
+// TestProgramWaitsWithoutBrowser: without a display and a terminal, the program waits until a person
+// opens the page by hand.
+func TestProgramWaitsWithoutBrowser(t *testing.T) {
 	t.Parallel()
 	people, stop := forPeople(t)
 	t.Cleanup(stop)
@@ -61,8 +61,8 @@ func TestWithoutABrowserTheProgramWaits(t *testing.T) {
 	}
 }
 
-// At a terminal there is a person, who opens the page when $BROWSER fails.
-func TestABrowserThatFailsAtATerminal(t *testing.T) {
+// TestProgramWaitsAfterBrowserFails: the person at the terminal opens the page when $BROWSER fails.
+func TestProgramWaitsAfterBrowserFails(t *testing.T) {
 	t.Parallel()
 	people, stop := forPeople(t)
 	t.Cleanup(stop)

@@ -159,7 +159,7 @@ func pageIn(t *testing.T, said string) string {
 	return ""
 }
 
-func TestAnAddressIsPastedIntoATerminal(t *testing.T) {
+func TestPasteTakesAddressFromTerminal(t *testing.T) {
 	t.Parallel()
 	people, stop := forPeople(t)
 	t.Cleanup(stop)
@@ -179,7 +179,7 @@ func TestAnAddressIsPastedIntoATerminal(t *testing.T) {
 	}
 }
 
-func TestWrongPastesAreCorrected(t *testing.T) {
+func TestPasteAsksAgainAfterWrongAddress(t *testing.T) {
 	t.Parallel()
 	people, stop := forPeople(t)
 	t.Cleanup(stop)
@@ -202,7 +202,7 @@ func TestWrongPastesAreCorrected(t *testing.T) {
 	assert.Contains(t, terminal.text(), "get_user_name")
 }
 
-func TestPastingIsGivenUp(t *testing.T) {
+func TestPasteEndsOnCtrlCAndCtrlD(t *testing.T) {
 	t.Parallel()
 	people, stop := forPeople(t)
 	t.Cleanup(stop)

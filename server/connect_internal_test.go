@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestThePageAndTheREADMESayTheSame of how to connect each client, and what looks like JSON is JSON.
-func TestThePageAndTheREADMESayTheSame(t *testing.T) {
+// TestFrontPageAgreesWithREADME on how to connect each client. Blocks that look like JSON are JSON.
+func TestFrontPageAgreesWithREADME(t *testing.T) {
 	t.Parallel()
 	const endpoint = "http://localhost:8000/mcp"
 	readme, err := os.ReadFile("README.md")

@@ -30,8 +30,8 @@ func read(t *testing.T, file string, environ ...string) (*settings, string, erro
 	return s, log.String(), err
 }
 
-// TestAnEmptyRestrictionStopsTheStart: otherwise it would let everything in, as if it had not been set.
-func TestAnEmptyRestrictionStopsTheStart(t *testing.T) {
+// TestReadRefusesEmptyRestriction: ignoring it would let everything in, as an unset one does.
+func TestReadRefusesEmptyRestriction(t *testing.T) {
 	t.Parallel()
 	for _, key := range restrictions {
 		for _, text := range []string{
@@ -55,8 +55,8 @@ func TestAnEmptyRestrictionStopsTheStart(t *testing.T) {
 	}
 }
 
-// TestAMisspeltRestrictionStopsTheStart, in the file and in the environment.
-func TestAMisspeltRestrictionStopsTheStart(t *testing.T) {
+// TestReadRefusesMisspeltRestriction in the file and in the environment.
+func TestReadRefusesMisspeltRestriction(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
 		"auth_allowed_clients", "Auth_Allowed_Clients", "AUTH-ALLOWED-CLIENTS", "AUTH.ALLOWED.CLIENTS",
@@ -93,8 +93,8 @@ func TestAMisspeltRestrictionStopsTheStart(t *testing.T) {
 	require.ErrorContains(t, err, "environment: ")
 }
 
-// TestVariablesOfOtherSoftwareAreLetBe: neither do they stop the start, nor is anything said of them.
-func TestVariablesOfOtherSoftwareAreLetBe(t *testing.T) {
+// TestReadIgnoresVariablesOfOtherSoftware: they stop no start, and leave no log line.
+func TestReadIgnoresVariablesOfOtherSoftware(t *testing.T) {
 	t.Parallel()
 	environ := []string{
 		"PATH=/bin", "HOME=/root", "_=/usr/bin/env", "SCOPES=a", "SCOPE=a", "OAUTH_SCOPES=a",
@@ -114,8 +114,9 @@ func TestVariablesOfOtherSoftwareAreLetBe(t *testing.T) {
 	assert.Equal(t, []string{clientID}, s.direct.Clients)
 }
 
-// TestABareNameInTheEnvironmentIsReported: it may be another program's. It stops the start only if it leaves more in.
-func TestABareNameInTheEnvironmentIsReported(t *testing.T) {
+// TestReadReportsNameWithoutPrefix: the variable may belong to another program. It stops the start
+// only where ignoring it would let more callers in.
+func TestReadReportsNameWithoutPrefix(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"ALLOWED_ORIGINS", "ALLOWED_ORIGIN", "ALLOWED_TENANTS", "allowed_origins"} {
 		_, log, err := read(t, direct, name+"=x")
@@ -137,7 +138,7 @@ func TestABareNameInTheEnvironmentIsReported(t *testing.T) {
 	}
 }
 
-func TestOtherNearMissesAreReported(t *testing.T) {
+func TestReadReportsMisspeltKey(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"AUTH_SECRET": "AUTH_CLIENT_SECRET", "AUTH_CLIENT_SECERT": "AUTH_CLIENT_SECRET",
@@ -159,8 +160,8 @@ func TestOtherNearMissesAreReported(t *testing.T) {
 	assert.NotContains(t, log, "OTHER", "the file may be shared with other programs")
 }
 
-// TestTheFileIsReadAsItIs: a secret is what stands there, whatever it holds.
-func TestTheFileIsReadAsItIs(t *testing.T) {
+// TestReadExpandsNoVariable: a secret keeps its $, # and backslashes.
+func TestReadExpandsNoVariable(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`a$Bc~d`: `a$Bc~d`, `$5~x`: `$5~x`, `a$`: `a$`, `ab#cd`: `ab#cd`, `#ab`: `#ab`, `ab # why`: `ab`,
@@ -188,8 +189,9 @@ func TestTheFileIsReadAsItIs(t *testing.T) {
 	assert.Equal(t, "a${B}$C#d", s.clientSecret, "the environment is what it is")
 }
 
-// TestALineThatCannotBeReadIsNamed by its number and key, and never shown: it may hold the secret.
-func TestALineThatCannotBeReadIsNamed(t *testing.T) {
+// TestReadNamesUnreadableLine by its number and key. It never shows the line, which may hold the
+// secret.
+func TestReadNamesUnreadableLine(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
 		`AUTH_CLIENT_SECRET="` + hushSecret:                 "AUTH_CLIENT_SECRET has a quote",
@@ -219,8 +221,8 @@ func TestALineThatCannotBeReadIsNamed(t *testing.T) {
 	require.ErrorContains(t, err, "1 MiB")
 }
 
-// TestAWrongValueIsNamedByKeyAndLine also where the library finds it.
-func TestAWrongValueIsNamedByKeyAndLine(t *testing.T) {
+// TestReadNamesKeyAndLineOfWrongValue also where the library finds it.
+func TestReadNamesKeyAndLineOfWrongValue(t *testing.T) {
 	t.Parallel()
 	broker := strings.Replace(direct, "AUTH_MODE=direct", "AUTH_CLIENT_SECRET="+hushSecret, 1)
 	for setting, want := range map[string]string{

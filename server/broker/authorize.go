@@ -47,6 +47,11 @@ type transaction struct {
 	Verifier string `json:"verifier,omitempty"`
 	Nonce    string `json:"nonce,omitempty"`
 
+	// Returned is the hash of Entra's answer. SignedIn and Next, or Failure, are what followed from it. They are kept
+	// for answerLifetime.
+	Returned string   `json:"returned,omitempty"`
+	Failure  *failure `json:"failure,omitempty"`
+
 	// Remembered is the principal whose earlier consent stood in for the page. If another one comes back from Entra,
 	// SignedIn waits for that one's consent.
 	Remembered *Principal `json:"remembered,omitempty"`

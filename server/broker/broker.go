@@ -129,6 +129,7 @@ type Broker struct {
 	budgets  *lru.Cache[string, *rate.Limiter] // by budget and network
 	guesses  *lru.Cache[string, *rate.Limiter] // by network and client: wrong credentials
 	upstream singleflight.Group                // refreshes at Entra, by grant
+	signIns  singleflight.Group                // codes at Entra, by transaction
 }
 
 // New makes a broker. With a store that has none yet it makes and keeps a signing key, which is why it takes a context.

@@ -1,14 +1,19 @@
 package broker_test
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"mcpentra/server/store"
 )
 
 func TestCallback(t *testing.T) {
@@ -36,12 +41,72 @@ func TestCallback(t *testing.T) {
 	assert.Equal(t, 400, attacker.get(changed).status)
 	assert.Equal(t, 400, attacker.get(strings.Replace(back, "&state=", "&state=x&state=", 1)).status, "two states")
 	assert.Equal(t, 302, attacker.get(back).status)
-	assert.Equal(t, 400, attacker.get(back).status, "twice")
+	assert.Equal(t, 403, victim.get(back).status, "another browser, afterwards")
+	assert.Equal(t, 400, attacker.get(strings.Replace(back, "code=", "code=x", 1)).status, "another code, afterwards")
+	w.later(61 * time.Second)
+	assert.Equal(t, 400, attacker.get(back).status, "a minute later")
 
 	late := w.signIn(attacker, w.approve(attacker, attacker.get(w.request(c))), "")
 	w.later(16 * time.Minute)
 	assert.Equal(t, 400, attacker.get(late).status, "too late")
 	assert.Equal(t, 400, attacker.get(w.origin+"/auth/callback").status)
+}
+
+func TestTwoClicksAtEntra(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	m := &meeting{Store: store.NewMemory(store.Config{Now: w.now})}
+	w.broker = w.start(options{store: m})
+	c := w.public()
+	b := w.browser()
+	back := w.signIn(b, w.approve(b, b.get(w.request(c))), "")
+	m.arm("transaction", 1)
+	var answers [2]answer
+	var both sync.WaitGroup
+	for i := range answers {
+		both.Go(func() { answers[i] = b.get(back) })
+	}
+	both.Wait()
+	third := b.get(back)
+	code := third.location(t).Get("code")
+	require.NotEmpty(t, code, third.body)
+	for _, a := range answers {
+		assert.Equal(t, third.header.Get("Location"), a.header.Get("Location"), a.body)
+	}
+	_, status := w.token(redemption(c, code))
+	require.Equal(t, 200, status)
+	late := b.get(back)
+	assert.Equal(t, 200, late.status, late.body)
+	assert.Empty(t, late.header.Get("Location"), "a code that was redeemed is not sent again")
+	assert.Contains(t, late.body, "You are signed in")
+	assert.NotContains(t, late.body, code)
+}
+
+func TestTheFirstClickAtEntraIsDropped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	b := w.browser()
+	back := w.signIn(b, w.approve(b, b.get(w.request(w.public()))), "")
+	ctx, drop := context.WithCancel(t.Context())
+	drop()
+	first := httptest.NewRequestWithContext(ctx, http.MethodGet, back, nil)
+	for _, cookie := range b.c.Jar.Cookies(first.URL) {
+		first.AddCookie(cookie)
+	}
+	w.broker.ServeHTTP(httptest.NewRecorder(), first)
+	second := b.get(back)
+	assert.NotEmpty(t, second.location(t).Get("code"), second.body)
+}
+
+func TestARefusalOfEntraIsRepeated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	b := w.browser()
+	back := w.signIn(b, w.approve(b, b.get(w.request(w.public()))), "")
+	w.entraAnswers(400, `{"error":"invalid_grant","error_codes":[70008]}`)
+	first := b.get(back)
+	require.Equal(t, "server_error", first.location(t).Get("error"), first.body)
+	assert.Equal(t, first.header.Get("Location"), b.get(back).header.Get("Location"))
 }
 
 func TestCodeSwapBetweenFlows(t *testing.T) {

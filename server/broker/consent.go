@@ -119,6 +119,8 @@ func (b *Broker) settle(r *http.Request, id, answer string) (*transaction, error
 		next := &nextStep{}
 		switch {
 		case !tx.Approved:
+		case tx.SignedIn != nil && tx.Next != nil:
+			next = tx.Next // one sign-in gets one code
 		case tx.SignedIn != nil:
 			next.Code, err = b.secret()
 		default:

@@ -86,3 +86,27 @@ func TestParallelSignIns(t *testing.T) {
 	assert.Equal(t, "two", b.get(backTwo).location(t).Get("state"))
 	assert.Equal(t, "one", b.get(backOne).location(t).Get("state"))
 }
+
+func TestSignInCookiesStayFew(t *testing.T) {
+	t.Parallel()
+	for _, tls := range []bool{true, false} {
+		w := newWorld(t, options{tls: tls})
+		c := w.public()
+		b := w.browser()
+		for range 15 {
+			w.approve(b, b.get(w.request(c)))
+		}
+		back := w.signIn(b, w.approve(b, b.get(w.request(c))), "")
+		require.Equal(t, 302, b.get(back).status, "tls: %v", tls)
+		callback, err := url.Parse(back)
+		require.NoError(t, err)
+		signIns := 0
+		for _, cookie := range b.c.Jar.Cookies(callback) {
+			if strings.Contains(cookie.Name, "sign-in") {
+				signIns++
+			}
+		}
+		assert.LessOrEqual(t, signIns, 10, "tls: %v", tls)
+		assert.Equal(t, 302, b.get(back).status, "the cookie of this sign-in stays for a second click")
+	}
+}

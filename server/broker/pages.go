@@ -47,6 +47,14 @@ func (b *Broker) showOnward(w http.ResponseWriter, address, title string) {
 	b.show(w, http.StatusOK, "onward.html", page{Title: title, Server: b.config.ResourceName, Onward: address})
 }
 
+// showDone answers a person who clicked again after the client has got its access.
+func (b *Broker) showDone(w http.ResponseWriter, tx *transaction) {
+	b.show(w, http.StatusOK, "problem.html", page{
+		Title: "You are signed in", Server: b.config.ResourceName,
+		Message: "“" + isolated(tx.displayName()) + "” has its access already. Go back to it.",
+	})
+}
+
 // showProblem tells a person what is wrong, and the log what was seen.
 func (b *Broker) showProblem(w http.ResponseWriter, r *http.Request, status int, message string, seen ...sight) {
 	b.showRefusal(w, r, &protocolError{status: status, code: "page", description: message, seen: seen})

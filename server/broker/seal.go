@@ -189,17 +189,21 @@ func (s *sealedStore) create(ctx context.Context, kind, key, source string, valu
 
 // put stores a value under the record's kind and key, if its version is still the stored one.
 func (s *sealedStore) put(ctx context.Context, record store.Record, value any) error {
+	_, err := s.putAgain(ctx, record, value)
+	return err
+}
+
+// putAgain is put for a record that is going to be put once more, under the version that it returns.
+func (s *sealedStore) putAgain(ctx context.Context, record store.Record, value any) (version int64, err error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false) // which would let a stranger's & or < take six bytes
 	if err := encoder.Encode(value); err != nil {
-		return fmt.Errorf("broker: %w", err)
+		return 0, fmt.Errorf("broker: %w", err)
 	}
-	var err error
 	if record.Value, err = s.keys.seal(s.random, text.Bytes(), record.Kind+"\x00"+record.Key); err != nil {
-		return err
+		return 0, err
 	}
 	record.Limit = limit(record.Kind)
-	_, err = s.store.Put(ctx, record)
-	return err
+	return s.store.Put(ctx, record)
 }

@@ -11,11 +11,11 @@ import (
 func newDirectoryCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "directory [FILE]",
-		Short: "Prints an example of a directory file with every key, or checks a file",
-		Long: `Without FILE, directory prints a directory file with every key that there is, each explained.
-With FILE it says what is wrong with it, by line.
+		Short: "Print an example directory file, or check a file",
+		Long: `Without FILE, directory prints an example of a directory file. It explains every key.
+With FILE, directory lists the mistakes in the file by line.
 
-Exit status: 0 fine; 1 the file has mistakes; 2 usage, or the file cannot be read.`,
+Exit status: 0 fine; 1 the file has mistakes; 2 usage error, or the file cannot be read.`,
 		Example: `  fakeentra directory > directory.yaml
   fakeentra directory directory.yaml
   fakeentra --directory directory.yaml`,

@@ -75,7 +75,7 @@ func TestDirectoryFileIsFollowed(t *testing.T) {
 	assert.Contains(t, people(), "pat@fabrikam.onmicrosoft.com")
 
 	write(t, name, smallDirectory+"      - userPrincipalName: sam@fabrikam.onmicrosoft.com\nfaults:\n  - {on: keys, status: 503}\n")
-	assert.Equal(t, "fakeentra: "+name+" has changed and is taken over", fake.line(t))
+	assert.Equal(t, "fakeentra: "+name+" has changed; the fake uses it now", fake.line(t))
 	assert.Contains(t, people(), "sam@fabrikam.onmicrosoft.com")
 	assert.Contains(t, string(send(t, "GET", control+"/faults", "")), `"status":503`)
 
@@ -85,7 +85,8 @@ func TestDirectoryFileIsFollowed(t *testing.T) {
 
 	require.NoError(t, os.Remove(name))
 	write(t, name, smallDirectory)
-	assert.Equal(t, "fakeentra: "+name+" has changed and is taken over", fake.line(t), "a file may be gone for a moment")
+	want := "fakeentra: " + name + " has changed; the fake uses it now"
+	assert.Equal(t, want, fake.line(t), "a file may be gone for a moment")
 	assert.NotContains(t, people(), "sam@fabrikam.onmicrosoft.com")
 	assert.Empty(t, fake.interrupt(t))
 }

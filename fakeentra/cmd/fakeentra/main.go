@@ -1,4 +1,4 @@
-// Fakeentra is a fake of Microsoft Entra ID on loopback, for tests and for trying things out.
+// Fakeentra is a fake of Microsoft Entra ID on loopback, for tests and experiments.
 package main
 
 import (
@@ -53,20 +53,20 @@ func newCommand() *cobra.Command {
 	var options serveOptions
 	command := &cobra.Command{
 		Use:   "fakeentra",
-		Short: "A fake of Microsoft Entra ID, for tests and for trying things out",
-		Long: `Fakeentra listens on loopback and answers as Entra ID and Microsoft Graph do: a tenant, an
-app registration with a secret, an API and two people, ready to sign in. Everything it knows
-is in memory and gone when it ends; its signing keys are public, so nothing real may trust it.
+		Short: "A fake of Microsoft Entra ID, for tests and experiments",
+		Long: `Fakeentra listens on loopback and answers like Entra ID and Microsoft Graph. It has a tenant,
+an app registration with a secret, an API and two people, ready to sign in. It keeps all state in
+memory and loses it at the end. Its signing keys are public, so nothing real may trust it.
 
-The admin API mints tokens, injects faults, rolls keys, sets the clock and reads the journal;
-GET / on its port lists it.
+The admin API mints tokens, injects faults, rolls keys, sets the clock and reads the journal.
+GET / on its port lists the operations.
 
-Exit status: 0 ended by Ctrl-C or SIGTERM; 2 usage, a directory file with mistakes, or an address that
-cannot be listened on.
+For federated credentials, it fetches keys only from issuers on loopback.
 
-For a federated credential, issuers on loopback are asked for their keys, and no others.`,
+Exit status: 0 ended by Ctrl-C or SIGTERM; 2 usage error, a directory file with mistakes, or an
+address that cannot be used.`,
 		Example: `  fakeentra --write-env .env          # then: mcp-entra-server
-  fakeentra --addr localhost:0        # a free port, which the first line names
+  fakeentra --addr localhost:0        # a free port; the first line names it
   fakeentra --tls --ca-file ca.pem    # MSAL speaks only TLS; trust ca.pem
   fakeentra directory > d.yaml; fakeentra --directory d.yaml --admin-addr localhost:8401
   BROWSER='fakeentra visit' mcp-entra-client http://localhost:8000/mcp list`,
@@ -75,27 +75,42 @@ For a federated credential, issuers on loopback are asked for their keys, and no
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(command *cobra.Command, _ []string) error {
-			return serve(command.Context(), options, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{ReplaceAttr: shortTime})))
+			handler := slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{ReplaceAttr: shortTime})
+			return serve(command.Context(), options, slog.New(handler))
 		},
 	}
 	flags := command.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&options.address, "addr", "localhost:8400", "listen on `HOST:PORT`; localhost is both loopback addresses, port 0 is a free one")
-	flags.StringVar(&options.envFile, "write-env", "", "write `FILE` (mode 0600) with the settings that point mcp-entra-server here")
-	flags.StringVar(&options.directory, "directory", "", "know the tenants, apps and people of this `FILE`, and follow its changes (fakeentra directory prints an example)")
-	flags.StringVar(&options.admin, "admin-addr", "", "serve the admin API on this loopback `HOST:PORT`, such as localhost:8401")
-	flags.BoolVar(&options.tls, "tls", false, "listen with TLS, with a certificate of a CA made at the start")
+	flags.StringVar(&options.address, "addr", "localhost:8400",
+		"listen on `HOST:PORT`; localhost means both loopback addresses, port 0 a free port")
+	flags.StringVar(&options.envFile, "write-env", "",
+		"write `FILE` (mode 0600) with the settings that point mcp-entra-server here")
+	flags.StringVar(&options.directory, "directory", "",
+		"load tenants, apps and people from this `FILE`, and follow its changes; fakeentra directory prints an example")
+	flags.StringVar(&options.admin, "admin-addr", "",
+		"serve the admin API on this loopback `HOST:PORT`, for example localhost:8401")
+	flags.BoolVar(&options.tls, "tls", false, "listen with TLS; the certificate comes from a CA made at the start")
 	flags.StringVar(&options.caFile, "ca-file", "", "with --tls: write the CA's certificate to `FILE`")
-	flags.StringVar(&options.publicURL, "public-url", "", "go by this `URL` in documents and tokens instead of the listener's")
-	flags.StringVar(&options.backchannelURL, "backchannel-url", "", "name this `URL` for what programs call (token, keys, userinfo), for a fake in a container")
-	flags.BoolVar(&options.autoSignIn, "auto-sign-in", false, "sign in login_hint, or else the first user, without showing a page")
-	flags.StringVar(&options.face, "face", "", "spec-aligned: be what MCP would like an authorization server to be, and Entra ID is not (RFC 8414, PKCE metadata, iss, registration)")
-	flags.StringVar(&options.cloud, "cloud", "", "name the hosts of another cloud in documents and v1 tokens: usgov, usgov-dod or china")
-	flags.StringVar(&options.resource, "resource", "", "what becomes of the parameter resource: refused as before 2026 (AADSTS901002), or ignored; must match (AADSTS9010010) if left out")
-	flags.BoolVar(&options.anyLoopbackPort, "any-loopback-port", false, "let the port of http://127.0.0.1 differ from the registered one, as that of localhost may")
-	flags.BoolVar(&options.errorLines, "error-lines", false, "write error descriptions in lines, as before the autumn of 2023")
-	flags.StringVar(&options.seed, "seed", "", "make codes, IDs and tokens from this `TEXT`: with --clock, the same requests get the same answers")
-	flags.StringVar(&options.clock, "clock", "", "let the clock stand still at this `TIME` (RFC 3339)")
+	flags.StringVar(&options.publicURL, "public-url", "",
+		"use this `URL` in documents and tokens instead of the listener's")
+	flags.StringVar(&options.backchannelURL, "backchannel-url", "",
+		"use this `URL` for the endpoints that programs call (token, keys, userinfo), for a fake in a container")
+	flags.BoolVar(&options.autoSignIn, "auto-sign-in", false,
+		"sign in the user of login_hint, or else the first user, without a page")
+	flags.StringVar(&options.face, "face", "",
+		"spec-aligned adds what MCP expects and Entra ID lacks: RFC 8414, PKCE metadata, iss, registration")
+	flags.StringVar(&options.cloud, "cloud", "",
+		"name the hosts of another cloud in documents and v1 tokens: usgov, usgov-dod or china")
+	flags.StringVar(&options.resource, "resource", "",
+		"rule for the parameter resource: refused (AADSTS901002, as before 2026) or ignored; "+
+			"by default it must match (AADSTS9010010)")
+	flags.BoolVar(&options.anyLoopbackPort, "any-loopback-port", false,
+		"let the port of http://127.0.0.1 differ from the registered one, like the port of localhost")
+	flags.BoolVar(&options.errorLines, "error-lines", false,
+		"write error descriptions in lines, as before the autumn of 2023")
+	flags.StringVar(&options.seed, "seed", "",
+		"make codes, IDs and tokens from this `TEXT`; with --clock, the same requests get the same answers")
+	flags.StringVar(&options.clock, "clock", "", "stop the clock at this `TIME` (RFC 3339)")
 	flags.Float64Var(&options.chaos, "chaos", 0, "spoil this `SHARE` of all requests, from 0 to 1")
 	flags.BoolVar(&options.expose, "expose", false, "allow an address that other machines can reach")
 	flags.BoolVar(&options.quiet, "quiet", false, "do not log requests")

@@ -145,10 +145,10 @@ func TestRefusalsToStart(t *testing.T) {
 		text      string
 	}{
 		"a port in use":             {"", "--addr " + address + ": another program listens there"},
-		"an address without port":   {"--addr localhost", "--addr: want HOST:PORT such as localhost:8400"},
+		"an address without port":   {"--addr localhost", "--addr: want HOST:PORT, for example localhost:8400"},
 		"a port that is none":       {"--addr localhost:99999", "--addr localhost:99999: cannot listen there"},
-		"all addresses":             {"--addr :8400", "say --expose if you mean that"},
-		"another machine's":         {"--addr 192.0.2.1:8400", "say --expose if you mean that"},
+		"all addresses":             {"--addr :8400", "add --expose to allow this"},
+		"another machine's":         {"--addr 192.0.2.1:8400", "add --expose to allow this"},
 		"a CA without TLS":          {"--ca-file ca.pem", "--ca-file needs --tls"},
 		"a public URL with a path":  {"--public-url https://x.test/y", "want a public URL of scheme and host"},
 		"a backchannel with a path": {"--backchannel-url x", "want a backchannel URL of scheme and host"},
@@ -157,14 +157,14 @@ func TestRefusalsToStart(t *testing.T) {
 		"a face that is none":       {"--face pretty", `want the face "spec-aligned" or none, got "pretty"`},
 		"a cloud that is none":      {"--cloud mars", `want "usgov", "usgov-dod" or "china" as cloud`},
 		"a rule that is none":       {"--resource x", `want "refused" or "ignored" for the parameter resource`},
-		"a time that is none":       {"--clock noon", "--clock: want a time such as"},
+		"a time that is none":       {"--clock noon", "--clock: want a time like"},
 		"a share that is none":      {"--chaos 7", "want a share from 0 to 1, got 7"},
 		"no directory file":         {"--directory nowhere.yaml", "--directory: open nowhere.yaml"},
 		"a broken directory file":   {"--directory " + broken, "--directory: " + broken + ":1: want a list"},
 		"an admin port beyond":      {"--admin-addr :8401", "--admin-addr: want HOST:PORT on loopback"},
 		"an unknown flag":           {"--port 1", "there is no flag --port; fakeentra --help lists the flags"},
 		"an unknown letter":         {"-x", "there is no flag -x; fakeentra --help lists the flags"},
-		"no number":                 {"--chaos x", `--chaos: want a number such as 0.1, got "x"`},
+		"no number":                 {"--chaos x", `--chaos: want a number like 0.1, got "x"`},
 		"neither true nor false":    {"--tls=maybe", `--tls: want true or false, got "maybe"`},
 		"a flag without its value":  {"--addr", "--addr needs a value: HOST:PORT"},
 		"a word too many":           {"serve", `there is no command "serve"; fakeentra --help lists the commands`},
@@ -191,7 +191,7 @@ func TestSettingsOfTheUserAreNotReplaced(t *testing.T) {
 
 	status, stderr = runProgram(t, "--addr", "localhost:0", "--write-env", folder)
 	assert.Equal(t, 2, status)
-	assert.Contains(t, stderr, "--write-env: want a file")
+	assert.Contains(t, stderr, "--write-env: want a regular file")
 
 	empty := filepath.Join(folder, "empty.env")
 	write(t, empty, "")
@@ -205,7 +205,7 @@ func TestUsageOfCommands(t *testing.T) {
 	for arguments, text := range map[string]string{
 		"visit":               "visit wants one URL, got nothing",
 		"visit a b":           `visit wants one URL, got 2 arguments: ["a" "b"]`,
-		"visit --timeout x a": `--timeout: want a duration such as 30s or 5m, got "x"`,
+		"visit --timeout x a": `--timeout: want a duration like 30s or 5m, got "x"`,
 		"visit --addr a":      "there is no flag --addr; fakeentra visit --help lists the flags",
 		"directory a b":       `directory wants one FILE or nothing, got 2 arguments: ["a" "b"]`,
 	} {
@@ -310,7 +310,7 @@ func TestVisit(t *testing.T) {
 		text    string
 	}{
 		"a page":                {site.URL + "/?code=secret", 0, "visit: 200 " + site.URL + "/\n"},
-		"a page that says no":   {site.URL + "/refused", 3, "ended on status 403 at " + strings.TrimPrefix(site.URL, "http://") + ": The page"},
+		"a page that says no":   {site.URL + "/refused", 3, " has status 403: The page"},
 		"nobody there":          {closed.URL, 2, "connection refused"},
 		"another machine":       {"http://login.example.com/", 2, "login.example.com is not on loopback"},
 		"no address of the web": {"file:///etc/passwd", 2, "want an http or https URL"},

@@ -18,11 +18,11 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// gcPercent keeps the program small: signing takes far longer than collecting what little it allocates.
+// gcPercent keeps the program small. Signing takes far longer than frequent garbage collection.
 const gcPercent = 40
 
-// serve listens until the context ends. It checks every setting first, so that a mistake in one shows even where the
-// port is taken.
+// serve listens until the context ends. It checks every setting first, so that mistakes show even
+// if the port is taken.
 func serve(ctx context.Context, options serveOptions, logger *slog.Logger) error {
 	config, watched, err := options.check()
 	if err != nil {
@@ -88,18 +88,22 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// loopbackClient reaches nothing but loopback, whatever a directory file or a redirect names.
+// loopbackClient reaches loopback only, even if a directory file or a redirect names another host.
 func loopbackClient() *http.Client {
 	dialer := net.Dialer{Control: func(_, address string, _ syscall.RawConn) error {
 		if host, _, err := net.SplitHostPort(address); err != nil || !isLoopback(host) {
-			return fmt.Errorf("%s is not on loopback, and no other issuer is asked for keys", address)
+			return fmt.Errorf("%s is not on loopback; the fake fetches keys from loopback issuers only", address)
 		}
 		return nil
 	}}
-	return &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, MaxIdleConns: 10, IdleConnTimeout: time.Minute}}
+	return &http.Client{Transport: &http.Transport{
+		DialContext:     dialer.DialContext,
+		MaxIdleConns:    10,
+		IdleConnTimeout: time.Minute,
+	}}
 }
 
-// A controller is the admin API on its own port. Its zero value is none.
+// A controller is the admin API on its own port. The zero value serves nothing.
 type controller struct {
 	url  string
 	http *http.Server
@@ -115,7 +119,16 @@ func listenAdmin(address string, fake *fakeentra.Fake) (controller, error) {
 	}
 	host, _, _ := net.SplitHostPort(address) // checked before
 	_, port, _ := net.SplitHostPort(listeners[0].Addr().String())
-	c := controller{"http://" + net.JoinHostPort(host, port), &http.Server{Handler: admin.Handler(fake), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10}}
+	c := controller{
+		url: "http://" + net.JoinHostPort(host, port),
+		http: &http.Server{
+			Handler:           admin.Handler(fake),
+			ReadHeaderTimeout: 10 * time.Second,
+			ReadTimeout:       time.Minute,
+			IdleTimeout:       time.Minute,
+			MaxHeaderBytes:    64 << 10,
+		},
+	}
 	for _, listener := range listeners {
 		go func() { _ = c.http.Serve(listener) }()
 	}
@@ -157,13 +170,13 @@ func environment(server *fakeentra.Server, options serveOptions) string {
 	return text.String()
 }
 
-// writeDirectMode adds the settings of direct mode, as comments, where the directory has an API for it.
+// writeDirectMode adds the settings of direct mode as comments, if the directory has an API for it.
 func writeDirectMode(text *strings.Builder, tenant directory.Tenant) {
 	for _, app := range tenant.Apps {
 		if len(app.Scopes) == 0 || len(app.PublicClient) == 0 {
 			continue
 		}
-		fmt.Fprintf(text, "\n# Direct mode: these instead of the same keys above. "+
+		fmt.Fprintf(text, "\n# Direct mode: use these in place of the same keys above. "+
 			"Clients sign in as MCP_CLIENT_ID=%s.\n", app.ID)
 		fmt.Fprintf(text, "#AUTH_MODE=direct\n#AUTH_CLIENT_ID=%s\n", app.ID)
 		if len(app.Secrets) > 0 {
@@ -174,7 +187,8 @@ func writeDirectMode(text *strings.Builder, tenant directory.Tenant) {
 	}
 }
 
-// quote leaves plain values alone and puts others into single quotes, which a shell and a .env reader understand alike.
+// quote leaves plain values alone and puts others into single quotes, which a shell and a .env
+// reader both understand.
 func quote(value string) string {
 	if strings.Trim(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:/@") == "" {
 		return value
@@ -182,7 +196,7 @@ func quote(value string) string {
 	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
 }
 
-// writeFile replaces a file as a whole, so that whoever waits for it never reads half of it.
+// writeFile replaces a file as a whole, so that a waiting program never reads half of it.
 func writeFile(name, text string, mode os.FileMode) error {
 	temporary, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-")
 	if err != nil {

@@ -27,8 +27,8 @@ type serveOptions struct {
 	tls, autoSignIn, expose, quiet, anyLoopbackPort, errorLines           bool
 }
 
-// check looks for mistakes in every option. It returns the fake's Config and the directory file, which is nil without
-// --directory.
+// check looks for mistakes in every option. It returns the fake's Config and the directory file. The
+// file is nil without --directory.
 func (o serveOptions) check() (fakeentra.Config, *watch, error) {
 	for _, look := range []func() error{o.checkAddresses, o.checkFiles, o.checkClock} {
 		if err := look(); err != nil {
@@ -69,19 +69,19 @@ func (o serveOptions) check() (fakeentra.Config, *watch, error) {
 func (o serveOptions) checkAddresses() error {
 	host, _, err := net.SplitHostPort(o.address)
 	if err != nil {
-		return fmt.Errorf("--addr: want HOST:PORT such as localhost:8400, got %q", o.address)
+		return fmt.Errorf("--addr: want HOST:PORT, for example localhost:8400, got %q", o.address)
 	}
 	if !o.expose && !isLoopback(host) {
-		return fmt.Errorf("--addr %s: other machines could reach it and sign in as anybody; "+
-			"say --expose if you mean that", o.address)
+		return fmt.Errorf("--addr %s: other machines could reach this address and sign in as any user; "+
+			"add --expose to allow this", o.address)
 	}
 	if o.admin == "" {
 		return nil
 	}
 	host, _, err = net.SplitHostPort(o.admin)
 	if err != nil || !isLoopback(host) {
-		return fmt.Errorf("--admin-addr: want HOST:PORT on loopback such as localhost:8401, got %q; "+
-			"every program that reaches it controls the fake", o.admin)
+		return fmt.Errorf("--admin-addr: want HOST:PORT on loopback, for example localhost:8401, got %q; "+
+			"any program that reaches the admin API controls the fake", o.admin)
 	}
 	return nil
 }
@@ -122,13 +122,13 @@ func checkReplaceable(name string) error {
 	case err != nil:
 		return fmt.Errorf("--write-env: %w", err)
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("--write-env: want a file, but %s is something else; name another file", name)
+		return fmt.Errorf("--write-env: want a regular file, but %s is not one; name another file", name)
 	case info.Size() == 0:
 		return nil
 	}
 	line, _ := bufio.NewReader(io.LimitReader(file, maxFirstLine)).ReadString('\n')
 	if !strings.Contains(line, envFileMark) {
-		return fmt.Errorf("--write-env: %s holds settings that fakeentra did not write, so it is not replaced; "+
+		return fmt.Errorf("--write-env: %s holds settings that fakeentra did not write, so it stays as it is; "+
 			"move it away or name another file", name)
 	}
 	return nil
@@ -142,7 +142,7 @@ func (o serveOptions) checkClock() error {
 		return nil
 	}
 	if _, err := time.Parse(time.RFC3339, o.clock); err != nil {
-		return fmt.Errorf("--clock: want a time such as 2026-01-31T09:00:00Z, got %q", o.clock)
+		return fmt.Errorf("--clock: want a time like 2026-01-31T09:00:00Z, got %q", o.clock)
 	}
 	return nil
 }
@@ -151,7 +151,7 @@ func (o serveOptions) checkClock() error {
 func listenError(flag, address string, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s %s: another program listens there, perhaps another fakeentra; "+
-			"end it, or choose another port (%s localhost:0 is a free one)", flag, address, flag)
+			"end it, or choose another port (%s localhost:0 picks a free port)", flag, address, flag)
 	}
 	return fmt.Errorf("%s %s: cannot listen there: %s", flag, address, strings.TrimPrefix(err.Error(), "fakeentra: "))
 }

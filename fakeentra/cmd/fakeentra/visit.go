@@ -20,13 +20,13 @@ func newVisitCommand() *cobra.Command {
 	var timeout time.Duration
 	command := &cobra.Command{
 		Use:   "visit URL",
-		Short: "A scripted browser and person, who signs in and approves",
-		Long: `Visit opens a loopback URL as a browser would, with a person in front of it who picks an
-account, types a password where one is asked for, and approves what is asked. It can stand as
-$BROWSER for any program that opens one.
+		Short: "Sign in and approve as a scripted browser and person",
+		Long: `Visit opens a loopback URL as a browser with a person. It picks an account, types a password
+if a page asks for one, and approves each request. Any program that opens $BROWSER can use it.
 
-Exit status: 0 the last page was fine; 2 usage, or a page could not be opened; 3 the last page says
-no, which includes the error pages of Entra ID, or --deny found nothing to decline.`,
+Exit status: 0 the last page is fine; 2 usage error, or a page cannot be opened; 3 the last page is
+an error or a refusal, or --deny finds nothing to decline. The error pages of Entra ID count as
+errors.`,
 		Example: `  fakeentra visit http://localhost:8000/authorize?…
   BROWSER='fakeentra visit --deny' mcp-entra-client http://localhost:8000/mcp list
   BROWSER='fakeentra visit --user AlexW@contoso.onmicrosoft.com --password "correct horse"' …`,
@@ -37,7 +37,7 @@ no, which includes the error pages of Entra ID, or --deny found nothing to decli
 				return fmt.Errorf("visit: want an http or https URL")
 			}
 			if ip := net.ParseIP(target.Hostname()); target.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
-				return fmt.Errorf("visit: %s is not on loopback, and a scripted person signs in nowhere else", target.Host)
+				return fmt.Errorf("visit: %s is not on loopback; visit signs in at loopback hosts only", target.Host)
 			}
 			if !quiet {
 				browser.Visited = func(status int, address string) { fmt.Fprintf(os.Stderr, "visit: %d %s\n", status, address) }
@@ -55,17 +55,19 @@ no, which includes the error pages of Entra ID, or --deny found nothing to decli
 				return fmt.Errorf("visit: %w", err)
 			}
 			if page.Status >= 400 {
-				return &exitError{exitRefused, fmt.Errorf("visit: ended on status %d at %s: %s", page.Status, page.URL.Host, page.Title)}
+				err := fmt.Errorf("visit: %s has status %d: %s", page.URL.Host, page.Status, page.Title)
+				return &exitError{exitRefused, err}
 			}
 			return nil
 		},
 	}
 	flags := command.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&browser.User, "user", "", "sign in as this `NAME` instead of the first account offered")
-	flags.StringVar(&browser.Password, "password", "", "type this `WORD` where the fake asks for a password (fakes only: others see a program's arguments)")
+	flags.StringVar(&browser.User, "user", "", "sign in as this `NAME` instead of the first account")
+	flags.StringVar(&browser.Password, "password", "",
+		"type this `WORD` if a page asks for a password; for fakes only, because other users can see arguments")
 	flags.BoolVar(&browser.Deny, "deny", false,
-		"decline the first thing that can be declined; on a sign-in page, cancel")
+		"decline the first request for approval; on a sign-in page, cancel")
 	flags.DurationVar(&timeout, "timeout", time.Minute, "give up after this long")
 	flags.BoolVar(&quiet, "quiet", false, "do not print the pages")
 	return command

@@ -14,8 +14,8 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// look is how often the directory file is looked at. Asking for its time and size works on every file system, on those
-// of containers, too, where notices of changes do not arrive.
+// look is the time between two looks at the directory file. Polling its time and size works on every
+// file system, also in containers, where change notifications do not arrive.
 const look = 250 * time.Millisecond
 
 // A watch follows a directory file.
@@ -38,7 +38,7 @@ func newWatch(name string) (*watch, error) {
 	return w, err
 }
 
-// read reads the file, up to what a directory may be.
+// read reads the file, up to the size limit of a directory.
 func (w *watch) read() ([]byte, error) {
 	file, err := os.Open(w.name)
 	if err != nil {
@@ -51,7 +51,7 @@ func (w *watch) read() ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, directory.MaxFile+1))
 }
 
-// follow takes changes over until the context ends.
+// follow applies changes until the context ends.
 func (w *watch) follow(ctx context.Context, fake *fakeentra.Fake) {
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
@@ -67,8 +67,8 @@ func (w *watch) follow(ctx context.Context, fake *fakeentra.Fake) {
 	}
 }
 
-// update takes a change over, if there is one, and says what became of it. A file that is gone for a moment, as when an
-// editor replaces it, is no change.
+// update applies a change of the file, and describes the result. Empty means no change. A file that
+// is missing for a moment, while an editor replaces it, is no change.
 func (w *watch) update(fake *fakeentra.Fake) string {
 	info, err := os.Stat(w.name)
 	if err != nil || info.ModTime().Equal(w.seen.ModTime()) && info.Size() == w.seen.Size() && os.SameFile(info, w.seen) {
@@ -92,5 +92,5 @@ func (w *watch) update(fake *fakeentra.Fake) string {
 		}
 	}
 	w.file = file
-	return w.name + " has changed and is taken over"
+	return w.name + " has changed; the fake uses it now"
 }

@@ -39,30 +39,31 @@ func newClientCommand() *cobra.Command {
 	}
 	command := &cobra.Command{
 		Use:   "client -- COMMAND...",
-		Short: "Try the checks against an MCP client",
-		Long: `Client runs an MCP client again and again, each time against servers of its own on loopback
-in which one thing may not be as it should be, and looks at what the client does there.
+		Short: "Run the checks against an MCP client",
+		Long: `Client runs an MCP client many times. Each check starts its own servers on loopback, where one
+thing may be wrong, and watches the requests of the client.
 
 The client is a command that connects to the MCP server, lists its tools, calls the tool
-test-tool without arguments, and ends. {url} and {tool} in its words are replaced; without {url}
-the URL is its last word. To sign in it opens $BROWSER, or follows the redirects itself. Its
-environment is that of the official conformance suite (MCP_CONFORMANCE_SCENARIO,
-MCP_CONFORMANCE_PROTOCOL_VERSION, MCP_CONFORMANCE_CONTEXT), whose clients can be used as they
-are. HOME is an empty directory.
+test-tool without arguments, and ends. {url} and {tool} in the command are replaced. Without
+{url}, the URL becomes the last argument. To sign in, the client opens $BROWSER or follows the
+redirects itself. It gets the environment variables of the official conformance suite
+(MCP_CONFORMANCE_SCENARIO, MCP_CONFORMANCE_PROTOCOL_VERSION, MCP_CONFORMANCE_CONTEXT), so
+clients written for the suite run unchanged. HOME is an empty directory.
 
-Some checks need what not every client has. --supports says what yours has:
-  kept-state          what one run was granted is there in the next with the same HOME
-  pre-registered      MCP_CLIENT_ID and MCP_CLIENT_SECRET are used
-  client-document     it has a client ID metadata document
-  client-credentials  a grant_type in MCP_CONFORMANCE_CONTEXT is used
-  client-key          and with it a private_key_pem instead of a secret
-  enterprise-managed  idp_id_token and what is beside it in MCP_CONFORMANCE_CONTEXT is used
-  proxy               HTTP_PROXY and HTTPS_PROXY are used
-  ca-file             SSL_CERT_FILE or NODE_EXTRA_CA_CERTS is used
-  device-code         the grant_type of RFC 8628 in MCP_CONFORMANCE_CONTEXT is used
-  sign-out            sign_out there has the grant revoked and forgotten at the end
-  several-calls       calls there is how often the tool is called, whatever comes of the calls before
-  accounts            MCP_ACCOUNT keeps accounts at one server apart`,
+Some checks need an ability that not every client has. List your client's with --supports.
+In this list, "context" means MCP_CONFORMANCE_CONTEXT:
+  kept-state          keeps its grants for the next run with the same HOME
+  pre-registered      uses MCP_CLIENT_ID and MCP_CLIENT_SECRET
+  client-document     has a client ID metadata document
+  client-credentials  uses grant_type client_credentials from the context
+  client-key          uses private_key_pem from the context with that grant, instead of a secret
+  enterprise-managed  uses idp_id_token and the other idp_ members of the context
+  proxy               uses HTTP_PROXY and HTTPS_PROXY
+  ca-file             uses SSL_CERT_FILE or NODE_EXTRA_CA_CERTS
+  device-code         uses the grant_type of RFC 8628 from the context
+  sign-out            revokes and forgets the grant at the end if the context has sign_out
+  several-calls       calls the tool as often as calls in the context says, even after failures
+  accounts            keeps accounts at one server apart by MCP_ACCOUNT`,
 		Example: `  mcp-auth-conformance client -- mcp-entra-client --quiet --url {url} call {tool}
   mcp-auth-conformance client --only client/pkce --supports kept-state -- node my-client.js`,
 		Args: arguments(1, math.MaxInt, "the command of an MCP client after --"),
@@ -83,7 +84,7 @@ Some checks need what not every client has. --supports says what yours has:
 		&options.revisions,
 		"revision",
 		nil,
-		"the client claims to speak this `REVISION`; can be repeated (all are tried if none is given)",
+		"the client claims to support this `REVISION`; can be repeated; all are tried by default",
 	)
 	flags.StringSliceVar(
 		&options.supports,
@@ -95,16 +96,15 @@ Some checks need what not every client has. --supports says what yours has:
 		&options.document,
 		"client-document",
 		"",
-		"judge this `FILE` as the client ID metadata document that stands at the client's URL (with --supports "+
-			"client-document)",
+		"check this `FILE` as the client ID metadata document at the client's URL; needs --supports client-document",
 	)
 	flags.BoolVar(
 		&options.fetch,
 		"fetch-client-document",
 		false,
-		"fetch the client ID metadata document from the client's URL, and judge how it is served",
+		"fetch the client ID metadata document from the client's URL, and check how it is served",
 	)
-	flags.DurationVar(&options.timeout, "timeout", 10*time.Second, "how long one run of the client may take")
+	flags.DurationVar(&options.timeout, "timeout", 10*time.Second, "time limit for one run of the client")
 	return command
 }
 
@@ -158,22 +158,22 @@ func runClient(ctx context.Context, out io.Writer, words []string, options clien
 	}
 	switch {
 	case found.Count(check.Error) > 0:
-		return errors.New("the client could not be judged in everything; see the lines that begin with error")
+		return errors.New("some checks could not be completed; see the lines marked \"error\"")
 	case found.Count(check.Fail) > 0:
 		return errFailed
 	}
 	return nil
 }
 
-// newOpenCommand is the browser that clients under test are given: it has the person of the lab
-// visit a page.
+// newOpenCommand returns the browser of clients under test. It makes the scripted person visit a
+// page.
 func newOpenCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "open ADDRESS PAGE", Hidden: true, Args: arguments(2, 2, "two addresses"), DisableFlagParsing: true,
 		RunE: func(command *cobra.Command, given []string) error {
 			at, err := url.Parse(given[0])
 			if err != nil || at.Scheme != "http" || !net.ParseIP(at.Hostname()).IsLoopback() {
-				return errors.New("open is for clients that are being checked")
+				return errors.New("open serves only clients under test: want a loopback http address")
 			}
 			page := strings.NewReader(given[1])
 			request, err := http.NewRequestWithContext(command.Context(), http.MethodPost, at.String(), page)
@@ -186,7 +186,7 @@ func newOpenCommand() *cobra.Command {
 			}
 			defer response.Body.Close()
 			if text, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)); response.StatusCode != http.StatusOK {
-				return fmt.Errorf("the page could not be visited: %s", strings.TrimSpace(string(text)))
+				return fmt.Errorf("the page could not be opened: %s", strings.TrimSpace(string(text)))
 			}
 			return nil
 		},

@@ -17,7 +17,7 @@ import (
 func newListCommand() *cobra.Command {
 	long, entries := false, false
 	command := &cobra.Command{
-		Use: "list", Short: "List the checks, or what they try, an ID a line", Args: arguments(0, 0, "no arguments"),
+		Use: "list", Short: "List the checks, or the catalogue, one ID per line", Args: arguments(0, 0, "no arguments"),
 		Example: "  mcp-auth-conformance list --long\n  mcp-auth-conformance list --catalogue",
 		RunE: func(command *cobra.Command, _ []string) error {
 			out := command.OutOrStdout()
@@ -33,12 +33,12 @@ func newListCommand() *cobra.Command {
 			return nil
 		},
 	}
-	command.Flags().BoolVar(&long, "long", false, "with level and rule")
+	command.Flags().BoolVar(&long, "long", false, "print level and rule too")
 	command.Flags().BoolVar(
 		&entries,
 		"catalogue",
 		false,
-		"list the requirements and attacks that there are, in place of the checks",
+		"list the requirements and attacks instead of the checks",
 	)
 	return command
 }
@@ -54,8 +54,8 @@ func listOne(out io.Writer, long bool, id string, level check.Level, sentence st
 func newExplainCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "explain ID",
-		Short:   "Say what a check, a requirement or an attack is about",
-		Args:    arguments(1, 1, "one ID, as list prints them"),
+		Short:   "Explain a check, a requirement or an attack",
+		Args:    arguments(1, 1, "one ID, as printed by list"),
 		Example: "  mcp-auth-conformance explain server/token/expired\n  mcp-auth-conformance explain RS-012",
 		RunE: func(command *cobra.Command, given []string) error {
 			out, id := command.OutOrStdout(), given[0]
@@ -80,7 +80,7 @@ func newExplainCommand() *cobra.Command {
 				return nil
 			}
 			return fmt.Errorf(
-				"there is no check %q, and no requirement or attack; list and list --catalogue show them",
+				"there is no check, requirement or attack %q; list and list --catalogue show the IDs",
 				id,
 			)
 		},
@@ -102,20 +102,20 @@ func explainLine(out io.Writer, name, value string) {
 	}
 }
 
-// needs are the words for what a check of servers may need.
+// needs describes the needs of server checks, for people.
 var needs = []struct {
 	need servers.Need
 	text string
 }{
 	{servers.IssuerKey, "the issuer's key, in go test (servers.Mint)"},
 	{servers.CanaryTool, "a tool that shows when it has run, in go test (servers.Canary)"},
-	{servers.HandleTools, "tools that hand out state and take it, in go test (servers.Handles)"},
-	{servers.RoundsTool, "a tool that asks back before it does its work, in go test (servers.Rounds)"},
+	{servers.HandleTools, "two tools, one returns state and one takes it, in go test (servers.Handles)"},
+	{servers.RoundsTool, "a tool that asks its caller for input first, in go test (servers.Rounds)"},
 	{servers.TaskTool, "a tool that can be called as a task, in go test (servers.Target.TaskTool)"},
-	{servers.WhoamiTool, "a tool that tells its caller who that is, in go test (servers.Whoami)"},
+	{servers.WhoamiTool, "a tool that returns the caller's identity, in go test (servers.Whoami)"},
 	{servers.LocalOnly, "--local: the server is for this machine only"},
-	{servers.ForwardedView, "a view of what the server sends on, in go test (servers.Forwarded)"},
-	{servers.OwnServer, "a server of its own for each try, in go test (servers.Target.Fixture)"},
+	{servers.ForwardedView, "the requests that the server forwards, in go test (servers.Forwarded)"},
+	{servers.OwnServer, "a new server for each attempt, in go test (servers.Target.Fixture)"},
 }
 
 func explainNeeds(out io.Writer, tried servers.Check) {
@@ -132,11 +132,11 @@ func explainNeeds(out io.Writer, tried servers.Check) {
 		}
 	}
 	if tried.Disruptive {
-		explainLine(out, "disruptive", "runs with --disruptive only")
+		explainLine(out, "disruptive", "runs only with --disruptive")
 	}
 }
 
-// rules are those of all checks: of servers first, then of clients.
+// rules returns the rules of all checks, of servers first, then of clients.
 func rules() []check.Rule {
 	var all []check.Rule
 	for _, tried := range servers.Checks() {

@@ -15,12 +15,11 @@ import (
 	"mcpentra/conformance/servers"
 )
 
-// mintTokens lets a target make tokens with the issuer's key, out of the good one. Kinds that were
-// given as files stay.
+// mintTokens makes tokens from the good token with the issuer's key. Tokens from files stay.
 func mintTokens(target *servers.Target, file string) error {
 	good := target.Tokens[servers.Good]
 	if good == nil {
-		return errors.New("--issuer-key makes tokens of a good one: say --sign-in or --token-file too")
+		return errors.New("--issuer-key changes a good token: add --sign-in or --token-file")
 	}
 	key, err := readIssuerKey(file)
 	if err != nil {
@@ -67,5 +66,5 @@ func readIssuerKey(file string) (crypto.Signer, error) {
 			return key, nil
 		}
 	}
-	return nil, fmt.Errorf("--issuer-key: %s holds no private key in PEM that signs", file)
+	return nil, fmt.Errorf("--issuer-key: want a PEM file with a private key that can sign, but %s has none", file)
 }

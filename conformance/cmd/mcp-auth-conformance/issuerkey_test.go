@@ -45,7 +45,7 @@ func TestReadIssuerKeyTakesEveryForm(t *testing.T) {
 		assert.Equal(t, form.want, key.Public(), name)
 	}
 	_, err = readIssuerKey(keyFile(t, "CERTIFICATE", []byte("none")))
-	assert.ErrorContains(t, err, "holds no private key")
+	assert.ErrorContains(t, err, "want a PEM file with a private key")
 	_, err = readIssuerKey(filepath.Join(t.TempDir(), "missing"))
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }

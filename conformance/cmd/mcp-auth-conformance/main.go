@@ -1,4 +1,4 @@
-// Mcp-auth-conformance tells whether MCP servers and clients keep the rules of MCP authorization.
+// Mcp-auth-conformance tests MCP servers and clients against the rules of MCP authorization.
 package main
 
 import (
@@ -18,7 +18,7 @@ const (
 	exitUsage  = 2
 )
 
-// errFailed says that a check has failed; what, was printed.
+// errFailed means that a check failed. The report names it.
 var errFailed = errors.New("a check failed")
 
 func main() {
@@ -38,12 +38,13 @@ func main() {
 func newCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "mcp-auth-conformance",
-		Short: "Check whether MCP servers and clients keep the rules of MCP authorization",
-		Long: `Mcp-auth-conformance tries the rules of MCP authorization, and attacks on them, against a
-server or a client. Each check has an ID that does not change, and says which sentence it is about.
+		Short: "Test MCP servers and clients against the rules of MCP authorization",
+		Long: `Mcp-auth-conformance tests a server or a client against the rules of MCP authorization, and
+against attacks on them. Each check has an ID that does not change, and names its source.
 
-Exit status: 0 no check failed (warnings are no failures); 1 a check failed; 2 usage, or the
-server or client could not be judged: it is dead, or refuses even what is right.`,
+Exit status: 0 no check failed (warnings are not failures); 1 a check failed; 2 usage error, or
+a check could not be completed, for example because the target is unreachable or also refuses
+correct requests.`,
 		Args:          noSuchCommand,
 		Version:       version(),
 		RunE:          func(command *cobra.Command, _ []string) error { return command.Help() },

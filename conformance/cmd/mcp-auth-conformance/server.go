@@ -44,14 +44,16 @@ func newServerCommand() *cobra.Command {
 	options := serverOptions{tokenFiles: map[servers.TokenKind]*string{}}
 	command := &cobra.Command{
 		Use:   "server URL",
-		Short: "Try the checks against an MCP server",
-		Long: `Server tries the checks against the MCP endpoint at URL.
+		Short: "Run the checks against an MCP server",
+		Long: `Server runs the checks against the MCP endpoint at URL.
 
-Many checks want something refused, and first show that what is right succeeds. For that they
-need a good token: --sign-in gets one as a client does (registration, PKCE, the browser of
-$BROWSER, or the address to open yourself), --token-file reads one. Tokens with one flaw can
-only be made by whoever has the issuer's key: give the key of a test issuer with --issuer-key,
-or the tokens that you have as files. Checks whose tokens are missing are skipped, and say so.`,
+Many checks expect a refusal, and first show that a correct request succeeds. For that they
+need a good token. --sign-in gets one as a client does: it registers, uses PKCE, and opens
+$BROWSER. Without $BROWSER it prints the address for you to open. --token-file reads a token.
+
+Tokens with one flaw need the issuer's private key. Give the key of a test issuer with
+--issuer-key, or give the tokens that you have as files. Checks without their tokens are
+skipped, and the report says so.`,
 		Example: `  mcp-auth-conformance server http://localhost:8000/mcp --sign-in
   mcp-auth-conformance server https://mcp.example.com/mcp --token-file good.txt --expired-token-file old.txt
   mcp-auth-conformance server http://localhost:8000/mcp --only server/metadata`,
@@ -67,20 +69,20 @@ or the tokens that you have as files. Checks whose tokens are missing are skippe
 		options.tokenFiles[one.kind] = flags.String(
 			one.flag,
 			"",
-			fmt.Sprintf("read a token of the kind %q from `FILE`", string(one.kind)),
+			fmt.Sprintf("read a token of kind %q from `FILE`", string(one.kind)),
 		)
 	}
 	flags.StringVar(
 		&options.issuerKey,
 		"issuer-key",
 		"",
-		"make the tokens with a flaw with the issuer's private key in this PEM `FILE`; for issuers of your own",
+		"make tokens with a flaw with the issuer's private key in this PEM `FILE`; only for your own issuers",
 	)
 	flags.BoolVar(
 		&options.local,
 		"local",
 		false,
-		"the server is for this machine only: look whether others could reach it",
+		"the server is for this machine only: check whether other machines could reach it",
 	)
 	flags.StringSliceVar(
 		&options.selected.IDs,
@@ -92,23 +94,23 @@ or the tokens that you have as files. Checks whose tokens are missing are skippe
 		&options.roles,
 		"role",
 		nil,
-		"run only rules that this `ROLE` has to keep: server, authorization-server",
+		"run only rules for this `ROLE`: server, authorization-server",
 	)
 	flags.StringSliceVar(&options.levels, "level", nil, "run only rules of this `LEVEL`: must, should, policy")
 	flags.BoolVar(
 		&options.selected.Disruptive,
 		"disruptive",
 		false,
-		"run the checks that others notice too, such as floods; for servers of your own",
+		"also run checks that disturb other users, for example floods; only for your own servers",
 	)
 	flags.StringSliceVar(
 		&options.revisions,
 		"revision",
 		nil,
-		"the server claims to speak this `REVISION`; can be repeated (all are tried if none is given)",
+		"the server claims to support this `REVISION`; can be repeated; all are tried by default",
 	)
-	flags.StringVar(&options.caFile, "ca-file", "", "trust the certificate authorities of this PEM `FILE` too")
-	flags.DurationVar(&options.timeout, "timeout", 5*time.Minute, "how long to wait for the person at the browser")
+	flags.StringVar(&options.caFile, "ca-file", "", "also trust the certificate authorities in this PEM `FILE`")
+	flags.DurationVar(&options.timeout, "timeout", 5*time.Minute, "time limit for the person at the browser")
 	return command
 }
 
@@ -166,7 +168,7 @@ func runServer(ctx context.Context, out io.Writer, address string, options serve
 	if options.selected.Levels, err = readLevels(options.levels); err != nil {
 		return err
 	}
-	// Nobody should sign in only to hear of a slip of the keyboard.
+	// Find typing mistakes before the person signs in.
 	if _, err := check.Select(servers.Checks(), options.selected); err != nil {
 		return err
 	}
@@ -185,12 +187,12 @@ func runServer(ctx context.Context, out io.Writer, address string, options serve
 	if target.Tokens[servers.Good] == nil && found.Count(check.Skip) > 0 {
 		fmt.Fprintln(
 			os.Stderr,
-			"mcp-auth-conformance: checks that need a good token were skipped; say --sign-in or --token-file",
+			"mcp-auth-conformance: checks that need a good token were skipped; give one with --sign-in or --token-file",
 		)
 	}
 	switch {
 	case found.Count(check.Error) > 0:
-		return errors.New("the server could not be judged in everything; see the lines that begin with error")
+		return errors.New("some checks could not be completed; see the lines marked \"error\"")
 	case found.Count(check.Fail) > 0:
 		return errFailed
 	}
@@ -200,7 +202,7 @@ func runServer(ctx context.Context, out io.Writer, address string, options serve
 func readTarget(ctx context.Context, address string, options serverOptions) (*servers.Target, error) {
 	parsed, err := url.Parse(address)
 	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.User != nil {
-		return nil, fmt.Errorf("want the URL of an MCP endpoint, such as http://localhost:8000/mcp, got %q", address)
+		return nil, fmt.Errorf("want an MCP endpoint's URL, for example http://localhost:8000/mcp, got %q", address)
 	}
 	target := &servers.Target{URL: address, Tokens: map[servers.TokenKind]func(context.Context) (string, error){}}
 	if target.HTTPClient, err = httpClient(options.caFile); err != nil {
@@ -229,9 +231,9 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*se
 	}
 	if options.signIn {
 		if target.Tokens[servers.Good] != nil {
-			return nil, errors.New("--sign-in and --token-file are two ways to get the same token")
+			return nil, errors.New("--sign-in and --token-file both give the good token; use only one of them")
 		}
-		// Once, before the first check; every check gets the same token.
+		// Sign in once, before the first check. Every check gets the same token.
 		signIn := signin.SignIn{URL: address, Open: openPage, HTTPClient: target.HTTPClient, Timeout: options.timeout}
 		once := sync.OnceValues(func() (string, error) { return signIn.Token(ctx) })
 		if _, err := once(); err != nil {
@@ -247,12 +249,12 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*se
 	return target, nil
 }
 
-// networkAddresses are this machine's addresses that others can reach it at, for a server on
-// loopback.
+// networkAddresses returns the addresses at which other machines can reach this one. The server
+// itself must be on loopback.
 func networkAddresses(host string) ([]string, error) {
 	if address, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !address.IsLoopback()) {
 		return nil, fmt.Errorf(
-			"--local is for a server on this machine, at localhost or another loopback address, got %q",
+			"--local: want a server at localhost or another loopback address, got the host %q",
 			host,
 		)
 	}
@@ -278,7 +280,7 @@ func readToken(name string) (string, error) {
 		return "", err
 	}
 	if info.Size() > maxToken {
-		return "", fmt.Errorf("%s holds more than a token", name)
+		return "", fmt.Errorf("%s: want one token, at most %d bytes, got %d bytes", name, maxToken, info.Size())
 	}
 	text, err := os.ReadFile(name)
 	if err != nil {
@@ -286,7 +288,7 @@ func readToken(name string) (string, error) {
 	}
 	token := strings.TrimSpace(string(text))
 	if token == "" || strings.ContainsAny(token, " \t\r\n") {
-		return "", fmt.Errorf("%s does not hold one token", name)
+		return "", fmt.Errorf("%s: want exactly one token, without spaces inside", name)
 	}
 	return token, nil
 }
@@ -304,15 +306,15 @@ func httpClient(caFile string) (*http.Client, error) {
 			pool = x509.NewCertPool()
 		}
 		if !pool.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("--ca-file: %s holds no certificate in PEM", caFile)
+			return nil, fmt.Errorf("--ca-file: want a PEM file with a certificate, but %s has none", caFile)
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool}
 	}
 	return &http.Client{Transport: transport, Timeout: 30 * time.Second}, nil
 }
 
-// openPage runs $BROWSER without a shell. The page stands in place of %s, or is the last argument.
-// Without $BROWSER, the address is printed.
+// openPage runs $BROWSER without a shell. The page replaces %s, or becomes the last argument.
+// Without $BROWSER, openPage prints the address.
 func openPage(ctx context.Context, page string) error {
 	words, err := splitWords(os.Getenv("BROWSER"))
 	if err != nil {
@@ -323,7 +325,7 @@ func openPage(ctx context.Context, page string) error {
 		return nil
 	}
 	if parsed, err := url.Parse(page); err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" {
-		return errors.New("the authorization page is not a web page")
+		return errors.New("want an http or https URL as authorization page")
 	}
 	at := slices.Index(words, "%s")
 	if at < 1 {
@@ -332,12 +334,12 @@ func openPage(ctx context.Context, page string) error {
 	words[at] = page
 	run := exec.CommandContext(ctx, words[0], words[1:]...)
 	if err := run.Run(); err != nil {
-		return fmt.Errorf("the browser: %w", err)
+		return fmt.Errorf("BROWSER: the command failed: %w", err)
 	}
 	return nil
 }
 
-// splitWords splits a command at blanks. Quotes keep what is between them in one word.
+// splitWords splits a command at blanks. Quoted text stays in one word.
 func splitWords(line string) ([]string, error) {
 	var words []string
 	var word strings.Builder
@@ -360,7 +362,7 @@ func splitWords(line string) ([]string, error) {
 		}
 	}
 	if quote != 0 {
-		return nil, errors.New("a quote is not closed")
+		return nil, errors.New("want a command with closed quotes, got an open quote")
 	}
 	return words, nil
 }

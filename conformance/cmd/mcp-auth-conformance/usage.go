@@ -17,12 +17,12 @@ func version() string {
 	return "unknown"
 }
 
-// values says in words which values a type of flag takes.
+// values describes the values of each type of flag.
 var values = map[string]string{
-	"bool": "true or false", "duration": "a duration such as 30s or 5m", "stringSlice": "names between commas",
+	"bool": "true or false", "duration": "a duration like 30s or 5m", "stringSlice": "names separated by commas",
 }
 
-// flagError says in words which flag is wrong, what it wants and what it got.
+// flagError names the wrong flag, the values it takes and the value it got.
 func flagError(command *cobra.Command, err error) error {
 	var invalid *pflag.InvalidValueError
 	var missing *pflag.ValueRequiredError
@@ -44,7 +44,7 @@ func flagError(command *cobra.Command, err error) error {
 	return err
 }
 
-// arguments takes from least to most arguments. The text says what they are.
+// arguments accepts from least to most arguments. The text describes them.
 func arguments(least, most int, text string) cobra.PositionalArgs {
 	return func(command *cobra.Command, given []string) error {
 		switch {
@@ -57,7 +57,7 @@ func arguments(least, most int, text string) cobra.PositionalArgs {
 	}
 }
 
-// noSuchCommand refuses words that are no command.
+// noSuchCommand refuses unknown commands.
 func noSuchCommand(command *cobra.Command, given []string) error {
 	if len(given) > 0 {
 		return fmt.Errorf("there is no command %q; %s --help lists the commands", given[0], command.CommandPath())

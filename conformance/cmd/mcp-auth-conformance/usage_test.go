@@ -18,8 +18,8 @@ func TestCommandRefusesBadUsage(t *testing.T) {
 		"-x":                                     "there is no flag -x; " + help + "flags",
 		"server":                                 "server wants the URL of one MCP endpoint, got nothing",
 		"server a b":                             `endpoint, got 2 arguments: ["a" "b"]`,
-		"server localhost":                       "want the URL of an MCP endpoint, such as http://localhost:8000/mcp",
-		"server a --timeout x":                   `--timeout: want a duration such as 30s or 5m, got "x"`,
+		"server localhost":                       "want an MCP endpoint's URL, for example http",
+		"server a --timeout x":                   `--timeout: want a duration like 30s or 5m, got "x"`,
 		"server a --local=maybe":                 `--local: want true or false, got "maybe"`,
 		"server a --token-file":                  "--token-file needs a value: FILE",
 		"server a --level maybe":                 `--level: want must, should or policy, got "maybe"`,
@@ -32,7 +32,7 @@ func TestCommandRefusesBadUsage(t *testing.T) {
 		"client --supports x -- a":               `there is no ability "x"; client --help lists the abilities`,
 		"client --revision x -- a":               "--revision: want one of 2025-03-26",
 		"list x":                                 `list wants no arguments, got 1 arguments: ["x"]`,
-		"explain":                                "explain wants one ID, as list prints them, got nothing",
+		"explain":                                "explain wants one ID, as printed by list, got nothing",
 	} {
 		command := newCommand()
 		command.SetArgs(strings.Fields(line))

@@ -2,10 +2,11 @@ package guard
 
 import (
 	"bytes"
+	"iter"
 	"math"
 	"mime"
 	"net/http"
-	"strings"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -152,13 +153,13 @@ func (k *keptAnswer) response(m *message) jsontext.Value {
 	if k.over {
 		return failure(m, sayNotAnswered)
 	}
-	candidates := []string{k.body.String()}
+	candidates := slices.Values([][]byte{k.body.Bytes()})
 	mediaType, _, err := mime.ParseMediaType(k.header.Get("Content-Type"))
 	if err == nil && mediaType == "text/event-stream" {
-		candidates = eventData(k.body.String())
+		candidates = eventData(k.body.Bytes())
 	}
-	for _, candidate := range candidates {
-		value := jsontext.Value(strings.TrimSpace(candidate))
+	for candidate := range candidates {
+		value := jsontext.Value(bytes.TrimSpace(candidate))
 		// The same spelling as the request's, or ids would differ by their escapes.
 		if value.Compact(jsontext.PreserveRawStrings(false)) != nil {
 			continue
@@ -173,22 +174,44 @@ func (k *keptAnswer) response(m *message) jsontext.Value {
 }
 
 // byteOrderMark may begin a stream, and is no part of it.
-const byteOrderMark = "\ufeff"
+var byteOrderMark = []byte("\ufeff")
 
-// eventData joins the data lines of each event (WHATWG HTML, server-sent events).
-func eventData(stream string) []string {
-	var events []string
-	stream = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(stream, byteOrderMark))
-	for event := range strings.SplitSeq(stream, "\n\n") {
-		var data []string
-		for line := range strings.SplitSeq(event, "\n") {
-			if rest, found := strings.CutPrefix(line, "data:"); found {
-				data = append(data, strings.TrimPrefix(rest, " "))
+// eventData yields the data of each event, with its lines joined (WHATWG HTML, server-sent events). It joins them in
+// the stream's own memory: an answer of many short lines must not cost many times its size.
+func eventData(stream []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		stream = bytes.TrimPrefix(stream, byteOrderMark)
+		data, found := stream[:0], false
+		for len(stream) > 0 {
+			var line []byte
+			line, stream = cutLine(stream)
+			if rest, is := bytes.CutPrefix(line, []byte("data:")); is {
+				if found {
+					data = append(data, '\n')
+				}
+				data, found = append(data, bytes.TrimPrefix(rest, []byte(" "))...), true
 			}
-		}
-		if data != nil {
-			events = append(events, strings.Join(data, "\n"))
+			if len(line) > 0 && len(stream) > 0 {
+				continue
+			}
+			// The capacity ends here, so that appending to the data cannot write over the next event.
+			if found && !yield(data[:len(data):len(data)]) {
+				return
+			}
+			data, found = stream[:0], false
 		}
 	}
-	return events
+}
+
+// cutLine is the first line of a stream, which may end with CR, LF or both, and what follows it.
+func cutLine(stream []byte) (line, rest []byte) {
+	end := bytes.IndexAny(stream, "\r\n")
+	if end < 0 {
+		return stream, nil
+	}
+	line, rest = stream[:end], stream[end+1:]
+	if stream[end] == '\r' {
+		rest = bytes.TrimPrefix(rest, []byte("\n"))
+	}
+	return line, rest
 }

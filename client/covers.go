@@ -8,14 +8,29 @@ import (
 	"strings"
 )
 
-// covers reports whether a token may go to an address of the server's origin. The address has to be that
-// of the server or of the resource that the token was issued for, or lie below one of them. Another path
-// can be another server, to which a redirect must not take the token.
-func (t *Transport) covers(in *held, target *url.URL) bool {
-	if target.Opaque != "" {
+// covers reports whether a token may go where a request goes, within the server's origin. The address has
+// to be that of the server or of the resource that the token was issued for, or lie below one of them.
+// Another path can be another server, to which a redirect must not take the token.
+//
+// A request that the caller makes itself may also take a token to the neighbours of the server: a server of
+// MCP 2024-11-05 at /team-a/sse takes messages at /team-a/messages. A neighbour starts no sign-in.
+func (t *Transport) covers(in *held, request *http.Request) bool {
+	target := request.URL
+	switch {
+	case target.Opaque != "":
 		return false
+	case within(t.server, target), in != nil && in.resource != nil && within(in.resource, target):
+		return true
 	}
-	return within(t.server, target) || in != nil && in.resource != nil && within(in.resource, target)
+	redirected := request.Response != nil
+	hasToken := in != nil && in.access != ""
+	return !redirected && hasToken && below(folderOf(t.server), target.EscapedPath())
+}
+
+// folderOf is the path of an address before its last segment, without a slash at the end.
+func folderOf(address *url.URL) string {
+	path := strings.TrimSuffix(address.EscapedPath(), "/")
+	return path[:max(0, strings.LastIndexByte(path, '/'))]
 }
 
 func (t *Transport) sameOrigin(address *url.URL) bool {
@@ -29,8 +44,13 @@ func within(resource, target *url.URL) bool {
 	if base == "" || path == base || path == resource.EscapedPath() {
 		return true
 	}
-	rest, below := strings.CutPrefix(path, base+"/")
-	return below && !strings.ContainsAny(rest, `%;\`) && !slices.ContainsFunc(strings.Split(rest, "/"), isDots)
+	return below(base, path)
+}
+
+// below reports whether a path lies below another one.
+func below(base, path string) bool {
+	rest, found := strings.CutPrefix(path, base+"/")
+	return found && !strings.ContainsAny(rest, `%;\`) && !slices.ContainsFunc(strings.Split(rest, "/"), isDots)
 }
 
 func isDots(segment string) bool { return segment == "." || segment == ".." }

@@ -127,3 +127,38 @@ func TestARequestToAnotherPathNeedsNoSignIn(t *testing.T) {
 	assert.Equal(t, http.StatusUnauthorized, response.StatusCode)
 	assert.Empty(t, s.pages())
 }
+
+// A server of MCP 2024-11-05 names another path for the client's messages.
+func TestATokenGoesToNeighboursThatTheCallerAsksFor(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		server, path string
+		status       int
+	}{
+		"messages beside the stream":           {"/team-a/sse", "/team-a/messages", http.StatusOK},
+		"messages below":                       {"/team-a/sse", "/team-a/sse/messages", http.StatusOK},
+		"another server":                       {"/team-a/sse", "/team-b/messages", http.StatusUnauthorized},
+		"the root of several servers":          {"/team-a/sse", "/", http.StatusUnauthorized},
+		"another server, by dots":              {"/team-a/sse", "/team-a/../team-b", http.StatusUnauthorized},
+		"another server, by encoded dots":      {"/team-a/sse", "/team-a/%2e%2e/team-b", http.StatusUnauthorized},
+		"another server with the same letters": {"/team-a/sse", "/team-ab/messages", http.StatusUnauthorized},
+		"beside a server at the root":          {"/sse", "/messages", http.StatusOK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.replace["/.well-known/oauth-protected-resource/mcp"] = func(w http.ResponseWriter, _ *http.Request) {
+				s.json(w, http.StatusOK, `{"resource":"ORIGIN`+c.server+`","authorization_servers":["ORIGIN"]}`)
+			}
+			_, through := s.client(func(config *client.Config) { config.Server = s.URL + c.server })
+			first, err := through.Get(s.URL + c.server)
+			require.NoError(t, err)
+			require.NoError(t, first.Body.Close())
+			require.Equal(t, http.StatusOK, first.StatusCode)
+			response, err := through.Post(s.URL+c.path, "application/json", strings.NewReader("{}"))
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			assert.Equal(t, c.status, response.StatusCode)
+		})
+	}
+}

@@ -77,7 +77,7 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	got, refusals, stepUps, nonces := byNobody, 0, 0, 0
 	for {
 		in, err := t.token(ctx)
-		if !t.covers(in, request.URL) {
+		if !t.covers(in, request) {
 			return t.sendBare(request, body)
 		}
 		if err != nil {

@@ -18,6 +18,14 @@ import (
 // Apache 5 s.
 const idleTimeout = 1500 * time.Millisecond
 
+// An HTTP/2 connection that brings nothing for pingAfter is pinged. It is closed if no answer comes within pingTimeout.
+// All callers share the connection. If a router drops it without a reset, their calls hang, and so do later calls. A
+// tool that blocks its whole program answers no ping either, so the time is long.
+const (
+	pingAfter   = 15 * time.Second
+	pingTimeout = time.Minute
+)
+
 // maxAttempts bounds how many connections are tried for one request.
 const maxAttempts = 3
 
@@ -56,6 +64,7 @@ func newTransport(timeout time.Duration) *http.Transport {
 		MaxResponseHeaderBytes: 64 << 10,
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}
 	if timeout > 0 {
 		t.ResponseHeaderTimeout = timeout

@@ -109,7 +109,7 @@ const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 func isPlainName(name string) bool { return strings.Trim(name, letters+"0123456789-") == "" }
 
 // addedQuery reads Config.Query. The parameters of the operator's own URL stay the operator's.
-func addedQuery(names []string, own url.Values) ([]string, error) {
+func addedQuery(names []string, own string) ([]string, error) {
 	for _, name := range names {
 		switch {
 		case name == "" || len(name) > 64 || strings.Trim(name, letters+"0123456789-_.~") != "":
@@ -117,11 +117,23 @@ func addedQuery(names []string, own url.Values) ([]string, error) {
 		case strings.EqualFold(name, "access_token"):
 			return nil, wrongQuery("has %s, a parameter that never passes, since it can hold a token: leave it out",
 				name)
-		case own.Has(name):
+		case setsParameter(own, name):
 			return nil, wrongQuery("has %s, which the upstream's URL sets itself: leave it out here or there", name)
 		}
 	}
 	return slices.Clone(names), nil
+}
+
+// setsParameter reports whether some server would find a parameter in a query. Some ignore the case of names, and some
+// also split at semicolons.
+func setsParameter(query, name string) bool {
+	parameters, _ := url.ParseQuery(strings.ReplaceAll(query, ";", "&")) // pairs that cannot be read are left out
+	for set := range parameters {
+		if strings.EqualFold(set, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // passesOn reports whether a caller's header reaches the upstream.

@@ -243,6 +243,20 @@ func TestNamesThatCannotBeAdded(t *testing.T) {
 	}
 }
 
+func TestAParameterOfTheUpstreamsURLCannotBeAdded(t *testing.T) {
+	t.Parallel()
+	for query, name := range map[string]string{
+		"code=a":       "code",
+		"Code=a":       "code",
+		"code=b":       "CODE",
+		"a=1;code=b":   "code",
+		"c%6fde=b&a=1": "code",
+	} {
+		_, err := upstream.New(upstream.Config{URL: "http://localhost:9000?" + query, Query: []string{name}})
+		assert.ErrorContains(t, err, "Query has "+name, query)
+	}
+}
+
 func TestErrorsDoNotQuoteTheUpstreamsSecrets(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{

@@ -94,7 +94,7 @@ func New(config Config) (*Proxy, error) {
 	if p.headers, err = addedHeaders(config.Headers); err != nil {
 		return nil, err
 	}
-	if p.queryNames, err = addedQuery(config.Query, target.Query()); err != nil {
+	if p.queryNames, err = addedQuery(config.Query, target.RawQuery); err != nil {
 		return nil, err
 	}
 	if p.signer, err = newSigner(config, Address(target)); err != nil {

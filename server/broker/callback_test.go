@@ -78,7 +78,7 @@ func TestTwoClicksAtEntra(t *testing.T) {
 	late := b.get(back)
 	assert.Equal(t, 200, late.status, late.body)
 	assert.Empty(t, late.header.Get("Location"), "a code that was redeemed is not sent again")
-	assert.Contains(t, late.body, "You are signed in")
+	assert.Contains(t, late.body, "This sign-in is complete")
 	assert.NotContains(t, late.body, code)
 }
 

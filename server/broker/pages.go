@@ -47,11 +47,11 @@ func (b *Broker) showOnward(w http.ResponseWriter, address, title string) {
 	b.show(w, http.StatusOK, "onward.html", page{Title: title, Server: b.config.ResourceName, Onward: address})
 }
 
-// showDone answers a person who clicked again after the client has got its access.
+// showDone answers a person who clicked again after the client has redeemed its code. The grant may have ended since.
 func (b *Broker) showDone(w http.ResponseWriter, tx *transaction) {
 	b.show(w, http.StatusOK, "problem.html", page{
-		Title: "You are signed in", Server: b.config.ResourceName,
-		Message: "“" + isolated(tx.displayName()) + "” has its access already. Go back to it.",
+		Title: "This sign-in is complete", Server: b.config.ResourceName,
+		Message: "The answer has reached “" + isolated(tx.displayName()) + "”. Go back to it.",
 	})
 }
 

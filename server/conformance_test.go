@@ -107,6 +107,8 @@ func (p *placement) endpoint() string {
 // put configures a server for the placement.
 func (p *placement) put(t *testing.T, config *server.Config) {
 	config.Stateful = p.stateful
+	// All checks run at once as one person. A check that waits must not lose its session to the others.
+	config.Limits.CallerSessions = 1000
 	if p.atOrigin {
 		config.Path = "/"
 	}

@@ -23,9 +23,10 @@ live: build ## the flow against the tenant in .env, with your browser
 	@test -f .env || { echo 'make live: no .env here; copy .env.example and fill in your tenant (README.md, "Against your tenant")' >&2; exit 2; }
 	@testdata/demo/run bin "$(CURDIR)/.env"
 
+# The slowest tests wait for deadlines, so more of them run at once than there are cores.
 .PHONY: test
 test: ## everything that needs only Go, offline
-	go test ./...
+	go test -parallel 6 ./...
 
 .PHONY: race
 race: ## the same under the race detector, in random order

@@ -29,10 +29,8 @@ type Lab struct {
 	ca     *authority
 
 	starting sync.Mutex
-	// deliveries are the answers that a redirect URI has not replied to yet.
-	deliveries sync.WaitGroup
-	servers    map[Party]*httptest.Server
-	closed     bool
+	servers  map[Party]*httptest.Server
+	closed   bool
 
 	mu      sync.Mutex
 	record  []*Request
@@ -43,10 +41,14 @@ type Lab struct {
 	questions int
 	opened    []string
 	replies   []string
-	output    bytes.Buffer
-	err       error
-	session   int // the number of the last session
-	gone      map[string]bool
+	// deliveries counts the answers that a redirect URI has not replied to yet. delivered is closed when
+	// the count is 0.
+	deliveries int
+	delivered  chan struct{}
+	output     bytes.Buffer
+	err        error
+	session    int // the number of the last session
+	gone       map[string]bool
 }
 
 // Bounds: of a request's body, of what is kept of a client's output, and of a reply at the redirect
@@ -211,16 +213,37 @@ func (l *Lab) Run(ctx context.Context, p *bench.Probe, changes ...func(*bench.Ta
 	l.ended(err)
 }
 
-// awaitReplies waits for what redirect URIs still have to say. A client can be done before the lab has read the reply.
+// awaitReplies waits for the replies of redirect URIs that are under way. A client can end before the
+// lab has read the reply.
 func (l *Lab) awaitReplies() {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		l.deliveries.Wait()
-	}()
+	l.mu.Lock()
+	done := l.delivered
+	l.mu.Unlock()
+	if done == nil {
+		return
+	}
 	select {
 	case <-done:
 	case <-time.After(replyTimeout):
+	}
+}
+
+// beginDelivery counts an answer that a redirect URI has not replied to yet, and endDelivery its end.
+func (l *Lab) beginDelivery() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.deliveries == 0 {
+		l.delivered = make(chan struct{})
+	}
+	l.deliveries++
+}
+
+func (l *Lab) endDelivery() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deliveries--
+	if l.deliveries == 0 {
+		close(l.delivered)
 	}
 }
 
@@ -389,8 +412,8 @@ func (l *Lab) deliver(ctx context.Context, redirect *url.URL, answer Answer) boo
 	if err != nil {
 		return false
 	}
-	l.deliveries.Add(1)
-	defer l.deliveries.Done()
+	l.beginDelivery()
+	defer l.endDelivery()
 	response, err := l.transport().RoundTrip(request)
 	if err != nil {
 		return false

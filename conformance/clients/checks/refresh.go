@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients/internal/bench"
@@ -119,12 +120,12 @@ func refreshRotation(ctx context.Context, p *bench.Probe) error {
 }
 
 func refreshOutage(ctx context.Context, p *bench.Probe) error {
-	out := false // set between runs
+	var out atomic.Bool // changes between runs; handlers read it
 	l := lab.New(lab.Script{
 		Revision: p.Revision,
 		Refresh:  true,
 		Intercept: func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
-			if !out || r.Form.Get("grant_type") != "refresh_token" {
+			if !out.Load() || r.Form.Get("grant_type") != "refresh_token" {
 				return false
 			}
 			http.Error(w, "out of order", http.StatusServiceUnavailable)
@@ -137,13 +138,13 @@ func refreshOutage(ctx context.Context, p *bench.Probe) error {
 		return err
 	}
 	l.Expire()
-	out = true
+	out.Store(true)
 	l.Run(ctx, p)
 	tried := len(refreshes(l, l.Authority()))
 	if tried == 0 {
 		return &check.NotApplicable{Reason: "the client does not refresh"}
 	}
-	out = false
+	out.Store(false)
 	l.Expire()
 	asked := len(l.Authorizations(l.Authority()))
 	l.Run(ctx, p)

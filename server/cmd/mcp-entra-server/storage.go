@@ -68,8 +68,8 @@ func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store.Sto
 		opened, err := store.OpenFile(ctx, path, store.Config{})
 		if errors.Is(err, store.ErrInUse) {
 			return nil, nil, fmt.Errorf("STORE_URL: %w, and a file serves one process: stop that one, or give "+
-				"this server grants of its own "+
-				"with --store file:PATH or --store memory:", err)
+				"this server a store of its own "+
+				"with --store file:PATH, or --store memory: to keep nothing", err)
 		} else if err != nil {
 			return nil, nil, fmt.Errorf("STORE_URL: %w", err)
 		}

@@ -134,9 +134,9 @@ func TestTheOperatorsQueryIsNowhereElse(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var audience string
+			audience := make(chan string, 1)
 			p := newPlace(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				audience = r.Header.Get(upstream.CallerHeader)
+				audience <- r.Header.Get(upstream.CallerHeader)
 				handler(w, r)
 			}), func(c *upstream.Config) {
 				c.URL += "&code=query-canary"
@@ -145,7 +145,7 @@ func TestTheOperatorsQueryIsNowhereElse(t *testing.T) {
 			resp, body := p.send(http.MethodPost, ping)
 			assert.Equal(t, http.StatusBadGateway, resp.StatusCode)
 			assert.NotContains(t, body, "canary")
-			assert.NotContains(t, decoded(t, audience), "canary")
+			assert.NotContains(t, decoded(t, <-audience), "canary")
 		})
 	}
 	assert.Contains(t, logged.String(), "the upstream failed")

@@ -21,8 +21,7 @@ const (
 	maxBody   = 1 << 20
 	maxToken  = 16 << 10
 	bodyLimit = 4 * time.Second
-	// answerLimit is for an answer, from when the request came: longer than an issuer that is
-	// silent may take twice.
+	// answerLimit is how long a caller may take to read an answer.
 	answerLimit = 7 * time.Second
 	// floodLimit is how many tokens with bad signatures a broken server bears.
 	floodLimit = 400

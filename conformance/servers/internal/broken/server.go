@@ -141,15 +141,30 @@ func (t *Server) Target() bench.Target {
 	return target
 }
 
+// boundedAnswer gives its caller answerLimit to read the answer. The time starts with the first
+// byte, so a busy machine may take longer to reach it.
+type boundedAnswer struct {
+	http.ResponseWriter
+	begun bool
+}
+
+func (a *boundedAnswer) Write(text []byte) (int, error) {
+	if !a.begun {
+		a.begun = true
+		_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(time.Now().Add(answerLimit))
+	}
+	return a.ResponseWriter.Write(text)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (a *boundedAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
 func (t *Server) has(fault Fault) bool { return slices.Contains(t.faults, fault) }
 
 func (t *Server) serve(w http.ResponseWriter, r *http.Request) {
-	deadline := time.Now().Add(answerLimit)
-	if r.Method == http.MethodGet { // a stream goes on for longer
-		deadline = time.Time{}
-	}
-	if !t.has(WaitsForReaders) {
-		_ = http.NewResponseController(w).SetWriteDeadline(deadline)
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	if r.Method != http.MethodGet && !t.has(WaitsForReaders) { // a GET stream lasts longer
+		w = &boundedAnswer{ResponseWriter: w}
 	}
 	if t.openToPages(w, r) {
 		return

@@ -19,12 +19,20 @@ type at struct{ response http.Response }
 
 func (a *at) RoundTrip(*http.Request) (*http.Response, error) { return &a.response, nil }
 
-// BenchmarkTokenInHand measures what a Transport adds to a request with a token in hand: time, and allocations.
+// BenchmarkTokenInHand measures what a Transport adds to a request with a token in hand: time, and
+// allocations.
 func BenchmarkTokenInHand(b *testing.B) {
 	base := &at{http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}}
-	under, err := client.New(client.Config{Server: "https://mcp.example.com/mcp", Base: base, Token: constant("secret-token")})
+	under, err := client.New(
+		client.Config{Server: "https://mcp.example.com/mcp", Base: base, Token: constant("secret-token")},
+	)
 	require.NoError(b, err)
-	request, err := http.NewRequestWithContext(b.Context(), http.MethodPost, "https://mcp.example.com/mcp", strings.NewReader(`{"jsonrpc":"2.0"}`))
+	request, err := http.NewRequestWithContext(
+		b.Context(),
+		http.MethodPost,
+		"https://mcp.example.com/mcp",
+		strings.NewReader(`{"jsonrpc":"2.0"}`),
+	)
 	require.NoError(b, err)
 	for _, name := range []string{"Content-Type", "Accept", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name", "User-Agent"} {
 		request.Header.Set(name, "a value")
@@ -54,7 +62,8 @@ func BenchmarkTokenInHand(b *testing.B) {
 	b.ReportMetric(10, "allocs<=")
 }
 
-// BenchmarkTwoProcessesRefresh has two processes refresh one rotating token a thousand times, and counts the sign-ins that it takes.
+// BenchmarkTwoProcessesRefresh has two processes refresh one rotating token a thousand times, and
+// counts the sign-ins that it takes.
 func BenchmarkTwoProcessesRefresh(b *testing.B) {
 	signIns := 0
 	for b.Loop() {
@@ -66,7 +75,8 @@ func BenchmarkTwoProcessesRefresh(b *testing.B) {
 	b.ReportMetric(0, "again<=")
 }
 
-// BenchmarkHostileServers measures the longest that a program hangs on a server that asks for ever more scopes, redirects for ever, or sends megabytes, before it gets its error.
+// BenchmarkHostileServers measures the longest that a program hangs on a server that asks for ever
+// more scopes, redirects for ever, or sends megabytes, before it gets its error.
 func BenchmarkHostileServers(b *testing.B) {
 	const resource, issuer = "/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-authorization-server"
 	servers := map[string]func(*site){

@@ -40,12 +40,21 @@ func newBinding(t *testing.T) *binding {
 		b.asked++
 		token := fmt.Sprintf("secret-bound-%d", b.asked)
 		b.bound[token] = thumbprint
-		b.json(w, 200, fmt.Sprintf(`{"access_token":%q,"token_type":"DPoP","expires_in":600,"refresh_token":"secret-refresh-%d"}`, token, b.asked))
+		b.json(
+			w,
+			200,
+			fmt.Sprintf(
+				`{"access_token":%q,"token_type":"DPoP","expires_in":600,"refresh_token":"secret-refresh-%d"}`,
+				token,
+				b.asked,
+			),
+		)
 	}
 	b.replace["/mcp"] = func(w http.ResponseWriter, r *http.Request) {
 		token, dpop := strings.CutPrefix(r.Header.Get("Authorization"), "DPoP ")
 		if !dpop {
-			w.Header().Set("WWW-Authenticate", `DPoP algs="ES256", resource_metadata="`+b.URL+`/.well-known/oauth-protected-resource/mcp", scope="a"`)
+			w.Header().
+				Set("WWW-Authenticate", `DPoP algs="ES256", resource_metadata="`+b.URL+`/.well-known/oauth-protected-resource/mcp", scope="a"`)
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
@@ -71,7 +80,8 @@ func newBinding(t *testing.T) *binding {
 	return b
 }
 
-// proof checks the proof of a request, which has not been seen before, and returns the key's thumbprint.
+// proof checks the proof of a request, which has not been seen before, and returns the key's
+// thumbprint.
 func (b *binding) proof(r *http.Request, token string) (thumbprint, nonce string) {
 	parsed, err := jwt.ParseSigned(r.Header.Get("DPoP"), []jose.SignatureAlgorithm{jose.ES256})
 	if !assert.NoError(b.t, err, r.URL.Path) {
@@ -195,7 +205,11 @@ func TestTokensAreBoundWhereTheyHaveToBe(t *testing.T) {
 			code, _ := post(t, through, s.URL+"/mcp", "")
 			require.Equal(t, http.StatusOK, code)
 			assert.Equal(t, c.proves, proved)
-			assert.False(t, bound(t, s), "this authorization server issued a bearer token all the same, and it is used as one")
+			assert.False(
+				t,
+				bound(t, s),
+				"this authorization server issued a bearer token all the same, and it is used as one",
+			)
 		})
 	}
 }

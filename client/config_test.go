@@ -54,6 +54,11 @@ func TestASignInErrorSaysSoOnce(t *testing.T) {
 	inner := &client.SignInError{Err: client.ErrNoAnswer}
 	assert.Equal(t, "sign-in: "+client.ErrNoAnswer.Error(), (&client.SignInError{Err: inner}).Error())
 	assert.Equal(t, inner.Error(), (&client.SignInError{Err: fmt.Errorf("%w", inner)}).Error())
-	assert.Equal(t, "sign-in: sign-in: as the server says", (&client.SignInError{Err: errors.New("sign-in: as the server says")}).Error(), "what is no error of ours is told as it came")
+	assert.Equal(
+		t,
+		"sign-in: sign-in: as the server says",
+		(&client.SignInError{Err: errors.New("sign-in: as the server says")}).Error(),
+		"what is no error of ours is told as it came",
+	)
 	assert.ErrorIs(t, &client.SignInError{Err: inner}, client.ErrNoAnswer)
 }

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"mcpentra/client"
-	"mcpentra/client/console"
-	"mcpentra/client/grant"
+	"mcpentra/client/internal/console"
+	"mcpentra/client/tokenrequest"
 	"mcpentra/client/tokenstore"
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients"
@@ -129,7 +129,7 @@ func runTask(ctx context.Context, task clients.Task) error {
 		}, []string{"io.modelcontextprotocol/enterprise-managed-authorization"}
 	}
 	if task.ClientKey != "" {
-		if config.ClientKey, err = grant.ReadKey([]byte(task.ClientKey), "ES256", ""); err != nil {
+		if config.ClientKey, err = tokenrequest.ReadKey([]byte(task.ClientKey), "ES256", ""); err != nil {
 			return err
 		}
 	}

@@ -8,12 +8,14 @@ import (
 	"strings"
 )
 
-// covers reports whether a token may go where a request goes, within the server's origin. The address has
-// to be that of the server or of the resource that the token was issued for, or lie below one of them.
-// Another path can be another server, to which a redirect must not take the token.
+// covers reports whether a token may go where a request goes, within the server's origin. The
+// address has to be that of the server or of the resource that the token was issued for, or lie
+// below one of them. Another path can be another server, to which a redirect must not take the
+// token.
 //
-// A request that the caller makes itself may also take a token to the neighbours of the server: a server of
-// MCP 2024-11-05 at /team-a/sse takes messages at /team-a/messages. A neighbour starts no sign-in.
+// A request that the caller makes itself may also take a token to the neighbours of the server: a
+// server of MCP 2024-11-05 at /team-a/sse takes messages at /team-a/messages. A neighbour starts no
+// sign-in.
 func (t *Transport) covers(in *held, request *http.Request) bool {
 	target := request.URL
 	switch {
@@ -37,10 +39,11 @@ func (t *Transport) sameOrigin(address *url.URL) bool {
 	return address.Scheme == t.server.Scheme && strings.EqualFold(address.Host, t.server.Host)
 }
 
-// within reports whether a path is that of a resource or lies below it. What a server could take for
-// another path, such as one with dot segments, lies nowhere below.
+// within reports whether a path is that of a resource or lies below it. What a server could take
+// for another path, such as one with dot segments, lies nowhere below.
 func within(resource, target *url.URL) bool {
-	base, path := strings.TrimSuffix(resource.EscapedPath(), "/"), target.EscapedPath()
+	base := strings.TrimSuffix(resource.EscapedPath(), "/")
+	path := target.EscapedPath()
 	if base == "" || path == base || path == resource.EscapedPath() {
 		return true
 	}

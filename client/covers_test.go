@@ -102,7 +102,8 @@ func TestATokenGoesWhereItsResourceIs(t *testing.T) {
 	}
 }
 
-// TestACallersOwnAuthorizationStaysBehind has a caller set a header of its own, which a redirect repeats.
+// TestACallersOwnAuthorizationStaysBehind has a caller set a header of its own, which a redirect
+// repeats.
 func TestACallersOwnAuthorizationStaysBehind(t *testing.T) {
 	t.Parallel()
 	s := redirectingSite(t, http.StatusTemporaryRedirect, "/team-b")

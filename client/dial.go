@@ -13,8 +13,10 @@ import (
 	"mcpentra/client/discovery"
 )
 
-// A guard keeps the requests of a sign-in, whose addresses a server chooses, from machines that the server has no business with (MCP Security Best Practices, Server-Side Request
-// Forgery). What is written in an address is discovery.CheckURL's; this is for names, which may lead anywhere, and elsewhere the next time.
+// A guard keeps the requests of a sign-in, whose addresses a server chooses, from machines that the
+// server has no business with (MCP Security Best Practices, Server-Side Request Forgery). What is
+// written in an address is discovery.CheckURL's; this is for names, which may lead anywhere, and
+// elsewhere the next time.
 type guard struct {
 	server *url.URL
 	off    bool
@@ -26,7 +28,8 @@ type guard struct {
 // viaProxy is the context key of a request that goes through a proxy, which looks names up itself.
 type viaProxy struct{}
 
-// transport is base, guarded. Where the server is this machine nothing is to be kept from it, and what is not an *http.Transport has no connections that could be looked at.
+// transport is base, guarded. Where the server is this machine nothing is to be kept from it, and
+// what is not an *http.Transport has no connections that could be looked at.
 func (g *guard) transport(base http.RoundTripper) http.RoundTripper {
 	wire, is := base.(*http.Transport)
 	if !is || discovery.IsLoopback(g.server.Hostname()) {
@@ -65,7 +68,8 @@ func (g *guard) proxied(request *http.Request) bool {
 
 type dial = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// dialer checks what a name leads to before there is a connection, and again when there is one: the name may lead elsewhere by then.
+// dialer checks what a name leads to before there is a connection, and again when there is one: the
+// name may lead elsewhere by then.
 func (g *guard) dialer(next dial) dial {
 	if next == nil {
 		next = (&net.Dialer{}).DialContext
@@ -100,7 +104,8 @@ func (g *guard) dialer(next dial) dial {
 	}
 }
 
-// near is an address of the server: the one that it was reached at, or else what its name leads to now. Of several it is the farthest, so that a server gains nothing by having more.
+// near is an address of the server: the one that it was reached at, or else what its name leads to
+// now. Of several it is the farthest, so that a server gains nothing by having more.
 func (g *guard) near(ctx context.Context) netip.Addr {
 	if peer := g.peer.Load(); peer != nil {
 		return *peer

@@ -21,7 +21,8 @@ import (
 	"mcpentra/client"
 )
 
-// A network has an MCP server and an authorization server at addresses of the test's choosing. Both are one listener on loopback.
+// A network has an MCP server and an authorization server at addresses of the test's choosing. Both
+// are one listener on loopback.
 type network struct {
 	names map[string]string // what a lookup says
 	wired map[string]string // where a connection ends up; others are on a network of our own
@@ -109,7 +110,8 @@ func (n *network) seen(of func(*network) []string, host string) bool {
 	return strings.Contains(strings.Join(of(n), " "), host)
 }
 
-// TestNamesThatLeadAstray has a server name an authorization server whose name leads to where the server has no business.
+// TestNamesThatLeadAstray has a server name an authorization server whose name leads to where the
+// server has no business.
 func TestNamesThatLeadAstray(t *testing.T) {
 	t.Parallel()
 	const mcp, login = "mcp.example.com", "login.example.com"
@@ -135,9 +137,18 @@ func TestNamesThatLeadAstray(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := newNetwork(t, map[string]string{mcp: c.server, login: c.looked}, map[string]string{mcp: c.server, login: c.wired})
+			n := newNetwork(
+				t,
+				map[string]string{mcp: c.server, login: c.looked},
+				map[string]string{mcp: c.server, login: c.wired},
+			)
 			under, err := client.New(client.Config{
-				Server: "https://" + mcp + "/mcp", Base: n.base, LookupIP: n.lookup, ClientID: "machine", ClientSecret: "secret", Unattended: client.ClientCredentials{},
+				Server:       "https://" + mcp + "/mcp",
+				Base:         n.base,
+				LookupIP:     n.lookup,
+				ClientID:     "machine",
+				ClientSecret: "secret",
+				Unattended:   client.ClientCredentials{},
 			})
 			require.NoError(t, err)
 			response, err := (&http.Client{Transport: under}).Get("https://" + mcp + "/mcp")
@@ -155,7 +166,8 @@ func TestNamesThatLeadAstray(t *testing.T) {
 	}
 }
 
-// TestNamesInOtherLetters has names that are connected to in another spelling than they are written in.
+// TestNamesInOtherLetters has names that are connected to in another spelling than they are written
+// in.
 func TestNamesInOtherLetters(t *testing.T) {
 	t.Parallel()
 	for _, login := range []string{"LOGIN.example.com", "lögin.example.com", "login。example.com"} {
@@ -163,7 +175,12 @@ func TestNamesInOtherLetters(t *testing.T) {
 		n := newNetwork(t, names, names)
 		n.login = login
 		under, err := client.New(client.Config{
-			Server: "https://mcp.example.com/mcp", Base: n.base, LookupIP: n.lookup, ClientID: "machine", ClientSecret: "secret", Unattended: client.ClientCredentials{},
+			Server:       "https://mcp.example.com/mcp",
+			Base:         n.base,
+			LookupIP:     n.lookup,
+			ClientID:     "machine",
+			ClientSecret: "secret",
+			Unattended:   client.ClientCredentials{},
 		})
 		require.NoError(t, err)
 		_, err = (&http.Client{Transport: under}).Get("https://mcp.example.com/mcp")
@@ -171,7 +188,8 @@ func TestNamesInOtherLetters(t *testing.T) {
 	}
 }
 
-// TestANearProxyMakesAServerNoNearer reaches a server through a proxy on a network of our own. It may name nothing there for that.
+// TestANearProxyMakesAServerNoNearer reaches a server through a proxy on a network of our own. It
+// may name nothing there for that.
 func TestANearProxyMakesAServerNoNearer(t *testing.T) {
 	t.Parallel()
 	const mcp, login, gateway = "mcp.example.com", "login.example.com", "proxy.example.com"
@@ -208,7 +226,12 @@ func TestANearProxyMakesAServerNoNearer(t *testing.T) {
 		return placed{connection, net.TCPAddrFromAddrPort(netip.MustParseAddrPort("10.0.0.1:3128"))}, err
 	}
 	under, err := client.New(client.Config{
-		Server: "https://" + mcp + "/mcp", Base: n.base, LookupIP: n.lookup, ClientID: "machine", ClientSecret: "secret", Unattended: client.ClientCredentials{},
+		Server:       "https://" + mcp + "/mcp",
+		Base:         n.base,
+		LookupIP:     n.lookup,
+		ClientID:     "machine",
+		ClientSecret: "secret",
+		Unattended:   client.ClientCredentials{},
 	})
 	require.NoError(t, err)
 	_, err = (&http.Client{Transport: under}).Get("https://" + mcp + "/mcp")

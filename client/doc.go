@@ -1,8 +1,9 @@
 // Package client signs in to protected MCP servers.
 //
 // [Transport] is an http.RoundTripper. Put it under any MCP library, or under plain HTTP. It speaks to
-// servers of all four MCP revisions, 2025-03-26 to 2026-07-28. A token goes only to the resource that it
-// was issued for. Registrations and tokens belong to one authorization server and one resource.
+// servers of all four MCP revisions, 2025-03-26 to 2026-07-28. A token goes only to the resource
+// that it was issued for. Registrations and tokens belong to one authorization server and one
+// resource.
 //
 // # The path of a request
 //

@@ -12,12 +12,14 @@ type (
 		Status      int
 		Challenge   string // the WWW-Authenticate header, cut to 1,000 characters
 	}
-	// ResourceFound: the server's protected resource metadata. Location is empty when it has none, as servers of MCP 2025-03-26.
+	// ResourceFound: the server's protected resource metadata. Location is empty when it has none,
+	// as servers of MCP 2025-03-26.
 	ResourceFound struct {
 		Location, Resource   string
 		AuthorizationServers []string
 	}
-	// IssuerFound: the authorization server's metadata. Location is empty when default paths are used.
+	// IssuerFound: the authorization server's metadata. Location is empty when default paths are
+	// used.
 	IssuerFound struct {
 		Location, Issuer, AuthorizationEndpoint, TokenEndpoint string
 	}
@@ -28,7 +30,8 @@ type (
 		Preregistered bool
 		Document      bool // the client ID is the address of a client ID metadata document
 	}
-	// PageReady: the authorization page, about to be opened; with Paste the person opens it, and brings back the address that the browser ends at.
+	// PageReady: the authorization page, about to be opened; with Paste the person opens it, and
+	// brings back the address that the browser ends at.
 	PageReady struct {
 		URL, RedirectURI string
 		Paste            bool
@@ -44,12 +47,14 @@ type (
 		Reason string
 		Left   int
 	}
-	// DeviceReady: where to approve on another device, and with which code. Complete is the address that holds the code already, empty where there is none.
+	// DeviceReady: where to approve on another device, and with which code. Complete is the address
+	// that holds the code already, empty where there is none.
 	DeviceReady struct {
 		URL, Complete, UserCode string
 		Lifetime                time.Duration
 	}
-	// Answered: the authorization server's answer has arrived and belongs to this sign-in. Issuer is what it says it comes from, empty when it does not say.
+	// Answered: the authorization server's answer has arrived and belongs to this sign-in. Issuer
+	// is what it says it comes from, empty when it does not say.
 	Answered struct{ Issuer string }
 	// Issued: there is a token. Refreshed tells whether it came of a refresh token.
 	Issued struct {

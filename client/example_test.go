@@ -12,12 +12,12 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"mcpentra/client"
-	"mcpentra/client/grant"
+	"mcpentra/client/tokenrequest"
 	"mcpentra/client/tokenstore"
 )
 
-// Example puts the transport under plain net/http. The first request is refused; the transport signs in and sends it
-// again.
+// Example puts the transport under plain net/http. The first request is refused; the transport
+// signs in and sends it again.
 func Example() {
 	serverURL, person, stop := protectedServer()
 	defer stop()
@@ -72,7 +72,8 @@ func Example_mcpGo() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// A person takes longer to sign in than the five seconds that the library gives its first request.
+	// A person takes longer to sign in than the five seconds that the library gives its first
+	// request.
 	caller := mcpclient.NewClient(wire, mcpclient.WithDiscoverTimeout(-1))
 	defer caller.Close()
 	if err := caller.Start(ctx); err != nil {
@@ -90,14 +91,17 @@ func Example_mcpGo() {
 	// User name is Adele Vance
 }
 
-// newNightly makes a Transport for a job that runs every night: a client of its own, with a key, and no person.
-func newNightly(folder string, key *grant.Key) (*client.Transport, error) {
+// newNightly makes a Transport for a job that runs every night: a client of its own, with a key,
+// and no person.
+func newNightly(folder string, key *tokenrequest.Key) (*client.Transport, error) {
 	tokens, err := tokenstore.OpenFile(folder, tokenstore.SystemKeychain())
 	if err != nil {
 		return nil, err
 	}
 	return client.New(client.Config{
-		Server: "https://mcp.example.com/mcp", ClientID: "nightly", ClientKey: key,
+		Server:     "https://mcp.example.com/mcp",
+		ClientID:   "nightly",
+		ClientKey:  key,
 		Unattended: client.ClientCredentials{}, // or client.Workload, or client.Enterprise
 		Tokens:     tokens,
 	})
@@ -108,8 +112,10 @@ var _ = newNightly // it is shown in the readme, and compiled here
 // Example_unattended gets tokens with the identity that a platform gives its workloads.
 func Example_unattended() {
 	under, err := client.New(client.Config{
-		Server:     "https://mcp.example.com/mcp",
-		Unattended: client.Workload{Assertion: func(context.Context) (string, error) { return "the contents of the platform's file", nil }},
+		Server: "https://mcp.example.com/mcp",
+		Unattended: client.Workload{
+			Assertion: func(context.Context) (string, error) { return "the contents of the platform's file", nil },
+		},
 	})
 	fmt.Println(under != nil, err)
 	// Output:

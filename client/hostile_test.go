@@ -169,7 +169,10 @@ func TestEventsHoldNoSecret(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.mcp = demanding(s, func(int) string { return "b" })
-	under, through := s.client(func(config *client.Config) { config.ClientID, config.ClientSecret = "known", "secret-of-client" })
+	under, through := s.client(func(config *client.Config) {
+		config.ClientID = "known"
+		config.ClientSecret = "secret-of-client"
+	})
 	s.replace["/token"] = func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
 		r.Form.Set("client_id", "known")

@@ -18,9 +18,11 @@ import (
 	"mcpentra/client/tokenstore"
 )
 
-// slowToken has the token endpoint wait before it answers. A request for a token is told of in asked.
+// slowToken has the token endpoint wait before it answers. A request for a token is told of in
+// asked.
 func slowToken(s *site, grant string) (asked chan struct{}, answer func()) {
-	asked, answered := make(chan struct{}, 10), make(chan struct{})
+	asked = make(chan struct{}, 10)
+	answered := make(chan struct{})
 	s.replace["/token"] = func(w http.ResponseWriter, r *http.Request) {
 		if r.FormValue("grant_type") == grant {
 			asked <- struct{}{}
@@ -90,7 +92,8 @@ func TestACallerGivesUpWhileATokenIsRefreshed(t *testing.T) {
 
 // atPage has the person take their time at the page. A page that is opened is told of in opened.
 func atPage(s *site) (opened chan struct{}, answer func()) {
-	opened, answered := make(chan struct{}, 10), make(chan struct{})
+	opened = make(chan struct{}, 10)
+	answered := make(chan struct{})
 	s.person = func(url.Values) (url.Values, error) {
 		opened <- struct{}{}
 		<-answered
@@ -233,7 +236,8 @@ func TestAStepUpIsRefused(t *testing.T) {
 	}
 }
 
-// TestScopesThatAreNotGrantedAreNotAskedForAgain has an authorization server grant less, and programs that come later.
+// TestScopesThatAreNotGrantedAreNotAskedForAgain has an authorization server grant less, and
+// programs that come later.
 func TestScopesThatAreNotGrantedAreNotAskedForAgain(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -7,13 +7,13 @@ import (
 	"net/url"
 
 	"mcpentra/client/discovery"
-	"mcpentra/client/grant"
 	"mcpentra/client/signin"
+	"mcpentra/client/tokenrequest"
 	"mcpentra/client/tokenstore"
 )
 
 // signInByPage sends a person to the authorization page, and redeems the code that comes back.
-func (t *Transport) signInByPage(ctx context.Context, a *attempt, entry *tokenstore.Entry) (*grant.Token, error) {
+func (t *Transport) signInByPage(ctx context.Context, a *attempt, entry *tokenstore.Entry) (*tokenrequest.Token, error) {
 	redirectURI := t.config.RedirectURI
 	var callback *signin.Callback
 	if t.config.Paste == nil {
@@ -27,8 +27,10 @@ func (t *Transport) signInByPage(ctx context.Context, a *attempt, entry *tokenst
 	before := entry.Client.ID
 	err := t.register(ctx, a, entry, redirectURI)
 	var refused *signin.RefusedError
-	if errors.As(err, &refused) && refused.Code == "invalid_redirect_uri" && callback != nil && t.config.RedirectURI == defaultRedirectURI {
-		// Some authorization servers take the address where others take the name (RFC 8252 section 7.3).
+	if errors.As(err, &refused) && refused.Code == "invalid_redirect_uri" && callback != nil &&
+		t.config.RedirectURI == defaultRedirectURI {
+		// Some authorization servers take the address where others take the name (RFC 8252 section
+		// 7.3).
 		callback.Close()
 		if callback, err = signin.Listen("http://127.0.0.1/callback"); err != nil {
 			return nil, err
@@ -40,7 +42,15 @@ func (t *Transport) signInByPage(ctx context.Context, a *attempt, entry *tokenst
 		return nil, err
 	}
 	reused := before != "" && before == entry.Client.ID
-	pending, err := signin.Begin(signin.Request{Issuer: a.issuer, Client: a.client, RedirectURI: redirectURI, Resource: a.resource, Scopes: a.scopes})
+	pending, err := signin.Begin(
+		signin.Request{
+			Issuer:      a.issuer,
+			Client:      a.client,
+			RedirectURI: redirectURI,
+			Resource:    a.resource,
+			Scopes:      a.scopes,
+		},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -56,9 +66,10 @@ func (t *Transport) signInByPage(ctx context.Context, a *attempt, entry *tokenst
 	}
 	if err != nil {
 		if reused && t.config.ClientID == "" && entry.Token.Refresh == "" {
-			// The page may have said that it does not know this program. The next try registers anew. A refresh
-			// token is of use to the registration alone that it was issued to.
-			entry.Client, entry.RedirectURI = grant.Client{}, ""
+			// The page may have said that it does not know this program. The next try registers
+			// anew. A refresh token is of use to the registration alone that it was issued to.
+			entry.Client = tokenrequest.Client{}
+			entry.RedirectURI = ""
 		}
 		return nil, err
 	}
@@ -84,31 +95,39 @@ func (t *Transport) listen(last string) (*signin.Callback, error) {
 	return signin.Listen(t.config.RedirectURI)
 }
 
-// register finds out which client this program is at an issuer (MCP 2025-11-25, Client Registration Approaches): one that was registered beforehand, or the one that a document
-// describes, or that of an earlier registration with the same redirect URI, or a new one.
+// register finds out which client this program is at an issuer (MCP 2025-11-25, Client Registration
+// Approaches): one that was registered beforehand, or the one that a document describes, or that of
+// an earlier registration with the same redirect URI, or a new one.
 func (t *Transport) register(ctx context.Context, a *attempt, entry *tokenstore.Entry, redirectURI string) error {
-	registered := entry.Client.ID != "" && !entry.Given && entry.Client.ID != t.config.ClientDocument && entry.RedirectURI == redirectURI
+	registered := entry.Client.ID != "" && !entry.Given && entry.Client.ID != t.config.ClientDocument &&
+		entry.RedirectURI == redirectURI
 	switch {
 	case t.config.ClientID != "":
 		if err := t.preregistered(a.issuer, entry); err != nil {
 			return err
 		}
 	case t.config.ClientDocument != "" && a.issuer.ClientDocuments:
-		entry.Client, entry.Given = grant.Client{ID: t.config.ClientDocument, AuthMethod: "none"}, false
+		entry.Client = tokenrequest.Client{ID: t.config.ClientDocument, AuthMethod: "none"}
+		entry.Given = false
 		t.config.Trace(Registered{ClientID: entry.Client.ID, AuthMethod: entry.Client.AuthMethod, Document: true})
 	case registered:
 	default:
-		// Without scopes: those of now would be a limit to what a step up can ask for (RFC 7591 section 2).
+		// Without scopes: those of now would be a limit to what a step up can ask for (RFC 7591
+		// section 2).
 		fresh, err := signin.Register(ctx, t.outbound, a.issuer, signin.Program{
-			Name: t.config.Name, RedirectURI: redirectURI, DeviceCode: t.config.DeviceCode,
+			Name:        t.config.Name,
+			RedirectURI: redirectURI,
+			DeviceCode:  t.config.DeviceCode,
 		})
 		if err != nil {
 			return err
 		}
-		entry.Client, entry.Given = fresh, false
+		entry.Client = fresh
+		entry.Given = false
 		t.config.Trace(Registered{ClientID: entry.Client.ID, AuthMethod: entry.Client.AuthMethod})
 	}
-	a.client, entry.RedirectURI = entry.Client, redirectURI
+	a.client = entry.Client
+	entry.RedirectURI = redirectURI
 	return nil
 }
 
@@ -118,13 +137,19 @@ func (t *Transport) preregistered(issuer *discovery.Issuer, entry *tokenstore.En
 	if err != nil {
 		return err
 	}
-	entry.Client, entry.Given = known, true
+	entry.Client = known
+	entry.Given = true
 	t.config.Trace(Registered{ClientID: known.ID, AuthMethod: known.AuthMethod, Preregistered: true})
 	return nil
 }
 
-// browse opens the page and waits for the answer, for the browser to fail, or for the time to run out. After one answer nothing listens any more.
-func (t *Transport) browse(ctx context.Context, pending *signin.Pending, callback *signin.Callback) (url.Values, error) {
+// browse opens the page and waits for the answer, for the browser to fail, or for the time to run
+// out. After one answer nothing listens any more.
+func (t *Transport) browse(
+	ctx context.Context,
+	pending *signin.Pending,
+	callback *signin.Callback,
+) (url.Values, error) {
 	callback.Serve(pending.State)
 	defer callback.Close()
 	t.config.Trace(PageReady{URL: pending.URL, RedirectURI: callback.RedirectURI})
@@ -192,7 +217,7 @@ func (t *Transport) paste(ctx context.Context, pending *signin.Pending, redirect
 }
 
 // signInByDevice has a person approve on another device.
-func (t *Transport) signInByDevice(ctx context.Context, a *attempt, entry *tokenstore.Entry) (*grant.Token, error) {
+func (t *Transport) signInByDevice(ctx context.Context, a *attempt, entry *tokenstore.Entry) (*tokenrequest.Token, error) {
 	if a.issuer.DeviceEndpoint == "" {
 		return nil, &SignInError{errors.New("the authorization server does not offer device codes")}
 	}
@@ -215,7 +240,10 @@ func (t *Transport) signInByDevice(ctx context.Context, a *attempt, entry *token
 	}
 	a.shown = true
 	t.config.Trace(DeviceReady{
-		URL: device.VerificationURI, Complete: device.VerificationURIComplete, UserCode: device.UserCode, Lifetime: device.Expiry.Sub(t.config.Now()),
+		URL:      device.VerificationURI,
+		Complete: device.VerificationURIComplete,
+		UserCode: device.UserCode,
+		Lifetime: device.Expiry.Sub(t.config.Now()),
 	})
 	waiting, cancel := context.WithTimeout(ctx, t.config.SignInTimeout)
 	defer cancel()

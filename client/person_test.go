@@ -18,8 +18,12 @@ import (
 // metadata replaces the metadata of the site's authorization server, with more members.
 func (s *site) metadata(more string) {
 	s.replace["/.well-known/oauth-authorization-server"] = func(w http.ResponseWriter, _ *http.Request) {
-		s.json(w, 200, `{"issuer":"ORIGIN","authorization_endpoint":"ORIGIN/authorize","token_endpoint":"ORIGIN/token","registration_endpoint":"ORIGIN/register",
-			"revocation_endpoint":"ORIGIN/revoke"`+more+`}`)
+		s.json(
+			w,
+			200,
+			`{"issuer":"ORIGIN","authorization_endpoint":"ORIGIN/authorize","token_endpoint":"ORIGIN/token","registration_endpoint":"ORIGIN/register",
+			"revocation_endpoint":"ORIGIN/revoke"`+more+`}`,
+		)
 	}
 }
 
@@ -76,7 +80,9 @@ func TestPersonBringsTheAnswerBack(t *testing.T) {
 				config.Paste = func(context.Context) (string, error) {
 					opened, err := url.Parse(page)
 					require.NoError(t, err)
-					return strings.NewReplacer("STATE", opened.Query().Get("state"), "ISSUER", url.QueryEscape(s.URL)).Replace(c.text), c.err
+					return strings.NewReplacer("STATE", opened.Query().Get("state"), "ISSUER", url.QueryEscape(s.URL)).
+							Replace(c.text),
+						c.err
 				}
 			})
 			assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), c.says)
@@ -138,7 +144,11 @@ func TestPersonApprovesOnAnotherDevice(t *testing.T) {
 		assert.Equal(t, "client-1", r.FormValue("client_id"))
 		assert.Equal(t, "a", r.FormValue("scope"))
 		assert.Equal(t, s.URL+"/mcp", r.FormValue("resource"))
-		s.json(w, 200, `{"device_code":"secret-device","user_code":"WDJB","verification_uri":"ORIGIN/here","expires_in":60,"interval":0.01}`)
+		s.json(
+			w,
+			200,
+			`{"device_code":"secret-device","user_code":"WDJB","verification_uri":"ORIGIN/here","expires_in":60,"interval":0.01}`,
+		)
 	}
 	polls := 0
 	s.replace["/token"] = func(w http.ResponseWriter, r *http.Request) {
@@ -204,7 +214,10 @@ func TestClientDocumentIsUsedWhereItIsTaken(t *testing.T) {
 	}
 	s := newSite(t)
 	s.metadata(s256 + `,"client_id_metadata_document_supported":true`)
-	_, through := s.client(func(config *client.Config) { config.ClientDocument, config.ClientID = document, "known" })
+	_, through := s.client(func(config *client.Config) {
+		config.ClientDocument = document
+		config.ClientID = "known"
+	})
 	post(t, through, s.URL+"/mcp", "")
 	assert.Equal(t, "known", s.pages()[0].Get("client_id"), "what was given beforehand goes first")
 }
@@ -271,9 +284,12 @@ func TestExceptionsForEntra(t *testing.T) {
 
 func TestClientOfAnotherIssuerIsNotShown(t *testing.T) {
 	t.Parallel()
-	s, other := newSite(t), newSite(t)
+	s := newSite(t)
+	other := newSite(t)
 	_, through := s.client(func(config *client.Config) {
-		config.ClientID, config.ClientSecret, config.ClientIssuer = "known", "secret-of-client", other.URL
+		config.ClientID = "known"
+		config.ClientSecret = "secret-of-client"
+		config.ClientIssuer = other.URL
 	})
 	assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "belongs to "+other.URL)
 	assert.Empty(t, s.pages())
@@ -281,7 +297,9 @@ func TestClientOfAnotherIssuerIsNotShown(t *testing.T) {
 	// The first one is remembered.
 	var tokens tokenstore.Memory
 	edit := func(config *client.Config) {
-		config.ClientID, config.ClientSecret, config.Tokens = "known", "secret-of-client", &tokens
+		config.ClientID = "known"
+		config.ClientSecret = "secret-of-client"
+		config.Tokens = &tokens
 	}
 	forms(s)
 	_, through = s.client(edit)
@@ -299,7 +317,8 @@ func TestClientOfAnotherIssuerIsNotShown(t *testing.T) {
 	assert.Equal(t, asked, s.count("POST /token"), "nor is the refresh token of use any more")
 }
 
-// TestRegistrationThatIsForgotten is of a server that has started anew: its page does not know the program any more, and no answer comes.
+// TestRegistrationThatIsForgotten is of a server that has started anew: its page does not know the
+// program any more, and no answer comes.
 func TestRegistrationThatIsForgotten(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -56,7 +56,8 @@ func shownCommand(t *testing.T) []string {
 // that README.md shows. What only some checks need is added to it: see commandFor.
 func TestTheProgramConforms(t *testing.T) {
 	t.Parallel()
-	programs, shown := buildPrograms(t), shownCommand(t)
+	programs := buildPrograms(t)
+	shown := shownCommand(t)
 	shown[0] = programs.client
 	target := clients.Target{
 		Name: "mcp-entra-client",
@@ -96,7 +97,8 @@ const (
 
 // commandFor adds to a command line what a person would type for a task.
 func commandFor(task clients.Task, shown []string) ([]string, error) {
-	program, rest := shown[0], shown[1:]
+	program := shown[0]
+	rest := shown[1:]
 	if task.Calls > 1 {
 		// Only the prompt calls a tool several times in one session.
 		script := `for i in $(seq "$3"); do echo "call $2"; done | "$0" --quiet --url "$1"`

@@ -15,7 +15,8 @@ import (
 	"mcpentra/server/entra"
 )
 
-// protectedServer is the server of this repository in front of a fake of Entra ID, and a person who approves.
+// protectedServer is the server of this repository in front of a fake of Entra ID, and a person who
+// approves.
 func protectedServer() (serverURL string, person signin.Browser, stop func()) {
 	fake := fakeentra.NewServer(fakeentra.Config{})
 	var protected http.Handler
@@ -28,8 +29,12 @@ func protectedServer() (serverURL string, person signin.Browser, stop func()) {
 	protected, err = server.New(context.Background(), server.Config{
 		PublicURL: "http://localhost:" + port,
 		Entra: entra.Config{
-			Authority: fake.URL, TenantID: tenant.ID, ClientID: tenant.Apps[0].ID, ClientSecret: tenant.Apps[0].Secrets[0],
-			HTTPClient: fake.Client(), TrustPublicFakeKeys: true,
+			Authority:           fake.URL,
+			TenantID:            tenant.ID,
+			ClientID:            tenant.Apps[0].ID,
+			ClientSecret:        tenant.Apps[0].Secrets[0],
+			HTTPClient:          fake.Client(),
+			TrustPublicFakeKeys: true,
 		},
 	})
 	if err != nil {

@@ -28,13 +28,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/client"
-	"mcpentra/client/console"
+	"mcpentra/client/internal/console"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 )
 
-// Servers that other people's libraries protect. Nothing of this repository stands on their side, but for the fake that issues
-// tokens to the Go SDK's.
+// Servers that other people's libraries protect. Nothing of this repository stands on their side,
+// but for the fake that issues tokens to the Go SDK's.
 
 // signingIn is a Transport for a server, and what happened under it.
 func signingIn(t *testing.T, serverURL string) (*client.Transport, *[]client.Event) {
@@ -43,16 +43,22 @@ func signingIn(t *testing.T, serverURL string) (*client.Transport, *[]client.Eve
 	t.Cleanup(base.CloseIdleConnections)
 	events := &[]client.Event{}
 	told := make(chan struct{}, 1) // holds a value while somebody writes
-	under, err := client.New(client.Config{Server: serverURL, Base: base, Browser: approving, Trace: func(event client.Event) {
-		told <- struct{}{}
-		*events = append(*events, event)
-		<-told
-	}})
+	under, err := client.New(client.Config{
+		Server:  serverURL,
+		Base:    base,
+		Browser: approving,
+		Trace: func(event client.Event) {
+			told <- struct{}{}
+			*events = append(*events, event)
+			<-told
+		},
+	})
 	require.NoError(t, err)
 	return under, events
 }
 
-// called signs in at a server, by the current transport or that of 2024-11-05, and returns what a tool says.
+// called signs in at a server, by the current transport or that of 2024-11-05, and returns what a
+// tool says.
 func called(t *testing.T, serverURL, tool string, options console.Options) string {
 	t.Helper()
 	under, events := signingIn(t, serverURL)
@@ -82,7 +88,15 @@ func called(t *testing.T, serverURL, tool string, options console.Options) strin
 	session := mcpclient.NewClient(sse)
 	require.NoError(t, session.Start(t.Context()))
 	defer session.Close()
-	_, err = session.Initialize(t.Context(), mcp.InitializeRequest{Params: mcp.InitializeParams{ProtocolVersion: "2024-11-05", ClientInfo: mcp.Implementation{Name: "test", Version: "1"}}})
+	_, err = session.Initialize(
+		t.Context(),
+		mcp.InitializeRequest{
+			Params: mcp.InitializeParams{
+				ProtocolVersion: "2024-11-05",
+				ClientInfo:      mcp.Implementation{Name: "test", Version: "1"},
+			},
+		},
+	)
 	require.NoError(t, err)
 	result, err := session.CallTool(t.Context(), mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool}})
 	require.NoError(t, err)
@@ -90,8 +104,8 @@ func called(t *testing.T, serverURL, tool string, options console.Options) strin
 	return result.Content[0].(mcp.TextContent).Text
 }
 
-// goSDK is a server on the official Go SDK behind the SDK's own middleware, with the fake as its authorization server. Its tool
-// says who the caller is.
+// goSDK is a server on the official Go SDK behind the SDK's own middleware, with the fake as its
+// authorization server. Its tool says who the caller is.
 func goSDK(t *testing.T, path string, handler func(func(*http.Request) *gomcp.Server) http.Handler) string {
 	t.Helper()
 	fake := fakeentra.NewServer(fakeentra.Config{Face: fakeentra.SpecAlignedFace, AutoSignIn: true})
@@ -120,18 +134,25 @@ func goSDK(t *testing.T, path string, handler func(func(*http.Request) *gomcp.Se
 			if request.Extra != nil && request.Extra.TokenInfo != nil {
 				caller = request.Extra.TokenInfo
 			}
-			return &gomcp.CallToolResult{Content: []gomcp.Content{&gomcp.TextContent{Text: caller.UserID + " " + strings.Join(caller.Scopes, " ")}}}, nil, nil
+			return &gomcp.CallToolResult{
+				Content: []gomcp.Content{
+					&gomcp.TextContent{Text: caller.UserID + " " + strings.Join(caller.Scopes, " ")},
+				},
+			}, nil, nil
 		})
 	mux := http.NewServeMux()
 	listening := httptest.NewUnstartedServer(mux)
 	resource := "http://" + listening.Listener.Addr().String() + path
 	const wellKnown = "/.well-known/oauth-protected-resource"
-	// Scopes asked for here would stand in the challenge, where Entra ID needs another name for them than in the token.
+	// Scopes asked for here would stand in the challenge, where Entra ID needs another name for
+	// them than in the token.
 	mux.Handle(path, auth.RequireBearerToken(verify, &auth.RequireBearerTokenOptions{
 		ResourceMetadataURL: "http://" + listening.Listener.Addr().String() + wellKnown + path,
 	})(handler(func(*http.Request) *gomcp.Server { return server })))
 	mux.Handle(wellKnown+path, auth.ProtectedResourceMetadataHandler(&oauthex.ProtectedResourceMetadata{
-		Resource: resource, AuthorizationServers: []string{issuer}, ScopesSupported: []string{"api://" + directory.DefaultAPIID + "/tool.read"},
+		Resource:             resource,
+		AuthorizationServers: []string{issuer},
+		ScopesSupported:      []string{"api://" + directory.DefaultAPIID + "/tool.read"},
 	}))
 	listening.Start()
 	t.Cleanup(listening.Close)
@@ -172,8 +193,8 @@ func TestServersOfTheGoSDK(t *testing.T) {
 	}
 }
 
-// quietPort is one that nobody listens at on either loopback address, and from below those that the system gives to whoever asks
-// for any, so that nobody gets it before the server that is told it.
+// quietPort is one that nobody listens at on either loopback address, and from below those that the
+// system gives to whoever asks for any, so that nobody gets it before the server that is told it.
 func quietPort(t *testing.T) string {
 	t.Helper()
 	for range 100 {
@@ -195,7 +216,8 @@ func quietPort(t *testing.T) string {
 	return ""
 }
 
-// typeScript starts a server of the TypeScript SDK with its own authorization server, and returns the origin.
+// typeScript starts a server of the TypeScript SDK with its own authorization server, and returns
+// the origin.
 func typeScript(t *testing.T, script string, arguments ...string) string {
 	t.Helper()
 	if os.Getenv("MCPENTRA_INTEROP") == "" {
@@ -204,13 +226,25 @@ func typeScript(t *testing.T, script string, arguments ...string) string {
 	folder, err := filepath.Abs("../testdata/interop")
 	require.NoError(t, err)
 	require.DirExists(t, filepath.Join(folder, "node_modules"), "npm ci in testdata/interop")
-	mcpPort, authPort := quietPort(t), quietPort(t)
-	environment := []string{"PATH=" + os.Getenv("PATH"), "MCP_PORT=" + mcpPort, "MCP_AUTH_PORT=" + authPort, "AUTH_PORT=" + authPort}
+	mcpPort := quietPort(t)
+	authPort := quietPort(t)
+	environment := []string{
+		"PATH=" + os.Getenv("PATH"),
+		"MCP_PORT=" + mcpPort,
+		"MCP_AUTH_PORT=" + authPort,
+		"AUTH_PORT=" + authPort,
+	}
 	for len(arguments) > 0 && strings.Contains(arguments[0], "=") {
 		environment, arguments = append(environment, arguments[0]), arguments[1:]
 	}
-	node := exec.CommandContext(t.Context(), "node", append([]string{"--import", "./loopback.mjs", script}, arguments...)...)
-	node.Dir, node.Env, node.Stderr, node.WaitDelay = folder, environment, os.Stderr, 5*time.Second
+	node := exec.CommandContext(
+		t.Context(),
+		"node",
+		append([]string{"--import", "./loopback.mjs", script}, arguments...)...)
+	node.Dir = folder
+	node.Env = environment
+	node.Stderr = os.Stderr
+	node.WaitDelay = 5 * time.Second
 	output, err := node.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, node.Start())
@@ -252,7 +286,13 @@ func TestInteropServersOfTheTypeScriptSDK(t *testing.T) {
 			t.Parallel()
 			origin := typeScript(t, "sdk-server/server.mjs", "MODE="+mode)
 			for _, revision := range one.revisions {
-				assert.Equal(t, "hello client, scopes: mcp:tools", called(t, origin+one.path, "greet", console.Options{Revision: revision}), "revision %q", revision)
+				assert.Equal(
+					t,
+					"hello client, scopes: mcp:tools",
+					called(t, origin+one.path, "greet", console.Options{Revision: revision}),
+					"revision %q",
+					revision,
+				)
 			}
 		})
 	}
@@ -264,7 +304,10 @@ func TestInteropExampleOfTheTypeScriptSDK(t *testing.T) {
 	for _, flags := range [][]string{{"--oauth"}, {"--oauth", "--oauth-strict"}} {
 		t.Run(strings.Join(flags, " "), func(t *testing.T) {
 			t.Parallel()
-			origin := typeScript(t, "node_modules/@modelcontextprotocol/sdk/dist/esm/examples/server/simpleStreamableHttp.js", flags...)
+			origin := typeScript(
+				t,
+				"node_modules/@modelcontextprotocol/sdk/dist/esm/examples/server/simpleStreamableHttp.js",
+				flags...)
 			under, _ := signingIn(t, origin+"/mcp")
 			session, err := console.Connect(t.Context(), origin+"/mcp", under, console.Options{})
 			require.NoError(t, err)

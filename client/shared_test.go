@@ -32,7 +32,10 @@ func TestPersonStaysSignedIn(t *testing.T) {
 	s := newSite(t)
 	folder := t.TempDir()
 	start := func(account string) (*client.Transport, *http.Client) {
-		return s.client(func(config *client.Config) { config.Tokens, config.Account = openTokens(t, folder), account })
+		return s.client(func(config *client.Config) {
+			config.Tokens = openTokens(t, folder)
+			config.Account = account
+		})
 	}
 	for range 3 {
 		_, through := start("")
@@ -75,7 +78,8 @@ func TestTwoThatStartAtOnceSignInOnce(t *testing.T) {
 	assert.Equal(t, 1, s.count("POST /register"))
 }
 
-// A rotating issuer takes each refresh token once. If one comes again, the grant ends, as it does where somebody has stolen it.
+// A rotating issuer takes each refresh token once. If one comes again, the grant ends, as it does
+// where somebody has stolen it.
 type rotating struct {
 	*httptest.Server
 	mu       sync.Mutex
@@ -99,8 +103,12 @@ func (i *rotating) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/.well-known/oauth-protected-resource/mcp":
 		fmt.Fprintf(w, `{"resource":"%[1]s/mcp","authorization_servers":["%[1]s"]}`, i.URL)
 	case "/.well-known/oauth-authorization-server":
-		fmt.Fprintf(w, `{"issuer":"%[1]s","authorization_endpoint":"%[1]s/authorize","token_endpoint":"%[1]s/token","registration_endpoint":"%[1]s/register",
-			"code_challenge_methods_supported":["S256"]}`, i.URL)
+		fmt.Fprintf(
+			w,
+			`{"issuer":"%[1]s","authorization_endpoint":"%[1]s/authorize","token_endpoint":"%[1]s/token","registration_endpoint":"%[1]s/register",
+			"code_challenge_methods_supported":["S256"]}`,
+			i.URL,
+		)
 	case "/register":
 		w.WriteHeader(http.StatusCreated)
 		fmt.Fprint(w, `{"client_id":"client-1"}`)
@@ -119,7 +127,11 @@ func (i *rotating) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		i.latest++
 		// It expires at once, so that every request has to refresh.
-		fmt.Fprintf(w, `{"access_token":"a-%[1]d","token_type":"Bearer","expires_in":1,"refresh_token":"r-%[1]d"}`, i.latest)
+		fmt.Fprintf(
+			w,
+			`{"access_token":"a-%[1]d","token_type":"Bearer","expires_in":1,"refresh_token":"r-%[1]d"}`,
+			i.latest,
+		)
 	default:
 		if !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer a-") {
 			w.Header().Set("WWW-Authenticate", `Bearer scope="a"`)
@@ -141,7 +153,8 @@ func visit(ctx context.Context, page string) error {
 	return response.Body.Close()
 }
 
-// refreshFromProcesses has processes use one grant at once, each for so many requests, and returns the issuer that they asked.
+// refreshFromProcesses has processes use one grant at once, each for so many requests, and returns
+// the issuer that they asked.
 func refreshFromProcesses(tb testing.TB, processes, requests int) *rotating {
 	tb.Helper()
 	issuer := newRotating()
@@ -153,7 +166,12 @@ func refreshFromProcesses(tb testing.TB, processes, requests int) *rotating {
 	var group sync.WaitGroup
 	for range processes {
 		process := exec.CommandContext(tb.Context(), os.Args[0])
-		process.Env = append(os.Environ(), "CLIENT_TEST_SERVER="+issuer.URL+"/mcp", "CLIENT_TEST_TOKENS="+folder, "CLIENT_TEST_REQUESTS="+strconv.Itoa(requests))
+		process.Env = append(
+			os.Environ(),
+			"CLIENT_TEST_SERVER="+issuer.URL+"/mcp",
+			"CLIENT_TEST_TOKENS="+folder,
+			"CLIENT_TEST_REQUESTS="+strconv.Itoa(requests),
+		)
 		group.Go(func() {
 			out, err := process.CombinedOutput()
 			assert.NoError(tb, err, "%s", out)
@@ -169,9 +187,13 @@ func requests() error {
 	if err != nil {
 		return err
 	}
-	under, err := client.New(client.Config{Server: os.Getenv("CLIENT_TEST_SERVER"), Tokens: tokens, Browser: func(context.Context, string) error {
-		return errors.New("nobody is to sign in again")
-	}})
+	under, err := client.New(client.Config{
+		Server: os.Getenv("CLIENT_TEST_SERVER"),
+		Tokens: tokens,
+		Browser: func(context.Context, string) error {
+			return errors.New("nobody is to sign in again")
+		},
+	})
 	if err != nil {
 		return err
 	}

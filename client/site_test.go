@@ -18,8 +18,8 @@ import (
 	"mcpentra/client"
 )
 
-// A site is an MCP server and its authorization server, and the person who signs in there. Tests replace what should
-// behave otherwise. Its secrets all begin with "secret-".
+// A site is an MCP server and its authorization server, and the person who signs in there. Tests
+// replace what should behave otherwise. Its secrets all begin with "secret-".
 type site struct {
 	*httptest.Server
 	t    testing.TB
@@ -38,7 +38,8 @@ type site struct {
 	mcp http.HandlerFunc
 	// challenge is the one of a 401. Empty is one with the scope "a".
 	challenge string
-	// iss is what the authorization server calls itself in an answer, "-" nothing. Empty is its origin.
+	// iss is what the authorization server calls itself in an answer, "-" nothing. Empty is its
+	// origin.
 	iss string
 	// refuses makes new tokens no good.
 	refuses bool
@@ -50,8 +51,12 @@ type site struct {
 
 func newSite(t testing.TB) *site {
 	s := &site{
-		t: t, base: &http.Transport{}, clock: time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC), good: map[string]bool{},
-		granting: map[string]url.Values{}, replace: map[string]http.HandlerFunc{},
+		t:        t,
+		base:     &http.Transport{},
+		clock:    time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC),
+		good:     map[string]bool{},
+		granting: map[string]url.Values{},
+		replace:  map[string]http.HandlerFunc{},
 	}
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.Close)
@@ -61,11 +66,17 @@ func newSite(t testing.TB) *site {
 
 // client is a Transport for the site, under an HTTP client.
 func (s *site) client(edit func(*client.Config)) (*client.Transport, *http.Client) {
-	config := client.Config{Server: s.URL + "/mcp", Base: s.base, Browser: s.browser, Now: s.now, Trace: func(event client.Event) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.events = append(s.events, event)
-	}}
+	config := client.Config{
+		Server:  s.URL + "/mcp",
+		Base:    s.base,
+		Browser: s.browser,
+		Now:     s.now,
+		Trace: func(event client.Event) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.events = append(s.events, event)
+		},
+	}
 	if edit != nil {
 		edit(&config)
 	}
@@ -153,12 +164,14 @@ func (s *site) json(w http.ResponseWriter, status int, text string) {
 }
 
 func (s *site) token(w http.ResponseWriter, r *http.Request) {
-	kind, scope := r.FormValue("grant_type"), ""
+	kind := r.FormValue("grant_type")
+	scope := ""
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if kind == "authorization_code" {
 		page, found := s.granting[r.FormValue("code")]
-		if !found || page.Get("redirect_uri") != r.FormValue("redirect_uri") || page.Get("client_id") != r.FormValue("client_id") {
+		if !found || page.Get("redirect_uri") != r.FormValue("redirect_uri") ||
+			page.Get("client_id") != r.FormValue("client_id") {
 			s.json(w, 400, `{"error":"invalid_grant"}`)
 			return
 		}
@@ -167,8 +180,15 @@ func (s *site) token(w http.ResponseWriter, r *http.Request) {
 	s.issued++
 	s.journal = append(s.journal, kind)
 	s.good[fmt.Sprintf("secret-access-%d", s.issued)] = !s.refuses
-	s.json(w, 200, fmt.Sprintf(`{"access_token":"secret-access-%[1]d","token_type":"Bearer","expires_in":600,"refresh_token":"secret-refresh-%[1]d"%[2]s}`,
-		s.issued, scope))
+	s.json(
+		w,
+		200,
+		fmt.Sprintf(
+			`{"access_token":"secret-access-%[1]d","token_type":"Bearer","expires_in":600,"refresh_token":"secret-refresh-%[1]d"%[2]s}`,
+			s.issued,
+			scope,
+		),
+	)
 }
 
 func (s *site) resource(w http.ResponseWriter, r *http.Request) {

@@ -11,10 +11,12 @@ import (
 	"strings"
 )
 
-// maxOperations bounds the operations that are remembered because they could not be done. A program that has more begins anew.
+// maxOperations bounds the operations that are remembered because they could not be done. A program
+// that has more begins anew.
 const maxOperations = 1000
 
-// operation is what a request wants of the server: a method, and the tool, prompt or resource that it is about. MCP has attempts counted by that.
+// operation is what a request wants of the server: a method, and the tool, prompt or resource that
+// it is about. MCP has attempts counted by that.
 func operation(request *http.Request, body func() (io.ReadCloser, error)) string {
 	var message struct {
 		Method string `json:"method"`
@@ -24,16 +26,29 @@ func operation(request *http.Request, body func() (io.ReadCloser, error)) string
 		} `json:"params"`
 	}
 	if reader, err := body(); err == nil {
-		_ = json.NewDecoder(io.LimitReader(reader, maxBody)).Decode(&message) // what is not JSON-RPC is about its address alone
+		_ = json.NewDecoder(io.LimitReader(reader, maxBody)).
+			Decode(&message)
+			// what is not JSON-RPC is about its address alone
 		_ = reader.Close()
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q", request.Method, request.URL.Path, message.Method, message.Params.Name, message.Params.URI))
+	sum := sha256.Sum256(
+		fmt.Appendf(
+			nil,
+			"%q %q %q %q %q",
+			request.Method,
+			request.URL.Path,
+			message.Method,
+			message.Params.Name,
+			message.Params.URI,
+		),
+	)
 	return string(sum[:])
 }
 
-// mayStepUp reports whether there is something to be gained by asking for these scopes: the person was
-// not asked for one of them yet, by this program or an earlier one, and the operation has not had its
-// sign-ins. To ask for the same again would only bother the person. The caller holds the lock.
+// mayStepUp reports whether there is something to be gained by asking for these scopes: the person
+// was not asked for one of them yet, by this program or an earlier one, and the operation has not
+// had its sign-ins. To ask for the same again would only bother the person. The caller holds the
+// lock.
 func (t *Transport) mayStepUp(refused refusal, before []string) bool {
 	if t.again {
 		before = nil

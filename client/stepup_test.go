@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// demanding answers with a demand for these scopes until the latest token has them all. The scopes of a page are those
-// of the token that comes of it.
+// demanding answers with a demand for these scopes until the latest token has them all. The scopes
+// of a page are those of the token that comes of it.
 func demanding(s *site, scopes func(signIns int) string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		pages := s.pages()
@@ -44,7 +44,8 @@ func TestStepUpAsksForMoreAndTakesNothingAway(t *testing.T) {
 	assert.Equal(t, 1, s.count("POST /register"))
 }
 
-// TestStepUpByAChallengeThatIsNotWellFormed has a server that breaks the rules for the address of its metadata.
+// TestStepUpByAChallengeThatIsNotWellFormed has a server that breaks the rules for the address of
+// its metadata.
 func TestStepUpByAChallengeThatIsNotWellFormed(t *testing.T) {
 	t.Parallel()
 	for name, challenge := range map[string]string{
@@ -75,7 +76,8 @@ func TestStepUpByAChallengeThatIsNotWellFormed(t *testing.T) {
 	}
 }
 
-// TestARegistrationLimitsNoStepUp has an authorization server hold a client to the scopes that it registered with.
+// TestARegistrationLimitsNoStepUp has an authorization server hold a client to the scopes that it
+// registered with.
 func TestARegistrationLimitsNoStepUp(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -146,7 +148,8 @@ func TestSameScopesAreNotAskedForTwice(t *testing.T) {
 	assert.Len(t, s.pages(), 2)
 }
 
-// TestStepUpsAreCountedByOperation has a server want one more scope for a tool each time. The person is not asked anew for each call, and still is for another tool.
+// TestStepUpsAreCountedByOperation has a server want one more scope for a tool each time. The
+// person is not asked anew for each call, and still is for another tool.
 func TestStepUpsAreCountedByOperation(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -159,7 +162,11 @@ func TestStepUpsAreCountedByOperation(t *testing.T) {
 	}
 	under, through := s.client(nil)
 	call := func(tool string) error {
-		response, err := through.Post(s.URL+"/mcp", "application/json", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"`+tool+`"}}`))
+		response, err := through.Post(
+			s.URL+"/mcp",
+			"application/json",
+			strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"`+tool+`"}}`),
+		)
 		if err == nil {
 			_ = response.Body.Close()
 		}
@@ -181,7 +188,8 @@ func TestStepUpsAreCountedByOperation(t *testing.T) {
 	assert.Len(t, s.pages(), 13)
 }
 
-// TestStepUpOfManyRequestsAtOnce has ten requests meet the same demand. One sign-in is enough for all.
+// TestStepUpOfManyRequestsAtOnce has ten requests meet the same demand. One sign-in is enough for
+// all.
 func TestStepUpOfManyRequestsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -11,8 +11,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"mcpentra/client/discovery"
-	"mcpentra/client/grant"
 	"mcpentra/client/signin"
+	"mcpentra/client/tokenrequest"
 	"mcpentra/client/tokenstore"
 )
 
@@ -27,11 +27,11 @@ type idClaims struct {
 	Expiry   float64        `json:"exp"`
 }
 
-// checkTenant keeps a sign-in at an authorization server for all tenants to one tenant: the one that the
-// ID token names, and after the first sign-in no other. The ID token came from the token endpoint itself,
-// so its signature need not be verified (OpenID Connect Core section 3.1.3.7). The access token is for
-// the server, and is not read.
-func (t *Transport) checkTenant(a *attempt, token *grant.Token, entry *tokenstore.Entry) error {
+// checkTenant keeps a sign-in at an authorization server for all tenants to one tenant: the one
+// that the ID token names, and after the first sign-in no other. The ID token came from the token
+// endpoint itself, so its signature need not be verified (OpenID Connect Core section 3.1.3.7). The
+// access token is for the server, and is not read.
+func (t *Transport) checkTenant(a *attempt, token *tokenrequest.Token, entry *tokenstore.Entry) error {
 	if !a.issuer.Tenants {
 		return nil
 	}
@@ -50,8 +50,9 @@ func (t *Transport) checkTenant(a *attempt, token *grant.Token, entry *tokenstor
 	return nil
 }
 
-// checkRefreshedTenant keeps a refreshed token to the tenant of its sign-in, where there is an ID token.
-func checkRefreshedTenant(token *grant.Token, entry tokenstore.Entry) error {
+// checkRefreshedTenant keeps a refreshed token to the tenant of its sign-in, where there is an ID
+// token.
+func checkRefreshedTenant(token *tokenrequest.Token, entry tokenstore.Entry) error {
 	if entry.Tenant == "" || token.IDToken == "" {
 		return nil
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"mcpentra/client/discovery"
-	"mcpentra/client/grant"
+	"mcpentra/client/tokenrequest"
 	"mcpentra/client/tokenstore"
 )
 
@@ -22,8 +22,8 @@ type held struct {
 	authorization []string // the header
 	expiry        time.Time
 	renewable     bool
-	dpop          *grant.DPoP // the key that it is bound to, nil for a bearer token
-	resource      *url.URL    // that it was issued for, nil where there was none to name
+	dpop          *tokenrequest.DPoP // the key that it is bound to, nil for a bearer token
+	resource      *url.URL           // that it was issued for, nil where there was none to name
 }
 
 // nothing is in hand where a server asks for no token.
@@ -45,7 +45,8 @@ func (t *Transport) token(ctx context.Context) (*held, error) {
 	return in, err
 }
 
-// stored is the token in the store, or one from elsewhere. It reports whether the token has to be refreshed first.
+// stored is the token in the store, or one from elsewhere. It reports whether the token has to be
+// refreshed first.
 func (t *Transport) stored(ctx context.Context) (in *held, refreshes bool, err error) {
 	// While somebody signs in there is nothing to send, and after a refusal there will not be.
 	if err := t.acquire(ctx); err != nil {
@@ -97,7 +98,7 @@ func (t *Transport) refreshInTime(ctx context.Context) (*held, error) {
 		return t.hold(entry) // another process was faster
 	}
 	err = t.refresh(ctx, &record, issuer, entry)
-	var over *grant.Error
+	var over *tokenrequest.Error
 	switch {
 	case err == nil:
 		return t.inHand.Load(), nil
@@ -111,10 +112,12 @@ func (t *Transport) refreshInTime(ctx context.Context) (*held, error) {
 	return nil, err
 }
 
-// inUse is the entry whose token is for this Transport: not that of another client than the configured one.
+// inUse is the entry whose token is for this Transport: not that of another client than the
+// configured one.
 func (t *Transport) inUse(record *tokenstore.Record) (issuer string, entry tokenstore.Entry, found bool) {
 	issuer, entry, found = record.InUse()
-	if entry.Token.Access == "" || t.config.ClientID != "" && entry.Client.ID != t.config.ClientID || t.config.ClientID == "" && entry.Given {
+	if entry.Token.Access == "" || t.config.ClientID != "" && entry.Client.ID != t.config.ClientID ||
+		t.config.ClientID == "" && entry.Given {
 		found = false
 	}
 	return issuer, entry, found
@@ -132,14 +135,17 @@ func (t *Transport) hold(entry tokenstore.Entry) (*held, error) {
 
 func newHeld(entry tokenstore.Entry, now func() time.Time) (*held, error) {
 	in := &held{
-		access: entry.Token.Access, authorization: []string{"Bearer " + entry.Token.Access}, expiry: entry.Token.Expiry, renewable: entry.Token.Refresh != "",
+		access:        entry.Token.Access,
+		authorization: []string{"Bearer " + entry.Token.Access},
+		expiry:        entry.Token.Expiry,
+		renewable:     entry.Token.Refresh != "",
 	}
 	if !entry.Token.Bound {
 		return in, nil
 	}
 	var err error
 	in.authorization = []string{"DPoP " + entry.Token.Access}
-	in.dpop, err = grant.ReadDPoP(entry.DPoPKey, now)
+	in.dpop, err = tokenrequest.ReadDPoP(entry.DPoPKey, now)
 	return in, err
 }
 
@@ -160,24 +166,30 @@ func (t *Transport) given(ctx context.Context) (*held, error) {
 	return in, nil
 }
 
-// refresh replaces the token of an entry, whose place is locked. A grant that has ended loses its tokens; a network that fails costs nothing.
-func (t *Transport) refresh(ctx context.Context, record *tokenstore.Record, issuer string, entry tokenstore.Entry) error {
+// refresh replaces the token of an entry, whose place is locked. A grant that has ended loses its
+// tokens; a network that fails costs nothing.
+func (t *Transport) refresh(
+	ctx context.Context,
+	record *tokenstore.Record,
+	issuer string,
+	entry tokenstore.Entry,
+) error {
 	endpoint := t.endpointOf(issuer, entry)
 	endpoint.Scope = t.scopeForEntra(entry.Asked)
 	if entry.Token.Bound {
 		var err error
-		if endpoint.DPoP, err = grant.ReadDPoP(entry.DPoPKey, t.config.Now); err != nil {
+		if endpoint.DPoP, err = tokenrequest.ReadDPoP(entry.DPoPKey, t.config.Now); err != nil {
 			return err
 		}
 	}
 	t.turn.keep()
 	fresh, err := endpoint.Refresh(ctx, entry.Token.Refresh, entry.Resource)
-	var refused *grant.Error
+	var refused *tokenrequest.Error
 	switch {
 	case errors.As(err, &refused):
 		record.Forget(issuer)
 		if entry = record.Entries[issuer]; refused.Code == "invalid_client" && !entry.Given {
-			entry.Client = grant.Client{} // the server has forgotten this registration
+			entry.Client = tokenrequest.Client{} // the server has forgotten this registration
 			record.Put(issuer, entry)
 		}
 		t.inHand.Store(nil)
@@ -195,8 +207,15 @@ func (t *Transport) refresh(ctx context.Context, record *tokenstore.Record, issu
 	return t.save(ctx, record, issuer, entry, true)
 }
 
-// save keeps a new token and takes it in hand. It is on the disk before it is used: its predecessor may be of no use any more.
-func (t *Transport) save(ctx context.Context, record *tokenstore.Record, issuer string, entry tokenstore.Entry, refreshed bool) error {
+// save keeps a new token and takes it in hand. It is on the disk before it is used: its predecessor
+// may be of no use any more.
+func (t *Transport) save(
+	ctx context.Context,
+	record *tokenstore.Record,
+	issuer string,
+	entry tokenstore.Entry,
+	refreshed bool,
+) error {
 	record.Put(issuer, entry)
 	// A caller that gives up now must not cost the person a sign-in.
 	saved := t.config.Tokens.Save(context.WithoutCancel(ctx), t.place, *record)
@@ -213,12 +232,16 @@ func (t *Transport) save(ctx context.Context, record *tokenstore.Record, issuer 
 }
 
 // endpointOf is the token endpoint that an entry came from.
-func (t *Transport) endpointOf(issuer string, entry tokenstore.Entry) *grant.Endpoint {
+func (t *Transport) endpointOf(issuer string, entry tokenstore.Entry) *tokenrequest.Endpoint {
 	known := entry.Client
 	if entry.Given {
 		known.Secret = t.config.ClientSecret
 	}
-	return t.endpoint(&discovery.Issuer{Issuer: issuer, TokenEndpoint: entry.TokenEndpoint, SigningAlgs: entry.SigningAlgs}, known, nil)
+	return t.endpoint(
+		&discovery.Issuer{Issuer: issuer, TokenEndpoint: entry.TokenEndpoint, SigningAlgs: entry.SigningAlgs},
+		known,
+		nil,
+	)
 }
 
 // scopeForEntra is the parameter scope where Entra ID has nothing else to tell whom a token is for.
@@ -247,7 +270,8 @@ const (
 	bySignIn
 )
 
-// renew gets another token than the one that was refused: somebody else's newer one, a refreshed one, or one of a new sign-in.
+// renew gets another token than the one that was refused: somebody else's newer one, a refreshed
+// one, or one of a new sign-in.
 func (t *Transport) renew(ctx context.Context, refused refusal) (renewal, error) {
 	if t.config.Token != nil {
 		return t.giveAgain(ctx, refused.token)
@@ -255,8 +279,8 @@ func (t *Transport) renew(ctx context.Context, refused refusal) (renewal, error)
 	return exclusively(ctx, t, func(ctx context.Context) (renewal, error) { return t.renewAlone(ctx, refused) })
 }
 
-// newer reports whether another request has brought another token than the one that was refused. The
-// caller holds the lock.
+// newer reports whether another request has brought another token than the one that was refused.
+// The caller holds the lock.
 func (t *Transport) newer(refused string) bool {
 	if in := t.inHand.Load(); in != nil && in != nothing && in.access != refused {
 		return true
@@ -290,7 +314,7 @@ func (t *Transport) renewAlone(ctx context.Context, refused refusal) (renewal, e
 		}
 		if !moved {
 			err := t.refresh(ctx, &record, issuer, entry)
-			var over *grant.Error
+			var over *tokenrequest.Error
 			if err == nil || !errors.As(err, &over) {
 				return byRefresh, err
 			}
@@ -308,8 +332,8 @@ func (t *Transport) renewAlone(ctx context.Context, refused refusal) (renewal, e
 	err = t.signIn(ctx, refused.challenge, refused.more, &record)
 	var failed *SignInError
 	if errors.As(err, &failed) && !(found && refused.operation != "") {
-		// Libraries swallow errors and ask again; the person should not be asked again. A step up that failed
-		// leaves the token as it was: only its scopes are not asked for again.
+		// Libraries swallow errors and ask again; the person should not be asked again. A step up
+		// that failed leaves the token as it was: only its scopes are not asked for again.
 		t.refused = err
 	}
 	return bySignIn, err
@@ -333,8 +357,9 @@ func (t *Transport) giveAgain(ctx context.Context, token string) (renewal, error
 	return bySignIn, err
 }
 
-// moved reports whether a server has another authorization server now than the one that a token came from, to which its refresh token is nothing then. The challenge is a reason to
-// look again (RFC 9728 section 5).
+// moved reports whether a server has another authorization server now than the one that a token
+// came from, to which its refresh token is nothing then. The challenge is a reason to look again
+// (RFC 9728 section 5).
 func (t *Transport) moved(ctx context.Context, challenge *discovery.Challenge, issuer string) (bool, error) {
 	resource, err := t.fetcher().FindResource(ctx, t.server, metadataAt(challenge))
 	if errors.Is(err, discovery.ErrNoMetadata) {

@@ -79,7 +79,8 @@ func TestAnswersWithOtherGoodStatuses(t *testing.T) {
 	}
 }
 
-// TestFlagsThatWouldHelpAreNamed has a refusal name the flag that relaxes it, and the sign-in go on with the flag.
+// TestFlagsThatWouldHelpAreNamed has a refusal name the flag that relaxes it, and the sign-in go on
+// with the flag.
 func TestFlagsThatWouldHelpAreNamed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -137,8 +138,8 @@ func TestFlagsThatWouldHelpAreNamed(t *testing.T) {
 	}
 }
 
-// TestIssStaysExact has an authorization server whose issuer has a slash more. It answers with the one
-// that the server names.
+// TestIssStaysExact has an authorization server whose issuer has a slash more. It answers with the
+// one that the server names.
 func TestIssStaysExact(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -156,8 +157,8 @@ const (
 	otherTenant = "22222222-2222-2222-2222-222222222222"
 )
 
-// tenants makes the site's authorization server one for all tenants, whose ID tokens say what claims do. The
-// access token is no JWT.
+// tenants makes the site's authorization server one for all tenants, whose ID tokens say what
+// claims do. The access token is no JWT.
 func (s *site) tenants(claims func() string) {
 	s.replace["/.well-known/oauth-protected-resource/mcp"] = func(w http.ResponseWriter, _ *http.Request) {
 		s.json(w, 200, `{"resource":"ORIGIN/mcp","authorization_servers":["ORIGIN/organizations/v2.0"]}`)

@@ -20,11 +20,14 @@ import (
 const (
 	// maxBody bounds a request that has to be kept to be sent again.
 	maxBody = 16 << 20
-	// maxStepUps bounds the sign-ins that one operation can cause by demanding more scopes, in however many requests.
+	// maxStepUps bounds the sign-ins that one operation can cause by demanding more scopes, in
+	// however many requests.
 	maxStepUps = 3
-	// maxRefusals bounds the 401s to one request: a token that is out of date, somebody else's newer one, and a refreshed one may each be refused.
+	// maxRefusals bounds the 401s to one request: a token that is out of date, somebody else's
+	// newer one, and a refreshed one may each be refused.
 	maxRefusals = 3
-	// maxNonces bounds how often one request is sent again because the server wants another nonce in its proof.
+	// maxNonces bounds how often one request is sent again because the server wants another nonce
+	// in its proof.
 	maxNonces = 2
 )
 
@@ -55,16 +58,22 @@ func New(config Config) (*Transport, error) {
 	if err := config.fill(); err != nil {
 		return nil, err
 	}
-	t := &Transport{config: config, server: server, place: tokenstore.Place{Resource: server.String(), Account: config.Account}, lock: make(chan struct{}, 1), vain: map[string]int{}}
+	t := &Transport{
+		config: config,
+		server: server,
+		place:  tokenstore.Place{Resource: server.String(), Account: config.Account},
+		lock:   make(chan struct{}, 1),
+		vain:   map[string]int{},
+	}
 	t.guard = &guard{server: server, lookup: config.LookupIP}
 	t.outbound = t.config.outbound(t.guard.transport(config.Base))
 	t.lock <- struct{}{}
 	return t, nil
 }
 
-// RoundTrip sends a request, and signs in where the server asks for it. Requests to other origins go
-// through as they are. Requests to paths of the origin that the token's resource does not cover go
-// through without a token. Its errors are the network's, or a *SignInError.
+// RoundTrip sends a request, and signs in where the server asks for it. Requests to other origins
+// go through as they are. Requests to paths of the origin that the token's resource does not cover
+// go through without a token. Its errors are the network's, or a *SignInError.
 func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if !t.sameOrigin(request.URL) {
 		return t.config.Base.RoundTrip(request)
@@ -74,7 +83,10 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	got, refusals, stepUps, nonces := byNobody, 0, 0, 0
+	got := byNobody
+	refusals := 0
+	stepUps := 0
+	nonces := 0
 	for {
 		in, err := t.token(ctx)
 		if !t.covers(in, request) {
@@ -93,7 +105,8 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 			}
 			return response, nil
 		}
-		// A challenge that is not well formed names nothing: the metadata is at a well-known address then.
+		// A challenge that is not well formed names nothing: the metadata is at a well-known
+		// address then.
 		challenges, err := discovery.ParseChallenges(response.Header)
 		challenge := discovery.Token(challenges)
 		switch {
@@ -104,7 +117,11 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 			t.tellChallenge(request, response)
 			_ = response.Body.Close() // unread: it may have no end
 			if refusals++; got == bySignIn || refusals > maxRefusals {
-				return nil, t.giveUp(ctx, in.access, errors.New("the server refuses the token that was just issued for it"))
+				return nil, t.giveUp(
+					ctx,
+					in.access,
+					errors.New("the server refuses the token that was just issued for it"),
+				)
 			}
 			if errors.Is(err, discovery.ErrTooLong) && challenge == nil {
 				return nil, fmt.Errorf("the server's challenge cannot be used: %w", err)
@@ -130,7 +147,8 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 }
 
-// wantsNonce reports whether a proof has to be made again with the nonce that has come (RFC 9449 section 9).
+// wantsNonce reports whether a proof has to be made again with the nonce that has come (RFC 9449
+// section 9).
 func wantsNonce(challenges []discovery.Challenge) bool {
 	challenge := discovery.First(challenges, "dpop")
 	return challenge != nil && challenge.Params["error"] == "use_dpop_nonce"
@@ -151,7 +169,10 @@ func rewindable(request *http.Request) (func() (io.ReadCloser, error), error) {
 		return nil, err
 	}
 	if len(text) > maxBody {
-		return nil, fmt.Errorf("client: a request body of more than %d bytes cannot be sent again after a sign-in", maxBody)
+		return nil, fmt.Errorf(
+			"client: a request body of more than %d bytes cannot be sent again after a sign-in",
+			maxBody,
+		)
 	}
 	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }, nil
 }
@@ -187,10 +208,18 @@ func (t *Transport) send(request *http.Request, body func() (io.ReadCloser, erro
 
 func (t *Transport) tellChallenge(request *http.Request, response *http.Response) {
 	challenge := strings.Join(response.Header.Values("WWW-Authenticate"), ", ")
-	t.config.Trace(Challenged{Method: request.Method, URL: request.URL.String(), Status: response.StatusCode, Challenge: challenge[:min(len(challenge), 1000)]})
+	t.config.Trace(
+		Challenged{
+			Method:    request.Method,
+			URL:       request.URL.String(),
+			Status:    response.StatusCode,
+			Challenge: challenge[:min(len(challenge), 1000)],
+		},
+	)
 }
 
-// giveUp forgets a token that nothing can be done with. What it returns is the answer to later requests too: another sign-in would end the same way.
+// giveUp forgets a token that nothing can be done with. What it returns is the answer to later
+// requests too: another sign-in would end the same way.
 func (t *Transport) giveUp(ctx context.Context, token string, why error) error {
 	if err := t.acquire(ctx); err != nil {
 		return err
@@ -201,8 +230,8 @@ func (t *Transport) giveUp(ctx context.Context, token string, why error) error {
 	return errors.Join(t.refused, err)
 }
 
-// forget removes the token in hand and in the store, unless it is another one by now than the given one; empty means any. It returns the issuer
-// and the entry that the token was of.
+// forget removes the token in hand and in the store, unless it is another one by now than the given
+// one; empty means any. It returns the issuer and the entry that the token was of.
 func (t *Transport) forget(ctx context.Context, token string) (issuer string, entry tokenstore.Entry, err error) {
 	if in := t.inHand.Load(); in != nil && (token == "" || in.access == token) {
 		t.inHand.Store(nil)
@@ -244,18 +273,23 @@ func (t *Transport) acquire(ctx context.Context) error {
 	}
 }
 
-// Reset lets a sign-in be tried again after one was refused, or after SignOut. It waits for one that is under way.
+// Reset lets a sign-in be tried again after one was refused, or after SignOut. It waits for one
+// that is under way.
 func (t *Transport) Reset() {
 	<-t.lock
 	defer t.release()
-	t.refused, t.asked, t.again = nil, nil, true
+	t.refused = nil
+	t.asked = nil
+	t.again = true
 	clear(t.vain)
 	t.inVain.Store(false)
 	t.inHand.Store(nil)
 }
 
-// SignOut revokes the grant at the authorization server and forgets its tokens. The tokens are forgotten even if the server cannot be told, which the error says then. It reports
-// whether anybody was signed in. Later requests fail with ErrSignedOut until Reset, so that nobody is signed in again by what is still under way, such as the end of a session.
+// SignOut revokes the grant at the authorization server and forgets its tokens. The tokens are
+// forgotten even if the server cannot be told, which the error says then. It reports whether
+// anybody was signed in. Later requests fail with ErrSignedOut until Reset, so that nobody is
+// signed in again by what is still under way, such as the end of a session.
 func (t *Transport) SignOut(ctx context.Context) (bool, error) {
 	if err := t.acquire(ctx); err != nil {
 		return false, err

@@ -222,7 +222,8 @@ func TestManyRequestsAtOnceAreRefusedOnce(t *testing.T) {
 func TestWaitingForSomebodyElseCanBeGivenUp(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	opened, answered := make(chan struct{}), make(chan struct{})
+	opened := make(chan struct{})
+	answered := make(chan struct{})
 	s.person = func(url.Values) (url.Values, error) {
 		close(opened)
 		<-answered
@@ -304,7 +305,10 @@ func TestSignOutRevokesAndForgets(t *testing.T) {
 func TestClientThatIsKnownBeforehand(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	_, through := s.client(func(config *client.Config) { config.ClientID, config.ClientSecret = "known", "secret-of-client" })
+	_, through := s.client(func(config *client.Config) {
+		config.ClientID = "known"
+		config.ClientSecret = "secret-of-client"
+	})
 	s.replace["/token"] = func(w http.ResponseWriter, r *http.Request) {
 		id, secret, _ := r.BasicAuth()
 		assert.Equal(t, "known secret-of-client", id+" "+secret)
@@ -333,12 +337,14 @@ func TestServerOfTheFirstRevision(t *testing.T) {
 
 func TestRegistrationAndTokenStayWithTheirIssuer(t *testing.T) {
 	t.Parallel()
-	s, other := newSite(t), newSite(t)
+	s := newSite(t)
+	other := newSite(t)
 	var tokens tokenstore.Memory
 	_, through := s.client(func(config *client.Config) { config.Tokens = &tokens })
 	post(t, through, s.URL+"/mcp", "")
 
-	// The server now names another authorization server. What belongs to the first one is not for the second.
+	// The server now names another authorization server. What belongs to the first one is not for
+	// the second.
 	s.end()
 	s.replace["/.well-known/oauth-protected-resource/mcp"] = func(w http.ResponseWriter, _ *http.Request) {
 		s.json(w, 200, `{"resource":"ORIGIN/mcp","authorization_servers":["`+other.URL+`"]}`)

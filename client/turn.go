@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// A turn is the work of one goroutine that gets a token for all callers. It goes on as long as a caller
-// waits for its token. A caller that runs out of time does not end it: libraries send such a request
-// again, and a second sign-in would ask the person twice.
+// A turn is the work of one goroutine that gets a token for all callers. It goes on as long as a
+// caller waits for its token. A caller that runs out of time does not end it: libraries send such a
+// request again, and a second sign-in would ask the person twice.
 type turn struct {
 	mu      sync.Mutex
 	callers int                     // that wait for a token
@@ -42,7 +42,8 @@ func (u *turn) begin(ctx context.Context) context.Context {
 	working, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.cancel, u.kept = cancel, false
+	u.cancel = cancel
+	u.kept = false
 	return working
 }
 
@@ -53,8 +54,8 @@ func (u *turn) end() {
 	u.cancel = nil
 }
 
-// keep has the work go on until it is done, whoever gives up. A code or refresh token that was sent is
-// of no use a second time, so the answer must not be lost.
+// keep has the work go on until it is done, whoever gives up. A code or refresh token that was sent
+// is of no use a second time, so the answer must not be lost.
 func (u *turn) keep() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -99,9 +100,9 @@ func exclusively[T any](ctx context.Context, t *Transport, do func(ctx context.C
 	return got.value, got.err
 }
 
-// Finish waits until no token is on its way any more. A program that ends before loses the answer to a
-// code or refresh token that it has sent, so that the person has to sign in again. It returns the
-// context's error if that ends first.
+// Finish waits until no token is on its way any more. A program that ends before loses the answer
+// to a code or refresh token that it has sent, so that the person has to sign in again. It returns
+// the context's error if that ends first.
 func (t *Transport) Finish(ctx context.Context) error {
 	select {
 	case <-t.lock:

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/client"
-	"mcpentra/client/grant"
+	"mcpentra/client/tokenrequest"
 )
 
 // forms keeps what is sent to the token endpoint of a site.
@@ -43,12 +43,12 @@ func forms(s *site) func() []url.Values {
 	return func() []url.Values { mu.Lock(); defer mu.Unlock(); return all }
 }
 
-func newKey(t *testing.T) *grant.Key {
+func newKey(t *testing.T) *tokenrequest.Key {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	require.NoError(t, err)
-	key, err := grant.ReadKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), "", "")
+	key, err := tokenrequest.ReadKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), "", "")
 	require.NoError(t, err)
 	return key
 }
@@ -65,13 +65,17 @@ func TestNobodyIsNeeded(t *testing.T) {
 	}{
 		"client credentials, with a secret": {
 			func(_ *site, config *client.Config) {
-				config.ClientID, config.ClientSecret, config.Unattended = "known", "secret-of-client", client.ClientCredentials{}
+				config.ClientID = "known"
+				config.ClientSecret = "secret-of-client"
+				config.Unattended = client.ClientCredentials{}
 			},
 			[]url.Values{{"grant_type": {"client_credentials"}, "scope": {"a"}, "resource": {"ORIGIN/mcp"}, "basic": {"known:secret-of-client"}}},
 		},
 		"client credentials, for scopes that the operator names": {
 			func(_ *site, config *client.Config) {
-				config.ClientID, config.ClientSecret, config.Unattended = "known", "secret-of-client", client.ClientCredentials{}
+				config.ClientID = "known"
+				config.ClientSecret = "secret-of-client"
+				config.Unattended = client.ClientCredentials{}
 				config.Scopes = []string{"api://x/.default"}
 			},
 			[]url.Values{{"grant_type": {"client_credentials"}, "scope": {"api://x/.default"}, "resource": {"ORIGIN/mcp"}, "basic": {"known:secret-of-client"}}},
@@ -94,12 +98,16 @@ func TestNobodyIsNeeded(t *testing.T) {
 				s.replace["/.well-known/oauth-authorization-server/idp"] = func(w http.ResponseWriter, _ *http.Request) {
 					s.json(w, 200, `{"issuer":"ORIGIN/idp","token_endpoint":"ORIGIN/idp/token"}`)
 				}
-				config.ClientID, config.ClientSecret = "known", "secret-of-client"
+				config.ClientID = "known"
+				config.ClientSecret = "secret-of-client"
 				config.Unattended = client.Enterprise{IDToken: constant("secret-id-token"), Issuer: s.URL + "/idp", ClientID: "at-idp"}
 			},
 			[]url.Values{{
-				"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {"secret-jag"}, "scope": {"a"}, "resource": {"ORIGIN/mcp"},
-				"basic": {"known:secret-of-client"},
+				"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"},
+				"assertion":  {"secret-jag"},
+				"scope":      {"a"},
+				"resource":   {"ORIGIN/mcp"},
+				"basic":      {"known:secret-of-client"},
 			}},
 		},
 	} {
@@ -109,7 +117,11 @@ func TestNobodyIsNeeded(t *testing.T) {
 			sent := forms(s)
 			// No authorization endpoint, and nothing about PKCE: there is no code to protect.
 			s.replace["/.well-known/oauth-authorization-server"] = func(w http.ResponseWriter, _ *http.Request) {
-				s.json(w, 200, `{"issuer":"ORIGIN","token_endpoint":"ORIGIN/token","registration_endpoint":"ORIGIN/register"}`)
+				s.json(
+					w,
+					200,
+					`{"issuer":"ORIGIN","token_endpoint":"ORIGIN/token","registration_endpoint":"ORIGIN/register"}`,
+				)
 			}
 			_, through := s.client(func(config *client.Config) { c.set(s, config) })
 			code, _ := post(t, through, s.URL+"/mcp", "")
@@ -138,7 +150,9 @@ func TestWorkloadThatIsRefusedTriesNothingElse(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.replace["/token"] = func(w http.ResponseWriter, _ *http.Request) { s.json(w, 400, `{"error":"invalid_grant"}`) }
-	_, through := s.client(func(config *client.Config) { config.Unattended = client.Workload{Assertion: constant("secret-jwt")} })
+	_, through := s.client(
+		func(config *client.Config) { config.Unattended = client.Workload{Assertion: constant("secret-jwt")} },
+	)
 	assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "invalid_grant")
 	refused(t, through, s.URL+"/mcp")
 	assert.Equal(t, 1, s.count("POST /token"))
@@ -146,7 +160,9 @@ func TestWorkloadThatIsRefusedTriesNothingElse(t *testing.T) {
 
 	s = newSite(t)
 	_, through = s.client(func(config *client.Config) {
-		config.Unattended = client.Workload{Assertion: func(context.Context) (string, error) { return "", errors.New("no such file") }}
+		config.Unattended = client.Workload{
+			Assertion: func(context.Context) (string, error) { return "", errors.New("no such file") },
+		}
 	})
 	_, err := through.Get(s.URL + "/mcp")
 	require.ErrorContains(t, err, "workload identity: no such file")
@@ -161,7 +177,10 @@ func TestMachineThatIsAskedForMoreThanItsOperatorNamed(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 	}
 	_, through := s.client(func(config *client.Config) {
-		config.ClientID, config.ClientKey, config.Unattended, config.Scopes = "known", newKey(t), client.ClientCredentials{}, []string{"a"}
+		config.ClientID = "known"
+		config.ClientKey = newKey(t)
+		config.Unattended = client.ClientCredentials{}
+		config.Scopes = []string{"a"}
 	})
 	assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "wants more than it grants: b")
 	assert.LessOrEqual(t, len(sent()), 2)
@@ -171,7 +190,8 @@ func TestMachineThatIsAskedForMoreThanItsOperatorNamed(t *testing.T) {
 func TestTokenFromElsewhere(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.good["secret-given-1"], s.good["secret-given-2"] = true, true
+	s.good["secret-given-1"] = true
+	s.good["secret-given-2"] = true
 	given := "secret-given-1"
 	_, through := s.client(func(config *client.Config) {
 		config.Token = func(context.Context) (string, error) { return given, nil }

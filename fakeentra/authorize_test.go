@@ -23,7 +23,11 @@ func TestAuthorizationResponse(t *testing.T) {
 	require.Equal(t, http.StatusFound, got.Status, got.Body)
 	location := got.Header.Get("Location")
 	assert.True(t, strings.HasPrefix(location, callback+"?code=1."), location)
-	assert.True(t, strings.HasSuffix(location, "#"), "the bare fragment keeps one of an earlier page from being carried along")
+	assert.True(
+		t,
+		strings.HasSuffix(location, "#"),
+		"the bare fragment keeps one of an earlier page from being carried along",
+	)
 	params := returned(t, got)
 	assert.Equal(t, "a state/with+signs", params.Get("state"))
 	assert.NotEmpty(t, params.Get("session_state"))
@@ -44,7 +48,11 @@ func TestPortOfLocalhostIsNotLookedAt(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
 	got := authorize(t, fake, request(map[string]string{"redirect_uri": "http://localhost:54321/auth/callback"}))
-	assert.True(t, strings.HasPrefix(got.Header.Get("Location"), "http://localhost:54321/auth/callback?code="), got.Body)
+	assert.True(
+		t,
+		strings.HasPrefix(got.Header.Get("Location"), "http://localhost:54321/auth/callback?code="),
+		got.Body,
+	)
 }
 
 // What is not known to be the client's address is never redirected to: the person sees a page.
@@ -64,7 +72,12 @@ func TestErrorLookup(t *testing.T) {
 	}
 	assert.Contains(t, get(t, fake, fake.Authority()+"/error?code=aadsts50011").Body, "<h1>AADSTS50011</h1>")
 	for _, code := range []string{"1", "x", "-1", "%3Cscript%3E", "99999999999999999999"} {
-		assert.Contains(t, get(t, fake, fake.Authority()+"/error?code="+code).Body, "There is no such error here.", code)
+		assert.Contains(
+			t,
+			get(t, fake, fake.Authority()+"/error?code="+code).Body,
+			"There is no such error here.",
+			code,
+		)
 	}
 	assert.NotContains(t, get(t, fake, fake.Authority()+"/error").Body, "There is no such error here.")
 }
@@ -101,7 +114,11 @@ func TestErrorPages(t *testing.T) {
 		assert.NotContains(t, got.Body, "<script>alert", name)
 	}
 	for _, segment := range []string{"common", "organizations"} {
-		got := get(t, fake, "https://login.microsoftonline.com/"+segment+"/oauth2/v2.0/authorize?"+request(nil).Encode())
+		got := get(
+			t,
+			fake,
+			"https://login.microsoftonline.com/"+segment+"/oauth2/v2.0/authorize?"+request(nil).Encode(),
+		)
 		assert.Contains(t, got.Body, "AADSTS50194", segment)
 	}
 	twice := request(nil)
@@ -133,8 +150,8 @@ func TestErrorsThatGoBackToTheClient(t *testing.T) {
 	}
 }
 
-// Since 2026 the parameter resource has to be an identifier URI of the API that the scopes belong to, character by
-// character.
+// Since 2026 the parameter resource has to be an identifier URI of the API that the scopes belong
+// to, character by character.
 func TestResourceParameter(t *testing.T) {
 	t.Parallel()
 	const api = "api://" + directory.DefaultAPIID
@@ -152,7 +169,10 @@ func TestResourceParameter(t *testing.T) {
 		"not looked at":           {fakeentra.ResourceIgnored, api + "/tool.read", "http://localhost:8000/mcp", ""},
 	} {
 		fake := newFake(t, fakeentra.Config{AutoSignIn: true, ResourceParameter: one.rule})
-		params := returned(t, authorize(t, fake, request(map[string]string{"scope": one.scope, "resource": one.resource})))
+		params := returned(
+			t,
+			authorize(t, fake, request(map[string]string{"scope": one.scope, "resource": one.resource})),
+		)
 		assert.Equal(t, one.code, params.Get("error"), name)
 		assert.Equal(t, one.code == "", params.Has("code"), name)
 	}
@@ -208,9 +228,17 @@ func TestPersonSignsIn(t *testing.T) {
 
 	again := person.open(http.MethodGet, tenantURL+"/oauth2/v2.0/authorize?"+request(nil).Encode(), nil)
 	assert.NotEmpty(t, returned(t, again).Get("code"), "a session and consent are remembered")
-	more := person.open(http.MethodGet, tenantURL+"/oauth2/v2.0/authorize?"+request(map[string]string{"scope": "Calendars.Read"}).Encode(), nil)
+	more := person.open(
+		http.MethodGet,
+		tenantURL+"/oauth2/v2.0/authorize?"+request(map[string]string{"scope": "Calendars.Read"}).Encode(),
+		nil,
+	)
 	assert.Contains(t, more.Body, "Read your calendars", "more needs consent of its own")
-	asked := person.open(http.MethodGet, tenantURL+"/oauth2/v2.0/authorize?"+request(map[string]string{"prompt": "select_account"}).Encode(), nil)
+	asked := person.open(
+		http.MethodGet,
+		tenantURL+"/oauth2/v2.0/authorize?"+request(map[string]string{"prompt": "select_account"}).Encode(),
+		nil,
+	)
 	assert.Contains(t, asked.Body, "Pick an account")
 }
 
@@ -250,7 +278,11 @@ func TestConsentIsBoundToTheSession(t *testing.T) {
 	assert.Equal(t, http.StatusOK, got.Status)
 	assert.Contains(t, got.Body, "Pick an account")
 	stranger.post("login", request(nil), url.Values{"account": {directory.DefaultUser}})
-	redirected := stranger.post("consent", request(map[string]string{"redirect_uri": "https://evil.example/"}), url.Values{"answer": {"accept"}})
+	redirected := stranger.post(
+		"consent",
+		request(map[string]string{"redirect_uri": "https://evil.example/"}),
+		url.Values{"answer": {"accept"}},
+	)
 	assert.Empty(t, redirected.Header.Get("Location"))
 	assert.Contains(t, redirected.Body, "AADSTS50011")
 }
@@ -273,7 +305,11 @@ func TestLogoutLeadsToRegisteredAddressesOnly(t *testing.T) {
 	fake := newFake(t, fakeentra.Config{})
 	home := get(t, fake, tenantURL+"/oauth2/v2.0/logout?state=s&post_logout_redirect_uri="+url.QueryEscape(callback))
 	assert.Equal(t, callback+"?state=s", home.Header.Get("Location"))
-	away := get(t, fake, tenantURL+"/oauth2/v2.0/logout?post_logout_redirect_uri="+url.QueryEscape("https://evil.example/"))
+	away := get(
+		t,
+		fake,
+		tenantURL+"/oauth2/v2.0/logout?post_logout_redirect_uri="+url.QueryEscape("https://evil.example/"),
+	)
 	assert.Equal(t, http.StatusOK, away.Status)
 	assert.Empty(t, away.Header.Get("Location"))
 }

@@ -19,10 +19,18 @@ func TestBadTokenRequests(t *testing.T) {
 	fake := newFake(t, fakeentra.Config{})
 	const form = "application/x-www-form-urlencoded"
 	good := url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "client_secret": {directory.DefaultClientSecret}, "scope": {"https://graph.microsoft.com/.default"},
+		"grant_type":    {"client_credentials"},
+		"client_id":     {directory.DefaultClientID},
+		"client_secret": {directory.DefaultClientSecret},
+		"scope":         {"https://graph.microsoft.com/.default"},
 	}
 	send := func(method, segment, kind, body string, header map[string]string) answer {
-		r, err := http.NewRequestWithContext(t.Context(), method, login+"/"+segment+"/oauth2/v2.0/token", strings.NewReader(body))
+		r, err := http.NewRequestWithContext(
+			t.Context(),
+			method,
+			login+"/"+segment+"/oauth2/v2.0/token",
+			strings.NewReader(body),
+		)
 		require.NoError(t, err)
 		r.Header.Set("Content-Type", kind)
 		for name, value := range header {
@@ -30,7 +38,11 @@ func TestBadTokenRequests(t *testing.T) {
 		}
 		return do(t, fake, r)
 	}
-	require.Equal(t, http.StatusOK, send(http.MethodPost, directory.DefaultTenantID, form+"; charset=utf-8", good.Encode(), nil).Status)
+	require.Equal(
+		t,
+		http.StatusOK,
+		send(http.MethodPost, directory.DefaultTenantID, form+"; charset=utf-8", good.Encode(), nil).Status,
+	)
 	for name, one := range map[string]struct {
 		method, segment, kind, body string
 		header                      map[string]string

@@ -110,10 +110,14 @@ func flaws(api *directory.App) []flaw {
 			redraft: func(made *signing.Draft) { made.Claims["aud"] = clientOf(made.Claims) },
 		},
 		{name: "no-audience", why: "there is no aud", change: claim("aud", nil)},
-		{name: "audience-twice", why: "aud stands twice, the right one last", redraft: func(made *signing.Draft) {
-			text, _ := json.Marshal(made.Claims) // Sign reports an error
-			made.Payload = append([]byte(`{"aud":"api://5a1e00ff-0000-4000-8000-00000000000a",`), text[1:]...)
-		}},
+		{
+			name: "audience-twice",
+			why:  "aud stands twice, the right one last",
+			redraft: func(made *signing.Draft) {
+				text, _ := json.Marshal(made.Claims) // Sign reports an error
+				made.Payload = append([]byte(`{"aud":"api://5a1e00ff-0000-4000-8000-00000000000a",`), text[1:]...)
+			},
+		},
 		{
 			name:   "wrong-issuer",
 			why:    "iss is somebody else",
@@ -189,17 +193,21 @@ func flaws(api *directory.App) []flaw {
 			why:    "one bit of the signature is wrong",
 			damage: func(raw string) string { return flip(raw, 2) },
 		},
-		{name: "changed-payload", why: "the claims were changed after signing", damage: func(raw string) string {
-			parts := strings.Split(raw, ".")
-			payload, _ := base64.RawURLEncoding.DecodeString(parts[1])
-			parts[1] = base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(
-				string(payload),
-				`{`,
-				`{"roles":["admin"],`,
-				1,
-			)))
-			return strings.Join(parts, ".")
-		}},
+		{
+			name: "changed-payload",
+			why:  "the claims were changed after signing",
+			damage: func(raw string) string {
+				parts := strings.Split(raw, ".")
+				payload, _ := base64.RawURLEncoding.DecodeString(parts[1])
+				parts[1] = base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(
+					string(payload),
+					`{`,
+					`{"roles":["admin"],`,
+					1,
+				)))
+				return strings.Join(parts, ".")
+			},
+		},
 		{
 			name:   "unknown-key",
 			why:    "signed with a key that nobody publishes, under the kid of one that is",

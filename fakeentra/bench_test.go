@@ -28,16 +28,18 @@ import (
 // rounds is how many interleaved rounds a ratio is the median of.
 const rounds = 31
 
-// median measures two things in turn, each first in every second round, and returns the median of base/other in
-// processor time: over 1, the other one is cheaper.
+// median measures two things in turn, each first in every second round, and returns the median of
+// base/other in processor time: over 1, the other one is cheaper.
 func median(b *testing.B, base, other func()) float64 {
 	base()
 	other()
 	var ratios []float64
 	for round := range rounds {
-		first, second := base, other
+		first := base
+		second := other
 		if round%2 == 1 {
-			first, second = other, base
+			first = other
+			second = base
 		}
 		start := cpu(b)
 		first()
@@ -96,11 +98,14 @@ func newBenchFake(b *testing.B, config fakeentra.Config) *fakeentra.Fake {
 }
 
 func BenchmarkClientCredentials(b *testing.B) {
-	bare, fake := bareIssuer(b, 1), fakeentra.NewServer(fakeentra.Config{})
+	bare := bareIssuer(b, 1)
+	fake := fakeentra.NewServer(fakeentra.Config{})
 	defer fake.Close()
 	form := url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "client_secret": {directory.DefaultClientSecret},
-		"scope": {"api://" + directory.DefaultAPIID + "/.default"},
+		"grant_type":    {"client_credentials"},
+		"client_id":     {directory.DefaultClientID},
+		"client_secret": {directory.DefaultClientSecret},
+		"scope":         {"api://" + directory.DefaultAPIID + "/.default"},
 	}
 	repeat := func(client *http.Client, address string) func() {
 		return func() {
@@ -110,16 +115,21 @@ func BenchmarkClientCredentials(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		ratio := median(b, repeat(bare.Client(), bare.URL), repeat(fake.Client(), fake.URL+"/"+directory.DefaultTenantID+"/oauth2/v2.0/token"))
+		ratio := median(
+			b,
+			repeat(bare.Client(), bare.URL),
+			repeat(fake.Client(), fake.URL+"/"+directory.DefaultTenantID+"/oauth2/v2.0/token"),
+		)
 		b.ReportMetric(ratio, "ratio")
 		b.ReportMetric(0.90, "ratio>=")
 	}
 }
 
-// BenchmarkCodeFlow is an authorization and a redemption, which sign an access token and an ID token; the bare handler
-// answers two requests, and signs twice.
+// BenchmarkCodeFlow is an authorization and a redemption, which sign an access token and an ID
+// token; the bare handler answers two requests, and signs twice.
 func BenchmarkCodeFlow(b *testing.B) {
-	bare, fake := bareIssuer(b, 2), fakeentra.NewServer(fakeentra.Config{AutoSignIn: true})
+	bare := bareIssuer(b, 2)
+	fake := fakeentra.NewServer(fakeentra.Config{AutoSignIn: true})
 	defer fake.Close()
 	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
@@ -144,7 +154,11 @@ func BenchmarkCodeFlow(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		ratio := median(b, flow(bare.Client(), plain.URL+query, bare.URL), flow(fake.Client(), base+"authorize"+query, base+"token"))
+		ratio := median(
+			b,
+			flow(bare.Client(), plain.URL+query, bare.URL),
+			flow(fake.Client(), base+"authorize"+query, base+"token"),
+		)
 		b.ReportMetric(ratio, "ratio")
 		b.ReportMetric(0.90, "ratio>=")
 	}

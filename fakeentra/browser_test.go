@@ -36,11 +36,18 @@ func newFake(t *testing.T, config fakeentra.Config) *fakeentra.Fake {
 	return fake
 }
 
-// request is an authorization request that is in order, with some parameters changed; an empty value takes one away.
+// request is an authorization request that is in order, with some parameters changed; an empty
+// value takes one away.
 func request(changes map[string]string) url.Values {
 	params := url.Values{
-		"client_id": {directory.DefaultClientID}, "response_type": {"code"}, "redirect_uri": {callback}, "scope": {"openid profile offline_access User.Read"},
-		"state": {"a state/with+signs"}, "nonce": {"a-nonce"}, "code_challenge": {challenge(verifier)}, "code_challenge_method": {"S256"},
+		"client_id":             {directory.DefaultClientID},
+		"response_type":         {"code"},
+		"redirect_uri":          {callback},
+		"scope":                 {"openid profile offline_access User.Read"},
+		"state":                 {"a state/with+signs"},
+		"nonce":                 {"a-nonce"},
+		"code_challenge":        {challenge(verifier)},
+		"code_challenge_method": {"S256"},
 	}
 	return with(params, changes)
 }
@@ -108,7 +115,12 @@ func authorize(t *testing.T, fake *fakeentra.Fake, params url.Values) answer {
 
 func token(t *testing.T, fake *fakeentra.Fake, form url.Values) answer {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tenantURL+"/oauth2/v2.0/token", strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodPost,
+		tenantURL+"/oauth2/v2.0/token",
+		strings.NewReader(form.Encode()),
+	)
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return do(t, fake, r)
@@ -139,14 +151,21 @@ func signIn(t *testing.T, fake *fakeentra.Fake, changes map[string]string) strin
 // redemption is a token request that is in order for a code of signIn.
 func redemption(code string, changes map[string]string) url.Values {
 	return with(url.Values{
-		"grant_type": {"authorization_code"}, "client_id": {directory.DefaultClientID}, "client_secret": {directory.DefaultClientSecret},
-		"code": {code}, "redirect_uri": {callback}, "code_verifier": {verifier},
+		"grant_type":    {"authorization_code"},
+		"client_id":     {directory.DefaultClientID},
+		"client_secret": {directory.DefaultClientSecret},
+		"code":          {code},
+		"redirect_uri":  {callback},
+		"code_verifier": {verifier},
 	}, changes)
 }
 
 func refreshing(refreshToken string, changes map[string]string) url.Values {
 	return with(url.Values{
-		"grant_type": {"refresh_token"}, "client_id": {directory.DefaultClientID}, "client_secret": {directory.DefaultClientSecret}, "refresh_token": {refreshToken},
+		"grant_type":    {"refresh_token"},
+		"client_id":     {directory.DefaultClientID},
+		"client_secret": {directory.DefaultClientSecret},
+		"refresh_token": {refreshToken},
 	}, changes)
 }
 

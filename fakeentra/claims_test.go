@@ -12,7 +12,8 @@ import (
 	"mcpentra/fakeentra"
 )
 
-// Claims stand in the order in which recorded tokens have them (testdata/entra/token-claims.json has their names only).
+// Claims stand in the order in which recorded tokens have them (testdata/entra/token-claims.json
+// has their names only).
 func TestOrderOfClaims(t *testing.T) {
 	t.Parallel()
 	fake, err := fakeentra.New(fakeentra.Config{})

@@ -21,13 +21,24 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// clientAssertion signs a client assertion (RFC 7523), with some claims and header members changed; nil takes one away.
-func clientAssertion(t *testing.T, key crypto.PrivateKey, algorithm jose.SignatureAlgorithm, header map[jose.HeaderKey]any, changes map[string]any) string {
+// clientAssertion signs a client assertion (RFC 7523), with some claims and header members changed;
+// nil takes one away.
+func clientAssertion(
+	t *testing.T,
+	key crypto.PrivateKey,
+	algorithm jose.SignatureAlgorithm,
+	header map[jose.HeaderKey]any,
+	changes map[string]any,
+) string {
 	t.Helper()
 	now := time.Now()
 	payload := map[string]any{
-		"iss": directory.DefaultClientID, "sub": directory.DefaultClientID, "aud": tenantURL + "/oauth2/v2.0/token", "jti": "5a1e0009-0000-4000-8000-000000000001",
-		"nbf": now.Unix(), "exp": now.Add(10 * time.Minute).Unix(),
+		"iss": directory.DefaultClientID,
+		"sub": directory.DefaultClientID,
+		"aud": tenantURL + "/oauth2/v2.0/token",
+		"jti": "5a1e0009-0000-4000-8000-000000000001",
+		"nbf": now.Unix(),
+		"exp": now.Add(10 * time.Minute).Unix(),
 	}
 	maps.Copy(payload, changes)
 	maps.DeleteFunc(payload, func(_ string, value any) bool { return value == nil })
@@ -49,15 +60,22 @@ func TestClientAssertions(t *testing.T) {
 	fake := newFake(t, fakeentra.Config{Directory: d})
 	send := func(assertion string) answer {
 		return token(t, fake, url.Values{
-			"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "scope": {"https://graph.microsoft.com/.default"},
-			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {assertion},
+			"grant_type":            {"client_credentials"},
+			"client_id":             {directory.DefaultClientID},
+			"scope":                 {"https://graph.microsoft.com/.default"},
+			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+			"client_assertion":      {assertion},
 		})
 	}
-	old, strong := sha1.Sum(certificate.Raw), sha256.Sum256(certificate.Raw)
+	old := sha1.Sum(certificate.Raw)
+	strong := sha256.Sum256(certificate.Raw)
 	named := map[jose.HeaderKey]any{"x5t#S256": base64.RawURLEncoding.EncodeToString(strong[:])}
 	for name, header := range map[string]map[jose.HeaderKey]any{
-		"x5t#S256": named, "x5t#S256 in the standard alphabet": {"x5t#S256": base64.StdEncoding.EncodeToString(strong[:])},
-		"x5t": {"x5t": base64.RawURLEncoding.EncodeToString(old[:])}, "kid in hexadecimal": {"kid": fmt.Sprintf("%X", old)}, "no name at all": nil,
+		"x5t#S256":                          named,
+		"x5t#S256 in the standard alphabet": {"x5t#S256": base64.StdEncoding.EncodeToString(strong[:])},
+		"x5t":                               {"x5t": base64.RawURLEncoding.EncodeToString(old[:])},
+		"kid in hexadecimal":                {"kid": fmt.Sprintf("%X", old)},
+		"no name at all":                    nil,
 	} {
 		for _, algorithm := range []jose.SignatureAlgorithm{jose.PS256, jose.RS256} {
 			got := send(clientAssertion(t, key, algorithm, header, nil))

@@ -113,7 +113,11 @@ func TestKeySet(t *testing.T) {
 		require.NoError(t, err)
 	}
 	shared := get(t, fake, "https://login.microsoftonline.com/common/discovery/v2.0/keys")
-	assert.Equal(t, "https://login.microsoftonline.com/{tenantid}/v2.0", shared.JSON["keys"].([]any)[0].(map[string]any)["issuer"])
+	assert.Equal(
+		t,
+		"https://login.microsoftonline.com/{tenantid}/v2.0",
+		shared.JSON["keys"].([]any)[0].(map[string]any)["issuer"],
+	)
 	v1 := get(t, fake, tenantURL+"/discovery/keys")
 	assert.NotContains(t, v1.JSON["keys"].([]any)[0], "issuer")
 }
@@ -133,10 +137,12 @@ func TestRotation(t *testing.T) {
 		header, _ := claims(t, raw)
 		return header["kid"].(string)
 	}
-	before, first := published(), signer()
+	before := published()
+	first := signer()
 	require.Contains(t, before, first)
 	require.NoError(t, fake.Rotate())
-	after, second := published(), signer()
+	after := published()
+	second := signer()
 	assert.NotEqual(t, first, second)
 	assert.Contains(t, before, second, "the next key was published before it signs")
 	assert.Contains(t, after, first, "tokens of the old key stay valid")

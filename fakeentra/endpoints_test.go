@@ -17,17 +17,43 @@ import (
 
 func TestOldEndpoints(t *testing.T) {
 	t.Parallel()
-	fake := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: changed(func(t *directory.Tenant) { t.Apps[1].TokenVersion = 1 })})
+	fake := newFake(
+		t,
+		fakeentra.Config{
+			AutoSignIn: true,
+			Directory:  changed(func(t *directory.Tenant) { t.Apps[1].TokenVersion = 1 }),
+		},
+	)
 	const resource = "api://" + directory.DefaultAPIID
 	params := with(request(map[string]string{"scope": "", "resource": resource}), nil)
 	back := returned(t, get(t, fake, tenantURL+"/oauth2/authorize?"+params.Encode()))
 	require.NotEmpty(t, back.Get("code"))
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tenantURL+"/oauth2/token", strings.NewReader(redemption(back.Get("code"), nil).Encode()))
+	r, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodPost,
+		tenantURL+"/oauth2/token",
+		strings.NewReader(redemption(back.Get("code"), nil).Encode()),
+	)
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	got := do(t, fake, r)
 	require.Equal(t, http.StatusOK, got.Status, got.Body)
-	assert.Equal(t, []string{"token_type", "scope", "expires_in", "ext_expires_in", "expires_on", "not_before", "resource", "access_token", "refresh_token", "id_token"}, members(t, got.Body))
+	assert.Equal(
+		t,
+		[]string{
+			"token_type",
+			"scope",
+			"expires_in",
+			"ext_expires_in",
+			"expires_on",
+			"not_before",
+			"resource",
+			"access_token",
+			"refresh_token",
+			"id_token",
+		},
+		members(t, got.Body),
+	)
 	assert.IsType(t, "", got.JSON["expires_in"], "v1 writes numbers as text")
 	assert.Equal(t, resource, got.text("resource"))
 	assert.Equal(t, "tool.read tool.write", got.text("scope"))
@@ -38,13 +64,26 @@ func TestOldEndpoints(t *testing.T) {
 	assert.Equal(t, "https://sts.windows.net/"+directory.DefaultTenantID+"/", id["iss"])
 	assert.Equal(t, directory.DefaultUser, id["upn"])
 
-	unknown := returned(t, get(t, fake, tenantURL+"/oauth2/authorize?"+with(params, map[string]string{"resource": "https://nobody.example"}).Encode()))
+	unknown := returned(
+		t,
+		get(
+			t,
+			fake,
+			tenantURL+"/oauth2/authorize?"+with(
+				params,
+				map[string]string{"resource": "https://nobody.example"},
+			).Encode(),
+		),
+	)
 	assert.Equal(t, "invalid_resource", unknown.Get("error"))
 }
 
 func TestImplicitAndHybrid(t *testing.T) {
 	t.Parallel()
-	d := changed(func(t *directory.Tenant) { t.Apps[0].ImplicitIDTokens, t.Apps[0].ImplicitAccessTokens = true, true })
+	d := changed(func(t *directory.Tenant) {
+		t.Apps[0].ImplicitIDTokens = true
+		t.Apps[0].ImplicitAccessTokens = true
+	})
 	fake := newFake(t, fakeentra.Config{Directory: d, AutoSignIn: true})
 	hybrid := returned(t, authorize(t, fake, request(map[string]string{"response_type": "code id_token"})))
 	require.NotEmpty(t, hybrid.Get("code"))
@@ -57,7 +96,11 @@ func TestImplicitAndHybrid(t *testing.T) {
 	assert.NotEmpty(t, redeemed.text("id_token"), "the code stands for all that was asked")
 	assert.NotEmpty(t, redeemed.text("refresh_token"))
 
-	implicit := authorize(t, fake, request(map[string]string{"response_type": "id_token token", "scope": "openid profile " + apiScope}))
+	implicit := authorize(
+		t,
+		fake,
+		request(map[string]string{"response_type": "id_token token", "scope": "openid profile " + apiScope}),
+	)
 	assert.Contains(t, implicit.Header.Get("Location"), callback+"#access_token=")
 	params := returned(t, implicit)
 	assert.Equal(t, "Bearer", params.Get("token_type"))
@@ -74,13 +117,29 @@ func TestImplicitAndHybrid(t *testing.T) {
 		assert.Contains(t, returned(t, authorize(t, fake, request(changes))).Get("error_description"), number)
 	}
 	off := newFake(t, fakeentra.Config{AutoSignIn: true})
-	assert.Contains(t, returned(t, authorize(t, off, request(map[string]string{"response_type": "id_token"}))).Get("error_description"), "AADSTS700054")
-	assert.Contains(t, returned(t, authorize(t, off, request(map[string]string{"response_type": "token"}))).Get("error_description"), "AADSTS700051")
+	assert.Contains(
+		t,
+		returned(
+			t,
+			authorize(t, off, request(map[string]string{"response_type": "id_token"})),
+		).Get("error_description"),
+		"AADSTS700054",
+	)
+	assert.Contains(
+		t,
+		returned(t, authorize(t, off, request(map[string]string{"response_type": "token"}))).Get("error_description"),
+		"AADSTS700051",
+	)
 }
 
 func deviceCode(t *testing.T, fake *fakeentra.Fake, form url.Values) answer {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tenantURL+"/oauth2/v2.0/devicecode", strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodPost,
+		tenantURL+"/oauth2/v2.0/devicecode",
+		strings.NewReader(form.Encode()),
+	)
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return do(t, fake, r)
@@ -89,25 +148,57 @@ func deviceCode(t *testing.T, fake *fakeentra.Fake, form url.Values) answer {
 func TestDeviceCode(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	d := changed(func(t *directory.Tenant) { t.Apps[1].AllowPublicFlows, t.Apps[1].Consented = true, nil })
+	d := changed(func(t *directory.Tenant) {
+		t.Apps[1].AllowPublicFlows = true
+		t.Apps[1].Consented = nil
+	})
 	fake := newFake(t, fakeentra.Config{Directory: d, Now: func() time.Time { return now }})
 	ask := func() answer {
-		return deviceCode(t, fake, url.Values{"client_id": {directory.DefaultAPIID}, "scope": {"openid offline_access User.Read"}})
+		return deviceCode(
+			t,
+			fake,
+			url.Values{"client_id": {directory.DefaultAPIID}, "scope": {"openid offline_access User.Read"}},
+		)
 	}
 	poll := func(code, grant string) answer {
-		return token(t, fake, url.Values{"grant_type": {grant}, "client_id": {directory.DefaultAPIID}, "device_code": {code}})
+		return token(
+			t,
+			fake,
+			url.Values{"grant_type": {grant}, "client_id": {directory.DefaultAPIID}, "device_code": {code}},
+		)
 	}
 	const long, short = "urn:ietf:params:oauth:grant-type:device_code", "device_code"
 	first := ask()
 	require.Equal(t, http.StatusOK, first.Status, first.Body)
-	assert.Equal(t, []string{"user_code", "device_code", "verification_uri", "expires_in", "interval", "message"}, members(t, first.Body), "and no verification_uri_complete")
+	assert.Equal(
+		t,
+		[]string{"user_code", "device_code", "verification_uri", "expires_in", "interval", "message"},
+		members(t, first.Body),
+		"and no verification_uri_complete",
+	)
 	assert.Equal(t, 70016, poll(first.text("device_code"), long).number(t))
 	assert.Equal(t, "authorization_pending", poll(first.text("device_code"), short).text("error"))
 	assert.Equal(t, 70018, poll("guess", long).number(t))
 
 	person := &visit{t: t, fake: fake}
-	assert.Contains(t, person.open(http.MethodPost, "https://login.microsoftonline.com/device", url.Values{"user_code": {"WRONGCODE"}}).Body, "AADSTS70018")
-	assert.Contains(t, person.open(http.MethodPost, "https://login.microsoftonline.com/device", url.Values{"user_code": {strings.ToLower(first.text("user_code"))}}).Body, "Pick an account")
+	assert.Contains(
+		t,
+		person.open(
+			http.MethodPost,
+			"https://login.microsoftonline.com/device",
+			url.Values{"user_code": {"WRONGCODE"}},
+		).Body,
+		"AADSTS70018",
+	)
+	assert.Contains(
+		t,
+		person.open(
+			http.MethodPost,
+			"https://login.microsoftonline.com/device",
+			url.Values{"user_code": {strings.ToLower(first.text("user_code"))}},
+		).Body,
+		"Pick an account",
+	)
 	params := url.Values{"user_code": {first.text("user_code")}}
 	send := func(step string, form url.Values) answer {
 		return person.open(http.MethodPost, tenantURL+"/device/v2/"+step+"?"+params.Encode(), form)
@@ -129,18 +220,43 @@ func TestDeviceCode(t *testing.T) {
 	assert.Equal(t, 900144, deviceCode(t, fake, url.Values{"client_id": {directory.DefaultAPIID}}).number(t))
 	confidential := deviceCode(t, fake, url.Values{"client_id": {directory.DefaultClientID}, "scope": {"User.Read"}})
 	require.Equal(t, http.StatusOK, confidential.Status)
-	assert.Equal(t, 7000218, token(t, fake, url.Values{"grant_type": {long}, "client_id": {directory.DefaultClientID}, "device_code": {confidential.text("device_code")}}).number(t))
+	assert.Equal(
+		t,
+		7000218,
+		token(
+			t,
+			fake,
+			url.Values{
+				"grant_type":  {long},
+				"client_id":   {directory.DefaultClientID},
+				"device_code": {confidential.text("device_code")},
+			},
+		).number(t),
+	)
 }
 
 func TestPasswordGrant(t *testing.T) {
 	t.Parallel()
 	d := changed(func(t *directory.Tenant) {
-		t.Apps[1].AllowPublicFlows, t.Apps[1].MultiTenant, t.Apps[1].Consented = true, true, []string{"User.Read"}
+		t.Apps[1].AllowPublicFlows = true
+		t.Apps[1].MultiTenant = true
+		t.Apps[1].Consented = []string{"User.Read"}
 	})
 	fake := newFake(t, fakeentra.Config{Directory: d})
-	form := url.Values{"grant_type": {"password"}, "client_id": {directory.DefaultAPIID}, "username": {"AlexW@contoso.onmicrosoft.com"}, "password": {"correct horse"}, "scope": {"User.Read"}}
+	form := url.Values{
+		"grant_type": {"password"},
+		"client_id":  {directory.DefaultAPIID},
+		"username":   {"AlexW@contoso.onmicrosoft.com"},
+		"password":   {"correct horse"},
+		"scope":      {"User.Read"},
+	}
 	at := func(segment string) answer {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://login.microsoftonline.com/"+segment+"/oauth2/v2.0/token", strings.NewReader(form.Encode()))
+		r, err := http.NewRequestWithContext(
+			t.Context(),
+			http.MethodPost,
+			"https://login.microsoftonline.com/"+segment+"/oauth2/v2.0/token",
+			strings.NewReader(form.Encode()),
+		)
 		require.NoError(t, err)
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		return do(t, fake, r)
@@ -156,24 +272,45 @@ func TestPasswordGrant(t *testing.T) {
 func TestSpecAlignedFace(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{Face: fakeentra.SpecAlignedFace, AutoSignIn: true})
-	got := get(t, fake, "https://login.microsoftonline.com/.well-known/oauth-authorization-server/"+directory.DefaultTenantID+"/v2.0")
+	got := get(
+		t,
+		fake,
+		"https://login.microsoftonline.com/.well-known/oauth-authorization-server/"+directory.DefaultTenantID+"/v2.0",
+	)
 	require.Equal(t, http.StatusOK, got.Status)
 	assert.Equal(t, []any{"S256"}, got.JSON["code_challenge_methods_supported"])
 	register := func(body string) answer {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, got.text("registration_endpoint"), strings.NewReader(body))
+		r, err := http.NewRequestWithContext(
+			t.Context(),
+			http.MethodPost,
+			got.text("registration_endpoint"),
+			strings.NewReader(body),
+		)
 		require.NoError(t, err)
 		r.Header.Set("Content-Type", "application/json")
 		return do(t, fake, r)
 	}
-	client := register(`{"redirect_uris":["http://127.0.0.1:7777/cb"],"token_endpoint_auth_method":"none","client_name":"A tool"}`)
+	client := register(
+		`{"redirect_uris":["http://127.0.0.1:7777/cb"],"token_endpoint_auth_method":"none","client_name":"A tool"}`,
+	)
 	require.Equal(t, http.StatusCreated, client.Status, client.Body)
-	native := map[string]string{"client_id": client.text("client_id"), "redirect_uri": "http://127.0.0.1:7777/cb", "client_secret": "", "resource": "http://localhost:8000/mcp"}
+	native := map[string]string{
+		"client_id":     client.text("client_id"),
+		"redirect_uri":  "http://127.0.0.1:7777/cb",
+		"client_secret": "",
+		"resource":      "http://localhost:8000/mcp",
+	}
 	back := returned(t, authorize(t, fake, request(native)))
 	assert.Equal(t, tenantURL+"/v2.0", back.Get("iss"))
 	assert.Equal(t, http.StatusOK, token(t, fake, redemption(back.Get("code"), native)).Status)
 	native["scope"] = ""
 	unasked := returned(t, authorize(t, fake, request(native)))
-	assert.Equal(t, http.StatusOK, token(t, fake, redemption(unasked.Get("code"), native)).Status, "a request without a scope is one for the default")
+	assert.Equal(
+		t,
+		http.StatusOK,
+		token(t, fake, redemption(unasked.Get("code"), native)).Status,
+		"a request without a scope is one for the default",
+	)
 	for _, body := range []string{"", "[]", `{"redirect_uris":[]}`, `{"redirect_uris":["http://evil.example/"]}`, `{"redirect_uris":["https://a.example/"],"token_endpoint_auth_method":"tls"}`, strings.Repeat("[", 1<<20)} {
 		assert.Equal(t, http.StatusBadRequest, register(body).Status, body[:min(len(body), 60)])
 	}
@@ -204,7 +341,12 @@ func TestEmergencyRotation(t *testing.T) {
 	require.NoError(t, err)
 	header, _ := claims(t, raw)
 	require.NoError(t, fake.EmergencyRotate())
-	assert.NotContains(t, get(t, fake, tenantURL+"/discovery/v2.0/keys").Body, header["kid"], "the lost key is withdrawn at once")
+	assert.NotContains(
+		t,
+		get(t, fake, tenantURL+"/discovery/v2.0/keys").Body,
+		header["kid"],
+		"the lost key is withdrawn at once",
+	)
 	next, err := fake.Mint(fakeentra.Token{})
 	require.NoError(t, err)
 	verifies(t, fake, next)
@@ -213,19 +355,52 @@ func TestEmergencyRotation(t *testing.T) {
 func TestGraph(t *testing.T) {
 	t.Parallel()
 	d := changed(func(t *directory.Tenant) {
-		t.Groups = []directory.Group{{ID: "5a1e0005-0000-4000-8000-000000000001", DisplayName: "Makers", Members: []string{directory.DefaultUserID}}}
-		t.Users[0].Events = []directory.Event{{Subject: "Launch", Location: "Room 7", Start: time.Date(2026, 5, 6, 7, 0, 0, 0, time.UTC), End: time.Date(2026, 5, 6, 8, 0, 0, 0, time.UTC)}}
+		t.Groups = []directory.Group{
+			{
+				ID:          "5a1e0005-0000-4000-8000-000000000001",
+				DisplayName: "Makers",
+				Members:     []string{directory.DefaultUserID},
+			},
+		}
+		t.Users[0].Events = []directory.Event{
+			{
+				Subject:  "Launch",
+				Location: "Room 7",
+				Start:    time.Date(2026, 5, 6, 7, 0, 0, 0, time.UTC),
+				End:      time.Date(2026, 5, 6, 8, 0, 0, 0, time.UTC),
+			},
+		}
 	})
 	fake := newFake(t, fakeentra.Config{Directory: d, AutoSignIn: true})
-	bearer := token(t, fake, redemption(signIn(t, fake, map[string]string{"scope": "openid profile email User.Read Calendars.Read GroupMember.Read.All"}), nil)).text("access_token")
+	bearer := token(
+		t,
+		fake,
+		redemption(
+			signIn(
+				t,
+				fake,
+				map[string]string{"scope": "openid profile email User.Read Calendars.Read GroupMember.Read.All"},
+			),
+			nil,
+		),
+	).text("access_token")
 	ask := func(method, path, body string) answer {
-		r, err := http.NewRequestWithContext(t.Context(), method, "https://graph.microsoft.com"+path, strings.NewReader(body))
+		r, err := http.NewRequestWithContext(
+			t.Context(),
+			method,
+			"https://graph.microsoft.com"+path,
+			strings.NewReader(body),
+		)
 		require.NoError(t, err)
 		r.Header.Set("Authorization", "Bearer "+bearer)
 		return do(t, fake, r)
 	}
 	assert.Contains(t, ask(http.MethodGet, "/v1.0/me/memberOf", "").Body, `"displayName":"Makers"`)
-	assert.Contains(t, ask(http.MethodPost, "/v1.0/me/getMemberObjects", `{"securityEnabledOnly":true}`).Body, `"value":["5a1e0005-0000-4000-8000-000000000001"]`)
+	assert.Contains(
+		t,
+		ask(http.MethodPost, "/v1.0/me/getMemberObjects", `{"securityEnabledOnly":true}`).Body,
+		`"value":["5a1e0005-0000-4000-8000-000000000001"]`,
+	)
 	assert.Equal(t, http.StatusBadRequest, ask(http.MethodPost, "/v1.0/me/getMemberObjects", `{`).Status)
 	events := ask(http.MethodGet, "/v1.0/me/events?$top=1", "")
 	assert.Contains(t, events.Body, `"subject":"Launch"`)
@@ -235,10 +410,16 @@ func TestGraph(t *testing.T) {
 	assert.Equal(t, []string{"sub", "name", "family_name", "given_name", "picture", "email"}, members(t, info.Body))
 	assert.Equal(t, http.StatusNotFound, ask(http.MethodGet, "/v1.0/nothing", "").Status)
 	bearer = token(t, fake, redemption(signIn(t, fake, map[string]string{"scope": apiScope}), nil)).text("access_token")
-	assert.Equal(t, http.StatusUnauthorized, ask(http.MethodGet, "/v1.0/me", "").Status, "a token for an API is none for Graph")
+	assert.Equal(
+		t,
+		http.StatusUnauthorized,
+		ask(http.MethodGet, "/v1.0/me", "").Status,
+		"a token for an API is none for Graph",
+	)
 }
 
-// Graph's answers have an ID of their own and none of Entra ID's, and its challenge leads to this fake.
+// Graph's answers have an ID of their own and none of Entra ID's, and its challenge leads to this
+// fake.
 func TestIDsOfGraphsAnswers(t *testing.T) {
 	t.Parallel()
 	fake := fakeentra.NewServer(fakeentra.Config{})
@@ -264,7 +445,11 @@ func TestIDsOfGraphsAnswers(t *testing.T) {
 	assert.Equal(t, id, body.Error.Inner["client-request-id"])
 	assert.NotEmpty(t, refused.Header.Get("request-id"))
 	assert.Equal(t, refused.Header.Get("request-id"), body.Error.Inner["request-id"])
-	assert.Contains(t, refused.Header.Get("WWW-Authenticate"), `authorization_uri="`+fake.URL+`/common/oauth2/authorize"`)
+	assert.Contains(
+		t,
+		refused.Header.Get("WWW-Authenticate"),
+		`authorization_uri="`+fake.URL+`/common/oauth2/authorize"`,
+	)
 	assert.Empty(t, refused.Header.Get("x-ms-request-id"))
 	assert.Empty(t, refused.Header.Get("x-ms-ests-server"))
 	entra := ask("/common/discovery/keys", http.Header{})
@@ -278,7 +463,11 @@ func TestFrontChannelLogout(t *testing.T) {
 	person := &visit{t: t, fake: newFake(t, fakeentra.Config{Directory: d})}
 	person.post("login", request(nil), url.Values{"account": {directory.DefaultUser}})
 	person.post("consent", request(nil), url.Values{"answer": {"accept"}})
-	page := person.open(http.MethodGet, tenantURL+"/oauth2/v2.0/logout?post_logout_redirect_uri="+url.QueryEscape(callback), nil)
+	page := person.open(
+		http.MethodGet,
+		tenantURL+"/oauth2/v2.0/logout?post_logout_redirect_uri="+url.QueryEscape(callback),
+		nil,
+	)
 	assert.Contains(t, page.Body, `<iframe src="http://localhost:8000/signed-out?sid=`)
 	assert.Contains(t, page.Body, `url=http://localhost:8000/auth/callback`)
 }

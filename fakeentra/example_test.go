@@ -14,15 +14,16 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// A fake without a listener: its client answers for https://login.microsoftonline.com and https://graph.microsoft.com,
-// and for nobody else.
+// A fake without a listener: its client answers for https://login.microsoftonline.com and
+// https://graph.microsoft.com, and for nobody else.
 func Example() {
 	fake, err := fakeentra.New(fakeentra.Config{})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	response, err := fake.Client().Get("https://login.microsoftonline.com/contoso.onmicrosoft.com/v2.0/.well-known/openid-configuration")
+	response, err := fake.Client().
+		Get("https://login.microsoftonline.com/contoso.onmicrosoft.com/v2.0/.well-known/openid-configuration")
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -48,10 +49,11 @@ func ExampleNewServer() {
 	fake := fakeentra.NewServer(fakeentra.Config{})
 	defer fake.Close()
 	config := clientcredentials.Config{
-		ClientID: directory.DefaultClientID, ClientSecret: "not the secret",
-		TokenURL:  fake.URL + "/" + directory.DefaultTenantID + "/oauth2/v2.0/token",
-		Scopes:    []string{"https://graph.microsoft.com/.default"},
-		AuthStyle: oauth2.AuthStyleInParams,
+		ClientID:     directory.DefaultClientID,
+		ClientSecret: "not the secret",
+		TokenURL:     fake.URL + "/" + directory.DefaultTenantID + "/oauth2/v2.0/token",
+		Scopes:       []string{"https://graph.microsoft.com/.default"},
+		AuthStyle:    oauth2.AuthStyleInParams,
 	}
 	_, err := config.Token(context.Background())
 	fmt.Println(err.(*oauth2.RetrieveError).ErrorCode)
@@ -89,10 +91,16 @@ func ExampleConfig_autoSignIn() {
 	client := fake.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	query := url.Values{
-		"client_id": {directory.DefaultClientID}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"},
-		"redirect_uri": {"http://localhost:8000/auth/callback"}, "login_hint": {"AlexW@contoso.onmicrosoft.com"},
+		"client_id":     {directory.DefaultClientID},
+		"response_type": {"code"},
+		"scope":         {"openid"},
+		"state":         {"s"},
+		"redirect_uri":  {"http://localhost:8000/auth/callback"},
+		"login_hint":    {"AlexW@contoso.onmicrosoft.com"},
 	}
-	response, err := client.Get("https://login.microsoftonline.com/" + directory.DefaultTenantID + "/oauth2/v2.0/authorize?" + query.Encode())
+	response, err := client.Get(
+		"https://login.microsoftonline.com/" + directory.DefaultTenantID + "/oauth2/v2.0/authorize?" + query.Encode(),
+	)
 	if err != nil {
 		fmt.Println(err)
 		return

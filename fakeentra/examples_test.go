@@ -51,7 +51,9 @@ func ExampleFake_Inject() {
 
 // Half of everything fails, in the same way in every run.
 func ExampleConfig_chaos() {
-	fake, err := fakeentra.New(fakeentra.Config{Chaos: fault.Chaos{Share: 0.5, Seed: 1, Faults: []fault.Fault{{Status: 503}}}})
+	fake, err := fakeentra.New(
+		fakeentra.Config{Chaos: fault.Chaos{Share: 0.5, Seed: 1, Faults: []fault.Fault{{Status: 503}}}},
+	)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -103,8 +105,10 @@ func ExampleFake_Journal() {
 		fmt.Println(err)
 		return
 	}
-	response, err := fake.Client().Post("https://login.microsoftonline.com/common/oauth2/v2.0/token", "application/x-www-form-urlencoded",
-		strings.NewReader("grant_type=password&username=adele&password=hunter2&client_id="+directory.DefaultClientID))
+	response, err := fake.Client().
+		Post("https://login.microsoftonline.com/common/oauth2/v2.0/token", "application/x-www-form-urlencoded",
+			strings.NewReader("grant_type=password&username=adele&password=hunter2&client_id="+directory.DefaultClientID),
+		)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -172,7 +176,8 @@ func ExampleFake_Rotate() {
 func ExampleConfig_seed() {
 	mint := func() string {
 		fake, err := fakeentra.New(fakeentra.Config{
-			Rand: rand.NewChaCha8([32]byte{1}), Now: func() time.Time { return time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC) },
+			Rand: rand.NewChaCha8([32]byte{1}),
+			Now:  func() time.Time { return time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC) },
 		})
 		if err != nil {
 			return err.Error()
@@ -183,7 +188,8 @@ func ExampleConfig_seed() {
 		}
 		return raw
 	}
-	one, another := mint(), mint()
+	one := mint()
+	another := mint()
 	fmt.Println(one == another)
 	// Output: true
 }

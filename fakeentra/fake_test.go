@@ -46,13 +46,17 @@ func TestFakeWorksInsideABubble(t *testing.T) {
 	})
 }
 
-// With a seeded source of randomness and a fixed clock, two fakes give the same answers to the byte.
+// With a seeded source of randomness and a fixed clock, two fakes give the same answers to the
+// byte.
 func TestSeededFakesAreAlike(t *testing.T) {
 	t.Parallel()
 	transcript := func() string {
 		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		seed := [32]byte{7}
-		fake := newFake(t, fakeentra.Config{AutoSignIn: true, Rand: rand.NewChaCha8(seed), Now: func() time.Time { return now }})
+		fake := newFake(
+			t,
+			fakeentra.Config{AutoSignIn: true, Rand: rand.NewChaCha8(seed), Now: func() time.Time { return now }},
+		)
 		code := signIn(t, fake, nil)
 		return code + token(t, fake, redemption(code, nil)).Body
 	}
@@ -94,12 +98,22 @@ func TestServerTakesBothLoopbackAddresses(t *testing.T) {
 	}
 	for _, host := range hosts {
 		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-		response, err := client.Get("http://" + net.JoinHostPort(host, parsed.Port()) + "/" + directory.DefaultTenantID + "/v2.0/.well-known/openid-configuration")
+		response, err := client.Get(
+			"http://" + net.JoinHostPort(
+				host,
+				parsed.Port(),
+			) + "/" + directory.DefaultTenantID + "/v2.0/.well-known/openid-configuration",
+		)
 		require.NoError(t, err, host)
 		body, err := io.ReadAll(response.Body)
 		require.NoError(t, err)
 		response.Body.Close()
-		assert.Contains(t, string(body), `"issuer":"`+server.URL+"/"+directory.DefaultTenantID+`/v2.0"`, "one instance, one issuer")
+		assert.Contains(
+			t,
+			string(body),
+			`"issuer":"`+server.URL+"/"+directory.DefaultTenantID+`/v2.0"`,
+			"one instance, one issuer",
+		)
 	}
 	_, err = fakeentra.Listen(fakeentra.Config{}, "localhost:"+parsed.Port(), false)
 	require.ErrorIs(t, err, syscall.EADDRINUSE)
@@ -111,7 +125,8 @@ func TestTLSServer(t *testing.T) {
 	server := fakeentra.NewTLSServer(fakeentra.Config{})
 	defer server.Close()
 	assert.True(t, strings.HasPrefix(server.URL, "https://127.0.0.1:"), server.URL)
-	response, err := server.Client().Get(server.URL + "/" + directory.DefaultDomain + "/v2.0/.well-known/openid-configuration")
+	response, err := server.Client().
+		Get(server.URL + "/" + directory.DefaultDomain + "/v2.0/.well-known/openid-configuration")
 	require.NoError(t, err)
 	response.Body.Close()
 	assert.Equal(t, http.StatusOK, response.StatusCode)
@@ -153,8 +168,12 @@ func TestBackchannel(t *testing.T) {
 	fake := newFake(t, fakeentra.Config{PublicURL: "http://localhost:8400", BackchannelURL: "https://fake.internal"})
 	got := get(t, fake, "https://fake.internal/"+directory.DefaultTenantID+"/v2.0/.well-known/openid-configuration")
 	for name, want := range map[string]string{
-		"issuer": "http://localhost:8400/", "authorization_endpoint": "http://localhost:8400/", "end_session_endpoint": "http://localhost:8400/",
-		"token_endpoint": "https://fake.internal/", "jwks_uri": "https://fake.internal/", "userinfo_endpoint": "https://fake.internal/",
+		"issuer":                        "http://localhost:8400/",
+		"authorization_endpoint":        "http://localhost:8400/",
+		"end_session_endpoint":          "http://localhost:8400/",
+		"token_endpoint":                "https://fake.internal/",
+		"jwks_uri":                      "https://fake.internal/",
+		"userinfo_endpoint":             "https://fake.internal/",
 		"device_authorization_endpoint": "https://fake.internal/",
 	} {
 		assert.True(t, strings.HasPrefix(got.text(name), want), "%s: %s", name, got.text(name))

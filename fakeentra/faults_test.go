@@ -38,8 +38,10 @@ func appToken(t *testing.T, fake *fakeentra.Fake) answer {
 
 func appForm() url.Values {
 	return url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "client_secret": {directory.DefaultClientSecret},
-		"scope": {"api://" + directory.DefaultAPIID + "/.default"},
+		"grant_type":    {"client_credentials"},
+		"client_id":     {directory.DefaultClientID},
+		"client_secret": {directory.DefaultClientSecret},
+		"scope":         {"api://" + directory.DefaultAPIID + "/.default"},
 	}
 }
 
@@ -61,7 +63,17 @@ func TestFaultBodies(t *testing.T) {
 		"<html>busy</html>":                   "text/html; charset=utf-8",
 		"busy":                                "text/plain; charset=utf-8",
 	} {
-		got := appToken(t, inject(t, fault.Fault{Status: 503, Body: body, Header: map[string]string{"X-Proxy": "yes", "X-Ms-Request-Id": ""}}))
+		got := appToken(
+			t,
+			inject(
+				t,
+				fault.Fault{
+					Status: 503,
+					Body:   body,
+					Header: map[string]string{"X-Proxy": "yes", "X-Ms-Request-Id": ""},
+				},
+			),
+		)
 		assert.Equal(t, 503, got.Status)
 		assert.Equal(t, body, got.Body)
 		assert.Equal(t, kind, got.Header.Get("Content-Type"))
@@ -84,17 +96,29 @@ func TestFaultAADSTS(t *testing.T) {
 	assert.Equal(t, "interaction_required", params.Get("error"))
 	assert.Equal(t, "a state/with+signs", params.Get("state"))
 
-	shared := get(t, inject(t, fault.Fault{On: endpoint.Authorize, AADSTS: 53003}), "https://login.microsoftonline.com/organizations/oauth2/v2.0/authorize?"+request(nil).Encode())
+	shared := get(
+		t,
+		inject(t, fault.Fault{On: endpoint.Authorize, AADSTS: 53003}),
+		"https://login.microsoftonline.com/organizations/oauth2/v2.0/authorize?"+request(nil).Encode(),
+	)
 	assert.Contains(t, shared.Body, "AADSTS50194", "what is wrong with the request goes first")
 
 	got = authorize(t, inject(t, fault.Fault{On: endpoint.Authorize, AADSTS: 90002}), request(nil))
 	assert.Equal(t, 200, got.Status, "some errors are never sent to the client")
 	assert.Contains(t, got.Body, "AADSTS90002")
 
-	got = authorize(t, inject(t, fault.Fault{On: endpoint.Authorize, AADSTS: 53003}), request(map[string]string{"redirect_uri": "https://evil.example/"}))
+	got = authorize(
+		t,
+		inject(t, fault.Fault{On: endpoint.Authorize, AADSTS: 53003}),
+		request(map[string]string{"redirect_uri": "https://evil.example/"}),
+	)
 	assert.Empty(t, got.Header.Get("Location"), "a fault sends nobody to a stranger")
 
-	got = get(t, inject(t, fault.Fault{On: endpoint.Discovery, AADSTS: 90002}), tenantURL+"/v2.0/.well-known/openid-configuration")
+	got = get(
+		t,
+		inject(t, fault.Fault{On: endpoint.Discovery, AADSTS: 90002}),
+		tenantURL+"/v2.0/.well-known/openid-configuration",
+	)
 	assert.Equal(t, "invalid_tenant", got.text("error"))
 
 	got = get(t, inject(t, fault.Fault{On: endpoint.Device, AADSTS: 50057}), "https://login.microsoftonline.com/device")
@@ -104,19 +128,34 @@ func TestFaultAADSTS(t *testing.T) {
 func TestFaultEdits(t *testing.T) {
 	t.Parallel()
 	const configuration = tenantURL + "/v2.0/.well-known/openid-configuration"
-	fake := inject(t, fault.Fault{On: endpoint.Discovery, Edit: map[string]any{
-		"issuer": "https://evil.example", "jwks_uri": nil, "mtls_endpoint_aliases": map[string]any{"x": "y"},
-	}})
+	fake := inject(t, fault.Fault{
+		On: endpoint.Discovery,
+		Edit: map[string]any{
+			"issuer":                "https://evil.example",
+			"jwks_uri":              nil,
+			"mtls_endpoint_aliases": map[string]any{"x": "y"},
+		},
+	})
 	got := get(t, fake, configuration)
 	assert.Equal(t, "https://evil.example", got.text("issuer"))
 	assert.NotContains(t, got.JSON, "jwks_uri")
 	assert.Contains(t, got.JSON["mtls_endpoint_aliases"], "token_endpoint", "objects are merged")
 	assert.Equal(t, tenantURL+"/v2.0", get(t, fake, configuration).text("issuer"), "the document itself is unharmed")
 
-	got = get(t, inject(t, fault.Fault{On: endpoint.Keys, Change: func(set map[string]any) { set["keys"] = set["keys"].([]any)[:1] }}), tenantURL+"/discovery/v2.0/keys")
+	got = get(
+		t,
+		inject(
+			t,
+			fault.Fault{On: endpoint.Keys, Change: func(set map[string]any) { set["keys"] = set["keys"].([]any)[:1] }},
+		),
+		tenantURL+"/discovery/v2.0/keys",
+	)
 	assert.Len(t, got.JSON["keys"], 1)
 
-	got = appToken(t, inject(t, fault.Fault{On: endpoint.Token, Status: 201, Edit: map[string]any{"token_type": "DPoP"}}))
+	got = appToken(
+		t,
+		inject(t, fault.Fault{On: endpoint.Token, Status: 201, Edit: map[string]any{"token_type": "DPoP"}}),
+	)
 	assert.Equal(t, 201, got.Status)
 	assert.Equal(t, "DPoP", got.text("token_type"))
 	assert.NotEmpty(t, got.text("access_token"))
@@ -142,7 +181,10 @@ func TestFaultsOfTheConnection(t *testing.T) {
 			return server.Client().PostForm(server.URL+"/"+directory.DefaultTenantID+"/oauth2/v2.0/token", appForm())
 		}},
 	} {
-		require.NoError(t, one.fake.Inject(fault.Fault{CutAfter: 10}, fault.Fault{Garbage: true}, fault.Fault{Drop: true}))
+		require.NoError(
+			t,
+			one.fake.Inject(fault.Fault{CutAfter: 10}, fault.Fault{Garbage: true}, fault.Fault{Drop: true}),
+		)
 		response, err := one.send()
 		require.NoError(t, err, name)
 		text, err := io.ReadAll(response.Body)
@@ -211,14 +253,22 @@ func TestFaultsByClient(t *testing.T) {
 	t.Parallel()
 	const struck = http.StatusTeapot
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
-	require.NoError(t, fake.Inject(fault.Fault{Client: directory.DefaultClientID, Status: struck, Times: fault.Forever}))
+	require.NoError(
+		t,
+		fake.Inject(fault.Fault{Client: directory.DefaultClientID, Status: struck, Times: fault.Forever}),
+	)
 	other := appForm()
 	other.Set("client_id", directory.DefaultAPIID)
 	assert.Equal(t, http.StatusUnauthorized, token(t, fake, other).Status)
 	assert.Equal(t, struck, appToken(t, fake).Status, "in the form")
 	assert.Equal(t, struck, authorize(t, fake, request(nil)).Status, "in the query")
 
-	basic, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tenantURL+"/oauth2/v2.0/token", strings.NewReader("grant_type=client_credentials"))
+	basic, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodPost,
+		tenantURL+"/oauth2/v2.0/token",
+		strings.NewReader("grant_type=client_credentials"),
+	)
 	require.NoError(t, err)
 	basic.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	basic.SetBasicAuth(directory.DefaultClientID, "x")
@@ -231,7 +281,10 @@ func TestFaultsByClient(t *testing.T) {
 	graph.Header.Set("Authorization", "Bearer "+raw)
 	assert.Equal(t, struck, do(t, fake, graph).Status, "by a token")
 
-	assertion := url.Values{"grant_type": {"client_credentials"}, "client_assertion": {"e30." + "eyJzdWIiOiI1YTFlMDAwMi0wMDAwLTQwMDAtODAwMC0wMDAwMDAwMDAwMDEifQ" + ".x"}}
+	assertion := url.Values{
+		"grant_type":       {"client_credentials"},
+		"client_assertion": {"e30." + "eyJzdWIiOiI1YTFlMDAwMi0wMDAwLTQwMDAtODAwMC0wMDAwMDAwMDAwMDEifQ" + ".x"},
+	}
 	assert.Equal(t, struck, token(t, fake, assertion).Status, "by an assertion")
 }
 
@@ -255,7 +308,11 @@ func TestFaultThatWasNeverUsedFailsTheTest(t *testing.T) {
 	fake.InjectFor(&inner, fault.Fault{On: endpoint.Token, Drop: true})
 	require.Len(t, inner.cleanups, 1)
 	inner.cleanups[0]()
-	assert.Equal(t, []string{`fakeentra: the fault "token: drop" has struck 0 times, and was to strike more often`}, inner.failures)
+	assert.Equal(
+		t,
+		[]string{`fakeentra: the fault "token: drop" has struck 0 times, and was to strike more often`},
+		inner.failures,
+	)
 
 	inner = testOfTest{}
 	fake.InjectFor(&inner, fault.Fault{})

@@ -12,27 +12,55 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// Whatever stands in a request that a browser makes, the answer is a page or leads to the registered address.
+// Whatever stands in a request that a browser makes, the answer is a page or leads to the
+// registered address.
 func FuzzAuthorize(f *testing.F) {
 	for place, tenant := range []string{directory.DefaultTenantID, "common", "consumers", directory.DefaultDomain, "%00", "</script>"} {
 		f.Add(place, tenant, request(nil).Encode())
 	}
-	f.Add(0, directory.DefaultTenantID, request(map[string]string{"redirect_uri": "http://localhost:1@evil.example/auth/callback"}).Encode())
-	f.Add(1, directory.DefaultTenantID, request(map[string]string{"redirect_uri": "http://localhost\\@evil.example/auth/callback"}).Encode())
-	f.Add(0, directory.DefaultTenantID, request(map[string]string{"response_mode": "form_post", "state": "\"><script>"}).Encode())
+	f.Add(
+		0,
+		directory.DefaultTenantID,
+		request(map[string]string{"redirect_uri": "http://localhost:1@evil.example/auth/callback"}).Encode(),
+	)
+	f.Add(
+		1,
+		directory.DefaultTenantID,
+		request(map[string]string{"redirect_uri": "http://localhost\\@evil.example/auth/callback"}).Encode(),
+	)
+	f.Add(
+		0,
+		directory.DefaultTenantID,
+		request(map[string]string{"response_mode": "form_post", "state": "\"><script>"}).Encode(),
+	)
 	f.Add(0, directory.DefaultTenantID, request(map[string]string{"scope": "/ // api:///.default openid"}).Encode())
-	f.Add(0, directory.DefaultTenantID, request(map[string]string{"response_type": "code id_token token", "claims": `{"access_token":{"acrs":null}}`}).Encode())
+	f.Add(
+		0,
+		directory.DefaultTenantID,
+		request(
+			map[string]string{"response_type": "code id_token token", "claims": `{"access_token":{"acrs":null}}`},
+		).Encode(),
+	)
 	f.Add(3, directory.DefaultTenantID, "post_logout_redirect_uri=https://evil.example/&state=s")
 	f.Add(4, "", "user_code=ABC&prompt=none")
 	f.Add(6, "", "code=%3Cscript%3E%22AADSTS50011")
 	f.Add(0, directory.DefaultTenantID, "client_id=%00&scope=%zz;;")
 	d := directory.Default()
-	d.Tenants[0].Apps[0].ImplicitIDTokens, d.Tenants[0].Apps[0].ImplicitAccessTokens = true, true
+	d.Tenants[0].Apps[0].ImplicitIDTokens = true
+	d.Tenants[0].Apps[0].ImplicitAccessTokens = true
 	fake, err := fakeentra.New(fakeentra.Config{AutoSignIn: true, Directory: d})
 	if err != nil {
 		f.Fatal(err)
 	}
-	paths := []string{"/oauth2/v2.0/authorize", "/oauth2/authorize", "/v2.0/adminconsent", "/oauth2/v2.0/logout", "/device", "/adminconsent", "/error"}
+	paths := []string{
+		"/oauth2/v2.0/authorize",
+		"/oauth2/authorize",
+		"/v2.0/adminconsent",
+		"/oauth2/v2.0/logout",
+		"/device",
+		"/adminconsent",
+		"/error",
+	}
 	f.Fuzz(func(t *testing.T, place int, tenant, query string) {
 		path := paths[uint(place)%uint(len(paths))]
 		if path != "/device" && path != "/error" {
@@ -46,12 +74,15 @@ func FuzzAuthorize(f *testing.F) {
 		switch {
 		case answer.Code == http.StatusFound && location != "":
 			target, err := url.Parse(location)
-			if err != nil || target.Hostname() != "localhost" || target.Path != "/auth/callback" && target.Path != "/" || target.User != nil {
+			if err != nil || target.Hostname() != "localhost" ||
+				target.Path != "/auth/callback" && target.Path != "/" ||
+				target.User != nil {
 				t.Fatalf("leads to %q", location)
 			}
 		case answer.Code == http.StatusOK && location == "":
 		case answer.Code == http.StatusNotFound, answer.Code == http.StatusMethodNotAllowed:
-		case answer.Code == http.StatusTemporaryRedirect, answer.Code == http.StatusMovedPermanently: // net/http cleans the path
+		case answer.Code == http.StatusTemporaryRedirect,
+			answer.Code == http.StatusMovedPermanently: // net/http cleans the path
 			if len(location) < 2 || location[0] != '/' || strings.ContainsRune(`/\`, rune(location[1])) {
 				t.Fatalf("leads to %q", location)
 			}
@@ -67,7 +98,9 @@ func FuzzAuthorize(f *testing.F) {
 // Whatever is shown as an assertion, the answer is an error of the catalogue.
 func FuzzAssertion(f *testing.F) {
 	d := directory.Default()
-	d.Tenants[0].Apps[0].FederatedCredentials = []directory.FederatedCredential{{Issuer: "https://workload.test", Subject: "s"}}
+	d.Tenants[0].Apps[0].FederatedCredentials = []directory.FederatedCredential{
+		{Issuer: "https://workload.test", Subject: "s"},
+	}
 	fake, err := fakeentra.New(fakeentra.Config{Directory: d})
 	if err != nil {
 		f.Fatal(err)
@@ -82,7 +115,11 @@ func FuzzAssertion(f *testing.F) {
 		f.Add(seed, false)
 	}
 	f.Fuzz(func(t *testing.T, assertion string, client bool) {
-		form := url.Values{"client_id": {directory.DefaultClientID}, "scope": {"https://graph.microsoft.com/.default"}, "grant_type": {"client_credentials"}}
+		form := url.Values{
+			"client_id":  {directory.DefaultClientID},
+			"scope":      {"https://graph.microsoft.com/.default"},
+			"grant_type": {"client_credentials"},
+		}
 		if client {
 			form.Set("client_assertion", assertion)
 			form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
@@ -125,7 +162,8 @@ func FuzzToken(f *testing.F) {
 		}
 		answer := httptest.NewRecorder()
 		fake.ServeHTTP(answer, r)
-		if answer.Code != http.StatusOK && answer.Code != http.StatusBadRequest && answer.Code != http.StatusUnauthorized {
+		if answer.Code != http.StatusOK && answer.Code != http.StatusBadRequest &&
+			answer.Code != http.StatusUnauthorized {
 			t.Fatalf("status %d", answer.Code)
 		}
 		var body map[string]any

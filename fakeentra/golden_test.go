@@ -19,8 +19,8 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// A recording is a file of testdata/entra: an answer of Entra ID, typed from what its Source names, with the default
-// directory's names in it and placeholders for what differs each time.
+// A recording is a file of testdata/entra: an answer of Entra ID, typed from what its Source names,
+// with the default directory's names in it and placeholders for what differs each time.
 type recording struct {
 	Source   string
 	Path     string            // of a GET, or
@@ -41,9 +41,15 @@ func readGolden(t *testing.T, file string, into any) {
 
 // placeholders are what stands in recordings for what differs each time.
 var placeholders = map[string]string{
-	"{guid}": `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`, "{timestamp}": `\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ`,
-	"{date}": `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d`, "{jwt}": `[\w-]+\.[\w-]+\.[\w-]+`, "{thumbprint}": `[\w-]{27}`, "{modulus}": `[\w-]{342}`,
-	"{certificate}": `[A-Za-z0-9+/]+=*`, "{pairwise}": `[\w-]{43}`, "{issuer}": `https://\S+`,
+	"{guid}":        `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`,
+	"{timestamp}":   `\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ`,
+	"{date}":        `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d`,
+	"{jwt}":         `[\w-]+\.[\w-]+\.[\w-]+`,
+	"{thumbprint}":  `[\w-]{27}`,
+	"{modulus}":     `[\w-]{342}`,
+	"{certificate}": `[A-Za-z0-9+/]+=*`,
+	"{pairwise}":    `[\w-]{43}`,
+	"{issuer}":      `https://\S+`,
 }
 
 // same compares two documents member by member, in the order of the wire.
@@ -90,7 +96,11 @@ func TestDocumentsOfEntra(t *testing.T) {
 	files, err := filepath.Glob("../testdata/entra/*.json")
 	require.NoError(t, err)
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
-	bearer := token(t, fake, redemption(signIn(t, fake, map[string]string{"scope": "openid profile email User.Read"}), nil)).text("access_token")
+	bearer := token(
+		t,
+		fake,
+		redemption(signIn(t, fake, map[string]string{"scope": "openid profile email User.Read"}), nil),
+	).text("access_token")
 	seen := 0
 	for _, path := range files {
 		file := filepath.Base(path)
@@ -109,7 +119,12 @@ func TestDocumentsOfEntra(t *testing.T) {
 		case want.Request != nil:
 			got = token(t, fake, with(url.Values{}, want.Request))
 		case strings.HasPrefix(file, "graph-"):
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://graph.microsoft.com"+want.Path, nil)
+			r, err := http.NewRequestWithContext(
+				t.Context(),
+				http.MethodGet,
+				"https://graph.microsoft.com"+want.Path,
+				nil,
+			)
 			require.NoError(t, err)
 			if want.Status == http.StatusOK {
 				r.Header.Set("Authorization", "Bearer "+bearer)
@@ -153,20 +168,36 @@ func TestTokensOfEntra(t *testing.T) {
 	readGolden(t, "token-claims.json", &all)
 	const api = "api://" + directory.DefaultAPIID
 	of := func(version int, changes map[string]string) answer {
-		fake := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: changed(func(t *directory.Tenant) { t.Apps[1].TokenVersion = version })})
+		fake := newFake(
+			t,
+			fakeentra.Config{
+				AutoSignIn: true,
+				Directory:  changed(func(t *directory.Tenant) { t.Apps[1].TokenVersion = version }),
+			},
+		)
 		return token(t, fake, redemption(signIn(t, fake, changes), nil))
 	}
 	app := func(version int) string {
-		fake := newFake(t, fakeentra.Config{Directory: changed(func(t *directory.Tenant) { t.Apps[1].TokenVersion = version })})
+		fake := newFake(
+			t,
+			fakeentra.Config{Directory: changed(func(t *directory.Tenant) { t.Apps[1].TokenVersion = version })},
+		)
 		return token(t, fake, url.Values{
-			"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "client_secret": {directory.DefaultClientSecret}, "scope": {api + "/.default"},
+			"grant_type":    {"client_credentials"},
+			"client_id":     {directory.DefaultClientID},
+			"client_secret": {directory.DefaultClientSecret},
+			"scope":         {api + "/.default"},
 		}).text("access_token")
 	}
 	made := map[string]string{
-		"v2 app-only": app(2), "v1 app-only": app(1),
-		"v1 delegated":                of(1, map[string]string{"scope": apiScope}).text("access_token"),
-		"v2 delegated":                of(2, map[string]string{"scope": apiScope}).text("access_token"),
-		"Graph delegated":             of(2, map[string]string{"scope": "openid profile email User.Read"}).text("access_token"),
+		"v2 app-only":  app(2),
+		"v1 app-only":  app(1),
+		"v1 delegated": of(1, map[string]string{"scope": apiScope}).text("access_token"),
+		"v2 delegated": of(2, map[string]string{"scope": apiScope}).text("access_token"),
+		"Graph delegated": of(
+			2,
+			map[string]string{"scope": "openid profile email User.Read"},
+		).text("access_token"),
 		"v2 ID token":                 of(2, map[string]string{"scope": "openid profile email"}).text("id_token"),
 		"v2 ID token of openid alone": of(2, map[string]string{"scope": "openid", "nonce": ""}).text("id_token"),
 	}

@@ -44,8 +44,19 @@ func TestInteropMSALPython(t *testing.T) {
 	defer cancel()
 	script := exec.CommandContext(ctx, python, "../testdata/interop/fakeentra/msal-python.py")
 	// The environment wins over the argument verify, and may be set here.
-	script.Env = append(os.Environ(), "CA="+ca, "REQUESTS_CA_BUNDLE="+ca, "CURL_CA_BUNDLE=", "AUTHORITY="+fake.URL, "TENANT="+directory.DefaultTenantID, "CLIENT="+directory.DefaultClientID,
-		"SECRET="+directory.DefaultClientSecret, "API="+directory.DefaultAPIID, "MIDDLE="+middleTierID, "ASSERTION="+assertion)
+	script.Env = append(
+		os.Environ(),
+		"CA="+ca,
+		"REQUESTS_CA_BUNDLE="+ca,
+		"CURL_CA_BUNDLE=",
+		"AUTHORITY="+fake.URL,
+		"TENANT="+directory.DefaultTenantID,
+		"CLIENT="+directory.DefaultClientID,
+		"SECRET="+directory.DefaultClientSecret,
+		"API="+directory.DefaultAPIID,
+		"MIDDLE="+middleTierID,
+		"ASSERTION="+assertion,
+	)
 	output, err := script.CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	assert.Equal(t, 6, strings.Count(string(output), "ok "), "%s", output)

@@ -25,8 +25,8 @@ import (
 	"mcpentra/fakeentra/useragent/chromium"
 )
 
-// interop is the folder of other people's Node.js software. Without make interop, which installs it, the test is
-// skipped.
+// interop is the folder of other people's Node.js software. Without make interop, which installs
+// it, the test is skipped.
 func interop(t *testing.T) string {
 	t.Helper()
 	folder, err := filepath.Abs("../testdata/interop")
@@ -46,13 +46,18 @@ func runNode(t *testing.T, script string, want int) {
 	d, certificate, key := world(t)
 	d.Tenants[0].Apps[0].ImplicitIDTokens = true
 	workload := newFake(t, fakeentra.Config{PublicURL: "https://workload.test"})
-	fake := fakeentra.NewTLSServer(fakeentra.Config{Directory: d, AutoSignIn: true, FederationClient: workload.Client()})
+	fake := fakeentra.NewTLSServer(
+		fakeentra.Config{Directory: d, AutoSignIn: true, FederationClient: workload.Client()},
+	)
 	t.Cleanup(fake.Close)
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	require.NoError(t, os.WriteFile(ca, fake.CAPEM(), 0o600))
 	assertion, err := fake.Mint(fakeentra.Token{API: middleTierID})
 	require.NoError(t, err)
-	foreign, err := workload.Mint(fakeentra.Token{Edit: func(claims map[string]any) { claims["sub"], claims["aud"] = "workload", directory.FederatedAudience }})
+	foreign, err := workload.Mint(fakeentra.Token{Edit: func(claims map[string]any) {
+		claims["sub"] = "workload"
+		claims["aud"] = directory.FederatedAudience
+	}})
 	require.NoError(t, err)
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(t, err)
@@ -60,9 +65,20 @@ func runNode(t *testing.T, script string, want int) {
 	defer cancel()
 	node := exec.CommandContext(ctx, "node", filepath.Join("fakeentra", script))
 	node.Dir = folder
-	node.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+ca, "AUTHORITY="+fake.URL, "TENANT="+directory.DefaultTenantID,
-		"CLIENT="+directory.DefaultClientID, "SECRET="+directory.DefaultClientSecret, "API="+directory.DefaultAPIID, "MIDDLE="+middleTierID, "ASSERTION="+assertion,
-		"WORKLOAD="+foreign, fmt.Sprintf("THUMBPRINT=%x", sha256.Sum256(certificate.Raw)), "PRIVATE_KEY="+string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+	node.Env = append(
+		os.Environ(),
+		"NODE_EXTRA_CA_CERTS="+ca,
+		"AUTHORITY="+fake.URL,
+		"TENANT="+directory.DefaultTenantID,
+		"CLIENT="+directory.DefaultClientID,
+		"SECRET="+directory.DefaultClientSecret,
+		"API="+directory.DefaultAPIID,
+		"MIDDLE="+middleTierID,
+		"ASSERTION="+assertion,
+		"WORKLOAD="+foreign,
+		fmt.Sprintf("THUMBPRINT=%x", sha256.Sum256(certificate.Raw)),
+		"PRIVATE_KEY="+string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+	)
 	output, err := node.CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	assert.Equal(t, want, strings.Count(string(output), "ok "), "%s", output)
@@ -78,7 +94,8 @@ func TestInteropOpenIDClient(t *testing.T) {
 	runNode(t, "openid-client.mjs", 7)
 }
 
-// A single-page app on msal-browser signs in on the fake's page in a real browser, refreshes by script and calls Graph.
+// A single-page app on msal-browser signs in on the fake's page in a real browser, refreshes by
+// script and calls Graph.
 func TestInteropMSALBrowser(t *testing.T) {
 	t.Parallel()
 	folder := interop(t)
@@ -96,7 +113,9 @@ func TestInteropMSALBrowser(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/settings.json", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]string{
-			"client": spaID, "authority": fake.URL + "/" + directory.DefaultTenantID, "me": fake.URL + "/v1.0/me",
+			"client":    spaID,
+			"authority": fake.URL + "/" + directory.DefaultTenantID,
+			"me":        fake.URL + "/v1.0/me",
 		})
 	})
 	mux.HandleFunc("/msal-browser.js", func(w http.ResponseWriter, r *http.Request) {

@@ -27,11 +27,16 @@ func publishedKeys(t *testing.T, fake *fakeentra.Fake) jose.JSONWebKeySet {
 	return set
 }
 
-// strict is how an API judges a token: signature, issuer, audience, times, then the person and the scope.
+// strict is how an API judges a token: signature, issuer, audience, times, then the person and the
+// scope.
 func strict(t *testing.T, fake *fakeentra.Fake, issuer, audience string) func(raw string) error {
 	t.Helper()
 	verifier := &servertoken.Verifier{
-		Issuer: issuer, Audiences: []string{audience}, Algorithms: []string{"RS256"}, Types: []string{"JWT"}, Keys: servertoken.StaticKeys(publishedKeys(t, fake).Keys...),
+		Issuer:     issuer,
+		Audiences:  []string{audience},
+		Algorithms: []string{"RS256"},
+		Types:      []string{"JWT"},
+		Keys:       servertoken.StaticKeys(publishedKeys(t, fake).Keys...),
 	}
 	return func(raw string) error {
 		verified, err := verifier.Verify(context.Background(), raw)
@@ -58,9 +63,11 @@ func TestBadTokensAreBad(t *testing.T) {
 		d := directory.Default()
 		d.Tenants[0].Apps[1].TokenVersion = version
 		fake := newFake(t, fakeentra.Config{Directory: d})
-		issuer, audience := fake.Issuer(directory.DefaultTenantID), directory.DefaultAPIID
+		issuer := fake.Issuer(directory.DefaultTenantID)
+		audience := directory.DefaultAPIID
 		if version == 1 {
-			issuer, audience = "https://sts.windows.net/"+directory.DefaultTenantID+"/", "api://"+directory.DefaultAPIID
+			issuer = "https://sts.windows.net/" + directory.DefaultTenantID + "/"
+			audience = "api://" + directory.DefaultAPIID
 		}
 		judge := strict(t, fake, issuer, audience)
 		good, err := fake.Mint(fakeentra.Token{})
@@ -69,19 +76,22 @@ func TestBadTokensAreBad(t *testing.T) {
 		bad, err := fake.BadTokens(fakeentra.Token{})
 		require.NoError(t, err)
 		assert.Greater(t, len(bad), 25)
-		names, reasons := map[string]bool{}, map[string]bool{}
+		names := map[string]bool{}
+		reasons := map[string]bool{}
 		for _, one := range bad {
 			assert.Error(t, judge(one.Token), one.Name)
 			assert.False(t, names[one.Name], one.Name)
 			assert.False(t, reasons[one.Why], one.Why)
-			names[one.Name], reasons[one.Why] = true, true
+			names[one.Name] = true
+			reasons[one.Why] = true
 		}
 		assert.Equal(t, version == 2, names["v1-for-v2"])
 		assert.Equal(t, version == 1, names["v2-for-v1"])
 	}
 }
 
-// A bad token is bad in one thing: where that is not the signature, the published key has signed it.
+// A bad token is bad in one thing: where that is not the signature, the published key has signed
+// it.
 func TestBadTokensAreGoodOtherwise(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{})
@@ -108,7 +118,11 @@ func TestBadTokensAreGoodOtherwise(t *testing.T) {
 func TestBadTokensOfAGoodOneWithClaims(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{})
-	good := fakeentra.Token{Claims: map[string]any{"roles": []string{"reader"}}, User: "AlexW@contoso.onmicrosoft.com", Scopes: []string{"tool.read"}}
+	good := fakeentra.Token{
+		Claims: map[string]any{"roles": []string{"reader"}},
+		User:   "AlexW@contoso.onmicrosoft.com",
+		Scopes: []string{"tool.read"},
+	}
 	bad, err := fake.BadTokens(good)
 	require.NoError(t, err)
 	_, payload := claims(t, bad[0].Token)
@@ -150,7 +164,14 @@ func TestMintKinds(t *testing.T) {
 	assert.Equal(t, "api://"+directory.DefaultAPIID, payload["aud"])
 	assert.Equal(t, header["kid"], header["x5t"])
 
-	_, payload = mint(fakeentra.Token{Age: time.Hour, Lifetime: 90 * time.Minute, Claims: map[string]any{"uti": nil, "extra": 1}, Edit: func(claims map[string]any) { claims["edited"] = true }})
+	_, payload = mint(
+		fakeentra.Token{
+			Age:      time.Hour,
+			Lifetime: 90 * time.Minute,
+			Claims:   map[string]any{"uti": nil, "extra": 1},
+			Edit:     func(claims map[string]any) { claims["edited"] = true },
+		},
+	)
 	assert.EqualValues(t, now.Add(30*time.Minute).Unix(), payload["exp"])
 	assert.EqualValues(t, now.Add(-65*time.Minute).Unix(), payload["iat"])
 	assert.NotContains(t, payload, "uti")
@@ -174,8 +195,16 @@ func TestMintedTokensWork(t *testing.T) {
 		return do(t, fake, r).Status
 	}
 	assert.Equal(t, http.StatusOK, me(fakeentra.Token{Kind: fakeentra.GraphToken}))
-	assert.Equal(t, http.StatusForbidden, me(fakeentra.Token{Kind: fakeentra.GraphToken, Scopes: []string{"Mail.Read"}}))
-	assert.Equal(t, http.StatusUnauthorized, me(fakeentra.Token{Kind: fakeentra.GraphToken, Key: fakeentra.StrangerKey}))
+	assert.Equal(
+		t,
+		http.StatusForbidden,
+		me(fakeentra.Token{Kind: fakeentra.GraphToken, Scopes: []string{"Mail.Read"}}),
+	)
+	assert.Equal(
+		t,
+		http.StatusUnauthorized,
+		me(fakeentra.Token{Kind: fakeentra.GraphToken, Key: fakeentra.StrangerKey}),
+	)
 	assert.Equal(t, http.StatusUnauthorized, me(fakeentra.Token{Kind: fakeentra.GraphToken, Age: 2 * time.Hour}))
 	assert.Equal(t, http.StatusUnauthorized, me(fakeentra.Token{}))
 }

@@ -45,12 +45,21 @@ func world(t *testing.T) (directory.Directory, *x509.Certificate, crypto.Private
 	certificate, key := newCertificate(t)
 	d := directory.Default()
 	tenant := &d.Tenants[0]
-	tenant.Apps[0].Certificates = []string{string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw}))}
-	tenant.Apps[0].FederatedCredentials = []directory.FederatedCredential{{Issuer: "https://workload.test/5a1e0001-0000-4000-8000-000000000001/v2.0", Subject: "workload"}}
+	tenant.Apps[0].Certificates = []string{
+		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})),
+	}
+	tenant.Apps[0].FederatedCredentials = []directory.FederatedCredential{
+		{Issuer: "https://workload.test/5a1e0001-0000-4000-8000-000000000001/v2.0", Subject: "workload"},
+	}
 	tenant.Apps = append(tenant.Apps, directory.App{
-		ID: middleTierID, ObjectID: "5a1e0002-0000-4000-8000-0000000000ab", DisplayName: "Middle tier", Secrets: []string{"middle"},
-		IdentifierURIs: []string{"api://middle/" + middleTierID}, Scopes: []directory.Scope{{Name: "access", DisplayName: "Use it"}}, TokenVersion: 2,
-		Consented: []string{"User.Read", apiScope},
+		ID:             middleTierID,
+		ObjectID:       "5a1e0002-0000-4000-8000-0000000000ab",
+		DisplayName:    "Middle tier",
+		Secrets:        []string{"middle"},
+		IdentifierURIs: []string{"api://middle/" + middleTierID},
+		Scopes:         []directory.Scope{{Name: "access", DisplayName: "Use it"}},
+		TokenVersion:   2,
+		Consented:      []string{"User.Read", apiScope},
 	})
 	tenant.Apps[1].AllowPublicFlows = true
 	tenant.Apps[1].Consented = []string{"User.Read"}
@@ -61,7 +70,12 @@ func newCertificate(t *testing.T) (*x509.Certificate, crypto.PrivateKey) {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "daemon"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(7),
+		Subject:      pkix.Name{CommonName: "daemon"},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(time.Hour),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	require.NoError(t, err)
 	certificate, err := x509.ParseCertificate(der)
@@ -69,7 +83,12 @@ func newCertificate(t *testing.T) (*x509.Certificate, crypto.PrivateKey) {
 	return certificate, key
 }
 
-func confidentialClient(t *testing.T, fake *fakeentra.Fake, id string, credential confidential.Credential) confidential.Client {
+func confidentialClient(
+	t *testing.T,
+	fake *fakeentra.Fake,
+	id string,
+	credential confidential.Credential,
+) confidential.Client {
 	t.Helper()
 	client, err := confidential.New(tenantURL, id, credential, confidential.WithHTTPClient(fake.Client()))
 	require.NoError(t, err)
@@ -85,7 +104,12 @@ func TestMSALClientCredentials(t *testing.T) {
 	byCertificate, err := confidential.NewCredFromCert([]*x509.Certificate{certificate}, key)
 	require.NoError(t, err)
 	for name, credential := range map[string]confidential.Credential{"secret": bySecret, "certificate": byCertificate} {
-		result, err := confidentialClient(t, fake, directory.DefaultClientID, credential).AcquireTokenByCredential(t.Context(), []string{"api://" + directory.DefaultAPIID + "/.default"})
+		result, err := confidentialClient(
+			t,
+			fake,
+			directory.DefaultClientID,
+			credential,
+		).AcquireTokenByCredential(t.Context(), []string{"api://" + directory.DefaultAPIID + "/.default"})
 		require.NoError(t, err, name)
 		_, payload := claims(t, result.AccessToken)
 		assert.Equal(t, map[string]string{"secret": "1", "certificate": "2"}[name], payload["azpacr"])
@@ -93,7 +117,12 @@ func TestMSALClientCredentials(t *testing.T) {
 	}
 	wrong, err := confidential.NewCredFromSecret("guess")
 	require.NoError(t, err)
-	_, err = confidentialClient(t, fake, directory.DefaultClientID, wrong).AcquireTokenByCredential(t.Context(), []string{"https://graph.microsoft.com/.default"})
+	_, err = confidentialClient(
+		t,
+		fake,
+		directory.DefaultClientID,
+		wrong,
+	).AcquireTokenByCredential(t.Context(), []string{"https://graph.microsoft.com/.default"})
 	var call msal.CallErr
 	require.ErrorAs(t, err, &call)
 	assert.Contains(t, call.Error(), "AADSTS7000215")
@@ -101,7 +130,12 @@ func TestMSALClientCredentials(t *testing.T) {
 	foreign, foreignKey := newCertificate(t)
 	stranger, err := confidential.NewCredFromCert([]*x509.Certificate{foreign}, foreignKey)
 	require.NoError(t, err)
-	_, err = confidentialClient(t, fake, directory.DefaultClientID, stranger).AcquireTokenByCredential(t.Context(), []string{"https://graph.microsoft.com/.default"})
+	_, err = confidentialClient(
+		t,
+		fake,
+		directory.DefaultClientID,
+		stranger,
+	).AcquireTokenByCredential(t.Context(), []string{"https://graph.microsoft.com/.default"})
 	assert.ErrorContains(t, err, "AADSTS700027")
 }
 
@@ -112,15 +146,23 @@ func TestMSALFederatedCredential(t *testing.T) {
 	workload := newFake(t, fakeentra.Config{PublicURL: "https://workload.test"})
 	fake := newFake(t, fakeentra.Config{Directory: d, FederationClient: workload.Client()})
 	mint := func(edit func(map[string]any)) confidential.Credential {
-		return confidential.NewCredFromAssertionCallback(func(context.Context, confidential.AssertionRequestOptions) (string, error) {
-			return workload.Mint(fakeentra.Token{Edit: func(claims map[string]any) {
-				claims["sub"], claims["aud"] = "workload", directory.FederatedAudience
-				edit(claims)
-			}})
-		})
+		return confidential.NewCredFromAssertionCallback(
+			func(context.Context, confidential.AssertionRequestOptions) (string, error) {
+				return workload.Mint(fakeentra.Token{Edit: func(claims map[string]any) {
+					claims["sub"] = "workload"
+					claims["aud"] = directory.FederatedAudience
+					edit(claims)
+				}})
+			},
+		)
 	}
 	scopes := []string{"https://graph.microsoft.com/.default"}
-	_, err := confidentialClient(t, fake, directory.DefaultClientID, mint(func(map[string]any) {})).AcquireTokenByCredential(t.Context(), scopes)
+	_, err := confidentialClient(
+		t,
+		fake,
+		directory.DefaultClientID,
+		mint(func(map[string]any) {}),
+	).AcquireTokenByCredential(t.Context(), scopes)
 	require.NoError(t, err)
 	for number, edit := range map[string]func(map[string]any){
 		"AADSTS700211": func(claims map[string]any) { claims["iss"] = "https://elsewhere.test" },
@@ -128,7 +170,12 @@ func TestMSALFederatedCredential(t *testing.T) {
 		"AADSTS700212": func(claims map[string]any) { claims["aud"] = "api://other" },
 		"AADSTS700024": func(claims map[string]any) { claims["exp"] = 1 },
 	} {
-		_, err := confidentialClient(t, fake, directory.DefaultClientID, mint(edit)).AcquireTokenByCredential(t.Context(), scopes)
+		_, err := confidentialClient(
+			t,
+			fake,
+			directory.DefaultClientID,
+			mint(edit),
+		).AcquireTokenByCredential(t.Context(), scopes)
 		assert.ErrorContains(t, err, number)
 	}
 }
@@ -149,7 +196,11 @@ func TestMSALAuthorizationCodeAndSilentRefresh(t *testing.T) {
 	assert.Equal(t, "AdeleV@contoso.onmicrosoft.com", result.Account.PreferredUsername)
 	assert.Equal(t, directory.DefaultUserID+"."+directory.DefaultTenantID, result.Account.HomeAccountID)
 	assert.Equal(t, "Adele Vance", result.IDToken.Name)
-	silent, err := client.AcquireTokenSilent(t.Context(), []string{"User.Read"}, confidential.WithSilentAccount(result.Account))
+	silent, err := client.AcquireTokenSilent(
+		t.Context(),
+		[]string{"User.Read"},
+		confidential.WithSilentAccount(result.Account),
+	)
 	require.NoError(t, err, "by refresh token, for another resource")
 	assert.NotEqual(t, result.AccessToken, silent.AccessToken)
 }
@@ -197,13 +248,17 @@ func TestMSALInteractive(t *testing.T) {
 	require.NoError(t, err)
 	person := &useragent.Browser{Transport: fake.Client().Transport}
 	visited := make(chan error, 1)
-	result, err := client.AcquireTokenInteractive(t.Context(), []string{"User.Read"}, public.WithOpenURL(func(address string) error {
-		go func() {
-			_, err := person.Visit(t.Context(), address)
-			visited <- err
-		}()
-		return nil
-	}))
+	result, err := client.AcquireTokenInteractive(
+		t.Context(),
+		[]string{"User.Read"},
+		public.WithOpenURL(func(address string) error {
+			go func() {
+				_, err := person.Visit(t.Context(), address)
+				visited <- err
+			}()
+			return nil
+		}),
+	)
 	require.NoError(t, err)
 	require.NoError(t, <-visited)
 	assert.Equal(t, "AdeleV@contoso.onmicrosoft.com", result.Account.PreferredUsername)
@@ -219,7 +274,11 @@ func TestMSALDeviceCode(t *testing.T) {
 	for name, want := range map[string]string{"approve": "", "decline": "authorization_declined", "nobody": "context deadline exceeded"} {
 		synctest.Test(t, func(t *testing.T) {
 			fake := newFake(t, fakeentra.Config{Directory: d})
-			client, err := public.New(directory.DefaultAPIID, public.WithAuthority(tenantURL), public.WithHTTPClient(fake.Client()))
+			client, err := public.New(
+				directory.DefaultAPIID,
+				public.WithAuthority(tenantURL),
+				public.WithHTTPClient(fake.Client()),
+			)
 			require.NoError(t, err)
 			code, err := client.AcquireTokenByDeviceCode(t.Context(), []string{"User.Read"})
 			require.NoError(t, err)
@@ -229,7 +288,10 @@ func TestMSALDeviceCode(t *testing.T) {
 				go func() {
 					time.Sleep(12 * time.Second) // of the bubble's clock
 					person := &useragent.Browser{Transport: fake.Client().Transport, Deny: name == "decline"}
-					page, err := person.Visit(t.Context(), "https://login.microsoftonline.com/device?user_code="+code.Result.UserCode)
+					page, err := person.Visit(
+						t.Context(),
+						"https://login.microsoftonline.com/device?user_code="+code.Result.UserCode,
+					)
 					assert.NoError(t, err)
 					assert.Contains(t, page.Title, "device")
 				}()
@@ -249,14 +311,28 @@ func TestMSALPassword(t *testing.T) {
 	t.Parallel()
 	d, _, _ := world(t)
 	fake := newFake(t, fakeentra.Config{Directory: d})
-	client, err := public.New(directory.DefaultAPIID, public.WithAuthority(tenantURL), public.WithHTTPClient(fake.Client()))
+	client, err := public.New(
+		directory.DefaultAPIID,
+		public.WithAuthority(tenantURL),
+		public.WithHTTPClient(fake.Client()),
+	)
 	require.NoError(t, err)
 	//lint:ignore SA1019 the password grant is part of Entra ID, and this is the library's way to it
-	result, err := client.AcquireTokenByUsernamePassword(t.Context(), []string{"User.Read"}, "AlexW@contoso.onmicrosoft.com", "correct horse")
+	result, err := client.AcquireTokenByUsernamePassword(
+		t.Context(),
+		[]string{"User.Read"},
+		"AlexW@contoso.onmicrosoft.com",
+		"correct horse",
+	)
 	require.NoError(t, err)
 	assert.Equal(t, "Alex Wilber", result.IDToken.Name)
 	//lint:ignore SA1019 as above
-	_, err = client.AcquireTokenByUsernamePassword(t.Context(), []string{"User.Read"}, "AlexW@contoso.onmicrosoft.com", "guess")
+	_, err = client.AcquireTokenByUsernamePassword(
+		t.Context(),
+		[]string{"User.Read"},
+		"AlexW@contoso.onmicrosoft.com",
+		"guess",
+	)
 	assert.ErrorContains(t, err, "AADSTS50126")
 }
 
@@ -267,20 +343,39 @@ func TestAzureIdentity(t *testing.T) {
 	options := azcore.ClientOptions{Transport: fake.Client(), Cloud: cloud.AzurePublic}
 	scopes := policy.TokenRequestOptions{Scopes: []string{"https://graph.microsoft.com/.default"}}
 
-	bySecret, err := azidentity.NewClientSecretCredential(directory.DefaultTenantID, directory.DefaultClientID, directory.DefaultClientSecret,
-		&azidentity.ClientSecretCredentialOptions{ClientOptions: options})
+	bySecret, err := azidentity.NewClientSecretCredential(
+		directory.DefaultTenantID,
+		directory.DefaultClientID,
+		directory.DefaultClientSecret,
+		&azidentity.ClientSecretCredentialOptions{ClientOptions: options},
+	)
 	require.NoError(t, err)
-	byCertificate, err := azidentity.NewClientCertificateCredential(directory.DefaultTenantID, directory.DefaultClientID, []*x509.Certificate{certificate}, key,
-		&azidentity.ClientCertificateCredentialOptions{ClientOptions: options})
+	byCertificate, err := azidentity.NewClientCertificateCredential(
+		directory.DefaultTenantID,
+		directory.DefaultClientID,
+		[]*x509.Certificate{certificate},
+		key,
+		&azidentity.ClientCertificateCredentialOptions{ClientOptions: options},
+	)
 	require.NoError(t, err)
-	byAssertion, err := azidentity.NewClientAssertionCredential(directory.DefaultTenantID, directory.DefaultClientID, func(context.Context) (string, error) {
-		return clientAssertion(t, key, jose.PS256, nil, nil), nil
-	}, &azidentity.ClientAssertionCredentialOptions{ClientOptions: options})
+	byAssertion, err := azidentity.NewClientAssertionCredential(
+		directory.DefaultTenantID,
+		directory.DefaultClientID,
+		func(context.Context) (string, error) {
+			return clientAssertion(t, key, jose.PS256, nil, nil), nil
+		},
+		&azidentity.ClientAssertionCredentialOptions{ClientOptions: options},
+	)
 	require.NoError(t, err)
 	assertion, err := fake.Mint(fakeentra.Token{API: middleTierID})
 	require.NoError(t, err)
-	onBehalf, err := azidentity.NewOnBehalfOfCredentialWithSecret(directory.DefaultTenantID, middleTierID, assertion, "middle",
-		&azidentity.OnBehalfOfCredentialOptions{ClientOptions: options})
+	onBehalf, err := azidentity.NewOnBehalfOfCredentialWithSecret(
+		directory.DefaultTenantID,
+		middleTierID,
+		assertion,
+		"middle",
+		&azidentity.OnBehalfOfCredentialOptions{ClientOptions: options},
+	)
 	require.NoError(t, err)
 	for name, credential := range map[string]azcore.TokenCredential{"secret": bySecret, "certificate": byCertificate, "assertion": byAssertion, "on behalf of": onBehalf} {
 		token, err := credential.GetToken(t.Context(), scopes)
@@ -299,11 +394,17 @@ func TestGoOIDC(t *testing.T) {
 	require.ErrorContains(t, err, "{tenantid}", "the shared document's issuer is a template")
 
 	config := oauth2.Config{
-		ClientID: directory.DefaultClientID, ClientSecret: directory.DefaultClientSecret, RedirectURL: callback,
-		Endpoint: provider.Endpoint(), Scopes: []string{oidc.ScopeOpenID, "profile", "email", oidc.ScopeOfflineAccess},
+		ClientID:     directory.DefaultClientID,
+		ClientSecret: directory.DefaultClientSecret,
+		RedirectURL:  callback,
+		Endpoint:     provider.Endpoint(),
+		Scopes:       []string{oidc.ScopeOpenID, "profile", "email", oidc.ScopeOfflineAccess},
 	}
 	verifier := oauth2.GenerateVerifier()
-	back := returned(t, get(t, fake, config.AuthCodeURL("state", oidc.Nonce("n"), oauth2.S256ChallengeOption(verifier))))
+	back := returned(
+		t,
+		get(t, fake, config.AuthCodeURL("state", oidc.Nonce("n"), oauth2.S256ChallengeOption(verifier))),
+	)
 	token, err := config.Exchange(ctx, back.Get("code"), oauth2.VerifierOption(verifier))
 	require.NoError(t, err)
 	raw, _ := token.Extra("id_token").(string)
@@ -336,8 +437,9 @@ func idToken(t *testing.T, fake *fakeentra.Fake, refresh string) string {
 	return got.text("id_token")
 }
 
-// The generic library, told nothing of Entra ID but its addresses: client credentials, code, refresh and device code,
-// with the secret in the header, where it tries first, and in the body. Inside the bubble its waiting costs no time.
+// The generic library, told nothing of Entra ID but its addresses: client credentials, code,
+// refresh and device code, with the secret in the header, where it tries first, and in the body.
+// Inside the bubble its waiting costs no time.
 func TestOAuth2(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, testOAuth2)
@@ -348,19 +450,27 @@ func testOAuth2(t *testing.T) {
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: d})
 	ctx := context.WithValue(t.Context(), oauth2.HTTPClient, fake.Client())
 	endpoint := oauth2.Endpoint{
-		AuthURL: tenantURL + "/oauth2/v2.0/authorize", TokenURL: tenantURL + "/oauth2/v2.0/token", DeviceAuthURL: tenantURL + "/oauth2/v2.0/devicecode",
+		AuthURL:       tenantURL + "/oauth2/v2.0/authorize",
+		TokenURL:      tenantURL + "/oauth2/v2.0/token",
+		DeviceAuthURL: tenantURL + "/oauth2/v2.0/devicecode",
 	}
 	for _, style := range []oauth2.AuthStyle{oauth2.AuthStyleAutoDetect, oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams} {
 		endpoint.AuthStyle = style
 		app := clientcredentials.Config{
-			ClientID: directory.DefaultClientID, ClientSecret: directory.DefaultClientSecret, TokenURL: endpoint.TokenURL, AuthStyle: style,
-			Scopes: []string{"api://" + directory.DefaultAPIID + "/.default"},
+			ClientID:     directory.DefaultClientID,
+			ClientSecret: directory.DefaultClientSecret,
+			TokenURL:     endpoint.TokenURL,
+			AuthStyle:    style,
+			Scopes:       []string{"api://" + directory.DefaultAPIID + "/.default"},
 		}
 		_, err := app.Token(ctx)
 		require.NoError(t, err)
 		config := oauth2.Config{
-			ClientID: directory.DefaultClientID, ClientSecret: directory.DefaultClientSecret, RedirectURL: callback, Endpoint: endpoint,
-			Scopes: []string{"offline_access", apiScope},
+			ClientID:     directory.DefaultClientID,
+			ClientSecret: directory.DefaultClientSecret,
+			RedirectURL:  callback,
+			Endpoint:     endpoint,
+			Scopes:       []string{"offline_access", apiScope},
 		}
 		verifier := oauth2.GenerateVerifier()
 		code := returned(t, get(t, fake, config.AuthCodeURL("s", oauth2.S256ChallengeOption(verifier)))).Get("code")
@@ -380,7 +490,12 @@ func testOAuth2(t *testing.T) {
 	asked, err := device.DeviceAuth(ctx)
 	require.NoError(t, err)
 	assert.Empty(t, asked.VerificationURIComplete)
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, asked.VerificationURI, strings.NewReader(url.Values{"user_code": {asked.UserCode}}.Encode()))
+	r, err := http.NewRequestWithContext(
+		ctx,
+		http.MethodPost,
+		asked.VerificationURI,
+		strings.NewReader(url.Values{"user_code": {asked.UserCode}}.Encode()),
+	)
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	assert.Contains(t, do(t, fake, r).Body, "You have signed in")

@@ -45,7 +45,14 @@ func TestInteropOfficialAuthorization(t *testing.T) {
 		t.Parallel()
 		run := judged(t, fakeentra.SpecAlignedFace)
 		assert.Zero(t, run.Exit)
-		assert.Equal(t, both, run.Passed(both, official.Failure), "%s\n%s", run.Against(both, official.Failure), run.Output)
+		assert.Equal(
+			t,
+			both,
+			run.Passed(both, official.Failure),
+			"%s\n%s",
+			run.Against(both, official.Failure),
+			run.Output,
+		)
 	})
 	t.Run("Entra's face is not", func(t *testing.T) {
 		t.Parallel()

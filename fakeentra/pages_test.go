@@ -92,7 +92,10 @@ func (b *tab) press(keys string) {
 func (b *tab) focused() string {
 	b.t.Helper()
 	var got string
-	b.evaluate(`(document.activeElement.innerText || document.activeElement.id || document.activeElement.tagName)`, &got)
+	b.evaluate(
+		`(document.activeElement.innerText || document.activeElement.id || document.activeElement.tagName)`,
+		&got,
+	)
 	first, _, _ := strings.Cut(got, "\n")
 	return first
 }
@@ -109,13 +112,17 @@ func (b *tab) to(name string) {
 	b.t.Fatalf("the keyboard does not get to %q; it is at %q", name, b.focused())
 }
 
-// page waits for a page by its heading, and looks at what all pages have in common: the mark, a language, a title, one
-// main part with one heading, a label for every field, nothing from elsewhere, and no need to scroll sideways.
+// page waits for a page by its heading, and looks at what all pages have in common: the mark, a
+// language, a title, one main part with one heading, a label for every field, nothing from
+// elsewhere, and no need to scroll sideways.
 func (b *tab) page(heading string) {
 	b.t.Helper()
 	b.do(chromedp.WaitVisible(fmt.Sprintf(`//h1[contains(., %q)]`, heading)))
 	// The page is seen a moment before the keyboard is where the page puts it.
-	_, err := chromedp.Run(b.context, chromedp.Poll[bool](`!document.querySelector("[autofocus]") || document.activeElement !== document.body`))
+	_, err := chromedp.Run(
+		b.context,
+		chromedp.Poll[bool](`!document.querySelector("[autofocus]") || document.activeElement !== document.body`),
+	)
 	require.NoError(b.t, err, heading)
 	var got struct {
 		Mark, Lang, Title            string
@@ -176,28 +183,46 @@ func (b *tab) alert() string {
 	return got
 }
 
-// Every page of a sign-in by keyboard alone, on a desktop and on a phone, for people who prefer light and dark pages.
+// Every page of a sign-in by keyboard alone, on a desktop and on a phone, for people who prefer
+// light and dark pages.
 func TestPagesByKeyboard(t *testing.T) {
 	t.Parallel()
 	for device, config := range map[string]chromium.Config{
-		"desktop": {}, "phone": {Width: 360, Height: 740}, "phone-dark": {Width: 360, Height: 740, Dark: true},
+		"desktop":    {},
+		"phone":      {Width: 360, Height: 740},
+		"phone-dark": {Width: 360, Height: 740, Dark: true},
 	} {
 		t.Run(device, func(t *testing.T) {
 			t.Parallel()
 			b := newTab(t, device, config)
 			app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "text/html")
-				fmt.Fprintf(w, "<title>App</title><h1>Back: code %v, %s</h1>", r.FormValue("code") != "", r.FormValue("error"))
+				fmt.Fprintf(
+					w,
+					"<title>App</title><h1>Back: code %v, %s</h1>",
+					r.FormValue("code") != "",
+					r.FormValue("error"),
+				)
 			}))
 			defer app.Close()
 			redirect := strings.Replace(app.URL, "127.0.0.1", "localhost", 1) + "/auth/callback"
 			d := withDevices()
 			tenant := &d.Tenants[0]
-			tenant.Users = append(tenant.Users, directory.User{ID: "5a1e0004-0000-4000-8000-000000000009", UserPrincipalName: "gone@contoso.onmicrosoft.com", DisplayName: "Somebody who left", Disabled: true})
+			tenant.Users = append(
+				tenant.Users,
+				directory.User{
+					ID:                "5a1e0004-0000-4000-8000-000000000009",
+					UserPrincipalName: "gone@contoso.onmicrosoft.com",
+					DisplayName:       "Somebody who left",
+					Disabled:          true,
+				},
+			)
 			fake := fakeentra.NewServer(fakeentra.Config{Directory: d})
 			defer fake.Close()
 			base := fake.URL + "/" + directory.DefaultTenantID + "/oauth2/v2.0/"
-			address := base + "authorize?" + request(map[string]string{"redirect_uri": redirect, "scope": "openid offline_access User.Read Calendars.Read"}).Encode()
+			address := base + "authorize?" + request(
+				map[string]string{"redirect_uri": redirect, "scope": "openid offline_access User.Read Calendars.Read"},
+			).Encode()
 
 			b.do(chromedp.Navigate(address))
 			b.page("Pick an account")
@@ -227,7 +252,16 @@ func TestPagesByKeyboard(t *testing.T) {
 			b.page("Permissions requested")
 			var permissions []string
 			b.evaluate(`[...document.querySelectorAll("ul.permissions li")].map(e => e.firstChild.data)`, &permissions)
-			assert.Equal(t, []string{"Sign you in", "Maintain access to data you have given it access to", "Sign you in and read your profile", "Read your calendars"}, permissions)
+			assert.Equal(
+				t,
+				[]string{
+					"Sign you in",
+					"Maintain access to data you have given it access to",
+					"Sign you in and read your profile",
+					"Read your calendars",
+				},
+				permissions,
+			)
 			b.to("Cancel")
 			b.press(kb.Enter)
 			b.do(chromedp.WaitVisible(`//h1[contains(., "Back: code false, access_denied")]`))
@@ -242,7 +276,13 @@ func TestPagesByKeyboard(t *testing.T) {
 			b.do(chromedp.Navigate(address + "&response_mode=form_post"))
 			b.do(chromedp.WaitVisible(`//h1[contains(., "Back: code true, ")]`))
 
-			b.do(chromedp.Navigate(base + "authorize?" + request(map[string]string{"client_id": "5a1e0002-0000-4000-8000-00000000dead"}).Encode()))
+			b.do(
+				chromedp.Navigate(
+					base + "authorize?" + request(
+						map[string]string{"client_id": "5a1e0002-0000-4000-8000-00000000dead"},
+					).Encode(),
+				),
+			)
 			b.page("having trouble signing you in")
 			assert.Contains(t, b.alert(), "AADSTS700016")
 
@@ -277,7 +317,11 @@ func TestPagesOfPolicies(t *testing.T) {
 	})
 	fake := fakeentra.NewServer(fakeentra.Config{Directory: d})
 	defer fake.Close()
-	b.do(chromedp.Navigate(fake.URL + "/" + directory.DefaultTenantID + "/v2.0/adminconsent?client_id=" + directory.DefaultClientID + "&scope=User.Read&redirect_uri=" + callback))
+	b.do(
+		chromedp.Navigate(
+			fake.URL + "/" + directory.DefaultTenantID + "/v2.0/adminconsent?client_id=" + directory.DefaultClientID + "&scope=User.Read&redirect_uri=" + callback,
+		),
+	)
 	b.page("Pick an account")
 	b.press(kb.Enter)
 	b.page("Approve sign in request")

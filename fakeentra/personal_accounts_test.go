@@ -18,16 +18,37 @@ const (
 	personalUser = "megan@outlook.com"
 )
 
-// withPersonalAccounts is a directory with the tenant of personal accounts, the default app open to them and to all
-// organizations, and an app for them alone.
+// withPersonalAccounts is a directory with the tenant of personal accounts, the default app open to
+// them and to all organizations, and an app for them alone.
 func withPersonalAccounts() directory.Directory {
 	d := changed(func(t *directory.Tenant) {
-		t.Apps[0].MultiTenant, t.Apps[0].PersonalAccounts, t.Apps[0].TokenVersion, t.Apps[0].Consented = true, true, 2, []string{"User.Read"}
-		t.Apps = append(t.Apps, directory.App{ID: spaID, DisplayName: "Only personal", PersonalAccounts: true, TokenVersion: 2, Web: []string{callback}, Secrets: []string{"s"}})
+		t.Apps[0].MultiTenant = true
+		t.Apps[0].PersonalAccounts = true
+		t.Apps[0].TokenVersion = 2
+		t.Apps[0].Consented = []string{"User.Read"}
+		t.Apps = append(
+			t.Apps,
+			directory.App{
+				ID:               spaID,
+				DisplayName:      "Only personal",
+				PersonalAccounts: true,
+				TokenVersion:     2,
+				Web:              []string{callback},
+				Secrets:          []string{"s"},
+			},
+		)
 	})
 	d.Tenants = append(d.Tenants, directory.Tenant{
-		ID: directory.ConsumersTenantID, DisplayName: "Microsoft Accounts",
-		Users: []directory.User{{ID: "00000000-0000-0000-5a1e-000000000001", UserPrincipalName: personalUser, DisplayName: "Megan Bowen", Mail: personalUser}},
+		ID:          directory.ConsumersTenantID,
+		DisplayName: "Microsoft Accounts",
+		Users: []directory.User{
+			{
+				ID:                "00000000-0000-0000-5a1e-000000000001",
+				UserPrincipalName: personalUser,
+				DisplayName:       "Megan Bowen",
+				Mail:              personalUser,
+			},
+		},
 	})
 	return d
 }
@@ -39,7 +60,14 @@ func TestPersonalAccounts(t *testing.T) {
 	page := person.open(http.MethodGet, login+"/consumers/oauth2/v2.0/authorize?"+request(nil).Encode(), nil)
 	assert.Contains(t, page.Body, personalUser)
 	assert.NotContains(t, page.Body, directory.DefaultUser)
-	code := returned(t, person.open(http.MethodPost, login+"/consumers/authorize/v2/login?"+request(nil).Encode(), url.Values{"account": {personalUser}})).Get("code")
+	code := returned(
+		t,
+		person.open(
+			http.MethodPost,
+			login+"/consumers/authorize/v2/login?"+request(nil).Encode(),
+			url.Values{"account": {personalUser}},
+		),
+	).Get("code")
 	assert.True(t, strings.HasPrefix(code, "M."), code)
 	got := at(t, fake, "consumers", redemption(code, nil))
 	require.Equal(t, http.StatusOK, got.Status, got.Body)
@@ -77,7 +105,12 @@ func TestPersonalAccounts(t *testing.T) {
 // at sends a form to the token endpoint of a tenant segment.
 func at(t *testing.T, fake *fakeentra.Fake, segment string, form url.Values) answer {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, login+"/"+segment+"/oauth2/v2.0/token", strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodPost,
+		login+"/"+segment+"/oauth2/v2.0/token",
+		strings.NewReader(form.Encode()),
+	)
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return do(t, fake, r)
@@ -88,7 +121,11 @@ func TestAudiencesOfApps(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{Directory: withPersonalAccounts(), AutoSignIn: true})
 	page := func(segment, version, client string) string {
-		return get(t, fake, login+"/"+segment+version+"/authorize?"+request(map[string]string{"client_id": client}).Encode()).Body
+		return get(
+			t,
+			fake,
+			login+"/"+segment+version+"/authorize?"+request(map[string]string{"client_id": client}).Encode(),
+		).Body
 	}
 	for _, one := range []struct{ segment, version, client, want string }{
 		{"consumers", "/oauth2/v2.0", directory.DefaultAPIID, "AADSTS9002332"},
@@ -101,15 +138,29 @@ func TestAudiencesOfApps(t *testing.T) {
 		assert.Contains(t, page(one.segment, one.version, one.client), one.want, "%s at %s", one.client, one.segment)
 	}
 	credentials := func(client string) url.Values {
-		return url.Values{"grant_type": {"client_credentials"}, "client_id": {client}, "client_secret": {"s"}, "scope": {"https://graph.microsoft.com/.default"}}
+		return url.Values{
+			"grant_type":    {"client_credentials"},
+			"client_id":     {client},
+			"client_secret": {"s"},
+			"scope":         {"https://graph.microsoft.com/.default"},
+		}
 	}
 	assert.Equal(t, 9002331, at(t, fake, directory.DefaultTenantID, credentials(spaID)).number(t))
 	assert.Equal(t, 9002332, at(t, fake, "consumers", credentials(directory.DefaultAPIID)).number(t))
 	assert.Equal(t, 50059, at(t, fake, "common", credentials(directory.DefaultAPIID)).number(t))
 
 	bare := newFake(t, fakeentra.Config{})
-	assert.NotContains(t, get(t, bare, login+"/consumers/oauth2/v2.0/authorize?"+request(nil).Encode()).Body, directory.DefaultUser, "a directory without personal accounts offers none")
-	assert.Contains(t, get(t, bare, login+"/consumers/oauth2/v2.0/authorize?"+request(nil).Encode()).Body, "AADSTS9002332")
+	assert.NotContains(
+		t,
+		get(t, bare, login+"/consumers/oauth2/v2.0/authorize?"+request(nil).Encode()).Body,
+		directory.DefaultUser,
+		"a directory without personal accounts offers none",
+	)
+	assert.Contains(
+		t,
+		get(t, bare, login+"/consumers/oauth2/v2.0/authorize?"+request(nil).Encode()).Body,
+		"AADSTS9002332",
+	)
 }
 
 // An account of another organization, or of the other kind, is told so.
@@ -117,8 +168,12 @@ func TestAccountsOfElsewhere(t *testing.T) {
 	t.Parallel()
 	d := withPersonalAccounts()
 	d.Tenants = append(d.Tenants, directory.Tenant{
-		ID: "5a1e0001-0000-4000-8000-000000000002", DisplayName: "Fabrikam", Domains: []string{"fabrikam.example"},
-		Users: []directory.User{{ID: "5a1e0004-0000-4000-8000-000000000011", UserPrincipalName: "lee@fabrikam.example", DisplayName: "Lee"}},
+		ID:          "5a1e0001-0000-4000-8000-000000000002",
+		DisplayName: "Fabrikam",
+		Domains:     []string{"fabrikam.example"},
+		Users: []directory.User{
+			{ID: "5a1e0004-0000-4000-8000-000000000011", UserPrincipalName: "lee@fabrikam.example", DisplayName: "Lee"},
+		},
 	})
 	fake := newFake(t, fakeentra.Config{Directory: d})
 	for _, one := range []struct{ segment, account, want string }{
@@ -129,7 +184,11 @@ func TestAccountsOfElsewhere(t *testing.T) {
 		{"common", "nobody@nowhere.example", "AADSTS50034"},
 	} {
 		person := &visit{t: t, fake: fake}
-		page := person.open(http.MethodPost, login+"/"+one.segment+"/authorize/v2/login?"+request(nil).Encode(), url.Values{"account": {one.account}})
+		page := person.open(
+			http.MethodPost,
+			login+"/"+one.segment+"/authorize/v2/login?"+request(nil).Encode(),
+			url.Values{"account": {one.account}},
+		)
 		assert.Contains(t, page.Body, one.want, "%s at %s", one.account, one.segment)
 		assert.Empty(t, person.cookies)
 	}

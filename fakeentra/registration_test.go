@@ -31,7 +31,8 @@ func tokensOf(t *testing.T, d directory.Directory, scope string) answer {
 	return got
 }
 
-// The API chooses the version of its tokens, whatever the endpoint, and it is 1 unless it says otherwise.
+// The API chooses the version of its tokens, whatever the endpoint, and it is 1 unless it says
+// otherwise.
 func TestTokenVersionIsTheResourcesChoice(t *testing.T) {
 	t.Parallel()
 	const uri = "api://" + directory.DefaultAPIID
@@ -44,7 +45,11 @@ func TestTokenVersionIsTheResourcesChoice(t *testing.T) {
 		{1, directory.DefaultAPIID + "/tool.read", directory.DefaultAPIID, "appid"},
 		{2, uri + "/tool.read", directory.DefaultAPIID, "azp"},
 	} {
-		got := tokensOf(t, changed(func(t *directory.Tenant) { t.Apps[1].TokenVersion = one.version }), "openid profile "+one.scope)
+		got := tokensOf(
+			t,
+			changed(func(t *directory.Tenant) { t.Apps[1].TokenVersion = one.version }),
+			"openid profile "+one.scope,
+		)
 		header, payload := claims(t, got.text("access_token"))
 		name := fmt.Sprint(one)
 		assert.Equal(t, one.audience, payload["aud"], name)
@@ -71,14 +76,20 @@ func TestRoles(t *testing.T) {
 	d := changed(func(t *directory.Tenant) {
 		t.Groups = []directory.Group{{ID: group, DisplayName: "Writers", Members: []string{directory.DefaultUserID}}}
 		t.Apps[1].Roles = []directory.Role{{Value: "Tool.Admin"}, {Value: "Tool.Writer"}, {Value: "Tool.Daemon"}}
-		t.Apps[1].Assignments = []directory.Assignment{{Principal: directory.DefaultUserID, Role: "Tool.Admin"}, {Principal: group, Role: "Tool.Writer"}, {Principal: daemon, Role: "Tool.Daemon"}}
+		t.Apps[1].Assignments = []directory.Assignment{
+			{Principal: directory.DefaultUserID, Role: "Tool.Admin"},
+			{Principal: group, Role: "Tool.Writer"},
+			{Principal: daemon, Role: "Tool.Daemon"},
+		}
 	})
 	_, person := claims(t, tokensOf(t, d, apiScope).text("access_token"))
 	assert.Equal(t, []any{"Tool.Admin", "Tool.Writer"}, person["roles"])
 	fake := newFake(t, fakeentra.Config{Directory: d})
 	credentials := url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "client_secret": {directory.DefaultClientSecret},
-		"scope": {"api://" + directory.DefaultAPIID + "/.default"},
+		"grant_type":    {"client_credentials"},
+		"client_id":     {directory.DefaultClientID},
+		"client_secret": {directory.DefaultClientSecret},
+		"scope":         {"api://" + directory.DefaultAPIID + "/.default"},
 	}
 	_, app := claims(t, token(t, fake, credentials).text("access_token"))
 	assert.Equal(t, []any{"Tool.Daemon"}, app["roles"])
@@ -107,7 +118,14 @@ func TestGroups(t *testing.T) {
 		return changed(func(t *directory.Tenant) {
 			t.Apps[1].GroupMembershipClaims = "SecurityGroup"
 			for i := range n {
-				t.Groups = append(t.Groups, directory.Group{ID: fmt.Sprintf("5a1e0005-0000-4000-8000-%012d", i), DisplayName: fmt.Sprint("Group ", i), Members: []string{directory.DefaultUserID}})
+				t.Groups = append(
+					t.Groups,
+					directory.Group{
+						ID:          fmt.Sprintf("5a1e0005-0000-4000-8000-%012d", i),
+						DisplayName: fmt.Sprint("Group ", i),
+						Members:     []string{directory.DefaultUserID},
+					},
+				)
 			}
 		})
 	}
@@ -126,7 +144,15 @@ func TestGroups(t *testing.T) {
 func TestOptionalClaimsAndGuests(t *testing.T) {
 	t.Parallel()
 	d := changed(func(t *directory.Tenant) {
-		t.Apps[1].OptionalClaims.AccessToken = []string{"email", "family_name", "idtyp", "upn", "acct", "auth_time", "login_hint"}
+		t.Apps[1].OptionalClaims.AccessToken = []string{
+			"email",
+			"family_name",
+			"idtyp",
+			"upn",
+			"acct",
+			"auth_time",
+			"login_hint",
+		}
 		t.Users[0].HomeTenant = "5a1e0001-0000-4000-8000-00000000f00d"
 	})
 	_, payload := claims(t, tokensOf(t, d, apiScope).text("access_token"))
@@ -146,13 +172,21 @@ const spaID = "5a1e0002-0000-4000-8000-0000000000b0"
 
 func withSPA() directory.Directory {
 	return changed(func(t *directory.Tenant) {
-		t.Apps = append(t.Apps, directory.App{ID: spaID, DisplayName: "Single page", SPA: []string{"http://localhost:3000/"}})
+		t.Apps = append(
+			t.Apps,
+			directory.App{ID: spaID, DisplayName: "Single page", SPA: []string{"http://localhost:3000/"}},
+		)
 	})
 }
 
 func postToken(t *testing.T, fake *fakeentra.Fake, form url.Values, origin string) answer {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tenantURL+"/oauth2/v2.0/token", strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodPost,
+		tenantURL+"/oauth2/v2.0/token",
+		strings.NewReader(form.Encode()),
+	)
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if origin != "" {
@@ -161,14 +195,18 @@ func postToken(t *testing.T, fake *fakeentra.Fake, form url.Values, origin strin
 	return do(t, fake, r)
 }
 
-// A single-page app redeems by script, without a secret, and its refresh tokens end a day after the sign-in.
+// A single-page app redeems by script, without a secret, and its refresh tokens end a day after the
+// sign-in.
 func TestSinglePageApp(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	fake := newFake(t, fakeentra.Config{Directory: withSPA(), AutoSignIn: true, Now: func() time.Time { return now }})
 	asSPA := map[string]string{"client_id": spaID, "redirect_uri": "http://localhost:3000/", "client_secret": ""}
 	const origin = "http://localhost:3000"
-	withoutPKCE := returned(t, authorize(t, fake, with(request(asSPA), map[string]string{"code_challenge": "", "code_challenge_method": ""})))
+	withoutPKCE := returned(
+		t,
+		authorize(t, fake, with(request(asSPA), map[string]string{"code_challenge": "", "code_challenge_method": ""})),
+	)
 	assert.Contains(t, withoutPKCE.Get("error_description"), "AADSTS9002325")
 
 	code := signIn(t, fake, asSPA)
@@ -180,7 +218,12 @@ func TestSinglePageApp(t *testing.T) {
 	second := postToken(t, fake, refreshing(got.text("refresh_token"), asSPA), origin)
 	require.Equal(t, http.StatusOK, second.Status, second.Body)
 	now = now.Add(5 * time.Hour)
-	assert.Equal(t, 700084, postToken(t, fake, refreshing(second.text("refresh_token"), asSPA), origin).number(t), "the successor inherits what is left")
+	assert.Equal(
+		t,
+		700084,
+		postToken(t, fake, refreshing(second.text("refresh_token"), asSPA), origin).number(t),
+		"the successor inherits what is left",
+	)
 
 	web := postToken(t, fake, redemption(signIn(t, fake, nil), nil), origin)
 	assert.Equal(t, 9002326, web.number(t))
@@ -190,22 +233,39 @@ func TestSinglePageApp(t *testing.T) {
 func TestPublicClient(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
-	native := map[string]string{"client_id": directory.DefaultAPIID, "redirect_uri": "http://localhost:49152", "client_secret": ""}
+	native := map[string]string{
+		"client_id":     directory.DefaultAPIID,
+		"redirect_uri":  "http://localhost:49152",
+		"client_secret": "",
+	}
 	code := signIn(t, fake, native)
-	assert.Equal(t, 700025, token(t, fake, with(redemption(code, native), map[string]string{"client_secret": "x"})).number(t))
+	assert.Equal(
+		t,
+		700025,
+		token(t, fake, with(redemption(code, native), map[string]string{"client_secret": "x"})).number(t),
+	)
 	assert.Equal(t, 90023, postToken(t, fake, redemption(code, native), "https://app.example").number(t))
 	got := token(t, fake, redemption(code, native))
 	assert.Equal(t, http.StatusOK, got.Status, got.Body)
 }
 
-// An app that is its own API may refresh for itself only by GUID: what MCP clients that send no scope run into.
+// An app that is its own API may refresh for itself only by GUID: what MCP clients that send no
+// scope run into.
 func TestRefreshForItself(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
-	native := map[string]string{"client_id": directory.DefaultAPIID, "redirect_uri": "http://localhost", "client_secret": "", "scope": "offline_access " + apiScope}
+	native := map[string]string{
+		"client_id":     directory.DefaultAPIID,
+		"redirect_uri":  "http://localhost",
+		"client_secret": "",
+		"scope":         "offline_access " + apiScope,
+	}
 	got := token(t, fake, with(redemption(signIn(t, fake, native), native), map[string]string{"scope": ""}))
 	require.Equal(t, http.StatusOK, got.Status, got.Body)
-	again := refreshing(got.text("refresh_token"), map[string]string{"client_id": directory.DefaultAPIID, "client_secret": ""})
+	again := refreshing(
+		got.text("refresh_token"),
+		map[string]string{"client_id": directory.DefaultAPIID, "client_secret": ""},
+	)
 	assert.Equal(t, 90009, token(t, fake, again).number(t))
 	again.Set("scope", directory.DefaultAPIID+"/tool.read")
 	assert.Equal(t, http.StatusOK, token(t, fake, again).Status)
@@ -213,7 +273,13 @@ func TestRefreshForItself(t *testing.T) {
 
 func TestScopeRules(t *testing.T) {
 	t.Parallel()
-	fake := newFake(t, fakeentra.Config{Directory: changed(func(t *directory.Tenant) { t.Apps[0].Consented = []string{"Calendars.Read"} }), AutoSignIn: true})
+	fake := newFake(
+		t,
+		fakeentra.Config{
+			Directory:  changed(func(t *directory.Tenant) { t.Apps[0].Consented = []string{"Calendars.Read"} }),
+			AutoSignIn: true,
+		},
+	)
 	const api = "api://" + directory.DefaultAPIID
 	for _, one := range []struct{ scope, answer, error string }{
 		{"User.Read", "User.Read Calendars.Read", ""},
@@ -237,13 +303,28 @@ func TestScopeRules(t *testing.T) {
 		}
 		got := token(t, fake, redemption(back.Get("code"), nil))
 		assert.Equal(t, one.answer, got.text("scope"), one.scope)
-		assert.Equal(t, strings.Contains(strings.ToLower(one.scope), "openid"), got.text("id_token") != "", "%s: an ID token for openid", one.scope)
+		assert.Equal(
+			t,
+			strings.Contains(strings.ToLower(one.scope), "openid"),
+			got.text("id_token") != "",
+			"%s: an ID token for openid",
+			one.scope,
+		)
 	}
 	both := signIn(t, fake, map[string]string{"scope": "User.Read " + apiScope})
 	assert.Equal(t, 28003, token(t, fake, redemption(both, nil)).number(t), "a code for two resources says for which")
-	assert.Equal(t, 28000, token(t, fake, redemption(both, map[string]string{"scope": "User.Read " + apiScope})).number(t))
+	assert.Equal(
+		t,
+		28000,
+		token(t, fake, redemption(both, map[string]string{"scope": "User.Read " + apiScope})).number(t),
+	)
 	assert.Equal(t, apiScope, token(t, fake, redemption(both, map[string]string{"scope": apiScope})).text("scope"))
-	assert.Equal(t, 70011, token(t, fake, redemption(signIn(t, fake, nil), map[string]string{"scope": api + "/nothing"})).number(t), "the token endpoint has another number for it")
+	assert.Equal(
+		t,
+		70011,
+		token(t, fake, redemption(signIn(t, fake, nil), map[string]string{"scope": api + "/nothing"})).number(t),
+		"the token endpoint has another number for it",
+	)
 }
 
 // The table of Microsoft's own page about MCP servers, and what clients have run into.
@@ -268,7 +349,10 @@ func TestResourceTable(t *testing.T) {
 		{"User.Read", path, false},
 		{"openid profile offline_access", path, false},
 	} {
-		back := returned(t, authorize(t, fake, request(map[string]string{"scope": one.scope, "resource": one.resource})))
+		back := returned(
+			t,
+			authorize(t, fake, request(map[string]string{"scope": one.scope, "resource": one.resource})),
+		)
 		name := one.scope + " for " + one.resource
 		if !one.fits {
 			assert.Equal(t, "invalid_target", back.Get("error"), name)
@@ -276,7 +360,16 @@ func TestResourceTable(t *testing.T) {
 			continue
 		}
 		require.NotEmpty(t, back.Get("code"), name)
-		assert.Equal(t, 9010010, token(t, fake, redemption(back.Get("code"), map[string]string{"resource": "https://wrong.contoso.com"})).number(t), name)
+		assert.Equal(
+			t,
+			9010010,
+			token(
+				t,
+				fake,
+				redemption(back.Get("code"), map[string]string{"resource": "https://wrong.contoso.com"}),
+			).number(t),
+			name,
+		)
 		got := token(t, fake, redemption(back.Get("code"), map[string]string{"resource": one.resource}))
 		assert.Equal(t, http.StatusOK, got.Status, "%s: %s", name, got.Body)
 	}
@@ -284,9 +377,16 @@ func TestResourceTable(t *testing.T) {
 
 func TestDisabledApps(t *testing.T) {
 	t.Parallel()
-	fake := newFake(t, fakeentra.Config{Directory: changed(func(t *directory.Tenant) { t.Apps[1].Disabled = true }), AutoSignIn: true})
+	fake := newFake(
+		t,
+		fakeentra.Config{Directory: changed(func(t *directory.Tenant) { t.Apps[1].Disabled = true }), AutoSignIn: true},
+	)
 	assert.Contains(t, authorize(t, fake, request(map[string]string{"scope": apiScope})).Body, "AADSTS500014")
-	assert.Contains(t, authorize(t, fake, request(map[string]string{"client_id": directory.DefaultAPIID})).Body, "AADSTS7000112")
+	assert.Contains(
+		t,
+		authorize(t, fake, request(map[string]string{"client_id": directory.DefaultAPIID})).Body,
+		"AADSTS7000112",
+	)
 }
 
 func TestSharedEndpoints(t *testing.T) {
@@ -294,26 +394,65 @@ func TestSharedEndpoints(t *testing.T) {
 	d := directory.Default()
 	d.Tenants[0].Apps[0].MultiTenant = true
 	d.Tenants = append(d.Tenants, directory.Tenant{
-		ID: "5a1e0001-0000-4000-8000-000000000002", DisplayName: "Fabrikam", Domains: []string{"fabrikam.example"},
-		Users: []directory.User{{ID: "5a1e0004-0000-4000-8000-000000000011", UserPrincipalName: "megan@fabrikam.example", DisplayName: "Megan"}},
+		ID:          "5a1e0001-0000-4000-8000-000000000002",
+		DisplayName: "Fabrikam",
+		Domains:     []string{"fabrikam.example"},
+		Users: []directory.User{
+			{
+				ID:                "5a1e0004-0000-4000-8000-000000000011",
+				UserPrincipalName: "megan@fabrikam.example",
+				DisplayName:       "Megan",
+			},
+		},
 	})
 	fake := newFake(t, fakeentra.Config{Directory: d})
 	const host = "https://login.microsoftonline.com"
 	person := &visit{t: t, fake: fake}
 	page := person.open(http.MethodGet, host+"/common/oauth2/v2.0/authorize?"+request(nil).Encode(), nil)
 	assert.Contains(t, page.Body, "megan@fabrikam.example", "accounts of every organization")
-	bogus := person.open(http.MethodGet, host+"/common/oauth2/v2.0/authorize?"+request(map[string]string{"client_id": "5a1e0002-0000-4000-8000-00000000dead"}).Encode(), nil)
+	bogus := person.open(
+		http.MethodGet,
+		host+"/common/oauth2/v2.0/authorize?"+request(
+			map[string]string{"client_id": "5a1e0002-0000-4000-8000-00000000dead"},
+		).Encode(),
+		nil,
+	)
 	assert.Contains(t, bogus.Body, "Pick an account", "nothing can be judged before the directory is known")
 	login := func(params url.Values) answer {
-		return person.open(http.MethodPost, host+"/common/authorize/v2/login?"+params.Encode(), url.Values{"account": {"megan@fabrikam.example"}})
+		return person.open(
+			http.MethodPost,
+			host+"/common/authorize/v2/login?"+params.Encode(),
+			url.Values{"account": {"megan@fabrikam.example"}},
+		)
 	}
-	assert.Contains(t, login(request(map[string]string{"client_id": "5a1e0002-0000-4000-8000-00000000dead"})).Body, "AADSTS700016")
+	assert.Contains(
+		t,
+		login(request(map[string]string{"client_id": "5a1e0002-0000-4000-8000-00000000dead"})).Body,
+		"AADSTS700016",
+	)
 	assert.Contains(t, login(request(map[string]string{"client_id": directory.DefaultAPIID})).Body, "AADSTS50194")
 	assert.Contains(t, login(request(nil)).Body, "Permissions requested")
-	code := returned(t, person.open(http.MethodPost, host+"/common/authorize/v2/consent?"+request(nil).Encode(), url.Values{"answer": {"accept"}})).Get("code")
+	code := returned(
+		t,
+		person.open(
+			http.MethodPost,
+			host+"/common/authorize/v2/consent?"+request(nil).Encode(),
+			url.Values{"answer": {"accept"}},
+		),
+	).Get("code")
 	require.NotEmpty(t, code)
-	assert.Equal(t, 700005, token(t, fake, redemption(code, nil)).number(t), "a code belongs to the tenant that issued it")
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, host+"/organizations/oauth2/v2.0/token", strings.NewReader(redemption(code, nil).Encode()))
+	assert.Equal(
+		t,
+		700005,
+		token(t, fake, redemption(code, nil)).number(t),
+		"a code belongs to the tenant that issued it",
+	)
+	r, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodPost,
+		host+"/organizations/oauth2/v2.0/token",
+		strings.NewReader(redemption(code, nil).Encode()),
+	)
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	got := do(t, fake, r)

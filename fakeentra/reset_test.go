@@ -41,7 +41,12 @@ func TestClock(t *testing.T) {
 
 	first := token(t, fake, redemption(signIn(t, fake, nil), nil))
 	fake.Advance(91 * 24 * time.Hour)
-	assert.Equal(t, 700082, token(t, fake, refreshing(first.text("refresh_token"), nil)).number(t), "refresh tokens expire")
+	assert.Equal(
+		t,
+		700082,
+		token(t, fake, refreshing(first.text("refresh_token"), nil)).number(t),
+		"refresh tokens expire",
+	)
 	fake.Reset()
 	assert.Equal(t, start.Add(passed), fake.Now())
 }
@@ -70,13 +75,18 @@ func publishedKeysWithout(t *testing.T, fake *fakeentra.Fake, faulty endpoint.Na
 	return get(t, fake, tenantURL+"/discovery/v2.0/keys").Body
 }
 
-// What people have done outlives a change of the directory, unless it was about somebody who is gone.
+// What people have done outlives a change of the directory, unless it was about somebody who is
+// gone.
 func TestSetDirectory(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: withDevices()})
 	code := signIn(t, fake, nil)
 	refresh := token(t, fake, redemption(signIn(t, fake, nil), nil)).text("refresh_token")
-	alex := token(t, fake, redemption(signIn(t, fake, map[string]string{"login_hint": "AlexW@contoso.onmicrosoft.com"}), nil)).text("refresh_token")
+	alex := token(
+		t,
+		fake,
+		redemption(signIn(t, fake, map[string]string{"login_hint": "AlexW@contoso.onmicrosoft.com"}), nil),
+	).text("refresh_token")
 	device := deviceCodeOf(t, fake)
 
 	d := withDevices()
@@ -116,12 +126,21 @@ func withDevices() directory.Directory {
 func deviceCodeOf(t *testing.T, fake *fakeentra.Fake) url.Values {
 	t.Helper()
 	form := url.Values{"client_id": {directory.DefaultAPIID}, "scope": {"User.Read"}}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tenantURL+"/oauth2/v2.0/devicecode", strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodPost,
+		tenantURL+"/oauth2/v2.0/devicecode",
+		strings.NewReader(form.Encode()),
+	)
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	got := do(t, fake, r)
 	require.Equal(t, http.StatusOK, got.Status, got.Body)
-	return url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "client_id": {directory.DefaultAPIID}, "device_code": {got.text("device_code")}}
+	return url.Values{
+		"grant_type":  {"urn:ietf:params:oauth:grant-type:device_code"},
+		"client_id":   {directory.DefaultAPIID},
+		"device_code": {got.text("device_code")},
+	}
 }
 
 // A directory that changes all the time does not disturb those who use it.
@@ -139,7 +158,8 @@ func TestSetDirectoryUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	stop, stopped := make(chan struct{}), make(chan struct{})
+	stop := make(chan struct{})
+	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
 		for {

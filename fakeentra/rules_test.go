@@ -20,12 +20,16 @@ import (
 func TestSeveralAccounts(t *testing.T) {
 	t.Parallel()
 	d := changed(func(t *directory.Tenant) {
-		t.Apps[0].Consented, t.Users[1].Password = []string{"User.Read"}, ""
+		t.Apps[0].Consented = []string{"User.Read"}
+		t.Users[1].Password = ""
 	})
 	person := &visit{t: t, fake: newFake(t, fakeentra.Config{Directory: d})}
 	const alex = "AlexW@contoso.onmicrosoft.com"
 	for _, account := range []string{directory.DefaultUser, alex} {
-		require.NotEmpty(t, returned(t, person.post("login", request(nil), url.Values{"account": {account}})).Get("code"))
+		require.NotEmpty(
+			t,
+			returned(t, person.post("login", request(nil), url.Values{"account": {account}})).Get("code"),
+		)
 	}
 	open := func(changes map[string]string) answer {
 		return person.open(http.MethodGet, tenantURL+"/oauth2/v2.0/authorize?"+request(changes).Encode(), nil)
@@ -47,15 +51,23 @@ func TestSeveralAccounts(t *testing.T) {
 	assert.Equal(t, directory.DefaultUser, id["preferred_username"])
 }
 
-// The tokens of an app with claims mapping are signed with a key that only the set with its appid holds.
+// The tokens of an app with claims mapping are signed with a key that only the set with its appid
+// holds.
 func TestOwnSigningKey(t *testing.T) {
 	t.Parallel()
-	fake := newFake(t, fakeentra.Config{Directory: changed(func(t *directory.Tenant) { t.Apps[1].OwnSigningKey = true })})
+	fake := newFake(
+		t,
+		fakeentra.Config{Directory: changed(func(t *directory.Tenant) { t.Apps[1].OwnSigningKey = true })},
+	)
 	raw, err := fake.Mint(fakeentra.Token{})
 	require.NoError(t, err)
 	header, _ := claims(t, raw)
 	assert.NotContains(t, get(t, fake, tenantURL+"/discovery/v2.0/keys").Body, header["kid"])
-	assert.NotContains(t, get(t, fake, tenantURL+"/discovery/v2.0/keys?appid="+directory.DefaultClientID).Body, header["kid"])
+	assert.NotContains(
+		t,
+		get(t, fake, tenantURL+"/discovery/v2.0/keys?appid="+directory.DefaultClientID).Body,
+		header["kid"],
+	)
 	document := get(t, fake, tenantURL+"/v2.0/.well-known/openid-configuration?appid="+directory.DefaultAPIID)
 	assert.Equal(t, tenantURL+"/discovery/v2.0/keys?appid="+directory.DefaultAPIID, document.text("jwks_uri"))
 	var keys jose.JSONWebKeySet
@@ -70,8 +82,18 @@ func TestOwnSigningKey(t *testing.T) {
 
 func TestSecretsExpire(t *testing.T) {
 	t.Parallel()
-	fake := newFake(t, fakeentra.Config{Directory: changed(func(t *directory.Tenant) { t.Apps[0].ExpiredSecrets = []string{"of last year"} })})
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "client_secret": {"of last year"}, "scope": {"https://graph.microsoft.com/.default"}}
+	fake := newFake(
+		t,
+		fakeentra.Config{
+			Directory: changed(func(t *directory.Tenant) { t.Apps[0].ExpiredSecrets = []string{"of last year"} }),
+		},
+	)
+	form := url.Values{
+		"grant_type":    {"client_credentials"},
+		"client_id":     {directory.DefaultClientID},
+		"client_secret": {"of last year"},
+		"scope":         {"https://graph.microsoft.com/.default"},
+	}
 	got := token(t, fake, form)
 	assert.Equal(t, 7000222, got.number(t))
 	assert.Equal(t, http.StatusUnauthorized, got.Status)
@@ -88,44 +110,104 @@ func TestListedPermissions(t *testing.T) {
 		t.Apps[1].Permissions = []string{api + "/tool.read"}
 	})
 	fake := newFake(t, fakeentra.Config{Directory: d, AutoSignIn: true})
-	graph := token(t, fake, redemption(signIn(t, fake, map[string]string{"scope": "https://graph.microsoft.com/.default"}), nil))
-	assert.Equal(t, "https://graph.microsoft.com/User.Read https://graph.microsoft.com/Mail.Read https://graph.microsoft.com/.default", graph.text("scope"))
+	graph := token(
+		t,
+		fake,
+		redemption(signIn(t, fake, map[string]string{"scope": "https://graph.microsoft.com/.default"}), nil),
+	)
+	assert.Equal(
+		t,
+		"https://graph.microsoft.com/User.Read https://graph.microsoft.com/Mail.Read https://graph.microsoft.com/.default",
+		graph.text("scope"),
+	)
 	back := returned(t, authorize(t, fake, request(map[string]string{"scope": api + "/.default"})))
 	assert.Equal(t, "invalid_client", back.Get("error"))
 	assert.Contains(t, back.Get("error_description"), "AADSTS650057")
-	assert.Contains(t, back.Get("error_description"), "List of valid resources from app registration: "+directory.GraphAppID+". ", "each once")
+	assert.Contains(
+		t,
+		back.Get("error_description"),
+		"List of valid resources from app registration: "+directory.GraphAppID+". ",
+		"each once",
+	)
 	assert.NotContains(t, back, "error_uri")
 	assert.NotEmpty(t, signIn(t, fake, map[string]string{"scope": apiScope}), "a named scope is a matter of consent")
-	old := returned(t, get(t, fake, tenantURL+"/oauth2/authorize?"+request(map[string]string{"scope": "", "resource": api}).Encode()))
+	old := returned(
+		t,
+		get(t, fake, tenantURL+"/oauth2/authorize?"+request(map[string]string{"scope": "", "resource": api}).Encode()),
+	)
 	assert.Contains(t, old.Get("error_description"), "AADSTS650057")
 }
 
-// msal-browser asks for telemetry with clidata=1, and msal-node names its correlation ID in the address.
+// msal-browser asks for telemetry with clidata=1, and msal-node names its correlation ID in the
+// address.
 func TestWhatLibrariesAddToRequests(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true, ErrorLines: true, Now: func() time.Time { return now }})
-	noise := map[string]string{"clidata": "1", "client_info": "1", "x-client-SKU": "msal.js", "haschrome": "1", "instance_aware": "true", "sid": "x", "domain_hint": "organizations", "lc": "1033", "mkt": "de-DE", "ui_locales": "de", "msafed": "0"}
+	noise := map[string]string{
+		"clidata":        "1",
+		"client_info":    "1",
+		"x-client-SKU":   "msal.js",
+		"haschrome":      "1",
+		"instance_aware": "true",
+		"sid":            "x",
+		"domain_hint":    "organizations",
+		"lc":             "1033",
+		"mkt":            "de-DE",
+		"ui_locales":     "de",
+		"msafed":         "0",
+	}
 	got := authorize(t, fake, request(noise))
-	assert.Regexp(t, `\?code=[^&]+&client_info=[^&]+&state=[^&]+&session_state=[^&]+&clientdata=e%7c%7c%7cmicrosoftonline.com%7ceu#$`, got.Header.Get("Location"))
+	assert.Regexp(
+		t,
+		`\?code=[^&]+&client_info=[^&]+&state=[^&]+&session_state=[^&]+&clientdata=e%7c%7c%7cmicrosoftonline.com%7ceu#$`,
+		got.Header.Get("Location"),
+	)
 	noise["scope"] = "Nonsense.Read"
-	assert.Equal(t, "e|650053||microsoftonline.com|eu", returned(t, authorize(t, fake, request(noise))).Get("clientdata"))
+	assert.Equal(
+		t,
+		"e|650053||microsoftonline.com|eu",
+		returned(t, authorize(t, fake, request(noise))).Get("clientdata"),
+	)
 
 	const id = "5a1e0009-0000-4000-8000-000000000001"
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tenantURL+"/oauth2/v2.0/token?client-request-id="+id, strings.NewReader("grant_type=x"))
+	r, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodPost,
+		tenantURL+"/oauth2/v2.0/token?client-request-id="+id,
+		strings.NewReader("grant_type=x"),
+	)
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	problem := do(t, fake, r)
 	assert.Equal(t, id, problem.text("correlation_id"))
-	assert.Contains(t, problem.text("error_description"), "\r\nTrace ID: "+problem.text("trace_id")+"\r\nCorrelation ID: "+id+"\r\nTimestamp: ", "in lines, as configured")
+	assert.Contains(
+		t,
+		problem.text("error_description"),
+		"\r\nTrace ID: "+problem.text("trace_id")+"\r\nCorrelation ID: "+id+"\r\nTimestamp: ",
+		"in lines, as configured",
+	)
 }
 
 func TestRedirectMatching(t *testing.T) {
 	t.Parallel()
 	registered := func(t *directory.Tenant) {
-		t.Apps[0].Web = []string{"http://localhost", "http://localhost/cb", "http://localhost:3000/dev", "https://localhost/cb", "http://127.0.0.1/cb", "https://app.contoso.com/cb", "https://app.contoso.com", "https://q.contoso.com/cb?x=1"}
+		t.Apps[0].Web = []string{
+			"http://localhost",
+			"http://localhost/cb",
+			"http://localhost:3000/dev",
+			"https://localhost/cb",
+			"http://127.0.0.1/cb",
+			"https://app.contoso.com/cb",
+			"https://app.contoso.com",
+			"https://q.contoso.com/cb?x=1",
+		}
 		t.Apps[0].SPA = []string{"http://localhost:5000/dev"}
-		t.Apps[0].PublicClient = []string{"myapp://auth", "urn:ietf:wg:oauth:2.0:oob", "https://login.microsoftonline.com/common/oauth2/nativeclient"}
+		t.Apps[0].PublicClient = []string{
+			"myapp://auth",
+			"urn:ietf:wg:oauth:2.0:oob",
+			"https://login.microsoftonline.com/common/oauth2/nativeclient",
+		}
 	}
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: changed(registered)})
 	loose := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: changed(registered), AnyLoopbackPort: true})
@@ -162,35 +244,81 @@ func TestRedirectMatching(t *testing.T) {
 			assert.Contains(t, got.Body, "AADSTS50011", uri)
 		}
 	}
-	assert.NotEmpty(t, authorize(t, loose, request(map[string]string{"redirect_uri": "http://127.0.0.1:5123/cb"})).Header.Get("Location"), "the switch")
+	assert.NotEmpty(
+		t,
+		authorize(
+			t,
+			loose,
+			request(map[string]string{"redirect_uri": "http://127.0.0.1:5123/cb"}),
+		).Header.Get(
+			"Location",
+		),
+		"the switch",
+	)
 
-	// The platform of the URI that is equal to the letter counts, not that of one that differs in the port.
+	// The platform of the URI that is equal to the letter counts, not that of one that differs in
+	// the port.
 	code := signIn(t, fake, map[string]string{"redirect_uri": "http://localhost:5000/dev"})
-	assert.Equal(t, 9002327, token(t, fake, redemption(code, map[string]string{"redirect_uri": "http://localhost:5000/dev", "client_secret": ""})).number(t))
+	assert.Equal(
+		t,
+		9002327,
+		token(
+			t,
+			fake,
+			redemption(code, map[string]string{"redirect_uri": "http://localhost:5000/dev", "client_secret": ""}),
+		).number(t),
+	)
 
-	without := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: changed(func(t *directory.Tenant) { t.Apps[0].Web = nil })})
+	without := newFake(
+		t,
+		fakeentra.Config{AutoSignIn: true, Directory: changed(func(t *directory.Tenant) { t.Apps[0].Web = nil })},
+	)
 	assert.Contains(t, authorize(t, without, request(map[string]string{"redirect_uri": ""})).Body, "AADSTS500113")
-	picked := authorize(t, newFake(t, fakeentra.Config{AutoSignIn: true}), request(map[string]string{"redirect_uri": ""}))
+	picked := authorize(
+		t,
+		newFake(t, fakeentra.Config{AutoSignIn: true}),
+		request(map[string]string{"redirect_uri": ""}),
+	)
 	assert.Contains(t, picked.Header.Get("Location"), callback+"?code=", "a registered one is picked")
 }
 
 // v1 has other names and writes numbers as text, and old libraries ask by GET.
 func TestDeviceCodeOfOldEndpoint(t *testing.T) {
 	t.Parallel()
-	fake := newFake(t, fakeentra.Config{Directory: changed(func(t *directory.Tenant) { t.Apps[1].AllowPublicFlows = true })})
-	got := get(t, fake, tenantURL+"/oauth2/devicecode?"+url.Values{"client_id": {directory.DefaultAPIID}, "resource": {"https://graph.microsoft.com"}}.Encode())
+	fake := newFake(
+		t,
+		fakeentra.Config{Directory: changed(func(t *directory.Tenant) { t.Apps[1].AllowPublicFlows = true })},
+	)
+	got := get(
+		t,
+		fake,
+		tenantURL+"/oauth2/devicecode?"+url.Values{
+			"client_id": {directory.DefaultAPIID},
+			"resource":  {"https://graph.microsoft.com"},
+		}.Encode(),
+	)
 	require.Equal(t, http.StatusOK, got.Status, got.Body)
-	assert.Equal(t, []string{"user_code", "device_code", "verification_url", "expires_in", "interval", "message"}, members(t, got.Body))
+	assert.Equal(
+		t,
+		[]string{"user_code", "device_code", "verification_url", "expires_in", "interval", "message"},
+		members(t, got.Body),
+	)
 	assert.Equal(t, "900", got.JSON["expires_in"])
 	assert.Equal(t, "5", got.JSON["interval"])
 	assert.Equal(t, "https://login.microsoft.com/device", got.text("verification_url"))
-	assert.Contains(t, get(t, fake, got.text("verification_url")).Body, "Enter code", "the client answers for that host as well")
+	assert.Contains(
+		t,
+		get(t, fake, got.text("verification_url")).Body,
+		"Enter code",
+		"the client answers for that host as well",
+	)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, tenantURL+"/oauth2/v2.0/devicecode", nil)
 	require.NoError(t, err)
 	assert.Equal(t, 900561, do(t, fake, r).number(t))
 	listening := fakeentra.NewServer(fakeentra.Config{})
 	defer listening.Close()
-	response, err := listening.Client().PostForm(listening.URL+"/"+directory.DefaultTenantID+"/oauth2/v2.0/devicecode", url.Values{"client_id": {directory.DefaultAPIID}, "scope": {"openid"}})
+	response, err := listening.Client().
+		PostForm(listening.URL+"/"+directory.DefaultTenantID+"/oauth2/v2.0/devicecode", url.Values{"client_id": {directory.DefaultAPIID}, "scope": {"openid"}})
 	require.NoError(t, err)
 	defer response.Body.Close()
 	var answer struct {
@@ -205,7 +333,9 @@ func TestDeviceCodeOfOldEndpoint(t *testing.T) {
 // What a person has to do is interaction_required at v1, and invalid_grant with a suberror at v2.
 func TestOldEndpointsNameInteraction(t *testing.T) {
 	t.Parallel()
-	d := withPolicy(directory.Policy{Name: "MFA", Apps: []string{directory.DefaultAPIID}, Require: directory.RequireMFA})
+	d := withPolicy(
+		directory.Policy{Name: "MFA", Apps: []string{directory.DefaultAPIID}, Require: directory.RequireMFA},
+	)
 	d.Tenants[0].Apps[0].Consented = []string{"User.Read", "api://" + directory.DefaultAPIID + "/.default"}
 	person := &visit{t: t, fake: newFake(t, fakeentra.Config{Directory: d})}
 	code := returned(t, person.post("login", request(nil), url.Values{"account": {directory.DefaultUser}})).Get("code")
@@ -243,9 +373,23 @@ func TestCrossOriginAnswers(t *testing.T) {
 		assert.Equal(t, number, got.number(t))
 		assert.Empty(t, got.Header.Get("Access-Control-Allow-Origin"))
 	}
-	assert.Empty(t, authorize(t, fake, request(nil)).Header.Get("Access-Control-Allow-Origin"), "a page is navigated to")
+	assert.Empty(
+		t,
+		authorize(t, fake, request(nil)).Header.Get("Access-Control-Allow-Origin"),
+		"a page is navigated to",
+	)
 	assert.Equal(t, "*", get(t, fake, tenantURL+"/discovery/v2.0/keys").Header.Get("Access-Control-Allow-Origin"))
-	assert.Equal(t, "*", get(t, fake, login+"/nobody.example/v2.0/.well-known/openid-configuration").Header.Get("Access-Control-Allow-Origin"))
+	assert.Equal(
+		t,
+		"*",
+		get(
+			t,
+			fake,
+			login+"/nobody.example/v2.0/.well-known/openid-configuration",
+		).Header.Get(
+			"Access-Control-Allow-Origin",
+		),
+	)
 }
 
 // An app says which groups and directory roles it wants to know of.
@@ -265,7 +409,10 @@ func TestGroupMembershipClaims(t *testing.T) {
 			t.Apps[1].GroupMembershipClaims = setting
 			t.Apps[1].Assignments = []directory.Assignment{{Principal: writers}}
 			for _, id := range []string{makers, writers} {
-				t.Groups = append(t.Groups, directory.Group{ID: id, DisplayName: id, Members: []string{directory.DefaultUserID}})
+				t.Groups = append(
+					t.Groups,
+					directory.Group{ID: id, DisplayName: id, Members: []string{directory.DefaultUserID}},
+				)
 			}
 		}), apiScope).text("access_token"))
 		assert.Equal(t, want[0], payload["groups"], setting)
@@ -277,14 +424,24 @@ func TestGroupMembershipClaims(t *testing.T) {
 func TestGroupsOfImplicitTokens(t *testing.T) {
 	t.Parallel()
 	for n, fits := range map[int]bool{5: true, 6: false} {
-		fake := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: changed(func(t *directory.Tenant) {
-			t.Apps[0].ImplicitIDTokens, t.Apps[0].GroupMembershipClaims = true, "SecurityGroup"
-			for i := range n {
-				id := "5a1e0005-0000-4000-8000-00000000000" + string(rune('0'+i))
-				t.Groups = append(t.Groups, directory.Group{ID: id, DisplayName: id, Members: []string{directory.DefaultUserID}})
-			}
-		})})
-		_, id := claims(t, returned(t, authorize(t, fake, request(map[string]string{"response_type": "id_token"}))).Get("id_token"))
+		fake := newFake(t, fakeentra.Config{
+			AutoSignIn: true,
+			Directory: changed(func(t *directory.Tenant) {
+				t.Apps[0].ImplicitIDTokens = true
+				t.Apps[0].GroupMembershipClaims = "SecurityGroup"
+				for i := range n {
+					id := "5a1e0005-0000-4000-8000-00000000000" + string(rune('0'+i))
+					t.Groups = append(
+						t.Groups,
+						directory.Group{ID: id, DisplayName: id, Members: []string{directory.DefaultUserID}},
+					)
+				}
+			}),
+		})
+		_, id := claims(
+			t,
+			returned(t, authorize(t, fake, request(map[string]string{"response_type": "id_token"}))).Get("id_token"),
+		)
 		if fits {
 			assert.Len(t, id["groups"], n)
 			continue
@@ -299,12 +456,30 @@ func TestResourceIsForAllScopes(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
 	for _, scope := range []string{apiScope + " User.Read", "User.Read " + apiScope} {
-		back := returned(t, authorize(t, fake, request(map[string]string{"scope": scope, "resource": "api://" + directory.DefaultAPIID})))
+		back := returned(
+			t,
+			authorize(
+				t,
+				fake,
+				request(map[string]string{"scope": scope, "resource": "api://" + directory.DefaultAPIID}),
+			),
+		)
 		assert.Equal(t, "invalid_target", back.Get("error"), scope)
 	}
-	mixed := returned(t, authorize(t, fake, request(map[string]string{"scope": "api://" + directory.DefaultAPIID + "/.default User.Read"})))
+	mixed := returned(
+		t,
+		authorize(
+			t,
+			fake,
+			request(map[string]string{"scope": "api://" + directory.DefaultAPIID + "/.default User.Read"}),
+		),
+	)
 	assert.Equal(t, "invalid_scope", mixed.Get("error"))
-	assert.Contains(t, mixed.Get("error_description"), ".default scope can't be combined with resource-specific scopes.")
+	assert.Contains(
+		t,
+		mixed.Get("error_description"),
+		".default scope can't be combined with resource-specific scopes.",
+	)
 }
 
 // An assertion that is neither the client's own nor of an issuer that the app trusts.
@@ -314,8 +489,11 @@ func TestAssertionOfAStranger(t *testing.T) {
 	raw, err := stranger.Mint(fakeentra.Token{})
 	require.NoError(t, err)
 	form := url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "scope": {"https://graph.microsoft.com/.default"},
-		"client_assertion": {raw}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+		"grant_type":            {"client_credentials"},
+		"client_id":             {directory.DefaultClientID},
+		"scope":                 {"https://graph.microsoft.com/.default"},
+		"client_assertion":      {raw},
+		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
 	}
 	assert.Equal(t, 70021, token(t, newFake(t, fakeentra.Config{}), form).number(t), "no federated credential at all")
 	trusting := changed(func(t *directory.Tenant) {
@@ -330,7 +508,12 @@ func TestUserRealm(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{})
 	for _, path := range []string{"UserRealm", "userrealm", "USERREALM"} {
-		assert.Equal(t, "Managed", get(t, fake, login+"/common/"+path+"/"+directory.DefaultUser+"?api-version=1.0").text("account_type"), path)
+		assert.Equal(
+			t,
+			"Managed",
+			get(t, fake, login+"/common/"+path+"/"+directory.DefaultUser+"?api-version=1.0").text("account_type"),
+			path,
+		)
 	}
 	unknown := get(t, fake, login+"/common/userrealm/x@nobody.example")
 	assert.Equal(t, []string{"ver", "account_type"}, members(t, unknown.Body))

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// maxMethods bounds the methods of Fake. A new rule belongs in a package below internal, where it can
-// be tested without a Fake.
+// maxMethods bounds the methods of Fake. A new rule belongs in a package below internal, where it
+// can be tested without a Fake.
 const maxMethods = 100
 
 func TestFakeStaysSmall(t *testing.T) {

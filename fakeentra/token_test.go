@@ -20,9 +20,17 @@ import (
 func TestCodeRedemption(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
-	got := token(t, fake, redemption(signIn(t, fake, map[string]string{"scope": "openid profile email offline_access " + apiScope}), nil))
+	got := token(
+		t,
+		fake,
+		redemption(signIn(t, fake, map[string]string{"scope": "openid profile email offline_access " + apiScope}), nil),
+	)
 	require.Equal(t, http.StatusOK, got.Status, got.Body)
-	assert.Equal(t, []string{"token_type", "scope", "expires_in", "ext_expires_in", "access_token", "refresh_token", "id_token"}, members(t, got.Body))
+	assert.Equal(
+		t,
+		[]string{"token_type", "scope", "expires_in", "ext_expires_in", "access_token", "refresh_token", "id_token"},
+		members(t, got.Body),
+	)
 	assert.Equal(t, apiScope, got.text("scope"))
 	assert.Contains(t, got.Header.Get("Cache-Control"), "no-store")
 
@@ -66,7 +74,8 @@ func verify(t *testing.T, fake *fakeentra.Fake, raw string) error {
 	return err
 }
 
-// A token for Graph is for Graph alone: whoever verifies it with the published keys fails, as with Entra ID.
+// A token for Graph is for Graph alone: whoever verifies it with the published keys fails, as with
+// Entra ID.
 func TestGraphTokenCannotBeVerified(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
@@ -140,15 +149,25 @@ func TestErrorBody(t *testing.T) {
 	r.Header.Set("client-request-id", "5a1e0009-0000-4000-8000-000000000001")
 	r.Header.Set("return-client-request-id", "true")
 	got := do(t, fake, r)
-	assert.Equal(t, []string{"error", "error_description", "error_codes", "timestamp", "trace_id", "correlation_id", "error_uri"}, members(t, got.Body))
+	assert.Equal(
+		t,
+		[]string{"error", "error_description", "error_codes", "timestamp", "trace_id", "correlation_id", "error_uri"},
+		members(t, got.Body),
+	)
 	assert.Equal(t, "2026-03-04 05:06:07Z", got.text("timestamp"))
 	assert.Equal(t, "5a1e0009-0000-4000-8000-000000000001", got.text("correlation_id"))
 	assert.Equal(t, "5a1e0009-0000-4000-8000-000000000001", got.Header.Get("client-request-id"))
 	assert.Equal(t, got.Header.Get("x-ms-request-id"), got.text("trace_id"))
 	assert.Equal(t, "https://login.microsoftonline.com/error?code=7000215", got.text("error_uri"))
-	assert.Equal(t, "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, "+
-		"for a secret added to app '"+directory.DefaultClientID+"'. Trace ID: "+got.text("trace_id")+
-		" Correlation ID: 5a1e0009-0000-4000-8000-000000000001 Timestamp: 2026-03-04 05:06:07Z", got.text("error_description"))
+	assert.Equal(
+		t,
+		"AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, "+
+			"for a secret added to app '"+directory.DefaultClientID+"'. Trace ID: "+got.text(
+			"trace_id",
+		)+
+			" Correlation ID: 5a1e0009-0000-4000-8000-000000000001 Timestamp: 2026-03-04 05:06:07Z",
+		got.text("error_description"),
+	)
 }
 
 func TestCodeHasOneWinner(t *testing.T) {
@@ -244,8 +263,10 @@ func TestClientCredentials(t *testing.T) {
 	fake := newFake(t, fakeentra.Config{})
 	form := func(changes map[string]string) url.Values {
 		return with(url.Values{
-			"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "client_secret": {directory.DefaultClientSecret},
-			"scope": {"api://" + directory.DefaultAPIID + "/.default"},
+			"grant_type":    {"client_credentials"},
+			"client_id":     {directory.DefaultClientID},
+			"client_secret": {directory.DefaultClientSecret},
+			"scope":         {"api://" + directory.DefaultAPIID + "/.default"},
 		}, changes)
 	}
 	got := token(t, fake, form(nil))
@@ -271,15 +292,17 @@ func TestClientCredentials(t *testing.T) {
 	}
 }
 
-// An app needs no permission to ask for a token for itself: without a role it has no roles, and only a resource that
-// requires assignment turns it away.
+// An app needs no permission to ask for a token for itself: without a role it has no roles, and
+// only a resource that requires assignment turns it away.
 func TestAppsNeedNoPermission(t *testing.T) {
 	t.Parallel()
 	ask := func(change func(t *directory.Tenant)) answer {
 		fake := newFake(t, fakeentra.Config{Directory: changed(change)})
 		return token(t, fake, url.Values{
-			"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "client_secret": {directory.DefaultClientSecret},
-			"scope": {"api://" + directory.DefaultAPIID + "/.default"},
+			"grant_type":    {"client_credentials"},
+			"client_id":     {directory.DefaultClientID},
+			"client_secret": {directory.DefaultClientSecret},
+			"scope":         {"api://" + directory.DefaultAPIID + "/.default"},
 		})
 	}
 	unlisted := ask(func(t *directory.Tenant) { t.Apps[0].Permissions = []string{"User.Read"} })
@@ -291,7 +314,11 @@ func TestAppsNeedNoPermission(t *testing.T) {
 	refused := ask(required)
 	assert.Equal(t, http.StatusBadRequest, refused.Status)
 	assert.Equal(t, "invalid_grant", refused.text("error"))
-	assert.Contains(t, refused.text("error_description"), fmt.Sprintf("AADSTS501051: Application '%s'(", directory.DefaultClientID))
+	assert.Contains(
+		t,
+		refused.text("error_description"),
+		fmt.Sprintf("AADSTS501051: Application '%s'(", directory.DefaultClientID),
+	)
 	assigned := ask(func(t *directory.Tenant) {
 		required(t)
 		t.Apps[0].ObjectID = "5a1e0002-0000-4000-8000-0000000000ff"
@@ -303,8 +330,17 @@ func TestAppsNeedNoPermission(t *testing.T) {
 func TestClientSecretInTheHeader(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{})
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tenantURL+"/oauth2/v2.0/token",
-		strings.NewReader(url.Values{"grant_type": {"client_credentials"}, "scope": {"https://graph.microsoft.com/.default"}}.Encode()))
+	r, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodPost,
+		tenantURL+"/oauth2/v2.0/token",
+		strings.NewReader(
+			url.Values{
+				"grant_type": {"client_credentials"},
+				"scope":      {"https://graph.microsoft.com/.default"},
+			}.Encode(),
+		),
+	)
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.SetBasicAuth(directory.DefaultClientID, url.QueryEscape(directory.DefaultClientSecret))
@@ -316,7 +352,12 @@ func TestTokenEndpointForms(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
 	send := func(method, kind, body string) answer {
-		r, err := http.NewRequestWithContext(t.Context(), method, tenantURL+"/oauth2/v2.0/token?grant_type=authorization_code", strings.NewReader(body))
+		r, err := http.NewRequestWithContext(
+			t.Context(),
+			method,
+			tenantURL+"/oauth2/v2.0/token?grant_type=authorization_code",
+			strings.NewReader(body),
+		)
 		require.NoError(t, err)
 		r.Header.Set("Content-Type", kind)
 		return do(t, fake, r)
@@ -327,13 +368,24 @@ func TestTokenEndpointForms(t *testing.T) {
 	assert.Equal(t, 900144, send(http.MethodPost, form, "").number(t), "what stands in the address does not count")
 	assert.Equal(t, 9002313, send(http.MethodPost, form, "grant_type=a&grant_type=b").number(t))
 	assert.Equal(t, 9002313, send(http.MethodPost, form, "grant_type=%zz").number(t))
-	assert.Equal(t, 9002313, send(http.MethodPost, form, "grant_type=x&y="+strings.Repeat("y", 2<<20)).number(t), "megabytes")
+	assert.Equal(
+		t,
+		9002313,
+		send(http.MethodPost, form, "grant_type=x&y="+strings.Repeat("y", 2<<20)).number(t),
+		"megabytes",
+	)
 }
 
 func TestMint(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{})
-	raw, err := fake.Mint(fakeentra.Token{User: "AlexW@contoso.onmicrosoft.com", Scopes: []string{"tool.write"}, Edit: func(claims map[string]any) { claims["extra"] = 7 }})
+	raw, err := fake.Mint(
+		fakeentra.Token{
+			User:   "AlexW@contoso.onmicrosoft.com",
+			Scopes: []string{"tool.write"},
+			Edit:   func(claims map[string]any) { claims["extra"] = 7 },
+		},
+	)
 	require.NoError(t, err)
 	verifies(t, fake, raw)
 	_, payload := claims(t, raw)
@@ -341,7 +393,10 @@ func TestMint(t *testing.T) {
 	assert.Equal(t, "tool.write", payload["scp"])
 	assert.EqualValues(t, 7, payload["extra"])
 	for name, want := range map[string]fakeentra.Token{
-		"tenant": {Tenant: "nobody.example"}, "user": {User: "nobody"}, "app": {Client: "nobody"}, "API": {API: "nobody"},
+		"tenant": {Tenant: "nobody.example"},
+		"user":   {User: "nobody"},
+		"app":    {Client: "nobody"},
+		"API":    {API: "nobody"},
 	} {
 		_, err := fake.Mint(want)
 		assert.ErrorContains(t, err, "no "+name)

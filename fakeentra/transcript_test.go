@@ -18,12 +18,15 @@ import (
 	"mcpentra/fakeentra/journal"
 )
 
-// A whole sign-in with its mishaps is a snapshot: under a seed, and by a clock that stands still, it is the same in
-// every run, and holds no secret.
+// A whole sign-in with its mishaps is a snapshot: under a seed, and by a clock that stands still,
+// it is the same in every run, and holds no secret.
 func TestTranscriptIsASnapshot(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC)
-	fake := newFake(t, fakeentra.Config{AutoSignIn: true, Rand: rand.NewChaCha8([32]byte{1}), Now: func() time.Time { return now }})
+	fake := newFake(
+		t,
+		fakeentra.Config{AutoSignIn: true, Rand: rand.NewChaCha8([32]byte{1}), Now: func() time.Time { return now }},
+	)
 	fake.InjectFor(t, fault.Fault{On: endpoint.Token, Status: http.StatusTooManyRequests, RetryAfter: time.Minute})
 	get(t, fake, tenantURL+"/v2.0/.well-known/openid-configuration")
 	code := signIn(t, fake, nil)
@@ -36,7 +39,8 @@ func TestTranscriptIsASnapshot(t *testing.T) {
 	me.Header.Set("Authorization", "Bearer "+got.text("access_token"))
 	do(t, fake, me)
 	get(t, fake, tenantURL+"/oauth2/v2.0/authorize?client_id=nobody")
-	snaps.WithConfig(snaps.Dir("../testdata/snapshots"), snaps.Filename("fakeentra-transcript"), snaps.Ext(".txt")).MatchStandaloneSnapshot(t, fake.Journal().String())
+	snaps.WithConfig(snaps.Dir("../testdata/snapshots"), snaps.Filename("fakeentra-transcript"), snaps.Ext(".txt")).
+		MatchStandaloneSnapshot(t, fake.Journal().String())
 }
 
 // A thousand fakes in one process, all at once, each with its own port and its own issuer.
@@ -57,7 +61,9 @@ func TestAThousandFakes(t *testing.T) {
 	for worker := range workers {
 		group.Go(func() {
 			for i := worker; i < fakes; i += workers {
-				response, err := client.Get(servers[i].URL + fmt.Sprintf("/common/v2.0/.well-known/openid-configuration?n=%d", i))
+				response, err := client.Get(
+					servers[i].URL + fmt.Sprintf("/common/v2.0/.well-known/openid-configuration?n=%d", i),
+				)
 				if assert.NoError(t, err) {
 					response.Body.Close()
 				}

@@ -60,12 +60,14 @@ func TestVisitEndsAtErrorPages(t *testing.T) {
 	}
 }
 
-// A person who declines is never signed in: not at a consent page, not at a client that needs no consent, and not
-// where the fake shows no page.
+// A person who declines is never signed in: not at a consent page, not at a client that needs no
+// consent, and not where the fake shows no page.
 func TestVisitThatDeclines(t *testing.T) {
 	t.Parallel()
 	withoutConsent := map[string]string{
-		"client_id": directory.DefaultAPIID, "scope": apiScope, "redirect_uri": "http://localhost:8000",
+		"client_id":    directory.DefaultAPIID,
+		"scope":        apiScope,
+		"redirect_uri": "http://localhost:8000",
 	}
 	for name, changes := range map[string]map[string]string{"with consent": nil, "without consent": withoutConsent} {
 		fake := newFake(t, fakeentra.Config{})

@@ -19,7 +19,8 @@ import (
 
 const guestHome = "5a1e0001-0000-4000-8000-00000000f00d"
 
-// TestAGuestIsAGuestInBothModes asks whoami, and an upstream, about a guest with a role and a group.
+// TestAGuestIsAGuestInBothModes asks whoami, and an upstream, about a guest with a role and a
+// group.
 func TestAGuestIsAGuestInBothModes(t *testing.T) {
 	t.Parallel()
 	const group = "5a1e0006-0000-4000-8000-000000000001"

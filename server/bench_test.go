@@ -15,8 +15,8 @@ import (
 	"mcpentra/fakeentra/useragent"
 )
 
-// BenchmarkFlow measures the whole flow in one process over loopback sockets: 401, metadata, registration,
-// authorization, consent, sign-in at the fake, token, tool call.
+// BenchmarkFlow measures the whole flow in one process over loopback sockets: 401, metadata,
+// registration, authorization, consent, sign-in at the fake, token, tool call.
 func BenchmarkFlow(b *testing.B) {
 	origin := startServer(b, nil)
 	var took []time.Duration
@@ -39,7 +39,8 @@ func flow(tb testing.TB, origin string) string {
 	base := &http.Transport{}
 	defer base.CloseIdleConnections()
 	transport, err := client.New(client.Config{
-		Server: origin + "/mcp", Base: base,
+		Server: origin + "/mcp",
+		Base:   base,
 		Browser: func(ctx context.Context, page string) error {
 			_, err := (&useragent.Browser{}).Visit(ctx, page)
 			return err

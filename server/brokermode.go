@@ -12,7 +12,8 @@ import (
 	"mcpentra/server/store"
 )
 
-// brokerMode takes the tokens that the server itself issues, as the authorization server of its clients.
+// brokerMode takes the tokens that the server itself issues, as the authorization server of its
+// clients.
 type brokerMode struct {
 	public string
 	entra  *entra.Client
@@ -36,9 +37,20 @@ func newBrokerMode(ctx context.Context, config *Config, public, resource string)
 		others = []string{public + SSEPath}
 	}
 	m.broker, err = broker.New(ctx, broker.Config{
-		Issuer: public, Resource: resource, OtherResources: others, ResourceName: config.Name, Scopes: config.Scopes, Entra: m.entra, Store: config.Store, Keys: config.Keys,
-		SigningKey: config.SigningKey, RegistrationsPerMinute: config.RegistrationsPerMinute,
-		TrustedProxies: config.TrustedProxies, Now: config.Now, Rand: config.Rand, Logger: config.Logger,
+		Issuer:                 public,
+		Resource:               resource,
+		OtherResources:         others,
+		ResourceName:           config.Name,
+		Scopes:                 config.Scopes,
+		Entra:                  m.entra,
+		Store:                  config.Store,
+		Keys:                   config.Keys,
+		SigningKey:             config.SigningKey,
+		RegistrationsPerMinute: config.RegistrationsPerMinute,
+		TrustedProxies:         config.TrustedProxies,
+		Now:                    config.Now,
+		Rand:                   config.Rand,
+		Logger:                 config.Logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
@@ -57,7 +69,14 @@ func newEntra(config *Config, public string) (*entra.Client, error) {
 		registration.RedirectURI = want
 	case want:
 	default:
-		return nil, &entra.ConfigError{Key: "AUTH_REDIRECT_URI", Problem: fmt.Sprintf("is %q, but this server answers at %s: leave it out, or change MCP_PUBLIC_URL", registration.RedirectURI, want)}
+		return nil, &entra.ConfigError{
+			Key: "AUTH_REDIRECT_URI",
+			Problem: fmt.Sprintf(
+				"is %q, but this server answers at %s: leave it out, or change MCP_PUBLIC_URL",
+				registration.RedirectURI,
+				want,
+			),
+		}
 	}
 	return entra.New(config.filled(registration))
 }
@@ -110,10 +129,21 @@ func (m *brokerMode) verify(ctx context.Context, raw string) (*guard.Identity, e
 		return nil, err
 	}
 	return &guard.Identity{
-		Principal: guard.Principal(caller.Principal), Kind: guard.Kind(caller.Kind), KindStated: caller.KindStated,
-		Name: caller.Name, Username: caller.Username,
-		ClientID: caller.ClientID, ClientName: caller.ClientName, GrantID: caller.GrantID, TokenID: caller.TokenID,
-		Scopes: caller.Scopes, Roles: caller.Roles, Groups: caller.Groups, GroupsIncomplete: caller.GroupsIncomplete,
-		Issued: caller.Issued, Expiry: caller.Expiry, GoodUntil: caller.GoodUntil,
+		Principal:        guard.Principal(caller.Principal),
+		Kind:             guard.Kind(caller.Kind),
+		KindStated:       caller.KindStated,
+		Name:             caller.Name,
+		Username:         caller.Username,
+		ClientID:         caller.ClientID,
+		ClientName:       caller.ClientName,
+		GrantID:          caller.GrantID,
+		TokenID:          caller.TokenID,
+		Scopes:           caller.Scopes,
+		Roles:            caller.Roles,
+		Groups:           caller.Groups,
+		GroupsIncomplete: caller.GroupsIncomplete,
+		Issued:           caller.Issued,
+		Expiry:           caller.Expiry,
+		GoodUntil:        caller.GoodUntil,
 	}, nil
 }

@@ -74,9 +74,12 @@ func (c *canary) sentOn() []servers.Forwarded {
 
 // engine is the canary as the checks know it.
 func (c *canary) engine() *servers.Canary {
-	return &servers.Canary{Tool: "count", Ran: func(marker string) int {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return c.runs[marker]
-	}}
+	return &servers.Canary{
+		Tool: "count",
+		Ran: func(marker string) int {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return c.runs[marker]
+		},
+	}
 }

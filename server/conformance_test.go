@@ -107,7 +107,8 @@ func (p *placement) endpoint() string {
 // put configures a server for the placement.
 func (p *placement) put(t *testing.T, config *server.Config) {
 	config.Stateful = p.stateful
-	// All checks run at once as one person. A check that waits must not lose its session to the others.
+	// All checks run at once as one person. A check that waits must not lose its session to the
+	// others.
 	config.Limits.CallerSessions = 1000
 	if p.atOrigin {
 		config.Path = "/"
@@ -128,18 +129,22 @@ func (p *placement) describe(t *testing.T, target *servers.Target) {
 	t.Helper()
 	target.Local = networkAddresses(t)
 	if p.canary != nil {
-		target.Canary, target.Forwarded = p.canary.engine(), p.canary.sentOn
+		target.Canary = p.canary.engine()
+		target.Forwarded = p.canary.sentOn
 		return
 	}
-	target.Whoami = &servers.Whoami{Tool: "whoami", Caller: func(result []byte) string {
-		var told struct {
-			Structured struct {
-				ObjectID string `json:"object_id"`
-			} `json:"structuredContent"`
-		}
-		_ = json.Unmarshal(result, &told)
-		return told.Structured.ObjectID
-	}}
+	target.Whoami = &servers.Whoami{
+		Tool: "whoami",
+		Caller: func(result []byte) string {
+			var told struct {
+				Structured struct {
+					ObjectID string `json:"object_id"`
+				} `json:"structuredContent"`
+			}
+			_ = json.Unmarshal(result, &told)
+			return told.Structured.ObjectID
+		},
+	}
 }
 
 // networkAddresses are the machine's addresses that others can reach it at.
@@ -160,16 +165,22 @@ func networkAddresses(t *testing.T) []string {
 func brokerTarget(t *testing.T, endpoint string, key *ecdsa.PrivateKey) servers.Target {
 	t.Helper()
 	target := servers.Target{
-		URL: endpoint, Revisions: check.Revisions(), Patience: patience,
-		Tokens: map[servers.TokenKind]func(context.Context) (string, error){},
+		URL:       endpoint,
+		Revisions: check.Revisions(),
+		Patience:  patience,
+		Tokens:    map[servers.TokenKind]func(context.Context) (string, error){},
 	}
 	for kind, person := range map[servers.TokenKind]*useragent.Browser{
-		servers.Good: {}, servers.OtherUser: {User: "AlexW@contoso.onmicrosoft.com", Password: "correct horse"},
+		servers.Good:      {},
+		servers.OtherUser: {User: "AlexW@contoso.onmicrosoft.com", Password: "correct horse"},
 	} {
-		signIn := signin.SignIn{URL: target.URL, Open: func(ctx context.Context, page string) error {
-			_, err := person.Visit(ctx, page)
-			return err
-		}}
+		signIn := signin.SignIn{
+			URL: target.URL,
+			Open: func(ctx context.Context, page string) error {
+				_, err := person.Visit(ctx, page)
+				return err
+			},
+		}
 		token, err := signIn.Token(t.Context())
 		require.NoError(t, err)
 		target.Tokens[kind] = func(context.Context) (string, error) { return token, nil }
@@ -178,7 +189,8 @@ func brokerTarget(t *testing.T, endpoint string, key *ecdsa.PrivateKey) servers.
 	for kind, change := range map[servers.TokenKind]func(map[string]any){
 		servers.Expired: func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() },
 		servers.NotYetValid: func(c map[string]any) {
-			c["nbf"], c["exp"] = time.Now().Add(time.Hour).Unix(), time.Now().Add(2*time.Hour).Unix()
+			c["nbf"] = time.Now().Add(time.Hour).Unix()
+			c["exp"] = time.Now().Add(2 * time.Hour).Unix()
 		},
 		// What a refresh gives: the same user, client and grant.
 		servers.Refreshed:       func(c map[string]any) { c["jti"] = rand.Text() },
@@ -328,7 +340,8 @@ func startServer(t testing.TB, change func(*server.Config)) string {
 	listening := httptest.NewUnstartedServer(nil)
 	origin := "http://" + strings.Replace(listening.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
 	config := configFor(t, origin)
-	config.BodyTimeout, config.AnswerTimeout = 5*time.Second, 5*time.Second // as below
+	config.BodyTimeout = 5 * time.Second
+	config.AnswerTimeout = 5 * time.Second // as below
 	if change != nil {
 		change(&config)
 	}
@@ -336,7 +349,8 @@ func startServer(t testing.TB, change func(*server.Config)) string {
 	require.NoError(t, err)
 	listening.Config.Handler = made
 	// As the program does, but quicker.
-	listening.Config.ReadHeaderTimeout, listening.Config.ReadTimeout = 4*time.Second, 5*time.Second
+	listening.Config.ReadHeaderTimeout = 4 * time.Second
+	listening.Config.ReadTimeout = 5 * time.Second
 	listening.Config.Protocols = &http.Protocols{}
 	listening.Config.Protocols.SetHTTP1(true)
 	listening.Config.Protocols.SetUnencryptedHTTP2(true) // as behind a proxy that speaks it
@@ -353,7 +367,9 @@ func configFor(t testing.TB, origin string) server.Config {
 	t.Cleanup(fake.Close)
 	tenant := fake.Tenant()
 	return server.Config{
-		PublicURL: origin, RegistrationsPerMinute: -1, HTTPClient: fake.Client(),
+		PublicURL:              origin,
+		RegistrationsPerMinute: -1,
+		HTTPClient:             fake.Client(),
 		Entra: entra.Config{
 			Authority:           fake.URL,
 			TenantID:            tenant.ID,

@@ -92,7 +92,8 @@ func TestNothingOfOneCallerReachesAnother(t *testing.T) {
 			behind := newBabbler(slog.New(slog.NewTextHandler(log, nil)))
 			origin := startServer(t, func(config *server.Config) {
 				config.Limits = guard.Limits{CallerCalls: -1} // all calls come at once
-				config.Stateful, config.Logger = true, slog.New(slog.NewTextHandler(log, nil))
+				config.Stateful = true
+				config.Logger = slog.New(slog.NewTextHandler(log, nil))
 				if placement == "handler" {
 					config.MCP = behind
 					return
@@ -110,10 +111,13 @@ func TestNothingOfOneCallerReachesAnother(t *testing.T) {
 			} {
 				for _, client := range []string{"desk", "phone"} {
 					browser := &useragent.Browser{User: person.user, Password: person.password}
-					signIn := signin.SignIn{URL: origin + "/mcp", Open: func(ctx context.Context, page string) error {
-						_, err := browser.Visit(ctx, page)
-						return err
-					}}
+					signIn := signin.SignIn{
+						URL: origin + "/mcp",
+						Open: func(ctx context.Context, page string) error {
+							_, err := browser.Visit(ctx, page)
+							return err
+						},
+					}
 					raw, err := signIn.Token(t.Context())
 					require.NoError(t, err)
 					one := &talker{
@@ -246,7 +250,8 @@ func (c *talker) talk(behind *babbler, i int) {
 }
 
 func (c *talker) cancelled(behind *babbler, marker, body string, headers []string) {
-	began, ended := make(chan struct{}), make(chan struct{})
+	began := make(chan struct{})
+	ended := make(chan struct{})
 	behind.began.Store(marker, began)
 	behind.ended.Store(marker, ended)
 	ctx, cancel := context.WithCancel(c.t.Context())

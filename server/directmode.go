@@ -11,8 +11,8 @@ import (
 	"mcpentra/server/guard"
 )
 
-// Direct says which of Entra's own tokens a server takes in direct mode. Its zero value takes v2 tokens of people of
-// Config.Entra's tenant, for its client ID or api://{client id}.
+// Direct says which of Entra's own tokens a server takes in direct mode. Its zero value takes v2
+// tokens of people of Config.Entra's tenant, for its client ID or api://{client id}.
 type Direct struct {
 	// IdentifierURI is the registration's Application ID URI. Empty means api://{client id}.
 	IdentifierURI string
@@ -20,19 +20,23 @@ type Direct struct {
 	TokenVersions []int
 	// Tenants are the directory IDs whose people and applications may call, beside Config.Entra's.
 	Tenants []string
-	// Clients are the application IDs that may call. Nil means every one that a tenant gives a token to.
+	// Clients are the application IDs that may call. Nil means every one that a tenant gives a
+	// token to.
 	Clients []string
-	// ConfidentialClients lets in only clients that have authenticated themselves, with a secret or a certificate. Most MCP
-	// clients are programs on people's own machines, which cannot.
+	// ConfidentialClients lets in only clients that have authenticated themselves, with a secret or
+	// a certificate. Most MCP clients are programs on people's own machines, which cannot.
 	ConfidentialClients bool
-	// AppRoles let in applications that call for themselves: each needs one of these roles. Nil lets none in.
+	// AppRoles let in applications that call for themselves: each needs one of these roles. Nil
+	// lets none in.
 	AppRoles []string
 }
 
-// DirectScopes is the scope that an API has to expose in direct mode where Config.Scopes says nothing else. The name is
-// the one that Microsoft's own guides use.
+// DirectScopes is the scope that an API has to expose in direct mode where Config.Scopes says
+// nothing else. The name is the one that Microsoft's own guides use.
 func DirectScopes() []broker.Scope {
-	return []broker.Scope{{Name: "access_as_user", Description: "use its tools for you", Upstream: []string{"User.Read"}}}
+	return []broker.Scope{
+		{Name: "access_as_user", Description: "use its tools for you", Upstream: []string{"User.Read"}},
+	}
 }
 
 // directMode takes Entra's own access tokens.
@@ -47,7 +51,10 @@ func newDirectMode(config *Config) (*directMode, error) {
 		config.Scopes = DirectScopes()
 	}
 	api, err := entra.NewAPI(config.filled(config.Entra), entra.APIConfig{
-		IdentifierURI: config.Direct.IdentifierURI, Versions: config.Direct.TokenVersions, Tenants: config.Direct.Tenants, Clients: config.Direct.Clients,
+		IdentifierURI:       config.Direct.IdentifierURI,
+		Versions:            config.Direct.TokenVersions,
+		Tenants:             config.Direct.Tenants,
+		Clients:             config.Direct.Clients,
 		ConfidentialClients: config.Direct.ConfidentialClients,
 	})
 	if err != nil {
@@ -66,8 +73,9 @@ func (m *directMode) me(ctx context.Context, graphToken string) (*entra.Profile,
 	return m.api.Me(ctx, graphToken)
 }
 
-// assertionKey is the key under which the context of a request holds the caller's token, for the exchange that goes on
-// behalf of the caller. Only this package has it, so no handler finds the token.
+// assertionKey is the key under which the context of a request holds the caller's token, for the
+// exchange that goes on behalf of the caller. Only this package has it, so no handler finds the
+// token.
 type assertionKey struct{}
 
 func (m *directMode) tokenKey() any { return assertionKey{} }
@@ -89,15 +97,25 @@ func (m *directMode) verify(ctx context.Context, raw string) (*guard.Identity, e
 
 func identityOf(caller *entra.Caller) *guard.Identity {
 	return &guard.Identity{
-		Principal: guard.Principal{Issuer: caller.Issuer, TenantID: caller.TenantID, ObjectID: caller.ObjectID},
-		Kind:      guard.Kind(caller.Kind), KindStated: caller.KindStated,
-		Name: caller.Name, Username: caller.Username, ClientID: caller.ClientID, TokenID: caller.TokenID,
-		Scopes: caller.Scopes, Roles: caller.Roles, Groups: caller.Groups, GroupsIncomplete: caller.GroupsIncomplete,
-		Issued: caller.Issued, Expiry: caller.Expiry, GoodUntil: caller.GoodUntil,
+		Principal:        guard.Principal{Issuer: caller.Issuer, TenantID: caller.TenantID, ObjectID: caller.ObjectID},
+		Kind:             guard.Kind(caller.Kind),
+		KindStated:       caller.KindStated,
+		Name:             caller.Name,
+		Username:         caller.Username,
+		ClientID:         caller.ClientID,
+		TokenID:          caller.TokenID,
+		Scopes:           caller.Scopes,
+		Roles:            caller.Roles,
+		Groups:           caller.Groups,
+		GroupsIncomplete: caller.GroupsIncomplete,
+		Issued:           caller.Issued,
+		Expiry:           caller.Expiry,
+		GoodUntil:        caller.GoodUntil,
 	}
 }
 
-// graphToken goes on behalf of the caller, with the permissions that stand behind the scopes of the token.
+// graphToken goes on behalf of the caller, with the permissions that stand behind the scopes of the
+// token.
 func (m *directMode) graphToken(ctx context.Context, caller *guard.Identity) (string, error) {
 	raw, found := ctx.Value(assertionKey{}).(string)
 	if !found {

@@ -21,11 +21,13 @@ import (
 
 const apiSecret = "secret of the api"
 
-// apiDirectory has an API whose server may go on behalf of people, and an app role for applications.
+// apiDirectory has an API whose server may go on behalf of people, and an app role for
+// applications.
 func apiDirectory() directory.Directory {
 	all := directory.Default()
 	api := &all.Tenants[0].Apps[1]
-	api.Secrets, api.Consented = []string{apiSecret}, []string{"User.Read"}
+	api.Secrets = []string{apiSecret}
+	api.Consented = []string{"User.Read"}
 	api.Roles = []directory.Role{{Value: "Tool.Call"}}
 	return all
 }
@@ -34,8 +36,12 @@ func apiDirectory() directory.Directory {
 func direct(fake *fakeentra.Server) func(*server.Config) {
 	return func(config *server.Config) {
 		config.Entra = entra.Config{
-			Authority: fake.URL, TenantID: directory.DefaultTenantID, ClientID: directory.DefaultAPIID, ClientSecret: apiSecret,
-			HTTPClient: fake.Client(), TrustPublicFakeKeys: true,
+			Authority:           fake.URL,
+			TenantID:            directory.DefaultTenantID,
+			ClientID:            directory.DefaultAPIID,
+			ClientSecret:        apiSecret,
+			HTTPClient:          fake.Client(),
+			TrustPublicFakeKeys: true,
 		}
 		config.Direct = &server.Direct{AppRoles: []string{"Tool.Call"}}
 		config.Scopes = []broker.Scope{{Name: "tool.read", Upstream: []string{"User.Read"}}}
@@ -156,9 +162,12 @@ func TestDirectModeRefusesPublicClientsWhereItIsToldTo(t *testing.T) {
 	status, _, _ := s.call(s.mint(fakeentra.Token{}), callUserName)
 	assert.Equal(t, http.StatusOK, status)
 	for name, edit := range map[string]func(map[string]any){
-		"a public client":          func(c map[string]any) { c["azpacr"] = "0" },
-		"a client that says none":  func(c map[string]any) { delete(c, "azpacr") },
-		"the claim of version 1.0": func(c map[string]any) { c["azpacr"], c["appidacr"] = "0", "1" },
+		"a public client":         func(c map[string]any) { c["azpacr"] = "0" },
+		"a client that says none": func(c map[string]any) { delete(c, "azpacr") },
+		"the claim of version 1.0": func(c map[string]any) {
+			c["azpacr"] = "0"
+			c["appidacr"] = "1"
+		},
 	} {
 		status, header, body := s.call(s.mint(fakeentra.Token{Edit: edit}), callUserName)
 		assert.Equal(t, http.StatusForbidden, status, name)
@@ -199,8 +208,9 @@ func TestDirectModeIsClosedWhileKeysCannotBeHad(t *testing.T) {
 	assert.Empty(t, header.Get("WWW-Authenticate"), "clients would throw good tokens away")
 }
 
-// TestAClientSignsInAtEntraItself goes the whole way of direct mode with a client that has an application ID in the tenant:
-// the endpoint's URL is an identifier URI of the API, as Entra wants it for the parameter resource.
+// TestAClientSignsInAtEntraItself goes the whole way of direct mode with a client that has an
+// application ID in the tenant: the endpoint's URL is an identifier URI of the API, as Entra wants
+// it for the parameter resource.
 func TestAClientSignsInAtEntraItself(t *testing.T) {
 	t.Parallel()
 	all := apiDirectory()
@@ -212,13 +222,18 @@ func TestAClientSignsInAtEntraItself(t *testing.T) {
 		endpoint = config.PublicURL + "/mcp"
 		config.Direct.IdentifierURI = endpoint
 	})
-	all.Tenants[0].Apps[1].IdentifierURIs, all.Tenants[0].Apps[1].PublicClient = []string{endpoint}, []string{"http://localhost/callback"}
+	all.Tenants[0].Apps[1].IdentifierURIs = []string{endpoint}
+	all.Tenants[0].Apps[1].PublicClient = []string{"http://localhost/callback"}
 	require.NoError(t, fake.SetDirectory(all))
 	base := &http.Transport{}
 	t.Cleanup(base.CloseIdleConnections)
 	signedIn, err := client.New(client.Config{
-		Server: origin + "/mcp", Base: base, ClientID: directory.DefaultAPIID, ClientIssuer: fake.Issuer(directory.DefaultTenantID), Browser: visit,
-		Entra: client.EntraExceptions{UnadvertisedPKCE: true},
+		Server:       origin + "/mcp",
+		Base:         base,
+		ClientID:     directory.DefaultAPIID,
+		ClientIssuer: fake.Issuer(directory.DefaultTenantID),
+		Browser:      visit,
+		Entra:        client.EntraExceptions{UnadvertisedPKCE: true},
 	})
 	require.NoError(t, err)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, endpoint, strings.NewReader(callUserName))

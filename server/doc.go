@@ -1,10 +1,10 @@
 // Package server puts an MCP server behind Microsoft Entra ID.
 //
 // [New] wires the parts from a [Config]. The handler behind the guard is one of three: the reference
-// server's own tools, any http.Handler in Config.MCP, or another server at Config.Upstream. A handler
-// finds its caller with guard.FromContext. An upstream finds the caller in a signed header. The parts
-// also work on their own: package guard protects a handler with the tokens of any issuer that package
-// token can verify.
+// server's own tools, any http.Handler in Config.MCP, or another server at Config.Upstream. A
+// handler finds its caller with guard.FromContext. An upstream finds the caller in a signed header.
+// The parts also work on their own: package guard protects a handler with the tokens of any issuer
+// that package token can verify.
 //
 // # The path of a request
 //

@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"mcpentra/server/guard"
-	"mcpentra/server/tools"
+	"mcpentra/server/internal/tools"
 	"mcpentra/server/upstream"
 )
 
 const (
-	// CallerKeysPath is where the keys are served that an upstream can check the caller's name with.
+	// CallerKeysPath is where the keys are served that an upstream can check the caller's name
+	// with.
 	CallerKeysPath = "/caller/jwks"
 	// SSEPath is where the HTTP+SSE transport is served, if it is.
 	SSEPath = "/sse"
@@ -73,13 +74,27 @@ func (s *Server) mountGuarded(config *Config, resource, path string, handler htt
 		appRoles = config.Direct.AppRoles
 	}
 	guarded, err := guard.New(guard.Config{
-		Resource: resource, AuthorizationServers: s.mode.issuers(), Scopes: supported[:1], ScopesSupported: supported, ResourceName: config.Name,
-		ScopePrefix: s.mode.scopePrefix(), AppRoles: appRoles, Verify: s.mode.verify, AllowedOrigins: config.AllowedOrigins,
-		MaxBody: config.MaxBody, BodyTimeout: config.BodyTimeout, AnswerTimeout: config.AnswerTimeout, MaxCall: config.MaxCall, Stateful: stateful,
-		Limits: config.Limits, Usage: s.usage,
-		SessionKeys: config.Keys.Derive("sessions " + path), TokenKey: s.mode.tokenKey(),
-		TrustedProxies: config.TrustedProxies,
-		Logger:         s.log, Now: config.Now,
+		Resource:             resource,
+		AuthorizationServers: s.mode.issuers(),
+		Scopes:               supported[:1],
+		ScopesSupported:      supported,
+		ResourceName:         config.Name,
+		ScopePrefix:          s.mode.scopePrefix(),
+		AppRoles:             appRoles,
+		Verify:               s.mode.verify,
+		AllowedOrigins:       config.AllowedOrigins,
+		MaxBody:              config.MaxBody,
+		BodyTimeout:          config.BodyTimeout,
+		AnswerTimeout:        config.AnswerTimeout,
+		MaxCall:              config.MaxCall,
+		Stateful:             stateful,
+		Limits:               config.Limits,
+		Usage:                s.usage,
+		SessionKeys:          config.Keys.Derive("sessions " + path),
+		TokenKey:             s.mode.tokenKey(),
+		TrustedProxies:       config.TrustedProxies,
+		Logger:               s.log,
+		Now:                  config.Now,
 	}, withoutSlash(path, handler))
 	var origin *guard.OriginError
 	if errors.As(err, &origin) {
@@ -144,8 +159,9 @@ func (s *Server) newEndpoint(config *Config, public string) (http.Handler, error
 	return proxy, nil
 }
 
-// responseTimeout is how long an upstream may take to begin an answer: a little longer than a call may run. So the
-// guard ends a call, and its answer and log name the setting. Only listening streams reach the timeout.
+// responseTimeout is how long an upstream may take to begin an answer: a little longer than a call
+// may run. So the guard ends a call, and its answer and log name the setting. Only listening
+// streams reach the timeout.
 func responseTimeout(maxCall time.Duration) time.Duration {
 	if maxCall < 0 {
 		return maxCall
@@ -153,7 +169,8 @@ func responseTimeout(maxCall time.Duration) time.Duration {
 	return cmp.Or(maxCall, guard.DefaultMaxCall) + 5*time.Second
 }
 
-// clientAddress is the IP address that a request came from, behind the trusted proxies; "" where it has none.
+// clientAddress is the IP address that a request came from, behind the trusted proxies; "" where it
+// has none.
 func (c *Config) clientAddress(r *http.Request) string {
 	address := c.TrustedProxies.Address(r)
 	if !address.IsValid() {
@@ -178,7 +195,13 @@ func callerKeys(config *Config) ([]*ecdsa.PrivateKey, error) {
 
 func (s *Server) toolsConfig(config *Config) tools.Config {
 	return tools.Config{
-		Name: config.Name, Version: config.Version, GraphToken: s.mode.graphToken, Me: s.mode.me,
-		Stateful: config.Stateful, MaxSessions: config.Limits.TotalSessions, Now: config.Now, Logger: s.log,
+		Name:        config.Name,
+		Version:     config.Version,
+		GraphToken:  s.mode.graphToken,
+		Me:          s.mode.me,
+		Stateful:    config.Stateful,
+		MaxSessions: config.Limits.TotalSessions,
+		Now:         config.Now,
+		Logger:      s.log,
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestACallEndsBeforeTheUpstreamIsBlamed: who waits for a slow upstream learns which setting ended the call.
+// TestACallEndsBeforeTheUpstreamIsBlamed: who waits for a slow upstream learns which setting ended
+// the call.
 func TestACallEndsBeforeTheUpstreamIsBlamed(t *testing.T) {
 	t.Parallel()
 	assert.Greater(t, responseTimeout(0), 10*time.Minute, "the default of MaxCall")

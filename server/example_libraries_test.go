@@ -29,9 +29,12 @@ func Example_mcpGo() {
 		return mcp.NewToolResultText("hello " + caller.Name), nil
 	})
 	var config server.Config // with your registration
-	config.MCP = mcpserver.NewStreamableHTTPServer(tools,
-		mcpserver.WithStateLess(true), mcpserver.WithDisableStreaming(true), // or WithStateful(true), and config.Stateful
-		mcpserver.WithDisableLocalhostProtection(true)) // the guard checks Host, against the public URL
+	config.MCP = mcpserver.NewStreamableHTTPServer(
+		tools,
+		mcpserver.WithStateLess(true), // or WithStateful(true), and config.Stateful
+		mcpserver.WithDisableStreaming(true),
+		mcpserver.WithDisableLocalhostProtection(true), // the guard checks Host, against the public URL
+	)
 
 	fmt.Println(sayHello(config))
 	// Output: hello Adele Vance
@@ -40,13 +43,24 @@ func Example_mcpGo() {
 // Example_goSDK serves a tool that is written with the official Go SDK.
 func Example_goSDK() {
 	tools := gosdk.NewServer(&gosdk.Implementation{Name: "hello", Version: "1"}, nil)
-	gosdk.AddTool(tools, &gosdk.Tool{Name: "hello"}, func(ctx context.Context, _ *gosdk.CallToolRequest, _ struct{}) (*gosdk.CallToolResult, any, error) {
-		caller, _ := guard.FromContext(ctx)
-		return &gosdk.CallToolResult{Content: []gosdk.Content{&gosdk.TextContent{Text: "hello " + caller.Name}}}, nil, nil
-	})
+	gosdk.AddTool(
+		tools,
+		&gosdk.Tool{Name: "hello"},
+		func(ctx context.Context, _ *gosdk.CallToolRequest, _ struct{}) (*gosdk.CallToolResult, any, error) {
+			caller, _ := guard.FromContext(ctx)
+			return &gosdk.CallToolResult{
+				Content: []gosdk.Content{&gosdk.TextContent{Text: "hello " + caller.Name}},
+			}, nil, nil
+		},
+	)
 	var config server.Config // with your registration
-	config.MCP = gosdk.NewStreamableHTTPHandler(func(*http.Request) *gosdk.Server { return tools },
-		&gosdk.StreamableHTTPOptions{Stateless: true, DisableLocalhostProtection: true}) // the guard checks Host, against the public URL
+	config.MCP = gosdk.NewStreamableHTTPHandler(
+		func(*http.Request) *gosdk.Server { return tools },
+		&gosdk.StreamableHTTPOptions{
+			Stateless:                  true,
+			DisableLocalhostProtection: true, // the guard checks Host, against the public URL
+		},
+	)
 
 	fmt.Println(sayHello(config))
 	// Output: hello Adele Vance
@@ -77,8 +91,14 @@ func sayHello(config server.Config) string {
 	}
 	tenant := fake.Tenant()
 	config.PublicURL = "http://localhost:8000"
-	config.Entra = entra.Config{TenantID: tenant.ID, ClientID: tenant.Apps[1].ID, HTTPClient: fake.Client(), TrustPublicFakeKeys: true}
-	config.Direct, config.Scopes = &server.Direct{}, []broker.Scope{{Name: "tool.read"}}
+	config.Entra = entra.Config{
+		TenantID:            tenant.ID,
+		ClientID:            tenant.Apps[1].ID,
+		HTTPClient:          fake.Client(),
+		TrustPublicFakeKeys: true,
+	}
+	config.Direct = &server.Direct{}
+	config.Scopes = []broker.Scope{{Name: "tool.read"}}
 	made, err := server.New(context.Background(), config)
 	if err != nil {
 		log.Fatal(err)
@@ -87,7 +107,11 @@ func sayHello(config server.Config) string {
 	if err != nil {
 		log.Fatal(err)
 	}
-	r := httptest.NewRequest(http.MethodPost, made.Resource(), strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hello","arguments":{}}}`))
+	r := httptest.NewRequest(
+		http.MethodPost,
+		made.Resource(),
+		strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hello","arguments":{}}}`),
+	)
 	r.Header.Set("Authorization", "Bearer "+token)
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Accept", "application/json, text/event-stream")

@@ -27,8 +27,11 @@ func Example() {
 	mcp, err := server.New(context.Background(), server.Config{
 		PublicURL: "http://localhost:8000",
 		Entra: entra.Config{
-			TenantID: tenant.ID, ClientID: tenant.Apps[0].ID, ClientSecret: tenant.Apps[0].Secrets[0],
-			HTTPClient: fake.Client(), TrustPublicFakeKeys: true,
+			TenantID:            tenant.ID,
+			ClientID:            tenant.Apps[0].ID,
+			ClientSecret:        tenant.Apps[0].Secrets[0],
+			HTTPClient:          fake.Client(),
+			TrustPublicFakeKeys: true,
 		},
 		MCP: http.HandlerFunc(hello),
 	})
@@ -40,8 +43,9 @@ func Example() {
 	fmt.Println(answer.Code)
 	fmt.Println(answer.Header().Get("WWW-Authenticate"))
 	// Output:
-	// 401
-	// Bearer resource_metadata="http://localhost:8000/.well-known/oauth-protected-resource/mcp", scope="user.read"
+	// 401 Bearer
+	// resource_metadata="http://localhost:8000/.well-known/oauth-protected-resource/mcp",
+	// scope="user.read"
 }
 
 func hello(w http.ResponseWriter, r *http.Request) {
@@ -69,7 +73,8 @@ func Example_ownHandler() {
 	log.Fatal(http.ListenAndServe("localhost:8000", mcp))
 }
 
-// Example_keptGrants keeps grants in a file, so that people stay signed in when the program restarts.
+// Example_keptGrants keeps grants in a file, so that people stay signed in when the program
+// restarts.
 func Example_keptGrants() {
 	ctx := context.Background()
 	var config server.Config
@@ -84,5 +89,6 @@ func Example_keptGrants() {
 		log.Fatal(err)
 	}
 	defer grants.Close()
-	config.Store, config.Keys = grants, keys
+	config.Store = grants
+	config.Keys = keys
 }

@@ -38,7 +38,9 @@ type site struct {
 func newSite(t *testing.T, edit func(*server.Config)) *site {
 	s := &site{t: t, fake: fakeentra.NewServer(fakeentra.Config{})}
 	t.Cleanup(s.fake.Close)
-	listening := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.server.ServeHTTP(w, r) }))
+	listening := httptest.NewUnstartedServer(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.server.ServeHTTP(w, r) }),
+	)
 	_, port, err := net.SplitHostPort(listening.Listener.Addr().String())
 	require.NoError(t, err)
 	s.origin = "http://localhost:" + port
@@ -59,8 +61,12 @@ func newSite(t *testing.T, edit func(*server.Config)) *site {
 func registration(fake *fakeentra.Server) entra.Config {
 	tenant := fake.Tenant()
 	return entra.Config{
-		Authority: fake.URL, TenantID: tenant.ID, ClientID: tenant.Apps[0].ID, ClientSecret: tenant.Apps[0].Secrets[0],
-		HTTPClient: fake.Client(), TrustPublicFakeKeys: true,
+		Authority:           fake.URL,
+		TenantID:            tenant.ID,
+		ClientID:            tenant.Apps[0].ID,
+		ClientSecret:        tenant.Apps[0].Secrets[0],
+		HTTPClient:          fake.Client(),
+		TrustPublicFakeKeys: true,
 	}
 }
 
@@ -81,7 +87,14 @@ func (s *site) send(method, address, body string, headers ...string) (int, http.
 
 // call sends an MCP request of 2025-11-25, with a token unless it is empty.
 func (s *site) call(token, body string) (int, http.Header, string) {
-	headers := []string{"Content-Type", "application/json", "Accept", "application/json, text/event-stream", "MCP-Protocol-Version", "2025-11-25"}
+	headers := []string{
+		"Content-Type",
+		"application/json",
+		"Accept",
+		"application/json, text/event-stream",
+		"MCP-Protocol-Version",
+		"2025-11-25",
+	}
 	if token != "" {
 		headers = append(headers, "Authorization", "Bearer "+token)
 	}
@@ -119,8 +132,16 @@ func (s *site) signIn() (clientID string, tokens map[string]any) {
 	}))
 	defer callback.Close()
 	redirect := callback.URL + "/callback"
-	status, _, body := s.send(http.MethodPost, issuing["registration_endpoint"].(string),
-		fmt.Sprintf(`{"redirect_uris":[%q],"client_name":"flow test","token_endpoint_auth_method":"none"}`, redirect), "Content-Type", "application/json")
+	status, _, body := s.send(
+		http.MethodPost,
+		issuing["registration_endpoint"].(string),
+		fmt.Sprintf(
+			`{"redirect_uris":[%q],"client_name":"flow test","token_endpoint_auth_method":"none"}`,
+			redirect,
+		),
+		"Content-Type",
+		"application/json",
+	)
 	require.Equal(s.t, http.StatusCreated, status, body)
 	var registered struct {
 		ID string `json:"client_id"`
@@ -130,8 +151,13 @@ func (s *site) signIn() (clientID string, tokens map[string]any) {
 	verifier := strings.Repeat("v", 50)
 	sum := sha256.Sum256([]byte(verifier))
 	page, err := s.browser.Visit(s.t.Context(), issuing["authorization_endpoint"].(string)+"?"+url.Values{
-		"response_type": {"code"}, "client_id": {registered.ID}, "redirect_uri": {redirect}, "state": {"st"}, "resource": {s.server.Resource()},
-		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
+		"response_type":         {"code"},
+		"client_id":             {registered.ID},
+		"redirect_uri":          {redirect},
+		"state":                 {"st"},
+		"resource":              {s.server.Resource()},
+		"code_challenge":        {base64.RawURLEncoding.EncodeToString(sum[:])},
+		"code_challenge_method": {"S256"},
 	}.Encode())
 	require.NoError(s.t, err)
 	require.Equal(s.t, http.StatusOK, page.Status, page.Text)
@@ -141,8 +167,12 @@ func (s *site) signIn() (clientID string, tokens map[string]any) {
 	require.NotEmpty(s.t, answer.Get("code"), answer)
 
 	status, _, body = s.send(http.MethodPost, issuing["token_endpoint"].(string), url.Values{
-		"grant_type": {"authorization_code"}, "client_id": {registered.ID}, "code": {answer.Get("code")}, "redirect_uri": {redirect},
-		"code_verifier": {verifier}, "resource": {s.server.Resource()},
+		"grant_type":    {"authorization_code"},
+		"client_id":     {registered.ID},
+		"code":          {answer.Get("code")},
+		"redirect_uri":  {redirect},
+		"code_verifier": {verifier},
+		"resource":      {s.server.Resource()},
 	}.Encode(), "Content-Type", "application/x-www-form-urlencoded")
 	require.Equal(s.t, http.StatusOK, status, body)
 	require.NoError(s.t, json.Unmarshal([]byte(body), &tokens))
@@ -161,8 +191,13 @@ func TestFromChallengeToToolCall(t *testing.T) {
 	assert.Equal(t, http.StatusOK, status)
 	assert.Contains(t, body, s.fake.Tenant().Users[0].ID)
 
-	status, _, _ = s.send(http.MethodPost, s.origin+"/revoke", url.Values{"client_id": {clientID}, "token": {tokens["refresh_token"].(string)}}.Encode(),
-		"Content-Type", "application/x-www-form-urlencoded")
+	status, _, _ = s.send(
+		http.MethodPost,
+		s.origin+"/revoke",
+		url.Values{"client_id": {clientID}, "token": {tokens["refresh_token"].(string)}}.Encode(),
+		"Content-Type",
+		"application/x-www-form-urlencoded",
+	)
 	assert.Equal(t, http.StatusOK, status)
 	status, header, _ := s.call(access, callUserName)
 	assert.Equal(t, http.StatusUnauthorized, status, "what was revoked is over at once")

@@ -11,11 +11,15 @@ var frontPageText string
 
 var frontPage = template.Must(template.New("front page").Parse(frontPageText))
 
-// handleFrontPage tells a person who opens the server in a browser what it is, and how to connect a client.
+// handleFrontPage tells a person who opens the server in a browser what it is, and how to connect a
+// client.
 func (s *Server) handleFrontPage(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	header.Set(
+		"Content-Security-Policy",
+		"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+	)
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cache-Control", "public, max-age=300")
 	header.Set("Vary", "Accept, Authorization")

@@ -31,7 +31,8 @@ func TestFrontPageMatchesSnapshot(t *testing.T) {
 			answer := httptest.NewRecorder()
 			s.ServeHTTP(answer, request)
 			require.Equal(t, http.StatusOK, answer.Code)
-			folder, name := snaps.Dir("../testdata/snapshots"), snaps.Filename("front-page-"+mode)
+			folder := snaps.Dir("../testdata/snapshots")
+			name := snaps.Filename("front-page-" + mode)
 			snaps.WithConfig(folder, name, snaps.Ext(".html")).MatchStandaloneSnapshot(t, answer.Body.String())
 		})
 	}

@@ -26,8 +26,9 @@ func (n *nowhere) Write(p []byte) (int, error)      { return len(p), nil }
 func (n *nowhere) SetReadDeadline(time.Time) error  { return nil }
 func (n *nowhere) SetWriteDeadline(time.Time) error { return nil }
 
-// BenchmarkGuardAlone is a call from handler to handler, without connections and with a token that was verified before. Each
-// makes its request, which is nearly all that "bare" does: the guard is the difference.
+// BenchmarkGuardAlone is a call from handler to handler, without connections and with a token that
+// was verified before. Each makes its request, which is nearly all that "bare" does: the guard is
+// the difference.
 func BenchmarkGuardAlone(b *testing.B) {
 	fake := fakeentra.NewServer(fakeentra.Config{Directory: apiDirectory()})
 	b.Cleanup(fake.Close)
@@ -41,10 +42,16 @@ func BenchmarkGuardAlone(b *testing.B) {
 		_, _ = w.Write(room[:64])
 	})
 	guarded, err := server.New(b.Context(), server.Config{
-		PublicURL: "http://localhost:8000", Direct: &server.Direct{}, MCP: bare,
+		PublicURL: "http://localhost:8000",
+		Direct:    &server.Direct{},
+		MCP:       bare,
 		Entra: entra.Config{
-			Authority: fake.URL, TenantID: directory.DefaultTenantID, ClientID: directory.DefaultAPIID, ClientSecret: apiSecret,
-			HTTPClient: fake.Client(), TrustPublicFakeKeys: true,
+			Authority:           fake.URL,
+			TenantID:            directory.DefaultTenantID,
+			ClientID:            directory.DefaultAPIID,
+			ClientSecret:        apiSecret,
+			HTTPClient:          fake.Client(),
+			TrustPublicFakeKeys: true,
 		},
 	})
 	require.NoError(b, err)
@@ -52,15 +59,29 @@ func BenchmarkGuardAlone(b *testing.B) {
 	require.NoError(b, err)
 	address, err := url.Parse("http://localhost:8000/mcp")
 	require.NoError(b, err)
-	body, length, ctx := bytes.NewReader(nil), strconv.Itoa(len(echoCall)), b.Context()
+	body := bytes.NewReader(nil)
+	length := strconv.Itoa(len(echoCall))
+	ctx := b.Context()
 	call := func(handler http.Handler, w *nowhere) {
 		clear(w.header)
 		body.Reset([]byte(echoCall))
 		handler.ServeHTTP(w, (&http.Request{
-			Method: http.MethodPost, URL: address, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Host: address.Host, Body: io.NopCloser(body), ContentLength: int64(len(echoCall)),
+			Method:        http.MethodPost,
+			URL:           address,
+			Proto:         "HTTP/1.1",
+			ProtoMajor:    1,
+			ProtoMinor:    1,
+			Host:          address.Host,
+			Body:          io.NopCloser(body),
+			ContentLength: int64(len(echoCall)),
 			Header: http.Header{
-				"Content-Type": {"application/json"}, "Accept": {"application/json, text/event-stream"}, "Mcp-Protocol-Version": {"2025-11-25"},
-				"Authorization": {"Bearer " + token}, "User-Agent": {"Go-http-client/1.1"}, "Accept-Encoding": {"gzip"}, "Content-Length": {length},
+				"Content-Type":         {"application/json"},
+				"Accept":               {"application/json, text/event-stream"},
+				"Mcp-Protocol-Version": {"2025-11-25"},
+				"Authorization":        {"Bearer " + token},
+				"User-Agent":           {"Go-http-client/1.1"},
+				"Accept-Encoding":      {"gzip"},
+				"Content-Length":       {length},
 			},
 		}).WithContext(ctx))
 	}

@@ -11,8 +11,9 @@ import (
 	"mcpentra/server/entra"
 )
 
-// Check asks Entra once whether tenant, client ID and secret are right. An *entra.Error or *entra.PublicKeysError says
-// that they are not; any other error, that Entra cannot be reached. The server is ready once a check has succeeded.
+// Check asks Entra once whether tenant, client ID and secret are right. An *entra.Error or
+// *entra.PublicKeysError says that they are not; any other error, that Entra cannot be reached. The
+// server is ready once a check has succeeded.
 func (s *Server) Check(ctx context.Context) error {
 	err := s.mode.check(ctx)
 	if err == nil {
@@ -21,8 +22,8 @@ func (s *Server) Check(ctx context.Context) error {
 	return err
 }
 
-// Watch checks again and again, with growing pauses, until Entra has answered or the context ends. Its error is the
-// refusal, or the context's.
+// Watch checks again and again, with growing pauses, until Entra has answered or the context ends.
+// Its error is the refusal, or the context's.
 func (s *Server) Watch(ctx context.Context) error {
 	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
 		err := s.Check(ctx)

@@ -67,10 +67,14 @@ func newFixture(t *testing.T, change func(*server.Config)) *servers.Fixture {
 		}
 	}
 	return &servers.Fixture{
-		Target: directTarget(t, origin+"/mcp", fake), Serve: issuer.serve(keySet), Fetches: issuer.fetches,
-		Advance:  fake.Advance,
-		Document: published("/discovery/v2.0/keys"), Metadata: published("/v2.0/.well-known/openid-configuration"),
-		Describe: issuer.serve(document), Elsewhere: issuer.serve(elsewhere),
+		Target:    directTarget(t, origin+"/mcp", fake),
+		Serve:     issuer.serve(keySet),
+		Fetches:   issuer.fetches,
+		Advance:   fake.Advance,
+		Document:  published("/discovery/v2.0/keys"),
+		Metadata:  published("/v2.0/.well-known/openid-configuration"),
+		Describe:  issuer.serve(document),
+		Elsewhere: issuer.serve(elsewhere),
 		Close: func() {
 			issuer.own.Close()
 			fake.Close()
@@ -147,7 +151,9 @@ func (h *heldIssuer) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	sent := request.Clone(request.Context())
 	sent.Header.Set(addressHeader, request.URL.String())
-	sent.URL.Scheme, sent.URL.Host, sent.Host = own.Scheme, own.Host, own.Host
+	sent.URL.Scheme = own.Scheme
+	sent.URL.Host = own.Host
+	sent.Host = own.Host
 	response, err := h.own.Client().Transport.RoundTrip(sent)
 	if err == nil {
 		response.Request = request

@@ -14,15 +14,18 @@ import (
 	"mcpentra/server/guard"
 )
 
-// TestOnePersonsSessionsEndNobodyElses has a person begin more sessions than the server keeps in all.
+// TestOnePersonsSessionsEndNobodyElses has a person begin more sessions than the server keeps in
+// all.
 func TestOnePersonsSessionsEndNobodyElses(t *testing.T) {
 	t.Parallel()
 	var log safeBuffer
 	s := newDirectSite(t, func(config *server.Config) {
-		config.Stateful, config.Limits = true, guard.Limits{CallerSessions: 5, TotalSessions: 20}
+		config.Stateful = true
+		config.Limits = guard.Limits{CallerSessions: 5, TotalSessions: 20}
 		config.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	})
-	adele, alex := s.mint(fakeentra.Token{}), s.mint(fakeentra.Token{User: "AlexW@contoso.onmicrosoft.com"})
+	adele := s.mint(fakeentra.Token{})
+	alex := s.mint(fakeentra.Token{User: "AlexW@contoso.onmicrosoft.com"})
 	send := func(raw, session, body string) (int, string) {
 		headers := []string{
 			"Content-Type", "application/json", "Accept", "application/json, text/event-stream",
@@ -52,11 +55,14 @@ func TestOnePersonsSessionsEndNobodyElses(t *testing.T) {
 	assert.Contains(t, log.String(), "MCP_CALLER_SESSIONS")
 }
 
-// TestStreamsOfBothTransportsCountTogether opens streams at the endpoint and at the path of HTTP+SSE.
+// TestStreamsOfBothTransportsCountTogether opens streams at the endpoint and at the path of
+// HTTP+SSE.
 func TestStreamsOfBothTransportsCountTogether(t *testing.T) {
 	t.Parallel()
 	s := newDirectSite(t, func(config *server.Config) {
-		config.Stateful, config.LegacySSE, config.Limits = true, true, guard.Limits{CallerStreams: 2}
+		config.Stateful = true
+		config.LegacySSE = true
+		config.Limits = guard.Limits{CallerStreams: 2}
 	})
 	raw := s.mint(fakeentra.Token{})
 	_, header, _ := s.call(raw, initialize)

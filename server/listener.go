@@ -9,10 +9,11 @@ import (
 	"mcpentra/server/guard"
 )
 
-// NewListener wraps a listener so that what is written to one of its connections has to be taken within a time; zero means
-// guard.DefaultAnswerTimeout. Without it net/http waits for ever for a caller who sends requests and reads no answers: what it
-// sends after a handler has returned is nobody's, and http.Server.WriteTimeout would end streams as well. Writes have the time
-// to themselves, so a stream may last.
+// NewListener wraps a listener so that what is written to one of its connections has to be taken
+// within a time; zero means guard.DefaultAnswerTimeout. Without it net/http waits for ever for a
+// caller who sends requests and reads no answers: what it sends after a handler has returned is
+// nobody's, and http.Server.WriteTimeout would end streams as well. Writes have the time to
+// themselves, so a stream may last.
 func NewListener(listener net.Listener, answerTimeout time.Duration) net.Listener {
 	if answerTimeout <= 0 {
 		answerTimeout = guard.DefaultAnswerTimeout
@@ -63,8 +64,8 @@ func (c *readConn) SetDeadline(at time.Time) error {
 	return c.Conn.SetDeadline(at)
 }
 
-// CloseWrite ends what is sent and goes on receiving, if the connection can. It is how net/http sees to it that a caller who is still sending
-// reads why he was refused.
+// CloseWrite ends what is sent and goes on receiving, if the connection can. It is how net/http
+// sees to it that a caller who is still sending reads why he was refused.
 func (c *readConn) CloseWrite() error {
 	if half, can := c.Conn.(interface{ CloseWrite() error }); can {
 		return half.CloseWrite()

@@ -20,7 +20,8 @@ type oneConn struct{ net.Conn }
 func (l oneConn) Accept() (net.Conn, error) { return l.Conn, nil }
 func (l oneConn) Addr() net.Addr            { return l.LocalAddr() }
 
-// writer is a connection of a listener whose other side is the reader: what one writes the other has to read.
+// writer is a connection of a listener whose other side is the reader: what one writes the other
+// has to read.
 func writer(t *testing.T, timeout time.Duration) (ours, theirs net.Conn) {
 	t.Helper()
 	near, far := net.Pipe()

@@ -44,7 +44,8 @@ func newSignedInProxy(t *testing.T) *signedInProxy {
 	target, err := url.Parse(behind.URL)
 	require.NoError(t, err)
 	front := httptest.NewServer(&httputil.ReverseProxy{
-		FlushInterval: -1, ErrorLog: log.New(io.Discard, "", 0),
+		FlushInterval: -1,
+		ErrorLog:      log.New(io.Discard, "", 0),
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			// An answer that begins before the end of the body was read would make the proxy give

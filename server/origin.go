@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// handleOrigin answers at "/": with the front page for people, and else as the endpoint, if it is here.
+// handleOrigin answers at "/": with the front page for people, and else as the endpoint, if it is
+// here.
 func (s *Server) handleOrigin(w http.ResponseWriter, r *http.Request) {
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 	switch {

@@ -14,17 +14,27 @@ import (
 	"mcpentra/server"
 )
 
-// TestThePathIsChecked: what the server answers itself is no place for the endpoint, in either mode.
+// TestThePathIsChecked: what the server answers itself is no place for the endpoint, in either
+// mode.
 func TestThePathIsChecked(t *testing.T) {
 	t.Parallel()
 	fake := fakeentra.NewServer(fakeentra.Config{})
 	t.Cleanup(fake.Close)
 	for path, want := range map[string]string{
-		"/mcp": "/mcp", "/mcp/": "/mcp", "/": "", "": "/mcp", "/a/b-c_d.e~f": "/a/b-c_d.e~f", "/sse": "/sse",
-		"/auth": "/auth", "/authorized": "/authorized",
+		"/mcp":         "/mcp",
+		"/mcp/":        "/mcp",
+		"/":            "",
+		"":             "/mcp",
+		"/a/b-c_d.e~f": "/a/b-c_d.e~f",
+		"/sse":         "/sse",
+		"/auth":        "/auth",
+		"/authorized":  "/authorized",
 	} {
-		s, err := server.New(t.Context(), server.Config{PublicURL: "http://localhost:8000", Path: path,
-			Entra: registration(fake)})
+		s, err := server.New(t.Context(), server.Config{
+			PublicURL: "http://localhost:8000",
+			Path:      path,
+			Entra:     registration(fake),
+		})
 		require.NoError(t, err, path)
 		assert.Equal(t, "http://localhost:8000"+want, s.Resource())
 	}
@@ -38,30 +48,44 @@ func TestThePathIsChecked(t *testing.T) {
 		"/mçp", "GET /mcp", "http://localhost:8000/mcp", "/m\x00", "/*",
 	} {
 		for _, direct := range []*server.Direct{nil, {}} {
-			_, err := server.New(t.Context(), server.Config{PublicURL: "http://localhost:8000", Path: path,
-				Entra: registration(fake), Direct: direct})
+			_, err := server.New(t.Context(), server.Config{
+				PublicURL: "http://localhost:8000",
+				Path:      path,
+				Entra:     registration(fake),
+				Direct:    direct,
+			})
 			var wrong *server.ConfigError
 			require.ErrorAs(t, err, &wrong, "%q", path)
 			assert.Equal(t, "Path", wrong.Field)
 		}
 	}
 	for _, path := range []string{"/sse", "/sse/", "/sse/message", "/SSE"} {
-		_, err := server.New(t.Context(), server.Config{PublicURL: "http://localhost:8000", Path: path,
-			Entra: registration(fake), LegacySSE: true})
+		_, err := server.New(t.Context(), server.Config{
+			PublicURL: "http://localhost:8000",
+			Path:      path,
+			Entra:     registration(fake),
+			LegacySSE: true,
+		})
 		var wrong *server.ConfigError
 		require.ErrorAs(t, err, &wrong, "%q", path)
 	}
 }
 
-// TestTheEndpointCanBeTheOrigin: programs find the endpoint there, people the front page, and nothing else moves.
+// TestTheEndpointCanBeTheOrigin: programs find the endpoint there, people the front page, and
+// nothing else moves.
 func TestTheEndpointCanBeTheOrigin(t *testing.T) {
 	t.Parallel()
 	atOrigin := func(config *server.Config) { config.Path = "/" }
 	for mode, others := range map[string]map[string]int{
 		"broker": {
-			"/.well-known/oauth-authorization-server": 200, "/.well-known/openid-configuration": 200,
-			"/jwks": 200, "/token": 405, "/register": 405,
-			"/revoke": 405, "/authorize": 400, "/auth/callback": 400,
+			"/.well-known/oauth-authorization-server": 200,
+			"/.well-known/openid-configuration":       200,
+			"/jwks":                                   200,
+			"/token":                                  405,
+			"/register":                               405,
+			"/revoke":                                 405,
+			"/authorize":                              400,
+			"/auth/callback":                          400,
 		},
 		"direct": {"/.well-known/oauth-authorization-server": 404, "/token": 404, "/authorize": 404},
 	} {
@@ -116,8 +140,13 @@ func TestTheEndpointCanBeTheOrigin(t *testing.T) {
 			}
 			assert.Equal(t, s.origin, s.document(s.origin + "/.well-known/oauth-protected-resource")["resource"])
 			assert.Equal(t, s.origin+"/", s.document(s.origin + "/.well-known/oauth-protected-resource/")["resource"])
-			for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/mcp": 404,
-				"/nothing": 404, "/.well-known/oauth-protected-resource/mcp": 404} {
+			for path, want := range map[string]int{
+				"/healthz": 200,
+				"/readyz":  503,
+				"/mcp":     404,
+				"/nothing": 404,
+				"/.well-known/oauth-protected-resource/mcp": 404,
+			} {
 				others[path] = want
 			}
 			for path, want := range others {
@@ -128,7 +157,8 @@ func TestTheEndpointCanBeTheOrigin(t *testing.T) {
 	}
 }
 
-// TestASlashAtTheEndDoesNotCount: a strict client gets metadata of the very URL that it was given, and a token for it.
+// TestASlashAtTheEndDoesNotCount: a strict client gets metadata of the very URL that it was given,
+// and a token for it.
 func TestASlashAtTheEndDoesNotCount(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ path, written string }{

@@ -21,7 +21,8 @@ import (
 // shownPage is an authorization request that a program shows to its user.
 var shownPage = regexp.MustCompile(`https?://\S+/authorize\?\S+`)
 
-// MCP Inspector signs in by the handshake revisions and by the newest, and calls a tool that asks Graph.
+// MCP Inspector signs in by the handshake revisions and by the newest, and calls a tool that asks
+// Graph.
 func TestInteropInspector(t *testing.T) {
 	t.Parallel()
 	official.Need(t)
@@ -43,10 +44,23 @@ func TestInteropInspector(t *testing.T) {
 	require.NotEmpty(t, page)
 	require.NoError(t, visit(t.Context(), page))
 	assert.Contains(t, run(t.Context(), "connections/show", "@first"), "Era: legacy (2025-11-25)")
-	assert.Contains(t, run(t.Context(), "tools/call", "get_user_name", "--connection", "first"), "User name is Adele Vance")
+	assert.Contains(
+		t,
+		run(t.Context(), "tools/call", "get_user_name", "--connection", "first"),
+		"User name is Adele Vance",
+	)
 
-	assert.NotRegexp(t, shownPage, run(t.Context(), "connect", address, "--connection", "second", "--era", "modern"), "signed in already")
-	assert.Contains(t, run(t.Context(), "tools/call", "get_user_name", "--connection", "second"), "User name is Adele Vance")
+	assert.NotRegexp(
+		t,
+		shownPage,
+		run(t.Context(), "connect", address, "--connection", "second", "--era", "modern"),
+		"signed in already",
+	)
+	assert.Contains(
+		t,
+		run(t.Context(), "tools/call", "get_user_name", "--connection", "second"),
+		"User name is Adele Vance",
+	)
 }
 
 // mcp-remote, which connects programs that speak stdio alone, signs in and lists the tools.
@@ -61,13 +75,17 @@ func TestInteropMCPRemote(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, "node", program, address, official.Port(t))
-	command.Env = []string{"HOME=" + t.TempDir(), "PATH=" + filepath.Dir(mustFind(t, "node"))} // no browser is on that path
+	command.Env = []string{
+		"HOME=" + t.TempDir(),
+		"PATH=" + filepath.Dir(mustFind(t, "node")),
+	} // no browser is on that path
 	command.WaitDelay = 5 * time.Second
 	stdin, err := command.StdinPipe() // it ends with its standard input
 	require.NoError(t, err)
 	defer stdin.Close()
 	read, write := io.Pipe()
-	command.Stdout, command.Stderr = write, write
+	command.Stdout = write
+	command.Stderr = write
 	require.NoError(t, command.Start())
 	go func() {
 		_ = command.Wait()

@@ -18,7 +18,8 @@ import (
 	"mcpentra/server/entra"
 )
 
-// The example of the README works against the fake with the settings that the fake writes, and with nothing else.
+// The example of the README works against the fake with the settings that the fake writes, and with
+// nothing else.
 func TestTheREADMEsExampleAgainstTheFake(t *testing.T) {
 	t.Parallel()
 	fake := fakeentra.NewServer(fakeentra.Config{})

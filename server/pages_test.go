@@ -21,9 +21,10 @@ import (
 	"mcpentra/fakeentra/useragent/chromium"
 )
 
-// TestAPersonSignsIn goes through the pages with a real browser, which keeps the rules of cookies, sites, content
-// policies and forms that a scripted one does not: the server's consent page, the fake's sign-in and consent pages, the
-// client's own page. The fake is on another site than the server.
+// TestAPersonSignsIn goes through the pages with a real browser, which keeps the rules of cookies,
+// sites, content policies and forms that a scripted one does not: the server's consent page, the
+// fake's sign-in and consent pages, the client's own page. The fake is on another site than the
+// server.
 func TestAPersonSignsIn(t *testing.T) {
 	t.Parallel()
 	for _, width := range []int{1280, 390} {
@@ -49,14 +50,23 @@ func TestAPersonSignsIn(t *testing.T) {
 			status := call(t, origin, func(_ context.Context, page string) error {
 				ctx, cancel := context.WithTimeout(browser, time.Minute)
 				defer cancel()
-				return chromedp.Do(ctx,
-					chromedp.Navigate(page), chromedp.WaitVisible(`button[value="approve"]`), text("main", &consent), shot("1-approve"),
+				return chromedp.Do(
+					ctx,
+					chromedp.Navigate(page),
+					chromedp.WaitVisible(`button[value="approve"]`),
+					text("main", &consent),
+					shot("1-approve"),
 					chromedp.Click(`button[value="approve"]`),
-					chromedp.WaitVisible(`button[name="account"]`), shot("2-sign-in"),
+					chromedp.WaitVisible(`button[name="account"]`),
+					shot("2-sign-in"),
 					chromedp.Click(`button[name="account"]`),
-					chromedp.WaitVisible(`button[value="accept"]`), shot("3-permissions"),
+					chromedp.WaitVisible(`button[value="accept"]`),
+					shot("3-permissions"),
 					chromedp.Click(`button[value="accept"]`),
-					chromedp.WaitVisible("#callback"), text("#callback", &done), shot("4-done"), location,
+					chromedp.WaitVisible("#callback"),
+					text("#callback", &done),
+					shot("4-done"),
+					location,
 				)
 			})
 			assert.Equal(t, http.StatusOK, status)
@@ -86,7 +96,8 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 	assert.Equal(t, http.StatusOK, status)
 }
 
-// TestADoubleClickIsOneApproval clicks twice on Approve while the first answer is on its way, as people do.
+// TestADoubleClickIsOneApproval clicks twice on Approve while the first answer is on its way, as
+// people do.
 func TestADoubleClickIsOneApproval(t *testing.T) {
 	t.Parallel()
 	for _, apart := range []int{0, 60, 150} {
@@ -135,18 +146,26 @@ func evaluate(script string) chromedp.Action[chromedp.Void] {
 	}
 }
 
-// TestAPersonDeclines presses Deny: the page goes back to the client by itself, in spite of a content policy that lets
-// its form go nowhere else.
+// TestAPersonDeclines presses Deny: the page goes back to the client by itself, in spite of a
+// content policy that lets its form go nowhere else.
 func TestAPersonDeclines(t *testing.T) {
 	t.Parallel()
 	browser := startChromium(t, 1280)
 	origin := startServer(t, nil)
-	transport, err := client.New(client.Config{Server: origin + "/mcp", Browser: func(_ context.Context, page string) error {
-		ctx, cancel := context.WithTimeout(browser, time.Minute)
-		defer cancel()
-		return chromedp.Do(ctx, chromedp.Navigate(page), chromedp.WaitVisible(`button[value="deny"]`), chromedp.Click(`button[value="deny"]`),
-			chromedp.WaitVisible("#callback"))
-	}})
+	transport, err := client.New(client.Config{
+		Server: origin + "/mcp",
+		Browser: func(_ context.Context, page string) error {
+			ctx, cancel := context.WithTimeout(browser, time.Minute)
+			defer cancel()
+			return chromedp.Do(
+				ctx,
+				chromedp.Navigate(page),
+				chromedp.WaitVisible(`button[value="deny"]`),
+				chromedp.Click(`button[value="deny"]`),
+				chromedp.WaitVisible("#callback"),
+			)
+		},
+	})
 	require.NoError(t, err)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, origin+"/mcp", nil)
 	require.NoError(t, err)
@@ -167,11 +186,14 @@ func text(selector string, into *string) chromedp.Action[chromedp.Void] {
 func call(t *testing.T, origin string, browser func(context.Context, string) error) int {
 	t.Helper()
 	closed := make(chan error, 1)
-	transport, err := client.New(client.Config{Server: origin + "/mcp", Browser: func(ctx context.Context, page string) error {
-		err := browser(ctx, page)
-		closed <- err
-		return err
-	}})
+	transport, err := client.New(client.Config{
+		Server: origin + "/mcp",
+		Browser: func(ctx context.Context, page string) error {
+			err := browser(ctx, page)
+			closed <- err
+			return err
+		},
+	})
 	require.NoError(t, err)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, origin+"/mcp",
 		strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_user_name"}}`))
@@ -186,7 +208,8 @@ func call(t *testing.T, origin string, browser func(context.Context, string) err
 	return response.StatusCode
 }
 
-// startChromium starts a browser of its own for a test. Without one the test is skipped; in CI that is a failure.
+// startChromium starts a browser of its own for a test. Without one the test is skipped; in CI that
+// is a failure.
 func startChromium(t *testing.T, width int) context.Context {
 	t.Helper()
 	browser, stop, err := chromium.Start(t.Context(), chromium.Config{Width: width})

@@ -15,8 +15,9 @@ func ownPaths() []string {
 
 var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
-// readPath reads the path of the endpoint. A slash at its end does not count. The root is "": the endpoint's
-// URL is then the public URL, and an origin is written without a slash (MCP, Canonical Server URI).
+// readPath reads the path of the endpoint. A slash at its end does not count. The root is "": the
+// endpoint's URL is then the public URL, and an origin is written without a slash (MCP, Canonical
+// Server URI).
 func readPath(text string) (string, error) {
 	wrong := func(problem string) (string, error) {
 		return "", &ConfigError{"Path", fmt.Sprintf("is %q: %s", text, problem)}

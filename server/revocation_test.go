@@ -23,7 +23,8 @@ import (
 	"mcpentra/server/store"
 )
 
-// TestARevocationEndsACallWhoseTokenHasExpired runs a call at one replica. The client revokes its grant at another.
+// TestARevocationEndsACallWhoseTokenHasExpired runs a call at one replica. The client revokes its
+// grant at another.
 func TestARevocationEndsACallWhoseTokenHasExpired(t *testing.T) {
 	t.Parallel()
 	signing, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -31,7 +32,11 @@ func TestARevocationEndsACallWhoseTokenHasExpired(t *testing.T) {
 	keys, err := broker.NewKeys(rand.Reader)
 	require.NoError(t, err)
 	kept := store.NewMemory(store.Config{})
-	s := newSite(t, func(config *server.Config) { config.SigningKey, config.Keys, config.Store = signing, keys, kept })
+	s := newSite(t, func(config *server.Config) {
+		config.SigningKey = signing
+		config.Keys = keys
+		config.Store = kept
+	})
 	clientID, tokens := s.signIn()
 
 	var offset atomic.Int64
@@ -41,15 +46,24 @@ func TestARevocationEndsACallWhoseTokenHasExpired(t *testing.T) {
 	upstream, err := entra.New(registration)
 	require.NoError(t, err)
 	replica, err := broker.New(t.Context(), broker.Config{
-		Issuer: s.origin, Resource: s.server.Resource(), Entra: upstream,
-		Store: kept, Keys: keys, SigningKey: signing, Now: now,
+		Issuer:     s.origin,
+		Resource:   s.server.Resource(),
+		Entra:      upstream,
+		Store:      kept,
+		Keys:       keys,
+		SigningKey: signing,
+		Now:        now,
 	})
 	require.NoError(t, err)
 	late := make(chan struct{}) // a look with the clock of after the expiry
-	running, detached := make(chan context.Context, 1), make(chan context.Context, 1)
+	running := make(chan context.Context, 1)
+	detached := make(chan context.Context, 1)
 	guarded, err := guard.New(guard.Config{
-		Resource: s.server.Resource(), AuthorizationServers: []string{s.origin},
-		Recheck: time.Millisecond, MaxCall: time.Hour, Now: now,
+		Resource:             s.server.Resource(),
+		AuthorizationServers: []string{s.origin},
+		Recheck:              time.Millisecond,
+		MaxCall:              time.Hour,
+		Now:                  now,
 		Verify: func(ctx context.Context, raw string) (*guard.Identity, error) {
 			if offset.Load() > 0 {
 				select {
@@ -80,7 +94,8 @@ func TestARevocationEndsACallWhoseTokenHasExpired(t *testing.T) {
 		r.Header.Set("Authorization", "Bearer "+tokens["access_token"].(string))
 		guarded.ServeHTTP(httptest.NewRecorder(), r)
 	}()
-	call, work := <-running, <-detached
+	call := <-running
+	work := <-detached
 	offset.Store(int64(3 * time.Hour))
 	for range 4 { // both have been looked at
 		<-late
@@ -89,7 +104,8 @@ func TestARevocationEndsACallWhoseTokenHasExpired(t *testing.T) {
 	require.NoError(t, work.Err())
 
 	status, _, body := s.send(http.MethodPost, s.origin+"/revoke", url.Values{
-		"client_id": {clientID}, "token": {tokens["refresh_token"].(string)},
+		"client_id": {clientID},
+		"token":     {tokens["refresh_token"].(string)},
 	}.Encode(), "Content-Type", "application/x-www-form-urlencoded")
 	require.Equal(t, http.StatusOK, status, body)
 	select {

@@ -12,8 +12,8 @@ import (
 	"mcpentra/fakeentra"
 )
 
-// Entra rolls its keys and goes away while the server runs: people go on working, and tokens of a key that was
-// withdrawn end.
+// Entra rolls its keys and goes away while the server runs: people go on working, and tokens of a
+// key that was withdrawn end.
 func TestKeyRolloverUnderARunningServer(t *testing.T) {
 	t.Parallel()
 	s := newDirectSite(t, nil)
@@ -25,7 +25,10 @@ func TestKeyRolloverUnderARunningServer(t *testing.T) {
 		status, _, body = s.call(s.mint(fakeentra.Token{}), callUserName)
 		assert.Equal(t, http.StatusOK, status, body)
 	}
-	status, _, _ = s.call(s.mint(fakeentra.Token{Key: fakeentra.StrangerKey, Header: map[string]any{"kid": "a-key-of-nobody"}}), callUserName)
+	status, _, _ = s.call(
+		s.mint(fakeentra.Token{Key: fakeentra.StrangerKey, Header: map[string]any{"kid": "a-key-of-nobody"}}),
+		callUserName,
+	)
 	assert.NotEqual(t, http.StatusOK, status)
 }
 
@@ -61,7 +64,15 @@ func TestBadTokensAreRefused(t *testing.T) {
 	require.NoError(t, err)
 	for _, one := range bad {
 		status, _, body := s.call(one.Token, callUserName)
-		assert.Contains(t, []int{http.StatusUnauthorized, http.StatusForbidden}, status, "%s: %s: %s", one.Name, one.Why, body)
+		assert.Contains(
+			t,
+			[]int{http.StatusUnauthorized, http.StatusForbidden},
+			status,
+			"%s: %s: %s",
+			one.Name,
+			one.Why,
+			body,
+		)
 	}
 	status, _, _ = s.call(s.mint(fakeentra.Token{Age: 50 * time.Minute}), callUserName)
 	assert.Equal(t, http.StatusOK, status, "an old token is a good one until it expires")

@@ -26,66 +26,80 @@ import (
 	"mcpentra/server/store"
 )
 
-// A Config says what a server is. PublicURL and Entra's TenantID and ClientID are required, and in broker mode
-// ClientSecret.
+// A Config says what a server is. PublicURL and Entra's TenantID and ClientID are required, and in
+// broker mode ClientSecret.
 type Config struct {
-	// PublicURL is the origin that clients and browsers reach the server at, such as https://mcp.example.com. Plain
-	// http is for loopback only.
+	// PublicURL is the origin that clients and browsers reach the server at, such as
+	// https://mcp.example.com. Plain http is for loopback only.
 	PublicURL string
-	// Path of the MCP endpoint. Empty means /mcp. "/" means the origin itself, where browsers still get the front page.
+	// Path of the MCP endpoint. Empty means /mcp. "/" means the origin itself, where browsers still
+	// get the front page.
 	Path string
-	// Name is what people and clients are told the server is called. Empty means the host of PublicURL.
+	// Name is what people and clients are told the server is called. Empty means the host of
+	// PublicURL.
 	Name string
-	// Entra is the app registration: in broker mode the one that signs people in, in direct mode the API that tokens are
-	// for. Its RedirectURI may be left empty: it follows from PublicURL. HTTPClient, Now and Logger are taken from here
-	// where it has none.
+	// Entra is the app registration: in broker mode the one that signs people in, in direct mode
+	// the API that tokens are for. Its RedirectURI may be left empty: it follows from PublicURL.
+	// HTTPClient, Now and Logger are taken from here where it has none.
 	Entra entra.Config
-	// Direct makes the server take Entra's own tokens and issue none. Nil means broker mode: the server is the
-	// authorization server of its clients.
+	// Direct makes the server take Entra's own tokens and issue none. Nil means broker mode: the
+	// server is the authorization server of its clients.
 	Direct *Direct
-	// MCP is the handler behind the guard. It finds the caller with guard.FromContext and never sees a token. Nil means
-	// the reference server's tools, or the upstream.
+	// MCP is the handler behind the guard. It finds the caller with guard.FromContext and never
+	// sees a token. Nil means the reference server's tools, or the upstream.
 	MCP http.Handler
-	// Upstream is the URL of another MCP server to stand in front of, in place of MCP. See package upstream for what it
-	// gets to know of callers; the key to believe it is served at CallerKeysPath.
+	// Upstream is the URL of another MCP server to stand in front of, in place of MCP. See package
+	// upstream for what it gets to know of callers; the key to believe it is served at
+	// CallerKeysPath.
 	Upstream string
-	// UpstreamHeaders are names of headers that pass to and from the upstream, besides the usual ones
-	// (upstream.Config).
+	// UpstreamHeaders are names of headers that pass to and from the upstream, besides the usual
+	// ones (upstream.Config).
 	UpstreamHeaders []string
-	// UpstreamQuery are names of query parameters of callers that reach the upstream. Nil means that none does.
+	// UpstreamQuery are names of query parameters of callers that reach the upstream. Nil means
+	// that none does.
 	UpstreamQuery []string
-	// Stateful says that the handler keeps sessions for clients of the revisions before 2026-07-28: requests that belong to
-	// none are refused, and the reference server's tools keep them. Sessions are bound to their caller either way.
+	// Stateful says that the handler keeps sessions for clients of the revisions before 2026-07-28:
+	// requests that belong to none are refused, and the reference server's tools keep them.
+	// Sessions are bound to their caller either way.
 	Stateful bool
-	// LegacySSE serves the reference server's tools at SSEPath as well, over the HTTP+SSE transport of MCP 2024-11-05.
+	// LegacySSE serves the reference server's tools at SSEPath as well, over the HTTP+SSE transport
+	// of MCP 2024-11-05.
 	LegacySSE bool
-	// Scopes are what clients can ask for; the first is what every request to the endpoint needs. In direct mode they are
-	// the scopes that the API exposes. Nil means broker.DefaultScopes, and in direct mode DirectScopes.
+	// Scopes are what clients can ask for; the first is what every request to the endpoint needs.
+	// In direct mode they are the scopes that the API exposes. Nil means broker.DefaultScopes, and
+	// in direct mode DirectScopes.
 	Scopes []broker.Scope
-	// AllowedOrigins are the origins of web pages that may call the endpoint, besides the server's own.
+	// AllowedOrigins are the origins of web pages that may call the endpoint, besides the server's
+	// own.
 	AllowedOrigins []string
-	// TrustedProxies are the reverse proxies whose X-Forwarded-For is believed. Nil believes none: the peer of a
-	// connection is then the client.
+	// TrustedProxies are the reverse proxies whose X-Forwarded-For is believed. Nil believes none:
+	// the peer of a connection is then the client.
 	TrustedProxies clientip.Proxies
 	// MaxBody bounds a request to the endpoint in bytes. Zero means guard.DefaultMaxBody.
 	MaxBody int64
-	// BodyTimeout is how long a caller may take to send a body. Zero means guard.DefaultBodyTimeout.
+	// BodyTimeout is how long a caller may take to send a body. Zero means
+	// guard.DefaultBodyTimeout.
 	BodyTimeout time.Duration
-	// AnswerTimeout is how long a caller may take to read each piece of an answer. Zero means guard.DefaultAnswerTimeout.
+	// AnswerTimeout is how long a caller may take to read each piece of an answer. Zero means
+	// guard.DefaultAnswerTimeout.
 	AnswerTimeout time.Duration
 	// MaxCall is how long a call may run. Zero means guard.DefaultMaxCall; negative means no bound.
 	MaxCall time.Duration
-	// Limits bound what a caller, and all callers together, have at once at the endpoint and at SSEPath.
+	// Limits bound what a caller, and all callers together, have at once at the endpoint and at
+	// SSEPath.
 	Limits guard.Limits
 	// Store remembers clients and grants. Nil means memory.
 	Store store.Store
-	// Keys encrypt what is stored, mark sessions, and sign what the upstream is told. Nil means keys made at the start; a
-	// store that outlives the process, and several replicas, need keys that do.
+	// Keys encrypt what is stored, mark sessions, and sign what the upstream is told. Nil means
+	// keys made at the start; a store that outlives the process, and several replicas, need keys
+	// that do.
 	Keys *broker.Keys
-	// SigningKey signs access tokens; a P-256 key. Nil means one that is made once and kept, encrypted, in the store.
+	// SigningKey signs access tokens; a P-256 key. Nil means one that is made once and kept,
+	// encrypted, in the store.
 	SigningKey *ecdsa.PrivateKey
-	// RegistrationsPerMinute bounds the registrations that clients of one network (/24 of IPv4, /48 of IPv6) can make,
-	// and also the sign-ins that they can begin. Zero means 120; negative means no bound.
+	// RegistrationsPerMinute bounds the registrations that clients of one network (/24 of IPv4, /48
+	// of IPv6) can make, and also the sign-ins that they can begin. Zero means 120; negative means
+	// no bound.
 	RegistrationsPerMinute int
 	// Version is what the reference server's tools report. Empty means "0".
 	Version string
@@ -95,12 +109,13 @@ type Config struct {
 	Now func() time.Time
 	// Rand is the source of randomness. Nil means crypto/rand.
 	Rand io.Reader
-	// Logger hears of sign-ins, refusals and failures, never of a token, code or secret. Nil discards.
+	// Logger hears of sign-ins, refusals and failures, never of a token, code or secret. Nil
+	// discards.
 	Logger *slog.Logger
 }
 
-// A Server is an http.Handler for everything at PublicURL. It is safe for concurrent use and starts no goroutine; see
-// Watch.
+// A Server is an http.Handler for everything at PublicURL. It is safe for concurrent use and starts
+// no goroutine; see Watch.
 type Server struct {
 	mux       *http.ServeMux
 	mode      mode
@@ -128,7 +143,8 @@ type mode interface {
 	check(ctx context.Context) error
 	// mount adds what the mode serves beside the endpoint.
 	mount(mux *http.ServeMux)
-	// tokenKey is where the mode finds the caller's token in a request's context; nil where it needs none.
+	// tokenKey is where the mode finds the caller's token in a request's context; nil where it
+	// needs none.
 	tokenKey() any
 }
 
@@ -140,8 +156,9 @@ type ConfigError struct {
 
 func (e *ConfigError) Error() string { return "server: " + e.Field + " " + e.Problem }
 
-// New wires a server. Its error is an *entra.ConfigError, which names a key of .env, where the registration is at
-// fault, and a *ConfigError where another field is; it does not ask Entra anything.
+// New wires a server. Its error is an *entra.ConfigError, which names a key of .env, where the
+// registration is at fault, and a *ConfigError where another field is; it does not ask Entra
+// anything.
 func New(ctx context.Context, config Config) (*Server, error) {
 	public, err := readPublicURL(config.PublicURL)
 	if err != nil {
@@ -193,7 +210,8 @@ func New(ctx context.Context, config Config) (*Server, error) {
 
 var plainHost = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$`)
 
-// isPort reports whether the port of a URL can be connected to. A URL without one has the port of its scheme.
+// isPort reports whether the port of a URL can be connected to. A URL without one has the port of
+// its scheme.
 func isPort(text string) bool {
 	port, err := strconv.ParseUint(text, 10, 16)
 	return text == "" || err == nil && port > 0
@@ -228,7 +246,8 @@ func readPublicURL(text string) (string, error) {
 	return public, nil
 }
 
-// withoutSecrets leaves out what may be a password or a key: what stands before the host, and the query.
+// withoutSecrets leaves out what may be a password or a key: what stands before the host, and the
+// query.
 func withoutSecrets(text string) string {
 	text, _, _ = strings.Cut(text, "?")
 	if at := strings.LastIndex(text, "@"); at >= 0 {
@@ -237,14 +256,22 @@ func withoutSecrets(text string) string {
 	return text
 }
 
-// Deployment names what a store's grants come from: authority, tenant and application. The same deployment has the same
-// name however its settings are written. A program can keep a store for each.
+// Deployment names what a store's grants come from: authority, tenant and application. The same
+// deployment has the same name however its settings are written. A program can keep a store for
+// each.
 func Deployment(registration entra.Config) string {
 	authority := strings.ToLower(strings.TrimRight(registration.Authority, "/"))
 	if authority == "" {
 		authority = "login.microsoftonline.com"
 	}
-	return strings.Join([]string{strings.TrimPrefix(authority, "https://"), strings.ToLower(registration.TenantID), strings.ToLower(registration.ClientID)}, " ")
+	return strings.Join(
+		[]string{
+			strings.TrimPrefix(authority, "https://"),
+			strings.ToLower(registration.TenantID),
+			strings.ToLower(registration.ClientID),
+		},
+		" ",
+	)
 }
 
 func isLoopback(host string) bool {
@@ -264,8 +291,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Resource is the URL of the MCP endpoint.
 func (s *Server) Resource() string { return s.resource }
 
-// GraphToken is a Graph token of the caller of a request to the endpoint, with the permissions of the scopes that were
-// approved. It is for handlers given as Config.MCP. In direct mode it is had on behalf of the caller.
+// GraphToken is a Graph token of the caller of a request to the endpoint, with the permissions of
+// the scopes that were approved. It is for handlers given as Config.MCP. In direct mode it is had
+// on behalf of the caller.
 func (s *Server) GraphToken(ctx context.Context) (string, error) {
 	caller, known := guard.FromContext(ctx)
 	if !known {

@@ -59,16 +59,34 @@ func TestAPublicURLHasOneForm(t *testing.T) {
 func TestADeploymentHasOneName(t *testing.T) {
 	t.Parallel()
 	name := server.Deployment(entra.Config{TenantID: "ab", ClientID: "cd"})
-	assert.Equal(t, name, server.Deployment(entra.Config{Authority: "https://login.microsoftonline.com/", TenantID: "AB", ClientID: "CD"}))
-	assert.Equal(t, name, server.Deployment(entra.Config{Authority: "login.microsoftonline.com", TenantID: "ab", ClientID: "cd"}))
-	assert.NotEqual(t, name, server.Deployment(entra.Config{Authority: "http://localhost:8400", TenantID: "ab", ClientID: "cd"}))
+	assert.Equal(
+		t,
+		name,
+		server.Deployment(
+			entra.Config{Authority: "https://login.microsoftonline.com/", TenantID: "AB", ClientID: "CD"},
+		),
+	)
+	assert.Equal(
+		t,
+		name,
+		server.Deployment(entra.Config{Authority: "login.microsoftonline.com", TenantID: "ab", ClientID: "cd"}),
+	)
+	assert.NotEqual(
+		t,
+		name,
+		server.Deployment(entra.Config{Authority: "http://localhost:8400", TenantID: "ab", ClientID: "cd"}),
+	)
 }
 
 func TestAStoreServesOneDeployment(t *testing.T) {
 	t.Parallel()
 	fake := fakeentra.NewServer(fakeentra.Config{})
 	t.Cleanup(fake.Close)
-	config := server.Config{PublicURL: "http://localhost:8000", Entra: registration(fake), Store: store.NewMemory(store.Config{})}
+	config := server.Config{
+		PublicURL: "http://localhost:8000",
+		Entra:     registration(fake),
+		Store:     store.NewMemory(store.Config{}),
+	}
 	_, err := server.New(t.Context(), config)
 	require.NoError(t, err)
 	_, err = server.New(t.Context(), config)
@@ -79,9 +97,19 @@ func TestWhatAnybodyMaySee(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
 	for path, want := range map[string]int{
-		"/": 200, "/healthz": 200, "/readyz": 503, "/mcp": 401, "/mcp/": 401, "/nothing": 404,
-		"/.well-known/oauth-protected-resource/mcp": 200, "/.well-known/oauth-authorization-server": 200,
-		"/.well-known/openid-configuration": 200, "/jwks": 200, "/token": 405, "/authorize": 400, "/auth/callback": 400,
+		"/":        200,
+		"/healthz": 200,
+		"/readyz":  503,
+		"/mcp":     401,
+		"/mcp/":    401,
+		"/nothing": 404,
+		"/.well-known/oauth-protected-resource/mcp": 200,
+		"/.well-known/oauth-authorization-server":   200,
+		"/.well-known/openid-configuration":         200,
+		"/jwks":                                     200,
+		"/token":                                    405,
+		"/authorize":                                400,
+		"/auth/callback":                            400,
 	} {
 		status, header, body := s.send(http.MethodGet, s.origin+path, "")
 		assert.Equal(t, want, status, path)

@@ -35,7 +35,8 @@ func TestStateBehindTheGuardIsItsUsers(t *testing.T) {
 	only := []string{"server/state", "server/request-state", "server/elicitation", "server/task"}
 	put := func(config *server.Config) *keeper {
 		k := newKeeper(fromGuard)
-		config.MCP, config.Stateful = k.handler(), true
+		config.MCP = k.handler()
+		config.Stateful = true
 		return k
 	}
 	t.Run("broker", func(t *testing.T) {
@@ -74,7 +75,8 @@ func TestStateBehindTheGuardIsItsUsers(t *testing.T) {
 		t.Cleanup(behind.Close)
 		origin = startServer(t, func(config *server.Config) {
 			direct(fake)(config)
-			config.Upstream, config.Stateful = behind.URL+"/mcp", true
+			config.Upstream = behind.URL + "/mcp"
+			config.Stateful = true
 		})
 		target := directTarget(t, origin+"/mcp", fake)
 		k.describe(&target)

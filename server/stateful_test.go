@@ -24,7 +24,8 @@ const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"pro
 func TestStatefulToolsKeepASessionForEachCaller(t *testing.T) {
 	t.Parallel()
 	s := newDirectSite(t, func(config *server.Config) { config.Stateful = true })
-	adele, alex := s.mint(fakeentra.Token{}), s.mint(fakeentra.Token{User: "AlexW@contoso.onmicrosoft.com"})
+	adele := s.mint(fakeentra.Token{})
+	alex := s.mint(fakeentra.Token{User: "AlexW@contoso.onmicrosoft.com"})
 	headers := func(raw, session string) []string {
 		all := []string{
 			"Content-Type",
@@ -77,7 +78,8 @@ func TestTheTransportOfBefore(t *testing.T) {
 	defer client.Close()
 	require.NoError(t, client.Start(t.Context()))
 	_, err = client.Initialize(t.Context(), mcp.InitializeRequest{Params: mcp.InitializeParams{
-		ProtocolVersion: "2024-11-05", ClientInfo: mcp.Implementation{Name: "t", Version: "1"},
+		ProtocolVersion: "2024-11-05",
+		ClientInfo:      mcp.Implementation{Name: "t", Version: "1"},
 	}})
 	require.NoError(t, err)
 	call := mcp.CallToolRequest{}
@@ -90,7 +92,8 @@ func TestTheTransportOfBefore(t *testing.T) {
 func TestAStreamOfBeforeBelongsToItsCaller(t *testing.T) {
 	t.Parallel()
 	s := newDirectSite(t, func(config *server.Config) { config.LegacySSE = true })
-	adele, alex := s.mint(fakeentra.Token{}), s.mint(fakeentra.Token{User: "AlexW@contoso.onmicrosoft.com"})
+	adele := s.mint(fakeentra.Token{})
+	alex := s.mint(fakeentra.Token{User: "AlexW@contoso.onmicrosoft.com"})
 	stream := s.origin + server.SSEPath
 	status, header, _ := s.send(http.MethodGet, stream, "")
 	assert.Equal(t, http.StatusUnauthorized, status)

@@ -28,11 +28,12 @@ import (
 	"mcpentra/server/guard"
 )
 
-// What the guard costs, in ratios of one run: tools/call of the same mcp-go server with the guard and without it, by the same
-// requests, over 16 connections on loopback, with Entra's own RS256 tokens. "With the guard" is the whole server in direct
-// mode; "without" is mcp-go's handler alone, which gets the Authorization header too, and reads past it. What is compared is
-// the processor time of a whole call: that of the client, of net/http on both sides and of the kernel is in both. The tool does
-// next to nothing, so the guard's share is as large here as it can be.
+// What the guard costs, in ratios of one run: tools/call of the same mcp-go server with the guard
+// and without it, by the same requests, over 16 connections on loopback, with Entra's own RS256
+// tokens. "With the guard" is the whole server in direct mode; "without" is mcp-go's handler alone,
+// which gets the Authorization header too, and reads past it. What is compared is the processor
+// time of a whole call: that of the client, of net/http on both sides and of the kernel is in both.
+// The tool does next to nothing, so the guard's share is as large here as it can be.
 
 const (
 	benchConnections = 16
@@ -45,16 +46,22 @@ const (
 // echo is an MCP server with a tool that repeats what it is told.
 func echo(options ...mcpserver.StreamableHTTPOption) http.Handler {
 	tools := mcpserver.NewMCPServer("echo", "1")
-	tools.AddTool(mcp.NewTool("echo", mcp.WithString("text")), func(_ context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		return mcp.NewToolResultText(request.GetString("text", "")), nil
-	})
-	return mcpserver.NewStreamableHTTPServer(tools, append(options, mcpserver.WithStateLess(true), mcpserver.WithDisableStreaming(true))...)
+	tools.AddTool(
+		mcp.NewTool("echo", mcp.WithString("text")),
+		func(_ context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			return mcp.NewToolResultText(request.GetString("text", "")), nil
+		},
+	)
+	return mcpserver.NewStreamableHTTPServer(
+		tools,
+		append(options, mcpserver.WithStateLess(true), mcpserver.WithDisableStreaming(true))...)
 }
 
 // guardedEcho is the same as it stands behind the guard, which checks Host in its place.
 func guardedEcho() http.Handler { return echo(mcpserver.WithDisableLocalhostProtection(true)) }
 
-// A benchSite is a server in direct mode in front of a fake, which counts how often its keys are fetched.
+// A benchSite is a server in direct mode in front of a fake, which counts how often its keys are
+// fetched.
 type benchSite struct {
 	fake     *fakeentra.Server
 	listener *httptest.Server
@@ -76,8 +83,12 @@ func newBenchSite(b *testing.B, build func(origin string, registration entra.Con
 	b.Cleanup(s.fake.Close)
 	s.listener = httptest.NewUnstartedServer(nil)
 	s.listener.Config.Handler = build("http://"+s.listener.Listener.Addr().String(), entra.Config{
-		Authority: s.fake.URL, TenantID: directory.DefaultTenantID, ClientID: directory.DefaultAPIID, ClientSecret: apiSecret,
-		HTTPClient: &http.Client{Transport: s}, TrustPublicFakeKeys: true,
+		Authority:           s.fake.URL,
+		TenantID:            directory.DefaultTenantID,
+		ClientID:            directory.DefaultAPIID,
+		ClientSecret:        apiSecret,
+		HTTPClient:          &http.Client{Transport: s},
+		TrustPublicFakeKeys: true,
 	})
 	s.listener.Start()
 	b.Cleanup(s.listener.Close)
@@ -94,7 +105,10 @@ func newBenchClient(b *testing.B) *http.Client {
 // whole is the whole server in direct mode.
 func whole(b *testing.B) func(string, entra.Config) http.Handler {
 	return func(origin string, registration entra.Config) http.Handler {
-		made, err := server.New(b.Context(), server.Config{PublicURL: origin, Entra: registration, Direct: &server.Direct{}, MCP: guardedEcho()})
+		made, err := server.New(
+			b.Context(),
+			server.Config{PublicURL: origin, Entra: registration, Direct: &server.Direct{}, MCP: guardedEcho()},
+		)
 		require.NoError(b, err)
 		return made
 	}
@@ -107,7 +121,8 @@ func callEcho(b *testing.B, client *http.Client, address, token string) int {
 		b.Error(err)
 		return 0
 	}
-	request.Header["Content-Type"], request.Header["Accept"] = []string{"application/json"}, []string{"application/json, text/event-stream"}
+	request.Header["Content-Type"] = []string{"application/json"}
+	request.Header["Accept"] = []string{"application/json, text/event-stream"}
 	request.Header["Mcp-Protocol-Version"] = []string{"2025-11-25"}
 	request.Header["Authorization"] = []string{"Bearer " + token}
 	response, err := client.Do(request)
@@ -143,23 +158,26 @@ func callAll(b *testing.B, client *http.Client, address, token string, n int) {
 	require.False(b, b.Failed())
 }
 
-// used is the processor time of this process. On a machine whose cores are all busy throughput is its inverse, and it does
-// not change with what else the machine does.
+// used is the processor time of this process. On a machine whose cores are all busy throughput is
+// its inverse, and it does not change with what else the machine does.
 func used(b *testing.B) time.Duration {
 	var usage syscall.Rusage
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// medianRatio measures two things in turn, each first in every second round, and returns the median of base/other.
+// medianRatio measures two things in turn, each first in every second round, and returns the median
+// of base/other.
 func medianRatio(b *testing.B, base, other func()) float64 {
 	base()
 	other()
 	var ratios []float64
 	for round := range benchRounds {
-		first, second := base, other
+		first := base
+		second := other
 		if round%2 == 1 {
-			first, second = other, base
+			first = other
+			second = base
 		}
 		start := used(b)
 		first()
@@ -175,9 +193,10 @@ func medianRatio(b *testing.B, base, other func()) float64 {
 	return ratios[len(ratios)/2]
 }
 
-// BenchmarkGuardWarm is the rate of tools/call behind the guard, over the rate of the same server without it. The token was
-// verified before, and so were those of others: the heap is that of a server which knows its callers, not that of an empty one,
-// whose garbage is collected every few hundred calls.
+// BenchmarkGuardWarm is the rate of tools/call behind the guard, over the rate of the same server
+// without it. The token was verified before, and so were those of others: the heap is that of a
+// server which knows its callers, not that of an empty one, whose garbage is collected every few
+// hundred calls.
 func BenchmarkGuardWarm(b *testing.B) {
 	bare := httptest.NewServer(echo())
 	b.Cleanup(bare.Close)
@@ -186,7 +205,9 @@ func BenchmarkGuardWarm(b *testing.B) {
 	var token string
 	for n := range benchTokens {
 		var err error
-		token, err = site.fake.Mint(fakeentra.Token{Claims: map[string]any{"scp": "access_as_user", "uti": strconv.Itoa(n)}})
+		token, err = site.fake.Mint(
+			fakeentra.Token{Claims: map[string]any{"scp": "access_as_user", "uti": strconv.Itoa(n)}},
+		)
 		require.NoError(b, err)
 		require.Equal(b, http.StatusOK, callEcho(b, site.client, site.listener.URL+"/mcp", token))
 	}
@@ -199,7 +220,8 @@ func BenchmarkGuardWarm(b *testing.B) {
 	b.ReportMetric(0.90, "ratio>=")
 }
 
-// BenchmarkGuardVerifying is the same where nothing is remembered: every call verifies its RS256 token.
+// BenchmarkGuardVerifying is the same where nothing is remembered: every call verifies its RS256
+// token.
 func BenchmarkGuardVerifying(b *testing.B) {
 	bare := httptest.NewServer(echo())
 	b.Cleanup(bare.Close)
@@ -208,15 +230,23 @@ func BenchmarkGuardVerifying(b *testing.B) {
 		api, err := entra.NewAPI(registration, entra.APIConfig{CacheSize: -1})
 		require.NoError(b, err)
 		guarded, err := guard.New(guard.Config{
-			Resource: origin + "/mcp", AuthorizationServers: api.Issuers(), Scopes: []string{"access_as_user"},
+			Resource:             origin + "/mcp",
+			AuthorizationServers: api.Issuers(),
+			Scopes:               []string{"access_as_user"},
 			Verify: func(ctx context.Context, raw string) (*guard.Identity, error) {
 				caller, err := api.Verify(ctx, raw)
 				if err != nil {
 					return nil, err
 				}
 				return &guard.Identity{
-					Principal: guard.Principal{Issuer: caller.Issuer, TenantID: caller.TenantID, ObjectID: caller.ObjectID},
-					Kind:      guard.Kind(caller.Kind), Scopes: caller.Scopes, Expiry: caller.Expiry,
+					Principal: guard.Principal{
+						Issuer:   caller.Issuer,
+						TenantID: caller.TenantID,
+						ObjectID: caller.ObjectID,
+					},
+					Kind:   guard.Kind(caller.Kind),
+					Scopes: caller.Scopes,
+					Expiry: caller.Expiry,
 				}, nil
 			},
 		}, guardedEcho())
@@ -234,9 +264,10 @@ func BenchmarkGuardVerifying(b *testing.B) {
 	b.ReportMetric(0.50, "ratio>=")
 }
 
-// BenchmarkGuardFlood sends 100,000 tokens with as many unknown key ids, while others call a tool with a good token: how often
-// the keys are fetched in all, and by how much the heap has grown. The rate that is left to the good calls, when as many
-// connections carry forged tokens, follows from what either costs in processor time, its sender included.
+// BenchmarkGuardFlood sends 100,000 tokens with as many unknown key ids, while others call a tool
+// with a good token: how often the keys are fetched in all, and by how much the heap has grown. The
+// rate that is left to the good calls, when as many connections carry forged tokens, follows from
+// what either costs in processor time, its sender included.
 func BenchmarkGuardFlood(b *testing.B) {
 	const flood = 100_000
 	site := newBenchSite(b, whole(b))
@@ -256,8 +287,11 @@ func BenchmarkGuardFlood(b *testing.B) {
 		for range benchConnections {
 			group.Go(func() {
 				for n := last.Add(1); n <= until; n = last.Add(1) {
-					forged := base64.RawURLEncoding.EncodeToString([]byte(`{"typ":"JWT","alg":"RS256","kid":"unknown-`+strconv.FormatInt(n, 10)+`"}`)) + tail
-					if status := callEcho(b, attacker, address, forged); status != http.StatusUnauthorized && status != http.StatusServiceUnavailable {
+					forged := base64.RawURLEncoding.EncodeToString(
+						[]byte(`{"typ":"JWT","alg":"RS256","kid":"unknown-`+strconv.FormatInt(n, 10)+`"}`),
+					) + tail
+					if status := callEcho(b, attacker, address, forged); status != http.StatusUnauthorized &&
+						status != http.StatusServiceUnavailable {
 						b.Errorf("a forged token is answered with status %d", status)
 						return
 					}
@@ -271,7 +305,11 @@ func BenchmarkGuardFlood(b *testing.B) {
 	for b.Loop() {
 		callAll(b, site.client, address, good, benchCalls)
 		heap := liveHeap()
-		ratio := medianRatio(b, func() { attack(benchCalls) }, func() { callAll(b, site.client, address, good, benchCalls) })
+		ratio := medianRatio(
+			b,
+			func() { attack(benchCalls) },
+			func() { callAll(b, site.client, address, good, benchCalls) },
+		)
 		b.ReportMetric(1/(1+ratio), "rate")
 		ended := make(chan struct{})
 		var goods sync.WaitGroup

@@ -5,9 +5,10 @@ import "net/http"
 // wellKnown is where all metadata is (RFC 8615).
 const wellKnown = "/.well-known"
 
-// handleNoMetadata answers for the well-known addresses at which nothing is: clients look for metadata at
-// several of them, one after the other (RFC 9728 section 3.1, RFC 8414 section 3.1). Web pages may read the
-// answer. A page that may not read it would give up and try no other address.
+// handleNoMetadata answers for the well-known addresses at which nothing is: clients look for
+// metadata at several of them, one after the other (RFC 9728 section 3.1, RFC 8414 section 3.1).
+// Web pages may read the answer. A page that may not read it would give up and try no other
+// address.
 func handleNoMetadata(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Access-Control-Allow-Origin", "*")

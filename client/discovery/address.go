@@ -26,9 +26,9 @@ func blockOf(prefix string, from reach, name string) block {
 	return block{netip.MustParsePrefix(prefix), from, name}
 }
 
-// blocks are the special ranges. The first that holds an address counts. Most are from the IANA IPv4
-// and IPv6 Special-Purpose Address Registries (RFC 6890), where "Globally Reachable" is not true.
-// The cloud providers document the addresses of their metadata services.
+// blocks are the special ranges. The first that holds an address counts. Most are from the IANA
+// IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890), where "Globally Reachable" is not
+// true. The cloud providers document the addresses of their metadata services.
 var blocks = []block{
 	blockOf("168.63.129.16/32", nowhere, "Azure's platform service"),
 	blockOf("100.100.100.200/32", nowhere, "Alibaba Cloud's metadata service"),
@@ -67,8 +67,8 @@ var blocks = []block{
 	blockOf("2001::/23", nowhere, "protocol assignments, RFC 2928"),
 	blockOf("2001:db8::/32", nowhere, "documentation, RFC 3849"),
 	blockOf("3fff::/20", nowhere, "documentation, RFC 9637"),
-	// IANA gives out global unicast addresses from this range alone. The IPv4-compatible ones, RFC 4291
-	// section 2.5.5.1, are outside of it, and so is whatever has no use yet.
+	// IANA gives out global unicast addresses from this range alone. The IPv4-compatible ones, RFC
+	// 4291 section 2.5.5.1, are outside of it, and so is whatever has no use yet.
 	blockOf("2000::/3", everywhere, "the public network"),
 	blockOf("::/0", nowhere, "reserved, RFC 4291"),
 }
@@ -95,8 +95,9 @@ func last(address netip.Addr) netip.Addr {
 	return netip.AddrFrom4([4]byte(raw[12:]))
 }
 
-// inOwnTranslator is the IPv4 address behind a translator of a network of its own. Where the prefix is
-// shorter than usual the address stands elsewhere (RFC 6052 section 2.2), which is not taken apart.
+// inOwnTranslator is the IPv4 address behind a translator of a network of its own. Where the prefix
+// is shorter than usual the address stands elsewhere (RFC 6052 section 2.2), which is not taken
+// apart.
 func inOwnTranslator(address netip.Addr) netip.Addr {
 	raw := address.As16()
 	if [4]byte(raw[8:12]) != [4]byte{} {
@@ -105,7 +106,8 @@ func inOwnTranslator(address netip.Addr) netip.Addr {
 	return last(address)
 }
 
-// standsFor is the IPv4 addresses that a translator or tunnel would go on to from an address of IPv6.
+// standsFor is the IPv4 addresses that a translator or tunnel would go on to from an address of
+// IPv6.
 func standsFor(address netip.Addr) []netip.Addr {
 	if address.Is4() {
 		return nil
@@ -127,7 +129,8 @@ func standsFor(address netip.Addr) []netip.Addr {
 	return all
 }
 
-// nearest is the block of an address, or that of an address that it stands for if that one is nearer.
+// nearest is the block of an address, or that of an address that it stands for if that one is
+// nearer.
 func nearest(address netip.Addr) block {
 	found := find(address)
 	for _, one := range standsFor(address) {
@@ -138,9 +141,10 @@ func nearest(address netip.Addr) block {
 	return found
 }
 
-// CheckAddress says why the client makes no connection to an address that the metadata of a server led
-// to. No server may name addresses such as that of a cloud's metadata service. Only a server that is as
-// near itself may name a private address or loopback. An invalid server address is far away.
+// CheckAddress says why the client makes no connection to an address that the metadata of a server
+// led to. No server may name addresses such as that of a cloud's metadata service. Only a server
+// that is as near itself may name a private address or loopback. An invalid server address is far
+// away.
 func CheckAddress(address, server netip.Addr) error {
 	// A zone picks an interface, and says nothing about where an address belongs.
 	address, server = address.Unmap().WithZone(""), server.Unmap().WithZone("")
@@ -151,7 +155,8 @@ func CheckAddress(address, server netip.Addr) error {
 			to = inOwnTranslator(to) // the server's own translator leads there
 		}
 	}
-	at, from := nearest(to), nearest(server).reach
+	at := nearest(to)
+	from := nearest(server).reach
 	if from == nowhere {
 		from = everywhere
 	}

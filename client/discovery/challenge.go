@@ -13,19 +13,22 @@ type Challenge struct {
 	Params map[string]string // names in lower case
 }
 
-// maxChallenges bounds the WWW-Authenticate headers of one response in bytes, and the challenges and parameters in them.
+// maxChallenges bounds the WWW-Authenticate headers of one response in bytes, and the challenges
+// and parameters in them.
 const (
 	maxChallengeBytes = 16 << 10
 	maxChallenges     = 32
 	maxParams         = 32
 )
 
-// ErrTooLong says that the WWW-Authenticate headers of a response are longer than anybody should read.
+// ErrTooLong says that the WWW-Authenticate headers of a response are longer than anybody should
+// read.
 var ErrTooLong = errors.New("discovery: the WWW-Authenticate header is too long")
 
 var errChallenge = errors.New("discovery: the WWW-Authenticate header is not well formed")
 
-// ParseChallenges reads all WWW-Authenticate headers of a response, in time that grows with their length. What follows a mistake is not read.
+// ParseChallenges reads all WWW-Authenticate headers of a response, in time that grows with their
+// length. What follows a mistake is not read.
 func ParseChallenges(header http.Header) ([]Challenge, error) {
 	var all []Challenge
 	size := 0
@@ -55,8 +58,9 @@ func First(challenges []Challenge, scheme string) *Challenge {
 	return nil
 }
 
-// Token is the challenge that says which token is wanted: the first Bearer challenge, or else the first
-// DPoP challenge (RFC 9449 section 7.1), or nil. Challenges that name different metadata name none.
+// Token is the challenge that says which token is wanted: the first Bearer challenge, or else the
+// first DPoP challenge (RFC 9449 section 7.1), or nil. Challenges that name different metadata name
+// none.
 func Token(challenges []Challenge) *Challenge {
 	wanted := First(challenges, "bearer")
 	if wanted == nil {
@@ -113,7 +117,8 @@ func (s *scanner) token() string {
 }
 
 func isTokenByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c != 0 && strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+		c != 0 && strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
 // addressParam is where protected resource metadata is (RFC 9728 section 5.1).
@@ -161,7 +166,8 @@ func (s *scanner) challenge() (Challenge, bool) {
 	}
 }
 
-// token68 skips the other form that a challenge can have (RFC 9110 section 11.2), if that is what comes, up to the comma.
+// token68 skips the other form that a challenge can have (RFC 9110 section 11.2), if that is what
+// comes, up to the comma.
 func (s *scanner) token68() bool {
 	begin := s.at
 	s.skipBlanks()
@@ -181,8 +187,8 @@ func (s *scanner) token68() bool {
 	return false
 }
 
-// address reads the value of addressParam. It is empty if the value is not well formed, or in single
-// quotes. Such a value ends at the next comma or blank.
+// address reads the value of addressParam. It is empty if the value is not well formed, or in
+// single quotes. Such a value ends at the next comma or blank.
 func (s *scanner) address() string {
 	begin := s.at
 	value, ok := s.value()
@@ -199,8 +205,8 @@ func (s *scanner) address() string {
 // ended reports whether a value ends here.
 func (s *scanner) ended() bool { return s.done() || strings.IndexByte(" \t,", s.text[s.at]) >= 0 }
 
-// singleQuoted reads a string in single quotes, which some servers write. One with a comma or a double
-// quote in it is none, and an apostrophe may also stand in a token.
+// singleQuoted reads a string in single quotes, which some servers write. One with a comma or a
+// double quote in it is none, and an apostrophe may also stand in a token.
 func (s *scanner) singleQuoted() (string, bool) {
 	if s.peek() != '\'' {
 		return "", false
@@ -229,7 +235,8 @@ func (s *scanner) value() (string, bool) {
 		return value, value != ""
 	}
 	s.at++
-	begin, escaped := s.at, false
+	begin := s.at
+	escaped := false
 	for ; !s.done() && s.text[s.at] != '"'; s.at++ {
 		if s.text[s.at] == '\\' {
 			escaped = true

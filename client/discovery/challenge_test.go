@@ -74,7 +74,9 @@ func TestChallenges(t *testing.T) {
 			want:  []discovery.Challenge{{"bearer", params{"realm": "x"}}, {"ntlm", params{}}},
 		},
 		"a parameter after a token68": {
-			lines: []string{`Bearer abc==, realm="x"`}, want: []discovery.Challenge{{"bearer", params{}}}, wrong: true,
+			lines: []string{`Bearer abc==, realm="x"`},
+			want:  []discovery.Challenge{{"bearer", params{}}},
+			wrong: true,
 		},
 		"a parameter twice":           {lines: []string{`Bearer scope="a", scope="b"`}, wrong: true},
 		"a parameter twice, in cases": {lines: []string{`Bearer scope="a", SCOPE="b"`}, wrong: true},
@@ -123,7 +125,8 @@ func TestChallenges(t *testing.T) {
 		},
 		"what stands before a mistake": {
 			lines: []string{`Bearer realm="x", Basic ;;;`, `Digest realm="never read"`},
-			want:  []discovery.Challenge{{"bearer", params{"realm": "x"}}}, wrong: true,
+			want:  []discovery.Challenge{{"bearer", params{"realm": "x"}}},
+			wrong: true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -179,8 +182,9 @@ func slicesOf(line string, times int) []string {
 	return all
 }
 
-// TestChallengesTakeLinearWork lengthens inputs that make a parser go back, and counts the bytes that it allocates, since
-// time would depend on the machine. Capital letters make it copy every word that it reads.
+// TestChallengesTakeLinearWork lengthens inputs that make a parser go back, and counts the bytes
+// that it allocates, since time would depend on the machine. Capital letters make it copy every
+// word that it reads.
 func TestChallengesTakeLinearWork(t *testing.T) {
 	for name, make := range map[string]func(n int) string{
 		"blanks":          func(n int) string { return "Bearer A" + strings.Repeat(" ", n) + "B" },
@@ -193,7 +197,8 @@ func TestChallengesTakeLinearWork(t *testing.T) {
 		"schemes in line": func(n int) string { return strings.Repeat("A ", n/2) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			small, large := bytesAllocated(make(4<<10)), bytesAllocated(make(16<<10-40))
+			small := bytesAllocated(make(4 << 10))
+			large := bytesAllocated(make(16<<10 - 40))
 			assert.LessOrEqual(t, large, 8*small+4096, "four times the input")
 		})
 	}

@@ -28,17 +28,19 @@ var errAbsent = errors.New("no document there")
 
 // A Fetcher gets metadata documents.
 type Fetcher struct {
-	// HTTPClient sends the requests. Its redirects are not followed. Nil means http.DefaultTransport.
+	// HTTPClient sends the requests. Its redirects are not followed. Nil means
+	// http.DefaultTransport.
 	HTTPClient *http.Client
 	// ProtocolVersion is sent as MCP-Protocol-Version. Empty leaves the header out.
 	ProtocolVersion string
-	// IssuerRootSlash overlooks that one of two issuers is an origin, and the other the same with a slash.
+	// IssuerRootSlash overlooks that one of two issuers is an origin, and the other the same with a
+	// slash.
 	IssuerRootSlash bool
 	// EntraTenants takes metadata with Entra ID's template as issuer for its names for all tenants,
 	// organizations and common, at the same origin. Whoever uses it has to check the tenant.
 	EntraTenants bool
-	// ResourceAbove takes metadata for the origin, or a path above the server's, at the address in the
-	// challenge and at the well-known one of the path.
+	// ResourceAbove takes metadata for the origin, or a path above the server's, at the address in
+	// the challenge and at the well-known one of the path.
 	ResourceAbove bool
 }
 
@@ -75,7 +77,12 @@ func (f *Fetcher) get(ctx context.Context, address string, into any) error {
 	}
 	kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	if err != nil || kind != "application/json" && !strings.HasSuffix(kind, "+json") {
-		return fmt.Errorf("discovery: %s is not JSON but %q: %w", address, response.Header.Get("Content-Type"), errAbsent)
+		return fmt.Errorf(
+			"discovery: %s is not JSON but %q: %w",
+			address,
+			response.Header.Get("Content-Type"),
+			errAbsent,
+		)
 	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxDocument+1))
 	if err != nil {
@@ -90,9 +97,9 @@ func (f *Fetcher) get(ctx context.Context, address string, into any) error {
 	return nil
 }
 
-// CheckURL says why the client does not use an address that a server chose. It wants https, or http on
-// loopback, without user information or fragment. A server may name an address of loopback or of a
-// private network only if it is as near itself (CheckAddress). A nil server may name any address.
+// CheckURL says why the client does not use an address that a server chose. It wants https, or http
+// on loopback, without user information or fragment. A server may name an address of loopback or of
+// a private network only if it is as near itself (CheckAddress). A nil server may name any address.
 func CheckURL(address string, server *url.URL) (*url.URL, error) {
 	parsed, err := url.Parse(address)
 	if err != nil || parsed.Host == "" || parsed.Opaque != "" {
@@ -120,8 +127,8 @@ func CheckURL(address string, server *url.URL) (*url.URL, error) {
 	return parsed, nil
 }
 
-// asciiHost is a host as the HTTP client takes it, which maps digits in circles and other full stops to
-// those of an address.
+// asciiHost is a host as the HTTP client takes it, which maps digits in circles and other full
+// stops to those of an address.
 func asciiHost(host string) (string, error) {
 	if !strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII }) {
 		return host, nil
@@ -129,7 +136,8 @@ func asciiHost(host string) (string, error) {
 	return idna.Lookup.ToASCII(host)
 }
 
-// endsInNumber reports whether the last label of a name is a number, as that of an IPv4 address is, in whatever form (WHATWG URL, host parser). No name of the network has such a label.
+// endsInNumber reports whether the last label of a name is a number, as that of an IPv4 address is,
+// in whatever form (WHATWG URL, host parser). No name of the network has such a label.
 func endsInNumber(host string) bool {
 	host = strings.TrimSuffix(host, ".")
 	label := host[strings.LastIndexByte(host, '.')+1:]
@@ -154,8 +162,8 @@ func IsLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && address.Unmap().IsLoopback()
 }
 
-// clip makes text of a server fit for an error: bounded, without control characters and marks that change the
-// direction of writing.
+// clip makes text of a server fit for an error: bounded, without control characters and marks that
+// change the direction of writing.
 func clip(text string) string {
 	if len(text) > 200 {
 		text = text[:200] + "…"

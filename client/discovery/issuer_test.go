@@ -18,7 +18,9 @@ const (
 
 // describing is the metadata of an issuer at a path of the host, with more members.
 func describing(path, more string) reply {
-	return reply{body: `{"issuer":"ORIGIN` + path + `","authorization_endpoint":"ORIGIN/authorize","token_endpoint":"ORIGIN/token"` + more + `}`}
+	return reply{
+		body: `{"issuer":"ORIGIN` + path + `","authorization_endpoint":"ORIGIN/authorize","token_endpoint":"ORIGIN/token"` + more + `}`,
+	}
 }
 
 const pkce = `,"code_challenge_methods_supported":["plain","S256"]`
@@ -59,8 +61,14 @@ func TestIssuerMetadataIsLookedForInOrder(t *testing.T) {
 func TestIssuerIsTheOneAskedForToTheLetter(t *testing.T) {
 	t.Parallel()
 	for name, issuer := range map[string]string{
-		"another path": "ORIGIN/u", "a slash more": "ORIGIN/t/", "another case": "ORIGIN/T", "escaped": "ORIGIN/%74", "another host": "https://evil.example",
-		"nothing": "", "a query more": "ORIGIN/t?", "a dot": "ORIGIN/./t",
+		"another path": "ORIGIN/u",
+		"a slash more": "ORIGIN/t/",
+		"another case": "ORIGIN/T",
+		"escaped":      "ORIGIN/%74",
+		"another host": "https://evil.example",
+		"nothing":      "",
+		"a query more": "ORIGIN/t?",
+		"a dot":        "ORIGIN/./t",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -87,7 +95,12 @@ func TestIssuerMetadataThatIsNotUsed(t *testing.T) {
 			require.ErrorContains(t, err, c.says)
 		})
 	}
-	h := newHost(t, map[string]reply{oauthAt: {body: `{"issuer":"ORIGIN","authorization_endpoint":"ORIGIN/authorize"` + pkce + `}`}})
+	h := newHost(
+		t,
+		map[string]reply{
+			oauthAt: {body: `{"issuer":"ORIGIN","authorization_endpoint":"ORIGIN/authorize"` + pkce + `}`},
+		},
+	)
 	_, err := h.fetcher().FindIssuer(t.Context(), h.URL, h.mcp(t))
 	require.ErrorContains(t, err, "token_endpoint")
 }
@@ -118,7 +131,9 @@ func TestIssuersWithoutACodeFlow(t *testing.T) {
 func TestWithoutPKCENobodySignsIn(t *testing.T) {
 	t.Parallel()
 	for name, more := range map[string]string{
-		"not advertised": "", "only plain": `,"code_challenge_methods_supported":["plain"]`, "empty": `,"code_challenge_methods_supported":[]`,
+		"not advertised":  "",
+		"only plain":      `,"code_challenge_methods_supported":["plain"]`,
+		"empty":           `,"code_challenge_methods_supported":[]`,
 		"in another case": `,"code_challenge_methods_supported":["s256"]`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -128,7 +143,12 @@ func TestWithoutPKCENobodySignsIn(t *testing.T) {
 			require.NoError(t, err)
 			require.ErrorIs(t, found.CheckCodeFlow(false), discovery.ErrNoPKCE)
 			if strings.Contains(more, "lain") || strings.Contains(more, "s256") {
-				require.ErrorIs(t, found.CheckCodeFlow(true), discovery.ErrNoPKCE, "an exception is for those that say nothing")
+				require.ErrorIs(
+					t,
+					found.CheckCodeFlow(true),
+					discovery.ErrNoPKCE,
+					"an exception is for those that say nothing",
+				)
 			}
 		})
 	}

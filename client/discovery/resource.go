@@ -19,7 +19,8 @@ type Resource struct {
 	Location string `json:"-"`
 }
 
-// ErrNoMetadata says that a server has no protected resource metadata at all, as those of MCP 2025-03-26.
+// ErrNoMetadata says that a server has no protected resource metadata at all, as those of MCP
+// 2025-03-26.
 var ErrNoMetadata = errors.New("discovery: the server has no protected resource metadata")
 
 // An OtherResourceError says that metadata describes another resource than the server.
@@ -39,8 +40,9 @@ const resourceWellKnown = "/.well-known/oauth-protected-resource"
 // maxAuthorizationServers bounds the list in a document.
 const maxAuthorizationServers = 16
 
-// FindResource gets the protected resource metadata of an MCP server: where the challenge says, or else at the well-known location with the server's path, or else at the
-// root. A document that is there but does not fit is an error; only where there is none at all it is ErrNoMetadata.
+// FindResource gets the protected resource metadata of an MCP server: where the challenge says, or
+// else at the well-known location with the server's path, or else at the root. A document that is
+// there but does not fit is an error; only where there is none at all it is ErrNoMetadata.
 func (f *Fetcher) FindResource(ctx context.Context, server *url.URL, challenged string) (*Resource, error) {
 	if parsed, err := url.Parse(challenged); err != nil || parsed.Scheme == "" || parsed.Host == "" {
 		challenged = "" // nothing, or no absolute URL, which RFC 9728 section 5.1 wants
@@ -56,7 +58,10 @@ func (f *Fetcher) FindResource(ctx context.Context, server *url.URL, challenged 
 		return f.resource(ctx, challenged, server, match)
 	}
 	origin := server.Scheme + "://" + server.Host
-	candidates := []string{origin + resourceWellKnown + strings.TrimSuffix(server.EscapedPath(), "/"), origin + resourceWellKnown}
+	candidates := []string{
+		origin + resourceWellKnown + strings.TrimSuffix(server.EscapedPath(), "/"),
+		origin + resourceWellKnown,
+	}
 	if candidates[0] == candidates[1] {
 		candidates = candidates[:1]
 	}
@@ -72,7 +77,12 @@ func (f *Fetcher) FindResource(ctx context.Context, server *url.URL, challenged 
 	return nil, ErrNoMetadata
 }
 
-func (f *Fetcher) resource(ctx context.Context, location string, server *url.URL, match func(resource, server *url.URL) bool) (*Resource, error) {
+func (f *Fetcher) resource(
+	ctx context.Context,
+	location string,
+	server *url.URL,
+	match func(resource, server *url.URL) bool,
+) (*Resource, error) {
 	found := &Resource{Location: location}
 	if err := f.get(ctx, location, found); err != nil {
 		return nil, err
@@ -80,7 +90,8 @@ func (f *Fetcher) resource(ctx context.Context, location string, server *url.URL
 	if found.Resource == "" {
 		return nil, fmt.Errorf("discovery: %s does not say which resource it describes", location)
 	}
-	// A document for another resource would have us get a token for that one (RFC 9728 section 3.3).
+	// A document for another resource would have us get a token for that one (RFC 9728 section
+	// 3.3).
 	described, err := url.Parse(found.Resource)
 	if err != nil || !match(described, server) {
 		hint := ""
@@ -95,13 +106,18 @@ func (f *Fetcher) resource(ctx context.Context, location string, server *url.URL
 		}
 	}
 	if len(found.AuthorizationServers) == 0 || len(found.AuthorizationServers) > maxAuthorizationServers {
-		return nil, fmt.Errorf("discovery: %s names %d authorization servers, want 1 to %d", location, len(found.AuthorizationServers), maxAuthorizationServers)
+		return nil, fmt.Errorf(
+			"discovery: %s names %d authorization servers, want 1 to %d",
+			location,
+			len(found.AuthorizationServers),
+			maxAuthorizationServers,
+		)
 	}
 	return found, nil
 }
 
-// fits reports whether a resource is the server: the same URL, but for the case of scheme and host and a
-// slash at the end. A query of the server's URL, such as a key, need not be in its resource.
+// fits reports whether a resource is the server: the same URL, but for the case of scheme and host
+// and a slash at the end. A query of the server's URL, such as a key, need not be in its resource.
 func fits(resource, server *url.URL) bool {
 	return sameOrigin(resource, server) && resource.Fragment == "" && fitsQuery(resource, server) &&
 		strings.TrimSuffix(resource.EscapedPath(), "/") == strings.TrimSuffix(server.EscapedPath(), "/")

@@ -31,16 +31,20 @@ func TestResourceMetadataIsLookedForInOrder(t *testing.T) {
 	}{
 		"where the challenge says, and nowhere else": {
 			replies:   map[string]reply{"/elsewhere": {body: ofMCP}, wellKnown + "/mcp": {body: ofMCP}},
-			challenge: "/elsewhere", asked: []string{"/elsewhere"},
+			challenge: "/elsewhere",
+			asked:     []string{"/elsewhere"},
 		},
 		"with the server's path": {
-			replies: map[string]reply{wellKnown + "/mcp": {body: ofMCP}, wellKnown: {body: ofTheRoot}}, asked: []string{wellKnown + "/mcp"},
+			replies: map[string]reply{wellKnown + "/mcp": {body: ofMCP}, wellKnown: {body: ofTheRoot}},
+			asked:   []string{wellKnown + "/mcp"},
 		},
 		"at the root": {
-			replies: map[string]reply{wellKnown: {body: ofTheRoot}}, asked: []string{wellKnown + "/mcp", wellKnown},
+			replies: map[string]reply{wellKnown: {body: ofTheRoot}},
+			asked:   []string{wellKnown + "/mcp", wellKnown},
 		},
 		"at the root, about the server": {
-			replies: map[string]reply{wellKnown: {body: ofMCP}}, asked: []string{wellKnown + "/mcp", wellKnown},
+			replies: map[string]reply{wellKnown: {body: ofMCP}},
+			asked:   []string{wellKnown + "/mcp", wellKnown},
 		},
 		"after a page that is no JSON": {
 			replies: map[string]reply{wellKnown + "/mcp": {kind: "text/html", body: "<p>An application of one page"}, wellKnown: {body: ofMCP}},
@@ -101,7 +105,12 @@ func TestResourceMetadataThatIsNotUsed(t *testing.T) {
 			h := newHost(t, map[string]reply{wellKnown + "/mcp": c.reply, wellKnown: {body: ofMCP}})
 			_, err := h.fetcher().FindResource(t.Context(), h.mcp(t), "")
 			require.ErrorContains(t, err, c.says)
-			assert.NotErrorIs(t, err, discovery.ErrNoMetadata, "a document that is there and wrong is not as if there were none")
+			assert.NotErrorIs(
+				t,
+				err,
+				discovery.ErrNoMetadata,
+				"a document that is there and wrong is not as if there were none",
+			)
 			assert.NotContains(t, err.Error(), "\x1b")
 			assert.NotContains(t, err.Error(), "\u202e")
 			assert.Less(t, len(err.Error()), 600)

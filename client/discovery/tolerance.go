@@ -7,12 +7,14 @@ import (
 	"strings"
 )
 
-// checkIssuer says why metadata is not that of the authorization server that was named. The two have to
-// be identical (RFC 8414 section 3.3), unless the Fetcher is told to overlook a difference.
+// checkIssuer says why metadata is not that of the authorization server that was named. The two
+// have to be identical (RFC 8414 section 3.3), unless the Fetcher is told to overlook a difference.
 func (f *Fetcher) checkIssuer(found *Issuer, named string) error {
-	slash, template := differsByRootSlash(found.Issuer, named), isTenantTemplate(found.Issuer, named)
+	slash := differsByRootSlash(found.Issuer, named)
+	template := isTenantTemplate(found.Issuer, named)
 	if found.Issuer == named || slash && f.IssuerRootSlash || template && f.EntraTenants {
-		found.Named, found.Tenants = named, template
+		found.Named = named
+		found.Tenants = template
 		return nil
 	}
 	hint := ""
@@ -26,7 +28,8 @@ func (f *Fetcher) checkIssuer(found *Issuer, named string) error {
 		found.Location, clip(found.Issuer), clip(named), hint)
 }
 
-// differsByRootSlash reports whether one of two issuers is an origin, and the other the same with a slash.
+// differsByRootSlash reports whether one of two issuers is an origin, and the other the same with a
+// slash.
 func differsByRootSlash(a, b string) bool {
 	if len(a) > len(b) {
 		a, b = b, a
@@ -37,8 +40,8 @@ func differsByRootSlash(a, b string) bool {
 
 const tenantPlace = "{tenantid}"
 
-// isTenantTemplate reports whether an issuer is Entra ID's template, and the other one its name for all
-// tenants, at the same origin.
+// isTenantTemplate reports whether an issuer is Entra ID's template, and the other one its name for
+// all tenants, at the same origin.
 func isTenantTemplate(template, named string) bool {
 	parsed, err := url.Parse(named)
 	if err != nil || parsed.Host == "" {
@@ -51,7 +54,8 @@ func isTenantTemplate(template, named string) bool {
 
 var tenantID = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 
-// OfTenant is the issuer of one tenant, where Issuer is a template. It is empty if that is no tenant's ID.
+// OfTenant is the issuer of one tenant, where Issuer is a template. It is empty if that is no
+// tenant's ID.
 func (i *Issuer) OfTenant(id string) string {
 	if !i.Tenants || !tenantID.MatchString(id) {
 		return ""
@@ -59,7 +63,8 @@ func (i *Issuer) OfTenant(id string) string {
 	return strings.Replace(i.Issuer, tenantPlace, id, 1)
 }
 
-// Is reports whether an issuer is this one to the letter, or that of one tenant where this is a template.
+// Is reports whether an issuer is this one to the letter, or that of one tenant where this is a
+// template.
 func (i *Issuer) Is(issuer string) bool {
 	if !i.Tenants {
 		return issuer == i.Issuer

@@ -14,7 +14,8 @@ import (
 
 const anIssuer = `{"issuer":"%s","token_endpoint":"ORIGIN/token","authorization_endpoint":"ORIGIN/authorize"}`
 
-// TestIssuersThatDifferALittle has an authorization server whose metadata names another issuer than the server does.
+// TestIssuersThatDifferALittle has an authorization server whose metadata names another issuer than
+// the server does.
 func TestIssuersThatDifferALittle(t *testing.T) {
 	t.Parallel()
 	slash := discovery.Fetcher{IssuerRootSlash: true}

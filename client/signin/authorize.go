@@ -13,7 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"mcpentra/client/discovery"
-	"mcpentra/client/grant"
+	"mcpentra/client/tokenrequest"
 )
 
 // A Browser opens an authorization page for a person. It may block as long as the browser runs. Its
@@ -23,7 +23,7 @@ type Browser func(ctx context.Context, address string) error
 // A Request is one authorization with a person.
 type Request struct {
 	Issuer      *discovery.Issuer
-	Client      grant.Client
+	Client      tokenrequest.Client
 	RedirectURI string
 	Resource    string
 	Scopes      []string
@@ -45,7 +45,8 @@ type Pending struct {
 	verifier string
 }
 
-// Begin makes the address of the authorization page, with fresh state and PKCE (OAuth 2.1 section 4.1.1, RFC 8707 section 2).
+// Begin makes the address of the authorization page, with fresh state and PKCE (OAuth 2.1 section
+// 4.1.1, RFC 8707 section 2).
 func Begin(request Request) (*Pending, error) {
 	address, err := url.Parse(request.Issuer.AuthorizationEndpoint)
 	if err != nil {
@@ -70,11 +71,16 @@ func Begin(request Request) (*Pending, error) {
 	return p, nil
 }
 
-// Read judges the parameters that came back. The issuer is judged before anything else that they say is believed, errors included (RFC 9207 section 2.4, MCP 2026-07-28).
+// Read judges the parameters that came back. The issuer is judged before anything else that they
+// say is believed, errors included (RFC 9207 section 2.4, MCP 2026-07-28).
 func (p *Pending) Read(params url.Values) (*Answer, error) {
 	for _, name := range []string{"code", "state", "iss", "error"} {
 		if len(params[name]) > 1 {
-			return nil, &MismatchError{What: "one parameter", Want: name, Got: fmt.Sprintf("%d of them", len(params[name]))}
+			return nil, &MismatchError{
+				What: "one parameter",
+				Want: name,
+				Got:  fmt.Sprintf("%d of them", len(params[name])),
+			}
 		}
 	}
 	if got := params.Get("state"); subtle.ConstantTimeCompare([]byte(got), []byte(p.State)) != 1 {
@@ -87,7 +93,11 @@ func (p *Pending) Read(params url.Values) (*Answer, error) {
 		return nil, &MismatchError{What: "iss", Want: issuer.Issuer + ", which the server promises to send", Got: ""}
 	}
 	if params.Has("error") {
-		return nil, &RefusedError{Step: "authorization", Code: printable(params.Get("error")), Description: printable(params.Get("error_description"))}
+		return nil, &RefusedError{
+			Step:        "authorization",
+			Code:        printable(params.Get("error")),
+			Description: printable(params.Get("error_description")),
+		}
 	}
 	if params.Get("code") == "" {
 		return nil, errors.New("authorization: the answer has neither a code nor an error")
@@ -143,8 +153,9 @@ func ReadPasted(text, redirectURI string) (url.Values, error) {
 	return params, nil
 }
 
-// Scopes are what to ask for (MCP 2025-11-25, Scope Selection Strategy): what the challenge names, or else everything that the resource lists, or else nothing. The scope
-// offline_access, which asks for a refresh token, is left out unless the authorization server knows it.
+// Scopes are what to ask for (MCP 2025-11-25, Scope Selection Strategy): what the challenge names,
+// or else everything that the resource lists, or else nothing. The scope offline_access, which asks
+// for a refresh token, is left out unless the authorization server knows it.
 func Scopes(challenged string, resource *discovery.Resource, issuer *discovery.Issuer) []string {
 	scopes := ReadScopes(challenged)
 	if len(scopes) == 0 && resource != nil {
@@ -157,7 +168,8 @@ func Scopes(challenged string, resource *discovery.Resource, issuer *discovery.I
 	return scopes[:min(len(scopes), most)]
 }
 
-// ReadScopes splits a list of scopes. What cannot be one (RFC 6749 section 3.3) and what comes twice is left out.
+// ReadScopes splits a list of scopes. What cannot be one (RFC 6749 section 3.3) and what comes
+// twice is left out.
 func ReadScopes(list string) []string {
 	var scopes []string
 	for _, one := range strings.Fields(list) {

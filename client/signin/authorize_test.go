@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/client/discovery"
-	"mcpentra/client/grant"
 	"mcpentra/client/signin"
+	"mcpentra/client/tokenrequest"
 )
 
 const login = "https://login.example.com"
@@ -25,8 +25,11 @@ func pendingAt(t *testing.T, issuer discovery.Issuer) *signin.Pending {
 		issuer.AuthorizationEndpoint = login + "/authorize"
 	}
 	pending, err := signin.Begin(signin.Request{
-		Issuer: &issuer, Client: grant.Client{ID: "f5a3"}, RedirectURI: "http://localhost:3000/callback",
-		Resource: "https://mcp.example.com/mcp", Scopes: []string{"files.read", "files.write"},
+		Issuer:      &issuer,
+		Client:      tokenrequest.Client{ID: "f5a3"},
+		RedirectURI: "http://localhost:3000/callback",
+		Resource:    "https://mcp.example.com/mcp",
+		Scopes:      []string{"files.read", "files.write"},
 	})
 	require.NoError(t, err)
 	return pending
@@ -41,9 +44,14 @@ func TestAuthorizationPageAsksForEverything(t *testing.T) {
 	challenge := query.Get("code_challenge")
 	query.Del("code_challenge")
 	assert.Equal(t, url.Values{
-		"policy": {"p1"}, "response_type": {"code"}, "client_id": {"f5a3"}, "redirect_uri": {"http://localhost:3000/callback"},
-		"state": {pending.State}, "code_challenge_method": {"S256"}, "resource": {"https://mcp.example.com/mcp"},
-		"scope": {"files.read files.write"},
+		"policy":                {"p1"},
+		"response_type":         {"code"},
+		"client_id":             {"f5a3"},
+		"redirect_uri":          {"http://localhost:3000/callback"},
+		"state":                 {pending.State},
+		"code_challenge_method": {"S256"},
+		"resource":              {"https://mcp.example.com/mcp"},
+		"scope":                 {"files.read files.write"},
 	}, query)
 	assert.GreaterOrEqual(t, len(pending.State), 26, "128 bits in base32")
 
@@ -55,7 +63,8 @@ func TestAuthorizationPageAsksForEverything(t *testing.T) {
 	assert.NotEqual(t, pending.State, pendingAt(t, discovery.Issuer{}).State)
 }
 
-// TestWhoTheAnswerIsFrom has the four rows of MCP 2026-07-28 for the parameter iss, each with right and wrong values.
+// TestWhoTheAnswerIsFrom has the four rows of MCP 2026-07-28 for the parameter iss, each with right
+// and wrong values.
 func TestWhoTheAnswerIsFrom(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -128,7 +137,10 @@ func TestRefusedByTheAuthorizationServer(t *testing.T) {
 	t.Parallel()
 	pending := pendingAt(t, discovery.Issuer{})
 	_, err := pending.Read(url.Values{
-		"state": {pending.State}, "error": {"access_denied"}, "error_description": {"no\x1b[2J\u202e" + strings.Repeat("x", 9000)}, "code": {"c"},
+		"state":             {pending.State},
+		"error":             {"access_denied"},
+		"error_description": {"no\x1b[2J\u202e" + strings.Repeat("x", 9000)},
+		"code":              {"c"},
 	})
 	var refused *signin.RefusedError
 	require.ErrorAs(t, err, &refused)

@@ -14,14 +14,19 @@ import (
 	"mcpentra/client/discovery"
 )
 
-// CheckPage says why an authorization page is not opened: a browser is given https addresses, and http ones on loopback, and nothing else.
+// CheckPage says why an authorization page is not opened: a browser is given https addresses, and
+// http ones on loopback, and nothing else.
 func CheckPage(address string) error {
 	parsed, err := url.Parse(address)
-	if err != nil || parsed.Host == "" || parsed.User != nil || strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if err != nil || parsed.Host == "" || parsed.User != nil ||
+		strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return errors.New("the authorization page's address is not one that a browser should be given")
 	}
 	if parsed.Scheme != "https" && !(parsed.Scheme == "http" && discovery.IsLoopback(parsed.Hostname())) {
-		return fmt.Errorf("the authorization page is neither https nor http on a loopback address, but %q", printable(parsed.Scheme+"://"+parsed.Host))
+		return fmt.Errorf(
+			"the authorization page is neither https nor http on a loopback address, but %q",
+			printable(parsed.Scheme+"://"+parsed.Host),
+		)
 	}
 	return nil
 }
@@ -170,12 +175,13 @@ func systemOpener() []string {
 	return []string{"xdg-open"}
 }
 
-// SplitWords splits a command line into words: blanks separate, single quotes keep everything, double quotes keep blanks, a backslash keeps the next character. Nothing is
-// expanded.
+// SplitWords splits a command line into words: blanks separate, single quotes keep everything,
+// double quotes keep blanks, a backslash keeps the next character. Nothing is expanded.
 func SplitWords(line string) ([]string, error) {
 	var words []string
 	var word strings.Builder
-	inWord, quote := false, rune(0)
+	inWord := false
+	quote := rune(0)
 	escaped := false
 	for _, r := range line {
 		switch {
@@ -183,7 +189,8 @@ func SplitWords(line string) ([]string, error) {
 			word.WriteRune(r)
 			escaped = false
 		case r == '\\' && quote != '\'':
-			escaped, inWord = true, true
+			escaped = true
+			inWord = true
 		case quote != 0:
 			if r == quote {
 				quote = 0
@@ -191,7 +198,8 @@ func SplitWords(line string) ([]string, error) {
 				word.WriteRune(r)
 			}
 		case r == '\'' || r == '"':
-			quote, inWord = r, true
+			quote = r
+			inWord = true
 		case r == ' ' || r == '\t' || r == '\n':
 			if inWord {
 				words = append(words, word.String())

@@ -51,12 +51,16 @@ type Callback struct {
 // maxQuery bounds the answer.
 const maxQuery = 16 << 10
 
-// Listen begins to wait at a redirect URI, http on a loopback address. Without a port it takes a free one, and localhost is both loopback addresses, so that no other program
-// sits at the one that the browser tries.
+// Listen begins to wait at a redirect URI, http on a loopback address. Without a port it takes a
+// free one, and localhost is both loopback addresses, so that no other program sits at the one that
+// the browser tries.
 func Listen(redirectURI string) (*Callback, error) {
 	parsed, err := url.Parse(redirectURI)
 	if err != nil || parsed.Scheme != "http" || parsed.Host == "" || parsed.RawQuery != "" || parsed.Fragment != "" {
-		return nil, fmt.Errorf("redirect URI: want http on a loopback address, such as http://localhost/callback, got %q", redirectURI)
+		return nil, fmt.Errorf(
+			"redirect URI: want http on a loopback address, such as http://localhost/callback, got %q",
+			redirectURI,
+		)
 	}
 	port := parsed.Port()
 	if port == "" {
@@ -107,12 +111,17 @@ func listenLoopback(host, port string) ([]net.Listener, error) {
 	}
 }
 
-// Serve answers the browser from now on. Only a request with the state counts as the answer, and only the first one: others, like a page that guesses the port, change nothing.
+// Serve answers the browser from now on. Only a request with the state counts as the answer, and
+// only the first one: others, like a page that guesses the port, change nothing.
 func (c *Callback) Serve(state string) {
 	c.state = state
 	c.server = &http.Server{
-		Handler: c, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 32 << 10,
-		ErrorLog: log.New(io.Discard, "", 0),
+		Handler:           c,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      10 * time.Second,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          log.New(io.Discard, "", 0),
 	}
 	for _, listener := range c.listeners {
 		go func() { _ = c.server.Serve(listener) }()
@@ -160,12 +169,30 @@ func (c *Callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	switch {
 	case r.Host != c.host || r.URL.Path != c.path:
-		c.page(w, http.StatusNotFound, "There is nothing here", "This address belongs to a sign-in that is under way in another window.")
+		c.page(
+			w,
+			http.StatusNotFound,
+			"There is nothing here",
+			"This address belongs to a sign-in that is under way in another window.",
+		)
 	case r.Method != http.MethodGet:
 		header.Set("Allow", http.MethodGet)
-		c.page(w, http.StatusMethodNotAllowed, "There is nothing here", "This address belongs to a sign-in that is under way in another window.")
-	case err != nil, len(r.URL.RawQuery) > maxQuery, len(query["state"]) != 1, subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(c.state)) != 1:
-		c.page(w, http.StatusBadRequest, "This answer was not used", "It does not belong to the sign-in that is waiting here. If you did not start one, close this window.")
+		c.page(
+			w,
+			http.StatusMethodNotAllowed,
+			"There is nothing here",
+			"This address belongs to a sign-in that is under way in another window.",
+		)
+	case err != nil,
+		len(r.URL.RawQuery) > maxQuery,
+		len(query["state"]) != 1,
+		subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(c.state)) != 1:
+		c.page(
+			w,
+			http.StatusBadRequest,
+			"This answer was not used",
+			"It does not belong to the sign-in that is waiting here. If you did not start one, close this window.",
+		)
 	default:
 		select {
 		case c.answers <- query:
@@ -174,7 +201,12 @@ func (c *Callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if query.Has("error") {
-			c.page(w, http.StatusOK, "You are not signed in", "The server said no. The program that you came from shows the reason.")
+			c.page(
+				w,
+				http.StatusOK,
+				"You are not signed in",
+				"The server said no. The program that you came from shows the reason.",
+			)
 			return
 		}
 		c.page(w, http.StatusOK, "You are signed in", "The program that you came from goes on by itself.")

@@ -121,7 +121,11 @@ func TestWhatIsNotTheAnswerChangesNothing(t *testing.T) {
 	_, err = callback.Wait(none)
 	require.ErrorIs(t, err, context.Canceled, "nothing of that was an answer")
 
-	status, _, page := get(t, client, callback.RedirectURI+"?error=access_denied&state=right&error_description=%3Cscript%3E")
+	status, _, page := get(
+		t,
+		client,
+		callback.RedirectURI+"?error=access_denied&state=right&error_description=%3Cscript%3E",
+	)
 	assert.Equal(t, http.StatusOK, status)
 	assert.Contains(t, page, "You are not signed in")
 	assert.NotContains(t, strings.ToLower(page), "%3cscript")

@@ -20,7 +20,8 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("%s refused: %s (%s)", e.Step, e.Code, e.Description)
 }
 
-// A MismatchError says that an answer came that does not belong to the question, so that it was not used.
+// A MismatchError says that an answer came that does not belong to the question, so that it was not
+// used.
 type MismatchError struct {
 	What, Want, Got string
 }
@@ -29,7 +30,8 @@ func (e *MismatchError) Error() string {
 	return fmt.Sprintf("the answer to the sign-in was not used: want %s %s, got %q", e.What, e.Want, e.Got)
 }
 
-// printable makes text of a server fit for a terminal: bounded, without control characters and marks that change the direction of writing.
+// printable makes text of a server fit for a terminal: bounded, without control characters and
+// marks that change the direction of writing.
 func printable(text string) string {
 	if runes := []rune(text); len(runes) > 500 {
 		text = string(runes[:500]) + "…"

@@ -8,12 +8,12 @@ import (
 	"net/url"
 
 	"mcpentra/client/discovery"
-	"mcpentra/client/grant"
 	"mcpentra/client/signin"
+	"mcpentra/client/tokenrequest"
 )
 
-// Example opens an authorization page, and waits for what comes back. The browser here is an authorization server as
-// well: it approves at once.
+// Example opens an authorization page, and waits for what comes back. The browser here is an
+// authorization server as well: it approves at once.
 func Example() {
 	callback, err := signin.Listen("http://localhost/callback") // any free port
 	if err != nil {
@@ -22,10 +22,14 @@ func Example() {
 	defer callback.Close()
 	pending, err := signin.Begin(signin.Request{
 		Issuer: &discovery.Issuer{
-			Issuer: "https://login.example.com", AuthorizationEndpoint: "https://login.example.com/authorize", IssInResponse: true,
+			Issuer:                "https://login.example.com",
+			AuthorizationEndpoint: "https://login.example.com/authorize",
+			IssInResponse:         true,
 		},
-		Client: grant.Client{ID: "f5a3"}, RedirectURI: callback.RedirectURI, Resource: "https://mcp.example.com/mcp",
-		Scopes: []string{"files.read"},
+		Client:      tokenrequest.Client{ID: "f5a3"},
+		RedirectURI: callback.RedirectURI,
+		Resource:    "https://mcp.example.com/mcp",
+		Scopes:      []string{"files.read"},
 	})
 	if err != nil {
 		log.Fatal(err)

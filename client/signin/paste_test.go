@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/client/discovery"
-	"mcpentra/client/grant"
 	"mcpentra/client/signin"
+	"mcpentra/client/tokenrequest"
 )
 
 func TestPastedAddress(t *testing.T) {
@@ -68,9 +68,14 @@ func TestClientDocuments(t *testing.T) {
 
 func TestClientsWithAKey(t *testing.T) {
 	t.Parallel()
-	client, err := signin.Preregistered(&discovery.Issuer{AuthMethods: []string{"client_secret_basic", "private_key_jwt"}}, "f5a3", "", true)
+	client, err := signin.Preregistered(
+		&discovery.Issuer{AuthMethods: []string{"client_secret_basic", "private_key_jwt"}},
+		"f5a3",
+		"",
+		true,
+	)
 	require.NoError(t, err)
-	assert.Equal(t, grant.Client{ID: "f5a3", AuthMethod: "private_key_jwt"}, client)
+	assert.Equal(t, tokenrequest.Client{ID: "f5a3", AuthMethod: "private_key_jwt"}, client)
 	_, err = signin.Preregistered(&discovery.Issuer{AuthMethods: []string{"client_secret_basic"}}, "f5a3", "", true)
 	require.ErrorContains(t, err, "takes no key")
 }

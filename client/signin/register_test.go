@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/client/discovery"
-	"mcpentra/client/grant"
 	"mcpentra/client/signin"
+	"mcpentra/client/tokenrequest"
 )
 
 func TestRegistrationSaysWhatTheProgramIs(t *testing.T) {
@@ -39,13 +39,21 @@ func TestRegistrationSaysWhatTheProgramIs(t *testing.T) {
 				_, _ = w.Write([]byte(`{"client_id":"f5a3","client_secret":"s-1","client_id_issued_at":1}`))
 			}))
 			defer issuer.Close()
-			client, err := signin.Register(t.Context(), issuer.Client(), &discovery.Issuer{RegistrationEndpoint: issuer.URL, AuthMethods: c.offered},
-				signin.Program{Name: "my program", RedirectURI: "http://localhost:3000/callback", Scopes: c.scopes})
+			client, err := signin.Register(
+				t.Context(),
+				issuer.Client(),
+				&discovery.Issuer{RegistrationEndpoint: issuer.URL, AuthMethods: c.offered},
+				signin.Program{Name: "my program", RedirectURI: "http://localhost:3000/callback", Scopes: c.scopes},
+			)
 			require.NoError(t, err)
-			assert.Equal(t, grant.Client{ID: "f5a3", Secret: "s-1", AuthMethod: c.method}, client)
+			assert.Equal(t, tokenrequest.Client{ID: "f5a3", Secret: "s-1", AuthMethod: c.method}, client)
 			want := map[string]any{
-				"client_name": "my program", "redirect_uris": []any{"http://localhost:3000/callback"}, "response_types": []any{"code"},
-				"grant_types": []any{"authorization_code", "refresh_token"}, "application_type": "native", "token_endpoint_auth_method": c.method,
+				"client_name":                "my program",
+				"redirect_uris":              []any{"http://localhost:3000/callback"},
+				"response_types":             []any{"code"},
+				"grant_types":                []any{"authorization_code", "refresh_token"},
+				"application_type":           "native",
+				"token_endpoint_auth_method": c.method,
 			}
 			if c.scopes != nil {
 				want["scope"] = strings.Join(c.scopes, " ")
@@ -89,7 +97,12 @@ func TestRegistrationsThatFail(t *testing.T) {
 				_, _ = w.Write([]byte(c.body))
 			}))
 			defer issuer.Close()
-			_, err := signin.Register(t.Context(), issuer.Client(), &discovery.Issuer{RegistrationEndpoint: issuer.URL}, program)
+			_, err := signin.Register(
+				t.Context(),
+				issuer.Client(),
+				&discovery.Issuer{RegistrationEndpoint: issuer.URL},
+				program,
+			)
 			require.ErrorContains(t, err, c.says)
 			assert.NotContains(t, err.Error(), "s-1")
 			assert.Equal(t, 1, asked)
@@ -101,7 +114,12 @@ func TestRegistrationsThatFail(t *testing.T) {
 	}
 	_, err := signin.Register(t.Context(), nil, &discovery.Issuer{}, program)
 	require.ErrorIs(t, err, signin.ErrNoRegistration)
-	_, err = signin.Register(t.Context(), nil, &discovery.Issuer{RegistrationEndpoint: "http://localhost:1", AuthMethods: []string{"tls_client_auth"}}, program)
+	_, err = signin.Register(
+		t.Context(),
+		nil,
+		&discovery.Issuer{RegistrationEndpoint: "http://localhost:1", AuthMethods: []string{"tls_client_auth"}},
+		program,
+	)
 	require.ErrorContains(t, err, "tls_client_auth")
 }
 
@@ -125,7 +143,7 @@ func TestClientsThatAreKnownBeforehand(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			assert.Equal(t, grant.Client{ID: "f5a3", Secret: c.secret, AuthMethod: c.method}, client)
+			assert.Equal(t, tokenrequest.Client{ID: "f5a3", Secret: c.secret, AuthMethod: c.method}, client)
 		})
 	}
 }
@@ -162,8 +180,14 @@ func TestRegistrationIsAdjusted(t *testing.T) {
 			}))
 			defer issuer.Close()
 			with := program
-			with.Scopes, with.DeviceCode = []string{"a"}, true
-			_, err := signin.Register(t.Context(), issuer.Client(), &discovery.Issuer{RegistrationEndpoint: issuer.URL}, with)
+			with.Scopes = []string{"a"}
+			with.DeviceCode = true
+			_, err := signin.Register(
+				t.Context(),
+				issuer.Client(),
+				&discovery.Issuer{RegistrationEndpoint: issuer.URL},
+				with,
+			)
 			if c.says != "" {
 				require.ErrorContains(t, err, c.says)
 			} else {

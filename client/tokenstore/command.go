@@ -17,9 +17,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A Command keeps records with a program of somebody else's, such as one that talks to a vault. It is run with one more argument: get, store or list. On standard input it reads
-// {"resource": …, "account": …}, for store with the member record, which holds secrets and is for it to keep as it is. get answers the record or nothing, list an array of
-// {"resource", "account"}. Another status than 0 is a failure.
+// A Command keeps records with a program of somebody else's, such as one that talks to a vault. It
+// is run with one more argument: get, store or list. On standard input it reads {"resource": …,
+// "account": …}, for store with the member record, which holds secrets and is for it to keep as it
+// is. get answers the record or nothing, list an array of {"resource", "account"}. Another status
+// than 0 is a failure.
 type Command struct {
 	words  []string
 	folder string
@@ -75,7 +77,8 @@ func (c *Command) run(ctx context.Context, verb string, input, into any) error {
 	run.Stdin = bytes.NewReader(text)
 	run.WaitDelay = time.Second
 	var out, complaint bounded
-	run.Stdout, run.Stderr = &out, &complaint
+	run.Stdout = &out
+	run.Stderr = &complaint
 	if err := run.Run(); err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()

@@ -6,11 +6,12 @@ import (
 	"log"
 	"os"
 
-	"mcpentra/client/grant"
+	"mcpentra/client/tokenrequest"
 	"mcpentra/client/tokenstore"
 )
 
-// Example keeps the tokens of two authorization servers for one MCP server apart. The one put last is in use.
+// Example keeps the tokens of two authorization servers for one MCP server apart. The one put last
+// is in use.
 func Example() {
 	place := tokenstore.Place{Resource: "https://mcp.example.com/mcp"}
 	var tokens tokenstore.Memory
@@ -21,8 +22,14 @@ func Example() {
 		log.Fatal(err)
 	}
 	var record tokenstore.Record
-	record.Put("https://old.example.com", tokenstore.Entry{Client: grant.Client{ID: "a"}, Token: grant.Token{Access: "of old"}})
-	record.Put("https://new.example.com", tokenstore.Entry{Client: grant.Client{ID: "b"}, Token: grant.Token{Access: "of new"}})
+	record.Put(
+		"https://old.example.com",
+		tokenstore.Entry{Client: tokenrequest.Client{ID: "a"}, Token: tokenrequest.Token{Access: "of old"}},
+	)
+	record.Put(
+		"https://new.example.com",
+		tokenstore.Entry{Client: tokenrequest.Client{ID: "b"}, Token: tokenrequest.Token{Access: "of new"}},
+	)
 	if err := tokens.Save(ctx, place, record); err != nil {
 		log.Fatal(err)
 	}
@@ -51,7 +58,8 @@ func ExampleFile() {
 	}
 	defer os.RemoveAll(folder)
 
-	// tokenstore.SystemKeychain() in place of nil has the key in the system's keychain, if there is one that answers.
+	// tokenstore.SystemKeychain() in place of nil has the key in the system's keychain, if there is
+	// one that answers.
 	tokens, err := tokenstore.OpenFile(folder, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -59,7 +67,7 @@ func ExampleFile() {
 	ctx := context.Background()
 	place := tokenstore.Place{Resource: "https://mcp.example.com/mcp", Account: "work"}
 	var record tokenstore.Record
-	record.Put("https://login.example.com", tokenstore.Entry{Token: grant.Token{Access: "a-1"}})
+	record.Put("https://login.example.com", tokenstore.Entry{Token: tokenrequest.Token{Access: "a-1"}})
 	if err := tokens.Save(ctx, place, record); err != nil {
 		log.Fatal(err)
 	}

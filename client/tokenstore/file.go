@@ -21,8 +21,9 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// A File keeps records in a folder, each in a file of its own, encrypted. Names and contents tell nothing to who has not got the key. Several processes can use a folder at once;
-// one that is killed leaves the record that was there before.
+// A File keeps records in a folder, each in a file of its own, encrypted. Names and contents tell
+// nothing to who has not got the key. Several processes can use a folder at once; one that is
+// killed leaves the record that was there before.
 type File struct {
 	folder  string
 	where   string
@@ -43,8 +44,9 @@ const (
 	leftover = time.Hour
 )
 
-// OpenFile opens a folder, and makes it if need be, for its owner alone. The key to what is in it lies in the keychain, or where there is none that answers in a file beside the
-// records, as KeyLocation tells.
+// OpenFile opens a folder, and makes it if need be, for its owner alone. The key to what is in it
+// lies in the keychain, or where there is none that answers in a file beside the records, as
+// KeyLocation tells.
 func OpenFile(folder string, keychain *Keychain) (*File, error) {
 	if err := ownFolder(folder); err != nil {
 		return nil, err
@@ -94,7 +96,8 @@ func ownFolder(folder string) error {
 	return nil
 }
 
-// name is that of a place's files. With another key it is another one, so that what cannot be read is not overwritten.
+// name is that of a place's files. With another key it is another one, so that what cannot be read
+// is not overwritten.
 func (f *File) name(place Place) string {
 	sum := hmac.New(sha256.New, f.nameKey)
 	fmt.Fprintf(sum, "%q %q", place.Resource, place.Account)
@@ -136,7 +139,11 @@ func (f *File) read(name string) (kept, error) {
 	plain, err := f.aead.Open(nil, nil, []byte(sealed), []byte(format+name))
 	var one kept
 	if err != nil || json.Unmarshal(plain, &one) != nil {
-		return kept{}, fmt.Errorf("token store: %s cannot be read with the key in %s; delete it to sign in anew", filepath.Join(f.folder, name), f.where)
+		return kept{}, fmt.Errorf(
+			"token store: %s cannot be read with the key in %s; delete it to sign in anew",
+			filepath.Join(f.folder, name),
+			f.where,
+		)
 	}
 	return one, nil
 }
@@ -152,10 +159,15 @@ func (f *File) Save(_ context.Context, place Place, record Record) error {
 	if len(sealed) > maxRecord {
 		return fmt.Errorf("token store: a record of %d bytes, and at most %d are kept", len(sealed), maxRecord)
 	}
-	return writeWhole(f.folder, sealed, func(written string) error { return os.Rename(written, filepath.Join(f.folder, name)) })
+	return writeWhole(
+		f.folder,
+		sealed,
+		func(written string) error { return os.Rename(written, filepath.Join(f.folder, name)) },
+	)
 }
 
-// writeWhole writes a file that only its owner can read, and puts it in its place when all of it is on the disk.
+// writeWhole writes a file that only its owner can read, and puts it in its place when all of it is
+// on the disk.
 func writeWhole(folder string, text []byte, place func(written string) error) error {
 	file, err := os.CreateTemp(folder, newPattern) // 0600
 	if err != nil {

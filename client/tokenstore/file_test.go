@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"mcpentra/client/grant"
+	"mcpentra/client/tokenrequest"
 	"mcpentra/client/tokenstore"
 )
 
@@ -34,11 +34,12 @@ func openFile(t *testing.T, folder string, keychain *tokenstore.Keychain) *token
 
 func holding(access string) tokenstore.Record {
 	var record tokenstore.Record
-	record.Put("https://login.example.com", tokenstore.Entry{Token: grant.Token{Access: access, Refresh: access}})
+	record.Put("https://login.example.com", tokenstore.Entry{Token: tokenrequest.Token{Access: access, Refresh: access}})
 	return record
 }
 
-// assertPrivate fails for a folder, or a file in it, that others can read, and for one that says in the clear what it holds.
+// assertPrivate fails for a folder, or a file in it, that others can read, and for one that says in
+// the clear what it holds.
 func assertPrivate(t *testing.T, folder string, secrets ...string) {
 	t.Helper()
 	info, err := os.Stat(folder)
@@ -56,7 +57,13 @@ func assertPrivate(t *testing.T, folder string, secrets ...string) {
 			assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), file.Name())
 		}
 		for _, secret := range append(secrets, "mcp.example.com", "login.example.com", "token") {
-			assert.False(t, bytes.Contains(bytes.TrimPrefix(text, []byte("mcp-entra-client record 1\n")), []byte(secret)), "%s holds %s", file.Name(), secret)
+			assert.False(
+				t,
+				bytes.Contains(bytes.TrimPrefix(text, []byte("mcp-entra-client record 1\n")), []byte(secret)),
+				"%s holds %s",
+				file.Name(),
+				secret,
+			)
 		}
 	}
 }
@@ -144,7 +151,8 @@ func TestRecordsThatWereTamperedWith(t *testing.T) {
 
 	// One record in place of another.
 	folder := t.TempDir()
-	tokens, other := openFile(t, folder, nil), tokenstore.Place{Resource: "https://evil.example.com/mcp"}
+	tokens := openFile(t, folder, nil)
+	other := tokenstore.Place{Resource: "https://evil.example.com/mcp"}
 	require.NoError(t, tokens.Save(t.Context(), place, holding("secret-1")))
 	before, err := filepath.Glob(filepath.Join(folder, "*.record"))
 	require.NoError(t, err)
@@ -178,7 +186,8 @@ func TestFullDiskKeepsWhatWasThere(t *testing.T) {
 func TestKeyLiesInTheKeychain(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
-	secret, asked := "", 0
+	secret := ""
+	asked := 0
 	working := &tokenstore.Keychain{
 		Get: func() (string, error) {
 			mu.Lock()
@@ -253,7 +262,11 @@ func TestKilledWriterLeavesAWholeRecord(t *testing.T) {
 	last := 0
 	for range 10 {
 		writer := exec.CommandContext(t.Context(), os.Args[0])
-		writer.Env = append(os.Environ(), "TOKENSTORE_TEST_WRITES="+folder, "TOKENSTORE_TEST_FROM="+strconv.Itoa(last+1))
+		writer.Env = append(
+			os.Environ(),
+			"TOKENSTORE_TEST_WRITES="+folder,
+			"TOKENSTORE_TEST_FROM="+strconv.Itoa(last+1),
+		)
 		out, err := writer.StdoutPipe()
 		require.NoError(t, err)
 		require.NoError(t, writer.Start())

@@ -27,7 +27,8 @@ var ErrNoSecret = errors.New("the keychain holds no such secret")
 const (
 	keychainService = "mcp-entra-client"
 	keychainUser    = "token store"
-	// keychainTimeout is how long a keychain may take. Some ask a person, and some wait for a service that never comes.
+	// keychainTimeout is how long a keychain may take. Some ask a person, and some wait for a
+	// service that never comes.
 	keychainTimeout = 3 * time.Second
 	keyFile         = "key"
 	keyLength       = 32
@@ -120,14 +121,22 @@ func readKey(path string) ([]byte, error) {
 		return nil, fmt.Errorf("token store: %w", err)
 	}
 	if noFollow != 0 && info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("token store: others can read %s (mode %o); if nobody has, make it 0600, else delete it and sign in anew", path, info.Mode().Perm())
+		return nil, fmt.Errorf(
+			"token store: others can read %s (mode %o); if nobody has, make it 0600, else delete it and sign in anew",
+			path,
+			info.Mode().Perm(),
+		)
 	}
 	key, err := io.ReadAll(io.LimitReader(file, keyLength+1))
 	if err != nil {
 		return nil, fmt.Errorf("token store: %w", err)
 	}
 	if len(key) != keyLength {
-		return nil, fmt.Errorf("token store: %s is not a key: want %d bytes; delete it to sign in anew", path, keyLength)
+		return nil, fmt.Errorf(
+			"token store: %s is not a key: want %d bytes; delete it to sign in anew",
+			path,
+			keyLength,
+		)
 	}
 	return key, nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"mcpentra/client/grant"
+	"mcpentra/client/tokenrequest"
 	"mcpentra/client/tokenstore"
 )
 
@@ -19,19 +19,23 @@ func TestForgettingKeepsTheRegistration(t *testing.T) {
 	record.Forget("i")
 	assert.Empty(t, record.Entries, "there was nothing to forget")
 	record.Put("i", tokenstore.Entry{
-		Client: grant.Client{ID: "a"}, Token: grant.Token{Access: "t", Refresh: "r"}, DPoPKey: []byte("k"), RedirectURI: "u", Asked: []string{"s"},
+		Client:      tokenrequest.Client{ID: "a"},
+		Token:       tokenrequest.Token{Access: "t", Refresh: "r"},
+		DPoPKey:     []byte("k"),
+		RedirectURI: "u",
+		Asked:       []string{"s"},
 	})
 	record.Forget("i")
 	_, entry, found := record.InUse()
 	assert.True(t, found)
-	assert.Equal(t, tokenstore.Entry{Client: grant.Client{ID: "a"}, RedirectURI: "u", Asked: []string{"s"}}, entry)
+	assert.Equal(t, tokenstore.Entry{Client: tokenrequest.Client{ID: "a"}, RedirectURI: "u", Asked: []string{"s"}}, entry)
 }
 
 func TestSecretOfAClientThatWasGivenIsNotKept(t *testing.T) {
 	t.Parallel()
 	var record tokenstore.Record
-	record.Put("i", tokenstore.Entry{Given: true, Client: grant.Client{ID: "a", Secret: "s-1"}})
-	record.Put("j", tokenstore.Entry{Client: grant.Client{ID: "b", Secret: "s-2"}})
+	record.Put("i", tokenstore.Entry{Given: true, Client: tokenrequest.Client{ID: "a", Secret: "s-1"}})
+	record.Put("j", tokenstore.Entry{Client: tokenrequest.Client{ID: "b", Secret: "s-2"}})
 	assert.Empty(t, record.Entries["i"].Client.Secret)
 	assert.Equal(t, "s-2", record.Entries["j"].Client.Secret, "nobody else has that one")
 }
@@ -49,7 +53,8 @@ func each(t *testing.T, test func(t *testing.T, open func() tokenstore.Store)) {
 			return func() tokenstore.Store { return openFile(t, folder, nil) }
 		},
 		"command": func(t *testing.T) func() tokenstore.Store {
-			words, locks := helper(t, t.TempDir()), t.TempDir()
+			words := helper(t, t.TempDir())
+			locks := t.TempDir()
 			return func() tokenstore.Store {
 				tokens, err := tokenstore.NewCommand(words, locks)
 				require.NoError(t, err)
@@ -74,8 +79,14 @@ func TestRecordsAreKept(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, places)
 
-		record.Put("https://a.example.com", tokenstore.Entry{Client: grant.Client{ID: "a"}, Token: grant.Token{Access: "t", Scopes: []string{}}})
-		record.Put("https://b.example.com", tokenstore.Entry{Client: grant.Client{ID: "b"}, DPoPKey: []byte{0, 255}, SigningAlgs: []string{"ES256"}})
+		record.Put(
+			"https://a.example.com",
+			tokenstore.Entry{Client: tokenrequest.Client{ID: "a"}, Token: tokenrequest.Token{Access: "t", Scopes: []string{}}},
+		)
+		record.Put(
+			"https://b.example.com",
+			tokenstore.Entry{Client: tokenrequest.Client{ID: "b"}, DPoPKey: []byte{0, 255}, SigningAlgs: []string{"ES256"}},
+		)
 		require.NoError(t, open().Save(t.Context(), place, record))
 		got, err := open().Load(t.Context(), place)
 		require.NoError(t, err)
@@ -107,9 +118,10 @@ func TestRecordsAreKept(t *testing.T) {
 
 func TestWhatIsLoadedIsTheCallers(t *testing.T) {
 	each(t, func(t *testing.T, open func() tokenstore.Store) {
-		tokens, place := open(), tokenstore.Place{Resource: "r"}
+		tokens := open()
+		place := tokenstore.Place{Resource: "r"}
 		var record tokenstore.Record
-		record.Put("i", tokenstore.Entry{Token: grant.Token{Access: "t"}})
+		record.Put("i", tokenstore.Entry{Token: tokenrequest.Token{Access: "t"}})
 		require.NoError(t, tokens.Save(t.Context(), place, record))
 		record.Forget("i")
 		got, err := tokens.Load(t.Context(), place)
@@ -138,7 +150,7 @@ func TestOneAtATimeHoldsAPlace(t *testing.T) {
 					record, err := tokens.Load(t.Context(), place)
 					assert.NoError(t, err)
 					n, _ := strconv.Atoi(record.Entries["i"].Token.Access)
-					record.Put("i", tokenstore.Entry{Token: grant.Token{Access: strconv.Itoa(n + 1)}})
+					record.Put("i", tokenstore.Entry{Token: tokenrequest.Token{Access: strconv.Itoa(n + 1)}})
 					assert.NoError(t, tokens.Save(t.Context(), place, record))
 					unlock()
 				}

@@ -11,14 +11,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"mcpentra/client/grant"
+	"mcpentra/client/tokenrequest"
 	"mcpentra/client/tokenstore"
 )
 
 // sessionKind tells the test that it runs within a session of its own, and of which kind.
 const sessionKind = "TOKENSTORE_TEST_SESSION"
 
-// TestInteropSecretService keeps the key in GNOME Keyring, on a session bus of the test's own: once where the keyring is open, and once where it is not and nobody could be asked to open it.
+// TestInteropSecretService keeps the key in GNOME Keyring, on a session bus of the test's own: once
+// where the keyring is open, and once where it is not and nobody could be asked to open it.
 func TestInteropSecretService(t *testing.T) {
 	t.Parallel()
 	switch os.Getenv(sessionKind) {
@@ -46,7 +47,9 @@ func TestInteropSecretService(t *testing.T) {
 			defer cancel()
 			session := exec.CommandContext(ctx, "dbus-run-session", "--", "sh", "-c", script, os.Args[0])
 			session.Env = []string{
-				"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_RUNTIME_DIR=" + home, "XDG_DATA_HOME=" + filepath.Join(home, "data"), "TMPDIR=" + home, sessionKind + "=" + kind,
+				"PATH=" + os.Getenv(
+					"PATH",
+				), "HOME=" + home, "XDG_RUNTIME_DIR=" + home, "XDG_DATA_HOME=" + filepath.Join(home, "data"), "TMPDIR=" + home, sessionKind + "=" + kind,
 			}
 			session.WaitDelay = time.Second
 			out, err := session.CombinedOutput()
@@ -61,7 +64,7 @@ func withOpenKeyring(t *testing.T) {
 	require.ErrorIs(t, err, tokenstore.ErrNoSecret)
 	folder := filepath.Join(t.TempDir(), "tokens")
 	record := tokenstore.Record{}
-	record.Put("https://login.example.com", tokenstore.Entry{Token: grant.Token{Access: "secret-access"}})
+	record.Put("https://login.example.com", tokenstore.Entry{Token: tokenrequest.Token{Access: "secret-access"}})
 	for range 2 {
 		opened, err := tokenstore.OpenFile(folder, keychain)
 		require.NoError(t, err)

@@ -46,7 +46,8 @@ func Command(words, opener []string) func(ctx context.Context, task bench.Task) 
 		}
 		run := exec.CommandContext(ctx, line[0], line[1:]...)
 		run.Env = append(os.Environ(), environment...)
-		run.Stdout, run.Stderr = task.Output, task.Output
+		run.Stdout = task.Output
+		run.Stderr = task.Output
 		run.WaitDelay = time.Second // for what the program has started and left behind
 		return run.Run()
 	}
@@ -59,7 +60,8 @@ func environment(task bench.Task, opener []string) ([]string, error) {
 		"MCP_CONFORMANCE_PROTOCOL_VERSION=" + string(task.Revision),
 	}
 	if task.ClientID != "" {
-		about["client_id"], about["client_secret"] = task.ClientID, task.ClientSecret
+		about["client_id"] = task.ClientID
+		about["client_secret"] = task.ClientSecret
 		all = append(all, "MCP_CLIENT_ID="+task.ClientID, "MCP_CLIENT_SECRET="+task.ClientSecret)
 	}
 	switch {
@@ -79,11 +81,14 @@ func environment(task bench.Task, opener []string) ([]string, error) {
 		about["sign_out"] = true
 	}
 	if task.ClientKey != "" {
-		about["private_key_pem"], about["signing_algorithm"] = task.ClientKey, "ES256"
+		about["private_key_pem"] = task.ClientKey
+		about["signing_algorithm"] = "ES256"
 	}
 	if task.Enterprise != nil {
-		about["idp_issuer"], about["idp_token_endpoint"] = task.Enterprise.Issuer, task.Enterprise.TokenEndpoint
-		about["idp_client_id"], about["idp_id_token"] = task.Enterprise.ClientID, task.Enterprise.IDToken
+		about["idp_issuer"] = task.Enterprise.Issuer
+		about["idp_token_endpoint"] = task.Enterprise.TokenEndpoint
+		about["idp_client_id"] = task.Enterprise.ClientID
+		about["idp_id_token"] = task.Enterprise.IDToken
 	}
 	text, err := json.Marshal(about)
 	if err != nil {

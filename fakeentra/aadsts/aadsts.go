@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// An Error is one answer of Entra ID that is not a success. Fill in what only the request knows before it is written.
+// An Error is one answer of Entra ID that is not a success. Fill in what only the request knows
+// before it is written.
 type Error struct {
 	Number       int
 	Message      string // the sentence behind "AADSTSnnnn: "
@@ -30,8 +31,8 @@ type Occurrence struct {
 	Lines         bool   // in error_description, as before the autumn of 2023
 }
 
-// Description is the text of error_description: the sentence and where it happened, separated by blanks as Entra has
-// written it since 2023, or in lines as before.
+// Description is the text of error_description: the sentence and where it happened, separated by
+// blanks as Entra has written it since 2023, or in lines as before.
 func (e *Error) Description(o Occurrence) string {
 	separator := " "
 	if o.Lines {
@@ -40,7 +41,8 @@ func (e *Error) Description(o Occurrence) string {
 	return e.Error() + separator + "Trace ID: " + o.TraceID + separator + "Correlation ID: " + o.CorrelationID + separator + "Timestamp: " + o.timestamp()
 }
 
-// ErrorURI is the address of the page about the error, or "" where Entra was seen to give none (M: that all others have one).
+// ErrorURI is the address of the page about the error, or "" where Entra was seen to give none (M:
+// that all others have one).
 func (e *Error) ErrorURI(o Occurrence) string {
 	if e.NoErrorURI {
 		return ""
@@ -66,8 +68,15 @@ type body struct {
 // JSON is the body of the error as the token endpoint sends it.
 func (e *Error) JSON(o Occurrence) []byte {
 	text, err := json.Marshal(body{
-		Error: e.Code, Description: e.Description(o), Codes: []int{e.Number}, Timestamp: o.timestamp(),
-		TraceID: o.TraceID, CorrelationID: o.CorrelationID, ErrorURI: e.ErrorURI(o), Suberror: e.Suberror, Claims: e.Claims,
+		Error:         e.Code,
+		Description:   e.Description(o),
+		Codes:         []int{e.Number},
+		Timestamp:     o.timestamp(),
+		TraceID:       o.TraceID,
+		CorrelationID: o.CorrelationID,
+		ErrorURI:      e.ErrorURI(o),
+		Suberror:      e.Suberror,
+		Claims:        e.Claims,
 	})
 	if err != nil {
 		panic(err) // a struct of strings
@@ -75,13 +84,15 @@ func (e *Error) JSON(o Occurrence) []byte {
 	return text
 }
 
-// AppendEscaped adds a query value to a text, written as Entra does: lower-case escapes, and a plus for a blank.
+// AppendEscaped adds a query value to a text, written as Entra does: lower-case escapes, and a plus
+// for a blank.
 func AppendEscaped(to []byte, value string) []byte {
 	const hexDigits = "0123456789abcdef"
 	from := 0 // of what needs no escape
 	for i := range len(value) {
 		c := value[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.!*()", c) >= 0 {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+			strings.IndexByte("-_.!*()", c) >= 0 {
 			continue
 		}
 		to = append(to, value[from:i]...)

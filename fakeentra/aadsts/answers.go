@@ -26,7 +26,8 @@ func AppDisabled(app, name string) *Error { return from(7000112, app, name) }
 // SingleTenant is AADSTS50194: an app of one tenant is used at common or organizations.
 func SingleTenant(app, name string) *Error { return from(50194, app, name) }
 
-// PersonalAccountsOnly is AADSTS9002331: an app for personal accounts alone is used at another endpoint than consumers.
+// PersonalAccountsOnly is AADSTS9002331: an app for personal accounts alone is used at another
+// endpoint than consumers.
 func PersonalAccountsOnly(app, name string) *Error { return from(9002331, app, name) }
 
 // WorkAccountsOnly is AADSTS9002332: an app without personal accounts is used at consumers.
@@ -35,10 +36,12 @@ func WorkAccountsOnly(app, name string) *Error { return from(9002332, app, name)
 // OldVersionForPersonal is AADSTS90027: personal accounts have no v1 endpoints.
 func OldVersionForPersonal() *Error { return from(90027) }
 
-// WrongKindOfAccount is AADSTS500208: a personal account where work accounts are wanted, or the other way round.
+// WrongKindOfAccount is AADSTS500208: a personal account where work accounts are wanted, or the
+// other way round.
 func WrongKindOfAccount() *Error { return from(500208) }
 
-// NoTenant is AADSTS50059: a token request at common or organizations does not say which tenant is meant.
+// NoTenant is AADSTS50059: a token request at common or organizations does not say which tenant is
+// meant.
 func NoTenant() *Error { return from(50059) }
 
 // UnknownInstance is AADSTS50049: instance discovery is asked about a host that is not Entra ID's.
@@ -56,10 +59,12 @@ func WrongMethod(method string) *Error { return from(900561, method) }
 // UnsupportedGrantType is AADSTS70003: grant_type is none that Entra ID has.
 func UnsupportedGrantType(grant string) *Error { return from(70003, grant) }
 
-// IDTokenNotEnabled is AADSTS700054: the app registration does not allow ID tokens from the authorization endpoint.
+// IDTokenNotEnabled is AADSTS700054: the app registration does not allow ID tokens from the
+// authorization endpoint.
 func IDTokenNotEnabled(kind string) *Error { return from(700054, kind) }
 
-// TokenNotEnabled is AADSTS700051: the app registration does not allow access tokens from the authorization endpoint.
+// TokenNotEnabled is AADSTS700051: the app registration does not allow access tokens from the
+// authorization endpoint.
 func TokenNotEnabled(kind string) *Error { return from(700051, kind) }
 
 // UnsupportedResponseType is AADSTS70005: response_type is none that Entra ID has.
@@ -84,10 +89,12 @@ func RedirectMismatch(uri, app string) *Error { return from(50011, uri, app) }
 // RedirectMalformed is AADSTS90102: the redirect URI is no absolute URI.
 func RedirectMalformed() *Error { return from(90102) }
 
-// NoRedirectRegistered is AADSTS500113: a request without a redirect URI, from an app that has none.
+// NoRedirectRegistered is AADSTS500113: a request without a redirect URI, from an app that has
+// none.
 func NoRedirectRegistered() *Error { return from(500113) }
 
-// RedirectDiffers is AADSTS500112: a code is redeemed with another redirect URI than it was asked for with.
+// RedirectDiffers is AADSTS500112: a code is redeemed with another redirect URI than it was asked
+// for with.
 func RedirectDiffers(asked, before string) *Error { return from(500112, asked, before) }
 
 // WrongSecret is AADSTS7000215: the client secret is not one of the app.
@@ -135,7 +142,8 @@ func FederatedSubject(subject string) *Error { return from(700213, subject) }
 // ChallengeMalformed is AADSTS501491: code_challenge or its method cannot be right.
 func ChallengeMalformed() *Error { return from(501491) }
 
-// VerifierMismatch is AADSTS501481: code_verifier is absent, or does not belong to the challenge; the code stays valid.
+// VerifierMismatch is AADSTS501481: code_verifier is absent, or does not belong to the challenge;
+// the code stays valid.
 func VerifierMismatch() *Error { return from(501481) }
 
 // SPAWithoutPKCE is AADSTS9002325: a single-page app asks without PKCE.
@@ -153,7 +161,8 @@ func Expired() *Error { return from(70008) }
 // Redeemed is AADSTS54005: a code is shown a second time.
 func Redeemed() *Error { return from(54005) }
 
-// GrantInvalid is AADSTS70000: a code or refresh token is well formed and unknown, or of another client.
+// GrantInvalid is AADSTS70000: a code or refresh token is well formed and unknown, or of another
+// client.
 func GrantInvalid() *Error { return from(70000) }
 
 // OtherTenant is AADSTS700005: a code is redeemed at another tenant than it was issued by.
@@ -162,16 +171,19 @@ func OtherTenant() *Error { return from(700005) }
 // Revoked is AADSTS50173: a refresh token was revoked.
 func Revoked() *Error { return from(50173) }
 
-// UserAssertion is AADSTS50013: the assertion of an on-behalf-of request is signed by somebody else, or malformed.
+// UserAssertion is AADSTS50013: the assertion of an on-behalf-of request is signed by somebody
+// else, or malformed.
 func UserAssertion() *Error { return from(50013) }
 
-// UserAssertionAudience is AADSTS500131: the assertion of an on-behalf-of request is for another app.
+// UserAssertionAudience is AADSTS500131: the assertion of an on-behalf-of request is for another
+// app.
 func UserAssertionAudience(audience, app string) *Error { return from(500131, audience, app) }
 
 // UserAssertionTime is AADSTS500133: the assertion of an on-behalf-of request has expired.
 func UserAssertionTime() *Error { return from(500133) }
 
-// UserAssertionOfApp is AADSTS7000114: the assertion of an on-behalf-of request is an app-only token.
+// UserAssertionOfApp is AADSTS7000114: the assertion of an on-behalf-of request is an app-only
+// token.
 func UserAssertionOfApp(app string) *Error { return from(7000114, app) }
 
 // UserAssertionIsIDToken is AADSTS240002: the assertion of an on-behalf-of request is an ID token.
@@ -186,7 +198,8 @@ func WrongPassword() *Error { return from(50126) }
 // UserNotFound is AADSTS50034: a name is none of the tenant.
 func UserNotFound(user, tenant string) *Error { return from(50034, user, tenant) }
 
-// UserOfElsewhere is AADSTS50020: an account of another organization, which is no guest of this one.
+// UserOfElsewhere is AADSTS50020: an account of another organization, which is no guest of this
+// one.
 func UserOfElsewhere(user, provider, tenant, app string) *Error {
 	return from(50020, user, provider, tenant, app)
 }
@@ -221,7 +234,8 @@ func Blocked() *Error { return from(53003) }
 // NotAssigned is AADSTS50105: an app that requires assignment has none for the user.
 func NotAssigned(app, name, user string) *Error { return from(50105, app, name, user) }
 
-// AppNotAssigned is AADSTS501051: a resource that requires assignment has none for an app that asks for itself.
+// AppNotAssigned is AADSTS501051: a resource that requires assignment has none for an app that asks
+// for itself.
 func AppNotAssigned(app, name, asked, resource string) *Error {
 	return from(501051, app, name, asked, resource)
 }
@@ -235,7 +249,8 @@ func ConsentDeclined() *Error { return from(65004) }
 // AdminConsentNeeded is AADSTS90094: consent is for an administrator to give.
 func AdminConsentNeeded() *Error { return from(90094) }
 
-// ScopeUnknown is AADSTS650053: the authorization endpoint is asked for a scope that the resource lacks.
+// ScopeUnknown is AADSTS650053: the authorization endpoint is asked for a scope that the resource
+// lacks.
 func ScopeUnknown(app, scope, resource string) *Error {
 	return from(650053, app, scope, resource)
 }
@@ -256,8 +271,8 @@ func DefaultScopeMixed(scope string) *Error {
 	return e
 }
 
-// ResourceNotListed is AADSTS650057: /.default or a v1 request for a resource that the client's registration does not
-// list.
+// ResourceNotListed is AADSTS650057: /.default or a v1 request for a resource that the client's
+// registration does not list.
 func ResourceNotListed(app, name, asked, resource, listed string) *Error {
 	return from(650057, app, name, asked, resource, listed)
 }
@@ -276,8 +291,8 @@ func ResourceDisabled(resource string) *Error { return from(500014, resource) }
 // ResourceUnsupported is AADSTS901002: the parameter resource is there, by the rule before 2026.
 func ResourceUnsupported() *Error { return from(901002) }
 
-// ResourceMismatch is AADSTS9010010: the parameter resource is not an identifier URI of the app that owns the scopes,
-// by the rule of 2026.
+// ResourceMismatch is AADSTS9010010: the parameter resource is not an identifier URI of the app
+// that owns the scopes, by the rule of 2026.
 func ResourceMismatch() *Error { return from(9010010) }
 
 // TokenForItself is AADSTS90009: an app refreshes for itself and names itself by URI.
@@ -305,7 +320,8 @@ func MalformedGrant() *Error {
 // ConsentNeededAtToken is ConsentNeeded at the token endpoint, where the suberror tells.
 func ConsentNeededAtToken(app, name string) *Error {
 	e := ConsentNeeded(app, name)
-	e.Code, e.Suberror = "invalid_grant", "consent_required"
+	e.Code = "invalid_grant"
+	e.Suberror = "consent_required"
 	return e
 }
 
@@ -315,15 +331,21 @@ func InactiveRefreshToken(issued time.Time, inactive time.Duration) *Error {
 	return from(700082, issued.UTC().Format("2006-01-02T15:04:05.0000000Z"), fmt.Sprintf("%d.00:00:00", days))
 }
 
-// SPARefreshToken is AADSTS700084: the refresh token of a single-page app has outlived its fixed day.
+// SPARefreshToken is AADSTS700084: the refresh token of a single-page app has outlived its fixed
+// day.
 func SPARefreshToken(issued time.Time, lifetime time.Duration) *Error {
 	days := int(lifetime / (24 * time.Hour))
 	return from(700084, fmt.Sprintf("%d.00:00:00", days), issued.UTC().Format("2006-01-02T15:04:05.0000000Z"))
 }
 
-// Challenged adds the claims that a client has to ask for to get past the error, as a JSON string (Conditional Access).
+// Challenged adds the claims that a client has to ask for to get past the error, as a JSON string
+// (Conditional Access).
 func (e *Error) Challenged(policyID string) *Error {
-	text, err := json.Marshal(map[string]any{"access_token": map[string]any{"capolids": map[string]any{"essential": true, "values": []string{policyID}}}})
+	text, err := json.Marshal(
+		map[string]any{
+			"access_token": map[string]any{"capolids": map[string]any{"essential": true, "values": []string{policyID}}},
+		},
+	)
 	if err != nil {
 		panic(err) // strings
 	}

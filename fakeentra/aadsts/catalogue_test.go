@@ -14,7 +14,8 @@ import (
 	"mcpentra/fakeentra/aadsts"
 )
 
-// A known error is one of testdata/entra/errors.json, which is typed from what is known of Entra ID, with the source.
+// A known error is one of testdata/entra/errors.json, which is typed from what is known of Entra
+// ID, with the source.
 type known struct {
 	Number     int
 	Error      string // empty for what is only ever a page
@@ -70,7 +71,13 @@ func TestCatalogueIsWhatIsKnown(t *testing.T) {
 			assert.Equal(t, want.Text, strings.ReplaceAll(entry.Sentence, "%s", "{}"), want.Number)
 		}
 		assert.Equal(t, want.Suberror, problem.Suberror, want.Number)
-		assert.Equal(t, want.ErrorURI != nil, problem.NoErrorURI, "%d: error_uri is left out where that was recorded", want.Number)
+		assert.Equal(
+			t,
+			want.ErrorURI != nil,
+			problem.NoErrorURI,
+			"%d: error_uri is left out where that was recorded",
+			want.Number,
+		)
 		assert.Equal(t, want.Confidence, entry.Confidence, want.Number)
 		assert.NotEmpty(t, want.Source, want.Number)
 		pageOnly := slices.Contains(want.Where, "page") && !slices.Contains(want.Where, "redirect")
@@ -79,10 +86,16 @@ func TestCatalogueIsWhatIsKnown(t *testing.T) {
 	assert.Empty(t, catalogue, "each with its source in testdata/entra/errors.json")
 }
 
-// The body has its members in the order of the wire, and those that are optional only where they apply.
+// The body has its members in the order of the wire, and those that are optional only where they
+// apply.
 func TestBodyOfAnError(t *testing.T) {
 	t.Parallel()
-	occurrence := aadsts.Occurrence{TraceID: "t", CorrelationID: "c", Time: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), Authority: "https://login.microsoftonline.com"}
+	occurrence := aadsts.Occurrence{
+		TraceID:       "t",
+		CorrelationID: "c",
+		Time:          time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC),
+		Authority:     "https://login.microsoftonline.com",
+	}
 	for _, entry := range aadsts.Catalogue() {
 		problem, _ := aadsts.Find(entry.Number)
 		text := string(problem.JSON(occurrence))
@@ -96,9 +109,14 @@ func TestBodyOfAnError(t *testing.T) {
 		assert.Equal(t, want, members(t, text), entry.Number)
 		assert.Contains(t, text, `"timestamp":"2026-03-04 05:06:07Z"`)
 		assert.Regexp(t, `"error_codes":\[\d+\]`, text)
-		assert.Contains(t, problem.Description(occurrence), " Trace ID: t Correlation ID: c Timestamp: 2026-03-04 05:06:07Z")
+		assert.Contains(
+			t,
+			problem.Description(occurrence),
+			" Trace ID: t Correlation ID: c Timestamp: 2026-03-04 05:06:07Z",
+		)
 		assert.NotContains(t, problem.Message, "%!", entry.Number)
-		// "invalid_client" is 401, throttling 429, a transient failure 503, and everything else 400.
+		// "invalid_client" is 401, throttling 429, a transient failure 503, and everything else
+		// 400.
 		status := map[string]int{"invalid_client": 401}[problem.Code]
 		if status == 0 {
 			status = 400
@@ -109,8 +127,26 @@ func TestBodyOfAnError(t *testing.T) {
 		assert.Equal(t, status, problem.Status, entry.Number)
 	}
 	challenged := aadsts.Blocked().Challenged("5a1e0007-0000-4000-8000-000000000001")
-	assert.Equal(t, []string{"error", "error_description", "error_codes", "timestamp", "trace_id", "correlation_id", "error_uri", "suberror", "claims"}, members(t, string(challenged.JSON(occurrence))))
-	assert.Equal(t, `{"access_token":{"capolids":{"essential":true,"values":["5a1e0007-0000-4000-8000-000000000001"]}}}`, challenged.Claims)
+	assert.Equal(
+		t,
+		[]string{
+			"error",
+			"error_description",
+			"error_codes",
+			"timestamp",
+			"trace_id",
+			"correlation_id",
+			"error_uri",
+			"suberror",
+			"claims",
+		},
+		members(t, string(challenged.JSON(occurrence))),
+	)
+	assert.Equal(
+		t,
+		`{"access_token":{"capolids":{"essential":true,"values":["5a1e0007-0000-4000-8000-000000000001"]}}}`,
+		challenged.Claims,
+	)
 	_, found := aadsts.Find(1)
 	assert.False(t, found)
 }

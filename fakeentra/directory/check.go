@@ -214,7 +214,9 @@ func checkIdentifier(uri string, tenant *Tenant, app *App) error {
 	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
 		return nil
 	}
-	return errors.New("has to name a domain of the tenant, or hold the ID of the tenant or the app (HostNameNotOnVerifiedDomain)")
+	return errors.New(
+		"has to name a domain of the tenant, or hold the ID of the tenant or the app (HostNameNotOnVerifiedDomain)",
+	)
 }
 
 // What Entra ID takes as redirect URIs (Microsoft's page "Redirect URI (reply URL) outline and

@@ -24,12 +24,16 @@ func Default() Directory {
 		Region:      "EU",
 		Apps: []App{
 			{
-				ID: DefaultClientID, ObjectID: "5a1e0002-0000-4000-8000-0000000000ff", DisplayName: "MCP server",
-				Web:     []string{"http://localhost:8000/auth/callback"},
-				Secrets: []string{DefaultClientSecret},
+				ID:          DefaultClientID,
+				ObjectID:    "5a1e0002-0000-4000-8000-0000000000ff",
+				DisplayName: "MCP server",
+				Web:         []string{"http://localhost:8000/auth/callback"},
+				Secrets:     []string{DefaultClientSecret},
 			},
 			{
-				ID: DefaultAPIID, ObjectID: "5a1e0003-0000-4000-8000-0000000000ff", DisplayName: "MCP tools API",
+				ID:             DefaultAPIID,
+				ObjectID:       "5a1e0003-0000-4000-8000-0000000000ff",
+				DisplayName:    "MCP tools API",
 				IdentifierURIs: []string{"api://" + DefaultAPIID},
 				TokenVersion:   2,
 				Scopes: []Scope{

@@ -44,7 +44,8 @@ func TestExampleIsRead(t *testing.T) {
 	assert.Equal(t, file, again, "IDs that are made are always the same")
 }
 
-// The example is the documentation: it has every key, with a comment wherever the name does not say it all.
+// The example is the documentation: it has every key, with a comment wherever the name does not say
+// it all.
 func TestExampleHasEveryKey(t *testing.T) {
 	t.Parallel()
 	var keys func(kind reflect.Type)
@@ -62,7 +63,13 @@ func TestExampleHasEveryKey(t *testing.T) {
 			name := field.Tag.Get("yaml")
 			require.NotEmpty(t, name, "%s.%s needs a yaml tag and a line in example.yaml", kind, field.Name)
 			if name != "-" {
-				assert.True(t, regexp.MustCompile(`(?m)(^[ -]*|{)`+name+`:`).MatchString(directory.Example), "example.yaml lacks %s.%s", kind, field.Name)
+				assert.True(
+					t,
+					regexp.MustCompile(`(?m)(^[ -]*|{)`+name+`:`).MatchString(directory.Example),
+					"example.yaml lacks %s.%s",
+					kind,
+					field.Name,
+				)
 			}
 			keys(field.Type)
 		}
@@ -121,15 +128,25 @@ func TestAllMistakesAreTold(t *testing.T) {
 
 func TestJSONIsADirectoryFileToo(t *testing.T) {
 	t.Parallel()
-	file, err := directory.Parse("d.json", []byte(`{"tenants": [{"domains": ["a.example"], "users": [{"userPrincipalName": "a@a.example", "displayName": "A \"b\""}]}]}`))
+	file, err := directory.Parse(
+		"d.json",
+		[]byte(
+			`{"tenants": [{"domains": ["a.example"], "users": [{"userPrincipalName": "a@a.example", "displayName": "A \"b\""}]}]}`,
+		),
+	)
 	require.NoError(t, err)
 	assert.Equal(t, `A "b"`, file.Tenants[0].Users[0].DisplayName)
 }
 
-// Whatever stands in a directory file, it is a directory in order or a mistake with the name of the file.
+// Whatever stands in a directory file, it is a directory in order or a mistake with the name of the
+// file.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(directory.Example))
-	f.Add([]byte("tenants:\n- domains: [a.example]\n  apps:\n  - displayName: x\n    web: [a, {b: c}]\nfaults: [{edit: {a: [1, 2.5, true, null, .inf]}}]"))
+	f.Add(
+		[]byte(
+			"tenants:\n- domains: [a.example]\n  apps:\n  - displayName: x\n    web: [a, {b: c}]\nfaults: [{edit: {a: [1, 2.5, true, null, .inf]}}]",
+		),
+	)
 	f.Add([]byte("a: &a [*a]"))
 	f.Add([]byte("tenants: {{}: {}}\n--- \n? [x]\n: y"))
 	f.Add([]byte("tenants:\n- id: !!binary aGk=\n  domains: !!set {a, b}"))

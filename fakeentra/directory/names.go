@@ -32,7 +32,8 @@ func (f *File) complete() {
 
 // complete finds the object IDs of people, groups and apps that are given by name.
 func (t *Tenant) complete(f *File) {
-	principals, apps := map[string]string{}, map[string]string{}
+	principals := map[string]string{}
+	apps := map[string]string{}
 	for i := range f.Tenants {
 		for _, app := range f.Tenants[i].Apps {
 			if app.MultiTenant || &f.Tenants[i] == t {

@@ -90,7 +90,8 @@ func (r *reading) mapping(node *yaml.Node, path string, into reflect.Value) {
 	}
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		key, value := node.Content[i], node.Content[i+1]
+		key := node.Content[i]
+		value := node.Content[i+1]
 		inner := strings.TrimPrefix(path+"."+key.Value, ".")
 		r.lines[inner] = key.Line
 		field, known := fields[key.Value]

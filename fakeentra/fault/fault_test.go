@@ -147,7 +147,8 @@ func TestChaosIsTheSameUnderOneSeed(t *testing.T) {
 	first := sequence(1, 0.25)
 	assert.Equal(t, first, sequence(1, 0.25))
 	assert.NotEqual(t, first, sequence(2, 0.25))
-	kinds, struck := map[string]bool{}, 0
+	kinds := map[string]bool{}
+	struck := 0
 	for _, name := range first {
 		if name != "" {
 			kinds[name] = true

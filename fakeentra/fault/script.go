@@ -127,7 +127,9 @@ func (s *Script) progress(wanted func(*act) bool) []Progress {
 func (s *Script) Clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.acts, s.chaos, s.dice = nil, Chaos{}, nil
+	s.acts = nil
+	s.chaos = Chaos{}
+	s.dice = nil
 }
 
 // Chaos spoils a share of all requests. Its zero value spoils none.
@@ -173,7 +175,8 @@ func (s *Script) SetChaos(chaos Chaos) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.chaos, s.dice = chaos, rand.New(rand.NewPCG(chaos.Seed, 0))
+	s.chaos = chaos
+	s.dice = rand.New(rand.NewPCG(chaos.Seed, 0))
 	return nil
 }
 
@@ -183,7 +186,8 @@ func (s *Script) roll(call Call) *Fault {
 	if s.chaos.Share == 0 {
 		return nil
 	}
-	share, which := s.dice.Float64(), s.dice.Uint64()
+	share := s.dice.Float64()
+	which := s.dice.Uint64()
 	if share >= s.chaos.Share {
 		return nil
 	}

@@ -15,7 +15,9 @@ import (
 func Example() {
 	j := journal.New()
 	j.Add(journal.Exchange{
-		Time: time.Unix(0, 0), Endpoint: endpoint.Authorize, Status: 302,
+		Time:     time.Unix(0, 0),
+		Endpoint: endpoint.Authorize,
+		Status:   302,
 		Request: httptest.NewRequest(
 			http.MethodGet,
 			"https://login.microsoftonline.com/t/oauth2/v2.0/authorize?client_id=c&state=s",

@@ -123,7 +123,9 @@ func (j *Journal) Take(ctx context.Context, filter Filter) (Entry, error) {
 func (j *Journal) Clear() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.records, j.masked, j.count = nil, 0, 0
+	j.records = nil
+	j.masked = 0
+	j.count = 0
 	j.mask.clear()
 }
 

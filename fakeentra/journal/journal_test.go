@@ -89,7 +89,10 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 	j := journal.New()
 	j.Add(journal.Exchange{
-		Endpoint: endpoint.Token, Request: r, Form: form, Status: 200,
+		Endpoint: endpoint.Token,
+		Request:  r,
+		Form:     form,
+		Status:   200,
 		Header: http.Header{
 			"Location":     {"/?code=SECRET&a=b#id_token=SECRET"},
 			"Content-Type": {"application/json"},
@@ -152,7 +155,8 @@ func TestOddAnswers(t *testing.T) {
 	} {
 		j := journal.New()
 		x := exchange(endpoint.Token, "")
-		x.Header, x.Body = http.Header{"Content-Type": {"application/json"}}, []byte(body)
+		x.Header = http.Header{"Content-Type": {"application/json"}}
+		x.Body = []byte(body)
 		j.Add(x)
 		assert.Equal(t, want, j.Entries(journal.Filter{})[0].Answer, body)
 	}

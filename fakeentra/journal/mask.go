@@ -192,7 +192,8 @@ func passages(text []byte) []passage {
 		end = min(end, len(text))
 		one := passage{text: string(text[from:at])}
 		if end > at {
-			one.kind, one.secret = kind, sha256.Sum256(text[at:end])
+			one.kind = kind
+			one.secret = sha256.Sum256(text[at:end])
 		}
 		all, at, from = append(all, one), end, end
 	}

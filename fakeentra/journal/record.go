@@ -84,7 +84,8 @@ func (p *plain) size() int {
 func (r *record) mask(m *mask) {
 	p := r.plain
 	r.plain = nil
-	r.Header, r.Form = m.header(p.header), m.values(p.form)
+	r.Header = m.header(p.header)
+	r.Form = m.values(p.form)
 	if p.query != "" {
 		query, _ := url.ParseQuery(p.query) // as much of it as can be read
 		r.Query = m.values(query)

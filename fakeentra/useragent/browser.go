@@ -85,7 +85,9 @@ func (b *Browser) Visit(ctx context.Context, address string) (*Page, error) {
 			transport = &http.Transport{Proxy: nil, DialContext: dialLoopback, DisableKeepAlives: true}
 		}
 		b.client = &http.Client{
-			Jar: jar, Transport: transport, Timeout: stepTimeout,
+			Jar:           jar,
+			Transport:     transport,
+			Timeout:       stepTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 	}
@@ -221,7 +223,8 @@ func (b *Browser) open(request *http.Request) (*Page, *step, error) {
 		return page, nil, nil
 	}
 	read := readPage(string(text))
-	page.Title, page.Text = read.title, read.text
+	page.Title = read.title
+	page.Text = read.text
 	if message, found := read.entraError(); found {
 		return nil, nil, &PageError{Number: aadstsNumber(message), Message: message, Page: page}
 	}

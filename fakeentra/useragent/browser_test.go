@@ -133,7 +133,11 @@ func TestErrorPagesOfEntra(t *testing.T) {
 
 func TestVisitsThatDoNotEnd(t *testing.T) {
 	t.Parallel()
-	endless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"x", http.StatusFound) }))
+	endless := httptest.NewServer(
+		http.HandlerFunc(
+			func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"x", http.StatusFound) },
+		),
+	)
 	defer endless.Close()
 	_, err := (&useragent.Browser{}).Visit(t.Context(), endless.URL+"/")
 	require.ErrorIs(t, err, useragent.ErrTooManySteps)

@@ -136,7 +136,8 @@ func readPage(text string) document {
 
 func (f *form) add(node *html.Node) {
 	kind := strings.ToLower(attribute(node, "type"))
-	name, value := attribute(node, "name"), attribute(node, "value")
+	name := attribute(node, "name")
+	value := attribute(node, "value")
 	switch {
 	case node.DataAtom == atom.Button && (kind == "" || kind == "submit"), kind == "submit":
 		label := content(node)

@@ -15,8 +15,8 @@ import (
 	"mcpentra/server/entra"
 )
 
-// A transaction is one authorization under way, from the client's request to the code. It lives in the store, so that
-// any replica can go on with it.
+// A transaction is one authorization under way, from the client's request to the code. It lives in
+// the store, so that any replica can go on with it.
 type transaction struct {
 	ClientID    string   `json:"client_id"`
 	ClientName  string   `json:"client_name"`
@@ -27,19 +27,20 @@ type transaction struct {
 	Scopes      []string `json:"scopes"`
 	Prompts     []string `json:"prompts,omitempty"`
 
-	// Trusted says that the browser may go to the redirect URI without a click (RFC 9700 section 4.11.2): it is on
-	// loopback, or the person who is signed in has approved it before. Approved says that a person has just approved it
-	// in this transaction. That counts once the person has signed in.
+	// Trusted says that the browser may go to the redirect URI without a click (RFC 9700 section
+	// 4.11.2): it is on loopback, or the person who is signed in has approved it before. Approved
+	// says that a person has just approved it in this transaction. That counts once the person has
+	// signed in.
 	Trusted  bool `json:"trusted,omitempty"`
 	Approved bool `json:"approved,omitempty"`
 
-	// CSRF is the hash of the secret that the consent page's form carries, and Browser the one that a cookie of the
-	// same browser does.
+	// CSRF is the hash of the secret that the consent page's form carries, and Browser the one that
+	// a cookie of the same browser does.
 	CSRF    string `json:"csrf,omitempty"`
 	Browser string `json:"browser,omitempty"`
 
-	// Answer is what the person has answered on the consent page, and Next what followed from it. They are kept for
-	// answerLifetime.
+	// Answer is what the person has answered on the consent page, and Next what followed from it.
+	// They are kept for answerLifetime.
 	Answer string    `json:"answer,omitempty"`
 	Next   *nextStep `json:"next,omitempty"`
 
@@ -47,13 +48,13 @@ type transaction struct {
 	Verifier string `json:"verifier,omitempty"`
 	Nonce    string `json:"nonce,omitempty"`
 
-	// Returned is the hash of Entra's answer. SignedIn and Next, or Failure, are what followed from it. They are kept
-	// for answerLifetime.
+	// Returned is the hash of Entra's answer. SignedIn and Next, or Failure, are what followed from
+	// it. They are kept for answerLifetime.
 	Returned string   `json:"returned,omitempty"`
 	Failure  *failure `json:"failure,omitempty"`
 
-	// Remembered is the principal whose earlier consent stood in for the page. If another one comes back from Entra,
-	// SignedIn waits for that one's consent.
+	// Remembered is the principal whose earlier consent stood in for the page. If another one comes
+	// back from Entra, SignedIn waits for that one's consent.
 	Remembered *Principal `json:"remembered,omitempty"`
 	SignedIn   *signIn    `json:"signed_in,omitempty"`
 }
@@ -64,8 +65,9 @@ const (
 	maxState      = 4 << 10
 )
 
-// handleAuthorize is the authorization endpoint (OAuth 2.1 section 4.1.1). Until client and redirect URI are known to
-// belong together, what is wrong is a page; after that it goes back to the client.
+// handleAuthorize is the authorization endpoint (OAuth 2.1 section 4.1.1). Until client and
+// redirect URI are known to belong together, what is wrong is a page; after that it goes back to
+// the client.
 func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 	params, ok := b.readParameters(w, r)
 	if !ok {
@@ -83,9 +85,13 @@ func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	tx := &transaction{
-		ClientID: found.ID, ClientName: found.Name, RedirectURI: params.Get("redirect_uri"),
-		State: params.Get("state"), HasState: params.Has("state"), Challenge: params.Get("code_challenge"),
-		Prompts: readPrompts(params.Get("prompt")),
+		ClientID:    found.ID,
+		ClientName:  found.Name,
+		RedirectURI: params.Get("redirect_uri"),
+		State:       params.Get("state"),
+		HasState:    params.Has("state"),
+		Challenge:   params.Get("code_challenge"),
+		Prompts:     readPrompts(params.Get("prompt")),
 	}
 	if tx.RedirectURI == "" && len(found.RedirectURIs) == 1 {
 		tx.RedirectURI = found.RedirectURIs[0]
@@ -151,7 +157,8 @@ func (b *Broker) mayBegin(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// readParameters reads an authorization request. A parameter that is there twice makes it nobody's request.
+// readParameters reads an authorization request. A parameter that is there twice makes it nobody's
+// request.
 func (b *Broker) readParameters(w http.ResponseWriter, r *http.Request) (url.Values, bool) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxParameters)
 	if len(r.URL.RawQuery) > maxParameters || r.ParseForm() != nil {
@@ -175,7 +182,8 @@ func (b *Broker) readParameters(w http.ResponseWriter, r *http.Request) (url.Val
 // judgeAuthorization checks everything that may go back to the client.
 func (b *Broker) judgeAuthorization(params url.Values, tx *transaction) *protocolError {
 	if len(tx.State) > maxState || strings.ContainsFunc(tx.State, unicode.IsControl) {
-		tx.State, tx.HasState = "", false
+		tx.State = ""
+		tx.HasState = false
 		return badRequest("invalid_request", "state is too long, or has control characters (RFC 6749 appendix A.5)")
 	}
 	if params.Has("request") {
@@ -215,7 +223,8 @@ func (b *Broker) judgeAuthorization(params url.Values, tx *transaction) *protoco
 			return b.foreignResource(resource)
 		}
 	}
-	// What a client registered with limits nothing: anybody can register, and the person's consent decides.
+	// What a client registered with limits nothing: anybody can register, and the person's consent
+	// decides.
 	tx.Scopes = b.askedScopes(params.Get("scope"), b.defaultScopes())
 	return nil
 }
@@ -228,10 +237,12 @@ func (b *Broker) foreignResource(asked string) *protocolError {
 		saw("resource", seenURL(asked)).allowedBy(settingPublic + " and MCP_PATH")
 }
 
-// isResource compares a resource indicator with the one that there is (RFC 8707 section 2). The case of scheme and host
-// does not count, nor does one slash at the end: URL libraries add it to an origin, and people to a path.
+// isResource compares a resource indicator with the one that there is (RFC 8707 section 2). The
+// case of scheme and host does not count, nor does one slash at the end: URL libraries add it to an
+// origin, and people to a path.
 func (b *Broker) isResource(asked string) bool {
-	return sameResource(asked, b.config.Resource) || slices.ContainsFunc(b.config.OtherResources, func(other string) bool { return sameResource(asked, other) })
+	return sameResource(asked, b.config.Resource) ||
+		slices.ContainsFunc(b.config.OtherResources, func(other string) bool { return sameResource(asked, other) })
 }
 
 func sameResource(asked, resource string) bool {
@@ -244,11 +255,14 @@ func sameResource(asked, resource string) bool {
 		return false
 	}
 	path := func(u *url.URL) string { return strings.TrimSuffix(u.EscapedPath(), "/") }
-	return strings.EqualFold(one.Scheme, own.Scheme) && strings.EqualFold(one.Host, own.Host) && path(one) == path(own) && one.RawQuery == own.RawQuery
+	return strings.EqualFold(one.Scheme, own.Scheme) && strings.EqualFold(one.Host, own.Host) &&
+		path(one) == path(own) &&
+		one.RawQuery == own.RawQuery
 }
 
-// A nextStep is where a browser goes after its person has approved a client: to Entra for a sign-in, with the cookie
-// that the callback looks for, or back to the client with a code if the person has signed in already.
+// A nextStep is where a browser goes after its person has approved a client: to Entra for a
+// sign-in, with the cookie that the callback looks for, or back to the client with a code if the
+// person has signed in already.
 type nextStep struct {
 	Address string `json:"address,omitempty"`
 	SignIn  string `json:"sign_in,omitempty"` // the key of the transaction that waits for the callback
@@ -256,8 +270,9 @@ type nextStep struct {
 	Code    string `json:"code,omitempty"`
 }
 
-// beginSignIn remembers the transaction under a state of the broker's own. Nothing of the client's request reaches
-// Entra. Its error is a *protocolError if Entra is the reason, and the store's otherwise.
+// beginSignIn remembers the transaction under a state of the broker's own. Nothing of the client's
+// request reaches Entra. Its error is a *protocolError if Entra is the reason, and the store's
+// otherwise.
 func (b *Broker) beginSignIn(r *http.Request, tx *transaction) (*nextStep, error) {
 	ctx := r.Context()
 	state, errState := b.secret()
@@ -275,14 +290,18 @@ func (b *Broker) beginSignIn(r *http.Request, tx *transaction) (*nextStep, error
 	waiting.Nonce = nonce
 	waiting.Verifier = verifier
 	address, err := b.config.Entra.AuthorizationURL(ctx, entra.AuthorizationRequest{
-		State: state, Nonce: nonce, CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier),
-		Scopes: b.upstreamScopes(tx.Scopes), Prompt: tx.upstreamPrompt(),
+		State:         state,
+		Nonce:         nonce,
+		CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier),
+		Scopes:        b.upstreamScopes(tx.Scopes),
+		Prompt:        tx.upstreamPrompt(),
 	})
 	if err != nil {
 		return nil, signInError(err, tx.prompts("none"))
 	}
 	next := &nextStep{Address: address, SignIn: hashed(state), Browser: browser}
-	network, expires := b.networkSource(r), b.now().Add(transactionLifetime)
+	network := b.networkSource(r)
+	expires := b.now().Add(transactionLifetime)
 	return next, b.records.create(ctx, kindTransaction, next.SignIn, network, waiting, expires)
 }
 
@@ -305,7 +324,8 @@ func (b *Broker) notBegun(w http.ResponseWriter, r *http.Request, tx *transactio
 	b.storeFailed(w, r, err)
 }
 
-// knownPrompts are the values of prompt that mean something here (OpenID Connect Core section 3.1.2.1).
+// knownPrompts are the values of prompt that mean something here (OpenID Connect Core section
+// 3.1.2.1).
 var knownPrompts = []string{"none", "login", "consent", "select_account"}
 
 // readPrompts reads the parameter prompt, each value once. All unknown values count as one, which
@@ -326,7 +346,8 @@ func readPrompts(parameter string) []string {
 // prompts reports whether the client asked for a prompt (OpenID Connect Core section 3.1.2.1).
 func (t *transaction) prompts(one string) bool { return slices.Contains(t.Prompts, one) }
 
-// upstreamPrompt passes on what means the same at Entra, which takes one value. Consent is asked for here, not there.
+// upstreamPrompt passes on what means the same at Entra, which takes one value. Consent is asked
+// for here, not there.
 func (t *transaction) upstreamPrompt() string {
 	for _, one := range []string{"none", "login", "select_account"} {
 		if t.prompts(one) {
@@ -336,9 +357,9 @@ func (t *transaction) upstreamPrompt() string {
 	return ""
 }
 
-// sendBack returns an error to the client. Anybody can register a site and make a link to here that is sure to end with
-// an error, so the browser goes to a site by itself only if it is trusted. Otherwise the person reads where the answer
-// would go, and decides (RFC 9700 section 4.11.2).
+// sendBack returns an error to the client. Anybody can register a site and make a link to here that
+// is sure to end with an error, so the browser goes to a site by itself only if it is trusted.
+// Otherwise the person reads where the answer would go, and decides (RFC 9700 section 4.11.2).
 func (b *Broker) sendBack(w http.ResponseWriter, r *http.Request, tx *transaction, problem *protocolError) {
 	b.logRefusal(r, problem.saw("client", tx.ClientID).saw("redirect_uri", seenURL(tx.RedirectURI)))
 	if tx.Trusted {
@@ -347,7 +368,10 @@ func (b *Broker) sendBack(w http.ResponseWriter, r *http.Request, tx *transactio
 	}
 	target := b.responseURL(tx, errorResponse(problem))
 	content := page{
-		Title: "This did not work", Server: b.config.ResourceName, To: newDestination(tx.RedirectURI), Onward: target,
+		Title:   "This did not work",
+		Server:  b.config.ResourceName,
+		To:      newDestination(tx.RedirectURI),
+		Onward:  target,
 		Message: "The request of “" + isolated(tx.displayName()) + "” failed: " + problem.description + ".",
 	}
 	status := problem.status
@@ -360,15 +384,17 @@ func (b *Broker) sendBack(w http.ResponseWriter, r *http.Request, tx *transactio
 	b.show(w, status, "problem.html", content)
 }
 
-// isolated keeps the direction of a text from changing the order of the text around it (Unicode Standard Annex 9).
+// isolated keeps the direction of a text from changing the order of the text around it (Unicode
+// Standard Annex 9).
 func isolated(text string) string { return "\u2068" + text + "\u2069" }
 
 func errorResponse(problem *protocolError) url.Values {
 	return url.Values{"error": {problem.code}, "error_description": {problem.description}}
 }
 
-// deliver returns an authorization response, with the issuer in it (RFC 9207). After a POST it is a page that goes on
-// by itself and by a link: a redirect would be stopped by form-action at its next hop.
+// deliver returns an authorization response, with the issuer in it (RFC 9207). After a POST it is a
+// page that goes on by itself and by a link: a redirect would be stopped by form-action at its next
+// hop.
 func (b *Broker) deliver(w http.ResponseWriter, r *http.Request, tx *transaction, result url.Values) {
 	target := b.responseURL(tx, result)
 	w.Header().Set("Cache-Control", "no-store")
@@ -380,8 +406,8 @@ func (b *Broker) deliver(w http.ResponseWriter, r *http.Request, tx *transaction
 	http.Redirect(w, r, target, http.StatusFound)
 }
 
-// responseURL is the redirect URI with the response in its query, next to what was there. The redirect
-// URI stays as the client registered it, character by character.
+// responseURL is the redirect URI with the response in its query, next to what was there. The
+// redirect URI stays as the client registered it, character by character.
 func (b *Broker) responseURL(tx *transaction, result url.Values) string {
 	if tx.HasState {
 		result.Set("state", tx.State)
@@ -400,7 +426,12 @@ func (b *Broker) storeFailed(w http.ResponseWriter, r *http.Request, err error) 
 	}
 	b.log.ErrorContext(r.Context(), "the store failed", "error", err)
 	w.Header().Set("Retry-After", "5")
-	b.showProblem(w, r, http.StatusServiceUnavailable, "This server cannot reach its store at the moment. Try again in a while.")
+	b.showProblem(
+		w,
+		r,
+		http.StatusServiceUnavailable,
+		"This server cannot reach its store at the moment. Try again in a while.",
+	)
 }
 
 func (t *transaction) displayName() string {

@@ -243,7 +243,8 @@ func TestTransactionsStaySmall(t *testing.T) {
 	w := newWorld(t, options{})
 	held := &weighing{Store: store.NewMemory(store.Config{Now: w.now}), largest: map[string]int{}}
 	w.broker = w.start(options{store: held})
-	short, long := "https://app.example/cb", "https://app.example/?"+strings.Repeat("<", 2000)
+	short := "https://app.example/cb"
+	long := "https://app.example/?" + strings.Repeat("<", 2000)
 	c := w.public(short, long)
 	for _, change := range [][]string{
 		{"prompt", strings.Repeat("a ", 6000)}, {"prompt", strings.Repeat("login ", 2000)},

@@ -27,12 +27,13 @@ import (
 
 // A Config says what a broker is. Issuer, Resource, Entra and Store are required.
 type Config struct {
-	// Issuer is the origin that the broker is served at, such as https://mcp.example.com, without a slash at the end.
+	// Issuer is the origin that the broker is served at, such as https://mcp.example.com, without a
+	// slash at the end.
 	Issuer string
 	// Resource is the URL of the MCP endpoint: the audience of every access token.
 	Resource string
-	// OtherResources are URLs that mean the same endpoint, such as that of an older transport. Clients may name one of
-	// them; tokens are for Resource all the same.
+	// OtherResources are URLs that mean the same endpoint, such as that of an older transport.
+	// Clients may name one of them; tokens are for Resource all the same.
 	OtherResources []string
 	// ResourceName is what the consent page calls the server. Empty means the host of Issuer.
 	ResourceName string
@@ -42,12 +43,15 @@ type Config struct {
 	Entra *entra.Client
 	// Store remembers.
 	Store store.Store
-	// Keys encrypt what is stored. Nil means a key made at the start, so that a store does not outlive the process.
+	// Keys encrypt what is stored. Nil means a key made at the start, so that a store does not
+	// outlive the process.
 	Keys *Keys
-	// SigningKey signs access tokens; a P-256 key. Nil means one that is made once and kept, encrypted, in the store.
+	// SigningKey signs access tokens; a P-256 key. Nil means one that is made once and kept,
+	// encrypted, in the store.
 	SigningKey *ecdsa.PrivateKey
-	// RegistrationsPerMinute bounds the registrations that clients of one network (/24 of IPv4, /48 of IPv6) can make,
-	// and also the sign-ins that they can begin. Zero means 120; negative means no bound.
+	// RegistrationsPerMinute bounds the registrations that clients of one network (/24 of IPv4, /48
+	// of IPv6) can make, and also the sign-ins that they can begin. Zero means 120; negative means
+	// no bound.
 	RegistrationsPerMinute int
 	// TrustedProxies are the reverse proxies whose X-Forwarded-For is believed. Nil believes none.
 	TrustedProxies clientip.Proxies
@@ -59,21 +63,22 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// A Scope is something that a client can ask for: a name of the server's own, what it means to a person, and what it
-// needs of Entra.
+// A Scope is something that a client can ask for: a name of the server's own, what it means to a
+// person, and what it needs of Entra.
 type Scope struct {
 	Name        string   // such as user.read
 	Description string   // completes "… would like to"
 	Upstream    []string // delegated Graph permissions, such as User.Read
 }
 
-// DefaultScopes is the one scope that the reference server's tools need. The first scope of a broker is what a client
-// gets that asks for none.
+// DefaultScopes is the one scope that the reference server's tools need. The first scope of a
+// broker is what a client gets that asks for none.
 func DefaultScopes() []Scope {
 	return []Scope{{Name: "user.read", Description: "read your name and profile", Upstream: []string{"User.Read"}}}
 }
 
-// Lifetimes. Access tokens are short-lived, since they are checked without asking anybody; a grant slides with its use.
+// Lifetimes. Access tokens are short-lived, since they are checked without asking anybody; a grant
+// slides with its use.
 const (
 	accessTokenLifetime = 10 * time.Minute
 	codeLifetime        = time.Minute
@@ -97,8 +102,9 @@ const (
 	kindDeployment  = "deployment"
 )
 
-// limit bounds the records of a kind that strangers can make without signing in, so that they cannot fill the store. A
-// client that a person has signed in with does not count. Zero means the store's own bound.
+// limit bounds the records of a kind that strangers can make without signing in, so that they
+// cannot fill the store. A client that a person has signed in with does not count. Zero means the
+// store's own bound.
 func limit(kind string) int {
 	switch kind {
 	case kindTransaction, kindCode:
@@ -132,11 +138,16 @@ type Broker struct {
 	signIns  singleflight.Group                // codes at Entra, by transaction
 }
 
-// New makes a broker. With a store that has none yet it makes and keeps a signing key, which is why it takes a context.
+// New makes a broker. With a store that has none yet it makes and keeps a signing key, which is why
+// it takes a context.
 func New(ctx context.Context, config Config) (*Broker, error) {
 	issuer, err := url.Parse(config.Issuer)
-	if err != nil || issuer.Host == "" || issuer.Path != "" || issuer.RawQuery != "" || issuer.Fragment != "" || issuer.Scheme != "https" && issuer.Scheme != "http" {
-		return nil, fmt.Errorf("broker: want an origin such as https://mcp.example.com as issuer, got %q", config.Issuer)
+	if err != nil || issuer.Host == "" || issuer.Path != "" || issuer.RawQuery != "" || issuer.Fragment != "" ||
+		issuer.Scheme != "https" && issuer.Scheme != "http" {
+		return nil, fmt.Errorf(
+			"broker: want an origin such as https://mcp.example.com as issuer, got %q",
+			config.Issuer,
+		)
 	}
 	if config.Entra == nil || config.Store == nil || config.Resource == "" {
 		return nil, errors.New("broker: Entra, Store and Resource are required")
@@ -180,18 +191,25 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 		return nil, err
 	}
 	verifier := &token.Verifier{
-		Issuer: config.Issuer, Audiences: []string{config.Resource}, Algorithms: []string{"ES256"}, Types: []string{"at+jwt"},
-		Keys: token.StaticKeys(b.signing.public()), Limit: token.NewLimit(), Now: config.Now,
+		Issuer:       config.Issuer,
+		Audiences:    []string{config.Resource},
+		Algorithms:   []string{"ES256"},
+		Types:        []string{"at+jwt"},
+		Keys:         token.StaticKeys(b.signing.public()),
+		Limit:        token.NewLimit(),
+		Now:          config.Now,
 		ExpiryLeeway: token.AccessLeeway,
 	}
 	b.verified = token.NewCache(0, verifier.Verify, readClaims)
-	b.budgets, b.guesses = newLimiters(), newLimiters()
+	b.budgets = newLimiters()
+	b.guesses = newLimiters()
 	b.routes = b.newRoutes()
 	return b, nil
 }
 
-// Bind makes a store belong to one deployment: the authority, tenant and application that its grants come from. A store
-// that belongs to another is refused, so that what a fake has vouched for never counts in front of a tenant.
+// Bind makes a store belong to one deployment: the authority, tenant and application that its
+// grants come from. A store that belongs to another is refused, so that what a fake has vouched for
+// never counts in front of a tenant.
 func (b *Broker) Bind(ctx context.Context, deployment string) error {
 	var bound struct {
 		Deployment string `json:"deployment"`
@@ -199,14 +217,20 @@ func (b *Broker) Bind(ctx context.Context, deployment string) error {
 	bound.Deployment = deployment
 	err := b.records.create(ctx, kindDeployment, "this", "", bound, b.config.Now().AddDate(100, 0, 0))
 	if errors.Is(err, store.ErrConflict) {
-		if err = b.records.getLasting(ctx, kindDeployment, "this", &bound); err == nil && bound.Deployment != deployment {
-			return fmt.Errorf("broker: the store belongs to %s, and this is %s: use another STORE_URL", bound.Deployment, deployment)
+		if err = b.records.getLasting(ctx, kindDeployment, "this", &bound); err == nil &&
+			bound.Deployment != deployment {
+			return fmt.Errorf(
+				"broker: the store belongs to %s, and this is %s: use another STORE_URL",
+				bound.Deployment,
+				deployment,
+			)
 		}
 	}
 	return err
 }
 
-// newRoutes lists the endpoints, at the paths that a client of MCP 2025-03-26 assumes without metadata.
+// newRoutes lists the endpoints, at the paths that a client of MCP 2025-03-26 assumes without
+// metadata.
 func (b *Broker) newRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/.well-known/oauth-authorization-server", b.open(b.handleMetadata, http.MethodGet))
@@ -235,8 +259,8 @@ func Paths() []string {
 
 func (b *Broker) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.routes.ServeHTTP(w, r) }
 
-// open lets scripts of any site use an endpoint, which has no cookies and asks for none. The authorization endpoint is
-// not among them (OAuth 2.1 section 3.1).
+// open lets scripts of any site use an endpoint, which has no cookies and asks for none. The
+// authorization endpoint is not among them (OAuth 2.1 section 3.1).
 func (b *Broker) open(next http.HandlerFunc, method string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()

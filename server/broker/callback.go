@@ -13,8 +13,8 @@ import (
 	"mcpentra/server/store"
 )
 
-// A Principal is who somebody is: Entra's issuer, tenant and object ID. Everything is keyed by it; names and addresses
-// change, and can be chosen.
+// A Principal is who somebody is: Entra's issuer, tenant and object ID. Everything is keyed by it;
+// names and addresses change, and can be chosen.
 type Principal struct {
 	Issuer   string `json:"iss"`
 	TenantID string `json:"tid"`
@@ -42,11 +42,16 @@ type upstreamTokens struct {
 }
 
 func newUpstreamTokens(tokens *entra.Tokens) upstreamTokens {
-	return upstreamTokens{Access: tokens.AccessToken, Refresh: tokens.RefreshToken, Expiry: tokens.Expiry, Scopes: tokens.Scopes}
+	return upstreamTokens{
+		Access:  tokens.AccessToken,
+		Refresh: tokens.RefreshToken,
+		Expiry:  tokens.Expiry,
+		Scopes:  tokens.Scopes,
+	}
 }
 
-// handleCallback is where Entra sends the browser back to. The state has to be one that was given out, unused, to this
-// browser after it approved the client.
+// handleCallback is where Entra sends the browser back to. The state has to be one that was given
+// out, unused, to this browser after it approved the client.
 func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "no-referrer")
@@ -63,7 +68,12 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 	var begun transaction
 	_, err = b.records.get(r.Context(), kindTransaction, id, &begun)
 	if errors.Is(err, store.ErrNotFound) || err == nil && begun.Verifier == "" {
-		b.showProblem(w, r, http.StatusBadRequest, "This sign-in did not begin here, has been used already, or is too old. Start again in the program that opened this page.")
+		b.showProblem(
+			w,
+			r,
+			http.StatusBadRequest,
+			"This sign-in did not begin here, has been used already, or is too old. Start again in the program that opened this page.",
+		)
 		return
 	} else if err != nil {
 		b.storeFailed(w, r, err)
@@ -72,7 +82,8 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 	cookie, err := r.Cookie(b.cookieName(signInCookie(id)))
 	if err != nil || !sameSecret(begun.Browser, cookie.Value) {
 		problem := &protocolError{
-			status: http.StatusForbidden, code: "page",
+			status: http.StatusForbidden,
+			code:   "page",
 			description: "This sign-in was approved in another browser, so it does not count here. " +
 				"Start again in the program that opened this page.",
 		}
@@ -81,13 +92,19 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 	}
 	tx, err := b.settleSignIn(r.Context(), id, query)
 	if errors.Is(err, store.ErrNotFound) {
-		b.showProblem(w, r, http.StatusBadRequest, "This sign-in has been used already. Start again in the program that opened this page.")
+		b.showProblem(
+			w,
+			r,
+			http.StatusBadRequest,
+			"This sign-in has been used already. Start again in the program that opened this page.",
+		)
 		return
 	} else if err != nil {
 		b.storeFailed(w, r, err)
 		return
 	}
-	// Browsers send these cookies to this path only if the issuer is on plain-http loopback, so they are counted here.
+	// Browsers send these cookies to this path only if the issuer is on plain-http loopback, so
+	// they are counted here.
 	b.pruneCookies(w, r, signInCookie(""), CallbackPath)
 	// A second click has to find the cookie, too.
 	b.setCookie(w, signInCookie(id), cookie.Value, CallbackPath, answerLifetime, http.SameSiteLaxMode)
@@ -98,9 +115,10 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 	b.arrive(w, r, tx)
 }
 
-// settleSignIn takes Entra's answer to a sign-in. It counts once, and is kept for answerLifetime: people click twice at
-// Entra, too, and browsers then drop the first request and show the answer to the second only. Another answer of Entra
-// to the same sign-in is store.ErrNotFound, and so is the same one while another process asks Entra.
+// settleSignIn takes Entra's answer to a sign-in. It counts once, and is kept for answerLifetime:
+// people click twice at Entra, too, and browsers then drop the first request and show the answer to
+// the second only. Another answer of Entra to the same sign-in is store.ErrNotFound, and so is the
+// same one while another process asks Entra.
 func (b *Broker) settleSignIn(ctx context.Context, id string, answer url.Values) (*transaction, error) {
 	// A browser that drops the request must not end what the second request waits for.
 	ctx = context.WithoutCancel(ctx)
@@ -115,8 +133,8 @@ func (b *Broker) settleSignIn(ctx context.Context, id string, answer url.Values)
 	return &tx, nil
 }
 
-// redeemSignIn is settleSignIn for one request at a time. The record names the answer before Entra is asked about it,
-// so that no other process asks, too.
+// redeemSignIn is settleSignIn for one request at a time. The record names the answer before Entra
+// is asked about it, so that no other process asks, too.
 func (b *Broker) redeemSignIn(ctx context.Context, id string, answer url.Values) (*transaction, error) {
 	var tx transaction
 	record, err := b.records.get(ctx, kindTransaction, id, &tx)
@@ -152,14 +170,18 @@ func (b *Broker) askEntra(ctx context.Context, tx *transaction, answer url.Value
 		return nil, entra.AuthorizationError(answer.Get("error"), answer.Get("error_description"))
 	}
 	tokens, err := b.config.Entra.Redeem(ctx, entra.Redemption{
-		Code: answer.Get("code"), Verifier: tx.Verifier, Nonce: tx.Nonce,
+		Code:     answer.Get("code"),
+		Verifier: tx.Verifier,
+		Nonce:    tx.Nonce,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &signIn{
-		Principal: Principal{tokens.User.Issuer, tokens.User.TenantID, tokens.User.ObjectID},
-		Name:      tokens.User.Name, Username: tokens.User.Username, Upstream: newUpstreamTokens(tokens),
+		Principal:  Principal{tokens.User.Issuer, tokens.User.TenantID, tokens.User.ObjectID},
+		Name:       tokens.User.Name,
+		Username:   tokens.User.Username,
+		Upstream:   newUpstreamTokens(tokens),
 		Attributes: &tokens.User.Attributes,
 	}, nil
 }
@@ -181,7 +203,8 @@ func (f *failure) problem() *protocolError {
 	return problem.because(f.Why).asWarning()
 }
 
-// arrive goes on after a sign-in: back to the client, or to the consent page if this person has not approved.
+// arrive goes on after a sign-in: back to the client, or to the consent page if this person has not
+// approved.
 func (b *Broker) arrive(w http.ResponseWriter, r *http.Request, tx *transaction) {
 	who := tx.SignedIn
 	var err error
@@ -213,8 +236,9 @@ func (b *Broker) arrive(w http.ResponseWriter, r *http.Request, tx *transaction)
 	b.finish(w, r, tx, who, tx.Next.Code)
 }
 
-// consentStands reports whether the person who has signed in is the one who approved, on the page or earlier. A consent
-// that stood in for the page may have been somebody else's, or have been forgotten meanwhile.
+// consentStands reports whether the person who has signed in is the one who approved, on the page
+// or earlier. A consent that stood in for the page may have been somebody else's, or have been
+// forgotten meanwhile.
 func (b *Broker) consentStands(ctx context.Context, tx *transaction, principal Principal) (bool, error) {
 	if tx.Remembered == nil {
 		return true, nil
@@ -225,7 +249,8 @@ func (b *Broker) consentStands(ctx context.Context, tx *transaction, principal P
 	return b.hasConsent(ctx, principal, tx)
 }
 
-// trustsSignedIn is trusts for the person who has just signed in, whose click on the consent page counts now.
+// trustsSignedIn is trusts for the person who has just signed in, whose click on the consent page
+// counts now.
 func (b *Broker) trustsSignedIn(ctx context.Context, person Principal, tx *transaction) (bool, error) {
 	if tx.Approved {
 		return true, nil
@@ -239,7 +264,8 @@ func missingScopes(asked, granted []string) []string {
 	})
 }
 
-// keepClient is markUsed for a client that may have been forgotten meanwhile. Its code is not redeemable then.
+// keepClient is markUsed for a client that may have been forgotten meanwhile. Its code is not
+// redeemable then.
 func (b *Broker) keepClient(ctx context.Context, id string) error {
 	if err := b.markUsed(ctx, id); !errors.Is(err, store.ErrNotFound) {
 		return err
@@ -250,16 +276,22 @@ func (b *Broker) keepClient(ctx context.Context, id string) error {
 // finish issues the code and sends the browser back to the client.
 func (b *Broker) finish(w http.ResponseWriter, r *http.Request, tx *transaction, who *signIn, value string) {
 	issued := authorizationCode{
-		ClientID: tx.ClientID, ClientName: tx.ClientName, RedirectURI: tx.RedirectURI, Challenge: tx.Challenge, Scopes: tx.Scopes,
-		SignIn: *who, Until: b.now().Add(codeLifetime),
+		ClientID:    tx.ClientID,
+		ClientName:  tx.ClientName,
+		RedirectURI: tx.RedirectURI,
+		Challenge:   tx.Challenge,
+		Scopes:      tx.Scopes,
+		SignIn:      *who,
+		Until:       b.now().Add(codeLifetime),
 	}
 	// The record outlives the code, so that one that is redeemed twice is recognised.
-	person, expires := b.personSource(who.Principal), b.now().Add(10*codeLifetime)
+	person := b.personSource(who.Principal)
+	expires := b.now().Add(10 * codeLifetime)
 	err := b.records.create(r.Context(), kindCode, hashed(value), person, issued, expires)
 	switch {
 	case errors.Is(err, store.ErrConflict):
-		// A second click gets the same code, and changes nothing. A code that was redeemed stays here: a client that
-		// redeemed it again would end its grant.
+		// A second click gets the same code, and changes nothing. A code that was redeemed stays
+		// here: a client that redeemed it again would end its grant.
 		_, err = b.records.get(r.Context(), kindCode, hashed(value), &issued)
 	case err == nil:
 		err = errors.Join(b.rememberConsent(r.Context(), who.Principal, tx), b.keepClient(r.Context(), tx.ClientID))
@@ -272,6 +304,19 @@ func (b *Broker) finish(w http.ResponseWriter, r *http.Request, tx *transaction,
 		b.showDone(w, tx)
 		return
 	}
-	b.log.InfoContext(r.Context(), "signed in", "client", tx.ClientID, "client_name", tx.ClientName, "tenant", who.Principal.TenantID, "object", who.Principal.ObjectID, "scopes", tx.Scopes)
+	b.log.InfoContext(
+		r.Context(),
+		"signed in",
+		"client",
+		tx.ClientID,
+		"client_name",
+		tx.ClientName,
+		"tenant",
+		who.Principal.TenantID,
+		"object",
+		who.Principal.ObjectID,
+		"scopes",
+		tx.Scopes,
+	)
 	b.deliver(w, r, tx, url.Values{"code": {value}})
 }

@@ -20,7 +20,8 @@ const (
 	authBasic = "client_secret_basic"
 )
 
-// A client is a registered one. Anybody can register, so its name is a claim that nobody has checked.
+// A client is a registered one. Anybody can register, so its name is a claim that nobody has
+// checked.
 type client struct {
 	ID              string    `json:"id"`
 	Name            string    `json:"name"`
@@ -47,8 +48,8 @@ func (b *Broker) findClient(ctx context.Context, id string) (*client, error) {
 	return &found, nil
 }
 
-// markUsed lets a client that somebody has signed in with live longer than one that was only registered. Losing a race
-// is no harm.
+// markUsed lets a client that somebody has signed in with live longer than one that was only
+// registered. Losing a race is no harm.
 func (b *Broker) markUsed(ctx context.Context, id string) error {
 	var found client
 	record, err := b.records.get(ctx, kindClient, id, &found)
@@ -59,7 +60,8 @@ func (b *Broker) markUsed(ctx context.Context, id string) error {
 		return nil
 	}
 	// Without a source it is no stranger's any more: no number of registrations pushes it out.
-	found.Used, record.Source = true, ""
+	found.Used = true
+	record.Source = ""
 	record.Expires = b.now().Add(usedClient)
 	if err := b.records.put(ctx, record, found); err != nil && !errors.Is(err, store.ErrConflict) {
 		return err
@@ -67,9 +69,10 @@ func (b *Broker) markUsed(ctx context.Context, id string) error {
 	return nil
 }
 
-// authenticate finds the client of a form at the token and revocation endpoints and checks its credential. A secret
-// counts in the Authorization header and in the form, whichever of the two was registered: both prove the same
-// (RFC 6749 section 2.3.1). A client without a secret sends none, and one with a secret cannot leave it out.
+// authenticate finds the client of a form at the token and revocation endpoints and checks its
+// credential. A secret counts in the Authorization header and in the form, whichever of the two was
+// registered: both prove the same (RFC 6749 section 2.3.1). A client without a secret sends none,
+// and one with a secret cannot leave it out.
 func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *protocolError) {
 	id, secret, basic := r.BasicAuth()
 	presented := basic
@@ -89,7 +92,8 @@ func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *proto
 	} else {
 		id = form.Get("client_id")
 		if form.Has("client_secret") {
-			presented, secret = true, form.Get("client_secret")
+			presented = true
+			secret = form.Get("client_secret")
 		}
 	}
 	if form.Has("client_assertion") || form.Has("client_assertion_type") {
@@ -116,8 +120,8 @@ func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *proto
 	case !presented:
 		return nil, refused("the client sent no secret")
 	}
-	// Judged first and counted then: the ID is in every authorization URL, so those who guess must not lock the client
-	// out.
+	// Judged first and counted then: the ID is in every authorization URL, so those who guess must
+	// not lock the client out.
 	right := subtle.ConstantTimeCompare([]byte(found.SecretHash), []byte(hashed(secret))) == 1
 	switch {
 	case right:
@@ -137,20 +141,23 @@ func isBasic(credentials string) bool {
 
 func unknownClient(basic bool) *protocolError {
 	return &protocolError{
-		status: http.StatusUnauthorized, code: "invalid_client", basic: basic,
+		status:      http.StatusUnauthorized,
+		code:        "invalid_client",
+		basic:       basic,
 		description: "no such client, or its secret is missing or wrong",
 	}
 }
 
-// provesItself reports whether an answer can only reach the client that registered. A program on loopback without a
-// secret can be any, so people are asked every time (OAuth 2.1 section 7.3.1).
+// provesItself reports whether an answer can only reach the client that registered. A program on
+// loopback without a secret can be any, so people are asked every time (OAuth 2.1 section 7.3.1).
 func (c *client) provesItself(redirect string) bool {
 	return c.AuthMethod != authNone || !isLoopbackURI(redirect)
 }
 
-// matchRedirect reports whether a redirect URI is one that the client registered, character by character. The port of a
-// loopback address may differ: the system picks it when a native client starts (RFC 8252 section 7.3, OAuth 2.1 section
-// 8.4.2). The rules of registration hold here too, for clients that registered under older rules and for other ports.
+// matchRedirect reports whether a redirect URI is one that the client registered, character by
+// character. The port of a loopback address may differ: the system picks it when a native client
+// starts (RFC 8252 section 7.3, OAuth 2.1 section 8.4.2). The rules of registration hold here too,
+// for clients that registered under older rules and for other ports.
 func (b *Broker) matchRedirect(c *client, asked string) bool {
 	if b.checkRedirect(asked) != nil {
 		return false

@@ -17,7 +17,8 @@ import (
 func TestCode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	c, other := w.public(), w.public()
+	c := w.public()
+	other := w.public()
 	b := w.browser()
 	code := w.code(c, b).Get("code")
 	refuse := func(change ...string) {
@@ -139,9 +140,18 @@ func TestASecretCountsInBothPlaces(t *testing.T) {
 func TestGuessesAreSlowedDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	secretive, _ := w.register(`{"redirect_uris":["` + loopback + `"],"token_endpoint_auth_method":"client_secret_post"}`)
+	secretive, _ := w.register(
+		`{"redirect_uris":["` + loopback + `"],"token_endpoint_auth_method":"client_secret_post"}`,
+	)
 	guess := func() int {
-		_, status := w.token(url.Values{"grant_type": {"refresh_token"}, "client_id": {secretive.ID}, "client_secret": {"guess"}, "refresh_token": {"x"}})
+		_, status := w.token(
+			url.Values{
+				"grant_type":    {"refresh_token"},
+				"client_id":     {secretive.ID},
+				"client_secret": {"guess"},
+				"refresh_token": {"x"},
+			},
+		)
 		return status
 	}
 	for range 10 {
@@ -159,7 +169,14 @@ func TestGuessesAreSlowedDown(t *testing.T) {
 	open := w.public()
 	code := w.code(open, w.browser()).Get("code")
 	for range 20 {
-		w.token(url.Values{"grant_type": {"refresh_token"}, "client_id": {open.ID}, "client_secret": {"guess"}, "refresh_token": {"x"}})
+		w.token(
+			url.Values{
+				"grant_type":    {"refresh_token"},
+				"client_id":     {open.ID},
+				"client_secret": {"guess"},
+				"refresh_token": {"x"},
+			},
+		)
 	}
 	_, status = w.token(redemption(open, code))
 	assert.Equal(t, 200, status, "a client without a secret cannot be locked out by guesses")
@@ -170,13 +187,20 @@ func TestTokenRequestsThatAreNone(t *testing.T) {
 	w := newWorld(t, options{})
 	c := w.public()
 	for grant, code := range map[string]string{
-		"password": "unsupported_grant_type", "client_credentials": "unsupported_grant_type", "": "invalid_request", "made:up": "unsupported_grant_type",
+		"password":           "unsupported_grant_type",
+		"client_credentials": "unsupported_grant_type",
+		"":                   "invalid_request",
+		"made:up":            "unsupported_grant_type",
 	} {
 		got, status := w.token(url.Values{"grant_type": {grant}, "client_id": {c.ID}})
 		assert.Equal(t, 400, status)
 		assert.Equal(t, code, got.Error)
 	}
-	got, status := w.token(url.Values{"grant_type": {"refresh_token"}, "client_id": {c.ID}}, "Content-Type", "application/json")
+	got, status := w.token(
+		url.Values{"grant_type": {"refresh_token"}, "client_id": {c.ID}},
+		"Content-Type",
+		"application/json",
+	)
 	assert.Equal(t, 400, status, got.Error)
 	got, status = w.token(url.Values{"grant_type": {"refresh_token"}, "client_id": {c.ID, c.ID}})
 	assert.Equal(t, 400, status)

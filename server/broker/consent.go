@@ -23,8 +23,9 @@ const consentCookiePath = "/authorize"
 // maxForm bounds the forms that people and clients send.
 const maxForm = 64 << 10
 
-// askConsent shows who asks for what, before anybody is sent to Entra. The page is bound to this browser by a cookie;
-// the cookie that the callback looks for is set only when the form comes back with a yes.
+// askConsent shows who asks for what, before anybody is sent to Entra. The page is bound to this
+// browser by a cookie; the cookie that the callback looks for is set only when the form comes back
+// with a yes.
 func (b *Broker) askConsent(w http.ResponseWriter, r *http.Request, tx *transaction) {
 	id, errID := b.secret()
 	csrf, errCSRF := b.secret()
@@ -33,8 +34,10 @@ func (b *Broker) askConsent(w http.ResponseWriter, r *http.Request, tx *transact
 		b.storeFailed(w, r, err)
 		return
 	}
-	tx.CSRF, tx.Browser = hashed(csrf), hashed(browser)
-	network, expires := b.networkSource(r), b.now().Add(transactionLifetime)
+	tx.CSRF = hashed(csrf)
+	tx.Browser = hashed(browser)
+	network := b.networkSource(r)
+	expires := b.now().Add(transactionLifetime)
 	if err := b.records.create(r.Context(), kindTransaction, hashed(id), network, tx, expires); err != nil {
 		b.storeFailed(w, r, err)
 		return
@@ -44,12 +47,15 @@ func (b *Broker) askConsent(w http.ResponseWriter, r *http.Request, tx *transact
 	b.showConsent(w, tx, id, csrf)
 }
 
-// handleConsent takes the consent page's form. It has to come from the page, in the browser that was shown it. It
-// counts once, and gets the same answer for answerLifetime.
+// handleConsent takes the consent page's form. It has to come from the page, in the browser that
+// was shown it. It counts once, and gets the same answer for answerLifetime.
 func (b *Broker) handleConsent(w http.ResponseWriter, r *http.Request) {
 	if !b.sentByOwnPage(r) {
-		problem := &protocolError{status: http.StatusForbidden, code: "page",
-			description: "This approval was not sent by this server's own page, so it does not count."}
+		problem := &protocolError{
+			status:      http.StatusForbidden,
+			code:        "page",
+			description: "This approval was not sent by this server's own page, so it does not count.",
+		}
 		b.showRefusal(w, r, problem.saw("origin", strings.Join(r.Header.Values("Origin"), ", ")).
 			saw("site", r.Header.Get("Sec-Fetch-Site")).allowedBy(settingPublic))
 		return
@@ -101,12 +107,13 @@ const (
 const approvalUsed = "This approval has been used already or is too old. " +
 	"Start again in the program that opened this page."
 
-// answerLifetime is how long the same form from the same browser gets the same answer. People click twice, and
-// browsers then show the answer to the second click only.
+// answerLifetime is how long the same form from the same browser gets the same answer. People click
+// twice, and browsers then show the answer to the second click only.
 const answerLifetime = time.Minute
 
-// settle records the answer to a consent page, with what follows from it. Of several requests one decides, and the
-// others get its decision. Its error is store.ErrNotFound if the page is too old, or one of beginSignIn.
+// settle records the answer to a consent page, with what follows from it. Of several requests one
+// decides, and the others get its decision. Its error is store.ErrNotFound if the page is too old,
+// or one of beginSignIn.
 func (b *Broker) settle(r *http.Request, id, answer string) (*transaction, error) {
 	ctx := r.Context()
 	for {
@@ -157,8 +164,8 @@ func (b *Broker) follow(w http.ResponseWriter, r *http.Request, tx *transaction)
 	}
 }
 
-// sentByOwnPage reports whether a form was sent by a page of this origin. A browser says so in Origin with every POST;
-// what does not say so does not count.
+// sentByOwnPage reports whether a form was sent by a page of this origin. A browser says so in
+// Origin with every POST; what does not say so does not count.
 func (b *Broker) sentByOwnPage(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
 		return false
@@ -167,9 +174,9 @@ func (b *Broker) sentByOwnPage(r *http.Request) bool {
 	return len(origins) == 1 && origins[0] == b.origin
 }
 
-// navigatedHere reports whether somebody came here by himself, or from this origin's own pages: not by a link or
-// redirect of another site, which could ride on a consent that was given earlier. A browser that does not tell is not
-// believed.
+// navigatedHere reports whether somebody came here by himself, or from this origin's own pages: not
+// by a link or redirect of another site, which could ride on a consent that was given earlier. A
+// browser that does not tell is not believed.
 func navigatedHere(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	return site == "none" || site == "same-origin"

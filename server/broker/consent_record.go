@@ -11,8 +11,8 @@ import (
 	"mcpentra/server/store"
 )
 
-// A consentRecord is what one person has approved for one client. It is one record, so that all of it can be forgotten
-// at once.
+// A consentRecord is what one person has approved for one client. It is one record, so that all of
+// it can be forgotten at once.
 type consentRecord struct {
 	Approvals []approval `json:"approvals"` // the latest comes last
 }
@@ -51,8 +51,9 @@ func (b *Broker) hasConsent(ctx context.Context, principal Principal, tx *transa
 	return b.hasApproved(ctx, principal, tx.ClientID, asked.covers)
 }
 
-// trusts reports whether a browser may go to the redirect URI without a click: it is on loopback, or the person has
-// approved it for this client, whatever the scopes. Person is the one who is signed in, or nil.
+// trusts reports whether a browser may go to the redirect URI without a click: it is on loopback,
+// or the person has approved it for this client, whatever the scopes. Person is the one who is
+// signed in, or nil.
 func (b *Broker) trusts(ctx context.Context, person *Principal, tx *transaction) (bool, error) {
 	asked := approvalOf(tx)
 	switch {
@@ -66,7 +67,8 @@ func (b *Broker) trusts(ctx context.Context, person *Principal, tx *transaction)
 	})
 }
 
-// hasApproved reports whether a person has given an approval of a kind to a client, and it has not run out.
+// hasApproved reports whether a person has given an approval of a kind to a client, and it has not
+// run out.
 func (b *Broker) hasApproved(
 	ctx context.Context, principal Principal, clientID string, matches func(approval) bool,
 ) (bool, error) {
@@ -82,8 +84,8 @@ func (b *Broker) hasApproved(
 	}), nil
 }
 
-// rememberConsent keeps what a person has approved on the page. It tries again when another request has changed the
-// record meanwhile.
+// rememberConsent keeps what a person has approved on the page. It tries again when another request
+// has changed the record meanwhile.
 func (b *Broker) rememberConsent(ctx context.Context, principal Principal, tx *transaction) error {
 	if tx.Remembered != nil {
 		return nil // an approval lasts from the page that it was given on
@@ -103,7 +105,8 @@ func (b *Broker) rememberConsent(ctx context.Context, principal Principal, tx *t
 		})
 		held.Approvals = append(held.Approvals, made)
 		held.Approvals = held.Approvals[max(0, len(held.Approvals)-maxApprovals):]
-		record.Expires, record.Source = made.Until, b.personSource(principal)
+		record.Expires = made.Until
+		record.Source = b.personSource(principal)
 		if err := b.records.put(ctx, record, held); !errors.Is(err, store.ErrConflict) {
 			return err
 		}
@@ -113,10 +116,11 @@ func (b *Broker) rememberConsent(ctx context.Context, principal Principal, tx *t
 	}
 }
 
-// endStolen ends a grant whose code or refresh token somebody else has used, and forgets what the person has approved
-// for the client: the next sign-in asks again.
+// endStolen ends a grant whose code or refresh token somebody else has used, and forgets what the
+// person has approved for the client: the next sign-in asks again.
 func (b *Broker) endStolen(ctx context.Context, grantID string, principal Principal, clientID string) error {
-	// The consent goes first. If the store fails between the two, the next replay finds the grant and tries again.
+	// The consent goes first. If the store fails between the two, the next replay finds the grant
+	// and tries again.
 	if err := b.config.Store.Delete(ctx, kindConsent, consentKey(principal, clientID)); err != nil {
 		return err
 	}

@@ -14,8 +14,8 @@ import (
 	"mcpentra/server/store"
 )
 
-// TestConsentUnderAnyIssuerSpelling sends the form as a browser does, which knows one spelling of an
-// origin.
+// TestConsentUnderAnyIssuerSpelling sends the form as a browser does, which knows one spelling of
+// an origin.
 func TestConsentUnderAnyIssuerSpelling(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// Cookies carry random secrets whose hashes are in the store, or an encrypted session. Their names carry the
-// transaction, so that two sign-ins in one browser do not get in each other's way. Over https they have the prefix
-// __Host-, which keeps other hosts of the domain from setting them; on plain-http loopback a browser would not take it.
+// Cookies carry random secrets whose hashes are in the store, or an encrypted session. Their names
+// carry the transaction, so that two sign-ins in one browser do not get in each other's way. Over
+// https they have the prefix __Host-, which keeps other hosts of the domain from setting them; on
+// plain-http loopback a browser would not take it.
 func consentCookie(transaction string) string {
 	return "mcp-consent-" + transaction[:min(16, len(transaction))]
 }
@@ -32,7 +33,13 @@ func (b *Broker) setCookie(w http.ResponseWriter, name, value, path string, live
 		path = "/" // which the prefix demands
 	}
 	http.SetCookie(w, &http.Cookie{
-		Name: b.cookieName(name), Value: value, Path: path, MaxAge: int(lives.Seconds()), HttpOnly: true, Secure: b.secure, SameSite: site,
+		Name:     b.cookieName(name),
+		Value:    value,
+		Path:     path,
+		MaxAge:   int(lives.Seconds()),
+		HttpOnly: true,
+		Secure:   b.secure,
+		SameSite: site,
 	})
 }
 
@@ -40,15 +47,25 @@ func (b *Broker) clearCookie(w http.ResponseWriter, name, path string) {
 	if b.secure {
 		path = "/"
 	}
-	http.SetCookie(w, &http.Cookie{Name: b.cookieName(name), Path: path, MaxAge: -1, HttpOnly: true, Secure: b.secure, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(
+		w,
+		&http.Cookie{
+			Name:     b.cookieName(name),
+			Path:     path,
+			MaxAge:   -1,
+			HttpOnly: true,
+			Secure:   b.secure,
+			SameSite: http.SameSiteLaxMode,
+		},
+	)
 }
 
-// maxCookies is how many transactions of a kind one browser can have open. More cookies would make a header that
-// proxies refuse.
+// maxCookies is how many transactions of a kind one browser can have open. More cookies would make
+// a header that proxies refuse.
 const maxCookies = 10
 
-// pruneCookies makes room for one more of the cookies whose names begin so. The oldest go, which browsers send first
-// (RFC 6265 section 5.4).
+// pruneCookies makes room for one more of the cookies whose names begin so. The oldest go, which
+// browsers send first (RFC 6265 section 5.4).
 func (b *Broker) pruneCookies(w http.ResponseWriter, r *http.Request, prefix, path string) {
 	var open []string
 	for _, cookie := range r.Cookies() {
@@ -62,8 +79,8 @@ func (b *Broker) pruneCookies(w http.ResponseWriter, r *http.Request, prefix, pa
 	}
 }
 
-// A browserSession says who has signed in in this browser. It only ever spares a consent page that this person has
-// answered before.
+// A browserSession says who has signed in in this browser. It only ever spares a consent page that
+// this person has answered before.
 type browserSession struct {
 	Principal Principal `json:"principal"`
 	Until     int64     `json:"until"`
@@ -80,7 +97,14 @@ func (b *Broker) beginSession(w http.ResponseWriter, principal Principal) error 
 	if err != nil {
 		return err
 	}
-	b.setCookie(w, sessionCookie, base64.RawURLEncoding.EncodeToString(sealed), "/authorize", sessionLifetime, http.SameSiteLaxMode)
+	b.setCookie(
+		w,
+		sessionCookie,
+		base64.RawURLEncoding.EncodeToString(sealed),
+		"/authorize",
+		sessionLifetime,
+		http.SameSiteLaxMode,
+	)
 	return nil
 }
 

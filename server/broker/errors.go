@@ -10,9 +10,9 @@ import (
 	"mcpentra/server/entra"
 )
 
-// A protocolError is an answer of the token, registration and revocation endpoints (RFC 6749 section 5.2, RFC 7591
-// section 3.2.2), or one that is sent back through the browser (section 4.1.2.1). Its description is a sentence of
-// ours.
+// A protocolError is an answer of the token, registration and revocation endpoints (RFC 6749
+// section 5.2, RFC 7591 section 3.2.2), or one that is sent back through the browser (section
+// 4.1.2.1). Its description is a sentence of ours.
 type protocolError struct {
 	status      int
 	code        string
@@ -35,11 +35,21 @@ func badRequest(code, description string) *protocolError {
 
 // unavailable is for when the broker cannot know. A client keeps what it has and comes back.
 func unavailable(description string) *protocolError {
-	return &protocolError{status: http.StatusServiceUnavailable, code: "temporarily_unavailable", description: description, retryAfter: 5 * time.Second}
+	return &protocolError{
+		status:      http.StatusServiceUnavailable,
+		code:        "temporarily_unavailable",
+		description: description,
+		retryAfter:  5 * time.Second,
+	}
 }
 
 func tooMany(description string) *protocolError {
-	return &protocolError{status: http.StatusTooManyRequests, code: "temporarily_unavailable", description: description, retryAfter: 30 * time.Second}
+	return &protocolError{
+		status:      http.StatusTooManyRequests,
+		code:        "temporarily_unavailable",
+		description: description,
+		retryAfter:  30 * time.Second,
+	}
 }
 
 func writeError(w http.ResponseWriter, problem *protocolError) {
@@ -65,9 +75,9 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	_, _ = w.Write(text)
 }
 
-// signInError turns what Entra said at a sign-in into what the client is told (RFC 6749 section 4.1.2.1). Entra's own
-// sentence may name people and applications, so it goes to the log alone. Its number is enough to ask for help with.
-// Silent is a client that asked for no page.
+// signInError turns what Entra said at a sign-in into what the client is told (RFC 6749 section
+// 4.1.2.1). Entra's own sentence may name people and applications, so it goes to the log alone. Its
+// number is enough to ask for help with. Silent is a client that asked for no page.
 func signInError(err error, silent bool) *protocolError {
 	return toldClient(err, silent).because(err.Error()).asWarning()
 }
@@ -83,11 +93,22 @@ func toldClient(err error, silent bool) *protocolError {
 	case errors.As(err, &refused) && refused.Code == "temporarily_unavailable":
 		return unavailable("Entra ID cannot sign anybody in at the moment; try again in a while")
 	case errors.As(err, &refused) && refused.AADSTS != 0:
-		return badRequest("server_error", "Entra ID refused the sign-in with AADSTS"+strconv.Itoa(refused.AADSTS)+"; the operator of this server finds the reason in its log")
+		return badRequest(
+			"server_error",
+			"Entra ID refused the sign-in with AADSTS"+strconv.Itoa(
+				refused.AADSTS,
+			)+"; the operator of this server finds the reason in its log",
+		)
 	case errors.As(err, &refused):
-		return badRequest("server_error", "Entra ID refused the sign-in; the operator of this server finds the reason in its log")
+		return badRequest(
+			"server_error",
+			"Entra ID refused the sign-in; the operator of this server finds the reason in its log",
+		)
 	case errors.As(err, &away):
 		return unavailable("Entra ID cannot be reached from this server; try again in a while")
 	}
-	return badRequest("server_error", "the answer of Entra ID could not be used; the operator of this server finds the reason in its log")
+	return badRequest(
+		"server_error",
+		"the answer of Entra ID could not be used; the operator of this server finds the reason in its log",
+	)
 }

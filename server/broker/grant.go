@@ -12,8 +12,8 @@ import (
 	"mcpentra/server/token"
 )
 
-// A grant is one person's permission to one client. It is one record, changed by compare-and-swap, so that everything
-// about it has one order.
+// A grant is one person's permission to one client. It is one record, changed by compare-and-swap,
+// so that everything about it has one order.
 type grant struct {
 	ClientID   string         `json:"client_id"`
 	ClientName string         `json:"client_name"`
@@ -22,11 +22,12 @@ type grant struct {
 	Username   string         `json:"username"`
 	Scopes     []string       `json:"scopes"`
 	Upstream   upstreamTokens `json:"upstream"`
-	// Attributes are what Entra's last ID token said. They are nil in grants from before there were any.
+	// Attributes are what Entra's last ID token said. They are nil in grants from before there were
+	// any.
 	Attributes *entra.Attributes `json:"attributes,omitempty"`
 
-	// The refresh family: the hash of the one token that is good, and what its predecessor is repeated with for a
-	// moment.
+	// The refresh family: the hash of the one token that is good, and what its predecessor is
+	// repeated with for a moment.
 	Refresh   string    `json:"refresh"`
 	Previous  string    `json:"previous,omitempty"`
 	Rotated   time.Time `json:"rotated"`
@@ -50,7 +51,8 @@ func (b *Broker) verifyAlone(ctx context.Context, raw string) (*Caller, error) {
 	return &known.Caller, nil
 }
 
-// attributes are what is known of the person. Nothing is known of the groups in a grant from before they were kept.
+// attributes are what is known of the person. Nothing is known of the groups in a grant from before
+// they were kept.
 func (g *grant) attributes() entra.Attributes {
 	if g.Attributes == nil {
 		return entra.Attributes{Kind: entra.Member, GroupsIncomplete: true}
@@ -58,14 +60,15 @@ func (g *grant) attributes() entra.Attributes {
 	return *g.Attributes
 }
 
-// A knownCaller is what is remembered of a verified token: what it says itself, and the last reading of its grant.
+// A knownCaller is what is remembered of a verified token: what it says itself, and the last
+// reading of its grant.
 type knownCaller struct {
 	Caller
 	last atomic.Pointer[grantReading]
 }
 
-// A grantReading is the caller as a version of the grant's record has it. As long as the store has that version, there
-// is nothing new to read in it.
+// A grantReading is the caller as a version of the grant's record has it. As long as the store has
+// that version, there is nothing new to read in it.
 type grantReading struct {
 	version int64
 	caller  Caller
@@ -74,23 +77,31 @@ type grantReading struct {
 // readClaims reads what a verified token says.
 func readClaims(verified *token.Claims) (*knownCaller, error) {
 	var claims callerClaims
-	if err := verified.Decode(&claims); err != nil || claims.GrantID == "" || claims.ClientID == "" || claims.ObjectID == "" {
+	if err := verified.Decode(&claims); err != nil || claims.GrantID == "" || claims.ClientID == "" ||
+		claims.ObjectID == "" {
 		return nil, token.NewInvalidError("not one of this server's access tokens")
 	}
 	return &knownCaller{Caller: Caller{
-		Principal: Principal{claims.EntraIssuer, claims.TenantID, claims.ObjectID},
-		Name:      claims.Name, Username: claims.Username, ClientID: claims.ClientID, ClientName: claims.ClientName,
-		GrantID: claims.GrantID, TokenID: verified.ID, Scopes: strings.Fields(claims.Scope), Issued: verified.IssuedAt, Expiry: verified.Expiry,
-		GoodUntil: verified.GoodUntil,
+		Principal:  Principal{claims.EntraIssuer, claims.TenantID, claims.ObjectID},
+		Name:       claims.Name,
+		Username:   claims.Username,
+		ClientID:   claims.ClientID,
+		ClientName: claims.ClientName,
+		GrantID:    claims.GrantID,
+		TokenID:    verified.ID,
+		Scopes:     strings.Fields(claims.Scope),
+		Issued:     verified.IssuedAt,
+		Expiry:     verified.Expiry,
+		GoodUntil:  verified.GoodUntil,
 	}}, nil
 }
 
 // ErrGrantOver says that a grant has ended, here or at Entra: the person has to sign in again.
 var ErrGrantOver = errors.New("the sign-in has ended")
 
-// UpstreamToken is the Graph token of a grant. Entra is asked for a new one when less than five minutes are left of it,
-// once for all who want it at the same time. Its error is ErrGrantOver or says that Entra or the store cannot be
-// reached.
+// UpstreamToken is the Graph token of a grant. Entra is asked for a new one when less than five
+// minutes are left of it, once for all who want it at the same time. Its error is ErrGrantOver or
+// says that Entra or the store cannot be reached.
 func (b *Broker) UpstreamToken(ctx context.Context, grantID string) (string, error) {
 	var g grant
 	if _, err := b.records.get(ctx, kindGrant, grantID, &g); errors.Is(err, store.ErrNotFound) {
@@ -117,8 +128,8 @@ func (b *Broker) UpstreamToken(ctx context.Context, grantID string) (string, err
 	}
 }
 
-// renewUpstream asks Entra for new tokens and keeps them with the grant. If Entra says that the sign-in is over, so is
-// the grant.
+// renewUpstream asks Entra for new tokens and keeps them with the grant. If Entra says that the
+// sign-in is over, so is the grant.
 func (b *Broker) renewUpstream(ctx context.Context, grantID string) (string, error) {
 	var g grant
 	if _, err := b.records.get(ctx, kindGrant, grantID, &g); errors.Is(err, store.ErrNotFound) {
@@ -138,12 +149,20 @@ func (b *Broker) renewUpstream(ctx context.Context, grantID string) (string, err
 	case errors.As(err, &refused) && refused.GrantOver():
 		return "", b.endGrant(ctx, grantID, &g, refused.Error())
 	case err != nil && g.Upstream.Expiry.Sub(b.now()) > 0:
-		b.log.WarnContext(ctx, "entra cannot renew a token; what is left of the old one is used", "client", g.ClientID, "error", err)
+		b.log.WarnContext(
+			ctx,
+			"entra cannot renew a token; what is left of the old one is used",
+			"client",
+			g.ClientID,
+			"error",
+			err,
+		)
 		return g.Upstream.Access, nil
 	case err != nil:
 		return "", err
 	}
-	if tokens.User.ObjectID != "" && (tokens.User.ObjectID != g.Principal.ObjectID || tokens.User.TenantID != g.Principal.TenantID) {
+	if tokens.User.ObjectID != "" &&
+		(tokens.User.ObjectID != g.Principal.ObjectID || tokens.User.TenantID != g.Principal.TenantID) {
 		return "", b.endGrant(ctx, grantID, &g, "entra answered for somebody else")
 	}
 	fresh := newUpstreamTokens(tokens)
@@ -153,7 +172,9 @@ func (b *Broker) renewUpstream(ctx context.Context, grantID string) (string, err
 	err = b.changeGrant(ctx, grantID, func(g *grant) error {
 		g.Upstream = fresh
 		if user := tokens.User; user.ObjectID != "" { // there was an ID token
-			g.Name, g.Username, g.Attributes = user.Name, user.Username, &user.Attributes
+			g.Name = user.Name
+			g.Username = user.Username
+			g.Attributes = &user.Attributes
 		}
 		return nil
 	})
@@ -166,15 +187,26 @@ func (b *Broker) renewUpstream(ctx context.Context, grantID string) (string, err
 }
 
 func (b *Broker) endGrant(ctx context.Context, grantID string, g *grant, why string) error {
-	b.log.InfoContext(ctx, "grant ended", "client", g.ClientID, "tenant", g.Principal.TenantID, "object", g.Principal.ObjectID, "reason", why)
+	b.log.InfoContext(
+		ctx,
+		"grant ended",
+		"client",
+		g.ClientID,
+		"tenant",
+		g.Principal.TenantID,
+		"object",
+		g.Principal.ObjectID,
+		"reason",
+		why,
+	)
 	if err := b.config.Store.Delete(ctx, kindGrant, grantID); err != nil {
 		return err
 	}
 	return ErrGrantOver
 }
 
-// changeGrant applies a change to a grant, again when somebody else has changed it meanwhile. A change that returns an
-// error is not made.
+// changeGrant applies a change to a grant, again when somebody else has changed it meanwhile. A
+// change that returns an error is not made.
 func (b *Broker) changeGrant(ctx context.Context, grantID string, change func(*grant) error) error {
 	for {
 		var g grant

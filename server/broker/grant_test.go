@@ -30,7 +30,8 @@ func (s *watched) Get(ctx context.Context, kind, key string) (store.Record, erro
 	return s.Store.Get(ctx, kind, key)
 }
 
-// TestEachCallAsksWhetherTheGrantStands verifies a token again and again, while the store's record of its grant changes.
+// TestEachCallAsksWhetherTheGrantStands verifies a token again and again, while the store's record
+// of its grant changes.
 func TestEachCallAsksWhetherTheGrantStands(t *testing.T) {
 	t.Parallel()
 	kept := &watched{Store: store.NewMemory(store.Config{Now: func() time.Time { return started }})}
@@ -69,7 +70,8 @@ func TestEachCallAsksWhetherTheGrantStands(t *testing.T) {
 	assert.False(t, w.good(got.Access))
 }
 
-// TestExpiryHidesNoRevocation asks about a token whose time is over, as the guard does while a call outlives its token.
+// TestExpiryHidesNoRevocation asks about a token whose time is over, as the guard does while a call
+// outlives its token.
 func TestExpiryHidesNoRevocation(t *testing.T) {
 	t.Parallel()
 	kept := &watched{Store: store.NewMemory(store.Config{Now: func() time.Time { return started }})}

@@ -77,8 +77,8 @@ func TestClientsBehindAProxyAreApart(t *testing.T) {
 	assert.Equal(t, 201, w.registersFrom("10.0.0.1:1", "X-Forwarded-For", "203.0.113.1"))
 }
 
-// TestRefusedRequestsCountForNothing sends what a page can send with a visitor's browser, or a stranger without
-// knowing anything, far more often than the budget allows.
+// TestRefusedRequestsCountForNothing sends what a page can send with a visitor's browser, or a
+// stranger without knowing anything, far more often than the budget allows.
 func TestRefusedRequestsCountForNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{perMinute: 3})
@@ -114,14 +114,16 @@ func TestRefusedRequestsCountForNothing(t *testing.T) {
 	assert.Equal(t, 429, get(good))
 }
 
-// TestAFloodPushesOutItsOwnRecordsAlone fills the tables of clients and of sign-ins under way from one network, and
-// with the clients that one person has signed in with.
+// TestAFloodPushesOutItsOwnRecordsAlone fills the tables of clients and of sign-ins under way from
+// one network, and with the clients that one person has signed in with.
 func TestAFloodPushesOutItsOwnRecordsAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{records: 40})
-	used, fresh := w.public(), w.public()
+	used := w.public()
+	fresh := w.public()
 	held := w.signedIn(used)
-	b, underway := w.browser(), w.browser()
+	b := w.browser()
+	underway := w.browser()
 	page := b.get(w.request(fresh), "Sec-Fetch-Site", "none")
 	atEntra := w.approve(underway, underway.get(w.request(fresh), "Sec-Fetch-Site", "none"))
 	for i := range 60 {

@@ -27,19 +27,22 @@ type metadata struct {
 	IDTokenAlgorithms []string `json:"id_token_signing_alg_values_supported,omitempty"`
 }
 
-// authMethods are the ways in which a client can authenticate at the token and revocation endpoints.
+// authMethods are the ways in which a client can authenticate at the token and revocation
+// endpoints.
 var authMethods = []string{authNone, authPost, authBasic}
 
 func (b *Broker) handleMetadata(w http.ResponseWriter, _ *http.Request) {
 	writeDocument(w, b.metadata())
 }
 
-// handleOpenIDConfiguration serves the same under OpenID Connect's name, where clients of MCP 2025-11-25 may look for
-// it (RFC 8414 section 5). Readers of that format refuse a document without the two members added here, so they are
-// there; that no ID token is ever issued shows in what is not: the scope openid, and the response type.
+// handleOpenIDConfiguration serves the same under OpenID Connect's name, where clients of MCP
+// 2025-11-25 may look for it (RFC 8414 section 5). Readers of that format refuse a document without
+// the two members added here, so they are there; that no ID token is ever issued shows in what is
+// not: the scope openid, and the response type.
 func (b *Broker) handleOpenIDConfiguration(w http.ResponseWriter, _ *http.Request) {
 	document := b.metadata()
-	document.SubjectTypes, document.IDTokenAlgorithms = []string{"public"}, []string{"ES256"}
+	document.SubjectTypes = []string{"public"}
+	document.IDTokenAlgorithms = []string{"ES256"}
 	writeDocument(w, document)
 }
 
@@ -50,11 +53,21 @@ func (b *Broker) metadata() metadata {
 	}
 	at := func(path string) string { return b.config.Issuer + path }
 	return metadata{
-		Issuer: b.config.Issuer, AuthorizationEndpoint: at("/authorize"), TokenEndpoint: at("/token"), RegistrationEndpoint: at("/register"),
-		RevocationEndpoint: at("/revoke"), RevocationAuthMethods: authMethods, JWKS: at("/jwks"), Scopes: scopes,
-		ResponseTypes: []string{"code"}, ResponseModes: []string{"query"}, GrantTypes: []string{"authorization_code", "refresh_token"},
-		TokenAuthMethods: authMethods, ChallengeMethods: []string{"S256"}, IssInResponse: true,
-		ProtectedResources: []string{b.config.Resource},
+		Issuer:                b.config.Issuer,
+		AuthorizationEndpoint: at("/authorize"),
+		TokenEndpoint:         at("/token"),
+		RegistrationEndpoint:  at("/register"),
+		RevocationEndpoint:    at("/revoke"),
+		RevocationAuthMethods: authMethods,
+		JWKS:                  at("/jwks"),
+		Scopes:                scopes,
+		ResponseTypes:         []string{"code"},
+		ResponseModes:         []string{"query"},
+		GrantTypes:            []string{"authorization_code", "refresh_token"},
+		TokenAuthMethods:      authMethods,
+		ChallengeMethods:      []string{"S256"},
+		IssInResponse:         true,
+		ProtectedResources:    []string{b.config.Resource},
 	}
 }
 

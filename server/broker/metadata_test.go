@@ -40,8 +40,14 @@ func TestWhoMayAskFromAPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	for path, open := range map[string]bool{
-		"/token": true, "/register": true, "/revoke": true, "/jwks": true, "/.well-known/oauth-authorization-server": true,
-		"/authorize": false, "/authorize/consent": false, broker.CallbackPath: false,
+		"/token":    true,
+		"/register": true,
+		"/revoke":   true,
+		"/jwks":     true,
+		"/.well-known/oauth-authorization-server": true,
+		"/authorize":         false,
+		"/authorize/consent": false,
+		broker.CallbackPath:  false,
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, w.origin+path, nil)
 		require.NoError(t, err)

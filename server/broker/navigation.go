@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// navigated passes on the requests by which a person goes to a page. Others must not use up a sign-in, nor begin one:
-// link scanners send HEAD, browsers load pages ahead of time, and pages of other sites load images and frames.
+// navigated passes on the requests by which a person goes to a page. Others must not use up a
+// sign-in, nor begin one: link scanners send HEAD, browsers load pages ahead of time, and pages of
+// other sites load images and frames.
 func (b *Broker) navigated(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -28,15 +29,15 @@ func (b *Broker) navigated(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// isDocument reports whether a browser would show the answer as a page of its own (Fetch Metadata). Programs and older
-// browsers say nothing, and are believed.
+// isDocument reports whether a browser would show the answer as a page of its own (Fetch Metadata).
+// Programs and older browsers say nothing, and are believed.
 func isDocument(r *http.Request) bool {
 	destination := r.Header.Get("Sec-Fetch-Dest")
 	return destination == "" || destination == "document"
 }
 
-// aheadOfTime reports whether a browser loads a page before its person has decided to go there: Sec-Purpose of
-// Chromium, Safari and Firefox, and what older versions send.
+// aheadOfTime reports whether a browser loads a page before its person has decided to go there:
+// Sec-Purpose of Chromium, Safari and Firefox, and what older versions send.
 func aheadOfTime(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
 		purpose := strings.ToLower(strings.Join(r.Header.Values(name), ","))

@@ -29,8 +29,13 @@ type page struct {
 
 func (b *Broker) showConsent(w http.ResponseWriter, tx *transaction, id, csrf string) {
 	content := page{
-		Title: "Approve access", Server: b.config.ResourceName, Client: tx.ClientName, ClientID: tx.ClientID,
-		To: newDestination(tx.RedirectURI), Transaction: id, CSRF: csrf,
+		Title:       "Approve access",
+		Server:      b.config.ResourceName,
+		Client:      tx.ClientName,
+		ClientID:    tx.ClientID,
+		To:          newDestination(tx.RedirectURI),
+		Transaction: id,
+		CSRF:        csrf,
 	}
 	content.Warnings = b.warnings(tx.ClientName, content.To)
 	for _, name := range tx.Scopes {
@@ -47,10 +52,12 @@ func (b *Broker) showOnward(w http.ResponseWriter, address, title string) {
 	b.show(w, http.StatusOK, "onward.html", page{Title: title, Server: b.config.ResourceName, Onward: address})
 }
 
-// showDone answers a person who clicked again after the client has redeemed its code. The grant may have ended since.
+// showDone answers a person who clicked again after the client has redeemed its code. The grant may
+// have ended since.
 func (b *Broker) showDone(w http.ResponseWriter, tx *transaction) {
 	b.show(w, http.StatusOK, "problem.html", page{
-		Title: "This sign-in is complete", Server: b.config.ResourceName,
+		Title:   "This sign-in is complete",
+		Server:  b.config.ResourceName,
 		Message: "The answer has reached “" + isolated(tx.displayName()) + "”. Go back to it.",
 	})
 }
@@ -67,13 +74,16 @@ func (b *Broker) showRefusal(w http.ResponseWriter, r *http.Request, problem *pr
 	b.show(w, status, "problem.html", page{Title: "This did not work", Server: b.config.ResourceName, Message: message})
 }
 
-// show renders a page that no other page can frame, that runs no script, loads nothing from elsewhere, and sends its
-// form nowhere but here.
+// show renders a page that no other page can frame, that runs no script, loads nothing from
+// elsewhere, and sends its form nowhere but here.
 func (b *Broker) show(w http.ResponseWriter, status int, name string, content page) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Cache-Control", "no-store")
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	header.Set(
+		"Content-Security-Policy",
+		"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+	)
 	header.Set("X-Frame-Options", "DENY")
 	header.Set("X-Content-Type-Options", "nosniff")
 	if name == "consent.html" {

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestProblemPageMatchesSnapshot shows a change of the page in review. If the broker knows the client
-// and its redirect URI, the person can go on to the client.
+// TestProblemPageMatchesSnapshot shows a change of the page in review. If the broker knows the
+// client and its redirect URI, the person can go on to the client.
 func TestProblemPageMatchesSnapshot(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
@@ -31,7 +31,8 @@ func TestProblemPageMatchesSnapshot(t *testing.T) {
 			port := strings.TrimPrefix(w.origin, "http://localhost:")
 			text := strings.NewReplacer("localhost:"+port, "localhost:8000", "localhost%3A"+port, "localhost%3A8000").
 				Replace(page.body)
-			folder, file := snaps.Dir("../../testdata/snapshots"), snaps.Filename("problem-page-"+name)
+			folder := snaps.Dir("../../testdata/snapshots")
+			file := snaps.Filename("problem-page-" + name)
 			snaps.WithConfig(folder, file, snaps.Ext(".html")).MatchStandaloneSnapshot(t, text)
 		})
 	}
@@ -58,7 +59,8 @@ func TestColoursHaveContrast(t *testing.T) {
 			{colours["alert-ink"], colours["alert"]},
 			{"#fff", colours["act"]},
 		} {
-			one, other := luminance(t, pair[0]), luminance(t, pair[1])
+			one := luminance(t, pair[0])
+			other := luminance(t, pair[1])
 			contrast := (max(one, other) + 0.05) / (min(one, other) + 0.05)
 			assert.GreaterOrEqual(t, contrast, 4.5, "mode %d, %s on %s", mode, pair[0], pair[1])
 		}

@@ -10,8 +10,8 @@ import (
 	"mcpentra/server/store"
 )
 
-// A meeting is a store whose readers of one kind go on in pairs, so that two requests see the same record before either
-// changes it.
+// A meeting is a store whose readers of one kind go on in pairs, so that two requests see the same
+// record before either changes it.
 type meeting struct {
 	store.Store
 	kind string
@@ -44,7 +44,8 @@ func (m *meeting) Get(ctx context.Context, kind, key string) (store.Record, erro
 func (m *meeting) arm(kind string, pairs int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.kind, m.pairs = kind, pairs
+	m.kind = kind
+	m.pairs = pairs
 }
 
 // twice does one thing two times at once.

@@ -66,8 +66,8 @@ func (b *Broker) checkRedirect(uri string) error {
 // responseParameters are those of an authorization response (RFC 6749 section 4.1.2, RFC 9207).
 var responseParameters = []string{"code", "state", "iss", "error", "error_description", "error_uri"}
 
-// readName is the parameter that a lax reader takes a name for: some ignore case or blanks around it,
-// and some stop at NUL or at the bracket of an array.
+// readName is the parameter that a lax reader takes a name for: some ignore case or blanks around
+// it, and some stop at NUL or at the bracket of an array.
 func readName(name string) string {
 	if end := strings.IndexAny(name, "[\x00"); end >= 0 {
 		name = name[:end]

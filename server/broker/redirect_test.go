@@ -139,8 +139,9 @@ func TestPeopleAreWarned(t *testing.T) {
 		{"Microsoft", "https://app.example/cb", "the name of Microsoft"},
 	} {
 		text, err := json.Marshal(map[string]any{
-			"redirect_uris": []string{test.uri}, "token_endpoint_auth_method": "none",
-			"client_name": test.name,
+			"redirect_uris":              []string{test.uri},
+			"token_endpoint_auth_method": "none",
+			"client_name":                test.name,
 		})
 		require.NoError(t, err)
 		c, status := w.register(string(text))
@@ -174,8 +175,9 @@ func TestNamesDoNotBreakThePage(t *testing.T) {
 		"tag\U000e0041\U000e0042\ufe0f": "<bdi>tag</bdi>",
 	} {
 		text, err := json.Marshal(map[string]any{
-			"redirect_uris": []string{loopback}, "token_endpoint_auth_method": "none",
-			"client_name": name,
+			"redirect_uris":              []string{loopback},
+			"token_endpoint_auth_method": "none",
+			"client_name":                name,
 		})
 		require.NoError(t, err)
 		c, status := w.register(string(text))

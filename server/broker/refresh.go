@@ -16,15 +16,17 @@ import (
 	"mcpentra/server/store"
 )
 
-// repeatFor is how long a refresh that was answered is answered again in the same way, for a client whose connection
-// broke, or two of whose processes came at once.
+// repeatFor is how long a refresh that was answered is answered again in the same way, for a client
+// whose connection broke, or two of whose processes came at once.
 const repeatFor = 30 * time.Second
 
-// A refresh token names its grant and its place in the family, and carries a mark that only this server can make. So
-// one that was ever issued is recognised for ever, and a made-up one never ends anybody's grant.
+// A refresh token names its grant and its place in the family, and carries a mark that only this
+// server can make. So one that was ever issued is recognised for ever, and a made-up one never ends
+// anybody's grant.
 const refreshPrefix = "mcpr_"
 
-// newRefreshToken makes the token of a generation: grant ID, generation, 256 random bits, and the mark.
+// newRefreshToken makes the token of a generation: grant ID, generation, 256 random bits, and the
+// mark.
 func (b *Broker) newRefreshToken(grantID string, generation uint32) (string, error) {
 	body := make([]byte, 4+32)
 	binary.BigEndian.PutUint32(body, generation)
@@ -63,9 +65,14 @@ func (b *Broker) readRefreshToken(presented string) (grantID string, generation 
 // errReplay ends a refresh family.
 var errReplay = errors.New("a refresh token that was replaced long ago, or whose successor has been used, came again")
 
-// redeemRefreshToken exchanges a refresh token for its one successor (OAuth 2.1 section 4.3.1). Presented again within
-// a moment, while the successor has not been used, it gives the same one; later it ends the family.
-func (b *Broker) redeemRefreshToken(ctx context.Context, found *client, form url.Values) (*tokenResponse, *protocolError) {
+// redeemRefreshToken exchanges a refresh token for its one successor (OAuth 2.1 section 4.3.1).
+// Presented again within a moment, while the successor has not been used, it gives the same one;
+// later it ends the family.
+func (b *Broker) redeemRefreshToken(
+	ctx context.Context,
+	found *client,
+	form url.Values,
+) (*tokenResponse, *protocolError) {
 	wrong := func(why string) *protocolError {
 		problem := badRequest("invalid_grant",
 			"the refresh token is unknown, expired or revoked, or belongs to another client: sign in again")
@@ -92,7 +99,8 @@ func (b *Broker) redeemRefreshToken(ctx context.Context, found *client, form url
 	if problem != nil {
 		return nil, problem
 	}
-	// The person's sign-in at Entra is looked at before it is prolonged here; a failure costs the client nothing.
+	// The person's sign-in at Entra is looked at before it is prolonged here; a failure costs the
+	// client nothing.
 	if hashed(presented) == g.Refresh {
 		if _, err := b.UpstreamToken(ctx, grantID); errors.Is(err, ErrGrantOver) {
 			return nil, wrong("the sign-in at Entra ID is over")
@@ -114,15 +122,21 @@ func (b *Broker) redeemRefreshToken(ctx context.Context, found *client, form url
 	case err != nil:
 		return nil, b.storeProblem(ctx, err)
 	}
-	// A client that only refreshes is in use as well. If its record cannot be written now, the next refresh does it.
+	// A client that only refreshes is in use as well. If its record cannot be written now, the next
+	// refresh does it.
 	if err := b.markUsed(ctx, found.ID); err != nil && ctx.Err() == nil {
 		b.log.WarnContext(ctx, "a client could not be kept for longer", "client", found.ID, "error", err)
 	}
 	return b.respond(ctx, grantID, rotated, scopes, successor)
 }
 
-// rotate replaces the presented token by its successor, or finds the successor that it was replaced by a moment ago.
-func (b *Broker) rotate(ctx context.Context, grantID, presented string, generation uint32) (successor string, changed *grant, err error) {
+// rotate replaces the presented token by its successor, or finds the successor that it was replaced
+// by a moment ago.
+func (b *Broker) rotate(
+	ctx context.Context,
+	grantID, presented string,
+	generation uint32,
+) (successor string, changed *grant, err error) {
 	for {
 		var g grant
 		record, err := b.records.get(ctx, kindGrant, grantID, &g)
@@ -142,8 +156,11 @@ func (b *Broker) rotate(ctx context.Context, grantID, presented string, generati
 			if g.Successor, err = lock.seal(b.config.Rand, []byte(successor), place); err != nil {
 				return "", nil, err
 			}
-			g.Previous, g.Refresh, g.Rotated = hash, hashed(successor), b.now()
-			record.Expires, record.Source = b.now().Add(grantLifetime), b.personSource(g.Principal)
+			g.Previous = hash
+			g.Refresh = hashed(successor)
+			g.Rotated = b.now()
+			record.Expires = b.now().Add(grantLifetime)
+			record.Source = b.personSource(g.Principal)
 			if err := b.records.put(ctx, record, g); errors.Is(err, store.ErrConflict) && ctx.Err() == nil {
 				continue // somebody was faster: with the same token, and then the answer is his
 			} else if err != nil {
@@ -165,8 +182,8 @@ func (b *Broker) rotate(ctx context.Context, grantID, presented string, generati
 	}
 }
 
-// successorKey is the key that a token gives to what replaced it. Without the token the store's owner cannot read its
-// successor.
+// successorKey is the key that a token gives to what replaced it. Without the token the store's
+// owner cannot read its successor.
 func successorKey(presented string) (*Keys, error) {
 	key, err := newStorageKey(derive([]byte(presented), "successor"))
 	if err != nil {

@@ -18,7 +18,8 @@ import (
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	c, other := w.public(), w.public()
+	c := w.public()
+	other := w.public()
 	first := w.signedIn(c)
 	_, status := w.token(refreshing(other, first.Refresh))
 	assert.Equal(t, 400, status)
@@ -74,9 +75,12 @@ func TestRefreshAtOnce(t *testing.T) {
 func TestRevoke(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	c, other := w.public(), w.public()
+	c := w.public()
+	other := w.public()
 	revoke := func(c registered, token string) int {
-		return w.browser().post(w.origin+"/revoke", url.Values{"client_id": {c.ID}, "token": {token}, "token_type_hint": {"nonsense"}}).status
+		return w.browser().
+			post(w.origin+"/revoke", url.Values{"client_id": {c.ID}, "token": {token}, "token_type_hint": {"nonsense"}}).
+			status
 	}
 	got := w.signedIn(c)
 	assert.Equal(t, 200, revoke(other, got.Refresh))

@@ -19,8 +19,9 @@ func (b *Broker) refuse(w http.ResponseWriter, r *http.Request, problem *protoco
 	writeError(w, problem)
 }
 
-// logRefusal writes the one line that every refusal leaves: what was refused and why, from where, what was seen in
-// place of what was expected, and the key of .env that would allow it, where there is one.
+// logRefusal writes the one line that every refusal leaves: what was refused and why, from where,
+// what was seen in place of what was expected, and the key of .env that would allow it, where there
+// is one.
 func (b *Broker) logRefusal(r *http.Request, problem *protocolError) {
 	attributes := []any{
 		"path", clip(r.URL.Path), "status", problem.status, "error", problem.code, "reason", problem.reason(),
@@ -41,7 +42,8 @@ func (b *Broker) logRefusal(r *http.Request, problem *protocolError) {
 	b.log.Log(r.Context(), level, "refused", attributes...)
 }
 
-// A sight is a value that came in place of what was expected: never a token, code, secret, verifier or cookie.
+// A sight is a value that came in place of what was expected: never a token, code, secret, verifier
+// or cookie.
 type sight struct{ name, value string }
 
 // saw adds a value to what the log tells.
@@ -118,7 +120,8 @@ func seenURL(text string) string {
 		parsed.RawQuery = "…"
 	}
 	if parsed.Fragment != "" {
-		parsed.Fragment, parsed.RawFragment = "…", "…"
+		parsed.Fragment = "…"
+		parsed.RawFragment = "…"
 	}
 	if parsed.Opaque != "" {
 		parsed.Opaque = "…"

@@ -27,8 +27,8 @@ const (
 	maxMarks      = 2 // over one letter of a client's name
 )
 
-// clientMetadata is what a client says of itself (RFC 7591 section 2). Members that are not here are not used; in
-// particular no image or link of a client that nobody knows is shown to anybody.
+// clientMetadata is what a client says of itself (RFC 7591 section 2). Members that are not here
+// are not used; in particular no image or link of a client that nobody knows is shown to anybody.
 type clientMetadata struct {
 	RedirectURIs    []string `json:"redirect_uris"`
 	AuthMethod      string   `json:"token_endpoint_auth_method"`
@@ -56,8 +56,8 @@ type registration struct {
 	ApplicationType string   `json:"application_type"`
 }
 
-// handleRegister is dynamic client registration (RFC 7591). It is open to anybody, so it promises nothing: a client can
-// do no more than ask a person for consent.
+// handleRegister is dynamic client registration (RFC 7591). It is open to anybody, so it promises
+// nothing: a client can do no more than ask a person for consent.
 func (b *Broker) handleRegister(w http.ResponseWriter, r *http.Request) {
 	asked, problem := readRegistration(w, r)
 	if problem == nil {
@@ -84,12 +84,23 @@ func (b *Broker) handleRegister(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	made := client{
-		ID: id[:22], Name: asked.Name, RedirectURIs: asked.RedirectURIs, AuthMethod: asked.AuthMethod,
-		ApplicationType: asked.ApplicationType, Registered: now,
+		ID:              id[:22],
+		Name:            asked.Name,
+		RedirectURIs:    asked.RedirectURIs,
+		AuthMethod:      asked.AuthMethod,
+		ApplicationType: asked.ApplicationType,
+		Registered:      now,
 	}
 	answer := registration{
-		ClientID: made.ID, Issued: now.Unix(), RedirectURIs: made.RedirectURIs, AuthMethod: made.AuthMethod,
-		GrantTypes: asked.GrantTypes, ResponseTypes: []string{"code"}, Name: made.Name, Scope: asked.Scope, ApplicationType: made.ApplicationType,
+		ClientID:        made.ID,
+		Issued:          now.Unix(),
+		RedirectURIs:    made.RedirectURIs,
+		AuthMethod:      made.AuthMethod,
+		GrantTypes:      asked.GrantTypes,
+		ResponseTypes:   []string{"code"},
+		Name:            made.Name,
+		Scope:           asked.Scope,
+		ApplicationType: made.ApplicationType,
 	}
 	if made.AuthMethod != authNone {
 		if answer.Secret, err = b.secret(); err != nil {
@@ -106,7 +117,16 @@ func (b *Broker) handleRegister(w http.ResponseWriter, r *http.Request) {
 		b.refuse(w, r, unavailable("the store cannot be reached"))
 		return
 	}
-	b.log.InfoContext(r.Context(), "client registered", "client", made.ID, "name", made.Name, "auth_method", made.AuthMethod)
+	b.log.InfoContext(
+		r.Context(),
+		"client registered",
+		"client",
+		made.ID,
+		"name",
+		made.Name,
+		"auth_method",
+		made.AuthMethod,
+	)
 	if len(asked.leftOut) > 0 {
 		b.log.WarnContext(r.Context(), "redirect URIs were left out of a registration, want https or loopback",
 			"client", made.ID, "name", made.Name, "left_out", len(asked.leftOut), "seen", logged(asked.leftOut),
@@ -124,7 +144,11 @@ func readRegistration(w http.ResponseWriter, r *http.Request) (*clientMetadata, 
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRegistration))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return nil, &protocolError{status: http.StatusRequestEntityTooLarge, code: "invalid_client_metadata", description: fmt.Sprintf("more than %d bytes", maxRegistration)}
+		return nil, &protocolError{
+			status:      http.StatusRequestEntityTooLarge,
+			code:        "invalid_client_metadata",
+			description: fmt.Sprintf("more than %d bytes", maxRegistration),
+		}
 	} else if err != nil {
 		return nil, badRequest("invalid_client_metadata", "the request could not be read")
 	}
@@ -205,8 +229,9 @@ func (b *Broker) judgeRegistration(asked *clientMetadata) *protocolError {
 	return nil
 }
 
-// cleanName takes out of a client's name what could make it look like something else on a page: control characters,
-// direction marks, characters that show nothing, quotation marks, and piles of marks over one letter.
+// cleanName takes out of a client's name what could make it look like something else on a page:
+// control characters, direction marks, characters that show nothing, quotation marks, and piles of
+// marks over one letter.
 func cleanName(name string) string {
 	marks := 0
 	cleaned := strings.Map(func(r rune) rune {
@@ -233,15 +258,16 @@ func cleanName(name string) string {
 	return cleaned
 }
 
-// blanks are characters without ink that Unicode does not count as spaces: the empty Braille cell, the null notehead,
-// and what stands for an embedded object.
+// blanks are characters without ink that Unicode does not count as spaces: the empty Braille cell,
+// the null notehead, and what stands for an embedded object.
 var blanks = []rune{'\u2800', '\U0001d159', '\ufffc'}
 
 // doublePrimes look like quotation marks, with which the page ends a name.
 const doublePrimes = "ʺ˝ˮ˵˶″‴‶‷⁗〃״"
 
-// askedScopes are the scopes that a scope parameter asks for, each once. The same rule holds at every endpoint: names
-// that are unknown here are ignored, and if none is left, the request gets the fallback.
+// askedScopes are the scopes that a scope parameter asks for, each once. The same rule holds at
+// every endpoint: names that are unknown here are ignored, and if none is left, the request gets
+// the fallback.
 func (b *Broker) askedScopes(parameter string, fallback []string) []string {
 	var known []string
 	for _, name := range strings.Fields(parameter) {

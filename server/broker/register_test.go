@@ -29,7 +29,9 @@ func TestRegistration(t *testing.T) {
 		_, status := w.register(body)
 		assert.Equal(t, 400, status, body)
 	}
-	got, status := w.register(`{"redirect_uris":["https://a.example/cb"],"foo":{"a":[1]},"application_type":"native","client_id":"mine","client_secret":"s"}`)
+	got, status := w.register(
+		`{"redirect_uris":["https://a.example/cb"],"foo":{"a":[1]},"application_type":"native","client_id":"mine","client_secret":"s"}`,
+	)
 	assert.Equal(t, 201, status)
 	assert.NotEqual(t, "mine", got.ID)
 	assert.NotEqual(t, "s", got.Secret)

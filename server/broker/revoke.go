@@ -8,8 +8,9 @@ import (
 	"mcpentra/server/token"
 )
 
-// handleRevoke ends the grant of a refresh or access token (RFC 7009). A token that is unknown, or another client's, is
-// answered like one that was revoked, and stays what it was: the answer tells nobody anything.
+// handleRevoke ends the grant of a refresh or access token (RFC 7009). A token that is unknown, or
+// another client's, is answered like one that was revoked, and stays what it was: the answer tells
+// nobody anything.
 func (b *Broker) handleRevoke(w http.ResponseWriter, r *http.Request) {
 	form, problem := readForm(w, r)
 	if problem != nil {
@@ -43,7 +44,16 @@ func (b *Broker) handleRevoke(w http.ResponseWriter, r *http.Request) {
 		var g grant
 		_, err := b.records.get(r.Context(), kindGrant, grantID, &g)
 		if err == nil && g.ClientID == found.ID {
-			b.log.InfoContext(r.Context(), "grant revoked by its client", "client", found.ID, "tenant", g.Principal.TenantID, "object", g.Principal.ObjectID)
+			b.log.InfoContext(
+				r.Context(),
+				"grant revoked by its client",
+				"client",
+				found.ID,
+				"tenant",
+				g.Principal.TenantID,
+				"object",
+				g.Principal.ObjectID,
+			)
 			err = b.config.Store.Delete(r.Context(), kindGrant, grantID)
 		}
 		if err != nil && !errors.Is(err, store.ErrNotFound) {

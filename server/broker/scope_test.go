@@ -26,7 +26,9 @@ func TestScopesFollowOneRule(t *testing.T) {
 	w := newWorld(t, options{scopes: threeScopes()})
 	register := func(scope string) (registered, string) {
 		text, err := json.Marshal(map[string]any{
-			"redirect_uris": []string{loopback}, "token_endpoint_auth_method": "none", "scope": scope,
+			"redirect_uris":              []string{loopback},
+			"token_endpoint_auth_method": "none",
+			"scope":                      scope,
 		})
 		require.NoError(t, err)
 		made, status := w.register(string(text))

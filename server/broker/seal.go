@@ -19,8 +19,8 @@ import (
 	"mcpentra/server/store"
 )
 
-// Keys encrypt what a broker stores. The first encrypts; all of them decrypt, so that a key is changed by putting a new
-// one in front.
+// Keys encrypt what a broker stores. The first encrypts; all of them decrypt, so that a key is
+// changed by putting a new one in front.
 type Keys struct {
 	keys []storageKey
 }
@@ -48,14 +48,16 @@ func NewKeysText(random io.Reader) (string, error) {
 		return "", fmt.Errorf("broker: no randomness: %w", err)
 	}
 	return "# Encrypts what mcp-entra-server stores. The first key encrypts, all of them decrypt: put a new one in front to change it.\n" +
-		base64.StdEncoding.EncodeToString(secret) + "\n", nil
+		base64.StdEncoding.EncodeToString(
+			secret,
+		) + "\n", nil
 }
 
 // maxKeys bounds a keys file.
 const maxKeys = 16
 
-// ReadKeys reads the text of a keys file: a key a line, 32 bytes in base64; empty lines and lines that begin with # are
-// passed over.
+// ReadKeys reads the text of a keys file: a key a line, 32 bytes in base64; empty lines and lines
+// that begin with # are passed over.
 func ReadKeys(text string) (*Keys, error) {
 	keys := &Keys{}
 	lines := bufio.NewScanner(strings.NewReader(text))
@@ -103,8 +105,8 @@ func derive(secret []byte, purpose string) []byte {
 	return mac.Sum(nil)
 }
 
-// Derive makes keys of 32 bytes for another purpose, one of each key, the first of the first. They say nothing about
-// the keys that they come from, nor about those of other purposes.
+// Derive makes keys of 32 bytes for another purpose, one of each key, the first of the first. They
+// say nothing about the keys that they come from, nor about those of other purposes.
 func (k *Keys) Derive(purpose string) [][]byte {
 	var all [][]byte
 	for _, key := range k.keys {
@@ -169,8 +171,8 @@ func (s *sealedStore) read(record store.Record, into any) error {
 	return json.Unmarshal(text, into)
 }
 
-// getLasting is get for what is never written again: a record that an older key encrypted is encrypted anew, so that
-// the older key can go.
+// getLasting is get for what is never written again: a record that an older key encrypted is
+// encrypted anew, so that the older key can go.
 func (s *sealedStore) getLasting(ctx context.Context, kind, key string, into any) error {
 	record, err := s.get(ctx, kind, key, into)
 	if err != nil || bytes.HasPrefix(record.Value, s.keys.keys[0].id[:]) {
@@ -182,7 +184,8 @@ func (s *sealedStore) getLasting(ctx context.Context, kind, key string, into any
 	return nil // another process did
 }
 
-// create stores a new record of a source: a network or a person. What the server itself needs has none.
+// create stores a new record of a source: a network or a person. What the server itself needs has
+// none.
 func (s *sealedStore) create(ctx context.Context, kind, key, source string, value any, expires time.Time) error {
 	return s.put(ctx, store.Record{Kind: kind, Key: key, Source: source, Expires: expires}, value)
 }
@@ -193,7 +196,8 @@ func (s *sealedStore) put(ctx context.Context, record store.Record, value any) e
 	return err
 }
 
-// putAgain is put for a record that is going to be put once more, under the version that it returns.
+// putAgain is put for a record that is going to be put once more, under the version that it
+// returns.
 func (s *sealedStore) putAgain(ctx context.Context, record store.Record, value any) (version int64, err error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)

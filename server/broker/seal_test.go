@@ -62,7 +62,16 @@ func TestGrantsSurviveARestart(t *testing.T) {
 	require.NoError(t, err)
 	fake, err := fakeentra.New(fakeentra.Config{})
 	require.NoError(t, err)
-	_, err = broker.New(t.Context(), broker.Config{Issuer: w.origin, Resource: w.origin + "/mcp", Entra: anyClient(t, fake), Store: kept, Keys: lost})
+	_, err = broker.New(
+		t.Context(),
+		broker.Config{
+			Issuer:   w.origin,
+			Resource: w.origin + "/mcp",
+			Entra:    anyClient(t, fake),
+			Store:    kept,
+			Keys:     lost,
+		},
+	)
 	assert.ErrorContains(t, err, "not in the keys file")
 	require.NoError(t, kept.Close())
 }
@@ -73,7 +82,9 @@ func TestTheFileTellsNothing(t *testing.T) {
 	kept := openFile(t, path)
 	defer kept.Close()
 	w := newWorld(t, options{store: kept})
-	c, _ := w.register(`{"redirect_uris":["` + loopback + `"],"token_endpoint_auth_method":"client_secret_basic","client_name":"canary-name"}`)
+	c, _ := w.register(
+		`{"redirect_uris":["` + loopback + `"],"token_endpoint_auth_method":"client_secret_basic","client_name":"canary-name"}`,
+	)
 	code := w.code(c, w.browser()).Get("code")
 	got, status := w.token(redemption(c, code), "Authorization", basic(c.ID, c.Secret))
 	require.Equal(t, 200, status)
@@ -87,7 +98,13 @@ func TestTheFileTellsNothing(t *testing.T) {
 		text, err := os.ReadFile(name)
 		require.NoError(t, err)
 		for what, canary := range map[string]string{
-			"code": code, "access token": got.Access, "refresh token": got.Refresh, "Entra's token": upstream, "client secret": c.Secret, "name": "canary-name", "person": "Adele",
+			"code":          code,
+			"access token":  got.Access,
+			"refresh token": got.Refresh,
+			"Entra's token": upstream,
+			"client secret": c.Secret,
+			"name":          "canary-name",
+			"person":        "Adele",
 		} {
 			assert.NotContains(t, string(text), canary, what)
 		}
@@ -106,8 +123,10 @@ func TestARecordCountsInItsPlaceOnly(t *testing.T) {
 		require.NoError(t, err)
 		return record
 	}
-	one, two := w.signedIn(c), w.signedIn(c)
-	first, second := grantOf(one), grantOf(two)
+	one := w.signedIn(c)
+	two := w.signedIn(c)
+	first := grantOf(one)
+	second := grantOf(two)
 	first.Value = second.Value
 	_, err := kept.Put(t.Context(), first)
 	require.NoError(t, err)
@@ -123,7 +142,11 @@ func TestARecordCountsInItsPlaceOnly(t *testing.T) {
 func TestKeysAreReadStrictly(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"nothing": "", "comments alone": "# a\n\n", "not base64": "not a key\n", "too short": "AAAA\n", "too many": strings.Repeat(strings.Repeat("A", 43)+"=\n", 17),
+		"nothing":        "",
+		"comments alone": "# a\n\n",
+		"not base64":     "not a key\n",
+		"too short":      "AAAA\n",
+		"too many":       strings.Repeat(strings.Repeat("A", 43)+"=\n", 17),
 	} {
 		_, err := broker.ReadKeys(text)
 		assert.Error(t, err, name)
@@ -144,8 +167,12 @@ func TestAStoreBelongsToOneDeployment(t *testing.T) {
 func anyClient(t *testing.T, fake *fakeentra.Fake) *entra.Client {
 	tenant := fake.Tenant()
 	client, err := entra.New(entra.Config{
-		TenantID: tenant.ID, ClientID: tenant.Apps[0].ID, ClientSecret: tenant.Apps[0].Secrets[0], RedirectURI: "http://localhost:8000/auth/callback",
-		HTTPClient: fake.Client(), TrustPublicFakeKeys: true,
+		TenantID:            tenant.ID,
+		ClientID:            tenant.Apps[0].ID,
+		ClientSecret:        tenant.Apps[0].Secrets[0],
+		RedirectURI:         "http://localhost:8000/auth/callback",
+		HTTPClient:          fake.Client(),
+		TrustPublicFakeKeys: true,
 	})
 	require.NoError(t, err)
 	return client

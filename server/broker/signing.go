@@ -38,8 +38,10 @@ func newSigningKey(private *ecdsa.PrivateKey) (*signingKey, error) {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
 	key := &signingKey{private: private, id: base64.RawURLEncoding.EncodeToString(sum)}
-	key.signer, err = jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: private, KeyID: key.id}},
-		(&jose.SignerOptions{}).WithType("at+jwt"))
+	key.signer, err = jose.NewSigner(
+		jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: private, KeyID: key.id}},
+		(&jose.SignerOptions{}).WithType("at+jwt"),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
@@ -50,8 +52,8 @@ func (k *signingKey) public() jose.JSONWebKey {
 	return jose.JSONWebKey{Key: &k.private.PublicKey, KeyID: k.id, Algorithm: "ES256", Use: "sig"}
 }
 
-// loadSigningKey takes the configured key, or the one in the store, or makes one there. Of several processes that make
-// one at once, one wins.
+// loadSigningKey takes the configured key, or the one in the store, or makes one there. Of several
+// processes that make one at once, one wins.
 func (b *Broker) loadSigningKey(ctx context.Context) (*signingKey, error) {
 	if b.config.SigningKey != nil {
 		return newSigningKey(b.config.SigningKey)
@@ -112,8 +114,8 @@ type callerClaims struct {
 	GrantID     string `json:"grant"`
 }
 
-// accessToken signs one, and returns for how long it is good: no longer than Entra's last word on the person, which is
-// its own token.
+// accessToken signs one, and returns for how long it is good: no longer than Entra's last word on
+// the person, which is its own token.
 func (b *Broker) accessToken(grantID string, g *grant, scopes []string) (string, time.Duration, error) {
 	id, err := b.secret()
 	if err != nil {
@@ -125,12 +127,22 @@ func (b *Broker) accessToken(grantID string, g *grant, scopes []string) (string,
 		return "", 0, errUpstreamOver
 	}
 	signed, err := jwt.Signed(b.signing.signer).Claims(accessClaims{
-		Issuer: b.config.Issuer, Subject: g.Principal.subject(), Audience: b.config.Resource,
-		Expiry: now.Add(lifetime).Unix(), Issued: now.Unix(), ID: id[:22],
+		Issuer:   b.config.Issuer,
+		Subject:  g.Principal.subject(),
+		Audience: b.config.Resource,
+		Expiry:   now.Add(lifetime).Unix(),
+		Issued:   now.Unix(),
+		ID:       id[:22],
 		callerClaims: callerClaims{
-			ClientID: g.ClientID, Scope: strings.Join(scopes, " "),
-			EntraIssuer: g.Principal.Issuer, TenantID: g.Principal.TenantID, ObjectID: g.Principal.ObjectID,
-			Name: g.Name, Username: g.Username, ClientName: g.ClientName, GrantID: grantID,
+			ClientID:    g.ClientID,
+			Scope:       strings.Join(scopes, " "),
+			EntraIssuer: g.Principal.Issuer,
+			TenantID:    g.Principal.TenantID,
+			ObjectID:    g.Principal.ObjectID,
+			Name:        g.Name,
+			Username:    g.Username,
+			ClientName:  g.ClientName,
+			GrantID:     grantID,
 		},
 	}).Serialize()
 	return signed, lifetime, err
@@ -138,7 +150,8 @@ func (b *Broker) accessToken(grantID string, g *grant, scopes []string) (string,
 
 var errUpstreamOver = errors.New("broker: entra's token has run out and was not renewed")
 
-// A Caller is what a verified access token and its grant say. Names and attributes are those of Entra's last ID token.
+// A Caller is what a verified access token and its grant say. Names and attributes are those of
+// Entra's last ID token.
 type Caller struct {
 	Principal Principal
 	entra.Attributes
@@ -151,9 +164,11 @@ type Caller struct {
 	GoodUntil time.Time
 }
 
-// Verify checks an access token and asks the store each time whether its grant still stands. Its error is a
+// Verify checks an access token and asks the store each time whether its grant still stands. Its
+// error is a
 // *token.InvalidError, or says that this cannot be known now. The reason token.Expired means that the grant still
-// stands, as far as the store can tell, and that a running call may go on. The caller must not be changed.
+// stands, as far as the store can tell, and that a running call may go on. The caller must not be
+// changed.
 func (b *Broker) Verify(ctx context.Context, raw string) (*Caller, error) {
 	known, tokenErr := b.verified.Verify(ctx, raw)
 	if known == nil {
@@ -172,7 +187,8 @@ func (b *Broker) Verify(ctx context.Context, raw string) (*Caller, error) {
 	return caller, nil
 }
 
-// readGrant asks the store whether the grant of a token still stands, and for what it says of the caller.
+// readGrant asks the store whether the grant of a token still stands, and for what it says of the
+// caller.
 func (b *Broker) readGrant(ctx context.Context, known *knownCaller) (*Caller, error) {
 	record, err := b.records.store.Get(ctx, kindGrant, known.GrantID)
 	switch {
@@ -192,7 +208,9 @@ func (b *Broker) readGrant(ctx context.Context, known *knownCaller) (*Caller, er
 		return nil, errGrantGone()
 	}
 	reading := &grantReading{version: record.Version, caller: known.Caller}
-	reading.caller.Name, reading.caller.Username, reading.caller.Attributes = g.Name, g.Username, g.attributes()
+	reading.caller.Name = g.Name
+	reading.caller.Username = g.Username
+	reading.caller.Attributes = g.attributes()
 	known.last.Store(reading)
 	return &reading.caller, nil
 }

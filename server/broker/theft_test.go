@@ -24,7 +24,8 @@ func (w *world) skips(b *browser, c registered, change ...string) bool {
 	return b.get(w.request(c, change...), "Sec-Fetch-Site", "none").status == 302
 }
 
-// TestATheftEndsTheConsent lets a refresh token or code come twice. The person is asked again, for this client alone.
+// TestATheftEndsTheConsent lets a refresh token or code come twice. The person is asked again, for
+// this client alone.
 func TestATheftEndsTheConsent(t *testing.T) {
 	t.Parallel()
 	for name, steal := range map[string]func(w *world, c registered, code string, got tokens){
@@ -38,7 +39,8 @@ func TestATheftEndsTheConsent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{scopes: threeScopes()})
-			c, other := w.public(appURI), w.public(appURI)
+			c := w.public(appURI)
+			other := w.public(appURI)
 			b := w.browser()
 			w.code(other, b, "redirect_uri", appURI)
 			w.code(c, b, "redirect_uri", appURI, "scope", "notes.read")
@@ -84,7 +86,8 @@ func TestAConsentLasts180Days(t *testing.T) {
 func TestRefreshingKeepsAClient(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	c, idle := w.public(), w.public()
+	c := w.public()
+	idle := w.public()
 	got := w.signedIn(c)
 	w.signedIn(idle)
 	for range 36 {

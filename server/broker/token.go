@@ -16,8 +16,8 @@ import (
 	"mcpentra/server/store"
 )
 
-// An authorizationCode is what a code stands for. Its record is kept after it was redeemed, with the grant that came of
-// it.
+// An authorizationCode is what a code stands for. Its record is kept after it was redeemed, with
+// the grant that came of it.
 type authorizationCode struct {
 	ClientID    string    `json:"client_id"`
 	ClientName  string    `json:"client_name"`
@@ -77,10 +77,11 @@ func (b *Broker) handleToken(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// readForm reads the form of a request to the token or revocation endpoint. Parameters in the address do not count, and
-// none may be there twice but resource.
+// readForm reads the form of a request to the token or revocation endpoint. Parameters in the
+// address do not count, and none may be there twice but resource.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *protocolError) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil ||
+		kind != "application/x-www-form-urlencoded" {
 		return nil, badRequest("invalid_request", "want Content-Type application/x-www-form-urlencoded").
 			saw("content_type", r.Header.Get("Content-Type"))
 	}
@@ -88,7 +89,11 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *protocolErro
 	err := r.ParseForm()
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return nil, &protocolError{status: http.StatusRequestEntityTooLarge, code: "invalid_request", description: "the form is too large"}
+		return nil, &protocolError{
+			status:      http.StatusRequestEntityTooLarge,
+			code:        "invalid_request",
+			description: "the form is too large",
+		}
 	} else if err != nil {
 		return nil, badRequest("invalid_request", "the form cannot be read")
 	}
@@ -103,8 +108,8 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *protocolErro
 	return r.PostForm, nil
 }
 
-// redeemCode exchanges a code (OAuth 2.1 section 4.1.3). Whoever has everything right but comes second ends the grant:
-// one of the two was not the client.
+// redeemCode exchanges a code (OAuth 2.1 section 4.1.3). Whoever has everything right but comes
+// second ends the grant: one of the two was not the client.
 func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values) (*tokenResponse, *protocolError) {
 	wrong := func(why string) *protocolError {
 		return badRequest("invalid_grant",
@@ -147,17 +152,25 @@ func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values)
 	}
 	grantID = grantID[:22]
 	made := &grant{
-		ClientID: code.ClientID, ClientName: code.ClientName, Principal: code.SignIn.Principal, Name: code.SignIn.Name, Username: code.SignIn.Username,
-		Attributes: code.SignIn.Attributes, Scopes: code.Scopes, Upstream: code.SignIn.Upstream, Rotated: b.now(),
+		ClientID:   code.ClientID,
+		ClientName: code.ClientName,
+		Principal:  code.SignIn.Principal,
+		Name:       code.SignIn.Name,
+		Username:   code.SignIn.Username,
+		Attributes: code.SignIn.Attributes,
+		Scopes:     code.Scopes,
+		Upstream:   code.SignIn.Upstream,
+		Rotated:    b.now(),
 	}
 	refresh, err := b.newRefreshToken(grantID, 1)
 	if err != nil {
 		return nil, b.storeProblem(ctx, err)
 	}
 	made.Refresh = hashed(refresh)
-	// The grant is there before the code names it, so that a replay finds something to end. Until then nobody knows its
-	// tokens.
-	person, expires := b.personSource(made.Principal), b.now().Add(grantLifetime)
+	// The grant is there before the code names it, so that a replay finds something to end. Until
+	// then nobody knows its tokens.
+	person := b.personSource(made.Principal)
+	expires := b.now().Add(grantLifetime)
 	if err := b.records.create(ctx, kindGrant, grantID, person, made, expires); err != nil {
 		return nil, b.storeProblem(ctx, err)
 	}
@@ -201,7 +214,13 @@ func (b *Broker) endRace(
 }
 
 // respond makes the answer with a fresh access token.
-func (b *Broker) respond(ctx context.Context, grantID string, g *grant, scopes []string, refresh string) (*tokenResponse, *protocolError) {
+func (b *Broker) respond(
+	ctx context.Context,
+	grantID string,
+	g *grant,
+	scopes []string,
+	refresh string,
+) (*tokenResponse, *protocolError) {
 	access, lifetime, err := b.accessToken(grantID, g, scopes)
 	if errors.Is(err, errUpstreamOver) {
 		return nil, unavailable("Entra ID cannot be asked about this sign-in now; the refresh token stays good")
@@ -209,12 +228,16 @@ func (b *Broker) respond(ctx context.Context, grantID string, g *grant, scopes [
 		return nil, b.storeProblem(ctx, err)
 	}
 	return &tokenResponse{
-		AccessToken: access, TokenType: "Bearer", ExpiresIn: int(lifetime.Seconds()), RefreshToken: refresh, Scope: strings.Join(scopes, " "),
+		AccessToken:  access,
+		TokenType:    "Bearer",
+		ExpiresIn:    int(lifetime.Seconds()),
+		RefreshToken: refresh,
+		Scope:        strings.Join(scopes, " "),
 	}, nil
 }
 
-// narrowed are the scopes of a refresh: those of the grant, or fewer of them if fewer are asked for (OAuth 2.1 section
-// 4.3).
+// narrowed are the scopes of a refresh: those of the grant, or fewer of them if fewer are asked for
+// (OAuth 2.1 section 4.3).
 func (b *Broker) narrowed(g *grant, parameter string) ([]string, *protocolError) {
 	asked := b.askedScopes(parameter, g.Scopes)
 	if slices.ContainsFunc(asked, func(name string) bool { return !slices.Contains(g.Scopes, name) }) {

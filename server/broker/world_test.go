@@ -80,7 +80,9 @@ func (l *logText) String() string {
 
 func newWorld(t *testing.T, o options) *world {
 	w := &world{t: t}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.broker.ServeHTTP(rw, r) }))
+	server := httptest.NewUnstartedServer(
+		http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.broker.ServeHTTP(rw, r) }),
+	)
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	require.NoError(t, err)
 	w.origin = "http://localhost:" + port
@@ -111,8 +113,14 @@ func newWorld(t *testing.T, o options) *world {
 func (w *world) start(o options) *broker.Broker {
 	tenant := w.fake.Tenant()
 	client, err := entra.New(entra.Config{
-		Authority: w.fake.URL, TenantID: tenant.ID, ClientID: tenant.Apps[0].ID, ClientSecret: tenant.Apps[0].Secrets[0],
-		RedirectURI: w.origin + broker.CallbackPath, Now: w.now, TrustPublicFakeKeys: true, HTTPClient: &http.Client{Transport: w},
+		Authority:           w.fake.URL,
+		TenantID:            tenant.ID,
+		ClientID:            tenant.Apps[0].ID,
+		ClientSecret:        tenant.Apps[0].Secrets[0],
+		RedirectURI:         w.origin + broker.CallbackPath,
+		Now:                 w.now,
+		TrustPublicFakeKeys: true,
+		HTTPClient:          &http.Client{Transport: w},
 	})
 	require.NoError(w.t, err)
 	if o.store == nil {
@@ -126,8 +134,16 @@ func (w *world) start(o options) *broker.Broker {
 		logger = slog.New(slog.NewTextHandler(o.log, nil))
 	}
 	b, err := broker.New(w.t.Context(), broker.Config{
-		Issuer: w.origin, Resource: w.origin + "/mcp", Entra: client, Store: o.store, Keys: o.keys, Now: w.now, RegistrationsPerMinute: o.perMinute,
-		TrustedProxies: o.proxies, Scopes: o.scopes, Logger: logger,
+		Issuer:                 w.origin,
+		Resource:               w.origin + "/mcp",
+		Entra:                  client,
+		Store:                  o.store,
+		Keys:                   o.keys,
+		Now:                    w.now,
+		RegistrationsPerMinute: o.perMinute,
+		TrustedProxies:         o.proxies,
+		Scopes:                 o.scopes,
+		Logger:                 logger,
 	})
 	require.NoError(w.t, err)
 	return b
@@ -147,14 +163,17 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
-	answer.Body, answer.ContentLength = io.NopCloser(strings.NewReader(strings.ReplaceAll(string(text), "User.Read", ""))), -1
+	answer.Body = io.NopCloser(strings.NewReader(strings.ReplaceAll(string(text), "User.Read", "")))
+	answer.ContentLength = -1
 	answer.Header.Del("Content-Length")
 	return answer, err
 }
 
 // entraAnswers lets Entra's token endpoint answer with this from now on.
 func (w *world) entraAnswers(status int, body string) {
-	w.answer.Store(&http.Response{StatusCode: status, Status: body, Header: http.Header{"Content-Type": {"application/json"}}})
+	w.answer.Store(
+		&http.Response{StatusCode: status, Status: body, Header: http.Header{"Content-Type": {"application/json"}}},
+	)
 }
 
 const verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
@@ -175,7 +194,14 @@ type browser struct {
 func (w *world) browser() *browser {
 	jar, err := cookiejar.New(nil)
 	require.NoError(w.t, err)
-	return &browser{w.t, &http.Client{Transport: w.transport, Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &browser{
+		w.t,
+		&http.Client{
+			Transport:     w.transport,
+			Jar:           jar,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
 }
 
 type answer struct {
@@ -227,7 +253,12 @@ type registered struct {
 }
 
 func (w *world) register(metadata string) (registered, int) {
-	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.origin+"/register", strings.NewReader(metadata))
+	r, err := http.NewRequestWithContext(
+		w.t.Context(),
+		http.MethodPost,
+		w.origin+"/register",
+		strings.NewReader(metadata),
+	)
 	require.NoError(w.t, err)
 	r.Header.Set("Content-Type", "application/json")
 	a := w.browser().send(r)
@@ -241,7 +272,13 @@ func (w *world) public(uris ...string) registered {
 	if len(uris) == 0 {
 		uris = []string{loopback}
 	}
-	text, _ := json.Marshal(map[string]any{"redirect_uris": uris, "token_endpoint_auth_method": "none", "client_name": "Test <b>client</b>"})
+	text, _ := json.Marshal(
+		map[string]any{
+			"redirect_uris":              uris,
+			"token_endpoint_auth_method": "none",
+			"client_name":                "Test <b>client</b>",
+		},
+	)
 	made, status := w.register(string(text))
 	require.Equal(w.t, http.StatusCreated, status)
 	return made
@@ -249,8 +286,14 @@ func (w *world) public(uris ...string) registered {
 
 func (w *world) request(c registered, change ...string) string {
 	q := url.Values{
-		"response_type": {"code"}, "client_id": {c.ID}, "redirect_uri": {loopback}, "state": {`a "b&c+d%`}, "code_challenge": {challenge(verifier)},
-		"code_challenge_method": {"S256"}, "scope": {"user.read"}, "resource": {w.origin + "/mcp"},
+		"response_type":         {"code"},
+		"client_id":             {c.ID},
+		"redirect_uri":          {loopback},
+		"state":                 {`a "b&c+d%`},
+		"code_challenge":        {challenge(verifier)},
+		"code_challenge_method": {"S256"},
+		"scope":                 {"user.read"},
+		"resource":              {w.origin + "/mcp"},
 	}
 	for i := 0; i < len(change); i += 2 {
 		q.Set(change[i], change[i+1])
@@ -285,7 +328,8 @@ func (w *world) approve(b *browser, page answer) string {
 	return unescape(onward.FindStringSubmatch(done.body)[1])
 }
 
-// signIn presses the account on the fake's page until it sends the browser back, and returns that address.
+// signIn presses the account on the fake's page until it sends the browser back, and returns that
+// address.
 func (w *world) signIn(b *browser, address, user string) string {
 	page := b.get(address)
 	for range 6 {
@@ -305,7 +349,8 @@ func (w *world) signIn(b *browser, address, user string) string {
 			if m[2] == "cancel" {
 				continue
 			}
-			if m[1] == "account" && (user == "" || strings.EqualFold(m[2], user)) || m[1] != "account" && !form.Has(m[1]) {
+			if m[1] == "account" && (user == "" || strings.EqualFold(m[2], user)) ||
+				m[1] != "account" && !form.Has(m[1]) {
 				form.Set(m[1], m[2])
 				break
 			}
@@ -346,7 +391,13 @@ func (w *world) token(form url.Values, headers ...string) (tokens, int) {
 }
 
 func redemption(c registered, code string) url.Values {
-	return url.Values{"grant_type": {"authorization_code"}, "client_id": {c.ID}, "code": {code}, "redirect_uri": {loopback}, "code_verifier": {verifier}}
+	return url.Values{
+		"grant_type":    {"authorization_code"},
+		"client_id":     {c.ID},
+		"code":          {code},
+		"redirect_uri":  {loopback},
+		"code_verifier": {verifier},
+	}
 }
 
 func refreshing(c registered, refresh string) url.Values {

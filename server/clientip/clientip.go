@@ -11,16 +11,19 @@ import (
 // Proxies are the addresses of trusted reverse proxies. Nil trusts none.
 type Proxies []netip.Prefix
 
-// maxHops bounds how many entries of X-Forwarded-For are read, and maxEntry the length of each in bytes.
+// maxHops bounds how many entries of X-Forwarded-For are read, and maxEntry the length of each in
+// bytes.
 const (
 	maxHops  = 32
 	maxEntry = 64
 )
 
-// maxProxies bounds a list of trusted proxies: content delivery networks publish some dozens of prefixes.
+// maxProxies bounds a list of trusted proxies: content delivery networks publish some dozens of
+// prefixes.
 const maxProxies = 1000
 
-// ParseProxies reads addresses and networks in CIDR notation, such as 10.0.0.7, 10.1.0.0/16 or fd00::/8.
+// ParseProxies reads addresses and networks in CIDR notation, such as 10.0.0.7, 10.1.0.0/16 or
+// fd00::/8.
 func ParseProxies(texts []string) (Proxies, error) {
 	if len(texts) > maxProxies {
 		return nil, fmt.Errorf("want at most %d trusted proxies, got %d", maxProxies, len(texts))
@@ -75,10 +78,10 @@ func (p Proxies) contains(address netip.Addr) bool {
 	return false
 }
 
-// Address is the address that a request came from: the peer's, or if the peer is a trusted proxy, the last one in
-// X-Forwarded-For that is not a trusted proxy. An entry that is no address ends the search; then the proxy that
-// appended it counts. IPv4-mapped addresses are unmapped, and zones left out. The result is the zero Addr if the peer
-// has no IP address, as on a Unix socket.
+// Address is the address that a request came from: the peer's, or if the peer is a trusted proxy,
+// the last one in X-Forwarded-For that is not a trusted proxy. An entry that is no address ends the
+// search; then the proxy that appended it counts. IPv4-mapped addresses are unmapped, and zones
+// left out. The result is the zero Addr if the peer has no IP address, as on a Unix socket.
 func (p Proxies) Address(r *http.Request) netip.Addr {
 	address, known := parseEntry(r.RemoteAddr)
 	if !known {
@@ -86,7 +89,8 @@ func (p Proxies) Address(r *http.Request) netip.Addr {
 	}
 	lines := r.Header["X-Forwarded-For"]
 	line := len(lines)
-	rest, more := "", false
+	rest := ""
+	more := false
 	for range maxHops {
 		if !p.contains(address) {
 			return address
@@ -96,7 +100,8 @@ func (p Proxies) Address(r *http.Request) netip.Addr {
 				return address
 			}
 			line--
-			rest, more = lines[line], true
+			rest = lines[line]
+			more = true
 		}
 		entry := rest
 		if comma := strings.LastIndexByte(rest, ','); comma >= 0 {
@@ -113,7 +118,8 @@ func (p Proxies) Address(r *http.Request) netip.Addr {
 	return address
 }
 
-// parseEntry reads an address with or without a port. IPv6 may stand in brackets, and has to before a port.
+// parseEntry reads an address with or without a port. IPv6 may stand in brackets, and has to before
+// a port.
 func parseEntry(entry string) (netip.Addr, bool) {
 	if len(entry) > maxEntry {
 		return netip.Addr{}, false
@@ -137,8 +143,9 @@ func parseEntry(entry string) (netip.Addr, bool) {
 	return address.Unmap().WithZone(""), true
 }
 
-// Network is the network that an address belongs to, for limits: /24 for IPv4 and /48 for IPv6. A subscriber commonly
-// gets a /56 or a /48 (RFC 6177), so all of its addresses are one source. The zero Addr has the zero Prefix.
+// Network is the network that an address belongs to, for limits: /24 for IPv4 and /48 for IPv6. A
+// subscriber commonly gets a /56 or a /48 (RFC 6177), so all of its addresses are one source. The
+// zero Addr has the zero Prefix.
 func Network(address netip.Addr) netip.Prefix {
 	bits := 24
 	if address = address.Unmap(); address.Is6() {

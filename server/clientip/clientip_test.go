@@ -85,10 +85,21 @@ func TestParseProxies(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "[10.0.0.7/32 10.1.0.0/16 fd00::/8 ::1/128 192.0.2.1/32 198.51.100.0/24]", fmt.Sprint(proxies))
 	for text, want := range map[string]string{
-		"": "no address", "proxy.example": "no address", "*": "no address", "10.0.0.1:80": "no address",
-		"10.0.0": "no address", "10.0.0.0/33": "no address", "10.0.0.0/": "no address", "10.0.0.0/-1": "no address",
-		"[::1]": "no address", "fe80::1%eth0": "zone", "fe80::%eth0/64": "no address", "10.0.0.5/8": "write 10.0.0.0/8",
-		"0.0.0.0/0": "every address", "::/0": "every address", "::ffff:0.0.0.0/96": "every address",
+		"":                  "no address",
+		"proxy.example":     "no address",
+		"*":                 "no address",
+		"10.0.0.1:80":       "no address",
+		"10.0.0":            "no address",
+		"10.0.0.0/33":       "no address",
+		"10.0.0.0/":         "no address",
+		"10.0.0.0/-1":       "no address",
+		"[::1]":             "no address",
+		"fe80::1%eth0":      "zone",
+		"fe80::%eth0/64":    "no address",
+		"10.0.0.5/8":        "write 10.0.0.0/8",
+		"0.0.0.0/0":         "every address",
+		"::/0":              "every address",
+		"::ffff:0.0.0.0/96": "every address",
 	} {
 		_, err := clientip.ParseProxies([]string{"10.0.0.1", text})
 		assert.ErrorContains(t, err, want, "%q", text)
@@ -100,8 +111,10 @@ func TestParseProxies(t *testing.T) {
 func TestNetwork(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{
-		"192.0.2.77": "192.0.2.0/24", "::ffff:192.0.2.77": "192.0.2.0/24",
-		"2001:db8:1:ff00::1": "2001:db8:1::/48", "fe80::1%eth0": "fe80::/48",
+		"192.0.2.77":         "192.0.2.0/24",
+		"::ffff:192.0.2.77":  "192.0.2.0/24",
+		"2001:db8:1:ff00::1": "2001:db8:1::/48",
+		"fe80::1%eth0":       "fe80::/48",
 	} {
 		assert.Equal(t, want, clientip.Network(netip.MustParseAddr(address)).String(), address)
 	}

@@ -24,8 +24,9 @@ const (
 	Application CallerKind = "app"
 )
 
-// A Caller is what a verified access token says. Issuer, TenantID and ObjectID identify the caller; Issuer is the v2
-// issuer whatever the token's version, so that one person is one person. The names are for display only.
+// A Caller is what a verified access token says. Issuer, TenantID and ObjectID identify the caller;
+// Issuer is the v2 issuer whatever the token's version, so that one person is one person. The names
+// are for display only.
 type Caller struct {
 	Attributes
 	Issuer, TenantID, ObjectID string
@@ -52,8 +53,8 @@ const (
 	disagreeing    token.Reason = "its claims disagree with each other"
 )
 
-// A ClientNotAllowedError means that the token is good, and its client is not on the list, or a public one where that is not
-// enough.
+// A ClientNotAllowedError means that the token is good, and its client is not on the list, or a
+// public one where that is not enough.
 type ClientNotAllowedError struct {
 	ClientID string
 	// Public says that the client is refused because it has not authenticated itself.
@@ -75,13 +76,15 @@ func (e *ClientNotAllowedError) Error() string {
 	return "the client " + e.ClientID + " is not among those that may call (AUTH_ALLOWED_CLIENTS)"
 }
 
-// Verify judges an access token. The error is a [*token.InvalidError], a [*ClientNotAllowedError], or says that nobody
-// can tell now. The reason token.Expired means that nothing else is wrong with the token. Of a token that is remembered
-// the caller is the same each time, so nobody may change it.
+// Verify judges an access token. The error is a [*token.InvalidError], a [*ClientNotAllowedError],
+// or says that nobody can tell now. The reason token.Expired means that nothing else is wrong with
+// the token. Of a token that is remembered the caller is the same each time, so nobody may change
+// it.
 func (a *API) Verify(ctx context.Context, raw string) (*Caller, error) { return a.verify(ctx, raw) }
 
-// Verifying is [API.Verify] for those who have a type of their own for callers: what it returns judges by the same rules,
-// and with a memory of the same size of its own. Of a token that is remembered make is called once.
+// Verifying is [API.Verify] for those who have a type of their own for callers: what it returns
+// judges by the same rules, and with a memory of the same size of its own. Of a token that is
+// remembered make is called once.
 func Verifying[T any](a *API, make func(*Caller) T) func(ctx context.Context, raw string) (T, error) {
 	type judged struct {
 		caller *Caller
@@ -160,16 +163,19 @@ type accessClaims struct {
 // scopeText is what scp may be: names with single blanks between them.
 var scopeText = regexp.MustCompile(`^[!-~]+( [!-~]+)*$`)
 
-// read judges what is true of Entra's tokens only. The issuer and one audience are known to be right.
+// read judges what is true of Entra's tokens only. The issuer and one audience are known to be
+// right.
 func (a *API) read(verified *token.Claims) (*Caller, error) {
 	known := a.known[verified.Issuer]
 	var claims accessClaims
 	if err := verified.Decode(&claims); err != nil {
 		return nil, token.NewInvalidError(token.BadClaims)
 	}
-	client, proof := claims.AZP, claims.AZPProof
+	client := claims.AZP
+	proof := claims.AZPProof
 	if known.version == "1.0" {
-		client, proof = claims.AppID, claims.AppProof
+		client = claims.AppID
+		proof = claims.AppProof
 	}
 	client = strings.ToLower(client)
 	switch {
@@ -178,25 +184,39 @@ func (a *API) read(verified *token.Claims) (*Caller, error) {
 	case client == "":
 		// An ID token, whose audience is the same where client and API share one registration.
 		return nil, token.NewInvalidError(notAccess)
-	case claims.Version != known.version, claims.TenantID != known.client.deployment.tenant, claims.AZP != "" && claims.AppID != "",
-		!guid.MatchString(client), !guid.MatchString(claims.ObjectID), verified.Subject == "":
+	case claims.Version != known.version,
+		claims.TenantID != known.client.deployment.tenant,
+		claims.AZP != "" && claims.AppID != "",
+		!guid.MatchString(client),
+		!guid.MatchString(claims.ObjectID),
+		verified.Subject == "":
 		return nil, token.NewInvalidError(disagreeing)
 	}
 	caller := &Caller{
-		Issuer: known.client.deployment.issuer(), TenantID: claims.TenantID, ObjectID: claims.ObjectID,
-		Name: claims.Name, Username: claims.Preferred, ClientID: client, TokenID: claims.TokenID,
+		Issuer:       known.client.deployment.issuer(),
+		TenantID:     claims.TenantID,
+		ObjectID:     claims.ObjectID,
+		Name:         claims.Name,
+		Username:     claims.Preferred,
+		ClientID:     client,
+		TokenID:      claims.TokenID,
 		Confidential: proof == "1" || proof == "2",
-		Issued:       verified.IssuedAt, Expiry: verified.Expiry, GoodUntil: verified.GoodUntil,
+		Issued:       verified.IssuedAt,
+		Expiry:       verified.Expiry,
+		GoodUntil:    verified.GoodUntil,
 	}
 	if caller.Username == "" {
 		caller.Username = claims.UPN
 	}
-	// idtyp is an optional claim, so its absence says nothing; scp is what tells a person's token from an application's.
+	// idtyp is an optional claim, so its absence says nothing; scp is what tells a person's token
+	// from an application's.
 	if claims.Scope == nil {
 		if claims.Kind != "" && claims.Kind != "app" || verified.Subject != claims.ObjectID {
 			return nil, token.NewInvalidError(disagreeing)
 		}
-		caller.Attributes, caller.Name, caller.Username = claims.ofApplication(), "", ""
+		caller.Attributes = claims.ofApplication()
+		caller.Name = ""
+		caller.Username = ""
 		return caller, nil
 	}
 	if claims.Kind != "" && claims.Kind != "user" || *claims.Scope != "" && !scopeText.MatchString(*claims.Scope) {

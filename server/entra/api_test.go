@@ -23,19 +23,30 @@ const (
 	nobody       = "99999999-0000-4000-8000-000000000000"
 )
 
-// apiDirectory has an API that can go on behalf of people, registered in the first tenant and used by both.
+// apiDirectory has an API that can go on behalf of people, registered in the first tenant and used
+// by both.
 func apiDirectory(version int) directory.Directory {
 	all := directory.Default()
 	home := &all.Tenants[0]
 	api := &home.Apps[1]
-	api.TokenVersion, api.Secrets, api.MultiTenant = version, []string{apiSecret}, true
+	api.TokenVersion = version
+	api.Secrets = []string{apiSecret}
+	api.MultiTenant = true
 	api.Consented = []string{"User.Read"}
 	api.Roles = []directory.Role{{Value: "Tool.Call"}}
-	other := directory.Tenant{ID: secondTenant, DisplayName: "Fabrikam", Domains: []string{"fabrikam.onmicrosoft.com"}, Users: []directory.User{{
-		ID: "5a1e0004-0000-4000-8000-000000000009", UserPrincipalName: "ida@fabrikam.onmicrosoft.com", DisplayName: "Ida",
-	}}}
+	other := directory.Tenant{
+		ID:          secondTenant,
+		DisplayName: "Fabrikam",
+		Domains:     []string{"fabrikam.onmicrosoft.com"},
+		Users: []directory.User{{
+			ID:                "5a1e0004-0000-4000-8000-000000000009",
+			UserPrincipalName: "ida@fabrikam.onmicrosoft.com",
+			DisplayName:       "Ida",
+		}},
+	}
 	guestApp := home.Apps[0]
-	guestApp.ID, guestApp.ObjectID = "5a1e0002-0000-4000-8000-000000000009", "5a1e0002-0000-4000-8000-0000000000fe"
+	guestApp.ID = "5a1e0002-0000-4000-8000-000000000009"
+	guestApp.ObjectID = "5a1e0002-0000-4000-8000-0000000000fe"
 	other.Apps = []directory.App{guestApp, *api}
 	other.Apps[1].MultiTenant = false
 	all.Tenants = append(all.Tenants, other)
@@ -51,8 +62,12 @@ func newAPIFake(t *testing.T, version int) *fakeentra.Fake {
 
 func apiConfig(fake *fakeentra.Fake) entra.Config {
 	return entra.Config{
-		TenantID: directory.DefaultTenantID, ClientID: directory.DefaultAPIID, ClientSecret: apiSecret,
-		HTTPClient: fake.Client(), TrustPublicFakeKeys: true, Now: clock,
+		TenantID:            directory.DefaultTenantID,
+		ClientID:            directory.DefaultAPIID,
+		ClientSecret:        apiSecret,
+		HTTPClient:          fake.Client(),
+		TrustPublicFakeKeys: true,
+		Now:                 clock,
 	}
 }
 
@@ -79,7 +94,12 @@ func TestAnAPITakesItsTokens(t *testing.T) {
 		caller, err := api.Verify(t.Context(), mint(t, fake, fakeentra.Token{}))
 		require.NoError(t, err)
 		assert.Equal(t, entra.Member, caller.Kind)
-		assert.Equal(t, fake.Issuer(directory.DefaultTenantID), caller.Issuer, "one person is one person in both versions")
+		assert.Equal(
+			t,
+			fake.Issuer(directory.DefaultTenantID),
+			caller.Issuer,
+			"one person is one person in both versions",
+		)
 		assert.Equal(t, directory.DefaultTenantID, caller.TenantID)
 		assert.Equal(t, directory.DefaultUserID, caller.ObjectID)
 		assert.Equal(t, directory.DefaultClientID, caller.ClientID)
@@ -98,7 +118,10 @@ func TestWhatAnAPIRefuses(t *testing.T) {
 	}
 	without := func(names ...string) fakeentra.Token {
 		return edit(func(claims map[string]any) {
-			maps.DeleteFunc(claims, func(name string, _ any) bool { return strings.Contains(" "+strings.Join(names, " ")+" ", " "+name+" ") })
+			maps.DeleteFunc(
+				claims,
+				func(name string, _ any) bool { return strings.Contains(" "+strings.Join(names, " ")+" ", " "+name+" ") },
+			)
 		})
 	}
 	for name, want := range map[string]fakeentra.Token{
@@ -188,9 +211,15 @@ func TestALogSaysWhichSettingATokenMissed(t *testing.T) {
 	api := newAPI(t, apiConfig(fake), entra.APIConfig{})
 	_, err = api.Verify(t.Context(), mint(t, fake, fakeentra.Token{Tenant: secondTenant}))
 	assert.ErrorContains(t, err, "AUTH_ALLOWED_TENANTS")
-	_, err = api.Verify(t.Context(), mint(t, fake, fakeentra.Token{Edit: func(c map[string]any) { delete(c, "azp"); delete(c, "scp") }}))
+	_, err = api.Verify(
+		t.Context(),
+		mint(t, fake, fakeentra.Token{Edit: func(c map[string]any) { delete(c, "azp"); delete(c, "scp") }}),
+	)
 	assert.ErrorContains(t, err, "it names no client", "an ID token, where client and API are one registration")
-	_, err = api.Verify(t.Context(), mint(t, fake, fakeentra.Token{Edit: func(c map[string]any) { c["iss"] = "https://evil.example" }}))
+	_, err = api.Verify(
+		t.Context(),
+		mint(t, fake, fakeentra.Token{Edit: func(c map[string]any) { c["iss"] = "https://evil.example" }}),
+	)
 	assert.ErrorContains(t, err, string(token.WrongIssuer))
 }
 
@@ -227,7 +256,10 @@ func TestListedTenantsAreToldApart(t *testing.T) {
 	caller, err := api.Verify(t.Context(), mint(t, fake, fakeentra.Token{Tenant: secondTenant}))
 	require.NoError(t, err)
 	assert.Equal(t, secondTenant, caller.TenantID)
-	_, err = api.Verify(t.Context(), mint(t, fake, fakeentra.Token{Edit: func(c map[string]any) { c["tid"] = secondTenant }}))
+	_, err = api.Verify(
+		t.Context(),
+		mint(t, fake, fakeentra.Token{Edit: func(c map[string]any) { c["tid"] = secondTenant }}),
+	)
 	require.Error(t, err, "the issuer says one tenant, the claim another")
 }
 
@@ -239,7 +271,8 @@ func TestPeopleGuestsAndApplicationsAreToldApart(t *testing.T) {
 		for _, name := range []string{"scp", "name", "preferred_username", "sid"} {
 			delete(claims, name)
 		}
-		claims["sub"], claims["roles"] = claims["oid"], []string{"Tool.Call"}
+		claims["sub"] = claims["oid"]
+		claims["roles"] = []string{"Tool.Call"}
 	}
 	for name, test := range map[string]struct {
 		edit func(map[string]any)
@@ -271,7 +304,11 @@ func TestOnlyListedClientsMayCall(t *testing.T) {
 	t.Parallel()
 	fake := newAPIFake(t, 2)
 	raw := mint(t, fake, fakeentra.Token{})
-	_, err := newAPI(t, apiConfig(fake), entra.APIConfig{Clients: []string{strings.ToUpper(directory.DefaultClientID)}}).Verify(t.Context(), raw)
+	_, err := newAPI(
+		t,
+		apiConfig(fake),
+		entra.APIConfig{Clients: []string{strings.ToUpper(directory.DefaultClientID)}},
+	).Verify(t.Context(), raw)
 	require.NoError(t, err)
 	_, err = newAPI(t, apiConfig(fake), entra.APIConfig{Clients: []string{nobody}}).Verify(t.Context(), raw)
 	var refused *entra.ClientNotAllowedError
@@ -279,7 +316,8 @@ func TestOnlyListedClientsMayCall(t *testing.T) {
 	assert.Equal(t, directory.DefaultClientID, refused.ClientID)
 }
 
-// TestExpiryHidesNothing judges expired tokens that would not be taken anyway, as the guard does while a call runs.
+// TestExpiryHidesNothing judges expired tokens that would not be taken anyway, as the guard does
+// while a call runs.
 func TestExpiryHidesNothing(t *testing.T) {
 	t.Parallel()
 	fake := newAPIFake(t, 2)
@@ -329,7 +367,12 @@ func TestAnAPIsConfigurationIsReadStrictly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg, rules := entra.Config{TenantID: directory.DefaultTenantID, ClientID: directory.DefaultAPIID, ClientSecret: "canary"}, entra.APIConfig{}
+			cfg := entra.Config{
+				TenantID:     directory.DefaultTenantID,
+				ClientID:     directory.DefaultAPIID,
+				ClientSecret: "canary",
+			}
+			rules := entra.APIConfig{}
 			test.change(&cfg, &rules)
 			_, err := entra.NewAPI(cfg, rules)
 			if test.key == "" {
@@ -355,11 +398,14 @@ func TestTheCloudDecidesTheNames(t *testing.T) {
 		"login.partner.microsoftonline.cn": {fakeentra.China, "microsoftgraph.chinacloudapi.cn", "sts.chinacloudapi.cn"},
 	} {
 		for _, version := range []int{1, 2} {
-			fake, err := fakeentra.New(fakeentra.Config{Directory: apiDirectory(version), Cloud: test.cloud, AutoSignIn: true})
+			fake, err := fakeentra.New(
+				fakeentra.Config{Directory: apiDirectory(version), Cloud: test.cloud, AutoSignIn: true},
+			)
 			require.NoError(t, err)
 			var graph atomic.Value
 			cfg := apiConfig(fake)
-			cfg.Authority, cfg.Now = authority, nil
+			cfg.Authority = authority
+			cfg.Now = nil
 			cfg.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 				if r.URL.Path == "/v1.0/me" {
 					graph.Store(r.URL.Host)

@@ -10,15 +10,16 @@ import (
 type Attributes struct {
 	// Kind tells members of the tenant, guests and applications apart.
 	Kind CallerKind `json:"kind"`
-	// KindStated says that the token states the kind. Tokens of people do so by the claim acct or idp. Without either,
-	// Kind is Member only because nothing says otherwise: whoever needs members has to refuse then.
+	// KindStated says that the token states the kind. Tokens of people do so by the claim acct or
+	// idp. Without either, Kind is Member only because nothing says otherwise: whoever needs
+	// members has to refuse then.
 	KindStated bool `json:"kind_stated"`
 	// Roles are the app roles.
 	Roles []string `json:"roles,omitempty"`
 	// Groups are the object IDs of groups. Entra names them only if the registration asks for it.
 	Groups []string `json:"groups,omitempty"`
-	// GroupsIncomplete says that the caller is in groups which Groups does not have: there are more than fit into a
-	// token, or nothing is known of the groups.
+	// GroupsIncomplete says that the caller is in groups which Groups does not have: there are more
+	// than fit into a token, or nothing is known of the groups.
 	GroupsIncomplete bool `json:"groups_incomplete,omitempty"`
 }
 
@@ -33,15 +34,18 @@ type attributeClaims struct {
 	Elsewhere map[string]any `json:"_claim_names"`
 }
 
-// ofPerson reads the claims of a person's token. Of claims that contradict each other, the one counts that gives less.
+// ofPerson reads the claims of a person's token. Of claims that contradict each other, the one
+// counts that gives less.
 func (c *attributeClaims) ofPerson(ownProvider func(string) bool) Attributes {
 	a := c.ofAny()
 	foreign := c.Provider != "" && !ownProvider(c.Provider)
 	switch {
 	case c.isAccount(1), foreign:
-		a.Kind, a.KindStated = Guest, true
+		a.Kind = Guest
+		a.KindStated = true
 	case c.isAccount(0), c.Account == nil && c.Provider != "":
-		a.Kind, a.KindStated = Member, true
+		a.Kind = Member
+		a.KindStated = true
 	default:
 		a.Kind = Member
 	}
@@ -50,7 +54,8 @@ func (c *attributeClaims) ofPerson(ownProvider func(string) bool) Attributes {
 
 func (c *attributeClaims) ofApplication() Attributes {
 	a := c.ofAny()
-	a.Kind, a.KindStated = Application, true
+	a.Kind = Application
+	a.KindStated = true
 	return a
 }
 

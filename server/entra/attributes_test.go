@@ -12,7 +12,8 @@ import (
 	"mcpentra/server/entra"
 )
 
-// TestWhatATokenSaysBesideWhoSomebodyIs reads the same claims from an ID token and from an access token of an API.
+// TestWhatATokenSaysBesideWhoSomebodyIs reads the same claims from an ID token and from an access
+// token of an API.
 func TestWhatATokenSaysBesideWhoSomebodyIs(t *testing.T) {
 	t.Parallel()
 	const (

@@ -58,8 +58,14 @@ func (c *Client) AuthorizationURL(ctx context.Context, req AuthorizationRequest)
 
 func (c *Client) oauth(found *discovered) *oauth2.Config {
 	return &oauth2.Config{
-		ClientID: c.cfg.ClientID, ClientSecret: c.cfg.ClientSecret, RedirectURL: c.cfg.RedirectURI,
-		Endpoint: oauth2.Endpoint{AuthURL: found.AuthorizationEndpoint, TokenURL: found.TokenEndpoint, AuthStyle: oauth2.AuthStyleInParams},
+		ClientID:     c.cfg.ClientID,
+		ClientSecret: c.cfg.ClientSecret,
+		RedirectURL:  c.cfg.RedirectURI,
+		Endpoint: oauth2.Endpoint{
+			AuthURL:   found.AuthorizationEndpoint,
+			TokenURL:  found.TokenEndpoint,
+			AuthStyle: oauth2.AuthStyleInParams,
+		},
 	}
 }
 

@@ -26,9 +26,21 @@ func TestCheckNamesTheKeyThatIsWrong(t *testing.T) {
 	}{
 		"everything is right": {change: func(*entra.Config) {}},
 		"a tenant by domain":  {change: func(c *entra.Config) { c.TenantID = directory.DefaultDomain }},
-		"an unknown tenant":   {change: func(c *entra.Config) { c.TenantID = unknown }, aadsts: 90002, key: "AUTH_TENANT_ID"},
-		"an unknown client":   {change: func(c *entra.Config) { c.ClientID = unknown }, aadsts: 700016, key: "AUTH_CLIENT_ID"},
-		"a wrong secret":      {change: func(c *entra.Config) { c.ClientSecret = "secret-canary" }, aadsts: 7000215, key: "AUTH_CLIENT_SECRET"},
+		"an unknown tenant": {
+			change: func(c *entra.Config) { c.TenantID = unknown },
+			aadsts: 90002,
+			key:    "AUTH_TENANT_ID",
+		},
+		"an unknown client": {
+			change: func(c *entra.Config) { c.ClientID = unknown },
+			aadsts: 700016,
+			key:    "AUTH_CLIENT_ID",
+		},
+		"a wrong secret": {
+			change: func(c *entra.Config) { c.ClientSecret = "secret-canary" },
+			aadsts: 7000215,
+			key:    "AUTH_CLIENT_SECRET",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -61,7 +73,9 @@ func TestCheckWorksOverSocketsToo(t *testing.T) {
 			fake := start(fakeentra.Config{})
 			t.Cleanup(fake.Close)
 			cfg := forFake(fake.Fake)
-			cfg.Authority, cfg.GraphURL, cfg.HTTPClient = fake.URL, fake.URL, fake.Client()
+			cfg.Authority = fake.URL
+			cfg.GraphURL = fake.URL
+			cfg.HTTPClient = fake.Client()
 			require.NoError(t, newClient(t, cfg).Check(t.Context()))
 		})
 	}
@@ -112,7 +126,11 @@ func TestCheckForgivesConditionalAccess(t *testing.T) {
 	issuer.token = func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, 400, map[string]any{"error": "invalid_grant", "error_codes": []int{53003}})
 	}
-	require.NoError(t, newClient(t, issuer.config()).Check(t.Context()), "it is asked after the secret, which is therefore right")
+	require.NoError(
+		t,
+		newClient(t, issuer.config()).Check(t.Context()),
+		"it is asked after the secret, which is therefore right",
+	)
 }
 
 func TestNoSecretReachesTheLog(t *testing.T) {
@@ -124,7 +142,8 @@ func TestNoSecretReachesTheLog(t *testing.T) {
 	}
 	var log strings.Builder
 	cfg := issuer.config()
-	cfg.ClientSecret, cfg.Logger = "canary", slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	cfg.ClientSecret = "canary"
+	cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	client := newClient(t, cfg)
 	_, err := client.Refresh(t.Context(), "canary", nil)
 	require.Error(t, err)
@@ -138,7 +157,10 @@ func TestARefusalIsReadButNotBelieved(t *testing.T) {
 	issuer := newIssuer(t)
 	issuer.token = func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, 400, map[string]any{
-			"error": "invalid_request", "suberror": "bad\nsuberror", "error_codes": []int{70002, 54005}, "correlation_id": "abc",
+			"error":             "invalid_request",
+			"suberror":          "bad\nsuberror",
+			"error_codes":       []int{70002, 54005},
+			"correlation_id":    "abc",
 			"error_description": "AADSTS54005: once\r\n\x1b[31mtwice" + strings.Repeat("é", 2000) + " Trace ID: 1",
 		})
 	}
@@ -165,9 +187,19 @@ func TestAnAuthorizationErrorIsCleanedToo(t *testing.T) {
 func TestAdviceNamesTheKeyOfTheEnvFile(t *testing.T) {
 	t.Parallel()
 	for number, key := range map[int]string{
-		7000215: "AUTH_CLIENT_SECRET", 7000222: "AUTH_CLIENT_SECRET", 90002: "AUTH_TENANT_ID", 900023: "AUTH_TENANT_ID",
-		700016: "AUTH_CLIENT_ID", 50011: "AUTH_REDIRECT_URI", 50194: "AUTH_TENANT_ID", 65001: "consent", 90094: "consent",
-		50105: "Users and groups", 53003: "Conditional Access", 50076: "second factor", 50079: "second factor",
+		7000215: "AUTH_CLIENT_SECRET",
+		7000222: "AUTH_CLIENT_SECRET",
+		90002:   "AUTH_TENANT_ID",
+		900023:  "AUTH_TENANT_ID",
+		700016:  "AUTH_CLIENT_ID",
+		50011:   "AUTH_REDIRECT_URI",
+		50194:   "AUTH_TENANT_ID",
+		65001:   "consent",
+		90094:   "consent",
+		50105:   "Users and groups",
+		53003:   "Conditional Access",
+		50076:   "second factor",
+		50079:   "second factor",
 	} {
 		assert.Contains(t, entra.Advice(number), key, "AADSTS%d", number)
 	}
@@ -182,7 +214,10 @@ func TestTheDocumentIsKeptForADayAndOutlivesTheIssuer(t *testing.T) {
 	cfg.Now = func() time.Time { return now }
 	client := newClient(t, cfg)
 	ask := func() error {
-		_, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{State: "s", Nonce: "n", CodeChallenge: "c"})
+		_, err := client.AuthorizationURL(
+			t.Context(),
+			entra.AuthorizationRequest{State: "s", Nonce: "n", CodeChallenge: "c"},
+		)
 		return err
 	}
 	require.NoError(t, ask())

@@ -25,21 +25,22 @@ type Config struct {
 	ClientID string
 	// ClientSecret is the value (not the ID) of one of its client secrets.
 	ClientSecret string
-	// RedirectURI is where Entra sends the browser back to; it is registered under the platform Web.
+	// RedirectURI is where Entra sends the browser back to; it is registered under the platform
+	// Web.
 	RedirectURI string
 	// GraphURL is another address for Microsoft Graph, on loopback only. "" means the cloud's, or
 	// the authority itself when that is a loopback address.
 	GraphURL string
-	// HTTPClient sends every request; nil means a client of its own, which knows no proxy. Redirects
-	// are never followed.
+	// HTTPClient sends every request; nil means a client of its own, which knows no proxy.
+	// Redirects are never followed.
 	HTTPClient *http.Client
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Logger hears of what goes wrong between Entra and us; nil discards. No token, code or secret
 	// is ever logged.
 	Logger *slog.Logger
-	// TrustPublicFakeKeys accepts tokens signed with the fake issuer's embedded keys. These keys are
-	// public: with a fake that others can reach, every program can sign in as any person. An
+	// TrustPublicFakeKeys accepts tokens signed with the fake issuer's embedded keys. These keys
+	// are public: with a fake that others can reach, every program can sign in as any person. An
 	// authority on loopback needs no such word: its fake is trusted, and the log has one warning.
 	TrustPublicFakeKeys bool
 }
@@ -60,9 +61,24 @@ type cloud struct {
 }
 
 var clouds = []cloud{
-	{"login.microsoftonline.com", []string{"login.windows.net", "login.microsoft.com"}, []string{"graph.microsoft.com"}, "sts.windows.net"},
-	{"login.microsoftonline.us", []string{"login.usgovcloudapi.net"}, []string{"graph.microsoft.us", "dod-graph.microsoft.us"}, "sts.windows.net"},
-	{"login.partner.microsoftonline.cn", []string{"login.chinacloudapi.cn"}, []string{"microsoftgraph.chinacloudapi.cn"}, "sts.chinacloudapi.cn"},
+	{
+		"login.microsoftonline.com",
+		[]string{"login.windows.net", "login.microsoft.com"},
+		[]string{"graph.microsoft.com"},
+		"sts.windows.net",
+	},
+	{
+		"login.microsoftonline.us",
+		[]string{"login.usgovcloudapi.net"},
+		[]string{"graph.microsoft.us", "dod-graph.microsoft.us"},
+		"sts.windows.net",
+	},
+	{
+		"login.partner.microsoftonline.cn",
+		[]string{"login.chinacloudapi.cn"},
+		[]string{"microsoftgraph.chinacloudapi.cn"},
+		"sts.chinacloudapi.cn",
+	},
 }
 
 // deployment is a Config that has been read.
@@ -86,11 +102,17 @@ func (cfg *Config) readSignIn() (*deployment, error) {
 		return nil, err
 	}
 	if cfg.ClientSecret == "" {
-		return nil, &ConfigError{"AUTH_CLIENT_SECRET", "is missing: write the Value of a client secret (app registration, Certificates & secrets)"}
+		return nil, &ConfigError{
+			"AUTH_CLIENT_SECRET",
+			"is missing: write the Value of a client secret (app registration, Certificates & secrets)",
+		}
 	}
 	redirect, err := url.Parse(cfg.RedirectURI)
 	if err != nil || !secureURL(redirect) || redirect.Fragment != "" {
-		return nil, &ConfigError{"AUTH_REDIRECT_URI", "has to be an https URL, or http on localhost, as it is registered under the platform Web"}
+		return nil, &ConfigError{
+			"AUTH_REDIRECT_URI",
+			"has to be an https URL, or http on localhost, as it is registered under the platform Web",
+		}
 	}
 	return d, nil
 }
@@ -100,17 +122,35 @@ func (cfg *Config) read() (*deployment, error) {
 	d := &deployment{tenant: strings.ToLower(cfg.TenantID)}
 	switch {
 	case d.tenant == "":
-		return nil, &ConfigError{"AUTH_TENANT_ID", "is missing: write the Directory (tenant) ID from the app registration's overview page"}
+		return nil, &ConfigError{
+			"AUTH_TENANT_ID",
+			"is missing: write the Directory (tenant) ID from the app registration's overview page",
+		}
 	case d.tenant == "common", d.tenant == "organizations", d.tenant == "consumers":
-		return nil, &ConfigError{"AUTH_TENANT_ID", fmt.Sprintf("is %q, which stands for many tenants: write the Directory (tenant) ID of yours", d.tenant)}
+		return nil, &ConfigError{
+			"AUTH_TENANT_ID",
+			fmt.Sprintf("is %q, which stands for many tenants: write the Directory (tenant) ID of yours", d.tenant),
+		}
 	case !guid.MatchString(d.tenant) && !domain.MatchString(d.tenant):
-		return nil, &ConfigError{"AUTH_TENANT_ID", "is neither a GUID nor a domain name: write the Directory (tenant) ID from the app registration's overview page"}
+		return nil, &ConfigError{
+			"AUTH_TENANT_ID",
+			"is neither a GUID nor a domain name: write the Directory (tenant) ID from the app registration's overview page",
+		}
 	case cfg.ClientID == "":
-		return nil, &ConfigError{"AUTH_CLIENT_ID", "is missing: write the Application (client) ID from the app registration's overview page"}
+		return nil, &ConfigError{
+			"AUTH_CLIENT_ID",
+			"is missing: write the Application (client) ID from the app registration's overview page",
+		}
 	case !guid.MatchString(strings.ToLower(cfg.ClientID)):
-		return nil, &ConfigError{"AUTH_CLIENT_ID", "is not a GUID: write the Application (client) ID from the app registration's overview page"}
+		return nil, &ConfigError{
+			"AUTH_CLIENT_ID",
+			"is not a GUID: write the Application (client) ID from the app registration's overview page",
+		}
 	case strings.TrimSpace(cfg.ClientSecret) != cfg.ClientSecret:
-		return nil, &ConfigError{"AUTH_CLIENT_SECRET", "begins or ends with a blank: write the secret's Value and nothing else"}
+		return nil, &ConfigError{
+			"AUTH_CLIENT_SECRET",
+			"begins or ends with a blank: write the secret's Value and nothing else",
+		}
 	}
 	if err := d.readAuthority(cfg.Authority); err != nil {
 		return nil, err
@@ -129,29 +169,39 @@ func (d *deployment) readAuthority(authority string) error {
 		authority = "https://" + authority
 	}
 	u, err := url.Parse(authority)
-	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return &ConfigError{"AUTH_AUTHORITY", "has to be a host, or a URL of scheme and host alone: the tenant belongs into AUTH_TENANT_ID"}
+	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" ||
+		u.User != nil {
+		return &ConfigError{
+			"AUTH_AUTHORITY",
+			"has to be a host, or a URL of scheme and host alone: the tenant belongs into AUTH_TENANT_ID",
+		}
 	}
 	if !secureURL(u) {
 		return &ConfigError{"AUTH_AUTHORITY", "has to be https; plain http is accepted on loopback only"}
 	}
 	host := strings.ToLower(u.Host)
-	d.authority, d.loopback = u.Scheme+"://"+host, isLoopback(u.Hostname())
+	d.authority = u.Scheme + "://" + host
+	d.loopback = isLoopback(u.Hostname())
 	for _, c := range clouds {
 		for _, name := range append([]string{c.authority}, c.aliases...) {
 			if host != name && host != name+":443" {
 				continue
 			}
 			// Issuers name the canonical host, whichever was asked.
-			d.authority, d.cloud = "https://"+c.authority, c
+			d.authority = "https://" + c.authority
+			d.cloud = c
 			return nil
 		}
 	}
 	if !d.loopback {
-		return &ConfigError{"AUTH_AUTHORITY", fmt.Sprintf("is %q, none of Entra's clouds (%s, %s, %s) and not a loopback address",
-			u.Host, clouds[0].authority, clouds[1].authority, clouds[2].authority)}
+		return &ConfigError{
+			"AUTH_AUTHORITY",
+			fmt.Sprintf("is %q, none of Entra's clouds (%s, %s, %s) and not a loopback address",
+				u.Host, clouds[0].authority, clouds[1].authority, clouds[2].authority),
+		}
 	}
-	d.cloud, d.graphURL = clouds[0], d.authority
+	d.cloud = clouds[0]
+	d.graphURL = d.authority
 	return nil
 }
 
@@ -160,8 +210,13 @@ func (d *deployment) readGraph(graphURL string) error {
 		return nil
 	}
 	u, err := url.Parse(graphURL)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || !isLoopback(u.Hostname()) || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return &ConfigError{"AUTH_GRAPH_URL", "has to be an http or https URL on loopback; leave it out for a tenant, since Graph's address follows from the cloud"}
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || !isLoopback(u.Hostname()) || u.RawQuery != "" ||
+		u.Fragment != "" ||
+		u.User != nil {
+		return &ConfigError{
+			"AUTH_GRAPH_URL",
+			"has to be an http or https URL on loopback; leave it out for a tenant, since Graph's address follows from the cloud",
+		}
 	}
 	d.graphURL = strings.TrimRight(graphURL, "/")
 	return nil

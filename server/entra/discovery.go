@@ -41,12 +41,16 @@ type discovered struct {
 func (c *Client) discover(ctx context.Context) (*discovered, *token.Remote, error) {
 	c.mu.Lock()
 	found, keys, now := c.found, c.keys, c.now()
-	current := found != nil && (now.Sub(found.fetched) < documentFresh || !c.failed.IsZero() && now.Sub(c.failed) < documentRetry)
+	current := found != nil &&
+		(now.Sub(found.fetched) < documentFresh || !c.failed.IsZero() && now.Sub(c.failed) < documentRetry)
 	c.mu.Unlock()
 	if current {
 		return found, keys, nil
 	}
-	flight := c.flight.DoChan("discovery", func() (any, error) { return nil, c.renewDocument(context.WithoutCancel(ctx)) })
+	flight := c.flight.DoChan(
+		"discovery",
+		func() (any, error) { return nil, c.renewDocument(context.WithoutCancel(ctx)) },
+	)
 	select {
 	case <-ctx.Done():
 		return nil, nil, &UnavailableError{Op: "discovery", Err: ctx.Err()}
@@ -77,15 +81,20 @@ func (c *Client) renewDocument(ctx context.Context) error {
 			// Documents that serve several tenants have a template in place of the tenant's id.
 			Issuers:    []string{found.Issuer, c.deployment.authority + "/{tenantid}/v2.0"},
 			Backdate:   issuedEarlier,
-			HTTPClient: c.http, Now: c.now, Logger: c.log,
+			HTTPClient: c.http,
+			Now:        c.now,
+			Logger:     c.log,
 		}
 	}
-	c.found, c.failed = found, time.Time{}
+	c.found = found
+	c.failed = time.Time{}
 	return nil
 }
 
 func (c *Client) fetchDocument(ctx context.Context) (*discovered, error) {
-	address := c.deployment.authority + "/" + url.PathEscape(c.deployment.tenant) + "/v2.0/.well-known/openid-configuration"
+	address := c.deployment.authority + "/" + url.PathEscape(
+		c.deployment.tenant,
+	) + "/v2.0/.well-known/openid-configuration"
 	resp, body, err := c.get(ctx, "discovery", address, http.Header{"Accept": {"application/json"}})
 	if err != nil {
 		return nil, err
@@ -108,7 +117,13 @@ func (c *Client) judgeDocument(found *discovered) error {
 	tenantID, rest, _ := strings.Cut(strings.TrimPrefix(found.Issuer, c.deployment.authority+"/"), "/")
 	switch {
 	case found.Issuer != c.deployment.authority+"/"+tenantID+"/v2.0" || rest != "v2.0" || !guid.MatchString(tenantID):
-		return unusable(fmt.Sprintf("names the issuer %q, wanted %s/{tenant id}/v2.0", sanitize(found.Issuer), c.deployment.authority))
+		return unusable(
+			fmt.Sprintf(
+				"names the issuer %q, wanted %s/{tenant id}/v2.0",
+				sanitize(found.Issuer),
+				c.deployment.authority,
+			),
+		)
 	case guid.MatchString(c.deployment.tenant) && tenantID != c.deployment.tenant:
 		return unusable(fmt.Sprintf("is that of the tenant %s, wanted %s", tenantID, c.deployment.tenant))
 	}
@@ -127,7 +142,8 @@ func (c *Client) judgeDocument(found *discovered) error {
 	return nil
 }
 
-// isAddress reports whether a host is an IP address. Entra's hosts have names; an address leads into somebody's network.
+// isAddress reports whether a host is an IP address. Entra's hosts have names; an address leads
+// into somebody's network.
 func isAddress(host string) bool {
 	_, err := netip.ParseAddr(host)
 	return err == nil

@@ -39,7 +39,10 @@ func TestADocumentThatSpeaksForSomebodyElseIsNotUsed(t *testing.T) {
 			t.Parallel()
 			issuer := newIssuer(t)
 			issuer.document = func(document map[string]any) { change(document, issuer.URL) }
-			_, err := newClient(t, issuer.config()).AuthorizationURL(t.Context(), entra.AuthorizationRequest{State: "s", Nonce: "n", CodeChallenge: "c"})
+			_, err := newClient(
+				t,
+				issuer.config(),
+			).AuthorizationURL(t.Context(), entra.AuthorizationRequest{State: "s", Nonce: "n", CodeChallenge: "c"})
 			var unavailable *entra.UnavailableError
 			require.ErrorAs(t, err, &unavailable)
 			assert.Equal(t, "discovery", unavailable.Op)
@@ -53,7 +56,10 @@ func TestEndpointsOnAnotherSecureOriginAreLegal(t *testing.T) {
 	issuer.document = func(document map[string]any) {
 		document["authorization_endpoint"] = "https://elsewhere.example/authorize"
 	}
-	address, err := newClient(t, issuer.config()).AuthorizationURL(t.Context(), entra.AuthorizationRequest{State: "s", Nonce: "n", CodeChallenge: "c"})
+	address, err := newClient(
+		t,
+		issuer.config(),
+	).AuthorizationURL(t.Context(), entra.AuthorizationRequest{State: "s", Nonce: "n", CodeChallenge: "c"})
 	require.NoError(t, err)
 	assert.Contains(t, address, "https://elsewhere.example/authorize?")
 }
@@ -64,40 +70,100 @@ func TestTheConfigurationIsReadStrictly(t *testing.T) {
 		change func(*entra.Config)
 		key    string // "" means that it is fine
 	}{
-		"the public cloud":               {change: func(*entra.Config) {}},
-		"the public cloud as a URL":      {change: func(c *entra.Config) { c.Authority = "https://login.microsoftonline.com/" }},
-		"an old name of the cloud":       {change: func(c *entra.Config) { c.Authority = "login.windows.net" }},
-		"the US government's":            {change: func(c *entra.Config) { c.Authority = "login.microsoftonline.us" }},
-		"China's":                        {change: func(c *entra.Config) { c.Authority = "login.partner.microsoftonline.cn" }},
-		"a stand-in on loopback":         {change: func(c *entra.Config) { c.Authority, c.GraphURL = "http://localhost:8400", "http://localhost:8400" }},
-		"a stand-in by address":          {change: func(c *entra.Config) { c.Authority = "http://[::1]:8400" }},
-		"a tenant by domain":             {change: func(c *entra.Config) { c.TenantID = "contoso.onmicrosoft.com" }},
-		"no tenant":                      {change: func(c *entra.Config) { c.TenantID = "" }, key: "AUTH_TENANT_ID"},
-		"common":                         {change: func(c *entra.Config) { c.TenantID = "common" }, key: "AUTH_TENANT_ID"},
-		"organizations":                  {change: func(c *entra.Config) { c.TenantID = "Organizations" }, key: "AUTH_TENANT_ID"},
-		"consumers":                      {change: func(c *entra.Config) { c.TenantID = "consumers" }, key: "AUTH_TENANT_ID"},
-		"a path for a tenant":            {change: func(c *entra.Config) { c.TenantID = "a/../b.example" }, key: "AUTH_TENANT_ID"},
-		"no client":                      {change: func(c *entra.Config) { c.ClientID = "" }, key: "AUTH_CLIENT_ID"},
-		"a placeholder for the client":   {change: func(c *entra.Config) { c.ClientID = "your-client-id" }, key: "AUTH_CLIENT_ID"},
-		"no secret":                      {change: func(c *entra.Config) { c.ClientSecret = "" }, key: "AUTH_CLIENT_SECRET"},
-		"a secret with a line break":     {change: func(c *entra.Config) { c.ClientSecret = "secret\n" }, key: "AUTH_CLIENT_SECRET"},
-		"the tenant in the authority":    {change: func(c *entra.Config) { c.Authority = "https://login.microsoftonline.com/contoso" }, key: "AUTH_AUTHORITY"},
-		"plain http":                     {change: func(c *entra.Config) { c.Authority = "http://login.microsoftonline.com" }, key: "AUTH_AUTHORITY"},
-		"somebody's host":                {change: func(c *entra.Config) { c.Authority = "login.microsoftonline.com.evil.example" }, key: "AUTH_AUTHORITY"},
-		"a user in the authority":        {change: func(c *entra.Config) { c.Authority = "https://login.microsoftonline.com@evil.example" }, key: "AUTH_AUTHORITY"},
-		"a name that begins as loopback": {change: func(c *entra.Config) { c.Authority = "http://localhost.evil.example" }, key: "AUTH_AUTHORITY"},
-		"a graph elsewhere":              {change: func(c *entra.Config) { c.GraphURL = "https://graph.evil.example" }, key: "AUTH_GRAPH_URL"},
-		"a graph of no scheme":           {change: func(c *entra.Config) { c.GraphURL = "localhost:8400" }, key: "AUTH_GRAPH_URL"},
-		"a redirect over plain http":     {change: func(c *entra.Config) { c.RedirectURI = "http://mcp.example/auth/callback" }, key: "AUTH_REDIRECT_URI"},
-		"a redirect with a fragment":     {change: func(c *entra.Config) { c.RedirectURI = "https://mcp.example/auth#callback" }, key: "AUTH_REDIRECT_URI"},
-		"no redirect":                    {change: func(c *entra.Config) { c.RedirectURI = "" }, key: "AUTH_REDIRECT_URI"},
+		"the public cloud": {change: func(*entra.Config) {}},
+		"the public cloud as a URL": {
+			change: func(c *entra.Config) { c.Authority = "https://login.microsoftonline.com/" },
+		},
+		"an old name of the cloud": {change: func(c *entra.Config) { c.Authority = "login.windows.net" }},
+		"the US government's":      {change: func(c *entra.Config) { c.Authority = "login.microsoftonline.us" }},
+		"China's": {
+			change: func(c *entra.Config) { c.Authority = "login.partner.microsoftonline.cn" },
+		},
+		"a stand-in on loopback": {change: func(c *entra.Config) {
+			c.Authority = "http://localhost:8400"
+			c.GraphURL = "http://localhost:8400"
+		}},
+		"a stand-in by address": {change: func(c *entra.Config) { c.Authority = "http://[::1]:8400" }},
+		"a tenant by domain":    {change: func(c *entra.Config) { c.TenantID = "contoso.onmicrosoft.com" }},
+		"no tenant":             {change: func(c *entra.Config) { c.TenantID = "" }, key: "AUTH_TENANT_ID"},
+		"common": {
+			change: func(c *entra.Config) { c.TenantID = "common" },
+			key:    "AUTH_TENANT_ID",
+		},
+		"organizations": {
+			change: func(c *entra.Config) { c.TenantID = "Organizations" },
+			key:    "AUTH_TENANT_ID",
+		},
+		"consumers": {
+			change: func(c *entra.Config) { c.TenantID = "consumers" },
+			key:    "AUTH_TENANT_ID",
+		},
+		"a path for a tenant": {
+			change: func(c *entra.Config) { c.TenantID = "a/../b.example" },
+			key:    "AUTH_TENANT_ID",
+		},
+		"no client": {change: func(c *entra.Config) { c.ClientID = "" }, key: "AUTH_CLIENT_ID"},
+		"a placeholder for the client": {
+			change: func(c *entra.Config) { c.ClientID = "your-client-id" },
+			key:    "AUTH_CLIENT_ID",
+		},
+		"no secret": {
+			change: func(c *entra.Config) { c.ClientSecret = "" },
+			key:    "AUTH_CLIENT_SECRET",
+		},
+		"a secret with a line break": {
+			change: func(c *entra.Config) { c.ClientSecret = "secret\n" },
+			key:    "AUTH_CLIENT_SECRET",
+		},
+		"the tenant in the authority": {
+			change: func(c *entra.Config) { c.Authority = "https://login.microsoftonline.com/contoso" },
+			key:    "AUTH_AUTHORITY",
+		},
+		"plain http": {
+			change: func(c *entra.Config) { c.Authority = "http://login.microsoftonline.com" },
+			key:    "AUTH_AUTHORITY",
+		},
+		"somebody's host": {
+			change: func(c *entra.Config) { c.Authority = "login.microsoftonline.com.evil.example" },
+			key:    "AUTH_AUTHORITY",
+		},
+		"a user in the authority": {
+			change: func(c *entra.Config) { c.Authority = "https://login.microsoftonline.com@evil.example" },
+			key:    "AUTH_AUTHORITY",
+		},
+		"a name that begins as loopback": {
+			change: func(c *entra.Config) { c.Authority = "http://localhost.evil.example" },
+			key:    "AUTH_AUTHORITY",
+		},
+		"a graph elsewhere": {
+			change: func(c *entra.Config) { c.GraphURL = "https://graph.evil.example" },
+			key:    "AUTH_GRAPH_URL",
+		},
+		"a graph of no scheme": {
+			change: func(c *entra.Config) { c.GraphURL = "localhost:8400" },
+			key:    "AUTH_GRAPH_URL",
+		},
+		"a redirect over plain http": {
+			change: func(c *entra.Config) { c.RedirectURI = "http://mcp.example/auth/callback" },
+			key:    "AUTH_REDIRECT_URI",
+		},
+		"a redirect with a fragment": {
+			change: func(c *entra.Config) { c.RedirectURI = "https://mcp.example/auth#callback" },
+			key:    "AUTH_REDIRECT_URI",
+		},
+		"no redirect": {
+			change: func(c *entra.Config) { c.RedirectURI = "" },
+			key:    "AUTH_REDIRECT_URI",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := entra.Config{
-				TenantID: directory.DefaultTenantID, ClientID: directory.DefaultClientID, ClientSecret: "canary",
-				RedirectURI: "http://localhost:8000/auth/callback",
+				TenantID:     directory.DefaultTenantID,
+				ClientID:     directory.DefaultClientID,
+				ClientSecret: "canary",
+				RedirectURI:  "http://localhost:8000/auth/callback",
 			}
 			test.change(&cfg)
 			_, err := entra.New(cfg)

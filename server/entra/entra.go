@@ -67,8 +67,11 @@ func newClient(cfg Config, d *deployment) *Client {
 	}
 	if c.http.Transport == nil {
 		c.http.Transport = &http.Transport{
-			ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 8, IdleConnTimeout: 90 * time.Second,
-			TLSHandshakeTimeout: requestTimeout, MaxResponseHeaderBytes: 64 << 10,
+			ForceAttemptHTTP2:      true,
+			MaxIdleConnsPerHost:    8,
+			IdleConnTimeout:        90 * time.Second,
+			TLSHandshakeTimeout:    requestTimeout,
+			MaxResponseHeaderBytes: 64 << 10,
 		}
 	}
 	// A redirect would carry the secret, or the trust in the answer, to another place.
@@ -121,7 +124,11 @@ func (c *Client) Check(ctx context.Context) error {
 	if errors.As(err, &refused) && refused.conditionalAccess() {
 		// The policy is asked after the credentials: they are right. A sign-in of a person falls
 		// under other policies than this request.
-		c.log.Info("conditional access refuses the check of the client secret, which shows that it is right", "aadsts", refused.AADSTS)
+		c.log.Info(
+			"conditional access refuses the check of the client secret, which shows that it is right",
+			"aadsts",
+			refused.AADSTS,
+		)
 		return nil
 	}
 	return err

@@ -102,13 +102,23 @@ func (c *Client) refusal(op string, resp *http.Response, body []byte) error {
 	if temporary || err != nil || answer.Error == "" {
 		// Gateways answer in text or HTML, and a wrong address in anything.
 		return &UnavailableError{
-			Op: op, Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header, c.now()),
-			Err: fmt.Errorf("%s answered %d without the answer that was wanted", resp.Request.URL.Host, resp.StatusCode),
+			Op:         op,
+			Status:     resp.StatusCode,
+			RetryAfter: retryAfter(resp.Header, c.now()),
+			Err: fmt.Errorf(
+				"%s answered %d without the answer that was wanted",
+				resp.Request.URL.Host,
+				resp.StatusCode,
+			),
 		}
 	}
 	e := &Error{
-		Op: op, Status: resp.StatusCode, Code: errorCode(answer.Error), Suberror: errorCode(answer.Suberror),
-		Description: sanitize(answer.Description), CorrelationID: sanitize(answer.Correlation),
+		Op:            op,
+		Status:        resp.StatusCode,
+		Code:          errorCode(answer.Error),
+		Suberror:      errorCode(answer.Suberror),
+		Description:   sanitize(answer.Description),
+		CorrelationID: sanitize(answer.Correlation),
 	}
 	if len(answer.Codes) > 0 {
 		// Old answers hold two numbers, the general one first.

@@ -21,8 +21,12 @@ func Example() {
 		return
 	}
 	client, err := entra.New(entra.Config{
-		TenantID: directory.DefaultTenantID, ClientID: directory.DefaultClientID, ClientSecret: directory.DefaultClientSecret,
-		RedirectURI: "http://localhost:8000/auth/callback", HTTPClient: fake.Client(), TrustPublicFakeKeys: true,
+		TenantID:            directory.DefaultTenantID,
+		ClientID:            directory.DefaultClientID,
+		ClientSecret:        directory.DefaultClientSecret,
+		RedirectURI:         "http://localhost:8000/auth/callback",
+		HTTPClient:          fake.Client(),
+		TrustPublicFakeKeys: true,
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -35,7 +39,10 @@ func Example() {
 	}
 	verifier := oauth2.GenerateVerifier()
 	address, err := client.AuthorizationURL(ctx, entra.AuthorizationRequest{
-		State: "a-fresh-state", Nonce: "a-fresh-nonce", CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier), Scopes: []string{"User.Read"},
+		State:         "a-fresh-state",
+		Nonce:         "a-fresh-nonce",
+		CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier),
+		Scopes:        []string{"User.Read"},
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -70,7 +70,8 @@ func (c *Client) graphRefusal(resp *http.Response, body []byte) error {
 	}
 	refused := &GraphError{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header, c.now())}
 	if err := json.Unmarshal(body, &answer); err == nil {
-		refused.Code, refused.Message = sanitize(answer.Error.Code), sanitize(answer.Error.Message)
+		refused.Code = sanitize(answer.Error.Code)
+		refused.Message = sanitize(answer.Error.Message)
 	}
 	if refused.Code == "" {
 		refused.Code = "unreadable_error"

@@ -30,9 +30,28 @@ func TestGraphRefusalsKeepStatusCodeAndPause(t *testing.T) {
 		graph http.HandlerFunc
 		want  entra.GraphError
 	}{
-		"a bad token":     {refuse(401, "InvalidAuthenticationToken"), entra.GraphError{Status: 401, Code: "InvalidAuthenticationToken", Message: "no way", RetryAfter: 17 * time.Second}},
-		"a scope lacking": {refuse(403, "Authorization_RequestDenied"), entra.GraphError{Status: 403, Code: "Authorization_RequestDenied", Message: "no way", RetryAfter: 17 * time.Second}},
-		"throttled":       {refuse(429, "TooManyRequests"), entra.GraphError{Status: 429, Code: "TooManyRequests", Message: "no way", RetryAfter: 17 * time.Second}},
+		"a bad token": {
+			refuse(401, "InvalidAuthenticationToken"),
+			entra.GraphError{
+				Status:     401,
+				Code:       "InvalidAuthenticationToken",
+				Message:    "no way",
+				RetryAfter: 17 * time.Second,
+			},
+		},
+		"a scope lacking": {
+			refuse(403, "Authorization_RequestDenied"),
+			entra.GraphError{
+				Status:     403,
+				Code:       "Authorization_RequestDenied",
+				Message:    "no way",
+				RetryAfter: 17 * time.Second,
+			},
+		},
+		"throttled": {
+			refuse(429, "TooManyRequests"),
+			entra.GraphError{Status: 429, Code: "TooManyRequests", Message: "no way", RetryAfter: 17 * time.Second},
+		},
 		"a page in place of JSON": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", noon.Add(time.Minute).Format(http.TimeFormat))
 			w.WriteHeader(503)
@@ -76,11 +95,15 @@ func TestGraphAnswersThatAreNoUser(t *testing.T) {
 func TestGraphIsTheCloudsOwn(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ authority, document, want string }{
-		"public":                       {"", "graph.microsoft.com", "graph.microsoft.com"},
-		"the US government's":          {"login.microsoftonline.us", "graph.microsoft.us", "graph.microsoft.us"},
-		"the US department of defense": {"login.microsoftonline.us", "dod-graph.microsoft.us", "dod-graph.microsoft.us"},
-		"China's":                      {"login.chinacloudapi.cn", "", "microsoftgraph.chinacloudapi.cn"},
-		"a host nobody knows":          {"", "graph.evil.example", "graph.microsoft.com"},
+		"public":              {"", "graph.microsoft.com", "graph.microsoft.com"},
+		"the US government's": {"login.microsoftonline.us", "graph.microsoft.us", "graph.microsoft.us"},
+		"the US department of defense": {
+			"login.microsoftonline.us",
+			"dod-graph.microsoft.us",
+			"dod-graph.microsoft.us",
+		},
+		"China's":             {"login.chinacloudapi.cn", "", "microsoftgraph.chinacloudapi.cn"},
+		"a host nobody knows": {"", "graph.evil.example", "graph.microsoft.com"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +118,11 @@ func TestGraphIsTheCloudsOwn(t *testing.T) {
 				}
 				base := "https://" + r.URL.Host + "/" + cfg.TenantID
 				return respond(r, map[string]any{
-					"issuer": base + "/v2.0", "authorization_endpoint": base + "/a", "token_endpoint": base + "/t", "jwks_uri": base + "/k", "msgraph_host": test.document,
+					"issuer":                 base + "/v2.0",
+					"authorization_endpoint": base + "/a",
+					"token_endpoint":         base + "/t",
+					"jwks_uri":               base + "/k",
+					"msgraph_host":           test.document,
 				}), nil
 			})}
 			me, err := newClient(t, cfg).Me(t.Context(), "token")
@@ -115,13 +142,22 @@ func respond(r *http.Request, body any) *http.Response {
 	if err != nil {
 		panic(err)
 	}
-	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewReader(encoded)), Request: r}
+	return &http.Response{
+		StatusCode: 200,
+		Header:     http.Header{"Content-Type": {"application/json"}},
+		Body:       io.NopCloser(bytes.NewReader(encoded)),
+		Request:    r,
+	}
 }
 
 func jwk(key *rsa.PrivateKey, kid, issuer string) map[string]any {
 	encode := base64.RawURLEncoding.EncodeToString
 	return map[string]any{
-		"kty": "RSA", "use": "sig", "kid": kid, "issuer": issuer,
-		"n": encode(key.N.Bytes()), "e": encode(big.NewInt(int64(key.E)).Bytes()),
+		"kty":    "RSA",
+		"use":    "sig",
+		"kid":    kid,
+		"issuer": issuer,
+		"n":      encode(key.N.Bytes()),
+		"e":      encode(big.NewInt(int64(key.E)).Bytes()),
 	}
 }

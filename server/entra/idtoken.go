@@ -37,8 +37,13 @@ func (c *Client) verifyIDToken(ctx context.Context, raw, nonce string) (User, er
 		return User{}, err
 	}
 	verifier := &token.Verifier{
-		Issuer: found.Issuer, Audiences: []string{c.cfg.ClientID}, Algorithms: []string{string(jose.RS256)}, Types: []string{"JWT"},
-		Keys: c.trusted(keys.Keys), Now: c.now, Leeway: idTokenLeeway,
+		Issuer:     found.Issuer,
+		Audiences:  []string{c.cfg.ClientID},
+		Algorithms: []string{string(jose.RS256)},
+		Types:      []string{"JWT"},
+		Keys:       c.trusted(keys.Keys),
+		Now:        c.now,
+		Leeway:     idTokenLeeway,
 	}
 	verified, err := verifier.Verify(ctx, raw)
 	if err != nil {
@@ -66,13 +71,17 @@ func (c *Client) verifyIDToken(ctx context.Context, raw, nonce string) (User, er
 		return User{}, &IDTokenError{errors.New("the nonce is not that of this sign-in")}
 	}
 	return User{
-		Issuer: verified.Issuer, TenantID: claims.TenantID, ObjectID: claims.ObjectID,
-		Name: claims.Name, Username: claims.Username,
+		Issuer:     verified.Issuer,
+		TenantID:   claims.TenantID,
+		ObjectID:   claims.ObjectID,
+		Name:       claims.Name,
+		Username:   claims.Username,
 		Attributes: claims.ofPerson(c.ownProvider(claims.TenantID)),
 	}, nil
 }
 
-// trusted leaves out keys whose private halves are public knowledge, unless they are the fake's and trusted here.
+// trusted leaves out keys whose private halves are public knowledge, unless they are the fake's and
+// trusted here.
 func (c *Client) trusted(keys token.KeySource) token.KeySource {
 	if c.trustsFake() {
 		return c.warned(keys)
@@ -105,8 +114,8 @@ func (c *Client) trusted(keys token.KeySource) token.KeySource {
 // trustSetting says how the fake is trusted at an authority that is not on loopback.
 const trustSetting = "AUTH_AUTHORITY; entra.Config.TrustPublicFakeKeys or --trust-public-fake-keys trusts the fake"
 
-// trustsFake reports whether the fake's public keys are trusted: on loopback, where only this machine is asked, and
-// elsewhere where the Config says so.
+// trustsFake reports whether the fake's public keys are trusted: on loopback, where only this
+// machine is asked, and elsewhere where the Config says so.
 func (c *Client) trustsFake() bool { return c.cfg.TrustPublicFakeKeys || c.deployment.loopback }
 
 // warned passes all keys on, and warns once when one of them is the fake's.

@@ -28,7 +28,17 @@ func redeemWith(t *testing.T, issuer *issuer, idToken string) (*entra.Tokens, er
 func redeemAs(t *testing.T, issuer *issuer, cfg entra.Config, idToken string) (*entra.Tokens, error) {
 	t.Helper()
 	issuer.token = func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, 200, map[string]any{"token_type": "Bearer", "access_token": "graph", "refresh_token": "r", "expires_in": 3600, "id_token": idToken})
+		answer(
+			w,
+			200,
+			map[string]any{
+				"token_type":    "Bearer",
+				"access_token":  "graph",
+				"refresh_token": "r",
+				"expires_in":    3600,
+				"id_token":      idToken,
+			},
+		)
 	}
 	return newClient(t, cfg).Redeem(t.Context(), entra.Redemption{Code: "code", Verifier: "verifier", Nonce: "nonce"})
 }
@@ -70,8 +80,12 @@ func TestAnIDTokenWithOneThingWrongIsNot(t *testing.T) {
 		},
 		"a stranger's key under a known id": func(t *testing.T, i *issuer) string {
 			return sign(t, jose.RS256, stranger, "one", map[string]any{
-				"iss": i.URL + "/" + directory.DefaultTenantID + "/v2.0", "aud": directory.DefaultClientID, "nonce": "nonce",
-				"tid": directory.DefaultTenantID, "oid": directory.DefaultUserID, "exp": noon.Unix() + 3600,
+				"iss":   i.URL + "/" + directory.DefaultTenantID + "/v2.0",
+				"aud":   directory.DefaultClientID,
+				"nonce": "nonce",
+				"tid":   directory.DefaultTenantID,
+				"oid":   directory.DefaultUserID,
+				"exp":   noon.Unix() + 3600,
 			})
 		},
 		"another algorithm of the same key": func(t *testing.T, i *issuer) string {
@@ -82,14 +96,22 @@ func TestAnIDTokenWithOneThingWrongIsNot(t *testing.T) {
 		},
 		"no signature": func(t *testing.T, i *issuer) string {
 			parts := strings.Split(i.idToken(t, nil), ".")
-			return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT","kid":"one"}`)) + "." + parts[1] + "."
+			return base64.RawURLEncoding.EncodeToString(
+				[]byte(`{"alg":"none","typ":"JWT","kid":"one"}`),
+			) + "." + parts[1] + "."
 		},
 		"the public key as a shared secret": func(t *testing.T, i *issuer) string {
 			der, err := x509.MarshalPKIXPublicKey(signingKey().Public())
 			require.NoError(t, err)
 			payload, err := base64.RawURLEncoding.DecodeString(strings.Split(i.idToken(t, nil), ".")[1])
 			require.NoError(t, err)
-			return sign(t, jose.HS256, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), "one", jsonRaw(payload))
+			return sign(
+				t,
+				jose.HS256,
+				pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}),
+				"one",
+				jsonRaw(payload),
+			)
 		},
 	}
 	for name, make := range tests {
@@ -114,9 +136,14 @@ func TestAKeyOfAnotherIssuerIsNotBelieved(t *testing.T) {
 		issuer func(base string) string
 		fine   bool
 	}{
-		"this tenant's":     {issuer: func(base string) string { return base + "/" + directory.DefaultTenantID + "/v2.0" }, fine: true},
-		"the template":      {issuer: func(base string) string { return base + "/{tenantid}/v2.0" }, fine: true},
-		"personal accounts": {issuer: func(base string) string { return base + "/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0" }},
+		"this tenant's": {
+			issuer: func(base string) string { return base + "/" + directory.DefaultTenantID + "/v2.0" },
+			fine:   true,
+		},
+		"the template": {issuer: func(base string) string { return base + "/{tenantid}/v2.0" }, fine: true},
+		"personal accounts": {
+			issuer: func(base string) string { return base + "/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0" },
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -139,9 +166,21 @@ func TestAKeyOfAnotherIssuerIsNotBelieved(t *testing.T) {
 				return transport.RoundTrip(r)
 			})}
 			scripted.token = func(w http.ResponseWriter, _ *http.Request) {
-				answer(w, 200, map[string]any{"token_type": "Bearer", "access_token": "graph", "expires_in": 3600, "id_token": raw})
+				answer(
+					w,
+					200,
+					map[string]any{
+						"token_type":   "Bearer",
+						"access_token": "graph",
+						"expires_in":   3600,
+						"id_token":     raw,
+					},
+				)
 			}
-			_, err = newClient(t, cfg).Redeem(t.Context(), entra.Redemption{Code: "code", Verifier: "verifier", Nonce: "nonce"})
+			_, err = newClient(
+				t,
+				cfg,
+			).Redeem(t.Context(), entra.Redemption{Code: "code", Verifier: "verifier", Nonce: "nonce"})
 			if test.fine {
 				require.NoError(t, err)
 				return
@@ -173,7 +212,10 @@ func TestEveryPublicKeyIsRefused(t *testing.T) {
 
 		verifier := oauth2.GenerateVerifier()
 		address, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
-			State: "state", Nonce: "nonce", CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier), Scopes: []string{"User.Read"},
+			State:         "state",
+			Nonce:         "nonce",
+			CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier),
+			Scopes:        []string{"User.Read"},
 		})
 		require.NoError(t, err)
 		code := visit(t, fake, address, false).Get("code")

@@ -31,8 +31,12 @@ func clock() time.Time { return noon }
 // forFake is the configuration that fits a fake without a listener.
 func forFake(fake *fakeentra.Fake) entra.Config {
 	return entra.Config{
-		TenantID: directory.DefaultTenantID, ClientID: directory.DefaultClientID, ClientSecret: directory.DefaultClientSecret,
-		RedirectURI: "http://localhost:8000/auth/callback", HTTPClient: fake.Client(), TrustPublicFakeKeys: true,
+		TenantID:            directory.DefaultTenantID,
+		ClientID:            directory.DefaultClientID,
+		ClientSecret:        directory.DefaultClientSecret,
+		RedirectURI:         "http://localhost:8000/auth/callback",
+		HTTPClient:          fake.Client(),
+		TrustPublicFakeKeys: true,
 	}
 }
 
@@ -46,15 +50,20 @@ func newClient(t *testing.T, cfg entra.Config) *entra.Client {
 // visit sends the scripted person through the sign-in, and returns what reaches the redirect URI.
 func visit(t *testing.T, fake *fakeentra.Fake, address string, deny bool) url.Values {
 	t.Helper()
-	browser := useragent.Browser{Deny: deny, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-		if r.URL.Host == "localhost:8000" {
-			return &http.Response{
-				StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/html"}}, Request: r,
-				Body: io.NopCloser(strings.NewReader("<title>back</title>")),
-			}, nil
-		}
-		return fake.Client().Transport.RoundTrip(r)
-	})}
+	browser := useragent.Browser{
+		Deny: deny,
+		Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Host == "localhost:8000" {
+				return &http.Response{
+					StatusCode: http.StatusOK,
+					Header:     http.Header{"Content-Type": {"text/html"}},
+					Request:    r,
+					Body:       io.NopCloser(strings.NewReader("<title>back</title>")),
+				}, nil
+			}
+			return fake.Client().Transport.RoundTrip(r)
+		}),
+	}
 	page, err := browser.Visit(t.Context(), address)
 	require.NoError(t, err)
 	require.Equal(t, "localhost:8000", page.URL.Host, page.Text)
@@ -93,12 +102,18 @@ func newIssuer(t *testing.T) *issuer {
 	mux.HandleFunc("/{tenant}/v2.0/.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
 		base := i.URL + "/" + directory.DefaultTenantID
 		document := map[string]any{
-			"issuer": base + "/v2.0", "authorization_endpoint": base + "/authorize", "token_endpoint": base + "/token", "jwks_uri": base + "/keys",
+			"issuer":                 base + "/v2.0",
+			"authorization_endpoint": base + "/authorize",
+			"token_endpoint":         base + "/token",
+			"jwks_uri":               base + "/keys",
 		}
 		i.document(document)
 		answer(w, http.StatusOK, document)
 	})
-	mux.HandleFunc("/{tenant}/keys", func(w http.ResponseWriter, r *http.Request) { answer(w, http.StatusOK, i.keySet) })
+	mux.HandleFunc(
+		"/{tenant}/keys",
+		func(w http.ResponseWriter, r *http.Request) { answer(w, http.StatusOK, i.keySet) },
+	)
 	mux.HandleFunc("/{tenant}/token", func(w http.ResponseWriter, r *http.Request) { i.token(w, r) })
 	mux.HandleFunc("/v1.0/me", func(w http.ResponseWriter, r *http.Request) { i.graph(w, r) })
 	i.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -112,8 +127,13 @@ func newIssuer(t *testing.T) *issuer {
 
 func (i *issuer) config() entra.Config {
 	return entra.Config{
-		Authority: i.URL, TenantID: directory.DefaultTenantID, ClientID: directory.DefaultClientID, ClientSecret: "secret",
-		RedirectURI: "http://localhost:8000/auth/callback", HTTPClient: i.Client(), Now: clock,
+		Authority:    i.URL,
+		TenantID:     directory.DefaultTenantID,
+		ClientID:     directory.DefaultClientID,
+		ClientSecret: "secret",
+		RedirectURI:  "http://localhost:8000/auth/callback",
+		HTTPClient:   i.Client(),
+		Now:          clock,
 	}
 }
 
@@ -130,9 +150,18 @@ func (i *issuer) requests(name string) int64 {
 func (i *issuer) idToken(t *testing.T, changes map[string]any) string {
 	t.Helper()
 	claims := map[string]any{
-		"iss": i.URL + "/" + directory.DefaultTenantID + "/v2.0", "aud": directory.DefaultClientID, "nonce": "nonce", "ver": "2.0",
-		"tid": directory.DefaultTenantID, "oid": directory.DefaultUserID, "sub": "pairwise", "name": "Adele Vance", "preferred_username": "adele@example.com",
-		"iat": noon.Unix() - 300, "nbf": noon.Unix() - 300, "exp": noon.Unix() + 3600,
+		"iss":                i.URL + "/" + directory.DefaultTenantID + "/v2.0",
+		"aud":                directory.DefaultClientID,
+		"nonce":              "nonce",
+		"ver":                "2.0",
+		"tid":                directory.DefaultTenantID,
+		"oid":                directory.DefaultUserID,
+		"sub":                "pairwise",
+		"name":               "Adele Vance",
+		"preferred_username": "adele@example.com",
+		"iat":                noon.Unix() - 300,
+		"nbf":                noon.Unix() - 300,
+		"exp":                noon.Unix() + 3600,
 	}
 	maps.Copy(claims, changes)
 	maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil })
@@ -141,7 +170,10 @@ func (i *issuer) idToken(t *testing.T, changes map[string]any) string {
 
 func sign(t *testing.T, algorithm jose.SignatureAlgorithm, key any, kid string, claims any) string {
 	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, (&jose.SignerOptions{}).WithType("JWT"))
+	signer, err := jose.NewSigner(
+		jose.SigningKey{Algorithm: algorithm, Key: jose.JSONWebKey{Key: key, KeyID: kid}},
+		(&jose.SignerOptions{}).WithType("JWT"),
+	)
 	require.NoError(t, err)
 	payload, err := json.Marshal(claims)
 	require.NoError(t, err)

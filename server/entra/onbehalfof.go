@@ -19,8 +19,8 @@ const (
 	behalfMargin = 5 * time.Minute
 )
 
-// behalfCache remembers exchanged tokens by the token that was exchanged and the scopes. Its keys are hashes: whoever
-// holds the same token gets the same answer from Entra.
+// behalfCache remembers exchanged tokens by the token that was exchanged and the scopes. Its keys
+// are hashes: whoever holds the same token gets the same answer from Entra.
 type behalfCache struct {
 	tokens *lru.Cache[behalfKey, *Tokens]
 	flight singleflight.Group
@@ -33,16 +33,20 @@ func newBehalfCache() *behalfCache {
 	return &behalfCache{tokens: tokens}
 }
 
-// OnBehalfOf exchanges a caller's access token for a Graph token with delegated permissions such as User.Read, which
-// speaks for the same person ("OAuth 2.0 On-Behalf-Of flow"). assertion has to be the token that [API.Verify] made the
-// caller of. Tokens are remembered until five minutes before they end. The error is an [*Error] (consent, a policy, or
-// the secret is at fault), a [*ConfigError] without a secret, an [*AppCallerError], or an [*UnavailableError].
+// OnBehalfOf exchanges a caller's access token for a Graph token with delegated permissions such as
+// User.Read, which speaks for the same person ("OAuth 2.0 On-Behalf-Of flow"). assertion has to be
+// the token that [API.Verify] made the caller of. Tokens are remembered until five minutes before
+// they end. The error is an [*Error] (consent, a policy, or the secret is at fault), a
+// [*ConfigError] without a secret, an [*AppCallerError], or an [*UnavailableError].
 func (a *API) OnBehalfOf(ctx context.Context, caller *Caller, assertion string, scopes []string) (string, error) {
 	switch {
 	case caller.Kind == Application:
 		return "", &AppCallerError{}
 	case a.home.cfg.ClientSecret == "":
-		return "", &ConfigError{"AUTH_CLIENT_SECRET", "is missing: without it this server cannot ask Graph on behalf of its callers"}
+		return "", &ConfigError{
+			"AUTH_CLIENT_SECRET",
+			"is missing: without it this server cannot ask Graph on behalf of its callers",
+		}
 	}
 	i := slices.IndexFunc(a.tenants, func(c *Client) bool { return c.deployment.tenant == caller.TenantID })
 	if i < 0 {
@@ -92,7 +96,9 @@ func (c *Client) onBehalfOf(ctx context.Context, assertion string, scopes []stri
 		full[i] = c.graphHost(found) + "/" + name
 	}
 	config := c.credentials(found, full, url.Values{
-		"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}, "requested_token_use": {"on_behalf_of"},
+		"grant_type":          {"urn:ietf:params:oauth:grant-type:jwt-bearer"},
+		"assertion":           {assertion},
+		"requested_token_use": {"on_behalf_of"},
 	})
 	answer, err := c.request(ctx, "on-behalf-of", config.Token)
 	if err != nil {

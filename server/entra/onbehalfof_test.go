@@ -25,7 +25,8 @@ func replaceInBody(t *testing.T, resp *http.Response, old, replacement string) {
 	require.NoError(t, err)
 	require.Contains(t, string(body), old)
 	body = []byte(strings.ReplaceAll(string(body), old, replacement))
-	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	resp.ContentLength = int64(len(body))
 	resp.Header.Set("Content-Length", strconv.Itoa(len(body)))
 }
 
@@ -53,7 +54,8 @@ func TestGoingOnBehalfOfACaller(t *testing.T) {
 	require.NoError(t, err)
 
 	var wait sync.WaitGroup
-	answers, errs := make([]string, 20), make([]error, 20)
+	answers := make([]string, 20)
+	errs := make([]error, 20)
 	for i := range answers {
 		wait.Go(func() {
 			answers[i], errs[i] = api.OnBehalfOf(t.Context(), caller, raw, []string{"User.Read"})

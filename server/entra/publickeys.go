@@ -38,8 +38,8 @@ func isPublicFakeKey(key jose.JSONWebKey) bool {
 // maxJudgedKeys is some ten times what an issuer publishes.
 const maxJudgedKeys = 100
 
-// judgedKeys remembers which keys are the fake's: a thumbprint costs more than the rest of a call whose token is known. A key
-// is the same as long as it has not been fetched again.
+// judgedKeys remembers which keys are the fake's: a thumbprint costs more than the rest of a call
+// whose token is known. A key is the same as long as it has not been fetched again.
 type judgedKeys struct {
 	mu    sync.Mutex
 	fakes map[any]bool

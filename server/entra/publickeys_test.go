@@ -34,7 +34,9 @@ func TestTheFakeOnLoopbackIsTrusted(t *testing.T) {
 	for range 2 {
 		require.NoError(t, client.Check(t.Context()))
 		address, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
-			State: "state", Nonce: "nonce", Scopes: []string{"User.Read"},
+			State:         "state",
+			Nonce:         "nonce",
+			Scopes:        []string{"User.Read"},
 			CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier),
 		})
 		require.NoError(t, err)
@@ -74,7 +76,9 @@ func TestARefusalOfTheFakeNamesTheSetting(t *testing.T) {
 		require.ErrorContains(t, err, name)
 	}
 	address, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
-		State: "state", Nonce: "nonce", Scopes: []string{"User.Read"},
+		State:         "state",
+		Nonce:         "nonce",
+		Scopes:        []string{"User.Read"},
 		CodeChallenge: oauth2.S256ChallengeFromVerifier("v"),
 	})
 	require.NoError(t, err)

@@ -23,18 +23,28 @@ func TestSignInAgainstTheFake(t *testing.T) {
 	verifier := oauth2.GenerateVerifier()
 
 	address, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
-		State: "state", Nonce: "nonce", CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier), Scopes: []string{"User.Read"},
+		State:         "state",
+		Nonce:         "nonce",
+		CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier),
+		Scopes:        []string{"User.Read"},
 	})
 	require.NoError(t, err)
 	back := visit(t, fake, address, false)
 	require.Equal(t, "state", back.Get("state"))
 
 	before := time.Now()
-	tokens, err := client.Redeem(t.Context(), entra.Redemption{Code: back.Get("code"), Verifier: verifier, Nonce: "nonce"})
+	tokens, err := client.Redeem(
+		t.Context(),
+		entra.Redemption{Code: back.Get("code"), Verifier: verifier, Nonce: "nonce"},
+	)
 	require.NoError(t, err)
 	assert.Equal(t, entra.User{
-		Issuer: fake.Issuer(directory.DefaultTenantID), TenantID: directory.DefaultTenantID, ObjectID: directory.DefaultUserID,
-		Name: "Adele Vance", Username: directory.DefaultUser, Attributes: entra.Attributes{Kind: entra.Member},
+		Issuer:     fake.Issuer(directory.DefaultTenantID),
+		TenantID:   directory.DefaultTenantID,
+		ObjectID:   directory.DefaultUserID,
+		Name:       "Adele Vance",
+		Username:   directory.DefaultUser,
+		Attributes: entra.Attributes{Kind: entra.Member},
 	}, tokens.User)
 	assert.Contains(t, tokens.Scopes, "User.Read")
 	assert.NotEmpty(t, tokens.RefreshToken)
@@ -56,19 +66,36 @@ func TestAnAuthorizationURLSaysAllThatEntraNeeds(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, newIssuer(t).config())
 	address, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
-		State: "s", Nonce: "n", CodeChallenge: "c", Scopes: []string{"User.Read", "openid"}, Prompt: "login", LoginHint: "adele@example.com",
+		State:         "s",
+		Nonce:         "n",
+		CodeChallenge: "c",
+		Scopes:        []string{"User.Read", "openid"},
+		Prompt:        "login",
+		LoginHint:     "adele@example.com",
 	})
 	require.NoError(t, err)
 	u, err := url.Parse(address)
 	require.NoError(t, err)
 	assert.Equal(t, url.Values{
-		"client_id": {directory.DefaultClientID}, "response_type": {"code"}, "response_mode": {"query"}, "state": {"s"}, "nonce": {"n"},
-		"redirect_uri": {"http://localhost:8000/auth/callback"}, "scope": {"openid profile offline_access User.Read"},
-		"code_challenge": {"c"}, "code_challenge_method": {"S256"}, "prompt": {"login"}, "login_hint": {"adele@example.com"},
+		"client_id":             {directory.DefaultClientID},
+		"response_type":         {"code"},
+		"response_mode":         {"query"},
+		"state":                 {"s"},
+		"nonce":                 {"n"},
+		"redirect_uri":          {"http://localhost:8000/auth/callback"},
+		"scope":                 {"openid profile offline_access User.Read"},
+		"code_challenge":        {"c"},
+		"code_challenge_method": {"S256"},
+		"prompt":                {"login"},
+		"login_hint":            {"adele@example.com"},
 	}, u.Query())
 
 	address, err = client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
-		State: "s", Nonce: "n", CodeChallenge: "c", Prompt: "select_account", LoginHint: "adele@example.com",
+		State:         "s",
+		Nonce:         "n",
+		CodeChallenge: "c",
+		Prompt:        "select_account",
+		LoginHint:     "adele@example.com",
 	})
 	require.NoError(t, err)
 	assert.NotContains(t, address, "login_hint", "entra refuses it beside the account picker")
@@ -85,7 +112,10 @@ func TestADeniedConsentIsARefusalWithAdvice(t *testing.T) {
 	require.NoError(t, err)
 	client := newClient(t, forFake(fake))
 	address, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
-		State: "state", Nonce: "nonce", CodeChallenge: oauth2.S256ChallengeFromVerifier(oauth2.GenerateVerifier()), Scopes: []string{"User.Read"},
+		State:         "state",
+		Nonce:         "nonce",
+		CodeChallenge: oauth2.S256ChallengeFromVerifier(oauth2.GenerateVerifier()),
+		Scopes:        []string{"User.Read"},
 	})
 	require.NoError(t, err)
 	back := visit(t, fake, address, true)
@@ -100,12 +130,18 @@ func TestARedemptionNeedsTheSameVerifier(t *testing.T) {
 	client := newClient(t, forFake(fake))
 	verifier := oauth2.GenerateVerifier()
 	address, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
-		State: "state", Nonce: "nonce", CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier), Scopes: []string{"User.Read"},
+		State:         "state",
+		Nonce:         "nonce",
+		CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier),
+		Scopes:        []string{"User.Read"},
 	})
 	require.NoError(t, err)
 	code := visit(t, fake, address, false).Get("code")
 
-	_, err = client.Redeem(t.Context(), entra.Redemption{Code: code, Verifier: oauth2.GenerateVerifier(), Nonce: "nonce"})
+	_, err = client.Redeem(
+		t.Context(),
+		entra.Redemption{Code: code, Verifier: oauth2.GenerateVerifier(), Nonce: "nonce"},
+	)
 	var refused *entra.Error
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, 501481, refused.AADSTS)
@@ -123,15 +159,42 @@ func TestARefreshThatIsOverAndOneThatFails(t *testing.T) {
 		over      bool
 		available bool
 	}{
-		"the grant is revoked": {over: true, available: true, answer: func(w http.ResponseWriter, _ *http.Request) {
-			answer(w, 400, map[string]any{"error": "invalid_grant", "error_description": "AADSTS50173: The provided grant has expired.", "error_codes": []int{50173}})
-		}},
-		"another factor is needed": {over: true, available: true, answer: func(w http.ResponseWriter, _ *http.Request) {
-			answer(w, 400, map[string]any{"error": "interaction_required", "error_codes": []int{50076}, "suberror": "basic_action"})
-		}},
-		"the secret has expired": {available: true, answer: func(w http.ResponseWriter, _ *http.Request) {
-			answer(w, 401, map[string]any{"error": "invalid_client", "error_codes": []int{7000222}})
-		}},
+		"the grant is revoked": {
+			over:      true,
+			available: true,
+			answer: func(w http.ResponseWriter, _ *http.Request) {
+				answer(
+					w,
+					400,
+					map[string]any{
+						"error":             "invalid_grant",
+						"error_description": "AADSTS50173: The provided grant has expired.",
+						"error_codes":       []int{50173},
+					},
+				)
+			},
+		},
+		"another factor is needed": {
+			over:      true,
+			available: true,
+			answer: func(w http.ResponseWriter, _ *http.Request) {
+				answer(
+					w,
+					400,
+					map[string]any{
+						"error":       "interaction_required",
+						"error_codes": []int{50076},
+						"suberror":    "basic_action",
+					},
+				)
+			},
+		},
+		"the secret has expired": {
+			available: true,
+			answer: func(w http.ResponseWriter, _ *http.Request) {
+				answer(w, 401, map[string]any{"error": "invalid_client", "error_codes": []int{7000222}})
+			},
+		},
 		"throttled, in plain text": {answer: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "60")
 			w.Header().Set("Content-Type", "text/plain")
@@ -143,7 +206,9 @@ func TestARefreshThatIsOverAndOneThatFails(t *testing.T) {
 			w.WriteHeader(502)
 			_, _ = w.Write([]byte("<html>"))
 		}},
-		"a success that is not JSON": {answer: func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }},
+		"a success that is not JSON": {
+			answer: func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
+		},
 		"a token of another type": {answer: func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, 200, map[string]any{"access_token": "x", "token_type": "mac"})
 		}},
@@ -186,15 +251,30 @@ func TestARefreshSendsScopesAndKeepsTheTokenThatIsNotReplaced(t *testing.T) {
 	issuer.token = func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
 		form = r.PostForm
-		answer(w, 200, map[string]any{"token_type": "Bearer", "access_token": "new", "expires_in": "4719", "scope": "https://graph.microsoft.com/User.Read openid"})
+		answer(
+			w,
+			200,
+			map[string]any{
+				"token_type":   "Bearer",
+				"access_token": "new",
+				"expires_in":   "4719",
+				"scope":        "https://graph.microsoft.com/User.Read openid",
+			},
+		)
 	}
 	tokens, err := newClient(t, issuer.config()).Refresh(t.Context(), "old", []string{"User.Read"})
 	require.NoError(t, err)
 	assert.Equal(t, url.Values{
-		"grant_type": {"refresh_token"}, "refresh_token": {"old"}, "scope": {"openid profile offline_access User.Read"},
-		"client_id": {directory.DefaultClientID}, "client_secret": {"secret"},
+		"grant_type":    {"refresh_token"},
+		"refresh_token": {"old"},
+		"scope":         {"openid profile offline_access User.Read"},
+		"client_id":     {directory.DefaultClientID},
+		"client_secret": {"secret"},
 	}, form)
 	assert.Equal(t, &entra.Tokens{
-		AccessToken: "new", RefreshToken: "old", Expiry: noon.Add(4719 * time.Second), Scopes: []string{"User.Read", "openid"},
+		AccessToken:  "new",
+		RefreshToken: "old",
+		Expiry:       noon.Add(4719 * time.Second),
+		Scopes:       []string{"User.Read", "openid"},
 	}, tokens)
 }

@@ -80,7 +80,11 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string, scopes []stri
 	}
 	// oauth2.Config sends no scope with a refresh, which Entra needs to know the resource
 	// (AADSTS90009); this configuration lets the grant type be chosen and sends the scopes.
-	config := c.credentials(found, withSignInScopes(scopes), url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken}})
+	config := c.credentials(
+		found,
+		withSignInScopes(scopes),
+		url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken}},
+	)
 	answer, err := c.request(ctx, "refresh", config.Token)
 	if err != nil {
 		return nil, err
@@ -105,13 +109,21 @@ func (c *Client) clientCredentials(ctx context.Context, found *discovered) (*Tok
 
 func (c *Client) credentials(found *discovered, scopes []string, parameters url.Values) *clientcredentials.Config {
 	return &clientcredentials.Config{
-		ClientID: c.cfg.ClientID, ClientSecret: c.cfg.ClientSecret, TokenURL: found.TokenEndpoint,
-		Scopes: scopes, EndpointParams: parameters, AuthStyle: oauth2.AuthStyleInParams,
+		ClientID:       c.cfg.ClientID,
+		ClientSecret:   c.cfg.ClientSecret,
+		TokenURL:       found.TokenEndpoint,
+		Scopes:         scopes,
+		EndpointParams: parameters,
+		AuthStyle:      oauth2.AuthStyleInParams,
 	}
 }
 
 // request sends one token request through x/oauth2, and sorts what comes back.
-func (c *Client) request(ctx context.Context, op string, send func(context.Context) (*oauth2.Token, error)) (*oauth2.Token, error) {
+func (c *Client) request(
+	ctx context.Context,
+	op string,
+	send func(context.Context) (*oauth2.Token, error),
+) (*oauth2.Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	answer, err := send(context.WithValue(ctx, oauth2.HTTPClient, c.http))

@@ -15,7 +15,8 @@ const codeBusy = -32000
 // endTimeout is how long a handler may take to end a session that gives way.
 const endTimeout = 5 * time.Second
 
-// admitMessages counts what a POST starts: a running call where something in it wants an answer, or a stream.
+// admitMessages counts what a POST starts: a running call where something in it wants an answer, or
+// a stream.
 func (g *Guard) admitMessages(x *exchange, single *message, batch []*message, listening bool) *limitError {
 	kind := useMessage
 	switch {
@@ -40,7 +41,8 @@ func (g *Guard) admitMessages(x *exchange, single *message, batch []*message, li
 	return nil
 }
 
-// sessionBegan counts a session that the handler's answer names. The room that was made for it is taken.
+// sessionBegan counts a session that the handler's answer names. The room that was made for it is
+// taken.
 func (x *exchange) sessionBegan(id string) {
 	if x.begins {
 		x.begins = false
@@ -49,8 +51,9 @@ func (x *exchange) sessionBegan(id string) {
 	x.useSession(id)
 }
 
-// sessionAnswered reads from the status of an answer whether the session of the request goes on. Only the handler
-// knows: a session that gave way, or another replica's, is not counted before it has been answered.
+// sessionAnswered reads from the status of an answer whether the session of the request goes on.
+// Only the handler knows: a session that gave way, or another replica's, is not counted before it
+// has been answered.
 func (x *exchange) sessionAnswered(status int) {
 	switch {
 	case x.named == "":
@@ -74,8 +77,15 @@ func (g *Guard) endSessions(r *http.Request, sessions []*session) {
 			"client", one.opener.ClientID, "setting", one.limit)
 		ctx, cancel := context.WithTimeout(NewContext(context.Background(), one.opener), endTimeout)
 		ending := (&http.Request{
-			Method: http.MethodDelete, URL: strippedURL(r.URL), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-			Host: r.Host, RemoteAddr: r.RemoteAddr, Body: http.NoBody, Header: http.Header{sessionHeader: {one.key.id}},
+			Method:     http.MethodDelete,
+			URL:        strippedURL(r.URL),
+			Proto:      "HTTP/1.1",
+			ProtoMajor: 1,
+			ProtoMinor: 1,
+			Host:       r.Host,
+			RemoteAddr: r.RemoteAddr,
+			Body:       http.NoBody,
+			Header:     http.Header{sessionHeader: {one.key.id}},
 		}).WithContext(ctx)
 		of.next.ServeHTTP(&keptAnswer{header: make(http.Header)}, ending)
 		cancel()
@@ -91,7 +101,8 @@ func (g *Guard) refuseLimit(x *exchange, reached *limitError, id jsontext.Value)
 	writeJSON(&x.answer, reached.status, errorResponse(&rpcError{code: codeBusy, message: reached.Error(), id: id}))
 }
 
-// logLimit writes the one line that a refusal by a limit leaves. The request is nil for work that outlives its own.
+// logLimit writes the one line that a refusal by a limit leaves. The request is nil for work that
+// outlives its own.
 func (g *Guard) logLimit(r *http.Request, caller *Identity, reached *limitError) {
 	attributes := []any{
 		"status", reached.status, "reason", reached.what, "limit", reached.limit, "setting", reached.setting,

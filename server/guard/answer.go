@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// heldBack is how much net/http keeps of an answer before it sends any: 2048 bytes over HTTP/1, 4096 over HTTP/2.
+// heldBack is how much net/http keeps of an answer before it sends any: 2048 bytes over HTTP/1,
+// 4096 over HTTP/2.
 const heldBack = 2048
 
 // noStore is shared by all answers.
@@ -17,8 +18,8 @@ var noStore = []string{"no-store"}
 type answerWriter struct {
 	http.ResponseWriter
 	call *call
-	// own are the headers that were set before the handler saw them, by the guard or whoever is in front of it; sessionless
-	// says that there is no session to name.
+	// own are the headers that were set before the handler saw them, by the guard or whoever is in
+	// front of it; sessionless says that there is no session to name.
 	own         []ownHeader
 	sessionless bool
 	sent        bool  // the headers
@@ -90,7 +91,8 @@ func (a *answerWriter) Flush() {
 	writes := &a.call.guard.writes
 	writes.enter(&a.waiting, time.Now())
 	defer writes.leave(&a.waiting)
-	// A connection that cannot be flushed is one whose answers arrive late, not one without answers.
+	// A connection that cannot be flushed is one whose answers arrive late, not one without
+	// answers.
 	_ = http.NewResponseController(a.ResponseWriter).Flush()
 }
 
@@ -108,7 +110,8 @@ func (a *answerWriter) end() {
 	}
 }
 
-// guardsTrailer reports whether a header must not follow as a trailer, which goes as the handler wrote it.
+// guardsTrailer reports whether a header must not follow as a trailer, which goes as the handler
+// wrote it.
 func guardsTrailer(name string) bool {
 	return guardsHeader(name) || http.CanonicalHeaderKey(name) == sessionHeader
 }

@@ -21,8 +21,9 @@ func answerTo(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	return w
 }
 
-// TestWhatTheGuardSaysAloneComesInNoOtherWay has a handler that says it early, as headers of an informational answer,
-// and late, as trailers. It runs over a socket, since net/http decides what becomes a trailer.
+// TestWhatTheGuardSaysAloneComesInNoOtherWay has a handler that says it early, as headers of an
+// informational answer, and late, as trailers. It runs over a socket, since net/http decides what
+// becomes a trailer.
 func TestWhatTheGuardSaysAloneComesInNoOtherWay(t *testing.T) {
 	t.Parallel()
 	guarded := []string{"Set-Cookie", "Access-Control-Allow-Origin", "Cache-Control", "Vary", "Mcp-Session-Id"}
@@ -90,7 +91,8 @@ func TestTrailersAndBodiesThatNobodyJudgedReachNoHandler(t *testing.T) {
 	assert.Empty(t, next.requests)
 }
 
-// TestNamesThatAHandlerCouldReadAsOthers reach none: CGI-like interfaces turn all but letters and digits into "_".
+// TestNamesThatAHandlerCouldReadAsOthers reach none: CGI-like interfaces turn all but letters and
+// digits into "_".
 func TestNamesThatAHandlerCouldReadAsOthers(t *testing.T) {
 	t.Parallel()
 	r := request(http.MethodPost, ping)

@@ -28,12 +28,18 @@ func (g *Guard) authenticate(r *http.Request) (raw string, id *Identity, refused
 	switch {
 	case malformed:
 		return "", nil, &refusal{
-			status: http.StatusBadRequest, challenge: true, code: "invalid_request", description: sayMalformed,
-			cause: cause{reason: "malformed credentials"},
+			status:      http.StatusBadRequest,
+			challenge:   true,
+			code:        "invalid_request",
+			description: sayMalformed,
+			cause:       cause{reason: "malformed credentials"},
 		}
 	case raw == "":
 		return "", nil, &refusal{
-			status: http.StatusUnauthorized, challenge: true, description: sayNoToken, cause: cause{reason: "no token"},
+			status:      http.StatusUnauthorized,
+			challenge:   true,
+			description: sayNoToken,
+			cause:       cause{reason: "no token"},
 		}
 	}
 	verified, err := g.verify(r.Context(), raw)
@@ -43,8 +49,9 @@ func (g *Guard) authenticate(r *http.Request) (raw string, id *Identity, refused
 	if verified == nil {
 		g.log.Error("Verify returned neither an identity nor an error")
 		return "", nil, &refusal{
-			status: http.StatusServiceUnavailable, description: sayUnavailable,
-			cause: cause{reason: "verification error"},
+			status:      http.StatusServiceUnavailable,
+			description: sayUnavailable,
+			cause:       cause{reason: "verification error"},
 		}
 	}
 	if end := verified.end(); !end.IsZero() && !g.now().Before(end) {
@@ -62,26 +69,34 @@ func (g *Guard) unverified(r *http.Request, err error) *refusal {
 	switch {
 	case errors.As(err, &invalid):
 		return &refusal{
-			status: http.StatusUnauthorized, challenge: true, code: "invalid_token", description: sayInvalidToken,
-			cause: cause{string(invalid.Reason), invalid.Seen, invalid.Setting},
+			status:      http.StatusUnauthorized,
+			challenge:   true,
+			code:        "invalid_token",
+			description: sayInvalidToken,
+			cause:       cause{string(invalid.Reason), invalid.Seen, invalid.Setting},
 		}
 	case errors.As(err, &forbidden):
 		return &refusal{
-			status: http.StatusForbidden, code: "access_denied", description: sayForbidden,
-			cause: cause{forbidden.Reason, forbidden.Seen, forbidden.Setting},
+			status:      http.StatusForbidden,
+			code:        "access_denied",
+			description: sayForbidden,
+			cause:       cause{forbidden.Reason, forbidden.Seen, forbidden.Setting},
 		}
 	case errors.As(err, &unavailable):
 		g.log.Warn("tokens cannot be judged", "error", unavailable.Err)
 		return &refusal{
-			status: http.StatusServiceUnavailable, retryAfter: unavailable.RetryAfter, description: sayUnavailable,
-			cause: cause{reason: "keys unavailable"},
+			status:      http.StatusServiceUnavailable,
+			retryAfter:  unavailable.RetryAfter,
+			description: sayUnavailable,
+			cause:       cause{reason: "keys unavailable"},
 		}
 	case r.Context().Err() == nil:
 		g.log.Error("tokens cannot be judged", "error", err)
 	}
 	return &refusal{
-		status: http.StatusServiceUnavailable, description: sayUnavailable,
-		cause: cause{reason: "verification error"},
+		status:      http.StatusServiceUnavailable,
+		description: sayUnavailable,
+		cause:       cause{reason: "verification error"},
 	}
 }
 
@@ -92,15 +107,25 @@ func (g *Guard) authorize(id *Identity) *refusal {
 			return nil
 		}
 		return &refusal{
-			status: http.StatusForbidden, challenge: true, code: "insufficient_scope", description: sayAppRole,
-			cause: cause{"the application has none of the app roles", strings.Join(id.Roles, " "), "AUTH_APP_ROLES"},
+			status:      http.StatusForbidden,
+			challenge:   true,
+			code:        "insufficient_scope",
+			description: sayAppRole,
+			cause: cause{
+				"the application has none of the app roles",
+				strings.Join(id.Roles, " "),
+				"AUTH_APP_ROLES",
+			},
 		}
 	}
 	for _, scope := range g.scopes {
 		if !slices.Contains(id.Scopes, scope) {
 			return &refusal{
-				status: http.StatusForbidden, challenge: true, code: "insufficient_scope", description: sayScope,
-				cause: cause{reason: "the scope " + scope + " is missing", seen: strings.Join(id.Scopes, " ")},
+				status:      http.StatusForbidden,
+				challenge:   true,
+				code:        "insufficient_scope",
+				description: sayScope,
+				cause:       cause{reason: "the scope " + scope + " is missing", seen: strings.Join(id.Scopes, " ")},
 			}
 		}
 	}
@@ -145,7 +170,8 @@ func isToken68(raw string) bool {
 	return foreign == 0
 }
 
-// foreignToken68 has a mark for each byte that is not one of RFC 9110 section 11.2, the equals signs at the end aside.
+// foreignToken68 has a mark for each byte that is not one of RFC 9110 section 11.2, the equals
+// signs at the end aside.
 var foreignToken68 = func() (foreign [256]byte) {
 	for b := range foreign {
 		if !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/", rune(b)) {
@@ -155,17 +181,18 @@ var foreignToken68 = func() (foreign [256]byte) {
 	return foreign
 }()
 
-// strippedHeader is a copy without the headers that claim who the caller is: the token must not travel further
-// (MCP forbids token passthrough), and the guard's own verdict is in the context. Headers that change the method or the
-// path go as well, and so do names that a handler could take for other ones. It refuses a header that is there twice
-// and must not be.
+// strippedHeader is a copy without the headers that claim who the caller is: the token must not
+// travel further (MCP forbids token passthrough), and the guard's own verdict is in the context.
+// Headers that change the method or the path go as well, and so do names that a handler could take
+// for other ones. It refuses a header that is there twice and must not be.
 func strippedHeader(header http.Header) (http.Header, *refusal) {
 	stripped := make(http.Header, len(header))
 	for name, lines := range header {
 		if len(lines) > 1 && slices.Contains(singleHeaders, name) {
 			return nil, &refusal{
-				status: http.StatusBadRequest, description: "the header " + name + " is there more than once",
-				cause: cause{reason: "repeated header", seen: name},
+				status:      http.StatusBadRequest,
+				description: "the header " + name + " is there more than once",
+				cause:       cause{reason: "repeated header", seen: name},
 			}
 		}
 		if isUsual(name) || isPlainName(name) && !ClaimsIdentity(name) {
@@ -186,9 +213,10 @@ func isUsual(name string) bool {
 	return false
 }
 
-// isPlainName reports whether a header's name has letters, digits and hyphens alone. Handlers behind CGI-like
-// interfaces read "_" as "-", and some of them every other character too: Mcp_Session_Id would be a session that the
-// guard has not seen. Tools choose the rest of the names that mirror their parameters (MCP 2026-07-28), but for "_".
+// isPlainName reports whether a header's name has letters, digits and hyphens alone. Handlers
+// behind CGI-like interfaces read "_" as "-", and some of them every other character too:
+// Mcp_Session_Id would be a session that the guard has not seen. Tools choose the rest of the names
+// that mirror their parameters (MCP 2026-07-28), but for "_".
 func isPlainName(name string) bool {
 	if rest, is := strings.CutPrefix(name, "Mcp-Param-"); is {
 		return !strings.Contains(rest, "_")
@@ -202,8 +230,9 @@ func isPlainName(name string) bool {
 	return true
 }
 
-// ClaimsIdentity reports whether a header is one of those in which proxies and platforms name the caller, or one that
-// carries a credential or changes the method or path. No handler behind a guard sees them.
+// ClaimsIdentity reports whether a header is one of those in which proxies and platforms name the
+// caller, or one that carries a credential or changes the method or path. No handler behind a guard
+// sees them.
 func ClaimsIdentity(name string) bool {
 	name = http.CanonicalHeaderKey(name)
 	if identityHeaders[name] {
@@ -217,11 +246,14 @@ func strippedURL(u *url.URL) *url.URL {
 	if u.RawQuery == "" {
 		return u
 	}
-	kept := slices.DeleteFunc(strings.FieldsFunc(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }), func(pair string) bool {
-		name, _, _ := strings.Cut(pair, "=")
-		plain, err := url.QueryUnescape(name)
-		return err != nil || strings.EqualFold(plain, "access_token")
-	})
+	kept := slices.DeleteFunc(
+		strings.FieldsFunc(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }),
+		func(pair string) bool {
+			name, _, _ := strings.Cut(pair, "=")
+			plain, err := url.QueryUnescape(name)
+			return err != nil || strings.EqualFold(plain, "access_token")
+		},
+	)
 	stripped := *u
 	stripped.RawQuery = strings.Join(kept, "&")
 	return &stripped
@@ -230,14 +262,34 @@ func strippedURL(u *url.URL) *url.URL {
 // The names are canonical (http.CanonicalHeaderKey).
 var (
 	identityHeaders = map[string]bool{
-		"Authorization": true, "Proxy-Authorization": true, "Cookie": true, "X-Original-Authorization": true, "X-Forwarded-Authorization": true,
-		"X-Access-Token": true, "X-Forwarded-User": true, "X-Forwarded-Email": true, "X-Forwarded-Groups": true,
-		"X-Forwarded-Preferred-Username": true, "X-Forwarded-Access-Token": true, "X-User": true,
-		"X-Authenticated-User": true, "X-Webauth-User": true, "X-Http-Method-Override": true, "X-Http-Method": true, "X-Method-Override": true,
-		"X-Original-Url": true, "X-Original-Uri": true, "X-Rewrite-Url": true, "X-User-Id": true,
-		"X-User-Email": true, "X-User-Name": true,
-		"X-Client-Cert": true, "X-Ssl-Cert": true, "Ssl-Client-Cert": true, "Client-Cert": true,
-		"Client-Cert-Chain": true,
+		"Authorization":                  true,
+		"Proxy-Authorization":            true,
+		"Cookie":                         true,
+		"X-Original-Authorization":       true,
+		"X-Forwarded-Authorization":      true,
+		"X-Access-Token":                 true,
+		"X-Forwarded-User":               true,
+		"X-Forwarded-Email":              true,
+		"X-Forwarded-Groups":             true,
+		"X-Forwarded-Preferred-Username": true,
+		"X-Forwarded-Access-Token":       true,
+		"X-User":                         true,
+		"X-Authenticated-User":           true,
+		"X-Webauth-User":                 true,
+		"X-Http-Method-Override":         true,
+		"X-Http-Method":                  true,
+		"X-Method-Override":              true,
+		"X-Original-Url":                 true,
+		"X-Original-Uri":                 true,
+		"X-Rewrite-Url":                  true,
+		"X-User-Id":                      true,
+		"X-User-Email":                   true,
+		"X-User-Name":                    true,
+		"X-Client-Cert":                  true,
+		"X-Ssl-Cert":                     true,
+		"Ssl-Client-Cert":                true,
+		"Client-Cert":                    true,
+		"Client-Cert-Chain":              true,
 	}
 	identityPrefixes = []string{
 		"X-Ms-Client-Principal", "X-Ms-Token-", "X-Auth-Request-", "X-Goog-Authenticated-User", "X-Goog-Iap-",

@@ -64,8 +64,8 @@ func (g *Guard) serveBatch(w *answerWriter, r *http.Request, messages []*message
 	}
 }
 
-// serveKept runs the handler. A handler that breaks an answer off (http.ErrAbortHandler) has not answered one message;
-// the others have their own answers.
+// serveKept runs the handler. A handler that breaks an answer off (http.ErrAbortHandler) has not
+// answered one message; the others have their own answers.
 func (g *Guard) serveKept(kept *keptAnswer, r *http.Request) {
 	defer func() {
 		switch broken := recover(); broken {
@@ -85,7 +85,8 @@ type arrayWriter struct {
 	begun bool
 }
 
-// add writes an element. A caller who is gone cannot be told, and the request's context ends the batch.
+// add writes an element. A caller who is gone cannot be told, and the request's context ends the
+// batch.
 func (a *arrayWriter) add(element jsontext.Value) {
 	before := []byte(",")
 	if !a.begun {
@@ -176,12 +177,14 @@ func (k *keptAnswer) response(m *message) jsontext.Value {
 // byteOrderMark may begin a stream, and is no part of it.
 var byteOrderMark = []byte("\ufeff")
 
-// eventData yields the data of each event, with its lines joined (WHATWG HTML, server-sent events). It joins them in
-// the stream's own memory: an answer of many short lines must not cost many times its size.
+// eventData yields the data of each event, with its lines joined (WHATWG HTML, server-sent events).
+// It joins them in the stream's own memory: an answer of many short lines must not cost many times
+// its size.
 func eventData(stream []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		stream = bytes.TrimPrefix(stream, byteOrderMark)
-		data, found := stream[:0], false
+		data := stream[:0]
+		found := false
 		for len(stream) > 0 {
 			var line []byte
 			line, stream = cutLine(stream)
@@ -194,11 +197,13 @@ func eventData(stream []byte) iter.Seq[[]byte] {
 			if len(line) > 0 && len(stream) > 0 {
 				continue
 			}
-			// The capacity ends here, so that appending to the data cannot write over the next event.
+			// The capacity ends here, so that appending to the data cannot write over the next
+			// event.
 			if found && !yield(data[:len(data):len(data)]) {
 				return
 			}
-			data, found = stream[:0], false
+			data = stream[:0]
+			found = false
 		}
 	}
 }
@@ -209,7 +214,8 @@ func cutLine(stream []byte) (line, rest []byte) {
 	if end < 0 {
 		return stream, nil
 	}
-	line, rest = stream[:end], stream[end+1:]
+	line = stream[:end]
+	rest = stream[end+1:]
 	if stream[end] == '\r' {
 		rest = bytes.TrimPrefix(rest, []byte("\n"))
 	}

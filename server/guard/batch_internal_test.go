@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// Every byte of an answer to a message of a batch may be a caller's choice, and so is how many lines it has.
+// Every byte of an answer to a message of a batch may be a caller's choice, and so is how many
+// lines it has.
 func TestABatchCostsAFewTimesItsAnswers(t *testing.T) { // not parallel, since it measures memory
 	const size = 2 << 20
 	response := `{"jsonrpc":"2.0","id":1,"result":{}}`

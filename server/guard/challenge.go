@@ -48,7 +48,8 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, refused refusal) 
 	}
 	header["Cache-Control"] = noStore
 	if r.ContentLength != 0 && header.Get("Connection") != "close" {
-		// What is left of the body net/http reads before it answers, and takes the deadline back before the next request.
+		// What is left of the body net/http reads before it answers, and takes the deadline back
+		// before the next request.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(g.reads.pause))
 	}
 	body := struct {
@@ -64,7 +65,8 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, refused refusal) 
 		body.Error = "invalid_request"
 	}
 	if refused.status == http.StatusUnauthorized {
-		// A client whose requests go through a proxy of its own, such as MCP Inspector's, tells by this word that it has to sign in.
+		// A client whose requests go through a proxy of its own, such as MCP Inspector's, tells by
+		// this word that it has to sign in.
 		body.Description = "Unauthorized: " + refused.description
 	}
 	writeJSON(w, refused.status, body)
@@ -81,7 +83,8 @@ func retrySeconds(wait time.Duration) string {
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	encoded, err := json.Marshal(body)
 	if err != nil {
-		status, encoded = http.StatusInternalServerError, []byte(`{}`)
+		status = http.StatusInternalServerError
+		encoded = []byte(`{}`)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -72,7 +72,12 @@ func TestCredentials(t *testing.T) {
 				if test.status != 200 {
 					assert.Equal(t, "application/json", w.Header().Get("Content-Type"))
 					assert.NotContains(t, w.Body.String(), "good", "nothing of the token comes back")
-					assert.Equal(t, test.status == 401, strings.Contains(w.Body.String(), "Unauthorized"), "clients behind a proxy of their own see the body alone")
+					assert.Equal(
+						t,
+						test.status == 401,
+						strings.Contains(w.Body.String(), "Unauthorized"),
+						"clients behind a proxy of their own see the body alone",
+					)
 				}
 			})
 		}

@@ -24,8 +24,8 @@
 // sessions, has to name a published revision.
 //
 // A listening stream ends at the moment from which its token is refused (Identity.GoodUntil), and a
-// new request with it is answered with 401. A call ends after Config.MaxCall. Both end when the token
-// is revoked. If the handler had not answered by then, the guard answers.
+// new request with it is answered with 401. A call ends after Config.MaxCall. Both end when the
+// token is revoked. If the handler had not answered by then, the guard answers.
 //
 // The handler finds out who calls with [FromContext]. It never sees the Authorization header, nor
 // any of the headers in which proxies pass identities on, nor one with a name that CGI-like

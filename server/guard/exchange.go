@@ -9,7 +9,8 @@ import (
 	"mcpentra/server/token"
 )
 
-// An exchange is a request that was let in and the answer to it: what the guard keeps for them, in one piece.
+// An exchange is a request that was let in and the answer to it: what the guard keeps for them, in
+// one piece.
 type exchange struct {
 	call
 	answer answerWriter
@@ -25,7 +26,12 @@ type exchange struct {
 func (g *Guard) newExchange(w http.ResponseWriter, header http.Header, raw string, caller *Identity) *exchange {
 	x := &exchange{call: call{guard: g, raw: raw, caller: caller, header: header}}
 	x.next.whose = x
-	x.answer = answerWriter{ResponseWriter: w, call: &x.call, sessionless: sessionless(header), waiting: place{whose: x}}
+	x.answer = answerWriter{
+		ResponseWriter: w,
+		call:           &x.call,
+		sessionless:    sessionless(header),
+		waiting:        place{whose: x},
+	}
 	return x
 }
 
@@ -75,7 +81,8 @@ const sayMaxCall = "the call ran longer than this server allows"
 // longAgo ends what waits for a connection.
 var longAgo = time.Unix(1, 0)
 
-// stopReading and stopWriting end a wait for the caller. What cannot set deadlines is no connection.
+// stopReading and stopWriting end a wait for the caller. What cannot set deadlines is no
+// connection.
 func (x *exchange) stopReading() {
 	_ = http.NewResponseController(x.answer.ResponseWriter).SetReadDeadline(longAgo)
 }

@@ -28,11 +28,12 @@ type Config struct {
 	Scopes []string
 	// ScopesSupported is what the metadata lists; nil means Scopes.
 	ScopesSupported []string
-	// ScopePrefix stands before the names of scopes in challenges and metadata, where it is part of how
-	// clients ask for them, and in no token: Entra's api://{client id}/. It is "" for most issuers.
+	// ScopePrefix stands before the names of scopes in challenges and metadata, where it is part of
+	// how clients ask for them, and in no token: Entra's api://{client id}/. It is "" for most
+	// issuers.
 	ScopePrefix string
-	// AppRoles let in applications that call for themselves, which have no scopes: each needs one of
-	// these. nil lets no application in.
+	// AppRoles let in applications that call for themselves, which have no scopes: each needs one
+	// of these. nil lets no application in.
 	AppRoles []string
 	// ResourceName is shown to people who are asked for consent; "" leaves it out.
 	ResourceName string
@@ -43,10 +44,11 @@ type Config struct {
 	AllowedOrigins []string
 	// MaxBody is the limit of a request's body in bytes; 0 means DefaultMaxBody.
 	MaxBody int64
-	// BodyTimeout is how long a caller may take to send a body, and one who is refused to send what is left of it; 0 means
-	// DefaultBodyTimeout.
+	// BodyTimeout is how long a caller may take to send a body, and one who is refused to send what
+	// is left of it; 0 means DefaultBodyTimeout.
 	BodyTimeout time.Duration
-	// AnswerTimeout is how long a caller may take to read each piece of an answer; 0 means DefaultAnswerTimeout.
+	// AnswerTimeout is how long a caller may take to read each piece of an answer; 0 means
+	// DefaultAnswerTimeout.
 	AnswerTimeout time.Duration
 	// MaxCall is how long a call may run before its context ends; 0 means DefaultMaxCall, and a
 	// negative value no limit. Listening streams end with their token.
@@ -56,18 +58,19 @@ type Config struct {
 	Recheck time.Duration
 	// Limits bound what a caller, and all callers together, have at once.
 	Limits Limits
-	// Usage counts it, for several guards together. nil means a count of this Guard's own. A Usage has limits
-	// already: only Limits.BatchAnswers is read then.
+	// Usage counts it, for several guards together. nil means a count of this Guard's own. A Usage
+	// has limits already: only Limits.BatchAnswers is read then.
 	Usage *Usage
 	// Stateful says that the handler keeps sessions: whatever belongs to none is refused, except
 	// initialize and the revisions without sessions.
 	Stateful bool
 	// SessionKeys bind the handler's session ids to the caller, see the package comment. The first
-	// marks new sessions, all of them are recognized; each needs at least 32 bytes. All replicas need
-	// the same. nil means a key made here: sessions then end with this Guard.
+	// marks new sessions, all of them are recognized; each needs at least 32 bytes. All replicas
+	// need the same. nil means a key made here: sessions then end with this Guard.
 	SessionKeys [][]byte
-	// TokenKey, where it is not nil, is the key under which the context of a request holds the caller's token, for a server
-	// that has to exchange it. It should be of a type that only that server has, so that no handler finds the token.
+	// TokenKey, where it is not nil, is the key under which the context of a request holds the
+	// caller's token, for a server that has to exchange it. It should be of a type that only that
+	// server has, so that no handler finds the token.
 	TokenKey any
 	// TrustedProxies are the reverse proxies that name clients in X-Forwarded-For; nil trusts none.
 	TrustedProxies clientip.Proxies
@@ -121,30 +124,44 @@ func New(cfg Config, next http.Handler) (*Guard, error) {
 		return nil, fmt.Errorf("guard: MaxBody is %d, wanted a number of bytes", cfg.MaxBody)
 	}
 	g := &Guard{
-		next: next, verify: cfg.Verify, scopes: slices.Clone(cfg.Scopes), appRoles: slices.Clone(cfg.AppRoles), maxBody: cfg.MaxBody, log: cfg.Logger, now: cfg.Now,
-		proxies: cfg.TrustedProxies,
-		path:    wellKnown + strings.TrimSuffix(resource.EscapedPath(), "/"), hosts: hostsOf(resource),
+		next:     next,
+		verify:   cfg.Verify,
+		scopes:   slices.Clone(cfg.Scopes),
+		appRoles: slices.Clone(cfg.AppRoles),
+		maxBody:  cfg.MaxBody,
+		log:      cfg.Logger,
+		now:      cfg.Now,
+		proxies:  cfg.TrustedProxies,
+		path:     wellKnown + strings.TrimSuffix(resource.EscapedPath(), "/"),
+		hosts:    hostsOf(resource),
 	}
 	if g.maxBody == 0 {
 		g.maxBody = DefaultMaxBody
 	}
-	g.maxCall, g.recheck, g.stateful, g.tokenKey = cfg.MaxCall, cfg.Recheck, cfg.Stateful, cfg.TokenKey
+	g.maxCall = cfg.MaxCall
+	g.recheck = cfg.Recheck
+	g.stateful = cfg.Stateful
+	g.tokenKey = cfg.TokenKey
 	if g.maxCall == 0 {
 		g.maxCall = DefaultMaxCall
 	}
 	if g.recheck == 0 {
 		g.recheck = DefaultRecheck
 	}
-	g.usage, g.maxAnswers = cfg.Usage, cfg.Limits.Filled().BatchAnswers
+	g.usage = cfg.Usage
+	g.maxAnswers = cfg.Limits.Filled().BatchAnswers
 	if g.usage == nil {
 		g.usage = NewUsage(cfg.Limits)
 	}
-	g.looks.pause, g.looks.act = g.recheck, func(x *exchange) { go x.look() } // it may wait for keys
-	g.reads.pause, g.reads.act = cfg.BodyTimeout, (*exchange).stopReading
+	g.looks.pause = g.recheck
+	g.looks.act = func(x *exchange) { go x.look() } // it may wait for keys
+	g.reads.pause = cfg.BodyTimeout
+	g.reads.act = (*exchange).stopReading
 	if cfg.BodyTimeout <= 0 {
 		g.reads.pause = DefaultBodyTimeout
 	}
-	g.writes.pause, g.writes.act = cfg.AnswerTimeout, (*exchange).stopWriting
+	g.writes.pause = cfg.AnswerTimeout
+	g.writes.act = (*exchange).stopWriting
 	if cfg.AnswerTimeout <= 0 {
 		g.writes.pause = DefaultAnswerTimeout
 	}
@@ -166,12 +183,15 @@ func New(cfg Config, next http.Handler) (*Guard, error) {
 	if g.slashed, err = newSlashed(resource, cfg); err != nil {
 		return nil, err
 	}
-	g.challenge = challenge{metadata: resource.Scheme + "://" + resource.Host + g.path, scope: strings.Join(prefixed(cfg.ScopePrefix, cfg.Scopes), " ")}
+	g.challenge = challenge{
+		metadata: resource.Scheme + "://" + resource.Host + g.path,
+		scope:    strings.Join(prefixed(cfg.ScopePrefix, cfg.Scopes), " "),
+	}
 	return g, nil
 }
 
-// ServeHTTP judges a request, and hands it to the guarded handler if it passes. The judging is off the stack by then: handlers go deep, and a stack that has to
-// grow for that is copied.
+// ServeHTTP judges a request, and hands it to the guarded handler if it passes. The judging is off
+// the stack by then: handlers go deep, and a stack that has to grow for that is copied.
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := g.admit(w, r)
 	if x == nil {
@@ -188,15 +208,17 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (g *Guard) admit(w http.ResponseWriter, r *http.Request) *exchange {
 	if !g.hostAllowed(r) {
 		g.refuse(w, r, refusal{
-			status: http.StatusMisdirectedRequest, description: "this server does not answer for that host",
-			cause: cause{"host", r.Host, "MCP_PUBLIC_URL"},
+			status:      http.StatusMisdirectedRequest,
+			description: "this server does not answer for that host",
+			cause:       cause{"host", r.Host, "MCP_PUBLIC_URL"},
 		})
 		return nil
 	}
 	if !g.originAllowed(r) {
 		g.refuse(w, r, refusal{
-			status: http.StatusForbidden, description: "pages of that origin may not call this server",
-			cause: cause{"origin", strings.Join(r.Header["Origin"], ", "), "MCP_ALLOWED_ORIGINS"},
+			status:      http.StatusForbidden,
+			description: "pages of that origin may not call this server",
+			cause:       cause{"origin", strings.Join(r.Header["Origin"], ", "), "MCP_ALLOWED_ORIGINS"},
 		})
 		return nil
 	}
@@ -209,8 +231,9 @@ func (g *Guard) admit(w http.ResponseWriter, r *http.Request) *exchange {
 	default:
 		w.Header().Set("Allow", endpointMethods)
 		g.refuse(w, r, refusal{
-			status: http.StatusMethodNotAllowed, description: "the methods here are " + endpointMethods,
-			cause: cause{reason: "method"},
+			status:      http.StatusMethodNotAllowed,
+			description: "the methods here are " + endpointMethods,
+			cause:       cause{reason: "method"},
 		})
 		return nil
 	}
@@ -259,7 +282,8 @@ func (g *Guard) understand(x *exchange, r *http.Request) *http.Request {
 		return nil
 	}
 	if x.answer.sessionless {
-		// It has neither, and a handler that knows only older revisions would open a stream that belongs to no session.
+		// It has neither, and a handler that knows only older revisions would open a stream that
+		// belongs to no session.
 		x.answer.Header().Set("Allow", "POST, OPTIONS")
 		g.refuse(&x.answer, r, refusal{
 			status:      http.StatusMethodNotAllowed,
@@ -308,9 +332,15 @@ func readResource(resource string) (*url.URL, error) {
 	case err != nil || u.Host == "" || u.User != nil || !secure(u):
 		return nil, fmt.Errorf("guard: the resource is %q, wanted an https URL, or http on loopback", resource)
 	case strings.ContainsAny(resource, "?#"):
-		return nil, fmt.Errorf("guard: the resource %q has a query or a fragment (RFC 8707 section 2 allows neither here)", resource)
+		return nil, fmt.Errorf(
+			"guard: the resource %q has a query or a fragment (RFC 8707 section 2 allows neither here)",
+			resource,
+		)
 	case strings.HasSuffix(resource, "/"):
-		return nil, fmt.Errorf("guard: the resource %q ends with a slash, which clients would have to repeat to match", resource)
+		return nil, fmt.Errorf(
+			"guard: the resource %q ends with a slash, which clients would have to repeat to match",
+			resource,
+		)
 	case u.String() != resource || strings.ToLower(u.Host) != u.Host:
 		return nil, fmt.Errorf("guard: the resource %q is not in canonical form", resource)
 	}

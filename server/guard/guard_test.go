@@ -30,7 +30,11 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 // adele is who the token "good" speaks for.
 var adele = guard.Identity{
 	Principal: guard.Principal{Issuer: "https://login.microsoftonline.com/t/v2.0", TenantID: "t", ObjectID: "o"},
-	Name:      "Adele Vance", ClientID: "client", Scopes: []string{"user.read", "other"}, Issued: noon, Expiry: noon.Add(time.Hour),
+	Name:      "Adele Vance",
+	ClientID:  "client",
+	Scopes:    []string{"user.read", "other"},
+	Issued:    noon,
+	Expiry:    noon.Add(time.Hour),
 }
 
 func verify(_ context.Context, raw string) (*guard.Identity, error) {
@@ -73,8 +77,13 @@ func (h *recorder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func config() guard.Config {
 	return guard.Config{
-		Resource: resource, AuthorizationServers: []string{"https://mcp.example"}, Scopes: []string{"user.read"}, ResourceName: "Example",
-		Verify: verify, AllowedOrigins: []string{"https://inspector.example"}, Now: func() time.Time { return noon },
+		Resource:             resource,
+		AuthorizationServers: []string{"https://mcp.example"},
+		Scopes:               []string{"user.read"},
+		ResourceName:         "Example",
+		Verify:               verify,
+		AllowedOrigins:       []string{"https://inspector.example"},
+		Now:                  func() time.Time { return noon },
 	}
 }
 

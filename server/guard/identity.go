@@ -32,9 +32,9 @@ type Identity struct {
 	Principal
 	// Kind is User where a Verify leaves it empty.
 	Kind Kind
-	// KindStated says that Entra stated the kind. Where it did not, Kind is User only because nothing
-	// says otherwise, and a tool that is for members alone has to refuse. Entra states it if the
-	// registration has the optional claim acct.
+	// KindStated says that Entra stated the kind. Where it did not, Kind is User only because
+	// nothing says otherwise, and a tool that is for members alone has to refuse. Entra states it
+	// if the registration has the optional claim acct.
 	KindStated bool
 	// Name and Username are for display only.
 	Name, Username string
@@ -47,13 +47,14 @@ type Identity struct {
 	Roles []string
 	// Groups are the object IDs of Entra's groups, if the registration asks for them.
 	Groups []string
-	// GroupsIncomplete says that the caller is in groups which Groups does not have: more than Entra
-	// writes into a token. That a group is missing then proves nothing.
+	// GroupsIncomplete says that the caller is in groups which Groups does not have: more than
+	// Entra writes into a token. That a group is missing then proves nothing.
 	GroupsIncomplete bool
 	// Issued and Expiry are the token's iat and exp.
 	Issued, Expiry time.Time
-	// GoodUntil is when the token is refused from: its expiry, and the difference of clocks that Verify tolerates. The
-	// guard refuses requests from then on, and ends listening streams then. Zero means Expiry.
+	// GoodUntil is when the token is refused from: its expiry, and the difference of clocks that
+	// Verify tolerates. The guard refuses requests from then on, and ends listening streams then.
+	// Zero means Expiry.
 	GoodUntil time.Time
 }
 
@@ -65,13 +66,13 @@ func (id *Identity) end() time.Time {
 	return id.GoodUntil
 }
 
-// A ForbiddenError is a Verify's answer to a good token of a caller who may not call at all: 403. No
-// scope and no new sign-in would help, so the answer has no challenge.
+// A ForbiddenError is a Verify's answer to a good token of a caller who may not call at all: 403.
+// No scope and no new sign-in would help, so the answer has no challenge.
 type ForbiddenError struct {
 	// Reason is for the log: a constant, or text that holds nothing of the token but identifiers.
 	Reason string
-	// Seen is what came in place of what is allowed, such as the client's ID, and Setting the key of .env that would
-	// allow it. Both are for the log, and may be empty.
+	// Seen is what came in place of what is allowed, such as the client's ID, and Setting the key
+	// of .env that would allow it. Both are for the log, and may be empty.
 	Seen, Setting string
 }
 

@@ -47,7 +47,9 @@ type throng struct {
 func newThrong(t *testing.T, edit func(*guard.Config)) *throng {
 	c := &throng{t: t, release: make(chan struct{})}
 	cfg := config()
-	cfg.Verify, cfg.Recheck, cfg.MaxCall = byName, -1, -1
+	cfg.Verify = byName
+	cfg.Recheck = -1
+	cfg.MaxCall = -1
 	cfg.Logger = slog.New(slog.NewTextHandler(&c.log, nil))
 	if edit != nil {
 		edit(&cfg)
@@ -173,7 +175,8 @@ func TestWhatACallerHasAtOnceIsBounded(t *testing.T) {
 			body, more := io.Pipe()
 			bodies[i] = more
 			r := request(http.MethodPost, "")
-			r.Body, r.ContentLength = body, -1
+			r.Body = body
+			r.ContentLength = -1
 			r.Header.Set("Authorization", "Bearer one")
 			c.running.Go(func() { c.guard.ServeHTTP(httptest.NewRecorder(), r) })
 			_, err := more.Write([]byte("{")) // it is read
@@ -198,7 +201,8 @@ func TestWhatACallerHasAtOnceIsBounded(t *testing.T) {
 		send := func(who string) *io.PipeWriter {
 			body, more := io.Pipe()
 			r := request(http.MethodPost, "")
-			r.Body, r.ContentLength = body, -1
+			r.Body = body
+			r.ContentLength = -1
 			r.Header.Set("Authorization", "Bearer "+who)
 			w := httptest.NewRecorder()
 			c.running.Go(func() {
@@ -262,7 +266,8 @@ func TestWhatACallerHasAtOnceIsBounded(t *testing.T) {
 		t.Parallel()
 		usage := guard.NewUsage(guard.Limits{CallerStreams: 2})
 		share := func(cfg *guard.Config) { cfg.Usage = usage }
-		first, second := newThrong(t, share), newThrong(t, share)
+		first := newThrong(t, share)
+		second := newThrong(t, share)
 		assert.Equal(t, http.StatusOK, first.send("one", http.MethodGet, "").Code)
 		assert.Equal(t, http.StatusOK, second.send("one", http.MethodGet, "").Code)
 		assert.Equal(t, http.StatusTooManyRequests, first.send("one", http.MethodGet, "").Code)
@@ -273,7 +278,8 @@ func TestWhatACallerHasAtOnceIsBounded(t *testing.T) {
 func TestDetachedWorkCounts(t *testing.T) {
 	t.Parallel()
 	cfg := config()
-	cfg.Verify, cfg.Recheck = byName, -1
+	cfg.Verify = byName
+	cfg.Recheck = -1
 	cfg.Limits = guard.Limits{CallerCalls: 2}
 	type work struct {
 		ctx context.Context
@@ -352,7 +358,10 @@ func TestTheLogNamesTheLimitThatEndsASession(t *testing.T) {
 	} {
 		var log strings.Builder
 		cfg := config()
-		cfg.Verify, cfg.Recheck, cfg.Stateful, cfg.Limits = byName, -1, true, limits
+		cfg.Verify = byName
+		cfg.Recheck = -1
+		cfg.Stateful = true
+		cfg.Limits = limits
 		cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		g := newGuard(t, cfg, &sessionKeeper{open: map[string]string{}})
 		for range 2 {
@@ -371,7 +380,10 @@ func TestACallersOwnSessionsGiveWay(t *testing.T) {
 	keep := func(t *testing.T, limits guard.Limits) (*sessionKeeper, sender) {
 		k := &sessionKeeper{open: map[string]string{}}
 		cfg := config()
-		cfg.Verify, cfg.Recheck, cfg.Stateful, cfg.Limits = byName, -1, true, limits
+		cfg.Verify = byName
+		cfg.Recheck = -1
+		cfg.Stateful = true
+		cfg.Limits = limits
 		g := newGuard(t, cfg, k)
 		return k, func(who, method, body, session string) (int, string) {
 			r := request(method, body)
@@ -388,7 +400,8 @@ func TestACallersOwnSessionsGiveWay(t *testing.T) {
 		t.Parallel()
 		k := &sessionKeeper{open: map[string]string{}}
 		cfg := config()
-		cfg.Verify, cfg.Recheck = byName, -1
+		cfg.Verify = byName
+		cfg.Recheck = -1
 		g := newGuard(t, cfg, k)
 		for range 3 * guard.DefaultCallerSessions {
 			r := request(http.MethodPost, initialize)
@@ -404,7 +417,8 @@ func TestACallersOwnSessionsGiveWay(t *testing.T) {
 		t.Parallel()
 		k := &sessionKeeper{open: map[string]string{}}
 		cfg := config()
-		cfg.Verify, cfg.Recheck = byName, -1
+		cfg.Verify = byName
+		cfg.Recheck = -1
 		var ended error
 		g := newGuard(t, cfg, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ended = errors.Join(ended, r.Context().Err())
@@ -498,7 +512,8 @@ func TestACallersOwnSessionsGiveWay(t *testing.T) {
 	})
 }
 
-// TestABatchHasSoManyBytesOfAnswers runs messages whose answers are large until there are too many bytes.
+// TestABatchHasSoManyBytesOfAnswers runs messages whose answers are large until there are too many
+// bytes.
 func TestABatchHasSoManyBytesOfAnswers(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -25,7 +25,8 @@ const (
 	codeInternal       = -32603
 )
 
-// message is one JSON-RPC message as the guard understood it. Its parts may be parts of one text, which nobody may change.
+// message is one JSON-RPC message as the guard understood it. Its parts may be parts of one text,
+// which nobody may change.
 type message struct {
 	encoded jsontext.Value // what is handed on
 	method  []byte         // nil for a response
@@ -45,7 +46,8 @@ type rpcError struct {
 	id      jsontext.Value
 }
 
-// decodeBody reads a strict JSON-RPC message into single, or a batch of them, which is nil where there is one message alone.
+// decodeBody reads a strict JSON-RPC message into single, or a batch of them, which is nil where
+// there is one message alone.
 func decodeBody(body []byte, single *message) (batch []*message, refused *rpcError) {
 	value := jsontext.Value(body)
 	if isPlain(value) {
@@ -54,7 +56,10 @@ func decodeBody(body []byte, single *message) (batch []*message, refused *rpcErr
 	// The re-encoding: no blanks, one spelling for each string. Duplicate names and invalid UTF-8
 	// end here.
 	if err := value.Compact(jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false), jsontext.PreserveRawStrings(false)); err != nil {
-		return nil, &rpcError{code: codeParse, message: "the body is not strict JSON: duplicate names and invalid UTF-8 are refused"}
+		return nil, &rpcError{
+			code:    codeParse,
+			message: "the body is not strict JSON: duplicate names and invalid UTF-8 are refused",
+		}
 	}
 	if depth(value) > maxDepth {
 		return nil, &rpcError{code: codeParse, message: "the body is nested too deep"}
@@ -97,7 +102,11 @@ func decodeBatch(value jsontext.Value) (batch []*message, refused *rpcError) {
 // would take "Method" for one of them.
 var (
 	rpcNames   = bytes.Fields([]byte("jsonrpc id method params result error"))
-	paramNames = bytes.Fields([]byte("_meta name arguments uri ref argument cursor level protocolVersion capabilities clientInfo taskId requestId requestState inputResponses"))
+	paramNames = bytes.Fields(
+		[]byte(
+			"_meta name arguments uri ref argument cursor level protocolVersion capabilities clientInfo taskId requestId requestState inputResponses",
+		),
+	)
 )
 
 // decode reads the message from a text that is plain, or re-encoded.
@@ -105,7 +114,10 @@ func (m *message) decode(value jsontext.Value) *rpcError {
 	var few [8]member
 	read, err := readMembers(few[:0], value, rpcNames)
 	if err != nil {
-		return &rpcError{code: codeInvalidRequest, message: "the message is no JSON-RPC object, or has a name in another case beside a known one"}
+		return &rpcError{
+			code:    codeInvalidRequest,
+			message: "the message is no JSON-RPC object, or has a name in another case beside a known one",
+		}
 	}
 	m.encoded = value
 	if id, there := read.get("id"); there && id.Kind() != 'n' {
@@ -138,7 +150,11 @@ func (m *message) decode(value jsontext.Value) *rpcError {
 	}
 	if params, there := read.get("params"); there {
 		if err := checkParams(params); err != nil {
-			return &rpcError{code: codeInvalidRequest, message: "params is no object, or has a name in another case beside a known one", id: m.id}
+			return &rpcError{
+				code:    codeInvalidRequest,
+				message: "params is no object, or has a name in another case beside a known one",
+				id:      m.id,
+			}
 		}
 	}
 	return nil
@@ -180,9 +196,9 @@ func (m members) get(name string) (jsontext.Value, bool) {
 // fewMembers is how many names are compared each with each; beyond, a map costs less.
 const fewMembers = 16
 
-// readMembers appends the members of an object to read, whose names are neither case variants of the known ones nor of each
-// other. The text is plain or re-encoded: it is valid, and there are no blanks between its parts. Names and values are parts
-// of it, which nobody may change.
+// readMembers appends the members of an object to read, whose names are neither case variants of
+// the known ones nor of each other. The text is plain or re-encoded: it is valid, and there are no
+// blanks between its parts. Names and values are parts of it, which nobody may change.
 func readMembers(read members, value jsontext.Value, known [][]byte) (members, error) {
 	if value.Kind() != '{' {
 		return nil, errors.New("not an object")
@@ -222,8 +238,8 @@ func memberName(quoted jsontext.Value, known [][]byte) ([]byte, error) {
 	return name, nil
 }
 
-// alike reports whether two names are equal for a reader that ignores case, the long s and the Kelvin sign included. Most
-// differ in their first letters.
+// alike reports whether two names are equal for a reader that ignores case, the long s and the
+// Kelvin sign included. Most differ in their first letters.
 func alike(a, b []byte) bool {
 	if len(a) > 0 && len(b) > 0 && a[0] < utf8.RuneSelf && b[0] < utf8.RuneSelf && a[0]|' ' != b[0]|' ' {
 		return false
@@ -239,8 +255,8 @@ func unquoted(quoted jsontext.Value) ([]byte, error) {
 	return jsontext.AppendUnquote(nil, quoted)
 }
 
-// partLength is the length of the name or value that a rest of compact JSON begins with: up to the colon, comma or bracket
-// that is not inside of it.
+// partLength is the length of the name or value that a rest of compact JSON begins with: up to the
+// colon, comma or bracket that is not inside of it.
 func partLength(rest jsontext.Value) int {
 	open := 0
 	for i := 0; i < len(rest); i++ {
@@ -299,7 +315,8 @@ func haveTwins(read members) bool {
 
 // depth is how deep the arrays and objects of a valid JSON text are nested.
 func depth(value jsontext.Value) int {
-	deepest, now := 0, 0
+	deepest := 0
+	now := 0
 	for i := 0; i < len(value); i++ {
 		switch value[i] {
 		case '"':

@@ -16,12 +16,24 @@ import (
 func TestAMessageIsHandedOnReencoded(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ body, want string }{
-		"blanks go":                    {" { \"jsonrpc\" : \"2.0\",\n\"id\":1, \"method\":\"ping\" } ", ping},
-		"strings have one spelling":    {`{"jsonrpc":"2.0","id":1,"\u006dethod":"p\u0069ng"}`, ping},
-		"numbers stay":                 {`{"jsonrpc":"2.0","id":1,"method":"x","params":{"arguments":{"a":1e2,"b":12345678901234567890}}}`, `{"jsonrpc":"2.0","id":1,"method":"x","params":{"arguments":{"a":1e2,"b":12345678901234567890}}}`},
-		"a notification":               {`{"jsonrpc":"2.0","method":"notifications/initialized"}`, `{"jsonrpc":"2.0","method":"notifications/initialized"}`},
-		"a response":                   {`{"jsonrpc":"2.0","id":"a","result":{}}`, `{"jsonrpc":"2.0","id":"a","result":{}}`},
-		"arguments may differ by case": {`{"jsonrpc":"2.0","id":1,"method":"x","params":{"arguments":{"a":1,"A":2}}}`, `{"jsonrpc":"2.0","id":1,"method":"x","params":{"arguments":{"a":1,"A":2}}}`},
+		"blanks go":                 {" { \"jsonrpc\" : \"2.0\",\n\"id\":1, \"method\":\"ping\" } ", ping},
+		"strings have one spelling": {`{"jsonrpc":"2.0","id":1,"\u006dethod":"p\u0069ng"}`, ping},
+		"numbers stay": {
+			`{"jsonrpc":"2.0","id":1,"method":"x","params":{"arguments":{"a":1e2,"b":12345678901234567890}}}`,
+			`{"jsonrpc":"2.0","id":1,"method":"x","params":{"arguments":{"a":1e2,"b":12345678901234567890}}}`,
+		},
+		"a notification": {
+			`{"jsonrpc":"2.0","method":"notifications/initialized"}`,
+			`{"jsonrpc":"2.0","method":"notifications/initialized"}`,
+		},
+		"a response": {
+			`{"jsonrpc":"2.0","id":"a","result":{}}`,
+			`{"jsonrpc":"2.0","id":"a","result":{}}`,
+		},
+		"arguments may differ by case": {
+			`{"jsonrpc":"2.0","id":1,"method":"x","params":{"arguments":{"a":1,"A":2}}}`,
+			`{"jsonrpc":"2.0","id":1,"method":"x","params":{"arguments":{"a":1,"A":2}}}`,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -55,18 +67,24 @@ func TestAMessageThatTwoReadersCouldReadDifferently(t *testing.T) {
 		"a NUL in a name":              "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\",\"a\x00\":1}",
 		"bad UTF-8":                    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\",\"params\":{\"a\":\"\xff\"}}",
 		"a lone surrogate":             `{"jsonrpc":"2.0","id":1,"method":"x","params":{"a":"\ud800"}}`,
-		"nested too deep":              `{"jsonrpc":"2.0","id":1,"method":"x","params":{"arguments":` + strings.Repeat("[", 63) + strings.Repeat("]", 63) + `}}`,
-		"nested far too deep":          strings.Repeat("[", 200000),
-		"no version":                   `{"id":1,"method":"ping"}`,
-		"another version":              `{"jsonrpc":"1.0","id":1,"method":"ping"}`,
-		"an id of an object":           `{"jsonrpc":"2.0","id":{},"method":"ping"}`,
-		"an id of null":                `{"jsonrpc":"2.0","id":null,"method":"ping"}`,
-		"a method of a number":         `{"jsonrpc":"2.0","id":1,"method":1}`,
-		"an empty method":              `{"jsonrpc":"2.0","id":1,"method":""}`,
-		"a request and a response":     `{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}`,
-		"a result and an error":        `{"jsonrpc":"2.0","id":1,"result":{},"error":{"code":1,"message":""}}`,
-		"neither":                      `{"jsonrpc":"2.0","id":1}`,
-		"params of an array":           `{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}`,
+		"nested too deep": `{"jsonrpc":"2.0","id":1,"method":"x","params":{"arguments":` + strings.Repeat(
+			"[",
+			63,
+		) + strings.Repeat(
+			"]",
+			63,
+		) + `}}`,
+		"nested far too deep":      strings.Repeat("[", 200000),
+		"no version":               `{"id":1,"method":"ping"}`,
+		"another version":          `{"jsonrpc":"1.0","id":1,"method":"ping"}`,
+		"an id of an object":       `{"jsonrpc":"2.0","id":{},"method":"ping"}`,
+		"an id of null":            `{"jsonrpc":"2.0","id":null,"method":"ping"}`,
+		"a method of a number":     `{"jsonrpc":"2.0","id":1,"method":1}`,
+		"an empty method":          `{"jsonrpc":"2.0","id":1,"method":""}`,
+		"a request and a response": `{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}`,
+		"a result and an error":    `{"jsonrpc":"2.0","id":1,"result":{},"error":{"code":1,"message":""}}`,
+		"neither":                  `{"jsonrpc":"2.0","id":1}`,
+		"params of an array":       `{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}`,
 	}
 	for name, body := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -102,7 +120,9 @@ func TestHeadersThatSayHowToReadAreThereOnce(t *testing.T) {
 func TestOnlyPlainJSONIsRead(t *testing.T) {
 	t.Parallel()
 	for name, header := range map[string][2]string{
-		"text": {"Content-Type", "text/plain"}, "a form": {"Content-Type", "application/x-www-form-urlencoded"}, "nothing": {"Content-Type", ""},
+		"text":       {"Content-Type", "text/plain"},
+		"a form":     {"Content-Type", "application/x-www-form-urlencoded"},
+		"nothing":    {"Content-Type", ""},
 		"compressed": {"Content-Encoding", "gzip"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -144,7 +164,11 @@ func answering(w http.ResponseWriter, r *http.Request, body string) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = fmt.Fprintf(w, "event: message\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}\n\n")
 		w.(http.Flusher).Flush()
-		_, _ = fmt.Fprintf(w, "event: message\r\ndata: {\"jsonrpc\":\"2.0\",\r\ndata: \"id\":%s,\"result\":{\"streamed\":true}}\r\n\r\n", m.ID)
+		_, _ = fmt.Fprintf(
+			w,
+			"event: message\r\ndata: {\"jsonrpc\":\"2.0\",\r\ndata: \"id\":%s,\"result\":{\"streamed\":true}}\r\n\r\n",
+			m.ID,
+		)
 	case m.Method == "refused":
 		w.WriteHeader(http.StatusNotFound)
 		_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"no such method"}}`, m.ID)
@@ -186,7 +210,10 @@ func TestABatchIsSplitAndItsAnswersJoined(t *testing.T) {
 		t.Run("version "+version, func(t *testing.T) {
 			t.Parallel()
 			batch := "[" + strings.Join([]string{
-				rpc("1", "ping"), rpc("", "notifications/x"), rpc(`"a<b"`, "stream"), rpc("3", "refused"), rpc("4", "broken"), rpc("5", "endless"), rpc("6", "another"),
+				rpc(
+					"1",
+					"ping",
+				), rpc("", "notifications/x"), rpc(`"a<b"`, "stream"), rpc("3", "refused"), rpc("4", "broken"), rpc("5", "endless"), rpc("6", "another"),
 			}, ",") + "]"
 			w, next := serveBatch(t, version, batch)
 			require.Equal(t, http.StatusOK, w.Code)
@@ -266,10 +293,13 @@ func TestABatchIsJudgedBeforeAnythingRuns(t *testing.T) {
 		"empty":                         {"", "[]"},
 		"of 51":                         {"", many(51)},
 		"of very many":                  {"", many(10000)},
-		"with a bad message at the end": {"", "[" + rpc("1", "ping") + `,{"jsonrpc":"2.0","id":2,"method":"x","Method":"y"}]`},
-		"with a number":                 {"", "[" + rpc("1", "ping") + ",1]"},
-		"in a batch":                    {"", "[[" + rpc("1", "ping") + "]]"},
-		"with initialize":               {"", "[" + rpc("1", "initialize") + "]"},
+		"with a bad message at the end": {
+			"",
+			"[" + rpc("1", "ping") + `,{"jsonrpc":"2.0","id":2,"method":"x","Method":"y"}]`,
+		},
+		"with a number":   {"", "[" + rpc("1", "ping") + ",1]"},
+		"in a batch":      {"", "[[" + rpc("1", "ping") + "]]"},
+		"with initialize": {"", "[" + rpc("1", "initialize") + "]"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 // wellKnown is inserted between host and path of the resource (RFC 9728 section 3.1).
 const wellKnown = "/.well-known/oauth-protected-resource"
 
-// slashed is the resource for clients that write a slash at the end of its URL. The resource in the metadata has to be
-// the very URL that the client uses (RFC 9728 section 3.3).
+// slashed is the resource for clients that write a slash at the end of its URL. The resource in the
+// metadata has to be the very URL that the client uses (RFC 9728 section 3.3).
 type slashed struct {
 	path     string // of the endpoint; "" where it is an origin, whose URL with a slash is the same
 	document []byte
@@ -31,8 +31,8 @@ func newSlashed(resource *url.URL, cfg Config) (slashed, error) {
 	return slashed{resource.Path + "/", document}, nil
 }
 
-// MetadataPath is the path at which [Guard.Metadata] has to be mounted, and with a slash at the end where the endpoint
-// can be called with one.
+// MetadataPath is the path at which [Guard.Metadata] has to be mounted, and with a slash at the end
+// where the endpoint can be called with one.
 func (g *Guard) MetadataPath() string { return g.path }
 
 // Metadata serves the protected resource metadata (RFC 9728). It needs no token, and everybody may
@@ -76,7 +76,10 @@ func metadataDocument(cfg Config) ([]byte, error) {
 	for _, issuer := range cfg.AuthorizationServers {
 		u, err := url.Parse(issuer)
 		if err != nil || u.Host == "" || u.User != nil || !secure(u) || strings.ContainsAny(issuer, "?#") {
-			return nil, fmt.Errorf("guard: the authorization server %q is not an https URL, or http on loopback, without query and fragment", issuer)
+			return nil, fmt.Errorf(
+				"guard: the authorization server %q is not an https URL, or http on loopback, without query and fragment",
+				issuer,
+			)
 		}
 	}
 	supported := cfg.ScopesSupported
@@ -88,7 +91,9 @@ func metadataDocument(cfg Config) ([]byte, error) {
 			return nil, fmt.Errorf("guard: %q is not a scope (RFC 6749 section 3.3)", scope)
 		}
 		if scope == "offline_access" {
-			return nil, errors.New("guard: offline_access is between client and authorization server, no resource may ask for it")
+			return nil, errors.New(
+				"guard: offline_access is between client and authorization server, no resource may ask for it",
+			)
 		}
 	}
 	return json.Marshal(struct {

@@ -24,8 +24,11 @@ func TestMetadata(t *testing.T) {
 	var document map[string]any
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &document))
 	assert.Equal(t, map[string]any{
-		"resource": resource, "authorization_servers": []any{"https://mcp.example"}, "scopes_supported": []any{"user.read"},
-		"bearer_methods_supported": []any{"header"}, "resource_name": "Example",
+		"resource":                 resource,
+		"authorization_servers":    []any{"https://mcp.example"},
+		"scopes_supported":         []any{"user.read"},
+		"bearer_methods_supported": []any{"header"},
+		"resource_name":            "Example",
 	}, document)
 	assert.Equal(t, "application/json", w.Header().Get("Content-Type"))
 	assert.Equal(t, "*", w.Header().Get("Access-Control-Allow-Origin"))
@@ -44,7 +47,9 @@ func TestMetadata(t *testing.T) {
 func TestMetadataOfAResourceAtTheOrigin(t *testing.T) {
 	t.Parallel()
 	cfg := config()
-	cfg.Resource, cfg.Scopes, cfg.ResourceName = "https://mcp.example", nil, ""
+	cfg.Resource = "https://mcp.example"
+	cfg.Scopes = nil
+	cfg.ResourceName = ""
 	g := newGuard(t, cfg, &recorder{})
 	require.Equal(t, "/.well-known/oauth-protected-resource", g.MetadataPath())
 	w := httptest.NewRecorder()
@@ -54,5 +59,9 @@ func TestMetadataOfAResourceAtTheOrigin(t *testing.T) {
 
 	w = httptest.NewRecorder()
 	g.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "https://mcp.example/", nil))
-	assert.Equal(t, `Bearer resource_metadata="https://mcp.example/.well-known/oauth-protected-resource"`, w.Header().Get("WWW-Authenticate"))
+	assert.Equal(
+		t,
+		`Bearer resource_metadata="https://mcp.example/.well-known/oauth-protected-resource"`,
+		w.Header().Get("WWW-Authenticate"),
+	)
 }

@@ -20,7 +20,8 @@ func hostsOf(resource *url.URL) []string {
 	if isLoopback(resource.Hostname()) {
 		names = []string{"localhost", "127.0.0.1", "::1"}
 	}
-	port, standard := resource.Port(), map[string]string{"http": "80", "https": "443"}[resource.Scheme]
+	port := resource.Port()
+	standard := map[string]string{"http": "80", "https": "443"}[resource.Scheme]
 	if port == "" {
 		port = standard
 	}
@@ -62,7 +63,8 @@ func originsOf(resource *url.URL, allowed []string) ([]string, error) {
 	return origins, nil
 }
 
-// isSentByBrowsers reports whether a browser writes an origin in this way (WHATWG HTML, serialization of an origin).
+// isSentByBrowsers reports whether a browser writes an origin in this way (WHATWG HTML,
+// serialization of an origin).
 func isSentByBrowsers(origin *url.URL) bool {
 	port := origin.Port()
 	usual := map[string]string{"http": "80", "https": "443"}[origin.Scheme]
@@ -89,7 +91,8 @@ func (g *Guard) shareWithOrigin(w http.ResponseWriter, r *http.Request) {
 	if origin := line(r.Header, "Origin"); origin != "" {
 		w.Header().Add("Vary", "Origin")
 		w.Header().Set("Access-Control-Allow-Origin", origin)
-		w.Header().Set("Access-Control-Expose-Headers", "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After")
+		w.Header().
+			Set("Access-Control-Expose-Headers", "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After")
 	}
 }
 
@@ -97,15 +100,27 @@ func (g *Guard) preflight(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Origin") == "" || r.Header.Get("Access-Control-Request-Method") == "" {
 		w.Header().Set("Allow", endpointMethods)
 		g.refuse(w, r, refusal{
-			status: http.StatusMethodNotAllowed, description: "OPTIONS is for preflight requests of web pages",
-			cause: cause{reason: "method"},
+			status:      http.StatusMethodNotAllowed,
+			description: "OPTIONS is for preflight requests of web pages",
+			cause:       cause{reason: "method"},
 		})
 		return
 	}
-	allowed := []string{"Authorization", "Content-Type", "Accept", "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id", "Last-Event-ID"}
+	allowed := []string{
+		"Authorization",
+		"Content-Type",
+		"Accept",
+		"MCP-Protocol-Version",
+		"Mcp-Method",
+		"Mcp-Name",
+		"Mcp-Session-Id",
+		"Last-Event-ID",
+	}
 	for asked := range strings.SplitSeq(r.Header.Get("Access-Control-Request-Headers"), ",") {
 		// Parameters that are mirrored in headers (MCP 2026-07-28) have names of the tool's choice.
-		if asked = strings.TrimSpace(asked); len(asked) <= 128 && strings.HasPrefix(strings.ToLower(asked), "mcp-param-") && len(allowed) < 40 {
+		if asked = strings.TrimSpace(asked); len(asked) <= 128 &&
+			strings.HasPrefix(strings.ToLower(asked), "mcp-param-") &&
+			len(allowed) < 40 {
 			allowed = append(allowed, asked)
 		}
 	}

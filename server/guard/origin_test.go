@@ -25,9 +25,23 @@ func TestTheHostHasToBeOurs(t *testing.T) {
 		"loopback": {
 			"http://localhost:8000/mcp",
 			[]string{"localhost:8000", "127.0.0.1:8000", "[::1]:8000", "LOCALHOST:8000"},
-			[]string{"localhost", "localhost:8001", "evil.example:8000", "localhost.evil.example:8000", "127.0.0.1.evil.example:8000", "2130706433:8000", "[::1]:x", "0.0.0.0:8000", "127.0.0.2:8000"},
+			[]string{
+				"localhost",
+				"localhost:8001",
+				"evil.example:8000",
+				"localhost.evil.example:8000",
+				"127.0.0.1.evil.example:8000",
+				"2130706433:8000",
+				"[::1]:x",
+				"0.0.0.0:8000",
+				"127.0.0.2:8000",
+			},
 		},
-		"loopback on the usual port": {"http://127.0.0.1/mcp", []string{"127.0.0.1", "localhost:80", "[::1]"}, []string{"[::1]:8000"}},
+		"loopback on the usual port": {
+			"http://127.0.0.1/mcp",
+			[]string{"127.0.0.1", "localhost:80", "[::1]"},
+			[]string{"[::1]:8000"},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -99,7 +113,19 @@ func TestAPreflightNamesWhatClientsSend(t *testing.T) {
 	w, next := serve(t, config(), r)
 	require.Equal(t, http.StatusNoContent, w.Code)
 	allowed := strings.Split(w.Header().Get("Access-Control-Allow-Headers"), ", ")
-	assert.Subset(t, allowed, []string{"Authorization", "Content-Type", "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id", "mcp-param-city"})
+	assert.Subset(
+		t,
+		allowed,
+		[]string{
+			"Authorization",
+			"Content-Type",
+			"MCP-Protocol-Version",
+			"Mcp-Method",
+			"Mcp-Name",
+			"Mcp-Session-Id",
+			"mcp-param-city",
+		},
+	)
 	assert.NotContains(t, allowed, "x-evil")
 	assert.Empty(t, next.requests)
 }

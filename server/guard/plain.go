@@ -3,20 +3,23 @@ package guard
 import "unicode/utf8"
 
 const (
-	// plainDepth and plainNames bound the texts that isPlain answers for. What is beyond goes the long way.
+	// plainDepth and plainNames bound the texts that isPlain answers for. What is beyond goes the
+	// long way.
 	plainDepth = 16
 	plainNames = 16
 )
 
-// isPlain reports whether a text is a strict JSON object that the re-encoding would leave as it is: most messages are, and
-// for these nothing has to be decoded and written anew. A false says nothing: such a text goes the long way, which has the
-// last word.
+// isPlain reports whether a text is a strict JSON object that the re-encoding would leave as it is:
+// most messages are, and for these nothing has to be decoded and written anew. A false says
+// nothing: such a text goes the long way, which has the last word.
 func isPlain(text []byte) bool {
 	p := plainText{text: text}
-	return len(text) > 0 && text[0] == '{' && p.object(plainDepth) && p.at == len(text) && (!p.foreign || utf8.Valid(text))
+	return len(text) > 0 && text[0] == '{' && p.object(plainDepth) && p.at == len(text) &&
+		(!p.foreign || utf8.Valid(text))
 }
 
-// plainText is a text and how far it has been read. The methods step over one part each, and report whether it is plain.
+// plainText is a text and how far it has been read. The methods step over one part each, and report
+// whether it is plain.
 type plainText struct {
 	text    []byte
 	at      int
@@ -71,7 +74,8 @@ func (p *plainText) object(depth int) bool {
 				return false
 			}
 		}
-		names[n].from, names[n].to = from, p.at
+		names[n].from = from
+		names[n].to = p.at
 		if !p.next(':') || depth == 1 || !p.value(depth-1) {
 			return false
 		}
@@ -101,8 +105,8 @@ func (p *plainText) array(depth int) bool {
 	return false
 }
 
-// quoted is a string. Escapes are plain where they are the only spelling; in names they are not, so that equal names are
-// equal bytes.
+// quoted is a string. Escapes are plain where they are the only spelling; in names they are not, so
+// that equal names are equal bytes.
 func (p *plainText) quoted(escapes bool) bool {
 	if !p.next('"') {
 		return false
@@ -127,7 +131,8 @@ func (p *plainText) quoted(escapes bool) bool {
 	return false
 }
 
-// onlySpelling reports whether a backslash and b are how the re-encoding spells something (RFC 8785 section 3.2.2.2).
+// onlySpelling reports whether a backslash and b are how the re-encoding spells something (RFC 8785
+// section 3.2.2.2).
 func onlySpelling(b byte) bool {
 	switch b {
 	case '"', '\\', 'b', 'f', 'n', 'r', 't':

@@ -9,10 +9,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// thorough is the long way: what a body is handed on as, and whether it is strict JSON that is not nested too deep.
+// thorough is the long way: what a body is handed on as, and whether it is strict JSON that is not
+// nested too deep.
 func thorough(body string) (string, bool) {
 	value := jsontext.Value(strings.Clone(body))
-	strict := value.Compact(jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false), jsontext.PreserveRawStrings(false)) == nil
+	strict := value.Compact(
+		jsontext.AllowDuplicateNames(false),
+		jsontext.AllowInvalidUTF8(false),
+		jsontext.PreserveRawStrings(false),
+	) == nil
 	return string(value), strict && depth(value) <= maxDepth
 }
 
@@ -38,18 +43,42 @@ func TestMostMessagesArePlain(t *testing.T) {
 func TestWhatIsNotPlain(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"nothing": "", "no object": `[]`, "a blank": `{"a": 1}`, "a blank at the end": `{} `, "two texts": `{}{}`, "not closed": `{"a":1`, "no value": `{"a":}`,
-		"no name": `{:1}`, "a comma at the end": `{"a":1,}`, "a comma too many": `{"a":[1,]}`, "a name twice": `{"a":1,"b":2,"a":3}`, "a name twice inside": `{"a":[{"b":1,"b":1}]}`,
-		"an escape in a name": `{"\n":1}`, "another spelling": `{"a":"\u0061"}`, "a solidus": `{"a":"\/"}`, "a control character": "{\"a\":\"\x1f\"}", "no UTF-8": "{\"a\":\"\xff\"}",
-		"half a surrogate": "{\"a\":\"\xed\xa0\x80\"}", "an escape at the end": `{"a":"\`, "a zero in front": `{"a":01}`, "a plus": `{"a":+1}`, "a dot at the end": `{"a":1.}`,
-		"no exponent": `{"a":1e}`, "a minus": `{"a":-}`, "half a word": `{"a":tru}`, "a word in capitals": `{"a":True}`, "NaN": `{"a":NaN}`,
-		"too deep": strings.Repeat(`{"a":`, plainDepth) + `{}` + strings.Repeat(`}`, plainDepth), "too many names": `{"` + strings.Join(strings.Split("abcdefghijklmnopq", ""), `":1,"`) + `":1}`,
+		"nothing":              "",
+		"no object":            `[]`,
+		"a blank":              `{"a": 1}`,
+		"a blank at the end":   `{} `,
+		"two texts":            `{}{}`,
+		"not closed":           `{"a":1`,
+		"no value":             `{"a":}`,
+		"no name":              `{:1}`,
+		"a comma at the end":   `{"a":1,}`,
+		"a comma too many":     `{"a":[1,]}`,
+		"a name twice":         `{"a":1,"b":2,"a":3}`,
+		"a name twice inside":  `{"a":[{"b":1,"b":1}]}`,
+		"an escape in a name":  `{"\n":1}`,
+		"another spelling":     `{"a":"\u0061"}`,
+		"a solidus":            `{"a":"\/"}`,
+		"a control character":  "{\"a\":\"\x1f\"}",
+		"no UTF-8":             "{\"a\":\"\xff\"}",
+		"half a surrogate":     "{\"a\":\"\xed\xa0\x80\"}",
+		"an escape at the end": `{"a":"\`,
+		"a zero in front":      `{"a":01}`,
+		"a plus":               `{"a":+1}`,
+		"a dot at the end":     `{"a":1.}`,
+		"no exponent":          `{"a":1e}`,
+		"a minus":              `{"a":-}`,
+		"half a word":          `{"a":tru}`,
+		"a word in capitals":   `{"a":True}`,
+		"NaN":                  `{"a":NaN}`,
+		"too deep":             strings.Repeat(`{"a":`, plainDepth) + `{}` + strings.Repeat(`}`, plainDepth),
+		"too many names":       `{"` + strings.Join(strings.Split("abcdefghijklmnopq", ""), `":1,"`) + `":1}`,
 	} {
 		assert.False(t, isPlain([]byte(text)), name)
 	}
 }
 
-// FuzzPlain holds the short way to the long one: whatever is plain, the long way lets through, and changes no byte of it.
+// FuzzPlain holds the short way to the long one: whatever is plain, the long way lets through, and
+// changes no byte of it.
 func FuzzPlain(f *testing.F) {
 	for _, text := range plainTexts {
 		f.Add(text)
@@ -69,9 +98,32 @@ func FuzzPlain(f *testing.F) {
 	})
 }
 
-// spelled makes a text of pieces of JSON, which is valid more often than bytes are: each byte names one.
+// spelled makes a text of pieces of JSON, which is valid more often than bytes are: each byte names
+// one.
 func spelled(bytes string) string {
-	pieces := []string{`{`, `}`, `[`, `]`, `,`, `:`, `{"a":`, `,"b":`, `"a"`, `"\n"`, `"\/"`, `"\u00e9"`, `"é"`, "\"\xff\"", `0`, `-`, `1.5`, `e9`, `true`, `null`, ` `}
+	pieces := []string{
+		`{`,
+		`}`,
+		`[`,
+		`]`,
+		`,`,
+		`:`,
+		`{"a":`,
+		`,"b":`,
+		`"a"`,
+		`"\n"`,
+		`"\/"`,
+		`"\u00e9"`,
+		`"é"`,
+		"\"\xff\"",
+		`0`,
+		`-`,
+		`1.5`,
+		`e9`,
+		`true`,
+		`null`,
+		` `,
+	}
 	var text strings.Builder
 	for i := range len(bytes) {
 		text.WriteString(pieces[int(bytes[i])%len(pieces)])

@@ -21,9 +21,17 @@ const batchRevision = "2025-03-26"
 
 // singleHeaders are those that decide how a message is read. With two lines, the guard and the
 // handler could each believe another one.
-var singleHeaders = []string{"Content-Type", "Content-Encoding", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id"}
+var singleHeaders = []string{
+	"Content-Type",
+	"Content-Encoding",
+	"Mcp-Protocol-Version",
+	"Mcp-Method",
+	"Mcp-Name",
+	"Mcp-Session-Id",
+}
 
-// understandPost reads the message of a caller who is known and allowed in. The handler gets what the guard understood.
+// understandPost reads the message of a caller who is known and allowed in. The handler gets what
+// the guard understood.
 func (g *Guard) understandPost(x *exchange, r *http.Request) *http.Request {
 	w := &x.answer
 	body, refused, reached := g.readBody(x, r)
@@ -48,11 +56,20 @@ func (g *Guard) understandPost(x *exchange, r *http.Request) *http.Request {
 		return nil
 	}
 	if !single.is("initialize") && g.needsSession(x) {
-		g.refuseRPC(w, r, http.StatusBadRequest, &rpcError{code: codeInvalidRequest, message: sayNeedsSession, id: single.id})
+		g.refuseRPC(
+			w,
+			r,
+			http.StatusBadRequest,
+			&rpcError{code: codeInvalidRequest, message: sayNeedsSession, id: single.id},
+		)
 		return nil
 	}
 	if version := line(r.Header, versionHeader); batch != nil && version != "" && version != batchRevision {
-		g.refuseMessage(w, r, &rpcError{code: codeInvalidRequest, message: "batches exist in revision " + batchRevision + " only"})
+		g.refuseMessage(
+			w,
+			r,
+			&rpcError{code: codeInvalidRequest, message: "batches exist in revision " + batchRevision + " only"},
+		)
 		return nil
 	}
 	// The listening stream of 2026-07-28 is a POST.
@@ -66,7 +83,8 @@ func (g *Guard) understandPost(x *exchange, r *http.Request) *http.Request {
 		return nil
 	}
 	if x.begins {
-		// The session begins although the caller goes. Only the answer names it, so that it can be counted.
+		// The session begins although the caller goes. Only the answer names it, so that it can be
+		// counted.
 		r = r.WithContext(context.WithoutCancel(r.Context()))
 	}
 	inner := x.begin(r, listening)
@@ -83,14 +101,16 @@ func (g *Guard) readBody(x *exchange, r *http.Request) ([]byte, *refusal, *limit
 	w := &x.answer
 	if !isJSON(line(r.Header, "Content-Type")) {
 		return nil, &refusal{
-			status: http.StatusUnsupportedMediaType, description: "the body has to be application/json",
-			cause: cause{reason: "content type", seen: line(r.Header, "Content-Type")},
+			status:      http.StatusUnsupportedMediaType,
+			description: "the body has to be application/json",
+			cause:       cause{reason: "content type", seen: line(r.Header, "Content-Type")},
 		}, nil
 	}
 	if encoding := line(r.Header, "Content-Encoding"); encoding != "" && encoding != "identity" {
 		return nil, &refusal{
-			status: http.StatusUnsupportedMediaType, description: "the body must not be compressed",
-			cause: cause{reason: "content encoding", seen: encoding},
+			status:      http.StatusUnsupportedMediaType,
+			description: "the body must not be compressed",
+			cause:       cause{reason: "content encoding", seen: encoding},
 		}, nil
 	}
 	if r.ContentLength > g.maxBody {
@@ -111,7 +131,8 @@ func (g *Guard) readBody(x *exchange, r *http.Request) ([]byte, *refusal, *limit
 	return body, nil, nil
 }
 
-// discardBody reads what a GET or DELETE brings, which means nothing in MCP: no handler gets to see it.
+// discardBody reads what a GET or DELETE brings, which means nothing in MCP: no handler gets to see
+// it.
 func (g *Guard) discardBody(w *answerWriter, r *http.Request) *refusal {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
@@ -134,20 +155,24 @@ func (g *Guard) unread(w *answerWriter, err error) *refusal {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		w.Header().Set("Connection", "close")
 		return &refusal{
-			status: http.StatusRequestTimeout, description: "the body took too long to arrive",
-			cause: cause{reason: "the body took too long to arrive"},
+			status:      http.StatusRequestTimeout,
+			description: "the body took too long to arrive",
+			cause:       cause{reason: "the body took too long to arrive"},
 		}
 	}
 	return &refusal{
-		status: http.StatusBadRequest, description: "the body could not be read",
-		cause: cause{reason: "the body could not be read", seen: err.Error()},
+		status:      http.StatusBadRequest,
+		description: "the body could not be read",
+		cause:       cause{reason: "the body could not be read", seen: err.Error()},
 	}
 }
 
 func (g *Guard) tooLarge() *refusal {
 	description := fmt.Sprintf("the body has more than %d bytes", g.maxBody)
 	return &refusal{
-		status: http.StatusRequestEntityTooLarge, description: description, cause: cause{reason: description},
+		status:      http.StatusRequestEntityTooLarge,
+		description: description,
+		cause:       cause{reason: description},
 	}
 }
 
@@ -161,9 +186,9 @@ func isJSON(contentType string) bool {
 	return err == nil && mediaType == mediaJSON
 }
 
-// sayPlainJSON leaves nothing in a header by which a handler could read the body otherwise than it was judged: as UTF-8
-// and not encoded. RFC 8259 section 8.1 has no other encoding, and handlers that decode by the charset find other
-// messages.
+// sayPlainJSON leaves nothing in a header by which a handler could read the body otherwise than it
+// was judged: as UTF-8 and not encoded. RFC 8259 section 8.1 has no other encoding, and handlers
+// that decode by the charset find other messages.
 func sayPlainJSON(header http.Header) {
 	if line(header, "Content-Type") != mediaJSON {
 		header["Content-Type"] = []string{mediaJSON}
@@ -174,13 +199,14 @@ func sayPlainJSON(header http.Header) {
 // maxBelieved bounds what is made room for because a caller has announced it.
 const maxBelieved = 64 << 10
 
-// readAll is io.ReadAll into a buffer of the size that the caller has announced, as far as that is believed. The byte more is
-// for the reader to say that this was all.
+// readAll is io.ReadAll into a buffer of the size that the caller has announced, as far as that is
+// believed. The byte more is for the reader to say that this was all.
 func (g *Guard) readAll(x *exchange, r *http.Request) ([]byte, error) {
 	if r.ContentLength < 0 || r.ContentLength > maxBelieved {
 		return g.readMore(x, r, 0)
 	}
-	buffer, n := make([]byte, r.ContentLength+1), 0
+	buffer := make([]byte, r.ContentLength+1)
+	n := 0
 	for n < len(buffer) {
 		read, err := r.Body.Read(buffer[n:])
 		n += read
@@ -232,7 +258,9 @@ func withBody(r *http.Request, body []byte) *http.Request {
 
 func setBody(r *http.Request, handed *messageBody, body []byte) {
 	handed.Reset(body)
-	r.Body, r.ContentLength, r.TransferEncoding = handed, int64(len(body)), nil
+	r.Body = handed
+	r.ContentLength = int64(len(body))
+	r.TransferEncoding = nil
 	r.GetBody = nil
 	var digits [20]byte
 	length := strconv.AppendInt(digits[:0], int64(len(body)), 10)

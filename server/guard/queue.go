@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// A queue holds requests about which something has to be done once they have waited for as long as all others here: they
-// stand in the order in which that is due. One timer does for all of them. It is set only where none runs, so what does not
-// wait for long costs a lock and no more; a deadline of its own for each request would cost a system call now and then.
+// A queue holds requests about which something has to be done once they have waited for as long as
+// all others here: they stand in the order in which that is due. One timer does for all of them. It
+// is set only where none runs, so what does not wait for long costs a lock and no more; a deadline
+// of its own for each request would cost a system call now and then.
 type queue struct {
 	pause time.Duration
 	act   func(*exchange) // runs while the lock is held, and must not wait
@@ -42,7 +43,10 @@ func (q *queue) leave(p *place) {
 
 // add is enter where the lock is held, and remove is leave.
 func (q *queue) add(p *place, now time.Time) {
-	p.due, p.queued, p.previous, p.next = now.Add(q.pause), true, q.last, nil
+	p.due = now.Add(q.pause)
+	p.queued = true
+	p.previous = q.last
+	p.next = nil
 	if q.last == nil {
 		q.first = p
 	} else {
@@ -74,7 +78,9 @@ func (q *queue) remove(p *place) {
 	} else {
 		p.next.previous = p.previous
 	}
-	p.queued, p.previous, p.next = false, nil, nil
+	p.queued = false
+	p.previous = nil
+	p.next = nil
 }
 
 // tick acts on those that are due.

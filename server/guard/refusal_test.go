@@ -36,7 +36,10 @@ func TestEveryRefusalLeavesOneLine(t *testing.T) {
 	all := knows(func(*guard.Identity) {})
 	wrongAudience := &token.InvalidError{Reason: token.WrongAudience, Seen: "api://x\n", Setting: "AUTH_AUDIENCE"}
 	notListed := &guard.ForbiddenError{Reason: "not listed", Seen: "app-1", Setting: "AUTH_ALLOWED_CLIENTS"}
-	application := knows(func(id *guard.Identity) { id.Kind, id.Roles = guard.App, []string{"some.role"} })
+	application := knows(func(id *guard.Identity) {
+		id.Kind = guard.App
+		id.Roles = []string{"some.role"}
+	})
 	twoBlanks := []string{"Authorization", "Bearer " + secret + " x"}
 	const ping = `{"jsonrpc":"2.0","id":1,"method":"ping"}`
 	tests := map[string]struct {
@@ -91,11 +94,15 @@ func TestEveryRefusalLeavesOneLine(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
 			g, err := guard.New(guard.Config{
-				Resource: "https://mcp.example.com/mcp", AuthorizationServers: []string{"https://as.example"},
-				Scopes: []string{"tool.read"}, Verify: test.verify, AppRoles: []string{"Task.Run"},
-				MaxBody: 100, Stateful: true,
-				TrustedProxies: proxies,
-				Logger:         slog.New(slog.NewTextHandler(&log, nil)),
+				Resource:             "https://mcp.example.com/mcp",
+				AuthorizationServers: []string{"https://as.example"},
+				Scopes:               []string{"tool.read"},
+				Verify:               test.verify,
+				AppRoles:             []string{"Task.Run"},
+				MaxBody:              100,
+				Stateful:             true,
+				TrustedProxies:       proxies,
+				Logger:               slog.New(slog.NewTextHandler(&log, nil)),
 			}, http.NotFoundHandler())
 			require.NoError(t, err)
 			address := "https://mcp.example.com/mcp?access_token=" + secret

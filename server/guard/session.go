@@ -15,8 +15,8 @@ const (
 	maxSessionID = 512
 )
 
-// sayNoSession is the answer to a session that is not the caller's, or that nobody has: the two must
-// look the same.
+// sayNoSession is the answer to a session that is not the caller's, or that nobody has: the two
+// must look the same.
 const (
 	codeNoSession = -32001
 	sayNoSession  = "session not found"
@@ -24,9 +24,9 @@ const (
 	sayNeedsSession = "this server keeps sessions: begin with initialize, and send the Mcp-Session-Id that comes back"
 )
 
-// sealSession makes the session id that the caller gets out of the one that the handler gave: with a
-// mark that only the guard can make, over the id, the principal and the client. Whoever else presents
-// it is not let in, on any replica that has the key; a refreshed token keeps its session.
+// sealSession makes the session id that the caller gets out of the one that the handler gave: with
+// a mark that only the guard can make, over the id, the principal and the client. Whoever else
+// presents it is not let in, on any replica that has the key; a refreshed token keeps its session.
 func (g *Guard) sealSession(caller *Identity, id string) string {
 	return sessionMark(g.sessionKeys[0], caller, id) + "." + id
 }
@@ -59,7 +59,8 @@ func sessionMark(key []byte, caller *Identity, id string) string {
 
 // isSessionID is the syntax of MCP: visible ASCII.
 func isSessionID(id string) bool {
-	return id != "" && len(id) <= maxSessionID && !strings.ContainsFunc(id, func(r rune) bool { return r < 0x21 || r > 0x7e })
+	return id != "" && len(id) <= maxSessionID &&
+		!strings.ContainsFunc(id, func(r rune) bool { return r < 0x21 || r > 0x7e })
 }
 
 // line is the first line of a header whose name is written in canonical form.
@@ -91,8 +92,8 @@ func (g *Guard) takeSession(header http.Header, caller *Identity, sessionless bo
 	return true
 }
 
-// needsSession reports whether a request other than initialize has to belong to a session and does not. Without this rule
-// a listening stream without a session would be everybody's.
+// needsSession reports whether a request other than initialize has to belong to a session and does
+// not. Without this rule a listening stream without a session would be everybody's.
 func (g *Guard) needsSession(x *exchange) bool {
 	return g.stateful && !x.answer.sessionless && line(x.header, sessionHeader) == ""
 }

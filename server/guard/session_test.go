@@ -22,7 +22,9 @@ func crowd(_ context.Context, raw string) (*guard.Identity, error) {
 		return nil, token.NewInvalidError(token.BadSignature)
 	}
 	id := adele
-	id.ObjectID, id.ClientID, id.TokenID = parts[0], parts[1], parts[2]
+	id.ObjectID = parts[0]
+	id.ClientID = parts[1]
+	id.TokenID = parts[2]
 	return &id, nil
 }
 
@@ -44,7 +46,9 @@ func sessions() *recorder {
 
 func stateful(edit func(*guard.Config)) guard.Config {
 	cfg := config()
-	cfg.Verify, cfg.Stateful, cfg.SessionKeys = crowd, true, [][]byte{[]byte(strings.Repeat("k", 32))}
+	cfg.Verify = crowd
+	cfg.Stateful = true
+	cfg.SessionKeys = [][]byte{[]byte(strings.Repeat("k", 32))}
 	if edit != nil {
 		edit(&cfg)
 	}
@@ -114,7 +118,12 @@ func TestASessionBelongsToItsCaller(t *testing.T) {
 	twin := newGuard(t, stateful(func(c *guard.Config) {
 		c.SessionKeys = [][]byte{[]byte(strings.Repeat("n", 32)), []byte(strings.Repeat("k", 32))}
 	}), sessions())
-	assert.Equal(t, 200, ask(twin, http.MethodPost, "ann-desk-1", session, ping).Code, "another replica, with a newer key in front")
+	assert.Equal(
+		t,
+		200,
+		ask(twin, http.MethodPost, "ann-desk-1", session, ping).Code,
+		"another replica, with a newer key in front",
+	)
 	stranger := newGuard(t, stateful(func(c *guard.Config) { c.SessionKeys = nil }), sessions())
 	assert.Equal(t, 404, ask(stranger, http.MethodPost, "ann-desk-1", session, ping).Code)
 }
@@ -124,7 +133,15 @@ func TestARevisionWithoutSessionsHasNone(t *testing.T) {
 	next := sessions()
 	g := newGuard(t, stateful(nil), next)
 	for _, session := range []string{"", "made-up", "inner-1"} {
-		w := ask(g, http.MethodPost, "ann-desk-1", session, rpc("1", "initialize"), "Mcp-Protocol-Version", "2026-07-28")
+		w := ask(
+			g,
+			http.MethodPost,
+			"ann-desk-1",
+			session,
+			rpc("1", "initialize"),
+			"Mcp-Protocol-Version",
+			"2026-07-28",
+		)
 		assert.Equal(t, 200, w.Code)
 		assert.Empty(t, w.Header().Get("Mcp-Session-Id"), "neither given nor repeated")
 		assert.Contains(t, w.Body.String(), `"session":""`)
@@ -151,11 +168,20 @@ func TestWhatOnlyTheGuardSays(t *testing.T) {
 	assert.Equal(t, []string{"no-store"}, w.Header()["Cache-Control"])
 	assert.Empty(t, w.Header()["Access-Control-Allow-Origin"])
 	assert.Empty(t, w.Header()["Set-Cookie"])
-	w = ask(newGuard(t, stateful(nil), sessions()), http.MethodPost, "ann-desk-1", "", rpc("1", "initialize"), "Origin", "https://inspector.example")
+	w = ask(
+		newGuard(t, stateful(nil), sessions()),
+		http.MethodPost,
+		"ann-desk-1",
+		"",
+		rpc("1", "initialize"),
+		"Origin",
+		"https://inspector.example",
+	)
 	assert.Equal(t, []string{"https://inspector.example"}, w.Header()["Access-Control-Allow-Origin"])
 }
 
-// TestWhatOnlyTheGuardSaysWhenNothingIsWritten has a handler that sets headers and returns, so that net/http begins the answer.
+// TestWhatOnlyTheGuardSaysWhenNothingIsWritten has a handler that sets headers and returns, so that
+// net/http begins the answer.
 func TestWhatOnlyTheGuardSaysWhenNothingIsWritten(t *testing.T) {
 	t.Parallel()
 	spelling := "set-cookie"

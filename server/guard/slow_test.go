@@ -20,7 +20,8 @@ import (
 	"mcpentra/server/guard"
 )
 
-// pipes is a listener whose connections hold nothing back: what one side writes, the other has to read.
+// pipes is a listener whose connections hold nothing back: what one side writes, the other has to
+// read.
 type pipes struct {
 	opened chan net.Conn
 	closed context.Context
@@ -39,7 +40,8 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { p.cancel(); return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{} }
 
-// serveSlow serves a handler behind a guard, and returns the caller's side of a connection. All of it has to be in one bubble.
+// serveSlow serves a handler behind a guard, and returns the caller's side of a connection. All of
+// it has to be in one bubble.
 func serveSlow(t *testing.T, next http.HandlerFunc) net.Conn {
 	cfg := config()
 	p := &pipes{opened: make(chan net.Conn)}
@@ -58,7 +60,8 @@ func serveSlow(t *testing.T, next http.HandlerFunc) net.Conn {
 
 const slowHead = "POST /mcp HTTP/1.1\r\nHost: mcp.example\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\n"
 
-// post sends a request for which the caller takes its time: pauses between the first half of the body and the second.
+// post sends a request for which the caller takes its time: pauses between the first half of the
+// body and the second.
 func post(t *testing.T, caller net.Conn, body string, pause time.Duration) {
 	half := len(body) / 2
 	_, err := fmt.Fprintf(caller, "%sContent-Length: %d\r\n\r\n%s", slowHead, len(body), body[:half])
@@ -129,8 +132,8 @@ func TestABodyHasToArriveInTimeOverHTTP2(t *testing.T) {
 	assert.Equal(t, http.StatusRequestTimeout, resp.StatusCode)
 }
 
-// TestAConnectionGoesOn sends several requests over one connection, with waits before, between and behind them: what ends one
-// that is too slow must not hit the next.
+// TestAConnectionGoesOn sends several requests over one connection, with waits before, between and
+// behind them: what ends one that is too slow must not hit the next.
 func TestAConnectionGoesOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

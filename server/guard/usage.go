@@ -19,20 +19,23 @@ const (
 	DefaultBatchAnswers   = 64 << 20
 )
 
-// Limits bound what one caller, and what all callers together, have at once. A caller is a [Principal], whatever the
-// client. Zero means the default, a negative value no bound.
+// Limits bound what one caller, and what all callers together, have at once. A caller is a
+// [Principal], whatever the client. Zero means the default, a negative value no bound.
 //
-// A stream or call beyond a limit is refused: with 429 where the limit is the caller's, else with 503. A session beyond
-// the caller's limit ends the caller's own session that was not used for longest.
+// A stream or call beyond a limit is refused: with 429 where the limit is the caller's, else with
+// 503. A session beyond the caller's limit ends the caller's own session that was not used for
+// longest.
 type Limits struct {
-	// CallerSessions and TotalSessions count the sessions that the handler has begun and that were used within an hour.
+	// CallerSessions and TotalSessions count the sessions that the handler has begun and that were
+	// used within an hour.
 	CallerSessions, TotalSessions int
 	// CallerStreams and TotalStreams count listening streams.
 	CallerStreams, TotalStreams int
-	// CallerCalls and TotalCalls count running requests. A batch is one. Messages that want no answer have a count of
-	// their own with the same bound, so that they can end or answer what runs. Messages that are still being sent have
-	// one that is eight times as large. The bytes of messages that are being sent or run are bounded, too: a caller has
-	// 2 MiB for each of CallerCalls, all have 512 KiB for each of TotalCalls. The first 64 KiB of a message are free.
+	// CallerCalls and TotalCalls count running requests. A batch is one. Messages that want no
+	// answer have a count of their own with the same bound, so that they can end or answer what
+	// runs. Messages that are still being sent have one that is eight times as large. The bytes of
+	// messages that are being sent or run are bounded, too: a caller has 2 MiB for each of
+	// CallerCalls, all have 512 KiB for each of TotalCalls. The first 64 KiB of a message are free.
 	CallerCalls, TotalCalls int
 	// BatchAnswers is how many bytes of answers a batch may have. Messages after that are not run.
 	BatchAnswers int64
@@ -69,12 +72,12 @@ const (
 	uses // how many there are
 )
 
-// bodiesPerCall is how many bodies may be read for each call that may run. A caller who sends slowly must not keep its
-// own calls from running.
+// bodiesPerCall is how many bodies may be read for each call that may run. A caller who sends
+// slowly must not keep its own calls from running.
 const bodiesPerCall = 8
 
-// How many bytes of bodies may be in memory for each call that may run: of one caller, and of all. They are fewer than
-// the calls could bring, and far more than usual messages have.
+// How many bytes of bodies may be in memory for each call that may run: of one caller, and of all.
+// They are fewer than the calls could bring, and far more than usual messages have.
 const (
 	bytesPerCall      = 2 << 20
 	bytesPerTotalCall = 512 << 10
@@ -85,7 +88,8 @@ func (l *Limits) of(kind use) (caller, total int, callerKey, totalKey string) {
 	if kind == useStream {
 		return l.CallerStreams, l.TotalStreams, "MCP_CALLER_STREAMS", "MCP_TOTAL_STREAMS"
 	}
-	caller, total = l.CallerCalls, l.TotalCalls
+	caller = l.CallerCalls
+	total = l.TotalCalls
 	if kind == useBody {
 		caller, total = bodiesPerCall*caller, bodiesPerCall*total
 	}
@@ -115,7 +119,8 @@ var (
 	}
 )
 
-// A Usage counts what callers have at once. Guards with the same Usage bound a caller's use of all of them together.
+// A Usage counts what callers have at once. Guards with the same Usage bound a caller's use of all
+// of them together.
 type Usage struct {
 	limits Limits
 
@@ -191,8 +196,8 @@ func (u *Usage) change(s *slot, who Principal, kind use) *limitError {
 	return nil
 }
 
-// takeBytes counts bytes of the body of a slot, or says which limit forbids it. One body of the size least has room in
-// any case.
+// takeBytes counts bytes of the body of a slot, or says which limit forbids it. One body of the
+// size least has room in any case.
 func (u *Usage) takeBytes(s *slot, bytes, least int64) *limitError {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -214,7 +219,8 @@ func (u *Usage) takeBytes(s *slot, bytes, least int64) *limitError {
 	return nil
 }
 
-// move gives a call's slot to work that goes on after it. Work whose call is over needs a slot of its own.
+// move gives a call's slot to work that goes on after it. Work whose call is over needs a slot of
+// its own.
 func (u *Usage) move(from, to *slot, who Principal) *limitError {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -244,7 +250,8 @@ func (u *Usage) fill(s *slot, who Principal, kind use) *limitError {
 	}
 	c.running[kind]++
 	u.total[kind]++
-	s.of, s.kind = c, kind
+	s.of = c
+	s.kind = kind
 	return nil
 }
 
@@ -278,7 +285,8 @@ type sessionKey struct {
 	id    string // the handler's
 }
 
-// reserve makes room for a session that is about to begin. It returns the sessions that have to end for it.
+// reserve makes room for a session that is about to begin. It returns the sessions that have to end
+// for it.
 func (u *Usage) reserve(who Principal, now time.Time) (ended []*session, reached *limitError) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -302,7 +310,8 @@ func (u *Usage) release(who Principal) {
 	u.tidy(c)
 }
 
-// used notes that a session was begun or used. One that was not known, such as another replica's, may make others end.
+// used notes that a session was begun or used. One that was not known, such as another replica's,
+// may make others end.
 func (u *Usage) used(key sessionKey, caller *Identity, now time.Time) (ended []*session) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -319,9 +328,11 @@ func (u *Usage) used(key sessionKey, caller *Identity, now time.Time) (ended []*
 		return nil // it is not counted, and not refused: it was there before
 	}
 	opener := *caller
-	opener.Groups, opener.GroupsIncomplete = nil, true // there may be many, and sessions are kept for long
+	opener.Groups = nil
+	opener.GroupsIncomplete = true // there may be many, and sessions are kept for long
 	s := &session{key: key, owner: c, opener: &opener, used: now}
-	s.own, s.among = c.sessions.PushBack(s), u.sessions.PushBack(s)
+	s.own = c.sessions.PushBack(s)
+	s.among = u.sessions.PushBack(s)
 	if c.byID == nil {
 		c.byID = map[sessionKey]*session{}
 	}
@@ -338,8 +349,8 @@ func (u *Usage) over(key sessionKey, who Principal) {
 	}
 }
 
-// makeRoom leaves room for one more session of a caller. The caller's own sessions give way first. If it has none,
-// those of the caller with the most do. An only session stays. The lock is held.
+// makeRoom leaves room for one more session of a caller. The caller's own sessions give way first.
+// If it has none, those of the caller with the most do. An only session stays. The lock is held.
 func (u *Usage) makeRoom(c *callerUsage, now time.Time) (ended []*session, reached *limitError) {
 	for oldest := u.sessions.Front(); oldest != nil; oldest = u.sessions.Front() {
 		if now.Sub(oldest.Value.(*session).used) < sessionIdle {

@@ -13,16 +13,19 @@ import (
 const (
 	// DefaultMaxCall is how long a call may run where Config.MaxCall is 0.
 	DefaultMaxCall = 10 * time.Minute
-	// DefaultRecheck is how often the token of what is running is judged anew where Config.Recheck is
-	// 0.
+	// DefaultRecheck is how often the token of what is running is judged anew where Config.Recheck
+	// is 0.
 	DefaultRecheck = 30 * time.Second
-	// DefaultBodyTimeout is how long a caller may take to send a body where Config.BodyTimeout is 0.
+	// DefaultBodyTimeout is how long a caller may take to send a body where Config.BodyTimeout is
+	// 0.
 	DefaultBodyTimeout = 15 * time.Second
-	// DefaultAnswerTimeout is how long a caller may take to read a piece of an answer where Config.AnswerTimeout is 0.
+	// DefaultAnswerTimeout is how long a caller may take to read a piece of an answer where
+	// Config.AnswerTimeout is 0.
 	DefaultAnswerTimeout = 15 * time.Second
 )
 
-// What ends a request before its handler has returned: the causes (context.Cause) of the contexts that handlers get.
+// What ends a request before its handler has returned: the causes (context.Cause) of the contexts
+// that handlers get.
 var (
 	// ErrTokenExpired ends a listening stream when its token is not accepted any more. It is a
 	// context.DeadlineExceeded.
@@ -33,13 +36,13 @@ var (
 	ErrRevoked = errors.New("the access token is not good any more")
 )
 
-// A call is a request that was let in, and the context of the handler that runs it: it names the caller, and bounds the
-// request in time. A listening stream ends when its token is not accepted any more; a call may finish, within MaxCall.
-// Both end when the token is found bad for another reason than its age, such as a revocation. Every Recheck, the guard
-// asks Verify again.
+// A call is a request that was let in, and the context of the handler that runs it: it names the
+// caller, and bounds the request in time. A listening stream ends when its token is not accepted
+// any more; a call may finish, within MaxCall. Both end when the token is found bad for another
+// reason than its age, such as a revocation. Every Recheck, the guard asks Verify again.
 //
-// A context of package context is inside, so that those made of it cost no goroutine. Its cause is one of the errors
-// above, or context.Canceled when the caller has gone.
+// A context of package context is inside, so that those made of it cost no goroutine. Its cause is
+// one of the errors above, or context.Canceled when the caller has gone.
 type call struct {
 	context.Context
 	guard    *Guard
@@ -60,15 +63,19 @@ type call struct {
 
 // begin is the request that the handler gets.
 func (c *call) begin(r *http.Request, listening bool) *http.Request {
-	limit, limited := c.guard.maxCall, c.guard.maxCall > 0
+	limit := c.guard.maxCall
+	limited := c.guard.maxCall > 0
 	c.late = ErrMaxCall
 	if listening {
 		end := c.caller.end()
-		limit, limited, c.late = end.Sub(c.guard.now()), !end.IsZero(), ErrTokenExpired
+		limit = end.Sub(c.guard.now())
+		limited = !end.IsZero()
+		c.late = ErrTokenExpired
 	}
 	c.start(r.Context(), limit, limited)
 	inner := r.WithContext(c)
-	inner.Header, inner.URL = c.header, strippedURL(r.URL)
+	inner.Header = c.header
+	inner.URL = strippedURL(r.URL)
 	inner.Trailer = nil // it came after what was judged, and could say anything
 	return inner
 }
@@ -83,10 +90,11 @@ func (c *call) start(outer context.Context, limit time.Duration, limited bool) {
 	c.wait(now)
 }
 
-// Detached returns a context for work on a request that goes on when the handler of the request has returned, such as a call
-// over the HTTP+SSE transport, which is answered elsewhere. It has the values of ctx, and it ends as a call's would: MaxCall
-// from now, when the token turns bad, or with the function that comes back, which has to be called when the work is done.
-// Where ctx comes from no guard, only that function ends it. The work counts as a running call. If the caller has too
+// Detached returns a context for work on a request that goes on when the handler of the request has
+// returned, such as a call over the HTTP+SSE transport, which is answered elsewhere. It has the
+// values of ctx, and it ends as a call's would: MaxCall from now, when the token turns bad, or with
+// the function that comes back, which has to be called when the work is done. Where ctx comes from
+// no guard, only that function ends it. The work counts as a running call. If the caller has too
 // many, the context has ended already, and its cause says so.
 func Detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	outer := context.WithoutCancel(ctx)

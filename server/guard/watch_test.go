@@ -41,7 +41,10 @@ func TestHowLongARequestMayLast(t *testing.T) {
 		"a stream of a token that is over: 401": {method: http.MethodGet, expiry: -time.Second, want: -1},
 		"a call with a token that is over: 401": {method: http.MethodPost, body: ping, expiry: -time.Second, want: -1},
 		"a stream ends when its token is refused": {
-			method: http.MethodGet, expiry: time.Minute, leeway: time.Minute, want: 2 * time.Minute,
+			method: http.MethodGet,
+			expiry: time.Minute,
+			leeway: time.Minute,
+			want:   2 * time.Minute,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,7 +83,8 @@ func TestHowLongARequestMayLast(t *testing.T) {
 	}
 }
 
-// TestEachRequestIsLookedAtInItsTurn runs several that began at different times, one of which ends before it is looked at.
+// TestEachRequestIsLookedAtInItsTurn runs several that began at different times, one of which ends
+// before it is looked at.
 func TestEachRequestIsLookedAtInItsTurn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -180,7 +184,8 @@ func TestDetachedWorkEndsAsTheCallWould(t *testing.T) {
 	assert.ErrorIs(t, ctx.Err(), context.Canceled)
 }
 
-// TestARequestThatTheGuardEndsIsAnsweredByIt runs handlers that say nothing before the end of their context.
+// TestARequestThatTheGuardEndsIsAnsweredByIt runs handlers that say nothing before the end of their
+// context.
 func TestARequestThatTheGuardEndsIsAnsweredByIt(t *testing.T) {
 	t.Parallel()
 	const badToken = `error="invalid_token"`
@@ -192,7 +197,11 @@ func TestARequestThatTheGuardEndsIsAnsweredByIt(t *testing.T) {
 	}{
 		"a stream whose token expires": {method: http.MethodGet, status: 401, says: "Unauthorized", refuses: badToken},
 		"a revoked token": {
-			method: http.MethodPost, revoked: true, status: 401, says: "Unauthorized", refuses: badToken,
+			method:  http.MethodPost,
+			revoked: true,
+			status:  401,
+			says:    "Unauthorized",
+			refuses: badToken,
 		},
 		"a call that runs too long": {method: http.MethodPost, status: 504, says: "longer than this server allows"},
 	} {

@@ -17,8 +17,9 @@ import (
 // ErrInUse says that another process has a file open.
 var ErrInUse = errors.New("another process has it open")
 
-// OpenFile opens or creates a store in a file, which only its owner can read. What was put is on disk when Put returns.
-// One process can have it open at a time; a second one gets ErrInUse. What was read last is kept in memory.
+// OpenFile opens or creates a store in a file, which only its owner can read. What was put is on
+// disk when Put returns. One process can have it open at a time; a second one gets ErrInUse. What
+// was read last is kept in memory.
 func OpenFile(ctx context.Context, path string, config Config) (Store, error) {
 	if err := prepare(path); err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
@@ -46,8 +47,8 @@ func OpenFile(ctx context.Context, path string, config Config) (Store, error) {
 	return f, nil
 }
 
-// prepare makes the folder and the file with rights for the owner alone, and takes away others' rights to a file that
-// has them.
+// prepare makes the folder and the file with rights for the owner alone, and takes away others'
+// rights to a file that has them.
 func prepare(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -77,8 +78,8 @@ type file struct {
 	shrinker
 }
 
-// format is the version of the tables below. Format 1 had no sources, and kept records in the leaves of their key's
-// index, which took several times the room.
+// format is the version of the tables below. Format 1 had no sources, and kept records in the
+// leaves of their key's index, which took several times the room.
 const format = 2
 
 func (f *file) begin(ctx context.Context) error {
@@ -206,11 +207,12 @@ func (f *file) create(ctx context.Context, record Record, now int64) (int64, err
 	return 1, nil
 }
 
-// maxForgotten bounds the records that one new record can push out. There is more than one only if a bound was lowered.
+// maxForgotten bounds the records that one new record can push out. There is more than one only if
+// a bound was lowered.
 const maxForgotten = 100
 
-// makeRoom deletes what has expired under the key of a record that is created, and from a full kind what has to go. It
-// returns how many records went.
+// makeRoom deletes what has expired under the key of a record that is created, and from a full kind
+// what has to go. It returns how many records went.
 func (f *file) makeRoom(ctx context.Context, tx *sql.Tx, created Record, now int64) (forgotten int64, err error) {
 	forget := func(statement string, arguments ...any) error {
 		result, err := tx.ExecContext(ctx, statement, arguments...)
@@ -245,8 +247,8 @@ func (f *file) makeRoom(ctx context.Context, tx *sql.Tx, created Record, now int
 			if source, surplus, err = largestSource(ctx, tx, created.Kind, now); err != nil {
 				return forgotten, err
 			}
-			// Counting the sources takes long. So a hundredth of a large kind goes at once, if one source has so many
-			// more than every other.
+			// Counting the sources takes long. So a hundredth of a large kind goes at once, if one
+			// source has so many more than every other.
 			err = forget(`DELETE FROM records WHERE rowid IN (
 				SELECT rowid FROM records INDEXED BY records_by_source
 				WHERE kind = ? AND source = ? AND expires > ? ORDER BY expires LIMIT ?)`,
@@ -256,7 +258,8 @@ func (f *file) makeRoom(ctx context.Context, tx *sql.Tx, created Record, now int
 	return forgotten, err
 }
 
-// largestSource is the source with the most records of a kind, and how many it has more than the next.
+// largestSource is the source with the most records of a kind, and how many it has more than the
+// next.
 func largestSource(ctx context.Context, tx *sql.Tx, kind string, now int64) (source string, surplus int, err error) {
 	rows, err := tx.QueryContext(ctx, `SELECT source, count(*) FROM records INDEXED BY records_by_source
 		WHERE kind = ? AND source > '' AND expires > ? GROUP BY source ORDER BY count(*) DESC, min(expires) LIMIT 2`,
@@ -272,7 +275,8 @@ func largestSource(ctx context.Context, tx *sql.Tx, kind string, now int64) (sou
 			return "", 0, err
 		}
 		if first {
-			source, surplus = name, records
+			source = name
+			surplus = records
 		} else {
 			surplus -= records
 		}

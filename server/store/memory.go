@@ -203,7 +203,8 @@ func (h *items) Less(i, j int) bool { return h.all[i].Expires.Before(h.all[j].Ex
 
 func (h *items) Swap(i, j int) {
 	h.all[i], h.all[j] = h.all[j], h.all[i]
-	h.all[i].at[h.slot], h.all[j].at[h.slot] = i, j
+	h.all[i].at[h.slot] = i
+	h.all[j].at[h.slot] = j
 }
 
 func (h *items) Push(x any) {
@@ -220,14 +221,15 @@ func (h *items) Pop() any {
 	return one
 }
 
-// largest is a heap with the holding of the most records at its top. Of equal ones that is the one whose record expires
-// first.
+// largest is a heap with the holding of the most records at its top. Of equal ones that is the one
+// whose record expires first.
 type largest []*holding
 
 func (h largest) Len() int { return len(h) }
 
 func (h largest) Less(i, j int) bool {
-	one, other := h[i].records.Len(), h[j].records.Len()
+	one := h[i].records.Len()
+	other := h[j].records.Len()
 	if one == 0 || other == 0 || one != other {
 		return one > other
 	}
@@ -236,7 +238,8 @@ func (h largest) Less(i, j int) bool {
 
 func (h largest) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].at, h[j].at = i, j
+	h[i].at = i
+	h[j].at = j
 }
 
 func (h *largest) Push(x any) {

@@ -9,12 +9,14 @@ import (
 )
 
 const (
-	// maxRecent and maxRecentValue bound what is kept of the records that were read last: 16 MB in all.
+	// maxRecent and maxRecentValue bound what is kept of the records that were read last: 16 MB in
+	// all.
 	maxRecent      = 1000
 	maxRecentValue = 16 << 10
 )
 
-// recent are the records that were read last. They are what the file has, since nobody else can write it.
+// recent are the records that were read last. They are what the file has, since nobody else can
+// write it.
 type recent struct {
 	mu      sync.Mutex
 	written int // how many times
@@ -29,7 +31,8 @@ func newRecent() *recent {
 	return &recent{records: records}
 }
 
-// get returns a record that has not expired, or else what keep has to be told of the record that is read instead.
+// get returns a record that has not expired, or else what keep has to be told of the record that is
+// read instead.
 func (r *recent) get(kind, key string, now time.Time) (found Record, there bool, written int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -44,7 +47,8 @@ func (r *recent) get(kind, key string, now time.Time) (found Record, there bool,
 	return found, there, r.written
 }
 
-// keep keeps a record that has been read, unless something was written meanwhile: it may be older than that.
+// keep keeps a record that has been read, unless something was written meanwhile: it may be older
+// than that.
 func (r *recent) keep(record Record, written int) {
 	if len(record.Value) > maxRecentValue {
 		return

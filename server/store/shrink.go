@@ -11,12 +11,12 @@ import (
 const (
 	// shrinkEvery is the pause between two looks for what has expired, by the store's clock.
 	shrinkEvery = time.Minute
-	// shrinkStep and shrinkPages bound one step, in records and in pages of the file. Requests come in between two
-	// steps.
+	// shrinkStep and shrinkPages bound one step, in records and in pages of the file. Requests come
+	// in between two steps.
 	shrinkStep  = 200
 	shrinkPages = 256
-	// maxCompacted bounds the file that is written anew while requests wait, in bytes. That takes some 10 ms a MB. A
-	// larger one is written anew when it is opened.
+	// maxCompacted bounds the file that is written anew while requests wait, in bytes. That takes
+	// some 10 ms a MB. A larger one is written anew when it is opened.
 	maxCompacted = 32 << 20
 	// atAnySize is for a file that nobody uses yet.
 	atAnySize = 1 << 62
@@ -24,8 +24,8 @@ const (
 	maxClosing = 2 * time.Second
 )
 
-// A shrinker gives the room of records that have expired back to the file system. It works beside the requests, one
-// step at a time, after a record was put; there is no timer.
+// A shrinker gives the room of records that have expired back to the file system. It works beside
+// the requests, one step at a time, after a record was put; there is no timer.
 type shrinker struct {
 	shrinking     context.Context
 	stopShrinking context.CancelFunc
@@ -35,8 +35,8 @@ type shrinker struct {
 	closed  bool
 	running chan struct{} // closed when the one that runs has ended; nil when none does
 
-	// dense is how many bytes the file took for each byte of its records when it was last written anew. Only the one
-	// that runs uses it.
+	// dense is how many bytes the file took for each byte of its records when it was last written
+	// anew. Only the one that runs uses it.
 	dense float64
 }
 
@@ -75,8 +75,8 @@ func (f *file) endShrinking() {
 	<-running
 }
 
-// shrink deletes what has expired and gives pages that are free back. A file of at most maxSize bytes whose pages are
-// mostly empty is written anew.
+// shrink deletes what has expired and gives pages that are free back. A file of at most maxSize
+// bytes whose pages are mostly empty is written anew.
 func (f *file) shrink(ctx context.Context, maxSize int64) error {
 	now := f.config.now()
 	f.mu.Lock()
@@ -132,14 +132,16 @@ func (f *file) deleteExpired(ctx context.Context, now int64) (gone int64, err er
 }
 
 const (
-	// rowOverhead is what a record takes in the file beside its value and two or three times its names, in bytes.
+	// rowOverhead is what a record takes in the file beside its value and two or three times its
+	// names, in bytes.
 	rowOverhead = 60
-	// worthwhile is the factor by which a file has to be larger than its records, or larger than when it was last
-	// written anew. Then it is written anew.
+	// worthwhile is the factor by which a file has to be larger than its records, or larger than
+	// when it was last written anew. Then it is written anew.
 	worthwhile = 1.4
 )
 
-// compact writes a file anew whose pages are mostly empty: what was deleted stood between what was kept.
+// compact writes a file anew whose pages are mostly empty: what was deleted stood between what was
+// kept.
 func (f *file) compact(ctx context.Context, maxSize int64) error {
 	pages, err := f.pragma(ctx, "page_count")
 	if err != nil {

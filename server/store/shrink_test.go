@@ -26,13 +26,17 @@ func (c *clock) now() time.Time { return time.Unix(1_800_000_000+c.offset.Load()
 
 func (c *clock) later(d time.Duration) { c.offset.Add(int64(d.Seconds())) }
 
-// fill puts records whose keys come in no order. Every second one lives for ever, the others for an hour.
+// fill puts records whose keys come in no order. Every second one lives for ever, the others for an
+// hour.
 func fill(t *testing.T, s store.Store, c *clock, size int, both bool) (kept int64) {
 	for i := range 300 {
 		sum := sha256.Sum256(fmt.Append(nil, i))
 		record := store.Record{
-			Kind: "k" + fmt.Sprint(i%3), Key: hex.EncodeToString(sum[:16]), Source: fmt.Sprint(i % 7),
-			Value: bytes.Repeat(sum[:1], size/2+i%size), Expires: c.now().Add(time.Hour),
+			Kind:    "k" + fmt.Sprint(i%3),
+			Key:     hex.EncodeToString(sum[:16]),
+			Source:  fmt.Sprint(i % 7),
+			Value:   bytes.Repeat(sum[:1], size/2+i%size),
+			Expires: c.now().Add(time.Hour),
 		}
 		if i%2 == 0 {
 			record.Expires = c.now().AddDate(10, 0, 0)
@@ -57,7 +61,8 @@ func sizeOf(t *testing.T, path string) (total int64) {
 	return total
 }
 
-// TestTheFileShrinks compares a file in which half of the records expired with one that never had them.
+// TestTheFileShrinks compares a file in which half of the records expired with one that never had
+// them.
 func TestTheFileShrinks(t *testing.T) {
 	t.Parallel()
 	open := func(t *testing.T, c *clock) (store.Store, string) {

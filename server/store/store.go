@@ -13,12 +13,12 @@ type Record struct {
 	Value   []byte
 	Version int64     // 0 for a record that is not stored yet
 	Expires time.Time // whole seconds are kept; required
-	// Source says who caused the record: a network, or a person. When a kind is full, the source with the most records
-	// loses the one that expires first. So a source that makes many records never pushes out those of others. Records
-	// without a source go last.
+	// Source says who caused the record: a network, or a person. When a kind is full, the source
+	// with the most records loses the one that expires first. So a source that makes many records
+	// never pushes out those of others. Records without a source go last.
 	Source string
-	// Limit bounds the records of the kind that have a source, when one of them is created. Zero means the store's own
-	// bound. It is not stored.
+	// Limit bounds the records of the kind that have a source, when one of them is created. Zero
+	// means the store's own bound. It is not stored.
 	Limit int
 }
 
@@ -35,15 +35,18 @@ const MaxValue = 256 << 10
 // maxSource bounds the name of a source, in bytes.
 const maxSource = 200
 
-// A Store remembers records. It is safe for concurrent use. Errors other than the two above mean that the store cannot
-// be reached or written; whoever asked then does not know, and must not act as if it did.
+// A Store remembers records. It is safe for concurrent use. Errors other than the two above mean
+// that the store cannot be reached or written; whoever asked then does not know, and must not act
+// as if it did.
 type Store interface {
 	// Get returns a record, or ErrNotFound.
 	Get(ctx context.Context, kind, key string) (Record, error)
-	// Put stores a record and returns its new version. Version 0 creates it; any other has to be the stored one.
-	// Otherwise it is ErrConflict. A kind that is full forgets records by the rule of Record.Source.
+	// Put stores a record and returns its new version. Version 0 creates it; any other has to be
+	// the stored one. Otherwise it is ErrConflict. A kind that is full forgets records by the rule
+	// of Record.Source.
 	Put(ctx context.Context, record Record) (version int64, err error)
-	// Take returns a record and removes it; of several takers one gets it, the others get ErrNotFound.
+	// Take returns a record and removes it; of several takers one gets it, the others get
+	// ErrNotFound.
 	Take(ctx context.Context, kind, key string) (Record, error)
 	// Delete removes a record of any version. One that is not there is not an error.
 	Delete(ctx context.Context, kind, key string) error
@@ -59,8 +62,8 @@ type Config struct {
 	Now func() time.Time
 }
 
-// full reports whether a kind has to forget a record before another one is created, where it has so many and so many of
-// them have a source.
+// full reports whether a kind has to forget a record before another one is created, where it has so
+// many and so many of them have a source.
 func (c Config) full(created Record, records, sourced int) bool {
 	most := 200_000
 	if c.MaxRecords > 0 {

@@ -34,7 +34,10 @@ func TestFileSurvivesARestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "folder that is not there", "s?#%.db")
 	s, err := store.OpenFile(t.Context(), path, store.Config{})
 	require.NoError(t, err)
-	_, err = s.Put(t.Context(), store.Record{Kind: "k", Key: "a", Value: []byte("kept"), Expires: time.Now().Add(time.Hour)})
+	_, err = s.Put(
+		t.Context(),
+		store.Record{Kind: "k", Key: "a", Value: []byte("kept"), Expires: time.Now().Add(time.Hour)},
+	)
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 
@@ -46,7 +49,8 @@ func TestFileSurvivesARestart(t *testing.T) {
 	assert.Equal(t, "kept", string(record.Value))
 }
 
-// TestAFullFileForgetsInSteps fills a kind from one source, and from others that have a few records each.
+// TestAFullFileForgetsInSteps fills a kind from one source, and from others that have a few records
+// each.
 func TestAFullFileForgetsInSteps(t *testing.T) {
 	t.Parallel()
 	s, err := store.OpenFile(t.Context(), filepath.Join(t.TempDir(), "s.db"), store.Config{})
@@ -84,7 +88,10 @@ func TestFileIsItsOwnersAlone(t *testing.T) {
 	s, err := store.OpenFile(t.Context(), path, store.Config{})
 	require.NoError(t, err)
 	defer s.Close()
-	_, err = s.Put(t.Context(), store.Record{Kind: "k", Key: "a", Value: []byte("v"), Expires: time.Now().Add(time.Hour)})
+	_, err = s.Put(
+		t.Context(),
+		store.Record{Kind: "k", Key: "a", Value: []byte("v"), Expires: time.Now().Add(time.Hour)},
+	)
 	require.NoError(t, err)
 	files, err := filepath.Glob(path + "*")
 	require.NoError(t, err)
@@ -105,12 +112,19 @@ func TestFileIsItsOwnersAlone(t *testing.T) {
 func Example() {
 	s := store.NewMemory(store.Config{})
 	defer s.Close()
-	ctx, tomorrow := context.Background(), time.Now().Add(24*time.Hour)
+	ctx := context.Background()
+	tomorrow := time.Now().Add(24 * time.Hour)
 	version, err := s.Put(ctx, store.Record{Kind: "grant", Key: "g1", Value: []byte("first"), Expires: tomorrow})
 	fmt.Println(version, err)
-	version, err = s.Put(ctx, store.Record{Kind: "grant", Key: "g1", Value: []byte("second"), Version: version, Expires: tomorrow})
+	version, err = s.Put(
+		ctx,
+		store.Record{Kind: "grant", Key: "g1", Value: []byte("second"), Version: version, Expires: tomorrow},
+	)
 	fmt.Println(version, err)
-	_, err = s.Put(ctx, store.Record{Kind: "grant", Key: "g1", Value: []byte("from version 1"), Version: 1, Expires: tomorrow})
+	_, err = s.Put(
+		ctx,
+		store.Record{Kind: "grant", Key: "g1", Value: []byte("from version 1"), Version: 1, Expires: tomorrow},
+	)
 	fmt.Println(err)
 	// Output:
 	// 1 <nil>

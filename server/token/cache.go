@@ -17,11 +17,13 @@ import (
 // DefaultCacheSize is how many tokens a [Cache] remembers where nobody says otherwise.
 const DefaultCacheSize = 10_000
 
-// A Cache spares tokens that were verified before the parsing and the cryptography. It remembers what was read from
-// them. A token with one byte changed is another token: what is signed is compared as it is, and the signature, which makes
-// a token of it that somebody could use, by its SHA-256. Of bad tokens it remembers nothing. What is remembered counts only while a verification would still succeed: each use compares the
-// times with the clock, and asks the verifier's keys whether the key that was believed is still there. When it is full,
-// the token that was not used for longest goes.
+// A Cache spares tokens that were verified before the parsing and the cryptography. It remembers
+// what was read from them. A token with one byte changed is another token: what is signed is
+// compared as it is, and the signature, which makes a token of it that somebody could use, by its
+// SHA-256. Of bad tokens it remembers nothing. What is remembered counts only while a verification
+// would still succeed: each use compares the times with the clock, and asks the verifier's keys
+// whether the key that was believed is still there. When it is full, the token that was not used
+// for longest goes.
 type Cache[T any] struct {
 	verify  func(ctx context.Context, raw string) (*Claims, error)
 	read    func(*Claims) (T, error)
@@ -34,10 +36,14 @@ type remembered[T any] struct {
 	value  T
 }
 
-// NewCache makes a cache in front of verify, which is a [Verifier]'s or [Issuers]' method. What read makes of the
-// claims is handed out many times, so nobody may change it. A size of 0 means [DefaultCacheSize]; a negative one
-// remembers nothing.
-func NewCache[T any](size int, verify func(context.Context, string) (*Claims, error), read func(*Claims) (T, error)) *Cache[T] {
+// NewCache makes a cache in front of verify, which is a [Verifier]'s or [Issuers]' method. What
+// read makes of the claims is handed out many times, so nobody may change it. A size of 0 means
+// [DefaultCacheSize]; a negative one remembers nothing.
+func NewCache[T any](
+	size int,
+	verify func(context.Context, string) (*Claims, error),
+	read func(*Claims) (T, error),
+) *Cache[T] {
 	c := &Cache[T]{verify: verify, read: read}
 	if size == 0 {
 		size = DefaultCacheSize
@@ -48,8 +54,9 @@ func NewCache[T any](size int, verify func(context.Context, string) (*Claims, er
 	return c
 }
 
-// Verify judges a token. The errors are those of verify and read. As with [Verifier.Verify], the reason [Expired] means
-// that nothing else is wrong, and then the value comes with the error, unless the keys cannot be fetched.
+// Verify judges a token. The errors are those of verify and read. As with [Verifier.Verify], the
+// reason [Expired] means that nothing else is wrong, and then the value comes with the error,
+// unless the keys cannot be fetched.
 func (c *Cache[T]) Verify(ctx context.Context, raw string) (T, error) {
 	var none T
 	if c.entries == nil {
@@ -60,7 +67,8 @@ func (c *Cache[T]) Verify(ctx context.Context, raw string) (T, error) {
 		return none, &InvalidError{Reason: Oversized}
 	}
 	dot := strings.LastIndexByte(raw, '.') + 1
-	signed, name := raw[:dot], hashOf(raw[dot:])
+	signed := raw[:dot]
+	name := hashOf(raw[dot:])
 	if held, found := c.entries.Get(name); found && held.signed == signed {
 		switch err := held.claims.stillGood(ctx); {
 		case err == nil:
@@ -81,13 +89,17 @@ func (c *Cache[T]) Verify(ctx context.Context, raw string) (T, error) {
 	claims, value, err := c.judge(ctx, raw)
 	if err == nil && claims.verifier != nil {
 		kept := *claims
-		kept.payload = nil                                                                              // it has been read
-		c.entries.Add(name, &remembered[T]{signed: strings.Clone(signed), claims: &kept, value: value}) // a part would keep the whole
+		kept.payload = nil // it has been read
+		c.entries.Add(
+			name,
+			&remembered[T]{signed: strings.Clone(signed), claims: &kept, value: value},
+		) // a part would keep the whole
 	}
 	return value, err
 }
 
-// judge verifies and reads a token that is not remembered. A fault that read finds comes before age.
+// judge verifies and reads a token that is not remembered. A fault that read finds comes before
+// age.
 func (c *Cache[T]) judge(ctx context.Context, raw string) (*Claims, T, error) {
 	var none T
 	claims, err := c.verify(ctx, raw)
@@ -121,7 +133,8 @@ func (c *Cache[T]) Len() int {
 // errOtherKey means that the key id stands for another key now.
 var errOtherKey = errors.New("the key has changed")
 
-// stillGood asks again what can change about a verified token: the time, and its key. Age is judged last.
+// stillGood asks again what can change about a verified token: the time, and its key. Age is judged
+// last.
 func (c *Claims) stillGood(ctx context.Context) error {
 	if invalid := c.verifier.judgeTimes(c); invalid != nil {
 		return invalid

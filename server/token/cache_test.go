@@ -15,7 +15,8 @@ import (
 	"mcpentra/server/token"
 )
 
-// cacheWorld is a verifier whose clock and keys can be changed, behind a cache that counts what is judged anew.
+// cacheWorld is a verifier whose clock and keys can be changed, behind a cache that counts what is
+// judged anew.
 type cacheWorld struct {
 	now    time.Time
 	keys   []jose.JSONWebKey
@@ -27,7 +28,9 @@ type cacheWorld struct {
 func newCacheWorld(size int) *cacheWorld {
 	w := &cacheWorld{now: noon, keys: []jose.JSONWebKey{{Key: rsaKey().Public(), KeyID: "one"}}}
 	v := &token.Verifier{
-		Issuer: issuerName, Audiences: []string{audience}, Now: func() time.Time { return w.now },
+		Issuer:    issuerName,
+		Audiences: []string{audience},
+		Now:       func() time.Time { return w.now },
 		Keys: func(ctx context.Context, kid string, issued time.Time) ([]jose.JSONWebKey, error) {
 			if w.err != nil {
 				return nil, w.err
@@ -182,7 +185,8 @@ func BenchmarkVerify(b *testing.B) {
 func TestEachIssuerHasItsOwnRulesAndKeys(t *testing.T) {
 	t.Parallel()
 	other := verifier()
-	other.Issuer, other.Keys = "https://other.example", token.StaticKeys(jose.JSONWebKey{Key: newRSAKey(2048).Public(), KeyID: "one"})
+	other.Issuer = "https://other.example"
+	other.Keys = token.StaticKeys(jose.JSONWebKey{Key: newRSAKey(2048).Public(), KeyID: "one"})
 	issuers := token.Issuers{issuerName: verifier(), other.Issuer: other}
 	_, err := issuers.Verify(t.Context(), mint(t, nil))
 	require.NoError(t, err)

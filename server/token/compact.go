@@ -113,11 +113,64 @@ func (c *compact) readHeader() error {
 // registeredHeaders and registeredClaims are the names whose look-alikes ("Alg", "EXP") are
 // refused: a parser that ignores case would read them instead.
 var (
-	registeredHeaders = newNames("alg", "kid", "typ", "cty", "crit", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256", "zip", "enc", "nonce")
-	registeredClaims  = newNames(
-		"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "tid", "oid", "scp", "scope", "scopes", "roles", "groups", "azp", "azpacr",
-		"appid", "appidacr", "client_id", "idtyp", "nonce", "ver", "cnf", "act", "may_act", "acr", "amr", "auth_time", "sid", "uti",
-		"name", "preferred_username", "email", "upn", "at_hash", "c_hash", "acct", "idp", "hasgroups", "_claim_names",
+	registeredHeaders = newNames(
+		"alg",
+		"kid",
+		"typ",
+		"cty",
+		"crit",
+		"b64",
+		"jwk",
+		"jku",
+		"x5u",
+		"x5c",
+		"x5t",
+		"x5t#S256",
+		"zip",
+		"enc",
+		"nonce",
+	)
+	registeredClaims = newNames(
+		"iss",
+		"sub",
+		"aud",
+		"exp",
+		"nbf",
+		"iat",
+		"jti",
+		"tid",
+		"oid",
+		"scp",
+		"scope",
+		"scopes",
+		"roles",
+		"groups",
+		"azp",
+		"azpacr",
+		"appid",
+		"appidacr",
+		"client_id",
+		"idtyp",
+		"nonce",
+		"ver",
+		"cnf",
+		"act",
+		"may_act",
+		"acr",
+		"amr",
+		"auth_time",
+		"sid",
+		"uti",
+		"name",
+		"preferred_username",
+		"email",
+		"upn",
+		"at_hash",
+		"c_hash",
+		"acct",
+		"idp",
+		"hasgroups",
+		"_claim_names",
 	)
 )
 
@@ -136,8 +189,12 @@ func newNames(all ...string) names {
 func (n names) resembles(name string) bool {
 	for i := range len(name) {
 		if name[i] >= utf8.RuneSelf {
-			// Such as the long s and the Kelvin sign, which are letters of ASCII for who ignores case.
-			return slices.ContainsFunc(slices.Collect(maps.Values(n)), func(known string) bool { return strings.EqualFold(known, name) })
+			// Such as the long s and the Kelvin sign, which are letters of ASCII for who ignores
+			// case.
+			return slices.ContainsFunc(
+				slices.Collect(maps.Values(n)),
+				func(known string) bool { return strings.EqualFold(known, name) },
+			)
 		}
 	}
 	known, found := n[strings.ToLower(name)]

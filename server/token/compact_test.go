@@ -39,12 +39,18 @@ func TestAPublicKeyIsNoSharedSecret(t *testing.T) {
 	require.NoError(t, err)
 	block := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 	for name, secret := range map[string][]byte{
-		"SPKI in PEM": block, "without the last line break": []byte(strings.TrimSpace(string(block))), "SPKI in DER": der,
-		"PKCS 1": x509.MarshalPKCS1PublicKey(&rsaKey().PublicKey), "the modulus": rsaKey().N.Bytes(),
+		"SPKI in PEM":                 block,
+		"without the last line break": []byte(strings.TrimSpace(string(block))),
+		"SPKI in DER":                 der,
+		"PKCS 1":                      x509.MarshalPKCS1PublicKey(&rsaKey().PublicKey),
+		"the modulus":                 rsaKey().N.Bytes(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: jose.JSONWebKey{Key: secret, KeyID: "one"}}, nil)
+			signer, err := jose.NewSigner(
+				jose.SigningKey{Algorithm: jose.HS256, Key: jose.JSONWebKey{Key: secret, KeyID: "one"}},
+				nil,
+			)
 			require.NoError(t, err)
 			signed, err := signer.Sign(payload)
 			require.NoError(t, err)
@@ -60,7 +66,9 @@ func TestAPublicKeyIsNoSharedSecret(t *testing.T) {
 
 func TestWhatIsNoJWSIsRefusedUnread(t *testing.T) { // not parallel: it counts allocations
 	encrypted := func(header string) string {
-		return encode(header) + "." + encode("key") + "." + encode("iv") + "." + encode(strings.Repeat("c", 4000)) + "." + encode("tag")
+		return encode(header) + "." + encode("key") + "." + encode("iv") + "." + encode(
+			strings.Repeat("c", 4000),
+		) + "." + encode("tag")
 	}
 	nested := "payload"
 	for range 100 {

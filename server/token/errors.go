@@ -33,8 +33,8 @@ const (
 // InvalidError means that the token is bad and will stay so.
 type InvalidError struct {
 	Reason Reason
-	// Seen is what the token said in place of what was expected, for a log. It is the caller's text, of any length.
-	// Empty where the reason says all.
+	// Seen is what the token said in place of what was expected, for a log. It is the caller's
+	// text, of any length. Empty where the reason says all.
 	Seen string
 	// Setting is the key of .env that would let the token in. Empty where there is none.
 	Setting string

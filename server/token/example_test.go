@@ -21,14 +21,20 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: "2026"}}, (&jose.SignerOptions{}).WithType("at+jwt"))
+	signer, err := jose.NewSigner(
+		jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: "2026"}},
+		(&jose.SignerOptions{}).WithType("at+jwt"),
+	)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	mint := func(audience string) string {
 		raw, err := jwt.Signed(signer).Claims(jwt.Claims{
-			Issuer: "https://as.example", Audience: jwt.Audience{audience}, Subject: "adele", Expiry: jwt.NewNumericDate(time.Now().Add(time.Hour)),
+			Issuer:   "https://as.example",
+			Audience: jwt.Audience{audience},
+			Subject:  "adele",
+			Expiry:   jwt.NewNumericDate(time.Now().Add(time.Hour)),
 		}).Serialize()
 		if err != nil {
 			panic(err)
@@ -37,8 +43,11 @@ func Example() {
 	}
 
 	verifier := &token.Verifier{
-		Issuer: "https://as.example", Audiences: []string{"https://mcp.example/mcp"}, Algorithms: []string{"ES256"}, Types: []string{"at+jwt"},
-		Keys: token.StaticKeys(jose.JSONWebKey{Key: key.Public(), KeyID: "2026"}),
+		Issuer:     "https://as.example",
+		Audiences:  []string{"https://mcp.example/mcp"},
+		Algorithms: []string{"ES256"},
+		Types:      []string{"at+jwt"},
+		Keys:       token.StaticKeys(jose.JSONWebKey{Key: key.Public(), KeyID: "2026"}),
 	}
 	claims, err := verifier.Verify(context.Background(), mint("https://mcp.example/mcp"))
 	if err != nil {

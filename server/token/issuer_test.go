@@ -49,15 +49,27 @@ func newRSAKey(bits int) *rsa.PrivateKey {
 // verifier trusts the RSA key under the id "one" and the EC key under "two".
 func verifier() *token.Verifier {
 	return &token.Verifier{
-		Issuer: issuerName, Audiences: []string{audience}, Algorithms: []string{"RS256", "ES256"}, Now: clock,
-		Keys: token.StaticKeys(jose.JSONWebKey{Key: rsaKey().Public(), KeyID: "one"}, jose.JSONWebKey{Key: ecKey().Public(), KeyID: "two"}),
+		Issuer:     issuerName,
+		Audiences:  []string{audience},
+		Algorithms: []string{"RS256", "ES256"},
+		Now:        clock,
+		Keys: token.StaticKeys(
+			jose.JSONWebKey{Key: rsaKey().Public(), KeyID: "one"},
+			jose.JSONWebKey{Key: ecKey().Public(), KeyID: "two"},
+		),
 	}
 }
 
 // goodClaims are those of a token that passes, with the changes; nil removes a claim.
 func goodClaims(changes map[string]any) map[string]any {
 	claims := map[string]any{
-		"iss": issuerName, "aud": audience, "sub": "user", "iat": noon.Unix() - 60, "nbf": noon.Unix() - 60, "exp": noon.Unix() + 3600, "scp": "user.read",
+		"iss": issuerName,
+		"aud": audience,
+		"sub": "user",
+		"iat": noon.Unix() - 60,
+		"nbf": noon.Unix() - 60,
+		"exp": noon.Unix() + 3600,
+		"scp": "user.read",
 	}
 	maps.Copy(claims, changes)
 	maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil })

@@ -64,7 +64,10 @@ func TestADocumentThatIsNoneIsNotUsed(t *testing.T) {
 		},
 		"a redirect": func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/keys" {
-				_ = json.MarshalWrite(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: rsaKey().Public(), KeyID: "one"}}})
+				_ = json.MarshalWrite(
+					w,
+					jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: rsaKey().Public(), KeyID: "one"}}},
+				)
 				return
 			}
 			http.Redirect(w, r, "/keys", http.StatusFound)
@@ -113,12 +116,21 @@ func TestABadKeyIsLeftOutAndSpoilsNothing(t *testing.T) {
 		"a published private key":   {privateMembers(t), false},
 		"an id that is a number":    {`{` + strong + `,"kid":1}`, false},
 		"an id far too long":        {`{` + strong + `,"kid":"` + strings.Repeat("x", 600) + `"}`, false},
-		"X25519":                    {`{"kty":"OKP","crv":"X25519","x":"hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo","kid":"x"}`, false},
-		"Ed25519":                   {`{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"x"}`, true},
-		"a curve nobody knows":      {`{"kty":"EC","crv":"P-256K","x":"AA","y":"AA","kid":"x"}`, false},
-		"of the faulty generator":   {`{` + rocaMembers(t) + `,"kid":"x"}`, false},
-		"a certificate of noise":    {`{` + strong + `,"kid":"x","x5c":["AAAA"]}`, false},
-		"a point off the curve":     {`{"kty":"EC","crv":"P-256","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE","y":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE","kid":"x"}`, false},
+		"X25519": {
+			`{"kty":"OKP","crv":"X25519","x":"hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo","kid":"x"}`,
+			false,
+		},
+		"Ed25519": {
+			`{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"x"}`,
+			true,
+		},
+		"a curve nobody knows":    {`{"kty":"EC","crv":"P-256K","x":"AA","y":"AA","kid":"x"}`, false},
+		"of the faulty generator": {`{` + rocaMembers(t) + `,"kid":"x"}`, false},
+		"a certificate of noise":  {`{` + strong + `,"kid":"x","x5c":["AAAA"]}`, false},
+		"a point off the curve": {
+			`{"kty":"EC","crv":"P-256","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE","y":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE","kid":"x"}`,
+			false,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -168,7 +180,10 @@ func TestTwoKeysWithOneIDAreBothTried(t *testing.T) {
 	s := newKeyServer(t)
 	s.answer(func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.MarshalWrite(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
-			{Key: ecKey().Public(), KeyID: "one"}, {Key: newRSAKey(2048).Public(), KeyID: "one"}, {Key: rsaKey().Public(), KeyID: "one"},
+			{
+				Key:   ecKey().Public(),
+				KeyID: "one",
+			}, {Key: newRSAKey(2048).Public(), KeyID: "one"}, {Key: rsaKey().Public(), KeyID: "one"},
 		}})
 	})
 	v := verifier()
@@ -179,12 +194,18 @@ func TestTwoKeysWithOneIDAreBothTried(t *testing.T) {
 
 func TestAKeyBelongsToItsIssuer(t *testing.T) {
 	t.Parallel()
-	mine, others := newKeyServer(t), newKeyServer(t)
+	mine := newKeyServer(t)
+	others := newKeyServer(t)
 	others.answer(func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.MarshalWrite(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: newRSAKey(2048).Public(), KeyID: "one"}}})
+		_ = json.MarshalWrite(
+			w,
+			jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: newRSAKey(2048).Public(), KeyID: "one"}}},
+		)
 	})
-	here, there := verifier(), verifier()
-	here.Keys, there.Keys = mine.remote().Keys, others.remote().Keys
+	here := verifier()
+	there := verifier()
+	here.Keys = mine.remote().Keys
+	there.Keys = others.remote().Keys
 	for range 2 {
 		_, err := here.Verify(t.Context(), mint(t, nil))
 		require.NoError(t, err)

@@ -19,15 +19,25 @@ func TestSignaturesAreCheckedInTurn(t *testing.T) {
 	t.Parallel()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: "one"}}, (&jose.SignerOptions{}).WithType("JWT"))
+	signer, err := jose.NewSigner(
+		jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: "one"}},
+		(&jose.SignerOptions{}).WithType("JWT"),
+	)
 	require.NoError(t, err)
 	synctest.Test(t, func(t *testing.T) {
 		mint := func(subject string) string {
-			raw, err := jwt.Signed(signer).Claims(map[string]any{"iss": "issuer", "aud": "audience", "sub": subject, "exp": time.Now().Add(time.Hour).Unix()}).Serialize()
+			raw, err := jwt.Signed(signer).
+				Claims(map[string]any{"iss": "issuer", "aud": "audience", "sub": subject, "exp": time.Now().Add(time.Hour).Unix()}).
+				Serialize()
 			require.NoError(t, err)
 			return raw
 		}
-		v := &Verifier{Issuer: "issuer", Audiences: []string{"audience"}, Keys: StaticKeys(jose.JSONWebKey{Key: key, KeyID: "one"}), Limit: NewLimit()}
+		v := &Verifier{
+			Issuer:    "issuer",
+			Audiences: []string{"audience"},
+			Keys:      StaticKeys(jose.JSONWebKey{Key: key, KeyID: "one"}),
+			Limit:     NewLimit(),
+		}
 		cache := NewCache(0, v.Verify, func(c *Claims) (string, error) { return c.Subject, nil })
 		warm := mint("warm")
 		_, err := cache.Verify(t.Context(), warm)

@@ -134,8 +134,8 @@ func (r *Remote) Published(ctx context.Context) ([]jose.JSONWebKey, error) {
 	return append([]jose.JSONWebKey(nil), r.keys...), nil
 }
 
-// OldKeys reports whether the keys in use are older than they should be, since the issuer cannot be asked, and when they
-// were fetched. The time is zero while there are none.
+// OldKeys reports whether the keys in use are older than they should be, since the issuer cannot be
+// asked, and when they were fetched. The time is zero while there are none.
 func (r *Remote) OldKeys() (fetched time.Time, old bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -207,7 +207,8 @@ func (r *Remote) start(ctx context.Context) <-chan struct{} {
 	if r.running != nil {
 		return r.running
 	}
-	done, started := make(chan struct{}), r.now()
+	done := make(chan struct{})
+	started := r.now()
 	r.running = done
 	r.starts++
 	number := r.starts
@@ -222,10 +223,13 @@ func (r *Remote) start(ctx context.Context) <-chan struct{} {
 		r.running = nil
 		if err != nil {
 			// The fetch is still owed: the next attempt has to wait for the pause only.
-			r.failed, r.failure, r.forced = r.now(), err, time.Time{}
+			r.failed = r.now()
+			r.failure = err
+			r.forced = time.Time{}
 			if r.usable(r.failed, keysExpire) {
-				r.logger().Warn("the issuer's keys could not be fetched: old ones are in use", "url", r.URL, "error", err,
-					"fetched", r.fetched.UTC(), "good_until", r.fetched.Add(keysExpire).UTC())
+				r.logger().
+					Warn("the issuer's keys could not be fetched: old ones are in use", "url", r.URL, "error", err,
+						"fetched", r.fetched.UTC(), "good_until", r.fetched.Add(keysExpire).UTC())
 			} else {
 				r.logger().Error("the issuer's keys could not be fetched: no token can be judged", "url", r.URL, "error", err)
 			}
@@ -234,7 +238,11 @@ func (r *Remote) start(ctx context.Context) <-chan struct{} {
 		if !r.failed.IsZero() {
 			r.logger().Info("the issuer's keys could be fetched again", "url", r.URL)
 		}
-		r.keys, r.fetched, r.source, r.failed, r.failure = keys, started, number, time.Time{}, nil
+		r.keys = keys
+		r.fetched = started
+		r.source = number
+		r.failed = time.Time{}
+		r.failure = nil
 	}()
 	return done
 }
@@ -294,7 +302,11 @@ func (r *Remote) httpClient() *http.Client {
 			client = *r.HTTPClient
 		}
 		if client.Transport == nil {
-			client.Transport = &http.Transport{ForceAttemptHTTP2: true, IdleConnTimeout: 90 * time.Second, MaxResponseHeaderBytes: 64 << 10}
+			client.Transport = &http.Transport{
+				ForceAttemptHTTP2:      true,
+				IdleConnTimeout:        90 * time.Second,
+				MaxResponseHeaderBytes: 64 << 10,
+			}
 		}
 		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 		r.client = &client

@@ -223,7 +223,8 @@ func TestManyWhoWaitShareOneFetch(t *testing.T) {
 	require.NoError(t, err)
 
 	s.pass(time.Minute)
-	begun, release := make(chan struct{}), make(chan struct{})
+	begun := make(chan struct{})
+	release := make(chan struct{})
 	s.answer(func(w http.ResponseWriter, _ *http.Request) {
 		close(begun)
 		<-release
@@ -266,8 +267,8 @@ func TestAClockThatIsSetBackDoesNoHarm(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// privateMembers is a private key that somebody published by mistake.
-// rocaMembers has a modulus that is 1 modulo all the small primes, as one of the faulty generator may be.
+// privateMembers is a private key that somebody published by mistake. rocaMembers has a modulus
+// that is 1 modulo all the small primes, as one of the faulty generator may be.
 func TestAHundredThousandUnknownKeysCauseTwoFetches(t *testing.T) {
 	t.Parallel()
 	s := newKeyServer(t)

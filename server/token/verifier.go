@@ -14,8 +14,9 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// AccessLeeway is the ExpiryLeeway of access tokens that listening streams are opened with. It is short, since a stream
-// lasts until its token is refused, and should end soon after the expiry that the token names.
+// AccessLeeway is the ExpiryLeeway of access tokens that listening streams are opened with. It is
+// short, since a stream lasts until its token is refused, and should end soon after the expiry that
+// the token names.
 const AccessLeeway = 5 * time.Second
 
 // defaultLeeway covers clocks that NTP keeps.
@@ -96,9 +97,10 @@ type Claims struct {
 // refused before.
 func (c *Claims) Decode(v any) error { return json.Unmarshal(c.payload, v) }
 
-// Verify judges a token. The error is an [*InvalidError], an [*UnavailableError], or the context's. Age is judged last:
-// the reason [Expired] means that nothing else is wrong, and then the claims come with the error. If the keys cannot be
-// fetched, a token that is too old is Expired as well, without claims.
+// Verify judges a token. The error is an [*InvalidError], an [*UnavailableError], or the context's.
+// Age is judged last: the reason [Expired] means that nothing else is wrong, and then the claims
+// come with the error. If the keys cannot be fetched, a token that is too old is Expired as well,
+// without claims.
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 	parsed, invalid := parseCompact(raw)
 	if invalid != nil {
@@ -110,7 +112,10 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 // verifyParsed judges a token that is well formed.
 func (v *Verifier) verifyParsed(ctx context.Context, raw string, parsed *compact) (*Claims, error) {
 	if v.Issuer == "" || len(v.Audiences) == 0 || slices.Contains(v.Audiences, "") || v.Keys == nil {
-		return nil, &UnavailableError{RetryAfter: time.Minute, Err: errors.New("the verifier has no issuer, no audience or no keys")}
+		return nil, &UnavailableError{
+			RetryAfter: time.Minute,
+			Err:        errors.New("the verifier has no issuer, no audience or no keys"),
+		}
 	}
 	if invalid := v.judgeHeader(parsed); invalid != nil {
 		return nil, invalid
@@ -128,7 +133,8 @@ func (v *Verifier) verifyParsed(ctx context.Context, raw string, parsed *compact
 	case err != nil:
 		return nil, err
 	}
-	claims.verifier, claims.key = v, key
+	claims.verifier = v
+	claims.key = key
 	if expired != nil {
 		return claims, expired
 	}
@@ -161,14 +167,20 @@ func (v *Verifier) judgeHeader(parsed *compact) *InvalidError {
 	if !v.algorithmAllowed(parsed.algorithm) {
 		return &InvalidError{Reason: AlgorithmNotAllowed}
 	}
-	if v.Types != nil && !slices.ContainsFunc(v.Types, func(t string) bool { return mediaType(t) == mediaType(parsed.typ) }) {
+	if v.Types != nil &&
+		!slices.ContainsFunc(v.Types, func(t string) bool { return mediaType(t) == mediaType(parsed.typ) }) {
 		return &InvalidError{Reason: TypeNotAllowed}
 	}
 	return nil
 }
 
 // judgeSignature finds the keys and does the cryptography.
-func (v *Verifier) judgeSignature(ctx context.Context, raw string, parsed *compact, issued time.Time) (key any, err error) {
+func (v *Verifier) judgeSignature(
+	ctx context.Context,
+	raw string,
+	parsed *compact,
+	issued time.Time,
+) (key any, err error) {
 	// Without a key id every key would have to be tried; no issuer we serve leaves it out.
 	if parsed.keyID == "" {
 		return nil, &InvalidError{Reason: NoKeyID}
@@ -213,14 +225,16 @@ func (v *Verifier) judgeClaims(parsed *compact) (*Claims, *InvalidError) {
 	if invalid := v.judgeTimes(c); invalid != nil {
 		return nil, invalid
 	}
-	// Whoever shows a bound token as a bearer has it from somebody (RFC 9449 section 7.2, RFC 8705 section 3).
+	// Whoever shows a bound token as a bearer has it from somebody (RFC 9449 section 7.2, RFC 8705
+	// section 3).
 	if _, bound := m["cnf"]; bound {
 		return nil, &InvalidError{Reason: BoundToKey}
 	}
 	return c, nil
 }
 
-// judgeTimes compares with the clock, which changes while a token stays the same. It leaves the end to judgeExpiry.
+// judgeTimes compares with the clock, which changes while a token stays the same. It leaves the end
+// to judgeExpiry.
 func (v *Verifier) judgeTimes(c *Claims) *InvalidError {
 	latest := v.now().Add(v.leeway())
 	switch {
@@ -232,7 +246,8 @@ func (v *Verifier) judgeTimes(c *Claims) *InvalidError {
 	return nil
 }
 
-// judgeExpiry tells whether a token is too old. Its verdict comes last, so that age hides no other fault.
+// judgeExpiry tells whether a token is too old. Its verdict comes last, so that age hides no other
+// fault.
 func (v *Verifier) judgeExpiry(c *Claims) *InvalidError {
 	if v.now().Before(c.GoodUntil) {
 		return nil
@@ -261,7 +276,8 @@ func verifySignature(raw string, parsed *compact, keys []jose.JSONWebKey) (any, 
 	return nil, &InvalidError{Reason: BadSignature}
 }
 
-// plainHeader reports whether the header has nothing but what Entra writes: names of the algorithm, the type and the key.
+// plainHeader reports whether the header has nothing but what Entra writes: names of the algorithm,
+// the type and the key.
 func (c *compact) plainHeader() bool {
 	for name, value := range c.header {
 		if !slices.Contains([]string{"alg", "typ", "kid", "x5t"}, name) || value.Kind() != '"' {
@@ -271,9 +287,10 @@ func (c *compact) plainHeader() bool {
 	return true
 }
 
-// signatureCheck tells whether a key made the signature. RS256, which is what Entra signs with, is one call to crypto/rsa over
-// what the pre-parser has read: go-jose does the same, and takes about as long again to take the token apart once more. All
-// others are left to it, as are headers with more than Entra's.
+// signatureCheck tells whether a key made the signature. RS256, which is what Entra signs with, is
+// one call to crypto/rsa over what the pre-parser has read: go-jose does the same, and takes about
+// as long again to take the token apart once more. All others are left to it, as are headers with
+// more than Entra's.
 func signatureCheck(raw string, parsed *compact) (verifies func(key any) bool, invalid *InvalidError) {
 	if parsed.algorithm == string(jose.RS256) && parsed.plainHeader() {
 		digest := sha256.Sum256([]byte(parsed.signed))

@@ -95,20 +95,41 @@ func TestABadTokenIsRefusedForItsReason(t *testing.T) {
 		reason token.Reason
 	}{
 		// How it is written.
-		"empty":                       {func(*testing.T) string { return "" }, token.NotThreeParts},
-		"one part":                    {func(*testing.T) string { return "abc" }, token.NotThreeParts},
-		"a signature that is missing": {change(func(raw string) string { return raw[:strings.LastIndexByte(raw, '.')] }), token.NotThreeParts},
-		"five parts, as of a JWE":     {change(func(raw string) string { return raw + ".a.b" }), token.NotThreeParts},
-		"a million dots":              {func(*testing.T) string { return strings.Repeat(".", 1<<20) }, token.Oversized},
-		"larger than allowed":         {claim("x", strings.Repeat("a", 20<<10)), token.Oversized},
-		"JSON serialization":          {func(*testing.T) string { return `{"payload":"a.b.c"}` }, token.BadEncoding},
-		"an empty payload (detached)": {change(func(raw string) string { return part(raw, 0) + ".." + part(raw, 2) }), token.BadClaims},
-		"an empty header":             {change(func(raw string) string { return "." + part(raw, 1) + "." + part(raw, 2) }), token.BadEncoding},
-		"an empty signature":          {change(func(raw string) string { return part(raw, 0) + "." + part(raw, 1) + "." }), token.BadEncoding},
-		"padding":                     {change(func(raw string) string { return raw + "==" }), token.BadEncoding},
-		"the other base64 alphabet":   {change(func(raw string) string { return raw[:len(raw)-1] + "+" }), token.BadEncoding},
-		"a line break inside":         {change(func(raw string) string { return raw[:9] + "\n" + raw[9:] }), token.BadEncoding},
-		"a blank inside":              {change(func(raw string) string { return raw[:9] + " " + raw[9:] }), token.BadEncoding},
+		"empty":    {func(*testing.T) string { return "" }, token.NotThreeParts},
+		"one part": {func(*testing.T) string { return "abc" }, token.NotThreeParts},
+		"a signature that is missing": {
+			change(func(raw string) string { return raw[:strings.LastIndexByte(raw, '.')] }),
+			token.NotThreeParts,
+		},
+		"five parts, as of a JWE": {change(func(raw string) string { return raw + ".a.b" }), token.NotThreeParts},
+		"a million dots":          {func(*testing.T) string { return strings.Repeat(".", 1<<20) }, token.Oversized},
+		"larger than allowed":     {claim("x", strings.Repeat("a", 20<<10)), token.Oversized},
+		"JSON serialization":      {func(*testing.T) string { return `{"payload":"a.b.c"}` }, token.BadEncoding},
+		"an empty payload (detached)": {
+			change(func(raw string) string { return part(raw, 0) + ".." + part(raw, 2) }),
+			token.BadClaims,
+		},
+		"an empty header": {
+			change(func(raw string) string { return "." + part(raw, 1) + "." + part(raw, 2) }),
+			token.BadEncoding,
+		},
+		"an empty signature": {
+			change(func(raw string) string { return part(raw, 0) + "." + part(raw, 1) + "." }),
+			token.BadEncoding,
+		},
+		"padding": {change(func(raw string) string { return raw + "==" }), token.BadEncoding},
+		"the other base64 alphabet": {
+			change(func(raw string) string { return raw[:len(raw)-1] + "+" }),
+			token.BadEncoding,
+		},
+		"a line break inside": {
+			change(func(raw string) string { return raw[:9] + "\n" + raw[9:] }),
+			token.BadEncoding,
+		},
+		"a blank inside": {
+			change(func(raw string) string { return raw[:9] + " " + raw[9:] }),
+			token.BadEncoding,
+		},
 		"spare bits that are set":     {change(spareBits), token.BadEncoding},
 		"a header that is no object":  {head(`["RS256"]`), token.BadHeader},
 		"a header with a byte mark":   {head("\xef\xbb\xbf" + header), token.BadHeader},
@@ -133,57 +154,81 @@ func TestABadTokenIsRefusedForItsReason(t *testing.T) {
 		"an escaped name twice":       {with(`"\u0061ud":"other"`), token.BadClaims},
 
 		// What the header says.
-		"alg none":                {head(`{"alg":"none","kid":"one"}`), token.AlgorithmNotAllowed},
-		"alg None":                {head(`{"alg":"None","kid":"one"}`), token.AlgorithmNotAllowed},
-		"alg nOnE":                {head(`{"alg":"nOnE","kid":"one"}`), token.AlgorithmNotAllowed},
-		"alg empty":               {head(`{"alg":"","kid":"one"}`), token.AlgorithmNotAllowed},
-		"alg missing":             {head(`{"kid":"one"}`), token.AlgorithmNotAllowed},
-		"alg in lower case":       {head(`{"alg":"rs256","kid":"one"}`), token.AlgorithmNotAllowed},
-		"alg with a blank":        {head(`{"alg":" RS256","kid":"one"}`), token.AlgorithmNotAllowed},
-		"alg null":                {head(`{"alg":null,"kid":"one"}`), token.BadHeader},
-		"alg an array":            {head(`{"alg":["RS256"],"kid":"one"}`), token.BadHeader},
-		"alg RS384":               {head(`{"alg":"RS384","kid":"one"}`), token.AlgorithmNotAllowed},
-		"alg PS256":               {head(`{"alg":"PS256","kid":"one"}`), token.AlgorithmNotAllowed},
-		"alg of another key":      {head(`{"alg":"ES256","kid":"one"}`), token.BadSignature},
-		"an unknown extension":    {head(`{"alg":"RS256","kid":"one","crit":["x"],"x":1}`), token.BadHeader},
-		"an empty crit":           {head(`{"alg":"RS256","kid":"one","crit":[]}`), token.BadHeader},
-		"crit names a claim":      {head(`{"alg":"RS256","kid":"one","crit":["exp"],"exp":1}`), token.BadHeader},
-		"an unencoded payload":    {head(`{"alg":"RS256","kid":"one","crit":["b64"],"b64":false}`), token.BadHeader},
-		"b64 without crit":        {head(`{"alg":"RS256","kid":"one","b64":false}`), token.BadHeader},
-		"a key brought along":     {head(`{"alg":"RS256","kid":"one","jwk":{"kty":"RSA","n":"AQ","e":"AQAB"}}`), token.BadHeader},
-		"an address of keys":      {head(`{"alg":"RS256","kid":"one","jku":"https://evil.example/keys"}`), token.BadHeader},
+		"alg none":             {head(`{"alg":"none","kid":"one"}`), token.AlgorithmNotAllowed},
+		"alg None":             {head(`{"alg":"None","kid":"one"}`), token.AlgorithmNotAllowed},
+		"alg nOnE":             {head(`{"alg":"nOnE","kid":"one"}`), token.AlgorithmNotAllowed},
+		"alg empty":            {head(`{"alg":"","kid":"one"}`), token.AlgorithmNotAllowed},
+		"alg missing":          {head(`{"kid":"one"}`), token.AlgorithmNotAllowed},
+		"alg in lower case":    {head(`{"alg":"rs256","kid":"one"}`), token.AlgorithmNotAllowed},
+		"alg with a blank":     {head(`{"alg":" RS256","kid":"one"}`), token.AlgorithmNotAllowed},
+		"alg null":             {head(`{"alg":null,"kid":"one"}`), token.BadHeader},
+		"alg an array":         {head(`{"alg":["RS256"],"kid":"one"}`), token.BadHeader},
+		"alg RS384":            {head(`{"alg":"RS384","kid":"one"}`), token.AlgorithmNotAllowed},
+		"alg PS256":            {head(`{"alg":"PS256","kid":"one"}`), token.AlgorithmNotAllowed},
+		"alg of another key":   {head(`{"alg":"ES256","kid":"one"}`), token.BadSignature},
+		"an unknown extension": {head(`{"alg":"RS256","kid":"one","crit":["x"],"x":1}`), token.BadHeader},
+		"an empty crit":        {head(`{"alg":"RS256","kid":"one","crit":[]}`), token.BadHeader},
+		"crit names a claim":   {head(`{"alg":"RS256","kid":"one","crit":["exp"],"exp":1}`), token.BadHeader},
+		"an unencoded payload": {head(`{"alg":"RS256","kid":"one","crit":["b64"],"b64":false}`), token.BadHeader},
+		"b64 without crit":     {head(`{"alg":"RS256","kid":"one","b64":false}`), token.BadHeader},
+		"a key brought along": {
+			head(`{"alg":"RS256","kid":"one","jwk":{"kty":"RSA","n":"AQ","e":"AQAB"}}`),
+			token.BadHeader,
+		},
+		"an address of keys": {
+			head(`{"alg":"RS256","kid":"one","jku":"https://evil.example/keys"}`),
+			token.BadHeader,
+		},
 		"a chain of noise":        {head(`{"alg":"RS256","kid":"one","x5c":["MIIB"]}`), token.BadHeader},
 		"a thumbprint and no key": {strangers(`{"alg":"RS256","kid":"one","x5t":"AAAA"}`), token.BadSignature},
-		"an address of a chain":   {head(`{"alg":"RS256","kid":"one","x5u":"https://evil.example/chain"}`), token.BadHeader},
-		"compressed":              {head(`{"alg":"RS256","kid":"one","zip":"DEF"}`), token.BadHeader},
-		"a token inside a token":  {head(`{"alg":"RS256","kid":"one","cty":"JWT"}`), token.BadHeader},
-		"no key id":               {head(`{"alg":"RS256"}`), token.NoKeyID},
-		"a key id of a path":      {head(`{"alg":"RS256","kid":"../../../../dev/null"}`), token.UnknownKey},
-		"a key id of SQL":         {head(`{"alg":"RS256","kid":"' OR 1=1--"}`), token.UnknownKey},
-		"a key id with a NUL":     {head(`{"alg":"RS256","kid":"one\u0000"}`), token.UnknownKey},
-		"a key id of an array":    {head(`{"alg":"RS256","kid":["one"]}`), token.BadHeader},
-		"a key id of a number":    {head(`{"alg":"RS256","kid":1}`), token.BadHeader},
-		"a very long key id":      {head(`{"alg":"RS256","kid":"` + strings.Repeat("a", 600) + `"}`), token.BadHeader},
-		"the id of another key":   {head(`{"alg":"RS256","kid":"two"}`), token.BadSignature},
+		"an address of a chain": {
+			head(`{"alg":"RS256","kid":"one","x5u":"https://evil.example/chain"}`),
+			token.BadHeader,
+		},
+		"compressed":             {head(`{"alg":"RS256","kid":"one","zip":"DEF"}`), token.BadHeader},
+		"a token inside a token": {head(`{"alg":"RS256","kid":"one","cty":"JWT"}`), token.BadHeader},
+		"no key id":              {head(`{"alg":"RS256"}`), token.NoKeyID},
+		"a key id of a path":     {head(`{"alg":"RS256","kid":"../../../../dev/null"}`), token.UnknownKey},
+		"a key id of SQL":        {head(`{"alg":"RS256","kid":"' OR 1=1--"}`), token.UnknownKey},
+		"a key id with a NUL":    {head(`{"alg":"RS256","kid":"one\u0000"}`), token.UnknownKey},
+		"a key id of an array":   {head(`{"alg":"RS256","kid":["one"]}`), token.BadHeader},
+		"a key id of a number":   {head(`{"alg":"RS256","kid":1}`), token.BadHeader},
+		"a very long key id":     {head(`{"alg":"RS256","kid":"` + strings.Repeat("a", 600) + `"}`), token.BadHeader},
+		"the id of another key":  {head(`{"alg":"RS256","kid":"two"}`), token.BadSignature},
 
 		// What the claims say.
-		"another tenant":               {claim("iss", strings.Replace(issuerName, "5a1e0001", "5a1e0009", 1)), token.WrongIssuer},
-		"the v1 issuer":                {claim("iss", "https://sts.windows.net/5a1e0001-0000-4000-8000-000000000001/"), token.WrongIssuer},
-		"the template as issuer":       {claim("iss", "https://login.microsoftonline.com/{tenantid}/v2.0"), token.WrongIssuer},
-		"an issuer with a slash":       {claim("iss", issuerName+"/"), token.WrongIssuer},
-		"an issuer in capitals":        {claim("iss", strings.ToUpper(issuerName)), token.WrongIssuer},
-		"an issuer over http":          {claim("iss", strings.Replace(issuerName, "https", "http", 1)), token.WrongIssuer},
-		"no issuer":                    {claim("iss", nil), token.WrongIssuer},
-		"an issuer of an array":        {claim("iss", []string{issuerName}), token.BadClaims},
-		"another audience":             {claim("aud", "00000003-0000-0000-c000-000000000000"), token.WrongAudience},
-		"a longer audience":            {claim("aud", audience+"2"), token.WrongAudience},
-		"a shorter audience":           {claim("aud", audience[:len(audience)-1]), token.WrongAudience},
-		"the audience of the origin":   {claim("aud", "https://mcp.example"), token.WrongAudience},
-		"an audience with a slash":     {claim("aud", audience+"/"), token.WrongAudience},
-		"other audiences":              {claim("aud", []string{"other"}), token.WrongAudience},
-		"no audience":                  {claim("aud", nil), token.WrongAudience},
-		"an audience of nothing":       {claim("aud", []string{}), token.WrongAudience},
-		"an audience of null":          {body(strings.Replace(good, `"aud":"`+audience+`"`, `"aud":null`, 1)), token.BadClaims},
+		"another tenant": {
+			claim("iss", strings.Replace(issuerName, "5a1e0001", "5a1e0009", 1)),
+			token.WrongIssuer,
+		},
+		"the v1 issuer": {
+			claim("iss", "https://sts.windows.net/5a1e0001-0000-4000-8000-000000000001/"),
+			token.WrongIssuer,
+		},
+		"the template as issuer": {
+			claim("iss", "https://login.microsoftonline.com/{tenantid}/v2.0"),
+			token.WrongIssuer,
+		},
+		"an issuer with a slash": {claim("iss", issuerName+"/"), token.WrongIssuer},
+		"an issuer in capitals":  {claim("iss", strings.ToUpper(issuerName)), token.WrongIssuer},
+		"an issuer over http": {
+			claim("iss", strings.Replace(issuerName, "https", "http", 1)),
+			token.WrongIssuer,
+		},
+		"no issuer":                  {claim("iss", nil), token.WrongIssuer},
+		"an issuer of an array":      {claim("iss", []string{issuerName}), token.BadClaims},
+		"another audience":           {claim("aud", "00000003-0000-0000-c000-000000000000"), token.WrongAudience},
+		"a longer audience":          {claim("aud", audience+"2"), token.WrongAudience},
+		"a shorter audience":         {claim("aud", audience[:len(audience)-1]), token.WrongAudience},
+		"the audience of the origin": {claim("aud", "https://mcp.example"), token.WrongAudience},
+		"an audience with a slash":   {claim("aud", audience+"/"), token.WrongAudience},
+		"other audiences":            {claim("aud", []string{"other"}), token.WrongAudience},
+		"no audience":                {claim("aud", nil), token.WrongAudience},
+		"an audience of nothing":     {claim("aud", []string{}), token.WrongAudience},
+		"an audience of null": {
+			body(strings.Replace(good, `"aud":"`+audience+`"`, `"aud":null`, 1)),
+			token.BadClaims,
+		},
 		"an audience beside a number":  {claim("aud", []any{audience, 1}), token.BadClaims},
 		"an audience inside an object": {claim("aud", map[string]any{"x": audience}), token.BadClaims},
 		"expired":                      {claim("exp", noon.Unix()-60), token.Expired},
@@ -192,17 +237,33 @@ func TestABadTokenIsRefusedForItsReason(t *testing.T) {
 		"an expiry of text":            {claim("exp", fmt.Sprint(noon.Unix()+3600)), token.BadClaims},
 		"an expiry of 0":               {claim("exp", 0), token.BadClaims},
 		"an expiry of -1":              {claim("exp", -1), token.BadClaims},
-		"an expiry without end":        {body(strings.Replace(good, fmt.Sprint(noon.Unix()+3600), "1e400", 1)), token.BadClaims},
-		"an expiry after all years":    {claim("exp", 253402300800), token.BadClaims},
-		"not valid yet":                {claim("nbf", noon.Unix()+61), token.NotYetValid},
-		"a start of text":              {claim("nbf", "now"), token.BadClaims},
-		"bound to a DPoP key":          {claim("cnf", map[string]any{"jkt": "x"}), token.BoundToKey},
-		"bound to nothing":             {claim("cnf", map[string]any{}), token.BoundToKey},
-		"issued in the future":         {claim("iat", noon.Unix()+61), token.NotYetValid},
-		"issued after it expires":      {body(strings.Replace(strings.Replace(good, fmt.Sprint(noon.Unix()-60), fmt.Sprint(noon.Unix()+50), 2), fmt.Sprint(noon.Unix()+3600), fmt.Sprint(noon.Unix()+20), 1)), token.NotYetValid},
+		"an expiry without end": {
+			body(strings.Replace(good, fmt.Sprint(noon.Unix()+3600), "1e400", 1)),
+			token.BadClaims,
+		},
+		"an expiry after all years": {claim("exp", 253402300800), token.BadClaims},
+		"not valid yet":             {claim("nbf", noon.Unix()+61), token.NotYetValid},
+		"a start of text":           {claim("nbf", "now"), token.BadClaims},
+		"bound to a DPoP key":       {claim("cnf", map[string]any{"jkt": "x"}), token.BoundToKey},
+		"bound to nothing":          {claim("cnf", map[string]any{}), token.BoundToKey},
+		"issued in the future":      {claim("iat", noon.Unix()+61), token.NotYetValid},
+		"issued after it expires": {
+			body(
+				strings.Replace(
+					strings.Replace(good, fmt.Sprint(noon.Unix()-60), fmt.Sprint(noon.Unix()+50), 2),
+					fmt.Sprint(noon.Unix()+3600),
+					fmt.Sprint(noon.Unix()+20),
+					1,
+				),
+			),
+			token.NotYetValid,
+		},
 
 		// What it is signed with.
-		"a stranger's key": {func(t *testing.T) string { return signWith(t, newRSAKey(2048), header, good) }, token.BadSignature},
+		"a stranger's key": {
+			func(t *testing.T) string { return signWith(t, newRSAKey(2048), header, good) },
+			token.BadSignature,
+		},
 		"another payload": {change(func(raw string) string {
 			return part(raw, 0) + "." + encode(strings.Replace(good, "user.read", "user.admin", 1)) + "." + part(raw, 2)
 		}), token.BadSignature},
@@ -224,13 +285,20 @@ func TestABadTokenIsRefusedForItsReason(t *testing.T) {
 }
 
 // spareBits turns one of the bits of the last character that no byte is made of.
-// TestWhatIsNoJWSIsRefusedUnread has every form of an encrypted token and of a flood of dots: they are counted, and nothing of them is decoded.
+// TestWhatIsNoJWSIsRefusedUnread has every form of an encrypted token and of a flood of dots: they
+// are counted, and nothing of them is decoded.
 func TestOnlyConfiguredTypesPass(t *testing.T) {
 	t.Parallel()
 	payload, err := json.Marshal(goodClaims(nil))
 	require.NoError(t, err)
 	for typ, fine := range map[string]bool{
-		`"at+jwt"`: true, `"AT+JWT"`: true, `"application/at+jwt"`: true, `"JWT"`: false, `"dpop+jwt"`: false, `"logout+jwt"`: false, `""`: false,
+		`"at+jwt"`:             true,
+		`"AT+JWT"`:             true,
+		`"application/at+jwt"`: true,
+		`"JWT"`:                false,
+		`"dpop+jwt"`:           false,
+		`"logout+jwt"`:         false,
+		`""`:                   false,
 	} {
 		t.Run(typ, func(t *testing.T) {
 			t.Parallel()
@@ -296,7 +364,10 @@ func TestLeewayIsWhatIsConfigured(t *testing.T) {
 			t.Parallel()
 			v := verifier()
 			v.Leeway = test.leeway
-			_, err := v.Verify(t.Context(), mint(t, map[string]any{"exp": noon.Unix() + test.exp, "iat": noon.Unix() - 600}))
+			_, err := v.Verify(
+				t.Context(),
+				mint(t, map[string]any{"exp": noon.Unix() + test.exp, "iat": noon.Unix() - 600}),
+			)
 			if test.fine {
 				require.NoError(t, err)
 				return
@@ -309,7 +380,8 @@ func TestLeewayIsWhatIsConfigured(t *testing.T) {
 func TestCheapChecksComeBeforeKeys(t *testing.T) {
 	t.Parallel()
 	for name, changes := range map[string]map[string]any{
-		"another issuer": {"iss": "x"}, "another audience": {"aud": "x"},
+		"another issuer":            {"iss": "x"},
+		"another audience":          {"aud": "x"},
 		"another audience, expired": {"aud": "x", "exp": noon.Unix() - 3600, "iat": nil},
 	} {
 		t.Run(name, func(t *testing.T) {

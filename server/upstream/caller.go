@@ -28,11 +28,12 @@ const CallerType = "mcp-entra-caller+jwt"
 // callerLifetime is how long the upstream may take to look at the header.
 const callerLifetime = time.Minute
 
-// maxGroups is how many groups the upstream is told of. Servers take headers of 8 KiB, and each group needs 52 bytes.
+// maxGroups is how many groups the upstream is told of. Servers take headers of 8 KiB, and each
+// group needs 52 bytes.
 const maxGroups = 64
 
-// callerClaims are what the upstream is told. The registered ones are those of RFC 7519; tid, oid, azp, scp, roles,
-// groups and hasgroups mean what they mean in Entra's tokens.
+// callerClaims are what the upstream is told. The registered ones are those of RFC 7519; tid, oid,
+// azp, scp, roles, groups and hasgroups mean what they mean in Entra's tokens.
 type callerClaims struct {
 	Issuer   string   `json:"iss"`
 	Audience string   `json:"aud"`
@@ -80,8 +81,13 @@ func newSigner(config Config, audience string) (*signer, error) {
 	}
 	s := &signer{issuer: config.Issuer, audience: audience, random: config.Rand, now: config.Now}
 	var err error
-	s.signer, err = jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: config.Keys[0], KeyID: published.Keys[0].KeyID}},
-		(&jose.SignerOptions{}).WithType(CallerType))
+	s.signer, err = jose.NewSigner(
+		jose.SigningKey{
+			Algorithm: jose.ES256,
+			Key:       jose.JSONWebKey{Key: config.Keys[0], KeyID: published.Keys[0].KeyID},
+		},
+		(&jose.SignerOptions{}).WithType(CallerType),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("upstream: %w", err)
 	}
@@ -113,18 +119,32 @@ func (s *signer) sign(caller *guard.Identity) (string, error) {
 	if kind == "" {
 		kind = guard.User
 	}
-	groups, incomplete := caller.Groups, caller.GroupsIncomplete
+	groups := caller.Groups
+	incomplete := caller.GroupsIncomplete
 	if len(groups) > maxGroups {
-		groups, incomplete = nil, true
+		groups = nil
+		incomplete = true
 	}
 	now := s.now()
 	return jwt.Signed(s.signer).Claims(callerClaims{
-		Issuer: s.issuer, Audience: s.audience, Subject: caller.ObjectID + "." + caller.TenantID,
-		Expiry: now.Add(callerLifetime).Unix(), Issued: now.Unix(), ID: base64.RawURLEncoding.EncodeToString(id),
-		Kind: string(kind), Stated: caller.KindStated, Entra: caller.Issuer,
-		TenantID: caller.TenantID, ObjectID: caller.ObjectID, ClientID: caller.ClientID,
-		Scope: strings.Join(caller.Scopes, " "), Roles: caller.Roles, Groups: groups, HasGroups: incomplete,
-		Name: caller.Name, Username: caller.Username,
+		Issuer:    s.issuer,
+		Audience:  s.audience,
+		Subject:   caller.ObjectID + "." + caller.TenantID,
+		Expiry:    now.Add(callerLifetime).Unix(),
+		Issued:    now.Unix(),
+		ID:        base64.RawURLEncoding.EncodeToString(id),
+		Kind:      string(kind),
+		Stated:    caller.KindStated,
+		Entra:     caller.Issuer,
+		TenantID:  caller.TenantID,
+		ObjectID:  caller.ObjectID,
+		ClientID:  caller.ClientID,
+		Scope:     strings.Join(caller.Scopes, " "),
+		Roles:     caller.Roles,
+		Groups:    groups,
+		HasGroups: incomplete,
+		Name:      caller.Name,
+		Username:  caller.Username,
 	}).Serialize()
 }
 

@@ -22,8 +22,8 @@ import (
 	"mcpentra/server/upstream"
 )
 
-// TestAConnectionThatDiesSilentlyIsGivenUp has an upstream whose first connection answers one call and then nothing:
-// it is not closed, and what is written to it is lost.
+// TestAConnectionThatDiesSilentlyIsGivenUp has an upstream whose first connection answers one call
+// and then nothing: it is not closed, and what is written to it is lost.
 func TestAConnectionThatDiesSilentlyIsGivenUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -43,7 +43,8 @@ func TestAConnectionThatDiesSilentlyIsGivenUp(t *testing.T) {
 	})
 }
 
-// TestAQuietConnectionIsKept has a call that takes longer than an answer to a ping may. Its upstream answers pings.
+// TestAQuietConnectionIsKept has a call that takes longer than an answer to a ping may. Its
+// upstream answers pings.
 func TestAQuietConnectionIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -83,8 +84,8 @@ func proxyToPipes(t *testing.T, serve func(net.Conn)) *upstream.Proxy {
 	return proxy
 }
 
-// answerCalls answers so many calls, and then nothing any more; -1 means all. A call with the user agent "slow" takes
-// five minutes.
+// answerCalls answers so many calls, and then nothing any more; -1 means all. A call with the user
+// agent "slow" takes five minutes.
 func answerCalls(connection net.Conn, calls int) {
 	preface := make([]byte, len(http2.ClientPreface))
 	if _, err := io.ReadFull(connection, preface); err != nil {

@@ -27,8 +27,8 @@ const (
 	leeway   = time.Minute
 )
 
-// TestAListeningStreamOutlivesItsTokens runs a client and a server of the official Go SDK, with its own retries, past
-// the end of three tokens. Each time a notification has to arrive soon after.
+// TestAListeningStreamOutlivesItsTokens runs a client and a server of the official Go SDK, with its
+// own retries, past the end of three tokens. Each time a notification has to arrive soon after.
 func TestAListeningStreamOutlivesItsTokens(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -69,9 +69,8 @@ func TestAListeningStreamOutlivesItsTokens(t *testing.T) {
 	})
 }
 
-// guarded is a guard that takes tokens of the form "2026-11-28T12.00.00Z", which say when they were issued, in
-// front of a
-// proxy for an upstream.
+// guarded is a guard that takes tokens of the form "2026-11-28T12.00.00Z", which say when they were
+// issued, in front of a proxy for an upstream.
 func guarded(t *testing.T, inner http.RoundTripper, logger *slog.Logger) http.Handler {
 	t.Helper()
 	proxy, err := upstream.New(upstream.Config{
@@ -104,7 +103,8 @@ func guarded(t *testing.T, inner http.RoundTripper, logger *slog.Logger) http.Ha
 	return g
 }
 
-// refreshingTransport gets a new token when one is refused as invalid, and counts the answers to GETs.
+// refreshingTransport gets a new token when one is refused as invalid, and counts the answers to
+// GETs.
 type refreshingTransport struct {
 	next     http.RoundTripper
 	mu       sync.Mutex
@@ -148,7 +148,8 @@ func (r *refreshingTransport) send(request *http.Request, refresh bool) (*http.R
 	return answer, err
 }
 
-// serveInMemory serves a handler without sockets, so that its time can be that of the test, and returns the way to it.
+// serveInMemory serves a handler without sockets, so that its time can be that of the test, and
+// returns the way to it.
 func serveInMemory(t *testing.T, handler http.Handler) *http.Transport {
 	t.Helper()
 	listener := &memoryListener{accepted: make(chan net.Conn), closed: make(chan struct{})}

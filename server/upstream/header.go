@@ -10,22 +10,23 @@ import (
 	"mcpentra/server/guard"
 )
 
-// requestHeaders are the headers of a caller that reach the upstream: those of MCP, content negotiation and tracing.
-// The names are canonical (http.CanonicalHeaderKey). Headers with the prefix paramPrefix pass as well.
+// requestHeaders are the headers of a caller that reach the upstream: those of MCP, content
+// negotiation and tracing. The names are canonical (http.CanonicalHeaderKey). Headers with the
+// prefix paramPrefix pass as well.
 var requestHeaders = []string{
 	"Accept", "Accept-Encoding", "Accept-Language", "Baggage", "Content-Type", "Last-Event-Id", "Mcp-Method",
 	"Mcp-Name",
 	"Mcp-Protocol-Version", "Mcp-Session-Id", "Traceparent", "Tracestate", "User-Agent",
 }
 
-// paramPrefix begins the headers that mirror a tool's parameters (MCP 2026-07-28, Standard Request Headers).
+// paramPrefix begins the headers that mirror a tool's parameters (MCP 2026-07-28, Standard Request
+// Headers).
 const paramPrefix = "Mcp-Param-"
 
-// answerHeaders are the headers of the upstream's answer that reach the caller, besides those with the prefix
-// mcpPrefix.
-// Cookies, CORS, HSTS, challenges and redirects are not among them: what a browser or client does for this origin
-// is the
-// guard's to say. X-Accel-Buffering keeps an nginx in front from buffering streams.
+// answerHeaders are the headers of the upstream's answer that reach the caller, besides those with
+// the prefix mcpPrefix. Cookies, CORS, HSTS, challenges and redirects are not among them: what a
+// browser or client does for this origin is the guard's to say. X-Accel-Buffering keeps an nginx in
+// front from buffering streams.
 var answerHeaders = []string{
 	"Allow", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length", "Content-Type",
 	"Date", "Etag",
@@ -38,9 +39,9 @@ const (
 	ownPrefix = "Mcp-Entra-"
 )
 
-// refusedNames and refusedPrefixes can never be added to the lists: they carry credentials, identities, addresses or
-// the original URL, belong to one connection, or decide what a browser does for the whole origin. "Mcp-" is decided by
-// the lists above.
+// refusedNames and refusedPrefixes can never be added to the lists: they carry credentials,
+// identities, addresses or the original URL, belong to one connection, or decide what a browser
+// does for the whole origin. "Mcp-" is decided by the lists above.
 var (
 	refusedNames = []string{
 		"Alt-Svc", "Api-Key", "Authentication-Info", "Clear-Site-Data", "Client-Ip", "Connection",
@@ -124,8 +125,8 @@ func addedQuery(names []string, own string) ([]string, error) {
 	return slices.Clone(names), nil
 }
 
-// setsParameter reports whether some server would find a parameter in a query. Some ignore the case of names, and some
-// also split at semicolons.
+// setsParameter reports whether some server would find a parameter in a query. Some ignore the case
+// of names, and some also split at semicolons.
 func setsParameter(query, name string) bool {
 	parameters, _ := url.ParseQuery(strings.ReplaceAll(query, ";", "&")) // pairs that cannot be read are left out
 	for set := range parameters {

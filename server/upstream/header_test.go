@@ -25,7 +25,8 @@ import (
 	"mcpentra/server/upstream"
 )
 
-// identityNames are headers in which proxies, platforms and frameworks name a caller, an address or another path.
+// identityNames are headers in which proxies, platforms and frameworks name a caller, an address or
+// another path.
 var identityNames = []string{
 	"Authorization", "Cf-Access-Authenticated-User-Email", "Cf-Access-Jwt-Assertion", "Cf-Connecting-Ip", "Cookie",
 	"Forwarded",
@@ -47,11 +48,20 @@ var underscored = []string{
 func TestOnlyListedHeadersReachTheUpstream(t *testing.T) {
 	t.Parallel()
 	listed := map[string]string{
-		"Accept": "application/json", "Accept-Encoding": "br", "Accept-Language": "de",
-		"Content-Type": "application/json", "User-Agent": "probe",
-		"Mcp-Protocol-Version": "2025-11-25", "Mcp-Method": "ping", "Mcp-Name": "x", "Mcp-Param-Region": "eu",
-		"Mcp-Param-A.b": "1",
-		"Last-Event-Id": "7", "Traceparent": "00-1-2-03", "Tracestate": "a=b", "Baggage": "c=d",
+		"Accept":               "application/json",
+		"Accept-Encoding":      "br",
+		"Accept-Language":      "de",
+		"Content-Type":         "application/json",
+		"User-Agent":           "probe",
+		"Mcp-Protocol-Version": "2025-11-25",
+		"Mcp-Method":           "ping",
+		"Mcp-Name":             "x",
+		"Mcp-Param-Region":     "eu",
+		"Mcp-Param-A.b":        "1",
+		"Last-Event-Id":        "7",
+		"Traceparent":          "00-1-2-03",
+		"Tracestate":           "a=b",
+		"Baggage":              "c=d",
 	}
 	own := []string{"Content-Length", "Mcp-Entra-Caller", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
 	for name, test := range map[string]struct {

@@ -7,8 +7,9 @@ import (
 	"syscall"
 )
 
-// closedByPeer looks, without waiting, whether the other end has closed a kept connection. Over HTTP/1.1 any bytes that
-// wait to be read mean that: they are the end of TLS, or an answer to no request. Over HTTP/2 they may be frames.
+// closedByPeer looks, without waiting, whether the other end has closed a kept connection. Over
+// HTTP/1.1 any bytes that wait to be read mean that: they are the end of TLS, or an answer to no
+// request. Over HTTP/2 they may be frames.
 func (c *countedConn) closedByPeer(http2 bool) bool {
 	connection, can := c.Conn.(syscall.Conn)
 	if !can {

@@ -20,32 +20,38 @@ import (
 	"mcpentra/server/guard"
 )
 
-// DefaultResponseTimeout is how long the upstream may take to begin an answer where Config.ResponseTimeout is 0.
+// DefaultResponseTimeout is how long the upstream may take to begin an answer where
+// Config.ResponseTimeout is 0.
 const DefaultResponseTimeout = 5 * time.Minute
 
-// A Config says where the upstream is, and how callers are named to it. URL, Issuer and Keys are required.
+// A Config says where the upstream is, and how callers are named to it. URL, Issuer and Keys are
+// required.
 type Config struct {
-	// URL is the upstream's MCP endpoint: http or https. The path that a request came to is replaced by its path. Its
-	// query may hold a secret: it is sent to the upstream, and is in no log and not in the audience of callers' tokens.
+	// URL is the upstream's MCP endpoint: http or https. The path that a request came to is
+	// replaced by its path. Its query may hold a secret: it is sent to the upstream, and is in no
+	// log and not in the audience of callers' tokens.
 	URL string
-	// Headers are names of headers that pass in both directions, besides those that always do; see the package comment.
-	// Those with "_" and those of credentials, identities, addresses and connections are refused.
+	// Headers are names of headers that pass in both directions, besides those that always do; see
+	// the package comment. Those with "_" and those of credentials, identities, addresses and
+	// connections are refused.
 	Headers []string
-	// Query are names of query parameters of callers that reach the upstream. Nil means that none does.
+	// Query are names of query parameters of callers that reach the upstream. Nil means that none
+	// does.
 	Query []string
 	// Issuer is the origin that this server is reached at: the iss of the callers' tokens.
 	Issuer string
-	// Keys sign them: P-256 keys, the same on all replicas. The first signs, all are published, so that keys can change
-	// while replicas are restarted one by one.
+	// Keys sign them: P-256 keys, the same on all replicas. The first signs, all are published, so
+	// that keys can change while replicas are restarted one by one.
 	Keys []*ecdsa.PrivateKey
-	// ClientAddress is the IP address of the caller, for X-Forwarded-For. Nil means the address at the other end of the
-	// connection.
+	// ClientAddress is the IP address of the caller, for X-Forwarded-For. Nil means the address at
+	// the other end of the connection.
 	ClientAddress func(*http.Request) string
-	// ResponseTimeout is how long the upstream may take to begin an answer. Zero means DefaultResponseTimeout; a negative
-	// value means no limit. Once it has begun, an answer may take as long as its caller stays.
+	// ResponseTimeout is how long the upstream may take to begin an answer. Zero means
+	// DefaultResponseTimeout; a negative value means no limit. Once it has begun, an answer may
+	// take as long as its caller stays.
 	ResponseTimeout time.Duration
-	// Transport sends the requests. Nil means one of its own, which knows no proxy and keeps connections for 1.5
-	// seconds.
+	// Transport sends the requests. Nil means one of its own, which knows no proxy and keeps
+	// connections for 1.5 seconds.
 	Transport http.RoundTripper
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
@@ -55,8 +61,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// A Proxy is an http.Handler. It expects a guard in front of it, and serves no request whose caller the guard does not
-// name.
+// A Proxy is an http.Handler. It expects a guard in front of it, and serves no request whose caller
+// the guard does not name.
 type Proxy struct {
 	target        *url.URL
 	public        *url.URL // the origin that this server is reached at
@@ -133,14 +139,15 @@ func readURL(text string) (*url.URL, error) {
 	return target, nil
 }
 
-// isPort reports whether the port of a URL can be connected to. A URL without one has the port of its scheme.
+// isPort reports whether the port of a URL can be connected to. A URL without one has the port of
+// its scheme.
 func isPort(text string) bool {
 	port, err := strconv.ParseUint(text, 10, 16)
 	return text == "" || err == nil && port > 0
 }
 
-// Address is what may be said of an upstream's URL in logs and tokens: it has neither the query nor a user name, which
-// can hold secrets.
+// Address is what may be said of an upstream's URL in logs and tokens: it has neither the query nor
+// a user name, which can hold secrets.
 func Address(target *url.URL) string {
 	shown := url.URL{
 		Scheme:  target.Scheme,
@@ -205,8 +212,8 @@ func readBody(r *http.Request) ([]byte, error) {
 	return body, err
 }
 
-// outgoing is the request that the upstream gets. All of it is made here: of the caller's request it has the method,
-// and the headers and query parameters that are listed.
+// outgoing is the request that the upstream gets. All of it is made here: of the caller's request
+// it has the method, and the headers and query parameters that are listed.
 func (p *Proxy) outgoing(ctx context.Context, r *http.Request, caller string) *http.Request {
 	header := make(http.Header, len(r.Header)+4)
 	for name, lines := range r.Header {
@@ -258,12 +265,14 @@ func (p *Proxy) answer(w http.ResponseWriter, r *http.Request, answer *http.Resp
 	}
 }
 
-// mayHaveBody reports whether an answer with a status may say how long its body is (RFC 9110 section 8.6).
+// mayHaveBody reports whether an answer with a status may say how long its body is (RFC 9110
+// section 8.6).
 func mayHaveBody(status int) bool {
 	return status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// copyBody sends each piece on at once. Its errors are those of reading: a caller who reads no more is not told.
+// copyBody sends each piece on at once. Its errors are those of reading: a caller who reads no more
+// is not told.
 func (p *Proxy) copyBody(w http.ResponseWriter, answer *http.Response) error {
 	flusher := http.NewResponseController(w)
 	rest := answer.ContentLength
@@ -291,8 +300,8 @@ func (p *Proxy) copyBody(w http.ResponseWriter, answer *http.Response) error {
 	}
 }
 
-// cutOff ends an answer that could not be read to its end. The caller must be able to tell it from a whole one, except
-// where a listening stream ends with its token.
+// cutOff ends an answer that could not be read to its end. The caller must be able to tell it from
+// a whole one, except where a listening stream ends with its token.
 func (p *Proxy) cutOff(r *http.Request, err error) {
 	switch cause := context.Cause(r.Context()); {
 	case errors.Is(cause, guard.ErrTokenExpired):
@@ -310,7 +319,8 @@ var errCredentials = errors.New(
 	"the upstream asks for credentials: it has to let this server in without any, and can tell callers by " +
 		CallerHeader)
 
-// maxStatus is the largest status that exists (RFC 9110 section 15). Callers would each read others in their own way.
+// maxStatus is the largest status that exists (RFC 9110 section 15). Callers would each read others
+// in their own way.
 const maxStatus = 599
 
 // judge looks at the head of an answer.
@@ -347,8 +357,9 @@ func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	problem(w, http.StatusBadGateway, "the MCP server behind this one cannot be reached, or gave no usable answer")
 }
 
-// problem answers with a JSON-RPC error (MCP, Streamable HTTP: the body of an HTTP error may be one, without an ID), since clients
-// show its message. Some take any other JSON object for an answer without content.
+// problem answers with a JSON-RPC error (MCP, Streamable HTTP: the body of an HTTP error may be
+// one, without an ID), since clients show its message. Some take any other JSON object for an
+// answer without content.
 func problem(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -40,7 +40,11 @@ const (
 
 var adele = guard.Identity{
 	Principal: guard.Principal{Issuer: "https://login.microsoftonline.com/t/v2.0", TenantID: "t", ObjectID: "o"},
-	Name:      "Adele Vance", Username: "adele@example.com", ClientID: "desk", Scopes: []string{"tool.read", "tool.write"}, Roles: []string{"Admin"},
+	Name:      "Adele Vance",
+	Username:  "adele@example.com",
+	ClientID:  "desk",
+	Scopes:    []string{"tool.read", "tool.write"},
+	Roles:     []string{"Admin"},
 }
 
 // place is a guard and a proxy in front of a handler, each over sockets of its own.
@@ -86,7 +90,8 @@ func startTLS(handler http.HandlerFunc, http2 bool) *httptest.Server {
 	return behind
 }
 
-// newPlaceBefore is newPlace with an upstream that runs. The proxy has the transport that it makes for itself.
+// newPlaceBefore is newPlace with an upstream that runs. The proxy has the transport that it makes
+// for itself.
 func newPlaceBefore(t *testing.T, behind *httptest.Server, edit func(*upstream.Config)) *place {
 	t.Helper()
 	t.Cleanup(behind.Close)
@@ -107,7 +112,9 @@ func newPlaceBefore(t *testing.T, behind *httptest.Server, edit func(*upstream.C
 	proxy, err := upstream.New(cfg)
 	require.NoError(t, err)
 	g, err := guard.New(guard.Config{
-		Resource: resource, AuthorizationServers: []string{"https://mcp.example"}, Recheck: -1,
+		Resource:             resource,
+		AuthorizationServers: []string{"https://mcp.example"},
+		Recheck:              -1,
 		Verify: func(_ context.Context, raw string) (*guard.Identity, error) {
 			if raw != "token-canary" {
 				return nil, token.NewInvalidError(token.BadSignature)
@@ -159,11 +166,37 @@ func TestWhatTheUpstreamGets(t *testing.T) {
 		bodies <- string(body)
 		seen <- r.Clone(context.Background())
 	}), nil)
-	r := p.request(t.Context(), http.MethodPost, "{ \"jsonrpc\" : \"2.0\",\n\"id\":1, \"method\":\"p\\u0069ng\"}",
-		"Accept", "application/json, text/event-stream", "Mcp-Protocol-Version", "2025-11-25", "Mcp-Param-Region", "eu", "Traceparent", "00-1-2-03",
-		"Origin", "https://mcp.example", "Cookie", "__Host-session=cookie-canary", "X-Forwarded-For", "192.0.2.1", "X-Forwarded-User", "admin",
-		"X-Ms-Client-Principal", "e30=", upstream.CallerHeader, "forged", "Connection", "upgrade", "Upgrade", "websocket")
-	r.URL.Path, r.URL.RawQuery = "/mcp/../admin", "x=1&access_token=token-canary"
+	r := p.request(
+		t.Context(),
+		http.MethodPost,
+		"{ \"jsonrpc\" : \"2.0\",\n\"id\":1, \"method\":\"p\\u0069ng\"}",
+		"Accept",
+		"application/json, text/event-stream",
+		"Mcp-Protocol-Version",
+		"2025-11-25",
+		"Mcp-Param-Region",
+		"eu",
+		"Traceparent",
+		"00-1-2-03",
+		"Origin",
+		"https://mcp.example",
+		"Cookie",
+		"__Host-session=cookie-canary",
+		"X-Forwarded-For",
+		"192.0.2.1",
+		"X-Forwarded-User",
+		"admin",
+		"X-Ms-Client-Principal",
+		"e30=",
+		upstream.CallerHeader,
+		"forged",
+		"Connection",
+		"upgrade",
+		"Upgrade",
+		"websocket",
+	)
+	r.URL.Path = "/mcp/../admin"
+	r.URL.RawQuery = "x=1&access_token=token-canary"
 	resp, err := p.client.Do(r)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
@@ -174,15 +207,21 @@ func TestWhatTheUpstreamGets(t *testing.T) {
 	assert.Equal(t, "/inner?kind=a", got.URL.String(), "the path and query are the configured ones")
 	assert.Equal(t, strings.TrimPrefix(p.behind, "http://"), got.Host)
 	for name, want := range map[string]string{
-		"Accept": "application/json, text/event-stream", "Mcp-Protocol-Version": "2025-11-25", "Mcp-Param-Region": "eu", "Traceparent": "00-1-2-03",
-		"X-Forwarded-Host": "mcp.example", "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1",
+		"Accept":               "application/json, text/event-stream",
+		"Mcp-Protocol-Version": "2025-11-25",
+		"Mcp-Param-Region":     "eu",
+		"Traceparent":          "00-1-2-03",
+		"X-Forwarded-Host":     "mcp.example",
+		"X-Forwarded-Proto":    "https",
+		"X-Forwarded-For":      "127.0.0.1",
 	} {
 		assert.Equal(t, []string{want}, got.Header[name], name)
 	}
 	for _, name := range []string{"Authorization", "Cookie", "Origin", "X-Forwarded-User", "X-Ms-Client-Principal", "Upgrade"} {
 		assert.Empty(t, got.Header[name], name)
 	}
-	got.Body, got.ContentLength = nil, 0
+	got.Body = nil
+	got.ContentLength = 0
 	var all bytes.Buffer
 	require.NoError(t, got.Write(&all))
 	assert.NotContains(t, all.String(), "canary", "nothing of the caller's credentials")
@@ -192,7 +231,11 @@ func TestWhatTheUpstreamGets(t *testing.T) {
 func TestTheCallerIsNamedBySignature(t *testing.T) {
 	t.Parallel()
 	named := make(chan string, 2)
-	p := newPlace(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { named <- r.Header.Get(upstream.CallerHeader) }), nil)
+	p := newPlace(
+		t,
+		http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { named <- r.Header.Get(upstream.CallerHeader) }),
+		nil,
+	)
 	p.send(http.MethodPost, ping)
 	p.send(http.MethodPost, ping)
 	w := httptest.NewRecorder()
@@ -202,7 +245,8 @@ func TestTheCallerIsNamedBySignature(t *testing.T) {
 	require.Len(t, keys.Keys, 1)
 	require.True(t, keys.Keys[0].IsPublic())
 
-	first, second := <-named, <-named
+	first := <-named
+	second := <-named
 	parsed, err := jwt.ParseSigned(first, []jose.SignatureAlgorithm{jose.ES256})
 	require.NoError(t, err)
 	assert.Equal(t, keys.Keys[0].KeyID, parsed.Headers[0].KeyID)
@@ -216,13 +260,23 @@ func TestTheCallerIsNamedBySignature(t *testing.T) {
 		delete(claims, name)
 	}
 	assert.Equal(t, map[string]any{
-		"iss": "https://mcp.example", "aud": p.behind + "/inner", "sub": "o.t", "kind": "user",
-		"entra_iss": adele.Issuer, "tid": "t", "oid": "o",
-		"azp": "desk", "scp": "tool.read tool.write", "roles": []any{"Admin"}, "name": "Adele Vance", "preferred_username": "adele@example.com",
+		"iss":                "https://mcp.example",
+		"aud":                p.behind + "/inner",
+		"sub":                "o.t",
+		"kind":               "user",
+		"entra_iss":          adele.Issuer,
+		"tid":                "t",
+		"oid":                "o",
+		"azp":                "desk",
+		"scp":                "tool.read tool.write",
+		"roles":              []any{"Admin"},
+		"name":               "Adele Vance",
+		"preferred_username": "adele@example.com",
 	}, claims)
 }
 
-// TestGroupsFitIntoAHeader names a caller in more groups than a header can hold, and one whose groups Entra left out.
+// TestGroupsFitIntoAHeader names a caller in more groups than a header can hold, and one whose
+// groups Entra left out.
 func TestGroupsFitIntoAHeader(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -270,7 +324,10 @@ func TestAnswersPassByteForByte(t *testing.T) {
 	_, _ = writer.Write([]byte(`{"jsonrpc":"2.0","id":1,"result":{}}`))
 	require.NoError(t, writer.Close())
 	for name, body := range map[string]string{
-		"json": "{\"jsonrpc\" : \"2.0\",\r\n \"id\":1,\"result\":{\"a\":1,\"a\":2}}", "events": ": hello\r\nid: 1\r\ndata: {\"x\": 1}\r\n\r\n", "gzip": packed.String(), "nothing": "",
+		"json":    "{\"jsonrpc\" : \"2.0\",\r\n \"id\":1,\"result\":{\"a\":1,\"a\":2}}",
+		"events":  ": hello\r\nid: 1\r\ndata: {\"x\": 1}\r\n\r\n",
+		"gzip":    packed.String(),
+		"nothing": "",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -333,7 +390,8 @@ func TestEventsArriveAsTheyAreSent(t *testing.T) {
 
 func TestACallerWhoGoesEndsTheUpstreamsWork(t *testing.T) {
 	t.Parallel()
-	began, ended := make(chan struct{}), make(chan error, 1)
+	began := make(chan struct{})
+	ended := make(chan error, 1)
 	p := newPlace(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.ReadAll(r.Body)
 		close(began)
@@ -357,7 +415,9 @@ func TestACallerWhoGoesEndsTheUpstreamsWork(t *testing.T) {
 
 func TestAnUpstreamThatGivesNoAnswerToPassOn(t *testing.T) {
 	t.Parallel()
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("another origin was asked") }))
+	elsewhere := httptest.NewServer(
+		http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("another origin was asked") }),
+	)
 	t.Cleanup(elsewhere.Close)
 	redirect := func(status int, where string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -416,15 +476,22 @@ func TestAnUpstreamThatGivesNoAnswerToPassOn(t *testing.T) {
 		p := newPlace(t, http.NotFoundHandler(), func(c *upstream.Config) { c.URL = dead.URL })
 		resp, body := p.send(http.MethodPost, ping)
 		assert.Equal(t, http.StatusBadGateway, resp.StatusCode)
-		assert.JSONEq(t, `{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"the MCP server behind this one cannot be reached, or gave no usable answer"}}`,
-			body, "and no address behind this server, which is nobody's business")
+		assert.JSONEq(
+			t,
+			`{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"the MCP server behind this one cannot be reached, or gave no usable answer"}}`,
+			body,
+			"and no address behind this server, which is nobody's business",
+		)
 	})
 	t.Run("too slow", func(t *testing.T) {
 		t.Parallel()
 		p := newPlace(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.ReadAll(r.Body)
 			<-r.Context().Done()
-		}), func(c *upstream.Config) { c.Transport, c.ResponseTimeout = nil, 20*time.Millisecond })
+		}), func(c *upstream.Config) {
+			c.Transport = nil
+			c.ResponseTimeout = 20 * time.Millisecond
+		})
 		resp, _ := p.send(http.MethodPost, ping)
 		assert.Equal(t, http.StatusGatewayTimeout, resp.StatusCode)
 	})

@@ -13,14 +13,15 @@ import (
 	"time"
 )
 
-// idleTimeout is how long a connection to the upstream is kept for the next request. It is below what usual servers
-// keep them for, so that they seldom close one that a request is on its way to: gunicorn has 2 s, uvicorn, Node.js and
-// Apache 5 s.
+// idleTimeout is how long a connection to the upstream is kept for the next request. It is below
+// what usual servers keep them for, so that they seldom close one that a request is on its way to:
+// gunicorn has 2 s, uvicorn, Node.js and Apache 5 s.
 const idleTimeout = 1500 * time.Millisecond
 
-// An HTTP/2 connection that brings nothing for pingAfter is pinged. It is closed if no answer comes within pingTimeout.
-// All callers share the connection. If a router drops it without a reset, their calls hang, and so do later calls. A
-// tool that blocks its whole program answers no ping either, so the time is long.
+// An HTTP/2 connection that brings nothing for pingAfter is pinged. It is closed if no answer comes
+// within pingTimeout. All callers share the connection. If a router drops it without a reset, their
+// calls hang, and so do later calls. A tool that blocks its whole program answers no ping either,
+// so the time is long.
 const (
 	pingAfter   = 15 * time.Second
 	pingTimeout = time.Minute
@@ -29,8 +30,9 @@ const (
 // maxAttempts bounds how many connections are tried for one request.
 const maxAttempts = 3
 
-// A sender sends requests to the upstream, and never the same one twice: the transport has no way to repeat one.
-// The exception is a kept connection that the upstream has closed, if no byte was written to it for this request.
+// A sender sends requests to the upstream, and never the same one twice: the transport has no way
+// to repeat one. The exception is a kept connection that the upstream has closed, if no byte was
+// written to it for this request.
 type sender struct {
 	next      http.RoundTripper
 	closeIdle func() // closes the connections that wait for a request
@@ -92,8 +94,8 @@ type attempt struct {
 	http2   atomic.Bool
 }
 
-// request is a copy with a body that can be read once. It is one of no bytes where there is none: a request without a
-// body is one that the transport may repeat.
+// request is a copy with a body that can be read once. It is one of no bytes where there is none: a
+// request without a body is one that the transport may repeat.
 func (a *attempt) request(r *http.Request, body []byte) *http.Request {
 	sent := r.Clone(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
 		GotConn:          a.got,
@@ -107,8 +109,8 @@ func (a *attempt) request(r *http.Request, body []byte) *http.Request {
 	return sent
 }
 
-// got learns which connection the request will go over. A kept one that the upstream has closed in the meantime is
-// closed here too, before the request is written to it.
+// got learns which connection the request will go over. A kept one that the upstream has closed in
+// the meantime is closed here too, before the request is written to it.
 func (a *attempt) got(info httptrace.GotConnInfo) {
 	raw := info.Conn
 	if encrypted, is := raw.(*tls.Conn); is {
@@ -127,7 +129,8 @@ func (a *attempt) got(info httptrace.GotConnInfo) {
 	}
 }
 
-// untouched reports whether it is certain that no byte of the request was written to a kept connection.
+// untouched reports whether it is certain that no byte of the request was written to a kept
+// connection.
 func (a *attempt) untouched() bool {
 	connection := a.conn.Load()
 	if connection == nil {
@@ -142,8 +145,8 @@ type countedConn struct {
 	written atomic.Int64
 }
 
-// Write counts what it is about to write, and takes back what was not written. The alert that TLS sends when a
-// connection is closed is part of no request.
+// Write counts what it is about to write, and takes back what was not written. The alert that TLS
+// sends when a connection is closed is part of no request.
 func (c *countedConn) Write(p []byte) (int, error) {
 	if isAlert(p) {
 		return c.Conn.Write(p)
@@ -154,9 +157,9 @@ func (c *countedConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// The header of a TLS record has a type, two bytes of version, and two of the length of what follows (RFC 8446 section
-// 5.1). An encrypted alert of TLS 1.3 has the two bytes of the alert, their type, and the 16 bytes that all its ciphers
-// add (sections 5.2 and 6).
+// The header of a TLS record has a type, two bytes of version, and two of the length of what
+// follows (RFC 8446 section 5.1). An encrypted alert of TLS 1.3 has the two bytes of the alert,
+// their type, and the 16 bytes that all its ciphers add (sections 5.2 and 6).
 const (
 	recordHeader    = 5
 	alertRecord     = 21
@@ -164,8 +167,8 @@ const (
 	encryptedAlert  = 2 + 1 + 16
 )
 
-// isAlert reports whether what is written is a TLS alert: by its type, or, where that is encrypted, by its length. No
-// request is so short that one record of that length could hold it.
+// isAlert reports whether what is written is a TLS alert: by its type, or, where that is encrypted,
+// by its length. No request is so short that one record of that length could hold it.
 func isAlert(written []byte) bool {
 	return len(written) >= recordHeader && len(written) == recordHeader+recordLength(written) && holdsAlert(written)
 }

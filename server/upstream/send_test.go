@@ -21,7 +21,8 @@ import (
 
 var everyMethod = []string{http.MethodPost, http.MethodGet, http.MethodDelete}
 
-// TestARequestIsSentOnceOverHTTP2 has an upstream that answers as those do whose requests a transport repeats.
+// TestARequestIsSentOnceOverHTTP2 has an upstream that answers as those do whose requests a
+// transport repeats.
 func TestARequestIsSentOnceOverHTTP2(t *testing.T) {
 	t.Parallel()
 	const first = 1 // stream
@@ -47,7 +48,8 @@ func TestARequestIsSentOnceOverHTTP2(t *testing.T) {
 					transport := upstream.NewTransport()
 					transport.TLSClientConfig = up.trust
 					t.Cleanup(transport.CloseIdleConnections)
-					c.URL, c.Transport = up.url, transport
+					c.URL = up.url
+					c.Transport = transport
 				})
 				resp, _ := p.send(method, ping, "Idempotency-Key", "1", "X-Idempotency-Key", "1")
 				assert.Equal(t, http.StatusBadGateway, resp.StatusCode)
@@ -57,7 +59,8 @@ func TestARequestIsSentOnceOverHTTP2(t *testing.T) {
 	}
 }
 
-// TestARequestThatReachedTheUpstreamIsNotSentAgain has one that reads a request on a kept connection, and hangs up.
+// TestARequestThatReachedTheUpstreamIsNotSentAgain has one that reads a request on a kept
+// connection, and hangs up.
 func TestARequestThatReachedTheUpstreamIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	for _, method := range everyMethod {
@@ -66,7 +69,9 @@ func TestARequestThatReachedTheUpstreamIsNotSentAgain(t *testing.T) {
 			up := newLineServer(t)
 			up.hangUp.Store(2)
 			p := newPlace(t, http.NotFoundHandler(), func(c *upstream.Config) {
-				c.URL, c.Transport, c.Headers = up.url, nil, []string{"Idempotency-Key"}
+				c.URL = up.url
+				c.Transport = nil
+				c.Headers = []string{"Idempotency-Key"}
 			})
 			resp, _ := p.send(http.MethodPost, ping)
 			require.Equal(t, http.StatusOK, resp.StatusCode)
@@ -78,7 +83,8 @@ func TestARequestThatReachedTheUpstreamIsNotSentAgain(t *testing.T) {
 	}
 }
 
-// TestAKeptConnectionThatWasClosedCostsNoCall closes the connections that the proxy keeps, and calls at once.
+// TestAKeptConnectionThatWasClosedCostsNoCall closes the connections that the proxy keeps, and
+// calls at once.
 func TestAKeptConnectionThatWasClosedCostsNoCall(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(*testing.T, http.HandlerFunc) *httptest.Server{

@@ -13,12 +13,13 @@ import (
 	"strings"
 
 	"mcpentra/client"
-	"mcpentra/client/console"
+	"mcpentra/client/internal/console"
 	"mcpentra/client/signin"
 	"mcpentra/client/tokenstore"
 )
 
-// tokens opens the store, and notes in words where it is. A client without a person can always get another token, so it keeps none unless it is told to.
+// tokens opens the store, and notes in words where it is. A client without a person can always get
+// another token, so it keeps none unless it is told to.
 func (s *settings) tokens(_ context.Context, unattended bool) (tokenstore.Store, error) {
 	where := s.tokenStore
 	if where == "" {
@@ -79,7 +80,8 @@ func stateFolder() (string, error) {
 	return filepath.Join(home, ".local", "state", "mcp-entra-client"), nil
 }
 
-// keychain is the system's, if there can be one: to look for a Secret Service without a session bus would start one.
+// keychain is the system's, if there can be one: to look for a Secret Service without a session bus
+// would start one.
 func keychain() *tokenstore.Keychain {
 	if runtime.GOOS != "darwin" && runtime.GOOS != "windows" && os.Getenv("DBUS_SESSION_BUS_ADDRESS") == "" {
 		return nil

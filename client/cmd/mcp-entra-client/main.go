@@ -19,7 +19,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mcpentra/client"
-	"mcpentra/client/console"
+	"mcpentra/client/internal/console"
 )
 
 // Exit statuses.
@@ -77,7 +77,8 @@ func tell(err error) {
 func withURLFlag(arguments []string, flags *pflag.FlagSet) []string {
 	for i := 0; i < len(arguments); i++ {
 		argument := arguments[i]
-		if flag := flags.Lookup(strings.TrimPrefix(argument, "--")); strings.HasPrefix(argument, "--") && flag != nil && flag.NoOptDefVal == "" {
+		if flag := flags.Lookup(strings.TrimPrefix(argument, "--")); strings.HasPrefix(argument, "--") && flag != nil &&
+			flag.NoOptDefVal == "" {
 			i++ // what follows is its value
 			continue
 		}
@@ -125,14 +126,18 @@ func newCommand(keys *interrupts) *cobra.Command {
 	flags.add(command.PersistentFlags())
 	command.SetFlagErrorFunc(flagError)
 	command.AddCommand(&cobra.Command{
-		Use: "list", Short: "List the server's tools", Args: noArguments,
+		Use:   "list",
+		Short: "List the server's tools",
+		Args:  noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return connected(command.Context(), flags, func(ctx context.Context, session *console.Session) error {
 				return console.List(ctx, session, os.Stdout)
 			})
 		},
 	}, &cobra.Command{
-		Use: "describe TOOL", Short: "Tell what a tool does and takes", Args: oneTool,
+		Use:   "describe TOOL",
+		Short: "Tell what a tool does and takes",
+		Args:  oneTool,
 		RunE: func(command *cobra.Command, arguments []string) error {
 			return connected(command.Context(), flags, func(ctx context.Context, session *console.Session) error {
 				return console.Describe(ctx, session, arguments[0], os.Stdout)
@@ -151,16 +156,22 @@ func newCommand(keys *interrupts) *cobra.Command {
 			})
 		},
 	}, &cobra.Command{
-		Use: "sign-in", Short: "Sign in, if need be, and do nothing else", Args: noArguments,
+		Use:   "sign-in",
+		Short: "Sign in, if need be, and do nothing else",
+		Args:  noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return connected(command.Context(), flags, func(context.Context, *console.Session) error { return nil })
 		},
 	}, &cobra.Command{
-		Use: "sign-out", Short: "Revoke what the authorization server has given, and forget it", Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return signOut(command.Context(), flags, os.Stdout) },
+		Use:   "sign-out",
+		Short: "Revoke what the authorization server has given, and forget it",
+		Args:  noArguments,
+		RunE:  func(command *cobra.Command, _ []string) error { return signOut(command.Context(), flags, os.Stdout) },
 	}, &cobra.Command{
-		Use: "accounts", Short: "List the servers and accounts that you are signed in to", Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return accounts(command.Context(), flags, os.Stdout) },
+		Use:   "accounts",
+		Short: "List the servers and accounts that you are signed in to",
+		Args:  noArguments,
+		RunE:  func(command *cobra.Command, _ []string) error { return accounts(command.Context(), flags, os.Stdout) },
 	})
 	command.CompletionOptions.HiddenDefaultCmd = true
 	return command

@@ -19,8 +19,8 @@ import (
 	"mcpentra/fakeentra/useragent"
 )
 
-// TestProgramWaitsWithoutBrowser: without a display and a terminal, the program waits until a person
-// opens the page by hand.
+// TestProgramWaitsWithoutBrowser: without a display and a terminal, the program waits until a
+// person opens the page by hand.
 func TestProgramWaitsWithoutBrowser(t *testing.T) {
 	t.Parallel()
 	people, stop := forPeople(t)

@@ -57,7 +57,9 @@ func inTerminal(t *testing.T, arguments ...string) *terminal {
 	t.Cleanup(func() { _ = one.person.Close(); _ = one.screen.Close() })
 	one.before, err = term.GetState(int(one.screen.Fd()))
 	require.NoError(t, err)
-	program.Stdin, program.Stdout, program.Stderr = one.screen, one.screen, one.screen
+	program.Stdin = one.screen
+	program.Stdout = one.screen
+	program.Stderr = one.screen
 	program.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	require.NoError(t, program.Start())
 	go one.listen()
@@ -127,7 +129,8 @@ func (r *terminal) status() int {
 	return r.program.ProcessState.ExitCode()
 }
 
-// elsewhere is a browser on another machine: what it ends at is on loopback there, where nobody answers. It returns the address that stands in its address line then.
+// elsewhere is a browser on another machine: what it ends at is on loopback there, where nobody
+// answers. It returns the address that stands in its address line then.
 func elsewhere(t *testing.T, page string) string {
 	t.Helper()
 	ended := &addressLine{}

@@ -37,7 +37,8 @@ func approve() {
 	}
 }
 
-// TestPrograms runs the scripts of testdata against a server of this repository, and against one for machines.
+// TestPrograms runs the scripts of testdata against a server of this repository, and against one
+// for machines.
 func TestPrograms(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -80,7 +81,8 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// private fails for a folder in which somebody else could read a file, or a file in the clear holds a token.
+// private fails for a folder in which somebody else could read a file, or a file in the clear holds
+// a token.
 func private(ts *testscript.TestScript, _ bool, args []string) {
 	found := 0
 	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, entry os.DirEntry, err error) error {
@@ -113,15 +115,21 @@ func private(ts *testscript.TestScript, _ bool, args []string) {
 func forPeople(t *testing.T) (address string, stop func()) {
 	fake := fakeentra.NewServer(fakeentra.Config{})
 	var protected http.Handler
-	listening := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { protected.ServeHTTP(w, r) }))
+	listening := httptest.NewUnstartedServer(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { protected.ServeHTTP(w, r) }),
+	)
 	_, port, _ := strings.Cut(listening.Listener.Addr().String(), ":")
 	tenant := fake.Tenant()
 	var err error
 	protected, err = server.New(t.Context(), server.Config{
 		PublicURL: "http://localhost:" + port,
 		Entra: entra.Config{
-			Authority: fake.URL, TenantID: tenant.ID, ClientID: tenant.Apps[0].ID, ClientSecret: tenant.Apps[0].Secrets[0],
-			HTTPClient: fake.Client(), TrustPublicFakeKeys: true,
+			Authority:           fake.URL,
+			TenantID:            tenant.ID,
+			ClientID:            tenant.Apps[0].ID,
+			ClientSecret:        tenant.Apps[0].Secrets[0],
+			HTTPClient:          fake.Client(),
+			TrustPublicFakeKeys: true,
 		},
 	})
 	if err != nil {

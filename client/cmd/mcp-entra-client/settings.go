@@ -19,9 +19,9 @@ import (
 	"golang.org/x/term"
 
 	"mcpentra/client"
-	"mcpentra/client/console"
-	"mcpentra/client/grant"
+	"mcpentra/client/internal/console"
 	"mcpentra/client/signin"
+	"mcpentra/client/tokenrequest"
 )
 
 type flagValues struct {
@@ -43,38 +43,113 @@ type flagValues struct {
 func (f *flagValues) add(set *pflag.FlagSet) {
 	set.SortFlags = false
 	set.StringVar(&f.url, "url", "", "the MCP server's `URL` (MCP_URL); can be given without the flag")
-	set.StringVar(&f.account, "account", "", "a `NAME` of your choosing for one of several accounts at a server (MCP_ACCOUNT)")
-	set.StringSliceVar(&f.scopes, "scope", nil, "ask for this scope besides those that the server names; can be repeated")
-	set.BoolVar(&f.noBrowser, "no-browser", false, "print the authorization page's address and wait, without opening a browser")
+	set.StringVar(
+		&f.account,
+		"account",
+		"",
+		"a `NAME` of your choosing for one of several accounts at a server (MCP_ACCOUNT)",
+	)
+	set.StringSliceVar(
+		&f.scopes,
+		"scope",
+		nil,
+		"ask for this scope besides those that the server names; can be repeated",
+	)
+	set.BoolVar(
+		&f.noBrowser,
+		"no-browser",
+		false,
+		"print the authorization page's address and wait, without opening a browser",
+	)
 	set.BoolVar(&f.paste, "paste", false, "print the page's address, and read the address that the browser ends at")
 	set.BoolVar(&f.deviceCode, "device-code", false, "approve on another device, with a code")
 	set.DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long to wait for the person at the browser")
 	set.DurationVar(&f.requestTimeout, "request-timeout", 0, "end a request of the sign-in after this `TIME` (30s)")
 	set.StringVar(&f.redirectURI, "redirect-uri", "", "the `URL` to wait for the answer at (MCP_REDIRECT_URI)")
-	set.StringVar(&f.clientID, "client-id", "", "the client `ID` that the authorization server has given you (MCP_CLIENT_ID)")
-	set.StringVar(&f.clientSecretFile, "client-secret-file", "", "its secret is in `FILE`; - is standard input (MCP_CLIENT_SECRET)")
+	set.StringVar(
+		&f.clientID,
+		"client-id",
+		"",
+		"the client `ID` that the authorization server has given you (MCP_CLIENT_ID)",
+	)
+	set.StringVar(
+		&f.clientSecretFile,
+		"client-secret-file",
+		"",
+		"its secret is in `FILE`; - is standard input (MCP_CLIENT_SECRET)",
+	)
 	set.StringVar(&f.clientKeyFile, "client-key-file", "", "its private key is in `FILE`, in PEM (MCP_CLIENT_KEY_FILE)")
 	set.StringVar(&f.clientKeyAlg, "client-key-alg", "", "sign with `ALG`: ES256, RS256 or PS256 (what fits the key)")
 	set.StringVar(&f.clientKeyID, "client-key-id", "", "the key's `ID`, if it has one")
-	set.StringVar(&f.clientIssuer, "client-issuer", "", "the only authorization server, by its issuer `URL`, that the client ID is for (MCP_CLIENT_ISSUER)")
-	set.StringVar(&f.clientDocument, "client-metadata-url", "", "the `URL` of a client ID metadata document (MCP_CLIENT_METADATA_URL)")
+	set.StringVar(
+		&f.clientIssuer,
+		"client-issuer",
+		"",
+		"the only authorization server, by its issuer `URL`, that the client ID is for (MCP_CLIENT_ISSUER)",
+	)
+	set.StringVar(
+		&f.clientDocument,
+		"client-metadata-url",
+		"",
+		"the `URL` of a client ID metadata document (MCP_CLIENT_METADATA_URL)",
+	)
 	set.BoolVar(&f.clientCredentials, "client-credentials", false, "no person: the client's own secret or key")
 	set.StringVar(&f.assertionFile, "assertion-file", "", "no person: the workload's identity, a JWT, is in `FILE`")
-	set.StringVar(&f.idTokenFile, "id-token-file", "", "no page: your identity provider's ID token is in `FILE` (MCP_ID_TOKEN)")
+	set.StringVar(
+		&f.idTokenFile,
+		"id-token-file",
+		"",
+		"no page: your identity provider's ID token is in `FILE` (MCP_ID_TOKEN)",
+	)
 	set.StringVar(&f.idpIssuer, "idp-issuer", "", "the identity provider's issuer `URL`")
-	set.StringVar(&f.idpTokenEndpoint, "idp-token-endpoint", "", "the identity provider's token endpoint `URL`, instead of looking it up")
+	set.StringVar(
+		&f.idpTokenEndpoint,
+		"idp-token-endpoint",
+		"",
+		"the identity provider's token endpoint `URL`, instead of looking it up",
+	)
 	set.StringVar(&f.idpClientID, "idp-client-id", "", "the client `ID` at the identity provider")
 	set.StringVar(&f.idpSecretFile, "idp-client-secret-file", "", "its secret is in `FILE` (MCP_IDP_CLIENT_SECRET)")
-	set.StringVar(&f.tokenCommand, "token-command", "", "get the access token from this `COMMAND`; split into words, never run by a shell (or MCP_TOKEN)")
+	set.StringVar(
+		&f.tokenCommand,
+		"token-command",
+		"",
+		"get the access token from this `COMMAND`; split into words, never run by a shell (or MCP_TOKEN)",
+	)
 	set.BoolVar(&f.dpop, "dpop", false, "bind tokens to a key (RFC 9449) where the authorization server offers it")
-	set.BoolVar(&f.unadvertisedPKCE, "entra-unadvertised-pkce", false, "sign in where PKCE is not advertised, as at Entra ID")
-	set.BoolVar(&f.noResource, "entra-no-resource", false, "leave out the resource parameter, which Entra ID may refuse")
+	set.BoolVar(
+		&f.unadvertisedPKCE,
+		"entra-unadvertised-pkce",
+		false,
+		"sign in where PKCE is not advertised, as at Entra ID",
+	)
+	set.BoolVar(
+		&f.noResource,
+		"entra-no-resource",
+		false,
+		"leave out the resource parameter, which Entra ID may refuse",
+	)
 	set.BoolVar(&f.tenants, "entra-tenants", false, "take Entra ID's organizations and common, and keep to one tenant")
 	set.BoolVar(&f.issuerRootSlash, "issuer-root-slash", false, "overlook a slash after the host of an issuer")
 	set.BoolVar(&f.resourceAbove, "resource-above", false, "take metadata for a path above the server's, or its origin")
-	set.StringVar(&f.tokenStore, "token-store", "", "keep tokens in `WHERE`: file, file:FOLDER, memory, or command:WORDS (MCP_TOKEN_STORE)")
-	set.StringVar(&f.elicitation, "elicitation", "", "answer the server's forms with their `default`s; without it the server is told that forms are not answered")
-	set.StringVar(&f.revision, "protocol-version", "", "speak this `REVISION` of MCP and no other: "+strings.Join(console.Revisions(), ", "))
+	set.StringVar(
+		&f.tokenStore,
+		"token-store",
+		"",
+		"keep tokens in `WHERE`: file, file:FOLDER, memory, or command:WORDS (MCP_TOKEN_STORE)",
+	)
+	set.StringVar(
+		&f.elicitation,
+		"elicitation",
+		"",
+		"answer the server's forms with their `default`s; without it the server is told that forms are not answered",
+	)
+	set.StringVar(
+		&f.revision,
+		"protocol-version",
+		"",
+		"speak this `REVISION` of MCP and no other: "+strings.Join(console.Revisions(), ", "),
+	)
 	set.StringVar(&f.caFile, "ca-file", "", "trust the certificate authorities of this PEM `FILE` too")
 	set.StringVar(&f.envFile, "env", "", "read settings from `FILE` too; without it no file is read")
 	set.BoolVar(&f.quiet, "quiet", false, "do not print the steps, but what you have to open or type")
@@ -98,17 +173,26 @@ func (f *flagValues) settings() (*settings, error) {
 	if f.envFile == "" {
 		tellUnread(os.Stderr)
 	}
-	s := &settings{flagValues: f, value: func(key string) string {
-		if set, present := os.LookupEnv(key); present {
-			return set
-		}
-		return file[key]
-	}}
+	s := &settings{
+		flagValues: f,
+		value: func(key string) string {
+			if set, present := os.LookupEnv(key); present {
+				return set
+			}
+			return file[key]
+		},
+	}
 	for key, flag := range map[string]*string{
-		"MCP_URL": &f.url, "MCP_ACCOUNT": &f.account,
-		"MCP_CLIENT_ID": &f.clientID, "MCP_CLIENT_SECRET_FILE": &f.clientSecretFile,
-		"MCP_CLIENT_KEY_FILE": &f.clientKeyFile, "MCP_CLIENT_ISSUER": &f.clientIssuer, "MCP_CLIENT_METADATA_URL": &f.clientDocument,
-		"MCP_REDIRECT_URI": &f.redirectURI, "MCP_ID_TOKEN_FILE": &f.idTokenFile, "MCP_TOKEN_STORE": &f.tokenStore,
+		"MCP_URL":                 &f.url,
+		"MCP_ACCOUNT":             &f.account,
+		"MCP_CLIENT_ID":           &f.clientID,
+		"MCP_CLIENT_SECRET_FILE":  &f.clientSecretFile,
+		"MCP_CLIENT_KEY_FILE":     &f.clientKeyFile,
+		"MCP_CLIENT_ISSUER":       &f.clientIssuer,
+		"MCP_CLIENT_METADATA_URL": &f.clientDocument,
+		"MCP_REDIRECT_URI":        &f.redirectURI,
+		"MCP_ID_TOKEN_FILE":       &f.idTokenFile,
+		"MCP_TOKEN_STORE":         &f.tokenStore,
 	} {
 		if *flag == "" {
 			*flag = s.value(key)
@@ -117,7 +201,11 @@ func (f *flagValues) settings() (*settings, error) {
 	f.typed = f.url
 	f.url = withScheme(f.url)
 	if f.revision != "" && !slices.Contains(console.Revisions(), f.revision) {
-		return nil, fmt.Errorf("--protocol-version: want one of %s, got %q", strings.Join(console.Revisions(), ", "), f.revision)
+		return nil, fmt.Errorf(
+			"--protocol-version: want one of %s, got %q",
+			strings.Join(console.Revisions(), ", "),
+			f.revision,
+		)
 	}
 	if f.requestTimeout < 0 {
 		return nil, fmt.Errorf("--request-timeout: want a time such as 10s, got %s", f.requestTimeout)
@@ -138,10 +226,21 @@ func (s *settings) config(ctx context.Context) (config client.Config, closeAll f
 		return config, nil, err
 	}
 	config = client.Config{
-		Server: s.url, Account: s.account, Scopes: s.scopes, Base: base, ClientID: s.clientID, ClientIssuer: s.clientIssuer,
-		ClientDocument: s.clientDocument, DeviceCode: s.deviceCode, RedirectURI: s.redirectURI, SignInTimeout: s.timeout, DPoP: s.dpop,
+		Server:         s.url,
+		Account:        s.account,
+		Scopes:         s.scopes,
+		Base:           base,
+		ClientID:       s.clientID,
+		ClientIssuer:   s.clientIssuer,
+		ClientDocument: s.clientDocument,
+		DeviceCode:     s.deviceCode,
+		RedirectURI:    s.redirectURI,
+		SignInTimeout:  s.timeout,
+		DPoP:           s.dpop,
 		Entra: client.EntraExceptions{
-			UnadvertisedPKCE: s.unadvertisedPKCE, NoResource: s.noResource, Tenants: s.tenants,
+			UnadvertisedPKCE: s.unadvertisedPKCE,
+			NoResource:       s.noResource,
+			Tenants:          s.tenants,
 		},
 		Relax:           client.Relaxations{IssuerRootSlash: s.issuerRootSlash, ResourceAbove: s.resourceAbove},
 		ProtocolVersion: s.revision,
@@ -201,7 +300,7 @@ func (s *settings) know(config *client.Config) (err error) {
 		if err != nil {
 			return err
 		}
-		config.ClientKey, err = grant.ReadKey(text, s.clientKeyAlg, s.clientKeyID)
+		config.ClientKey, err = tokenrequest.ReadKey(text, s.clientKeyAlg, s.clientKeyID)
 		if err != nil {
 			return fmt.Errorf("--client-key-file: %w", err)
 		}
@@ -225,7 +324,9 @@ func (s *settings) unattended(config *client.Config) error {
 	}
 	if s.assertionFile != "" {
 		chosen = append(chosen, "--assertion-file")
-		config.Unattended = client.Workload{Assertion: func(context.Context) (string, error) { return readSecret("--assertion-file", s.assertionFile) }}
+		config.Unattended = client.Workload{
+			Assertion: func(context.Context) (string, error) { return readSecret("--assertion-file", s.assertionFile) },
+		}
 	}
 	if s.idpClientID != "" {
 		chosen = append(chosen, "--idp-client-id")
@@ -244,7 +345,11 @@ func (s *settings) unattended(config *client.Config) error {
 			}
 		}
 		config.Unattended = client.Enterprise{
-			IDToken: idToken, Issuer: s.idpIssuer, TokenEndpoint: s.idpTokenEndpoint, ClientID: s.idpClientID, ClientSecret: secret,
+			IDToken:       idToken,
+			Issuer:        s.idpIssuer,
+			TokenEndpoint: s.idpTokenEndpoint,
+			ClientID:      s.idpClientID,
+			ClientSecret:  secret,
 		}
 		s.extensions = []string{extensionEnterprise}
 	}

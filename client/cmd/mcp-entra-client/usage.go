@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"mcpentra/client/console"
+	"mcpentra/client/internal/console"
 )
 
 // noArguments refuses arguments in words.

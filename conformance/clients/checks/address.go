@@ -108,11 +108,15 @@ func fileNamed(ctx context.Context, p *bench.Probe) error {
 	if _, err := control(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
-	l := lab.New(lab.Script{Revision: p.Revision, ResourceAt: []string{}, Challenge: func(*lab.Lab) []string {
-		return []string{
-			`Bearer resource_metadata="file://` + filepath.ToSlash(filepath.Join(p.State, "metadata.json")) + `"`,
-		}
-	}})
+	l := lab.New(lab.Script{
+		Revision:   p.Revision,
+		ResourceAt: []string{},
+		Challenge: func(*lab.Lab) []string {
+			return []string{
+				`Bearer resource_metadata="file://` + filepath.ToSlash(filepath.Join(p.State, "metadata.json")) + `"`,
+			}
+		},
+	})
 	defer l.Close()
 	text, err := json.Marshal(map[string]any{
 		"resource":              l.URL(),

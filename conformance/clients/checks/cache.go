@@ -38,7 +38,8 @@ func cachePrivate(ctx context.Context, p *bench.Probe) error {
 	if err := completed(ctx, p, l); err != nil {
 		return err
 	}
-	signIns, n := len(l.Authorizations(l.Authority())), len(l.Endpoint())
+	signIns := len(l.Authorizations(l.Authority()))
+	n := len(l.Endpoint())
 	l.Run(ctx, p, account("two"))
 	if len(l.Authorizations(l.Authority())) == signIns {
 		return &check.NotApplicable{Reason: "the client does not sign in with the second account"}

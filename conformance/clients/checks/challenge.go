@@ -115,18 +115,21 @@ func authorizedOrNot(*lab.Lab) bool { return true }
 func challenged(name string, lines ...string) variant {
 	return variant{
 		"the challenge " + name,
-		lab.Script{ResourceAt: []string{"/described"}, Challenge: func(l *lab.Lab) []string {
-			good := `resource_metadata="` + l.Origin(lab.Server) + `/described"`
-			var all []string
-			for _, line := range lines {
-				with := good
-				if !strings.HasPrefix(strings.ToLower(line), "bearer") {
-					with = "Bearer " + good
+		lab.Script{
+			ResourceAt: []string{"/described"},
+			Challenge: func(l *lab.Lab) []string {
+				good := `resource_metadata="` + l.Origin(lab.Server) + `/described"`
+				var all []string
+				for _, line := range lines {
+					with := good
+					if !strings.HasPrefix(strings.ToLower(line), "bearer") {
+						with = "Bearer " + good
+					}
+					all = append(all, strings.Replace(line, "%s", with, 1))
 				}
-				all = append(all, strings.Replace(line, "%s", with, 1))
-			}
-			return all
-		}},
+				return all
+			},
+		},
 	}
 }
 

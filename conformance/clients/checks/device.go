@@ -221,7 +221,8 @@ func paced(p *bench.Probe, l *lab.Lab, least func(n int) int) error {
 		return &check.CannotJudge{Reason: "the client did not ask twice", Err: ending(l)}
 	}
 	for i := range asked[1:] {
-		want, got := p.Target.Seconds(least(i)), asked[i+1].At.Sub(asked[i].At)
+		want := p.Target.Seconds(least(i))
+		got := asked[i+1].At.Sub(asked[i].At)
 		if got < want {
 			return l.Mismatch(
 				fmt.Sprintf("at least %v between question %d and the next", want, i+1),

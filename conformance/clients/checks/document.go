@@ -38,7 +38,8 @@ func documentChecks() []bench.Check {
 					return l.Mismatch("client_name", "none")
 				}
 				for _, one := range l.Authorizations(l.Authority()) {
-					id, used := one.Query.Get("client_id"), one.Query.Get("redirect_uri")
+					id := one.Query.Get("client_id")
+					used := one.Query.Get("redirect_uri")
 					if document["client_id"] != id {
 						return l.Mismatch("client_id "+id, fmt.Sprintf("%v", document["client_id"]))
 					}

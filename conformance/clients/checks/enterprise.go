@@ -157,7 +157,8 @@ func judgedAsEnterprise(judge func(l *lab.Lab) error) runClient {
 		})
 		defer l.Close()
 		alone(ctx, p, l, func(task *bench.Task) {
-			task.ClientID, task.ClientSecret = "enterprise", "secret-of-an-enterprise"
+			task.ClientID = "enterprise"
+			task.ClientSecret = "secret-of-an-enterprise"
 			task.Enterprise = &bench.Enterprise{
 				Issuer:        l.IssuerID(lab.Second),
 				TokenEndpoint: l.TokenEndpoint(lab.Second),

@@ -65,17 +65,20 @@ func mixedUp(ctx context.Context, p *bench.Probe) error {
 			}
 		}
 	}()
-	script := lab.Script{Revision: p.Revision, Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
-		select {
-		case begun <- struct{}{}:
-		default:
-		}
-		select {
-		case <-both:
-		case <-ctx.Done():
-		}
-		return []lab.Answer{a.Right()}
-	}}
+	script := lab.Script{
+		Revision: p.Revision,
+		Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+			select {
+			case begun <- struct{}{}:
+			default:
+			}
+			select {
+			case <-both:
+			case <-ctx.Done():
+			}
+			return []lab.Answer{a.Right()}
+		},
+	}
 	labs := []*lab.Lab{lab.New(script), lab.New(script)}
 	ended := make(chan struct{})
 	for _, l := range labs {

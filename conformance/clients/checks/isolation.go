@@ -212,16 +212,20 @@ func isolationChecks() []bench.Check {
 					"authorization server, or for icons.",
 				Covers: []string{"client-token-not-leaked", "client-icons-without-credentials"},
 			},
-			Run: judge(lab.Script{OldTokens: 1, Tool: func(l *lab.Lab, tool map[string]any) {
-				tool["icons"] = []any{
-					map[string]any{"src": l.Origin(lab.Server) + "/icon.png", "mimeType": "image/png"},
-				}
-			}, Intercept: func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
-				if l.AtEndpoint(r) {
-					http.SetCookie(w, &http.Cookie{Name: "canary", Value: "canary", Path: "/"})
-				}
-				return false
-			}}, func(l *lab.Lab) error {
+			Run: judge(lab.Script{
+				OldTokens: 1,
+				Tool: func(l *lab.Lab, tool map[string]any) {
+					tool["icons"] = []any{
+						map[string]any{"src": l.Origin(lab.Server) + "/icon.png", "mimeType": "image/png"},
+					}
+				},
+				Intercept: func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
+					if l.AtEndpoint(r) {
+						http.SetCookie(w, &http.Cookie{Name: "canary", Value: "canary", Path: "/"})
+					}
+					return false
+				},
+			}, func(l *lab.Lab) error {
 				for _, token := range l.AccessTokens(l.Authority()) {
 					astray := l.Find(func(r *lab.Request) bool { return !l.AtEndpoint(r) && r.Contains(token) })
 					if len(astray) > 0 {

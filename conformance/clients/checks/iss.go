@@ -162,9 +162,12 @@ func issChecks() []bench.Check {
 func altered(name string, change func(iss string) string) variant {
 	return variant{
 		"an iss with " + name,
-		lab.Script{IssuerPath: "/tenant1", Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
-			return []lab.Answer{a.With("iss", change(a.Issuer)), a.Right()}
-		}},
+		lab.Script{
+			IssuerPath: "/tenant1",
+			Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+				return []lab.Answer{a.With("iss", change(a.Issuer)), a.Right()}
+			},
+		},
 	}
 }
 

@@ -118,7 +118,9 @@ func machineChecks() []bench.Check {
 }
 
 func asMachine(task *bench.Task) {
-	task.Machine, task.ClientID, task.ClientSecret = true, "machine", "secret-of-a-machine"
+	task.Machine = true
+	task.ClientID = "machine"
+	task.ClientSecret = "secret-of-a-machine"
 }
 
 func judgedAsMachine(judge func(l *lab.Lab) error) runClient {
@@ -186,7 +188,11 @@ func asserted(ctx context.Context, p *bench.Probe) error {
 				document["token_endpoint_auth_signing_alg_values_supported"] = []string{"ES256"}
 			},
 		},
-		func(task *bench.Task) { task.Machine, task.ClientID, task.ClientKey = true, id, text },
+		func(task *bench.Task) {
+			task.Machine = true
+			task.ClientID = id
+			task.ClientKey = text
+		},
 	)
 	if err != nil {
 		return err

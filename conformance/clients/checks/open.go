@@ -105,7 +105,8 @@ func openChecks() []bench.Check {
 				},
 				Token: func(l *lab.Lab, _ lab.Party, _ url.Values, answer map[string]any) int {
 					clear(answer)
-					answer["error"], answer["error_uri"] = "invalid_request", l.Origin(lab.Trap)+"/bait"
+					answer["error"] = "invalid_request"
+					answer["error_uri"] = l.Origin(lab.Trap) + "/bait"
 					return http.StatusBadRequest
 				},
 			}}),

@@ -29,11 +29,13 @@ func pkceChecks() []bench.Check {
 				Covers: []string{"client-pkce-used"},
 			},
 			Run: judge(lab.Script{}, func(l *lab.Lab) error {
-				asked, redeemed := l.Authorizations(l.Authority()), l.TokenRequests(l.Authority())
+				asked := l.Authorizations(l.Authority())
+				redeemed := l.TokenRequests(l.Authority())
 				if len(asked) == 0 || len(redeemed) == 0 {
 					return l.Mismatch("an authorization request and a token request", "none")
 				}
-				challenge, verifier := asked[0].Query.Get("code_challenge"), redeemed[0].Form.Get("code_verifier")
+				challenge := asked[0].Query.Get("code_challenge")
+				verifier := redeemed[0].Form.Get("code_verifier")
 				if challenge == "" || verifier == "" {
 					return l.Mismatch("code_challenge and code_verifier", "none")
 				}

@@ -361,7 +361,8 @@ const rejection = "canary-of-a-rejected-registration"
 func rejecting(code string) variant {
 	return variant{"a rejection with " + code, lab.Script{Registration: func(_ *lab.Lab, _, answer map[string]any) int {
 		clear(answer)
-		answer["error"], answer["error_description"] = code, rejection
+		answer["error"] = code
+		answer["error_description"] = rejection
 		return http.StatusBadRequest
 	}}}
 }
@@ -397,7 +398,10 @@ func registeredOrNot(judge func(l *lab.Lab, asked map[string]any) error) func(l 
 }
 
 func preregistered(id, secret string) func(*bench.Task) {
-	return func(task *bench.Task) { task.ClientID, task.ClientSecret = id, secret }
+	return func(task *bench.Task) {
+		task.ClientID = id
+		task.ClientSecret = secret
+	}
 }
 
 func takesDocuments(yes bool) func(*lab.Lab, lab.Party, string, map[string]any) {
@@ -424,7 +428,8 @@ func sameRedirect(registered, used string) bool {
 	if err != nil || err2 != nil || !isLoopback(a.Hostname()) {
 		return false
 	}
-	a.Host, b.Host = a.Hostname(), b.Hostname()
+	a.Host = a.Hostname()
+	b.Host = b.Hostname()
 	return a.String() == b.String()
 }
 

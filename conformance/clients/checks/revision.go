@@ -139,14 +139,18 @@ func fallback(ctx context.Context, p *bench.Probe) error {
 			}
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusBadRequest)
-			_ = json.NewEncoder(w).Encode(map[string]any{"jsonrpc": "2.0", "id": r.JSON["id"], "error": map[string]any{
-				"code":    -32022,
-				"message": "unsupported protocol version",
-				"data": map[string]any{
-					"supported": []string{"2099-01-01"},
-					"requested": r.Header.Get("Mcp-Protocol-Version"),
+			_ = json.NewEncoder(w).Encode(map[string]any{
+				"jsonrpc": "2.0",
+				"id":      r.JSON["id"],
+				"error": map[string]any{
+					"code":    -32022,
+					"message": "unsupported protocol version",
+					"data": map[string]any{
+						"supported": []string{"2099-01-01"},
+						"requested": r.Header.Get("Mcp-Protocol-Version"),
+					},
 				},
-			}})
+			})
 			return true
 		}},
 	)

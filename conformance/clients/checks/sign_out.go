@@ -84,9 +84,11 @@ func signOutRevokes(ctx context.Context, p *bench.Probe) error {
 		if err != nil {
 			return err
 		}
-		want, what := l.RefreshTokens(l.Authority()), "the refresh token"
+		want := l.RefreshTokens(l.Authority())
+		what := "the refresh token"
 		if !refresh {
-			want, what = l.AccessTokens(l.Authority()), "the access token"
+			want = l.AccessTokens(l.Authority())
+			what = "the access token"
 		}
 		if !slices.ContainsFunc(
 			l.Revocations(l.Authority()),
@@ -205,7 +207,8 @@ func forgotten(ctx context.Context, p *bench.Probe, status int) error {
 		return err
 	}
 	l.Run(ctx, p, signOut)
-	signIns, n := len(l.Authorizations(l.Authority())), len(l.Record())
+	signIns := len(l.Authorizations(l.Authority()))
+	n := len(l.Record())
 	old := slices.Concat(l.AccessTokens(l.Authority()), l.RefreshTokens(l.Authority()))
 	l.Run(ctx, p)
 	for _, one := range l.Record()[n:] {

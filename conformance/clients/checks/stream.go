@@ -103,7 +103,8 @@ func listing(other map[string]any, right bool) func(*lab.Lab, *lab.Request, map[
 			clear(first)
 			maps.Copy(first, other)
 		}
-		first["jsonrpc"], first["id"] = "2.0", 1<<30
+		first["jsonrpc"] = "2.0"
+		first["id"] = 1 << 30
 		if !right {
 			return []any{first}
 		}

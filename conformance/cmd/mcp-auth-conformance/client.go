@@ -169,7 +169,10 @@ func runClient(ctx context.Context, out io.Writer, words []string, options clien
 // page.
 func newOpenCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "open ADDRESS PAGE", Hidden: true, Args: arguments(2, 2, "two addresses"), DisableFlagParsing: true,
+		Use:                "open ADDRESS PAGE",
+		Hidden:             true,
+		Args:               arguments(2, 2, "two addresses"),
+		DisableFlagParsing: true,
 		RunE: func(command *cobra.Command, given []string) error {
 			at, err := url.Parse(given[0])
 			if err != nil || at.Scheme != "http" || !net.ParseIP(at.Hostname()).IsLoopback() {

@@ -15,9 +15,12 @@ import (
 )
 
 func newListCommand() *cobra.Command {
-	long, entries := false, false
+	long := false
+	entries := false
 	command := &cobra.Command{
-		Use: "list", Short: "List the checks, or the catalogue, one ID per line", Args: arguments(0, 0, "no arguments"),
+		Use:     "list",
+		Short:   "List the checks, or the catalogue, one ID per line",
+		Args:    arguments(0, 0, "no arguments"),
 		Example: "  mcp-auth-conformance list --long\n  mcp-auth-conformance list --catalogue",
 		RunE: func(command *cobra.Command, _ []string) error {
 			out := command.OutOrStdout()
@@ -58,7 +61,8 @@ func newExplainCommand() *cobra.Command {
 		Args:    arguments(1, 1, "one ID, as printed by list"),
 		Example: "  mcp-auth-conformance explain server/token/expired\n  mcp-auth-conformance explain RS-012",
 		RunE: func(command *cobra.Command, given []string) error {
-			out, id := command.OutOrStdout(), given[0]
+			out := command.OutOrStdout()
+			id := given[0]
 			for _, tried := range servers.Checks() {
 				if tried.ID == id {
 					explainRule(out, tried.Rule)

@@ -29,7 +29,8 @@ func mintTokens(target *servers.Target, file string) error {
 	for kind, change := range map[servers.TokenKind]func(claims map[string]any){
 		servers.Expired: func(c map[string]any) { c["exp"] = secondsFromNow(-time.Hour) },
 		servers.NotYetValid: func(c map[string]any) {
-			c["nbf"], c["exp"] = secondsFromNow(time.Hour), secondsFromNow(2*time.Hour)
+			c["nbf"] = secondsFromNow(time.Hour)
+			c["exp"] = secondsFromNow(2 * time.Hour)
 		},
 		servers.ForeignAudience: func(c map[string]any) { c["aud"] = "https://other.example/mcp" },
 		servers.ForeignIssuer:   func(c map[string]any) { c["iss"] = "https://other.example" },

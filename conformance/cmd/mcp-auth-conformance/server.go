@@ -343,7 +343,8 @@ func openPage(ctx context.Context, page string) error {
 func splitWords(line string) ([]string, error) {
 	var words []string
 	var word strings.Builder
-	inWord, quote := false, rune(0)
+	inWord := false
+	quote := rune(0)
 	for _, r := range line + " " {
 		switch {
 		case quote != 0 && r == quote:
@@ -351,7 +352,8 @@ func splitWords(line string) ([]string, error) {
 		case quote != 0:
 			word.WriteRune(r)
 		case r == '\'' || r == '"':
-			quote, inWord = r, true
+			quote = r
+			inWord = true
 		case !unicode.IsSpace(r):
 			word.WriteRune(r)
 			inWord = true

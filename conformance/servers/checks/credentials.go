@@ -36,9 +36,12 @@ func credentialsChecks() []bench.Check {
 					Name:   "X-Access-Token",
 					Change: func(r *bench.Request, good string) { r.Header.Set("X-Access-Token", good) },
 				},
-				attack.Vector{Name: "the JSON body", Change: func(r *bench.Request, good string) {
-					r.Body = []byte(strings.Replace(string(r.Body), "{", `{"access_token":"`+good+`",`, 1))
-				}},
+				attack.Vector{
+					Name: "the JSON body",
+					Change: func(r *bench.Request, good string) {
+						r.Body = []byte(strings.Replace(string(r.Body), "{", `{"access_token":"`+good+`",`, 1))
+					},
+				},
 				attack.Vector{
 					Name:   "a form",
 					Want:   []int{http.StatusUnauthorized, http.StatusBadRequest, http.StatusUnsupportedMediaType},
@@ -86,18 +89,30 @@ func credentialsChecks() []bench.Check {
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Run: attack.RefusesAll(attack.BadOrNot,
-				attack.Vector{Name: "good, then bad", Lines: func(good string) []string {
-					return []string{"Authorization: Bearer " + good, "Authorization: Bearer " + bad}
-				}},
-				attack.Vector{Name: "bad, then good", Lines: func(good string) []string {
-					return []string{"Authorization: Bearer " + bad, "Authorization: Bearer " + good}
-				}},
-				attack.Vector{Name: "good, then Basic", Lines: func(good string) []string {
-					return []string{"Authorization: Bearer " + good, "Authorization: Basic eDp5"}
-				}},
-				attack.Vector{Name: "good twice", Lines: func(good string) []string {
-					return []string{"Authorization: Bearer " + good, "authorization: Bearer " + good}
-				}},
+				attack.Vector{
+					Name: "good, then bad",
+					Lines: func(good string) []string {
+						return []string{"Authorization: Bearer " + good, "Authorization: Bearer " + bad}
+					},
+				},
+				attack.Vector{
+					Name: "bad, then good",
+					Lines: func(good string) []string {
+						return []string{"Authorization: Bearer " + bad, "Authorization: Bearer " + good}
+					},
+				},
+				attack.Vector{
+					Name: "good, then Basic",
+					Lines: func(good string) []string {
+						return []string{"Authorization: Bearer " + good, "Authorization: Basic eDp5"}
+					},
+				},
+				attack.Vector{
+					Name: "good twice",
+					Lines: func(good string) []string {
+						return []string{"Authorization: Bearer " + good, "authorization: Bearer " + good}
+					},
+				},
 			),
 		},
 		{
@@ -225,10 +240,13 @@ func credentialsChecks() []bench.Check {
 					Name:   "X-Forwarded-Access-Token",
 					Change: func(r *bench.Request, good string) { r.Header.Set("X-Forwarded-Access-Token", good) },
 				},
-				attack.Vector{Name: "X-MS-CLIENT-PRINCIPAL", Change: func(r *bench.Request, _ string) {
-					r.Header.Set("X-Ms-Client-Principal", "eyJhdXRoX3R5cCI6ImFhZCIsImNsYWltcyI6W119")
-					r.Header.Set("X-Ms-Client-Principal-Id", "00000000-0000-0000-0000-000000000001")
-				}},
+				attack.Vector{
+					Name: "X-MS-CLIENT-PRINCIPAL",
+					Change: func(r *bench.Request, _ string) {
+						r.Header.Set("X-Ms-Client-Principal", "eyJhdXRoX3R5cCI6ImFhZCIsImNsYWltcyI6W119")
+						r.Header.Set("X-Ms-Client-Principal-Id", "00000000-0000-0000-0000-000000000001")
+					},
+				},
 				attack.Vector{
 					Name:   "X-MS-TOKEN-AAD-ACCESS-TOKEN",
 					Change: func(r *bench.Request, good string) { r.Header.Set("X-Ms-Token-Aad-Access-Token", good) },
@@ -425,7 +443,8 @@ func pathVariants(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return &check.CannotJudge{Reason: "the endpoint's URL", Err: err}
 	}
-	origin, path := endpoint.Scheme+"://"+endpoint.Host, "/"+strings.TrimPrefix(endpoint.EscapedPath(), "/")
+	origin := endpoint.Scheme + "://" + endpoint.Host
+	path := "/" + strings.TrimPrefix(endpoint.EscapedPath(), "/")
 	variants := []string{
 		path + "/",
 		"/" + path,
@@ -471,7 +490,8 @@ func keepAlive(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	with, without := trial.Request(), trial.Request()
+	with := trial.Request()
+	without := trial.Request()
 	text := p.Wire(with, "Authorization: Bearer "+trial.Token, "Connection: keep-alive")
 	said, err := p.Raw(ctx, slices.Concat(text, p.Wire(without)))
 	switch {

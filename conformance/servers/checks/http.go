@@ -77,25 +77,31 @@ func framing(ctx context.Context, p *bench.Probe) error {
 			},
 		},
 		"lines that end in a bare LF": {
-			bare: true, lines: []string{"Transfer-Encoding: chunked"}, only: append(bench.AnyRefusal(), http.StatusOK),
-			body: func(message, hidden string) string { return chunk(message) + "0\r\n\r\n" },
+			bare:  true,
+			lines: []string{"Transfer-Encoding: chunked"},
+			only:  append(bench.AnyRefusal(), http.StatusOK),
+			body:  func(message, hidden string) string { return chunk(message) + "0\r\n\r\n" },
 		},
 		"two Content-Lengths": {
-			lines: []string{"Content-Length: 4", "Content-Length: 5"}, only: []int{http.StatusBadRequest},
-			body: func(message, hidden string) string { return "    " + hidden },
+			lines: []string{"Content-Length: 4", "Content-Length: 5"},
+			only:  []int{http.StatusBadRequest},
+			body:  func(message, hidden string) string { return "    " + hidden },
 		},
 		"a blank before the colon": {
-			lines: []string{"Transfer-Encoding : chunked"}, only: []int{http.StatusBadRequest},
-			body: func(message, hidden string) string { return chunk(message) + "0\r\n\r\n" },
+			lines: []string{"Transfer-Encoding : chunked"},
+			only:  []int{http.StatusBadRequest},
+			body:  func(message, hidden string) string { return chunk(message) + "0\r\n\r\n" },
 		},
 		"a chunk extension that ends in a bare LF": {
-			lines: []string{"Transfer-Encoding: chunked"}, only: bench.AnyRefusal(),
+			lines: []string{"Transfer-Encoding: chunked"},
+			only:  bench.AnyRefusal(),
 			body: func(message, hidden string) string {
 				return fmt.Sprintf("%x;a\n%s\r\n0\r\n\r\n", len(message), message)
 			},
 		},
 		"a chunk extension": {
-			lines: []string{"Transfer-Encoding: chunked"}, only: []int{http.StatusOK},
+			lines: []string{"Transfer-Encoding: chunked"},
+			only:  []int{http.StatusOK},
 			body: func(message, hidden string) string {
 				return fmt.Sprintf("%x;a=b\r\n%s\r\n0\r\n\r\n", len(message), message)
 			},
@@ -106,7 +112,8 @@ func framing(ctx context.Context, p *bench.Probe) error {
 			body:  func(message, hidden string) string { return chunk(message) + "0\r\n\r\n" },
 		},
 	} {
-		request, hidden := trial.Request(), trial.Request()
+		request := trial.Request()
+		hidden := trial.Request()
 		message := string(request.Body)
 		inner := string(p.Wire(hidden, "Authorization: Bearer "+trial.Token))
 		request.Body = []byte{}

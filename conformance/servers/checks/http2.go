@@ -89,7 +89,8 @@ func longBodiesInFrames(ctx context.Context, p *bench.Probe, trial *bench.Trial)
 	for name, body := range hugeBodies() {
 		for _, unsized := range []bool{false, true} {
 			request := trial.Request()
-			request.Body, request.Unsized = []byte(body), unsized
+			request.Body = []byte(body)
+			request.Unsized = unsized
 			request.Header.Set("Authorization", "Bearer "+trial.Token)
 			if unsized {
 				name += ", of no announced length"

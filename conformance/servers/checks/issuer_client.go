@@ -80,11 +80,13 @@ func present(
 ) (string, error) {
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"a-token-that-does-not-exist"}}
 	if inBodyToo {
-		form["client_id"], form["client_secret"] = []string{client.ID}, []string{secret}
+		form["client_id"] = []string{client.ID}
+		form["client_secret"] = []string{secret}
 	}
 	basic := url.QueryEscape(client.ID) + ":" + url.QueryEscape(secret)
 	answer, err := p.Send(ctx, bench.Request{
-		URL: document.TokenEndpoint, Body: []byte(form.Encode()),
+		URL:  document.TokenEndpoint,
+		Body: []byte(form.Encode()),
 		Header: http.Header{
 			"Content-Type":  {"application/x-www-form-urlencoded"},
 			"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(basic))},

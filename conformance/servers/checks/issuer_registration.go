@@ -144,7 +144,9 @@ func register(
 	body := `{"client_name":"conformance check","redirect_uris":["http://127.0.0.1:1/callback"],` +
 		`"token_endpoint_auth_method":"` + method + `"}`
 	answer, err := p.Send(ctx, bench.Request{
-		URL: document.RegistrationEndpoint, Header: http.Header{"Content-Type": {mediaType}}, Body: []byte(body),
+		URL:    document.RegistrationEndpoint,
+		Header: http.Header{"Content-Type": {mediaType}},
+		Body:   []byte(body),
 	})
 	if err != nil {
 		return nil, nil, err
@@ -211,8 +213,11 @@ func (r *registrar) register(ctx context.Context, redirects ...string) (*registe
 		kind = "native"
 	}
 	body, err := json.Marshal(map[string]any{
-		"client_name": "mcp-auth-conformance", "redirect_uris": redirects, "application_type": kind,
-		"grant_types": []string{"authorization_code"}, "response_types": []string{"code"},
+		"client_name":                "mcp-auth-conformance",
+		"redirect_uris":              redirects,
+		"application_type":           kind,
+		"grant_types":                []string{"authorization_code"},
+		"response_types":             []string{"code"},
 		"token_endpoint_auth_method": "none",
 	})
 	if err != nil {
@@ -247,9 +252,13 @@ func (r *registrar) authorize(
 	}
 	query := address.Query()
 	for name, value := range map[string]string{
-		"client_id": made.ID, "redirect_uri": redirect, "response_type": kind, "state": "mcp-auth-conformance",
-		"code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "code_challenge_method": "S256", // of RFC 7636
-		"resource": r.probe.URL(),
+		"client_id":             made.ID,
+		"redirect_uri":          redirect,
+		"response_type":         kind,
+		"state":                 "mcp-auth-conformance",
+		"code_challenge":        "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+		"code_challenge_method": "S256", // of RFC 7636
+		"resource":              r.probe.URL(),
 	} {
 		query.Set(name, value)
 	}

@@ -366,7 +366,8 @@ func wrongUse(ctx context.Context, p *bench.Probe) error {
 	} {
 		run := attack.WithFixture(func(ctx context.Context, r *attack.Fixture) error {
 			if one == nil {
-				one, other = attack.StrangersFor(r.Algorithm), attack.StrangersFor(r.Algorithm)
+				one = attack.StrangersFor(r.Algorithm)
+				other = attack.StrangersFor(r.Algorithm)
 			}
 			r.Publish(publish(r))
 			return r.Refuses(ctx, name, "bad", attack.Undecided...)

@@ -334,7 +334,8 @@ func ownName(ctx context.Context, p *bench.Probe) error {
 			found["resource_metadata"] != challenge["resource_metadata"] {
 			return p.Mismatch(challenge["resource_metadata"], found["resource_metadata"])
 		}
-		lie.Method, lie.URL = http.MethodGet, attack.WellKnown(p)[0]
+		lie.Method = http.MethodGet
+		lie.URL = attack.WellKnown(p)[0]
 		if answer, err = p.Send(ctx, lie); err != nil {
 			return err
 		}

@@ -65,7 +65,8 @@ func foreignOrigins(want []int) func(ctx context.Context, p *bench.Probe) error 
 				Name: method + " with Origin: https://evil.example",
 				Want: append([]int{http.StatusMethodNotAllowed}, want...),
 				Change: func(r *bench.Request, good string) {
-					r.Method, r.Body = method, nil
+					r.Method = method
+					r.Body = nil
 					r.Header.Set("Authorization", "Bearer "+good)
 					r.Header.Set("Origin", "https://evil.example")
 				},

@@ -132,7 +132,8 @@ func ownToken(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	tried, seen := map[string]bool{trial.Token: true}, false // the caller's own is the other check's
+	tried := map[string]bool{trial.Token: true}
+	seen := false // the caller's own is the other check's
 	for _, one := range all {
 		for _, credentials := range one.Header.Values("Authorization") {
 			scheme, token, _ := strings.Cut(credentials, " ")

@@ -89,10 +89,14 @@ func refusalBeforeProcessing(ctx context.Context, p *bench.Probe) error {
 			Name:   "an unknown tool",
 			Change: says("tools/call", map[string]any{"name": "no-such-tool", "arguments": map[string]any{}}),
 		},
-		attack.Vector{Name: "no JSON", Want: attack.BadOrNot, Change: func(r *bench.Request, _ string) {
-			r.Header.Set("Authorization", "Bearer "+bad)
-			r.Body = []byte("{")
-		}},
+		attack.Vector{
+			Name: "no JSON",
+			Want: attack.BadOrNot,
+			Change: func(r *bench.Request, _ string) {
+				r.Header.Set("Authorization", "Bearer "+bad)
+				r.Body = []byte("{")
+			},
+		},
 		attack.Vector{
 			Name: "another media type",
 			Want: []int{http.StatusUnauthorized, http.StatusBadRequest, http.StatusUnsupportedMediaType},

@@ -261,9 +261,13 @@ func scopeless(ctx context.Context, p *bench.Probe) (*bench.Trial, *bench.Answer
 func methods() map[string]map[string]any {
 	reference := map[string]any{"type": "ref/prompt", "name": "x"}
 	return map[string]map[string]any{
-		"tools/list": nil, "resources/list": nil, "resources/templates/list": nil, "prompts/list": nil,
-		"resources/read": {"uri": "file:///x"}, "prompts/get": {"name": "x", "arguments": map[string]any{}},
-		"completion/complete": {"ref": reference, "argument": map[string]any{"name": "x", "value": ""}},
+		"tools/list":               nil,
+		"resources/list":           nil,
+		"resources/templates/list": nil,
+		"prompts/list":             nil,
+		"resources/read":           {"uri": "file:///x"},
+		"prompts/get":              {"name": "x", "arguments": map[string]any{}},
+		"completion/complete":      {"ref": reference, "argument": map[string]any{"name": "x", "value": ""}},
 	}
 }
 

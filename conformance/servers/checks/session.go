@@ -189,10 +189,13 @@ func sessionNotAuthentication(ctx context.Context, p *bench.Probe) error {
 			Name:   "a session and an expired token",
 			Change: attack.Authorization(func(string) string { return "Bearer " + expired }),
 		},
-		attack.Vector{Name: "a list of tools with an expired token", Change: func(r *bench.Request, _ string) {
-			*r = trial.Session.Message("tools/list", nil)
-			r.Header.Set("Authorization", "Bearer "+expired)
-		}},
+		attack.Vector{
+			Name: "a list of tools with an expired token",
+			Change: func(r *bench.Request, _ string) {
+				*r = trial.Session.Message("tools/list", nil)
+				r.Header.Set("Authorization", "Bearer "+expired)
+			},
+		},
 		attack.Vector{
 			Name:   "a session and a bad token",
 			Change: attack.Authorization(func(string) string { return "Bearer " + bad }),
@@ -367,15 +370,18 @@ func otherUser(ctx context.Context, p *bench.Probe) error {
 		return &check.CannotJudge{Reason: "the other user's token does not work in a session of its own", Err: err}
 	}
 	as := func(method string) attack.Vector {
-		return attack.Vector{Name: method + " by another user", Change: func(r *bench.Request, _ string) {
-			if method == http.MethodPost {
-				*r = trial.Session.Message("tools/list", nil)
-				r.Header.Set("Authorization", "Bearer "+other)
-				return
-			}
-			*r = listening(trial.Session, other)
-			r.Method = method
-		}}
+		return attack.Vector{
+			Name: method + " by another user",
+			Change: func(r *bench.Request, _ string) {
+				if method == http.MethodPost {
+					*r = trial.Session.Message("tools/list", nil)
+					r.Header.Set("Authorization", "Bearer "+other)
+					return
+				}
+				*r = listening(trial.Session, other)
+				r.Method = method
+			},
+		}
 	}
 	if err := attack.Deny(
 		ctx,

@@ -218,7 +218,8 @@ func ownEvents(ctx context.Context, p *bench.Probe) error {
 		return &check.NotApplicable{Reason: "the server opens no listening stream"}
 	}
 	defer events.Close()
-	foreign, own := trial.RequestIn(theirs), trial.Request()
+	foreign := trial.RequestIn(theirs)
+	own := trial.Request()
 	foreign.Header.Set("Authorization", "Bearer "+other)
 	own.Header.Set("Authorization", "Bearer "+trial.Token)
 	for _, request := range []bench.Request{foreign, own} {

@@ -275,9 +275,12 @@ func withDamage(s *attack.Specimen) []attack.Forgery {
 		return nil
 	}
 	damaged := func(name string, damage func(signature []byte) []byte) attack.Forgery {
-		return attack.Forgery{Name: name, Text: func(token string) string {
-			return token[:cut] + attack.Encoded(string(damage(slices.Clone(signature))))
-		}}
+		return attack.Forgery{
+			Name: name,
+			Text: func(token string) string {
+				return token[:cut] + attack.Encoded(string(damage(slices.Clone(signature))))
+			},
+		}
 	}
 	var all []attack.Forgery
 	for i := range flips {
@@ -294,16 +297,22 @@ func withDamage(s *attack.Specimen) []attack.Forgery {
 		damaged("twice", func(signature []byte) []byte { return append(signature, signature...) }),
 		damaged("all zeros", func(signature []byte) []byte { return make([]byte, len(signature)) }),
 		damaged("all ones", func(signature []byte) []byte { return slices.Repeat([]byte{0xff}, len(signature)) }),
-		attack.Forgery{Name: "other claims under it", Text: func(token string) string {
-			claims := maps.Clone(s.Claims)
-			claims["sub"] = "somebody else"
-			return token[:strings.IndexByte(token, '.')+1] + attack.Encoded(attack.Quoted(claims)) + token[cut-1:]
-		}},
-		attack.Forgery{Name: "another header over it", Text: func(token string) string {
-			header := maps.Clone(s.Header)
-			header["x"] = "y"
-			return attack.Encoded(attack.Quoted(header)) + token[strings.IndexByte(token, '.'):]
-		}},
+		attack.Forgery{
+			Name: "other claims under it",
+			Text: func(token string) string {
+				claims := maps.Clone(s.Claims)
+				claims["sub"] = "somebody else"
+				return token[:strings.IndexByte(token, '.')+1] + attack.Encoded(attack.Quoted(claims)) + token[cut-1:]
+			},
+		},
+		attack.Forgery{
+			Name: "another header over it",
+			Text: func(token string) string {
+				header := maps.Clone(s.Header)
+				header["x"] = "y"
+				return attack.Encoded(attack.Quoted(header)) + token[strings.IndexByte(token, '.'):]
+			},
+		},
 		attack.Forgery{
 			Name: "a stranger's key under the issuer's key id",
 			Edits: bench.Edits{

@@ -48,7 +48,8 @@ func tokenNoMixedUpCache(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	cut, otherCut := strings.LastIndexByte(fresh, '.'), strings.LastIndexByte(another, '.')
+	cut := strings.LastIndexByte(fresh, '.')
+	otherCut := strings.LastIndexByte(another, '.')
 	if cut < 0 || otherCut < 0 {
 		return &check.NotApplicable{Reason: "the tokens are no JWTs"}
 	}

@@ -226,7 +226,8 @@ func tokenClaimsChecks() []bench.Check {
 				past, future := fmt.Sprint(
 					time.Now().Add(-2*time.Hour).Unix(),
 				), fmt.Sprint(time.Now().Add(time.Hour).Unix())
-				audience, issuer := attack.Quoted(s.Claims["aud"]), attack.Quoted(s.Claims["iss"])
+				audience := attack.Quoted(s.Claims["aud"])
+				issuer := attack.Quoted(s.Claims["iss"])
 				spelled := func(name, bad, other, good string) attack.Forgery {
 					return attack.Forgery{
 						Name: name + " and " + other,
@@ -472,7 +473,8 @@ func scopeClaim(s *attack.Specimen) string {
 }
 
 func withLookalikeScopes(s *attack.Specimen) []attack.Forgery {
-	granted, claim := scopes(s), scopeClaim(s)
+	granted := scopes(s)
+	claim := scopeClaim(s)
 	list := strings.Fields(granted)
 	if len(list) == 0 {
 		return nil

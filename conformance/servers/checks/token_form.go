@@ -193,22 +193,31 @@ func encryptedForgeries() []attack.Forgery {
 
 func withOtherBase64(s *attack.Specimen) []attack.Forgery {
 	inSignature := func(name string, change func(signature string) string) attack.Forgery {
-		return attack.Forgery{Name: "the signature " + name, Text: func(token string) string {
-			cut := strings.LastIndexByte(token, '.') + 1
-			return token[:cut] + change(token[cut:])
-		}}
+		return attack.Forgery{
+			Name: "the signature " + name,
+			Text: func(token string) string {
+				cut := strings.LastIndexByte(token, '.') + 1
+				return token[:cut] + change(token[cut:])
+			},
+		}
 	}
 	inClaims := func(name string, change func(claims string) string) attack.Forgery {
-		return attack.Forgery{Name: "the claims " + name, Edits: bench.Edits{Encoded: func(input string) string {
-			header, claims, _ := strings.Cut(input, ".")
-			return header + "." + change(claims)
-		}}}
+		return attack.Forgery{
+			Name: "the claims " + name,
+			Edits: bench.Edits{Encoded: func(input string) string {
+				header, claims, _ := strings.Cut(input, ".")
+				return header + "." + change(claims)
+			}},
+		}
 	}
 	inHeader := func(name string, change func(header string) string) attack.Forgery {
-		return attack.Forgery{Name: "the header " + name, Edits: bench.Edits{Encoded: func(input string) string {
-			header, claims, _ := strings.Cut(input, ".")
-			return change(header) + "." + claims
-		}}}
+		return attack.Forgery{
+			Name: "the header " + name,
+			Edits: bench.Edits{Encoded: func(input string) string {
+				header, claims, _ := strings.Cut(input, ".")
+				return change(header) + "." + claims
+			}},
+		}
 	}
 	changes := []struct {
 		name   string

@@ -89,7 +89,8 @@ func (s *SignIn) Token(ctx context.Context) (string, error) {
 	}
 	defer listener.Close()
 	config := &oauth2.Config{
-		RedirectURL: "http://" + listener.Addr().String() + "/callback", Scopes: resource.Scopes,
+		RedirectURL: "http://" + listener.Addr().String() + "/callback",
+		Scopes:      resource.Scopes,
 		Endpoint: oauth2.Endpoint{
 			AuthURL:   issuer.Authorization,
 			TokenURL:  issuer.Token,
@@ -99,7 +100,8 @@ func (s *SignIn) Token(ctx context.Context) (string, error) {
 	if config.ClientID, err = s.register(ctx, issuer.Registration, config.RedirectURL); err != nil {
 		return "", err
 	}
-	state, verifier := rand.Text(), oauth2.GenerateVerifier()
+	state := rand.Text()
+	verifier := oauth2.GenerateVerifier()
 	indicator := oauth2.SetAuthURLParam("resource", resource.Resource)
 	code, err := s.await(
 		ctx,

@@ -21,8 +21,9 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// BenchmarkMemory is the most memory that the program ever had, in MB of resident set, under the load of the figures
-// about speed, from four clients at a time: 880 tokens for an app, 440 flows with a code, and 22 000 discovery documents.
+// BenchmarkMemory is the most memory that the program ever had, in MB of resident set, under the
+// load of the figures about speed, from four clients at a time: 880 tokens for an app, 440 flows
+// with a code, and 22 000 discovery documents.
 func BenchmarkMemory(b *testing.B) {
 	program := filepath.Join(b.TempDir(), "fakeentra")
 	output, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
@@ -66,21 +67,37 @@ func load(b *testing.B, address string) {
 	const redirect, verifier = "http://localhost:8000/auth/callback", "a-verifier-of-forty-three-characters-at-the-least"
 	sum := sha256.Sum256([]byte(verifier))
 	query := url.Values{
-		"client_id": {directory.DefaultClientID}, "response_type": {"code"}, "redirect_uri": {redirect}, "scope": {"openid profile offline_access api://" + directory.DefaultAPIID + "/tool.read"},
-		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
+		"client_id":             {directory.DefaultClientID},
+		"response_type":         {"code"},
+		"redirect_uri":          {redirect},
+		"scope":                 {"openid profile offline_access api://" + directory.DefaultAPIID + "/tool.read"},
+		"code_challenge":        {base64.RawURLEncoding.EncodeToString(sum[:])},
+		"code_challenge_method": {"S256"},
 	}.Encode()
 	work := []struct {
 		times int
 		do    func()
 	}{
 		{880, func() {
-			token(url.Values{"grant_type": {"client_credentials"}, "scope": {"api://" + directory.DefaultAPIID + "/.default"}})
+			token(
+				url.Values{
+					"grant_type": {"client_credentials"},
+					"scope":      {"api://" + directory.DefaultAPIID + "/.default"},
+				},
+			)
 		}},
 		{440, func() {
 			r, err := http.NewRequest(http.MethodGet, tenant+"/oauth2/v2.0/authorize?"+query, nil)
 			location, err := send(http.StatusFound, r, err).Location()
 			require.NoError(b, err)
-			token(url.Values{"grant_type": {"authorization_code"}, "code": {location.Query().Get("code")}, "redirect_uri": {redirect}, "code_verifier": {verifier}})
+			token(
+				url.Values{
+					"grant_type":    {"authorization_code"},
+					"code":          {location.Query().Get("code")},
+					"redirect_uri":  {redirect},
+					"code_verifier": {verifier},
+				},
+			)
 		}},
 		{22_000, func() {
 			r, err := http.NewRequest(http.MethodGet, tenant+"/v2.0/.well-known/openid-configuration", nil)

@@ -34,7 +34,8 @@ Exit status: 0 fine; 1 the file has mistakes; 2 usage error, or the file cannot 
 			if err != nil {
 				return &exitError{exitNo, err}
 			}
-			apps, users := 0, 0
+			apps := 0
+			users := 0
 			for _, tenant := range file.Tenants {
 				apps, users = apps+len(tenant.Apps), users+len(tenant.Users)
 			}

@@ -74,13 +74,21 @@ func TestDirectoryFileIsFollowed(t *testing.T) {
 	people := func() string { return string(send(t, "GET", control+"/fake", "")) }
 	assert.Contains(t, people(), "pat@fabrikam.onmicrosoft.com")
 
-	write(t, name, smallDirectory+"      - userPrincipalName: sam@fabrikam.onmicrosoft.com\nfaults:\n  - {on: keys, status: 503}\n")
+	write(
+		t,
+		name,
+		smallDirectory+"      - userPrincipalName: sam@fabrikam.onmicrosoft.com\nfaults:\n  - {on: keys, status: 503}\n",
+	)
 	assert.Equal(t, "fakeentra: "+name+" has changed; the fake uses it now", fake.line(t))
 	assert.Contains(t, people(), "sam@fabrikam.onmicrosoft.com")
 	assert.Contains(t, string(send(t, "GET", control+"/faults", "")), `"status":503`)
 
 	write(t, name, smallDirectory+"      - name: nobody\n")
-	assert.Equal(t, "fakeentra: the directory stays as it was: "+name+`:9: no key "name" here, want one of `, fake.line(t)[:len("fakeentra: the directory stays as it was: ")+len(name)+len(`:9: no key "name" here, want one of `)])
+	assert.Equal(
+		t,
+		"fakeentra: the directory stays as it was: "+name+`:9: no key "name" here, want one of `,
+		fake.line(t)[:len("fakeentra: the directory stays as it was: ")+len(name)+len(`:9: no key "name" here, want one of `)],
+	)
 	assert.Contains(t, people(), "sam@fabrikam.onmicrosoft.com")
 
 	require.NoError(t, os.Remove(name))
@@ -112,14 +120,32 @@ func TestDirectoryCommand(t *testing.T) {
 	assert.Contains(t, stderr, "--directory: "+name+":1: ")
 }
 
-// Under a seed and with a clock that stands still, the same requests get the same answers in every run.
+// Under a seed and with a clock that stands still, the same requests get the same answers in every
+// run.
 func TestSeededRunsAreAlike(t *testing.T) {
 	t.Parallel()
 	run := func(seed string) string {
-		fake := start(t, "--addr", "127.0.0.1:0", "--quiet", "--seed", seed, "--clock", "2026-01-31T09:00:00Z", "--public-url", "https://login.test")
-		response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).PostForm(fake.URL+"/"+directory.DefaultTenantID+"/oauth2/v2.0/token", url.Values{
-			"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "client_secret": {directory.DefaultClientSecret}, "scope": {"https://graph.microsoft.com/.default"},
-		})
+		fake := start(
+			t,
+			"--addr",
+			"127.0.0.1:0",
+			"--quiet",
+			"--seed",
+			seed,
+			"--clock",
+			"2026-01-31T09:00:00Z",
+			"--public-url",
+			"https://login.test",
+		)
+		response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).PostForm(
+			fake.URL+"/"+directory.DefaultTenantID+"/oauth2/v2.0/token",
+			url.Values{
+				"grant_type":    {"client_credentials"},
+				"client_id":     {directory.DefaultClientID},
+				"client_secret": {directory.DefaultClientSecret},
+				"scope":         {"https://graph.microsoft.com/.default"},
+			},
+		)
 		require.NoError(t, err)
 		defer response.Body.Close()
 		text, err := io.ReadAll(response.Body)

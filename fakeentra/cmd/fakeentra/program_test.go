@@ -82,11 +82,19 @@ func TestServing(t *testing.T) {
 	info, err := os.Stat(env)
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-	sourced, err := exec.CommandContext(t.Context(), "sh", "-c", `. "$1"; echo "$AUTH_AUTHORITY $AUTH_TENANT_ID $AUTH_CLIENT_SECRET"`, "sh", env).Output()
+	sourced, err := exec.CommandContext(t.Context(), "sh", "-c", `. "$1"; echo "$AUTH_AUTHORITY $AUTH_TENANT_ID $AUTH_CLIENT_SECRET"`, "sh", env).
+		Output()
 	require.NoError(t, err)
-	assert.Equal(t, fake.URL+" "+directory.DefaultTenantID+" "+directory.DefaultClientSecret+"\n", string(sourced), "a shell reads the file, too")
+	assert.Equal(
+		t,
+		fake.URL+" "+directory.DefaultTenantID+" "+directory.DefaultClientSecret+"\n",
+		string(sourced),
+		"a shell reads the file, too",
+	)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Get(fake.URL + "/" + directory.DefaultTenantID + "/v2.0/.well-known/openid-configuration?client_secret=hidden")
+	response, err := client.Get(
+		fake.URL + "/" + directory.DefaultTenantID + "/v2.0/.well-known/openid-configuration?client_secret=hidden",
+	)
 	require.NoError(t, err)
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
@@ -101,13 +109,19 @@ func TestServing(t *testing.T) {
 func TestServingTLS(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	ca, env := filepath.Join(folder, "ca.pem"), filepath.Join(folder, ".env")
+	ca := filepath.Join(folder, "ca.pem")
+	env := filepath.Join(folder, ".env")
 	fake := start(t, "--addr", "127.0.0.1:0", "--tls", "--ca-file", ca, "--write-env", env, "--quiet")
 	text, err := os.ReadFile(ca)
 	require.NoError(t, err)
 	pool := x509.NewCertPool()
 	require.True(t, pool.AppendCertsFromPEM(text))
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
+	client := &http.Client{
+		Transport: &http.Transport{
+			DisableKeepAlives: true,
+			TLSClientConfig:   &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+		},
+	}
 	response, err := client.Get(fake.URL + "/")
 	require.NoError(t, err)
 	response.Body.Close()
@@ -237,15 +251,30 @@ func TestFlagsOfBehaviour(t *testing.T) {
 	aligned := start(t, "--addr", "127.0.0.1:0", "--quiet", "--face", "spec-aligned")
 	assert.Contains(t, get(aligned, "/.well-known/oauth-authorization-server"+tenant+"/v2.0"), `200 {"token_endpoint":`)
 	gov := start(t, "--addr", "127.0.0.1:0", "--quiet", "--cloud", "usgov", "--error-lines")
-	assert.Contains(t, get(gov, tenant+"/v2.0/.well-known/openid-configuration"), `"cloud_instance_name":"microsoftonline.us"`)
+	assert.Contains(
+		t,
+		get(gov, tenant+"/v2.0/.well-known/openid-configuration"),
+		`"cloud_instance_name":"microsoftonline.us"`,
+	)
 	assert.Contains(t, get(gov, "/nobody.example/v2.0/.well-known/openid-configuration"), `\r\nTrace ID: `)
 
 	file := filepath.Join(t.TempDir(), "directory.yaml")
-	require.NoError(t, os.WriteFile(file, []byte(`{tenants: [{displayName: T, domains: [t.example], apps: [{id: 5a1e0003-0000-4000-8000-000000000001, displayName: A, publicClient: ["http://127.0.0.1/cb"]}]}]}`), 0o600))
+	require.NoError(
+		t,
+		os.WriteFile(
+			file,
+			[]byte(
+				`{tenants: [{displayName: T, domains: [t.example], apps: [{id: 5a1e0003-0000-4000-8000-000000000001, displayName: A, publicClient: ["http://127.0.0.1/cb"]}]}]}`,
+			),
+			0o600,
+		),
+	)
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	location := func(arguments ...string) string {
 		fake := start(t, append(arguments, "--addr", "127.0.0.1:0", "--quiet", "--directory", file)...)
-		response, err := client.Get(fake.URL + "/t.example/oauth2/v2.0/authorize?response_type=code&prompt=none&scope=openid&resource=https://mcp.example/&client_id=" + directory.DefaultAPIID + "&redirect_uri=http://127.0.0.1:1/cb")
+		response, err := client.Get(
+			fake.URL + "/t.example/oauth2/v2.0/authorize?response_type=code&prompt=none&scope=openid&resource=https://mcp.example/&client_id=" + directory.DefaultAPIID + "&redirect_uri=http://127.0.0.1:1/cb",
+		)
 		require.NoError(t, err)
 		response.Body.Close()
 		return response.Header.Get("Location")
@@ -273,11 +302,26 @@ func TestFederatedCredentialOfAnotherFake(t *testing.T) {
 	foreign := post(control+"/tokens", "application/json", `{"version": 2, "claims": {"sub": "workload", "aud": "api://AzureADTokenExchange"}}`)["token"].(string)
 	ask := func(issuer string) map[string]any {
 		file := filepath.Join(t.TempDir(), "directory.yaml")
-		require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, `{tenants: [{displayName: T, domains: [t.example], apps: [{id: %q, displayName: Workload, federatedCredentials: [{issuer: %q, subject: workload}]}]}]}`, directory.DefaultClientID, issuer), 0o600))
+		require.NoError(
+			t,
+			os.WriteFile(
+				file,
+				fmt.Appendf(
+					nil,
+					`{tenants: [{displayName: T, domains: [t.example], apps: [{id: %q, displayName: Workload, federatedCredentials: [{issuer: %q, subject: workload}]}]}]}`,
+					directory.DefaultClientID,
+					issuer,
+				),
+				0o600,
+			),
+		)
 		fake := start(t, "--addr", "127.0.0.1:0", "--directory", file, "--quiet")
 		return post(fake.URL+"/t.example/oauth2/v2.0/token", "application/x-www-form-urlencoded", url.Values{
-			"grant_type": {"client_credentials"}, "client_id": {directory.DefaultClientID}, "scope": {"https://graph.microsoft.com/.default"},
-			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {foreign},
+			"grant_type":            {"client_credentials"},
+			"client_id":             {directory.DefaultClientID},
+			"scope":                 {"https://graph.microsoft.com/.default"},
+			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+			"client_assertion":      {foreign},
 		}.Encode())
 	}
 	got := ask(workload.URL + "/" + directory.DefaultTenantID + "/v2.0")
@@ -357,7 +401,12 @@ func BenchmarkFirstAnswer(b *testing.B) {
 			require.NoError(b, fake.Start())
 			lines := bufio.NewScanner(output)
 			require.True(b, lines.Scan())
-			response, err := client.Get(strings.TrimPrefix(lines.Text(), "fakeentra: listening on ") + "/common/v2.0/.well-known/openid-configuration")
+			response, err := client.Get(
+				strings.TrimPrefix(
+					lines.Text(),
+					"fakeentra: listening on ",
+				) + "/common/v2.0/.well-known/openid-configuration",
+			)
 			require.NoError(b, err)
 			response.Body.Close()
 			took = append(took, time.Since(began))

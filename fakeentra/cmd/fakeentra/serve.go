@@ -144,9 +144,11 @@ func (c controller) close() {
 // environment is the .env for the server, which a shell can source too.
 func environment(server *fakeentra.Server, options serveOptions) string {
 	tenant := server.Tenant()
-	authority, graph := server.Authority(), server.GraphURL()
+	authority := server.Authority()
+	graph := server.GraphURL()
 	if options.backchannelURL != "" {
-		authority, graph = options.backchannelURL, options.backchannelURL
+		authority = options.backchannelURL
+		graph = options.backchannelURL
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "# Points mcp-entra-server at the fake on %s. %s; holds no real secret.\n",

@@ -27,8 +27,8 @@ type serveOptions struct {
 	tls, autoSignIn, expose, quiet, anyLoopbackPort, errorLines           bool
 }
 
-// check looks for mistakes in every option. It returns the fake's Config and the directory file. The
-// file is nil without --directory.
+// check looks for mistakes in every option. It returns the fake's Config and the directory file.
+// The file is nil without --directory.
 func (o serveOptions) check() (fakeentra.Config, *watch, error) {
 	for _, look := range []func() error{o.checkAddresses, o.checkFiles, o.checkClock} {
 		if err := look(); err != nil {
@@ -107,7 +107,8 @@ func (o serveOptions) checkFiles() error {
 // envFileMark stands in the first line of the settings files that fakeentra writes.
 const envFileMark = "Written by fakeentra"
 
-// checkReplaceable refuses to replace a settings file of the user: it may hold the only copy of a client secret.
+// checkReplaceable refuses to replace a settings file of the user: it may hold the only copy of a
+// client secret.
 func checkReplaceable(name string) error {
 	file, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {

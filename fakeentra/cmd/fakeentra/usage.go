@@ -19,7 +19,9 @@ func version() string {
 
 // values describes the values of each type of flag.
 var values = map[string]string{
-	"bool": "true or false", "duration": "a duration like 30s or 5m", "float64": "a number like 0.1",
+	"bool":     "true or false",
+	"duration": "a duration like 30s or 5m",
+	"float64":  "a number like 0.1",
 }
 
 // flagError names the wrong flag, the values it takes and the value it got.

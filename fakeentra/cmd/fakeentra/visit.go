@@ -36,7 +36,8 @@ errors.`,
 			if err != nil || target.Scheme != "http" && target.Scheme != "https" {
 				return fmt.Errorf("visit: want an http or https URL")
 			}
-			if ip := net.ParseIP(target.Hostname()); target.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			if ip := net.ParseIP(target.Hostname()); target.Hostname() != "localhost" &&
+				(ip == nil || !ip.IsLoopback()) {
 				return fmt.Errorf("visit: %s is not on loopback; visit signs in at loopback hosts only", target.Host)
 			}
 			if !quiet {

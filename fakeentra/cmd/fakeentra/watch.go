@@ -14,8 +14,8 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// look is the time between two looks at the directory file. Polling its time and size works on every
-// file system, also in containers, where change notifications do not arrive.
+// look is the time between two looks at the directory file. Polling its time and size works on
+// every file system, also in containers, where change notifications do not arrive.
 const look = 250 * time.Millisecond
 
 // A watch follows a directory file.
@@ -71,7 +71,8 @@ func (w *watch) follow(ctx context.Context, fake *fakeentra.Fake) {
 // is missing for a moment, while an editor replaces it, is no change.
 func (w *watch) update(fake *fakeentra.Fake) string {
 	info, err := os.Stat(w.name)
-	if err != nil || info.ModTime().Equal(w.seen.ModTime()) && info.Size() == w.seen.Size() && os.SameFile(info, w.seen) {
+	if err != nil ||
+		info.ModTime().Equal(w.seen.ModTime()) && info.Size() == w.seen.Size() && os.SameFile(info, w.seen) {
 		return ""
 	}
 	text, err := w.read()

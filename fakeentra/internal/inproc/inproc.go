@@ -105,7 +105,8 @@ func (s *stream) WriteHeader(status int) {
 
 func (s *stream) writeHeader(status int) {
 	if s.status == 0 && status >= 200 {
-		s.status, s.sent = status, s.header.Clone()
+		s.status = status
+		s.sent = s.header.Clone()
 	}
 }
 

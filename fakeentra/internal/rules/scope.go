@@ -28,7 +28,8 @@ var OIDCScopes = []string{"openid", "profile", "email", "offline_access"}
 // GraphApp is Microsoft Graph as a resource, with some of its delegated permissions. Compare
 // pointers to it: it stands in no directory.
 var GraphApp = directory.App{
-	ID: directory.GraphAppID, DisplayName: "Microsoft Graph",
+	ID:             directory.GraphAppID,
+	DisplayName:    "Microsoft Graph",
 	IdentifierURIs: []string{"https://graph.microsoft.com", "https://graph.microsoft.com/"},
 	Scopes: []directory.Scope{
 		{Name: "User.Read", DisplayName: "Sign you in and read your profile"},

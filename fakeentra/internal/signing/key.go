@@ -127,8 +127,10 @@ func newKey(now time.Time, subject string) (*Key, error) {
 		return nil, fmt.Errorf("fakeentra: a new signing key: %w", err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: subject},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(5, 0, 0),
+		SerialNumber: big.NewInt(now.UnixNano()),
+		Subject:      pkix.Name{CommonName: subject},
+		NotBefore:    now.Add(-time.Hour),
+		NotAfter:     now.AddDate(5, 0, 0),
 	}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {

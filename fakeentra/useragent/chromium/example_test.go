@@ -16,7 +16,10 @@ import (
 func Example() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprint(w, `<p id="here"></p><script>document.getElementById("here").textContent = "written by script"</script>`)
+		fmt.Fprint(
+			w,
+			`<p id="here"></p><script>document.getElementById("here").textContent = "written by script"</script>`,
+		)
 	}))
 	defer server.Close()
 	browser, stop, err := chromium.Start(context.Background(), chromium.Config{})

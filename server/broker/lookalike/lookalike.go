@@ -27,7 +27,8 @@ type knownClient struct {
 	Hosts []string `json:"hosts"`
 	// Loopback says that it also waits for answers on the person's own computer.
 	Loopback bool `json:"loopback"`
-	// CommonWord says that the name is a word that other names may contain, as in "Database Cursor Viewer".
+	// CommonWord says that the name is a word that other names may contain, as in "Database Cursor
+	// Viewer".
 	CommonWord bool `json:"commonWord"`
 	// Source says where this is known from.
 	Source string `json:"source"`
@@ -81,7 +82,8 @@ func Load() (*Table, error) {
 // Likeness is a known client that a name or host may be taken for.
 type Likeness struct {
 	Name string
-	// Hosts are where that client really gets its answers. None means the person's own computer alone.
+	// Hosts are where that client really gets its answers. None means the person's own computer
+	// alone.
 	Hosts []string
 }
 
@@ -111,7 +113,8 @@ func (t *Table) Client(name, host string, loopback bool) *Likeness {
 				return nil
 			}
 			if len(client.Names[i]) > len(foundName) {
-				found, foundName = client, client.Names[i]
+				found = client
+				foundName = client.Names[i]
 			}
 		}
 	}
@@ -220,15 +223,25 @@ var pairs = strings.NewReplacer("rn", "m", "vv", "w")
 
 // symbols that stand for letters between letters.
 var symbols = map[rune]rune{
-	'|': 'l', '!': 'l', '@': 'a', '$': 's', '€': 'e', '©': 'c', '¢': 'c',
-	'₵': 'c', '₽': 'p', '®': 'r', '¥': 'y', '∪': 'u',
+	'|': 'l',
+	'!': 'l',
+	'@': 'a',
+	'$': 's',
+	'€': 'e',
+	'©': 'c',
+	'¢': 'c',
+	'₵': 'c',
+	'₽': 'p',
+	'®': 'r',
+	'¥': 'y',
+	'∪': 'u',
 }
 
 // digits that look like letters. Upper-case I and lower-case i and l are one, too.
 var digits = map[rune]rune{'0': 'o', '1': 'l', '3': 'e', '4': 'a', '5': 's', '7': 't', '8': 'b', 'i': 'l'}
 
-// letter is the lower-case ASCII letter that a character looks like, the character itself if it is a
-// letter or digit that looks like none, or 0.
+// letter is the lower-case ASCII letter that a character looks like, the character itself if it is
+// a letter or digit that looks like none, or 0.
 func (t *Table) letter(r rune, withSymbols bool) rune {
 	if to := symbols[r]; to != 0 && withSymbols {
 		return to
@@ -249,7 +262,8 @@ func (t *Table) letter(r rune, withSymbols bool) rune {
 	return 0
 }
 
-// emblems begin the alphabets of letters in circles, in squares and on flags that have no other form in Unicode.
+// emblems begin the alphabets of letters in circles, in squares and on flags that have no other
+// form in Unicode.
 var emblems = []rune{0x1F130, 0x1F150, 0x1F170, 0x1F1E6}
 
 // emblem is the letter of an emblem, or the character itself.
@@ -270,8 +284,8 @@ type HostProblem struct {
 	LooksLike string
 }
 
-// Host looks at a host in lower-case IDNA ASCII, and compares it with those of known clients and with
-// others. Nil means that there is no reason for a warning.
+// Host looks at a host in lower-case IDNA ASCII, and compares it with those of known clients and
+// with others. Nil means that there is no reason for a warning.
 func (t *Table) Host(host string, others ...string) *HostProblem {
 	shown, err := idna.Punycode.ToUnicode(host)
 	if err != nil {
@@ -304,7 +318,8 @@ func (t *Table) Host(host string, others ...string) *HostProblem {
 }
 
 // imitates reports whether a host looks like another one, or has its name before its own, as in
-// claude.ai.login.example and claude.ai-login.example. A phone shows the beginning of a long address.
+// claude.ai.login.example and claude.ai-login.example. A phone shows the beginning of a long
+// address.
 func imitates(skeleton, of string) bool {
 	within := "." + skeleton
 	return skeleton == of || strings.Contains(within, "."+of+".") || strings.Contains(within, "."+of+"-")
@@ -345,7 +360,8 @@ func (t *Table) MixesScripts(name string) bool {
 	return slices.ContainsFunc(words, mixesScripts)
 }
 
-// scriptSets are the scripts that are written together (UTS 39 sections 5.1 and 5.2, "highly restrictive").
+// scriptSets are the scripts that are written together (UTS 39 sections 5.1 and 5.2, "highly
+// restrictive").
 var scriptSets = map[string][]string{
 	"Latin":    {"Latin", "Japanese", "Korean", "Bopomofo"},
 	"Han":      {"Japanese", "Korean", "Bopomofo"},

@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDemo holds what a newcomer reads after `make demo`, and that the top README shows it word for word.
+// TestDemo holds what a newcomer reads after `make demo`, and that the top README shows it word for
+// word.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -23,21 +24,25 @@ func TestDemo(t *testing.T) {
 	demo := exec.CommandContext(ctx, "../../../testdata/demo/run", programs)
 	demo.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir()}
 	var output bytes.Buffer
-	demo.Stdout, demo.Stderr = &output, &output
+	demo.Stdout = &output
+	demo.Stderr = &output
 	require.NoError(t, demo.Run(), output.String())
 	transcript := steady(output.String())
 	require.True(t, strings.HasSuffix(transcript, "\nUser name is Adele Vance\n"), transcript)
-	snaps.WithConfig(snaps.Dir("../../../testdata/snapshots"), snaps.Filename("demo"), snaps.Ext(".txt")).MatchStandaloneSnapshot(t, transcript)
+	snaps.WithConfig(snaps.Dir("../../../testdata/snapshots"), snaps.Filename("demo"), snaps.Ext(".txt")).
+		MatchStandaloneSnapshot(t, transcript)
 	readme, err := os.ReadFile("../../../README.md")
 	require.NoError(t, err)
 	assert.Contains(t, string(readme), "```text\n"+transcript+"```\n")
 }
 
-// TestLive runs `make live`, as a person with a tenant does. The fake stands in for the tenant. The caller's own
-// settings change nothing, and no file is left behind.
+// TestLive runs `make live`, as a person with a tenant does. The fake stands in for the tenant. The
+// caller's own settings change nothing, and no file is left behind.
 func TestLive(t *testing.T) {
 	t.Parallel()
-	folder, home, temporary := t.TempDir(), t.TempDir(), t.TempDir()
+	folder := t.TempDir()
+	home := t.TempDir()
+	temporary := t.TempDir()
 	root, err := filepath.Abs("../../..")
 	require.NoError(t, err)
 	require.NoError(t, os.Symlink(programs, filepath.Join(folder, "bin")))
@@ -77,12 +82,19 @@ func TestLive(t *testing.T) {
 	}
 }
 
-// steady replaces what differs from run to run: ports by the conventional ones, random values by an ellipsis.
+// steady replaces what differs from run to run: ports by the conventional ones, random values by an
+// ellipsis.
 func steady(transcript string) string {
 	var pairs []string
 	for pattern, port := range map[string]string{`fakeentra +http://`: "8400", `mcp-entra-server +http://`: "8000", `waiting for the answer at http://`: "41234"} {
 		if found := regexp.MustCompile(pattern + `localhost:(\d+)`).FindStringSubmatch(transcript); found != nil {
-			pairs = append(pairs, "localhost:"+found[1], "localhost:"+port, "localhost%3A"+found[1], "localhost%3A"+port)
+			pairs = append(
+				pairs,
+				"localhost:"+found[1],
+				"localhost:"+port,
+				"localhost%3A"+found[1],
+				"localhost%3A"+port,
+			)
 		}
 	}
 	transcript = strings.NewReplacer(pairs...).Replace(transcript)

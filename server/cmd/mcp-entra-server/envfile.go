@@ -46,7 +46,8 @@ func readEnvFile(name string, asked bool) ([]envLine, error) {
 	return parseEnv(name, text)
 }
 
-// parseEnv reads KEY=value lines as they are: nothing is substituted. Its errors quote no value, which may be a secret.
+// parseEnv reads KEY=value lines as they are: nothing is substituted. Its errors quote no value,
+// which may be a secret.
 func parseEnv(name string, text []byte) ([]envLine, error) {
 	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) ||
 		bytes.IndexByte(text, 0) >= 0 {
@@ -100,7 +101,8 @@ func parseEnvLine(line string) (envLine, error) {
 	return envLine{key: key, value: value, literal: literal}, nil
 }
 
-// lineOf names a line by its key where that is a setting, since anything else may be a piece of a secret.
+// lineOf names a line by its key where that is a setting, since anything else may be a piece of a
+// secret.
 func lineOf(key string) string {
 	if slices.Contains(keys, key) {
 		return key
@@ -111,14 +113,17 @@ func lineOf(key string) string {
 var errQuote = errors.New("has a quote that is not closed on the same line: close it, and put a value " +
 	`that has quotes itself into the other kind, '…' or "…"`)
 
-// parseEnvValue reads what stands behind the equals sign, as a shell would: plain, in single or in double quotes.
+// parseEnvValue reads what stands behind the equals sign, as a shell would: plain, in single or in
+// double quotes.
 func parseEnvValue(text string) (value string, literal bool, err error) {
 	var rest string
 	blank := noValue.MatchString(text)
 	text = strings.TrimLeft(text, " \t")
 	switch {
 	case strings.HasPrefix(text, "'"):
-		value, rest, literal = text[1:], "", true
+		value = text[1:]
+		rest = ""
+		literal = true
 		// A shell writes a single quote between single quotes as '\''.
 		var parts []string
 		for value, rest, literal = strings.Cut(value, "'"); literal && strings.HasPrefix(rest, `\''`); {

@@ -25,9 +25,9 @@ func explainListen(address string, err error) string {
 		address, err)
 }
 
-// listen takes an address. The name localhost means both loopback addresses at the same port, or none: with only one of
-// them, another program could take the other and be reached in this one's place. A machine without IPv6 has just the
-// one.
+// listen takes an address. The name localhost means both loopback addresses at the same port, or
+// none: with only one of them, another program could take the other and be reached in this one's
+// place. A machine without IPv6 has just the one.
 func listen(address string) ([]net.Listener, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

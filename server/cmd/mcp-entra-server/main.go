@@ -19,7 +19,8 @@ import (
 )
 
 func main() {
-	// The standard library writes what an upstream sent unasked, which may be a caller's, to the default log.
+	// The standard library writes what an upstream sent unasked, which may be a caller's, to the
+	// default log.
 	log.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second Ctrl-C ends the program at once.
@@ -82,11 +83,31 @@ address in use, a tenant or secret that Entra refuses.`,
 	set := command.Flags()
 	set.SortFlags = false
 	set.StringVar(&flags.envFile, "env", ".env", "read settings from `FILE`")
-	set.StringVar(&flags.address, "addr", "", "listen on `HOST:PORT` (MCP_ADDR); localhost is both loopback addresses, port 0 is a free one")
-	set.StringVar(&flags.publicURL, "public-url", "", "the `URL` that clients and browsers reach the server at (MCP_PUBLIC_URL)")
+	set.StringVar(
+		&flags.address,
+		"addr",
+		"",
+		"listen on `HOST:PORT` (MCP_ADDR); localhost is both loopback addresses, port 0 is a free one",
+	)
+	set.StringVar(
+		&flags.publicURL,
+		"public-url",
+		"",
+		"the `URL` that clients and browsers reach the server at (MCP_PUBLIC_URL)",
+	)
 	set.StringVar(&flags.store, "store", "", "where grants are kept (STORE_URL): memory: or file:PATH")
-	set.StringVar(&flags.upstream, "upstream", "", "stand in front of the MCP server at `URL` (MCP_UPSTREAM), in place of this program's own tools")
-	set.BoolVar(&flags.trustFakeKeys, "trust-public-fake-keys", false, "accept sign-ins that anybody can forge: fakeentra's keys are public (always so when the authority is on loopback)")
+	set.StringVar(
+		&flags.upstream,
+		"upstream",
+		"",
+		"stand in front of the MCP server at `URL` (MCP_UPSTREAM), in place of this program's own tools",
+	)
+	set.BoolVar(
+		&flags.trustFakeKeys,
+		"trust-public-fake-keys",
+		false,
+		"accept sign-ins that anybody can forge: fakeentra's keys are public (always so when the authority is on loopback)",
+	)
 	set.BoolVar(&flags.verbose, "verbose", false, "log every request")
 	command.CompletionOptions.HiddenDefaultCmd = true
 	return command
@@ -111,7 +132,8 @@ func explainFlag(command *cobra.Command, err error) error {
 	)
 	switch {
 	case errors.As(err, &unknown):
-		name, guess := unknown.GetSpecifiedName(), ""
+		name := unknown.GetSpecifiedName()
+		guess := ""
 		command.Flags().VisitAll(func(flag *pflag.Flag) {
 			if distance(flag.Name, name) <= 2 {
 				guess = " (did you mean --" + flag.Name + "?)"

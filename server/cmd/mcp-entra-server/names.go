@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// restrictions are the settings that let in only what they list. The server does not start when one is empty, or when
-// its name is misspelt: it would let in everything.
+// restrictions are the settings that let in only what they list. The server does not start when one
+// is empty, or when its name is misspelt: it would let in everything.
 var restrictions = []string{
 	"AUTH_ALLOWED_CLIENTS", "AUTH_ALLOWED_TENANTS", "AUTH_APP_ROLES", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_SCOPES",
 	"MCP_ALLOWED_ORIGINS", "MCP_TRUSTED_PROXIES",
@@ -24,9 +24,9 @@ var clientKeys = []string{
 // opening are the restrictions without which more callers are let in than with them.
 var opening = []string{"AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS"}
 
-// checkName refuses a name that is nearly a restriction's. Other software has variables such as ALLOWED_ORIGINS, so in
-// the environment a name without our prefixes stops the start only if a restriction of direct mode that would have let
-// in fewer callers is not set.
+// checkName refuses a name that is nearly a restriction's. Other software has variables such as
+// ALLOWED_ORIGINS, so in the environment a name without our prefixes stops the start only if a
+// restriction of direct mode that would have let in fewer callers is not set.
 func (v *values) checkName(name, origin string) error {
 	if slices.Contains(keys, name) || slices.Contains(clientKeys, name) {
 		return nil
@@ -45,8 +45,9 @@ func (v *values) checkName(name, origin string) error {
 	return nil
 }
 
-// reportName says that a name has no effect: any in the file that begins as settings do, and any that is likely meant
-// for a setting. A variable of other software is let be when it only resembles a setting that was given.
+// reportName says that a name has no effect: any in the file that begins as settings do, and any
+// that is likely meant for a setting. A variable of other software is let be when it only resembles
+// a setting that was given.
 func (v *values) reportName(name, origin string, logger *slog.Logger) {
 	if slices.Contains(keys, name) || slices.Contains(clientKeys, name) {
 		return
@@ -67,7 +68,8 @@ func firstWord(name string) string {
 	return word
 }
 
-// nearest is the setting that a misspelt name was most likely meant to be, or nothing when it is like none.
+// nearest is the setting that a misspelt name was most likely meant to be, or nothing when it is
+// like none.
 func nearest(name string) string {
 	for _, alike := range []func(name, key string) bool{isTypo, isRenamed, isExtended, isShortened} {
 		for _, key := range keys {
@@ -79,14 +81,15 @@ func nearest(name string) string {
 	return ""
 }
 
-// isTypo reports whether a name differs from a setting's in case, separators, singular and plural, the order of words,
-// or a letter or two too many, too few, wrong or swapped.
+// isTypo reports whether a name differs from a setting's in case, separators, singular and plural,
+// the order of words, or a letter or two too many, too few, wrong or swapped.
 func isTypo(name, key string) bool {
 	said, meant := alignedWords(name, key)
 	if len(said) == 0 || slices.Contains(foreign, said[0]) {
 		return false
 	}
-	whole, own := strings.Join(said, ""), strings.Join(meant, "")
+	whole := strings.Join(said, "")
+	own := strings.Join(meant, "")
 	return distance(whole, own) <= allowance(own) || sameWords(said, meant)
 }
 
@@ -97,14 +100,15 @@ var foreign = []string{"oauth", "oauth2", "auth0"}
 var prefixes = []string{"auth", "mcp", "store", "entra", "azure", "oauth", "mcpauth", "mcpentra", "mcpserver",
 	"entraauth"}
 
-// isRenamed reports whether a name is a setting's behind another prefix, or behind none where it is long enough to be
-// like no other.
+// isRenamed reports whether a name is a setting's behind another prefix, or behind none where it is
+// long enough to be like no other.
 func isRenamed(name, key string) bool {
 	said, meant := alignedWords(name, key)
 	if len(said) == 0 || said[0] == "auth0" || said[0] == "oauth2" {
 		return false
 	}
-	whole, stem := strings.Join(said, ""), strings.Join(meant[1:], "")
+	whole := strings.Join(said, "")
+	stem := strings.Join(meant[1:], "")
 	if len(stem) < len("clientid") {
 		// SCOPES alone is a word of many programs, and so is URL behind any prefix.
 		return len(stem) >= len("scope") && (whole == "mcp"+stem || whole == "auth"+stem)
@@ -124,12 +128,14 @@ func isRenamed(name, key string) bool {
 // isBare reports whether a name is a setting's without a prefix.
 func isBare(name, key string) bool {
 	said, meant := alignedWords(name, key)
-	whole, stem := strings.Join(said, ""), strings.Join(meant[1:], "")
+	whole := strings.Join(said, "")
+	stem := strings.Join(meant[1:], "")
 	return distance(whole, stem) <= 1 || sameWords(said, meant[1:])
 }
 
-// isExtended reports whether a name is a setting's with one word more, such as AUTH_ALLOWED_CLIENTS_LIST, or without
-// its last word, if the rest is long enough to be like no other.
+// isExtended reports whether a name is a setting's with one word more, such as
+// AUTH_ALLOWED_CLIENTS_LIST, or without its last word, if the rest is long enough to be like no
+// other.
 func isExtended(name, key string) bool {
 	said, meant := alignedWords(name, key)
 	if len(said) < 2 || said[0] != meant[0] {
@@ -146,13 +152,15 @@ func isExtended(name, key string) bool {
 	return false
 }
 
-// isShortened reports whether a name is a setting's with one word left out: AUTH_SECRET for AUTH_CLIENT_SECRET.
+// isShortened reports whether a name is a setting's with one word left out: AUTH_SECRET for
+// AUTH_CLIENT_SECRET.
 func isShortened(name, key string) bool {
 	said, meant := alignedWords(name, key)
 	if len(said) < 2 || len(said) != len(meant)-1 || said[0] != meant[0] {
 		return false
 	}
-	last, lastMeant := said[len(said)-1], meant[len(meant)-1]
+	last := said[len(said)-1]
+	lastMeant := meant[len(meant)-1]
 	if lastMeant == "id" {
 		return slices.Equal(said, meant[:len(meant)-1])
 	}
@@ -174,12 +182,14 @@ func allowance(text string) int {
 // maxName is the length of the longest name that is compared, in bytes.
 const maxName = 80
 
-// alignedWords are the words of a name and a setting. CLIENT_IDS is CLIENTS where the setting says CLIENTS.
+// alignedWords are the words of a name and a setting. CLIENT_IDS is CLIENTS where the setting says
+// CLIENTS.
 func alignedWords(name, key string) (said, meant []string) {
 	if len(name) > maxName {
 		return nil, nil
 	}
-	said, meant = words(name), words(key)
+	said = words(name)
+	meant = words(key)
 	if last := len(said) - 1; last > 0 && said[last] == "id" && meant[len(meant)-1] != "id" {
 		said = said[:last]
 	}
@@ -200,9 +210,11 @@ func words(name string) []string {
 	return all
 }
 
-// distance counts the letters to add, leave out, change or swap with the next (optimal string alignment).
+// distance counts the letters to add, leave out, change or swap with the next (optimal string
+// alignment).
 func distance(from, to string) int {
-	a, b := []rune(from), []rune(to)
+	a := []rune(from)
+	b := []rune(to)
 	rows := make([][]int, len(a)+1)
 	for i := range rows {
 		rows[i] = make([]int, len(b)+1)

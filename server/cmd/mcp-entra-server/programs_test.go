@@ -49,7 +49,8 @@ func TestPrograms(t *testing.T) {
 	testscript.Run(t, params("testdata/*.txt"))
 }
 
-// TestFlowPerRevision runs the flow from 401 to tool call with the client held to each published revision.
+// TestFlowPerRevision runs the flow from 401 to tool call with the client held to each published
+// revision.
 func TestFlowPerRevision(t *testing.T) {
 	t.Parallel()
 	for _, revision := range []string{"2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"} {
@@ -94,7 +95,8 @@ func params(files string) testscript.Params {
 	}
 }
 
-// A process is a program that a script has started. Its output goes to NAME.log in the script's folder.
+// A process is a program that a script has started. Its output goes to NAME.log in the script's
+// folder.
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed once all output is read and the exit status is known
@@ -116,19 +118,23 @@ func (p *processes) killAll() {
 	}
 }
 
-// patience is how long a program may take to do one thing on a busy machine before the test calls it stuck.
+// patience is how long a program may take to do one thing on a busy machine before the test calls
+// it stuck.
 const patience = 30 * time.Second
 
-// start runs `start NAME PATTERN PROGRAM ARGS…`: it starts the program and waits until a line of its output matches the
-// pattern. The pattern's first group is then the variable NAME of the script.
+// start runs `start NAME PATTERN PROGRAM ARGS…`: it starts the program and waits until a line of
+// its output matches the pattern. The pattern's first group is then the variable NAME of the
+// script.
 func start(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: start NAME PATTERN PROGRAM ARGS…")
 	}
-	name, pattern := args[0], regexp.MustCompile(args[1])
+	name := args[0]
+	pattern := regexp.MustCompile(args[1])
 	cmd := command(ts, args[2], args[3:])
 	read, write := io.Pipe()
-	cmd.Stdout, cmd.Stderr = write, write
+	cmd.Stdout = write
+	cmd.Stderr = write
 	log, err := os.Create(ts.MkAbs(name + ".log"))
 	ts.Check(err)
 	ts.Check(cmd.Start())
@@ -161,7 +167,13 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	case value, ok := <-found:
 		if !ok {
 			<-one.done
-			ts.Fatalf("%s ended (%v) without a line that matches %q:\n%s", name, cmd.ProcessState, pattern, ts.ReadFile(name+".log"))
+			ts.Fatalf(
+				"%s ended (%v) without a line that matches %q:\n%s",
+				name,
+				cmd.ProcessState,
+				pattern,
+				ts.ReadFile(name+".log"),
+			)
 		}
 		ts.Setenv(name, value)
 	case <-time.After(patience):
@@ -190,8 +202,8 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	expectExit(ts, args[0], one.cmd.ProcessState.ExitCode(), args[1])
 }
 
-// exits runs `exits CODE PROGRAM ARGS…` to its end and expects the exit status; what it wrote is in stdout.txt and
-// stderr.txt.
+// exits runs `exits CODE PROGRAM ARGS…` to its end and expects the exit status; what it wrote is in
+// stdout.txt and stderr.txt.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE PROGRAM ARGS…")
@@ -203,7 +215,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	stderr, err := os.Create(ts.MkAbs("stderr.txt"))
 	ts.Check(err)
 	defer stderr.Close()
-	cmd.Stdout, cmd.Stderr = stdout, stderr
+	cmd.Stdout = stdout
+	cmd.Stderr = stderr
 	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
 	err = cmd.Run()
@@ -223,7 +236,12 @@ func expectExit(ts *testscript.TestScript, name string, got int, want string) {
 func command(ts *testscript.TestScript, program string, args []string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(programs, program), args...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ()[:0:0], "PATH="+ts.Getenv("PATH"), "HOME="+ts.Getenv("HOME"), "BROWSER="+ts.Getenv("BROWSER"))
+	cmd.Env = append(
+		os.Environ()[:0:0],
+		"PATH="+ts.Getenv("PATH"),
+		"HOME="+ts.Getenv("HOME"),
+		"BROWSER="+ts.Getenv("BROWSER"),
+	)
 	for _, key := range []string{
 		"AUTH_MODE", "AUTH_AUTHORITY", "AUTH_TENANT_ID", "AUTH_CLIENT_ID", "AUTH_CLIENT_SECRET", "AUTH_SCOPES",
 		"MCP_ADDR", "MCP_PUBLIC_URL", "STORE_URL", "MCP_KEYS_FILE", "MCP_TOKEN_STORE", "MCP_CLIENT_ID",

@@ -339,7 +339,8 @@ var listens = regexp.MustCompile(`(?:listening on|serving) (http\S+)`)
 func serving(t *testing.T, command *exec.Cmd) *started {
 	t.Helper()
 	read, write := io.Pipe()
-	command.Stdout, command.Stderr = write, write
+	command.Stdout = write
+	command.Stderr = write
 	require.NoError(t, command.Start())
 	one := &started{cmd: command, ended: make(chan struct{})}
 	go func() {

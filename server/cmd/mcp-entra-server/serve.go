@@ -49,13 +49,24 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 		return err
 	}
 	config := server.Config{
-		PublicURL: s.publicURL, Path: s.path, AllowedOrigins: s.allowedOrigins, Version: version(),
-		TrustedProxies: s.trustedProxies,
-		Entra:          s.registration(), Direct: s.direct, Scopes: s.apiScopes(), Upstream: s.upstream,
-		UpstreamHeaders: s.upstreamHeaders, UpstreamQuery: s.upstreamQuery,
-		Stateful: s.stateful, LegacySSE: s.legacySSE, MaxCall: s.maxCall, Limits: s.limits,
+		PublicURL:              s.publicURL,
+		Path:                   s.path,
+		AllowedOrigins:         s.allowedOrigins,
+		Version:                version(),
+		TrustedProxies:         s.trustedProxies,
+		Entra:                  s.registration(),
+		Direct:                 s.direct,
+		Scopes:                 s.apiScopes(),
+		Upstream:               s.upstream,
+		UpstreamHeaders:        s.upstreamHeaders,
+		UpstreamQuery:          s.upstreamQuery,
+		Stateful:               s.stateful,
+		LegacySSE:              s.legacySSE,
+		MaxCall:                s.maxCall,
+		Limits:                 s.limits,
 		RegistrationsPerMinute: s.registrations,
-		HTTPClient:             client, Logger: logger,
+		HTTPClient:             client,
+		Logger:                 logger,
 	}
 	if s.direct != nil && s.keysFile != "" {
 		if config.Keys, err = readKeys(s.keysFile); err != nil {
@@ -72,7 +83,8 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 			return err
 		}
 		defer kept.Close()
-		config.Store, config.Keys = kept, keys
+		config.Store = kept
+		config.Keys = keys
 	}
 	mcp, err := server.New(ctx, config)
 	if err != nil {
@@ -83,7 +95,13 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 		return err
 	}
 	if !loopbackHost(s.address) && strings.HasPrefix(s.publicURL, "http://") {
-		logger.Warn("listening beyond loopback, though the public URL is a loopback one", "address", s.address, "public_url", s.publicURL)
+		logger.Warn(
+			"listening beyond loopback, though the public URL is a loopback one",
+			"address",
+			s.address,
+			"public_url",
+			s.publicURL,
+		)
 	}
 	if s.upstream != "" {
 		lookAtUpstream(ctx, s.upstream, logger)
@@ -95,8 +113,8 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	return listenAndServe(ctx, listeners, mcp, watch, logger)
 }
 
-// firstLook asks Entra whether the settings are right. A refusal ends the program. An issuer that cannot be reached
-// does not, since it may come back; Watch asks again and reports it.
+// firstLook asks Entra whether the settings are right. A refusal ends the program. An issuer that
+// cannot be reached does not, since it may come back; Watch asks again and reports it.
 func firstLook(ctx context.Context, mcp *server.Server) (reached bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, firstCheck)
 	defer cancel()
@@ -108,7 +126,8 @@ func firstLook(ctx context.Context, mcp *server.Server) (reached bool, err error
 	return err == nil, err
 }
 
-// lookAtUpstream says in the log what an operator should know of the upstream before the first call.
+// lookAtUpstream says in the log what an operator should know of the upstream before the first
+// call.
 func lookAtUpstream(ctx context.Context, address string, logger *slog.Logger) {
 	target, err := url.Parse(address)
 	if err != nil {
@@ -130,10 +149,20 @@ func lookAtUpstream(ctx context.Context, address string, logger *slog.Logger) {
 	_ = connection.Close()
 }
 
-func listenAndServe(ctx context.Context, listeners []net.Listener, mcp *server.Server, watch func(context.Context) error, logger *slog.Logger) error {
+func listenAndServe(
+	ctx context.Context,
+	listeners []net.Listener,
+	mcp *server.Server,
+	watch func(context.Context) error,
+	logger *slog.Logger,
+) error {
 	httpServer := &http.Server{
-		Handler: logged(mcp, logger), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		Handler:           logged(mcp, logger),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 	watching, stopWatching := context.WithCancel(ctx)
 	watched := make(chan struct{})
@@ -171,7 +200,8 @@ func listenAndServe(ctx context.Context, listeners []net.Listener, mcp *server.S
 	return nil
 }
 
-// outbound is the client for Entra and Graph. With a CA file it trusts that authority besides the system's.
+// outbound is the client for Entra and Graph. With a CA file it trusts that authority besides the
+// system's.
 func outbound(caFile string) (*http.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxResponseHeaderBytes = 64 << 10
@@ -203,7 +233,18 @@ func logged(next http.Handler, logger *slog.Logger) http.Handler {
 		began := time.Now()
 		answer := &statusWriter{ResponseWriter: w}
 		next.ServeHTTP(answer, r)
-		logger.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "status", answer.status, "took", time.Since(began).Round(time.Microsecond).String())
+		logger.DebugContext(
+			r.Context(),
+			"request",
+			"method",
+			r.Method,
+			"path",
+			r.URL.Path,
+			"status",
+			answer.status,
+			"took",
+			time.Since(began).Round(time.Microsecond).String(),
+		)
 	})
 }
 

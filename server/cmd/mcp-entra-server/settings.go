@@ -22,8 +22,8 @@ type flagValues struct {
 	trustFakeKeys, verbose                       bool
 }
 
-// Settings are what the program was told, by .env, the environment and flags. Values are checked where they are used;
-// here it is only decided whose word counts.
+// Settings are what the program was told, by .env, the environment and flags. Values are checked
+// where they are used; here it is only decided whose word counts.
 type settings struct {
 	*values
 	tenantID, clientID, clientSecret, authority, graphURL, caFile, redirectURI string
@@ -110,8 +110,8 @@ func (s *settings) read() (err error) {
 	return nil
 }
 
-// directKeys mean something in direct mode only. In broker mode one of them is a mistake that must not be passed over:
-// a person who lists tenants believes that others are refused.
+// directKeys mean something in direct mode only. In broker mode one of them is a mistake that must
+// not be passed over: a person who lists tenants believes that others are refused.
 var directKeys = []string{
 	"AUTH_AUDIENCE", "AUTH_SCOPES", "AUTH_TOKEN_VERSION",
 	"AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_APP_ROLES",
@@ -202,9 +202,12 @@ func (s *settings) readEndpoint() (err error) {
 // readLimits reads what callers may have at once.
 func (s *settings) readLimits() error {
 	for key, into := range map[string]*int{
-		"MCP_CALLER_SESSIONS": &s.limits.CallerSessions, "MCP_TOTAL_SESSIONS": &s.limits.TotalSessions,
-		"MCP_CALLER_STREAMS": &s.limits.CallerStreams, "MCP_TOTAL_STREAMS": &s.limits.TotalStreams,
-		"MCP_CALLER_CALLS": &s.limits.CallerCalls, "MCP_TOTAL_CALLS": &s.limits.TotalCalls,
+		"MCP_CALLER_SESSIONS": &s.limits.CallerSessions,
+		"MCP_TOTAL_SESSIONS":  &s.limits.TotalSessions,
+		"MCP_CALLER_STREAMS":  &s.limits.CallerStreams,
+		"MCP_TOTAL_STREAMS":   &s.limits.TotalStreams,
+		"MCP_CALLER_CALLS":    &s.limits.CallerCalls,
+		"MCP_TOTAL_CALLS":     &s.limits.TotalCalls,
 	} {
 		text := s.get(key)
 		if text == "" {
@@ -241,8 +244,13 @@ func list(text string) []string {
 // registration is the app registration that signs people in.
 func (s *settings) registration() entra.Config {
 	return entra.Config{
-		Authority: s.authority, TenantID: s.tenantID, ClientID: s.clientID, ClientSecret: s.clientSecret, RedirectURI: s.redirectURI,
-		GraphURL: s.graphURL, TrustPublicFakeKeys: s.trustFakeKeys,
+		Authority:           s.authority,
+		TenantID:            s.tenantID,
+		ClientID:            s.clientID,
+		ClientSecret:        s.clientSecret,
+		RedirectURI:         s.redirectURI,
+		GraphURL:            s.graphURL,
+		TrustPublicFakeKeys: s.trustFakeKeys,
 	}
 }
 
@@ -250,7 +258,10 @@ func (s *settings) registration() entra.Config {
 func (s *settings) apiScopes() []broker.Scope {
 	var all []broker.Scope
 	for _, name := range s.scopes {
-		all = append(all, broker.Scope{Name: name, Description: "use its tools for you", Upstream: []string{"User.Read"}})
+		all = append(
+			all,
+			broker.Scope{Name: name, Description: "use its tools for you", Upstream: []string{"User.Read"}},
+		)
 	}
 	return all
 }

@@ -141,11 +141,17 @@ func TestReadReportsNameWithoutPrefix(t *testing.T) {
 func TestReadReportsMisspeltKey(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"AUTH_SECRET": "AUTH_CLIENT_SECRET", "AUTH_CLIENT_SECERT": "AUTH_CLIENT_SECRET",
-		"CLIENT_SECRET_AUTH": "AUTH_CLIENT_SECRET", "AUTH_TENANT": "AUTH_TENANT_ID",
-		"AUTH_TENNANT_ID": "AUTH_TENANT_ID", "AUTH_MODES": "AUTH_MODE", "MCP_PUBLICURL": "MCP_PUBLIC_URL",
-		"mcp_path": "MCP_PATH", "MCP_ADRR": "MCP_ADDR",
-		"AUTH_KEYS_FILE": "MCP_KEYS_FILE", "AUTH_CLIENTID": "AUTH_CLIENT_ID",
+		"AUTH_SECRET":         "AUTH_CLIENT_SECRET",
+		"AUTH_CLIENT_SECERT":  "AUTH_CLIENT_SECRET",
+		"CLIENT_SECRET_AUTH":  "AUTH_CLIENT_SECRET",
+		"AUTH_TENANT":         "AUTH_TENANT_ID",
+		"AUTH_TENNANT_ID":     "AUTH_TENANT_ID",
+		"AUTH_MODES":          "AUTH_MODE",
+		"MCP_PUBLICURL":       "MCP_PUBLIC_URL",
+		"mcp_path":            "MCP_PATH",
+		"MCP_ADRR":            "MCP_ADDR",
+		"AUTH_KEYS_FILE":      "MCP_KEYS_FILE",
+		"AUTH_CLIENTID":       "AUTH_CLIENT_ID",
 		"AZURE_CLIENT_SECRET": "AUTH_CLIENT_SECRET",
 	} {
 		_, log, _ := read(t, name+"=x\n")
@@ -164,10 +170,25 @@ func TestReadReportsMisspeltKey(t *testing.T) {
 func TestReadExpandsNoVariable(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`a$Bc~d`: `a$Bc~d`, `$5~x`: `$5~x`, `a$`: `a$`, `ab#cd`: `ab#cd`, `#ab`: `#ab`, `ab # why`: `ab`,
-		`a\nb`: `a\nb`, ` ab `: `ab`, `a=b==`: `a=b==`, `a"b'c`: `a"b'c`,
-		`'a$B # c'`: `a$B # c`, `'${A}'`: `${A}`, `'a'\''b'`: `a'b`, `'a\'`: `a\`, `"a$Bc"`: `a$Bc`,
-		`"a\"b\\c" # why`: `a"b\c`, `"a # b"`: `a # b`, `''`: ``, `a:b`: `a:b`,
+		`a$Bc~d`:          `a$Bc~d`,
+		`$5~x`:            `$5~x`,
+		`a$`:              `a$`,
+		`ab#cd`:           `ab#cd`,
+		`#ab`:             `#ab`,
+		`ab # why`:        `ab`,
+		`a\nb`:            `a\nb`,
+		` ab `:            `ab`,
+		`a=b==`:           `a=b==`,
+		`a"b'c`:           `a"b'c`,
+		`'a$B # c'`:       `a$B # c`,
+		`'${A}'`:          `${A}`,
+		`'a'\''b'`:        `a'b`,
+		`'a\'`:            `a\`,
+		`"a$Bc"`:          `a$Bc`,
+		`"a\"b\\c" # why`: `a"b\c`,
+		`"a # b"`:         `a # b`,
+		`''`:              ``,
+		`a:b`:             `a:b`,
 	} {
 		s, _, err := read(t, "AUTH_TENANT_ID=x\nexport AUTH_CLIENT_SECRET="+text)
 		require.NoError(t, err, text)

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheExampleIsTrue turns every key of .env.example on, in the mode that it is for. The program knows them all, and
-// stops at the first that has to be filled in.
+// TestTheExampleIsTrue turns every key of .env.example on, in the mode that it is for. The program
+// knows them all, and stops at the first that has to be filled in.
 func TestTheExampleIsTrue(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join("..", "..", "..", ".env.example"))
@@ -50,8 +50,16 @@ func TestTheExampleIsTrue(t *testing.T) {
 			}
 			file += change.line + "\n" // the last of two lines counts
 			require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), []byte(file), 0o600))
-			run := exec.CommandContext(t.Context(), filepath.Join(programs, "mcp-entra-server"), "--addr", "localhost:0", "--store", "memory:")
-			run.Dir, run.Env = dir, []string{"HOME=" + dir}
+			run := exec.CommandContext(
+				t.Context(),
+				filepath.Join(programs, "mcp-entra-server"),
+				"--addr",
+				"localhost:0",
+				"--store",
+				"memory:",
+			)
+			run.Dir = dir
+			run.Env = []string{"HOME=" + dir}
 			out, err := run.CombinedOutput()
 			var exit *exec.ExitError
 			require.ErrorAs(t, err, &exit)

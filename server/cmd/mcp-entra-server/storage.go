@@ -24,9 +24,12 @@ func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store.Sto
 	if where == "" {
 		folder, err := stateFolder()
 		if err != nil {
-			return nil, nil, fmt.Errorf("STORE_URL is missing, and there is no home directory to keep a file in: write memory: or file:PATH")
+			return nil, nil, fmt.Errorf(
+				"STORE_URL is missing, and there is no home directory to keep a file in: write memory: or file:PATH",
+			)
 		}
-		// One file for each registration, so that what a fake has vouched for never counts in front of a tenant.
+		// One file for each registration, so that what a fake has vouched for never counts in front
+		// of a tenant.
 		sum := sha256.Sum256([]byte(server.Deployment(s.registration())))
 		where = "file:" + filepath.Join(folder, "grants-"+hex.EncodeToString(sum[:4])+".db")
 	}
@@ -92,8 +95,8 @@ func stateFolder() (string, error) {
 	return filepath.Join(home, ".local", "state", "mcpentra"), nil
 }
 
-// makeKeys makes a keys file for a new store. One that is missing beside an old store is a mistake: what the store
-// holds could not be read any more.
+// makeKeys makes a keys file for a new store. One that is missing beside an old store is a mistake:
+// what the store holds could not be read any more.
 func makeKeys(name, storePath string, fresh bool) error {
 	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
 		return nil // readKeys says what is wrong with it, if anything

@@ -27,8 +27,8 @@ import (
 	"mcpentra/fakeentra/useragent"
 )
 
-// TestInteropTypeScriptUpstream runs the program in front of a server on the TypeScript SDK, signs in, and calls a tool
-// that goes on only once its progress has arrived.
+// TestInteropTypeScriptUpstream runs the program in front of a server on the TypeScript SDK, signs
+// in, and calls a tool that goes on only once its progress has arrived.
 func TestInteropTypeScriptUpstream(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("MCPENTRA_INTEROP") == "" {
@@ -39,23 +39,39 @@ func TestInteropTypeScriptUpstream(t *testing.T) {
 	fake := fakeentra.NewServer(fakeentra.Config{})
 	t.Cleanup(fake.Close)
 	goOn := filepath.Join(t.TempDir(), "go")
-	ownURL, publicURL := "http://127.0.0.1:"+freePort(t)+"/mcp", "http://localhost:"+freePort(t)
+	ownURL := "http://127.0.0.1:" + freePort(t) + "/mcp"
+	publicURL := "http://localhost:" + freePort(t)
 
 	// The upstream asks for the key when it first needs it, so the order does not matter.
 	startProcess(t, "listening", exec.Command("node", filepath.Join(folder, "upstream", "server.mjs")),
 		"PUBLIC_URL="+publicURL, "OWN_URL="+ownURL, "GO="+goOn)
-	startProcess(t, "serving "+regexp.QuoteMeta(publicURL), exec.Command(filepath.Join(programs, "mcp-entra-server"), "--upstream", ownURL, "--store", "memory:"),
-		"AUTH_AUTHORITY="+fake.URL, "AUTH_TENANT_ID="+directory.DefaultTenantID, "AUTH_CLIENT_ID="+directory.DefaultClientID,
-		"AUTH_CLIENT_SECRET="+directory.DefaultClientSecret, "MCP_ADDR="+publicURL[len("http://"):], "MCP_STATEFUL=true")
+	startProcess(
+		t,
+		"serving "+regexp.QuoteMeta(publicURL),
+		exec.Command(filepath.Join(programs, "mcp-entra-server"), "--upstream", ownURL, "--store", "memory:"),
+		"AUTH_AUTHORITY="+fake.URL,
+		"AUTH_TENANT_ID="+directory.DefaultTenantID,
+		"AUTH_CLIENT_ID="+directory.DefaultClientID,
+		"AUTH_CLIENT_SECRET="+directory.DefaultClientSecret,
+		"MCP_ADDR="+publicURL[len("http://"):],
+		"MCP_STATEFUL=true",
+	)
 
 	base := &http.Transport{}
 	t.Cleanup(base.CloseIdleConnections)
-	signedIn, err := client.New(client.Config{Server: publicURL + "/mcp", Base: base, Browser: func(ctx context.Context, page string) error {
-		_, err := (&useragent.Browser{}).Visit(ctx, page)
-		return err
-	}})
+	signedIn, err := client.New(client.Config{
+		Server: publicURL + "/mcp",
+		Base:   base,
+		Browser: func(ctx context.Context, page string) error {
+			_, err := (&useragent.Browser{}).Visit(ctx, page)
+			return err
+		},
+	})
 	require.NoError(t, err)
-	program, err := mcpclient.NewStreamableHttpClient(publicURL+"/mcp", transport.WithHTTPBasicClient(&http.Client{Transport: signedIn}))
+	program, err := mcpclient.NewStreamableHttpClient(
+		publicURL+"/mcp",
+		transport.WithHTTPBasicClient(&http.Client{Transport: signedIn}),
+	)
 	require.NoError(t, err)
 	defer program.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -69,7 +85,8 @@ func TestInteropTypeScriptUpstream(t *testing.T) {
 	})
 	require.NoError(t, program.Start(ctx))
 	_, err = program.Initialize(ctx, mcp.InitializeRequest{Params: mcp.InitializeParams{
-		ProtocolVersion: "2025-11-25", ClientInfo: mcp.Implementation{Name: "t", Version: "1"},
+		ProtocolVersion: "2025-11-25",
+		ClientInfo:      mcp.Implementation{Name: "t", Version: "1"},
 	}})
 	require.NoError(t, err)
 	call := mcp.CallToolRequest{}
@@ -94,8 +111,8 @@ func port(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], number)
 }
 
-// serveTools runs `tools PORT`: an MCP server without any authentication listens there until the script ends. It has one tool,
-// ask, which answers 42.
+// serveTools runs `tools PORT`: an MCP server without any authentication listens there until the
+// script ends. It has one tool, ask, which answers 42.
 func serveTools(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: tools PORT")
@@ -129,11 +146,14 @@ func freePort(t *testing.T) string {
 // startProcess starts a program, waits for a line that matches, and ends it with the test.
 func startProcess(t *testing.T, pattern string, cmd *exec.Cmd, env ...string) {
 	t.Helper()
-	cmd.Dir, cmd.Env = t.TempDir(), append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, env...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, env...)
 	read, write := io.Pipe()
-	cmd.Stdout, cmd.Stderr = write, write
+	cmd.Stdout = write
+	cmd.Stderr = write
 	require.NoError(t, cmd.Start())
-	found, ended := make(chan struct{}), make(chan struct{})
+	found := make(chan struct{})
+	ended := make(chan struct{})
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
 		_ = cmd.Wait()

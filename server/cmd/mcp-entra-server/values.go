@@ -19,7 +19,8 @@ type value struct {
 	literal      bool
 }
 
-// Values are the settings as they were given: flags win over the environment, and the environment wins over the file.
+// Values are the settings as they were given: flags win over the environment, and the environment
+// wins over the file.
 type values struct {
 	file string // the settings file, if there was one
 	set  map[string]value
@@ -97,7 +98,8 @@ var (
 	secretReference = regexp.MustCompile(`\$[({]|\\\$|^\$[A-Z_]+$`)
 )
 
-// check refuses what cannot be meant: restrictions that restrict nothing, and variables, which nothing here replaces.
+// check refuses what cannot be meant: restrictions that restrict nothing, and variables, which
+// nothing here replaces.
 func (v *values) check() error {
 	for _, key := range keys {
 		got, present := v.set[key]
@@ -156,9 +158,14 @@ func (v *values) origin(key string) string {
 
 // fields are the settings behind the fields of server.Config.
 var fields = map[string]string{
-	"PublicURL": "MCP_PUBLIC_URL", "Path": "MCP_PATH", "AllowedOrigins": "MCP_ALLOWED_ORIGINS",
-	"Upstream": "MCP_UPSTREAM", "UpstreamHeaders": "MCP_UPSTREAM_HEADERS", "UpstreamQuery": "MCP_UPSTREAM_QUERY",
-	"LegacySSE": "MCP_LEGACY_SSE", "Scopes": "AUTH_SCOPES",
+	"PublicURL":       "MCP_PUBLIC_URL",
+	"Path":            "MCP_PATH",
+	"AllowedOrigins":  "MCP_ALLOWED_ORIGINS",
+	"Upstream":        "MCP_UPSTREAM",
+	"UpstreamHeaders": "MCP_UPSTREAM_HEADERS",
+	"UpstreamQuery":   "MCP_UPSTREAM_QUERY",
+	"LegacySSE":       "MCP_LEGACY_SSE",
+	"Scopes":          "AUTH_SCOPES",
 }
 
 var settingName = regexp.MustCompile(`\b(AUTH|MCP|STORE)_[A-Z_]+\b`)

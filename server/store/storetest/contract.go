@@ -148,7 +148,8 @@ func full(t *testing.T, s store.Store, _ func(time.Duration)) {
 func sources(t *testing.T, s store.Store, _ func(time.Duration)) {
 	put := func(key, source string, lives time.Duration) {
 		one := record(key, "v", 0, lives)
-		one.Source, one.Limit = source, 5
+		one.Source = source
+		one.Limit = 5
 		_, err := s.Put(t.Context(), one)
 		require.NoError(t, err)
 	}
@@ -192,19 +193,22 @@ func sourceKept(t *testing.T, s store.Store, _ func(time.Duration)) {
 	found, err := s.Get(t.Context(), "k", "a")
 	require.NoError(t, err)
 	assert.Equal(t, "first", found.Source)
-	one.Source, one.Version = "", version
+	one.Source = ""
+	one.Version = version
 	_, err = s.Put(t.Context(), one)
 	require.NoError(t, err)
 	for i := range 20 {
 		other := record(fmt.Sprint(i), "v", 0, 2*time.Hour)
-		other.Source, other.Limit = "other", 3
+		other.Source = "other"
+		other.Limit = 3
 		_, err := s.Put(t.Context(), other)
 		require.NoError(t, err)
 	}
 	found, err = s.Take(t.Context(), "k", "a")
 	require.NoError(t, err, "without a source it stays")
 	assert.Empty(t, found.Source)
-	one.Version, one.Source = 0, strings.Repeat("s", 1000)
+	one.Version = 0
+	one.Source = strings.Repeat("s", 1000)
 	_, err = s.Put(t.Context(), one)
 	assert.Error(t, err)
 }

@@ -21,8 +21,8 @@ import (
 	"mcpentra/server/token"
 )
 
-// ours are the algorithms that the server takes from anybody: Entra's and its own. A vector of another algorithm has to be refused, whatever
-// Wycheproof says of it.
+// ours are the algorithms that the server takes from anybody: Entra's and its own. A vector of
+// another algorithm has to be refused, whatever Wycheproof says of it.
 var ours = []string{"RS256", "ES256"}
 
 // group is a key, or a set of keys, and what is signed with it.
@@ -40,7 +40,12 @@ type group struct {
 
 func TestSignatures(t *testing.T) {
 	t.Parallel()
-	judge(t, "json_web_signature_test.json", 401, func(key json.RawMessage) []json.RawMessage { return []json.RawMessage{key} })
+	judge(
+		t,
+		"json_web_signature_test.json",
+		401,
+		func(key json.RawMessage) []json.RawMessage { return []json.RawMessage{key} },
+	)
 }
 
 func TestKeys(t *testing.T) {
@@ -54,7 +59,8 @@ func TestKeys(t *testing.T) {
 	})
 }
 
-// judge holds every vector of a file against the verifier, whose keys come of a JWKS document over HTTP as an issuer's do.
+// judge holds every vector of a file against the verifier, whose keys come of a JWKS document over
+// HTTP as an issuer's do.
 func judge(t *testing.T, file string, total int, keysOf func(json.RawMessage) []json.RawMessage) {
 	t.Helper()
 	text, err := fs.ReadFile(wycheproof.TestVectors, file)
@@ -63,7 +69,9 @@ func judge(t *testing.T, file string, total int, keysOf func(json.RawMessage) []
 		Groups []group `json:"testGroups"`
 	}
 	require.NoError(t, json.Unmarshal(text, &vectors))
-	judged, accepted, foreign := 0, 0, 0
+	judged := 0
+	accepted := 0
+	foreign := 0
 	for _, group := range vectors.Groups {
 		published := group.Public
 		if published == nil {
@@ -95,10 +103,18 @@ func judge(t *testing.T, file string, total int, keysOf func(json.RawMessage) []
 		}
 	}
 	assert.Equal(t, total, judged, "every vector is judged")
-	t.Logf("%s: %d vectors judged, %d accepted; %d of them are of other algorithms than %v, and refused for that", file, judged, accepted, foreign, ours)
+	t.Logf(
+		"%s: %d vectors judged, %d accepted; %d of them are of other algorithms than %v, and refused for that",
+		file,
+		judged,
+		accepted,
+		foreign,
+		ours,
+	)
 }
 
-// takes reports whether a vector is about a key of our algorithms. A key that names none says by its kind what it is for.
+// takes reports whether a vector is about a key of our algorithms. A key that names none says by
+// its kind what it is for.
 func takes(t *testing.T, keys []json.RawMessage) bool {
 	t.Helper()
 	return slices.ContainsFunc(keys, func(key json.RawMessage) bool {
@@ -111,7 +127,8 @@ func takes(t *testing.T, keys []json.RawMessage) bool {
 	})
 }
 
-// source publishes keys beside one that nothing is signed with, since an issuer whose keys are all of no use counts as out of order.
+// source publishes keys beside one that nothing is signed with, since an issuer whose keys are all
+// of no use counts as out of order.
 func source(t *testing.T, keys []json.RawMessage) token.KeySource {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -120,7 +137,9 @@ func source(t *testing.T, keys []json.RawMessage) token.KeySource {
 	require.NoError(t, err)
 	document, err := json.Marshal(map[string]any{"keys": append(slices.Clone(keys), neighbour)})
 	require.NoError(t, err)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(document) }))
+	server := httptest.NewServer(
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(document) }),
+	)
 	t.Cleanup(server.Close)
 	return (&token.Remote{URL: server.URL, HTTPClient: server.Client()}).Keys
 }

@@ -1,6 +1,7 @@
-// Official-client is what the official conformance suite runs as the client under test. It translates the suite's
-// environment into settings of mcp-entra-client, which has to lie in the same folder, as has fakeentra, whose visit is the
-// person's browser; and it types the commands that a scenario expects.
+// Official-client is what the official conformance suite runs as the client under test. It
+// translates the suite's environment into settings of mcp-entra-client, which has to lie in the
+// same folder, as has fakeentra, whose visit is the person's browser; and it types the commands
+// that a scenario expects.
 package main
 
 import (
@@ -44,7 +45,8 @@ type scenario struct {
 	} `json:"toolCalls"`
 }
 
-// typed are the commands of scenarios that expect something else than the tool test-tool to be called.
+// typed are the commands of scenarios that expect something else than the tool test-tool to be
+// called.
 var typed = map[string]string{
 	"initialize":                          "list",
 	"tools_call":                          `call add_numbers {"a": 5, "b": 3}`,
@@ -63,7 +65,8 @@ func run(arguments []string) (status int, err error) {
 	if len(arguments) == 0 {
 		return 0, errors.New("want the server's URL as the last argument, as the suite gives it")
 	}
-	server, name := arguments[len(arguments)-1], os.Getenv("MCP_CONFORMANCE_SCENARIO")
+	server := arguments[len(arguments)-1]
+	name := os.Getenv("MCP_CONFORMANCE_SCENARIO")
 	var given scenario
 	if text := os.Getenv("MCP_CONFORMANCE_CONTEXT"); text != "" {
 		if err := json.Unmarshal([]byte(text), &given); err != nil {
@@ -81,9 +84,23 @@ func run(arguments []string) (status int, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(secrets)) }()
 
-	// The shell's own settings are nobody's business here, and neither are tokens of an earlier scenario.
-	environment := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + secrets, "BROWSER='" + filepath.Join(folder, "fakeentra") + "' visit"}
-	flags := []string{"--url", server, "--token-store", "memory", "--timeout", "20s", "--client-metadata-url", metadataURL}
+	// The shell's own settings are nobody's business here, and neither are tokens of an earlier
+	// scenario.
+	environment := []string{
+		"PATH=" + os.Getenv("PATH"),
+		"HOME=" + secrets,
+		"BROWSER='" + filepath.Join(folder, "fakeentra") + "' visit",
+	}
+	flags := []string{
+		"--url",
+		server,
+		"--token-store",
+		"memory",
+		"--timeout",
+		"20s",
+		"--client-metadata-url",
+		metadataURL,
+	}
 	if version := os.Getenv("MCP_CONFORMANCE_PROTOCOL_VERSION"); version != "" {
 		flags = append(flags, "--protocol-version", version)
 	}
@@ -92,7 +109,12 @@ func run(arguments []string) (status int, err error) {
 		return path, os.WriteFile(path, []byte(text), 0o600)
 	}
 	if given.ClientID != "" {
-		environment = append(environment, "MCP_CLIENT_ID="+given.ClientID, "MCP_CLIENT_SECRET="+given.ClientSecret, "MCP_CLIENT_ISSUER="+given.Issuer)
+		environment = append(
+			environment,
+			"MCP_CLIENT_ID="+given.ClientID,
+			"MCP_CLIENT_SECRET="+given.ClientSecret,
+			"MCP_CLIENT_ISSUER="+given.Issuer,
+		)
 	}
 	switch {
 	case given.PrivateKey != "":
@@ -100,7 +122,14 @@ func run(arguments []string) (status int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		flags = append(flags, "--client-credentials", "--client-key-file", key, "--client-key-alg", given.SigningAlgorithm)
+		flags = append(
+			flags,
+			"--client-credentials",
+			"--client-key-file",
+			key,
+			"--client-key-alg",
+			given.SigningAlgorithm,
+		)
 	case name == "auth/client-credentials-basic":
 		flags = append(flags, "--client-credentials")
 	case given.IDPIDToken != "":
@@ -126,8 +155,11 @@ func run(arguments []string) (status int, err error) {
 		commands = "list\ncall test-tool"
 	}
 	program := exec.Command(filepath.Join(folder, "mcp-entra-client"), flags...)
-	program.Env, program.Dir = environment, secrets
-	program.Stdin, program.Stdout, program.Stderr = strings.NewReader(commands+"\nquit\n"), os.Stdout, os.Stderr
+	program.Env = environment
+	program.Dir = secrets
+	program.Stdin = strings.NewReader(commands + "\nquit\n")
+	program.Stdout = os.Stdout
+	program.Stderr = os.Stderr
 	err = program.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Port is a free port of 127.0.0.1, for the callback of the suite's mode authorization, which wants to be told one.
+// Port is a free port of 127.0.0.1, for the callback of the suite's mode authorization, which wants
+// to be told one.
 func Port(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -25,8 +26,8 @@ func Port(t testing.TB) string {
 // authorizationPage is an authorization request, which the suite prints for a person to open.
 var authorizationPage = regexp.MustCompile(`https?://\S+[?&]response_type=code\S*`)
 
-// Authorization runs the suite's mode authorization. The person opens the page that the suite prints, and gets to its
-// callback or says what else was there.
+// Authorization runs the suite's mode authorization. The person opens the page that the suite
+// prints, and gets to its callback or says what else was there.
 func Authorization(t testing.TB, person func(ctx context.Context, page string) error, arguments ...string) *Run {
 	t.Helper()
 	Need(t)
@@ -35,7 +36,8 @@ func Authorization(t testing.TB, person func(ctx context.Context, page string) e
 	defer cancel()
 	command := Command(ctx, results, append([]string{"authorization"}, arguments...)...)
 	read, write := io.Pipe()
-	command.Stdout, command.Stderr = write, write
+	command.Stdout = write
+	command.Stderr = write
 	require.NoError(t, command.Start())
 	ended := make(chan struct{})
 	go func() {

@@ -10,8 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Inspector is MCP Inspector's command line, which keeps a process in the background between its commands until it is told
-// "daemon stop". Everything that it keeps goes to a folder, whose name has to be short since there will be a socket in it. The port is for its callback.
+// Inspector is MCP Inspector's command line, which keeps a process in the background between its
+// commands until it is told "daemon stop". Everything that it keeps goes to a folder, whose name
+// has to be short since there will be a socket in it. The port is for its callback.
 func Inspector(ctx context.Context, t testing.TB, home, port string, arguments ...string) *exec.Cmd {
 	t.Helper()
 	Need(t)

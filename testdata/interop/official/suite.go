@@ -53,7 +53,8 @@ func folder() string {
 	return filepath.Dir(file)
 }
 
-// Need skips the test without make interop, which installs the suite, and fails it if the suite is not there then.
+// Need skips the test without make interop, which installs the suite, and fails it if the suite is
+// not there then.
 func Need(t testing.TB) {
 	t.Helper()
 	if os.Getenv("MCPENTRA_INTEROP") == "" {
@@ -69,7 +70,8 @@ func suite() string {
 	return filepath.Join(folder(), "node_modules/@modelcontextprotocol/conformance/dist/index.js")
 }
 
-// Command is the suite, to be started by a test that watches it as it runs. Results go to a folder of the test.
+// Command is the suite, to be started by a test that watches it as it runs. Results go to a folder
+// of the test.
 func Command(ctx context.Context, results string, arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, node(), append([]string{suite()}, append(arguments, "-o", results)...)...)
 	command.Dir = results
@@ -87,7 +89,8 @@ func Suite(t testing.TB, arguments ...string) *Run {
 	defer cancel()
 	command := Command(ctx, results, arguments...)
 	var output bytes.Buffer
-	command.Stdout, command.Stderr = &output, &output
+	command.Stdout = &output
+	command.Stderr = &output
 	err := command.Run()
 	require.NotNil(t, command.ProcessState, "%v", err)
 	require.NoError(t, ctx.Err(), "the suite did not come to an end\n%s", output.String())
@@ -132,7 +135,8 @@ func Read(t testing.TB, mode, results string, exit int, output string) *Run {
 	return run
 }
 
-// Requirements are the scenarios that a revision requires, and those that the suite runs for it without scoring them.
+// Requirements are the scenarios that a revision requires, and those that the suite runs for it
+// without scoring them.
 type Requirements struct {
 	Server    []string `yaml:"server"`
 	Client    []string `yaml:"client"`
@@ -147,15 +151,17 @@ type Requirements struct {
 func Required(t testing.TB, revision string) *Requirements {
 	t.Helper()
 	Need(t)
-	text, err := os.ReadFile(filepath.Join(folder(), "node_modules/@modelcontextprotocol/conformance/requirements", revision+".yaml"))
+	text, err := os.ReadFile(
+		filepath.Join(folder(), "node_modules/@modelcontextprotocol/conformance/requirements", revision+".yaml"),
+	)
 	require.NoError(t, err)
 	read := &Requirements{}
 	require.NoError(t, yaml.Unmarshal(text, read))
 	return read
 }
 
-// Passed are those of the scenarios that ran, found something to check, and have no check of the statuses that count
-// against them.
+// Passed are those of the scenarios that ran, found something to check, and have no check of the
+// statuses that count against them.
 func (r *Run) Passed(scenarios []string, against ...string) []string {
 	var passed []string
 	for _, one := range scenarios {
@@ -181,7 +187,8 @@ func (r *Run) Verdicts() []string {
 	return verdicts
 }
 
-// Against tells of the checks of the given statuses in some scenarios, for the message of a test that fails.
+// Against tells of the checks of the given statuses in some scenarios, for the message of a test
+// that fails.
 func (r *Run) Against(scenarios []string, statuses ...string) string {
 	var lines []string
 	for _, name := range scenarios {
@@ -190,7 +197,10 @@ func (r *Run) Against(scenarios []string, statuses ...string) string {
 		}
 		for _, check := range r.Scenarios[name] {
 			if slices.Contains(statuses, check.Status) {
-				lines = append(lines, fmt.Sprintf("%s: %s %s: %s: %s", name, check.Status, check.ID, check.Description, check.Error))
+				lines = append(
+					lines,
+					fmt.Sprintf("%s: %s %s: %s: %s", name, check.Status, check.ID, check.Description, check.Error),
+				)
 			}
 		}
 	}

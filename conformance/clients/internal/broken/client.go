@@ -281,7 +281,9 @@ func (e *rpcError) Error() string {
 
 // call sends one message, and signs in, renews and steps up on the way.
 func (r *attempt) call(ctx context.Context, method string, params map[string]any) (map[string]any, error) {
-	asked, renewed, retry := !r.has(SendsTokenWhenAsked), false, false
+	asked := !r.has(SendsTokenWhenAsked)
+	renewed := false
+	retry := false
 	for {
 		response, body, err := r.send(ctx, method, params, asked, retry)
 		if err != nil {

@@ -19,7 +19,8 @@ func (r *attempt) device(ctx context.Context, issuer *issuerDocument, resource s
 	if err != nil {
 		return err
 	}
-	asked, header := url.Values{}, http.Header{}
+	asked := url.Values{}
+	header := http.Header{}
 	if resource != "" && !r.has(DeviceNamesNoResource) {
 		asked.Set("resource", resource)
 	}

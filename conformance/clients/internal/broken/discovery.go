@@ -39,7 +39,8 @@ func (r *attempt) challenge(ctx context.Context, header http.Header) (map[string
 // readBearer reads a line of challenges word by word, and keeps the parameters of the first that is
 // Bearer.
 func readBearer(line string, into map[string]string) bool {
-	within, seen := false, false
+	within := false
+	seen := false
 	for line = strings.TrimLeft(line, " \t,"); line != ""; line = strings.TrimLeft(line, " \t,") {
 		end := strings.IndexAny(line, " \t,=")
 		if end < 0 {
@@ -229,7 +230,8 @@ func (r *attempt) issuer(ctx context.Context, issuer string) (*issuerDocument, e
 	if err != nil || !r.safe(issuer) {
 		return nil, fmt.Errorf("%q is no authorization server that can be used: %w", issuer, err)
 	}
-	origin, below := parsed.Scheme+"://"+parsed.Host, parsed.EscapedPath()
+	origin := parsed.Scheme + "://" + parsed.Host
+	below := parsed.EscapedPath()
 	oauth, openID, appended := origin+"/.well-known/oauth-authorization-server"+
 		below, origin+"/.well-known/openid-configuration"+below, origin+below+"/.well-known/openid-configuration"
 	places := []string{oauth, openID, appended}

@@ -24,7 +24,8 @@ func (c *faultyClient) document() []byte {
 	case c.has(LeavesOutRedirects):
 		delete(document, "redirect_uris")
 	case c.has(PublishesSecret):
-		document["client_secret"], document["token_endpoint_auth_method"] = "a-secret", "client_secret_post"
+		document["client_secret"] = "a-secret"
+		document["token_endpoint_auth_method"] = "client_secret_post"
 	case c.has(UsesForeignRedirect):
 		document["redirect_uris"] = []string{foreignRedirect}
 	case c.has(HasDocumentAtRoot):

@@ -108,7 +108,8 @@ func (r *attempt) register(ctx context.Context, issuer *issuerDocument, redirect
 	}
 	id, is := answer.ID.(string)
 	if r.has(TakesAnyID) {
-		id, is = fmt.Sprint(answer.ID), true
+		id = fmt.Sprint(answer.ID)
+		is = true
 	}
 	if !is || id == "" || strings.ContainsAny(id, "\r\n") && !r.has(TakesAnyID) {
 		return identity{}, errors.New("registration: no client ID that could be used")

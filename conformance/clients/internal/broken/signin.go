@@ -76,7 +76,8 @@ func (r *attempt) signIn(ctx context.Context, challenge map[string]string, scope
 		if resource, issuer, err = r.discover(ctx, challenge); err != nil {
 			return err
 		}
-		r.found, r.foundFor = issuer, ""
+		r.found = issuer
+		r.foundFor = ""
 		if resource != nil {
 			r.foundFor, _ = resource.Resource.(string)
 		}

@@ -20,7 +20,8 @@ func (r *attempt) signOut(ctx context.Context) error {
 	if token == "" || r.has(RevokesAccessOnly) {
 		token = ended.access
 	}
-	asked, header := url.Values{"token": {token}}, http.Header{}
+	asked := url.Values{"token": {token}}
+	header := http.Header{}
 	if !r.has(RevokesUnauthenticated) {
 		r.authenticate(ended.client, header, asked)
 	}

@@ -39,8 +39,12 @@ type authority struct {
 func newAuthority() *authority {
 	a := &authority{}
 	a.certificate, a.key = sign(&x509.Certificate{
-		Subject: pkix.Name{CommonName: "lab"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		Subject:               pkix.Name{CommonName: "lab"},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign,
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(24 * time.Hour),
 	}, nil)
 	return a
 }
@@ -52,9 +56,11 @@ func sign(template *x509.Certificate, by *authority) (*x509.Certificate, *ecdsa.
 		panic(err)
 	}
 	template.SerialNumber = big.NewInt(time.Now().UnixNano())
-	parent, signer := template, key
+	parent := template
+	signer := key
 	if by != nil {
-		parent, signer = by.certificate, by.key
+		parent = by.certificate
+		signer = by.key
 	}
 	raw, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
 	if err != nil {
@@ -84,12 +90,14 @@ func (a *authority) config(flaw Flaw) *tls.Config {
 	case OutOfDate:
 		template.NotAfter = time.Now().Add(-time.Hour)
 	case OtherName:
-		template.DNSNames, template.IPAddresses = []string{"another.example"}, nil
+		template.DNSNames = []string{"another.example"}
+		template.IPAddresses = nil
 	}
 	certificate, key := sign(template, by)
 	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{certificate.Raw}, PrivateKey: key}}}
 	if flaw == OldTLS {
-		config.MinVersion, config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+		config.MinVersion = tls.VersionTLS10
+		config.MaxVersion = tls.VersionTLS11
 	}
 	return config
 }

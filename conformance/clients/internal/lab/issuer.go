@@ -63,7 +63,8 @@ func (l *Lab) serveIssuer(party Party, w http.ResponseWriter, r *Request) {
 func (l *Lab) TokenEndpoint(party Party) string { return l.Origin(party) + l.endpoints().token }
 
 func (l *Lab) metadata(party Party, path string) map[string]any {
-	at, origin := l.endpoints(), l.Origin(party)
+	at := l.endpoints()
+	origin := l.Origin(party)
 	methods := []string{"none"}
 	if l.script.Secrets != "" {
 		methods = []string{l.script.Secrets}
@@ -113,7 +114,8 @@ func (l *Lab) serveRegistration(party Party, w http.ResponseWriter, r *Request) 
 		}
 	}
 	if secret != "" {
-		answer["client_secret"], answer["client_secret_expires_at"] = secret, 0
+		answer["client_secret"] = secret
+		answer["client_secret_expires_at"] = 0
 	}
 	status := http.StatusCreated
 	if l.script.Registration != nil {

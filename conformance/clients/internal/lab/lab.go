@@ -41,8 +41,8 @@ type Lab struct {
 	questions int
 	opened    []string
 	replies   []string
-	// deliveries counts the answers that a redirect URI has not replied to yet. delivered is closed when
-	// the count is 0.
+	// deliveries counts the answers that a redirect URI has not replied to yet. delivered is closed
+	// when the count is 0.
 	deliveries int
 	delivered  chan struct{}
 	output     bytes.Buffer
@@ -76,7 +76,8 @@ func New(script Script) *Lab {
 		l.ledger = script.Share.ledger
 	}
 	if script.Public {
-		script.TLS, l.script.TLS = true, true
+		script.TLS = true
+		l.script.TLS = true
 	}
 	if script.TLS {
 		l.ca = newAuthority()
@@ -213,8 +214,8 @@ func (l *Lab) Run(ctx context.Context, p *bench.Probe, changes ...func(*bench.Ta
 	l.ended(err)
 }
 
-// awaitReplies waits for the replies of redirect URIs that are under way. A client can end before the
-// lab has read the reply.
+// awaitReplies waits for the replies of redirect URIs that are under way. A client can end before
+// the lab has read the reply.
 func (l *Lab) awaitReplies() {
 	l.mu.Lock()
 	done := l.delivered
@@ -228,7 +229,8 @@ func (l *Lab) awaitReplies() {
 	}
 }
 
-// beginDelivery counts an answer that a redirect URI has not replied to yet, and endDelivery its end.
+// beginDelivery counts an answer that a redirect URI has not replied to yet, and endDelivery its
+// end.
 func (l *Lab) beginDelivery() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -405,7 +407,8 @@ func (l *Lab) deliver(ctx context.Context, redirect *url.URL, answer Answer) boo
 		host != "localhost" && !net.ParseIP(host).IsLoopback() {
 		return false
 	}
-	// The browser that asked may be gone before the reply is there, and the reply counts all the same.
+	// The browser that asked may be gone before the reply is there, and the reply counts all the
+	// same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replyTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, address.String(), nil)

@@ -90,12 +90,14 @@ func (b *ledger) access(from issuance, refresh bool) (token, renewal string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	one := from
-	one.Text, one.spent = "at-"+rand.Text(), false
+	one.Text = "at-" + rand.Text()
+	one.spent = false
 	b.tokens[one.Text] = &one
 	b.order = append(b.order, &one)
 	if refresh {
 		again := from
-		again.Text, again.spent = "rt-"+rand.Text(), false
+		again.Text = "rt-" + rand.Text()
+		again.spent = false
 		b.renewal[again.Text] = &again
 		renewal = again.Text
 	}

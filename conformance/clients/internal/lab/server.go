@@ -199,7 +199,8 @@ func (l *Lab) serveRPC(w http.ResponseWriter, r *Request) {
 		}
 		result = map[string]any{"tools": []any{tool}}
 		if modern {
-			result["ttlMs"], result["cacheScope"] = l.script.ListTTL.Milliseconds(), "private"
+			result["ttlMs"] = l.script.ListTTL.Milliseconds()
+			result["cacheScope"] = "private"
 		}
 	case "tools/call":
 		l.mu.Lock()

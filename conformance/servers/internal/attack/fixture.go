@@ -68,7 +68,8 @@ func NewFixture(ctx context.Context, p *bench.Probe) (*Fixture, error) {
 		started.Close()
 		return nil, err
 	}
-	r.Algorithm, r.Issuers = Text(s.Header, "alg"), set.Keys
+	r.Algorithm = Text(s.Header, "alg")
+	r.Issuers = set.Keys
 	return r, nil
 }
 

@@ -21,7 +21,8 @@ func (r *Fixture) SharedID(ctx context.Context, first string) error {
 	if own.Issuer == "" {
 		return &check.NotApplicable{Reason: "the issuer's keys do not say whose they are"}
 	}
-	mine, anothers := StrangersFor(r.Algorithm), StrangersFor(r.Algorithm)
+	mine := StrangersFor(r.Algorithm)
+	anothers := StrangersFor(r.Algorithm)
 	const id = "shared"
 	keys := []json.RawMessage{
 		r.Use(

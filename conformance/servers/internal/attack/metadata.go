@@ -48,7 +48,8 @@ func FindIssuer(ctx context.Context, p *bench.Probe) (*IssuerDocument, *bench.An
 	if err != nil || parsed.Host == "" {
 		return nil, nil, "", &check.CannotJudge{Reason: "the authorization server's URL cannot be read", Err: err}
 	}
-	origin, path := parsed.Scheme+"://"+parsed.Host, strings.TrimSuffix(parsed.EscapedPath(), "/")
+	origin := parsed.Scheme + "://" + parsed.Host
+	path := strings.TrimSuffix(parsed.EscapedPath(), "/")
 	candidates := []string{
 		origin + "/.well-known/oauth-authorization-server" + path,
 		origin + "/.well-known/openid-configuration" + path,

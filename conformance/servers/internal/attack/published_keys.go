@@ -67,18 +67,21 @@ func (s *Specimen) Secrets() map[string][]byte {
 		secrets["the JWK"] = []byte(one.text)
 		if der, err := x509.MarshalPKIXPublicKey(one.key.Key); err == nil {
 			block := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
-			secrets["the key in DER"], secrets["the key in PEM"] = der, []byte(block)
+			secrets["the key in DER"] = der
+			secrets["the key in PEM"] = []byte(block)
 			secrets["the key in PEM, without the last line break"] = []byte(strings.TrimSpace(block))
 			secrets["the key in base64"] = []byte(base64.StdEncoding.EncodeToString(der))
 		}
 		switch key := one.key.Key.(type) {
 		case *rsa.PublicKey:
 			der := x509.MarshalPKCS1PublicKey(key)
-			secrets["the modulus"], secrets["PKCS 1 in DER"] = key.N.Bytes(), der
+			secrets["the modulus"] = key.N.Bytes()
+			secrets["PKCS 1 in DER"] = der
 			secrets["PKCS 1 in PEM"] = pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: der})
 		case *ecdsa.PublicKey:
 			if point, err := key.Bytes(); err == nil {
-				secrets["the point"], secrets["the coordinate x"] = point, point[1:1+(len(point)-1)/2]
+				secrets["the point"] = point
+				secrets["the coordinate x"] = point[1 : 1+(len(point)-1)/2]
 			}
 		}
 		for _, certificate := range one.key.Certificates {

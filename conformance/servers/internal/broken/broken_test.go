@@ -188,7 +188,8 @@ func TestWhatAServerDoesNotSpeakIsPassedOver(t *testing.T) {
 	t.Cleanup(server.Close)
 	i := slices.IndexFunc(checks.All(), func(c bench.Check) bool { return c.ID == "server/token/accepted" })
 	require.GreaterOrEqual(t, i, 0)
-	current, target := checks.All()[i], server.Target()
+	current := checks.All()[i]
+	target := server.Target()
 	assert.Equal(t, check.Skip, bench.RunAt(t.Context(), current, target, check.R20260728).Verdict, "not claimed")
 	target.Revisions = []check.Revision{check.R20260728}
 	assert.Equal(

@@ -72,7 +72,8 @@ func (t *Server) judge(token *jws, untimed bool) (caller claims, good bool) {
 }
 
 func (t *Server) issuedHere(caller *claims) bool {
-	issuer, own := caller.Issuer, t.origin
+	issuer := caller.Issuer
+	own := t.origin
 	if t.has(ComparesIssuersLoosely) {
 		issuer, own = strings.ToLower(strings.TrimSuffix(issuer, "/")), strings.ToLower(own)
 	}

@@ -34,7 +34,8 @@ func (t *Server) readCredentials(r *http.Request) credentials {
 	}
 	kind, token, _ := strings.Cut(lines[0], " ")
 	if fields := strings.Fields(lines[0]); t.has(TakesTabs) && len(fields) == 2 {
-		kind, token = fields[0], fields[1]
+		kind = fields[0]
+		token = fields[1]
 	}
 	token = strings.Trim(token, " ")
 	if t.has(IgnoresScheme) && token != "" && !strings.Contains(token, " ") {
@@ -54,8 +55,11 @@ func (t *Server) readCredentials(r *http.Request) credentials {
 			return -1
 		}, token)
 	}
-	return credentials{token: token, malformed: token == "" ||
-		strings.ContainsFunc(token, func(b rune) bool { return !isTokenByte(b) })}
+	return credentials{
+		token: token,
+		malformed: token == "" ||
+			strings.ContainsFunc(token, func(b rune) bool { return !isTokenByte(b) }),
+	}
 }
 
 func isTokenByte(b rune) bool {

@@ -38,9 +38,11 @@ func (t *Server) readDocument() error {
 	address, err := t.askForAddress()
 	switch {
 	case err == nil:
-		t.cache.address, t.cache.read = address, now
+		t.cache.address = address
+		t.cache.read = now
 	case t.cache.address == "" || t.has(ForgetsDocuments):
-		t.cache.address, t.cache.keys = "", nil
+		t.cache.address = ""
+		t.cache.keys = nil
 		return err
 	}
 	return nil

@@ -20,7 +20,8 @@ func (t *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	}
 	id, secret, basic := r.BasicAuth()
 	if !basic {
-		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+		id = r.PostForm.Get("client_id")
+		secret = r.PostForm.Get("client_secret")
 	} else if plain, err := url.QueryUnescape(secret); err == nil {
 		secret = plain
 	}

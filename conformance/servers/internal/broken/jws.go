@@ -143,7 +143,8 @@ func readMembers(text []byte, takeFirst, ignoreCase bool) (map[string]any, bool)
 		case cases[folded] || isRegistered(folded) && name != folded:
 			return nil, false
 		}
-		cases[folded], members[name] = true, value
+		cases[folded] = true
+		members[name] = value
 	}
 	end, err := decoder.ReadToken()
 	if err != nil || end.Kind() != '}' {

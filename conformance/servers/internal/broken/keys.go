@@ -102,7 +102,8 @@ func (t *Server) serveKeys(w http.ResponseWriter, r *http.Request) {
 func (t *Server) fixture(context.Context) (*bench.Fixture, error) {
 	other := Start(t.faults...)
 	return &bench.Fixture{
-		Target: other.Target(), Close: other.Close,
+		Target: other.Target(),
+		Close:  other.Close,
 		Document: func() []byte {
 			text, _ := json.Marshal(other.published())
 			return text
@@ -192,7 +193,8 @@ func (t *Server) fetchKeys() {
 	case t.has(KeepsKeysForEver):
 		keys = append(keys, t.cache.keys...)
 	}
-	t.cache.keys, t.cache.fetched = keys, now
+	t.cache.keys = keys
+	t.cache.fetched = now
 }
 
 func (t *Server) readKeys() ([]jose.JSONWebKey, error) {

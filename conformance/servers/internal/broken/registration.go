@@ -56,7 +56,8 @@ func (t *Server) serveRegistration(w http.ResponseWriter, r *http.Request) {
 	answer := map[string]any{"client_id": fmt.Sprint(len(t.clients.all)), "redirect_uris": usable}
 	if asked.Method == "client_secret_basic" {
 		made.secret = rand.Text()
-		answer["client_secret"], answer["client_secret_expires_at"] = made.secret, 0
+		answer["client_secret"] = made.secret
+		answer["client_secret_expires_at"] = 0
 		answer["token_endpoint_auth_method"] = asked.Method
 	}
 	t.clients.all = append(t.clients.all, made)

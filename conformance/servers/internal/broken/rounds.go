@@ -66,7 +66,8 @@ func (t *Server) ask(w http.ResponseWriter, request *message, caller claims) {
 }
 
 func (t *Server) inputRequests() map[string]any {
-	field, page := "name", "https://people.example/form?id="+rand.Text()
+	field := "name"
+	page := "https://people.example/form?id=" + rand.Text()
 	switch {
 	case t.has(AsksForPasswords):
 		field = "password"
@@ -76,13 +77,17 @@ func (t *Server) inputRequests() map[string]any {
 		page += "&access_token=" + rand.Text()
 	}
 	return map[string]any{
-		"name": map[string]any{"method": "elicitation/create", "params": map[string]any{
-			"mode": "form", "message": "Who is it for?",
-			"requestedSchema": map[string]any{
-				"type":       "object",
-				"properties": map[string]any{field: map[string]any{"type": "string"}},
+		"name": map[string]any{
+			"method": "elicitation/create",
+			"params": map[string]any{
+				"mode":    "form",
+				"message": "Who is it for?",
+				"requestedSchema": map[string]any{
+					"type":       "object",
+					"properties": map[string]any{field: map[string]any{"type": "string"}},
+				},
 			},
-		}},
+		},
 		"page": map[string]any{
 			"method": "elicitation/create",
 			"params": map[string]any{

@@ -59,9 +59,16 @@ func Start(faults ...Fault) *Server {
 		panic(err)
 	}
 	t := &Server{
-		faults: faults, key: key, runs: map[string]int{}, sessions: map[string]*session{},
-		handles: map[string]string{}, rounds: map[string]*round{},
-		tasks: map[string]*task{}, streams: map[chan string]string{}, seen: map[string]int{}, done: make(chan struct{}),
+		faults:    faults,
+		key:       key,
+		runs:      map[string]int{},
+		sessions:  map[string]*session{},
+		handles:   map[string]string{},
+		rounds:    map[string]*round{},
+		tasks:     map[string]*task{},
+		streams:   map[chan string]string{},
+		seen:      map[string]int{},
+		done:      make(chan struct{}),
 		transport: &http.Transport{DialContext: loopback.Dial},
 	}
 	t.server = httptest.NewUnstartedServer(http.HandlerFunc(t.serve))

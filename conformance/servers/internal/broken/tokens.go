@@ -41,7 +41,8 @@ type claims struct {
 var flaws = map[bench.TokenKind]func(map[string]any){
 	bench.Expired: func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() },
 	bench.NotYetValid: func(c map[string]any) {
-		c["nbf"], c["exp"] = time.Now().Add(time.Hour).Unix(), time.Now().Add(2*time.Hour).Unix()
+		c["nbf"] = time.Now().Add(time.Hour).Unix()
+		c["exp"] = time.Now().Add(2 * time.Hour).Unix()
 	},
 	bench.ForeignAudience: func(c map[string]any) { c["aud"] = "https://other.example/mcp" },
 	bench.ForeignIssuer:   func(c map[string]any) { c["iss"] = "https://other.example" },

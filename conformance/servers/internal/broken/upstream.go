@@ -23,7 +23,8 @@ const upstreamToken = "the.servers-own.token"
 // callUpstream is what the tool does: it tells what stands behind the server of a marker, with the
 // server's own token.
 func (t *Server) callUpstream(ctx context.Context, inbound, marker string) error {
-	token, note := upstreamToken, ""
+	token := upstreamToken
+	note := ""
 	switch {
 	case t.has(PassesTokensOn):
 		token = inbound

@@ -1,0 +1,53 @@
+package tokenrequest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+
+	"mcpentra/client/tokenrequest"
+)
+
+// Example exchanges an authorization code, and later its refresh token, whose grant has ended by
+// then.
+func Example() {
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.FormValue("grant_type") == "authorization_code" {
+			fmt.Fprint(
+				w,
+				`{"access_token":"a-1","token_type":"Bearer","expires_in":600,"refresh_token":"r-1","scope":"files.read"}`,
+			)
+			return
+		}
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"error":"invalid_grant","error_description":"the owner has withdrawn it"}`)
+	}))
+	defer issuer.Close()
+	ctx := context.Background()
+
+	endpoint := tokenrequest.Endpoint{URL: issuer.URL + "/token", Client: tokenrequest.Client{ID: "f5a3"}}
+	token, err := endpoint.Redeem(
+		ctx,
+		"c-1",
+		"the verifier",
+		"http://localhost:3000/callback",
+		"https://mcp.example.com/mcp",
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(token.Scopes)
+
+	_, err = endpoint.Refresh(ctx, token.Refresh, "https://mcp.example.com/mcp")
+	var refused *tokenrequest.Error
+	if errors.As(err, &refused) {
+		fmt.Println(refused, "- over:", refused.Over())
+	}
+	// Output:
+	// [files.read]
+	// invalid_grant: the owner has withdrawn it - over: true
+}

@@ -1,0 +1,129 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"mcpentra/server/entra"
+	"mcpentra/server/guard"
+)
+
+// userName is the structured answer of get_user_name.
+type userName struct {
+	Name              string `json:"name" jsonschema:"The display name in Microsoft 365"`
+	UserPrincipalName string `json:"user_principal_name,omitempty" jsonschema:"The sign-in name"`
+}
+
+func userNameTool() mcp.Tool {
+	return mcp.NewTool("get_user_name",
+		mcp.WithDescription("Gets the display name of the signed-in user from Microsoft Graph."),
+		mcp.WithTitleAnnotation("Get user name"), readOnly(), mcp.WithOpenWorldHintAnnotation(true),
+		withOutputSchema[userName](),
+	)
+}
+
+func (t *toolset) userName(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	id, known := guard.FromContext(ctx)
+	if !known {
+		return t.failed("get_user_name", errNoCaller), nil
+	}
+	graphToken, err := t.cfg.GraphToken(ctx, id)
+	if err != nil {
+		return t.failed("get_user_name", err), nil
+	}
+	me, err := t.cfg.Me(ctx, graphToken)
+	if err != nil {
+		return t.failed("get_user_name", err), nil
+	}
+	name := me.DisplayName
+	if name == "" {
+		// Accounts without a display name exist; the sign-in name always does.
+		name = me.UserPrincipalName
+	}
+	return mcp.NewToolResultStructured(
+		userName{Name: name, UserPrincipalName: me.UserPrincipalName},
+		"User name is "+name,
+	), nil
+}
+
+// errNoCaller means that no guard stands in front of the tools.
+var errNoCaller = errors.New("the request has no verified caller")
+
+// failed is the tool error for the person in front of the client. The cause goes to the log: it is
+// meant for the operator, and may name things that are not the caller's business.
+func (t *toolset) failed(tool string, cause error) *mcp.CallToolResult {
+	t.log.Warn("a tool failed", "tool", tool, "error", cause)
+	return mcp.NewToolResultError(explain(cause))
+}
+
+// explain says what the caller can do.
+func explain(cause error) string {
+	var refused *entra.Error
+	var unavailable *entra.UnavailableError
+	var graph *entra.GraphError
+	var config *entra.ConfigError
+	var app *entra.AppCallerError
+	switch {
+	case errors.As(cause, &app):
+		return "This answers for a person, and an application called for itself: sign in as a person."
+	case errors.As(cause, &config):
+		return "This server is not set up to ask Microsoft Graph for you: tell whoever runs it (" + config.Key + ")."
+	case errors.As(cause, &refused) && refused.AADSTS == 65001 && refused.Op == "on-behalf-of":
+		// Between this server and Graph no page can ask the person.
+		return "Consent is missing: an administrator has to grant this server's application the permission to read your profile (User.Read)."
+	case errors.As(cause, &refused) && refused.Op == "on-behalf-of" && refused.Code == "interaction_required":
+		return "Your organization asks for more before this server may read your profile, such as another factor: sign in again, and meet it there."
+	case errors.As(cause, &refused) && refused.AADSTS == 65001:
+		return "Consent is missing: sign in again and accept the permission to read your profile (User.Read), or ask an administrator to grant it."
+	case errors.As(cause, &refused) && refused.GrantOver():
+		return "The sign-in at Microsoft Entra ID is over: sign in again."
+	case errors.As(cause, &refused):
+		return fmt.Sprintf("Microsoft Entra ID refuses this server (%s): tell whoever runs it.", errorNumber(refused))
+	case errors.As(cause, &unavailable):
+		return "Microsoft cannot be reached at the moment: try again " + after(unavailable.RetryAfter) + "."
+	case errors.As(cause, &graph):
+		return explainGraph(graph)
+	case errors.Is(cause, errNoCaller):
+		return "Nobody is signed in: sign in and try again."
+	case errors.Is(cause, context.Canceled), errors.Is(cause, context.DeadlineExceeded):
+		return "The request took too long or was cancelled: try again."
+	}
+	return "There is no usable permission for Microsoft Graph: sign in again, and if that does not help, tell whoever runs this server."
+}
+
+func explainGraph(graph *entra.GraphError) string {
+	switch {
+	case graph.Status == http.StatusUnauthorized:
+		return "Microsoft Graph does not accept the sign-in any more: sign in again."
+	case graph.Status == http.StatusForbidden:
+		return "Microsoft Graph refuses to show your profile, since consent to User.Read is missing: sign in again and accept it, or ask an administrator to grant it."
+	case graph.Status == http.StatusTooManyRequests:
+		return "Microsoft Graph is throttling requests: try again " + after(graph.RetryAfter) + "."
+	case graph.Status >= 500:
+		return "Microsoft Graph is in trouble at the moment: try again " + after(graph.RetryAfter) + "."
+	}
+	return fmt.Sprintf(
+		"Microsoft Graph refused the request with status %d: tell whoever runs this server.",
+		graph.Status,
+	)
+}
+
+func errorNumber(refused *entra.Error) string {
+	if refused.AADSTS == 0 {
+		return refused.Code
+	}
+	return fmt.Sprintf("AADSTS%d", refused.AADSTS)
+}
+
+func after(wait time.Duration) string {
+	if wait <= 0 {
+		return "in a moment"
+	}
+	return fmt.Sprintf("in %d seconds", int(math.Ceil(wait.Seconds())))
+}

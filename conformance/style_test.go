@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"math"
 	"os/exec"
 	"path"
 	"path/filepath"
@@ -164,18 +165,20 @@ func (s *style) complain(at token.Pos, format string, a ...any) {
 func (s *style) line(at token.Pos) int { return s.fset.Position(at).Line }
 
 func (s *style) widths(source string, file *ast.File) {
-	comments := map[int]bool{}
+	limits := map[int]int{}
 	for _, group := range file.Comments {
-		for _, comment := range group.List {
-			for line := s.line(comment.Pos()); line <= s.line(comment.End()); line++ {
-				comments[line] = true
-			}
+		limit := proseColumns
+		if strings.Contains(group.Text(), "Output:") { // an example's output is as wide as it is
+			limit = math.MaxInt
+		}
+		for line := s.line(group.Pos()); line <= s.line(group.End()); line++ {
+			limits[line] = limit
 		}
 	}
 	for i, line := range strings.Split(source, "\n") {
 		limit := codeColumns
-		if comments[i+1] && strings.HasPrefix(strings.TrimSpace(line), "//") {
-			limit = proseColumns
+		if strings.HasPrefix(strings.TrimSpace(line), "//") {
+			limit = limits[i+1]
 		}
 		if isDirective := strings.HasPrefix(line, "//go:"); columns(line) > limit && !isDirective {
 			s.complaints = append(s.complaints, complaint{

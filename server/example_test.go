@@ -43,9 +43,8 @@ func Example() {
 	fmt.Println(answer.Code)
 	fmt.Println(answer.Header().Get("WWW-Authenticate"))
 	// Output:
-	// 401 Bearer
-	// resource_metadata="http://localhost:8000/.well-known/oauth-protected-resource/mcp",
-	// scope="user.read"
+	// 401
+	// Bearer resource_metadata="http://localhost:8000/.well-known/oauth-protected-resource/mcp", scope="user.read"
 }
 
 func hello(w http.ResponseWriter, r *http.Request) {

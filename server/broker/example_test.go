@@ -54,8 +54,7 @@ func Example() {
 	b.ServeHTTP(answer, request)
 	fmt.Println(answer.Code, answer.Body)
 	// Output:
-	// 400 {"error":"invalid_redirect_uri","error_description":"a redirect URI is neither https nor
-	// http on a loopback address"}
+	// 400 {"error":"invalid_redirect_uri","error_description":"a redirect URI is neither https nor http on a loopback address"}
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

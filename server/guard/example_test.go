@@ -44,7 +44,6 @@ func Example() {
 		fmt.Println(w.Code, w.Header().Get("WWW-Authenticate"))
 	}
 	// Output:
-	// 401 Bearer
-	// resource_metadata="http://localhost:8000/.well-known/oauth-protected-resource/mcp",
-	// scope="user.read" 200
+	// 401 Bearer resource_metadata="http://localhost:8000/.well-known/oauth-protected-resource/mcp", scope="user.read"
+	// 200
 }

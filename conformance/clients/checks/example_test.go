@@ -15,6 +15,6 @@ func Example() {
 		}
 	}
 	// Output:
-	// MUST [client-pkce-refuse-unadvertised CL-007] A client refuses to go on where the metadata
-	// does not say that the authorization server does PKCE.
+	// MUST [client-pkce-refuse-unadvertised CL-007]
+	// A client refuses to go on where the metadata does not say that the authorization server does PKCE.
 }

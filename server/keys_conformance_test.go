@@ -67,14 +67,14 @@ func newFixture(t *testing.T, change func(*server.Config)) *servers.Fixture {
 		}
 	}
 	return &servers.Fixture{
-		Target:    directTarget(t, origin+"/mcp", fake),
-		Serve:     issuer.serve(keySet),
-		Fetches:   issuer.fetches,
-		Advance:   fake.Advance,
-		Document:  published("/discovery/v2.0/keys"),
-		Metadata:  published("/v2.0/.well-known/openid-configuration"),
-		Describe:  issuer.serve(document),
-		Elsewhere: issuer.serve(elsewhere),
+		Target:         directTarget(t, origin+"/mcp", fake),
+		ServeKeySet:    issuer.serve(keySet),
+		KeySetFetches:  issuer.fetches,
+		Advance:        fake.Advance,
+		KeySet:         published("/discovery/v2.0/keys"),
+		Discovery:      published("/v2.0/.well-known/openid-configuration"),
+		ServeDiscovery: issuer.serve(document),
+		ServeOthers:    issuer.serve(elsewhere),
 		Close: func() {
 			issuer.own.Close()
 			fake.Close()

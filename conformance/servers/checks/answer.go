@@ -14,8 +14,8 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// answerChecks are checks of server/answer: what is kept of tokens and answers, by the server and
-// by what stands in between.
+// answerChecks returns the checks of server/answer: answers reach their own caller only, and tokens
+// stay secret.
 func answerChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -25,12 +25,13 @@ func answerChecks() []bench.Check {
 				Severity:   check.Critical,
 				Disruptive: true,
 				Reference:  "MCP security best practices, Session Hijacking; JSON-RPC 2.0 section 5",
-				Sentence:   "Of many calls at once, some of them given up, each caller gets the answer to its own.",
-				Covers:     []string{"RS-076"},
+				Sentence: "When many calls run at once and some are abandoned, each caller gets the answer " +
+					"to its own call.",
+				Covers: []string{"RS-076"},
 			},
 			Tokens: []bench.TokenKind{bench.Good, bench.OtherUser},
 			Needs:  []bench.Need{bench.CanaryTool},
-			Run:    ownResult,
+			Run:    answerOwnResult,
 		},
 		{
 			Rule: check.Rule{
@@ -38,8 +39,8 @@ func answerChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.Medium,
 				Reference: "RFC 9111 section 3.5; WHATWG Fetch, CORS protocol",
-				Sentence: "An answer to one caller is not marked for the caches of others, and not opened to any " +
-					"page that brings cookies.",
+				Sentence: "An answer to one caller is not marked for shared caches, and pages of other " +
+					"sites cannot read it with cookies.",
 				Covers: []string{"RS-085"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -51,93 +52,17 @@ func answerChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.High,
 				Reference: "OAuth 2.1 section 7.1; MCP logging, Security",
-				Sentence:  "A token, good or bad, is repeated neither in an answer nor in the server's log.",
+				Sentence:  "Neither answers nor the server's log repeat a token, good or bad.",
 				Covers:    []string{"RS-083", "server-secure-token-storage", "server-log-no-credentials"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    keepsTokens,
+			Run:    answerKeepsTokensToItself,
 		},
 	}
 }
 
-// answerNotCacheable tries server/answer/not-cacheable.
-func answerNotCacheable(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
-	request := trial.Request()
-	request.Header.Set("Authorization", "Bearer "+trial.Token)
-	answer, err := p.Send(ctx, request)
-	if err != nil {
-		return err
-	}
-	control := strings.ToLower(strings.Join(answer.Header.Values("Cache-Control"), ", "))
-	switch {
-	case shared.MatchString(control):
-		return p.Insecure("an answer that no shared cache keeps", "Cache-Control: "+control)
-	case answer.Header.Get("Access-Control-Allow-Credentials") == "true":
-		return p.MismatchAt(check.Policy, "no Access-Control-Allow-Credentials", "true")
-	case !strings.Contains(control, "no-store") && !strings.Contains(control, "private"):
-		return p.MismatchAt(check.Policy, "Cache-Control: no-store", fmt.Sprintf("%q", control))
-	}
-	return nil
-}
-
-// shared says that others may keep an answer (RFC 9111 section 5.2.2).
-var shared = regexp.MustCompile(`(^|[ ,])(public|s-maxage=)`)
-
-func keepsTokens(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
-	tampered := tamper(trial.Token)
-	const canary = "canary-that-is-not-a-token-kzqx"
-	for name, change := range map[string]func(*bench.Request, string){
-		"a good token":    attack.Authorization(func(good string) string { return "Bearer " + good }),
-		"a bad signature": attack.Authorization(func(string) string { return "Bearer " + tampered }),
-		"no token":        attack.Authorization(func(string) string { return "Bearer " + canary }),
-		"malformed credentials": attack.Authorization(func(string) string {
-			return "Bearer " + canary + ", Bearer " + canary
-		}),
-		"another scheme": attack.Authorization(func(string) string { return "Basic " + canary }),
-	} {
-		request := trial.Request()
-		change(&request, trial.Token)
-		answer, err := p.Send(ctx, request)
-		if err != nil {
-			return err
-		}
-		for _, secret := range []string{trial.Token, tampered, canary} {
-			if strings.Contains(string(answer.Body), secret) ||
-				strings.Contains(fmt.Sprint(http.Header(answer.Header)), secret) {
-				return p.Insecure("nothing of the credentials in the answer: "+name, "the credentials")
-			}
-		}
-	}
-	log := p.Log()
-	for what, secret := range map[string]string{
-		"the good token":  trial.Token,
-		"a bad token":     tampered,
-		"bad credentials": canary,
-	} {
-		// The signature is what makes a token worth stealing.
-		if strings.Contains(log, secret) || strings.Contains(log, secret[strings.LastIndexByte(secret, '.')+1:]) {
-			return p.Insecure("nothing of "+what+" in the log", "it")
-		}
-	}
-	return nil
-}
-
-// How many calls are made at once, and in all.
-const (
-	callsAtOnce = 32
-	calls       = 400
-)
-
-// ownResult calls the tool for two users in turn; every fifth call is given up while it runs.
-func ownResult(ctx context.Context, p *bench.Probe) error {
+// answerOwnResult calls the tool for two users alternately.
+func answerOwnResult(ctx context.Context, p *bench.Probe) error {
 	trial, err := p.Trial(ctx)
 	if err != nil {
 		return err
@@ -157,7 +82,7 @@ func ownResult(ctx context.Context, p *bench.Probe) error {
 		slots <- struct{}{}
 		go func() {
 			defer func() { <-slots }()
-			results <- ownCall(ctx, trial, sessions[i%2], i%5 == 4)
+			results <- callOnce(ctx, trial, sessions[i%2], i%abandonedEvery == abandonedEvery-1)
 		}()
 	}
 	var first error
@@ -169,12 +94,19 @@ func ownResult(ctx context.Context, p *bench.Probe) error {
 	return first
 }
 
-func ownCall(ctx context.Context, trial *bench.Trial, session *bench.Session, givenUp bool) error {
-	// A probe records one exchange at a time.
-	p := trial.Clone()
-	request := trial.RequestIn(session)
-	request.Header.Set("Authorization", "Bearer "+session.Token)
-	if givenUp {
+// callsAtOnce is how many calls run at once, and calls how many there are in all. One call in
+// abandonedEvery is abandoned while it runs.
+const (
+	callsAtOnce    = 32
+	calls          = 400
+	abandonedEvery = 5
+)
+
+// callOnce calls the tool in a session, and compares the answer with the request.
+func callOnce(ctx context.Context, trial *bench.Trial, session *bench.Session, abandon bool) error {
+	p := trial.Clone() // a probe records one exchange at a time
+	request := attack.WithToken(session.Token, trial.RequestIn(session))
+	if abandon {
 		early, cancel := context.WithTimeout(ctx, time.Millisecond)
 		defer cancel()
 		_, _ = p.Send(early, request)
@@ -185,18 +117,87 @@ func ownCall(ctx context.Context, trial *bench.Trial, session *bench.Session, gi
 	case err != nil:
 		return err
 	case answer.Status == http.StatusTooManyRequests || answer.Status == http.StatusServiceUnavailable:
-		return nil // a server may have enough
+		return nil // a server may refuse some of many calls
 	case !answer.Succeeded():
 		return p.Mismatch("the result", fmt.Sprintf("status %d", answer.Status))
 	case !strings.Contains(string(answer.Body), request.Marker()):
-		return p.Insecure("the result of the own call", "a result without its marker")
+		return p.Insecure("the result of the caller's own call", "a result without its marker")
 	}
-	var asked, answered struct {
+	var sent, received struct {
 		ID json.Number `json:"id"`
 	}
-	if json.Unmarshal(request.Body, &asked) != nil || json.Unmarshal(answer.Body, &answered) != nil ||
-		asked.ID != answered.ID {
-		return p.Insecure("the ID of the own call", "another")
+	_ = json.Unmarshal(request.Body, &sent)
+	if err := json.Unmarshal(answer.Body, &received); err != nil || sent.ID != received.ID {
+		return p.Insecure("the ID of the caller's own call", "another ID")
 	}
 	return nil
 }
+
+// answerNotCacheable tries server/answer/not-cacheable.
+func answerNotCacheable(ctx context.Context, p *bench.Probe) error {
+	trial, err := p.Trial(ctx)
+	if err != nil {
+		return err
+	}
+	answer, err := p.Send(ctx, attack.WithToken(trial.Token, trial.Request()))
+	if err != nil {
+		return err
+	}
+	control := strings.ToLower(strings.Join(answer.Header.Values("Cache-Control"), ", "))
+	switch {
+	case sharedCache.MatchString(control):
+		return p.Insecure("an answer that no shared cache keeps", "Cache-Control: "+control)
+	case answer.Header.Get("Access-Control-Allow-Credentials") == "true":
+		return p.MismatchAt(check.Policy, "no Access-Control-Allow-Credentials", "true")
+	case !strings.Contains(control, "no-store") && !strings.Contains(control, "private"):
+		return p.MismatchAt(check.Policy, "Cache-Control: no-store", fmt.Sprintf("%q", control))
+	}
+	return nil
+}
+
+// answerKeepsTokensToItself sends credentials of several kinds, and looks for them in the answers and
+// in the log.
+func answerKeepsTokensToItself(ctx context.Context, p *bench.Probe) error {
+	trial, err := p.Trial(ctx)
+	if err != nil {
+		return err
+	}
+	tampered := attack.Tamper(trial.Token)
+	const canary = "canary-that-is-not-a-token-kzqx"
+	for _, attempt := range []struct{ name, credentials string }{
+		{"a good token", "Bearer " + trial.Token},
+		{"a bad signature", "Bearer " + tampered},
+		{"no token", "Bearer " + canary},
+		{"malformed credentials", "Bearer " + canary + ", Bearer " + canary},
+		{"another scheme", "Basic " + canary},
+	} {
+		request := trial.Request()
+		request.Header.Set("Authorization", attempt.credentials)
+		answer, err := p.Send(ctx, request)
+		if err != nil {
+			return err
+		}
+		text := string(answer.Body) + fmt.Sprint(answer.Header)
+		for _, secret := range []string{trial.Token, tampered, canary} {
+			if strings.Contains(text, secret) {
+				return p.Insecure("nothing of the credentials in the answer: "+attempt.name, "the credentials")
+			}
+		}
+	}
+	log := p.Log()
+	for _, logged := range []struct{ name, secret string }{
+		{"the good token", trial.Token},
+		{"a bad token", tampered},
+		{"bad credentials", canary},
+	} {
+		// The rest of a token is often known, so its signature alone is a leak.
+		signature := logged.secret[strings.LastIndexByte(logged.secret, '.')+1:]
+		if strings.Contains(log, logged.secret) || strings.Contains(log, signature) {
+			return p.Insecure("nothing of "+logged.name+" in the log", "the token or its signature")
+		}
+	}
+	return nil
+}
+
+// sharedCache matches directives that let shared caches keep an answer (RFC 9111 section 5.2.2).
+var sharedCache = regexp.MustCompile(`(^|[ ,])(public|s-maxage=)`)

@@ -5,18 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// callerChecks are checks of server/caller: who a server takes its caller for, and from where it
-// can be called at all.
+// callerChecks returns the checks of server/caller: how a server identifies its caller, and from
+// where it can be called.
 func callerChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -24,15 +22,16 @@ func callerChecks() []bench.Check {
 				ID:           "server/caller/from-token",
 				Level:        check.Must,
 				Severity:     check.Critical,
-				Revisions:    []check.Revision{check.R20251125, check.R20260728},
+				Revisions:    since(check.R20251125),
 				EachRevision: true,
 				Reference:    "MCP client features, Elicitation, Identifying the User",
-				Sentence:     "Who the user is comes from the token: not from arguments, from _meta or from headers.",
-				Covers:       []string{"server-user-from-token", "RS-011"},
+				Sentence: "The server takes the user's identity from the token, and not from arguments, " +
+					"_meta or headers.",
+				Covers: []string{"server-user-from-token", "RS-011"},
 			},
 			Tokens: []bench.TokenKind{bench.Good, bench.OtherUser},
 			Needs:  []bench.Need{bench.WhoamiTool},
-			Run:    fromToken,
+			Run:    callerFromToken,
 		},
 		{
 			Rule: check.Rule{
@@ -40,54 +39,18 @@ func callerChecks() []bench.Check {
 				Level:     check.Should,
 				Severity:  check.High,
 				Reference: "MCP transports, Security Warning",
-				Sentence:  "A server for this machine only is reached through loopback addresses only.",
+				Sentence:  "A server meant for its own machine listens on loopback addresses only.",
 				Covers:    []string{"server-bind-localhost"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.LocalOnly},
-			Run:    fromThisMachine,
+			Run:    callerFromThisMachine,
 		},
 	}
 }
 
-// whoami is who the server takes a caller for, or empty where the tool does not say.
-func whoami(
-	ctx context.Context,
-	p *bench.Probe,
-	session *bench.Session,
-	token string,
-	change func(params map[string]any, header http.Header),
-) (string, error) {
-	params := map[string]any{"name": p.Whoami().Tool, "arguments": map[string]any{}}
-	header := http.Header{}
-	if change != nil {
-		change(params, header)
-	}
-	meta, _ := params["_meta"].(map[string]any)
-	request := as(token, session.Message("tools/call", params))
-	maps.Copy(request.Header, header)
-	if p.Revision == check.R20260728 && meta != nil {
-		// The revision has a _meta of its own, which these come on top of.
-		var message map[string]any
-		_ = json.Unmarshal(request.Body, &message)
-		maps.Copy(message["params"].(map[string]any)["_meta"].(map[string]any), meta)
-		request.Body = []byte(attack.Quoted(message))
-	}
-	answer, err := p.Send(ctx, request)
-	if err != nil {
-		return "", err
-	}
-	if _, done := toolText(answer); !done {
-		return "", nil
-	}
-	var message struct {
-		Result json.RawMessage `json:"result"`
-	}
-	_ = json.Unmarshal(answer.Body, &message)
-	return p.Whoami().Caller(message.Result), nil
-}
-
-func fromToken(ctx context.Context, p *bench.Probe) error {
+// callerFromToken calls the tool with one user's token and another user's name in different places.
+func callerFromToken(ctx context.Context, p *bench.Probe) error {
 	token, err := p.Token(ctx, bench.Good)
 	if err != nil {
 		return err
@@ -96,29 +59,61 @@ func fromToken(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	mine, err := whoami(ctx, p, session, token, nil)
+	mine, theirs, err := twoNames(ctx, p, session)
 	if err != nil {
 		return err
 	}
-	other, err := p.Token(ctx, bench.OtherUser)
-	if err != nil {
-		return err
+	for _, forgery := range []struct {
+		place  string
+		change func(params map[string]any, header http.Header)
+	}{
+		{"arguments", func(params map[string]any, _ http.Header) { params["arguments"] = asUser(theirs) }},
+		{"_meta", func(params map[string]any, _ http.Header) { params["_meta"] = asUser(theirs) }},
+		{"headers", func(_ map[string]any, header http.Header) { maps.Copy(header, asUserHeaders(theirs)) }},
+	} {
+		name, err := callWhoami(ctx, p, session, forgery.change)
+		if err != nil {
+			return err
+		}
+		if name != "" && name != mine {
+			return p.Insecure("the user of the token, whatever the "+forgery.place+" say", "another user")
+		}
 	}
-	others, err := p.Open(ctx, other)
+	return nil
+}
+
+// twoNames returns the names that the tool gives the session's user and another user.
+func twoNames(ctx context.Context, p *bench.Probe, session *bench.Session) (mine, theirs string, err error) {
+	unchanged := func(map[string]any, http.Header) {}
+	mine, err = callWhoami(ctx, p, session, unchanged)
 	if err != nil {
-		return &check.CannotJudge{Reason: "the other user's token does not work in a session of its own", Err: err}
+		return "", "", err
 	}
-	theirs, err := whoami(ctx, p, others, other, nil)
+	token, err := p.Token(ctx, bench.OtherUser)
 	if err != nil {
-		return err
+		return "", "", err
+	}
+	other, err := p.Open(ctx, token)
+	if err != nil {
+		reason := "the other user's token does not work in a session of its own"
+		return "", "", &check.CannotJudge{Reason: reason, Err: err}
+	}
+	theirs, err = callWhoami(ctx, p, other, unchanged)
+	if err != nil {
+		return "", "", err
 	}
 	if mine == "" || theirs == "" || mine == theirs {
-		return &check.CannotJudge{
+		return "", "", &check.CannotJudge{
 			Reason: fmt.Sprintf("the control failed: the tool calls two users %q and %q", mine, theirs),
 		}
 	}
-	pretended := map[string]any{}
-	for _, name := range []string{
+	return mine, theirs, nil
+}
+
+// asUser returns members in which a server could look for a user's name.
+func asUser(name string) map[string]any {
+	members := map[string]any{}
+	for _, member := range []string{
 		"user",
 		"userId",
 		"user_id",
@@ -132,9 +127,15 @@ func fromToken(ctx context.Context, p *bench.Probe) error {
 		"principal",
 		"caller",
 	} {
-		pretended[name] = theirs
+		members[member] = name
 	}
-	headers := []string{
+	return members
+}
+
+// asUserHeaders returns headers in which a server could look for a user's name.
+func asUserHeaders(name string) http.Header {
+	header := http.Header{}
+	for _, field := range []string{
 		"X-User",
 		"X-User-Id",
 		"X-Forwarded-User",
@@ -142,55 +143,68 @@ func fromToken(ctx context.Context, p *bench.Probe) error {
 		"X-Ms-Client-Principal-Name",
 		"Remote-User",
 		"X-Auth-Request-User",
+	} {
+		header.Set(field, name)
 	}
-	forgeries := map[string]func(map[string]any, http.Header){
-		"arguments": func(params map[string]any, _ http.Header) { params["arguments"] = pretended },
-		"_meta":     func(params map[string]any, _ http.Header) { params["_meta"] = maps.Clone(pretended) },
-		"headers": func(_ map[string]any, header http.Header) {
-			for _, name := range headers {
-				header.Set(name, theirs)
-			}
-		},
-	}
-	for _, place := range slices.Sorted(maps.Keys(forgeries)) {
-		got, err := whoami(ctx, p, session, token, forgeries[place])
-		if err != nil {
-			return err
-		}
-		if got != "" && got != mine {
-			return p.Insecure("the user of the token, whatever the "+place+" say", "another user")
-		}
-	}
-	return nil
+	return header
 }
 
-func fromThisMachine(ctx context.Context, p *bench.Probe) error {
+// callWhoami returns the name that the server gives its caller, or "" if the tool does not say.
+// Change edits the parameters and adds headers.
+func callWhoami(
+	ctx context.Context,
+	p *bench.Probe,
+	session *bench.Session,
+	change func(params map[string]any, header http.Header),
+) (string, error) {
+	params := map[string]any{"name": p.Whoami().Tool, "arguments": map[string]any{}}
+	header := http.Header{}
+	change(params, header)
+	meta, _ := params["_meta"].(map[string]any)
+	request := attack.WithToken(session.Token, session.Message("tools/call", params))
+	maps.Copy(request.Header, header)
+	if p.Revision == check.R20260728 && meta != nil {
+		// The revision has a _meta of its own; these members are added to it.
+		var message map[string]any
+		_ = json.Unmarshal(request.Body, &message)
+		maps.Copy(message["params"].(map[string]any)["_meta"].(map[string]any), meta)
+		request.Body = []byte(attack.JSON(message))
+	}
+	answer, err := p.Send(ctx, request)
+	if err != nil {
+		return "", err
+	}
+	if _, succeeded := attack.ToolText(answer); !succeeded {
+		return "", nil
+	}
+	var message struct {
+		Result json.RawMessage `json:"result"`
+	}
+	_ = json.Unmarshal(answer.Body, &message)
+	return p.Whoami().Caller(message.Result), nil
+}
+
+// callerFromThisMachine tries to reach the server at the machine's addresses in networks.
+func callerFromThisMachine(ctx context.Context, p *bench.Probe) error {
 	if _, err := p.Control(ctx); err != nil {
 		return err
 	}
 	endpoint, err := url.Parse(p.URL())
 	if err != nil {
-		return &check.CannotJudge{Reason: "the endpoint's URL", Err: err}
+		return &check.CannotJudge{Reason: "the endpoint's URL is malformed", Err: err}
 	}
 	for _, address := range p.Local() {
 		elsewhere := *endpoint
-		elsewhere.Host = withPort(address, endpoint.Port())
-		first := p.Message("ping", nil)
-		first.URL = elsewhere.String()
-		answer, err := p.Send(ctx, first)
+		elsewhere.Host = attack.WithPort(address, endpoint.Port())
+		ping := p.Message("ping", nil)
+		ping.URL = elsewhere.String()
+		answer, err := p.Send(ctx, ping)
 		if ctx.Err() != nil {
 			return err
 		}
 		if err == nil {
-			return p.Mismatch("nobody who listens on "+address, fmt.Sprintf("an answer with status %d", answer.Status))
+			return p.Mismatch("no listener on "+address, fmt.Sprintf("an answer with status %d", answer.Status))
 		}
 	}
 	return nil
-}
-
-func withPort(address, port string) string {
-	if port == "" {
-		return address
-	}
-	return net.JoinHostPort(address, port)
 }

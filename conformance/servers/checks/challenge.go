@@ -2,8 +2,6 @@ package checks
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -15,8 +13,8 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// challengeChecks are checks of server/challenge: what a server says to somebody without a good
-// token (RFC 6750 section 3, RFC 9728 section 5.1, MCP authorization, Error Handling).
+// challengeChecks returns the checks of server/challenge: how a server answers requests without a
+// good token (RFC 6750 section 3, RFC 9728 section 5.1, MCP authorization, Error Handling).
 func challengeChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -35,7 +33,7 @@ func challengeChecks() []bench.Check {
 					"server-elicitation-not-own-auth",
 				},
 			},
-			Run: withoutToken,
+			Run: challengeWithoutToken,
 		},
 		{
 			Rule: check.Rule{
@@ -49,10 +47,7 @@ func challengeChecks() []bench.Check {
 					"server-401-challenge-syntax",
 				},
 			},
-			Run: func(ctx context.Context, p *bench.Probe) error {
-				_, _, err := attack.Bare(ctx, p)
-				return err
-			},
+			Run: challengeBearer,
 		},
 		{
 			Rule: check.Rule{
@@ -64,14 +59,14 @@ func challengeChecks() []bench.Check {
 					"document is there.",
 				Covers: []string{"server-401-resource-metadata", "server-401-resource-metadata-resolves"},
 			},
-			Run: challengedMetadata,
+			Run: challengeResourceMetadata,
 		},
 		{
 			Rule: check.Rule{
 				ID:        "server/challenge/no-error-without-credentials",
 				Level:     check.Should,
 				Reference: "RFC 6750 section 3.1",
-				Sentence:  "The challenge to a request without credentials says nothing of an error.",
+				Sentence:  "The challenge to a request without credentials has no error parameter.",
 				Covers:    []string{"server-401-no-error-without-credentials"},
 			},
 			Run: challengeNoErrorWithoutCredentials,
@@ -91,10 +86,10 @@ func challengeChecks() []bench.Check {
 			Rule: check.Rule{
 				ID:        "server/challenge/scope",
 				Level:     check.Should,
-				Revisions: []check.Revision{check.R20251125, check.R20260728},
+				Revisions: since(check.R20251125),
 				Reference: "MCP 2025-11-25 authorization, Protected Resource Metadata Discovery Requirements; RFC " +
 					"6750 section 3",
-				Sentence: "The challenge of a 401 names the scopes that are needed.",
+				Sentence: "The challenge of a 401 names the required scopes.",
 				Covers:   []string{"server-401-scope", "server-prm-scopes-supported"},
 			},
 			Run: challengeScope,
@@ -103,10 +98,10 @@ func challengeChecks() []bench.Check {
 			Rule: check.Rule{
 				ID:        "server/challenge/no-offline-access",
 				Level:     check.Should,
-				Revisions: []check.Revision{check.R20260728},
+				Revisions: since(check.R20260728),
 				Reference: "MCP 2026-07-28 authorization, Refresh Tokens",
-				Sentence: "The challenge does not ask for offline_access: refresh tokens are between client and " +
-					"authorization server.",
+				Sentence: "The challenge does not ask for offline_access, because refresh tokens concern " +
+					"only the client and the authorization server.",
 				Covers: []string{"server-401-no-offline-access"},
 			},
 			Run: challengeNoOfflineAccess,
@@ -117,59 +112,17 @@ func challengeChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.High,
 				Reference: "RFC 9110 section 5.5; RFC 6750 section 3",
-				Sentence:  "Nothing that a request says gets into the challenge, and no header into the answer.",
+				Sentence:  "No text of a request gets into the challenge or adds a header to the answer.",
 				Covers:    []string{"RS-080"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    injection,
+			Run:    challengeInjection,
 		},
 	}
 }
 
-// challengeNoErrorWithoutCredentials tries server/challenge/no-error-without-credentials.
-func challengeNoErrorWithoutCredentials(ctx context.Context, p *bench.Probe) error {
-	_, found, err := attack.Bare(ctx, p)
-	if err == nil && found["error"] != "" {
-		return p.Mismatch("no parameter error", found["error"])
-	}
-	return err
-}
-
-// challengeInvalidToken tries server/challenge/invalid-token.
-func challengeInvalidToken(ctx context.Context, p *bench.Probe) error {
-	if _, err := p.Control(ctx); err != nil {
-		return err
-	}
-	answer, err := p.WantRefused(ctx, bench.Request{Header: bench.Bearer(garbage)})
-	if err != nil {
-		return err
-	}
-	found, err := p.Challenge(answer)
-	if err == nil && found["error"] != "invalid_token" {
-		return p.Mismatch("error=\"invalid_token\"", fmt.Sprintf("%q", found["error"]))
-	}
-	return err
-}
-
-// challengeScope tries server/challenge/scope.
-func challengeScope(ctx context.Context, p *bench.Probe) error {
-	_, found, err := attack.Bare(ctx, p)
-	if err == nil && strings.TrimSpace(found["scope"]) == "" {
-		return p.Mismatch("a parameter scope", "none")
-	}
-	return err
-}
-
-// challengeNoOfflineAccess tries server/challenge/no-offline-access.
-func challengeNoOfflineAccess(ctx context.Context, p *bench.Probe) error {
-	_, found, err := attack.Bare(ctx, p)
-	if err == nil && slices.Contains(strings.Fields(found["scope"]), "offline_access") {
-		return p.Mismatch("a scope without offline_access", found["scope"])
-	}
-	return err
-}
-
-func withoutToken(ctx context.Context, p *bench.Probe) error {
+// challengeWithoutToken tries server/challenge/without-token.
+func challengeWithoutToken(ctx context.Context, p *bench.Probe) error {
 	if _, err := p.WantRefused(ctx, bench.Request{}); err != nil {
 		return err
 	}
@@ -183,10 +136,10 @@ func withoutToken(ctx context.Context, p *bench.Probe) error {
 		if err != nil {
 			return err
 		}
-		// A method that the endpoint does not have may be refused before anybody asks for a token.
+		// A server may refuse an unknown method before it asks for a token.
 		if answer.Status != http.StatusUnauthorized && answer.Status != http.StatusMethodNotAllowed {
 			return p.Mismatch(
-				"status 401, or 405 for a method that is not there",
+				"status 401, or 405 for an unknown method",
 				fmt.Sprintf("status %d to %s", answer.Status, method),
 			)
 		}
@@ -194,16 +147,23 @@ func withoutToken(ctx context.Context, p *bench.Probe) error {
 	return nil
 }
 
-func challengedMetadata(ctx context.Context, p *bench.Probe) error {
-	_, found, err := attack.Bare(ctx, p)
+// challengeBearer tries server/challenge/bearer.
+func challengeBearer(ctx context.Context, p *bench.Probe) error {
+	_, _, err := attack.Unauthenticated(ctx, p)
+	return err
+}
+
+// challengeResourceMetadata tries server/challenge/resource-metadata.
+func challengeResourceMetadata(ctx context.Context, p *bench.Probe) error {
+	_, challenge, err := attack.Unauthenticated(ctx, p)
 	if err != nil {
 		return err
 	}
-	address, err := url.Parse(found["resource_metadata"])
+	address, err := url.Parse(challenge["resource_metadata"])
 	if err != nil || address.Scheme == "" || address.Host == "" {
 		return p.Mismatch(
 			"a parameter resource_metadata with an absolute URL",
-			fmt.Sprintf("%q", found["resource_metadata"]),
+			fmt.Sprintf("%q", challenge["resource_metadata"]),
 		)
 	}
 	var document struct {
@@ -218,76 +178,126 @@ func challengedMetadata(ctx context.Context, p *bench.Probe) error {
 	return nil
 }
 
-// injection puts a word of its own, and what could end a header or a parameter, wherever a server
-// might repeat it.
-func injection(ctx context.Context, p *bench.Probe) error {
+// intruder is a word that no server sends by itself.
+const intruder = "intruder"
+
+// challengeNoErrorWithoutCredentials tries server/challenge/no-error-without-credentials.
+func challengeNoErrorWithoutCredentials(ctx context.Context, p *bench.Probe) error {
+	_, challenge, err := attack.Unauthenticated(ctx, p)
+	if err == nil && challenge["error"] != "" {
+		return p.Mismatch("no parameter error", challenge["error"])
+	}
+	return err
+}
+
+// challengeInvalidToken tries server/challenge/invalid-token.
+func challengeInvalidToken(ctx context.Context, p *bench.Probe) error {
 	if _, err := p.Control(ctx); err != nil {
 		return err
 	}
-	plain, err := p.WantRefused(ctx, bench.Request{Header: bench.Bearer(bad)})
+	answer, err := p.WantRefused(ctx, bench.Request{Header: bench.Bearer(attack.MalformedToken)})
 	if err != nil {
 		return err
 	}
-	const word = "intruder"
-	part := func(members map[string]string) string {
-		text, _ := json.Marshal(members)
-		return base64.RawURLEncoding.EncodeToString(text)
+	challenge, err := p.Challenge(answer)
+	if err == nil && challenge["error"] != "invalid_token" {
+		return p.Mismatch("error=\"invalid_token\"", fmt.Sprintf("%q", challenge["error"]))
 	}
+	return err
+}
+
+// challengeScope tries server/challenge/scope.
+func challengeScope(ctx context.Context, p *bench.Probe) error {
+	_, challenge, err := attack.Unauthenticated(ctx, p)
+	if err == nil && strings.TrimSpace(challenge["scope"]) == "" {
+		return p.Mismatch("a parameter scope", "none")
+	}
+	return err
+}
+
+// challengeNoOfflineAccess tries server/challenge/no-offline-access.
+func challengeNoOfflineAccess(ctx context.Context, p *bench.Probe) error {
+	_, challenge, err := attack.Unauthenticated(ctx, p)
+	if err == nil && slices.Contains(strings.Fields(challenge["scope"]), "offline_access") {
+		return p.Mismatch("a scope without offline_access", challenge["scope"])
+	}
+	return err
+}
+
+// challengeInjection puts a word, and characters that could end a header or a parameter, into parts
+// of a request that a server might repeat.
+func challengeInjection(ctx context.Context, p *bench.Probe) error {
+	if _, err := p.Control(ctx); err != nil {
+		return err
+	}
+	plain, err := p.WantRefused(ctx, bench.Request{Header: bench.Bearer(attack.MalformedJWT)})
+	if err != nil {
+		return err
+	}
+	challenges := len(plain.Header.Values("WWW-Authenticate"))
 	for _, evil := range []string{
-		word,
-		word + "\r\nX-" + word + ": 1",
-		`", error="` + word,
-		word + `\`,
-		word + "é",
-		word + "\x00",
+		intruder,
+		intruder + "\r\nX-" + intruder + ": 1",
+		`", error="` + intruder,
+		intruder + `\`,
+		intruder + "é",
+		intruder + "\x00",
 	} {
-		for name, request := range map[string]bench.Request{
-			"kid": {
-				Header: bench.Bearer(part(map[string]string{
-					"alg": "RS256",
-					"kid": evil,
-				}) + "." + part(map[string]string{"iss": "x"}) + ".AAAA"),
-			},
-			"alg": {
-				Header: bench.Bearer(part(map[string]string{
-					"alg": evil,
-				}) + "." + part(map[string]string{"iss": "x"}) + ".AAAA"),
-			},
-			"iss": {
-				Header: bench.Bearer(part(map[string]string{
-					"alg": "RS256",
-				}) + "." + part(map[string]string{"iss": evil}) + ".AAAA"),
-			},
-			"scope":    {Header: bench.Bearer(bad), Query: url.Values{"scope": {evil}}},
-			"resource": {Header: bench.Bearer(bad), Query: url.Values{"resource": {evil}}},
-		} {
-			answer, err := p.Send(ctx, request)
+		for _, injection := range injections(evil) {
+			answer, err := p.Send(ctx, injection.request)
 			if err != nil {
 				return err
 			}
-			if answer.Status/100 == 2 {
-				return p.Insecure("a refusal of "+name, fmt.Sprintf("status %d", answer.Status))
+			if err := wantNotInjected(p, injection.name, answer); err != nil {
+				return err
 			}
-			if answer.Status == http.StatusUnauthorized {
-				if _, err := p.Challenge(answer); err != nil {
-					return err
-				}
+			found := len(answer.Header.Values("WWW-Authenticate"))
+			if found != challenges && answer.Status == plain.Status {
+				return p.Mismatch("as many challenges as for any bad token", fmt.Sprint(found))
 			}
-			for header, values := range answer.Header {
-				if strings.Contains(strings.ToLower(header+strings.Join(values, " ")), word) {
-					return p.Insecure(
-						"nothing of "+name+" in the head of the answer",
-						header+": "+strings.Join(values, ", "),
-					)
-				}
-			}
-			if len(answer.Header.Values("WWW-Authenticate")) != len(plain.Header.Values("WWW-Authenticate")) &&
-				answer.Status == plain.Status {
-				return p.Mismatch(
-					"as many challenges as for any bad token",
-					fmt.Sprint(len(answer.Header.Values("WWW-Authenticate"))),
-				)
-			}
+		}
+	}
+	return nil
+}
+
+type injection struct {
+	name    string
+	request bench.Request
+}
+
+// injections returns requests with a text in different places.
+func injections(text string) []injection {
+	token := func(header, claims map[string]string) bench.Request {
+		parts := []string{attack.Base64(attack.JSON(header)), attack.Base64(attack.JSON(claims)), "AAAA"}
+		return bench.Request{Header: bench.Bearer(strings.Join(parts, "."))}
+	}
+	query := func(name string) bench.Request {
+		return bench.Request{Header: bench.Bearer(attack.MalformedJWT), Query: url.Values{name: {text}}}
+	}
+	issuer := map[string]string{"iss": "x"}
+	return []injection{
+		{"kid", token(map[string]string{"alg": "RS256", "kid": text}, issuer)},
+		{"alg", token(map[string]string{"alg": text}, issuer)},
+		{"iss", token(map[string]string{"alg": "RS256"}, map[string]string{"iss": text})},
+		{"scope", query("scope")},
+		{"resource", query("resource")},
+	}
+}
+
+// wantNotInjected wants a refusal whose head does not have the word.
+func wantNotInjected(p *bench.Probe, name string, answer *bench.Answer) error {
+	if answer.Status/100 == 2 {
+		return p.Insecure("a refusal of "+name, fmt.Sprintf("status %d", answer.Status))
+	}
+	if answer.Status == http.StatusUnauthorized {
+		if _, err := p.Challenge(answer); err != nil {
+			return err
+		}
+	}
+	for header, values := range answer.Header {
+		value := strings.Join(values, ", ")
+		if strings.Contains(strings.ToLower(header+value), intruder) {
+			return p.Insecure("nothing of "+name+" in the head of the answer", header+": "+value)
 		}
 	}
 	return nil

@@ -3,39 +3,56 @@ package checks
 import (
 	"slices"
 
+	"mcpentra/conformance/check"
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// All are the checks, in the order in which they read best.
+// All returns the checks, in the order in which they read best. To add one, put it into the file of
+// its topic; .github/CONTRIBUTING.md has the steps.
 func All() []bench.Check {
 	return slices.Concat(
 		challengeChecks(),
 		metadataChecks(),
+		metadataMembersChecks(),
 		issuerMetadataChecks(),
 		issuerRegistrationChecks(),
 		issuerRedirectChecks(),
 		issuerClientChecks(),
 		credentialsChecks(),
+		credentialsSyntaxChecks(),
+		credentialsBypassChecks(),
 		callerChecks(),
 		refusalChecks(),
 		tokenChecks(),
+		tokenTimeChecks(),
+		tokenAudienceChecks(),
+		tokenIssuerChecks(),
 		tokenAlgorithmChecks(),
+		tokenSignatureChecks(),
+		tokenKeyChecks(),
 		tokenHeaderChecks(),
 		tokenFormChecks(),
-		tokenIssuerChecks(),
+		tokenKindChecks(),
 		tokenClaimsChecks(),
+		tokenScopeChecks(),
+		tokenCacheChecks(),
 		keysChecks(),
+		keysUseChecks(),
+		keysLoadChecks(),
+		keysOutageChecks(),
 		keysDiscoveryChecks(),
 		scopeChecks(),
+		scopeChallengeChecks(),
 		originChecks(),
 		hostChecks(),
 		messageChecks(),
 		versionChecks(),
 		modernChecks(),
 		sessionChecks(),
+		sessionIdChecks(),
+		sessionLimitChecks(),
 		streamChecks(),
 		answerChecks(),
-		tokenCacheChecks(),
 		stateChecks(),
 		requestStateChecks(),
 		elicitationChecks(),
@@ -46,4 +63,16 @@ func All() []bench.Check {
 		limitsChecks(),
 		http2Checks(),
 	)
+}
+
+// since returns the revisions from one on.
+func since(first check.Revision) []check.Revision {
+	all := check.Revisions()
+	return all[slices.Index(all, first):]
+}
+
+// before returns the revisions before one.
+func before(end check.Revision) []check.Revision {
+	all := check.Revisions()
+	return all[:slices.Index(all, end)]
 }

@@ -9,10 +9,11 @@ import (
 	"strings"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// elicitationChecks are checks of server/elicitation.
+// elicitationChecks returns the checks of server/elicitation.
 func elicitationChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -20,47 +21,41 @@ func elicitationChecks() []bench.Check {
 				ID:        "server/elicitation/form",
 				Level:     check.Must,
 				Severity:  check.High,
-				Revisions: []check.Revision{check.R20260728},
+				Revisions: since(check.R20260728),
 				Reference: "MCP client features, Elicitation, Form Mode Security",
-				Sentence: "A form asks for no password, key, token or number of a card, as far as the names of its " +
-					"fields tell.",
-				Covers: []string{"server-elicitation-form-no-secrets"},
+				Sentence:  "No form has a field whose name asks for a password, key, token or card number.",
+				Covers:    []string{"server-elicitation-form-no-secrets"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.RoundsTool},
-			Run:    formWithoutSecrets,
+			Run:    elicitationForm,
 		},
 		{
 			Rule: check.Rule{
 				ID:        "server/elicitation/url",
 				Level:     check.Must,
 				Severity:  check.High,
-				Revisions: []check.Revision{check.R20260728},
+				Revisions: since(check.R20260728),
 				Reference: "MCP client features, Elicitation, Safe URL Handling",
-				Sentence: "A page that people are sent to is under https, and its address holds no token and nothing " +
-					"about the person.",
+				Sentence: "A page that a person is sent to uses https, and its URL has no token and no " +
+					"personal data.",
 				Covers: []string{"server-elicitation-url-clean", "server-elicitation-url-https"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.RoundsTool},
-			Run:    cleanAddresses,
+			Run:    elicitationURL,
 		},
 	}
 }
 
-// secretField matches what a field for a secret is called.
-var secretField = regexp.MustCompile(
-	`(?i)passw|passphrase|passcode|secret|api.?key|private.?key|token|credential|card.?(number|no)|credit.?card|\bcv[` +
-		`cv]\b|\bpin\b|\botp\b`,
-)
-
-func formWithoutSecrets(ctx context.Context, p *bench.Probe) error {
-	a, err := askBack(ctx, p)
+// elicitationForm looks at the names, titles and descriptions of the fields of all forms.
+func elicitationForm(ctx context.Context, p *bench.Probe) error {
+	round, err := attack.BeginRound(ctx, p)
 	if err != nil {
 		return err
 	}
 	forms := 0
-	for _, input := range a.inputs {
+	for _, input := range round.Inputs {
 		if input.Method != "elicitation/create" || input.Params.Mode == "url" {
 			continue
 		}
@@ -70,7 +65,7 @@ func formWithoutSecrets(ctx context.Context, p *bench.Probe) error {
 				if secretField.MatchString(text) {
 					return p.MismatchAt(
 						check.Should,
-						"a form without secrets, or a person who says that this is none",
+						"a form without secrets, or a person who confirms that this is not a secret",
 						fmt.Sprintf("a field called %q", text),
 					)
 				}
@@ -83,20 +78,20 @@ func formWithoutSecrets(ctx context.Context, p *bench.Probe) error {
 	return nil
 }
 
-// personal matches what stands in an address about a person, or lets them in: a mail address, a
-// token, a name for one.
-var personal = regexp.MustCompile(
-	`(?i)[^/=&?]+(@|%40)[a-z0-9-]+\.[a-z]|eyJ[A-Za-z0-9_-]{10,` +
-		`}\.|[?&#](access_token|id_token|refresh_token|token|password|secret|api_?key|client_secret)=`,
+// secretField matches the names of fields for a secret.
+var secretField = regexp.MustCompile(
+	`(?i)passw|passphrase|passcode|secret|api.?key|private.?key|token|credential|card.?(number|no)|credit.?card|` +
+		`\bcv[cv]\b|\bpin\b|\botp\b`,
 )
 
-func cleanAddresses(ctx context.Context, p *bench.Probe) error {
-	a, err := askBack(ctx, p)
+// elicitationURL looks at the addresses of all pages, and opens the server's own.
+func elicitationURL(ctx context.Context, p *bench.Probe) error {
+	round, err := attack.BeginRound(ctx, p)
 	if err != nil {
 		return err
 	}
 	pages := 0
-	for _, input := range a.inputs {
+	for _, input := range round.Inputs {
 		if input.Method != "elicitation/create" || input.Params.Mode != "url" {
 			continue
 		}
@@ -105,38 +100,44 @@ func cleanAddresses(ctx context.Context, p *bench.Probe) error {
 		switch {
 		case err != nil || page.Host == "" || page.User != nil:
 			return p.Mismatch("an absolute URL without a name and password", fmt.Sprintf("%q", input.Params.URL))
-		case personal.MatchString(input.Params.URL), strings.Contains(input.Params.URL, a.session.Token):
-			return p.Insecure("an address without tokens and without anything about the person", "one with such")
-		case !secure(page):
+		case personalData.MatchString(input.Params.URL), strings.Contains(input.Params.URL, round.Session.Token):
+			return p.Insecure("an address without tokens and personal data", "an address with one of them")
+		case !attack.IsSecure(page):
 			return p.MismatchAt(check.Should, "https, or loopback", page.Scheme)
 		}
-		if err := pageShowsNothing(ctx, p, a, input.Params.URL); err != nil {
+		if err := wantNothingShown(ctx, p, round, page); err != nil {
 			return err
 		}
 	}
 	if pages == 0 {
-		return &check.NotApplicable{Reason: "the tool sends nobody to a page"}
+		return &check.NotApplicable{Reason: "the tool sends its caller to no page"}
 	}
 	return nil
 }
 
-// pageShowsNothing opens a page as somebody whom it does not know, where it belongs to the server
-// under test.
-func pageShowsNothing(ctx context.Context, p *bench.Probe, a *asked, address string) error {
+// wantNothingShown opens a page of the server under test as an unknown visitor.
+func wantNothingShown(ctx context.Context, p *bench.Probe, round *attack.Round, page *url.URL) error {
 	endpoint, err := url.Parse(p.URL())
 	if err != nil {
-		return &check.CannotJudge{Reason: "the endpoint's URL", Err: err}
+		return &check.CannotJudge{Reason: "the endpoint's URL is malformed", Err: err}
 	}
-	if page, err := url.Parse(address); err != nil || page.Host != endpoint.Host {
-		return nil // of others nothing is asked
+	if page.Host != endpoint.Host {
+		return nil // the check opens no pages of other servers
 	}
-	answer, err := p.Send(ctx, bench.Request{Method: http.MethodGet, URL: address, Header: http.Header{}})
-	if err == nil && (strings.Contains(string(answer.Body), a.marker) ||
-		strings.Contains(string(answer.Body), a.session.Token)) {
-		return p.Insecure(
-			"a page that shows nothing of the request to somebody whom it does not know",
-			"what the request was about",
-		)
+	answer, err := p.Send(ctx, bench.Request{Method: http.MethodGet, URL: page.String(), Header: http.Header{}})
+	if err != nil {
+		return err
 	}
-	return err
+	body := string(answer.Body)
+	if strings.Contains(body, round.Marker) || strings.Contains(body, round.Session.Token) {
+		return p.Insecure("a page that shows an unknown visitor nothing of the call", "the call's argument or token")
+	}
+	return nil
 }
+
+// personalData matches addresses that identify a person or give access: mail addresses, tokens, and
+// parameters for secrets.
+var personalData = regexp.MustCompile(
+	`(?i)[^/=&?]+(@|%40)[a-z0-9-]+\.[a-z]|eyJ[A-Za-z0-9_-]{10,}\.|` +
+		`[?&#](access_token|id_token|refresh_token|token|password|secret|api_?key|client_secret)=`,
+)

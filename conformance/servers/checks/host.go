@@ -12,8 +12,8 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// hostChecks are checks of server/host: which web pages may call a server, and under which names
-// (MCP transports, Security Warning).
+// hostChecks returns the checks of server/host: the host names under which a server answers (MCP
+// transports, Security Warning).
 func hostChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -21,11 +21,11 @@ func hostChecks() []bench.Check {
 				ID:        "server/host/case",
 				Level:     check.Should,
 				Reference: "MCP authorization, Canonical Server URI; RFC 3986 section 3.2.2",
-				Sentence:  "A server answers to its name in upper case.",
+				Sentence:  "A server accepts its host name in upper case.",
 				Covers:    []string{"server-accept-uppercase-host"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    namedInCapitals,
+			Run:    hostCase,
 		},
 		{
 			Rule: check.Rule{
@@ -33,8 +33,8 @@ func hostChecks() []bench.Check {
 				Level:     check.Should,
 				Severity:  check.High,
 				Reference: "MCP transports, Security Warning; RFC 9110 section 7.4; RFC 9112 section 3.2.2",
-				Sentence: "A server on loopback does not answer under a name that is not its own: that is how DNS " +
-					"rebinding looks.",
+				Sentence: "A server on loopback refuses requests under other host names, as DNS rebinding " +
+					"sends them.",
 				Covers: []string{"RS-091", "RS-073"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -43,12 +43,54 @@ func hostChecks() []bench.Check {
 	}
 }
 
-// hostForeign tries server/host/foreign.
+// hostCase sends the server's host name in upper case. A server with an IP address on loopback is
+// also called localhost.
+func hostCase(ctx context.Context, p *bench.Probe) error {
+	endpoint, err := url.Parse(p.URL())
+	if err != nil {
+		return &check.CannotJudge{Reason: "the endpoint's URL is malformed", Err: err}
+	}
+	token, err := p.Control(ctx)
+	if err != nil {
+		return err
+	}
+	host := endpoint.Host
+	if strings.ToUpper(host) == host {
+		host = attack.WithPort("localhost", endpoint.Port())
+		answer, err := p.Send(ctx, bench.Request{Header: bench.Bearer(token), Host: host})
+		if err != nil {
+			return err
+		}
+		if !attack.IsLoopback(endpoint) || !answer.Succeeded() {
+			return &check.NotApplicable{Reason: "the server has an IP address and no name"}
+		}
+	}
+	upper := strings.ToUpper(host)
+	answer, err := p.Send(ctx, bench.Request{Header: bench.Bearer(token), Host: upper})
+	if err == nil && !answer.Succeeded() {
+		return p.Mismatch("the result for Host: "+upper, fmt.Sprintf("status %d", answer.Status))
+	}
+	return err
+}
+
+// hostForeign sends a good token under host names that are not the server's.
 func hostForeign(ctx context.Context, p *bench.Probe) error {
 	endpoint, err := url.Parse(p.URL())
-	if err != nil || !onLoopback(endpoint) {
+	if err != nil || !attack.IsLoopback(endpoint) {
 		return &check.NotApplicable{Reason: "the server is not on loopback"}
 	}
+	trial, err := p.Trial(ctx)
+	if err != nil {
+		return err
+	}
+	vectors := foreignHostVectors(endpoint.Port())
+	if err := attack.TryVectors(ctx, p, trial, bench.AnyRefusal(), vectors...); err != nil {
+		return err
+	}
+	return foreignRequestLine(ctx, p, trial)
+}
+
+func foreignHostVectors(port string) []attack.Vector {
 	var vectors []attack.Vector
 	for _, host := range []string{
 		"evil.example",
@@ -57,7 +99,7 @@ func hostForeign(ctx context.Context, p *bench.Probe) error {
 		"[::1]:x",
 		"2130706433",
 		"0.0.0.0",
-		"evil.example:" + endpoint.Port(),
+		"evil.example:" + port,
 	} {
 		vectors = append(vectors, attack.Vector{
 			Name: "Host: " + host,
@@ -68,50 +110,15 @@ func hostForeign(ctx context.Context, p *bench.Probe) error {
 			Lines: func(string) []string { return nil },
 		})
 	}
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
-	if err := attack.Deny(ctx, p, trial, bench.AnyRefusal(), vectors...); err != nil {
-		return err
-	}
-	return foreignURI(ctx, p, trial)
+	return vectors
 }
 
-// foreignURI has a foreign name in the request line, where it counts more than the right one in
-// Host.
-func foreignURI(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
+// foreignRequestLine puts a foreign host into the request line, where it overrides a good Host.
+func foreignRequestLine(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	request := trial.Request()
 	text := p.Wire(request, "Authorization: Bearer "+trial.Token)
 	text = bytes.Replace(text, []byte("POST /"), []byte("POST http://evil.example/"), 1)
-	_, err := trial.DeniedRaw(ctx, "http://evil.example in the request line", request, text, bench.AnyRefusal()...)
-	return err
-}
-
-// namedInCapitals asks for the server by its name, or where it has none by that of the machine.
-func namedInCapitals(ctx context.Context, p *bench.Probe) error {
-	endpoint, err := url.Parse(p.URL())
-	if err != nil {
-		return &check.CannotJudge{Reason: "the endpoint's URL", Err: err}
-	}
-	token, err := p.Control(ctx)
-	if err != nil {
-		return err
-	}
-	host := endpoint.Host
-	if strings.ToUpper(host) == host {
-		host = withPort("localhost", endpoint.Port())
-		answer, err := p.Send(ctx, bench.Request{Header: bench.Bearer(token), Host: host})
-		if err != nil {
-			return err
-		}
-		if !onLoopback(endpoint) || !answer.Succeeded() {
-			return &check.NotApplicable{Reason: "the server has an address and no name"}
-		}
-	}
-	answer, err := p.Send(ctx, bench.Request{Header: bench.Bearer(token), Host: strings.ToUpper(host)})
-	if err == nil && !answer.Succeeded() {
-		return p.Mismatch("the result for Host: "+strings.ToUpper(host), fmt.Sprintf("status %d", answer.Status))
-	}
+	name := "http://evil.example in the request line"
+	_, err := trial.WantRefusedRaw(ctx, name, request, text, bench.AnyRefusal()...)
 	return err
 }

@@ -13,7 +13,7 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// httpChecks are checks of server/http.
+// httpChecks returns the checks of server/http.
 func httpChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -22,12 +22,12 @@ func httpChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.High,
 				Reference: "RFC 9112 sections 2.2, 5.1, 6.1, 6.3 and 7.1",
-				Sentence: "A request whose length can be read in two ways is refused, or Transfer-Encoding alone " +
-					"decides and the connection ends; it never gets two answers.",
+				Sentence: "A request with an ambiguous length is refused, or Transfer-Encoding alone " +
+					"decides and the connection closes. It never gets two answers.",
 				Covers: []string{"RS-073"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    framing,
+			Run:    httpFraming,
 		},
 		{
 			Rule: check.Rule{
@@ -35,155 +35,188 @@ func httpChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.Critical,
 				Reference: "RFC 9110 sections 6.5.1, 9.2.2 and 11.6.2",
-				Sentence:  "A call with trailer fields runs at most once, and a token in one of them does not count.",
-				Covers:    []string{"RS-073"},
+				Sentence: "A call with trailer fields runs at most once, and a token in a trailer field " +
+					"does not count.",
+				Covers: []string{"RS-073"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.CanaryTool},
-			Run:    trailers,
+			Run:    httpTrailers,
 		},
 	}
 }
 
-// framing sends requests with a second one hidden in the body, where a reader finds it who takes
-// the wrong length.
-func framing(ctx context.Context, p *bench.Probe) error {
+// httpFraming hides a second request in the body, where a parser with the wrong length finds it.
+func httpFraming(ctx context.Context, p *bench.Probe) error {
 	trial, err := p.Trial(ctx)
 	if err != nil {
 		return err
 	}
-	for name, attempt := range map[string]struct {
-		lines []string
-		body  func(message, hidden string) string
-		only  []int // statuses that conform; nil means any
-		bare  bool  // every line of the head ends in a bare LF
-	}{
-		"Content-Length and Transfer-Encoding": {
-			lines: []string{"Content-Length: 4", "Transfer-Encoding: chunked"},
-			body: func(message, hidden string) string {
-				return chunk(message+strings.Repeat(" ", 8)+"\r\n"+hidden) + "0\r\n\r\n"
-			},
-		},
-		"Transfer-Encoding and Content-Length": {
-			lines: []string{"Transfer-Encoding: chunked", "Content-Length: 4"},
-			body: func(message, hidden string) string {
-				return chunk(message+strings.Repeat(" ", 8)+"\r\n"+hidden) + "0\r\n\r\n"
-			},
-		},
-		"Transfer-Encoding after a bare LF, and Content-Length": {
-			lines: []string{"Content-Length: 4", "X-Pad: a\nTransfer-Encoding: chunked"},
-			body: func(message, hidden string) string {
-				return chunk(message+strings.Repeat(" ", 8)+"\r\n"+hidden) + "0\r\n\r\n"
-			},
-		},
-		"lines that end in a bare LF": {
-			bare:  true,
-			lines: []string{"Transfer-Encoding: chunked"},
-			only:  append(bench.AnyRefusal(), http.StatusOK),
-			body:  func(message, hidden string) string { return chunk(message) + "0\r\n\r\n" },
-		},
-		"two Content-Lengths": {
-			lines: []string{"Content-Length: 4", "Content-Length: 5"},
-			only:  []int{http.StatusBadRequest},
-			body:  func(message, hidden string) string { return "    " + hidden },
-		},
-		"a blank before the colon": {
-			lines: []string{"Transfer-Encoding : chunked"},
-			only:  []int{http.StatusBadRequest},
-			body:  func(message, hidden string) string { return chunk(message) + "0\r\n\r\n" },
-		},
-		"a chunk extension that ends in a bare LF": {
-			lines: []string{"Transfer-Encoding: chunked"},
-			only:  bench.AnyRefusal(),
-			body: func(message, hidden string) string {
-				return fmt.Sprintf("%x;a\n%s\r\n0\r\n\r\n", len(message), message)
-			},
-		},
-		"a chunk extension": {
-			lines: []string{"Transfer-Encoding: chunked"},
-			only:  []int{http.StatusOK},
-			body: func(message, hidden string) string {
-				return fmt.Sprintf("%x;a=b\r\n%s\r\n0\r\n\r\n", len(message), message)
-			},
-		},
-		"a Transfer-Encoding that there is not": {
-			lines: []string{"Transfer-Encoding: xchunked"},
-			only:  []int{http.StatusBadRequest, http.StatusNotImplemented},
-			body:  func(message, hidden string) string { return chunk(message) + "0\r\n\r\n" },
-		},
-	} {
-		request := trial.Request()
-		hidden := trial.Request()
-		message := string(request.Body)
-		inner := string(p.Wire(hidden, "Authorization: Bearer "+trial.Token))
-		request.Body = []byte{}
-		lines := append([]string{"Authorization: Bearer " + trial.Token, "Connection: keep-alive"}, attempt.lines...)
-		head := p.Wire(request, lines...)
-		if attempt.bare {
-			head = bytes.ReplaceAll(head, []byte("\r\n"), []byte("\n"))
-		}
-		said, err := p.Raw(ctx, append(head, attempt.body(message, inner)...))
-		switch {
-		case err != nil:
+	for _, attempt := range framings() {
+		if err := tryFraming(ctx, p, trial, attempt); err != nil {
 			return err
-		case trial.Ran(hidden):
-			return p.Insecure("the hidden request not to run: "+name, attack.Describe(said)+", and it ran")
-		case len(said.Answers) > 1:
-			return p.Insecure("one answer to one request: "+name, attack.Describe(said))
-		case len(said.Answers) == 0 && !said.Closed:
-			return p.Mismatch("an answer, or the end of the connection: "+name, "silence")
-		}
-		for _, answer := range said.Answers {
-			switch {
-			case attempt.only == nil || slices.Contains(attempt.only, answer.Status):
-			case answer.Status/100 == 2:
-				return p.Insecure("a refusal: "+name, attack.Describe(said))
-			case len(attempt.only) > 2:
-				return p.Mismatch("a status 4xx: "+name, attack.Describe(said))
-			default:
-				return p.Mismatch(fmt.Sprintf("one of the statuses %v: %s", attempt.only, name), attack.Describe(said))
-			}
 		}
 	}
 	return nil
 }
 
-// trailers sends calls that have fields behind their bodies. A server that passes them on to
-// another can make its own transport fail, and repeat the call; one that takes them for headers has
-// judged a request that it does not run.
-func trailers(ctx context.Context, p *bench.Probe) error {
+func tryFraming(ctx context.Context, p *bench.Probe, trial *bench.Trial, attempt framing) error {
+	request := trial.Request()
+	hidden := trial.Request()
+	body := attempt.body(string(request.Body), string(p.Wire(hidden, "Authorization: Bearer "+trial.Token)))
+	request.Body = []byte{}
+	lines := append([]string{"Authorization: Bearer " + trial.Token, "Connection: keep-alive"}, attempt.lines...)
+	head := p.Wire(request, lines...)
+	if attempt.bareLF {
+		head = bytes.ReplaceAll(head, []byte("\r\n"), []byte("\n"))
+	}
+	conversation, err := p.Raw(ctx, append(head, body...))
+	switch {
+	case err != nil:
+		return err
+	case trial.Ran(hidden):
+		return p.Insecure(
+			"the hidden request not to run: "+attempt.name,
+			attack.Describe(conversation)+", and it ran",
+		)
+	case len(conversation.Answers) > 1:
+		return p.Insecure("one answer to one request: "+attempt.name, attack.Describe(conversation))
+	case len(conversation.Answers) == 0 && !conversation.Closed:
+		return p.Mismatch("an answer, or the end of the connection: "+attempt.name, "silence")
+	case len(conversation.Answers) == 0:
+		return nil
+	}
+	return attempt.judge(p, conversation)
+}
+
+// judge compares the only answer with the conforming statuses.
+func (f *framing) judge(p *bench.Probe, conversation *bench.Conversation) error {
+	status := conversation.Answers[0].Status
+	switch {
+	case f.only == nil || slices.Contains(f.only, status):
+		return nil
+	case status/100 == 2:
+		return p.Insecure("a refusal: "+f.name, attack.Describe(conversation))
+	case len(f.only) > 2:
+		return p.Mismatch("a status 4xx: "+f.name, attack.Describe(conversation))
+	}
+	return p.Mismatch(fmt.Sprintf("one of the statuses %v: %s", f.only, f.name), attack.Describe(conversation))
+}
+
+// httpTrailers sends calls with trailer fields. A proxy that forwards them can make its own transport
+// fail and repeat the call. A server that merges them into the headers judges another request than
+// the one it runs.
+func httpTrailers(ctx context.Context, p *bench.Probe) error {
 	trial, err := p.Trial(ctx)
 	if err != nil {
 		return err
 	}
 	token := "Bearer " + trial.Token
 	for _, field := range []struct{ name, value string }{
-		{"X-Checksum", "1"}, {"Connection", "close"}, {"Authorization", token}, {"Te", "gzip"}, {"Keep-Alive", "1"},
+		{"X-Checksum", "1"},
+		{"Connection", "close"},
+		{"Authorization", token},
+		{"Te", "gzip"},
+		{"Keep-Alive", "1"},
 		{"Upgrade", "h2c"},
 	} {
-		request, text := withTrailer(p, trial, field.name, field.value, "Authorization: "+token)
-		said, err := p.Raw(ctx, text)
+		request, text := addTrailer(p, trial, field.name, field.value, "Authorization: "+token)
+		conversation, err := p.Raw(ctx, text)
 		if err != nil {
 			return err
 		}
 		if runs := trial.Runs(request); runs > 1 {
 			return p.Insecure("one run at most: trailer "+field.name,
-				fmt.Sprintf("%s, and %d runs", attack.Describe(said), runs))
+				fmt.Sprintf("%s, and %d runs", attack.Describe(conversation), runs))
 		}
 	}
-	request, text := withTrailer(p, trial, "Authorization", token)
-	_, err = trial.DeniedRaw(ctx, "a token in a trailer field alone", request, text, bench.AnyRefusal()...)
+	request, text := addTrailer(p, trial, "Authorization", token)
+	_, err = trial.WantRefusedRaw(ctx, "a token in a trailer field alone", request, text, bench.AnyRefusal()...)
 	return err
 }
 
-// withTrailer is a call with a field behind its body.
-func withTrailer(p *bench.Probe, trial *bench.Trial, name, value string, lines ...string) (bench.Request, []byte) {
+// addTrailer returns a call with a trailer field, and its text.
+func addTrailer(p *bench.Probe, trial *bench.Trial, name, value string, lines ...string) (bench.Request, []byte) {
 	request := trial.Request()
 	message := string(request.Body)
 	head := request
 	head.Body = []byte{}
 	lines = append(lines, "Transfer-Encoding: chunked", "Trailer: "+name)
-	return request, append(p.Wire(head, lines...), chunk(message)+"0\r\n"+name+": "+value+"\r\n\r\n"...)
+	return request, append(p.Wire(head, lines...), attack.Chunk(message)+"0\r\n"+name+": "+value+"\r\n\r\n"...)
 }
 
-func chunk(text string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(text), text) }
+// A framing is one way to write a request whose length two parsers could read differently.
+type framing struct {
+	name   string
+	lines  []string
+	body   func(message, hidden string) string
+	only   []int // the conforming statuses; nil means any
+	bareLF bool  // every line of the head ends in LF without CR
+}
+
+// framings returns requests with ambiguous lengths, and two that a server has to understand.
+func framings() []framing {
+	inChunk := func(message, hidden string) string {
+		return attack.Chunk(message+strings.Repeat(" ", 8)+"\r\n"+hidden) + "0\r\n\r\n"
+	}
+	plainChunk := func(message, _ string) string { return attack.Chunk(message) + "0\r\n\r\n" }
+	chunkWith := func(extension string) func(message, _ string) string {
+		return func(message, _ string) string {
+			return fmt.Sprintf("%x%s%s\r\n0\r\n\r\n", len(message), extension, message)
+		}
+	}
+	return []framing{
+		{
+			name:  "Content-Length and Transfer-Encoding",
+			lines: []string{"Content-Length: 4", "Transfer-Encoding: chunked"},
+			body:  inChunk,
+		},
+		{
+			name:  "Transfer-Encoding and Content-Length",
+			lines: []string{"Transfer-Encoding: chunked", "Content-Length: 4"},
+			body:  inChunk,
+		},
+		{
+			name:  "Transfer-Encoding after a bare LF, and Content-Length",
+			lines: []string{"Content-Length: 4", "X-Pad: a\nTransfer-Encoding: chunked"},
+			body:  inChunk,
+		},
+		{
+			name:   "lines that end in a bare LF",
+			lines:  []string{"Transfer-Encoding: chunked"},
+			body:   plainChunk,
+			only:   append(bench.AnyRefusal(), http.StatusOK),
+			bareLF: true,
+		},
+		{
+			name:  "two Content-Lengths",
+			lines: []string{"Content-Length: 4", "Content-Length: 5"},
+			body:  func(_, hidden string) string { return "    " + hidden },
+			only:  []int{http.StatusBadRequest},
+		},
+		{
+			name:  "a blank before the colon",
+			lines: []string{"Transfer-Encoding : chunked"},
+			body:  plainChunk,
+			only:  []int{http.StatusBadRequest},
+		},
+		{
+			name:  "a chunk extension that ends in a bare LF",
+			lines: []string{"Transfer-Encoding: chunked"},
+			body:  chunkWith(";a\n"),
+			only:  bench.AnyRefusal(),
+		},
+		{
+			name:  "a chunk extension",
+			lines: []string{"Transfer-Encoding: chunked"},
+			body:  chunkWith(";a=b\r\n"),
+			only:  []int{http.StatusOK},
+		},
+		{
+			name:  "an unknown Transfer-Encoding",
+			lines: []string{"Transfer-Encoding: xchunked"},
+			body:  plainChunk,
+			only:  []int{http.StatusBadRequest, http.StatusNotImplemented},
+		},
+	}
+}

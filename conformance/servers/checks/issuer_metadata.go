@@ -11,31 +11,28 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// issuerMetadataChecks are checks of authorization-server/metadata: the description of the
-// authorization server that a server names (RFC 8414, OpenID Connect Discovery).
+// issuerMetadataChecks returns the checks of authorization-server/metadata: how the authorization
+// server that a server names describes itself (RFC 8414, OpenID Connect Discovery).
 func issuerMetadataChecks() []bench.Check {
 	return []bench.Check{
 		{
 			Rule: check.Rule{
 				ID:        "authorization-server/metadata/found",
 				Level:     check.Must,
-				Revisions: withMetadata,
+				Revisions: since(check.R20250618),
 				Reference: "MCP 2025-11-25 authorization, Authorization Server Metadata Discovery; RFC 8414 section 3",
 				Sentence:  "The authorization server's metadata is at one of the well-known locations.",
 			},
-			Run: func(ctx context.Context, p *bench.Probe) error {
-				_, _, _, err := attack.FindIssuer(ctx, p)
-				return err
-			},
+			Run: issuerMetadataFound,
 		},
 		{
 			Rule: check.Rule{
 				ID:        "authorization-server/metadata/issuer",
 				Level:     check.Must,
-				Revisions: withMetadata,
+				Revisions: since(check.R20250618),
 				Reference: "RFC 8414 section 3.3; MCP 2026-07-28 authorization, Authorization Server Metadata " +
 					"Validation",
-				Sentence: "The issuer in the metadata is the one that was asked for, byte by byte.",
+				Sentence: "The issuer in the metadata equals the requested issuer, byte by byte.",
 				Covers:   []string{"server-prm-issuer-discoverable"},
 			},
 			Run: issuerMetadataIssuer,
@@ -44,30 +41,30 @@ func issuerMetadataChecks() []bench.Check {
 			Rule: check.Rule{
 				ID:        "authorization-server/metadata/members",
 				Level:     check.Must,
-				Revisions: withMetadata,
+				Revisions: since(check.R20250618),
 				Reference: "RFC 8414 section 2",
 				Sentence: "The metadata has authorization_endpoint, token_endpoint and response_types_supported with " +
 					"code; endpoints are https, or http on loopback.",
 			},
-			Run: issuerMembers,
+			Run: issuerMetadataMembers,
 		},
 		{
 			Rule: check.Rule{
 				ID:        "authorization-server/metadata/pkce",
 				Level:     check.Must,
-				Revisions: []check.Revision{check.R20251125, check.R20260728},
+				Revisions: since(check.R20251125),
 				Reference: "MCP 2025-11-25 authorization, Authorization Code Protection",
 				Sentence:  "The metadata advertises PKCE with S256; clients have to refuse a server that does not.",
 			},
-			Run: issuerMetadataPkce,
+			Run: issuerMetadataPKCE,
 		},
 		{
 			Rule: check.Rule{
 				ID:        "authorization-server/metadata/no-empty-arrays",
 				Level:     check.Must,
-				Revisions: withMetadata,
+				Revisions: since(check.R20250618),
 				Reference: "RFC 8414 section 3.2",
-				Sentence:  "A member of the metadata that would be an empty array is left out.",
+				Sentence:  "The metadata omits members whose value would be an empty array.",
 			},
 			Run: issuerMetadataNoEmptyArrays,
 		},
@@ -85,6 +82,12 @@ func issuerMetadataChecks() []bench.Check {
 	}
 }
 
+// issuerMetadataFound tries authorization-server/metadata/found.
+func issuerMetadataFound(ctx context.Context, p *bench.Probe) error {
+	_, _, _, err := attack.FindIssuer(ctx, p)
+	return err
+}
+
 // issuerMetadataIssuer tries authorization-server/metadata/issuer.
 func issuerMetadataIssuer(ctx context.Context, p *bench.Probe) error {
 	document, _, issuer, err := attack.FindIssuer(ctx, p)
@@ -94,8 +97,32 @@ func issuerMetadataIssuer(ctx context.Context, p *bench.Probe) error {
 	return err
 }
 
-// issuerMetadataPkce tries authorization-server/metadata/pkce.
-func issuerMetadataPkce(ctx context.Context, p *bench.Probe) error {
+// issuerMetadataMembers tries authorization-server/metadata/members.
+func issuerMetadataMembers(ctx context.Context, p *bench.Probe) error {
+	document, _, _, err := attack.FindIssuer(ctx, p)
+	if err != nil {
+		return err
+	}
+	for _, endpoint := range []struct{ name, address string }{
+		{"authorization_endpoint", document.AuthorizationEndpoint},
+		{"token_endpoint", document.TokenEndpoint},
+	} {
+		parsed, err := url.Parse(endpoint.address)
+		if err != nil || !attack.IsSecure(parsed) || parsed.Fragment != "" {
+			return p.Mismatch(
+				endpoint.name+" with an https URL, or http on loopback",
+				fmt.Sprintf("%q", endpoint.address),
+			)
+		}
+	}
+	if !slices.Contains(document.ResponseTypes, "code") {
+		return p.Mismatch("response_types_supported with code", fmt.Sprintf("%q", document.ResponseTypes))
+	}
+	return nil
+}
+
+// issuerMetadataPKCE tries authorization-server/metadata/pkce.
+func issuerMetadataPKCE(ctx context.Context, p *bench.Probe) error {
 	document, _, _, err := attack.FindIssuer(ctx, p)
 	if err == nil && !slices.Contains(document.ChallengeMethods, "S256") {
 		return p.Mismatch("code_challenge_methods_supported with S256", fmt.Sprintf("%q", document.ChallengeMethods))
@@ -109,14 +136,14 @@ func issuerMetadataNoEmptyArrays(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	return noEmptyArrays(p, answer)
+	return attack.NoEmptyArrays(p, answer)
 }
 
 // issuerMetadataRoot tries authorization-server/metadata/root.
 func issuerMetadataRoot(ctx context.Context, p *bench.Probe) error {
 	endpoint, err := url.Parse(p.URL())
 	if err != nil {
-		return &check.CannotJudge{Reason: "the endpoint's URL", Err: err}
+		return &check.CannotJudge{Reason: "the endpoint's URL is malformed", Err: err}
 	}
 	origin := endpoint.Scheme + "://" + endpoint.Host
 	var document attack.IssuerDocument
@@ -125,25 +152,6 @@ func issuerMetadataRoot(ctx context.Context, p *bench.Probe) error {
 	}
 	if document.Issuer != origin {
 		return p.Mismatch("issuer "+origin, document.Issuer)
-	}
-	return nil
-}
-
-func issuerMembers(ctx context.Context, p *bench.Probe) error {
-	document, _, _, err := attack.FindIssuer(ctx, p)
-	if err != nil {
-		return err
-	}
-	for name, endpoint := range map[string]string{
-		"authorization_endpoint": document.AuthorizationEndpoint,
-		"token_endpoint":         document.TokenEndpoint,
-	} {
-		if parsed, err := url.Parse(endpoint); err != nil || !secure(parsed) || parsed.Fragment != "" {
-			return p.Mismatch(name+" with an https URL, or http on loopback", fmt.Sprintf("%q", endpoint))
-		}
-	}
-	if !slices.Contains(document.ResponseTypes, "code") {
-		return p.Mismatch("response_types_supported with code", fmt.Sprintf("%q", document.ResponseTypes))
 	}
 	return nil
 }

@@ -6,44 +6,47 @@ import (
 	"slices"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// issuerRedirectChecks are checks of authorization-server/redirect.
+// issuerRedirectChecks returns the checks of authorization-server/redirect.
 func issuerRedirectChecks() []bench.Check {
 	return []bench.Check{
 		{
 			Rule: check.Rule{
 				ID:        "authorization-server/redirect/untrusted",
 				Level:     check.Should,
-				Revisions: []check.Revision{check.R20250618, check.R20251125, check.R20260728},
+				Revisions: since(check.R20250618),
 				Reference: "MCP 2025-06-18 authorization, Open Redirection; RFC 9700 section 4.11.2",
-				Sentence:  "An erroneous request does not send a browser to a self-registered site before a sign-in.",
+				Sentence: "Before a sign-in, an invalid request does not redirect the browser to a " +
+					"self-registered site.",
 			},
-			Run: untrustedRedirect,
+			Run: issuerRedirectUntrusted,
 		},
 	}
 }
 
-func untrustedRedirect(ctx context.Context, p *bench.Probe) error {
-	r, err := newRegistrar(ctx, p)
+// issuerRedirectUntrusted sends a request with an unknown response type for a self-registered site.
+func issuerRedirectUntrusted(ctx context.Context, p *bench.Probe) error {
+	registrar, err := attack.NewRegistrar(ctx, p)
 	if err != nil {
 		return err
 	}
-	made, err := r.register(ctx, siteRedirect)
+	client, err := registrar.Register(ctx, attack.SiteRedirect)
 	if err != nil {
 		return err
 	}
-	if made == nil || !slices.Contains(made.RedirectURIs, siteRedirect) {
-		return &check.NotApplicable{Reason: "a client cannot register " + siteRedirect}
+	if client == nil || !slices.Contains(client.RedirectURIs, attack.SiteRedirect) {
+		return &check.NotApplicable{Reason: "a client cannot register " + attack.SiteRedirect}
 	}
-	answer, err := r.authorize(ctx, made, siteRedirect, "mcp-auth-conformance")
+	answer, err := registrar.Authorize(ctx, client, attack.SiteRedirect, "mcp-auth-conformance")
 	if err != nil {
 		return err
 	}
-	to, err := url.Parse(answer.Header.Get("Location"))
-	if err == nil && answer.Status >= 300 && answer.Status < 400 && to.Hostname() == "mcp-auth-conformance.example" {
-		return p.Mismatch("a page of the server or a sign-in first", "a redirect to "+siteRedirect)
+	target, err := url.Parse(answer.Header.Get("Location"))
+	if err == nil && answer.Status/100 == 3 && target.Hostname() == attack.SiteHost {
+		return p.Mismatch("a page of the server or a sign-in first", "a redirect to "+attack.SiteRedirect)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,8 +13,8 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// limitsChecks are checks of server/limits: that one request is one request, and that nobody can
-// hold the server up (RFC 9112, RFC 9110).
+// limitsChecks returns the checks of server/limits: no request can keep the server from serving
+// others (RFC 9112, RFC 9110).
 func limitsChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -23,11 +24,11 @@ func limitsChecks() []bench.Check {
 				Severity:   check.Medium,
 				Disruptive: true,
 				Reference:  "RFC 6585 section 5; RFC 9110 section 5.4",
-				Sentence:   "Long headers, long tokens and many headers are refused or borne, and the server goes on.",
+				Sentence:   "The server refuses or survives long headers, long tokens and many headers.",
 				Covers:     []string{"RS-070"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    longHeads,
+			Run:    limitsHead,
 		},
 		{
 			Rule: check.Rule{
@@ -36,11 +37,11 @@ func limitsChecks() []bench.Check {
 				Severity:   check.High,
 				Disruptive: true,
 				Reference:  "RFC 9110 section 15.5.14",
-				Sentence:   "Long, deep and compressed bodies are refused or borne, and the server goes on.",
+				Sentence:   "The server refuses or survives long, deeply nested and compressed bodies.",
 				Covers:     []string{"RS-071"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    longBodies,
+			Run:    limitsBody,
 		},
 		{
 			Rule: check.Rule{
@@ -49,7 +50,7 @@ func limitsChecks() []bench.Check {
 				Severity:   check.Medium,
 				Disruptive: true,
 				Reference:  "OWASP API Security Top 10 2023, API4",
-				Sentence:   "While many tokens with bad signatures come, and after them, good tokens are served.",
+				Sentence:   "Good tokens are served during and after a flood of tokens with bad signatures.",
 				Covers:     []string{"RS-074"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -62,8 +63,8 @@ func limitsChecks() []bench.Check {
 				Severity:   check.Medium,
 				Disruptive: true,
 				Reference:  "OWASP API Security Top 10 2023, API4",
-				Sentence: "A text that a parser could go through again and again takes no longer than a harmless " +
-					"one of its length.",
+				Sentence: "Text that slows a bad parser down takes no longer than harmless text of the same " +
+					"length.",
 				Covers: []string{"RS-077"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -76,8 +77,8 @@ func limitsChecks() []bench.Check {
 				Severity:   check.High,
 				Disruptive: true,
 				Reference:  "OWASP API Security Top 10 2023, API4",
-				Sentence: "An answer that its caller does not read is given up within twenty seconds, and holds " +
-					"nobody up meanwhile.",
+				Sentence: "Within twenty seconds the server abandons an answer that its caller does not " +
+					"read, and serves others meanwhile.",
 				Covers: []string{"RS-072"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -90,146 +91,140 @@ func limitsChecks() []bench.Check {
 				Severity:   check.High,
 				Disruptive: true,
 				Reference:  "RFC 9110 section 15.5.9",
-				Sentence: "A request that does not come to its end is given up within twenty seconds, and holds " +
-					"nobody up meanwhile.",
+				Sentence: "Within twenty seconds the server abandons a request that does not arrive " +
+					"completely, and serves others meanwhile.",
 				Covers: []string{"RS-072"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    slowRequests,
+			Run:    limitsSlow,
 		},
 	}
 }
 
-func longHeads(ctx context.Context, p *bench.Probe) error {
+// limitsHead sends tokens of many sizes, many headers, and values that are long.
+func limitsHead(ctx context.Context, p *bench.Probe) error {
 	trial, err := p.Trial(ctx)
 	if err != nil {
 		return err
 	}
-	long := map[string][]string{"ten thousand headers": nil}
-	for _, size := range []int{8 << 10, 16 << 10, 64 << 10, 1 << 20, 8 << 20} {
-		long[fmt.Sprintf(
-			"a token of %d KiB",
-			size>>10,
-		)] = []string{"Authorization: Bearer " + strings.Repeat("a", size)}
+	for _, head := range longHeads() {
+		if err := attack.Survives(ctx, p, head.name, p.Wire(trial.Request(), head.lines...)); err != nil {
+			return err
+		}
 	}
-	for range 10_000 {
-		long["ten thousand headers"] = append(long["ten thousand headers"], "X-Many: 1")
+	return attack.StillServes(ctx, p, trial)
+}
+
+type longHead struct {
+	name  string
+	lines []string
+}
+
+// longHeads returns lines for the head of a request. Some repeat text that a bad parser scans again
+// and again.
+func longHeads() []longHead {
+	const size = 32 << 10
+	heads := []longHead{
+		{"ten thousand headers", slices.Repeat([]string{"X-Many: 1"}, 10_000)},
+		{"a token of dots", []string{"Authorization: Bearer " + strings.Repeat(".", size)}},
 	}
-	// What a parser might go through again and again.
-	for name, text := range map[string]string{
-		"Accept":        "a/b;q=0.1,",
-		"Forwarded":     "for=a;by=b,",
-		"Origin":        "http://",
-		"Cookie":        "a=b; ",
-		"Mcp-Name":      "=?base64?",
-		"Authorization": "Bearer a=\"\\\",",
+	for _, kilobytes := range []int{8, 16, 64, 1 << 10, 8 << 10} {
+		name := fmt.Sprintf("a token of %d KiB", kilobytes)
+		line := "Authorization: Bearer " + strings.Repeat("a", kilobytes<<10)
+		heads = append(heads, longHead{name, []string{line}})
+	}
+	for _, header := range []struct{ name, text string }{
+		{"Accept", "a/b;q=0.1,"},
+		{"Forwarded", "for=a;by=b,"},
+		{"Origin", "http://"},
+		{"Cookie", "a=b; "},
+		{"Mcp-Name", "=?base64?"},
+		{"Authorization", "Bearer a=\"\\\","},
 	} {
-		long["a long "+name] = []string{name + ": " + strings.Repeat(text, 32<<10/len(text))}
+		line := header.name + ": " + strings.Repeat(header.text, size/len(header.text))
+		heads = append(heads, longHead{"a long " + header.name, []string{line}})
 	}
-	long["a token of dots"] = []string{"Authorization: Bearer " + strings.Repeat(".", 32<<10)}
-	for name, lines := range long {
-		if err := attack.Bears(ctx, p, name, p.Wire(trial.Request(), lines...)); err != nil {
-			return err
-		}
-	}
-	return attack.Afterwards(ctx, p, trial)
+	return heads
 }
 
-// hugeBodies are more than a server should take.
-func hugeBodies() map[string]string {
-	const size = 4<<20 + 1
-	return map[string]string{
-		"4 MiB and one byte":     strings.Repeat(" ", size),
-		"a string of 4 MiB":      `{"jsonrpc":"2.0","id":1,"method":"` + strings.Repeat("a", size) + `"}`,
-		"ten thousand deep":      strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000),
-		"objects, as deep":       strings.Repeat(`{"a":`, 10_000) + "1" + strings.Repeat("}", 10_000),
-		"a batch of a million":   "[" + strings.Repeat("1,", 1_000_000) + "1]",
-		"a number of a megabyte": `{"jsonrpc":"2.0","id":` + strings.Repeat("9", 1<<20) + `,"method":"ping"}`,
-	}
-}
-
-func longBodies(ctx context.Context, p *bench.Probe) error {
+// limitsBody sends long bodies with a Content-Length and in a chunk, and compressed ones.
+func limitsBody(ctx context.Context, p *bench.Probe) error {
 	trial, err := p.Trial(ctx)
 	if err != nil {
 		return err
 	}
-	for name, body := range hugeBodies() {
+	token := "Authorization: Bearer " + trial.Token
+	for _, body := range attack.HugeBodies() {
 		request := trial.Request()
-		request.Body = []byte(body)
-		if err := attack.Bears(ctx, p, name, p.Wire(request, "Authorization: Bearer "+trial.Token)); err != nil {
+		request.Body = []byte(body.Text)
+		if err := attack.Survives(ctx, p, body.Name, p.Wire(request, token)); err != nil {
 			return err
 		}
-		request.Body = []byte(chunk(body) + "0\r\n\r\n")
-		if err := attack.Bears(
-			ctx,
-			p,
-			name+", in a chunk",
-			p.Wire(request, "Authorization: Bearer "+trial.Token, "Transfer-Encoding: chunked"),
-		); err != nil {
+		request.Body = []byte(attack.Chunk(body.Text) + "0\r\n\r\n")
+		chunked := p.Wire(request, token, "Transfer-Encoding: chunked")
+		if err := attack.Survives(ctx, p, body.Name+", in a chunk", chunked); err != nil {
 			return err
 		}
 	}
-	if err := attack.Bomb(ctx, p, trial); err != nil {
+	if err := attack.SendGzipBomb(ctx, p, trial); err != nil {
 		return err
 	}
-	request := trial.Request()
-	if err := attack.Bears(
-		ctx,
-		p,
-		"a compressed body",
-		p.Wire(request, "Authorization: Bearer "+trial.Token, "Content-Encoding: gzip"),
-	); err != nil {
+	notCompressed := p.Wire(trial.Request(), token, "Content-Encoding: gzip")
+	if err := attack.Survives(ctx, p, "a compressed body", notCompressed); err != nil {
 		return err
 	}
-	return attack.Afterwards(ctx, p, trial)
+	return attack.StillServes(ctx, p, trial)
 }
 
-// slowConnections is how many slow requests there are of each kind.
-const slowConnections = 100
-
-// slowRequests opens connections that stop in the middle of the head, and others that stop in the
+// limitsSlow opens connections that stop in the middle of the head, and as many that stop in the
 // middle of the body.
-func slowRequests(ctx context.Context, p *bench.Probe) error {
+func limitsSlow(ctx context.Context, p *bench.Probe) error {
 	trial, err := p.Trial(ctx)
 	if err != nil {
 		return err
 	}
 	whole := p.Wire(trial.Request(), "Authorization: Bearer "+trial.Token)
 	head := strings.Index(string(whole), "\r\n\r\n")
+	parts := []struct {
+		name string
+		text []byte
+	}{
+		{"head", whole[:head-4]},
+		{"body", whole[:head+8]},
+	}
 	var open []net.Conn
 	defer func() {
 		for _, connection := range open {
 			_ = connection.Close()
 		}
 	}()
-	for i := range 2 * slowConnections {
+	for i := range len(parts) * slowConnections {
 		connection, err := p.Dial(ctx)
 		if err != nil {
 			return err
 		}
 		open = append(open, connection)
-		part := whole[:head-4]
-		if i%2 == 1 {
-			part = whole[:head+8]
-		}
-		if _, err := connection.Write(part); err != nil {
-			return &check.CannotJudge{Reason: "a connection cannot be written to", Err: err}
+		if _, err := connection.Write(parts[i%len(parts)].text); err != nil {
+			return &check.CannotJudge{Reason: "writing to a connection failed", Err: err}
 		}
 	}
-	if err := attack.Afterwards(ctx, p, trial); err != nil {
+	if err := attack.StillServes(ctx, p, trial); err != nil {
 		return err
 	}
 	deadline := time.Now().Add(p.Patience())
 	for i, connection := range open {
 		_ = connection.SetReadDeadline(deadline)
 		var answer [1]byte
-		// An answer or the end: the request was given up.
+		// An answer or the end of the connection shows that the server has given the request up.
 		if _, err := connection.Read(answer[:]); err != nil && !time.Now().Before(deadline) {
 			return p.Mismatch(
-				"the end of a request that does not come to its end",
-				fmt.Sprintf("a %s that is waited for %v later", []string{"head", "body"}[i%2], p.Patience()),
+				"the end of a request that does not arrive completely",
+				fmt.Sprintf("a server that waits for the %s %v later", parts[i%len(parts)].name, p.Patience()),
 			)
 		}
 	}
-	return attack.Afterwards(ctx, p, trial)
+	return attack.StillServes(ctx, p, trial)
 }
+
+// slowConnections is how many slow requests of each kind are sent.
+const slowConnections = 100

@@ -5,35 +5,38 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// listChecks are checks of server/list: what lists of tools, prompts and resources depend on, and
-// what they are no defence for (MCP 2026-07-28, Tools and Caching).
+// listChecks returns the checks of server/list: what the lists of tools, prompts and resources
+// depend on (MCP 2026-07-28, Tools and Caching).
 func listChecks() []bench.Check {
 	return []bench.Check{
 		{
 			Rule: check.Rule{
 				ID:        "server/list/by-connection",
 				Level:     check.Must,
-				Revisions: []check.Revision{check.R20260728},
+				Revisions: since(check.R20260728),
 				Reference: "MCP 2026-07-28 server features, Tools, Capabilities",
-				Sentence:  "The same token has the same lists on every connection, whatever went over it before.",
-				Covers:    []string{"server-list-not-per-connection"},
+				Sentence: "The same token gets the same lists on every connection, whatever was sent on it " +
+					"before.",
+				Covers: []string{"server-list-not-per-connection"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    sameOnEachConnection,
+			Run:    listByConnection,
 		},
 		{
 			Rule: check.Rule{
 				ID:        "server/list/cache-scope",
 				Level:     check.Should,
 				Severity:  check.High,
-				Revisions: []check.Revision{check.R20260728},
+				Revisions: since(check.R20260728),
 				Reference: "MCP 2026-07-28 server utilities, Caching, Security Considerations",
-				Sentence:  "A list that depends on its caller is not marked as one that all may share.",
+				Sentence:  "A list that depends on its caller is not marked as public.",
 				Covers:    []string{"server-cache-scope-private"},
 			},
 			Tokens: []bench.TokenKind{bench.Good, bench.OtherUser},
@@ -44,45 +47,73 @@ func listChecks() []bench.Check {
 				ID:         "server/list/hidden-tools",
 				Level:      check.Must,
 				Severity:   check.Critical,
-				Revisions:  []check.Revision{check.R20260728},
+				Revisions:  since(check.R20260728),
 				Disruptive: true,
 				Reference:  "MCP 2026-07-28 server utilities, Caching, Security Considerations",
-				Sentence:   "A tool that a user's list does not have is not run for that user.",
+				Sentence:   "A tool that is missing from a user's list does not run for that user.",
 				Covers:     []string{"server-cache-not-access-control"},
 			},
 			Tokens: []bench.TokenKind{bench.Good, bench.OtherUser},
-			Run:    hiddenTools,
+			Run:    listHiddenTools,
 		},
 	}
 }
 
-// listCacheScope tries server/list/cache-scope.
-func listCacheScope(ctx context.Context, p *bench.Probe) error {
-	lists, err := listsOf(ctx, p)
+// listByConnection compares the lists on a connection that has carried a call with the lists on a
+// new one.
+func listByConnection(ctx context.Context, p *bench.Probe) error {
+	trial, err := p.Trial(ctx)
 	if err != nil {
 		return err
 	}
-	for method, one := range lists {
-		if !slices.Equal(one.mine.names, one.others.names) &&
-			(one.mine.scope == "public" || one.others.scope == "public") {
-			return p.Insecure("cacheScope private for a list of "+method+" that differs between users", "public")
+	used, closeUsed := p.WithOwnConnections()
+	defer closeUsed()
+	for _, method := range listMethods {
+		if _, err := used.Send(ctx, attack.WithToken(trial.Token, trial.Request())); err != nil {
+			return err
+		}
+		before, err := readList(ctx, used, method.name, method.member, trial.Token)
+		if err != nil {
+			return err
+		}
+		fresh, closeFresh := p.WithOwnConnections()
+		onFresh, err := readList(ctx, fresh, method.name, method.member, trial.Token)
+		closeFresh()
+		if err != nil {
+			return err
+		}
+		after, err := readList(ctx, used, method.name, method.member, trial.Token)
+		if err != nil {
+			return err
+		}
+		if err := wantSameLists(fresh, method.name, before, onFresh, after); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// A listed is a list as its caller has it: the names in it, and who may keep it (cacheScope).
-type listed struct {
-	names []string
-	scope string
+// wantSameLists compares the lists on two connections. The first connection is asked twice: if its
+// lists differ, they have changed meanwhile.
+func wantSameLists(p *bench.Probe, method string, before, onFresh, after *list) error {
+	if (before == nil) != (onFresh == nil) {
+		return p.Mismatch("the same answer to "+method+" on each connection", "a list on one, and none on another")
+	}
+	if before == nil || after == nil || !slices.Equal(before.names, after.names) {
+		return nil
+	}
+	if !slices.Equal(before.names, onFresh.names) {
+		return p.Mismatch(
+			"the same list by "+method+" on each connection",
+			fmt.Sprintf("%d entries on one, and %d others on another", len(before.names), len(onFresh.names)),
+		)
+	}
+	return nil
 }
 
-// listing are the methods that list, and where in their results the lists stand.
-var listing = map[string]string{"tools/list": "tools", "prompts/list": "prompts", "resources/list": "resources"}
-
-// read is a list as a token has it, or nil where there is none.
-func readList(ctx context.Context, p *bench.Probe, method, token string) (*listed, error) {
-	answer, err := p.Send(ctx, as(token, p.Message(method, nil)))
+// readList returns a list as a token gets it, or nil if the server refuses the method.
+func readList(ctx context.Context, p *bench.Probe, method, member, token string) (*list, error) {
+	answer, err := p.Send(ctx, attack.WithToken(token, p.Message(method, nil)))
 	if err != nil || !answer.Succeeded() {
 		return nil, err
 	}
@@ -93,12 +124,15 @@ func readList(ctx context.Context, p *bench.Probe, method, token string) (*liste
 		Name string `json:"name"`
 		URI  string `json:"uri"`
 	}
-	found := &listed{}
-	if json.Unmarshal(answer.Body, &message) != nil ||
-		json.Unmarshal(message.Result[listing[method]], &entries) != nil {
+	err = json.Unmarshal(answer.Body, &message)
+	if err == nil {
+		err = json.Unmarshal(message.Result[member], &entries)
+	}
+	if err != nil {
 		return nil, p.Mismatch("a list in the result of "+method, "none")
 	}
-	_ = json.Unmarshal(message.Result["cacheScope"], &found.scope)
+	found := &list{}
+	_ = json.Unmarshal(message.Result["cacheScope"], &found.cacheScope)
 	for _, entry := range entries {
 		found.names = append(found.names, entry.Name+" "+entry.URI)
 	}
@@ -106,53 +140,29 @@ func readList(ctx context.Context, p *bench.Probe, method, token string) (*liste
 	return found, nil
 }
 
-func sameOnEachConnection(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
+// listCacheScope compares the lists of two users.
+func listCacheScope(ctx context.Context, p *bench.Probe) error {
+	pairs, err := listsOfBoth(ctx, p)
 	if err != nil {
 		return err
 	}
-	used, closeUsed := p.WithOwnConnections()
-	defer closeUsed()
-	for method := range listing {
-		// On one connection after a call, on another that is new, and on the first one again.
-		if _, err := used.Send(ctx, as(trial.Token, trial.Request())); err != nil {
-			return err
-		}
-		before, err := readList(ctx, used, method, trial.Token)
-		if err != nil {
-			return err
-		}
-		fresh, closeFresh := p.WithOwnConnections()
-		anew, err := readList(ctx, fresh, method, trial.Token)
-		closeFresh()
-		if err != nil {
-			return err
-		}
-		after, err := readList(ctx, used, method, trial.Token)
-		switch {
-		case err != nil:
-			return err
-		case (before == nil) != (anew == nil):
-			return fresh.Mismatch(
-				"the same answer to "+method+" on each connection",
-				"a list on one, and none on another",
-			)
-		case before != nil && after != nil && slices.Equal(before.names, after.names) &&
-			!slices.Equal(before.names, anew.names):
-			return fresh.Mismatch(
-				"the same list by "+method+" on each connection",
-				fmt.Sprintf("%d entries on one, and %d others on another", len(before.names), len(anew.names)),
-			)
+	for _, pair := range pairs {
+		differ := !slices.Equal(pair.mine.names, pair.others.names)
+		if differ && (pair.mine.cacheScope == "public" || pair.others.cacheScope == "public") {
+			return p.Insecure("cacheScope private for a list of "+pair.method+" that differs between users", "public")
 		}
 	}
 	return nil
 }
 
-// twoLists are one list as two users have it.
-type twoLists struct{ mine, others *listed }
+// A listPair is one list as two users get it.
+type listPair struct {
+	method       string
+	mine, others *list
+}
 
-// listsOf are the lists that both users have.
-func listsOf(ctx context.Context, p *bench.Probe) (map[string]twoLists, error) {
+// listsOfBoth returns the lists that both users get.
+func listsOfBoth(ctx context.Context, p *bench.Probe) ([]listPair, error) {
 	token, err := p.Control(ctx)
 	if err != nil {
 		return nil, err
@@ -161,30 +171,36 @@ func listsOf(ctx context.Context, p *bench.Probe) (map[string]twoLists, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := map[string]twoLists{}
-	for method := range listing {
-		mine, err := readList(ctx, p, method, token)
+	var pairs []listPair
+	for _, method := range listMethods {
+		mine, err := readList(ctx, p, method.name, method.member, token)
 		if err != nil {
 			return nil, err
 		}
-		others, err := readList(ctx, p, method, other)
+		others, err := readList(ctx, p, method.name, method.member, other)
 		if err != nil {
 			return nil, err
 		}
 		if mine != nil && others != nil {
-			all[method] = twoLists{mine, others}
+			pairs = append(pairs, listPair{method.name, mine, others})
 		}
 	}
-	if len(all) == 0 {
+	if len(pairs) == 0 {
 		return nil, &check.NotApplicable{Reason: "the server has no lists"}
 	}
-	return all, nil
+	return pairs, nil
 }
 
-func hiddenTools(ctx context.Context, p *bench.Probe) error {
-	lists, err := listsOf(ctx, p)
+// listHiddenTools calls the tools that only one of two users sees, first as that user and then as
+// the other.
+func listHiddenTools(ctx context.Context, p *bench.Probe) error {
+	pairs, err := listsOfBoth(ctx, p)
 	if err != nil {
 		return err
+	}
+	i := slices.IndexFunc(pairs, func(pair listPair) bool { return pair.method == "tools/list" })
+	if i < 0 {
+		return &check.NotApplicable{Reason: "the server has no tools"}
 	}
 	token, err := p.Token(ctx, bench.Good)
 	if err != nil {
@@ -195,39 +211,24 @@ func hiddenTools(ctx context.Context, p *bench.Probe) error {
 		return err
 	}
 	tried := 0
-	tools, there := lists["tools/list"]
-	if !there {
-		return &check.NotApplicable{Reason: "the server has no tools"}
-	}
 	for _, side := range []struct {
-		shown, hidden []string
-		entitled      string
-		token         string
-	}{{tools.mine.names, tools.others.names, token, other}, {tools.others.names, tools.mine.names, other, token}} {
-		for _, name := range side.shown {
-			if slices.Contains(side.hidden, name) {
+		shown, other *list
+		entitled     string // the token whose list shows the tool
+		token        string
+	}{
+		{pairs[i].mine, pairs[i].others, token, other},
+		{pairs[i].others, pairs[i].mine, other, token},
+	} {
+		for _, name := range side.shown.names {
+			if slices.Contains(side.other.names, name) {
 				continue
 			}
-			call := func() bench.Request {
-				return p.Message(
-					"tools/call",
-					map[string]any{"name": name[:len(name)-1], "arguments": map[string]any{}},
-				)
-			}
-			control, err := p.Send(ctx, as(side.entitled, call()))
+			runs, err := callHidden(ctx, p, strings.TrimSuffix(name, " "), side.entitled, side.token)
 			if err != nil {
 				return err
 			}
-			if _, done := toolText(control); !done {
-				continue // it needs arguments that nobody told us
-			}
-			tried++
-			answer, err := p.Send(ctx, as(side.token, call()))
-			if err != nil {
-				return err
-			}
-			if _, done := toolText(answer); done {
-				return p.Insecure("a refusal of a tool that the user's list does not have", "its result")
+			if runs {
+				tried++
 			}
 		}
 	}
@@ -235,4 +236,39 @@ func hiddenTools(ctx context.Context, p *bench.Probe) error {
 		return &check.NotApplicable{Reason: "no tool that runs without arguments is hidden from one of the users"}
 	}
 	return nil
+}
+
+// callHidden calls a tool as two users, and reports whether it runs for the user who sees it.
+func callHidden(ctx context.Context, p *bench.Probe, name, entitled, token string) (bool, error) {
+	call := func(token string) (bool, error) {
+		params := map[string]any{"name": name, "arguments": map[string]any{}}
+		answer, err := p.Send(ctx, attack.WithToken(token, p.Message("tools/call", params)))
+		if err != nil {
+			return false, err
+		}
+		_, succeeded := attack.ToolText(answer)
+		return succeeded, nil
+	}
+	runs, err := call(entitled)
+	if err != nil || !runs {
+		return false, err // the tool may need arguments
+	}
+	ran, err := call(token)
+	if err == nil && ran {
+		return true, p.Insecure("a refusal of a tool that is missing from the user's list", "its result")
+	}
+	return true, err
+}
+
+// A list is a list as one user gets it.
+type list struct {
+	names      []string
+	cacheScope string
+}
+
+// listMethods are the methods that list, with the member of the result that has the list.
+var listMethods = []struct{ name, member string }{
+	{"tools/list", "tools"},
+	{"prompts/list", "prompts"},
+	{"resources/list", "resources"},
 }

@@ -8,7 +8,7 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// messageChecks are checks of server/message.
+// messageChecks returns the checks of server/message.
 func messageChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -18,16 +18,11 @@ func messageChecks() []bench.Check {
 				Severity: check.High,
 				Reference: "MCP transports, Sending Messages to the Server; WHATWG Fetch, CORS-safelisted " +
 					"request-header",
-				Sentence: "A body of a media type that a page may send to anybody without asking is refused.",
+				Sentence: "A body of a media type that web pages can send without a preflight is refused.",
 				Covers:   []string{"RS-092"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run: attack.RefusesAll(bench.AnyRefusal(),
-				attack.Vector{Name: "text/plain", Change: ofType("text/plain")},
-				attack.Vector{Name: "a form", Change: ofType("application/x-www-form-urlencoded")},
-				attack.Vector{Name: "a multipart form", Change: ofType("multipart/form-data; boundary=x")},
-				attack.Vector{Name: "text/plain that ends like JSON", Change: ofType("text/plain; application/json")},
-			),
+			Run:    attack.RefusesAll(bench.AnyRefusal(), messageContentTypeVectors()...),
 		},
 		{
 			Rule: check.Rule{
@@ -35,46 +30,59 @@ func messageChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.High,
 				Reference: "RFC 8259 section 4; JSON-RPC 2.0 section 4",
-				Sentence:  "A message that two parsers could read in two ways is refused.",
+				Sentence:  "A message that two parsers could read differently is refused.",
 				Covers:    []string{"RS-100"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.CanaryTool},
-			Run: attack.RefusesAll(bench.AnyRefusal(),
-				attack.Vector{Name: "method twice", Change: replacing(`"method":`, `"method":"tools/list","method":`)},
-				attack.Vector{
-					Name:   "method twice, the other way round",
-					Change: replacing(`"method":"tools/call"`, `"method":"tools/call","method":"tools/list"`),
-				},
-				attack.Vector{
-					Name:   "Method beside method",
-					Change: replacing(`"method":`, `"Method":"tools/list","method":`),
-				},
-				attack.Vector{
-					Name:   "METHOD behind method",
-					Change: replacing(`"method":"tools/call"`, `"method":"tools/list","METHOD":"tools/call"`),
-				},
-				attack.Vector{
-					Name:   "params twice",
-					Change: replacing(`"params":`, `"params":{"name":"no-such-tool"},"params":`),
-				},
-			),
+			Run:    attack.RefusesAll(bench.AnyRefusal(), messageAmbiguousVectors()...),
 		},
 	}
 }
 
-// ofType is a good request of another media type.
-func ofType(kind string) func(*bench.Request, string) {
-	return func(request *bench.Request, good string) {
-		request.Header.Set("Authorization", "Bearer "+good)
-		request.Header.Set("Content-Type", kind)
+func messageContentTypeVectors() []attack.Vector {
+	return []attack.Vector{
+		{Name: "text/plain", Change: withMediaType("text/plain")},
+		{Name: "a form", Change: withMediaType("application/x-www-form-urlencoded")},
+		{Name: "a multipart form", Change: withMediaType("multipart/form-data; boundary=x")},
+		{Name: "text/plain that ends like JSON", Change: withMediaType("text/plain; application/json")},
 	}
 }
 
-// replacing is a good request with a piece of its text replaced, once.
-func replacing(old, text string) func(*bench.Request, string) {
+// withMediaType returns a change to a good request with another media type.
+func withMediaType(mediaType string) func(*bench.Request, string) {
 	return func(request *bench.Request, good string) {
 		request.Header.Set("Authorization", "Bearer "+good)
-		request.Body = []byte(strings.Replace(string(request.Body), old, text, 1))
+		request.Header.Set("Content-Type", mediaType)
+	}
+}
+
+func messageAmbiguousVectors() []attack.Vector {
+	return []attack.Vector{
+		{Name: "method twice", Change: withReplacement(`"method":`, `"method":"tools/list","method":`)},
+		{
+			Name:   "method twice, the other way round",
+			Change: withReplacement(`"method":"tools/call"`, `"method":"tools/call","method":"tools/list"`),
+		},
+		{
+			Name:   "Method beside method",
+			Change: withReplacement(`"method":`, `"Method":"tools/list","method":`),
+		},
+		{
+			Name:   "METHOD behind method",
+			Change: withReplacement(`"method":"tools/call"`, `"method":"tools/list","METHOD":"tools/call"`),
+		},
+		{
+			Name:   "params twice",
+			Change: withReplacement(`"params":`, `"params":{"name":"no-such-tool"},"params":`),
+		},
+	}
+}
+
+// withReplacement returns a change to a good request that replaces a part of its text once.
+func withReplacement(before, after string) func(*bench.Request, string) {
+	return func(request *bench.Request, good string) {
+		request.Header.Set("Authorization", "Bearer "+good)
+		request.Body = []byte(strings.Replace(string(request.Body), before, after, 1))
 	}
 }

@@ -7,11 +7,12 @@ import (
 	"net/http"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// modernChecks are checks of server/modern: that what is judged of a request is what is done, and
-// in which revision (MCP transports).
+// modernChecks returns the checks of server/modern: the rules that came with MCP 2026-07-28, where
+// headers repeat the body and no sessions exist.
 func modernChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -19,21 +20,21 @@ func modernChecks() []bench.Check {
 				ID:        "server/modern/header-mismatch",
 				Level:     check.Must,
 				Severity:  check.Critical,
-				Revisions: newest,
+				Revisions: since(check.R20260728),
 				Reference: "MCP 2026-07-28 transports, Standard Request Headers",
-				Sentence: "A request whose headers say something else than its body is refused with 400 and error " +
-					"-32020, and what it asks for is not done.",
+				Sentence: "A request whose headers contradict its body is refused with 400 and error " +
+					"-32020, and has no effect.",
 				Covers: []string{"RS-099", "server-modern-header-mismatch"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.CanaryTool},
-			Run:    headerMismatch,
+			Run:    modernHeaderMismatch,
 		},
 		{
 			Rule: check.Rule{
 				ID:        "server/modern/unknown-method",
 				Level:     check.Must,
-				Revisions: newest,
+				Revisions: since(check.R20260728),
 				Reference: "MCP 2026-07-28 transports, Sending Messages to the Server",
 				Sentence:  "A method that the server does not have is answered with 404 and error -32601.",
 				Covers:    []string{"server-modern-unknown-method-404"},
@@ -45,23 +46,23 @@ func modernChecks() []bench.Check {
 			Rule: check.Rule{
 				ID:        "server/modern/get-delete",
 				Level:     check.Should,
-				Revisions: []check.Revision{check.R20260728},
+				Revisions: since(check.R20260728),
 				Reference: "MCP 2026-07-28 transports, Earlier Streamable HTTP Revisions",
 				Sentence:  "A server that speaks 2026-07-28 alone answers GET and DELETE with 405.",
 				Covers:    []string{"server-modern-get-delete-405"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    getAndDelete,
+			Run:    modernGetDelete,
 		},
 		{
 			Rule: check.Rule{
 				ID:        "server/modern/no-sessions",
 				Level:     check.Should,
 				Severity:  check.Medium,
-				Revisions: newest,
+				Revisions: since(check.R20260728),
 				Reference: "MCP 2026-07-28 transports, Backward Compatibility",
-				Sentence: "A request of 2026-07-28 that brings a session or an event ID is served as without, and " +
-					"gets no session.",
+				Sentence: "A request of 2026-07-28 with a session ID or an event ID is served as if it had " +
+					"none, and gets no session.",
 				Covers: []string{"RS-098", "server-modern-ignores-session-header"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -70,22 +71,89 @@ func modernChecks() []bench.Check {
 	}
 }
 
+// modernHeaderMismatch sends calls whose headers differ from their bodies.
+func modernHeaderMismatch(ctx context.Context, p *bench.Probe) error {
+	trial, err := p.Trial(ctx)
+	if err != nil {
+		return err
+	}
+	encoded := "=?base64?" + base64.StdEncoding.EncodeToString([]byte("harmless")) + "?="
+	for _, mismatch := range []struct {
+		name    string
+		headers map[string]string // an empty value removes the header
+	}{
+		{"another Mcp-Method", map[string]string{"Mcp-Method": "tools/list"}},
+		{"another Mcp-Name", map[string]string{"Mcp-Name": "harmless"}},
+		{"another Mcp-Name, encoded", map[string]string{"Mcp-Name": encoded}},
+		{"another Mcp-Method and -Name", map[string]string{"Mcp-Method": "prompts/get", "Mcp-Name": "harmless"}},
+		{"no Mcp-Method", map[string]string{"Mcp-Method": ""}},
+		{"no Mcp-Name", map[string]string{"Mcp-Name": ""}},
+		{"a revision other than in _meta", map[string]string{"Mcp-Protocol-Version": string(check.R20251125)}},
+	} {
+		request := attack.WithToken(trial.Token, trial.Request())
+		for header, value := range mismatch.headers {
+			request.Header.Set(header, value)
+			if value == "" {
+				request.Header.Del(header)
+			}
+		}
+		answer, err := trial.WantRefused(ctx, mismatch.name, request, bench.AnyRefusal()...)
+		if err != nil {
+			return err
+		}
+		code := attack.ErrorCode(answer)
+		isExpected := code == attack.CodeHeaderMismatch || mismatch.headers["Mcp-Protocol-Version"] != ""
+		if answer.Status != http.StatusBadRequest || !isExpected {
+			return p.Mismatch(
+				"status 400 with error -32020: "+mismatch.name,
+				fmt.Sprintf("status %d with error %d", answer.Status, code),
+			)
+		}
+	}
+	return nil
+}
+
 // modernUnknownMethod tries server/modern/unknown-method.
 func modernUnknownMethod(ctx context.Context, p *bench.Probe) error {
 	trial, err := p.Trial(ctx)
 	if err != nil {
 		return err
 	}
-	request := p.Message("no/such-method", nil)
-	request.Header.Set("Authorization", "Bearer "+trial.Token)
-	answer, err := p.Send(ctx, request)
-	if err == nil && (answer.Status != http.StatusNotFound || errorCode(answer) != codeNoMethod) {
-		return p.Mismatch(
-			"status 404 with error -32601",
-			fmt.Sprintf("status %d with error %d", answer.Status, errorCode(answer)),
-		)
+	answer, err := p.Send(ctx, attack.WithToken(trial.Token, p.Message("no/such-method", nil)))
+	if err != nil {
+		return err
 	}
-	return err
+	code := attack.ErrorCode(answer)
+	if answer.Status != http.StatusNotFound || code != attack.CodeMethodNotFound {
+		return p.Mismatch("status 404 with error -32601", fmt.Sprintf("status %d with error %d", answer.Status, code))
+	}
+	return nil
+}
+
+// modernGetDelete applies to servers that refuse the handshake of the earlier revisions.
+func modernGetDelete(ctx context.Context, p *bench.Probe) error {
+	token, err := p.Control(ctx)
+	if err != nil {
+		return err
+	}
+	earlier := p.WithRevision(check.R20251125)
+	answer, err := earlier.Send(ctx, bench.Request{Header: bench.Bearer(token)})
+	if err != nil {
+		return err
+	}
+	if answer.Succeeded() {
+		return &check.NotApplicable{Reason: "the server speaks earlier revisions too"}
+	}
+	for _, method := range []string{http.MethodGet, http.MethodDelete} {
+		answer, err := p.Send(ctx, bench.Request{Method: method, Header: bench.Bearer(token)})
+		if err != nil {
+			return err
+		}
+		if answer.Status != http.StatusMethodNotAllowed {
+			return p.Mismatch("status 405 to "+method, fmt.Sprintf("status %d", answer.Status))
+		}
+	}
+	return nil
 }
 
 // modernNoSessions tries server/modern/no-sessions.
@@ -106,72 +174,6 @@ func modernNoSessions(ctx context.Context, p *bench.Probe) error {
 		return p.Mismatch("the result", fmt.Sprintf("status %d", answer.Status))
 	case answer.Header.Get("Mcp-Session-Id") != "":
 		return p.Mismatch("no Mcp-Session-Id", "one")
-	}
-	return nil
-}
-
-var newest = []check.Revision{check.R20260728}
-
-func headerMismatch(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
-	encoded := "=?base64?" + base64.StdEncoding.EncodeToString([]byte("harmless")) + "?="
-	for name, change := range map[string]map[string]string{
-		"another Mcp-Method":             {"Mcp-Method": "tools/list"},
-		"another Mcp-Name":               {"Mcp-Name": "harmless"},
-		"another Mcp-Name, encoded":      {"Mcp-Name": encoded},
-		"another Mcp-Method and -Name":   {"Mcp-Method": "prompts/get", "Mcp-Name": "harmless"},
-		"no Mcp-Method":                  {"Mcp-Method": ""},
-		"no Mcp-Name":                    {"Mcp-Name": ""},
-		"a revision other than in _meta": {"Mcp-Protocol-Version": string(check.R20251125)},
-	} {
-		request := trial.Request()
-		request.Header.Set("Authorization", "Bearer "+trial.Token)
-		for header, value := range change {
-			request.Header.Set(header, value)
-			if value == "" {
-				request.Header.Del(header)
-			}
-		}
-		answer, err := trial.Denied(ctx, name, request, bench.AnyRefusal()...)
-		if err != nil {
-			return err
-		}
-		if code := errorCode(answer); answer.Status != http.StatusBadRequest ||
-			code != codeHeaderMismatch && change["Mcp-Protocol-Version"] == "" {
-			return p.Mismatch(
-				"status 400 with error -32020: "+name,
-				fmt.Sprintf("status %d with error %d", answer.Status, code),
-			)
-		}
-	}
-	return nil
-}
-
-// getAndDelete are for servers that refuse the handshake of the revisions before.
-func getAndDelete(ctx context.Context, p *bench.Probe) error {
-	token, err := p.Control(ctx)
-	if err != nil {
-		return err
-	}
-	older := p.WithRevision(check.R20251125)
-	answer, err := older.Send(ctx, bench.Request{Header: bench.Bearer(token)})
-	if err != nil {
-		return err
-	}
-	if answer.Succeeded() {
-		return &check.NotApplicable{Reason: "the server speaks the revisions before too"}
-	}
-	for _, method := range []string{http.MethodGet, http.MethodDelete} {
-		answer, err := p.Send(ctx, bench.Request{Method: method, Header: bench.Bearer(token)})
-		if err != nil {
-			return err
-		}
-		if answer.Status != http.StatusMethodNotAllowed {
-			return p.Mismatch("status 405 to "+method, fmt.Sprintf("status %d", answer.Status))
-		}
 	}
 	return nil
 }

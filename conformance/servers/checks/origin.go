@@ -9,7 +9,7 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// originChecks are checks of server/origin.
+// originChecks returns the checks of server/origin.
 func originChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -17,75 +17,78 @@ func originChecks() []bench.Check {
 				ID:        "server/origin/foreign",
 				Level:     check.Must,
 				Severity:  check.High,
-				Revisions: []check.Revision{check.R20251125, check.R20260728},
+				Revisions: since(check.R20251125),
 				Reference: "MCP 2025-11-25 transports, Security Warning",
-				Sentence:  "A request of a page of a foreign origin is refused with 403, even with a good token.",
-				Covers:    []string{"RS-090", "server-origin-403", "server-origin-validated"},
+				Sentence: "A request from a page of a foreign origin is refused with 403, even with a good " +
+					"token.",
+				Covers: []string{"RS-090", "server-origin-403", "server-origin-validated"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    foreignOrigins([]int{http.StatusForbidden}),
+			Run:    refusesForeignOrigins([]int{http.StatusForbidden}),
 		},
 		{
 			Rule: check.Rule{
 				ID:           "server/origin/checked",
 				Level:        check.Must,
 				Severity:     check.High,
-				Revisions:    []check.Revision{check.R20250326, check.R20250618},
+				Revisions:    before(check.R20251125),
 				EachRevision: true,
 				Reference:    "MCP 2025-03-26 transports, Security Warning",
-				Sentence:     "A request of a page of a foreign origin is refused, even with a good token.",
+				Sentence:     "A request from a page of a foreign origin is refused, even with a good token.",
 				Covers:       []string{"RS-090", "server-origin-validated"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    foreignOrigins(bench.AnyRefusal()),
+			Run:    refusesForeignOrigins(bench.AnyRefusal()),
 		},
 	}
 }
 
-// foreignOrigins tries pages that have no business here, by every method of the endpoint.
-func foreignOrigins(want []int) func(ctx context.Context, p *bench.Probe) error {
+// refusesForeignOrigins makes the Run of a check that tries foreign origins with every method of the
+// endpoint.
+func refusesForeignOrigins(want []int) func(ctx context.Context, p *bench.Probe) error {
+	const evil = "https://evil.example"
 	var vectors []attack.Vector
 	for _, foreign := range []string{
-		"https://evil.example",
+		evil,
 		"null",
 		"file://",
 		"http://localhost.evil.example",
 		"http://127.0.0.1:1",
 	} {
-		from := func(r *bench.Request, good string) {
-			r.Header.Set("Authorization", "Bearer "+good)
-			r.Header.Set("Origin", foreign)
-		}
-		vectors = append(vectors, attack.Vector{Name: "Origin: " + foreign, Change: from})
+		vectors = append(vectors, attack.Vector{
+			Name:   "Origin: " + foreign,
+			Change: func(r *bench.Request, good string) { fromOrigin(r, good, foreign) },
+		})
 	}
 	for _, method := range []string{http.MethodGet, http.MethodDelete} {
-		vectors = append(
-			vectors,
-			attack.Vector{
-				Name: method + " with Origin: https://evil.example",
-				Want: append([]int{http.StatusMethodNotAllowed}, want...),
-				Change: func(r *bench.Request, good string) {
-					r.Method = method
-					r.Body = nil
-					r.Header.Set("Authorization", "Bearer "+good)
-					r.Header.Set("Origin", "https://evil.example")
-				},
+		vectors = append(vectors, attack.Vector{
+			Name: method + " with Origin: " + evil,
+			Want: append([]int{http.StatusMethodNotAllowed}, want...),
+			Change: func(r *bench.Request, good string) {
+				r.Method = method
+				r.Body = nil
+				fromOrigin(r, good, evil)
 			},
-		)
+		})
 	}
 	vectors = append(vectors,
 		attack.Vector{
-			Name:   "no token, and Origin: https://evil.example",
+			Name:   "no token, and Origin: " + evil,
 			Want:   append([]int{http.StatusUnauthorized}, want...),
-			Change: attack.Header("Origin", "https://evil.example"),
+			Change: attack.Header("Origin", evil),
 		},
 		attack.Vector{
 			Name: "two Origins",
 			Want: append([]int{http.StatusBadRequest}, want...),
 			Lines: func(good string) []string {
-				return []string{"Authorization: Bearer " + good, "Origin: https://evil.example", "Origin: null"}
+				return []string{"Authorization: Bearer " + good, "Origin: " + evil, "Origin: null"}
 			},
 		},
 	)
 	return attack.RefusesAll(want, vectors...)
+}
+
+func fromOrigin(request *bench.Request, good, origin string) {
+	request.Header.Set("Authorization", "Bearer "+good)
+	request.Header.Set("Origin", origin)
 }

@@ -11,10 +11,11 @@ import (
 	"strings"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// passthroughChecks are checks of server/passthrough: what becomes of the caller's token behind the
+// passthroughChecks returns the checks of server/passthrough: whether the caller's token leaves the
 // server (MCP authorization, Access Token Privilege Restriction).
 func passthroughChecks() []bench.Check {
 	return []bench.Check{
@@ -24,15 +25,14 @@ func passthroughChecks() []bench.Check {
 				Level:    check.Must,
 				Severity: check.Critical,
 				Reference: "MCP authorization, Access Token Privilege Restriction; MCP security best " +
-					"practices, Token " +
-					"Passthrough",
-				Sentence: "The caller's token goes no further than the server: no header, address or body that is " +
-					"sent on has it.",
+					"practices, Token Passthrough",
+				Sentence: "The server does not forward the caller's token: no header, URL or body that it " +
+					"sends upstream has it.",
 				Covers: []string{"RS-103", "server-no-token-passthrough"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.CanaryTool, bench.ForwardedView},
-			Run:    inboundToken,
+			Run:    passthroughInboundToken,
 		},
 		{
 			Rule: check.Rule{
@@ -40,85 +40,55 @@ func passthroughChecks() []bench.Check {
 				Level:     check.Should,
 				Severity:  check.High,
 				Reference: "MCP authorization, Access Token Privilege Restriction",
-				Sentence: "A token that the server sends on is meant for what stands behind it: the server itself " +
-					"does not take it.",
+				Sentence: "A token that the server sends upstream is meant for the upstream: the server " +
+					"itself refuses it.",
 				Covers: []string{"RS-103", "server-upstream-own-token"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.CanaryTool, bench.ForwardedView},
-			Run:    ownToken,
+			Run:    passthroughOwnToken,
 		},
 	}
 }
 
-// sentOn calls the canary and returns the trial and what the server sent on because of it.
-func sentOn(ctx context.Context, p *bench.Probe) (*bench.Trial, []bench.Forwarded, error) {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	request := trial.Request()
-	request.Header.Set("Authorization", "Bearer "+trial.Token)
-	answer, err := p.Send(ctx, request)
-	switch {
-	case err != nil:
-		return nil, nil, err
-	case !answer.Succeeded():
-		return nil, nil, &check.CannotJudge{
-			Reason: fmt.Sprintf("the control failed: with a good token the server answers %d", answer.Status),
-		}
-	}
-	all := p.Forwarded()
-	marked := func(one bench.Forwarded) bool { return strings.Contains(written(one), request.Marker()) }
-	if !slices.ContainsFunc(all, marked) {
-		return nil, nil, &check.CannotJudge{
-			Reason: "the control failed: nothing that was sent on has the marker of the call",
-		}
-	}
-	return trial, all, nil
-}
-
-// written is a request as text.
-func written(one bench.Forwarded) string {
-	var text bytes.Buffer
-	fmt.Fprintf(&text, "%s\n", one.URL)
-	_ = one.Header.Write(&text)
-	text.Write(one.Body)
-	return text.String()
-}
-
-// inboundToken looks for the token as it came, as URLs and Basic credentials write it, and without
-// its signature, which whoever trusts the server takes as well.
-func inboundToken(ctx context.Context, p *bench.Probe) error {
-	trial, all, err := sentOn(ctx, p)
+// passthroughInboundToken looks for the token in several encodings, and without its signature. A
+// service that trusts the server may accept the token without it.
+func passthroughInboundToken(ctx context.Context, p *bench.Probe) error {
+	trial, all, err := callAndForward(ctx, p)
 	if err != nil {
 		return err
 	}
-	forms := map[string]string{
-		"the token":           trial.Token,
-		"the token, escaped":  url.QueryEscape(trial.Token),
-		"the token in Base64": base64.StdEncoding.EncodeToString([]byte(trial.Token)),
+	type form struct{ name, text string }
+	forms := []form{
+		{"the token", trial.Token},
+		{"the token, escaped", url.QueryEscape(trial.Token)},
+		{"the token in Base64", base64.StdEncoding.EncodeToString([]byte(trial.Token))},
 	}
 	if parts := strings.Split(trial.Token, "."); len(parts) == 3 {
-		forms["the token without its signature"] = parts[0] + "." + parts[1]
-		forms["the token's signature"] = parts[2]
+		forms = append(forms,
+			form{"the token without its signature", parts[0] + "." + parts[1]},
+			form{"the token's signature", parts[2]},
+		)
 	}
-	for _, one := range all {
-		for name, form := range forms {
-			if strings.Contains(written(one), form) {
-				return p.Insecure("nothing of the caller's token in what is sent on", name+" "+place(one, form))
+	for _, forwarded := range all {
+		for _, form := range forms {
+			if strings.Contains(asText(forwarded), form.text) {
+				return p.Insecure(
+					"nothing of the caller's token in requests to the upstream",
+					form.name+" "+location(forwarded, form.text),
+				)
 			}
 		}
 	}
 	return nil
 }
 
-// place says where in a request a text stands.
-func place(one bench.Forwarded, text string) string {
-	if strings.Contains(one.URL, text) {
+// location returns the part of a request that has a text.
+func location(forwarded bench.Forwarded, text string) string {
+	if strings.Contains(forwarded.URL, text) {
 		return "in the address"
 	}
-	for name, values := range one.Header {
+	for name, values := range forwarded.Header {
 		if strings.Contains(strings.Join(values, "\n"), text) {
 			return "in the header " + name
 		}
@@ -126,43 +96,79 @@ func place(one bench.Forwarded, text string) string {
 	return "in the body"
 }
 
-// ownToken brings the credentials that were sent on back to the server.
-func ownToken(ctx context.Context, p *bench.Probe) error {
-	trial, all, err := sentOn(ctx, p)
+// passthroughOwnToken sends the tokens that went upstream to the server itself. The caller's own
+// token is for the other check.
+func passthroughOwnToken(ctx context.Context, p *bench.Probe) error {
+	trial, all, err := callAndForward(ctx, p)
 	if err != nil {
 		return err
 	}
 	tried := map[string]bool{trial.Token: true}
-	seen := false // the caller's own is the other check's
-	for _, one := range all {
-		for _, credentials := range one.Header.Values("Authorization") {
+	hasToken := false
+	for _, forwarded := range all {
+		for _, credentials := range forwarded.Header.Values("Authorization") {
 			scheme, token, _ := strings.Cut(credentials, " ")
 			if !strings.EqualFold(scheme, "Bearer") {
 				continue
 			}
-			seen = true
-			if tried[token] || len(tried) > maxSentOn {
+			hasToken = true
+			if tried[token] || len(tried) > maxForwarded {
 				continue
 			}
 			tried[token] = true
-			request := trial.Request()
-			request.Header.Set("Authorization", "Bearer "+token)
-			if _, err := trial.Denied(
-				ctx,
-				"the token that the server sends on",
-				request,
-				http.StatusUnauthorized,
-				http.StatusForbidden,
-			); err != nil {
+			request := attack.WithToken(token, trial.Request())
+			if _, err := trial.WantRefused(ctx, "the token that the server sends upstream", request,
+				http.StatusUnauthorized, http.StatusForbidden); err != nil {
 				return err
 			}
 		}
 	}
-	if !seen {
-		return &check.NotApplicable{Reason: "nothing that is sent on has a token"}
+	if !hasToken {
+		return &check.NotApplicable{Reason: "no request that was sent upstream has a token"}
 	}
 	return nil
 }
 
 // maxSentOn is how many different tokens are brought back.
 const maxSentOn = 20
+
+// maxForwarded is how many different tokens are tried.
+const maxForwarded = 20
+
+// callAndForward calls the canary. It returns the trial and the requests that the server has sent
+// upstream.
+func callAndForward(ctx context.Context, p *bench.Probe) (*bench.Trial, []bench.Forwarded, error) {
+	trial, err := p.Trial(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	request := attack.WithToken(trial.Token, trial.Request())
+	answer, err := p.Send(ctx, request)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !answer.Succeeded() {
+		return nil, nil, &check.CannotJudge{
+			Reason: fmt.Sprintf("the control failed: with a good token the server answers %d", answer.Status),
+		}
+	}
+	all := p.Forwarded()
+	hasMarker := func(forwarded bench.Forwarded) bool {
+		return strings.Contains(asText(forwarded), request.Marker())
+	}
+	if !slices.ContainsFunc(all, hasMarker) {
+		return nil, nil, &check.CannotJudge{
+			Reason: "the control failed: no request that was sent upstream has the marker of the call",
+		}
+	}
+	return trial, all, nil
+}
+
+// asText writes a request as text.
+func asText(forwarded bench.Forwarded) string {
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "%s\n", forwarded.URL)
+	_ = forwarded.Header.Write(&text)
+	text.Write(forwarded.Body)
+	return text.String()
+}

@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// streamChecks are checks of server/stream: whose events a listening stream carries, and for how
-// long.
+// streamChecks returns the checks of server/stream: whose events a listening stream carries, and
+// for how long.
 func streamChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -23,9 +24,9 @@ func streamChecks() []bench.Check {
 				ID:        "server/stream/needs-token",
 				Level:     check.Must,
 				Severity:  check.Critical,
-				Revisions: withSessions,
+				Revisions: before(check.R20260728),
 				Reference: "MCP authorization, Token Requirements",
-				Sentence:  "Nobody opens or resumes the listening stream without a token.",
+				Sentence:  "Opening or resuming the listening stream requires a token.",
 				Covers:    []string{"server-auth-get-stream", "RS-095"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -36,62 +37,57 @@ func streamChecks() []bench.Check {
 				ID:        "server/stream/ends-with-token",
 				Level:     check.Policy,
 				Severity:  check.Medium,
-				Revisions: withSessions,
+				Revisions: before(check.R20260728),
 				Reference: "MCP authorization, Token Handling",
-				Sentence:  "A listening stream ends within twenty seconds when the token that opened it expires.",
+				Sentence:  "A listening stream ends within twenty seconds after its token expires.",
 				Covers:    []string{"RS-016"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.IssuerKey},
-			Run: func(ctx context.Context, p *bench.Probe) error {
-				_, _, err := endedStream(ctx, p)
-				return err
-			},
+			Run:    streamEndsWithToken,
 		},
 		{
 			Rule: check.Rule{
 				ID:        "server/stream/reopened",
 				Level:     check.Policy,
 				Severity:  check.Low,
-				Revisions: withSessions,
+				Revisions: before(check.R20260728),
 				Reference: "RFC 6750 section 3.1; MCP authorization, Token Handling",
-				Sentence:  "A token that its stream has ended with is answered with 401, or opens a stream that lasts.",
-				Covers:    []string{"RS-016"},
+				Sentence: "After a stream has ended with its token, that token gets 401, or opens a stream " +
+					"that lasts.",
+				Covers: []string{"RS-016"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.IssuerKey},
-			Run:    reopened,
+			Run:    streamReopened,
 		},
 		{
 			Rule: check.Rule{
 				ID:        "server/stream/own-events",
 				Level:     check.Must,
 				Severity:  check.Critical,
-				Revisions: withSessions,
+				Revisions: before(check.R20260728),
 				Reference: "MCP transports, Listening for Messages from the Server; MCP security best practices, " +
 					"Session Hijacking",
-				Sentence: "The listening stream of one user carries nothing of another's.",
+				Sentence: "The listening stream of one user carries no events of another.",
 				Covers:   []string{"RS-104", "server-resume-stream-isolated"},
 			},
 			Tokens: []bench.TokenKind{bench.Good, bench.OtherUser},
 			Needs:  []bench.Need{bench.CanaryTool},
-			Run:    ownEvents,
+			Run:    streamOwnEvents,
 		},
 	}
 }
 
-// streamNeedsToken tries server/stream/needs-token.
+// streamNeedsToken opens and resumes the stream without a good token.
 func streamNeedsToken(ctx context.Context, p *bench.Probe) error {
 	trial, err := p.Trial(ctx)
 	if err != nil {
 		return err
 	}
-	for _, credentials := range []string{"", "Bearer " + bad} {
+	for _, token := range []string{"", attack.MalformedJWT} {
 		for _, event := range []string{"", "1"} {
-			request := listening(trial.Session, "")
-			if credentials != "" {
-				request.Header.Set("Authorization", credentials)
-			}
+			request := attack.StreamRequest(trial.Session, token)
 			if event != "" {
 				request.Header.Set("Last-Event-Id", event)
 			}
@@ -110,23 +106,26 @@ func streamNeedsToken(ctx context.Context, p *bench.Probe) error {
 	return nil
 }
 
-// streamLife is how long the token of a stream lives.
-const streamLife = time.Second
+// streamEndsWithToken tries server/stream/ends-with-token.
+func streamEndsWithToken(ctx context.Context, p *bench.Probe) error {
+	_, _, err := endedStream(ctx, p)
+	return err
+}
 
-// endedStream listens with a token until it expires, and returns the session and the token.
+// endedStream listens until the token expires, and returns the session and the token.
 func endedStream(ctx context.Context, p *bench.Probe) (session *bench.Session, token string, err error) {
 	trial, err := p.Trial(ctx)
 	if err != nil {
 		return nil, "", err
 	}
 	expiry := time.Now().Add(streamLife)
-	token, err = p.Mint(ctx, bench.Edits{Claims: func(claims map[string]any) { claims["exp"] = expiry.Unix() + 1 }})
+	token, err = p.Mint(ctx, bench.Edits{Claims: attack.Member("exp", expiry.Unix()+1)})
 	if err != nil {
 		return nil, "", err
 	}
 	ctx, cancel := context.WithDeadline(ctx, expiry.Add(p.Patience()))
 	defer cancel()
-	events, err := p.Stream(ctx, listening(trial.Session, token))
+	events, err := p.Stream(ctx, attack.StreamRequest(trial.Session, token))
 	if err != nil {
 		return nil, "", err
 	}
@@ -134,19 +133,19 @@ func endedStream(ctx context.Context, p *bench.Probe) (session *bench.Session, t
 		return nil, "", &check.NotApplicable{Reason: "the server opens no listening stream"}
 	}
 	defer events.Close()
-	if _, _ = io.Copy(io.Discard, events); ctx.Err() != nil {
+	_, _ = io.Copy(io.Discard, events)
+	if ctx.Err() != nil {
 		return nil, "", p.Mismatch("the end of the stream", fmt.Sprintf("a stream that goes on %v later", p.Patience()))
 	}
 	return trial.Session, token, nil
 }
 
-// retryDelay is how long the official SDKs wait before they open a stream again, and how long the
-// new one has to last.
-const retryDelay = time.Second
+// streamLife is how long the token of a stream is valid.
+const streamLife = time.Second
 
-// reopened does what the official SDKs do when a stream ends: they come again with the same token,
-// and give up after two answers that tell them neither to get a new token nor anything else to do.
-func reopened(ctx context.Context, p *bench.Probe) error {
+// streamReopened does what the official SDKs do when a stream ends: they open it again with the same
+// token. After two failures they give up, unless the server asks for a new token with 401.
+func streamReopened(ctx context.Context, p *bench.Probe) error {
 	began := time.Now()
 	session, token, err := endedStream(ctx, p)
 	if mismatch := (*check.Mismatch)(nil); errors.As(err, &mismatch) {
@@ -155,7 +154,7 @@ func reopened(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	// A server may close its streams early, and have its clients come again (MCP 2025-11-25,
+	// A server may close its streams early, and have its clients reconnect (MCP 2025-11-25,
 	// transports).
 	if time.Since(began) < streamLife {
 		return &check.NotApplicable{Reason: "the stream ended before its token did"}
@@ -167,20 +166,21 @@ func reopened(ctx context.Context, p *bench.Probe) error {
 	}
 	listen, cancel := context.WithTimeout(ctx, retryDelay)
 	defer cancel()
-	events, err := p.Stream(listen, listening(session, token))
+	events, err := p.Stream(listen, attack.StreamRequest(session, token))
 	switch {
 	case listen.Err() != nil:
-		return ctx.Err() // the server takes its time, as one does that holds the stream open
+		return ctx.Err() // the server has not answered yet, like one that holds the stream open
 	case err != nil:
 		return err
 	case events != nil:
 		defer events.Close()
-		if _, _ = io.Copy(io.Discard, events); listen.Err() == nil {
+		_, _ = io.Copy(io.Discard, events)
+		if listen.Err() == nil {
 			return p.Mismatch("status 401, or a stream", "status 200 and a stream that ends at once")
 		}
 		return ctx.Err()
 	}
-	answer, err := p.Send(ctx, listening(session, token))
+	answer, err := p.Send(ctx, attack.StreamRequest(session, token))
 	if err != nil {
 		return err
 	}
@@ -190,12 +190,13 @@ func reopened(ctx context.Context, p *bench.Probe) error {
 	return nil
 }
 
-// listenFor is how long to listen where nothing is heard.
-const listenFor = 500 * time.Millisecond
+// retryDelay is how long the official SDKs wait before they open a stream again. The new stream has
+// to last as long.
+const retryDelay = time.Second
 
-// ownEvents listens as one user while two users run the tool, and reads until the listener's own
-// event or, where the tool tells nothing, for a while.
-func ownEvents(ctx context.Context, p *bench.Probe) error {
+// streamOwnEvents listens as one user while two users run the tool. It reads until the listener's
+// own event, or for a while if the tool sends no events.
+func streamOwnEvents(ctx context.Context, p *bench.Probe) error {
 	trial, err := p.Trial(ctx)
 	if err != nil {
 		return err
@@ -210,7 +211,7 @@ func ownEvents(ctx context.Context, p *bench.Probe) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	events, err := p.Stream(ctx, listening(trial.Session, trial.Token))
+	events, err := p.Stream(ctx, attack.StreamRequest(trial.Session, trial.Token))
 	if err != nil {
 		return err
 	}
@@ -218,10 +219,8 @@ func ownEvents(ctx context.Context, p *bench.Probe) error {
 		return &check.NotApplicable{Reason: "the server opens no listening stream"}
 	}
 	defer events.Close()
-	foreign := trial.RequestIn(theirs)
-	own := trial.Request()
-	foreign.Header.Set("Authorization", "Bearer "+other)
-	own.Header.Set("Authorization", "Bearer "+trial.Token)
+	foreign := attack.WithToken(other, trial.RequestIn(theirs))
+	own := attack.WithToken(trial.Token, trial.Request())
 	for _, request := range []bench.Request{foreign, own} {
 		answer, err := p.Send(ctx, request)
 		if err != nil {
@@ -234,7 +233,7 @@ func ownEvents(ctx context.Context, p *bench.Probe) error {
 	defer time.AfterFunc(listenFor, cancel).Stop()
 	for lines := bufio.NewScanner(events); lines.Scan(); {
 		if strings.Contains(lines.Text(), foreign.Marker()) {
-			return p.Insecure("events of the own user only", "an event of another user")
+			return p.Insecure("events of the listener only", "an event of another user")
 		}
 		if strings.Contains(lines.Text(), own.Marker()) {
 			return nil
@@ -242,3 +241,6 @@ func ownEvents(ctx context.Context, p *bench.Probe) error {
 	}
 	return nil
 }
+
+// listenFor is how long the check listens to a stream without events.
+const listenFor = 500 * time.Millisecond

@@ -8,10 +8,11 @@ import (
 	"strings"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// taskChecks are checks of server/task: whose a task is (MCP 2025-11-25, Tasks).
+// taskChecks returns the checks of server/task: who can use a task (MCP 2025-11-25, Tasks).
 func taskChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -21,13 +22,13 @@ func taskChecks() []bench.Check {
 				Severity:  check.Critical,
 				Revisions: []check.Revision{check.R20251125},
 				Reference: "MCP 2025-11-25 utilities, Tasks, Task Isolation and Access Control",
-				Sentence: "A task is its user's: another user does not read, cancel or list it, with a session " +
-					"or without.",
+				Sentence: "A task belongs to its user: another user cannot read, cancel or list it, with or " +
+					"without a session.",
 				Covers: []string{"RS-102", "server-task-context-bound"},
 			},
 			Tokens: []bench.TokenKind{bench.Good, bench.OtherUser},
 			Needs:  []bench.Need{bench.TaskTool},
-			Run:    othersTask,
+			Run:    taskOtherUser,
 		},
 		{
 			Rule: check.Rule{
@@ -46,56 +47,8 @@ func taskChecks() []bench.Check {
 	}
 }
 
-// taskUnpredictable tries server/task/unpredictable.
-func taskUnpredictable(ctx context.Context, p *bench.Probe) error {
-	token, err := p.Token(ctx, bench.Good)
-	if err != nil {
-		return err
-	}
-	session, err := p.Open(ctx, token)
-	if err != nil {
-		return err
-	}
-	return hardToGuess(p, "task ID", func() (string, error) { return beginTask(ctx, p, session) })
-}
-
-// beginTask makes a task and returns its ID.
-func beginTask(ctx context.Context, p *bench.Probe, session *bench.Session) (string, error) {
-	answer, err := p.Send(
-		ctx,
-		as(
-			session.Token,
-			session.Message(
-				"tools/call",
-				map[string]any{"name": p.TaskTool(), "arguments": map[string]any{}, "task": map[string]any{}},
-			),
-		),
-	)
-	if err != nil {
-		return "", err
-	}
-	var message struct {
-		Result struct {
-			Task struct {
-				ID string `json:"taskId"`
-			} `json:"task"`
-		} `json:"result"`
-	}
-	if json.Unmarshal(answer.Body, &message) != nil || message.Result.Task.ID == "" {
-		return "", &check.CannotJudge{
-			Reason: fmt.Sprintf("the control failed: no task is made (status %d)", answer.Status),
-		}
-	}
-	return message.Result.Task.ID, nil
-}
-
-// as is a request with a token.
-func as(token string, request bench.Request) bench.Request {
-	request.Header.Set("Authorization", "Bearer "+token)
-	return request
-}
-
-func othersTask(ctx context.Context, p *bench.Probe) error {
+// taskOtherUser tries every task method as another user, and then looks at the task as its own user.
+func taskOtherUser(ctx context.Context, p *bench.Probe) error {
 	token, err := p.Token(ctx, bench.Good)
 	if err != nil {
 		return err
@@ -108,12 +61,11 @@ func othersTask(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	about := map[string]any{"taskId": id}
-	status, err := taskStatus(ctx, p, session, id)
+	before, err := taskStatus(ctx, p, session, id)
 	if err != nil {
 		return err
 	}
-	if status == "" {
+	if before == "" {
 		return &check.CannotJudge{Reason: "the control failed: its own user does not find the task"}
 	}
 	other, err := p.Token(ctx, bench.OtherUser)
@@ -124,47 +76,79 @@ func othersTask(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return &check.CannotJudge{Reason: "the other user's token does not work in a session of its own", Err: err}
 	}
-	for name, message := range map[string]func(method string, params map[string]any) (*bench.Probe, bench.Request){
-		"in a session of its own": func(method string, params map[string]any) (*bench.Probe, bench.Request) {
-			return p, others.Message(method, params)
-		},
-		"without a session": func(method string, params map[string]any) (*bench.Probe, bench.Request) {
-			return p, p.Message(method, params)
-		},
-		"in the newest revision": func(method string, params map[string]any) (*bench.Probe, bench.Request) {
-			newest := p.WithRevision(check.R20260728)
-			return newest, newest.Message(method, params)
-		},
+	newest := p.WithRevision(check.R20260728)
+	for _, caller := range []taskCaller{
+		{"in a session of its own", p, others.Message},
+		{"without a session", p, p.Message},
+		{"in the newest revision", newest, newest.Message},
 	} {
-		for _, method := range []string{"tasks/get", "tasks/list", "tasks/result", "tasks/cancel"} {
-			params := about
-			if method == "tasks/list" {
-				params = nil
-			}
-			probe, request := message(method, params)
-			answer, err := probe.Send(ctx, as(other, request))
-			if err != nil {
-				return err
-			}
-			if answer.Succeeded() && (method != "tasks/list" || strings.Contains(string(answer.Body), id)) {
-				return probe.Insecure(
-					fmt.Sprintf("a refusal of %s of another user's task, %s", method, name),
-					"a result",
-				)
-			}
+		if err := caller.wantRefused(ctx, other, id); err != nil {
+			return err
 		}
 	}
-	if after, err := taskStatus(ctx, p, session, id); err != nil {
+	after, err := taskStatus(ctx, p, session, id)
+	if err != nil {
 		return err
-	} else if after == "" || after == "cancelled" && status != "cancelled" {
-		return p.Insecure("the task as it was, after another user tried to get at it", fmt.Sprintf("status %q", after))
+	}
+	if after == "" || after == "cancelled" && before != "cancelled" {
+		return p.Insecure("the task unchanged, after another user tried to get at it", fmt.Sprintf("status %q", after))
 	}
 	return nil
 }
 
-// taskStatus is a task's for its own user, or empty where it is not found.
+// A taskCaller is one way in which another user can send a message.
+type taskCaller struct {
+	name    string
+	probe   *bench.Probe
+	message func(method string, params map[string]any) bench.Request
+}
+
+// wantRefused tries every method with the ID of a task.
+func (c *taskCaller) wantRefused(ctx context.Context, token, id string) error {
+	for _, method := range []string{"tasks/get", "tasks/list", "tasks/result", "tasks/cancel"} {
+		params := map[string]any{"taskId": id}
+		if method == "tasks/list" {
+			params = nil
+		}
+		answer, err := c.probe.Send(ctx, attack.WithToken(token, c.message(method, params)))
+		if err != nil {
+			return err
+		}
+		isAbout := method != "tasks/list" || strings.Contains(string(answer.Body), id)
+		if answer.Succeeded() && isAbout {
+			want := fmt.Sprintf("a refusal of %s of another user's task, %s", method, c.name)
+			return c.probe.Insecure(want, "a result")
+		}
+	}
+	return nil
+}
+
+// beginTask starts a task and returns its ID.
+func beginTask(ctx context.Context, p *bench.Probe, session *bench.Session) (string, error) {
+	params := map[string]any{"name": p.TaskTool(), "arguments": map[string]any{}, "task": map[string]any{}}
+	answer, err := p.Send(ctx, attack.WithToken(session.Token, session.Message("tools/call", params)))
+	if err != nil {
+		return "", err
+	}
+	var message struct {
+		Result struct {
+			Task struct {
+				ID string `json:"taskId"`
+			} `json:"task"`
+		} `json:"result"`
+	}
+	if err := json.Unmarshal(answer.Body, &message); err != nil || message.Result.Task.ID == "" {
+		return "", &check.CannotJudge{
+			Reason: fmt.Sprintf("the control failed: the call starts no task (status %d)", answer.Status),
+		}
+	}
+	return message.Result.Task.ID, nil
+}
+
+// taskStatus returns the status of a task for its own user, or "" if the server does not find it.
 func taskStatus(ctx context.Context, p *bench.Probe, session *bench.Session, id string) (string, error) {
-	answer, err := p.Send(ctx, as(session.Token, session.Message("tasks/get", map[string]any{"taskId": id})))
+	request := session.Message("tasks/get", map[string]any{"taskId": id})
+	answer, err := p.Send(ctx, attack.WithToken(session.Token, request))
 	if err != nil || answer.Status != http.StatusOK {
 		return "", err
 	}
@@ -175,4 +159,17 @@ func taskStatus(ctx context.Context, p *bench.Probe, session *bench.Session, id 
 	}
 	_ = json.Unmarshal(answer.Body, &message)
 	return message.Result.Status, nil
+}
+
+// taskUnpredictable tries server/task/unpredictable.
+func taskUnpredictable(ctx context.Context, p *bench.Probe) error {
+	token, err := p.Token(ctx, bench.Good)
+	if err != nil {
+		return err
+	}
+	session, err := p.Open(ctx, token)
+	if err != nil {
+		return err
+	}
+	return attack.WantUnpredictable(p, "task ID", func() (string, error) { return beginTask(ctx, p, session) })
 }

@@ -12,7 +12,7 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// tokenCacheChecks are checks of server/token.
+// tokenCacheChecks returns the checks of server/token about caches of verified tokens.
 func tokenCacheChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -21,7 +21,7 @@ func tokenCacheChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.Critical,
 				Reference: "OAuth 2.1 section 5.2; RFC 8725 section 3.2",
-				Sentence:  "That a token was good before makes no other token good that looks like it.",
+				Sentence:  "A good token in the cache does not make a similar token good.",
 				Covers:    []string{"RS-075"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -31,68 +31,80 @@ func tokenCacheChecks() []bench.Check {
 	}
 }
 
-// tokenNoMixedUpCache tries server/token/no-mixed-up-cache.
+// tokenNoMixedUpCache sends tokens like a good one, before and after the server has cached it.
 func tokenNoMixedUpCache(ctx context.Context, p *bench.Probe) error {
 	trial, err := p.Trial(ctx)
 	if err != nil {
 		return err
 	}
-	if err := attack.MintIsGood(ctx, p, trial); err != nil {
+	if err := attack.ControlMint(ctx, p, trial); err != nil {
 		return err
 	}
-	fresh, err := p.Mint(ctx, bench.Edits{Claims: func(c map[string]any) { c["jti"] = rand.Text() }})
+	good, err := p.Mint(ctx, bench.Edits{Claims: attack.Member("jti", rand.Text())})
 	if err != nil {
 		return err
 	}
-	another, err := p.Mint(ctx, bench.Edits{Claims: func(c map[string]any) { c["aud"] = "https://other.example/mcp" }})
+	other, err := p.Mint(ctx, bench.Edits{Claims: attack.Member("aud", "https://other.example/mcp")})
 	if err != nil {
 		return err
 	}
-	cut := strings.LastIndexByte(fresh, '.')
-	otherCut := strings.LastIndexByte(another, '.')
-	if cut < 0 || otherCut < 0 {
-		return &check.NotApplicable{Reason: "the tokens are no JWTs"}
+	similar := similarTokens(good, other)
+	if similar == nil {
+		return &check.NotApplicable{Reason: "the tokens are not JWTs"}
 	}
-	tampered := tamper(fresh)
-	alike := map[string]string{
-		"another signature":                tampered,
-		"the signature of another token":   fresh[:cut] + another[otherCut:],
-		"no signature":                     fresh[:cut+1],
-		"the signature cut short":          fresh[:len(fresh)-8],
-		"the signature and more":           fresh + "AAAA",
-		"the payload under another's head": another[:otherCut] + fresh[cut:],
+	status := func(token string) (int, error) {
+		answer, err := p.Send(ctx, attack.WithToken(token, trial.Request()))
+		if err != nil {
+			return 0, err
+		}
+		return answer.Status, nil
 	}
-	send := func(token string) (*bench.Answer, error) {
-		request := trial.Request()
-		request.Header.Set("Authorization", "Bearer "+token)
-		return p.Send(ctx, request)
-	}
-	// Those that are good in any case are another check's affair.
-	for name, token := range alike {
-		answer, err := send(token)
+	// Other checks are about tokens that the server accepts anyway.
+	var refused []similarToken
+	for _, token := range similar {
+		before, err := status(token.text)
 		if err != nil {
 			return err
 		}
-		if answer.Status != http.StatusUnauthorized {
-			delete(alike, name)
+		if before == http.StatusUnauthorized {
+			refused = append(refused, token)
 		}
 	}
-	for range 8 { // enough to be remembered
-		if _, err := send(fresh); err != nil {
+	for range 8 { // often enough for a cache
+		if _, err := status(good); err != nil {
 			return err
 		}
 	}
-	for name, token := range alike {
-		answer, err := send(token)
+	for _, token := range refused {
+		after, err := status(token.text)
 		if err != nil {
 			return err
 		}
-		if answer.Status != http.StatusUnauthorized {
+		if after != http.StatusUnauthorized {
 			return p.Insecure(
-				"status 401 as before the good token came: "+name,
-				fmt.Sprintf("status %d", answer.Status),
+				"status 401 as before the good token was cached: "+token.name,
+				fmt.Sprintf("status %d", after),
 			)
 		}
 	}
 	return nil
+}
+
+type similarToken struct{ name, text string }
+
+// similarTokens returns tokens that share parts with a good one, or nil for opaque tokens.
+func similarTokens(good, other string) []similarToken {
+	cut := strings.LastIndexByte(good, '.')
+	otherCut := strings.LastIndexByte(other, '.')
+	if cut < 0 || otherCut < 0 {
+		return nil
+	}
+	return []similarToken{
+		{"another signature", attack.Tamper(good)},
+		{"the signature of another token", good[:cut] + other[otherCut:]},
+		{"no signature", good[:cut+1]},
+		{"the signature cut short", good[:len(good)-8]},
+		{"the signature and more", good + "AAAA"},
+		{"another token with the good signature", other[:otherCut] + good[cut:]},
+	}
 }

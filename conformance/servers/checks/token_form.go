@@ -2,7 +2,6 @@ package checks
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"mcpentra/conformance/check"
@@ -10,8 +9,8 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// tokenFormChecks are checks of server/token: how strictly a token is read (RFC 7515 sections 2, 3
-// and 7, RFC 8725 sections 2.4 and 3.7).
+// tokenFormChecks returns the checks of server/token about how strictly a token is parsed (RFC 7515
+// sections 2, 3 and 7, RFC 8725 sections 2.4 and 3.7).
 func tokenFormChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -20,12 +19,12 @@ func tokenFormChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.High,
 				Reference: "RFC 8725 section 3.6; RFC 7516 section 7.1",
-				Sentence: "An encrypted token, with its rounds, its bombs and its nesting, is refused like any other " +
-					"that is not good.",
+				Sentence: "An encrypted token is refused like any bad token, even with many key rounds, " +
+					"compression or nesting.",
 				Covers: []string{"RS-032"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    attack.RefusesForged(tooLong, attack.Fixed(encryptedForgeries()...)),
+			Run:    attack.RefusesForged(tooLong, tokenEncryptedForgeries),
 		},
 		{
 			Rule: check.Rule{
@@ -38,21 +37,7 @@ func tokenFormChecks() []bench.Check {
 				Covers: []string{"RS-033"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run: attack.RefusesForged(attack.BadOrNot, func(s *attack.Specimen) []attack.Forgery {
-				parts := strings.Split(s.Token, ".")
-				flattened := `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] +
-					`"}`
-				signature := `{"protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`
-				general := `{"payload":"` + parts[1] + `","signatures":[{"protected":"` +
-					attack.Encoded(`{"alg":"none"}`) + `","signature":""},` + signature + `]}`
-				becomes := func(text string) func(string) string { return func(string) string { return text } }
-				return []attack.Forgery{
-					{Name: "flattened", Text: becomes(flattened)},
-					{Name: "general, with one good signature of two", Text: becomes(general)},
-					{Name: "flattened, in base64url", Text: becomes(attack.Encoded(flattened))},
-					{Name: "detached", Text: becomes(parts[0] + ".." + parts[2])},
-				}
-			}),
+			Run:    attack.RefusesForged(attack.Malformed, tokenJSONSerializationForgeries),
 		},
 		{
 			Rule: check.Rule{
@@ -60,42 +45,12 @@ func tokenFormChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.High,
 				Reference: "RFC 7515 section 3.1; RFC 7519 section 7.2",
-				Sentence: "A token with another number of parts than three is refused, and a flood of dots " +
-					"does no harm.",
+				Sentence: "A token that does not have three parts is refused, and a flood of dots does no " +
+					"harm.",
 				Covers: []string{"RS-034"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run: attack.RefusesForged(tooLong, attack.Fixed(
-				attack.Forgery{
-					Name: "one part",
-					Text: func(token string) string { return strings.ReplaceAll(token, ".", "") },
-				},
-				attack.Forgery{
-					Name: "two parts",
-					Text: func(token string) string { return token[:strings.LastIndexByte(token, '.')] },
-				},
-				attack.Forgery{Name: "four parts", Text: func(token string) string { return token + ".AAAA" }},
-				attack.Forgery{Name: "five parts", Text: func(token string) string { return token + ".AAAA.AAAA" }},
-				attack.Forgery{Name: "an empty fourth part", Text: func(token string) string { return token + "." }},
-				attack.Forgery{Name: "an empty part in front", Text: func(token string) string { return "." + token }},
-				attack.Forgery{
-					Name: "the good token twice",
-					Text: func(token string) string { return token + "." + token },
-				},
-				attack.Forgery{Name: "dots alone", Text: func(string) string { return ".." }},
-				attack.Forgery{
-					Name: "a million dots",
-					Text: func(string) string { return strings.Repeat(".", 1_000_000) },
-				},
-				attack.Forgery{
-					Name: "a good token and 100,000 dots",
-					Text: func(token string) string { return token + strings.Repeat(".", 100_000) },
-				},
-				attack.Forgery{
-					Name: "100,000 commas",
-					Text: func(token string) string { return token + strings.Repeat(",", 100_000) },
-				},
-			)),
+			Run:    attack.RefusesForged(tooLong, tokenPartsForgeries),
 		},
 		{
 			Rule: check.Rule{
@@ -103,13 +58,13 @@ func tokenFormChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.Low,
 				Reference: "RFC 7515 section 2; RFC 4648 section 5",
-				Sentence: "A part with padding, in the other alphabet of base64, or with bytes outside of it " +
+				Sentence: "A part with padding, in the other alphabet of base64, or with illegal characters " +
 					"is refused.",
 				Covers: []string{"RS-035"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.IssuerKey},
-			Run:    attack.RefusesForged(attack.BadOrNot, withOtherBase64),
+			Run:    attack.RefusesForged(attack.Malformed, tokenBase64Forgeries),
 		},
 		{
 			Rule: check.Rule{
@@ -122,12 +77,7 @@ func tokenFormChecks() []bench.Check {
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.IssuerKey},
-			Run: attack.RefusesForged(
-				attack.Unauthorized,
-				attack.Fixed(badTexts(func(edit func([]byte) []byte) bench.Edits {
-					return bench.Edits{HeaderText: edit}
-				})...),
-			),
+			Run:    attack.RefusesForged(attack.Unauthorized, tokenHeaderFormForgeries),
 		},
 		{
 			Rule: check.Rule{
@@ -140,116 +90,173 @@ func tokenFormChecks() []bench.Check {
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.IssuerKey},
-			Run: attack.RefusesForged(
-				attack.Unauthorized,
-				attack.Fixed(badTexts(func(edit func([]byte) []byte) bench.Edits {
-					return bench.Edits{ClaimsText: edit}
-				})...),
-			),
+			Run:    attack.RefusesForged(attack.Unauthorized, tokenClaimsFormForgeries),
 		},
 	}
 }
 
-// tooLong are the answers to a token that may be longer than the server takes a header.
-var tooLong = []int{http.StatusUnauthorized, http.StatusBadRequest, http.StatusRequestHeaderFieldsTooLarge}
-
-// encryptedForgeries are made of nothing but a header and noise: to find that out, a server has to
-// decrypt them.
-func encryptedForgeries() []attack.Forgery {
+// tokenEncryptedForgeries returns tokens with the header of an encrypted token and random text. Only
+// a server that decrypts them notices.
+func tokenEncryptedForgeries(*attack.JWT) []attack.Forgery {
 	jwe := func(header string) func(string) string {
-		return func(string) string {
-			return strings.Join(
-				[]string{
-					attack.Encoded(header),
-					attack.Encoded(strings.Repeat("k", 256)),
-					attack.Encoded("twelve bytes"),
-					attack.Encoded(strings.Repeat("c", 1024)),
-					attack.Encoded("sixteen bytes..."),
-				},
-				".",
-			)
+		parts := []string{
+			attack.Base64(header),
+			attack.Base64(strings.Repeat("k", 256)),
+			attack.Base64("twelve bytes"),
+			attack.Base64(strings.Repeat("c", 1024)),
+			attack.Base64("sixteen bytes..."),
 		}
+		return func(string) string { return strings.Join(parts, ".") }
 	}
-	var all []attack.Forgery
-	for name, header := range map[string]string{
-		"RSA-OAEP":           `{"alg":"RSA-OAEP","enc":"A256GCM"}`,
-		"RSA1_5":             `{"alg":"RSA1_5","enc":"A128CBC-HS256"}`,
-		"dir":                `{"alg":"dir","enc":"A256GCM","cty":"JWT"}`,
-		"PBES2, many rounds": `{"alg":"PBES2-HS512+A256KW","enc":"A256GCM","p2s":"c2FsdHNhbHQ","p2c":2147483647}`,
-		"compressed":         `{"alg":"dir","enc":"A256GCM","zip":"DEF"}`,
-	} {
-		all = append(all, attack.Forgery{Name: name, Text: jwe(header)})
+	return []attack.Forgery{
+		{Name: "RSA-OAEP", Text: jwe(`{"alg":"RSA-OAEP","enc":"A256GCM"}`)},
+		{Name: "RSA1_5", Text: jwe(`{"alg":"RSA1_5","enc":"A128CBC-HS256"}`)},
+		{Name: "dir", Text: jwe(`{"alg":"dir","enc":"A256GCM","cty":"JWT"}`)},
+		{
+			Name: "PBES2, many rounds",
+			Text: jwe(`{"alg":"PBES2-HS512+A256KW","enc":"A256GCM","p2s":"c2FsdHNhbHQ","p2c":2147483647}`),
+		},
+		{Name: "compressed", Text: jwe(`{"alg":"dir","enc":"A256GCM","zip":"DEF"}`)},
+		{Name: "nested", Text: func(string) string { return nestedJWE() }},
 	}
-	nested := "innermost"
-	for range 12 {
-		nested = attack.Encoded(
-			`{"alg":"dir","enc":"A256GCM","cty":"JWT"}`,
-		) + ".." + attack.Encoded("twelve bytes") + "." + attack.Encoded(nested) + "." + attack.Encoded("tag")
-		nested = nested[:min(len(nested), 4000)]
-	}
-	slices.SortFunc(all, func(a, b attack.Forgery) int { return strings.Compare(a.Name, b.Name) })
-	return append(all, attack.Forgery{Name: "nested", Text: func(string) string { return nested }})
 }
 
-func withOtherBase64(s *attack.Specimen) []attack.Forgery {
-	inSignature := func(name string, change func(signature string) string) attack.Forgery {
-		return attack.Forgery{
-			Name: "the signature " + name,
-			Text: func(token string) string {
-				cut := strings.LastIndexByte(token, '.') + 1
-				return token[:cut] + change(token[cut:])
-			},
+// nestedJWE returns a token that claims to encrypt a token, twelve times.
+func nestedJWE() string {
+	header := attack.Base64(`{"alg":"dir","enc":"A256GCM","cty":"JWT"}`)
+	nested := "innermost"
+	for range 12 {
+		parts := []string{
+			header,
+			"",
+			attack.Base64("twelve bytes"),
+			attack.Base64(nested),
+			attack.Base64("tag"),
 		}
+		nested = strings.Join(parts, ".")
+		nested = nested[:min(len(nested), 4000)]
 	}
-	inClaims := func(name string, change func(claims string) string) attack.Forgery {
-		return attack.Forgery{
-			Name: "the claims " + name,
-			Edits: bench.Edits{Encoded: func(input string) string {
-				header, claims, _ := strings.Cut(input, ".")
-				return header + "." + change(claims)
-			}},
-		}
+	return nested
+}
+
+// tokenJSONSerializationForgeries returns the good token in other serializations.
+func tokenJSONSerializationForgeries(jwt *attack.JWT) []attack.Forgery {
+	parts := strings.Split(jwt.Token, ".")
+	flattened := `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`
+	signature := `{"protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`
+	unsigned := `{"protected":"` + attack.Base64(`{"alg":"none"}`) + `","signature":""}`
+	general := `{"payload":"` + parts[1] + `","signatures":[` + unsigned + `,` + signature + `]}`
+	is := func(text string) func(string) string { return func(string) string { return text } }
+	return []attack.Forgery{
+		{Name: "flattened", Text: is(flattened)},
+		{Name: "general, with one good signature of two", Text: is(general)},
+		{Name: "flattened, in base64url", Text: is(attack.Base64(flattened))},
+		{Name: "detached", Text: is(parts[0] + ".." + parts[2])},
 	}
-	inHeader := func(name string, change func(header string) string) attack.Forgery {
-		return attack.Forgery{
-			Name: "the header " + name,
-			Edits: bench.Edits{Encoded: func(input string) string {
-				header, claims, _ := strings.Cut(input, ".")
-				return change(header) + "." + claims
-			}},
-		}
+}
+
+func tokenPartsForgeries(*attack.JWT) []attack.Forgery {
+	return []attack.Forgery{
+		{
+			Name: "one part",
+			Text: func(token string) string { return strings.ReplaceAll(token, ".", "") },
+		},
+		{
+			Name: "two parts",
+			Text: func(token string) string { return token[:strings.LastIndexByte(token, '.')] },
+		},
+		{Name: "four parts", Text: func(token string) string { return token + ".AAAA" }},
+		{Name: "five parts", Text: func(token string) string { return token + ".AAAA.AAAA" }},
+		{Name: "an empty fourth part", Text: func(token string) string { return token + "." }},
+		{Name: "an empty part in front", Text: func(token string) string { return "." + token }},
+		{
+			Name: "the good token twice",
+			Text: func(token string) string { return token + "." + token },
+		},
+		{Name: "dots alone", Text: func(string) string { return ".." }},
+		{
+			Name: "a million dots",
+			Text: func(string) string { return strings.Repeat(".", 1_000_000) },
+		},
+		{
+			Name: "a good token and 100,000 dots",
+			Text: func(token string) string { return token + strings.Repeat(".", 100_000) },
+		},
+		{
+			Name: "100,000 commas",
+			Text: func(token string) string { return token + strings.Repeat(",", 100_000) },
+		},
 	}
-	changes := []struct {
+}
+
+// tokenBase64Forgeries returns tokens with each part in a form that strict decoders refuse.
+func tokenBase64Forgeries(jwt *attack.JWT) []attack.Forgery {
+	// A question mark encodes to the last character of the alphabet in every position.
+	otherAlphabet := strings.NewReplacer("-", "+", "_", "/").Replace
+	forgeries := []attack.Forgery{{
+		Name: "header and claims in the other alphabet",
+		Edits: bench.Edits{
+			Header:  attack.Member("x", "????"),
+			Claims:  attack.Member("x", "????"),
+			Encoded: otherAlphabet,
+		},
+	}}
+	if signature := jwt.Token[strings.LastIndexByte(jwt.Token, '.'):]; strings.ContainsAny(signature, "-_") {
+		forgeries = append(forgeries, inSignature("in the other alphabet", otherAlphabet))
+	}
+	for _, flaw := range []struct {
 		name   string
 		change func(part string) string
 	}{
 		{"with padding", func(part string) string { return part + strings.Repeat("=", max(1, (4-len(part)%4)%4)) }},
-		{"with a blank inside", func(part string) string { return part[:4] + " " + part[4:] }},
-		{"with a tab inside", func(part string) string { return part[:4] + "\t" + part[4:] }},
-		{"with an illegal byte inside", func(part string) string { return part[:4] + "!" + part[4:] }},
-		{"with a tilde inside", func(part string) string { return part[:4] + "~" + part[4:] }},
-		{"with padding inside", func(part string) string { return part[:4] + "=" + part[4:] }},
-	}
-	// Question marks have the last character of the alphabet in their encoding, wherever they
-	// stand.
-	other := bench.Edits{
-		Header:  attack.Member("x", "????"),
-		Claims:  attack.Member("x", "????"),
-		Encoded: strings.NewReplacer("-", "+", "_", "/").Replace,
-	}
-	all := []attack.Forgery{{Name: "header and claims in the other alphabet", Edits: other}}
-	if signature := s.Token[strings.LastIndexByte(s.Token, '.'):]; strings.ContainsAny(signature, "-_") {
-		all = append(all, inSignature("in the other alphabet", strings.NewReplacer("-", "+", "_", "/").Replace))
-	}
-	for _, one := range changes {
-		all = append(
-			all,
-			inSignature(one.name, one.change),
-			inClaims(one.name, one.change),
-			inHeader(one.name, one.change),
+		{"with a blank inside", insert(" ")},
+		{"with a tab inside", insert("\t")},
+		{"with an illegal byte inside", insert("!")},
+		{"with a tilde inside", insert("~")},
+		{"with padding inside", insert("=")},
+	} {
+		forgeries = append(forgeries,
+			inSignature(flaw.name, flaw.change),
+			inClaims(flaw.name, flaw.change),
+			inHeader(flaw.name, flaw.change),
 		)
 	}
-	return all
+	return forgeries
+}
+
+// insert returns a change that inserts text after four characters.
+func insert(text string) func(string) string {
+	return func(part string) string { return part[:4] + text + part[4:] }
+}
+
+func inSignature(name string, change func(string) string) attack.Forgery {
+	return attack.Forgery{
+		Name: "the signature " + name,
+		Text: func(token string) string {
+			cut := strings.LastIndexByte(token, '.') + 1
+			return token[:cut] + change(token[cut:])
+		},
+	}
+}
+
+func inClaims(name string, change func(string) string) attack.Forgery {
+	edit := func(input string) string {
+		header, claims, _ := strings.Cut(input, ".")
+		return header + "." + change(claims)
+	}
+	return attack.Forgery{Name: "the claims " + name, Edits: bench.Edits{Encoded: edit}}
+}
+
+func inHeader(name string, change func(string) string) attack.Forgery {
+	edit := func(input string) string {
+		header, claims, _ := strings.Cut(input, ".")
+		return change(header) + "." + claims
+	}
+	return attack.Forgery{Name: "the header " + name, Edits: bench.Edits{Encoded: edit}}
+}
+
+func tokenHeaderFormForgeries(*attack.JWT) []attack.Forgery {
+	return malformedObjects(func(edit func([]byte) []byte) bench.Edits { return bench.Edits{HeaderText: edit} })
 }
 
 // badTexts are texts that are no JSON object, or not that alone.
@@ -283,7 +290,7 @@ func badTexts(edits func(func([]byte) []byte) bench.Edits) []attack.Forgery {
 		{"half a surrogate pair in UTF-8", attack.Last("\"x\":\"\xed\xa0\x80\""), nil},
 		{"another object after it", around("", `{"x":1}`), nil},
 		{"a bracket after it", around("", "}"), nil},
-		{"no end", attack.Replaced("}", ""), nil},
+		{"no end", attack.Replace("}", ""), nil},
 		{"a comment", around("/* */", ""), nil},
 		{"10,000 levels", attack.Last(`"x":` + strings.Repeat("[", 10_000)), tooLong},
 		{"64 KiB", attack.Last(`"x":"` + strings.Repeat("x", 64<<10) + `"`), tooLong},
@@ -291,4 +298,46 @@ func badTexts(edits func(func([]byte) []byte) bench.Edits) []attack.Forgery {
 		all = append(all, attack.Forgery{Name: one.name, Edits: edits(one.edit), Want: one.want})
 	}
 	return all
+}
+
+// tooLong are the answers to a token that may exceed the server's limit for headers.
+var tooLong = []int{http.StatusUnauthorized, http.StatusBadRequest, http.StatusRequestHeaderFieldsTooLarge}
+
+func tokenClaimsFormForgeries(*attack.JWT) []attack.Forgery {
+	return malformedObjects(func(edit func([]byte) []byte) bench.Edits { return bench.Edits{ClaimsText: edit} })
+}
+
+// malformedObjects returns texts that are not one JSON object in UTF-8.
+func malformedObjects(edits func(func([]byte) []byte) bench.Edits) []attack.Forgery {
+	is := func(text string) func([]byte) []byte { return func([]byte) []byte { return []byte(text) } }
+	around := func(before, after string) func([]byte) []byte {
+		return func(text []byte) []byte { return []byte(before + string(text) + after) }
+	}
+	return []attack.Forgery{
+		{Name: "no JSON", Edits: edits(is("no JSON"))},
+		{Name: "nothing", Edits: edits(is(""))},
+		{Name: "null", Edits: edits(is("null"))},
+		{Name: "a number", Edits: edits(is("1"))},
+		{Name: "a string", Edits: edits(around(`"`, `"`))},
+		{Name: "an array", Edits: edits(around("[", "]"))},
+		{Name: "a byte order mark", Edits: edits(around("\xef\xbb\xbf", ""))},
+		{Name: "UTF-16", Edits: edits(toUTF16)},
+		{Name: "bytes that are not UTF-8", Edits: edits(attack.Last("\"x\":\"\xff\xfe\""))},
+		{Name: "half a surrogate pair in UTF-8", Edits: edits(attack.Last("\"x\":\"\xed\xa0\x80\""))},
+		{Name: "another object after it", Edits: edits(around("", `{"x":1}`))},
+		{Name: "a bracket after it", Edits: edits(around("", "}"))},
+		{Name: "no end", Edits: edits(attack.Replace("}", ""))},
+		{Name: "a comment", Edits: edits(around("/* */", ""))},
+		{Name: "10,000 levels", Edits: edits(attack.Last(`"x":` + strings.Repeat("[", 10_000))), Want: tooLong},
+		{Name: "64 KiB", Edits: edits(attack.Last(`"x":"` + strings.Repeat("x", 64<<10) + `"`)), Want: tooLong},
+	}
+}
+
+// toUTF16 converts ASCII to UTF-16, big endian.
+func toUTF16(text []byte) []byte {
+	var wide []byte
+	for _, b := range text {
+		wide = append(wide, 0, b)
+	}
+	return wide
 }

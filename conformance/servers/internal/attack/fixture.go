@@ -16,164 +16,215 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// Undecided are the answers to a token whose key cannot be had now.
-var Undecided = []int{http.StatusServiceUnavailable, http.StatusUnauthorized}
-
-// A Fixture is a server for one check: warm, so that it has the issuer's keys.
+// A Fixture is a server that is started for one check, whose issuer publishes the keys that the
+// check chooses.
 type Fixture struct {
 	*bench.Fixture
-	Probe     *bench.Probe
-	Trial     *bench.Trial
-	Algorithm string
-	Issuers   []json.RawMessage
-	Made      map[string]crypto.Signer
+	Probe      *bench.Probe
+	Trial      *bench.Trial             // nil unless the check uses WithFixture
+	Algorithm  string                   // of the issuer's tokens
+	IssuerKeys []json.RawMessage        // as the issuer publishes them
+	Keys       map[string]crypto.Signer // the check's own, by ID
 }
 
-func WithFixture(run func(ctx context.Context, r *Fixture) error) func(ctx context.Context, p *bench.Probe) error {
+// WithFixture makes the Run of a check that needs a fixture. The fixture has served a good token, so
+// it has the issuer's keys in its cache.
+func WithFixture(run func(ctx context.Context, f *Fixture) error) func(ctx context.Context, p *bench.Probe) error {
 	return func(ctx context.Context, p *bench.Probe) error {
-		r, err := NewFixture(ctx, p)
+		f, err := NewFixture(ctx, p)
 		if err != nil {
 			return err
 		}
-		defer r.Close()
-		if r.Trial, err = r.Probe.Trial(ctx); err != nil {
+		defer f.Close()
+		f.Trial, err = f.Probe.Trial(ctx)
+		if err != nil {
 			return err
 		}
-		return run(ctx, r)
+		return run(ctx, f)
 	}
 }
 
+// NewFixture starts a fixture to which no request has been sent. The caller closes it.
 func NewFixture(ctx context.Context, p *bench.Probe) (*Fixture, error) {
 	if _, err := p.Control(ctx); err != nil {
-		return nil, err // of a server that is away nothing is said
+		return nil, err // an unreachable target is an error, not a verdict
 	}
 	started, probe, err := p.Fixture(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := &Fixture{Fixture: started, Probe: probe, Made: map[string]crypto.Signer{}}
-	var set struct {
-		Keys []json.RawMessage `json:"keys"`
-	}
-	token, err := probe.Token(ctx, bench.Good)
-	if err == nil {
-		err = json.Unmarshal(started.Document(), &set)
-	}
-	if err != nil {
-		started.Close()
-		return nil, &check.CannotJudge{Reason: "the rig has no keys", Err: err}
-	}
-	s, err := Examine(token)
-	if err != nil {
+	f := &Fixture{Fixture: started, Probe: probe, Keys: map[string]crypto.Signer{}}
+	if err := f.readIssuer(ctx); err != nil {
 		started.Close()
 		return nil, err
 	}
-	r.Algorithm = Text(s.Header, "alg")
-	r.Issuers = set.Keys
-	return r, nil
+	return f, nil
 }
 
-// Fresh makes a key of the issuer's kind, and returns it as it is published.
-func (r *Fixture) Fresh(id string) json.RawMessage { return r.Use(id, StrangersFor(r.Algorithm)) }
-
-// Use gives a key an ID, and returns it as it is published.
-func (r *Fixture) Use(id string, key crypto.Signer, changes ...func(map[string]any)) json.RawMessage {
-	r.Made[id] = key
-	return Published(key.Public(), id, r.Algorithm, changes...)
+// readIssuer reads the issuer's keys and algorithm.
+func (f *Fixture) readIssuer(ctx context.Context) error {
+	token, err := f.Probe.Token(ctx, bench.Good)
+	if err != nil {
+		return err
+	}
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(f.KeySet(), &set); err != nil {
+		return &check.CannotJudge{Reason: "the fixture's issuer publishes no key set", Err: err}
+	}
+	jwt, err := ParseJWT(token)
+	if err != nil {
+		return err
+	}
+	f.Algorithm = Text(jwt.Header, "alg")
+	f.IssuerKeys = set.Keys
+	return nil
 }
 
-func Published(key any, id, algorithm string, changes ...func(map[string]any)) json.RawMessage {
+// NewKey makes a key like the issuer's, and returns its JWK.
+func (f *Fixture) NewKey(id string) json.RawMessage { return f.AddKey(id, NewKeyFor(f.Algorithm)) }
+
+// AddKey gives a key an ID, and returns its JWK with changes.
+func (f *Fixture) AddKey(id string, key crypto.Signer, changes ...func(map[string]any)) json.RawMessage {
+	f.Keys[id] = key
+	return PublishedJWK(key.Public(), id, f.Algorithm, changes...)
+}
+
+// PublishedJWK returns the JWK of a public key with changes.
+func PublishedJWK(key any, id, algorithm string, changes ...func(map[string]any)) json.RawMessage {
 	members := map[string]any{}
-	_ = json.Unmarshal([]byte(Quoted(jose.JSONWebKey{Key: key, KeyID: id, Use: "sig", Algorithm: algorithm})), &members)
+	_ = json.Unmarshal([]byte(JSON(jose.JSONWebKey{Key: key, KeyID: id, Use: "sig", Algorithm: algorithm})), &members)
 	for _, change := range changes {
 		change(members)
 	}
-	return json.RawMessage(Quoted(members))
+	return json.RawMessage(JSON(members))
 }
 
-// Publish lets the issuer have keys before its own.
-func (r *Fixture) Publish(more ...json.RawMessage) { r.ServeKeys(append(more, r.Issuers...)) }
+// Publish makes the issuer publish keys before its own.
+func (f *Fixture) Publish(keys ...json.RawMessage) { f.PublishOnly(append(keys, f.IssuerKeys...)...) }
 
-func (r *Fixture) ServeKeys(keys []json.RawMessage) {
-	document := Quoted(map[string]any{"keys": keys})
-	r.Serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(document))
-	}))
+// PublishOnly makes the issuer publish keys in place of its own.
+func (f *Fixture) PublishOnly(keys ...json.RawMessage) {
+	f.ServeKeySet(ServeJSON(JSON(map[string]any{"keys": keys})))
 }
 
-// Signed is a good token, but that one of the fixture's keys has signed it.
-func (r *Fixture) Signed(ctx context.Context, id string) (string, error) {
-	token, err := r.Probe.Token(ctx, bench.Good)
+// SignedBy returns a token like a good one that a key of the check has signed.
+func (f *Fixture) SignedBy(ctx context.Context, id string) (string, error) {
+	token, err := f.Probe.Token(ctx, bench.Good)
 	if err != nil {
 		return "", err
 	}
-	algorithm := r.Algorithm
-	if _, isRSA := r.Made[id].(*rsa.PrivateKey); isRSA && strings.HasPrefix(algorithm, "E") {
+	algorithm := f.Algorithm
+	if _, isRSA := f.Keys[id].(*rsa.PrivateKey); isRSA && strings.HasPrefix(algorithm, "E") {
 		algorithm = "RS256"
 	}
-	edits := bench.Edits{Algorithm: algorithm, Key: r.Made[id], Header: Both(Member("kid", id), Member("x5t", Nothing))}
-	token, err = bench.Remint(nil, func(context.Context) (string, error) { return token, nil })(ctx, edits)
+	edits := bench.Edits{
+		Algorithm: algorithm,
+		Key:       f.Keys[id],
+		Header:    Both(Member("kid", id), Member("x5t", Absent)),
+	}
+	signed, err := bench.Remint(nil, func(context.Context) (string, error) { return token, nil })(ctx, edits)
 	if err != nil {
 		return "", &check.CannotJudge{Reason: "no token can be made", Err: err}
 	}
-	return token, nil
+	return signed, nil
 }
 
-// Later lets time pass, and begins another session where the server keeps any: the old one may be
-// over by then. Where nobody is served the old one does, since the token is looked at before it.
-func (r *Fixture) Later(ctx context.Context, by time.Duration) {
-	r.Advance(by)
-	token, err := r.Probe.Token(ctx, bench.Good)
-	if err != nil || r.Trial.Session.ID == "" {
+// Wait advances the clock, and opens a new session if the server keeps sessions, because the old one
+// may have expired. If that fails, the old session stays: the server checks the token before it.
+func (f *Fixture) Wait(ctx context.Context, by time.Duration) {
+	f.Advance(by)
+	token, err := f.Probe.Token(ctx, bench.Good)
+	if err != nil || f.Trial.Session.ID == "" {
 		return
 	}
-	if session, err := r.Probe.Open(ctx, token); err == nil {
-		r.Trial.Session = session
+	if session, err := f.Probe.Open(ctx, token); err == nil {
+		f.Trial.Session = session
 	}
 }
 
-func (r *Fixture) send(ctx context.Context, token string) (*bench.Answer, bench.Request, error) {
-	request := r.Trial.Request()
-	request.Header.Set("Authorization", "Bearer "+token)
-	answer, err := r.Probe.Send(ctx, request)
-	return answer, request, err
-}
-
-// Accepted wants a token of one of the keys to be served.
-func (r *Fixture) Accepted(ctx context.Context, name, id string) error {
-	token, err := r.Signed(ctx, id)
+// WantServed wants a token that a key of the check has signed to be served.
+func (f *Fixture) WantServed(ctx context.Context, name, id string) error {
+	token, err := f.SignedBy(ctx, id)
 	if err != nil {
 		return err
 	}
-	answer, _, err := r.send(ctx, token)
+	answer, err := f.Probe.Send(ctx, WithToken(token, f.Trial.Request()))
 	if err == nil && !answer.Succeeded() {
-		return r.Probe.Mismatch("a result: "+name, fmt.Sprintf("status %d", answer.Status))
+		return f.Probe.Mismatch("a result: "+name, fmt.Sprintf("status %d", answer.Status))
 	}
 	return err
 }
 
-// Refuses wants a token of one of the keys to be refused.
-func (r *Fixture) Refuses(ctx context.Context, name, id string, want ...int) error {
-	token, err := r.Signed(ctx, id)
+// WantRefused wants a token that a key of the check has signed to be refused.
+func (f *Fixture) WantRefused(ctx context.Context, name, id string, want ...int) error {
+	token, err := f.SignedBy(ctx, id)
 	if err != nil {
 		return err
 	}
-	request := r.Trial.Request()
-	request.Header.Set("Authorization", "Bearer "+token)
-	_, err = r.Trial.Denied(ctx, name, request, want...)
+	_, err = f.Trial.WantRefused(ctx, name, WithToken(token, f.Trial.Request()), want...)
 	return err
 }
 
-// StillGood wants the issuer's own token to be served.
-func (r *Fixture) StillGood(ctx context.Context, name string) error {
-	token, err := r.Probe.Token(ctx, bench.Good)
+// WantGoodServed wants the issuer's own token to be served.
+func (f *Fixture) WantGoodServed(ctx context.Context, name string) error {
+	token, err := f.Probe.Token(ctx, bench.Good)
 	if err != nil {
 		return err
 	}
-	answer, _, err := r.send(ctx, token)
+	answer, err := f.Probe.Send(ctx, WithToken(token, f.Trial.Request()))
 	if err == nil && !answer.Succeeded() {
-		return r.Probe.MismatchAt(check.Policy, "a result: "+name, fmt.Sprintf("status %d", answer.Status))
+		return f.Probe.MismatchAt(check.Policy, "a result: "+name, fmt.Sprintf("status %d", answer.Status))
 	}
 	return err
+}
+
+// An Outage is one way in which a document of the issuer is unavailable.
+type Outage struct {
+	Name  string
+	Serve http.HandlerFunc
+}
+
+// Outages returns the ways in which the issuer's documents can be unavailable.
+func Outages() []Outage {
+	return []Outage{
+		{"500", serveText(500, "text/plain", "broken")},
+		{"404", serveText(404, "text/plain", "gone")},
+		{"a page", serveText(200, "text/html", "<html><body>Sign in</body></html>")},
+		{"an empty object", serveText(200, "application/json", "{}")},
+		{"no keys", serveText(200, "application/json", `{"keys":[]}`)},
+		{"null", serveText(200, "application/json", "null")},
+		{"cut in the middle", serveHalf},
+		{"far too long", serveEndless},
+	}
+}
+
+// ServeJSON returns a handler that answers with a document.
+func ServeJSON(document string) http.HandlerFunc {
+	return serveText(http.StatusOK, "application/json", document)
+}
+
+func serveText(status int, contentType, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+// serveHalf answers with less than its Content-Length announces.
+func serveHalf(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "1000")
+	_, _ = w.Write([]byte(`{"keys":[{`))
+}
+
+// serveEndless answers with 32 MiB.
+func serveEndless(w http.ResponseWriter, _ *http.Request) {
+	_, _ = w.Write([]byte(`{"keys":["`))
+	for range 512 {
+		if _, err := w.Write([]byte(strings.Repeat("x", 64<<10))); err != nil {
+			return
+		}
+	}
 }

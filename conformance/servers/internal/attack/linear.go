@@ -3,108 +3,108 @@ package attack
 import (
 	"context"
 	"fmt"
-	"maps"
-	"net/http"
-	"slices"
 	"strings"
 	"time"
 
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// What is too long for a text, and what a harmless one of its length may take less: a parser that
-// goes through n bytes n times does either with these sizes, and one that goes through them once
-// does neither, however busy the machine is, since the best of several rounds counts.
+// A text counts as parsed in superlinear time if it takes longer than tooSlow, and slowerTimes as
+// long as harmless text of the same length. The best of several rounds counts, so a busy machine
+// does not matter.
 const (
 	textRounds  = 4
-	headerText  = 30 << 10 // bytes; servers bound their heads
+	headerText  = 30 << 10 // bytes; servers bound the head of a request
 	bodyText    = 256 << 10
 	tooSlow     = 200 * time.Millisecond
 	slowerTimes = 10
 )
 
-// repeatedly fills a size with a text.
-func repeatedly(before, text, after string, size int) string {
-	return before + strings.Repeat(text, (size-len(before)-len(after))/len(text)) + after
+// A pattern is a text that is repeated between two others until it has a size.
+type pattern struct {
+	name   string // the header, or the text in words
+	before string
+	repeat string
+	after  string
 }
 
-// hostileHeaders are values that parsers of these headers have gone through again and again.
-func hostileHeaders() map[string][]string {
-	texts := map[string][][3]string{
-		"Accept":          {{"", "a/b;q=0.1,", ""}, {"", ",", ""}, {"text/", ";a=\"", ""}, {"", " ", "x"}},
-		"Accept-Encoding": {{"", "gzip;q=0,", ""}},
-		"Accept-Language": {{"", "a-", ""}},
-		"Authorization": {
-			{"Bearer a=\"", "\\", ""},
-			{"Bearer ", "a=\"\",", ""},
-			{"Bearer", " ", "x"},
-			{"Bearer ", ".", ""},
-			{"Bearer ", "e30.", ""},
-			{"Bearer ", "=", ""},
-		},
-		"Cookie":           {{"", "a=b; ", ""}, {"a=\"", "\\\"", ""}},
-		"Forwarded":        {{"", "for=a;by=b,", ""}, {"for=\"", "\\\"", ""}},
-		"X-Forwarded-For":  {{"", "1.1.1.1, ", ""}, {"", ",", ""}},
-		"X-Forwarded-Host": {{"", "a.", ""}},
-		"Origin":           {{"http://", "a.", ""}, {"http://", "[", ""}, {"", "%25", ""}},
-		"Content-Type": {
-			{"application/json;", "a=b;", ""},
-			{"application/json;a=\"", "\\\"", ""},
-			{"application/json;", "a*0*=", ""},
-		},
-		"If-None-Match":        {{"", "W/\"a\",", ""}},
-		"Last-Event-Id":        {{"", "_", ""}, {"", "0", ""}},
-		"Mcp-Session-Id":       {{"", ".", ""}, {"", "a", "!"}},
-		"Mcp-Name":             {{"=?base64?", "A", "?="}, {"", "=?base64?", ""}, {"", "%25", ""}},
-		"Mcp-Protocol-Version": {{"2025-", "1", ""}, {"", "-", ""}},
-	}
-	values := map[string][]string{}
-	for name, all := range texts {
-		for _, one := range all {
-			values[name] = append(values[name], repeatedly(one[0], one[1], one[2], headerText))
-		}
-	}
-	return values
+func (t *pattern) text(size int) string {
+	return t.before + strings.Repeat(t.repeat, (size-len(t.before)-len(t.after))/len(t.repeat)) + t.after
 }
 
-// hostileBodies are messages whose texts parsers have gone through again and again: of JSON, of
-// URIs and their templates.
-func hostileBodies(p *bench.Probe, session *bench.Session) map[string]bench.Request {
-	bodies := map[string]bench.Request{}
-	for name, text := range map[string][3]string{
-		"braces in a URI":      {"a://", "{", ""},
-		"templates in a URI":   {"a://", "{a}/{a*}", ""},
-		"commas in a template": {"a://{", "a,", "}"},
-		"slashes in a URI":     {"a:", "/", ""},
-		"dots in a URI":        {"a://b/", "../", ""},
-		"percents in a URI":    {"a://b/", "%25", ""},
-		"escapes in a text":    {"", `"\`, ""},
-	} {
-		bodies[name] = session.Message(
-			"resources/read",
-			map[string]any{"uri": repeatedly(text[0], text[1], text[2], bodyText)},
-		)
+// hostileHeaders returns values that parsers of these headers have scanned again and again.
+func hostileHeaders() []pattern {
+	return []pattern{
+		{"Accept", "", "a/b;q=0.1,", ""},
+		{"Accept", "", ",", ""},
+		{"Accept", "text/", ";a=\"", ""},
+		{"Accept", "", " ", "x"},
+		{"Accept-Encoding", "", "gzip;q=0,", ""},
+		{"Accept-Language", "", "a-", ""},
+		{"Authorization", "Bearer a=\"", "\\", ""},
+		{"Authorization", "Bearer ", "a=\"\",", ""},
+		{"Authorization", "Bearer", " ", "x"},
+		{"Authorization", "Bearer ", ".", ""},
+		{"Authorization", "Bearer ", "e30.", ""},
+		{"Authorization", "Bearer ", "=", ""},
+		{"Content-Type", "application/json;", "a=b;", ""},
+		{"Content-Type", "application/json;a=\"", "\\\"", ""},
+		{"Content-Type", "application/json;", "a*0*=", ""},
+		{"Cookie", "", "a=b; ", ""},
+		{"Cookie", "a=\"", "\\\"", ""},
+		{"Forwarded", "", "for=a;by=b,", ""},
+		{"Forwarded", "for=\"", "\\\"", ""},
+		{"If-None-Match", "", "W/\"a\",", ""},
+		{"Last-Event-Id", "", "_", ""},
+		{"Last-Event-Id", "", "0", ""},
+		{"Mcp-Name", "=?base64?", "A", "?="},
+		{"Mcp-Name", "", "=?base64?", ""},
+		{"Mcp-Name", "", "%25", ""},
+		{"Mcp-Protocol-Version", "2025-", "1", ""},
+		{"Mcp-Protocol-Version", "", "-", ""},
+		{"Mcp-Session-Id", "", ".", ""},
+		{"Mcp-Session-Id", "", "a", "!"},
+		{"Origin", "http://", "a.", ""},
+		{"Origin", "http://", "[", ""},
+		{"Origin", "", "%25", ""},
+		{"X-Forwarded-For", "", "1.1.1.1, ", ""},
+		{"X-Forwarded-For", "", ",", ""},
+		{"X-Forwarded-Host", "", "a.", ""},
 	}
-	for name, text := range map[string][3]string{
-		"members":                   {`{"jsonrpc":"2.0","id":1,"method":"ping","params":{`, `"%d":1,`, `"a":1}}`},
-		"blanks":                    {"{", " ", `"jsonrpc":"2.0","id":1,"method":"ping"}`},
-		"brackets that never close": {`{"jsonrpc":"2.0","id":1,"method":"ping","params":`, `[`, ""},
-		"digits":                    {`{"jsonrpc":"2.0","method":"ping","id":`, "9", "}"},
-		"digits of an exponent":     {`{"jsonrpc":"2.0","method":"ping","id":1e`, "9", "}"},
-	} {
-		request := session.Message("ping", nil)
-		body := repeatedly(text[0], text[1], text[2], bodyText)
-		if strings.Contains(body, "%d") {
-			body = text[0]
-			for i := 0; len(body) < bodyText-len(text[2]); i++ {
-				body += fmt.Sprintf(text[1], i)
-			}
-			body += text[2]
-		}
-		request.Body = []byte(body)
-		bodies[name] = request
+}
+
+// hostileURIs returns texts that parsers of URIs and of URI templates have scanned again and again.
+func hostileURIs() []pattern {
+	return []pattern{
+		{"braces in a URI", "a://", "{", ""},
+		{"templates in a URI", "a://", "{a}/{a*}", ""},
+		{"commas in a template", "a://{", "a,", "}"},
+		{"slashes in a URI", "a:", "/", ""},
+		{"dots in a URI", "a://b/", "../", ""},
+		{"percent signs in a URI", "a://b/", "%25", ""},
+		{"escapes in a text", "", `"\`, ""},
 	}
-	return bodies
+}
+
+// hostileMessages returns bodies that parsers of JSON have scanned again and again.
+func hostileMessages() []pattern {
+	return []pattern{
+		{"blanks", "{", " ", `"jsonrpc":"2.0","id":1,"method":"ping"}`},
+		{"brackets that never close", `{"jsonrpc":"2.0","id":1,"method":"ping","params":`, `[`, ""},
+		{"digits", `{"jsonrpc":"2.0","method":"ping","id":`, "9", "}"},
+		{"digits of an exponent", `{"jsonrpc":"2.0","method":"ping","id":1e`, "9", "}"},
+	}
+}
+
+// manyMembers returns a body with as many different members as fit.
+func manyMembers() string {
+	var text strings.Builder
+	text.WriteString(`{"jsonrpc":"2.0","id":1,"method":"ping","params":{`)
+	for i := 0; text.Len() < bodyText; i++ {
+		fmt.Fprintf(&text, `"%d":1,`, i)
+	}
+	text.WriteString(`"a":1}}`)
+	return text.String()
 }
 
 // Linear compares hostile texts with harmless ones of the same length in the same place.
@@ -113,73 +113,81 @@ func Linear(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	headers := hostileHeaders()
-	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		for _, value := range headers[name] {
-			carrying := func(text string) bench.Request {
-				request := trial.Request()
-				request.Header.Set("Authorization", "Bearer "+trial.Token)
-				request.Header.Set(name, text)
-				return request
-			}
-			if err := asQuick(
-				ctx,
-				p,
-				"a long "+name,
-				carrying(value),
-				carrying(strings.Repeat("a", len(value))),
-			); err != nil {
-				return err
-			}
+	for _, header := range hostileHeaders() {
+		with := func(text string) bench.Request {
+			request := WithToken(trial.Token, trial.Request())
+			request.Header.Set(header.name, text)
+			return request
 		}
-	}
-	bodies := hostileBodies(p, trial.Session)
-	for _, name := range slices.Sorted(maps.Keys(bodies)) {
-		hostile := bodies[name]
-		hostile.Header.Set("Authorization", "Bearer "+trial.Token)
-		harmless := trial.Session.Message(
-			"resources/read",
-			map[string]any{"uri": "a://" + strings.Repeat("a", bodyText)},
-		)
-		harmless.Header.Set("Authorization", "Bearer "+trial.Token)
-		if err := asQuick(ctx, p, name, hostile, harmless); err != nil {
+		value := header.text(headerText)
+		harmless := with(strings.Repeat("a", len(value)))
+		if err := wantAsQuick(ctx, p, "a long "+header.name, with(value), harmless); err != nil {
 			return err
 		}
 	}
-	return Afterwards(ctx, p, trial)
+	read := func(uri string) bench.Request {
+		return WithToken(trial.Token, trial.Session.Message("resources/read", map[string]any{"uri": uri}))
+	}
+	harmless := read("a://" + strings.Repeat("a", bodyText))
+	for _, uri := range hostileURIs() {
+		if err := wantAsQuick(ctx, p, uri.name, read(uri.text(bodyText)), harmless); err != nil {
+			return err
+		}
+	}
+	ping := func(body string) bench.Request {
+		request := WithToken(trial.Token, trial.Session.Message("ping", nil))
+		request.Body = []byte(body)
+		return request
+	}
+	for _, message := range hostileMessages() {
+		if err := wantAsQuick(ctx, p, message.name, ping(message.text(bodyText)), harmless); err != nil {
+			return err
+		}
+	}
+	if err := wantAsQuick(ctx, p, "members", ping(manyMembers()), harmless); err != nil {
+		return err
+	}
+	return StillServes(ctx, p, trial)
 }
 
-// asQuick wants one request answered about as quickly as another. The first answer in good time
-// settles it.
-func asQuick(ctx context.Context, p *bench.Probe, name string, hostile, harmless bench.Request) error {
-	best := map[bool]time.Duration{true: time.Hour, false: time.Hour}
+// wantAsQuick wants a hostile request answered about as quickly as a harmless one. The first quick
+// answer decides.
+func wantAsQuick(ctx context.Context, p *bench.Probe, name string, hostile, harmless bench.Request) error {
+	fastest := time.Hour
+	fastestHarmless := time.Hour
 	for range textRounds {
-		for _, isHostile := range []bool{true, false} {
-			request := harmless
-			if isHostile {
-				request = hostile
-			}
-			began := time.Now()
-			answer, err := p.Send(ctx, request)
-			if ctx.Err() != nil {
-				return err
-			}
-			best[isHostile] = min(best[isHostile], time.Since(began))
-			if err == nil && answer.Status >= http.StatusInternalServerError &&
-				answer.Status != http.StatusServiceUnavailable {
-				return p.Mismatch("a refusal or the result: "+name, fmt.Sprintf("status %d", answer.Status))
-			}
+		took, err := measure(ctx, p, name, hostile)
+		if err != nil {
+			return err
 		}
-		if best[true] < tooSlow || best[true] < slowerTimes*best[false] {
+		fastest = min(fastest, took)
+		took, err = measure(ctx, p, name, harmless)
+		if err != nil {
+			return err
+		}
+		fastestHarmless = min(fastestHarmless, took)
+		if fastest < tooSlow || fastest < slowerTimes*fastestHarmless {
 			return nil
 		}
 	}
 	return p.Mismatch(
-		fmt.Sprintf("no more time for %s than for a harmless text of the length", name),
-		fmt.Sprintf(
-			"%v against %v, the best of %d",
-			best[true].Round(time.Millisecond),
-			best[false].Round(time.Millisecond),
-			textRounds,
-		))
+		fmt.Sprintf("no more time for %s than for harmless text of the same length", name),
+		fmt.Sprintf("%v against %v, the best of %d",
+			fastest.Round(time.Millisecond), fastestHarmless.Round(time.Millisecond), textRounds),
+	)
+}
+
+// measure returns how long an answer takes. A closed connection is an answer; its error counts only
+// when the check has ended.
+func measure(ctx context.Context, p *bench.Probe, name string, request bench.Request) (time.Duration, error) {
+	began := time.Now()
+	answer, err := p.Send(ctx, request)
+	took := time.Since(began)
+	switch {
+	case ctx.Err() != nil:
+		return 0, err
+	case err == nil && IsBroken(answer):
+		return 0, p.Mismatch("a refusal or the result: "+name, fmt.Sprintf("status %d", answer.Status))
+	}
+	return took, nil
 }

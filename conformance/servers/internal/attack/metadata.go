@@ -2,6 +2,7 @@ package attack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/url"
 	"strings"
@@ -10,16 +11,7 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// Bare sends a request without credentials and returns its refusal.
-func Bare(ctx context.Context, p *bench.Probe) (*bench.Answer, bench.Challenge, error) {
-	answer, err := p.WantRefused(ctx, bench.Request{})
-	if err != nil {
-		return nil, nil, err
-	}
-	found, err := p.Challenge(answer)
-	return answer, found, err
-}
-
+// An IssuerDocument is authorization server metadata (RFC 8414).
 type IssuerDocument struct {
 	Issuer                string   `json:"issuer"`
 	AuthorizationEndpoint string   `json:"authorization_endpoint"`
@@ -30,8 +22,63 @@ type IssuerDocument struct {
 	JWKSURI               string   `json:"jwks_uri"`
 }
 
-// FindIssuer gets the document of the first authorization server that the protected resource
-// metadata names.
+// A ProtectedResource is protected resource metadata (RFC 9728).
+type ProtectedResource struct {
+	Resource             string   `json:"resource"`
+	AuthorizationServers []string `json:"authorization_servers"`
+	BearerMethods        []string `json:"bearer_methods_supported"`
+	Scopes               []string `json:"scopes_supported"`
+}
+
+// Unauthenticated sends a request without credentials, wants it refused, and reads the challenge.
+func Unauthenticated(ctx context.Context, p *bench.Probe) (*bench.Answer, bench.Challenge, error) {
+	answer, err := p.WantRefused(ctx, bench.Request{})
+	if err != nil {
+		return nil, nil, err
+	}
+	challenge, err := p.Challenge(answer)
+	return answer, challenge, err
+}
+
+// WellKnown returns the addresses where the metadata may be. The address with the endpoint's path
+// comes first.
+func WellKnown(p *bench.Probe) []string {
+	endpoint, err := url.Parse(p.URL())
+	if err != nil {
+		return []string{p.URL(), p.URL()}
+	}
+	root := endpoint.Scheme + "://" + endpoint.Host + "/.well-known/oauth-protected-resource"
+	return []string{root + strings.TrimSuffix(endpoint.EscapedPath(), "/"), root}
+}
+
+// FindMetadata fetches the protected resource metadata as a client does: from the address in the
+// challenge, or from the well-known locations.
+func FindMetadata(ctx context.Context, p *bench.Probe) (*ProtectedResource, *bench.Answer, error) {
+	candidates := WellKnown(p)
+	if _, challenge, err := Unauthenticated(ctx, p); err == nil && challenge["resource_metadata"] != "" {
+		candidates = append([]string{challenge["resource_metadata"]}, candidates...)
+	}
+	var last error
+	for _, address := range candidates {
+		var document ProtectedResource
+		answer, err := p.JSON(ctx, address, &document)
+		if err == nil && document.Resource != "" {
+			return &document, answer, nil
+		}
+		if err == nil {
+			err = p.Mismatch("a document with the member resource", "one without")
+		}
+		var mismatch *check.Mismatch
+		if !errors.As(err, &mismatch) && last != nil {
+			continue // the address is unreachable, and an earlier one has answered
+		}
+		last = err
+	}
+	return nil, nil, last
+}
+
+// FindIssuer fetches the document of the first authorization server that the protected resource
+// metadata names. It also returns the answer and the issuer's URL.
 func FindIssuer(ctx context.Context, p *bench.Probe) (*IssuerDocument, *bench.Answer, string, error) {
 	resource, _, err := FindMetadata(ctx, p)
 	if err != nil {
@@ -46,66 +93,43 @@ func FindIssuer(ctx context.Context, p *bench.Probe) (*IssuerDocument, *bench.An
 	issuer := resource.AuthorizationServers[0]
 	parsed, err := url.Parse(issuer)
 	if err != nil || parsed.Host == "" {
-		return nil, nil, "", &check.CannotJudge{Reason: "the authorization server's URL cannot be read", Err: err}
+		return nil, nil, "", &check.CannotJudge{Reason: "the authorization server's issuer is not a URL", Err: err}
 	}
-	origin := parsed.Scheme + "://" + parsed.Host
-	path := strings.TrimSuffix(parsed.EscapedPath(), "/")
-	candidates := []string{
-		origin + "/.well-known/oauth-authorization-server" + path,
-		origin + "/.well-known/openid-configuration" + path,
-	}
-	if path != "" {
-		candidates = append(candidates, origin+path+"/.well-known/openid-configuration")
-	}
-	for _, address := range candidates {
+	for _, address := range issuerAddresses(parsed) {
 		var document IssuerDocument
 		var answer *bench.Answer
-		if answer, err = p.JSON(ctx, address, &document); err == nil {
+		answer, err = p.JSON(ctx, address, &document)
+		if err == nil {
 			return &document, answer, issuer, nil
 		}
 	}
 	return nil, nil, "", err
 }
 
-type ProtectedResource struct {
-	Resource             string   `json:"resource"`
-	AuthorizationServers []string `json:"authorization_servers"`
-	BearerMethods        []string `json:"bearer_methods_supported"`
-	Scopes               []string `json:"scopes_supported"`
+// issuerAddresses returns the addresses where an issuer's metadata may be (RFC 8414 section 3).
+func issuerAddresses(issuer *url.URL) []string {
+	origin := issuer.Scheme + "://" + issuer.Host
+	path := strings.TrimSuffix(issuer.EscapedPath(), "/")
+	addresses := []string{
+		origin + "/.well-known/oauth-authorization-server" + path,
+		origin + "/.well-known/openid-configuration" + path,
+	}
+	if path != "" {
+		addresses = append(addresses, origin+path+"/.well-known/openid-configuration")
+	}
+	return addresses
 }
 
-// WellKnown are the addresses where a document may be, the one with the path first.
-func WellKnown(p *bench.Probe) []string {
-	endpoint, err := url.Parse(p.URL())
-	if err != nil {
-		return []string{p.URL(), p.URL()}
+// NoEmptyArrays wants no member of a document to be an empty array.
+func NoEmptyArrays(p *bench.Probe, answer *bench.Answer) error {
+	var document map[string]json.RawMessage
+	if err := json.Unmarshal(answer.Body, &document); err != nil {
+		return p.Mismatch("a JSON object", err.Error())
 	}
-	root := endpoint.Scheme + "://" + endpoint.Host + "/.well-known/oauth-protected-resource"
-	return []string{root + strings.TrimSuffix(endpoint.EscapedPath(), "/"), root}
-}
-
-// FindMetadata gets the document as a client does: where the challenge says, or at the well-known
-// locations.
-func FindMetadata(ctx context.Context, p *bench.Probe) (*ProtectedResource, *bench.Answer, error) {
-	candidates := WellKnown(p)
-	if _, found, err := Bare(ctx, p); err == nil && found["resource_metadata"] != "" {
-		candidates = append([]string{found["resource_metadata"]}, candidates...)
+	for name, value := range document {
+		if strings.Join(strings.Fields(string(value)), "") == "[]" {
+			return p.Mismatch("no empty arrays", name+" is one")
+		}
 	}
-	var last error
-	for _, address := range candidates {
-		var document ProtectedResource
-		answer, err := p.JSON(ctx, address, &document)
-		if err == nil && document.Resource != "" {
-			return &document, answer, nil
-		}
-		if err == nil {
-			err = p.Mismatch("a document with the member resource", "one without")
-		}
-		var mismatch *check.Mismatch
-		if !errors.As(err, &mismatch) && last != nil {
-			continue // no answer from an address that somebody else chose
-		}
-		last = err
-	}
-	return nil, nil, last
+	return nil
 }

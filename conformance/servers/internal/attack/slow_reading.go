@@ -11,24 +11,20 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// Requests and answers that are more than the buffers between two programs hold.
+// Together the long answers exceed the buffers between two programs. So do the short ones, each of
+// which is sent when its handler returns.
 const (
 	longAnswers  = 64
-	longAnswer   = 256 << 10
-	littleBuffer = 4 << 10
-)
-
-// The same of short ones, each of which is sent when its handler is done, and how long a server may
-// take to answer so many that the buffers are full.
-const (
+	longAnswer   = 256 << 10 // bytes
 	shortAnswers = 20_000
-	shortAnswer  = 1500
-	untilFull    = 10 * time.Second
+	shortAnswer  = 1500             // bytes
+	readBuffer   = 4 << 10          // bytes
+	fillBuffers  = 10 * time.Second // how long a server may take to fill the buffers
 )
 
-// SlowReading sends many requests on one connection, and reads one byte of their answers: long
-// answers, which a handler waits to write, where there is a tool that gives them, and short ones,
-// which are sent when their handler is done.
+// SlowReading sends many requests on one connection, and reads one byte of their answers. Short
+// answers are sent when their handler returns. A handler waits while it writes a long answer; these
+// need a canary.
 func SlowReading(ctx context.Context, p *bench.Probe) error {
 	trial, err := p.Trial(ctx)
 	if err != nil {
@@ -41,27 +37,21 @@ func SlowReading(ctx context.Context, p *bench.Probe) error {
 	// the answer repeats the ID
 	ping.Body = []byte(`{"jsonrpc":"2.0","id":"` + strings.Repeat("x", shortAnswer) + `","method":"ping"}`)
 	short := wire(ping)
-	if err := unread(ctx, p, trial, "short answers", func(i int) []byte {
-		if i < shortAnswers {
-			return short
-		}
-		return nil
-	}); err != nil {
+	nextShort := func() []byte { return short }
+	if err := leaveUnread(ctx, p, trial, "short answers", shortAnswers, nextShort); err != nil {
 		return err
 	}
-	if !trial.Counted() {
+	if !trial.HasCanary() {
 		return nil
 	}
-	return unread(ctx, p, trial, "long answers", func(i int) []byte {
-		if i < longAnswers {
-			return wire(trial.Long(longAnswer))
-		}
-		return nil
-	})
+	nextLong := func() []byte { return wire(trial.LongRequest(longAnswer)) }
+	return leaveUnread(ctx, p, trial, "long answers", longAnswers, nextLong)
 }
 
-// unread writes requests until there are no more, and wants the connection given up meanwhile.
-func unread(ctx context.Context, p *bench.Probe, trial *bench.Trial, name string, request func(i int) []byte) error {
+// leaveUnread writes requests, and wants the server to give up the connection meanwhile.
+func leaveUnread(
+	ctx context.Context, p *bench.Probe, trial *bench.Trial, name string, count int, next func() []byte,
+) error {
 	connection, err := p.Dial(ctx)
 	if err != nil {
 		return err
@@ -70,41 +60,38 @@ func unread(ctx context.Context, p *bench.Probe, trial *bench.Trial, name string
 	stop := context.AfterFunc(ctx, func() { _ = connection.Close() })
 	defer stop()
 	if tcp, ok := connection.(*net.TCPConn); ok {
-		_ = tcp.SetReadBuffer(littleBuffer)
+		_ = tcp.SetReadBuffer(readBuffer)
 	}
-	// A server that is not read from does not read either. When it gives up, what is still to be
-	// written to it is lost.
+	// A server whose answers are not read stops reading requests. When it closes the connection, the
+	// pending write fails.
 	written := make(chan error, 1)
-	go func() {
-		for i := 0; ; i++ {
-			text := request(i)
-			if text == nil {
-				written <- nil
-				return
-			}
-			if _, err := connection.Write(text); err != nil {
-				written <- err
-				return
-			}
-		}
-	}()
+	go func() { written <- writeAll(connection, count, next) }()
 	var answer [1]byte
 	if _, err := connection.Read(answer[:]); err != nil {
 		return &check.CannotJudge{Reason: "the server answers none of several requests on one connection", Err: err}
 	}
-	if err := Afterwards(ctx, p, trial); err != nil {
+	if err := StillServes(ctx, p, trial); err != nil {
 		return err
 	}
 	select {
 	case err := <-written:
 		if err == nil {
-			return &check.NotApplicable{Reason: "its answers are short enough to be on their way unread: " + name}
+			return &check.NotApplicable{Reason: "its answers fit into the buffers of the connection: " + name}
 		}
-		return Afterwards(ctx, p, trial)
-	case <-time.After(untilFull + p.Patience()):
+		return StillServes(ctx, p, trial)
+	case <-time.After(fillBuffers + p.Patience()):
 	}
 	return p.Mismatch(
-		"the end of an answer that is not read: "+name,
-		fmt.Sprintf("one that waits to be read %v later", p.Patience()),
+		"the end of the connection whose answers are not read: "+name,
+		fmt.Sprintf("a server that still waits %v later", p.Patience()),
 	)
+}
+
+func writeAll(connection net.Conn, count int, next func() []byte) error {
+	for range count {
+		if _, err := connection.Write(next()); err != nil {
+			return err
+		}
+	}
+	return nil
 }

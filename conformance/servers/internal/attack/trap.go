@@ -9,32 +9,33 @@ import (
 	"mcpentra/conformance/check"
 )
 
-// A trap is a server on this machine that nobody has a reason to call but a server under test that
-// believes an address in a token. A server on another machine cannot reach it; what it makes of the
-// token shows all the same.
-type trap struct {
+// A Trap is a server on this machine that only a server under test calls, if it trusts an address in
+// a token. A server on another machine cannot reach the trap; then only its answer to the token
+// counts.
+type Trap struct {
 	URL    string // without a slash at the end
 	Hits   atomic.Int64
 	server *http.Server
 }
 
-// NewTrap starts a trap that answers everything with a document.
-func NewTrap(document string) (*trap, error) {
+// NewTrap starts a trap that answers every request with a document. The caller closes it.
+func NewTrap(document string) (*Trap, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, &check.CannotJudge{Reason: "no lure can be put out", Err: err}
+		return nil, &check.CannotJudge{Reason: "no trap can be started", Err: err}
 	}
-	l := &trap{URL: "http://" + listener.Addr().String()}
-	l.server = &http.Server{
+	trap := &Trap{URL: "http://" + listener.Addr().String()}
+	trap.server = &http.Server{
 		ReadHeaderTimeout: 10 * time.Second,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			l.Hits.Add(1)
+			trap.Hits.Add(1)
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write([]byte(document))
 		}),
 	}
-	go func() { _ = l.server.Serve(listener) }()
-	return l, nil
+	go func() { _ = trap.server.Serve(listener) }()
+	return trap, nil
 }
 
-func (l *trap) Close() { _ = l.server.Close() }
+// Close stops the trap.
+func (t *Trap) Close() { _ = t.server.Close() }

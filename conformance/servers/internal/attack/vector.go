@@ -11,57 +11,57 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// Describe is what came of bytes on a connection, in words.
-func Describe(said *bench.Conversation) string {
-	if len(said.Answers) == 0 {
-		return "no answer"
-	}
-	var all []string
-	for _, answer := range said.Answers {
-		all = append(all, fmt.Sprintf("status %d", answer.Status))
-	}
-	return strings.Join(all, ", then ")
-}
+// Statuses that several checks accept.
+var (
+	Unauthorized = []int{http.StatusUnauthorized}
+	// Malformed are the answers to credentials that a server may also call a bad request.
+	Malformed = []int{http.StatusBadRequest, http.StatusUnauthorized}
+	// UnknownKey are the answers to a token whose key is unavailable.
+	UnknownKey = []int{http.StatusServiceUnavailable, http.StatusUnauthorized}
+)
 
-// A Vector is one way to try a rule: a request that succeeds, changed in one thing.
+// A Vector is one way to break a rule: a request that would succeed, with one flaw.
 type Vector struct {
 	Name string
-	// change makes the flaw. The request comes without credentials. Nil changes nothing.
+	// Change adds the flaw. The request comes without credentials. Nil changes nothing.
 	Change func(request *bench.Request, good string)
-	// lines make the flaw in the head of an HTTP/1.1 request, as bytes that no client would write.
+	// Lines are added to the head of an HTTP/1.1 request as they are, although no HTTP client would
+	// send them.
 	Lines func(good string) []string
-	// want are the statuses that conform, where they are others than the check's.
+	// Want are the conforming statuses. Nil means the check's.
 	Want []int
 }
 
-// RefusesAll is the Run of a check whose vectors all have to be refused. The first one that has an
-// effect ends it; of those that are refused in the wrong manner the first is reported.
+// RefusesAll makes the Run of a check that wants every vector refused.
 func RefusesAll(want []int, vectors ...Vector) func(ctx context.Context, p *bench.Probe) error {
 	return func(ctx context.Context, p *bench.Probe) error {
 		trial, err := p.Trial(ctx)
 		if err != nil {
 			return err
 		}
-		return Deny(ctx, p, trial, want, vectors...)
+		return TryVectors(ctx, p, trial, want, vectors...)
 	}
 }
 
-func Deny(ctx context.Context, p *bench.Probe, trial *bench.Trial, want []int, vectors ...Vector) error {
+// TryVectors wants every vector refused. The first vector with an effect ends the run. Otherwise the
+// first wrong refusal is reported.
+func TryVectors(ctx context.Context, p *bench.Probe, trial *bench.Trial, want []int, vectors ...Vector) error {
 	var first error
-	for _, one := range vectors {
+	for _, vector := range vectors {
 		request := trial.Request()
-		if one.Change != nil {
-			one.Change(&request, trial.Token)
+		if vector.Change != nil {
+			vector.Change(&request, trial.Token)
 		}
 		statuses := want
-		if one.Want != nil {
-			statuses = one.Want
+		if vector.Want != nil {
+			statuses = vector.Want
 		}
 		var err error
-		if one.Lines != nil {
-			_, err = trial.DeniedRaw(ctx, one.Name, request, p.Wire(request, one.Lines(trial.Token)...), statuses...)
+		if vector.Lines != nil {
+			text := p.Wire(request, vector.Lines(trial.Token)...)
+			_, err = trial.WantRefusedRaw(ctx, vector.Name, request, text, statuses...)
 		} else {
-			_, err = trial.Denied(ctx, one.Name, request, statuses...)
+			_, err = trial.WantRefused(ctx, vector.Name, request, statuses...)
 		}
 		var mismatch *check.Mismatch
 		switch {
@@ -75,18 +75,24 @@ func Deny(ctx context.Context, p *bench.Probe, trial *bench.Trial, want []int, v
 	return first
 }
 
-// Header is a change that sets a header.
+// Header returns a change that sets a header.
 func Header(name, value string) func(*bench.Request, string) {
 	return func(request *bench.Request, _ string) { request.Header.Set(name, value) }
 }
 
-// Authorization is a change that makes the credentials of a good token.
+// Authorization returns a change that makes the Authorization header from a good token.
 func Authorization(make func(good string) string) func(*bench.Request, string) {
 	return func(request *bench.Request, good string) { request.Header.Set("Authorization", make(good)) }
 }
 
-// Statuses that several checks want.
-var (
-	Unauthorized = []int{http.StatusUnauthorized}
-	BadOrNot     = []int{http.StatusBadRequest, http.StatusUnauthorized}
-)
+// Describe lists the statuses of a conversation in words.
+func Describe(conversation *bench.Conversation) string {
+	if len(conversation.Answers) == 0 {
+		return "no answer"
+	}
+	var statuses []string
+	for _, answer := range conversation.Answers {
+		statuses = append(statuses, fmt.Sprintf("status %d", answer.Status))
+	}
+	return strings.Join(statuses, ", then ")
+}

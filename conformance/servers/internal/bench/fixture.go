@@ -14,21 +14,21 @@ import (
 type Fixture struct {
 	// Target is the server. Its tokens are the issuer's.
 	Target Target
-	// Document is the key set that the issuer publishes of itself (RFC 7517 section 5).
-	Document func() []byte
-	// Serve answers the server's requests for the key set from now on. Nil means the issuer's own
+	// KeySet is the key set that the issuer publishes of itself (RFC 7517 section 5).
+	KeySet func() []byte
+	// ServeKeySet answers the server's requests for the key set from now on. Nil means the issuer's own
 	// document.
-	Serve func(http.Handler)
-	// Fetches is how often the key set has been asked for.
-	Fetches func() int
-	// Metadata is the discovery document that the issuer publishes of itself (OpenID Connect
-	// Discovery 1.0 section 3), and Describe answers the server's requests for it from now on; nil
+	ServeKeySet func(http.Handler)
+	// KeySetFetches is how often the key set has been asked for.
+	KeySetFetches func() int
+	// Discovery is the discovery document that the issuer publishes of itself (OpenID Connect
+	// Discovery 1.0 section 3), and ServeDiscovery answers the server's requests for it from now on; nil
 	// means the issuer's own document. Both are nil where the server reads none.
-	Metadata func() []byte
-	Describe func(http.Handler)
-	// Elsewhere answers from now on whatever the server asks of others than its issuer, by
-	// whichever scheme. The handler finds the address in the request's URL. It goes with Describe.
-	Elsewhere func(http.Handler)
+	Discovery      func() []byte
+	ServeDiscovery func(http.Handler)
+	// ServeOthers answers from now on whatever the server asks of others than its issuer, by
+	// whichever scheme. The handler finds the address in the request's URL. It goes with ServeDiscovery.
+	ServeOthers func(http.Handler)
 	// Advance lets time pass for the server and its issuer. Nil means that it cannot be done.
 	Advance func(time.Duration)
 	// Close ends both.

@@ -88,7 +88,7 @@ func (p *Probe) Open(ctx context.Context, token string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Unspoken(answer) {
+	if p.RefusesRevision(answer) {
 		return nil, &check.NotSpoken{Revision: p.Revision}
 	}
 	if !answer.Succeeded() {

@@ -244,7 +244,7 @@ func (p *Probe) Control(ctx context.Context) (token string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if p.Unspoken(answer) {
+	if p.RefusesRevision(answer) {
 		return "", &check.NotSpoken{Revision: p.Revision}
 	}
 	if !answer.Succeeded() {
@@ -279,9 +279,9 @@ func (a *Answer) Succeeded() bool {
 		string(message.Result) != "null"
 }
 
-// Unspoken reports whether a server says that it does not know the revision: error -32022 of MCP
+// RefusesRevision reports whether a server says that it does not know the revision: error -32022 of MCP
 // 2026-07-28, or method not found for its first request.
-func (p *Probe) Unspoken(answer *Answer) bool {
+func (p *Probe) RefusesRevision(answer *Answer) bool {
 	if answer.Status == http.StatusUnauthorized || answer.Status == http.StatusForbidden {
 		return false // A refusal, whatever its body says: it is about who asks.
 	}

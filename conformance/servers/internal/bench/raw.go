@@ -113,12 +113,12 @@ func (p *Probe) Raw(ctx context.Context, text []byte) (*Conversation, error) {
 	_ = connection.SetDeadline(time.Now().Add(rawPatience))
 	// The server may answer and close before it has read everything; that is not an error.
 	_, _ = connection.Write(text)
-	said := &Conversation{}
+	conversation := &Conversation{}
 	reader := bufio.NewReader(io.LimitReader(connection, maxAnswer))
 	done := false
 	for {
 		_, err := reader.Peek(1)
-		if half, can := connection.(interface{ CloseWrite() error }); can && !done && len(said.Answers) > 0 &&
+		if half, can := connection.(interface{ CloseWrite() error }); can && !done && len(conversation.Answers) > 0 &&
 			errors.Is(err, os.ErrDeadlineExceeded) {
 			// A server that waits for the next request closes the connection now.
 			done = true
@@ -128,21 +128,21 @@ func (p *Probe) Raw(ctx context.Context, text []byte) (*Conversation, error) {
 		}
 		response, err := http.ReadResponse(reader, nil)
 		if err != nil {
-			said.Closed = !done && !errors.Is(err, os.ErrDeadlineExceeded)
-			return said, ctx.Err()
+			conversation.Closed = !done && !errors.Is(err, os.ErrDeadlineExceeded)
+			return conversation, ctx.Err()
 		}
 		answer := &Answer{Status: response.StatusCode, Header: response.Header}
 		answer.Body, err = io.ReadAll(response.Body)
 		_ = response.Body.Close()
 		p.last = func() string { return p.rawRecord(text) + "→ " + p.shown(response.Status) + "\n" }
 		if response.StatusCode < http.StatusOK {
-			said.Interim = append(said.Interim, response.StatusCode)
+			conversation.Interim = append(conversation.Interim, response.StatusCode)
 			continue
 		}
-		said.Answers = append(said.Answers, answer)
+		conversation.Answers = append(conversation.Answers, answer)
 		if err != nil {
-			said.Closed = !done && !errors.Is(err, os.ErrDeadlineExceeded)
-			return said, ctx.Err()
+			conversation.Closed = !done && !errors.Is(err, os.ErrDeadlineExceeded)
+			return conversation, ctx.Err()
 		}
 		if !done {
 			_ = connection.SetReadDeadline(time.Now().Add(rawAnother))

@@ -19,7 +19,7 @@ import (
 // speak runs a check that says something raw, and returns what came back.
 func speak(t *testing.T, target bench.Target, text func(p *bench.Probe) []byte) (*bench.Conversation, check.Result) {
 	t.Helper()
-	var said *bench.Conversation
+	var conversation *bench.Conversation
 	result := bench.RunAt(t.Context(), bench.Check{
 		Rule: check.Rule{
 			Level: check.Must,
@@ -28,13 +28,13 @@ func speak(t *testing.T, target bench.Target, text func(p *bench.Probe) []byte) 
 			if _, err := p.Token(ctx, bench.Good); err != nil {
 				return err
 			}
-			if said, err = p.Raw(ctx, text(p)); err != nil {
+			if conversation, err = p.Raw(ctx, text(p)); err != nil {
 				return err
 			}
 			return p.Mismatch("this", "that")
 		},
 	}, target, check.R20251125)
-	return said, result
+	return conversation, result
 }
 
 func TestRawSendsWhatNoClientWould(t *testing.T) {
@@ -49,12 +49,12 @@ func TestRawSendsWhatNoClientWould(t *testing.T) {
 		}))
 		t.Cleanup(server.Close)
 		target := bench.Target{URL: server.URL + "/mcp", HTTPClient: server.Client(), Tokens: tokens(bench.Good)}
-		said, result := speak(t, target, func(p *bench.Probe) []byte {
+		conversation, result := speak(t, target, func(p *bench.Probe) []byte {
 			return p.Wire(bench.Request{}, "Authorization: Bearer secret-token-good", "Authorization: Bearer other")
 		})
-		require.Len(t, said.Answers, 1, "%v", result.Err)
-		assert.Equal(t, http.StatusTeapot, said.Answers[0].Status)
-		assert.True(t, said.Closed)
+		require.Len(t, conversation.Answers, 1, "%v", result.Err)
+		assert.Equal(t, http.StatusTeapot, conversation.Answers[0].Status)
+		assert.True(t, conversation.Closed)
 		assert.Equal(t, []string{"Bearer secret-token-good", "Bearer other"}, <-lines)
 		var mismatch *check.Mismatch
 		require.ErrorAs(t, result.Err, &mismatch)
@@ -106,18 +106,18 @@ func TestRawReadsEveryAnswer(t *testing.T) {
 				_ = connection.Close()
 			}()
 			target := bench.Target{URL: "http://" + listener.Addr().String() + "/mcp", Tokens: tokens(bench.Good)}
-			said, result := speak(
+			conversation, result := speak(
 				t,
 				target,
 				func(*bench.Probe) []byte { return []byte("GET /mcp HTTP/1.1\r\nHost: x\r\n\r\n") },
 			)
-			require.NotNil(t, said, "%v", result.Err)
+			require.NotNil(t, conversation, "%v", result.Err)
 			var got []int
-			for _, answer := range said.Answers {
+			for _, answer := range conversation.Answers {
 				got = append(got, answer.Status)
 			}
 			assert.Equal(t, test.want, got)
-			assert.Equal(t, !test.keep, said.Closed)
+			assert.Equal(t, !test.keep, conversation.Closed)
 		})
 	}
 }

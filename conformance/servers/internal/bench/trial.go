@@ -70,14 +70,14 @@ func (t *Trial) marked(marker string) Request {
 	return request
 }
 
-// Long is the request of the trial with a marker that has at least as many bytes, so that the
+// LongRequest is the request of the trial with a marker that has at least as many bytes, so that the
 // canary's answer has them too. Only checks that need a canary may ask.
-func (t *Trial) Long(size int) Request {
+func (t *Trial) LongRequest(size int) Request {
 	return t.marked(rand.Text() + strings.Repeat("x", size))
 }
 
-// Counted reports whether there is a canary, whose answers are as long as one wants.
-func (t *Trial) Counted() bool { return t.probe.target.Canary != nil }
+// HasCanary reports whether there is a canary, whose answers are as long as one wants.
+func (t *Trial) HasCanary() bool { return t.probe.target.Canary != nil }
 
 // Ran reports whether a request of the trial had its effect, as far as the canary tells.
 func (t *Trial) Ran(request Request) bool {
@@ -88,10 +88,10 @@ func (t *Trial) Ran(request Request) bool {
 // Runs is how often a request of the trial had its effect. Only checks that need a canary may ask.
 func (t *Trial) Runs(request Request) int { return t.probe.target.Canary.Ran(request.marker) }
 
-// Denied sends a request that must have no effect, and judges the answer by it: with an effect, or
+// WantRefused sends a request that must have no effect, and judges the answer by it: with an effect, or
 // with a status 2xx, the server is insecure. A status that is not among those that are wanted
 // breaks the rule and no more. The name says what is wrong with the request.
-func (t *Trial) Denied(ctx context.Context, name string, request Request, want ...int) (*Answer, error) {
+func (t *Trial) WantRefused(ctx context.Context, name string, request Request, want ...int) (*Answer, error) {
 	answer, err := t.probe.Send(ctx, request)
 	if err != nil {
 		return nil, err
@@ -113,24 +113,24 @@ func (t *Trial) judge(name string, request Request, answer *Answer, want []int) 
 	return nil
 }
 
-// DeniedRaw does as Denied does with bytes of a connection of their own. A server that closes the
+// WantRefusedRaw does as WantRefused does with bytes of a connection of their own. A server that closes the
 // connection without an answer has refused as well as any.
-func (t *Trial) DeniedRaw(
+func (t *Trial) WantRefusedRaw(
 	ctx context.Context, name string, request Request, bytes []byte, want ...int,
 ) (*Conversation, error) {
-	said, err := t.probe.Raw(ctx, bytes)
+	conversation, err := t.probe.Raw(ctx, bytes)
 	if err != nil {
 		return nil, err
 	}
-	for _, answer := range said.Answers {
+	for _, answer := range conversation.Answers {
 		if err := t.judge(name, request, answer, want); err != nil {
-			return said, err
+			return conversation, err
 		}
 	}
 	if t.Ran(request) {
-		return said, t.probe.Insecure("the tool not to run: "+name, "no answer, and the tool ran")
+		return conversation, t.probe.Insecure("the tool not to run: "+name, "no answer, and the tool ran")
 	}
-	return said, nil
+	return conversation, nil
 }
 
 func statuses(want []int) string {

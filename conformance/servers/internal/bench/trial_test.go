@@ -95,7 +95,7 @@ func TestATrialJudgesByTheEffect(t *testing.T) {
 							}
 							request := trial.Request()
 							if raw {
-								_, err = trial.DeniedRaw(
+								_, err = trial.WantRefusedRaw(
 									ctx,
 									"no token",
 									request,
@@ -103,7 +103,7 @@ func TestATrialJudgesByTheEffect(t *testing.T) {
 									http.StatusUnauthorized,
 								)
 							} else {
-								_, err = trial.Denied(ctx, "no token", request, http.StatusUnauthorized)
+								_, err = trial.WantRefused(ctx, "no token", request, http.StatusUnauthorized)
 							}
 							return err
 						},

@@ -104,30 +104,30 @@ func (t *Server) fixture(context.Context) (*bench.Fixture, error) {
 	return &bench.Fixture{
 		Target: other.Target(),
 		Close:  other.Close,
-		Document: func() []byte {
+		KeySet: func() []byte {
 			text, _ := json.Marshal(other.published())
 			return text
 		},
-		Serve: func(handler http.Handler) {
+		ServeKeySet: func(handler http.Handler) {
 			other.issuer.mu.Lock()
 			defer other.issuer.mu.Unlock()
 			other.issuer.handler = handler
 		},
-		Fetches: func() int {
+		KeySetFetches: func() int {
 			other.issuer.mu.Lock()
 			defer other.issuer.mu.Unlock()
 			return other.issuer.fetches
 		},
-		Metadata: func() []byte {
+		Discovery: func() []byte {
 			text, _ := json.Marshal(other.discoveryDocument())
 			return text
 		},
-		Describe: func(handler http.Handler) {
+		ServeDiscovery: func(handler http.Handler) {
 			other.issuer.mu.Lock()
 			defer other.issuer.mu.Unlock()
 			other.issuer.document = handler
 		},
-		Elsewhere: func(handler http.Handler) {
+		ServeOthers: func(handler http.Handler) {
 			other.issuer.mu.Lock()
 			defer other.issuer.mu.Unlock()
 			other.issuer.elsewhere = handler

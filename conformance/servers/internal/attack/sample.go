@@ -1,0 +1,46 @@
+package attack
+
+import (
+	"fmt"
+	"math"
+
+	"mcpentra/conformance/servers/internal/bench"
+)
+
+const (
+	// SampleSize is how many IDs a check looks at.
+	SampleSize = 50
+	// minBits is how many bits of an ID have to vary.
+	minBits = 64
+)
+
+// WantUnpredictable makes IDs one after the other. It wants them to differ, and in more positions
+// than a counter or a clock changes. It does not detect a bad generator.
+func WantUnpredictable(p *bench.Probe, name string, next func() (string, error)) error {
+	seen := map[string]bool{}
+	var positions []map[byte]bool // the bytes that each position has had
+	for range SampleSize {
+		id, err := next()
+		if err != nil {
+			return err
+		}
+		if seen[id] {
+			return p.Insecure("a new "+name+" each time", "the same one twice")
+		}
+		seen[id] = true
+		for i := range len(id) {
+			if i == len(positions) {
+				positions = append(positions, map[byte]bool{})
+			}
+			positions[i][id[i]] = true
+		}
+	}
+	bits := 0.0
+	for _, values := range positions {
+		bits += math.Log2(float64(len(values)))
+	}
+	if bits < minBits {
+		return p.Insecure(fmt.Sprintf("at least %d bits that change", minBits), fmt.Sprintf("%.0f", bits))
+	}
+	return nil
+}

@@ -67,26 +67,23 @@ func credentialsSyntaxChecks() []bench.Check {
 }
 
 func credentialsListsVectors() []attack.Vector {
+	const bad = attack.MalformedJWT
 	return []attack.Vector{
 		{
-			Name: "Bearer good, Bearer bad",
-			Change: attack.Authorization(func(good string) string {
-				return "Bearer " + good + ", Bearer " + attack.MalformedJWT
-			}),
+			Name:   "Bearer good, Bearer bad",
+			Change: attack.Authorization(func(good string) string { return "Bearer " + good + ", Bearer " + bad }),
 		},
 		{
-			Name: "Bearer bad, Bearer good",
-			Change: attack.Authorization(func(good string) string {
-				return "Bearer " + attack.MalformedJWT + ", Bearer " + good
-			}),
+			Name:   "Bearer bad, Bearer good",
+			Change: attack.Authorization(func(good string) string { return "Bearer " + bad + ", Bearer " + good }),
 		},
 		{
 			Name:   "Bearer good,bad",
-			Change: attack.Authorization(func(good string) string { return "Bearer " + good + "," + attack.MalformedJWT }),
+			Change: attack.Authorization(func(good string) string { return "Bearer " + good + "," + bad }),
 		},
 		{
 			Name:   "Bearer good bad",
-			Change: attack.Authorization(func(good string) string { return "Bearer " + good + " " + attack.MalformedJWT }),
+			Change: attack.Authorization(func(good string) string { return "Bearer " + good + " " + bad }),
 		},
 		{
 			Name:   "Basic, then Bearer good",

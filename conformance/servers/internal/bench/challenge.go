@@ -19,7 +19,7 @@ var (
 	)
 )
 
-// Challenge reads the answer's one Bearer challenge.
+// Challenge parses the answer's first Bearer challenge.
 func (p *Probe) Challenge(answer *Answer) (Challenge, error) {
 	lines := answer.Header.Values("WWW-Authenticate")
 	for _, line := range lines {

@@ -11,7 +11,7 @@ import (
 	"mcpentra/conformance/loopback"
 )
 
-// A Need is something that a target has to supply for a check to be possible, besides tokens.
+// A Need is something that a check requires of a target, besides tokens.
 type Need string
 
 const (
@@ -51,7 +51,7 @@ func (t *Target) meets(need Need) bool {
 	return false
 }
 
-// A Check is a rule for servers, and how to try it.
+// A Check is a rule for servers, with a func that tries it.
 type Check struct {
 	check.Rule
 	// Tokens are the kinds that a target has to supply for the check to be possible.
@@ -70,7 +70,7 @@ func (c *Check) timeout() time.Duration {
 	return 30 * time.Second
 }
 
-// lacking says what a check needs first that the target does not supply, or nothing.
+// lacking returns the first thing that a check needs and the target does not supply, or "".
 func (t *Target) lacking(c *Check) string {
 	missing := func(kind TokenKind) bool { return t.Tokens[kind] == nil }
 	if i := slices.IndexFunc(c.Tokens, missing); i >= 0 {
@@ -86,7 +86,7 @@ func (t *Target) lacking(c *Check) string {
 	return ""
 }
 
-// Bind makes checks that try the target.
+// Bind binds checks to the target.
 func (t Target) Bind(checks ...Check) []check.Bound {
 	bound := make([]check.Bound, 0, len(checks))
 	for _, current := range checks {
@@ -112,7 +112,7 @@ func Run(ctx context.Context, c Check, target Target) []check.Result {
 	return target.Bind(c)[0].Run(ctx)
 }
 
-// RunAt tries one check against a target at one of the revisions that it claims.
+// RunAt tries one check against a target at one revision.
 func RunAt(ctx context.Context, c Check, target Target, revision check.Revision) check.Result {
 	bound := target.Bind(c)[0]
 	bound.EachRevision = true

@@ -38,7 +38,8 @@ func (s *secrets) add(credentials ...string) {
 	}
 }
 
-// mask takes out the longest first: a shorter one may be part of it, and would leave the rest.
+// mask replaces the credentials in a value. It replaces the longest first, because a shorter one
+// may be part of it.
 func (s *secrets) mask(value string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,7 +68,7 @@ func (p *Probe) remember(request *http.Request) {
 	}
 }
 
-// record is an exchange as a report shows it: no credentials, no body.
+// record describes an exchange for a report, without credentials and bodies.
 func (p *Probe) record(request *http.Request, response *http.Response) string {
 	var text strings.Builder
 	address := *request.URL
@@ -96,8 +97,8 @@ func (p *Probe) writeHeader(text *strings.Builder, header http.Header) {
 	}
 }
 
-// shown is a value that somebody else chose, as a report may show it: in one line, without anything
-// that a terminal obeys, without credentials, and not long.
+// shown prepares a value for a report: one bounded line without credentials and without characters
+// that control a terminal.
 func (p *Probe) shown(value string) string {
 	value = p.secrets.mask(value)
 	var text strings.Builder

@@ -36,8 +36,7 @@ type Fixture struct {
 }
 
 // Fixture starts a fixture, and makes a probe for its server. Reports of either probe mask the
-// credentials of both. The caller closes the fixture. Its error means that the check cannot be
-// done.
+// credentials of both. The caller closes the fixture. An error means that the check cannot be done.
 func (p *Probe) Fixture(ctx context.Context) (*Fixture, *Probe, error) {
 	if p.target.Fixture == nil {
 		return nil, nil, &check.CannotJudge{Reason: "no server can be started with an issuer's keys in hand"}
@@ -51,15 +50,15 @@ func (p *Probe) Fixture(ctx context.Context) (*Fixture, *Probe, error) {
 	return fixture, on, nil
 }
 
-// WithRevision is a probe of the same target that speaks another revision.
+// WithRevision returns a clone that speaks another revision.
 func (p *Probe) WithRevision(revision check.Revision) *Probe {
 	other := p.Clone()
 	other.Revision = revision
 	return other
 }
 
-// WithOwnConnections is a probe of the same target with connections of its own, which the caller
-// closes. Where the target brings a client that is not net/http's, they are that client's.
+// WithOwnConnections returns a clone with its own connections, and a func that closes them. A
+// target whose client does not use net/http's transport shares its connections.
 func (p *Probe) WithOwnConnections() (probe *Probe, closeIt func()) {
 	other := p.Clone()
 	shared, ok := p.client.Transport.(*http.Transport)

@@ -10,9 +10,9 @@ import (
 	"mcpentra/conformance/loopback"
 )
 
-// HTTP2 is a probe of the same target that speaks HTTP/2 and nothing else: over TLS as ALPN has it,
-// and where the URL is plain http by prior knowledge (RFC 9113 sections 3.2 and 3.3). The caller
-// closes it. Its error is a *NotApplicable where the target does not speak HTTP/2.
+// HTTP2 returns a clone that speaks only HTTP/2, and a func that closes its connections. An https
+// URL uses ALPN, and an http URL prior knowledge (RFC 9113 sections 3.2 and 3.3). A target that
+// does not speak HTTP/2 gives a *check.NotApplicable.
 func (p *Probe) HTTP2(ctx context.Context) (probe *Probe, closeIt func(), err error) {
 	transport := &http.Transport{
 		DialContext:            loopback.Dial,

@@ -10,13 +10,13 @@ import (
 	"mcpentra/conformance/check"
 )
 
-// Message is a request with one MCP message, in the form of the probe's revision: from 2026-07-28
-// on with everything in _meta and mirrored in headers. It carries no credentials.
+// Message returns a request with one MCP message in the form of the probe's revision. Since
+// 2026-07-28 that means _meta, and headers that mirror the body. It has no credentials.
 func (p *Probe) Message(method string, params map[string]any) Request {
 	return p.message(int(p.ids.Add(1)), method, params)
 }
 
-// Notification is a Message that wants no response.
+// Notification returns a Message that expects no response.
 func (p *Probe) Notification(method string) Request { return p.message(0, method, nil) }
 
 func (p *Probe) message(id int, method string, params map[string]any) Request {
@@ -60,8 +60,7 @@ func (p *Probe) message(id int, method string, params map[string]any) Request {
 
 var clientInfo = map[string]any{"name": "mcp-auth-conformance", "version": "1"}
 
-// first is the message that a client of the probe's revision begins with: initialize, or
-// server/discover.
+// first returns the first message of a client: initialize, or server/discover since 2026-07-28.
 func (p *Probe) first() Request {
 	if p.Revision == check.R20260728 {
 		return p.Message("server/discover", nil)
@@ -72,8 +71,7 @@ func (p *Probe) first() Request {
 	)
 }
 
-// A Session is what a client has after the handshake of its revision. 2026-07-28 has none, and
-// servers without state give no ID; both are sessions too.
+// A Session is the result of a handshake. A server without sessions has one without an ID.
 type Session struct {
 	ID    string // Mcp-Session-Id, or empty
 	Token string
@@ -81,8 +79,8 @@ type Session struct {
 	probe *Probe
 }
 
-// Open begins a session with a token. Its error says that the handshake did not succeed, which no
-// check can judge.
+// Open does the handshake of the probe's revision with a token. An error means that the check
+// cannot be done.
 func (p *Probe) Open(ctx context.Context, token string) (*Session, error) {
 	answer, err := p.Send(ctx, Request{Header: Bearer(token)})
 	if err != nil {
@@ -107,11 +105,12 @@ func (p *Probe) Open(ctx context.Context, token string) (*Session, error) {
 	return session, err
 }
 
-// Message is a Message in the session, without credentials.
+// Message returns a Message in the session, without credentials.
 func (s *Session) Message(method string, params map[string]any) Request {
 	return s.on(s.probe.Message(method, params))
 }
 
+// on adds the session's ID to a request.
 func (s *Session) on(request Request) Request {
 	if s.ID != "" {
 		request.Header.Set("Mcp-Session-Id", s.ID)

@@ -16,8 +16,8 @@ import (
 	"strings"
 )
 
-// Mint makes an access token with the issuer's key. Without edits the token is good. Several
-// goroutines may use it.
+// Mint makes an access token with the issuer's key. Without edits the token is good. It is safe for
+// concurrent use.
 type Mint func(ctx context.Context, edits Edits) (string, error)
 
 // Edits are what a token differs in from a good one. They are applied from top to bottom.
@@ -40,8 +40,8 @@ type Edits struct {
 	Signature func(signature []byte) []byte
 }
 
-// Remint makes tokens of good ones: with the same header and claims but for the edits, signed with
-// the issuer's private key. It is a Mint for issuers whose access tokens are JWTs.
+// Remint returns a Mint for issuers whose access tokens are JWTs. It takes the header and the
+// claims of a good token, applies the edits, and signs with the issuer's private key.
 func Remint(key crypto.Signer, good func(ctx context.Context) (string, error)) Mint {
 	return func(ctx context.Context, edits Edits) (string, error) {
 		token, err := good(ctx)
@@ -120,9 +120,8 @@ func writeMembers(members map[string]any, change func(map[string]any), changeTex
 	return base64.RawURLEncoding.EncodeToString(text), nil
 }
 
-// sign makes a JWS signature (RFC 7518 section 3). It is written out because a library for honest
-// tokens refuses what attacks are made of: a short key, an empty secret, a key used with another
-// algorithm.
+// sign makes a JWS signature (RFC 7518 section 3). Libraries refuse the keys that attacks need:
+// short RSA keys, empty secrets, and keys of another algorithm.
 func sign(algorithm string, key any, input []byte) ([]byte, error) {
 	if algorithm == "none" {
 		return nil, nil

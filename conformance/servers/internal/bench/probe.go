@@ -22,7 +22,7 @@ const maxAnswer = 4 << 20
 
 var errTooLong = fmt.Errorf("it has more than %d bytes", maxAnswer)
 
-// A Probe is what a check works with: one target, one revision, and a record of the last exchange.
+// A Probe sends requests to one target at one revision, and records the last exchange for reports.
 type Probe struct {
 	Revision check.Revision
 	// Capabilities are what a client of 2026-07-28 says that it can. Nil means nothing.
@@ -37,19 +37,19 @@ type Probe struct {
 	secrets *secrets
 }
 
-// Clone returns a probe of the same target, revision and capabilities for another goroutine: a
-// probe records one exchange at a time. Both mask the credentials that either has sent, and neither
-// repeats a message ID of the other.
+// Clone returns a probe of the same target, revision and capabilities. Use one in each goroutine,
+// because a probe records one exchange at a time. A clone and its original mask the credentials
+// that either has sent, and never use the same message ID.
 func (p *Probe) Clone() *Probe {
 	clone := *p
 	clone.last = nil
 	return &clone
 }
 
-// URL is that of the MCP endpoint.
+// URL returns the URL of the MCP endpoint.
 func (p *Probe) URL() string { return p.target.URL }
 
-// Token supplies an access token of a kind. Its error means that the check cannot be done.
+// Token returns an access token of a kind. An error means that the check cannot be done.
 func (p *Probe) Token(ctx context.Context, kind TokenKind) (string, error) {
 	supply := p.target.Tokens[kind]
 	if supply == nil {
@@ -63,7 +63,7 @@ func (p *Probe) Token(ctx context.Context, kind TokenKind) (string, error) {
 	return token, nil
 }
 
-// Mint makes a token with the issuer's key. Its error means that the check cannot be done.
+// Mint makes a token with the issuer's key. An error means that the check cannot be done.
 func (p *Probe) Mint(ctx context.Context, edits Edits) (string, error) {
 	if p.target.Mint == nil {
 		return "", &check.CannotJudge{Reason: "there is no key to make tokens with"}
@@ -76,8 +76,8 @@ func (p *Probe) Mint(ctx context.Context, edits Edits) (string, error) {
 	return token, nil
 }
 
-// A Request is one to send. Its zero value is the first MCP request of the probe's revision,
-// without credentials.
+// A Request is an HTTP request to the target. Its zero value is the first MCP message of the
+// probe's revision, without credentials.
 type Request struct {
 	Method string // empty means POST
 	URL    string // empty means the MCP endpoint
@@ -91,18 +91,17 @@ type Request struct {
 	marker string // of the canary
 }
 
-// Bearer is a Request's header with a token.
+// Bearer returns a header with a token.
 func Bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
 
-// An Answer is what came back.
+// An Answer is the response to a request.
 type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// Send sends a request as it is. Its error means that there was no answer at all, which no check
-// can judge.
+// Send sends a request as it is. An error means that no answer came, so the check cannot be done.
 func (p *Probe) Send(ctx context.Context, request Request) (*Answer, error) {
 	sent, err := p.prepare(ctx, request)
 	if err != nil {
@@ -122,8 +121,8 @@ func (p *Probe) Send(ctx context.Context, request Request) (*Answer, error) {
 	return answer, nil
 }
 
-// Stream sends a request and returns the events that it is answered with as they come, or nil where
-// the answer is not a stream. Whoever asks for it has to close it.
+// Stream sends a request and returns the events of its answer as they come, or nil if the answer is
+// not a stream. The caller closes it.
 func (p *Probe) Stream(ctx context.Context, request Request) (io.ReadCloser, error) {
 	sent, err := p.prepare(ctx, request)
 	if err != nil {
@@ -145,7 +144,7 @@ func (p *Probe) Stream(ctx context.Context, request Request) (io.ReadCloser, err
 	return response.Body, nil
 }
 
-// prepare makes what is sent of a request.
+// prepare makes the HTTP request.
 func (p *Probe) prepare(ctx context.Context, request Request) (*http.Request, error) {
 	if request.Method == "" {
 		request.Method = http.MethodPost
@@ -180,9 +179,8 @@ func (p *Probe) prepare(ctx context.Context, request Request) (*http.Request, er
 	return sent, nil
 }
 
-// readAnswer reads a body. Of an event stream, which may never end, it reads up to the event with
-// the response; nothing of the stream that answers a GET, which is there for messages that nobody
-// asked for and may stay silent.
+// readAnswer reads a body. An event stream may never end, so it reads up to the event with the
+// response. It reads nothing of the stream that answers a GET, because that stream may stay silent.
 func readAnswer(response *http.Response) ([]byte, error) {
 	if !strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
 		body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
@@ -210,23 +208,23 @@ func readAnswer(response *http.Response) ([]byte, error) {
 	return nil, lines.Err()
 }
 
-// Mismatch is an error that says that the last answer breaks the rule.
+// Mismatch returns an error that says that the last answer breaks the rule.
 func (p *Probe) Mismatch(want, got string) error {
 	return &check.Mismatch{Want: p.shown(want), Got: p.shown(got), Exchange: p.exchange()}
 }
 
-// Insecure is a Mismatch that says that bad input had an effect.
+// Insecure returns a Mismatch that says that bad input had an effect.
 func (p *Probe) Insecure(want, got string) error {
 	return &check.Mismatch{Want: p.shown(want), Got: p.shown(got), Exchange: p.exchange(), Insecure: true}
 }
 
-// MismatchAt is a Mismatch with a rule of another level than the check's.
+// MismatchAt returns a Mismatch with a rule of another level than the check's.
 func (p *Probe) MismatchAt(level check.Level, want, got string) error {
 	return &check.Mismatch{Want: p.shown(want), Got: p.shown(got), Exchange: p.exchange(), Level: level}
 }
 
-// exchange is the last exchange, or empty where there was none. It is written only when a report
-// needs it: by then all credentials are known.
+// exchange describes the last exchange, or returns "". It is called only for a report, when all
+// credentials are known.
 func (p *Probe) exchange() string {
 	if p.last == nil {
 		return ""
@@ -234,8 +232,8 @@ func (p *Probe) exchange() string {
 	return p.last()
 }
 
-// Control shows that a request with nothing wrong succeeds, so that a refusal afterwards means
-// something.
+// Control shows that a good request succeeds, so that a refusal afterwards means something. It
+// returns the good token.
 func (p *Probe) Control(ctx context.Context) (token string, err error) {
 	if token, err = p.Token(ctx, Good); err != nil {
 		return "", err
@@ -255,7 +253,7 @@ func (p *Probe) Control(ctx context.Context) (token string, err error) {
 	return token, nil
 }
 
-// WantRefused sends a request that has to be refused with 401 after the control has succeeded.
+// WantRefused sends a request, and wants it refused with 401.
 func (p *Probe) WantRefused(ctx context.Context, request Request) (*Answer, error) {
 	answer, err := p.Send(ctx, request)
 	if err != nil {
@@ -279,8 +277,8 @@ func (a *Answer) Succeeded() bool {
 		string(message.Result) != "null"
 }
 
-// RefusesRevision reports whether a server says that it does not know the revision: error -32022 of MCP
-// 2026-07-28, or method not found for its first request.
+// RefusesRevision reports whether an answer says that the server does not speak the revision: error
+// -32022 of MCP 2026-07-28, or any error for the first message of that revision.
 func (p *Probe) RefusesRevision(answer *Answer) bool {
 	if answer.Status == http.StatusUnauthorized || answer.Status == http.StatusForbidden {
 		return false // A refusal, whatever its body says: it is about who asks.
@@ -296,7 +294,7 @@ func (p *Probe) RefusesRevision(answer *Answer) bool {
 	return message.Error.Code == -32022 || p.Revision == check.R20260728
 }
 
-// JSON gets a document and reads it into a value. It returns the answer too.
+// JSON fetches a document and decodes it into a value. It also returns the answer.
 func (p *Probe) JSON(ctx context.Context, address string, into any) (*Answer, error) {
 	answer, err := p.Send(
 		ctx,
@@ -317,7 +315,7 @@ func (p *Probe) JSON(ctx context.Context, address string, into any) (*Answer, er
 // maxPatience leaves a check time to say what it found.
 const maxPatience = 20 * time.Second
 
-// Patience is how long to wait for something to end.
+// Patience returns how long a check waits for something to end.
 func (p *Probe) Patience() time.Duration {
 	if p.target.Patience <= 0 {
 		return maxPatience
@@ -325,7 +323,7 @@ func (p *Probe) Patience() time.Duration {
 	return min(p.target.Patience, maxPatience)
 }
 
-// Handles are the target's tools with state. Only checks that need them may ask.
+// Handles returns the target's tools with state. Only checks that need them may call it.
 func (p *Probe) Handles() Handles {
 	if p.target.Handles == nil {
 		return Handles{}
@@ -333,7 +331,7 @@ func (p *Probe) Handles() Handles {
 	return *p.target.Handles
 }
 
-// Rounds is the target's tool that asks back. Only checks that need one may ask.
+// Rounds returns the target's tool that asks for input. Only checks that need it may call it.
 func (p *Probe) Rounds() Rounds {
 	if p.target.Rounds == nil {
 		return Rounds{}
@@ -341,7 +339,7 @@ func (p *Probe) Rounds() Rounds {
 	return *p.target.Rounds
 }
 
-// Whoami is the target's tool that tells its caller who that is. Only checks that need one may ask.
+// Whoami returns the target's tool that names its caller. Only checks that need it may call it.
 func (p *Probe) Whoami() Whoami {
 	if p.target.Whoami == nil {
 		return Whoami{}
@@ -349,14 +347,14 @@ func (p *Probe) Whoami() Whoami {
 	return *p.target.Whoami
 }
 
-// Local are the machine's addresses that the target must not listen on.
+// Local returns the machine's addresses on which the target must not listen.
 func (p *Probe) Local() []string { return p.target.Local }
 
-// TaskTool is the target's tool that can be called as a task, or empty.
+// TaskTool returns the target's tool that can be called as a task, or "".
 func (p *Probe) TaskTool() string { return p.target.TaskTool }
 
-// Forwarded are the requests that the server has sent on so far, or none where the target does not
-// show them.
+// Forwarded returns the requests that the server has sent upstream so far, or nil if the target
+// does not show them.
 func (p *Probe) Forwarded() []Forwarded {
 	if p.target.Forwarded == nil {
 		return nil
@@ -364,7 +362,7 @@ func (p *Probe) Forwarded() []Forwarded {
 	return p.target.Forwarded()
 }
 
-// Log is what the server has logged so far, or empty where the target does not show it.
+// Log returns the server's log so far, or "" if the target does not show it.
 func (p *Probe) Log() string {
 	if p.target.Log == nil {
 		return ""

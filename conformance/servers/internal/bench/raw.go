@@ -36,8 +36,8 @@ type Conversation struct {
 	Closed bool
 }
 
-// Wire is a request as HTTP/1.1 writes it, with lines added to the end of its head as they are. The
-// connection is to be closed after the answer, unless a line says otherwise.
+// Wire writes a request as HTTP/1.1, and adds lines to the end of its head as they are. The
+// connection closes after the answer, unless a line says otherwise.
 func (p *Probe) Wire(request Request, lines ...string) []byte {
 	sent, err := p.prepare(context.Background(), request)
 	if err != nil {
@@ -69,8 +69,7 @@ func hostOf(request *http.Request) string {
 	return request.URL.Host
 }
 
-// Dial connects to the target, with TLS where its URL says so, for a check that writes HTTP/1.1
-// itself.
+// Dial connects to the target for a check that writes HTTP/1.1 itself. An https URL uses TLS.
 func (p *Probe) Dial(ctx context.Context) (net.Conn, error) {
 	address, err := url.Parse(p.target.URL)
 	if err != nil {
@@ -98,9 +97,9 @@ func (p *Probe) Dial(ctx context.Context) (net.Conn, error) {
 	return connection, nil
 }
 
-// Raw writes bytes on a connection of their own and reads what comes back until the server closes
-// it or stays silent. Its error means that there was no connection; a server that closes one
-// without a word has given an answer.
+// Raw writes bytes on a new connection. It reads answers until the server closes the connection or
+// stays silent. An error means that there was no connection; closing it without an answer is a
+// valid reaction.
 func (p *Probe) Raw(ctx context.Context, text []byte) (*Conversation, error) {
 	connection, err := p.Dial(ctx)
 	if err != nil {
@@ -150,7 +149,7 @@ func (p *Probe) Raw(ctx context.Context, text []byte) (*Conversation, error) {
 	}
 }
 
-// rawRecord is the head of what was sent, as a report shows it.
+// rawRecord describes the head of the bytes for a report.
 func (p *Probe) rawRecord(text []byte) string {
 	var shown strings.Builder
 	head, _, _ := bytes.Cut(text, []byte("\r\n\r\n"))

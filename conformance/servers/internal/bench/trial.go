@@ -11,8 +11,8 @@ import (
 	"mcpentra/conformance/check"
 )
 
-// A Trial is a request that succeeds with a good token, to be tried with something wrong. It calls
-// the target's canary, or where there is none sends the first request of the revision.
+// A Trial is a request that succeeds with a good token, so that a check can send it with a flaw. It
+// calls the target's canary. Without a canary it sends the first message of the revision.
 type Trial struct {
 	Token   string // the good one
 	Session *Session
@@ -20,8 +20,8 @@ type Trial struct {
 	probe *Probe
 }
 
-// Trial shows that the request with nothing wrong succeeds, and that the canary counts it. Its
-// error means that a refusal afterwards would mean nothing.
+// Trial shows that the flawless request succeeds, and that the canary counts it. An error means
+// that a refusal afterwards would mean nothing.
 func (p *Probe) Trial(ctx context.Context) (*Trial, error) {
 	token, err := p.Token(ctx, Good)
 	if err != nil {
@@ -53,7 +53,7 @@ func (p *Probe) Trial(ctx context.Context) (*Trial, error) {
 	return trial, nil
 }
 
-// Request is the request of the trial, without credentials.
+// Request returns the request of the trial, without credentials.
 func (t *Trial) Request() Request {
 	if t.probe.target.Canary == nil {
 		return t.probe.first()
@@ -61,6 +61,7 @@ func (t *Trial) Request() Request {
 	return t.marked(rand.Text())
 }
 
+// marked returns a call of the canary with a marker.
 func (t *Trial) marked(marker string) Request {
 	request := t.Session.Message(
 		"tools/call",
@@ -70,27 +71,28 @@ func (t *Trial) marked(marker string) Request {
 	return request
 }
 
-// LongRequest is the request of the trial with a marker that has at least as many bytes, so that the
-// canary's answer has them too. Only checks that need a canary may ask.
+// LongRequest returns a request whose marker has at least a number of bytes, so that the canary's
+// answer has them too. Only checks that need a canary may call it.
 func (t *Trial) LongRequest(size int) Request {
 	return t.marked(rand.Text() + strings.Repeat("x", size))
 }
 
-// HasCanary reports whether there is a canary, whose answers are as long as one wants.
+// HasCanary reports whether the target has a canary.
 func (t *Trial) HasCanary() bool { return t.probe.target.Canary != nil }
 
-// Ran reports whether a request of the trial had its effect, as far as the canary tells.
+// Ran reports whether a request of the trial had its effect, according to the canary.
 func (t *Trial) Ran(request Request) bool {
 	canary := t.probe.target.Canary
 	return canary != nil && request.marker != "" && canary.Ran(request.marker) > 0
 }
 
-// Runs is how often a request of the trial had its effect. Only checks that need a canary may ask.
+// Runs returns how often a request of the trial had its effect. Only checks that need a canary may
+// call it.
 func (t *Trial) Runs(request Request) int { return t.probe.target.Canary.Ran(request.marker) }
 
-// WantRefused sends a request that must have no effect, and judges the answer by it: with an effect, or
-// with a status 2xx, the server is insecure. A status that is not among those that are wanted
-// breaks the rule and no more. The name says what is wrong with the request.
+// WantRefused sends a request that must have no effect. An effect or a status 2xx is insecure. Any
+// other status that is not wanted only breaks the rule. The name says what is wrong with the
+// request.
 func (t *Trial) WantRefused(ctx context.Context, name string, request Request, want ...int) (*Answer, error) {
 	answer, err := t.probe.Send(ctx, request)
 	if err != nil {
@@ -113,8 +115,8 @@ func (t *Trial) judge(name string, request Request, answer *Answer, want []int) 
 	return nil
 }
 
-// WantRefusedRaw does as WantRefused does with bytes of a connection of their own. A server that closes the
-// connection without an answer has refused as well as any.
+// WantRefusedRaw is WantRefused for bytes on a new connection. A server may close the connection
+// without an answer.
 func (t *Trial) WantRefusedRaw(
 	ctx context.Context, name string, request Request, bytes []byte, want ...int,
 ) (*Conversation, error) {
@@ -143,7 +145,7 @@ func statuses(want []int) string {
 	return fmt.Sprintf("one of the statuses %v", want)
 }
 
-// AnyRefusal are the statuses with which a server says that a request is wrong.
+// AnyRefusal returns the statuses 4xx.
 func AnyRefusal() []int {
 	var all []int
 	for status := http.StatusBadRequest; status < http.StatusInternalServerError; status++ {
@@ -152,15 +154,15 @@ func AnyRefusal() []int {
 	return all
 }
 
-// RequestIn is the request of the trial in another session, without credentials.
+// RequestIn returns the request of the trial in another session, without credentials.
 func (t *Trial) RequestIn(session *Session) Request {
 	other := *t
 	other.Session = session
 	return other.Request()
 }
 
-// Clone is a clone of the probe that the trial was made with.
+// Clone returns a clone of the trial's probe.
 func (t *Trial) Clone() *Probe { return t.probe.Clone() }
 
-// Marker is what the request has the canary say, or empty.
+// Marker returns the text that the canary repeats, or "".
 func (r *Request) Marker() string { return r.marker }

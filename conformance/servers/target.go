@@ -7,72 +7,72 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// A Target is the server under test. Only URL is required; what else it supplies decides what can
-// be tried.
+// A Target is the server under test. Only URL is required. The more a target supplies, the more
+// checks can be tried: a nil func, map or pointer skips the checks that need it.
 //
-//	URL         string                  of the MCP endpoint
-//	HTTPClient  *http.Client            sends the requests; nil means a plain one
+//	URL         string                of the MCP endpoint
+//	HTTPClient  *http.Client          sends the requests; nil means a plain one
 //	Tokens      map[TokenKind]func(context.Context) (string, error)
-//	Mint        Mint                    makes tokens with the issuer's key
-//	Canary      *Canary                 a tool that shows when it has run
-//	Handles     *Handles                tools with state
-//	Rounds      *Rounds                 a tool that asks back
-//	Whoami      *Whoami                 a tool that tells its caller who that is
-//	TaskTool    string                  a tool that can be called as a task
-//	Local       []string                the machine's addresses, for a server that is for this machine only
-//	Forwarded   func() []Forwarded      what the server has sent on so far
-//	Fragile     bool                    keeps the disruptive checks away
-//	Patience    time.Duration           how long to wait for something to end; at most 20 seconds, the default
-//	Log         func() string           what the server has logged so far
+//	Mint        Mint                  makes tokens with the issuer's key
+//	Canary      *Canary               a tool that shows when it has run
+//	Handles     *Handles              tools with state
+//	Rounds      *Rounds               a tool that asks for input
+//	Whoami      *Whoami               a tool that names its caller
+//	TaskTool    string                a tool that can be called as a task
+//	Local       []string              the machine's network addresses, for a local server
+//	Forwarded   func() []Forwarded    the requests that the server has sent upstream
+//	Fragile     bool                  skips the disruptive checks
+//	Patience    time.Duration         how long checks wait; at most 20 seconds, the default
+//	Log         func() string         the server's log so far
 //	Fixture     func(context.Context) (*Fixture, error)
-//	Revisions   []check.Revision        that the server claims to speak; nil means that each is tried
-//
-// A nil func, map or pointer makes the checks that need it skip.
+//	Revisions   []check.Revision      that the server claims to speak; nil tries each
 type Target = bench.Target
 
-// A TokenKind is an access token that differs from a good one in one thing.
+// A TokenKind is a kind of access token. Each kind except Good differs from a good one in one
+// thing.
 type TokenKind = bench.TokenKind
 
-// A Canary is a tool of the server under test whose runs can be counted, however the answer looks.
-// It takes one argument, the string "marker", which it repeats in its result, and needs no other
-// scope than every request does.
+// A Canary is a tool of the server under test whose runs can be counted, whatever the answer says.
+// Its only argument is the string "marker", which its result repeats. It requires no other scope
+// than every request.
 type Canary = bench.Canary
 
-// Handles are two tools of the server under test: one hands out state, the other takes it. They
-// need no other scope than every request does.
+// Handles are two tools of the server under test: one makes state and returns a handle, the other
+// uses it. They require no other scope than every request.
 type Handles = bench.Handles
 
-// Rounds is a tool of the server under test that asks its caller for something before it does its
-// work (MCP 2026-07-28, Multi Round-Trip Requests), and gives the caller state to bring back with
-// the answer. It takes one argument, the string "marker", which is in its result, and needs no
-// other scope than every request does.
+// Rounds is a tool of the server under test that asks its caller for input before it works (MCP
+// 2026-07-28, Multi Round-Trip Requests). It may give its caller state to send back with the
+// answer. Its only argument is the string "marker", which its result repeats. It requires no other
+// scope than every request.
 type Rounds = bench.Rounds
 
-// A Whoami is a tool of the server under test that tells its caller who that is. It needs no
-// arguments, and no other scope than every request does.
+// A Whoami is a tool of the server under test that names its caller. It has no arguments, and
+// requires no other scope than every request.
 type Whoami = bench.Whoami
 
-// A Forwarded is a request that the server under test has sent on to what stands behind it: its
-// upstream, an API that a tool calls, or the handler of its tools, which may send on what it is
-// given.
+// A Forwarded is a request that the server under test has sent upstream: to another MCP server, to
+// an API that a tool calls, or to the handler of its tools.
 type Forwarded = bench.Forwarded
 
-// A Fixture is a server that is started for one check, with an issuer whose key set and discovery
-// document are in the check's hands. What a check does to them would be felt by all others, and
-// what a server has fetched once it may not fetch again for minutes.
+// A Fixture is a server that is started for one check. The check controls its issuer's key set and
+// discovery document. On a shared server every other check would notice, and the server might not
+// fetch a document again for minutes.
 type Fixture = bench.Fixture
 
-// Mint makes an access token with the issuer's key. Without edits the token is good. Several
-// goroutines may use it.
+// Mint makes an access token with the issuer's key. Without edits the token is good. It is safe for
+// concurrent use.
 type Mint = bench.Mint
 
-// Edits are what a token differs in from a good one. They are applied from top to bottom.
+// Edits are the differences between a token and a good one. They are applied from top to bottom.
 type Edits = bench.Edits
 
-// A Need is something that a target has to supply for a check to be possible, besides tokens.
+// A Need is something that a check requires of a target, besides tokens.
 type Need = bench.Need
 
-// The kinds of tokens. Each but Good differs from a good one in one thing.
+// The kinds of tokens. WithoutScope lacks a scope that every request requires, and BroaderScope has
+// one that includes it. The server is configured to refuse UnlistedClient and PublicClient.
+// Refreshed is another good token of the same principal.
 const (
 	Good            = bench.Good
 	Expired         = bench.Expired
@@ -87,7 +87,7 @@ const (
 	Refreshed       = bench.Refreshed
 )
 
-// What a check may need besides tokens.
+// The needs of checks, besides tokens.
 const (
 	IssuerKey     = bench.IssuerKey
 	OwnServer     = bench.OwnServer
@@ -100,8 +100,8 @@ const (
 	ForwardedView = bench.ForwardedView
 )
 
-// Remint makes tokens of good ones: with the same header and claims but for the edits, signed with
-// the issuer's private key. It is a Mint for issuers whose access tokens are JWTs.
+// Remint returns a Mint for issuers whose access tokens are JWTs. It takes the header and the
+// claims of a good token, applies the edits, and signs with the issuer's private key.
 func Remint(key crypto.Signer, good func(ctx context.Context) (string, error)) Mint {
 	return bench.Remint(key, good)
 }

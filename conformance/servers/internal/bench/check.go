@@ -14,16 +14,17 @@ import (
 // A Need is something that a check requires of a target, besides tokens.
 type Need string
 
+// The needs of checks.
 const (
-	IssuerKey     Need = "the issuer's key, to make tokens with"
+	IssuerKey     Need = "the issuer's key, to sign tokens"
 	OwnServer     Need = "a server of its own, with its issuer's keys"
 	CanaryTool    Need = "a tool that shows when it has run"
 	HandleTools   Need = "a tool that hands out state, and one that takes it"
-	RoundsTool    Need = "a tool that asks back before it does its work"
+	RoundsTool    Need = "a tool that asks for input"
 	TaskTool      Need = "a tool that can be called as a task"
-	WhoamiTool    Need = "a tool that tells its caller who that is"
-	LocalOnly     Need = "to be for this machine only, and the machine's addresses in networks"
-	ForwardedView Need = "a view of what the server sends on"
+	WhoamiTool    Need = "a tool that names its caller"
+	LocalOnly     Need = "the machine's network addresses, where a local server must not listen"
+	ForwardedView Need = "a view of the requests that the server sends upstream"
 )
 
 // meets reports whether a target supplies something.
@@ -54,15 +55,15 @@ func (t *Target) meets(need Need) bool {
 // A Check is a rule for servers, with a func that tries it.
 type Check struct {
 	check.Rule
-	// Tokens are the kinds that a target has to supply for the check to be possible.
+	// Tokens are the kinds of tokens that the target has to supply.
 	Tokens []TokenKind
-	// Needs are what else a target has to supply.
+	// Needs are what the target has to supply besides tokens.
 	Needs []Need
 	// Run tries the rule.
 	Run func(ctx context.Context, p *Probe) error
 }
 
-// timeout bounds one check. The disruptive ones send thousands of requests.
+// timeout bounds one check. Disruptive checks send thousands of requests.
 func (c *Check) timeout() time.Duration {
 	if c.Disruptive {
 		return 2 * time.Minute
@@ -77,7 +78,7 @@ func (t *Target) lacking(c *Check) string {
 		return "a token of the kind: " + string(c.Tokens[i])
 	}
 	if c.Disruptive && t.Fragile {
-		return "a target that bears it"
+		return "a target that is not fragile"
 	}
 	unmet := func(need Need) bool { return !t.meets(need) }
 	if i := slices.IndexFunc(c.Needs, unmet); i >= 0 {
@@ -98,7 +99,8 @@ func (t Target) Bind(checks ...Check) []check.Bound {
 			Try: func(ctx context.Context, revision check.Revision) error {
 				p := newProbe(t, revision)
 				if t.HTTPClient == nil {
-					defer p.client.CloseIdleConnections() // the target's own may be at work for others
+					// The target's own client may have connections that others use.
+					defer p.client.CloseIdleConnections()
 				}
 				return current.Run(ctx, p)
 			},

@@ -15,56 +15,54 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// TestNoReportShowsACredential has a server repeat the token to a probe that did not send it.
-func TestNoReportShowsACredential(t *testing.T) {
+// TestReportsMaskCredentials has a server repeat the token to a probe that did not send it.
+func TestReportsMaskCredentials(t *testing.T) {
 	t.Parallel()
-	type pair struct{ sends, reports *bench.Probe }
-	for name, way := range map[string]func(context.Context, *bench.Probe) pair{
-		"the probe itself": func(_ context.Context, p *bench.Probe) pair { return pair{p, p} },
-		"a clone reports":  func(_ context.Context, p *bench.Probe) pair { return pair{p, p.Clone()} },
-		"a clone sends":    func(_ context.Context, p *bench.Probe) pair { return pair{p.Clone(), p} },
-		"two clones":       func(_ context.Context, p *bench.Probe) pair { return pair{p.Clone(), p.Clone().Clone()} },
-		"a probe of another revision": func(_ context.Context, p *bench.Probe) pair {
+	type pair struct{ sender, reporter *bench.Probe }
+	for _, test := range []struct {
+		name  string
+		probe func(context.Context, *bench.Probe) pair
+	}{
+		{"the probe itself", func(_ context.Context, p *bench.Probe) pair { return pair{p, p} }},
+		{"a clone reports", func(_ context.Context, p *bench.Probe) pair { return pair{p, p.Clone()} }},
+		{"a clone sends", func(_ context.Context, p *bench.Probe) pair { return pair{p.Clone(), p} }},
+		{"two clones", func(_ context.Context, p *bench.Probe) pair { return pair{p.Clone(), p.Clone().Clone()} }},
+		{"a probe of another revision", func(_ context.Context, p *bench.Probe) pair {
 			return pair{p, p.WithRevision(check.R20260728)}
-		},
-		"a probe with connections of its own": func(_ context.Context, p *bench.Probe) pair {
+		}},
+		{"a probe with its own connections", func(_ context.Context, p *bench.Probe) pair {
 			other, _ := p.WithOwnConnections()
 			return pair{p, other}
-		},
-		"a fixture": func(ctx context.Context, p *bench.Probe) pair {
+		}},
+		{"a fixture", func(ctx context.Context, p *bench.Probe) pair {
 			_, on, _ := p.Fixture(ctx)
 			return pair{on, p}
-		},
-		"a trial's clone": func(ctx context.Context, p *bench.Probe) pair {
+		}},
+		{"a trial's clone", func(ctx context.Context, p *bench.Probe) pair {
 			trial, _ := p.Trial(ctx)
 			return pair{p, trial.Clone()}
-		},
+		}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			target := start(t, func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("X-Echo", r.Header.Get("Authorization"))
-				serving(w, r)
+				serveGood(w, r)
 			})
 			target.Fixture = func(context.Context) (*bench.Fixture, error) {
 				return &bench.Fixture{Target: target, Close: func() {}}, nil
 			}
-			current := bench.Check{
-				Rule: check.Rule{
-					Level: check.Must,
-				},
-				Run: func(ctx context.Context, p *bench.Probe) error {
-					on := way(ctx, p)
-					token, err := on.sends.Token(ctx, bench.Good)
-					require.NoError(t, err)
-					_, err = on.sends.Send(ctx, bench.Request{Header: bench.Bearer(token)})
-					require.NoError(t, err)
-					longer := token + "-and-more"
-					_, err = on.sends.Send(ctx, bench.Request{Header: bench.Bearer(longer)})
-					require.NoError(t, err)
-					return on.reports.Mismatch("nothing", "the server said "+token+" and "+longer)
-				},
-			}
+			current := must(func(ctx context.Context, p *bench.Probe) error {
+				probes := test.probe(ctx, p)
+				token, err := probes.sender.Token(ctx, bench.Good)
+				require.NoError(t, err)
+				_, err = probes.sender.Send(ctx, bench.Request{Header: bench.Bearer(token)})
+				require.NoError(t, err)
+				longer := token + "-and-more"
+				_, err = probes.sender.Send(ctx, bench.Request{Header: bench.Bearer(longer)})
+				require.NoError(t, err)
+				return probes.reporter.Mismatch("nothing", "the server said "+token+" and "+longer)
+			})
 			result := bench.RunAt(t.Context(), current, target, check.R20251125)
 			require.Equal(t, check.Fail, result.Verdict, "%v", result.Err)
 			var mismatch *check.Mismatch
@@ -75,25 +73,19 @@ func TestNoReportShowsACredential(t *testing.T) {
 	}
 }
 
-// TestAnExchangeIsShownWithoutLaterCredentials has a server repeat a token before the check asks
-// for it.
-func TestAnExchangeIsShownWithoutLaterCredentials(t *testing.T) {
+// TestExchangeMasksLaterCredentials has a server repeat a token before the check asks for it.
+func TestExchangeMasksLaterCredentials(t *testing.T) {
 	t.Parallel()
 	target := start(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Guess", "secret-token-good")
 	})
-	current := bench.Check{
-		Rule: check.Rule{
-			Level: check.Must,
-		},
-		Run: func(ctx context.Context, p *bench.Probe) error {
-			_, err := p.Send(ctx, bench.Request{})
-			require.NoError(t, err)
-			_, err = p.Token(ctx, bench.Good)
-			require.NoError(t, err)
-			return p.Mismatch("nothing", "a guess")
-		},
-	}
+	current := must(func(ctx context.Context, p *bench.Probe) error {
+		_, err := p.Send(ctx, bench.Request{})
+		require.NoError(t, err)
+		_, err = p.Token(ctx, bench.Good)
+		require.NoError(t, err)
+		return p.Mismatch("nothing", "a guess")
+	})
 	result := bench.RunAt(t.Context(), current, target, check.R20251125)
 	var mismatch *check.Mismatch
 	require.ErrorAs(t, result.Err, &mismatch)
@@ -101,7 +93,7 @@ func TestAnExchangeIsShownWithoutLaterCredentials(t *testing.T) {
 	assert.NotContains(t, mismatch.Exchange, "secret-token")
 }
 
-func TestAClonesMessagesHaveIDsOfTheirOwn(t *testing.T) {
+func TestClonesShareMessageIDs(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	seen := map[string]int{}
@@ -122,19 +114,14 @@ func TestAClonesMessagesHaveIDsOfTheirOwn(t *testing.T) {
 			capable++
 		}
 	})
-	current := bench.Check{
-		Rule: check.Rule{
-			Level: check.Must,
-		},
-		Run: func(ctx context.Context, p *bench.Probe) error {
-			p.Capabilities = map[string]any{"elicitation": map[string]any{}}
-			for _, one := range []*bench.Probe{p, p.Clone(), p.Clone().Clone()} {
-				_, err := one.Send(ctx, one.Message("tools/list", nil))
-				require.NoError(t, err)
-			}
-			return nil
-		},
-	}
+	current := must(func(ctx context.Context, p *bench.Probe) error {
+		p.Capabilities = map[string]any{"elicitation": map[string]any{}}
+		for _, probe := range []*bench.Probe{p, p.Clone(), p.Clone().Clone()} {
+			_, err := probe.Send(ctx, probe.Message("tools/list", nil))
+			require.NoError(t, err)
+		}
+		return nil
+	})
 	result := bench.RunAt(t.Context(), current, target, check.R20260728)
 	require.Equal(t, check.Pass, result.Verdict, "%v", result.Err)
 	assert.Len(t, seen, 3, "%v", seen)

@@ -13,11 +13,11 @@ import (
 	"unicode/utf8"
 )
 
-// What is shown of an exchange is bounded, in bytes: the server under test chooses it.
+// A report shows a bounded part of an exchange, because the server under test chooses its length.
 const (
-	maxShown  = 300     // of one value
-	maxRecord = 8 << 10 // of one exchange
-	minSecret = 8       // shorter credentials are words such as a test's "x", which would black out half a report
+	maxShown  = 300     // bytes of one value
+	maxRecord = 8 << 10 // bytes of one exchange
+	minSecret = 8       // bytes; masking a shorter credential, such as a test's "x", would hide half a report
 )
 
 // secrets are the credentials that a probe or a clone of it has sent. No report shows them.
@@ -31,9 +31,9 @@ func newSecrets() *secrets { return &secrets{sent: map[string]bool{}} }
 func (s *secrets) add(credentials ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, one := range credentials {
-		if len(one) >= minSecret {
-			s.sent[one] = true
+	for _, credential := range credentials {
+		if len(credential) >= minSecret {
+			s.sent[credential] = true
 		}
 	}
 }
@@ -44,14 +44,14 @@ func (s *secrets) mask(value string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var found []string
-	for one := range s.sent {
-		if strings.Contains(value, one) {
-			found = append(found, one)
+	for credential := range s.sent {
+		if strings.Contains(value, credential) {
+			found = append(found, credential)
 		}
 	}
 	slices.SortFunc(found, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-	for _, one := range found {
-		value = strings.ReplaceAll(value, one, "…")
+	for _, credential := range found {
+		value = strings.ReplaceAll(value, credential, "…")
 	}
 	return value
 }
@@ -107,7 +107,8 @@ func (p *Probe) shown(value string) string {
 			text.WriteString("…")
 			break
 		}
-		if _, size := utf8.DecodeRuneInString(value[i:]); unicode.IsGraphic(r) && (r != utf8.RuneError || size > 1) {
+		_, size := utf8.DecodeRuneInString(value[i:])
+		if isValid := r != utf8.RuneError || size > 1; isValid && unicode.IsGraphic(r) {
 			text.WriteRune(r)
 			continue
 		}

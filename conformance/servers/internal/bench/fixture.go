@@ -8,30 +8,30 @@ import (
 	"mcpentra/conformance/check"
 )
 
-// A Fixture is a server that is started for one check, with an issuer whose key set and discovery
-// document are in the check's hands. What a check does to them would be felt by all others, and
-// what a server has fetched once it may not fetch again for minutes.
+// A Fixture is a server that is started for one check. The check controls its issuer's key set and
+// discovery document. On a shared server every other check would notice, and the server might not
+// fetch a document again for minutes.
 type Fixture struct {
-	// Target is the server. Its tokens are the issuer's.
+	// Target is the server. The issuer makes its tokens.
 	Target Target
-	// KeySet is the key set that the issuer publishes of itself (RFC 7517 section 5).
+	// KeySet returns the key set that the issuer publishes by itself (RFC 7517 section 5).
 	KeySet func() []byte
-	// ServeKeySet answers the server's requests for the key set from now on. Nil means the issuer's own
-	// document.
+	// ServeKeySet sets the handler of requests for the key set. Nil restores the issuer's own.
 	ServeKeySet func(http.Handler)
-	// KeySetFetches is how often the key set has been asked for.
+	// KeySetFetches returns how often the key set was requested.
 	KeySetFetches func() int
-	// Discovery is the discovery document that the issuer publishes of itself (OpenID Connect
-	// Discovery 1.0 section 3), and ServeDiscovery answers the server's requests for it from now on; nil
-	// means the issuer's own document. Both are nil where the server reads none.
-	Discovery      func() []byte
+	// Discovery returns the discovery document that the issuer publishes by itself (OpenID Connect
+	// Discovery 1.0 section 3). Nil means that the server reads none.
+	Discovery func() []byte
+	// ServeDiscovery sets the handler of requests for the discovery document. Passing nil restores
+	// the issuer's own. The field is nil if Discovery is.
 	ServeDiscovery func(http.Handler)
-	// ServeOthers answers from now on whatever the server asks of others than its issuer, by
-	// whichever scheme. The handler finds the address in the request's URL. It goes with ServeDiscovery.
+	// ServeOthers sets the handler of all requests of the server to hosts except its issuer, with
+	// any scheme. The address is in the request's URL. The field is nil if Discovery is.
 	ServeOthers func(http.Handler)
-	// Advance lets time pass for the server and its issuer. Nil means that it cannot be done.
+	// Advance advances the clock of the server and its issuer. Nil means that their clock is fixed.
 	Advance func(time.Duration)
-	// Close ends both.
+	// Close stops the server and its issuer.
 	Close func()
 }
 
@@ -39,14 +39,14 @@ type Fixture struct {
 // credentials of both. The caller closes the fixture. An error means that the check cannot be done.
 func (p *Probe) Fixture(ctx context.Context) (*Fixture, *Probe, error) {
 	if p.target.Fixture == nil {
-		return nil, nil, &check.CannotJudge{Reason: "no server can be started with an issuer's keys in hand"}
+		return nil, nil, &check.CannotJudge{Reason: "the target starts no fixture"}
 	}
 	fixture, err := p.target.Fixture(ctx)
 	if err != nil {
-		return nil, nil, &check.CannotJudge{Reason: "no server can be started", Err: err}
+		return nil, nil, &check.CannotJudge{Reason: "the fixture does not start", Err: err}
 	}
 	on := newProbe(fixture.Target, p.Revision)
-	on.secrets = p.secrets // the check may report of either
+	on.secrets = p.secrets
 	return fixture, on, nil
 }
 
@@ -60,13 +60,14 @@ func (p *Probe) WithRevision(revision check.Revision) *Probe {
 // WithOwnConnections returns a clone with its own connections, and a func that closes them. A
 // target whose client does not use net/http's transport shares its connections.
 func (p *Probe) WithOwnConnections() (probe *Probe, closeIt func()) {
-	other := p.Clone()
+	clone := p.Clone()
 	shared, ok := p.client.Transport.(*http.Transport)
 	if !ok {
-		return other, func() {}
+		return clone, func() {}
 	}
-	client, transport := *p.client, shared.Clone()
+	transport := shared.Clone()
+	client := *p.client
 	client.Transport = transport
-	other.client = &client
-	return other, transport.CloseIdleConnections
+	clone.client = &client
+	return clone, transport.CloseIdleConnections
 }

@@ -18,25 +18,30 @@ func (p *Probe) HTTP2(ctx context.Context) (probe *Probe, closeIt func(), err er
 		DialContext:            loopback.Dial,
 		MaxResponseHeaderBytes: maxHeader,
 		Protocols:              &http.Protocols{},
+		TLSClientConfig:        p.tlsConfig(nil),
 	}
 	transport.Protocols.SetHTTP2(true)
 	transport.Protocols.SetUnencryptedHTTP2(true)
-	if own, ok := p.client.Transport.(*http.Transport); ok && own.TLSClientConfig != nil {
-		transport.TLSClientConfig = own.TLSClientConfig.Clone()
-		transport.TLSClientConfig.NextProtos = nil // the transport's affair
-	} else {
-		transport.TLSClientConfig = &tls.Config{}
-	}
 	client := *p.client
 	client.Transport = transport
-	over := p.Clone()
-	over.client = &client
-	if _, err := over.Send(ctx, Request{}); err != nil {
+	clone := p.Clone()
+	clone.client = &client
+	if _, err := clone.Send(ctx, Request{}); err != nil {
 		transport.CloseIdleConnections()
 		if ended := ctx.Err(); ended != nil {
 			return nil, nil, &check.CannotJudge{Reason: "the run was ended", Err: ended}
 		}
 		return nil, nil, &check.NotApplicable{Reason: fmt.Sprintf("the server does not speak HTTP/2 (%v)", err)}
 	}
-	return over, transport.CloseIdleConnections, nil
+	return clone, transport.CloseIdleConnections, nil
+}
+
+// tlsConfig returns the TLS configuration of the target's client with other protocols.
+func (p *Probe) tlsConfig(protocols []string) *tls.Config {
+	config := &tls.Config{}
+	if own, ok := p.client.Transport.(*http.Transport); ok && own.TLSClientConfig != nil {
+		config = own.TLSClientConfig.Clone()
+	}
+	config.NextProtos = protocols
+	return config
 }

@@ -53,7 +53,7 @@ func (p *Probe) message(id int, method string, params map[string]any) Request {
 	}
 	body, err := json.Marshal(fields)
 	if err != nil {
-		panic(err) // our own maps
+		panic(err) // the maps hold only JSON values
 	}
 	return Request{Header: header, Body: body}
 }
@@ -94,11 +94,11 @@ func (p *Probe) Open(ctx context.Context, token string) (*Session, error) {
 			Reason: fmt.Sprintf("the control failed: with a good token the server answers %d", answer.Status),
 		}
 	}
-	session := &Session{Token: token, probe: p, ID: answer.Header.Get("Mcp-Session-Id")}
+	session := &Session{Token: token, probe: p}
 	if p.Revision == check.R20260728 {
-		session.ID = "" // there is no such thing
-		return session, nil
+		return session, nil // the revision has no sessions
 	}
+	session.ID = answer.Header.Get("Mcp-Session-Id")
 	request := session.on(p.Notification("notifications/initialized"))
 	request.Header.Set("Authorization", "Bearer "+token)
 	_, err = p.Send(ctx, request)

@@ -20,19 +20,23 @@ import (
 // concurrent use.
 type Mint func(ctx context.Context, edits Edits) (string, error)
 
-// Edits are what a token differs in from a good one. They are applied from top to bottom.
+// Edits are the differences between a token and a good one. They are applied from top to bottom.
 type Edits struct {
-	// Algorithm signs in place of the issuer's: RS256, PS384, ES256, EdDSA, HS512 and so on, or
-	// none. It stands in the header too, unless Header puts another there.
+	// Algorithm replaces the issuer's: RS256, PS384, ES256, EdDSA, HS512 and so on, or none. It
+	// also goes into the header, unless Header changes it there.
 	Algorithm string
-	// Key signs in place of the issuer's: a crypto.Signer, or for HS256 and its like the bytes of
-	// the secret.
+	// Key replaces the issuer's: a crypto.Signer, or the bytes of the secret for HS256, HS384 and
+	// HS512.
 	Key any
-	// Header and Claims change the members. Numbers are json.Number.
-	Header, Claims func(members map[string]any)
-	// HeaderText and ClaimsText change the JSON text before it is encoded and signed: members
-	// twice, bytes that are no JSON.
-	HeaderText, ClaimsText func(text []byte) []byte
+	// Header changes the members of the header. Numbers are json.Number.
+	Header func(members map[string]any)
+	// Claims changes the claims. Numbers are json.Number.
+	Claims func(members map[string]any)
+	// HeaderText changes the JSON text of the header before it is encoded and signed. It can repeat
+	// members or break the syntax.
+	HeaderText func(text []byte) []byte
+	// ClaimsText changes the JSON text of the claims before it is encoded and signed.
+	ClaimsText func(text []byte) []byte
 	// Encoded changes the encoded header and claims, with the dot between them, before they are
 	// signed.
 	Encoded func(input string) string
@@ -102,7 +106,7 @@ func readMembers(part string) (map[string]any, error) {
 	}
 	members := map[string]any{}
 	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber() // or 1700000000 comes back as 1.7e+09
+	decoder.UseNumber() // a float64 would be written as 1.7e+09
 	return members, decoder.Decode(&members)
 }
 

@@ -23,8 +23,8 @@ import (
 
 const goodClaims = `{"aud":"us","exp":1700000000,"iss":"them"}`
 
-// issuer signs one good token with a key, and reminted is a Mint of it.
-func reminted(t *testing.T) (*ecdsa.PrivateKey, bench.Mint) {
+// newMint signs a good token with a new key. It returns the key, and a Mint that edits the token.
+func newMint(t *testing.T) (*ecdsa.PrivateKey, bench.Mint) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -40,8 +40,8 @@ func reminted(t *testing.T) (*ecdsa.PrivateKey, bench.Mint) {
 	return key, bench.Remint(key, func(context.Context) (string, error) { return good, nil })
 }
 
-// verified is what a library that has nothing to do with ours reads of a token.
-func verified(t *testing.T, token string, algorithm jose.SignatureAlgorithm, key any) string {
+// verify returns the claims of a token, as another library verifies and reads them.
+func verify(t *testing.T, token string, algorithm jose.SignatureAlgorithm, key any) string {
 	t.Helper()
 	parsed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{algorithm})
 	require.NoError(t, err)
@@ -52,54 +52,59 @@ func verified(t *testing.T, token string, algorithm jose.SignatureAlgorithm, key
 
 func TestRemintWithoutEditsIsGood(t *testing.T) {
 	t.Parallel()
-	key, mint := reminted(t)
+	key, mint := newMint(t)
 	token, err := mint(t.Context(), bench.Edits{})
 	require.NoError(t, err)
-	assert.JSONEq(t, goodClaims, verified(t, token, jose.ES256, &key.PublicKey))
-	assert.Contains(t, verified(t, token, jose.ES256, &key.PublicKey), "1700000000", "a number stays as it is written")
+	assert.JSONEq(t, goodClaims, verify(t, token, jose.ES256, &key.PublicKey))
+	assert.Contains(t, verify(t, token, jose.ES256, &key.PublicKey), "1700000000", "a number stays as it is written")
 }
 
 func TestRemintSignsWithEveryAlgorithm(t *testing.T) {
 	t.Parallel()
-	_, mint := reminted(t)
-	weak, err := rsa.GenerateKey(rand.Reader, 2048)
+	_, mint := newMint(t)
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
 	secret := []byte(strings.Repeat("s", 64))
-	tries := map[jose.SignatureAlgorithm][2]any{jose.EdDSA: {private, public}}
-	for _, algorithm := range []jose.SignatureAlgorithm{
-		jose.RS256,
-		jose.RS384,
-		jose.RS512,
-		jose.PS256,
-		jose.PS384,
-		jose.PS512,
+	for _, test := range []struct {
+		algorithm       jose.SignatureAlgorithm
+		signs, verifies any
+	}{
+		{jose.RS256, rsaKey, &rsaKey.PublicKey},
+		{jose.RS384, rsaKey, &rsaKey.PublicKey},
+		{jose.RS512, rsaKey, &rsaKey.PublicKey},
+		{jose.PS256, rsaKey, &rsaKey.PublicKey},
+		{jose.PS384, rsaKey, &rsaKey.PublicKey},
+		{jose.PS512, rsaKey, &rsaKey.PublicKey},
+		{jose.HS256, secret, secret},
+		{jose.HS384, secret, secret},
+		{jose.HS512, secret, secret},
+		{jose.EdDSA, private, public},
 	} {
-		tries[algorithm] = [2]any{weak, &weak.PublicKey}
+		token, err := mint(t.Context(), bench.Edits{Algorithm: string(test.algorithm), Key: test.signs})
+		require.NoError(t, err, test.algorithm)
+		assert.JSONEq(t, goodClaims, verify(t, token, test.algorithm, test.verifies), test.algorithm)
 	}
-	for _, algorithm := range []jose.SignatureAlgorithm{jose.HS256, jose.HS384, jose.HS512} {
-		tries[algorithm] = [2]any{secret, secret}
-	}
-	for algorithm, curve := range map[jose.SignatureAlgorithm]elliptic.Curve{
-		jose.ES256: elliptic.P256(),
-		jose.ES384: elliptic.P384(),
-		jose.ES512: elliptic.P521(),
+	for _, test := range []struct {
+		algorithm jose.SignatureAlgorithm
+		curve     elliptic.Curve
+	}{
+		{jose.ES256, elliptic.P256()},
+		{jose.ES384, elliptic.P384()},
+		{jose.ES512, elliptic.P521()},
 	} {
-		key, err := ecdsa.GenerateKey(curve, rand.Reader)
+		key, err := ecdsa.GenerateKey(test.curve, rand.Reader)
 		require.NoError(t, err)
-		tries[algorithm] = [2]any{key, &key.PublicKey}
-	}
-	for algorithm, keys := range tries {
-		token, err := mint(t.Context(), bench.Edits{Algorithm: string(algorithm), Key: keys[0]})
-		require.NoError(t, err, algorithm)
-		assert.JSONEq(t, goodClaims, verified(t, token, algorithm, keys[1]), algorithm)
+		token, err := mint(t.Context(), bench.Edits{Algorithm: string(test.algorithm), Key: key})
+		require.NoError(t, err, test.algorithm)
+		assert.JSONEq(t, goodClaims, verify(t, token, test.algorithm, &key.PublicKey), test.algorithm)
 	}
 }
 
 func TestRemintEdits(t *testing.T) {
 	t.Parallel()
-	key, mint := reminted(t)
+	key, mint := newMint(t)
 	token, err := mint(t.Context(), bench.Edits{
 		Header:     func(h map[string]any) { h["kid"] = "k" },
 		HeaderText: func(text []byte) []byte { return append([]byte{'\n'}, text...) },
@@ -107,7 +112,7 @@ func TestRemintEdits(t *testing.T) {
 		ClaimsText: func(text []byte) []byte { return append(text, '\n') },
 	})
 	require.NoError(t, err)
-	assert.Equal(t, "{\"aud\":\"us\",\"iss\":\"them\"}\n", verified(t, token, jose.ES256, &key.PublicKey))
+	assert.Equal(t, "{\"aud\":\"us\",\"iss\":\"them\"}\n", verify(t, token, jose.ES256, &key.PublicKey))
 	header, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[0])
 	require.NoError(t, err)
 	assert.Equal(t, "\n{\"alg\":\"ES256\",\"kid\":\"k\",\"typ\":\"at+jwt\"}", string(header))
@@ -121,37 +126,41 @@ func TestRemintEdits(t *testing.T) {
 	assert.True(t, strings.HasSuffix(token, "."))
 }
 
-func TestRemintRefusesWhatItCannotDo(t *testing.T) {
+func TestRemintRefuses(t *testing.T) {
 	t.Parallel()
-	key, mint := reminted(t)
-	for algorithm, other := range map[string]any{
-		"ES999": nil,
-		"RS256": nil,
-		"HS256": nil,
-		"XX256": nil,
-		"":      "a text",
-		"EdDSA": nil,
+	key, mint := newMint(t)
+	for _, test := range []struct {
+		algorithm string
+		key       any
+	}{
+		{"ES999", nil},
+		{"RS256", nil},
+		{"HS256", nil},
+		{"XX256", nil},
+		{"EdDSA", nil},
+		{"", "a text"},
 	} {
-		_, err := mint(t.Context(), bench.Edits{Algorithm: algorithm, Key: other})
-		assert.ErrorContains(t, err, "remint: ", algorithm)
+		_, err := mint(t.Context(), bench.Edits{Algorithm: test.algorithm, Key: test.key})
+		assert.ErrorContains(t, err, "remint: ", test.algorithm)
 	}
-	for token, supplyErr := range map[string]error{
-		"opaque":   nil,
-		"a.b.c":    nil,
-		"e30.b%.c": nil,
-		"":         errors.New("the vault is shut"),
+	for _, test := range []struct {
+		token string
+		err   error
+	}{
+		{"opaque", nil},
+		{"a.b.c", nil},
+		{"e30.b%.c", nil},
+		{"", errors.New("the vault is shut")},
 	} {
-		_, err := bench.Remint(
-			key,
-			func(context.Context) (string, error) { return token, supplyErr },
-		)(t.Context(), bench.Edits{})
-		assert.Error(t, err, token)
+		supply := func(context.Context) (string, error) { return test.token, test.err }
+		_, err := bench.Remint(key, supply)(t.Context(), bench.Edits{})
+		assert.Error(t, err, test.token)
 	}
 }
 
-func TestEncodedPartsAreSignedAsTheyAre(t *testing.T) {
+func TestRemintSignsEncodedParts(t *testing.T) {
 	t.Parallel()
-	key, mint := reminted(t)
+	key, mint := newMint(t)
 	token, err := mint(t.Context(), bench.Edits{Encoded: func(input string) string { return input + "==" }})
 	require.NoError(t, err)
 	input := token[:strings.LastIndexByte(token, '.')]
@@ -159,13 +168,7 @@ func TestEncodedPartsAreSignedAsTheyAre(t *testing.T) {
 	signature, err := base64.RawURLEncoding.DecodeString(token[len(input)+1:])
 	require.NoError(t, err)
 	digest := sha256.Sum256([]byte(input))
-	assert.True(
-		t,
-		ecdsa.Verify(
-			&key.PublicKey,
-			digest[:],
-			new(big.Int).SetBytes(signature[:32]),
-			new(big.Int).SetBytes(signature[32:]),
-		),
-	)
+	r := new(big.Int).SetBytes(signature[:32])
+	s := new(big.Int).SetBytes(signature[32:])
+	assert.True(t, ecdsa.Verify(&key.PublicKey, digest[:], r, s))
 }

@@ -17,7 +17,7 @@ import (
 	"mcpentra/conformance/check"
 )
 
-// maxAnswer bounds what is read of an answer in bytes.
+// maxAnswer bounds the part of an answer that is read, in bytes.
 const maxAnswer = 4 << 20
 
 var errTooLong = fmt.Errorf("it has more than %d bytes", maxAnswer)
@@ -25,14 +25,14 @@ var errTooLong = fmt.Errorf("it has more than %d bytes", maxAnswer)
 // A Probe sends requests to one target at one revision, and records the last exchange for reports.
 type Probe struct {
 	Revision check.Revision
-	// Capabilities are what a client of 2026-07-28 says that it can. Nil means nothing.
+	// Capabilities are the client capabilities in requests of 2026-07-28. Nil means none.
 	Capabilities map[string]any
 
 	target Target
 	client *http.Client
-	last   func() string // the last exchange, as a report shows it
+	last   func() string // describes the last exchange for a report
 
-	// What a clone shares with its original.
+	// Clones share these with their original.
 	ids     *atomic.Int64 // of messages
 	secrets *secrets
 }
@@ -82,10 +82,10 @@ type Request struct {
 	Method string // empty means POST
 	URL    string // empty means the MCP endpoint
 	Query  url.Values
-	Header http.Header // added to the revision's own
-	Host   string      // empty means that of the URL
-	Body   []byte      // nil with POST to the endpoint means the first request of the revision
-	// Unsized does not say how long the body is: it comes in chunks, or in frames.
+	Header http.Header // added to the headers of the revision
+	Host   string      // empty means the host of the URL
+	Body   []byte      // nil in a POST means the first message of the revision
+	// Unsized omits the length of the body, so that it is sent in chunks or frames.
 	Unsized bool
 
 	marker string // of the canary
@@ -113,12 +113,12 @@ func (p *Probe) Send(ctx context.Context, request Request) (*Answer, error) {
 		return nil, &check.CannotJudge{Reason: "the server gives no answer", Err: err}
 	}
 	defer response.Body.Close()
-	answer := &Answer{Status: response.StatusCode, Header: response.Header}
-	if answer.Body, err = readAnswer(response); err != nil {
+	body, err := readAnswer(response)
+	if err != nil {
 		return nil, &check.CannotJudge{Reason: "the answer cannot be read to its end", Err: err}
 	}
 	p.last = func() string { return p.record(sent, response) }
-	return answer, nil
+	return &Answer{Status: response.StatusCode, Header: response.Header, Body: body}, nil
 }
 
 // Stream sends a request and returns the events of its answer as they come, or nil if the answer is
@@ -136,12 +136,15 @@ func (p *Probe) Stream(ctx context.Context, request Request) (io.ReadCloser, err
 		return nil, &check.CannotJudge{Reason: "the server gives no answer", Err: err}
 	}
 	p.last = func() string { return p.record(sent, response) }
-	if response.StatusCode != http.StatusOK ||
-		!strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
+	if response.StatusCode != http.StatusOK || !isEventStream(response) {
 		_ = response.Body.Close()
 		return nil, nil
 	}
 	return response.Body, nil
+}
+
+func isEventStream(response *http.Response) bool {
+	return strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream")
 }
 
 // prepare makes the HTTP request.
@@ -156,8 +159,8 @@ func (p *Probe) prepare(ctx context.Context, request Request) (*http.Request, er
 	if len(request.Query) > 0 {
 		address += "?" + request.Query.Encode()
 	}
-	// The empty key is not sent. It lets the client send once more on a fresh connection when the
-	// server closes an idle one at the same moment.
+	// net/http does not send a header without values. This one lets it retry on a new connection
+	// when the server closes an idle one at the same moment.
 	header := http.Header{"Accept": {"application/json, text/event-stream"}, "Idempotency-Key": {}}
 	if request.Method == http.MethodPost && request.Body == nil {
 		first := p.first()
@@ -169,7 +172,7 @@ func (p *Probe) prepare(ctx context.Context, request Request) (*http.Request, er
 	maps.Copy(header, request.Header)
 	sent, err := http.NewRequestWithContext(ctx, request.Method, address, bytes.NewReader(request.Body))
 	if err != nil {
-		return nil, &check.CannotJudge{Reason: "the request cannot be made", Err: err}
+		return nil, &check.CannotJudge{Reason: "the request is malformed", Err: err}
 	}
 	sent.Header = header
 	if request.Unsized {
@@ -182,13 +185,17 @@ func (p *Probe) prepare(ctx context.Context, request Request) (*http.Request, er
 // readAnswer reads a body. An event stream may never end, so it reads up to the event with the
 // response. It reads nothing of the stream that answers a GET, because that stream may stay silent.
 func readAnswer(response *http.Response) ([]byte, error) {
-	if !strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
-		body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-		if err == nil && len(body) > maxAnswer {
-			return nil, errTooLong
-		}
-		return body, err
+	if isEventStream(response) {
+		return readResponseEvent(response)
 	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err == nil && len(body) > maxAnswer {
+		return nil, errTooLong
+	}
+	return body, err
+}
+
+func readResponseEvent(response *http.Response) ([]byte, error) {
 	if response.Request.Method == http.MethodGet {
 		return nil, nil
 	}
@@ -196,9 +203,8 @@ func readAnswer(response *http.Response) ([]byte, error) {
 	lines := bufio.NewScanner(limited)
 	lines.Buffer(nil, maxAnswer)
 	for lines.Scan() {
-		data, found := strings.CutPrefix(lines.Text(), "data:")
-		var message struct{ Result, Error json.RawMessage }
-		if found && json.Unmarshal([]byte(data), &message) == nil && (message.Result != nil || message.Error != nil) {
+		data, isData := strings.CutPrefix(lines.Text(), "data:")
+		if isData && isResponse(data) {
 			return []byte(data), nil
 		}
 	}
@@ -206,6 +212,13 @@ func readAnswer(response *http.Response) ([]byte, error) {
 		return nil, errTooLong
 	}
 	return nil, lines.Err()
+}
+
+// isResponse reports whether a text is a JSON-RPC response.
+func isResponse(text string) bool {
+	var message struct{ Result, Error json.RawMessage }
+	err := json.Unmarshal([]byte(text), &message)
+	return err == nil && (message.Result != nil || message.Error != nil)
 }
 
 // Mismatch returns an error that says that the last answer breaks the rule.
@@ -235,7 +248,8 @@ func (p *Probe) exchange() string {
 // Control shows that a good request succeeds, so that a refusal afterwards means something. It
 // returns the good token.
 func (p *Probe) Control(ctx context.Context) (token string, err error) {
-	if token, err = p.Token(ctx, Good); err != nil {
+	token, err = p.Token(ctx, Good)
+	if err != nil {
 		return "", err
 	}
 	answer, err := p.Send(ctx, Request{Header: Bearer(token)})
@@ -273,22 +287,24 @@ func (a *Answer) Succeeded() bool {
 	var message struct {
 		Result json.RawMessage `json:"result"`
 	}
-	return a.Status == http.StatusOK && json.Unmarshal(a.Body, &message) == nil && len(message.Result) > 0 &&
-		string(message.Result) != "null"
+	if err := json.Unmarshal(a.Body, &message); err != nil || a.Status != http.StatusOK {
+		return false
+	}
+	return len(message.Result) > 0 && string(message.Result) != "null"
 }
 
 // RefusesRevision reports whether an answer says that the server does not speak the revision: error
 // -32022 of MCP 2026-07-28, or any error for the first message of that revision.
 func (p *Probe) RefusesRevision(answer *Answer) bool {
 	if answer.Status == http.StatusUnauthorized || answer.Status == http.StatusForbidden {
-		return false // A refusal, whatever its body says: it is about who asks.
+		return false // the server refuses the caller, whatever the body says
 	}
 	var message struct {
 		Error *struct {
 			Code int `json:"code"`
 		} `json:"error"`
 	}
-	if json.Unmarshal(answer.Body, &message) != nil || message.Error == nil {
+	if err := json.Unmarshal(answer.Body, &message); err != nil || message.Error == nil {
 		return p.Revision == check.R20260728 && answer.Status == http.StatusBadRequest
 	}
 	return message.Error.Code == -32022 || p.Revision == check.R20260728
@@ -296,10 +312,8 @@ func (p *Probe) RefusesRevision(answer *Answer) bool {
 
 // JSON fetches a document and decodes it into a value. It also returns the answer.
 func (p *Probe) JSON(ctx context.Context, address string, into any) (*Answer, error) {
-	answer, err := p.Send(
-		ctx,
-		Request{Method: http.MethodGet, URL: address, Header: http.Header{"Accept": {"application/json"}}},
-	)
+	header := http.Header{"Accept": {"application/json"}}
+	answer, err := p.Send(ctx, Request{Method: http.MethodGet, URL: address, Header: header})
 	if err != nil {
 		return nil, err
 	}
@@ -312,7 +326,7 @@ func (p *Probe) JSON(ctx context.Context, address string, into any) (*Answer, er
 	return answer, nil
 }
 
-// maxPatience leaves a check time to say what it found.
+// maxPatience is shorter than the time of a check, so that the check can report what it found.
 const maxPatience = 20 * time.Second
 
 // Patience returns how long a check waits for something to end.

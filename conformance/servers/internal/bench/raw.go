@@ -19,15 +19,14 @@ import (
 	"mcpentra/conformance/loopback"
 )
 
-// How long a connection may stay silent: before the first answer, before it is clear that there is
-// no other, and after we have said that we are done.
+// How long a connection may stay silent before Raw gives up.
 const (
-	rawPatience = 5 * time.Second
-	rawAnother  = 200 * time.Millisecond
-	rawGoodbye  = 2 * time.Second
+	firstAnswer  = 5 * time.Second        // before the first answer
+	nextAnswer   = 200 * time.Millisecond // before another answer
+	closeTimeout = 2 * time.Second        // after our side is closed
 )
 
-// A Conversation is what came back on one connection.
+// A Conversation is the server's side of one connection.
 type Conversation struct {
 	Answers []*Answer
 	// Interim are the statuses 1xx that came before an answer.
@@ -41,14 +40,15 @@ type Conversation struct {
 func (p *Probe) Wire(request Request, lines ...string) []byte {
 	sent, err := p.prepare(context.Background(), request)
 	if err != nil {
-		return nil // and nobody answers
+		return nil // the server will not answer an empty request
 	}
-	body, _ := io.ReadAll(sent.Body) // of bytes in memory
+	body, _ := io.ReadAll(sent.Body) // from memory
 	var text bytes.Buffer
 	fmt.Fprintf(&text, "%s %s HTTP/1.1\r\nHost: %s\r\n", sent.Method, sent.URL.RequestURI(), hostOf(sent))
 	_ = sent.Header.Write(&text)
 	joined := strings.ToLower(strings.Join(lines, "\n"))
-	if !strings.Contains(joined, "content-length") && !strings.Contains(joined, "transfer-encoding") && len(body) > 0 {
+	hasLength := strings.Contains(joined, "content-length") || strings.Contains(joined, "transfer-encoding")
+	if !hasLength && len(body) > 0 {
 		fmt.Fprintf(&text, "Content-Length: %d\r\n", len(body))
 	}
 	if !strings.Contains(joined, "connection:") {
@@ -73,7 +73,7 @@ func hostOf(request *http.Request) string {
 func (p *Probe) Dial(ctx context.Context) (net.Conn, error) {
 	address, err := url.Parse(p.target.URL)
 	if err != nil {
-		return nil, &check.CannotJudge{Reason: "the endpoint's URL", Err: err}
+		return nil, &check.CannotJudge{Reason: "the endpoint's URL is malformed", Err: err}
 	}
 	port := address.Port()
 	if port == "" {
@@ -82,12 +82,8 @@ func (p *Probe) Dial(ctx context.Context) (net.Conn, error) {
 	host := net.JoinHostPort(address.Hostname(), port)
 	var connection net.Conn
 	if address.Scheme == "https" {
-		config := &tls.Config{}
-		if transport, ok := p.client.Transport.(*http.Transport); ok && transport.TLSClientConfig != nil {
-			config = transport.TLSClientConfig.Clone()
-		}
-		config.NextProtos = []string{"http/1.1"}
-		connection, err = (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", host)
+		dialer := &tls.Dialer{Config: p.tlsConfig([]string{"http/1.1"})}
+		connection, err = dialer.DialContext(ctx, "tcp", host)
 	} else {
 		connection, err = loopback.Dial(ctx, "tcp", host)
 	}
@@ -109,25 +105,26 @@ func (p *Probe) Raw(ctx context.Context, text []byte) (*Conversation, error) {
 	stop := context.AfterFunc(ctx, func() { _ = connection.Close() })
 	defer stop()
 	p.last = func() string { return p.rawRecord(text) }
-	_ = connection.SetDeadline(time.Now().Add(rawPatience))
-	// The server may answer and close before it has read everything; that is not an error.
+	_ = connection.SetDeadline(time.Now().Add(firstAnswer))
+	// The server may answer and close before it has read everything, so an error here means
+	// nothing.
 	_, _ = connection.Write(text)
 	conversation := &Conversation{}
 	reader := bufio.NewReader(io.LimitReader(connection, maxAnswer))
-	done := false
+	weClosed := false
 	for {
 		_, err := reader.Peek(1)
-		if half, can := connection.(interface{ CloseWrite() error }); can && !done && len(conversation.Answers) > 0 &&
-			errors.Is(err, os.ErrDeadlineExceeded) {
+		isSilent := len(conversation.Answers) > 0 && errors.Is(err, os.ErrDeadlineExceeded)
+		if half, can := connection.(interface{ CloseWrite() error }); can && isSilent && !weClosed {
 			// A server that waits for the next request closes the connection now.
-			done = true
+			weClosed = true
 			_ = half.CloseWrite()
-			_ = connection.SetReadDeadline(time.Now().Add(rawGoodbye))
+			_ = connection.SetReadDeadline(time.Now().Add(closeTimeout))
 			continue
 		}
 		response, err := http.ReadResponse(reader, nil)
 		if err != nil {
-			conversation.Closed = !done && !errors.Is(err, os.ErrDeadlineExceeded)
+			conversation.Closed = !weClosed && !errors.Is(err, os.ErrDeadlineExceeded)
 			return conversation, ctx.Err()
 		}
 		answer := &Answer{Status: response.StatusCode, Header: response.Header}
@@ -140,11 +137,11 @@ func (p *Probe) Raw(ctx context.Context, text []byte) (*Conversation, error) {
 		}
 		conversation.Answers = append(conversation.Answers, answer)
 		if err != nil {
-			conversation.Closed = !done && !errors.Is(err, os.ErrDeadlineExceeded)
+			conversation.Closed = !weClosed && !errors.Is(err, os.ErrDeadlineExceeded)
 			return conversation, ctx.Err()
 		}
-		if !done {
-			_ = connection.SetReadDeadline(time.Now().Add(rawAnother))
+		if !weClosed {
+			_ = connection.SetReadDeadline(time.Now().Add(nextAnswer))
 		}
 	}
 }

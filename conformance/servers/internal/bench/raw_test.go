@@ -16,28 +16,25 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// speak runs a check that says something raw, and returns what came back.
-func speak(t *testing.T, target bench.Target, text func(p *bench.Probe) []byte) (*bench.Conversation, check.Result) {
+// sendRaw sends bytes, and returns the server's side of the connection.
+func sendRaw(t *testing.T, target bench.Target, text func(p *bench.Probe) []byte) (*bench.Conversation, check.Result) {
 	t.Helper()
 	var conversation *bench.Conversation
-	result := bench.RunAt(t.Context(), bench.Check{
-		Rule: check.Rule{
-			Level: check.Must,
-		},
-		Run: func(ctx context.Context, p *bench.Probe) (err error) {
-			if _, err := p.Token(ctx, bench.Good); err != nil {
-				return err
-			}
-			if conversation, err = p.Raw(ctx, text(p)); err != nil {
-				return err
-			}
-			return p.Mismatch("this", "that")
-		},
-	}, target, check.R20251125)
+	result := bench.RunAt(t.Context(), must(func(ctx context.Context, p *bench.Probe) error {
+		if _, err := p.Token(ctx, bench.Good); err != nil {
+			return err
+		}
+		var err error
+		conversation, err = p.Raw(ctx, text(p))
+		if err != nil {
+			return err
+		}
+		return p.Mismatch("this", "that")
+	}), target, check.R20251125)
 	return conversation, result
 }
 
-func TestRawSendsWhatNoClientWould(t *testing.T) {
+func TestRawSendsAnyBytes(t *testing.T) {
 	t.Parallel()
 	for _, newServer := range []func(http.Handler) *httptest.Server{httptest.NewServer, httptest.NewTLSServer} {
 		lines := make(chan []string, 2)
@@ -49,7 +46,7 @@ func TestRawSendsWhatNoClientWould(t *testing.T) {
 		}))
 		t.Cleanup(server.Close)
 		target := bench.Target{URL: server.URL + "/mcp", HTTPClient: server.Client(), Tokens: tokens(bench.Good)}
-		conversation, result := speak(t, target, func(p *bench.Probe) []byte {
+		conversation, result := sendRaw(t, target, func(p *bench.Probe) []byte {
 			return p.Wire(bench.Request{}, "Authorization: Bearer secret-token-good", "Authorization: Bearer other")
 		})
 		require.Len(t, conversation.Answers, 1, "%v", result.Err)
@@ -64,31 +61,31 @@ func TestRawSendsWhatNoClientWould(t *testing.T) {
 	}
 }
 
-// TestRawReadsEveryAnswer holds it to count them: a smuggled request shows as a second one.
+// TestRawReadsEveryAnswer counts answers, because a smuggled request shows as a second one.
 func TestRawReadsEveryAnswer(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
+	const (
+		no       = "HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n"
+		ok       = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+		cut      = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi"
+		goOn     = "HTTP/1.1 100 Continue\r\n\r\n"
+		greeting = "hello\r\n"
+	)
+	for _, test := range []struct {
+		name    string
 		answers string
-		keep    bool
+		keep    bool // the connection stays open
 		want    []int
 	}{
-		"nothing": {"", false, nil},
-		"no HTTP": {"hello\r\n", false, nil},
-		"one":     {"HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n", false, []int{400}},
-		"two": {
-			"HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
-			false,
-			[]int{400, 200},
-		},
-		"one after an interim one": {
-			"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-			false,
-			[]int{200},
-		},
-		"one that is cut short": {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", false, []int{200}},
-		"one, and then silence": {"HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n", true, []int{400}},
+		{"nothing", "", false, nil},
+		{"no HTTP", greeting, false, nil},
+		{"one", no, false, []int{400}},
+		{"two", no + ok, false, []int{400, 200}},
+		{"one after an interim one", goOn + ok, false, []int{200}},
+		{"one that is cut short", cut, false, []int{200}},
+		{"one, and then silence", no, true, []int{400}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
 			require.NoError(t, err)
@@ -106,17 +103,15 @@ func TestRawReadsEveryAnswer(t *testing.T) {
 				_ = connection.Close()
 			}()
 			target := bench.Target{URL: "http://" + listener.Addr().String() + "/mcp", Tokens: tokens(bench.Good)}
-			conversation, result := speak(
-				t,
-				target,
-				func(*bench.Probe) []byte { return []byte("GET /mcp HTTP/1.1\r\nHost: x\r\n\r\n") },
-			)
+			conversation, result := sendRaw(t, target, func(*bench.Probe) []byte {
+				return []byte("GET /mcp HTTP/1.1\r\nHost: x\r\n\r\n")
+			})
 			require.NotNil(t, conversation, "%v", result.Err)
-			var got []int
+			var statuses []int
 			for _, answer := range conversation.Answers {
-				got = append(got, answer.Status)
+				statuses = append(statuses, answer.Status)
 			}
-			assert.Equal(t, test.want, got)
+			assert.Equal(t, test.want, statuses)
 			assert.Equal(t, !test.keep, conversation.Closed)
 		})
 	}
@@ -127,7 +122,7 @@ func TestRawNeedsAConnection(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	target := bench.Target{URL: server.URL, Tokens: tokens(bench.Good)}
 	server.Close()
-	_, result := speak(t, target, func(p *bench.Probe) []byte { return p.Wire(bench.Request{}) })
+	_, result := sendRaw(t, target, func(p *bench.Probe) []byte { return p.Wire(bench.Request{}) })
 	assert.Equal(t, check.Error, result.Verdict)
 	assert.ErrorContains(t, result.Err, "cannot judge: no connection to the server")
 }

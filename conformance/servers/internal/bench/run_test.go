@@ -17,212 +17,70 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// start starts a server and returns it as a target with a good token.
-func start(t *testing.T, handler http.HandlerFunc) bench.Target {
-	t.Helper()
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	return bench.Target{URL: server.URL + "/mcp", Tokens: tokens(bench.Good)}
+// mismatched is the Run of a check whose rule is broken.
+func mismatched(_ context.Context, p *bench.Probe) error { return p.Mismatch("this", "that") }
+
+// returns makes the Run of a check that returns an error.
+func returns(err error) func(context.Context, *bench.Probe) error {
+	return func(context.Context, *bench.Probe) error { return err }
 }
 
-// tokens are tokens that say in their text what is wrong with them.
-func tokens(kinds ...bench.TokenKind) map[bench.TokenKind]func(context.Context) (string, error) {
-	all := map[bench.TokenKind]func(context.Context) (string, error){}
-	for _, kind := range kinds {
-		all[kind] = func(context.Context) (string, error) { return "secret-token-" + string(kind), nil }
-	}
-	return all
+// atLevel returns a check of a level whose rule is broken.
+func atLevel(level check.Level) bench.Check {
+	return bench.Check{Rule: check.Rule{Level: level}, Run: mismatched}
 }
 
-// serving is a server that takes the good token and no other.
-func serving(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Authorization") != "Bearer secret-token-good" {
-		w.WriteHeader(http.StatusUnauthorized)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write([]byte(`{"jsonrpc":"2.0","id":1,"result":{}}`))
+// needing returns a check that needs something of its target.
+func needing(need bench.Need) bench.Check {
+	return bench.Check{Rule: check.Rule{Level: check.Must}, Needs: []bench.Need{need}, Run: returns(nil)}
 }
 
-// says answers every request with a status and a body.
-func says(status int, kind, body string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", kind)
-		w.WriteHeader(status)
-		_, _ = w.Write([]byte(body))
-	}
-}
-
-// refuses wants a token refused once the control has succeeded.
-func refuses(kind bench.TokenKind) bench.Check {
-	return bench.Check{
-		Rule: check.Rule{
-			ID:    "server/token/bad",
-			Level: check.Must,
-		},
-		Run: func(ctx context.Context, p *bench.Probe) error {
-			if _, err := p.Control(ctx); err != nil {
-				return err
-			}
-			bad, err := p.Token(ctx, kind)
-			if err != nil {
-				return err
-			}
-			_, err = p.WantRefused(ctx, bench.Request{Header: bench.Bearer(bad)})
-			return err
-		},
-	}
-}
-
-func TestVerdicts(t *testing.T) {
+func TestVerdictsOfErrors(t *testing.T) {
 	t.Parallel()
-	broken := func(_ context.Context, p *bench.Probe) error { return p.Mismatch("this", "that") }
-	returns := func(err error) func(context.Context, *bench.Probe) error {
-		return func(context.Context, *bench.Probe) error { return err }
-	}
-	for name, test := range map[string]struct {
+	for _, test := range []struct {
+		name  string
 		check bench.Check
 		want  check.Verdict
 		err   string
 	}{
-		"a rule that is kept": {bench.Check{
-			Rule: check.Rule{
-				Level: check.Must,
-			},
-			Run: returns(nil),
-		}, check.Pass, ""},
-		"a MUST that is broken": {bench.Check{
-			Rule: check.Rule{
-				Level: check.Must,
-			},
-			Run: broken,
-		}, check.Fail, "want this, got that"},
-		"a SHOULD that is broken": {bench.Check{
-			Rule: check.Rule{
-				Level: check.Should,
-			},
-			Run: broken,
-		}, check.Warn, "want this, got that"},
-		"a policy that is not followed": {bench.Check{
-			Rule: check.Rule{
-				Level: check.Policy,
-			},
-			Run: broken,
-		}, check.Note, "want this, got that"},
-		"a SHOULD in a check of a MUST": {
-			bench.Check{
-				Rule: check.Rule{
-					Level: check.Must,
-				},
-				Run: func(_ context.Context, p *bench.Probe) error {
-					return p.MismatchAt(check.Should, "this", "that")
-				},
-			}, check.Warn, "want this",
-		},
-		"a level that there is not": {bench.Check{
-			Rule: check.Rule{
-				Level: "MAY",
-			},
-			Run: broken,
-		}, check.Error, "want this"},
-		"a key that the target does not hand over": {bench.Check{
-			Rule: check.Rule{
-				Level: check.Must,
-			},
-			Needs: []bench.Need{bench.IssuerKey},
-			Run:   returns(nil),
-		}, check.Skip, "needs the issuer's key"},
-		"a fixture that the target does not have": {bench.Check{
-			Rule: check.Rule{
-				Level: check.Must,
-			},
-			Needs: []bench.Need{bench.OwnServer},
-			Run:   returns(nil),
-		}, check.Skip, "needs a server of its own, with its issuer's keys"},
-		"tools that the target does not have": {bench.Check{
-			Rule: check.Rule{
-				Level: check.Must,
-			},
-			Needs: []bench.Need{bench.HandleTools},
-			Run:   returns(nil),
-		}, check.Skip, "needs a tool that hands out state"},
-		"a view that the target does not give": {bench.Check{
-			Rule: check.Rule{
-				Level: check.Must,
-			},
-			Needs: []bench.Need{bench.ForwardedView},
-			Run:   returns(nil),
-		}, check.Skip, "needs a view of what the server sends on"},
-		"a canary that the target does not have": {bench.Check{
-			Rule: check.Rule{
-				Level: check.Must,
-			},
-			Needs: []bench.Need{bench.CanaryTool},
-			Run:   returns(nil),
-		}, check.Skip, "needs a tool that shows when it has run"},
-		"a token that the target does not supply": {
-			bench.Check{
-				Rule: check.Rule{
-					Level: check.Must,
-				},
-				Tokens: []bench.TokenKind{bench.Expired},
-				Run:    returns(nil),
-			}, check.Skip, "needs a token of the kind: expired",
-		},
-		"a token that the check forgot to need": {
+		{"no error", must(returns(nil)), check.Pass, ""},
+		{"a broken MUST", atLevel(check.Must), check.Fail, "want this, got that"},
+		{"a broken SHOULD", atLevel(check.Should), check.Warn, "want this, got that"},
+		{"a broken policy", atLevel(check.Policy), check.Note, "want this, got that"},
+		{"an unknown level", atLevel("MAY"), check.Error, "want this"},
+		{"a broken SHOULD in a check of a MUST", must(func(_ context.Context, p *bench.Probe) error {
+			return p.MismatchAt(check.Should, "this", "that")
+		}), check.Warn, "want this"},
+		{
+			"a token that the check forgot to need",
 			refuses(bench.Expired),
 			check.Error,
 			"cannot judge: no token of the kind: expired",
 		},
-		"a rule about what is not there": {
-			bench.Check{
-				Rule: check.Rule{
-					Level: check.Must,
-				},
-				Run: returns(&check.NotApplicable{Reason: "no pages"}),
-			}, check.Skip, "does not apply: no pages",
+		{
+			"not applicable",
+			must(returns(&check.NotApplicable{Reason: "no pages"})),
+			check.Skip,
+			"does not apply: no pages",
 		},
-		"a revision that is not spoken": {
-			bench.Check{
-				Rule: check.Rule{
-					Level: check.Must,
-				},
-				Run: returns(&check.NotSpoken{Revision: check.R20260728}),
-			}, check.Skip, "it does not speak MCP 2026-07-28",
+		{
+			"a revision that is not spoken",
+			must(returns(&check.NotSpoken{Revision: check.R20260728})),
+			check.Skip,
+			"it does not speak MCP 2026-07-28",
 		},
-		"an error of no known kind": {bench.Check{
-			Rule: check.Rule{
-				Level: check.Must,
-			},
-			Run: returns(errors.New("what now")),
-		}, check.Error, "what now"},
-		"a mismatch that a failed control wraps": {
-			bench.Check{
-				Rule: check.Rule{
-					Level: check.Must,
-				},
-				Run: func(_ context.Context, p *bench.Probe) error {
-					return &check.CannotJudge{Reason: "no document", Err: p.Mismatch("this", "that")}
-				},
-			}, check.Error, "cannot judge: no document: want this, got that",
-		},
-		"a check that panics": {
-			bench.Check{
-				Rule: check.Rule{
-					Level: check.Must,
-				},
-				Run: func(context.Context, *bench.Probe) error { panic("no such thing") },
-			}, check.Error, "the check itself broke: no such thing",
-		},
-		"a check without a func": {bench.Check{
-			Rule: check.Rule{
-				Level: check.Must,
-			},
-		}, check.Error, "the check itself broke"},
+		{"an unknown error", must(returns(errors.New("what now"))), check.Error, "what now"},
+		{"a mismatch in a failed control", must(func(_ context.Context, p *bench.Probe) error {
+			return &check.CannotJudge{Reason: "no document", Err: p.Mismatch("this", "that")}
+		}), check.Error, "cannot judge: no document: want this, got that"},
+		{"a panic", must(func(context.Context, *bench.Probe) error {
+			panic("a mistake")
+		}), check.Error, "the check itself broke: a mistake"},
+		{"a check without Run", must(nil), check.Error, "the check itself broke"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			result := bench.RunAt(t.Context(), test.check, start(t, serving), check.R20251125)
+			result := bench.RunAt(t.Context(), test.check, start(t, serveGood), check.R20251125)
 			assert.Equal(t, test.want, result.Verdict, "%v", result.Err)
 			if test.err == "" {
 				assert.NoError(t, result.Err)
@@ -233,7 +91,32 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-func TestVerdictsAreOrderedFromBetterToWorse(t *testing.T) {
+func TestMissingNeedsSkip(t *testing.T) {
+	t.Parallel()
+	withToken := must(returns(nil))
+	withToken.Tokens = []bench.TokenKind{bench.Expired}
+	for _, test := range []struct {
+		name  string
+		check bench.Check
+		err   string
+	}{
+		{"token", withToken, "needs a token of the kind: expired"},
+		{"key", needing(bench.IssuerKey), "needs the issuer's key"},
+		{"fixture", needing(bench.OwnServer), "needs a server of its own, with its issuer's keys"},
+		{"tools with state", needing(bench.HandleTools), "needs a tool that hands out state"},
+		{"view of the upstream", needing(bench.ForwardedView), "needs a view of the requests"},
+		{"canary", needing(bench.CanaryTool), "needs a tool that shows when it has run"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			result := bench.RunAt(t.Context(), test.check, start(t, serveGood), check.R20251125)
+			assert.Equal(t, check.Skip, result.Verdict, "%v", result.Err)
+			assert.ErrorContains(t, result.Err, test.err)
+		})
+	}
+}
+
+func TestVerdictsGetWorse(t *testing.T) {
 	t.Parallel()
 	var names []string
 	for _, verdict := range []check.Verdict{check.Skip, check.Pass, check.Note, check.Warn, check.Fail, check.Error} {
@@ -243,51 +126,54 @@ func TestVerdictsAreOrderedFromBetterToWorse(t *testing.T) {
 	assert.Equal(t, []string{"skip", "pass", "note", "warn", "fail", "error"}, names)
 }
 
-func TestARefusalIsWorthNothingWithoutItsControl(t *testing.T) {
+func TestRefusalNeedsControl(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
+	for _, test := range []struct {
+		name    string
 		handler http.HandlerFunc
 		want    check.Verdict
 		err     string
 	}{
-		"the good token is served and the bad one refused": {serving, check.Pass, ""},
-		"both are served": {
-			says(http.StatusOK, "application/json", `{"result":{}}`),
-			check.Fail,
-			"want status 401, got status 200",
-		},
-		"both are refused": {
-			says(http.StatusUnauthorized, "text/plain", "no"),
+		{"the good token is served and the bad one refused", serveGood, check.Pass, ""},
+		{"both are served", serveResult, check.Fail, "want status 401, got status 200"},
+		{
+			"both are refused",
+			serve(http.StatusUnauthorized, "text/plain", "no"),
 			check.Error,
 			"the control failed: with a good token the server answers 401",
 		},
-		"both get a page": {
-			says(http.StatusOK, "text/html", "<p>welcome"),
+		{
+			"both get a page",
+			serve(http.StatusOK, "text/html", "<p>welcome"),
 			check.Error,
 			"the control failed: with a good token the server answers 200",
 		},
-		"both get an empty result": {
-			says(http.StatusOK, "application/json", `{"result":null}`),
+		{
+			"both get an empty result",
+			serve(http.StatusOK, "application/json", `{"result":null}`),
 			check.Error,
 			"the control failed",
 		},
-		"both break the server": {
-			says(http.StatusInternalServerError, "text/plain", "oh"),
+		{
+			"both break the server",
+			serve(http.StatusInternalServerError, "text/plain", "oh"),
 			check.Error,
 			"the control failed",
 		},
-		"both are refused in JSON-RPC's manner": {
-			says(http.StatusUnauthorized, "application/json", `{"error":{"code":-32000}}`),
+		{
+			"both get a JSON-RPC error",
+			serve(http.StatusUnauthorized, "application/json", `{"error":{"code":-32000}}`),
 			check.Error,
 			"the control failed",
 		},
-		"both hang up": {
+		{
+			"both hang up",
 			func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 			check.Error,
 			"the server gives no answer",
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			target := start(t, test.handler)
 			target.Tokens = tokens(bench.Good, bench.Expired)
@@ -302,7 +188,7 @@ func TestARefusalIsWorthNothingWithoutItsControl(t *testing.T) {
 	}
 }
 
-func TestADeadTargetIsNeverAPass(t *testing.T) {
+func TestDeadTargetIsError(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.NotFoundHandler())
 	target := bench.Target{URL: server.URL, Tokens: tokens(bench.Good, bench.Expired)}
@@ -312,37 +198,34 @@ func TestADeadTargetIsNeverAPass(t *testing.T) {
 	assert.ErrorContains(t, result.Err, "cannot judge: the server gives no answer")
 }
 
-func TestATokenThatCannotBeHadIsNoVerdictOnTheServer(t *testing.T) {
+func TestFailingSupplierIsError(t *testing.T) {
 	t.Parallel()
-	target := start(t, serving)
+	target := start(t, serveGood)
 	target.Tokens[bench.Good] = func(context.Context) (string, error) { return "", errors.New("the vault is shut") }
 	result := bench.Run(t.Context(), refuses(bench.Good), target)[0]
 	assert.Equal(t, check.Error, result.Verdict)
 	assert.ErrorContains(t, result.Err, "no token of the kind: good: the vault is shut")
 }
 
-func TestACheckThatTakesTooLong(t *testing.T) {
+func TestTimeoutIsError(t *testing.T) {
 	t.Parallel()
-	for name, ending := range map[string]func(context.Context, *bench.Probe) error{
-		"and says so":         func(ctx context.Context, _ *bench.Probe) error { return ctx.Err() },
-		"and calls it a pass": func(context.Context, *bench.Probe) error { return nil },
-		"and blames the server": func(_ context.Context, p *bench.Probe) error {
-			return p.Mismatch("an answer", "none")
-		},
+	for _, test := range []struct {
+		name string
+		end  func(context.Context, *bench.Probe) error
+	}{
+		{"the check says so", func(ctx context.Context, _ *bench.Probe) error { return ctx.Err() }},
+		{"the check passes", returns(nil)},
+		{"the check blames the server", mismatched},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
-				result := bench.RunAt(t.Context(), bench.Check{
-					Rule: check.Rule{
-						Level: check.Must,
-					},
-					Run: func(ctx context.Context, p *bench.Probe) error {
-						<-ctx.Done()
-						return ending(ctx, p)
-					},
-				}, bench.Target{}, check.R20251125)
+				slow := must(func(ctx context.Context, p *bench.Probe) error {
+					<-ctx.Done()
+					return test.end(ctx, p)
+				})
+				result := bench.RunAt(t.Context(), slow, bench.Target{}, check.R20251125)
 				assert.Equal(t, check.Error, result.Verdict)
 				assert.ErrorContains(t, result.Err, "the check took longer than 30s")
 				assert.Equal(t, 30*time.Second, time.Since(began))
@@ -351,7 +234,7 @@ func TestACheckThatTakesTooLong(t *testing.T) {
 	}
 }
 
-func TestARunThatIsCancelled(t *testing.T) {
+func TestCancelIsError(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	target := start(t, func(_ http.ResponseWriter, r *http.Request) {
@@ -365,92 +248,65 @@ func TestARunThatIsCancelled(t *testing.T) {
 	assert.ErrorContains(t, result.Err, "the run was ended")
 }
 
-func TestRevisionsThatACheckIsTriedAt(t *testing.T) {
+func TestRunChoosesRevisions(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
-		check  bench.Check
+	early := []check.Revision{check.R20250326, check.R20250618}
+	for _, test := range []struct {
+		name   string
+		rule   check.Rule
 		spoken []check.Revision
 		want   []check.Revision
 	}{
-		"once, at the newest with a handshake": {bench.Check{}, nil, []check.Revision{check.R20251125}},
-		"once, at the only one spoken": {
-			bench.Check{},
+		{"once, at the newest with a handshake", check.Rule{}, nil, []check.Revision{check.R20251125}},
+		{
+			"once, at the only one spoken",
+			check.Rule{},
 			[]check.Revision{check.R20260728},
 			[]check.Revision{check.R20260728},
 		},
-		"at each": {bench.Check{
-			Rule: check.Rule{
-				EachRevision: true,
-			},
-		}, nil, check.Revisions()},
-		"at each of the rule's": {
-			bench.Check{
-				Rule: check.Rule{
-					Revisions:    []check.Revision{check.R20250618, check.R20260728},
-					EachRevision: true,
-				},
-			}, nil,
-			[]check.Revision{check.R20250618, check.R20260728},
+		{"at each", check.Rule{EachRevision: true}, nil, check.Revisions()},
+		{"at each of the rule's", check.Rule{Revisions: early, EachRevision: true}, nil, early},
+		{"at each that is spoken", check.Rule{EachRevision: true}, early, early},
+		{
+			"at none, and says so",
+			check.Rule{Revisions: []check.Revision{check.R20260728}},
+			[]check.Revision{check.R20250326},
+			[]check.Revision{""},
 		},
-		"at each that is spoken": {
-			bench.Check{
-				Rule: check.Rule{
-					EachRevision: true,
-				},
-			}, []check.Revision{check.R20250326, check.R20250618}, []check.Revision{check.R20250326, check.R20250618},
-		},
-		"at none, and says so": {bench.Check{
-			Rule: check.Rule{
-				Revisions: []check.Revision{check.R20260728},
-			},
-		}, []check.Revision{check.R20250326}, []check.Revision{""}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			test.check.ID = "server/x"
-			test.check.Run = func(_ context.Context, p *bench.Probe) error { return nil }
-			var got []check.Revision
-			for _, result := range bench.Run(t.Context(), test.check, bench.Target{Revisions: test.spoken}) {
-				got = append(got, result.Revision)
+			test.rule.ID = "server/x"
+			current := bench.Check{Rule: test.rule, Run: returns(nil)}
+			var tried []check.Revision
+			for _, result := range bench.Run(t.Context(), current, bench.Target{Revisions: test.spoken}) {
+				tried = append(tried, result.Revision)
 				if result.Revision == "" {
 					assert.Equal(t, check.Skip, result.Verdict)
 					assert.Error(t, result.Err)
 				}
-				if test.check.EachRevision {
+				if current.EachRevision {
 					assert.Equal(t, "server/x@"+string(result.Revision), result.Name())
 				} else {
 					assert.Equal(t, "server/x", result.Name())
 				}
 			}
-			assert.Equal(t, test.want, got)
+			assert.Equal(t, test.want, tried)
 		})
 	}
 }
 
-func TestARevisionThatIsClaimedHasToBeSpoken(t *testing.T) {
+func TestClaimedRevisionMustBeSpoken(t *testing.T) {
 	t.Parallel()
-	target := start(
-		t,
-		says(http.StatusBadRequest, "application/json", `{"error":{"code":-32022,"message":"unsupported"}}`),
-	)
-	current := refuses(bench.Good)
+	target := start(t, serve(http.StatusBadRequest, "application/json",
+		`{"error":{"code":-32022,"message":"unsupported"}}`))
 	for _, revision := range check.Revisions() {
-		assert.Equal(
-			t,
-			check.Skip,
-			bench.RunAt(t.Context(), current, target, revision).Verdict,
-			"%s is not claimed",
-			revision,
-		)
+		result := bench.RunAt(t.Context(), refuses(bench.Good), target, revision)
+		assert.Equal(t, check.Skip, result.Verdict, "%s is not claimed", revision)
 	}
 	target.Revisions = check.Revisions()
 	for _, revision := range check.Revisions() {
-		assert.Equal(
-			t,
-			check.Error,
-			bench.RunAt(t.Context(), current, target, revision).Verdict,
-			"%s is claimed",
-			revision,
-		)
+		result := bench.RunAt(t.Context(), refuses(bench.Good), target, revision)
+		assert.Equal(t, check.Error, result.Verdict, "%s is claimed", revision)
 	}
 }

@@ -35,18 +35,19 @@ func (p *Probe) Trial(ctx context.Context) (*Trial, error) {
 	request := trial.Request()
 	request.Header.Set("Authorization", "Bearer "+token)
 	answer, err := p.Send(ctx, request)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case !answer.Succeeded():
+	}
+	if !answer.Succeeded() {
 		return nil, &check.CannotJudge{
 			Reason: fmt.Sprintf("the control failed: with a good token the server answers %d", answer.Status),
 		}
-	case p.target.Canary != nil && p.target.Canary.Ran(request.marker) != 1:
+	}
+	if trial.HasCanary() && trial.Runs(request) != 1 {
 		return nil, &check.CannotJudge{
 			Reason: fmt.Sprintf(
 				"the control failed: the tool ran %d times after one call, according to the canary",
-				p.target.Canary.Ran(request.marker),
+				trial.Runs(request),
 			),
 		}
 	}
@@ -91,8 +92,7 @@ func (t *Trial) Ran(request Request) bool {
 func (t *Trial) Runs(request Request) int { return t.probe.target.Canary.Ran(request.marker) }
 
 // WantRefused sends a request that must have no effect. An effect or a status 2xx is insecure. Any
-// other status that is not wanted only breaks the rule. The name says what is wrong with the
-// request.
+// other unwanted status only breaks the rule. The name says which flaw the request has.
 func (t *Trial) WantRefused(ctx context.Context, name string, request Request, want ...int) (*Answer, error) {
 	answer, err := t.probe.Send(ctx, request)
 	if err != nil {
@@ -147,11 +147,11 @@ func statuses(want []int) string {
 
 // AnyRefusal returns the statuses 4xx.
 func AnyRefusal() []int {
-	var all []int
+	var statuses []int
 	for status := http.StatusBadRequest; status < http.StatusInternalServerError; status++ {
-		all = append(all, status)
+		statuses = append(statuses, status)
 	}
-	return all
+	return statuses
 }
 
 // RequestIn returns the request of the trial in another session, without credentials.

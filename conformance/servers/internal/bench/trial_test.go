@@ -16,8 +16,7 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// counter is a tool that counts its runs, and a handler that runs it for whoever has the good
-// token, or as a test says.
+// A counter counts the runs of a tool by marker.
 type counter struct {
 	mu   sync.Mutex
 	runs map[string]int
@@ -29,6 +28,7 @@ func (c *counter) ran(marker string) int {
 	return c.runs[marker]
 }
 
+// run runs the tool if the request calls it.
 func (c *counter) run(r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	var message struct {
@@ -37,78 +37,56 @@ func (c *counter) run(r *http.Request) {
 			Arguments struct{ Marker string }
 		}
 	}
-	if json.Unmarshal(body, &message) == nil && message.Params.Name == "count" {
+	if err := json.Unmarshal(body, &message); err == nil && message.Params.Name == "count" {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.runs[message.Params.Arguments.Marker]++
 	}
 }
 
-func TestATrialJudgesByTheEffect(t *testing.T) {
+func TestTrialJudgesEffects(t *testing.T) {
 	t.Parallel()
-	refuse := func(status int) func(*counter, http.ResponseWriter, *http.Request) {
+	type answer func(*counter, http.ResponseWriter, *http.Request)
+	status := func(status int) answer {
 		return func(_ *counter, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
 	}
-	for name, test := range map[string]struct {
-		toStrangers func(*counter, http.ResponseWriter, *http.Request)
-		want        check.Verdict
-		insecure    bool
-		err         string
+	for _, test := range []struct {
+		name     string
+		answer   answer // to a request without a good token
+		want     check.Verdict
+		insecure bool
+		err      string
 	}{
-		"refused": {refuse(http.StatusUnauthorized), check.Pass, false, ""},
-		"refused with another status": {
-			refuse(http.StatusForbidden),
+		{"refused", status(http.StatusUnauthorized), check.Pass, false, ""},
+		{
+			"refused with another status",
+			status(http.StatusForbidden),
 			check.Fail,
 			false,
 			"want status 401: no token, got status 403",
 		},
-		"broken": {refuse(http.StatusInternalServerError), check.Fail, false, "got status 500"},
-		"served": {refuse(http.StatusAccepted), check.Fail, true, "got status 202"},
-		"refused after the tool ran": {func(c *counter, w http.ResponseWriter, r *http.Request) {
+		{"broken", status(http.StatusInternalServerError), check.Fail, false, "got status 500"},
+		{"served", status(http.StatusAccepted), check.Fail, true, "got status 202"},
+		{"refused after the tool ran", func(c *counter, w http.ResponseWriter, r *http.Request) {
 			c.run(r)
 			w.WriteHeader(http.StatusUnauthorized)
 		}, check.Fail, true, "want the tool not to run: no token, got status 401, and the tool ran"},
 	} {
 		for _, revision := range check.Revisions() {
-			t.Run(name+"@"+string(revision), func(t *testing.T) {
+			t.Run(test.name+"@"+string(revision), func(t *testing.T) {
 				t.Parallel()
 				tool := &counter{runs: map[string]int{}}
 				target := start(t, func(w http.ResponseWriter, r *http.Request) {
 					if r.Header.Get("Authorization") != "Bearer secret-token-good" {
-						test.toStrangers(tool, w, r)
+						test.answer(tool, w, r)
 						return
 					}
 					tool.run(r)
-					says(http.StatusOK, "application/json", `{"result":{}}`)(w, r)
+					serveResult(w, r)
 				})
-				target.Tokens = tokens(bench.Good)
 				target.Canary = &bench.Canary{Tool: "count", Ran: tool.ran}
 				for _, raw := range []bool{false, true} {
-					current := bench.Check{
-						Rule: check.Rule{
-							Level: check.Must,
-						},
-						Run: func(ctx context.Context, p *bench.Probe) error {
-							trial, err := p.Trial(ctx)
-							if err != nil {
-								return err
-							}
-							request := trial.Request()
-							if raw {
-								_, err = trial.WantRefusedRaw(
-									ctx,
-									"no token",
-									request,
-									p.Wire(request),
-									http.StatusUnauthorized,
-								)
-							} else {
-								_, err = trial.WantRefused(ctx, "no token", request, http.StatusUnauthorized)
-							}
-							return err
-						},
-					}
-					result := bench.RunAt(t.Context(), current, target, revision)
+					result := bench.RunAt(t.Context(), must(withoutToken(raw)), target, revision)
 					assert.Equal(t, test.want, result.Verdict, "%v", result.Err)
 					assert.Equal(t, test.insecure, result.Insecure())
 					if test.err != "" {
@@ -120,30 +98,47 @@ func TestATrialJudgesByTheEffect(t *testing.T) {
 	}
 }
 
-func TestATrialNeedsACanaryThatSings(t *testing.T) {
+// withoutToken wants the request of a trial refused without a token.
+func withoutToken(raw bool) func(ctx context.Context, p *bench.Probe) error {
+	return func(ctx context.Context, p *bench.Probe) error {
+		trial, err := p.Trial(ctx)
+		if err != nil {
+			return err
+		}
+		request := trial.Request()
+		if raw {
+			_, err = trial.WantRefusedRaw(ctx, "no token", request, p.Wire(request), http.StatusUnauthorized)
+			return err
+		}
+		_, err = trial.WantRefused(ctx, "no token", request, http.StatusUnauthorized)
+		return err
+	}
+}
+
+func TestTrialNeedsCanaryThatCounts(t *testing.T) {
 	t.Parallel()
-	for name, ran := range map[string]int{"mute": 0, "doubled": 2} {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		ran  int
+	}{
+		{"never", 0},
+		{"twice", 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			target := start(t, serving)
-			target.Tokens = tokens(bench.Good)
-			target.Canary = &bench.Canary{Tool: "count", Ran: func(string) int { return ran }}
-			result := bench.RunAt(t.Context(), bench.Check{
-				Rule: check.Rule{
-					Level: check.Must,
-				},
-				Run: func(ctx context.Context, p *bench.Probe) error {
-					_, err := p.Trial(ctx)
-					return err
-				},
-			}, target, check.R20251125)
+			target := start(t, serveGood)
+			target.Canary = &bench.Canary{Tool: "count", Ran: func(string) int { return test.ran }}
+			result := bench.RunAt(t.Context(), must(func(ctx context.Context, p *bench.Probe) error {
+				_, err := p.Trial(ctx)
+				return err
+			}), target, check.R20251125)
 			assert.Equal(t, check.Error, result.Verdict)
 			assert.ErrorContains(t, result.Err, "according to the canary")
 		})
 	}
 }
 
-func TestASessionIsKept(t *testing.T) {
+func TestSessionKeepsItsID(t *testing.T) {
 	t.Parallel()
 	var seen []string
 	target := start(t, func(w http.ResponseWriter, r *http.Request) {
@@ -152,20 +147,14 @@ func TestASessionIsKept(t *testing.T) {
 		if strings.Contains(string(body), `"initialize"`) {
 			w.Header().Set("Mcp-Session-Id", "s-")
 		}
-		says(http.StatusOK, "application/json", `{"result":{}}`)(w, r)
+		serveResult(w, r)
 	})
-	target.Tokens = tokens(bench.Good)
-	result := bench.RunAt(t.Context(), bench.Check{
-		Rule: check.Rule{
-			Level: check.Must,
-		},
-		Run: func(ctx context.Context, p *bench.Probe) error {
-			session, err := p.Open(ctx, "t")
-			require.NoError(t, err)
-			_, err = p.Send(ctx, session.Message("tools/list", nil))
-			return err
-		},
-	}, target, check.R20251125)
+	result := bench.RunAt(t.Context(), must(func(ctx context.Context, p *bench.Probe) error {
+		session, err := p.Open(ctx, "t")
+		require.NoError(t, err)
+		_, err = p.Send(ctx, session.Message("tools/list", nil))
+		return err
+	}), target, check.R20251125)
 	assert.Equal(t, check.Pass, result.Verdict, "%v", result.Err)
 	assert.Equal(t, []string{"t", "s-t", "s-"}, seen)
 }

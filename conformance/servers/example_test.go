@@ -9,7 +9,7 @@ import (
 	"mcpentra/conformance/servers/internal/broken"
 )
 
-// A server that never looks at exp, and what the checks make of it.
+// The checks find a server that ignores exp.
 func Example() {
 	server := broken.Start(broken.AcceptsExpired) // in place of your own
 	defer server.Close()

@@ -9,11 +9,11 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// Checks are all checks of servers, and those of the authorization server that a server names.
+// Checks returns all checks of servers and of the authorization servers that they name.
 func Checks() []Check { return checks.All() }
 
-// Run tries the checks against a server, one after the other. Its error says that nothing could be
-// run, or that the context ended before the last check. What the checks found is in the report.
+// Run tries the checks against a server, one after the other. The report has what they found. An
+// error means that no check was selected, or that the context ended before the last check.
 func Run(ctx context.Context, target Target, selection check.Selection) (*check.Report, error) {
 	selected, err := check.Select(checks.All(), selection)
 	if err != nil {
@@ -24,11 +24,12 @@ func Run(ctx context.Context, target Target, selection check.Selection) (*check.
 	return report, err
 }
 
-// Test tries all checks against a server, or only those whose IDs are given or begin with what is
-// given. The disruptive checks are among them, unless the target is fragile. Each check has a
-// parallel subtest of its name, which fails where a MUST, a SHOULD or a policy is not kept, and
-// where the check could not be done. A check whose needs the target does not supply is skipped with
-// the reason.
+// Test tries all checks against a server, or only those whose IDs begin with one of the given IDs.
+// It includes the disruptive checks, unless the target is fragile.
+//
+// Each check is a parallel subtest with its ID as name. It fails if the server breaks a MUST, a
+// SHOULD or a policy, and if the check cannot be done. It is skipped with the reason if the target
+// does not supply what the check needs.
 func Test(t *testing.T, target Target, only ...string) {
 	t.Helper()
 	selected, err := check.Select(checks.All(), check.Selection{IDs: only, Disruptive: true})
@@ -38,5 +39,5 @@ func Test(t *testing.T, target Target, only ...string) {
 	check.Test(t, target.Bind(selected...))
 }
 
-// A Check is a rule for servers, and how to try it.
+// A Check is a rule for servers, with a func that tries it.
 type Check = bench.Check

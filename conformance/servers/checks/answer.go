@@ -155,8 +155,8 @@ func answerNotCacheable(ctx context.Context, p *bench.Probe) error {
 	return nil
 }
 
-// answerKeepsTokensToItself sends credentials of several kinds, and looks for them in the answers and
-// in the log.
+// answerKeepsTokensToItself sends credentials of several kinds, and looks for them in the answers
+// and in the log.
 func answerKeepsTokensToItself(ctx context.Context, p *bench.Probe) error {
 	trial, err := p.Trial(ctx)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"mcpentra/conformance/servers/checks"
 )
 
-// Every check is a literal that says what it holds a server to, and where that stands.
+// Every check is a literal with its rule and the source of the rule.
 func Example() {
 	for _, check := range checks.All() {
 		if check.ID == "server/token/expired" {

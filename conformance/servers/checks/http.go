@@ -103,9 +103,9 @@ func (f *framing) judge(p *bench.Probe, conversation *bench.Conversation) error 
 	return p.Mismatch(fmt.Sprintf("one of the statuses %v: %s", f.only, f.name), attack.Describe(conversation))
 }
 
-// httpTrailers sends calls with trailer fields. A proxy that forwards them can make its own transport
-// fail and repeat the call. A server that merges them into the headers judges another request than
-// the one it runs.
+// httpTrailers sends calls with trailer fields. A proxy that forwards them can make its own
+// transport fail and repeat the call. A server that merges them into the headers judges another
+// request than the one it runs.
 func httpTrailers(ctx context.Context, p *bench.Probe) error {
 	trial, err := p.Trial(ctx)
 	if err != nil {

@@ -95,8 +95,8 @@ func registerConfidential(
 	return client, nil
 }
 
-// redeem redeems a refresh token that does not exist. It returns the error code, or the status of an
-// answer without a known one.
+// redeem redeems a refresh token that does not exist. It returns the error code, or the status of
+// an answer without a known one.
 func redeem(
 	ctx context.Context,
 	p *bench.Probe,
@@ -132,8 +132,8 @@ func redeem(
 	return refusal.Error, nil
 }
 
-// issuerClientLockout sends wrong secrets of one client. Another client shows that the server has not
-// just had too many requests.
+// issuerClientLockout sends wrong secrets of one client. Another client shows that the server has
+// not just had too many requests.
 func issuerClientLockout(ctx context.Context, p *bench.Probe) error {
 	document, err := attack.FindRegistration(ctx, p)
 	if err != nil {

@@ -187,8 +187,8 @@ func keysDocumentAddress(ctx context.Context, p *bench.Probe) error {
 	return nil
 }
 
-// tryInside serves a good document whose jwks_uri is a private address. Such a document may place the
-// keys on any public host, but a private address is an SSRF attempt.
+// tryInside serves a document whose only flaw is a jwks_uri at a private address. The keys may be
+// on any public host, but a private address is an SSRF attempt.
 func tryInside(ctx context.Context, d *attack.Discovery, address string) error {
 	d.ServeDocument(attack.ServeJSON(d.Edited(attack.Member("jwks_uri", address))))
 	token, err := d.Probe.Token(ctx, bench.Good)

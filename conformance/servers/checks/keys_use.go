@@ -82,8 +82,8 @@ func keysUnusable(ctx context.Context, f *attack.Fixture) error {
 	return f.WantServed(ctx, "a good key among unusable ones", "fresh")
 }
 
-// unusableKeys returns keys that real key sets have had: keys for encryption, keys of new kinds, and
-// broken keys.
+// unusableKeys returns keys that real key sets have had: keys for encryption, keys of new kinds,
+// and broken keys.
 func unusableKeys() []json.RawMessage {
 	var keys []json.RawMessage
 	for _, text := range []string{
@@ -110,8 +110,8 @@ func unusableKeys() []json.RawMessage {
 // badKey is the ID of a key that must verify nothing.
 const badKey = "bad"
 
-// wrongKeys are the private keys of server/keys/wrong-use. They are made once, because RSA keys take
-// a while.
+// wrongKeys are the private keys of server/keys/wrong-use. They are made once, because RSA keys
+// take a while.
 type wrongKeys struct {
 	signing crypto.Signer
 	other   crypto.Signer

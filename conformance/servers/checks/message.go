@@ -74,7 +74,7 @@ func messageAmbiguousVectors() []attack.Vector {
 		},
 		{
 			Name:   "params twice",
-			Change: withReplacement(`"params":`, `"params":{"name":"no-such-tool"},"params":`),
+			Change: withReplacement(`"params":`, `"params":{"name":"unknown-tool"},"params":`),
 		},
 	}
 }

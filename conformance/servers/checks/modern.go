@@ -119,7 +119,7 @@ func modernUnknownMethod(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	answer, err := p.Send(ctx, attack.WithToken(trial.Token, p.Message("no/such-method", nil)))
+	answer, err := p.Send(ctx, attack.WithToken(trial.Token, p.Message("unknown/method", nil)))
 	if err != nil {
 		return err
 	}

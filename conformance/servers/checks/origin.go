@@ -43,8 +43,8 @@ func originChecks() []bench.Check {
 	}
 }
 
-// refusesForeignOrigins makes the Run of a check that tries foreign origins with every method of the
-// endpoint.
+// refusesForeignOrigins makes the Run of a check that tries foreign origins with every method of
+// the endpoint.
 func refusesForeignOrigins(want []int) func(ctx context.Context, p *bench.Probe) error {
 	const evil = "https://evil.example"
 	var vectors []attack.Vector

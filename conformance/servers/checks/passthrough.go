@@ -129,9 +129,6 @@ func passthroughOwnToken(ctx context.Context, p *bench.Probe) error {
 	return nil
 }
 
-// maxSentOn is how many different tokens are brought back.
-const maxSentOn = 20
-
 // maxForwarded is how many different tokens are tried.
 const maxForwarded = 20
 

@@ -85,10 +85,10 @@ func refusalBeforeProcessing(ctx context.Context, p *bench.Probe) error {
 			Change: attack.Authorization(func(string) string { return "Bearer " + attack.MalformedJWT }),
 		},
 		attack.Vector{Name: "a list of tools", Change: withMessage("tools/list", nil)},
-		attack.Vector{Name: "an unknown method", Change: withMessage("no/such-method", nil)},
+		attack.Vector{Name: "an unknown method", Change: withMessage("unknown/method", nil)},
 		attack.Vector{
 			Name:   "an unknown tool",
-			Change: withMessage("tools/call", map[string]any{"name": "no-such-tool", "arguments": map[string]any{}}),
+			Change: withMessage("tools/call", map[string]any{"name": "unknown-tool", "arguments": map[string]any{}}),
 		},
 		attack.Vector{
 			Name: "no JSON",

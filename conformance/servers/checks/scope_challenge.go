@@ -97,8 +97,8 @@ func scopeChallengeChecks() []bench.Check {
 	}
 }
 
-// scopeStatus tries server/scope/status. Since 2025-11-25 the status is a SHOULD, because the section
-// on runtime errors relaxes it.
+// scopeStatus tries server/scope/status. Since 2025-11-25 the status is a SHOULD, because the
+// section on runtime errors relaxes it.
 func scopeStatus(ctx context.Context, p *bench.Probe) error {
 	_, answer, _, err := sendWithoutScope(ctx, p)
 	if err != nil || answer.Status == http.StatusForbidden {

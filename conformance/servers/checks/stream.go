@@ -143,8 +143,8 @@ func endedStream(ctx context.Context, p *bench.Probe) (session *bench.Session, t
 // streamLife is how long the token of a stream is valid.
 const streamLife = time.Second
 
-// streamReopened does what the official SDKs do when a stream ends: they open it again with the same
-// token. After two failures they give up, unless the server asks for a new token with 401.
+// streamReopened does what the official SDKs do when a stream ends: they open it again with the
+// same token. After two failures they give up, unless the server asks for a new token with 401.
 func streamReopened(ctx context.Context, p *bench.Probe) error {
 	began := time.Now()
 	session, token, err := endedStream(ctx, p)

@@ -47,7 +47,8 @@ func taskChecks() []bench.Check {
 	}
 }
 
-// taskOtherUser tries every task method as another user, and then looks at the task as its own user.
+// taskOtherUser tries every task method as another user, and then looks at the task as its own
+// user.
 func taskOtherUser(ctx context.Context, p *bench.Probe) error {
 	token, err := p.Token(ctx, bench.Good)
 	if err != nil {

@@ -134,8 +134,8 @@ func lookalikes(audience string) []any {
 	return values
 }
 
-// tokenAudienceArray puts the audience into an array of one. A server may refuse an array with other
-// values (OAuth 2.1 section 5.2).
+// tokenAudienceArray puts the audience into an array of one. A server may refuse an array with
+// other values (OAuth 2.1 section 5.2).
 func tokenAudienceArray(ctx context.Context, p *bench.Probe, trial *bench.Trial, jwt *attack.JWT) error {
 	own, isText := jwt.Claims["aud"].(string)
 	if !isText {

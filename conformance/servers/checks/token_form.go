@@ -95,8 +95,8 @@ func tokenFormChecks() []bench.Check {
 	}
 }
 
-// tokenEncryptedForgeries returns tokens with the header of an encrypted token and random text. Only
-// a server that decrypts them notices.
+// tokenEncryptedForgeries returns tokens with the header of an encrypted token and random text.
+// Only a server that decrypts them notices.
 func tokenEncryptedForgeries(*attack.JWT) []attack.Forgery {
 	jwe := func(header string) func(string) string {
 		parts := []string{
@@ -257,47 +257,6 @@ func inHeader(name string, change func(string) string) attack.Forgery {
 
 func tokenHeaderFormForgeries(*attack.JWT) []attack.Forgery {
 	return malformedObjects(func(edit func([]byte) []byte) bench.Edits { return bench.Edits{HeaderText: edit} })
-}
-
-// badTexts are texts that are no JSON object, or not that alone.
-func badTexts(edits func(func([]byte) []byte) bench.Edits) []attack.Forgery {
-	becomes := func(text string) func([]byte) []byte { return func([]byte) []byte { return []byte(text) } }
-	around := func(before, after string) func([]byte) []byte {
-		return func(text []byte) []byte { return []byte(before + string(text) + after) }
-	}
-	wide := func(text []byte) []byte { // UTF-16
-		var out []byte
-		for _, b := range text {
-			out = append(out, 0, b)
-		}
-		return out
-	}
-	var all []attack.Forgery
-	for _, one := range []struct {
-		name string
-		edit func([]byte) []byte
-		want []int
-	}{
-		{"no JSON", becomes("no JSON"), nil},
-		{"nothing", becomes(""), nil},
-		{"null", becomes("null"), nil},
-		{"a number", becomes("1"), nil},
-		{"a string", around(`"`, `"`), nil},
-		{"an array", around("[", "]"), nil},
-		{"a byte order mark", around("\xef\xbb\xbf", ""), nil},
-		{"UTF-16", wide, nil},
-		{"bytes that are no UTF-8", attack.Last("\"x\":\"\xff\xfe\""), nil},
-		{"half a surrogate pair in UTF-8", attack.Last("\"x\":\"\xed\xa0\x80\""), nil},
-		{"another object after it", around("", `{"x":1}`), nil},
-		{"a bracket after it", around("", "}"), nil},
-		{"no end", attack.Replace("}", ""), nil},
-		{"a comment", around("/* */", ""), nil},
-		{"10,000 levels", attack.Last(`"x":` + strings.Repeat("[", 10_000)), tooLong},
-		{"64 KiB", attack.Last(`"x":"` + strings.Repeat("x", 64<<10) + `"`), tooLong},
-	} {
-		all = append(all, attack.Forgery{Name: one.name, Edits: edits(one.edit), Want: one.want})
-	}
-	return all
 }
 
 // tooLong are the answers to a token that may exceed the server's limit for headers.

@@ -125,7 +125,8 @@ func clientID(jwt *attack.JWT) string {
 	return "an unknown client"
 }
 
-// tokenOtherProductsForgeries returns other JWTs that the issuer's key could have signed, and a code.
+// tokenOtherProductsForgeries returns other JWTs that the issuer's key could have signed, and a
+// code.
 func tokenOtherProductsForgeries(jwt *attack.JWT) []attack.Forgery {
 	id := clientID(jwt)
 	issuer := attack.Text(jwt.Claims, "iss")
@@ -174,8 +175,8 @@ func tokenOtherProductsForgeries(jwt *attack.JWT) []attack.Forgery {
 	}
 }
 
-// onlyClaims returns an edit that replaces all claims except the times and the ID, so that the token
-// is not refused for these.
+// onlyClaims returns an edit that replaces all claims except the times and the ID, so that the
+// token is not refused for these.
 func onlyClaims(values map[string]any) func(map[string]any) {
 	return func(claims map[string]any) {
 		for name := range claims {

@@ -111,8 +111,8 @@ func tokenTamperedSignature(ctx context.Context, p *bench.Probe) error {
 // flips is how many bits of a signature are turned, one at a time, evenly spread.
 const flips = 16
 
-// damagedSignatures returns a good token with damaged signatures, and with other parts under the good
-// signature.
+// damagedSignatures returns a good token with damaged signatures, and with other parts under the
+// good signature.
 func damagedSignatures(jwt *attack.JWT) []attack.Forgery {
 	cut := strings.LastIndexByte(jwt.Token, '.') + 1
 	signature, err := attack.DecodeBase64(jwt.Token[cut:])

@@ -112,14 +112,6 @@ func profileLevel(jwt *attack.JWT) check.Level {
 	return check.Policy
 }
 
-// lesser is the level of a forgery in a check of level Must.
-func forgeryLevel(level check.Level) check.Level {
-	if level == check.Must {
-		return ""
-	}
-	return level
-}
-
 // tokenStartFormForgeries returns tokens whose start is in the future or malformed.
 func tokenStartFormForgeries(*attack.JWT) []attack.Forgery {
 	later := time.Now().Add(20 * time.Minute).Unix()

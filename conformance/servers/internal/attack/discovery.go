@@ -19,7 +19,8 @@ const (
 	AttackerKeysURL = "https://elsewhere.example/keys"
 	// attackerKeyID is the ID of the attacker's key.
 	attackerKeyID = "strange"
-	// discoveryAge is longer than a server may use a discovery document before it fetches a new one.
+	// discoveryAge is longer than a server may use a discovery document before it fetches a new
+	// one.
 	discoveryAge = 25 * time.Hour
 )
 
@@ -32,8 +33,8 @@ type Discovery struct {
 	outside []string // the addresses outside the issuer that the server has asked
 }
 
-// An Attacker has a key that the issuer's own documents never lead to. The key is made once, because
-// RSA keys take a while.
+// An Attacker has a key that the issuer's own documents never lead to. The key is made once,
+// because RSA keys take a while.
 type Attacker struct{ key crypto.Signer }
 
 // TryDiscovery starts a fixture where only a false discovery document leads to the attacker's key:
@@ -101,7 +102,8 @@ func (d *Discovery) Edited(changes ...func(map[string]any)) string {
 	return JSON(document)
 }
 
-// AttackedKeysURL returns the address at the issuer that has the attacker's key beside the issuer's.
+// AttackedKeysURL returns the address at the issuer that has the attacker's key beside the
+// issuer's.
 func (d *Discovery) AttackedKeysURL() string {
 	document := map[string]any{}
 	_ = json.Unmarshal(d.Discovery(), &document)

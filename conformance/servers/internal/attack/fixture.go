@@ -27,8 +27,8 @@ type Fixture struct {
 	Keys       map[string]crypto.Signer // the check's own, by ID
 }
 
-// WithFixture makes the Run of a check that needs a fixture. The fixture has served a good token, so
-// it has the issuer's keys in its cache.
+// WithFixture makes the Run of a check that needs a fixture. The fixture has served a good token,
+// so it has the issuer's keys in its cache.
 func WithFixture(run func(ctx context.Context, f *Fixture) error) func(ctx context.Context, p *bench.Probe) error {
 	return func(ctx context.Context, p *bench.Probe) error {
 		f, err := NewFixture(ctx, p)
@@ -131,8 +131,9 @@ func (f *Fixture) SignedBy(ctx context.Context, id string) (string, error) {
 	return signed, nil
 }
 
-// Wait advances the clock, and opens a new session if the server keeps sessions, because the old one
-// may have expired. If that fails, the old session stays: the server checks the token before it.
+// Wait advances the clock, and opens a new session if the server keeps sessions, because the old
+// one may have expired. If that fails, the old session stays: the server checks the token before
+// it.
 func (f *Fixture) Wait(ctx context.Context, by time.Duration) {
 	f.Advance(by)
 	token, err := f.Probe.Token(ctx, bench.Good)

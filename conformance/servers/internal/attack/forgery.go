@@ -13,8 +13,8 @@ import (
 // A Forgery is a token that a server must refuse: a good one with one flaw.
 type Forgery struct {
 	Name string
-	// Edits are made before the token is signed. Edits with a key or with the algorithm none need no
-	// key of the issuer.
+	// Edits are made before the token is signed. Edits with a key or with the algorithm none need
+	// no key of the issuer.
 	Edits bench.Edits
 	// Text changes the signed token.
 	Text func(token string) string

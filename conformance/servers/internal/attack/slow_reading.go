@@ -11,8 +11,8 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// Together the long answers exceed the buffers between two programs. So do the short ones, each of
-// which is sent when its handler returns.
+// The long answers together exceed the buffers between two programs, and so do the short ones. A
+// short answer is sent when its handler returns.
 const (
 	longAnswers  = 64
 	longAnswer   = 256 << 10 // bytes
@@ -62,8 +62,8 @@ func leaveUnread(
 	if tcp, ok := connection.(*net.TCPConn); ok {
 		_ = tcp.SetReadBuffer(readBuffer)
 	}
-	// A server whose answers are not read stops reading requests. When it closes the connection, the
-	// pending write fails.
+	// A server whose answers are not read stops reading requests. When it closes the connection,
+	// the pending write fails.
 	written := make(chan error, 1)
 	go func() { written <- writeAll(connection, count, next) }()
 	var answer [1]byte

@@ -9,8 +9,8 @@ import (
 	"mcpentra/conformance/check"
 )
 
-// A Trap is a server on this machine that only a server under test calls, if it trusts an address in
-// a token. A server on another machine cannot reach the trap; then only its answer to the token
+// A Trap is a server on this machine that only a server under test calls, if it trusts an address
+// in a token. A server on another machine cannot reach the trap; then only its answer to the token
 // counts.
 type Trap struct {
 	URL    string // without a slash at the end

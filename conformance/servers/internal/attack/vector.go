@@ -43,8 +43,8 @@ func RefusesAll(want []int, vectors ...Vector) func(ctx context.Context, p *benc
 	}
 }
 
-// TryVectors wants every vector refused. The first vector with an effect ends the run. Otherwise the
-// first wrong refusal is reported.
+// TryVectors wants every vector refused. The first vector with an effect ends the run. Otherwise
+// the first wrong refusal is reported.
 func TryVectors(ctx context.Context, p *bench.Probe, trial *bench.Trial, want []int, vectors ...Vector) error {
 	var first error
 	for _, vector := range vectors {

@@ -7,30 +7,26 @@ import (
 	"mcpentra/conformance/servers/internal/broken"
 )
 
-// apart reports whether a fault and a check are about things so far apart that they are not tried
-// with each other: what is made of a token's content, how keys are followed, and all the rest. A
-// server that a flood closes is closed to the checks beside the flood's.
-func apart(fault broken.Fault, check bench.Check) bool {
+// areUnrelated reports whether a fault and a check have nothing in common, so that they are not
+// tried together. Faults in the content of tokens, in following keys, and all others are three
+// groups. A server that a flood closes is tried with the checks of floods only.
+func areUnrelated(fault broken.Fault, current bench.Check) bool {
 	if fault == broken.RefusesAllUnderFlood {
 		return true
 	}
-	topic := ""
-	for prefix, topics := range map[string][]map[broken.Fault][]string{
-		"server/token/": {jwsCaught, claimCaught},
-		"server/keys/":  {keyCaught},
-	} {
-		for _, one := range topics {
-			if _, there := one[fault]; there {
-				topic = prefix
-			}
-		}
-		if _, there := tokenCaught[fault]; there && prefix == "server/token/" {
-			continue // of both
-		} else if strings.HasPrefix(check.ID, prefix) != (topic == prefix) {
-			return true
-		}
+	isAbout := func(faults map[broken.Fault][]string) bool {
+		_, ok := faults[fault]
+		return ok
 	}
-	return false
+	isKeyCheck := strings.HasPrefix(current.ID, "server/keys/")
+	if isKeyCheck != isAbout(keyCaught) {
+		return true
+	}
+	if isAbout(tokenCaught) {
+		return false // these faults affect all requests
+	}
+	isTokenCheck := strings.HasPrefix(current.ID, "server/token/")
+	return isTokenCheck != (isAbout(jwsCaught) || isAbout(claimCaught))
 }
 
 var tokenCaught = map[broken.Fault][]string{
@@ -62,26 +58,26 @@ var tokenCaught = map[broken.Fault][]string{
 }
 
 var jwsCaught = map[broken.Fault][]string{
-	broken.BreaksOnEncryption:     {"server/token/encrypted"},
-	broken.BreaksOnNonces:         {"server/token/graph"},
-	broken.TakesJSONSerialization: {"server/token/json-serialization"},
-	broken.IgnoresFurtherParts:    {"server/token/parts"},
-	broken.DecodesLeniently:       {"server/token/base64"},
-	broken.RepairsHeaders:         {"server/token/header-form"},
-	broken.ReadsFirstValue:        {"server/token/claims-form"},
-	broken.TakesFirstHeader:       {"server/token/duplicate-header"},
-	broken.TakesFirstClaim:        {"server/token/duplicate-claims"},
-	broken.IgnoresCaseOfClaims:    {"server/token/case-twins"},
-	broken.TakesPublicKeyAsSecret: {"server/token/symmetric-confusion"},
-	broken.TakesOtherAlgorithms:   {"server/token/other-algorithm"},
-	broken.AcceptsZeroSignatures:  {"server/token/degenerate-signature", "server/token/tampered-signature"},
-	broken.BelievesEmbeddedKeys:   {"server/token/embedded-key"},
-	broken.BelievesCertificates:   {"server/token/certificate-chain"},
-	broken.BelievesKeyAddresses:   {"server/token/key-address"},
-	broken.CallsKeyAddresses:      {"server/token/key-address"},
-	broken.LooksUpKeysAsFiles:     {"server/token/key-id"},
-	broken.IgnoresCritical:        {"server/token/critical-extension"},
-	broken.ChecksNoType:           {"server/token/type"},
+	broken.BreaksOnEncryption:       {"server/token/encrypted"},
+	broken.BreaksOnNonces:           {"server/token/graph"},
+	broken.AcceptsJSONSerialization: {"server/token/json-serialization"},
+	broken.IgnoresFurtherParts:      {"server/token/parts"},
+	broken.DecodesLeniently:         {"server/token/base64"},
+	broken.RepairsHeaders:           {"server/token/header-form"},
+	broken.ReadsFirstValue:          {"server/token/claims-form"},
+	broken.UsesFirstHeader:          {"server/token/duplicate-header"},
+	broken.UsesFirstClaim:           {"server/token/duplicate-claims"},
+	broken.IgnoresCaseOfClaims:      {"server/token/case-twins"},
+	broken.UsesPublicKeyAsSecret:    {"server/token/symmetric-confusion"},
+	broken.AcceptsOtherAlgorithms:   {"server/token/other-algorithm"},
+	broken.AcceptsZeroSignatures:    {"server/token/degenerate-signature", "server/token/tampered-signature"},
+	broken.TrustsEmbeddedKeys:       {"server/token/embedded-key"},
+	broken.TrustsCertificates:       {"server/token/certificate-chain"},
+	broken.TrustsKeyAddresses:       {"server/token/key-address"},
+	broken.CallsKeyAddresses:        {"server/token/key-address"},
+	broken.LooksUpKeysAsFiles:       {"server/token/key-id"},
+	broken.IgnoresCritical:          {"server/token/critical-extension"},
+	broken.ChecksNoType:             {"server/token/type"},
 }
 
 var claimCaught = map[broken.Fault][]string{
@@ -89,24 +85,24 @@ var claimCaught = map[broken.Fault][]string{
 	broken.ChecksNoTenant:           {"server/token/tenant"},
 	broken.CallsTenants:             {"server/token/tenant"},
 	broken.IgnoresTokenVersion:      {"server/token/version"},
-	broken.TakesIDTokens:            {"server/token/id-token"},
-	broken.TakesClientAssertions:    {"server/token/other-products"},
+	broken.AcceptsIDTokens:          {"server/token/id-token"},
+	broken.AcceptsClientAssertions:  {"server/token/other-products"},
 	broken.IgnoresBinding:           {"server/token/bound"},
 	broken.CallsClaimSources:        {"server/token/claim-sources"},
-	broken.TakesTokensForNobody:     {"server/token/missing-audience"},
+	broken.AcceptsMissingAudience:   {"server/token/missing-audience"},
 	broken.ComparesAudiencePrefixes: {"server/token/lookalike-audience"},
-	broken.WantsAudienceAsText:      {"server/token/audience-array"},
+	broken.RefusesAudienceArrays:    {"server/token/audience-array"},
 	broken.ReadsExpiryLoosely:       {"server/token/expiry-form"},
 	broken.ReadsStartLoosely:        {"server/token/start-form"},
 	broken.FindsScopeInside:         {"server/token/lookalike-scope"},
-	broken.KnowsPeopleByName:        {"server/token/principal"},
-	broken.TakesRolesForScopes:      {"server/token/app-only", "server/token/lookalike-scope"},
+	broken.IdentifiesByName:         {"server/token/principal"},
+	broken.AcceptsRolesAsScopes:     {"server/token/app-only", "server/token/lookalike-scope"},
 	broken.ChecksNoClient:           {"server/token/unlisted-client"},
-	broken.TakesPublicClients:       {"server/token/public-client"},
+	broken.AcceptsPublicClients:     {"server/token/public-client"},
 }
 
 var keyCaught = map[broken.Fault][]string{
-	broken.FindsNoNewKeys: {
+	broken.IgnoresNewKeys: {
 		"server/keys/rotation",
 		"server/keys/unusable",
 		"server/keys/withdrawn",
@@ -114,20 +110,20 @@ var keyCaught = map[broken.Fault][]string{
 		"server/keys/slot",
 		"server/keys/shared-id",
 	},
-	broken.AsksOnceForAll:      {"server/keys/slot"},
-	broken.IgnoresKeyIssuer:    {"server/keys/issuer", "server/keys/shared-id"},
-	broken.KeepsOneKeyPerID:    {"server/keys/shared-id"},
-	broken.BreaksOnClocks:      {"server/keys/clock"},
-	broken.KeepsKeysForEver:    {"server/keys/withdrawn"},
-	broken.NeedsEveryKey:       {"server/keys/unusable"},
-	broken.IgnoresKeyUse:       {"server/keys/wrong-use"},
-	broken.AsksForEveryToken:   {"server/keys/flood"},
-	broken.LosesTheHerd:        {"server/keys/herd"},
-	broken.ForgetsKeysInOutage: {"server/keys/outage", "server/keys/redirect"},
-	broken.FollowsKeyRedirects: {"server/keys/redirect"},
-	broken.RefusesWithoutKeys:  {"server/keys/late", "server/keys/document-silence"},
+	broken.FetchesUnknownKeysOnce: {"server/keys/slot"},
+	broken.IgnoresKeyIssuer:       {"server/keys/issuer", "server/keys/shared-id"},
+	broken.KeepsOneKeyPerID:       {"server/keys/shared-id"},
+	broken.BreaksOnClocks:         {"server/keys/clock"},
+	broken.NeverExpiresKeys:       {"server/keys/withdrawn"},
+	broken.NeedsEveryKey:          {"server/keys/unusable"},
+	broken.IgnoresKeyUse:          {"server/keys/wrong-use"},
+	broken.FetchesForEveryToken:   {"server/keys/flood"},
+	broken.RefusesDuringFetch:     {"server/keys/herd"},
+	broken.ForgetsKeysInOutage:    {"server/keys/outage", "server/keys/redirect"},
+	broken.FollowsKeyRedirects:    {"server/keys/redirect"},
+	broken.RefusesWithoutKeys:     {"server/keys/late", "server/keys/document-silence"},
 
-	broken.BelievesAnyDocument:   {"server/keys/document-issuer"},
+	broken.TrustsAnyDocument:     {"server/keys/document-issuer"},
 	broken.FetchesKeysInTheClear: {"server/keys/document-address"},
 	broken.FetchesKeysInside:     {"server/keys/document-address"},
 	broken.ForgetsDocuments: {

@@ -8,65 +8,65 @@ import (
 	"strings"
 )
 
-// challenge refuses with 401, or with 403 for want of a scope. It says which error; none to those
-// who sent no token.
-func (t *Server) challenge(w http.ResponseWriter, r *http.Request, status int, code, token string) {
-	metadata := t.host(r) + "/.well-known/oauth-protected-resource/mcp"
-	if t.has(HasMetadataElsewhere) {
-		metadata = t.origin + "/elsewhere"
+// challenge refuses a request with 401, or with 403 if the scope is missing. It names the error
+// unless the request had no token.
+func (s *Server) challenge(w http.ResponseWriter, r *http.Request, status int, code, token string) {
+	metadata := s.host(r) + "/.well-known/oauth-protected-resource/mcp"
+	if s.has(HasMetadataElsewhere) {
+		metadata = s.origin + "/elsewhere"
 	}
 	needed := scope
 	lacking := code == "insufficient_scope"
 	switch {
-	case t.has(AsksForOfflineAccess):
+	case s.has(AsksForOfflineAccess):
 		needed += " offline_access"
-	case t.has(ChangesScopes):
-		t.mu.Lock()
-		t.challenges++
-		needed += fmt.Sprintf(" extra-%d", t.challenges)
-		t.mu.Unlock()
-	case t.has(AsksForTooLittle):
+	case s.has(ChangesScopes):
+		s.mu.Lock()
+		s.challenges++
+		needed += fmt.Sprintf(" extra-%d", s.challenges)
+		s.mu.Unlock()
+	case s.has(AsksForTooFewScopes):
 		needed = "tool"
 	}
 	var parameters []string
-	if !t.has(LeavesOutMetadataURL) && !(lacking && t.has(LeavesOutMetadataIn403)) {
+	if !s.has(OmitsMetadataURL) && !(lacking && s.has(OmitsMetadataIn403)) {
 		parameters = append(parameters, fmt.Sprintf("resource_metadata=%q", metadata))
 	}
-	if !t.has(LeavesOutScope) && !(lacking && t.has(LeavesOutNeededScope)) {
+	if !s.has(OmitsScope) && !(lacking && s.has(OmitsNeededScope)) {
 		parameters = append(parameters, fmt.Sprintf("scope=%q", needed))
 	}
 	switch {
-	case code == "" && t.has(SaysErrorToStrangers):
+	case code == "" && s.has(SendsErrorWithoutToken):
 		code = "invalid_token"
-	case code == "invalid_token" && t.has(SaysNoError), lacking && t.has(SaysNoInsufficient):
+	case code == "invalid_token" && s.has(OmitsInvalidToken), lacking && s.has(OmitsInsufficientScope):
 		code = ""
 	}
 	if code != "" {
 		parameters = append(parameters, fmt.Sprintf("error=%q", code))
 	}
-	if id := keyID(token); id != "" && t.has(RepeatsKeyID) {
+	if id := keyID(token); id != "" && s.has(RepeatsKeyID) {
 		parameters = append(parameters, fmt.Sprintf("error_description=%q", "no key "+id))
 	}
 	switch {
-	case t.has(SendsNoChallenge):
-	case t.has(SendsBrokenChallenge):
+	case s.has(SendsNoChallenge):
+	case s.has(SendsBrokenChallenge):
 		w.Header().Set("WWW-Authenticate", "Bearer "+strings.Join(parameters, " "))
 	default:
 		w.Header().Set("WWW-Authenticate", "Bearer "+strings.Join(parameters, ", "))
 	}
-	if t.has(MintsSessionsEarly) {
+	if s.has(StartsSessionsInRefusals) {
 		w.Header().Set("Mcp-Session-Id", "early")
 	}
 	w.WriteHeader(status)
 	switch {
-	case t.has(ListsToolsToAnybody):
+	case s.has(ListsToolsInRefusals):
 		_ = json.NewEncoder(w).Encode(map[string]any{"tools": []string{toolName}})
-	case t.has(ExplainsRefusals) && token != "":
+	case s.has(ExplainsRefusals) && token != "":
 		fmt.Fprintf(w, "%x", len(token))
 	}
 }
 
-// keyID is the kid in the head of a token.
+// keyID returns the kid in the header of a token.
 func keyID(token string) string {
 	head, _, _ := strings.Cut(token, ".")
 	text, _ := base64.RawURLEncoding.DecodeString(head)

@@ -8,99 +8,101 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// Faults of how claims are compared.
+// Faults in comparing claims.
 const (
-	ComparesIssuersLoosely   Fault = "compares issuers without case and slashes"
+	ComparesIssuersLoosely   Fault = "compares issuers without letter case and slashes"
 	ChecksNoTenant           Fault = "checks no tenant"
-	CallsTenants             Fault = "calls an address made of the tenant"
+	CallsTenants             Fault = "calls an address that it builds from the tenant"
 	IgnoresTokenVersion      Fault = "ignores the version of a token"
-	TakesIDTokens            Fault = "takes ID tokens"
-	TakesClientAssertions    Fault = "takes client assertions"
+	AcceptsIDTokens          Fault = "accepts ID tokens"
+	AcceptsClientAssertions  Fault = "accepts client assertions"
 	IgnoresBinding           Fault = "ignores that a token is bound to a key"
-	CallsClaimSources        Fault = "calls the sources of claims"
-	TakesTokensForNobody     Fault = "takes tokens that are for nobody"
+	CallsClaimSources        Fault = "fetches claims from an address in the token"
+	AcceptsMissingAudience   Fault = "accepts tokens without an audience"
 	ComparesAudiencePrefixes Fault = "compares the beginnings of audiences"
-	WantsAudienceAsText      Fault = "wants the audience as text"
-	ReadsExpiryLoosely       Fault = "takes an expiry time that is no number for none"
-	ReadsStartLoosely        Fault = "takes a start that is no number for none"
+	RefusesAudienceArrays    Fault = "refuses an audience that is an array"
+	ReadsExpiryLoosely       Fault = "ignores an expiry time that is not a number"
+	ReadsStartLoosely        Fault = "ignores a start time that is not a number"
 	FindsScopeInside         Fault = "finds a scope inside another one"
-	KnowsPeopleByName        Fault = "knows people by their name"
-	TakesRolesForScopes      Fault = "takes roles for scopes"
+	IdentifiesByName         Fault = "identifies people by their name"
+	AcceptsRolesAsScopes     Fault = "accepts roles as scopes"
 	ChecksNoClient           Fault = "checks no client"
-	TakesPublicClients       Fault = "takes tokens of clients without credentials"
+	AcceptsPublicClients     Fault = "accepts tokens of clients without credentials"
 )
 
-// judge compares what a token that the issuer has signed says.
-func (t *Server) judge(token *jws, untimed bool) (caller claims, good bool) {
+// judgeClaims compares the claims of a token that the issuer has signed.
+func (s *Server) judgeClaims(token *jws, untimed bool) (caller claims, good bool) {
 	caller.untimed = untimed
 	c := token.claims
 	caller.Issuer, _ = c["iss"].(string)
 	caller.Subject, _ = c["sub"].(string)
 	caller.Tenant, _ = c["tid"].(string)
 	caller.Version, _ = c["ver"].(string)
-	caller.Scope = t.scopeOf(c)
+	caller.Scope = s.scopeOf(c)
 	_, signsIn := c["nonce"].(string)
 	switch {
-	case t.has(TakesIDTokens) && signsIn:
+	case s.has(AcceptsIDTokens) && signsIn:
 		caller.Scope = scope
-		return caller, t.inTime(c, &caller)
-	case t.has(TakesClientAssertions) && caller.Issuer == caller.Subject && caller.Issuer != "":
+		return caller, s.inTime(c, &caller)
+	case s.has(AcceptsClientAssertions) && caller.Issuer == caller.Subject && caller.Issuer != "":
 		caller.Scope = scope
-		return caller, t.inTime(c, &caller)
+		return caller, s.inTime(c, &caller)
 	}
-	if sources, there := c["_claim_sources"].(map[string]any); there && t.has(CallsClaimSources) {
+	if sources, there := c["_claim_sources"].(map[string]any); there && s.has(CallsClaimSources) {
 		for _, source := range sources {
-			if one, fits := source.(map[string]any); fits {
-				address, _ := one["endpoint"].(string)
+			if members, fits := source.(map[string]any); fits {
+				address, _ := members["endpoint"].(string)
 				call(address, new(any))
 			}
 		}
 	}
-	if name, _ := c["preferred_username"].(string); name != "" && t.has(KnowsPeopleByName) {
+	if name, _ := c["preferred_username"].(string); name != "" && s.has(IdentifiesByName) {
 		caller.Subject = name
 	}
-	if _, bound := c["cnf"]; bound && !t.has(IgnoresBinding) {
+	if _, bound := c["cnf"]; bound && !s.has(IgnoresBinding) {
 		return caller, false
 	}
-	if client, _ := c["client_id"].(string); client != listedClient && !t.has(ChecksNoClient) {
+	if client, _ := c["client_id"].(string); client != listedClient && !s.has(ChecksNoClient) {
 		return caller, false
 	}
-	if strength, _ := c["azpacr"].(string); strength != "1" && strength != "2" && !t.has(TakesPublicClients) {
+	if strength, _ := c["azpacr"].(string); strength != "1" && strength != "2" && !s.has(AcceptsPublicClients) {
 		return caller, false
 	}
-	return caller, t.issuedHere(&caller) && t.isFor(c["aud"]) && t.inTime(c, &caller)
+	return caller, s.issuedHere(&caller) && s.isFor(c["aud"]) && s.inTime(c, &caller)
 }
 
-func (t *Server) issuedHere(caller *claims) bool {
+// issuedHere compares the issuer, the tenant and the version.
+func (s *Server) issuedHere(caller *claims) bool {
 	issuer := caller.Issuer
-	own := t.origin
-	if t.has(ComparesIssuersLoosely) {
-		issuer, own = strings.ToLower(strings.TrimSuffix(issuer, "/")), strings.ToLower(own)
+	own := s.origin
+	if s.has(ComparesIssuersLoosely) {
+		issuer = strings.ToLower(strings.TrimSuffix(issuer, "/"))
+		own = strings.ToLower(own)
 	}
-	if t.has(CallsTenants) && caller.Tenant != tenant {
+	if s.has(CallsTenants) && caller.Tenant != tenant {
 		call("http://"+caller.Tenant+"/keys", new(any))
 	}
 	switch {
-	case issuer != own && !t.has(ChecksNoIssuer):
+	case issuer != own && !s.has(ChecksNoIssuer):
 		return false
-	case caller.Tenant != tenant && !t.has(ChecksNoTenant):
+	case caller.Tenant != tenant && !s.has(ChecksNoTenant):
 		return false
 	}
-	return caller.Version == version || t.has(IgnoresTokenVersion)
+	return caller.Version == version || s.has(IgnoresTokenVersion)
 }
 
-// isFor reports whether an audience is the server, or has it among others.
-func (t *Server) isFor(audience any) bool {
+// isFor reports whether an audience is the server, or an array with the server in it.
+func (s *Server) isFor(audience any) bool {
 	var names []string
 	switch value := audience.(type) {
 	case string:
 		names = []string{value}
 	case []any:
-		if t.has(WantsAudienceAsText) {
+		if s.has(RefusesAudienceArrays) {
 			return false
 		}
-		for _, one := range value {
-			name, isText := one.(string)
+		for _, element := range value {
+			name, isText := element.(string)
 			if !isText {
 				return false
 			}
@@ -111,25 +113,25 @@ func (t *Server) isFor(audience any) bool {
 		return false
 	}
 	switch {
-	case t.has(ChecksNoAudience) && len(names) > 0 && names[0] == "https://other.example/mcp":
+	case s.has(ChecksNoAudience) && len(names) > 0 && names[0] == "https://other.example/mcp":
 		return true
-	case t.has(TakesTokensForNobody) && len(names) == 0:
+	case s.has(AcceptsMissingAudience) && len(names) == 0:
 		return true
-	case t.has(ComparesAudiencePrefixes):
-		return slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, t.URL) })
+	case s.has(ComparesAudiencePrefixes):
+		return slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, s.URL) })
 	}
-	return slices.Contains(names, t.URL)
+	return slices.Contains(names, s.URL)
 }
 
-// inTime compares a token's times with the clock.
-func (t *Server) inTime(c map[string]any, caller *claims) bool {
+// inTime compares the token's times with the clock.
+func (s *Server) inTime(c map[string]any, caller *claims) bool {
 	expiry, isNumber := c["exp"].(float64)
-	if !isNumber && !t.has(ReadsExpiryLoosely) {
+	if !isNumber && !s.has(ReadsExpiryLoosely) {
 		return false
 	}
 	caller.Expiry = jwt.NewNumericDate(time.Unix(int64(expiry), 0))
-	now := float64(t.now().Unix())
-	if isNumber && now > expiry && !t.has(AcceptsExpired) && !caller.untimed {
+	now := float64(s.now().Unix())
+	if isNumber && now > expiry && !s.has(AcceptsExpired) && !caller.untimed {
 		return false
 	}
 	for _, name := range []string{"nbf", "iat"} {
@@ -137,22 +139,23 @@ func (t *Server) inTime(c map[string]any, caller *claims) bool {
 		begin, isNumber := value.(float64)
 		switch {
 		case !there:
-		case !isNumber && name == "nbf" && t.has(ReadsStartLoosely):
+		case !isNumber && name == "nbf" && s.has(ReadsStartLoosely):
 		case !isNumber:
 			return false
-		case begin > now && !t.has(AcceptsNotYetValid):
+		case begin > now && !s.has(AcceptsNotYetValid):
 			return false
 		}
 	}
 	return true
 }
 
-func (t *Server) scopeOf(c map[string]any) string {
+// scopeOf returns the scope of a token.
+func (s *Server) scopeOf(c map[string]any) string {
 	text, _ := c["scope"].(string)
-	if t.has(FindsScopeInside) && strings.Contains(text, scope) {
+	if s.has(FindsScopeInside) && strings.Contains(text, scope) {
 		return scope
 	}
-	if roles, there := c["roles"].([]any); there && t.has(TakesRolesForScopes) && slices.Contains(roles, any(scope)) {
+	if roles, there := c["roles"].([]any); there && s.has(AcceptsRolesAsScopes) && slices.Contains(roles, any(scope)) {
 		return scope
 	}
 	return text

@@ -10,10 +10,10 @@ import (
 	"sync/atomic"
 )
 
-// connection is what a server knows of one.
+// A connection records which requests came over it.
 type connection struct {
-	served atomic.Bool // a request with a good token
-	called atomic.Bool // a tool
+	served atomic.Bool // a request with a good token was served
+	called atomic.Bool // a tool was called
 }
 
 type connectionKey struct{}
@@ -30,8 +30,8 @@ func connectionOf(r *http.Request) *connection {
 	return found
 }
 
-// rewriter is a listener whose connections change what is read, in place of a parser of HTTP that
-// is broken.
+// A rewriter is a listener whose connections change the bytes that are read. It simulates a broken
+// HTTP parser.
 type rewriter struct {
 	net.Listener
 	rewrite func([]byte) []byte
@@ -60,27 +60,27 @@ func (c *rewritten) Read(p []byte) (int, error) {
 
 var (
 	chunked = regexp.MustCompile(`(?i)transfer-encoding: chunked\r\n`)
-	// What stands behind a bare LF.
+	// A header line after a bare LF.
 	hiddenChunked = regexp.MustCompile(`(?i)([^\r])\ntransfer-encoding: chunked\r\n`)
 	length        = regexp.MustCompile(`(?i)content-length: \d+\r\n`)
-	// What follows the size of a first chunk.
+	// The rest of the line after the size of a first chunk.
 	bareExtension = regexp.MustCompile(`(\r\n\r\n[0-9a-f]+);a\n`)
 	extension     = regexp.MustCompile(`(\r\n\r\n[0-9a-f]+);a=b\r\n`)
 	absolute      = regexp.MustCompile(`^POST http://[^/]+/`)
 	blankColon    = regexp.MustCompile(`(?i)(\r\n[a-z-]+) +:`)
 )
 
-// rewrites is how a server's connections change what is read, or nil.
-func (t *Server) rewrites() func([]byte) []byte {
+// rewrites returns how the server's connections change the bytes that are read, or nil.
+func (s *Server) rewrites() func([]byte) []byte {
 	switch {
-	case t.has(ReadsLengthBeforeChunks):
+	case s.has(ReadsLengthBeforeChunks):
 		return func(text []byte) []byte {
 			if length.Match(text) {
 				return chunked.ReplaceAll(text, nil)
 			}
 			return text
 		}
-	case t.has(TakesTwoLengths):
+	case s.has(AcceptsTwoLengths):
 		return func(text []byte) []byte {
 			found := length.FindAllIndex(text, 2)
 			if len(found) < 2 {
@@ -88,15 +88,15 @@ func (t *Server) rewrites() func([]byte) []byte {
 			}
 			return append(text[:found[1][0]:found[1][0]], text[found[1][1]:]...)
 		}
-	case t.has(OverlooksRequestURI):
+	case s.has(IgnoresRequestLineHost):
 		return func(text []byte) []byte { return absolute.ReplaceAll(text, []byte("POST /")) }
-	case t.has(EndsLinesAtBareLF):
+	case s.has(EndsLinesAtBareLF):
 		return func(text []byte) []byte { return bareExtension.ReplaceAll(text, []byte("$1\r\n")) }
-	case t.has(GluesLinesAtBareLF):
+	case s.has(GluesLinesAtBareLF):
 		return func(text []byte) []byte { return hiddenChunked.ReplaceAll(text, []byte("$1\r\n")) }
-	case t.has(RefusesChunkExtensions):
+	case s.has(RefusesChunkExtensions):
 		return func(text []byte) []byte { return extension.ReplaceAll(text, []byte("$1?\r\n")) }
-	case t.has(TakesSpaceBeforeColon):
+	case s.has(AcceptsSpaceBeforeColon):
 		return func(text []byte) []byte { return blankColon.ReplaceAll(text, []byte("$1:")) }
 	}
 	return nil

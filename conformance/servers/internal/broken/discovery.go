@@ -11,50 +11,50 @@ import (
 	"net/url"
 )
 
-// discoveryDocument is what the issuer says of itself to the server. It is not where clients look,
-// so that what is wrong with their documents does not cost the server its keys.
-func (t *Server) discoveryDocument() map[string]any {
-	return map[string]any{"issuer": t.origin, "jwks_uri": t.origin + "/keys"}
+// discoveryDocument returns the issuer's document for the server. Clients read another one, so that
+// a fault in theirs does not cost the server its keys.
+func (s *Server) discoveryDocument() map[string]any {
+	return map[string]any{"issuer": s.origin, "jwks_uri": s.origin + "/keys"}
 }
 
-func (t *Server) serveDocument(w http.ResponseWriter, r *http.Request) {
-	t.issuer.mu.Lock()
-	handler := t.issuer.document
-	t.issuer.mu.Unlock()
+func (s *Server) serveDocument(w http.ResponseWriter, r *http.Request) {
+	s.issuer.mu.Lock()
+	handler := s.issuer.document
+	s.issuer.mu.Unlock()
 	if handler != nil {
 		handler.ServeHTTP(w, r)
 		return
 	}
-	write(w, http.StatusOK, t.discoveryDocument())
+	write(w, http.StatusOK, s.discoveryDocument())
 }
 
-// readDocument sees to it that there is an address of keys that is not too old. One that is stays
-// in use while there is no other.
-func (t *Server) readDocument() error {
-	now := t.now()
-	if t.cache.address != "" && now.Sub(t.cache.read) < documentAge {
+// readDocument refreshes the address of the keys. An expired address stays in use while there is no
+// other.
+func (s *Server) readDocument() error {
+	now := s.now()
+	if s.cache.address != "" && now.Sub(s.cache.read) < documentAge {
 		return nil
 	}
-	address, err := t.askForAddress()
+	address, err := s.askForAddress()
 	switch {
 	case err == nil:
-		t.cache.address = address
-		t.cache.read = now
-	case t.cache.address == "" || t.has(ForgetsDocuments):
-		t.cache.address = ""
-		t.cache.keys = nil
+		s.cache.address = address
+		s.cache.read = now
+	case s.cache.address == "" || s.has(ForgetsDocuments):
+		s.cache.address = ""
+		s.cache.keys = nil
 		return err
 	}
 	return nil
 }
 
-// askForAddress reads the document and judges it.
-func (t *Server) askForAddress() (string, error) {
+// askForAddress reads the document and checks it.
+func (s *Server) askForAddress() (string, error) {
 	limit := int64(maxKeySet)
-	if t.has(ReadsDocumentsToTheEnd) {
+	if s.has(ReadsDocumentsToTheEnd) {
 		limit = 16 * maxKeySet // longer than the checks' longest document that is right at its end
 	}
-	text, err := t.askIssuer(t.origin+"/discovery", limit, t.has(FollowsDocumentRedirect))
+	text, err := s.askIssuer(s.origin+"/discovery", limit, s.has(FollowsDocumentRedirect))
 	if err != nil {
 		return "", err
 	}
@@ -69,25 +69,25 @@ func (t *Server) askForAddress() (string, error) {
 	switch {
 	case err != nil:
 		return "", err
-	case document.Issuer != t.origin && !t.has(BelievesAnyDocument):
-		return "", fmt.Errorf("want the issuer %s, got %v", t.origin, document.Issuer)
+	case document.Issuer != s.origin && !s.has(TrustsAnyDocument):
+		return "", fmt.Errorf("want the issuer %s, got %v", s.origin, document.Issuer)
 	case address.Host == "":
 		return "", errors.New("no address of keys")
-	case t.has(FetchesKeysInTheClear), t.origin == "http://"+address.Host:
+	case s.has(FetchesKeysInTheClear), s.origin == "http://"+address.Host:
 		return document.Address, nil
 	case address.Scheme != "https" || address.User != nil:
 		return "", errors.New("keys in the clear")
 	}
-	if _, err := netip.ParseAddr(address.Hostname()); err == nil && !t.has(FetchesKeysInside) {
+	if _, err := netip.ParseAddr(address.Hostname()); err == nil && !s.has(FetchesKeysInside) {
 		return "", errors.New("keys inside a network")
 	}
 	return document.Address, nil
 }
 
-// askIssuer gets a document.
-func (t *Server) askIssuer(address string, limit int64, follow bool) ([]byte, error) {
-	client := &http.Client{Timeout: issuerLimit, Transport: (*network)(t)}
-	if t.has(WaitsForItsIssuer) {
+// askIssuer fetches a document.
+func (s *Server) askIssuer(address string, limit int64, follow bool) ([]byte, error) {
+	client := &http.Client{Timeout: issuerLimit, Transport: (*outside)(s)}
+	if s.has(WaitsForItsIssuer) {
 		client.Timeout = 0
 	}
 	if !follow {
@@ -105,16 +105,16 @@ func (t *Server) askIssuer(address string, limit int64, follow bool) ([]byte, er
 	return text, nil
 }
 
-// network is what a server reaches of others: its issuer, and whoever a fixture lets answer in
-// place of everybody else.
-type network Server
+// outside is the server's view of the network: its issuer, and a fixture's handler for all other
+// hosts.
+type outside Server
 
-func (n *network) RoundTrip(request *http.Request) (*http.Response, error) {
-	n.issuer.mu.Lock()
-	elsewhere := n.issuer.elsewhere
-	n.issuer.mu.Unlock()
-	if elsewhere == nil || "http://"+request.URL.Host == n.origin {
-		return n.transport.RoundTrip(request)
+func (o *outside) RoundTrip(request *http.Request) (*http.Response, error) {
+	o.issuer.mu.Lock()
+	elsewhere := o.issuer.elsewhere
+	o.issuer.mu.Unlock()
+	if elsewhere == nil || "http://"+request.URL.Host == o.origin {
+		return o.transport.RoundTrip(request)
 	}
 	answer := httptest.NewRecorder()
 	elsewhere.ServeHTTP(answer, request)

@@ -1,4 +1,6 @@
 // Package broken holds MCP servers that are broken in one way each. They prove the checks: every
-// check catches a broken server, and no check is red for a server without faults. The tests of this
-// package map each [Fault] to the checks that catch it; a new fault goes there too.
+// check catches a broken server, and no check is red for a server without faults.
+//
+// A [Fault] names one way to be broken. To add a fault, name it beside the code that simulates it,
+// and add it to caughtBy in caught_test.go, which maps each fault to the checks that catch it.
 package broken

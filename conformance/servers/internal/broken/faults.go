@@ -1,172 +1,173 @@
 package broken
 
-// A Fault is one way to be broken, named by what such a server does.
+// A Fault is one way to be broken. Its text says what a server with the fault does. To add one,
+// name it here or in the file that simulates it, and add it to caughtBy in the tests.
 type Fault string
 
-// Faults of everything at once.
+// Faults that concern every request.
 const (
-	ServesEverybody        Fault = "serves everybody"
-	RefusesEverybody       Fault = "refuses everybody"
+	IgnoresTokens          Fault = "serves requests without a token"
+	RefusesAllTokens       Fault = "refuses every token"
 	SpeaksNoNewestRevision Fault = "does not speak MCP 2026-07-28"
 )
 
-// Faults of the challenge.
+// Faults in the challenge.
 const (
-	SendsNoChallenge     Fault = "sends no challenge"
-	SendsBrokenChallenge Fault = "sends a challenge that is not well formed"
-	LeavesOutMetadataURL Fault = "leaves resource_metadata out of the challenge"
-	SaysErrorToStrangers Fault = "says error to those without credentials"
-	SaysNoError          Fault = "says nothing of invalid_token"
-	LeavesOutScope       Fault = "leaves scope out of the challenge"
-	AsksForOfflineAccess Fault = "asks for offline_access"
+	SendsNoChallenge       Fault = "sends no challenge"
+	SendsBrokenChallenge   Fault = "sends a malformed challenge"
+	OmitsMetadataURL       Fault = "omits resource_metadata from the challenge"
+	SendsErrorWithoutToken Fault = "sends an error code to a request without credentials"
+	OmitsInvalidToken      Fault = "omits invalid_token"
+	OmitsScope             Fault = "omits scope from the challenge"
+	AsksForOfflineAccess   Fault = "asks for offline_access"
 )
 
-// Faults of the metadata, of the server's and of the authorization server's.
+// Faults in the metadata of the server and of the authorization server.
 const (
 	HasNoMetadata         Fault = "has no protected resource metadata"
-	HasMetadataElsewhere  Fault = "has its metadata at another address only"
+	HasMetadataElsewhere  Fault = "has its metadata only at another address"
 	ServesMetadataAsText  Fault = "serves its metadata as text/plain"
 	DescribesAnother      Fault = "describes another resource"
 	NamesNoIssuer         Fault = "names no authorization server"
-	NamesNoSigner         Fault = "signs metadata without saying who signs"
+	NamesNoSigner         Fault = "signs metadata without naming the signer"
 	OffersEverything      Fault = "offers a scope for everything"
-	TakesTokensInQuery    Fault = "offers to take tokens in the query"
+	AdvertisesQueryTokens Fault = "advertises tokens in the query"
 	HasEmptyArrays        Fault = "has empty arrays in its metadata"
 	ListsOfflineAccess    Fault = "lists offline_access in its metadata"
-	DescribesAnything     Fault = "describes whatever resource it is asked for"
-	HidesAbsenceFromPages Fault = "lets no page of another site see that there is no metadata at an address"
-	BelievesForwardedHost Fault = "believes X-Forwarded-Host"
+	DescribesAnything     Fault = "describes every resource that a request names"
+	HidesAbsenceFromPages Fault = "hides missing metadata from pages of other sites"
+	TrustsForwardedHost   Fault = "trusts X-Forwarded-Host"
 	HasNoIssuerMetadata   Fault = "has no authorization server metadata"
 	HasSlashInIssuer      Fault = "has a slash at the end of its issuer"
 	HasNoTokenEndpoint    Fault = "has no token_endpoint"
 	AdvertisesNoPKCE      Fault = "advertises no PKCE"
 	HasEmptyIssuerArrays  Fault = "has empty arrays in its authorization server metadata"
-	RegistersText         Fault = "registers clients whatever the media type of the request is"
-	TakesTwoSecrets       Fault = "takes a client's secret in two places at once"
-	LocksClientsOut       Fault = "locks a client out after wrong secrets"
-	HasOpenIDMetadataOnly Fault = "has its authorization server metadata under OpenID Connect's name only"
+	RegistersText         Fault = "registers clients from a request of any media type"
+	AcceptsTwoSecrets     Fault = "accepts a client's secret in two places at once"
+	LocksClientsOut       Fault = "locks out a client after wrong secrets"
+	HasOpenIDMetadataOnly Fault = "has its authorization server metadata only under OpenID Connect's name"
 )
 
-// Faults of registration and of the authorization endpoint.
+// Faults in registration and at the authorization endpoint.
 const (
 	RegistersOwnOrigin      Fault = "registers a redirect URI at its own origin"
-	RegistersAllOrNothing   Fault = "refuses a registration for one of its redirect URIs"
-	ShowsHostsDecoded       Fault = "shows a percent-encoded host as the letters that it stands for"
-	RedirectsErrorsAnywhere Fault = "sends a browser on to any registered site with an error"
+	RegistersAllOrNothing   Fault = "refuses a registration because of one of its redirect URIs"
+	ShowsHostsDecoded       Fault = "shows a percent-encoded host decoded"
+	RedirectsErrorsAnywhere Fault = "redirects an error to any registered site"
 )
 
-// Faults of how credentials are read.
+// Faults in reading credentials.
 const (
-	WantsBearerInOneCase    Fault = "wants Bearer in one case"
-	AcceptsQueryToken       Fault = "accepts a token in the query"
-	AcceptsCookieToken      Fault = "accepts a token in a cookie"
-	PrefersQueryToken       Fault = "prefers a token in the query to the one in the header"
-	TakesFirstOfTwoHeaders  Fault = "takes the first of two Authorization lines"
-	TakesFirstOfTwoFields   Fault = "takes the first of two Authorization fields over HTTP/2"
-	SplitsLists             Fault = "takes the first of several credentials in a line"
-	TakesTabs               Fault = "takes any white space before a token"
-	IgnoresScheme           Fault = "takes a token under any scheme"
-	StripsIllegalBytes      Fault = "leaves out bytes that a token cannot have"
-	BelievesIdentityHeaders Fault = "believes the headers in which proxies pass identities on"
-	GuardsOnePathOnly       Fault = "guards one spelling of its path only"
-	LetsProbesIn            Fault = "lets health probes in"
-	ObeysMethodOverride     Fault = "obeys a header that names another method"
-	RemembersConnections    Fault = "remembers that a connection had a good token"
-	RunsBeforeItAsks        Fault = "runs a tool before it asks for a token"
+	WantsBearerInOneCase     Fault = "accepts Bearer in one letter case only"
+	AcceptsQueryToken        Fault = "accepts a token in the query"
+	AcceptsCookieToken       Fault = "accepts a token in a cookie"
+	PrefersQueryToken        Fault = "prefers a token in the query to the one in the header"
+	AcceptsFirstOfTwoHeaders Fault = "accepts the first of two Authorization lines"
+	AcceptsFirstOfTwoFields  Fault = "accepts the first of two Authorization fields over HTTP/2"
+	SplitsLists              Fault = "accepts the first of several credentials in a line"
+	AcceptsTabs              Fault = "accepts any white space before a token"
+	IgnoresScheme            Fault = "accepts a token under any scheme"
+	StripsIllegalBytes       Fault = "strips illegal bytes from a token"
+	TrustsIdentityHeaders    Fault = "trusts the headers in which proxies pass on identities"
+	GuardsOnePathOnly        Fault = "checks tokens on one spelling of its path only"
+	TrustsProbes             Fault = "serves health probes without a token"
+	ObeysMethodOverride      Fault = "obeys a header that names another method"
+	RemembersConnections     Fault = "serves a connection that has had a good token"
+	RunsBeforeTokenCheck     Fault = "runs a tool before it checks the token"
 )
 
-// Faults of what is made of a token.
+// Faults in checking a token.
 const (
-	AcceptsGarbage     Fault = "accepts what is not a token"
+	AcceptsGarbage     Fault = "accepts a value that is not a token"
 	ChecksNoSignature  Fault = "checks no signature"
 	AcceptsNoAlgorithm Fault = "accepts alg none"
 	AcceptsExpired     Fault = "accepts expired tokens"
-	AcceptsNotYetValid Fault = "accepts tokens that are not valid yet"
+	AcceptsNotYetValid Fault = "accepts tokens before their start"
 	ChecksNoAudience   Fault = "checks no audience"
 	ChecksNoIssuer     Fault = "checks no issuer"
 )
 
-// Faults of the refusal.
+// Faults in refusals.
 const (
-	RepeatsKeyID        Fault = "repeats the kid of a token in the challenge"
-	ExplainsRefusals    Fault = "explains what is wrong with a token"
-	ListsToolsToAnybody Fault = "lists its tools in a refusal"
-	MintsSessionsEarly  Fault = "gives a session to those that it refuses"
-	LogsTokens          Fault = "logs tokens"
-	IsCacheable         Fault = "says that anybody may keep its answers"
-	ReadsBodiesFirst    Fault = "waits for the body of those that it refuses"
+	RepeatsKeyID             Fault = "repeats the kid of a token in the challenge"
+	ExplainsRefusals         Fault = "explains the flaw of a token"
+	ListsToolsInRefusals     Fault = "lists its tools in a refusal"
+	StartsSessionsInRefusals Fault = "starts a session in a refusal"
+	LogsTokens               Fault = "logs tokens"
+	MarksAnswersPublic       Fault = "marks its answers for shared caches"
+	ReadsBodiesFirst         Fault = "reads the body of a request without a token"
 )
 
-// Faults of scopes.
+// Faults in checking scopes.
 const (
 	EnforcesNoScope        Fault = "enforces no scope"
-	ComparesScopesOnly     Fault = "knows of no scope that contains another"
-	RefusesScopeWith401    Fault = "refuses a token without scope with 401"
-	SaysNoInsufficient     Fault = "says nothing of insufficient_scope"
-	LeavesOutNeededScope   Fault = "leaves scope out of a 403"
-	LeavesOutMetadataIn403 Fault = "leaves resource_metadata out of a 403"
+	KnowsNoBroaderScope    Fault = "knows no scope that includes another"
+	RefusesScopeWith401    Fault = "refuses a token without the scope with 401"
+	OmitsInsufficientScope Fault = "omits insufficient_scope"
+	OmitsNeededScope       Fault = "omits scope from a 403"
+	OmitsMetadataIn403     Fault = "omits resource_metadata from a 403"
 	ChangesScopes          Fault = "asks for other scopes each time"
-	AsksForTooLittle       Fault = "asks for a scope that does not suffice"
+	AsksForTooFewScopes    Fault = "asks for a scope that does not suffice"
 )
 
-// Faults of what a request comes with.
+// Faults in checking headers and messages.
 const (
 	ChecksNoOrigin         Fault = "checks no Origin"
 	ChecksNoHost           Fault = "checks no Host"
-	ComparesHostsByCase    Fault = "answers to its name in lower case only"
+	ComparesHostsByCase    Fault = "accepts its host name in lower case only"
 	ChecksNoContentType    Fault = "checks no Content-Type"
-	BelievesHeaders        Fault = "decides by Mcp-Method and Mcp-Name, and does what the body says"
-	ReadsMessagesLeniently Fault = "takes the last of two members, in any case"
+	TrustsMirrorHeaders    Fault = "decides by Mcp-Method and Mcp-Name, and runs what the body says"
+	ReadsMessagesLeniently Fault = "uses the last of two members, in any letter case"
 	ChecksNoVersion        Fault = "checks no MCP-Protocol-Version"
-	WantsVersion           Fault = "wants MCP-Protocol-Version from everybody"
+	RequiresVersion        Fault = "refuses requests without MCP-Protocol-Version"
 	AnswersUnknownWith200  Fault = "answers an unknown method with 200 in 2026-07-28"
-	MintsModernSessions    Fault = "gives sessions in 2026-07-28"
+	StartsModernSessions   Fault = "starts sessions in 2026-07-28"
 )
 
-// Faults of sessions and streams.
+// Faults in sessions and streams.
 const (
-	SessionsOutliveTokens Fault = "serves a session whose token has expired"
-	SharesSessions        Fault = "lets any user into a session"
-	BindsSessionsToTokens Fault = "binds a session to the bytes of a token"
-	AdoptsSessions        Fault = "takes over a session ID that the client chose"
-	CountsSessions        Fault = "counts its sessions"
-	SessionsAreNotASCII   Fault = "gives session IDs that are no visible ASCII"
-	MissingSessionIs404   Fault = "answers a missing session ID with 404"
-	KeepsEndedSessions    Fault = "serves sessions that were ended"
-	EndsSessionsOfAnybody Fault = "ends a session for whoever asks"
-	KeepsSessionsForEver  Fault = "keeps sessions for ever"
-	SessionsPushOutOthers Fault = "ends the session that was not used for longest, whoever's it is"
-	StreamsToAnybody      Fault = "opens a stream without a token"
-	ReopensEndedStreams   Fault = "opens a stream that ends at once with a token that has just expired"
-	StreamsForEver        Fault = "goes on streaming when the token has expired"
-	StreamsEverything     Fault = "streams the events of all users to each"
-	MixesAnswers          Fault = "answers one caller with what is another's"
+	SessionsOutliveTokens    Fault = "serves a session after its token has expired"
+	SharesSessions           Fault = "lets any user use a session"
+	BindsSessionsToTokens    Fault = "binds a session to the bytes of a token"
+	AdoptsSessions           Fault = "adopts a session ID that the client chose"
+	CountsSessions           Fault = "counts its sessions"
+	SessionsAreNotASCII      Fault = "uses session IDs outside visible ASCII"
+	MissingSessionIs404      Fault = "answers a missing session ID with 404"
+	KeepsEndedSessions       Fault = "serves sessions that were ended"
+	EndsSessionsWithoutToken Fault = "ends a session without a token"
+	NeverExpiresSessions     Fault = "never expires sessions"
+	SessionsPushOutOthers    Fault = "ends the least recently used session of any user"
+	StreamsWithoutToken      Fault = "opens a stream without a token"
+	ReopensEndedStreams      Fault = "opens a stream that ends at once, for a token that has just expired"
+	StreamsAfterExpiry       Fault = "streams after the token has expired"
+	StreamsEverything        Fault = "streams the events of all users to each"
+	MixesAnswers             Fault = "answers one caller with another's result"
 )
 
-// Faults of HTTP.
+// Faults in HTTP.
 const (
-	// RunsAgainWithTrailers is what a proxy does whose transport repeats a call that its trailer
-	// fields made fail.
-	RunsAgainWithTrailers   Fault = "runs a call with trailer fields again"
-	TakesTokensInTrailers   Fault = "takes the token from a trailer field"
-	ReadsLengthBeforeChunks Fault = "goes by Content-Length where there is Transfer-Encoding too"
-	TakesTwoLengths         Fault = "takes the first of two Content-Lengths"
-	TakesSpaceBeforeColon   Fault = "takes a blank before a header's colon"
-	TakesAnyHeader          Fault = "breaks under long headers"
-	TakesAnyBody            Fault = "breaks under long bodies"
-	TakesAnyBodyInFrames    Fault = "breaks under long bodies over HTTP/2"
-	SwallowsBombs           Fault = "decompresses bodies of any length"
-	OverlooksRequestURI     Fault = "overlooks whom the request line names"
-	EndsLinesAtBareLF       Fault = "ends the line of a chunk at a bare LF"
-	GluesLinesAtBareLF      Fault = "overlooks the line behind a bare LF"
-	RefusesChunkExtensions  Fault = "refuses chunk extensions"
-	RefusesAllUnderFlood    Fault = "refuses everybody after many bad signatures"
-	GoesThroughTextsAgain   Fault = "goes through a header once for each of its commas"
-	WaitsForReaders         Fault = "waits for ever for an answer to be read"
-	WaitsForEver            Fault = "waits for ever for a slow request"
+	// RunsAgainWithTrailers is the fault of a proxy whose transport fails on trailer fields and
+	// repeats the call.
+	RunsAgainWithTrailers      Fault = "runs a call with trailer fields again"
+	AcceptsTokensInTrailers    Fault = "accepts a token in a trailer field"
+	ReadsLengthBeforeChunks    Fault = "uses Content-Length although there is Transfer-Encoding"
+	AcceptsTwoLengths          Fault = "uses the first of two Content-Lengths"
+	AcceptsSpaceBeforeColon    Fault = "accepts a blank before a header's colon"
+	BreaksOnLongHeaders        Fault = "breaks on long headers"
+	BreaksOnLongBodies         Fault = "breaks on long bodies"
+	BreaksOnLongBodiesInFrames Fault = "breaks on long bodies over HTTP/2"
+	DecompressesBombs          Fault = "decompresses bodies of any length"
+	IgnoresRequestLineHost     Fault = "ignores the host in the request line"
+	EndsLinesAtBareLF          Fault = "ends a chunk's line at a bare LF"
+	GluesLinesAtBareLF         Fault = "ignores the line after a bare LF"
+	RefusesChunkExtensions     Fault = "refuses chunk extensions"
+	RefusesAllUnderFlood       Fault = "refuses all tokens after many bad signatures"
+	ParsesInQuadraticTime      Fault = "scans a header once for each of its commas"
+	WaitsForReaders            Fault = "waits forever for an answer to be read"
+	WaitsForSlowRequests       Fault = "waits forever for a slow request"
 )
 
-// Faults of what is remembered of tokens.
+// Faults in caches of tokens.
 const (
-	CachesByPayload Fault = "remembers tokens by their payload"
+	CachesByPayload Fault = "caches tokens by their payload"
 )

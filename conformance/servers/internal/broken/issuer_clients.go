@@ -10,8 +10,8 @@ const (
 	maxGuesses    = 10       // of a server that locks clients out
 )
 
-// serveToken knows clients and no grants.
-func (t *Server) serveToken(w http.ResponseWriter, r *http.Request) {
+// serveToken authenticates clients, and knows no grants.
+func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxClientForm)
 	refuse := func(status int, code string) { write(w, status, map[string]string{"error": code}) }
 	if err := r.ParseForm(); err != nil {
@@ -25,15 +25,15 @@ func (t *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	} else if plain, err := url.QueryUnescape(secret); err == nil {
 		secret = plain
 	}
-	t.clients.mu.Lock()
-	defer t.clients.mu.Unlock()
-	client := t.clients.find(id)
+	s.clients.mu.Lock()
+	defer s.clients.mu.Unlock()
+	client := s.clients.find(id)
 	switch {
-	case basic && r.PostForm.Has("client_secret") && !t.has(TakesTwoSecrets):
+	case basic && r.PostForm.Has("client_secret") && !s.has(AcceptsTwoSecrets):
 		refuse(http.StatusBadRequest, "invalid_request")
 	case client == nil:
 		refuse(http.StatusUnauthorized, "invalid_client")
-	case t.has(LocksClientsOut) && client.guesses >= maxGuesses:
+	case s.has(LocksClientsOut) && client.guesses >= maxGuesses:
 		refuse(http.StatusTooManyRequests, "temporarily_unavailable")
 	case client.secret != secret:
 		client.guesses++

@@ -22,35 +22,35 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Faults of how a token is read.
+// Faults in parsing a token.
 const (
-	BreaksOnEncryption     Fault = "breaks on an encrypted token"
-	BreaksOnNonces         Fault = "breaks on a nonce in the header of a token"
-	TakesJSONSerialization Fault = "takes tokens in JSON serialization"
-	IgnoresFurtherParts    Fault = "ignores all parts of a token after the third"
-	DecodesLeniently       Fault = "takes base64 of any kind"
-	RepairsHeaders         Fault = "repairs headers that are no UTF-8"
-	ReadsFirstValue        Fault = "reads the claims, and not what comes after them"
-	TakesFirstHeader       Fault = "takes the first of two header members"
-	TakesFirstClaim        Fault = "takes the first of two claims"
-	IgnoresCaseOfClaims    Fault = "ignores the case of claims"
+	BreaksOnEncryption       Fault = "breaks on an encrypted token"
+	BreaksOnNonces           Fault = "breaks on a nonce in the header of a token"
+	AcceptsJSONSerialization Fault = "accepts tokens in JSON serialization"
+	IgnoresFurtherParts      Fault = "ignores all parts of a token after the third"
+	DecodesLeniently         Fault = "accepts any form of base64"
+	RepairsHeaders           Fault = "repairs headers that are not UTF-8"
+	ReadsFirstValue          Fault = "ignores text after the claims"
+	UsesFirstHeader          Fault = "uses the first of two header members"
+	UsesFirstClaim           Fault = "uses the first of two claims"
+	IgnoresCaseOfClaims      Fault = "ignores the letter case of claims"
 )
 
-// Faults of which signature counts.
+// Faults in verifying a signature.
 const (
-	TakesPublicKeyAsSecret Fault = "takes its public key as a shared secret"
-	TakesOtherAlgorithms   Fault = "takes any algorithm of its key's kind"
+	UsesPublicKeyAsSecret  Fault = "uses its public key as a shared secret"
+	AcceptsOtherAlgorithms Fault = "accepts any algorithm of its key's kind"
 	AcceptsZeroSignatures  Fault = "accepts signatures of zeros"
-	BelievesEmbeddedKeys   Fault = "believes the key in a token"
-	BelievesCertificates   Fault = "believes the certificate in a token"
-	BelievesKeyAddresses   Fault = "believes the address of keys in a token"
-	CallsKeyAddresses      Fault = "calls the address of keys in a token"
-	LooksUpKeysAsFiles     Fault = "looks up keys as files"
-	IgnoresCritical        Fault = "ignores extensions that it should understand"
+	TrustsEmbeddedKeys     Fault = "trusts the key in a token"
+	TrustsCertificates     Fault = "trusts the certificate in a token"
+	TrustsKeyAddresses     Fault = "trusts the key at an address in a token"
+	CallsKeyAddresses      Fault = "calls the address of a key in a token"
+	LooksUpKeysAsFiles     Fault = "opens keys as files"
+	IgnoresCritical        Fault = "ignores critical extensions"
 	ChecksNoType           Fault = "checks no typ"
 )
 
-// A jws is a token that is well formed.
+// A jws is a well-formed token.
 type jws struct {
 	raw, input     string
 	signature      []byte
@@ -58,13 +58,13 @@ type jws struct {
 }
 
 // breaksOn reports whether the server answers a token with 500.
-func (t *Server) breaksOn(raw string) bool {
-	if t.has(BreaksOnEncryption) && strings.Count(raw, ".") == 4 {
+func (s *Server) breaksOn(raw string) bool {
+	if s.has(BreaksOnEncryption) && strings.Count(raw, ".") == 4 {
 		header, _, _ := strings.Cut(raw, ".")
 		text, err := base64.RawURLEncoding.DecodeString(header)
 		return err == nil && bytes.Contains(text, []byte(`"enc"`))
 	}
-	if t.has(BreaksOnNonces) {
+	if s.has(BreaksOnNonces) {
 		header, _, _ := strings.Cut(raw, ".")
 		text, err := base64.RawURLEncoding.DecodeString(header)
 		return err == nil && bytes.Contains(text, []byte(`"nonce"`))
@@ -72,8 +72,8 @@ func (t *Server) breaksOn(raw string) bool {
 	return false
 }
 
-// compacted is a token in JSON serialization, as a compact one.
-func compacted(credentials string) (string, bool) {
+// compactFromJSON converts a token in JSON serialization to a compact one.
+func compactFromJSON(credentials string) (string, bool) {
 	_, token, _ := strings.Cut(credentials, " ")
 	var flattened struct{ Payload, Protected, Signature string }
 	if json.Unmarshal([]byte(token), &flattened) != nil || flattened.Protected == "" {
@@ -82,10 +82,10 @@ func compacted(credentials string) (string, bool) {
 	return flattened.Protected + "." + flattened.Payload + "." + flattened.Signature, true
 }
 
-// parse takes a token apart, strictly.
-func (t *Server) parse(raw string) (*jws, bool) {
+// parse parses a token strictly.
+func (s *Server) parse(raw string) (*jws, bool) {
 	parts := strings.Split(raw, ".")
-	if len(parts) > 3 && t.has(IgnoresFurtherParts) {
+	if len(parts) > 3 && s.has(IgnoresFurtherParts) {
 		parts = parts[:3]
 	}
 	if len(parts) != 3 {
@@ -94,7 +94,7 @@ func (t *Server) parse(raw string) (*jws, bool) {
 	token := &jws{raw: raw, input: parts[0] + "." + parts[1]}
 	var texts [3][]byte
 	for i, part := range parts {
-		if t.has(DecodesLeniently) {
+		if s.has(DecodesLeniently) {
 			part = strings.NewReplacer("+", "-", "/", "_").Replace(strings.TrimRight(part, "="))
 		}
 		var err error
@@ -103,21 +103,21 @@ func (t *Server) parse(raw string) (*jws, bool) {
 		}
 	}
 	token.signature = texts[2]
-	if t.has(RepairsHeaders) {
+	if s.has(RepairsHeaders) {
 		texts[0] = bytes.ToValidUTF8(texts[0], []byte("?"))
 	}
-	if t.has(ReadsFirstValue) {
+	if s.has(ReadsFirstValue) {
 		if value, err := jsontext.NewDecoder(bytes.NewReader(texts[1])).ReadValue(); err == nil {
 			texts[1] = value
 		}
 	}
 	var well [2]bool
-	token.header, well[0] = readMembers(texts[0], t.has(TakesFirstHeader), false)
-	token.claims, well[1] = readMembers(texts[1], t.has(TakesFirstClaim), t.has(IgnoresCaseOfClaims))
+	token.header, well[0] = readMembers(texts[0], s.has(UsesFirstHeader), false)
+	token.claims, well[1] = readMembers(texts[1], s.has(UsesFirstClaim), s.has(IgnoresCaseOfClaims))
 	return token, well[0] && well[1]
 }
 
-// readMembers reads an object in which no name stands twice, in any case.
+// readMembers reads an object in which no name occurs twice, in any letter case.
 func readMembers(text []byte, takeFirst, ignoreCase bool) (map[string]any, bool) {
 	members := map[string]any{}
 	decoder := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(takeFirst))
@@ -161,59 +161,59 @@ func isRegistered(name string) bool {
 	)
 }
 
-// signed reports whether the issuer has signed a token.
-func (t *Server) signed(token *jws) bool {
+// isSigned reports whether the issuer has signed a token.
+func (s *Server) isSigned(token *jws) bool {
 	algorithm, _ := token.header["alg"].(string)
 	typ, _ := token.header["typ"].(string)
-	if t.has(AcceptsNoAlgorithm) && strings.EqualFold(algorithm, "none") {
+	if s.has(AcceptsNoAlgorithm) && strings.EqualFold(algorithm, "none") {
 		return true
 	}
 	for _, name := range []string{"crit", "b64"} {
-		if _, there := token.header[name]; there && !t.has(IgnoresCritical) {
+		if _, there := token.header[name]; there && !s.has(IgnoresCritical) {
 			return false
 		}
 	}
-	if !strings.EqualFold(strings.TrimPrefix(typ, "application/"), "at+jwt") && !t.has(ChecksNoType) &&
-		!(t.has(TakesIDTokens) && typ == "JWT") {
+	if !strings.EqualFold(strings.TrimPrefix(typ, "application/"), "at+jwt") && !s.has(ChecksNoType) &&
+		!(s.has(AcceptsIDTokens) && typ == "JWT") {
 		return false
 	}
 	switch {
-	case algorithm == "HS256" && t.has(TakesPublicKeyAsSecret):
-		der, _ := x509.MarshalPKIXPublicKey(t.key.Public())
+	case algorithm == "HS256" && s.has(UsesPublicKeyAsSecret):
+		der, _ := x509.MarshalPKIXPublicKey(s.key.Public())
 		return token.hasMAC(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
-	case algorithm == "HS256" && t.has(LooksUpKeysAsFiles):
+	case algorithm == "HS256" && s.has(LooksUpKeysAsFiles):
 		id, _ := token.header["kid"].(string)
 		return strings.HasSuffix(id, "/dev/null") && token.hasMAC(nil)
-	case (algorithm == "ES384" || algorithm == "ES512") && t.has(TakesOtherAlgorithms):
+	case (algorithm == "ES384" || algorithm == "ES512") && s.has(AcceptsOtherAlgorithms):
 	case algorithm != "ES256":
 		return false
 	}
-	if key := t.brought(token); key != nil {
+	if key := s.suppliedKey(token); key != nil {
 		return token.isSigned(key, "ES256")
 	}
 	id, _ := token.header["kid"].(string)
-	keys := t.keysFor(id)
+	keys := s.keysFor(id)
 	switch {
 	case len(keys) == 0:
 		return false
-	case t.has(ChecksNoSignature), t.has(CachesByPayload) && t.known(token.raw):
+	case s.has(ChecksNoSignature), s.has(CachesByPayload) && s.isCached(token.raw):
 		return true
-	case t.has(AcceptsZeroSignatures) && bytes.Count(token.signature, []byte{0}) == 64 && len(token.signature) == 64:
+	case s.has(AcceptsZeroSignatures) && bytes.Count(token.signature, []byte{0}) == 64 && len(token.signature) == 64:
 		return true
 	}
 	return slices.ContainsFunc(keys, func(key jose.JSONWebKey) bool { return token.isSigned(key.Key, algorithm) })
 }
 
-// brought is the key that a token brings along, for a server that believes it.
-func (t *Server) brought(token *jws) any {
+// suppliedKey returns the key that a token supplies, if the server trusts it.
+func (s *Server) suppliedKey(token *jws) any {
 	address, _ := token.header["jku"].(string)
 	switch {
-	case t.has(BelievesEmbeddedKeys) && token.header["jwk"] != nil:
+	case s.has(TrustsEmbeddedKeys) && token.header["jwk"] != nil:
 		var key jose.JSONWebKey
 		text, _ := json.Marshal(token.header["jwk"])
 		_ = json.Unmarshal(text, &key)
 		return key.Key
-	case t.has(BelievesCertificates) && token.header["x5c"] != nil:
+	case s.has(TrustsCertificates) && token.header["x5c"] != nil:
 		chain, _ := token.header["x5c"].([]any)
 		if len(chain) == 0 {
 			return nil
@@ -223,18 +223,19 @@ func (t *Server) brought(token *jws) any {
 		if certificate, err := x509.ParseCertificate(der); err == nil {
 			return certificate.PublicKey
 		}
-	case t.has(BelievesKeyAddresses) && address != "":
+	case s.has(TrustsKeyAddresses) && address != "":
 		var set jose.JSONWebKeySet
-		if call(address, &set); len(set.Keys) > 0 {
+		call(address, &set)
+		if len(set.Keys) > 0 {
 			return set.Keys[0].Key
 		}
-	case t.has(CallsKeyAddresses) && address != "":
+	case s.has(CallsKeyAddresses) && address != "":
 		call(address, new(any))
 	}
 	return nil
 }
 
-// call gets a document from an address, for broken servers that do what they should not.
+// call fetches a document from an address in a token.
 func call(address string, into any) {
 	client := &http.Client{Timeout: time.Second}
 	response, err := client.Get(address)

@@ -15,97 +15,94 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// Faults of how the issuer's keys are followed.
+// Faults in following the issuer's keys.
 const (
-	FindsNoNewKeys      Fault = "finds no keys that are new"
-	KeepsKeysForEver    Fault = "keeps keys for ever"
-	NeedsEveryKey       Fault = "gives up a key set with one key that it cannot use"
-	IgnoresKeyUse       Fault = "ignores what a key is for"
-	AsksForEveryToken   Fault = "asks the issuer for every unknown key"
-	LosesTheHerd        Fault = "refuses those who come while keys are fetched"
-	ForgetsKeysInOutage Fault = "forgets its keys when there are no others"
-	FollowsKeyRedirects Fault = "follows redirects to keys"
-	AsksOnceForAll      Fault = "asks for unknown keys once, and never again"
-	IgnoresKeyIssuer    Fault = "ignores whose a key is"
-	KeepsOneKeyPerID    Fault = "keeps one key per ID, whoever has it"
-	BreaksOnClocks      Fault = "breaks when the clock is set back"
-	RefusesWithoutKeys  Fault = "calls tokens bad while it has no keys"
+	IgnoresNewKeys         Fault = "ignores new keys"
+	NeverExpiresKeys       Fault = "never expires keys"
+	NeedsEveryKey          Fault = "refuses a key set with one unusable key"
+	IgnoresKeyUse          Fault = "ignores the use of a key"
+	FetchesForEveryToken   Fault = "fetches the keys for every unknown key"
+	RefusesDuringFetch     Fault = "refuses requests while it fetches keys"
+	ForgetsKeysInOutage    Fault = "forgets its keys when there are no others"
+	FollowsKeyRedirects    Fault = "follows redirects to keys"
+	FetchesUnknownKeysOnce Fault = "fetches the keys for an unknown key only once"
+	IgnoresKeyIssuer       Fault = "ignores the issuer of a key"
+	KeepsOneKeyPerID       Fault = "keeps one key per ID, whatever its issuer"
+	BreaksOnClocks         Fault = "breaks when the clock is set back"
+	RefusesWithoutKeys     Fault = "calls tokens bad while it has no keys"
 )
 
-// Faults of what is made of the issuer's discovery document.
+// Faults in reading the discovery document.
 const (
-	BelievesAnyDocument     Fault = "takes keys from a document of another issuer"
+	TrustsAnyDocument       Fault = "takes keys from a document of another issuer"
 	FetchesKeysInTheClear   Fault = "fetches keys from any address"
 	FetchesKeysInside       Fault = "fetches keys from inside a network"
 	ForgetsDocuments        Fault = "forgets its document when there is no other"
 	ReadsDocumentsToTheEnd  Fault = "reads documents of any length"
 	FollowsDocumentRedirect Fault = "follows redirects to a document"
-	WaitsForItsIssuer       Fault = "waits for its issuer for ever"
+	WaitsForItsIssuer       Fault = "waits forever for its issuer"
 )
 
-// How much a server reads of a key set, in bytes, when it asks again, when it gives up, and how
-// often it asks for an unknown key.
+// How a server follows its issuer's keys.
 const (
-	maxKeySet  = 1 << 20
-	keysAge    = time.Hour
-	keysEnd    = 24 * time.Hour
-	keysForced = time.Minute
-	// documentAge is when the discovery document is asked for again, and issuerLimit how long the
-	// issuer may take.
-	documentAge = 24 * time.Hour
-	issuerLimit = 3 * time.Second
+	maxKeySet   = 1 << 20         // bytes
+	keysAge     = time.Hour       // before the server fetches them again
+	keysEnd     = 24 * time.Hour  // before the server stops using them
+	keysForced  = time.Minute     // between two fetches for unknown keys
+	documentAge = 24 * time.Hour  // before the server fetches the document again
+	issuerLimit = 3 * time.Second // for an answer of the issuer
 )
 
-// keyCache is what a server has of its issuer's keys.
+// A keyCache holds the keys of a server's issuer.
 type keyCache struct {
 	mu      sync.Mutex
 	keys    []jose.JSONWebKey
 	fetched time.Time
 	forced  time.Time
-	running atomic.Bool // a fetch that is not the first
+	running atomic.Bool // during every fetch except the first
 
-	address string // of the keys, as the document has it
+	address string // of the keys, from the document
 	read    time.Time
 }
 
-// issuer is what a fixture changes about a server's issuer.
+// An issuer has the changes that a fixture makes to a server's issuer.
 type issuer struct {
 	mu        sync.Mutex
-	handler   http.Handler // nil answers with the published keys
-	document  http.Handler // nil answers with the issuer's own
-	elsewhere http.Handler // answers for everybody else; nil lets nobody answer
+	handler   http.Handler // nil serves the issuer's keys
+	document  http.Handler // nil serves the issuer's own
+	elsewhere http.Handler // answers for all other hosts; nil means that they are unreachable
 	fetches   int
 	later     time.Duration
 }
 
-// now is the time for the server and its issuer.
-func (t *Server) now() time.Time {
-	t.issuer.mu.Lock()
-	defer t.issuer.mu.Unlock()
-	return time.Now().Add(t.issuer.later)
+// now returns the time for the server and its issuer.
+func (s *Server) now() time.Time {
+	s.issuer.mu.Lock()
+	defer s.issuer.mu.Unlock()
+	return time.Now().Add(s.issuer.later)
 }
 
-// serveKeys is the issuer's.
-func (t *Server) serveKeys(w http.ResponseWriter, r *http.Request) {
-	t.issuer.mu.Lock()
-	t.issuer.fetches++
-	handler := t.issuer.handler
-	t.issuer.mu.Unlock()
+// serveKeys serves the issuer's key set.
+func (s *Server) serveKeys(w http.ResponseWriter, r *http.Request) {
+	s.issuer.mu.Lock()
+	s.issuer.fetches++
+	handler := s.issuer.handler
+	s.issuer.mu.Unlock()
 	if handler != nil {
 		handler.ServeHTTP(w, r)
 		return
 	}
-	write(w, http.StatusOK, t.published())
+	write(w, http.StatusOK, s.keySet())
 }
 
 // fixture starts another server with the same faults.
-func (t *Server) fixture(context.Context) (*bench.Fixture, error) {
-	other := Start(t.faults...)
+func (s *Server) fixture(context.Context) (*bench.Fixture, error) {
+	other := Start(s.faults...)
 	return &bench.Fixture{
 		Target: other.Target(),
 		Close:  other.Close,
 		KeySet: func() []byte {
-			text, _ := json.Marshal(other.published())
+			text, _ := json.Marshal(other.keySet())
 			return text
 		},
 		ServeKeySet: func(handler http.Handler) {
@@ -140,68 +137,71 @@ func (t *Server) fixture(context.Context) (*bench.Fixture, error) {
 	}, nil
 }
 
-// hasKeys sees to it that there are keys that are not too old, and reports whether there are any.
-func (t *Server) hasKeys() bool {
-	if t.cache.running.Load() && t.has(LosesTheHerd) {
+// hasKeys refreshes expired keys, and reports whether there are any.
+func (s *Server) hasKeys() bool {
+	if s.cache.running.Load() && s.has(RefusesDuringFetch) {
 		return true
 	}
-	t.cache.mu.Lock()
-	defer t.cache.mu.Unlock()
-	if t.cache.fetched.IsZero() || t.now().Sub(t.cache.fetched) > keysAge {
-		t.fetchKeys()
+	s.cache.mu.Lock()
+	defer s.cache.mu.Unlock()
+	if s.cache.fetched.IsZero() || s.now().Sub(s.cache.fetched) > keysAge {
+		s.fetchKeys()
 	}
-	if t.now().Sub(t.cache.fetched) > keysEnd && !t.has(KeepsKeysForEver) {
-		t.cache.keys = nil
+	if s.now().Sub(s.cache.fetched) > keysEnd && !s.has(NeverExpiresKeys) {
+		s.cache.keys = nil
 	}
-	if t.has(BreaksOnClocks) && t.now().Before(t.cache.fetched) {
+	if s.has(BreaksOnClocks) && s.now().Before(s.cache.fetched) {
 		return false
 	}
-	return len(t.cache.keys) > 0 || t.has(RefusesWithoutKeys)
+	return len(s.cache.keys) > 0 || s.has(RefusesWithoutKeys)
 }
 
-// keysFor are the issuer's keys with an ID. For one that it does not have the server asks the
-// issuer once in a while.
-func (t *Server) keysFor(id string) []jose.JSONWebKey {
-	if t.cache.running.Load() && t.has(LosesTheHerd) {
+// keysFor returns the issuer's keys with an ID. For an unknown ID the server fetches the key set
+// once in a while.
+func (s *Server) keysFor(id string) []jose.JSONWebKey {
+	if s.cache.running.Load() && s.has(RefusesDuringFetch) {
 		return nil
 	}
-	t.cache.mu.Lock()
-	defer t.cache.mu.Unlock()
-	if found := (&jose.JSONWebKeySet{Keys: t.cache.keys}).Key(id); len(found) > 0 || t.has(FindsNoNewKeys) {
-		return found
+	s.cache.mu.Lock()
+	defer s.cache.mu.Unlock()
+	known := (&jose.JSONWebKeySet{Keys: s.cache.keys}).Key(id)
+	if len(known) > 0 || s.has(IgnoresNewKeys) {
+		return known
 	}
-	if now := t.now(); t.cache.forced.IsZero() || now.Sub(t.cache.forced) > keysForced && !t.has(AsksOnceForAll) ||
-		t.has(AsksForEveryToken) {
-		t.cache.forced = now
-		t.fetchKeys()
+	now := s.now()
+	isDue := now.Sub(s.cache.forced) > keysForced && !s.has(FetchesUnknownKeysOnce)
+	if s.cache.forced.IsZero() || isDue || s.has(FetchesForEveryToken) {
+		s.cache.forced = now
+		s.fetchKeys()
 	}
-	return (&jose.JSONWebKeySet{Keys: t.cache.keys}).Key(id)
+	return (&jose.JSONWebKeySet{Keys: s.cache.keys}).Key(id)
 }
 
-// fetchKeys asks the issuer. The lock is held.
-func (t *Server) fetchKeys() {
-	now := t.now()
-	t.cache.running.Store(!t.cache.fetched.IsZero())
-	defer t.cache.running.Store(false)
-	keys, err := t.readKeys()
+// fetchKeys fetches the key set. The caller holds the lock.
+func (s *Server) fetchKeys() {
+	now := s.now()
+	s.cache.running.Store(!s.cache.fetched.IsZero())
+	defer s.cache.running.Store(false)
+	keys, err := s.readKeys()
 	switch {
-	case err != nil && t.has(ForgetsKeysInOutage):
-		t.cache.keys = nil
+	case err != nil && s.has(ForgetsKeysInOutage):
+		s.cache.keys = nil
 		return
 	case err != nil:
 		return
-	case t.has(KeepsKeysForEver):
-		keys = append(keys, t.cache.keys...)
+	case s.has(NeverExpiresKeys):
+		keys = append(keys, s.cache.keys...)
 	}
-	t.cache.keys = keys
-	t.cache.fetched = now
+	s.cache.keys = keys
+	s.cache.fetched = now
 }
 
-func (t *Server) readKeys() ([]jose.JSONWebKey, error) {
-	if err := t.readDocument(); err != nil {
+// readKeys fetches the key set, and returns the usable keys.
+func (s *Server) readKeys() ([]jose.JSONWebKey, error) {
+	if err := s.readDocument(); err != nil {
 		return nil, err
 	}
-	text, err := t.askIssuer(t.cache.address, maxKeySet, t.has(FollowsKeyRedirects))
+	text, err := s.askIssuer(s.cache.address, maxKeySet, s.has(FollowsKeyRedirects))
 	if err != nil {
 		return nil, err
 	}
@@ -212,32 +212,37 @@ func (t *Server) readKeys() ([]jose.JSONWebKey, error) {
 	var keys []jose.JSONWebKey
 	known := map[string]bool{}
 	for _, member := range set.Keys {
-		var key jose.JSONWebKey
-		var uses struct {
-			Operations []string `json:"key_ops"`
-			Issuer     string   `json:"issuer"`
+		key, isUsable, err := s.readKey(member)
+		if err != nil && s.has(NeedsEveryKey) {
+			return nil, err
 		}
-		err := json.Unmarshal(member, &key)
-		if err == nil {
-			err = json.Unmarshal(member, &uses)
-		}
-		_, isRSA := key.Key.(*rsa.PublicKey)
-		useful := (key.Use == "" || key.Use == "sig") && uses.Operations == nil &&
-			(key.Algorithm == "" || key.Algorithm == "ES256") && !isRSA
-		ours := uses.Issuer == "" || uses.Issuer == t.origin || t.has(IgnoresKeyIssuer)
-		if known[key.KeyID] && t.has(KeepsOneKeyPerID) {
+		if known[key.KeyID] && s.has(KeepsOneKeyPerID) {
 			continue
 		}
 		known[key.KeyID] = true
-		switch {
-		case err != nil && t.has(NeedsEveryKey):
-			return nil, err
-		case err == nil && ours && (useful || t.has(IgnoresKeyUse)):
+		if err == nil && isUsable {
 			keys = append(keys, key)
 		}
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("an empty key set")
+		return nil, errors.New("the key set has no usable key")
 	}
 	return keys, nil
+}
+
+// readKey decodes a key, and reports whether the server may use it.
+func (s *Server) readKey(text []byte) (key jose.JSONWebKey, isUsable bool, err error) {
+	var limits struct {
+		Operations []string `json:"key_ops"`
+		Issuer     string   `json:"issuer"`
+	}
+	err = json.Unmarshal(text, &key)
+	if err == nil {
+		err = json.Unmarshal(text, &limits)
+	}
+	_, isRSA := key.Key.(*rsa.PublicKey)
+	signs := (key.Use == "" || key.Use == "sig") && limits.Operations == nil
+	fits := (key.Algorithm == "" || key.Algorithm == "ES256") && !isRSA
+	isOurs := limits.Issuer == "" || limits.Issuer == s.origin || s.has(IgnoresKeyIssuer)
+	return key, isOurs && (signs && fits || s.has(IgnoresKeyUse)), err
 }

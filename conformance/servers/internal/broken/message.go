@@ -13,7 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// message is a JSON-RPC request or notification, as far as a server looks.
+// A message is a JSON-RPC request or notification, with the members that the server reads.
 type message struct {
 	JSONRPC string         `json:"jsonrpc"`
 	ID      jsontext.Value `json:"id"`
@@ -39,10 +39,10 @@ type params struct {
 	} `json:"_meta"`
 }
 
-// decodeMessage takes JSON as it has to be: no member twice, none in another case.
-func (t *Server) decodeMessage(body []byte) (*message, error) {
+// decodeMessage decodes JSON strictly: no member occurs twice, and none in another letter case.
+func (s *Server) decodeMessage(body []byte) (*message, error) {
 	decoded := &message{}
-	if t.has(ReadsMessagesLeniently) {
+	if s.has(ReadsMessagesLeniently) {
 		return decoded, json.Unmarshal(body, decoded)
 	}
 	var members map[string]jsontext.Value
@@ -57,25 +57,25 @@ func (t *Server) decodeMessage(body []byte) (*message, error) {
 	return decoded, strict.Unmarshal(body, decoded)
 }
 
-// isJSON reports whether a body says that it is JSON.
-func (t *Server) isJSON(r *http.Request) bool {
+// isJSON reports whether a request declares a JSON body.
+func (s *Server) isJSON(r *http.Request) bool {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return t.has(ChecksNoContentType) || err == nil && kind == "application/json"
+	return s.has(ChecksNoContentType) || err == nil && kind == "application/json"
 }
 
 var revisions = []string{"2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"}
 
 const newest = "2026-07-28"
 
-// mirrored reports whether the headers of a 2026-07-28 request say what its body says.
-func (t *Server) mirrored(r *http.Request, request *message) bool {
+// isMirrored reports whether the headers of a 2026-07-28 request agree with its body.
+func (s *Server) isMirrored(r *http.Request, request *message) bool {
 	name := r.Header.Get("Mcp-Name")
 	if inner, found := strings.CutPrefix(name, "=?base64?"); found {
 		if text, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(inner, "?=")); err == nil {
 			name = string(text)
 		}
 	}
-	return t.has(BelievesHeaders) || r.Header.Get("Mcp-Method") == request.Method && name == request.Params.Name &&
+	return s.has(TrustsMirrorHeaders) || r.Header.Get("Mcp-Method") == request.Method && name == request.Params.Name &&
 		r.Header.Get("Mcp-Protocol-Version") == newest && request.Params.Meta.Revision == newest
 }
 

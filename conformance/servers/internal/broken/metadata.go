@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// host is the server's origin, unless it believes what a request says.
-func (t *Server) host(r *http.Request) string {
-	if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" && t.has(BelievesForwardedHost) {
+// host returns the server's origin, or the host that a request claims.
+func (s *Server) host(r *http.Request) string {
+	if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" && s.has(TrustsForwardedHost) {
 		return (&url.URL{Scheme: "http", Host: forwarded}).String()
 	}
-	return t.origin
+	return s.origin
 }
 
-// openToPages lets pages of other sites read what is below /.well-known, and that nothing is. It
-// answers their preflights.
-func (t *Server) openToPages(w http.ResponseWriter, r *http.Request) (answered bool) {
+// allowPages lets pages of other sites read the answers below /.well-known, even if nothing is
+// there. It answers their preflights.
+func (s *Server) allowPages(w http.ResponseWriter, r *http.Request) (answered bool) {
 	if !strings.HasPrefix(r.URL.Path, "/.well-known/") ||
-		t.has(HidesAbsenceFromPages) && r.URL.Path == "/.well-known/oauth-protected-resource" {
+		s.has(HidesAbsenceFromPages) && r.URL.Path == "/.well-known/oauth-protected-resource" {
 		return false
 	}
 	w.Header().Set("Access-Control-Allow-Origin", "*")
@@ -31,30 +31,30 @@ func (t *Server) openToPages(w http.ResponseWriter, r *http.Request) (answered b
 	return true
 }
 
-func (t *Server) serveResource(w http.ResponseWriter, r *http.Request) {
+func (s *Server) serveResource(w http.ResponseWriter, r *http.Request) {
 	document := map[string]any{
-		"resource":                 t.host(r) + "/mcp",
-		"authorization_servers":    []string{t.origin},
+		"resource":                 s.host(r) + "/mcp",
+		"authorization_servers":    []string{s.origin},
 		"bearer_methods_supported": []string{"header"},
 		"scopes_supported":         []string{"tools"},
 	}
-	document["signed_metadata"] = t.signedMetadata(t.host(r) + "/mcp")
+	document["signed_metadata"] = s.signedMetadata(s.host(r) + "/mcp")
 	switch {
-	case t.has(OffersEverything):
+	case s.has(OffersEverything):
 		document["scopes_supported"] = []string{scope, "tools.*"}
-	case t.has(DescribesAnother):
-		document["resource"] = t.origin + "/other"
-	case t.has(NamesNoIssuer):
+	case s.has(DescribesAnother):
+		document["resource"] = s.origin + "/other"
+	case s.has(NamesNoIssuer):
 		delete(document, "authorization_servers")
-	case t.has(TakesTokensInQuery):
+	case s.has(AdvertisesQueryTokens):
 		document["bearer_methods_supported"] = []string{"header", "query"}
-	case t.has(ListsOfflineAccess):
+	case s.has(ListsOfflineAccess):
 		document["scopes_supported"] = []string{scope, "offline_access"}
-	case t.has(DescribesAnything):
-		document["resource"] = t.origin + strings.TrimPrefix(r.URL.Path, "/.well-known/oauth-protected-resource")
-	case t.has(HasEmptyArrays):
+	case s.has(DescribesAnything):
+		document["resource"] = s.origin + strings.TrimPrefix(r.URL.Path, "/.well-known/oauth-protected-resource")
+	case s.has(HasEmptyArrays):
 		document["resource_signing_alg_values_supported"] = []string{}
-	case t.has(ServesMetadataAsText):
+	case s.has(ServesMetadataAsText):
 		text, _ := json.Marshal(document)
 		w.Header().Set("Content-Type", "text/plain")
 		_, _ = w.Write(text)
@@ -63,24 +63,24 @@ func (t *Server) serveResource(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, document)
 }
 
-func (t *Server) serveIssuer(w http.ResponseWriter) {
+func (s *Server) serveIssuer(w http.ResponseWriter) {
 	document := map[string]any{
-		"issuer":                           t.origin,
-		"authorization_endpoint":           t.origin + "/authorize",
-		"token_endpoint":                   t.origin + "/token",
-		"jwks_uri":                         t.origin + "/keys",
-		"registration_endpoint":            t.origin + "/register",
+		"issuer":                           s.origin,
+		"authorization_endpoint":           s.origin + "/authorize",
+		"token_endpoint":                   s.origin + "/token",
+		"jwks_uri":                         s.origin + "/keys",
+		"registration_endpoint":            s.origin + "/register",
 		"response_types_supported":         []string{"code"},
 		"code_challenge_methods_supported": []string{"S256"},
 	}
 	switch {
-	case t.has(HasSlashInIssuer):
-		document["issuer"] = t.origin + "/"
-	case t.has(HasNoTokenEndpoint):
+	case s.has(HasSlashInIssuer):
+		document["issuer"] = s.origin + "/"
+	case s.has(HasNoTokenEndpoint):
 		delete(document, "token_endpoint")
-	case t.has(AdvertisesNoPKCE):
+	case s.has(AdvertisesNoPKCE):
 		delete(document, "code_challenge_methods_supported")
-	case t.has(HasEmptyIssuerArrays):
+	case s.has(HasEmptyIssuerArrays):
 		document["ui_locales_supported"] = []string{}
 	}
 	write(w, http.StatusOK, document)

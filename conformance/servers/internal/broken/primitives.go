@@ -10,48 +10,48 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// Faults of lists, of what there is to read, and of who is taken for whom.
+// Faults in lists, in other data, and in identifying the caller.
 const (
-	GatesToolsOnly      Fault = "wants a scope for tools only"
-	ListsByConnection   Fault = "lists more on a connection that was used"
-	SharesOwnLists      Fault = "says that anybody may keep a list that is one user's"
-	HidesToolsOnly      Fault = "hides tools and runs them"
-	BelievesArguments   Fault = "takes its caller for whom the arguments name"
-	BelievesMeta        Fault = "takes its caller for whom _meta names"
-	BelievesUserHeaders Fault = "takes its caller for whom a header names"
-	SpeaksNewestOnly    Fault = "speaks MCP 2026-07-28 only" // which is none
+	GatesToolsOnly      Fault = "checks scopes for tools only"
+	ListsByConnection   Fault = "lists more on a used connection"
+	SharesOwnLists      Fault = "marks a list of one user as public"
+	HidesToolsOnly      Fault = "hides tools but runs them"
+	TrustsArguments     Fault = "takes the caller's name from the arguments"
+	TrustsMeta          Fault = "takes the caller's name from _meta"
+	TrustsUserHeaders   Fault = "takes the caller's name from a header"
+	SpeaksNewestOnly    Fault = "speaks MCP 2026-07-28 only" // not a fault
 	StreamsInNewestOnly Fault = "speaks MCP 2026-07-28 only, and answers GET"
 )
 
-// hiddenTool is one user's. whoamiTool tells a caller who that is.
+// hiddenTool belongs to goodUser, the user of good tokens. whoamiTool names its caller.
 const (
 	hiddenTool = "private"
 	whoamiTool = "whoami"
-	firstUser  = "somebody"
+	goodUser   = "a user"
 )
 
-// ListensBeside is a fault of where a server listens.
-const ListensBeside Fault = "listens on an address that it should not"
+// ListensOnNetwork is a fault in listening.
+const ListensOnNetwork Fault = "listens on a network address"
 
-// besideLoopback stands for an address in a network: no server listens beyond loopback.
-const besideLoopback = "127.0.0.2"
+// networkAddress simulates a network address, because tests listen on loopback only.
+const networkAddress = "127.0.0.2"
 
-// listenBeside serves at the server's port of that address too.
-func (t *Server) listenBeside() {
-	_, port, err := net.SplitHostPort(t.server.Listener.Addr().String())
+// listenOnNetwork serves the server's port on that address too.
+func (s *Server) listenOnNetwork() {
+	_, port, err := net.SplitHostPort(s.server.Listener.Addr().String())
 	if err != nil {
 		panic(err) // our own address
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(besideLoopback, port))
+	listener, err := net.Listen("tcp", net.JoinHostPort(networkAddress, port))
 	if err != nil {
-		panic(err) // as for the server's own
+		panic(err) // as net/http/httptest does
 	}
-	t.beside = listener
-	go func() { _ = t.server.Config.Serve(listener) }()
+	s.network = listener
+	go func() { _ = s.server.Config.Serve(listener) }()
 }
 
-// serveList answers a list. That of tools depends on the caller.
-func (t *Server) serveList(w http.ResponseWriter, r *http.Request, request *message, caller claims) {
+// serveList answers a list. The list of tools depends on the caller.
+func (s *Server) serveList(w http.ResponseWriter, r *http.Request, request *message, caller claims) {
 	entry := func(name string) map[string]any {
 		return map[string]any{"name": name, "inputSchema": map[string]any{"type": "object"}}
 	}
@@ -59,10 +59,10 @@ func (t *Server) serveList(w http.ResponseWriter, r *http.Request, request *mess
 	switch request.Method {
 	case "tools/list":
 		tools := []any{entry(toolName)}
-		if caller.Subject == firstUser {
+		if caller.Subject == goodUser {
 			tools = append(tools, entry(hiddenTool))
 		}
-		if t.has(ListsByConnection) && connectionOf(r).called.Load() {
+		if s.has(ListsByConnection) && connectionOf(r).called.Load() {
 			tools = append(tools, entry("used"))
 		}
 		result["tools"] = tools
@@ -71,47 +71,50 @@ func (t *Server) serveList(w http.ResponseWriter, r *http.Request, request *mess
 	case "resources/list":
 		result["resources"] = []any{map[string]any{"name": "x", "uri": "file:///x"}}
 	}
-	if t.has(SharesOwnLists) {
+	if s.has(SharesOwnLists) {
 		result["cacheScope"] = "public"
 	}
 	respond(w, request, result)
 }
 
-// runHidden runs the tool that is one user's.
-func (t *Server) runHidden(w http.ResponseWriter, request *message, caller claims) {
-	if caller.Subject != firstUser && !t.has(HidesToolsOnly) {
-		fail(w, http.StatusOK, request, -32602, "no such tool")
+// runHidden runs the tool of one user.
+func (s *Server) runHidden(w http.ResponseWriter, request *message, caller claims) {
+	if caller.Subject != goodUser && !s.has(HidesToolsOnly) {
+		fail(w, http.StatusOK, request, -32602, "unknown tool")
 		return
 	}
 	respondText(w, request, "done", false)
 }
 
-// whoami tells a caller who that is.
-func (t *Server) whoami(w http.ResponseWriter, r *http.Request, request *message, caller claims) {
+// whoami names the caller.
+func (s *Server) whoami(w http.ResponseWriter, r *http.Request, request *message, caller claims) {
 	name := caller.Subject
-	for fault, claimed := range map[Fault]string{
-		BelievesArguments:   request.Params.Arguments.User,
-		BelievesMeta:        request.Params.Meta.User,
-		BelievesUserHeaders: r.Header.Get("X-Forwarded-User"),
+	for _, claim := range []struct {
+		fault Fault
+		name  string
+	}{
+		{TrustsArguments, request.Params.Arguments.User},
+		{TrustsMeta, request.Params.Meta.User},
+		{TrustsUserHeaders, r.Header.Get("X-Forwarded-User")},
 	} {
-		if t.has(fault) && claimed != "" {
-			name = claimed
+		if s.has(claim.fault) && claim.name != "" {
+			name = claim.name
 		}
 	}
 	respondText(w, request, name, false)
 }
 
-// signedMetadata is what the metadata says, signed.
-func (t *Server) signedMetadata(resource string) string {
+// signedMetadata signs the metadata.
+func (s *Server) signedMetadata(resource string) string {
 	signer, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: t.key, KeyID: signingKeyID}},
+		jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: s.key, KeyID: signingKeyID}},
 		nil,
 	)
 	if err != nil {
 		panic(err) // our own key
 	}
-	claims := map[string]any{"iss": t.origin, "resource": resource, "jti": rand.Text()}
-	if t.has(NamesNoSigner) {
+	claims := map[string]any{"iss": s.origin, "resource": resource, "jti": rand.Text()}
+	if s.has(NamesNoSigner) {
 		delete(claims, "iss")
 	}
 	signed, err := jwt.Signed(signer).Claims(claims).Serialize()
@@ -121,12 +124,12 @@ func (t *Server) signedMetadata(resource string) string {
 	return signed
 }
 
-// speaksNewestOnly reports whether the server refuses the handshake of the revisions before.
-func (t *Server) speaksNewestOnly() bool {
-	return t.has(SpeaksNewestOnly) || t.has(StreamsInNewestOnly)
+// speaksNewestOnly reports whether the server refuses the handshake of the earlier revisions.
+func (s *Server) speaksNewestOnly() bool {
+	return s.has(SpeaksNewestOnly) || s.has(StreamsInNewestOnly)
 }
 
-// nameIn is the name in the result of whoami.
+// nameIn returns the name in the result of whoami.
 func nameIn(result []byte) string {
 	var told struct {
 		Content []struct {

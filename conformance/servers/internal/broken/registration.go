@@ -12,7 +12,7 @@ import (
 	"sync"
 )
 
-// registeredClients are those that have registered.
+// registeredClients are the clients that have registered.
 type registeredClients struct {
 	mu  sync.Mutex
 	all []*registeredClient // by the client's number
@@ -20,19 +20,19 @@ type registeredClients struct {
 
 type registeredClient struct {
 	redirects []string
-	secret    string // of a client that wants one
+	secret    string // empty for a public client
 	guesses   int    // wrong secrets
 }
 
-// maxClients bounds them, and maxRegistration is the largest registration, in bytes.
+// maxClients bounds the clients, and maxRegistration the bytes of a registration.
 const (
 	maxClients      = 1000
 	maxRegistration = 16 << 10
 )
 
-// serveRegistration registers a client with those of its redirect URIs that are usable.
-func (t *Server) serveRegistration(w http.ResponseWriter, r *http.Request) {
-	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") && !t.has(RegistersText) {
+// serveRegistration registers a client with its usable redirect URIs.
+func (s *Server) serveRegistration(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") && !s.has(RegistersText) {
 		write(w, http.StatusUnsupportedMediaType, map[string]string{"error": "invalid_client_metadata"})
 		return
 	}
@@ -44,46 +44,46 @@ func (t *Server) serveRegistration(w http.ResponseWriter, r *http.Request) {
 		write(w, http.StatusBadRequest, map[string]string{"error": "invalid_client_metadata"})
 		return
 	}
-	usable := slices.DeleteFunc(slices.Clone(asked.RedirectURIs), func(uri string) bool { return !t.mayRegister(uri) })
-	spoilt := t.has(RegistersAllOrNothing) && len(usable) < len(asked.RedirectURIs)
-	t.clients.mu.Lock()
-	defer t.clients.mu.Unlock()
-	if len(usable) == 0 || spoilt || len(t.clients.all) >= maxClients {
+	usable := slices.DeleteFunc(slices.Clone(asked.RedirectURIs), func(uri string) bool { return !s.mayRegister(uri) })
+	spoilt := s.has(RegistersAllOrNothing) && len(usable) < len(asked.RedirectURIs)
+	s.clients.mu.Lock()
+	defer s.clients.mu.Unlock()
+	if len(usable) == 0 || spoilt || len(s.clients.all) >= maxClients {
 		write(w, http.StatusBadRequest, map[string]string{"error": "invalid_redirect_uri"})
 		return
 	}
 	made := &registeredClient{redirects: usable}
-	answer := map[string]any{"client_id": fmt.Sprint(len(t.clients.all)), "redirect_uris": usable}
+	answer := map[string]any{"client_id": fmt.Sprint(len(s.clients.all)), "redirect_uris": usable}
 	if asked.Method == "client_secret_basic" {
 		made.secret = rand.Text()
 		answer["client_secret"] = made.secret
 		answer["client_secret_expires_at"] = 0
 		answer["token_endpoint_auth_method"] = asked.Method
 	}
-	t.clients.all = append(t.clients.all, made)
+	s.clients.all = append(s.clients.all, made)
 	write(w, http.StatusCreated, answer)
 }
 
-func (t *Server) mayRegister(uri string) bool {
+func (s *Server) mayRegister(uri string) bool {
 	switch {
-	case strings.HasPrefix(uri, t.origin+"/"):
-		return t.has(RegistersOwnOrigin)
+	case strings.HasPrefix(uri, s.origin+"/"):
+		return s.has(RegistersOwnOrigin)
 	case strings.Contains(uri, "%"):
-		return t.has(ShowsHostsDecoded)
+		return s.has(ShowsHostsDecoded)
 	}
 	return strings.HasPrefix(uri, "https://") || strings.HasPrefix(uri, "http://127.0.0.1:")
 }
 
-// serveAuthorization shows a page that asks for consent.
-func (t *Server) serveAuthorization(w http.ResponseWriter, r *http.Request) {
+// serveAuthorization shows a consent page.
+func (s *Server) serveAuthorization(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	redirect, err := url.Parse(query.Get("redirect_uri"))
-	if err != nil || !t.isRegistered(query.Get("client_id"), query.Get("redirect_uri")) {
-		http.Error(w, "The client or its redirect URI is not known.", http.StatusBadRequest)
+	if err != nil || !s.isRegistered(query.Get("client_id"), query.Get("redirect_uri")) {
+		http.Error(w, "The client or its redirect URI is unknown.", http.StatusBadRequest)
 		return
 	}
 	if query.Get("response_type") != "code" {
-		if t.has(RedirectsErrorsAnywhere) {
+		if s.has(RedirectsErrorsAnywhere) {
 			http.Redirect(w, r, redirect.String()+"?error=unsupported_response_type", http.StatusFound)
 			return
 		}
@@ -94,18 +94,18 @@ func (t *Server) serveAuthorization(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, "<p>Approve an answer to %s?</p>", html.EscapeString(redirect.Host))
 }
 
-func (t *Server) isRegistered(id, redirect string) bool {
-	t.clients.mu.Lock()
-	defer t.clients.mu.Unlock()
-	found := t.clients.find(id)
+func (s *Server) isRegistered(id, redirect string) bool {
+	s.clients.mu.Lock()
+	defer s.clients.mu.Unlock()
+	found := s.clients.find(id)
 	return found != nil && slices.Contains(found.redirects, redirect)
 }
 
-// find is the client of an ID, or nil. The lock is held.
+// find returns the client with an ID, or nil. The caller holds the lock.
 func (c *registeredClients) find(id string) *registeredClient {
-	for number, one := range c.all {
+	for number, client := range c.all {
 		if fmt.Sprint(number) == id {
-			return one
+			return client
 		}
 	}
 	return nil

@@ -7,73 +7,73 @@ import (
 	"time"
 )
 
-// Faults of the state that callers carry from one round of a request to the next.
+// Faults in the state that a caller carries from one round of a call to the next.
 const (
-	SharesRequestState   Fault = "lets any user go on with a request"
-	TakesAlteredState    Fault = "looks at the beginning of request state only"
-	FitsAnyRequest       Fault = "takes request state with other arguments"
-	KeepsRequestState    Fault = "keeps request state for ever"
-	TakesRequestTwice    Fault = "takes request state twice"
-	AsksForPasswords     Fault = "asks for a password in a form"
-	SendsPeopleInClear   Fault = "sends people to a page without TLS"
-	SendsTokensInAddress Fault = "sends people to a page with a token in its address"
+	SharesRequestState    Fault = "lets any user continue a call"
+	AcceptsAlteredState   Fault = "compares only the beginning of request state"
+	AcceptsOtherArguments Fault = "accepts request state with other arguments"
+	KeepsRequestState     Fault = "never expires request state"
+	AcceptsStateTwice     Fault = "accepts request state twice"
+	AsksForPasswords      Fault = "asks for a password in a form"
+	SendsPeopleInClear    Fault = "sends people to a page without TLS"
+	SendsTokensInAddress  Fault = "sends people to a page with a token in its address"
 )
 
-// askTool asks back before it repeats its marker.
+// askTool asks for input before it repeats its marker.
 const askTool = "ask"
 
-// roundLimit is how long request state is good.
+// roundLimit is how long request state is valid.
 const roundLimit = 10 * time.Minute
 
-// A round is what a request waits with that asked back.
+// A round is a call that waits for input.
 type round struct {
 	owner, marker string
 	asked         time.Time
 	used          bool
 }
 
-// ask answers a call of the tool: in the first round with what it wants to know, and in the second
-// with the result.
-func (t *Server) ask(w http.ResponseWriter, request *message, caller claims) {
+// ask answers a call of the tool: with questions in the first round, and with the result in the
+// second.
+func (s *Server) ask(w http.ResponseWriter, request *message, caller claims) {
 	if len(request.Params.Answers) == 0 {
 		respond(
 			w,
 			request,
 			map[string]any{
 				"resultType":    "input_required",
-				"inputRequests": t.inputRequests(),
-				"requestState":  t.beginRound(request, caller),
+				"inputRequests": s.inputRequests(),
+				"requestState":  s.beginRound(request, caller),
 			},
 		)
 		return
 	}
-	t.mu.Lock()
-	found := t.findRound(request.Params.State)
+	s.mu.Lock()
+	found := s.findRound(request.Params.State)
 	good := found != nil &&
-		(found.owner == caller.Subject || t.has(SharesRequestState)) &&
-		(found.marker == request.Params.Arguments.Marker || t.has(FitsAnyRequest)) &&
-		(!found.used || t.has(TakesRequestTwice)) &&
-		(time.Since(found.asked) < roundLimit || t.has(KeepsRequestState))
+		(found.owner == caller.Subject || s.has(SharesRequestState)) &&
+		(found.marker == request.Params.Arguments.Marker || s.has(AcceptsOtherArguments)) &&
+		(!found.used || s.has(AcceptsStateTwice)) &&
+		(time.Since(found.asked) < roundLimit || s.has(KeepsRequestState))
 	if good {
 		found.used = true
 	}
-	t.mu.Unlock()
+	s.mu.Unlock()
 	if !good {
-		fail(w, http.StatusOK, request, -32602, "no such request state")
+		fail(w, http.StatusOK, request, -32602, "unknown request state")
 		return
 	}
 	respondText(w, request, request.Params.Arguments.Marker, false)
 }
 
-func (t *Server) inputRequests() map[string]any {
+func (s *Server) inputRequests() map[string]any {
 	field := "name"
 	page := "https://people.example/form?id=" + rand.Text()
 	switch {
-	case t.has(AsksForPasswords):
+	case s.has(AsksForPasswords):
 		field = "password"
-	case t.has(SendsPeopleInClear):
+	case s.has(SendsPeopleInClear):
 		page = "http://people.example/form"
-	case t.has(SendsTokensInAddress):
+	case s.has(SendsTokensInAddress):
 		page += "&access_token=" + rand.Text()
 	}
 	return map[string]any{
@@ -100,32 +100,32 @@ func (t *Server) inputRequests() map[string]any {
 	}
 }
 
-func (t *Server) beginRound(request *message, caller claims) string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (s *Server) beginRound(request *message, caller claims) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	state := rand.Text()
-	t.rounds[state] = &round{owner: caller.Subject, marker: request.Params.Arguments.Marker, asked: time.Now()}
+	s.rounds[state] = &round{owner: caller.Subject, marker: request.Params.Arguments.Marker, asked: time.Now()}
 	return state
 }
 
-// findRound finds what belongs to a state. The lock is held.
-func (t *Server) findRound(state string) *round {
+// findRound returns the round of a state. The caller holds the lock.
+func (s *Server) findRound(state string) *round {
 	const beginning = 6
-	if t.has(TakesAlteredState) && len(state) > beginning {
-		for known, found := range t.rounds {
+	if s.has(AcceptsAlteredState) && len(state) > beginning {
+		for known, found := range s.rounds {
 			if strings.HasPrefix(known, state[:beginning]) {
 				return found
 			}
 		}
 	}
-	return t.rounds[state]
+	return s.rounds[state]
 }
 
-// expireRound lets a state get too old.
-func (t *Server) expireRound(state string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if found := t.rounds[state]; found != nil {
+// expireRound lets a state expire.
+func (s *Server) expireRound(state string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if found := s.rounds[state]; found != nil {
 		found.asked = found.asked.Add(-roundLimit)
 	}
 }

@@ -20,28 +20,28 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// A Server is a small MCP server with an issuer of its own, for clients of all revisions. Without
-// faults it keeps every rule that there is a check for.
+// A Server is a small MCP server with its own issuer, for clients of all revisions. Without faults
+// it follows every rule that has a check.
 type Server struct {
 	URL string // of the MCP endpoint
 
-	server *httptest.Server
-	beside net.Listener // of a broken server, or nil
-	faults []Fault
-	key    *ecdsa.PrivateKey
-	origin string
+	server  *httptest.Server
+	network net.Listener // a second listener of a broken server, or nil
+	faults  []Fault
+	key     *ecdsa.PrivateKey
+	origin  string
 
 	mu         sync.Mutex
 	runs       map[string]int // of the tool, by marker
-	before     string         // the marker of the last run
+	lastMarker string         // of the last run
 	sessions   map[string]*session
-	handles    map[string]string // whose they are
-	rounds     map[string]*round // by their state
+	handles    map[string]string // the owners by handle
+	rounds     map[string]*round // by state
 	tasks      map[string]*task
-	streams    map[chan string]string // whose they are
+	streams    map[chan string]string // the owners by stream
 	seen       map[string]int         // how often a payload was good
 	challenges int
-	refused    atomic.Int64      // tokens that are not well formed or badly signed
+	refused    atomic.Int64      // malformed and badly signed tokens
 	forwarded  []bench.Forwarded // to the upstream
 	log        strings.Builder
 	done       chan struct{}
@@ -52,13 +52,13 @@ type Server struct {
 	transport *http.Transport // to the issuer
 }
 
-// Start starts a server on loopback. It panics when it cannot, as net/http/httptest does.
+// Start starts a server on loopback. It panics on failure, as net/http/httptest does.
 func Start(faults ...Fault) *Server {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		panic(err)
 	}
-	t := &Server{
+	s := &Server{
 		faults:    faults,
 		key:       key,
 		runs:      map[string]int{},
@@ -71,56 +71,56 @@ func Start(faults ...Fault) *Server {
 		done:      make(chan struct{}),
 		transport: &http.Transport{DialContext: loopback.Dial},
 	}
-	t.server = httptest.NewUnstartedServer(http.HandlerFunc(t.serve))
-	t.server.Config.ConnContext = withConnection
-	if !t.has(WaitsForEver) {
-		t.server.Config.ReadHeaderTimeout = headLimit
+	s.server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	s.server.Config.ConnContext = withConnection
+	if !s.has(WaitsForSlowRequests) {
+		s.server.Config.ReadHeaderTimeout = headLimit
 	}
-	if rewrite := t.rewrites(); rewrite != nil {
-		t.server.Listener = &rewriter{Listener: t.server.Listener, rewrite: rewrite}
+	if rewrite := s.rewrites(); rewrite != nil {
+		s.server.Listener = &rewriter{Listener: s.server.Listener, rewrite: rewrite}
 	} else {
-		t.server.Config.Protocols = &http.Protocols{}
-		t.server.Config.Protocols.SetHTTP1(true)
-		t.server.Config.Protocols.SetUnencryptedHTTP2(true)
+		s.server.Config.Protocols = &http.Protocols{}
+		s.server.Config.Protocols.SetHTTP1(true)
+		s.server.Config.Protocols.SetUnencryptedHTTP2(true)
 	}
-	t.server.Start()
-	if t.has(ListensBeside) {
-		t.listenBeside()
+	s.server.Start()
+	if s.has(ListensOnNetwork) {
+		s.listenOnNetwork()
 	}
-	t.origin = t.server.URL
-	t.URL = t.origin + "/mcp"
-	return t
+	s.origin = s.server.URL
+	s.URL = s.origin + "/mcp"
+	return s
 }
 
-// Close ends the server, and the streams that are under way.
-func (t *Server) Close() {
-	close(t.done)
-	t.transport.CloseIdleConnections()
-	if t.beside != nil {
-		_ = t.beside.Close()
+// Close stops the server, and ends its open streams.
+func (s *Server) Close() {
+	close(s.done)
+	s.transport.CloseIdleConnections()
+	if s.network != nil {
+		_ = s.network.Close()
 	}
-	t.server.CloseClientConnections()
-	t.server.Close()
+	s.server.CloseClientConnections()
+	s.server.Close()
 }
 
-// headLimit is how long the head of a request may take, and patience how long a check has to wait.
+// headLimit bounds the time for the head of a request. It is shorter than patience, the time that
+// checks wait.
 const (
 	headLimit = 3 * time.Second
 	patience  = 12 * time.Second
 )
 
-// Target is the server as a target that hands over everything: tokens of every kind, its key, and a
-// tool that counts.
-func (t *Server) Target() bench.Target {
-	good := func(context.Context) (string, error) { return t.good() }
+// Target returns the server as a target that supplies everything.
+func (s *Server) Target() bench.Target {
+	good := func(context.Context) (string, error) { return s.goodToken() }
 	target := bench.Target{
-		URL:       t.URL,
+		URL:       s.URL,
 		Patience:  patience,
 		Tokens:    map[bench.TokenKind]func(context.Context) (string, error){bench.Good: good},
-		Mint:      bench.Remint(t.key, good),
-		Canary:    &bench.Canary{Tool: toolName, Ran: t.ran},
-		Fixture:   t.fixture,
-		Forwarded: t.sentOn,
+		Mint:      bench.Remint(s.key, good),
+		Canary:    &bench.Canary{Tool: toolName, Ran: s.ran},
+		Fixture:   s.fixture,
+		Forwarded: s.forwardedRequests,
 		Handles:   &bench.Handles{Make: makeTool, Use: useTool},
 		Rounds: &bench.Rounds{
 			Tool: askTool,
@@ -129,15 +129,15 @@ func (t *Server) Target() bench.Target {
 				"page": map[string]any{"action": "accept"},
 			},
 			Once:   true,
-			Expire: t.expireRound,
+			Expire: s.expireRound,
 		},
 		TaskTool: taskTool,
 		Whoami:   &bench.Whoami{Tool: whoamiTool, Caller: nameIn},
-		Local:    []string{besideLoopback},
+		Local:    []string{networkAddress},
 		Log: func() string {
-			t.mu.Lock()
-			defer t.mu.Unlock()
-			return t.log.String()
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.log.String()
 		},
 	}
 	for kind, change := range flaws {
@@ -148,7 +148,7 @@ func (t *Server) Target() bench.Target {
 	return target
 }
 
-// boundedAnswer gives its caller answerLimit to read the answer. The time starts with the first
+// A boundedAnswer gives its caller answerLimit to read the answer. The time starts with the first
 // byte, so a busy machine may take longer to reach it.
 type boundedAnswer struct {
 	http.ResponseWriter
@@ -166,52 +166,52 @@ func (a *boundedAnswer) Write(text []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (a *boundedAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-func (t *Server) has(fault Fault) bool { return slices.Contains(t.faults, fault) }
+func (s *Server) has(fault Fault) bool { return slices.Contains(s.faults, fault) }
 
-func (t *Server) serve(w http.ResponseWriter, r *http.Request) {
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
-	if r.Method != http.MethodGet && !t.has(WaitsForReaders) { // a GET stream lasts longer
+	if r.Method != http.MethodGet && !s.has(WaitsForReaders) { // a stream lasts longer
 		w = &boundedAnswer{ResponseWriter: w}
 	}
-	if t.openToPages(w, r) {
+	if s.allowPages(w, r) {
 		return
 	}
 	switch r.URL.Path {
 	case "/mcp":
-		t.serveEndpoint(w, r)
+		s.serveEndpoint(w, r)
 	case "/.well-known/oauth-protected-resource/mcp":
-		if t.has(HasNoMetadata) || t.has(HasMetadataElsewhere) {
+		if s.has(HasNoMetadata) || s.has(HasMetadataElsewhere) {
 			http.NotFound(w, r)
 			return
 		}
-		t.serveResource(w, r)
+		s.serveResource(w, r)
 	case "/register":
-		t.serveRegistration(w, r)
+		s.serveRegistration(w, r)
 	case "/authorize":
-		t.serveAuthorization(w, r)
+		s.serveAuthorization(w, r)
 	case "/token":
-		t.serveToken(w, r)
+		s.serveToken(w, r)
 	case "/upstream":
-		t.serveUpstream(w, r)
+		s.serveUpstream(w, r)
 	case "/keys":
-		t.serveKeys(w, r)
+		s.serveKeys(w, r)
 	case "/discovery":
-		t.serveDocument(w, r)
+		s.serveDocument(w, r)
 	case "/elsewhere":
-		t.serveResource(w, r)
+		s.serveResource(w, r)
 	case "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration":
-		if t.has(HasNoIssuerMetadata) || t.has(HasOpenIDMetadataOnly) && strings.HasSuffix(r.URL.Path, "server") {
+		if s.has(HasNoIssuerMetadata) || s.has(HasOpenIDMetadataOnly) && strings.HasSuffix(r.URL.Path, "server") {
 			http.NotFound(w, r)
 			return
 		}
-		t.serveIssuer(w)
+		s.serveIssuer(w)
 	default:
-		if t.has(DescribesAnything) && strings.HasPrefix(r.URL.Path, "/.well-known/oauth-protected-resource/") {
-			t.serveResource(w, r)
+		if s.has(DescribesAnything) && strings.HasPrefix(r.URL.Path, "/.well-known/oauth-protected-resource/") {
+			s.serveResource(w, r)
 			return
 		}
-		if t.has(GuardsOnePathOnly) && strings.EqualFold(path.Clean(r.URL.Path), "/mcp") {
-			t.servePost(w, r, claims{})
+		if s.has(GuardsOnePathOnly) && strings.EqualFold(path.Clean(r.URL.Path), "/mcp") {
+			s.servePost(w, r, claims{})
 			return
 		}
 		http.NotFound(w, r)

@@ -7,49 +7,50 @@ import (
 	"time"
 )
 
-// A session of the handshake revisions belongs to the user that began it.
+// A session belongs to the user who started it. 2026-07-28 has none.
 type session struct {
 	owner, token, revision string
 	ended                  bool
 	used                   time.Time
 }
 
-// sessionIdle is how long a session lasts that nobody uses.
+// sessionIdle is how long an unused session lasts.
 const sessionIdle = 24 * time.Hour
 
-// session is one that is under way, or nil.
-func (t *Server) session(id string) *session {
-	now := t.now()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	found := t.sessions[id]
-	if found == nil || found.ended && !t.has(KeepsEndedSessions) {
+// session returns an active session, or nil.
+func (s *Server) session(id string) *session {
+	now := s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.sessions[id]
+	if found == nil || found.ended && !s.has(KeepsEndedSessions) {
 		return nil
 	}
-	if now.Sub(found.used) > sessionIdle && !t.has(KeepsSessionsForEver) {
+	if now.Sub(found.used) > sessionIdle && !s.has(NeverExpiresSessions) {
 		return nil
 	}
 	found.used = now
 	return found
 }
 
-// beginSession makes a session and names it in the answer.
-func (t *Server) beginSession(w http.ResponseWriter, r *http.Request, caller claims, revision string) {
-	id, now := rand.Text(), t.now()
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// beginSession starts a session and names it in the answer.
+func (s *Server) beginSession(w http.ResponseWriter, r *http.Request, caller claims, revision string) {
+	id := rand.Text()
+	now := s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	switch {
-	case t.has(CountsSessions):
-		id = fmt.Sprintf("session-%d", len(t.sessions))
-	case t.has(SessionsAreNotASCII):
+	case s.has(CountsSessions):
+		id = fmt.Sprintf("session-%d", len(s.sessions))
+	case s.has(SessionsAreNotASCII):
 		id = "é" + id
-	case t.has(AdoptsSessions) && r.Header.Get("Mcp-Session-Id") != "":
+	case s.has(AdoptsSessions) && r.Header.Get("Mcp-Session-Id") != "":
 		id = r.Header.Get("Mcp-Session-Id")
 	}
-	if t.has(SessionsPushOutOthers) {
-		t.pushOut()
+	if s.has(SessionsPushOutOthers) {
+		s.endLeastRecent()
 	}
-	t.sessions[id] = &session{owner: caller.Subject, token: t.readCredentials(r).token, revision: revision, used: now}
+	s.sessions[id] = &session{owner: caller.Subject, token: s.readCredentials(r).token, revision: revision, used: now}
 	w.Header().Set("Mcp-Session-Id", id)
 }
 
@@ -57,42 +58,43 @@ func (t *Server) beginSession(w http.ResponseWriter, r *http.Request, caller cla
 // reaches it on a busy machine too.
 const mostSessions = 30
 
-// pushOut ends the session that was not used for longest when there are too many. The lock is held.
-func (t *Server) pushOut() {
+// endLeastRecent ends the least recently used session if there are too many. The caller holds the
+// lock.
+func (s *Server) endLeastRecent() {
 	var oldest string
-	for id, one := range t.sessions {
-		if oldest == "" || one.used.Before(t.sessions[oldest].used) {
+	for id, candidate := range s.sessions {
+		if oldest == "" || candidate.used.Before(s.sessions[oldest].used) {
 			oldest = id
 		}
 	}
-	if len(t.sessions) >= mostSessions {
-		delete(t.sessions, oldest)
+	if len(s.sessions) >= mostSessions {
+		delete(s.sessions, oldest)
 	}
 }
 
-// joinSession finds the session of a request, or refuses.
-func (t *Server) joinSession(w http.ResponseWriter, r *http.Request, caller claims) *session {
+// joinSession returns the session of a request, or refuses the request.
+func (s *Server) joinSession(w http.ResponseWriter, r *http.Request, caller claims) *session {
 	id := r.Header.Get("Mcp-Session-Id")
-	if id == "" && !t.has(MissingSessionIs404) {
+	if id == "" && !s.has(MissingSessionIs404) {
 		http.Error(w, "no session", http.StatusBadRequest)
 		return nil
 	}
-	found := t.session(id)
+	found := s.session(id)
 	switch {
 	case found == nil:
-	case t.waved(r), t.has(SharesSessions), caller.Subject == found.owner && !t.has(BindsSessionsToTokens),
-		t.readCredentials(r).token == found.token:
+	case s.letsPass(r), s.has(SharesSessions), caller.Subject == found.owner && !s.has(BindsSessionsToTokens),
+		s.readCredentials(r).token == found.token:
 		return found
 	}
-	http.Error(w, "no such session", http.StatusNotFound)
+	http.Error(w, "unknown session", http.StatusNotFound)
 	return nil
 }
 
 // endSession answers a DELETE.
-func (t *Server) endSession(w http.ResponseWriter, r *http.Request, caller claims) {
-	if found := t.joinSession(w, r, caller); found != nil {
-		t.mu.Lock()
-		defer t.mu.Unlock()
+func (s *Server) endSession(w http.ResponseWriter, r *http.Request, caller claims) {
+	if found := s.joinSession(w, r, caller); found != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		found.ended = true
 		w.WriteHeader(http.StatusNoContent)
 	}

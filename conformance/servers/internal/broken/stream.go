@@ -8,25 +8,25 @@ import (
 )
 
 // serveStream answers a GET with the events of the caller's tool runs, until the token expires.
-func (t *Server) serveStream(w http.ResponseWriter, r *http.Request, caller claims) {
-	found := t.joinSession(w, r, caller)
+func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, caller claims) {
+	found := s.joinSession(w, r, caller)
 	if found == nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	if caller.Expiry != nil && !t.has(StreamsForEver) {
+	if caller.Expiry != nil && !s.has(StreamsAfterExpiry) {
 		ctx, cancel = context.WithDeadline(ctx, caller.Expiry.Time())
 		defer cancel()
 	}
 	events := make(chan string, 16)
-	t.mu.Lock()
-	t.streams[events] = found.owner
-	t.mu.Unlock()
+	s.mu.Lock()
+	s.streams[events] = found.owner
+	s.mu.Unlock()
 	defer func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		delete(t.streams, events)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.streams, events)
 	}()
 	out := http.NewResponseController(w)
 	_ = out.SetReadDeadline(time.Time{})
@@ -43,7 +43,7 @@ func (t *Server) serveStream(w http.ResponseWriter, r *http.Request, caller clai
 				marker,
 			)
 			_ = out.Flush()
-		case <-t.done:
+		case <-s.done:
 			return
 		case <-ctx.Done():
 			return
@@ -51,15 +51,15 @@ func (t *Server) serveStream(w http.ResponseWriter, r *http.Request, caller clai
 	}
 }
 
-// tell writes the event of a tool run to the streams of whoever ran it. The server is locked.
-func (t *Server) tell(owner, marker string) {
-	for events, other := range t.streams {
-		if other != owner && !t.has(StreamsEverything) {
+// sendEvent writes the event of a tool run to the caller's streams. The caller holds the lock.
+func (s *Server) sendEvent(owner, marker string) {
+	for events, other := range s.streams {
+		if other != owner && !s.has(StreamsEverything) {
 			continue
 		}
 		select {
 		case events <- marker:
-		default: // a reader that does not read
+		default: // the client does not read
 		}
 	}
 }

@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// Faults of tasks.
+// Faults in tasks.
 const (
-	SharesTasks          Fault = "lets any user at tasks"
+	SharesTasks          Fault = "lets any user use tasks"
 	ListsTasksOfAll      Fault = "lists the tasks of all users"
-	CancelsTasksOfAnyone Fault = "cancels a task for whoever asks, and says no"
+	CancelsTasksOfAnyone Fault = "cancels a task of another user, and reports an error"
 	CountsTasks          Fault = "counts its tasks"
 )
 
 // taskTool can be called as a task.
 const taskTool = "work"
 
-// A task is under way until somebody cancels it.
+// A task runs until its user cancels it.
 type task struct {
 	owner, status string
 	begun         time.Time
@@ -29,47 +29,48 @@ func (k *task) shown(id string) map[string]any {
 	return map[string]any{"taskId": id, "status": k.status, "createdAt": begun, "lastUpdatedAt": begun, "ttl": 60_000}
 }
 
-// beginTask answers a call that is to be a task.
-func (t *Server) beginTask(w http.ResponseWriter, request *message, caller claims) {
+// beginTask answers a call that starts a task.
+func (s *Server) beginTask(w http.ResponseWriter, request *message, caller claims) {
 	if request.Params.Task == nil {
-		fail(w, http.StatusOK, request, -32601, "a task or nothing")
+		fail(w, http.StatusOK, request, -32601, "the tool runs only as a task")
 		return
 	}
-	t.mu.Lock()
-	id, begun := rand.Text(), &task{owner: caller.Subject, status: "working", begun: time.Now()}
-	if t.has(CountsTasks) {
-		id = fmt.Sprintf("task-%d", len(t.tasks))
+	s.mu.Lock()
+	id := rand.Text()
+	begun := &task{owner: caller.Subject, status: "working", begun: time.Now()}
+	if s.has(CountsTasks) {
+		id = fmt.Sprintf("task-%d", len(s.tasks))
 	}
-	t.tasks[id] = begun
+	s.tasks[id] = begun
 	shown := begun.shown(id)
-	t.mu.Unlock()
+	s.mu.Unlock()
 	respond(w, request, map[string]any{"task": shown})
 }
 
-// answerTask answers what is asked of tasks.
-func (t *Server) answerTask(w http.ResponseWriter, request *message, caller claims) {
+// answerTask answers the methods of tasks.
+func (s *Server) answerTask(w http.ResponseWriter, request *message, caller claims) {
 	if request.Method == "tasks/list" {
-		respond(w, request, map[string]any{"tasks": t.listTasks(caller)})
+		respond(w, request, map[string]any{"tasks": s.listTasks(caller)})
 		return
 	}
-	t.mu.Lock()
-	found := t.tasks[request.Params.TaskID]
-	if found != nil && found.owner != caller.Subject && !t.has(SharesTasks) {
-		if t.has(CancelsTasksOfAnyone) && request.Method == "tasks/cancel" {
+	s.mu.Lock()
+	found := s.tasks[request.Params.TaskID]
+	if found != nil && found.owner != caller.Subject && !s.has(SharesTasks) {
+		if s.has(CancelsTasksOfAnyone) && request.Method == "tasks/cancel" {
 			found.status = "cancelled"
 		}
 		found = nil
 	}
 	if found == nil {
-		t.mu.Unlock()
-		fail(w, http.StatusOK, request, -32602, "no such task")
+		s.mu.Unlock()
+		fail(w, http.StatusOK, request, -32602, "unknown task")
 		return
 	}
 	if request.Method == "tasks/cancel" {
 		found.status = "cancelled"
 	}
 	shown := found.shown(request.Params.TaskID)
-	t.mu.Unlock()
+	s.mu.Unlock()
 	if request.Method == "tasks/result" {
 		respondText(w, request, "done", false)
 		return
@@ -77,13 +78,13 @@ func (t *Server) answerTask(w http.ResponseWriter, request *message, caller clai
 	respond(w, request, shown)
 }
 
-func (t *Server) listTasks(caller claims) []any {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (s *Server) listTasks(caller claims) []any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	all := []any{}
-	for id, one := range t.tasks {
-		if one.owner == caller.Subject || t.has(SharesTasks) || t.has(ListsTasksOfAll) {
-			all = append(all, one.shown(id))
+	for id, listed := range s.tasks {
+		if listed.owner == caller.Subject || s.has(SharesTasks) || s.has(ListsTasksOfAll) {
+			all = append(all, listed.shown(id))
 		}
 	}
 	return all

@@ -13,31 +13,30 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// What a server's issuer puts into its tokens: the scope that every request needs, and what Entra
-// has besides.
+// The values in a server's tokens. The scope is the one that every request requires.
 const (
 	scope        = "tools"
-	broaderScope = "everything" // contains the scope
+	broaderScope = "everything" // includes the scope
 	signingKeyID = "broken server"
 	tenant       = "one-tenant"
 	version      = "2.0"
 	listedClient = "a client"
 )
 
-// claims are those of a server's access tokens (RFC 9068).
+// claims are the claims of a server's access tokens (RFC 9068).
 type claims struct {
 	jwt.Claims
-	For     string `json:"aud"` // in place of that of jwt.Claims, which is always an array
+	For     string `json:"aud"` // hides the field of jwt.Claims, which is always an array
 	Scope   string `json:"scope"`
 	Client  string `json:"client_id"`
 	Tenant  string `json:"tid"`
 	Version string `json:"ver"`
-	Proof   string `json:"azpacr"` // how the client has authenticated, in Entra's words
+	Proof   string `json:"azpacr"` // how the client has authenticated, as Entra writes it
 
-	untimed bool // a broken server does not look at the time
+	untimed bool // a broken server ignores the times
 }
 
-// flaws are what the tokens of each kind differ in from a good one.
+// flaws are the differences between the tokens of each kind and a good one.
 var flaws = map[bench.TokenKind]func(map[string]any){
 	bench.Expired: func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() },
 	bench.NotYetValid: func(c map[string]any) {
@@ -48,32 +47,32 @@ var flaws = map[bench.TokenKind]func(map[string]any){
 	bench.ForeignIssuer:   func(c map[string]any) { c["iss"] = "https://other.example" },
 	bench.WithoutScope:    func(c map[string]any) { c["scope"] = "other" },
 	bench.BroaderScope:    func(c map[string]any) { c["scope"] = broaderScope },
-	bench.OtherUser:       func(c map[string]any) { c["sub"] = "somebody else" },
+	bench.OtherUser:       func(c map[string]any) { c["sub"] = "another user" },
 	bench.UnlistedClient:  func(c map[string]any) { c["client_id"] = "another client" },
 	bench.PublicClient:    func(c map[string]any) { c["azpacr"] = "0" },
 	bench.Refreshed:       func(c map[string]any) { c["jti"] = rand.Text() },
 }
 
-// good makes a good token.
-func (t *Server) good() (string, error) {
+// goodToken makes a good token.
+func (s *Server) goodToken() (string, error) {
 	signer, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: t.key, KeyID: signingKeyID}},
+		jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: s.key, KeyID: signingKeyID}},
 		(&jose.SignerOptions{}).WithType("at+jwt"),
 	)
 	if err != nil {
 		return "", err
 	}
-	now := t.now()
+	now := s.now()
 	return jwt.Signed(signer).Claims(claims{
-		For:     t.URL,
+		For:     s.URL,
 		Scope:   scope,
 		Client:  listedClient,
 		Tenant:  tenant,
 		Version: version,
 		Proof:   "1",
 		Claims: jwt.Claims{
-			Issuer:   t.origin,
-			Subject:  firstUser,
+			Issuer:   s.origin,
+			Subject:  goodUser,
 			ID:       rand.Text(),
 			IssuedAt: jwt.NewNumericDate(now),
 			Expiry:   jwt.NewNumericDate(now.Add(time.Hour)),
@@ -81,41 +80,40 @@ func (t *Server) good() (string, error) {
 	}).Serialize()
 }
 
-// published is the issuer's key set. As at Entra each key says whose it is.
-func (t *Server) published() map[string]any {
-	key := jose.JSONWebKey{Key: t.key.Public(), KeyID: signingKeyID, Use: "sig", Algorithm: string(jose.ES256)}
+// keySet returns the issuer's key set. Each key names its issuer, as at Entra.
+func (s *Server) keySet() map[string]any {
+	key := jose.JSONWebKey{Key: s.key.Public(), KeyID: signingKeyID, Use: "sig", Algorithm: string(jose.ES256)}
 	text, _ := key.MarshalJSON()
 	members := map[string]any{}
 	_ = json.Unmarshal(text, &members)
-	members["issuer"] = t.origin
+	members["issuer"] = s.origin
 	return map[string]any{"keys": []any{members}}
 }
 
-// verify judges a token, but for what the server is broken in. In a session, a broken server does
-// not look at the time.
-func (t *Server) verify(raw string, inSession bool) (caller claims, good bool) {
-	if t.has(AcceptsGarbage) && raw != "" && !strings.Contains(raw, ".") {
+// verify checks a token. In a session, a broken server ignores the token's times.
+func (s *Server) verify(raw string, inSession bool) (caller claims, good bool) {
+	if s.has(AcceptsGarbage) && raw != "" && !strings.Contains(raw, ".") {
 		return claims{Scope: scope}, true
 	}
-	token, well := t.parse(raw)
-	if !well || !t.signed(token) {
-		t.refused.Add(1)
+	token, well := s.parse(raw)
+	if !well || !s.isSigned(token) {
+		s.refused.Add(1)
 		return claims{}, false
 	}
-	if caller, good = t.judge(token, inSession); !good {
+	if caller, good = s.judgeClaims(token, inSession); !good {
 		return claims{}, false
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.seen[payload(raw)]++
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen[payload(raw)]++
 	return caller, true
 }
 
-// known reports whether a payload was good several times.
-func (t *Server) known(raw string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.seen[payload(raw)] > 6
+// isCached reports whether a payload was good several times.
+func (s *Server) isCached(raw string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen[payload(raw)] > 6
 }
 
 func payload(raw string) string {
@@ -126,8 +124,8 @@ func payload(raw string) string {
 	return parts[1]
 }
 
-// mayCall reports whether a caller has the scope, or one that contains it.
-func (t *Server) mayCall(c *claims) bool {
+// mayCall reports whether a caller has the scope, or one that includes it.
+func (s *Server) mayCall(c *claims) bool {
 	has := strings.Fields(c.Scope)
-	return slices.Contains(has, scope) || slices.Contains(has, broaderScope) && !t.has(ComparesScopesOnly)
+	return slices.Contains(has, scope) || slices.Contains(has, broaderScope) && !s.has(KnowsNoBroaderScope)
 }

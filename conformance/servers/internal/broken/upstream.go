@@ -10,29 +10,28 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// Faults of what a server's tool sends on.
+// Faults in the requests that a server's tool sends upstream.
 const (
-	PassesTokensOn        Fault = "passes the caller's token on"
-	PassesTokensInBodies  Fault = "passes the caller's token on in a body"
-	TrustsTokensItSendsOn Fault = "sends on tokens that are good for itself"
+	PassesTokensOn         Fault = "forwards the caller's token"
+	PassesTokensInBodies   Fault = "forwards the caller's token in a body"
+	SendsOwnTokensUpstream Fault = "sends tokens upstream that it accepts itself"
 )
 
-// upstreamToken is the server's own, at what stands behind it.
+// upstreamToken is the server's own token for its upstream.
 const upstreamToken = "the.servers-own.token"
 
-// callUpstream is what the tool does: it tells what stands behind the server of a marker, with the
-// server's own token.
-func (t *Server) callUpstream(ctx context.Context, inbound, marker string) error {
+// callUpstream is the work of the tool: it sends the marker upstream with the server's own token.
+func (s *Server) callUpstream(ctx context.Context, inbound, marker string) error {
 	token := upstreamToken
 	note := ""
 	switch {
-	case t.has(PassesTokensOn):
+	case s.has(PassesTokensOn):
 		token = inbound
-	case t.has(PassesTokensInBodies):
+	case s.has(PassesTokensInBodies):
 		note = inbound
-	case t.has(TrustsTokensItSendsOn):
+	case s.has(SendsOwnTokensUpstream):
 		var err error
-		if token, err = t.good(); err != nil {
+		if token, err = s.goodToken(); err != nil {
 			return err
 		}
 	}
@@ -43,40 +42,40 @@ func (t *Server) callUpstream(ctx context.Context, inbound, marker string) error
 	request, err := http.NewRequestWithContext(
 		ctx,
 		http.MethodPost,
-		t.origin+"/upstream",
+		s.origin+"/upstream",
 		strings.NewReader(string(body)),
 	)
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
-	response, err := (&http.Client{Transport: t.transport}).Do(request)
+	response, err := (&http.Client{Transport: s.transport}).Do(request)
 	if err != nil {
 		return err
 	}
 	return response.Body.Close()
 }
 
-// maxForwarded bounds what is remembered of what came to the upstream.
+// maxForwarded bounds the number of upstream requests that are kept.
 const maxForwarded = 10_000
 
-// serveUpstream is what stands behind the server. It remembers the latest requests.
-func (t *Server) serveUpstream(w http.ResponseWriter, r *http.Request) {
+// serveUpstream is the upstream. It keeps the latest requests.
+func (s *Server) serveUpstream(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.forwarded = append(t.forwarded, bench.Forwarded{URL: r.URL.String(), Header: r.Header.Clone(), Body: body})
-	t.forwarded = t.forwarded[max(0, len(t.forwarded)-maxForwarded):]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forwarded = append(s.forwarded, bench.Forwarded{URL: r.URL.String(), Header: r.Header.Clone(), Body: body})
+	s.forwarded = s.forwarded[max(0, len(s.forwarded)-maxForwarded):]
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// sentOn is what came to the upstream so far.
-func (t *Server) sentOn() []bench.Forwarded {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return append([]bench.Forwarded(nil), t.forwarded...)
+// forwardedRequests returns the requests that reached the upstream.
+func (s *Server) forwardedRequests() []bench.Forwarded {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]bench.Forwarded(nil), s.forwarded...)
 }

@@ -1,0 +1,80 @@
+package broken_test
+
+import (
+	"os"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/servers/checks"
+	"mcpentra/conformance/servers/internal/bench"
+	"mcpentra/conformance/servers/internal/broken"
+)
+
+// isFullMatrix says that each server is tried with every check, as make broken does. Otherwise it
+// is tried only with the checks that should catch it.
+func isFullMatrix() bool { return os.Getenv("BROKEN_MATRIX") == "full" }
+
+// start starts a server with faults.
+func start(t *testing.T, faults ...broken.Fault) *broken.Server {
+	t.Helper()
+	server := broken.Start(faults...)
+	t.Cleanup(server.Close)
+	return server
+}
+
+// checkOf returns the check with an ID.
+func checkOf(t *testing.T, id string) bench.Check {
+	t.Helper()
+	all := checks.All()
+	i := slices.IndexFunc(all, func(current bench.Check) bool { return current.ID == id })
+	require.GreaterOrEqual(t, i, 0, id)
+	return all[i]
+}
+
+// isSlow reports whether a check waits for a clock. It is tried only with the servers that it
+// should catch.
+func isSlow(current bench.Check) bool {
+	return current.Disruptive || current.ID == "server/stream/ends-with-token"
+}
+
+// runAll runs checks, several at once, and returns the worst result of each by ID.
+func runAll(t *testing.T, target bench.Target, selected []bench.Check) map[string]check.Result {
+	t.Helper()
+	var mu sync.Mutex
+	worst := map[string]check.Result{}
+	var group errgroup.Group
+	group.SetLimit(8)
+	for _, current := range selected {
+		group.Go(func() error {
+			for _, result := range bench.Run(t.Context(), current, target) {
+				mu.Lock()
+				if before, ok := worst[current.ID]; !ok || result.Verdict > before.Verdict {
+					worst[current.ID] = result
+				}
+				mu.Unlock()
+			}
+			return nil
+		})
+	}
+	require.NoError(t, group.Wait())
+	return worst
+}
+
+// forEach runs a subtest for each fault, many at once, because most of them only wait.
+func forEach(t *testing.T, faults map[broken.Fault][]string, try func(*testing.T, broken.Fault, []string)) {
+	t.Helper()
+	var group errgroup.Group
+	group.SetLimit(16)
+	for fault, red := range faults {
+		group.Go(func() error {
+			t.Run(string(fault), func(t *testing.T) { try(t, fault, red) })
+			return nil
+		})
+	}
+	require.NoError(t, group.Wait())
+}

@@ -67,11 +67,7 @@ func answerOwnResult(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	other, err := p.Token(ctx, bench.OtherUser)
-	if err != nil {
-		return err
-	}
-	theirs, err := p.Open(ctx, other)
+	theirs, err := p.OpenAs(ctx, bench.OtherUser)
 	if err != nil {
 		return err
 	}

@@ -201,11 +201,7 @@ func streamOwnEvents(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	other, err := p.Token(ctx, bench.OtherUser)
-	if err != nil {
-		return err
-	}
-	theirs, err := p.Open(ctx, other)
+	theirs, err := p.OpenAs(ctx, bench.OtherUser)
 	if err != nil {
 		return err
 	}
@@ -219,7 +215,7 @@ func streamOwnEvents(ctx context.Context, p *bench.Probe) error {
 		return &check.NotApplicable{Reason: "the server opens no listening stream"}
 	}
 	defer events.Close()
-	foreign := attack.WithToken(other, trial.RequestIn(theirs))
+	foreign := attack.WithToken(theirs.Token, trial.RequestIn(theirs))
 	own := attack.WithToken(trial.Token, trial.Request())
 	for _, request := range []bench.Request{foreign, own} {
 		answer, err := p.Send(ctx, request)

@@ -50,11 +50,7 @@ func taskChecks() []bench.Check {
 // taskOtherUser tries every task method as another user, and then looks at the task as its own
 // user.
 func taskOtherUser(ctx context.Context, p *bench.Probe) error {
-	token, err := p.Token(ctx, bench.Good)
-	if err != nil {
-		return err
-	}
-	session, err := p.Open(ctx, token)
+	session, err := p.OpenAs(ctx, bench.Good)
 	if err != nil {
 		return err
 	}
@@ -69,21 +65,17 @@ func taskOtherUser(ctx context.Context, p *bench.Probe) error {
 	if before == "" {
 		return &check.CannotJudge{Reason: "the control failed: its own user does not find the task"}
 	}
-	other, err := p.Token(ctx, bench.OtherUser)
+	other, err := p.OpenAs(ctx, bench.OtherUser)
 	if err != nil {
 		return err
 	}
-	others, err := p.Open(ctx, other)
-	if err != nil {
-		return &check.CannotJudge{Reason: "the other user's token does not work in a session of its own", Err: err}
-	}
 	newest := p.WithRevision(check.R20260728)
 	for _, caller := range []taskCaller{
-		{"in a session of its own", p, others.Message},
+		{"in a session of its own", p, other.Message},
 		{"without a session", p, p.Message},
 		{"in the newest revision", newest, newest.Message},
 	} {
-		if err := caller.wantRefused(ctx, other, id); err != nil {
+		if err := caller.wantRefused(ctx, other.Token, id); err != nil {
 			return err
 		}
 	}
@@ -164,11 +156,7 @@ func taskStatus(ctx context.Context, p *bench.Probe, session *bench.Session, id 
 
 // taskUnpredictable tries server/task/unpredictable.
 func taskUnpredictable(ctx context.Context, p *bench.Probe) error {
-	token, err := p.Token(ctx, bench.Good)
-	if err != nil {
-		return err
-	}
-	session, err := p.Open(ctx, token)
+	session, err := p.OpenAs(ctx, bench.Good)
 	if err != nil {
 		return err
 	}

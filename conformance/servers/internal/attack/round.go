@@ -43,16 +43,12 @@ func BeginRound(ctx context.Context, p *bench.Probe) (*Round, error) {
 			"elicitation": map[string]any{"form": map[string]any{}, "url": map[string]any{}},
 		}
 	}
-	token, err := p.Token(ctx, bench.Good)
-	if err != nil {
-		return nil, err
-	}
-	session, err := p.Open(ctx, token)
+	session, err := p.OpenAs(ctx, bench.Good)
 	if err != nil {
 		return nil, err
 	}
 	round := &Round{Session: session, Marker: rand.Text()}
-	answer, err := p.Send(ctx, WithToken(token, round.call(p, round.Marker, nil)))
+	answer, err := p.Send(ctx, WithToken(session.Token, round.call(p, round.Marker, nil)))
 	if err != nil {
 		return nil, err
 	}

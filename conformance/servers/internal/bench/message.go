@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 
@@ -90,9 +89,7 @@ func (p *Probe) Open(ctx context.Context, token string) (*Session, error) {
 		return nil, &check.NotSpoken{Revision: p.Revision}
 	}
 	if !answer.Succeeded() {
-		return nil, &check.CannotJudge{
-			Reason: fmt.Sprintf("the control failed: with a good token the server answers %d", answer.Status),
-		}
+		return nil, failedControl(answer)
 	}
 	session := &Session{Token: token, probe: p}
 	if p.Revision == check.R20260728 {
@@ -102,6 +99,19 @@ func (p *Probe) Open(ctx context.Context, token string) (*Session, error) {
 	request := session.on(p.Notification("notifications/initialized"))
 	request.Header.Set("Authorization", "Bearer "+token)
 	_, err = p.Send(ctx, request)
+	return session, err
+}
+
+// OpenAs opens a session with a token of a kind. An error means that the check cannot be done.
+func (p *Probe) OpenAs(ctx context.Context, kind TokenKind) (*Session, error) {
+	token, err := p.Token(ctx, kind)
+	if err != nil {
+		return nil, err
+	}
+	session, err := p.Open(ctx, token)
+	if err != nil && kind != Good {
+		return nil, &check.CannotJudge{Reason: "no session begins with a token of the kind: " + string(kind), Err: err}
+	}
 	return session, err
 }
 

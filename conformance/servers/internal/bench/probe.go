@@ -260,11 +260,16 @@ func (p *Probe) Control(ctx context.Context) (token string, err error) {
 		return "", &check.NotSpoken{Revision: p.Revision}
 	}
 	if !answer.Succeeded() {
-		return "", &check.CannotJudge{
-			Reason: fmt.Sprintf("the control failed: with a good token the server answers %d", answer.Status),
-		}
+		return "", failedControl(answer)
 	}
 	return token, nil
+}
+
+// failedControl says that a good request did not succeed.
+func failedControl(answer *Answer) error {
+	return &check.CannotJudge{
+		Reason: fmt.Sprintf("the control failed: with a good token the server answers %d", answer.Status),
+	}
 }
 
 // WantRefused sends a request, and wants it refused with 401.

@@ -39,9 +39,7 @@ func (p *Probe) Trial(ctx context.Context) (*Trial, error) {
 		return nil, err
 	}
 	if !answer.Succeeded() {
-		return nil, &check.CannotJudge{
-			Reason: fmt.Sprintf("the control failed: with a good token the server answers %d", answer.Status),
-		}
+		return nil, failedControl(answer)
 	}
 	if trial.HasCanary() && trial.Runs(request) != 1 {
 		return nil, &check.CannotJudge{

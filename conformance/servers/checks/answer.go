@@ -31,7 +31,7 @@ func answerChecks() []bench.Check {
 			},
 			Tokens: []bench.TokenKind{bench.Good, bench.OtherUser},
 			Needs:  []bench.Need{bench.CanaryTool},
-			Run:    answerOwnResult,
+			Run:    attack.WithTrial(answerOwnResult),
 		},
 		{
 			Rule: check.Rule{
@@ -44,7 +44,7 @@ func answerChecks() []bench.Check {
 				Covers: []string{"RS-085"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    answerNotCacheable,
+			Run:    attack.WithTrial(answerNotCacheable),
 		},
 		{
 			Rule: check.Rule{
@@ -56,17 +56,13 @@ func answerChecks() []bench.Check {
 				Covers:    []string{"RS-083", "server-secure-token-storage", "server-log-no-credentials"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    answerKeepsTokensToItself,
+			Run:    attack.WithTrial(answerKeepsTokensToItself),
 		},
 	}
 }
 
 // answerOwnResult calls the tool for two users alternately.
-func answerOwnResult(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func answerOwnResult(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	theirs, err := p.OpenAs(ctx, bench.OtherUser)
 	if err != nil {
 		return err
@@ -130,11 +126,7 @@ func callOnce(ctx context.Context, trial *bench.Trial, session *bench.Session, a
 }
 
 // answerNotCacheable tries server/answer/not-cacheable.
-func answerNotCacheable(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func answerNotCacheable(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	answer, err := p.Send(ctx, attack.WithToken(trial.Token, trial.Request()))
 	if err != nil {
 		return err
@@ -153,11 +145,7 @@ func answerNotCacheable(ctx context.Context, p *bench.Probe) error {
 
 // answerKeepsTokensToItself sends credentials of several kinds, and looks for them in the answers
 // and in the log.
-func answerKeepsTokensToItself(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func answerKeepsTokensToItself(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	tampered := attack.Tamper(trial.Token)
 	const canary = "canary-that-is-not-a-token-kzqx"
 	for _, attempt := range []struct{ name, credentials string }{

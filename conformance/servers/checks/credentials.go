@@ -64,7 +64,7 @@ func credentialsChecks() []bench.Check {
 				Covers:    []string{"RS-015", "server-verify-every-request"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    credentialsKeepAlive,
+			Run:    attack.WithTrial(credentialsKeepAlive),
 		},
 	}
 }
@@ -149,11 +149,7 @@ func credentialsTwoHeadersVectors() []attack.Vector {
 }
 
 // credentialsKeepAlive sends a good request and then one without a token on the same connection.
-func credentialsKeepAlive(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func credentialsKeepAlive(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	with := trial.Request()
 	without := trial.Request()
 	text := p.Wire(with, "Authorization: Bearer "+trial.Token, "Connection: keep-alive")

@@ -38,7 +38,7 @@ func credentialsBypassChecks() []bench.Check {
 				Covers:    []string{"RS-012"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    credentialsPathVariants,
+			Run:    attack.WithTrial(credentialsPathVariants),
 		},
 		{
 			Rule: check.Rule{
@@ -109,11 +109,7 @@ func credentialsIdentityHeadersVectors() []attack.Vector {
 
 // credentialsPathVariants sends requests without a token to other spellings of the endpoint's path.
 // Anything may answer there except the endpoint.
-func credentialsPathVariants(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func credentialsPathVariants(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	endpoint, err := url.Parse(p.URL())
 	if err != nil {
 		return &check.CannotJudge{Reason: "the endpoint's URL is malformed", Err: err}

@@ -36,7 +36,7 @@ func credentialsSyntaxChecks() []bench.Check {
 				Covers: []string{"RS-008", "server-malformed-authorization"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    credentialsBlanks,
+			Run:    attack.WithTrial(credentialsBlanks),
 		},
 		{
 			Rule: check.Rule{
@@ -61,7 +61,7 @@ func credentialsSyntaxChecks() []bench.Check {
 				Covers: []string{"RS-010"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    credentialsIllegalBytes,
+			Run:    attack.WithTrial(credentialsIllegalBytes),
 		},
 	}
 }
@@ -93,11 +93,7 @@ func credentialsListsVectors() []attack.Vector {
 }
 
 // credentialsBlanks refuses malformed credentials, and accepts good ones with other spaces.
-func credentialsBlanks(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func credentialsBlanks(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	if err := attack.TryVectors(ctx, p, trial, attack.Malformed, credentialsBlanksVectors()...); err != nil {
 		return err
 	}
@@ -178,11 +174,7 @@ func credentialsOtherSchemesVectors() []attack.Vector {
 }
 
 // credentialsIllegalBytes puts bytes into a good token that a token cannot have.
-func credentialsIllegalBytes(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func credentialsIllegalBytes(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	const injected = "X-Injected"
 	for _, illegal := range []struct{ name, text string }{
 		{"NUL", "\x00"},

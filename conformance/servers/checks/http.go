@@ -27,7 +27,7 @@ func httpChecks() []bench.Check {
 				Covers: []string{"RS-073"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    httpFraming,
+			Run:    attack.WithTrial(httpFraming),
 		},
 		{
 			Rule: check.Rule{
@@ -41,17 +41,13 @@ func httpChecks() []bench.Check {
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.CanaryTool},
-			Run:    httpTrailers,
+			Run:    attack.WithTrial(httpTrailers),
 		},
 	}
 }
 
 // httpFraming hides a second request in the body, where a parser with the wrong length finds it.
-func httpFraming(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func httpFraming(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	for _, attempt := range framings() {
 		if err := tryFraming(ctx, p, trial, attempt); err != nil {
 			return err
@@ -106,11 +102,7 @@ func (f *framing) judge(p *bench.Probe, conversation *bench.Conversation) error 
 // httpTrailers sends calls with trailer fields. A proxy that forwards them can make its own
 // transport fail and repeat the call. A server that merges them into the headers judges another
 // request than the one it runs.
-func httpTrailers(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func httpTrailers(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	token := "Bearer " + trial.Token
 	for _, field := range []struct{ name, value string }{
 		{"X-Checksum", "1"},
@@ -131,7 +123,7 @@ func httpTrailers(ctx context.Context, p *bench.Probe) error {
 		}
 	}
 	request, text := addTrailer(p, trial, "Authorization", token)
-	_, err = trial.WantRefusedRaw(ctx, "a token in a trailer field alone", request, text, bench.AnyRefusal()...)
+	_, err := trial.WantRefusedRaw(ctx, "a token in a trailer field alone", request, text, bench.AnyRefusal()...)
 	return err
 }
 

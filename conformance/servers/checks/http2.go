@@ -116,10 +116,6 @@ func overHTTP2(
 			return err
 		}
 		defer closeIt()
-		trial, err := over.Trial(ctx)
-		if err != nil {
-			return err
-		}
-		return run(ctx, over, trial)
+		return attack.WithTrial(run)(ctx, over)
 	}
 }

@@ -28,7 +28,7 @@ func limitsChecks() []bench.Check {
 				Covers:     []string{"RS-070"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    limitsHead,
+			Run:    attack.WithTrial(limitsHead),
 		},
 		{
 			Rule: check.Rule{
@@ -41,7 +41,7 @@ func limitsChecks() []bench.Check {
 				Covers:     []string{"RS-071"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    limitsBody,
+			Run:    attack.WithTrial(limitsBody),
 		},
 		{
 			Rule: check.Rule{
@@ -54,7 +54,7 @@ func limitsChecks() []bench.Check {
 				Covers:     []string{"RS-074"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    attack.BadSignatures,
+			Run:    attack.WithTrial(attack.BadSignatures),
 		},
 		{
 			Rule: check.Rule{
@@ -68,7 +68,7 @@ func limitsChecks() []bench.Check {
 				Covers: []string{"RS-077"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    attack.Linear,
+			Run:    attack.WithTrial(attack.Linear),
 		},
 		{
 			Rule: check.Rule{
@@ -82,7 +82,7 @@ func limitsChecks() []bench.Check {
 				Covers: []string{"RS-072"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    attack.SlowReading,
+			Run:    attack.WithTrial(attack.SlowReading),
 		},
 		{
 			Rule: check.Rule{
@@ -96,17 +96,13 @@ func limitsChecks() []bench.Check {
 				Covers: []string{"RS-072"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    limitsSlow,
+			Run:    attack.WithTrial(limitsSlow),
 		},
 	}
 }
 
 // limitsHead sends tokens of many sizes, many headers, and values that are long.
-func limitsHead(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func limitsHead(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	for _, head := range longHeads() {
 		if err := attack.Survives(ctx, p, head.name, p.Wire(trial.Request(), head.lines...)); err != nil {
 			return err
@@ -148,11 +144,7 @@ func longHeads() []longHead {
 }
 
 // limitsBody sends long bodies with a Content-Length and in a chunk, and compressed ones.
-func limitsBody(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func limitsBody(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	token := "Authorization: Bearer " + trial.Token
 	for _, body := range attack.HugeBodies() {
 		request := trial.Request()
@@ -178,11 +170,7 @@ func limitsBody(ctx context.Context, p *bench.Probe) error {
 
 // limitsSlow opens connections that stop in the middle of the head, and as many that stop in the
 // middle of the body.
-func limitsSlow(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func limitsSlow(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	whole := p.Wire(trial.Request(), "Authorization: Bearer "+trial.Token)
 	head := strings.Index(string(whole), "\r\n\r\n")
 	parts := []struct {

@@ -27,7 +27,7 @@ func listChecks() []bench.Check {
 				Covers: []string{"server-list-not-per-connection"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    listByConnection,
+			Run:    attack.WithTrial(listByConnection),
 		},
 		{
 			Rule: check.Rule{
@@ -61,11 +61,7 @@ func listChecks() []bench.Check {
 
 // listByConnection compares the lists on a connection that has carried a call with the lists on a
 // new one.
-func listByConnection(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func listByConnection(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	used, closeUsed := p.WithOwnConnections()
 	defer closeUsed()
 	for _, method := range listMethods {

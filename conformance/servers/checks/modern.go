@@ -28,7 +28,7 @@ func modernChecks() []bench.Check {
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.CanaryTool},
-			Run:    modernHeaderMismatch,
+			Run:    attack.WithTrial(modernHeaderMismatch),
 		},
 		{
 			Rule: check.Rule{
@@ -40,7 +40,7 @@ func modernChecks() []bench.Check {
 				Covers:    []string{"server-modern-unknown-method-404"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    modernUnknownMethod,
+			Run:    attack.WithTrial(modernUnknownMethod),
 		},
 		{
 			Rule: check.Rule{
@@ -66,17 +66,13 @@ func modernChecks() []bench.Check {
 				Covers: []string{"RS-098", "server-modern-ignores-session-header"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    modernNoSessions,
+			Run:    attack.WithTrial(modernNoSessions),
 		},
 	}
 }
 
 // modernHeaderMismatch sends calls whose headers differ from their bodies.
-func modernHeaderMismatch(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func modernHeaderMismatch(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	encoded := "=?base64?" + base64.StdEncoding.EncodeToString([]byte("harmless")) + "?="
 	for _, mismatch := range []struct {
 		name    string
@@ -114,11 +110,7 @@ func modernHeaderMismatch(ctx context.Context, p *bench.Probe) error {
 }
 
 // modernUnknownMethod tries server/modern/unknown-method.
-func modernUnknownMethod(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func modernUnknownMethod(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	answer, err := p.Send(ctx, attack.WithToken(trial.Token, p.Message("unknown/method", nil)))
 	if err != nil {
 		return err
@@ -157,11 +149,7 @@ func modernGetDelete(ctx context.Context, p *bench.Probe) error {
 }
 
 // modernNoSessions tries server/modern/no-sessions.
-func modernNoSessions(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func modernNoSessions(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	request := trial.Request()
 	request.Header.Set("Authorization", "Bearer "+trial.Token)
 	request.Header.Set("Mcp-Session-Id", "made-up")

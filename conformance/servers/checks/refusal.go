@@ -27,7 +27,7 @@ func refusalChecks() []bench.Check {
 				Covers: []string{"server-validate-before-processing", "RS-001"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    refusalBeforeProcessing,
+			Run:    attack.WithTrial(refusalBeforeProcessing),
 		},
 		{
 			Rule: check.Rule{
@@ -39,7 +39,7 @@ func refusalChecks() []bench.Check {
 				Covers:    []string{"server-no-data-on-failure"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    refusalNoData,
+			Run:    attack.WithTrial(refusalNoData),
 		},
 		{
 			Rule: check.Rule{
@@ -69,11 +69,7 @@ func refusalChecks() []bench.Check {
 }
 
 // refusalBeforeProcessing sends good and bad messages with a bad token.
-func refusalBeforeProcessing(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func refusalBeforeProcessing(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	withMessage := func(method string, params map[string]any) func(*bench.Request, string) {
 		return func(r *bench.Request, _ string) {
 			*r = attack.WithToken(attack.MalformedJWT, trial.Session.Message(method, params))
@@ -110,11 +106,7 @@ func refusalBeforeProcessing(ctx context.Context, p *bench.Probe) error {
 }
 
 // refusalNoData looks for the tools' names, a result and a session in refusals.
-func refusalNoData(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func refusalNoData(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	listed, err := p.Send(ctx, attack.WithToken(trial.Token, trial.Session.Message("tools/list", nil)))
 	if err != nil {
 		return err

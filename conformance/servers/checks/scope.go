@@ -41,7 +41,7 @@ func scopeChecks() []bench.Check {
 				},
 			},
 			Tokens: []bench.TokenKind{bench.Good, bench.WithoutScope},
-			Run:    scopeEveryMethod,
+			Run:    attack.WithTrial(scopeEveryMethod),
 		},
 		{
 			Rule: check.Rule{
@@ -105,11 +105,7 @@ type readMethod struct {
 }
 
 // scopeEveryMethod calls each method with a good token, and then with one that lacks the scope.
-func scopeEveryMethod(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func scopeEveryMethod(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	token, err := p.Token(ctx, bench.WithoutScope)
 	if err != nil {
 		return err

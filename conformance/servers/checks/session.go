@@ -32,7 +32,7 @@ func sessionChecks() []bench.Check {
 				},
 			},
 			Tokens: []bench.TokenKind{bench.Good, bench.Expired},
-			Run:    sessionNotAuthentication,
+			Run:    attack.WithTrial(sessionNotAuthentication),
 		},
 		{
 			Rule: check.Rule{
@@ -101,11 +101,7 @@ func sessionChecks() []bench.Check {
 }
 
 // sessionNotAuthentication sends requests in a session without a token, and with bad ones.
-func sessionNotAuthentication(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func sessionNotAuthentication(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	expired, err := p.Token(ctx, bench.Expired)
 	if err != nil {
 		return err

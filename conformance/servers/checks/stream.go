@@ -30,7 +30,7 @@ func streamChecks() []bench.Check {
 				Covers:    []string{"server-auth-get-stream", "RS-095"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    streamNeedsToken,
+			Run:    attack.WithTrial(streamNeedsToken),
 		},
 		{
 			Rule: check.Rule{
@@ -74,17 +74,13 @@ func streamChecks() []bench.Check {
 			},
 			Tokens: []bench.TokenKind{bench.Good, bench.OtherUser},
 			Needs:  []bench.Need{bench.CanaryTool},
-			Run:    streamOwnEvents,
+			Run:    attack.WithTrial(streamOwnEvents),
 		},
 	}
 }
 
 // streamNeedsToken opens and resumes the stream without a good token.
-func streamNeedsToken(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func streamNeedsToken(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	for _, token := range []string{"", attack.MalformedJWT} {
 		for _, event := range []string{"", "1"} {
 			request := attack.StreamRequest(trial.Session, token)
@@ -196,11 +192,7 @@ const retryDelay = time.Second
 
 // streamOwnEvents listens as one user while two users run the tool. It reads until the listener's
 // own event, or for a while if the tool sends no events.
-func streamOwnEvents(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func streamOwnEvents(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	theirs, err := p.OpenAs(ctx, bench.OtherUser)
 	if err != nil {
 		return err

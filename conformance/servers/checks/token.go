@@ -117,11 +117,7 @@ func tokenGarbageVectors() []attack.Vector {
 
 // refusesKind makes the Run of a check that wants tokens of a kind refused.
 func refusesKind(kind bench.TokenKind, want []int) func(ctx context.Context, p *bench.Probe) error {
-	return func(ctx context.Context, p *bench.Probe) error {
-		trial, err := p.Trial(ctx)
-		if err != nil {
-			return err
-		}
+	return attack.WithTrial(func(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 		token, err := p.Token(ctx, kind)
 		if err != nil {
 			return err
@@ -129,7 +125,7 @@ func refusesKind(kind bench.TokenKind, want []int) func(ctx context.Context, p *
 		request := attack.WithToken(token, trial.Request())
 		_, err = trial.WantRefused(ctx, "a token of the kind: "+string(kind), request, want...)
 		return err
-	}
+	})
 }
 
 // tokenInQuery tries server/token/in-query.

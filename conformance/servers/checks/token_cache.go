@@ -26,17 +26,13 @@ func tokenCacheChecks() []bench.Check {
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.IssuerKey},
-			Run:    tokenNoMixedUpCache,
+			Run:    attack.WithTrial(tokenNoMixedUpCache),
 		},
 	}
 }
 
 // tokenNoMixedUpCache sends tokens like a good one, before and after the server has cached it.
-func tokenNoMixedUpCache(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func tokenNoMixedUpCache(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	if err := attack.ControlMint(ctx, p, trial); err != nil {
 		return err
 	}

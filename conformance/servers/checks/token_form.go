@@ -191,7 +191,7 @@ func tokenPartsForgeries(*attack.JWT) []attack.Forgery {
 
 // tokenBase64Forgeries returns tokens with each part in a form that strict decoders refuse.
 func tokenBase64Forgeries(jwt *attack.JWT) []attack.Forgery {
-	// A question mark encodes to the last character of the alphabet in every position.
+	// The encoding of ???? has the last character of the alphabet, wherever the text starts.
 	otherAlphabet := strings.NewReplacer("-", "+", "_", "/").Replace
 	forgeries := []attack.Forgery{{
 		Name: "header and claims in the other alphabet",

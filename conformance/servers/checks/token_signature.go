@@ -40,7 +40,7 @@ func tokenSignatureChecks() []bench.Check {
 				Covers:    []string{"RS-037", "server-401-bad-signature"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    tokenTamperedSignature,
+			Run:    attack.WithTrial(tokenTamperedSignature),
 		},
 	}
 }
@@ -96,11 +96,7 @@ func tokenDegenerateSignatureForgeries(*attack.JWT) []attack.Forgery {
 
 // tokenTamperedSignature changes the signature of a good token. An opaque token has none, but its
 // last characters must count too.
-func tokenTamperedSignature(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func tokenTamperedSignature(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	forgeries := []attack.Forgery{{Name: "another ending", Text: attack.Tamper}}
 	if jwt, err := attack.ParseJWT(trial.Token); err == nil {
 		forgeries = damagedSignatures(jwt)

@@ -26,7 +26,7 @@ func versionChecks() []bench.Check {
 				Covers: []string{"server-version-header-400"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    versionUnsupported,
+			Run:    attack.WithTrial(versionUnsupported),
 		},
 		{
 			Rule: check.Rule{
@@ -40,18 +40,14 @@ func versionChecks() []bench.Check {
 				Covers: []string{"server-version-header-absent"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Run:    versionAbsent,
+			Run:    attack.WithTrial(versionAbsent),
 		},
 	}
 }
 
 // versionUnsupported sends revisions that do not exist. A server may take an old one for a revision
 // that had no error for this case.
-func versionUnsupported(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func versionUnsupported(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	for _, unknown := range []string{"1900-01-01", "2999-01-01"} {
 		request := attack.WithToken(trial.Token, trial.Session.Message("tools/list", nil))
 		request.Header.Set("Mcp-Protocol-Version", unknown)
@@ -76,11 +72,7 @@ func versionUnsupported(ctx context.Context, p *bench.Probe) error {
 }
 
 // versionAbsent tries server/version/absent.
-func versionAbsent(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func versionAbsent(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	request := attack.WithToken(trial.Token, trial.Session.Message("tools/list", nil))
 	request.Header["Mcp-Protocol-Version"] = nil
 	answer, err := p.Send(ctx, request)

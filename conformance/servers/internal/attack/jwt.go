@@ -53,17 +53,13 @@ func ParseJWT(token string) (*JWT, error) {
 func WithJWT(
 	run func(ctx context.Context, p *bench.Probe, trial *bench.Trial, jwt *JWT) error,
 ) func(ctx context.Context, p *bench.Probe) error {
-	return func(ctx context.Context, p *bench.Probe) error {
-		trial, err := p.Trial(ctx)
-		if err != nil {
-			return err
-		}
+	return WithTrial(func(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 		jwt, err := ParseJWT(trial.Token)
 		if err != nil {
 			return err
 		}
 		return run(ctx, p, trial, jwt)
-	}
+	})
 }
 
 // FollowsRFC9068 reports whether the issuer follows the profile of RFC 9068, which is stricter than

@@ -125,11 +125,7 @@ const (
 
 // BadSignatures sends tokens that a server can refuse only by their signature, and good tokens in
 // between.
-func BadSignatures(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func BadSignatures(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	parts := strings.Split(trial.Token, ".")
 	if len(parts) != 3 {
 		return &check.NotApplicable{Reason: "the tokens have no signature"}

@@ -25,11 +25,7 @@ const (
 // SlowReading sends many requests on one connection, and reads one byte of their answers. Short
 // answers are sent when their handler returns. A handler waits while it writes a long answer; these
 // need a canary.
-func SlowReading(ctx context.Context, p *bench.Probe) error {
-	trial, err := p.Trial(ctx)
-	if err != nil {
-		return err
-	}
+func SlowReading(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	wire := func(request bench.Request) []byte {
 		return p.Wire(request, "Authorization: Bearer "+trial.Token, "Connection: keep-alive")
 	}

@@ -32,15 +32,24 @@ type Vector struct {
 	Want []int
 }
 
-// RefusesAll makes the Run of a check that wants every vector refused.
-func RefusesAll(want []int, vectors ...Vector) func(ctx context.Context, p *bench.Probe) error {
+// WithTrial makes the Run of a check that starts with a successful trial.
+func WithTrial(
+	run func(ctx context.Context, p *bench.Probe, trial *bench.Trial) error,
+) func(ctx context.Context, p *bench.Probe) error {
 	return func(ctx context.Context, p *bench.Probe) error {
 		trial, err := p.Trial(ctx)
 		if err != nil {
 			return err
 		}
-		return TryVectors(ctx, p, trial, want, vectors...)
+		return run(ctx, p, trial)
 	}
+}
+
+// RefusesAll makes the Run of a check that wants every vector refused.
+func RefusesAll(want []int, vectors ...Vector) func(ctx context.Context, p *bench.Probe) error {
+	return WithTrial(func(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
+		return TryVectors(ctx, p, trial, want, vectors...)
+	})
 }
 
 // TryVectors wants every vector refused. The first vector with an effect ends the run. Otherwise

@@ -9,9 +9,10 @@ import (
 
 // areUnrelated reports whether a fault and a check have nothing in common, so that they are not
 // tried together. Faults in the content of tokens, in following keys, and all others are three
-// groups. A server that a flood closes is tried with the checks of floods only.
+// groups. A server that a flood closes, or that ends the sessions of others, is tried with the
+// checks of its fault only: it would spoil all others at the same time.
 func areUnrelated(fault broken.Fault, current bench.Check) bool {
-	if fault == broken.RefusesAllUnderFlood {
+	if fault == broken.RefusesAllUnderFlood || fault == broken.SessionsPushOutOthers {
 		return true
 	}
 	isAbout := func(faults map[broken.Fault][]string) bool {

@@ -7,42 +7,51 @@ import (
 	"time"
 )
 
-// An Error is one answer of Entra ID that is not a success. Fill in what only the request knows
-// before it is written.
+// An Error is an error response of Entra ID.
 type Error struct {
-	Number       int
-	Message      string // the sentence behind "AADSTSnnnn: "
-	Code         string // the OAuth error code
-	Status       int    // of the JSON answer; pages have status 200
-	NoErrorURI   bool   // some answers lack error_uri
-	Suberror     string
-	Claims       string // a claims challenge: what a client has to ask for to get past this
-	Unredirected bool   // has to be a page at the authorization endpoint, whatever is known of the client
+	Number     int
+	Message    string // the sentence after "AADSTSnnnn: "
+	Code       string // the OAuth error code
+	Status     int    // HTTP status of the JSON answer; pages have status 200
+	NoErrorURI bool   // the answer lacks error_uri
+	Suberror   string
+	// Claims is a claims challenge. A client that sends it as the parameter claims can get past the
+	// error.
+	Claims string
+	// Unredirected errors are always a page at the authorization endpoint, even if the client is
+	// known.
+	Unredirected bool
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("AADSTS%d: %s", e.Number, e.Message) }
 
-// An Occurrence is what makes one answer differ from another with the same number.
+// An Occurrence holds the values that differ between two answers with the same number.
 type Occurrence struct {
 	TraceID       string
 	CorrelationID string
 	Time          time.Time
 	Authority     string // scheme and host for error_uri
-	Lines         bool   // in error_description, as before the autumn of 2023
+	Lines         bool   // writes error_description in lines, as before the autumn of 2023
 }
 
-// Description is the text of error_description: the sentence and where it happened, separated by
-// blanks as Entra has written it since 2023, or in lines as before.
+// Description returns the text of error_description: the sentence, the IDs and the time. Blanks
+// separate them, as at Entra ID since 2023, or line breaks as before.
 func (e *Error) Description(o Occurrence) string {
 	separator := " "
 	if o.Lines {
 		separator = "\r\n"
 	}
-	return e.Error() + separator + "Trace ID: " + o.TraceID + separator + "Correlation ID: " + o.CorrelationID + separator + "Timestamp: " + o.timestamp()
+	parts := []string{
+		e.Error(),
+		"Trace ID: " + o.TraceID,
+		"Correlation ID: " + o.CorrelationID,
+		"Timestamp: " + o.timestamp(),
+	}
+	return strings.Join(parts, separator)
 }
 
-// ErrorURI is the address of the page about the error, or "" where Entra was seen to give none (M:
-// that all others have one).
+// ErrorURI returns the address of the page about the error. It is empty for the errors that were
+// recorded without one (M: all others have one).
 func (e *Error) ErrorURI(o Occurrence) string {
 	if e.NoErrorURI {
 		return ""
@@ -52,7 +61,7 @@ func (e *Error) ErrorURI(o Occurrence) string {
 
 func (o Occurrence) timestamp() string { return o.Time.UTC().Format("2006-01-02 15:04:05Z") }
 
-// body has its members in the order of the wire.
+// A body has its members in the order of the wire.
 type body struct {
 	Error         string `json:"error"`
 	Description   string `json:"error_description"`
@@ -65,7 +74,7 @@ type body struct {
 	Claims        string `json:"claims,omitempty"`
 }
 
-// JSON is the body of the error as the token endpoint sends it.
+// JSON returns the body of the error at the token endpoint.
 func (e *Error) JSON(o Occurrence) []byte {
 	text, err := json.Marshal(body{
 		Error:         e.Code,
@@ -84,15 +93,13 @@ func (e *Error) JSON(o Occurrence) []byte {
 	return text
 }
 
-// AppendEscaped adds a query value to a text, written as Entra does: lower-case escapes, and a plus
-// for a blank.
+// AppendEscaped appends a query value in Entra ID's form: lower-case escapes, and a plus for a blank.
 func AppendEscaped(to []byte, value string) []byte {
 	const hexDigits = "0123456789abcdef"
-	from := 0 // of what needs no escape
+	from := 0 // start of the bytes that need no escape
 	for i := range len(value) {
 		c := value[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
-			strings.IndexByte("-_.!*()", c) >= 0 {
+		if isAlphanumeric(c) || strings.IndexByte("-_.!*()", c) >= 0 {
 			continue
 		}
 		to = append(to, value[from:i]...)
@@ -104,4 +111,8 @@ func AppendEscaped(to []byte, value string) []byte {
 		}
 	}
 	return append(to, value[from:]...)
+}
+
+func isAlphanumeric(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }

@@ -1,7 +1,7 @@
-// Package aadsts is the catalogue of the errors that Entra ID answers with: number, sentence, OAuth
-// error code and HTTP status, side by side.
+// Package aadsts is the catalogue of Entra ID's errors: number, sentence, OAuth error code and HTTP
+// status.
 //
-// The sentences are the ones that clients and support scripts search for. Facts that nobody has
-// seen in a recording are marked in the comments with the letter M (documented or reported) or L
-// (from memory), so that one look at a tenant can correct them.
+// catalogue.tsv lists the errors. The sentences are Entra ID's own, because clients and support
+// scripts search for them. The column confidence says how well a fact is known: H was recorded, M
+// was documented or reported, L is from memory. A look at a real tenant can settle an M or an L.
 package aadsts

@@ -7,8 +7,8 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// CheckAccess decides whether a person may have tokens for a client and what it asked for. It looks
-// at the account, at assignment and at Conditional Access.
+// CheckAccess decides whether a client may get the tokens of a delegation. It checks the account, the
+// assignments and the policies of Conditional Access.
 func CheckAccess(d *Delegation) *aadsts.Error {
 	switch {
 	case d.User.Disabled:
@@ -48,13 +48,13 @@ func CheckAccess(d *Delegation) *aadsts.Error {
 	return nil
 }
 
-// isAssigned reports whether a user is assigned to an app, directly or by a group.
+// isAssigned reports whether a user has an assignment to an app, directly or through a group.
 func isAssigned(tenant *directory.Tenant, app *directory.App, user *directory.User) bool {
 	_, assigned := app.RolesOf(principals(tenant, user)...)
 	return assigned
 }
 
-// principals are the object IDs by which a user can be assigned: the user's and the groups'.
+// principals returns the object IDs of a user and the user's groups.
 func principals(tenant *directory.Tenant, user *directory.User) []string {
 	ids := []string{user.ID}
 	for _, group := range tenant.GroupsOf(user.ID) {
@@ -63,5 +63,5 @@ func principals(tenant *directory.Tenant, user *directory.User) []string {
 	return ids
 }
 
-// policyID is the ID of a policy in claims challenges.
+// policyID returns the ID of a policy in claims challenges.
 func policyID(policy *directory.Policy) string { return GUIDOf("policy", policy.Name) }

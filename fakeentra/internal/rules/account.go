@@ -14,8 +14,8 @@ func (r *Rules) HasPersonalAccounts() bool {
 	return r.Directory.Tenant(directory.ConsumersTenantID) != nil
 }
 
-// PickUser picks the person that a login hint names, or else the first one, of one tenant or of
-// any. Both results are nil in a directory without people.
+// PickUser returns the person that a login hint names, or else the first one. It searches one tenant,
+// or all tenants if tenant is nil. Both results are nil if there are no people.
 func (r *Rules) PickUser(tenant *directory.Tenant, hint string) (*directory.Tenant, *directory.User) {
 	candidates := r.Directory.Tenants
 	if tenant != nil {
@@ -34,14 +34,14 @@ func (r *Rules) PickUser(tenant *directory.Tenant, hint string) (*directory.Tena
 	return nil, nil
 }
 
-// FindUser finds an account of the tenant, or of any tenant that a shared endpoint serves.
+// FindUser finds an account of the tenant, or of any tenant that a shared endpoint accepts.
 func (r *Rules) FindUser(path *TenantPath, name string) (*directory.Tenant, *directory.User) {
 	if path.Tenant != nil {
 		return path.Tenant, path.Tenant.User(name)
 	}
 	for i := range r.Directory.Tenants {
 		tenant := &r.Directory.Tenants[i]
-		if path.Segment == "organizations" && tenant.ID == directory.ConsumersTenantID {
+		if !path.Serves(tenant) {
 			continue
 		}
 		if user := tenant.User(name); user != nil {
@@ -51,9 +51,8 @@ func (r *Rules) FindUser(path *TenantPath, name string) (*directory.Tenant, *dir
 	return nil, nil
 }
 
-// ForeignAccount returns the error for an account that the directory knows but the endpoint does
-// not serve: an account of another organization, or of the other kind. It is nil for an unknown
-// account.
+// ForeignAccount returns the error for an account that the endpoint does not accept: an account of
+// another organization, or of the other kind. It returns nil for an unknown account.
 func (r *Rules) ForeignAccount(path *TenantPath, clientID, name string) *aadsts.Error {
 	for i := range r.Directory.Tenants {
 		home := &r.Directory.Tenants[i]
@@ -63,16 +62,16 @@ func (r *Rules) ForeignAccount(path *TenantPath, clientID, name string) *aadsts.
 		case path.Tenant == nil, home.Personal() != path.Tenant.Personal() && path.Segment == "consumers":
 			return aadsts.WrongKindOfAccount()
 		case home.Personal():
-			return aadsts.UserOfElsewhere(user.UserPrincipalName, "live.com", path.Tenant.DisplayName, clientID)
+			return aadsts.ForeignUser(user.UserPrincipalName, "live.com", path.Tenant.DisplayName, clientID)
 		default:
 			issuer := r.V1Issuer(home.ID)
-			return aadsts.UserOfElsewhere(user.UserPrincipalName, issuer, path.Tenant.DisplayName, clientID)
+			return aadsts.ForeignUser(user.UserPrincipalName, issuer, path.Tenant.DisplayName, clientID)
 		}
 	}
 	return nil
 }
 
-// CheckPassword checks the sign-in form's account, and its password where the form has one. User is
+// CheckPassword checks the account of a sign-in form, and the password if the form has one. User is
 // nil for an unknown account.
 func (r *Rules) CheckPassword(user *directory.User, form url.Values) *aadsts.Error {
 	switch {

@@ -7,8 +7,8 @@ import (
 	"mcpentra/fakeentra/aadsts"
 )
 
-// A ClaimsRequest is the parameter claims (OpenID Connect Core section 5.5) as Microsoft's
-// libraries use it. It asks for authentication contexts or a second factor, and names the client's
+// A ClaimsRequest is the parameter claims (OpenID Connect Core section 5.5) in the form of Microsoft's
+// libraries. It asks for authentication contexts or a second factor, and lists the client's
 // capabilities.
 type ClaimsRequest struct {
 	SecondFactor bool
@@ -16,6 +16,7 @@ type ClaimsRequest struct {
 	Capabilities []string // xms_cc
 }
 
+// ReadClaimsRequest reads the parameter claims. An empty text asks for nothing.
 func ReadClaimsRequest(text string) (ClaimsRequest, *aadsts.Error) {
 	var wishes ClaimsRequest
 	if text == "" {

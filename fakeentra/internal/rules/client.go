@@ -18,8 +18,8 @@ func CheckClientID(id string) *aadsts.Error {
 	return nil
 }
 
-// FindClient finds the app that a request is from, in the directory of the person. Shared says that
-// the request came to an endpoint of several tenants.
+// FindClient finds the app that sent a request, in the tenant of the person. Shared says that the
+// request came to an endpoint for several tenants.
 func (r *Rules) FindClient(tenant *directory.Tenant, shared bool, id string) (*directory.App, *aadsts.Error) {
 	app := r.Directory.App(tenant, id)
 	isHere := app != nil
@@ -43,7 +43,7 @@ func (r *Rules) FindClient(tenant *directory.Tenant, shared bool, id string) (*d
 	return app, nil
 }
 
-// HomeOf returns the tenant of the app with an ID, or the first tenant where no tenant has it.
+// HomeOf returns the tenant of the app with an ID, or the first tenant if there is no such app.
 func (r *Rules) HomeOf(clientID string) *directory.Tenant {
 	if app := r.AnyApp(clientID); app != nil {
 		return r.Directory.HomeOf(app)

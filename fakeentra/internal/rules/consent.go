@@ -7,7 +7,7 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// NeedsAdmin reports whether only an administrator can give this consent.
+// NeedsAdmin reports whether the consent needs an administrator, and the user is not one.
 func NeedsAdmin(tenant *directory.Tenant, user *directory.User, asked *Permissions) bool {
 	if user.Admin {
 		return false
@@ -25,8 +25,8 @@ func NeedsAdmin(tenant *directory.Tenant, user *directory.User, asked *Permissio
 	return false
 }
 
-// Consented are the permissions that the directory itself gives a client: what an administrator
-// consented to for all, and what an API grants the clients that it knows.
+// Consented returns the permissions that the directory gives a client: those that an administrator
+// granted for all users, and those of APIs that preauthorize the client.
 func (r *Rules) Consented(tenant *directory.Tenant, client *directory.App) []string {
 	var granted []string
 	for _, scope := range client.Consented {
@@ -50,9 +50,8 @@ func (r *Rules) Consented(tenant *directory.Tenant, client *directory.App) []str
 	return granted
 }
 
-// Granted are the names of one resource's permissions that a token carries: those asked for now and
-// those consented to earlier. Graph's include the OpenID Connect names, those of other resources do
-// not, and none includes offline_access (M).
+// Granted returns the scopes of a token for one resource: those in the request and those with earlier
+// consent. A token for Graph also has the OpenID Connect scopes. No token has offline_access (M).
 func Granted(asked *Permissions, group PermissionGroup, consented []string) []string {
 	names := slices.Concat(group.Names, group.Implied)
 	for _, permission := range consented {

@@ -6,8 +6,8 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// A Version is a generation of the endpoints. At v1 the parameter resource names the API of a
-// token, at v2 its scopes do.
+// A Version is a version of the endpoints. At v1 the parameter resource names the API of a token. At
+// v2 the scopes name it.
 type Version int
 
 const (
@@ -15,7 +15,7 @@ const (
 	V2 Version = 2
 )
 
-// A Delegation is the permission of a person to a client. Tokens are made from it.
+// A Delegation is a person's permission for a client. The fake makes tokens from it.
 type Delegation struct {
 	Version      Version // of the endpoint
 	Tenant       *directory.Tenant
@@ -25,13 +25,13 @@ type Delegation struct {
 	Asked        *Permissions
 	Nonce        string
 	SID          string
-	Strength     string // of the client's authentication, as azpacr has it
-	WantsInfo    bool
-	Hybrid       bool // issued by the authorization endpoint
+	Strength     string // claim azpacr: how the client authenticated
+	WantsInfo    bool   // the client wants client_info
+	Hybrid       bool   // the authorization endpoint issues the tokens
 	Began        time.Time
 	SignedIn     time.Time
 	SecondFactor bool
-	Contexts     []string  // acrs
-	Capabilities []string  // xms_cc
-	RefreshUntil time.Time // for the refresh tokens of single-page apps; zero means a lifetime from now
+	Contexts     []string  // claim acrs
+	Capabilities []string  // claim xms_cc
+	RefreshUntil time.Time // expiry of a single-page app's refresh tokens; zero means a new lifetime
 }

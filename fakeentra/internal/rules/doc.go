@@ -1,4 +1,4 @@
-// Package rules is what Entra ID decides from its directory alone: scopes, redirect URIs, clients,
-// accounts, policies, consent and optional claims. No function here keeps state, so each can be
-// tested without a fake.
+// Package rules makes the decisions of Entra ID that need only its directory: scopes, redirect URIs,
+// clients, accounts, policies, consent and optional claims. The functions keep no state, so tests
+// need no fake.
 package rules

@@ -7,9 +7,10 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// GUID writes 16 bytes as a GUID of a version (RFC 9562 section 4).
+// GUID writes 16 bytes as a GUID with a version (RFC 9562 section 4). It changes the bytes.
 func GUID(b []byte, version byte) string {
-	b[6], b[8] = b[6]&0x0f|version, b[8]&0x3f|0x80
+	b[6] = b[6]&0x0f | version
+	b[8] = b[8]&0x3f | 0x80
 	text := make([]byte, 36)
 	for i, part := range []struct{ from, to, at int }{{0, 4, 0}, {4, 6, 9}, {6, 8, 14}, {8, 10, 19}, {10, 16, 24}} {
 		hex.Encode(text[part.at:], b[part.from:part.to])
@@ -20,7 +21,7 @@ func GUID(b []byte, version byte) string {
 	return string(text)
 }
 
-// PrincipalOf is the object ID of an app's service principal.
+// PrincipalOf returns the object ID of an app's service principal.
 func PrincipalOf(client *directory.App) string {
 	if client.ObjectID != "" {
 		return client.ObjectID
@@ -28,7 +29,7 @@ func PrincipalOf(client *directory.App) string {
 	return GUIDOf("service principal", client.ID)
 }
 
-// GUIDOf makes a GUID that is always the same for a name.
+// GUIDOf makes a GUID from a name. The same name always gives the same GUID.
 func GUIDOf(kind, name string) string {
 	sum := sha256.Sum256([]byte(kind + "|" + name))
 	return GUID(sum[:16], 0x50)

@@ -7,21 +7,22 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
+// SetKnown sets a claim unless its value is empty.
 func SetKnown(claims map[string]any, name, value string) {
 	if value != "" {
 		claims[name] = value
 	}
 }
 
-// Beyond so many groups a token points to Graph in place of listing them. For tokens of the
-// authorization endpoint Microsoft says both "six" and "six or more" (M).
+// The most groups in a token. With more, a token points to Graph. For tokens of the authorization
+// endpoint Microsoft says both "six" and "six or more" (M).
 const (
 	maxGroups         = 200
 	maxImplicitGroups = 5
 )
 
-// AddOptionalClaims adds the claims about a person that the registration of an app asks for: roles,
-// groups and optional claims.
+// AddOptionalClaims adds the claims that the registration of an app asks for: roles, groups and
+// optional claims.
 func (r *Rules) AddOptionalClaims(claims map[string]any, d *Delegation, app *directory.App, optional []string) {
 	if roles, _ := app.RolesOf(principals(d.Tenant, d.User)...); len(roles) > 0 {
 		claims["roles"] = roles
@@ -65,7 +66,7 @@ func (r *Rules) AddOptionalClaims(claims map[string]any, d *Delegation, app *dir
 	}
 }
 
-// addGroups adds the groups of a person: all of them, or those assigned to the app.
+// addGroups adds the groups of a person: all groups, or those with an assignment to the app.
 func (r *Rules) addGroups(claims map[string]any, d *Delegation, app *directory.App) {
 	ids := []string{}
 	for _, group := range d.Tenant.GroupsOf(d.User.ID) {
@@ -87,8 +88,8 @@ func (r *Rules) addGroups(claims map[string]any, d *Delegation, app *directory.A
 	}
 }
 
-// RoleTemplates are the directory roles of a person, by the IDs that are the same in every tenant:
-// Global Administrator, and the role of every member.
+// RoleTemplates returns the directory roles of a person: Global Administrator, and the role of every
+// member. Their IDs are the same in every tenant.
 func RoleTemplates(user *directory.User) []string {
 	roles := []string{}
 	if user.Admin {
@@ -100,7 +101,7 @@ func RoleTemplates(user *directory.User) []string {
 	return roles
 }
 
-// AccountKind is the claim acct: 0 for a member, 1 for a guest.
+// AccountKind returns the claim acct: 0 for a member, 1 for a guest.
 func AccountKind(user *directory.User) int {
 	if user.HomeTenant != "" {
 		return 1
@@ -108,6 +109,7 @@ func AccountKind(user *directory.User) int {
 	return 0
 }
 
+// RegionOf returns tenant_region_scope of a tenant.
 func RegionOf(tenant *directory.Tenant) string {
 	if tenant.Region == "" {
 		return "WW"

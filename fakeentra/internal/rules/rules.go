@@ -2,7 +2,7 @@ package rules
 
 import "mcpentra/fakeentra/directory"
 
-// Rules are the rules of one fake over its directory. They read, and never change, the directory.
+// Rules are the rules of one fake. They read its directory and never change it.
 type Rules struct {
 	Directory *directory.Directory
 	// Authority is the scheme and host of v2 issuers, and STS of v1 issuers.
@@ -16,5 +16,5 @@ type Rules struct {
 	AnyLoopbackPort bool
 }
 
-// Issuer is the v2 issuer of a tenant.
+// Issuer returns the v2 issuer of a tenant.
 func (r *Rules) Issuer(tenantID string) string { return r.Authority + "/" + tenantID + "/v2.0" }

@@ -8,8 +8,8 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// Audience is the aud of a token for a resource: in v1 the identifier that the client asked for, in
-// v2 always the application ID.
+// Audience returns the aud of a token for a resource. In v1 it is the identifier in the request, and
+// in v2 always the application ID.
 func (r *Rules) Audience(group PermissionGroup) string {
 	switch {
 	case group.App == &GraphApp && group.Asked == directory.GraphAppID:
@@ -22,11 +22,11 @@ func (r *Rules) Audience(group PermissionGroup) string {
 	return group.Asked
 }
 
-// OIDCScopes are the scopes of OpenID Connect (Core section 5.4), which name no resource.
+// OIDCScopes are the scopes of OpenID Connect (Core section 5.4). They name no resource.
 var OIDCScopes = []string{"openid", "profile", "email", "offline_access"}
 
-// GraphApp is Microsoft Graph as a resource, with some of its delegated permissions. Compare
-// pointers to it: it stands in no directory.
+// GraphApp is Microsoft Graph as a resource, with some of its delegated permissions. No directory has
+// it, so compare pointers.
 var GraphApp = directory.App{
 	ID:             directory.GraphAppID,
 	DisplayName:    "Microsoft Graph",
@@ -44,27 +44,27 @@ var GraphApp = directory.App{
 	},
 }
 
-// Permissions are a resolved scope parameter: the OpenID Connect scopes, and the named scopes by
-// the app that exposes them.
+// Permissions are the permissions in a scope parameter: the OpenID Connect scopes, and the other
+// scopes by the app that exposes them.
 type Permissions struct {
 	OIDC   []string
 	Groups []PermissionGroup
 }
 
-// A PermissionGroup holds the permissions that a request asks of one resource.
+// A PermissionGroup holds the permissions of one resource.
 type PermissionGroup struct {
 	App     *directory.App
-	Asked   string   // the identifier in the request, empty for a bare name
-	Names   []string // as the app spells them
-	Default bool     // .default
-	Implied []string // the permissions that .default stands for
+	Asked   string   // identifier of the resource in the request; empty for bare names
+	Names   []string // in the app's spelling
+	Default bool     // the request has .default
+	Implied []string // permissions that .default adds
 }
 
-// Has reports whether an OpenID Connect scope was asked for.
+// Has reports whether the request has an OpenID Connect scope.
 func (p *Permissions) Has(oidc string) bool { return slices.Contains(p.OIDC, oidc) }
 
-// Group returns the permissions of the resource that a token is for. A request with OpenID Connect
-// scopes alone is for Graph.
+// Group returns the permissions of the resource that a token is for. A request with only OpenID
+// Connect scopes is for Graph.
 func (p *Permissions) Group() PermissionGroup {
 	if len(p.Groups) == 0 {
 		return PermissionGroup{App: &GraphApp}
@@ -86,13 +86,13 @@ func (p *Permissions) All() []string {
 	return all
 }
 
-// ConsentName is the name of a permission in the records of consent.
+// ConsentName returns the name of a permission in the records of consent.
 func ConsentName(app *directory.App, name string) string { return app.ID + "/" + name }
 
-// FindResource finds the app that an identifier names, Graph included.
+// FindResource finds an app by an identifier. It also finds Graph.
 func (r *Rules) FindResource(tenant *directory.Tenant, identifier string) *directory.App {
-	if identifier == directory.GraphAppID || identifier == r.GraphURL || identifier == r.GraphURL+"/" ||
-		slices.Contains(GraphApp.IdentifierURIs, identifier) {
+	isHere := identifier == r.GraphURL || identifier == r.GraphURL+"/"
+	if isHere || identifier == directory.GraphAppID || slices.Contains(GraphApp.IdentifierURIs, identifier) {
 		return &GraphApp
 	}
 	if app := tenant.Resource(identifier); app != nil {
@@ -106,9 +106,9 @@ func (r *Rules) FindResource(tenant *directory.Tenant, identifier string) *direc
 	return nil
 }
 
-// Resolve reads a scope parameter. A bare name belongs to Microsoft Graph. In any other name the
-// part before the last slash is the resource. Some errors have another number at the token
-// endpoint, which atToken selects.
+// Resolve reads a scope parameter. A bare name belongs to Microsoft Graph. In any other name, the part
+// before the last slash is the resource. Some errors have another number at the token endpoint.
+// AtToken selects it.
 func (r *Rules) Resolve(
 	tenant *directory.Tenant,
 	client *directory.App,
@@ -117,7 +117,7 @@ func (r *Rules) Resolve(
 ) (*Permissions, *aadsts.Error) {
 	found := &Permissions{}
 	for _, word := range strings.Fields(scope) {
-		lower := strings.ToLower(word) // case does not matter, as in other names (M)
+		lower := strings.ToLower(word) // case does not matter (M)
 		if slices.Contains(OIDCScopes, lower) {
 			if !found.Has(lower) {
 				found.OIDC = append(found.OIDC, lower)
@@ -128,9 +128,10 @@ func (r *Rules) Resolve(
 		name := word
 		asked := ""
 		if cut := strings.LastIndexByte(word, '/'); cut >= 0 {
-			asked = strings.Clone(word[:cut]) // a copy, which does not keep the whole request alive
+			asked = strings.Clone(word[:cut]) // does not keep the whole request in memory
 			name = word[cut+1:]
-			if app = r.FindResource(tenant, asked); app == nil {
+			app = r.FindResource(tenant, asked)
+			if app == nil {
 				return nil, aadsts.ResourceNotFound(asked, tenant.ID)
 			}
 			if app.Disabled {
@@ -158,15 +159,16 @@ func (r *Rules) Resolve(
 			group.Names = append(group.Names, exposed.Name)
 		}
 	}
-	everyone := slices.ContainsFunc(found.Groups, func(group PermissionGroup) bool { return group.Default })
-	if everyone && slices.ContainsFunc(found.Groups, func(group PermissionGroup) bool { return len(group.Names) > 0 }) {
+	hasDefault := slices.ContainsFunc(found.Groups, func(group PermissionGroup) bool { return group.Default })
+	hasNames := slices.ContainsFunc(found.Groups, func(group PermissionGroup) bool { return len(group.Names) > 0 })
+	if hasDefault && hasNames {
 		return nil, aadsts.DefaultScopeMixed(scope)
 	}
 	return found, nil
 }
 
-// listed returns the permissions of a resource that .default and v1 requests stand for: those in
-// the client's registration. A nil client is an app that asks for itself. It needs none.
+// listed returns the permissions that .default and a v1 request get: those in the client's
+// registration. The client is nil in the client credentials grant, which needs none.
 func (r *Rules) listed(tenant *directory.Tenant, client, app *directory.App, asked string) ([]string, *aadsts.Error) {
 	if client == nil {
 		return nil, nil
@@ -174,7 +176,8 @@ func (r *Rules) listed(tenant *directory.Tenant, client, app *directory.App, ask
 	if client.Permissions == nil {
 		return consentable(client, app), nil
 	}
-	var names, resources []string
+	var names []string
+	var resources []string
 	for _, permission := range client.Permissions {
 		resource := &GraphApp
 		name := permission
@@ -183,7 +186,7 @@ func (r *Rules) listed(tenant *directory.Tenant, client, app *directory.App, ask
 			name = permission[cut+1:]
 		}
 		if resource == nil {
-			continue // of another tenant's directory
+			continue // the tenant does not have this resource
 		}
 		if !slices.Contains(resources, resource.ID) {
 			resources = append(resources, resource.ID)
@@ -193,19 +196,14 @@ func (r *Rules) listed(tenant *directory.Tenant, client, app *directory.App, ask
 		}
 	}
 	if app != client && !slices.Contains(resources, app.ID) {
-		return nil, aadsts.ResourceNotListed(
-			client.ID,
-			client.DisplayName,
-			asked,
-			app.ID,
-			strings.Join(resources, ", "),
-		)
+		listed := strings.Join(resources, ", ")
+		return nil, aadsts.ResourceNotListed(client.ID, client.DisplayName, asked, app.ID, listed)
 	}
 	return names, nil
 }
 
-// consentable replaces the list of a registration that has none. It returns the scopes that people
-// can consent to: those of an API, or User.Read at Graph.
+// consentable returns the permissions of a registration without a list: the scopes of an API that
+// people can consent to, or User.Read at Graph.
 func consentable(client, app *directory.App) []string {
 	if app == &GraphApp {
 		names := []string{"User.Read"}
@@ -225,8 +223,8 @@ func consentable(client, app *directory.App) []string {
 	return names
 }
 
-// ResolveV1 reads the parameters of the v1 endpoints. They name a resource and stand for all that
-// the client was given there.
+// ResolveV1 reads the parameters of the v1 endpoints. They name a resource, and ask for all
+// permissions of the client there.
 func (r *Rules) ResolveV1(
 	tenant *directory.Tenant,
 	client *directory.App,
@@ -261,10 +259,10 @@ func (p *Permissions) groupOf(app *directory.App, asked string) *PermissionGroup
 	return &p.Groups[len(p.Groups)-1]
 }
 
-// MatchesResource checks the parameter resource (RFC 8707) by Entra ID's rule of 2026. It is
-// compared, character by character, with the identifier URIs of the app that owns the scopes. The
-// authorization endpoint sends the error to the client (M: some clients report a page). A resource
-// that no app has is the same error (M).
+// MatchesResource checks the parameter resource (RFC 8707) by Entra ID's rule of 2026. It must equal
+// an identifier URI of the app that owns the scopes, character by character. The authorization
+// endpoint sends the error to the client (M: some clients report a page). An unknown resource is the
+// same error (M).
 func MatchesResource(tenant *directory.Tenant, resource string, asked *Permissions) *aadsts.Error {
 	named := tenant.Resource(resource)
 	isAnother := func(group PermissionGroup) bool { return group.App != named }

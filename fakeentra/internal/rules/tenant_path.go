@@ -7,18 +7,26 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// A TenantPath is the first path segment: one tenant, or a set of tenants. In a set the tenant is
-// known once a person has signed in.
+// A TenantPath is the first path segment: one tenant, or a set of tenants. In a set, the tenant is
+// unknown until a person signs in.
 type TenantPath struct {
-	// Segment is the tenant's ID, or common, organizations or consumers, as in the endpoints of the
-	// discovery document (M).
+	// Segment is the tenant's ID, or common, organizations or consumers. The endpoints in the
+	// discovery document have the same segment (M).
 	Segment  string
 	Tenant   *directory.Tenant // nil for a set
 	Issuer   string            // v2
 	V1Issuer string            // v1
 }
 
-// noPersonalAccounts replaces the tenant of personal accounts in a directory without them.
+// Serves reports whether the people of a tenant can sign in at the path.
+func (p *TenantPath) Serves(tenant *directory.Tenant) bool {
+	if p.Tenant != nil {
+		return p.Tenant == tenant
+	}
+	return p.Segment == "common" || tenant.ID != directory.ConsumersTenantID
+}
+
+// noPersonalAccounts replaces the tenant of personal accounts in a directory without one.
 var noPersonalAccounts = directory.Tenant{ID: directory.ConsumersTenantID, DisplayName: "Microsoft Accounts"}
 
 // TenantPath resolves the tenant segment of a request.
@@ -56,22 +64,20 @@ func (r *Rules) TenantPath(name string) (*TenantPath, *aadsts.Error) {
 	return nil, aadsts.TenantNotFound(name)
 }
 
-// V1Issuer is the v1 issuer of a tenant.
+// V1Issuer returns the v1 issuer of a tenant.
 func (r *Rules) V1Issuer(tenantID string) string { return r.STS + "/" + tenantID + "/" }
 
+// Region returns tenant_region_scope of the discovery document, or nil for a set and for consumers.
 func (p *TenantPath) Region() *string {
 	if p.Tenant == nil || p.Segment == "consumers" {
 		return nil
 	}
-	region := p.Tenant.Region
-	if region == "" {
-		region = "WW"
-	}
+	region := RegionOf(p.Tenant)
 	return &region
 }
 
 // IsTokenEndpoint reports whether the audience of an assertion is the token endpoint of a tenant at
-// one of several origins, under the tenant's ID or a domain. The v2 issuer is accepted, too (M).
+// one of the origins, under the tenant's ID or a domain. It also accepts the v2 issuer (M).
 func (r *Rules) IsTokenEndpoint(audience string, origins ...string) bool {
 	for i := range r.Directory.Tenants {
 		tenant := &r.Directory.Tenants[i]

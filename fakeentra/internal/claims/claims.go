@@ -22,8 +22,8 @@ type Maker struct {
 // Backdate is the time from iat and nbf to the moment of issue.
 const Backdate = 5 * time.Minute
 
-// User returns the claims of a delegated access token. Its version is the choice of the API, at
-// both endpoints. A token for Graph has claims of its own.
+// User returns the claims of a person's access token. The registration of the API selects the version
+// of the token, at both endpoints. A token for Graph has more claims.
 func (m *Maker) User(
 	d *rules.Delegation,
 	group rules.PermissionGroup,
@@ -84,7 +84,7 @@ func (m *Maker) addV1Claims(claims map[string]any, d *rules.Delegation) {
 	rules.SetKnown(claims, "family_name", d.User.Surname)
 }
 
-// methods is the claim amr.
+// methods returns the claim amr.
 func methods(secondFactor bool) []string {
 	if secondFactor {
 		return []string{"pwd", "mfa"}
@@ -92,8 +92,8 @@ func methods(secondFactor bool) []string {
 	return []string{"pwd"}
 }
 
-// App returns the claims of an app's access token for itself. Without scp it differs from a
-// person's token. It has no roles unless some are granted.
+// App returns the claims of an app-only access token. Unlike a person's token, it has no scp. It has
+// the claim roles only if the app has roles.
 func (m *Maker) App(
 	tenant *directory.Tenant,
 	client *directory.App,
@@ -131,9 +131,9 @@ func (m *Maker) App(
 	return claims
 }
 
-// ID returns the claims of an ID token (OpenID Connect Core section 2) in the version of the
-// endpoint. Its sub is pairwise to the client. From the authorization endpoint it has the hashes of
-// the code and of the access token that come with it.
+// ID returns the claims of an ID token (OpenID Connect Core section 2), in the version of the
+// endpoint. Its sub is pairwise. From the authorization endpoint, the token has the hashes of the
+// code and of the access token in the same response.
 func (m *Maker) ID(d *rules.Delegation, code, token string) map[string]any {
 	claims := m.common(time.Hour)
 	delete(claims, "xms_ftd")
@@ -175,7 +175,7 @@ func (m *Maker) ID(d *rules.Delegation, code, token string) map[string]any {
 	return claims
 }
 
-// leftHalf is the value of c_hash and at_hash (OpenID Connect Core section 3.3.2.11).
+// leftHalf returns the value of c_hash and at_hash (OpenID Connect Core section 3.3.2.11).
 func leftHalf(value string) string {
 	sum := sha256.Sum256([]byte(value))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
@@ -185,7 +185,7 @@ func leftHalf(value string) string {
 func (m *Maker) common(lifetime time.Duration) map[string]any {
 	now := m.Now()
 	noise := m.Random(48 + 36 + 16 + 32)
-	claims := make(map[string]any, 28) // as many as most tokens have
+	claims := make(map[string]any, 28) // enough for most tokens
 	claims["iat"] = now.Add(-Backdate).Unix()
 	claims["nbf"] = now.Add(-Backdate).Unix()
 	claims["exp"] = now.Add(lifetime).Unix()
@@ -196,14 +196,14 @@ func (m *Maker) common(lifetime time.Duration) map[string]any {
 	return claims
 }
 
-// pairwise is the sub of a person at one app. It is stable, and differs from app to app.
+// pairwise returns the sub of a person at one app. It is stable, and different at each app.
 func pairwise(user *directory.User, app *directory.App) string {
 	sum := sha256.Sum256([]byte(user.ID + "|" + app.ID))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// addGraphClaims adds the other claims of a recorded token for Graph. Only Graph may read them, and
-// their values mean nothing here.
+// addGraphClaims adds the other claims of a recorded token for Graph. Their values are noise here,
+// because only Graph may read them.
 func (m *Maker) addGraphClaims(claims map[string]any) {
 	claims["platf"] = "8"
 	claims["puid"] = fmt.Sprintf("%X", m.Random(8))

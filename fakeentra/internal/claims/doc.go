@@ -1,3 +1,3 @@
-// Package claims writes the claims of Entra ID's tokens: of access tokens for people and for apps,
-// of tokens for Microsoft Graph, and of ID tokens, in both versions.
+// Package claims writes the claims of Entra ID's tokens in both versions: access tokens for people and
+// for apps, tokens for Microsoft Graph, and ID tokens.
 package claims

@@ -12,21 +12,21 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// A Config says where Graph's knowledge comes from. All fields but the addresses are required.
+// A Config connects Graph to a fake Entra ID. All fields except Origin and Authority are required.
 type Config struct {
-	// Origin is the scheme and host of addresses in answers. Empty means
+	// Origin is the scheme and host of the addresses in answers. Empty means
 	// https://graph.microsoft.com.
 	Origin string
 	// Authority is the scheme and host of Entra ID in challenges. Empty means
 	// https://login.microsoftonline.com.
 	Authority string
-	// Caller judges a bearer token. Its error means that the token is not one for Graph.
+	// Caller checks a bearer token. Its error means that the token is not for Graph.
 	Caller func(ctx context.Context, token string) (*Caller, error)
 	Now    func() time.Time
 	NewID  func() string
 }
 
-// A Caller is the bearer of a token.
+// A Caller describes the bearer of a token.
 type Caller struct {
 	Tenant *directory.Tenant
 	User   *directory.User // nil for an app
@@ -38,12 +38,14 @@ type Caller struct {
 func (c *Caller) has(scope string) bool { return slices.Contains(c.Scopes, scope) }
 
 const (
-	maxBody = 64 << 10
-	// maxPage is the most entries of one answer; defaultPage is how many it has unasked.
-	maxPage, defaultPage = 999, 100
+	maxBody = 64 << 10 // bytes
+	// maxPage bounds the entries of one answer.
+	maxPage = 999
+	// defaultPage is the number of entries of an answer without $top.
+	defaultPage = 100
 )
 
-// Handler serves /v1.0/me, the groups and appointments of the caller, and /oidc/userinfo.
+// Handler serves /v1.0/me, the caller's groups and appointments, and /oidc/userinfo.
 func Handler(config Config) http.Handler {
 	if config.Origin == "" {
 		config.Origin = "https://graph.microsoft.com"
@@ -53,24 +55,21 @@ func Handler(config Config) http.Handler {
 	}
 	g := &server{config}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1.0/me", g.me)
-	mux.HandleFunc("GET /v1.0/me/memberOf", g.memberOf)
-	mux.HandleFunc("POST /v1.0/me/getMemberObjects", g.getMemberObjects)
-	mux.HandleFunc("GET /v1.0/me/events", g.events)
-	mux.HandleFunc("GET /oidc/userinfo", g.userInfo)
-	mux.HandleFunc("POST /oidc/userinfo", g.userInfo)
+	mux.HandleFunc("GET /v1.0/me", g.forPerson(g.me, "User.Read", "User.Read.All"))
+	mux.HandleFunc("GET /v1.0/me/memberOf", g.forPerson(g.memberOf, "GroupMember.Read.All", "User.Read.All"))
+	mux.HandleFunc("POST /v1.0/me/getMemberObjects",
+		g.forPerson(g.getMemberObjects, "GroupMember.Read.All", "User.Read.All", "User.Read"))
+	mux.HandleFunc("GET /v1.0/me/events", g.forPerson(g.events, "Calendars.Read"))
+	mux.HandleFunc("GET /oidc/userinfo", g.forPerson(g.userInfo, "openid"))
+	mux.HandleFunc("POST /oidc/userinfo", g.forPerson(g.userInfo, "openid"))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		g.fail(
-			w,
-			http.StatusNotFound,
-			"ResourceNotFound",
-			"Resource not found for the segment '"+strings.TrimPrefix(r.URL.Path, "/v1.0/")+"'.",
-		)
+		segment := strings.TrimPrefix(r.URL.Path, "/v1.0/")
+		g.fail(w, http.StatusNotFound, "ResourceNotFound", "Resource not found for the segment '"+segment+"'.")
 	})
 	return g.identified(crossOrigin(mux))
 }
 
-// identified gives each answer its ID, and the client's own where it sent one.
+// identified gives each answer an ID, and repeats the client's ID if it sent one.
 func (g *server) identified(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := g.NewID()
@@ -84,7 +83,7 @@ func (g *server) identified(next http.Handler) http.Handler {
 	})
 }
 
-// crossOrigin lets scripts of any site call, as Graph does: what counts is the token.
+// crossOrigin accepts calls from scripts of any site, like Graph. Only the token counts.
 func crossOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
@@ -100,37 +99,36 @@ func crossOrigin(next http.Handler) http.Handler {
 
 type server struct{ Config }
 
-// person finds the person who calls, and wants one of some scopes. It reports done when it has
-// answered.
-func (g *server) person(w http.ResponseWriter, r *http.Request, scopes ...string) (caller *Caller, done bool) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if token == "" || !strings.EqualFold(scheme, "Bearer") {
-		g.refuse(w, "Access token is empty.")
-		return nil, true
+// A personHandler answers the request of a person.
+type personHandler func(w http.ResponseWriter, r *http.Request, caller *Caller)
+
+// forPerson serves a personHandler. The token must belong to a person and have one of the scopes.
+func (g *server) forPerson(handle personHandler, scopes ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		if token == "" || !strings.EqualFold(scheme, "Bearer") {
+			g.refuse(w, "Access token is empty.")
+			return
+		}
+		caller, err := g.Caller(r.Context(), strings.TrimSpace(token))
+		switch {
+		case err != nil:
+			g.refuse(w, "Access token validation failure.")
+		case caller.User == nil:
+			g.fail(w, http.StatusBadRequest, "BadRequest", "/me request is only valid with delegated authentication flow.")
+		case !slices.ContainsFunc(scopes, caller.has):
+			g.fail(w, http.StatusForbidden, "Authorization_RequestDenied",
+				"Insufficient privileges to complete the operation.")
+		default:
+			handle(w, r, caller)
+		}
 	}
-	caller, err := g.Caller(r.Context(), strings.TrimSpace(token))
-	switch {
-	case err != nil:
-		g.refuse(w, "Access token validation failure.")
-	case caller.User == nil:
-		g.fail(w, http.StatusBadRequest, "BadRequest", "/me request is only valid with delegated authentication flow.")
-	case !slices.ContainsFunc(scopes, caller.has):
-		g.fail(
-			w,
-			http.StatusForbidden,
-			"Authorization_RequestDenied",
-			"Insufficient privileges to complete the operation.",
-		)
-	default:
-		return caller, false
-	}
-	return nil, true
 }
 
-func (g *server) context(what string) string { return g.Origin + "/v1.0/$metadata#" + what }
+func (g *server) context(fragment string) string { return g.Origin + "/v1.0/$metadata#" + fragment }
 
-// list answers with a collection, page by page: $top says how many, $skip from where.
-func (g *server) list(w http.ResponseWriter, r *http.Request, what string, all []any) {
+// list answers with a page of a collection. $top is the size of the page, and $skip its start.
+func (g *server) list(w http.ResponseWriter, r *http.Request, context string, all []any) {
 	top := defaultPage
 	skip := 0
 	for name, into := range map[string]*int{"$top": &top, "$skip": &skip} {
@@ -149,7 +147,7 @@ func (g *server) list(w http.ResponseWriter, r *http.Request, what string, all [
 		Context string `json:"@odata.context"`
 		Next    string `json:"@odata.nextLink,omitempty"`
 		Value   []any  `json:"value"`
-	}{Context: g.context(what), Value: all[skip:end]}
+	}{Context: g.context(context), Value: all[skip:end]}
 	if end < len(all) {
 		answer.Next = g.Origin + r.URL.Path + "?$top=" + strconv.Itoa(top) + "&$skip=" + strconv.Itoa(end)
 	}
@@ -160,7 +158,7 @@ func readBody(w http.ResponseWriter, r *http.Request, into any) error {
 	return json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(into)
 }
 
-// refuse asks for a token. M: what the challenge holds, and the text of 403 above.
+// refuse asks for a token (M: the contents of the challenge, and the text of 403 above).
 func (g *server) refuse(w http.ResponseWriter, message string) {
 	w.Header().Set(
 		"WWW-Authenticate",
@@ -184,7 +182,9 @@ func (g *server) fail(w http.ResponseWriter, status int, code, message string) {
 	write(w, status, struct {
 		Error problem `json:"error"`
 	}{problem{code, message, inner{
-		g.Now().UTC().Format("2006-01-02T15:04:05"), w.Header().Get("request-id"), w.Header().Get("client-request-id"),
+		Date:      g.Now().UTC().Format("2006-01-02T15:04:05"),
+		RequestID: w.Header().Get("request-id"),
+		ClientID:  w.Header().Get("client-request-id"),
 	}}})
 }
 

@@ -9,7 +9,7 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// profile has the properties that Graph returns without $select, in Graph's order. A property
+// A profile has the properties that Graph returns without $select, in Graph's order. A property
 // without a value is null.
 type profile struct {
 	Context           string   `json:"@odata.context"`
@@ -26,11 +26,7 @@ type profile struct {
 	ID                string   `json:"id"`
 }
 
-func (g *server) me(w http.ResponseWriter, r *http.Request) {
-	caller, done := g.person(w, r, "User.Read", "User.Read.All")
-	if done {
-		return
-	}
+func (g *server) me(w http.ResponseWriter, r *http.Request, caller *Caller) {
 	user := caller.User
 	phones := user.BusinessPhones
 	if phones == nil {
@@ -57,8 +53,8 @@ func (g *server) me(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, all)
 }
 
-// selected keeps the properties that $select names, and two more that have to be asked for. Graph
-// passes over names that it does not know.
+// selected returns the properties in $select. It knows two more than a profile. Graph ignores unknown
+// names.
 func (g *server) selected(all profile, user *directory.User, wanted string) map[string]any {
 	kind := "Member"
 	if user.HomeTenant != "" {
@@ -95,13 +91,9 @@ func known(value string) *string {
 	return &value
 }
 
-// userInfo is the endpoint of OpenID Connect Core section 5.3. It takes a token for Graph with
-// openid, and its sub is the one of the client's ID token.
-func (g *server) userInfo(w http.ResponseWriter, r *http.Request) {
-	caller, done := g.person(w, r, "openid")
-	if done {
-		return
-	}
+// userInfo is the endpoint of OpenID Connect Core section 5.3. It needs a token for Graph with the
+// scope openid. It returns the sub in the client's ID tokens.
+func (g *server) userInfo(w http.ResponseWriter, _ *http.Request, caller *Caller) {
 	type claims struct {
 		Subject string `json:"sub"`
 		Name    string `json:"name,omitempty"`
@@ -133,11 +125,7 @@ type group struct {
 	Security    bool    `json:"securityEnabled"`
 }
 
-func (g *server) memberOf(w http.ResponseWriter, r *http.Request) {
-	caller, done := g.person(w, r, "GroupMember.Read.All", "User.Read.All")
-	if done {
-		return
-	}
+func (g *server) memberOf(w http.ResponseWriter, r *http.Request, caller *Caller) {
 	groups := []any{}
 	for _, membership := range caller.Tenant.GroupsOf(caller.User.ID) {
 		groups = append(groups, group{
@@ -150,22 +138,14 @@ func (g *server) memberOf(w http.ResponseWriter, r *http.Request) {
 	g.list(w, r, "directoryObjects", groups)
 }
 
-// getMemberObjects is where a token with too many groups for it points.
-func (g *server) getMemberObjects(w http.ResponseWriter, r *http.Request) {
-	caller, done := g.person(w, r, "GroupMember.Read.All", "User.Read.All", "User.Read")
-	if done {
-		return
-	}
+// getMemberObjects lists the caller's groups. A token with too many groups points to it.
+func (g *server) getMemberObjects(w http.ResponseWriter, r *http.Request, caller *Caller) {
 	var wanted struct {
 		SecurityEnabledOnly *bool `json:"securityEnabledOnly"`
 	}
 	if err := readBody(w, r, &wanted); err != nil || wanted.SecurityEnabledOnly == nil {
-		g.fail(
-			w,
-			http.StatusBadRequest,
-			"Request_BadRequest",
-			"A value is required for property 'securityEnabledOnly' of resource 'getMemberObjects'.",
-		)
+		g.fail(w, http.StatusBadRequest, "Request_BadRequest",
+			"A value is required for property 'securityEnabledOnly' of resource 'getMemberObjects'.")
 		return
 	}
 	ids := []string{}
@@ -178,17 +158,13 @@ func (g *server) getMemberObjects(w http.ResponseWriter, r *http.Request) {
 	}{g.context("Collection(Edm.String)"), ids})
 }
 
-// A moment is a point in time as Graph writes it in calendars.
+// A moment is a point in time in the form of Graph's calendars.
 type moment struct {
 	Time string `json:"dateTime"`
 	Zone string `json:"timeZone"`
 }
 
-func (g *server) events(w http.ResponseWriter, r *http.Request) {
-	caller, done := g.person(w, r, "Calendars.Read")
-	if done {
-		return
-	}
+func (g *server) events(w http.ResponseWriter, r *http.Request, caller *Caller) {
 	type location struct {
 		Name string `json:"displayName"`
 	}

@@ -1,3 +1,3 @@
-// Package inproc calls an http.Handler in place of a server on the network. Bodies stream in both
-// directions, and a request ends with its context.
+// Package inproc calls an http.Handler without a network. Bodies stream in both directions, and a
+// request ends with its context.
 package inproc

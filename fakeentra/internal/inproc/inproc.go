@@ -11,8 +11,8 @@ import (
 	"sync"
 )
 
-// RoundTrip calls a handler with a request. It returns when the response begins, as a connection
-// does. The handler closes the body of the request when it ends.
+// RoundTrip calls a handler with a request. Like a connection, it returns when the response starts.
+// The body of the request is closed when the handler ends.
 func RoundTrip(handler http.Handler, request *http.Request) (*http.Response, error) {
 	if err := request.Context().Err(); err != nil {
 		if request.Body != nil {
@@ -50,7 +50,7 @@ func RoundTrip(handler http.Handler, request *http.Request) (*http.Response, err
 		}()
 		handler.ServeHTTP(answer, inbound)
 		if ctx.Err() != nil {
-			answer.fail(context.Cause(ctx)) // the handler gave up, too
+			answer.fail(context.Cause(ctx)) // the handler ended early
 		}
 		answer.end()
 	}()
@@ -58,11 +58,11 @@ func RoundTrip(handler http.Handler, request *http.Request) (*http.Response, err
 	return answer.response(request)
 }
 
-// errAborted is the error of a connection that the handler cut.
+// errAborted is the error after the handler cut the connection.
 var errAborted = fmt.Errorf("fakeentra: the connection was cut: %w", io.ErrUnexpectedEOF)
 
-// A response begins once streamStart bytes are written. Beyond streamBuffer the handler waits for
-// its reader.
+// A response starts after streamStart bytes. After streamBuffer bytes the handler waits for the
+// reader.
 const (
 	streamBuffer = 256 << 10
 	streamStart  = 4 << 10
@@ -71,20 +71,20 @@ const (
 // A stream carries a response from a handler to a reader. A response that fits the buffer never
 // makes the handler wait.
 type stream struct {
-	begun chan struct{} // closed once the status is known and the answer is on its way
-	gone  func()        // called when the reader leaves
-	head  bool
+	begun chan struct{} // closed when the response starts or fails
+	gone  func()        // called when the reader closes the body
+	head  bool          // the response has no body
 
-	header http.Header // the handler's own
+	header http.Header // the handler's header
 
 	mu      sync.Mutex
-	moved   *sync.Cond // by mu: something was written, read, or has ended
+	moved   *sync.Cond // on mu; signals each write, read and end
 	status  int
-	sent    http.Header // what the reader sees
-	started bool        // status and header are on their way
-	length  int64       // of the whole body where it is known, or else -1
+	sent    http.Header // the reader's copy of the header
+	started bool        // the reader has the status and the header
+	length  int64       // length of the body, or -1 if unknown
 	buffer  []byte
-	err     error // why there is no more: io.EOF after a good end
+	err     error // reason for the end; io.EOF after a good end
 }
 
 func newStream(head bool) *stream {
@@ -96,7 +96,7 @@ func newStream(head bool) *stream {
 // Header returns the header that the handler fills in.
 func (s *stream) Header() http.Header { return s.header }
 
-// WriteHeader fixes the status. It drops informational ones.
+// WriteHeader sets the status. It ignores informational statuses.
 func (s *stream) WriteHeader(status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +143,7 @@ func (s *stream) Write(text []byte) (int, error) {
 	}
 }
 
-// Flush sends the bytes so far, at least the header.
+// Flush starts the response if it has not started.
 func (s *stream) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,13 +157,13 @@ func (s *stream) end() {
 	defer s.mu.Unlock()
 	s.writeHeader(http.StatusOK)
 	if !s.started && !s.head {
-		s.length = int64(len(s.buffer)) // all of it is here
+		s.length = int64(len(s.buffer)) // the whole body
 	}
 	s.start()
 	s.finish(io.EOF)
 }
 
-// fail ends the response with an error, unless it has ended.
+// fail ends the response with an error. It does nothing after the end.
 func (s *stream) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,13 +174,14 @@ func (s *stream) finish(err error) {
 	if s.err != nil {
 		return
 	}
-	if s.err = err; !s.started {
+	s.err = err
+	if !s.started {
 		close(s.begun)
 	}
 	s.moved.Broadcast()
 }
 
-// response returns the response for the client, or an error if none began.
+// response returns the response for the client, or the error if it did not start.
 func (s *stream) response(request *http.Request) (*http.Response, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -224,7 +225,7 @@ func (b *streamBody) Read(into []byte) (int, error) {
 	return n, nil
 }
 
-// Close tells the handler that its reader has left.
+// Close ends the handler's writes and its context.
 func (b *streamBody) Close() error {
 	b.gone()
 	(*stream)(b).fail(io.ErrClosedPipe)

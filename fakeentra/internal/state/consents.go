@@ -7,11 +7,15 @@ import (
 	"mcpentra/fakeentra/internal/rules"
 )
 
-// A ConsentKey names a record of consent. An administrator's consent for all users has no user.
-type ConsentKey struct{ TenantID, UserID, ClientID string }
+// A ConsentKey identifies a record of consent.
+type ConsentKey struct {
+	TenantID string
+	UserID   string // empty for an administrator's consent for all users
+	ClientID string
+}
 
-// Granted returns the permissions that a client has from a person, from an administrator for all,
-// or from the directory.
+// Granted returns the permissions that a client has from a person, from an administrator for all
+// users, or from the directory.
 func (s *State) Granted(
 	entra *rules.Rules,
 	tenant *directory.Tenant,

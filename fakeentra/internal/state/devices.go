@@ -7,8 +7,7 @@ import (
 	"mcpentra/fakeentra/internal/rules"
 )
 
-// A DeviceCode is the request of a device without a browser (RFC 8628), with the answer of a
-// person.
+// A DeviceCode is the request of a device without a browser (RFC 8628), and a person's answer.
 type DeviceCode struct {
 	Path     *rules.TenantPath
 	Client   *directory.App
@@ -54,7 +53,7 @@ func (s *State) DeviceAnswer(device *DeviceCode) (declined bool, granted *rules.
 	return device.declined, device.granted
 }
 
-// RemoveDevice ends a request. It reports false if another redemption was faster.
+// RemoveDevice ends a request. It reports false if another call has ended it.
 func (s *State) RemoveDevice(secret string, device *DeviceCode) bool {
 	if !s.devices.Remove(secret) {
 		return false

@@ -1,6 +1,5 @@
-// Package state keeps what a fake Entra ID remembers between requests: codes, refresh tokens,
-// sessions, consent, device codes and registered clients.
+// Package state is the memory of a fake Entra ID between requests: codes, refresh tokens, sessions,
+// consent, device codes and registered clients.
 //
-// Every collection is bounded. Beyond its bound the oldest entry is forgotten, as if it had
-// expired.
+// Every collection has a bound. At the bound it forgets its oldest entry.
 package state

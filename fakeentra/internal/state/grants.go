@@ -10,7 +10,7 @@ import (
 	"mcpentra/fakeentra/internal/rules"
 )
 
-// A Code is an authorization code and the request that it was issued for.
+// A Code is an authorization code with the values of its authorization request.
 type Code struct {
 	Delegation rules.Delegation
 	Redirect   string
@@ -21,14 +21,14 @@ type Code struct {
 	redeemed bool
 }
 
-// A RefreshToken belongs to a person and a client. It is bound to no resource.
+// A RefreshToken belongs to a person and a client. It is valid for every resource.
 type RefreshToken struct {
 	Delegation rules.Delegation
 	Issued     time.Time
 	Expiry     time.Time
 }
 
-// A grantHash is the key of a code or refresh token: 32 bytes in place of a thousand.
+// A grantHash is the key of a code or refresh token. It needs 32 bytes instead of a thousand.
 type grantHash [sha256.Size]byte
 
 func hashOf(value string) grantHash { return sha256.Sum256([]byte(value)) }

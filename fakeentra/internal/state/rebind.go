@@ -1,36 +1,40 @@
 package state
 
 import (
-	"slices"
-
 	"mcpentra/fakeentra/directory"
 	"mcpentra/fakeentra/internal/rules"
 )
 
-// Rebind points everything at a new directory. People stay signed in, and codes and tokens stay
-// good, as long as their tenant, person and app still exist, by their IDs. Everything else is
-// forgotten.
+// Rebind points all entries at a new directory. People stay signed in, and codes and tokens stay
+// valid, if the new directory has the IDs of their tenant, person and app. Rebind forgets all other
+// entries.
 func (s *State) Rebind(d *directory.Directory) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := binding{d, s}
 	s.documents.Purge()
 	for _, key := range s.codes.Keys() {
-		if code, found := s.codes.Peek(key); found {
-			if moved := *code; b.delegation(&moved.Delegation) {
-				s.codes.Add(key, &moved)
-			} else {
-				s.codes.Remove(key)
-			}
+		code, found := s.codes.Peek(key)
+		if !found {
+			continue
+		}
+		moved := *code
+		if b.delegation(&moved.Delegation) {
+			s.codes.Add(key, &moved)
+		} else {
+			s.codes.Remove(key)
 		}
 	}
 	for _, key := range s.refreshTokens.Keys() {
-		if token, found := s.refreshTokens.Peek(key); found {
-			if moved := *token; b.delegation(&moved.Delegation) {
-				s.refreshTokens.Add(key, &moved)
-			} else {
-				s.refreshTokens.Remove(key)
-			}
+		token, found := s.refreshTokens.Peek(key)
+		if !found {
+			continue
+		}
+		moved := *token
+		if b.delegation(&moved.Delegation) {
+			s.refreshTokens.Add(key, &moved)
+		} else {
+			s.refreshTokens.Remove(key)
 		}
 	}
 	for _, key := range s.devices.Keys() {
@@ -46,13 +50,13 @@ func (s *State) Rebind(d *directory.Directory) {
 	}
 }
 
-// A binding moves pointers from an old directory to a new one, by ID.
+// A binding moves pointers from one directory to another, by ID.
 type binding struct {
 	directory *directory.Directory
 	state     *State
 }
 
-// app finds an app of the old directory in the new one, or nil.
+// app returns the new directory's app with the same ID, or nil.
 func (b binding) app(tenant *directory.Tenant, app *directory.App) *directory.App {
 	if app == &rules.GraphApp {
 		return app
@@ -63,9 +67,11 @@ func (b binding) app(tenant *directory.Tenant, app *directory.App) *directory.Ap
 	return b.directory.App(tenant, app.ID)
 }
 
-// delegation moves a delegation. It reports false when its tenant, person or app is gone.
+// delegation moves a delegation. It reports false if the new directory lacks its tenant, person or
+// app.
 func (b binding) delegation(d *rules.Delegation) bool {
-	if d.Tenant = b.directory.Tenant(d.Tenant.ID); d.Tenant == nil {
+	d.Tenant = b.directory.Tenant(d.Tenant.ID)
+	if d.Tenant == nil {
 		return false
 	}
 	d.Client = b.app(d.Tenant, d.Client)
@@ -75,7 +81,8 @@ func (b binding) delegation(d *rules.Delegation) bool {
 	}
 	asked := rules.Permissions{OIDC: d.Asked.OIDC}
 	for _, group := range d.Asked.Groups {
-		if group.App = b.app(d.Tenant, group.App); group.App == nil {
+		group.App = b.app(d.Tenant, group.App)
+		if group.App == nil {
 			return false
 		}
 		asked.Groups = append(asked.Groups, group)
@@ -84,28 +91,26 @@ func (b binding) delegation(d *rules.Delegation) bool {
 	return true
 }
 
-// device moves the request of a device. It reports false when its tenant or app is gone.
+// device moves the request of a device. It reports false if the new directory lacks its tenant or
+// app.
 func (b binding) device(device *DeviceCode) bool {
-	home := b.directory.HomeOf(device.Client)
 	path := *device.Path
 	if path.Tenant != nil {
-		if path.Tenant = b.directory.Tenant(path.Tenant.ID); path.Tenant == nil {
+		path.Tenant = b.directory.Tenant(path.Tenant.ID)
+		if path.Tenant == nil {
 			return false
 		}
-		home = path.Tenant
 	}
-	if home == nil { // at a shared endpoint the app of any tenant will do
-		for i := range b.directory.Tenants {
-			if b.directory.Tenants[i].App(device.Client.ID) != nil {
-				home = &b.directory.Tenants[i]
-			}
-		}
+	home := path.Tenant
+	if home == nil { // at a shared endpoint the app can belong to any tenant
+		home = b.homeOf(device.Client.ID)
 	}
 	if home == nil {
 		return false
 	}
 	device.Path = &path
-	if device.Client = b.app(home, device.Client); device.Client == nil {
+	device.Client = b.app(home, device.Client)
+	if device.Client == nil {
 		return false
 	}
 	if device.granted != nil {
@@ -118,23 +123,37 @@ func (b binding) device(device *DeviceCode) bool {
 	return true
 }
 
-// session moves a session, without the people and apps that are gone.
+// homeOf returns the new directory's tenant with an app, or nil.
+func (b binding) homeOf(clientID string) *directory.Tenant {
+	for i := range b.directory.Tenants {
+		if tenant := &b.directory.Tenants[i]; tenant.App(clientID) != nil {
+			return tenant
+		}
+	}
+	return nil
+}
+
+// session moves a session. People and apps that the new directory lacks drop out.
 func (b binding) session(browser *session) {
 	var users []SignedIn
 	for _, person := range browser.users {
-		if person.Tenant = b.directory.Tenant(person.Tenant.ID); person.Tenant == nil {
+		person.Tenant = b.directory.Tenant(person.Tenant.ID)
+		if person.Tenant == nil {
 			continue
 		}
-		if person.User = person.Tenant.User(person.User.ID); person.User != nil {
+		person.User = person.Tenant.User(person.User.ID)
+		if person.User != nil {
 			users = append(users, person)
 		}
 	}
 	browser.users = users
 	entra := rules.Rules{Directory: b.directory}
-	browser.apps = slices.DeleteFunc(slices.Clone(browser.apps), func(signed SignedApp) bool {
-		return entra.AnyApp(signed.App.ID) == nil
-	})
-	for i := range browser.apps {
-		browser.apps[i].App = entra.AnyApp(browser.apps[i].App.ID)
+	var apps []SignedApp
+	for _, signed := range browser.apps {
+		signed.App = entra.AnyApp(signed.App.ID)
+		if signed.App != nil {
+			apps = append(apps, signed)
+		}
 	}
+	browser.apps = apps
 }

@@ -9,25 +9,25 @@ import (
 	"mcpentra/fakeentra/internal/rules"
 )
 
-// How many people can be signed in in one browser, and how many apps are told when it signs out.
+// Bounds of a session.
 const (
 	maxAccounts   = 10
 	maxSignedApps = 20
 )
 
-// A session is a browser in which people have signed in, most recent first. State.mu guards it.
+// A session is the session of a browser. State.mu guards it.
 type session struct {
-	users []SignedIn
+	users []SignedIn // the last sign-in first
 	apps  []SignedApp
 }
 
-// A SignedApp is an app that is told at sign-out, with the sid of its tokens.
+// A SignedApp is an app to notify at sign-out, with the sid of its tokens.
 type SignedApp struct {
 	App *directory.App
 	SID string
 }
 
-// A SignedIn is a person who is signed in in a browser.
+// A SignedIn is a person with a session.
 type SignedIn struct {
 	Tenant       *directory.Tenant
 	User         *directory.User
@@ -35,8 +35,8 @@ type SignedIn struct {
 	SecondFactor bool
 }
 
-// SignIn starts a session, or continues the one with the old ID under a new ID. A session that was
-// planted before the sign-in is worth nothing.
+// SignIn starts a session with a new ID. It moves the people and apps of the session with the old ID,
+// if there is one. The old ID becomes invalid, which prevents session fixation.
 func (s *State) SignIn(oldID, newID string, person SignedIn) {
 	next := &session{users: []SignedIn{person}}
 	if old, found := s.sessions.Get(oldID); found {
@@ -53,7 +53,8 @@ func (s *State) SignIn(oldID, newID string, person SignedIn) {
 	s.sessions.Add(newID, next)
 }
 
-// SignedIn returns the person who signed in last, of one tenant or of any, or nil.
+// SignedIn returns the person who signed in last, or nil. It considers one tenant, or all if tenant is
+// nil.
 func (s *State) SignedIn(sessionID string, tenant *directory.Tenant) *SignedIn {
 	browser, found := s.sessions.Get(sessionID)
 	if !found {
@@ -69,8 +70,8 @@ func (s *State) SignedIn(sessionID string, tenant *directory.Tenant) *SignedIn {
 	return nil
 }
 
-// Pick returns the account that a request is about: the one that login_hint names, or else the one
-// that signed in last. Several reports that there are others, and that the request names none.
+// Pick returns the account for a request: the account in login_hint, or else the last sign-in. Several
+// reports that the session has more accounts and the request has no hint.
 func (s *State) Pick(sessionID string, tenant *directory.Tenant, hint string) (person *SignedIn, several bool) {
 	browser, found := s.sessions.Get(sessionID)
 	if !found {
@@ -82,7 +83,7 @@ func (s *State) Pick(sessionID string, tenant *directory.Tenant, hint string) (p
 		switch {
 		case tenant != nil && other.Tenant != tenant, other.User.Disabled:
 		case hint != "" && strings.EqualFold(hint, other.User.UserPrincipalName):
-			// The pages that follow are about the first person.
+			// The next pages are for the first person in the list.
 			browser.users = slices.Insert(slices.Delete(slices.Clone(browser.users), i, i+1), 0, other)
 			return &other, false
 		case hint == "" && person == nil:
@@ -94,7 +95,7 @@ func (s *State) Pick(sessionID string, tenant *directory.Tenant, hint string) (p
 	return person, several
 }
 
-// RememberApp notes an app to tell when the browser signs out.
+// RememberApp keeps an app to notify when the browser signs out.
 func (s *State) RememberApp(sessionID string, app *directory.App, sid string) {
 	browser, found := s.sessions.Get(sessionID)
 	if !found || app.LogoutURL == "" {
@@ -107,7 +108,7 @@ func (s *State) RememberApp(sessionID string, app *directory.App, sid string) {
 	}
 }
 
-// SignOut ends a session. It returns the apps to tell, and false if there was no session.
+// SignOut ends a session. It returns the apps to notify, and false if there was no session.
 func (s *State) SignOut(sessionID string) ([]SignedApp, bool) {
 	browser, found := s.sessions.Get(sessionID)
 	if !found {
@@ -119,7 +120,7 @@ func (s *State) SignOut(sessionID string) ([]SignedApp, bool) {
 	return browser.apps, true
 }
 
-// Revoke signs a user out of all browsers and revokes the grants that started before.
+// Revoke signs a user out of all browsers, and revokes the user's refresh tokens.
 func (s *State) Revoke(userID string, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,7 +134,7 @@ func (s *State) Revoke(userID string, now time.Time) {
 	}
 }
 
-// Revoked reports whether the sessions of the person were revoked after a grant started.
+// Revoked reports whether the person's sessions were revoked after a delegation began.
 func (s *State) Revoked(d *rules.Delegation) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,7 +142,7 @@ func (s *State) Revoked(d *rules.Delegation) bool {
 	return found && !d.Began.After(at)
 }
 
-// AddMFASession notes that the session of a token had a second factor. Tokens of v2 do not say so.
+// AddMFASession records that the session of a token had a second factor. v2 tokens do not show it.
 func (s *State) AddMFASession(sid string) { s.mfaSessions.Add(sid, struct{}{}) }
 
 // HadMFA reports whether the session of a token had a second factor.

@@ -9,7 +9,7 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// How many entries a collection keeps.
+// Bounds of the collections.
 const (
 	maxCodes         = 10_000
 	maxRefreshTokens = 50_000
@@ -20,8 +20,8 @@ const (
 	maxDocuments     = 200
 )
 
-// A State is the memory of one fake. Its methods are safe for concurrent use, with two exceptions:
-// Reset and Rebind need that no request uses the state at the same time.
+// A State is the memory of one fake. Its methods are safe for concurrent use, except Reset and Rebind.
+// These two need a state that no request is using.
 type State struct {
 	codes         *lru.Cache[grantHash, *Code]
 	refreshTokens *lru.Cache[grantHash, *RefreshToken]
@@ -53,7 +53,7 @@ func New() *State {
 	return s
 }
 
-// Reset forgets everything but the documents, which depend on the directory alone.
+// Reset forgets everything except the documents, because they depend only on the directory.
 func (s *State) Reset() {
 	s.mu.Lock()
 	s.revokedAt = map[string]time.Time{}
@@ -74,7 +74,7 @@ func (s *State) Register(app *directory.App) { s.registered.Add(app.ID, app) }
 // Registered finds a dynamically registered client by its application ID.
 func (s *State) Registered(clientID string) (*directory.App, bool) { return s.registered.Get(clientID) }
 
-// Document returns a document by its name, and makes it if it is missing. Rebind forgets it.
+// Document returns a document by its name, and makes it if it is missing. Rebind forgets documents.
 func (s *State) Document(name string, write func() []byte) []byte {
 	text, found := s.documents.Get(name)
 	if !found {

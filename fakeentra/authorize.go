@@ -20,7 +20,7 @@ type authorization struct {
 	tenantPath *rules.TenantPath
 	tenant     *directory.Tenant // nil at a shared endpoint until the person is known
 	client     *directory.App
-	redirect   string // as asked for
+	redirect   string // as the client wrote it
 	platform   rules.Platform
 	response   response
 	asked      *rules.Permissions
@@ -28,7 +28,7 @@ type authorization struct {
 	device     *state.DeviceCode
 }
 
-// A kind is the source of an authorization. It is part of the addresses of the pages.
+// A kind is the source of an authorization. It is a segment in the paths of the forms.
 type kind string
 
 const (
@@ -37,28 +37,30 @@ const (
 	byAdmin  kind = "adminconsent"
 )
 
-// handleAuthorize is the authorization endpoint. An error goes back to the client once the client
-// and its redirect URI are known. Any other error is a page: no browser is sent to an address that
-// is not registered.
-func (f *Fake) handleAuthorize(v rules.Version) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
+// handleAuthorize is the authorization endpoint, or the endpoint of an administrator's consent. An
+// error goes to the client once the client and its redirect URI are known.
+func (f *Fake) handleAuthorize(source kind, v rules.Version) http.HandlerFunc {
+	return f.page(func(w http.ResponseWriter, r *http.Request) *pageError {
 		params, problem := parameters(r)
 		if problem != nil {
-			f.showError(w, r, problem)
-			return
+			return asPage(problem)
 		}
 		path, problem := f.rules.TenantPath(r.PathValue("tenant"))
 		if problem != nil {
-			f.showError(w, r, problem)
-			return
+			return asPage(problem)
 		}
-		request := &authorization{kind: byClient, version: v, tenantPath: path, tenant: path.Tenant, params: params}
-		f.begin(w, r, request)
-	}
+		return f.begin(w, r, &authorization{
+			kind:       source,
+			version:    v,
+			tenantPath: path,
+			tenant:     path.Tenant,
+			params:     params,
+		})
+	})
 }
 
 // begin shows the first page that an authorization needs, or answers without one.
-func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorization) {
+func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorization) *pageError {
 	prompts := strings.Fields(request.params.Get("prompt"))
 	hint := request.params.Get("login_hint")
 	silent := slices.Contains(prompts, "none")
@@ -70,73 +72,77 @@ func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorizat
 			person = &state.SignedIn{Tenant: tenant, User: user, At: f.clock.now(), SecondFactor: true}
 		}
 	}
-	ask := person == nil ||
-		!f.config.AutoSignIn &&
-			(several && !silent || slices.Contains(prompts, "login") || slices.Contains(prompts, "select_account"))
+	wantsPage := slices.Contains(prompts, "login") || slices.Contains(prompts, "select_account")
+	ask := person == nil || !f.config.AutoSignIn && (several && !silent || wantsPage)
 	if request.tenant == nil {
 		switch {
 		case person != nil && !ask:
 			request.tenant = person.Tenant
 		case !silent:
-			// Which directory is meant is not known yet, so nothing of the request can be judged.
-			// Entra ID shows its page, too (M).
+			// The tenant is unknown until the person signs in, so the request cannot be checked
+			// yet. Entra ID shows its page, too (M).
 			f.showSignIn(w, r, request, "")
-			return
+			return nil
 		default:
 			request.tenant = f.rules.HomeOf(request.params.Get("client_id"))
 		}
 	}
-	if done := f.read(w, r, request); done {
-		return
+	if failed := f.read(request); failed != nil {
+		return failed
 	}
 	switch {
 	case silent && person == nil:
-		f.redirectError(w, r, request, aadsts.SignInNeeded())
+		return asRedirect(request, aadsts.SignInNeeded())
 	case silent && several:
-		f.redirectError(w, r, request, aadsts.WhichUser())
+		return asRedirect(request, aadsts.WhichUser())
 	case ask:
 		f.showSignIn(w, r, request, "")
-	default:
-		f.proceed(w, r, request, person)
+		return nil
 	}
+	return f.proceed(w, r, request, person)
 }
 
 // proceed continues an authorization once the person is known: policies, consent, response.
-func (f *Fake) proceed(w http.ResponseWriter, r *http.Request, request *authorization, person *state.SignedIn) {
-	silent := slices.Contains(strings.Fields(request.params.Get("prompt")), "none")
+func (f *Fake) proceed(
+	w http.ResponseWriter,
+	r *http.Request,
+	request *authorization,
+	person *state.SignedIn,
+) *pageError {
+	prompts := strings.Fields(request.params.Get("prompt"))
+	silent := slices.Contains(prompts, "none")
 	if problem := checkAccess(request, person); problem != nil {
 		switch {
 		case problem.Number == 50076 && !silent && !f.config.AutoSignIn:
 			showSecondFactor(w, request, person.User)
-			return
+			return nil
 		case silent:
 			problem.Code = "interaction_required"
 			problem.Unredirected = false // no person sees a page
-			f.redirectError(w, r, request, problem)
-		default:
-			f.showError(w, r, problem)
+			return asRedirect(request, problem)
 		}
-		return
+		return asPage(problem)
 	}
-	asksConsent := !f.config.AutoSignIn && slices.Contains(strings.Fields(request.params.Get("prompt")), "consent")
+	asksConsent := !f.config.AutoSignIn && slices.Contains(prompts, "consent")
 	switch {
 	case request.kind == byAdmin && !person.User.Admin:
-		f.showError(w, r, aadsts.AdminConsentNeeded())
+		return asPage(aadsts.AdminConsentNeeded())
 	case request.kind == byAdmin:
 		showConsent(w, request, person.User)
-	case f.consented(request, person.User) && !asksConsent, f.config.AutoSignIn:
-		f.answer(w, r, request, person)
+	case f.consented(request.tenant, request.client, person.User, request.asked) && !asksConsent, f.config.AutoSignIn:
+		return f.answer(w, r, request, person)
 	case silent:
-		f.redirectError(w, r, request, aadsts.ConsentNeeded(request.client.ID, request.client.DisplayName))
+		return asRedirect(request, aadsts.ConsentNeeded(request.client.ID, request.client.DisplayName))
 	case rules.NeedsAdmin(request.tenant, person.User, request.asked):
-		f.showError(w, r, aadsts.AdminConsentNeeded())
+		return asPage(aadsts.AdminConsentNeeded())
 	default:
 		showConsent(w, request, person.User)
 	}
+	return nil
 }
 
-// checkAccess decides whether a person may have tokens for an authorization: the rules of the
-// directory, and the second factor that the request itself asks for.
+// checkAccess decides whether a person may have tokens for an authorization. It applies the rules
+// of the directory, and asks for the second factor that the request itself wants.
 func checkAccess(request *authorization, person *state.SignedIn) *aadsts.Error {
 	wishes, _ := rules.ReadClaimsRequest(request.params.Get("claims"))
 	problem := rules.CheckAccess(&rules.Delegation{
@@ -155,53 +161,54 @@ func checkAccess(request *authorization, person *state.SignedIn) *aadsts.Error {
 	return nil
 }
 
-// read checks a request and fills in its client, redirect URI and scopes. It reports done when it
-// has answered.
-func (f *Fake) read(w http.ResponseWriter, r *http.Request, request *authorization) (done bool) {
-	var problem *aadsts.Error
+// read checks a request and fills in its client, redirect URI and scopes.
+func (f *Fake) read(request *authorization) *pageError {
 	if request.kind == byDevice {
-		if problem = f.readDevice(request); problem != nil {
-			f.showError(w, r, problem)
+		if problem := f.readDevice(request); problem != nil {
+			return asPage(problem)
 		}
-		return problem != nil
+		return nil
 	}
-	params := request.params
+	if problem := f.readClient(request); problem != nil {
+		return asPage(problem)
+	}
+	// From here on the client and its redirect URI are known, so errors go to the client.
+	request.response.mode = "query"
+	check := f.checkParameters
+	if request.kind == byAdmin {
+		check = f.resolveAdminConsent
+	}
+	if problem := check(request); problem != nil {
+		return asRedirect(request, problem)
+	}
+	return nil
+}
+
+// readClient fills in the client and its redirect URI.
+func (f *Fake) readClient(request *authorization) *aadsts.Error {
 	if request.version == rules.V1 && request.tenant.Personal() {
-		f.showError(w, r, aadsts.OldVersionForPersonal())
-		return true
+		return aadsts.OldVersionForPersonal()
 	}
-	if request.client, problem = f.findClient(request.tenant, request.tenantPath, params); problem != nil {
-		f.showError(w, r, problem)
-		return true
+	client, problem := f.findClient(request.tenant, request.tenantPath, request.params)
+	if problem != nil {
+		return problem
 	}
-	request.redirect = params.Get("redirect_uri")
+	request.client = client
+	request.redirect = request.params.Get("redirect_uri")
 	if request.redirect == "" {
-		registered := request.client.RedirectURIs()
+		registered := client.RedirectURIs()
 		if len(registered) == 0 {
-			f.showError(w, r, aadsts.NoRedirectRegistered())
-			return true
+			return aadsts.NoRedirectRegistered()
 		}
 		request.redirect = registered[0]
 	}
-	if request.platform, problem = f.rules.MatchRedirect(request.client, request.redirect); problem != nil {
-		f.showError(w, r, problem)
-		return true
-	}
-	// From here on the client is known, and errors are its own to handle.
-	request.response.mode = "query"
-	if request.kind == byAdmin {
-		problem = request.resolveAdminConsent(&f.rules)
-	} else {
-		problem = f.judge(request)
-	}
-	if problem != nil {
-		f.redirectError(w, r, request, problem)
-	}
-	return problem != nil
+	request.platform, problem = f.rules.MatchRedirect(client, request.redirect)
+	return problem
 }
 
-// judge checks the parameters of an authorization request other than client_id and redirect_uri.
-func (f *Fake) judge(request *authorization) *aadsts.Error {
+// checkParameters checks the parameters of an authorization request other than client_id and
+// redirect_uri.
+func (f *Fake) checkParameters(request *authorization) *aadsts.Error {
 	params := request.params
 	if problem := request.readResponse(); problem != nil {
 		return problem
@@ -216,32 +223,35 @@ func (f *Fake) judge(request *authorization) *aadsts.Error {
 	default:
 		return aadsts.ChallengeMalformed()
 	}
-	if challenge := params.Get("code_challenge"); challenge != "" && (len(challenge) < 43 || len(challenge) > 128) {
+	challenge := params.Get("code_challenge")
+	switch {
+	case challenge != "" && (len(challenge) < 43 || len(challenge) > 128):
 		return aadsts.ChallengeMalformed()
-	} else if challenge == "" && request.platform == rules.SPA && request.response.code {
+	case challenge == "" && request.platform == rules.SPA && request.response.code:
 		return aadsts.SPAWithoutPKCE()
 	}
 	if _, problem := rules.ReadClaimsRequest(params.Get("claims")); problem != nil {
 		return problem
 	}
-	var problem *aadsts.Error
+	return f.resolveScopes(request)
+}
+
+// resolveScopes fills in the permissions that a request asks for, and checks its resource.
+func (f *Fake) resolveScopes(request *authorization) (problem *aadsts.Error) {
+	params := request.params
+	scope := params.Get("scope")
 	if request.version == rules.V1 {
-		request.asked, problem = f.rules.ResolveV1(
-			request.tenant,
-			request.client,
-			params.Get("resource"),
-			params.Get("scope"),
-		)
+		request.asked, problem = f.rules.ResolveV1(request.tenant, request.client, params.Get("resource"), scope)
 		return problem
 	}
-	scope := params.Get("scope")
 	if scope == "" && f.config.Face == SpecAlignedFace {
 		scope = unaskedScope
 	}
 	if scope == "" {
 		return aadsts.MissingParameter("scope")
 	}
-	if request.asked, problem = f.rules.Resolve(request.tenant, request.client, scope, false); problem != nil {
+	request.asked, problem = f.rules.Resolve(request.tenant, request.client, scope, false)
+	if problem != nil {
 		return problem
 	}
 	if request.response.idToken && !request.asked.Has("openid") {
@@ -250,7 +260,7 @@ func (f *Fake) judge(request *authorization) *aadsts.Error {
 	return f.checkResource(params.Get("resource"), params.Has("resource"), request.asked, request.tenant)
 }
 
-// parameters reads query and form together. It refuses a parameter that is there twice.
+// parameters reads query and form together. It refuses a repeated parameter.
 func parameters(r *http.Request) (url.Values, *aadsts.Error) {
 	if len(r.URL.RawQuery) > maxBody {
 		return nil, aadsts.Malformed()
@@ -261,6 +271,7 @@ func parameters(r *http.Request) (url.Values, *aadsts.Error) {
 	return r.Form, once(r.Form)
 }
 
+// once refuses a repeated parameter, and a value with a zero byte.
 func once(params url.Values) *aadsts.Error {
 	for _, values := range params {
 		if len(values) > 1 || strings.ContainsRune(values[0], 0) {

@@ -13,10 +13,12 @@ import (
 	"mcpentra/fakeentra/internal/state"
 )
 
-// A response is the form of an authorization response: its contents and its mode.
+// A response says what an authorization response contains, and how it reaches the client.
 type response struct {
-	code, idToken, token bool
-	mode                 string // query, fragment or form_post
+	code    bool
+	idToken bool
+	token   bool
+	mode    string // query, fragment or form_post
 }
 
 // readResponse reads response_type and response_mode (OAuth 2.0 Multiple Response Type Encoding
@@ -67,14 +69,18 @@ func (a *authorization) readResponse() *aadsts.Error {
 }
 
 // answer sends the browser back with the response.
-func (f *Fake) answer(w http.ResponseWriter, r *http.Request, request *authorization, person *state.SignedIn) {
+func (f *Fake) answer(
+	w http.ResponseWriter,
+	r *http.Request,
+	request *authorization,
+	person *state.SignedIn,
+) *pageError {
 	switch request.kind {
 	case byDevice:
-		f.approveDevice(w, r, request, person)
-		return
+		f.approveDevice(w, request, person)
+		return nil
 	case byAdmin:
-		f.answerAdmin(w, r, request)
-		return
+		return respond(w, request, adminResult(request))
 	}
 	d := f.delegate(request, person)
 	f.state.RememberApp(sessionOf(r), request.client, d.SID)
@@ -89,8 +95,7 @@ func (f *Fake) answer(w http.ResponseWriter, r *http.Request, request *authoriza
 	if request.response.token {
 		issued, problem := f.issue(d, rules.V2)
 		if problem != nil {
-			f.redirectError(w, r, request, problem)
-			return
+			return asRedirect(request, problem)
 		}
 		token = issued.AccessToken
 		add("access_token", token)
@@ -111,10 +116,10 @@ func (f *Fake) answer(w http.ResponseWriter, r *http.Request, request *authoriza
 	if request.params.Get("clidata") == "1" {
 		add("clientdata", clientData(f.cloud.instance, request.tenant, nil))
 	}
-	f.respond(w, r, request, withIssuer(f.config.Face, f.Issuer(request.tenant.ID), result))
+	return respond(w, request, withIssuer(f.config.Face, f.Issuer(request.tenant.ID), result))
 }
 
-// withIssuer adds iss (RFC 9207) for the spec-aligned face. Entra ID does not send it (M).
+// withIssuer adds iss (RFC 9207) with the spec-aligned face. Entra ID does not send it (M).
 func withIssuer(face Face, issuer string, result []pages.Parameter) []pages.Parameter {
 	if face != SpecAlignedFace {
 		return result
@@ -122,9 +127,9 @@ func withIssuer(face Face, issuer string, result []pages.Parameter) []pages.Para
 	return append(result, pages.Parameter{Name: "iss", Value: issuer})
 }
 
-// clientData is the telemetry that msal-browser asks for with clidata=1: the kind of account,
-// error, suberror, cloud and data boundary. The library's source shows the form. The values of the
-// last two are guesses (L).
+// clientData writes the telemetry that msal-browser asks for with clidata=1: the kind of account,
+// error, suberror, cloud and data boundary. The format comes from the library's source. The last
+// two values are guesses (L).
 func clientData(instance string, tenant *directory.Tenant, problem *aadsts.Error) string {
 	account := "e"
 	number := ""
@@ -147,7 +152,7 @@ func clientData(instance string, tenant *directory.Tenant, problem *aadsts.Error
 
 // delegate makes the delegation that an authorization gives its client.
 func (f *Fake) delegate(request *authorization, person *state.SignedIn) rules.Delegation {
-	wishes, _ := rules.ReadClaimsRequest(request.params.Get("claims")) // judged before
+	wishes, _ := rules.ReadClaimsRequest(request.params.Get("claims")) // read has checked it
 	return rules.Delegation{
 		Version:      request.version,
 		Tenant:       request.tenant,
@@ -167,14 +172,10 @@ func (f *Fake) delegate(request *authorization, person *state.SignedIn) rules.De
 	}
 }
 
-// redirectError sends an error back to the client.
+// redirectError sends an error to the client.
 func (f *Fake) redirectError(w http.ResponseWriter, r *http.Request, request *authorization, problem *aadsts.Error) {
-	if problem.Unredirected || request.kind == byDevice {
-		f.showError(w, r, problem)
-		return
-	}
 	if problem.Code == "invalid_grant" {
-		problem.Code = "interaction_required" // what it is called where there is no grant yet
+		problem.Code = "interaction_required" // the name while there is no grant yet
 	}
 	noteProblem(w, problem)
 	occurrence := f.occurrence(w, r)
@@ -200,19 +201,21 @@ func (f *Fake) redirectError(w http.ResponseWriter, r *http.Request, request *au
 			Value: clientData(f.cloud.instance, request.tenant, problem),
 		})
 	}
-	f.respond(w, r, request, withIssuer(f.config.Face, f.Issuer(request.tenant.ID), result))
+	result = withIssuer(f.config.Face, f.Issuer(request.tenant.ID), result)
+	if failed := respond(w, request, result); failed != nil {
+		f.showError(w, r, failed.problem)
+	}
 }
 
 // respond sends an authorization response in its response_mode.
-func (f *Fake) respond(w http.ResponseWriter, r *http.Request, request *authorization, result []pages.Parameter) {
-	pages.NoStore(w)
+func respond(w http.ResponseWriter, request *authorization, result []pages.Parameter) *pageError {
 	target, err := url.Parse(request.redirect)
 	if err != nil {
-		f.showError(w, r, aadsts.RedirectMalformed())
-		return
+		return asPage(aadsts.RedirectMalformed())
 	}
+	pages.NoStore(w)
 	if target.Path == "" && target.Opaque == "" {
-		target.Path = "/" // a redirect URI without a path comes back with one
+		target.Path = "/" // Entra ID adds the path to a redirect URI without one
 	}
 	if request.response.mode == "form_post" {
 		pages.Show(w, "formpost.html", pages.Page{
@@ -220,7 +223,7 @@ func (f *Fake) respond(w http.ResponseWriter, r *http.Request, request *authoriz
 			Redirect: target.String(),
 			Result:   result,
 		})
-		return
+		return nil
 	}
 	location := make([]byte, 0, 2048)
 	location = append(location, target.String()...)
@@ -239,8 +242,9 @@ func (f *Fake) respond(w http.ResponseWriter, r *http.Request, request *authoriz
 		location = aadsts.AppendEscaped(append(append(location, parameter.Name...), '='), parameter.Value)
 	}
 	if request.response.mode != "fragment" {
-		location = append(location, '#') // keeps the fragment of an earlier page from being carried along
+		location = append(location, '#') // or the browser would append the fragment of the page before
 	}
 	w.Header().Set("Location", string(location))
 	w.WriteHeader(http.StatusFound)
+	return nil
 }

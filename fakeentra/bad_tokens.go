@@ -10,32 +10,34 @@ import (
 	"time"
 
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/internal/rules"
 	"mcpentra/fakeentra/internal/signing"
 )
 
-// A BadToken is one that the API of a good token has to refuse.
+// A BadToken is a token that an API must refuse.
 type BadToken struct {
-	Name  string `json:"name"` // such as wrong-audience; unique
+	Name  string `json:"name"` // unique, such as wrong-audience
 	Why   string `json:"why"`  // the mistake, as a sentence
 	Token string `json:"token"`
 }
 
-// A flaw turns a good token into a bad one.
+// A flaw turns a good token into a bad one. It has one of the three functions.
 type flaw struct {
-	name, why string
-	change    func(f *Fake, want *Token) // changes the order to Mint
-	redraft   func(made *signing.Draft)  // changes the token before it is signed
-	damage    func(raw string) string    // changes the signed token
+	name    string
+	why     string
+	change  func(f *Fake, want *Token) // changes the argument of Mint
+	redraft func(made *signing.Draft)  // changes the token before it is signed
+	damage  func(raw string) string    // changes the signed token
 }
 
-// BadTokens makes tokens that an API has to refuse with 401, or with 403 where only a scope is
-// missing. Each differs in one thing from the good token, which is an access token of a person.
-// Most are signed with a key that the fake publishes.
+// BadTokens makes tokens that an API must refuse with 401, or with 403 if only a scope is missing.
+// Each has one difference from the good token, which must be an access token for a person. A
+// published key signs most of them. The error says that Mint cannot make the good token.
 func (f *Fake) BadTokens(good Token) ([]BadToken, error) {
 	f.directoryMu.RLock()
 	defer f.directoryMu.RUnlock()
 	if good.Kind != AccessToken {
-		return nil, errors.New("fakeentra: bad tokens: want an access token of a person as the good one")
+		return nil, errors.New("fakeentra: bad tokens: want an access token for a person as the good token")
 	}
 	_, group, err := f.mintFor(good)
 	if err != nil {
@@ -68,8 +70,11 @@ func (f *Fake) BadTokens(good Token) ([]BadToken, error) {
 	return bad, nil
 }
 
-// otherTenantID is a tenant that no directory has.
-const otherTenantID = "5a1e00ff-0000-4000-8000-00000000000f"
+// No directory has the tenant or the API with these IDs.
+const (
+	otherTenantID = "5a1e00ff-0000-4000-8000-00000000000f"
+	otherAPIURI   = "api://5a1e00ff-0000-4000-8000-00000000000a"
+)
 
 func claim(name string, value any) func(*Fake, *Token) {
 	return func(_ *Fake, want *Token) { want.Claims[name] = value }
@@ -96,69 +101,66 @@ func flaws(api *directory.App) []flaw {
 		{name: "no-exp", why: "there is no exp", change: claim("exp", nil)},
 		{
 			name:    "exp-as-text",
-			why:     "exp is a string, not a number",
+			why:     "exp is a string instead of a number",
 			redraft: func(made *signing.Draft) { made.Claims["exp"] = fmt.Sprint(made.Claims["exp"]) },
 		},
 		{
 			name:   "wrong-audience",
 			why:    "aud is another API",
-			change: claim("aud", "api://5a1e00ff-0000-4000-8000-00000000000a"),
+			change: claim("aud", otherAPIURI),
 		},
 		{
 			name:    "client-as-audience",
-			why:     "aud is the client, not the API",
+			why:     "aud is the client instead of the API",
 			redraft: func(made *signing.Draft) { made.Claims["aud"] = clientOf(made.Claims) },
 		},
 		{name: "no-audience", why: "there is no aud", change: claim("aud", nil)},
 		{
 			name: "audience-twice",
-			why:  "aud stands twice, the right one last",
+			why:  "aud appears twice, the right one last",
 			redraft: func(made *signing.Draft) {
 				text, _ := json.Marshal(made.Claims) // Sign reports an error
-				made.Payload = append([]byte(`{"aud":"api://5a1e00ff-0000-4000-8000-00000000000a",`), text[1:]...)
+				made.Payload = append([]byte(`{"aud":"`+otherAPIURI+`",`), text[1:]...)
 			},
 		},
 		{
 			name:   "wrong-issuer",
-			why:    "iss is somebody else",
+			why:    "iss is another issuer",
 			change: claim("iss", "https://login.evil.example/"+otherTenantID+"/v2.0"),
 		},
 		{name: "no-issuer", why: "there is no iss", change: claim("iss", nil)},
 		{
 			name:   "issuer-template",
-			why:    "iss has the placeholder of the discovery document of common",
+			why:    "iss is the template in the discovery document of common",
 			change: func(f *Fake, want *Token) { want.Claims["iss"] = f.authority + "/{tenantid}/v2.0" },
 		},
 		{
 			name:    "issuer-prefix",
-			why:     "iss only begins with the right issuer",
+			why:     "iss is the right issuer with a suffix",
 			redraft: func(made *signing.Draft) { made.Claims["iss"] = text(made.Claims, "iss") + ".evil.example" },
 		},
 		{
 			name: "wrong-tenant",
-			why:  "iss and tid are another tenant, which signs with the same keys",
+			why:  "iss and tid are another tenant, which has the same signing keys",
 			change: func(f *Fake, want *Token) {
-				want.Claims["iss"] = f.Issuer(otherTenantID)
+				want.Claims["iss"] = issuerFor(&f.rules, api, otherTenantID)
 				want.Claims["tid"] = otherTenantID
-				if api.TokenVersion != 2 {
-					want.Claims["iss"] = f.rules.V1Issuer(otherTenantID)
-				}
 			},
 		},
 		{name: "no-scope", why: "there is no scp", change: claim("scp", nil)},
 		{
 			name:   "app-only",
-			why:    "an app's token for itself: it has no scp, and nobody stands behind it",
+			why:    "the token is for an app without a person, and has no scp",
 			change: func(_ *Fake, want *Token) { want.Kind = AppToken },
 		},
 		{
 			name:   "id-token",
-			why:    "an ID token of the client, which is no access token",
+			why:    "the token is an ID token instead of an access token",
 			change: func(_ *Fake, want *Token) { want.Kind = IDToken },
 		},
 		{
 			name: "graph-token",
-			why:  "a token for Microsoft Graph",
+			why:  "the token is for Microsoft Graph",
 			change: func(_ *Fake, want *Token) {
 				want.Kind = GraphToken
 				want.Scopes = nil
@@ -167,12 +169,12 @@ func flaws(api *directory.App) []flaw {
 
 		{
 			name:   "alg-none",
-			why:    "alg is none, and there is no signature",
+			why:    `alg is "none", and there is no signature`,
 			change: func(_ *Fake, want *Token) { want.Algorithm = "none" },
 		},
 		{
 			name: "alg-none-mixed-case",
-			why:  "alg is nOnE, and there is no signature",
+			why:  `alg is "nOnE", and there is no signature`,
 			change: func(_ *Fake, want *Token) {
 				want.Algorithm = "none"
 				want.Header["alg"] = "nOnE"
@@ -194,28 +196,18 @@ func flaws(api *directory.App) []flaw {
 			damage: func(raw string) string { return flip(raw, 2) },
 		},
 		{
-			name: "changed-payload",
-			why:  "the claims were changed after signing",
-			damage: func(raw string) string {
-				parts := strings.Split(raw, ".")
-				payload, _ := base64.RawURLEncoding.DecodeString(parts[1])
-				parts[1] = base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(
-					string(payload),
-					`{`,
-					`{"roles":["admin"],`,
-					1,
-				)))
-				return strings.Join(parts, ".")
-			},
+			name:   "changed-payload",
+			why:    "the claims were changed after signing",
+			damage: addRole,
 		},
 		{
 			name:   "unknown-key",
-			why:    "signed with a key that nobody publishes, under the kid of one that is",
+			why:    "an unpublished key signed the token, under the kid of a published key",
 			change: func(_ *Fake, want *Token) { want.Key = StrangerKey },
 		},
 		{
 			name: "unknown-kid",
-			why:  "signed with a key that nobody publishes, under its own kid",
+			why:  "an unpublished key signed the token, under its own kid",
 			change: func(_ *Fake, want *Token) {
 				want.Key = StrangerKey
 				want.Header["kid"] = signing.Stranger().ID()
@@ -223,20 +215,16 @@ func flaws(api *directory.App) []flaw {
 		},
 		{
 			name: "key-in-header",
-			why:  "signed with the key that the header brings along (jwk)",
+			why:  "the key in the header (jwk) signed the token",
 			change: func(_ *Fake, want *Token) {
 				want.Key = StrangerKey
 				want.Header["kid"] = nil
-				want.Header["jwk"] = map[string]any{
-					"kty": "RSA",
-					"n":   signing.Stranger().Modulus(),
-					"e":   "AQAB",
-				}
+				want.Header["jwk"] = map[string]any{"kty": "RSA", "n": signing.Stranger().Modulus(), "e": "AQAB"}
 			},
 		},
 		{
 			name: "key-by-address",
-			why:  "signed with the key at an address that the header names (jku)",
+			why:  "the key at an address in the header (jku) signed the token",
 			change: func(_ *Fake, want *Token) {
 				want.Key = StrangerKey
 				want.Header["kid"] = signing.Stranger().ID()
@@ -245,29 +233,29 @@ func flaws(api *directory.App) []flaw {
 		},
 		{
 			name: "critical-extension",
-			why:  "the header has an extension that has to be understood (crit)",
+			why:  "the header has an extension that must be understood (crit)",
 			change: func(_ *Fake, want *Token) {
 				want.Header["crit"] = []string{"http://evil.example/extension"}
 				want.Header["http://evil.example/extension"] = true
 			},
 		},
-		{name: "four-parts", why: "there is a part too many", damage: func(raw string) string { return raw + ".e30" }},
+		{name: "four-parts", why: "there is a fourth part", damage: func(raw string) string { return raw + ".e30" }},
 		{
 			name:   "not-a-token",
-			why:    "opaque, as tokens of other issuers are",
+			why:    "the token is opaque, like the tokens of some issuers",
 			damage: func(string) string { return "bm90LWEtdG9rZW4" },
 		},
 	}
 	if api.TokenVersion == 2 {
 		return append(all, flaw{
 			name:   "v1-for-v2",
-			why:    "a v1 token, whose issuer is sts.windows.net, for an API that is registered for v2",
+			why:    "the token is a v1 token with the issuer sts.windows.net, and the API is registered for v2",
 			change: func(_ *Fake, want *Token) { want.Version = 1 },
 		})
 	}
 	return append(all, flaw{
 		name:   "v2-for-v1",
-		why:    "a v2 token for an API that is registered for v1",
+		why:    "the token is a v2 token, and the API is registered for v1",
 		change: func(_ *Fake, want *Token) { want.Version = 2 },
 	})
 }
@@ -286,6 +274,23 @@ func clientOf(claims map[string]any) string {
 		return party
 	}
 	return text(claims, "appid")
+}
+
+// addRole adds a claim to a signed token.
+func addRole(raw string) string {
+	parts := strings.Split(raw, ".")
+	payload, _ := base64.RawURLEncoding.DecodeString(parts[1]) // Sign has encoded it
+	changed := strings.Replace(string(payload), `{`, `{"roles":["admin"],`, 1)
+	parts[1] = base64.RawURLEncoding.EncodeToString([]byte(changed))
+	return strings.Join(parts, ".")
+}
+
+// issuerFor returns the issuer of a tenant, in the version of an API.
+func issuerFor(entra *rules.Rules, api *directory.App, tenantID string) string {
+	if api.TokenVersion == 2 {
+		return entra.Issuer(tenantID)
+	}
+	return entra.V1Issuer(tenantID)
 }
 
 // flip changes a bit of one of a token's parts.

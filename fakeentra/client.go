@@ -8,8 +8,8 @@ import (
 	"mcpentra/fakeentra/internal/rules"
 )
 
-// findClient finds the app that a request is from, among the registered ones or in the directory of
-// the person.
+// findClient finds the app that sent a request, among the dynamically registered clients and in the
+// directory.
 func (f *Fake) findClient(
 	tenant *directory.Tenant,
 	path *rules.TenantPath,

@@ -1,6 +1,7 @@
 package fakeentra
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -22,13 +23,13 @@ import (
 
 const (
 	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-	maxAssertion  = 16 << 10
-	// assertionLeeway is how far a client's clock may be off.
+	maxAssertion  = 16 << 10 // bytes
+	// assertionLeeway bounds the error of a client's clock.
 	assertionLeeway = 5 * time.Minute
 	maxForeignKeys  = 256 << 10 // bytes
 )
 
-// assertionClaims are the claims of a client assertion (RFC 7523 section 3).
+// The assertionClaims are the claims of a client assertion (RFC 7523 section 3).
 type assertionClaims struct {
 	Issuer   string   `json:"iss"`
 	Subject  string   `json:"sub"`
@@ -85,21 +86,23 @@ func (f *Fake) checkAssertion(r *http.Request, request *tokenRequest) *aadsts.Er
 		return problem
 	}
 	base := f.authority + "/" + request.tenantPath.Segment
+	endpoints := []string{
+		base + "/oauth2/v2.0/token",
+		base + "/oauth2/token",
+		request.tenantPath.Issuer,
+		request.tenantPath.V1Issuer,
+	}
 	for _, value := range claims.Audience {
-		if slices.Contains([]string{
-			base + "/oauth2/v2.0/token",
-			base + "/oauth2/token",
-			request.tenantPath.Issuer,
-			request.tenantPath.V1Issuer,
-		}, value) || f.rules.IsTokenEndpoint(value, f.authority, f.backchannel, f.cloud.authority) {
+		isHere := f.rules.IsTokenEndpoint(value, f.authority, f.backchannel, f.cloud.authority)
+		if isHere || slices.Contains(endpoints, value) {
 			return nil
 		}
 	}
 	return aadsts.AssertionAudience()
 }
 
-// checkSignature finds the certificate by the thumbprint in the header, SHA-256 or SHA-1. Either
-// base64 alphabet is accepted, because some libraries write the standard one.
+// checkSignature finds the certificate by the thumbprint in the header, SHA-256 or SHA-1. It accepts
+// both base64 alphabets, because some libraries use the standard one.
 func checkSignature(app *directory.App, signed *jose.JSONWebSignature) *aadsts.Error {
 	certificates, err := app.ParsedCertificates()
 	if err != nil || len(certificates) == 0 {
@@ -119,7 +122,7 @@ func checkSignature(app *directory.App, signed *jose.JSONWebSignature) *aadsts.E
 
 func namesCertificate(header jose.Header, certificate *x509.Certificate) bool {
 	sha1Sum := sha1.Sum(certificate.Raw)
-	sha256Sum := sha256.Sum256(certificate.Raw) // what x5t and x5t#S256 are (RFC 7515 section 4.1.7)
+	sha256Sum := sha256.Sum256(certificate.Raw) // RFC 7515 sections 4.1.7 and 4.1.8
 	for name, sum := range map[jose.HeaderKey][]byte{"x5t": sha1Sum[:], "x5t#S256": sha256Sum[:]} {
 		if value, ok := header.ExtraHeaders[name].(string); ok {
 			value = strings.NewReplacer("+", "-", "/", "_", "=", "").Replace(value)
@@ -130,14 +133,15 @@ func namesCertificate(header jose.Header, certificate *x509.Certificate) bool {
 		return strings.EqualFold(header.KeyID, fmt.Sprintf("%X", sha1Sum)) ||
 			header.KeyID == base64.RawURLEncoding.EncodeToString(sha1Sum[:])
 	}
-	return true // neither named: every certificate is tried
+	return true // the header names no certificate, so any may fit
 }
 
 // checkTimes checks exp and nbf with some leeway.
 func checkTimes(now time.Time, claims assertionClaims) *aadsts.Error {
 	expiry := time.Unix(int64(claims.Expiry), 0)
-	if claims.Expiry == 0 || !now.Before(expiry.Add(assertionLeeway)) ||
-		now.Add(assertionLeeway).Before(time.Unix(int64(claims.NotYet), 0)) {
+	notBefore := time.Unix(int64(claims.NotYet), 0)
+	isExpired := claims.Expiry == 0 || !now.Before(expiry.Add(assertionLeeway))
+	if isExpired || now.Add(assertionLeeway).Before(notBefore) {
 		return aadsts.AssertionTime()
 	}
 	return nil
@@ -150,32 +154,8 @@ func (f *Fake) checkFederated(
 	signed *jose.JSONWebSignature,
 	claims assertionClaims,
 ) *aadsts.Error {
-	credentials := request.client.FederatedCredentials
-	matches := func(test func(directory.FederatedCredential) bool) bool {
-		credentials = slices.DeleteFunc(
-			slices.Clone(credentials),
-			func(credential directory.FederatedCredential) bool { return !test(credential) },
-		)
-		return len(credentials) > 0
-	}
-	if !matches(func(federatedCredential directory.FederatedCredential) bool {
-		return federatedCredential.Issuer == claims.Issuer
-	}) {
-		return aadsts.FederatedIssuer(claims.Issuer)
-	}
-	if !matches(func(federatedCredential directory.FederatedCredential) bool {
-		return federatedCredential.Subject == claims.Subject
-	}) {
-		return aadsts.FederatedSubject(claims.Subject)
-	}
-	if !matches(func(federatedCredential directory.FederatedCredential) bool {
-		want := federatedCredential.Audience
-		if want == "" {
-			want = directory.FederatedAudience
-		}
-		return slices.Contains(claims.Audience, want)
-	}) {
-		return aadsts.FederatedAudience(strings.Join(claims.Audience, " "))
+	if problem := matchCredential(request.client.FederatedCredentials, claims); problem != nil {
+		return problem
 	}
 	if problem := checkTimes(f.clock.now(), claims); problem != nil {
 		return problem
@@ -197,21 +177,39 @@ func (f *Fake) checkFederated(
 	return aadsts.AssertionSignature()
 }
 
+// matchCredential checks that one of the credentials has the issuer, subject and audience of a token.
+func matchCredential(credentials []directory.FederatedCredential, claims assertionClaims) *aadsts.Error {
+	credentials = slices.DeleteFunc(slices.Clone(credentials), func(credential directory.FederatedCredential) bool {
+		return credential.Issuer != claims.Issuer
+	})
+	if len(credentials) == 0 {
+		return aadsts.FederatedIssuer(claims.Issuer)
+	}
+	credentials = slices.DeleteFunc(credentials, func(credential directory.FederatedCredential) bool {
+		return credential.Subject != claims.Subject
+	})
+	if len(credentials) == 0 {
+		return aadsts.FederatedSubject(claims.Subject)
+	}
+	for _, credential := range credentials {
+		if slices.Contains(claims.Audience, cmp.Or(credential.Audience, directory.FederatedAudience)) {
+			return nil
+		}
+	}
+	return aadsts.FederatedAudience(strings.Join(claims.Audience, " "))
+}
+
 // foreignKeys reads the keys of the issuer of a federated credential by OpenID Connect Discovery.
 func foreignKeys(ctx context.Context, client *http.Client, issuer string) (*jose.JSONWebKeySet, error) {
 	if client == nil {
-		return nil, fmt.Errorf("no Config.FederationClient to reach %s with", issuer)
+		return nil, fmt.Errorf("cannot fetch the keys of %s without Config.FederationClient", issuer)
 	}
 	var found struct {
 		Issuer string `json:"issuer"`
 		JWKS   string `json:"jwks_uri"`
 	}
-	if err := fetch(
-		ctx,
-		client,
-		strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration",
-		&found,
-	); err != nil {
+	address := strings.TrimSuffix(issuer, "/") + "/.well-known/openid-configuration"
+	if err := fetch(ctx, client, address, &found); err != nil {
 		return nil, err
 	}
 	if found.Issuer != issuer {
@@ -235,7 +233,7 @@ func fetch(ctx context.Context, client *http.Client, address string, into any) e
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %d", address, response.StatusCode)
+		return fmt.Errorf("want status 200 from %s, got %d", address, response.StatusCode)
 	}
 	return json.NewDecoder(io.LimitReader(response.Body, maxForeignKeys)).Decode(into)
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A clock is Config.Now. A test can move it or stop it.
+// A clock is Config.Now, which a test can move and stop.
 type clock struct {
 	source func() time.Time
 
@@ -23,11 +23,11 @@ func (c *clock) now() time.Time {
 	return c.source().Add(c.ahead)
 }
 
-// Now is the time by the fake's clock.
+// Now returns the time of the fake's clock.
 func (f *Fake) Now() time.Time { return f.clock.now() }
 
-// Advance sets the fake's clock forward, or back, on top of Config.Now: codes, tokens and device
-// codes expire by it. It works on a clock that stands still, too.
+// Advance moves the fake's clock forward, or back if by is negative. Codes, tokens and device codes
+// expire by this clock. Advance also moves a stopped clock.
 func (f *Fake) Advance(by time.Duration) {
 	f.clock.mu.Lock()
 	defer f.clock.mu.Unlock()
@@ -38,14 +38,14 @@ func (f *Fake) Advance(by time.Duration) {
 	f.clock.ahead += by
 }
 
-// Freeze stops the fake's clock at a moment.
+// Freeze stops the fake's clock at a time.
 func (f *Fake) Freeze(at time.Time) {
 	f.clock.mu.Lock()
 	defer f.clock.mu.Unlock()
 	f.clock.frozen = at
 }
 
-// Unfreeze lets the clock run on from the time that it shows.
+// Unfreeze starts a stopped clock again, from the time that it shows.
 func (f *Fake) Unfreeze() {
 	f.clock.mu.Lock()
 	defer f.clock.mu.Unlock()

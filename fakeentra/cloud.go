@@ -2,11 +2,11 @@ package fakeentra
 
 import "fmt"
 
-// A Cloud names one of Microsoft's clouds. It decides the hosts of a fake without a listener, and
-// the names in documents and v1 tokens of every fake.
+// A Cloud names one of Microsoft's clouds. It selects the hosts of a fake without a listener, and
+// the names in the documents and v1 tokens of every fake.
 type Cloud string
 
-// The clouds. Hosts and names are from Microsoft's documentation of national clouds.
+// The clouds. Hosts and names come from Microsoft's documentation of national clouds.
 const (
 	PublicCloud Cloud = ""
 	USGov       Cloud = "usgov"     // GCC High
@@ -14,16 +14,17 @@ const (
 	China       Cloud = "china"     // 21Vianet
 )
 
-// A profile is what differs from cloud to cloud.
+// A profile holds the hosts and names of a cloud.
 type profile struct {
-	authority, graph string // scheme and host
-	sts              string // of v1 issuers
-	instance         string // cloud_instance_name
-	azureADGraph     string // cloud_graph_host_name
-	rbac             string
-	mtls             string
-	devicePage       string
-	aliases          []string // hosts that a client may take for the authority
+	authority    string // scheme and host
+	graph        string // scheme and host
+	sts          string // scheme and host of v1 issuers
+	instance     string // cloud_instance_name
+	azureADGraph string // cloud_graph_host_name
+	rbac         string
+	mtls         string
+	devicePage   string
+	aliases      []string // hosts that a client can use in place of the authority
 }
 
 func (c Cloud) profile() (profile, error) {
@@ -74,11 +75,6 @@ func (c Cloud) profile() (profile, error) {
 			aliases:      []string{"login.partner.microsoftonline.cn", "login.chinacloudapi.cn"},
 		}, nil
 	}
-	return profile{}, fmt.Errorf(
-		"fakeentra: want %q, %q or %q as cloud, or nothing for the public one; got %q",
-		USGov,
-		USGovDoD,
-		China,
-		c,
-	)
+	return profile{}, fmt.Errorf("fakeentra: want %q, %q or %q as cloud, or nothing for the public cloud; got %q",
+		USGov, USGovDoD, China, c)
 }

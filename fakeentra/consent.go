@@ -13,82 +13,87 @@ import (
 )
 
 // consented reports whether the client already has every permission that it asks for.
-func (f *Fake) consented(request *authorization, user *directory.User) bool {
-	granted := f.state.Granted(&f.rules, request.tenant, request.client, user)
-	return !slices.ContainsFunc(request.asked.All(), func(name string) bool { return !slices.Contains(granted, name) })
+func (f *Fake) consented(
+	tenant *directory.Tenant,
+	client *directory.App,
+	user *directory.User,
+	asked *rules.Permissions,
+) bool {
+	granted := f.state.Granted(&f.rules, tenant, client, user)
+	return !slices.ContainsFunc(asked.All(), func(name string) bool { return !slices.Contains(granted, name) })
 }
 
-// handleConsent takes the consent page's form.
-func (f *Fake) handleConsent(w http.ResponseWriter, r *http.Request) {
-	request, form, done := f.readForm(w, r)
-	if done {
-		return
+// checkConsented checks consent at the token endpoint, where no page can ask for it.
+func (f *Fake) checkConsented(
+	tenant *directory.Tenant,
+	client *directory.App,
+	user *directory.User,
+	asked *rules.Permissions,
+) *aadsts.Error {
+	if f.config.AutoSignIn || f.consented(tenant, client, user, asked) {
+		return nil
 	}
+	return aadsts.ConsentNeededAtToken(client.ID, client.DisplayName)
+}
+
+// handleConsent handles the form of the consent page.
+func (f *Fake) handleConsent(
+	w http.ResponseWriter,
+	r *http.Request,
+	request *authorization,
+	form url.Values,
+) *pageError {
 	person := f.state.SignedIn(sessionOf(r), request.tenant)
 	if person == nil {
 		f.showSignIn(w, r, request, "")
-		return
+		return nil
 	}
 	if request.tenant == nil {
 		request.tenant = person.Tenant
 	}
-	if done := f.read(w, r, request); done {
-		return
+	if failed := f.read(request); failed != nil {
+		return failed
 	}
-	if form.Get("answer") != "accept" {
-		f.refuse(w, r, request, aadsts.ConsentDeclined())
-		return
+	switch {
+	case form.Get("answer") == "accept":
+	case request.kind == byDevice:
+		declineDevice(w, f.state, request)
+		return nil
+	default:
+		return asRedirect(request, aadsts.ConsentDeclined())
 	}
-	// What the page showed is what a person can approve: policies and rights are looked at again,
-	// not taken from the form.
+	if problem := checkConsent(request, person); problem != nil {
+		return asPage(problem)
+	}
 	key := state.ConsentKey{TenantID: request.tenant.ID, UserID: person.User.ID, ClientID: request.client.ID}
 	if request.kind == byAdmin {
-		if !person.User.Admin {
-			f.showError(w, r, aadsts.AdminConsentNeeded())
-			return
-		}
-		key.UserID = ""
-	} else if problem := checkAccess(request, person); problem != nil {
-		f.showError(w, r, problem)
-		return
-	} else if rules.NeedsAdmin(request.tenant, person.User, request.asked) {
-		f.showError(w, r, aadsts.AdminConsentNeeded())
-		return
+		key.UserID = "" // for all users
 	}
 	f.state.Consent(key, request.asked.All())
-	f.answer(w, r, request, person)
+	return f.answer(w, r, request, person)
 }
 
-// refuse ends an authorization because the person declined it.
-func (f *Fake) refuse(w http.ResponseWriter, r *http.Request, request *authorization, problem *aadsts.Error) {
-	if request.kind == byDevice {
-		f.declineDevice(w, r, request)
-		return
-	}
-	f.redirectError(w, r, request, problem)
-}
-
-// handleAdminConsent is the endpoint where an administrator grants an app permissions for all
-// users.
-func (f *Fake) handleAdminConsent(v rules.Version) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		params, problem := parameters(r)
-		if problem != nil {
-			f.showError(w, r, problem)
-			return
+// checkConsent checks that a person may give this consent. The form proves nothing: it can come
+// without the page.
+func checkConsent(request *authorization, person *state.SignedIn) *aadsts.Error {
+	if request.kind == byAdmin {
+		if !person.User.Admin {
+			return aadsts.AdminConsentNeeded()
 		}
-		path, problem := f.rules.TenantPath(r.PathValue("tenant"))
-		if problem != nil {
-			f.showError(w, r, problem)
-			return
-		}
-		f.begin(w, r, &authorization{kind: byAdmin, version: v, tenantPath: path, tenant: path.Tenant, params: params})
+		return nil
 	}
+	if problem := checkAccess(request, person); problem != nil {
+		return problem
+	}
+	if rules.NeedsAdmin(request.tenant, person.User, request.asked) {
+		return aadsts.AdminConsentNeeded()
+	}
+	return nil
 }
 
-// resolveAdminConsent resolves the scopes that an administrator is asked for. The v1 form has no
-// scope. It stands for the registration of the app, which is sign-in here.
-func (request *authorization) resolveAdminConsent(entra *rules.Rules) *aadsts.Error {
+// resolveAdminConsent resolves the scopes that an administrator is asked for. A v1 request has no
+// scope. It asks for the permissions in the app's registration, which here are those of a sign-in.
+func (f *Fake) resolveAdminConsent(request *authorization) (problem *aadsts.Error) {
 	scope := request.params.Get("scope")
 	if scope == "" && request.version == rules.V2 {
 		return aadsts.MissingParameter("scope")
@@ -96,13 +101,13 @@ func (request *authorization) resolveAdminConsent(entra *rules.Rules) *aadsts.Er
 	if scope == "" {
 		scope = "openid profile User.Read"
 	}
-	var problem *aadsts.Error
-	request.asked, problem = entra.Resolve(request.tenant, request.client, scope, false)
+	request.asked, problem = f.rules.Resolve(request.tenant, request.client, scope, false)
 	return problem
 }
 
-// answerAdmin tells the client that all users have given consent (M: the order of the parameters).
-func (f *Fake) answerAdmin(w http.ResponseWriter, r *http.Request, request *authorization) {
+// adminResult tells the client that an administrator gave consent for all users (M: the order of
+// the parameters).
+func adminResult(request *authorization) []pages.Parameter {
 	result := []pages.Parameter{
 		{Name: "admin_consent", Value: "True"},
 		{Name: "tenant", Value: request.tenant.ID},
@@ -112,39 +117,5 @@ func (f *Fake) answerAdmin(w http.ResponseWriter, r *http.Request, request *auth
 			result = append(result, pages.Parameter{Name: name, Value: request.params.Get(name)})
 		}
 	}
-	f.respond(w, r, request, result)
-}
-
-// readForm reads the form of a page. The address of the form carries the authorization, which is
-// checked again: nothing from the page is trusted.
-func (f *Fake) readForm(w http.ResponseWriter, r *http.Request) (request *authorization, form url.Values, done bool) {
-	if err := r.ParseForm(); err != nil || once(r.PostForm) != nil {
-		f.showError(w, r, aadsts.Malformed())
-		return nil, nil, true
-	}
-	params := r.URL.Query()
-	if problem := once(params); problem != nil {
-		f.showError(w, r, problem)
-		return nil, nil, true
-	}
-	path, problem := f.rules.TenantPath(r.PathValue("tenant"))
-	if problem != nil {
-		f.showError(w, r, problem)
-		return nil, nil, true
-	}
-	request = &authorization{
-		kind:       kind(r.PathValue("kind")),
-		version:    rules.V2,
-		tenantPath: path,
-		tenant:     path.Tenant,
-		params:     params,
-	}
-	if r.PathValue("version") == "v1" {
-		request.version = rules.V1
-	}
-	if request.kind != byClient && request.kind != byDevice && request.kind != byAdmin {
-		http.NotFound(w, r)
-		return nil, nil, true
-	}
-	return request, r.PostForm, false
+	return result
 }

@@ -18,12 +18,12 @@ const (
 	deviceInterval = 5 * time.Second
 )
 
-// handleDeviceCode is the device authorization endpoint.
+// handleDeviceCode is the device authorization endpoint (RFC 8628 section 3.1).
 func (f *Fake) handleDeviceCode(v rules.Version) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method {
 		case http.MethodPost:
-		case http.MethodGet: // of old libraries, with the parameters in the address
+		case http.MethodGet: // older libraries send the parameters in the address
 			if problem := addressAsForm(r); problem != nil {
 				f.writeError(w, r, problem)
 				return
@@ -68,26 +68,27 @@ func (f *Fake) handleDeviceCode(v rules.Version) http.HandlerFunc {
 		}
 		if v == rules.V1 {
 			answer.Page = ""
-			answer.V1Page = page // M: as the library of its time reads it
+			answer.V1Page = page // M: the library of that time reads this member
 		}
 		pages.NoStore(w)
 		writeJSON(w, http.StatusOK, answer)
 	}
 }
 
-// deviceAnswer has its members in the order of the wire. There is no verification_uri_complete.
+// A deviceAnswer has its members in the order of the wire. Entra ID sends no
+// verification_uri_complete.
 type deviceAnswer struct {
 	UserCode string `json:"user_code"`
 	Device   string `json:"device_code"`
 	Page     string `json:"verification_uri,omitempty"`
-	V1Page   string `json:"verification_url,omitempty"` // what v1 calls it
+	V1Page   string `json:"verification_url,omitempty"` // the name at v1
 	Expires  number `json:"expires_in"`
 	Interval number `json:"interval"`
 	Message  string `json:"message"`
 }
 
-// devicePageAt is the page where a person enters the code of a device. Microsoft has a short
-// address for it. A fake with a name of its own serves the page itself.
+// devicePageAt returns the address where a person enters the code of a device. Microsoft has a
+// short address for it. A fake with its own name serves the page itself.
 func (p *profile) devicePageAt(authority string) string {
 	if authority == p.authority {
 		return p.devicePage
@@ -95,8 +96,8 @@ func (p *profile) devicePageAt(authority string) string {
 	return authority + "/device"
 }
 
-// newUserCode makes a user code of letters and digits, without those that look alike. It has as
-// many characters as the random bytes that it takes.
+// newUserCode makes a user code, one character for each random byte. It uses no letters and digits
+// that look alike.
 func newUserCode(random []byte) string {
 	const alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 	for i, b := range random {
@@ -105,24 +106,23 @@ func newUserCode(random []byte) string {
 	return string(random)
 }
 
-// handleDevicePage is the page where a person enters the code of a device.
-func (f *Fake) handleDevicePage(w http.ResponseWriter, r *http.Request) {
+// handleDevicePage serves the page where a person enters the code of a device.
+func (f *Fake) handleDevicePage(w http.ResponseWriter, r *http.Request) *pageError {
 	params, problem := parameters(r)
 	if problem != nil {
-		f.showError(w, r, problem)
-		return
+		return asPage(problem)
 	}
 	code := strings.ToUpper(strings.TrimSpace(params.Get("user_code")))
 	if code == "" {
 		pages.Show(w, "device.html", pages.Page{Title: "Enter code"})
-		return
+		return nil
 	}
 	device, found := f.state.DeviceOfUser(code)
 	if !found || f.clock.now().Sub(device.Issued) > deviceLifetime {
 		pages.Show(w, "device.html", pages.Page{Title: "Enter code", Problem: aadsts.DeviceCodeUnknown().Error()})
-		return
+		return nil
 	}
-	f.begin(w, r, &authorization{
+	return f.begin(w, r, &authorization{
 		kind:       byDevice,
 		version:    device.Version,
 		tenantPath: device.Path,
@@ -131,7 +131,7 @@ func (f *Fake) handleDevicePage(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// readDevice finds the request of the device that a person is answering.
+// readDevice finds the request of a device by the user code, and fills in its client and scopes.
 func (f *Fake) readDevice(request *authorization) *aadsts.Error {
 	device, found := f.state.DeviceOfUser(request.params.Get("user_code"))
 	if !found || f.clock.now().Sub(device.Issued) > deviceLifetime {
@@ -154,26 +154,23 @@ func (f *Fake) readDevice(request *authorization) *aadsts.Error {
 	return nil
 }
 
-func (f *Fake) approveDevice(w http.ResponseWriter, _ *http.Request, request *authorization, person *state.SignedIn) {
+func (f *Fake) approveDevice(w http.ResponseWriter, request *authorization, person *state.SignedIn) {
 	d := f.delegate(request, person)
 	f.state.ApproveDevice(request.device, d)
-	pages.Show(
-		w,
-		"message.html",
-		pages.Page{Title: "You have signed in to " + request.client.DisplayName + " on your device"},
-	)
+	title := "You have signed in to " + request.client.DisplayName + " on your device"
+	pages.Show(w, "message.html", pages.Page{Title: title})
 }
 
-func (f *Fake) declineDevice(w http.ResponseWriter, _ *http.Request, request *authorization) {
-	f.state.DeclineDevice(request.device)
+func declineDevice(w http.ResponseWriter, memory *state.State, request *authorization) {
+	memory.DeclineDevice(request.device)
 	pages.Show(w, "message.html", pages.Page{Title: "You have declined the request of your device"})
 }
 
-// redeemDeviceCode answers the polls of a device, under both names of the grant.
+// redeemDeviceCode answers the polls of a device (RFC 8628 section 3.4).
 func (f *Fake) redeemDeviceCode(request *tokenRequest) (*tokenResponse, *aadsts.Error) {
 	secret := request.params.Get("device_code")
 	if secret == "" {
-		secret = request.params.Get("code") // of the v1 endpoint
+		secret = request.params.Get("code") // the name at v1
 	}
 	if secret == "" {
 		return nil, aadsts.MissingParameter("device_code")

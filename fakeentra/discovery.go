@@ -9,10 +9,10 @@ import (
 	"mcpentra/fakeentra/aadsts"
 )
 
-// document is the v2 discovery document with its members in the order of the wire. What is missing
-// here is missing at Entra: among others code_challenge_methods_supported, grant_types_supported,
-// registration_endpoint and authorization_response_iss_parameter_supported (M: that iss is not sent
-// either).
+// A document is the v2 discovery document, with its members in the order of the wire. It lacks the
+// members that Entra ID lacks, for example code_challenge_methods_supported, grant_types_supported,
+// registration_endpoint and authorization_response_iss_parameter_supported. Entra ID sends no iss,
+// either (M).
 type document struct {
 	TokenEndpoint         string            `json:"token_endpoint"`
 	TokenAuthMethods      []string          `json:"token_endpoint_auth_methods_supported"`
@@ -108,12 +108,12 @@ func (f *Fake) handleDiscovery(w http.ResponseWriter, r *http.Request) {
 			CloudGraph:    f.cloud.azureADGraph,
 			MSGraph:       bareHost(f.graphURL),
 			RBAC:          f.cloud.rbac,
-			specMembers:   f.specMembers(path),
+			specMembers:   newSpecMembers(f.config.Face, path, back),
 		}
 	})
 }
 
-// documentV1 is the v1 discovery document. A client that validates v1 tokens needs its issuer.
+// A documentV1 is the v1 discovery document. A client that validates v1 tokens needs its issuer.
 type documentV1 struct {
 	TokenEndpoint         string   `json:"token_endpoint"`
 	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
@@ -197,7 +197,7 @@ func (f *Fake) handleDiscoveryV1(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// writeDiscovery answers with a discovery document. It makes each document once.
+// writeDiscovery answers with a discovery document. It makes each document only once.
 func (f *Fake) writeDiscovery(w http.ResponseWriter, name string, document func() any) {
 	text := f.state.Document(name, func() []byte {
 		text, err := json.Marshal(document())
@@ -210,8 +210,7 @@ func (f *Fake) writeDiscovery(w http.ResponseWriter, name string, document func(
 	_, _ = w.Write(text)
 }
 
-// appQuery passes the parameter appid on to jwks_uri, because some apps have a signing key of their
-// own.
+// appQuery copies the parameter appid to jwks_uri, because some apps have their own signing key.
 func appQuery(r *http.Request) string {
 	if app := r.URL.Query().Get("appid"); app != "" {
 		return "?appid=" + url.QueryEscape(app)
@@ -243,14 +242,14 @@ func writeJSON(w http.ResponseWriter, status int, document any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	if answer, ok := w.(*bufferedResponse); ok {
-		answer.body = *bytes.NewBuffer(text) // spares a copy
+		answer.body = *bytes.NewBuffer(text) // no copy
 		return
 	}
 	_, _ = w.Write(text)
 }
 
-// writeDiscoveryError answers with an error of the metadata endpoints. Only there an unknown tenant
-// has the error code invalid_tenant.
+// writeDiscoveryError answers with an error of the metadata endpoints. Only these have the error
+// code invalid_tenant for an unknown tenant.
 func (f *Fake) writeDiscoveryError(w http.ResponseWriter, r *http.Request, problem *aadsts.Error) {
 	if problem.Number == 90002 {
 		problem.Code = "invalid_tenant"

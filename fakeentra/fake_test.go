@@ -67,7 +67,7 @@ func TestConfigRefusals(t *testing.T) {
 	t.Parallel()
 	for text, config := range map[string]fakeentra.Config{
 		"want a public URL of scheme and host": {PublicURL: "https://login.example.com/path"},
-		`"refused" or "ignored"`:               {ResourceParameter: "sometimes"},
+		`"refused", "ignored" or nothing`:      {ResourceParameter: "sometimes"},
 		"want a GUID as ID":                    {Directory: directory.Directory{Tenants: []directory.Tenant{{ID: "contoso"}}}},
 	} {
 		_, err := fakeentra.New(config)

@@ -15,14 +15,13 @@ import (
 	"mcpentra/fakeentra/internal/rules"
 )
 
-// Inject appends faults to the fake's script. It takes all of them or, when one cannot be meant,
-// none.
+// Inject appends faults to the fake's script. If one fault has a mistake, it appends none.
 func (f *Fake) Inject(faults ...fault.Fault) error { return f.script.Add(faults...) }
 
-// Script is the fake's script of faults: what was injected, and how much of it was applied.
+// Script returns the fake's script: the faults, and how often each was applied.
 func (f *Fake) Script() *fault.Script { return f.script }
 
-// A T is what InjectFor needs of a test. *testing.T and *testing.B are one.
+// A T is the part of *testing.T and *testing.B that InjectFor needs.
 type T interface {
 	Helper()
 	Errorf(format string, args ...any)
@@ -31,7 +30,7 @@ type T interface {
 }
 
 // InjectFor is Inject for a test. The test fails at its end if a fault was applied less often than
-// it says.
+// its Times.
 func (f *Fake) InjectFor(t T, faults ...fault.Fault) {
 	t.Helper()
 	if err := f.Inject(faults...); err != nil {
@@ -40,11 +39,8 @@ func (f *Fake) InjectFor(t T, faults ...fault.Fault) {
 	t.Cleanup(func() {
 		t.Helper()
 		for _, progress := range f.script.Unused() {
-			t.Errorf(
-				"fakeentra: the fault %q has struck %d times, and was to strike more often",
-				progress.Fault.String(),
-				progress.Struck,
-			)
+			t.Errorf("fakeentra: the fault %q was applied %d times; the test needs more matching requests",
+				progress.Fault.String(), progress.Applied)
 		}
 	})
 }
@@ -53,7 +49,7 @@ func (f *Fake) InjectFor(t T, faults ...fault.Fault) {
 var garbage = []byte("\x1f\x8b\x08\x00{\"access_token\":\xff\xfe\x00<html>")
 
 // applyFault answers a request with its fault.
-func (f *Fake) applyFault(w http.ResponseWriter, x *exchange) {
+func (f *Fake) applyFault(w http.ResponseWriter, x *serverRequest) {
 	injected := x.fault
 	if injected.Delay > 0 {
 		timer := time.NewTimer(injected.Delay)
@@ -102,7 +98,7 @@ func (f *Fake) applyFault(w http.ResponseWriter, x *exchange) {
 }
 
 // change edits the body, or replaces it with garbage.
-func (x *exchange) change() {
+func (x *serverRequest) change() {
 	body := x.answer.body.Bytes()
 	switch {
 	case len(x.fault.Edit) > 0 || x.fault.Change != nil:
@@ -115,7 +111,7 @@ func (x *exchange) change() {
 	x.answer.body = *bytes.NewBuffer(slices.Clone(body))
 }
 
-// contentType guesses what the text of a fault is.
+// contentType guesses the media type of a fault's body.
 func contentType(body []byte) string {
 	switch {
 	case json.Valid(body):
@@ -140,12 +136,13 @@ func edited(body []byte, injected *fault.Fault) []byte {
 	}
 	text, err := json.Marshal(document)
 	if err != nil {
-		panic(err) // what Change put in
+		panic(err) // Change added a value that JSON cannot express
 	}
 	return text
 }
 
-// merge is RFC 7396: null takes a member away, objects are merged, all else is replaced.
+// merge applies a JSON merge patch (RFC 7396): null removes a member, objects are merged, and other
+// values are replaced.
 func merge(document, patch map[string]any) {
 	for name, value := range patch {
 		part, isObject := value.(map[string]any)
@@ -165,12 +162,12 @@ func merge(document, patch map[string]any) {
 	}
 }
 
-// challenged are the errors that come with a claims challenge.
+// challenged lists the errors that come with a claims challenge.
 var challenged = []int{50076, 50079, 53000, 53001, 53003}
 
-// refuseWith answers with the error of a fault, in the form of the endpoint. Where the form depends
-// on the request, an error in the request comes first.
-func (f *Fake) refuseWith(w http.ResponseWriter, x *exchange) {
+// refuseWith answers with the error of a fault, in the error format of the endpoint. At the
+// authorization endpoints the format depends on the request, so an error in the request comes first.
+func (f *Fake) refuseWith(w http.ResponseWriter, x *serverRequest) {
 	problem, _ := aadsts.Find(x.fault.AADSTS) // checked when it was injected
 	if slices.Contains(challenged, problem.Number) {
 		problem = problem.Challenged(rules.GUIDOf("policy", "fault"))
@@ -201,28 +198,19 @@ func (f *Fake) refuseWith(w http.ResponseWriter, x *exchange) {
 		if !strings.Contains(r.URL.Path, "/v2.0/") {
 			request.version = rules.V1
 		}
-		f.refuseAuthorization(w, r, request, problem)
+		if request.tenant == nil {
+			request.tenant = f.rules.HomeOf(params.Get("client_id"))
+		}
+		failed := f.read(request)
+		if failed == nil {
+			failed = asRedirect(request, problem)
+		}
+		f.writePageError(w, r, failed)
 	case endpoint.Device, endpoint.Logout, endpoint.SignIn, endpoint.SecondFactor, endpoint.Consent:
 		f.showError(w, r, problem)
 	case endpoint.Discovery, endpoint.Keys, endpoint.Instance:
 		f.writeDiscoveryError(w, r, problem)
 	default:
 		f.writeError(w, r, problem)
-	}
-}
-
-// refuseAuthorization sends an error to the client of an authorization. An error in the request
-// comes first.
-func (f *Fake) refuseAuthorization(
-	w http.ResponseWriter,
-	r *http.Request,
-	request *authorization,
-	problem *aadsts.Error,
-) {
-	if request.tenant == nil {
-		request.tenant = f.rules.HomeOf(request.params.Get("client_id"))
-	}
-	if done := f.read(w, r, request); !done {
-		f.redirectError(w, r, request, problem)
 	}
 }

@@ -310,7 +310,7 @@ func TestFaultThatWasNeverUsedFailsTheTest(t *testing.T) {
 	inner.cleanups[0]()
 	assert.Equal(
 		t,
-		[]string{`fakeentra: the fault "token: drop" has struck 0 times, and was to strike more often`},
+		[]string{`fakeentra: the fault "token: drop" was applied 0 times; the test needs more matching requests`},
 		inner.failures,
 	)
 

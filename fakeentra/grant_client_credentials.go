@@ -7,9 +7,9 @@ import (
 	"mcpentra/fakeentra/internal/rules"
 )
 
-// grantClientCredentials is the grant of an app for itself (RFC 6749 section 4.4). Entra ID wants
-// one resource with /.default, and tolerates OpenID Connect scopes beside it. The app needs no
-// permission unless the resource requires assignment. Without a role its token has no roles.
+// grantClientCredentials is the grant of RFC 6749 section 4.4. Entra ID wants one resource with
+// /.default, and accepts OpenID Connect scopes beside it. The app needs no permission unless the
+// resource requires assignment. Without a role its token has no claim roles.
 func (f *Fake) grantClientCredentials(r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
 	if request.tenant == nil {
 		return nil, aadsts.NoTenant() // M: the number
@@ -32,8 +32,8 @@ func (f *Fake) grantClientCredentials(r *http.Request, request *tokenRequest) (*
 		return nil, problem
 	}
 	resource := asked.Groups[0]
-	if _, assigned := resource.App.RolesOf(rules.PrincipalOf(request.client)); resource.App.AssignmentRequired &&
-		!assigned {
+	_, assigned := resource.App.RolesOf(rules.PrincipalOf(request.client))
+	if resource.App.AssignmentRequired && !assigned {
 		return nil, aadsts.AppNotAssigned(
 			request.client.ID,
 			request.client.DisplayName,
@@ -42,7 +42,7 @@ func (f *Fake) grantClientCredentials(r *http.Request, request *tokenRequest) (*
 		)
 	}
 	lifetime := newLifetime(f.random.bytes(8))
-	answer := f.tokenResponse(request.version, resource, lifetime)
+	answer := newTokenResponse(request.version, f.rules.Audience(resource), f.clock.now(), lifetime)
 	claims := f.claims.App(request.tenant, request.client, request.strength(), resource, lifetime)
 	answer.AccessToken = f.accessToken(claims, request.tenant, resource.App)
 	return answer, nil

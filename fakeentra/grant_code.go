@@ -16,10 +16,11 @@ const codeLifetime = 10 * time.Minute
 
 func (f *Fake) newCode(request *authorization, d rules.Delegation) string {
 	value := newOpaque(d.Tenant, f.random.bytes(530))
+	// The clones do not keep the whole request in memory.
 	f.state.AddCode(value, &state.Code{
 		Delegation: d,
 		Redirect:   strings.Clone(request.redirect),
-		Issued:     f.clock.now(), // copies, which do not hold on to the whole request
+		Issued:     f.clock.now(),
 		Challenge:  strings.Clone(request.params.Get("code_challenge")),
 		Method:     strings.Clone(request.params.Get("code_challenge_method")),
 	})
@@ -32,44 +33,37 @@ func newOpaque(tenant *directory.Tenant, random []byte) []byte {
 	return base64.RawURLEncoding.AppendEncode(append(value, grantVersion(tenant)...), random)
 }
 
-// redeemCode is the grant of RFC 6749 section 4.1.3. A wrong verifier does not consume the code, as
-// at Entra (M).
+// redeemCode is the grant of RFC 6749 section 4.1.3. A wrong verifier does not use up the code, like
+// at Entra ID (M).
 func (f *Fake) redeemCode(
 	w http.ResponseWriter,
 	r *http.Request,
 	request *tokenRequest,
 ) (*tokenResponse, *aadsts.Error) {
-	value := request.params.Get("code")
-	switch {
-	case value == "":
-		return nil, aadsts.MissingParameter("code")
-	case !wellFormed(value):
-		return nil, aadsts.MalformedGrant()
-	}
-	code, found := f.state.Code(value)
-	used := rules.Web
-	if found {
-		used = code.Delegation.Platform
-	} else if request.client.AllowPublicFlows && !request.hasSecret && !request.assertion {
-		used = rules.PublicClient
-	}
-	if problem := f.authenticate(w, r, request, used); problem != nil {
+	value, problem := request.grantValue("code")
+	if problem != nil {
 		return nil, problem
 	}
-	if !found || code.Delegation.Client != request.client {
-		return nil, aadsts.GrantInvalid()
+	code, found := f.state.Code(value)
+	var granted *rules.Delegation
+	if found {
+		granted = &code.Delegation
 	}
-	d := code.Delegation
+	if problem := f.authenticateOwner(w, r, request, granted); problem != nil {
+		return nil, problem
+	}
+	d := *granted
 	if request.tenant != nil && request.tenant != d.Tenant {
 		return nil, aadsts.OtherTenant()
 	}
 	request.tenant = d.Tenant
-	if redirect := request.params.Get("redirect_uri"); redirect == "" {
+	redirect := request.params.Get("redirect_uri")
+	switch {
+	case redirect == "":
 		return nil, aadsts.MissingParameter("redirect_uri")
-	} else if redirect != code.Redirect {
+	case redirect != code.Redirect:
 		return nil, aadsts.RedirectDiffers(redirect, code.Redirect)
-	}
-	if f.clock.now().Sub(code.Issued) > codeLifetime {
+	case f.clock.now().Sub(code.Issued) > codeLifetime:
 		return nil, aadsts.Expired()
 	}
 	if problem := code.CheckVerifier(request.params.Get("code_verifier")); problem != nil {
@@ -78,8 +72,8 @@ func (f *Fake) redeemCode(
 	if problem := f.narrow(request, &d); problem != nil {
 		return nil, problem
 	}
-	// One of several redemptions at once wins; judged last, so that a request that fails for
-	// another reason costs the code nothing.
+	// Of several redemptions at once, one wins. This check is the last, so a request that fails for
+	// another reason does not use up the code.
 	if !f.state.Redeem(code) {
 		return nil, aadsts.Redeemed()
 	}
@@ -90,7 +84,7 @@ func (f *Fake) redeemCode(
 	return f.issue(d, request.version)
 }
 
-// narrow selects the resource of an authorization that a redemption is for.
+// narrow selects the resource that a redemption is for, out of those of the authorization.
 func (f *Fake) narrow(request *tokenRequest, d *rules.Delegation) *aadsts.Error {
 	scope := request.params.Get("scope")
 	resource := request.params.Get("resource")
@@ -101,7 +95,7 @@ func (f *Fake) narrow(request *tokenRequest, d *rules.Delegation) *aadsts.Error 
 			return problem
 		}
 		if len(asked.Groups) == 0 {
-			asked.Groups = d.Asked.Groups // OpenID Connect scopes alone name no resource
+			asked.Groups = d.Asked.Groups // OpenID Connect scopes name no resource
 		}
 		for _, scope := range d.Asked.OIDC {
 			if !asked.Has(scope) {
@@ -113,4 +107,48 @@ func (f *Fake) narrow(request *tokenRequest, d *rules.Delegation) *aadsts.Error 
 		return aadsts.WhichResource()
 	}
 	return f.checkTokenResource(request, d.Asked)
+}
+
+// grantValue reads a code or a refresh token, and checks its format.
+func (t *tokenRequest) grantValue(name string) (string, *aadsts.Error) {
+	value := t.params.Get(name)
+	switch {
+	case value == "":
+		return "", aadsts.MissingParameter(name)
+	case !wellFormed(value):
+		return "", aadsts.MalformedGrant()
+	}
+	return value, nil
+}
+
+// wellFormed reports whether a text has the format of a code or refresh token: opaque, long, with
+// the prefix of its version or of personal accounts.
+func wellFormed(value string) bool {
+	return len(value) > 100 && len(value) < 4096 &&
+		(strings.HasPrefix(value, "1.") || strings.HasPrefix(value, "M.")) &&
+		strings.Trim(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == ""
+}
+
+// authenticateOwner authenticates the client of a redemption, and checks that the code or refresh
+// token was issued to it. Granted is the delegation of the code or token, or nil if it is unknown.
+func (f *Fake) authenticateOwner(
+	w http.ResponseWriter,
+	r *http.Request,
+	request *tokenRequest,
+	granted *rules.Delegation,
+) *aadsts.Error {
+	platform := rules.Web
+	switch {
+	case granted != nil:
+		platform = granted.Platform
+	case request.isPublic():
+		platform = rules.PublicClient
+	}
+	if problem := f.authenticate(w, r, request, platform); problem != nil {
+		return problem
+	}
+	if granted == nil || granted.Client != request.client {
+		return aadsts.GrantInvalid()
+	}
+	return nil
 }

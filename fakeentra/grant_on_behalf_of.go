@@ -4,14 +4,16 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/internal/rules"
 	"mcpentra/fakeentra/internal/signing"
+	"mcpentra/fakeentra/internal/state"
 )
 
-// grantOnBehalfOf exchanges a person's token for an API for a token for the next API (RFC 7523
-// section 2.1 with Entra's requested_token_use).
+// grantOnBehalfOf swaps a person's token for an API for a token for the next API (RFC 7523 section
+// 2.1 with Entra ID's requested_token_use).
 func (f *Fake) grantOnBehalfOf(r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
 	for _, name := range []string{"assertion", "requested_token_use"} {
 		if request.params.Get(name) == "" {
@@ -24,7 +26,56 @@ func (f *Fake) grantOnBehalfOf(r *http.Request, request *tokenRequest) (*tokenRe
 	if problem := f.checkCredential(r, request, aadsts.NoCredential()); problem != nil {
 		return nil, problem
 	}
-	claims, err := f.keys.Verify(request.params.Get("assertion"), f.clock.now())
+	claims, problem := readUserAssertion(f.keys, f.clock.now(), request)
+	if problem != nil {
+		return nil, problem
+	}
+	tenant := f.directory.Tenant(text(claims, "tid"))
+	if tenant == nil || request.tenant != nil && request.tenant != tenant || tenant.User(text(claims, "oid")) == nil {
+		return nil, aadsts.UserAssertion()
+	}
+	request.tenant = tenant
+	if request.version == rules.V2 && request.params.Get("scope") == "" {
+		return nil, aadsts.MissingParameter("scope")
+	}
+	asked, problem := f.scopeOf(request, request.client, request.params.Get("scope"))
+	if problem != nil {
+		return nil, problem
+	}
+	d := rules.Delegation{
+		Version:      request.version,
+		Tenant:       tenant,
+		Client:       request.client,
+		User:         tenant.User(text(claims, "oid")),
+		Platform:     rules.Web,
+		Asked:        asked,
+		SID:          text(claims, "sid"),
+		Began:        f.clock.now(),
+		SignedIn:     f.clock.now(),
+		Strength:     request.strength(),
+		WantsInfo:    request.wantsInfo(),
+		SecondFactor: hadSecondFactor(f.state, claims),
+	}
+	if problem := rules.CheckAccess(&d); problem != nil {
+		return nil, problem
+	}
+	if problem := f.checkConsented(tenant, d.Client, d.User, asked); problem != nil {
+		return nil, problem
+	}
+	if problem := f.checkTokenResource(request, asked); problem != nil {
+		return nil, problem
+	}
+	return f.issue(d, request.version)
+}
+
+// readUserAssertion checks that the assertion is a person's access token for the client's own API,
+// and returns its claims.
+func readUserAssertion(
+	keys *signing.Keys,
+	now time.Time,
+	request *tokenRequest,
+) (map[string]any, *aadsts.Error) {
+	claims, err := keys.Verify(request.params.Get("assertion"), now)
 	switch {
 	case errors.Is(err, signing.ErrExpired):
 		return nil, aadsts.UserAssertionTime()
@@ -40,42 +91,11 @@ func (f *Fake) grantOnBehalfOf(r *http.Request, request *tokenRequest) (*tokenRe
 	case text(claims, "scp") == "":
 		return nil, aadsts.UserAssertionOfApp(request.client.ID)
 	}
-	tenant := f.directory.Tenant(text(claims, "tid"))
-	if tenant == nil || request.tenant != nil && request.tenant != tenant || tenant.User(text(claims, "oid")) == nil {
-		return nil, aadsts.UserAssertion()
-	}
-	request.tenant = tenant
-	if request.version == rules.V2 && request.params.Get("scope") == "" {
-		return nil, aadsts.MissingParameter("scope")
-	}
-	asked, problem := f.scopeOf(request, request.client, request.params.Get("scope"))
-	if problem != nil {
-		return nil, problem
-	}
+	return claims, nil
+}
+
+// hadSecondFactor reports whether the sign-in behind a token had a second factor.
+func hadSecondFactor(memory *state.State, claims map[string]any) bool {
 	amr, _ := claims["amr"].([]any)
-	d := rules.Delegation{
-		Version:   request.version,
-		Tenant:    tenant,
-		Client:    request.client,
-		User:      tenant.User(text(claims, "oid")),
-		Platform:  rules.Web,
-		Asked:     asked,
-		SID:       text(claims, "sid"),
-		Began:     f.clock.now(),
-		SignedIn:  f.clock.now(),
-		Strength:  request.strength(),
-		WantsInfo: request.wantsInfo(),
-		SecondFactor: slices.Contains(amr, any("mfa")) || claims["acrs"] != nil ||
-			f.state.HadMFA(text(claims, "sid")),
-	}
-	if problem := rules.CheckAccess(&d); problem != nil {
-		return nil, problem
-	}
-	if !f.config.AutoSignIn && !f.consented(&authorization{tenant: tenant, client: d.Client, asked: asked}, d.User) {
-		return nil, aadsts.ConsentNeededAtToken(request.client.ID, request.client.DisplayName)
-	}
-	if problem := f.checkTokenResource(request, asked); problem != nil {
-		return nil, problem
-	}
-	return f.issue(d, request.version)
+	return slices.Contains(amr, any("mfa")) || claims["acrs"] != nil || memory.HadMFA(text(claims, "sid"))
 }

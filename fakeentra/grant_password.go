@@ -9,7 +9,7 @@ import (
 	"mcpentra/fakeentra/internal/rules"
 )
 
-// grantPassword is the grant of RFC 6749 section 4.3, which Entra still has for accounts without a
+// grantPassword is the grant of RFC 6749 section 4.3. Entra ID still has it, for accounts without a
 // second factor.
 func (f *Fake) grantPassword(r *http.Request, request *tokenRequest) (*tokenResponse, *aadsts.Error) {
 	if request.tenantPath.Segment == "common" || request.tenantPath.Segment == "consumers" {
@@ -26,7 +26,8 @@ func (f *Fake) grantPassword(r *http.Request, request *tokenRequest) (*tokenResp
 	name := request.params.Get("username")
 	if request.tenant == nil {
 		_, domain, _ := strings.Cut(name, "@")
-		if request.tenant = f.directory.Tenant(domain); request.tenant == nil {
+		request.tenant = f.directory.Tenant(domain)
+		if request.tenant == nil {
 			return nil, aadsts.UserNotFound(name, domain)
 		}
 	}
@@ -65,8 +66,8 @@ func (f *Fake) grantPassword(r *http.Request, request *tokenRequest) (*tokenResp
 	if problem := rules.CheckAccess(&d); problem != nil {
 		return nil, problem
 	}
-	if !f.config.AutoSignIn && !f.consented(&authorization{tenant: d.Tenant, client: d.Client, asked: asked}, user) {
-		return nil, aadsts.ConsentNeededAtToken(request.client.ID, request.client.DisplayName)
+	if problem := f.checkConsented(d.Tenant, d.Client, user, asked); problem != nil {
+		return nil, problem
 	}
 	return f.issue(d, request.version)
 }

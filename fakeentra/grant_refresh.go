@@ -12,8 +12,8 @@ import (
 	"mcpentra/fakeentra/internal/state"
 )
 
-// Lifetimes of refresh tokens: sliding for all but single-page apps, whose successors inherit what
-// is left.
+// The lifetimes of refresh tokens. Each refresh starts a new lifetime, except for single-page apps:
+// their new tokens expire with the first one.
 const (
 	refreshLifetime    = 90 * 24 * time.Hour
 	spaRefreshLifetime = 24 * time.Hour
@@ -33,7 +33,7 @@ func (f *Fake) newRefreshToken(d rules.Delegation) string {
 	return string(value)
 }
 
-// grantVersion is the prefix of codes and refresh tokens.
+// grantVersion returns the prefix of codes and refresh tokens.
 func grantVersion(tenant *directory.Tenant) string {
 	if tenant.Personal() {
 		return "M."
@@ -48,29 +48,21 @@ func (f *Fake) redeemRefreshToken(
 	r *http.Request,
 	request *tokenRequest,
 ) (*tokenResponse, *aadsts.Error) {
-	value := request.params.Get("refresh_token")
-	switch {
-	case value == "":
-		return nil, aadsts.MissingParameter("refresh_token")
-	case !wellFormed(value):
-		return nil, aadsts.MalformedGrant()
-	}
-	token, found := f.state.RefreshToken(value)
-	used := rules.Web
-	if found {
-		used = token.Delegation.Platform
-	} else if request.client.AllowPublicFlows && !request.hasSecret && !request.assertion {
-		used = rules.PublicClient
-	}
-	if problem := f.authenticate(w, r, request, used); problem != nil {
+	value, problem := request.grantValue("refresh_token")
+	if problem != nil {
 		return nil, problem
 	}
-	if !found || token.Delegation.Client != request.client {
-		return nil, aadsts.GrantInvalid()
+	token, found := f.state.RefreshToken(value)
+	var granted *rules.Delegation
+	if found {
+		granted = &token.Delegation
 	}
-	d := token.Delegation
+	if problem := f.authenticateOwner(w, r, request, granted); problem != nil {
+		return nil, problem
+	}
+	d := *granted
 	if request.tenant != nil && request.tenant != d.Tenant {
-		// Entra ID accepts it for other tenants of the person. No person here has one.
+		// Entra ID accepts the token in other tenants of the person. Here each person has one tenant.
 		return nil, aadsts.GrantInvalid()
 	}
 	request.tenant = d.Tenant
@@ -89,7 +81,7 @@ func (f *Fake) redeemRefreshToken(
 	if problem := rules.CheckAccess(&d); problem != nil {
 		return nil, problem
 	}
-	d.Nonce = "" // belongs to the sign-in
+	d.Nonce = "" // only for the sign-in
 	d.Hybrid = false
 	d.Strength = request.strength()
 	d.WantsInfo = request.wantsInfo()
@@ -99,7 +91,7 @@ func (f *Fake) redeemRefreshToken(
 	return f.issue(d, request.version)
 }
 
-// widen applies the scopes of a refresh. They may name any resource with consent.
+// widen applies the scopes of a refresh. They may name any resource that has consent.
 func (f *Fake) widen(request *tokenRequest, d *rules.Delegation) *aadsts.Error {
 	scope := request.params.Get("scope")
 	if request.version == rules.V2 && scope != "" ||
@@ -114,25 +106,21 @@ func (f *Fake) widen(request *tokenRequest, d *rules.Delegation) *aadsts.Error {
 		if request.version == rules.V1 && d.Asked.Has("openid") && !asked.Has("openid") {
 			asked.OIDC = append(asked.OIDC, "openid")
 		}
-		if !f.config.AutoSignIn && !f.consented(&authorization{
-			tenant: d.Tenant,
-			client: d.Client,
-			asked:  asked,
-		}, d.User) {
-			return aadsts.ConsentNeededAtToken(request.client.ID, request.client.DisplayName)
+		if problem := f.checkConsented(d.Tenant, d.Client, d.User, asked); problem != nil {
+			return problem
 		}
 		d.Asked = asked
 	}
-	// M: that it depends on api://, and that https identifiers are spared.
+	// M: only identifiers with api:// are refused, not those with https.
 	if group := d.Asked.Group(); group.App == d.Client && strings.HasPrefix(group.Asked, "api://") {
 		return aadsts.TokenForItself(d.Client.ID, d.Client.DisplayName)
 	}
 	return f.checkTokenResource(request, d.Asked)
 }
 
-// RevokeSessions is an administrator's "Revoke sessions", or a change of password. Older refresh
-// tokens are refused with AADSTS50173, and browsers are signed out. User is an object ID or a user
-// principal name.
+// RevokeSessions does what an administrator's "Revoke sessions" or a change of password does. The
+// fake then refuses older refresh tokens with AADSTS50173, and browsers are signed out. User is an
+// object ID or a user principal name. The error says that no tenant has the user.
 func (f *Fake) RevokeSessions(user string) error {
 	f.directoryMu.RLock()
 	defer f.directoryMu.RUnlock()

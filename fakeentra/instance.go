@@ -9,7 +9,7 @@ import (
 	"mcpentra/fakeentra/aadsts"
 )
 
-// A network is a set of hosts that stand for the same cloud.
+// A network is a set of hosts of the same cloud.
 type network struct {
 	Network string   `json:"preferred_network"`
 	Cache   string   `json:"preferred_cache"`
@@ -19,32 +19,39 @@ type network struct {
 func networks() []network {
 	return []network{
 		{
-			"login.microsoftonline.com",
-			"login.windows.net",
-			[]string{"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"},
+			Network: "login.microsoftonline.com",
+			Cache:   "login.windows.net",
+			Aliases: []string{"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"},
 		},
 		{
-			"login.partner.microsoftonline.cn",
-			"login.partner.microsoftonline.cn",
-			[]string{"login.partner.microsoftonline.cn", "login.chinacloudapi.cn"},
+			Network: "login.partner.microsoftonline.cn",
+			Cache:   "login.partner.microsoftonline.cn",
+			Aliases: []string{"login.partner.microsoftonline.cn", "login.chinacloudapi.cn"},
 		},
-		{"login.microsoftonline.de", "login.microsoftonline.de", []string{"login.microsoftonline.de"}},
 		{
-			"login.microsoftonline.us",
-			"login.microsoftonline.us",
-			[]string{"login.microsoftonline.us", "login.usgovcloudapi.net"},
+			Network: "login.microsoftonline.de",
+			Cache:   "login.microsoftonline.de",
+			Aliases: []string{"login.microsoftonline.de"},
 		},
-		{"login-us.microsoftonline.com", "login-us.microsoftonline.com", []string{"login-us.microsoftonline.com"}},
+		{
+			Network: "login.microsoftonline.us",
+			Cache:   "login.microsoftonline.us",
+			Aliases: []string{"login.microsoftonline.us", "login.usgovcloudapi.net"},
+		},
+		{
+			Network: "login-us.microsoftonline.com",
+			Cache:   "login-us.microsoftonline.com",
+			Aliases: []string{"login-us.microsoftonline.com"},
+		},
 	}
 }
 
-// handleInstance is instance discovery, with which Microsoft's libraries ask whether a host is one
-// of Entra's.
+// handleInstance is instance discovery. Microsoft's libraries ask it whether a host belongs to Entra
+// ID.
 func (f *Fake) handleInstance(w http.ResponseWriter, r *http.Request) {
 	asked, err := url.Parse(r.URL.Query().Get("authorization_endpoint"))
-	known := err == nil && (asked.Host == bareHost(f.authority) ||
-		slices.ContainsFunc(networks(), func(n network) bool { return slices.Contains(n.Aliases, asked.Host) }))
-	if !known {
+	isKnown := err == nil && (asked.Host == bareHost(f.authority) || isAlias(asked.Host))
+	if !isKnown {
 		f.writeDiscoveryError(w, r, aadsts.UnknownInstance())
 		return
 	}
@@ -56,11 +63,16 @@ func (f *Fake) handleInstance(w http.ResponseWriter, r *http.Request) {
 	}{f.authority + "/" + url.PathEscape(tenant) + "/v2.0/.well-known/openid-configuration", "1.1", networks()})
 }
 
-// handleUserRealm tells whether a name is of a tenant here, which libraries ask before the password
-// grant.
+// isAlias reports whether a host belongs to one of the networks.
+func isAlias(host string) bool {
+	return slices.ContainsFunc(networks(), func(n network) bool { return slices.Contains(n.Aliases, host) })
+}
+
+// handleUserRealm says whether the domain of a user name belongs to a tenant. Libraries ask this
+// before the password grant.
 func (f *Fake) handleUserRealm(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet || r.PathValue("tenant") != "common" ||
-		!strings.EqualFold(r.PathValue("realm"), "UserRealm") {
+	isRealm := r.PathValue("tenant") == "common" && strings.EqualFold(r.PathValue("realm"), "UserRealm")
+	if r.Method != http.MethodGet || !isRealm {
 		http.NotFound(w, r)
 		return
 	}

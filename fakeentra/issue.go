@@ -15,12 +15,12 @@ import (
 	"mcpentra/fakeentra/internal/signing"
 )
 
-// issue makes the tokens of a delegated grant.
+// issue makes the tokens of a delegation.
 func (f *Fake) issue(d rules.Delegation, v rules.Version) (*tokenResponse, *aadsts.Error) {
 	group := d.Asked.Group()
 	names := rules.Granted(d.Asked, group, f.state.Granted(&f.rules, d.Tenant, d.Client, d.User))
 	lifetime := newLifetime(f.random.bytes(8))
-	answer := f.tokenResponse(v, group, lifetime)
+	answer := newTokenResponse(v, f.rules.Audience(group), f.clock.now(), lifetime)
 	answer.AccessToken = f.accessToken(f.claims.User(&d, group, names, lifetime), d.Tenant, group.App)
 	answer.Scope = scopeAnswer(group, names, v)
 	if d.Asked.Has("offline_access") && !d.Hybrid {
@@ -38,10 +38,11 @@ func (f *Fake) issue(d rules.Delegation, v rules.Version) (*tokenResponse, *aads
 	return answer, nil
 }
 
-// tokenResponse begins the answer to a token request. The endpoints of v1 have more members.
-func (f *Fake) tokenResponse(
+// newTokenResponse makes an answer without its tokens. Answers at v1 have more members.
+func newTokenResponse(
 	v rules.Version,
-	group rules.PermissionGroup,
+	resource string,
+	now time.Time,
 	lifetime time.Duration,
 ) *tokenResponse {
 	answer := &tokenResponse{
@@ -50,16 +51,16 @@ func (f *Fake) tokenResponse(
 		ExtExpiresIn: numberOf(seconds(lifetime)-1, v),
 	}
 	if v == rules.V1 {
-		now := f.clock.now()
 		answer.ExpiresOn = numberOf(int(now.Add(lifetime).Unix()), v)
 		answer.NotBefore = numberOf(int(now.Add(-claims.Backdate).Unix()), v)
-		answer.Resource = f.rules.Audience(group)
+		answer.Resource = resource
 	}
 	return answer
 }
 
-// scopeAnswer writes the granted names in the form of the request. Names are short at v1, for bare
-// names of Graph and for OpenID Connect scopes. All others have the identifier of the resource.
+// scopeAnswer writes the granted names in the form of the request. Names are short at v1, and if the
+// request used bare names of Graph. Other names have the identifier of the resource in front, except
+// the OpenID Connect scopes.
 func scopeAnswer(group rules.PermissionGroup, names []string, v rules.Version) string {
 	if v == rules.V1 || group.Asked == "" {
 		return strings.Join(names, " ")
@@ -77,7 +78,7 @@ func scopeAnswer(group rules.PermissionGroup, names []string, v rules.Version) s
 	return strings.Join(all, " ")
 }
 
-// newLifetime is 60 to 90 minutes, at random, as at Entra ID. It takes eight random bytes.
+// newLifetime returns 60 to 90 minutes, like Entra ID, from eight random bytes.
 func newLifetime(random []byte) time.Duration {
 	n := binary.BigEndian.Uint64(random) % 1801
 	return time.Hour + time.Duration(n)*time.Second
@@ -98,7 +99,7 @@ func (f *Fake) idToken(d *rules.Delegation, code, token string) string {
 	return signing.JWT(f.claims.ID(d, code, token), d.Version == rules.V1, f.signingKey(d.Tenant, d.Client))
 }
 
-// clientInfo is the member client_info, which names the account to Microsoft's libraries.
+// clientInfo returns the member client_info. Microsoft's libraries identify the account by it.
 func clientInfo(tenant *directory.Tenant, user *directory.User) string {
 	text, err := json.Marshal(struct {
 		UID  string `json:"uid"`

@@ -7,19 +7,18 @@ import (
 	"mcpentra/fakeentra/internal/signing"
 )
 
-// Rotate is a planned rollover: the next published key signs from now on, a new one is published,
-// and the oldest is withdrawn. The second Rotate starts with fresh keys, which are not part of the
-// source.
+// Rotate makes a planned rollover. The next published key signs from now on, a new key is published,
+// and the oldest is withdrawn. From the second Rotate on, the new keys are not part of the source.
 func (f *Fake) Rotate() error { return f.keys.Rotate(f.clock.now(), f.rules.HasPersonalAccounts()) }
 
-// EmergencyRotate is the rollover after a key was lost. It withdraws the key that signs at once,
-// and with it every token that this key has signed.
+// EmergencyRotate makes the rollover after a key was lost. It withdraws the signing key at once, so
+// all tokens that this key signed become invalid.
 func (f *Fake) EmergencyRotate() error {
 	return f.keys.EmergencyRotate(f.clock.now(), f.rules.HasPersonalAccounts())
 }
 
-// signingKey returns the key for tokens about the people of a tenant and for an app: the app's own,
-// the one for personal accounts, or the one for all organizations.
+// signingKey returns the key for the tokens of a tenant's people for an app: the app's own key, the
+// key for personal accounts, or the key for all organizations.
 func (f *Fake) signingKey(tenant *directory.Tenant, app *directory.App) *signing.Key {
 	switch {
 	case app.OwnSigningKey:
@@ -30,14 +29,14 @@ func (f *Fake) signingKey(tenant *directory.Tenant, app *directory.App) *signing
 	return f.keys.Active()
 }
 
-// PublicKeyThumbprints are the RFC 7638 thumbprints (SHA-256, base64url) of the keys that are part
-// of this package's source. Anyone with the source can sign with them. A server that could meet a
-// fake's tokens in production refuses these keys.
+// PublicKeyThumbprints returns the RFC 7638 thumbprints (SHA-256, base64url) of the keys in this
+// package's source. Anyone with the source can sign with them, so a server in production should
+// refuse these keys.
 func PublicKeyThumbprints() []string { return signing.Thumbprints() }
 
-// handleKeys serves the JSON Web Key Set. Each key names its issuer, where the literal {tenantid}
-// stands for every tenant. Sets that serve personal accounts have their keys as well. With appid
-// the set has the app's own key (L: beside the others).
+// handleKeys serves the JSON Web Key Set. Each key names its issuer. The literal {tenantid} in an
+// issuer means every tenant. Sets for personal accounts also have the keys of these accounts. With
+// appid the set also has the app's own key (L: together with the others).
 func (f *Fake) handleKeys(version string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		path, problem := f.rules.TenantPath(r.PathValue("tenant"))
@@ -50,12 +49,12 @@ func (f *Fake) handleKeys(version string) http.HandlerFunc {
 		}{Keys: []signing.JWK{}}
 		add := func(issuer string, keys ...*signing.Key) {
 			for _, key := range keys {
-				jWK := key.JWK()
+				published := key.JWK()
 				if version == "2.0" {
-					jWK.Cloud = f.cloud.instance
-					jWK.Issuer = issuer
+					published.Cloud = f.cloud.instance
+					published.Issuer = issuer
 				}
-				set.Keys = append(set.Keys, jWK)
+				set.Keys = append(set.Keys, published)
 			}
 		}
 		app := f.rules.AnyApp(r.URL.Query().Get("appid"))

@@ -25,8 +25,8 @@ import (
 // A Server is a fake that listens on loopback.
 type Server struct {
 	*Fake
-	// URL is the scheme, host and port that it listens on. It is the authority and the address of
-	// Graph, unless Config.PublicURL says otherwise.
+	// URL is the scheme, host and port of the listener. It is the authority and the address of
+	// Graph, unless Config.PublicURL is set.
 	URL string
 
 	http      *http.Server
@@ -35,12 +35,12 @@ type Server struct {
 	client    *http.Client
 }
 
-// NewServer starts a fake on a free port of loopback. It panics when it cannot, as
-// net/http/httptest does: a test has no use for that error.
+// NewServer starts a fake on a free port of loopback. It panics if it cannot listen, like
+// net/http/httptest.
 func NewServer(config Config) *Server { return mustListen(config, false) }
 
-// NewTLSServer starts a fake with TLS. Its certificate is signed by a CA made for it alone, which
-// CAPEM gives and Client trusts. It is valid for localhost, the loopback addresses, Microsoft's
+// NewTLSServer starts a fake with TLS. A new CA signs its certificate. CAPEM returns the CA, and
+// Client trusts it. The certificate is valid for localhost, the loopback addresses, Microsoft's
 // hosts of the public cloud, and the hosts of Config.PublicURL and Config.BackchannelURL.
 func NewTLSServer(config Config) *Server { return mustListen(config, true) }
 
@@ -53,9 +53,9 @@ func mustListen(config Config, secure bool) *Server {
 }
 
 // Listen starts a fake at an address, host:port. The host localhost means both loopback addresses,
-// 127.0.0.1 and ::1, at the same port: a program that gets only one of them would leave the other
-// to somebody else. The Config is checked first, so that a mistake in it shows even where the port
-// is taken. A taken port is syscall.EADDRINUSE.
+// 127.0.0.1 and ::1, at the same port. With only one of them, another program could answer at the
+// other. Listen checks the Config first, so a mistake in it shows even if the port is taken. A taken
+// port is syscall.EADDRINUSE.
 func Listen(config Config, address string, secure bool) (*Server, error) {
 	fake, err := New(config)
 	if err != nil {
@@ -75,20 +75,13 @@ func Listen(config Config, address string, secure bool) (*Server, error) {
 		host = "localhost"
 	}
 	s := &Server{Fake: fake, URL: scheme + "://" + net.JoinHostPort(host, port), listeners: listeners}
-	s.goBy(s.URL)
+	s.useURL()
 	transport := &http.Transport{Proxy: nil}
 	if secure {
-		certificate, ca, err := newCertificate(s.clock.now(), s.authority, s.backchannel)
+		transport.TLSClientConfig, err = s.secure()
 		if err != nil {
 			s.closeListeners()
 			return nil, fmt.Errorf("fakeentra: %w", err)
-		}
-		s.ca = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw})
-		pool := x509.NewCertPool()
-		pool.AddCert(ca)
-		transport.TLSClientConfig = &tls.Config{RootCAs: pool}
-		for i, listener := range s.listeners {
-			s.listeners[i] = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}})
 		}
 	}
 	s.client = &http.Client{Transport: transport}
@@ -106,10 +99,38 @@ func Listen(config Config, address string, secure bool) (*Server, error) {
 	return s, nil
 }
 
-// Client is an HTTP client that trusts the server's certificate.
+// useURL makes the URL the authority and the address of Graph, unless the Config names others.
+func (s *Server) useURL() {
+	if s.config.PublicURL == "" {
+		s.authority = s.URL
+		s.graphURL = s.URL
+		s.rules.Authority = s.URL
+		s.rules.GraphURL = s.URL
+	}
+	if s.config.BackchannelURL == "" {
+		s.backchannel = s.authority
+	}
+}
+
+// secure adds TLS to the listeners. It returns the configuration of a client that trusts the CA.
+func (s *Server) secure() (*tls.Config, error) {
+	certificate, ca, err := newCertificate(s.clock.now(), s.authority, s.backchannel)
+	if err != nil {
+		return nil, err
+	}
+	s.ca = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw})
+	pool := x509.NewCertPool()
+	pool.AddCert(ca)
+	for i, listener := range s.listeners {
+		s.listeners[i] = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}})
+	}
+	return &tls.Config{RootCAs: pool}, nil
+}
+
+// Client returns an HTTP client that trusts the server's certificate.
 func (s *Server) Client() *http.Client { return s.client }
 
-// CAPEM is the certificate of the authority that signed a TLS server's certificate, in PEM. Nil
+// CAPEM returns the certificate of the CA that signed a TLS server's certificate, in PEM. It is nil
 // without TLS.
 func (s *Server) CAPEM() []byte { return s.ca }
 
@@ -131,8 +152,8 @@ func (s *Server) closeListeners() {
 	}
 }
 
-// ListenLoopback listens at an address; localhost is both loopback addresses or none. A machine
-// without ::1 has only one.
+// ListenLoopback listens at an address. The host localhost means both loopback addresses, or only
+// 127.0.0.1 on a machine without ::1. If one of them is taken, ListenLoopback fails.
 func ListenLoopback(address string) ([]net.Listener, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -165,27 +186,10 @@ func ListenLoopback(address string) ([]net.Listener, error) {
 	}
 }
 
-// newCertificate makes a CA and a certificate that it has signed, for loopback, Microsoft's hosts
-// and those of some origins.
+// newCertificate makes a CA, and a certificate that it signs. The certificate is valid for loopback,
+// Microsoft's hosts and the hosts of some origins.
 func newCertificate(now time.Time, origins ...string) (tls.Certificate, *x509.Certificate, error) {
-	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, nil, err
-	}
-	template := &x509.Certificate{
-		SerialNumber:          big.NewInt(now.UnixNano()),
-		Subject:               pkix.Name{CommonName: "fakeentra CA, for tests"},
-		NotBefore:             now.Add(-time.Hour),
-		NotAfter:              now.AddDate(1, 0, 0),
-		IsCA:                  true,
-		BasicConstraintsValid: true,
-		KeyUsage:              x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &caKey.PublicKey, caKey)
-	if err != nil {
-		return tls.Certificate{}, nil, err
-	}
-	ca, err := x509.ParseCertificate(der)
+	ca, caKey, err := newCA(now)
 	if err != nil {
 		return tls.Certificate{}, nil, err
 	}
@@ -214,8 +218,31 @@ func newCertificate(now time.Time, origins ...string) (tls.Certificate, *x509.Ce
 			leaf.DNSNames = append(leaf.DNSNames, parsed.Hostname())
 		}
 	}
-	if der, err = x509.CreateCertificate(rand.Reader, leaf, ca, &key.PublicKey, caKey); err != nil {
+	der, err := x509.CreateCertificate(rand.Reader, leaf, ca, &key.PublicKey, caKey)
+	if err != nil {
 		return tls.Certificate{}, nil, err
 	}
 	return tls.Certificate{Certificate: [][]byte{der, ca.Raw}, PrivateKey: key}, ca, nil
+}
+
+func newCA(now time.Time) (*x509.Certificate, *ecdsa.PrivateKey, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(now.UnixNano()),
+		Subject:               pkix.Name{CommonName: "fakeentra CA, for tests"},
+		NotBefore:             now.Add(-time.Hour),
+		NotAfter:              now.AddDate(1, 0, 0),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	ca, err := x509.ParseCertificate(der)
+	return ca, key, err
 }

@@ -10,32 +10,32 @@ import (
 	"mcpentra/fakeentra/internal/signing"
 )
 
-// A Token says what Mint is to make. Its zero value is a delegated access token of the first user
-// for the first app that exposes an API, from the first app as client.
+// A Token describes the token that Mint makes. Its zero value is a delegated access token for the
+// first user and for the first app that exposes an API. Its client is the first app.
 type Token struct {
 	Kind   Kind
 	Tenant string   // ID or domain; empty means the first
 	User   string   // object ID or user principal name; empty means the first
 	Client string   // application ID of the client (azp); empty means the first app
 	API    string   // application ID of the resource (aud); empty means the first app with scopes
-	Scopes []string // nil means all that the API exposes, and User.Read at Graph
-	Nonce  string   // of an ID token
-	// Version is 1 or 2. 0 means what the API's registration says, and 2 for an ID token.
+	Scopes []string // nil means all that the API exposes, or User.Read at Graph
+	Nonce  string   // for an ID token
+	// Version is 1 or 2. 0 means the version in the API's registration, or 2 for an ID token.
 	Version int
-	// Lifetime is from the moment of issue to exp. 0 means an hour.
+	// Lifetime is the time from the issue of the token to exp. 0 means an hour.
 	Lifetime time.Duration
-	// Age is how long ago the token was issued. Negative means in the future.
+	// Age is the time since the issue of the token. A negative age is in the future.
 	Age time.Duration
 
-	// Claims are set as they stand; nil takes a claim away.
+	// Claims replaces claims. Nil removes a claim.
 	Claims map[string]any
-	// Header are members of the JOSE header, set in the same way.
+	// Header replaces members of the JOSE header. Nil removes a member.
 	Header map[string]any
-	// Edit changes the claims before they are signed, after Claims. What it puts in must be what
-	// encoding/json can write.
+	// Edit changes the claims after Claims was applied. encoding/json must be able to write the
+	// values that it sets.
 	Edit func(claims map[string]any)
 
-	// Key is what the token is signed with. Empty means the key that signs at present.
+	// Key is the signing key. Empty means the key that signs at present.
 	Key Key
 	// Algorithm is RS256, RS384, RS512, PS256, HS256 with the PEM of the public key as the secret,
 	// or none. Empty means RS256.
@@ -45,26 +45,27 @@ type Token struct {
 // A Kind is a kind of token.
 type Kind string
 
-// The kinds.
+// The kinds of token.
 const (
-	AccessToken Kind = ""
-	AppToken    Kind = "app"   // an access token of the client for itself
-	IDToken     Kind = "id"    // for the client
-	GraphToken  Kind = "graph" // whose signature only Graph can verify
+	AccessToken Kind = ""      // an access token for a person
+	AppToken    Kind = "app"   // an access token for the client itself
+	IDToken     Kind = "id"    // an ID token for the client
+	GraphToken  Kind = "graph" // a token that only Graph can verify
 )
 
 // A Key names a signing key.
 type Key string
 
-// The keys. A token names its key by kid, but for StrangerKey: its tokens name the present one.
+// The keys. A token names its key in kid. A token of StrangerKey names the present key instead.
 const (
 	PresentKey  Key = ""
-	NextKey     Key = "next"     // published, and the present one after Rotate
-	PreviousKey Key = "previous" // published, and withdrawn by Rotate
+	NextKey     Key = "next"     // published; signs after Rotate
+	PreviousKey Key = "previous" // published; withdrawn by Rotate
 	StrangerKey Key = "stranger" // never published
 )
 
-// Mint makes a token without a sign-in. Its error names what the directory does not have.
+// Mint makes a token without a sign-in. Its error names the part of want that has a mistake or that
+// the directory does not have.
 func (f *Fake) Mint(want Token) (string, error) {
 	f.directoryMu.RLock()
 	defer f.directoryMu.RUnlock()
@@ -89,15 +90,7 @@ func (f *Fake) draft(want Token) (*signing.Draft, error) {
 	isV1 := group.App.TokenVersion != 2
 	switch want.Kind {
 	case AccessToken, GraphToken:
-		names := want.Scopes
-		if names == nil && want.Kind == GraphToken {
-			names = []string{"User.Read", "openid", "profile"}
-		} else if names == nil {
-			for _, scope := range group.App.Scopes {
-				names = append(names, scope.Name)
-			}
-		}
-		made.Claims = f.claims.User(d, group, names, lifetime)
+		made.Claims = f.claims.User(d, group, scopesOf(want, group.App), lifetime)
 	case AppToken:
 		made.Claims = f.claims.App(d.Tenant, d.Client, d.Strength, group, lifetime)
 	case IDToken:
@@ -105,7 +98,8 @@ func (f *Fake) draft(want Token) (*signing.Draft, error) {
 		isV1 = d.Version == rules.V1
 		made.Claims["exp"] = f.clock.now().Add(lifetime).Unix()
 	default:
-		return nil, fmt.Errorf("no kind of token %q", want.Kind)
+		return nil, fmt.Errorf("unknown kind of token %q; want %q, %q, %q or nothing",
+			want.Kind, AppToken, IDToken, GraphToken)
 	}
 	for _, name := range []string{"iat", "nbf", "exp"} {
 		made.Claims[name] = made.Claims[name].(int64) - int64(want.Age/time.Second)
@@ -137,14 +131,30 @@ func (f *Fake) draft(want Token) (*signing.Draft, error) {
 	return made, nil
 }
 
+// scopesOf returns the scopes of a token: those of want, or else all of the API.
+func scopesOf(want Token, api *directory.App) []string {
+	switch {
+	case want.Scopes != nil:
+		return want.Scopes
+	case want.Kind == GraphToken:
+		return []string{"User.Read", "openid", "profile"}
+	}
+	var names []string
+	for _, scope := range api.Scopes {
+		names = append(names, scope.Name)
+	}
+	return names
+}
+
 // mintFor finds the person, the client and the API of a token.
 func (f *Fake) mintFor(want Token) (*rules.Delegation, rules.PermissionGroup, error) {
 	var group rules.PermissionGroup
 	tenant := &f.directory.Tenants[0]
 	if want.Tenant != "" {
-		if tenant = f.directory.Tenant(want.Tenant); tenant == nil {
-			return nil, group, fmt.Errorf("no tenant %s", want.Tenant)
-		}
+		tenant = f.directory.Tenant(want.Tenant)
+	}
+	if tenant == nil {
+		return nil, group, fmt.Errorf("no tenant %s in the directory", want.Tenant)
 	}
 	if len(tenant.Users) == 0 || len(tenant.Apps) == 0 {
 		return nil, group, fmt.Errorf("the tenant %s has no user or no app", tenant.ID)
@@ -152,14 +162,16 @@ func (f *Fake) mintFor(want Token) (*rules.Delegation, rules.PermissionGroup, er
 	user := &tenant.Users[0]
 	client := &tenant.Apps[0]
 	if want.User != "" {
-		if user = tenant.User(want.User); user == nil {
-			return nil, group, fmt.Errorf("no user %s", want.User)
-		}
+		user = tenant.User(want.User)
+	}
+	if user == nil {
+		return nil, group, fmt.Errorf("no user %s in tenant %s", want.User, tenant.ID)
 	}
 	if want.Client != "" {
-		if client = f.directory.App(tenant, want.Client); client == nil {
-			return nil, group, fmt.Errorf("no app %s", want.Client)
-		}
+		client = f.directory.App(tenant, want.Client)
+	}
+	if client == nil {
+		return nil, group, fmt.Errorf("no app %s for tenant %s", want.Client, tenant.ID)
 	}
 	if want.Version < 0 || want.Version > 2 {
 		return nil, group, fmt.Errorf("want 1 or 2 as version, got %d", want.Version)
@@ -189,7 +201,7 @@ func (f *Fake) mintFor(want Token) (*rules.Delegation, rules.PermissionGroup, er
 	return d, group, nil
 }
 
-// apiOf returns the API of a token, in the version of the token.
+// apiOf returns the API of a token. If want has a version, the API gets this version.
 func apiOf(d *directory.Directory, tenant *directory.Tenant, want Token) (*directory.App, error) {
 	if want.Kind == GraphToken {
 		return &rules.GraphApp, nil
@@ -203,9 +215,9 @@ func apiOf(d *directory.Directory, tenant *directory.Tenant, want Token) (*direc
 	}
 	switch {
 	case api == nil && want.Kind == IDToken:
-		return &directory.App{TokenVersion: 2}, nil // an ID token is for its client
+		return &directory.App{TokenVersion: 2}, nil // an ID token needs no API
 	case api == nil:
-		return nil, fmt.Errorf("no API %s", want.API)
+		return nil, fmt.Errorf("no API %s for tenant %s", want.API, tenant.ID)
 	case want.Version != 0:
 		version := *api
 		version.TokenVersion = want.Version
@@ -214,7 +226,7 @@ func apiOf(d *directory.Directory, tenant *directory.Tenant, want Token) (*direc
 	return api, nil
 }
 
-// pickKey finds the key that signs a draft, and the ID that the header names.
+// pickKey sets the key that signs a draft, and returns the key ID for the header.
 func (f *Fake) pickKey(
 	made *signing.Draft,
 	key Key,
@@ -232,7 +244,7 @@ func (f *Fake) pickKey(
 		made.Key = signing.Stranger()
 		return f.keys.Active().ID(), nil
 	default:
-		return "", fmt.Errorf("no key %q", key)
+		return "", fmt.Errorf("unknown key %q; want %q, %q, %q or nothing", key, NextKey, PreviousKey, StrangerKey)
 	}
 	return made.Key.ID(), nil
 }

@@ -239,16 +239,16 @@ func TestMintRefusals(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{})
 	for text, want := range map[string]fakeentra.Token{
-		"no tenant fabrikam":   {Tenant: "fabrikam"},
-		"no user nobody":       {User: "nobody"},
-		"no app nothing":       {Client: "nothing"},
-		"no API nothing":       {API: "nothing"},
-		`no kind of token "x"`: {Kind: "x"},
-		`no key "x"`:           {Key: "x"},
-		`no algorithm "x"`:     {Algorithm: "x"},
-		"1 or 2 as version":    {Version: 3},
-		"mint: the claims":     {Claims: map[string]any{"f": func() {}}},
-		"mint: the header":     {Header: map[string]any{"f": func() {}}},
+		"no tenant fabrikam":        {Tenant: "fabrikam"},
+		"no user nobody":            {User: "nobody"},
+		"no app nothing":            {Client: "nothing"},
+		"no API nothing":            {API: "nothing"},
+		`unknown kind of token "x"`: {Kind: "x"},
+		`unknown key "x"`:           {Key: "x"},
+		`unknown algorithm "x"`:     {Algorithm: "x"},
+		"1 or 2 as version":         {Version: 3},
+		"mint: the claims":          {Claims: map[string]any{"f": func() {}}},
+		"mint: the header":          {Header: map[string]any{"f": func() {}}},
 	} {
 		_, err := fake.Mint(want)
 		assert.ErrorContains(t, err, text)

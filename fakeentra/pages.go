@@ -14,10 +14,10 @@ import (
 	"mcpentra/fakeentra/internal/rules"
 )
 
-// maxListed is how many accounts the sign-in page offers. Others can be typed.
+// maxListed bounds the accounts that the sign-in page offers. A person can type any other.
 const maxListed = 50
 
-// showSignIn asks for an account. It offers those that the endpoint serves.
+// showSignIn asks for an account. It offers the accounts that the endpoint accepts.
 func (f *Fake) showSignIn(w http.ResponseWriter, r *http.Request, request *authorization, problem string) {
 	data := pages.Page{
 		Title:   "Sign in",
@@ -26,10 +26,7 @@ func (f *Fake) showSignIn(w http.ResponseWriter, r *http.Request, request *autho
 		Problem: problem,
 	}
 	for i := range f.directory.Tenants {
-		tenant := &f.directory.Tenants[i]
-		if request.tenantPath.Tenant == nil &&
-			!(request.tenantPath.Segment == "organizations" && tenant.ID == directory.ConsumersTenantID) ||
-			tenant == request.tenantPath.Tenant {
+		if tenant := &f.directory.Tenants[i]; request.tenantPath.Serves(tenant) {
 			data.Accounts = append(data.Accounts, tenant.Users...)
 		}
 	}
@@ -43,7 +40,7 @@ func (f *Fake) showSignIn(w http.ResponseWriter, r *http.Request, request *autho
 	if request.client != nil {
 		data.Client = request.client.DisplayName
 	} else if app := f.rules.AnyApp(request.params.Get("client_id")); app != nil {
-		data.Client = app.DisplayName // not judged yet
+		data.Client = app.DisplayName // not checked yet
 	}
 	if len(data.Accounts) > 0 && problem == "" {
 		data.Focus = data.Accounts[0].UserPrincipalName
@@ -57,12 +54,7 @@ func (f *Fake) showSignIn(w http.ResponseWriter, r *http.Request, request *autho
 }
 
 // showPassword asks for the password of an account.
-func showPassword(
-	w http.ResponseWriter,
-	request *authorization,
-	user *directory.User,
-	problem string,
-) {
+func showPassword(w http.ResponseWriter, request *authorization, user *directory.User, problem string) {
 	pages.Show(w, "password.html", pages.Page{
 		Title:   "Enter password",
 		Action:  request.action("login"),
@@ -84,7 +76,8 @@ func showSecondFactor(w http.ResponseWriter, request *authorization, user *direc
 func showConsent(w http.ResponseWriter, request *authorization, user *directory.User) {
 	var asked []pages.Permission
 	add := func(name, words string) {
-		if !slices.ContainsFunc(asked, func(permission pages.Permission) bool { return permission.Words == words }) {
+		isListed := func(permission pages.Permission) bool { return permission.Words == words }
+		if !slices.ContainsFunc(asked, isListed) {
 			asked = append(asked, pages.Permission{Name: name, Words: words})
 		}
 	}
@@ -98,9 +91,9 @@ func showConsent(w http.ResponseWriter, request *authorization, user *directory.
 			}
 		}
 	}
-	goes := ""
+	site := ""
 	if target, err := url.Parse(request.redirect); err == nil && target.Host != "" {
-		goes = target.Scheme + "://" + target.Host
+		site = target.Scheme + "://" + target.Host
 	}
 	pages.Show(w, "consent.html", pages.Page{
 		Title:  "Permissions requested",
@@ -109,12 +102,12 @@ func showConsent(w http.ResponseWriter, request *authorization, user *directory.
 		Action: request.action("consent"),
 		User:   user,
 		Scopes: asked,
-		Goes:   goes,
+		Site:   site,
 		ForAll: request.kind == byAdmin,
 	})
 }
 
-// action is the address of a page's form. It carries the parameters of the authorization.
+// action returns the address of a page's form. It carries the parameters of the authorization.
 func (request *authorization) action(step string) string {
 	path := fmt.Sprintf("/%s/%s/v%d/%s", request.tenantPath.Segment, request.kind, request.version, step)
 	return path + "?" + request.params.Encode()
@@ -136,7 +129,7 @@ func (f *Fake) handleFrontPage(w http.ResponseWriter, _ *http.Request) {
 	pages.Show(w, "front.html", page)
 }
 
-// handleLookup is the page that error_uri leads to.
+// handleLookup serves the page at error_uri.
 func handleLookup(w http.ResponseWriter, r *http.Request) {
 	pages.Show(w, "lookup.html", pages.Lookup(r.URL.Query().Get("code")))
 }

@@ -19,7 +19,7 @@ type random struct {
 func (r *random) bytes(n int) []byte {
 	bytes := make([]byte, n)
 	if r.source == nil {
-		_, _ = rand.Read(bytes) // never fails
+		_, _ = rand.Read(bytes) // crypto/rand never fails
 		return bytes
 	}
 	r.mu.Lock()

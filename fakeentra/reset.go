@@ -6,9 +6,9 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// Reset restores the start of the fake. Sessions, consent, codes and tokens are gone, the first
-// keys sign, the clock is Config.Now, journal and script are empty. The directory stays, and
-// Config.Rand continues.
+// Reset restores the fake's first state. It forgets sessions, consent, codes and tokens, empties the
+// journal and the script, and goes back to the first keys and to Config.Now. The directory stays,
+// and Config.Rand continues.
 func (f *Fake) Reset() {
 	f.directoryMu.Lock()
 	defer f.directoryMu.Unlock()
@@ -17,7 +17,7 @@ func (f *Fake) Reset() {
 	f.clock.reset()
 	f.journal.Clear()
 	f.script.Clear()
-	_ = f.script.SetChaos(f.config.Chaos) // checked when the fake was made
+	_ = f.script.SetChaos(f.config.Chaos) // New has checked it
 }
 
 // Directory returns the present directory.
@@ -27,12 +27,12 @@ func (f *Fake) Directory() directory.Directory {
 	return f.directory
 }
 
-// SetDirectory replaces the directory. Sessions, codes and tokens stay valid as long as their
-// tenant, person and app still exist, by their IDs. An error says what is wrong with the new
-// directory; the old one stays.
+// SetDirectory replaces the directory. Sessions, codes and tokens stay valid if the new directory has
+// the IDs of their tenant, person and app. An error lists the mistakes in the new directory, and the
+// present one stays.
 func (f *Fake) SetDirectory(d directory.Directory) error {
 	if err := d.Check(); err != nil {
-		return fmt.Errorf("fakeentra: the directory stays as it was: %w", err)
+		return fmt.Errorf("fakeentra: the directory was not replaced: %w", err)
 	}
 	f.directoryMu.Lock()
 	defer f.directoryMu.Unlock()

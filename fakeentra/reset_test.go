@@ -108,7 +108,7 @@ func TestSetDirectory(t *testing.T) {
 
 	bad := directory.Default()
 	bad.Tenants[0].ID = "contoso"
-	require.ErrorContains(t, fake.SetDirectory(bad), "the directory stays as it was")
+	require.ErrorContains(t, fake.SetDirectory(bad), "the directory was not replaced")
 	assert.Equal(t, "Adele Vance-Smith", fake.Directory().Tenants[0].Users[0].DisplayName)
 
 	d = directory.Default()

@@ -13,8 +13,8 @@ import (
 // maxBody bounds a request's form in bytes.
 const maxBody = 1 << 20
 
-// newRoutes lists the endpoints. Any other path is 404, as at Entra ID: RFC 8414's address and the
-// inserted form of OpenID Connect's included (M).
+// newRoutes lists the endpoints. Any other path is 404, like at Entra ID. This includes the address
+// of RFC 8414 and the form of OpenID Connect's address with the path at its end (M).
 func (f *Fake) newRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
 	for _, path := range []string{
@@ -33,20 +33,23 @@ func (f *Fake) newRoutes() *http.ServeMux {
 	mux.HandleFunc("GET /common/discovery/instance", f.handleInstance)
 	mux.HandleFunc("/{tenant}/{realm}/{user}", f.handleUserRealm)
 	for path, v := range map[string]rules.Version{"/{tenant}/oauth2/v2.0/": rules.V2, "/{tenant}/oauth2/": rules.V1} {
-		mux.HandleFunc("GET "+path+"authorize", f.handleAuthorize(v))
-		mux.HandleFunc("POST "+path+"authorize", f.handleAuthorize(v))
+		mux.HandleFunc("GET "+path+"authorize", f.handleAuthorize(byClient, v))
+		mux.HandleFunc("POST "+path+"authorize", f.handleAuthorize(byClient, v))
 		mux.HandleFunc(path+"token", f.handleToken(v))
 		mux.HandleFunc(path+"devicecode", f.handleDeviceCode(v))
-		mux.HandleFunc("GET "+path+"logout", f.handleLogout)
-		mux.HandleFunc("POST "+path+"logout", f.handleLogout)
+		mux.HandleFunc("GET "+path+"logout", f.page(f.handleLogout))
+		mux.HandleFunc("POST "+path+"logout", f.page(f.handleLogout))
 	}
-	mux.HandleFunc("GET /{tenant}/v2.0/adminconsent", f.handleAdminConsent(rules.V2))
-	mux.HandleFunc("GET /{tenant}/adminconsent", f.handleAdminConsent(rules.V1))
-	mux.HandleFunc("POST /{tenant}/{kind}/{version}/login", f.handleSignIn)
-	mux.HandleFunc("POST /{tenant}/{kind}/{version}/consent", f.handleConsent)
-	mux.HandleFunc("POST /{tenant}/{kind}/{version}/secondfactor", f.handleSecondFactor)
-	mux.HandleFunc("GET /device", f.handleDevicePage)
-	mux.HandleFunc("POST /device", f.handleDevicePage)
+	mux.HandleFunc("GET /{tenant}/v2.0/adminconsent", f.handleAuthorize(byAdmin, rules.V2))
+	mux.HandleFunc("GET /{tenant}/adminconsent", f.handleAuthorize(byAdmin, rules.V1))
+	for _, source := range []kind{byClient, byDevice, byAdmin} {
+		path := "POST /{tenant}/" + string(source) + "/{version}/"
+		mux.HandleFunc(path+"login", f.form(source, f.handleSignIn))
+		mux.HandleFunc(path+"consent", f.form(source, f.handleConsent))
+		mux.HandleFunc(path+"secondfactor", f.form(source, f.handleSecondFactor))
+	}
+	mux.HandleFunc("GET /device", f.page(f.handleDevicePage))
+	mux.HandleFunc("POST /device", f.page(f.handleDevicePage))
 	mux.HandleFunc("GET /error", handleLookup)
 	mux.HandleFunc("GET /{$}", f.handleFrontPage)
 	if f.config.Face == SpecAlignedFace {
@@ -62,11 +65,11 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-	if !forGraph(r) { // which has an ID of its own
+	if !forGraph(r) { // Graph sets its own ID
 		header.Set("X-Ms-Request-Id", f.random.guid())
 		header.Set("X-Ms-Ests-Server", "2.1.0 - fakeentra")
-		if id := r.Header.Get("client-request-id"); r.Header.Get("return-client-request-id") == "true" &&
-			directory.IsGUID(id) {
+		id := r.Header.Get("client-request-id")
+		if r.Header.Get("return-client-request-id") == "true" && directory.IsGUID(id) {
 			header.Set("client-request-id", id)
 		}
 	}
@@ -81,7 +84,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.send(w)
 }
 
-// forGraph reports whether a request is for Graph, which has a host of its own at Microsoft.
+// forGraph reports whether a request is for Graph. At Microsoft, Graph has its own host.
 func forGraph(r *http.Request) bool {
 	return strings.HasPrefix(r.URL.Path, "/v1.0/") || strings.HasPrefix(r.URL.Path, "/oidc/")
 }
@@ -112,21 +115,20 @@ func noteProblem(w http.ResponseWriter, problem *aadsts.Error) {
 	}
 }
 
-// occurrence identifies one error response. The correlation ID comes from the client where it sent
-// one.
+// occurrence identifies one error response. A client can choose the correlation ID.
 func (f *Fake) occurrence(w http.ResponseWriter, r *http.Request) aadsts.Occurrence {
 	correlation := r.Header.Get("client-request-id")
 	if !directory.IsGUID(correlation) {
 		correlation = r.Form.Get("client-request-id")
 	}
 	if !directory.IsGUID(correlation) {
-		correlation = r.URL.Query().Get("client-request-id") // where msal-node has it, beside a form
+		correlation = r.URL.Query().Get("client-request-id") // msal-node puts it there, beside a form
 	}
 	if !directory.IsGUID(correlation) {
 		correlation = f.random.guid()
 	}
 	trace := w.Header().Get("X-Ms-Request-Id")
-	if trace == "" { // a fault that struck Graph
+	if trace == "" { // a fault replaced an answer of Graph
 		trace = f.random.guid()
 	}
 	return aadsts.Occurrence{

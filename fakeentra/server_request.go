@@ -17,8 +17,8 @@ import (
 	"mcpentra/fakeentra/journal"
 )
 
-// An exchange is a request to the fake with its response.
-type exchange struct {
+// A serverRequest is a request to the fake, read to its end, with its buffered response.
+type serverRequest struct {
 	fake    *Fake
 	request *http.Request
 	call    fault.Call
@@ -26,13 +26,13 @@ type exchange struct {
 	fault   *fault.Fault
 
 	answer bufferedResponse
-	sent   int // status, 0 as long as nothing was sent
+	sent   int // status, 0 until the response is sent
 }
 
-// receive reads the whole request, so a slow client makes no other client wait. It parses a query
-// or form that is in order, as net/http does. It leaves any other for the endpoint to refuse.
-func (f *Fake) receive(w http.ResponseWriter, r *http.Request) *exchange {
-	x := &exchange{
+// receive reads the whole request, so a slow client makes no other client wait. It parses a correct
+// query or form like net/http. The endpoint refuses any other.
+func (f *Fake) receive(w http.ResponseWriter, r *http.Request) *serverRequest {
+	x := &serverRequest{
 		fake:    f,
 		request: r,
 		answer:  bufferedResponse{header: w.Header()},
@@ -65,7 +65,7 @@ func (f *Fake) receive(w http.ResponseWriter, r *http.Request) *exchange {
 	return x
 }
 
-// A failing reader has no bytes. It returns an error, or io.EOF without one.
+// A failing reader has no bytes. It returns its error, or io.EOF if it has none.
 type failing struct{ err error }
 
 func (r failing) Read([]byte) (int, error) {
@@ -75,8 +75,8 @@ func (r failing) Read([]byte) (int, error) {
 	return 0, r.err
 }
 
-// client returns the application ID that a request claims. Nothing is verified here.
-func (x *exchange) client(query url.Values) string {
+// client returns the application ID that a request claims, without a check.
+func (x *serverRequest) client(query url.Values) string {
 	for _, params := range []url.Values{x.form, query} {
 		if id := params.Get("client_id"); id != "" {
 			return id
@@ -112,14 +112,14 @@ func (x *exchange) client(query url.Values) string {
 }
 
 // send sends the buffered response.
-func (x *exchange) send(w http.ResponseWriter) {
+func (x *serverRequest) send(w http.ResponseWriter) {
 	x.sent = max(x.answer.status, http.StatusOK)
 	w.WriteHeader(x.sent)
 	_, _ = w.Write(x.answer.body.Bytes())
 }
 
-// done writes the exchange to the journal and to the log, after the response was sent or lost.
-func (x *exchange) done() {
+// done writes to the journal and to the log, after the response was sent or lost.
+func (x *serverRequest) done() {
 	record := journal.Exchange{
 		Time:     x.fake.clock.now(),
 		Endpoint: x.call.Endpoint,
@@ -148,8 +148,8 @@ func (x *exchange) done() {
 	}
 }
 
-// A bufferedResponse keeps a response until it is complete. A fault can still change it, and a
-// client that reads slowly makes no other client wait.
+// A bufferedResponse holds a response until it is complete. A fault can still change it, and a slow
+// reader makes no other client wait.
 type bufferedResponse struct {
 	header  http.Header
 	status  int
@@ -170,5 +170,5 @@ func (h *bufferedResponse) Write(text []byte) (int, error) {
 	return h.body.Write(text)
 }
 
-// Journal is the record of what this fake was asked and what it answered, with secrets masked.
+// Journal returns the record of the requests to this fake and of its answers, with secrets masked.
 func (f *Fake) Journal() *journal.Journal { return f.journal }

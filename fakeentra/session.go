@@ -14,7 +14,7 @@ import (
 
 const sessionCookie = "ESTSAUTH"
 
-// sessionOf is the ID of the browser's session, or empty.
+// sessionOf returns the ID of the browser's session, or nothing.
 func sessionOf(r *http.Request) string {
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil {
@@ -23,7 +23,7 @@ func sessionOf(r *http.Request) string {
 	return cookie.Value
 }
 
-// signIn starts a session, or adds to the one of this browser, under a new ID.
+// signIn starts a session, or adds a person to the browser's session. The session gets a new ID.
 func (f *Fake) signIn(w http.ResponseWriter, r *http.Request, person state.SignedIn) {
 	id := base64.RawURLEncoding.EncodeToString(f.random.bytes(32))
 	f.state.SignIn(sessionOf(r), id, person)
@@ -41,7 +41,7 @@ func (f *Fake) signIn(w http.ResponseWriter, r *http.Request, person state.Signe
 	r.AddCookie(cookie)
 }
 
-// sameSite is None as at Entra ID, but only over TLS: browsers refuse it elsewhere.
+// sameSite returns None over TLS, like Entra ID. Browsers refuse None without TLS.
 func sameSite(authority string) http.SameSite {
 	if strings.HasPrefix(authority, "https:") {
 		return http.SameSiteNoneMode
@@ -50,17 +50,15 @@ func sameSite(authority string) http.SameSite {
 }
 
 // handleLogout ends the session of the browser and tells its apps (OpenID Connect Front-Channel
-// Logout). It leads back only to a redirect URI that some app of the tenant registered (M).
-func (f *Fake) handleLogout(w http.ResponseWriter, r *http.Request) {
+// Logout). It redirects only to a redirect URI that an app of the tenant registered (M).
+func (f *Fake) handleLogout(w http.ResponseWriter, r *http.Request) *pageError {
 	params, problem := parameters(r)
 	if problem != nil {
-		f.showError(w, r, problem)
-		return
+		return asPage(problem)
 	}
 	path, problem := f.rules.TenantPath(r.PathValue("tenant"))
 	if problem != nil {
-		f.showError(w, r, problem)
-		return
+		return asPage(problem)
 	}
 	var frames []string
 	if apps, found := f.state.SignOut(sessionOf(r)); found {
@@ -71,16 +69,17 @@ func (f *Fake) handleLogout(w http.ResponseWriter, r *http.Request) {
 	if target != "" && len(frames) == 0 {
 		w.Header().Set("Location", target)
 		w.WriteHeader(http.StatusFound)
-		return
+		return nil
 	}
 	pages.Show(w, "logout.html", pages.Page{
 		Title:    "You signed out of your account",
 		Redirect: target,
 		Frames:   frames,
 	})
+	return nil
 }
 
-// logoutFrames are the addresses that tell the apps of a session about its end.
+// logoutFrames lists the addresses that tell the apps of a session about its end.
 func logoutFrames(entra *rules.Rules, apps []state.SignedApp) []string {
 	var frames []string
 	for _, signed := range apps {
@@ -103,27 +102,23 @@ func logoutFrames(entra *rules.Rules, apps []state.SignedApp) []string {
 	return frames
 }
 
-// handleSignIn takes the form of the sign-in page: an account, and a password where the account has
-// one.
-func (f *Fake) handleSignIn(w http.ResponseWriter, r *http.Request) {
-	request, form, done := f.readForm(w, r)
-	if done {
-		return
-	}
+// handleSignIn handles the form of the sign-in page: an account, and a password where the account
+// has one.
+func (f *Fake) handleSignIn(
+	w http.ResponseWriter,
+	r *http.Request,
+	request *authorization,
+	form url.Values,
+) *pageError {
 	if form.Get("answer") == "cancel" {
-		f.cancel(w, r, request)
-		return
+		return f.cancel(w, request)
 	}
 	name := strings.TrimSpace(form.Get("account"))
 	tenant, user := f.rules.FindUser(request.tenantPath, name)
 	if user == nil {
-		if problem := f.rules.ForeignAccount(
-			request.tenantPath,
-			request.params.Get("client_id"),
-			name,
-		); problem != nil {
-			f.showError(w, r, problem)
-			return
+		problem := f.rules.ForeignAccount(request.tenantPath, request.params.Get("client_id"), name)
+		if problem != nil {
+			return asPage(problem)
 		}
 	}
 	if problem := f.rules.CheckPassword(user, form); problem != nil {
@@ -133,58 +128,57 @@ func (f *Fake) handleSignIn(w http.ResponseWriter, r *http.Request) {
 		default:
 			showPassword(w, request, user, problem.Error())
 		}
-		return
+		return nil
 	}
 	if user.Password != "" && !form.Has("password") {
 		showPassword(w, request, user, "")
-		return
+		return nil
 	}
 	request.tenant = tenant
-	if done := f.read(w, r, request); done {
-		return
+	if failed := f.read(request); failed != nil {
+		return failed
 	}
 	person := state.SignedIn{Tenant: tenant, User: user, At: f.clock.now()}
 	f.signIn(w, r, person)
-	f.proceed(w, r, request, &person)
+	return f.proceed(w, r, request, &person)
 }
 
-// handleSecondFactor takes the form of the second-factor page.
-func (f *Fake) handleSecondFactor(w http.ResponseWriter, r *http.Request) {
-	request, form, done := f.readForm(w, r)
-	if done {
-		return
-	}
+// handleSecondFactor handles the form of the second-factor page.
+func (f *Fake) handleSecondFactor(
+	w http.ResponseWriter,
+	r *http.Request,
+	request *authorization,
+	form url.Values,
+) *pageError {
 	person := f.state.SignedIn(sessionOf(r), request.tenant)
 	switch {
 	case person == nil:
 		f.showSignIn(w, r, request, "")
-		return
+		return nil
 	case form.Get("answer") != "approve":
-		f.cancel(w, r, request)
-		return
+		return f.cancel(w, request)
 	}
 	person.SecondFactor = true
 	person.At = f.clock.now()
 	request.tenant = person.Tenant
-	if done := f.read(w, r, request); done {
-		return
+	if failed := f.read(request); failed != nil {
+		return failed
 	}
 	f.signIn(w, r, *person)
-	f.proceed(w, r, request, person)
+	return f.proceed(w, r, request, person)
 }
 
-// cancel answers when the person turns back at the sign-in page: with an error, a subcode, and no
-// description.
-func (f *Fake) cancel(w http.ResponseWriter, r *http.Request, request *authorization) {
+// cancel answers the button Cancel of the sign-in page. The error has a subcode and no description.
+func (f *Fake) cancel(w http.ResponseWriter, request *authorization) *pageError {
 	if request.tenant == nil {
 		request.tenant = f.rules.HomeOf(request.params.Get("client_id"))
 	}
-	if done := f.read(w, r, request); done {
-		return
+	if failed := f.read(request); failed != nil {
+		return failed
 	}
 	if request.kind == byDevice {
-		f.declineDevice(w, r, request)
-		return
+		declineDevice(w, f.state, request)
+		return nil
 	}
 	result := []pages.Parameter{
 		{Name: "error", Value: "access_denied"},
@@ -193,5 +187,5 @@ func (f *Fake) cancel(w http.ResponseWriter, r *http.Request, request *authoriza
 	if request.params.Has("state") {
 		result = append(result, pages.Parameter{Name: "state", Value: request.params.Get("state")})
 	}
-	f.respond(w, r, request, withIssuer(f.config.Face, f.Issuer(request.tenant.ID), result))
+	return respond(w, request, withIssuer(f.config.Face, f.Issuer(request.tenant.ID), result))
 }

@@ -14,24 +14,23 @@ import (
 	"mcpentra/fakeentra/internal/rules"
 )
 
-// A Face is the behaviour of a fake where MCP and Entra ID differ.
+// A Face selects the behaviour of a fake where MCP and Entra ID differ.
 type Face string
 
 const (
-	// EntraFace is Entra ID as it is, absences included.
+	// EntraFace is the behaviour of Entra ID, with its gaps.
 	EntraFace Face = ""
-	// SpecAlignedFace is what MCP would like an authorization server to be: RFC 8414 metadata,
-	// code_challenge_methods_supported, iss in authorization responses (RFC 9207), dynamic
-	// registration (RFC 7591), no rule for the parameter resource, and no need of the parameter
-	// scope. Entra ID is not like that.
+	// SpecAlignedFace adds what MCP expects from an authorization server and Entra ID lacks: RFC
+	// 8414 metadata, code_challenge_methods_supported, iss in authorization responses (RFC 9207)
+	// and dynamic registration (RFC 7591). It accepts any parameter resource, and requests without
+	// the parameter scope.
 	SpecAlignedFace Face = "spec-aligned"
 )
 
-// unaskedScope is what the spec-aligned face grants those who ask for no scope (RFC 6749 section
-// 3.3).
+// unaskedScope is the default scope of the spec-aligned face (RFC 6749 section 3.3).
 const unaskedScope = "openid profile"
 
-// specMembers are what the spec-aligned face adds to discovery documents.
+// The specMembers are the members that the spec-aligned face adds to discovery documents.
 type specMembers struct {
 	ChallengeMethods []string `json:"code_challenge_methods_supported"`
 	GrantTypes       []string `json:"grant_types_supported"`
@@ -39,10 +38,10 @@ type specMembers struct {
 	ResponseIssuer   bool     `json:"authorization_response_iss_parameter_supported"`
 }
 
-// specMembers is nil for Entra's own face, and for sets of tenants, which have no issuer to speak
-// of.
-func (f *Fake) specMembers(path *rules.TenantPath) *specMembers {
-	if f.config.Face != SpecAlignedFace || path.Tenant == nil {
+// newSpecMembers returns the added members. It returns nil with Entra ID's face, and for a set of
+// tenants, because a set has no issuer. Base is the address of the endpoints for programs.
+func newSpecMembers(face Face, path *rules.TenantPath, base string) *specMembers {
+	if face != SpecAlignedFace || path.Tenant == nil {
 		return nil
 	}
 	return &specMembers{
@@ -53,7 +52,7 @@ func (f *Fake) specMembers(path *rules.TenantPath) *specMembers {
 			"client_credentials",
 			"urn:ietf:params:oauth:grant-type:device_code",
 		},
-		Registration:   f.backchannel + "/" + path.Segment + "/oauth2/v2.0/register",
+		Registration:   base + "/oauth2/v2.0/register",
 		ResponseIssuer: true,
 	}
 }
@@ -67,7 +66,7 @@ type registration struct {
 	Name         string   `json:"client_name"`
 }
 
-// handleRegister is dynamic client registration (RFC 7591), for the spec-aligned face alone.
+// handleRegister is dynamic client registration (RFC 7591). Only the spec-aligned face has it.
 func (f *Fake) handleRegister(w http.ResponseWriter, r *http.Request) {
 	path, problem := f.rules.TenantPath(r.PathValue("tenant"))
 	if problem != nil {
@@ -79,7 +78,7 @@ func (f *Fake) handleRegister(w http.ResponseWriter, r *http.Request) {
 	}
 	var wanted registration
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRegistration)).Decode(&wanted); err != nil {
-		refuse("invalid_client_metadata", errors.New("the body is not a JSON object of client metadata"))
+		refuse("invalid_client_metadata", errors.New("want a JSON object of client metadata as body"))
 		return
 	}
 	if path.Tenant == nil || len(wanted.RedirectURIs) == 0 || len(wanted.RedirectURIs) > 20 {
@@ -87,13 +86,8 @@ func (f *Fake) handleRegister(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for _, uri := range wanted.RedirectURIs {
-		parsed, err := url.Parse(uri)
-		if err != nil || parsed.Scheme == "" || parsed.Fragment != "" || len(uri) > 2000 ||
-			parsed.Scheme == "http" && !isLoopbackHost(parsed.Hostname()) {
-			refuse(
-				"invalid_redirect_uri",
-				errors.New("a redirect URI is not https, loopback or of an app's own scheme"),
-			)
+		if !canRegister(uri) {
+			refuse("invalid_redirect_uri", errors.New("a redirect URI must use https, loopback or an app's own scheme"))
 			return
 		}
 	}
@@ -124,15 +118,22 @@ func (f *Fake) handleRegister(w http.ResponseWriter, r *http.Request) {
 			answer["token_endpoint_auth_method"] = "client_secret_basic"
 		}
 	default:
-		refuse(
-			"invalid_client_metadata",
-			errors.New("want none, client_secret_basic or client_secret_post as token_endpoint_auth_method"),
-		)
+		refuse("invalid_client_metadata",
+			errors.New("want none, client_secret_basic or client_secret_post as token_endpoint_auth_method"))
 		return
 	}
 	f.state.Register(app)
 	pages.NoStore(w)
 	writeJSON(w, http.StatusCreated, answer)
+}
+
+// canRegister reports whether a client may register a redirect URI.
+func canRegister(uri string) bool {
+	parsed, err := url.Parse(uri)
+	if err != nil || parsed.Scheme == "" || parsed.Fragment != "" || len(uri) > 2000 {
+		return false
+	}
+	return parsed.Scheme != "http" || isLoopbackHost(parsed.Hostname())
 }
 
 func isLoopbackHost(host string) bool {

@@ -16,29 +16,35 @@ import (
 	"mcpentra/fakeentra/internal/rules"
 )
 
-// A tokenRequest is a request to the token endpoint whose form, tenant and client are in order.
+// A tokenRequest is a request to the token endpoint, after the checks of its form, tenant and client.
+// Only the handler of the grant changes it afterwards: it sets the tenant at a shared endpoint.
 type tokenRequest struct {
 	version    rules.Version
 	tenantPath *rules.TenantPath
-	tenant     *directory.Tenant // nil at a shared endpoint, until the grant names one
+	tenant     *directory.Tenant // nil at a shared endpoint until the grant is known
 	client     *directory.App
 	params     url.Values
-	origin     string // of a script in a browser
+	origin     string // the header Origin, which scripts in a browser send
 
 	secret    string
 	hasSecret bool
 	assertion bool
 }
 
+// isPublic reports whether the app is a public client that shows no credential.
+func (t *tokenRequest) isPublic() bool {
+	return t.client.AllowPublicFlows && !t.hasSecret && !t.assertion
+}
+
 func (t *tokenRequest) wantsInfo() bool { return t.params.Get("client_info") == "1" }
 
-// tokenResponse has its members in the order of the wire.
+// A tokenResponse has its members in the order of the wire.
 type tokenResponse struct {
 	TokenType    string `json:"token_type"`
 	Scope        string `json:"scope,omitempty"`
 	ExpiresIn    number `json:"expires_in"`
 	ExtExpiresIn number `json:"ext_expires_in"`
-	ExpiresOn    number `json:"expires_on,omitempty"` // this and the next two at the v1 endpoint only
+	ExpiresOn    number `json:"expires_on,omitempty"` // this and the next two only at v1
 	NotBefore    number `json:"not_before,omitempty"`
 	Resource     string `json:"resource,omitempty"`
 	AccessToken  string `json:"access_token"`
@@ -57,12 +63,12 @@ func numberOf(n int, v rules.Version) number {
 	return number(strconv.Itoa(n))
 }
 
-// MarshalJSON writes the number as it stands.
+// MarshalJSON writes the number without a change.
 func (n number) MarshalJSON() ([]byte, error) { return json.RawMessage(n).MarshalJSON() }
 
-// handleToken is the token endpoint. The order of the checks was seen on the wire (M): the form,
-// the tenant, the client, the format of the code or refresh token, the credential of the client,
-// and the contents of the code.
+// handleToken is the token endpoint. Reports show the order of the checks (M): the form, the tenant,
+// the client, the format of the code or refresh token, the credential of the client, and the
+// contents of the code.
 func (f *Fake) handleToken(v rules.Version) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method {
@@ -80,8 +86,9 @@ func (f *Fake) handleToken(v rules.Version) http.HandlerFunc {
 			answer, problem = f.grant(w, r, request)
 		}
 		if problem != nil {
-			if v == rules.V1 && problem.Suberror != "" && problem.Code == "invalid_grant" && problem.Number != 50173 {
-				problem.Code = "interaction_required" // what v1 calls it when a person has to do something
+			isForPerson := problem.Suberror != "" && problem.Code == "invalid_grant" && problem.Number != 50173
+			if v == rules.V1 && isForPerson {
+				problem.Code = "interaction_required" // the name at v1
 			}
 			f.writeError(w, r, problem)
 			return
@@ -113,7 +120,7 @@ func (f *Fake) grant(w http.ResponseWriter, r *http.Request, request *tokenReque
 }
 
 // answerPreflight lets scripts of any site send a token request. The code in the request decides
-// whether they may read the response.
+// whether a script may read the response.
 func answerPreflight(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Access-Control-Allow-Methods", "POST, OPTIONS") // L, as the rest
@@ -129,7 +136,7 @@ func answerPreflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// addressAsForm takes the query of the address as the form.
+// addressAsForm makes the query of the address the form.
 func addressAsForm(r *http.Request) *aadsts.Error {
 	if len(r.URL.RawQuery) > maxBody {
 		return aadsts.Malformed()
@@ -137,7 +144,7 @@ func addressAsForm(r *http.Request) *aadsts.Error {
 	r.Body = io.NopCloser(strings.NewReader(r.URL.RawQuery))
 	r.Form = nil
 	r.PostForm = nil
-	r.Method = http.MethodPost // the method with which net/http looks at the body
+	r.Method = http.MethodPost // net/http reads a form only from this method
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return nil
 }
@@ -145,46 +152,68 @@ func addressAsForm(r *http.Request) *aadsts.Error {
 // readTokenRequest reads the form of a token request, or of a device's request. Required is the
 // parameter whose absence is the first error.
 func (f *Fake) readTokenRequest(r *http.Request, v rules.Version, required string) (*tokenRequest, *aadsts.Error) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil ||
-		kind != "application/x-www-form-urlencoded" {
-		r.Form = url.Values{}
-		return nil, aadsts.MissingParameter(required)
-	}
-	if err := r.ParseForm(); err != nil {
-		return nil, aadsts.Malformed()
-	}
-	r.Form = r.PostForm // what stands in the address does not count
-	if problem := once(r.PostForm); problem != nil {
+	if problem := parseForm(r, required); problem != nil {
 		return nil, problem
 	}
 	request := &tokenRequest{version: v, params: r.PostForm, origin: r.Header.Get("Origin")}
 	if request.params.Get(required) == "" && (required == "grant_type" || r.Header.Get("Authorization") == "") {
 		return nil, aadsts.MissingParameter(required)
 	}
+	if problem := request.readCredential(r); problem != nil {
+		return nil, problem
+	}
+	if problem := f.findTenantAndClient(request, r.PathValue("tenant")); problem != nil {
+		return nil, problem
+	}
+	return request, nil
+}
+
+// parseForm parses the body. The query of the address does not count.
+func parseForm(r *http.Request, required string) *aadsts.Error {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/x-www-form-urlencoded" {
+		r.Form = url.Values{}
+		return aadsts.MissingParameter(required)
+	}
+	if err := r.ParseForm(); err != nil {
+		return aadsts.Malformed()
+	}
+	r.Form = r.PostForm
+	return once(r.PostForm)
+}
+
+// readCredential reads the client's ID and secret from the header Authorization, and the secret or
+// the assertion from the form.
+func (t *tokenRequest) readCredential(r *http.Request) *aadsts.Error {
 	if id, secret, basic := r.BasicAuth(); basic {
 		id, errID := url.QueryUnescape(id)
 		secret, errSecret := url.QueryUnescape(secret)
-		if errID != nil || errSecret != nil ||
-			request.params.Has("client_id") && request.params.Get("client_id") != id {
-			return nil, aadsts.Malformed()
+		isOther := t.params.Has("client_id") && t.params.Get("client_id") != id
+		if errID != nil || errSecret != nil || isOther {
+			return aadsts.Malformed()
 		}
-		request.params = maps.Clone(request.params) // the form is the journal's, too
-		request.params.Set("client_id", id)
-		request.secret = secret
-		request.hasSecret = true
+		t.params = maps.Clone(t.params) // the journal keeps the form
+		t.params.Set("client_id", id)
+		t.secret = secret
+		t.hasSecret = true
 	}
-	if request.params.Has("client_secret") {
-		request.secret = request.params.Get("client_secret")
-		request.hasSecret = true
+	if t.params.Has("client_secret") {
+		t.secret = t.params.Get("client_secret")
+		t.hasSecret = true
 	}
-	request.assertion = request.params.Has("client_assertion")
-	var problem *aadsts.Error
-	if request.tenantPath, problem = f.rules.TenantPath(r.PathValue("tenant")); problem != nil {
-		return nil, problem
+	t.assertion = t.params.Has("client_assertion")
+	return nil
+}
+
+// findTenantAndClient fills in the tenant of the path and the client.
+func (f *Fake) findTenantAndClient(request *tokenRequest, segment string) (problem *aadsts.Error) {
+	request.tenantPath, problem = f.rules.TenantPath(segment)
+	if problem != nil {
+		return problem
 	}
 	request.tenant = request.tenantPath.Tenant
-	if v == rules.V1 && request.tenant != nil && request.tenant.Personal() {
-		return nil, aadsts.OldVersionForPersonal()
+	if request.version == rules.V1 && request.tenant != nil && request.tenant.Personal() {
+		return aadsts.OldVersionForPersonal()
 	}
 	home := request.tenant
 	if home == nil {
@@ -192,18 +221,16 @@ func (f *Fake) readTokenRequest(r *http.Request, v rules.Version, required strin
 		if app := f.rules.AnyApp(request.params.Get("client_id")); app != nil {
 			home = f.directory.HomeOf(app)
 			if !app.MultiTenant && !app.PersonalAccounts {
-				return nil, aadsts.NoTenant()
+				return aadsts.NoTenant()
 			}
 		}
 	}
-	if request.client, problem = f.findClient(home, request.tenantPath, request.params); problem != nil {
-		return nil, problem
-	}
-	return request, nil
+	request.client, problem = f.findClient(home, request.tenantPath, request.params)
+	return problem
 }
 
-// scopeOf resolves the scopes of a token request, or the resource at v1. The client is nil when an
-// app asks for itself.
+// scopeOf resolves the scopes of a token request, or its resource at v1. The client is nil for the
+// client credentials grant.
 func (f *Fake) scopeOf(request *tokenRequest, client *directory.App, scope string) (*rules.Permissions, *aadsts.Error) {
 	if request.version == rules.V1 {
 		return f.rules.ResolveV1(request.tenant, client, request.params.Get("resource"), scope)
@@ -245,7 +272,7 @@ func (f *Fake) authenticate(
 		}
 		w.Header().Set("Access-Control-Allow-Origin", request.origin)
 		w.Header().Set("Access-Control-Allow-Credentials", "true")
-		// L: the list
+		// L: the headers
 		w.Header().Set("Access-Control-Expose-Headers", "Content-Length,Content-Encoding,x-ms-request-id,x-ms-srs")
 		w.Header().Add("Vary", "Origin")
 		return nil
@@ -259,7 +286,7 @@ func (f *Fake) authenticate(
 // authenticateByApp checks the client's credential in flows without a redirect URI. The app
 // registration says whether the client is public.
 func (f *Fake) authenticateByApp(request *tokenRequest) *aadsts.Error {
-	if request.client.AllowPublicFlows && !request.hasSecret && !request.assertion {
+	if request.isPublic() {
 		return nil
 	}
 	return f.checkCredential(nil, request, aadsts.NoCredential())
@@ -286,7 +313,7 @@ func (f *Fake) checkCredential(r *http.Request, request *tokenRequest, missing *
 	return aadsts.WrongSecret(request.client.ID)
 }
 
-// strength is the claim azpacr: how the client authenticated.
+// strength returns the claim azpacr, which says how the client authenticated.
 func (t *tokenRequest) strength() string {
 	switch {
 	case t.assertion:
@@ -295,12 +322,4 @@ func (t *tokenRequest) strength() string {
 		return "1"
 	}
 	return "0"
-}
-
-// wellFormed reports whether a code or refresh token has the form of one: opaque, long, with the
-// prefix of its format or of personal accounts.
-func wellFormed(grant string) bool {
-	return len(grant) > 100 && len(grant) < 4096 &&
-		(strings.HasPrefix(grant, "1.") || strings.HasPrefix(grant, "M.")) &&
-		strings.Trim(grant, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == ""
 }

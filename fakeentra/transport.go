@@ -8,8 +8,8 @@ import (
 	"mcpentra/fakeentra/internal/inproc"
 )
 
-// Client reaches the fake without a port. It answers requests to the fake's own host and to
-// Microsoft's by a call. A request to any other host is an error, so that a test never leaves the
+// Client returns an HTTP client that calls the fake without a port. The fake answers for its own
+// host and for Microsoft's hosts. A request to any other host fails, so a test never leaves the
 // machine by accident. Bodies stream in both directions, and a request ends with its context.
 func (f *Fake) Client() *http.Client { return &http.Client{Transport: transport{f}} }
 
@@ -22,14 +22,15 @@ func (t transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		if request.Body != nil {
 			request.Body.Close()
 		}
-		return nil, fmt.Errorf("fakeentra: %s is not a host of this fake, and its client reaches no other", origin)
+		return nil, fmt.Errorf("fakeentra: %s is not a host of this fake; its client reaches only the fake", origin)
 	}
 	return inproc.RoundTrip(t.fake, request)
 }
 
-// reaches reports whether an origin is one of the fake's.
+// reaches reports whether the fake answers for an origin.
 func (t transport) reaches(origin string) bool {
 	f := t.fake
-	return origin == f.authority || origin == f.backchannel || origin == f.graphURL || origin == f.cloud.graph ||
-		slices.ContainsFunc(f.cloud.aliases, func(alias string) bool { return origin == "https://"+alias })
+	isAlias := func(alias string) bool { return origin == "https://"+alias }
+	return slices.Contains([]string{f.authority, f.backchannel, f.graphURL, f.cloud.graph}, origin) ||
+		slices.ContainsFunc(f.cloud.aliases, isAlias)
 }

@@ -13,10 +13,10 @@ import (
 	"mcpentra/fakeentra"
 )
 
-// maxBody bounds a request's body in bytes. A directory is the largest thing that is sent.
+// maxBody bounds a request's body in bytes. The largest body is a directory.
 const maxBody = 4 << 20
 
-// An Endpoint is something that the API can do.
+// An Endpoint is an operation of the API.
 type Endpoint struct {
 	Method string `json:"method"`
 	Path   string `json:"path"`
@@ -25,78 +25,53 @@ type Endpoint struct {
 	handle func(*api, *http.Request) (any, error)
 }
 
-// Endpoints lists the API. GET / answers with it, too.
+// Endpoints lists the operations of the API. GET / answers with this list.
 func Endpoints() []Endpoint {
 	return []Endpoint{
-		{"GET", "/fake", "addresses, time and tenants", (*api).describe},
-		{
-			"POST",
-			"/tokens",
-			"mints a token: kind, tenant, user, client, api, scopes, nonce, version, lifetime, age, claims, header, " +
-				"key, algorithm",
-			(*api).mint,
-		},
-		{"POST", "/tokens/bad", "tokens that the API of a good one, given as above, has to refuse", (*api).badTokens},
-		{"GET", "/faults", "the script, and how often each fault has struck", (*api).faults},
-		{"GET", "/faults/unused", "the faults that have not struck as often as they say", (*api).unusedFaults},
-		{"POST", "/faults", "appends a fault or a list of them, as in a directory file", (*api).inject},
-		{"DELETE", "/faults", "empties the script and ends chaos", (*api).clearFaults},
-		{"PUT", "/chaos", "spoils a share of everything: share, seed, faults", (*api).chaos},
-		{
-			"POST",
-			"/keys/rotate",
-			"a planned key rollover, or with emergency true the withdrawal of the key that signs",
-			(*api).rotate,
-		},
-		{"GET", "/clock", "the time by the fake's clock", (*api).clock},
-		{"POST", "/clock", "advance (a duration), freeze (a time), unfreeze (true)", (*api).setClock},
-		{
-			"GET",
-			"/journal",
-			"the requests that were received; endpoint, client, grant, path, status and aadsts select",
-			(*api).journal,
-		},
-		{"GET", "/journal/transcript", "the same as text", (*api).transcript},
-		{
-			"POST",
-			"/journal/take",
-			"removes and returns the oldest request that is selected, and waits for it up to wait (a duration)",
-			(*api).take,
-		},
+		{"GET", "/fake", "returns addresses, time, tenants, apps and people", (*api).describe},
+		{"POST", "/tokens", "mints a token: kind, tenant, user, client, api, scopes, nonce, version, lifetime, " +
+			"age, claims, header, key, algorithm", (*api).mint},
+		{"POST", "/tokens/bad", "returns tokens that an API must refuse; the body describes a good token, " +
+			"like the body of /tokens", (*api).badTokens},
+		{"GET", "/faults", "lists the faults, and how often each was applied", (*api).faults},
+		{"GET", "/faults/unused", "lists the faults that were applied less often than their times", (*api).unusedFaults},
+		{"POST", "/faults", "adds a fault or a list of faults, with the keys of a directory file", (*api).inject},
+		{"DELETE", "/faults", "removes all faults and ends chaos", (*api).clearFaults},
+		{"PUT", "/chaos", "applies faults to a share of all requests: share, seed, faults", (*api).chaos},
+		{"POST", "/keys/rotate", "makes a planned key rollover; with emergency true, withdraws the signing key at once",
+			(*api).rotate},
+		{"GET", "/clock", "returns the time of the fake's clock", (*api).clock},
+		{"POST", "/clock", "sets the clock: advance (a duration), freeze (a time), unfreeze (true)", (*api).setClock},
+		{"GET", "/journal", "returns the last requests; select by endpoint, client, grant, path, status and aadsts",
+			(*api).journal},
+		{"GET", "/journal/transcript", "returns the last requests as text", (*api).transcript},
+		{"POST", "/journal/take", "removes and returns the oldest matching request; waits for one up to wait " +
+			"(a duration)", (*api).take},
 		{"DELETE", "/journal", "forgets all requests", (*api).clearJournal},
-		{
-			"POST",
-			"/sessions/revoke",
-			"ends the sessions and refresh tokens of a user (a name or an object ID)",
-			(*api).revoke,
-		},
-		{"GET", "/directory", "the directory, as a directory file has it", (*api).directory},
+		{"POST", "/sessions/revoke", "ends the sessions and refresh tokens of a user (a name or an object ID)",
+			(*api).revoke},
+		{"GET", "/directory", "returns the directory, in the format of a directory file", (*api).directory},
 		{"PUT", "/directory", "replaces the directory", (*api).setDirectory},
-		{"POST", "/reset", "forgets everything but the directory", (*api).reset},
+		{"POST", "/reset", "resets everything except the directory", (*api).reset},
 	}
 }
 
-// Handler serves the API for one fake. Answers are JSON; an error is an object with the member
-// error, and status 400 where the request is wrong, which then has changed nothing.
+// Handler serves the API of one fake. Answers are JSON. An error is an object with the member error.
+// Status 400 means that the request has a mistake and changed nothing.
 func Handler(fake *fakeentra.Fake) http.Handler {
 	a := &api{fake}
 	mux := http.NewServeMux()
 	for _, endpoint := range Endpoints() {
 		mux.HandleFunc(endpoint.Method+" "+endpoint.Path, func(w http.ResponseWriter, r *http.Request) {
-			answer(
-				w,
-				r,
-				a,
-				endpoint,
-			)
+			a.answer(w, r, endpoint)
 		})
 	}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, Endpoints()) })
 	mux.HandleFunc("/", missing)
-	return guarded(mux)
+	return refusePages(mux)
 }
 
-// missing answers what is no endpoint.
+// missing answers requests that match no endpoint.
 func missing(w http.ResponseWriter, r *http.Request) {
 	var methods []string
 	for _, endpoint := range Endpoints() {
@@ -105,27 +80,24 @@ func missing(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(methods) == 0 {
-		fail(w, http.StatusNotFound, fmt.Errorf("no endpoint %q; GET / lists them", r.URL.Path))
+		fail(w, http.StatusNotFound, fmt.Errorf("unknown endpoint %q; GET / lists all endpoints", r.URL.Path))
 		return
 	}
 	w.Header().Set("Allow", strings.Join(methods, ", "))
-	fail(
-		w,
-		http.StatusMethodNotAllowed,
-		fmt.Errorf("%s: want %s, got %s", r.URL.Path, strings.Join(methods, " or "), r.Method),
-	)
+	fail(w, http.StatusMethodNotAllowed,
+		fmt.Errorf("%s: want %s, got %s", r.URL.Path, strings.Join(methods, " or "), r.Method))
 }
 
-// api has a method for each endpoint.
+// An api has a method for each endpoint.
 type api struct{ fake *fakeentra.Fake }
 
-// text is an answer that is not JSON.
+// A text is an answer that is not JSON.
 type text string
 
-// errNotFound is what was asked for and is not there.
-var errNotFound = errors.New("no such request was received")
+// errNotFound is the error of take without a matching request.
+var errNotFound = errors.New("no matching request was received")
 
-func answer(w http.ResponseWriter, r *http.Request, a *api, endpoint Endpoint) {
+func (a *api) answer(w http.ResponseWriter, r *http.Request, endpoint Endpoint) {
 	result, err := endpoint.handle(a, r)
 	plain, isText := result.(text)
 	switch {
@@ -144,24 +116,21 @@ func answer(w http.ResponseWriter, r *http.Request, a *api, endpoint Endpoint) {
 	}
 }
 
-// guarded refuses what a web page could send.
-func guarded(next http.Handler) http.Handler {
+// refusePages refuses requests that a web page could send.
+func refusePages(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); {
-		case !loopback(r.Host):
-			fail(
-				w,
-				http.StatusMisdirectedRequest,
-				fmt.Errorf("want localhost or a loopback address as Host, got %q", r.Host),
-			)
+		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		isJSON := err == nil && kind == "application/json"
+		hasBody := r.Method == http.MethodPost || r.Method == http.MethodPut
+		switch {
+		case !isLoopback(r.Host):
+			fail(w, http.StatusMisdirectedRequest,
+				fmt.Errorf("want localhost or a loopback address as Host, got %q", r.Host))
 		case r.Header.Get("Origin") != "" || fromPage(r.Header.Get("Sec-Fetch-Site")):
-			fail(w, http.StatusForbidden, errors.New("the admin API does not answer web pages"))
-		case (r.Method == http.MethodPost || r.Method == http.MethodPut) && (err != nil || kind != "application/json"):
-			fail(
-				w,
-				http.StatusUnsupportedMediaType,
-				fmt.Errorf("want Content-Type: application/json, got %q", r.Header.Get("Content-Type")),
-			)
+			fail(w, http.StatusForbidden, errors.New("the admin API refuses requests from web pages"))
+		case hasBody && !isJSON:
+			fail(w, http.StatusUnsupportedMediaType,
+				fmt.Errorf("want Content-Type: application/json, got %q", r.Header.Get("Content-Type")))
 		default:
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 			next.ServeHTTP(w, r)
@@ -169,11 +138,11 @@ func guarded(next http.Handler) http.Handler {
 	})
 }
 
-// fromPage reports whether a browser says that a page has sent a request. A person who types the
-// address sends none.
+// fromPage reports whether Sec-Fetch-Site says that a page sent the request. It is none if a person
+// typed the address.
 func fromPage(site string) bool { return site != "" && site != "none" }
 
-func loopback(host string) bool {
+func isLoopback(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
@@ -184,7 +153,7 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// read reads a JSON body. No body is an empty object.
+// read reads a JSON body. An empty body counts as an empty object.
 func read(r *http.Request, into any) error {
 	decoder := json.NewDecoder(r.Body)
 	decoder.DisallowUnknownFields()
@@ -192,7 +161,7 @@ func read(r *http.Request, into any) error {
 		return fmt.Errorf("the body: %w", err)
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return errors.New("the body: want one JSON value")
+		return errors.New("the body: want one JSON value, got more")
 	}
 	return nil
 }

@@ -149,7 +149,7 @@ func TestFaultsAndChaos(t *testing.T) {
 	assert.Len(t, c.ok(t, "GET", "/faults", ""), 2)
 	unused := c.ok(t, "GET", "/faults/unused", "").([]any)
 	require.Len(t, unused, 1)
-	assert.EqualValues(t, 0, unused[0].(map[string]any)["struck"])
+	assert.EqualValues(t, 0, unused[0].(map[string]any)["applied"])
 	c.ok(t, "DELETE", "/faults", "")
 	assert.Empty(t, c.ok(t, "GET", "/faults", ""))
 	c.ok(t, "PUT", "/chaos", `{"share": 1, "faults": [{"status": 503}]}`)
@@ -261,13 +261,13 @@ func TestMistakes(t *testing.T) {
 		{"POST", "/clock", `{"freeze": "9999-12-31T23:59:59Z"}`, "between the years 1970 and 2200"},
 		{"POST", "/clock", `{"advance": "-2000000h"}`, "between the years 1970 and 2200"},
 		{"POST", "/clock", `{"advance": "1h"} ]`, "want one JSON value"},
-		{"GET", "/journal?endpint=token", "", `no parameter \"endpint\"`},
-		{"GET", "/journal?endpoint=tokens", "", `no endpoint \"tokens\"`},
+		{"GET", "/journal?endpint=token", "", `unknown parameter \"endpint\"`},
+		{"GET", "/journal?endpoint=tokens", "", `unknown endpoint \"tokens\"`},
 		{"GET", "/journal?status=x", "", "want a number"},
 		{"POST", "/journal/take", `{"wait": "1h"}`, "want at most 10m0s"},
 		{"POST", "/sessions/revoke", `{"user": "nobody"}`, "no user nobody"},
 		{"PUT", "/directory", `{"tenants": []}`, "want at least one tenant"},
-		{"PUT", "/directory", `{"tenants": [{"name": "x"}]}`, `no key \"name\" here`},
+		{"PUT", "/directory", `{"tenants": [{"name": "x"}]}`, `unknown key \"name\"`},
 	} {
 		got := c.send(t, one.method, one.path, one.body)
 		assert.Equal(t, http.StatusBadRequest, got.Code, one.path+one.body)
@@ -279,7 +279,7 @@ func TestMistakes(t *testing.T) {
 	assert.JSONEq(t, `{"error": "/reset: want POST, got GET"}`, method.Body.String())
 	path := c.send(t, "POST", "/token", "{}")
 	assert.Equal(t, http.StatusNotFound, path.Code)
-	assert.JSONEq(t, `{"error": "no endpoint \"/token\"; GET / lists them"}`, path.Body.String())
+	assert.JSONEq(t, `{"error": "unknown endpoint \"/token\"; GET / lists all endpoints"}`, path.Body.String())
 	large := c.send(t, "POST", "/faults", `{"body": "`+strings.Repeat("x", 5<<20)+`"}`)
 	assert.Equal(t, http.StatusBadRequest, large.Code)
 }

@@ -1,9 +1,8 @@
-// Package admin is the control of a fake Entra ID over HTTP, so that a test in any language can do
-// what a test in Go does with the methods of [mcpentra/fakeentra.Fake]: mint tokens, inject faults,
-// roll keys, set the clock, read the journal, change the directory, begin anew.
+// Package admin is the HTTP API that controls a fake Entra ID. Tests in any language can do what a
+// test in Go does with the methods of [mcpentra/fakeentra.Fake]: mint tokens, inject faults, roll
+// keys, set the clock, read the journal, change the directory and reset.
 //
-// Whoever reaches it is in control, so it belongs on a loopback address of its own, which is what
-// the program gives it. [Handler] refuses what a web page in somebody's browser could send: names
-// that are not loopback in Host (DNS rebinding), requests with an Origin, and bodies that are not
-// declared as application/json.
+// Any program that reaches the API controls the fake, so serve it on its own loopback address, as the
+// program fakeentra does. [Handler] refuses requests that a web page could send: a Host that is not
+// loopback (DNS rebinding), an Origin, and a body without the content type application/json.
 package admin

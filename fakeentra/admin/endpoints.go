@@ -17,14 +17,17 @@ import (
 	"mcpentra/fakeentra/journal"
 )
 
-// maxWait bounds how long a request for the journal waits.
+// maxWait bounds the time that a request for the journal waits.
 const maxWait = 10 * time.Minute
 
-// Where the clock can be set to: times that tokens and JSON can hold, and whose distance from now a
-// duration can.
-const minYear, maxYear = 1970, 2200
+// The bounds of the clock. Tokens and JSON can hold times between them, and a duration can hold their
+// distance from now.
+const (
+	minYear = 1970
+	maxYear = 2200
+)
 
-// describe says what a client has to be configured with.
+// describe returns the settings that a client needs.
 func (a *api) describe(*http.Request) (any, error) {
 	type party struct {
 		ID   string `json:"id"`
@@ -43,18 +46,18 @@ func (a *api) describe(*http.Request) (any, error) {
 		Now       time.Time `json:"now"`
 		Tenants   []tenant  `json:"tenants"`
 	}{Authority: a.fake.Authority(), Graph: a.fake.GraphURL(), Now: a.fake.Now()}
-	for _, one := range a.fake.Directory().Tenants {
+	for _, registered := range a.fake.Directory().Tenants {
 		shown := tenant{
-			ID:      one.ID,
-			Issuer:  a.fake.Issuer(one.ID),
-			Domains: append([]string{}, one.Domains...),
+			ID:      registered.ID,
+			Issuer:  a.fake.Issuer(registered.ID),
+			Domains: append([]string{}, registered.Domains...),
 			Apps:    []party{},
 			Users:   []party{},
 		}
-		for _, app := range one.Apps {
+		for _, app := range registered.Apps {
 			shown.Apps = append(shown.Apps, party{app.ID, app.DisplayName})
 		}
-		for _, user := range one.Users {
+		for _, user := range registered.Users {
 			shown.Users = append(shown.Users, party{user.ID, user.UserPrincipalName})
 		}
 		answer.Tenants = append(answer.Tenants, shown)
@@ -62,7 +65,7 @@ func (a *api) describe(*http.Request) (any, error) {
 	return answer, nil
 }
 
-// tokenRequest is a fakeentra.Token as JSON has it.
+// A tokenRequest is the JSON form of a fakeentra.Token.
 type tokenRequest struct {
 	Kind      fakeentra.Kind `json:"kind"`
 	Tenant    string         `json:"tenant"`
@@ -99,10 +102,11 @@ func readToken(r *http.Request) (fakeentra.Token, error) {
 		Key:       want.Key,
 		Algorithm: want.Algorithm,
 	}
-	var err error
-	if token.Lifetime, err = duration("lifetime", want.Lifetime); err != nil {
+	lifetime, err := duration("lifetime", want.Lifetime)
+	if err != nil {
 		return token, err
 	}
+	token.Lifetime = lifetime
 	token.Age, err = duration("age", want.Age)
 	return token, err
 }
@@ -142,7 +146,7 @@ func (a *api) faults(*http.Request) (any, error) { return a.fake.Script().All(),
 
 func (a *api) unusedFaults(*http.Request) (any, error) { return a.fake.Script().Unused(), nil }
 
-// inject takes a fault, or a list.
+// inject adds a fault, or a list of faults.
 func (a *api) inject(r *http.Request) (any, error) {
 	var raw json.RawMessage
 	if err := read(r, &raw); err != nil {
@@ -216,12 +220,8 @@ func (a *api) setClock(r *http.Request) (any, error) {
 	case !want.Unfreeze && want.Freeze.IsZero() && by == 0:
 		return nil, errors.New("want advance, freeze or unfreeze")
 	case target.Year() < minYear || target.Year() > maxYear:
-		return nil, fmt.Errorf(
-			"want a time between the years %d and %d, got %s",
-			minYear,
-			maxYear,
-			target.UTC().Format("2006-01-02"),
-		)
+		return nil, fmt.Errorf("want a time between the years %d and %d, got %s",
+			minYear, maxYear, target.UTC().Format("2006-01-02"))
 	case want.Unfreeze:
 		a.fake.Unfreeze()
 	case !want.Freeze.IsZero():
@@ -231,17 +231,15 @@ func (a *api) setClock(r *http.Request) (any, error) {
 	return a.clock(r)
 }
 
-// filter reads what selects requests from the query.
+// filter reads the filter of a journal request from its query.
 func filter(r *http.Request) (journal.Filter, error) {
 	query := r.URL.Query()
 	for name := range query {
 		switch name {
 		case "endpoint", "client", "grant", "path", "status", "aadsts":
 		default:
-			return journal.Filter{}, fmt.Errorf(
-				"no parameter %q; want endpoint, client, grant, path, status or aadsts",
-				name,
-			)
+			return journal.Filter{}, fmt.Errorf("unknown parameter %q; want endpoint, client, grant, path, status or aadsts",
+				name)
 		}
 	}
 	found := journal.Filter{
@@ -259,12 +257,12 @@ func filter(r *http.Request) (journal.Filter, error) {
 			*into = n
 		}
 	}
-	return found, known(found.Endpoint)
+	return found, checkEndpoint(found.Endpoint)
 }
 
-func known(name endpoint.Name) error {
+func checkEndpoint(name endpoint.Name) error {
 	if name != "" && !name.Known() {
-		return fmt.Errorf("no endpoint %q; want one of %v", name, endpoint.All())
+		return fmt.Errorf("unknown endpoint %q; want one of %v", name, endpoint.All())
 	}
 	return nil
 }
@@ -302,7 +300,7 @@ func (a *api) take(r *http.Request) (any, error) {
 		err = fmt.Errorf("wait: want at most %v, got %v", maxWait, wait)
 	}
 	if err == nil {
-		err = known(want.Endpoint)
+		err = checkEndpoint(want.Endpoint)
 	}
 	if err != nil {
 		return nil, err

@@ -9,23 +9,23 @@ import (
 	"strings"
 )
 
-// Check says what is wrong with a directory: what Entra would not let anybody register.
+// Check returns the mistakes in a directory. They are those that Entra ID refuses in a registration.
 func (d *Directory) Check() error {
 	var wrong []error
-	for _, one := range d.problems() {
-		wrong = append(wrong, one.err)
+	for _, problem := range d.problems() {
+		wrong = append(wrong, problem.err)
 	}
 	return errors.Join(wrong...)
 }
 
-// A problem is something wrong, and where: a path such as tenants[0].apps[1].web[0].
+// A problem is a mistake and its path, such as tenants[0].apps[1].web[0].
 type problem struct {
 	path string
 	err  error
 }
 
 func (d *Directory) problems() []problem {
-	c := &checking{names: map[string]bool{}}
+	c := &checker{names: map[string]bool{}}
 	if len(d.Tenants) == 0 {
 		c.add("tenants", "directory: want at least one tenant")
 	}
@@ -35,31 +35,33 @@ func (d *Directory) problems() []problem {
 	return c.wrong
 }
 
-type checking struct {
-	names map[string]bool // of tenants
-	ids   map[string]bool // of one tenant's apps, users and groups
+// A checker collects the problems of a directory.
+type checker struct {
+	names map[string]bool // IDs and domains of the tenants
+	ids   map[string]bool // IDs of one tenant's apps, users and groups
 	wrong []problem
 }
 
-func (c *checking) add(path, format string, args ...any) {
+func (c *checker) add(path, format string, args ...any) {
 	c.wrong = append(c.wrong, problem{path, fmt.Errorf(format, args...)})
 }
 
-// id takes a GUID that has to be the only one of its tenant.
-func (c *checking) id(path, kind, name, id string) {
+// id checks that an ID is a GUID, and unique in its tenant.
+func (c *checker) id(path, kind, name, id string) {
 	if !IsGUID(id) || c.ids[strings.ToLower(id)] {
-		c.add(path+".id", "directory: %s %q: want a GUID of its own as ID, got %q", kind, name, id)
+		c.add(path+".id", "directory: %s %q: want a unique GUID as ID, got %q", kind, name, id)
 	}
 	c.ids[strings.ToLower(id)] = true
 }
 
-func (c *checking) tenant(path string, tenant *Tenant) {
+func (c *checker) tenant(path string, tenant *Tenant) {
 	if !IsGUID(tenant.ID) {
 		c.add(path+".id", "directory: tenant %q: want a GUID as ID", tenant.ID)
 	}
 	for i, name := range append([]string{tenant.ID}, tenant.Domains...) {
-		if name = strings.ToLower(name); c.names[name] {
-			c.add(fmt.Sprintf("%s.domains[%d]", path, i-1), "directory: tenant %q: %s is taken", tenant.ID, name)
+		name = strings.ToLower(name)
+		if c.names[name] {
+			c.add(fmt.Sprintf("%s.domains[%d]", path, i-1), "directory: tenant %q: %s is already in use", tenant.ID, name)
 		}
 		c.names[name] = true
 	}
@@ -67,135 +69,140 @@ func (c *checking) tenant(path string, tenant *Tenant) {
 	for i := range tenant.Apps {
 		c.app(fmt.Sprintf("%s.apps[%d]", path, i), tenant, &tenant.Apps[i])
 	}
-	for i, user := range tenant.Users {
-		path := fmt.Sprintf("%s.users[%d]", path, i)
-		c.id(path, "user", user.UserPrincipalName, user.ID)
-		if !strings.Contains(user.UserPrincipalName, "@") {
-			c.add(
-				path+".userPrincipalName",
-				"directory: user %q: want a user principal name like name@domain",
-				user.UserPrincipalName,
-			)
-		}
-		if user.HomeTenant != "" && !IsGUID(user.HomeTenant) {
-			c.add(
-				path+".homeTenant",
-				"directory: user %q: want the ID of the home tenant, got %q",
-				user.UserPrincipalName,
-				user.HomeTenant,
-			)
-		}
+	for i := range tenant.Users {
+		c.user(fmt.Sprintf("%s.users[%d]", path, i), &tenant.Users[i])
 	}
-	for i, group := range tenant.Groups {
-		path := fmt.Sprintf("%s.groups[%d]", path, i)
-		c.id(path, "group", group.DisplayName, group.ID)
-		for j, member := range group.Members {
-			if !slices.ContainsFunc(tenant.Users, func(u User) bool { return strings.EqualFold(u.ID, member) }) {
-				c.add(
-					fmt.Sprintf("%s.members[%d]", path, j),
-					"directory: group %q: no user with the object ID %q",
-					group.DisplayName,
-					member,
-				)
-			}
-		}
+	for i := range tenant.Groups {
+		c.group(fmt.Sprintf("%s.groups[%d]", path, i), tenant, &tenant.Groups[i])
 	}
 	for i, policy := range tenant.Policies {
 		if !slices.Contains([]Requirement{RequireMFA, RequireCompliantDevice, RequireNothingWorks}, policy.Require) {
-			c.add(
-				fmt.Sprintf("%s.policies[%d].require", path, i),
+			c.add(fmt.Sprintf("%s.policies[%d].require", path, i),
 				"directory: policy %q: want mfa, compliant device or block as requirement, got %q",
-				policy.Name,
-				policy.Require,
-			)
+				policy.Name, policy.Require)
 		}
 	}
 }
 
-func (c *checking) app(path string, tenant *Tenant, app *App) {
+func (c *checker) user(path string, user *User) {
+	c.id(path, "user", user.UserPrincipalName, user.ID)
+	if !strings.Contains(user.UserPrincipalName, "@") {
+		c.add(path+".userPrincipalName", "directory: user %q: want a user principal name like name@domain",
+			user.UserPrincipalName)
+	}
+	if user.HomeTenant != "" && !IsGUID(user.HomeTenant) {
+		c.add(path+".homeTenant", "directory: user %q: want the ID of the home tenant, got %q",
+			user.UserPrincipalName, user.HomeTenant)
+	}
+}
+
+func (c *checker) group(path string, tenant *Tenant, group *Group) {
+	c.id(path, "group", group.DisplayName, group.ID)
+	for i, member := range group.Members {
+		if !slices.ContainsFunc(tenant.Users, func(u User) bool { return strings.EqualFold(u.ID, member) }) {
+			c.add(fmt.Sprintf("%s.members[%d]", path, i), "directory: group %q: no user has the name or object ID %q",
+				group.DisplayName, member)
+		}
+	}
+}
+
+func (c *checker) app(path string, tenant *Tenant, app *App) {
 	c.id(path, "app", app.DisplayName, app.ID)
-	wrong := func(where, format string, args ...any) {
-		c.add(path+"."+where, "directory: app %q: "+format, append([]any{app.DisplayName}, args...)...)
-	}
-	if app.ObjectID != "" && !IsGUID(app.ObjectID) {
-		wrong("objectId", "want a GUID as object ID, got %q", app.ObjectID)
-	}
-	for i, uri := range app.IdentifierURIs {
-		if err := checkIdentifier(uri, tenant, app); err != nil {
-			wrong(fmt.Sprintf("identifierUris[%d]", i), "identifier URI %q %w", uri, err)
-		}
-	}
-	if n := len(app.RedirectURIs()); n > maxRedirectURIs {
-		wrong("web", "want at most %d redirect URIs, got %d", maxRedirectURIs, n)
-	}
-	for _, platform := range []struct {
-		name string
-		uris []string
-	}{{"web", app.Web}, {"spa", app.SPA}, {"publicClient", app.PublicClient}} {
-		for i, uri := range platform.uris {
-			if err := checkRedirect(uri); err != nil {
-				wrong(fmt.Sprintf("%s[%d]", platform.name, i), "redirect URI %q %w", uri, err)
-			}
-		}
-	}
-	if app.LogoutURL != "" {
-		if parsed, err := url.Parse(app.LogoutURL); err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" {
-			wrong("logoutUrl", "logout URL %q is not an http or https URL", app.LogoutURL)
-		}
-	}
-	if app.TokenVersion < 0 || app.TokenVersion > 2 {
-		wrong("tokenVersion", "want 1 or 2 as token version, got %d", app.TokenVersion)
-	}
-	if app.PersonalAccounts && app.TokenVersion != 2 {
-		wrong("tokenVersion", "want 2 as token version of an app for personal accounts, got %d", app.TokenVersion)
-	}
-	if !slices.Contains([]string{
-		"",
-		"SecurityGroup",
-		"ApplicationGroup",
-		"DirectoryRole",
-		"All",
-	}, app.GroupMembershipClaims) {
-		wrong(
-			"groupMembershipClaims",
-			"want SecurityGroup, ApplicationGroup, DirectoryRole or All as group membership claims, got %q",
-			app.GroupMembershipClaims,
-		)
-	}
-	for _, claim := range append(slices.Clone(app.OptionalClaims.AccessToken), app.OptionalClaims.IDToken...) {
-		if !slices.Contains(knownOptionalClaims, claim) {
-			wrong("optionalClaims", "optional claim %q is none of %s", claim, strings.Join(knownOptionalClaims, ", "))
-		}
-	}
-	if _, err := app.ParsedCertificates(); err != nil {
-		wrong("certificates", "certificate: %w", err)
-	}
-	for i, one := range app.FederatedCredentials {
-		if one.Issuer == "" || one.Subject == "" {
-			wrong(fmt.Sprintf("federatedCredentials[%d]", i), "a federated credential needs an issuer and a subject")
-		}
-	}
-	for i, one := range app.Assignments {
-		where := fmt.Sprintf("assignments[%d]", i)
-		if !IsGUID(one.Principal) {
-			wrong(where+".principal", "assignment: want the object ID of a user, group or app, got %q", one.Principal)
-		}
-		if one.Role != "" && !slices.ContainsFunc(app.Roles, func(role Role) bool { return role.Value == one.Role }) {
-			wrong(where+".role", "assignment: the app has no role %q", one.Role)
-		}
+	a := appChecker{checker: c, path: path, app: app}
+	a.values()
+	a.uris(tenant)
+	a.claims()
+	a.credentials()
+	a.assignments()
+}
+
+// An appChecker collects the problems of an app.
+type appChecker struct {
+	*checker
+	path string
+	app  *App
+}
+
+// refuse adds a problem of a key if it is wrong.
+func (a *appChecker) refuse(isWrong bool, key, format string, args ...any) {
+	if isWrong {
+		a.add(a.path+"."+key, "directory: app %q: "+format, append([]any{a.app.DisplayName}, args...)...)
 	}
 }
 
-// checkIdentifier says why Entra ID would not take an identifier URI: one of api or https belongs
-// to its tenant by the tenant's ID, the app's, or the name of a verified domain (Microsoft's page
-// "Restrictions on identifier URIs"). A host on loopback stands for such a name here.
+func (a *appChecker) values() {
+	app := a.app
+	version := app.TokenVersion
+	a.refuse(app.ObjectID != "" && !IsGUID(app.ObjectID), "objectId", "want a GUID as object ID, got %q", app.ObjectID)
+	a.refuse(version < 0 || version > 2, "tokenVersion", "want 1 or 2 as token version, got %d", version)
+	a.refuse(app.PersonalAccounts && version != 2, "tokenVersion",
+		"want 2 as token version of an app for personal accounts, got %d", version)
+}
+
+func (a *appChecker) uris(tenant *Tenant) {
+	for i, uri := range a.app.IdentifierURIs {
+		err := checkIdentifier(uri, tenant, a.app)
+		a.refuse(err != nil, fmt.Sprintf("identifierUris[%d]", i), "identifier URI %q %w", uri, err)
+	}
+	number := len(a.app.RedirectURIs())
+	a.refuse(number > maxRedirectURIs, "web", "want at most %d redirect URIs, got %d", maxRedirectURIs, number)
+	for _, platform := range []struct {
+		key  string
+		uris []string
+	}{{"web", a.app.Web}, {"spa", a.app.SPA}, {"publicClient", a.app.PublicClient}} {
+		for i, uri := range platform.uris {
+			err := checkRedirect(uri)
+			a.refuse(err != nil, fmt.Sprintf("%s[%d]", platform.key, i), "redirect URI %q %w", uri, err)
+		}
+	}
+	if a.app.LogoutURL != "" {
+		parsed, err := url.Parse(a.app.LogoutURL)
+		isWeb := err == nil && (parsed.Scheme == "https" || parsed.Scheme == "http")
+		a.refuse(!isWeb, "logoutUrl", "want an http or https URL as logout URL, got %q", a.app.LogoutURL)
+	}
+}
+
+func (a *appChecker) claims() {
+	groups := a.app.GroupMembershipClaims
+	known := []string{"", "SecurityGroup", "ApplicationGroup", "DirectoryRole", "All"}
+	a.refuse(!slices.Contains(known, groups), "groupMembershipClaims",
+		"want SecurityGroup, ApplicationGroup, DirectoryRole or All as group membership claims, got %q", groups)
+	for _, claim := range slices.Concat(a.app.OptionalClaims.AccessToken, a.app.OptionalClaims.IDToken) {
+		a.refuse(!slices.Contains(knownOptionalClaims, claim), "optionalClaims",
+			"unknown optional claim %q; want one of %s", claim, strings.Join(knownOptionalClaims, ", "))
+	}
+}
+
+func (a *appChecker) credentials() {
+	_, err := a.app.ParsedCertificates()
+	a.refuse(err != nil, "certificates", "certificate: %w", err)
+	for i, credential := range a.app.FederatedCredentials {
+		a.refuse(credential.Issuer == "" || credential.Subject == "", fmt.Sprintf("federatedCredentials[%d]", i),
+			"a federated credential needs an issuer and a subject")
+	}
+}
+
+func (a *appChecker) assignments() {
+	for i, assignment := range a.app.Assignments {
+		key := fmt.Sprintf("assignments[%d]", i)
+		a.refuse(!IsGUID(assignment.Principal), key+".principal",
+			"assignment: want the name or object ID of a user, group or app, got %q", assignment.Principal)
+		isDefined := func(role Role) bool { return role.Value == assignment.Role }
+		a.refuse(assignment.Role != "" && !slices.ContainsFunc(a.app.Roles, isDefined), key+".role",
+			"assignment: the app has no role %q", assignment.Role)
+	}
+}
+
+// checkIdentifier returns the reason why Entra ID refuses an identifier URI. A URI with the scheme
+// api or https must contain the tenant's ID, the app's ID or a verified domain (Microsoft's page
+// "Restrictions on identifier URIs"). This fake also accepts a loopback host.
 func checkIdentifier(uri string, tenant *Tenant, app *App) error {
 	if strings.HasSuffix(uri, "/") {
-		return errors.New("may not end in a slash")
+		return errors.New("must not end in a slash")
 	}
 	parsed, err := url.Parse(uri)
 	if err != nil || parsed.Scheme == "" {
-		return errors.New("is not an absolute URI")
+		return errors.New("must be an absolute URI")
 	}
 	if !slices.Contains([]string{"api", "http", "https"}, parsed.Scheme) {
 		return nil
@@ -207,7 +214,8 @@ func checkIdentifier(uri string, tenant *Tenant, app *App) error {
 		}
 	}
 	for _, domain := range append([]string{"localhost"}, tenant.Domains...) {
-		if domain = strings.ToLower(domain); host == domain || strings.HasSuffix(host, "."+domain) {
+		domain = strings.ToLower(domain)
+		if host == domain || strings.HasSuffix(host, "."+domain) {
 			return nil
 		}
 	}
@@ -215,17 +223,18 @@ func checkIdentifier(uri string, tenant *Tenant, app *App) error {
 		return nil
 	}
 	return errors.New(
-		"has to name a domain of the tenant, or hold the ID of the tenant or the app (HostNameNotOnVerifiedDomain)",
+		"must name a domain of the tenant, or contain the ID of the tenant or the app (HostNameNotOnVerifiedDomain)",
 	)
 }
 
-// What Entra ID takes as redirect URIs (Microsoft's page "Redirect URI (reply URL) outline and
+// The limits of redirect URIs (Microsoft's page "Redirect URI (reply URL) outline and
 // restrictions").
 const (
 	maxRedirectURIs = 256
 	maxRedirectURI  = 256 // characters
 )
 
+// checkRedirect returns the reason why Entra ID refuses a redirect URI.
 func checkRedirect(uri string) error {
 	parsed, err := url.Parse(uri)
 	host := ""
@@ -234,20 +243,20 @@ func checkRedirect(uri string) error {
 	}
 	switch {
 	case err != nil, parsed.Scheme == "", parsed.Fragment != "":
-		return errors.New("is not an absolute URI without a fragment")
+		return errors.New("must be an absolute URI without a fragment")
 	case len(uri) > maxRedirectURI:
-		return fmt.Errorf("is longer than %d characters", maxRedirectURI)
+		return fmt.Errorf("must have at most %d characters", maxRedirectURI)
 	case strings.ContainsAny(uri, "!$'(),;"):
-		return errors.New("has one of the characters ! $ ' ( ) , ; in it")
+		return errors.New("must not contain any of the characters ! $ ' ( ) , ;")
 	case host == "::1":
-		return errors.New("names [::1], which Entra ID does not take")
+		return errors.New("must not use [::1]; Entra ID accepts localhost and 127.0.0.1")
 	case parsed.Scheme == "http" && host != "localhost" && host != "127.0.0.1":
-		return errors.New("is plain http for another host than localhost or 127.0.0.1")
+		return errors.New("must use https, unless its host is localhost or 127.0.0.1")
 	}
 	return nil
 }
 
-// IsGUID reports whether s is written as a GUID, xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx.
+// IsGUID reports whether s has the form of a GUID, xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx.
 func IsGUID(s string) bool {
 	if len(s) != 36 {
 		return false

@@ -1,7 +1,7 @@
 package directory
 
-// What the default directory holds. The IDs are made up and the same in every fake, so that they
-// can stand in a configuration file.
+// The contents of the default directory. The IDs are invented and the same in every fake, so a
+// configuration file can hold them.
 const (
 	DefaultTenantID     = "5a1e0001-0000-4000-8000-000000000001"
 	DefaultDomain       = "contoso.onmicrosoft.com"
@@ -13,9 +13,9 @@ const (
 	DefaultUser         = "AdeleV@contoso.onmicrosoft.com"
 )
 
-// Default is a whole directory: a tenant, the ordinary web app registration that an MCP server
-// signs people in with, an API with two scopes that serves its own clients, as in direct mode, and
-// two users. The first user is the usual test person.
+// Default returns a complete directory: a tenant, a web app registration with which an MCP server
+// signs people in, an API with two scopes, and two users. Clients of the API sign in as the API's own
+// application, as in the server's direct mode. The first user is the usual test person.
 func Default() Directory {
 	return Directory{Tenants: []Tenant{{
 		ID:          DefaultTenantID,

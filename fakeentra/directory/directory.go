@@ -1,15 +1,18 @@
 package directory
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // GraphAppID is the application ID of Microsoft Graph, the same in every tenant.
 const GraphAppID = "00000003-0000-0000-c000-000000000000"
 
-// ConsumersTenantID is the tenant of personal Microsoft accounts. A directory may hold it, and
-// consumers then names it.
+// ConsumersTenantID is the tenant of personal Microsoft accounts. Its name in paths is consumers. A
+// directory may have it.
 const ConsumersTenantID = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
-// A Directory is all that a fake knows at its start.
+// A Directory is the data that a fake starts with.
 type Directory struct {
 	Tenants []Tenant `yaml:"tenants"`
 }
@@ -19,17 +22,16 @@ type Tenant struct {
 	ID          string   `yaml:"id"` // GUID
 	DisplayName string   `yaml:"displayName"`
 	Domains     []string `yaml:"domains"` // verified domains; the first is the primary one
-	Region      string   `yaml:"region"`  // tenant_region_scope of its discovery document, such as "EU"; empty means "WW"
+	Region      string   `yaml:"region"`  // tenant_region_scope in discovery, such as "EU"; empty means "WW"
 	Apps        []App    `yaml:"apps"`
 	Users       []User   `yaml:"users"`
 	Groups      []Group  `yaml:"groups"`
 	Policies    []Policy `yaml:"policies"`
-	// NoUserConsent is the setting that leaves consent to administrators: everybody else meets
-	// AADSTS90094.
+	// NoUserConsent allows only administrators to consent. Other people get AADSTS90094.
 	NoUserConsent bool `yaml:"noUserConsent"`
 }
 
-// Tenant finds a tenant by its ID or one of its domains, without regard to case.
+// Tenant finds a tenant by its ID or one of its domains. It ignores case.
 func (d *Directory) Tenant(name string) *Tenant {
 	for i := range d.Tenants {
 		tenant := &d.Tenants[i]
@@ -57,19 +59,26 @@ func (d *Directory) HomeOf(app *App) *Tenant {
 	return nil
 }
 
-// App finds an app that a tenant's people can use: one of the tenant's own, a multi-tenant one of
-// another tenant, or for people with personal accounts one that lets them in.
+// App finds an app that a tenant's people can use: an app of the tenant, or an app of another tenant
+// that accepts their kind of account.
 func (d *Directory) App(tenant *Tenant, id string) *App {
 	if app := tenant.App(id); app != nil {
 		return app
 	}
 	for i := range d.Tenants {
-		app := d.Tenants[i].App(id)
-		if app != nil && (tenant.Personal() && app.PersonalAccounts || !tenant.Personal() && app.MultiTenant) {
+		if app := d.Tenants[i].App(id); app != nil && app.accepts(tenant) {
 			return app
 		}
 	}
 	return nil
+}
+
+// accepts reports whether an app accepts the accounts of another tenant.
+func (a *App) accepts(tenant *Tenant) bool {
+	if tenant.Personal() {
+		return a.PersonalAccounts
+	}
+	return a.MultiTenant
 }
 
 // Personal reports whether this is the tenant of personal Microsoft accounts.
@@ -85,8 +94,7 @@ func (t *Tenant) App(id string) *App {
 	return nil
 }
 
-// Resource finds the app that a scope's left side or a resource parameter names: an identifier URI,
-// character by character, or an application ID.
+// Resource finds an app by an identifier URI, character by character, or by its application ID.
 func (t *Tenant) Resource(identifier string) *App {
 	for i := range t.Apps {
 		app := &t.Apps[i]
@@ -112,7 +120,7 @@ func (t *Tenant) User(name string) *User {
 	return nil
 }
 
-// GroupsOf are the groups that a user is a member of.
+// GroupsOf returns the groups of a user.
 func (t *Tenant) GroupsOf(userID string) []*Group {
 	var found []*Group
 	for i := range t.Groups {
@@ -126,47 +134,43 @@ func (t *Tenant) GroupsOf(userID string) []*Group {
 	return found
 }
 
-// A Policy is a Conditional Access policy: what has to be true before certain people get a token
-// for certain apps.
+// A Policy is a Conditional Access policy: a condition for tokens of some users for some apps.
 type Policy struct {
 	Name string `yaml:"name"`
-	// Users are object IDs of users or groups; empty means everybody.
+	// Users are object IDs of users or groups. Empty means all users.
 	Users []string `yaml:"users"`
-	// Apps are application IDs of resources; empty means all.
+	// Apps are application IDs of resources. Empty means all.
 	Apps    []string    `yaml:"apps"`
 	Require Requirement `yaml:"require"`
 }
 
-// A Requirement is what a policy asks for.
+// A Requirement is the condition of a policy.
 type Requirement string
 
-// The requirements, and what a program hears that does not meet them.
+// The requirements, and the error if one is not met.
 const (
-	RequireMFA             Requirement = "mfa"              // AADSTS50076; a person at the page confirms and goes on
+	RequireMFA             Requirement = "mfa"              // AADSTS50076; a person can confirm on a page
 	RequireCompliantDevice Requirement = "compliant device" // AADSTS53000
 	RequireNothingWorks    Requirement = "block"            // AADSTS53003
 )
 
-// Applies reports whether a policy is about a user and a resource.
+// Applies reports whether a policy covers a user and a resource.
 func (p *Policy) Applies(tenant *Tenant, user *User, resourceID string) bool {
-	named := func(list []string, id string) bool {
-		for _, one := range list {
-			if strings.EqualFold(one, id) {
-				return true
-			}
-		}
+	if len(p.Apps) > 0 && !contains(p.Apps, resourceID) {
 		return false
 	}
-	if len(p.Apps) > 0 && !named(p.Apps, resourceID) {
-		return false
-	}
-	if len(p.Users) == 0 || named(p.Users, user.ID) {
+	if len(p.Users) == 0 || contains(p.Users, user.ID) {
 		return true
 	}
 	for _, group := range tenant.GroupsOf(user.ID) {
-		if named(p.Users, group.ID) {
+		if contains(p.Users, group.ID) {
 			return true
 		}
 	}
 	return false
+}
+
+// contains reports whether a list has an ID. It ignores case.
+func contains(ids []string, id string) bool {
+	return slices.ContainsFunc(ids, func(other string) bool { return strings.EqualFold(other, id) })
 }

@@ -1,6 +1,7 @@
-// Package directory holds what a fake Entra ID knows: tenants, app registrations, users and what
-// they have consented to.
+// Package directory holds the directory of a fake Entra ID: tenants, app registrations, users,
+// groups and policies.
 //
-// A [Directory] is data that does not change while a fake runs; what people do (sign-ins, consent,
-// codes) is the fake's own state. [Default] is the whole directory of a fake that was told nothing.
+// A [Directory] is data that does not change while a fake runs. The fake keeps sign-ins, consent and
+// codes elsewhere. [Default] is the directory of a fake without a configuration. [Parse] reads a
+// directory file.
 package directory

@@ -20,7 +20,7 @@ func Example() {
 	fmt.Println(d.Check())
 	// Output:
 	// <nil> Megan Bowen
-	// directory: user "MeganB@contoso.onmicrosoft.com": want a GUID of its own as ID, got "three"
+	// directory: user "MeganB@contoso.onmicrosoft.com": want a unique GUID as ID, got "three"
 }
 
 // A directory file that says little: IDs are made from the names.
@@ -45,5 +45,5 @@ tenants:
 	fmt.Println(err)
 	// Output:
 	// d04dbc00-6b59-5d85-91e9-11536d68a5ae Pat
-	// directory.yaml:2: no key "domain" here; perhaps "domains"
+	// directory.yaml:2: unknown key "domain"; perhaps "domains"
 }

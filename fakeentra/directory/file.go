@@ -14,30 +14,31 @@ import (
 	"mcpentra/fakeentra/fault"
 )
 
-// A File is what a directory file holds.
+// A File is the contents of a directory file.
 type File struct {
 	Tenants []Tenant      `yaml:"tenants"`
 	Faults  []fault.Fault `yaml:"faults"`
 }
 
-// Directory is the directory of the file.
+// Directory returns the directory in the file.
 func (f *File) Directory() Directory { return Directory{Tenants: f.Tenants} }
 
-// Example is a directory file with every key that there is, each explained.
+// Example is a directory file with every key, each with an explanation.
 //
 //go:embed example.yaml
 var Example string
 
-// How large a directory file may be, and how many of its mistakes are told.
 const (
-	MaxFile     = 4 << 20 // bytes
+	// MaxFile bounds the size of a directory file in bytes.
+	MaxFile = 4 << 20
+	// maxProblems bounds the mistakes in one error.
 	maxProblems = 20
 )
 
-// A Mistake is something wrong in a directory file, and where.
+// A Mistake is a mistake in a directory file.
 type Mistake struct {
 	File string
-	Line int // from 1; 0 when it is about the whole file
+	Line int // from 1; 0 means the whole file
 	Err  error
 }
 
@@ -49,13 +50,12 @@ func (m *Mistake) Error() string {
 	return m.File + ":" + strconv.Itoa(m.Line) + ": " + text
 }
 
-// Unwrap is what is wrong.
+// Unwrap returns the error without its place.
 func (m *Mistake) Unwrap() error { return m.Err }
 
-// Parse reads a directory file, which is YAML (or JSON, which is YAML, too). IDs that are left out
-// are made from names, the same in every run; members of groups, holders of assignments and
-// subjects of policies may be given by name. The error joins a Mistake for each thing that is
-// wrong; name is what they call the file.
+// Parse reads a directory file in YAML or JSON. It derives missing IDs from names, so they are the
+// same in every run. Groups, assignments and policies may refer to users, groups and apps by name.
+// The error joins a Mistake for each mistake, and calls the file by the name given.
 func Parse(name string, text []byte) (*File, error) {
 	if len(text) > MaxFile {
 		return nil, &Mistake{File: name, Err: fmt.Errorf("want at most %d bytes, got %d", MaxFile, len(text))}
@@ -64,7 +64,7 @@ func Parse(name string, text []byte) (*File, error) {
 	if err != nil {
 		return nil, &Mistake{name, lineOf(err), err}
 	}
-	r := &reading{lines: map[string]int{}}
+	r := &reader{lines: map[string]int{}}
 	var file File
 	r.read(root, "", &file)
 	if len(r.wrong) == 0 {
@@ -78,12 +78,12 @@ func Parse(name string, text []byte) (*File, error) {
 		}
 	}
 	var mistakes []error
-	for _, one := range r.wrong {
-		mistakes = append(mistakes, &Mistake{name, r.line(one.path), one.err})
+	for _, problem := range r.wrong {
+		mistakes = append(mistakes, &Mistake{name, r.line(problem.path), problem.err})
 	}
 	slices.SortStableFunc(mistakes, func(a, b error) int { return a.(*Mistake).Line - b.(*Mistake).Line })
-	if len(mistakes) > maxProblems {
-		mistakes = append(mistakes[:maxProblems], fmt.Errorf("%s: and %d more", name, len(mistakes)-maxProblems))
+	if rest := len(mistakes) - maxProblems; rest > 0 {
+		mistakes = append(mistakes[:maxProblems], fmt.Errorf("%s: and %d more mistakes", name, rest))
 	}
 	if len(mistakes) > 0 {
 		return nil, errors.Join(mistakes...)
@@ -91,7 +91,7 @@ func Parse(name string, text []byte) (*File, error) {
 	return &file, nil
 }
 
-// parseYAML reads one document. An empty one is an empty mapping.
+// parseYAML reads one document. An empty document counts as an empty mapping.
 func parseYAML(text []byte) (root *yaml.Node, err error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {

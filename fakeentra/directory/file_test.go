@@ -86,19 +86,19 @@ func TestMistakesHaveLines(t *testing.T) {
 		"tenants:\n\t- id: x":      "d.yaml:2: ",
 		"- a":                      "d.yaml:1: want keys with values, got a list",
 		"tenants: nobody":          `d.yaml:1: want a list, got "nobody"`,
-		"tenant: []":               `d.yaml:1: no key "tenant" here; perhaps "tenants"`,
-		"faults: []\ncolour: red":  `d.yaml:2: no key "colour" here, want one of faults, tenants`,
-		"tenants: []\ntenants: []": "d.yaml:2: the key \"tenants\" is here twice",
+		"tenant: []":               `d.yaml:1: unknown key "tenant"; perhaps "tenants"`,
+		"faults: []\ncolour: red":  `d.yaml:2: unknown key "colour"; want one of faults, tenants`,
+		"tenants: []\ntenants: []": "d.yaml:2: the key \"tenants\" appears twice",
 		"tenants:\n- domains: [a.example]\n  noUserConsent: sometimes":                                                    `d.yaml:3: want true or false, got "sometimes"`,
 		"tenants:\n- domains: [a.example]\n  apps:\n  - displayName: x\n    tokenVersion: two":                            `d.yaml:5: want a whole number, got "two"`,
 		"tenants:\n- domains: [a.example]\n  apps:\n  - displayName: x\n    tokenVersion: 3":                              `d.yaml:5: app "x": want 1 or 2 as token version, got 3`,
 		"tenants:\n- domains: [a.example]\n  apps:\n  - displayName: x\n    web:\n    - https://a.example\n    - nowhere": `d.yaml:7: app "x": redirect URI "nowhere"`,
-		"tenants:\n- domains: [a.example]\n  groups:\n  - displayName: g\n    members: [nobody@a.example]":                `d.yaml:5: group "g": no user with the object ID "nobody@a.example"`,
-		"tenants:\n- displayName: x\n  users:\n  - displayName: nameless":                                                 `d.yaml:4: user "": want a GUID`,
-		"tenants:\n- domains: [a.example]\nfaults:\n- on: token\n  stat: 429":                                             `d.yaml:5: no key "stat" here; perhaps "status"`,
+		"tenants:\n- domains: [a.example]\n  groups:\n  - displayName: g\n    members: [nobody@a.example]":                `d.yaml:5: group "g": no user has the name or object ID "nobody@a.example"`,
+		"tenants:\n- displayName: x\n  users:\n  - displayName: nameless":                                                 `d.yaml:4: user "": want a unique GUID`,
+		"tenants:\n- domains: [a.example]\nfaults:\n- on: token\n  stat: 429":                                             `d.yaml:5: unknown key "stat"; perhaps "status"`,
 		"tenants:\n- domains: [a.example]\nfaults:\n- on: token\n  delay: 2":                                              `d.yaml:5: want a duration such as 1.5s, got "2"`,
 		"tenants:\n- domains: [a.example]\nfaults:\n- on: token":                                                          "d.yaml:4: want an effect",
-		"tenants:\n- &a {domains: [a.example]}\n- *a":                                                                     "d.yaml:2: anchors and aliases are not read here",
+		"tenants:\n- &a {domains: [a.example]}\n- *a":                                                                     "d.yaml:2: anchors and aliases are not supported",
 		"tenants:\n- domains: [a.example]\n  users:\n  - events:\n    - start: monday":                                    `d.yaml:5: want a time such as 2026-01-31T09:00:00Z, got "monday"`,
 	} {
 		_, err := directory.Parse("d.yaml", []byte(text))
@@ -121,7 +121,7 @@ func TestAllMistakesAreTold(t *testing.T) {
 	}
 	_, err = directory.Parse("d.yaml", []byte("tenants:\n"+strings.Repeat("- id: x\n", 100)))
 	require.Error(t, err)
-	assert.Contains(t, err.Error(), "and 179 more")
+	assert.Contains(t, err.Error(), "and 179 more mistakes")
 	_, err = directory.Parse("d.yaml", make([]byte, directory.MaxFile+1))
 	assert.ErrorContains(t, err, "want at most 4194304 bytes")
 }

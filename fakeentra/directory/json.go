@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// MarshalJSON writes a directory as a directory file has it, without what is empty.
+// MarshalJSON writes a directory in the format of a directory file, without empty values.
 func (d Directory) MarshalJSON() ([]byte, error) { return json.Marshal(plain(reflect.ValueOf(d))) }
 
-// UnmarshalJSON reads a directory as Parse reads the tenants of a directory file.
+// UnmarshalJSON reads a directory like Parse, without faults.
 func (d *Directory) UnmarshalJSON(text []byte) error {
 	file, err := Parse("directory", text)
 	if err != nil {
@@ -19,7 +19,7 @@ func (d *Directory) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// plain is a value with the names of the yaml tags.
+// plain converts a value to maps and lists. The names come from the yaml tags.
 func plain(value reflect.Value) any {
 	switch {
 	case value.Type() == typeTime:

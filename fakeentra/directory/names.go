@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// complete makes the IDs that a file leaves out, and finds those that it gives by name.
+// complete makes the missing IDs of a file, and replaces names by IDs.
 func (f *File) complete() {
 	for i := range f.Tenants {
 		tenant := &f.Tenants[i]
@@ -30,7 +30,7 @@ func (f *File) complete() {
 	}
 }
 
-// complete finds the object IDs of people, groups and apps that are given by name.
+// complete replaces the names of people, groups and apps by their object IDs.
 func (t *Tenant) complete(f *File) {
 	principals := map[string]string{}
 	apps := map[string]string{}
@@ -49,18 +49,17 @@ func (t *Tenant) complete(f *File) {
 		principals[strings.ToLower(user.UserPrincipalName)] = user.ID
 	}
 	for i := range t.Groups {
-		find(t.Groups[i].Members, principals)
+		findAll(t.Groups[i].Members, principals)
 	}
 	for i := range t.Policies {
-		find(t.Policies[i].Users, principals)
-		find(t.Policies[i].Apps, apps)
+		findAll(t.Policies[i].Users, principals)
+		findAll(t.Policies[i].Apps, apps)
 	}
 	for i := range t.Apps {
-		find(t.Apps[i].PreAuthorized, apps)
+		findAll(t.Apps[i].PreAuthorized, apps)
 		for j := range t.Apps[i].Assignments {
-			one := []string{t.Apps[i].Assignments[j].Principal}
-			find(one, principals)
-			t.Apps[i].Assignments[j].Principal = one[0]
+			principal := &t.Apps[i].Assignments[j].Principal
+			*principal = find(*principal, principals)
 		}
 	}
 	for i := range t.Users {
@@ -70,22 +69,29 @@ func (t *Tenant) complete(f *File) {
 	}
 }
 
-// find replaces names by IDs. What is no name stays, for Check to judge.
-func find(list []string, ids map[string]string) {
-	for i, name := range list {
-		if id := ids[strings.ToLower(name)]; id != "" && !IsGUID(name) {
-			list[i] = id
-		}
+// findAll replaces the names in a list by IDs.
+func findAll(names []string, ids map[string]string) {
+	for i, name := range names {
+		names[i] = find(name, ids)
 	}
 }
 
-// give makes an ID from names, unless there is one or the name is missing, too.
+// find returns the ID for a name. It returns an unknown name as it is, so that Check refuses it.
+func find(name string, ids map[string]string) string {
+	if id := ids[strings.ToLower(name)]; id != "" && !IsGUID(name) {
+		return id
+	}
+	return name
+}
+
+// give makes an ID from names, unless there is an ID or the last name is empty.
 func give(id *string, names ...string) {
 	if *id != "" || names[len(names)-1] == "" {
 		return
 	}
 	sum := sha256.Sum256([]byte(strings.ToLower(strings.Join(names, "|"))))
-	sum[6], sum[8] = sum[6]&0x0f|0x50, sum[8]&0x3f|0x80
+	sum[6] = sum[6]&0x0f | 0x50
+	sum[8] = sum[8]&0x3f | 0x80
 	text := hex.EncodeToString(sum[:16])
 	*id = text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }

@@ -3,6 +3,7 @@ package directory
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -12,20 +13,20 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// A reading fills structs from YAML, remembers the line of everything, and goes on after a mistake,
-// so that all of them are told at once.
-type reading struct {
+// A reader fills structs from YAML and records the line of each value. It continues after a mistake,
+// so that one run reports all of them.
+type reader struct {
 	lines map[string]int // by path
 	wrong []problem
 }
 
-// maxDepth bounds what may be nested into free-form values.
+// maxDepth bounds the nesting of values without a schema.
 const maxDepth = 50
 
-func (r *reading) add(path string, err error) { r.wrong = append(r.wrong, problem{path, err}) }
+func (r *reader) add(path string, err error) { r.wrong = append(r.wrong, problem{path, err}) }
 
-// line is that of a path, or of the nearest part of the file around it.
-func (r *reading) line(path string) int {
+// line returns the line of a path, or of the nearest value around it.
+func (r *reader) line(path string) int {
 	for {
 		if line, found := r.lines[path]; found {
 			return line
@@ -43,39 +44,38 @@ var (
 	typeDuration = reflect.TypeFor[time.Duration]()
 )
 
-// read fills what into points at.
-func (r *reading) read(node *yaml.Node, path string, into any) {
+var errNoAliases = errors.New("anchors and aliases are not supported; write the value out")
+
+// read fills the struct that into points to.
+func (r *reader) read(node *yaml.Node, path string, into any) {
 	r.value(node, path, reflect.ValueOf(into).Elem())
 }
 
-func (r *reading) value(node *yaml.Node, path string, into reflect.Value) {
+func (r *reader) value(node *yaml.Node, path string, into reflect.Value) {
 	r.lines[path] = node.Line
 	if node.Kind == yaml.AliasNode || node.Anchor != "" {
-		r.add(path, errors.New("anchors and aliases are not read here: write it out"))
+		r.add(path, errNoAliases)
 		return
 	}
 	if node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null" {
-		return // as if it were not there
+		return // like a missing key
 	}
 	switch kind := into.Kind(); {
-	case into.Type() == typeTime, into.Type() == typeDuration, kind != reflect.Struct && kind != reflect.Slice &&
-		kind != reflect.Map:
-		if node.Kind != yaml.ScalarNode {
-			r.add(path, fmt.Errorf("want %s, got %s", kindOf(into), kindOfNode(node)))
-			return
-		}
+	case into.Type() == typeTime:
 		r.scalar(node, path, into)
 	case kind == reflect.Struct:
 		r.mapping(node, path, into)
 	case kind == reflect.Slice:
 		r.list(node, path, into)
-	default:
+	case kind == reflect.Map:
 		r.free(node, path, into)
+	default:
+		r.scalar(node, path, into)
 	}
 }
 
 // mapping reads a struct by the names in its yaml tags.
-func (r *reading) mapping(node *yaml.Node, path string, into reflect.Value) {
+func (r *reader) mapping(node *yaml.Node, path string, into reflect.Value) {
 	if node.Kind != yaml.MappingNode {
 		r.add(path, fmt.Errorf("want %s, got %s", kindOf(into), kindOfNode(node)))
 		return
@@ -97,9 +97,9 @@ func (r *reading) mapping(node *yaml.Node, path string, into reflect.Value) {
 		field, known := fields[key.Value]
 		switch {
 		case !known:
-			r.add(inner, fmt.Errorf("no key %q here%s", key.Value, nearest(key.Value, names)))
+			r.add(inner, fmt.Errorf("unknown key %q; %s", key.Value, suggest(key.Value, names)))
 		case seen[key.Value]:
-			r.add(inner, fmt.Errorf("the key %q is here twice", key.Value))
+			r.add(inner, fmt.Errorf("the key %q appears twice", key.Value))
 		default:
 			r.value(value, inner, into.Field(field))
 		}
@@ -107,52 +107,54 @@ func (r *reading) mapping(node *yaml.Node, path string, into reflect.Value) {
 	}
 }
 
-func (r *reading) list(node *yaml.Node, path string, into reflect.Value) {
+func (r *reader) list(node *yaml.Node, path string, into reflect.Value) {
 	if node.Kind != yaml.SequenceNode {
 		r.add(path, fmt.Errorf("want %s, got %s", kindOf(into), kindOfNode(node)))
 		return
 	}
 	into.Set(reflect.MakeSlice(into.Type(), len(node.Content), len(node.Content)))
-	for i, one := range node.Content {
-		r.value(one, fmt.Sprintf("%s[%d]", path, i), into.Index(i))
+	for i, element := range node.Content {
+		r.value(element, fmt.Sprintf("%s[%d]", path, i), into.Index(i))
 	}
 }
 
-func (r *reading) scalar(node *yaml.Node, path string, into reflect.Value) {
+func (r *reader) scalar(node *yaml.Node, path string, into reflect.Value) {
+	if node.Kind != yaml.ScalarNode {
+		r.add(path, fmt.Errorf("want %s, got %s", kindOf(into), kindOfNode(node)))
+		return
+	}
+	if !setScalar(node, into) {
+		r.add(path, fmt.Errorf("want %s, got %q", kindOf(into), node.Value))
+	}
+}
+
+// setScalar sets a value from a text. It reports false if the text does not fit.
+func setScalar(node *yaml.Node, into reflect.Value) bool {
 	text := node.Value
-	var err error
 	switch {
 	case into.Type() == typeDuration:
-		var d time.Duration
-		if d, err = time.ParseDuration(text); err == nil {
-			into.SetInt(int64(d))
-		}
+		d, err := time.ParseDuration(text)
+		into.SetInt(int64(d))
+		return err == nil
 	case into.Type() == typeTime:
-		var at time.Time
-		if at, err = time.Parse(time.RFC3339, text); err == nil {
-			into.Set(reflect.ValueOf(at))
-		}
+		at, err := time.Parse(time.RFC3339, text)
+		into.Set(reflect.ValueOf(at))
+		return err == nil
 	case into.Kind() == reflect.Bool:
-		var yes bool
-		if yes, err = strconv.ParseBool(text); node.ShortTag() != "!!bool" {
-			err = errors.New("not true or false")
-		}
-		into.SetBool(yes && err == nil)
+		yes, err := strconv.ParseBool(text)
+		into.SetBool(yes)
+		return err == nil && node.ShortTag() == "!!bool"
 	case into.Kind() == reflect.Int:
-		var n int
-		if n, err = strconv.Atoi(text); err == nil {
-			into.SetInt(int64(n))
-		}
-	default:
-		into.SetString(text)
+		n, err := strconv.Atoi(text)
+		into.SetInt(int64(n))
+		return err == nil
 	}
-	if err != nil {
-		r.add(path, fmt.Errorf("want %s, got %q", kindOf(into), text))
-	}
+	into.SetString(text)
+	return true
 }
 
-// free reads what has no schema, as JSON would have it.
-func (r *reading) free(node *yaml.Node, path string, into reflect.Value) {
+// free reads a mapping without a schema into a map, with the types of JSON.
+func (r *reader) free(node *yaml.Node, path string, into reflect.Value) {
 	if node.Kind != yaml.MappingNode {
 		r.add(path, fmt.Errorf("want %s, got %s", kindOf(into), kindOfNode(node)))
 		return
@@ -171,10 +173,11 @@ func (r *reading) free(node *yaml.Node, path string, into reflect.Value) {
 	}
 }
 
-func (r *reading) any(node *yaml.Node, path string, depth int) any {
+func (r *reader) any(node *yaml.Node, path string, depth int) any {
 	switch {
 	case depth > maxDepth:
-		r.add(path, fmt.Errorf("nested deeper than %d", maxDepth))
+		r.add(path, fmt.Errorf("nested deeper than %d levels", maxDepth))
+		return nil
 	case node.Kind == yaml.MappingNode:
 		object := map[string]any{}
 		for i := 0; i+1 < len(node.Content); i += 2 {
@@ -183,33 +186,37 @@ func (r *reading) any(node *yaml.Node, path string, depth int) any {
 		return object
 	case node.Kind == yaml.SequenceNode:
 		list := make([]any, len(node.Content))
-		for i, one := range node.Content {
-			list[i] = r.any(one, path, depth+1)
+		for i, element := range node.Content {
+			list[i] = r.any(element, path, depth+1)
 		}
 		return list
 	case node.Kind == yaml.ScalarNode:
-		switch node.ShortTag() {
-		case "!!null":
-			return nil
-		case "!!bool":
-			return strings.EqualFold(node.Value, "true")
-		case "!!int":
-			if n, err := strconv.ParseInt(node.Value, 0, 64); err == nil {
-				return n
-			}
-		case "!!float":
-			if x, err := strconv.ParseFloat(node.Value, 64); err == nil && x-x == 0 {
-				return x
-			}
-		}
-		return node.Value
-	default:
-		r.add(path, errors.New("anchors and aliases are not read here: write it out"))
+		return scalarValue(node)
 	}
+	r.add(path, errNoAliases)
 	return nil
 }
 
-// kindOf is what a value has to be written as.
+// scalarValue returns a scalar with the type of its YAML tag.
+func scalarValue(node *yaml.Node) any {
+	switch node.ShortTag() {
+	case "!!null":
+		return nil
+	case "!!bool":
+		return strings.EqualFold(node.Value, "true")
+	case "!!int":
+		if n, err := strconv.ParseInt(node.Value, 0, 64); err == nil {
+			return n
+		}
+	case "!!float":
+		if x, err := strconv.ParseFloat(node.Value, 64); err == nil && !math.IsInf(x, 0) && !math.IsNaN(x) {
+			return x
+		}
+	}
+	return node.Value
+}
+
+// kindOf describes the form that a value must have.
 func kindOf(value reflect.Value) string {
 	switch {
 	case value.Type() == typeDuration:
@@ -227,9 +234,10 @@ func kindOf(value reflect.Value) string {
 	case reflect.Struct, reflect.Map:
 		return "keys with values"
 	}
-	return "a text"
+	return "text"
 }
 
+// kindOfNode describes the form that a value has.
 func kindOfNode(node *yaml.Node) string {
 	switch node.Kind {
 	case yaml.SequenceNode:
@@ -240,16 +248,22 @@ func kindOfNode(node *yaml.Node) string {
 	return strconv.Quote(node.Value)
 }
 
-// nearest suggests a name that was perhaps meant, or lists them.
-func nearest(word string, names []string) string {
+// suggest proposes the key that was probably meant, or lists all keys.
+func suggest(word string, names []string) string {
 	lower := strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(word))
 	for _, name := range names {
-		if strings.ToLower(name) == lower ||
-			len(lower) > 2 &&
-				(strings.HasPrefix(strings.ToLower(name), lower) || strings.HasPrefix(lower, strings.ToLower(name))) {
-			return fmt.Sprintf("; perhaps %q", name)
+		if isSimilar(lower, strings.ToLower(name)) {
+			return fmt.Sprintf("perhaps %q", name)
 		}
 	}
 	slices.Sort(names)
-	return ", want one of " + strings.Join(names, ", ")
+	return "want one of " + strings.Join(names, ", ")
+}
+
+// isSimilar reports whether two words are equal, or one begins with the other.
+func isSimilar(word, name string) bool {
+	if word == name {
+		return true
+	}
+	return len(word) > 2 && (strings.HasPrefix(name, word) || strings.HasPrefix(word, name))
 }

@@ -15,11 +15,11 @@ type User struct {
 	PreferredLanguage string   `yaml:"preferredLanguage"`
 	BusinessPhones    []string `yaml:"businessPhones"`
 	MobilePhone       string   `yaml:"mobilePhone"`
-	// HomeTenant is the tenant that a guest comes from, by ID. Empty for a member.
+	// HomeTenant is the ID of a guest's own tenant. It is empty for a member.
 	HomeTenant string `yaml:"homeTenant"`
-	// Admin may consent for everybody.
+	// Admin may consent for all users.
 	Admin bool `yaml:"admin"`
-	// Password is asked for at sign-in when it is not empty.
+	// Password is the password at sign-in. Empty means that the sign-in page asks for none.
 	Password        string `yaml:"password"`
 	PasswordExpired bool   `yaml:"passwordExpired"` // AADSTS50055
 	Locked          bool   `yaml:"locked"`          // AADSTS50053
@@ -37,7 +37,7 @@ type Group struct {
 
 // An Event is an appointment.
 type Event struct {
-	ID       string    `yaml:"id"` // empty means one made from its place in the list
+	ID       string    `yaml:"id"` // empty means an ID from its position in the list
 	Subject  string    `yaml:"subject"`
 	Location string    `yaml:"location"`
 	Start    time.Time `yaml:"start"`

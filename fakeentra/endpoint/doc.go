@@ -1,3 +1,3 @@
-// Package endpoint names what a fake Entra ID serves, for faults and for the journal: a name stands
-// for an endpoint in all its versions and tenants.
+// Package endpoint names the endpoints of a fake Entra ID, for faults and for the journal. One name
+// covers an endpoint in all versions and tenants.
 package endpoint

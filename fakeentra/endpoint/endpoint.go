@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// A Name is the name of an endpoint. It stands in directory files and in the admin API as it stands
-// here.
+// A Name is the name of an endpoint. Directory files and the admin API use it.
 type Name string
 
 // The endpoints.
@@ -17,20 +16,20 @@ const (
 	UserRealm    Name = "userrealm"
 	Authorize    Name = "authorize"
 	SignIn       Name = "login"        // the form of the sign-in page
-	SecondFactor Name = "secondfactor" // the form of the page about a second factor
+	SecondFactor Name = "secondfactor" // the form of the second-factor page
 	Consent      Name = "consent"      // the form of the consent page
 	AdminConsent Name = "adminconsent"
 	Token        Name = "token"
 	DeviceCode   Name = "devicecode"
 	Device       Name = "device" // the page where a person enters a device's code
 	Logout       Name = "logout"
-	Register     Name = "register" // of the spec-aligned face
+	Register     Name = "register" // only with the spec-aligned face
 	Graph        Name = "graph"
 	UserInfo     Name = "userinfo"
-	Other        Name = "other" // whatever is not served
+	Other        Name = "other" // any other path
 )
 
-// All are the names of all endpoints.
+// All returns the names of all endpoints.
 func All() []Name {
 	return []Name{
 		Discovery,
@@ -53,10 +52,10 @@ func All() []Name {
 	}
 }
 
-// Known reports whether a name is one of an endpoint.
+// Known reports whether an endpoint has this name.
 func (n Name) Known() bool { return slices.Contains(All(), n) }
 
-// Of names the endpoint at a path.
+// Of returns the name of the endpoint at a path.
 func Of(path string) Name {
 	switch {
 	case path == "/device":

@@ -1,8 +1,14 @@
-// Package fault holds what can be made to go wrong at a fake Entra ID, as a script: which request
-// is struck, the how many-th, how often, and what becomes of its answer. A [Fault] is data, the
-// same in Go, in a directory file and in the admin API; a [Script] matches requests with faults in
-// the order in which they were added.
+// Package fault describes the faults that a fake Entra ID can simulate. A [Fault] selects requests,
+// and says how their answers change. It is data, and the same in Go, in a directory file and in the
+// admin API. A [Script] matches requests with faults, in the order in which they were added.
 //
-// [Chaos] is for long runs: it spoils a share of everything, the same share of the same requests
-// under one seed.
+// [Chaos] is for long runs. It applies faults to a share of all requests. The same seed selects the
+// same requests.
+//
+// # To add a fault
+//
+// A new effect needs a field of [Fault] with its rules in [Fault.Check] and its name in
+// [Fault.String] (fault.go), its JSON form if it is a duration (json.go), a line in
+// directory/example.yaml, and its work in fakeentra/faults.go. The table of faults in the README of
+// fakeentra and a test in fakeentra/faults_test.go complete it.
 package fault

@@ -17,19 +17,19 @@ func TestCheckRefusesWhatCannotBeMeant(t *testing.T) {
 	t.Parallel()
 	for text, one := range map[string]fault.Fault{
 		"want an effect":                  {On: endpoint.Token, Nth: 2},
-		`no endpoint "tokens"`:            {On: "tokens", Drop: true},
-		"nth: want 1 or more":             {Nth: -1, Drop: true},
-		"times: want 1 or more":           {Times: -2, Drop: true},
+		`unknown endpoint "tokens"`:            {On: "tokens", Drop: true},
+		"nth: want 1 to 1000000":             {Nth: -1, Drop: true},
+		"times: want 1 to 1000000":           {Times: -2, Drop: true},
 		"delay: want at most 1h0m0s":      {Delay: 2 * time.Hour},
 		"retryAfter: want whole seconds":  {Status: 429, RetryAfter: time.Millisecond},
 		"status: want 200 to 599":         {Status: 42},
-		"aadsts: 1 is not":                {AADSTS: 1},
+		"aadsts: the error 1 is not":                {AADSTS: 1},
 		"cutAfter: want a number":         {CutAfter: -1},
-		"drop sends nothing":              {Drop: true, Status: 500},
-		"brings its own status":           {AADSTS: 50076, Status: 500},
-		"body: want a status":             {Body: "x"},
-		"nothing to edit":                 {Garbage: true, Edit: map[string]any{"a": 1}},
-		"edit changes the true answer":    {Status: 200, Body: "{}", Edit: map[string]any{"a": 1}},
+		"drop sends no answer":              {Drop: true, Status: 500},
+		"aadsts sets the status":           {AADSTS: 50076, Status: 500},
+		"body needs a status":             {Body: "x"},
+		"garbage replaces the body":                 {Garbage: true, Edit: map[string]any{"a": 1}},
+		"edit changes the answer":    {Status: 200, Body: "{}", Edit: map[string]any{"a": 1}},
 		`"X: y" is not a header field`:    {Header: map[string]string{"X: y": "z"}},
 		`"X-Long" is not a header field`:  {Header: map[string]string{"X-Long": "a\r\nSet-Cookie: b"}},
 		"body: want at most 1048576 byte": {Status: 200, Body: string(make([]byte, 2<<20))},
@@ -117,7 +117,7 @@ func TestUnused(t *testing.T) {
 		names = append(names, one.Fault.Name)
 	}
 	assert.Equal(t, []string{"half", "ever", "never"}, names)
-	assert.Equal(t, 2, script.All()[1].Struck)
+	assert.Equal(t, 2, script.All()[1].Applied)
 	script.Clear()
 	assert.Empty(t, script.All())
 }

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// plain is a Fault without methods.
+// A plain is a Fault without methods.
 type plain Fault
 
-// wire is a Fault as JSON has it, with durations as Go writes them.
+// A wire is the JSON form of a Fault. Its durations are texts in the form of Go.
 type wire struct {
 	plain
 	Delay      string `json:"delay,omitempty"`
 	RetryAfter string `json:"retryAfter,omitempty"`
 }
 
-// MarshalJSON writes durations such as "1.5s". Change is left out.
+// MarshalJSON writes durations like "1.5s". It leaves out Change.
 func (f Fault) MarshalJSON() ([]byte, error) {
 	w := wire{plain: plain(f)}
 	if f.Delay != 0 {
@@ -29,7 +29,7 @@ func (f Fault) MarshalJSON() ([]byte, error) {
 	return json.Marshal(w)
 }
 
-// UnmarshalJSON reads durations such as "1.5s", and refuses members that no fault has.
+// UnmarshalJSON reads durations like "1.5s", and refuses unknown members.
 func (f *Fault) UnmarshalJSON(text []byte) error {
 	var w wire
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -37,18 +37,19 @@ func (f *Fault) UnmarshalJSON(text []byte) error {
 	if err := decoder.Decode(&w); err != nil {
 		return err
 	}
-	for _, one := range []struct {
-		name, text string
-		into       *time.Duration
+	for _, member := range []struct {
+		name string
+		text string
+		into *time.Duration
 	}{{"delay", w.Delay, &w.plain.Delay}, {"retryAfter", w.RetryAfter, &w.plain.RetryAfter}} {
-		if one.text == "" {
+		if member.text == "" {
 			continue
 		}
-		d, err := time.ParseDuration(one.text)
+		d, err := time.ParseDuration(member.text)
 		if err != nil {
-			return fmt.Errorf("fault: %s: want a duration such as 1.5s, got %q", one.name, one.text)
+			return fmt.Errorf("fault: %s: want a duration such as 1.5s, got %q", member.name, member.text)
 		}
-		*one.into = d
+		*member.into = d
 	}
 	*f = Fault(w.plain)
 	return nil

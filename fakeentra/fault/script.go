@@ -1,7 +1,6 @@
 package fault
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -12,43 +11,46 @@ import (
 	"mcpentra/fakeentra/endpoint"
 )
 
-// maxFaults is how many faults a script holds, those that are used up among them.
+// maxFaults bounds the faults of a script, used ones included.
 const maxFaults = 1000
 
-// A Call is what a fault can tell requests apart by.
+// A Call holds the properties of a request that a fault can select.
 type Call struct {
 	Endpoint endpoint.Name
 	Client   string // application ID
 	Grant    string // grant_type
 }
 
-// A Script is a list of faults and how far it has been played. Its zero value is empty. It is safe
-// for concurrent use.
+// A Script is a list of faults, with counts of their use. Its zero value is empty. It is safe for
+// concurrent use.
 type Script struct {
 	mu    sync.Mutex
-	acts  []*act
+	steps []*step
 	chaos Chaos
 	dice  *rand.Rand
 }
 
-type act struct {
-	fault        Fault
-	seen, struck int
+// A step is a fault of a script.
+type step struct {
+	fault   Fault
+	matched int
+	applied int
 }
 
-// Progress is a fault and how many requests it has struck.
+// Progress says how many requests got a fault.
 type Progress struct {
-	Fault  Fault `json:"fault"`
-	Struck int   `json:"struck"`
+	Fault   Fault `json:"fault"`
+	Applied int   `json:"applied"`
 }
 
-// Add appends faults. It takes all of them or, when one cannot be meant, none.
+// Add appends faults. If one fault has a mistake, it appends none.
 func (s *Script) Add(faults ...Fault) error { return s.put(false, faults) }
 
-// Replace is Add to an empty script. Chaos goes on.
+// Replace removes all faults and adds new ones. Chaos continues. If one fault has a mistake, the
+// script stays as it is.
 func (s *Script) Replace(faults ...Fault) error { return s.put(true, faults) }
 
-func (s *Script) put(anew bool, faults []Fault) error {
+func (s *Script) put(replace bool, faults []Fault) error {
 	for i := range faults {
 		if err := faults[i].Check(); err != nil {
 			return err
@@ -56,40 +58,40 @@ func (s *Script) put(anew bool, faults []Fault) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := s.acts
-	if anew {
-		before = nil
+	kept := s.steps
+	if replace {
+		kept = nil
 	}
-	if len(before)+len(faults) > maxFaults {
-		return fmt.Errorf("fault: a script holds at most %d faults", maxFaults)
+	if len(kept)+len(faults) > maxFaults {
+		return fmt.Errorf("fault: want at most %d faults in a script, got %d", maxFaults, len(kept)+len(faults))
 	}
-	s.acts = before
-	for _, one := range faults {
-		s.acts = append(s.acts, &act{fault: one})
+	s.steps = kept
+	for _, added := range faults {
+		s.steps = append(s.steps, &step{fault: added})
 	}
 	return nil
 }
 
-// Match returns the fault for a call, or nil. It is the first fault of the script that is about the
-// call and not used up, or else a fault of chaos. Each fault that is about the call counts it, even
-// if an earlier one applies.
+// Match returns the fault for a call, or nil. It is the first matching fault of the script that is
+// not used up, or else a fault of chaos. Each matching fault counts the call, even if an earlier one
+// applies.
 func (s *Script) Match(call Call) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var found *act
-	for _, one := range s.acts {
-		if !one.fault.matches(call) {
+	var found *step
+	for _, candidate := range s.steps {
+		if !candidate.fault.matches(call) {
 			continue
 		}
-		one.seen++
-		if found == nil && one.seen >= one.fault.Nth && one.owed() {
-			found = one
+		candidate.matched++
+		if found == nil && candidate.matched >= candidate.fault.Nth && candidate.isLeft() {
+			found = candidate
 		}
 	}
 	if found != nil {
-		found.struck++
-		struck := found.fault
-		return &struck
+		found.applied++
+		matched := found.fault
+		return &matched
 	}
 	return s.roll(call)
 }
@@ -99,25 +101,25 @@ func (f *Fault) matches(call Call) bool {
 		(f.Grant == "" || f.Grant == call.Grant)
 }
 
-// owed reports whether the fault has strikes left.
-func (a *act) owed() bool { return a.fault.Times == Forever || a.struck < max(a.fault.Times, 1) }
+// isLeft reports whether the fault can still apply.
+func (s *step) isLeft() bool { return s.fault.Times == Forever || s.applied < max(s.fault.Times, 1) }
 
-// Unused are the faults that have not struck as often as they say; one that strikes for ever has to
-// have struck once.
+// Unused returns the faults that applied less often than their Times. A fault with Forever must have
+// applied once.
 func (s *Script) Unused() []Progress {
-	return s.progress(func(a *act) bool { return a.struck == 0 || a.fault.Times != Forever && a.owed() })
+	return s.progress(func(s *step) bool { return s.applied == 0 || s.fault.Times != Forever && s.isLeft() })
 }
 
-// All are all faults of the script.
-func (s *Script) All() []Progress { return s.progress(func(*act) bool { return true }) }
+// All returns all faults of the script.
+func (s *Script) All() []Progress { return s.progress(func(*step) bool { return true }) }
 
-func (s *Script) progress(wanted func(*act) bool) []Progress {
+func (s *Script) progress(wanted func(*step) bool) []Progress {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found := []Progress{}
-	for _, one := range s.acts {
-		if wanted(one) {
-			found = append(found, Progress{one.fault, one.struck})
+	for _, candidate := range s.steps {
+		if wanted(candidate) {
+			found = append(found, Progress{candidate.fault, candidate.applied})
 		}
 	}
 	return found
@@ -127,23 +129,22 @@ func (s *Script) progress(wanted func(*act) bool) []Progress {
 func (s *Script) Clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.acts = nil
+	s.steps = nil
 	s.chaos = Chaos{}
 	s.dice = nil
 }
 
-// Chaos spoils a share of all requests. Its zero value spoils none.
+// Chaos applies faults to a share of all requests. Its zero value applies none.
 type Chaos struct {
-	// Share is how much is spoiled, from 0 to 1.
+	// Share is the share of requests that get a fault, from 0 to 1.
 	Share float64 `json:"share"`
-	// Seed decides which requests and how. One seed gives one sequence.
+	// Seed selects the requests and their faults. The same seed gives the same sequence.
 	Seed uint64 `json:"seed,omitempty"`
-	// Faults are what is chosen from; Nth and Times do not count. Nil means Usual.
+	// Faults are the faults to choose from. Nth and Times do not count. Nil means Usual.
 	Faults []Fault `json:"faults,omitempty"`
 }
 
-// Usual are the ways in which a service on the internet fails, and from which a client has to
-// recover by itself.
+// Usual returns the usual faults of a service on the internet. A client must recover from them.
 func Usual() []Fault {
 	return []Fault{
 		{Name: "busy", Status: 429, RetryAfter: time.Second},
@@ -157,7 +158,7 @@ func Usual() []Fault {
 	}
 }
 
-// SetChaos begins chaos, or ends it with a share of 0.
+// SetChaos starts chaos, or ends it with a share of 0.
 func (s *Script) SetChaos(chaos Chaos) error {
 	if !(chaos.Share >= 0 && chaos.Share <= 1) {
 		return fmt.Errorf("fault: chaos: want a share from 0 to 1, got %v", chaos.Share)
@@ -166,7 +167,7 @@ func (s *Script) SetChaos(chaos Chaos) error {
 		chaos.Faults = Usual()
 	}
 	if len(chaos.Faults) == 0 || len(chaos.Faults) > maxFaults {
-		return errors.New("fault: chaos: want faults to choose from")
+		return fmt.Errorf("fault: chaos: want 1 to %d faults, got %d", maxFaults, len(chaos.Faults))
 	}
 	for i := range chaos.Faults {
 		if err := chaos.Faults[i].Check(); err != nil {
@@ -180,8 +181,8 @@ func (s *Script) SetChaos(chaos Chaos) error {
 	return nil
 }
 
-// roll decides whether chaos strikes. Each call draws two numbers, whatever it is, so that the fate
-// of the nth request depends on the seed and n alone.
+// roll returns a fault of chaos, or nil. Each call draws two numbers, so the result for the nth
+// request depends only on the seed and on n.
 func (s *Script) roll(call Call) *Fault {
 	if s.chaos.Share == 0 {
 		return nil
@@ -191,10 +192,10 @@ func (s *Script) roll(call Call) *Fault {
 	if share >= s.chaos.Share {
 		return nil
 	}
-	fitting := slices.DeleteFunc(slices.Clone(s.chaos.Faults), func(f Fault) bool { return !f.matches(call) })
-	if len(fitting) == 0 {
+	matching := slices.DeleteFunc(slices.Clone(s.chaos.Faults), func(f Fault) bool { return !f.matches(call) })
+	if len(matching) == 0 {
 		return nil
 	}
-	struck := fitting[which%uint64(len(fitting))]
-	return &struck
+	chosen := matching[which%uint64(len(matching))]
+	return &chosen
 }

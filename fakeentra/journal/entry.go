@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,17 +12,17 @@ import (
 	"mcpentra/fakeentra/endpoint"
 )
 
-// An Exchange is a request and its answer as they were, secrets included. A journal keeps the form,
-// which is not to be changed afterwards.
+// An Exchange is a request and its answer, with their secrets. A journal keeps the form, so the caller
+// must not change it afterwards.
 type Exchange struct {
 	Time     time.Time
 	Endpoint endpoint.Name
 	Request  *http.Request
 	Form     url.Values // of the body
-	Client   string     // application ID, as far as the request tells
+	Client   string     // application ID in the request, not verified
 	Grant    string
-	Fault    string // what was made to go wrong
-	Status   int    // 0 when no answer was sent
+	Fault    string // name of the fault that applied
+	Status   int    // 0 if no answer was sent
 	AADSTS   int
 	Header   http.Header // of the answer
 	Body     []byte      // of the answer, or its beginning
@@ -38,40 +39,39 @@ type Entry struct {
 	Query    url.Values    `json:"query,omitempty"`
 	Form     url.Values    `json:"form,omitempty"`
 	Header   http.Header   `json:"header,omitempty"`
-	// Client is the application ID of the client, as far as the request tells; Grant the
-	// grant_type.
+	// Client is the application ID in the request, and Grant is the grant_type.
 	Client string `json:"client,omitempty"`
 	Grant  string `json:"grant,omitempty"`
-	// Fault is what was made to go wrong.
+	// Fault is the name of the fault that applied.
 	Fault string `json:"fault,omitempty"`
-	// Status is 0 when the connection was closed without an answer.
+	// Status is 0 if the connection was closed without an answer.
 	Status int `json:"status"`
-	// AADSTS is the number of the error that was answered.
+	// AADSTS is the number of the error in the answer.
 	AADSTS int `json:"aadsts,omitempty"`
-	// Location is where the answer led.
+	// Location is the header Location of the answer.
 	Location string `json:"location,omitempty"`
-	// Page is the title of an answer that was a page.
+	// Page is the title of the answer, if it is a page.
 	Page string `json:"page,omitempty"`
-	// Answer is an answer that was JSON; public documents and long answers are left out.
+	// Answer is the body, if it is JSON. Public documents and long answers are left out.
 	Answer string `json:"answer,omitempty"`
 }
 
-// How much of a request is kept.
+// Bounds of an entry.
 const (
 	maxValues = 100
 	maxValue  = 2000 // bytes
-	// MaxAnswer is how many bytes of an answer have to be kept for Exchange.Body.
+	// MaxAnswer is the number of bytes that Exchange.Body needs at most.
 	MaxAnswer = 16 << 10
 )
 
-// told are the header fields that a transcript shows.
-var told = []string{"Authorization", "Content-Type", "Origin", "Retry-After"}
+// shownFields lists the header fields in a transcript.
+var shownFields = []string{"Authorization", "Content-Type", "Origin", "Retry-After"}
 
-// String is the exchange as a transcript shows it.
+// String returns the entry in the form of a transcript.
 func (e Entry) String() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%d %s %s%s\n", e.Number, e.Method, e.Host, e.Path)
-	for _, name := range told {
+	for _, name := range shownFields {
 		if value := e.Header.Get(name); value != "" {
 			fmt.Fprintf(&text, "  %s: %s\n", name, value)
 		}
@@ -107,16 +107,9 @@ func (e Entry) String() string {
 	return text.String()
 }
 
-func sorted(params url.Values) []string {
-	names := make([]string, 0, len(params))
-	for name := range params {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func sorted(params url.Values) []string { return slices.Sorted(maps.Keys(params)) }
 
-// short bounds a value.
+// short cuts a value to maxValue bytes.
 func short(value string) string {
 	if len(value) <= maxValue {
 		return value

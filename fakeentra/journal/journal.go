@@ -10,21 +10,21 @@ import (
 	"mcpentra/fakeentra/endpoint"
 )
 
-// Capacity is how many requests a journal keeps. Beyond it the oldest are forgotten, and their
-// secrets have no number if nobody has asked before.
+// Capacity is the number of requests that a journal keeps. It then forgets the oldest. A secret gets
+// its number when the journal is read, so a forgotten secret may have none.
 const Capacity = 1000
 
 // A Journal is a record of requests. Make one with New. It is safe for concurrent use.
 type Journal struct {
 	mu      sync.Mutex
 	records []*record // oldest first
-	masked  int       // how many of them are, from the oldest on
+	masked  int       // number of masked records, from the oldest on
 	mask    *mask
-	count   int // since the start or the last Clear
+	count   int // requests since the start or the last Clear
 	changed chan struct{}
 }
 
-// New makes an empty journal.
+// New returns an empty journal.
 func New() *Journal { return &Journal{mask: newMask()} }
 
 // A Filter selects entries. Empty fields select all.
@@ -32,32 +32,36 @@ type Filter struct {
 	Endpoint endpoint.Name `json:"endpoint,omitempty"`
 	Client   string        `json:"client,omitempty"` // application ID
 	Grant    string        `json:"grant,omitempty"`  // grant_type
-	Path     string        `json:"path,omitempty"`   // a part of the path
+	Path     string        `json:"path,omitempty"`   // part of the path
 	Status   int           `json:"status,omitempty"`
 	AADSTS   int           `json:"aadsts,omitempty"`
 }
 
-// Matches reports whether an entry is selected.
+// Matches reports whether the filter selects an entry.
 func (f Filter) Matches(e Entry) bool {
 	return (f.Endpoint == "" || f.Endpoint == e.Endpoint) &&
 		(f.Client == "" || strings.EqualFold(f.Client, e.Client)) &&
-		(f.Grant == "" || f.Grant == e.Grant) && strings.Contains(e.Path, f.Path) &&
-		(f.Status == 0 || f.Status == e.Status) && (f.AADSTS == 0 || f.AADSTS == e.AADSTS)
+		(f.Grant == "" || f.Grant == e.Grant) &&
+		strings.Contains(e.Path, f.Path) &&
+		(f.Status == 0 || f.Status == e.Status) &&
+		(f.AADSTS == 0 || f.AADSTS == e.AADSTS)
 }
 
 // Add records an exchange.
 func (j *Journal) Add(x Exchange) {
 	added := newRecord(x)
-	large := added.plain.size() > maxPlain
+	large := added.unmasked.size() > maxUnmasked
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.count++
 	added.Number = j.count
 	if len(j.records) >= Capacity {
 		j.records[0] = nil
-		j.records, j.masked = j.records[1:], max(0, j.masked-1)
+		j.records = j.records[1:]
+		j.masked = max(0, j.masked-1)
 	}
-	if j.records = append(j.records, added); large {
+	j.records = append(j.records, added)
+	if large {
 		j.maskAll()
 	}
 	if j.changed != nil {
@@ -66,34 +70,34 @@ func (j *Journal) Add(x Exchange) {
 	}
 }
 
-// maskAll masks what is not yet, in the order in which it came, so that the numbers of secrets do
-// not depend on who asked when, as long as nothing is forgotten.
+// maskAll masks the records that are not masked yet, oldest first. The numbers of secrets therefore do
+// not depend on the time of reading, as long as the journal forgets nothing.
 func (j *Journal) maskAll() {
-	for _, one := range j.records[j.masked:] {
-		one.mask(j.mask)
+	for _, added := range j.records[j.masked:] {
+		added.mask(j.mask)
 	}
 	j.masked = len(j.records)
 }
 
-// Entries are the requests that a filter selects, oldest first.
+// Entries returns the requests that a filter selects, oldest first.
 func (j *Journal) Entries(filter Filter) []Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.maskAll()
 	entries := make([]Entry, 0, len(j.records))
-	for _, one := range j.records {
-		if filter.Matches(one.Entry) {
-			entries = append(entries, one.Entry)
+	for _, kept := range j.records {
+		if filter.Matches(kept.Entry) {
+			entries = append(entries, kept.Entry)
 		}
 	}
 	return entries
 }
 
-// Count is how many requests a filter selects.
+// Count returns the number of requests that a filter selects.
 func (j *Journal) Count(filter Filter) int { return len(j.Entries(filter)) }
 
-// Take removes the oldest request that a filter selects, and waits for one as long as the context
-// lasts. Taking the same filter twice gives two requests.
+// Take removes and returns the oldest request that a filter selects. If there is none, it waits for
+// one until the context ends. Two calls with the same filter return two requests.
 func (j *Journal) Take(ctx context.Context, filter Filter) (Entry, error) {
 	for {
 		j.mu.Lock()
@@ -109,17 +113,18 @@ func (j *Journal) Take(ctx context.Context, filter Filter) (Entry, error) {
 		if j.changed == nil {
 			j.changed = make(chan struct{})
 		}
-		changed, seen := j.changed, j.count
+		changed := j.changed
+		seen := j.count
 		j.mu.Unlock()
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return Entry{}, fmt.Errorf("journal: no such request among %d: %w", seen, ctx.Err())
+			return Entry{}, fmt.Errorf("journal: none of %d requests matches the filter: %w", seen, ctx.Err())
 		}
 	}
 }
 
-// Clear forgets all requests, and the numbers of all secrets.
+// Clear forgets all requests and the numbers of all secrets.
 func (j *Journal) Clear() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -129,7 +134,7 @@ func (j *Journal) Clear() {
 	j.mask.clear()
 }
 
-// String is the transcript of all requests, for a snapshot.
+// String returns the transcript of all requests. Tests use it as a snapshot.
 func (j *Journal) String() string {
 	var text strings.Builder
 	for _, entry := range j.Entries(Filter{}) {

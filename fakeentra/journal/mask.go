@@ -12,7 +12,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// secrets are the parameters and JSON members that hold one.
+// secrets maps the parameters and JSON members that hold a secret to the kind of secret.
 var secrets = map[string]string{
 	"access_token":     "access_token",
 	"assertion":        "access_token",
@@ -28,7 +28,7 @@ var secrets = map[string]string{
 	"user_code":        "user_code",
 }
 
-// maxSecrets is how many secrets keep their number.
+// maxSecrets bounds the secrets with a number.
 const maxSecrets = 10_000
 
 // A mask gives secrets their numbers.
@@ -44,11 +44,11 @@ func newMask() *mask {
 }
 
 func (m *mask) clear() {
-	m.names, _ = lru.New[[sha256.Size]byte, string](maxSecrets) // a positive size is all that it wants
+	m.names, _ = lru.New[[sha256.Size]byte, string](maxSecrets) // the size is positive, so no error
 	m.counts = map[string]int{}
 }
 
-// name is what stands in place of a secret.
+// name returns the text that replaces a secret.
 func (m *mask) name(kind, secret string) string {
 	if secret == "" {
 		return ""
@@ -71,7 +71,7 @@ func (m *mask) values(params url.Values) url.Values {
 		return nil
 	}
 	masked := url.Values{}
-	for _, name := range sorted(params) { // in one order, so that numbers are the same in every run
+	for _, name := range sorted(params) { // a fixed order, so the numbers are the same in every run
 		if len(masked) == maxValues {
 			break
 		}
@@ -107,7 +107,7 @@ func (m *mask) header(header http.Header) http.Header {
 	return masked
 }
 
-// credential masks the value of Authorization. The client ID of Basic stays.
+// credential masks the value of Authorization. It keeps the client ID of Basic.
 func (m *mask) credential(value string) string {
 	scheme, secret, _ := strings.Cut(value, " ")
 	switch {
@@ -116,19 +116,27 @@ func (m *mask) credential(value string) string {
 	case strings.EqualFold(scheme, "Bearer"):
 		return scheme + " " + m.name("access_token", secret)
 	case strings.EqualFold(scheme, "Basic"):
-		if text, err := base64.StdEncoding.DecodeString(secret); err == nil {
-			if id, password, found := strings.Cut(string(text), ":"); found {
-				if plain, err := url.QueryUnescape(password); err == nil {
-					password = plain
-				}
-				return scheme + " " + id + ":" + m.name("client_secret", password)
-			}
+		if id, password, isBasic := readBasic(secret); isBasic {
+			return scheme + " " + id + ":" + m.name("client_secret", password)
 		}
 	}
 	return short(scheme) + " " + m.name("credential", secret)
 }
 
-// location masks the query and the fragment of an address.
+// readBasic decodes Basic credentials. It reports false if they are malformed.
+func readBasic(encoded string) (id, password string, isBasic bool) {
+	text, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return "", "", false
+	}
+	id, password, isBasic = strings.Cut(string(text), ":")
+	if plain, err := url.QueryUnescape(password); err == nil {
+		password = plain
+	}
+	return id, password, isBasic
+}
+
+// location masks the secrets in the query and the fragment of an address.
 func (m *mask) location(address string) string {
 	head, fragment, hasFragment := strings.Cut(address, "#")
 	head, query, hasQuery := strings.Cut(head, "?")
@@ -155,24 +163,21 @@ func (m *mask) query(text string) string {
 	return strings.Join(parts, "&")
 }
 
-// A passage is a piece of text and the secret that follows it, of which a hash is enough to give it
-// its number.
+// A passage is a piece of text and the secret after it. The hash of the secret is enough to find its
+// number.
 type passage struct {
 	text   string
-	kind   string // empty when no secret follows
-	secret [sha256.Size]byte
+	kind   string            // empty if no secret follows
+	secret [sha256.Size]byte // hash
 }
 
-// passages takes the secrets out of a JSON text, as encoding/json writes it. Order and spelling
-// stay.
+// passages takes the secrets out of a JSON text of encoding/json. It keeps the rest unchanged.
 func passages(text []byte) []passage {
 	var all []passage
-	from := 0 // of the passage
+	from := 0 // start of the passage
 	for at := 0; ; {
-		found := bytes.Index(
-			text[at:],
-			[]byte(`":"`),
-		) // the end of a name before a string; inside of strings its quotes are escaped
+		// The end of a name before a string. Inside a string the quotes are escaped.
+		found := bytes.Index(text[at:], []byte(`":"`))
 		if found < 0 {
 			return append(all, passage{text: string(text[from:])})
 		}
@@ -190,22 +195,24 @@ func passages(text []byte) []passage {
 			end++
 		}
 		end = min(end, len(text))
-		one := passage{text: string(text[from:at])}
+		next := passage{text: string(text[from:at])}
 		if end > at {
-			one.kind = kind
-			one.secret = sha256.Sum256(text[at:end])
+			next.kind = kind
+			next.secret = sha256.Sum256(text[at:end])
 		}
-		all, at, from = append(all, one), end, end
+		all = append(all, next)
+		at = end
+		from = end
 	}
 }
 
 // join writes passages with the numbers of their secrets.
 func (m *mask) join(all []passage) string {
 	var out strings.Builder
-	for _, one := range all {
-		out.WriteString(one.text)
-		if one.kind != "" {
-			out.WriteString(m.nameOf(one.kind, one.secret))
+	for _, part := range all {
+		out.WriteString(part.text)
+		if part.kind != "" {
+			out.WriteString(m.nameOf(part.kind, part.secret))
 		}
 	}
 	return out.String()

@@ -10,15 +10,15 @@ import (
 	"mcpentra/fakeentra/endpoint"
 )
 
-// A record is an entry of which the secrets are masked when somebody asks: few entries are ever
-// looked at, and masking one takes longer than the rest of recording it.
+// A record is an entry whose secrets are masked later, when the journal is read. Tests read few
+// entries, and masking takes longer than the rest of recording.
 type record struct {
 	Entry
-	plain *plain // nil once masked
+	unmasked *unmasked // nil once masked
 }
 
-// plain is what of an exchange may hold secrets.
-type plain struct {
+// The unmasked parts of a record may hold secrets.
+type unmasked struct {
 	header   http.Header
 	query    string
 	form     url.Values
@@ -26,8 +26,8 @@ type plain struct {
 	answer   []passage
 }
 
-// maxPlain is from how many bytes on an exchange is masked, and cut short, at once.
-const maxPlain = 16 << 10
+// maxUnmasked bounds the bytes that a record keeps unmasked. A larger one is masked and cut at once.
+const maxUnmasked = 16 << 10
 
 // newRecord keeps an exchange.
 func newRecord(x Exchange) *record {
@@ -45,18 +45,16 @@ func newRecord(x Exchange) *record {
 			Status:   x.Status,
 			AADSTS:   x.AADSTS,
 		},
-		plain: &plain{
+		unmasked: &unmasked{
 			header:   request.Header.Clone(),
 			query:    request.URL.RawQuery,
 			form:     x.Form,
 			location: x.Header.Get("Location"),
 		},
 	}
-	public := (x.Endpoint == endpoint.Discovery || x.Endpoint == endpoint.Keys || x.Endpoint == endpoint.Instance) &&
-		x.Status == http.StatusOK
 	switch kind := x.Header.Get("Content-Type"); {
-	case strings.HasPrefix(kind, "application/json") && len(x.Body) < MaxAnswer && !public:
-		r.plain.answer = passages(x.Body)
+	case strings.HasPrefix(kind, "application/json") && len(x.Body) < MaxAnswer && !isPublic(x):
+		r.unmasked.answer = passages(x.Body)
 	case strings.HasPrefix(kind, "text/html"):
 		if _, rest, found := bytes.Cut(x.Body, []byte("<title>")); found {
 			title, _, _ := bytes.Cut(rest, []byte("</title>"))
@@ -66,8 +64,17 @@ func newRecord(x Exchange) *record {
 	return r
 }
 
-// size is about how many bytes are kept unmasked.
-func (p *plain) size() int {
+// isPublic reports whether the answer is a public document.
+func isPublic(x Exchange) bool {
+	switch x.Endpoint {
+	case endpoint.Discovery, endpoint.Keys, endpoint.Instance:
+		return x.Status == http.StatusOK
+	}
+	return false
+}
+
+// size returns roughly the number of unmasked bytes.
+func (p *unmasked) size() int {
 	size := len(p.query) + len(p.location)
 	for _, params := range []map[string][]string{p.header, p.form} {
 		for name, values := range params {
@@ -82,12 +89,12 @@ func (p *plain) size() int {
 
 // mask replaces the secrets of a record.
 func (r *record) mask(m *mask) {
-	p := r.plain
-	r.plain = nil
+	p := r.unmasked
+	r.unmasked = nil
 	r.Header = m.header(p.header)
 	r.Form = m.values(p.form)
 	if p.query != "" {
-		query, _ := url.ParseQuery(p.query) // as much of it as can be read
+		query, _ := url.ParseQuery(p.query) // on an error, the parameters before it
 		r.Query = m.values(query)
 	}
 	if p.location != "" {

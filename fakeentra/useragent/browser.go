@@ -13,56 +13,53 @@ import (
 	"time"
 )
 
-// A Browser is one browser with one person. Its zero value approves everything as the first account
-// that it is offered. Cookies live as long as the Browser; it is not safe for concurrent use.
+// A Browser is one browser with one person. Its zero value picks the first account and approves every
+// request. It keeps cookies for all its visits. It is not safe for concurrent use.
 type Browser struct {
-	// User is the account to pick, by its user principal name. Empty means the first that is
-	// offered.
+	// User is the account to pick, by its user principal name. Empty means the first account.
 	User string
-	// Password is typed where one is asked for.
+	// Password is the password to type.
 	Password string
-	// Deny presses the button that declines on the first page that has one. A sign-in page has one,
-	// too: Cancel.
+	// Deny presses the first button that declines. On a sign-in page this is Cancel.
 	Deny bool
-	// Transport carries the requests. Nil means a transport of its own, to loopback only; a
-	// transport given here decides itself where it goes.
+	// Transport sends the requests. Nil means a transport that connects only to loopback. Any other
+	// transport may connect anywhere.
 	Transport http.RoundTripper
-	// Visited hears of every page: the status, and the address without its query. Nil hears
-	// nothing.
+	// Visited is called for each page, with its status and its address without the query. Nil means
+	// no call.
 	Visited func(status int, address string)
 
 	client *http.Client
 }
 
-// A Page is where a visit ended.
+// A Page is the last page of a visit.
 type Page struct {
 	URL    *url.URL
 	Status int
 	Title  string
-	Text   string // what a person would read, cut to 2,000 characters
+	Text   string // visible text, at most 2,000 bytes
 }
 
-// Bounds of one visit.
+// Bounds of a visit.
 const (
 	maxSteps    = 40
-	maxPage     = 1 << 20
-	maxText     = 2000 // of what a person would read
+	maxPage     = 1 << 20 // bytes
+	maxText     = 2000    // bytes
 	stepTimeout = 30 * time.Second
 )
 
-// ErrTooManySteps says that a visit did not come to an end.
-var ErrTooManySteps = fmt.Errorf("more than %d pages without an end", maxSteps)
+// ErrTooManySteps says that a visit did not end.
+var ErrTooManySteps = fmt.Errorf("the visit did not end after %d pages", maxSteps)
 
-// ErrNothingToDecline says that a visit with Deny met no page with a button that declines. The
-// visit ends before the client gets its answer.
-var ErrNothingToDecline = errors.New("no page asked for anything that could be declined")
+// ErrNothingToDecline says that a visit with Deny found no button that declines. The visit ends before
+// the client gets its answer.
+var ErrNothingToDecline = errors.New("no page has a button that declines")
 
-// A PageError is an error page of Entra ID. Such a page has status 200, and no answer goes to the
-// client.
+// A PageError is an error page of Entra ID. Its status is 200, and the client gets no answer.
 type PageError struct {
-	// Number is the AADSTS number, or 0 when the page names none.
+	// Number is the AADSTS number, or 0 if the page has none.
 	Number int
-	// Message is the error as the page gives it. It begins with the number.
+	// Message is the error text of the page. It begins with the number.
 	Message string
 	// Page is the error page.
 	Page *Page
@@ -72,24 +69,11 @@ func (e *PageError) Error() string {
 	return fmt.Sprintf("useragent: %s shows an error: %s", e.Page.URL.Host, e.Message)
 }
 
-// Visit opens an address and goes on until a page offers no way on. The page where it ends may have
-// any status. An error page of Entra ID is a *PageError.
+// Visit opens an address, and continues until a page has no redirect and no form to send. This last
+// page may have any status. An error page of Entra ID is a *PageError.
 func (b *Browser) Visit(ctx context.Context, address string) (*Page, error) {
-	if b.client == nil {
-		jar, err := cookiejar.New(nil)
-		if err != nil {
-			return nil, err
-		}
-		transport := b.Transport
-		if transport == nil {
-			transport = &http.Transport{Proxy: nil, DialContext: dialLoopback, DisableKeepAlives: true}
-		}
-		b.client = &http.Client{
-			Jar:           jar,
-			Transport:     transport,
-			Timeout:       stepTimeout,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}
+	if err := b.start(); err != nil {
+		return nil, err
 	}
 	next, err := navigation(ctx, http.MethodGet, address, nil, nil)
 	if err != nil {
@@ -108,22 +92,45 @@ func (b *Browser) Visit(ctx context.Context, address string) (*Page, error) {
 		if b.Deny && !declined && step.carriesAnswer() {
 			return nil, ErrNothingToDecline
 		}
-		from := next.URL
-		if next, err = navigation(ctx, step.method, step.address, step.form, from); err != nil {
+		next, err = navigation(ctx, step.method, step.address, step.form, next.URL)
+		if err != nil {
 			return nil, err
 		}
 	}
 	return nil, ErrTooManySteps
 }
 
-// A step is how to go on from a page.
-type step struct {
-	method, address string
-	form            url.Values
-	declines        bool // a button is pressed that says no
+// start makes the HTTP client.
+func (b *Browser) start() error {
+	if b.client != nil {
+		return nil
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return err
+	}
+	transport := b.Transport
+	if transport == nil {
+		transport = &http.Transport{Proxy: nil, DialContext: dialLoopback, DisableKeepAlives: true}
+	}
+	b.client = &http.Client{
+		Jar:           jar,
+		Transport:     transport,
+		Timeout:       stepTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return nil
 }
 
-// carriesAnswer reports whether a step brings a code or a token to a client.
+// A step is the next request after a page.
+type step struct {
+	method   string
+	address  string
+	form     url.Values
+	declines bool // presses a button that declines
+}
+
+// carriesAnswer reports whether a step sends a code or a token to a client.
 func (s *step) carriesAnswer() bool {
 	target, err := url.Parse(s.address)
 	if err != nil {
@@ -141,8 +148,7 @@ func (s *step) carriesAnswer() bool {
 	return false
 }
 
-// navigation makes the request of a top-level navigation. A redirect never keeps the fragment,
-// which is for the page alone.
+// navigation makes the request of a top-level navigation, without the fragment.
 func navigation(ctx context.Context, method, address string, form url.Values, from *url.URL) (*http.Request, error) {
 	target, err := url.Parse(address)
 	if err != nil {
@@ -179,7 +185,7 @@ func navigation(ctx context.Context, method, address string, form url.Values, fr
 	return request, nil
 }
 
-// relation is the value of Sec-Fetch-Site for a step from one address to another.
+// relation returns the value of Sec-Fetch-Site for a step from one address to another.
 func relation(from, to *url.URL) string {
 	switch {
 	case from.Scheme == to.Scheme && from.Host == to.Host:
@@ -199,15 +205,13 @@ func (b *Browser) open(request *http.Request) (*Page, *step, error) {
 	if b.Visited != nil {
 		b.Visited(response.StatusCode, request.URL.Scheme+"://"+request.URL.Host+request.URL.EscapedPath())
 	}
-	if location := response.Header.Get("Location"); location != "" && response.StatusCode >= 300 &&
-		response.StatusCode < 400 {
-		if response.StatusCode == http.StatusTemporaryRedirect || response.StatusCode == http.StatusPermanentRedirect {
-			return nil, nil, fmt.Errorf(
-				"useragent: %s answers with status %d, which would send a form on",
-				request.URL.Host,
-				response.StatusCode,
-			)
-		}
+	location := response.Header.Get("Location")
+	switch status := response.StatusCode; {
+	case location == "" || status < 300 || status >= 400:
+	case status == http.StatusTemporaryRedirect || status == http.StatusPermanentRedirect:
+		return nil, nil, fmt.Errorf("useragent: %s redirects with status %d, which would send a form to another page",
+			request.URL.Host, status)
+	default:
 		return nil, &step{method: http.MethodGet, address: location}, nil
 	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxPage+1))
@@ -215,7 +219,7 @@ func (b *Browser) open(request *http.Request) (*Page, *step, error) {
 		return nil, nil, fmt.Errorf("useragent: %w", err)
 	}
 	if len(text) > maxPage {
-		return nil, nil, fmt.Errorf("useragent: %s sends more than %d bytes", request.URL.Host, maxPage)
+		return nil, nil, fmt.Errorf("useragent: want at most %d bytes from %s, got more", maxPage, request.URL.Host)
 	}
 	page := &Page{URL: request.URL, Status: response.StatusCode}
 	if !strings.HasPrefix(response.Header.Get("Content-Type"), "text/html") {
@@ -231,7 +235,7 @@ func (b *Browser) open(request *http.Request) (*Page, *step, error) {
 	return page, b.decide(read), nil
 }
 
-// withoutQuery takes the address out of an error, since its query may hold a code.
+// withoutQuery removes the query of the address in an error, because it may hold a code.
 func withoutQuery(err error) error {
 	var failed *url.Error
 	if errors.As(err, &failed) {
@@ -242,21 +246,21 @@ func withoutQuery(err error) error {
 	return err
 }
 
-// dialLoopback connects to loopback and nothing else, whatever a name resolves to.
+// dialLoopback connects only to localhost and to loopback addresses.
 func dialLoopback(ctx context.Context, network, address string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("%s is not a loopback address, and this browser visits no other", host)
+		return nil, fmt.Errorf("%s is not a loopback address; this browser opens only loopback addresses", host)
 	}
 	connection, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	// Closed by a reset, so that the port is free at once: thousands of visits in a minute would
-	// use up the ports.
+	// Without a linger time the connection closes by a reset, and its port is free at once.
+	// Otherwise thousands of visits in a minute would use up the ports.
 	if err := connection.(*net.TCPConn).SetLinger(0); err != nil {
 		_ = connection.Close()
 		return nil, err

@@ -144,7 +144,7 @@ func TestVisitsThatDoNotEnd(t *testing.T) {
 
 	huge := site(t, map[string]string{"/": strings.Repeat("x", 2<<20)})
 	_, err = (&useragent.Browser{}).Visit(t.Context(), huge.URL+"/")
-	require.ErrorContains(t, err, "more than 1048576 bytes")
+	require.ErrorContains(t, err, "want at most 1048576 bytes")
 
 	deep := site(t, map[string]string{"/": strings.Repeat("<div>", 150_000)})
 	_, err = (&useragent.Browser{}).Visit(t.Context(), deep.URL+"/")

@@ -1,7 +1,6 @@
-// Package useragent is a scripted browser with a scripted person in front of it, for sign-ins that
-// nobody watches.
+// Package useragent is a scripted browser with a scripted person, for sign-ins in tests.
 //
-// It keeps cookies, follows redirects, meta refreshes and forms that send themselves, picks an
-// account, types a password where one is asked for, and approves what it is asked to consent to, or
-// denies it. It runs no script and loads no picture. It goes to loopback addresses only.
+// The browser keeps cookies, and follows redirects, meta refreshes and forms that a script submits.
+// The person picks an account, types a password, and approves or declines requests for consent. The
+// browser runs no scripts and loads no pictures. It opens only loopback addresses.
 package useragent

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,23 +12,23 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// A document is what the browser makes of a page.
+// A document is a parsed page.
 type document struct {
 	title   string
 	text    string
-	refresh string // where a meta refresh leads
+	refresh string // address of a meta refresh
 	forms   []form
-	id      string // the PageID that Entra's pages have
-	alert   string // what the page says that went wrong (role="alert")
+	id      string // the PageID of Entra ID's pages
+	alert   string // text of the element with role="alert"
 }
 
-// errorPageID is the PageID of Entra's error pages.
+// errorPageID is the PageID of Entra ID's error pages.
 const errorPageID = "ConvergedError"
 
 var aadsts = regexp.MustCompile(`\bAADSTS(\d{1,9})\b`)
 
-// entraError is the error that a page of Entra ID shows: on an error page, or on a sign-in page
-// that has refused what was typed. The scripted person would only type the same again.
+// entraError returns the error on a page of Entra ID. It is an error page, or a sign-in page that
+// refused the input. The scripted person would only type the same again.
 func (d document) entraError() (message string, found bool) {
 	switch {
 	case aadsts.MatchString(d.alert):
@@ -40,7 +41,7 @@ func (d document) entraError() (message string, found bool) {
 	return d.text, true
 }
 
-// aadstsNumber is the first AADSTS number of a text, or 0.
+// aadstsNumber returns the first AADSTS number in a text, or 0.
 func aadstsNumber(text string) int {
 	found := aadsts.FindStringSubmatch(text)
 	if found == nil {
@@ -53,86 +54,108 @@ func aadstsNumber(text string) int {
 	return number
 }
 
-// A form is one of a page with what would be sent.
+// A form is a form of a page.
 type form struct {
-	method, action string
-	fields         []field
-	buttons        []button
-	self           bool // a script sends it (form_post)
+	method  string
+	action  string
+	fields  []field
+	buttons []button
+	self    bool // a script submits it (form_post)
 }
 
-type field struct{ name, value, kind string }
+type field struct {
+	name  string
+	value string
+	kind  string
+}
 
-type button struct{ name, value, text string }
+type button struct {
+	name  string
+	value string
+	text  string
+}
 
-// readPage parses a page. What is inside noscript counts as content, since this browser runs no
-// script.
+// readPage parses a page. The content of noscript counts, because this browser runs no scripts.
 func readPage(text string) document {
 	root, err := html.ParseWithOptions(strings.NewReader(text), html.ParseOptionEnableScripting(false))
 	if err != nil {
 		return document{}
 	}
-	var page document
-	var words strings.Builder
-	sends := false
-	var walk func(node *html.Node, inside *form)
-	walk = func(node *html.Node, inside *form) {
-		if node.Type == html.TextNode && words.Len() < 4000 {
-			if word := strings.TrimSpace(node.Data); word != "" {
-				words.WriteString(word + " ")
-			}
-		}
-		if node.Type == html.ElementNode {
-			if page.alert == "" && attribute(node, "role") == "alert" {
-				page.alert = content(node)
-				page.alert = page.alert[:min(len(page.alert), maxText)]
-			}
-			switch node.DataAtom {
-			case atom.Title:
-				page.title = strings.TrimSpace(content(node))
-				return
-			case atom.Script:
-				sends = sends || strings.Contains(content(node), ".submit()")
-				return
-			case atom.Style:
-				return
-			case atom.Meta:
-				if attribute(node, "name") == "PageID" {
-					page.id = attribute(node, "content")
-				}
-				if strings.EqualFold(attribute(node, "http-equiv"), "refresh") {
-					if _, address, found := strings.Cut(attribute(node, "content"), ";"); found {
-						address = strings.TrimSpace(address)
-						if len(address) > 4 && strings.EqualFold(address[:4], "url=") {
-							page.refresh = strings.Trim(address[4:], `'" `)
-						}
-					}
-				}
-			case atom.Form:
-				inside = &form{method: strings.ToUpper(attribute(node, "method")), action: attribute(node, "action")}
-				for child := node.FirstChild; child != nil; child = child.NextSibling {
-					walk(child, inside)
-				}
-				page.forms = append(page.forms, *inside)
-				return
-			case atom.Input, atom.Button:
-				if inside != nil {
-					inside.add(node)
-				}
-			}
-		}
-		for child := node.FirstChild; child != nil; child = child.NextSibling {
-			walk(child, inside)
-		}
+	p := &pageReader{}
+	p.walk(root, nil)
+	if p.submits && len(p.page.forms) > 0 {
+		p.page.forms[0].self = true
 	}
-	walk(root, nil)
-	if sends && len(page.forms) > 0 {
-		page.forms[0].self = true
-	}
-	page.text = strings.TrimSpace(words.String())
-	page.text = page.text[:min(len(page.text), maxText)]
-	return page
+	p.page.text = cut(strings.TrimSpace(p.words.String()))
+	return p.page
 }
+
+// A pageReader collects the parts of a page.
+type pageReader struct {
+	page    document
+	words   strings.Builder
+	submits bool // a script submits a form
+}
+
+// walk reads a node and its children. Inside is the form around them, or nil.
+func (p *pageReader) walk(node *html.Node, inside *form) {
+	if word := strings.TrimSpace(node.Data); node.Type == html.TextNode && word != "" && p.words.Len() < 2*maxText {
+		p.words.WriteString(word + " ")
+	}
+	if node.Type != html.ElementNode {
+		p.walkChildren(node, inside)
+		return
+	}
+	if p.page.alert == "" && attribute(node, "role") == "alert" {
+		p.page.alert = cut(content(node))
+	}
+	switch node.DataAtom {
+	case atom.Title:
+		p.page.title = strings.TrimSpace(content(node))
+		return
+	case atom.Script:
+		p.submits = p.submits || strings.Contains(content(node), ".submit()")
+		return
+	case atom.Style:
+		return
+	case atom.Form:
+		found := &form{method: strings.ToUpper(attribute(node, "method")), action: attribute(node, "action")}
+		p.walkChildren(node, found)
+		p.page.forms = append(p.page.forms, *found)
+		return
+	case atom.Meta:
+		p.readMeta(node)
+	case atom.Input, atom.Button:
+		if inside != nil {
+			inside.add(node)
+		}
+	}
+	p.walkChildren(node, inside)
+}
+
+func (p *pageReader) walkChildren(node *html.Node, inside *form) {
+	for child := node.FirstChild; child != nil; child = child.NextSibling {
+		p.walk(child, inside)
+	}
+}
+
+// readMeta reads the PageID and a meta refresh.
+func (p *pageReader) readMeta(node *html.Node) {
+	if attribute(node, "name") == "PageID" {
+		p.page.id = attribute(node, "content")
+	}
+	if !strings.EqualFold(attribute(node, "http-equiv"), "refresh") {
+		return
+	}
+	_, address, _ := strings.Cut(attribute(node, "content"), ";")
+	address = strings.TrimSpace(address)
+	if len(address) > 4 && strings.EqualFold(address[:4], "url=") {
+		p.page.refresh = strings.Trim(address[4:], `'" `)
+	}
+}
+
+// cut bounds a text of a page.
+func cut(text string) string { return text[:min(len(text), maxText)] }
 
 func (f *form) add(node *html.Node) {
 	kind := strings.ToLower(attribute(node, "type"))
@@ -152,7 +175,7 @@ func (f *form) add(node *html.Node) {
 	}
 }
 
-// decide is the person: what to do with a page. Nil means that there is nothing to do.
+// decide returns the person's next step on a page, or nil if there is none.
 func (b *Browser) decide(page document) *step {
 	if page.refresh != "" {
 		return &step{method: http.MethodGet, address: page.refresh}
@@ -164,56 +187,51 @@ func (b *Browser) decide(page document) *step {
 		return page.forms[0].send(button{}, "")
 	}
 	if b.Deny {
-		for _, one := range page.forms {
-			for _, press := range one.buttons {
-				if press.declines() {
-					return one.send(press, b.Password)
-				}
-			}
+		if decline := b.press(page.forms, button.declines); decline != nil {
+			return decline
 		}
 	}
 	if chosen, offered := b.account(page.forms); offered {
 		return chosen
 	}
-	for _, one := range page.forms {
-		for _, press := range one.buttons {
-			if !press.declines() {
-				return one.send(press, b.Password)
-			}
+	return b.press(page.forms, func(candidate button) bool { return !candidate.declines() })
+}
+
+// press sends a form with its first button that is wanted. It returns nil if no form has one.
+func (b *Browser) press(forms []form, wanted func(button) bool) *step {
+	for _, form := range forms {
+		if i := slices.IndexFunc(form.buttons, wanted); i >= 0 {
+			return form.send(form.buttons[i], b.Password)
 		}
 	}
 	return nil
 }
 
-// account picks who to sign in as, on a page whose buttons are accounts. An account that is not
-// offered is typed, where there is a field for it.
+// account picks an account on a page whose buttons are accounts. It types an account that the page
+// does not offer, if there is a field for it.
 func (b *Browser) account(forms []form) (*step, bool) {
-	offered := false
-	for _, one := range forms {
-		for _, press := range one.buttons {
-			if press.name == "account" {
-				offered = true
-				if b.User == "" || strings.EqualFold(b.User, press.value) {
-					return one.send(press, b.Password), true
-				}
-			}
-		}
-	}
-	if !offered {
+	isAccount := func(candidate button) bool { return candidate.name == "account" }
+	if b.press(forms, isAccount) == nil {
 		return nil, false
 	}
-	for _, one := range forms {
-		for i, field := range one.fields {
+	chosen := b.press(forms, func(candidate button) bool {
+		return isAccount(candidate) && (b.User == "" || strings.EqualFold(b.User, candidate.value))
+	})
+	if chosen != nil {
+		return chosen, true
+	}
+	for _, form := range forms {
+		for i, field := range form.fields {
 			if field.name == "account" {
-				one.fields[i].value = b.User
-				return one.send(button{}, b.Password), true
+				form.fields[i].value = b.User
+				return form.send(button{}, b.Password), true
 			}
 		}
 	}
 	return nil, true
 }
 
-// declines reports whether a button says no.
+// declines reports whether a button declines.
 func (b button) declines() bool {
 	for _, word := range []string{"deny", "cancel", "decline", "reject"} {
 		if strings.EqualFold(b.value, word) || strings.EqualFold(b.name, word) ||
@@ -226,14 +244,14 @@ func (b button) declines() bool {
 
 func (f form) send(press button, password string) *step {
 	values := url.Values{}
-	for _, one := range f.fields {
-		if one.name == "" {
+	for _, field := range f.fields {
+		if field.name == "" {
 			continue
 		}
-		if one.kind == "password" {
-			one.value = password
+		if field.kind == "password" {
+			field.value = password
 		}
-		values.Add(one.name, one.value)
+		values.Add(field.name, field.value)
 	}
 	if press.name != "" {
 		values.Add(press.name, press.value)
@@ -246,21 +264,16 @@ func (f form) send(press button, password string) *step {
 }
 
 func attribute(node *html.Node, name string) string {
-	for _, one := range node.Attr {
-		if one.Key == name {
-			return one.Val
+	for _, attribute := range node.Attr {
+		if attribute.Key == name {
+			return attribute.Val
 		}
 	}
 	return ""
 }
 
 func has(node *html.Node, name string) bool {
-	for _, one := range node.Attr {
-		if one.Key == name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(node.Attr, func(attribute html.Attribute) bool { return attribute.Key == name })
 }
 
 func content(node *html.Node) string {

@@ -86,8 +86,8 @@ func TestDirectoryFileIsFollowed(t *testing.T) {
 	write(t, name, smallDirectory+"      - name: nobody\n")
 	assert.Equal(
 		t,
-		"fakeentra: the directory stays as it was: "+name+`:9: no key "name" here, want one of `,
-		fake.line(t)[:len("fakeentra: the directory stays as it was: ")+len(name)+len(`:9: no key "name" here, want one of `)],
+		"fakeentra: the directory stays as it was: "+name+`:9: unknown key "name"; want one of `,
+		fake.line(t)[:len("fakeentra: the directory stays as it was: ")+len(name)+len(`:9: unknown key "name"; want one of `)],
 	)
 	assert.Contains(t, people(), "sam@fabrikam.onmicrosoft.com")
 
@@ -112,7 +112,7 @@ func TestDirectoryCommand(t *testing.T) {
 	write(t, name, "tenants: 3\nfault: []\n")
 	status, stderr := runProgram(t, "directory", name)
 	assert.Equal(t, 1, status)
-	assert.Contains(t, stderr, name+`:1: want a list, got "3"`+"\n"+name+`:2: no key "fault" here; perhaps "faults"`)
+	assert.Contains(t, stderr, name+`:1: want a list, got "3"`+"\n"+name+`:2: unknown key "fault"; perhaps "faults"`)
 	status, _ = runProgram(t, "directory", name+".not")
 	assert.Equal(t, 2, status)
 	status, stderr = runProgram(t, "--addr", "127.0.0.1:0", "--directory", name)

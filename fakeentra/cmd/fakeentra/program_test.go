@@ -168,9 +168,9 @@ func TestRefusalsToStart(t *testing.T) {
 		"a backchannel with a path": {"--backchannel-url x", "want a backchannel URL of scheme and host"},
 		"no folder for settings":    {"--write-env nowhere/.env", "--write-env: want a file in a folder that exists"},
 		"no folder for the CA":      {"--tls --ca-file nowhere/ca", "--ca-file: want a file in a folder that exists"},
-		"a face that is none":       {"--face pretty", `want the face "spec-aligned" or none, got "pretty"`},
+		"a face that is none":       {"--face pretty", `want "spec-aligned" or nothing as face, got "pretty"`},
 		"a cloud that is none":      {"--cloud mars", `want "usgov", "usgov-dod" or "china" as cloud`},
-		"a rule that is none":       {"--resource x", `want "refused" or "ignored" for the parameter resource`},
+		"a rule that is none":       {"--resource x", `want "refused", "ignored" or nothing as rule for the parameter resource`},
 		"a time that is none":       {"--clock noon", "--clock: want a time like"},
 		"a share that is none":      {"--chaos 7", "want a share from 0 to 1, got 7"},
 		"no directory file":         {"--directory nowhere.yaml", "--directory: open nowhere.yaml"},
@@ -385,7 +385,7 @@ func TestVisitOfAnErrorPage(t *testing.T) {
 	}
 	status, stderr = runProgram(t, "visit", "--deny", unwilling.URL+authorize+query.Encode())
 	assert.Equal(t, 3, status)
-	assert.Contains(t, stderr, "fakeentra: visit: --deny: no page asked for anything that could be declined")
+	assert.Contains(t, stderr, "fakeentra: visit: --deny: no page has a button that declines")
 }
 
 // BenchmarkFirstAnswer is the time from starting the program to its first discovery document.

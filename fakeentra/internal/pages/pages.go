@@ -12,10 +12,13 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// A Parameter is a parameter of an authorization response. Their order is part of the wire.
-type Parameter struct{ Name, Value string }
+// A Parameter is a parameter of an authorization response. The order of parameters matters on the wire.
+type Parameter struct {
+	Name  string
+	Value string
+}
 
-// NoStore sets the headers of responses that hold a secret (M: all of them).
+// NoStore forbids caches to store a response (M: all three headers).
 func NoStore(w http.ResponseWriter) {
 	header := w.Header()
 	header.Set("Cache-Control", "no-store, no-cache")
@@ -31,37 +34,43 @@ var templates = template.Must(template.ParseFS(pageFiles, "html/*.html"))
 // A Page is the data of a template. Each template uses some of the fields.
 type Page struct {
 	Title     string
-	Place     string // the organization, where it is known
-	Client    string // the app's name, where it is known
-	Action    string
+	Place     string // name of the organization, or empty
+	Client    string // name of the app, or empty
+	Action    string // address of the form
 	Accounts  []directory.User
-	Hint      string
-	Focus     string // the account with the focus; empty means the field for another one
+	Hint      string // text in the field for another account
+	Focus     string // account with the focus; empty means the field for another account
 	User      *directory.User
 	Scopes    []Permission
-	Goes      string // the site that the answer goes to
+	Site      string // site of the redirect URI
 	ForAll    bool   // consent for all users
-	Problem   string
+	Problem   string // error message
 	Redirect  string
 	Result    []Parameter
-	Frames    []string
+	Frames    []string // addresses of hidden frames
 	Error     *Error
-	Documents []string
+	Documents []string // addresses of discovery documents
 	Entry     *aadsts.Entry
-	Known     string // how certain the entry is
+	Known     string // confidence of the entry, in words
 }
 
-// A Permission is asked for on the consent page.
-type Permission struct{ Name, Words string }
+// A Permission is a permission on the consent page.
+type Permission struct {
+	Name  string
+	Words string
+}
 
 // An Error is the visible part of an error page.
 type Error struct {
-	Message, TraceID, CorrelationID, Timestamp string
-	Number                                     int
-	Config                                     ErrorConfig
+	Message       string
+	TraceID       string
+	CorrelationID string
+	Timestamp     string
+	Number        int
+	Config        ErrorConfig
 }
 
-// ErrorConfig is the part of an error page that scripts read (M: the names of the numbers vary).
+// An ErrorConfig is the part of an error page that scripts read (M: the names of the numbers).
 type ErrorConfig struct {
 	Main        string `json:"strMainMessage"`
 	Service     string `json:"strServiceExceptionMessage"`
@@ -71,15 +80,14 @@ type ErrorConfig struct {
 	Session     string `json:"sessionId"`
 }
 
-// What the browser may do with a page. Scripts are part of the page that they run in, as at Entra
-// ID.
+// The Content-Security-Policy of pages. Two pages have inline scripts, like Entra ID's pages.
 const (
 	plainPolicy  = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 	scriptPolicy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; " +
 		"frame-ancestors 'none'"
 )
 
-// policyOf is the Content-Security-Policy of a page.
+// policyOf returns the Content-Security-Policy of a page.
 func policyOf(name string, page *Page) string {
 	switch {
 	case name == "formpost.html", name == "error.html":
@@ -105,8 +113,8 @@ func Show(w http.ResponseWriter, name string, page Page) {
 	_, _ = w.Write(text.Bytes())
 }
 
-// ShowError is Entra ID's error page: status 200, the number in a script variable, and no way back
-// to an address that may not be the client's.
+// ShowError answers with an error page like Entra ID's. Its status is 200, and a script variable holds
+// the number. It has no link, because the redirect URI may be an attacker's.
 func ShowError(w http.ResponseWriter, problem *aadsts.Error, o aadsts.Occurrence) {
 	Show(w, "error.html", Page{
 		Title: "Sign in to your account",
@@ -128,7 +136,7 @@ func ShowError(w http.ResponseWriter, problem *aadsts.Error, o aadsts.Occurrence
 	})
 }
 
-// Lookup is the page about an error. The number may stand alone or behind AADSTS.
+// Lookup returns the page about an error. The code is a number, or AADSTS and a number.
 func Lookup(code string) Page {
 	code = strings.TrimSpace(code)
 	number, err := strconv.Atoi(strings.TrimPrefix(strings.ToUpper(code), "AADSTS"))

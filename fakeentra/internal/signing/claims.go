@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 )
 
-// firstClaims stand before the rest, which are sorted by name.
+// firstClaims come first in a token. The other claims follow by name.
 var firstClaims = []string{"aud", "iss", "iat", "nbf", "exp"}
 
 // appendClaims writes a claims set in the order of Entra ID's tokens.
@@ -30,14 +31,15 @@ func appendClaims(to []byte, claims map[string]any) ([]byte, error) {
 			to = append(to, ',')
 		}
 		var err error
-		if to, err = appendJSON(append(appendText(to, name), ':'), claims[name]); err != nil {
+		to, err = appendJSON(append(appendText(to, name), ':'), claims[name])
+		if err != nil {
 			return nil, err
 		}
 	}
 	return append(to, '}'), nil
 }
 
-// appendJSON is json.Marshal, with a short way for what most claims are.
+// appendJSON is json.Marshal, with a faster path for texts and whole numbers.
 func appendJSON(to []byte, value any) ([]byte, error) {
 	switch value := value.(type) {
 	case string:
@@ -51,7 +53,7 @@ func appendJSON(to []byte, value any) ([]byte, error) {
 
 func appendText(to []byte, text string) []byte {
 	for _, c := range []byte(text) {
-		if c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+		if c < ' ' || c > '~' || strings.IndexByte(`"\<>&`, c) >= 0 {
 			quoted, err := json.Marshal(text)
 			if err != nil {
 				panic(err) // a string

@@ -13,10 +13,10 @@ import (
 	"fmt"
 )
 
-// A Draft is a token before it is signed. Tests change it to make tokens that are wrong.
+// A Draft is a token before its signature. Changes to it make wrong tokens.
 type Draft struct {
 	Header Header
-	// Changes are members to set in the header. Nil takes a member away.
+	// Changes sets members of the header. Nil removes a member.
 	Changes map[string]any
 	Claims  map[string]any
 	// Payload replaces the claims, for a payload that no map can express.
@@ -29,12 +29,13 @@ type Draft struct {
 	HashNonce bool
 }
 
-// Sign signs the token. Its error says which part cannot be written or which algorithm is unknown.
+// Sign signs the token. The error names a part that JSON cannot express, or an unknown algorithm.
 func (d *Draft) Sign() (string, error) {
 	payload := d.Payload
 	if payload == nil {
 		var err error
-		if payload, err = appendClaims(nil, d.Claims); err != nil {
+		payload, err = appendClaims(nil, d.Claims)
+		if err != nil {
 			return "", fmt.Errorf("fakeentra: mint: the claims: %w", err)
 		}
 	}
@@ -45,7 +46,8 @@ func (d *Draft) Sign() (string, error) {
 	}
 	covered := shown
 	if d.HashNonce {
-		if covered, err = d.encodedHeader(hashedNonce(d.Header)); err != nil {
+		covered, err = d.encodedHeader(hashedNonce(d.Header))
+		if err != nil {
 			return "", err
 		}
 	}
@@ -69,7 +71,8 @@ func (d *Draft) encodedHeader(header Header) (string, error) {
 		return "", err
 	}
 	Change(members, d.Changes)
-	if text, err = json.Marshal(members); err != nil {
+	text, err = json.Marshal(members)
+	if err != nil {
 		return "", fmt.Errorf("fakeentra: mint: the header: %w", err)
 	}
 	return base64.RawURLEncoding.EncodeToString(text), nil
@@ -95,23 +98,19 @@ func (d *Draft) signature(signed []byte) ([]byte, error) {
 	case "RS512":
 		hash = crypto.SHA512
 	default:
-		return nil, fmt.Errorf("fakeentra: mint: no algorithm %q", d.Algorithm)
+		return nil, fmt.Errorf("fakeentra: mint: unknown algorithm %q; want RS256, RS384, RS512, PS256, HS256 or none",
+			d.Algorithm)
 	}
 	digest := hash.New()
 	digest.Write(signed)
 	if d.Algorithm == "PS256" {
-		return rsa.SignPSS(
-			rand.Reader,
-			d.Key.private,
-			hash,
-			digest.Sum(nil),
-			&rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash},
-		)
+		salt := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
+		return rsa.SignPSS(rand.Reader, d.Key.private, hash, digest.Sum(nil), salt)
 	}
 	return rsa.SignPKCS1v15(nil, d.Key.private, hash, digest.Sum(nil))
 }
 
-// Change sets members. Nil takes a member away.
+// Change sets members. Nil removes a member.
 func Change(members, changes map[string]any) {
 	for name, value := range changes {
 		if value == nil {

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 )
 
-// JWT signs claims with RS256. The header of a v1 token names the key twice.
+// JWT signs claims with RS256. The header of a v1 token names the key in kid and in x5t.
 func JWT(claims map[string]any, v1 bool, key *Key) string {
 	header := Header{Type: "JWT", Algorithm: "RS256", KeyID: key.id}
 	if v1 {
@@ -18,11 +18,11 @@ func JWT(claims map[string]any, v1 bool, key *Key) string {
 	return string(base64.RawURLEncoding.AppendEncode(append(token, '.'), signature))
 }
 
-// tokenSize is more than most tokens need, in bytes.
+// tokenSize is the initial capacity for a token in bytes. Most tokens are smaller.
 const tokenSize = 2048
 
-// GraphJWT signs a token that only Graph can verify. Its signature covers a header with the hash of
-// the nonce.
+// GraphJWT signs a token that only Graph can verify. The signature covers the hash of the nonce, and
+// the header shows the nonce itself.
 func GraphJWT(claims map[string]any, nonce []byte, key *Key) string {
 	header := Header{
 		Type:       "JWT",
@@ -37,7 +37,7 @@ func GraphJWT(claims map[string]any, nonce []byte, key *Key) string {
 	return string(base64.RawURLEncoding.AppendEncode(append(token, '.'), signature))
 }
 
-// hashedNonce is the header that the signature of a token for Graph covers.
+// hashedNonce returns the header that the signature of a token for Graph covers.
 func hashedNonce(header Header) Header {
 	sum := sha256.Sum256([]byte(header.Nonce))
 	header.Nonce = base64.RawURLEncoding.EncodeToString(sum[:])
@@ -53,10 +53,10 @@ type Header struct {
 	KeyID      string `json:"kid"`
 }
 
-// encode returns a part of a token.
+// encode returns a value as a part of a token.
 func encode(value any) string { return string(appendEncoded(nil, value)) }
 
-// appendEncoded writes a part of a token.
+// appendEncoded appends a value as a part of a token.
 func appendEncoded(to []byte, value any) []byte {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -65,7 +65,7 @@ func appendEncoded(to []byte, value any) []byte {
 	return base64.RawURLEncoding.AppendEncode(to, text)
 }
 
-// appendPayload writes the second part of a token.
+// appendPayload appends the second part of a token.
 func appendPayload(to []byte, claims map[string]any) []byte {
 	text, err := appendClaims(make([]byte, 0, tokenSize), claims)
 	if err != nil {

@@ -29,15 +29,15 @@ type Key struct {
 	id          string
 }
 
-// ID is the kid and x5t of a key. Both are the SHA-1 of the certificate at Entra ID.
+// ID returns the kid and x5t of a key. At Entra ID both are the SHA-1 of the certificate.
 func (k *Key) ID() string { return k.id }
 
-// Modulus is the member n of the key's JWK (RFC 7518 section 6.3.1.1).
+// Modulus returns the member n of the key's JWK (RFC 7518 section 6.3.1.1).
 func (k *Key) Modulus() string {
 	return base64.RawURLEncoding.EncodeToString(k.private.N.Bytes())
 }
 
-// A JWK is a key as the key set publishes it, with its members in the order of the wire and no alg.
+// A JWK is a key in a key set, with its members in the order of the wire. It has no alg.
 type JWK struct {
 	KeyType      string   `json:"kty"`
 	Use          string   `json:"use"`
@@ -63,17 +63,17 @@ func (k *Key) JWK() JWK {
 	}
 }
 
-// sign returns the signature of RS256.
+// sign returns an RS256 signature.
 func (k *Key) sign(signed []byte) []byte {
 	digest := sha256.Sum256(signed)
 	signature, err := rsa.SignPKCS1v15(nil, k.private, crypto.SHA256, digest[:])
 	if err != nil {
-		panic(err) // a digest of the right length and a key that was checked when parsed
+		panic(err) // the digest has the right length, and parsing checked the key
 	}
 	return signature
 }
 
-// Parsing happens once a process. Making an RSA key takes longer than a whole test.
+// embedded returns the keys in the source. A process parses them once.
 var embedded = sync.OnceValue(func() []*Key {
 	var keys []*Key
 	for _, name := range []string{"public-1", "public-2", "public-3", "public-4", "personal-1"} {
@@ -97,11 +97,10 @@ func parseKey(name string) *Key {
 	return &Key{private: key, certificate: certificate.Bytes, id: thumbprint(certificate.Bytes)}
 }
 
-// Stranger is a key that no fake publishes. It is part of the source as the others are.
+// Stranger returns a key that no fake publishes. It is also part of the source.
 var Stranger = sync.OnceValue(func() *Key { return parseKey("keys/stranger.pem") })
 
-// Thumbprints are the RFC 7638 thumbprints (SHA-256, base64url) of the keys that every fake starts
-// with.
+// Thumbprints returns the RFC 7638 thumbprints (SHA-256, base64url) of the first keys of every fake.
 func Thumbprints() []string {
 	var prints []string
 	for _, key := range embedded() {
@@ -139,7 +138,7 @@ func newKey(now time.Time, subject string) (*Key, error) {
 	return &Key{private: key, certificate: certificate, id: thumbprint(certificate)}, nil
 }
 
-// mustNewKey is newKey for callers without an error. It panics where there is no randomness.
+// mustNewKey is newKey for callers that return no error.
 func mustNewKey(now time.Time, subject string) *Key {
 	key, err := newKey(now, subject)
 	if err != nil {
@@ -149,6 +148,6 @@ func mustNewKey(now time.Time, subject string) *Key {
 }
 
 func thumbprint(certificate []byte) string {
-	sum := sha1.Sum(certificate) // what x5t is defined as (RFC 7517 section 4.8)
+	sum := sha1.Sum(certificate) // the definition of x5t (RFC 7517 section 4.8)
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }

@@ -12,10 +12,10 @@ type Keys struct {
 	mu       sync.Mutex
 	ring     keyRing
 	personal []*Key          // for personal accounts; the last one signs
-	own      map[string]*Key // of apps that have one, by application ID
+	own      map[string]*Key // keys of single apps, by application ID
 }
 
-// NewKeys returns the keys that every fake starts with.
+// NewKeys returns the first keys of every fake.
 func NewKeys() *Keys {
 	k := &Keys{}
 	k.Reset()
@@ -32,7 +32,7 @@ func (k *Keys) Reset() {
 	k.own = map[string]*Key{}
 }
 
-// Rotate is a planned rollover. The next published key signs from now on, a new one is published,
+// Rotate makes a planned rollover. The next published key signs from now on, a new key is published,
 // and the oldest is withdrawn. Personal says whether the directory has personal accounts.
 func (k *Keys) Rotate(now time.Time, personal bool) error {
 	k.mu.Lock()
@@ -43,7 +43,7 @@ func (k *Keys) Rotate(now time.Time, personal bool) error {
 	return k.ring.rotate(now)
 }
 
-// EmergencyRotate is the rollover after a key was lost. It withdraws the key that signs at once.
+// EmergencyRotate makes the rollover after a key was lost. It withdraws the signing key at once.
 func (k *Keys) EmergencyRotate(now time.Time, personal bool) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -53,8 +53,8 @@ func (k *Keys) EmergencyRotate(now time.Time, personal bool) error {
 	return k.ring.drop(now)
 }
 
-// rotatePersonal makes a new key for personal accounts and keeps some of the old ones. Without
-// such accounts it withdraws all of them.
+// rotatePersonal makes a new key for personal accounts, and keeps the last few of the present ones.
+// Without personal accounts it withdraws all of them.
 func (k *Keys) rotatePersonal(now time.Time, personal bool, keep int) error {
 	if !personal {
 		k.personal = nil
@@ -64,40 +64,40 @@ func (k *Keys) rotatePersonal(now time.Time, personal bool, keep int) error {
 	if err != nil {
 		return err
 	}
-	old := k.personal[max(0, len(k.personal)-keep):]
-	k.personal = append(slices.Clone(old), next)
+	kept := k.personal[max(0, len(k.personal)-keep):]
+	k.personal = append(slices.Clone(kept), next)
 	return nil
 }
 
-// Active is the key that signs for organizations.
+// Active returns the key that signs for organizations.
 func (k *Keys) Active() *Key {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.ring.active()
 }
 
-// Previous is the key that Rotate withdraws next.
+// Previous returns the key that Rotate withdraws next.
 func (k *Keys) Previous() *Key { return k.Published()[0] }
 
-// Next is the key that signs after Rotate.
+// Next returns the key that signs after Rotate.
 func (k *Keys) Next() *Key { return k.Published()[2] }
 
-// Published are the keys for organizations. The second one signs.
+// Published returns the keys for organizations. The second one signs.
 func (k *Keys) Published() []*Key {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.ring.published
 }
 
-// Personal are the keys for personal accounts. The last one signs. There are none after a rotation
-// without such accounts.
+// Personal returns the keys for personal accounts. The last one signs. After a rotation without
+// personal accounts there are no keys.
 func (k *Keys) Personal() []*Key {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.personal
 }
 
-// ActivePersonal is the key that signs for personal accounts. It is made if there is none.
+// ActivePersonal returns the key that signs for personal accounts. It makes a key if there is none.
 func (k *Keys) ActivePersonal(now time.Time) *Key {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -107,7 +107,7 @@ func (k *Keys) ActivePersonal(now time.Time) *Key {
 	return k.personal[len(k.personal)-1]
 }
 
-// Own is the key of an app that has one of its own. It is made when it is first needed.
+// Own returns the key of an app with its own key. The first call makes the key.
 func (k *Keys) Own(appID, displayName string, now time.Time) *Key {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -119,18 +119,18 @@ func (k *Keys) Own(appID, displayName string, now time.Time) *Key {
 	return key
 }
 
-// all are the keys with which this fake may have signed a token that it still accepts.
+// all returns the keys of the tokens that the fake accepts.
 func (k *Keys) all() []*Key {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return slices.Concat(k.ring.published, k.personal, slices.Collect(maps.Values(k.own)))
 }
 
-// A keyRing holds the published keys for organizations: the key that signs, the next one and the
-// previous one. Order and position mean nothing to a client.
+// A keyRing holds the published keys for organizations: the previous key, the signing key and the next
+// one. The order means nothing to a client.
 type keyRing struct {
 	published []*Key // the second one signs
-	coming    []*Key
+	coming    []*Key // later keys that are part of the source
 }
 
 func (r *keyRing) active() *Key { return r.published[1] }
@@ -143,7 +143,8 @@ func (r *keyRing) rotate(now time.Time) error {
 		r.coming = r.coming[1:]
 	} else {
 		var err error
-		if next, err = newKey(now, workSubject); err != nil {
+		next, err = newKey(now, workSubject)
+		if err != nil {
 			return err
 		}
 	}
@@ -151,17 +152,17 @@ func (r *keyRing) rotate(now time.Time) error {
 	return nil
 }
 
-// drop withdraws the key that signs and makes the next one sign.
+// drop withdraws the signing key and makes the next one sign.
 func (r *keyRing) drop(now time.Time) error {
-	before := r.active()
+	lost := r.active()
 	if err := r.rotate(now); err != nil {
 		return err
 	}
-	r.published = slices.DeleteFunc(slices.Clone(r.published), func(key *Key) bool { return key == before })
+	r.published = slices.DeleteFunc(slices.Clone(r.published), func(key *Key) bool { return key == lost })
 	next, err := newKey(now, workSubject)
 	if err != nil {
 		return err
 	}
-	r.published = append([]*Key{next}, r.published...) // keeps the signing key in second place
+	r.published = append([]*Key{next}, r.published...) // the signing key stays the second one
 	return nil
 }

@@ -121,5 +121,5 @@ func TestDraftSigns(t *testing.T) {
 		assert.Len(t, decoded[2], test.signature, test.name)
 	}
 	_, err := (&Draft{Algorithm: "RS1", Key: key}).Sign()
-	assert.ErrorContains(t, err, `no algorithm "RS1"`)
+	assert.ErrorContains(t, err, `unknown algorithm "RS1"`)
 }

@@ -18,8 +18,8 @@ var (
 	ErrForeign = errors.New("not a token of this fake")
 )
 
-// Verify checks a token that these keys signed, tokens for Graph included, and returns its claims.
-// It fails with ErrExpired, with ErrForeign, or with the error of a decoder.
+// Verify checks a token and returns its claims. It also verifies tokens for Graph. The error is
+// ErrExpired, ErrForeign, or the error of a decoder.
 func (k *Keys) Verify(raw string, now time.Time) (map[string]any, error) {
 	parts := strings.Split(raw, ".")
 	if len(parts) != 3 {

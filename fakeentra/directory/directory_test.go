@@ -37,13 +37,13 @@ func TestIdentifierURIsAreComparedByCharacter(t *testing.T) {
 func TestCheckFindsWhatEntraWouldNotTake(t *testing.T) {
 	t.Parallel()
 	for text, spoil := range map[string]func(*directory.Tenant){
-		"want a GUID as ID":                                 func(t *directory.Tenant) { t.ID = "contoso" },
-		"contoso.onmicrosoft.com is already in use":                  func(t *directory.Tenant) { t.Domains = append(t.Domains, t.Domains[0]) },
-		`app "x": want a unique GUID`:                   func(t *directory.Tenant) { t.Apps = append(t.Apps, directory.App{DisplayName: "x", ID: t.Apps[0].ID}) },
-		"must not end in a slash":                            func(t *directory.Tenant) { t.Apps[1].IdentifierURIs = []string{"https://api.example/"} },
-		"must be an absolute URI":                            func(t *directory.Tenant) { t.Apps[0].Web = []string{"/auth/callback"} },
-		"without a fragment":                                func(t *directory.Tenant) { t.Apps[0].SPA = []string{"https://spa.example/#x"} },
-		"want a user principal name":                        func(t *directory.Tenant) { t.Users[0].UserPrincipalName = "adele" },
+		"want a GUID as ID":                                        func(t *directory.Tenant) { t.ID = "contoso" },
+		"contoso.onmicrosoft.com is already in use":                func(t *directory.Tenant) { t.Domains = append(t.Domains, t.Domains[0]) },
+		`app "x": want a unique GUID`:                              func(t *directory.Tenant) { t.Apps = append(t.Apps, directory.App{DisplayName: "x", ID: t.Apps[0].ID}) },
+		"must not end in a slash":                                  func(t *directory.Tenant) { t.Apps[1].IdentifierURIs = []string{"https://api.example/"} },
+		"must be an absolute URI":                                  func(t *directory.Tenant) { t.Apps[0].Web = []string{"/auth/callback"} },
+		"without a fragment":                                       func(t *directory.Tenant) { t.Apps[0].SPA = []string{"https://spa.example/#x"} },
+		"want a user principal name":                               func(t *directory.Tenant) { t.Users[0].UserPrincipalName = "adele" },
 		`user "AlexW@contoso.onmicrosoft.com": want a unique GUID`: func(t *directory.Tenant) { t.Users[1].ID = t.Users[0].ID },
 	} {
 		d := directory.Default()

@@ -55,8 +55,6 @@ func TestPortOfLocalhostIsNotLookedAt(t *testing.T) {
 	)
 }
 
-// What is not known to be the client's address is never redirected to: the person sees a page.
-// Where error_uri leads, the error is told, with how well it is known.
 func TestErrorLookup(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{})
@@ -82,36 +80,41 @@ func TestErrorLookup(t *testing.T) {
 	assert.NotContains(t, get(t, fake, fake.Authority()+"/error").Body, "There is no such error here.")
 }
 
+// An unregistered address gets no redirect. The person sees a page.
 func TestErrorPages(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
-	for name, one := range map[string]struct {
-		changes map[string]string
-		number  string
+	for _, test := range []struct {
+		name      string
+		parameter string
+		value     string
+		number    string
 	}{
-		"no client":                {map[string]string{"client_id": ""}, "AADSTS900144"},
-		"a client that is no GUID": {map[string]string{"client_id": "my-app"}, "AADSTS700038"},
-		"an unknown client":        {map[string]string{"client_id": "5a1e0002-0000-4000-8000-00000000dead"}, "AADSTS700016"},
-		"another site":             {map[string]string{"redirect_uri": "https://evil.example/auth/callback"}, "AADSTS50011"},
-		"another path":             {map[string]string{"redirect_uri": callback + "/x"}, "AADSTS50011"},
-		"a query added":            {map[string]string{"redirect_uri": callback + "?x=1"}, "AADSTS50011"},
-		"a path in other case":     {map[string]string{"redirect_uri": "http://localhost:8000/Auth/callback"}, "AADSTS50011"},
-		"127.0.0.1 for localhost":  {map[string]string{"redirect_uri": "http://127.0.0.1:8000/auth/callback"}, "AADSTS50011"},
-		"a name that begins so":    {map[string]string{"redirect_uri": "http://localhost.evil.example/auth/callback"}, "AADSTS50011"},
-		"a user before the host":   {map[string]string{"redirect_uri": "http://localhost:8000@evil.example/auth/callback"}, "AADSTS50011"},
-		"https for http":           {map[string]string{"redirect_uri": "https://localhost:8000/auth/callback"}, "AADSTS50011"},
-		"no URI":                   {map[string]string{"redirect_uri": "callback"}, "AADSTS90102"},
-		"a fragment":               {map[string]string{"redirect_uri": callback + "#x"}, "AADSTS90102"},
-		"a line break":             {map[string]string{"redirect_uri": callback + "\r\nX: y"}, "AADSTS90102"},
-		"a script":                 {map[string]string{"redirect_uri": "javascript:alert(1)"}, "AADSTS50011"},
+		{"no client", "client_id", "", "AADSTS900144"},
+		{"a client that is no GUID", "client_id", "my-app", "AADSTS700038"},
+		{"an unknown client", "client_id", "5a1e0002-0000-4000-8000-00000000dead", "AADSTS700016"},
+		{"another site", "redirect_uri", "https://evil.example/auth/callback", "AADSTS50011"},
+		{"another path", "redirect_uri", callback + "/x", "AADSTS50011"},
+		{"a query added", "redirect_uri", callback + "?x=1", "AADSTS50011"},
+		{"a path in other case", "redirect_uri", "http://localhost:8000/Auth/callback", "AADSTS50011"},
+		{"127.0.0.1 for localhost", "redirect_uri", "http://127.0.0.1:8000/auth/callback", "AADSTS50011"},
+		{"a name that begins so", "redirect_uri", "http://localhost.evil.example/auth/callback", "AADSTS50011"},
+		{"a user before the host", "redirect_uri", "http://localhost:8000@evil.example/auth/callback", "AADSTS50011"},
+		{"https for http", "redirect_uri", "https://localhost:8000/auth/callback", "AADSTS50011"},
+		{"no URI", "redirect_uri", "callback", "AADSTS90102"},
+		{"a fragment", "redirect_uri", callback + "#x", "AADSTS90102"},
+		{"a line break", "redirect_uri", callback + "\r\nX: y", "AADSTS90102"},
+		{"a script", "redirect_uri", "javascript:alert(1)", "AADSTS50011"},
 	} {
-		got := authorize(t, fake, request(one.changes))
-		assert.Equal(t, http.StatusOK, got.Status, name)
-		assert.Empty(t, got.Header.Get("Location"), name)
-		assert.Contains(t, got.Header.Get("Content-Type"), "text/html", name)
-		assert.Contains(t, got.Body, one.number, name)
-		assert.Contains(t, got.Body, `"strServiceExceptionMessage"`, name)
-		assert.NotContains(t, got.Body, "<script>alert", name)
+		t.Run(test.name, func(t *testing.T) {
+			got := authorize(t, fake, request(map[string]string{test.parameter: test.value}))
+			assert.Equal(t, http.StatusOK, got.Status)
+			assert.Empty(t, got.Header.Get("Location"))
+			assert.Contains(t, got.Header.Get("Content-Type"), "text/html")
+			assert.Contains(t, got.Body, test.number)
+			assert.Contains(t, got.Body, `"strServiceExceptionMessage"`)
+			assert.NotContains(t, got.Body, "<script>alert")
+		})
 	}
 	for _, segment := range []string{"common", "organizations"} {
 		got := get(
@@ -129,24 +132,53 @@ func TestErrorPages(t *testing.T) {
 func TestErrorsThatGoBackToTheClient(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
-	for name, one := range map[string]struct {
-		changes      map[string]string
-		code, number string
+	for _, test := range []struct {
+		name    string
+		changes map[string]string
+		code    string
+		number  string
 	}{
-		"no scope":                      {map[string]string{"scope": ""}, "invalid_request", "AADSTS900144"},
-		"no response type":              {map[string]string{"response_type": ""}, "invalid_request", "AADSTS900144"},
-		"a response type not enabled":   {map[string]string{"response_type": "id_token", "response_mode": ""}, "unsupported_response_type", "AADSTS700054"},
-		"an unknown response mode":      {map[string]string{"response_mode": "pigeon"}, "unsupported_response_type", "AADSTS70007"},
-		"a scope that Graph lacks":      {map[string]string{"scope": "Nonsense.Read"}, "invalid_client", "AADSTS650053"},
-		"a resource that nobody has":    {map[string]string{"scope": "https://nobody.example/x"}, "invalid_resource", "AADSTS500011"},
-		"an unknown challenge method":   {map[string]string{"code_challenge_method": "S512"}, "invalid_request", "AADSTS501491"},
-		"a challenge that is too short": {map[string]string{"code_challenge": "short"}, "invalid_request", "AADSTS501491"},
+		{"no scope", map[string]string{"scope": ""}, "invalid_request", "AADSTS900144"},
+		{"no response type", map[string]string{"response_type": ""}, "invalid_request", "AADSTS900144"},
+		{
+			"a response type not enabled",
+			map[string]string{"response_type": "id_token", "response_mode": ""},
+			"unsupported_response_type",
+			"AADSTS700054",
+		},
+		{
+			"an unknown response mode",
+			map[string]string{"response_mode": "pigeon"},
+			"unsupported_response_type",
+			"AADSTS70007",
+		},
+		{"a scope that Graph lacks", map[string]string{"scope": "Nonsense.Read"}, "invalid_client", "AADSTS650053"},
+		{
+			"a resource that nobody has",
+			map[string]string{"scope": "https://nobody.example/x"},
+			"invalid_resource",
+			"AADSTS500011",
+		},
+		{
+			"an unknown challenge method",
+			map[string]string{"code_challenge_method": "S512"},
+			"invalid_request",
+			"AADSTS501491",
+		},
+		{
+			"a challenge that is too short",
+			map[string]string{"code_challenge": "short"},
+			"invalid_request",
+			"AADSTS501491",
+		},
 	} {
-		params := returned(t, authorize(t, fake, request(one.changes)))
-		assert.Equal(t, one.code, params.Get("error"), name)
-		assert.Contains(t, params.Get("error_description"), one.number, name)
-		assert.Equal(t, "a state/with+signs", params.Get("state"), name)
-		assert.Empty(t, params.Get("code"), name)
+		t.Run(test.name, func(t *testing.T) {
+			params := returned(t, authorize(t, fake, request(test.changes)))
+			assert.Equal(t, test.code, params.Get("error"))
+			assert.Contains(t, params.Get("error_description"), test.number)
+			assert.Equal(t, "a state/with+signs", params.Get("state"))
+			assert.Empty(t, params.Get("code"))
+		})
 	}
 }
 
@@ -155,26 +187,36 @@ func TestErrorsThatGoBackToTheClient(t *testing.T) {
 func TestResourceParameter(t *testing.T) {
 	t.Parallel()
 	const api = "api://" + directory.DefaultAPIID
-	for name, one := range map[string]struct {
-		rule            fakeentra.ResourceParameter
-		scope, resource string
-		code            string
+	for _, test := range []struct {
+		name     string
+		rule     fakeentra.ResourceParameter
+		scope    string
+		resource string
+		code     string
 	}{
-		"the API's own":           {fakeentra.ResourceMustMatch, api + "/tool.read", api, ""},
-		"with a slash":            {fakeentra.ResourceMustMatch, api + "/tool.read", api + "/", "invalid_target"},
-		"a server's URL":          {fakeentra.ResourceMustMatch, api + "/tool.read", "http://localhost:8000/mcp", "invalid_target"},
-		"one for scopes of Graph": {fakeentra.ResourceMustMatch, "User.Read", api, "invalid_target"},
-		"the API's GUID":          {fakeentra.ResourceMustMatch, api + "/tool.read", directory.DefaultAPIID, "invalid_target"},
-		"before 2026":             {fakeentra.ResourceRefused, api + "/tool.read", api, "invalid_request"},
-		"not looked at":           {fakeentra.ResourceIgnored, api + "/tool.read", "http://localhost:8000/mcp", ""},
+		{"the API's own", fakeentra.ResourceMustMatch, api + "/tool.read", api, ""},
+		{"with a slash", fakeentra.ResourceMustMatch, api + "/tool.read", api + "/", "invalid_target"},
+		{
+			"a server's URL",
+			fakeentra.ResourceMustMatch,
+			api + "/tool.read",
+			"http://localhost:8000/mcp",
+			"invalid_target",
+		},
+		{"one for scopes of Graph", fakeentra.ResourceMustMatch, "User.Read", api, "invalid_target"},
+		{"the API's GUID", fakeentra.ResourceMustMatch, api + "/tool.read", directory.DefaultAPIID, "invalid_target"},
+		{"before 2026", fakeentra.ResourceRefused, api + "/tool.read", api, "invalid_request"},
+		{"not looked at", fakeentra.ResourceIgnored, api + "/tool.read", "http://localhost:8000/mcp", ""},
 	} {
-		fake := newFake(t, fakeentra.Config{AutoSignIn: true, ResourceParameter: one.rule})
-		params := returned(
-			t,
-			authorize(t, fake, request(map[string]string{"scope": one.scope, "resource": one.resource})),
-		)
-		assert.Equal(t, one.code, params.Get("error"), name)
-		assert.Equal(t, one.code == "", params.Has("code"), name)
+		t.Run(test.name, func(t *testing.T) {
+			fake := newFake(t, fakeentra.Config{AutoSignIn: true, ResourceParameter: test.rule})
+			params := returned(
+				t,
+				authorize(t, fake, request(map[string]string{"scope": test.scope, "resource": test.resource})),
+			)
+			assert.Equal(t, test.code, params.Get("error"))
+			assert.Equal(t, test.code == "", params.Has("code"))
+		})
 	}
 }
 

@@ -43,68 +43,117 @@ func TestBadTokenRequests(t *testing.T) {
 		http.StatusOK,
 		send(http.MethodPost, directory.DefaultTenantID, form+"; charset=utf-8", good.Encode(), nil).Status,
 	)
-	for name, one := range map[string]struct {
-		method, segment, kind, body string
-		header                      map[string]string
-		number                      int
+	for _, test := range []struct {
+		name    string
+		method  string
+		segment string
+		kind    string
+		body    string
+		header  map[string]string
+		number  int
 	}{
-		"GET":                          {method: http.MethodGet, number: 900561},
-		"PUT":                          {method: http.MethodPut, number: 900561},
-		"DELETE":                       {method: http.MethodDelete, number: 900561},
-		"no content type":              {kind: "-", number: 900144},
-		"JSON":                         {kind: "application/json", body: `{"grant_type":"client_credentials"}`, number: 900144},
-		"multipart":                    {kind: "multipart/form-data; boundary=x", body: "--x--", number: 900144},
-		"a content type that is none":  {kind: ";;;", number: 900144},
-		"an empty body":                {body: " ", number: 900144},
-		"a secret twice":               {body: good.Encode() + "&client_secret=x", number: 9002313},
-		"an unknown name twice":        {body: good.Encode() + "&a=1&a=2", number: 9002313},
-		"a broken escape":              {body: good.Encode() + "&a=%zz", number: 9002313},
-		"semicolons":                   {body: good.Encode() + ";a=1", number: 9002313},
-		"a zero byte":                  {body: good.Encode() + "&a=%00", number: 9002313},
-		"two megabytes":                {body: good.Encode() + "&a=" + strings.Repeat("x", 2<<20), number: 9002313},
-		"a million names":              {body: strings.Repeat("a&", 1<<19), number: 9002313},
-		"an unknown tenant":            {segment: "5a1e0001-0000-4000-8000-00000000dead", number: 90002},
-		"an unknown domain":            {segment: "fabrikam.example", number: 90002},
-		"a tenant that is none":        {segment: "nobody", number: 900023},
-		"markup for a tenant":          {segment: "%3Cscript%3E", number: 900023},
-		"a client of no tenant":        {body: change(good, "client_id", "5a1e0002-0000-4000-8000-00000000dead"), number: 700016},
-		"a client that is no GUID":     {body: change(good, "client_id", "' OR 1=1"), number: 700038},
-		"zeros for a client":           {body: change(good, "client_id", "00000000-0000-0000-0000-000000000000"), number: 700038},
-		"two clients":                  {body: good.Encode(), header: map[string]string{"Authorization": "Basic eDp5"}, number: 9002313},
-		"a broken Basic":               {body: change(good, "client_secret", ""), header: map[string]string{"Authorization": "Basic !"}, number: 7000216},
-		"broken escapes in Basic":      {body: change(good, "client_secret", ""), header: map[string]string{"Authorization": "Basic JXp6OiV6eg=="}, number: 9002313},
-		"an unknown grant":             {body: change(good, "grant_type", "urn:ietf:params:oauth:grant-type:saml2-bearer"), number: 70003},
-		"a junk code and a bad secret": {body: change(good, "grant_type", "authorization_code") + "&code=junk", number: 9002313},
-		"a long code":                  {body: change(good, "grant_type", "authorization_code") + "&code=1." + strings.Repeat("a", 5000), number: 9002313},
-		"a junk refresh token":         {body: change(good, "grant_type", "refresh_token") + "&refresh_token=junk", number: 9002313},
-		"no code":                      {body: change(good, "grant_type", "authorization_code"), number: 900144},
-		"no refresh token":             {body: change(good, "grant_type", "refresh_token"), number: 900144},
-		"no assertion":                 {body: change(good, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), number: 900144},
-		"no device code":               {body: change(good, "grant_type", "device_code"), number: 900144},
-		"no password":                  {body: change(good, "grant_type", "password") + "&username=a", number: 900144},
-		"a scope of slashes":           {body: change(good, "scope", "////"), number: 500011},
-		"a scope of megabytes":         {body: change(good, "scope", strings.Repeat("x ", 1<<18)), number: 70011},
+		{name: "GET", method: http.MethodGet, number: 900561},
+		{name: "PUT", method: http.MethodPut, number: 900561},
+		{name: "DELETE", method: http.MethodDelete, number: 900561},
+		{name: "no content type", kind: "-", number: 900144},
+		{name: "JSON", kind: "application/json", body: `{"grant_type":"client_credentials"}`, number: 900144},
+		{name: "multipart", kind: "multipart/form-data; boundary=x", body: "--x--", number: 900144},
+		{name: "a content type that is none", kind: ";;;", number: 900144},
+		{name: "an empty body", body: " ", number: 900144},
+		{name: "a secret twice", body: good.Encode() + "&client_secret=x", number: 9002313},
+		{name: "an unknown name twice", body: good.Encode() + "&a=1&a=2", number: 9002313},
+		{name: "a broken escape", body: good.Encode() + "&a=%zz", number: 9002313},
+		{name: "semicolons", body: good.Encode() + ";a=1", number: 9002313},
+		{name: "a zero byte", body: good.Encode() + "&a=%00", number: 9002313},
+		{name: "two megabytes", body: good.Encode() + "&a=" + strings.Repeat("x", 2<<20), number: 9002313},
+		{name: "a million names", body: strings.Repeat("a&", 1<<19), number: 9002313},
+		{name: "an unknown tenant", segment: "5a1e0001-0000-4000-8000-00000000dead", number: 90002},
+		{name: "an unknown domain", segment: "fabrikam.example", number: 90002},
+		{name: "a tenant that is none", segment: "nobody", number: 900023},
+		{name: "markup for a tenant", segment: "%3Cscript%3E", number: 900023},
+		{
+			name:   "a client of no tenant",
+			body:   change(good, "client_id", "5a1e0002-0000-4000-8000-00000000dead"),
+			number: 700016,
+		},
+		{name: "a client that is no GUID", body: change(good, "client_id", "' OR 1=1"), number: 700038},
+		{
+			name:   "zeros for a client",
+			body:   change(good, "client_id", "00000000-0000-0000-0000-000000000000"),
+			number: 700038,
+		},
+		{
+			name:   "two clients",
+			body:   good.Encode(),
+			header: map[string]string{"Authorization": "Basic eDp5"},
+			number: 9002313,
+		},
+		{
+			name:   "a broken Basic",
+			body:   change(good, "client_secret", ""),
+			header: map[string]string{"Authorization": "Basic !"},
+			number: 7000216,
+		},
+		{
+			name:   "broken escapes in Basic",
+			body:   change(good, "client_secret", ""),
+			header: map[string]string{"Authorization": "Basic JXp6OiV6eg=="},
+			number: 9002313,
+		},
+		{
+			name:   "an unknown grant",
+			body:   change(good, "grant_type", "urn:ietf:params:oauth:grant-type:saml2-bearer"),
+			number: 70003,
+		},
+		{
+			name:   "a junk code and a bad secret",
+			body:   change(good, "grant_type", "authorization_code") + "&code=junk",
+			number: 9002313,
+		},
+		{
+			name:   "a long code",
+			body:   change(good, "grant_type", "authorization_code") + "&code=1." + strings.Repeat("a", 5000),
+			number: 9002313,
+		},
+		{
+			name:   "a junk refresh token",
+			body:   change(good, "grant_type", "refresh_token") + "&refresh_token=junk",
+			number: 9002313,
+		},
+		{name: "no code", body: change(good, "grant_type", "authorization_code"), number: 900144},
+		{name: "no refresh token", body: change(good, "grant_type", "refresh_token"), number: 900144},
+		{
+			name:   "no assertion",
+			body:   change(good, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+			number: 900144,
+		},
+		{name: "no device code", body: change(good, "grant_type", "device_code"), number: 900144},
+		{name: "no password", body: change(good, "grant_type", "password") + "&username=a", number: 900144},
+		{name: "a scope of slashes", body: change(good, "scope", "////"), number: 500011},
+		{name: "a scope of megabytes", body: change(good, "scope", strings.Repeat("x ", 1<<18)), number: 70011},
 	} {
-		if one.method == "" {
-			one.method = http.MethodPost
-		}
-		if one.segment == "" {
-			one.segment = directory.DefaultTenantID
-		}
-		if one.kind == "" {
-			one.kind = form
-		}
-		if one.body == "" {
-			one.body = good.Encode()
-		}
-		got := send(one.method, one.segment, one.kind, one.body, one.header)
-		assert.Equal(t, one.number, got.number(t), name)
-		assert.Contains(t, []int{400, 401}, got.Status, name)
-		assert.Equal(t, "application/json; charset=utf-8", got.Header.Get("Content-Type"), name)
-		assert.Contains(t, got.Header.Get("Cache-Control"), "no-store", name)
-		assert.Less(t, len(got.Body), 8<<10, "%s: an answer does not repeat megabytes", name)
-		assert.NotContains(t, got.Body, "<script>", name)
-		assert.NotContains(t, got.Body, directory.DefaultClientSecret, name)
+		t.Run(test.name, func(t *testing.T) {
+			if test.method == "" {
+				test.method = http.MethodPost
+			}
+			if test.segment == "" {
+				test.segment = directory.DefaultTenantID
+			}
+			if test.kind == "" {
+				test.kind = form
+			}
+			if test.body == "" {
+				test.body = good.Encode()
+			}
+			got := send(test.method, test.segment, test.kind, test.body, test.header)
+			assert.Equal(t, test.number, got.number(t))
+			assert.Contains(t, []int{400, 401}, got.Status)
+			assert.Equal(t, "application/json; charset=utf-8", got.Header.Get("Content-Type"))
+			assert.Contains(t, got.Header.Get("Cache-Control"), "no-store")
+			assert.Less(t, len(got.Body), 8<<10, "an answer does not repeat megabytes")
+			assert.NotContains(t, got.Body, "<script>")
+			assert.NotContains(t, got.Body, directory.DefaultClientSecret)
+		})
 	}
 }
 
@@ -117,20 +166,53 @@ func change(form url.Values, name, value string) string {
 	return with(changed, map[string]string{name: value}).Encode()
 }
 
+// The paths and the changed parameters of TestBrowsersGoOnlyToRegisteredAddresses.
+var (
+	pagePaths        = []string{"/oauth2/v2.0/authorize", "/oauth2/authorize", "/v2.0/adminconsent", "/adminconsent"}
+	brokenParameters = []map[string]string{
+		nil,
+		{"scope": "nonsense"},
+		{"response_type": "nonsense"},
+		{"response_mode": "form_post"},
+		{"response_mode": "fragment"},
+	}
+)
+
 // Wherever a browser could be sent, it is only ever sent to an address that is registered.
 func TestNobodyIsSentToAStranger(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
 	for _, uri := range []string{
-		"https://evil.example/auth/callback", "//evil.example/auth/callback", "http:evil.example", "http:///evil.example", "http://localhost:8000\\@evil.example/auth/callback",
-		"http://localhost:8000@evil.example/auth/callback", "http://evil.example#@localhost:8000/auth/callback", "http://evil.example?@localhost:8000/auth/callback",
-		"http://localhost:8000/auth/callback/../../x", "http://localhost:8000/auth/callback%2f..", "http://localhost.:8000/auth/callback", "http://lOcalhost:8000/auth/callback",
-		"http://localhost:0x1f40/auth/callback", "http://[::1]:8000/auth/callback", "http://2130706433:8000/auth/callback", "http://localhost:8000/auth/callback\x00", "data:text/html,x",
-		"javascript:alert(1)", "http://localhost:8000/auth/callback?x=1", "http://localhost:8000/auth/callback ", " http://localhost:8000/auth/callback",
+		"https://evil.example/auth/callback",
+		"//evil.example/auth/callback",
+		"http:evil.example",
+		"http:///evil.example",
+		"http://localhost:8000\\@evil.example/auth/callback",
+		"http://localhost:8000@evil.example/auth/callback",
+		"http://evil.example#@localhost:8000/auth/callback",
+		"http://evil.example?@localhost:8000/auth/callback",
+		"http://localhost:8000/auth/callback/../../x",
+		"http://localhost:8000/auth/callback%2f..",
+		"http://localhost.:8000/auth/callback",
+		"http://lOcalhost:8000/auth/callback",
+		"http://localhost:0x1f40/auth/callback",
+		"http://[::1]:8000/auth/callback",
+		"http://2130706433:8000/auth/callback",
+		"http://localhost:8000/auth/callback\x00",
+		"data:text/html,x",
+		"javascript:alert(1)",
+		"http://localhost:8000/auth/callback?x=1",
+		"http://localhost:8000/auth/callback ",
+		" http://localhost:8000/auth/callback",
 	} {
-		for _, path := range []string{"/oauth2/v2.0/authorize", "/oauth2/authorize", "/v2.0/adminconsent", "/adminconsent"} {
+		for _, path := range []string{
+			"/oauth2/v2.0/authorize",
+			"/oauth2/authorize",
+			"/v2.0/adminconsent",
+			"/adminconsent",
+		} {
 			params := request(map[string]string{"redirect_uri": uri, "prompt": "none"})
-			for _, broken := range []map[string]string{nil, {"scope": "nonsense"}, {"response_type": "nonsense"}, {"response_mode": "form_post"}, {"response_mode": "fragment"}} {
+			for _, broken := range brokenParameters {
 				got := get(t, fake, tenantURL+path+"?"+with(params, broken).Encode())
 				assert.Equal(t, http.StatusOK, got.Status, uri)
 				assert.Empty(t, got.Header.Get("Location"), uri)
@@ -148,34 +230,104 @@ func TestBadPageRequests(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{})
 	person := &visit{t: t, fake: fake}
-	for name, one := range map[string]struct {
-		method, path string
-		form         url.Values
-		want         string
+	for _, test := range []struct {
+		name   string
+		method string
+		path   string
+		form   url.Values
+		want   string
 	}{
-		"an unknown tenant":      {http.MethodGet, "/fabrikam.example/oauth2/v2.0/authorize?" + request(nil).Encode(), nil, "AADSTS90002"},
-		"a tenant that is none":  {http.MethodGet, "/nobody/oauth2/v2.0/authorize?" + request(nil).Encode(), nil, "AADSTS900023"},
-		"a name twice":           {http.MethodGet, "/common/oauth2/v2.0/authorize?state=1&state=2", nil, "AADSTS9002313"},
-		"query and form":         {http.MethodPost, "/common/oauth2/v2.0/authorize?state=1", url.Values{"state": {"2"}}, "AADSTS9002313"},
-		"megabytes of query":     {http.MethodGet, "/common/oauth2/v2.0/authorize?state=" + strings.Repeat("x", 2<<20), nil, "AADSTS9002313"},
-		"megabytes of form":      {http.MethodPost, "/common/oauth2/v2.0/authorize", url.Values{"state": {strings.Repeat("x", 2<<20)}}, "AADSTS9002313"},
-		"a form of another kind": {http.MethodPost, "/" + directory.DefaultTenantID + "/nonsense/v2/login", url.Values{"account": {"x"}}, "404"},
-		"a form twice":           {http.MethodPost, "/" + directory.DefaultTenantID + "/authorize/v2/login?" + request(nil).Encode(), url.Values{"account": {"a", "b"}}, "AADSTS9002313"},
-		"markup for an account":  {http.MethodPost, "/" + directory.DefaultTenantID + "/authorize/v2/login?" + request(nil).Encode(), url.Values{"account": {"<script>x"}}, "AADSTS50034"},
-		"consent of nobody":      {http.MethodPost, "/" + directory.DefaultTenantID + "/authorize/v2/consent?" + request(nil).Encode(), url.Values{"answer": {"accept"}}, "Pick an account"},
-		"a factor of nobody":     {http.MethodPost, "/" + directory.DefaultTenantID + "/authorize/v2/secondfactor?" + request(nil).Encode(), url.Values{"answer": {"approve"}}, "Pick an account"},
-		"a device of nobody":     {http.MethodPost, "/common/device/v2/login?user_code=NOBODY", url.Values{"account": {directory.DefaultUser}}, "AADSTS70018"},
+		{
+			"an unknown tenant",
+			http.MethodGet,
+			"/fabrikam.example/oauth2/v2.0/authorize?" + request(nil).Encode(),
+			nil,
+			"AADSTS90002",
+		},
+		{
+			"a tenant that is none",
+			http.MethodGet,
+			"/nobody/oauth2/v2.0/authorize?" + request(nil).Encode(),
+			nil,
+			"AADSTS900023",
+		},
+		{"a name twice", http.MethodGet, "/common/oauth2/v2.0/authorize?state=1&state=2", nil, "AADSTS9002313"},
+		{
+			"query and form",
+			http.MethodPost,
+			"/common/oauth2/v2.0/authorize?state=1",
+			url.Values{"state": {"2"}},
+			"AADSTS9002313",
+		},
+		{
+			"megabytes of query",
+			http.MethodGet,
+			"/common/oauth2/v2.0/authorize?state=" + strings.Repeat("x", 2<<20),
+			nil,
+			"AADSTS9002313",
+		},
+		{
+			"megabytes of form",
+			http.MethodPost,
+			"/common/oauth2/v2.0/authorize",
+			url.Values{"state": {strings.Repeat("x", 2<<20)}},
+			"AADSTS9002313",
+		},
+		{
+			"a form of another kind",
+			http.MethodPost,
+			"/" + directory.DefaultTenantID + "/nonsense/v2/login",
+			url.Values{"account": {"x"}},
+			"404",
+		},
+		{
+			"a form twice",
+			http.MethodPost,
+			"/" + directory.DefaultTenantID + "/authorize/v2/login?" + request(nil).Encode(),
+			url.Values{"account": {"a", "b"}},
+			"AADSTS9002313",
+		},
+		{
+			"markup for an account",
+			http.MethodPost,
+			"/" + directory.DefaultTenantID + "/authorize/v2/login?" + request(nil).Encode(),
+			url.Values{"account": {"<script>x"}},
+			"AADSTS50034",
+		},
+		{
+			"consent of nobody",
+			http.MethodPost,
+			"/" + directory.DefaultTenantID + "/authorize/v2/consent?" + request(nil).Encode(),
+			url.Values{"answer": {"accept"}},
+			"Pick an account",
+		},
+		{
+			"a factor of nobody",
+			http.MethodPost,
+			"/" + directory.DefaultTenantID + "/authorize/v2/secondfactor?" + request(nil).Encode(),
+			url.Values{"answer": {"approve"}},
+			"Pick an account",
+		},
+		{
+			"a device of nobody",
+			http.MethodPost,
+			"/common/device/v2/login?user_code=NOBODY",
+			url.Values{"account": {directory.DefaultUser}},
+			"AADSTS70018",
+		},
 	} {
-		got := person.open(one.method, login+one.path, one.form)
-		assert.Empty(t, got.Header.Get("Location"), name)
-		assert.NotContains(t, got.Body, "<script>x", name)
-		assert.Less(t, len(got.Body), 64<<10, name)
-		if one.want == "404" {
-			assert.Equal(t, http.StatusNotFound, got.Status, name)
-			continue
-		}
-		assert.Equal(t, http.StatusOK, got.Status, name)
-		assert.Contains(t, got.Body, one.want, name)
+		t.Run(test.name, func(t *testing.T) {
+			got := person.open(test.method, login+test.path, test.form)
+			assert.Empty(t, got.Header.Get("Location"))
+			assert.NotContains(t, got.Body, "<script>x")
+			assert.Less(t, len(got.Body), 64<<10)
+			if test.want == "404" {
+				assert.Equal(t, http.StatusNotFound, got.Status)
+				return
+			}
+			assert.Equal(t, http.StatusOK, got.Status)
+			assert.Contains(t, got.Body, test.want)
+		})
 	}
 	prompt := returned(t, authorize(t, fake, request(map[string]string{"prompt": "nonsense"})))
 	assert.Equal(t, "invalid_request", prompt.Get("error"))

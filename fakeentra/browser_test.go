@@ -17,10 +17,13 @@ import (
 )
 
 const (
+	login     = "https://login.microsoftonline.com"
 	callback  = "http://localhost:8000/auth/callback"
-	apiScope  = "api://" + directory.DefaultAPIID + "/tool.read"
+	apiURI    = "api://" + directory.DefaultAPIID
+	apiScope  = apiURI + "/tool.read"
+	otherUser = "AlexW@" + directory.DefaultDomain
 	verifier  = "a-verifier-of-forty-three-characters-at-the-least"
-	tenantURL = "https://login.microsoftonline.com/" + directory.DefaultTenantID
+	tenantURL = login + "/" + directory.DefaultTenantID
 )
 
 func challenge(verifier string) string {

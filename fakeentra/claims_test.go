@@ -18,12 +18,15 @@ func TestOrderOfClaims(t *testing.T) {
 	t.Parallel()
 	fake, err := fakeentra.New(fakeentra.Config{})
 	require.NoError(t, err)
-	for kind, want := range map[fakeentra.Kind]string{
-		fakeentra.AccessToken: "aud iss iat nbf exp aio azp azpacr name oid preferred_username " +
-			"rh scp sid sub tid uti ver xms_ftd",
-		fakeentra.IDToken: "aud iss iat nbf exp aio email name oid preferred_username rh sid sub tid uti ver",
+	for _, test := range []struct {
+		kind fakeentra.Kind
+		want string
+	}{
+		{fakeentra.AccessToken, "aud iss iat nbf exp aio azp azpacr name oid preferred_username " +
+			"rh scp sid sub tid uti ver xms_ftd"},
+		{fakeentra.IDToken, "aud iss iat nbf exp aio email name oid preferred_username rh sid sub tid uti ver"},
 	} {
-		token, err := fake.Mint(fakeentra.Token{Kind: kind, Version: 2, Scopes: []string{"tool.read"}})
+		token, err := fake.Mint(fakeentra.Token{Kind: test.kind, Version: 2, Scopes: []string{"tool.read"}})
 		require.NoError(t, err)
 		payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
 		require.NoError(t, err)
@@ -31,6 +34,6 @@ func TestOrderOfClaims(t *testing.T) {
 		for _, found := range regexp.MustCompile(`[{,]"(\w+)":`).FindAllStringSubmatch(string(payload), -1) {
 			names = append(names, found[1])
 		}
-		assert.Equal(t, want, strings.Join(names, " "), "kind %q", kind)
+		assert.Equal(t, test.want, strings.Join(names, " "), "kind %q", test.kind)
 	}
 }

@@ -70,44 +70,76 @@ func TestClientAssertions(t *testing.T) {
 	old := sha1.Sum(certificate.Raw)
 	strong := sha256.Sum256(certificate.Raw)
 	named := map[jose.HeaderKey]any{"x5t#S256": base64.RawURLEncoding.EncodeToString(strong[:])}
-	for name, header := range map[string]map[jose.HeaderKey]any{
-		"x5t#S256":                          named,
-		"x5t#S256 in the standard alphabet": {"x5t#S256": base64.StdEncoding.EncodeToString(strong[:])},
-		"x5t":                               {"x5t": base64.RawURLEncoding.EncodeToString(old[:])},
-		"kid in hexadecimal":                {"kid": fmt.Sprintf("%X", old)},
-		"no name at all":                    nil,
+	for _, test := range []struct {
+		name   string
+		header map[jose.HeaderKey]any
+	}{
+		{"x5t#S256", named},
+		{
+			"x5t#S256 in the standard alphabet",
+			map[jose.HeaderKey]any{"x5t#S256": base64.StdEncoding.EncodeToString(strong[:])},
+		},
+		{"x5t", map[jose.HeaderKey]any{"x5t": base64.RawURLEncoding.EncodeToString(old[:])}},
+		{"kid in hexadecimal", map[jose.HeaderKey]any{"kid": fmt.Sprintf("%X", old)}},
+		{"no name at all", nil},
 	} {
 		for _, algorithm := range []jose.SignatureAlgorithm{jose.PS256, jose.RS256} {
-			got := send(clientAssertion(t, key, algorithm, header, nil))
-			assert.Equal(t, http.StatusOK, got.Status, "%s, %s: %s", name, algorithm, got.Body)
+			got := send(clientAssertion(t, key, algorithm, test.header, nil))
+			assert.Equal(t, http.StatusOK, got.Status, "%s, %s: %s", test.name, algorithm, got.Body)
 		}
 	}
-	for _, audience := range []any{tenantURL + "/v2.0", tenantURL + "/oauth2/token", login + "/" + directory.DefaultDomain + "/oauth2/v2.0/token", []string{"x", tenantURL + "/oauth2/v2.0/token"}} {
+	for _, audience := range []any{tenantURL + "/v2.0", tenantURL + "/oauth2/token", login + "/" + directory.DefaultDomain + "/oauth2/v2.0/token", []string{
+		"x",
+		tenantURL + "/oauth2/v2.0/token"},
+	} {
 		got := send(clientAssertion(t, key, jose.PS256, named, map[string]any{"aud": audience}))
 		assert.Equal(t, http.StatusOK, got.Status, "%v: %s", audience, got.Body)
 	}
 	_, stranger := newCertificate(t)
 	sample := clientAssertion(t, key, jose.PS256, named, nil)
-	for name, one := range map[string]struct {
+	for _, test := range []struct {
+		name      string
 		assertion string
 		number    int
 	}{
-		"another key":             {clientAssertion(t, stranger, jose.PS256, named, nil), 700027},
-		"another key, unnamed":    {clientAssertion(t, stranger, jose.PS256, nil, nil), 700027},
-		"another name":            {clientAssertion(t, key, jose.PS256, map[jose.HeaderKey]any{"x5t": "AAAA"}, nil), 700027},
-		"a changed signature":     {sample[:len(sample)-8] + "AAAAAAAA", 700027},
-		"another subject":         {clientAssertion(t, key, jose.PS256, named, map[string]any{"sub": directory.DefaultAPIID}), 700021},
-		"another audience":        {clientAssertion(t, key, jose.PS256, named, map[string]any{"aud": "https://login.example/oauth2/v2.0/token"}), 700023},
-		"no audience":             {clientAssertion(t, key, jose.PS256, named, map[string]any{"aud": nil}), 700023},
-		"an expired one":          {clientAssertion(t, key, jose.PS256, named, map[string]any{"exp": time.Now().Add(-time.Hour).Unix()}), 700024},
-		"one that never expires":  {clientAssertion(t, key, jose.PS256, named, map[string]any{"exp": nil}), 700024},
-		"one of tomorrow":         {clientAssertion(t, key, jose.PS256, named, map[string]any{"nbf": time.Now().Add(24 * time.Hour).Unix()}), 700024},
-		"an algorithm of secrets": {clientAssertion(t, certificate.RawSubjectPublicKeyInfo, jose.HS256, named, nil), 50027},
-		"no algorithm":            {"eyJhbGciOiJub25lIn0.e30.", 50027},
-		"no JWT":                  {"x", 50027},
-		"no object":               {"eyJhbGciOiJSUzI1NiJ9.W10.AAAA", 50027},
+		{"another key", clientAssertion(t, stranger, jose.PS256, named, nil), 700027},
+		{"another key, unnamed", clientAssertion(t, stranger, jose.PS256, nil, nil), 700027},
+		{"another name", clientAssertion(t, key, jose.PS256, map[jose.HeaderKey]any{"x5t": "AAAA"}, nil), 700027},
+		{"a changed signature", sample[:len(sample)-8] + "AAAAAAAA", 700027},
+		{
+			"another subject",
+			clientAssertion(t, key, jose.PS256, named, map[string]any{"sub": directory.DefaultAPIID}),
+			700021,
+		},
+		{
+			"another audience",
+			clientAssertion(t, key, jose.PS256, named, map[string]any{"aud": "https://login.example/token"}),
+			700023,
+		},
+		{"no audience", clientAssertion(t, key, jose.PS256, named, map[string]any{"aud": nil}), 700023},
+		{
+			"an expired one",
+			clientAssertion(t, key, jose.PS256, named, map[string]any{"exp": time.Now().Add(-time.Hour).Unix()}),
+			700024,
+		},
+		{"one that never expires", clientAssertion(t, key, jose.PS256, named, map[string]any{"exp": nil}), 700024},
+		{
+			"one of tomorrow",
+			clientAssertion(t, key, jose.PS256, named, map[string]any{"nbf": time.Now().Add(24 * time.Hour).Unix()}),
+			700024,
+		},
+		{
+			"an algorithm of secrets",
+			clientAssertion(t, certificate.RawSubjectPublicKeyInfo, jose.HS256, named, nil),
+			50027,
+		},
+		{"no algorithm", "eyJhbGciOiJub25lIn0.e30.", 50027},
+		{"no JWT", "x", 50027},
+		{"no object", "eyJhbGciOiJSUzI1NiJ9.W10.AAAA", 50027},
 	} {
-		got := send(one.assertion)
-		assert.Equal(t, one.number, got.number(t), name)
+		t.Run(test.name, func(t *testing.T) {
+			got := send(test.assertion)
+			assert.Equal(t, test.number, got.number(t))
+		})
 	}
 }

@@ -39,11 +39,31 @@ func TestDiscoveryDocument(t *testing.T) {
 	got := get(t, fake, tenantURL+"/v2.0/.well-known/openid-configuration")
 	require.Equal(t, http.StatusOK, got.Status)
 	assert.Equal(t, []string{
-		"token_endpoint", "token_endpoint_auth_methods_supported", "jwks_uri", "response_modes_supported", "subject_types_supported",
-		"id_token_signing_alg_values_supported", "response_types_supported", "scopes_supported", "issuer", "request_uri_parameter_supported",
-		"userinfo_endpoint", "authorization_endpoint", "device_authorization_endpoint", "http_logout_supported", "frontchannel_logout_supported",
-		"end_session_endpoint", "claims_supported", "kerberos_endpoint", "mtls_endpoint_aliases", "tls_client_certificate_bound_access_tokens",
-		"tenant_region_scope", "cloud_instance_name", "cloud_graph_host_name", "msgraph_host", "rbac_url",
+		"token_endpoint",
+		"token_endpoint_auth_methods_supported",
+		"jwks_uri",
+		"response_modes_supported",
+		"subject_types_supported",
+		"id_token_signing_alg_values_supported",
+		"response_types_supported",
+		"scopes_supported",
+		"issuer",
+		"request_uri_parameter_supported",
+		"userinfo_endpoint",
+		"authorization_endpoint",
+		"device_authorization_endpoint",
+		"http_logout_supported",
+		"frontchannel_logout_supported",
+		"end_session_endpoint",
+		"claims_supported",
+		"kerberos_endpoint",
+		"mtls_endpoint_aliases",
+		"tls_client_certificate_bound_access_tokens",
+		"tenant_region_scope",
+		"cloud_instance_name",
+		"cloud_graph_host_name",
+		"msgraph_host",
+		"rbac_url",
 	}, members(t, got.Body), "the members of Entra ID, their order, and nothing that it lacks")
 	assert.Equal(t, tenantURL+"/v2.0", got.text("issuer"))
 	assert.Equal(t, fake.Issuer(directory.DefaultTenantID), got.text("issuer"))
@@ -83,10 +103,15 @@ func TestWhatEntraDoesNotServe(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{})
 	for _, path := range []string{
-		"/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server/" + directory.DefaultTenantID + "/v2.0",
-		"/.well-known/openid-configuration/" + directory.DefaultTenantID + "/v2.0", "/.well-known/openid-configuration",
-		"/" + directory.DefaultTenantID + "/.well-known/oauth-authorization-server", "/register", "/" + directory.DefaultTenantID + "/oauth2/v2.0/register",
-		"/" + directory.DefaultTenantID + "/oauth2/v2.0/introspect", "/" + directory.DefaultTenantID + "/oauth2/v2.0/revoke",
+		"/.well-known/oauth-authorization-server",
+		"/.well-known/oauth-authorization-server/" + directory.DefaultTenantID + "/v2.0",
+		"/.well-known/openid-configuration/" + directory.DefaultTenantID + "/v2.0",
+		"/.well-known/openid-configuration",
+		"/" + directory.DefaultTenantID + "/.well-known/oauth-authorization-server",
+		"/register",
+		"/" + directory.DefaultTenantID + "/oauth2/v2.0/register",
+		"/" + directory.DefaultTenantID + "/oauth2/v2.0/introspect",
+		"/" + directory.DefaultTenantID + "/oauth2/v2.0/revoke",
 	} {
 		got := get(t, fake, "https://login.microsoftonline.com"+path)
 		assert.Equal(t, http.StatusNotFound, got.Status, path)
@@ -159,7 +184,7 @@ func TestRotation(t *testing.T) {
 func TestInstanceDiscovery(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{})
-	const address = "https://login.microsoftonline.com/common/discovery/instance?api-version=1.1&authorization_endpoint="
+	const address = login + "/common/discovery/instance?api-version=1.1&authorization_endpoint="
 	got := get(t, fake, address+tenantURL+"/oauth2/v2.0/authorize")
 	assert.Equal(t, []string{"tenant_discovery_endpoint", "api-version", "metadata"}, members(t, got.Body))
 	assert.Equal(t, tenantURL+"/v2.0/.well-known/openid-configuration", got.text("tenant_discovery_endpoint"))

@@ -109,12 +109,15 @@ func TestImplicitAndHybrid(t *testing.T) {
 	_, id = claims(t, params.Get("id_token"))
 	assert.NotEmpty(t, id["at_hash"])
 
-	for number, changes := range map[string]map[string]string{
-		"AADSTS70007":  {"response_type": "id_token", "response_mode": "query"},
-		"AADSTS900144": {"response_type": "id_token", "nonce": ""},
-		"AADSTS70005":  {"response_type": "magic"},
+	for _, test := range []struct {
+		number  string
+		changes map[string]string
+	}{
+		{"AADSTS70007", map[string]string{"response_type": "id_token", "response_mode": "query"}},
+		{"AADSTS900144", map[string]string{"response_type": "id_token", "nonce": ""}},
+		{"AADSTS70005", map[string]string{"response_type": "magic"}},
 	} {
-		assert.Contains(t, returned(t, authorize(t, fake, request(changes))).Get("error_description"), number)
+		assert.Contains(t, returned(t, authorize(t, fake, request(test.changes))).Get("error_description"), test.number)
 	}
 	off := newFake(t, fakeentra.Config{AutoSignIn: true})
 	assert.Contains(
@@ -311,24 +314,54 @@ func TestSpecAlignedFace(t *testing.T) {
 		token(t, fake, redemption(unasked.Get("code"), native)).Status,
 		"a request without a scope is one for the default",
 	)
-	for _, body := range []string{"", "[]", `{"redirect_uris":[]}`, `{"redirect_uris":["http://evil.example/"]}`, `{"redirect_uris":["https://a.example/"],"token_endpoint_auth_method":"tls"}`, strings.Repeat("[", 1<<20)} {
+	for _, body := range []string{
+		"",
+		"[]",
+		`{"redirect_uris":[]}`,
+		`{"redirect_uris":["http://evil.example/"]}`,
+		`{"redirect_uris":["https://a.example/"],"token_endpoint_auth_method":"tls"}`,
+		strings.Repeat("[", 1<<20),
+	} {
 		assert.Equal(t, http.StatusBadRequest, register(body).Status, body[:min(len(body), 60)])
 	}
 }
 
 func TestClouds(t *testing.T) {
 	t.Parallel()
-	for cloud, want := range map[fakeentra.Cloud][3]string{
-		fakeentra.USGov:    {"https://login.microsoftonline.us", "graph.microsoft.us", "https://sts.windows.net"},
-		fakeentra.USGovDoD: {"https://login.microsoftonline.us", "dod-graph.microsoft.us", "https://sts.windows.net"},
-		fakeentra.China:    {"https://login.partner.microsoftonline.cn", "microsoftgraph.chinacloudapi.cn", "https://sts.chinacloudapi.cn"},
+	for _, test := range []struct {
+		cloud     fakeentra.Cloud
+		authority string
+		graph     string
+		sts       string
+	}{
+		{
+			fakeentra.USGov,
+			"https://login.microsoftonline.us",
+			"graph.microsoft.us",
+			"https://sts.windows.net",
+		},
+		{
+			fakeentra.USGovDoD,
+			"https://login.microsoftonline.us",
+			"dod-graph.microsoft.us",
+			"https://sts.windows.net",
+		},
+		{
+			fakeentra.China,
+			"https://login.partner.microsoftonline.cn",
+			"microsoftgraph.chinacloudapi.cn",
+			"https://sts.chinacloudapi.cn",
+		},
 	} {
-		fake := newFake(t, fakeentra.Config{Cloud: cloud})
-		got := get(t, fake, want[0]+"/"+directory.DefaultTenantID+"/v2.0/.well-known/openid-configuration")
-		assert.Equal(t, want[0]+"/"+directory.DefaultTenantID+"/v2.0", got.text("issuer"), cloud)
-		assert.Equal(t, want[1], got.text("msgraph_host"), cloud)
-		old := get(t, fake, want[0]+"/"+directory.DefaultTenantID+"/.well-known/openid-configuration")
-		assert.Equal(t, want[2]+"/"+directory.DefaultTenantID+"/", old.text("issuer"), cloud)
+		t.Run(string(test.cloud), func(t *testing.T) {
+			fake := newFake(t, fakeentra.Config{Cloud: test.cloud})
+			tenant := test.authority + "/" + directory.DefaultTenantID
+			got := get(t, fake, tenant+"/v2.0/.well-known/openid-configuration")
+			assert.Equal(t, tenant+"/v2.0", got.text("issuer"))
+			assert.Equal(t, test.graph, got.text("msgraph_host"))
+			v1 := get(t, fake, tenant+"/.well-known/openid-configuration")
+			assert.Equal(t, test.sts+"/"+directory.DefaultTenantID+"/", v1.text("issuer"))
+		})
 	}
 	_, err := fakeentra.New(fakeentra.Config{Cloud: "moon"})
 	assert.ErrorContains(t, err, `got "moon"`)
@@ -475,7 +508,11 @@ func TestFrontChannelLogout(t *testing.T) {
 func TestPreflight(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{})
-	for _, path := range []string{"/v2.0/.well-known/openid-configuration", "/discovery/v2.0/keys", "/oauth2/v2.0/token"} {
+	for _, path := range []string{
+		"/v2.0/.well-known/openid-configuration",
+		"/discovery/v2.0/keys",
+		"/oauth2/v2.0/token",
+	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, tenantURL+path, nil)
 		require.NoError(t, err)
 		r.Header.Set("Origin", "https://app.example")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -105,10 +106,12 @@ func ExampleFake_Journal() {
 		fmt.Println(err)
 		return
 	}
-	response, err := fake.Client().
-		Post("https://login.microsoftonline.com/common/oauth2/v2.0/token", "application/x-www-form-urlencoded",
-			strings.NewReader("grant_type=password&username=adele&password=hunter2&client_id="+directory.DefaultClientID),
-		)
+	response, err := fake.Client().PostForm("https://login.microsoftonline.com/common/oauth2/v2.0/token", url.Values{
+		"grant_type": {"password"},
+		"client_id":  {directory.DefaultClientID},
+		"username":   {"adele"},
+		"password":   {"hunter2"},
+	})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -65,13 +65,19 @@ func TestSeededFakesAreAlike(t *testing.T) {
 
 func TestConfigRefusals(t *testing.T) {
 	t.Parallel()
-	for text, config := range map[string]fakeentra.Config{
-		"want a public URL of scheme and host": {PublicURL: "https://login.example.com/path"},
-		`"refused", "ignored" or nothing`:      {ResourceParameter: "sometimes"},
-		"want a GUID as ID":                    {Directory: directory.Directory{Tenants: []directory.Tenant{{ID: "contoso"}}}},
+	for _, test := range []struct {
+		text   string
+		config fakeentra.Config
+	}{
+		{"want a public URL of scheme and host", fakeentra.Config{PublicURL: "https://login.example.com/path"}},
+		{`"refused", "ignored" or nothing`, fakeentra.Config{ResourceParameter: "sometimes"}},
+		{
+			"want a GUID as ID",
+			fakeentra.Config{Directory: directory.Directory{Tenants: []directory.Tenant{{ID: "contoso"}}}},
+		},
 	} {
-		_, err := fakeentra.New(config)
-		assert.ErrorContains(t, err, text)
+		_, err := fakeentra.New(test.config)
+		assert.ErrorContains(t, err, test.text)
 	}
 }
 
@@ -146,7 +152,14 @@ func TestLogHoldsNoSecret(t *testing.T) {
 	got := token(t, fake, redemption(code, nil))
 	token(t, fake, redemption(code, nil))
 	require.Contains(t, log.String(), "aadsts=54005")
-	for _, secret := range []string{code, verifier, directory.DefaultClientSecret, got.text("access_token"), got.text("refresh_token"), "a-nonce"} {
+	for _, secret := range []string{
+		code,
+		verifier,
+		directory.DefaultClientSecret,
+		got.text("access_token"),
+		got.text("refresh_token"),
+		"a-nonce",
+	} {
 		assert.NotContains(t, log.String(), secret)
 	}
 }
@@ -167,16 +180,19 @@ func TestBackchannel(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{PublicURL: "http://localhost:8400", BackchannelURL: "https://fake.internal"})
 	got := get(t, fake, "https://fake.internal/"+directory.DefaultTenantID+"/v2.0/.well-known/openid-configuration")
-	for name, want := range map[string]string{
-		"issuer":                        "http://localhost:8400/",
-		"authorization_endpoint":        "http://localhost:8400/",
-		"end_session_endpoint":          "http://localhost:8400/",
-		"token_endpoint":                "https://fake.internal/",
-		"jwks_uri":                      "https://fake.internal/",
-		"userinfo_endpoint":             "https://fake.internal/",
-		"device_authorization_endpoint": "https://fake.internal/",
+	for _, test := range []struct {
+		name string
+		want string
+	}{
+		{"issuer", "http://localhost:8400/"},
+		{"authorization_endpoint", "http://localhost:8400/"},
+		{"end_session_endpoint", "http://localhost:8400/"},
+		{"token_endpoint", "https://fake.internal/"},
+		{"jwks_uri", "https://fake.internal/"},
+		{"userinfo_endpoint", "https://fake.internal/"},
+		{"device_authorization_endpoint", "https://fake.internal/"},
 	} {
-		assert.True(t, strings.HasPrefix(got.text(name), want), "%s: %s", name, got.text(name))
+		assert.True(t, strings.HasPrefix(got.text(test.name), test.want), "%s: %s", test.name, got.text(test.name))
 	}
 	_, err := fakeentra.New(fakeentra.Config{BackchannelURL: "fake.internal"})
 	require.ErrorContains(t, err, "want a backchannel URL of scheme and host")

@@ -58,10 +58,13 @@ func TestFaultThrottles(t *testing.T) {
 
 func TestFaultBodies(t *testing.T) {
 	t.Parallel()
-	for body, kind := range map[string]string{
-		`{"error":"temporarily_unavailable"}`: "application/json; charset=utf-8",
-		"<html>busy</html>":                   "text/html; charset=utf-8",
-		"busy":                                "text/plain; charset=utf-8",
+	for _, test := range []struct {
+		body string
+		kind string
+	}{
+		{`{"error":"temporarily_unavailable"}`, "application/json; charset=utf-8"},
+		{"<html>busy</html>", "text/html; charset=utf-8"},
+		{"busy", "text/plain; charset=utf-8"},
 	} {
 		got := appToken(
 			t,
@@ -69,14 +72,14 @@ func TestFaultBodies(t *testing.T) {
 				t,
 				fault.Fault{
 					Status: 503,
-					Body:   body,
+					Body:   test.body,
 					Header: map[string]string{"X-Proxy": "yes", "X-Ms-Request-Id": ""},
 				},
 			),
 		)
 		assert.Equal(t, 503, got.Status)
-		assert.Equal(t, body, got.Body)
-		assert.Equal(t, kind, got.Header.Get("Content-Type"))
+		assert.Equal(t, test.body, got.Body)
+		assert.Equal(t, test.kind, got.Header.Get("Content-Type"))
 		assert.Equal(t, "yes", got.Header.Get("X-Proxy"))
 		assert.Empty(t, got.Header.Get("X-Ms-Request-Id"))
 	}
@@ -170,44 +173,47 @@ func TestFaultsOfTheConnection(t *testing.T) {
 	server := fakeentra.NewServer(fakeentra.Config{AutoSignIn: true})
 	defer server.Close()
 	portless := newFake(t, fakeentra.Config{AutoSignIn: true})
-	for name, one := range map[string]struct {
+	for _, test := range []struct {
+		name string
 		fake *fakeentra.Fake
 		send func() (*http.Response, error)
 	}{
-		"no port": {portless, func() (*http.Response, error) {
+		{"no port", portless, func() (*http.Response, error) {
 			return portless.Client().PostForm(tenantURL+"/oauth2/v2.0/token", appForm())
 		}},
-		"a port": {server.Fake, func() (*http.Response, error) {
+		{"a port", server.Fake, func() (*http.Response, error) {
 			return server.Client().PostForm(server.URL+"/"+directory.DefaultTenantID+"/oauth2/v2.0/token", appForm())
 		}},
 	} {
-		require.NoError(
-			t,
-			one.fake.Inject(fault.Fault{CutAfter: 10}, fault.Fault{Garbage: true}, fault.Fault{Drop: true}),
-		)
-		response, err := one.send()
-		require.NoError(t, err, name)
-		text, err := io.ReadAll(response.Body)
-		response.Body.Close()
-		require.Error(t, err, name)
-		assert.Equal(t, `{"token_ty`, string(text), name)
+		t.Run(test.name, func(t *testing.T) {
+			require.NoError(
+				t,
+				test.fake.Inject(fault.Fault{CutAfter: 10}, fault.Fault{Garbage: true}, fault.Fault{Drop: true}),
+			)
+			response, err := test.send()
+			require.NoError(t, err)
+			text, err := io.ReadAll(response.Body)
+			response.Body.Close()
+			require.Error(t, err)
+			assert.Equal(t, `{"token_ty`, string(text))
 
-		response, err = one.send()
-		require.NoError(t, err, name)
-		text, err = io.ReadAll(response.Body)
-		response.Body.Close()
-		require.NoError(t, err, name)
-		assert.Contains(t, response.Header.Get("Content-Type"), "application/json", name)
-		assert.Error(t, decode(string(text), new(any)), name)
+			response, err = test.send()
+			require.NoError(t, err)
+			text, err = io.ReadAll(response.Body)
+			response.Body.Close()
+			require.NoError(t, err)
+			assert.Contains(t, response.Header.Get("Content-Type"), "application/json")
+			assert.Error(t, decode(string(text), new(any)))
 
-		_, err = one.send()
-		require.Error(t, err, name)
-		assert.Empty(t, one.fake.Script().Unused(), name)
-		statuses := []int{}
-		for _, entry := range one.fake.Journal().Entries(journal.Filter{}) {
-			statuses = append(statuses, entry.Status)
-		}
-		assert.Equal(t, []int{200, 200, 0}, statuses, name)
+			_, err = test.send()
+			require.Error(t, err)
+			assert.Empty(t, test.fake.Script().Unused())
+			statuses := []int{}
+			for _, entry := range test.fake.Journal().Entries(journal.Filter{}) {
+				statuses = append(statuses, entry.Status)
+			}
+			assert.Equal(t, []int{200, 200, 0}, statuses)
+		})
 	}
 }
 

@@ -15,7 +15,14 @@ import (
 // Whatever stands in a request that a browser makes, the answer is a page or leads to the
 // registered address.
 func FuzzAuthorize(f *testing.F) {
-	for place, tenant := range []string{directory.DefaultTenantID, "common", "consumers", directory.DefaultDomain, "%00", "</script>"} {
+	for place, tenant := range []string{
+		directory.DefaultTenantID,
+		"common",
+		"consumers",
+		directory.DefaultDomain,
+		"%00",
+		"</script>",
+	} {
 		f.Add(place, tenant, request(nil).Encode())
 	}
 	f.Add(
@@ -110,7 +117,16 @@ func FuzzAssertion(f *testing.F) {
 		f.Fatal(err)
 	}
 	parts := strings.Split(minted, ".")
-	for _, seed := range []string{minted, parts[0] + "." + parts[1] + ".", "..", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", parts[0] + ".bnVsbA." + parts[2], parts[0] + ".e30." + parts[2], strings.Repeat(".", 5000)} {
+	for _, seed := range []string{
+		minted,
+		parts[0] + "." + parts[1] + ".",
+		"..",
+		"a.b.c",
+		"eyJhbGciOiJub25lIn0.e30.",
+		parts[0] + ".bnVsbA." + parts[2],
+		parts[0] + ".e30." + parts[2],
+		strings.Repeat(".", 5000),
+	} {
 		f.Add(seed, true)
 		f.Add(seed, false)
 	}

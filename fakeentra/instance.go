@@ -21,7 +21,12 @@ func networks() []network {
 		{
 			Network: "login.microsoftonline.com",
 			Cache:   "login.windows.net",
-			Aliases: []string{"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"},
+			Aliases: []string{
+				"login.microsoftonline.com",
+				"login.windows.net",
+				"login.microsoft.com",
+				"sts.windows.net",
+			},
 		},
 		{
 			Network: "login.partner.microsoftonline.cn",

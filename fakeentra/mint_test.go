@@ -99,8 +99,20 @@ func TestBadTokensAreGoodOtherwise(t *testing.T) {
 	require.NoError(t, err)
 	set := publishedKeys(t, fake)
 	unsigned := []string{
-		"alg-none", "alg-none-mixed-case", "hs256-public-key", "no-signature", "broken-signature", "changed-payload", "unknown-key", "unknown-kid", "key-in-header",
-		"key-by-address", "four-parts", "not-a-token", "graph-token", "critical-extension",
+		"alg-none",
+		"alg-none-mixed-case",
+		"hs256-public-key",
+		"no-signature",
+		"broken-signature",
+		"changed-payload",
+		"unknown-key",
+		"unknown-kid",
+		"key-in-header",
+		"key-by-address",
+		"four-parts",
+		"not-a-token",
+		"graph-token",
+		"critical-extension",
 	}
 	for _, one := range bad {
 		signed, err := jose.ParseSignedCompact(one.Token, []jose.SignatureAlgorithm{jose.RS256})
@@ -238,19 +250,22 @@ func TestMintKeysAndAlgorithms(t *testing.T) {
 func TestMintRefusals(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{})
-	for text, want := range map[string]fakeentra.Token{
-		"no tenant fabrikam":        {Tenant: "fabrikam"},
-		"no user nobody":            {User: "nobody"},
-		"no app nothing":            {Client: "nothing"},
-		"no API nothing":            {API: "nothing"},
-		`unknown kind of token "x"`: {Kind: "x"},
-		`unknown key "x"`:           {Key: "x"},
-		`unknown algorithm "x"`:     {Algorithm: "x"},
-		"1 or 2 as version":         {Version: 3},
-		"mint: the claims":          {Claims: map[string]any{"f": func() {}}},
-		"mint: the header":          {Header: map[string]any{"f": func() {}}},
+	for _, test := range []struct {
+		text string
+		want fakeentra.Token
+	}{
+		{"no tenant fabrikam", fakeentra.Token{Tenant: "fabrikam"}},
+		{"no user nobody", fakeentra.Token{User: "nobody"}},
+		{"no app nothing", fakeentra.Token{Client: "nothing"}},
+		{"no API nothing", fakeentra.Token{API: "nothing"}},
+		{`unknown kind of token "x"`, fakeentra.Token{Kind: "x"}},
+		{`unknown key "x"`, fakeentra.Token{Key: "x"}},
+		{`unknown algorithm "x"`, fakeentra.Token{Algorithm: "x"}},
+		{"1 or 2 as version", fakeentra.Token{Version: 3}},
+		{"mint: the claims", fakeentra.Token{Claims: map[string]any{"f": func() {}}}},
+		{"mint: the header", fakeentra.Token{Header: map[string]any{"f": func() {}}}},
 	} {
-		_, err := fake.Mint(want)
-		assert.ErrorContains(t, err, text)
+		_, err := fake.Mint(test.want)
+		assert.ErrorContains(t, err, test.text)
 	}
 }

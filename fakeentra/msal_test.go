@@ -103,26 +103,25 @@ func TestMSALClientCredentials(t *testing.T) {
 	require.NoError(t, err)
 	byCertificate, err := confidential.NewCredFromCert([]*x509.Certificate{certificate}, key)
 	require.NoError(t, err)
-	for name, credential := range map[string]confidential.Credential{"secret": bySecret, "certificate": byCertificate} {
-		result, err := confidentialClient(
-			t,
-			fake,
-			directory.DefaultClientID,
-			credential,
-		).AcquireTokenByCredential(t.Context(), []string{"api://" + directory.DefaultAPIID + "/.default"})
-		require.NoError(t, err, name)
+	for _, test := range []struct {
+		name       string
+		credential confidential.Credential
+		strength   string
+	}{
+		{"secret", bySecret, "1"},
+		{"certificate", byCertificate, "2"},
+	} {
+		client := confidentialClient(t, fake, directory.DefaultClientID, test.credential)
+		result, err := client.AcquireTokenByCredential(t.Context(), []string{apiURI + "/.default"})
+		require.NoError(t, err, test.name)
 		_, payload := claims(t, result.AccessToken)
-		assert.Equal(t, map[string]string{"secret": "1", "certificate": "2"}[name], payload["azpacr"])
+		assert.Equal(t, test.strength, payload["azpacr"])
 		verifies(t, fake, result.AccessToken)
 	}
 	wrong, err := confidential.NewCredFromSecret("guess")
 	require.NoError(t, err)
-	_, err = confidentialClient(
-		t,
-		fake,
-		directory.DefaultClientID,
-		wrong,
-	).AcquireTokenByCredential(t.Context(), []string{"https://graph.microsoft.com/.default"})
+	_, err = confidentialClient(t, fake, directory.DefaultClientID, wrong).
+		AcquireTokenByCredential(t.Context(), []string{"https://graph.microsoft.com/.default"})
 	var call msal.CallErr
 	require.ErrorAs(t, err, &call)
 	assert.Contains(t, call.Error(), "AADSTS7000215")
@@ -130,12 +129,8 @@ func TestMSALClientCredentials(t *testing.T) {
 	foreign, foreignKey := newCertificate(t)
 	stranger, err := confidential.NewCredFromCert([]*x509.Certificate{foreign}, foreignKey)
 	require.NoError(t, err)
-	_, err = confidentialClient(
-		t,
-		fake,
-		directory.DefaultClientID,
-		stranger,
-	).AcquireTokenByCredential(t.Context(), []string{"https://graph.microsoft.com/.default"})
+	_, err = confidentialClient(t, fake, directory.DefaultClientID, stranger).
+		AcquireTokenByCredential(t.Context(), []string{"https://graph.microsoft.com/.default"})
 	assert.ErrorContains(t, err, "AADSTS700027")
 }
 
@@ -164,19 +159,22 @@ func TestMSALFederatedCredential(t *testing.T) {
 		mint(func(map[string]any) {}),
 	).AcquireTokenByCredential(t.Context(), scopes)
 	require.NoError(t, err)
-	for number, edit := range map[string]func(map[string]any){
-		"AADSTS700211": func(claims map[string]any) { claims["iss"] = "https://elsewhere.test" },
-		"AADSTS700213": func(claims map[string]any) { claims["sub"] = "Workload" },
-		"AADSTS700212": func(claims map[string]any) { claims["aud"] = "api://other" },
-		"AADSTS700024": func(claims map[string]any) { claims["exp"] = 1 },
+	for _, test := range []struct {
+		number string
+		edit   func(map[string]any)
+	}{
+		{"AADSTS700211", func(claims map[string]any) { claims["iss"] = "https://elsewhere.test" }},
+		{"AADSTS700213", func(claims map[string]any) { claims["sub"] = "Workload" }},
+		{"AADSTS700212", func(claims map[string]any) { claims["aud"] = "api://other" }},
+		{"AADSTS700024", func(claims map[string]any) { claims["exp"] = 1 }},
 	} {
 		_, err := confidentialClient(
 			t,
 			fake,
 			directory.DefaultClientID,
-			mint(edit),
+			mint(test.edit),
 		).AcquireTokenByCredential(t.Context(), scopes)
-		assert.ErrorContains(t, err, number)
+		assert.ErrorContains(t, err, test.number)
 	}
 }
 
@@ -224,15 +222,18 @@ func TestMSALOnBehalfOf(t *testing.T) {
 	r.Header.Set("Authorization", "Bearer "+result.AccessToken)
 	assert.Equal(t, "Adele Vance", do(t, fake, r).text("displayName"))
 
-	for number, assertion := range map[string]string{
-		"AADSTS500131":  mint(func(claims map[string]any) { claims["aud"] = directory.DefaultAPIID }),
-		"AADSTS500133":  mint(func(claims map[string]any) { claims["exp"] = 1 }),
-		"AADSTS7000114": mint(func(claims map[string]any) { delete(claims, "scp") }),
-		"AADSTS240002":  mint(func(claims map[string]any) { delete(claims, "azp") }),
-		"AADSTS50013":   mint(nil) + "x",
+	for _, test := range []struct {
+		number    string
+		assertion string
+	}{
+		{"AADSTS500131", mint(func(claims map[string]any) { claims["aud"] = directory.DefaultAPIID })},
+		{"AADSTS500133", mint(func(claims map[string]any) { claims["exp"] = 1 })},
+		{"AADSTS7000114", mint(func(claims map[string]any) { delete(claims, "scp") })},
+		{"AADSTS240002", mint(func(claims map[string]any) { delete(claims, "azp") })},
+		{"AADSTS50013", mint(nil) + "x"},
 	} {
-		_, err := client.AcquireTokenOnBehalfOf(t.Context(), assertion, []string{"User.Read"})
-		assert.ErrorContains(t, err, number)
+		_, err := client.AcquireTokenOnBehalfOf(t.Context(), test.assertion, []string{"User.Read"})
+		assert.ErrorContains(t, err, test.number)
 	}
 	_, err = client.AcquireTokenOnBehalfOf(t.Context(), mint(nil), []string{"Calendars.Read"})
 	assert.ErrorContains(t, err, "AADSTS65001", "the API was not consented to for this")
@@ -271,7 +272,14 @@ func TestMSALDeviceCode(t *testing.T) {
 	t.Parallel()
 	d, _, _ := world(t)
 	d.Tenants[0].Apps[1].Consented = nil // so that there is something to decline
-	for name, want := range map[string]string{"approve": "", "decline": "authorization_declined", "nobody": "context deadline exceeded"} {
+	for _, test := range []struct {
+		answer string
+		want   string
+	}{
+		{"approve", ""},
+		{"decline", "authorization_declined"},
+		{"no answer", "context deadline exceeded"},
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			fake := newFake(t, fakeentra.Config{Directory: d})
 			client, err := public.New(
@@ -284,10 +292,10 @@ func TestMSALDeviceCode(t *testing.T) {
 			require.NoError(t, err)
 			assert.Len(t, code.Result.UserCode, 9)
 			assert.Contains(t, code.Result.Message, code.Result.UserCode)
-			if name != "nobody" {
+			if test.answer != "no answer" {
 				go func() {
 					time.Sleep(12 * time.Second) // of the bubble's clock
-					person := &useragent.Browser{Transport: fake.Client().Transport, Deny: name == "decline"}
+					person := &useragent.Browser{Transport: fake.Client().Transport, Deny: test.answer == "decline"}
 					page, err := person.Visit(
 						t.Context(),
 						"https://login.microsoftonline.com/device?user_code="+code.Result.UserCode,
@@ -297,8 +305,8 @@ func TestMSALDeviceCode(t *testing.T) {
 				}()
 			}
 			result, err := code.AuthenticationResult(t.Context())
-			if want != "" {
-				require.ErrorContains(t, err, want)
+			if test.want != "" {
+				require.ErrorContains(t, err, test.want)
 				return
 			}
 			require.NoError(t, err)
@@ -377,10 +385,18 @@ func TestAzureIdentity(t *testing.T) {
 		&azidentity.OnBehalfOfCredentialOptions{ClientOptions: options},
 	)
 	require.NoError(t, err)
-	for name, credential := range map[string]azcore.TokenCredential{"secret": bySecret, "certificate": byCertificate, "assertion": byAssertion, "on behalf of": onBehalf} {
-		token, err := credential.GetToken(t.Context(), scopes)
-		require.NoError(t, err, name)
-		assert.NotEmpty(t, token.Token, name)
+	for _, test := range []struct {
+		name       string
+		credential azcore.TokenCredential
+	}{
+		{"secret", bySecret},
+		{"certificate", byCertificate},
+		{"assertion", byAssertion},
+		{"on behalf of", onBehalf},
+	} {
+		token, err := test.credential.GetToken(t.Context(), scopes)
+		require.NoError(t, err, test.name)
+		assert.NotEmpty(t, token.Token, test.name)
 	}
 }
 
@@ -454,7 +470,11 @@ func testOAuth2(t *testing.T) {
 		TokenURL:      tenantURL + "/oauth2/v2.0/token",
 		DeviceAuthURL: tenantURL + "/oauth2/v2.0/devicecode",
 	}
-	for _, style := range []oauth2.AuthStyle{oauth2.AuthStyleAutoDetect, oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams} {
+	for _, style := range []oauth2.AuthStyle{
+		oauth2.AuthStyleAutoDetect,
+		oauth2.AuthStyleInHeader,
+		oauth2.AuthStyleInParams,
+	} {
 		endpoint.AuthStyle = style
 		app := clientcredentials.Config{
 			ClientID:     directory.DefaultClientID,

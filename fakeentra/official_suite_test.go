@@ -35,7 +35,11 @@ func judged(t *testing.T, face fakeentra.Face) *official.Run {
 			err = fmt.Errorf("the browser ends at %s: %s", ended.URL, ended.Text)
 		}
 		return err
-	}, "--url", fake.URL+"/"+directory.DefaultTenantID+"/v2.0", "--client-id", directory.DefaultClientID, "--port", port)
+	},
+		"--url", fake.URL+"/"+directory.DefaultTenantID+"/v2.0",
+		"--client-id", directory.DefaultClientID,
+		"--port", port,
+	)
 }
 
 func TestInteropOfficialAuthorization(t *testing.T) {

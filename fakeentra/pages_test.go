@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -132,13 +133,19 @@ func (b *tab) page(heading string) {
 		Faint                        []string
 	}
 	b.evaluate(`({
-		mark: document.querySelector("header.fake")?.innerText ?? "", lang: document.documentElement.lang, title: document.title,
-		visible: document.querySelector("header.fake").checkVisibility({opacityProperty: true, visibilityProperty: true}) && document.querySelector("header.fake").getBoundingClientRect().height > 20,
-		mains: document.querySelectorAll("main").length, headings: document.querySelectorAll("h1").length,
+		mark: document.querySelector("header.fake")?.innerText ?? "",
+		lang: document.documentElement.lang,
+		title: document.title,
+		visible: (header => header.getBoundingClientRect().height > 20 &&
+			header.checkVisibility({opacityProperty: true, visibilityProperty: true})
+		)(document.querySelector("header.fake")),
+		mains: document.querySelectorAll("main").length,
+		headings: document.querySelectorAll("h1").length,
 		wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-		small: [...document.querySelectorAll("button, input:not([type=hidden])")].filter(e => e.getBoundingClientRect().height < 24).length,
+		small: [...document.querySelectorAll("button, input:not([type=hidden])")]
+			.filter(e => e.getBoundingClientRect().height < 24).length,
 		loads: performance.getEntriesByType("resource").length > 0,
-		dark: getComputedStyle(document.body).backgroundColor.match(/\d+/g).slice(0, 3).every(one => one < 64),
+		dark: getComputedStyle(document.body).backgroundColor.match(/\d+/g).slice(0, 3).every(part => part < 64),
 		faint: `+faintTexts+`,
 		unlabelled: [...document.querySelectorAll("input:not([type=hidden])")].some(e => e.labels.length === 0),
 	})`, &got)
@@ -187,14 +194,17 @@ func (b *tab) alert() string {
 // light and dark pages.
 func TestPagesByKeyboard(t *testing.T) {
 	t.Parallel()
-	for device, config := range map[string]chromium.Config{
-		"desktop":    {},
-		"phone":      {Width: 360, Height: 740},
-		"phone-dark": {Width: 360, Height: 740, Dark: true},
+	for _, test := range []struct {
+		device string
+		config chromium.Config
+	}{
+		{"desktop", chromium.Config{}},
+		{"phone", chromium.Config{Width: 360, Height: 740}},
+		{"phone-dark", chromium.Config{Width: 360, Height: 740, Dark: true}},
 	} {
-		t.Run(device, func(t *testing.T) {
+		t.Run(test.device, func(t *testing.T) {
 			t.Parallel()
-			b := newTab(t, device, config)
+			b := newTab(t, test.device, test.config)
 			app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "text/html")
 				fmt.Fprintf(
@@ -317,11 +327,12 @@ func TestPagesOfPolicies(t *testing.T) {
 	})
 	fake := fakeentra.NewServer(fakeentra.Config{Directory: d})
 	defer fake.Close()
-	b.do(
-		chromedp.Navigate(
-			fake.URL + "/" + directory.DefaultTenantID + "/v2.0/adminconsent?client_id=" + directory.DefaultClientID + "&scope=User.Read&redirect_uri=" + callback,
-		),
-	)
+	params := url.Values{
+		"client_id":    {directory.DefaultClientID},
+		"redirect_uri": {callback},
+		"scope":        {"User.Read"},
+	}
+	b.do(chromedp.Navigate(fake.URL + "/" + directory.DefaultTenantID + "/v2.0/adminconsent?" + params.Encode()))
 	b.page("Pick an account")
 	b.press(kb.Enter)
 	b.page("Approve sign in request")

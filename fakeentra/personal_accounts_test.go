@@ -13,10 +13,7 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-const (
-	login        = "https://login.microsoftonline.com"
-	personalUser = "megan@outlook.com"
-)
+const personalUser = "megan@outlook.com"
 
 // withPersonalAccounts is a directory with the tenant of personal accounts, the default app open to
 // them and to all organizations, and an app for them alone.
@@ -77,19 +74,27 @@ func TestPersonalAccounts(t *testing.T) {
 	assert.Equal(t, directory.ConsumersTenantID, id["tid"])
 
 	// The key of personal accounts names their issuer, and stands in the sets that serve them.
-	for segment, there := range map[string]bool{"consumers": true, directory.ConsumersTenantID: true, "common": true, directory.DefaultTenantID: false} {
+	for _, test := range []struct {
+		segment   string
+		published bool
+	}{
+		{"consumers", true},
+		{directory.ConsumersTenantID, true},
+		{"common", true},
+		{directory.DefaultTenantID, false},
+	} {
 		var keys struct {
 			Keys []struct{ Kid, Issuer string }
 		}
-		require.NoError(t, decode(get(t, fake, login+"/"+segment+"/discovery/v2.0/keys").Body, &keys))
+		require.NoError(t, decode(get(t, fake, login+"/"+test.segment+"/discovery/v2.0/keys").Body, &keys))
 		found := false
 		for _, key := range keys.Keys {
 			if key.Kid == header["kid"] {
 				found = true
-				assert.Equal(t, login+"/"+directory.ConsumersTenantID+"/v2.0", key.Issuer, segment)
+				assert.Equal(t, login+"/"+directory.ConsumersTenantID+"/v2.0", key.Issuer, test.segment)
 			}
 		}
-		assert.Equal(t, there, found, segment)
+		assert.Equal(t, test.published, found, test.segment)
 	}
 	// It rolls over with the others: the old one lingers, and is gone at once in an emergency.
 	require.NoError(t, fake.Rotate())

@@ -1,6 +1,7 @@
 package fakeentra_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"testing"
@@ -77,27 +78,30 @@ func TestSecondFactor(t *testing.T) {
 
 func TestBlockingPolicies(t *testing.T) {
 	t.Parallel()
-	for number, requirement := range map[int]directory.Requirement{53003: directory.RequireNothingWorks, 53000: directory.RequireCompliantDevice} {
-		d := withPolicy(
-			directory.Policy{
+	for _, test := range []struct {
+		requirement directory.Requirement
+		number      int
+	}{
+		{directory.RequireNothingWorks, 53003},
+		{directory.RequireCompliantDevice, 53000},
+	} {
+		t.Run(string(test.requirement), func(t *testing.T) {
+			d := withPolicy(directory.Policy{
 				Name:    "No",
 				Users:   []string{directory.DefaultUserID},
 				Apps:    []string{directory.DefaultAPIID},
-				Require: requirement,
-			},
-		)
-		fake := newFake(t, fakeentra.Config{Directory: d, AutoSignIn: true})
-		page := authorize(t, fake, request(map[string]string{"scope": apiScope}))
-		assert.Contains(t, page.Body, "AADSTS"+map[int]string{53003: "53003", 53000: "53000"}[number])
-		refresh := token(t, fake, redemption(signIn(t, fake, nil), nil)).text("refresh_token")
-		got := token(t, fake, refreshing(refresh, map[string]string{"scope": apiScope}))
-		assert.Equal(t, number, got.number(t))
-		assert.Equal(t, "message_only", got.text("suberror"))
-		assert.NotEmpty(
-			t,
-			signIn(t, fake, map[string]string{"scope": apiScope, "login_hint": "AlexW@contoso.onmicrosoft.com"}),
-			"others may",
-		)
+				Require: test.requirement,
+			})
+			fake := newFake(t, fakeentra.Config{Directory: d, AutoSignIn: true})
+			page := authorize(t, fake, request(map[string]string{"scope": apiScope}))
+			assert.Contains(t, page.Body, fmt.Sprintf("AADSTS%d", test.number))
+			refresh := token(t, fake, redemption(signIn(t, fake, nil), nil)).text("refresh_token")
+			got := token(t, fake, refreshing(refresh, map[string]string{"scope": apiScope}))
+			assert.Equal(t, test.number, got.number(t))
+			assert.Equal(t, "message_only", got.text("suberror"))
+			other := map[string]string{"scope": apiScope, "login_hint": otherUser}
+			assert.NotEmpty(t, signIn(t, fake, other), "the policy is for one user")
+		})
 	}
 }
 
@@ -124,17 +128,18 @@ func TestAuthenticationContext(t *testing.T) {
 
 func TestUsersWhoCannotSignIn(t *testing.T) {
 	t.Parallel()
-	for text, change := range map[string]func(*directory.User){
-		"AADSTS50057": func(u *directory.User) { u.Disabled = true },
-		"AADSTS50053": func(u *directory.User) { u.Locked = true },
-		"AADSTS50055": func(u *directory.User) { u.PasswordExpired = true },
+	for _, test := range []struct {
+		text   string
+		change func(*directory.User)
+	}{
+		{"AADSTS50057", func(u *directory.User) { u.Disabled = true }},
+		{"AADSTS50053", func(u *directory.User) { u.Locked = true }},
+		{"AADSTS50055", func(u *directory.User) { u.PasswordExpired = true }},
 	} {
-		person := &visit{
-			t:    t,
-			fake: newFake(t, fakeentra.Config{Directory: changed(func(t *directory.Tenant) { change(&t.Users[0]) })}),
-		}
+		d := changed(func(t *directory.Tenant) { test.change(&t.Users[0]) })
+		person := &visit{t: t, fake: newFake(t, fakeentra.Config{Directory: d})}
 		page := person.post("login", request(nil), url.Values{"account": {directory.DefaultUser}})
-		assert.Contains(t, page.Body, text)
+		assert.Contains(t, page.Body, test.text)
 		assert.Empty(t, person.cookies)
 	}
 }

@@ -137,7 +137,8 @@ func TestGroups(t *testing.T) {
 	assert.NotContains(t, many, "groups")
 	assert.Equal(t, map[string]any{"groups": "src1"}, many["_claim_names"])
 	assert.Equal(t, map[string]any{"src1": map[string]any{
-		"endpoint": "https://graph.windows.net/" + directory.DefaultTenantID + "/users/" + directory.DefaultUserID + "/getMemberObjects",
+		"endpoint": "https://graph.windows.net/" + directory.DefaultTenantID +
+			"/users/" + directory.DefaultUserID + "/getMemberObjects",
 	}}, many["_claim_sources"])
 }
 
@@ -289,8 +290,16 @@ func TestScopeRules(t *testing.T) {
 		{api + "/TOOL.READ", api + "/tool.read", ""},
 		{directory.DefaultAPIID + "/tool.read", directory.DefaultAPIID + "/tool.read", ""},
 		{api + "/.default openid", api + "/tool.read " + api + "/tool.write " + api + "/.default", ""},
-		{"https://graph.microsoft.com/User.Read", "https://graph.microsoft.com/User.Read https://graph.microsoft.com/Calendars.Read", ""},
-		{"https://graph.microsoft.com//User.Read", "https://graph.microsoft.com//User.Read https://graph.microsoft.com//Calendars.Read", ""},
+		{
+			"https://graph.microsoft.com/User.Read",
+			"https://graph.microsoft.com/User.Read https://graph.microsoft.com/Calendars.Read",
+			"",
+		},
+		{
+			"https://graph.microsoft.com//User.Read",
+			"https://graph.microsoft.com//User.Read https://graph.microsoft.com//Calendars.Read",
+			"",
+		},
 		{api + "/.default " + api + "/tool.read", "", "AADSTS70011"},
 		{"access_as_user", "", "AADSTS650053"},
 		{api + "/nothing", "", "AADSTS650053"},
@@ -330,7 +339,9 @@ func TestScopeRules(t *testing.T) {
 // The table of Microsoft's own page about MCP servers, and what clients have run into.
 func TestResourceTable(t *testing.T) {
 	t.Parallel()
-	const path, origin, api = "https://mcp.contoso.com/mcp", "https://origin.contoso.com", "api://" + directory.DefaultAPIID
+	const path = "https://mcp.contoso.com/mcp"
+	const origin = "https://origin.contoso.com"
+	const api = apiURI
 	d := changed(func(t *directory.Tenant) {
 		t.Domains = append(t.Domains, "contoso.com")
 		t.Apps[1].IdentifierURIs = append(t.Apps[1].IdentifierURIs, path, origin)

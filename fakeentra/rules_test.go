@@ -117,7 +117,8 @@ func TestListedPermissions(t *testing.T) {
 	)
 	assert.Equal(
 		t,
-		"https://graph.microsoft.com/User.Read https://graph.microsoft.com/Mail.Read https://graph.microsoft.com/.default",
+		"https://graph.microsoft.com/User.Read https://graph.microsoft.com/Mail.Read "+
+			"https://graph.microsoft.com/.default",
 		graph.text("scope"),
 	)
 	back := returned(t, authorize(t, fake, request(map[string]string{"scope": api + "/.default"})))
@@ -160,7 +161,8 @@ func TestWhatLibrariesAddToRequests(t *testing.T) {
 	got := authorize(t, fake, request(noise))
 	assert.Regexp(
 		t,
-		`\?code=[^&]+&client_info=[^&]+&state=[^&]+&session_state=[^&]+&clientdata=e%7c%7c%7cmicrosoftonline.com%7ceu#$`,
+		`\?code=[^&]+&client_info=[^&]+&state=[^&]+&session_state=[^&]+`+
+			`&clientdata=e%7c%7c%7cmicrosoftonline.com%7ceu#$`,
 		got.Header.Get("Location"),
 	)
 	noise["scope"] = "Nonsense.Read"
@@ -211,37 +213,40 @@ func TestRedirectMatching(t *testing.T) {
 	}
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: changed(registered)})
 	loose := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: changed(registered), AnyLoopbackPort: true})
-	for uri, fits := range map[string]bool{
-		"http://localhost:5123":                                        true,
-		"http://localhost:5123/":                                       true,
-		"http://localhost:5123/cb":                                     true,
-		"http://localhost:5123/other":                                  false,
-		"http://localhost:4000/dev":                                    true,
-		"https://localhost:8443/cb":                                    true,
-		"http://127.0.0.1/cb":                                          true,
-		"http://127.0.0.1:5123/cb":                                     false,
-		"http://[::1]/cb":                                              false,
-		"https://app.contoso.com/cb":                                   true,
-		"https://app.contoso.com/cb/":                                  false,
-		"https://app.contoso.com/CB":                                   false,
-		"https://APP.contoso.com/cb":                                   false,
-		"https://app.contoso.com:444/cb":                               false,
-		"https://app.contoso.com/":                                     true,
-		"https://app.contoso.com/cb?x=1":                               false,
-		"https://q.contoso.com/cb?x=1":                                 true,
-		"https://q.contoso.com/cb?x=2":                                 false,
-		"https://app.contoso.com/%63b":                                 false,
-		"https://app.contoso.com/x/../cb":                              false,
-		"myapp://auth":                                                 true,
-		"myapp://auth/":                                                false,
-		"myapp://other":                                                false,
-		"urn:ietf:wg:oauth:2.0:oob":                                    true,
-		"https://login.microsoftonline.com/common/oauth2/nativeclient": true,
+	for _, test := range []struct {
+		uri  string
+		fits bool
+	}{
+		{"http://localhost:5123", true},
+		{"http://localhost:5123/", true},
+		{"http://localhost:5123/cb", true},
+		{"http://localhost:5123/other", false},
+		{"http://localhost:4000/dev", true},
+		{"https://localhost:8443/cb", true},
+		{"http://127.0.0.1/cb", true},
+		{"http://127.0.0.1:5123/cb", false},
+		{"http://[::1]/cb", false},
+		{"https://app.contoso.com/cb", true},
+		{"https://app.contoso.com/cb/", false},
+		{"https://app.contoso.com/CB", false},
+		{"https://APP.contoso.com/cb", false},
+		{"https://app.contoso.com:444/cb", false},
+		{"https://app.contoso.com/", true},
+		{"https://app.contoso.com/cb?x=1", false},
+		{"https://q.contoso.com/cb?x=1", true},
+		{"https://q.contoso.com/cb?x=2", false},
+		{"https://app.contoso.com/%63b", false},
+		{"https://app.contoso.com/x/../cb", false},
+		{"myapp://auth", true},
+		{"myapp://auth/", false},
+		{"myapp://other", false},
+		{"urn:ietf:wg:oauth:2.0:oob", true},
+		{"https://login.microsoftonline.com/common/oauth2/nativeclient", true},
 	} {
-		got := authorize(t, fake, request(map[string]string{"redirect_uri": uri}))
-		assert.Equal(t, fits, got.Header.Get("Location") != "", uri)
-		if !fits {
-			assert.Contains(t, got.Body, "AADSTS50011", uri)
+		got := authorize(t, fake, request(map[string]string{"redirect_uri": test.uri}))
+		assert.Equal(t, test.fits, got.Header.Get("Location") != "", test.uri)
+		if !test.fits {
+			assert.Contains(t, got.Body, "AADSTS50011", test.uri)
 		}
 	}
 	assert.NotEmpty(
@@ -317,8 +322,9 @@ func TestDeviceCodeOfOldEndpoint(t *testing.T) {
 	assert.Equal(t, 900561, do(t, fake, r).number(t))
 	listening := fakeentra.NewServer(fakeentra.Config{})
 	defer listening.Close()
-	response, err := listening.Client().
-		PostForm(listening.URL+"/"+directory.DefaultTenantID+"/oauth2/v2.0/devicecode", url.Values{"client_id": {directory.DefaultAPIID}, "scope": {"openid"}})
+	endpoint := listening.URL + "/" + directory.DefaultTenantID + "/oauth2/v2.0/devicecode"
+	form := url.Values{"client_id": {directory.DefaultAPIID}, "scope": {"openid"}}
+	response, err := listening.Client().PostForm(endpoint, form)
 	require.NoError(t, err)
 	defer response.Body.Close()
 	var answer struct {
@@ -397,16 +403,19 @@ func TestGroupMembershipClaims(t *testing.T) {
 	t.Parallel()
 	const makers, writers = "5a1e0005-0000-4000-8000-000000000001", "5a1e0005-0000-4000-8000-000000000002"
 	const everybody, administrator = "b79fbf4d-3ef9-4689-8143-76b194e85509", "62e90394-69f5-4237-9190-012177145e10"
-	for setting, want := range map[string][2]any{
-		"":                 {nil, nil},
-		"SecurityGroup":    {[]any{makers, writers}, nil},
-		"ApplicationGroup": {[]any{writers}, nil},
-		"DirectoryRole":    {nil, []any{administrator, everybody}},
-		"All":              {[]any{makers, writers}, []any{administrator, everybody}},
+	for _, test := range []struct {
+		setting string
+		want    [2]any
+	}{
+		{"", [2]any{nil, nil}},
+		{"SecurityGroup", [2]any{[]any{makers, writers}, nil}},
+		{"ApplicationGroup", [2]any{[]any{writers}, nil}},
+		{"DirectoryRole", [2]any{nil, []any{administrator, everybody}}},
+		{"All", [2]any{[]any{makers, writers}, []any{administrator, everybody}}},
 	} {
 		_, payload := claims(t, tokensOf(t, changed(func(t *directory.Tenant) {
 			t.Users[0].Admin = true
-			t.Apps[1].GroupMembershipClaims = setting
+			t.Apps[1].GroupMembershipClaims = test.setting
 			t.Apps[1].Assignments = []directory.Assignment{{Principal: writers}}
 			for _, id := range []string{makers, writers} {
 				t.Groups = append(
@@ -415,8 +424,8 @@ func TestGroupMembershipClaims(t *testing.T) {
 				)
 			}
 		}), apiScope).text("access_token"))
-		assert.Equal(t, want[0], payload["groups"], setting)
-		assert.Equal(t, want[1], payload["wids"], setting)
+		assert.Equal(t, test.want[0], payload["groups"], test.setting)
+		assert.Equal(t, test.want[1], payload["wids"], test.setting)
 	}
 }
 

@@ -98,43 +98,76 @@ func TestGraphTokenCannotBeVerified(t *testing.T) {
 func TestCodeRefusals(t *testing.T) {
 	t.Parallel()
 	const otherAPI = "5a1e0003-0000-4000-8000-000000000001"
-	for name, one := range map[string]struct {
+	for _, test := range []struct {
+		name    string
 		changes map[string]string
 		status  int
 		code    string
 		number  int
 	}{
-		"no grant type":            {map[string]string{"grant_type": ""}, 400, "invalid_request", 900144},
-		"an unknown grant type":    {map[string]string{"grant_type": "magic"}, 400, "unsupported_grant_type", 70003},
-		"no client":                {map[string]string{"client_id": ""}, 400, "invalid_request", 900144},
-		"an unknown client":        {map[string]string{"client_id": "5a1e0002-0000-4000-8000-00000000dead"}, 400, "unauthorized_client", 700016},
-		"a client that is no GUID": {map[string]string{"client_id": "my-app"}, 400, "unauthorized_client", 700038},
-		"no code":                  {map[string]string{"code": ""}, 400, "invalid_request", 900144},
-		"a code that is none":      {map[string]string{"code": "guess"}, 400, "invalid_grant", 9002313},
-		"a code of nobody":         {map[string]string{"code": "1." + strings.Repeat("A", 700)}, 400, "invalid_grant", 70000},
-		"no secret":                {map[string]string{"client_secret": ""}, 401, "invalid_client", 7000218},
-		"a wrong secret":           {map[string]string{"client_secret": "guess"}, 401, "invalid_client", 7000215},
-		"an assertion of no type":  {map[string]string{"client_secret": "", "client_assertion": "x.y.z"}, 400, "invalid_request", 900144},
-		"another redirect URI":     {map[string]string{"redirect_uri": "http://localhost:9999/auth/callback"}, 401, "invalid_client", 500112},
-		"no redirect URI":          {map[string]string{"redirect_uri": ""}, 400, "invalid_request", 900144},
-		"no verifier":              {map[string]string{"code_verifier": ""}, 400, "invalid_grant", 501481},
-		"a wrong verifier":         {map[string]string{"code_verifier": "another-verifier-of-forty-three-characters-at-least"}, 400, "invalid_grant", 501481},
-		"a resource of no API":     {map[string]string{"resource": "http://localhost:8000/mcp"}, 400, "invalid_target", 9010010},
-		"scopes of two resources":  {map[string]string{"scope": apiScope + " User.Read"}, 400, "invalid_scope", 28000},
-		"another client's code":    {map[string]string{"client_id": otherAPI}, 401, "invalid_client", 7000215},
+		{"no grant type", map[string]string{"grant_type": ""}, 400, "invalid_request", 900144},
+		{"an unknown grant type", map[string]string{"grant_type": "magic"}, 400, "unsupported_grant_type", 70003},
+		{"no client", map[string]string{"client_id": ""}, 400, "invalid_request", 900144},
+		{
+			"an unknown client",
+			map[string]string{"client_id": "5a1e0002-0000-4000-8000-00000000dead"},
+			400,
+			"unauthorized_client",
+			700016,
+		},
+		{"a client that is no GUID", map[string]string{"client_id": "my-app"}, 400, "unauthorized_client", 700038},
+		{"no code", map[string]string{"code": ""}, 400, "invalid_request", 900144},
+		{"a code that is none", map[string]string{"code": "guess"}, 400, "invalid_grant", 9002313},
+		{"a code of nobody", map[string]string{"code": "1." + strings.Repeat("A", 700)}, 400, "invalid_grant", 70000},
+		{"no secret", map[string]string{"client_secret": ""}, 401, "invalid_client", 7000218},
+		{"a wrong secret", map[string]string{"client_secret": "guess"}, 401, "invalid_client", 7000215},
+		{
+			"an assertion of no type",
+			map[string]string{"client_secret": "", "client_assertion": "x.y.z"},
+			400,
+			"invalid_request",
+			900144,
+		},
+		{
+			"another redirect URI",
+			map[string]string{"redirect_uri": "http://localhost:9999/auth/callback"},
+			401,
+			"invalid_client",
+			500112,
+		},
+		{"no redirect URI", map[string]string{"redirect_uri": ""}, 400, "invalid_request", 900144},
+		{"no verifier", map[string]string{"code_verifier": ""}, 400, "invalid_grant", 501481},
+		{
+			"a wrong verifier",
+			map[string]string{"code_verifier": "another-verifier-of-forty-three-characters-at-least"},
+			400,
+			"invalid_grant",
+			501481,
+		},
+		{
+			"a resource of no API",
+			map[string]string{"resource": "http://localhost:8000/mcp"},
+			400,
+			"invalid_target",
+			9010010,
+		},
+		{"scopes of two resources", map[string]string{"scope": apiScope + " User.Read"}, 400, "invalid_scope", 28000},
+		{"another client's code", map[string]string{"client_id": otherAPI}, 401, "invalid_client", 7000215},
 	} {
-		fake := newFake(t, fakeentra.Config{AutoSignIn: true})
-		code := signIn(t, fake, nil)
-		form := redemption(code, one.changes)
-		got := token(t, fake, form)
-		assert.Equal(t, one.status, got.Status, name)
-		assert.Equal(t, one.code, got.text("error"), name)
-		assert.Equal(t, one.number, got.number(t), name)
-		assert.Contains(t, got.text("error_description"), "Trace ID: ", name)
-		assert.NotContains(t, got.Body, directory.DefaultClientSecret, name)
-		assert.NotContains(t, got.Body, code, name)
-		right := token(t, fake, redemption(code, nil))
-		assert.Equal(t, http.StatusOK, right.Status, "%s: a request that fails does not cost the code", name)
+		t.Run(test.name, func(t *testing.T) {
+			fake := newFake(t, fakeentra.Config{AutoSignIn: true})
+			code := signIn(t, fake, nil)
+			form := redemption(code, test.changes)
+			got := token(t, fake, form)
+			assert.Equal(t, test.status, got.Status)
+			assert.Equal(t, test.code, got.text("error"))
+			assert.Equal(t, test.number, got.number(t))
+			assert.Contains(t, got.text("error_description"), "Trace ID: ")
+			assert.NotContains(t, got.Body, directory.DefaultClientSecret)
+			assert.NotContains(t, got.Body, code)
+			right := token(t, fake, redemption(code, nil))
+			assert.Equal(t, http.StatusOK, right.Status, "a failed request keeps the code valid")
+		})
 	}
 }
 
@@ -159,15 +192,11 @@ func TestErrorBody(t *testing.T) {
 	assert.Equal(t, "5a1e0009-0000-4000-8000-000000000001", got.Header.Get("client-request-id"))
 	assert.Equal(t, got.Header.Get("x-ms-request-id"), got.text("trace_id"))
 	assert.Equal(t, "https://login.microsoftonline.com/error?code=7000215", got.text("error_uri"))
-	assert.Equal(
-		t,
-		"AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, "+
-			"for a secret added to app '"+directory.DefaultClientID+"'. Trace ID: "+got.text(
-			"trace_id",
-		)+
-			" Correlation ID: 5a1e0009-0000-4000-8000-000000000001 Timestamp: 2026-03-04 05:06:07Z",
-		got.text("error_description"),
-	)
+	want := "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the client " +
+		"secret value, not the client secret ID, for a secret added to app '" + directory.DefaultClientID + "'. " +
+		"Trace ID: " + got.text("trace_id") + " Correlation ID: 5a1e0009-0000-4000-8000-000000000001 " +
+		"Timestamp: 2026-03-04 05:06:07Z"
+	assert.Equal(t, want, got.text("error_description"))
 }
 
 func TestCodeHasOneWinner(t *testing.T) {
@@ -277,18 +306,21 @@ func TestClientCredentials(t *testing.T) {
 	assert.Equal(t, payload["sub"], payload["oid"])
 	verifies(t, fake, got.text("access_token"))
 
-	for name, one := range map[string]struct {
+	for _, test := range []struct {
+		name    string
 		changes map[string]string
 		number  int
 	}{
-		"no scope":          {map[string]string{"scope": ""}, 900144},
-		"a named scope":     {map[string]string{"scope": apiScope}, 1002012},
-		"OpenID only":       {map[string]string{"scope": "openid"}, 1002012},
-		"a wrong secret":    {map[string]string{"client_secret": "x"}, 7000215},
-		"no secret":         {map[string]string{"client_secret": ""}, 7000216},
-		"an unknown target": {map[string]string{"scope": "https://nobody.example/.default"}, 500011},
+		{"no scope", map[string]string{"scope": ""}, 900144},
+		{"a named scope", map[string]string{"scope": apiScope}, 1002012},
+		{"OpenID only", map[string]string{"scope": "openid"}, 1002012},
+		{"a wrong secret", map[string]string{"client_secret": "x"}, 7000215},
+		{"no secret", map[string]string{"client_secret": ""}, 7000216},
+		{"an unknown target", map[string]string{"scope": "https://nobody.example/.default"}, 500011},
 	} {
-		assert.Equal(t, one.number, token(t, fake, form(one.changes)).number(t), name)
+		t.Run(test.name, func(t *testing.T) {
+			assert.Equal(t, test.number, token(t, fake, form(test.changes)).number(t))
+		})
 	}
 }
 
@@ -392,13 +424,16 @@ func TestMint(t *testing.T) {
 	assert.Equal(t, "Alex Wilber", payload["name"])
 	assert.Equal(t, "tool.write", payload["scp"])
 	assert.EqualValues(t, 7, payload["extra"])
-	for name, want := range map[string]fakeentra.Token{
-		"tenant": {Tenant: "nobody.example"},
-		"user":   {User: "nobody"},
-		"app":    {Client: "nobody"},
-		"API":    {API: "nobody"},
+	for _, test := range []struct {
+		name string
+		want fakeentra.Token
+	}{
+		{"tenant", fakeentra.Token{Tenant: "nobody.example"}},
+		{"user", fakeentra.Token{User: "nobody"}},
+		{"app", fakeentra.Token{Client: "nobody"}},
+		{"API", fakeentra.Token{API: "nobody"}},
 	} {
-		_, err := fake.Mint(want)
-		assert.ErrorContains(t, err, "no "+name)
+		_, err := fake.Mint(test.want)
+		assert.ErrorContains(t, err, "no "+test.name)
 	}
 }

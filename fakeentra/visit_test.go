@@ -39,24 +39,31 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 func TestVisitEndsAtErrorPages(t *testing.T) {
 	t.Parallel()
 	const alex = "AlexW@" + directory.DefaultDomain
-	for name, one := range map[string]struct {
+	for _, test := range []struct {
+		name    string
 		person  useragent.Browser
 		changes map[string]string
 		number  int
 	}{
-		"an unknown redirect URI": {changes: map[string]string{"redirect_uri": callback + "/other"}, number: 50011},
-		"an unknown client":       {changes: map[string]string{"client_id": directory.DefaultUserID}, number: 700016},
-		"no client":               {changes: map[string]string{"client_id": ""}, number: 900144},
-		"an unknown person":       {person: useragent.Browser{User: "x@" + directory.DefaultDomain}, number: 50034},
-		"a wrong password":        {person: useragent.Browser{User: alex, Password: "battery staple"}, number: 50126},
+		{
+			name:    "an unknown redirect URI",
+			changes: map[string]string{"redirect_uri": callback + "/other"},
+			number:  50011,
+		},
+		{name: "an unknown client", changes: map[string]string{"client_id": directory.DefaultUserID}, number: 700016},
+		{name: "no client", changes: map[string]string{"client_id": ""}, number: 900144},
+		{name: "an unknown person", person: useragent.Browser{User: "x@" + directory.DefaultDomain}, number: 50034},
+		{name: "a wrong password", person: useragent.Browser{User: alex, Password: "battery staple"}, number: 50126},
 	} {
-		fake := newFake(t, fakeentra.Config{})
-		one.person.Transport = onClient(fake)
-		_, err := one.person.Visit(t.Context(), tenantURL+"/oauth2/v2.0/authorize?"+request(one.changes).Encode())
-		var refused *useragent.PageError
-		require.ErrorAs(t, err, &refused, name)
-		assert.Equal(t, one.number, refused.Number, name)
-		assert.Equal(t, http.StatusOK, refused.Page.Status, name)
+		t.Run(test.name, func(t *testing.T) {
+			fake := newFake(t, fakeentra.Config{})
+			test.person.Transport = onClient(fake)
+			_, err := test.person.Visit(t.Context(), tenantURL+"/oauth2/v2.0/authorize?"+request(test.changes).Encode())
+			var refused *useragent.PageError
+			require.ErrorAs(t, err, &refused)
+			assert.Equal(t, test.number, refused.Number)
+			assert.Equal(t, http.StatusOK, refused.Page.Status)
+		})
 	}
 }
 

@@ -34,7 +34,8 @@ func Endpoints() []Endpoint {
 		{"POST", "/tokens/bad", "returns tokens that an API must refuse; the body describes a good token, " +
 			"like the body of /tokens", (*api).badTokens},
 		{"GET", "/faults", "lists the faults, and how often each was applied", (*api).faults},
-		{"GET", "/faults/unused", "lists the faults that were applied less often than their times", (*api).unusedFaults},
+		{"GET", "/faults/unused", "lists the faults that were applied less often than their times",
+			(*api).unusedFaults},
 		{"POST", "/faults", "adds a fault or a list of faults, with the keys of a directory file", (*api).inject},
 		{"DELETE", "/faults", "removes all faults and ends chaos", (*api).clearFaults},
 		{"PUT", "/chaos", "applies faults to a share of all requests: share, seed, faults", (*api).chaos},

@@ -75,31 +75,34 @@ func (c control) keys(t *testing.T) *http.Response {
 func TestWebPagesAreRefused(t *testing.T) {
 	t.Parallel()
 	c := newControl(t, fakeentra.Config{})
-	for name, one := range map[string]struct {
+	for _, test := range []struct {
+		name   string
 		method string
 		header []string
 		status int
 	}{
-		"another name (DNS rebinding)":  {"GET", []string{"Host", "evil.example:8401"}, 421},
-		"another address":               {"GET", []string{"Host", "192.0.2.1"}, 421},
-		"a name that begins so":         {"GET", []string{"Host", "localhost.evil.example"}, 421},
-		"an empty name":                 {"GET", []string{"Host", ""}, 421},
-		"an origin":                     {"POST", []string{"Origin", "https://evil.example"}, 403},
-		"an origin of a file":           {"POST", []string{"Origin", "null"}, 403},
-		"a picture":                     {"GET", []string{"Sec-Fetch-Site", "cross-site"}, 403},
-		"a page on another port":        {"GET", []string{"Sec-Fetch-Site", "same-site"}, 403},
-		"a form":                        {"POST", []string{"Content-Type", "application/x-www-form-urlencoded"}, 415},
-		"a form that looks like JSON":   {"POST", []string{"Content-Type", "text/plain"}, 415},
-		"no type":                       {"POST", []string{"Content-Type", ""}, 415},
-		"a PUT without the type":        {"PUT", []string{"Content-Type", "text/plain"}, 415},
-		"IPv6":                          {"GET", []string{"Host", "[::1]:8401"}, 200},
-		"without a port":                {"GET", []string{"Host", "127.0.0.1"}, 200},
-		"a person who types an address": {"GET", []string{"Sec-Fetch-Site", "none"}, 200},
+		{"another name (DNS rebinding)", "GET", []string{"Host", "evil.example:8401"}, 421},
+		{"another address", "GET", []string{"Host", "192.0.2.1"}, 421},
+		{"a name that begins so", "GET", []string{"Host", "localhost.evil.example"}, 421},
+		{"an empty name", "GET", []string{"Host", ""}, 421},
+		{"an origin", "POST", []string{"Origin", "https://evil.example"}, 403},
+		{"an origin of a file", "POST", []string{"Origin", "null"}, 403},
+		{"a picture", "GET", []string{"Sec-Fetch-Site", "cross-site"}, 403},
+		{"a page on another port", "GET", []string{"Sec-Fetch-Site", "same-site"}, 403},
+		{"a form", "POST", []string{"Content-Type", "application/x-www-form-urlencoded"}, 415},
+		{"a form that looks like JSON", "POST", []string{"Content-Type", "text/plain"}, 415},
+		{"no type", "POST", []string{"Content-Type", ""}, 415},
+		{"a PUT without the type", "PUT", []string{"Content-Type", "text/plain"}, 415},
+		{"IPv6", "GET", []string{"Host", "[::1]:8401"}, 200},
+		{"without a port", "GET", []string{"Host", "127.0.0.1"}, 200},
+		{"a person who types an address", "GET", []string{"Sec-Fetch-Site", "none"}, 200},
 	} {
-		path := map[string]string{"GET": "/", "POST": "/reset", "PUT": "/chaos"}[one.method]
-		got := c.send(t, one.method, path, "{}", one.header...)
-		assert.Equal(t, one.status, got.Code, name)
-		assert.Empty(t, got.Header().Get("Access-Control-Allow-Origin"), name)
+		t.Run(test.name, func(t *testing.T) {
+			path := map[string]string{"GET": "/", "POST": "/reset", "PUT": "/chaos"}[test.method]
+			got := c.send(t, test.method, path, "{}", test.header...)
+			assert.Equal(t, test.status, got.Code)
+			assert.Empty(t, got.Header().Get("Access-Control-Allow-Origin"))
+		})
 	}
 }
 

@@ -238,8 +238,8 @@ func filter(r *http.Request) (journal.Filter, error) {
 		switch name {
 		case "endpoint", "client", "grant", "path", "status", "aadsts":
 		default:
-			return journal.Filter{}, fmt.Errorf("unknown parameter %q; want endpoint, client, grant, path, status or aadsts",
-				name)
+			return journal.Filter{}, fmt.Errorf(
+				"unknown parameter %q; want endpoint, client, grant, path, status or aadsts", name)
 		}
 	}
 	found := journal.Filter{

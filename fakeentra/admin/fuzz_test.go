@@ -140,8 +140,11 @@ func FuzzRequests(f *testing.F) {
 			f.Add(index[one.method+" "+path], "", one.body)
 		}
 	}
-	for on, bodies := range map[string][]string{
-		"POST /tokens": {
+	for _, test := range []struct {
+		on     string
+		bodies []string
+	}{
+		{"POST /tokens", []string{
 			`{"claims": {"aud": 7, "iat": "x", "exp": null, "": {}}, "header": {"alg": null, "kid": []}, "version": 3}`,
 			`{"kind": "id", "age": "-99999h", "lifetime": "2540400h"}`,
 			`{"kind": "app", "tenant": "", "algorithm": "HS256", "key": "stranger"}`,
@@ -150,44 +153,47 @@ func FuzzRequests(f *testing.F) {
 			`{} }`,
 			`{"scopes": [null]}`,
 			"{\"user\": \"\xff\"}",
-		},
-		"POST /tokens/bad": {
+		}},
+		{"POST /tokens/bad", []string{
 			`{"claims": {"aud": 7, "iss": null, "tid": [], "scp": {}, "exp": "x", "nbf": null, "ver": 2}}`,
 			`{"kind": "app"}`,
-		},
-		"POST /faults": {
+		}},
+		{"POST /faults", []string{
 			`[{"on": "token", "status": 429}, {"on": "nowhere"}]`,
 			`[null]`,
 			`[[]]`,
 			`{"edit": {"a": {"b": null}}, "header": {"X\u0000": "y"}}`,
 			`{"delay": "-1s", "nth": -1, "times": -2}`,
-		},
-		"PUT /chaos": {
+		}},
+		{"PUT /chaos", []string{
 			`{"share": 1e400}`,
 			`{"share": 0.5, "faults": []}`,
 			`{"share": 1, "faults": [{"on": "x"}]}`,
 			`{"seed": -1}`,
-		},
-		"POST /clock": {
+		}},
+		{"POST /clock", []string{
 			`{"freeze": "9999-12-31T23:59:59Z", "advance": "1h"}`,
 			`{"advance": "2562047h"}`,
 			`{"advance": "-2562047h"}`,
 			`{"freeze": "0001-01-01T00:00:00Z"}`,
 			`{"freeze": null}`,
+		}},
+		{
+			"POST /journal/take",
+			[]string{`{"endpoint": "x"}`, `{"wait": "-1s"}`, `{"wait": "11m"}`, `{"status": "400"}`},
 		},
-		"POST /journal/take": {`{"endpoint": "x"}`, `{"wait": "-1s"}`, `{"wait": "11m"}`, `{"status": "400"}`},
-		"PUT /directory": {
+		{"PUT /directory", []string{
 			`{"tenants": [{"id": "x"}]}`,
 			`{"tenants": null}`,
 			`null`,
 			`{"faults": [{"on": "token", "drop": true}]}`,
 			`{"tenants": [{}, {}]}`,
 			"{\"tenants\": *a}",
-		},
-		"POST /reset": {`{"now": true}`, `0`},
+		}},
+		{"POST /reset", []string{`{"now": true}`, `0`}},
 	} {
-		for _, body := range bodies {
-			f.Add(index[on], "", body)
+		for _, body := range test.bodies {
+			f.Add(index[test.on], "", body)
 		}
 	}
 	f.Add(index["GET /journal"], "status=-1&aadsts=99999999999999999999", "")

@@ -61,7 +61,8 @@ func (c *checker) tenant(path string, tenant *Tenant) {
 	for i, name := range append([]string{tenant.ID}, tenant.Domains...) {
 		name = strings.ToLower(name)
 		if c.names[name] {
-			c.add(fmt.Sprintf("%s.domains[%d]", path, i-1), "directory: tenant %q: %s is already in use", tenant.ID, name)
+			c.add(fmt.Sprintf("%s.domains[%d]", path, i-1),
+				"directory: tenant %q: %s is already in use", tenant.ID, name)
 		}
 		c.names[name] = true
 	}

@@ -80,30 +80,58 @@ func TestExampleHasEveryKey(t *testing.T) {
 
 func TestMistakesHaveLines(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{
-		"":                         "d.yaml:1: want at least one tenant",
-		"tenants: [":               "d.yaml:",
-		"tenants:\n\t- id: x":      "d.yaml:2: ",
-		"- a":                      "d.yaml:1: want keys with values, got a list",
-		"tenants: nobody":          `d.yaml:1: want a list, got "nobody"`,
-		"tenant: []":               `d.yaml:1: unknown key "tenant"; perhaps "tenants"`,
-		"faults: []\ncolour: red":  `d.yaml:2: unknown key "colour"; want one of faults, tenants`,
-		"tenants: []\ntenants: []": "d.yaml:2: the key \"tenants\" appears twice",
-		"tenants:\n- domains: [a.example]\n  noUserConsent: sometimes":                                                    `d.yaml:3: want true or false, got "sometimes"`,
-		"tenants:\n- domains: [a.example]\n  apps:\n  - displayName: x\n    tokenVersion: two":                            `d.yaml:5: want a whole number, got "two"`,
-		"tenants:\n- domains: [a.example]\n  apps:\n  - displayName: x\n    tokenVersion: 3":                              `d.yaml:5: app "x": want 1 or 2 as token version, got 3`,
-		"tenants:\n- domains: [a.example]\n  apps:\n  - displayName: x\n    web:\n    - https://a.example\n    - nowhere": `d.yaml:7: app "x": redirect URI "nowhere"`,
-		"tenants:\n- domains: [a.example]\n  groups:\n  - displayName: g\n    members: [nobody@a.example]":                `d.yaml:5: group "g": no user has the name or object ID "nobody@a.example"`,
-		"tenants:\n- displayName: x\n  users:\n  - displayName: nameless":                                                 `d.yaml:4: user "": want a unique GUID`,
-		"tenants:\n- domains: [a.example]\nfaults:\n- on: token\n  stat: 429":                                             `d.yaml:5: unknown key "stat"; perhaps "status"`,
-		"tenants:\n- domains: [a.example]\nfaults:\n- on: token\n  delay: 2":                                              `d.yaml:5: want a duration such as 1.5s, got "2"`,
-		"tenants:\n- domains: [a.example]\nfaults:\n- on: token":                                                          "d.yaml:4: want an effect",
-		"tenants:\n- &a {domains: [a.example]}\n- *a":                                                                     "d.yaml:2: anchors and aliases are not supported",
-		"tenants:\n- domains: [a.example]\n  users:\n  - events:\n    - start: monday":                                    `d.yaml:5: want a time such as 2026-01-31T09:00:00Z, got "monday"`,
+	for _, test := range []struct {
+		text string
+		want string
+	}{
+		{"", "d.yaml:1: want at least one tenant"},
+		{"tenants: [", "d.yaml:"},
+		{"tenants:\n\t- id: x", "d.yaml:2: "},
+		{"- a", "d.yaml:1: want keys with values, got a list"},
+		{"tenants: nobody", `d.yaml:1: want a list, got "nobody"`},
+		{"tenant: []", `d.yaml:1: unknown key "tenant"; perhaps "tenants"`},
+		{"faults: []\ncolour: red", `d.yaml:2: unknown key "colour"; want one of faults, tenants`},
+		{"tenants: []\ntenants: []", "d.yaml:2: the key \"tenants\" appears twice"},
+		{
+			"tenants:\n- domains: [a.example]\n  noUserConsent: sometimes",
+			`d.yaml:3: want true or false, got "sometimes"`,
+		},
+		{
+			"tenants:\n- domains: [a.example]\n  apps:\n  - displayName: x\n    tokenVersion: two",
+			`d.yaml:5: want a whole number, got "two"`,
+		},
+		{
+			"tenants:\n- domains: [a.example]\n  apps:\n  - displayName: x\n    tokenVersion: 3",
+			`d.yaml:5: app "x": want 1 or 2 as token version, got 3`,
+		},
+		{
+			"tenants:\n- domains: [a.example]\n  apps:\n  - displayName: x\n" +
+				"    web:\n    - https://a.example\n    - nowhere",
+			`d.yaml:7: app "x": redirect URI "nowhere"`,
+		},
+		{
+			"tenants:\n- domains: [a.example]\n  groups:\n  - displayName: g\n    members: [nobody@a.example]",
+			`d.yaml:5: group "g": no user has the name or object ID "nobody@a.example"`,
+		},
+		{"tenants:\n- displayName: x\n  users:\n  - displayName: nameless", `d.yaml:4: user "": want a unique GUID`},
+		{
+			"tenants:\n- domains: [a.example]\nfaults:\n- on: token\n  stat: 429",
+			`d.yaml:5: unknown key "stat"; perhaps "status"`,
+		},
+		{
+			"tenants:\n- domains: [a.example]\nfaults:\n- on: token\n  delay: 2",
+			`d.yaml:5: want a duration such as 1.5s, got "2"`,
+		},
+		{"tenants:\n- domains: [a.example]\nfaults:\n- on: token", "d.yaml:4: want an effect"},
+		{"tenants:\n- &a {domains: [a.example]}\n- *a", "d.yaml:2: anchors and aliases are not supported"},
+		{
+			"tenants:\n- domains: [a.example]\n  users:\n  - events:\n    - start: monday",
+			`d.yaml:5: want a time such as 2026-01-31T09:00:00Z, got "monday"`,
+		},
 	} {
-		_, err := directory.Parse("d.yaml", []byte(text))
-		require.Error(t, err, text)
-		assert.Contains(t, err.Error(), want, text)
+		_, err := directory.Parse("d.yaml", []byte(test.text))
+		require.Error(t, err, test.text)
+		assert.Contains(t, err.Error(), test.want, test.text)
 		var mistake *directory.Mistake
 		assert.ErrorAs(t, err, &mistake)
 	}
@@ -128,12 +156,10 @@ func TestAllMistakesAreTold(t *testing.T) {
 
 func TestJSONIsADirectoryFileToo(t *testing.T) {
 	t.Parallel()
-	file, err := directory.Parse(
-		"d.json",
-		[]byte(
-			`{"tenants": [{"domains": ["a.example"], "users": [{"userPrincipalName": "a@a.example", "displayName": "A \"b\""}]}]}`,
-		),
-	)
+	file, err := directory.Parse("d.json", []byte(`{"tenants": [{
+		"domains": ["a.example"],
+		"users": [{"userPrincipalName": "a@a.example", "displayName": "A \"b\""}]
+	}]}`))
 	require.NoError(t, err)
 	assert.Equal(t, `A "b"`, file.Tenants[0].Users[0].DisplayName)
 }
@@ -142,11 +168,8 @@ func TestJSONIsADirectoryFileToo(t *testing.T) {
 // file.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(directory.Example))
-	f.Add(
-		[]byte(
-			"tenants:\n- domains: [a.example]\n  apps:\n  - displayName: x\n    web: [a, {b: c}]\nfaults: [{edit: {a: [1, 2.5, true, null, .inf]}}]",
-		),
-	)
+	f.Add([]byte("tenants:\n- domains: [a.example]\n  apps:\n  - displayName: x\n    web: [a, {b: c}]\n" +
+		"faults: [{edit: {a: [1, 2.5, true, null, .inf]}}]"))
 	f.Add([]byte("a: &a [*a]"))
 	f.Add([]byte("tenants: {{}: {}}\n--- \n? [x]\n: y"))
 	f.Add([]byte("tenants:\n- id: !!binary aGk=\n  domains: !!set {a, b}"))

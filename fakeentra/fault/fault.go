@@ -88,7 +88,8 @@ func (f *Fault) checkValues(refuse func(isWrong bool, format string, args ...any
 	wholeSeconds := f.RetryAfter >= 0 && f.RetryAfter%time.Second == 0
 	refuse(f.On != "" && !f.On.Known(), "on: unknown endpoint %q; want one of %v", f.On, endpoint.All())
 	refuse(f.Nth < 0 || f.Nth > maxTimes, "nth: want 1 to %d, got %d", maxTimes, f.Nth)
-	refuse(f.Times < Forever || f.Times > maxTimes, "times: want 1 to %d, or -1 for no limit, got %d", maxTimes, f.Times)
+	refuse(f.Times < Forever || f.Times > maxTimes,
+		"times: want 1 to %d, or -1 for no limit, got %d", maxTimes, f.Times)
 	refuse(f.Delay < 0 || f.Delay > maxDelay, "delay: want at most %v, got %v", maxDelay, f.Delay)
 	refuse(!wholeSeconds, "retryAfter: want whole seconds, got %v", f.RetryAfter)
 	refuse(f.Status != 0 && (f.Status < 200 || f.Status > 599), "status: want 200 to 599, got %d", f.Status)

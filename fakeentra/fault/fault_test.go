@@ -15,28 +15,31 @@ import (
 
 func TestCheckRefusesWhatCannotBeMeant(t *testing.T) {
 	t.Parallel()
-	for text, one := range map[string]fault.Fault{
-		"want an effect":                  {On: endpoint.Token, Nth: 2},
-		`unknown endpoint "tokens"`:       {On: "tokens", Drop: true},
-		"nth: want 1 to 1000000":          {Nth: -1, Drop: true},
-		"times: want 1 to 1000000":        {Times: -2, Drop: true},
-		"delay: want at most 1h0m0s":      {Delay: 2 * time.Hour},
-		"retryAfter: want whole seconds":  {Status: 429, RetryAfter: time.Millisecond},
-		"status: want 200 to 599":         {Status: 42},
-		"aadsts: the error 1 is not":      {AADSTS: 1},
-		"cutAfter: want a number":         {CutAfter: -1},
-		"drop sends no answer":            {Drop: true, Status: 500},
-		"aadsts sets the status":          {AADSTS: 50076, Status: 500},
-		"body needs a status":             {Body: "x"},
-		"garbage replaces the body":       {Garbage: true, Edit: map[string]any{"a": 1}},
-		"edit changes the answer":         {Status: 200, Body: "{}", Edit: map[string]any{"a": 1}},
-		`"X: y" is not a header field`:    {Header: map[string]string{"X: y": "z"}},
-		`"X-Long" is not a header field`:  {Header: map[string]string{"X-Long": "a\r\nSet-Cookie: b"}},
-		"body: want at most 1048576 byte": {Status: 200, Body: string(make([]byte, 2<<20))},
+	for _, test := range []struct {
+		text string
+		one  fault.Fault
+	}{
+		{"want an effect", fault.Fault{On: endpoint.Token, Nth: 2}},
+		{`unknown endpoint "tokens"`, fault.Fault{On: "tokens", Drop: true}},
+		{"nth: want 1 to 1000000", fault.Fault{Nth: -1, Drop: true}},
+		{"times: want 1 to 1000000", fault.Fault{Times: -2, Drop: true}},
+		{"delay: want at most 1h0m0s", fault.Fault{Delay: 2 * time.Hour}},
+		{"retryAfter: want whole seconds", fault.Fault{Status: 429, RetryAfter: time.Millisecond}},
+		{"status: want 200 to 599", fault.Fault{Status: 42}},
+		{"aadsts: the error 1 is not", fault.Fault{AADSTS: 1}},
+		{"cutAfter: want a number", fault.Fault{CutAfter: -1}},
+		{"drop sends no answer", fault.Fault{Drop: true, Status: 500}},
+		{"aadsts sets the status", fault.Fault{AADSTS: 50076, Status: 500}},
+		{"body needs a status", fault.Fault{Body: "x"}},
+		{"garbage replaces the body", fault.Fault{Garbage: true, Edit: map[string]any{"a": 1}}},
+		{"edit changes the answer", fault.Fault{Status: 200, Body: "{}", Edit: map[string]any{"a": 1}}},
+		{`"X: y" is not a header field`, fault.Fault{Header: map[string]string{"X: y": "z"}}},
+		{`"X-Long" is not a header field`, fault.Fault{Header: map[string]string{"X-Long": "a\r\nSet-Cookie: b"}}},
+		{"body: want at most 1048576 byte", fault.Fault{Status: 200, Body: string(make([]byte, 2<<20))}},
 	} {
-		assert.ErrorContains(t, one.Check(), text)
+		assert.ErrorContains(t, test.one.Check(), test.text)
 		script := fault.Script{}
-		require.Error(t, script.Add(fault.Fault{Drop: true}, one), text)
+		require.Error(t, script.Add(fault.Fault{Drop: true}, test.one), test.text)
 		assert.Empty(t, script.All(), "all or none")
 	}
 }
@@ -57,46 +60,56 @@ func play(script *fault.Script, n int, call fault.Call) []string {
 func TestScriptIsPlayedInOrder(t *testing.T) {
 	t.Parallel()
 	token := fault.Call{Endpoint: endpoint.Token, Client: "A", Grant: "refresh_token"}
-	for name, one := range map[string]struct {
+	for _, test := range []struct {
+		name   string
 		faults []fault.Fault
 		want   []string
 	}{
-		"once":       {[]fault.Fault{{Name: "a", Drop: true}}, []string{"a", "", "", ""}},
-		"the second": {[]fault.Fault{{Name: "a", Drop: true, Nth: 2}}, []string{"", "a", "", ""}},
-		"the second and third": {
+		{"once", []fault.Fault{{Name: "a", Drop: true}}, []string{"a", "", "", ""}},
+		{"the second", []fault.Fault{{Name: "a", Drop: true, Nth: 2}}, []string{"", "a", "", ""}},
+		{
+			"the second and third",
 			[]fault.Fault{{Name: "a", Drop: true, Nth: 2, Times: 2}},
 			[]string{"", "a", "a", ""},
 		},
-		"for ever": {
+		{
+			"for ever",
 			[]fault.Fault{{Name: "a", Drop: true, Nth: 3, Times: fault.Forever}},
 			[]string{"", "", "a", "a"},
 		},
-		"one after the other": {
+		{
+			"one after the other",
 			[]fault.Fault{{Name: "a", Drop: true}, {Name: "b", Drop: true}},
 			[]string{"a", "b", "", ""},
 		},
-		"all calls are counted": {
+		{
+			"all calls are counted",
 			[]fault.Fault{{Name: "a", Drop: true}, {Name: "b", Drop: true, Nth: 3}},
 			[]string{"a", "", "b", ""},
 		},
-		"of another client": {[]fault.Fault{{Name: "a", Drop: true, Client: "B"}}, []string{"", "", "", ""}},
-		"of this client":    {[]fault.Fault{{Name: "a", Drop: true, Client: "a"}}, []string{"a", "", "", ""}},
-		"at another endpoint": {
+		{"of another client", []fault.Fault{{Name: "a", Drop: true, Client: "B"}}, []string{"", "", "", ""}},
+		{"of this client", []fault.Fault{{Name: "a", Drop: true, Client: "a"}}, []string{"a", "", "", ""}},
+		{
+			"at another endpoint",
 			[]fault.Fault{{Name: "a", Drop: true, On: endpoint.Keys}},
 			[]string{"", "", "", ""},
 		},
-		"of another grant": {
+		{
+			"of another grant",
 			[]fault.Fault{{Name: "a", Drop: true, Grant: "password"}, {Name: "b", Drop: true, Grant: "refresh_token"}},
 			[]string{"b", "", "", ""},
 		},
-		"an exception, then a rule": {
+		{
+			"an exception, then a rule",
 			[]fault.Fault{{Name: "a", Drop: true, Nth: 2}, {Name: "b", Drop: true, Times: fault.Forever}},
 			[]string{"b", "a", "b", "b"},
 		},
 	} {
-		var script fault.Script
-		require.NoError(t, script.Add(one.faults...), name)
-		assert.Equal(t, one.want, play(&script, 4, token), name)
+		t.Run(test.name, func(t *testing.T) {
+			var script fault.Script
+			require.NoError(t, script.Add(test.faults...))
+			assert.Equal(t, test.want, play(&script, 4, token))
+		})
 	}
 }
 
@@ -188,7 +201,8 @@ func TestScriptGoesFirst(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	t.Parallel()
-	const text = `{"on":"token","times":-1,"status":429,"edit":{"access_token":null},"delay":"1.5s","retryAfter":"1m0s"}`
+	const text = `{"on":"token","times":-1,"status":429,"edit":{"access_token":null},` +
+		`"delay":"1.5s","retryAfter":"1m0s"}`
 	var one fault.Fault
 	require.NoError(t, json.Unmarshal([]byte(text), &one))
 	assert.Equal(t, fault.Fault{
@@ -213,18 +227,21 @@ func TestJSON(t *testing.T) {
 
 func TestString(t *testing.T) {
 	t.Parallel()
-	for want, one := range map[string]fault.Fault{
-		"token: 429, retry after 1m0s":            {On: endpoint.Token, Status: 429, RetryAfter: time.Minute},
-		"any endpoint: delay 1s, drop, processed": {Delay: time.Second, Drop: true, Processed: true},
-		"keys: header, edit, cut after 3": {
+	for _, test := range []struct {
+		want string
+		one  fault.Fault
+	}{
+		{"token: 429, retry after 1m0s", fault.Fault{On: endpoint.Token, Status: 429, RetryAfter: time.Minute}},
+		{"any endpoint: delay 1s, drop, processed", fault.Fault{Delay: time.Second, Drop: true, Processed: true}},
+		{"keys: header, edit, cut after 3", fault.Fault{
 			On:       endpoint.Keys,
 			Header:   map[string]string{"A": "b"},
 			Edit:     map[string]any{"a": 1},
 			CutAfter: 3,
-		},
-		"authorize: AADSTS50076": {On: endpoint.Authorize, AADSTS: 50076},
-		"a name":                 {Name: "a name", Garbage: true},
+		}},
+		{"authorize: AADSTS50076", fault.Fault{On: endpoint.Authorize, AADSTS: 50076}},
+		{"a name", fault.Fault{Name: "a name", Garbage: true}},
 	} {
-		assert.Equal(t, want, one.String())
+		assert.Equal(t, test.want, test.one.String())
 	}
 }

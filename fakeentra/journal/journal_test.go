@@ -144,21 +144,24 @@ func TestNumbersDoNotDependOnWhoAsksWhen(t *testing.T) {
 // What looks like an answer and is none, or is cut short, gives nothing away.
 func TestOddAnswers(t *testing.T) {
 	t.Parallel()
-	for body, want := range map[string]string{
-		`{"access_token":"SECRET`:        "",
-		`{"access_token":"SECRET\`:       "",
-		`{"access_token":""}`:            `{"access_token":""}`,
-		`"access_token":"SECRET"`:        "",
-		`["id_token":"SECRET"]`:          "",
-		`{"x":":\"id_token\":\"","a":1}`: `{"x":":\"id_token\":\"","a":1}`,
-		``:                               "",
+	for _, test := range []struct {
+		body string
+		want string
+	}{
+		{`{"access_token":"SECRET`, ""},
+		{`{"access_token":"SECRET\`, ""},
+		{`{"access_token":""}`, `{"access_token":""}`},
+		{`"access_token":"SECRET"`, ""},
+		{`["id_token":"SECRET"]`, ""},
+		{`{"x":":\"id_token\":\"","a":1}`, `{"x":":\"id_token\":\"","a":1}`},
+		{``, ""},
 	} {
 		j := journal.New()
 		x := exchange(endpoint.Token, "")
 		x.Header = http.Header{"Content-Type": {"application/json"}}
-		x.Body = []byte(body)
+		x.Body = []byte(test.body)
 		j.Add(x)
-		assert.Equal(t, want, j.Entries(journal.Filter{})[0].Answer, body)
+		assert.Equal(t, test.want, j.Entries(journal.Filter{})[0].Answer, test.body)
 	}
 }
 

@@ -34,19 +34,38 @@ func site(t *testing.T, pages map[string]string) *httptest.Server {
 
 func TestWaysOnFromAPage(t *testing.T) {
 	t.Parallel()
-	for name, one := range map[string]struct{ start, title, text string }{
-		"a meta refresh":                   {`<meta http-equiv="Refresh" content="0; URL='/end'">`, "GET /end", ""},
-		"a form that a script sends":       {`<form method=POST action=/end><input type=hidden name=code value="a&amp;b"></form><script>document.forms[0].submit()</script>`, "POST /end", "code=a%26b"},
-		"a form's first button":            {`<form method=post action=/end><button name=answer value=yes>Approve</button><button name=answer value=deny>Deny</button></form>`, "POST /end", "answer=yes"},
-		"a form sent by GET":               {`<form action=/end><input name=a value=b><input type=submit></form>`, "GET /end", "a=b"},
-		"no way on":                        {`<p>Done.`, "GET /start", "Done."},
-		"a link is not followed by itself": {`<a href=/end>on</a>`, "GET /start", "on"},
+	for _, test := range []struct {
+		name  string
+		start string
+		title string
+		text  string
+	}{
+		{"a meta refresh", `<meta http-equiv="Refresh" content="0; URL='/end'">`, "GET /end", ""},
+		{
+			"a form that a script sends",
+			`<form method=POST action=/end><input type=hidden name=code value="a&amp;b"></form>` +
+				`<script>document.forms[0].submit()</script>`,
+			"POST /end",
+			"code=a%26b",
+		},
+		{
+			"a form's first button",
+			`<form method=post action=/end><button name=answer value=yes>Approve</button>` +
+				`<button name=answer value=deny>Deny</button></form>`,
+			"POST /end",
+			"answer=yes",
+		},
+		{"a form sent by GET", `<form action=/end><input name=a value=b><input type=submit></form>`, "GET /end", "a=b"},
+		{"no way on", `<p>Done.`, "GET /start", "Done."},
+		{"a link is not followed by itself", `<a href=/end>on</a>`, "GET /start", "on"},
 	} {
-		server := site(t, map[string]string{"/start": one.start, "/end": ""})
-		page, err := (&useragent.Browser{}).Visit(t.Context(), server.URL+"/start")
-		require.NoError(t, err, name)
-		assert.Equal(t, one.title, page.Title, name)
-		assert.Contains(t, page.Text, one.text, name)
+		t.Run(test.name, func(t *testing.T) {
+			server := site(t, map[string]string{"/start": test.start, "/end": ""})
+			page, err := (&useragent.Browser{}).Visit(t.Context(), server.URL+"/start")
+			require.NoError(t, err)
+			assert.Equal(t, test.title, page.Title)
+			assert.Contains(t, page.Text, test.text)
+		})
 	}
 }
 
@@ -59,16 +78,22 @@ func TestDeny(t *testing.T) {
 		`<button name=answer value=cancel>Cancel</button></form>`
 	const told = `<meta http-equiv=refresh content="0; url=/end?error=access_denied">`
 	const onward = `<form method=post action=/end><button name=go value=on>Go</button></form>`
-	for name, one := range map[string]struct{ start, want string }{
-		"a consent page":                 {consent, "answer=deny"},
-		"a sign-in page":                 {signIn, "answer=cancel"},
-		"a client that is told of a no":  {told, "error=access_denied"},
-		"a page with a button that goes": {onward, "go=on"},
+	for _, test := range []struct {
+		name  string
+		start string
+		want  string
+	}{
+		{"a consent page", consent, "answer=deny"},
+		{"a sign-in page", signIn, "answer=cancel"},
+		{"a client that is told of a no", told, "error=access_denied"},
+		{"a page with a button that goes", onward, "go=on"},
 	} {
-		server := site(t, map[string]string{"/start": one.start, "/end": ""})
-		page, err := (&useragent.Browser{Deny: true}).Visit(t.Context(), server.URL+"/start")
-		require.NoError(t, err, name)
-		assert.Contains(t, page.Text, one.want, name)
+		t.Run(test.name, func(t *testing.T) {
+			server := site(t, map[string]string{"/start": test.start, "/end": ""})
+			page, err := (&useragent.Browser{Deny: true}).Visit(t.Context(), server.URL+"/start")
+			require.NoError(t, err)
+			assert.Contains(t, page.Text, test.want)
+		})
 	}
 }
 
@@ -77,57 +102,66 @@ func TestDenyWhereNothingCanBeDeclined(t *testing.T) {
 	t.Parallel()
 	const formPost = `<form method=post action=/end><input type=hidden name=code value=c></form>`
 	const account = `<form action=/end><input name=code value=c><button name=account value=a>A</button></form>`
-	for name, start := range map[string]string{
-		"a code in the query":    `<meta http-equiv=refresh content="0; url=/end?code=c">`,
-		"a token in a fragment":  `<meta http-equiv=refresh content="0; url=/end#id_token=t">`,
-		"a code in a form":       formPost + `<script>x.submit()</script>`,
-		"a code after a sign-in": account,
+	for _, test := range []struct {
+		name  string
+		start string
+	}{
+		{"a code in the query", `<meta http-equiv=refresh content="0; url=/end?code=c">`},
+		{"a token in a fragment", `<meta http-equiv=refresh content="0; url=/end#id_token=t">`},
+		{"a code in a form", formPost + `<script>x.submit()</script>`},
+		{"a code after a sign-in", account},
 	} {
 		reached := false
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
-			fmt.Fprint(w, start)
+			fmt.Fprint(w, test.start)
 			reached = reached || r.URL.Path == "/end"
 		}))
 		defer server.Close()
 		_, err := (&useragent.Browser{Deny: true}).Visit(t.Context(), server.URL+"/start")
-		require.ErrorIs(t, err, useragent.ErrNothingToDecline, name)
-		assert.False(t, reached, name)
+		require.ErrorIs(t, err, useragent.ErrNothingToDecline, test.name)
+		assert.False(t, reached, test.name)
 	}
 }
 
 func TestErrorPagesOfEntra(t *testing.T) {
 	t.Parallel()
 	const id = `<meta name="PageID" content="ConvergedError"/>`
-	for name, one := range map[string]struct {
+	for _, test := range []struct {
+		name    string
 		page    string
 		number  int
 		message string
 	}{
-		"an error page":       {id + `<h1>Sorry</h1><p>AADSTS50011: The URI`, 50011, "AADSTS50011: The URI"},
-		"without a number":    {id + `<h1>Sorry`, 0, "Sorry"},
-		"with a form on it":   {id + `AADSTS90: No<form><button>Again</button></form>`, 90, "AADSTS90: No Again"},
-		"with a huge number":  {id + `AADSTS99999999999`, 0, "AADSTS99999999999"},
-		"a refused sign-in":   {`<p role=alert>AADSTS5: No</p><form><button>Go</button></form>`, 5, "AADSTS5: No"},
-		"with a refresh also": {id + `<meta http-equiv=refresh content="0; url=/end">AADSTS1: No`, 1, "AADSTS1: No"},
+		{"an error page", id + `<h1>Sorry</h1><p>AADSTS50011: The URI`, 50011, "AADSTS50011: The URI"},
+		{"without a number", id + `<h1>Sorry`, 0, "Sorry"},
+		{"with a form on it", id + `AADSTS90: No<form><button>Again</button></form>`, 90, "AADSTS90: No Again"},
+		{"with a huge number", id + `AADSTS99999999999`, 0, "AADSTS99999999999"},
+		{"a refused sign-in", `<p role=alert>AADSTS5: No</p><form><button>Go</button></form>`, 5, "AADSTS5: No"},
+		{"with a refresh also", id + `<meta http-equiv=refresh content="0; url=/end">AADSTS1: No`, 1, "AADSTS1: No"},
 	} {
-		server := site(t, map[string]string{"/start": one.page, "/end": ""})
-		_, err := (&useragent.Browser{}).Visit(t.Context(), server.URL+"/start")
-		var refused *useragent.PageError
-		require.ErrorAs(t, err, &refused, name)
-		assert.Equal(t, one.number, refused.Number, name)
-		assert.Equal(t, one.message, strings.TrimSpace(refused.Message), name)
-		assert.Equal(t, http.StatusOK, refused.Page.Status, name)
-		assert.Contains(t, err.Error(), one.message, name)
+		t.Run(test.name, func(t *testing.T) {
+			server := site(t, map[string]string{"/start": test.page, "/end": ""})
+			_, err := (&useragent.Browser{}).Visit(t.Context(), server.URL+"/start")
+			var refused *useragent.PageError
+			require.ErrorAs(t, err, &refused)
+			assert.Equal(t, test.number, refused.Number)
+			assert.Equal(t, test.message, strings.TrimSpace(refused.Message))
+			assert.Equal(t, http.StatusOK, refused.Page.Status)
+			assert.Contains(t, err.Error(), test.message)
+		})
 	}
-	for name, text := range map[string]string{
-		"a page about errors":   `<p>What does AADSTS50011 mean?`,
-		"another alert":         `<p role=alert>Your session ends soon`,
-		"another page of Entra": `<meta name="PageID" content="ConvergedSignIn"/>AADSTS50011`,
+	for _, test := range []struct {
+		name string
+		text string
+	}{
+		{"a page about errors", `<p>What does AADSTS50011 mean?`},
+		{"another alert", `<p role=alert>Your session ends soon`},
+		{"another page of Entra", `<meta name="PageID" content="ConvergedSignIn"/>AADSTS50011`},
 	} {
-		server := site(t, map[string]string{"/start": text})
+		server := site(t, map[string]string{"/start": test.text})
 		_, err := (&useragent.Browser{}).Visit(t.Context(), server.URL+"/start")
-		assert.NoError(t, err, name)
+		assert.NoError(t, err, test.name)
 	}
 }
 

@@ -14,10 +14,8 @@ func Example() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		if r.Method == http.MethodGet {
-			fmt.Fprint(
-				w,
-				`<form method="post"><button name="answer" value="approve">Approve</button><button name="answer" value="deny">Deny</button></form>`,
-			)
+			fmt.Fprint(w, `<form method="post"><button name="answer" value="approve">Approve</button>`+
+				`<button name="answer" value="deny">Deny</button></form>`)
 			return
 		}
 		fmt.Fprintf(w, "<title>Done</title>You chose to %s.", r.FormValue("answer"))

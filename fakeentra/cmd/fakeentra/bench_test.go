@@ -64,7 +64,8 @@ func load(b *testing.B, address string) {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		send(http.StatusOK, r, nil)
 	}
-	const redirect, verifier = "http://localhost:8000/auth/callback", "a-verifier-of-forty-three-characters-at-the-least"
+	const redirect = "http://localhost:8000/auth/callback"
+	const verifier = "a-verifier-of-forty-three-characters-at-the-least"
 	sum := sha256.Sum256([]byte(verifier))
 	query := url.Values{
 		"client_id":             {directory.DefaultClientID},
@@ -104,17 +105,17 @@ func load(b *testing.B, address string) {
 			send(http.StatusOK, r, err)
 		}},
 	}
-	for _, one := range work {
+	for _, part := range work {
 		turns := make(chan struct{})
 		var group sync.WaitGroup
 		for range 4 {
 			group.Go(func() {
 				for range turns {
-					one.do()
+					part.do()
 				}
 			})
 		}
-		for range one.times {
+		for range part.times {
 			turns <- struct{}{}
 		}
 		close(turns)

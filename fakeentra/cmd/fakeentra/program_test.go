@@ -82,8 +82,8 @@ func TestServing(t *testing.T) {
 	info, err := os.Stat(env)
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-	sourced, err := exec.CommandContext(t.Context(), "sh", "-c", `. "$1"; echo "$AUTH_AUTHORITY $AUTH_TENANT_ID $AUTH_CLIENT_SECRET"`, "sh", env).
-		Output()
+	const print = `. "$1"; echo "$AUTH_AUTHORITY $AUTH_TENANT_ID $AUTH_CLIENT_SECRET"`
+	sourced, err := exec.CommandContext(t.Context(), "sh", "-c", print, "sh", env).Output()
 	require.NoError(t, err)
 	assert.Equal(
 		t,
@@ -154,39 +154,46 @@ func TestRefusalsToStart(t *testing.T) {
 	address := "localhost:" + port
 	broken := filepath.Join(t.TempDir(), "directory.yaml")
 	write(t, broken, "tenants: 3\n")
-	for name, one := range map[string]struct {
+	for _, test := range []struct {
+		name      string
 		arguments string
 		text      string
 	}{
-		"a port in use":             {"", "--addr " + address + ": another program listens there"},
-		"an address without port":   {"--addr localhost", "--addr: want HOST:PORT, for example localhost:8400"},
-		"a port that is none":       {"--addr localhost:99999", "--addr localhost:99999: cannot listen there"},
-		"all addresses":             {"--addr :8400", "add --expose to allow this"},
-		"another machine's":         {"--addr 192.0.2.1:8400", "add --expose to allow this"},
-		"a CA without TLS":          {"--ca-file ca.pem", "--ca-file needs --tls"},
-		"a public URL with a path":  {"--public-url https://x.test/y", "want a public URL of scheme and host"},
-		"a backchannel with a path": {"--backchannel-url x", "want a backchannel URL of scheme and host"},
-		"no folder for settings":    {"--write-env nowhere/.env", "--write-env: want a file in a folder that exists"},
-		"no folder for the CA":      {"--tls --ca-file nowhere/ca", "--ca-file: want a file in a folder that exists"},
-		"a face that is none":       {"--face pretty", `want "spec-aligned" or nothing as face, got "pretty"`},
-		"a cloud that is none":      {"--cloud mars", `want "usgov", "usgov-dod" or "china" as cloud`},
-		"a rule that is none":       {"--resource x", `want "refused", "ignored" or nothing as rule for the parameter resource`},
-		"a time that is none":       {"--clock noon", "--clock: want a time like"},
-		"a share that is none":      {"--chaos 7", "want a share from 0 to 1, got 7"},
-		"no directory file":         {"--directory nowhere.yaml", "--directory: open nowhere.yaml"},
-		"a broken directory file":   {"--directory " + broken, "--directory: " + broken + ":1: want a list"},
-		"an admin port beyond":      {"--admin-addr :8401", "--admin-addr: want HOST:PORT on loopback"},
-		"an unknown flag":           {"--port 1", "there is no flag --port; fakeentra --help lists the flags"},
-		"an unknown letter":         {"-x", "there is no flag -x; fakeentra --help lists the flags"},
-		"no number":                 {"--chaos x", `--chaos: want a number like 0.1, got "x"`},
-		"neither true nor false":    {"--tls=maybe", `--tls: want true or false, got "maybe"`},
-		"a flag without its value":  {"--addr", "--addr needs a value: HOST:PORT"},
-		"a word too many":           {"serve", `there is no command "serve"; fakeentra --help lists the commands`},
+		{"a port in use", "", "--addr " + address + ": another program listens there"},
+		{"an address without port", "--addr localhost", "--addr: want HOST:PORT, for example localhost:8400"},
+		{"a port that is none", "--addr localhost:99999", "--addr localhost:99999: cannot listen there"},
+		{"all addresses", "--addr :8400", "add --expose to allow this"},
+		{"another machine's", "--addr 192.0.2.1:8400", "add --expose to allow this"},
+		{"a CA without TLS", "--ca-file ca.pem", "--ca-file needs --tls"},
+		{"a public URL with a path", "--public-url https://x.test/y", "want a public URL of scheme and host"},
+		{"a backchannel with a path", "--backchannel-url x", "want a backchannel URL of scheme and host"},
+		{"no folder for settings", "--write-env nowhere/.env", "--write-env: want a file in a folder that exists"},
+		{"no folder for the CA", "--tls --ca-file nowhere/ca", "--ca-file: want a file in a folder that exists"},
+		{"a face that is none", "--face pretty", `want "spec-aligned" or nothing as face, got "pretty"`},
+		{"a cloud that is none", "--cloud mars", `want "usgov", "usgov-dod" or "china" as cloud`},
+		{
+			"a rule that is none",
+			"--resource x",
+			`want "refused", "ignored" or nothing as rule for the parameter resource`,
+		},
+		{"a time that is none", "--clock noon", "--clock: want a time like"},
+		{"a share that is none", "--chaos 7", "want a share from 0 to 1, got 7"},
+		{"no directory file", "--directory nowhere.yaml", "--directory: open nowhere.yaml"},
+		{"a broken directory file", "--directory " + broken, "--directory: " + broken + ":1: want a list"},
+		{"an admin port beyond", "--admin-addr :8401", "--admin-addr: want HOST:PORT on loopback"},
+		{"an unknown flag", "--port 1", "there is no flag --port; fakeentra --help lists the flags"},
+		{"an unknown letter", "-x", "there is no flag -x; fakeentra --help lists the flags"},
+		{"no number", "--chaos x", `--chaos: want a number like 0.1, got "x"`},
+		{"neither true nor false", "--tls=maybe", `--tls: want true or false, got "maybe"`},
+		{"a flag without its value", "--addr", "--addr needs a value: HOST:PORT"},
+		{"a word too many", "serve", `there is no command "serve"; fakeentra --help lists the commands`},
 	} {
-		status, stderr := runProgram(t, append([]string{"--addr", address}, strings.Fields(one.arguments)...)...)
-		assert.Equal(t, 2, status, name)
-		assert.Contains(t, stderr, one.text, name)
-		assert.Equal(t, 1, strings.Count(stderr, "\n"), "%s: one line, got %s", name, stderr)
+		t.Run(test.name, func(t *testing.T) {
+			status, stderr := runProgram(t, append([]string{"--addr", address}, strings.Fields(test.arguments)...)...)
+			assert.Equal(t, 2, status)
+			assert.Contains(t, stderr, test.text)
+			assert.Equal(t, 1, strings.Count(stderr, "\n"), "%s: one line, got %s", test.name, stderr)
+		})
 	}
 }
 
@@ -216,16 +223,19 @@ func TestSettingsOfTheUserAreNotReplaced(t *testing.T) {
 
 func TestUsageOfCommands(t *testing.T) {
 	t.Parallel()
-	for arguments, text := range map[string]string{
-		"visit":               "visit wants one URL, got nothing",
-		"visit a b":           `visit wants one URL, got 2 arguments: ["a" "b"]`,
-		"visit --timeout x a": `--timeout: want a duration like 30s or 5m, got "x"`,
-		"visit --addr a":      "there is no flag --addr; fakeentra visit --help lists the flags",
-		"directory a b":       `directory wants one FILE or nothing, got 2 arguments: ["a" "b"]`,
+	for _, test := range []struct {
+		arguments string
+		text      string
+	}{
+		{"visit", "visit wants one URL, got nothing"},
+		{"visit a b", `visit wants one URL, got 2 arguments: ["a" "b"]`},
+		{"visit --timeout x a", `--timeout: want a duration like 30s or 5m, got "x"`},
+		{"visit --addr a", "there is no flag --addr; fakeentra visit --help lists the flags"},
+		{"directory a b", `directory wants one FILE or nothing, got 2 arguments: ["a" "b"]`},
 	} {
-		status, stderr := runProgram(t, strings.Fields(arguments)...)
-		assert.Equal(t, 2, status, arguments)
-		assert.Equal(t, "fakeentra: "+text+"\n", stderr, arguments)
+		status, stderr := runProgram(t, strings.Fields(test.arguments)...)
+		assert.Equal(t, 2, status, test.arguments)
+		assert.Equal(t, "fakeentra: "+test.text+"\n", stderr, test.arguments)
 	}
 }
 
@@ -259,22 +269,26 @@ func TestFlagsOfBehaviour(t *testing.T) {
 	assert.Contains(t, get(gov, "/nobody.example/v2.0/.well-known/openid-configuration"), `\r\nTrace ID: `)
 
 	file := filepath.Join(t.TempDir(), "directory.yaml")
-	require.NoError(
-		t,
-		os.WriteFile(
-			file,
-			[]byte(
-				`{tenants: [{displayName: T, domains: [t.example], apps: [{id: 5a1e0003-0000-4000-8000-000000000001, displayName: A, publicClient: ["http://127.0.0.1/cb"]}]}]}`,
-			),
-			0o600,
-		),
-	)
+	write(t, file, `tenants:
+  - displayName: T
+    domains: [t.example]
+    apps:
+      - id: 5a1e0003-0000-4000-8000-000000000001
+        displayName: A
+        publicClient: ["http://127.0.0.1/cb"]
+`)
+	query := url.Values{
+		"client_id":     {directory.DefaultAPIID},
+		"redirect_uri":  {"http://127.0.0.1:1/cb"},
+		"response_type": {"code"},
+		"prompt":        {"none"},
+		"scope":         {"openid"},
+		"resource":      {"https://mcp.example/"},
+	}
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	location := func(arguments ...string) string {
 		fake := start(t, append(arguments, "--addr", "127.0.0.1:0", "--quiet", "--directory", file)...)
-		response, err := client.Get(
-			fake.URL + "/t.example/oauth2/v2.0/authorize?response_type=code&prompt=none&scope=openid&resource=https://mcp.example/&client_id=" + directory.DefaultAPIID + "&redirect_uri=http://127.0.0.1:1/cb",
-		)
+		response, err := client.Get(fake.URL + "/t.example/oauth2/v2.0/authorize?" + query.Encode())
 		require.NoError(t, err)
 		response.Body.Close()
 		return response.Header.Get("Location")
@@ -299,22 +313,18 @@ func TestFederatedCredentialOfAnotherFake(t *testing.T) {
 	workload := start(t, "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--quiet")
 	require.True(t, workload.lines.Scan())
 	control := strings.TrimPrefix(workload.lines.Text(), "fakeentra: admin API on ")
-	foreign := post(control+"/tokens", "application/json", `{"version": 2, "claims": {"sub": "workload", "aud": "api://AzureADTokenExchange"}}`)["token"].(string)
+	const order = `{"version": 2, "claims": {"sub": "workload", "aud": "api://AzureADTokenExchange"}}`
+	foreign := post(control+"/tokens", "application/json", order)["token"].(string)
 	ask := func(issuer string) map[string]any {
 		file := filepath.Join(t.TempDir(), "directory.yaml")
-		require.NoError(
-			t,
-			os.WriteFile(
-				file,
-				fmt.Appendf(
-					nil,
-					`{tenants: [{displayName: T, domains: [t.example], apps: [{id: %q, displayName: Workload, federatedCredentials: [{issuer: %q, subject: workload}]}]}]}`,
-					directory.DefaultClientID,
-					issuer,
-				),
-				0o600,
-			),
-		)
+		write(t, file, fmt.Sprintf(`tenants:
+  - displayName: T
+    domains: [t.example]
+    apps:
+      - id: %s
+        displayName: Workload
+        federatedCredentials: [{issuer: %q, subject: workload}]
+`, directory.DefaultClientID, issuer))
 		fake := start(t, "--addr", "127.0.0.1:0", "--directory", file, "--quiet")
 		return post(fake.URL+"/t.example/oauth2/v2.0/token", "application/x-www-form-urlencoded", url.Values{
 			"grant_type":            {"client_credentials"},
@@ -348,21 +358,24 @@ func TestVisit(t *testing.T) {
 	defer site.Close()
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
-	for name, one := range map[string]struct {
+	for _, test := range []struct {
+		name    string
 		address string
 		status  int
 		text    string
 	}{
-		"a page":                {site.URL + "/?code=secret", 0, "visit: 200 " + site.URL + "/\n"},
-		"a page that says no":   {site.URL + "/refused", 3, " has status 403: The page"},
-		"nobody there":          {closed.URL, 2, "connection refused"},
-		"another machine":       {"http://login.example.com/", 2, "login.example.com is not on loopback"},
-		"no address of the web": {"file:///etc/passwd", 2, "want an http or https URL"},
+		{"a page", site.URL + "/?code=secret", 0, "visit: 200 " + site.URL + "/\n"},
+		{"a page that says no", site.URL + "/refused", 3, " has status 403: The page"},
+		{"nobody there", closed.URL, 2, "connection refused"},
+		{"another machine", "http://login.example.com/", 2, "login.example.com is not on loopback"},
+		{"no address of the web", "file:///etc/passwd", 2, "want an http or https URL"},
 	} {
-		status, stderr := runProgram(t, "visit", one.address)
-		assert.Equal(t, one.status, status, name)
-		assert.Contains(t, stderr, one.text, name)
-		assert.NotContains(t, stderr, "secret", name)
+		t.Run(test.name, func(t *testing.T) {
+			status, stderr := runProgram(t, "visit", test.address)
+			assert.Equal(t, test.status, status)
+			assert.Contains(t, stderr, test.text)
+			assert.NotContains(t, stderr, "secret")
+		})
 	}
 }
 

@@ -41,7 +41,9 @@ errors.`,
 				return fmt.Errorf("visit: %s is not on loopback; visit signs in at loopback hosts only", target.Host)
 			}
 			if !quiet {
-				browser.Visited = func(status int, address string) { fmt.Fprintf(os.Stderr, "visit: %d %s\n", status, address) }
+				browser.Visited = func(status int, address string) {
+					fmt.Fprintf(os.Stderr, "visit: %d %s\n", status, address)
+				}
 			}
 			ctx, cancel := context.WithTimeout(command.Context(), timeout)
 			defer cancel()

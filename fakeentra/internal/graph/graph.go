@@ -115,7 +115,8 @@ func (g *server) forPerson(handle personHandler, scopes ...string) http.HandlerF
 		case err != nil:
 			g.refuse(w, "Access token validation failure.")
 		case caller.User == nil:
-			g.fail(w, http.StatusBadRequest, "BadRequest", "/me request is only valid with delegated authentication flow.")
+			g.fail(w, http.StatusBadRequest, "BadRequest",
+				"/me request is only valid with delegated authentication flow.")
 		case !slices.ContainsFunc(scopes, caller.has):
 			g.fail(w, http.StatusForbidden, "Authorization_RequestDenied",
 				"Insufficient privileges to complete the operation.")

@@ -60,32 +60,35 @@ func Example() {
 
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	for name, one := range map[string]struct {
+	for _, test := range []struct {
+		name          string
 		authorization string
 		status        int
 		code          string
 	}{
-		"no token":          {"", 401, "InvalidAuthenticationToken"},
-		"another scheme":    {"Basic person", 401, "InvalidAuthenticationToken"},
-		"an unknown token":  {"Bearer guess", 401, "InvalidAuthenticationToken"},
-		"an app":            {"Bearer app", 400, "BadRequest"},
-		"without User.Read": {"Bearer narrow", 403, "Authorization_RequestDenied"},
+		{"no token", "", 401, "InvalidAuthenticationToken"},
+		{"another scheme", "Basic person", 401, "InvalidAuthenticationToken"},
+		{"an unknown token", "Bearer guess", 401, "InvalidAuthenticationToken"},
+		{"an app", "Bearer app", 400, "BadRequest"},
+		{"without User.Read", "Bearer narrow", 403, "Authorization_RequestDenied"},
 	} {
-		answer := me(one.authorization)
-		assert.Equal(t, one.status, answer.Code, name)
-		var body struct {
-			Error struct {
-				Code  string `json:"code"`
-				Inner struct {
-					Date    string `json:"date"`
-					Request string `json:"request-id"`
-				} `json:"innerError"`
-			} `json:"error"`
-		}
-		require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &body), name)
-		assert.Equal(t, one.code, body.Error.Code, name)
-		assert.Equal(t, "2026-01-02T03:04:05", body.Error.Inner.Date, name)
-		assert.Equal(t, "5a1e0009-0000-4000-8000-000000000001", body.Error.Inner.Request, name)
-		assert.Equal(t, one.status == 401, answer.Header().Get("WWW-Authenticate") != "", name)
+		t.Run(test.name, func(t *testing.T) {
+			answer := me(test.authorization)
+			assert.Equal(t, test.status, answer.Code)
+			var body struct {
+				Error struct {
+					Code  string `json:"code"`
+					Inner struct {
+						Date    string `json:"date"`
+						Request string `json:"request-id"`
+					} `json:"innerError"`
+				} `json:"error"`
+			}
+			require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &body))
+			assert.Equal(t, test.code, body.Error.Code)
+			assert.Equal(t, "2026-01-02T03:04:05", body.Error.Inner.Date)
+			assert.Equal(t, "5a1e0009-0000-4000-8000-000000000001", body.Error.Inner.Request)
+			assert.Equal(t, test.status == 401, answer.Header().Get("WWW-Authenticate") != "")
+		})
 	}
 }

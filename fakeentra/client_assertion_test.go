@@ -88,9 +88,11 @@ func TestClientAssertions(t *testing.T) {
 			assert.Equal(t, http.StatusOK, got.Status, "%s, %s: %s", test.name, algorithm, got.Body)
 		}
 	}
-	for _, audience := range []any{tenantURL + "/v2.0", tenantURL + "/oauth2/token", login + "/" + directory.DefaultDomain + "/oauth2/v2.0/token", []string{
-		"x",
-		tenantURL + "/oauth2/v2.0/token"},
+	for _, audience := range []any{
+		tenantURL + "/v2.0",
+		tenantURL + "/oauth2/token",
+		login + "/" + directory.DefaultDomain + "/oauth2/v2.0/token",
+		[]string{"x", tenantURL + "/oauth2/v2.0/token"},
 	} {
 		got := send(clientAssertion(t, key, jose.PS256, named, map[string]any{"aud": audience}))
 		assert.Equal(t, http.StatusOK, got.Status, "%v: %s", audience, got.Body)

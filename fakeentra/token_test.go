@@ -192,8 +192,9 @@ func TestErrorBody(t *testing.T) {
 	assert.Equal(t, "5a1e0009-0000-4000-8000-000000000001", got.Header.Get("client-request-id"))
 	assert.Equal(t, got.Header.Get("x-ms-request-id"), got.text("trace_id"))
 	assert.Equal(t, "https://login.microsoftonline.com/error?code=7000215", got.text("error_uri"))
-	want := "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the client " +
-		"secret value, not the client secret ID, for a secret added to app '" + directory.DefaultClientID + "'. " +
+	want := "AADSTS7000215: Invalid client secret provided. " +
+		"Ensure the secret being sent in the request is the client secret value, not the client secret ID, " +
+		"for a secret added to app '" + directory.DefaultClientID + "'. " +
 		"Trace ID: " + got.text("trace_id") + " Correlation ID: 5a1e0009-0000-4000-8000-000000000001 " +
 		"Timestamp: 2026-03-04 05:06:07Z"
 	assert.Equal(t, want, got.text("error_description"))

@@ -101,8 +101,8 @@ func (f *Fake) checkAssertion(r *http.Request, request *tokenRequest) *aadsts.Er
 	return aadsts.AssertionAudience()
 }
 
-// checkSignature finds the certificate by the thumbprint in the header, SHA-256 or SHA-1. It accepts
-// both base64 alphabets, because some libraries use the standard one.
+// checkSignature finds the certificate by the thumbprint in the header, SHA-256 or SHA-1. It
+// accepts both base64 alphabets, because some libraries use the standard one.
 func checkSignature(app *directory.App, signed *jose.JSONWebSignature) *aadsts.Error {
 	certificates, err := app.ParsedCertificates()
 	if err != nil || len(certificates) == 0 {
@@ -177,7 +177,8 @@ func (f *Fake) checkFederated(
 	return aadsts.AssertionSignature()
 }
 
-// matchCredential checks that one of the credentials has the issuer, subject and audience of a token.
+// matchCredential checks that one of the credentials has the issuer, subject and audience of a
+// token.
 func matchCredential(credentials []directory.FederatedCredential, claims assertionClaims) *aadsts.Error {
 	credentials = slices.DeleteFunc(slices.Clone(credentials), func(credential directory.FederatedCredential) bool {
 		return credential.Issuer != claims.Issuer

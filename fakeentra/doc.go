@@ -13,8 +13,8 @@
 // status 200.
 //
 // Marks in the source show which facts about Entra ID are not certain. (M) was documented or
-// reported, and never recorded. (L) is from memory, or sources disagree. A look at a real tenant can
-// settle a mark.
+// reported, and never recorded. (L) is from memory, or sources disagree. A look at a real tenant
+// can settle a mark.
 //
 // The signing keys of a fake are part of its source, and anyone can read them. No real system may
 // trust them.

@@ -22,7 +22,8 @@ import (
 	"mcpentra/fakeentra/journal"
 )
 
-// A Config describes a fake. Its zero value has a complete directory and behaves like Entra ID today.
+// A Config describes a fake. Its zero value has a complete directory and behaves like Entra ID
+// today.
 type Config struct {
 	// Directory holds the tenants, apps and people. The zero value is directory.Default().
 	Directory directory.Directory
@@ -46,8 +47,8 @@ type Config struct {
 	// AnyLoopbackPort lets the port of http://127.0.0.1 differ from the registered one, like the
 	// port of localhost. Microsoft's documentation and its users disagree about it.
 	AnyLoopbackPort bool
-	// ErrorLines separates the parts of error_description by CR LF, as Entra ID did until the autumn
-	// of 2023. Since then it writes a blank.
+	// ErrorLines separates the parts of error_description by CR LF, as Entra ID did until the
+	// autumn of 2023. Since then it writes a blank.
 	ErrorLines bool
 	// FederationClient fetches the keys of the issuers of federated credentials. Nil means that the
 	// fake refuses these credentials.
@@ -180,7 +181,8 @@ func (c *Config) check() error {
 	return nil
 }
 
-// The origins are the scheme and host of the authority, of the endpoints for programs, and of Graph.
+// The origins are the scheme and host of the authority, of the endpoints for programs, and of
+// Graph.
 type origins struct {
 	authority   string
 	backchannel string

@@ -166,7 +166,8 @@ func merge(document, patch map[string]any) {
 var challenged = []int{50076, 50079, 53000, 53001, 53003}
 
 // refuseWith answers with the error of a fault, in the error format of the endpoint. At the
-// authorization endpoints the format depends on the request, so an error in the request comes first.
+// authorization endpoints the format depends on the request, so an error in the request comes
+// first.
 func (f *Fake) refuseWith(w http.ResponseWriter, x *serverRequest) {
 	problem, _ := aadsts.Find(x.fault.AADSTS) // checked when it was injected
 	if slices.Contains(challenged, problem.Number) {

@@ -33,8 +33,8 @@ func newOpaque(tenant *directory.Tenant, random []byte) []byte {
 	return base64.RawURLEncoding.AppendEncode(append(value, grantVersion(tenant)...), random)
 }
 
-// redeemCode is the grant of RFC 6749 section 4.1.3. A wrong verifier does not use up the code, like
-// at Entra ID (M).
+// redeemCode is the grant of RFC 6749 section 4.1.3. A wrong verifier does not use up the code,
+// like at Entra ID (M).
 func (f *Fake) redeemCode(
 	w http.ResponseWriter,
 	r *http.Request,

@@ -62,7 +62,8 @@ func (f *Fake) redeemRefreshToken(
 	}
 	d := *granted
 	if request.tenant != nil && request.tenant != d.Tenant {
-		// Entra ID accepts the token in other tenants of the person. Here each person has one tenant.
+		// Entra ID accepts the token in other tenants of the person. Here each person has one
+		// tenant.
 		return nil, aadsts.GrantInvalid()
 	}
 	request.tenant = d.Tenant

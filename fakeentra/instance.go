@@ -51,8 +51,8 @@ func networks() []network {
 	}
 }
 
-// handleInstance is instance discovery. Microsoft's libraries ask it whether a host belongs to Entra
-// ID.
+// handleInstance is instance discovery. Microsoft's libraries ask it whether a host belongs to
+// Entra ID.
 func (f *Fake) handleInstance(w http.ResponseWriter, r *http.Request) {
 	asked, err := url.Parse(r.URL.Query().Get("authorization_endpoint"))
 	isKnown := err == nil && (asked.Host == bareHost(f.authority) || isAlias(asked.Host))

@@ -58,9 +58,9 @@ func newTokenResponse(
 	return answer
 }
 
-// scopeAnswer writes the granted names in the form of the request. Names are short at v1, and if the
-// request used bare names of Graph. Other names have the identifier of the resource in front, except
-// the OpenID Connect scopes.
+// scopeAnswer writes the granted names in the form of the request. Names are short at v1, and if
+// the request used bare names of Graph. Other names have the identifier of the resource in front,
+// except the OpenID Connect scopes.
 func scopeAnswer(group rules.PermissionGroup, names []string, v rules.Version) string {
 	if v == rules.V1 || group.Asked == "" {
 		return strings.Join(names, " ")

@@ -7,8 +7,9 @@ import (
 	"mcpentra/fakeentra/internal/signing"
 )
 
-// Rotate makes a planned rollover. The next published key signs from now on, a new key is published,
-// and the oldest is withdrawn. From the second Rotate on, the new keys are not part of the source.
+// Rotate makes a planned rollover. The next published key signs from now on, a new key is
+// published, and the oldest is withdrawn. From the second Rotate on, the new keys are not part of
+// the source.
 func (f *Fake) Rotate() error { return f.keys.Rotate(f.clock.now(), f.rules.HasPersonalAccounts()) }
 
 // EmergencyRotate makes the rollover after a key was lost. It withdraws the signing key at once, so

@@ -54,8 +54,8 @@ func mustListen(config Config, secure bool) *Server {
 
 // Listen starts a fake at an address, host:port. The host localhost means both loopback addresses,
 // 127.0.0.1 and ::1, at the same port. With only one of them, another program could answer at the
-// other. Listen checks the Config first, so a mistake in it shows even if the port is taken. A taken
-// port is syscall.EADDRINUSE.
+// other. Listen checks the Config first, so a mistake in it shows even if the port is taken. A
+// taken port is syscall.EADDRINUSE.
 func Listen(config Config, address string, secure bool) (*Server, error) {
 	fake, err := New(config)
 	if err != nil {
@@ -186,8 +186,8 @@ func ListenLoopback(address string) ([]net.Listener, error) {
 	}
 }
 
-// newCertificate makes a CA, and a certificate that it signs. The certificate is valid for loopback,
-// Microsoft's hosts and the hosts of some origins.
+// newCertificate makes a CA, and a certificate that it signs. The certificate is valid for
+// loopback, Microsoft's hosts and the hosts of some origins.
 func newCertificate(now time.Time, origins ...string) (tls.Certificate, *x509.Certificate, error) {
 	ca, caKey, err := newCA(now)
 	if err != nil {

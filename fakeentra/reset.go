@@ -6,9 +6,9 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// Reset restores the fake's first state. It forgets sessions, consent, codes and tokens, empties the
-// journal and the script, and goes back to the first keys and to Config.Now. The directory stays,
-// and Config.Rand continues.
+// Reset restores the fake's first state. It forgets sessions, consent, codes and tokens, empties
+// the journal and the script, and goes back to the first keys and to Config.Now. The directory
+// stays, and Config.Rand continues.
 func (f *Fake) Reset() {
 	f.directoryMu.Lock()
 	defer f.directoryMu.Unlock()
@@ -27,9 +27,9 @@ func (f *Fake) Directory() directory.Directory {
 	return f.directory
 }
 
-// SetDirectory replaces the directory. Sessions, codes and tokens stay valid if the new directory has
-// the IDs of their tenant, person and app. An error lists the mistakes in the new directory, and the
-// present one stays.
+// SetDirectory replaces the directory. Sessions, codes and tokens stay valid if the new directory
+// has the IDs of their tenant, person and app. An error lists the mistakes in the new directory,
+// and the present one stays.
 func (f *Fake) SetDirectory(d directory.Directory) error {
 	if err := d.Check(); err != nil {
 		return fmt.Errorf("fakeentra: the directory was not replaced: %w", err)

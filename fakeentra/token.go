@@ -16,8 +16,9 @@ import (
 	"mcpentra/fakeentra/internal/rules"
 )
 
-// A tokenRequest is a request to the token endpoint, after the checks of its form, tenant and client.
-// Only the handler of the grant changes it afterwards: it sets the tenant at a shared endpoint.
+// A tokenRequest is a request to the token endpoint, after the checks of its form, tenant and
+// client. Only the handler of the grant changes it afterwards: it sets the tenant at a shared
+// endpoint.
 type tokenRequest struct {
 	version    rules.Version
 	tenantPath *rules.TenantPath
@@ -66,9 +67,9 @@ func numberOf(n int, v rules.Version) number {
 // MarshalJSON writes the number without a change.
 func (n number) MarshalJSON() ([]byte, error) { return json.RawMessage(n).MarshalJSON() }
 
-// handleToken is the token endpoint. Reports show the order of the checks (M): the form, the tenant,
-// the client, the format of the code or refresh token, the credential of the client, and the
-// contents of the code.
+// handleToken is the token endpoint. Reports show the order of the checks (M): the form, the
+// tenant, the client, the format of the code or refresh token, the credential of the client, and
+// the contents of the code.
 func (f *Fake) handleToken(v rules.Version) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method {

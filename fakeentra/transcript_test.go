@@ -44,7 +44,7 @@ func TestTranscriptIsASnapshot(t *testing.T) {
 }
 
 // A thousand fakes in one process, all at once, each with its own port and its own issuer.
-func TestAThousandFakes(t *testing.T) {
+func TestThousandFakesRunAtOnce(t *testing.T) {
 	t.Parallel()
 	const fakes, workers = 1000, 16
 	servers := make([]*fakeentra.Server, fakes)

@@ -93,7 +93,8 @@ func (e *Error) JSON(o Occurrence) []byte {
 	return text
 }
 
-// AppendEscaped appends a query value in Entra ID's form: lower-case escapes, and a plus for a blank.
+// AppendEscaped appends a query value in Entra ID's form: lower-case escapes, and a plus for a
+// blank.
 func AppendEscaped(to []byte, value string) []byte {
 	const hexDigits = "0123456789abcdef"
 	from := 0 // start of the bytes that need no escape

@@ -55,7 +55,7 @@ func Malformed() *Error { return from(9002313) }
 // WrongMethod is AADSTS900561: the token endpoint gets another method than POST.
 func WrongMethod(method string) *Error { return from(900561, method) }
 
-// UnsupportedGrantType is AADSTS70003: Entra ID has no such grant_type.
+// UnsupportedGrantType is AADSTS70003: Entra ID does not have this grant_type.
 func UnsupportedGrantType(grant string) *Error { return from(70003, grant) }
 
 // IDTokenNotEnabled is AADSTS700054: the app registration does not allow ID tokens from the
@@ -66,13 +66,13 @@ func IDTokenNotEnabled(kind string) *Error { return from(700054, kind) }
 // authorization endpoint.
 func TokenNotEnabled(kind string) *Error { return from(700051, kind) }
 
-// UnsupportedResponseType is AADSTS70005: Entra ID has no such response_type.
+// UnsupportedResponseType is AADSTS70005: Entra ID does not have this response_type.
 func UnsupportedResponseType(kind string) *Error { return from(70005, kind) }
 
 // UnsupportedResponseMode is AADSTS70007: response_mode is unknown, or does not fit response_type.
 func UnsupportedResponseMode(mode string) *Error { return from(70007, mode) }
 
-// UnsupportedPrompt is AADSTS90023: Entra ID has no such prompt.
+// UnsupportedPrompt is AADSTS90023: Entra ID does not have this prompt.
 func UnsupportedPrompt() *Error {
 	e := from(90023)
 	e.Message = "Unsupported 'prompt' value." // L: the number
@@ -193,7 +193,7 @@ func PasswordAtSharedEndpoint() *Error { return from(9001023) }
 // WrongPassword is AADSTS50126: a password is wrong.
 func WrongPassword() *Error { return from(50126) }
 
-// UserNotFound is AADSTS50034: the tenant has no such account.
+// UserNotFound is AADSTS50034: the account is not in the tenant.
 func UserNotFound(user, tenant string) *Error { return from(50034, user, tenant) }
 
 // ForeignUser is AADSTS50020: an account of another organization that is not a guest here.

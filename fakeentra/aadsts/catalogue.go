@@ -43,8 +43,8 @@ type Entry struct {
 	noURI    bool // without error_uri
 }
 
-// catalogue has a line for each error: number, confidence, status, code, suberror, form and sentence,
-// separated by tabs. A hyphen means nothing. To add an error, add a line here and in
+// catalogue has a line for each error: number, confidence, status, code, suberror, form and
+// sentence, separated by tabs. A hyphen means nothing. To add an error, add a line here and in
 // testdata/entra/errors.json, and a function in answers.go if the fake answers with it.
 //
 //go:embed catalogue.tsv

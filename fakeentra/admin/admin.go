@@ -57,8 +57,8 @@ func Endpoints() []Endpoint {
 	}
 }
 
-// Handler serves the API of one fake. Answers are JSON. An error is an object with the member error.
-// Status 400 means that the request has a mistake and changed nothing.
+// Handler serves the API of one fake. Answers are JSON. An error is an object with the member
+// error. Status 400 means that the request has a mistake and changed nothing.
 func Handler(fake *fakeentra.Fake) http.Handler {
 	a := &api{fake}
 	mux := http.NewServeMux()

@@ -20,8 +20,8 @@ import (
 // maxWait bounds the time that a request for the journal waits.
 const maxWait = 10 * time.Minute
 
-// The bounds of the clock. Tokens and JSON can hold times between them, and a duration can hold their
-// distance from now.
+// The bounds of the clock. Tokens and JSON can hold times between them, and a duration can hold
+// their distance from now.
 const (
 	minYear = 1970
 	maxYear = 2200

@@ -52,13 +52,13 @@ type App struct {
 	Roles []Role `yaml:"roles"`
 	// Assignments give access and roles of this app to users, groups and apps.
 	Assignments []Assignment `yaml:"assignments"`
-	// AssignmentRequired refuses people without an assignment (AADSTS50105), and apps without one in
-	// the client credentials grant (AADSTS501051).
+	// AssignmentRequired refuses people without an assignment (AADSTS50105), and apps without one
+	// in the client credentials grant (AADSTS501051).
 	AssignmentRequired bool `yaml:"assignmentRequired"`
 	// TokenVersion is requestedAccessTokenVersion, 1 or 2. 0 means 1, like null at Entra ID.
 	TokenVersion int `yaml:"tokenVersion"`
-	// OwnSigningKey gives the app its own signing key, like claims mapping at Entra ID. Only the key
-	// set with the parameter appid has this key.
+	// OwnSigningKey gives the app its own signing key, like claims mapping at Entra ID. Only the
+	// key set with the parameter appid has this key.
 	OwnSigningKey bool `yaml:"ownSigningKey"`
 	// GroupMembershipClaims puts groups into tokens: "SecurityGroup" for all groups,
 	// "ApplicationGroup" for groups with an assignment to the app, "DirectoryRole" for directory
@@ -143,8 +143,8 @@ func (a *App) ScopeNamed(name string) *Scope {
 	return nil
 }
 
-// RolesOf returns the roles of this app for some object IDs: a user and the user's groups, or an app.
-// Assigned reports whether there is any assignment, with or without a role.
+// RolesOf returns the roles of this app for some object IDs: a user and the user's groups, or an
+// app. Assigned reports whether there is any assignment, with or without a role.
 func (a *App) RolesOf(objectIDs ...string) (roles []string, assigned bool) {
 	for _, assignment := range a.Assignments {
 		isHolder := func(id string) bool { return strings.EqualFold(assignment.Principal, id) }

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// Check returns the mistakes in a directory. They are those that Entra ID refuses in a registration.
+// Check returns the mistakes in a directory. They are those that Entra ID refuses in a
+// registration.
 func (d *Directory) Check() error {
 	var wrong []error
 	for _, problem := range d.problems() {

@@ -14,8 +14,8 @@ const (
 )
 
 // Default returns a complete directory: a tenant, a web app registration with which an MCP server
-// signs people in, an API with two scopes, and two users. Clients of the API sign in as the API's own
-// application, as in the server's direct mode. The first user is the usual test person.
+// signs people in, an API with two scopes, and two users. Clients of the API sign in as the API's
+// own application, as in the server's direct mode. The first user is the usual test person.
 func Default() Directory {
 	return Directory{Tenants: []Tenant{{
 		ID:          DefaultTenantID,

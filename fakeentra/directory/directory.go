@@ -59,8 +59,8 @@ func (d *Directory) HomeOf(app *App) *Tenant {
 	return nil
 }
 
-// App finds an app that a tenant's people can use: an app of the tenant, or an app of another tenant
-// that accepts their kind of account.
+// App finds an app that a tenant's people can use: an app of the tenant, or an app of another
+// tenant that accepts their kind of account.
 func (d *Directory) App(tenant *Tenant, id string) *App {
 	if app := tenant.App(id); app != nil {
 		return app

@@ -13,8 +13,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// A reader fills structs from YAML and records the line of each value. It continues after a mistake,
-// so that one run reports all of them.
+// A reader fills structs from YAML and records the line of each value. It continues after a
+// mistake, so that one run reports all of them.
 type reader struct {
 	lines map[string]int // by path
 	wrong []problem

@@ -73,8 +73,8 @@ func (s *Script) put(replace bool, faults []Fault) error {
 }
 
 // Match returns the fault for a call, or nil. It is the first matching fault of the script that is
-// not used up, or else a fault of chaos. Each matching fault counts the call, even if an earlier one
-// applies.
+// not used up, or else a fault of chaos. Each matching fault counts the call, even if an earlier
+// one applies.
 func (s *Script) Match(call Call) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,8 +104,8 @@ func (f *Fault) matches(call Call) bool {
 // isLeft reports whether the fault can still apply.
 func (s *step) isLeft() bool { return s.fault.Times == Forever || s.applied < max(s.fault.Times, 1) }
 
-// Unused returns the faults that applied less often than their Times. A fault with Forever must have
-// applied once.
+// Unused returns the faults that applied less often than their Times. A fault with Forever must
+// have applied once.
 func (s *Script) Unused() []Progress {
 	return s.progress(func(s *step) bool { return s.applied == 0 || s.fault.Times != Forever && s.isLeft() })
 }

@@ -12,8 +12,8 @@ import (
 	"mcpentra/fakeentra/endpoint"
 )
 
-// An Exchange is a request and its answer, with their secrets. A journal keeps the form, so the caller
-// must not change it afterwards.
+// An Exchange is a request and its answer, with their secrets. A journal keeps the form, so the
+// caller must not change it afterwards.
 type Exchange struct {
 	Time     time.Time
 	Endpoint endpoint.Name

@@ -10,8 +10,8 @@ import (
 	"mcpentra/fakeentra/endpoint"
 )
 
-// Capacity is the number of requests that a journal keeps. It then forgets the oldest. A secret gets
-// its number when the journal is read, so a forgotten secret may have none.
+// Capacity is the number of requests that a journal keeps. It then forgets the oldest. A secret
+// gets its number when the journal is read, so a forgotten secret may have none.
 const Capacity = 1000
 
 // A Journal is a record of requests. Make one with New. It is safe for concurrent use.
@@ -70,8 +70,8 @@ func (j *Journal) Add(x Exchange) {
 	}
 }
 
-// maskAll masks the records that are not masked yet, oldest first. The numbers of secrets therefore do
-// not depend on the time of reading, as long as the journal forgets nothing.
+// maskAll masks the records that are not masked yet, oldest first. The numbers of secrets therefore
+// do not depend on the time of reading, as long as the journal forgets nothing.
 func (j *Journal) maskAll() {
 	for _, added := range j.records[j.masked:] {
 		added.mask(j.mask)

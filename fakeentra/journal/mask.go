@@ -163,8 +163,8 @@ func (m *mask) query(text string) string {
 	return strings.Join(parts, "&")
 }
 
-// A passage is a piece of text and the secret after it. The hash of the secret is enough to find its
-// number.
+// A passage is a piece of text and the secret after it. The hash of the secret is enough to find
+// its number.
 type passage struct {
 	text   string
 	kind   string            // empty if no secret follows

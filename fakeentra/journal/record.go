@@ -26,7 +26,8 @@ type unmasked struct {
 	answer   []passage
 }
 
-// maxUnmasked bounds the bytes that a record keeps unmasked. A larger one is masked and cut at once.
+// maxUnmasked bounds the bytes that a record keeps unmasked. A larger one is masked and cut at
+// once.
 const maxUnmasked = 16 << 10
 
 // newRecord keeps an exchange.

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// A Browser is one browser with one person. Its zero value picks the first account and approves every
-// request. It keeps cookies for all its visits. It is not safe for concurrent use.
+// A Browser is one browser with one person. Its zero value picks the first account and approves
+// every request. It keeps cookies for all its visits. It is not safe for concurrent use.
 type Browser struct {
 	// User is the account to pick, by its user principal name. Empty means the first account.
 	User string
@@ -51,8 +51,8 @@ const (
 // ErrTooManySteps says that a visit did not end.
 var ErrTooManySteps = fmt.Errorf("the visit did not end after %d pages", maxSteps)
 
-// ErrNothingToDecline says that a visit with Deny found no button that declines. The visit ends before
-// the client gets its answer.
+// ErrNothingToDecline says that a visit with Deny found no button that declines. The visit ends
+// before the client gets its answer.
 var ErrNothingToDecline = errors.New("no page has a button that declines")
 
 // A PageError is an error page of Entra ID. Its status is 200, and the client gets no answer.

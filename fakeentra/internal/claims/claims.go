@@ -22,8 +22,8 @@ type Maker struct {
 // Backdate is the time from iat and nbf to the moment of issue.
 const Backdate = 5 * time.Minute
 
-// User returns the claims of a person's access token. The registration of the API selects the version
-// of the token, at both endpoints. A token for Graph has more claims.
+// User returns the claims of a person's access token. The registration of the API selects the
+// version of the token, at both endpoints. A token for Graph has more claims.
 func (m *Maker) User(
 	d *rules.Delegation,
 	group rules.PermissionGroup,
@@ -92,8 +92,8 @@ func methods(secondFactor bool) []string {
 	return []string{"pwd"}
 }
 
-// App returns the claims of an app-only access token. Unlike a person's token, it has no scp. It has
-// the claim roles only if the app has roles.
+// App returns the claims of an app-only access token. Unlike a person's token, it has no scp. It
+// has the claim roles only if the app has roles.
 func (m *Maker) App(
 	tenant *directory.Tenant,
 	client *directory.App,

@@ -1,3 +1,3 @@
-// Package graph is the part of Microsoft Graph that describes the person who signed in, with Graph's
-// own error format.
+// Package graph is the part of Microsoft Graph that describes the person who signed in, with
+// Graph's own error format.
 package graph

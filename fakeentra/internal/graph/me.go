@@ -53,8 +53,8 @@ func (g *server) me(w http.ResponseWriter, r *http.Request, caller *Caller) {
 	write(w, http.StatusOK, all)
 }
 
-// selected returns the properties in $select. It knows two more than a profile. Graph ignores unknown
-// names.
+// selected returns the properties in $select. It knows two more than a profile. Graph ignores
+// unknown names.
 func (g *server) selected(all profile, user *directory.User, wanted string) map[string]any {
 	kind := "Member"
 	if user.HomeTenant != "" {

@@ -12,7 +12,8 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// A Parameter is a parameter of an authorization response. The order of parameters matters on the wire.
+// A Parameter is a parameter of an authorization response. The order of parameters matters on the
+// wire.
 type Parameter struct {
 	Name  string
 	Value string
@@ -113,8 +114,8 @@ func Show(w http.ResponseWriter, name string, page Page) {
 	_, _ = w.Write(text.Bytes())
 }
 
-// ShowError answers with an error page like Entra ID's. Its status is 200, and a script variable holds
-// the number. It has no link, because the redirect URI may be an attacker's.
+// ShowError answers with an error page like Entra ID's. Its status is 200, and a script variable
+// holds the number. It has no link, because the redirect URI may be an attacker's.
 func ShowError(w http.ResponseWriter, problem *aadsts.Error, o aadsts.Occurrence) {
 	Show(w, "error.html", Page{
 		Title: "Sign in to your account",

@@ -7,8 +7,8 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// CheckAccess decides whether a client may get the tokens of a delegation. It checks the account, the
-// assignments and the policies of Conditional Access.
+// CheckAccess decides whether a client may get the tokens of a delegation. It checks the account,
+// the assignments and the policies of Conditional Access.
 func CheckAccess(d *Delegation) *aadsts.Error {
 	switch {
 	case d.User.Disabled:

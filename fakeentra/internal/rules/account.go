@@ -14,8 +14,8 @@ func (r *Rules) HasPersonalAccounts() bool {
 	return r.Directory.Tenant(directory.ConsumersTenantID) != nil
 }
 
-// PickUser returns the person that a login hint names, or else the first one. It searches one tenant,
-// or all tenants if tenant is nil. Both results are nil if there are no people.
+// PickUser returns the person that a login hint names, or else the first one. It searches one
+// tenant, or all tenants if tenant is nil. Both results are nil if there are no people.
 func (r *Rules) PickUser(tenant *directory.Tenant, hint string) (*directory.Tenant, *directory.User) {
 	candidates := r.Directory.Tenants
 	if tenant != nil {

@@ -7,9 +7,9 @@ import (
 	"mcpentra/fakeentra/aadsts"
 )
 
-// A ClaimsRequest is the parameter claims (OpenID Connect Core section 5.5) in the form of Microsoft's
-// libraries. It asks for authentication contexts or a second factor, and lists the client's
-// capabilities.
+// A ClaimsRequest is the parameter claims (OpenID Connect Core section 5.5) in the form of
+// Microsoft's libraries. It asks for authentication contexts or a second factor, and lists the
+// client's capabilities.
 type ClaimsRequest struct {
 	SecondFactor bool
 	Contexts     []string // acrs

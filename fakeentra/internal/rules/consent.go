@@ -50,8 +50,9 @@ func (r *Rules) Consented(tenant *directory.Tenant, client *directory.App) []str
 	return granted
 }
 
-// Granted returns the scopes of a token for one resource: those in the request and those with earlier
-// consent. A token for Graph also has the OpenID Connect scopes. No token has offline_access (M).
+// Granted returns the scopes of a token for one resource: those in the request and those with
+// earlier consent. A token for Graph also has the OpenID Connect scopes. No token has
+// offline_access (M).
 func Granted(asked *Permissions, group PermissionGroup, consented []string) []string {
 	names := slices.Concat(group.Names, group.Implied)
 	for _, permission := range consented {

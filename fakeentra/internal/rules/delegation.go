@@ -6,8 +6,8 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// A Version is a version of the endpoints. At v1 the parameter resource names the API of a token. At
-// v2 the scopes name it.
+// A Version is a version of the endpoints. At v1 the parameter resource names the API of a token.
+// At v2 the scopes name it.
 type Version int
 
 const (

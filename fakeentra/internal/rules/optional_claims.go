@@ -88,8 +88,8 @@ func (r *Rules) addGroups(claims map[string]any, d *Delegation, app *directory.A
 	}
 }
 
-// RoleTemplates returns the directory roles of a person: Global Administrator, and the role of every
-// member. Their IDs are the same in every tenant.
+// RoleTemplates returns the directory roles of a person: Global Administrator, and the role of
+// every member. Their IDs are the same in every tenant.
 func RoleTemplates(user *directory.User) []string {
 	roles := []string{}
 	if user.Admin {

@@ -19,10 +19,11 @@ const (
 	PublicClient Platform = "publicClient"
 )
 
-// MatchRedirect finds the registered URI that matches a requested URI, and returns its platform. The
-// two must be equal, with two exceptions: the port of localhost may differ, and an empty path equals
-// a slash (M). An equal URI wins over one with another port, although Entra ID calls the choice
-// arbitrary. The port of 127.0.0.1 must match unless AnyLoopbackPort is set (L: reports disagree).
+// MatchRedirect finds the registered URI that matches a requested URI, and returns its platform.
+// The two must be equal, with two exceptions: the port of localhost may differ, and an empty path
+// equals a slash (M). An equal URI wins over one with another port, although Entra ID calls the
+// choice arbitrary. The port of 127.0.0.1 must match unless AnyLoopbackPort is set (L: reports
+// disagree).
 func (r *Rules) MatchRedirect(app *directory.App, asked string) (Platform, *aadsts.Error) {
 	parsed, err := url.Parse(asked)
 	if err != nil || parsed.Scheme == "" || parsed.Fragment != "" || strings.ContainsAny(asked, "\r\n\t\\") {
@@ -83,8 +84,8 @@ func slashed(u *url.URL) string {
 	return u.EscapedPath()
 }
 
-// AfterLogout returns the address to open after a sign-out, or nothing. It accepts only a redirect URI
-// that an app of the tenant registered (M). Tenant is nil at a shared endpoint.
+// AfterLogout returns the address to open after a sign-out, or nothing. It accepts only a redirect
+// URI that an app of the tenant registered (M). Tenant is nil at a shared endpoint.
 func (r *Rules) AfterLogout(tenant *directory.Tenant, target, state string) string {
 	if target == "" {
 		return ""

@@ -8,8 +8,8 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// Audience returns the aud of a token for a resource. In v1 it is the identifier in the request, and
-// in v2 always the application ID.
+// Audience returns the aud of a token for a resource. In v1 it is the identifier in the request,
+// and in v2 always the application ID.
 func (r *Rules) Audience(group PermissionGroup) string {
 	switch {
 	case group.App == &GraphApp && group.Asked == directory.GraphAppID:
@@ -25,8 +25,8 @@ func (r *Rules) Audience(group PermissionGroup) string {
 // OIDCScopes are the scopes of OpenID Connect (Core section 5.4). They name no resource.
 var OIDCScopes = []string{"openid", "profile", "email", "offline_access"}
 
-// GraphApp is Microsoft Graph as a resource, with some of its delegated permissions. No directory has
-// it, so compare pointers.
+// GraphApp is Microsoft Graph as a resource, with some of its delegated permissions. No directory
+// has it, so compare pointers.
 var GraphApp = directory.App{
 	ID:             directory.GraphAppID,
 	DisplayName:    "Microsoft Graph",
@@ -106,9 +106,9 @@ func (r *Rules) FindResource(tenant *directory.Tenant, identifier string) *direc
 	return nil
 }
 
-// Resolve reads a scope parameter. A bare name belongs to Microsoft Graph. In any other name, the part
-// before the last slash is the resource. Some errors have another number at the token endpoint.
-// AtToken selects it.
+// Resolve reads a scope parameter. A bare name belongs to Microsoft Graph. In any other name, the
+// part before the last slash is the resource. Some errors have another number at the token
+// endpoint. AtToken selects it.
 func (r *Rules) Resolve(
 	tenant *directory.Tenant,
 	client *directory.App,
@@ -259,10 +259,10 @@ func (p *Permissions) groupOf(app *directory.App, asked string) *PermissionGroup
 	return &p.Groups[len(p.Groups)-1]
 }
 
-// MatchesResource checks the parameter resource (RFC 8707) by Entra ID's rule of 2026. It must equal
-// an identifier URI of the app that owns the scopes, character by character. The authorization
-// endpoint sends the error to the client (M: some clients report a page). An unknown resource is the
-// same error (M).
+// MatchesResource checks the parameter resource (RFC 8707) by Entra ID's rule of 2026. It must
+// equal an identifier URI of the app that owns the scopes, character by character. The
+// authorization endpoint sends the error to the client (M: some clients report a page). An unknown
+// resource is the same error (M).
 func MatchesResource(tenant *directory.Tenant, resource string, asked *Permissions) *aadsts.Error {
 	named := tenant.Resource(resource)
 	isAnother := func(group PermissionGroup) bool { return group.App != named }

@@ -21,8 +21,8 @@ func JWT(claims map[string]any, v1 bool, key *Key) string {
 // tokenSize is the initial capacity for a token in bytes. Most tokens are smaller.
 const tokenSize = 2048
 
-// GraphJWT signs a token that only Graph can verify. The signature covers the hash of the nonce, and
-// the header shows the nonce itself.
+// GraphJWT signs a token that only Graph can verify. The signature covers the hash of the nonce,
+// and the header shows the nonce itself.
 func GraphJWT(claims map[string]any, nonce []byte, key *Key) string {
 	header := Header{
 		Type:       "JWT",

@@ -100,7 +100,8 @@ func parseKey(name string) *Key {
 // Stranger returns a key that no fake publishes. It is also part of the source.
 var Stranger = sync.OnceValue(func() *Key { return parseKey("keys/stranger.pem") })
 
-// Thumbprints returns the RFC 7638 thumbprints (SHA-256, base64url) of the first keys of every fake.
+// Thumbprints returns the RFC 7638 thumbprints (SHA-256, base64url) of the first keys of every
+// fake.
 func Thumbprints() []string {
 	var prints []string
 	for _, key := range embedded() {

@@ -32,8 +32,9 @@ func (k *Keys) Reset() {
 	k.own = map[string]*Key{}
 }
 
-// Rotate makes a planned rollover. The next published key signs from now on, a new key is published,
-// and the oldest is withdrawn. Personal says whether the directory has personal accounts.
+// Rotate makes a planned rollover. The next published key signs from now on, a new key is
+// published, and the oldest is withdrawn. Personal says whether the directory has personal
+// accounts.
 func (k *Keys) Rotate(now time.Time, personal bool) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -126,8 +127,8 @@ func (k *Keys) all() []*Key {
 	return slices.Concat(k.ring.published, k.personal, slices.Collect(maps.Values(k.own)))
 }
 
-// A keyRing holds the published keys for organizations: the previous key, the signing key and the next
-// one. The order means nothing to a client.
+// A keyRing holds the published keys for organizations: the previous key, the signing key and the
+// next one. The order means nothing to a client.
 type keyRing struct {
 	published []*Key // the second one signs
 	coming    []*Key // later keys that are part of the source

@@ -35,8 +35,8 @@ type SignedIn struct {
 	SecondFactor bool
 }
 
-// SignIn starts a session with a new ID. It moves the people and apps of the session with the old ID,
-// if there is one. The old ID becomes invalid, which prevents session fixation.
+// SignIn starts a session with a new ID. It moves the people and apps of the session with the old
+// ID, if there is one. The old ID becomes invalid, which prevents session fixation.
 func (s *State) SignIn(oldID, newID string, person SignedIn) {
 	next := &session{users: []SignedIn{person}}
 	if old, found := s.sessions.Get(oldID); found {
@@ -53,8 +53,8 @@ func (s *State) SignIn(oldID, newID string, person SignedIn) {
 	s.sessions.Add(newID, next)
 }
 
-// SignedIn returns the person who signed in last, or nil. It considers one tenant, or all if tenant is
-// nil.
+// SignedIn returns the person who signed in last, or nil. It considers one tenant, or all if tenant
+// is nil.
 func (s *State) SignedIn(sessionID string, tenant *directory.Tenant) *SignedIn {
 	browser, found := s.sessions.Get(sessionID)
 	if !found {
@@ -70,8 +70,8 @@ func (s *State) SignedIn(sessionID string, tenant *directory.Tenant) *SignedIn {
 	return nil
 }
 
-// Pick returns the account for a request: the account in login_hint, or else the last sign-in. Several
-// reports that the session has more accounts and the request has no hint.
+// Pick returns the account for a request: the account in login_hint, or else the last sign-in.
+// Several reports that the session has more accounts and the request has no hint.
 func (s *State) Pick(sessionID string, tenant *directory.Tenant, hint string) (person *SignedIn, several bool) {
 	browser, found := s.sessions.Get(sessionID)
 	if !found {

@@ -20,8 +20,8 @@ const (
 	maxDocuments     = 200
 )
 
-// A State is the memory of one fake. Its methods are safe for concurrent use, except Reset and Rebind.
-// These two need a state that no request is using.
+// A State is the memory of one fake. Its methods are safe for concurrent use, except Reset and
+// Rebind. These two need a state that no request is using.
 type State struct {
 	codes         *lru.Cache[grantHash, *Code]
 	refreshTokens *lru.Cache[grantHash, *RefreshToken]

@@ -24,8 +24,8 @@ type Config struct {
 	Dark bool
 }
 
-// Start starts a browser with a new profile, and returns a context for chromedp.Do. The function that
-// it returns ends the browser, and so does the end of ctx. The error is ErrNotInstalled if the
+// Start starts a browser with a new profile, and returns a context for chromedp.Do. The function
+// that it returns ends the browser, and so does the end of ctx. The error is ErrNotInstalled if the
 // machine has no browser.
 func Start(ctx context.Context, config Config) (context.Context, context.CancelFunc, error) {
 	program := findProgram()

@@ -11,7 +11,7 @@ import (
 	"mcpentra/fakeentra/useragent/chromium"
 )
 
-func TestABrowserThatHasEndedLeavesNothing(t *testing.T) {
+func TestBrowserLeavesNoFiles(t *testing.T) {
 	folder, err := os.MkdirTemp("", "cr-") // t.TempDir is too long for a socket
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })

@@ -92,7 +92,8 @@ func checkConsent(request *authorization, person *state.SignedIn) *aadsts.Error 
 }
 
 // resolveAdminConsent resolves the scopes that an administrator is asked for. A v1 request has no
-// scope. It asks for the permissions in the app's registration, which here are those of a sign-in.
+// scope. It asks for the permissions in the app's registration, which here are the scopes of a
+// sign-in.
 func (f *Fake) resolveAdminConsent(request *authorization) (problem *aadsts.Error) {
 	scope := request.params.Get("scope")
 	if scope == "" && request.version == rules.V2 {

@@ -84,7 +84,7 @@ func (f *Fake) redeemCode(
 	return f.issue(d, request.version)
 }
 
-// narrow selects the resource that a redemption is for, out of those of the authorization.
+// narrow selects the resource that a redemption is for, out of the resources of the authorization.
 func (f *Fake) narrow(request *tokenRequest, d *rules.Delegation) *aadsts.Error {
 	scope := request.params.Get("scope")
 	resource := request.params.Get("resource")

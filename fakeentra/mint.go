@@ -131,7 +131,7 @@ func (f *Fake) draft(want Token) (*signing.Draft, error) {
 	return made, nil
 }
 
-// scopesOf returns the scopes of a token: those of want, or else all of the API.
+// scopesOf returns the scopes of a token: the scopes in want, or else all of the API.
 func scopesOf(want Token, api *directory.App) []string {
 	switch {
 	case want.Scopes != nil:

@@ -139,8 +139,8 @@ func refusePages(next http.Handler) http.Handler {
 	})
 }
 
-// fromPage reports whether Sec-Fetch-Site says that a page sent the request. It is none if a person
-// typed the address.
+// fromPage reports whether Sec-Fetch-Site says that a page sent the request. It has the value none
+// if a person typed the address.
 func fromPage(site string) bool { return site != "" && site != "none" }
 
 func isLoopback(host string) bool {

@@ -104,7 +104,7 @@ func (o serveOptions) checkFiles() error {
 	return checkReplaceable(o.envFile)
 }
 
-// envFileMark stands in the first line of the settings files that fakeentra writes.
+// envFileMark is part of the first line of the settings files that fakeentra writes.
 const envFileMark = "Written by fakeentra"
 
 // checkReplaceable refuses to replace a settings file of the user: it may hold the only copy of a

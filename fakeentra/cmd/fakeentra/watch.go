@@ -45,7 +45,8 @@ func (w *watch) read() ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	if w.seen, err = file.Stat(); err != nil {
+	w.seen, err = file.Stat()
+	if err != nil {
 		return nil, err
 	}
 	return io.ReadAll(io.LimitReader(file, directory.MaxFile+1))

@@ -43,7 +43,7 @@ func (r *Rules) FindClient(tenant *directory.Tenant, shared bool, id string) (*d
 	return app, nil
 }
 
-// HomeOf returns the tenant of the app with an ID, or the first tenant if there is no such app.
+// HomeOf returns the tenant of the app with an ID, or the first tenant if no tenant has it.
 func (r *Rules) HomeOf(clientID string) *directory.Tenant {
 	if app := r.AnyApp(clientID); app != nil {
 		return r.Directory.HomeOf(app)

@@ -139,26 +139,26 @@ func listPackages(t *testing.T) []listedPackage {
 
 func TestImportsFollowTheArrows(t *testing.T) {
 	t.Parallel()
-	for _, one := range listPackages(t) {
-		for _, imported := range one.Imports {
+	for _, pkg := range listPackages(t) {
+		for _, imported := range pkg.Imports {
 			name, found := strings.CutPrefix(imported, module)
 			if !found {
 				continue
 			}
-			allowed := slices.ContainsFunc(mayImport[one.ImportPath], func(rule string) bool {
+			allowed := slices.ContainsFunc(mayImport[pkg.ImportPath], func(rule string) bool {
 				below, any := strings.CutSuffix(rule, "/...")
 				return name == rule || any && (name == below || strings.HasPrefix(name, below+"/"))
 			})
-			assert.True(t, allowed, "%s imports %s, which the arrows of the design do not allow", one.ImportPath, name)
+			assert.True(t, allowed, "%s imports %s, which the arrows of the design do not allow", pkg.ImportPath, name)
 		}
 	}
 }
 
 func TestThePartsDoNotDependOnEachOther(t *testing.T) {
 	t.Parallel()
-	for _, one := range listPackages(t) {
-		part, _, _ := strings.Cut(one.ImportPath, "/")
-		for _, dep := range one.Deps {
+	for _, pkg := range listPackages(t) {
+		part, _, _ := strings.Cut(pkg.ImportPath, "/")
+		for _, dep := range pkg.Deps {
 			name, found := strings.CutPrefix(dep, module)
 			if !found {
 				continue
@@ -167,7 +167,7 @@ func TestThePartsDoNotDependOnEachOther(t *testing.T) {
 			if part == other || part == "conformance" && other == "fakeentra" {
 				continue
 			}
-			t.Errorf("%s depends on %s", one.ImportPath, name)
+			t.Errorf("%s depends on %s", pkg.ImportPath, name)
 		}
 	}
 }
@@ -179,29 +179,29 @@ var callsTesting = []string{
 
 func TestLibrariesDoNotImportTesting(t *testing.T) {
 	t.Parallel()
-	for _, one := range listPackages(t) {
-		if slices.Contains(callsTesting, one.ImportPath) {
+	for _, pkg := range listPackages(t) {
+		if slices.Contains(callsTesting, pkg.ImportPath) {
 			continue
 		}
-		assert.NotContains(t, one.Imports, "testing", "package %s", one.ImportPath)
+		assert.NotContains(t, pkg.Imports, "testing", "package %s", pkg.ImportPath)
 	}
 }
 
 func TestEveryPackageHasDocumentationAndAnExample(t *testing.T) {
 	t.Parallel()
-	for _, one := range listPackages(t) {
-		assert.NotEmpty(t, one.Doc, "package %s has no package comment", one.ImportPath)
-		if strings.Contains(one.ImportPath, "/cmd/") {
+	for _, pkg := range listPackages(t) {
+		assert.NotEmpty(t, pkg.Doc, "package %s has no package comment", pkg.ImportPath)
+		if strings.Contains(pkg.ImportPath, "/cmd/") {
 			continue
 		}
-		assert.Contains(t, one.GoFiles, "doc.go", "package %s", one.ImportPath)
+		assert.Contains(t, pkg.GoFiles, "doc.go", "package %s", pkg.ImportPath)
 		hasExample := false
-		for _, file := range append(one.TestGoFiles, one.XTestGoFiles...) {
-			text, err := os.ReadFile(filepath.Join(one.Dir, file))
+		for _, file := range append(pkg.TestGoFiles, pkg.XTestGoFiles...) {
+			text, err := os.ReadFile(filepath.Join(pkg.Dir, file))
 			require.NoError(t, err)
 			hasExample = hasExample || regexp.MustCompile(`(?m)^func Example`).Match(text)
 		}
-		assert.True(t, hasExample, "package %s has no runnable Example", one.ImportPath)
+		assert.True(t, hasExample, "package %s has no runnable Example", pkg.ImportPath)
 	}
 }
 

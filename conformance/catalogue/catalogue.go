@@ -9,23 +9,23 @@ import (
 	"mcpentra/conformance/check"
 )
 
-// Levels that no check has.
+// Levels of entries that no check has.
 const (
-	May    check.Level = "MAY"    // permitted; nothing to break
-	Attack check.Level = "attack" // what is wanted depends on the vector, see the checks
+	May    check.Level = "MAY"    // a permission, which nothing can break
+	Attack check.Level = "attack" // an attack; the checks have the levels
 )
 
 // An Entry is a requirement or an attack.
 type Entry struct {
-	// ID is stable: server-401-no-token, RS-012.
+	// ID never changes, for example server-401-no-token or RS-012.
 	ID       string
 	Level    check.Level
 	Severity check.Severity // of an attack
-	// Revisions that the requirement belongs to. Nil means all.
+	// Revisions to which the requirement applies. Nil means all.
 	Revisions []check.Revision
-	// Sentence says in our words what is required, or tried.
+	// Sentence states the requirement or the attack in our words.
 	Sentence string
-	// Elsewhere is why no check tries it, and what holds it instead. Empty means that a check does.
+	// Elsewhere is the reason why no check tries the entry. Empty means that a check does.
 	Elsewhere string
 }
 
@@ -57,12 +57,12 @@ func read() ([]Entry, error) {
 	return slices.Concat(required, tried), nil
 }
 
-// Entries are all entries, the requirements first. It panics where an embedded file cannot be read,
-// which the tests of this package rule out.
+// Entries returns all entries, the requirements first. It panics if an embedded file has a syntax
+// error; the tests of this package read the files.
 func Entries() []Entry {
 	entries, err := embedded()
 	if err != nil {
-		panic(fmt.Errorf("the embedded catalogue: %w", err))
+		panic(fmt.Errorf("embedded catalogue: %w", err))
 	}
 	return slices.Clone(entries)
 }
@@ -77,7 +77,7 @@ func Find(id string) (Entry, bool) {
 	return entries[i], true
 }
 
-// Covering are the rules that cover an entry.
+// Covering returns the rules that cover an entry.
 func Covering(id string, rules []check.Rule) []check.Rule {
 	var found []check.Rule
 	for _, rule := range rules {

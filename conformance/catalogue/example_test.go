@@ -6,7 +6,7 @@ import (
 	"mcpentra/conformance/catalogue"
 )
 
-// An entry says what is required, or why no check tries it.
+// Print entries of the catalogue.
 func Example() {
 	for _, id := range []string{"server-401-no-token", "server-session-user-bound", "RS-101"} {
 		entry, _ := catalogue.Find(id)

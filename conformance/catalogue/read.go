@@ -8,7 +8,7 @@ import (
 	"mcpentra/conformance/check"
 )
 
-// columns of a file of entries.
+// The columns of a file of entries.
 const (
 	idColumn = iota
 	levelColumn
@@ -72,8 +72,7 @@ func readReasons(name, text string) (map[string]string, error) {
 	return reasons, err
 }
 
-// eachLine splits each line into its columns. It passes over comments, which begin with a number
-// sign.
+// eachLine splits each line into its columns. It skips comments, which begin with #.
 func eachLine(name, text string, count int, read func(columns []string) error) error {
 	number := 0
 	for line := range strings.Lines(text) {
@@ -84,13 +83,7 @@ func eachLine(name, text string, count int, read func(columns []string) error) e
 		}
 		columns := strings.Split(line, "\t")
 		if len(columns) != count {
-			return fmt.Errorf(
-				"%s:%d: want %d columns with tabs between them, got %d",
-				name,
-				number,
-				count,
-				len(columns),
-			)
+			return fmt.Errorf("%s:%d: want %d columns, separated by tabs, got %d", name, number, count, len(columns))
 		}
 		for i := range columns {
 			if columns[i] == "-" {

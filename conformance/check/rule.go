@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// A Level says how strongly a rule is meant. It is the keyword of the specification (RFC 2119), or
-// Policy for a rule that no standard has and that good servers keep. A broken policy is a note.
+// A Level is the strength of a rule. It is the keyword of the specification (RFC 2119), or Policy
+// for a rule that no standard has but good implementations keep. A broken policy is a note.
 type Level string
 
 const (
@@ -15,7 +15,7 @@ const (
 	Policy Level = "policy"
 )
 
-// broken is the verdict on an answer that breaks a rule of the level.
+// broken returns the verdict for a broken rule of this level.
 func (l Level) broken() Verdict {
 	switch l {
 	case Must:
@@ -28,7 +28,7 @@ func (l Level) broken() Verdict {
 	return Error
 }
 
-// A Severity says how bad it is when an attack succeeds. A rule that is no defence has none.
+// A Severity is the damage if an attack succeeds. Rules that defend against no attack have none.
 type Severity string
 
 const (
@@ -49,39 +49,39 @@ const (
 	R20260728 Revision = "2026-07-28"
 )
 
-// Revisions are all of them, the oldest first.
+// Revisions returns all published revisions, the oldest first.
 func Revisions() []Revision { return []Revision{R20250326, R20250618, R20251125, R20260728} }
 
-// A Rule is what a check holds its target to.
+// A Rule is a requirement that a check tries.
 type Rule struct {
-	// ID names the check by its topic: server/token/expired. It never changes. Its first segment is
-	// the role that has to keep the rule, and its second one names the file of the check.
+	// ID names the check, for example server/token/expired. It never changes. The first segment is
+	// the role that must keep the rule. The second names the file of the check.
 	ID string
-	// Level decides whether an answer that breaks the rule is a failure, a warning or a note.
+	// Level decides whether a broken rule is a failure, a warning or a note.
 	Level Level
 	// Severity is set for attacks.
 	Severity Severity
-	// Revisions that the rule belongs to. Nil means all.
+	// Revisions to which the rule applies. Nil means all.
 	Revisions []Revision
-	// EachRevision tries the rule once for each revision that the target speaks. Otherwise it is
-	// tried once: at the newest revision with a handshake, or, where the target does not speak
-	// that, at another.
+	// EachRevision tries the rule at each revision that the target speaks. Otherwise the rule is
+	// tried once: at the newest revision with a handshake, or at another one that the target
+	// speaks.
 	EachRevision bool
-	// Disruptive checks load a server enough for others to notice. They are tried only where a
-	// Selection asks for them.
+	// Disruptive checks load a server so much that other users notice. Only a Selection with
+	// Disruptive includes them.
 	Disruptive bool
-	// Reference is where the rule stands.
+	// Reference is the source of the rule.
 	Reference string
 	// Sentence is the rule in our words.
 	Sentence string
-	// Covers are the entries of the catalogue that the check tries: requirements, and attacks such
-	// as RS-012.
+	// Covers are the IDs of the catalogue entries that the check tries: requirements, and attacks
+	// such as RS-012.
 	Covers []string
 }
 
-// role is the one that has to keep the rule: server, authorization-server or client.
+// role returns the role that must keep the rule: server, authorization-server or client.
 func (r *Rule) role() string {
-	// A server that speaks 2025-03-26 publishes this document itself, although it describes the
+	// With 2025-03-26 the MCP server publishes this document, although it describes the
 	// authorization server.
 	if r.ID == "authorization-server/metadata/root" {
 		return "server"
@@ -90,9 +90,10 @@ func (r *Rule) role() string {
 	return role
 }
 
+// rule makes Rule, and structs that embed it, ruled.
 func (r *Rule) rule() *Rule { return r }
 
-// appliesTo reports whether the rule belongs to a revision.
+// appliesTo reports whether the rule applies to a revision.
 func (r *Rule) appliesTo(revision Revision) bool {
 	return len(r.Revisions) == 0 || slices.Contains(r.Revisions, revision)
 }

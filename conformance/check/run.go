@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// A Bound is a rule with a func that tries it against one target.
+// A Bound is a rule, with a func that tries it against one target.
 type Bound struct {
 	Rule
-	// Lacking says what the check needs and the target does not have. The check is skipped unless
-	// it is empty.
+	// Lacking names something that the check needs and the target lacks. If it is not empty, the
+	// check is skipped.
 	Lacking string
-	// Claimed are the revisions that the target claims to speak. Nil means that each is tried, and
-	// passed over if the target says that it does not speak it.
+	// Claimed are the revisions that the target claims to speak. With nil, each revision is tried,
+	// and skipped if the target turns out not to speak it.
 	Claimed []Revision
 	// Timeout bounds one try.
 	Timeout time.Duration
@@ -24,9 +24,8 @@ type Bound struct {
 	Try func(ctx context.Context, revision Revision) error
 }
 
-// Run tries checks one after the other. Its error says that the context ended before the last
-// check; what the checks found is in the report. Progress, unless it is nil, hears of each result
-// as it comes.
+// Run tries checks in sequence. It returns an error if the context ended before the last check; the
+// report then holds the results so far. Progress gets each result at once. It may be nil.
 func Run(ctx context.Context, checks []Bound, progress func(Result)) (*Report, error) {
 	report := &Report{}
 	for _, current := range checks {
@@ -43,8 +42,8 @@ func Run(ctx context.Context, checks []Bound, progress func(Result)) (*Report, e
 	return report, nil
 }
 
-// Run tries the check once, or once for each revision where the rule says so. Where one revision
-// will do, it goes on until the target speaks one.
+// Run tries the check at one revision that the target speaks, or at each if the rule has
+// EachRevision.
 func (b *Bound) Run(ctx context.Context) []Result {
 	var results []Result
 	for _, revision := range b.planned() {
@@ -63,15 +62,15 @@ func (b *Bound) Run(ctx context.Context) []Result {
 		if b.role() == "client" {
 			target = "client"
 		}
-		err := fmt.Errorf("the rule is not one of a revision that the %s claims to speak", target)
+		err := fmt.Errorf("the %s claims no revision to which the rule applies", target)
 		results = append(results, Result{Rule: b.Rule, Verdict: Skip, Err: err})
 	}
 	return results
 }
 
-// planned are the revisions to try a check at: all that apply. Where one will do, the newest with a
-// handshake comes first, since more servers speak these than the newest of all. The others are for
-// servers that do not speak it.
+// planned returns the revisions to try. Without EachRevision, the first is the newest with a
+// handshake, because more servers speak that than the newest of all. The others follow for servers
+// that do not speak it.
 func (b *Bound) planned() []Revision {
 	claimed := b.Claimed
 	if len(claimed) == 0 {
@@ -104,11 +103,10 @@ func (b *Bound) runAt(parent context.Context, revision Revision) Result {
 	}
 	ctx, cancel := context.WithTimeout(parent, b.Timeout)
 	defer cancel()
-	err := guarded(func() error { return b.Try(ctx, revision) })
-	// Whatever the check made of an answer that did not come in time, it says nothing of the
-	// target.
+	err := withRecovery(func() error { return b.Try(ctx, revision) })
+	// A check that ran out of time says nothing about the target, whatever it returned.
 	if ended := parent.Err(); ended != nil {
-		err = &CannotJudge{Reason: "the run was ended", Err: ended}
+		err = &CannotJudge{Reason: "the run was cancelled", Err: ended}
 	} else if ctx.Err() != nil {
 		err = &CannotJudge{Reason: fmt.Sprintf("the check took longer than %v", b.Timeout)}
 	}
@@ -117,12 +115,12 @@ func (b *Bound) runAt(parent context.Context, revision Revision) Result {
 	return result
 }
 
-// guarded runs a check and turns a panic, which is a mistake of ours, into an error.
-func guarded(run func() error) (err error) {
+// withRecovery runs a check. It turns a panic, which is a bug of the check, into an error.
+func withRecovery(run func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			stack := errors.New(string(debug.Stack()))
-			err = &CannotJudge{Reason: fmt.Sprintf("the check itself broke: %v", v), Err: stack}
+			err = &CannotJudge{Reason: fmt.Sprintf("the check panicked: %v", v), Err: stack}
 		}
 	}()
 	return run()

@@ -7,31 +7,33 @@ import (
 	"strings"
 )
 
-// A Selection narrows down which checks are tried. Its zero value selects all that are not
-// disruptive. The target decides at which revisions they are tried.
+// A Selection selects checks. Its zero value selects every check that is not disruptive.
 type Selection struct {
-	IDs    []string // whole IDs, or beginnings of IDs up to a slash, such as server/token; nil means all
-	Roles  []string // the first segments of IDs; nil means all
-	Levels []Level  // nil means all
-	// Disruptive includes the checks that others notice, such as floods. They are for servers of
-	// one's own.
+	// IDs are whole IDs, or beginnings up to a slash, such as server/token. Nil means all.
+	IDs []string
+	// Roles are first segments of IDs. Nil means all.
+	Roles []string
+	// Levels of the rules. Nil means all.
+	Levels []Level
+	// Disruptive also selects checks that other users notice, such as floods. Use it only on your
+	// own servers.
 	Disruptive bool
-	// Progress hears of each result as it comes. Nil hears nothing.
+	// Progress gets each result at once. It may be nil.
 	Progress func(Result)
 }
 
-// ErrNothingSelected says that no check matches the selection.
+// ErrNothingSelected means that no check matches the selection.
 var ErrNothingSelected = errors.New("no check is selected")
 
-// ruled is a rule, or a struct that embeds one.
+// ruled is a pointer to a Rule, or to a struct that embeds one.
 type ruled[T any] interface {
 	*T
 	rule() *Rule
 }
 
-// Select returns the checks that are selected, in their order. Checks are structs that embed a
-// Rule. Select refuses two checks with one ID, because a report could not tell which of them
-// failed. It also refuses an ID that no check has, because its user would believe it tried.
+// Select returns the selected checks in their order. Checks are structs that embed a Rule. Select
+// refuses two checks with one ID, because a report could not tell which of them failed. It also
+// refuses an ID that no check has, because the caller would believe that the check ran.
 func Select[T any, P ruled[T]](checks []T, selection Selection) ([]T, error) {
 	known := map[string]bool{}
 	var selected []T
@@ -48,14 +50,14 @@ func Select[T any, P ruled[T]](checks []T, selection Selection) ([]T, error) {
 	for _, pattern := range selection.IDs {
 		hasID := func(current T) bool { return matches(P(&current).rule().ID, []string{pattern}) }
 		if !slices.ContainsFunc(checks, hasID) {
-			return nil, fmt.Errorf("%w: none has the ID %q, or one that begins with it", ErrNothingSelected, pattern)
+			return nil, fmt.Errorf("%w: no check has the ID %q, or an ID below it", ErrNothingSelected, pattern)
 		}
 	}
 	if len(selected) == 0 && !selection.Disruptive {
 		selection.Disruptive = true
 		if disruptive, err := Select[T, P](checks, selection); err == nil {
 			id := P(&disruptive[0]).rule().ID
-			return nil, fmt.Errorf("%w: %s is disruptive, and has to be asked for as such", ErrNothingSelected, id)
+			return nil, fmt.Errorf("%w: %s is disruptive; also select disruptive checks", ErrNothingSelected, id)
 		}
 	}
 	if len(selected) == 0 {
@@ -69,8 +71,8 @@ func (s *Selection) selects(rule *Rule) bool {
 		has(s.Roles, rule.role()) && has(s.Levels, rule.Level)
 }
 
-// matches reports whether an ID is selected by a pattern: the whole ID, or its beginning up to a
-// slash. No pattern selects everything.
+// matches reports whether a pattern is the ID, or its beginning up to a slash. Without patterns it
+// returns true.
 func matches(id string, patterns []string) bool {
 	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(pattern string) bool {
 		pattern = strings.TrimSuffix(pattern, "/")
@@ -78,6 +80,7 @@ func matches(id string, patterns []string) bool {
 	})
 }
 
+// has reports whether a value is wanted. Without wanted values it returns true.
 func has[T comparable](wanted []T, value T) bool {
 	return len(wanted) == 0 || slices.Contains(wanted, value)
 }

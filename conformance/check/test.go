@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-// Test tries checks in parallel subtests of their names, with a subtest for each revision where a
-// rule is tried at several. A broken SHOULD and a policy that is not followed fail their subtest
-// like a broken MUST. A check that cannot be done fails its subtest too. A check whose needs the
-// target does not supply is skipped with the reason.
+// Test tries each check in a parallel subtest with its ID, and below it in a subtest for each
+// revision if the rule has EachRevision. A broken SHOULD or policy fails the subtest, like a broken
+// MUST. So does a check that could not be completed. A check that needs something the target lacks
+// is skipped with the reason.
 func Test(t *testing.T, checks []Bound) {
 	t.Helper()
 	for _, current := range checks {

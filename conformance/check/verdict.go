@@ -5,25 +5,24 @@ import (
 	"fmt"
 )
 
-// A Mismatch is an answer that breaks a rule.
+// A Mismatch means that the target breaks a rule.
 type Mismatch struct {
 	Want string
 	Got  string
-	// Insecure says that bad input had an effect: it was served, or the tool ran. A bad request
-	// that was refused in another way than the rule wants, with status 500 for instance, breaks the
-	// rule and is secure.
+	// Insecure means that the bad input had an effect: it was served, or the tool ran. A refusal in
+	// another way than the rule wants, for example with status 500, breaks the rule but is secure.
 	Insecure bool
-	// Level replaces that of the check, where one answer breaks a lesser rule. Empty means the
-	// check's.
+	// Level replaces the level of the rule, if the target breaks only a weaker rule. Empty means
+	// the rule's own level.
 	Level Level
-	// Exchange is the request and the head of its answer, without credentials.
+	// Exchange is the request and the head of its response, without credentials.
 	Exchange string
 }
 
 func (m *Mismatch) Error() string { return fmt.Sprintf("want %s, got %s", m.Want, m.Got) }
 
-// CannotJudge says that a check could not be done. One reason is a failed control: the request with
-// nothing wrong did not succeed either.
+// CannotJudge means that a check could not be completed. One reason is a failed control: the
+// correct request did not succeed either.
 type CannotJudge struct {
 	Reason string
 	Err    error
@@ -38,35 +37,34 @@ func (e *CannotJudge) Error() string {
 
 func (e *CannotJudge) Unwrap() error { return e.Err }
 
-// NotSpoken says that a target does not speak a revision.
+// NotSpoken means that the target does not speak a revision.
 type NotSpoken struct{ Revision Revision }
 
-func (e *NotSpoken) Error() string { return "it does not speak MCP " + string(e.Revision) }
+func (e *NotSpoken) Error() string { return "the target does not speak MCP " + string(e.Revision) }
 
-// NotApplicable says that a rule is about something that the target does not have, and need not
-// have.
+// NotApplicable means that the rule concerns something optional that the target does not have.
 type NotApplicable struct{ Reason string }
 
 func (e *NotApplicable) Error() string { return "does not apply: " + e.Reason }
 
-// A Verdict is what came of a check. Verdicts are ordered: a greater one is worse.
+// A Verdict is the outcome of a check. A greater verdict is worse.
 type Verdict int
 
 const (
-	Skip  Verdict = iota // the target lacks what the check needs, or the rule does not apply to it
+	Skip  Verdict = iota // the target lacks something, or the rule does not apply to it
 	Pass                 // the rule is kept
-	Note                 // a policy is not followed
+	Note                 // a policy is broken
 	Warn                 // a SHOULD is broken
 	Fail                 // a MUST is broken
-	Error                // the check could not be done: dead target, failed control, or our own mistake
+	Error                // the check could not be completed
 )
 
 func (v Verdict) String() string {
 	return []string{"skip", "pass", "note", "warn", "fail", "error"}[v]
 }
 
-// verdict is what the error of a check means. Where the target claims the revision, it has to speak
-// it.
+// verdict returns the verdict for the error of a check. A target must speak the revisions that it
+// claims.
 func (r *Rule) verdict(err error, claimed bool) Verdict {
 	var cannot *CannotJudge
 	var mismatch *Mismatch
@@ -75,7 +73,7 @@ func (r *Rule) verdict(err error, claimed bool) Verdict {
 	switch {
 	case err == nil:
 		return Pass
-	case errors.As(err, &cannot): // whatever it wraps
+	case errors.As(err, &cannot): // first, because it can wrap any of the others
 		return Error
 	case errors.As(err, &mismatch) && mismatch.Level != "":
 		return mismatch.Level.broken()
@@ -87,23 +85,22 @@ func (r *Rule) verdict(err error, claimed bool) Verdict {
 	return Error
 }
 
-// A Result is what came of one check, at one revision.
+// A Result is the outcome of one check at one revision.
 type Result struct {
 	Rule     Rule
 	Revision Revision
 	Verdict  Verdict
-	// Err says why, unless the verdict is Pass. A *Mismatch has the details of a failure or
-	// warning.
+	// Err is the reason of a verdict other than Pass. For Fail, Warn and Note it is a *Mismatch.
 	Err error
 }
 
-// Insecure reports whether bad input had an effect.
+// Insecure reports whether the bad input had an effect.
 func (r *Result) Insecure() bool {
 	var mismatch *Mismatch
 	return r.Verdict != Error && errors.As(r.Err, &mismatch) && mismatch.Insecure
 }
 
-// Name is the check's ID, with the revision where the check is tried at several.
+// Name returns the ID of the check, with the revision if the rule has EachRevision.
 func (r *Result) Name() string {
 	if r.Rule.EachRevision {
 		return r.Rule.ID + "@" + string(r.Revision)
@@ -111,13 +108,13 @@ func (r *Result) Name() string {
 	return r.Rule.ID
 }
 
-// A Report is what came of a run.
+// A Report holds the results of a run.
 type Report struct {
-	Target  string // its URL or name
+	Target  string // URL or name
 	Results []Result
 }
 
-// Count is how many results have the verdict.
+// Count returns the number of results with the verdict.
 func (r *Report) Count(verdict Verdict) int {
 	n := 0
 	for _, result := range r.Results {
@@ -128,7 +125,7 @@ func (r *Report) Count(verdict Verdict) int {
 	return n
 }
 
-// Worst is the worst verdict of the report.
+// Worst returns the worst verdict.
 func (r *Report) Worst() Verdict {
 	worst := Skip
 	for _, result := range r.Results {

@@ -9,11 +9,11 @@ import (
 	"mcpentra/conformance/clients/internal/bench"
 )
 
-// Checks are all checks of clients.
+// Checks returns all checks of clients.
 func Checks() []Check { return checks.All() }
 
-// Run tries the checks against a client, one after the other. Its error says that nothing could be
-// run, or that the context ended before the last check. What the checks found is in the report.
+// Run tries checks against a client in sequence. It returns an error if the selection is empty, or
+// if the context ended before the last check; the report then holds the results so far.
 func Run(ctx context.Context, target Target, selection check.Selection) (*check.Report, error) {
 	selected, err := check.Select(checks.All(), selection)
 	if err != nil {
@@ -24,10 +24,10 @@ func Run(ctx context.Context, target Target, selection check.Selection) (*check.
 	return report, err
 }
 
-// Test tries all checks against a client, or only those whose IDs are given or begin with what is
-// given. Each check has a parallel subtest of its name, which fails where a MUST, a SHOULD or a
-// policy is not kept, and where the check could not be done. A check that needs an ability that the
-// target does not claim is skipped.
+// Test tries all checks against a client, or only those whose IDs begin with one of the given IDs.
+// Each check has a parallel subtest with its ID. The subtest fails if a MUST, a SHOULD or a policy
+// is broken, or if the check could not be completed. A check that needs an ability that the target
+// does not claim is skipped.
 func Test(t *testing.T, target Target, only ...string) {
 	t.Helper()
 	selected, err := check.Select(checks.All(), check.Selection{IDs: only, Disruptive: true})
@@ -37,5 +37,5 @@ func Test(t *testing.T, target Target, only ...string) {
 	check.Test(t, target.Bind(selected...))
 }
 
-// A Check is a rule for clients, and how to try it.
+// A Check is a rule for clients, with a func that tries it.
 type Check = bench.Check

@@ -13,23 +13,23 @@ import (
 	"mcpentra/conformance/clients/internal/bench"
 )
 
-// Command makes a ClientTarget's Run of a program. Words are its command line: {url} and {tool} in
-// them are replaced, and without {url} the URL is the last word. Opener is the command that does
-// what a browser does: it is given two more words, an address of the lab and the page, and posts
-// the page to the address. The program finds it in BROWSER.
+// Command returns a Run of a Target that runs a program. Words are its command line. Command
+// replaces {url} and {tool} in them. Without {url}, it appends the URL. Opener is a command in
+// place of a browser. It gets two more words, the address of the lab and the page, and must POST
+// the page to the address. The program finds the command in BROWSER.
 //
-// The rest of the task is in the environment. MCP_CONFORMANCE_SCENARIO,
-// MCP_CONFORMANCE_PROTOCOL_VERSION and MCP_CONFORMANCE_CONTEXT (a JSON object with client_id,
+// The environment holds the rest of the task. MCP_CONFORMANCE_SCENARIO,
+// MCP_CONFORMANCE_PROTOCOL_VERSION and MCP_CONFORMANCE_CONTEXT are the variables of the official
+// conformance suite, so its clients run unchanged. The context is a JSON object with client_id,
 // client_secret, grant_type, private_key_pem, signing_algorithm, idp_issuer, idp_token_endpoint,
-// idp_client_id and idp_id_token) are those of the official conformance suite, so its clients can
-// be used; MCP_CLIENT_ID, MCP_CLIENT_SECRET and MCP_ACCOUNT say the same. Beyond the suite the
-// object has account, calls and sign_out, and the grant_type of device codes. HOME and the XDG
-// directories are Task.State. The proxy is in HTTP_PROXY and its like, the certificate authority in
-// SSL_CERT_FILE and NODE_EXTRA_CA_CERTS.
+// idp_client_id and idp_id_token. These checks add account, calls, sign_out, and the grant_type of
+// device codes. MCP_CLIENT_ID, MCP_CLIENT_SECRET and MCP_ACCOUNT repeat three of them. HOME and the
+// XDG directories are Task.State. HTTP_PROXY and its variants hold the proxy. SSL_CERT_FILE and
+// NODE_EXTRA_CA_CERTS name the file of the certificate authority.
 func Command(words, opener []string) func(ctx context.Context, task bench.Task) error {
 	return func(ctx context.Context, task bench.Task) error {
 		if len(words) == 0 {
-			return errors.New("want the command of a client")
+			return errors.New("want the command of a client, got no words")
 		}
 		replaced := false
 		line := make([]string, 0, len(words)+1)
@@ -40,66 +40,37 @@ func Command(words, opener []string) func(ctx context.Context, task bench.Task) 
 		if !replaced {
 			line = append(line, task.URL)
 		}
-		environment, err := environment(task, opener)
+		variables, err := environment(task, opener)
 		if err != nil {
 			return err
 		}
 		run := exec.CommandContext(ctx, line[0], line[1:]...)
-		run.Env = append(os.Environ(), environment...)
+		run.Env = append(os.Environ(), variables...)
 		run.Stdout = task.Output
 		run.Stderr = task.Output
-		run.WaitDelay = time.Second // for what the program has started and left behind
+		run.WaitDelay = time.Second // for processes that the program started and left running
 		return run.Run()
 	}
 }
 
+// environment returns the environment variables of a task.
 func environment(task bench.Task, opener []string) ([]string, error) {
-	about := map[string]any{"name": task.Check}
-	all := []string{
-		"MCP_CONFORMANCE_SCENARIO=" + task.Check,
-		"MCP_CONFORMANCE_PROTOCOL_VERSION=" + string(task.Revision),
-	}
-	if task.ClientID != "" {
-		about["client_id"] = task.ClientID
-		about["client_secret"] = task.ClientSecret
-		all = append(all, "MCP_CLIENT_ID="+task.ClientID, "MCP_CLIENT_SECRET="+task.ClientSecret)
-	}
-	switch {
-	case task.Machine:
-		about["grant_type"] = "client_credentials"
-	case task.Device:
-		about["grant_type"] = "urn:ietf:params:oauth:grant-type:device_code"
-	}
-	if task.Account != "" {
-		about["account"] = task.Account
-		all = append(all, "MCP_ACCOUNT="+task.Account)
-	}
-	if task.Calls != 0 {
-		about["calls"] = task.Calls
-	}
-	if task.SignOut {
-		about["sign_out"] = true
-	}
-	if task.ClientKey != "" {
-		about["private_key_pem"] = task.ClientKey
-		about["signing_algorithm"] = "ES256"
-	}
-	if task.Enterprise != nil {
-		about["idp_issuer"] = task.Enterprise.Issuer
-		about["idp_token_endpoint"] = task.Enterprise.TokenEndpoint
-		about["idp_client_id"] = task.Enterprise.ClientID
-		about["idp_id_token"] = task.Enterprise.IDToken
-	}
-	text, err := json.Marshal(about)
+	text, err := json.Marshal(suiteContext(task))
 	if err != nil {
 		return nil, err
 	}
-	all = append(all, "MCP_CONFORMANCE_CONTEXT="+string(text))
-	var quoted []string
-	for _, word := range append(slices.Clone(opener), task.OpenAt()) {
-		quoted = append(quoted, "'"+strings.ReplaceAll(word, "'", `'\''`)+"'")
+	variables := []string{
+		"MCP_CONFORMANCE_SCENARIO=" + task.Check,
+		"MCP_CONFORMANCE_PROTOCOL_VERSION=" + string(task.Revision),
+		"MCP_CONFORMANCE_CONTEXT=" + string(text),
+		"BROWSER=" + quoted(append(slices.Clone(opener), task.OpenAt())),
 	}
-	all = append(all, "BROWSER="+strings.Join(quoted, " "))
+	if task.ClientID != "" {
+		variables = append(variables, "MCP_CLIENT_ID="+task.ClientID, "MCP_CLIENT_SECRET="+task.ClientSecret)
+	}
+	if task.Account != "" {
+		variables = append(variables, "MCP_ACCOUNT="+task.Account)
+	}
 	for _, name := range []string{
 		"HOME",
 		"XDG_CONFIG_HOME",
@@ -108,16 +79,60 @@ func environment(task bench.Task, opener []string) ([]string, error) {
 		"XDG_CACHE_HOME",
 		"XDG_RUNTIME_DIR",
 	} {
-		all = append(all, name+"="+task.State)
+		variables = append(variables, name+"="+task.State)
 	}
 	if task.Proxy != "" {
 		for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} {
-			all = append(all, name+"="+task.Proxy)
+			variables = append(variables, name+"="+task.Proxy)
 		}
-		all = append(all, "NO_PROXY=", "no_proxy=")
+		variables = append(variables, "NO_PROXY=", "no_proxy=")
 	}
 	if task.CAFile != "" {
-		all = append(all, "SSL_CERT_FILE="+task.CAFile, "NODE_EXTRA_CA_CERTS="+task.CAFile)
+		variables = append(variables, "SSL_CERT_FILE="+task.CAFile, "NODE_EXTRA_CA_CERTS="+task.CAFile)
 	}
-	return all, nil
+	return variables, nil
+}
+
+// suiteContext returns the MCP_CONFORMANCE_CONTEXT of a task.
+func suiteContext(task bench.Task) map[string]any {
+	values := map[string]any{"name": task.Check}
+	if task.ClientID != "" {
+		values["client_id"] = task.ClientID
+		values["client_secret"] = task.ClientSecret
+	}
+	switch {
+	case task.Machine:
+		values["grant_type"] = "client_credentials"
+	case task.Device:
+		values["grant_type"] = "urn:ietf:params:oauth:grant-type:device_code"
+	}
+	if task.Account != "" {
+		values["account"] = task.Account
+	}
+	if task.Calls != 0 {
+		values["calls"] = task.Calls
+	}
+	if task.SignOut {
+		values["sign_out"] = true
+	}
+	if task.ClientKey != "" {
+		values["private_key_pem"] = task.ClientKey
+		values["signing_algorithm"] = "ES256"
+	}
+	if task.Enterprise != nil {
+		values["idp_issuer"] = task.Enterprise.Issuer
+		values["idp_token_endpoint"] = task.Enterprise.TokenEndpoint
+		values["idp_client_id"] = task.Enterprise.ClientID
+		values["idp_id_token"] = task.Enterprise.IDToken
+	}
+	return values
+}
+
+// quoted joins words for a shell.
+func quoted(words []string) string {
+	var all []string
+	for _, word := range words {
+		all = append(all, "'"+strings.ReplaceAll(word, "'", `'\''`)+"'")
+	}
+	return strings.Join(all, " ")
 }

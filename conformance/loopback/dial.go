@@ -5,9 +5,9 @@ import (
 	"net"
 )
 
-// Dial connects as a net.Dialer does. On loopback it closes its connections by a reset: one that is
-// closed in the usual way keeps its port for a minute (RFC 9293 section 3.6.1), and a minute of
-// many short trials uses more connections than there are ports.
+// Dial connects like a net.Dialer. On loopback it resets connections when they are closed. A normal
+// close would block the port for a minute (RFC 9293 section 3.6.1), and a run of many short checks
+// opens more connections in a minute than there are ports.
 func Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	connection, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	if err != nil {

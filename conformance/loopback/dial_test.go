@@ -11,13 +11,13 @@ import (
 	"mcpentra/conformance/loopback"
 )
 
-func TestAClosedConnectionFreesItsPort(t *testing.T) {
+func TestCloseFreesPort(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
 	free := false
-	for range 10 { // another program may be quicker to take the port, but not each time
+	for range 10 { // another program may take the port first, but not each time
 		connection, err := loopback.Dial(t.Context(), "tcp", listener.Addr().String())
 		require.NoError(t, err)
 		accepted, err := listener.Accept()

@@ -1,2 +1,2 @@
-// Package loopback connects to servers on this machine in a way that frees the port at once.
+// Package loopback connects to servers on this machine, and frees the local port at once on close.
 package loopback

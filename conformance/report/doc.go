@@ -1,2 +1,2 @@
-// Package report writes what came of a run for people to read.
+// Package report prints the results of a run for people.
 package report

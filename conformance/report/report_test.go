@@ -45,7 +45,7 @@ func Example() {
 	// fail  server/token/expired
 	//       want  status 401
 	//       got   status 200
-	//       risk  critical (what has to be refused had an effect)
+	//       risk  critical (the bad input had an effect)
 	//       rule  MUST A token that has expired is refused.
 	//       from  RFC 7519 section 4.1.4
 	//       | POST http://localhost/mcp

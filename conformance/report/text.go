@@ -9,7 +9,7 @@ import (
 	"mcpentra/conformance/check"
 )
 
-// Line writes one result: a line, and below it what a reader needs who wants to mend a failure.
+// Line writes the verdict and the name of a result. Below a failure it adds the details.
 func Line(out io.Writer, result check.Result) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%-5s %s\n", result.Verdict, result.Name())
@@ -21,19 +21,11 @@ func Line(out io.Writer, result check.Result) error {
 	case result.Verdict != check.Error && errors.As(result.Err, &mismatch):
 		fmt.Fprintf(&text, "      want  %s\n      got   %s\n", mismatch.Want, mismatch.Got)
 		if result.Insecure() {
-			fmt.Fprintf(
-				&text,
-				"      risk  %s\n",
-				strings.TrimSpace(string(result.Rule.Severity)+" (what has to be refused had an effect)"),
-			)
+			risk := strings.TrimSpace(string(result.Rule.Severity) + " (the bad input had an effect)")
+			fmt.Fprintf(&text, "      risk  %s\n", risk)
 		}
-		fmt.Fprintf(
-			&text,
-			"      rule  %s %s\n      from  %s\n",
-			result.Rule.Level,
-			result.Rule.Sentence,
-			result.Rule.Reference,
-		)
+		fmt.Fprintf(&text, "      rule  %s %s\n", result.Rule.Level, result.Rule.Sentence)
+		fmt.Fprintf(&text, "      from  %s\n", result.Rule.Reference)
 		for line := range strings.Lines(mismatch.Exchange) {
 			text.WriteString("      | " + line)
 		}
@@ -44,7 +36,7 @@ func Line(out io.Writer, result check.Result) error {
 	return err
 }
 
-// Summary writes the closing line.
+// Summary writes the last line: the number of results for each verdict.
 func Summary(out io.Writer, results []check.Result) error {
 	counts := map[check.Verdict]int{}
 	insecure := 0
@@ -68,6 +60,7 @@ func Summary(out io.Writer, results []check.Result) error {
 	return err
 }
 
+// oneLine returns the first line of an error.
 func oneLine(err error) string {
 	first, _, _ := strings.Cut(err.Error(), "\n")
 	return first

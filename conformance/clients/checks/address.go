@@ -14,8 +14,8 @@ import (
 	"mcpentra/conformance/clients/internal/lab"
 )
 
-// addressChecks are checks of client/address: servers that mean harm (MCP Security Best Practices;
-// attacks on clients).
+// addressChecks are checks of client/address: URLs from a malicious server (MCP Security Best
+// Practices).
 func addressChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -26,14 +26,14 @@ func addressChecks() []bench.Check {
 				Revisions: since20250618,
 				Reference: "MCP 2026-07-28 Security Best Practices, Authorization Code Protection; OAuth 2.1-13 " +
 					"section 1.5",
-				Sentence: "Addresses of metadata and endpoints are https, or on loopback.",
+				Sentence: "URLs of metadata and endpoints use https, or are on loopback.",
 				Covers:   []string{"client-https-oauth-urls", "client-token-over-tls", "CL-003", "CL-022"},
 			},
 			Abilities: []bench.Ability{bench.UsesProxy},
 			Run: throughProxy(
 				nil,
 				func(l *lab.Lab, at string) bool { return strings.HasPrefix(at, "http://") },
-				outside("http://203.0.113.1", func(*lab.Lab) string { return "http://203.0.113.1" }),
+				endpointsAt("http://203.0.113.1", func(*lab.Lab) string { return "http://203.0.113.1" }),
 			),
 		},
 		{
@@ -43,13 +43,12 @@ func addressChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20250618,
 				Reference: "MCP 2026-07-28 Security Best Practices, Server-Side Request Forgery",
-				Sentence: "A redirect of metadata gets the same checks as its address: it does not lead to plain " +
-					"http or private addresses.",
-				Covers: []string{"client-ssrf-redirects", "CL-003"},
+				Sentence:  "A client does not follow a redirect of metadata to plain http or to a private address.",
+				Covers:    []string{"client-ssrf-redirects", "CL-003"},
 			},
 			Abilities: []bench.Ability{bench.UsesProxy},
 			Run: throughProxy(
-				sentAway,
+				metadataRedirected,
 				func(_ *lab.Lab, at string) bool { return strings.Contains(at, "169.254.169.254") },
 				[]variant{
 					metadataRedirect("protected resource metadata", resourceRoot),
@@ -64,15 +63,17 @@ func addressChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20250618,
 				Reference: "MCP 2026-07-28 Security Best Practices; RFC 9112 section 5.2",
-				Sentence:  "An address with line breaks in it injects no header line.",
+				Sentence:  "A URL that contains line breaks adds no header line to a request.",
 				Covers:    []string{"client-server-urls-validated"},
 			},
-			Run: noHarm(lab.Script{}, nil, func(l *lab.Lab) string {
-				if len(l.Find(func(r *lab.Request) bool { return r.Header.Get("X-Injected") != "" })) > 0 {
-					return "a request with the injected header line"
-				}
-				return ""
-			}, injecting("authorization_endpoint"), injecting("token_endpoint"), injecting("registration_endpoint")),
+			Run: noHarm(
+				lab.Script{},
+				nil,
+				injectedHeader,
+				splitAddress("authorization_endpoint"),
+				splitAddress("token_endpoint"),
+				splitAddress("registration_endpoint"),
+			),
 		},
 		{
 			Rule: check.Rule{
@@ -81,10 +82,10 @@ func addressChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20250618,
 				Reference: "MCP 2026-07-28 Security Best Practices, Server-Side Request Forgery; RFC 9728 section 3",
-				Sentence:  "A file of this machine is not read as metadata because a server names it.",
+				Sentence:  "The client does not read a local file as metadata because a server names it.",
 				Covers:    []string{"client-server-urls-validated", "CL-003"},
 			},
-			Run: fileNamed,
+			Run: addressFile,
 		},
 		{
 			Rule: check.Rule{
@@ -93,29 +94,35 @@ func addressChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20250618,
 				Reference: "MCP 2026-07-28 Security Best Practices, Server-Side Request Forgery; RFC 9728 section 7.7",
-				Sentence: "Where a server of the public network names addresses of loopback, of private networks and " +
-					"of a cloud's metadata service, plain or embedded in IPv6, the client sends nothing there.",
+				Sentence: "When a server on the public network names loopback, a private address or a " +
+					"cloud's metadata service, plain or embedded in IPv6, the client sends nothing there.",
 				Covers: []string{"client-ssrf-private-ranges", "client-server-urls-validated", "CL-003", "CL-022"},
 			},
 			Abilities: []bench.Ability{bench.UsesProxy, bench.TrustsCA},
-			Run:       privateAddresses,
+			Run:       addressPrivate,
 		},
 	}
 }
 
-// fileNamed has the challenge name a file that is there, and would do as metadata.
-func fileNamed(ctx context.Context, p *bench.Probe) error {
-	if _, err := control(ctx, p, lab.Script{}); err != nil {
+// injectedHeader reports a request with the injected header line.
+func injectedHeader(l *lab.Lab) string {
+	if l.Saw(func(r *lab.Request) bool { return r.Header.Get("X-Injected") != "" }) {
+		return "a request with the injected header line"
+	}
+	return ""
+}
+
+// addressFile tries client/address/file. The challenge names a local file with valid metadata.
+func addressFile(ctx context.Context, p *bench.Probe) error {
+	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
+	name := filepath.Join(p.State, "metadata.json")
+	address := "file://" + filepath.ToSlash(name)
 	l := lab.New(lab.Script{
 		Revision:   p.Revision,
 		ResourceAt: []string{},
-		Challenge: func(*lab.Lab) []string {
-			return []string{
-				`Bearer resource_metadata="file://` + filepath.ToSlash(filepath.Join(p.State, "metadata.json")) + `"`,
-			}
-		},
+		Challenge:  func(*lab.Lab) []string { return []string{resourceMetadata(address)} },
 	})
 	defer l.Close()
 	text, err := json.Marshal(map[string]any{
@@ -125,153 +132,170 @@ func fileNamed(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(p.State, "metadata.json"), text, 0o600); err != nil {
+	if err := os.WriteFile(name, text, 0o600); err != nil {
 		return &check.CannotJudge{Reason: "the file cannot be written", Err: err}
 	}
-	alone(ctx, p, l)
+	runAlone(ctx, p, l)
 	switch {
-	case len(l.Find(func(r *lab.Request) bool { return r.Party == lab.Second })) > 0:
+	case l.Saw(func(r *lab.Request) bool { return r.Party == lab.Second }):
 		return l.Insecure(
-			"no use of a file that the challenge names",
-			"the authorization server that is named there alone was visited",
+			"no read of the file that the challenge names",
+			"a visit to the authorization server that only the file names",
 		)
 	case len(l.Endpoint()) == 0:
-		return &check.CannotJudge{Reason: "the client did not come as far as the challenge", Err: ending(l)}
+		return &check.CannotJudge{Reason: "the client did not reach the challenge", Err: ending(l)}
 	}
 	return nil
 }
 
-func withProxy(l *lab.Lab) func(*bench.Task) {
-	return func(task *bench.Task) { task.Proxy = l.Origin(lab.Proxy) }
-}
-
-func tryWithProxy(ctx context.Context, p *bench.Probe, script lab.Script) *lab.Lab {
+// runWithProxy is runClient with the lab's proxy in the task.
+func runWithProxy(ctx context.Context, p *bench.Probe, script lab.Script) *lab.Lab {
 	script.Revision = p.Revision
 	l := lab.New(script)
 	defer l.Close()
-	alone(ctx, p, l, withProxy(l))
+	runAlone(ctx, p, l, func(task *bench.Task) { task.Proxy = l.Origin(lab.Proxy) })
 	return l
 }
 
-// sentAway reports whether a request for metadata was redirected.
-func sentAway(l *lab.Lab) bool {
-	return len(l.Find(func(r *lab.Request) bool {
+// atProxy reports whether a request reached the proxy.
+func atProxy(r *lab.Request) bool { return r.Party == lab.Proxy }
+
+// resourceMetadata returns a challenge with a URL of protected resource metadata.
+func resourceMetadata(address string) string { return `Bearer resource_metadata="` + address + `"` }
+
+// metadataRedirected reports whether a request for metadata was redirected.
+func metadataRedirected(l *lab.Lab) bool {
+	return l.Saw(func(r *lab.Request) bool {
 		return strings.HasPrefix(r.Path, "/.well-known/") && r.Status == http.StatusFound
-	})) > 0
+	})
 }
 
-// throughProxy wants no request that is harmful at the proxy, to which all goes that leaves the
-// machine. The control shows that the client uses it. Reached is as with noHarm.
+// throughProxy wants no harmful request at the proxy. Every request that leaves the machine goes
+// there. A control first shows that the client uses the proxy. Reached works as in noHarm.
 func throughProxy(
 	reached func(l *lab.Lab) bool, harmful func(l *lab.Lab, at string) bool, variants []variant,
-) runClient {
+) runFunc {
 	return func(ctx context.Context, p *bench.Probe) error {
-		if _, err := control(ctx, p, lab.Script{}); err != nil {
+		if err := usesProxy(ctx, p); err != nil {
 			return err
 		}
-		atProxy := func(r *lab.Request) bool { return r.Party == lab.Proxy }
-		good := tryWithProxy(ctx, p, lab.Script{Challenge: func(*lab.Lab) []string {
-			return []string{`Bearer resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource"`}
-		}, ResourceAt: []string{}})
-		if len(good.Find(atProxy)) == 0 {
-			good = tryWithProxy(ctx, p, lab.Script{Resource: func(_ *lab.Lab, _ string, document map[string]any) {
-				document["authorization_servers"] = []string{"https://login.example.com"}
-			}})
-		}
-		if len(good.Find(atProxy)) == 0 {
-			return &check.CannotJudge{
-				Reason: "the control failed: the client does not use the proxy",
-				Err:    ending(good),
-			}
-		}
-		for _, one := range variants {
-			l := tryWithProxy(ctx, p, one.script)
+		for _, variant := range variants {
+			l := runWithProxy(ctx, p, variant.script)
 			for _, r := range l.Find(atProxy) {
 				if harmful(l, r.Path) {
-					return l.Insecure("no request: "+one.name, r.Method+" "+r.Path)
+					return l.Insecure("no request: "+variant.name, r.Method+" "+r.Path)
 				}
 			}
-			if reached != nil && !reached(l) {
-				if slices.ContainsFunc(
-					l.Proxied(),
-					func(asked string) bool { return strings.Contains(asked, "127.0.0.1") },
-				) {
-					return &check.NotApplicable{
-						Reason: "the client goes to loopback through the proxy, which leads nowhere",
-					}
-				}
-				return &check.CannotJudge{
-					Reason: "the client did not come as far as to meet " + one.name,
-					Err:    ending(l),
+			if reached == nil || reached(l) {
+				continue
+			}
+			if slices.ContainsFunc(l.ProxyTargets(), namesLoopback) {
+				return &check.NotApplicable{
+					Reason: "the client sends requests for loopback through the proxy, which forwards nothing",
 				}
 			}
+			return &check.CannotJudge{Reason: "the client did not reach " + variant.name, Err: ending(l)}
 		}
 		return nil
 	}
 }
 
-// outside are variants where one address after the other is at an origin where it has no business.
-func outside(name string, origin func(l *lab.Lab) string) []variant {
+// usesProxy is the control of throughProxy. The client must send a request for public metadata, or
+// to a public authorization server, through the proxy.
+func usesProxy(ctx context.Context, p *bench.Probe) error {
+	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
+		return err
+	}
+	publicMetadata := resourceMetadata("https://mcp.example.com" + resourceRoot)
+	l := runWithProxy(ctx, p, lab.Script{
+		ResourceAt: []string{},
+		Challenge:  func(*lab.Lab) []string { return []string{publicMetadata} },
+	})
+	if l.Saw(atProxy) {
+		return nil
+	}
+	l = runWithProxy(ctx, p, issuerNamedAt("a public host", func(*lab.Lab) string {
+		return "https://login.example.com"
+	}).script)
+	if l.Saw(atProxy) {
+		return nil
+	}
+	return &check.CannotJudge{Reason: "the control failed: the client does not use the proxy", Err: ending(l)}
+}
+
+func namesLoopback(address string) bool { return strings.Contains(address, "127.0.0.1") }
+
+// endpointsAt returns variants that each move one URL to an origin that the client must avoid.
+func endpointsAt(name string, origin func(l *lab.Lab) string) []variant {
+	challenge := func(l *lab.Lab) []string { return []string{resourceMetadata(origin(l) + resourceRoot)} }
 	all := []variant{
-		{"resource_metadata at " + name, lab.Script{Challenge: func(l *lab.Lab) []string {
-			return []string{`Bearer resource_metadata="` + origin(l) + `/.well-known/oauth-protected-resource"`}
-		}}},
-		namingIssuer(name, origin),
+		{"resource_metadata at " + name, lab.Script{Challenge: challenge}},
+		issuerNamedAt(name, origin),
 	}
 	for _, member := range []string{"token_endpoint", "registration_endpoint"} {
-		all = append(
-			all,
-			variant{
-				member + " at " + name,
-				lab.Script{
-					Metadata: func(l *lab.Lab, _ lab.Party, _ string, document map[string]any) {
-						document[member] = origin(l) + "/x"
-					},
-				},
-			},
-		)
+		move := func(l *lab.Lab, _ lab.Party, _ string, document map[string]any) {
+			document[member] = origin(l) + "/x"
+		}
+		all = append(all, variant{member + " at " + name, lab.Script{Metadata: move}})
 	}
 	return all
 }
 
-// namingIssuer is a variant whose MCP server names an authorization server at an origin.
-func namingIssuer(name string, origin func(l *lab.Lab) string) variant {
-	return variant{"an authorization server at " + name, lab.Script{
-		Resource: func(l *lab.Lab, _ string, document map[string]any) {
-			document["authorization_servers"] = []string{origin(l)}
-		},
-	}}
+// issuerNamedAt returns a variant whose MCP server names an authorization server at an origin.
+func issuerNamedAt(name string, origin func(l *lab.Lab) string) variant {
+	move := func(l *lab.Lab, _ string, document map[string]any) {
+		document["authorization_servers"] = []string{origin(l)}
+	}
+	return variant{"an authorization server at " + name, lab.Script{Resource: move}}
 }
 
+// metadataRedirect returns a variant that redirects metadata below a path to a cloud's metadata
+// service.
 func metadataRedirect(name, prefix string) variant {
-	return variant{
-		"a redirect of " + name,
-		lab.Script{Intercept: func(_ *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
-			if !strings.HasPrefix(r.Path, prefix) {
-				return false
-			}
-			w.Header().Set("Location", "http://169.254.169.254/latest/meta-data")
-			w.WriteHeader(http.StatusFound)
-			return true
-		}},
+	redirect := func(_ *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
+		if !strings.HasPrefix(r.Path, prefix) {
+			return false
+		}
+		w.Header().Set("Location", "http://169.254.169.254/latest/meta-data")
+		w.WriteHeader(http.StatusFound)
+		return true
 	}
+	return variant{"a redirect of " + name, lab.Script{Intercept: redirect}}
 }
 
-func injecting(member string) variant {
-	return variant{
-		"line breaks in " + member,
-		lab.Script{Metadata: func(l *lab.Lab, party lab.Party, _ string, document map[string]any) {
-			document[member] = l.Origin(party) + "/doors/x HTTP/1.1\r\nX-Injected: 1\r\n"
-		}},
+// splitAddress returns a variant with line breaks and a header line in an endpoint's URL.
+func splitAddress(member string) variant {
+	inject := func(l *lab.Lab, party lab.Party, _ string, document map[string]any) {
+		document[member] = l.Origin(party) + "/doors/x HTTP/1.1\r\nX-Injected: 1\r\n"
 	}
+	return variant{"line breaks in " + member, lab.Script{Metadata: inject}}
 }
 
-func privateAddresses(ctx context.Context, p *bench.Probe) error {
-	if _, err := control(ctx, p, lab.Script{Public: true}); err != nil {
+// addressPrivate tries client/address/private.
+func addressPrivate(ctx context.Context, p *bench.Probe) error {
+	if _, err := completeTask(ctx, p, lab.Script{Public: true}); err != nil {
 		return err
 	}
-	variants := outside("loopback", func(l *lab.Lab) string { return l.Loopback(lab.Trap) })
-	variants = append(variants, outside("loopback, mapped to IPv6", func(l *lab.Lab) string {
+	for _, variant := range privateVariants() {
+		variant.script.Public = true
+		l := runClient(ctx, p, variant.script)
+		asked := slices.DeleteFunc(l.ProxyTargets(), lab.IsPublic)
+		switch {
+		case len(asked) > 0:
+			return l.Insecure("no request: "+variant.name, "one for "+asked[0])
+		case l.Saw(func(r *lab.Request) bool { return r.Party == lab.Trap }):
+			return l.Insecure("no request to this machine: "+variant.name, "one")
+		case len(l.Endpoint()) == 0:
+			return &check.CannotJudge{Reason: "the client did not reach the server", Err: ending(l)}
+		}
+	}
+	return nil
+}
+
+// privateVariants returns variants that name private addresses in many forms.
+func privateVariants() []variant {
+	variants := endpointsAt("loopback", func(l *lab.Lab) string { return l.Loopback(lab.Trap) })
+	variants = append(variants, endpointsAt("loopback, mapped to IPv6", func(l *lab.Lab) string {
 		return strings.Replace(l.Loopback(lab.Trap), "127.0.0.1", "[::ffff:127.0.0.1]", 1)
 	})...)
 	for _, address := range []string{
@@ -284,31 +308,21 @@ func privateAddresses(ctx context.Context, p *bench.Probe) error {
 		"https://0xa9fea9fe",
 		"https://10.1",
 	} {
-		variants = append(variants, outside(address, func(*lab.Lab) string { return address })...)
+		variants = append(variants, endpointsAt(address, func(*lab.Lab) string { return address })...)
 	}
-	// These look public to a client that knows the usual ranges alone.
+	// A client that knows only the usual private ranges takes these for public.
 	for _, address := range []string{
-		// Metadata services of clouds in ranges that are not public, the last three embedded.
-		// Azure's 168.63.129.16 is in a public range, and no specification names it.
-		"https://100.100.100.200", "https://[fd00:ec2::254]",
-		"https://[64:ff9b::a9fe:a9fe]", "https://[64:ff9b:1::a9fe:a9fe]", "https://[2002:a9fe:a9fe::1]",
-		// A private network, embedded.
+		// Metadata services of clouds. The last three embed the IPv4 address in IPv6.
+		// Azure's 168.63.129.16 is missing: it is in a public range, and no specification names it.
+		"https://100.100.100.200",
+		"https://[fd00:ec2::254]",
+		"https://[64:ff9b::a9fe:a9fe]",
+		"https://[64:ff9b:1::a9fe:a9fe]",
+		"https://[2002:a9fe:a9fe::1]",
+		// A private IPv4 address, embedded in IPv6.
 		"https://[64:ff9b::a00:1]",
 	} {
-		variants = append(variants, namingIssuer(address, func(*lab.Lab) string { return address }))
+		variants = append(variants, issuerNamedAt(address, func(*lab.Lab) string { return address }))
 	}
-	for _, one := range variants {
-		one.script.Public = true
-		l := try(ctx, p, one.script)
-		asked := slices.DeleteFunc(l.Proxied(), lab.IsPublic)
-		switch {
-		case len(asked) > 0:
-			return l.Insecure("no request: "+one.name, "one for "+asked[0])
-		case len(l.Find(func(r *lab.Request) bool { return r.Party == lab.Trap })) > 0:
-			return l.Insecure("no request to this machine: "+one.name, "one")
-		case len(l.Endpoint()) == 0:
-			return &check.CannotJudge{Reason: "the client did not come as far as the server", Err: ending(l)}
-		}
-	}
-	return nil
+	return variants
 }

@@ -15,18 +15,25 @@ func answerChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.Low,
 				Reference: "OAuth 2.1-13 section 3.1; RFC 9207 section 2.4",
-				Sentence:  "An answer with two states or two codes is not used: nobody knows which one counts.",
+				Sentence:  "An authorization response with a repeated parameter is ambiguous, and is not used.",
 				Covers:    []string{"CL-008", "CL-009"},
 			},
-			Run: noHarm(lab.Script{}, authorized, firstRedeemed, twice("state"), twice("code"), twice("iss")),
+			Run: noHarm(
+				lab.Script{},
+				authorized,
+				firstRedeemed,
+				repeatedParameter("state"),
+				repeatedParameter("code"),
+				repeatedParameter("iss"),
+			),
 		},
 	}
 }
 
-// twice is a variant where an answer has a parameter twice, the right one first.
-func twice(parameter string) variant {
+// repeatedParameter returns a variant with a parameter twice in the response, the right one first.
+func repeatedParameter(parameter string) variant {
 	return variant{
-		"an answer with " + parameter + " twice",
+		"a response with " + parameter + " twice",
 		lab.Script{Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
 			odd := a.Right()
 			if !odd.Params.Has(parameter) {

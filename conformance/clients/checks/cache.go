@@ -21,7 +21,7 @@ func cacheChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20260728,
 				Reference: "MCP 2026-07-28 caching, cacheScope",
-				Sentence:  "A result that may be cached for its own user alone is not used for another.",
+				Sentence:  "A result with cacheScope private is not used for another user.",
 				Covers:    []string{"client-private-cache-not-shared"},
 			},
 			Abilities: []bench.Ability{bench.KeepsState, bench.Accounts},
@@ -34,21 +34,19 @@ func cacheChecks() []bench.Check {
 func cachePrivate(ctx context.Context, p *bench.Probe) error {
 	l := lab.New(lab.Script{Revision: p.Revision, ListTTL: time.Hour})
 	defer l.Close()
-	l.Run(ctx, p, account("one"))
-	if err := completed(ctx, p, l); err != nil {
+	l.Run(ctx, p, withAccount("one"))
+	if err := wantCompleted(ctx, p, l); err != nil {
 		return err
 	}
 	signIns := len(l.Authorizations(l.Authority()))
 	n := len(l.Endpoint())
-	l.Run(ctx, p, account("two"))
+	l.Run(ctx, p, withAccount("two"))
 	if len(l.Authorizations(l.Authority())) == signIns {
 		return &check.NotApplicable{Reason: "the client does not sign in with the second account"}
 	}
-	if !slices.ContainsFunc(l.Endpoint()[n:], func(r lab.Request) bool {
-		return r.RPC == "tools/list" &&
-			r.Status == http.StatusOK
-	}) {
-		return l.Insecure("a list of tools for the second account", "the one of the first, from a cache")
+	isList := func(r lab.Request) bool { return r.RPC == "tools/list" && r.Status == http.StatusOK }
+	if !slices.ContainsFunc(l.Endpoint()[n:], isList) {
+		return l.Insecure("a list of tools for the second account", "the cached list of the first account")
 	}
 	return nil
 }

@@ -16,8 +16,8 @@ import (
 	"mcpentra/conformance/loopback"
 )
 
-// callbackChecks are checks of client/callback: what a client makes of the answer to an
-// authorization request (OAuth 2.1 section 4.1.2; RFC 9207).
+// callbackChecks are checks of client/callback: the redirect URI and its listener (OAuth 2.1
+// section 4.1.2; RFC 8252).
 func callbackChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -26,10 +26,11 @@ func callbackChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.Medium,
 				Reference: "RFC 8252 section 8.3",
-				Sentence:  "The listener at a redirect URI on loopback is closed when the answer has come.",
-				Covers:    []string{"CL-010"},
+				Sentence: "The listener at a loopback redirect URI is closed after the authorization " +
+					"response has arrived.",
+				Covers: []string{"CL-010"},
 			},
-			Run: closedAfter,
+			Run: callbackClosed,
 		},
 		{
 			Rule: check.Rule{
@@ -37,10 +38,10 @@ func callbackChecks() []bench.Check {
 				Level:     check.Should,
 				Severity:  check.High,
 				Reference: "RFC 8252 section 8.3",
-				Sentence:  "The listener at a redirect URI on loopback is on no other address of the machine.",
+				Sentence:  "The listener at a loopback redirect URI listens on no other address of the machine.",
 				Covers:    []string{"CL-010"},
 			},
-			Run: onLoopbackAlone,
+			Run: callbackLoopback,
 		},
 		{
 			Rule: check.Rule{
@@ -48,7 +49,7 @@ func callbackChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.Medium,
 				Reference: "RFC 8252 section 8.9; OAuth 2.1-13 section 7.9",
-				Sentence:  "What comes to another path than that of the redirect URI is not an answer.",
+				Sentence:  "A request to another path than the redirect URI's is not an authorization response.",
 				Covers:    []string{"CL-009"},
 			},
 			Run: noHarm(
@@ -56,12 +57,8 @@ func callbackChecks() []bench.Check {
 				authorized,
 				firstRedeemed,
 				variant{
-					"an answer at another path",
-					lab.Script{Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
-						stray := a.Right()
-						stray.Path = "/elsewhere"
-						return []lab.Answer{stray, a.Right()}
-					}},
+					"a response at another path",
+					lab.Script{Answers: strayPath},
 				},
 			),
 		},
@@ -71,37 +68,17 @@ func callbackChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.Medium,
 				Reference: "RFC 8252 section 8.9",
-				Sentence: "Who guesses the redirect URI's port cannot end the sign-in: after requests that are no " +
-					"answer, the right one is used.",
+				Sentence: "A program that guesses the redirect URI's port cannot end the sign-in: after its " +
+					"requests, the client still uses the right response.",
 				Covers: []string{"CL-009"},
 			},
-			Run: stillWorks(lab.Script{}, guessable,
-				after(
-					"an answer of somebody else's sign-in",
-					1,
-					lab.Answer{Params: url.Values{"code": {"another"}, "state": {"another"}}},
-				),
-				after(
-					"an error of somebody else's sign-in",
-					1,
-					lab.Answer{Params: url.Values{"error": {"access_denied"}, "state": {"another"}}},
-				),
-				after("a request without a query", 1, lab.Answer{}),
-				after(
-					"a POST",
-					1,
-					lab.Answer{Method: http.MethodPost, Params: url.Values{"code": {"another"}, "state": {"another"}}},
-				),
-				after(
-					"a query of a megabyte",
-					1,
-					lab.Answer{Params: url.Values{"state": {strings.Repeat("a", 1<<20)}}},
-				),
-				after(
-					"fifty wrong answers",
-					50,
-					lab.Answer{Params: url.Values{"code": {"another"}, "state": {"another"}}},
-				),
+			Run: stillWorks(lab.Script{}, wantLoopbackRedirect,
+				strayAnswers("a response of another sign-in", 1, lab.Answer{Params: otherSignIn}),
+				strayAnswers("an error of another sign-in", 1, lab.Answer{Params: otherError}),
+				strayAnswers("a request without a query", 1, lab.Answer{}),
+				strayAnswers("a POST", 1, lab.Answer{Method: http.MethodPost, Params: otherSignIn}),
+				strayAnswers("a query of a megabyte", 1, lab.Answer{Params: longState}),
+				strayAnswers("fifty wrong responses", 50, lab.Answer{Params: otherSignIn}),
 			),
 		},
 		{
@@ -110,26 +87,14 @@ func callbackChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.Medium,
 				Reference: "RFC 8252 section 8.9",
-				Sentence:  "Of two answers one is used.",
+				Sentence:  "Of two authorization responses the client uses one.",
 				Covers:    []string{"CL-009"},
 			},
 			Run: noHarm(
 				lab.Script{},
 				authorized,
-				func(l *lab.Lab) string {
-					if got := l.Redeemed(l.Authority()); len(got) > 1 {
-						return "both codes were redeemed"
-					}
-					return ""
-				},
-				variant{
-					"two right answers",
-					lab.Script{
-						Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
-							return []lab.Answer{a.Right(), a.Right()}
-						},
-					},
-				},
+				redeemedTwice,
+				variant{"two right responses", lab.Script{Answers: rightTwice}},
 			),
 		},
 		{
@@ -138,38 +103,14 @@ func callbackChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.High,
 				Reference: "OWASP, Cross Site Scripting",
-				Sentence:  "The page at the redirect URI shows nothing of the answer that a browser would run.",
+				Sentence:  "The page at the redirect URI shows nothing from the response that a browser would run.",
 				Covers:    []string{"CL-011"},
 			},
 			Run: noHarm(
 				lab.Script{},
 				authorized,
-				func(l *lab.Lab) string {
-					if slices.ContainsFunc(
-						l.Replies(),
-						func(reply string) bool { return strings.Contains(reply, "<script>alert") },
-					) {
-						return "the page has the script of the answer in it"
-					}
-					return ""
-				},
-				variant{
-					"a script in the answer",
-					lab.Script{Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
-						const script = "<script>alert(1)</script>"
-						return []lab.Answer{
-							{Params: url.Values{"error": {script}, "error_description": {script}, "state": {script}}},
-							{
-								Params: url.Values{
-									"error":             {script},
-									"error_description": {script},
-									"state":             {a.Params.Get("state")},
-								},
-							},
-							a.Right(),
-						}
-					}},
-				},
+				scriptShown,
+				variant{"a script in the response", lab.Script{Answers: scriptAnswers}},
 			),
 		},
 		{
@@ -186,20 +127,59 @@ func callbackChecks() []bench.Check {
 	}
 }
 
+// Parameters of stray responses.
+var (
+	otherSignIn = url.Values{"code": {"another"}, "state": {"another"}}
+	otherError  = url.Values{"error": {"access_denied"}, "state": {"another"}}
+	longState   = url.Values{"state": {strings.Repeat("a", 1<<20)}}
+)
+
+// strayPath sends a right response to another path, and then one to the redirect URI.
+func strayPath(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+	stray := a.Right()
+	stray.Path = "/elsewhere"
+	return []lab.Answer{stray, a.Right()}
+}
+
+// rightTwice sends two right responses with different codes.
+func rightTwice(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+	return []lab.Answer{a.Right(), a.Right()}
+}
+
+// redeemedTwice reports that both codes were redeemed.
+func redeemedTwice(l *lab.Lab) string {
+	if len(l.Redeemed(l.Authority())) > 1 {
+		return "both codes were redeemed"
+	}
+	return ""
+}
+
+// scriptShown reports a page that repeats the script from the response.
+func scriptShown(l *lab.Lab) string {
+	holdsScript := func(reply string) bool { return strings.Contains(reply, "<script>alert") }
+	if slices.ContainsFunc(l.Replies(), holdsScript) {
+		return "the page contains the script from the response"
+	}
+	return ""
+}
+
+// scriptAnswers sends two responses with a script in them, and then the right response.
+func scriptAnswers(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+	const script = "<script>alert(1)</script>"
+	stray := url.Values{"error": {script}, "error_description": {script}, "state": {script}}
+	failed := url.Values{"error": {script}, "error_description": {script}, "state": a.Params["state"]}
+	return []lab.Answer{{Params: stray}, {Params: failed}, a.Right()}
+}
+
 // callbackSecret tries client/callback/secret.
 func callbackSecret(ctx context.Context, p *bench.Probe) error {
-	if _, err := control(ctx, p, lab.Script{}); err != nil {
+	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
-	l := try(
-		ctx,
-		p,
-		lab.Script{
-			Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer { return []lab.Answer{a.Right(), a.Right()} },
-		},
-	)
+	l := runClient(ctx, p, lab.Script{Answers: rightTwice})
+	holdsCode := func(reply string) bool { return strings.Contains(reply, "code-") }
 	switch {
-	case slices.ContainsFunc(l.Replies(), func(reply string) bool { return strings.Contains(reply, "code-") }):
+	case slices.ContainsFunc(l.Replies(), holdsCode):
 		return l.Insecure("a page without the code", "one with it")
 	case len(l.Replies()) == 0:
 		return &check.NotApplicable{Reason: "the client has no page at its redirect URI"}
@@ -207,69 +187,66 @@ func callbackSecret(ctx context.Context, p *bench.Probe) error {
 	return nil
 }
 
-// closedAfter calls at the redirect URI while the tool is called: the sign-in has ended by then.
-func closedAfter(ctx context.Context, p *bench.Probe) error {
+// callbackClosed tries client/callback/closed. It connects to the redirect URI during the tool
+// call, when the sign-in is over.
+func callbackClosed(ctx context.Context, p *bench.Probe) error {
 	var open atomic.Pointer[string]
-	l, err := control(
-		ctx,
-		p,
-		lab.Script{Intercept: func(l *lab.Lab, r *lab.Request, _ http.ResponseWriter, request *http.Request) bool {
-			if r.RPC != "tools/call" || r.Bearer() == "" {
-				return false
-			}
-			for _, one := range l.Authorizations(l.Authority()) {
-				redirect, err := url.Parse(one.Query.Get("redirect_uri"))
-				if err != nil || redirect.Scheme != "http" || !isLoopback(redirect.Hostname()) {
-					continue
-				}
-				if answers(request.Context(), redirect.Host) {
-					open.Store(&redirect.Host)
-				}
-			}
+	dial := func(l *lab.Lab, r *lab.Request, _ http.ResponseWriter, request *http.Request) bool {
+		if r.RPC != "tools/call" || r.Bearer() == "" {
 			return false
-		}},
-	)
+		}
+		for _, sent := range l.Authorizations(l.Authority()) {
+			redirect, ok := loopbackURL(sent.Query.Get("redirect_uri"))
+			if ok && listens(request.Context(), redirect.Host) {
+				open.Store(&redirect.Host)
+			}
+		}
+		return false
+	}
+	l, err := completeTask(ctx, p, lab.Script{Intercept: dial})
 	switch {
 	case err != nil:
 		return err
 	case open.Load() != nil:
-		return l.Mismatch("nobody at the redirect URI once there is a token", "a listener at "+*open.Load())
+		return l.Mismatch("no listener at the redirect URI after the sign-in", "a listener at "+*open.Load())
 	}
 	return nil
 }
 
-// onLoopbackAlone calls at the port of the redirect URI while the answer is waited for, on
-// addresses that are not its own.
-func onLoopbackAlone(ctx context.Context, p *bench.Probe) error {
-	var met atomic.Bool
+// callbackLoopback tries client/callback/loopback. While the client waits for the response, it
+// connects to the port of the redirect URI on the machine's other addresses.
+func callbackLoopback(ctx context.Context, p *bench.Probe) error {
+	var found atomic.Bool
 	var open atomic.Pointer[string]
-	l, err := control(ctx, p, lab.Script{Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
-		redirect, err := url.Parse(a.Params.Get("redirect_uri"))
-		if err == nil && redirect.Scheme == "http" && isLoopback(redirect.Hostname()) && answers(ctx, redirect.Host) {
-			met.Store(true)
+	dial := func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+		redirect, ok := loopbackURL(a.Params.Get("redirect_uri"))
+		if ok && listens(ctx, redirect.Host) {
+			found.Store(true)
 			for _, address := range otherAddresses() {
-				if at := net.JoinHostPort(address, redirect.Port()); answers(ctx, at) {
+				if at := net.JoinHostPort(address, redirect.Port()); listens(ctx, at) {
 					open.Store(&at)
 				}
 			}
 		}
 		return []lab.Answer{a.Right()}
-	}})
+	}
+	l, err := completeTask(ctx, p, lab.Script{Answers: dial})
 	switch {
 	case err != nil:
 		return err
-	case !met.Load():
+	case !found.Load():
 		return &check.NotApplicable{Reason: "the client has no listener on loopback"}
 	case open.Load() != nil:
 		return l.Insecure(
-			"nobody at the port of the redirect URI but on its loopback address",
+			"a listener on the redirect URI's loopback address only",
 			"a listener at "+*open.Load(),
 		)
 	}
 	return nil
 }
 
-func answers(ctx context.Context, address string) bool {
+// listens reports whether a TCP connection to the address succeeds.
+func listens(ctx context.Context, address string) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	connection, err := loopback.Dial(ctx, "tcp", address)
@@ -279,36 +256,43 @@ func answers(ctx context.Context, address string) bool {
 	return err == nil
 }
 
-// otherAddresses are those of this machine that no redirect URI names: one of loopback that nobody
-// uses, which a listener on every address has as well, and those of its networks.
+// otherAddresses returns addresses of this machine that no redirect URI names: an unused loopback
+// address, which a listener on every address also serves, and the addresses of its networks.
 func otherAddresses() []string {
 	all := []string{"127.0.0.2"}
 	addresses, err := net.InterfaceAddrs()
 	if err != nil {
 		return all
 	}
-	for _, one := range addresses {
-		if network, is := one.(*net.IPNet); is && network.IP.IsGlobalUnicast() {
+	for _, address := range addresses {
+		if network, is := address.(*net.IPNet); is && network.IP.IsGlobalUnicast() {
 			all = append(all, network.IP.String())
 		}
 	}
 	return all
 }
 
-// guessable wants the redirect URI to be on loopback, where other programs and pages reach it.
-func guessable(l *lab.Lab) error {
-	for _, one := range l.Authorizations(l.Authority()) {
-		if redirect, err := url.Parse(one.Query.Get("redirect_uri")); err != nil || redirect.Scheme != "http" ||
-			!isLoopback(redirect.Hostname()) {
+// wantLoopbackRedirect skips a client without a loopback redirect URI, which other programs and
+// pages could reach.
+func wantLoopbackRedirect(l *lab.Lab) error {
+	for _, request := range l.Authorizations(l.Authority()) {
+		if _, ok := loopbackURL(request.Query.Get("redirect_uri")); !ok {
 			return &check.NotApplicable{Reason: "the client has no listener on loopback"}
 		}
 	}
 	return nil
 }
 
-// after is the right answer behind a number of others.
-func after(name string, n int, stray lab.Answer) variant {
-	return variant{name, lab.Script{Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+// loopbackURL parses an http URL on loopback.
+func loopbackURL(text string) (*url.URL, bool) {
+	parsed, err := url.Parse(text)
+	return parsed, err == nil && parsed.Scheme == "http" && isLoopback(parsed.Hostname())
+}
+
+// strayAnswers returns a variant that sends n copies of a stray response before the right response.
+func strayAnswers(name string, n int, stray lab.Answer) variant {
+	send := func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
 		return append(slices.Repeat([]lab.Answer{stray}, n), a.Right())
-	}}}
+	}
+	return variant{name, lab.Script{Answers: send}}
 }

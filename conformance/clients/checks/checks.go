@@ -12,7 +12,7 @@ import (
 	"mcpentra/conformance/clients/internal/lab"
 )
 
-// All are the checks, in the order in which they read best.
+// All returns the checks in the order of a sign-in, with attacks and extensions last.
 func All() []bench.Check {
 	return slices.Concat(
 		flowChecks(),
@@ -21,6 +21,8 @@ func All() []bench.Check {
 		issuerChecks(),
 		legacyChecks(),
 		registrationChecks(),
+		registrationDocumentChecks(),
+		registrationRedirectChecks(),
 		documentChecks(),
 		pkceChecks(),
 		authorizationChecks(),
@@ -39,6 +41,7 @@ func All() []bench.Check {
 		deviceChecks(),
 		signOutChecks(),
 		isolationChecks(),
+		isolationRedirectChecks(),
 		cacheChecks(),
 		openChecks(),
 		addressChecks(),
@@ -57,7 +60,8 @@ func All() []bench.Check {
 	)
 }
 
-// The revisions with protected resource metadata, those with a PKCE gate, and the newest.
+// Ranges of revisions. Protected resource metadata exists since 2025-06-18, the PKCE gate since
+// 2025-11-25. 2026-07-28 has no handshake.
 var (
 	since20250618 = []check.Revision{check.R20250618, check.R20251125, check.R20260728}
 	since20251125 = []check.Revision{check.R20251125, check.R20260728}
@@ -65,20 +69,20 @@ var (
 	handshake     = []check.Revision{check.R20250326, check.R20250618, check.R20251125}
 )
 
-// try has the client do its task in a lab of its own, which has ended when try returns.
-func try(ctx context.Context, p *bench.Probe, script lab.Script, changes ...func(*bench.Task)) *lab.Lab {
+// runClient runs the client in a new lab, and closes the lab.
+func runClient(ctx context.Context, p *bench.Probe, script lab.Script, changes ...func(*bench.Task)) *lab.Lab {
 	if script.Revision == "" {
 		script.Revision = p.Revision
 	}
 	l := lab.New(script)
 	defer l.Close()
-	alone(ctx, p, l, changes...)
+	runAlone(ctx, p, l, changes...)
 	return l
 }
 
-// alone runs the client with a directory of its own: what it keeps of one lab must not be there in
-// the next, which may have the same ports.
-func alone(ctx context.Context, p *bench.Probe, l *lab.Lab, changes ...func(*bench.Task)) {
+// runAlone runs the client with a new state directory. A later lab may have the same ports, and
+// must not find state of this one.
+func runAlone(ctx context.Context, p *bench.Probe, l *lab.Lab, changes ...func(*bench.Task)) {
 	own := *p
 	if directory, err := os.MkdirTemp(p.State, "run-"); err == nil {
 		own.State = directory
@@ -86,29 +90,34 @@ func alone(ctx context.Context, p *bench.Probe, l *lab.Lab, changes ...func(*ben
 	l.Run(ctx, &own, changes...)
 }
 
-// control is try in a lab where the client has to get to its end, so that the absence of something
-// in another one means something.
-func control(ctx context.Context, p *bench.Probe, script lab.Script, changes ...func(*bench.Task)) (*lab.Lab, error) {
-	l := try(ctx, p, script, changes...)
-	return l, completed(ctx, p, l)
+// completeTask is the control of a check: it runs the client in a lab where it must call the tool.
+// Without it, an empty record of another lab would prove nothing.
+func completeTask(
+	ctx context.Context, p *bench.Probe, script lab.Script, changes ...func(*bench.Task),
+) (*lab.Lab, error) {
+	l := runClient(ctx, p, script, changes...)
+	return l, wantCompleted(ctx, p, l)
 }
 
-func completed(ctx context.Context, p *bench.Probe, l *lab.Lab) error {
+// wantCompleted wants a tool call in the lab. Without a call, the check cannot judge the client.
+// A client that does not claim the revision, and fails even without authorization, does not speak
+// it.
+func wantCompleted(ctx context.Context, p *bench.Probe, l *lab.Lab) error {
 	if l.Called() {
 		return nil
 	}
 	if !p.Claimed() && p.Revision != check.R20251125 {
-		if open := try(ctx, p, lab.Script{Open: true}); !open.Called() {
+		if open := runClient(ctx, p, lab.Script{Open: true}); !open.Called() {
 			return &check.NotSpoken{Revision: p.Revision}
 		}
 	}
 	return &check.CannotJudge{
-		Reason: "the control failed: where everything is in order, the client does not call the tool",
+		Reason: "the control failed: although nothing is wrong, the client does not call the tool",
 		Err:    ending(l),
 	}
 }
 
-// ending says how a client ended.
+// ending returns the error of the last run. It is never nil.
 func ending(l *lab.Lab) error {
 	if l.Err() == nil {
 		return errors.New("it ended without an error")
@@ -116,64 +125,65 @@ func ending(l *lab.Lab) error {
 	return l.Err()
 }
 
-// A variant is a lab with one thing special.
+// A variant is a lab in which one thing differs.
 type variant struct {
 	name   string
 	script lab.Script
 }
 
-type runClient = func(ctx context.Context, p *bench.Probe) error
+// A runFunc is the Run of a check.
+type runFunc = func(ctx context.Context, p *bench.Probe) error
 
-// judge judges what a client does where everything is in order.
-func judge(script lab.Script, judge func(l *lab.Lab) error) runClient {
+// judge runs the client in a lab where nothing is wrong, and then judges its record.
+func judge(script lab.Script, verdict func(l *lab.Lab) error) runFunc {
 	return func(ctx context.Context, p *bench.Probe) error {
-		l, err := control(ctx, p, script)
+		l, err := completeTask(ctx, p, script)
 		if err != nil {
 			return err
 		}
-		return judge(l)
+		return verdict(l)
 	}
 }
 
-// stillWorks wants a client to get to its end in each variant. Judge, unless it is nil, looks at
-// what it did there.
-func stillWorks(script lab.Script, judge func(l *lab.Lab) error, variants ...variant) runClient {
+// stillWorks wants the client to call the tool in each variant. Unless it is nil, verdict judges
+// the record of each.
+func stillWorks(script lab.Script, verdict func(l *lab.Lab) error, variants ...variant) runFunc {
 	return func(ctx context.Context, p *bench.Probe) error {
-		if _, err := control(ctx, p, script); err != nil {
+		if _, err := completeTask(ctx, p, script); err != nil {
 			return err
 		}
-		for _, one := range variants {
-			l := try(ctx, p, one.script)
-			if judge != nil {
-				if err := judge(l); err != nil {
-					return named(one.name, err)
+		for _, variant := range variants {
+			l := runClient(ctx, p, variant.script)
+			if verdict != nil {
+				if err := verdict(l); err != nil {
+					return inVariant(variant.name, err)
 				}
 			}
 			if !l.Called() {
-				return l.Mismatch("the client to call the tool: "+one.name, fmt.Sprintf("it does not: %v", ending(l)))
+				return l.Mismatch("a tool call: "+variant.name, fmt.Sprintf("none: %v", ending(l)))
 			}
 		}
 		return nil
 	}
 }
 
-// noHarm wants no variant to do harm. Reached says that a client met what the variant is about;
-// without it, there is nothing to judge. Nil means that nothing has to be reached.
+// noHarm wants no harm in any variant. Harm describes the harm done, or returns "". Reached reports
+// whether the client met the variant's fault; if not, the check cannot judge. Nil always judges.
 func noHarm(
 	script lab.Script, reached func(l *lab.Lab) bool, harm func(l *lab.Lab) string, variants ...variant,
-) runClient {
+) runFunc {
 	return func(ctx context.Context, p *bench.Probe) error {
-		if _, err := control(ctx, p, script); err != nil {
+		if _, err := completeTask(ctx, p, script); err != nil {
 			return err
 		}
-		for _, one := range variants {
-			l := try(ctx, p, one.script)
+		for _, variant := range variants {
+			l := runClient(ctx, p, variant.script)
 			if done := harm(l); done != "" {
-				return l.Insecure("no harm from "+one.name, done)
+				return l.Insecure("no harm from "+variant.name, done)
 			}
 			if reached != nil && !reached(l) {
 				return &check.CannotJudge{
-					Reason: "the client did not come as far as to meet " + one.name,
+					Reason: "the client did not reach " + variant.name,
 					Err:    ending(l),
 				}
 			}
@@ -182,7 +192,8 @@ func noHarm(
 	}
 }
 
-func named(name string, err error) error {
+// inVariant adds the name of a variant to a mismatch.
+func inVariant(name string, err error) error {
 	var mismatch *check.Mismatch
 	if errors.As(err, &mismatch) {
 		mismatch.Want += ": " + name
@@ -190,7 +201,7 @@ func named(name string, err error) error {
 	return err
 }
 
-// secondUsed is the harm of going to the authorization server that nobody should go to.
+// secondUsed reports use of the authorization server that only false metadata names.
 func secondUsed(l *lab.Lab) string {
 	if l.Used(lab.Second) {
 		return "the authorization server of the false metadata was used"
@@ -198,13 +209,22 @@ func secondUsed(l *lab.Lab) string {
 	return ""
 }
 
-// authorized reports whether the person was sent to the authorization server.
+// authorized reports whether the client made an authorization request.
 func authorized(l *lab.Lab) bool { return len(l.Authorizations(l.Authority())) > 0 }
 
-// sentToAuthorize is the harm of going on to the person.
+// sentToAuthorize reports an authorization request.
 func sentToAuthorize(l *lab.Lab) string {
 	if authorized(l) {
 		return "the person was sent to the authorization endpoint"
 	}
 	return ""
+}
+
+// setMember sets a member of a JSON object, or removes it if value is nil.
+func setMember(object map[string]any, name string, value any) {
+	if value == nil {
+		delete(object, name)
+		return
+	}
+	object[name] = value
 }

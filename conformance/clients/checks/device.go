@@ -12,7 +12,7 @@ import (
 	"mcpentra/conformance/clients/internal/lab"
 )
 
-// deviceChecks are checks of client/device: a person who approves on another device (RFC 8628).
+// deviceChecks are checks of client/device: the device authorization grant (RFC 8628).
 func deviceChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -20,21 +20,11 @@ func deviceChecks() []bench.Check {
 				ID:        "client/device/shown",
 				Level:     check.Must,
 				Reference: "RFC 8628 section 3.3",
-				Sentence: "The person is shown the code and where to type it, and is sent to no page for an " +
-					"authorization code.",
+				Sentence: "The client shows the person the code and the verification URI, and makes no " +
+					"authorization request.",
 			},
 			Abilities: []bench.Ability{bench.DeviceCode},
-			Run: byDevice(approvedAt(2), func(_ *bench.Probe, l *lab.Lab) error {
-				for _, want := range []string{lab.UserCode, l.VerificationURI(l.Authority())} {
-					if !strings.Contains(l.Output(), want) {
-						return l.Mismatch(want+" in what the person is shown", "it is missing")
-					}
-				}
-				if authorized(l) {
-					return l.Mismatch("no authorization request", "one")
-				}
-				return nil
-			}),
+			Run:       judgeDevice(approveAt(2), wantCodeShown),
 		},
 		{
 			Rule: check.Rule{
@@ -42,19 +32,12 @@ func deviceChecks() []bench.Check {
 				Level:     check.Must,
 				Revisions: since20250618,
 				Reference: "MCP authorization, Resource Parameter Implementation; RFC 8707 section 2",
-				Sentence: "The request for a device code and the requests for its token name the MCP server as " +
+				Sentence: "The device authorization request and its token requests name the MCP server as " +
 					"the resource.",
 				Covers: []string{"client-resource-authorization", "client-resource-token"},
 			},
 			Abilities: []bench.Ability{bench.DeviceCode},
-			Run: byDevice(approvedAt(2), func(_ *bench.Probe, l *lab.Lab) error {
-				for _, one := range slices.Concat(l.DeviceRequests(l.Authority()), l.Questions(l.Authority())) {
-					if got := one.Form.Get("resource"); got != l.URL() {
-						return l.Mismatch("resource "+l.URL(), fmt.Sprintf("%q at %s", got, one.Path))
-					}
-				}
-				return nil
-			}),
+			Run:       judgeDevice(approveAt(2), wantDeviceResource),
 		},
 		{
 			Rule: check.Rule{
@@ -62,13 +45,11 @@ func deviceChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.Low,
 				Reference: "RFC 8628 sections 3.2 and 3.5",
-				Sentence: "Between two questions for the token of a device code at least the interval goes by that " +
-					"the authorization server names.",
+				Sentence: "Between two polls for the token the client waits at least the interval that the " +
+					"authorization server names.",
 			},
 			Abilities: []bench.Ability{bench.DeviceCode},
-			Run: byDevice(approvedAt(5), func(p *bench.Probe, l *lab.Lab) error {
-				return paced(p, l, func(int) int { return lab.DeviceInterval })
-			}),
+			Run:       judgeDevice(approveAt(5), wantPauses(lab.DeviceInterval)),
 		},
 		{
 			Rule: check.Rule{
@@ -76,14 +57,10 @@ func deviceChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.Low,
 				Reference: "RFC 8628 section 3.5",
-				Sentence:  "A client that is told to slow down waits five seconds longer from then on.",
+				Sentence:  "After slow_down the client waits five seconds longer between polls.",
 			},
 			Abilities: []bench.Ability{bench.DeviceCode},
-			Run: byDevice(func(n int) string {
-				return map[int]string{1: "slow_down", 2: "authorization_pending"}[n]
-			}, func(p *bench.Probe, l *lab.Lab) error {
-				return paced(p, l, func(int) int { return lab.DeviceInterval + slowDown })
-			}),
+			Run:       judgeDevice(slowDownOnce, wantPauses(lab.DeviceInterval+slowDownSeconds)),
 		},
 		{
 			Rule: check.Rule{
@@ -91,8 +68,8 @@ func deviceChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.Low,
 				Reference: "RFC 8628 section 3.5",
-				Sentence: "When the person has refused, or the code has ended, the client asks no more about it, and " +
-					"says what happened.",
+				Sentence: "After the person has refused, or the code has expired, the client stops polling " +
+					"and says what happened.",
 			},
 			Abilities: []bench.Ability{bench.DeviceCode},
 			Run:       deviceEnded,
@@ -104,8 +81,8 @@ func deviceChecks() []bench.Check {
 				Severity: check.High,
 				Reference: "RFC 8628 sections 3.2 and 5.4; MCP 2026-07-28 Security Best Practices, Authorization URL " +
 					"Validation",
-				Sentence: "The person is sent with a device code to https or loopback alone: other addresses are " +
-					"neither shown as the place to go to nor opened.",
+				Sentence: "With a device code the client sends the person only to https or loopback. It " +
+					"neither shows nor opens other addresses.",
 				Covers: []string{"CL-002"},
 			},
 			Abilities: []bench.Ability{bench.DeviceCode},
@@ -114,30 +91,50 @@ func deviceChecks() []bench.Check {
 	}
 }
 
+// wantCodeShown wants the user code and the verification URI in the output.
+func wantCodeShown(_ *bench.Probe, l *lab.Lab) error {
+	for _, want := range []string{lab.UserCode, l.VerificationURI(l.Authority())} {
+		if !strings.Contains(l.Output(), want) {
+			return l.Mismatch(want+" in the output", "it is missing")
+		}
+	}
+	if authorized(l) {
+		return l.Mismatch("no authorization request", "one")
+	}
+	return nil
+}
+
+// wantDeviceResource wants the resource in each request of the device flow.
+func wantDeviceResource(_ *bench.Probe, l *lab.Lab) error {
+	for _, request := range slices.Concat(l.DeviceRequests(l.Authority()), l.Polls(l.Authority())) {
+		if got := request.Form.Get("resource"); got != l.URL() {
+			return l.Mismatch("resource "+l.URL(), fmt.Sprintf("%q at %s", got, request.Path))
+		}
+	}
+	return nil
+}
+
 // deviceEnded tries client/device/ended.
 func deviceEnded(ctx context.Context, p *bench.Probe) error {
-	if _, err := control(ctx, p, lab.Script{Device: approvedAt(1)}, device); err != nil {
+	if _, err := completeTask(ctx, p, lab.Script{Device: approveAt(1)}, onDevice); err != nil {
 		return err
 	}
 	for _, code := range []string{"access_denied", "expired_token"} {
-		l := try(ctx, p, lab.Script{Device: func(int) string { return code }}, device)
+		l := runClient(ctx, p, lab.Script{Device: func(int) string { return code }}, onDevice)
 		perCode := map[string]int{}
-		for _, one := range l.Questions(l.Authority()) {
-			perCode[one.Form.Get("device_code")]++
+		for _, request := range l.Polls(l.Authority()) {
+			perCode[request.Form.Get("device_code")]++
 		}
 		for _, n := range perCode {
 			if n > 1 {
-				return l.Mismatch("no question after "+code, fmt.Sprintf("%d questions", n))
+				return l.Mismatch("no poll after "+code, fmt.Sprintf("%d polls", n))
 			}
 		}
 		switch {
 		case len(perCode) == 0:
-			return &check.CannotJudge{
-				Reason: "the client did not come as far as a question for the token",
-				Err:    ending(l),
-			}
+			return &check.CannotJudge{Reason: "the client did not poll for the token", Err: ending(l)}
 		case l.Err() == nil:
-			return &check.Mismatch{Want: "an error that says so after " + code, Got: "none", Level: check.Should}
+			return &check.Mismatch{Want: "an error that reports " + code, Got: "none", Level: check.Should}
 		}
 	}
 	return nil
@@ -145,7 +142,7 @@ func deviceEnded(ctx context.Context, p *bench.Probe) error {
 
 // deviceAddress tries client/device/address.
 func deviceAddress(ctx context.Context, p *bench.Probe) error {
-	if _, err := control(ctx, p, lab.Script{Device: approvedAt(1)}, device); err != nil {
+	if _, err := completeTask(ctx, p, lab.Script{Device: approveAt(1)}, onDevice); err != nil {
 		return err
 	}
 	for _, member := range []string{"verification_uri", "verification_uri_complete"} {
@@ -156,20 +153,13 @@ func deviceAddress(ctx context.Context, p *bench.Probe) error {
 			"https://login.example.com/\x1b]8;;",
 			"--help",
 		} {
-			l := try(
-				ctx,
-				p,
-				lab.Script{
-					Device:       approvedAt(1),
-					DeviceAnswer: func(_ *lab.Lab, answer map[string]any) { answer[member] = address },
-				},
-				device,
-			)
+			change := func(_ *lab.Lab, answer map[string]any) { answer[member] = address }
+			l := runClient(ctx, p, lab.Script{Device: approveAt(1), DeviceAnswer: change}, onDevice)
 			name := fmt.Sprintf("no use of the %s %q", member, address)
 			switch {
 			case slices.Contains(l.Opened(), address):
 				return l.Insecure(name, "it was opened")
-			case strings.Contains(l.Told(), address):
+			case strings.Contains(l.Printed(), address):
 				return l.Insecure(name, "the person was sent there")
 			case len(l.DeviceRequests(l.Authority())) == 0:
 				return &check.CannotJudge{Reason: "the client did not ask for a device code", Err: ending(l)}
@@ -179,56 +169,62 @@ func deviceAddress(ctx context.Context, p *bench.Probe) error {
 	return nil
 }
 
-// slowDown is how many seconds more a client waits that was told to slow down.
-const slowDown = 5
+// slowDownSeconds is added to the interval after slow_down.
+const slowDownSeconds = 5
 
-// approvals is how many seconds a run may take in which a person approves on another device,
-// besides what any run may.
-const approvals = 15
+// approvalSeconds is added to the timeout of a run in which a person approves on another device.
+const approvalSeconds = 15
 
-func device(task *bench.Task) { task.Device = true }
+// onDevice makes the person approve on another device.
+func onDevice(task *bench.Task) { task.Device = true }
 
-// approvedAt is a person who has approved when the nth question comes.
-func approvedAt(n int) func(int) string {
-	return func(question int) string {
-		if question < n {
+// approveAt returns a script in which the person has approved by the nth poll.
+func approveAt(n int) func(int) string {
+	return func(poll int) string {
+		if poll < n {
 			return "authorization_pending"
 		}
 		return ""
 	}
 }
 
-// byDevice judges a client whose person approves on another device.
-func byDevice(answers func(n int) string, judge func(p *bench.Probe, l *lab.Lab) error) runClient {
+// judgeDevice runs the device authorization grant with a script, and then judges the record.
+func judgeDevice(script func(n int) string, verdict func(p *bench.Probe, l *lab.Lab) error) runFunc {
 	return func(ctx context.Context, p *bench.Probe) error {
-		patient := *p
-		if patient.Target.Timeout == 0 {
-			patient.Target.Timeout = lab.RunTimeout
+		slow := *p
+		if slow.Target.Timeout == 0 {
+			slow.Target.Timeout = lab.RunTimeout
 		}
-		patient.Target.Timeout += p.Target.Seconds(approvals)
-		l, err := control(ctx, &patient, lab.Script{Device: answers}, device)
+		slow.Target.Timeout += p.Target.Seconds(approvalSeconds)
+		l, err := completeTask(ctx, &slow, lab.Script{Device: script}, onDevice)
 		if err != nil {
 			return err
 		}
-		return judge(p, l)
+		return verdict(p, l)
 	}
 }
 
-// paced wants so many seconds between the nth question for a token and the next.
-func paced(p *bench.Probe, l *lab.Lab, least func(n int) int) error {
-	asked := l.Questions(l.Authority())
-	if len(asked) < 2 {
-		return &check.CannotJudge{Reason: "the client did not ask twice", Err: ending(l)}
-	}
-	for i := range asked[1:] {
-		want := p.Target.Seconds(least(i))
-		got := asked[i+1].At.Sub(asked[i].At)
-		if got < want {
-			return l.Mismatch(
-				fmt.Sprintf("at least %v between question %d and the next", want, i+1),
-				got.Round(time.Millisecond).String(),
-			)
+// slowDownOnce is a script that answers slow_down once, and approves at the third poll.
+func slowDownOnce(n int) string {
+	return map[int]string{1: "slow_down", 2: "authorization_pending"}[n]
+}
+
+// wantPauses wants at least this many seconds between two polls.
+func wantPauses(seconds int) func(p *bench.Probe, l *lab.Lab) error {
+	return func(p *bench.Probe, l *lab.Lab) error {
+		polls := l.Polls(l.Authority())
+		if len(polls) < 2 {
+			return &check.CannotJudge{Reason: "the client did not poll twice", Err: ending(l)}
 		}
+		want := p.Target.Seconds(seconds)
+		for i := range polls[1:] {
+			if got := polls[i+1].At.Sub(polls[i].At); got < want {
+				return l.Mismatch(
+					fmt.Sprintf("at least %v between poll %d and the next", want, i+1),
+					got.Round(time.Millisecond).String(),
+				)
+			}
+		}
+		return nil
 	}
-	return nil
 }

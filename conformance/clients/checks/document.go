@@ -15,8 +15,8 @@ import (
 	"mcpentra/conformance/clients/internal/lab"
 )
 
-// documentChecks are checks of client/document: what a client ID metadata document says (MCP
-// 2025-11-25 authorization; OAuth Client ID Metadata Document).
+// documentChecks are checks of client/document: the client ID metadata document (MCP 2025-11-25
+// authorization; OAuth Client ID Metadata Document).
 func documentChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -27,31 +27,12 @@ func documentChecks() []bench.Check {
 				Revisions: since20251125,
 				Reference: "MCP 2025-11-25 authorization, Client ID Metadata Documents; OAuth Client ID Metadata " +
 					"Document section 4",
-				Sentence: "The document is JSON, names itself by the URL that the client uses as client_id, and has " +
-					"client_name and the redirect URI that the client uses.",
+				Sentence: "The document is JSON. It holds the URL that the client uses as client_id, a " +
+					"client_name, and the redirect URI that the client uses.",
 				Covers: []string{"client-cimd-document-fields", "client-cimd-id-matches"},
 			},
 			Abilities: []bench.Ability{bench.ClientDocument},
-			Run: documented(func(l *lab.Lab, document map[string]any) error {
-				redirects, _ := document["redirect_uris"].([]any)
-				if name, _ := document["client_name"].(string); name == "" {
-					return l.Mismatch("client_name", "none")
-				}
-				for _, one := range l.Authorizations(l.Authority()) {
-					id := one.Query.Get("client_id")
-					used := one.Query.Get("redirect_uri")
-					if document["client_id"] != id {
-						return l.Mismatch("client_id "+id, fmt.Sprintf("%v", document["client_id"]))
-					}
-					if !slices.ContainsFunc(
-						redirects,
-						func(each any) bool { text, _ := each.(string); return sameRedirect(text, used) },
-					) {
-						return l.Mismatch("a redirect_uris with "+used, fmt.Sprintf("%v", redirects))
-					}
-				}
-				return nil
-			}),
+			Run:       judgeDocument(wantDocumentFields),
 		},
 		{
 			Rule: check.Rule{
@@ -61,25 +42,12 @@ func documentChecks() []bench.Check {
 				Revisions: since20251125,
 				Reference: "MCP 2025-11-25 authorization, Client ID Metadata Documents; OAuth Client ID Metadata " +
 					"Document section 4",
-				Sentence: "The document holds no secret, and no method of authentication with one: " +
-					"everybody reads it.",
+				Sentence: "The document is public, so it holds no secret and no authentication method that " +
+					"needs one.",
 				Covers: []string{"client-cimd-no-shared-secret"},
 			},
 			Abilities: []bench.Ability{bench.ClientDocument},
-			Run: documented(func(l *lab.Lab, document map[string]any) error {
-				if method, _ := document["token_endpoint_auth_method"].(string); strings.HasPrefix(
-					method,
-					"client_secret",
-				) {
-					return l.Insecure("a method of authentication without a shared secret", method)
-				}
-				for _, name := range []string{"client_secret", "client_secret_expires_at"} {
-					if _, found := document[name]; found {
-						return l.Insecure("no "+name, "one")
-					}
-				}
-				return nil
-			}),
+			Run:       judgeDocument(wantNoSecret),
 		},
 		{
 			Rule: check.Rule{
@@ -89,38 +57,71 @@ func documentChecks() []bench.Check {
 				Revisions: since20251125,
 				Reference: "MCP 2025-11-25 authorization, Client ID Metadata Documents; OAuth Client ID Metadata " +
 					"Document section 4",
-				Sentence: "The document stands at the URL that the client uses as client_id, as JSON, and not at one " +
-					"that is redirected to.",
+				Sentence: "The document is served as JSON at the URL that the client uses as client_id, " +
+					"without a redirect.",
 				Covers: []string{"client-cimd-document-hosted"},
 			},
 			Abilities: []bench.Ability{bench.ClientDocument},
-			Run:       hosted,
+			Run:       documentHosted,
 		},
 	}
 }
 
-// Of a document authorization servers are advised to read no more than five kilobytes; more is read
-// here to tell what is there.
+// wantDocumentFields wants the client's own URL, name and redirect URI in its document.
+func wantDocumentFields(l *lab.Lab, document map[string]any) error {
+	redirects, _ := document["redirect_uris"].([]any)
+	if name, _ := document["client_name"].(string); name == "" {
+		return l.Mismatch("client_name", "none")
+	}
+	for _, request := range l.Authorizations(l.Authority()) {
+		id := request.Query.Get("client_id")
+		used := request.Query.Get("redirect_uri")
+		if document["client_id"] != id {
+			return l.Mismatch("client_id "+id, fmt.Sprintf("%v", document["client_id"]))
+		}
+		if !holdsRedirect(redirects, used) {
+			return l.Mismatch("redirect_uris with "+used, fmt.Sprintf("%v", redirects))
+		}
+	}
+	return nil
+}
+
+// wantNoSecret wants a document without a secret or a method that needs one.
+func wantNoSecret(l *lab.Lab, document map[string]any) error {
+	if method, _ := document["token_endpoint_auth_method"].(string); strings.HasPrefix(method, "client_secret") {
+		return l.Insecure("a method of authentication without a shared secret", method)
+	}
+	for _, name := range []string{"client_secret", "client_secret_expires_at"} {
+		if _, found := document[name]; found {
+			return l.Insecure("no "+name, "one")
+		}
+	}
+	return nil
+}
+
+// Sizes in bytes. The specification advises authorization servers to read at most 5 KiB. This check
+// reads more, to report the size.
 const (
-	advisedDocument = 5 << 10
-	maxDocument     = 1 << 20
+	advisedSize = 5 << 10
+	maxDocument = 1 << 20
 )
 
-// hosted fetches the document as an authorization server does.
-func hosted(ctx context.Context, p *bench.Probe) error {
-	l, err := control(ctx, p, lab.Script{Metadata: takesDocuments(true)})
+// documentHosted tries client/document/hosted: it fetches the document as an authorization server
+// does.
+func documentHosted(ctx context.Context, p *bench.Probe) error {
+	l, err := completeTask(ctx, p, lab.Script{Metadata: acceptDocuments(true)})
 	if err != nil {
 		return err
 	}
 	address := ""
-	for _, one := range l.Authorizations(l.Authority()) {
-		address = one.Query.Get("client_id")
+	for _, request := range l.Authorizations(l.Authority()) {
+		address = request.Query.Get("client_id")
 	}
 	switch {
 	case !strings.HasPrefix(address, "https://"):
 		return &check.NotApplicable{Reason: "the client does not use its document"}
 	case p.Target.HTTPClient == nil:
-		return &check.NotApplicable{Reason: "nobody has said that the document may be fetched"}
+		return &check.NotApplicable{Reason: "the target has no HTTPClient to fetch the document with"}
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -147,39 +148,33 @@ func hosted(ctx context.Context, p *bench.Probe) error {
 		return l.Mismatch("the media type application/json", fmt.Sprintf("%q", kind))
 	case json.Unmarshal(text, &document) != nil || document["client_id"] != address:
 		return l.Mismatch("a JSON object with client_id "+address, fmt.Sprintf("client_id %v", document["client_id"]))
-	case len(text) > advisedDocument:
-		return &check.Mismatch{
-			Want: fmt.Sprintf(
-				"at most %d bytes, which is what authorization servers are advised to read",
-				advisedDocument,
-			),
-			Got:   "more",
-			Level: check.Should,
-		}
+	case len(text) > advisedSize:
+		const want = "at most %d bytes, the size that authorization servers are advised to read"
+		return &check.Mismatch{Want: fmt.Sprintf(want, advisedSize), Got: "more", Level: check.Should}
 	}
 	return nil
 }
 
-// documented judges the document that a target has, after the client has used its URL.
-func documented(judge func(l *lab.Lab, document map[string]any) error) runClient {
+// judgeDocument judges the target's document if the client uses its URL.
+func judgeDocument(verdict func(l *lab.Lab, document map[string]any) error) runFunc {
 	return func(ctx context.Context, p *bench.Probe) error {
-		l, err := control(ctx, p, lab.Script{Metadata: takesDocuments(true)})
+		l, err := completeTask(ctx, p, lab.Script{Metadata: acceptDocuments(true)})
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(
-			l.Authorizations(l.Authority()),
-			func(r lab.Request) bool { return strings.HasPrefix(r.Query.Get("client_id"), "https://") },
-		) {
+		usesDocument := func(r lab.Request) bool {
+			return strings.HasPrefix(r.Query.Get("client_id"), "https://")
+		}
+		if !slices.ContainsFunc(l.Authorizations(l.Authority()), usesDocument) {
 			return &check.NotApplicable{Reason: "the client does not use its document"}
 		}
 		if len(p.Target.Document) == 0 {
-			return &check.NotApplicable{Reason: "nobody has given the document to the check"}
+			return &check.NotApplicable{Reason: "the target has no Document"}
 		}
 		var document map[string]any
 		if err := json.Unmarshal(p.Target.Document, &document); err != nil {
 			return l.Mismatch("a document that is a JSON object", err.Error())
 		}
-		return judge(l, document)
+		return verdict(l, document)
 	}
 }

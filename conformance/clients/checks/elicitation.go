@@ -2,8 +2,6 @@ package checks
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients/internal/bench"
@@ -21,30 +19,23 @@ func elicitationChecks() []bench.Check {
 				Revisions:    since20251125,
 				EachRevision: true,
 				Reference:    "MCP 2025-11-25 client elicitation, Safe URL Handling",
-				Sentence: "A page that a server wants the person to visit is neither opened nor fetched before " +
-					"the person has agreed, and here nobody has.",
+				Sentence: "The URL of an elicitation is neither opened nor fetched before the person has " +
+					"agreed. In this check the person never agrees.",
 				Covers: []string{"client-elicitation-url-consent", "CL-002"},
 			},
-			Run: elicitationUrl,
+			Run: elicitationURL,
 		},
 	}
 }
 
-// elicitationUrl tries client/elicitation/url.
-func elicitationUrl(ctx context.Context, p *bench.Probe) error {
-	return noHarm(lab.Script{Revision: p.Revision}, gotToken, func(l *lab.Lab) string {
-		if slices.ContainsFunc(l.Opened(), func(page string) bool { return strings.Contains(page, "/bait") }) {
-			return "it was opened"
-		}
-		if len(l.Find(func(r *lab.Request) bool { return strings.Contains(r.Path, "/bait") })) > 0 {
-			return "it was fetched"
-		}
-		return ""
-	}, variant{"a page that is wanted during a call", lab.Script{Stream: eliciting(p.Revision)}})(ctx, p)
+// elicitationURL tries client/elicitation/url.
+func elicitationURL(ctx context.Context, p *bench.Probe) error {
+	asking := variant{"a page that the server asks for during a call", lab.Script{Stream: elicit(p.Revision)}}
+	return noHarm(lab.Script{Revision: p.Revision}, requestedToken, baitVisited, asking)(ctx, p)
 }
 
-// eliciting answers a call by wanting the person to visit a page first, in the way of a revision.
-func eliciting(revision check.Revision) func(*lab.Lab, *lab.Request, map[string]any) []any {
+// elicit answers a tool call with the elicitation of a page, in the form of the revision.
+func elicit(revision check.Revision) func(*lab.Lab, *lab.Request, map[string]any) []any {
 	return func(l *lab.Lab, r *lab.Request, answer map[string]any) []any {
 		if r.RPC != "tools/call" {
 			return nil
@@ -55,7 +46,7 @@ func eliciting(revision check.Revision) func(*lab.Lab, *lab.Request, map[string]
 				"mode":          "url",
 				"elicitationId": "one",
 				"url":           l.Origin(lab.Trap) + "/bait",
-				"message":       "Sign in to go on.",
+				"message":       "Sign in to continue.",
 			},
 		}
 		if revision == check.R20260728 {

@@ -6,7 +6,7 @@ import (
 	"mcpentra/conformance/clients/checks"
 )
 
-// Every check says what it holds a client to, and what of the catalogue it covers.
+// Every check has its rule, and names the entries of the catalogue that it covers.
 func Example() {
 	for _, check := range checks.All() {
 		if check.ID == "client/pkce/gate" {
@@ -16,5 +16,5 @@ func Example() {
 	}
 	// Output:
 	// MUST [client-pkce-refuse-unadvertised CL-007]
-	// A client refuses to go on where the metadata does not say that the authorization server does PKCE.
+	// A client refuses to continue if the metadata does not announce PKCE.
 }

@@ -12,9 +12,8 @@ import (
 	"mcpentra/conformance/clients/internal/lab"
 )
 
-// isolationChecks are checks of client/isolation: what belongs to one server or authorization
-// server is never given to another (MCP 2026-07-28, Authorization Server Binding; Security Best
-// Practices).
+// isolationChecks are checks of client/isolation: credentials of one server never reach another
+// (MCP 2026-07-28, Authorization Server Binding; Security Best Practices).
 func isolationChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -24,7 +23,7 @@ func isolationChecks() []bench.Check {
 				Severity:  check.Critical,
 				Revisions: since20260728,
 				Reference: "MCP 2026-07-28 authorization, Authorization Server Binding",
-				Sentence: "What one authorization server has issued, client ID and secret and tokens, is not sent to " +
+				Sentence: "Client IDs, secrets and tokens of one authorization server are not sent to " +
 					"another that the metadata names later.",
 				Covers: []string{
 					"client-no-cross-as-credentials",
@@ -41,19 +40,11 @@ func isolationChecks() []bench.Check {
 				Level:     check.Must,
 				Revisions: since20260728,
 				Reference: "MCP 2026-07-28 authorization, Authorization Server Binding",
-				Sentence: "A client that registered at one authorization server registers anew at another that the " +
-					"metadata names later.",
+				Sentence: "A client that registered at one authorization server registers again at another " +
+					"that the metadata names later.",
 				Covers: []string{"client-reregisters-on-as-change", "CL-023"},
 			},
-			Run: judge(lab.Script{OldTokens: 1, Resource: moved(1)}, func(l *lab.Lab) error {
-				if len(l.Registrations(lab.Issuer)) == 0 {
-					return &check.NotApplicable{Reason: "the client does not register"}
-				}
-				if len(l.Registrations(lab.Second)) == 0 {
-					return l.Mismatch("a registration at the second authorization server", "none")
-				}
-				return nil
-			}),
+			Run: judge(lab.Script{ExpiredTokens: 1, Resource: moveIssuerAfter(1)}, wantSecondRegistration),
 		},
 		{
 			Rule: check.Rule{
@@ -62,8 +53,8 @@ func isolationChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20260728,
 				Reference: "MCP 2026-07-28 authorization, Authorization Server Binding",
-				Sentence: "A client ID and secret that were configured for one authorization server are not sent to " +
-					"another; the user hears of it.",
+				Sentence: "A client ID and secret that were configured for one authorization server are not " +
+					"sent to another. The client tells the user.",
 				Covers: []string{"client-prereg-mismatch-surfaced", "client-no-cross-as-credentials"},
 			},
 			Abilities: []bench.Ability{bench.Preregistered},
@@ -76,7 +67,8 @@ func isolationChecks() []bench.Check {
 				Severity: check.Critical,
 				Reference: "MCP authorization, Token Handling; " +
 					"MCP 2026-07-28 authorization, Authorization Server Binding",
-				Sentence: "Of two MCP servers with an authorization server each neither gets anything of the other.",
+				Sentence: "With two MCP servers that have an authorization server each, neither gets " +
+					"credentials of the other.",
 				Covers: []string{
 					"client-token-own-as-only",
 					"client-state-per-as",
@@ -94,8 +86,8 @@ func isolationChecks() []bench.Check {
 				Severity:  check.Critical,
 				Revisions: since20250618,
 				Reference: "RFC 8707 section 2; MCP authorization, Token Handling",
-				Sentence: "Of two MCP servers with the same authorization server neither gets a token that was asked " +
-					"for with the other's name.",
+				Sentence: "With two MCP servers that share an authorization server, neither gets a token " +
+					"that was requested for the other.",
 				Covers: []string{"client-resource-identifies-server", "client-token-own-as-only", "CL-005"},
 			},
 			Abilities: []bench.Ability{bench.KeepsState},
@@ -107,100 +99,10 @@ func isolationChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.High,
 				Reference: "MCP authorization, Token Handling",
-				Sentence:  "What one account at a server was granted is not used for another.",
+				Sentence:  "A grant of one account at a server is not used for another account.",
 			},
 			Abilities: []bench.Ability{bench.KeepsState, bench.Accounts},
 			Run:       isolationAccounts,
-		},
-		{
-			Rule: check.Rule{
-				ID:        "client/isolation/redirect",
-				Level:     check.Must,
-				Severity:  check.Critical,
-				Reference: "MCP authorization, Token Theft; RFC 9110 section 15.4",
-				Sentence:  "A token does not follow a redirect of the MCP endpoint to another origin.",
-				Covers:    []string{"client-token-not-leaked", "CL-020"},
-			},
-			Run: noHarm(
-				lab.Script{},
-				redirected,
-				func(l *lab.Lab) string {
-					for _, token := range l.AccessTokens(l.Authority()) {
-						if len(l.Find(func(r *lab.Request) bool {
-							return r.Party == lab.Trap &&
-								r.Contains(token)
-						})) > 0 {
-							return "the token came to the other origin"
-						}
-					}
-					return ""
-				},
-				redirecting(http.StatusMovedPermanently),
-				redirecting(http.StatusFound),
-				redirecting(http.StatusTemporaryRedirect),
-				redirecting(http.StatusPermanentRedirect),
-			),
-		},
-		{
-			Rule: check.Rule{
-				ID:        "client/isolation/path",
-				Level:     check.Policy,
-				Severity:  check.High,
-				Revisions: since20250618,
-				Reference: "RFC 8707 section 2; RFC 9110 section 15.4; MCP authorization, Token Theft",
-				Sentence: "A token for a resource with a path does not follow a redirect to another path of the " +
-					"origin, which can be another server.",
-				Covers: []string{"client-token-not-leaked"},
-			},
-			Run: noHarm(lab.Script{}, sentToPath, atOtherPath,
-				redirectingTo(http.StatusTemporaryRedirect, "/team-b/mcp"),
-				redirectingTo(http.StatusPermanentRedirect, "/team-b/mcp"),
-				redirectingTo(http.StatusTemporaryRedirect, "/mcp/%2e%2e/team-b/mcp")),
-		},
-		{
-			Rule: check.Rule{
-				ID:        "client/isolation/redirected-body",
-				Level:     check.Policy,
-				Severity:  check.High,
-				Reference: "RFC 9110 section 15.4",
-				Sentence: "The body of a request does not follow a redirect of the MCP endpoint to another " +
-					"origin either.",
-				Covers: []string{"CL-020"},
-			},
-			Run: noHarm(lab.Script{}, redirected, func(l *lab.Lab) string {
-				if len(l.Find(func(r *lab.Request) bool {
-					return r.Party == lab.Trap &&
-						strings.Contains(r.Body, bench.ToolName)
-				})) > 0 {
-					return "the call came to the other origin"
-				}
-				return ""
-			}, redirecting(http.StatusTemporaryRedirect), redirecting(http.StatusPermanentRedirect)),
-		},
-		{
-			Rule: check.Rule{
-				ID:        "client/isolation/token-redirect",
-				Level:     check.Must,
-				Severity:  check.High,
-				Reference: "OAuth 2.1-13 section 1.5; RFC 9700 section 4.12",
-				Sentence:  "Codes, verifiers and registrations do not follow a redirect to another origin.",
-				Covers:    []string{"CL-022"},
-			},
-			Run: noHarm(
-				lab.Script{},
-				redirected,
-				func(l *lab.Lab) string {
-					if len(l.Find(func(r *lab.Request) bool {
-						return r.Party == lab.Trap && (r.Form.Has("code") || r.Form.Has("code_verifier") ||
-							r.JSON["redirect_uris"] != nil)
-					})) > 0 {
-						return "they came to the other origin"
-					}
-					return ""
-				},
-				redirectingAt("the token endpoint", lab.Issuer, "/doors/exchange"),
-				redirectingAt("the registration endpoint", lab.Issuer, "/doors/enrol"),
-			),
 		},
 		{
 			Rule: check.Rule{
@@ -208,91 +110,116 @@ func isolationChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.Critical,
 				Reference: "MCP authorization, Token Theft; MCP 2025-11-25 basic, Icons",
-				Sentence: "Tokens and cookies go to the MCP endpoint alone: not with requests for metadata, to the " +
-					"authorization server, or for icons.",
+				Sentence: "Tokens and cookies go to the MCP endpoint only: not with requests for metadata or " +
+					"icons, and not to the authorization server.",
 				Covers: []string{"client-token-not-leaked", "client-icons-without-credentials"},
 			},
-			Run: judge(lab.Script{
-				OldTokens: 1,
-				Tool: func(l *lab.Lab, tool map[string]any) {
-					tool["icons"] = []any{
-						map[string]any{"src": l.Origin(lab.Server) + "/icon.png", "mimeType": "image/png"},
-					}
-				},
-				Intercept: func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
-					if l.AtEndpoint(r) {
-						http.SetCookie(w, &http.Cookie{Name: "canary", Value: "canary", Path: "/"})
-					}
-					return false
-				},
-			}, func(l *lab.Lab) error {
-				for _, token := range l.AccessTokens(l.Authority()) {
-					astray := l.Find(func(r *lab.Request) bool { return !l.AtEndpoint(r) && r.Contains(token) })
-					if len(astray) > 0 {
-						return l.Insecure(
-							"the access token at the MCP endpoint alone",
-							fmt.Sprintf("it came to the %s, %s", astray[0].Party, astray[0].Path),
-						)
-					}
-				}
-				icons := l.Find(func(r *lab.Request) bool {
-					return r.Path == "/icon.png" && (r.Header.Get("Cookie") != "" ||
-						r.Header.Get("Authorization") != "")
-				})
-				if len(icons) > 0 {
-					return l.Insecure("requests for icons without credentials", "one with them")
-				}
-				return nil
-			}),
+			Run: judge(
+				lab.Script{ExpiredTokens: 1, Tool: addIcon, Intercept: setCookie},
+				wantCredentialsAtEndpoint,
+			),
 		},
 	}
 }
 
+// wantSecondRegistration wants a registration at the second authorization server.
+func wantSecondRegistration(l *lab.Lab) error {
+	if len(l.Registrations(lab.Issuer)) == 0 {
+		return &check.NotApplicable{Reason: "the client does not register"}
+	}
+	if len(l.Registrations(lab.Second)) == 0 {
+		return l.Mismatch("a registration at the second authorization server", "none")
+	}
+	return nil
+}
+
+// addIcon gives the tool an icon at the MCP server.
+func addIcon(l *lab.Lab, tool map[string]any) {
+	icon := map[string]any{"src": l.Origin(lab.Server) + "/icon.png", "mimeType": "image/png"}
+	tool["icons"] = []any{icon}
+}
+
+// setCookie sets a cookie with each answer of the MCP endpoint.
+func setCookie(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
+	if l.AtEndpoint(r) {
+		http.SetCookie(w, &http.Cookie{Name: "canary", Value: "canary", Path: "/"})
+	}
+	return false
+}
+
+// wantCredentialsAtEndpoint wants tokens and cookies at the MCP endpoint only.
+func wantCredentialsAtEndpoint(l *lab.Lab) error {
+	for _, token := range l.AccessTokens(l.Authority()) {
+		leaks := l.Find(func(r *lab.Request) bool { return !l.AtEndpoint(r) && r.Contains(token) })
+		if len(leaks) > 0 {
+			return l.Insecure(
+				"the access token at the MCP endpoint only",
+				fmt.Sprintf("it was sent to the %s, %s", leaks[0].Party, leaks[0].Path),
+			)
+		}
+	}
+	holdsCredential := func(r *lab.Request) bool {
+		return r.Header.Get("Cookie") != "" || r.Header.Get("Authorization") != ""
+	}
+	if l.Saw(func(r *lab.Request) bool { return r.Path == "/icon.png" && holdsCredential(r) }) {
+		return l.Insecure("requests for icons without credentials", "one with them")
+	}
+	return nil
+}
+
 // isolationIssuerChange tries client/isolation/issuer-change.
 func isolationIssuerChange(ctx context.Context, p *bench.Probe) error {
-	if _, err := control(ctx, p, lab.Script{Refresh: true, Secrets: "client_secret_post"}); err != nil {
+	if _, err := completeTask(ctx, p, lab.Script{Refresh: true, AuthMethod: "client_secret_post"}); err != nil {
 		return err
 	}
 	for _, refresh := range []bool{false, true} {
-		l := try(ctx, p, lab.Script{Refresh: refresh, Secrets: "client_secret_post", OldTokens: 1, Resource: moved(1)})
+		l := runClient(ctx, p, lab.Script{
+			Refresh:       refresh,
+			AuthMethod:    "client_secret_post",
+			ExpiredTokens: 1,
+			Resource:      moveIssuerAfter(1),
+		})
 		if len(l.AccessTokens(lab.Issuer)) == 0 {
-			return &check.CannotJudge{
-				Reason: "the client did not sign in at the first authorization server",
-				Err:    ending(l),
-			}
+			return noFirstSignIn(l)
 		}
-		if what := crossed(l, lab.Issuer, l, lab.Second); what != "" {
-			return l.Insecure("nothing of the first authorization server at the second", what)
+		if what := leakedTo(l, lab.Issuer, l, lab.Second); what != "" {
+			return l.Insecure("no credential of the first authorization server at the second", what)
 		}
 	}
 	return nil
 }
 
+func noFirstSignIn(l *lab.Lab) error {
+	return &check.CannotJudge{
+		Reason: "the client did not sign in at the first authorization server",
+		Err:    ending(l),
+	}
+}
+
 // isolationPreRegistered tries client/isolation/pre-registered.
 func isolationPreRegistered(ctx context.Context, p *bench.Probe) error {
-	configured := preregistered("client-of-old", "configured-secret-of-one-issuer")
-	if _, err := control(ctx, p, lab.Script{Secrets: "client_secret_post"}, configured); err != nil {
+	const id, secret = "client-of-old", "configured-secret-of-one-issuer"
+	configured := withClientID(id, secret)
+	if _, err := completeTask(ctx, p, lab.Script{AuthMethod: "client_secret_post"}, configured); err != nil {
 		return err
 	}
-	l := try(ctx, p, lab.Script{Secrets: "client_secret_post", OldTokens: 1, Resource: moved(1)}, configured)
+	script := lab.Script{AuthMethod: "client_secret_post", ExpiredTokens: 1, Resource: moveIssuerAfter(1)}
+	l := runClient(ctx, p, script, configured)
 	if len(l.AccessTokens(lab.Issuer)) == 0 {
-		return &check.CannotJudge{
-			Reason: "the client did not sign in at the first authorization server",
-			Err:    ending(l),
-		}
+		return noFirstSignIn(l)
 	}
-	astray := l.Find(func(r *lab.Request) bool {
-		return r.Party == lab.Second && (r.Contains("client-of-old") || r.Contains("configured-secret-of-one-issuer") ||
-			r.Header.Get("Authorization") != "")
-	})
-	if len(astray) > 0 {
+	holdsCredential := func(r *lab.Request) bool {
+		return r.Contains(id) || r.Contains(secret) || r.Header.Get("Authorization") != ""
+	}
+	leaks := l.Find(func(r *lab.Request) bool { return r.Party == lab.Second && holdsCredential(r) })
+	if len(leaks) > 0 {
 		return l.Insecure(
-			"nothing of what was configured at the second authorization server",
-			astray[0].Method+" "+astray[0].Path+" with it",
+			"no configured credential at the second authorization server",
+			leaks[0].Method+" "+leaks[0].Path+" with it",
 		)
 	}
 	if !l.Called() && l.Err() == nil && strings.TrimSpace(l.Output()) == "" {
-		return &check.Mismatch{Want: "a word to the user", Got: "silence", Level: check.Should}
+		return &check.Mismatch{Want: "a message to the user", Got: "no output", Level: check.Should}
 	}
 	return nil
 }
@@ -307,7 +234,7 @@ func isolationTwoServers(ctx context.Context, p *bench.Probe) error {
 	for range 2 {
 		for _, l := range labs {
 			l.Run(ctx, p)
-			if err := completed(ctx, p, l); err != nil {
+			if err := wantCompleted(ctx, p, l); err != nil {
 				return err
 			}
 			l.Expire()
@@ -316,8 +243,8 @@ func isolationTwoServers(ctx context.Context, p *bench.Probe) error {
 	for i, l := range labs {
 		other := labs[1-i]
 		for _, party := range []lab.Party{lab.Server, lab.Issuer} {
-			if what := crossed(other, other.Authority(), l, party); what != "" {
-				return l.Insecure("nothing of the other server here", what)
+			if what := leakedTo(other, other.Authority(), l, party); what != "" {
+				return l.Insecure("no credential of the other server here", what)
 			}
 		}
 	}
@@ -332,16 +259,16 @@ func isolationOneIssuer(ctx context.Context, p *bench.Probe) error {
 	defer second.Close()
 	for _, l := range []*lab.Lab{first, second, first, second} {
 		l.Run(ctx, p)
-		if err := completed(ctx, p, l); err != nil {
+		if err := wantCompleted(ctx, p, l); err != nil {
 			return err
 		}
 	}
 	for _, l := range []*lab.Lab{first, second} {
-		for _, one := range l.Endpoint() {
-			if token := one.Bearer(); token != "" && l.Resource(token) != l.URL() {
+		for _, request := range l.Endpoint() {
+			if token := request.Bearer(); token != "" && l.Resource(token) != l.URL() {
 				return l.Insecure(
 					"only tokens for "+l.URL(),
-					fmt.Sprintf("one that was asked for with resource %q", l.Resource(token)),
+					fmt.Sprintf("one that was requested with resource %q", l.Resource(token)),
 				)
 			}
 		}
@@ -353,26 +280,27 @@ func isolationOneIssuer(ctx context.Context, p *bench.Probe) error {
 func isolationAccounts(ctx context.Context, p *bench.Probe) error {
 	l := lab.New(lab.Script{Revision: p.Revision, Refresh: true})
 	defer l.Close()
-	l.Run(ctx, p, account("one"))
-	if err := completed(ctx, p, l); err != nil {
+	l.Run(ctx, p, withAccount("one"))
+	if err := wantCompleted(ctx, p, l); err != nil {
 		return err
 	}
 	before := slices.Concat(l.AccessTokens(l.Authority()), l.RefreshTokens(l.Authority()))
 	n := len(l.Record())
-	l.Run(ctx, p, account("two"))
-	for _, one := range l.Record()[n:] {
-		if slices.ContainsFunc(before, one.Contains) {
+	l.Run(ctx, p, withAccount("two"))
+	for _, request := range l.Record()[n:] {
+		if slices.ContainsFunc(before, request.Contains) {
 			return l.Insecure(
-				"nothing of the first account when the second is in use",
-				one.Method+" "+one.Path+" with a token of the first",
+				"no token of the first account while the second is in use",
+				request.Method+" "+request.Path+" with a token of the first",
 			)
 		}
 	}
 	return nil
 }
 
-// crossed says what of one lab's authorization server has come to a party of another.
-func crossed(from *lab.Lab, issuer lab.Party, to *lab.Lab, party lab.Party) string {
+// leakedTo returns a description of a credential from one lab's authorization server that reached a
+// party of another lab, or "".
+func leakedTo(from *lab.Lab, issuer lab.Party, to *lab.Lab, party lab.Party) string {
 	ids, secrets := from.ClientIDs(issuer)
 	for what, texts := range map[string][]string{
 		"its client ID":     ids,
@@ -381,10 +309,8 @@ func crossed(from *lab.Lab, issuer lab.Party, to *lab.Lab, party lab.Party) stri
 		"its refresh token": from.RefreshTokens(issuer),
 	} {
 		for _, text := range texts {
-			if len(to.Find(func(r *lab.Request) bool {
-				return r.Party == party &&
-					(r.Contains(text) || hasBasic(r, text))
-			})) > 0 {
+			holdsText := func(r *lab.Request) bool { return r.Contains(text) || hasBasic(r, text) }
+			if to.Saw(func(r *lab.Request) bool { return r.Party == party && holdsText(r) }) {
 				return what + " came here"
 			}
 		}
@@ -392,87 +318,13 @@ func crossed(from *lab.Lab, issuer lab.Party, to *lab.Lab, party lab.Party) stri
 	return ""
 }
 
+// hasBasic reports whether a text is the ID or the secret of HTTP Basic authentication.
 func hasBasic(r *lab.Request, text string) bool {
 	name, password, found := (&http.Request{Header: r.Header}).BasicAuth()
 	return found && (name == text || password == text)
 }
 
-// redirected reports whether the client was sent to the other origin, and whoever goes there is
-// seen: somebody has gone there, and was.
-func redirected(l *lab.Lab) bool {
-	sent := l.Find(func(r *lab.Request) bool {
-		return r.Party != lab.Trap && r.Status/100 == 3 &&
-			r.Path != "/doors/in"
-	})
-	seen := l.Find(func(r *lab.Request) bool { return r.Party == lab.Trap && r.Path == liveControl })
-	return len(sent) > 0 && len(seen) > 0
+// withAccount names the account that the client uses.
+func withAccount(name string) func(*bench.Task) {
+	return func(task *bench.Task) { task.Account = name }
 }
-
-// liveControl is where a check itself goes at the other origin.
-const liveControl = "/is-anybody-there"
-
-// redirectTo sends a client to the other origin, after a look whether anybody is there.
-func redirectTo(l *lab.Lab, w http.ResponseWriter, request *http.Request, path string, status int) {
-	l.Look(request.Context(), l.Origin(lab.Trap)+liveControl)
-	w.Header().Set("Location", l.Origin(lab.Trap)+path)
-	w.WriteHeader(status)
-}
-
-func redirecting(status int) variant {
-	return variant{
-		fmt.Sprintf("a redirect with status %d", status),
-		lab.Script{Intercept: func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, request *http.Request) bool {
-			if r.RPC != "tools/call" || r.Bearer() == "" {
-				return false
-			}
-			redirectTo(l, w, request, "/mcp", status)
-			return true
-		}},
-	}
-}
-
-// redirectingTo is a variant whose MCP endpoint redirects calls to another path of its origin.
-func redirectingTo(status int, path string) variant {
-	name := fmt.Sprintf("a redirect with status %d to %s", status, path)
-	redirect := func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
-		if !l.AtEndpoint(r) || r.RPC != "tools/call" || r.Bearer() == "" {
-			return false
-		}
-		w.Header().Set("Location", l.Origin(lab.Server)+path)
-		w.WriteHeader(status)
-		return true
-	}
-	return variant{name, lab.Script{Intercept: redirect}}
-}
-
-func sentToPath(l *lab.Lab) bool {
-	return slices.ContainsFunc(l.Endpoint(), func(r lab.Request) bool { return r.Status/100 == 3 })
-}
-
-// atOtherPath is the harm of a token at another path than that of the MCP endpoint.
-func atOtherPath(l *lab.Lab) string {
-	for _, token := range l.AccessTokens(l.Authority()) {
-		other := l.Find(func(r *lab.Request) bool {
-			return r.Party == lab.Server && !l.AtEndpoint(r) && r.Contains(token)
-		})
-		if len(other) > 0 {
-			return "the token came to " + other[0].Path
-		}
-	}
-	return ""
-}
-
-func redirectingAt(name string, party lab.Party, path string) variant {
-	return variant{
-		"a redirect at " + name,
-		lab.Script{Intercept: func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, request *http.Request) bool {
-			if (r.Party != party && r.Party != l.Authority()) || r.Path != path {
-				return false
-			}
-			redirectTo(l, w, request, path, http.StatusTemporaryRedirect)
-			return true
-		}},
-	}
-}
-
-func account(name string) func(*bench.Task) { return func(task *bench.Task) { task.Account = name } }

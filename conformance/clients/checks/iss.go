@@ -18,8 +18,8 @@ func issChecks() []bench.Check {
 				Level:     check.Must,
 				Revisions: since20260728,
 				Reference: "RFC 9207 section 2.4; MCP 2026-07-28 authorization, Authorization Response Validation",
-				Sentence: "An answer goes on whose iss is that of the authorization server, announced or not, and " +
-					"one without iss where none is announced.",
+				Sentence: "A response with the right iss is accepted, announced or not. A response without " +
+					"iss is accepted if none is announced.",
 				Covers: []string{
 					"client-iss-match-accepted",
 					"client-iss-unadvertised-compared",
@@ -27,9 +27,12 @@ func issChecks() []bench.Check {
 				},
 			},
 			Run: stillWorks(lab.Script{}, nil,
-				variant{"a fixtureht iss that was not announced", lab.Script{Metadata: announcing(false)}},
-				variant{"no iss, and none announced", lab.Script{Metadata: announcing(false), Answers: without("iss")}},
-				variant{"a fixtureht iss that has to be encoded", lab.Script{IssuerPath: "/tenant+1"}}),
+				variant{"the right iss, not announced", lab.Script{Metadata: announceNoIss}},
+				variant{
+					"no iss, and none announced",
+					lab.Script{Metadata: announceNoIss, Answers: withoutIss},
+				},
+				variant{"the right iss, with a character that must be encoded", lab.Script{IssuerPath: "/tenant+1"}}),
 		},
 		{
 			Rule: check.Rule{
@@ -38,14 +41,14 @@ func issChecks() []bench.Check {
 				Severity:  check.Critical,
 				Revisions: since20260728,
 				Reference: "RFC 9207 section 2.4; MCP 2026-07-28 authorization, Authorization Response Validation",
-				Sentence:  "An answer with another iss than that of the authorization server is not used.",
+				Sentence:  "An authorization response with the iss of another issuer is not used.",
 				Covers:    []string{"client-iss-mismatch-rejected", "client-iss-recorded", "CL-008"},
 			},
 			Run: noHarm(
 				lab.Script{},
 				authorized,
 				firstRedeemed,
-				earlier("a foreign iss", "iss", "https://login.example.com"),
+				wrongAnswerFirst("a foreign iss", "iss", "https://login.example.com"),
 			),
 		},
 		{
@@ -55,10 +58,11 @@ func issChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20260728,
 				Reference: "RFC 9207 section 2.4; MCP 2026-07-28 authorization, Authorization Response Validation",
-				Sentence:  "An answer without iss is not used where the authorization server has announced one.",
-				Covers:    []string{"client-iss-missing-rejected", "CL-008"},
+				Sentence: "An authorization response without iss is not used if the authorization server " +
+					"announced one.",
+				Covers: []string{"client-iss-missing-rejected", "CL-008"},
 			},
-			Run: noHarm(lab.Script{}, authorized, firstRedeemed, earlier("no iss", "iss", "")),
+			Run: noHarm(lab.Script{}, authorized, firstRedeemed, wrongAnswerFirst("no iss", "iss", "")),
 		},
 		{
 			Rule: check.Rule{
@@ -67,7 +71,7 @@ func issChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20260728,
 				Reference: "RFC 9207 section 2.4; MCP 2026-07-28 authorization, Authorization Response Validation",
-				Sentence:  "An iss that was not announced is compared all the same.",
+				Sentence:  "An iss that was not announced is compared, too.",
 				Covers:    []string{"client-iss-unadvertised-compared", "CL-008"},
 			},
 			Run: noHarm(
@@ -75,8 +79,11 @@ func issChecks() []bench.Check {
 				authorized,
 				firstRedeemed,
 				variant{
-					"a foreign iss that was not announced",
-					lab.Script{Metadata: announcing(false), Answers: with("iss", "https://login.example.com")},
+					"a foreign iss, not announced",
+					lab.Script{
+						Metadata: announceNoIss,
+						Answers:  wrongThenRight("iss", "https://login.example.com"),
+					},
 				},
 			),
 		},
@@ -91,9 +98,9 @@ func issChecks() []bench.Check {
 				Covers:    []string{"client-iss-no-normalization", "CL-008"},
 			},
 			Run: noHarm(lab.Script{}, authorized, firstRedeemed,
-				altered("a slash at the end", func(iss string) string { return iss + "/" }),
-				altered("another case", func(iss string) string { return strings.ToUpper(iss[:4]) + iss[4:] }),
-				altered(
+				changedIss("a slash at the end", func(iss string) string { return iss + "/" }),
+				changedIss("another case", func(iss string) string { return strings.ToUpper(iss[:4]) + iss[4:] }),
+				changedIss(
 					"a letter in percent-encoding",
 					func(iss string) string { return strings.Replace(iss, "tenant", "%74enant", 1) },
 				)),
@@ -105,29 +112,14 @@ func issChecks() []bench.Check {
 				Severity:  check.Medium,
 				Revisions: since20260728,
 				Reference: "RFC 9207 section 2.4; MCP 2026-07-28 authorization, Authorization Response Validation",
-				Sentence:  "What an answer with a foreign iss says of an error is not shown.",
+				Sentence:  "The error text of a response with a foreign iss is not shown.",
 				Covers:    []string{"client-iss-error-response", "CL-008"},
 			},
 			Run: noHarm(
 				lab.Script{},
 				authorized,
-				func(l *lab.Lab) string {
-					if strings.Contains(l.Output(), "canary-of-a-foreign-error") {
-						return "the user was shown the foreign description"
-					}
-					return ""
-				},
-				variant{
-					"an error of a foreign issuer",
-					lab.Script{Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
-						return []lab.Answer{{Params: url.Values{
-							"error":             {"access_denied"},
-							"error_description": {"canary-of-a-foreign-error"},
-							"state":             {a.Params.Get("state")},
-							"iss":               {"https://login.example.com"},
-						}}, a.Right()}
-					}},
-				},
+				foreignErrorShown,
+				variant{"an error of a foreign issuer", lab.Script{Answers: foreignError}},
 			),
 		},
 		{
@@ -137,8 +129,8 @@ func issChecks() []bench.Check {
 				Severity:  check.Medium,
 				Revisions: since20260728,
 				Reference: "RFC 9207 section 2.4; MCP 2026-07-28 authorization, Authorization Response Validation",
-				Sentence: "An iss with the default port written out, or the host in upper case, is not the " +
-					"authorization server's.",
+				Sentence: "An iss with an explicit default port, or with the host in upper case, does not " +
+					"match the authorization server.",
 				Covers: []string{"client-iss-no-normalization", "CL-008"},
 			},
 			Abilities: []bench.Ability{bench.UsesProxy, bench.TrustsCA},
@@ -146,11 +138,11 @@ func issChecks() []bench.Check {
 				lab.Script{Public: true},
 				authorized,
 				firstRedeemed,
-				publicly(altered(
+				onPublicNetwork(changedIss(
 					"its default port",
 					func(iss string) string { return strings.Replace(iss, "/tenant1", ":443/tenant1", 1) },
 				)),
-				publicly(altered(
+				onPublicNetwork(changedIss(
 					"its host in upper case",
 					func(iss string) string { return strings.Replace(iss, "login.", "LOGIN.", 1) },
 				)),
@@ -159,26 +151,39 @@ func issChecks() []bench.Check {
 	}
 }
 
-func altered(name string, change func(iss string) string) variant {
-	return variant{
-		"an iss with " + name,
-		lab.Script{
-			IssuerPath: "/tenant1",
-			Answers: func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
-				return []lab.Answer{a.With("iss", change(a.Issuer)), a.Right()}
-			},
-		},
+// foreignErrorShown reports a foreign error in the output.
+func foreignErrorShown(l *lab.Lab) string {
+	if strings.Contains(l.Output(), "canary-of-a-foreign-error") {
+		return "the output shows the foreign description"
 	}
+	return ""
 }
 
-func announcing(yes bool) func(*lab.Lab, lab.Party, string, map[string]any) {
-	return func(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) {
-		if document["authorization_response_iss_parameter_supported"] = yes; !yes {
-			delete(document, "authorization_response_iss_parameter_supported")
-		}
+// foreignError sends an error from another issuer, and then the right answer.
+func foreignError(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+	foreign := url.Values{
+		"error":             {"access_denied"},
+		"error_description": {"canary-of-a-foreign-error"},
+		"state":             {a.Params.Get("state")},
+		"iss":               {"https://login.example.com"},
 	}
+	return []lab.Answer{{Params: foreign}, a.Right()}
 }
 
-func without(parameter string) func(*lab.Lab, *lab.Authorization) []lab.Answer {
-	return func(_ *lab.Lab, a *lab.Authorization) []lab.Answer { return []lab.Answer{a.With(parameter, "")} }
+// changedIss returns a variant that sends a response with a changed iss before the right one.
+func changedIss(name string, change func(iss string) string) variant {
+	answers := func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+		return []lab.Answer{a.With("iss", change(a.Issuer)), a.Right()}
+	}
+	return variant{"an iss with " + name, lab.Script{IssuerPath: "/tenant1", Answers: answers}}
+}
+
+// announceNoIss removes the announcement of iss from the metadata.
+func announceNoIss(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) {
+	delete(document, "authorization_response_iss_parameter_supported")
+}
+
+// withoutIss sends the right response without iss.
+func withoutIss(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+	return []lab.Answer{a.With("iss", "")}
 }

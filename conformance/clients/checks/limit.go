@@ -15,8 +15,7 @@ import (
 	"mcpentra/conformance/clients/internal/lab"
 )
 
-// limitChecks are checks of client/limit: answers that are longer or slower than anybody should
-// wait for.
+// limitChecks are checks of client/limit: responses that are too long or too slow.
 func limitChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -26,7 +25,7 @@ func limitChecks() []bench.Check {
 				Severity:  check.Medium,
 				Revisions: since20250618,
 				Reference: "RFC 9728 section 7.7",
-				Sentence:  "A document without an end is given up on.",
+				Sentence:  "The client stops reading a metadata document that has no end.",
 				Covers:    []string{"CL-027"},
 			},
 			Run: limitMetadata,
@@ -37,20 +36,10 @@ func limitChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.Medium,
 				Reference: "OAuth 2.1-13 section 3.2.3",
-				Sentence:  "An answer of the token endpoint without an end is given up on.",
+				Sentence:  "The client stops reading a token response that has no end.",
 				Covers:    []string{"CL-027"},
 			},
-			Run: func(ctx context.Context, p *bench.Probe) error {
-				return endless(
-					ctx,
-					p,
-					"token response",
-					func(r *lab.Request) bool { return r.Form.Get("grant_type") != "" },
-					"application/json",
-					`{"access_token":"`,
-					strings.Repeat("a", 64<<10),
-				)
-			},
+			Run: limitToken,
 		},
 		{
 			Rule: check.Rule{
@@ -59,18 +48,19 @@ func limitChecks() []bench.Check {
 				Severity:  check.Medium,
 				Revisions: since20250618,
 				Reference: "RFC 9110 section 8.4.1; CWE-409",
-				Sentence: "A compressed document that is small on its way and huge when it is unpacked is " +
-					"given up on.",
+				Sentence: "The client gives up on a small compressed document that becomes huge when it is " +
+					"decompressed.",
 				Covers: []string{"CL-027"},
 			},
-			Run: noHarm(lab.Script{}, func(l *lab.Lab) bool {
-				return len(l.Find(func(r *lab.Request) bool { return strings.HasPrefix(r.Path, resourceRoot) })) > 0
-			}, func(l *lab.Lab) string {
-				if len(l.Find(func(r *lab.Request) bool { return r.Party == lab.Issuer })) > 0 {
-					return fmt.Sprintf("%d MiB of metadata were unpacked and used", unpacked>>20)
-				}
-				return ""
-			}, variant{"protected resource metadata that is packed a thousandfold", lab.Script{Intercept: packed}}),
+			Run: noHarm(
+				lab.Script{},
+				fetchedMetadata,
+				metadataUnpacked,
+				variant{
+					"protected resource metadata that is compressed a thousandfold",
+					lab.Script{Intercept: compressedMetadata},
+				},
+			),
 		},
 		{
 			Rule: check.Rule{
@@ -78,24 +68,19 @@ func limitChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.High,
 				Reference: "RFC 9110 section 11.6.1",
-				Sentence:  "A challenge of many kilobytes costs no time worth mentioning.",
+				Sentence:  "A challenge of many kilobytes costs no noticeable time.",
 				Covers:    []string{"CL-026"},
 			},
 			Run: noHarm(
 				lab.Script{},
 				nil,
-				func(l *lab.Lab) string {
-					if errors.Is(l.Err(), lab.ErrTimeUp) {
-						return "the client did not end"
-					}
-					return ""
-				},
-				long("separators", strings.Repeat(", ", 6000)),
-				long("an unfinished quote", `Bearer realm="`+strings.Repeat("a\\", 6000)),
-				long("a thousand challenges", strings.Repeat("A b=c, ", 1000)),
-				long("one long blank", "Bearer"+strings.Repeat(" ", 12000)+"x"),
-				long("equals signs", "Bearer "+strings.Repeat("=", 12000)),
-				long("a mebibyte", `Bearer realm="`+strings.Repeat("a", 1<<20)+`"`),
+				hung,
+				longChallenge("separators", strings.Repeat(", ", 6000)),
+				longChallenge("an unfinished quote", `Bearer realm="`+strings.Repeat("a\\", 6000)),
+				longChallenge("a thousand challenges", strings.Repeat("A b=c, ", 1000)),
+				longChallenge("one long space", "Bearer"+strings.Repeat(" ", 12000)+"x"),
+				longChallenge("equals signs", "Bearer "+strings.Repeat("=", 12000)),
+				longChallenge("a mebibyte", `Bearer realm="`+strings.Repeat("a", 1<<20)+`"`),
 			),
 		},
 		{
@@ -105,27 +90,15 @@ func limitChecks() []bench.Check {
 				Severity:  check.Medium,
 				Revisions: since20250618,
 				Reference: "CWE-674; RFC 8259 section 9",
-				Sentence: "A document that is nested a hundred thousand times is given up on, and says " +
-					"nothing by that.",
+				Sentence: "The client gives up on a document that is nested 100,000 levels deep, and uses " +
+					"nothing from it.",
 				Covers: []string{"CL-027"},
 			},
 			Run: noHarm(
 				lab.Script{},
 				fetchedMetadata,
-				func(l *lab.Lab) string {
-					if errors.Is(l.Err(), lab.ErrTimeUp) {
-						return "the client did not end"
-					}
-					return secondUsed(l)
-				},
-				answering(
-					"protected resource metadata that is nested",
-					http.StatusOK,
-					`{"resource":"%r","x_deep":`+strings.Repeat(
-						"[",
-						deep,
-					)+strings.Repeat("]", deep)+`,"authorization_servers":["%s"]}`,
-				),
+				hungOrUsed,
+				metadataAnswer("nested protected resource metadata", http.StatusOK, nestedMetadata()),
 			),
 		},
 		{
@@ -135,41 +108,90 @@ func limitChecks() []bench.Check {
 				Severity:  check.Medium,
 				Revisions: since20250618,
 				Reference: "RFC 9728 section 7.7; CWE-400",
-				Sentence: "An answer of the sign-in that does not come, or comes byte by byte for ever, is given up " +
-					"on within a minute.",
+				Sentence: "When an answer of the sign-in never comes, or comes byte by byte, the client " +
+					"gives up within a minute.",
 				Covers: []string{"CL-027"},
 			},
-			Run: slow,
+			Run: limitSlow,
 		},
 	}
 }
 
+// limitToken tries client/limit/token.
+func limitToken(ctx context.Context, p *bench.Probe) error {
+	return sendEndless(ctx, p, endlessDocument{
+		name:        "token response",
+		answers:     isTokenRequest,
+		contentType: "application/json",
+		start:       `{"access_token":"`,
+		more:        strings.Repeat("a", 64<<10),
+	})
+}
+
+func isTokenRequest(r *lab.Request) bool { return r.Form.Get("grant_type") != "" }
+
+// metadataUnpacked reports that the client used the decompressed metadata.
+func metadataUnpacked(l *lab.Lab) string {
+	if l.Saw(func(r *lab.Request) bool { return r.Party == lab.Issuer }) {
+		return fmt.Sprintf("%d MiB of metadata were decompressed and used", unpackedBytes>>20)
+	}
+	return ""
+}
+
+// hung reports that the run had to be cancelled.
+func hung(l *lab.Lab) string {
+	if errors.Is(l.Err(), lab.ErrTimeUp) {
+		return "the run had to be cancelled"
+	}
+	return ""
+}
+
+// hungOrUsed reports that the run had to be cancelled, or that the metadata was used.
+func hungOrUsed(l *lab.Lab) string {
+	if errors.Is(l.Err(), lab.ErrTimeUp) {
+		return "the run had to be cancelled"
+	}
+	return secondUsed(l)
+}
+
 // limitMetadata tries client/limit/metadata.
 func limitMetadata(ctx context.Context, p *bench.Probe) error {
-	for _, at := range []struct{ name, path string }{
-		{"protected resource metadata", resourceRoot},
-		{"authorization server metadata", "/.well-known/o"},
-	} {
-		if err := endless(ctx, p, at.name, func(r *lab.Request) bool {
-			return strings.HasPrefix(r.Path, at.path) && (at.path == resourceRoot || r.Party == lab.Issuer)
-		}, "application/json", `{"resource":"`, strings.Repeat("a", 64<<10)); err != nil {
-			return err
-		}
+	isIssuerMetadata := func(r *lab.Request) bool {
+		return r.Party == lab.Issuer && strings.HasPrefix(r.Path, "/.well-known/o")
 	}
-	return nil
+	document := endlessDocument{
+		name:        "protected resource metadata",
+		answers:     isResourceMetadata,
+		contentType: "application/json",
+		start:       `{"resource":"`,
+		more:        strings.Repeat("a", 64<<10),
+	}
+	if err := sendEndless(ctx, p, document); err != nil {
+		return err
+	}
+	document.name = "authorization server metadata"
+	document.answers = isIssuerMetadata
+	return sendEndless(ctx, p, document)
 }
 
-func long(name, challenge string) variant {
-	return variant{
-		"a challenge of " + name,
-		lab.Script{Challenge: func(*lab.Lab) []string { return []string{challenge} }},
-	}
+func isResourceMetadata(r *lab.Request) bool { return strings.HasPrefix(r.Path, resourceRoot) }
+
+// longChallenge returns a variant with this challenge.
+func longChallenge(name, challenge string) variant {
+	lines := func(*lab.Lab) []string { return []string{challenge} }
+	return variant{"a challenge of " + name, lab.Script{Challenge: lines}}
 }
 
-// packed answers a request for protected resource metadata with a document that is right, and
-// compressed since its most part is nothing.
-func packed(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
-	if !strings.HasPrefix(r.Path, resourceRoot) {
+// nestedMetadata returns a body for metadataAnswer with a deeply nested member.
+func nestedMetadata() string {
+	return `{"resource":"%r","x_deep":` + strings.Repeat("[", nestingDepth) +
+		strings.Repeat("]", nestingDepth) + `,"authorization_servers":["%s"]}`
+}
+
+// compressedMetadata answers a request for protected resource metadata with the right document,
+// compressed, with 16 MiB of padding.
+func compressedMetadata(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
+	if !isResourceMetadata(r) {
 		return false
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -181,7 +203,7 @@ func packed(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) 
 	defer to.Close()
 	fmt.Fprintf(to, `{"resource":%q,"authorization_servers":[%q],"x_padding":"`, l.URL(), l.IssuerID(lab.Issuer))
 	padding := []byte(strings.Repeat("a", 64<<10))
-	for n := 0; n < unpacked; n += len(padding) {
+	for n := 0; n < unpackedBytes; n += len(padding) {
 		if _, err := to.Write(padding); err != nil {
 			return true
 		}
@@ -190,131 +212,134 @@ func packed(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) 
 	return true
 }
 
-// unpacked is how long a document becomes that is packed, in bytes: no metadata need as much.
-const unpacked = 16 << 20
+// unpackedBytes is the size of the decompressed document in bytes, far more than metadata needs.
+const unpackedBytes = 16 << 20
 
-// enough is when a document is too long for anybody to go on reading, in bytes.
-const enough = 32 << 20
+// maxRead is the size in bytes after which a client must have stopped reading.
+const maxRead = 32 << 20
 
-// endless answers one kind of request with a document that has no end, and wants the client to stop
-// reading.
-func endless(
-	ctx context.Context, p *bench.Probe, name string, is func(*lab.Request) bool, kind, beginning, more string,
-) error {
-	if _, err := control(ctx, p, lab.Script{}); err != nil {
+// An endlessDocument is a response without an end.
+type endlessDocument struct {
+	name        string // for people
+	answers     func(*lab.Request) bool
+	contentType string
+	start       string
+	more        string // repeated after start
+}
+
+// sendEndless answers some requests with an endless document, and wants the client to stop reading.
+func sendEndless(ctx context.Context, p *bench.Probe, document endlessDocument) error {
+	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
-	var sent, met atomic.Int64
-	l := try(
-		ctx,
-		p,
-		lab.Script{Intercept: func(_ *lab.Lab, r *lab.Request, w http.ResponseWriter, request *http.Request) bool {
-			if !is(r) {
-				return false
+	var sent atomic.Int64
+	var reached atomic.Bool
+	answer := func(_ *lab.Lab, r *lab.Request, w http.ResponseWriter, request *http.Request) bool {
+		if !document.answers(r) {
+			return false
+		}
+		reached.Store(true)
+		w.Header().Set("Content-Type", document.contentType)
+		w.WriteHeader(http.StatusOK)
+		text := []byte(document.start + document.more)
+		for n := 0; n < maxRead && request.Context().Err() == nil; n += len(text) {
+			if _, err := w.Write(text); err != nil {
+				break
 			}
-			met.Add(1)
-			w.Header().Set("Content-Type", kind)
-			w.WriteHeader(http.StatusOK)
-			text := []byte(beginning + more)
-			for n := 0; n < enough && request.Context().Err() == nil; n += len(text) {
-				if _, err := w.Write(text); err != nil {
-					break
-				}
-				if total := int64(n + len(text)); total > sent.Load() {
-					sent.Store(total)
-				}
-				text = []byte(more)
+			if total := int64(n + len(text)); total > sent.Load() {
+				sent.Store(total)
 			}
-			return true
-		}},
-	)
+			text = []byte(document.more)
+		}
+		return true
+	}
+	l := runClient(ctx, p, lab.Script{Intercept: answer})
 	switch {
-	case met.Load() == 0:
-		return &check.CannotJudge{Reason: "the client did not come as far as the " + name, Err: ending(l)}
-	case sent.Load() >= enough:
-		return l.Mismatch("an end of reading: "+name, fmt.Sprintf("%d MiB read", enough>>20))
+	case !reached.Load():
+		return &check.CannotJudge{Reason: "the client did not reach the " + document.name, Err: ending(l)}
+	case sent.Load() >= maxRead:
+		return l.Mismatch("the client to stop reading: "+document.name, fmt.Sprintf("%d MiB read", maxRead>>20))
 	}
 	return nil
 }
 
-// deep is how often a document is nested: no metadata is a hundredth of it.
-const deep = 100_000
+// nestingDepth is the depth of the nested document, over a hundred times what metadata needs.
+const nestingDepth = 100_000
 
-// patience is how many seconds a client may wait for one answer.
-const patience = 60
+// patienceSeconds is how many seconds a client may wait for one response.
+const patienceSeconds = 60
 
-// slow has one answer after the other come byte by byte, or not at all. The clients run at the same
-// time, since each has to wait.
-func slow(ctx context.Context, p *bench.Probe) error {
-	if _, err := control(ctx, p, lab.Script{}); err != nil {
+// A slowAnswer is a response that comes byte by byte, or not at all.
+type slowAnswer struct {
+	name    string // for people
+	answers func(r *lab.Request) bool
+	more    string // sent again and again; "" sends nothing
+}
+
+// slowAnswers returns the responses that client/limit/slow slows down.
+func slowAnswers() []slowAnswer {
+	isResource := func(r *lab.Request) bool { return r.Path == resourcePath }
+	isIssuer := func(r *lab.Request) bool { return r.Party == lab.Issuer && r.Path == issuerOAuth }
+	return []slowAnswer{
+		{"protected resource metadata byte by byte", isResource, " "},
+		{"no authorization server metadata", isIssuer, ""},
+		{"a token byte by byte", isTokenRequest, " "},
+	}
+}
+
+// limitSlow tries client/limit/slow. The runs are concurrent, because each of them waits.
+func limitSlow(ctx context.Context, p *bench.Probe) error {
+	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
-	patient := *p
-	patient.Target.Timeout = p.Target.Seconds(patience)
-	variants := []struct {
-		name string
-		is   func(l *lab.Lab, r *lab.Request) bool
-		more string
-	}{
-		{
-			"protected resource metadata byte by byte",
-			func(_ *lab.Lab, r *lab.Request) bool { return r.Path == resourcePath },
-			" ",
-		},
-		{"no authorization server metadata", func(_ *lab.Lab, r *lab.Request) bool {
-			return r.Party == lab.Issuer &&
-				r.Path == issuerOAuth
-		}, ""},
-		{"a token byte by byte", func(_ *lab.Lab, r *lab.Request) bool { return r.Form.Get("grant_type") != "" }, " "},
-	}
-	found := make(chan error, len(variants))
-	for _, one := range variants {
-		go func() {
-			var met atomic.Bool
-			l := try(
-				ctx,
-				&patient,
-				lab.Script{
-					Intercept: func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, request *http.Request) bool {
-						if !one.is(l, r) {
-							return false
-						}
-						met.Store(true)
-						drip(w, request, one.more)
-						return true
-					},
-				},
-			)
-			switch {
-			case !met.Load():
-				found <- &check.CannotJudge{Reason: "the client did not come as far as " + one.name, Err: ending(l)}
-			case errors.Is(l.Err(), lab.ErrTimeUp):
-				found <- l.Mismatch(
-					fmt.Sprintf("an end of waiting within %d seconds: %s", patience, one.name),
-					"the client had to be ended",
-				)
-			default:
-				found <- nil
-			}
-		}()
+	slow := *p
+	slow.Target.Timeout = p.Target.Seconds(patienceSeconds)
+	answers := slowAnswers()
+	found := make(chan error, len(answers))
+	for _, answer := range answers {
+		go func() { found <- answer.try(ctx, &slow) }()
 	}
 	var err error
-	for range variants {
+	for range answers {
 		err = errors.Join(err, <-found)
 	}
 	return err
 }
 
-// dripping is the pause between two bytes of a slow answer.
-const dripping = 50 * time.Millisecond
+// try wants the run to end by itself.
+func (a slowAnswer) try(ctx context.Context, p *bench.Probe) error {
+	var reached atomic.Bool
+	answer := func(_ *lab.Lab, r *lab.Request, w http.ResponseWriter, request *http.Request) bool {
+		if !a.answers(r) {
+			return false
+		}
+		reached.Store(true)
+		drip(w, request, a.more)
+		return true
+	}
+	l := runClient(ctx, p, lab.Script{Intercept: answer})
+	switch {
+	case !reached.Load():
+		return &check.CannotJudge{Reason: "the client did not reach " + a.name, Err: ending(l)}
+	case errors.Is(l.Err(), lab.ErrTimeUp):
+		return l.Mismatch(
+			fmt.Sprintf("the client to end within %d seconds: %s", patienceSeconds, a.name),
+			"the run had to be cancelled",
+		)
+	}
+	return nil
+}
 
-// drip answers a bit at a time, or not at all, until whoever has asked goes away.
+// dripPause is the pause between two bytes of a slow response.
+const dripPause = 50 * time.Millisecond
+
+// drip sends more after each pause, or nothing if it is "", until the client disconnects.
 func drip(w http.ResponseWriter, request *http.Request, more string) {
 	if more != "" {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusOK)
 	}
-	tick := time.NewTicker(dripping)
+	tick := time.NewTicker(dripPause)
 	defer tick.Stop()
 	for {
 		select {

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -34,17 +35,7 @@ func machineChecks() []bench.Check {
 				Covers: []string{"client-ext-cc-authenticates"},
 			},
 			Abilities: []bench.Ability{bench.Machine},
-			Run: judgedAsMachine(func(l *lab.Lab) error {
-				for _, one := range l.TokenRequests(l.Authority()) {
-					if kind := one.Form.Get("grant_type"); kind != "client_credentials" {
-						return l.Mismatch("grant_type client_credentials", kind)
-					}
-					if !authenticates(one, "machine", "secret-of-a-machine") {
-						return l.Mismatch("the client's secret", "none")
-					}
-				}
-				return nil
-			}),
+			Run:       judgeMachine(wantMachineAuthentication),
 		},
 		{
 			Rule: check.Rule{
@@ -52,20 +43,11 @@ func machineChecks() []bench.Check {
 				Level:     check.Must,
 				Revisions: since20251125,
 				Reference: "MCP extension, OAuth Client Credentials",
-				Sentence: "A client without a person does not register, and sends nobody to the " +
-					"authorization endpoint.",
-				Covers: []string{"client-ext-cc-no-dcr"},
+				Sentence:  "A client without a person does not register, and makes no authorization request.",
+				Covers:    []string{"client-ext-cc-no-dcr"},
 			},
 			Abilities: []bench.Ability{bench.Machine},
-			Run: judgedAsMachine(func(l *lab.Lab) error {
-				if triedToRegister(l) {
-					return l.Mismatch("no registration", "one")
-				}
-				if authorized(l) {
-					return l.Mismatch("no authorization request", "one")
-				}
-				return nil
-			}),
+			Run:       judgeMachine(wantNoRegistration),
 		},
 		{
 			Rule: check.Rule{
@@ -73,18 +55,11 @@ func machineChecks() []bench.Check {
 				Level:     check.Must,
 				Revisions: since20251125,
 				Reference: "MCP extension, OAuth Client Credentials",
-				Sentence:  "The token request of a client without a person has the resource.",
+				Sentence:  "The token request of a client without a person names the resource.",
 				Covers:    []string{"client-ext-cc-baseline"},
 			},
 			Abilities: []bench.Ability{bench.Machine},
-			Run: judgedAsMachine(func(l *lab.Lab) error {
-				for _, one := range l.TokenRequests(l.Authority()) {
-					if got := one.Form.Get("resource"); got != l.URL() {
-						return l.Mismatch("resource "+l.URL(), fmt.Sprintf("%q", got))
-					}
-				}
-				return nil
-			}),
+			Run:       judgeMachine(wantMachineResource),
 		},
 		{
 			Rule: check.Rule{
@@ -96,9 +71,7 @@ func machineChecks() []bench.Check {
 				Covers:    []string{"client-ext-cc-declared"},
 			},
 			Abilities: []bench.Ability{bench.Machine},
-			Run: judgedAsMachine(func(l *lab.Lab) error {
-				return declares(l, "io.modelcontextprotocol/oauth-client-credentials")
-			}),
+			Run:       judgeMachine(wantExtension("io.modelcontextprotocol/oauth-client-credentials")),
 		},
 		{
 			Rule: check.Rule{
@@ -106,46 +79,78 @@ func machineChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.High,
 				Revisions: since20251125,
-				Reference: "MCP extension, OAuth Client Credentials" + "; RFC 7523 section 3",
-				Sentence: "A client with a key authenticates with an assertion that it has signed, in its own name, " +
-					"for the authorization server, and soon over.",
+				Reference: "MCP extension, OAuth Client Credentials; RFC 7523 section 3",
+				Sentence: "A client with a key signs an assertion in its own name, for this authorization " +
+					"server only, that expires soon.",
 				Covers: []string{"client-ext-cc-assertion-claims"},
 			},
 			Abilities: []bench.Ability{bench.Machine, bench.Key},
-			Run:       asserted,
+			Run:       machineAssertion,
 		},
 	}
 }
 
+// wantMachineAuthentication wants the grant client_credentials, and the client's secret.
+func wantMachineAuthentication(l *lab.Lab) error {
+	for _, request := range l.TokenRequests(l.Authority()) {
+		if kind := request.Form.Get("grant_type"); kind != "client_credentials" {
+			return l.Mismatch("grant_type client_credentials", kind)
+		}
+		if !hasSecret(request, "machine", "secret-of-a-machine") {
+			return l.Mismatch("the client's secret", "none")
+		}
+	}
+	return nil
+}
+
+// wantNoRegistration wants neither a registration nor an authorization request.
+func wantNoRegistration(l *lab.Lab) error {
+	if triedToRegister(l) {
+		return l.Mismatch("no registration", "one")
+	}
+	if authorized(l) {
+		return l.Mismatch("no authorization request", "one")
+	}
+	return nil
+}
+
+// wantMachineResource wants the MCP server's URL as resource in each token request.
+func wantMachineResource(l *lab.Lab) error {
+	for _, request := range l.TokenRequests(l.Authority()) {
+		if got := request.Form.Get("resource"); got != l.URL() {
+			return l.Mismatch("resource "+l.URL(), fmt.Sprintf("%q", got))
+		}
+	}
+	return nil
+}
+
+// asMachine asks for the grant client_credentials with a secret.
 func asMachine(task *bench.Task) {
 	task.Machine = true
 	task.ClientID = "machine"
 	task.ClientSecret = "secret-of-a-machine"
 }
 
-func judgedAsMachine(judge func(l *lab.Lab) error) runClient {
+// judgeMachine runs the client without a person, and then judges the record.
+func judgeMachine(verdict func(l *lab.Lab) error) runFunc {
 	return func(ctx context.Context, p *bench.Probe) error {
-		l, err := control(
-			ctx,
-			p,
-			lab.Script{
-				Secrets: "client_secret_basic",
-				Metadata: func(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) {
-					document["grant_types_supported"] = []string{"client_credentials"}
-				},
-			},
-			asMachine,
-		)
+		script := lab.Script{AuthMethod: "client_secret_basic", Metadata: onlyClientCredentials}
+		l, err := completeTask(ctx, p, script, asMachine)
 		if err != nil {
 			return err
 		}
-		return judge(l)
+		return verdict(l)
 	}
 }
 
-// declares wants an extension in the capabilities of a client.
-func declares(l *lab.Lab, extension string) error {
-	declared := func(r lab.Request) bool {
+// onlyClientCredentials makes the metadata list no other grant.
+func onlyClientCredentials(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) {
+	document["grant_types_supported"] = []string{"client_credentials"}
+}
+
+// wantExtension wants an extension in the client's capabilities.
+func wantExtension(extension string) func(l *lab.Lab) error {
+	declares := func(r lab.Request) bool {
 		params, _ := r.JSON["params"].(map[string]any)
 		meta, _ := params["_meta"].(map[string]any)
 		for _, each := range []any{params["capabilities"], meta["io.modelcontextprotocol/clientCapabilities"]} {
@@ -157,18 +162,19 @@ func declares(l *lab.Lab, extension string) error {
 		}
 		return false
 	}
-	if !slices.ContainsFunc(l.Endpoint(), declared) {
-		return l.Mismatch("the extension "+extension+" in the client's capabilities", "it is missing")
+	return func(l *lab.Lab) error {
+		if !slices.ContainsFunc(l.Endpoint(), declares) {
+			return l.Mismatch("the extension "+extension+" in the client's capabilities", "it is missing")
+		}
+		return nil
 	}
-	return nil
 }
 
-// assertionLifetime is how long an assertion may be of use: it is made for one request, and clocks
-// disagree.
+// assertionLifetime bounds exp. An assertion serves one request; the rest allows for wrong clocks.
 const assertionLifetime = time.Hour
 
-func asserted(ctx context.Context, p *bench.Probe) error {
-	const id = "machine-with-a-key"
+// machineAssertion tries client/machine/assertion.
+func machineAssertion(ctx context.Context, p *bench.Probe) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -177,52 +183,59 @@ func asserted(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	text := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}))
-	l, err := control(
-		ctx,
-		p,
-		lab.Script{
-			Secrets: "private_key_jwt",
-			Metadata: func(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) {
-				document["grant_types_supported"] = []string{"client_credentials"}
-				document["token_endpoint_auth_signing_alg_values_supported"] = []string{"ES256"}
-			},
-		},
-		func(task *bench.Task) {
-			task.Machine = true
-			task.ClientID = id
-			task.ClientKey = text
-		},
-	)
+	withKey := func(task *bench.Task) {
+		task.Machine = true
+		task.ClientID = keyedMachine
+		task.ClientKey = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}))
+	}
+	script := lab.Script{AuthMethod: "private_key_jwt", Metadata: clientCredentialsByKey}
+	l, err := completeTask(ctx, p, script, withKey)
 	if err != nil {
 		return err
 	}
-	for _, one := range l.TokenRequests(l.Authority()) {
-		if kind := one.Form.Get(
-			"client_assertion_type",
-		); kind != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
-			return l.Mismatch("client_assertion_type jwt-bearer", fmt.Sprintf("%q", kind))
+	for _, request := range l.TokenRequests(l.Authority()) {
+		if err := wantAssertion(l, request, key.Public()); err != nil {
+			return err
 		}
-		token, err := jwt.ParseSigned(one.Form.Get("client_assertion"), []jose.SignatureAlgorithm{jose.ES256})
-		if err != nil {
-			return l.Mismatch("an assertion that is signed with ES256", err.Error())
-		}
-		var claims jwt.Claims
-		if err := token.Claims(key.Public(), &claims); err != nil {
-			return l.Insecure("an assertion that is signed with the client's key", err.Error())
-		}
-		issuer := l.IssuerID(l.Authority())
-		switch {
-		case claims.Issuer != id || claims.Subject != id:
-			return l.Mismatch("iss and sub "+id, fmt.Sprintf("%q and %q", claims.Issuer, claims.Subject))
-		case len(claims.Audience) != 1 || claims.Audience[0] != issuer &&
-			claims.Audience[0] != l.TokenEndpoint(l.Authority()):
-			return l.Insecure("the audience "+issuer+" and no other", fmt.Sprintf("%q", claims.Audience))
-		case claims.Expiry == nil:
-			return l.Insecure("exp", "none")
-		case claims.Expiry.Time().Before(time.Now()) || claims.Expiry.Time().After(time.Now().Add(assertionLifetime)):
-			return l.Mismatch(fmt.Sprintf("an exp within %v", assertionLifetime), claims.Expiry.Time().String())
-		}
+	}
+	return nil
+}
+
+// keyedMachine is the ID of a client that authenticates with a key.
+const keyedMachine = "machine-with-a-key"
+
+// clientCredentialsByKey makes the metadata list the grant client_credentials and ES256.
+func clientCredentialsByKey(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) {
+	document["grant_types_supported"] = []string{"client_credentials"}
+	document["token_endpoint_auth_signing_alg_values_supported"] = []string{"ES256"}
+}
+
+// wantAssertion wants a valid assertion of keyedMachine in a token request (RFC 7523 section 3).
+func wantAssertion(l *lab.Lab, request lab.Request, key crypto.PublicKey) error {
+	const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+	if kind := request.Form.Get("client_assertion_type"); kind != assertionType {
+		return l.Mismatch("client_assertion_type jwt-bearer", fmt.Sprintf("%q", kind))
+	}
+	token, err := jwt.ParseSigned(request.Form.Get("client_assertion"), []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil {
+		return l.Mismatch("an assertion signed with ES256", err.Error())
+	}
+	var claims jwt.Claims
+	if err := token.Claims(key, &claims); err != nil {
+		return l.Insecure("an assertion signed with the client's key", err.Error())
+	}
+	issuer := l.IssuerID(l.Authority())
+	audiences := []string{issuer, l.TokenEndpoint(l.Authority())}
+	switch {
+	case claims.Issuer != keyedMachine || claims.Subject != keyedMachine:
+		return l.Mismatch("iss and sub "+keyedMachine, fmt.Sprintf("%q and %q", claims.Issuer, claims.Subject))
+	case len(claims.Audience) != 1 || !slices.Contains(audiences, claims.Audience[0]):
+		return l.Insecure("the audience "+issuer+" only", fmt.Sprintf("%q", claims.Audience))
+	case claims.Expiry == nil:
+		return l.Insecure("exp", "none")
+	}
+	if left := time.Until(claims.Expiry.Time()); left < 0 || left > assertionLifetime {
+		return l.Mismatch(fmt.Sprintf("an exp within %v", assertionLifetime), claims.Expiry.Time().String())
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,8 +11,8 @@ import (
 	"mcpentra/conformance/clients/internal/lab"
 )
 
-// metadataChecks are checks of client/metadata: from the 401 to the name of an authorization server
-// (RFC 9728; MCP authorization, Authorization Server Location).
+// metadataChecks are checks of client/metadata: from the 401 to the issuer (RFC 9728; MCP
+// authorization, Authorization Server Location).
 func metadataChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -20,19 +21,19 @@ func metadataChecks() []bench.Check {
 				Level:     check.Must,
 				Revisions: since20250618,
 				Reference: "RFC 9728 section 5; MCP authorization, Authorization Server Location",
-				Sentence: "The authorization server is the one that the server's metadata names, and not one that " +
-					"the server's own origin seems to have.",
+				Sentence: "The client uses the authorization server that the metadata names, not one at the " +
+					"MCP server's own origin.",
 				Covers: []string{"client-prm-used"},
 			},
-			Run: noHarm(lab.Script{}, (*lab.Lab).Called, func(l *lab.Lab) string {
-				if len(l.Find(func(r *lab.Request) bool {
-					return r.Party == lab.Server &&
-						strings.HasPrefix(r.Path, "/doors/")
-				})) > 0 {
-					return "the endpoints at the server's own origin were used"
-				}
-				return ""
-			}, variant{"authorization server metadata at the server's own origin", lab.Script{Intercept: ownIssuer}}),
+			Run: noHarm(
+				lab.Script{},
+				(*lab.Lab).Called,
+				ownEndpointsUsed,
+				variant{
+					"authorization server metadata at the server's own origin",
+					lab.Script{Intercept: ownIssuer},
+				},
+			),
 		},
 		{
 			Rule: check.Rule{
@@ -40,31 +41,20 @@ func metadataChecks() []bench.Check {
 				Level:     check.Must,
 				Revisions: since20250618,
 				Reference: "MCP authorization, Protected Resource Metadata Discovery Requirements",
-				Sentence:  "The metadata is read where the challenge says, whatever stands at the well-known places.",
-				Covers:    []string{"client-prm-header-first"},
+				Sentence: "The client reads the metadata at the URL in the challenge, whatever the " +
+					"well-known locations serve.",
+				Covers: []string{"client-prm-header-first"},
 			},
-			Run: stillWorks(lab.Script{}, func(l *lab.Lab) error {
-				if l.Used(lab.Second) {
-					return l.Mismatch(
-						"the authorization server of the document that the challenge names",
-						"that of a well-known place",
-					)
-				}
-				return nil
-			},
+			Run: stillWorks(lab.Script{}, wantChallengedDocument,
 				variant{
-					"the metadata is at the challenge's address only",
+					"metadata only at the URL in the challenge",
 					lab.Script{ResourceAt: []string{"/described"}},
 				},
 				variant{
-					"other documents at the well-known places",
+					"other documents at the well-known locations",
 					lab.Script{
 						ResourceAt: []string{"/described", resourcePath, resourceRoot},
-						Resource: func(l *lab.Lab, path string, document map[string]any) {
-							if path != "/described" {
-								document["authorization_servers"] = []string{l.IssuerID(lab.Second)}
-							}
-						},
+						Resource:   secondUnlessDescribed,
 					},
 				}),
 		},
@@ -74,31 +64,22 @@ func metadataChecks() []bench.Check {
 				Level:     check.Must,
 				Revisions: since20251125,
 				Reference: "MCP 2025-11-25 authorization, Protected Resource Metadata Discovery Requirements",
-				Sentence: "Without an address in the challenge the metadata is looked for at the place of the " +
-					"endpoint's path, and then at the root.",
+				Sentence: "Without a URL in the challenge the client looks at the well-known location of the " +
+					"endpoint's path, then at the root.",
 				Covers: []string{"client-prm-fallback-order"},
 			},
-			Run: stillWorks(lab.Script{}, func(l *lab.Lab) error {
-				if l.Used(lab.Second) {
-					return l.Mismatch("the authorization server of the path's document", "that of the root's")
-				}
-				return nil
-			},
+			Run: stillWorks(lab.Script{}, wantPathDocument,
 				variant{
 					"the root document only",
-					lab.Script{ResourceAt: []string{resourceRoot}, Challenge: plainChallenge},
+					lab.Script{ResourceAt: []string{resourceRoot}, Challenge: challengeWithoutURL},
 				},
 				variant{"no challenge at all", lab.Script{Challenge: func(*lab.Lab) []string { return nil }}},
 				variant{
 					"both documents",
 					lab.Script{
 						ResourceAt: []string{resourcePath, resourceRoot},
-						Challenge:  plainChallenge,
-						Resource: func(l *lab.Lab, path string, document map[string]any) {
-							if path == resourceRoot {
-								document["authorization_servers"] = []string{l.IssuerID(lab.Second)}
-							}
-						},
+						Challenge:  challengeWithoutURL,
+						Resource:   secondAtRoot,
 					},
 				}),
 		},
@@ -109,16 +90,16 @@ func metadataChecks() []bench.Check {
 				Severity:  check.Critical,
 				Revisions: since20250618,
 				Reference: "RFC 9728 section 3.3; MCP authorization, Authorization Server Location",
-				Sentence:  "Metadata that describes another resource than the server is not used.",
+				Sentence:  "Metadata for a resource other than the server is not used.",
 				Covers:    []string{"client-prm-resource-checked", "CL-004"},
 			},
 			Run: noHarm(lab.Script{}, fetchedMetadata, secondUsed,
-				describing("another origin", func(*lab.Lab) any { return "https://mcp.example.com/mcp" }),
-				describing("another port", func(l *lab.Lab) any { return l.Origin(lab.Trap) + "/mcp" }),
-				describing("the path in another case", func(l *lab.Lab) any { return l.Origin(lab.Server) + "/MCP" }),
-				describing("a sibling path", func(l *lab.Lab) any { return l.Origin(lab.Server) + "/mcp2" }),
-				describing(
-					"a host that begins alike",
+				otherResource("another origin", func(*lab.Lab) any { return "https://mcp.example.com/mcp" }),
+				otherResource("another port", func(l *lab.Lab) any { return l.Origin(lab.Trap) + "/mcp" }),
+				otherResource("another case", func(l *lab.Lab) any { return l.Origin(lab.Server) + "/MCP" }),
+				otherResource("a sibling path", func(l *lab.Lab) any { return l.Origin(lab.Server) + "/mcp2" }),
+				otherResource(
+					"a host with the same beginning",
 					func(l *lab.Lab) any { return l.Origin(lab.Server) + ".example.com/mcp" },
 				)),
 		},
@@ -128,7 +109,7 @@ func metadataChecks() []bench.Check {
 				Level:     check.Must,
 				Revisions: since20250618,
 				Reference: "RFC 9728 section 2",
-				Sentence:  "Members of the metadata that a client does not know are ignored.",
+				Sentence:  "Unknown members of the metadata are ignored.",
 				Covers:    []string{"client-prm-ignores-unknown"},
 			},
 			Run: stillWorks(
@@ -147,27 +128,18 @@ func metadataChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20250618,
 				Reference: "RFC 9728 sections 2 and 3.2",
-				Sentence: "What is not an answer 200 with a JSON object that names a resource is not used " +
-					"as metadata.",
-				Covers: []string{"client-prm-invalid-rejected", "CL-004"},
+				Sentence:  "Only a 200 response with a JSON object that names a resource is used as metadata.",
+				Covers:    []string{"client-prm-invalid-rejected", "CL-004"},
 			},
 			Run: noHarm(
 				lab.Script{},
 				fetchedMetadata,
 				secondUsed,
-				describing("a document without resource", func(*lab.Lab) any { return nil }),
-				describing("a number as resource", func(*lab.Lab) any { return 7 }),
-				answering(
-					"a document in an array",
-					http.StatusOK,
-					`[{"resource":"%r","authorization_servers":["%s"]}]`,
-				),
-				answering("the body of a 404", http.StatusNotFound, `{"resource":"%r","authorization_servers":["%s"]}`),
-				answering(
-					"the body of a 500",
-					http.StatusInternalServerError,
-					`{"resource":"%r","authorization_servers":["%s"]}`,
-				),
+				otherResource("a document without resource", func(*lab.Lab) any { return nil }),
+				otherResource("a number as resource", func(*lab.Lab) any { return 7 }),
+				metadataAnswer("a document in an array", http.StatusOK, "["+validMetadata+"]"),
+				metadataAnswer("the body of a 404", http.StatusNotFound, validMetadata),
+				metadataAnswer("the body of a 500", http.StatusInternalServerError, validMetadata),
 			),
 		},
 		{
@@ -176,18 +148,10 @@ func metadataChecks() []bench.Check {
 				Level:     check.Should,
 				Revisions: since20250618,
 				Reference: "RFC 9728 section 5.2",
-				Sentence:  "A new challenge has the metadata read again, and what it says now is used.",
+				Sentence:  "After a new challenge the client reads the metadata again and uses the new values.",
 				Covers:    []string{"client-prm-refetch-on-challenge"},
 			},
-			Run: judge(lab.Script{OldTokens: 1, Resource: moved(1)}, func(l *lab.Lab) error {
-				if !l.Used(lab.Second) {
-					return l.Mismatch(
-						"a sign-in at the authorization server that the metadata names now",
-						"a sign-in at the one before",
-					)
-				}
-				return nil
-			}),
+			Run: judge(lab.Script{ExpiredTokens: 1, Resource: moveIssuerAfter(1)}, wantNewServer),
 		},
 		{
 			Rule: check.Rule{
@@ -196,15 +160,76 @@ func metadataChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20250618,
 				Reference: "RFC 9728 section 3.3",
-				Sentence:  "Metadata that describes the server's URL with another query is not used.",
+				Sentence:  "Metadata for the server's URL with another query is not used.",
 				Covers:    []string{"client-prm-resource-checked", "CL-004"},
 			},
 			Run: noHarm(lab.Script{}, fetchedMetadata, secondUsed,
-				describing("another query", func(l *lab.Lab) any { return l.URL() + "?tenant=b" })),
+				otherResource("another query", func(l *lab.Lab) any { return l.URL() + "?tenant=b" })),
 		},
 	}
 }
 
+// ownEndpointsUsed reports requests to OAuth endpoints at the MCP server's own origin.
+func ownEndpointsUsed(l *lab.Lab) string {
+	if l.Saw(func(r *lab.Request) bool {
+		return r.Party == lab.Server && strings.HasPrefix(r.Path, "/doors/")
+	}) {
+		return "the endpoints at the server's own origin were used"
+	}
+	return ""
+}
+
+// secondUnlessDescribed names the second authorization server in the documents at well-known
+// locations.
+func secondUnlessDescribed(l *lab.Lab, path string, document map[string]any) {
+	if path != "/described" {
+		document["authorization_servers"] = []string{l.IssuerID(lab.Second)}
+	}
+}
+
+// secondAtRoot names the second authorization server in the root document.
+func secondAtRoot(l *lab.Lab, path string, document map[string]any) {
+	if path == resourceRoot {
+		document["authorization_servers"] = []string{l.IssuerID(lab.Second)}
+	}
+}
+
+// wantChallengedDocument wants no use of the authorization server that the well-known documents
+// name.
+func wantChallengedDocument(l *lab.Lab) error {
+	if l.Used(lab.Second) {
+		return l.Mismatch(
+			"the authorization server of the document that the challenge names",
+			"the authorization server of a well-known document",
+		)
+	}
+	return nil
+}
+
+// wantPathDocument wants no use of the authorization server that the root document names.
+func wantPathDocument(l *lab.Lab) error {
+	if l.Used(lab.Second) {
+		return l.Mismatch(
+			"the authorization server of the path's document",
+			"the authorization server of the root document",
+		)
+	}
+	return nil
+}
+
+// wantNewServer wants a sign-in at the authorization server that the metadata names now.
+func wantNewServer(l *lab.Lab) error {
+	if !l.Used(lab.Second) {
+		return l.Mismatch(
+			"a sign-in at the authorization server that the metadata names now",
+			"no sign-in there",
+		)
+	}
+	return nil
+}
+
+// Well-known locations of metadata (RFC 9728 section 3, RFC 8414 section 3). The path form is for
+// an endpoint at /mcp.
 const (
 	resourceRoot = "/.well-known/oauth-protected-resource"
 	resourcePath = "/.well-known/oauth-protected-resource/mcp"
@@ -212,45 +237,46 @@ const (
 	issuerOpenID = "/.well-known/openid-configuration"
 )
 
-func plainChallenge(*lab.Lab) []string { return []string{`Bearer realm="lab"`} }
+// challengeWithoutURL is a challenge without resource_metadata.
+func challengeWithoutURL(*lab.Lab) []string { return []string{`Bearer realm="lab"`} }
 
-// describing is a variant whose metadata names another resource, and an authorization server that
-// is named nowhere else.
-func describing(name string, resource func(l *lab.Lab) any) variant {
-	return variant{name, lab.Script{Resource: func(l *lab.Lab, _ string, document map[string]any) {
+// otherResource returns a variant whose metadata names another resource and the second
+// authorization server. A nil resource removes the member.
+func otherResource(name string, resource func(l *lab.Lab) any) variant {
+	change := func(l *lab.Lab, _ string, document map[string]any) {
 		document["authorization_servers"] = []string{l.IssuerID(lab.Second)}
-		if document["resource"] = resource(l); document["resource"] == nil {
-			delete(document, "resource")
-		}
-	}}}
-}
-
-// answering is a variant where something else stands where the metadata should.
-func answering(name string, status int, body string) variant {
-	return variant{
-		name,
-		lab.Script{Intercept: func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
-			if r.Party != lab.Server || !strings.HasPrefix(r.Path, resourceRoot) {
-				return false
-			}
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(status)
-			_, _ = w.Write([]byte(strings.NewReplacer("%r", l.URL(), "%s", l.IssuerID(lab.Second)).Replace(body)))
-			return true
-		}},
+		setMember(document, "resource", resource(l))
 	}
+	return variant{name, lab.Script{Resource: change}}
 }
 
+// validMetadata is a body for metadataAnswer.
+const validMetadata = `{"resource":"%r","authorization_servers":["%s"]}`
+
+// metadataAnswer returns a variant that answers requests for metadata with a status and a body. In
+// the body %r is the MCP server's URL, and %s is the second issuer.
+func metadataAnswer(name string, status int, body string) variant {
+	answer := func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
+		if r.Party != lab.Server || !isResourceMetadata(r) {
+			return false
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		filled := strings.NewReplacer("%r", l.URL(), "%s", l.IssuerID(lab.Second)).Replace(body)
+		_, _ = io.WriteString(w, filled)
+		return true
+	}
+	return variant{name, lab.Script{Intercept: answer}}
+}
+
+// fetchedMetadata reports whether the client asked for protected resource metadata.
 func fetchedMetadata(l *lab.Lab) bool {
-	return len(l.Find(func(r *lab.Request) bool {
-		return r.Party == lab.Server &&
-			strings.HasPrefix(r.Path, resourceRoot)
-	})) > 0
+	return l.Saw(func(r *lab.Request) bool { return r.Party == lab.Server && isResourceMetadata(r) })
 }
 
-// moved has the metadata name the other authorization server once so many tokens have been issued
-// by the first.
-func moved(tokens int) func(l *lab.Lab, path string, document map[string]any) {
+// moveIssuerAfter makes the metadata name the second authorization server after the first has
+// issued this many tokens.
+func moveIssuerAfter(tokens int) func(l *lab.Lab, path string, document map[string]any) {
 	return func(l *lab.Lab, _ string, document map[string]any) {
 		if len(l.AccessTokens(lab.Issuer)) >= tokens {
 			document["authorization_servers"] = []string{l.IssuerID(lab.Second)}
@@ -258,10 +284,10 @@ func moved(tokens int) func(l *lab.Lab, path string, document map[string]any) {
 	}
 }
 
-// ownIssuer has the MCP server's origin pose as an authorization server.
+// ownIssuer serves authorization server metadata at the MCP server's own origin.
 func ownIssuer(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
-	if r.Party != lab.Server ||
-		!slices.Contains([]string{issuerOAuth, issuerOpenID, issuerOAuth + "/mcp", issuerOpenID + "/mcp"}, r.Path) {
+	locations := []string{issuerOAuth, issuerOpenID, issuerOAuth + "/mcp", issuerOpenID + "/mcp"}
+	if r.Party != lab.Server || !slices.Contains(locations, r.Path) {
 		return false
 	}
 	origin := l.Origin(lab.Server)
@@ -276,7 +302,7 @@ func ownIssuer(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Reques
 	return true
 }
 
-// addUnknown adds members of every type whose names are registered nowhere.
+// addUnknown adds unregistered members of every JSON type.
 func addUnknown(document map[string]any) {
 	for name, value := range map[string]any{
 		"x_text":    "text",

@@ -28,11 +28,11 @@ func proxyChecks() []bench.Check {
 
 // proxyLoopback tries client/proxy/loopback.
 func proxyLoopback(ctx context.Context, p *bench.Probe) error {
-	if _, err := control(ctx, p, lab.Script{}); err != nil {
+	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
-	l := tryWithProxy(ctx, p, lab.Script{})
-	if len(l.Find(func(r *lab.Request) bool { return r.Party == lab.Proxy })) > 0 {
+	l := runWithProxy(ctx, p, lab.Script{})
+	if l.Saw(func(r *lab.Request) bool { return r.Party == lab.Proxy }) {
 		return l.Mismatch("nothing at the proxy", "requests for loopback addresses")
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 
 	"mcpentra/conformance/check"
@@ -11,8 +12,8 @@ import (
 	"mcpentra/conformance/clients/internal/lab"
 )
 
-// refreshChecks are checks of client/refresh: tokens that are renewed (OAuth 2.1 section 4.3; MCP
-// 2026-07-28, Refresh Tokens).
+// refreshChecks are checks of client/refresh (OAuth 2.1 section 4.3; MCP 2026-07-28, Refresh
+// Tokens).
 func refreshChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -20,16 +21,16 @@ func refreshChecks() []bench.Check {
 				ID:        "client/refresh/not-assumed",
 				Level:     check.Must,
 				Reference: "MCP 2026-07-28 authorization, Refresh Tokens",
-				Sentence: "Without a refresh token a client whose token has expired signs in anew or says so; it " +
-					"does not refresh with nothing.",
+				Sentence: "Without a refresh token a client with an expired token signs in again or reports " +
+					"an error. It sends no refresh request.",
 				Covers: []string{"client-refresh-not-assumed", "client-refresh-on-expiry"},
 			},
-			Run: noHarm(lab.Script{}, gotToken, func(l *lab.Lab) string {
-				if len(refreshes(l, l.Authority())) > 0 {
-					return "a refresh request without a refresh token"
-				}
-				return ""
-			}, variant{"a token that has expired", lab.Script{OldTokens: 1}}),
+			Run: noHarm(
+				lab.Script{},
+				requestedToken,
+				refreshed,
+				variant{"an expired token", lab.Script{ExpiredTokens: 1}},
+			),
 		},
 		{
 			Rule: check.Rule{
@@ -49,34 +50,17 @@ func refreshChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.Critical,
 				Reference: "MCP 2026-07-28 authorization, Refresh Tokens; OAuth 2.1-13 section 4.3",
-				Sentence: "A refresh token goes to the token endpoint of the authorization server that issued it, " +
-					"and nowhere else.",
+				Sentence: "A refresh token goes only to the token endpoint of the authorization server that " +
+					"issued it.",
 				Covers: []string{"client-refresh-confidential", "CL-021"},
 			},
 			Run: noHarm(
-				lab.Script{Refresh: true, OldTokens: 1},
-				gotToken,
-				func(l *lab.Lab) string {
-					for _, token := range l.RefreshTokens(lab.Issuer) {
-						astray := l.Find(func(r *lab.Request) bool {
-							return r.Contains(token) && (r.Party != lab.Issuer ||
-								r.Form.Get("refresh_token") != token &&
-									r.Form.Get("token") != token)
-						})
-						if len(astray) > 0 {
-							return fmt.Sprintf(
-								"it came to the %s, %s %s",
-								astray[0].Party,
-								astray[0].Method,
-								astray[0].Path,
-							)
-						}
-					}
-					return ""
-				},
+				lab.Script{Refresh: true, ExpiredTokens: 1},
+				requestedToken,
+				refreshTokenAstray,
 				variant{
-					"metadata that names another authorization server when the token has expired",
-					lab.Script{Refresh: true, OldTokens: 1, Resource: moved(1)},
+					"metadata that names another authorization server after the token expired",
+					lab.Script{Refresh: true, ExpiredTokens: 1, Resource: moveIssuerAfter(1)},
 				},
 			),
 		},
@@ -86,8 +70,8 @@ func refreshChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.Medium,
 				Reference: "OAuth 2.1-13 section 3.2.4",
-				Sentence: "A refresh that fails because the authorization server is out of order does not end the " +
-					"grant; the refresh token is tried again later.",
+				Sentence: "A refresh that fails because the authorization server is down does not end the " +
+					"grant. The client tries the refresh token again later.",
 				Covers: []string{"CL-056"},
 			},
 			Abilities: []bench.Ability{bench.KeepsState},
@@ -96,63 +80,86 @@ func refreshChecks() []bench.Check {
 	}
 }
 
+// refreshed reports a refresh request.
+func refreshed(l *lab.Lab) string {
+	if len(refreshRequests(l, l.Authority())) > 0 {
+		return "a refresh request without a refresh token"
+	}
+	return ""
+}
+
+// refreshTokenAstray reports a refresh token anywhere but in the form of its issuer's endpoints.
+func refreshTokenAstray(l *lab.Lab) string {
+	for _, token := range l.RefreshTokens(lab.Issuer) {
+		belongs := func(r *lab.Request) bool {
+			return r.Party == lab.Issuer && (r.Form.Get("refresh_token") == token || r.Form.Get("token") == token)
+		}
+		leaks := l.Find(func(r *lab.Request) bool { return r.Contains(token) && !belongs(r) })
+		if len(leaks) > 0 {
+			return fmt.Sprintf("it was sent to the %s, %s %s", leaks[0].Party, leaks[0].Method, leaks[0].Path)
+		}
+	}
+	return ""
+}
+
 // refreshRotation tries client/refresh/rotation.
 func refreshRotation(ctx context.Context, p *bench.Probe) error {
 	l := lab.New(lab.Script{Revision: p.Revision, Refresh: true})
 	defer l.Close()
 	for range 3 {
 		l.Run(ctx, p)
-		if err := completed(ctx, p, l); err != nil {
+		if err := wantCompleted(ctx, p, l); err != nil {
 			return err
 		}
 		l.Expire()
 	}
-	made := refreshes(l, l.Authority())
+	made := refreshRequests(l, l.Authority())
 	if len(made) < 2 {
 		return &check.NotApplicable{Reason: "the client does not refresh"}
 	}
-	for _, one := range made {
-		if one.Status != http.StatusOK {
-			return l.Mismatch("the newest refresh token each time", "one that was replaced")
+	for _, request := range made {
+		if request.Status != http.StatusOK {
+			return l.Mismatch("the newest refresh token each time", "a replaced refresh token")
 		}
 	}
 	return nil
 }
 
+// refreshOutage tries client/refresh/outage.
 func refreshOutage(ctx context.Context, p *bench.Probe) error {
-	var out atomic.Bool // changes between runs; handlers read it
-	l := lab.New(lab.Script{
-		Revision: p.Revision,
-		Refresh:  true,
-		Intercept: func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
-			if !out.Load() || r.Form.Get("grant_type") != "refresh_token" {
-				return false
-			}
-			http.Error(w, "out of order", http.StatusServiceUnavailable)
-			return true
-		},
-	})
+	var down atomic.Bool // changes between runs; handlers read it
+	fail := func(_ *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
+		if !down.Load() || r.Form.Get("grant_type") != "refresh_token" {
+			return false
+		}
+		http.Error(w, "out of order", http.StatusServiceUnavailable)
+		return true
+	}
+	l := lab.New(lab.Script{Revision: p.Revision, Refresh: true, Intercept: fail})
 	defer l.Close()
 	l.Run(ctx, p)
-	if err := completed(ctx, p, l); err != nil {
+	if err := wantCompleted(ctx, p, l); err != nil {
 		return err
 	}
 	l.Expire()
-	out.Store(true)
+	down.Store(true)
 	l.Run(ctx, p)
-	tried := len(refreshes(l, l.Authority()))
+	tried := len(refreshRequests(l, l.Authority()))
 	if tried == 0 {
 		return &check.NotApplicable{Reason: "the client does not refresh"}
 	}
-	out.Store(false)
+	down.Store(false)
 	l.Expire()
-	asked := len(l.Authorizations(l.Authority()))
+	signIns := len(l.Authorizations(l.Authority()))
 	l.Run(ctx, p)
-	if len(l.Authorizations(l.Authority())) > asked || len(refreshes(l, l.Authority())) == tried {
-		return l.Mismatch(
-			"another try with the refresh token once the authorization server is back",
-			"a sign-in, or nothing",
-		)
+	if len(l.Authorizations(l.Authority())) > signIns || len(refreshRequests(l, l.Authority())) == tried {
+		return l.Mismatch("another refresh request after the outage", "a sign-in, or no request")
 	}
 	return nil
+}
+
+// refreshRequests returns the requests with the grant refresh_token to a party.
+func refreshRequests(l *lab.Lab, party lab.Party) []lab.Request {
+	isOther := func(r lab.Request) bool { return r.Form.Get("grant_type") != "refresh_token" }
+	return slices.DeleteFunc(l.TokenRequests(party), isOther)
 }

@@ -19,33 +19,46 @@ func refusalChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.High,
 				Reference: "MCP authorization, Error Handling",
-				Sentence: "A server that refuses every token is given up on, and the person is not asked again " +
-					"and again.",
+				Sentence: "A client gives up on a server that refuses every token, and does not ask the " +
+					"person again and again.",
 				Covers: []string{"CL-024"},
 			},
 			Run: noHarm(
 				lab.Script{},
-				gotToken,
-				func(l *lab.Lab) string {
-					if n := len(l.Authorizations(l.Authority())); n > few {
-						return fmt.Sprintf("%d authorization requests", n)
-					}
-					if n := len(l.Endpoint()); n > 40 {
-						return fmt.Sprintf("%d requests to the endpoint", n)
-					}
-					return ""
+				requestedToken,
+				triedTooOften,
+				variant{"a refusal of every token", lab.Script{ExpiredTokens: 1 << 20}},
+				variant{
+					"a refusal of every token, with refresh tokens",
+					lab.Script{ExpiredTokens: 1 << 20, Refresh: true},
 				},
-				variant{"a refusal of every token", lab.Script{OldTokens: 1 << 20}},
-				variant{"a refusal of every token, with refresh tokens", lab.Script{OldTokens: 1 << 20, Refresh: true}},
-				variant{"refusals of the token and of its scopes by turns", lab.Script{Intercept: byTurns()}},
-				variant{"a 403 that names no error", lab.Script{Intercept: forbidden}},
+				variant{
+					"alternate refusals of the token and its scopes",
+					lab.Script{Intercept: alternateRefusals()},
+				},
+				variant{"a 403 that names no error", lab.Script{Intercept: bareForbidden}},
 			),
 		},
 	}
 }
 
-// byTurns refuses a call for its token and for its scopes by turns, with other scopes each time.
-func byTurns() func(*lab.Lab, *lab.Request, http.ResponseWriter, *http.Request) bool {
+// maxRequests bounds the requests to the MCP endpoint in a run without success.
+const maxRequests = 40
+
+// triedTooOften reports too many sign-ins or too many requests to the MCP endpoint.
+func triedTooOften(l *lab.Lab) string {
+	if n := len(l.Authorizations(l.Authority())); n > maxTries {
+		return fmt.Sprintf("%d authorization requests", n)
+	}
+	if n := len(l.Endpoint()); n > maxRequests {
+		return fmt.Sprintf("%d requests to the endpoint", n)
+	}
+	return ""
+}
+
+// alternateRefusals refuses a call alternately for its token and for its scopes, with other scopes
+// each time.
+func alternateRefusals() func(*lab.Lab, *lab.Request, http.ResponseWriter, *http.Request) bool {
 	var turns atomic.Int64
 	return func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
 		if r.RPC != "tools/call" || r.Bearer() == "" {
@@ -57,17 +70,15 @@ func byTurns() func(*lab.Lab, *lab.Request, http.ResponseWriter, *http.Request) 
 			w.WriteHeader(http.StatusUnauthorized)
 			return true
 		}
-		w.Header().Set(
-			"WWW-Authenticate",
-			fmt.Sprintf(`%s, error="insufficient_scope", scope="more.%d"`, l.Challenge(), n),
-		)
+		challenge := fmt.Sprintf(`%s, error="insufficient_scope", scope="more.%d"`, l.Challenge(), n)
+		w.Header().Set("WWW-Authenticate", challenge)
 		w.WriteHeader(http.StatusForbidden)
 		return true
 	}
 }
 
-// forbidden refuses a call with a challenge that says nothing.
-func forbidden(_ *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
+// bareForbidden refuses a call with a challenge without parameters.
+func bareForbidden(_ *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
 	if r.RPC != "tools/call" || r.Bearer() == "" {
 		return false
 	}

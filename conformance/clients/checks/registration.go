@@ -3,9 +3,7 @@ package checks
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -14,7 +12,7 @@ import (
 	"mcpentra/conformance/clients/internal/lab"
 )
 
-// registrationChecks are checks of client/registration: how a client comes by its ID (RFC 7591; MCP
+// registrationChecks are checks of client/registration: where a client ID comes from (RFC 7591; MCP
 // authorization, Client Registration Approaches).
 func registrationChecks() []bench.Check {
 	return []bench.Check{
@@ -24,40 +22,22 @@ func registrationChecks() []bench.Check {
 				Level:     check.Should,
 				Revisions: []check.Revision{check.R20250326, check.R20250618},
 				Reference: "MCP 2025-06-18 authorization, Dynamic Client Registration; RFC 7591 section 3.1",
-				Sentence: "A client registers itself where the authorization server offers it, and uses the ID " +
+				Sentence: "A client registers if the authorization server offers it, and uses the client ID " +
 					"that it gets.",
 				Covers: []string{"client-dcr-supported", "client-dcr-optional"},
 			},
-			Run: judge(lab.Script{}, func(l *lab.Lab) error {
-				made := l.Registrations(l.Authority())
-				if len(made) == 0 {
-					return l.Mismatch("a registration", "none")
-				}
-				if redirects, _ := made[0].JSON["redirect_uris"].([]any); len(redirects) == 0 {
-					return l.Mismatch("redirect_uris in the registration", fmt.Sprint(made[0].JSON["redirect_uris"]))
-				}
-				return nil
-			}),
+			Run: judge(lab.Script{}, wantRegistration),
 		},
 		{
 			Rule: check.Rule{
 				ID:        "client/registration/issued-id",
 				Level:     check.Must,
 				Reference: "MCP 2026-07-28 authorization, Client Registration; OAuth 2.1-13 section 4.1.1",
-				Sentence: "The client ID of an authorization request was issued by that authorization server, " +
-					"configured, or is the URL of a client ID metadata document.",
+				Sentence: "The client ID in an authorization request was issued by that authorization " +
+					"server, was configured, or is the URL of a client ID metadata document.",
 				Covers: []string{"client-obtains-client-id"},
 			},
-			Run: judge(lab.Script{}, func(l *lab.Lab) error {
-				issued, _ := l.ClientIDs(l.Authority())
-				for _, one := range l.Authorizations(l.Authority()) {
-					if id := one.Query.Get("client_id"); !slices.Contains(issued, id) &&
-						!strings.HasPrefix(id, "https://") {
-						return l.Mismatch("a client ID that was issued", fmt.Sprintf("%q", id))
-					}
-				}
-				return nil
-			}),
+			Run: judge(lab.Script{}, wantIssuedID),
 		},
 		{
 			Rule: check.Rule{
@@ -65,15 +45,10 @@ func registrationChecks() []bench.Check {
 				Level:     check.Must,
 				Revisions: since20260728,
 				Reference: "MCP 2026-07-28 authorization, Dynamic Client Registration",
-				Sentence:  "A registration says which application_type the client is.",
+				Sentence:  "A registration states the application_type.",
 				Covers:    []string{"client-dcr-application-type"},
 			},
-			Run: judge(lab.Script{}, registered(func(l *lab.Lab, asked map[string]any) error {
-				if kind := asked["application_type"]; kind != "native" && kind != "web" {
-					return l.Mismatch("application_type native or web", fmt.Sprint(kind))
-				}
-				return nil
-			})),
+			Run: judge(lab.Script{}, eachRegistration(wantApplicationType)),
 		},
 		{
 			Rule: check.Rule{
@@ -81,20 +56,11 @@ func registrationChecks() []bench.Check {
 				Level:     check.Should,
 				Revisions: since20260728,
 				Reference: "MCP 2026-07-28 authorization, Dynamic Client Registration",
-				Sentence: "A client whose redirect URI is on loopback or has a scheme of its own does not register " +
+				Sentence: "A client with a redirect URI on loopback or with its own scheme does not register " +
 					"as a web application.",
 				Covers: []string{"client-dcr-application-type-fits"},
 			},
-			Run: judge(lab.Script{}, registered(func(l *lab.Lab, asked map[string]any) error {
-				redirects, _ := asked["redirect_uris"].([]any)
-				for _, one := range redirects {
-					if text, _ := one.(string); asked["application_type"] == "web" &&
-						!strings.HasPrefix(text, "https://") {
-						return l.Mismatch("application_type native with "+text, "web")
-					}
-				}
-				return nil
-			})),
+			Run: judge(lab.Script{}, eachRegistration(wantFittingType)),
 		},
 		{
 			Rule: check.Rule{
@@ -105,40 +71,31 @@ func registrationChecks() []bench.Check {
 				Sentence:  "A client that uses refresh tokens lists refresh_token among its grant_types.",
 				Covers:    []string{"client-dcr-grant-types-refresh"},
 			},
-			Run: judge(lab.Script{Refresh: true, OldTokens: 1}, func(l *lab.Lab) error {
-				if len(refreshes(l, lab.Issuer)) == 0 {
-					return &check.NotApplicable{Reason: "the client does not refresh"}
-				}
-				return registered(func(l *lab.Lab, asked map[string]any) error {
-					if kinds, _ := asked["grant_types"].([]any); !slices.Contains(kinds, any("refresh_token")) {
-						return l.Mismatch("refresh_token among the grant_types", fmt.Sprint(kinds))
-					}
-					return nil
-				})(l)
-			}),
+			Run: judge(lab.Script{Refresh: true, ExpiredTokens: 1}, wantRefreshGrant),
 		},
 		{
 			Rule: check.Rule{
 				ID:        "client/registration/rejected",
 				Level:     check.Must,
 				Reference: "MCP 2026-07-28 authorization, Dynamic Client Registration; RFC 7591 section 3.2.2",
-				Sentence: "A client that is not registered gives up after a few tries, and does not go on with an ID " +
-					"that nobody issued.",
+				Sentence: "A client whose registration is rejected gives up after a few tries, and does not " +
+					"continue with an ID that was never issued.",
 				Covers: []string{"client-dcr-rejection-handled", "client-dcr-retry-adjusted"},
 			},
-			Run: noHarm(lab.Script{}, triedToRegister, func(l *lab.Lab) string {
-				if n := len(l.Registrations(l.Authority())); n > few {
-					return fmt.Sprintf("%d registrations", n)
-				}
-				return sentToAuthorize(l)
-			}, rejecting("invalid_redirect_uri"), rejecting("invalid_client_metadata")),
+			Run: noHarm(
+				lab.Script{},
+				triedToRegister,
+				wentOnUnregistered,
+				rejectRegistration("invalid_redirect_uri"),
+				rejectRegistration("invalid_client_metadata"),
+			),
 		},
 		{
 			Rule: check.Rule{
 				ID:        "client/registration/rejection-told",
 				Level:     check.Should,
 				Reference: "MCP 2026-07-28 authorization, Dynamic Client Registration",
-				Sentence:  "The user is told that the registration was rejected.",
+				Sentence:  "The client tells the user that the registration was rejected.",
 				Covers:    []string{"client-dcr-rejection-surfaced"},
 			},
 			Run: registrationRejectionTold,
@@ -149,14 +106,14 @@ func registrationChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.Medium,
 				Reference: "RFC 7591 section 3.2.1; OAuth 2.1-13 section 1.4",
-				Sentence:  "An answer to a registration without a client ID that could be used is refused.",
+				Sentence:  "A registration response without a usable client ID is refused.",
 				Covers:    []string{"CL-028"},
 			},
 			Run: noHarm(lab.Script{}, triedToRegister, sentToAuthorize,
-				enrolling("no client_id", func(answer map[string]any) { delete(answer, "client_id") }),
-				enrolling("an empty client_id", func(answer map[string]any) { answer["client_id"] = "" }),
-				enrolling("a number as client_id", func(answer map[string]any) { answer["client_id"] = 7 }),
-				enrolling(
+				registrationAnswer("no client_id", func(answer map[string]any) { delete(answer, "client_id") }),
+				registrationAnswer("an empty client_id", func(answer map[string]any) { answer["client_id"] = "" }),
+				registrationAnswer("a number as client_id", func(answer map[string]any) { answer["client_id"] = 7 }),
+				registrationAnswer(
 					"a client_id with line breaks",
 					func(answer map[string]any) { answer["client_id"] = "a\r\nX-Injected: 1" },
 				)),
@@ -166,160 +123,101 @@ func registrationChecks() []bench.Check {
 				ID:        "client/registration/pre-registered",
 				Level:     check.Should,
 				Reference: "MCP 2025-11-25 authorization, Preregistration",
-				Sentence:  "A client ID that is configured is used, and goes before registration.",
+				Sentence:  "A client with a configured client ID uses it and does not register.",
 				Covers:    []string{"client-prereg-supported", "client-registration-priority"},
 			},
 			Abilities: []bench.Ability{bench.Preregistered},
 			Run:       registrationPreRegistered,
 		},
-		{
-			Rule: check.Rule{
-				ID:        "client/registration/document",
-				Level:     check.Should,
-				Revisions: since20251125,
-				Reference: "MCP 2025-11-25 authorization, Client ID Metadata Documents",
-				Sentence: "Where the authorization server takes client ID metadata documents, a client that has one " +
-					"uses it instead of registering.",
-				Covers: []string{"client-cimd-supported", "client-registration-priority", "client-cimd-portable"},
-			},
-			Abilities: []bench.Ability{bench.ClientDocument},
-			Run: stillWorks(lab.Script{}, func(l *lab.Lab) error {
-				for _, one := range l.Authorizations(l.Authority()) {
-					if id := one.Query.Get("client_id"); !strings.HasPrefix(id, "https://") {
-						return l.Mismatch("an https URL as client_id", fmt.Sprintf("%q", id))
-					}
-				}
-				return nil
-			}, variant{"documents and registration", lab.Script{Metadata: takesDocuments(true)}}),
-		},
-		{
-			Rule: check.Rule{
-				ID:        "client/registration/document-flag",
-				Level:     check.Should,
-				Revisions: since20251125,
-				Reference: "MCP 2025-11-25 authorization, Advertising CIMD Support",
-				Sentence: "The URL of a client ID metadata document is not used where the authorization server does " +
-					"not say that it takes such.",
-				Covers: []string{"client-cimd-flag-checked"},
-			},
-			Abilities: []bench.Ability{bench.ClientDocument},
-			Run: stillWorks(
-				lab.Script{},
-				func(l *lab.Lab) error {
-					for _, one := range l.Authorizations(l.Authority()) {
-						if strings.HasPrefix(one.Query.Get("client_id"), "https://") {
-							return l.Mismatch("another client_id than a URL", one.Query.Get("client_id"))
-						}
-					}
-					return nil
-				},
-				variant{"no word of documents", lab.Script{}},
-				variant{"documents declined", lab.Script{Metadata: takesDocuments(false)}},
-			),
-		},
-		{
-			Rule: check.Rule{
-				ID:        "client/registration/document-url",
-				Level:     check.Must,
-				Revisions: since20251125,
-				Reference: "MCP 2025-11-25 authorization, Client ID Metadata Documents, Implementation Requirements",
-				Sentence: "The URL of a client ID metadata document is https, has a path, and has no fragment, user " +
-					"information or dot segments.",
-				Covers: []string{"client-cimd-url-shape"},
-			},
-			Abilities: []bench.Ability{bench.ClientDocument},
-			Run: judge(lab.Script{Metadata: takesDocuments(true)}, func(l *lab.Lab) error {
-				for _, one := range l.Authorizations(l.Authority()) {
-					id := one.Query.Get("client_id")
-					if !strings.Contains(id, "://") {
-						continue
-					}
-					parsed, err := url.Parse(id)
-					if err != nil || parsed.Scheme != "https" || strings.Trim(parsed.Path, "/") == "" ||
-						strings.Contains(id, "#") || parsed.User != nil ||
-						strings.Contains(parsed.EscapedPath()+"/", "/./") ||
-						strings.Contains(parsed.EscapedPath()+"/", "/../") {
-						return l.Mismatch(
-							"an https URL with a path, and without fragment, user information and dot segments",
-							fmt.Sprintf("%q", id),
-						)
-					}
-				}
-				return nil
-			}),
-		},
-		{
-			Rule: check.Rule{
-				ID:        "client/registration/redirect-uri",
-				Level:     check.Must,
-				Severity:  check.High,
-				Reference: "MCP authorization, Open Redirection; OAuth 2.1-13 section 2.3.1",
-				Sentence: "The redirect URI of an authorization request is one that was registered; the port of a " +
-					"loopback address may differ.",
-				Covers: []string{"client-redirect-uri-registered"},
-			},
-			Run: judge(lab.Script{}, registered(func(l *lab.Lab, asked map[string]any) error {
-				redirects, _ := asked["redirect_uris"].([]any)
-				for _, one := range l.Authorizations(l.Authority()) {
-					used := one.Query.Get("redirect_uri")
-					if used != "" &&
-						!slices.ContainsFunc(
-							redirects,
-							func(each any) bool { text, _ := each.(string); return sameRedirect(text, used) },
-						) {
-						return l.Mismatch("one of the redirect URIs that were registered", used)
-					}
-				}
-				return nil
-			})),
-		},
-		{
-			Rule: check.Rule{
-				ID:        "client/registration/redirect-uri-safe",
-				Level:     check.Must,
-				Severity:  check.High,
-				Reference: "MCP authorization, Communication Security; RFC 8252 section 7.3",
-				Sentence:  "A redirect URI is https, or http on a loopback address.",
-				Covers:    []string{"client-redirect-uri-safe", "CL-010"},
-			},
-			Run: judge(lab.Script{}, func(l *lab.Lab) error {
-				for _, one := range l.Authorizations(l.Authority()) {
-					if used := one.Query.Get("redirect_uri"); used != "" && !safeRedirect(used) {
-						return l.Mismatch("a redirect URI on https or loopback", used)
-					}
-				}
-				return registeredOrNot(func(l *lab.Lab, asked map[string]any) error {
-					redirects, _ := asked["redirect_uris"].([]any)
-					for _, each := range redirects {
-						if text, _ := each.(string); !safeRedirect(text) {
-							return &check.Mismatch{
-								Want:  "redirect URIs on https or loopback in the registration",
-								Got:   text,
-								Level: check.Should,
-							}
-						}
-					}
-					return nil
-				})(l)
-			}),
-		},
 	}
+}
+
+// wantRegistration wants a registration with redirect_uris.
+func wantRegistration(l *lab.Lab) error {
+	made := l.Registrations(l.Authority())
+	if len(made) == 0 {
+		return l.Mismatch("a registration", "none")
+	}
+	if redirects, _ := made[0].JSON["redirect_uris"].([]any); len(redirects) == 0 {
+		return l.Mismatch("redirect_uris in the registration", fmt.Sprint(made[0].JSON["redirect_uris"]))
+	}
+	return nil
+}
+
+// wantIssuedID wants a client ID that was issued, or the URL of a document.
+func wantIssuedID(l *lab.Lab) error {
+	issued, _ := l.ClientIDs(l.Authority())
+	for _, request := range l.Authorizations(l.Authority()) {
+		id := request.Query.Get("client_id")
+		if !slices.Contains(issued, id) && !strings.HasPrefix(id, "https://") {
+			return l.Mismatch("a client ID that was issued", fmt.Sprintf("%q", id))
+		}
+	}
+	return nil
+}
+
+// wantApplicationType wants the application_type native or web.
+func wantApplicationType(l *lab.Lab, asked map[string]any) error {
+	if kind := asked["application_type"]; kind != "native" && kind != "web" {
+		return l.Mismatch("application_type native or web", fmt.Sprint(kind))
+	}
+	return nil
+}
+
+// wantFittingType wants the application_type web with https redirect URIs only.
+func wantFittingType(l *lab.Lab, asked map[string]any) error {
+	if asked["application_type"] != "web" {
+		return nil
+	}
+	redirects, _ := asked["redirect_uris"].([]any)
+	for _, redirect := range redirects {
+		if text, _ := redirect.(string); !strings.HasPrefix(text, "https://") {
+			return l.Mismatch("application_type native with "+text, "web")
+		}
+	}
+	return nil
+}
+
+// wantRefreshGrant wants refresh_token among the grant_types of a client that refreshes.
+func wantRefreshGrant(l *lab.Lab) error {
+	if len(refreshRequests(l, lab.Issuer)) == 0 {
+		return &check.NotApplicable{Reason: "the client does not refresh"}
+	}
+	return eachRegistration(listsRefreshToken)(l)
+}
+
+// listsRefreshToken wants refresh_token among the grant_types.
+func listsRefreshToken(l *lab.Lab, asked map[string]any) error {
+	kinds, _ := asked["grant_types"].([]any)
+	if !slices.Contains(kinds, any("refresh_token")) {
+		return l.Mismatch("refresh_token among the grant_types", fmt.Sprint(kinds))
+	}
+	return nil
+}
+
+// wentOnUnregistered reports too many registrations, or a sign-in without one.
+func wentOnUnregistered(l *lab.Lab) string {
+	if n := len(l.Registrations(l.Authority())); n > maxTries {
+		return fmt.Sprintf("%d registrations", n)
+	}
+	return sentToAuthorize(l)
 }
 
 // registrationRejectionTold tries client/registration/rejection-told.
 func registrationRejectionTold(ctx context.Context, p *bench.Probe) error {
-	if _, err := control(ctx, p, lab.Script{}); err != nil {
+	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
-	l := try(ctx, p, rejecting("invalid_client_metadata").script)
+	l := runClient(ctx, p, rejectRegistration("invalid_client_metadata").script)
 	if !triedToRegister(l) {
 		return &check.NotApplicable{Reason: "the client does not register"}
 	}
-	if said := strings.ToLower(l.Output()); !strings.Contains(said, "regist") &&
-		!strings.Contains(said, "invalid_client_metadata") && !strings.Contains(said, rejection) {
+	output := strings.ToLower(l.Output())
+	namesReason := func(word string) bool { return strings.Contains(output, word) }
+	if !slices.ContainsFunc([]string{"regist", "invalid_client_metadata", rejection}, namesReason) {
 		return l.Mismatch(
-			"a word about the registration, or what the server said",
-			"none in what the client tells its user",
+			"a message about the registration, or the server's error",
+			"neither in the output",
 		)
 	}
 	return nil
@@ -327,69 +225,73 @@ func registrationRejectionTold(ctx context.Context, p *bench.Probe) error {
 
 // registrationPreRegistered tries client/registration/pre-registered.
 func registrationPreRegistered(ctx context.Context, p *bench.Probe) error {
-	if _, err := control(ctx, p, lab.Script{}); err != nil {
+	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
-	for _, script := range []lab.Script{
-		{},
-		{Metadata: func(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) {
-			delete(document, "registration_endpoint")
-		}},
-	} {
-		l := try(ctx, p, script, preregistered("client-of-old", ""))
-		for _, one := range l.Authorizations(l.Authority()) {
-			if id := one.Query.Get("client_id"); id != "client-of-old" {
-				return l.Mismatch("the client ID that is configured", fmt.Sprintf("%q", id))
+	closed := func(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) {
+		delete(document, "registration_endpoint")
+	}
+	for _, script := range []lab.Script{{}, {Metadata: closed}} {
+		l := runClient(ctx, p, script, withClientID("client-of-old", ""))
+		for _, request := range l.Authorizations(l.Authority()) {
+			if id := request.Query.Get("client_id"); id != "client-of-old" {
+				return l.Mismatch("the configured client ID", fmt.Sprintf("%q", id))
 			}
 		}
 		if len(l.Registrations(l.Authority())) > 0 {
 			return l.Mismatch("no registration", "one")
 		}
 		if !l.Called() {
-			return l.Mismatch("the client to call the tool", fmt.Sprintf("it does not: %v", ending(l)))
+			return l.Mismatch("a tool call", fmt.Sprintf("none: %v", ending(l)))
 		}
 	}
 	return nil
 }
 
-// few is how often a client may try again.
-const few = 3
+// maxTries is how often a client may try the same thing.
+const maxTries = 3
 
-// rejection is what an authorization server says to a registration that it rejects.
+// rejection is the error_description of a rejected registration.
 const rejection = "canary-of-a-rejected-registration"
 
-func rejecting(code string) variant {
-	return variant{"a rejection with " + code, lab.Script{Registration: func(_ *lab.Lab, _, answer map[string]any) int {
+// rejectRegistration returns a variant that rejects registrations with an error code.
+func rejectRegistration(code string) variant {
+	reject := func(_ *lab.Lab, _, answer map[string]any) int {
 		clear(answer)
 		answer["error"] = code
 		answer["error_description"] = rejection
 		return http.StatusBadRequest
-	}}}
-}
-
-func enrolling(name string, change func(answer map[string]any)) variant {
-	return variant{
-		name,
-		lab.Script{Registration: func(_ *lab.Lab, _, answer map[string]any) int { change(answer); return 0 }},
 	}
+	return variant{"a rejection with " + code, lab.Script{Registration: reject}}
 }
 
+// registrationAnswer returns a variant with a changed registration response.
+func registrationAnswer(name string, change func(answer map[string]any)) variant {
+	changed := func(_ *lab.Lab, _, answer map[string]any) int {
+		change(answer)
+		return 0
+	}
+	return variant{name, lab.Script{Registration: changed}}
+}
+
+// triedToRegister reports whether the client made a registration request.
 func triedToRegister(l *lab.Lab) bool { return len(l.Registrations(l.Authority())) > 0 }
 
-// registered judges each registration. A client that makes none has nothing to be judged.
-func registered(judge func(l *lab.Lab, asked map[string]any) error) func(l *lab.Lab) error {
+// eachRegistration judges each registration request. A client without one is skipped.
+func eachRegistration(verdict func(l *lab.Lab, asked map[string]any) error) func(l *lab.Lab) error {
 	return func(l *lab.Lab) error {
 		if !triedToRegister(l) {
 			return &check.NotApplicable{Reason: "the client does not register"}
 		}
-		return registeredOrNot(judge)(l)
+		return eachRegistrationIfAny(verdict)(l)
 	}
 }
 
-func registeredOrNot(judge func(l *lab.Lab, asked map[string]any) error) func(l *lab.Lab) error {
+// eachRegistrationIfAny judges each registration request. A client without one passes.
+func eachRegistrationIfAny(verdict func(l *lab.Lab, asked map[string]any) error) func(l *lab.Lab) error {
 	return func(l *lab.Lab) error {
-		for _, one := range l.Registrations(l.Authority()) {
-			if err := judge(l, one.JSON); err != nil {
+		for _, request := range l.Registrations(l.Authority()) {
+			if err := verdict(l, request.JSON); err != nil {
 				return err
 			}
 		}
@@ -397,45 +299,10 @@ func registeredOrNot(judge func(l *lab.Lab, asked map[string]any) error) func(l 
 	}
 }
 
-func preregistered(id, secret string) func(*bench.Task) {
+// withClientID configures a client ID and a secret.
+func withClientID(id, secret string) func(*bench.Task) {
 	return func(task *bench.Task) {
 		task.ClientID = id
 		task.ClientSecret = secret
 	}
 }
-
-func takesDocuments(yes bool) func(*lab.Lab, lab.Party, string, map[string]any) {
-	return func(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) {
-		document["client_id_metadata_document_supported"] = yes
-	}
-}
-
-func refreshes(l *lab.Lab, party lab.Party) []lab.Request {
-	return slices.DeleteFunc(
-		l.TokenRequests(party),
-		func(r lab.Request) bool { return r.Form.Get("grant_type") != "refresh_token" },
-	)
-}
-
-// sameRedirect compares redirect URIs; the port of a loopback address is nothing (RFC 8252 section
-// 7.3).
-func sameRedirect(registered, used string) bool {
-	if registered == used {
-		return true
-	}
-	a, err := url.Parse(registered)
-	b, err2 := url.Parse(used)
-	if err != nil || err2 != nil || !isLoopback(a.Hostname()) {
-		return false
-	}
-	a.Host = a.Hostname()
-	b.Host = b.Hostname()
-	return a.String() == b.String()
-}
-
-func safeRedirect(text string) bool {
-	parsed, err := url.Parse(text)
-	return err == nil && (parsed.Scheme == "https" || parsed.Scheme == "http" && isLoopback(parsed.Hostname()))
-}
-
-func isLoopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }

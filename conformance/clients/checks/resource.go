@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -10,8 +11,7 @@ import (
 	"mcpentra/conformance/clients/internal/lab"
 )
 
-// resourceChecks are checks of client/resource: what a client asks at the authorization endpoint
-// (OAuth 2.1 section 4.1.1; RFC 7636; RFC 8707).
+// resourceChecks are checks of client/resource: the resource parameter (RFC 8707).
 func resourceChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -21,8 +21,8 @@ func resourceChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20250618,
 				Reference: "RFC 8707 section 2.1; MCP 2025-06-18 authorization, Resource Parameter Implementation",
-				Sentence: "An authorization request says in resource whom the token is for, whether or not the " +
-					"authorization server knows that parameter.",
+				Sentence: "An authorization request names the MCP server in resource, even if the " +
+					"authorization server does not know the parameter.",
 				Covers: []string{"client-resource-authorization", "client-resource-always"},
 			},
 			Run: judge(
@@ -42,19 +42,7 @@ func resourceChecks() []bench.Check {
 				Sentence:  "A token request has the resource of the authorization request.",
 				Covers:    []string{"client-resource-token", "client-resource-always"},
 			},
-			Run: judge(lab.Script{}, func(l *lab.Lab) error {
-				for i, one := range l.TokenRequests(l.Authority()) {
-					if err := wantParameter(l, one.Form, "resource"); err != nil {
-						return err
-					}
-					if asked := l.Authorizations(l.Authority()); i < len(asked) &&
-						asked[i].Query.Get("resource") != "" &&
-						asked[i].Query.Get("resource") != one.Form.Get("resource") {
-						return l.Mismatch("resource "+asked[i].Query.Get("resource"), one.Form.Get("resource"))
-					}
-				}
-				return nil
-			}),
+			Run: judge(lab.Script{}, wantSameResource),
 		},
 		{
 			Rule: check.Rule{
@@ -63,21 +51,10 @@ func resourceChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20250618,
 				Reference: "RFC 8707 section 2.2; MCP 2025-06-18 authorization, Resource Parameter Implementation",
-				Sentence:  "A refresh request has the resource too.",
+				Sentence:  "A refresh request has the resource, too.",
 				Covers:    []string{"client-resource-refresh"},
 			},
-			Run: judge(lab.Script{Refresh: true, OldTokens: 1}, func(l *lab.Lab) error {
-				made := refreshes(l, l.Authority())
-				if len(made) == 0 {
-					return &check.NotApplicable{Reason: "the client does not refresh"}
-				}
-				for _, one := range made {
-					if err := wantParameter(l, one.Form, "resource"); err != nil {
-						return err
-					}
-				}
-				return nil
-			}),
+			Run: judge(lab.Script{Refresh: true, ExpiredTokens: 1}, wantRefreshResource),
 		},
 		{
 			Rule: check.Rule{
@@ -86,16 +63,10 @@ func resourceChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20250618,
 				Reference: "RFC 8707 section 2; MCP 2025-06-18 authorization, Canonical Server URI",
-				Sentence:  "The resource is the address of the MCP server, or what its metadata calls it.",
+				Sentence:  "The resource is the MCP server's URL, or the identifier in its metadata.",
 				Covers:    []string{"client-resource-identifies-server"},
 			},
-			Run: judge(lab.Script{}, eachAuthorization(func(l *lab.Lab, asked url.Values) error {
-				if got := asked.Get("resource"); got != "" &&
-					!strings.EqualFold(strings.TrimSuffix(got, "/"), l.URL()) {
-					return l.Mismatch("resource "+l.URL(), got)
-				}
-				return nil
-			})),
+			Run: judge(lab.Script{}, eachAuthorization(wantServerAsResource)),
 		},
 		{
 			Rule: check.Rule{
@@ -103,26 +74,16 @@ func resourceChecks() []bench.Check {
 				Level:     check.Should,
 				Revisions: since20250618,
 				Reference: "MCP 2025-06-18 authorization, Canonical Server URI",
-				Sentence: "The resource has scheme and host in lower case, no needless slash at its end, and the " +
-					"most specific path.",
+				Sentence: "The resource has a lower-case scheme and host, no needless slash at the end, and " +
+					"the most specific path.",
 				Covers: []string{"client-resource-canonical-form"},
 			},
 			Run: stillWorks(
 				lab.Script{},
-				eachAuthorization(func(l *lab.Lab, asked url.Values) error {
-					if got := asked.Get("resource"); got != "" && got != l.URL() {
-						return l.Mismatch("resource "+l.URL(), got)
-					}
-					return nil
-				}),
+				eachAuthorization(wantCanonicalResource),
 				variant{
-					"an address in upper case",
-					lab.Script{
-						Host: "localhost",
-						URL: func(l *lab.Lab) string {
-							return strings.Replace(l.URL(), "http://localhost", "HTTP://LOCALHOST", 1)
-						},
-					},
+					"a URL in upper case",
+					lab.Script{Host: "localhost", URL: upperCaseURL},
 				},
 				variant{"an endpoint with a longer path", lab.Script{Path: "/team/tools/mcp"}},
 			),
@@ -134,38 +95,96 @@ func resourceChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20250618,
 				Reference: "MCP 2025-06-18 authorization, Resource Parameter Implementation",
-				Sentence:  "A client does not leave out the resource because the authorization server refuses it.",
+				Sentence:  "A client does not drop the resource because the authorization server refuses it.",
 				Covers:    []string{"client-resource-always"},
 			},
 			Run: noHarm(
 				lab.Script{},
-				func(l *lab.Lab) bool { return len(l.TokenRequests(l.Authority())) > 0 },
-				func(l *lab.Lab) string {
-					for _, one := range l.TokenRequests(l.Authority()) {
-						if !one.Form.Has("resource") {
-							return "a token request without resource"
-						}
-					}
-					return ""
-				},
-				variant{"the refusal invalid_target", lab.Script{Token: refusing("invalid_target", 1)}},
+				requestedToken,
+				droppedResource,
+				variant{"the refusal invalid_target", lab.Script{Token: refuseToken("invalid_target", 1)}},
 			),
 		},
 	}
 }
 
-// refusing has the first so many token requests refused.
-func refusing(code string, times int) func(*lab.Lab, lab.Party, url.Values, map[string]any) int {
+// wantSameResource wants the resource of the authorization request in the token request.
+func wantSameResource(l *lab.Lab) error {
+	asked := l.Authorizations(l.Authority())
+	for i, request := range l.TokenRequests(l.Authority()) {
+		if err := wantParameter(l, request.Form, "resource"); err != nil {
+			return err
+		}
+		if i >= len(asked) {
+			continue
+		}
+		want := asked[i].Query.Get("resource")
+		if got := request.Form.Get("resource"); want != "" && got != want {
+			return l.Mismatch("resource "+want, got)
+		}
+	}
+	return nil
+}
+
+// wantRefreshResource wants a resource in each refresh request.
+func wantRefreshResource(l *lab.Lab) error {
+	made := refreshRequests(l, l.Authority())
+	if len(made) == 0 {
+		return &check.NotApplicable{Reason: "the client does not refresh"}
+	}
+	for _, request := range made {
+		if err := wantParameter(l, request.Form, "resource"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wantServerAsResource wants the MCP server's URL as resource, in any case.
+func wantServerAsResource(l *lab.Lab, asked url.Values) error {
+	got := asked.Get("resource")
+	if got != "" && !strings.EqualFold(strings.TrimSuffix(got, "/"), l.URL()) {
+		return l.Mismatch("resource "+l.URL(), got)
+	}
+	return nil
+}
+
+// wantCanonicalResource wants the MCP server's URL in its canonical form.
+func wantCanonicalResource(l *lab.Lab, asked url.Values) error {
+	if got := asked.Get("resource"); got != "" && got != l.URL() {
+		return l.Mismatch("resource "+l.URL(), got)
+	}
+	return nil
+}
+
+// droppedResource reports a token request without resource.
+func droppedResource(l *lab.Lab) string {
+	for _, request := range l.TokenRequests(l.Authority()) {
+		if !request.Form.Has("resource") {
+			return "a token request without resource"
+		}
+	}
+	return ""
+}
+
+// refuseToken refuses the first token requests with an error code, this many times.
+func refuseToken(code string, times int) func(*lab.Lab, lab.Party, url.Values, map[string]any) int {
 	return func(l *lab.Lab, party lab.Party, _ url.Values, answer map[string]any) int {
 		if len(l.TokenRequests(party)) > times {
 			return 0
 		}
 		clear(answer)
 		answer["error"] = code
-		return 400
+		return http.StatusBadRequest
 	}
 }
 
+// upperCaseURL returns the MCP server's URL with scheme and host in upper case.
+func upperCaseURL(l *lab.Lab) string {
+	return strings.Replace(l.URL(), "http://localhost", "HTTP://LOCALHOST", 1)
+}
+
+// wantParameter wants a parameter exactly once, with a value.
 func wantParameter(l *lab.Lab, form url.Values, name string) error {
 	if len(form[name]) != 1 || form.Get(name) == "" {
 		return l.Mismatch("one "+name, fmt.Sprintf("%q", form[name]))

@@ -20,7 +20,7 @@ func scopeChecks() []bench.Check {
 				Level:     check.Should,
 				Revisions: since20251125,
 				Reference: "MCP 2025-11-25 authorization, Scope Selection Strategy",
-				Sentence:  "The scopes of the challenge are asked for.",
+				Sentence:  "The client requests the scopes of the challenge.",
 				Covers:    []string{"client-scope-from-challenge"},
 			},
 			Run: judge(
@@ -34,7 +34,7 @@ func scopeChecks() []bench.Check {
 				Level:     check.Must,
 				Revisions: since20251125,
 				Reference: "MCP 2025-11-25 authorization, Scope Selection Strategy",
-				Sentence:  "The scopes of the challenge are asked for although the metadata does not list them.",
+				Sentence:  "The client requests the scopes of the challenge even if the metadata does not list them.",
 				Covers:    []string{"client-scope-challenge-authoritative"},
 			},
 			Run: judge(
@@ -48,7 +48,7 @@ func scopeChecks() []bench.Check {
 				Level:     check.Should,
 				Revisions: since20251125,
 				Reference: "MCP 2025-11-25 authorization, Scope Selection Strategy",
-				Sentence:  "Without scopes in the challenge all of the metadata's are asked for.",
+				Sentence:  "Without scopes in the challenge the client requests all scopes of the metadata.",
 				Covers:    []string{"client-scope-from-prm"},
 			},
 			Run: judge(
@@ -62,15 +62,10 @@ func scopeChecks() []bench.Check {
 				Level:     check.Should,
 				Revisions: since20251125,
 				Reference: "MCP 2025-11-25 authorization, Scope Selection Strategy",
-				Sentence:  "With no scopes in the challenge or the metadata the parameter is left out.",
+				Sentence:  "Without scopes in the challenge or the metadata the client sends no scope parameter.",
 				Covers:    []string{"client-scope-omitted"},
 			},
-			Run: judge(lab.Script{}, eachAuthorization(func(l *lab.Lab, asked url.Values) error {
-				if asked.Has("scope") {
-					return l.Mismatch("no scope", fmt.Sprintf("%q", asked.Get("scope")))
-				}
-				return nil
-			})),
+			Run: judge(lab.Script{}, eachAuthorization(wantNoScope)),
 		},
 		{
 			Rule: check.Rule{
@@ -80,13 +75,13 @@ func scopeChecks() []bench.Check {
 				Revisions: since20251125,
 				Reference: "MCP 2025-11-25 authorization, Scope Selection Strategy; Security Best Practices, Scope " +
 					"Minimization",
-				Sentence: "No other scopes than those of the challenge are asked for, but for offline_access where " +
-					"the authorization server lists it.",
+				Sentence: "The client requests only the scopes of the challenge, and offline_access if the " +
+					"authorization server lists it.",
 				Covers: []string{"client-scope-least-privilege"},
 			},
 			Run: judge(
 				lab.Script{Scope: "tools.read", Scopes: []string{"tools.read", "tools.call", "tools.admin"}},
-				noScopesBut("tools.read", "offline_access"),
+				onlyScopes("tools.read", "offline_access"),
 			),
 		},
 		{
@@ -95,43 +90,57 @@ func scopeChecks() []bench.Check {
 				Level:     check.Should,
 				Revisions: since20260728,
 				Reference: "MCP 2026-07-28 authorization, Refresh Tokens",
-				Sentence:  "offline_access is not asked for where the authorization server does not list it.",
+				Sentence:  "The client does not request offline_access if the authorization server does not list it.",
 				Covers:    []string{"client-offline-access-not-added", "client-offline-access-added"},
 			},
 			Run: judge(
-				lab.Script{
-					Scope: "tools.read",
-					Metadata: func(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) {
-						document["scopes_supported"] = []string{"tools.read"}
-					},
-				},
-				eachAuthorization(func(l *lab.Lab, asked url.Values) error {
-					if slices.Contains(strings.Fields(asked.Get("scope")), "offline_access") {
-						return l.Mismatch("no offline_access", asked.Get("scope"))
-					}
-					return nil
-				}),
+				lab.Script{Scope: "tools.read", Metadata: listToolsRead},
+				eachAuthorization(wantNoOfflineAccess),
 			),
 		},
 	}
 }
 
+// wantNoScope wants no scope parameter.
+func wantNoScope(l *lab.Lab, asked url.Values) error {
+	if asked.Has("scope") {
+		return l.Mismatch("no scope", fmt.Sprintf("%q", asked.Get("scope")))
+	}
+	return nil
+}
+
+// wantNoOfflineAccess wants no scope offline_access.
+func wantNoOfflineAccess(l *lab.Lab, asked url.Values) error {
+	if slices.Contains(strings.Fields(asked.Get("scope")), "offline_access") {
+		return l.Mismatch("no offline_access", asked.Get("scope"))
+	}
+	return nil
+}
+
+// listToolsRead makes the metadata list the scope tools.read only.
+func listToolsRead(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) {
+	document["scopes_supported"] = []string{"tools.read"}
+}
+
+// wantScopes wants each of these scopes in each authorization request.
 func wantScopes(scopes ...string) func(l *lab.Lab) error {
 	return eachAuthorization(func(l *lab.Lab, asked url.Values) error {
-		for _, one := range scopes {
-			if !slices.Contains(strings.Fields(asked.Get("scope")), one) {
-				return l.Mismatch("the scopes "+strings.Join(scopes, " "), fmt.Sprintf("%q", asked.Get("scope")))
+		for _, scope := range scopes {
+			if !slices.Contains(strings.Fields(asked.Get("scope")), scope) {
+				want := "the scopes " + strings.Join(scopes, " ")
+				return l.Mismatch(want, fmt.Sprintf("%q", asked.Get("scope")))
 			}
 		}
 		return nil
 	})
 }
 
-func noScopesBut(scopes ...string) func(l *lab.Lab) error {
+// onlyScopes wants no other scopes than these in each authorization request.
+func onlyScopes(scopes ...string) func(l *lab.Lab) error {
 	return eachAuthorization(func(l *lab.Lab, asked url.Values) error {
-		for _, one := range strings.Fields(asked.Get("scope")) {
-			if !slices.Contains(scopes, one) {
-				return l.Mismatch("no other scopes than "+strings.Join(scopes, " "), asked.Get("scope"))
+		for _, scope := range strings.Fields(asked.Get("scope")) {
+			if !slices.Contains(scopes, scope) {
+				return l.Mismatch("only the scopes "+strings.Join(scopes, " "), asked.Get("scope"))
 			}
 		}
 		return nil

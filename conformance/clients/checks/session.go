@@ -21,24 +21,11 @@ func sessionChecks() []bench.Check {
 				Revisions:    handshake,
 				EachRevision: true,
 				Reference:    "MCP 2025-11-25 transports, Session Management",
-				Sentence: "The session ID is in every request after initialize, also in one that is sent again " +
-					"after a refusal.",
+				Sentence: "Every request after initialize has the session ID, also when the client repeats " +
+					"it after a refusal.",
 				Covers: []string{"client-session-id-sent"},
 			},
-			Run: judge(lab.Script{OldTokens: 1}, func(l *lab.Lab) error {
-				begun := false
-				for _, one := range l.Endpoint() {
-					if one.RPC == "initialize" {
-						begun = begun || one.Status == http.StatusOK
-						continue
-					}
-					if begun && one.Header.Get("Mcp-Session-Id") == "" && one.Method != http.MethodOptions &&
-						one.RPC != "server/discover" {
-						return l.Mismatch("Mcp-Session-Id", fmt.Sprintf("none in %s %s", one.Method, one.RPC))
-					}
-				}
-				return nil
-			}),
+			Run: judge(lab.Script{ExpiredTokens: 1}, wantSessionID),
 		},
 		{
 			Rule: check.Rule{
@@ -46,7 +33,7 @@ func sessionChecks() []bench.Check {
 				Level:     check.Must,
 				Revisions: handshake,
 				Reference: "MCP 2025-11-25 transports, Session Management",
-				Sentence:  "When its session is gone a client begins a new one, without a session ID.",
+				Sentence:  "When its session has ended, a client starts a new one without a session ID.",
 				Covers:    []string{"client-session-404-restarts"},
 			},
 			Run: sessionGone,
@@ -58,58 +45,76 @@ func sessionChecks() []bench.Check {
 				Severity:  check.Medium,
 				Revisions: handshake,
 				Reference: "MCP 2025-11-25 transports, Session Management",
-				Sentence:  "The session ID is in no address, and comes to no other origin.",
+				Sentence:  "The session ID is in no URL, and reaches no other origin.",
 				Covers:    []string{"client-session-id-protected"},
 			},
-			Run: judge(lab.Script{OldTokens: 1}, func(l *lab.Lab) error {
-				for _, one := range l.Endpoint() {
-					id := one.Header.Get("Mcp-Session-Id")
-					if id == "" {
-						continue
-					}
-					if astray := l.Find(func(r *lab.Request) bool {
-						return !l.AtEndpoint(r) && r.Contains(id) || strings.Contains(r.Query.Encode(), id)
-					}); len(astray) > 0 {
-						return l.Insecure(
-							"the session ID at the MCP endpoint alone",
-							fmt.Sprintf("it came to the %s, %s", astray[0].Party, astray[0].Path),
-						)
-					}
-				}
-				return nil
-			}),
+			Run: judge(lab.Script{ExpiredTokens: 1}, wantSessionIDAtEndpoint),
 		},
 	}
 }
 
+// wantSessionID wants the session ID in each request after initialize.
+func wantSessionID(l *lab.Lab) error {
+	initialized := false
+	for _, request := range l.Endpoint() {
+		if request.RPC == "initialize" {
+			initialized = initialized || request.Status == http.StatusOK
+			continue
+		}
+		needsSession := request.Method != http.MethodOptions && request.RPC != "server/discover"
+		if initialized && needsSession && request.Header.Get("Mcp-Session-Id") == "" {
+			return l.Mismatch("Mcp-Session-Id", fmt.Sprintf("none in %s %s", request.Method, request.RPC))
+		}
+	}
+	return nil
+}
+
+// wantSessionIDAtEndpoint wants the session ID in no URL and at no other party.
+func wantSessionIDAtEndpoint(l *lab.Lab) error {
+	for _, request := range l.Endpoint() {
+		id := request.Header.Get("Mcp-Session-Id")
+		if id == "" {
+			continue
+		}
+		leaks := l.Find(func(r *lab.Request) bool {
+			return !l.AtEndpoint(r) && r.Contains(id) || strings.Contains(r.Query.Encode(), id)
+		})
+		if len(leaks) > 0 {
+			return l.Insecure(
+				"the session ID at the MCP endpoint only",
+				fmt.Sprintf("it was sent to the %s, %s", leaks[0].Party, leaks[0].Path),
+			)
+		}
+	}
+	return nil
+}
+
+// sessionGone tries client/session/begun-anew. It ends the first session during the tool call.
 func sessionGone(ctx context.Context, p *bench.Probe) error {
-	if _, err := control(ctx, p, lab.Script{}); err != nil {
+	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
 	first := ""
-	l := try(
-		ctx,
-		p,
-		lab.Script{Intercept: func(l *lab.Lab, r *lab.Request, _ http.ResponseWriter, _ *http.Request) bool {
-			if id := r.Header.Get("Mcp-Session-Id"); r.RPC == "tools/call" && (first == "" || first == id) &&
-				r.Bearer() != "" {
-				first = id
-				l.EndSession(r)
-			}
-			return false
-		}},
-	)
+	endFirst := func(l *lab.Lab, r *lab.Request, _ http.ResponseWriter, _ *http.Request) bool {
+		id := r.Header.Get("Mcp-Session-Id")
+		if r.RPC == "tools/call" && r.Bearer() != "" && (first == "" || first == id) {
+			first = id
+			l.EndSession(r)
+		}
+		return false
+	}
+	l := runClient(ctx, p, lab.Script{Intercept: endFirst})
 	gone := false
-	for _, one := range l.Endpoint() {
+	for _, request := range l.Endpoint() {
 		switch {
-		case one.Status == http.StatusNotFound && one.Header.Get("Mcp-Session-Id") != "":
+		case request.Status == http.StatusNotFound && request.Header.Get("Mcp-Session-Id") != "":
 			gone = true
-		case gone && one.RPC == "initialize" && one.Header.Get("Mcp-Session-Id") == "":
+		case gone && request.RPC == "initialize" && request.Header.Get("Mcp-Session-Id") == "":
 			return nil
 		}
 	}
 	if !gone {
-		return &check.CannotJudge{Reason: "the client did not come as far as a call in its session", Err: ending(l)}
+		return &check.CannotJudge{Reason: "the client did not reach a call in its session", Err: ending(l)}
 	}
-	return l.Mismatch("initialize, without a session ID, after the 404", fmt.Sprintf("none: %v", ending(l)))
+	return l.Mismatch("initialize without a session ID after the 404", fmt.Sprintf("none: %v", ending(l)))
 }

@@ -13,7 +13,7 @@ import (
 	"mcpentra/conformance/clients/internal/lab"
 )
 
-// signOutChecks are checks of client/sign-out: the end of a grant (RFC 7009).
+// signOutChecks are checks of client/sign-out: the revocation of a grant (RFC 7009).
 func signOutChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -22,7 +22,8 @@ func signOutChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.Medium,
 				Reference: "RFC 7009 section 2.1",
-				Sentence:  "At sign-out the refresh token is revoked, and where there is none the access token.",
+				Sentence: "At sign-out the client revokes the refresh token, or the access token if there is " +
+					"no refresh token.",
 			},
 			Abilities: []bench.Ability{bench.SignsOut},
 			Run:       signOutRevokes,
@@ -32,8 +33,8 @@ func signOutChecks() []bench.Check {
 				ID:        "client/sign-out/authenticated",
 				Level:     check.Must,
 				Reference: "RFC 7009 section 2.1; OAuth 2.1-13 section 2.4",
-				Sentence: "A request for revocation says which client it is from, and authenticates as the token " +
-					"requests of that client do.",
+				Sentence: "A revocation request names the client, and authenticates like the token requests " +
+					"of that client.",
 			},
 			Abilities: []bench.Ability{bench.SignsOut},
 			Run:       signOutAuthenticated,
@@ -44,8 +45,8 @@ func signOutChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.High,
 				Reference: "RFC 7009 section 2; RFC 6750 section 5.3",
-				Sentence: "What is revoked is in the body of the request to the revocation endpoint alone: in no " +
-					"address, and not where a redirect of it leads.",
+				Sentence: "The token is only in the body of the request to the revocation endpoint: not in a " +
+					"URL, and not at the target of a redirect.",
 			},
 			Abilities: []bench.Ability{bench.SignsOut},
 			Run:       signOutConfidential,
@@ -56,10 +57,10 @@ func signOutChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.High,
 				Reference: "RFC 7009 section 2",
-				Sentence: "After a sign-out nothing of the grant is used again, whether the authorization server " +
-					"could be told of it or not.",
+				Sentence: "After a sign-out the client uses nothing of the grant again, even if the " +
+					"revocation failed.",
 			},
-			Abilities: append([]bench.Ability{bench.KeepsState}, []bench.Ability{bench.SignsOut}...),
+			Abilities: []bench.Ability{bench.KeepsState, bench.SignsOut},
 			Run:       signOutForgotten,
 		},
 		{
@@ -68,8 +69,7 @@ func signOutChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.Medium,
 				Reference: "RFC 7009 section 2.2.1",
-				Sentence: "When the authorization server could not be told of a sign-out the person hears of it: the " +
-					"grant is still there.",
+				Sentence:  "If the revocation fails, the client tells the person, because the grant still exists.",
 			},
 			Abilities: []bench.Ability{bench.SignsOut},
 			Run:       signOutOutage,
@@ -80,7 +80,7 @@ func signOutChecks() []bench.Check {
 // signOutRevokes tries client/sign-out/revokes.
 func signOutRevokes(ctx context.Context, p *bench.Probe) error {
 	for _, refresh := range []bool{true, false} {
-		l, err := control(ctx, p, lab.Script{Refresh: refresh}, signOut)
+		l, err := completeTask(ctx, p, lab.Script{Refresh: refresh}, signOut)
 		if err != nil {
 			return err
 		}
@@ -90,13 +90,12 @@ func signOutRevokes(ctx context.Context, p *bench.Probe) error {
 			want = l.AccessTokens(l.Authority())
 			what = "the access token"
 		}
-		if !slices.ContainsFunc(
-			l.Revocations(l.Authority()),
-			func(r lab.Request) bool { return slices.Contains(want, r.Form.Get("token")) },
-		) {
+		made := l.Revocations(l.Authority())
+		revokes := func(r lab.Request) bool { return slices.Contains(want, r.Form.Get("token")) }
+		if !slices.ContainsFunc(made, revokes) {
 			return l.Mismatch(
 				what+" at the revocation endpoint",
-				fmt.Sprintf("%d requests there without it", len(l.Revocations(l.Authority()))),
+				fmt.Sprintf("%d requests there without it", len(made)),
 			)
 		}
 	}
@@ -106,11 +105,11 @@ func signOutRevokes(ctx context.Context, p *bench.Probe) error {
 // signOutAuthenticated tries client/sign-out/authenticated.
 func signOutAuthenticated(ctx context.Context, p *bench.Probe) error {
 	for _, method := range []string{"none", "client_secret_basic", "client_secret_post"} {
-		script := lab.Script{Refresh: true, Secrets: method}
+		script := lab.Script{Refresh: true, AuthMethod: method}
 		if method == "none" {
-			script.Secrets = ""
+			script.AuthMethod = ""
 		}
-		l, err := control(ctx, p, script, signOut)
+		l, err := completeTask(ctx, p, script, signOut)
 		if err != nil {
 			return err
 		}
@@ -118,8 +117,8 @@ func signOutAuthenticated(ctx context.Context, p *bench.Probe) error {
 		if len(made) == 0 {
 			return &check.NotApplicable{Reason: "the client does not revoke"}
 		}
-		if err := authenticated(l, made[0], method); err != nil {
-			return named(method, err)
+		if err := wantAuthentication(l, made[0], method); err != nil {
+			return inVariant(method, err)
 		}
 	}
 	return nil
@@ -127,28 +126,29 @@ func signOutAuthenticated(ctx context.Context, p *bench.Probe) error {
 
 // signOutConfidential tries client/sign-out/confidential.
 func signOutConfidential(ctx context.Context, p *bench.Probe) error {
-	if _, err := control(ctx, p, lab.Script{Refresh: true}, signOut); err != nil {
+	if _, err := completeTask(ctx, p, lab.Script{Refresh: true}, signOut); err != nil {
 		return err
 	}
-	script := redirectingAt("the revocation endpoint", lab.Issuer, "/doors/out").script
+	script := redirectEndpoint("the revocation endpoint", lab.Issuer, "/doors/out").script
 	script.Refresh = true
-	l := try(ctx, p, script, signOut)
+	l := runClient(ctx, p, script, signOut)
 	for _, token := range slices.Concat(l.AccessTokens(l.Authority()), l.RefreshTokens(l.Authority())) {
-		if astray := l.Find(func(r *lab.Request) bool {
-			return r.Party == lab.Trap && r.Contains(token) ||
-				r.Form.Has("token") && strings.Contains(r.Query.Encode(), url.QueryEscape(token))
-		}); len(astray) > 0 {
+		leaks := l.Find(func(r *lab.Request) bool {
+			inQuery := strings.Contains(r.Query.Encode(), url.QueryEscape(token))
+			return r.Party == lab.Trap && r.Contains(token) || r.Form.Has("token") && inQuery
+		})
+		if len(leaks) > 0 {
 			return l.Insecure(
-				"the token in the body at the revocation endpoint alone",
-				fmt.Sprintf("it came to the %s, %s", astray[0].Party, astray[0].Path),
+				"the token only in the body at the revocation endpoint",
+				fmt.Sprintf("it was sent to the %s, %s", leaks[0].Party, leaks[0].Path),
 			)
 		}
 	}
 	switch {
 	case len(l.Revocations(l.Authority())) == 0:
 		return &check.NotApplicable{Reason: "the client does not revoke"}
-	case !redirected(l):
-		return &check.CannotJudge{Reason: "the client did not come as far as the redirect", Err: ending(l)}
+	case !redirectedToTrap(l):
+		return &check.CannotJudge{Reason: "the client did not reach the redirect", Err: ending(l)}
 	}
 	return nil
 }
@@ -156,8 +156,8 @@ func signOutConfidential(ctx context.Context, p *bench.Probe) error {
 // signOutForgotten tries client/sign-out/forgotten.
 func signOutForgotten(ctx context.Context, p *bench.Probe) error {
 	for _, status := range []int{http.StatusOK, http.StatusServiceUnavailable} {
-		if err := forgotten(ctx, p, status); err != nil {
-			return named(fmt.Sprintf("status %d from the revocation endpoint", status), err)
+		if err := signOutAndReturn(ctx, p, status); err != nil {
+			return inVariant(fmt.Sprintf("status %d from the revocation endpoint", status), err)
 		}
 	}
 	return nil
@@ -165,45 +165,49 @@ func signOutForgotten(ctx context.Context, p *bench.Probe) error {
 
 // signOutOutage tries client/sign-out/outage.
 func signOutOutage(ctx context.Context, p *bench.Probe) error {
-	if _, err := control(ctx, p, lab.Script{Refresh: true}, signOut); err != nil {
+	if _, err := completeTask(ctx, p, lab.Script{Refresh: true}, signOut); err != nil {
 		return err
 	}
-	l := try(ctx, p, lab.Script{Refresh: true, Revocation: http.StatusServiceUnavailable}, signOut)
+	l := runClient(ctx, p, lab.Script{Refresh: true, Revocation: http.StatusServiceUnavailable}, signOut)
 	switch {
 	case len(l.Revocations(l.Authority())) == 0:
 		return &check.NotApplicable{Reason: "the client does not revoke"}
 	case l.Err() == nil:
-		return l.Mismatch("an error that says so", "none")
+		return l.Mismatch("an error that reports the failed revocation", "none")
 	}
 	return nil
 }
 
+// signOut makes the person sign out at the end.
 func signOut(task *bench.Task) { task.SignOut = true }
 
-// authenticated wants a request of the client that has registered, by the method that it was
-// registered with.
-func authenticated(l *lab.Lab, r lab.Request, method string) error {
+// wantAuthentication wants a request that names the registered client and authenticates by this
+// method.
+func wantAuthentication(l *lab.Lab, r lab.Request, method string) error {
 	ids, secrets := l.ClientIDs(l.Authority())
 	name, password, basic := (&http.Request{Header: r.Header}).BasicAuth()
-	named := slices.Contains(ids, r.Form.Get("client_id")) || !triedToRegister(l) && r.Form.Get("client_id") != ""
+	id := r.Form.Get("client_id")
+	identified := slices.Contains(ids, id) || !triedToRegister(l) && id != ""
+	basic = basic && slices.Contains(ids, name) && slices.Contains(secrets, password)
+	posted := identified && slices.Contains(secrets, r.Form.Get("client_secret"))
 	switch {
-	case method == "none" && !named:
-		return l.Mismatch("client_id", fmt.Sprintf("%q", r.Form.Get("client_id")))
-	case method == "client_secret_basic" && !(basic && slices.Contains(ids, name) &&
-		slices.Contains(secrets, password)):
+	case method == "none" && !identified:
+		return l.Mismatch("client_id", fmt.Sprintf("%q", id))
+	case method == "client_secret_basic" && !basic:
 		return l.Mismatch("the client ID and the secret in the Authorization header", "something else")
-	case method == "client_secret_post" && !(named && slices.Contains(secrets, r.Form.Get("client_secret"))):
+	case method == "client_secret_post" && !posted:
 		return l.Mismatch("the client ID and the secret in the form", "something else")
 	}
 	return nil
 }
 
-// forgotten has the person sign out and come back.
-func forgotten(ctx context.Context, p *bench.Probe, status int) error {
+// signOutAndReturn runs the client, signs out, and runs it again. The revocation endpoint answers
+// with this status.
+func signOutAndReturn(ctx context.Context, p *bench.Probe, status int) error {
 	l := lab.New(lab.Script{Revision: p.Revision, Refresh: true, Revocation: status})
 	defer l.Close()
 	l.Run(ctx, p)
-	if err := completed(ctx, p, l); err != nil {
+	if err := wantCompleted(ctx, p, l); err != nil {
 		return err
 	}
 	l.Run(ctx, p, signOut)
@@ -211,9 +215,12 @@ func forgotten(ctx context.Context, p *bench.Probe, status int) error {
 	n := len(l.Record())
 	old := slices.Concat(l.AccessTokens(l.Authority()), l.RefreshTokens(l.Authority()))
 	l.Run(ctx, p)
-	for _, one := range l.Record()[n:] {
-		if slices.ContainsFunc(old, one.Contains) {
-			return l.Insecure("nothing of the grant after the sign-out", one.Method+" "+one.Path+" with a token of it")
+	for _, request := range l.Record()[n:] {
+		if slices.ContainsFunc(old, request.Contains) {
+			return l.Insecure(
+				"no token of the grant after the sign-out",
+				request.Method+" "+request.Path+" with a token of it",
+			)
 		}
 	}
 	if len(l.Authorizations(l.Authority())) == signIns {

@@ -18,7 +18,7 @@ func stateChecks() []bench.Check {
 				Level:     check.Should,
 				Revisions: since20250618,
 				Reference: "MCP 2025-06-18 authorization, Open Redirection; OAuth 2.1-13 section 7.9",
-				Sentence:  "An authorization request has a state, and another one each time.",
+				Sentence:  "An authorization request has a state, and a different one each time.",
 				Covers:    []string{"client-state-sent"},
 			},
 			Run: stateSent,
@@ -29,7 +29,7 @@ func stateChecks() []bench.Check {
 				Level:     check.Should,
 				Severity:  check.Critical,
 				Reference: "OAuth 2.1-13 sections 2.3.3 and 7.9; MCP 2025-06-18 authorization, Open Redirection",
-				Sentence:  "An answer without the state of the request, or with another one, is not used.",
+				Sentence:  "An authorization response with a missing or different state is not used.",
 				Covers:    []string{"client-state-verified", "CL-009"},
 			},
 			Run: stateVerified,
@@ -41,17 +41,17 @@ func stateChecks() []bench.Check {
 func stateSent(ctx context.Context, p *bench.Probe) error {
 	var states []string
 	for range 2 {
-		l, err := control(ctx, p, lab.Script{})
+		l, err := completeTask(ctx, p, lab.Script{})
 		if err != nil {
 			return err
 		}
-		for _, one := range l.Authorizations(l.Authority()) {
-			state := one.Query.Get("state")
+		for _, request := range l.Authorizations(l.Authority()) {
+			state := request.Query.Get("state")
 			if state == "" {
 				return l.Mismatch("a state", "none")
 			}
 			if slices.Contains(states, state) {
-				return l.Mismatch("another state each time", "the same twice")
+				return l.Mismatch("a different state each time", "the same state twice")
 			}
 			states = append(states, state)
 		}
@@ -61,12 +61,12 @@ func stateSent(ctx context.Context, p *bench.Probe) error {
 
 // stateVerified tries client/state/verified.
 func stateVerified(ctx context.Context, p *bench.Probe) error {
-	l, err := control(ctx, p, lab.Script{})
+	l, err := completeTask(ctx, p, lab.Script{})
 	if err != nil {
 		return err
 	}
-	for _, one := range l.Authorizations(l.Authority()) {
-		if !one.Query.Has("state") {
+	for _, request := range l.Authorizations(l.Authority()) {
+		if !request.Query.Has("state") {
 			return &check.NotApplicable{Reason: "the client sends no state"}
 		}
 	}
@@ -75,29 +75,30 @@ func stateVerified(ctx context.Context, p *bench.Probe) error {
 		lab.Script{},
 		authorized,
 		firstRedeemed,
-		earlier("a changed state", "state", "another"),
-		earlier("no state", "state", ""),
-		earlier("the state of an older sign-in", "state", old),
+		wrongAnswerFirst("a changed state", "state", "another"),
+		wrongAnswerFirst("no state", "state", ""),
+		wrongAnswerFirst("the state of an older sign-in", "state", old),
 	)(ctx, p)
 }
 
-// earlier is a variant where an answer with something wrong comes before the right one. A client
-// that takes neither is as good as one that waits on.
-func earlier(name, parameter, value string) variant {
-	return variant{"an answer with " + name, lab.Script{Answers: with(parameter, value)}}
+// wrongAnswerFirst returns a variant that sends a wrong response before the right one. A client may
+// refuse both, or wait for the right one.
+func wrongAnswerFirst(name, parameter, value string) variant {
+	return variant{"a response with " + name, lab.Script{Answers: wrongThenRight(parameter, value)}}
 }
 
-// with has an answer with a parameter changed, or taken away, come before the right one.
-func with(parameter, value string) func(*lab.Lab, *lab.Authorization) []lab.Answer {
+// wrongThenRight sends a response with a parameter changed, or removed if value is "", and then the
+// right response.
+func wrongThenRight(parameter, value string) func(*lab.Lab, *lab.Authorization) []lab.Answer {
 	return func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
 		return []lab.Answer{a.With(parameter, value), a.Right()}
 	}
 }
 
-// firstRedeemed is the harm of using the first of the answers, which is the wrong one.
+// firstRedeemed reports that the code of the first response, the wrong one, was redeemed.
 func firstRedeemed(l *lab.Lab) string {
 	if slices.Contains(l.Redeemed(l.Authority()), 0) {
-		return "the code of the wrong answer was redeemed"
+		return "the code of the wrong response was redeemed"
 	}
 	return ""
 }

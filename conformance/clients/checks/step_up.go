@@ -11,8 +11,8 @@ import (
 	"mcpentra/conformance/clients/internal/lab"
 )
 
-// stepUpChecks are checks of client/step-up: a token that is not enough (MCP 2025-11-25
-// authorization, Step-Up Authorization Flow), and servers that are never content.
+// stepUpChecks are checks of client/step-up: insufficient_scope, once and without end (MCP
+// 2025-11-25 authorization, Step-Up Authorization Flow).
 func stepUpChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -21,24 +21,13 @@ func stepUpChecks() []bench.Check {
 				Level:     check.Should,
 				Revisions: since20251125,
 				Reference: "MCP 2025-11-25 authorization, Step-Up Authorization Flow",
-				Sentence: "A client that is refused for its scopes asks the person for those that the " +
-					"challenge names.",
-				Covers: []string{"client-stepup-attempted"},
+				Sentence:  "A client that gets insufficient_scope asks the person for the scopes in the challenge.",
+				Covers:    []string{"client-stepup-attempted"},
 			},
-			Run: afterControl(
-				lab.Script{Scope: "tools.read tools.call", ToolScopes: []string{"tools.call"}},
-				lab.Script{Scope: "tools.read", ToolScopes: []string{"tools.call"}},
-				func(l *lab.Lab) error {
-					made := l.Authorizations(l.Authority())
-					if len(made) < 2 ||
-						!slices.Contains(strings.Fields(made[len(made)-1].Query.Get("scope")), "tools.call") {
-						return l.Mismatch(
-							"a second authorization request, with the scope of the challenge",
-							fmt.Sprintf("%d authorization requests", len(made)),
-						)
-					}
-					return nil
-				},
+			Run: judgeAfter(
+				needsNoStepUp(),
+				needsStepUp(),
+				wantStepUp,
 			),
 		},
 		{
@@ -47,22 +36,13 @@ func stepUpChecks() []bench.Check {
 				Level:     check.Should,
 				Revisions: since20260728,
 				Reference: "MCP 2026-07-28 authorization, Step-Up Authorization Flow",
-				Sentence:  "A step up asks for the scopes of before as well.",
+				Sentence:  "A step-up also requests the earlier scopes.",
 				Covers:    []string{"client-stepup-union"},
 			},
-			Run: afterControl(
-				lab.Script{Scope: "tools.read tools.call", ToolScopes: []string{"tools.call"}},
-				lab.Script{Scope: "tools.read", ToolScopes: []string{"tools.call"}},
-				func(l *lab.Lab) error {
-					made := l.Authorizations(l.Authority())
-					if len(made) < 2 {
-						return &check.NotApplicable{Reason: "the client does not step up"}
-					}
-					if scope := made[1].Query.Get("scope"); !slices.Contains(strings.Fields(scope), "tools.read") {
-						return l.Mismatch("the scope tools.read again", fmt.Sprintf("%q", scope))
-					}
-					return nil
-				},
+			Run: judgeAfter(
+				needsNoStepUp(),
+				needsStepUp(),
+				wantUnion,
 			),
 		},
 		{
@@ -70,26 +50,14 @@ func stepUpChecks() []bench.Check {
 				ID:        "client/step-up/registered",
 				Level:     check.Should,
 				Revisions: since20251125,
-				Reference: "RFC 7591 section 2; " + "MCP 2025-11-25 authorization, Step-Up Authorization Flow",
-				Sentence: "A registration that names scopes names all that the client asks for with it, so " +
-					"that it does " +
-					"not stand in the way of a step up.",
+				Reference: "RFC 7591 section 2; MCP 2025-11-25 authorization, Step-Up Authorization Flow",
+				Sentence: "A registration that lists scopes lists every scope that the client requests with " +
+					"it, so that a step-up can work.",
 			},
-			Run: afterControl(
-				lab.Script{Scope: "tools.read tools.call", ToolScopes: []string{"tools.call"}},
-				lab.Script{Scope: "tools.read", ToolScopes: []string{"tools.call"}},
-				func(l *lab.Lab) error {
-					if len(l.Registrations(l.Authority())) == 0 || len(l.Authorizations(l.Authority())) < 2 {
-						return &check.NotApplicable{Reason: "the client does not register, or does not step up"}
-					}
-					if beyond := beyondRegistration(l); beyond != "" {
-						return l.Mismatch(
-							"scopes that the client registered with, or no scopes at registration",
-							beyond,
-						)
-					}
-					return nil
-				},
+			Run: judgeAfter(
+				needsNoStepUp(),
+				needsStepUp(),
+				wantRegisteredScopes,
 			),
 		},
 		{
@@ -98,21 +66,13 @@ func stepUpChecks() []bench.Check {
 				Level:     check.Should,
 				Revisions: since20251125,
 				Reference: "MCP 2025-11-25 authorization, Step-Up Authorization Flow",
-				Sentence:  "After a step up the request is sent again with the new token.",
+				Sentence:  "After a step-up the client repeats the request with the new token.",
 				Covers:    []string{"client-stepup-retries-request"},
 			},
-			Run: afterControl(
-				lab.Script{Scope: "tools.read tools.call", ToolScopes: []string{"tools.call"}},
-				lab.Script{Scope: "tools.read", ToolScopes: []string{"tools.call"}},
-				func(l *lab.Lab) error {
-					if len(l.AccessTokens(l.Authority())) < 2 {
-						return &check.NotApplicable{Reason: "the client does not step up"}
-					}
-					if !l.Called() {
-						return l.Mismatch("the call again with the new token", fmt.Sprintf("none: %v", ending(l)))
-					}
-					return nil
-				},
+			Run: judgeAfter(
+				needsNoStepUp(),
+				needsStepUp(),
+				wantRepeat,
 			),
 		},
 		{
@@ -122,23 +82,18 @@ func stepUpChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20251125,
 				Reference: "MCP 2025-11-25 authorization, Step-Up Authorization Flow",
-				Sentence:  "A server that demands ever more scopes is given up on after a few tries.",
+				Sentence:  "A client gives up after a few tries on a server that demands ever more scopes.",
 				Covers:    []string{"client-stepup-retry-limit", "CL-024"},
 			},
 			Run: noHarm(
-				lab.Script{Scope: "tools.read tools.call", ToolScopes: []string{"tools.call"}},
-				gotToken,
-				func(l *lab.Lab) string {
-					if n := len(l.Authorizations(l.Authority())); n > 1+few {
-						return fmt.Sprintf("%d authorization requests", n)
-					}
-					return ""
-				},
+				needsNoStepUp(),
+				requestedToken,
+				steppedUpTooOften,
+				variant{"another scope each time", lab.Script{StepUp: anotherScope}},
 				variant{
-					"another scope each time",
-					lab.Script{StepUp: func(n int) []string { return []string{fmt.Sprintf("more.%d", n)} }},
+					"the same scope each time",
+					lab.Script{StepUp: func(int) []string { return []string{"more"} }},
 				},
-				variant{"the same scope each time", lab.Script{StepUp: func(int) []string { return []string{"more"} }}},
 			),
 		},
 		{
@@ -148,7 +103,7 @@ func stepUpChecks() []bench.Check {
 				Severity:  check.Medium,
 				Revisions: since20251125,
 				Reference: "MCP 2025-11-25 authorization, Step-Up Authorization Flow",
-				Sentence:  "What was tried in vain for one call of a tool is not tried all over again for the next.",
+				Sentence:  "A step-up that failed for one call of a tool is not tried again for the next call.",
 				Covers:    []string{"client-stepup-tracks-attempts", "CL-024"},
 			},
 			Abilities: []bench.Ability{bench.SeveralCalls},
@@ -161,20 +116,13 @@ func stepUpChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20251125,
 				Reference: "MCP 2025-11-25 authorization, Step-Up Authorization Flow",
-				Sentence:  "Nobody is asked to approve thousands of scopes.",
+				Sentence:  "A client does not ask the person to approve thousands of scopes.",
 				Covers:    []string{"CL-025"},
 			},
 			Run: noHarm(
-				lab.Script{Scope: "tools.read tools.call", ToolScopes: []string{"tools.call"}},
-				gotToken,
-				func(l *lab.Lab) string {
-					for _, one := range l.Authorizations(l.Authority()) {
-						if n := len(strings.Fields(one.Query.Get("scope"))); n > 1000 {
-							return fmt.Sprintf("an authorization request with %d scopes", n)
-						}
-					}
-					return ""
-				},
+				needsNoStepUp(),
+				requestedToken,
+				thousandsOfScopes,
 				variant{
 					"a challenge with 2,000 scopes",
 					lab.Script{StepUp: func(int) []string { return manyScopes(2000) }},
@@ -188,62 +136,139 @@ func stepUpChecks() []bench.Check {
 				Severity:  check.Medium,
 				Revisions: since20251125,
 				Reference: "MCP 2025-11-25 authorization, Step-Up Authorization Flow; RFC 6749 section 4.1.2.1",
-				Sentence:  "A person who declined more scopes is not asked for the same scopes again by the next call.",
+				Sentence:  "A person who declined more scopes is not asked for them again by the next call.",
 			},
 			Abilities: []bench.Ability{bench.SeveralCalls},
-			Run:       declinedStepUp,
+			Run:       stepUpDeclined,
 		},
 	}
+}
+
+// needsNoStepUp is a lab where the challenge of the 401 names every scope that the tool needs.
+func needsNoStepUp() lab.Script {
+	return lab.Script{Scope: "tools.read tools.call", ToolScopes: []string{"tools.call"}}
+}
+
+// needsStepUp is a lab where the tool needs one more scope.
+func needsStepUp() lab.Script {
+	return lab.Script{Scope: "tools.read", ToolScopes: []string{"tools.call"}}
+}
+
+// anotherScope demands another scope at each refusal.
+func anotherScope(n int) []string { return []string{fmt.Sprintf("more.%d", n)} }
+
+// wantStepUp wants a second authorization request with the challenged scope.
+func wantStepUp(l *lab.Lab) error {
+	made := l.Authorizations(l.Authority())
+	if len(made) < 2 || !asksForScope(made[len(made)-1], "tools.call") {
+		return l.Mismatch(
+			"a second authorization request with the challenged scope",
+			fmt.Sprintf("%d authorization requests", len(made)),
+		)
+	}
+	return nil
+}
+
+// wantUnion wants the earlier scope in the second authorization request.
+func wantUnion(l *lab.Lab) error {
+	made := l.Authorizations(l.Authority())
+	if len(made) < 2 {
+		return &check.NotApplicable{Reason: "the client does not step up"}
+	}
+	if !asksForScope(made[1], "tools.read") {
+		return l.Mismatch("the scope tools.read again", fmt.Sprintf("%q", made[1].Query.Get("scope")))
+	}
+	return nil
+}
+
+// wantRegisteredScopes wants no scope that the client left out of its registration.
+func wantRegisteredScopes(l *lab.Lab) error {
+	if len(l.Registrations(l.Authority())) == 0 || len(l.Authorizations(l.Authority())) < 2 {
+		return &check.NotApplicable{Reason: "the client does not register, or does not step up"}
+	}
+	if beyond := beyondRegistration(l); beyond != "" {
+		return l.Mismatch("registered scopes only, or a registration without scopes", beyond)
+	}
+	return nil
+}
+
+// asksForScope reports whether an authorization request names a scope.
+func asksForScope(request lab.Request, scope string) bool {
+	return slices.Contains(strings.Fields(request.Query.Get("scope")), scope)
+}
+
+// wantRepeat wants the call again, with the new token.
+func wantRepeat(l *lab.Lab) error {
+	if len(l.AccessTokens(l.Authority())) < 2 {
+		return &check.NotApplicable{Reason: "the client does not step up"}
+	}
+	if !l.Called() {
+		return l.Mismatch("a second call with the new token", fmt.Sprintf("none: %v", ending(l)))
+	}
+	return nil
+}
+
+// steppedUpTooOften reports too many authorization requests.
+func steppedUpTooOften(l *lab.Lab) string {
+	if n := len(l.Authorizations(l.Authority())); n > 1+maxTries {
+		return fmt.Sprintf("%d authorization requests", n)
+	}
+	return ""
+}
+
+// thousandsOfScopes reports an authorization request with more than 1,000 scopes.
+func thousandsOfScopes(l *lab.Lab) string {
+	for _, request := range l.Authorizations(l.Authority()) {
+		if n := len(strings.Fields(request.Query.Get("scope"))); n > 1000 {
+			return fmt.Sprintf("an authorization request with %d scopes", n)
+		}
+	}
+	return ""
 }
 
 // stepUpTracked tries client/step-up/tracked.
 func stepUpTracked(ctx context.Context, p *bench.Probe) error {
 	const calls = 4
 	several := func(task *bench.Task) { task.Calls = calls }
-	l, err := control(ctx, p, lab.Script{Scope: "tools.read tools.call", ToolScopes: []string{"tools.call"}}, several)
+	l, err := completeTask(ctx, p, needsNoStepUp(), several)
 	if err != nil {
 		return err
 	}
 	if l.Calls() != calls {
-		return &check.CannotJudge{
-			Reason: fmt.Sprintf(
-				"the control failed: the client calls the tool %d times instead of %d",
-				l.Calls(),
-				calls,
-			),
-			Err: ending(l),
-		}
+		const reason = "the control failed: the client calls the tool %d times instead of %d"
+		return &check.CannotJudge{Reason: fmt.Sprintf(reason, l.Calls(), calls), Err: ending(l)}
 	}
-	l = try(ctx, p, lab.Script{StepUp: func(n int) []string { return []string{fmt.Sprintf("more.%d", n)} }}, several)
-	if n := len(l.Authorizations(l.Authority())); n > 1+few {
+	l = runClient(ctx, p, lab.Script{StepUp: anotherScope}, several)
+	if n := len(l.Authorizations(l.Authority())); n > 1+maxTries {
 		return l.Mismatch(
-			fmt.Sprintf("at most %d authorization requests for %d calls of one tool", 1+few, calls),
+			fmt.Sprintf("at most %d authorization requests for %d calls of one tool", 1+maxTries, calls),
 			fmt.Sprint(n),
 		)
 	}
 	return nil
 }
 
-// beyondRegistration is a scope that a client asks for and did not name when it last registered, or
-// "".
+// beyondRegistration returns a scope that the client requested and did not list in its last
+// registration, or "".
 func beyondRegistration(l *lab.Lab) string {
 	registrations := append(l.Registrations(lab.Issuer), l.Registrations(lab.Server)...)
 	for _, page := range l.Authorizations(l.Authority()) {
-		named := ""
-		for _, one := range registrations {
-			if one.At.Before(page.At) {
-				named, _ = one.JSON["scope"].(string)
+		listed := ""
+		for _, request := range registrations {
+			if request.At.Before(page.At) {
+				listed, _ = request.JSON["scope"].(string)
 			}
 		}
 		for scope := range strings.FieldsSeq(page.Query.Get("scope")) {
-			if named != "" && !slices.Contains(strings.Fields(named), scope) {
-				return fmt.Sprintf("%s, where the registration says %q", scope, named)
+			if listed != "" && !slices.Contains(strings.Fields(listed), scope) {
+				return fmt.Sprintf("%s; the registration lists %q", scope, listed)
 			}
 		}
 	}
 	return ""
 }
 
+// manyScopes returns n different scopes.
 func manyScopes(n int) []string {
 	all := make([]string, n)
 	for i := range all {
@@ -252,33 +277,34 @@ func manyScopes(n int) []string {
 	return all
 }
 
-// afterControl judges what a client does in one lab after it has got to its end in another.
-func afterControl(good, script lab.Script, judge func(l *lab.Lab) error) runClient {
+// judgeAfter runs the client in a good lab, where it must call the tool, and then judges its record
+// in another lab.
+func judgeAfter(good, script lab.Script, verdict func(l *lab.Lab) error) runFunc {
 	return func(ctx context.Context, p *bench.Probe) error {
-		if _, err := control(ctx, p, good); err != nil {
+		if _, err := completeTask(ctx, p, good); err != nil {
 			return err
 		}
-		return judge(try(ctx, p, script))
+		return verdict(runClient(ctx, p, script))
 	}
 }
 
-// declinedStepUp has the person decline what a step up asks for, and the client call the tool
-// again.
-func declinedStepUp(ctx context.Context, p *bench.Probe) error {
+// stepUpDeclined tries client/step-up/declined: the person declines the step-up, and the client
+// calls the tool again.
+func stepUpDeclined(ctx context.Context, p *bench.Probe) error {
 	several := func(task *bench.Task) { task.Calls = 3 }
-	granted := lab.Script{Scope: "tools.read tools.call", ToolScopes: []string{"tools.call"}}
-	l, err := control(ctx, p, granted, several)
+	l, err := completeTask(ctx, p, needsNoStepUp(), several)
 	if err != nil {
 		return err
 	}
 	if l.Calls() < 2 {
 		return &check.CannotJudge{Reason: "the control failed: the client calls the tool once", Err: ending(l)}
 	}
-	denied := lab.Script{Scope: "tools.read", ToolScopes: []string{"tools.call"}, Answers: declining("tools.call")}
-	l = try(ctx, p, denied, several)
+	script := needsStepUp()
+	script.Answers = decline("tools.call")
+	l = runClient(ctx, p, script, several)
 	asked := 0
 	for _, page := range l.Authorizations(l.Authority()) {
-		if slices.Contains(strings.Fields(page.Query.Get("scope")), "tools.call") {
+		if asksForScope(page, "tools.call") {
 			asked++
 		}
 	}
@@ -286,13 +312,13 @@ func declinedStepUp(ctx context.Context, p *bench.Probe) error {
 	case asked == 0:
 		return &check.NotApplicable{Reason: "the client does not step up"}
 	case asked > 1:
-		return l.Mismatch("one question to the person for the same scopes", fmt.Sprint(asked))
+		return l.Mismatch("one authorization request for the same scopes", fmt.Sprint(asked))
 	}
 	return nil
 }
 
-// declining answers a request for a scope with access_denied, and others as is right.
-func declining(scope string) func(l *lab.Lab, a *lab.Authorization) []lab.Answer {
+// decline answers a request for the scope with access_denied, and other requests as usual.
+func decline(scope string) func(l *lab.Lab, a *lab.Authorization) []lab.Answer {
 	return func(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
 		right := a.Right()
 		if slices.Contains(strings.Fields(a.Params.Get("scope")), scope) {

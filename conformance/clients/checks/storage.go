@@ -18,8 +18,7 @@ import (
 	"mcpentra/conformance/clients/internal/lab"
 )
 
-// storageChecks are checks of client/storage: where tokens lie between runs (MCP authorization,
-// Token Theft).
+// storageChecks are checks of client/storage: tokens between runs (MCP authorization, Token Theft).
 func storageChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -28,7 +27,7 @@ func storageChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.High,
 				Reference: "MCP authorization, Token Theft",
-				Sentence:  "Tokens lie in no file that others on the machine can read.",
+				Sentence:  "Tokens are in no file that other users of the machine can read.",
 				Covers:    []string{"client-token-storage", "CL-040"},
 			},
 			Abilities: []bench.Ability{bench.KeepsState},
@@ -40,11 +39,11 @@ func storageChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.High,
 				Reference: "CWE-59",
-				Sentence:  "Where a link stands in place of a file with tokens, nothing is written to where it leads.",
+				Sentence:  "When a link replaces a token file, the client writes nothing to the target of the link.",
 				Covers:    []string{"CL-040"},
 			},
 			Abilities: []bench.Ability{bench.KeepsState},
-			Run:       plantedLinks,
+			Run:       storageLinks,
 		},
 		{
 			Rule: check.Rule{
@@ -52,19 +51,19 @@ func storageChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.Medium,
 				Reference: "OAuth 2.1-13 section 4.3.1",
-				Sentence: "Of two runs that find a token expired at the same time one refreshes it, and nobody has " +
-					"to sign in again.",
+				Sentence: "When two runs find an expired token at the same time, one refreshes it and no new " +
+					"sign-in is needed.",
 				Covers: []string{"CL-040", "CL-056"},
 			},
 			Abilities: []bench.Ability{bench.KeepsState},
-			Run:       twoAtOnce,
+			Run:       storageTwoAtOnce,
 		},
 	}
 }
 
 // storagePrivate tries client/storage/private.
 func storagePrivate(ctx context.Context, p *bench.Probe) error {
-	l, err := control(ctx, p, lab.Script{Refresh: true})
+	l, err := completeTask(ctx, p, lab.Script{Refresh: true})
 	if err != nil {
 		return err
 	}
@@ -75,8 +74,7 @@ func storagePrivate(ctx context.Context, p *bench.Probe) error {
 	return nil
 }
 
-// readableSecret is the name of a file that others can read and that holds one of the secrets, or
-// nothing.
+// readableSecret describes a file that other users can read and that holds a secret, or returns "".
 func readableSecret(directory string, secrets []string) string {
 	found := ""
 	_ = filepath.WalkDir(directory, func(name string, entry fs.DirEntry, err error) error {
@@ -88,52 +86,54 @@ func readableSecret(directory string, secrets []string) string {
 			return nil
 		}
 		text, err := os.ReadFile(name)
-		if err == nil &&
-			slices.ContainsFunc(secrets, func(one string) bool { return bytes.Contains(text, []byte(one)) }) {
-			found = fmt.Sprintf("%s has mode %v and a token in it", entry.Name(), info.Mode().Perm())
+		holds := func(secret string) bool { return bytes.Contains(text, []byte(secret)) }
+		if err == nil && slices.ContainsFunc(secrets, holds) {
+			found = fmt.Sprintf("%s has mode %v and holds a token", entry.Name(), info.Mode().Perm())
 		}
 		return nil
 	})
 	return found
 }
 
-// maxLinks bounds the files that a link is put in place of.
+// maxLinks bounds the files that the check replaces by links.
 const maxLinks = 20
 
-// plantedLinks has one file after the other that a client keeps be a link, to a file that is there
-// and to one that is not yet.
-func plantedLinks(ctx context.Context, p *bench.Probe) error {
+// storageLinks tries client/storage/links. It replaces each file of the client by a link, once to
+// an existing file and once to a missing one.
+func storageLinks(ctx context.Context, p *bench.Probe) error {
 	l := lab.New(lab.Script{Revision: p.Revision, Refresh: true})
 	defer l.Close()
 	l.Run(ctx, p)
-	if err := completed(ctx, p, l); err != nil {
+	if err := wantCompleted(ctx, p, l); err != nil {
 		return err
 	}
-	kept, err := files(p.State)
+	saved, err := readFiles(p.State)
 	if err != nil {
-		return &check.CannotJudge{Reason: "what the client keeps cannot be read", Err: err}
+		return &check.CannotJudge{Reason: "the client's files cannot be read", Err: err}
 	}
-	if len(kept) == 0 {
+	if len(saved) == 0 {
 		return &check.NotApplicable{Reason: "the client keeps no files"}
 	}
-	elsewhere, err := os.MkdirTemp("", "mcp-auth-conformance-")
+	targets, err := os.MkdirTemp("", "mcp-auth-conformance-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(elsewhere)
-	for i, planted := range kept[:min(len(kept), maxLinks)] {
-		for _, there := range []bool{true, false} {
-			target := filepath.Join(elsewhere, strconv.Itoa(i)+strconv.FormatBool(there))
-			if err := plant(kept, planted, target, there); err != nil {
-				return &check.CannotJudge{Reason: "no link can be put there", Err: err}
+	defer os.RemoveAll(targets)
+	for i, replaced := range saved[:min(len(saved), maxLinks)] {
+		for _, exists := range []bool{true, false} {
+			target := filepath.Join(targets, strconv.Itoa(i)+strconv.FormatBool(exists))
+			if err := plantLink(saved, replaced, target, exists); err != nil {
+				return &check.CannotJudge{Reason: "the link cannot be created", Err: err}
 			}
 			l.Expire()
 			l.Run(ctx, p)
 			text, err := os.ReadFile(target)
-			if there && (err != nil || !bytes.Equal(text, planted.text)) || !there && err == nil {
+			changed := err != nil || !bytes.Equal(text, replaced.text)
+			created := err == nil
+			if exists && changed || !exists && created {
 				return l.Insecure(
-					"nothing written to where a link leads",
-					filepath.Base(planted.name)+" was written to",
+					"no write to the target of a link",
+					"the target of "+filepath.Base(replaced.name)+" was written",
 				)
 			}
 		}
@@ -141,14 +141,15 @@ func plantedLinks(ctx context.Context, p *bench.Probe) error {
 	return nil
 }
 
+// A file is a saved file of the client.
 type file struct {
 	name string
 	text []byte
 	mode fs.FileMode
 }
 
-// files are those in a directory.
-func files(directory string) ([]file, error) {
+// readFiles returns the regular files below a directory.
+func readFiles(directory string) ([]file, error) {
 	var all []file
 	err := filepath.WalkDir(directory, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
@@ -165,79 +166,86 @@ func files(directory string) ([]file, error) {
 	return all, err
 }
 
-// plant puts everything back as it was but one file, in whose place there is a link.
-func plant(kept []file, planted file, target string, there bool) error {
-	for _, one := range kept {
-		if err := os.Remove(one.name); err != nil && !os.IsNotExist(err) {
+// plantLink restores the saved files, except one that it replaces by a link to target. If exists is
+// set, the target is a copy of that file.
+func plantLink(saved []file, replaced file, target string, exists bool) error {
+	for _, f := range saved {
+		if err := os.Remove(f.name); err != nil && !os.IsNotExist(err) {
 			return err
 		}
-		if one.name == planted.name {
+		if f.name == replaced.name {
 			continue
 		}
-		if err := os.WriteFile(one.name, one.text, one.mode); err != nil {
+		if err := os.WriteFile(f.name, f.text, f.mode); err != nil {
 			return err
 		}
 	}
-	if there {
-		if err := os.WriteFile(target, planted.text, planted.mode); err != nil {
+	if exists {
+		if err := os.WriteFile(target, replaced.text, replaced.mode); err != nil {
 			return err
 		}
 	}
-	return os.Symlink(target, planted.name)
+	return os.Symlink(target, replaced.name)
 }
 
-// overlap is how many seconds the first refresh of two is held up, for the second to come.
-const overlap = 3
+// overlapSeconds is how long the first refresh waits for the second.
+const overlapSeconds = 3
 
-func twoAtOnce(ctx context.Context, p *bench.Probe) error {
-	var came atomic.Int64
-	both := make(chan struct{})
-	l := lab.New(lab.Script{
-		Revision: p.Revision,
-		Refresh:  true,
-		Intercept: func(_ *lab.Lab, r *lab.Request, _ http.ResponseWriter, request *http.Request) bool {
-			if r.Form.Get("grant_type") != "refresh_token" {
-				return false
-			}
-			switch came.Add(1) {
-			case 1:
-				wait := time.NewTimer(p.Target.Seconds(overlap))
-				defer wait.Stop()
-				select {
-				case <-both:
-				case <-wait.C:
-				case <-request.Context().Done():
-				}
-			case 2:
-				close(both)
-			}
-			return false
-		},
-	})
+// storageTwoAtOnce tries client/storage/two-at-once.
+func storageTwoAtOnce(ctx context.Context, p *bench.Probe) error {
+	overlap := &overlap{limit: p.Target.Seconds(overlapSeconds), both: make(chan struct{})}
+	l := lab.New(lab.Script{Revision: p.Revision, Refresh: true, Intercept: overlap.hold})
 	defer l.Close()
 	l.Run(ctx, p)
-	if err := completed(ctx, p, l); err != nil {
+	if err := wantCompleted(ctx, p, l); err != nil {
 		return err
 	}
 	l.Expire()
-	asked := len(l.Authorizations(l.Authority()))
+	signIns := len(l.Authorizations(l.Authority()))
 	ended := make(chan struct{})
 	for range 2 {
 		go func() { l.Run(ctx, p); ended <- struct{}{} }()
 	}
 	<-ended
 	<-ended
-	made := refreshes(l, l.Authority())
+	made := refreshRequests(l, l.Authority())
+	failed := func(r lab.Request) bool { return r.Status != http.StatusOK }
 	switch {
 	case len(made) == 0:
 		return &check.NotApplicable{Reason: "the client does not refresh"}
-	case len(l.Authorizations(l.Authority())) > asked:
+	case len(l.Authorizations(l.Authority())) > signIns:
 		return l.Mismatch("no second sign-in", "one")
-	case slices.ContainsFunc(made, func(r lab.Request) bool { return r.Status != http.StatusOK }):
+	case slices.ContainsFunc(made, failed):
 		return l.Mismatch(
 			"each refresh token used once",
-			fmt.Sprintf("%d refresh requests, of which one was refused", len(made)),
+			fmt.Sprintf("%d refresh requests; one was refused", len(made)),
 		)
 	}
 	return nil
+}
+
+// overlap delays the first refresh request until the second arrives, or until the limit.
+type overlap struct {
+	limit   time.Duration
+	arrived atomic.Int64
+	both    chan struct{}
+}
+
+func (o *overlap) hold(_ *lab.Lab, r *lab.Request, _ http.ResponseWriter, request *http.Request) bool {
+	if r.Form.Get("grant_type") != "refresh_token" {
+		return false
+	}
+	switch o.arrived.Add(1) {
+	case 1:
+		timer := time.NewTimer(o.limit)
+		defer timer.Stop()
+		select {
+		case <-o.both:
+		case <-timer.C:
+		case <-request.Context().Done():
+		}
+	case 2:
+		close(o.both)
+	}
+	return false
 }

@@ -14,8 +14,8 @@ import (
 	"mcpentra/conformance/clients/internal/lab"
 )
 
-// streamChecks are checks of client/stream: answers that are event streams (MCP Streamable HTTP;
-// HTML Standard, Server-Sent Events).
+// streamChecks are checks of client/stream: event streams as responses (MCP Streamable HTTP; HTML
+// Standard, Server-Sent Events).
 func streamChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -24,7 +24,7 @@ func streamChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.Medium,
 				Reference: "HTML Standard, Server-Sent Events; CVE-2026-63119",
-				Sentence:  "An event without an end is given up on, whether it is one line or many.",
+				Sentence:  "The client gives up on an event that has no end, on one line or on many.",
 				Covers:    []string{"CL-050"},
 			},
 			Run: streamEndless,
@@ -35,10 +35,11 @@ func streamChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.Medium,
 				Reference: "JSON-RPC 2.0 section 5; MCP transports, Sending Messages to the Server",
-				Sentence:  "A response to another id is not taken for the answer to a request, which is waited for.",
-				Covers:    []string{"CL-050"},
+				Sentence: "A response to another ID is not taken as the answer. The client waits for the " +
+					"right response.",
+				Covers: []string{"CL-050"},
 			},
-			Run: streamOtherId,
+			Run: streamOtherID,
 		},
 		{
 			Rule: check.Rule{
@@ -47,61 +48,70 @@ func streamChecks() []bench.Check {
 				Severity:  check.Medium,
 				Revisions: handshake,
 				Reference: "MCP 2025-11-25 transports, Resumability and Redelivery; HTML Standard, Server-Sent Events",
-				Sentence: "Streams that break off and say retry: 0 are not taken up again without a pause, and the " +
-					"id of an event puts no line into a header.",
+				Sentence: "The client pauses before it resumes a stream that broke off with retry: 0, and " +
+					"the ID of an event adds no header line.",
 				Covers: []string{"CL-050"},
 			},
-			Run: resumed,
+			Run: streamResumed,
 		},
 	}
 }
 
 // streamEndless tries client/stream/endless.
 func streamEndless(ctx context.Context, p *bench.Probe) error {
-	asked := func(r *lab.Request) bool { return r.RPC == "tools/list" && r.Bearer() != "" }
-	for _, one := range []struct{ name, beginning, more string }{
-		{"event of one line", "data: ", strings.Repeat("a", 64<<10)},
-		{"event of many lines", "data: a\n", strings.Repeat("data: a\n", 8<<10)},
-	} {
-		if err := endless(ctx, p, one.name, asked, eventStream, one.beginning, one.more); err != nil {
-			return err
-		}
+	event := endlessDocument{
+		name:        "event of one line",
+		answers:     func(r *lab.Request) bool { return r.RPC == "tools/list" && r.Bearer() != "" },
+		contentType: eventStream,
+		start:       "data: ",
+		more:        strings.Repeat("a", 64<<10),
 	}
-	return nil
-}
-
-// streamOtherId tries client/stream/other-id.
-func streamOtherId(ctx context.Context, p *bench.Probe) error {
-	failure := map[string]any{"error": map[string]any{"code": -32603, "message": "of another request"}}
-	err := stillWorks(
-		lab.Script{},
-		nil,
-		variant{"a response to another id, before the answer", lab.Script{Stream: listing(failure, true)}},
-	)(ctx, p)
-	if err != nil {
+	if err := sendEndless(ctx, p, event); err != nil {
 		return err
 	}
-	return noHarm(lab.Script{}, gotToken, func(l *lab.Lab) string {
-		if l.Called() {
-			return "it was taken: the tool was called"
-		}
-		return ""
-	}, variant{"a list of tools for another id, and nothing more", lab.Script{Stream: listing(nil, false)}})(ctx, p)
+	event.name = "event of many lines"
+	event.start = "data: a\n"
+	event.more = strings.Repeat("data: a\n", 8<<10)
+	return sendEndless(ctx, p, event)
+}
+
+// streamOtherID tries client/stream/other-id.
+func streamOtherID(ctx context.Context, p *bench.Probe) error {
+	failure := map[string]any{"error": map[string]any{"code": -32603, "message": "of another request"}}
+	before := variant{
+		"a response to another ID before the right one",
+		lab.Script{Stream: respondToOtherID(failure, true)},
+	}
+	if err := stillWorks(lab.Script{}, nil, before)(ctx, p); err != nil {
+		return err
+	}
+	only := variant{
+		"only a list of tools for another ID",
+		lab.Script{Stream: respondToOtherID(nil, false)},
+	}
+	return noHarm(lab.Script{}, requestedToken, toolCalled, only)(ctx, p)
+}
+
+// toolCalled reports a tool call.
+func toolCalled(l *lab.Lab) string {
+	if l.Called() {
+		return "the tool was called"
+	}
+	return ""
 }
 
 const eventStream = "text/event-stream"
 
-// listing answers a request for the list of tools with a response to another id, which is the right
-// one but for its id where nothing else is given, and then perhaps with the right one.
-func listing(other map[string]any, right bool) func(*lab.Lab, *lab.Request, map[string]any) []any {
+// respondToOtherID answers tools/list with a response whose ID matches no request. The response
+// holds the right result unless other replaces it. If right is set, the right response follows.
+func respondToOtherID(other map[string]any, right bool) func(*lab.Lab, *lab.Request, map[string]any) []any {
 	return func(_ *lab.Lab, r *lab.Request, answer map[string]any) []any {
 		if r.RPC != "tools/list" {
 			return nil
 		}
-		first := map[string]any{}
-		if maps.Copy(first, answer); other != nil {
-			clear(first)
-			maps.Copy(first, other)
+		first := maps.Clone(answer)
+		if other != nil {
+			first = maps.Clone(other)
 		}
 		first["jsonrpc"] = "2.0"
 		first["id"] = 1 << 30
@@ -112,45 +122,44 @@ func listing(other map[string]any, right bool) func(*lab.Lab, *lab.Request, map[
 	}
 }
 
-// hasty is how many requests within a second are more than a client should make because it is told
-// to.
-const hasty = 100
+// hastyRequests is the number of requests in a second that proves that a client does not pause.
+const hastyRequests = 100
 
-func resumed(ctx context.Context, p *bench.Probe) error {
-	if _, err := control(ctx, p, lab.Script{}); err != nil {
+// streamResumed tries client/stream/resumed. For a second, it breaks off each stream after an event
+// with retry: 0, and with an ID that holds a header line.
+func streamResumed(ctx context.Context, p *bench.Probe) error {
+	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
 	var broken atomic.Int64
-	var begun atomic.Pointer[time.Time]
-	l := try(
-		ctx,
-		p,
-		lab.Script{Intercept: func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
-			again := r.Method == http.MethodGet && r.Header.Get("Last-Event-Id") != ""
-			if !l.AtEndpoint(r) || r.Bearer() == "" || r.RPC != "tools/list" && !again {
-				return false
-			}
-			now := time.Now()
-			begun.CompareAndSwap(nil, &now)
-			if broken.Load() > hasty || now.Sub(*begun.Load()) > time.Second {
-				return false // it has shown what it does
-			}
-			w.Header().Set("Content-Type", eventStream)
-			fmt.Fprintf(w, "retry: 0\nid: %d\rX-Injected: 1\ndata:\n\n", broken.Add(1))
-			return true
-		}},
-	)
+	var first atomic.Pointer[time.Time]
+	breakOff := func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
+		resumes := r.Method == http.MethodGet && r.Header.Get("Last-Event-Id") != ""
+		if !l.AtEndpoint(r) || r.Bearer() == "" || r.RPC != "tools/list" && !resumes {
+			return false
+		}
+		now := time.Now()
+		first.CompareAndSwap(nil, &now)
+		if broken.Load() > hastyRequests || now.Sub(*first.Load()) > time.Second {
+			return false // the client has shown its behaviour
+		}
+		w.Header().Set("Content-Type", eventStream)
+		fmt.Fprintf(w, "retry: 0\nid: %d\rX-Injected: 1\ndata:\n\n", broken.Add(1))
+		return true
+	}
+	l := runClient(ctx, p, lab.Script{Intercept: breakOff})
+	isInjected := func(r *lab.Request) bool {
+		return r.Header.Get("X-Injected") != "" || strings.Contains(r.Header.Get("Last-Event-Id"), "X-Injected")
+	}
 	switch {
 	case broken.Load() == 0:
-		return &check.CannotJudge{Reason: "the client did not come as far as its list of tools", Err: ending(l)}
-	case len(l.Find(func(r *lab.Request) bool {
-		return r.Header.Get("X-Injected") != "" || strings.Contains(r.Header.Get("Last-Event-Id"), "X-Injected")
-	})) > 0:
-		return l.Insecure("the id of an event up to its line's end", "what comes after it in a header")
-	case broken.Load() > hasty:
+		return &check.CannotJudge{Reason: "the client did not reach its list of tools", Err: ending(l)}
+	case l.Saw(isInjected):
+		return l.Insecure("the event's ID up to the end of the line", "the rest of the ID in a header")
+	case broken.Load() > hastyRequests:
 		return l.Mismatch(
-			"a pause before a stream is taken up again",
-			fmt.Sprintf("more than %d requests within a second", hasty),
+			"a pause before the stream is resumed",
+			fmt.Sprintf("more than %d requests within a second", hastyRequests),
 		)
 	}
 	return nil

@@ -17,29 +17,16 @@ func tokenEndpointChecks() []bench.Check {
 				Level:     check.Must,
 				Revisions: since20250618,
 				Reference: "OAuth 2.1-13 section 2.4; RFC 8414 section 2",
-				Sentence: "A client authenticates by the method that the authorization server lists and has " +
+				Sentence: "A client authenticates by the method that the authorization server lists and " +
 					"registered it with.",
 				Covers: []string{"client-token-endpoint-auth"},
 			},
 			Run: noHarm(
 				lab.Script{},
 				nil,
-				func(l *lab.Lab) string {
-					for _, one := range l.TokenRequests(l.Authority()) {
-						if basic := one.Header.Get(
-							"Authorization",
-						) != ""; basic != (l.Secrets() == "client_secret_basic") &&
-							l.Secrets() != "client_secret_post" {
-							return "a token request without the listed method: " + l.Secrets()
-						}
-						if l.Secrets() == "client_secret_post" && one.Form.Get("client_secret") == "" {
-							return "a token request without the listed method: " + l.Secrets()
-						}
-					}
-					return ""
-				},
-				variant{"Basic as the only method", lab.Script{Secrets: "client_secret_basic"}},
-				variant{"the secret in the body as the only method", lab.Script{Secrets: "client_secret_post"}},
+				otherMethodUsed,
+				variant{"Basic as the only method", lab.Script{AuthMethod: "client_secret_basic"}},
+				variant{"the secret in the body as the only method", lab.Script{AuthMethod: "client_secret_post"}},
 				variant{"no authentication as the only method", lab.Script{}},
 			),
 		},
@@ -48,27 +35,54 @@ func tokenEndpointChecks() []bench.Check {
 				ID:        "client/token-endpoint/one-method",
 				Level:     check.Must,
 				Reference: "OAuth 2.1-13 section 2.4",
-				Sentence:  "A token request authenticates in one way and not in two.",
+				Sentence:  "A token request authenticates by one method, not by two.",
 				Covers:    []string{"client-single-auth-method"},
 			},
-			Run: noHarm(lab.Script{}, nil, func(l *lab.Lab) string {
-				for _, one := range l.TokenRequests(l.Authority()) {
-					ways := 0
-					for _, used := range []bool{
-						one.Header.Get("Authorization") != "",
-						one.Form.Has("client_secret"),
-						one.Form.Has("client_assertion"),
-					} {
-						if used {
-							ways++
-						}
-					}
-					if ways > 1 {
-						return fmt.Sprintf("a token request that authenticates in %d ways", ways)
-					}
-				}
-				return ""
-			}, variant{"Basic as the only method", lab.Script{Secrets: "client_secret_basic"}}),
+			Run: noHarm(
+				lab.Script{},
+				nil,
+				severalMethods,
+				variant{"Basic as the only method", lab.Script{AuthMethod: "client_secret_basic"}},
+			),
 		},
 	}
+}
+
+// otherMethodUsed reports a token request that does not authenticate by the listed method.
+func otherMethodUsed(l *lab.Lab) string {
+	for _, request := range l.TokenRequests(l.Authority()) {
+		basic := request.Header.Get("Authorization") != ""
+		posted := request.Form.Get("client_secret") != ""
+		ok := !basic
+		switch l.AuthMethod() {
+		case "client_secret_basic":
+			ok = basic
+		case "client_secret_post":
+			ok = posted
+		}
+		if !ok {
+			return "a token request without the listed method: " + l.AuthMethod()
+		}
+	}
+	return ""
+}
+
+// severalMethods reports a token request that authenticates in several ways.
+func severalMethods(l *lab.Lab) string {
+	for _, request := range l.TokenRequests(l.Authority()) {
+		ways := 0
+		for _, used := range []bool{
+			request.Header.Get("Authorization") != "",
+			request.Form.Has("client_secret"),
+			request.Form.Has("client_assertion"),
+		} {
+			if used {
+				ways++
+			}
+		}
+		if ways > 1 {
+			return fmt.Sprintf("a token request that authenticates in %d ways", ways)
+		}
+	}
+	return ""
 }

@@ -3,7 +3,6 @@ package checks
 import (
 	"net/http"
 	"net/url"
-	"slices"
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients/internal/bench"
@@ -19,16 +18,16 @@ func tokenToleranceChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.Medium,
 				Reference: "OAuth 2.1-13 sections 3.2.3 and 3.2.4",
-				Sentence:  "A token in an error response, which has status 400, is not used.",
+				Sentence:  "A token in an error response with status 400 is not used.",
 			},
-			Run: noHarm(lab.Script{}, gotToken, sentToken, refusingWithToken()),
+			Run: noHarm(lab.Script{}, requestedToken, tokenSent, errorWithToken()),
 		},
 	}
 }
 
-// refusingWithToken is a variant with a token in an error response. An error in a 200 would prove
-// nothing: clients ignore members that they do not know (RFC 6749 section 5.1).
-func refusingWithToken() variant {
+// errorWithToken returns a variant with a token in an error response. An error in a 200 would prove
+// nothing: clients ignore unknown members (RFC 6749 section 5.1).
+func errorWithToken() variant {
 	refuse := func(_ *lab.Lab, _ lab.Party, _ url.Values, answer map[string]any) int {
 		answer["error"] = "invalid_grant"
 		return http.StatusBadRequest
@@ -36,9 +35,10 @@ func refusingWithToken() variant {
 	return variant{"an error", lab.Script{Token: refuse}}
 }
 
-// sentToken is the harm of a token at the MCP server.
-func sentToken(l *lab.Lab) string {
-	if slices.ContainsFunc(l.Endpoint(), func(one lab.Request) bool { return one.Header.Get("Authorization") != "" }) {
+// tokenSent reports an Authorization header at the MCP endpoint.
+func tokenSent(l *lab.Lab) string {
+	holdsToken := func(r *lab.Request) bool { return l.AtEndpoint(r) && r.Header.Get("Authorization") != "" }
+	if l.Saw(holdsToken) {
 		return "it was sent to the MCP server"
 	}
 	return ""

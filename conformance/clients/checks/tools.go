@@ -18,21 +18,15 @@ func toolsChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.High,
 				Reference: "MCP server tools; JSON Schema 2020-12 section 9.2.2",
-				Sentence:  "A reference in a tool's schema to another address is not fetched.",
+				Sentence:  "A remote reference in a tool's schema is not fetched.",
 				Covers:    []string{"CL-051"},
 			},
-			Run: noHarm(lab.Script{}, gotToken, func(l *lab.Lab) string {
-				if len(l.Find(func(r *lab.Request) bool { return r.Party == lab.Trap })) > 0 {
-					return "it was fetched"
-				}
-				return ""
-			}, variant{"a remote $ref in a schema", lab.Script{Tool: func(l *lab.Lab, tool map[string]any) {
-				tool["inputSchema"] = map[string]any{
-					"type":       "object",
-					"$schema":    l.Origin(lab.Trap) + "/schema",
-					"properties": map[string]any{"a": map[string]any{"$ref": l.Origin(lab.Trap) + "/schema#/a"}},
-				}
-			}}}),
+			Run: noHarm(
+				lab.Script{},
+				requestedToken,
+				referenceFetched,
+				variant{"a remote $ref in a schema", lab.Script{Tool: remoteReference}},
+			),
 		},
 		{
 			Rule: check.Rule{
@@ -41,8 +35,8 @@ func toolsChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20260728,
 				Reference: "MCP 2026-07-28 transports, Custom Headers from Tool Parameters",
-				Sentence: "A tool whose x-mcp-header cannot be a header's name, or is there twice, is dropped, and " +
-					"so not called.",
+				Sentence: "A client drops a tool, and does not call it, if its x-mcp-header is not a valid " +
+					"header name or is repeated.",
 				Covers: []string{"CL-051"},
 			},
 			Run: toolsHeader,
@@ -50,30 +44,42 @@ func toolsChecks() []bench.Check {
 	}
 }
 
+// referenceFetched reports a request to the trap.
+func referenceFetched(l *lab.Lab) string {
+	if l.Saw(func(r *lab.Request) bool { return r.Party == lab.Trap }) {
+		return "it was fetched"
+	}
+	return ""
+}
+
+// remoteReference gives the tool a schema with references to the trap.
+func remoteReference(l *lab.Lab, tool map[string]any) {
+	tool["inputSchema"] = map[string]any{
+		"type":       "object",
+		"$schema":    l.Origin(lab.Trap) + "/schema",
+		"properties": map[string]any{"a": map[string]any{"$ref": l.Origin(lab.Trap) + "/schema#/a"}},
+	}
+}
+
 // toolsHeader tries client/tools/header.
 func toolsHeader(ctx context.Context, p *bench.Probe) error {
-	if _, err := control(ctx, p, lab.Script{Tool: parameters("Region", "Zone")}); err != nil {
+	if _, err := completeTask(ctx, p, lab.Script{Tool: mirrorParameters("Region", "Zone")}); err != nil {
 		return err
 	}
 	return noHarm(
 		lab.Script{},
-		gotToken,
-		func(l *lab.Lab) string {
-			if l.Called() {
-				return "the tool was called"
-			}
-			return ""
-		},
-		mirrored("line breaks in it", "A\r\nX-Injected: 1"),
-		mirrored("a blank in it", "A B"),
-		mirrored("a colon in it", "A:"),
-		mirrored("nothing in it", ""),
-		mirrored("the name of another", "Region", "region"),
+		requestedToken,
+		toolCalled,
+		mirroredHeader("line breaks in it", "A\r\nX-Injected: 1"),
+		mirroredHeader("a space in it", "A B"),
+		mirroredHeader("a colon in it", "A:"),
+		mirroredHeader("nothing in it", ""),
+		mirroredHeader("the name of another header", "Region", "region"),
 	)(ctx, p)
 }
 
-// parameters gives the tool parameters that are mirrored in headers of these names.
-func parameters(names ...string) func(*lab.Lab, map[string]any) {
+// mirrorParameters gives the tool one parameter for each of these x-mcp-header names.
+func mirrorParameters(names ...string) func(*lab.Lab, map[string]any) {
 	return func(_ *lab.Lab, tool map[string]any) {
 		properties := map[string]any{}
 		for i, name := range names {
@@ -83,6 +89,7 @@ func parameters(names ...string) func(*lab.Lab, map[string]any) {
 	}
 }
 
-func mirrored(name string, headers ...string) variant {
-	return variant{"an x-mcp-header with " + name, lab.Script{Tool: parameters(headers...)}}
+// mirroredHeader returns a variant with these x-mcp-header names.
+func mirroredHeader(name string, headers ...string) variant {
+	return variant{"an x-mcp-header with " + name, lab.Script{Tool: mirrorParameters(headers...)}}
 }

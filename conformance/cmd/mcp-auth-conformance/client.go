@@ -34,8 +34,8 @@ type clientOptions struct {
 func newClientCommand() *cobra.Command {
 	var options clientOptions
 	var names []string
-	for _, one := range clients.Abilities() {
-		names = append(names, string(one))
+	for _, ability := range clients.Abilities() {
+		names = append(names, string(ability))
 	}
 	command := &cobra.Command{
 		Use:   "client -- COMMAND...",
@@ -131,17 +131,17 @@ func runClient(ctx context.Context, out io.Writer, words []string, options clien
 	if options.fetch {
 		target.HTTPClient = &http.Client{Timeout: fetchTimeout}
 	}
-	for _, one := range options.revisions {
-		if !slices.Contains(check.Revisions(), check.Revision(one)) {
-			return fmt.Errorf("--revision: want one of %s, got %q", revisionsOf(check.Revisions()), one)
+	for _, revision := range options.revisions {
+		if !slices.Contains(check.Revisions(), check.Revision(revision)) {
+			return fmt.Errorf("--revision: want one of %s, got %q", revisionsOf(check.Revisions()), revision)
 		}
-		target.Revisions = append(target.Revisions, check.Revision(one))
+		target.Revisions = append(target.Revisions, check.Revision(revision))
 	}
-	for _, one := range options.supports {
-		if !slices.Contains(clients.Abilities(), clients.Ability(one)) {
-			return fmt.Errorf("--supports: there is no ability %q; client --help lists the abilities", one)
+	for _, ability := range options.supports {
+		if !slices.Contains(clients.Abilities(), clients.Ability(ability)) {
+			return fmt.Errorf("--supports: there is no ability %q; client --help lists the abilities", ability)
 		}
-		target.Abilities = append(target.Abilities, clients.Ability(one))
+		target.Abilities = append(target.Abilities, clients.Ability(ability))
 	}
 	if options.document != "" {
 		if target.Document, err = os.ReadFile(options.document); err != nil {

@@ -65,11 +65,11 @@ skipped, and the report says so.`,
 	flags := command.Flags()
 	flags.SortFlags = false
 	flags.BoolVar(&options.signIn, "sign-in", false, "get a good token by signing in")
-	for _, one := range tokenFlags {
-		options.tokenFiles[one.kind] = flags.String(
-			one.flag,
+	for _, token := range tokenFlags {
+		options.tokenFiles[token.kind] = flags.String(
+			token.flag,
 			"",
-			fmt.Sprintf("read a token of kind %q from `FILE`", string(one.kind)),
+			fmt.Sprintf("read a token of kind %q from `FILE`", string(token.kind)),
 		)
 	}
 	flags.StringVar(
@@ -133,9 +133,9 @@ var tokenFlags = []struct {
 }
 
 func tokenFlag(kind servers.TokenKind) string {
-	for _, one := range tokenFlags {
-		if one.kind == kind {
-			return one.flag
+	for _, token := range tokenFlags {
+		if token.kind == kind {
+			return token.flag
 		}
 	}
 	return ""
@@ -263,8 +263,8 @@ func networkAddresses(host string) ([]string, error) {
 		return nil, fmt.Errorf("--local: %w", err)
 	}
 	found := []string{}
-	for _, one := range all {
-		if network, ok := one.(*net.IPNet); ok && network.IP.IsGlobalUnicast() {
+	for _, address := range all {
+		if network, ok := address.(*net.IPNet); ok && network.IP.IsGlobalUnicast() {
 			found = append(found, network.IP.String())
 		}
 	}

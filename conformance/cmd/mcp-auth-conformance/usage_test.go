@@ -24,7 +24,7 @@ func TestCommandRefusesBadUsage(t *testing.T) {
 		"server a --token-file":                  "--token-file needs a value: FILE",
 		"server a --level maybe":                 `--level: want must, should or policy, got "maybe"`,
 		"server a --role x":                      `--role: want server or authorization-server, got "x"`,
-		"server a --only x":                      `none has the ID "x"`,
+		"server a --only x":                      `no check has the ID "x"`,
 		"server http://a --revision x":           `2025-06-18, 2025-11-25, 2026-07-28, got "x"`,
 		"server http://a --expired-token-file x": "--expired-token-file: stat x",
 		"client":                                 "client wants the command of an MCP client after --, got nothing",

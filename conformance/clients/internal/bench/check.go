@@ -8,19 +8,19 @@ import (
 	"mcpentra/conformance/check"
 )
 
-// A Check is a rule for clients, and how to try it.
+// A Check is a rule for clients, with a func that tries it.
 type Check struct {
 	check.Rule
-	// Abilities are what a client has to have for the check to be possible.
+	// Abilities that the check needs.
 	Abilities []Ability
 	// Run tries the rule.
 	Run func(ctx context.Context, p *Probe) error
 }
 
-// timeout bounds a check, which runs the client several times.
+// timeout bounds a check. A check runs the client several times.
 const timeout = 3 * time.Minute
 
-// Bind makes checks that try the target.
+// Bind binds checks to the target.
 func (t Target) Bind(checks ...Check) []check.Bound {
 	bound := make([]check.Bound, 0, len(checks))
 	for _, current := range checks {
@@ -49,14 +49,4 @@ func (t Target) Bind(checks ...Check) []check.Bound {
 // Run tries one check against a client.
 func Run(ctx context.Context, c Check, target Target) []check.Result {
 	return target.Bind(c)[0].Run(ctx)
-}
-
-// RunAt tries one check against a client at one of the revisions that it claims.
-func RunAt(ctx context.Context, c Check, target Target, revision check.Revision) check.Result {
-	bound := target.Bind(c)[0]
-	bound.EachRevision = true
-	bound.Revisions = []check.Revision{revision}
-	result := bound.Run(ctx)[0]
-	result.Rule = c.Rule
-	return result
 }

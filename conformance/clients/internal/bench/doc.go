@@ -1,3 +1,3 @@
-// Package bench is the test bench for clients: the client under test, the tasks that it gets, and
-// what a check works with. Package lab has the environment in which a client runs.
+// Package bench has the client under test, its tasks, and the input of a check. Package lab has the
+// environment in which the client runs.
 package bench

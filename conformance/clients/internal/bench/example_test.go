@@ -8,7 +8,7 @@ import (
 	"mcpentra/conformance/clients/internal/bench"
 )
 
-// A check that a client ends without an error.
+// A check that wants a client to end without an error.
 func Example() {
 	ends := bench.Check{
 		Rule: check.Rule{ID: "client/task/ends", Level: check.Should},

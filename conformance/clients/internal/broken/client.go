@@ -119,8 +119,8 @@ func (c *faultyClient) run(ctx context.Context, task bench.Task) error {
 	}
 	r.grant = r.kept(r.place())
 	defer func() {
-		for _, one := range r.left {
-			one.Close()
+		for _, listener := range r.left {
+			listener.Close()
 		}
 	}()
 	return r.work(ctx)
@@ -349,8 +349,8 @@ func (r *attempt) inputRequired(ctx context.Context, body []byte) {
 	if json.Unmarshal(body, &message) != nil {
 		return
 	}
-	for _, one := range message.Result.Requests {
-		r.elicited(ctx, one.Params)
+	for _, wanted := range message.Result.Requests {
+		r.elicited(ctx, wanted.Params)
 	}
 }
 

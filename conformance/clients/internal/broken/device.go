@@ -42,11 +42,11 @@ func (r *attempt) device(ctx context.Context, issuer *issuerDocument, resource s
 	if err := json.Unmarshal(body, &answer); err != nil || response.StatusCode != http.StatusOK {
 		return errors.Join(errors.New("no device code"), err)
 	}
-	for _, one := range []string{answer.Address, answer.Complete} {
-		if r.has(OpensDeviceAddress) && one != "" {
-			_ = r.task.Open(ctx, one)
+	for _, address := range []string{answer.Address, answer.Complete} {
+		if r.has(OpensDeviceAddress) && address != "" {
+			_ = r.task.Open(ctx, address)
 		}
-		if err := r.check(one); err != nil && one != "" && !r.has(ShowsAnyDeviceAddress) {
+		if err := r.check(address); err != nil && address != "" && !r.has(ShowsAnyDeviceAddress) {
 			return err
 		}
 	}

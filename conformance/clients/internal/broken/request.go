@@ -208,7 +208,8 @@ var disguises = []netip.Prefix{
 
 func inDisguise(host string) bool {
 	address, err := netip.ParseAddr(host)
-	return err == nil && slices.ContainsFunc(disguises, func(one netip.Prefix) bool { return one.Contains(address) })
+	holds := func(prefix netip.Prefix) bool { return prefix.Contains(address) }
+	return err == nil && slices.ContainsFunc(disguises, holds)
 }
 
 // numeric reports whether a name is an address in a form that no URL should have.

@@ -53,9 +53,9 @@ func (r *attempt) stepUp(ctx context.Context, challenge map[string]string) error
 		return errors.New("the server wants more scopes than anybody would approve")
 	}
 	if r.grant != nil && !r.has(ForgetsScopes) {
-		for _, one := range r.grant.scopes {
-			if !slices.Contains(more, one) {
-				more = append(more, one)
+		for _, scope := range r.grant.scopes {
+			if !slices.Contains(more, scope) {
+				more = append(more, scope)
 			}
 		}
 	}
@@ -170,7 +170,7 @@ func (r *attempt) scopes(challenge map[string]string, resource *resourceDocument
 	case r.has(IgnoresChallengedScope) || len(asked) == 0:
 		asked = listed
 	case r.has(DropsUnlistedScopes) && listed != nil:
-		asked = slices.DeleteFunc(asked, func(one string) bool { return !slices.Contains(listed, one) })
+		asked = slices.DeleteFunc(asked, func(scope string) bool { return !slices.Contains(listed, scope) })
 	case r.has(AsksForAllScopes):
 		asked = append(asked, listed...)
 	}

@@ -97,11 +97,11 @@ func checkHeaders(listed []byte) error {
 	}
 	for _, tool := range tools.Tools {
 		seen := map[string]bool{}
-		for _, one := range tool.Schema.Properties {
-			if one.Header == nil {
+		for _, property := range tool.Schema.Properties {
+			if property.Header == nil {
 				continue
 			}
-			name := strings.ToLower(*one.Header)
+			name := strings.ToLower(*property.Header)
 			if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || seen[name] {
 				return fmt.Errorf("the tool wants a parameter in the header %q", name)
 			}

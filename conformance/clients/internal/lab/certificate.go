@@ -20,7 +20,7 @@ import (
 	"mcpentra/conformance/loopback"
 )
 
-// A Flaw is what is wrong with a server's TLS: with its certificate, but for OldTLS.
+// A Flaw is a fault of a server's certificate, or of its TLS version.
 type Flaw string
 
 const (
@@ -30,7 +30,7 @@ const (
 	OldTLS     Flaw = "TLS 1.1 at most"
 )
 
-// authority is a certificate authority that lives as long as its lab.
+// authority is the certificate authority of one lab.
 type authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
@@ -49,7 +49,7 @@ func newAuthority() *authority {
 	return a
 }
 
-// sign makes a certificate. It panics when it cannot: there is no outside cause for that.
+// sign makes a certificate. It panics when it fails, which has no outside cause.
 func sign(template *x509.Certificate, by *authority) (*x509.Certificate, *ecdsa.PrivateKey) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -73,7 +73,7 @@ func sign(template *x509.Certificate, by *authority) (*x509.Certificate, *ecdsa.
 	return certificate, key
 }
 
-// config is that of a server on loopback whose certificate has the flaw, if any.
+// config returns the TLS configuration of a server on loopback. An empty flaw means a good server.
 func (a *authority) config(flaw Flaw) *tls.Config {
 	template := &x509.Certificate{
 		Subject:     pkix.Name{CommonName: "lab"},
@@ -94,7 +94,8 @@ func (a *authority) config(flaw Flaw) *tls.Config {
 		template.IPAddresses = nil
 	}
 	certificate, key := sign(template, by)
-	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{certificate.Raw}, PrivateKey: key}}}
+	pair := tls.Certificate{Certificate: [][]byte{certificate.Raw}, PrivateKey: key}
+	config := &tls.Config{Certificates: []tls.Certificate{pair}}
 	if flaw == OldTLS {
 		config.MinVersion = tls.VersionTLS10
 		config.MaxVersion = tls.VersionTLS11
@@ -102,7 +103,7 @@ func (a *authority) config(flaw Flaw) *tls.Config {
 	return config
 }
 
-// transport is a browser's, which trusts the authority.
+// transport returns a transport that trusts the authority.
 func (a *authority) transport() *http.Transport {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.certificate)
@@ -116,9 +117,6 @@ func (a *authority) transport() *http.Transport {
 // WriteCA writes the lab's certificate authority to a file in a directory and returns its name.
 func (l *Lab) WriteCA(directory string) (string, error) {
 	name := filepath.Join(directory, "ca.pem")
-	return name, os.WriteFile(
-		name,
-		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: l.ca.certificate.Raw}),
-		0o600,
-	)
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: l.ca.certificate.Raw})
+	return name, os.WriteFile(name, text, 0o600)
 }

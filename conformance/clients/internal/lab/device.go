@@ -1,35 +1,23 @@
 package lab
 
-import (
-	"crypto/rand"
-	"net/http"
-	"strings"
-)
+import "net/http"
 
 const grantDevice = "urn:ietf:params:oauth:grant-type:device_code"
 
-// UserCode is what the person types on the other device, and DeviceInterval how many seconds there
-// are between two questions for the token.
 const (
-	UserCode       = "WDJB-MJHT"
+	// UserCode is the code that the person types on the other device.
+	UserCode = "WDJB-MJHT"
+	// DeviceInterval is the interval between two polls for the token, in seconds.
 	DeviceInterval = 1
 )
 
-// serveDevice issues a device code (RFC 8628 section 3.2).
+// serveDevice is the device authorization endpoint (RFC 8628 section 3.2).
 func (l *Lab) serveDevice(party Party, w http.ResponseWriter, r *Request) {
-	one := &issuance{
-		Text:     "device-" + rand.Text(),
-		Party:    party,
-		Lab:      l,
-		ClientID: r.Form.Get("client_id"),
-		Resource: r.Form.Get("resource"),
-		Scopes:   strings.Fields(r.Form.Get("scope")),
-	}
-	l.ledger.mu.Lock()
-	l.ledger.devices[one.Text] = one
-	l.ledger.mu.Unlock()
+	requested := l.requested(r)
+	requested.Party = party
+	code := l.ledger.issueDeviceCode(requested)
 	answer := map[string]any{
-		"device_code":      one.Text,
+		"device_code":      code,
 		"user_code":        UserCode,
 		"verification_uri": l.VerificationURI(party),
 		"expires_in":       900,
@@ -41,47 +29,35 @@ func (l *Lab) serveDevice(party Party, w http.ResponseWriter, r *Request) {
 	write(w, http.StatusOK, answer)
 }
 
-// question answers a question for the token of a device code: with what it is issued for, or with
-// the code of an error.
-func (l *Lab) question(code string) (issued issuance, refusal string) {
-	l.ledger.mu.Lock()
-	_, found := l.ledger.devices[code]
-	l.ledger.mu.Unlock()
-	if !found {
+// poll answers a poll for the token of a device code. It returns the request that the code was
+// issued for, or an error code.
+func (l *Lab) poll(code string) (issued issuance, refusal string) {
+	if !l.ledger.hasDeviceCode(code) {
 		return issuance{}, "invalid_grant"
 	}
 	l.mu.Lock()
-	l.questions++
-	n := l.questions
+	l.polls++
+	n := l.polls
 	l.mu.Unlock()
 	if refusal := l.script.Device(n); refusal != "" {
 		return issuance{}, refusal
 	}
-	issued, found = l.ledger.spend(l.ledger.devices, code)
-	if !found {
+	issued, valid := l.ledger.redeem(l.ledger.deviceCodes, code)
+	if !valid {
 		return issuance{}, "invalid_grant"
 	}
 	return issued, ""
 }
 
-// VerificationURI is where the person types the code.
+// VerificationURI returns the page where the person types the code.
 func (l *Lab) VerificationURI(party Party) string { return l.Origin(party) + "/doors/code" }
 
-// DeviceRequests are the requests to the device authorization endpoint of a party, and Questions
-// those for the token of a device code.
+// DeviceRequests returns the requests to the device authorization endpoint of a party.
 func (l *Lab) DeviceRequests(party Party) []Request { return l.at(party, l.endpoints().device) }
 
-func (l *Lab) Questions(party Party) []Request {
-	return l.Find(func(r *Request) bool { return r.Party == party && r.Form.Get("grant_type") == grantDevice })
-}
-
-// Codes are the device codes that were issued.
-func (l *Lab) Codes() []string {
-	l.ledger.mu.Lock()
-	defer l.ledger.mu.Unlock()
-	var all []string
-	for text := range l.ledger.devices {
-		all = append(all, text)
-	}
-	return all
+// Polls returns the token requests of a party that poll for the token of a device code.
+func (l *Lab) Polls(party Party) []Request {
+	return l.Find(func(r *Request) bool {
+		return r.Party == party && r.Form.Get("grant_type") == grantDevice
+	})
 }

@@ -27,8 +27,8 @@ func Example() {
 	l := lab.New(lab.Script{})
 	defer l.Close()
 	l.Run(context.Background(), &bench.Probe{Target: givesUp})
-	for _, one := range l.Record() {
-		fmt.Println(one.Party, one.Method, one.Path, one.Status)
+	for _, request := range l.Record() {
+		fmt.Println(request.Party, request.Method, request.Path, request.Status)
 	}
 	fmt.Println("called:", l.Called(), "err:", l.Err())
 	// Output:

@@ -4,23 +4,13 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"mcpentra/conformance/check"
 )
 
-const (
-	wellKnownOAuth  = "/.well-known/oauth-authorization-server"
-	wellKnownOpenID = "/.well-known/openid-configuration"
-)
+const wellKnownOAuth = "/.well-known/oauth-authorization-server"
 
-// The grants of Enterprise-Managed Authorization: at the identity provider, and at the MCP server's
-// authorization server.
-const (
-	grantExchange  = "urn:ietf:params:oauth:grant-type:token-exchange"
-	grantAssertion = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-)
-
+// endpoints are the paths of an authorization server.
 type endpoints struct{ authorize, token, register, device, revoke string }
 
 func (l *Lab) endpoints() endpoints {
@@ -30,6 +20,7 @@ func (l *Lab) endpoints() endpoints {
 	return endpoints{"/doors/in", "/doors/exchange", "/doors/enrol", "/doors/elsewhere", "/doors/out"}
 }
 
+// issuerAt returns the paths of the authorization server metadata.
 func (l *Lab) issuerAt() []string {
 	if l.script.IssuerAt != nil {
 		return l.script.IssuerAt
@@ -37,38 +28,45 @@ func (l *Lab) issuerAt() []string {
 	return []string{wellKnownOAuth + l.script.IssuerPath}
 }
 
-// serveIssuer is an authorization server. It believes its clients more than it should: what they do
-// is judged by the record.
+// serveIssuer is an authorization server. It checks less than a real one, because the checks judge
+// the record.
 func (l *Lab) serveIssuer(party Party, w http.ResponseWriter, r *Request) {
 	at := l.endpoints()
+	isGet := r.Method == http.MethodGet
+	isPost := r.Method == http.MethodPost
 	switch {
-	case slices.Contains(l.issuerAt(), r.Path) && r.Method == http.MethodGet:
+	case slices.Contains(l.issuerAt(), r.Path) && isGet:
 		write(w, http.StatusOK, l.metadata(party, r.Path))
-	case r.Path == at.register && r.Method == http.MethodPost:
+	case r.Path == at.register && isPost:
 		l.serveRegistration(party, w, r)
-	case r.Path == at.authorize && (r.Method == http.MethodGet || r.Method == http.MethodPost):
+	case r.Path == at.authorize && (isGet || isPost):
 		l.serveAuthorization(party, w, r)
-	case r.Path == at.token && r.Method == http.MethodPost:
+	case r.Path == at.token && isPost:
 		l.serveToken(party, w, r)
-	case r.Path == at.revoke && r.Method == http.MethodPost:
+	case r.Path == at.revoke && isPost:
 		l.serveRevocation(w, r)
-	case r.Path == at.device && r.Method == http.MethodPost && l.script.Device != nil:
+	case r.Path == at.device && isPost && l.script.Device != nil:
 		l.serveDevice(party, w, r)
 	default:
 		http.Error(w, "nothing here", http.StatusNotFound)
 	}
 }
 
-// TokenEndpoint is that of a party.
+// TokenEndpoint returns the token endpoint of a party.
 func (l *Lab) TokenEndpoint(party Party) string { return l.Origin(party) + l.endpoints().token }
 
+// AuthMethod returns the client authentication method that the authorization servers list.
+func (l *Lab) AuthMethod() string {
+	if l.script.AuthMethod == "" {
+		return "none"
+	}
+	return l.script.AuthMethod
+}
+
+// metadata returns the authorization server metadata of a party at a path (RFC 8414).
 func (l *Lab) metadata(party Party, path string) map[string]any {
 	at := l.endpoints()
 	origin := l.Origin(party)
-	methods := []string{"none"}
-	if l.script.Secrets != "" {
-		methods = []string{l.script.Secrets}
-	}
 	document := map[string]any{
 		"issuer":                                l.IssuerID(party),
 		"authorization_endpoint":                origin + at.authorize,
@@ -77,7 +75,7 @@ func (l *Lab) metadata(party Party, path string) map[string]any {
 		"revocation_endpoint":                   origin + at.revoke,
 		"response_types_supported":              []string{"code"},
 		"grant_types_supported":                 []string{"authorization_code", "refresh_token"},
-		"token_endpoint_auth_methods_supported": methods,
+		"token_endpoint_auth_methods_supported": []string{l.AuthMethod()},
 		"code_challenge_methods_supported":      []string{"S256"},
 	}
 	if l.script.Revision == check.R20260728 {
@@ -93,21 +91,17 @@ func (l *Lab) metadata(party Party, path string) map[string]any {
 	return document
 }
 
+// serveRegistration is the registration endpoint (RFC 7591 section 3).
 func (l *Lab) serveRegistration(party Party, w http.ResponseWriter, r *Request) {
 	if r.JSON == nil {
-		write(
-			w,
-			http.StatusBadRequest,
-			map[string]any{"error": "invalid_client_metadata", "error_description": "want a JSON object"},
-		)
+		write(w, http.StatusBadRequest, map[string]any{
+			"error":             "invalid_client_metadata",
+			"error_description": "want a JSON object",
+		})
 		return
 	}
-	method := l.script.Secrets
-	if method == "" {
-		method = "none"
-	}
-	id, secret := l.ledger.register(party, method)
-	answer := map[string]any{"client_id": id, "token_endpoint_auth_method": method}
+	id, secret := l.ledger.register(party, l.AuthMethod())
+	answer := map[string]any{"client_id": id, "token_endpoint_auth_method": l.AuthMethod()}
 	for _, name := range []string{"redirect_uris", "grant_types", "response_types", "client_name", "application_type"} {
 		if value, found := r.JSON[name]; found {
 			answer[name] = value
@@ -126,6 +120,8 @@ func (l *Lab) serveRegistration(party Party, w http.ResponseWriter, r *Request) 
 	write(w, status, answer)
 }
 
+// serveAuthorization is the authorization endpoint. The person approves at once. All answers but
+// the last go to the redirect URI before the browser is redirected there with the last.
 func (l *Lab) serveAuthorization(party Party, w http.ResponseWriter, r *Request) {
 	params := r.Query
 	if r.Form != nil {
@@ -148,83 +144,13 @@ func (l *Lab) serveAuthorization(party Party, w http.ResponseWriter, r *Request)
 		if l.deliver(w.(*statusWriter).context(), redirect, early) {
 			continue
 		}
-		// Nobody waits there: the client reads what its browser is sent to, and gets what matters,
-		// if a browser can be sent there with it.
+		// The redirect URI has no listener, so the client reads the redirect itself. Give it the
+		// early answer, if a redirect can carry that.
 		if early.Path == "" && early.Method == "" {
 			last = early
 			break
 		}
 	}
-	query := redirect.Query()
-	for name, values := range last.Params {
-		query[name] = values
-	}
-	redirect.RawQuery = query.Encode()
-	w.Header().Set("Location", redirect.String())
+	w.Header().Set("Location", withParams(redirect, last.Params).String())
 	w.WriteHeader(http.StatusFound)
-}
-
-func (l *Lab) serveToken(party Party, w http.ResponseWriter, r *Request) {
-	var from issuance
-	found := true
-	switch r.Form.Get("grant_type") {
-	case "authorization_code":
-		from, found = l.ledger.spend(l.ledger.codes, r.Form.Get("code"))
-	case "refresh_token":
-		from, found = l.ledger.spend(l.ledger.renewal, r.Form.Get("refresh_token"))
-	case grantExchange:
-		from = issuance{
-			Lab:      l,
-			Party:    party,
-			ClientID: r.Form.Get("client_id"),
-			Resource: r.Form.Get("resource"),
-			Scopes:   strings.Fields(r.Form.Get("scope")),
-		}
-		write(w, http.StatusOK, map[string]any{
-			"access_token":      l.ledger.jag(from),
-			"issued_token_type": "urn:ietf:params:oauth:token-type:id-jag",
-			"token_type":        "N_A",
-			"expires_in":        300,
-		})
-		return
-	case grantAssertion:
-		from, found = l.ledger.spend(l.ledger.jags, r.Form.Get("assertion"))
-	case grantDevice:
-		issued, refusal := l.question(r.Form.Get("device_code"))
-		if refusal != "" {
-			write(w, http.StatusBadRequest, map[string]any{"error": refusal})
-			return
-		}
-		from = issued
-	case "client_credentials":
-		from = issuance{
-			Lab:      l,
-			ClientID: r.Form.Get("client_id"),
-			Resource: r.Form.Get("resource"),
-			Scopes:   strings.Fields(r.Form.Get("scope")),
-		}
-	default:
-		write(w, http.StatusBadRequest, map[string]any{"error": "unsupported_grant_type"})
-		return
-	}
-	if !found {
-		write(w, http.StatusBadRequest, map[string]any{"error": "invalid_grant"})
-		return
-	}
-	from.Party = party
-	access, refresh := l.ledger.access(from, l.script.Refresh)
-	answer := map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 3600}
-	if refresh != "" {
-		answer["refresh_token"] = refresh
-	}
-	status := http.StatusOK
-	if l.script.Token != nil {
-		if changed := l.script.Token(l, party, r.Form, answer); changed != 0 {
-			status = changed
-		}
-		if text, is := answer["access_token"].(string); is {
-			l.ledger.rename(access, text)
-		}
-	}
-	write(w, status, answer)
 }

@@ -7,20 +7,22 @@ import (
 	"sync"
 )
 
-// ledger is what the authorization servers have issued.
+// ledger remembers the credentials that the authorization servers have issued.
 type ledger struct {
-	mu      sync.Mutex
-	codes   map[string]*issuance
-	jags    map[string]*issuance // identity assertion authorization grants
-	tokens  map[string]*issuance
-	renewal map[string]*issuance
-	devices map[string]*issuance // device codes
-	clients map[string]client
-	order   []*issuance // of access tokens
-	coded   []string    // codes
+	mu sync.Mutex
+
+	codes         map[string]*issuance
+	idJAGs        map[string]*issuance // identity assertion authorization grants
+	accessTokens  map[string]*issuance
+	refreshTokens map[string]*issuance
+	deviceCodes   map[string]*issuance
+	clients       map[string]registration // by client ID
+
+	codeOrder   []string
+	accessOrder []*issuance
 }
 
-// An issuance is a code, an access token or a refresh token.
+// An issuance is a code, a grant or a token, and the request that it was issued for.
 type issuance struct {
 	Text     string
 	Party    Party
@@ -31,27 +33,29 @@ type issuance struct {
 	spent    bool
 }
 
-type client struct {
+// A registration is a client as an authorization server knows it.
+type registration struct {
 	party  Party
 	secret string
 	method string
 }
 
-func newBook() *ledger {
+func newLedger() *ledger {
 	return &ledger{
-		codes:   map[string]*issuance{},
-		jags:    map[string]*issuance{},
-		tokens:  map[string]*issuance{},
-		renewal: map[string]*issuance{},
-		devices: map[string]*issuance{},
-		clients: map[string]client{},
+		codes:         map[string]*issuance{},
+		idJAGs:        map[string]*issuance{},
+		accessTokens:  map[string]*issuance{},
+		refreshTokens: map[string]*issuance{},
+		deviceCodes:   map[string]*issuance{},
+		clients:       map[string]registration{},
 	}
 }
 
-func (b *ledger) code(a *Authorization) string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	one := &issuance{
+// issueCode issues an authorization code.
+func (g *ledger) issueCode(a *Authorization) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	issued := &issuance{
 		Text:     "code-" + rand.Text(),
 		Party:    a.Party,
 		Lab:      a.lab,
@@ -59,164 +63,191 @@ func (b *ledger) code(a *Authorization) string {
 		Resource: a.Params.Get("resource"),
 		Scopes:   strings.Fields(a.Params.Get("scope")),
 	}
-	b.codes[one.Text] = one
-	b.coded = append(b.coded, one.Text)
-	return one.Text
+	g.codes[issued.Text] = issued
+	g.codeOrder = append(g.codeOrder, issued.Text)
+	return issued.Text
 }
 
-// jag issues an identity assertion authorization grant.
-func (b *ledger) jag(from issuance) string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// issueIDJAG issues an identity assertion authorization grant.
+func (g *ledger) issueIDJAG(from issuance) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	from.Text = "jag-" + rand.Text()
-	b.jags[from.Text] = &from
+	g.idJAGs[from.Text] = &from
 	return from.Text
 }
 
-func (b *ledger) register(party Party, method string) (id, secret string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// issueDeviceCode issues a device code.
+func (g *ledger) issueDeviceCode(from issuance) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	from.Text = "device-" + rand.Text()
+	g.deviceCodes[from.Text] = &from
+	return from.Text
+}
+
+func (g *ledger) hasDeviceCode(code string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.deviceCodes[code] != nil
+}
+
+// register issues a client ID, and a secret unless the method is "none".
+func (g *ledger) register(party Party, method string) (id, secret string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	id = "client-" + rand.Text()
 	if method != "none" {
 		secret = "secret-" + rand.Text()
 	}
-	b.clients[id] = client{party, secret, method}
+	g.clients[id] = registration{party, secret, method}
 	return id, secret
 }
 
-// access issues an access token, and a refresh token if it is wanted, with what another issuance
-// had.
-func (b *ledger) access(from issuance, refresh bool) (token, renewal string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	one := from
-	one.Text = "at-" + rand.Text()
-	one.spent = false
-	b.tokens[one.Text] = &one
-	b.order = append(b.order, &one)
-	if refresh {
-		again := from
-		again.Text = "rt-" + rand.Text()
-		again.spent = false
-		b.renewal[again.Text] = &again
-		renewal = again.Text
+// issueTokens issues an access token, and a refresh token if wanted, for the request of another
+// issuance.
+func (g *ledger) issueTokens(from issuance, refresh bool) (accessToken, refreshToken string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	from.spent = false
+	access := from
+	access.Text = "at-" + rand.Text()
+	g.accessTokens[access.Text] = &access
+	g.accessOrder = append(g.accessOrder, &access)
+	if !refresh {
+		return access.Text, ""
 	}
-	return one.Text, renewal
+	renewal := from
+	renewal.Text = "rt-" + rand.Text()
+	g.refreshTokens[renewal.Text] = &renewal
+	return access.Text, renewal.Text
 }
 
-// rename gives an access token another text, for a Script that wants one of its own making.
-func (b *ledger) rename(old, text string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if one, found := b.tokens[old]; found && old != text {
-		one.Text = text
-		b.tokens[text] = one
+// rename gives an access token another text, for a Script that makes its own.
+func (g *ledger) rename(old, text string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if issued, found := g.accessTokens[old]; found && old != text {
+		issued.Text = text
+		g.accessTokens[text] = issued
 	}
 }
 
-// spend takes a code or refresh token that can be used once.
-func (b *ledger) spend(from map[string]*issuance, text string) (issuance, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	one, found := from[text]
-	if !found || one.spent {
+// redeem takes a code or a refresh token, which is valid once.
+func (g *ledger) redeem(from map[string]*issuance, text string) (issuance, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	issued, found := from[text]
+	if !found || issued.spent {
 		return issuance{}, false
 	}
-	one.spent = true
-	return *one, true
+	issued.spent = true
+	return *issued, true
 }
 
-// good looks an access token up. Its number counts from 1, in the order of issuing.
-func (b *ledger) good(text string) (one issuance, number int, found bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for i, each := range b.order {
-		if each.Text == text {
-			return *each, i + 1, !each.spent
+// revoke ends the validity of a token.
+func (g *ledger) revoke(token string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, tokens := range []map[string]*issuance{g.accessTokens, g.refreshTokens} {
+		if issued := tokens[token]; issued != nil {
+			issued.spent = true
+		}
+	}
+}
+
+// accessToken looks an access token up. The number counts access tokens from 1, and is 0 for an
+// unknown token.
+func (g *ledger) accessToken(text string) (token issuance, number int, valid bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, issued := range g.accessOrder {
+		if issued.Text == text {
+			return *issued, i + 1, !issued.spent
 		}
 	}
 	return issuance{}, 0, false
 }
 
-func (b *ledger) expire() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, one := range b.order {
-		one.spent = true
+// expire ends the validity of every access token.
+func (g *ledger) expire() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, issued := range g.accessOrder {
+		issued.spent = true
 	}
 }
 
-// AccessTokens are those that a party of this lab has issued, and RefreshTokens, Secrets and
-// ClientIDs the like.
+// issuedBy returns the keys of what a party has issued.
+func (g *ledger) issuedBy(party Party, from map[string]*issuance) []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var texts []string
+	for text, issued := range from {
+		if issued.Party == party {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
+// AccessTokens returns the access tokens that a party has issued, in order.
 func (l *Lab) AccessTokens(party Party) []string {
 	l.ledger.mu.Lock()
 	defer l.ledger.mu.Unlock()
-	var all []string
-	for _, one := range l.ledger.order {
-		if one.Party == party {
-			all = append(all, one.Text)
+	var tokens []string
+	for _, issued := range l.ledger.accessOrder {
+		if issued.Party == party {
+			tokens = append(tokens, issued.Text)
 		}
 	}
-	return all
+	return tokens
 }
 
+// RefreshTokens returns the refresh tokens that a party has issued.
 func (l *Lab) RefreshTokens(party Party) []string {
-	l.ledger.mu.Lock()
-	defer l.ledger.mu.Unlock()
-	var all []string
-	for text, one := range l.ledger.renewal {
-		if one.Party == party {
-			all = append(all, text)
-		}
-	}
-	return all
+	return l.ledger.issuedBy(party, l.ledger.refreshTokens)
 }
 
-// Identities are the identity assertion authorization grants that a party has issued as an identity
-// provider.
-func (l *Lab) Identities(party Party) []string {
-	l.ledger.mu.Lock()
-	defer l.ledger.mu.Unlock()
-	var all []string
-	for text, one := range l.ledger.jags {
-		if one.Party == party {
-			all = append(all, text)
-		}
-	}
-	return all
+// IdentityGrants returns the identity assertion authorization grants that a party has issued as an
+// identity provider.
+func (l *Lab) IdentityGrants(party Party) []string {
+	return l.ledger.issuedBy(party, l.ledger.idJAGs)
 }
 
+// ClientIDs returns the client IDs that a party has issued, and the secrets.
 func (l *Lab) ClientIDs(party Party) (ids, secrets []string) {
 	l.ledger.mu.Lock()
 	defer l.ledger.mu.Unlock()
-	for id, one := range l.ledger.clients {
-		if one.party == party {
-			ids = append(ids, id)
-			if one.secret != "" {
-				secrets = append(secrets, one.secret)
-			}
+	for id, registered := range l.ledger.clients {
+		if registered.party != party {
+			continue
+		}
+		ids = append(ids, id)
+		if registered.secret != "" {
+			secrets = append(secrets, registered.secret)
 		}
 	}
 	return ids, secrets
 }
 
-// Redeemed are the places of the codes that came back in token requests, in the order in which they
-// were issued, counted from 0.
+// Redeemed returns the codes that came back in token requests to a party. Each code is a number,
+// which counts issued codes from 0.
 func (l *Lab) Redeemed(party Party) []int {
 	l.ledger.mu.Lock()
-	codes := slices.Clone(l.ledger.coded)
+	codes := slices.Clone(l.ledger.codeOrder)
 	l.ledger.mu.Unlock()
-	var all []int
-	for _, one := range l.TokenRequests(party) {
-		if i := slices.Index(codes, one.Form.Get("code")); i >= 0 {
-			all = append(all, i)
+	var redeemed []int
+	for _, request := range l.TokenRequests(party) {
+		if i := slices.Index(codes, request.Form.Get("code")); i >= 0 {
+			redeemed = append(redeemed, i)
 		}
 	}
-	return all
+	return redeemed
 }
 
-// Resource is what an access token was issued for, as the client asked.
+// Resource returns the resource parameter of the request that an access token was issued for.
 func (l *Lab) Resource(token string) string {
-	one, _, _ := l.ledger.good(token)
-	return one.Resource
+	issued, _, _ := l.ledger.accessToken(token)
+	return issued.Resource
 }

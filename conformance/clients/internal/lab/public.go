@@ -9,8 +9,8 @@ import (
 	"mcpentra/conformance/loopback"
 )
 
-// publicNames are those of the parties of a lab on the public network. That of the trap is below
-// the server's.
+// publicNames are the host names of the parties in a lab with public names. The trap is a subdomain
+// of the MCP server.
 var publicNames = map[Party]string{
 	Server: "mcp.example.com",
 	Issuer: "login.example.net",
@@ -18,8 +18,8 @@ var publicNames = map[Party]string{
 	Trap:   "elsewhere.mcp.example.com",
 }
 
-// partyAt is who answers at a name and port of the public network: besides those that parties have,
-// the trap at the other ports of the server.
+// partyAt returns the party at a public name and port. The trap also answers at the other ports of
+// the MCP server's name.
 func partyAt(address string) (Party, bool) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -37,17 +37,28 @@ func partyAt(address string) (Party, bool) {
 	return "", false
 }
 
+// serveProxy is the proxy. In a lab with public names it connects to the parties. Other targets get
+// a 502.
+func (l *Lab) serveProxy(w http.ResponseWriter, r *http.Request) {
+	party, found := partyAt(r.RequestURI)
+	if found && l.script.Public && r.Method == http.MethodConnect {
+		l.tunnel(w, party)
+		return
+	}
+	http.Error(w, "this proxy has no route to the host", http.StatusBadGateway)
+}
+
 // tunnel connects a client of the proxy to a party.
 func (l *Lab) tunnel(w http.ResponseWriter, to Party) {
 	far, err := loopback.Dial(context.Background(), "tcp", l.server(to).Listener.Addr().String())
 	if err != nil {
-		http.Error(w, "nobody there", http.StatusBadGateway)
+		http.Error(w, "the host does not answer", http.StatusBadGateway)
 		return
 	}
 	defer far.Close()
 	near, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		http.Error(w, "no tunnel", http.StatusBadGateway)
+		http.Error(w, "the connection cannot be tunnelled", http.StatusBadGateway)
 		return
 	}
 	defer near.Close()
@@ -57,17 +68,17 @@ func (l *Lab) tunnel(w http.ResponseWriter, to Party) {
 	ended := make(chan struct{}, 2)
 	go func() { _, _ = io.Copy(far, buffered); ended <- struct{}{} }()
 	go func() { _, _ = io.Copy(near, far); ended <- struct{}{} }()
-	<-ended // either side; closing both ends the other
+	<-ended // one side; closing both ends the other
 }
 
-// transport is that of the lab's own requests, which know their way.
+// transport returns a transport for the lab's own requests. It resolves public names itself.
 func (l *Lab) transport() *http.Transport {
 	if l.ca == nil {
 		return &http.Transport{DialContext: loopback.Dial, DisableKeepAlives: true}
 	}
 	transport := l.ca.transport()
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		if party, is := partyAt(address); is && l.script.Public {
+		if party, found := partyAt(address); found && l.script.Public {
 			address = l.server(party).Listener.Addr().String()
 		}
 		return loopback.Dial(ctx, network, address)
@@ -75,8 +86,8 @@ func (l *Lab) transport() *http.Transport {
 	return transport
 }
 
-// Look goes to an address as anybody could, and reports whether somebody answered.
-func (l *Lab) Look(ctx context.Context, address string) bool {
+// Visit sends a GET request of the check itself. It reports whether an answer came.
+func (l *Lab) Visit(ctx context.Context, address string) bool {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return false
@@ -90,20 +101,20 @@ func (l *Lab) Look(ctx context.Context, address string) bool {
 	return response.Body.Close() == nil
 }
 
-// Loopback is the address of a party on this machine, whatever its name on the public network.
+// Loopback returns the origin of a party on this machine, even if it has a public name.
 func (l *Lab) Loopback(party Party) string { return l.server(party).URL }
 
-// Proxied are the addresses that the proxy was asked for.
-func (l *Lab) Proxied() []string {
-	var all []string
-	for _, one := range l.Find(func(r *Request) bool { return r.Party == Proxy }) {
-		all = append(all, one.Path)
+// ProxyTargets returns the targets of the requests to the proxy.
+func (l *Lab) ProxyTargets() []string {
+	var targets []string
+	for _, request := range l.Find(func(r *Request) bool { return r.Party == Proxy }) {
+		targets = append(targets, request.Path)
 	}
-	return all
+	return targets
 }
 
-// IsPublic reports whether an address that the proxy was asked for is one of a party's.
-func IsPublic(address string) bool {
-	_, is := partyAt(address)
-	return is
+// IsPublic reports whether a target of the proxy is a party with a public name.
+func IsPublic(target string) bool {
+	_, found := partyAt(target)
+	return found
 }

@@ -29,7 +29,7 @@ func (p *Probe) HTTP2(ctx context.Context) (probe *Probe, closeIt func(), err er
 	if _, err := clone.Send(ctx, Request{}); err != nil {
 		transport.CloseIdleConnections()
 		if ended := ctx.Err(); ended != nil {
-			return nil, nil, &check.CannotJudge{Reason: "the run was ended", Err: ended}
+			return nil, nil, &check.CannotJudge{Reason: "the run was cancelled", Err: ended}
 		}
 		return nil, nil, &check.NotApplicable{Reason: fmt.Sprintf("the server does not speak HTTP/2 (%v)", err)}
 	}

@@ -67,7 +67,7 @@ func TestVerdictsOfErrors(t *testing.T) {
 			"a revision that is not spoken",
 			must(returns(&check.NotSpoken{Revision: check.R20260728})),
 			check.Skip,
-			"it does not speak MCP 2026-07-28",
+			"the target does not speak MCP 2026-07-28",
 		},
 		{"an unknown error", must(returns(errors.New("what now"))), check.Error, "what now"},
 		{"a mismatch in a failed control", must(func(_ context.Context, p *bench.Probe) error {
@@ -75,8 +75,8 @@ func TestVerdictsOfErrors(t *testing.T) {
 		}), check.Error, "cannot judge: no document: want this, got that"},
 		{"a panic", must(func(context.Context, *bench.Probe) error {
 			panic("a mistake")
-		}), check.Error, "the check itself broke: a mistake"},
-		{"a check without Run", must(nil), check.Error, "the check itself broke"},
+		}), check.Error, "the check panicked: a mistake"},
+		{"a check without Run", must(nil), check.Error, "the check panicked"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -245,7 +245,7 @@ func TestCancelIsError(t *testing.T) {
 	result := bench.Run(ctx, refuses(bench.Good), target)[0]
 	assert.Equal(t, check.Error, result.Verdict)
 	require.ErrorIs(t, result.Err, context.Canceled)
-	assert.ErrorContains(t, result.Err, "the run was ended")
+	assert.ErrorContains(t, result.Err, "the run was cancelled")
 }
 
 func TestRunChoosesRevisions(t *testing.T) {

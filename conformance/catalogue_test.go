@@ -12,34 +12,33 @@ import (
 	"mcpentra/conformance/servers"
 )
 
-// TestTheCatalogueIsCovered holds every entry to be tried by a check or to say why not, and never
+// TestCatalogueIsCovered wants a check for each entry, or a reason why no check tries it, and not
 // both.
-func TestTheCatalogueIsCovered(t *testing.T) {
+func TestCatalogueIsCovered(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{}
 	for _, entry := range catalogue.Entries() {
-		assert.False(t, known[entry.ID], "%s is there twice", entry.ID)
+		assert.False(t, known[entry.ID], "%s is listed twice", entry.ID)
 		known[entry.ID] = true
 		assert.Regexp(t, `^[A-Z].*\.$`, entry.Sentence, entry.ID)
 		covering := catalogue.Covering(entry.ID, rules())
 		switch {
 		case entry.Elsewhere == "":
-			assert.NotEmpty(t, covering, "%s is tried by no check, and says no reason", entry.ID)
+			assert.NotEmpty(t, covering, "%s has neither a check nor a reason", entry.ID)
 		case entry.Level != catalogue.May:
-			assert.Empty(t, covering, "%s says that no check tries it", entry.ID)
+			assert.Empty(t, covering, "%s has both a check and a reason", entry.ID)
 		}
 	}
-	// What checks say that they try has to be there.
-	about := regexp.MustCompile(`^(server-|client-|RS-|CL-)`)
+	// Each entry that a rule covers must exist.
+	isEntryID := regexp.MustCompile(`^(server-|client-|RS-|CL-)`).MatchString
 	for _, rule := range rules() {
 		for _, id := range rule.Covers {
-			assert.True(t, known[id] ||
-				!about.MatchString(id), "%s covers %s, which is not in the catalogue", rule.ID, id)
+			assert.True(t, known[id] || !isEntryID(id), "%s covers %s, which is not in the catalogue", rule.ID, id)
 		}
 	}
 }
 
-// rules are those of all checks.
+// rules returns the rules of all checks.
 func rules() []check.Rule {
 	var all []check.Rule
 	for _, tried := range servers.Checks() {

@@ -1,18 +1,18 @@
-// Package conformance holds the checks for MCP servers and clients, and tests of this repository.
-// It has no API.
+// Package conformance has the checks for MCP servers and clients, and the tests of this repository.
+// It has no API of its own.
 //
-// Package servers tries an MCP server:
+// Package servers tests an MCP server:
 //
 //	servers.Test(t, servers.Target{URL: "http://localhost:8000/mcp", Tokens: …})
 //
-// Package clients tries an MCP client:
+// Package clients tests an MCP client:
 //
 //	clients.Test(t, clients.Target{Name: "my client", Run: …})
 //
-// Both say what came of it in the words of package check. Package catalogue lists the requirements
-// and attacks that the checks cover. The program mcp-auth-conformance does the same from the shell.
+// Both return the verdicts of package check. Package catalogue lists the requirements and attacks
+// that the checks cover. The program mcp-auth-conformance runs the checks from the shell.
 //
-// To add a check, put it into the file of servers/checks or clients/checks that has the name of the
-// second segment of its ID, and add an implementation to internal/broken beside it that fails this
-// check and no other.
+// To add a check, put it into servers/checks or clients/checks, in the file named after the second
+// segment of its ID. Then add an implementation that fails only this check to internal/broken
+// beside it: a Fault, and a line in caughtBy in the tests there.
 package conformance

@@ -17,9 +17,9 @@ import (
 	"mcpentra/conformance/check"
 )
 
-// TestChecksAreInFilesOfTheirNames holds each check to the file that has the name of the second
-// segment of its ID. server/token/expired is in token.go or in a file that begins with token_. The
-// files of checks of the authorization server begin with issuer_.
+// TestChecksAreInFilesOfTheirNames wants each check in the file named after the second segment of
+// its ID. server/token/expired is in token.go, or in a file that begins with token_. Files of
+// checks for the authorization server begin with issuer_.
 func TestChecksAreInFilesOfTheirNames(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{} // by ID
@@ -35,7 +35,7 @@ func TestChecksAreInFilesOfTheirNames(t *testing.T) {
 				if isName && isText && key.Name == "ID" {
 					id, err := strconv.Unquote(value.Value)
 					require.NoError(t, err)
-					assert.Empty(t, files[id], "%s stands twice", id)
+					assert.Empty(t, files[id], "%s is listed twice", id)
 					files[id] = name
 				}
 				return true
@@ -50,7 +50,7 @@ func TestChecksAreInFilesOfTheirNames(t *testing.T) {
 	}
 }
 
-// fileOf is the name of the file that a check belongs to.
+// fileOf returns the name of a check's file, without .go.
 func fileOf(rule check.Rule) string {
 	segments := strings.Split(rule.ID, "/")
 	name := strings.ReplaceAll(segments[1], "-", "_")
@@ -60,8 +60,8 @@ func fileOf(rule check.Rule) string {
 	return name
 }
 
-// TestPublicNamesStayFew bounds what a newcomer has to read. Methods count, except those of error
-// and fmt.Stringer.
+// TestPublicNamesStayFew bounds the number of exported names that a newcomer reads. Methods count,
+// except for the methods of error and fmt.Stringer.
 func TestPublicNamesStayFew(t *testing.T) {
 	t.Parallel()
 	for part, most := range map[string]int{"check": 40, "servers": 80, "clients": 80} {
@@ -81,6 +81,7 @@ func TestPublicNamesStayFew(t *testing.T) {
 	}
 }
 
+// exportedNames returns the exported names of a package.
 func exportedNames(t *testing.T, folder string) []string {
 	t.Helper()
 	fset := token.NewFileSet()
@@ -123,12 +124,13 @@ func exportedNames(t *testing.T, folder string) []string {
 	return names
 }
 
+// parsed parses the files of a package without its tests, by name.
 func parsed(t *testing.T, folder string) map[string]*ast.File {
 	t.Helper()
 	return parsedWith(t, token.NewFileSet(), folder)
 }
 
-// parsedWith parses the files of a package without its tests, by name.
+// parsedWith is parsed with a file set.
 func parsedWith(t *testing.T, fset *token.FileSet, folder string) map[string]*ast.File {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(folder, "*.go"))

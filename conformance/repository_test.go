@@ -17,15 +17,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The rules of this repository that a machine can hold: which package may import which, that
-// READMEs show code that is compiled and commands that exist, and that nothing stands at the top
-// level that has no place there.
+// Rules of this repository: which package may import which, that the Go code in READMEs compiles
+// and the commands exist, and which files belong at the top level.
 
 const module = "mcpentra/"
 
-// mayImport lists, for each package, the packages of this module that its code may import (a
-// trailing /... stands for everything below). A package missing here may import none. Tests may
-// cross.
+// mayImport lists, for each package, the packages of this module that its code may import. A
+// trailing /... includes everything below. A package that is not listed may import none. Tests may
+// import any package.
 var mayImport = map[string][]string{
 	"server":       {"server/..."},
 	"server/guard": {"server/token", "server/clientip"},
@@ -107,30 +106,26 @@ type listedPackage struct {
 	Doc          string
 }
 
+// listPackages returns the packages of this module, without the module in their paths.
 func listPackages(t *testing.T) []listedPackage {
 	t.Helper()
-	list := exec.CommandContext(
-		t.Context(),
-		"go",
-		"list",
-		"-deps",
-		"-json=ImportPath,Dir,Deps,Imports,GoFiles,TestGoFiles,XTestGoFiles,Doc",
-		"./...",
-	)
+	const fields = "-json=ImportPath,Dir,Deps,Imports,GoFiles,TestGoFiles,XTestGoFiles,Doc"
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", fields, "./...")
 	list.Dir = ".."
 	out, err := list.Output()
 	require.NoError(t, err)
 	var ours []listedPackage
-	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
-		var one listedPackage
-		if err := decoder.Decode(&one); errors.Is(err, io.EOF) {
+	decoder := json.NewDecoder(bytes.NewReader(out))
+	for {
+		var pkg listedPackage
+		err := decoder.Decode(&pkg)
+		if errors.Is(err, io.EOF) {
 			break
-		} else {
-			require.NoError(t, err)
 		}
-		if name, found := strings.CutPrefix(one.ImportPath, module); found {
-			one.ImportPath = name
-			ours = append(ours, one)
+		require.NoError(t, err)
+		if name, found := strings.CutPrefix(pkg.ImportPath, module); found {
+			pkg.ImportPath = name
+			ours = append(ours, pkg)
 		}
 	}
 	require.NotEmpty(t, ours)
@@ -145,16 +140,18 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			if !found {
 				continue
 			}
-			allowed := slices.ContainsFunc(mayImport[pkg.ImportPath], func(rule string) bool {
-				below, any := strings.CutSuffix(rule, "/...")
-				return name == rule || any && (name == below || strings.HasPrefix(name, below+"/"))
-			})
-			assert.True(t, allowed, "%s imports %s, which the arrows of the design do not allow", pkg.ImportPath, name)
+			matches := func(rule string) bool {
+				root, includesBelow := strings.CutSuffix(rule, "/...")
+				isBelow := name == root || strings.HasPrefix(name, root+"/")
+				return name == rule || includesBelow && isBelow
+			}
+			allowed := slices.ContainsFunc(mayImport[pkg.ImportPath], matches)
+			assert.True(t, allowed, "%s imports %s; mayImport does not allow it", pkg.ImportPath, name)
 		}
 	}
 }
 
-func TestThePartsDoNotDependOnEachOther(t *testing.T) {
+func TestPartsDoNotDependOnEachOther(t *testing.T) {
 	t.Parallel()
 	for _, pkg := range listPackages(t) {
 		part, _, _ := strings.Cut(pkg.ImportPath, "/")
@@ -172,7 +169,7 @@ func TestThePartsDoNotDependOnEachOther(t *testing.T) {
 	}
 }
 
-// callsTesting are the packages that are made to be called from a test.
+// callsTesting lists the packages whose API is for tests.
 var callsTesting = []string{
 	"conformance/check", "conformance/servers", "conformance/clients", "server/store/storetest",
 }
@@ -205,13 +202,13 @@ func TestEveryPackageHasDocumentationAndAnExample(t *testing.T) {
 	}
 }
 
-func TestTheTopLevelHoldsWhatBelongsThere(t *testing.T) {
+func TestTopLevelHoldsOnlyFixedNames(t *testing.T) {
 	t.Parallel()
 	files := exec.CommandContext(t.Context(), "git", "ls-files")
 	files.Dir = ".."
 	out, err := files.Output()
 	if err != nil {
-		t.Skip("not a git checkout")
+		t.Skip("this is not a git checkout")
 	}
 	fixed := []string{
 		"server",
@@ -228,12 +225,12 @@ func TestTheTopLevelHoldsWhatBelongsThere(t *testing.T) {
 	for _, file := range strings.Fields(string(out)) {
 		top, _, _ := strings.Cut(file, "/")
 		if !strings.HasPrefix(top, ".") && !slices.Contains(fixed, top) {
-			t.Errorf("%s has no place at the top level", top)
+			t.Errorf("%s does not belong at the top level", top)
 		}
 	}
 }
 
-// TestRenameModule renames the module of a fresh copy of the repository, and takes it back again.
+// TestRenameModule renames the module in a copy of the repository, and renames it back.
 func TestRenameModule(t *testing.T) {
 	t.Parallel()
 	folder := copyOfRepository(t)
@@ -275,12 +272,12 @@ func TestRenameModule(t *testing.T) {
 	} {
 		assert.Contains(t, readText(t, filepath.Join(folder, name)), want, name)
 	}
-	assert.Empty(t, git("ls-files", "--others"), "files left behind")
+	assert.Empty(t, git("ls-files", "--others"), "rename-module leaves files behind")
 	rename(strings.TrimSuffix(module, "/"))
-	assert.Empty(t, git("diff", "--name-only"), "not taken back as it was")
+	assert.Empty(t, git("diff", "--name-only"), "renaming back does not restore the files")
 }
 
-// copyOfRepository copies what git tracks, as a clone has it, into a repository of its own.
+// copyOfRepository copies the tracked files into a new git repository.
 func copyOfRepository(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -293,11 +290,10 @@ func copyOfRepository(t *testing.T) string {
 	return folder
 }
 
-// fenced matches the blocks of a Markdown file with their language.
+// fenced matches the code blocks of a Markdown file, with their languages.
 var fenced = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
 
-// TestGoInREADMEsIsCompiled finds every Go block of a README, line by line and in order, in an
-// example file beside it.
+// TestGoInREADMEsIsCompiled looks for every Go block of a README in a test file beside it.
 func TestGoInREADMEsIsCompiled(t *testing.T) {
 	t.Parallel()
 	for _, readme := range readmes(t) {
@@ -313,7 +309,7 @@ func TestGoInREADMEsIsCompiled(t *testing.T) {
 			assert.True(
 				t,
 				found,
-				"%s: this block stands in no test file beside it, so nothing compiles it:\n%s",
+				"%s: want this block in a test file beside it, so that it is compiled:\n%s",
 				readme,
 				block[2],
 			)
@@ -321,8 +317,8 @@ func TestGoInREADMEsIsCompiled(t *testing.T) {
 	}
 }
 
-// TestCommandsInREADMEsExist runs every program command of a README's shell blocks with --help
-// added: an unknown flag or verb fails. Make targets have to be in the Makefile.
+// TestCommandsInREADMEsExist runs each command in the shell blocks of READMEs with --help added. An
+// unknown flag or verb fails. Make targets must be in the Makefile.
 func TestCommandsInREADMEsExist(t *testing.T) {
 	t.Parallel()
 	bin := t.TempDir()
@@ -372,6 +368,7 @@ func TestCommandsInREADMEsExist(t *testing.T) {
 	}
 }
 
+// readmes returns the READMEs of the parts and of the repository.
 func readmes(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob("../*/README.md")
@@ -386,7 +383,7 @@ func readText(t *testing.T, name string) string {
 	return string(text)
 }
 
-// unindented takes the indentation off every line, so that a block may stand inside a function.
+// unindented removes the indentation of every line, so that a block can be part of a function.
 func unindented(text string) string {
 	var out strings.Builder
 	for line := range strings.Lines(text) {

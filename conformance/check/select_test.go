@@ -17,35 +17,41 @@ func TestSelect(t *testing.T) {
 		{ID: "server/tokens", Level: check.Must},
 		{ID: "authorization-server/metadata/found", Level: check.Must},
 	}
-	for name, test := range map[string]struct {
+	for _, test := range []struct {
+		name      string
 		selection check.Selection
 		want      []string
 	}{
-		"everything": {check.Selection{}, []string{all[0].ID, all[1].ID, all[2].ID, all[3].ID}},
-		"one ID":     {check.Selection{IDs: []string{"server/tokens"}}, []string{all[2].ID}},
-		"a beginning up to a slash": {
+		{"everything", check.Selection{}, []string{all[0].ID, all[1].ID, all[2].ID, all[3].ID}},
+		{"one ID", check.Selection{IDs: []string{"server/tokens"}}, []string{all[2].ID}},
+		{
+			"a beginning up to a slash",
 			check.Selection{IDs: []string{"server/token"}},
 			[]string{all[0].ID, all[1].ID},
 		},
-		"a beginning with the slash": {
+		{
+			"a beginning with the slash",
 			check.Selection{IDs: []string{"server/token/"}},
 			[]string{all[0].ID, all[1].ID},
 		},
-		"several, in the checks' order": {
+		{
+			"several, in the checks' order",
 			check.Selection{IDs: []string{"authorization-server", "server/tokens"}},
 			[]string{all[2].ID, all[3].ID},
 		},
-		"a role": {
+		{
+			"a role",
 			check.Selection{Roles: []string{"authorization-server"}},
 			[]string{all[3].ID},
 		},
-		"a level": {check.Selection{Levels: []check.Level{check.Should}}, []string{all[1].ID}},
-		"all of these at once": {
+		{"a level", check.Selection{Levels: []check.Level{check.Should}}, []string{all[1].ID}},
+		{
+			"all of these at once",
 			check.Selection{IDs: []string{"server"}, Roles: []string{"server"}, Levels: []check.Level{check.Must}},
 			[]string{all[0].ID, all[2].ID},
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			selected, err := check.Select(all, test.selection)
 			require.NoError(t, err)
@@ -56,22 +62,28 @@ func TestSelect(t *testing.T) {
 			assert.Equal(t, test.want, got)
 		})
 	}
-	for name, selection := range map[string]check.Selection{
-		"an ID that no check has":         {IDs: []string{"server/token", "server/tokem"}},
-		"a beginning that ends mid-word":  {IDs: []string{"server/tok"}},
-		"an empty ID":                     {IDs: []string{""}},
-		"a role that nobody has":          {Roles: []string{"browser"}},
-		"things that never come together": {IDs: []string{"server/token/expired"}, Levels: []check.Level{check.Should}},
+	for _, test := range []struct {
+		name      string
+		selection check.Selection
+	}{
+		{"an ID that no check has", check.Selection{IDs: []string{"server/token", "server/tokem"}}},
+		{"a beginning that ends mid-word", check.Selection{IDs: []string{"server/tok"}}},
+		{"an empty ID", check.Selection{IDs: []string{""}}},
+		{"a role that no check has", check.Selection{Roles: []string{"browser"}}},
+		{
+			"an ID and a level that exclude each other",
+			check.Selection{IDs: []string{"server/token/expired"}, Levels: []check.Level{check.Should}},
+		},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := check.Select(all, selection)
+			_, err := check.Select(all, test.selection)
 			assert.ErrorIs(t, err, check.ErrNothingSelected)
 		})
 	}
 }
 
-func TestDisruptiveChecksHaveToBeAskedFor(t *testing.T) {
+func TestSelectSkipsDisruptiveChecks(t *testing.T) {
 	t.Parallel()
 	all := []check.Rule{{ID: "a/quiet"}, {ID: "a/flood", Disruptive: true}}
 	selected, err := check.Select(all, check.Selection{})

@@ -62,8 +62,8 @@ In this list, "context" means MCP_CONFORMANCE_CONTEXT:
   ca-file             uses SSL_CERT_FILE or NODE_EXTRA_CA_CERTS
   device-code         uses the grant_type of RFC 8628 from the context
   sign-out            revokes and forgets the grant at the end if the context has sign_out
-  several-calls       calls the tool as often as calls in the context says, even after failures
-  accounts            keeps accounts at one server apart by MCP_ACCOUNT`,
+  several-calls       makes the number of calls in the context, even after failures
+  accounts            separates accounts at one server by MCP_ACCOUNT`,
 		Example: `  mcp-auth-conformance client -- mcp-entra-client --quiet --url {url} call {tool}
   mcp-auth-conformance client --only client/pkce --supports kept-state -- node my-client.js`,
 		Args: arguments(1, math.MaxInt, "the command of an MCP client after --"),
@@ -112,10 +112,11 @@ In this list, "context" means MCP_CONFORMANCE_CONTEXT:
 const fetchTimeout = 10 * time.Second
 
 func runClient(ctx context.Context, out io.Writer, words []string, options clientOptions) error {
-	var err error
-	if options.selected.Levels, err = readLevels(options.levels); err != nil {
+	levels, err := readLevels(options.levels)
+	if err != nil {
 		return err
 	}
+	options.selected.Levels = levels
 	if _, err := check.Select(clients.Checks(), options.selected); err != nil {
 		return err
 	}
@@ -144,9 +145,11 @@ func runClient(ctx context.Context, out io.Writer, words []string, options clien
 		target.Abilities = append(target.Abilities, clients.Ability(ability))
 	}
 	if options.document != "" {
-		if target.Document, err = os.ReadFile(options.document); err != nil {
+		document, err := os.ReadFile(options.document)
+		if err != nil {
 			return fmt.Errorf("--client-document: %w", err)
 		}
+		target.Document = document
 	}
 	options.selected.Progress = func(result check.Result) { _ = report.Line(out, result) }
 	found, err := clients.Run(ctx, target, options.selected)
@@ -188,7 +191,8 @@ func newOpenCommand() *cobra.Command {
 				return err
 			}
 			defer response.Body.Close()
-			if text, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)); response.StatusCode != http.StatusOK {
+			text, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10))
+			if response.StatusCode != http.StatusOK {
 				return fmt.Errorf("the page could not be opened: %s", strings.TrimSpace(string(text)))
 			}
 			return nil

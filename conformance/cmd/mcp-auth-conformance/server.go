@@ -164,10 +164,11 @@ func runServer(ctx context.Context, out io.Writer, address string, options serve
 		}
 		options.selected.Roles = append(options.selected.Roles, role)
 	}
-	var err error
-	if options.selected.Levels, err = readLevels(options.levels); err != nil {
+	levels, err := readLevels(options.levels)
+	if err != nil {
 		return err
 	}
+	options.selected.Levels = levels
 	// Find typing mistakes before the person signs in.
 	if _, err := check.Select(servers.Checks(), options.selected); err != nil {
 		return err
@@ -201,12 +202,17 @@ func runServer(ctx context.Context, out io.Writer, address string, options serve
 
 func readTarget(ctx context.Context, address string, options serverOptions) (*servers.Target, error) {
 	parsed, err := url.Parse(address)
-	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.User != nil {
+	if err != nil || !isEndpoint(parsed) {
 		return nil, fmt.Errorf("want an MCP endpoint's URL, for example http://localhost:8000/mcp, got %q", address)
 	}
-	target := &servers.Target{URL: address, Tokens: map[servers.TokenKind]func(context.Context) (string, error){}}
-	if target.HTTPClient, err = httpClient(options.caFile); err != nil {
+	client, err := httpClient(options.caFile)
+	if err != nil {
 		return nil, err
+	}
+	target := &servers.Target{
+		URL:        address,
+		HTTPClient: client,
+		Tokens:     map[servers.TokenKind]func(context.Context) (string, error){},
 	}
 	for _, revision := range options.revisions {
 		if !slices.Contains(check.Revisions(), check.Revision(revision)) {
@@ -215,9 +221,11 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*se
 		target.Revisions = append(target.Revisions, check.Revision(revision))
 	}
 	if options.local {
-		if target.Local, err = networkAddresses(parsed.Hostname()); err != nil {
+		addresses, err := networkAddresses(parsed.Hostname())
+		if err != nil {
 			return nil, err
 		}
+		target.Local = addresses
 	}
 	for kind, name := range options.tokenFiles {
 		if *name == "" {
@@ -247,6 +255,12 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*se
 		}
 	}
 	return target, nil
+}
+
+// isEndpoint reports whether a URL can be an MCP endpoint.
+func isEndpoint(address *url.URL) bool {
+	isWeb := address.Scheme == "http" || address.Scheme == "https"
+	return isWeb && address.Host != "" && address.User == nil
 }
 
 // networkAddresses returns the addresses at which other machines can reach this one. The server
@@ -329,7 +343,8 @@ func openPage(ctx context.Context, page string) error {
 	}
 	at := slices.Index(words, "%s")
 	if at < 1 {
-		words, at = append(words, page), len(words)
+		at = len(words)
+		words = append(words, page)
 	}
 	words[at] = page
 	run := exec.CommandContext(ctx, words[0], words[1:]...)

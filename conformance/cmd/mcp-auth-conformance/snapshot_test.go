@@ -60,6 +60,22 @@ func TestExplainDescribesID(t *testing.T) {
 	}
 }
 
+// TestHelpDescribesCommands snapshots --help of the program and of each command.
+func TestHelpDescribesCommands(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	for _, name := range []string{"", "server", "client", "list", "explain"} {
+		var out bytes.Buffer
+		command := newCommand()
+		command.SetOut(&out)
+		arguments := append(strings.Fields(name), "--help")
+		command.SetArgs(arguments)
+		require.NoError(t, command.ExecuteContext(t.Context()))
+		text.WriteString("$ mcp-auth-conformance " + strings.Join(arguments, " ") + "\n" + out.String() + "\n")
+	}
+	matchSnapshot(t, "conformance-help", text.String())
+}
+
 // matchSnapshot compares text with the named snapshot. UPDATE_SNAPS=true rewrites the snapshot.
 func matchSnapshot(t *testing.T, name, text string) {
 	t.Helper()

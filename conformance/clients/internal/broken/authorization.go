@@ -16,7 +16,7 @@ import (
 	"strings"
 )
 
-// pending is a sign-in that is under way.
+// pending is a sign-in in progress.
 type pending struct {
 	run      *attempt
 	issuer   *issuerDocument
@@ -36,19 +36,19 @@ func (p *pending) close() {
 	switch {
 	case p.server == nil:
 	case p.run.has(KeepsListening):
-		p.run.left = append(p.run.left, p.server)
+		p.run.unclosed = append(p.run.unclosed, p.server)
 	default:
 		p.server.Close()
 	}
 }
 
-// foreignRedirect is where no answer should be sent to.
+// foreignRedirect is a redirect URI that no client should use.
 const foreignRedirect = "http://client.example.com/callback"
 
-// begin registers, and makes the authorization request.
-func (r *attempt) begin(
+// startSignIn registers, starts the listener and prepares the authorization request.
+func (r *attempt) startSignIn(
 	ctx context.Context, issuer *issuerDocument, resource string, scopes []string,
-) (identity, *pending, error) {
+) (*pending, error) {
 	p := &pending{
 		run:      r,
 		issuer:   issuer,
@@ -63,11 +63,33 @@ func (r *attempt) begin(
 	if r.has(ReusesVerifier) {
 		p.verifier = strings.Repeat("always-the-same-", 4)
 	}
+	if err := p.listen(); err != nil {
+		return nil, err
+	}
+	client, err := r.identity(ctx, issuer, p.redirect)
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	p.client = client
+	separator := "?"
+	if strings.Contains(issuer.Authorization, "?") {
+		separator = "&"
+	}
+	p.page = issuer.Authorization + separator + p.query(scopes).Encode()
+	r.memory.mu.Lock()
+	r.memory.latest = p
+	r.memory.mu.Unlock()
+	return p, nil
+}
+
+// listen starts the listener at the redirect URI.
+func (p *pending) listen() error {
 	p.server = httptest.NewUnstartedServer(http.HandlerFunc(p.serve))
-	if r.has(ListensEverywhere) {
+	if p.run.has(ListensEverywhere) {
 		everywhere, err := net.Listen("tcp4", "0.0.0.0:0")
 		if err != nil {
-			return identity{}, nil, err
+			return err
 		}
 		_ = p.server.Listener.Close()
 		p.server.Listener = everywhere
@@ -75,77 +97,66 @@ func (r *attempt) begin(
 	p.server.Start()
 	_, port, err := net.SplitHostPort(p.server.Listener.Addr().String())
 	if err != nil {
-		return identity{}, nil, err
+		return err
 	}
 	p.redirect = "http://127.0.0.1:" + port + "/callback"
-	if r.has(UsesForeignRedirect) {
+	if p.run.has(UsesForeignRedirect) {
 		p.redirect = foreignRedirect
 	}
-	if p.client, err = r.identity(ctx, issuer, p.redirect); err != nil {
-		p.close()
-		return identity{}, nil, err
-	}
+	return nil
+}
+
+// query returns the parameters of the authorization request.
+func (p *pending) query(scopes []string) url.Values {
+	r := p.run
 	query := url.Values{
 		"response_type": {"code"},
 		"client_id":     {p.client.id},
 		"redirect_uri":  {p.redirect},
 		"state":         {p.state},
 	}
-	if r.has(MakesUpID) && p.client.redirect != "" { // it has registered
+	isRegistered := p.client.redirect != ""
+	if r.has(MakesUpID) && isRegistered {
 		query.Set("client_id", "broken client")
 	}
-	sum := sha256.Sum256([]byte(p.verifier))
-	plain := r.has(UsesPlain) || r.has(FallsBackToPlain) && !slices.Contains(issuer.Methods, "S256")
-	switch {
-	case r.has(SendsNoPKCE):
-	case plain:
-		query.Set("code_challenge", p.verifier)
-		query.Set("code_challenge_method", "plain")
-	default:
-		query.Set("code_challenge", base64.RawURLEncoding.EncodeToString(sum[:]))
-		query.Set("code_challenge_method", "S256")
-	}
-	if r.has(FallsBackToImplicit) && !slices.Contains(issuer.Responses, "code") {
+	p.addPKCE(query)
+	if r.has(FallsBackToImplicit) && !slices.Contains(p.issuer.Responses, "code") {
 		query.Set("response_type", "token")
 	}
-	if resource != "" && !r.has(LeavesOutResourceAsking) {
-		query.Set("resource", resource)
+	if p.resource != "" && !r.has(LeavesOutResourceAsking) {
+		query.Set("resource", p.resource)
 	}
 	if len(scopes) > 0 {
 		query.Set("scope", strings.Join(scopes, " "))
 	}
-	separator := "?"
-	if strings.Contains(issuer.Authorization, "?") {
-		separator = "&"
-	}
-	p.page = issuer.Authorization + separator + query.Encode()
-	r.memory.mu.Lock()
-	r.memory.latest = p
-	r.memory.mu.Unlock()
-	return p.client, p, nil
+	return query
 }
 
-// await shows the page and waits for the answer that is taken.
+// addPKCE adds the code challenge.
+func (p *pending) addPKCE(query url.Values) {
+	lacksS256 := !slices.Contains(p.issuer.Methods, "S256")
+	switch {
+	case p.run.has(SendsNoPKCE):
+	case p.run.has(UsesPlain), p.run.has(FallsBackToPlain) && lacksS256:
+		query.Set("code_challenge", p.verifier)
+		query.Set("code_challenge_method", "plain")
+	default:
+		sum := sha256.Sum256([]byte(p.verifier))
+		query.Set("code_challenge", base64.RawURLEncoding.EncodeToString(sum[:]))
+		query.Set("code_challenge_method", "S256")
+	}
+}
+
+// await opens the page and waits for an accepted answer.
 func (p *pending) await(ctx context.Context) error {
-	if err := p.run.check(p.page); err != nil {
+	if err := p.run.checkPage(p.page); err != nil {
 		return err
 	}
 	if p.run.has(UsesForeignRedirect) {
-		response, _, err := p.run.do(ctx, http.MethodGet, p.page, http.Header{}, nil)
-		if err != nil {
-			return err
-		}
-		to, err := url.Parse(response.Header.Get("Location"))
-		if err != nil {
-			return err
-		}
-		if to.Query().Get("state") != p.state || repeated(to.Query()) && !p.run.has(TakesRepeatedAnswers) {
-			return errors.New("the answer belongs to another sign-in")
-		}
-		return p.take(to.Query())
+		return p.followRedirect(ctx)
 	}
 	if p.run.has(OpensWithShell) {
-		_ = exec.CommandContext(ctx, "sh", "-c", `: "`+p.raw()+`"`).Run()
+		_ = exec.CommandContext(ctx, "sh", "-c", `: "`+p.issuer.Authorization+`"`).Run()
 	}
 	opened := make(chan error, 1)
 	go func() { opened <- p.run.task.Open(ctx, p.page) }()
@@ -153,25 +164,16 @@ func (p *pending) await(ctx context.Context) error {
 	for {
 		select {
 		case answer := <-p.answers:
-			err := p.take(answer)
+			err := p.accept(answer)
 			if p.run.has(RedeemsEveryAnswer) && opened != nil {
 				<-opened
-				for len(p.answers) > 0 {
-					one := <-p.answers
-					_, _, _ = p.run.post(
-						ctx,
-						p.issuer.Token,
-						formType,
-						nil,
-						[]byte(url.Values{"grant_type": {"authorization_code"}, "code": {one.Get("code")}}.Encode()),
-					)
-				}
+				p.redeemOthers(ctx)
 			}
 			return err
 		case failed = <-opened:
 			opened = nil
 			if len(p.answers) == 0 {
-				return fmt.Errorf("no answer came: %w", failed)
+				return fmt.Errorf("no answer arrived: %w", failed)
 			}
 		case <-ctx.Done():
 			return ctx.Err()
@@ -179,11 +181,35 @@ func (p *pending) await(ctx context.Context) error {
 	}
 }
 
-// raw is the page as the authorization server wrote it.
-func (p *pending) raw() string { return p.issuer.Authorization }
+// followRedirect requests the page itself, and reads the answer from the redirect.
+func (p *pending) followRedirect(ctx context.Context) error {
+	response, _, err := p.run.do(ctx, http.MethodGet, p.page, http.Header{}, nil)
+	if err != nil {
+		return err
+	}
+	to, err := url.Parse(response.Header.Get("Location"))
+	if err != nil {
+		return err
+	}
+	query := to.Query()
+	ambiguous := isRepeated(query) && !p.run.has(TakesRepeatedAnswers)
+	if query.Get("state") != p.state || ambiguous {
+		return errors.New("the answer belongs to another sign-in")
+	}
+	return p.accept(query)
+}
 
-// check says why a page is not opened.
-func (r *attempt) check(page string) error {
+// redeemOthers redeems the codes of all other answers.
+func (p *pending) redeemOthers(ctx context.Context) {
+	for len(p.answers) > 0 {
+		answer := <-p.answers
+		form := url.Values{"grant_type": {"authorization_code"}, "code": {answer.Get("code")}}
+		_, _, _ = p.run.post(ctx, p.issuer.Token, formType, nil, []byte(form.Encode()))
+	}
+}
+
+// checkPage returns an error for a page that the client must not open.
+func (r *attempt) checkPage(page string) error {
 	parsed, err := url.Parse(page)
 	switch {
 	case r.has(OpensAnything):
@@ -193,7 +219,7 @@ func (r *attempt) check(page string) error {
 		return nil
 	case err != nil || parsed.Host == "" ||
 		parsed.Scheme != "https" && !(parsed.Scheme == "http" && onLoopback(parsed.Hostname())):
-		return fmt.Errorf("the authorization page %q is not opened", page)
+		return fmt.Errorf("want an authorization page on https or loopback, got %q", page)
 	}
 	return nil
 }

@@ -16,14 +16,14 @@ import (
 	"mcpentra/conformance/clients/internal/broken"
 )
 
-// anyRedirect is the checks of redirects from the MCP endpoint.
+// anyRedirect lists the checks of redirects from the MCP endpoint.
 var anyRedirect = []string{
 	"client/isolation/redirect", "client/isolation/path", "client/isolation/redirected-body",
 	"client/isolation/subdomain",
 }
 
-// caughtBy says which checks go red, and no other, for a client that is broken in one way. Where
-// it is more than one, the rules overlap.
+// caughtBy has, for each fault, exactly the checks that fail. Where there are several, their rules
+// overlap. A new fault belongs here, and each check must be in at least one list.
 var caughtBy = map[broken.Fault][]string{
 	broken.ReadsFirstScheme:      {"client/challenge/forms"},
 	broken.FollowsBody:           {"client/challenge/body"},
@@ -219,7 +219,7 @@ var caughtBy = map[broken.Fault][]string{
 	broken.MachineNamesNoResource: {"client/machine/resource"},
 	broken.DeclaresNoExtension:    {"client/machine/declared", "client/enterprise/declared"},
 
-	broken.AssertsForEver:      {"client/machine/assertion"},
+	broken.AssertsWithoutEnd:   {"client/machine/assertion"},
 	broken.AssertsForResource:  {"client/machine/assertion"},
 	broken.AssertsOtherSubject: {"client/machine/assertion"},
 
@@ -267,12 +267,12 @@ var caughtBy = map[broken.Fault][]string{
 	broken.KeepsTokensAtSignOut:   {"client/sign-out/forgotten"},
 }
 
-// stepUps is the checks that look at a step up which was begun.
+// stepUps lists the checks that need a client that steps up.
 var stepUps = []string{
 	"client/step-up/union", "client/step-up/repeats", "client/step-up/registered", "client/step-up/declined",
 }
 
-// doesNotApply says which checks have nothing to look at in a client that is broken in one way.
+// doesNotApply has, for some faults, the checks that do not apply to the broken client.
 var doesNotApply = map[broken.Fault][]string{
 	broken.GivesUpAtStepUp:     stepUps,
 	broken.PrefersRegistration: {"client/document/fields", "client/document/no-secret", "client/document/hosted"},
@@ -288,7 +288,7 @@ var doesNotApply = map[broken.Fault][]string{
 	},
 }
 
-func TestAClientWithoutFaultsKeepsEveryRule(t *testing.T) {
+func TestClientWithoutFaultsKeepsEveryRule(t *testing.T) {
 	t.Parallel()
 	for _, current := range checks.All() {
 		t.Run(current.ID, func(t *testing.T) {
@@ -300,10 +300,10 @@ func TestAClientWithoutFaultsKeepsEveryRule(t *testing.T) {
 	}
 }
 
-// TestEachFaultOfAClientIsFoundByItsChecks tries a broken client with the checks that should find
-// it. With BROKEN_MATRIX=full in the environment, as make broken has it, it is all checks, of which
-// the others have to pass.
-func TestEachFaultOfAClientIsFoundByItsChecks(t *testing.T) {
+// TestChecksCatchBrokenClients tries each broken client with the checks that must catch it. With
+// BROKEN_MATRIX=full in the environment, as in make broken, it tries all checks. The others must
+// pass.
+func TestChecksCatchBrokenClients(t *testing.T) {
 	t.Parallel()
 	for fault, red := range caughtBy {
 		t.Run(string(fault), func(t *testing.T) {
@@ -315,31 +315,36 @@ func TestEachFaultOfAClientIsFoundByItsChecks(t *testing.T) {
 				worst := check.Skip
 				var errs []error
 				for _, result := range bench.Run(t.Context(), current, broken.Client(fault)) {
-					worst, errs = max(worst, result.Verdict), append(errs, result.Err)
+					worst = max(worst, result.Verdict)
+					errs = append(errs, result.Err)
 				}
-				want := check.Pass
-				switch {
-				case slices.Contains(doesNotApply[fault], current.ID):
-					want = check.Skip
-				case !slices.Contains(red, current.ID):
-				case current.Level == check.Must:
-					want = check.Fail
-				case current.Level == check.Should:
-					want = check.Warn
-				default:
-					want = check.Note
-				}
+				want := wantVerdict(fault, current)
 				assert.Equal(t, want, worst, "%s: %v", current.ID, errors.Join(errs...))
 			}
 		})
 	}
 }
 
-func TestEveryCheckOfClientsCatchesBrokenClient(t *testing.T) {
+// wantVerdict returns the verdict of a check on a client with a fault.
+func wantVerdict(fault broken.Fault, current bench.Check) check.Verdict {
+	switch {
+	case slices.Contains(doesNotApply[fault], current.ID):
+		return check.Skip
+	case !slices.Contains(caughtBy[fault], current.ID):
+		return check.Pass
+	case current.Level == check.Must:
+		return check.Fail
+	case current.Level == check.Should:
+		return check.Warn
+	}
+	return check.Note
+}
+
+func TestEveryCheckCatchesBrokenClient(t *testing.T) {
 	t.Parallel()
 	for _, check := range checks.All() {
 		if check.ID == "client/flow/completes" {
-			continue // A client that fails it fails the control of every other check: nothing is judged.
+			continue // A client that fails it also fails the control of every other check.
 		}
 		found := false
 		for _, red := range caughtBy {
@@ -349,26 +354,29 @@ func TestEveryCheckOfClientsCatchesBrokenClient(t *testing.T) {
 	}
 }
 
-func TestAClientThatDoesNothingIsNotJudged(t *testing.T) {
+func TestUselessClientIsNotJudged(t *testing.T) {
 	t.Parallel()
-	for name, target := range map[string]bench.Target{
-		"ends at once": {
+	for _, test := range []struct {
+		name   string
+		target bench.Target
+	}{
+		{"ends at once", bench.Target{
 			Run:       func(context.Context, bench.Task) error { return nil },
 			Abilities: bench.Abilities(),
-		},
-		"fails at once": {
+		}},
+		{"fails at once", bench.Target{
 			Run:       func(context.Context, bench.Task) error { return errors.New("no") },
 			Abilities: bench.Abilities(),
 			Revisions: check.Revisions(),
-		},
-		"gives up at a refusal": func() bench.Target { return broken.Client(broken.GivesUpAtRefusal) }(),
+		}},
+		{"gives up at a 401", broken.Client(broken.GivesUpAtRefusal)},
 	} {
 		for _, current := range checks.All() {
-			for _, result := range bench.Run(t.Context(), current, target) {
-				if target.Revisions == nil && result.Verdict == check.Skip {
-					continue // It may not speak the revision.
+			for _, result := range bench.Run(t.Context(), current, test.target) {
+				if test.target.Revisions == nil && result.Verdict == check.Skip {
+					continue // the client claims no revision
 				}
-				assert.Equal(t, check.Error, result.Verdict, "%s: %s: %v", name, result.Name(), result.Err)
+				assert.Equal(t, check.Error, result.Verdict, "%s: %s: %v", test.name, result.Name(), result.Err)
 			}
 		}
 	}
@@ -383,6 +391,5 @@ func ExampleClient() {
 	// Output: fail
 }
 
-// full has each client tried with every check, as make broken does. Otherwise it is those that
-// should find it.
+// full reports whether each broken client is tried with every check.
 func full() bool { return os.Getenv("BROKEN_MATRIX") == "full" }

@@ -11,36 +11,38 @@ import (
 	"mcpentra/conformance/check"
 )
 
-// serve is the redirect URI.
+// serve answers requests at the redirect URI.
 func (p *pending) serve(w http.ResponseWriter, request *http.Request) {
 	query := request.URL.Query()
 	switch {
 	case request.URL.Path != "/callback" && !p.run.has(AnswersAnyPath):
 		http.NotFound(w, request)
-	case repeated(query) && !p.run.has(TakesRepeatedAnswers):
-		http.Error(w, "a parameter is there twice", http.StatusBadRequest)
+	case isRepeated(query) && !p.run.has(TakesRepeatedAnswers):
+		http.Error(w, "want each parameter once", http.StatusBadRequest)
 	case query.Get("state") != p.state && !p.run.has(ComparesNoState):
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusBadRequest)
-		p.reflect(w, query)
+		p.reply(w, query)
 		if p.run.has(EndsWithAnyRequest) {
-			p.put(url.Values{"error": {"no answer"}})
+			p.add(url.Values{"error": {"no answer"}})
 		}
 	default:
 		w.Header().Set("Content-Type", "text/html")
-		p.reflect(w, query)
-		p.put(query)
+		p.reply(w, query)
+		p.add(query)
 	}
 }
 
-func (p *pending) put(answer url.Values) {
+// add hands an answer to await. It drops answers that nothing waits for.
+func (p *pending) add(answer url.Values) {
 	select {
 	case p.answers <- answer:
 	default:
 	}
 }
 
-func repeated(query url.Values) bool {
+// isRepeated reports whether a parameter is repeated.
+func isRepeated(query url.Values) bool {
 	for _, values := range query {
 		if len(values) > 1 {
 			return true
@@ -49,7 +51,8 @@ func repeated(query url.Values) bool {
 	return false
 }
 
-func (p *pending) reflect(w io.Writer, query url.Values) {
+// reply writes the page at the redirect URI.
+func (p *pending) reply(w io.Writer, query url.Values) {
 	text := "You can close this window."
 	if p.run.has(ShowsCode) {
 		text = query.Get("code")
@@ -60,8 +63,8 @@ func (p *pending) reflect(w io.Writer, query url.Values) {
 	_, _ = io.WriteString(w, "<p>"+text)
 }
 
-// take reads an answer (RFC 9207 section 2.4).
-func (p *pending) take(answer url.Values) error {
+// accept reads an answer, and compares its iss (RFC 9207 section 2.4).
+func (p *pending) accept(answer url.Values) error {
 	r := p.run
 	if r.has(ShowsAnyError) && answer.Has("error") {
 		return fmt.Errorf("the authorization server refuses: %s", answer.Get("error_description"))
@@ -75,17 +78,17 @@ func (p *pending) take(answer url.Values) error {
 	switch {
 	case r.task.Revision != check.R20260728, r.has(ComparesNoIss):
 	case iss == "" && p.issuer.Iss && !r.has(TakesMissingIss):
-		return errors.New("the answer does not say where it comes from")
+		return errors.New("want an answer with iss")
 	case iss != "" && !same && (p.issuer.Iss || !r.has(ComparesAnnouncedIss)):
-		return errors.New("the answer comes from somebody else")
+		return errors.New("want an answer of this issuer")
 	case iss != "" && !p.issuer.Iss && r.has(RefusesUnannouncedIss):
-		return errors.New("the answer says where it comes from, and nobody announced that")
+		return errors.New("want an answer without iss, which was not announced")
 	}
 	if answer.Has("error") {
 		return fmt.Errorf("the authorization server refuses: %s", answer.Get("error_description"))
 	}
 	if answer.Has("x_unknown") && r.has(RefusesUnknownInAnswers) {
-		return errors.New("the answer has parameters that nobody knows")
+		return errors.New("want an answer without unknown parameters")
 	}
 	p.code = answer.Get("code")
 	return nil

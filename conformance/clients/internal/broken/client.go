@@ -23,8 +23,7 @@ import (
 	"mcpentra/conformance/loopback"
 )
 
-// Client is a small MCP client. Without faults it keeps every rule that there is a check of clients
-// for.
+// Client returns a small MCP client with these faults. Without faults it keeps every rule.
 func Client(faults ...Fault) bench.Target {
 	c := &faultyClient{faults: faults, memories: map[string]*memory{}}
 	return bench.Target{
@@ -39,17 +38,17 @@ func Client(faults ...Fault) bench.Target {
 	}
 }
 
-// second is how long the client takes for a second.
+// second is the length of a second for the client.
 const second = 50 * time.Millisecond
 
-// faultyClient is what is left of a client between runs.
+// faultyClient is the state of a client between runs.
 type faultyClient struct {
 	faults   []Fault
 	mu       sync.Mutex
 	memories map[string]*memory // by Task.State
 }
 
-// memory is what a client knows of one directory.
+// memory is the state of a client for one state directory.
 type memory struct {
 	renewing sync.Mutex // held while a token is refreshed
 
@@ -57,7 +56,7 @@ type memory struct {
 	clients map[string]identity       // by issuer
 	grants  map[string]grant          // by MCP server and account
 	lists   map[string]map[string]any // of tools by MCP server, for a client that caches them
-	latest  *pending                  // for a client that mixes things up
+	latest  *pending                  // for MixesSignInsUp
 }
 
 // identity is a client as an authorization server knows it.
@@ -71,7 +70,7 @@ type grant struct {
 	resource        string
 }
 
-// attempt is one task.
+// attempt is one run of a task.
 type attempt struct {
 	*faultyClient
 	task    bench.Task
@@ -87,13 +86,13 @@ type attempt struct {
 	foundFor   string // the resource
 	signIns    int
 	stepUps    int
-	slow       bool               // the token endpoint was given up on once
-	declined   bool               // a step up was refused
-	first      []string           // the scopes that the first sign-in asked for
-	left       []*httptest.Server // listeners that should have been closed
+	slow       bool               // a token request was cancelled once
+	declined   bool               // a step-up failed
+	first      []string           // the scopes of the first sign-in
+	unclosed   []*httptest.Server // listeners, for KeepsListening
 }
 
-var errRefused = errors.New("the server refuses the token")
+var errTokenRefused = errors.New("the server refuses the token")
 
 func (c *faultyClient) has(fault Fault) bool { return slices.Contains(c.faults, fault) }
 
@@ -117,17 +116,17 @@ func (c *faultyClient) run(ctx context.Context, task bench.Task) error {
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	r.grant = r.kept(r.place())
+	r.grant = r.storedGrant(r.grantKey())
 	defer func() {
-		for _, listener := range r.left {
+		for _, listener := range r.unclosed {
 			listener.Close()
 		}
 	}()
 	return r.work(ctx)
 }
 
-// place is what a token is kept under.
-func (r *attempt) place() string {
+// grantKey is the key under which a grant is stored.
+func (r *attempt) grantKey() string {
 	if r.has(HasOneToken) {
 		return ""
 	}
@@ -160,8 +159,8 @@ func (c *faultyClient) transport(task bench.Task) (*http.Transport, error) {
 		pool.AppendCertsFromPEM(text)
 		transport.TLSClientConfig = &tls.Config{
 			RootCAs:            pool,
-			InsecureSkipVerify: c.has(VerifiesNoCertificate),
-		} //nolint:gosec // one of the faults
+			InsecureSkipVerify: c.has(VerifiesNoCertificate), //nolint:gosec // one of the faults
+		}
 		if c.has(SpeaksOldTLS) {
 			transport.TLSClientConfig.MinVersion = tls.VersionTLS10
 		}
@@ -174,11 +173,11 @@ func (r *attempt) work(ctx context.Context) error {
 	if err := r.connect(ctx); err != nil {
 		return err
 	}
-	listed, err := r.list(ctx)
+	listed, err := r.listTools(ctx)
 	if err != nil {
 		return err
 	}
-	if err := r.lookAt(ctx, listed); err != nil {
+	if err := r.inspectTools(ctx, listed); err != nil {
 		return err
 	}
 	for range max(1, r.task.Calls) {
@@ -195,17 +194,14 @@ func (r *attempt) work(ctx context.Context) error {
 		return r.signOut(ctx)
 	}
 	if r.has(WritesTokenForAll) {
-		return os.WriteFile(
-			filepath.Join(r.task.State, "token"),
-			[]byte(r.grant.access),
-			0o644,
-		) //nolint:gosec // one of the faults
+		name := filepath.Join(r.task.State, "token")
+		return os.WriteFile(name, []byte(r.grant.access), 0o644) //nolint:gosec // one of the faults
 	}
 	return nil
 }
 
-// list lists the tools.
-func (r *attempt) list(ctx context.Context) (map[string]any, error) {
+// listTools returns the result of tools/list.
+func (r *attempt) listTools(ctx context.Context) (map[string]any, error) {
 	r.memory.mu.Lock()
 	listed, found := r.memory.lists[r.task.URL]
 	r.memory.mu.Unlock()
@@ -238,23 +234,20 @@ func (r *attempt) connect(ctx context.Context) error {
 	if version == check.R20260728 {
 		version = check.R20251125
 	}
-	if _, err := r.call(
-		ctx,
-		"initialize",
-		map[string]any{
-			"protocolVersion": version,
-			"capabilities":    r.capabilities(),
-			"clientInfo":      map[string]any{"name": "broken client", "version": "1"},
-		},
-	); err != nil {
+	_, err := r.call(ctx, "initialize", map[string]any{
+		"protocolVersion": version,
+		"capabilities":    r.capabilities(),
+		"clientInfo":      map[string]any{"name": "broken client", "version": "1"},
+	})
+	if err != nil {
 		return err
 	}
-	_, err := r.call(ctx, "notifications/initialized", nil)
+	_, err = r.call(ctx, "notifications/initialized", nil)
 	return err
 }
 
-// lookAt does with a list of tools what a client should not.
-func (r *attempt) lookAt(ctx context.Context, listed map[string]any) error {
+// inspectTools fetches references, and checks the headers of tools.
+func (r *attempt) inspectTools(ctx context.Context, listed map[string]any) error {
 	text, err := json.Marshal(listed)
 	if err != nil {
 		return err
@@ -269,7 +262,7 @@ func (r *attempt) lookAt(ctx context.Context, listed map[string]any) error {
 	return err
 }
 
-// rpcError is a refusal of the MCP server.
+// rpcError is an error response of the MCP server.
 type rpcError struct {
 	status, code int
 	text         string
@@ -279,7 +272,7 @@ func (e *rpcError) Error() string {
 	return fmt.Sprintf("the server answers %d, %d: %s", e.status, e.code, e.text)
 }
 
-// call sends one message, and signs in, renews and steps up on the way.
+// call sends one message. It signs in, renews the token and steps up when the server asks for it.
 func (r *attempt) call(ctx context.Context, method string, params map[string]any) (map[string]any, error) {
 	asked := !r.has(SendsTokenWhenAsked)
 	renewed := false
@@ -299,7 +292,7 @@ func (r *attempt) call(ctx context.Context, method string, params map[string]any
 				return nil, err
 			}
 			if r.has(GivesUpAtRefusal) {
-				return nil, errRefused
+				return nil, errTokenRefused
 			}
 			if r.has(FollowsBody) {
 				if _, address, found := strings.Cut(string(body), `"authorization_url":"`); found {
@@ -321,7 +314,7 @@ func (r *attempt) call(ctx context.Context, method string, params map[string]any
 				return nil, err
 			}
 			if r.has(DoesNotRepeat) {
-				return nil, errors.New("signed in again; say once more what to do")
+				return nil, errors.New("signed in again; repeat the command")
 			}
 		case response.StatusCode == http.StatusNotFound && r.session != "" && method != "initialize" &&
 			!r.has(StaysInDeadSession):
@@ -339,7 +332,7 @@ func (r *attempt) call(ctx context.Context, method string, params map[string]any
 	}
 }
 
-// inputRequired reads what a server of MCP 2026-07-28 wants of the person.
+// inputRequired handles the elicitations in a result (MCP 2026-07-28).
 func (r *attempt) inputRequired(ctx context.Context, body []byte) {
 	var message struct {
 		Result struct {
@@ -350,7 +343,7 @@ func (r *attempt) inputRequired(ctx context.Context, body []byte) {
 		return
 	}
 	for _, wanted := range message.Result.Requests {
-		r.elicited(ctx, wanted.Params)
+		r.elicit(ctx, wanted.Params)
 	}
 }
 
@@ -373,10 +366,10 @@ func (r *attempt) result(response *http.Response, body []byte) (map[string]any, 
 	case err == nil && message.Error != nil:
 		return nil, &rpcError{response.StatusCode, message.Error.Code, message.Error.Message}
 	case response.StatusCode != http.StatusOK || err != nil:
-		return nil, &rpcError{status: response.StatusCode, text: "no answer that could be used"}
+		return nil, &rpcError{status: response.StatusCode, text: "not a JSON-RPC response"}
 	}
 	if message.Result["resultType"] == "input_required" {
-		return nil, errors.New("the server wants something of the person, which nobody here can be asked for")
+		return nil, errors.New("the server asks for input, which this client does not support")
 	}
 	return message.Result, nil
 }

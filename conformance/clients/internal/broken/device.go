@@ -13,22 +13,22 @@ import (
 
 const formType = "application/x-www-form-urlencoded"
 
-// device has the person approve on another device (RFC 8628).
+// device gets a token by the device authorization grant (RFC 8628).
 func (r *attempt) device(ctx context.Context, issuer *issuerDocument, resource string, scopes []string) error {
 	client, err := r.identity(ctx, issuer, "http://127.0.0.1/callback")
 	if err != nil {
 		return err
 	}
-	asked := url.Values{}
+	form := url.Values{}
 	header := http.Header{}
 	if resource != "" && !r.has(DeviceNamesNoResource) {
-		asked.Set("resource", resource)
+		form.Set("resource", resource)
 	}
 	if len(scopes) > 0 {
-		asked.Set("scope", strings.Join(scopes, " "))
+		form.Set("scope", strings.Join(scopes, " "))
 	}
-	r.authenticate(client, header, asked)
-	response, body, err := r.post(ctx, issuer.Device, formType, header, []byte(asked.Encode()))
+	r.authenticate(client, header, form)
+	response, body, err := r.post(ctx, issuer.Device, formType, header, []byte(form.Encode()))
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (r *attempt) device(ctx context.Context, issuer *issuerDocument, resource s
 		if r.has(OpensDeviceAddress) && address != "" {
 			_ = r.task.Open(ctx, address)
 		}
-		if err := r.check(address); err != nil && address != "" && !r.has(ShowsAnyDeviceAddress) {
+		if err := r.checkPage(address); err != nil && address != "" && !r.has(ShowsAnyDeviceAddress) {
 			return err
 		}
 	}
@@ -54,16 +54,16 @@ func (r *attempt) device(ctx context.Context, issuer *issuerDocument, resource s
 		fmt.Fprintf(r.task.Output, "Open %s and type %s.\n", answer.Address, answer.UserCode)
 	}
 	r.grant = &grant{scopes: scopes, issuer: issuer, client: client, resource: resource}
-	question := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {answer.Code}}
+	poll := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {answer.Code}}
 	if resource != "" {
-		question.Set("resource", resource)
+		poll.Set("resource", resource)
 	}
-	return r.awaitDevice(ctx, issuer, client, question, time.Duration(answer.Interval)*second)
+	return r.awaitDevice(ctx, issuer, client, poll, time.Duration(answer.Interval)*second)
 }
 
-// awaitDevice asks for the token until the person has approved.
+// awaitDevice polls for the token until the person has approved.
 func (r *attempt) awaitDevice(
-	ctx context.Context, issuer *issuerDocument, client identity, question url.Values, pause time.Duration,
+	ctx context.Context, issuer *issuerDocument, client identity, poll url.Values, pause time.Duration,
 ) error {
 	for n := 0; ; n++ {
 		if !r.has(AsksWithoutPause) {
@@ -73,7 +73,7 @@ func (r *attempt) awaitDevice(
 				return ctx.Err()
 			}
 		}
-		err := r.redeem(ctx, issuer, client, question)
+		err := r.redeem(ctx, issuer, client, poll)
 		var refused *refusedError
 		switch {
 		case !errors.As(err, &refused):

@@ -15,7 +15,7 @@ import (
 	"mcpentra/conformance/check"
 )
 
-// challenge reads the Bearer challenge of a refusal.
+// challenge returns the parameters of the Bearer challenge.
 func (r *attempt) challenge(ctx context.Context, header http.Header) (map[string]string, error) {
 	found := map[string]string{}
 	for _, line := range header.Values("WWW-Authenticate") {
@@ -36,8 +36,8 @@ func (r *attempt) challenge(ctx context.Context, header http.Header) (map[string
 	return found, nil
 }
 
-// readBearer reads a line of challenges word by word, and keeps the parameters of the first that is
-// Bearer.
+// readBearer reads a line of challenges word by word. It stores the parameters of the first Bearer
+// challenge, and reports whether there is one.
 func readBearer(line string, into map[string]string) bool {
 	within := false
 	seen := false
@@ -113,7 +113,7 @@ type issuerDocument struct {
 	Iss           bool     `json:"authorization_response_iss_parameter_supported"`
 }
 
-// discover finds the metadata of the server and of its authorization server.
+// discover gets the metadata of the server and of its authorization server.
 func (r *attempt) discover(
 	ctx context.Context, challenge map[string]string,
 ) (resource *resourceDocument, issuer *issuerDocument, err error) {
@@ -156,7 +156,7 @@ func (r *attempt) discover(
 	return resource, issuer, err
 }
 
-// isAbsolute reports whether an address of a challenge is one that can be asked.
+// isAbsolute reports whether a URL is absolute.
 func isAbsolute(address string) bool {
 	parsed, err := url.Parse(address)
 	return err == nil && parsed.Scheme != ""
@@ -182,7 +182,7 @@ func (r *attempt) resource(ctx context.Context, at, name string) (*resourceDocum
 		return nil, err
 	}
 	if strings.Contains(string(text), `"x_`) && r.has(RefusesUnknown) {
-		return nil, errors.New("the metadata has members that nobody knows")
+		return nil, errors.New("want metadata without unknown members")
 	}
 	switch named, is := document.Resource.(string); {
 	case !is && r.has(TakesAnyDocument):
@@ -192,21 +192,16 @@ func (r *attempt) resource(ctx context.Context, at, name string) (*resourceDocum
 	case r.has(ComparesResourceLoosely) && strings.EqualFold(strings.TrimSuffix(named, "/"), name):
 	case r.has(IgnoresResourceQuery) && strings.HasPrefix(named, name+"?"):
 	case named != name && !r.has(ComparesNoResource):
-		return nil, fmt.Errorf("the metadata is that of %s", named)
+		return nil, fmt.Errorf("want metadata of %s, got metadata of %s", name, named)
 	}
 	return &document, nil
 }
 
-// legacyIssuer is the server as its own authorization server (MCP 2025-03-26).
+// legacyIssuer gets the metadata of a server that is its own authorization server (MCP 2025-03-26).
 func (r *attempt) legacyIssuer(ctx context.Context, origin, at string) (*issuerDocument, error) {
 	if r.has(RegistersUnasked) {
-		_, _, _ = r.do(
-			ctx,
-			http.MethodPost,
-			origin+"/register",
-			http.Header{"Content-Type": {"application/json"}},
-			[]byte(`{}`),
-		)
+		header := http.Header{"Content-Type": {"application/json"}}
+		_, _, _ = r.do(ctx, http.MethodPost, origin+"/register", header, []byte(`{}`))
 	}
 	document, err := r.issuerAt(ctx, origin, origin+"/.well-known/oauth-authorization-server")
 	if err == nil || r.has(KnowsNoDefaults) {
@@ -228,12 +223,13 @@ func (r *attempt) legacyIssuer(ctx context.Context, origin, at string) (*issuerD
 func (r *attempt) issuer(ctx context.Context, issuer string) (*issuerDocument, error) {
 	parsed, err := url.Parse(issuer)
 	if err != nil || !r.safe(issuer) {
-		return nil, fmt.Errorf("%q is no authorization server that can be used: %w", issuer, err)
+		return nil, fmt.Errorf("want an issuer on https or loopback, got %q: %w", issuer, err)
 	}
 	origin := parsed.Scheme + "://" + parsed.Host
 	below := parsed.EscapedPath()
-	oauth, openID, appended := origin+"/.well-known/oauth-authorization-server"+
-		below, origin+"/.well-known/openid-configuration"+below, origin+below+"/.well-known/openid-configuration"
+	oauth := origin + "/.well-known/oauth-authorization-server" + below
+	openID := origin + "/.well-known/openid-configuration" + below
+	appended := origin + below + "/.well-known/openid-configuration"
 	places := []string{oauth, openID, appended}
 	switch {
 	case below == "":
@@ -282,13 +278,14 @@ func (r *attempt) issuerAt(ctx context.Context, issuer, place string) (*issuerDo
 	loosely := func(text string) string {
 		return strings.ToLower(strings.TrimSuffix(strings.TrimSuffix(text, "/"), ":443"))
 	}
-	if document.Issuer != issuer && !r.has(ComparesNoIssuer) &&
-		!(r.has(ComparesIssuerLoosely) && loosely(document.Issuer) == loosely(issuer)) {
-		return nil, fmt.Errorf("the metadata is that of %q", document.Issuer)
+	same := document.Issuer == issuer ||
+		r.has(ComparesIssuerLoosely) && loosely(document.Issuer) == loosely(issuer)
+	if !same && !r.has(ComparesNoIssuer) {
+		return nil, fmt.Errorf("want metadata of %q, got metadata of %q", issuer, document.Issuer)
 	}
 	document.Issuer = issuer
 	if document.Methods == nil && r.task.Revision >= check.R20251125 && !r.has(IgnoresAdvertisedPKCE) {
-		return nil, errors.New("the authorization server does not say that it does PKCE")
+		return nil, errors.New("want metadata that announces PKCE")
 	}
 	return &document, nil
 }

@@ -6,10 +6,10 @@ import (
 	"net/http/httptest"
 )
 
-// documentURL is where the client's client ID metadata document would stand.
+// documentURL is the URL of the client ID metadata document.
 const documentURL = "https://client.example.com/client.json"
 
-// document is what would stand there.
+// document returns the client ID metadata document.
 func (c *faultyClient) document() []byte {
 	document := map[string]any{
 		"client_id":                  documentURL,
@@ -33,12 +33,12 @@ func (c *faultyClient) document() []byte {
 	}
 	text, err := json.Marshal(document)
 	if err != nil {
-		panic(err) // nothing in it can fail
+		panic(err) // maps of strings always marshal
 	}
 	return text
 }
 
-// hosting is the network on which the client's document stands.
+// hosting is a transport to the host of the document.
 type hosting struct{ client *faultyClient }
 
 func (h hosting) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -60,5 +60,5 @@ func (h hosting) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// documentAtRoot is where no such document may stand.
+// documentAtRoot is a URL that no document may have.
 const documentAtRoot = "https://client.example.com"

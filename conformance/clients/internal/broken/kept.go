@@ -9,40 +9,40 @@ import (
 	"path/filepath"
 )
 
-// kept is the grant that an earlier run has left, or nil.
-func (r *attempt) kept(place string) *grant {
+// storedGrant returns the grant of an earlier run, or nil.
+func (r *attempt) storedGrant(key string) *grant {
 	r.memory.mu.Lock()
 	defer r.memory.mu.Unlock()
-	if found, is := r.memory.grants[place]; is {
+	if found, is := r.memory.grants[key]; is {
 		return &found
 	}
 	return nil
 }
 
-// keep remembers the grant for later runs, and writes it to a file as clients do.
-func (r *attempt) keep() error {
+// storeGrant stores the grant for later runs, and writes it to a file.
+func (r *attempt) storeGrant() error {
 	r.memory.mu.Lock()
 	defer r.memory.mu.Unlock()
-	r.memory.grants[r.place()] = *r.grant
+	r.memory.grants[r.grantKey()] = *r.grant
 	if r.has(KeysTokensByIssuer) {
 		r.memory.grants[r.grant.issuer.Issuer] = *r.grant
 	}
 	return r.write()
 }
 
-// forget is what is done at sign-out.
-func (r *attempt) forget() error {
+// deleteGrant deletes the grant at sign-out.
+func (r *attempt) deleteGrant() error {
 	if r.has(KeepsTokensAtSignOut) {
 		return nil
 	}
 	r.memory.mu.Lock()
 	defer r.memory.mu.Unlock()
-	delete(r.memory.grants, r.place())
+	delete(r.memory.grants, r.grantKey())
 	return os.Remove(r.file())
 }
 
 func (r *attempt) file() string {
-	sum := sha256.Sum256([]byte(r.place()))
+	sum := sha256.Sum256([]byte(r.grantKey()))
 	return filepath.Join(r.task.State, hex.EncodeToString(sum[:8])+".json")
 }
 

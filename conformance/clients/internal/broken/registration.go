@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// identity is which client this is at an authorization server.
+// identity returns the client ID at an authorization server. It registers if needed.
 func (r *attempt) identity(ctx context.Context, issuer *issuerDocument, redirect string) (identity, error) {
 	method := "none"
 	if len(issuer.Auth) > 0 {
@@ -21,11 +21,8 @@ func (r *attempt) identity(ctx context.Context, issuer *issuerDocument, redirect
 			r.configured = issuer.Issuer
 		}
 		if r.configured != issuer.Issuer && !r.has(SendsConfiguredID) {
-			return identity{}, fmt.Errorf(
-				"the client ID is for %s, and the server names %s now",
-				r.configured,
-				issuer.Issuer,
-			)
+			const text = "want the issuer %s of the configured client ID, got %s"
+			return identity{}, fmt.Errorf(text, r.configured, issuer.Issuer)
 		}
 		return identity{id: r.task.ClientID, secret: r.task.ClientSecret, method: method}, nil
 	}
@@ -112,7 +109,7 @@ func (r *attempt) register(ctx context.Context, issuer *issuerDocument, redirect
 		is = true
 	}
 	if !is || id == "" || strings.ContainsAny(id, "\r\n") && !r.has(TakesAnyID) {
-		return identity{}, errors.New("registration: no client ID that could be used")
+		return identity{}, errors.New("registration: want a string as client_id")
 	}
 	return identity{id: id, secret: answer.Secret, method: answer.Method, redirect: redirect}, nil
 }

@@ -19,9 +19,36 @@ import (
 	"mcpentra/conformance/check"
 )
 
+// send sends one JSON-RPC message to the MCP endpoint.
 func (r *attempt) send(
 	ctx context.Context, method string, params map[string]any, withToken, retry bool,
 ) (*http.Response, []byte, error) {
+	token := ""
+	if r.grant != nil && withToken {
+		token = r.grant.access
+	}
+	text, err := json.Marshal(r.message(method, params, token))
+	if err != nil {
+		return nil, nil, err
+	}
+	address := r.address(token)
+	header := r.header(method, token, retry)
+	response, body, err := r.do(ctx, http.MethodPost, address, header, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	location := response.Header.Get("Location")
+	if !r.follows(response, location, address) {
+		return response, body, nil
+	}
+	if r.has(FollowsBareRedirects) {
+		header.Del("Authorization")
+	}
+	return r.do(ctx, http.MethodPost, location, header, text)
+}
+
+// message returns a JSON-RPC request or notification.
+func (r *attempt) message(method string, params map[string]any, token string) map[string]any {
 	message := map[string]any{"jsonrpc": "2.0", "method": method}
 	if !strings.HasPrefix(method, "notifications/") {
 		r.id++
@@ -36,18 +63,14 @@ func (r *attempt) send(
 			"io.modelcontextprotocol/clientCapabilities": r.capabilities(),
 		}
 	}
-	token := ""
-	if r.grant != nil && withToken {
-		token = r.grant.access
-	}
 	if token != "" && r.has(SendsTokenInBody) {
 		message["access_token"] = token
 	}
-	text, err := json.Marshal(message)
-	if err != nil {
-		return nil, nil, err
-	}
-	address := r.task.URL
+	return message
+}
+
+// address returns the URL of the MCP endpoint, with secrets in the query for two faults.
+func (r *attempt) address(token string) string {
 	query := url.Values{}
 	if token != "" && r.has(SendsTokenInQuery) {
 		query.Set("access_token", token)
@@ -55,56 +78,71 @@ func (r *attempt) send(
 	if r.session != "" && r.has(SendsSessionInQuery) {
 		query.Set("session", r.session)
 	}
-	if len(query) > 0 {
-		address += "?" + query.Encode()
+	if len(query) == 0 {
+		return r.task.URL
 	}
-	header := http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json, text/event-stream"}}
+	return r.task.URL + "?" + query.Encode()
+}
+
+// header returns the header of a request to the MCP endpoint.
+func (r *attempt) header(method, token string, retry bool) http.Header {
+	header := http.Header{
+		"Content-Type": {"application/json"},
+		"Accept":       {"application/json, text/event-stream"},
+	}
 	if (r.modern || r.session != "") && !r.has(SendsNoRevision) {
 		header.Set("Mcp-Protocol-Version", string(r.revision()))
 	}
-	if r.modern && !r.has(SendsNoStandard) && !(r.has(DropsHeadersAtStepUp) && r.stepUps > 0) {
+	dropsStandard := r.has(SendsNoStandard) || r.has(DropsHeadersAtStepUp) && r.stepUps > 0
+	if r.modern && !dropsStandard {
 		header.Set("Mcp-Method", method)
 		if method == "tools/call" {
 			header.Set("Mcp-Name", r.task.Tool)
 		}
 	}
-	if r.session != "" && !(retry && r.has(DropsSessionAtRetry)) {
+	dropsSession := retry && r.has(DropsSessionAtRetry)
+	if r.session != "" && !dropsSession {
 		header.Set("Mcp-Session-Id", r.session)
 	}
 	if token != "" {
 		header.Set("Authorization", "Bearer "+token)
 	}
-	response, body, err := r.do(ctx, http.MethodPost, address, header, text)
-	if err == nil && response.StatusCode/100 == 3 && r.has(FollowsToSubdomains) &&
-		below(response.Header.Get("Location"), address) {
-		return r.do(ctx, http.MethodPost, response.Header.Get("Location"), header, text)
-	}
-	if err == nil && r.has(FollowsToPaths) && sameOrigin(response.Header.Get("Location"), address) {
-		return r.do(ctx, http.MethodPost, response.Header.Get("Location"), header, text)
-	}
-	if err == nil && response.StatusCode/100 == 3 && (r.has(FollowsRedirects) || r.has(FollowsBareRedirects)) {
-		if r.has(FollowsBareRedirects) {
-			header.Del("Authorization")
-		}
-		return r.do(ctx, http.MethodPost, response.Header.Get("Location"), header, text)
-	}
-	return response, body, err
+	return header
 }
 
-// below reports whether an address has the name of another, or one below it.
-func below(address, other string) bool {
+// follows reports whether the client follows a redirect of the MCP endpoint.
+func (r *attempt) follows(response *http.Response, location, address string) bool {
+	isRedirect := response.StatusCode/100 == 3
+	switch {
+	case r.has(FollowsToPaths):
+		return sameOrigin(location, address)
+	case r.has(FollowsToSubdomains):
+		return isRedirect && isSubdomain(location, address)
+	case r.has(FollowsRedirects), r.has(FollowsBareRedirects):
+		return isRedirect
+	}
+	return false
+}
+
+// isSubdomain reports whether a URL has the host of another, or a subdomain of it.
+func isSubdomain(address, other string) bool {
 	a, err := url.Parse(address)
-	b, err2 := url.Parse(other)
-	return err == nil && err2 == nil && strings.HasSuffix("."+a.Hostname(), "."+b.Hostname()) &&
-		net.ParseIP(b.Hostname()) == nil
+	if err != nil {
+		return false
+	}
+	b, err := url.Parse(other)
+	isName := err == nil && net.ParseIP(b.Hostname()) == nil
+	return isName && strings.HasSuffix("."+a.Hostname(), "."+b.Hostname())
 }
 
+// sameOrigin reports whether two URLs have the same scheme and host.
 func sameOrigin(address, other string) bool {
 	a, err := url.Parse(address)
 	b, err2 := url.Parse(other)
 	return err == nil && err2 == nil && a.Scheme == b.Scheme && a.Host == b.Host
 }
 
+// revision returns the revision that the client speaks now.
 func (r *attempt) revision() check.Revision {
 	if !r.modern && r.task.Revision == check.R20260728 {
 		return check.R20251125
@@ -112,11 +150,12 @@ func (r *attempt) revision() check.Revision {
 	return r.task.Revision
 }
 
-// maxDocument bounds what is read of an answer in bytes.
+// maxDocument bounds a response in bytes.
 const maxDocument = 1 << 20
 
-var errTooLong = errors.New("an answer has no end")
+var errTooLong = errors.New("a response is too long")
 
+// do sends a request and reads the response.
 func (r *attempt) do(
 	ctx context.Context, method, address string, header http.Header, body []byte,
 ) (*http.Response, []byte, error) {
@@ -160,7 +199,7 @@ func (r *attempt) get(ctx context.Context, address string) (*http.Response, []by
 		return &http.Response{StatusCode: http.StatusOK}, text, err
 	}
 	if !r.safe(address) {
-		return nil, nil, fmt.Errorf("%q is neither https nor on loopback", address)
+		return nil, nil, fmt.Errorf("want a URL on https or loopback, got %q", address)
 	}
 	ctx, cancel := r.patience(ctx)
 	defer cancel()
@@ -179,41 +218,49 @@ func (r *attempt) patience(ctx context.Context) (context.Context, context.Cancel
 	return context.WithTimeout(ctx, 30*second)
 }
 
-// safe reports whether an address is https, or http on loopback.
+// safe reports whether a URL is https, or http on loopback. For a public server, the host must not
+// be private.
 func (r *attempt) safe(address string) bool {
 	parsed, err := url.Parse(address)
 	if err != nil {
 		return r.has(SplitsAddresses)
 	}
-	if server, err := url.Parse(r.task.URL); err == nil && !onLoopback(server.Hostname()) && !r.has(AllowsPrivate) {
-		address := net.ParseIP(parsed.Hostname())
-		if inDisguise(parsed.Hostname()) && !r.has(KnowsUsualRanges) {
-			return false
-		}
-		if onLoopback(parsed.Hostname()) || address.IsPrivate() || address.IsLinkLocalUnicast() ||
-			address == nil && numeric(parsed.Hostname()) {
-			return false
-		}
+	server, err := url.Parse(r.task.URL)
+	isPublic := err == nil && !onLoopback(server.Hostname())
+	if isPublic && !r.has(AllowsPrivate) && r.isPrivate(parsed.Hostname()) {
+		return false
 	}
-	return parsed.Host != "" && (parsed.Scheme == "https" ||
-		parsed.Scheme == "http" && (onLoopback(parsed.Hostname()) ||
-			r.has(AllowsPlainHTTP)))
+	allowsHTTP := onLoopback(parsed.Hostname()) || r.has(AllowsPlainHTTP)
+	isAllowed := parsed.Scheme == "https" || parsed.Scheme == "http" && allowsHTTP
+	return parsed.Host != "" && isAllowed
 }
 
-// disguises are ranges that lead to private networks and metadata services and look public.
-var disguises = []netip.Prefix{
+// isPrivate reports whether a host is an address of loopback or of a private network.
+func (r *attempt) isPrivate(host string) bool {
+	address := net.ParseIP(host)
+	if address == nil {
+		return onLoopback(host) || isNumeric(host)
+	}
+	embeds := embedsPrivate(host) && !r.has(KnowsUsualRanges)
+	return embeds || address.IsLoopback() || address.IsPrivate() || address.IsLinkLocalUnicast()
+}
+
+// disguisedRanges look public, but lead to private networks and metadata services.
+var disguisedRanges = []netip.Prefix{
 	netip.MustParsePrefix("100.64.0.0/10"),
-	netip.MustParsePrefix("64:ff9b::/32"), netip.MustParsePrefix("2002::/16"),
+	netip.MustParsePrefix("64:ff9b::/32"),
+	netip.MustParsePrefix("2002::/16"),
 }
 
-func inDisguise(host string) bool {
+// embedsPrivate reports whether an address is in a range that can embed a private address.
+func embedsPrivate(host string) bool {
 	address, err := netip.ParseAddr(host)
 	holds := func(prefix netip.Prefix) bool { return prefix.Contains(address) }
-	return err == nil && slices.ContainsFunc(disguises, holds)
+	return err == nil && slices.ContainsFunc(disguisedRanges, holds)
 }
 
-// numeric reports whether a name is an address in a form that no URL should have.
-func numeric(host string) bool {
+// isNumeric reports whether a host name is an IPv4 address in an unusual form.
+func isNumeric(host string) bool {
 	_, err := strconv.ParseUint(host[strings.LastIndex(host, ".")+1:], 0, 64)
 	return err == nil
 }

@@ -10,26 +10,26 @@ import (
 	"mcpentra/conformance/check"
 )
 
-// manyTimes is how often a client that does something for ever does it here.
+// manyTimes bounds the loop of a client with a fault like StepsUpForever.
 const manyTimes = 12
 
-// renew gets another token after a 401: a refreshed one first, and then one by a sign-in.
+// renew gets another token after a 401. It refreshes first, and then signs in.
 func (r *attempt) renew(ctx context.Context, challenge map[string]string, renewed *bool) error {
-	held := r.grant
-	if held != nil && !*renewed {
+	stored := r.grant
+	if stored != nil && !*renewed {
 		*renewed = true
 		if r.has(RefreshesAnywhere) {
 			if _, issuer, err := r.discover(ctx, challenge); err == nil {
-				held.issuer = issuer
+				stored.issuer = issuer
 			}
 		}
-		if held.refresh != "" || r.has(RefreshesWithNothing) {
+		if stored.refresh != "" || r.has(RefreshesWithNothing) {
 			err := r.refreshAlone(ctx)
 			var down statusError
 			if errors.As(err, &down) {
 				if r.has(ForgetsAtOutage) {
-					held.refresh = ""
-					err = errors.Join(err, r.keep())
+					stored.refresh = ""
+					err = errors.Join(err, r.storeGrant())
 				}
 				return err
 			}
@@ -38,19 +38,24 @@ func (r *attempt) renew(ctx context.Context, challenge map[string]string, renewe
 			}
 		}
 	}
-	if r.signIns++; r.signIns > 2 && !(r.has(SignsInForever) && r.signIns <= manyTimes) {
-		return errRefused
+	r.signIns++
+	continues := r.has(SignsInForever) && r.signIns <= manyTimes
+	if r.signIns > 2 && !continues {
+		return errTokenRefused
 	}
 	return r.signIn(ctx, challenge, nil)
 }
 
+// stepUp gets a token with more scopes.
 func (r *attempt) stepUp(ctx context.Context, challenge map[string]string) error {
-	if r.stepUps++; r.has(GivesUpAtStepUp) || r.stepUps > 3 && !(r.has(StepsUpForever) && r.stepUps <= manyTimes) {
-		return errors.New("the server wants more scopes than it grants")
+	r.stepUps++
+	continues := r.has(StepsUpForever) && r.stepUps <= manyTimes
+	if r.has(GivesUpAtStepUp) || r.stepUps > 3 && !continues {
+		return errors.New("the server demands more scopes than it grants")
 	}
 	more := strings.Fields(challenge["scope"])
 	if len(more) > 100 && !r.has(TakesManyScopes) {
-		return errors.New("the server wants more scopes than anybody would approve")
+		return errors.New("want at most 100 scopes in a challenge")
 	}
 	if r.grant != nil && !r.has(ForgetsScopes) {
 		for _, scope := range r.grant.scopes {
@@ -67,7 +72,7 @@ func (r *attempt) stepUp(ctx context.Context, challenge map[string]string) error
 	return err
 }
 
-// signIn gets a token from whatever authorization server the metadata names now.
+// signIn gets a token from the authorization server that the metadata names now.
 func (r *attempt) signIn(ctx context.Context, challenge map[string]string, scopes []string) error {
 	var resource *resourceDocument
 	var err error
@@ -90,7 +95,8 @@ func (r *attempt) signIn(ctx context.Context, challenge map[string]string, scope
 	}
 	name := r.resourceName(r.foundFor)
 	if r.has(KeysTokensByIssuer) && r.grant == nil {
-		if r.grant = r.kept(issuer.Issuer); r.grant != nil {
+		r.grant = r.storedGrant(issuer.Issuer)
+		if r.grant != nil {
 			return nil
 		}
 	}
@@ -105,7 +111,7 @@ func (r *attempt) signIn(ctx context.Context, challenge map[string]string, scope
 	if r.first == nil {
 		r.first = scopes
 	}
-	client, p, err := r.begin(ctx, issuer, name, scopes)
+	p, err := r.startSignIn(ctx, issuer, name, scopes)
 	if err != nil {
 		return err
 	}
@@ -113,7 +119,7 @@ func (r *attempt) signIn(ctx context.Context, challenge map[string]string, scope
 	if err := p.await(ctx); err != nil {
 		return err
 	}
-	r.grant = &grant{scopes: scopes, issuer: issuer, client: client, resource: name}
+	r.grant = &grant{scopes: scopes, issuer: issuer, client: p.client, resource: name}
 	form := url.Values{
 		"grant_type":    {"authorization_code"},
 		"code":          {p.code},
@@ -134,16 +140,17 @@ func (r *attempt) signIn(ctx context.Context, challenge map[string]string, scope
 	if r.has(SignsInWhenSlow) && !r.slow {
 		r.slow = true
 		soon, cancel := context.WithTimeout(ctx, 2*second)
-		err := r.redeem(soon, issuer, client, form)
+		err := r.redeem(soon, issuer, p.client, form)
 		cancel()
 		if soon.Err() != nil && err != nil {
 			return r.signIn(ctx, challenge, scopes)
 		}
 		return err
 	}
-	return r.redeem(ctx, issuer, client, form)
+	return r.redeem(ctx, issuer, p.client, form)
 }
 
+// resourceName returns the resource parameter. Found is the resource in the metadata.
 func (r *attempt) resourceName(found string) string {
 	server, err := url.Parse(r.task.URL)
 	switch {
@@ -157,6 +164,7 @@ func (r *attempt) resourceName(found string) string {
 	return found
 }
 
+// scopes returns the scopes to request.
 func (r *attempt) scopes(challenge map[string]string, resource *resourceDocument, issuer *issuerDocument) []string {
 	asked := strings.Fields(challenge["scope"])
 	var listed []string

@@ -7,10 +7,10 @@ import (
 	"net/url"
 )
 
-// signOut forgets the grant and revokes it (RFC 7009).
+// signOut deletes the grant and revokes it (RFC 7009).
 func (r *attempt) signOut(ctx context.Context) error {
 	ended := r.grant
-	if err := r.forget(); err != nil {
+	if err := r.deleteGrant(); err != nil {
 		return err
 	}
 	if ended == nil || ended.issuer.Revocation == "" || r.has(RevokesNothing) {
@@ -31,10 +31,8 @@ func (r *attempt) signOut(ctx context.Context) error {
 	}
 	response, _, err := r.post(ctx, address, formType, header, []byte(asked.Encode()))
 	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf(
-			"signed out here, but the authorization server answers %d to the revocation",
-			response.StatusCode,
-		)
+		const text = "signed out locally, but the authorization server answers %d to the revocation"
+		err = fmt.Errorf(text, response.StatusCode)
 	}
 	if r.has(HidesFailedRevocation) {
 		return nil

@@ -14,7 +14,7 @@ const eventStream = "text/event-stream"
 
 var errBrokenOff = errors.New("the stream has broken off")
 
-// stream looks for the answer among the events of a stream.
+// stream reads events until the response to the last request.
 func (r *attempt) stream(ctx context.Context, response *http.Response, body []byte) (map[string]any, error) {
 	header := response.Header.Clone()
 	for n := 0; ; n++ {
@@ -31,14 +31,13 @@ func (r *attempt) stream(ctx context.Context, response *http.Response, body []by
 			}
 			readable := is && json.Unmarshal(data, &message) == nil
 			if readable && message.Method == "elicitation/create" {
-				r.elicited(ctx, message.Params)
+				r.elicit(ctx, message.Params)
 				continue
 			}
 			if readable && (message.ID == float64(r.id) || r.has(TakesAnyResponse)) {
 				return r.result(&http.Response{StatusCode: response.StatusCode, Header: header}, data)
 			}
 		}
-		// It has no use for the rest of a stream that has broken off.
 		id, after, _ := strings.Cut(id, "\r")
 		more := http.Header{
 			"Accept":         {eventStream},
@@ -64,14 +63,14 @@ func (r *attempt) stream(ctx context.Context, response *http.Response, body []by
 	}
 }
 
-// elicitation is what a server wants of the person.
+// elicitation holds the parameters of elicitation/create.
 type elicitation struct {
 	Mode string `json:"mode"`
 	URL  string `json:"url"`
 }
 
-// elicited does with a page of a server's what a client should not before the person has agreed.
-func (r *attempt) elicited(ctx context.Context, wanted elicitation) {
+// elicit opens or fetches the page without the person's consent, for two faults.
+func (r *attempt) elicit(ctx context.Context, wanted elicitation) {
 	if r.has(OpensElicited) {
 		_ = r.task.Open(ctx, wanted.URL)
 	}
@@ -80,7 +79,7 @@ func (r *attempt) elicited(ctx context.Context, wanted elicitation) {
 	}
 }
 
-// checkHeaders says what is wrong with the headers that a tool wants its parameters in (MCP
+// checkHeaders returns an error if an x-mcp-header of a tool is invalid or repeated (MCP
 // 2026-07-28).
 func checkHeaders(listed []byte) error {
 	var tools struct {
@@ -103,7 +102,7 @@ func checkHeaders(listed []byte) error {
 			}
 			name := strings.ToLower(*property.Header)
 			if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || seen[name] {
-				return fmt.Errorf("the tool wants a parameter in the header %q", name)
+				return fmt.Errorf("want a valid, unique x-mcp-header, got %q", name)
 			}
 			seen[name] = true
 		}

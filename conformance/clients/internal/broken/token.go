@@ -41,21 +41,21 @@ func (r *attempt) machine(ctx context.Context, issuer *issuerDocument, resource 
 	return r.redeem(ctx, issuer, client, form)
 }
 
-// refreshAlone refreshes, unless another run of this client has just done so.
+// refreshAlone refreshes, unless another run has just refreshed.
 func (r *attempt) refreshAlone(ctx context.Context) error {
 	if r.has(RefreshesAtOnce) {
 		return r.refresh(ctx)
 	}
 	r.memory.renewing.Lock()
 	defer r.memory.renewing.Unlock()
-	if newer := r.kept(r.place()); newer != nil && newer.access != r.grant.access {
+	if newer := r.storedGrant(r.grantKey()); newer != nil && newer.access != r.grant.access {
 		r.grant = newer
 		return nil
 	}
 	return r.refresh(ctx)
 }
 
-// refresh replaces the tokens in hand.
+// refresh gets new tokens with the refresh token.
 func (r *attempt) refresh(ctx context.Context) error {
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {r.grant.refresh}}
 	if r.grant.resource != "" && !r.has(LeavesOutResourceRefresh) {
@@ -64,13 +64,13 @@ func (r *attempt) refresh(ctx context.Context) error {
 	return r.redeem(ctx, r.grant.issuer, r.grant.client, form)
 }
 
-// redeem sends a token request and keeps what comes of it.
+// redeem sends a token request, and stores the tokens.
 func (r *attempt) redeem(ctx context.Context, issuer *issuerDocument, client identity, form url.Values) error {
-	err := r.ask(ctx, issuer, client, form)
+	err := r.requestToken(ctx, issuer, client, form)
 	var refused *refusedError
 	if errors.As(err, &refused) && refused.code == "invalid_target" && r.has(DropsRefusedResource) {
 		form.Del("resource")
-		err = r.ask(ctx, issuer, client, form)
+		err = r.requestToken(ctx, issuer, client, form)
 	}
 	return err
 }
@@ -79,7 +79,7 @@ type refusedError struct{ code string }
 
 func (e *refusedError) Error() string { return "the token endpoint refuses: " + e.code }
 
-// authenticate puts what the client authenticates with into a request.
+// authenticate adds the client credentials to a request.
 func (r *attempt) authenticate(client identity, header http.Header, form url.Values) {
 	method := client.method
 	if method != "none" && r.has(AlwaysPostsSecret) {
@@ -100,11 +100,12 @@ func (r *attempt) authenticate(client identity, header http.Header, form url.Val
 	}
 }
 
-func (r *attempt) ask(ctx context.Context, issuer *issuerDocument, client identity, form url.Values) error {
+// requestToken sends a token request once.
+func (r *attempt) requestToken(ctx context.Context, issuer *issuerDocument, client identity, form url.Values) error {
 	header := http.Header{}
 	r.authenticate(client, header, form)
 	if !r.safe(issuer.Token) {
-		return fmt.Errorf("the token endpoint %q is neither https nor on loopback", issuer.Token)
+		return fmt.Errorf("want a token endpoint on https or loopback, got %q", issuer.Token)
 	}
 	response, body, err := r.post(ctx, issuer.Token, formType, header, []byte(form.Encode()))
 	if err != nil {
@@ -130,11 +131,11 @@ func (r *attempt) ask(ctx context.Context, issuer *issuerDocument, client identi
 	case answer.Error != "" && !takes:
 		return &refusedError{answer.Error}
 	case strings.Contains(string(body), `"x_`) && r.has(RefusesUnknownInAnswers):
-		return errors.New("the answer has members that nobody knows")
+		return errors.New("want a token response without unknown members")
 	case answer.Type != "Bearer" && r.has(WantsOneTokenType):
-		return errors.New("the token is not of the type Bearer")
+		return errors.New("want the token_type Bearer")
 	case len(answer.Access) > 1000 && r.has(ExpectsShortTokens):
-		return errors.New("the token is too long")
+		return errors.New("want a token of at most 1000 bytes")
 	}
 	if answer.ID != "" && r.has(TakesIDToken) {
 		answer.Access = answer.ID
@@ -142,13 +143,13 @@ func (r *attempt) ask(ctx context.Context, issuer *issuerDocument, client identi
 	usable := strings.EqualFold(answer.Type, "Bearer") && answer.Access != "" &&
 		!strings.ContainsAny(answer.Access, "\r\n")
 	if !usable && !r.has(TakesAnyToken) {
-		return errors.New("the token cannot be used")
+		return errors.New("want a usable Bearer token")
 	}
 	r.grant.access = strings.NewReplacer("\r", "", "\n", "").Replace(answer.Access)
 	if answer.Refresh != "" && (r.grant.refresh == "" || !r.has(KeepsOldRefresh)) {
 		r.grant.refresh = answer.Refresh
 	}
-	if err := r.keep(); err != nil {
+	if err := r.storeGrant(); err != nil {
 		return err
 	}
 	if seconds, is := answer.Expires.(float64); r.has(RefreshesForever) && (!is || seconds < 10) &&
@@ -159,7 +160,7 @@ func (r *attempt) ask(ctx context.Context, issuer *issuerDocument, client identi
 	return nil
 }
 
-// post sends a form or a registration. What it carries follows no redirect.
+// post sends a form or a registration. It follows no redirect.
 func (r *attempt) post(
 	ctx context.Context, address, kind string, header http.Header, body []byte,
 ) (*http.Response, []byte, error) {
@@ -167,7 +168,7 @@ func (r *attempt) post(
 		header = http.Header{}
 	}
 	if !r.safe(address) {
-		return nil, nil, fmt.Errorf("%q is neither https nor on loopback", address)
+		return nil, nil, fmt.Errorf("want a URL on https or loopback, got %q", address)
 	}
 	header.Set("Content-Type", kind)
 	header.Set("Accept", "application/json")

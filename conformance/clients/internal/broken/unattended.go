@@ -16,7 +16,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// capabilities are what the client says that it does.
+// capabilities returns the capabilities that the client declares.
 func (r *attempt) capabilities() map[string]any {
 	extensions := map[string]any{}
 	switch {
@@ -29,11 +29,11 @@ func (r *attempt) capabilities() map[string]any {
 	return map[string]any{"extensions": extensions}
 }
 
-// assertion proves who the client is, with its key.
+// assertion signs a client assertion with the key of the task (RFC 7523).
 func (r *attempt) assertion(issuer string) (string, error) {
 	block, _ := pem.Decode([]byte(r.task.ClientKey))
 	if block == nil {
-		return "", errors.New("the key cannot be read")
+		return "", errors.New("want a private key as PEM")
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
@@ -51,7 +51,7 @@ func (r *attempt) assertion(issuer string) (string, error) {
 		ID:       rand.Text(),
 	}
 	switch {
-	case r.has(AssertsForEver):
+	case r.has(AssertsWithoutEnd):
 		claims.Expiry = nil
 	case r.has(AssertsForResource):
 		claims.Audience = jwt.Audience{r.task.URL}
@@ -61,23 +61,23 @@ func (r *attempt) assertion(issuer string) (string, error) {
 	return jwt.Signed(signer).Claims(claims).Serialize()
 }
 
-// enterprise gets a token by way of the identity provider of an organisation.
+// enterprise gets a token through an organisation's identity provider.
 func (r *attempt) enterprise(ctx context.Context, issuer *issuerDocument, resource string, scopes []string) error {
-	about := r.task.Enterprise
+	provider := r.task.Enterprise
 	audience := issuer.Issuer
 	if r.has(ExchangesForProvider) {
-		audience = about.Issuer
+		audience = provider.Issuer
 	}
 	exchange := url.Values{
 		"grant_type":           {"urn:ietf:params:oauth:grant-type:token-exchange"},
 		"requested_token_type": {"urn:ietf:params:oauth:token-type:id-jag"},
-		"client_id":            {about.ClientID},
+		"client_id":            {provider.ClientID},
 		"audience":             {audience},
 		"resource":             {resource},
-		"subject_token":        {about.IDToken},
+		"subject_token":        {provider.IDToken},
 		"subject_token_type":   {"urn:ietf:params:oauth:token-type:id_token"},
 	}
-	response, body, err := r.post(ctx, about.TokenEndpoint, formType, nil, []byte(exchange.Encode()))
+	response, body, err := r.post(ctx, provider.TokenEndpoint, formType, nil, []byte(exchange.Encode()))
 	if err != nil {
 		return err
 	}
@@ -88,10 +88,10 @@ func (r *attempt) enterprise(ctx context.Context, issuer *issuerDocument, resour
 		return err
 	}
 	if response.StatusCode != http.StatusOK || answer.Token == "" {
-		return errors.New("the identity provider issues no grant")
+		return errors.New("want a grant from the identity provider")
 	}
 	if r.has(ShowsPageOfEnterprise) {
-		_, p, err := r.begin(ctx, issuer, resource, scopes)
+		p, err := r.startSignIn(ctx, issuer, resource, scopes)
 		if err != nil {
 			return err
 		}
@@ -107,7 +107,7 @@ func (r *attempt) enterprise(ctx context.Context, issuer *issuerDocument, resour
 		form.Set("scope", strings.Join(scopes, " "))
 	}
 	if r.has(SendsIDTokenAlong) {
-		form.Set("subject_token", about.IDToken)
+		form.Set("subject_token", provider.IDToken)
 	}
 	client := identity{id: r.task.ClientID, secret: r.task.ClientSecret, method: "client_secret_basic"}
 	if r.has(RedeemsWithoutSecret) {

@@ -19,5 +19,5 @@ func Example() {
 	// server-401-no-token (MUST): A request without a token is answered with 401.
 	// server-session-user-bound (SHOULD): A session belongs to its user.
 	// RS-101 (attack): Scopes of single tools.
-	//   no check: rules per tool are the operator's own, and no server has to have any
+	//   no check: rules for single tools are up to the operator, and no server needs any
 }

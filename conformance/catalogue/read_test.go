@@ -13,18 +13,19 @@ func TestReadEntriesNamesFileAndLine(t *testing.T) {
 	entries, err := readEntries("x.tsv", "# a comment\n"+good, reasons)
 	assert.NoError(t, err)
 	assert.Len(t, entries, 1)
-	for name, test := range map[string]struct{ line, want string }{
-		"a_missing_column":    {"RS-001\tattack\thigh\t-\tA sentence.\n", "x.tsv:2: want 6 columns"},
-		"an_unknown_level":    {"RS-001\tmust\t-\t-\tA sentence.\t-\n", "x.tsv:2: want the level"},
-		"an_unknown_severity": {"RS-001\tMUST\tbad\t-\tA sentence.\t-\n", "x.tsv:2: want the severity"},
-		"an_unknown_revision": {"RS-001\tMUST\t-\t2025\tA sentence.\t-\n", "x.tsv:2: want revisions"},
-		"an_unknown_reason": {
+	for _, test := range []struct{ name, line, want string }{
+		{"a missing column", "RS-001\tattack\thigh\t-\tA sentence.\n", "x.tsv:2: want 6 columns"},
+		{"an unknown level", "RS-001\tmust\t-\t-\tA sentence.\t-\n", "x.tsv:2: want the level"},
+		{"an unknown severity", "RS-001\tMUST\tbad\t-\tA sentence.\t-\n", "x.tsv:2: want the severity"},
+		{"an unknown revision", "RS-001\tMUST\t-\t2025\tA sentence.\t-\n", "x.tsv:2: want revisions"},
+		{
+			"an unknown reason",
 			"RS-001\tMUST\t-\t-\tA sentence.\tother\n",
 			`x.tsv:2: want a reason of reasons.tsv, got "other"`,
 		},
-		"no_sentence": {"RS-001\tMUST\t-\t-\t-\t-\n", "x.tsv:2: want an ID and a sentence"},
+		{"no sentence", "RS-001\tMUST\t-\t-\t-\t-\n", "x.tsv:2: want an ID and a sentence"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := readEntries("x.tsv", good+test.line, reasons)
 			assert.ErrorContains(t, err, test.want)

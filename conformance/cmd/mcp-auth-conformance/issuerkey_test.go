@@ -20,8 +20,8 @@ import (
 	"mcpentra/conformance/servers"
 )
 
-// TestReadIssuerKeyTakesEveryForm of a private key in PEM.
-func TestReadIssuerKeyTakesEveryForm(t *testing.T) {
+// TestReadIssuerKeyAcceptsForms reads each form of a private key in PEM.
+func TestReadIssuerKeyAcceptsForms(t *testing.T) {
 	t.Parallel()
 	short, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
@@ -31,18 +31,19 @@ func TestReadIssuerKeyTakesEveryForm(t *testing.T) {
 	require.NoError(t, err)
 	sec1, err := x509.MarshalECPrivateKey(curve)
 	require.NoError(t, err)
-	for name, form := range map[string]struct {
+	for _, form := range []struct {
+		name string
 		kind string
 		der  []byte
 		want crypto.PublicKey
 	}{
-		"PKCS 8": {"PRIVATE KEY", pkcs8, curve.Public()},
-		"PKCS 1": {"RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(short), short.Public()},
-		"SEC 1":  {"EC PRIVATE KEY", sec1, curve.Public()},
+		{"PKCS 8", "PRIVATE KEY", pkcs8, curve.Public()},
+		{"PKCS 1", "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(short), short.Public()},
+		{"SEC 1", "EC PRIVATE KEY", sec1, curve.Public()},
 	} {
 		key, err := readIssuerKey(keyFile(t, form.kind, form.der))
-		require.NoError(t, err, name)
-		assert.Equal(t, form.want, key.Public(), name)
+		require.NoError(t, err, form.name)
+		assert.Equal(t, form.want, key.Public(), form.name)
 	}
 	_, err = readIssuerKey(keyFile(t, "CERTIFICATE", []byte("none")))
 	assert.ErrorContains(t, err, "want a PEM file with a private key")
@@ -50,7 +51,7 @@ func TestReadIssuerKeyTakesEveryForm(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// TestMintTokensChangesGoodToken: each token has one flaw. A token from a file stays.
+// TestMintTokensChangesGoodToken wants tokens with one flaw each. A token from a file stays.
 func TestMintTokensChangesGoodToken(t *testing.T) {
 	t.Parallel()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -68,7 +69,7 @@ func TestMintTokensChangesGoodToken(t *testing.T) {
 	good, err := signed.CompactSerialize()
 	require.NoError(t, err)
 	target.Tokens[servers.Good] = func(context.Context) (string, error) { return good, nil }
-	target.Tokens[servers.Expired] = func(context.Context) (string, error) { return "of a file", nil }
+	target.Tokens[servers.Expired] = func(context.Context) (string, error) { return "from a file", nil }
 	require.NoError(t, mintTokens(target, file))
 	foreign, err := target.Tokens[servers.ForeignIssuer](t.Context())
 	require.NoError(t, err)
@@ -79,7 +80,7 @@ func TestMintTokensChangesGoodToken(t *testing.T) {
 	assert.JSONEq(t, `{"iss":"https://other.example","aud":"us","exp":1}`, string(claims))
 	expired, err := target.Tokens[servers.Expired](t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, "of a file", expired, "what was given stays")
+	assert.Equal(t, "from a file", expired, "a token from a file stays")
 }
 
 func keyFile(t *testing.T, kind string, der []byte) string {

@@ -12,33 +12,33 @@ import (
 func TestCommandRefusesBadUsage(t *testing.T) {
 	t.Parallel()
 	const help = "mcp-auth-conformance --help lists the "
-	for line, want := range map[string]string{
-		"serve":                                  `there is no command "serve"; ` + help + "commands",
-		"--port 1":                               "there is no flag --port; " + help + "flags",
-		"-x":                                     "there is no flag -x; " + help + "flags",
-		"server":                                 "server wants the URL of one MCP endpoint, got nothing",
-		"server a b":                             `endpoint, got 2 arguments: ["a" "b"]`,
-		"server localhost":                       "want an MCP endpoint's URL, for example http",
-		"server a --timeout x":                   `--timeout: want a duration like 30s or 5m, got "x"`,
-		"server a --local=maybe":                 `--local: want true or false, got "maybe"`,
-		"server a --token-file":                  "--token-file needs a value: FILE",
-		"server a --level maybe":                 `--level: want must, should or policy, got "maybe"`,
-		"server a --role x":                      `--role: want server or authorization-server, got "x"`,
-		"server a --only x":                      `no check has the ID "x"`,
-		"server http://a --revision x":           `2025-06-18, 2025-11-25, 2026-07-28, got "x"`,
-		"server http://a --expired-token-file x": "--expired-token-file: stat x",
-		"client":                                 "client wants the command of an MCP client after --, got nothing",
-		"client --level x -- a":                  `--level: want must, should or policy, got "x"`,
-		"client --supports x -- a":               `there is no ability "x"; client --help lists the abilities`,
-		"client --revision x -- a":               "--revision: want one of 2025-03-26",
-		"list x":                                 `list wants no arguments, got 1 arguments: ["x"]`,
-		"explain":                                "explain wants one ID, as printed by list, got nothing",
+	for _, test := range []struct{ line, want string }{
+		{"serve", `there is no command "serve"; ` + help + "commands"},
+		{"--port 1", "there is no flag --port; " + help + "flags"},
+		{"-x", "there is no flag -x; " + help + "flags"},
+		{"server", "server wants the URL of one MCP endpoint, got nothing"},
+		{"server a b", `endpoint, got 2 arguments: ["a" "b"]`},
+		{"server localhost", "want an MCP endpoint's URL, for example http"},
+		{"server a --timeout x", `--timeout: want a duration like 30s or 5m, got "x"`},
+		{"server a --local=maybe", `--local: want true or false, got "maybe"`},
+		{"server a --token-file", "--token-file needs a value: FILE"},
+		{"server a --level maybe", `--level: want must, should or policy, got "maybe"`},
+		{"server a --role x", `--role: want server or authorization-server, got "x"`},
+		{"server a --only x", `no check has the ID "x"`},
+		{"server http://a --revision x", `2025-06-18, 2025-11-25, 2026-07-28, got "x"`},
+		{"server http://a --expired-token-file x", "--expired-token-file: stat x"},
+		{"client", "client wants the command of an MCP client after --, got nothing"},
+		{"client --level x -- a", `--level: want must, should or policy, got "x"`},
+		{"client --supports x -- a", `there is no ability "x"; client --help lists the abilities`},
+		{"client --revision x -- a", "--revision: want one of 2025-03-26"},
+		{"list x", `list wants no arguments, got 1 arguments: ["x"]`},
+		{"explain", "explain wants one ID, as printed by list, got nothing"},
 	} {
 		command := newCommand()
-		command.SetArgs(strings.Fields(line))
+		command.SetArgs(strings.Fields(test.line))
 		err := command.ExecuteContext(t.Context())
-		require.ErrorContains(t, err, want, line)
-		assert.NotContains(t, err.Error(), "\n", line)
+		require.ErrorContains(t, err, test.want, test.line)
+		assert.NotContains(t, err.Error(), "\n", test.line)
 	}
 }
 

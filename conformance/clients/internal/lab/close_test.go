@@ -10,9 +10,9 @@ import (
 	"mcpentra/conformance/clients/internal/lab"
 )
 
-// A handler that asks for a new party's origin while the lab closes must not wait for the lab,
-// which waits for it.
-func TestCloseWhileAHandlerNamesAParty(t *testing.T) {
+// TestCloseEndsDuringHandler closes the lab while a handler asks for the origin of a new party. The
+// two must not wait for each other.
+func TestCloseEndsDuringHandler(t *testing.T) {
 	t.Parallel()
 	reached := make(chan struct{})
 	gone := make(chan struct{})
@@ -39,6 +39,6 @@ func TestCloseWhileAHandlerNamesAParty(t *testing.T) {
 	select {
 	case <-closed:
 	case <-time.After(time.Minute):
-		require.Fail(t, "the lab does not close")
+		require.Fail(t, "the lab did not close within a minute")
 	}
 }

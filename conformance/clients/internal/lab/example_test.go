@@ -10,7 +10,7 @@ import (
 	"mcpentra/conformance/clients/internal/lab"
 )
 
-// A client that gives up at the 401, and what the lab saw of it.
+// A client that gives up at the 401, and its record.
 func Example() {
 	givesUp := bench.Target{Run: func(ctx context.Context, task bench.Task) error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, task.URL, nil)

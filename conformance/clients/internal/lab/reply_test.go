@@ -16,8 +16,8 @@ import (
 	"mcpentra/conformance/clients/internal/lab"
 )
 
-// A client can end as soon as it has the code. The page that it still writes counts.
-func TestRepliesThatComeAfterTheClientIsDone(t *testing.T) {
+// TestRepliesIncludeLateReply ends the client while its redirect URI still writes the page.
+func TestRepliesIncludeLateReply(t *testing.T) {
 	t.Parallel()
 	arrived := make(chan struct{}, 2)
 	done := make(chan struct{})

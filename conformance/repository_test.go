@@ -27,14 +27,14 @@ const module = "mcpentra/"
 // import any package.
 var mayImport = map[string][]string{
 	"server":       {"server/..."},
-	"server/guard": {"server/token", "server/clientip"},
+	"server/guard": {"server/clientip", "server/jsonrpc", "server/token"},
 	"server/entra": {"server/token"},
 	"server/broker": {
 		"server/broker/...", "server/clientip", "server/entra", "server/store", "server/token",
 	},
 	"server/store/storetest":      {"server/store"},
 	"server/internal/tools":       {"server/guard", "server/entra"},
-	"server/upstream":             {"server/guard", "server/clientip"},
+	"server/upstream":             {"server/clientip", "server/guard", "server/jsonrpc"},
 	"server/cmd/mcp-entra-server": {"server/..."},
 
 	"client":                      {"client/..."},

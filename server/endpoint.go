@@ -28,7 +28,7 @@ func (s *Server) mountEndpoint(config *Config, public, path string) error {
 	if len(config.Scopes) == 0 {
 		return errors.New("server: want at least one scope: the first is what every request needs")
 	}
-	config.Limits = config.Limits.Filled()
+	config.Limits = config.Limits.WithDefaults()
 	s.usage = guard.NewUsage(config.Limits)
 	endpoint, err := s.newEndpoint(config, public)
 	if err != nil {

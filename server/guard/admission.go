@@ -2,115 +2,93 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"net/http"
-	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"mcpentra/server/jsonrpc"
+	"mcpentra/server/token"
 )
 
-// codeBusy is one of the codes that JSON-RPC 2.0 section 5.1 leaves to servers.
-const codeBusy = -32000
+// An admission is a request that passed the gates before its body, and the answer to it. It holds
+// all that the guard keeps for them in one allocation.
+type admission struct {
+	call
+	answer answerWriter
+	body   messageBody // what the handler reads
 
-// endTimeout is how long a handler may take to end a session that gives way.
-const endTimeout = 5 * time.Second
+	request        *http.Request      // as the client sent it
+	batch          []*jsonrpc.Message // nil for a single message
+	reserved       bool               // the Usage has room for the session that this request opens
+	sessionID      string             // the handler's ID of the session that the request belongs to
+	closedSessions []*session         // sessions that make room for one that was not counted before
+}
 
-// admitMessages counts what a POST starts: a running call where something in it wants an answer, or
-// a stream.
-func (g *Guard) admitMessages(x *exchange, single *message, batch []*message, listening bool) *limitError {
-	kind := useMessage
-	switch {
-	case listening:
-		kind = useStream
-	case batch == nil && single.isRequest(), slices.ContainsFunc(batch, (*message).isRequest):
-		kind = useCall
+// newAdmission takes the header that the handler will see.
+func (g *Guard) newAdmission(
+	w http.ResponseWriter, r *http.Request, header http.Header, raw string, caller *Identity,
+) *admission {
+	a := &admission{call: call{guard: g, raw: raw, caller: caller, header: header}, request: r}
+	a.nextRecheck.owner = a
+	a.answer = answerWriter{
+		ResponseWriter: w,
+		admission:      a,
+		sessionless:    sessionless(header),
+		waiting:        entry{owner: a},
 	}
-	if reached := g.usage.change(&x.slot, x.caller.Principal, kind); reached != nil {
-		return reached
+	return a
+}
+
+// end releases what the admission holds. The handler has returned, or was not called.
+func (a *admission) end() {
+	if a.cancel != nil {
+		a.call.end()
 	}
-	if !single.is("initialize") || x.answer.sessionless {
-		x.named = line(x.header, sessionHeader)
+	a.guard.usage.release(&a.slot)
+	a.answer.end()
+	if a.reserved {
+		a.guard.usage.cancelReservation(a.caller.Principal)
+	}
+	a.guard.closeSessions(a.request, a.closedSessions)
+}
+
+// stopped returns the answer to a request that the guard ended before its handler answered it, or
+// nil.
+func (a *admission) stopped() *refusal {
+	if a.answer.sent {
 		return nil
 	}
-	ended, reached := g.usage.reserve(x.caller.Principal, g.now())
-	if reached != nil {
-		return reached
-	}
-	x.begins = true
-	g.endSessions(x.request, ended)
-	return nil
-}
-
-// sessionBegan counts a session that the handler's answer names. The room that was made for it is
-// taken.
-func (x *exchange) sessionBegan(id string) {
-	if x.begins {
-		x.begins = false
-		x.guard.usage.release(x.caller.Principal)
-	}
-	x.useSession(id)
-}
-
-// sessionAnswered reads from the status of an answer whether the session of the request goes on.
-// Only the handler knows: a session that gave way, or another replica's, is not counted before it
-// has been answered.
-func (x *exchange) sessionAnswered(status int) {
+	ended := context.Cause(&a.call)
+	var refused *refusal
 	switch {
-	case x.named == "":
-	case status == http.StatusNotFound, x.request.Method == http.MethodDelete && status/100 == 2:
-		x.guard.usage.over(sessionKey{x.guard, x.named}, x.caller.Principal)
-	case status/100 == 2:
-		x.useSession(x.named)
+	case errors.Is(ended, ErrTokenExpired):
+		refused = invalidToken(cause{reason: string(token.Expired)})
+	case errors.Is(ended, ErrRevoked):
+		refused = invalidToken(cause{reason: "the token was revoked while the request ran"})
+	case errors.Is(ended, ErrMaxCall):
+		refused = &refusal{
+			status:      http.StatusGatewayTimeout,
+			rpcCode:     jsonrpc.CodeInternal,
+			description: textMaxCall,
+			cause:       cause{setting: "MCP_MAX_CALL"},
+		}
+	default:
+		return nil
 	}
+	a.answer.forget()
+	return refused
 }
 
-func (x *exchange) useSession(id string) {
-	ended := x.guard.usage.used(sessionKey{x.guard, id}, x.caller, x.guard.now())
-	x.yielded = append(x.yielded, ended...)
+const textMaxCall = "the call ran longer than this server allows"
+
+// longAgo is a deadline that ends a read or write that waits.
+var longAgo = time.Unix(1, 0)
+
+// stopReading and stopWriting end a wait for the client. They do nothing if w is not a connection.
+func (a *admission) stopReading() {
+	_ = http.NewResponseController(a.answer.ResponseWriter).SetReadDeadline(longAgo)
 }
 
-// endSessions ends sessions that give way to others, each as its opener would.
-func (g *Guard) endSessions(r *http.Request, sessions []*session) {
-	for _, one := range sessions {
-		of := one.key.guard
-		of.log.Info("a session gives way to a newer one", "tenant", one.opener.TenantID, "object", one.opener.ObjectID,
-			"client", one.opener.ClientID, "setting", one.limit)
-		ctx, cancel := context.WithTimeout(NewContext(context.Background(), one.opener), endTimeout)
-		ending := (&http.Request{
-			Method:     http.MethodDelete,
-			URL:        strippedURL(r.URL),
-			Proto:      "HTTP/1.1",
-			ProtoMajor: 1,
-			ProtoMinor: 1,
-			Host:       r.Host,
-			RemoteAddr: r.RemoteAddr,
-			Body:       http.NoBody,
-			Header:     http.Header{sessionHeader: {one.key.id}},
-		}).WithContext(ctx)
-		of.next.ServeHTTP(&keptAnswer{header: make(http.Header)}, ending)
-		cancel()
-	}
-}
-
-// refuseLimit answers a request for which a limit leaves no room.
-func (g *Guard) refuseLimit(x *exchange, reached *limitError, id jsontext.Value) {
-	g.logLimit(x.request, x.caller, reached)
-	header := x.answer.Header()
-	header.Set("Retry-After", retrySeconds(time.Second))
-	header["Cache-Control"] = noStore
-	writeJSON(&x.answer, reached.status, errorResponse(&rpcError{code: codeBusy, message: reached.Error(), id: id}))
-}
-
-// logLimit writes the one line that a refusal by a limit leaves. The request is nil for work that
-// outlives its own.
-func (g *Guard) logLimit(r *http.Request, caller *Identity, reached *limitError) {
-	attributes := []any{
-		"status", reached.status, "reason", reached.what, "limit", reached.limit, "setting", reached.setting,
-		"tenant", caller.TenantID, "object", caller.ObjectID, "client", caller.ClientID,
-	}
-	if r != nil {
-		attributes = append(attributes, "method", r.Method, "path", clip(r.URL.Path),
-			"address", g.proxies.Address(r).String())
-	}
-	g.log.Warn("refused", attributes...)
+func (a *admission) stopWriting() {
+	_ = http.NewResponseController(a.answer.ResponseWriter).SetWriteDeadline(longAgo)
 }

@@ -6,119 +6,120 @@ import (
 	"time"
 )
 
-// heldBack is how much net/http keeps of an answer before it sends any: 2048 bytes over HTTP/1,
-// 4096 over HTTP/2.
-const heldBack = 2048
+// unsentBytes is how many bytes net/http buffers before it sends any: 2048 over HTTP/1, 4096 over
+// HTTP/2.
+const unsentBytes = 2048
 
-// noStore is shared by all answers.
+// noStore is one slice for all answers.
 var noStore = []string{"no-store"}
 
-// answerWriter is the handler's way to the caller. When the headers are about to go, it seals the
-// session id in them, and takes out what only the guard may say.
+// An answerWriter is the http.ResponseWriter that the handler gets. Before the headers are sent, it
+// removes those that only the guard may set, and seals the session ID.
 type answerWriter struct {
 	http.ResponseWriter
-	call *call
-	// own are the headers that were set before the handler saw them, by the guard or whoever is in
-	// front of it; sessionless says that there is no session to name.
+	admission *admission
+	// own holds the headers that were set before the handler ran, by the guard or by a handler
+	// around it.
 	own         []ownHeader
-	sessionless bool
+	sessionless bool  // the request's revision has no sessions
 	sent        bool  // the headers
-	held        int   // how many bytes net/http holds back, at most
-	waiting     place // for the caller to send or to read, which are never both waited for
+	buffered    int   // how many bytes net/http has buffered at most
+	waiting     entry // until the client sends or reads; it never has to do both
 }
 
-// ownHeader is a header that the guard alone says.
+// ownHeader is a header that only the guard may set.
 type ownHeader struct {
 	name  string
 	lines []string
 }
 
-// keepOwn remembers what has been set so far, before the handler sees it.
-func (a *answerWriter) keepOwn() {
-	for name, lines := range a.Header() {
-		if guardsHeader(name) {
-			a.own = append(a.own, ownHeader{name, lines[:len(lines):len(lines)]})
+// keepOwn remembers the guarded headers that are set so far.
+func (w *answerWriter) keepOwn() {
+	for name, lines := range w.Header() {
+		if isGuarded(name) {
+			w.own = append(w.own, ownHeader{name, lines[:len(lines):len(lines)]})
 		}
 	}
 }
 
-// guardsHeader are the headers that the guard alone says: who may read the answer, and who may keep
-// it. It sets no cookie, and nobody behind it may: the origin's cookies are the authorization
-// server's.
-func guardsHeader(name string) bool {
+// isGuarded reports whether only the guard may set a header, because it decides who may read or
+// store the answer. The guard sets no cookie, and no handler may: the cookies of this origin belong
+// to the authorization server.
+func isGuarded(name string) bool {
 	switch name {
 	case "Content-Type", sessionHeader: // what handlers set
 		return false
 	}
-	switch name = http.CanonicalHeaderKey(name); name {
+	name = http.CanonicalHeaderKey(name)
+	switch name {
 	case "Cache-Control", "Vary", "Set-Cookie":
 		return true
 	}
 	return strings.HasPrefix(name, "Access-Control-")
 }
 
-func (a *answerWriter) WriteHeader(status int) {
+func (w *answerWriter) WriteHeader(status int) {
 	if status < http.StatusOK && status != http.StatusSwitchingProtocols {
-		return // an informational answer would carry headers that nobody has looked at
+		return // an informational answer would carry headers that were not checked
 	}
-	if !a.sent {
-		a.sent = true
-		a.finishHeader()
-		a.waiting.whose.sessionAnswered(status)
+	if !w.sent {
+		w.sent = true
+		w.finishHeader()
+		w.admission.sessionAnswered(status)
 	}
-	a.ResponseWriter.WriteHeader(status)
+	w.ResponseWriter.WriteHeader(status)
 }
 
-func (a *answerWriter) Write(p []byte) (int, error) {
-	if !a.sent {
-		a.WriteHeader(http.StatusOK)
+func (w *answerWriter) Write(p []byte) (int, error) {
+	if !w.sent {
+		w.WriteHeader(http.StatusOK)
 	}
-	if a.held += len(p); a.held <= heldBack {
-		return a.ResponseWriter.Write(p)
+	w.buffered += len(p)
+	if w.buffered <= unsentBytes {
+		return w.ResponseWriter.Write(p)
 	}
-	writes := &a.call.guard.writes
-	writes.enter(&a.waiting, time.Now())
-	defer writes.leave(&a.waiting)
-	return a.ResponseWriter.Write(p)
+	timeouts := &w.admission.guard.writeTimeouts
+	timeouts.add(&w.waiting, time.Now())
+	defer timeouts.remove(&w.waiting)
+	return w.ResponseWriter.Write(p)
 }
 
-// Flush is what handlers look for that answer with a stream.
-func (a *answerWriter) Flush() {
-	if !a.sent {
-		a.WriteHeader(http.StatusOK)
+// Flush implements http.Flusher, which handlers look for before they answer with a stream. An error
+// is not reported: without flushing, the answer only arrives later.
+func (w *answerWriter) Flush() {
+	if !w.sent {
+		w.WriteHeader(http.StatusOK)
 	}
-	a.held = 0
-	writes := &a.call.guard.writes
-	writes.enter(&a.waiting, time.Now())
-	defer writes.leave(&a.waiting)
-	// A connection that cannot be flushed is one whose answers arrive late, not one without
-	// answers.
-	_ = http.NewResponseController(a.ResponseWriter).Flush()
+	w.buffered = 0
+	timeouts := &w.admission.guard.writeTimeouts
+	timeouts.add(&w.waiting, time.Now())
+	defer timeouts.remove(&w.waiting)
+	_ = http.NewResponseController(w.ResponseWriter).Flush()
 }
 
-// end finishes the answer once the handler has returned.
-func (a *answerWriter) end() {
-	if !a.sent {
-		a.finishHeader() // net/http sends it now
-		a.waiting.whose.sessionAnswered(http.StatusOK)
+// end finishes the answer after the handler has returned.
+func (w *answerWriter) end() {
+	if !w.sent {
+		w.finishHeader() // net/http sends it now
+		w.admission.sessionAnswered(http.StatusOK)
 	}
-	header := a.Header()
+	header := w.Header()
 	for name := range header {
-		if trailer, is := strings.CutPrefix(name, http.TrailerPrefix); is && guardsTrailer(trailer) {
+		if trailer, found := strings.CutPrefix(name, http.TrailerPrefix); found && isGuardedTrailer(trailer) {
 			delete(header, name)
 		}
 	}
 }
 
-// guardsTrailer reports whether a header must not follow as a trailer, which goes as the handler
-// wrote it.
-func guardsTrailer(name string) bool {
-	return guardsHeader(name) || http.CanonicalHeaderKey(name) == sessionHeader
+// isGuardedTrailer reports whether the handler may not send a header as a trailer. The guard cannot
+// seal the session ID in a trailer.
+func isGuardedTrailer(name string) bool {
+	return isGuarded(name) || http.CanonicalHeaderKey(name) == sessionHeader
 }
 
-// forget takes out what a handler has said of an answer that it did not give.
-func (a *answerWriter) forget() {
-	header := a.Header()
+// forget removes the headers of an answer that the handler did not send.
+func (w *answerWriter) forget() {
+	header := w.Header()
 	for name := range header {
 		if strings.HasPrefix(name, "Content-") || name == "Trailer" || name == sessionHeader {
 			delete(header, name)
@@ -126,42 +127,50 @@ func (a *answerWriter) forget() {
 	}
 }
 
-// Unwrap lets http.ResponseController find what is behind.
-func (a *answerWriter) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+// Unwrap lets an http.ResponseController find the writer inside.
+func (w *answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-func (a *answerWriter) finishHeader() {
-	header := a.Header()
+func (w *answerWriter) finishHeader() {
+	header := w.Header()
 	for name := range header {
-		if guardsHeader(name) {
+		if isGuarded(name) {
 			delete(header, name)
 		}
 	}
-	for _, one := range a.own {
-		header[one.name] = one.lines
+	for _, own := range w.own {
+		header[own.name] = own.lines
 	}
 	if announced := header["Trailer"]; announced != nil {
 		delete(header, "Trailer")
 		for name := range strings.SplitSeq(strings.Join(announced, ","), ",") {
-			if name = strings.TrimSpace(name); !guardsTrailer(name) {
+			name = strings.TrimSpace(name)
+			if !isGuardedTrailer(name) {
 				header.Add("Trailer", name)
 			}
 		}
 	}
-	// What a caller may see is nobody else's, whatever stands between here and there.
+	// Responses are private to the caller; caches must not store them.
 	header["Cache-Control"] = noStore
+	w.finishSession(header)
+}
+
+// finishSession seals the session ID that the handler gave. In a revision without sessions it
+// removes the ID, but still counts the session.
+func (w *answerWriter) finishSession(header http.Header) {
 	lines := header[sessionHeader]
 	if len(lines) == 0 {
 		return
 	}
 	delete(header, sessionHeader)
+	valid := isSessionID(lines[0])
 	switch {
-	case a.sessionless && isSessionID(lines[0]):
-		a.waiting.whose.sessionBegan(lines[0]) // the caller is not told of it, but it is there
-	case a.sessionless:
-	case len(lines) > 1 || !isSessionID(lines[0]):
-		a.call.guard.log.Error("the handler's session id is not one line of visible ASCII, so it is left out")
+	case w.sessionless && valid:
+		w.admission.sessionOpened(lines[0])
+	case w.sessionless:
+	case len(lines) > 1 || !valid:
+		w.admission.guard.log.Error("the handler's session id is not one line of visible ASCII, so it is left out")
 	default:
-		a.waiting.whose.sessionBegan(lines[0])
-		header[sessionHeader] = []string{a.call.guard.sealSession(a.call.caller, lines[0])}
+		w.admission.sessionOpened(lines[0])
+		header[sessionHeader] = []string{w.admission.guard.sealSession(w.admission.caller, lines[0])}
 	}
 }

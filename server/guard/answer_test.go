@@ -14,17 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// answerTo is the answer of a handler to a request.
-func answerTo(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return w
-}
-
-// TestWhatTheGuardSaysAloneComesInNoOtherWay has a handler that says it early, as headers of an
-// informational answer, and late, as trailers. It runs over a socket, since net/http decides what
-// becomes a trailer.
-func TestWhatTheGuardSaysAloneComesInNoOtherWay(t *testing.T) {
+// TestGuardedHeadersAreOnlyTheGuards has a handler that sets them early, in an informational
+// answer, and late, as trailers. It runs over a socket, since net/http decides which headers become
+// trailers.
+func TestGuardedHeadersAreOnlyTheGuards(t *testing.T) {
 	t.Parallel()
 	guarded := []string{"Set-Cookie", "Access-Control-Allow-Origin", "Cache-Control", "Vary", "Mcp-Session-Id"}
 	next := &recorder{answer: func(w http.ResponseWriter, _ *http.Request) {
@@ -43,21 +36,24 @@ func TestWhatTheGuardSaysAloneComesInNoOtherWay(t *testing.T) {
 		}
 		w.Header().Set("X-Cost", "3")
 	}}
-	g := newGuard(t, config(), next)
-	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	g := newGuard(t, baseConfig(), next)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Host = "mcp.example"
 		g.ServeHTTP(w, r)
 	}))
-	t.Cleanup(site.Close)
+	t.Cleanup(server.Close)
 	var informational atomic.Int32
 	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
-		Got1xxResponse: func(int, textproto.MIMEHeader) error { informational.Add(1); return nil },
+		Got1xxResponse: func(int, textproto.MIMEHeader) error {
+			informational.Add(1)
+			return nil
+		},
 	})
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, site.URL, strings.NewReader(ping))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL, strings.NewReader(ping))
 	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer good")
 	r.Header.Set("Content-Type", "application/json")
-	answer, err := site.Client().Do(r)
+	answer, err := server.Client().Do(r)
 	require.NoError(t, err)
 	defer answer.Body.Close()
 	_, err = io.ReadAll(answer.Body)
@@ -69,13 +65,13 @@ func TestWhatTheGuardSaysAloneComesInNoOtherWay(t *testing.T) {
 	assert.Zero(t, informational.Load())
 }
 
-// TestTrailersAndBodiesThatNobodyJudgedReachNoHandler sends what only POST has a use for.
-func TestTrailersAndBodiesThatNobodyJudgedReachNoHandler(t *testing.T) {
+// TestUncheckedPartsReachNoHandler sends trailers, and bodies with methods that have none.
+func TestUncheckedPartsReachNoHandler(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{http.MethodPost, http.MethodGet, http.MethodDelete} {
 		r := request(method, ping)
 		r.Trailer = http.Header{"Authorization": {"canary"}, "Mcp-Entra-Caller": {"canary"}}
-		w, next := serve(t, config(), r)
+		w, next := serve(t, baseConfig(), r)
 		require.Equal(t, http.StatusOK, w.Code)
 		assert.Empty(t, next.requests[0].Trailer)
 		if method != http.MethodPost {
@@ -84,16 +80,16 @@ func TestTrailersAndBodiesThatNobodyJudgedReachNoHandler(t *testing.T) {
 			assert.Empty(t, next.requests[0].Header["Content-Length"])
 		}
 	}
-	cfg := config()
-	cfg.MaxBody = 10
-	w, next := serve(t, cfg, request(http.MethodDelete, strings.Repeat("x", 11)))
+	config := baseConfig()
+	config.MaxBody = 10
+	w, next := serve(t, config, request(http.MethodDelete, strings.Repeat("x", 11)))
 	assert.Equal(t, http.StatusRequestEntityTooLarge, w.Code)
 	assert.Empty(t, next.requests)
 }
 
-// TestNamesThatAHandlerCouldReadAsOthers reach none: CGI-like interfaces turn all but letters and
+// TestAmbiguousHeaderNamesReachNoHandler: CGI-like interfaces turn all characters but letters and
 // digits into "_".
-func TestNamesThatAHandlerCouldReadAsOthers(t *testing.T) {
+func TestAmbiguousHeaderNamesReachNoHandler(t *testing.T) {
 	t.Parallel()
 	r := request(http.MethodPost, ping)
 	dropped := []string{
@@ -108,7 +104,7 @@ func TestNamesThatAHandlerCouldReadAsOthers(t *testing.T) {
 	for _, name := range append(dropped, kept...) {
 		r.Header[name] = []string{"v"}
 	}
-	w, next := serve(t, config(), r)
+	w, next := serve(t, baseConfig(), r)
 	require.Equal(t, http.StatusOK, w.Code)
 	for _, name := range dropped {
 		assert.NotContains(t, next.requests[0].Header, name)

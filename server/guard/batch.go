@@ -8,89 +8,93 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"mcpentra/server/jsonrpc"
 )
 
-// maxBatchAnswer bounds what is kept of one message's answer until it is complete.
+// maxBatchAnswer is how many bytes the answer to one message of a batch may have. The guard buffers
+// it until it is complete.
 const maxBatchAnswer = 4 << 20
 
-// sayNotAnswered is also the answer to a message whose own answer has too many bytes.
-const sayNotAnswered = "the message was not answered"
+// textNotAnswered is also the error for a message whose answer has too many bytes.
+const textNotAnswered = "the message was not answered"
 
-// serveBatch runs the messages of a batch one after the other, and answers with an array of the
-// responses, or with 202 when nothing in the batch wants one (2025-03-26, Streamable HTTP, sending
-// messages to the server). All messages have been judged before the first one runs. Notifications
-// that the handler sends while it works have no place in such an answer and are left out.
+// serveBatch runs the messages of a batch one after the other. It answers with an array of the
+// responses, or with 202 if no message asks for one (2025-03-26, Streamable HTTP, Sending Messages
+// to the Server). All messages have passed the gates before the first one runs. The array
+// has no place for notifications of the handler, so they are left out.
 //
-// Each response is written when it is complete, so no more than one is in memory. Once they have
-// maxAnswers bytes, no more messages run.
-func (g *Guard) serveBatch(w *answerWriter, r *http.Request, messages []*message) {
-	answers := arrayWriter{w: w}
-	delete(r.Header, "Accept-Encoding") // the answers are read here
+// Each response is written when it is complete, so the guard buffers one at a time. Once the
+// responses have maxAnswers bytes, no more messages run.
+func (g *Guard) serveBatch(a *admission, r *http.Request) {
+	answers := arrayWriter{w: &a.answer}
+	delete(r.Header, "Accept-Encoding") // the guard reads the answers
 	left := g.maxAnswers
 	if left < 0 {
 		left = math.MaxInt64
 	}
 	full := false
-	for _, m := range messages {
-		var answer jsontext.Value
+	for _, m := range a.batch {
+		var response jsontext.Value
 		switch {
 		case r.Context().Err() != nil:
-			answer = failure(m, "the batch ended before this message")
+			response = failure(m, "the batch ended before this message")
 		case full:
-			answer = failure(m, "the batch has too many bytes of answers, so this message was not run")
+			response = failure(m, "the batch has too many bytes of answers, so this message was not run")
 		default:
-			kept := &keptAnswer{header: make(http.Header), limit: min(maxBatchAnswer, left)}
-			g.serveKept(kept, withBody(r, m.encoded))
-			if id := line(kept.header, sessionHeader); isSessionID(id) {
-				w.waiting.whose.sessionBegan(id)
+			answer := &messageAnswer{header: make(http.Header), limit: min(maxBatchAnswer, left)}
+			g.serveMessage(answer, withBody(r, m.Encoded))
+			if id := line(answer.header, sessionHeader); isSessionID(id) {
+				a.sessionOpened(id)
 			}
-			answer = kept.response(m)
-			full = kept.over && left < maxBatchAnswer
+			response = answer.response(m)
+			full = answer.exceeded && left < maxBatchAnswer
 		}
-		if m.isRequest() {
-			answers.add(answer)
-			left = max(left-int64(len(answer)), 0)
+		if m.IsRequest() {
+			answers.add(response)
+			left = max(left-int64(len(response)), 0)
 		}
 		full = full || left == 0
 	}
 	answers.end()
-	caller, known := FromContext(r.Context())
-	if full && known {
-		g.logLimit(r, caller, &limitError{
-			http.StatusOK, "too many bytes of answers in a batch", g.maxAnswers, "MCP_BATCH_ANSWERS",
+	if full {
+		g.logLimit(r, a.caller, &limitError{
+			status:  http.StatusOK,
+			what:    "too many bytes of answers in a batch",
+			limit:   g.maxAnswers,
+			setting: "MCP_BATCH_ANSWERS",
 		})
 	}
 }
 
-// serveKept runs the handler. A handler that breaks an answer off (http.ErrAbortHandler) has not
-// answered one message; the others have their own answers.
-func (g *Guard) serveKept(kept *keptAnswer, r *http.Request) {
+// serveMessage runs the handler for one message. If the handler cuts its answer off
+// (http.ErrAbortHandler), only this message has no answer.
+func (g *Guard) serveMessage(answer *messageAnswer, r *http.Request) {
 	defer func() {
-		switch broken := recover(); broken {
+		switch problem := recover(); problem {
 		case nil:
 		case http.ErrAbortHandler:
-			kept.body = bytes.Buffer{}
+			answer.body = bytes.Buffer{}
 		default:
-			panic(broken)
+			panic(problem)
 		}
 	}()
-	g.next.ServeHTTP(kept, r)
+	g.next.ServeHTTP(answer, r)
 }
 
 // An arrayWriter answers with a JSON array, element by element.
 type arrayWriter struct {
-	w     http.ResponseWriter
-	begun bool
+	w       http.ResponseWriter
+	started bool
 }
 
-// add writes an element. A caller who is gone cannot be told, and the request's context ends the
+// add writes an element. It ignores errors: if the client has gone, the request's context ends the
 // batch.
 func (a *arrayWriter) add(element jsontext.Value) {
 	before := []byte(",")
-	if !a.begun {
-		a.begun = true
+	if !a.started {
+		a.started = true
 		before = []byte("[")
 		a.w.Header().Set("Content-Type", "application/json")
 		a.w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -100,86 +104,76 @@ func (a *arrayWriter) add(element jsontext.Value) {
 	_, _ = a.w.Write(element)
 }
 
-// end closes the array, or says that there is nothing to answer.
+// end closes the array. Without elements it answers with 202.
 func (a *arrayWriter) end() {
-	if !a.begun {
+	if !a.started {
 		a.w.WriteHeader(http.StatusAccepted)
 		return
 	}
 	_, _ = a.w.Write([]byte("]\n"))
 }
 
-// failure is the response to a message that was not answered otherwise.
-func failure(m *message, why string) jsontext.Value {
-	failed, err := json.Marshal(errorResponse(&rpcError{code: codeInternal, message: why, id: m.id}))
-	if err != nil {
-		return jsontext.Value("null")
-	}
-	return failed
+// failure is the response to a message that the handler did not answer.
+func failure(m *jsonrpc.Message, why string) jsontext.Value {
+	err := jsonrpc.Error{Code: jsonrpc.CodeInternal, Message: why, ID: m.ID}
+	return err.Response()
 }
 
-// keptAnswer is an http.ResponseWriter that keeps the answer to one message.
-type keptAnswer struct {
-	header http.Header
-	limit  int64 // of the body, in bytes
-	status int
-	body   bytes.Buffer
-	over   bool
+// A messageAnswer is an http.ResponseWriter that buffers the answer to one message.
+type messageAnswer struct {
+	header   http.Header
+	limit    int64 // of the body, in bytes
+	status   int
+	body     bytes.Buffer
+	exceeded bool // the limit
 }
 
-func (k *keptAnswer) Header() http.Header { return k.header }
+func (a *messageAnswer) Header() http.Header { return a.header }
 
-func (k *keptAnswer) WriteHeader(status int) {
-	if k.status == 0 {
-		k.status = status
+func (a *messageAnswer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
 	}
 }
 
-func (k *keptAnswer) Write(p []byte) (int, error) {
-	k.WriteHeader(http.StatusOK)
-	if k.over || int64(k.body.Len()+len(p)) > k.limit {
-		k.over = true
-		k.body = bytes.Buffer{} // it will not be answered with
+func (a *messageAnswer) Write(p []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	if a.exceeded || int64(a.body.Len()+len(p)) > a.limit {
+		a.exceeded = true
+		a.body = bytes.Buffer{} // the caller gets an error in its place
 		return len(p), nil
 	}
-	return k.body.Write(p)
+	return a.body.Write(p)
 }
 
-// Flush is what handlers that answer with a stream ask for; there is nobody to flush to yet.
-func (k *keptAnswer) Flush() {}
+// Flush does nothing. Handlers that answer with a stream need it.
+func (a *messageAnswer) Flush() {}
 
-// response finds the JSON-RPC response in the answer, which may be one JSON object or a stream of
-// events (text/event-stream). Where there is none, the message failed.
-func (k *keptAnswer) response(m *message) jsontext.Value {
-	if k.over {
-		return failure(m, sayNotAnswered)
+// response finds the response in the answer, which is one JSON object or a stream of events
+// (text/event-stream). An answer without it becomes an error.
+func (a *messageAnswer) response(m *jsonrpc.Message) jsontext.Value {
+	if a.exceeded {
+		return failure(m, textNotAnswered)
 	}
-	candidates := slices.Values([][]byte{k.body.Bytes()})
-	mediaType, _, err := mime.ParseMediaType(k.header.Get("Content-Type"))
+	candidates := slices.Values([][]byte{a.body.Bytes()})
+	mediaType, _, err := mime.ParseMediaType(a.header.Get("Content-Type"))
 	if err == nil && mediaType == "text/event-stream" {
-		candidates = eventData(k.body.Bytes())
+		candidates = eventData(a.body.Bytes())
 	}
 	for candidate := range candidates {
-		value := jsontext.Value(bytes.TrimSpace(candidate))
-		// The same spelling as the request's, or ids would differ by their escapes.
-		if value.Compact(jsontext.PreserveRawStrings(false)) != nil {
-			continue
-		}
-		var answered message
-		refused := answered.decode(value)
-		if refused == nil && answered.method == nil && bytes.Equal(answered.id, m.id) {
-			return value
+		if response, found := jsonrpc.ReadResponse(candidate, m.ID); found {
+			return response
 		}
 	}
-	return failure(m, sayNotAnswered)
+	return failure(m, textNotAnswered)
 }
 
-// byteOrderMark may begin a stream, and is no part of it.
+// byteOrderMark may come before a stream.
 var byteOrderMark = []byte("\ufeff")
 
 // eventData yields the data of each event, with its lines joined (WHATWG HTML, server-sent events).
-// It joins them in the stream's own memory: an answer of many short lines must not cost many times
-// its size.
+// It joins them in the stream's own memory, so an answer of many short lines costs no more memory
+// than its size.
 func eventData(stream []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		stream = bytes.TrimPrefix(stream, byteOrderMark)
@@ -188,16 +182,17 @@ func eventData(stream []byte) iter.Seq[[]byte] {
 		for len(stream) > 0 {
 			var line []byte
 			line, stream = cutLine(stream)
-			if rest, is := bytes.CutPrefix(line, []byte("data:")); is {
+			if rest, isData := bytes.CutPrefix(line, []byte("data:")); isData {
 				if found {
 					data = append(data, '\n')
 				}
-				data, found = append(data, bytes.TrimPrefix(rest, []byte(" "))...), true
+				data = append(data, bytes.TrimPrefix(rest, []byte(" "))...)
+				found = true
 			}
 			if len(line) > 0 && len(stream) > 0 {
 				continue
 			}
-			// The capacity ends here, so that appending to the data cannot write over the next
+			// The capacity ends here, so that appending to the data cannot overwrite the next
 			// event.
 			if found && !yield(data[:len(data):len(data)]) {
 				return
@@ -208,7 +203,7 @@ func eventData(stream []byte) iter.Seq[[]byte] {
 	}
 }
 
-// cutLine is the first line of a stream, which may end with CR, LF or both, and what follows it.
+// cutLine splits a stream after its first line, which ends with CR, LF or both.
 func cutLine(stream []byte) (line, rest []byte) {
 	end := bytes.IndexAny(stream, "\r\n")
 	if end < 0 {

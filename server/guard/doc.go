@@ -1,33 +1,38 @@
-// Package guard puts an http.Handler, normally an MCP endpoint, behind bearer tokens.
+// Package guard protects an http.Handler, normally an MCP endpoint, with bearer tokens.
 //
-// A [Guard] is wrapped around the handler and mounted at exactly the path of the protected
-// resource; [Guard.Metadata] is mounted at [Guard.MetadataPath] beside it and needs no token. A
-// request passes these gates, in this order, and nothing of its body is read before it has passed
-// the first four:
+// Mount a [Guard] at exactly the path of the protected resource, and [Guard.Metadata] at
+// [Guard.MetadataPath]. The metadata needs no token. A request passes these gates in this order, and
+// its body is not read before the last one:
 //
-//  1. Host: the request is meant for this resource (421 otherwise). A resource on loopback answers
-//     to localhost, 127.0.0.1 and [::1] on its port and to nothing else, which is what stops DNS
-//     rebinding.
-//  2. Origin: a browser's page may call only if its origin is that of the resource or is listed
-//     (403 otherwise, before any look at the token).
-//  3. The token, from the Authorization header alone: 401 with a challenge (RFC 6750, RFC 9728),
-//     400 for malformed or repeated credentials, 503 with Retry-After while nobody can tell.
-//  4. The scopes: 403 with insufficient_scope, naming all that are needed.
-//  5. The message: at most MaxBody bytes of strict JSON-RPC (413, 415, 400), which arrive within
-//     BodyTimeout (408). What goes on is the guard's own re-encoding, so what was judged is what is
-//     executed. Batches, which exist in the revision 2025-03-26 only, are split, and the answers
-//     joined.
+//  1. Host: the request has to name this resource (421 otherwise). A resource on loopback answers to
+//     localhost, 127.0.0.1 and [::1] on its port and to no other name, which stops DNS rebinding.
+//  2. Origin: a web page may call only from the resource's own origin or a listed one (403
+//     otherwise).
+//  3. Method: GET, POST and DELETE, and OPTIONS for preflight requests (405 otherwise).
+//  4. Token: it comes from the Authorization header alone. A missing or invalid token means 401 with
+//     a challenge (RFC 6750, RFC 9728), malformed or repeated credentials 400, and a missing scope
+//     403 with insufficient_scope and all needed scopes. While tokens cannot be checked, the answer
+//     is 503 with Retry-After.
+//  5. Headers: the handler gets a copy. It never sees the Authorization header, the headers in which
+//     proxies pass identities on, or names that CGI-like interfaces could take for others. A repeated
+//     header that decides how the message is read means 400.
+//  6. Session: a session ID has to belong to the caller (404 otherwise).
+//  7. Limits: a caller may have only so much at once (429 or 503, see [Limits]).
+//  8. Body: at most MaxBody bytes of strict JSON-RPC (413, 415, 400) that arrive within BodyTimeout
+//     (408). MCP-Protocol-Version has to name a published revision (400). GET and DELETE have no
+//     body, and trailers are dropped.
 //
-// Session ids are the handler's, marked by the guard with the caller they belong to: somebody else
-// who presents one, or a client of somebody else's, hears 404, as if there were none. They prove
-// nothing, and every request needs its token. MCP-Protocol-Version, which decides whether there are
-// sessions, has to name a published revision.
+// Each gate returns its refusal, and ServeHTTP logs and writes it. The handler gets the guard's own
+// encoding of the message, so the message that was checked is the message that runs. Batches, which
+// only revision 2025-03-26 has, are split, and the answers are joined.
 //
-// A listening stream ends at the moment from which its token is refused (Identity.GoodUntil), and a
-// new request with it is answered with 401. A call ends after Config.MaxCall. Both end when the
-// token is revoked. If the handler had not answered by then, the guard answers.
+// Session IDs are the handler's. The guard seals them to the caller: to every other user, and to
+// every other client, a session does not exist. A session ID proves nothing, so every request needs
+// its token.
 //
-// The handler finds out who calls with [FromContext]. It never sees the Authorization header, nor
-// any of the headers in which proxies pass identities on, nor one with a name that CGI-like
-// interfaces could take for another. Trailers, and bodies of GET and DELETE, reach it neither.
+// A listening stream ends when its token expires (Identity.GoodUntil). A call ends after
+// Config.MaxCall. Both end when the token is revoked. If the handler has not answered by then, the
+// guard answers.
+//
+// The handler finds its caller with [FromContext].
 package guard

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Principal is who a token speaks for. It is the only key under which anything may be kept for a
-// user: names and addresses change, and users can choose them.
+// A Principal names the person or application that a token speaks for. Use nothing else as the key
+// of a user's data: names and addresses change, and users can choose them.
 type Principal struct {
-	// Issuer is Entra's issuer, also where the token is a broker's.
+	// Issuer is Entra's issuer, even if a broker issued the token.
 	Issuer string
 	// TenantID and ObjectID are Entra's claims tid and oid.
 	TenantID, ObjectID string
@@ -19,7 +19,7 @@ type Kind string
 
 // The kinds of callers.
 const (
-	// User is a person who is no guest as far as Entra said; see Identity.KindStated.
+	// User is a person that Entra did not call a guest; see Identity.KindStated.
 	User Kind = "user"
 	// Guest is a person from outside the tenant.
 	Guest Kind = "guest"
@@ -30,35 +30,35 @@ const (
 // Identity is what a verified token says about the caller.
 type Identity struct {
 	Principal
-	// Kind is User where a Verify leaves it empty.
+	// Kind is User if a Verify leaves it empty.
 	Kind Kind
-	// KindStated says that Entra stated the kind. Where it did not, Kind is User only because
-	// nothing says otherwise, and a tool that is for members alone has to refuse. Entra states it
-	// if the registration has the optional claim acct.
+	// KindStated says that Entra stated the kind. Otherwise Kind is User only because nothing says
+	// otherwise, and a tool for members alone has to refuse the caller. Entra states the kind if
+	// the registration has the optional claim acct.
 	KindStated bool
 	// Name and Username are for display only.
 	Name, Username string
-	// ClientID is the OAuth client; ClientName is what it calls itself, which proves nothing.
+	// ClientID is the OAuth client. ClientName is the client's own name for itself, which proves
+	// nothing.
 	ClientID, ClientName string
-	// GrantID is the permission that the token was issued under, TokenID the token's own id.
+	// GrantID is the permission that the token was issued under, TokenID the token's own ID.
 	GrantID, TokenID string
 	Scopes           []string
 	// Roles are the app roles of Entra's tokens.
 	Roles []string
 	// Groups are the object IDs of Entra's groups, if the registration asks for them.
 	Groups []string
-	// GroupsIncomplete says that the caller is in groups which Groups does not have: more than
-	// Entra writes into a token. That a group is missing then proves nothing.
+	// GroupsIncomplete says that the caller is in more groups than Entra writes into a token. A
+	// group that is missing in Groups then proves nothing.
 	GroupsIncomplete bool
 	// Issued and Expiry are the token's iat and exp.
 	Issued, Expiry time.Time
-	// GoodUntil is when the token is refused from: its expiry, and the difference of clocks that
-	// Verify tolerates. The guard refuses requests from then on, and ends listening streams then.
-	// Zero means Expiry.
+	// GoodUntil is the expiry plus the clock skew that Verify tolerates. From then on the guard
+	// refuses the token and ends listening streams. Zero means Expiry.
 	GoodUntil time.Time
 }
 
-// end is when the token is refused from; zero where it never is.
+// end returns the time from which the token is refused; zero means never.
 func (id *Identity) end() time.Time {
 	if id.GoodUntil.IsZero() {
 		return id.Expiry
@@ -66,37 +66,37 @@ func (id *Identity) end() time.Time {
 	return id.GoodUntil
 }
 
-// A ForbiddenError is a Verify's answer to a good token of a caller who may not call at all: 403.
-// No scope and no new sign-in would help, so the answer has no challenge.
+// A ForbiddenError is a Verify's error for a good token of a caller who may not call at all. The
+// answer is 403 without a challenge, since no scope and no new sign-in would help.
 type ForbiddenError struct {
-	// Reason is for the log: a constant, or text that holds nothing of the token but identifiers.
+	// Reason is for the log. It may repeat identifiers of the token, but nothing else of it.
 	Reason string
-	// Seen is what came in place of what is allowed, such as the client's ID, and Setting the key
-	// of .env that would allow it. Both are for the log, and may be empty.
+	// Seen is the value that is not allowed, for example the client's ID. Setting is the key of
+	// .env that would allow it. Both are for the log, and may be empty.
 	Seen, Setting string
 }
 
 func (e *ForbiddenError) Error() string { return "forbidden: " + e.Reason }
 
-// Verify judges a raw bearer token. The errors of package token decide the answer: an InvalidError
-// is 401 with invalid_token; a [ForbiddenError] is 403; an UnavailableError, and every error of
-// another kind, is 503 with Retry-After.
+// Verify checks a raw bearer token. Its error decides the answer: a token.InvalidError means 401
+// with invalid_token, a [ForbiddenError] 403, and a token.UnavailableError or any other error 503
+// with Retry-After.
 //
-// The guard also asks Verify about the tokens of running requests. A call may outlive its token, so
-// the reason token.Expired does not end it. Therefore a Verify has to judge age last: where a token
-// has expired and its grant has been revoked too, it has to report the revocation.
+// The guard also calls Verify for the tokens of running requests. A call may outlive its token, so
+// the reason token.Expired does not end it. Therefore a Verify has to check the age last: if a
+// token has expired and its grant is revoked too, it has to report the revocation.
 type Verify func(ctx context.Context, raw string) (*Identity, error)
 
 type contextKey struct{}
 
-// NewContext returns a context in which [FromContext] finds the identity. The guard does this for
-// every request; it is exported for tests of handlers.
+// NewContext returns a context in which [FromContext] finds the identity. It is for tests of
+// handlers; the guard's contexts have the identity already.
 func NewContext(ctx context.Context, id *Identity) context.Context {
 	return context.WithValue(ctx, contextKey{}, id)
 }
 
-// FromContext returns the identity of the caller whose request the context belongs to. It must not
-// be changed.
+// FromContext returns the identity of the caller whose request the context belongs to. Do not
+// change it.
 func FromContext(ctx context.Context) (*Identity, bool) {
 	id, ok := ctx.Value(contextKey{}).(*Identity)
 	return id, ok && id != nil

@@ -12,7 +12,6 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -21,109 +20,24 @@ import (
 	"mcpentra/server/guard"
 )
 
-const (
-	listen     = `{"jsonrpc":"2.0","id":7,"method":"subscriptions/listen"}`
-	initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize"}`
-	aResponse  = `{"jsonrpc":"2.0","id":1,"result":{}}`
-)
-
-// byName lets in everybody: a token is an object ID, and after a slash a client ID.
-func byName(_ context.Context, raw string) (*guard.Identity, error) {
-	id := adele
-	id.ObjectID, id.ClientID, _ = strings.Cut(raw, "/")
-	return &id, nil
-}
-
-// throng is a guard in front of a handler that runs requests until they are told to end.
-type throng struct {
-	t       *testing.T
-	guard   *guard.Guard
-	log     bytes.Buffer
-	mu      sync.Mutex
-	running sync.WaitGroup
-	release chan struct{}
-}
-
-func newThrong(t *testing.T, edit func(*guard.Config)) *throng {
-	c := &throng{t: t, release: make(chan struct{})}
-	cfg := config()
-	cfg.Verify = byName
-	cfg.Recheck = -1
-	cfg.MaxCall = -1
-	cfg.Logger = slog.New(slog.NewTextHandler(&c.log, nil))
-	if edit != nil {
-		edit(&cfg)
-	}
-	c.guard = newGuard(t, cfg, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		w.WriteHeader(http.StatusOK)
-		began, _ := r.Context().Value(beganKey{}).(func())
-		began()
-		<-c.release
-	}))
-	t.Cleanup(c.end)
-	return c
-}
-
-// end ends all that runs.
-func (c *throng) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	select {
-	case <-c.release:
-	default:
-		close(c.release)
-	}
-	c.running.Wait()
-}
-
-// send sends a request, and returns when it is answered or runs.
-func (c *throng) send(who, method, body string) *httptest.ResponseRecorder {
-	r := request(method, body)
-	r.Header.Set("Authorization", "Bearer "+who)
-	w := &flushed{ResponseRecorder: httptest.NewRecorder(), began: make(chan struct{})}
-	done := make(chan struct{})
-	r = r.WithContext(context.WithValue(r.Context(), beganKey{}, w.Flush))
-	c.running.Go(func() {
-		defer close(done)
-		c.guard.ServeHTTP(w, r)
-	})
-	select {
-	case <-w.began:
-	case <-done:
-	}
-	return w.ResponseRecorder
-}
-
-type beganKey struct{}
-
-// flushed tells when the first of an answer is sent.
-type flushed struct {
-	*httptest.ResponseRecorder
-	once  sync.Once
-	began chan struct{}
-}
-
-func (f *flushed) Flush() { f.once.Do(func() { close(f.began) }) }
-
-func TestWhatACallerHasAtOnceIsBounded(t *testing.T) {
+func TestCallerHasLimits(t *testing.T) {
 	t.Parallel()
-	batch := "[" + ping + "," + aResponse + "]"
-	for name, test := range map[string]struct {
-		method, body string
-		limit        int
-		setting      string
-		id           string
+	batch := "[" + ping + "," + response + "]"
+	for _, test := range []struct {
+		name, method, body string
+		limit              int
+		setting            string
+		id                 string
 	}{
-		"streams":               {http.MethodGet, "", guard.DefaultCallerStreams, "MCP_CALLER_STREAMS", "null"},
-		"streams of 2026-07-28": {http.MethodPost, listen, guard.DefaultCallerStreams, "MCP_CALLER_STREAMS", "7"},
-		"calls":                 {http.MethodPost, ping, guard.DefaultCallerCalls, "MCP_CALLER_CALLS", "1"},
-		"what wants no answer":  {http.MethodPost, aResponse, guard.DefaultCallerCalls, "MCP_CALLER_CALLS", "null"},
-		"what ends sessions":    {http.MethodDelete, "", guard.DefaultCallerCalls, "MCP_CALLER_CALLS", "null"},
+		{"streams", http.MethodGet, "", guard.DefaultCallerStreams, "MCP_CALLER_STREAMS", "null"},
+		{"streams of 2026-07-28", http.MethodPost, listen, guard.DefaultCallerStreams, "MCP_CALLER_STREAMS", "7"},
+		{"calls", http.MethodPost, ping, guard.DefaultCallerCalls, "MCP_CALLER_CALLS", "1"},
+		{"responses", http.MethodPost, response, guard.DefaultCallerCalls, "MCP_CALLER_CALLS", "null"},
+		{"ends of sessions", http.MethodDelete, "", guard.DefaultCallerCalls, "MCP_CALLER_CALLS", "null"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			c := newThrong(t, nil)
+			c := newBusyGuard(t, nil)
 			for i := range test.limit {
 				require.Equal(t, http.StatusOK, c.send(fmt.Sprintf("one/%d", i), test.method, test.body).Code, i)
 			}
@@ -142,13 +56,13 @@ func TestWhatACallerHasAtOnceIsBounded(t *testing.T) {
 			assert.Equal(t, http.StatusOK, c.send("another", test.method, test.body).Code)
 			assert.Equal(t, 3, strings.Count(c.log.String(), "setting="+test.setting), "a line for each")
 			assert.Contains(t, c.log.String(), "object=one client=other")
-			assert.Contains(t, c.log.String(), "address=192.0.2.1", "where it came from")
+			assert.Contains(t, c.log.String(), "address=192.0.2.1", "the client's address")
 		})
 	}
 	t.Run("each kind by itself", func(t *testing.T) {
 		t.Parallel()
-		c := newThrong(t, func(cfg *guard.Config) { cfg.Limits = guard.Limits{CallerCalls: 2, CallerStreams: 1} })
-		for _, body := range []string{ping, batch, aResponse, aResponse} {
+		c := newBusyGuard(t, func(c *guard.Config) { c.Limits = guard.Limits{CallerCalls: 2, CallerStreams: 1} })
+		for _, body := range []string{ping, batch, response, response} {
 			require.Equal(t, http.StatusOK, c.send("one", http.MethodPost, body).Code, body)
 		}
 		require.Equal(t, http.StatusOK, c.send("one", http.MethodGet, "").Code)
@@ -156,9 +70,9 @@ func TestWhatACallerHasAtOnceIsBounded(t *testing.T) {
 			require.Equal(t, http.StatusTooManyRequests, c.send("one", http.MethodPost, body).Code, body)
 		}
 	})
-	t.Run("what ends makes room", func(t *testing.T) {
+	t.Run("ended calls make room", func(t *testing.T) {
 		t.Parallel()
-		c := newThrong(t, func(cfg *guard.Config) { cfg.Limits = guard.Limits{CallerCalls: 1, TotalCalls: 1} })
+		c := newBusyGuard(t, func(c *guard.Config) { c.Limits = guard.Limits{CallerCalls: 1, TotalCalls: 1} })
 		require.Equal(t, http.StatusOK, c.send("one", http.MethodPost, ping).Code)
 		require.Equal(t, http.StatusTooManyRequests, c.send("one", http.MethodPost, ping).Code)
 		c.end()
@@ -169,7 +83,7 @@ func TestWhatACallerHasAtOnceIsBounded(t *testing.T) {
 	})
 	t.Run("slow bodies leave room for calls", func(t *testing.T) {
 		t.Parallel()
-		c := newThrong(t, func(cfg *guard.Config) { cfg.Limits = guard.Limits{CallerCalls: 1} })
+		c := newBusyGuard(t, func(c *guard.Config) { c.Limits = guard.Limits{CallerCalls: 1} })
 		bodies := make([]*io.PipeWriter, 8)
 		for i := range bodies {
 			body, more := io.Pipe()
@@ -182,10 +96,10 @@ func TestWhatACallerHasAtOnceIsBounded(t *testing.T) {
 			_, err := more.Write([]byte("{")) // it is read
 			require.NoError(t, err)
 		}
-		require.Equal(t, http.StatusTooManyRequests, c.send("one", http.MethodPost, ping).Code, "not for any number")
+		require.Equal(t, http.StatusTooManyRequests, c.send("one", http.MethodPost, ping).Code, "eight bodies")
 		require.NoError(t, bodies[0].Close())
-		for c.send("one", http.MethodPost, aResponse).Code != http.StatusOK {
-			runtime.Gosched() // the closed one is about to be refused
+		for c.send("one", http.MethodPost, response).Code != http.StatusOK {
+			runtime.Gosched() // the guard is about to refuse the closed body
 		}
 		for _, more := range bodies {
 			_ = more.Close()
@@ -193,8 +107,8 @@ func TestWhatACallerHasAtOnceIsBounded(t *testing.T) {
 	})
 	t.Run("large bodies that are being sent", func(t *testing.T) {
 		t.Parallel()
-		c := newThrong(t, func(cfg *guard.Config) {
-			cfg.Limits = guard.Limits{CallerCalls: 3, TotalCalls: 20} // 6 MiB, 10 MiB
+		c := newBusyGuard(t, func(config *guard.Config) {
+			config.Limits = guard.Limits{CallerCalls: 3, TotalCalls: 20} // 6 MiB, 10 MiB
 		})
 		large := strings.Repeat(" ", 3<<20-1<<17)
 		refused := make(chan int)
@@ -235,7 +149,7 @@ func TestWhatACallerHasAtOnceIsBounded(t *testing.T) {
 		}
 		more := send("one")
 		_, err = io.WriteString(more, large)
-		require.NoError(t, err, "what ended made room")
+		require.NoError(t, err, "the ended requests made room")
 		_ = more.Close()
 		<-refused
 		assert.Contains(t, c.log.String(), `reason="too many bytes of messages of this caller" limit=6291456`)
@@ -243,7 +157,7 @@ func TestWhatACallerHasAtOnceIsBounded(t *testing.T) {
 	})
 	t.Run("all together", func(t *testing.T) {
 		t.Parallel()
-		c := newThrong(t, func(cfg *guard.Config) { cfg.Limits = guard.Limits{TotalStreams: 3, TotalCalls: 2} })
+		c := newBusyGuard(t, func(c *guard.Config) { c.Limits = guard.Limits{TotalStreams: 3, TotalCalls: 2} })
 		for i, want := range []int{200, 200, 200, 503} {
 			assert.Equal(t, want, c.send(fmt.Sprint(i), http.MethodGet, "").Code)
 		}
@@ -255,41 +169,41 @@ func TestWhatACallerHasAtOnceIsBounded(t *testing.T) {
 		assert.Contains(t, c.log.String(), "setting=MCP_TOTAL_STREAMS")
 		assert.Contains(t, c.log.String(), "setting=MCP_TOTAL_CALLS")
 	})
-	t.Run("no bound", func(t *testing.T) {
+	t.Run("no limit", func(t *testing.T) {
 		t.Parallel()
-		c := newThrong(t, func(cfg *guard.Config) { cfg.Limits = guard.Limits{CallerStreams: -1, TotalStreams: -1} })
+		c := newBusyGuard(t, func(c *guard.Config) { c.Limits = guard.Limits{CallerStreams: -1, TotalStreams: -1} })
 		for range 2 * guard.DefaultCallerStreams {
 			require.Equal(t, http.StatusOK, c.send("one", http.MethodGet, "").Code)
 		}
 	})
-	t.Run("of two guards", func(t *testing.T) {
+	t.Run("two guards with one usage", func(t *testing.T) {
 		t.Parallel()
 		usage := guard.NewUsage(guard.Limits{CallerStreams: 2})
-		share := func(cfg *guard.Config) { cfg.Usage = usage }
-		first := newThrong(t, share)
-		second := newThrong(t, share)
+		share := func(config *guard.Config) { config.Usage = usage }
+		first := newBusyGuard(t, share)
+		second := newBusyGuard(t, share)
 		assert.Equal(t, http.StatusOK, first.send("one", http.MethodGet, "").Code)
 		assert.Equal(t, http.StatusOK, second.send("one", http.MethodGet, "").Code)
 		assert.Equal(t, http.StatusTooManyRequests, first.send("one", http.MethodGet, "").Code)
 	})
 }
 
-// TestDetachedWorkCounts runs work that goes on when its request is over.
+// TestDetachedWorkCounts runs work that goes on after its request.
 func TestDetachedWorkCounts(t *testing.T) {
 	t.Parallel()
-	cfg := config()
-	cfg.Verify = byName
-	cfg.Recheck = -1
-	cfg.Limits = guard.Limits{CallerCalls: 2}
+	config := baseConfig()
+	config.Verify = verifyByName
+	config.Recheck = -1
+	config.Limits = guard.Limits{CallerCalls: 2}
 	type work struct {
 		ctx context.Context
 		end context.CancelFunc
 	}
 	var all []work
-	g := newGuard(t, cfg, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	g := newGuard(t, config, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		ctx, end := guard.Detached(r.Context())
 		all = append(all, work{ctx, end})
-		ctx, end = guard.Detached(r.Context()) // beside the first, so it needs room of its own
+		ctx, end = guard.Detached(r.Context()) // a second time, so it needs a slot of its own
 		all = append(all, work{ctx, end})
 	}))
 	send := func() int {
@@ -307,63 +221,31 @@ func TestDetachedWorkCounts(t *testing.T) {
 	all[0].end()
 	require.Equal(t, http.StatusOK, send())
 	require.Len(t, all, 4)
-	assert.NoError(t, all[2].ctx.Err(), "it has the room of its request")
-	assert.Error(t, all[3].ctx.Err(), "and this one has none")
+	assert.NoError(t, all[2].ctx.Err(), "it has the slot of its request")
+	assert.Error(t, all[3].ctx.Err(), "there is no slot for this one")
 	assert.ErrorContains(t, context.Cause(all[3].ctx), "running calls")
-	for _, one := range all {
-		one.end()
-		one.end()
+	for _, work := range all {
+		work.end()
+		work.end()
 	}
 	assert.Equal(t, http.StatusOK, send())
 }
 
-// sessionKeeper is a handler that begins sessions, and remembers those that were not ended.
-type sessionKeeper struct {
-	open map[string]string // ID to the object ID of the caller
-	made int
-}
-
-func (k *sessionKeeper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	caller, _ := guard.FromContext(r.Context())
-	body, _ := io.ReadAll(r.Body)
-	id := r.Header.Get("Mcp-Session-Id")
-	switch {
-	case strings.Contains(string(body), "initialize"):
-		k.made++
-		id = fmt.Sprintf("s%d", k.made)
-		k.open[id] = caller.ObjectID
-		w.Header().Set("Mcp-Session-Id", id)
-	case k.open[id] == "":
-		w.WriteHeader(http.StatusNotFound)
-	case r.Method == http.MethodDelete && k.open[id] == caller.ObjectID:
-		delete(k.open, id)
-	}
-}
-
-func (k *sessionKeeper) of(who string) (count int) {
-	for _, owner := range k.open {
-		if owner == who {
-			count++
-		}
-	}
-	return count
-}
-
-// TestTheLogNamesTheLimitThatEndsASession, which is the caller's or that of all.
-func TestTheLogNamesTheLimitThatEndsASession(t *testing.T) {
+// TestLogNamesLimitThatClosesSession has a limit of the caller, and one of all callers.
+func TestLogNamesLimitThatClosesSession(t *testing.T) {
 	t.Parallel()
 	for setting, limits := range map[string]guard.Limits{
 		"MCP_CALLER_SESSIONS": {CallerSessions: 1},
 		"MCP_TOTAL_SESSIONS":  {TotalSessions: 1},
 	} {
 		var log strings.Builder
-		cfg := config()
-		cfg.Verify = byName
-		cfg.Recheck = -1
-		cfg.Stateful = true
-		cfg.Limits = limits
-		cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
-		g := newGuard(t, cfg, &sessionKeeper{open: map[string]string{}})
+		config := baseConfig()
+		config.Verify = verifyByName
+		config.Recheck = -1
+		config.Stateful = true
+		config.Limits = limits
+		config.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		g := newGuard(t, config, &sessionKeeper{open: map[string]string{}})
 		for range 2 {
 			r := request(http.MethodPost, initialize)
 			r.Header.Set("Authorization", "Bearer one")
@@ -374,17 +256,17 @@ func TestTheLogNamesTheLimitThatEndsASession(t *testing.T) {
 	}
 }
 
-func TestACallersOwnSessionsGiveWay(t *testing.T) {
+func TestOwnSessionsGiveWay(t *testing.T) {
 	t.Parallel()
 	type sender func(who, method, body, session string) (status int, begun string)
 	keep := func(t *testing.T, limits guard.Limits) (*sessionKeeper, sender) {
 		k := &sessionKeeper{open: map[string]string{}}
-		cfg := config()
-		cfg.Verify = byName
-		cfg.Recheck = -1
-		cfg.Stateful = true
-		cfg.Limits = limits
-		g := newGuard(t, cfg, k)
+		config := baseConfig()
+		config.Verify = verifyByName
+		config.Recheck = -1
+		config.Stateful = true
+		config.Limits = limits
+		g := newGuard(t, config, k)
 		return k, func(who, method, body, session string) (int, string) {
 			r := request(method, body)
 			r.Header.Set("Authorization", "Bearer "+who)
@@ -396,13 +278,13 @@ func TestACallersOwnSessionsGiveWay(t *testing.T) {
 			return w.Code, w.Header().Get("Mcp-Session-Id")
 		}
 	}
-	t.Run("whatever revision the requests name", func(t *testing.T) {
+	t.Run("in the sessionless revision", func(t *testing.T) {
 		t.Parallel()
 		k := &sessionKeeper{open: map[string]string{}}
-		cfg := config()
-		cfg.Verify = byName
-		cfg.Recheck = -1
-		g := newGuard(t, cfg, k)
+		config := baseConfig()
+		config.Verify = verifyByName
+		config.Recheck = -1
+		g := newGuard(t, config, k)
 		for range 3 * guard.DefaultCallerSessions {
 			r := request(http.MethodPost, initialize)
 			r.Header.Set("Authorization", "Bearer one")
@@ -413,14 +295,14 @@ func TestACallersOwnSessionsGiveWay(t *testing.T) {
 		}
 		assert.Equal(t, guard.DefaultCallerSessions, k.of("one"))
 	})
-	t.Run("although the callers do not wait", func(t *testing.T) {
+	t.Run("if the callers do not wait", func(t *testing.T) {
 		t.Parallel()
 		k := &sessionKeeper{open: map[string]string{}}
-		cfg := config()
-		cfg.Verify = byName
-		cfg.Recheck = -1
+		config := baseConfig()
+		config.Verify = verifyByName
+		config.Recheck = -1
 		var ended error
-		g := newGuard(t, cfg, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g := newGuard(t, config, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ended = errors.Join(ended, r.Context().Err())
 			k.ServeHTTP(w, r)
 		}))
@@ -431,7 +313,7 @@ func TestACallersOwnSessionsGiveWay(t *testing.T) {
 			leave()
 			g.ServeHTTP(httptest.NewRecorder(), r)
 		}
-		require.NoError(t, ended, "a session that begins is waited for")
+		require.NoError(t, ended, "the guard waits for a session to open")
 		assert.Equal(t, guard.DefaultCallerSessions, k.of("one"))
 	})
 	t.Run("to newer ones", func(t *testing.T) {
@@ -453,7 +335,7 @@ func TestACallersOwnSessionsGiveWay(t *testing.T) {
 		status, _ := send("one", http.MethodPost, ping, second)
 		assert.Equal(t, http.StatusNotFound, status)
 		status, _ = send("another", http.MethodPost, ping, theirs)
-		assert.Equal(t, http.StatusOK, status, "nobody else is affected")
+		assert.Equal(t, http.StatusOK, status, "other callers keep their sessions")
 	})
 	t.Run("before the total is exceeded", func(t *testing.T) {
 		t.Parallel()
@@ -467,12 +349,12 @@ func TestACallersOwnSessionsGiveWay(t *testing.T) {
 		assert.Equal(t, http.StatusNotFound, status, "its own gave way")
 		status, _ = send("third", http.MethodPost, initialize, "")
 		assert.Equal(t, http.StatusOK, status)
-		assert.Equal(t, 3, k.of("many"), "then those of the caller with the most")
+		assert.Equal(t, 3, k.of("many"), "the caller with the most sessions loses one")
 		status, _ = send("few", http.MethodPost, ping, newer)
 		assert.Equal(t, http.StatusOK, status)
 		assert.Len(t, k.open, 5)
 	})
-	t.Run("and nobody's only one", func(t *testing.T) {
+	t.Run("but not the only one of another caller", func(t *testing.T) {
 		t.Parallel()
 		k, send := keep(t, guard.Limits{TotalSessions: 2})
 		send("one", http.MethodPost, initialize, "")
@@ -481,7 +363,7 @@ func TestACallersOwnSessionsGiveWay(t *testing.T) {
 		assert.Equal(t, http.StatusServiceUnavailable, status)
 		assert.Len(t, k.open, 2)
 	})
-	t.Run("those that are ended do not count", func(t *testing.T) {
+	t.Run("and closed ones do not count", func(t *testing.T) {
 		t.Parallel()
 		k, send := keep(t, guard.Limits{CallerSessions: 2})
 		_, kept := send("one", http.MethodPost, initialize, "")
@@ -499,11 +381,11 @@ func TestACallersOwnSessionsGiveWay(t *testing.T) {
 		status, _ = send("one", http.MethodPost, ping, kept)
 		assert.Equal(t, http.StatusOK, status)
 	})
-	t.Run("a handler without sessions is not bounded", func(t *testing.T) {
+	t.Run("but a handler without sessions has no limit", func(t *testing.T) {
 		t.Parallel()
-		cfg := config()
-		cfg.Limits = guard.Limits{CallerSessions: 1}
-		g := newGuard(t, cfg, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		config := baseConfig()
+		config.Limits = guard.Limits{CallerSessions: 1}
+		g := newGuard(t, config, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		for range 3 {
 			w := httptest.NewRecorder()
 			g.ServeHTTP(w, request(http.MethodPost, initialize))
@@ -512,28 +394,28 @@ func TestACallersOwnSessionsGiveWay(t *testing.T) {
 	})
 }
 
-// TestABatchHasSoManyBytesOfAnswers runs messages whose answers are large until there are too many
-// bytes.
-func TestABatchHasSoManyBytesOfAnswers(t *testing.T) {
+// TestBatchAnswersAreLimited runs messages with large answers until there are too many bytes.
+func TestBatchAnswersAreLimited(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
+	for _, test := range []struct {
+		name        string
 		limit, size int
-		ran, whole  int
+		ran, whole  int // how many messages run, and how many get their own answer
 	}{
-		"enough":         {1 << 20, 1000, 10, 10},
-		"the third":      {3 * 1000, 1000, 3, 2}, // each has its braces beside
-		"the first":      {500, 1000, 1, 0},
-		"no bound":       {-1, 100_000, 10, 10},
-		"one of its own": {64 << 20, 5 << 20, 10, 0},
+		{"enough for all", 1 << 20, 1000, 10, 10},
+		{"enough for two", 3 * 1000, 1000, 3, 2}, // an answer has more bytes than its text
+		{"enough for none", 500, 1000, 1, 0},
+		{"no limit", -1, 100_000, 10, 10},
+		{"limit of one answer", 64 << 20, 5 << 20, 10, 0},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
-			cfg := config()
-			cfg.Limits = guard.Limits{BatchAnswers: int64(test.limit)}
-			cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			config := baseConfig()
+			config.Limits = guard.Limits{BatchAnswers: int64(test.limit)}
+			config.Logger = slog.New(slog.NewTextHandler(&log, nil))
 			ran := 0
-			g := newGuard(t, cfg, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			g := newGuard(t, config, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				ran++
 				var asked struct{ ID int }
 				_ = json.NewDecoder(r.Body).Decode(&asked)

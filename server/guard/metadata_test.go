@@ -12,7 +12,7 @@ import (
 
 func TestMetadata(t *testing.T) {
 	t.Parallel()
-	g := newGuard(t, config(), &recorder{})
+	g := newGuard(t, baseConfig(), &recorder{})
 	require.Equal(t, "/.well-known/oauth-protected-resource/mcp", g.MetadataPath())
 	get := func(method string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
@@ -44,17 +44,17 @@ func TestMetadata(t *testing.T) {
 	assert.NotEmpty(t, post.Header().Get("Allow"))
 }
 
-func TestMetadataOfAResourceAtTheOrigin(t *testing.T) {
+func TestMetadataOfOrigin(t *testing.T) {
 	t.Parallel()
-	cfg := config()
-	cfg.Resource = "https://mcp.example"
-	cfg.Scopes = nil
-	cfg.ResourceName = ""
-	g := newGuard(t, cfg, &recorder{})
+	config := baseConfig()
+	config.Resource = "https://mcp.example"
+	config.Scopes = nil
+	config.ResourceName = ""
+	g := newGuard(t, config, &recorder{})
 	require.Equal(t, "/.well-known/oauth-protected-resource", g.MetadataPath())
 	w := httptest.NewRecorder()
 	g.Metadata().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "https://mcp.example"+g.MetadataPath(), nil))
-	assert.NotContains(t, w.Body.String(), "scopes_supported", "an empty list would say that there are none")
+	assert.NotContains(t, w.Body.String(), "scopes_supported", "an empty list would mean no scopes")
 	assert.NotContains(t, w.Body.String(), "resource_name")
 
 	w = httptest.NewRecorder()

@@ -11,18 +11,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheHostHasToBeOurs(t *testing.T) {
+func TestHostHasToNameResource(t *testing.T) {
 	t.Parallel()
-	tests := map[string]struct {
-		resource    string
-		fine, wrong []string
+	for _, test := range []struct {
+		name, resource string
+		fine, wrong    []string
 	}{
-		"a public name": {
+		{
+			"public name",
 			resource,
 			[]string{"mcp.example", "MCP.EXAMPLE", "mcp.example:443"},
 			[]string{"evil.example", "mcp.example.evil.example", "mcp.example:80", "mcp.example:8443", "localhost", ""},
 		},
-		"loopback": {
+		{
+			"loopback",
 			"http://localhost:8000/mcp",
 			[]string{"localhost:8000", "127.0.0.1:8000", "[::1]:8000", "LOCALHOST:8000"},
 			[]string{
@@ -37,22 +39,22 @@ func TestTheHostHasToBeOurs(t *testing.T) {
 				"127.0.0.2:8000",
 			},
 		},
-		"loopback on the usual port": {
+		{
+			"loopback on the default port",
 			"http://127.0.0.1/mcp",
 			[]string{"127.0.0.1", "localhost:80", "[::1]"},
 			[]string{"[::1]:8000"},
 		},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	} {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			cfg := config()
-			cfg.Resource = test.resource
+			config := baseConfig()
+			config.Resource = test.resource
 			for _, host := range slices.Concat(test.fine, test.wrong) {
 				r := request(http.MethodPost, ping)
 				r.Host = host
 				r.Header.Set("X-Forwarded-Host", "mcp.example")
-				w, _ := serve(t, cfg, r)
+				w, _ := serve(t, config, r)
 				want := http.StatusOK
 				if slices.Contains(test.wrong, host) {
 					want = http.StatusMisdirectedRequest
@@ -63,32 +65,32 @@ func TestTheHostHasToBeOurs(t *testing.T) {
 	}
 }
 
-func TestTheOriginHasToBeKnown(t *testing.T) {
+func TestOriginHasToBeAllowed(t *testing.T) {
 	t.Parallel()
-	tests := map[string]struct {
+	for _, test := range []struct {
+		name  string
 		lines []string
 		fine  bool
 	}{
-		"the resource's own": {[]string{"https://mcp.example"}, true},
-		"a listed one":       {[]string{"https://inspector.example"}, true},
-		"a stranger":         {[]string{"https://evil.example"}, false},
-		"null":               {[]string{"null"}, false},
-		"an empty one":       {[]string{""}, false},
-		"another port":       {[]string{"https://mcp.example:8443"}, false},
-		"another scheme":     {[]string{"http://mcp.example"}, false},
-		"a longer name":      {[]string{"https://inspector.example.evil.example"}, false},
-		"a file":             {[]string{"file://"}, false},
-		"two, good and bad":  {[]string{"https://mcp.example", "https://evil.example"}, false},
-		"two good ones":      {[]string{"https://mcp.example", "https://mcp.example"}, false},
-	}
-	for name, test := range tests {
+		{"resource's own", []string{"https://mcp.example"}, true},
+		{"listed one", []string{"https://inspector.example"}, true},
+		{"stranger", []string{"https://evil.example"}, false},
+		{"null", []string{"null"}, false},
+		{"empty one", []string{""}, false},
+		{"another port", []string{"https://mcp.example:8443"}, false},
+		{"another scheme", []string{"http://mcp.example"}, false},
+		{"longer name", []string{"https://inspector.example.evil.example"}, false},
+		{"file", []string{"file://"}, false},
+		{"two, good and bad", []string{"https://mcp.example", "https://evil.example"}, false},
+		{"two good ones", []string{"https://mcp.example", "https://mcp.example"}, false},
+	} {
 		for _, method := range []string{http.MethodPost, http.MethodGet, http.MethodDelete, http.MethodOptions} {
-			t.Run(name+" "+method, func(t *testing.T) {
+			t.Run(test.name+" "+method, func(t *testing.T) {
 				t.Parallel()
 				r := request(method, ping)
 				r.Header["Origin"] = test.lines
 				r.Header.Set("Access-Control-Request-Method", "POST")
-				w, next := serve(t, config(), r)
+				w, next := serve(t, baseConfig(), r)
 				if !test.fine {
 					assert.Equal(t, http.StatusForbidden, w.Code)
 					assert.Empty(t, w.Header().Get("Access-Control-Allow-Origin"))
@@ -104,38 +106,41 @@ func TestTheOriginHasToBeKnown(t *testing.T) {
 	}
 }
 
-func TestAPreflightNamesWhatClientsSend(t *testing.T) {
+func TestPreflightAllowsHeadersOfClients(t *testing.T) {
 	t.Parallel()
 	r := httptest.NewRequest(http.MethodOptions, resource, nil)
 	r.Header.Set("Origin", "https://inspector.example")
 	r.Header.Set("Access-Control-Request-Method", "POST")
 	r.Header.Set("Access-Control-Request-Headers", "authorization, mcp-param-city, x-evil")
-	w, next := serve(t, config(), r)
+	w, next := serve(t, baseConfig(), r)
 	require.Equal(t, http.StatusNoContent, w.Code)
 	allowed := strings.Split(w.Header().Get("Access-Control-Allow-Headers"), ", ")
-	assert.Subset(
-		t,
-		allowed,
-		[]string{
-			"Authorization",
-			"Content-Type",
-			"MCP-Protocol-Version",
-			"Mcp-Method",
-			"Mcp-Name",
-			"Mcp-Session-Id",
-			"mcp-param-city",
-		},
-	)
+	assert.Subset(t, allowed, []string{
+		"Authorization",
+		"Content-Type",
+		"MCP-Protocol-Version",
+		"Mcp-Method",
+		"Mcp-Name",
+		"Mcp-Session-Id",
+		"mcp-param-city",
+	})
 	assert.NotContains(t, allowed, "x-evil")
 	assert.Empty(t, next.requests)
 }
 
-func TestOtherMethodsAreNotThere(t *testing.T) {
+func TestOtherMethodIsRefused(t *testing.T) {
 	t.Parallel()
-	for _, method := range []string{http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodTrace, http.MethodOptions, "BREW"} {
+	for _, method := range []string{
+		http.MethodHead,
+		http.MethodPut,
+		http.MethodPatch,
+		http.MethodTrace,
+		http.MethodOptions,
+		"BREW",
+	} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
-			w, next := serve(t, config(), request(method, ""))
+			w, next := serve(t, baseConfig(), request(method, ""))
 			assert.Equal(t, http.StatusMethodNotAllowed, w.Code)
 			assert.NotEmpty(t, w.Header().Get("Allow"))
 			assert.Empty(t, next.requests)

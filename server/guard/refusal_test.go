@@ -17,87 +17,181 @@ import (
 	"mcpentra/server/token"
 )
 
-// TestEveryRefusalLeavesOneLine refuses requests in every way there is, and reads the log.
-func TestEveryRefusalLeavesOneLine(t *testing.T) {
+// TestRefusalLogsOneLine refuses requests at every gate, and reads the log.
+func TestRefusalLogsOneLine(t *testing.T) {
 	t.Parallel()
 	const secret = "tok3n-that-no-log-may-have"
-	people := &guard.Identity{Kind: guard.User, Principal: guard.Principal{Issuer: "i", TenantID: "t", ObjectID: "o"}}
-	failing := func(err error) guard.Verify {
+	returning := func(err error) guard.Verify {
 		return func(context.Context, string) (*guard.Identity, error) { return nil, err }
 	}
-	knows := func(change func(*guard.Identity)) guard.Verify {
+	accepting := func(kind guard.Kind, scopes, roles []string) guard.Verify {
 		return func(context.Context, string) (*guard.Identity, error) {
-			id := *people
-			id.Scopes = []string{"tool.read"}
-			change(&id)
-			return &id, nil
+			return &guard.Identity{
+				Kind:      kind,
+				Principal: guard.Principal{Issuer: "i", TenantID: "t", ObjectID: "o"},
+				Scopes:    scopes,
+				Roles:     roles,
+			}, nil
 		}
 	}
-	all := knows(func(*guard.Identity) {})
+	good := accepting(guard.User, []string{"tool.read"}, nil)
 	wrongAudience := &token.InvalidError{Reason: token.WrongAudience, Seen: "api://x\n", Setting: "AUTH_AUDIENCE"}
 	notListed := &guard.ForbiddenError{Reason: "not listed", Seen: "app-1", Setting: "AUTH_ALLOWED_CLIENTS"}
-	application := knows(func(id *guard.Identity) {
-		id.Kind = guard.App
-		id.Roles = []string{"some.role"}
-	})
-	twoBlanks := []string{"Authorization", "Bearer " + secret + " x"}
-	const ping = `{"jsonrpc":"2.0","id":1,"method":"ping"}`
-	tests := map[string]struct {
-		method, body string
-		verify       guard.Verify
-		headers      []string
-		status       int
-		want         []string
-	}{
-		"host":      {"POST", "", all, []string{"Host", "evil.example"}, 421, []string{"seen=evil.", "MCP_PUBLIC_URL"}},
-		"line host": {"POST", "", all, []string{"Host", "a\nb=c"}, 421, []string{`seen="a\nb=c"`}},
-		"origin": {
-			"POST", "", all, []string{"Origin", "https://evil.example"}, 403,
-			[]string{"seen=https://evil.example", "setting=MCP_ALLOWED_ORIGINS"},
-		},
-		"long origin": {
-			"POST", "", all, []string{"Origin", "https://" + strings.Repeat("o", 5000)}, 403,
-			[]string{"seen=https://ooo", "o… ", "setting=MCP_ALLOWED_ORIGINS"},
-		},
-		"method":    {"PUT", "", all, nil, 405, []string{"method=PUT", "reason=method"}},
-		"preflight": {"OPTIONS", "", all, nil, 405, []string{"method=OPTIONS"}},
-		"no token":  {"POST", "", all, []string{"Authorization", ""}, 401, []string{`reason="no token"`}},
-		"malformed": {"POST", "", all, twoBlanks, 400, []string{`reason="malformed credentials"`}},
-		"invalid": {
-			"POST", "", failing(wrongAudience),
-			nil, 401, []string{`reason="for another audience"`, `seen="api://x\n"`, "setting=AUTH_AUDIENCE"},
-		},
-		"forbidden": {
-			"POST", "", failing(notListed),
-			nil, 403, []string{`reason="not listed"`, "seen=app-1", "setting=AUTH_ALLOWED_CLIENTS"},
-		},
-		"scope": {
-			"POST", "", knows(func(id *guard.Identity) { id.Scopes = []string{"other"} }), nil, 403,
-			[]string{`reason="the scope tool.read is missing"`, "seen=other"},
-		},
-		"app role": {
-			"POST", "", application, nil, 403,
-			[]string{"seen=some.role", "setting=AUTH_APP_ROLES"},
-		},
-		"content type": {"POST", "x", all, []string{"Content-Type", "text/plain"}, 415, []string{"seen=text/plain"}},
-		"encoding":     {"POST", "x", all, []string{"Content-Encoding", "gzip"}, 415, []string{"seen=gzip"}},
-		"body size":    {"POST", strings.Repeat("x", 200), all, nil, 413, []string{"more than 100 bytes"}},
-		"no JSON":      {"POST", "{", all, nil, 400, []string{"reason="}},
-		"session":      {"POST", ping, all, nil, 400, []string{"setting=MCP_STATEFUL"}},
-		"old session":  {"GET", "", all, []string{"Mcp-Session-Id", "x"}, 404, []string{"reason="}},
-		"no session":   {"GET", "", all, nil, 400, []string{"setting=MCP_STATEFUL"}},
-	}
 	proxies, err := clientip.ParseProxies([]string{"10.0.0.1"})
 	require.NoError(t, err)
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range []struct {
+		name, method, body string
+		verify             guard.Verify // nil means good
+		header, value      string
+		status             int
+		want               []string
+	}{
+		{
+			name:   "host",
+			method: "POST",
+			header: "Host",
+			value:  "evil.example",
+			status: 421,
+			want:   []string{"seen=evil.", "MCP_PUBLIC_URL"},
+		},
+		{
+			name:   "host of two lines",
+			method: "POST",
+			header: "Host",
+			value:  "a\nb=c",
+			status: 421,
+			want:   []string{`seen="a\nb=c"`},
+		},
+		{
+			name:   "origin",
+			method: "POST",
+			header: "Origin",
+			value:  "https://evil.example",
+			status: 403,
+			want:   []string{"seen=https://evil.example", "setting=MCP_ALLOWED_ORIGINS"},
+		},
+		{
+			name:   "long origin",
+			method: "POST",
+			header: "Origin",
+			value:  "https://" + strings.Repeat("o", 5000),
+			status: 403,
+			want:   []string{"seen=https://ooo", "o… ", "setting=MCP_ALLOWED_ORIGINS"},
+		},
+		{name: "method", method: "PUT", status: 405, want: []string{"method=PUT", "reason=method"}},
+		{name: "no preflight", method: "OPTIONS", status: 405, want: []string{"method=OPTIONS"}},
+		{
+			name:   "no token",
+			method: "POST",
+			header: "Authorization",
+			status: 401,
+			want:   []string{`reason="no token"`},
+		},
+		{
+			name:   "malformed credentials",
+			method: "POST",
+			header: "Authorization",
+			value:  "Bearer " + secret + " x",
+			status: 400,
+			want:   []string{`reason="malformed credentials"`},
+		},
+		{
+			name:   "invalid token",
+			method: "POST",
+			verify: returning(wrongAudience),
+			status: 401,
+			want:   []string{`reason="for another audience"`, `seen="api://x\n"`, "setting=AUTH_AUDIENCE"},
+		},
+		{
+			name:   "forbidden client",
+			method: "POST",
+			verify: returning(notListed),
+			status: 403,
+			want:   []string{`reason="not listed"`, "seen=app-1", "setting=AUTH_ALLOWED_CLIENTS"},
+		},
+		{
+			name:   "missing scope",
+			method: "POST",
+			verify: accepting(guard.User, []string{"other"}, nil),
+			status: 403,
+			want:   []string{`reason="the scope tool.read is missing"`, "seen=other"},
+		},
+		{
+			name:   "missing app role",
+			method: "POST",
+			verify: accepting(guard.App, nil, []string{"some.role"}),
+			status: 403,
+			want:   []string{"seen=some.role", "setting=AUTH_APP_ROLES"},
+		},
+		{
+			name:   "content type",
+			method: "POST",
+			body:   "x",
+			header: "Content-Type",
+			value:  "text/plain",
+			status: 415,
+			want:   []string{"seen=text/plain"},
+		},
+		{
+			name:   "content encoding",
+			method: "POST",
+			body:   "x",
+			header: "Content-Encoding",
+			value:  "gzip",
+			status: 415,
+			want:   []string{"seen=gzip"},
+		},
+		{
+			name:   "body size",
+			method: "POST",
+			body:   strings.Repeat("x", 200),
+			status: 413,
+			want:   []string{"more than 100 bytes"},
+		},
+		{name: "no JSON", method: "POST", body: "{", status: 400, want: []string{"reason="}},
+		{
+			name:   "unknown revision",
+			method: "POST",
+			body:   ping,
+			header: "Mcp-Protocol-Version",
+			value:  "2031-01-01",
+			status: 400,
+			want:   []string{`reason="protocol version"`, "seen=2031-01-01"},
+		},
+		{
+			name:   "call without a session",
+			method: "POST",
+			body:   ping,
+			status: 400,
+			want:   []string{"setting=MCP_STATEFUL"},
+		},
+		{
+			name:   "unknown session",
+			method: "GET",
+			header: "Mcp-Session-Id",
+			value:  "x",
+			status: 404,
+			want:   []string{`reason="session not found"`},
+		},
+		{
+			name:   "stream without a session",
+			method: "GET",
+			status: 400,
+			want:   []string{"setting=MCP_STATEFUL"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
+			verify := test.verify
+			if verify == nil {
+				verify = good
+			}
 			g, err := guard.New(guard.Config{
 				Resource:             "https://mcp.example.com/mcp",
 				AuthorizationServers: []string{"https://as.example"},
 				Scopes:               []string{"tool.read"},
-				Verify:               test.verify,
+				Verify:               verify,
 				AppRoles:             []string{"Task.Run"},
 				MaxBody:              100,
 				Stateful:             true,
@@ -111,17 +205,15 @@ func TestEveryRefusalLeavesOneLine(t *testing.T) {
 			r.Header.Set("X-Forwarded-For", "198.51.100.1")
 			r.Header.Set("Content-Type", "application/json")
 			r.Header.Set("Authorization", "Bearer "+secret)
-			for i := 0; i < len(test.headers); i += 2 {
-				if r.Header.Set(test.headers[i], test.headers[i+1]); test.headers[i] == "Host" {
-					r.Host = test.headers[i+1]
-				}
-				if test.headers[i+1] == "" {
-					r.Header.Del(test.headers[i])
-				}
+			switch {
+			case test.header == "Host":
+				r.Host = test.value
+			case test.value == "":
+				r.Header.Del(test.header)
+			default:
+				r.Header.Set(test.header, test.value)
 			}
-			answer := httptest.NewRecorder()
-			g.ServeHTTP(answer, r)
-			assert.Equal(t, test.status, answer.Code)
+			assert.Equal(t, test.status, answerTo(g, r).Code)
 			line := log.String()
 			assert.Equal(t, 1, strings.Count(line, "\n"), line)
 			assert.Less(t, len(line), 600)

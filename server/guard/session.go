@@ -7,48 +7,51 @@ import (
 	"encoding/binary"
 	"net/http"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"mcpentra/server/jsonrpc"
 )
 
 const (
 	sessionHeader = "Mcp-Session-Id"
-	// maxSessionID bounds the length of a handler's session id.
+	// maxSessionID is the longest session ID of a handler that the guard accepts, in bytes.
 	maxSessionID = 512
 )
 
-// sayNoSession is the answer to a session that is not the caller's, or that nobody has: the two
-// must look the same.
+// codeNoSession is one of the codes that JSON-RPC 2.0 section 5.1 leaves to servers.
+const codeNoSession = -32001
+
 const (
-	codeNoSession = -32001
-	sayNoSession  = "session not found"
-	// sayNeedsSession is the answer to what belongs to none.
-	sayNeedsSession = "this server keeps sessions: begin with initialize, and send the Mcp-Session-Id that comes back"
+	textNoSession    = "session not found"
+	textNeedsSession = "this server keeps sessions: begin with initialize, and send the Mcp-Session-Id that comes back"
 )
 
-// sealSession makes the session id that the caller gets out of the one that the handler gave: with
-// a mark that only the guard can make, over the id, the principal and the client. Whoever else
-// presents it is not let in, on any replica that has the key; a refreshed token keeps its session.
+// sealSession makes the session ID that the client gets from the ID that the handler gave. It adds
+// a MAC over the ID, the principal and the client, so no other caller can use the session on any
+// replica that has the key. A refreshed token keeps its session.
 func (g *Guard) sealSession(caller *Identity, id string) string {
-	return sessionMark(g.sessionKeys[0], caller, id) + "." + id
+	return sessionMAC(g.sessionKeys[0], caller, id) + "." + id
 }
 
-// openSession is the handler's id for a session of the caller's.
-func (g *Guard) openSession(caller *Identity, sealed string) (id string, found bool) {
-	mark, id, _ := strings.Cut(sealed, ".")
+// unsealSession returns the handler's ID of a session that belongs to the caller.
+func (g *Guard) unsealSession(caller *Identity, sealed string) (id string, found bool) {
+	mac, id, _ := strings.Cut(sealed, ".")
 	if id == "" || len(id) > maxSessionID {
 		return "", false
 	}
 	for _, key := range g.sessionKeys {
-		if hmac.Equal([]byte(mark), []byte(sessionMark(key, caller, id))) {
+		if hmac.Equal([]byte(mac), []byte(sessionMAC(key, caller, id))) {
 			return id, true
 		}
 	}
 	return "", false
 }
 
-func sessionMark(key []byte, caller *Identity, id string) string {
+func sessionMAC(key []byte, caller *Identity, id string) string {
 	mac := hmac.New(sha256.New, key)
 	for _, part := range []string{"mcp session", caller.Issuer, caller.TenantID, caller.ObjectID, caller.ClientID, id} {
-		// With its length in front, no part can run into the next.
+		// The length in front keeps the end of one part from being read as the start of the next.
 		var length [4]byte
 		binary.BigEndian.PutUint32(length[:], uint32(len(part)))
 		mac.Write(length[:])
@@ -57,13 +60,13 @@ func sessionMark(key []byte, caller *Identity, id string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// isSessionID is the syntax of MCP: visible ASCII.
+// isSessionID checks the syntax of MCP: visible ASCII.
 func isSessionID(id string) bool {
 	return id != "" && len(id) <= maxSessionID &&
 		!strings.ContainsFunc(id, func(r rune) bool { return r < 0x21 || r > 0x7e })
 }
 
-// line is the first line of a header whose name is written in canonical form.
+// line returns the first line of a header. The name is in canonical form.
 func line(header http.Header, name string) string {
 	if lines := header[name]; len(lines) > 0 {
 		return lines[0]
@@ -71,29 +74,38 @@ func line(header http.Header, name string) string {
 	return ""
 }
 
-// takeSession puts the handler's own session id in place of the caller's. It reports whether the
-// request may go on.
-func (g *Guard) takeSession(header http.Header, caller *Identity, sessionless bool) bool {
-	if sessionless {
-		// Servers of that revision are to ignore both; mcp-go refuses.
-		delete(header, sessionHeader)
-		delete(header, "Last-Event-Id")
-		return true
+// checkSession replaces the caller's session ID in the header with the handler's. It refuses a
+// session of another caller in the same words as one that does not exist.
+func (g *Guard) checkSession(a *admission) *refusal {
+	if a.answer.sessionless {
+		// Servers of that revision have to ignore both headers, but mcp-go refuses them.
+		delete(a.header, sessionHeader)
+		delete(a.header, "Last-Event-Id")
+		return nil
 	}
-	sealed := line(header, sessionHeader)
+	sealed := line(a.header, sessionHeader)
 	if sealed == "" {
-		return true
+		return nil
 	}
-	id, found := g.openSession(caller, sealed)
+	id, found := g.unsealSession(a.caller, sealed)
 	if !found {
-		return false
+		return &refusal{status: http.StatusNotFound, rpcCode: codeNoSession, description: textNoSession}
 	}
-	header[sessionHeader] = []string{id}
-	return true
+	a.header[sessionHeader] = []string{id}
+	return nil
 }
 
-// needsSession reports whether a request other than initialize has to belong to a session and does
-// not. Without this rule a listening stream without a session would be everybody's.
-func (g *Guard) needsSession(x *exchange) bool {
-	return g.stateful && !x.answer.sessionless && line(x.header, sessionHeader) == ""
+// needSession refuses a request without a session if the handler keeps sessions. Otherwise every
+// caller would share the listening stream that belongs to no session.
+func (g *Guard) needSession(a *admission, id jsontext.Value) *refusal {
+	if !g.stateful || a.answer.sessionless || line(a.header, sessionHeader) != "" {
+		return nil
+	}
+	return &refusal{
+		status:      http.StatusBadRequest,
+		rpcCode:     jsonrpc.CodeInvalidRequest,
+		rpcID:       id,
+		description: textNeedsSession,
+		cause:       cause{setting: "MCP_STATEFUL"},
+	}
 }

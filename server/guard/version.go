@@ -12,69 +12,50 @@ const (
 	versionHeader = "Mcp-Protocol-Version"
 	// sessionlessRevision is the revision of MCP without sessions.
 	sessionlessRevision = "2026-07-28"
+	// batchRevision is the only revision of MCP with batches. A request without the version header
+	// belongs to it.
+	batchRevision = "2025-03-26"
 )
-
-// revisions are the published revisions of MCP. The guard's rules are known to hold for these, so
-// it lets in no other. 2024-11-05 has no version header of its own, and clients of its transport
-// send one all the same.
-var revisions = []string{"2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"}
-
-// sessionless reports whether a request is of a revision that has no sessions: the header then
-// means nothing.
-func sessionless(header http.Header) bool {
-	return line(header, versionHeader) == sessionlessRevision
-}
-
-// takeVersion reads the revision that a request names. It reports whether the request may go on. An
-// empty header is taken out: a request without one is of 2025-03-26.
-func takeVersion(header http.Header) bool {
-	lines := header[versionHeader]
-	if len(lines) == 0 {
-		return true
-	}
-	if lines[0] == "" {
-		delete(header, versionHeader)
-		return true
-	}
-	return slices.Contains(revisions, lines[0])
-}
-
-// refuseVersion answers to a revision that is not known as MCP 2026-07-28 wants it (Protocol
-// Version Header), which clients of other revisions read as a refusal too.
-func (g *Guard) refuseVersion(w http.ResponseWriter, r *http.Request, id jsontext.Value) {
-	seen := strings.ToValidUTF8(clip(line(r.Header, versionHeader)), "?")
-	g.logRefusal(r, http.StatusBadRequest, cause{reason: "protocol version", seen: seen})
-	if id == nil {
-		id = jsontext.Value("null")
-	}
-	w.Header()["Cache-Control"] = noStore
-	writeJSON(w, http.StatusBadRequest, unsupportedVersion{
-		Version: "2.0",
-		ID:      id,
-		Error: unsupportedError{
-			Code:    codeUnsupportedVersion,
-			Message: "this server does not know the protocol version of the request",
-			Data:    versions{Supported: revisions, Requested: seen},
-		},
-	})
-}
 
 // codeUnsupportedVersion is MCP 2026-07-28's UnsupportedProtocolVersionError.
 const codeUnsupportedVersion = -32022
 
-type (
-	unsupportedVersion struct {
-		Version string           `json:"jsonrpc"`
-		ID      jsontext.Value   `json:"id"`
-		Error   unsupportedError `json:"error"`
+// revisions are the published revisions of MCP. The guard accepts no other, since its rules may not
+// fit one. 2024-11-05 defines no version header, but clients of its transport send one.
+var revisions = []string{"2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"}
+
+// sessionless reports whether a request belongs to the revision that has no sessions.
+func sessionless(header http.Header) bool {
+	return line(header, versionHeader) == sessionlessRevision
+}
+
+// checkVersion refuses a request that names an unknown revision, as MCP 2026-07-28 asks for
+// (Protocol Version Header). Clients of other revisions read the answer as a refusal too. An empty
+// header is removed.
+func checkVersion(header http.Header, id jsontext.Value) *refusal {
+	lines := header[versionHeader]
+	switch {
+	case len(lines) == 0:
+		return nil
+	case lines[0] == "":
+		delete(header, versionHeader)
+		return nil
+	case slices.Contains(revisions, lines[0]):
+		return nil
 	}
-	unsupportedError struct {
-		Code    int      `json:"code"`
-		Message string   `json:"message"`
-		Data    versions `json:"data"`
+	seen := strings.ToValidUTF8(clip(lines[0]), "?")
+	return &refusal{
+		status:      http.StatusBadRequest,
+		rpcCode:     codeUnsupportedVersion,
+		rpcID:       id,
+		rpcData:     versions{Supported: revisions, Requested: seen},
+		description: "this server does not know the protocol version of the request",
+		cause:       cause{reason: "protocol version", seen: seen},
 	}
-	versions struct {
-		Supported []string `json:"supported"`
-		Requested string   `json:"requested"`
-	}
-)
+}
+
+// versions is the data of an UnsupportedProtocolVersionError.
+type versions struct {
+	Supported []string `json:"supported"`
+	Requested string   `json:"requested"`
+}

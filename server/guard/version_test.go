@@ -4,78 +4,91 @@ import (
 	"bytes"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"mcpentra/server/guard"
 )
 
-func TestOnlyKnownRevisionsPass(t *testing.T) {
+func TestOnlyPublishedRevisionsPass(t *testing.T) {
 	t.Parallel()
-	const own = "inner-1"
-	for version, want := range map[string]struct {
-		status    int
-		sessionID string // that the handler sees, of one that is not the caller's
-	}{
-		"2024-11-05":             {status: 404},
-		"2025-03-26":             {status: 404},
-		"2025-06-18":             {status: 404},
-		"2025-11-25":             {status: 404},
-		"2026-07-28":             {status: 200},
-		"":                       {status: 404},
-		"zzzz":                   {status: 400},
-		"2026-07-28 ":            {status: 400},
-		"2026-07-29":             {status: 400},
-		"2026-07-28, 2025-11-25": {status: 400},
-		"2999-01-01":             {status: 400},
-		"9":                      {status: 400},
-		"DRAFT-2026-v1":          {status: 400},
-		"\xff":                   {status: 400},
-		strings.Repeat("9", 999): {status: 400},
+	for _, version := range []string{"", "2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"} {
+		for _, method := range sessionMethods {
+			answer, handled := askWithVersion(t, method, version, "")
+			assert.Equal(t, 200, answer.Code, "%q %s", version, method)
+			assert.Len(t, handled, 1)
+			answer, handled = askWithVersion(t, method, version, "inner-1")
+			assert.Equal(t, 404, answer.Code, "%q %s", version, method)
+			assert.Empty(t, handled)
+		}
+	}
+	for _, version := range []string{
+		"zzzz",
+		"2026-07-28 ",
+		"2026-07-29",
+		"2026-07-28, 2025-11-25",
+		"2999-01-01",
+		"9",
+		"DRAFT-2026-v1",
+		"\xff",
+		strings.Repeat("9", 999),
 	} {
-		for _, session := range []string{"", own} {
-			for _, method := range []string{http.MethodPost, http.MethodGet, http.MethodDelete} {
-				next := sessions()
-				g := newGuard(t, stateful(func(c *guard.Config) { c.Stateful = false }), next)
-				r := request(method, ping)
-				r.Header["Authorization"] = []string{"Bearer ann-desk-1"}
-				r.Header["Mcp-Protocol-Version"] = []string{version}
-				if session != "" {
-					r.Header["Mcp-Session-Id"] = []string{session}
-				}
-				w := answerTo(g, r)
-				status := want.status
-				switch {
-				case session != "" && status == 400:
-					assert.Contains(t, []int{400, 404}, w.Code, "%q %s", version, method)
-					assert.Empty(t, next.requests, "%q %s", version, method)
-					continue
-				case session == "" && status == 404:
-					status = 200
-				case version == "2026-07-28" && method != http.MethodPost:
-					status = 405
-				}
-				assert.Equal(t, status, w.Code, "%q %s", version, method)
-				if status != 200 {
-					assert.Empty(t, next.requests)
-					continue
-				}
-				assert.Empty(t, next.requests[0].Header["Mcp-Session-Id"], "somebody else's session")
-			}
+		for _, method := range sessionMethods {
+			answer, handled := askWithVersion(t, method, version, "")
+			assert.Equal(t, 400, answer.Code, "%q %s", version, method)
+			assert.Empty(t, handled)
+			answer, handled = askWithVersion(t, method, version, "inner-1")
+			assert.Contains(t, []int{400, 404}, answer.Code, "%q %s", version, method)
+			assert.Empty(t, handled)
 		}
 	}
 }
 
-func TestAnUnknownRevisionIsAnsweredWithTheKnownOnes(t *testing.T) {
+// TestSessionlessRevisionIgnoresSessions has a session ID that belongs to another caller.
+func TestSessionlessRevisionIgnoresSessions(t *testing.T) {
+	t.Parallel()
+	for _, session := range []string{"", "inner-1"} {
+		answer, handled := askWithVersion(t, http.MethodPost, "2026-07-28", session)
+		assert.Equal(t, 200, answer.Code)
+		require.Len(t, handled, 1)
+		assert.Empty(t, handled[0].Header["Mcp-Session-Id"])
+		for _, method := range []string{http.MethodGet, http.MethodDelete} {
+			answer, handled := askWithVersion(t, method, "2026-07-28", session)
+			assert.Equal(t, 405, answer.Code)
+			assert.Empty(t, handled)
+		}
+	}
+}
+
+var sessionMethods = []string{http.MethodPost, http.MethodGet, http.MethodDelete}
+
+// askWithVersion sends a ping of a revision to a handler without sessions. It returns the answer
+// and the requests that reached the handler.
+func askWithVersion(t *testing.T, method, version, session string) (*httptest.ResponseRecorder, []*http.Request) {
+	t.Helper()
+	next := newSessionHandler()
+	g := newGuard(t, statefulConfig(func(c *guard.Config) { c.Stateful = false }), next)
+	r := request(method, ping)
+	r.Header["Authorization"] = []string{"Bearer ann-desk-1"}
+	r.Header["Mcp-Protocol-Version"] = []string{version}
+	if session != "" {
+		r.Header["Mcp-Session-Id"] = []string{session}
+	}
+	return answerTo(g, r), next.requests
+}
+
+func TestUnknownRevisionIsAnsweredWithKnownOnes(t *testing.T) {
 	t.Parallel()
 	var logged bytes.Buffer
-	cfg := config()
-	cfg.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+	config := baseConfig()
+	config.Logger = slog.New(slog.NewTextHandler(&logged, nil))
 	r := request(http.MethodPost, `{"jsonrpc":"2.0","id":"a7","method":"ping"}`)
 	r.Header.Set("Mcp-Protocol-Version", "2031-01-01")
-	w, _ := serve(t, cfg, r)
+	w, _ := serve(t, config, r)
 	assert.Equal(t, http.StatusBadRequest, w.Code)
 	assert.JSONEq(t, `{"jsonrpc":"2.0","id":"a7","error":{"code":-32022,
 		"message":"this server does not know the protocol version of the request",

@@ -94,7 +94,7 @@ func addedHeaders(names []string) ([]string, error) {
 				"X-Request-Id", name)
 		case slices.Contains(requestHeaders, canonical):
 			return nil, wrongHeader("has %s, a header that passes already: leave it out", canonical)
-		case guard.ClaimsIdentity(canonical), slices.Contains(refusedNames, canonical),
+		case guard.IsIdentityHeader(canonical), slices.Contains(refusedNames, canonical),
 			slices.ContainsFunc(refusedPrefixes, hasPrefix):
 			return nil, wrongHeader("has %s, a header that never passes, since it can hold a credential, an identity "+
 				"or an address, or belongs to one connection or to this origin: leave it out", canonical)

@@ -19,21 +19,21 @@ import (
 	"mcpentra/server/guard"
 )
 
-// CallerHeader names the caller to the upstream.
+// CallerHeader is the header that names the caller to the upstream, in a JWT.
 const CallerHeader = "Mcp-Entra-Caller"
 
-// CallerType is the typ of the JWT in it, which no access token has.
+// CallerType is the typ of that JWT. No access token has it.
 const CallerType = "mcp-entra-caller+jwt"
 
-// callerLifetime is how long the upstream may take to look at the header.
+// callerLifetime is how long the JWT is valid.
 const callerLifetime = time.Minute
 
-// maxGroups is how many groups the upstream is told of. Servers take headers of 8 KiB, and each
-// group needs 52 bytes.
+// maxGroups is how many groups the JWT may list. Servers accept headers of 8 KiB, and each group
+// needs 52 bytes.
 const maxGroups = 64
 
-// callerClaims are what the upstream is told. The registered ones are those of RFC 7519; tid, oid,
-// azp, scp, roles, groups and hasgroups mean what they mean in Entra's tokens.
+// callerClaims are the claims of the JWT. RFC 7519 defines the registered ones. The claims tid,
+// oid, azp, scp, roles, groups and hasgroups have the same meaning as in Entra's tokens.
 type callerClaims struct {
 	Issuer   string   `json:"iss"`
 	Audience string   `json:"aud"`
@@ -42,7 +42,7 @@ type callerClaims struct {
 	Issued   int64    `json:"iat"`
 	ID       string   `json:"jti"`
 	Kind     string   `json:"kind"`                  // user, guest or app
-	Stated   bool     `json:"kind_stated,omitempty"` // by Entra; else user is only what nothing contradicts
+	Stated   bool     `json:"kind_stated,omitempty"` // Entra stated the kind; else user is a default
 	Entra    string   `json:"entra_iss"`
 	TenantID string   `json:"tid"`
 	ObjectID string   `json:"oid"`
@@ -50,23 +50,24 @@ type callerClaims struct {
 	Scope    string   `json:"scp,omitempty"`
 	Roles    []string `json:"roles,omitempty"`
 	Groups   []string `json:"groups,omitempty"`
-	// HasGroups says that the caller is in groups that are not listed.
+	// HasGroups says that the caller is in groups that Groups does not list.
 	HasGroups bool   `json:"hasgroups,omitempty"`
 	Name      string `json:"name,omitempty"`
 	Username  string `json:"preferred_username,omitempty"`
 }
 
-type signer struct {
+// A callerSigner names callers in signed JWTs.
+type callerSigner struct {
 	issuer, audience string
-	signer           jose.Signer
-	document         []byte
+	jws              jose.Signer
+	keys             []byte // the published JWK set
 	random           io.Reader
 	now              func() time.Time
 }
 
-func newSigner(config Config, audience string) (*signer, error) {
+func newCallerSigner(config Config, audience string) (*callerSigner, error) {
 	if config.Issuer == "" {
-		return nil, errors.New("upstream: want an issuer")
+		return nil, errors.New("upstream: Issuer is empty: set this server's origin, such as https://mcp.example.com")
 	}
 	var published jose.JSONWebKeySet
 	for _, key := range config.Keys {
@@ -77,11 +78,9 @@ func newSigner(config Config, audience string) (*signer, error) {
 		published.Keys = append(published.Keys, public)
 	}
 	if len(published.Keys) == 0 {
-		return nil, errors.New("upstream: want a key to sign with")
+		return nil, errors.New("upstream: Keys is empty: set a P-256 key that signs the callers' names")
 	}
-	s := &signer{issuer: config.Issuer, audience: audience, random: config.Rand, now: config.Now}
-	var err error
-	s.signer, err = jose.NewSigner(
+	jws, err := jose.NewSigner(
 		jose.SigningKey{
 			Algorithm: jose.ES256,
 			Key:       jose.JSONWebKey{Key: config.Keys[0], KeyID: published.Keys[0].KeyID},
@@ -89,31 +88,41 @@ func newSigner(config Config, audience string) (*signer, error) {
 		(&jose.SignerOptions{}).WithType(CallerType),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("upstream: %w", err)
+		return nil, fmt.Errorf("upstream: sign with the first key: %w", err)
 	}
-	if s.document, err = json.Marshal(published); err != nil {
-		return nil, fmt.Errorf("upstream: %w", err)
+	keys, err := json.Marshal(published)
+	if err != nil {
+		return nil, fmt.Errorf("upstream: publish the keys: %w", err)
 	}
-	return s, nil
+	return &callerSigner{
+		issuer:   config.Issuer,
+		audience: audience,
+		jws:      jws,
+		keys:     keys,
+		random:   config.Rand,
+		now:      config.Now,
+	}, nil
 }
 
+// publicKey makes the JWK of a key. Its thumbprint is its ID (RFC 7638).
 func publicKey(private *ecdsa.PrivateKey) (jose.JSONWebKey, error) {
 	if private == nil || private.Curve != elliptic.P256() {
-		return jose.JSONWebKey{}, errors.New("upstream: want P-256 keys to sign with")
+		return jose.JSONWebKey{}, errors.New("upstream: Keys has a key of another curve: use P-256 keys")
 	}
 	public := jose.JSONWebKey{Key: private.Public(), Algorithm: string(jose.ES256), Use: "sig"}
 	thumbprint, err := public.Thumbprint(crypto.SHA256)
 	if err != nil {
-		return jose.JSONWebKey{}, fmt.Errorf("upstream: %w", err)
+		return jose.JSONWebKey{}, fmt.Errorf("upstream: make a key's ID: %w", err)
 	}
 	public.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint)
 	return public, nil
 }
 
-func (s *signer) sign(caller *guard.Identity) (string, error) {
+// sign makes the JWT that names a caller.
+func (s *callerSigner) sign(caller *guard.Identity) (string, error) {
 	id := make([]byte, 16)
 	if _, err := io.ReadFull(s.random, id); err != nil {
-		return "", fmt.Errorf("no randomness: %w", err)
+		return "", fmt.Errorf("make a JWT's ID: %w", err)
 	}
 	kind := caller.Kind
 	if kind == "" {
@@ -126,7 +135,7 @@ func (s *signer) sign(caller *guard.Identity) (string, error) {
 		incomplete = true
 	}
 	now := s.now()
-	return jwt.Signed(s.signer).Claims(callerClaims{
+	return jwt.Signed(s.jws).Claims(callerClaims{
 		Issuer:    s.issuer,
 		Audience:  s.audience,
 		Subject:   caller.ObjectID + "." + caller.TenantID,
@@ -148,7 +157,7 @@ func (s *signer) sign(caller *guard.Identity) (string, error) {
 	}).Serialize()
 }
 
-// Keys serves the key that callers are signed with (RFC 7517). Anybody may read it.
+// Keys serves the public keys of the JWTs that name callers (RFC 7517). It needs no token.
 func (p *Proxy) Keys() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -159,6 +168,6 @@ func (p *Proxy) Keys() http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "public, max-age=300")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		_, _ = w.Write(p.signer.document)
+		_, _ = w.Write(p.signer.keys)
 	})
 }

@@ -14,7 +14,7 @@ import (
 	"mcpentra/server/upstream"
 )
 
-// Example stands in front of a server that knows nothing of tokens.
+// Example protects a server that does not check tokens.
 func Example() {
 	tools := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(
@@ -40,7 +40,9 @@ func Example() {
 	g, err := guard.New(guard.Config{
 		Resource:             "http://localhost:8000/mcp",
 		AuthorizationServers: []string{"http://localhost:8000"},
-		Verify:               func(context.Context, string) (*guard.Identity, error) { return &guard.Identity{Name: "Adele"}, nil },
+		Verify: func(context.Context, string) (*guard.Identity, error) {
+			return &guard.Identity{Name: "Adele"}, nil
+		},
 	}, proxy)
 	if err != nil {
 		fmt.Println(err)

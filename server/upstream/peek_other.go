@@ -2,6 +2,6 @@
 
 package upstream
 
-// closedByPeer is not known here: a connection that the other end has closed is found when it is
-// read.
+// closedByPeer always returns false: this system has no way to look without reading. The next read
+// finds out.
 func (c *countedConn) closedByPeer(bool) bool { return false }

@@ -7,12 +7,12 @@ import (
 	"syscall"
 )
 
-// closedByPeer looks, without waiting, whether the other end has closed a kept connection. Over
+// closedByPeer reports, without waiting, whether the other end has closed an idle connection. Over
 // HTTP/1.1 any bytes that wait to be read mean that: they are the end of TLS, or an answer to no
 // request. Over HTTP/2 they may be frames.
 func (c *countedConn) closedByPeer(http2 bool) bool {
-	connection, can := c.Conn.(syscall.Conn)
-	if !can {
+	connection, ok := c.Conn.(syscall.Conn)
+	if !ok {
 		return false
 	}
 	raw, err := connection.SyscallConn()
@@ -24,7 +24,7 @@ func (c *countedConn) closedByPeer(http2 bool) bool {
 		var waiting [1024]byte
 		n, _, err := syscall.Recvfrom(int(fd), waiting[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		switch {
-		case errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EWOULDBLOCK) || errors.Is(err, syscall.EINTR):
+		case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EWOULDBLOCK), errors.Is(err, syscall.EINTR):
 		case err != nil || n == 0:
 			closed = true
 		default:

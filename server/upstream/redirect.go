@@ -6,19 +6,18 @@ import (
 	"net/url"
 )
 
-// maxRedirects bounds how often an upstream may send a request on, as servers do between a path and
-// the same with a slash.
+// maxRedirects is how many redirects of an upstream are followed. Servers redirect between a path
+// and the same path with a slash.
 const maxRedirects = 3
 
-// send asks the upstream. It follows redirects that keep method and body (307, 308) and stay at the
-// upstream's origin: the upstream itself says then that it did nothing yet. All others are errors:
-// the caller is named in the request, and an address behind this server is not the caller's
-// business.
+// send sends a request to the upstream. It follows redirects that keep method and body (307, 308)
+// and stay at the upstream's origin: with these, the upstream says that it has done nothing yet.
+// Other redirects are errors. The proxy must not name the caller to another origin, and must not
+// show the caller an address behind this server.
 func (p *Proxy) send(r *http.Request, body []byte) (*http.Response, error) {
 	for range maxRedirects + 1 {
 		answer, err := p.sender.send(r, body)
-		if err != nil || answer.StatusCode < 300 || answer.StatusCode >= 400 ||
-			answer.StatusCode == http.StatusNotModified {
+		if err != nil || !isRedirect(answer.StatusCode) {
 			return answer, err
 		}
 		_ = answer.Body.Close()
@@ -33,8 +32,12 @@ func (p *Proxy) send(r *http.Request, body []byte) (*http.Response, error) {
 	return nil, fmt.Errorf("the upstream redirects more than %d times", maxRedirects)
 }
 
-// sameOrigin is where a redirect leads, if it keeps the request as it is and stays at the
-// upstream's origin.
+func isRedirect(status int) bool {
+	return status >= 300 && status < 400 && status != http.StatusNotModified
+}
+
+// sameOrigin returns the URL that a redirect leads to. It finds none if the redirect changes the
+// method or leaves the upstream's origin.
 func sameOrigin(target, asked *url.URL, answer *http.Response) (next *url.URL, found bool) {
 	location := answer.Header.Get("Location")
 	kept := answer.StatusCode == http.StatusTemporaryRedirect || answer.StatusCode == http.StatusPermanentRedirect

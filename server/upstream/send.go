@@ -13,26 +13,26 @@ import (
 	"time"
 )
 
-// idleTimeout is how long a connection to the upstream is kept for the next request. It is below
-// what usual servers keep them for, so that they seldom close one that a request is on its way to:
-// gunicorn has 2 s, uvicorn, Node.js and Apache 5 s.
+// idleTimeout is how long an idle connection to the upstream is kept. Usual servers keep one longer
+// (gunicorn 2 s; uvicorn, Node.js and Apache 5 s), so they seldom close a connection that a request
+// is on its way to.
 const idleTimeout = 1500 * time.Millisecond
 
-// An HTTP/2 connection that brings nothing for pingAfter is pinged. It is closed if no answer comes
-// within pingTimeout. All callers share the connection. If a router drops it without a reset, their
-// calls hang, and so do later calls. A tool that blocks its whole program answers no ping either,
-// so the time is long.
+// An HTTP/2 connection that is silent for pingAfter is pinged. It is closed if no answer comes
+// within pingTimeout. All callers share the connection, so if a router drops it without a reset,
+// their calls hang, and so do later calls. A tool that blocks its whole program answers no ping
+// either, so pingTimeout is long.
 const (
 	pingAfter   = 15 * time.Second
 	pingTimeout = time.Minute
 )
 
-// maxAttempts bounds how many connections are tried for one request.
+// maxAttempts is how many connections are tried for one request.
 const maxAttempts = 3
 
-// A sender sends requests to the upstream, and never the same one twice: the transport has no way
-// to repeat one. The exception is a kept connection that the upstream has closed, if no byte was
-// written to it for this request.
+// A sender sends each request to the upstream once: it gives the transport no way to repeat one. It
+// tries again only if the upstream has closed an idle connection and no byte of the request was
+// written to it.
 type sender struct {
 	next      http.RoundTripper
 	closeIdle func() // closes the connections that wait for a request
@@ -43,7 +43,7 @@ func newSender(transport http.RoundTripper, timeout time.Duration) *sender {
 		transport = newTransport(timeout)
 	}
 	s := &sender{next: transport, closeIdle: func() {}}
-	if closer, can := transport.(interface{ CloseIdleConnections() }); can {
+	if closer, ok := transport.(interface{ CloseIdleConnections() }); ok {
 		s.closeIdle = closer.CloseIdleConnections
 	}
 	return s
@@ -60,7 +60,7 @@ func newTransport(timeout time.Duration) *http.Transport {
 			return &countedConn{Conn: connection}, nil
 		},
 		TLSHandshakeTimeout:    5 * time.Second,
-		IdleConnTimeout:        idleTimeout, // of HTTP/2 too
+		IdleConnTimeout:        idleTimeout, // for HTTP/2 too
 		MaxIdleConns:           256,
 		MaxIdleConnsPerHost:    256,
 		MaxResponseHeaderBytes: 64 << 10,
@@ -79,27 +79,27 @@ func (s *sender) send(r *http.Request, body []byte) (*http.Response, error) {
 	for n := 1; ; n++ {
 		var a attempt
 		answer, err := s.next.RoundTrip(a.request(r, body))
-		if err == nil || n == maxAttempts || !a.untouched() || r.Context().Err() != nil {
+		if err == nil || n == maxAttempts || !a.unsent() || r.Context().Err() != nil {
 			return answer, err
 		}
-		s.closeIdle() // those of its age are closed at the other end as well
+		s.closeIdle() // the upstream has probably closed the other idle connections too
 	}
 }
 
-// An attempt to send a request over one connection.
+// An attempt sends a request over one connection.
 type attempt struct {
-	begun   atomic.Bool // HTTP/2 has begun to write the request
-	conn    atomic.Pointer[countedConn]
-	written atomic.Int64 // what was written to the connection before it was given to this request
+	writing atomic.Bool                 // HTTP/2 has started to write the request
+	conn    atomic.Pointer[countedConn] // nil unless it was idle before
+	written atomic.Int64                // bytes written to the connection before this request
 	http2   atomic.Bool
 }
 
-// request is a copy with a body that can be read once. It is one of no bytes where there is none: a
-// request without a body is one that the transport may repeat.
+// request copies a request and gives the copy a body that can be read once. An empty body is a
+// reader of no bytes, since the transport may repeat a request without a body.
 func (a *attempt) request(r *http.Request, body []byte) *http.Request {
 	sent := r.Clone(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
-		GotConn:          a.got,
-		WroteHeaderField: func(string, []string) { a.begun.Store(true) },
+		GotConn:          a.gotConn,
+		WroteHeaderField: func(string, []string) { a.writing.Store(true) },
 	}))
 	sent.Body = io.NopCloser(bytes.NewReader(body))
 	sent.ContentLength = int64(len(body))
@@ -109,16 +109,17 @@ func (a *attempt) request(r *http.Request, body []byte) *http.Request {
 	return sent
 }
 
-// got learns which connection the request will go over. A kept one that the upstream has closed in
-// the meantime is closed here too, before the request is written to it.
-func (a *attempt) got(info httptrace.GotConnInfo) {
+// gotConn notes which connection the request will take. If it is an idle one that the upstream has
+// closed, gotConn closes it before the request is written to it.
+func (a *attempt) gotConn(info httptrace.GotConnInfo) {
 	raw := info.Conn
-	if encrypted, is := raw.(*tls.Conn); is {
+	if encrypted, ok := raw.(*tls.Conn); ok {
 		a.http2.Store(encrypted.ConnectionState().NegotiatedProtocol == "h2")
 		raw = encrypted.NetConn()
 	}
 	connection, counted := raw.(*countedConn)
-	if fresh := !info.Reused && !info.WasIdle; fresh || !counted {
+	isNew := !info.Reused && !info.WasIdle
+	if isNew || !counted {
 		a.conn.Store(nil)
 		return
 	}
@@ -129,24 +130,24 @@ func (a *attempt) got(info httptrace.GotConnInfo) {
 	}
 }
 
-// untouched reports whether it is certain that no byte of the request was written to a kept
-// connection.
-func (a *attempt) untouched() bool {
+// unsent reports whether the request certainly had an idle connection, and no byte of the request
+// was written to it.
+func (a *attempt) unsent() bool {
 	connection := a.conn.Load()
 	if connection == nil {
 		return false
 	}
-	return connection.written.Load() == a.written.Load() || a.http2.Load() && !a.begun.Load()
+	return connection.written.Load() == a.written.Load() || a.http2.Load() && !a.writing.Load()
 }
 
-// countedConn is a connection that counts what is written to it.
+// A countedConn counts the bytes that are written to a connection.
 type countedConn struct {
 	net.Conn
 	written atomic.Int64
 }
 
-// Write counts what it is about to write, and takes back what was not written. The alert that TLS
-// sends when a connection is closed is part of no request.
+// Write counts the bytes before it writes them, and subtracts those that it could not write. It
+// does not count the alert that ends TLS, which is not part of a request.
 func (c *countedConn) Write(p []byte) (int, error) {
 	if isAlert(p) {
 		return c.Conn.Write(p)
@@ -157,9 +158,9 @@ func (c *countedConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// The header of a TLS record has a type, two bytes of version, and two of the length of what
-// follows (RFC 8446 section 5.1). An encrypted alert of TLS 1.3 has the two bytes of the alert,
-// their type, and the 16 bytes that all its ciphers add (sections 5.2 and 6).
+// The header of a TLS record has a type, two bytes of version, and two bytes for the length of the
+// rest (RFC 8446 section 5.1). An encrypted alert of TLS 1.3 has two bytes of alert, its type, and
+// the 16 bytes that all ciphers add (sections 5.2 and 6).
 const (
 	recordHeader    = 5
 	alertRecord     = 21
@@ -167,15 +168,15 @@ const (
 	encryptedAlert  = 2 + 1 + 16
 )
 
-// isAlert reports whether what is written is a TLS alert: by its type, or, where that is encrypted,
-// by its length. No request is so short that one record of that length could hold it.
+// isAlert reports whether a written text is a TLS alert. It looks at the type, or at the length if
+// the type is encrypted: no request fits into a record of that length.
 func isAlert(written []byte) bool {
 	return len(written) >= recordHeader && len(written) == recordHeader+recordLength(written) && holdsAlert(written)
 }
 
 func recordLength(record []byte) int { return int(binary.BigEndian.Uint16(record[3:])) }
 
-// holdsAlert reports whether one of the TLS records that a text begins with is an alert.
+// holdsAlert reports whether one of the TLS records at the beginning of a text is an alert.
 func holdsAlert(records []byte) bool {
 	for len(records) >= recordHeader {
 		length := recordLength(records)

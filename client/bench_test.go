@@ -80,7 +80,9 @@ func BenchmarkTwoProcessesRefresh(b *testing.B) {
 func BenchmarkHostileServers(b *testing.B) {
 	const resource, issuer = "/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-authorization-server"
 	servers := map[string]func(*site){
-		"more than it grants": func(s *site) { s.mcp = demanding(s, func(n int) string { return fmt.Sprintf("more-%d", n) }) },
+		"still demands more scopes": func(s *site) {
+			s.mcp = demanding(s, func(n int) string { return fmt.Sprintf("more-%d", n) })
+		},
 		"redirects": func(s *site) {
 			s.replace["/mcp"] = func(w http.ResponseWriter, r *http.Request) {
 				http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect)

@@ -183,7 +183,8 @@ func TestTokensAreBoundWhereTheyHaveToBe(t *testing.T) {
 		"wanted and not offered":      {true, `[]`, "", false, ""},
 		"wanted, in another way":      {true, `["EdDSA"]`, "", false, ""},
 		"demanded":                    {false, `["ES256"]`, `,"dpop_bound_access_tokens_required":true`, true, ""},
-		"demanded, in another way":    {false, `["EdDSA"]`, `,"dpop_bound_access_tokens_required":true`, false, "does not do that with ES256"},
+		"demanded, in another way": {false, `["EdDSA"]`, `,"dpop_bound_access_tokens_required":true`, false,
+			"does not support ES256"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

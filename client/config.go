@@ -17,127 +17,131 @@ import (
 	"mcpentra/client/tokenstore"
 )
 
-// A Config says what to sign in to, and how. Server is required. Without anything else a person
-// signs in with the system's browser.
+// Config sets up a Transport. Only Server is required. If all else is zero, a person signs in with
+// the system's browser.
 type Config struct {
 	// Server is the URL of the MCP endpoint: https, or http on loopback.
 	Server string
-	// Account is a name of the user's choosing for one of several accounts at the server. Empty is
-	// the only one.
+	// Account tells several accounts at one server apart. The user chooses the name. Empty means
+	// the only account.
 	Account string
-	// Scopes are asked for besides those that the server names; or instead of them by a client
-	// without a person, whose operator knows.
+	// Scopes are requested in addition to the scopes that the server names. With Unattended they
+	// replace the server's scopes, because the operator knows what the job needs.
 	Scopes []string
 
-	// Name is what the program registers as. Empty means "mcp-entra-client".
+	// Name is the client name in a registration. Empty means "mcp-entra-client".
 	Name string
-	// ClientID is of a client that was registered beforehand, and ClientSecret or ClientKey what it
-	// authenticates with, if anything. With an empty ClientID the program uses ClientDocument, or
-	// registers itself.
-	ClientID, ClientSecret string
-	ClientKey              *tokenrequest.Key
-	// ClientIssuer is the authorization server that knows the ClientID. Empty means the first one
-	// that the server names; the secret is sent to no other afterwards.
+	// ClientID names a client that was registered beforehand. Empty means that the program uses
+	// ClientDocument, or registers itself.
+	ClientID string
+	// ClientSecret authenticates the client named by ClientID. Empty means ClientKey, or a public
+	// client.
+	ClientSecret string
+	// ClientKey authenticates the client named by ClientID with signed assertions. Nil means
+	// ClientSecret, or a public client.
+	ClientKey *tokenrequest.Key
+	// ClientIssuer is the authorization server that issued ClientID. Empty means the first one that
+	// the server names. Afterwards the secret goes to no other one.
 	ClientIssuer string
-	// ClientDocument is the URL of a client ID metadata document, which stands for the program
-	// where the authorization server takes such (MCP 2025-11-25).
+	// ClientDocument is the URL of the program's client ID metadata document (MCP 2025-11-25). It
+	// is the client ID at authorization servers that accept these documents.
 	ClientDocument string
 
-	// Browser opens the authorization page. Nil means the system's browser. After a
-	// *signin.NotOpenedError the answer is waited for all the same, and the event BrowserFailed
-	// tells.
+	// Browser opens the authorization page. Nil means the system's browser. If it returns a
+	// *signin.NotOpenedError, the Transport emits BrowserFailed and keeps waiting for the answer.
 	Browser signin.Browser
-	// Paste returns the address that a browser elsewhere has ended at, as the person has copied it.
-	// Nil means that the program waits for the answer itself. With Paste nothing is opened: the
-	// page's address is in the event PageReady. It is called again after a wrong paste.
+	// Paste returns the address at which a browser on another machine ended, as the person copied
+	// it. The Transport opens nothing: the event PageReady holds the page's address. After a wrong
+	// paste, Paste is called again. Nil means that the Transport listens for the answer itself.
 	Paste func(ctx context.Context) (string, error)
-	// DeviceCode has the person approve on another device (RFC 8628): the event DeviceReady says
-	// where, and with which code.
+	// DeviceCode makes the person approve on another device (RFC 8628). The event DeviceReady holds
+	// the page's address and the code.
 	DeviceCode bool
-	// RedirectURI is where the answer is waited for: http on a loopback address. Without a port it
-	// is a free one. Empty means http://localhost/callback. With Paste it can be any.
+	// RedirectURI is where the Transport listens for the answer: http on a loopback address.
+	// Without a port, the system chooses a free one. Empty means http://localhost/callback. With
+	// Paste it can be any URI.
 	RedirectURI string
-	// SignInTimeout is how long a person may take. Zero means five minutes.
+	// SignInTimeout bounds how long a person may take. Zero means five minutes.
 	SignInTimeout time.Duration
 
 	// Unattended gets tokens without a person: ClientCredentials, Workload or Enterprise. Nil means
 	// that a person signs in.
 	Unattended Unattended
-	// Token gets an access token from elsewhere, such as a secret store. If the server refuses it,
-	// it is got once more, and nothing else is tried. Nil means that tokens come from the
-	// authorization server.
+	// Token gets an access token from another source, such as a secret store. If the server refuses
+	// the token, Token is called once more, and the Transport tries nothing else. Nil means that
+	// tokens come from the authorization server.
 	Token func(ctx context.Context) (string, error)
 
-	// DPoP binds tokens to a key that never leaves this program (RFC 9449), where the authorization
-	// server offers that. They are bound in any case where the server demands it.
+	// DPoP binds tokens to a key that never leaves this program (RFC 9449), if the authorization
+	// server supports it. A server that requires bound tokens gets them in any case.
 	DPoP bool
-	// Entra says where to depart from MCP for Entra ID as the authorization server. Its zero value
+	// Entra departs from MCP where Entra ID itself is the authorization server. The zero value
 	// departs nowhere.
 	Entra EntraExceptions
-	// Relax says where else to be more tolerant than MCP. Its zero value is tolerant nowhere.
+	// Relax tolerates other violations of MCP. The zero value tolerates none.
 	Relax Relaxations
 
-	// Tokens keeps registrations and tokens. Nil means memory of the Transport's own.
+	// Tokens keeps registrations and tokens. Nil means memory of this Transport alone.
 	Tokens tokenstore.Store
 	// Base sends the requests. Nil means http.DefaultTransport.
 	Base http.RoundTripper
-	// LookupIP looks names up that the server has chosen, for the addresses to be checked before a
-	// request goes there (see README.md, What it will not do). It is asked where Base is an
-	// *http.Transport and Server is not on this machine; whatever Base then connects to is checked as well. Nil means the system's resolver.
+	// LookupIP resolves the host names that the server chooses, so that their addresses can be
+	// checked before a request goes there (README.md, What it will not do). It is called if Base is
+	// an *http.Transport and Server is on another machine. The address that Base then connects to
+	// is checked too. Nil means the system's resolver.
 	LookupIP func(ctx context.Context, host string) ([]netip.Addr, error)
-	// RequestTimeout bounds each request for metadata, a registration, a token or a revocation, its
-	// answer included. Zero means ten seconds for metadata and thirty for the rest, which are the
-	// most in any case.
+	// RequestTimeout bounds each request for metadata, a registration, a token or a revocation,
+	// including its answer. Zero means the maximum: ten seconds for metadata, thirty for the
+	// others.
 	RequestTimeout time.Duration
 	// ProtocolVersion is sent with requests for metadata. Empty means 2025-11-25.
 	ProtocolVersion string
-	// Trace hears of every step, never of a secret. It may be called from several goroutines. Nil
-	// hears nothing.
+	// Trace receives each step of a sign-in, without secrets. Several goroutines may call it. Nil
+	// means that the steps are dropped.
 	Trace func(Event)
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
-	// Pause waits between two questions for the token of a device code, and comes back early with
-	// the context's error. Nil waits that long.
+	// Pause waits between two polls for the token of a device code. It returns early with the
+	// context's error. Nil waits for the whole duration.
 	Pause func(ctx context.Context, d time.Duration) error
 }
 
-// EntraExceptions are the departures from MCP 2025-11-25 without which nobody signs in at Entra ID
-// itself. Each weakens a check, so each has to be asked for.
+// EntraExceptions are the departures from MCP 2025-11-25 that a sign-in at Entra ID itself needs.
+// Each weakens a check, so each is off by default.
 type EntraExceptions struct {
-	// UnadvertisedPKCE goes on where an authorization server does not say that it does PKCE, as
-	// Entra ID does not, although it does it. PKCE is used in any case. Nothing then tells an
-	// authorization server that ignores it.
+	// UnadvertisedPKCE accepts an authorization server whose metadata does not mention PKCE, like
+	// Entra ID's. PKCE is always sent. An authorization server that ignores it is then not noticed.
 	UnadvertisedPKCE bool
-	// NoResource leaves out the parameter resource, which Entra ID refuses (AADSTS9010010) unless
-	// it is an identifier URI of the application that the scopes belong to. The scopes alone say
-	// then whom the token is for.
+	// NoResource leaves out the parameter resource. Entra ID refuses it (AADSTS9010010) unless it
+	// is an identifier URI of the application that the scopes belong to. Without it, only the
+	// scopes name the token's audience.
 	NoResource bool
-	// Tenants takes Entra ID's names for all tenants, organizations and common, as authorization
-	// servers. Their metadata has a template as issuer. The ID token of a sign-in says which tenant
-	// it is, and a later token of another tenant is refused.
+	// Tenants accepts organizations and common, Entra ID's names for all tenants, as authorization
+	// servers. Their metadata has a template as issuer. The ID token of a sign-in names the tenant,
+	// and later tokens of another tenant are refused.
 	Tenants bool
 }
 
-// Relaxations are rules of metadata that some servers break. Each weakens a check, so each has to
-// be asked for.
+// Relaxations are rules about metadata that some servers break. Each weakens a check, so each is
+// off by default.
 type Relaxations struct {
-	// IssuerRootSlash overlooks that one of two issuers is an origin, and the other the same with a
-	// slash. The parameter iss of an answer (RFC 9207) still has to be the issuer of the metadata
-	// to the letter.
+	// IssuerRootSlash accepts two issuers that differ only in the slash after the host. The
+	// parameter iss of an answer (RFC 9207) must still equal the metadata's issuer exactly.
 	IssuerRootSlash bool
-	// ResourceAbove takes metadata for the server's origin, or for a path above the server's, where
-	// RFC 9728 section 3.3 wants the server's own. The token is then one for that resource.
+	// ResourceAbove accepts metadata for the server's origin, or for a path above the server's,
+	// where RFC 9728 section 3.3 requires the server's own. The token is then for that resource.
 	ResourceAbove bool
 }
 
-// ReadServerURL says what is wrong with the URL of an MCP server, or returns it in the form that it
-// is known by (MCP, Canonical Server URI): scheme and host in lower case, no fragment.
+// ReadServerURL checks the URL of an MCP server and returns its canonical form (MCP, Canonical
+// Server URI): scheme and host in lower case, no fragment.
 func ReadServerURL(text string) (*url.URL, error) {
 	parsed, err := url.Parse(text)
 	if err != nil || parsed.Host == "" || parsed.Opaque != "" {
 		return nil, fmt.Errorf("want the URL of an MCP server, such as http://localhost:8000/mcp, got %q", text)
 	}
-	parsed.Scheme, parsed.Host = strings.ToLower(parsed.Scheme), strings.ToLower(parsed.Host)
+	parsed.Scheme = strings.ToLower(parsed.Scheme)
+	parsed.Host = strings.ToLower(parsed.Host)
 	parsed.Fragment = ""
 	parsed.RawFragment = ""
 	switch {
@@ -157,13 +161,18 @@ func ReadServerURL(text string) (*url.URL, error) {
 	return parsed, nil
 }
 
-// isPort reports whether a port can be one. Without one it is that of the scheme.
+// isPort reports whether a port number is valid. An empty one means the scheme's default.
 func isPort(port string) bool {
 	number, err := strconv.ParseUint(port, 10, 16)
 	return port == "" || err == nil && number > 0
 }
 
-func (c *Config) fill() error {
+// defaultRedirectURI has the name, not the address: Entra ID and others ignore the port of
+// localhost only. The listener takes both loopback addresses.
+const defaultRedirectURI = "http://localhost/callback"
+
+// setDefaults fills in what the caller left empty, and checks the whole.
+func (c *Config) setDefaults() error {
 	if c.Base == nil {
 		c.Base = http.DefaultTransport
 	}
@@ -171,8 +180,6 @@ func (c *Config) fill() error {
 		c.Name = "mcp-entra-client"
 	}
 	if c.RedirectURI == "" {
-		// The name, not the address: authorization servers like Entra ID ignore the port of
-		// localhost only, and the listener takes both loopback addresses.
 		c.RedirectURI = defaultRedirectURI
 	}
 	if c.SignInTimeout == 0 {
@@ -194,17 +201,16 @@ func (c *Config) fill() error {
 		c.LookupIP = lookupIP
 	}
 	if c.Browser == nil {
-		var err error
-		if c.Browser, err = signin.OpenWith(""); err != nil {
+		browser, err := signin.OpenWith("")
+		if err != nil {
 			return err
 		}
+		c.Browser = browser
 	}
 	return c.check()
 }
 
-const defaultRedirectURI = "http://localhost/callback"
-
-// check says what does not go together.
+// check refuses settings that contradict each other.
 func (c *Config) check() error {
 	ways := 0
 	for _, chosen := range []bool{c.Paste != nil, c.DeviceCode, c.Unattended != nil, c.Token != nil} {
@@ -222,7 +228,7 @@ func (c *Config) check() error {
 	case c.ClientKey != nil && c.ClientID == "":
 		return errors.New("client: a client key without a client ID")
 	case c.ClientSecret != "" && c.ClientKey != nil:
-		return errors.New("client: both a secret and a key: a client authenticates one way")
+		return errors.New("client: both a secret and a key; want one of them")
 	case c.ClientIssuer != "" && c.ClientID == "":
 		return errors.New("client: an issuer of the client ID without a client ID")
 	}
@@ -237,31 +243,16 @@ func (c *Config) check() error {
 	return nil
 }
 
-// outbound sends requests for metadata, registrations and tokens, which never carry the token of
-// the server, by a transport.
-func (c *Config) outbound(by http.RoundTripper) *http.Client {
-	return &http.Client{Transport: by, Timeout: c.RequestTimeout}
+// httpClient sends the requests for metadata, registrations and tokens through a transport.
+func (c *Config) httpClient(transport http.RoundTripper) *http.Client {
+	return &http.Client{Transport: transport, Timeout: c.RequestTimeout}
 }
 
-// SignInError says that there is no token because a sign-in is needed and did not happen, or was
-// refused.
-type SignInError struct{ Err error }
-
-// Error says sign-in once, however many steps have wrapped the error on its way.
-func (e *SignInError) Error() string {
-	text := e.Err.Error()
-	var inner *SignInError
-	if errors.As(e.Err, &inner) && strings.HasPrefix(text, "sign-in: ") {
-		return text
+// scopeParameter returns the parameter scope of token requests. It is empty except at Entra ID,
+// where without the parameter resource only the scopes name the token's audience.
+func (c *Config) scopeParameter(scopes []string) string {
+	if !c.Entra.NoResource {
+		return ""
 	}
-	return "sign-in: " + text
+	return strings.Join(scopes, " ")
 }
-
-// Unwrap returns the reason.
-func (e *SignInError) Unwrap() error { return e.Err }
-
-// ErrSignedOut says that somebody has signed out, and Reset was not called since.
-var ErrSignedOut = errors.New("you have signed out here")
-
-// ErrNoAnswer says that nobody finished the sign-in in time.
-var ErrNoAnswer = errors.New("no answer came from the browser in time; if its window was closed, start again")

@@ -2,64 +2,74 @@ package client
 
 import "time"
 
-// An Event is a step of a sign-in, as told to Config.Trace. None holds a secret.
+// An Event is a step of a sign-in. Config.Trace receives it. No event holds a secret.
 type Event interface{ event() }
 
 type (
-	// Challenged: the server refused a request.
+	// Challenged reports that the server refused a request with a challenge.
 	Challenged struct {
-		Method, URL string
-		Status      int
-		Challenge   string // the WWW-Authenticate header, cut to 1,000 characters
+		Method    string
+		URL       string
+		Status    int
+		Challenge string // the WWW-Authenticate header, cut to 1,000 bytes
 	}
-	// ResourceFound: the server's protected resource metadata. Location is empty when it has none,
-	// as servers of MCP 2025-03-26.
+	// ResourceFound reports the server's protected resource metadata. Location is empty if there is
+	// none, as at servers of MCP 2025-03-26.
 	ResourceFound struct {
-		Location, Resource   string
+		Location             string
+		Resource             string
 		AuthorizationServers []string
 	}
-	// IssuerFound: the authorization server's metadata. Location is empty when default paths are
-	// used.
+	// IssuerFound reports the authorization server's metadata. Location is empty if the default
+	// paths are used.
 	IssuerFound struct {
-		Location, Issuer, AuthorizationEndpoint, TokenEndpoint string
+		Location              string
+		Issuer                string
+		AuthorizationEndpoint string
+		TokenEndpoint         string
 	}
-	// Registered: the client ID that the authorization server knows this program by.
+	// Registered reports the client ID of this program at the authorization server.
 	Registered struct {
 		ClientID      string
 		AuthMethod    string
 		Preregistered bool
-		Document      bool // the client ID is the address of a client ID metadata document
+		Document      bool // the client ID is the URL of a client ID metadata document
 	}
-	// PageReady: the authorization page, about to be opened; with Paste the person opens it, and
-	// brings back the address that the browser ends at.
+	// PageReady reports the authorization page that is about to be opened. With Paste the person
+	// opens it, and brings back the address at which the browser ends.
 	PageReady struct {
-		URL, RedirectURI string
-		Paste            bool
+		URL         string
+		RedirectURI string
+		Paste       bool
 	}
-	// BrowserFailed: no browser was opened. A person can open the page, and the answer is waited
-	// for.
+	// BrowserFailed reports that no browser was opened. The Transport still waits for the answer,
+	// so a person can open the page.
 	BrowserFailed struct {
-		URL, RedirectURI, Reason string
+		URL         string
+		RedirectURI string
+		Reason      string
 	}
-	// PasteRefused: what the person pasted is not the answer, and why. Config.Paste is called
-	// again, at most Left times.
+	// PasteRefused reports that the person pasted a wrong address. Config.Paste is called again, at
+	// most Left times.
 	PasteRefused struct {
 		Reason string
 		Left   int
 	}
-	// DeviceReady: where to approve on another device, and with which code. Complete is the address
-	// that holds the code already, empty where there is none.
+	// DeviceReady reports where a person approves on another device, and with which code. Complete
+	// is the address that already holds the code; it may be empty.
 	DeviceReady struct {
-		URL, Complete, UserCode string
-		Lifetime                time.Duration
+		URL      string
+		Complete string
+		UserCode string
+		Lifetime time.Duration
 	}
-	// Answered: the authorization server's answer has arrived and belongs to this sign-in. Issuer
-	// is what it says it comes from, empty when it does not say.
+	// Answered reports that the authorization server's answer has arrived and belongs to this
+	// sign-in. Issuer is its parameter iss; it may be empty.
 	Answered struct{ Issuer string }
-	// Issued: there is a token. Refreshed tells whether it came of a refresh token.
+	// Issued reports a token. Refreshed means that it replaced one by the refresh token.
 	Issued struct {
 		Scopes    []string
-		Lifetime  time.Duration // from now; zero when the server does not say
+		Lifetime  time.Duration // from now; zero if the server names none
 		Renewable bool
 		Refreshed bool
 		Bound     bool // to a key (RFC 9449)

@@ -5,13 +5,14 @@ import (
 	"testing"
 )
 
-// AwaitCallers waits until so many callers want a token.
+// AwaitCallers waits until n callers wait for a token.
 func AwaitCallers(t *testing.T, transport *Transport, n int) {
 	t.Helper()
+	worker := transport.tokens.worker
 	for {
-		transport.turn.mu.Lock()
-		callers := transport.turn.callers
-		transport.turn.mu.Unlock()
+		worker.mu.Lock()
+		callers := worker.callers
+		worker.mu.Unlock()
 		if callers >= n {
 			return
 		}

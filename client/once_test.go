@@ -221,7 +221,7 @@ func TestAStepUpIsRefused(t *testing.T) {
 			}
 			fine()
 			require.Error(t, more())
-			require.ErrorContains(t, more(), "wants more than it grants")
+			require.ErrorContains(t, more(), "still demands more scopes")
 			fine()
 			s.pass(time.Hour)
 			fine()
@@ -248,7 +248,7 @@ func TestScopesThatAreNotGrantedAreNotAskedForAgain(t *testing.T) {
 	var tokens tokenstore.Memory
 	for range 3 {
 		_, through := s.client(func(config *client.Config) { config.Tokens = &tokens })
-		assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "wants more than it grants: b")
+		assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "still demands more scopes: b")
 	}
 	assert.Len(t, s.pages(), 2)
 }

@@ -102,10 +102,12 @@ func TestStepUpHasABudget(t *testing.T) {
 		pages  int
 		says   string
 	}{
-		"another scope each time":       {func(n int) string { return fmt.Sprintf("more-%d", n) }, 4, "wants more than it grants: more-4"},
-		"scopes that are never named":   {func(int) string { return `" error_description="x` }, 1, "names none"},
-		"scopes that cannot be any":     {func(int) string { return "\u202eü" }, 1, "names none"},
-		"more scopes than anybody asks": {func(n int) string { return strings.Repeat("x", n) + numbered(200) }, 1, "more than 100 are asked of nobody"},
+		"another scope each time": {func(n int) string { return fmt.Sprintf("more-%d", n) }, 4,
+			"still demands more scopes: more-4"},
+		"scopes that are never named": {func(int) string { return `" error_description="x` }, 1, "names none"},
+		"scopes that cannot be any":   {func(int) string { return "\u202eü" }, 1, "names none"},
+		"too many scopes": {func(n int) string { return strings.Repeat("x", n) + numbered(200) }, 1,
+			"at most 100 are requested"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -142,7 +144,7 @@ func TestSameScopesAreNotAskedForTwice(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 	}
 	_, through := s.client(nil)
-	assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "wants more than it grants: b")
+	assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "still demands more scopes: b")
 	assert.Len(t, s.pages(), 2)
 	refused(t, through, s.URL+"/mcp")
 	assert.Len(t, s.pages(), 2)
@@ -173,7 +175,7 @@ func TestStepUpsAreCountedByOperation(t *testing.T) {
 		return err
 	}
 	for range 4 {
-		require.ErrorContains(t, call("one"), "wants more than it grants")
+		require.ErrorContains(t, call("one"), "still demands more scopes")
 	}
 	assert.Len(t, s.pages(), 4, "one to sign in, and three that were in vain")
 	require.Error(t, call("two"))

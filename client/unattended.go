@@ -10,15 +10,15 @@ import (
 	"mcpentra/client/tokenrequest"
 )
 
-// Unattended is a way to get tokens without a person: ClientCredentials, Workload or Enterprise.
-// The server is discovered as for a person; nobody is registered, and what is refused is not tried
-// another way.
+// Unattended gets tokens without a person: ClientCredentials, Workload or Enterprise. The server is
+// discovered as usual. The program does not register itself. If one way is refused, no other is
+// tried.
 type Unattended interface {
 	check(*Config) error
-	token(ctx context.Context, t *Transport, a *attempt) (*tokenrequest.Token, error)
+	token(ctx context.Context, s *signIn) (*tokenrequest.Token, error)
 }
 
-// ClientCredentials gets tokens for the client itself, with the secret or key of its Config (MCP,
+// ClientCredentials gets tokens for the client itself, with the secret or key in its Config (MCP,
 // OAuth Client Credentials).
 type ClientCredentials struct{}
 
@@ -29,15 +29,15 @@ func (ClientCredentials) check(c *Config) error {
 	return nil
 }
 
-func (ClientCredentials) token(ctx context.Context, t *Transport, a *attempt) (*tokenrequest.Token, error) {
-	return t.endpoint(a.issuer, a.client, a.dpop).ClientCredentials(ctx, a.scopes, a.resource)
+func (ClientCredentials) token(ctx context.Context, s *signIn) (*tokenrequest.Token, error) {
+	return s.tokenEndpoint().ClientCredentials(ctx, s.scopes, s.resource)
 }
 
-// Workload gets tokens for the identity that a platform gives its workloads, such as a Kubernetes
-// service account or a job of a build service (RFC 7523 section 2.1).
+// Workload gets tokens for the identity that a platform gives its workloads (RFC 7523 section 2.1).
+// A workload is a Kubernetes service account, or a job of a build service.
 type Workload struct {
-	// Assertion returns the signed identity, a JWT. It is called each time: platforms replace it
-	// often.
+	// Assertion returns the signed identity, a JWT. It is called for each token, because platforms
+	// replace the identity often.
 	Assertion func(ctx context.Context) (string, error)
 }
 
@@ -48,25 +48,28 @@ func (w Workload) check(*Config) error {
 	return nil
 }
 
-func (w Workload) token(ctx context.Context, t *Transport, a *attempt) (*tokenrequest.Token, error) {
+func (w Workload) token(ctx context.Context, s *signIn) (*tokenrequest.Token, error) {
 	assertion, err := w.Assertion(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("workload identity: %w", err)
 	}
-	return t.endpoint(a.issuer, a.client, a.dpop).JWTBearer(ctx, assertion, a.scopes, a.resource)
+	return s.tokenEndpoint().JWTBearer(ctx, assertion, s.scopes, s.resource)
 }
 
-// Enterprise gets tokens for a person who has signed in with their organisation's identity provider
-// already, which decides instead of asking (MCP, Enterprise-Managed Authorization). The ClientID of
-// the Config is the one at the MCP server's authorization server.
+// Enterprise gets tokens for a person who has signed in with an organisation's identity provider
+// (MCP, Enterprise-Managed Authorization). The identity provider decides, and the person is not
+// asked. The ClientID of the Config is the client at the MCP server's authorization server.
 type Enterprise struct {
-	// IDToken returns what the identity provider issued at the sign-in.
+	// IDToken returns the ID token that the identity provider issued at the person's sign-in.
 	IDToken func(ctx context.Context) (string, error)
-	// Issuer is the identity provider, whose metadata is looked up unless TokenEndpoint is given.
-	Issuer, TokenEndpoint string
-	// ClientID, and ClientSecret if there is one, are what the identity provider knows the program
-	// as.
-	ClientID, ClientSecret string
+	// Issuer is the identity provider. Its metadata names the token endpoint.
+	Issuer string
+	// TokenEndpoint is the identity provider's token endpoint. Empty means the one in its metadata.
+	TokenEndpoint string
+	// ClientID is the program's client ID at the identity provider.
+	ClientID string
+	// ClientSecret authenticates the client at the identity provider. Empty means a public client.
+	ClientSecret string
 }
 
 func (e Enterprise) check(c *Config) error {
@@ -87,18 +90,16 @@ func (e Enterprise) check(c *Config) error {
 	return nil
 }
 
-func (e Enterprise) token(ctx context.Context, t *Transport, a *attempt) (*tokenrequest.Token, error) {
-	provider := &discovery.Issuer{Issuer: e.Issuer, TokenEndpoint: e.TokenEndpoint}
-	if e.TokenEndpoint == "" {
-		fetcher := discovery.Fetcher{HTTPClient: t.config.outbound(t.config.Base)} // which the server has not chosen
-		var err error
-		if provider, err = fetcher.FindIssuer(ctx, e.Issuer, nil); err != nil {
-			return nil, fmt.Errorf("identity provider: %w", err)
-		}
-	} else if _, err := discovery.CheckURL(e.TokenEndpoint, nil); err != nil {
+// token exchanges the ID token for an assertion at the identity provider, and the assertion for an
+// access token at the MCP server's authorization server.
+func (e Enterprise) token(ctx context.Context, s *signIn) (*tokenrequest.Token, error) {
+	// The server has not chosen the identity provider, so the address policy does not apply.
+	direct := s.config.httpClient(s.config.Base)
+	provider, err := e.provider(ctx, &discovery.Fetcher{HTTPClient: direct})
+	if err != nil {
 		return nil, fmt.Errorf("identity provider: %w", err)
 	}
-	known, err := signin.Preregistered(provider, e.ClientID, e.ClientSecret, false)
+	client, err := signin.Preregistered(provider, e.ClientID, e.ClientSecret, false)
 	if err != nil {
 		return nil, err
 	}
@@ -108,16 +109,29 @@ func (e Enterprise) token(ctx context.Context, t *Transport, a *attempt) (*token
 	}
 	atProvider := tokenrequest.Endpoint{
 		URL:        provider.TokenEndpoint,
-		Client:     known,
-		HTTPClient: t.config.outbound(t.config.Base),
-		Now:        t.config.Now,
+		Client:     client,
+		HTTPClient: direct,
+		Now:        s.config.Now,
 	}
-	assertion, err := atProvider.Exchange(
-		ctx,
-		tokenrequest.Exchange{Subject: idToken, Audience: a.issuer.Issuer, Resource: a.resource, Scopes: a.scopes},
-	)
+	assertion, err := atProvider.Exchange(ctx, tokenrequest.Exchange{
+		Subject:  idToken,
+		Audience: s.issuer.Issuer,
+		Resource: s.resource,
+		Scopes:   s.scopes,
+	})
 	if err != nil {
 		return nil, err
 	}
-	return t.endpoint(a.issuer, a.client, a.dpop).JWTBearer(ctx, assertion, a.scopes, a.resource)
+	return s.tokenEndpoint().JWTBearer(ctx, assertion, s.scopes, s.resource)
+}
+
+// provider returns the identity provider's metadata.
+func (e Enterprise) provider(ctx context.Context, fetcher *discovery.Fetcher) (*discovery.Issuer, error) {
+	if e.TokenEndpoint == "" {
+		return fetcher.FindIssuer(ctx, e.Issuer, nil)
+	}
+	if _, err := discovery.CheckURL(e.TokenEndpoint, nil); err != nil {
+		return nil, err
+	}
+	return &discovery.Issuer{Issuer: e.Issuer, TokenEndpoint: e.TokenEndpoint}, nil
 }

@@ -182,7 +182,7 @@ func TestMachineThatIsAskedForMoreThanItsOperatorNamed(t *testing.T) {
 		config.Unattended = client.ClientCredentials{}
 		config.Scopes = []string{"a"}
 	})
-	assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "wants more than it grants: b")
+	assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "still demands more scopes: b")
 	assert.LessOrEqual(t, len(sent()), 2)
 	assert.NotEmpty(t, sent()[0].Get("client_assertion"))
 }
@@ -208,7 +208,7 @@ func TestTokenFromElsewhere(t *testing.T) {
 	assert.Equal(t, http.StatusOK, code, "another one is there now")
 
 	s.end()
-	assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "refuses the token that it was given")
+	assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "refuses the given access token")
 	sent := s.count("")
 	refused(t, through, s.URL+"/mcp")
 	assert.Equal(t, sent, s.count(""), "nothing else is tried")
@@ -217,7 +217,7 @@ func TestTokenFromElsewhere(t *testing.T) {
 
 	for name, bad := range map[string]string{"empty": "", "two lines": "a\nb", "not ASCII": "ü"} {
 		_, through = s.client(func(config *client.Config) { config.Token = constant(bad) })
-		assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "not one that could be sent", name)
+		assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "want an access token of visible ASCII", name)
 	}
 }
 

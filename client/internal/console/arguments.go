@@ -11,9 +11,8 @@ import (
 	"mcpentra/client/signin"
 )
 
-// SplitArguments splits what was typed behind the name of a tool: a JSON object is one word, and
-// anything else is split as a shell would split it. A JSON object or list behind name= needs no
-// quotes.
+// SplitArguments splits the text after a tool's name into words. A JSON object is one word. Other
+// text is split as a shell does. A JSON object or list after name= needs no quotes.
 func SplitArguments(text string) ([]string, error) {
 	text = strings.TrimSpace(text)
 	if strings.HasPrefix(text, "{") {
@@ -21,7 +20,7 @@ func SplitArguments(text string) ([]string, error) {
 	}
 	var words []string
 	for text != "" {
-		if length := rawValue(text); length > 0 {
+		if length := jsonWord(text); length > 0 {
 			words = append(words, text[:length])
 			text = strings.TrimSpace(text[length:])
 			continue
@@ -37,25 +36,30 @@ func SplitArguments(text string) ([]string, error) {
 	return words, nil
 }
 
-// rawValue is the length of a word that is a name and a JSON object or list, or 0.
-func rawValue(text string) int {
-	at := strings.IndexAny(text, "= \t'\"\\")
-	if at < 1 || text[at] != '=' || !strings.HasPrefix(text[at+1:], "{") && !strings.HasPrefix(text[at+1:], "[") {
+// jsonWord returns the length of a first word like name={…} or name=[…]. It returns 0 for other
+// words.
+func jsonWord(text string) int {
+	nameEnd := strings.IndexAny(text, "= \t'\"\\")
+	if nameEnd < 1 || text[nameEnd] != '=' {
 		return 0
 	}
-	decoder := json.NewDecoder(strings.NewReader(text[at+1:]))
-	var value json.RawMessage
-	if decoder.Decode(&value) != nil {
+	value := text[nameEnd+1:]
+	if !strings.HasPrefix(value, "{") && !strings.HasPrefix(value, "[") {
 		return 0
 	}
-	length := at + 1 + int(decoder.InputOffset())
+	decoder := json.NewDecoder(strings.NewReader(value))
+	var raw json.RawMessage
+	if decoder.Decode(&raw) != nil {
+		return 0
+	}
+	length := nameEnd + 1 + int(decoder.InputOffset())
 	if length < len(text) && text[length] != ' ' && text[length] != '\t' {
 		return 0
 	}
 	return length
 }
 
-// firstWord is the length of a text up to the first blank outside quotes.
+// firstWord returns the length of a text up to the first blank outside quotes.
 func firstWord(text string) int {
 	quote := byte(0)
 	for i := 0; i < len(text); i++ {
@@ -75,8 +79,8 @@ func firstWord(text string) int {
 	return len(text)
 }
 
-// CheckArguments says whether words can be the arguments of a tool: name=value each, or one JSON
-// object, or none. Its errors are *ArgumentsError.
+// CheckArguments checks that words can be the arguments of a tool: name=value words, one JSON
+// object, or nothing. The error is an *ArgumentsError.
 func CheckArguments(words []string) error {
 	if isObject(words) {
 		_, err := ReadArguments(strings.Join(words, " "))
@@ -90,25 +94,26 @@ func CheckArguments(words []string) error {
 	return nil
 }
 
+// isObject reports whether words begin like a JSON object.
 func isObject(words []string) bool {
 	return len(words) > 0 && strings.HasPrefix(strings.TrimSpace(words[0]), "{")
 }
 
-// ReadArguments reads the arguments of a tool as a person typed them: a JSON object, or nothing.
-// Its errors are *ArgumentsError.
+// ReadArguments reads a JSON object of arguments. An empty text means none. The error is an
+// *ArgumentsError.
 func ReadArguments(text string) (map[string]any, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
 	value, err := readJSON(text)
-	object, is := value.(map[string]any)
-	if err != nil || !is {
+	object, ok := value.(map[string]any)
+	if err != nil || !ok {
 		return nil, &ArgumentsError{text}
 	}
 	return object, nil
 }
 
-// readJSON reads one JSON value. A number goes out as it was typed, however long.
+// readJSON reads one JSON value. Numbers keep their digits.
 func readJSON(text string) (any, error) {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
@@ -122,16 +127,16 @@ func readJSON(text string) (any, error) {
 	return value, nil
 }
 
-// An ArgumentsError says that a tool's arguments are neither a JSON object nor name=value words.
+// An ArgumentsError reports arguments that are neither a JSON object nor name=value words.
 type ArgumentsError struct{ Text string }
 
 func (e *ArgumentsError) Error() string {
-	return fmt.Sprintf(`the arguments have to be name=value words, or a JSON object such as {"name": "value"}; got %s`,
+	return fmt.Sprintf(`want name=value words, or a JSON object such as {"name": "value"}; got %s`,
 		Printable(cut(e.Text, maxShownText)))
 }
 
-// arguments makes an object of words, with the types that the tool's schema names. The server
-// judges an object that was typed as JSON.
+// arguments makes an object of words. The tool's schema decides the types. An object that was typed
+// as JSON is sent unchecked.
 func (t *Tool) arguments(words []string) (map[string]any, error) {
 	if err := CheckArguments(words); err != nil {
 		return nil, err
@@ -150,10 +155,10 @@ func (t *Tool) arguments(words []string) (map[string]any, error) {
 			return nil, err
 		}
 	}
-	for _, one := range t.schema.parameters {
-		if _, given := object[one.sent]; one.Required && !given {
+	for _, parameter := range t.schema.parameters {
+		if _, given := object[parameter.sent]; parameter.Required && !given {
 			return nil, fmt.Errorf("%s needs %s (%s): type call %s %s=…; describe %s says more",
-				t.Name, one.Name, one.Type, t.Name, one.Name, t.Name)
+				t.Name, parameter.Name, parameter.Type, t.Name, parameter.Name, t.Name)
 		}
 	}
 	if len(words) == 0 {
@@ -162,13 +167,14 @@ func (t *Tool) arguments(words []string) (map[string]any, error) {
 	return object, nil
 }
 
+// parameter returns the parameter with a name.
 func (t *Tool) parameter(name string) (Parameter, error) {
 	var names []string
-	for _, one := range t.schema.parameters {
-		if one.sent == name {
-			return one, nil
+	for _, parameter := range t.schema.parameters {
+		if parameter.sent == name {
+			return parameter, nil
 		}
-		names = append(names, one.Name)
+		names = append(names, parameter.Name)
 	}
 	near := Nearest(name, names[:min(len(names), maxNamesTried)])
 	switch {
@@ -179,23 +185,23 @@ func (t *Tool) parameter(name string) (Parameter, error) {
 	case len(names) == 0:
 		return Parameter{}, fmt.Errorf("%s takes no parameters, got %q", t.Name, name)
 	}
-	return Parameter{}, fmt.Errorf("%s takes no parameter %q; it takes %s", t.Name, name, t.schema.inLine())
+	return Parameter{}, fmt.Errorf("%s takes no parameter %q; it takes %s", t.Name, name, t.schema.summary())
 }
 
-// put adds a typed value to an object. A list takes one item from each word, or all of them as
-// JSON.
+// put adds a value to an object, with the parameter's type. A list takes one item from each word,
+// or all items as JSON.
 func (s *schema) put(object map[string]any, parameter Parameter, text string) error {
-	before, again := object[parameter.sent]
+	earlier, repeated := object[parameter.sent]
 	value, err := s.value(parameter.schema, text)
-	if err == nil && !again {
+	if err == nil && !repeated {
 		object[parameter.sent] = value
 		return nil
 	}
 	resolved := s.resolve(parameter.schema)
-	list, isList := before.([]any)
-	if !slices.Contains(s.types(resolved, 0), "array") || again && !isList {
-		if again {
-			return fmt.Errorf("%s is there twice", parameter.Name)
+	list, isList := earlier.([]any)
+	if !slices.Contains(s.types(resolved, 0), "array") || repeated && !isList {
+		if repeated {
+			return fmt.Errorf("%s is given twice", parameter.Name)
 		}
 		return fmt.Errorf("%s: want %s, got %q", parameter.Name, parameter.Type, cut(text, maxShownWord))
 	}
@@ -207,7 +213,7 @@ func (s *schema) put(object map[string]any, parameter Parameter, text string) er
 	return nil
 }
 
-// types are the types that a schema takes, by itself or in a union.
+// types returns the types that a schema accepts, including those in a union.
 func (s *schema) types(object map[string]any, depth int) []string {
 	all := typeNames(object)
 	if depth >= maxShownDepth {
@@ -224,11 +230,11 @@ func (s *schema) types(object map[string]any, depth int) []string {
 
 var errType = errors.New("a value of another type")
 
-// value makes a value of a text: of the type that the schema names, and of a string last if it
-// names several. Without a type the text is JSON if it can be, and a string otherwise.
-func (s *schema) value(of any, text string) (any, error) {
-	object := s.resolve(of)
-	if listed(object, text) {
+// value converts a text to the type that a schema names. If it names several, string is tried last.
+// Without a type, valid JSON is converted, and other text stays a string.
+func (s *schema) value(definition any, text string) (any, error) {
+	object := s.resolve(definition)
+	if isListed(object, text) {
 		return text, nil
 	}
 	types := s.types(object, 0)
@@ -236,8 +242,9 @@ func (s *schema) value(of any, text string) (any, error) {
 		return text, nil
 	}
 	value, err := readJSON(text)
+	fits := func(name string) bool { return hasType(value, name) }
 	if _, quoted := value.(string); err == nil && !quoted {
-		if len(types) == 0 || slices.ContainsFunc(types, func(name string) bool { return isOf(value, name) }) {
+		if len(types) == 0 || slices.ContainsFunc(types, fits) {
 			return value, nil
 		}
 	}
@@ -247,15 +254,15 @@ func (s *schema) value(of any, text string) (any, error) {
 	return nil, errType
 }
 
-// listed reports whether a text is one of the values that a schema lists.
-func listed(object map[string]any, text string) bool {
+// isListed reports whether a schema lists a text among its values.
+func isListed(object map[string]any, text string) bool {
 	values, _ := object["enum"].([]any)
-	is := func(value any) bool { return value == any(text) }
-	return is(object["const"]) || slices.ContainsFunc(values, is)
+	isText := func(value any) bool { return value == any(text) }
+	return isText(object["const"]) || slices.ContainsFunc(values, isText)
 }
 
-// isOf reports whether a value is of a type of JSON Schema.
-func isOf(value any, name string) bool {
+// hasType reports whether a value has a type of JSON Schema.
+func hasType(value any, name string) bool {
 	switch value := value.(type) {
 	case nil:
 		return name == "null"

@@ -7,14 +7,15 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// ElicitDefaults answers a form of the server with the defaults that its schema has, and with
-// nothing else; a page that the server wants to have opened is declined.
+// ElicitDefaults answers a form of the server with the defaults in its schema, and with nothing
+// else. A request to open a page is declined.
 const ElicitDefaults = "default"
 
-// withDefaults fills in forms. A person who chose it has agreed to what the server has put there.
-type withDefaults struct{}
+// defaultsHandler fills in forms. The person chose ElicitDefaults, and so agreed to the server's
+// defaults.
+type defaultsHandler struct{}
 
-func (withDefaults) Elicit(_ context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+func (defaultsHandler) Elicit(_ context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
 	declined := &mcp.ElicitationResult{
 		ElicitationResponse: mcp.ElicitationResponse{Action: mcp.ElicitationResponseActionDecline},
 	}
@@ -23,7 +24,7 @@ func (withDefaults) Elicit(_ context.Context, request mcp.ElicitationRequest) (*
 	}
 	text, err := json.Marshal(request.Params.RequestedSchema)
 	if err != nil {
-		return declined, nil //nolint:nilerr // a form that cannot be read is not filled in
+		return declined, nil //nolint:nilerr // an unreadable form is not filled in
 	}
 	var schema struct {
 		Properties map[string]struct {
@@ -42,10 +43,11 @@ func (withDefaults) Elicit(_ context.Context, request mcp.ElicitationRequest) (*
 	}
 	for _, name := range schema.Required {
 		if _, filled := content[name]; !filled {
-			return declined, nil // an answer without it would be wrong
+			return declined, nil
 		}
 	}
-	return &mcp.ElicitationResult{
-		ElicitationResponse: mcp.ElicitationResponse{Action: mcp.ElicitationResponseActionAccept, Content: content},
-	}, nil
+	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{
+		Action:  mcp.ElicitationResponseActionAccept,
+		Content: content,
+	}}, nil
 }

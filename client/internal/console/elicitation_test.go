@@ -6,17 +6,18 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"mcpentra/client"
 	"mcpentra/client/internal/console"
 )
 
-// asking is a server of 2025-11-25 that asks on the stream that the client has opened, and has a
-// tool that answers with what it was told. A question that nobody listens to is lost.
+// asking starts a server of MCP 2025-11-25 with a tool that asks for a form, and returns the
+// client's answer. The server asks on the stream that the client has opened. Without a stream it
+// does not ask.
 func asking(t *testing.T, schema string) *httptest.Server {
 	questions := make(chan string, 1)
 	answers := make(chan string, 1)
@@ -55,16 +56,16 @@ func asking(t *testing.T, schema string) *httptest.Server {
 		switch message.Method {
 		case "initialize":
 			w.Header().Set("Mcp-Session-Id", "one")
-			answer(
-				`{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"asking","version":"1"}}`,
-			)
+			answer(`{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},` +
+				`"serverInfo":{"name":"asking","version":"1"}}`)
 		case "tools/call":
 			select {
 			case <-listening:
-				questions <- `{"jsonrpc":"2.0","id":77,"method":"elicitation/create","params":{"message":"?","requestedSchema":` + schema + `}}`
-				answer(`{"content":[{"type":"text","text":` + string(must(json.Marshal(<-answers))) + `}]}`)
+				questions <- `{"jsonrpc":"2.0","id":77,"method":"elicitation/create",` +
+					`"params":{"message":"?","requestedSchema":` + schema + `}}`
+				answer(`{"content":[{"type":"text","text":` + strconv.Quote(<-answers) + `}]}`)
 			default:
-				answer(`{"content":[{"type":"text","text":"nobody listens"}]}`)
+				answer(`{"content":[{"type":"text","text":"no stream is open"}]}`)
 			}
 		case "":
 			answers <- string(message.Result)
@@ -80,32 +81,21 @@ func asking(t *testing.T, schema string) *httptest.Server {
 	return server
 }
 
-func must(text []byte, _ error) []byte { return text }
-
-// A form that a server of an older revision asks for on its own stream is answered with its
-// defaults, whether the revision was named or found out.
-func TestFormsOnTheStreamOfTheServerAreAnswered(t *testing.T) {
+// TestElicitDefaultsAnswersOnServersStream: a server of an older revision asks on its own stream.
+// The revision may be named, or found out.
+func TestElicitDefaultsAnswersOnServersStream(t *testing.T) {
 	t.Parallel()
-	const schema = `{"type":"object","properties":{"name":{"type":"string","default":"Adele"},"age":{"type":"integer","default":30},"nick":{"type":"string"}},"required":["name"]}`
+	const schema = `{"type":"object","properties":{"name":{"type":"string","default":"Adele"},` +
+		`"age":{"type":"integer","default":30},"nick":{"type":"string"}},"required":["name"]}`
 	for _, revision := range []string{"", "2025-11-25"} {
 		t.Run("revision "+revision, func(t *testing.T) {
 			t.Parallel()
-			server := asking(t, schema)
-			base := &http.Transport{}
-			t.Cleanup(base.CloseIdleConnections)
-			under, err := client.New(client.Config{Server: server.URL, Base: base})
+			options := console.Options{Revision: revision, Elicitation: console.ElicitDefaults}
+			session, err := connectTo(t, asking(t, schema).URL, options)
 			require.NoError(t, err)
-			session, err := console.Connect(
-				t.Context(),
-				server.URL,
-				under,
-				console.Options{Revision: revision, Elicitation: console.ElicitDefaults},
-			)
+			answer, err := session.Call(t.Context(), "ask", "")
 			require.NoError(t, err)
-			defer session.Close()
-			said, err := session.Call(t.Context(), "ask", "")
-			require.NoError(t, err)
-			assert.JSONEq(t, `{"action":"accept","content":{"name":"Adele","age":30}}`, said)
+			assert.JSONEq(t, `{"action":"accept","content":{"name":"Adele","age":30}}`, answer)
 		})
 	}
 }

@@ -18,7 +18,7 @@ func Example() {
 	tools := mcpserver.NewMCPServer("greeter", "1.0")
 	tools.AddTool(mcp.NewTool("greet", mcp.WithDescription("Says hello.")),
 		func(_ context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			return mcp.NewToolResultText("Hello, " + request.GetString("name", "whoever you are")), nil
+			return mcp.NewToolResultText("Hello, " + request.GetString("name", "friend")), nil
 		})
 	listening := httptest.NewServer(mcpserver.NewStreamableHTTPServer(tools, mcpserver.WithStateLess(true)))
 	defer listening.Close()

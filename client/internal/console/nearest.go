@@ -1,8 +1,8 @@
 package console
 
-// Nearest is the name that somebody who typed a word most likely meant: at most two letters
-// wrong, missing, too many or swapped, and fewer than half of them. It is empty when no name is
-// that near.
+// Nearest returns the name that a mistyped word most likely means. At most two letters, and at most
+// half of the name, may be wrong, missing, extra or swapped. It returns "" if no name is near
+// enough.
 func Nearest(word string, names []string) string {
 	best := ""
 	least := 3
@@ -15,14 +15,14 @@ func Nearest(word string, names []string) string {
 	return best
 }
 
-// distance counts the letters to insert, delete, replace or swap with their neighbour to make one
-// word the other. Words that are much longer than a command are as far away as they are long.
+// distance counts the letters to insert, delete, replace or swap with their neighbour until the
+// words are equal (optimal string alignment). Long words count as entirely different.
 func distance(a, b string) int {
 	const longest = 64
 	if len(a) > longest || len(b) > longest {
 		return max(len(a), len(b))
 	}
-	before := make([]int, len(b)+1)
+	secondLast := make([]int, len(b)+1)
 	last := make([]int, len(b)+1)
 	row := make([]int, len(b)+1)
 	for j := range last {
@@ -37,10 +37,10 @@ func distance(a, b string) int {
 			}
 			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
 			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
+				row[j] = min(row[j], secondLast[j-2]+1)
 			}
 		}
-		before, last, row = last, row, before
+		secondLast, last, row = last, row, secondLast
 	}
 	return last[len(b)]
 }

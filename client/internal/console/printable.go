@@ -6,16 +6,15 @@ import (
 	"unicode"
 )
 
-// Printable makes text of a server fit for a terminal: a line feed and a tab stay, every other
-// character that a terminal would act on, or that changes the direction of writing, is made
-// visible.
+// Printable makes text of a server harmless for a terminal. It keeps line feeds and tabs. It
+// escapes every other character that controls the terminal or changes the direction of writing.
 func Printable(text string) string {
-	if !strings.ContainsFunc(text, acts) {
+	if !strings.ContainsFunc(text, isControl) {
 		return text
 	}
 	var out strings.Builder
 	for _, r := range text {
-		if acts(r) {
+		if isControl(r) {
 			fmt.Fprintf(&out, "\\u%04x", r)
 		} else {
 			out.WriteRune(r)
@@ -24,6 +23,6 @@ func Printable(text string) string {
 	return out.String()
 }
 
-func acts(r rune) bool {
+func isControl(r rune) bool {
 	return r != '\n' && r != '\t' && !unicode.IsGraphic(r) || r == '\u2028' || r == '\u2029'
 }

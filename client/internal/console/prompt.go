@@ -16,31 +16,35 @@ import (
 	"mcpentra/client"
 )
 
-const help = `list                      the tools of the server, and what they take
-describe <tool>           what a tool does and takes
+// help is the answer to the command help.
+const help = `list                      list the server's tools and their parameters
+describe <tool>           explain a tool and its parameters
 call <tool> [name=value]  call a tool; a value may be 'in quotes', or JSON for a list or an object
 call <tool> {json}        call a tool, with its arguments as a JSON object
-help                      this list
+help                      show this list
 quit                      leave; Ctrl-C during a call only ends the call
 `
 
 var commands = []string{"list", "describe", "call", "help", "quit"}
 
-// maxLine bounds a line that is typed or piped in.
+// maxLine bounds a typed or piped line, in bytes.
 const maxLine = 1 << 20
 
-// Streams are where commands come from and where answers go.
+// Streams connect a prompt to its input and output.
 type Streams struct {
-	// In is a terminal, or a file or pipe with a command on each line.
+	// In is a terminal, or a file or pipe with one command on each line.
 	In *os.File
-	// Out takes the answers, Err the errors of commands.
-	Out, Err io.Writer
-	// Interruptible returns a context for one command of a terminal, which Ctrl-C ends. The command
-	// is over when the function is called. Nil means that Ctrl-C ends no single command.
+	// Out receives the answers.
+	Out io.Writer
+	// Err receives the errors of commands.
+	Err io.Writer
+	// Interruptible returns a context for one command of a terminal. Ctrl-C ends the context. The
+	// prompt calls the function when the command is over. Nil means that Ctrl-C ends no single
+	// command.
 	Interruptible func(context.Context) (context.Context, context.CancelFunc)
 }
 
-// A CommandError says that a command failed. Its text has been written already.
+// A CommandError reports that a command failed. Its text has already been written.
 type CommandError struct{ Err error }
 
 func (e *CommandError) Error() string { return e.Err.Error() }
@@ -48,23 +52,23 @@ func (e *CommandError) Error() string { return e.Err.Error() }
 // Unwrap returns the command's own error.
 func (e *CommandError) Unwrap() error { return e.Err }
 
-// Prompt reads commands until the input ends, a person quits, or the context ends. A command that
-// fails does not end it, unless a sign-in was refused. Its error is a *CommandError: on a terminal
-// for a refused sign-in only, otherwise for the first command that failed.
+// Prompt reads commands until the input ends, a person quits, or the context ends. A failed command
+// does not end it, unless a sign-in was refused. The error is a *CommandError. A terminal returns
+// one only for a refused sign-in; a script returns the first command's that failed.
 func Prompt(ctx context.Context, session *Session, streams Streams) error {
 	terminal := term.IsTerminal(int(streams.In.Fd()))
-	_, _ = session.Tools(ctx) // for the completion; commands tell what is wrong
+	_, _ = session.Tools(ctx) // for completion; a command reports the error
 	if saved, err := term.GetState(int(streams.In.Fd())); err == nil {
-		// When the context ends, a line may be half typed.
+		// A line may be half typed when the context ends.
 		defer func() { _ = term.Restore(int(streams.In.Fd()), saved) }()
 	}
 	if !terminal || streams.Interruptible == nil {
 		streams.Interruptible = context.WithCancel
 	}
-	lines := reader(streams.In, streams.Out, session)
+	readLine := lineReader(streams.In, streams.Out, session)
 	var failed error
 	for {
-		line, err := next(ctx, lines)
+		line, err := awaitLine(ctx, readLine)
 		switch {
 		case ctx.Err() != nil && !terminal:
 			return cmp.Or(failed, errInterrupted)
@@ -93,10 +97,10 @@ func Prompt(ctx context.Context, session *Session, streams Streams) error {
 	}
 }
 
-// perform does what a line says, and writes its error. It reports whether Ctrl-C ended the command.
+// perform runs a command and writes its error. It reports whether Ctrl-C ended the command.
 func perform(ctx context.Context, session *Session, line string, streams Streams) (interrupted bool, err error) {
-	command, over := streams.Interruptible(ctx)
-	defer over()
+	command, end := streams.Interruptible(ctx)
+	defer end()
 	err = run(command, session, line, streams.Out)
 	if err == nil {
 		return false, nil
@@ -114,50 +118,36 @@ func perform(ctx context.Context, session *Session, line string, streams Streams
 
 var errInterrupted = errors.New("interrupted")
 
-// next reads a line without keeping Ctrl-C from ending the program. A read that nobody waits for
-// any more ends with the program.
-func next(ctx context.Context, lines func() (string, error)) (string, error) {
+// awaitLine reads a line, and returns early if the context ends. An abandoned read ends with the
+// program.
+func awaitLine(ctx context.Context, readLine func() (string, error)) (string, error) {
 	type result struct {
 		line string
 		err  error
 	}
 	if err := ctx.Err(); err != nil {
-		return "", err // a read that began now would take the terminal from whoever has it next
+		return "", err // an abandoned read would take input from the terminal's next program
 	}
 	read := make(chan result, 1)
 	go func() {
-		line, err := lines()
+		line, err := readLine()
 		read <- result{line, err}
 	}()
 	select {
-	case got := <-read:
-		return got.line, got.err
+	case r := <-read:
+		return r.line, r.err
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
 }
 
-// reader reads lines: on a terminal with a prompt, history and completion, elsewhere as they come.
-// The terminal is raw only while a line is typed, so that Ctrl-C ends a call that does not come
-// back.
-func reader(in *os.File, out io.Writer, session *Session) func() (string, error) {
+// lineReader returns a function that reads lines. A terminal has a prompt, history and completion.
+// It is raw only while a line is typed, so that Ctrl-C can end a running call.
+func lineReader(in *os.File, out io.Writer, session *Session) func() (string, error) {
 	if !term.IsTerminal(int(in.Fd())) {
-		scanner := bufio.NewScanner(in)
-		scanner.Buffer(nil, maxLine)
-		return func() (string, error) {
-			if scanner.Scan() {
-				return scanner.Text(), nil
-			}
-			if err := scanner.Err(); err != nil {
-				return "", err
-			}
-			return "", io.EOF
-		}
+		return scriptReader(in)
 	}
-	terminal := term.NewTerminal(struct {
-		io.Reader
-		io.Writer
-	}{&interruptible{in: in}, out}, "mcp> ")
+	terminal := term.NewTerminal(readWriter{&interruptible{in: in}, out}, "mcp> ")
 	terminal.AutoCompleteCallback = func(line string, at int, key rune) (string, int, bool) {
 		if key != '\t' || at != len(line) {
 			return "", 0, false
@@ -184,70 +174,40 @@ func reader(in *os.File, out io.Writer, session *Session) func() (string, error)
 	}
 }
 
-// interruptible turns Ctrl-C, which a raw terminal hands on as a character, into an error.
+// scriptReader returns a function that reads the lines of a file or pipe.
+func scriptReader(in io.Reader) func() (string, error) {
+	scanner := bufio.NewScanner(in)
+	scanner.Buffer(nil, maxLine)
+	return func() (string, error) {
+		if scanner.Scan() {
+			return scanner.Text(), nil
+		}
+		if err := scanner.Err(); err != nil {
+			return "", err
+		}
+		return "", io.EOF
+	}
+}
+
+// readWriter joins the two sides of a terminal.
+type readWriter struct {
+	io.Reader
+	io.Writer
+}
+
+// interruptible returns an error for Ctrl-C, which a raw terminal passes on as a character.
 type interruptible struct{ in io.Reader }
 
 func (i *interruptible) Read(buffer []byte) (int, error) {
+	const ctrlC = 3
 	n, err := i.in.Read(buffer)
-	if slices.Contains(buffer[:n], 3) {
+	if slices.Contains(buffer[:n], ctrlC) {
 		return 0, errInterrupted
 	}
 	return n, err
 }
 
-// complete extends a line as far as it is unambiguous: a command, the tool behind call or
-// describe, or a parameter of the tool.
-func complete(line string, tools []Tool) string {
-	verb, rest, behind := strings.Cut(line, " ")
-	if !behind {
-		return extend("", line, commands, " ")
-	}
-	if verb != "call" && verb != "describe" {
-		return line
-	}
-	name, arguments, behind := strings.Cut(strings.TrimLeft(rest, " "), " ")
-	if !behind {
-		var names []string
-		for _, tool := range tools {
-			names = append(names, tool.Name)
-		}
-		return extend(verb+" ", name, names, " ")
-	}
-	tool, found := named(tools, name)
-	if verb != "call" || !found || strings.HasPrefix(strings.TrimSpace(arguments), "{") {
-		return line
-	}
-	var names []string
-	for _, one := range tool.schema.parameters {
-		names = append(names, one.Name)
-	}
-	at := strings.LastIndex(line, " ") + 1
-	return extend(line[:at], line[at:], names, "=")
-}
-
-// extend completes the last word of a line, and ends it if only one candidate is left.
-func extend(before, word string, candidates []string, end string) string {
-	var fitting []string
-	for _, one := range candidates {
-		if strings.HasPrefix(one, word) {
-			fitting = append(fitting, one)
-		}
-	}
-	if len(fitting) == 0 {
-		return before + word
-	}
-	common := fitting[0]
-	for _, one := range fitting[1:] {
-		for !strings.HasPrefix(one, common) {
-			common = common[:len(common)-1]
-		}
-	}
-	if len(fitting) == 1 {
-		common += end
-	}
-	return before + common
-}
-
+// run runs the command in a line.
 func run(ctx context.Context, session *Session, line string, out io.Writer) error {
 	verb, rest := cutWord(line)
 	switch verb {
@@ -270,7 +230,7 @@ func run(ctx context.Context, session *Session, line string, out io.Writer) erro
 		}
 		return Call(ctx, session, tool, arguments, out)
 	}
-	if tool, is := named(session.listed(), verb); is {
+	if tool, found := findTool(session.listed(), verb); found {
 		return fmt.Errorf("%s is a tool; to call it, type: call %s", tool.Name, strings.TrimSpace(tool.Name+" "+rest))
 	}
 	if meant := Nearest(verb, commands); meant != "" {
@@ -282,7 +242,7 @@ func run(ctx context.Context, session *Session, line string, out io.Writer) erro
 	return fmt.Errorf("there is no command %q; the commands are %s", verb, strings.Join(commands, ", "))
 }
 
-// cutWord splits a line behind its first word.
+// cutWord splits a line after its first word.
 func cutWord(line string) (word, rest string) {
 	line = strings.TrimSpace(line)
 	at := strings.IndexAny(line, " \t")
@@ -292,7 +252,7 @@ func cutWord(line string) (word, rest string) {
 	return line[:at], strings.TrimSpace(line[at:])
 }
 
-// List writes the server's tools, numbered, with what they take.
+// List writes the server's tools, numbered, with their parameters.
 func List(ctx context.Context, session *Session, out io.Writer) error {
 	tools, err := session.Tools(ctx)
 	if err != nil {
@@ -306,14 +266,14 @@ func List(ctx context.Context, session *Session, out io.Writer) error {
 		if tool.Description != "" {
 			fmt.Fprintf(out, "   %s\n", indented(tool.Description))
 		}
-		if takes := tool.schema.inLine(); takes != "" {
-			fmt.Fprintf(out, "   takes: %s\n", takes)
+		if parameters := tool.schema.summary(); parameters != "" {
+			fmt.Fprintf(out, "   takes: %s\n", parameters)
 		}
 	}
 	return nil
 }
 
-// Describe writes what a tool does and takes.
+// Describe writes a tool's description and parameters.
 func Describe(ctx context.Context, session *Session, tool string, out io.Writer) error {
 	found, err := session.Find(ctx, tool)
 	if err != nil {
@@ -323,7 +283,7 @@ func Describe(ctx context.Context, session *Session, tool string, out io.Writer)
 	return err
 }
 
-// Call calls a tool and writes what it says. The arguments are what a person types behind the name:
+// Call calls a tool and writes its answer. The arguments are a person's text after the tool's name:
 // words of the form name=value, or a JSON object.
 func Call(ctx context.Context, session *Session, tool, arguments string, out io.Writer) error {
 	words, err := SplitArguments(arguments)
@@ -333,7 +293,7 @@ func Call(ctx context.Context, session *Session, tool, arguments string, out io.
 	return CallWith(ctx, session, tool, words, out)
 }
 
-// CallWith is Call with words that have been split already.
+// CallWith is Call with the text split into words.
 func CallWith(ctx context.Context, session *Session, tool string, words []string, out io.Writer) error {
 	text, err := session.CallWith(ctx, tool, words)
 	if err != nil {

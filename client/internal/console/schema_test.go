@@ -12,17 +12,6 @@ import (
 	"mcpentra/client/internal/console"
 )
 
-// withTool is a session with a server that has one tool, search, with an input schema. The tool
-// says what it was called with.
-func withTool(t *testing.T, schema string) *console.Session {
-	t.Helper()
-	session, _ := scripted(t, map[string]string{
-		"tools/list": `{"tools":[{"name":"search","description":"Searches\nplans.","inputSchema":` + schema + `}]}`,
-		"tools/call": `{"content":[{"type":"text","text":ARGUMENTS}]}`,
-	})
-	return session
-}
-
 const plans = `{
 	"type": "object",
 	"properties": {
@@ -45,7 +34,7 @@ const plans = `{
 	}}}
 }`
 
-func TestListShowsWhatAToolTakes(t *testing.T) {
+func TestListShowsParameters(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	require.NoError(t, console.List(t.Context(), withTool(t, plans), &out))
@@ -58,7 +47,7 @@ func TestListShowsWhatAToolTakes(t *testing.T) {
 `, out.String())
 }
 
-func TestDescribeTellsTheSchemaInWords(t *testing.T) {
+func TestDescribeShowsSchema(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	session := withTool(t, plans)
@@ -77,7 +66,7 @@ func TestDescribeTellsTheSchemaInWords(t *testing.T) {
 	assert.Contains(t, prompt(t, session, "describe"), "describe needs the name of a tool")
 }
 
-// generated is a schema as generators of other languages write it.
+// generated is a schema in the style of generators of other languages.
 const generated = `{
 	"type": "object",
 	"properties": {
@@ -94,7 +83,7 @@ const generated = `{
 	}
 }`
 
-func TestSchemasOfGenerators(t *testing.T) {
+func TestSchemaOfGenerators(t *testing.T) {
 	t.Parallel()
 	session := withTool(t, generated)
 	var out bytes.Buffer
@@ -128,7 +117,7 @@ Type: call search kind=… elsewhere=…
 	require.ErrorContains(t, err, "search needs elsewhere (anything)")
 }
 
-func TestWordsBecomeWhatTheSchemaNames(t *testing.T) {
+func TestWordsBecomeTypedArguments(t *testing.T) {
 	t.Parallel()
 	session := withTool(t, plans)
 	for typed, want := range map[string]string{
@@ -145,7 +134,7 @@ func TestWordsBecomeWhatTheSchemaNames(t *testing.T) {
 		`query=x filter={"from": "2026 01"} tags=["a b"]`: `{"query":"x","filter":{"from":"2026 01"},"tags":["a b"]}`,
 		`query={"a"`:                      `{"query":"{a"}`,
 		`query=x owner=null`:              `{"query":"x","owner":null}`,
-		`query=x owner=nobody`:            `{"query":"x","owner":"nobody"}`,
+		`query=x owner=adele`:             `{"query":"x","owner":"adele"}`,
 		`query=x id=12345678901234567890`: `{"query":"x","id":12345678901234567890}`,
 		`query=x id=12a`:                  `{"query":"x","id":"12a"}`,
 		`query=x any=[1] kind=3`:          `{"query":"x","any":[1],"kind":3}`,
@@ -165,7 +154,7 @@ func TestWordsBecomeWhatTheSchemaNames(t *testing.T) {
 		`query=x exact=yes`:  `exact: want boolean, got "yes"`,
 		`query=x sizes=a`:    `sizes: want list of integer, got the item "a"`,
 		`query=x filter=x`:   `filter: want object, got "x"`,
-		`query=x query=y`:    "query is there twice",
+		`query=x query=y`:    "query is given twice",
 		`qeury=x`:            `search takes no parameter "qeury"; did you mean query?`,
 		`query=x colour=red`: `search takes no parameter "colour"; it takes query (string, required), limit`,
 		`query=x limit`:      "name=value words, or a JSON object",
@@ -177,12 +166,12 @@ func TestWordsBecomeWhatTheSchemaNames(t *testing.T) {
 	}
 }
 
-func TestSchemasOfHostileServers(t *testing.T) {
+func TestSchemaOfHostileServer(t *testing.T) {
 	t.Parallel()
-	many := func(n int, one string) string {
+	many := func(n int, template string) string {
 		var all []string
 		for i := range n {
-			all = append(all, strings.ReplaceAll(one, "N", fmt.Sprint(i)))
+			all = append(all, strings.ReplaceAll(template, "N", fmt.Sprint(i)))
 		}
 		return strings.Join(all, ",")
 	}

@@ -11,29 +11,30 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// Tool is one that the server offers.
+// Tool is a tool of the server.
 type Tool struct {
-	// Name and Description are fit for a terminal (see Printable).
-	Name, Description string
+	// Name and Description are harmless for a terminal (see Printable).
+	Name        string
+	Description string
 
 	sent   string // the name as the server sent it
 	schema schema
 }
 
-// Parameters are what the tool takes, in the order of its schema.
+// Parameters returns the tool's parameters in the order of its schema.
 func (t *Tool) Parameters() []Parameter { return slices.Clone(t.schema.parameters) }
 
-// A list of tools has to end, and to fit into memory.
+// Bounds of a list of tools.
 const (
 	maxTools = 10_000
 	maxPages = 100
 	maxList  = 64 << 20 // bytes of JSON
 )
 
-// Tools lists the server's tools. In MCP 2026-07-28 a tool whose x-mcp-header annotations are not
-// valid is left out, since it must not be called.
+// Tools lists the server's tools. In MCP 2026-07-28 it leaves out a tool with invalid x-mcp-header
+// annotations, because the tool must not be called.
 func (s *Session) Tools(ctx context.Context) ([]Tool, error) {
-	listed, err := again(ctx, s, func() ([]mcp.Tool, error) { return s.list(ctx) })
+	listed, err := inSession(ctx, s, func() ([]mcp.Tool, error) { return s.list(ctx) })
 	if err != nil {
 		return nil, plain(err)
 	}
@@ -52,14 +53,14 @@ func (s *Session) Tools(ctx context.Context) ([]Tool, error) {
 	return tools, nil
 }
 
-// listed are the tools of the last list.
+// listed returns the tools of the last list.
 func (s *Session) listed() []Tool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.known
 }
 
-// list asks for one page after the other.
+// list requests the pages of the list one by one.
 func (s *Session) list(ctx context.Context) ([]mcp.Tool, error) {
 	var all []mcp.Tool
 	var request mcp.ListToolsRequest
@@ -86,11 +87,11 @@ func (s *Session) list(ctx context.Context) ([]mcp.Tool, error) {
 	return nil, fmt.Errorf("the server's list of tools has more than %d pages, which are not read", maxPages)
 }
 
-// Find returns the tool of a name. If the last list does not have it, or there was none, it lists
-// the tools anew. Its error is a *NoToolError if the server does not offer the tool. A server that
-// cannot list its tools may have it all the same.
+// Find returns the tool with a name. If the last list does not hold it, Find lists the tools again.
+// The error is a *NoToolError if the server does not offer the tool. If the server cannot list
+// tools, Find assumes that the tool exists.
 func (s *Session) Find(ctx context.Context, name string) (Tool, error) {
-	if tool, found := named(s.listed(), name); found {
+	if tool, found := findTool(s.listed(), name); found {
 		return tool, nil
 	}
 	fresh, err := s.Tools(ctx)
@@ -100,13 +101,14 @@ func (s *Session) Find(ctx context.Context, name string) (Tool, error) {
 	case err != nil:
 		return Tool{}, err
 	}
-	if tool, found := named(fresh, name); found {
+	if tool, found := findTool(fresh, name); found {
 		return tool, nil
 	}
 	return Tool{}, &NoToolError{Name: name, Nearest: nearestTool(name, fresh)}
 }
 
-func named(tools []Tool, name string) (Tool, bool) {
+// findTool finds a tool by the name that the server sent, and then by the name that a person reads.
+func findTool(tools []Tool, name string) (Tool, bool) {
 	for _, tool := range tools {
 		if tool.sent == name {
 			return tool, true
@@ -114,28 +116,28 @@ func named(tools []Tool, name string) (Tool, bool) {
 	}
 	for _, tool := range tools {
 		if tool.Name == name {
-			return tool, true // as a person reads it
+			return tool, true
 		}
 	}
 	return Tool{}, false
 }
 
-// A NoToolError says that the server does not offer a tool, or that it offers it in a form in which
-// it must not be called.
+// A NoToolError reports that the server does not offer a tool, or offers it in a form that must not
+// be called.
 type NoToolError struct {
 	Name    string
-	Nearest string // what was probably meant; empty if no name is near
+	Nearest string // the name that was probably meant; empty if no name is near
 }
 
 func (e *NoToolError) Error() string {
 	if e.Nearest != "" {
 		return fmt.Sprintf("the server offers no tool %q; did you mean %s? list shows them all", e.Name, e.Nearest)
 	}
-	return fmt.Sprintf("the server offers no tool %q that could be called; list shows those that it has", e.Name)
+	return fmt.Sprintf("the server offers no tool %q that can be called; list shows its tools", e.Name)
 }
 
-// nearestTool is the name that was probably meant: one with a typing error in it, or the only one
-// that begins with the typed word or holds it.
+// nearestTool returns the tool that was probably meant: one whose name is a few letters away, or
+// the only one whose name begins with the word or contains it. It returns "" if there is none.
 func nearestTool(name string, tools []Tool) string {
 	var names, beginning, inside []string
 	for _, tool := range tools {

@@ -21,7 +21,7 @@ import (
 	"mcpentra/client/discovery"
 )
 
-// isOrigin reports whether an address has no path.
+// isOrigin reports whether an address has neither path nor query.
 func isOrigin(address string) bool {
 	parsed, err := url.Parse(address)
 	return err == nil && strings.Trim(parsed.Path, "/") == "" && parsed.RawQuery == ""
@@ -34,60 +34,73 @@ func sameHost(a, b string) bool {
 	return err == nil && otherErr == nil && strings.EqualFold(first.Host, second.Host)
 }
 
-// instead stands before the address that a person should type.
+// instead introduces the address that a person should type.
 const instead = "; type instead: mcp-entra-client "
 
-// An addressError says why there was no connection, and what to type instead.
+// An addressError reports why there is no connection, and what to type instead.
 type addressError struct {
-	text string
-	err  error
-	// endpoint is where the MCP endpoint of the same origin is. Empty means that nothing says so.
-	endpoint string
+	text     string
+	err      error
+	endpoint string // the MCP endpoint that the same origin names; empty if it names none
 }
 
 func (e *addressError) Error() string { return e.text }
 func (e *addressError) Unwrap() error { return e.err }
 
-// explain says in words what keeps the program from a connection. It asks the server once more,
-// without a token, if the answer was none of MCP.
+// explain explains why there is no connection. If the server's answer was not MCP, explain asks the
+// server once more, without a token.
 func explain(ctx context.Context, config client.Config, failure error) error {
 	server, err := url.Parse(config.Server)
 	if err != nil {
 		return failure
 	}
-	said := func(format string, values ...any) error {
-		return &addressError{text: fmt.Sprintf(format, values...), err: failure}
+	if text := explainConnection(server, failure); text != "" {
+		return &addressError{text: text, err: failure}
+	}
+	var other *discovery.OtherResourceError
+	if errors.As(failure, &other) {
+		return explainResource(server, other, failure)
 	}
 	var signIn *client.SignInError
+	if errors.As(failure, &signIn) || ctx.Err() != nil {
+		return failure
+	}
+	if server.Scheme == "http" && isCutOff(failure) && speaksTLS(ctx, server.Host) {
+		return &addressError{text: wantsTLS(server), err: failure}
+	}
+	return noEndpoint(ctx, config, server, failure)
+}
+
+// explainConnection explains a failed connection. It returns "" for other errors.
+func explainConnection(server *url.URL, failure error) string {
 	var unresolved *net.DNSError
 	var unknown x509.UnknownAuthorityError
 	var unverified *tls.CertificateVerificationError
-	var other *discovery.OtherResourceError
 	var refused *net.OpError
 	switch {
 	case errors.Is(failure, syscall.ECONNREFUSED) && errors.As(failure, &refused) && refused.Addr != nil:
-		return said("%s", notListening(server, refused.Addr))
+		return notListening(server, refused.Addr)
 	case errors.As(failure, &unresolved) && unresolved.IsNotFound:
-		return said("there is no host %s; check the address %s", unresolved.Name, config.Server)
+		return fmt.Sprintf("there is no host %s; check the address %s", unresolved.Name, server)
 	case errors.As(failure, &unknown):
-		return said("%s: %v; if you trust that authority, give its certificate with --ca-file", server.Host, unknown)
+		return fmt.Sprintf("%s: %v; if you trust that authority, give its certificate with --ca-file",
+			server.Host, unknown)
 	case errors.As(failure, &unverified):
-		return said("%s: %v", server.Host, unverified)
+		return fmt.Sprintf("%s: %v", server.Host, unverified)
 	case strings.Contains(failure.Error(), "server gave HTTP response to HTTPS client"):
-		return said("%s", withoutTLS(server))
-	case errors.As(failure, &other):
-		// A server on this machine may go by another name of it, such as localhost for 127.0.0.1.
-		named, err := url.Parse(beside(server, other.Resource))
-		if err != nil || named.Host == "" || strings.EqualFold(named.Host, server.Host) {
-			return failure
-		}
-		return said("%v%s%s", failure, instead, named)
-	case errors.As(failure, &signIn) || ctx.Err() != nil:
-		return failure
-	case server.Scheme == "http" && cutOff(failure) && speaksTLS(ctx, server.Host):
-		return said("%s", wantsTLS(server))
+		return withoutTLS(server)
 	}
-	return noEndpoint(ctx, config, server, failure)
+	return ""
+}
+
+// explainResource suggests the address in the server's metadata, if it is another name of this
+// machine, such as localhost for 127.0.0.1.
+func explainResource(server *url.URL, other *discovery.OtherResourceError, failure error) error {
+	named, err := url.Parse(atOrigin(server, other.Resource))
+	if err != nil || named.Host == "" || strings.EqualFold(named.Host, server.Host) {
+		return failure
+	}
+	return &addressError{text: fmt.Sprintf("%v%s%s", failure, instead, named), err: failure}
 }
 
 func notListening(server *url.URL, address net.Addr) string {
@@ -104,13 +117,13 @@ func notListening(server *url.URL, address net.Addr) string {
 		server.Host)
 }
 
-// cutOff reports whether a server ended the connection instead of an answer.
-func cutOff(failure error) bool {
+// isCutOff reports whether the server ended the connection without an answer.
+func isCutOff(failure error) bool {
 	return errors.Is(failure, io.EOF) || errors.Is(failure, syscall.ECONNRESET) ||
 		strings.Contains(failure.Error(), "malformed HTTP response")
 }
 
-// speaksTLS reports whether a server answers a TLS handshake, with whatever certificate.
+// speaksTLS reports whether a server answers a TLS handshake. Its certificate may be invalid.
 func speaksTLS(ctx context.Context, host string) bool {
 	ctx, cancel := context.WithTimeout(ctx, hintTimeout)
 	defer cancel()
@@ -148,32 +161,34 @@ func withoutTLS(server *url.URL) string {
 	return text + instead + onThisMachine(plain).String()
 }
 
-// Bounds of what is asked to explain an error.
+// Bounds of the requests that explain an error.
 const (
 	hintTimeout = 5 * time.Second
-	maxHint     = 64 << 10
+	maxHint     = 64 << 10 // bytes of an answer
 )
 
-// noEndpoint says what comes back at an address that is no MCP endpoint, and where one is.
+// noEndpoint explains what an address that is not an MCP endpoint answers, and where the endpoint
+// is.
 func noEndpoint(ctx context.Context, config client.Config, server *url.URL, failure error) error {
-	ctx, cancel := context.WithTimeout(ctx, hintTimeout) // for all questions together
+	ctx, cancel := context.WithTimeout(ctx, hintTimeout) // for all requests together
 	defer cancel()
-	asking := &http.Client{
+	hints := &http.Client{
 		Transport:     config.Base,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	status, text, err := ask(ctx, asking, http.MethodPost, server.String())
-	if err != nil || status == http.StatusUnauthorized || status == http.StatusOK && isRPC(text) {
+	status, text, err := ask(ctx, hints, http.MethodPost, server.String())
+	isEndpoint := status == http.StatusUnauthorized || status == http.StatusOK && isJSONRPC(text)
+	if err != nil || isEndpoint {
 		return failure
 	}
 	explained := &addressError{err: failure}
-	explained.text = fmt.Sprintf("%s was tried, and a POST there got status %d (%s): no MCP endpoint is there",
+	explained.text = fmt.Sprintf("%s was tried, and a POST there got status %d (%s): it is not an MCP endpoint",
 		server, status, http.StatusText(status))
 	if server.Scheme == "http" && plainRefused.Match(text) {
 		explained.text = wantsTLS(server)
 		return explained
 	}
-	explained.endpoint = endpointNear(ctx, asking, server, text)
+	explained.endpoint = endpointNear(ctx, hints, server, text)
 	switch {
 	case explained.endpoint != "":
 		explained.text += "; the server names another address" + instead + explained.endpoint
@@ -186,12 +201,12 @@ func noEndpoint(ctx context.Context, config client.Config, server *url.URL, fail
 	return explained
 }
 
-// plainRefused is what Go, nginx and Apache answer to plain HTTP at a port for TLS.
+// plainRefused matches the answers of Go, nginx and Apache to plain HTTP at a port for TLS.
 var plainRefused = regexp.MustCompile(`HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|` +
 	`speaking plain HTTP to an SSL-enabled server port`)
 
-// isRPC reports whether an answer is a message of JSON-RPC, alone or as an event.
-func isRPC(text []byte) bool {
+// isJSONRPC reports whether an answer is a JSON-RPC message, alone or in an event.
+func isJSONRPC(text []byte) bool {
 	var message struct{ JSONRPC string }
 	if json.Unmarshal(text, &message) == nil {
 		return message.JSONRPC != ""
@@ -200,7 +215,7 @@ func isRPC(text []byte) bool {
 }
 
 // ask sends one request without a token, and reads the beginning of the answer.
-func ask(ctx context.Context, by *http.Client, method, address string) (status int, text []byte, err error) {
+func ask(ctx context.Context, through *http.Client, method, address string) (status int, text []byte, err error) {
 	var body io.Reader
 	if method == http.MethodPost {
 		body = strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"ping"}`)
@@ -213,7 +228,7 @@ func ask(ctx context.Context, by *http.Client, method, address string) (status i
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	response, err := by.Do(request)
+	response, err := through.Do(request)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -224,33 +239,32 @@ func ask(ctx context.Context, by *http.Client, method, address string) (status i
 
 var addressesIn = regexp.MustCompile(`https?://[^\s"'<>\\]+`)
 
-// endpointNear looks for the MCP endpoint at the origin of an address: in the protected resource
-// metadata there (RFC 9728 section 3), and in the answer that came. What is at another origin is
-// not taken.
-func endpointNear(ctx context.Context, by *http.Client, server *url.URL, answer []byte) string {
+// endpointNear looks for the MCP endpoint of an origin, in the origin's protected resource metadata
+// (RFC 9728 section 3) and in an answer. It ignores addresses at other origins.
+func endpointNear(ctx context.Context, through *http.Client, server *url.URL, answer []byte) string {
 	const wellKnown = "/.well-known/oauth-protected-resource"
 	origin := server.Scheme + "://" + server.Host
-	for _, at := range []string{wellKnown, wellKnown + "/mcp"} {
-		status, text, err := ask(ctx, by, http.MethodGet, origin+at)
+	for _, path := range []string{wellKnown, wellKnown + "/mcp"} {
+		status, text, err := ask(ctx, through, http.MethodGet, origin+path)
 		var document struct{ Resource string }
 		if err != nil || status != http.StatusOK || json.Unmarshal(text, &document) != nil {
 			continue
 		}
-		if found := beside(server, document.Resource); found != "" {
+		if found := atOrigin(server, document.Resource); found != "" {
 			return found
 		}
 	}
 	for _, text := range addressesIn.FindAll(bytes.TrimSpace(answer), 10) {
-		if found := beside(server, strings.TrimRight(string(text), ".,;)")); found != "" {
+		if found := atOrigin(server, strings.TrimRight(string(text), ".,;)")); found != "" {
 			return found
 		}
 	}
 	return ""
 }
 
-// beside returns an address if it is another one at the origin of the server, or at another name of
-// this machine with the same port.
-func beside(server *url.URL, address string) string {
+// atOrigin returns an address if it is another one at the server's origin, or at another name of
+// this machine with the same port. It returns "" for all others.
+func atOrigin(server *url.URL, address string) string {
 	parsed, err := discovery.CheckURL(address, server)
 	if err != nil || !strings.EqualFold(parsed.Scheme, server.Scheme) {
 		return ""

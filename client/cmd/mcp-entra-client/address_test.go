@@ -116,8 +116,8 @@ func TestExplainDescribesAnswer(t *testing.T) {
 		status       int
 		answer, says string
 	}{
-		"other JSON":        {200, `{"hello":1}`, "got status 200 (OK): no MCP endpoint is there"},
-		"a page":            {200, "<p>Hello", "got status 200 (OK): no MCP endpoint is there"},
+		"other JSON":        {200, `{"hello":1}`, "got status 200 (OK): it is not an MCP endpoint"},
+		"a page":            {200, "<p>Hello", "got status 200 (OK): it is not an MCP endpoint"},
 		"an MCP server":     {200, `{"jsonrpc":"2.0","id":1,"result":{}}`, "it failed"},
 		"a stream":          {200, "event: message\ndata: {\"jsonrpc\":\"2.0\"}\n\n", "it failed"},
 		"a server's fault":  {500, "panic", "the server failed with status 500 (Internal Server Error)"},

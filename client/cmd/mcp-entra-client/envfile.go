@@ -14,15 +14,15 @@ import (
 	"mcpentra/client/signin"
 )
 
-// keys are the settings that the program reads from the environment or from the file of --env.
+// keys are the settings in the environment, and in the file of --env.
 var keys = []string{
 	"MCP_URL", "MCP_ACCOUNT", "MCP_CLIENT_ID", "MCP_CLIENT_SECRET", "MCP_CLIENT_SECRET_FILE", "MCP_CLIENT_KEY_FILE",
 	"MCP_CLIENT_ISSUER", "MCP_CLIENT_METADATA_URL", "MCP_REDIRECT_URI", "MCP_TOKEN", "MCP_ID_TOKEN",
 	"MCP_ID_TOKEN_FILE", "MCP_IDP_CLIENT_SECRET", "MCP_TOKEN_STORE", "BROWSER",
 }
 
-// readEnvFile reads the file of --env. Without a name it reads nothing: the working folder may be
-// anybody's, and settings run programs and send files.
+// readEnvFile reads the file of --env. Without a name it reads nothing: another person may own the
+// working folder, and settings run programs and send files.
 func readEnvFile(name string) (map[string]string, error) {
 	if name == "" {
 		return nil, nil
@@ -42,17 +42,20 @@ func readEnvFile(name string) (map[string]string, error) {
 	for _, key := range []string{"MCP_CLIENT_SECRET_FILE", "MCP_CLIENT_KEY_FILE", "MCP_ID_TOKEN_FILE"} {
 		file[key] = besideFile(folder, file[key])
 	}
-	if file["MCP_TOKEN_STORE"], err = storeBesideFile(folder, file["MCP_TOKEN_STORE"]); err != nil {
+	file["MCP_TOKEN_STORE"], err = storeBesideFile(folder, file["MCP_TOKEN_STORE"])
+	if err != nil {
 		return nil, fmt.Errorf("--env: %s: MCP_TOKEN_STORE: %w", name, err)
 	}
-	if file["BROWSER"], err = commandBesideFile(folder, file["BROWSER"]); err != nil {
+	file["BROWSER"], err = commandBesideFile(folder, file["BROWSER"])
+	if err != nil {
 		return nil, fmt.Errorf("--env: %s: BROWSER: %w", name, err)
 	}
 	return file, nil
 }
 
-// besideFile is a path of a settings file. A relative one begins at the file's folder: the working
-// folder would put another file in its place. The name - stays, which is standard input.
+// besideFile resolves a path in a settings file. A relative path begins at the file's folder,
+// because the working folder could hold another file of that name. The name - means standard input
+// and stays.
 func besideFile(folder, path string) string {
 	if path == "" || path == "-" || filepath.IsAbs(path) {
 		return path
@@ -60,8 +63,8 @@ func besideFile(folder, path string) string {
 	return filepath.Join(folder, path)
 }
 
-// commandBesideFile is a command of a settings file, in which the path of the program may be
-// relative. os/exec looks for a program without a path in PATH, and never in the working folder.
+// commandBesideFile resolves the path of the program in a settings file's command. A program
+// without a path stays: os/exec finds it in PATH, and never in the working folder.
 func commandBesideFile(folder, command string) (string, error) {
 	words, err := signin.SplitWords(command)
 	if err != nil || len(words) == 0 {
@@ -78,6 +81,7 @@ func commandBesideFile(folder, command string) (string, error) {
 	return strings.Join(words, " "), nil
 }
 
+// storeBesideFile resolves the path in a settings file's token store.
 func storeBesideFile(folder, store string) (string, error) {
 	switch kind, detail, found := strings.Cut(store, ":"); {
 	case found && kind == "file" && detail != "":
@@ -89,15 +93,15 @@ func storeBesideFile(folder, store string) (string, error) {
 	return store, nil
 }
 
-// maxUnread bounds what is read of a file that is there and was not named.
+// maxUnread bounds how much of an unnamed .env the program looks at, in bytes.
 const maxUnread = 64 << 10
 
-// tellUnread says in one line that there is a .env with settings of this program and that it was
-// not read. It looks at the names of settings alone.
+// tellUnread writes one line if the working folder has a .env with this program's settings, which
+// was not read. It looks only at the names of settings.
 func tellUnread(out io.Writer) {
 	const name = ".env"
-	if about, err := os.Stat(name); err != nil || !about.Mode().IsRegular() {
-		return // a pipe would have the program wait
+	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
+		return // the program would wait for a pipe
 	}
 	file, err := os.Open(name)
 	if err != nil {
@@ -110,15 +114,15 @@ func tellUnread(out io.Writer) {
 	}
 }
 
-// keysIn are the settings of this program that a file sets, in the order of keys.
+// keysIn returns this program's settings in a file, in the order of keys.
 func keysIn(text io.Reader) []string {
 	set := map[string]bool{}
 	lines := bufio.NewScanner(text)
 	lines.Buffer(nil, maxUnread+1)
 	for lines.Scan() {
 		line := strings.TrimPrefix(strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff")), "export ")
-		if at := strings.IndexAny(line, "=:"); at > 0 {
-			set[strings.TrimSpace(line[:at])] = true
+		if keyEnd := strings.IndexAny(line, "=:"); keyEnd > 0 {
+			set[strings.TrimSpace(line[:keyEnd])] = true
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !set[key] })

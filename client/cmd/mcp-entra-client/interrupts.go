@@ -7,14 +7,14 @@ import (
 	"sync"
 )
 
-// interrupts turn Ctrl-C into the end of the command that runs at the prompt or, without one, into
-// the end of the program.
+// interrupts makes Ctrl-C end the running command at the prompt. If no command runs, Ctrl-C ends
+// the program.
 type interrupts struct {
 	mu      sync.Mutex
 	running context.CancelFunc // nil while no command runs
 }
 
-// watch listens to Ctrl-C until end has been called. After that Ctrl-C ends the program at once.
+// watch handles Ctrl-C until it has called end. After that Ctrl-C ends the program at once.
 func (i *interrupts) watch(end context.CancelFunc) {
 	pressed := make(chan os.Signal, 1)
 	signal.Notify(pressed, os.Interrupt)
@@ -27,8 +27,8 @@ func (i *interrupts) watch(end context.CancelFunc) {
 	}
 }
 
-// command returns a context for one command. Ctrl-C ends the command once; if it goes on all the
-// same, the next Ctrl-C ends the program.
+// command returns a context for one command. Ctrl-C ends the command once; if the command goes on,
+// the next Ctrl-C ends the program.
 func (i *interrupts) command(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	i.mu.Lock()
@@ -42,7 +42,7 @@ func (i *interrupts) command(ctx context.Context) (context.Context, context.Canc
 	}
 }
 
-// endCommand ends the command that runs, and reports whether there was one.
+// endCommand ends the running command. It reports whether there was one.
 func (i *interrupts) endCommand() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -1,21 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"mcpentra/client"
@@ -24,147 +19,24 @@ import (
 	"mcpentra/client/tokenrequest"
 )
 
-type flagValues struct {
-	typed                                                            string // the address as it was given
-	url, account, revision, caFile, envFile, tokenStore, elicitation string
-	scopes                                                           []string
-	noBrowser, paste, deviceCode, quiet                              bool
-	timeout, requestTimeout                                          time.Duration
-
-	clientID, clientSecretFile, clientKeyFile, clientKeyAlg, clientKeyID string
-	clientIssuer, clientDocument, redirectURI                            string
-
-	clientCredentials, dpop, noResource, unadvertisedPKCE   bool
-	tenants, issuerRootSlash, resourceAbove                 bool
-	assertionFile, idTokenFile, tokenCommand                string
-	idpIssuer, idpTokenEndpoint, idpClientID, idpSecretFile string
-}
-
-func (f *flagValues) add(set *pflag.FlagSet) {
-	set.SortFlags = false
-	set.StringVar(&f.url, "url", "", "the MCP server's `URL` (MCP_URL); can be given without the flag")
-	set.StringVar(
-		&f.account,
-		"account",
-		"",
-		"a `NAME` of your choosing for one of several accounts at a server (MCP_ACCOUNT)",
-	)
-	set.StringSliceVar(
-		&f.scopes,
-		"scope",
-		nil,
-		"ask for this scope besides those that the server names; can be repeated",
-	)
-	set.BoolVar(
-		&f.noBrowser,
-		"no-browser",
-		false,
-		"print the authorization page's address and wait, without opening a browser",
-	)
-	set.BoolVar(&f.paste, "paste", false, "print the page's address, and read the address that the browser ends at")
-	set.BoolVar(&f.deviceCode, "device-code", false, "approve on another device, with a code")
-	set.DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long to wait for the person at the browser")
-	set.DurationVar(&f.requestTimeout, "request-timeout", 0, "end a request of the sign-in after this `TIME` (30s)")
-	set.StringVar(&f.redirectURI, "redirect-uri", "", "the `URL` to wait for the answer at (MCP_REDIRECT_URI)")
-	set.StringVar(
-		&f.clientID,
-		"client-id",
-		"",
-		"the client `ID` that the authorization server has given you (MCP_CLIENT_ID)",
-	)
-	set.StringVar(
-		&f.clientSecretFile,
-		"client-secret-file",
-		"",
-		"its secret is in `FILE`; - is standard input (MCP_CLIENT_SECRET)",
-	)
-	set.StringVar(&f.clientKeyFile, "client-key-file", "", "its private key is in `FILE`, in PEM (MCP_CLIENT_KEY_FILE)")
-	set.StringVar(&f.clientKeyAlg, "client-key-alg", "", "sign with `ALG`: ES256, RS256 or PS256 (what fits the key)")
-	set.StringVar(&f.clientKeyID, "client-key-id", "", "the key's `ID`, if it has one")
-	set.StringVar(
-		&f.clientIssuer,
-		"client-issuer",
-		"",
-		"the only authorization server, by its issuer `URL`, that the client ID is for (MCP_CLIENT_ISSUER)",
-	)
-	set.StringVar(
-		&f.clientDocument,
-		"client-metadata-url",
-		"",
-		"the `URL` of a client ID metadata document (MCP_CLIENT_METADATA_URL)",
-	)
-	set.BoolVar(&f.clientCredentials, "client-credentials", false, "no person: the client's own secret or key")
-	set.StringVar(&f.assertionFile, "assertion-file", "", "no person: the workload's identity, a JWT, is in `FILE`")
-	set.StringVar(
-		&f.idTokenFile,
-		"id-token-file",
-		"",
-		"no page: your identity provider's ID token is in `FILE` (MCP_ID_TOKEN)",
-	)
-	set.StringVar(&f.idpIssuer, "idp-issuer", "", "the identity provider's issuer `URL`")
-	set.StringVar(
-		&f.idpTokenEndpoint,
-		"idp-token-endpoint",
-		"",
-		"the identity provider's token endpoint `URL`, instead of looking it up",
-	)
-	set.StringVar(&f.idpClientID, "idp-client-id", "", "the client `ID` at the identity provider")
-	set.StringVar(&f.idpSecretFile, "idp-client-secret-file", "", "its secret is in `FILE` (MCP_IDP_CLIENT_SECRET)")
-	set.StringVar(
-		&f.tokenCommand,
-		"token-command",
-		"",
-		"get the access token from this `COMMAND`; split into words, never run by a shell (or MCP_TOKEN)",
-	)
-	set.BoolVar(&f.dpop, "dpop", false, "bind tokens to a key (RFC 9449) where the authorization server offers it")
-	set.BoolVar(
-		&f.unadvertisedPKCE,
-		"entra-unadvertised-pkce",
-		false,
-		"sign in where PKCE is not advertised, as at Entra ID",
-	)
-	set.BoolVar(
-		&f.noResource,
-		"entra-no-resource",
-		false,
-		"leave out the resource parameter, which Entra ID may refuse",
-	)
-	set.BoolVar(&f.tenants, "entra-tenants", false, "take Entra ID's organizations and common, and keep to one tenant")
-	set.BoolVar(&f.issuerRootSlash, "issuer-root-slash", false, "overlook a slash after the host of an issuer")
-	set.BoolVar(&f.resourceAbove, "resource-above", false, "take metadata for a path above the server's, or its origin")
-	set.StringVar(
-		&f.tokenStore,
-		"token-store",
-		"",
-		"keep tokens in `WHERE`: file, file:FOLDER, memory, or command:WORDS (MCP_TOKEN_STORE)",
-	)
-	set.StringVar(
-		&f.elicitation,
-		"elicitation",
-		"",
-		"answer the server's forms with their `default`s; without it the server is told that forms are not answered",
-	)
-	set.StringVar(
-		&f.revision,
-		"protocol-version",
-		"",
-		"speak this `REVISION` of MCP and no other: "+strings.Join(console.Revisions(), ", "),
-	)
-	set.StringVar(&f.caFile, "ca-file", "", "trust the certificate authorities of this PEM `FILE` too")
-	set.StringVar(&f.envFile, "env", "", "read settings from `FILE` too; without it no file is read")
-	set.BoolVar(&f.quiet, "quiet", false, "do not print the steps, but what you have to open or type")
-}
-
-// settings are the flags, completed from the environment and the file.
+// settings are the flags, with the environment and the file of --env as defaults.
 type settings struct {
 	*flagValues
-	value      func(string) string
-	kept       string // where tokens are kept, in words
-	extensions []string
+	file       map[string]string
+	kept       string   // where tokens are kept, in words
+	extensions []string // of MCP, for sign-ins without a page
 }
 
-// settings looks up what is not given as a flag in the environment, and then in the file that --env
-// names. It does not look at the server's own keys, AUTH_ and so on.
+// value returns a setting of the environment, or else of the file. The server's own keys, such as
+// AUTH_TENANT_ID, are never read.
+func (s *settings) value(key string) string {
+	if value, present := os.LookupEnv(key); present {
+		return value
+	}
+	return s.file[key]
+}
+
+// settings reads the environment and the file of --env, and checks the flags.
 func (f *flagValues) settings() (*settings, error) {
 	file, err := readEnvFile(f.envFile)
 	if err != nil {
@@ -173,15 +45,7 @@ func (f *flagValues) settings() (*settings, error) {
 	if f.envFile == "" {
 		tellUnread(os.Stderr)
 	}
-	s := &settings{
-		flagValues: f,
-		value: func(key string) string {
-			if set, present := os.LookupEnv(key); present {
-				return set
-			}
-			return file[key]
-		},
-	}
+	s := &settings{flagValues: f, file: file}
 	for key, flag := range map[string]*string{
 		"MCP_URL":                 &f.url,
 		"MCP_ACCOUNT":             &f.account,
@@ -200,26 +64,23 @@ func (f *flagValues) settings() (*settings, error) {
 	}
 	f.typed = f.url
 	f.url = withScheme(f.url)
-	if f.revision != "" && !slices.Contains(console.Revisions(), f.revision) {
-		return nil, fmt.Errorf(
-			"--protocol-version: want one of %s, got %q",
-			strings.Join(console.Revisions(), ", "),
-			f.revision,
-		)
-	}
-	if f.requestTimeout < 0 {
+	switch {
+	case f.revision != "" && !slices.Contains(console.Revisions(), f.revision):
+		known := strings.Join(console.Revisions(), ", ")
+		return nil, fmt.Errorf("--protocol-version: want one of %s, got %q", known, f.revision)
+	case f.requestTimeout < 0:
 		return nil, fmt.Errorf("--request-timeout: want a time such as 10s, got %s", f.requestTimeout)
-	}
-	if f.elicitation != "" && f.elicitation != console.ElicitDefaults {
+	case f.elicitation != "" && f.elicitation != console.ElicitDefaults:
 		return nil, fmt.Errorf("--elicitation: want %s, got %q", console.ElicitDefaults, f.elicitation)
 	}
 	return s, nil
 }
 
-// config is the library's configuration.
-func (s *settings) config(ctx context.Context) (config client.Config, closeAll func(), err error) {
+// config returns the client's Config, and a function that closes its connections.
+func (s *settings) config() (config client.Config, closeAll func(), err error) {
 	if s.url == "" {
-		return config, nil, errors.New("which server? give its URL, such as http://localhost:8000/mcp, or set MCP_URL")
+		return config, nil, errors.New(
+			"want the URL of an MCP server, such as http://localhost:8000/mcp; give it as an argument or set MCP_URL")
 	}
 	base, err := transport(s.caFile)
 	if err != nil {
@@ -242,26 +103,31 @@ func (s *settings) config(ctx context.Context) (config client.Config, closeAll f
 			NoResource:       s.noResource,
 			Tenants:          s.tenants,
 		},
-		Relax:           client.Relaxations{IssuerRootSlash: s.issuerRootSlash, ResourceAbove: s.resourceAbove},
+		Relax: client.Relaxations{
+			IssuerRootSlash: s.issuerRootSlash,
+			ResourceAbove:   s.resourceAbove,
+		},
 		ProtocolVersion: s.revision,
 		RequestTimeout:  s.requestTimeout,
 	}
-	if err := errors.Join(s.browse(&config), s.know(&config), s.unattended(&config)); err != nil {
+	if err := errors.Join(s.setBrowser(&config), s.setCredentials(&config), s.setUnattended(&config)); err != nil {
 		return config, nil, err
 	}
-	if config.Tokens, err = s.tokens(ctx, config.Unattended != nil || config.Token != nil); err != nil {
+	config.Tokens, err = s.openStore(config.Unattended != nil || config.Token != nil)
+	if err != nil {
 		return config, nil, err
 	}
 	return config, base.CloseIdleConnections, nil
 }
 
-// browse says how a person gets to the page.
-func (s *settings) browse(config *client.Config) (err error) {
-	if config.Browser, err = signin.OpenWith(s.value("BROWSER")); err != nil {
+// setBrowser decides how a person gets to the authorization page.
+func (s *settings) setBrowser(config *client.Config) error {
+	browser, err := signin.OpenWith(s.value("BROWSER"))
+	if err != nil {
 		return err
 	}
 	atTerminal := term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd()))
-	config.Browser = forPerson(config.Browser, atTerminal)
+	config.Browser = forPerson(browser, atTerminal)
 	if s.noBrowser {
 		config.Browser = func(context.Context, string) error { return nil }
 	}
@@ -271,8 +137,8 @@ func (s *settings) browse(config *client.Config) (err error) {
 	return nil
 }
 
-// forPerson goes on waiting when $BROWSER has failed: the person at the terminal can open the
-// page. A script has no such person, so its $BROWSER ends the sign-in.
+// forPerson keeps the program waiting after $BROWSER has failed, because the person at the terminal
+// can open the page. A script has no person, so there a failed $BROWSER ends the sign-in.
 func forPerson(browser signin.Browser, atTerminal bool) signin.Browser {
 	return func(ctx context.Context, address string) error {
 		err := browser(ctx, address)
@@ -287,11 +153,12 @@ func forPerson(browser signin.Browser, atTerminal bool) signin.Browser {
 	}
 }
 
-// know says what the authorization server knows the program as.
-func (s *settings) know(config *client.Config) (err error) {
+// setCredentials reads the client's secret and key.
+func (s *settings) setCredentials(config *client.Config) (err error) {
 	config.ClientSecret = s.value("MCP_CLIENT_SECRET")
 	if s.clientSecretFile != "" {
-		if config.ClientSecret, err = readSecret("--client-secret-file", s.clientSecretFile); err != nil {
+		config.ClientSecret, err = readSecret("--client-secret-file", s.clientSecretFile)
+		if err != nil {
 			return err
 		}
 	}
@@ -308,14 +175,14 @@ func (s *settings) know(config *client.Config) (err error) {
 	return nil
 }
 
-// The names by which MCP knows the extensions for those without a page.
+// The identifiers of MCP's extensions for sign-ins without a page.
 const (
 	extensionClientCredentials = "io.modelcontextprotocol/oauth-client-credentials"
 	extensionEnterprise        = "io.modelcontextprotocol/enterprise-managed-authorization"
 )
 
-// unattended says how to get tokens without a page.
-func (s *settings) unattended(config *client.Config) error {
+// setUnattended sets the way to get tokens without a page, if one was chosen.
+func (s *settings) setUnattended(config *client.Config) error {
 	var chosen []string
 	if s.clientCredentials {
 		chosen = append(chosen, "--client-credentials")
@@ -330,27 +197,11 @@ func (s *settings) unattended(config *client.Config) error {
 	}
 	if s.idpClientID != "" {
 		chosen = append(chosen, "--idp-client-id")
-		idToken := func(context.Context) (string, error) { return s.value("MCP_ID_TOKEN"), nil }
-		switch {
-		case s.idTokenFile != "":
-			idToken = func(context.Context) (string, error) { return readSecret("--id-token-file", s.idTokenFile) }
-		case s.value("MCP_ID_TOKEN") == "":
-			return errors.New("--idp-client-id: want an ID token, in --id-token-file or MCP_ID_TOKEN")
+		enterprise, err := s.enterprise()
+		if err != nil {
+			return err
 		}
-		secret := s.value("MCP_IDP_CLIENT_SECRET")
-		if s.idpSecretFile != "" {
-			var err error
-			if secret, err = readSecret("--idp-client-secret-file", s.idpSecretFile); err != nil {
-				return err
-			}
-		}
-		config.Unattended = client.Enterprise{
-			IDToken:       idToken,
-			Issuer:        s.idpIssuer,
-			TokenEndpoint: s.idpTokenEndpoint,
-			ClientID:      s.idpClientID,
-			ClientSecret:  secret,
-		}
+		config.Unattended = enterprise
 		s.extensions = []string{extensionEnterprise}
 	}
 	if token := s.value("MCP_TOKEN"); token != "" {
@@ -363,64 +214,40 @@ func (s *settings) unattended(config *client.Config) error {
 		if err != nil || len(words) == 0 {
 			return fmt.Errorf("--token-command: want a command, got %q", s.tokenCommand)
 		}
-		config.Token = func(ctx context.Context) (string, error) { return tokenOf(ctx, words) }
+		config.Token = func(ctx context.Context) (string, error) { return runTokenCommand(ctx, words) }
 	}
 	if len(chosen) > 1 {
-		return fmt.Errorf("%s: more than one way to get a token", strings.Join(chosen, ", "))
+		return fmt.Errorf("%s: more than one way to get a token; want one", strings.Join(chosen, ", "))
 	}
 	return nil
 }
 
-// maxSecret bounds a file or an output that holds one.
-const maxSecret = 1 << 20
-
-// tokenOf runs a command that prints a token.
-func tokenOf(ctx context.Context, words []string) (string, error) {
-	run := exec.CommandContext(ctx, words[0], words[1:]...)
-	run.Stderr = os.Stderr // the person's own program
-	out, err := run.Output()
-	if err != nil {
-		return "", fmt.Errorf("--token-command: %s: %w", words[0], err)
+// enterprise returns the sign-in with an organisation's identity provider.
+func (s *settings) enterprise() (client.Enterprise, error) {
+	enterprise := client.Enterprise{
+		IDToken:       func(context.Context) (string, error) { return s.value("MCP_ID_TOKEN"), nil },
+		Issuer:        s.idpIssuer,
+		TokenEndpoint: s.idpTokenEndpoint,
+		ClientID:      s.idpClientID,
+		ClientSecret:  s.value("MCP_IDP_CLIENT_SECRET"),
 	}
-	if len(out) > maxSecret {
-		return "", fmt.Errorf("--token-command: %s: more than %d bytes", words[0], maxSecret)
-	}
-	return string(bytes.TrimSpace(out)), nil
-}
-
-func readFile(flag, name string) ([]byte, error) {
-	file := os.Stdin
-	if name != "-" {
-		opened, err := os.Open(name)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", flag, err)
+	switch {
+	case s.idTokenFile != "":
+		enterprise.IDToken = func(context.Context) (string, error) {
+			return readSecret("--id-token-file", s.idTokenFile)
 		}
-		defer opened.Close()
-		file = opened
+	case s.value("MCP_ID_TOKEN") == "":
+		return enterprise, errors.New("--idp-client-id: want an ID token, in --id-token-file or MCP_ID_TOKEN")
 	}
-	text, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", flag, err)
+	if s.idpSecretFile == "" {
+		return enterprise, nil
 	}
-	if len(text) > maxSecret {
-		return nil, fmt.Errorf("%s: more than %d bytes", flag, maxSecret)
-	}
-	return text, nil
+	var err error
+	enterprise.ClientSecret, err = readSecret("--idp-client-secret-file", s.idpSecretFile)
+	return enterprise, err
 }
 
-// readSecret reads a file that holds one secret, with or without a line feed after it.
-func readSecret(flag, name string) (string, error) {
-	text, err := readFile(flag, name)
-	if err != nil {
-		return "", err
-	}
-	secret := strings.TrimRight(string(text), "\r\n")
-	if secret == "" {
-		return "", fmt.Errorf("%s: %s is empty", flag, name)
-	}
-	return secret, nil
-}
-
+// transport returns the HTTP transport, with more certificate authorities from a file.
 func transport(caFile string) (*http.Transport, error) {
 	base := http.DefaultTransport.(*http.Transport).Clone()
 	base.MaxResponseHeaderBytes = 64 << 10

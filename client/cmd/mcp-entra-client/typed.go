@@ -12,20 +12,22 @@ import (
 	"mcpentra/client/discovery"
 )
 
-const port = `^:?[0-9]{2,5}(/|$)`
+const barePortPattern = `^:?[0-9]{2,5}(/|$)`
 
 var (
-	// meantAsAddress is what no command begins with: a scheme, right or wrong, or a port alone.
-	meantAsAddress = regexp.MustCompile(`(?i)^(['"<]*[a-z][a-z0-9+.-]*://|//|https?[:/]|localhost[:;/\\])|` + port)
-	portAlone      = regexp.MustCompile(port)
-	schemePart     = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*(:/*|//)`)
-	httpAtAll      = regexp.MustCompile(`(?i)^https?[:/]`)
+	// addressStart matches beginnings that no command has: a scheme, right or wrong, or a port
+	// alone.
+	addressStart = regexp.MustCompile(
+		`(?i)^(['"<]*[a-z][a-z0-9+.-]*://|//|https?[:/]|localhost[:;/\\])|` + barePortPattern)
+	barePort   = regexp.MustCompile(barePortPattern)
+	anyScheme  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*(:/*|//)`)
+	httpScheme = regexp.MustCompile(`(?i)^https?[:/]`)
 )
 
 // isAddress reports whether an argument is meant as the address of a server, with or without its
-// scheme. Words that could be commands are none.
+// scheme. A word that could be a command is not an address.
 func isAddress(argument string) bool {
-	if meantAsAddress.MatchString(argument) {
+	if addressStart.MatchString(argument) {
 		return true
 	}
 	if strings.HasPrefix(argument, "-") || strings.ContainsAny(argument, " \t{") {
@@ -39,17 +41,17 @@ func isAddress(argument string) bool {
 	return parsed.Port() != "" || discovery.IsLoopback(host) || strings.Contains(strings.Trim(host, "."), ".")
 }
 
-// withScheme adds the scheme that people leave out: http on this machine, https everywhere else. It
-// takes away what comes along when people copy an address. A port alone is one of this machine.
+// withScheme adds a missing scheme: http on this machine, https elsewhere. It removes the quotes
+// and angle brackets around a copied address. A port alone is a port of this machine.
 func withScheme(address string) string {
 	if !isAddress(address) {
 		return address
 	}
 	tidy := strings.TrimPrefix(strings.Trim(address, "'\"<> \t"), "//")
-	if strings.Contains(tidy, "://") || httpAtAll.MatchString(tidy) {
+	if strings.Contains(tidy, "://") || httpScheme.MatchString(tidy) {
 		return tidy
 	}
-	if portAlone.MatchString(tidy) {
+	if barePort.MatchString(tidy) {
 		tidy = "localhost:" + strings.TrimPrefix(tidy, ":")
 	}
 	parsed, err := url.Parse("//" + tidy)
@@ -62,13 +64,14 @@ func withScheme(address string) string {
 	return "https://" + tidy
 }
 
-// isHere reports whether a host is this machine, or the address that servers here listen on.
+// isHere reports whether a host is this machine: a loopback host, or the unspecified address that
+// servers listen on.
 func isHere(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return discovery.IsLoopback(host) || err == nil && address.IsUnspecified()
 }
 
-// onThisMachine is an address in which localhost stands for the address that servers listen on.
+// onThisMachine replaces the unspecified address that servers listen on by localhost.
 func onThisMachine(address url.URL) *url.URL {
 	listened, err := netip.ParseAddr(address.Hostname())
 	switch {
@@ -81,10 +84,10 @@ func onThisMachine(address url.URL) *url.URL {
 	return &address
 }
 
-// explainURL adds what to type to the error about an address that is none of an MCP server.
+// explainURL adds to an error about the server's address the address to type.
 func explainURL(address string, failure error) error {
 	if _, err := client.ReadServerURL(address); err == nil {
-		return failure // it is about something else
+		return failure // the error is about something else
 	}
 	if meant := guess(address); meant != "" {
 		return fmt.Errorf("%w%s%s", failure, instead, meant)
@@ -92,16 +95,18 @@ func explainURL(address string, failure error) error {
 	return failure
 }
 
-// guess is the address that was probably meant, or "".
+// guess returns the address that was probably meant, or "".
 func guess(address string) string {
 	text := strings.ReplaceAll(strings.Join(strings.Fields(address), ""), `\`, "/")
 	parsed, err := url.Parse(text)
-	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
-		rest := schemePart.ReplaceAllString(text, "")
+	isHTTP := err == nil && (parsed.Scheme == "http" || parsed.Scheme == "https")
+	if !isHTTP || parsed.Host == "" {
+		rest := anyScheme.ReplaceAllString(text, "")
 		if !isAddress(rest) {
 			return ""
 		}
-		if parsed, err = url.Parse(withScheme(rest)); err != nil {
+		parsed, err = url.Parse(withScheme(rest))
+		if err != nil {
 			return ""
 		}
 	}

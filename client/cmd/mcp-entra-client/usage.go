@@ -11,7 +11,7 @@ import (
 	"mcpentra/client/internal/console"
 )
 
-// noArguments refuses arguments in words.
+// noArguments refuses arguments.
 func noArguments(command *cobra.Command, arguments []string) error {
 	if len(arguments) == 0 {
 		return nil
@@ -19,7 +19,7 @@ func noArguments(command *cobra.Command, arguments []string) error {
 	return fmt.Errorf("%s takes no arguments, got %q", command.Name(), arguments[0])
 }
 
-// oneTool wants the name of a tool and nothing else.
+// oneTool requires the name of a tool and nothing else.
 func oneTool(command *cobra.Command, arguments []string) error {
 	if len(arguments) > 1 {
 		return fmt.Errorf("%s takes one name of a tool, got %q as well", command.Name(), arguments[1])
@@ -27,7 +27,7 @@ func oneTool(command *cobra.Command, arguments []string) error {
 	return aTool(command, arguments)
 }
 
-// aTool wants the name of a tool first.
+// aTool requires the name of a tool first.
 func aTool(command *cobra.Command, arguments []string) error {
 	if len(arguments) == 0 {
 		return fmt.Errorf("%s needs the name of a tool: %s; list shows the tools", command.Name(), command.Use)
@@ -35,7 +35,7 @@ func aTool(command *cobra.Command, arguments []string) error {
 	return nil
 }
 
-// flagError says in words what is wrong with a flag.
+// flagError explains an error about a flag.
 func flagError(command *cobra.Command, failure error) error {
 	var missing *pflag.NotExistError
 	var empty *pflag.ValueRequiredError
@@ -53,6 +53,7 @@ func flagError(command *cobra.Command, failure error) error {
 	return fmt.Errorf("%w; mcp-entra-client --help lists the flags", failure)
 }
 
+// noSuchFlag refuses an unknown flag, and suggests the one that was probably meant.
 func noSuchFlag(command *cobra.Command, name string) error {
 	dashes := "--"
 	if len(name) == 1 {
@@ -76,6 +77,7 @@ func noSuchFlag(command *cobra.Command, name string) error {
 	return fmt.Errorf("there is no flag %s%s; mcp-entra-client --help lists the flags", dashes, name)
 }
 
+// wanted describes the values that a flag takes.
 func wanted(flag *pflag.Flag) string {
 	switch flag.Value.Type() {
 	case "duration":

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,31 +22,31 @@ import (
 	"mcpentra/client"
 )
 
-// A network has an MCP server and an authorization server at addresses of the test's choosing. Both
+// A network has an MCP server and an authorization server at addresses of the test's choice. Both
 // are one listener on loopback.
 type network struct {
-	names map[string]string // what a lookup says
-	wired map[string]string // where a connection ends up; others are on a network of our own
-	login string            // the name of the authorization server
+	names map[string]string // addresses that a lookup returns
+	peers map[string]string // addresses of connections; all others are private
+	login string            // host of the authorization server
 
-	mu     sync.Mutex
-	dialed []string
-	asked  []string
-	base   *http.Transport
+	mu        sync.Mutex
+	dialed    []string // hosts
+	requested []string // hosts
+	base      *http.Transport
 }
 
-// placed is a connection whose other end says that it has another address.
-type placed struct {
+// peerConn is a connection that pretends to end at another address.
+type peerConn struct {
 	net.Conn
 	address net.Addr
 }
 
-func (p placed) RemoteAddr() net.Addr { return p.address }
+func (p peerConn) RemoteAddr() net.Addr { return p.address }
 
-func newNetwork(t *testing.T, names, wired map[string]string) *network {
-	n := &network{names: names, wired: wired, login: "login.example.com"}
+func newNetwork(t *testing.T, names, peers map[string]string) *network {
+	n := &network{names: names, peers: peers, login: "login.example.com"}
 	server := httptest.NewUnstartedServer(n)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections that are given up before they are used
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the policy closes connections before their handshake
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	n.base = server.Client().Transport.(*http.Transport).Clone()
@@ -62,11 +63,11 @@ func newNetwork(t *testing.T, names, wired map[string]string) *network {
 		if err != nil {
 			return nil, err
 		}
-		address, found := n.wired[host]
+		address, found := n.peers[host]
 		if !found {
 			address = "10.0.0.7"
 		}
-		return placed{connection, net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(address), 443))}, nil
+		return peerConn{connection, net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(address), 443))}, nil
 	}
 	t.Cleanup(n.base.CloseIdleConnections)
 	return n
@@ -74,18 +75,18 @@ func newNetwork(t *testing.T, names, wired map[string]string) *network {
 
 func (n *network) lookup(_ context.Context, host string) ([]netip.Addr, error) {
 	var all []netip.Addr
-	for _, one := range strings.Fields(n.names[host]) {
-		all = append(all, netip.MustParseAddr(one))
+	for _, address := range strings.Fields(n.names[host]) {
+		all = append(all, netip.MustParseAddr(address))
 	}
 	if all == nil {
-		return nil, errors.New("no such host")
+		return nil, errors.New("no addresses of that host")
 	}
 	return all, nil
 }
 
 func (n *network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n.mu.Lock()
-	n.asked = append(n.asked, r.Host)
+	n.requested = append(n.requested, r.Host)
 	n.mu.Unlock()
 	issuer := "https://" + n.login
 	w.Header().Set("Content-Type", "application/json")
@@ -104,54 +105,69 @@ func (n *network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (n *network) seen(of func(*network) []string, host string) bool {
+// hasDialed reports whether the client connected to a host.
+func (n *network) hasDialed(host string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return strings.Contains(strings.Join(of(n), " "), host)
+	return slices.Contains(n.dialed, host)
 }
 
-// TestNamesThatLeadAstray has a server name an authorization server whose name leads to where the
-// server has no business.
-func TestNamesThatLeadAstray(t *testing.T) {
+// hasRequested reports whether a host got a request.
+func (n *network) hasRequested(host string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Contains(n.requested, host)
+}
+
+// get sends a request to the MCP server through a Transport. The sign-in needs no person.
+func (n *network) get(t *testing.T) (*http.Response, error) {
+	t.Helper()
+	const endpoint = "https://mcp.example.com/mcp"
+	under, err := client.New(client.Config{
+		Server:       endpoint,
+		Base:         n.base,
+		LookupIP:     n.lookup,
+		ClientID:     "machine",
+		ClientSecret: "secret",
+		Unattended:   client.ClientCredentials{},
+	})
+	require.NoError(t, err)
+	return (&http.Client{Transport: under}).Get(endpoint)
+}
+
+// TestAddressPolicyChecksNames: the server names an authorization server, whose name resolves to an
+// address.
+func TestAddressPolicyChecksNames(t *testing.T) {
 	t.Parallel()
 	const mcp, login = "mcp.example.com", "login.example.com"
-	const cloud, refused = "169.254.169.254", " is not a public address"
-	for name, c := range map[string]struct {
-		server, looked, wired string
-		says                  string // empty where there is nothing wrong
-		dialed                bool
+	const public, private, cloud = "8.8.8.2", "10.0.0.7", "169.254.169.254"
+	const mapped, translated = "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe"
+	const refused = " is not a public address"
+	for _, c := range []struct {
+		name                 string
+		server, lookup, peer string
+		says                 string // empty if the sign-in succeeds
+		dialed               bool
 	}{
-		"public":                            {"8.8.8.1", "8.8.8.2", "8.8.8.2", "", true},
-		"the metadata service of a cloud":   {"8.8.8.1", cloud, cloud, cloud + refused, false},
-		"the same, to IPv6":                 {"8.8.8.1", "::ffff:169.254.169.254", cloud, refused, false},
-		"the same, through a translator":    {"8.8.8.1", "64:ff9b::a9fe:a9fe", "64:ff9b::a9fe:a9fe", refused, false},
-		"a network of our own":              {"8.8.8.1", "10.0.0.7", "10.0.0.7", "10.0.0.7" + refused, false},
-		"this machine":                      {"8.8.8.1", "127.0.0.1", "127.0.0.1", "127.0.0.1" + refused, false},
-		"one right address and one wrong":   {"8.8.8.1", "8.8.8.2 10.0.0.7", "8.8.8.2", "10.0.0.7" + refused, false},
-		"another address when connected to": {"8.8.8.1", "8.8.8.2", cloud, cloud + refused, true},
-		"a name that nobody can look up":    {"8.8.8.1", "", "10.0.0.7", "10.0.0.7" + refused, true},
-		"a network of our own, from there":  {"10.0.0.6", "10.0.0.7", "10.0.0.7", "", true},
-		"a cloud's metadata, from there":    {"10.0.0.6", cloud, cloud, cloud + refused, false},
-		"this machine, from our network":    {"10.0.0.6", "127.0.0.1", "127.0.0.1", "127.0.0.1" + refused, false},
-		"this machine, from there":          {"127.0.0.1", "127.0.0.1", "127.0.0.1", "", true},
+		{"a public address", "8.8.8.1", public, public, "", true},
+		{"a cloud's metadata service", "8.8.8.1", cloud, cloud, cloud + refused, false},
+		{"the same, mapped to IPv6", "8.8.8.1", mapped, cloud, refused, false},
+		{"the same, through a translator", "8.8.8.1", translated, translated, refused, false},
+		{"a private address", "8.8.8.1", private, private, private + refused, false},
+		{"loopback", "8.8.8.1", "127.0.0.1", "127.0.0.1", "127.0.0.1" + refused, false},
+		{"a public and a private address", "8.8.8.1", public + " " + private, public, private + refused, false},
+		{"another address when connected", "8.8.8.1", public, cloud, cloud + refused, true},
+		{"an unknown name", "8.8.8.1", "", private, private + refused, true},
+		{"private, from a private server", "10.0.0.6", private, private, "", true},
+		{"a cloud's metadata, from a private server", "10.0.0.6", cloud, cloud, cloud + refused, false},
+		{"loopback, from a private server", "10.0.0.6", "127.0.0.1", "127.0.0.1", "127.0.0.1" + refused, false},
+		{"loopback, from a loopback server", "127.0.0.1", "127.0.0.1", "127.0.0.1", "", true},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			n := newNetwork(
-				t,
-				map[string]string{mcp: c.server, login: c.looked},
-				map[string]string{mcp: c.server, login: c.wired},
-			)
-			under, err := client.New(client.Config{
-				Server:       "https://" + mcp + "/mcp",
-				Base:         n.base,
-				LookupIP:     n.lookup,
-				ClientID:     "machine",
-				ClientSecret: "secret",
-				Unattended:   client.ClientCredentials{},
-			})
-			require.NoError(t, err)
-			response, err := (&http.Client{Transport: under}).Get("https://" + mcp + "/mcp")
+			names := map[string]string{mcp: c.server, login: c.lookup}
+			n := newNetwork(t, names, map[string]string{mcp: c.server, login: c.peer})
+			response, err := n.get(t)
 			if c.says == "" {
 				require.NoError(t, err)
 				require.NoError(t, response.Body.Close())
@@ -160,37 +176,28 @@ func TestNamesThatLeadAstray(t *testing.T) {
 			}
 			require.ErrorContains(t, err, c.says)
 			assert.Contains(t, err.Error(), login)
-			assert.Equal(t, c.dialed, n.seen(func(n *network) []string { return n.dialed }, login))
-			assert.False(t, n.seen(func(n *network) []string { return n.asked }, login), "nothing was sent there")
+			assert.Equal(t, c.dialed, n.hasDialed(login))
+			assert.False(t, n.hasRequested(login))
 		})
 	}
 }
 
-// TestNamesInOtherLetters has names that are connected to in another spelling than they are written
-// in.
-func TestNamesInOtherLetters(t *testing.T) {
+// TestAddressPolicyChecksOtherSpellings: the dialed name is spelt in another way than the written
+// one.
+func TestAddressPolicyChecksOtherSpellings(t *testing.T) {
 	t.Parallel()
 	for _, login := range []string{"LOGIN.example.com", "lögin.example.com", "login。example.com"} {
 		names := map[string]string{"mcp.example.com": "8.8.8.1"}
 		n := newNetwork(t, names, names)
 		n.login = login
-		under, err := client.New(client.Config{
-			Server:       "https://mcp.example.com/mcp",
-			Base:         n.base,
-			LookupIP:     n.lookup,
-			ClientID:     "machine",
-			ClientSecret: "secret",
-			Unattended:   client.ClientCredentials{},
-		})
-		require.NoError(t, err)
-		_, err = (&http.Client{Transport: under}).Get("https://mcp.example.com/mcp")
+		_, err := n.get(t)
 		assert.ErrorContains(t, err, "10.0.0.7 is not a public address", login)
 	}
 }
 
-// TestANearProxyMakesAServerNoNearer reaches a server through a proxy on a network of our own. It
-// may name nothing there for that.
-func TestANearProxyMakesAServerNoNearer(t *testing.T) {
+// TestAddressPolicyIgnoresProxysAddress: a proxy on a private network reaches a public server. The
+// server may still name no private address.
+func TestAddressPolicyIgnoresProxysAddress(t *testing.T) {
 	t.Parallel()
 	const mcp, login, gateway = "mcp.example.com", "login.example.com", "proxy.example.com"
 	names := map[string]string{mcp: "8.8.8.1", login: "10.0.0.7"}
@@ -223,19 +230,10 @@ func TestANearProxyMakesAServerNoNearer(t *testing.T) {
 			return direct(ctx, network, address)
 		}
 		connection, err := (&net.Dialer{}).DialContext(ctx, network, proxy.Listener.Addr().String())
-		return placed{connection, net.TCPAddrFromAddrPort(netip.MustParseAddrPort("10.0.0.1:3128"))}, err
+		return peerConn{connection, net.TCPAddrFromAddrPort(netip.MustParseAddrPort("10.0.0.1:3128"))}, err
 	}
-	under, err := client.New(client.Config{
-		Server:       "https://" + mcp + "/mcp",
-		Base:         n.base,
-		LookupIP:     n.lookup,
-		ClientID:     "machine",
-		ClientSecret: "secret",
-		Unattended:   client.ClientCredentials{},
-	})
-	require.NoError(t, err)
-	_, err = (&http.Client{Transport: under}).Get("https://" + mcp + "/mcp")
+	_, err := n.get(t)
 	require.ErrorContains(t, err, "10.0.0.7 is not a public address")
-	assert.True(t, n.seen(func(n *network) []string { return n.asked }, mcp), "the server was reached")
-	assert.False(t, n.seen(func(n *network) []string { return n.asked }, login))
+	assert.True(t, n.hasRequested(mcp), "the server was reached")
+	assert.False(t, n.hasRequested(login))
 }

@@ -14,15 +14,15 @@ import (
 	"mcpentra/client"
 )
 
-// at is a base without a network, so that what is measured is the Transport alone.
-type at struct{ response http.Response }
+// canned answers without a network, so that only the Transport is measured.
+type canned struct{ response http.Response }
 
-func (a *at) RoundTrip(*http.Request) (*http.Response, error) { return &a.response, nil }
+func (c *canned) RoundTrip(*http.Request) (*http.Response, error) { return &c.response, nil }
 
-// BenchmarkTokenInHand measures what a Transport adds to a request with a token in hand: time, and
-// allocations.
+// BenchmarkTokenInHand measures the time and the allocations that a Transport with a token adds to
+// a request.
 func BenchmarkTokenInHand(b *testing.B) {
-	base := &at{http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}}
+	base := &canned{http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}}
 	under, err := client.New(
 		client.Config{Server: "https://mcp.example.com/mcp", Base: base, Token: constant("secret-token")},
 	)
@@ -34,7 +34,8 @@ func BenchmarkTokenInHand(b *testing.B) {
 		strings.NewReader(`{"jsonrpc":"2.0"}`),
 	)
 	require.NoError(b, err)
-	for _, name := range []string{"Content-Type", "Accept", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name", "User-Agent"} {
+	names := []string{"Content-Type", "Accept", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name", "User-Agent"}
+	for _, name := range names {
 		request.Header.Set(name, "a value")
 	}
 	request.Body = io.NopCloser(strings.NewReader(""))
@@ -62,46 +63,44 @@ func BenchmarkTokenInHand(b *testing.B) {
 	b.ReportMetric(10, "allocs<=")
 }
 
-// BenchmarkTwoProcessesRefresh has two processes refresh one rotating token a thousand times, and
-// counts the sign-ins that it takes.
+// BenchmarkTwoProcessesRefresh counts the sign-ins while two processes refresh one rotating token a
+// thousand times.
 func BenchmarkTwoProcessesRefresh(b *testing.B) {
 	signIns := 0
 	for b.Loop() {
 		issuer := refreshFromProcesses(b, 2, 500)
-		require.GreaterOrEqual(b, issuer.refreshs, 1000)
+		require.GreaterOrEqual(b, issuer.refreshes, 1000)
 		signIns += issuer.signIns + issuer.reused - 1
 	}
 	b.ReportMetric(float64(signIns), "again")
 	b.ReportMetric(0, "again<=")
 }
 
-// BenchmarkHostileServers measures the longest that a program hangs on a server that asks for ever
-// more scopes, redirects for ever, or sends megabytes, before it gets its error.
+// BenchmarkHostileServers measures how long a program waits at most for its error from a hostile
+// server. The server demands more and more scopes, redirects without end, or sends megabytes.
 func BenchmarkHostileServers(b *testing.B) {
 	const resource, issuer = "/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-authorization-server"
-	servers := map[string]func(*site){
-		"still demands more scopes": func(s *site) {
-			s.mcp = demanding(s, func(n int) string { return fmt.Sprintf("more-%d", n) })
+	servers := map[string]func(*testEnv){
+		"still demands more scopes": func(env *testEnv) {
+			env.mcp = demanding(env, func(n int) string { return fmt.Sprintf("more-%d", n) })
 		},
-		"redirects": func(s *site) {
-			s.replace["/mcp"] = func(w http.ResponseWriter, r *http.Request) {
-				http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect)
-			}
+		"redirects": func(env *testEnv) {
+			env.replace["/mcp"] = toItself(http.StatusTemporaryRedirect)
 		},
-		"which is not followed": func(s *site) {
-			s.replace[issuer] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }
+		"which is not followed": func(env *testEnv) {
+			env.replace[issuer] = toItself(http.StatusFound)
 		},
-		"more than 1048576 bytes": func(s *site) { s.replace[resource] = megabytes },
-		"more than":               func(s *site) { s.replace["/token"] = megabytes },
+		"more than 1048576 bytes": func(env *testEnv) { env.replace[resource] = megabytes },
+		"more than":               func(env *testEnv) { env.replace["/token"] = megabytes },
 	}
 	longest := time.Duration(0)
 	for b.Loop() {
 		for says, set := range servers {
-			s := newSite(b)
-			set(s)
-			_, through := s.client(nil)
+			env := newEnv(b)
+			set(env)
+			_, through := env.client(nil)
 			began := time.Now()
-			_, err := through.Get(s.URL + "/mcp")
+			_, err := through.Get(env.URL + "/mcp")
 			longest = max(longest, time.Since(began))
 			require.ErrorContains(b, err, says)
 		}

@@ -11,7 +11,7 @@ import (
 	"mcpentra/client"
 )
 
-func TestServerURLs(t *testing.T) {
+func TestReadServerURL(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"https://MCP.Example.com/Mcp?x=Y#z": "https://mcp.example.com/Mcp?x=Y",
@@ -39,17 +39,17 @@ func TestServerURLs(t *testing.T) {
 	}
 }
 
-func TestConfigsThatAreWrong(t *testing.T) {
+func TestNewRefusesConfig(t *testing.T) {
 	t.Parallel()
 	_, err := client.New(client.Config{Server: "https://mcp.example.com", ClientSecret: "secret-1"})
 	require.ErrorContains(t, err, "a client secret without a client ID")
-	s := newSite(t)
-	_, through := s.client(func(config *client.Config) { config.RedirectURI = "https://localhost/callback" })
-	_, err = through.Get(s.URL + "/mcp")
+	env := newEnv(t)
+	_, through := env.client(func(config *client.Config) { config.RedirectURI = "https://localhost/callback" })
+	_, err = through.Get(env.URL + "/mcp")
 	require.ErrorContains(t, err, "redirect URI: want http on a loopback address")
 }
 
-func TestASignInErrorSaysSoOnce(t *testing.T) {
+func TestSignInErrorSaysSoOnce(t *testing.T) {
 	t.Parallel()
 	inner := &client.SignInError{Err: client.ErrNoAnswer}
 	assert.Equal(t, "sign-in: "+client.ErrNoAnswer.Error(), (&client.SignInError{Err: inner}).Error())
@@ -58,7 +58,7 @@ func TestASignInErrorSaysSoOnce(t *testing.T) {
 		t,
 		"sign-in: sign-in: as the server says",
 		(&client.SignInError{Err: errors.New("sign-in: as the server says")}).Error(),
-		"what is no error of ours is told as it came",
+		"another error is shown unchanged",
 	)
 	assert.ErrorIs(t, &client.SignInError{Err: inner}, client.ErrNoAnswer)
 }

@@ -23,7 +23,7 @@ import (
 	"mcpentra/conformance/loopback"
 )
 
-// TestConformance holds the client to every check of clients.
+// TestConformance runs every client check.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	clients.Test(t, clients.Target{
@@ -37,14 +37,15 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// second is how long a second takes here that the client was told to wait for.
+// second is the length of a second in the checks that make the client wait.
 const second = time.Second / 10
 
 const document = `{"client_id": "` + documentURL +
 	`", "client_name": "mcp-entra-client", "redirect_uris": ["http://localhost/callback"], ` +
 	`"token_endpoint_auth_method": "none"}`
 
-// hostDocument is an operator's host with the client's document, and how to get there.
+// hostDocument serves the client's document, as an operator's host does. The HTTP client connects
+// to it.
 func hostDocument(t *testing.T) *http.Client {
 	host := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if "https://"+r.Host+r.URL.Path != documentURL {
@@ -64,36 +65,17 @@ func hostDocument(t *testing.T) *http.Client {
 	return &http.Client{Transport: trusting}
 }
 
-// documentURL is that of the client's metadata document, which says what README.md has an operator
-// write there.
+// documentURL is the URL of the client's metadata document. The document is the one that README.md
+// describes.
 const documentURL = "https://client.example.com/mcp-entra-client.json"
 
-// runTask does what the program does for `call`: it signs in and calls a tool. The session lists
-// the tools before the call.
+// runTask signs in and calls a tool, as the program does for its verb call.
 func runTask(ctx context.Context, task clients.Task) error {
-	base := &http.Transport{}
+	base, err := baseFor(task)
+	if err != nil {
+		return err
+	}
 	defer base.CloseIdleConnections()
-	if task.Proxy != "" {
-		proxy, err := url.Parse(task.Proxy)
-		if err != nil {
-			return err
-		}
-		base.Proxy = func(r *http.Request) (*url.URL, error) {
-			if host := r.URL.Hostname(); host == "127.0.0.1" || host == "localhost" || host == "::1" {
-				return nil, nil
-			}
-			return proxy, nil
-		}
-	}
-	if task.CAFile != "" {
-		text, err := os.ReadFile(task.CAFile)
-		if err != nil {
-			return err
-		}
-		pool := x509.NewCertPool()
-		pool.AppendCertsFromPEM(text)
-		base.TLSClientConfig = &tls.Config{RootCAs: pool}
-	}
 	store, err := tokenstore.OpenFile(filepath.Join(task.State, "tokens"), nil)
 	if err != nil {
 		return err
@@ -116,20 +98,21 @@ func runTask(ctx context.Context, task clients.Task) error {
 		config.RequestTimeout = 15 * second
 	}
 	var extensions []string
-	switch about := task.Enterprise; {
+	switch {
 	case task.Machine:
-		config.Unattended, extensions = client.ClientCredentials{}, []string{
-			"io.modelcontextprotocol/oauth-client-credentials",
+		config.Unattended = client.ClientCredentials{}
+		extensions = []string{"io.modelcontextprotocol/oauth-client-credentials"}
+	case task.Enterprise != nil:
+		config.Unattended = client.Enterprise{
+			IDToken:  constant(task.Enterprise.IDToken),
+			Issuer:   task.Enterprise.Issuer,
+			ClientID: task.Enterprise.ClientID,
 		}
-	case about != nil:
-		config.Unattended, extensions = client.Enterprise{
-			IDToken:  func(context.Context) (string, error) { return about.IDToken, nil },
-			Issuer:   about.Issuer,
-			ClientID: about.ClientID,
-		}, []string{"io.modelcontextprotocol/enterprise-managed-authorization"}
+		extensions = []string{"io.modelcontextprotocol/enterprise-managed-authorization"}
 	}
 	if task.ClientKey != "" {
-		if config.ClientKey, err = tokenrequest.ReadKey([]byte(task.ClientKey), "ES256", ""); err != nil {
+		config.ClientKey, err = tokenrequest.ReadKey([]byte(task.ClientKey), "ES256", "")
+		if err != nil {
 			return err
 		}
 	}
@@ -151,6 +134,33 @@ func runTask(ctx context.Context, task clients.Task) error {
 	}
 	_, err = under.SignOut(ctx)
 	return err
+}
+
+// baseFor returns a transport with the task's proxy and certificate authority.
+func baseFor(task clients.Task) (*http.Transport, error) {
+	base := &http.Transport{}
+	if task.Proxy != "" {
+		proxy, err := url.Parse(task.Proxy)
+		if err != nil {
+			return nil, err
+		}
+		base.Proxy = func(r *http.Request) (*url.URL, error) {
+			if host := r.URL.Hostname(); host == "127.0.0.1" || host == "localhost" || host == "::1" {
+				return nil, nil
+			}
+			return proxy, nil
+		}
+	}
+	if task.CAFile != "" {
+		text, err := os.ReadFile(task.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(text)
+		base.TLSClientConfig = &tls.Config{RootCAs: pool}
+	}
+	return base, nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -15,7 +15,8 @@ import (
 	"mcpentra/client"
 )
 
-// elsewhere is another origin, which keeps what it is sent.
+// elsewhere starts another origin, which records the Authorization headers and the queries that it
+// gets.
 func elsewhere(t *testing.T) (address string, seen func() []string) {
 	var headers []string
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -27,106 +28,104 @@ func elsewhere(t *testing.T) (address string, seen func() []string) {
 
 func TestTokenGoesToNoOtherOrigin(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	env := newEnv(t)
 	other, seen := elsewhere(t)
-	s.mcp = func(w http.ResponseWriter, r *http.Request) {
+	env.mcp = func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, other+"/taken", http.StatusTemporaryRedirect)
 	}
-	_, through := s.client(nil)
+	_, through := env.client(nil)
 	for name, address := range map[string]string{
-		"asked for":               other,
-		"after a redirect":        s.URL + "/mcp",
-		"another name for itself": strings.Replace(s.URL, "127.0.0.1", "localhost", 1) + "/mcp",
+		"requested":           other,
+		"after a redirect":    env.URL + "/mcp",
+		"another name for it": strings.Replace(env.URL, "127.0.0.1", "localhost", 1) + "/mcp",
 	} {
 		response, err := through.Post(address, "text/plain", strings.NewReader("x"))
 		require.NoError(t, err, name)
 		_ = response.Body.Close()
 	}
 	assert.Equal(t, []string{"", ""}, seen())
-	assert.Len(t, s.pages(), 1)
-	assert.Equal(t, 1, s.count("POST /mcp Bearer"), "of three requests")
-	assert.Equal(t, 3, s.count("POST /mcp "))
+	assert.Len(t, env.pages(), 1)
+	assert.Equal(t, 1, env.count("POST /mcp Bearer"), "of three requests")
+	assert.Equal(t, 3, env.count("POST /mcp "))
 }
 
-func TestCallersAuthorizationIsNotSentAlong(t *testing.T) {
+func TestTransportDropsCallersAuthorization(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	_, through := s.client(nil)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/mcp", nil)
+	env := newEnv(t)
+	_, through := env.client(nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, env.URL+"/mcp", nil)
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer of-another-server")
 	response, err := through.Do(request)
 	require.NoError(t, err)
 	_, _ = status(t, response)
-	assert.Zero(t, s.count("GET /mcp Bearer of-another-server"))
+	assert.Zero(t, env.count("GET /mcp Bearer of-another-server"))
 }
 
-// megabytes sends JSON without an end.
-func megabytes(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	for _, err := fmt.Fprint(w, `{"x":"`); err == nil && r.Context().Err() == nil; {
-		_, err = fmt.Fprint(w, strings.Repeat("x", 64<<10))
-	}
+// toItself redirects a request to its own path.
+func toItself(status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, status) }
 }
 
-func TestHostileServersGetAClearError(t *testing.T) {
+func TestHostileServerGetsClearError(t *testing.T) {
 	t.Parallel()
 	const resource, issuer = "/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-authorization-server"
-	document := func(s *site, text string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) { s.json(w, 200, text) }
+	const bank, elsewhere = "https://bank.example.com", "https://login.example.com"
+	endpoints := `,"authorization_endpoint":"ORIGIN/a","token_endpoint":"ORIGIN/t"}`
+	serve := func(path, text string) func(*testEnv) {
+		return func(env *testEnv) {
+			env.replace[path] = func(w http.ResponseWriter, _ *http.Request) { env.json(w, 200, text) }
+		}
 	}
-	for name, c := range map[string]struct {
-		set  func(s *site)
+	answer := func(path string, handler http.HandlerFunc) func(*testEnv) {
+		return func(env *testEnv) { env.replace[path] = handler }
+	}
+	longChallenge := func(env *testEnv) { env.challenge = "Basic x, " + strings.Repeat("x", 20<<10) }
+	for _, c := range []struct {
+		name string
+		set  func(env *testEnv)
 		says string
 	}{
-		"metadata that redirects for ever": {func(s *site) {
-			s.replace[resource] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }
-		}, "redirects, which is not followed"},
-		"an endpoint that redirects for ever": {func(s *site) {
-			s.replace["/mcp"] = func(w http.ResponseWriter, r *http.Request) {
-				http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect)
-			}
-		}, "stopped after 10 redirects"},
-		"endless resource metadata": {func(s *site) { s.replace[resource] = megabytes }, "more than 1048576 bytes"},
-		"endless issuer metadata":   {func(s *site) { s.replace[issuer] = megabytes }, "more than 1048576 bytes"},
-		"an endless registration":   {func(s *site) { s.replace["/register"] = megabytes }, "more than 1048576 bytes"},
-		"an endless token":          {func(s *site) { s.replace["/token"] = megabytes }, "more than 1048576 bytes"},
-		"an endless challenge":      {func(s *site) { s.challenge = "Basic x, " + strings.Repeat("x", 20<<10) }, "challenge cannot be used"},
-		"metadata of another resource": {func(s *site) {
-			s.replace[resource] = document(s, `{"resource":"https://bank.example.com/mcp","authorization_servers":["ORIGIN"]}`)
-		}, "describes"},
-		"an issuer over http": {func(s *site) {
-			s.replace[resource] = document(s, `{"resource":"ORIGIN/mcp","authorization_servers":["http://login.example.com"]}`)
-		}, "neither https nor http on a loopback"},
-		"an issuer that is another": {func(s *site) {
-			s.replace[issuer] = document(s, `{"issuer":"https://login.example.com","authorization_endpoint":"ORIGIN/a","token_endpoint":"ORIGIN/t"}`)
-		}, "to the letter"},
-		"an issuer without PKCE": {func(s *site) {
-			s.replace[issuer] = document(s, `{"issuer":"ORIGIN","authorization_endpoint":"ORIGIN/a","token_endpoint":"ORIGIN/t"}`)
-		}, "does not advertise PKCE"},
-		"a page for a terminal": {func(s *site) {
-			s.replace[issuer] = document(s, `{"issuer":"ORIGIN","authorization_endpoint":"ms-settings:x","token_endpoint":"ORIGIN/t"}`)
-		}, "authorization_endpoint"},
+		{"metadata that redirects without end", answer(resource, toItself(http.StatusFound)),
+			"redirects, which is not followed"},
+		{"an endpoint that redirects without end", answer("/mcp", toItself(http.StatusTemporaryRedirect)),
+			"stopped after 10 redirects"},
+		{"endless resource metadata", answer(resource, megabytes), "more than 1048576 bytes"},
+		{"endless issuer metadata", answer(issuer, megabytes), "more than 1048576 bytes"},
+		{"an endless registration", answer("/register", megabytes), "more than 1048576 bytes"},
+		{"an endless token", answer("/token", megabytes), "more than 1048576 bytes"},
+		{"an endless challenge", longChallenge, "challenge cannot be used"},
+		{"metadata of another resource",
+			serve(resource, `{"resource":"`+bank+`/mcp","authorization_servers":["ORIGIN"]}`), "describes"},
+		{"an issuer over http",
+			serve(resource, `{"resource":"ORIGIN/mcp","authorization_servers":["http://login.example.com"]}`),
+			"neither https nor http on a loopback"},
+		{"another issuer", serve(issuer, `{"issuer":"`+elsewhere+`"`+endpoints), elsewhere},
+		{"an issuer without PKCE", serve(issuer, `{"issuer":"ORIGIN"`+endpoints), "does not advertise PKCE"},
+		{"a page for a terminal", serve(issuer,
+			`{"issuer":"ORIGIN","authorization_endpoint":"ms-settings:x","token_endpoint":"ORIGIN/t"}`),
+			"authorization_endpoint"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t)
-			c.set(s)
-			_, through := s.client(nil)
-			_, err := through.Get(s.URL + "/mcp")
+			env := newEnv(t)
+			c.set(env)
+			_, through := env.client(nil)
+			_, err := through.Get(env.URL + "/mcp")
 			require.ErrorContains(t, err, c.says)
 			assert.Less(t, len(err.Error()), 1000)
-			assert.Less(t, s.count(""), 20, "nothing is tried for ever")
+			assert.Less(t, env.count(""), 20, "the tries are bounded")
 			assert.NotContains(t, err.Error(), "secret-")
 		})
 	}
 }
 
-// TestRefusalsWithoutAnEnd never finish the body of a 401. The sign-in does not wait for it.
-func TestRefusalsWithoutAnEnd(t *testing.T) {
+// TestSignInIgnoresEndlessRefusal: the body of a 401 never ends, and the sign-in does not wait for
+// it.
+func TestSignInIgnoresEndlessRefusal(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	s.replace["/mcp"] = func(w http.ResponseWriter, r *http.Request) {
+	env := newEnv(t)
+	env.replace["/mcp"] = func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "" {
 			return
 		}
@@ -135,20 +134,20 @@ func TestRefusalsWithoutAnEnd(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done() // the client hangs up
 	}
-	_, through := s.client(nil)
-	code, _ := post(t, through, s.URL+"/mcp", "")
+	_, through := env.client(nil)
+	code, _ := post(t, through, env.URL+"/mcp", "")
 	assert.Equal(t, http.StatusOK, code)
 }
 
-func TestAnswerOfAnotherIssuerIsNotUsed(t *testing.T) {
+func TestSignInRefusesOtherIssuersAnswer(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	s.replace["/.well-known/oauth-authorization-server"] = func(w http.ResponseWriter, _ *http.Request) {
-		s.json(w, 200, `{"issuer":"ORIGIN","authorization_endpoint":"ORIGIN/authorize","token_endpoint":"ORIGIN/token",
+	env := newEnv(t)
+	env.replace["/.well-known/oauth-authorization-server"] = func(w http.ResponseWriter, _ *http.Request) {
+		env.json(w, 200, `{"issuer":"ORIGIN","authorization_endpoint":"ORIGIN/authorize","token_endpoint":"ORIGIN/token",
 			"registration_endpoint":"ORIGIN/register","code_challenge_methods_supported":["S256"]}`)
 	}
-	_, through := s.client(func(config *client.Config) {
-		mixed := newSite(t) // the answer says that it comes from there
+	_, through := env.client(func(config *client.Config) {
+		mixed := newEnv(t) // the answer says that it comes from there
 		config.Browser = func(_ context.Context, address string) error {
 			page, err := url.Parse(address)
 			require.NoError(t, err)
@@ -161,30 +160,30 @@ func TestAnswerOfAnotherIssuerIsNotUsed(t *testing.T) {
 			return nil
 		}
 	})
-	assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "want iss "+s.URL)
-	assert.Zero(t, s.count("POST /token"), "the code went nowhere")
+	assert.ErrorContains(t, refused(t, through, env.URL+"/mcp"), "want iss "+env.URL)
+	assert.Zero(t, env.count("POST /token"), "the code went nowhere")
 }
 
 func TestEventsHoldNoSecret(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	s.mcp = demanding(s, func(int) string { return "b" })
-	under, through := s.client(func(config *client.Config) {
+	env := newEnv(t)
+	env.mcp = demanding(env, func(int) string { return "b" })
+	under, through := env.client(func(config *client.Config) {
 		config.ClientID = "known"
 		config.ClientSecret = "secret-of-client"
 	})
-	s.replace["/token"] = func(w http.ResponseWriter, r *http.Request) {
+	env.replace["/token"] = func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
 		r.Form.Set("client_id", "known")
-		s.token(w, r)
+		env.token(w, r)
 	}
-	post(t, through, s.URL+"/mcp", "")
-	s.end()
-	post(t, through, s.URL+"/mcp", "")
+	post(t, through, env.URL+"/mcp", "")
+	env.end()
+	post(t, through, env.URL+"/mcp", "")
 	_, err := under.SignOut(t.Context())
 	require.NoError(t, err)
 	var kinds []string
-	for _, event := range s.told() {
+	for _, event := range env.told() {
 		kinds = append(kinds, strings.TrimPrefix(fmt.Sprintf("%T", event), "client."))
 		assert.NotContains(t, fmt.Sprintf("%+v", event), "secret-")
 	}

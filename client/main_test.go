@@ -10,7 +10,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv("CLIENT_TEST_SERVER") != "" { // a process that a test has started
+	if os.Getenv("CLIENT_TEST_SERVER") != "" { // refreshFromProcesses has started this process
 		if err := requests(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

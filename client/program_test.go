@@ -19,7 +19,7 @@ import (
 	"mcpentra/conformance/clients"
 )
 
-// built are the programs, as `make build` makes them.
+// built holds the paths of the programs that "make build" makes.
 type built struct{ client, checks string }
 
 func buildPrograms(t *testing.T) built {
@@ -35,8 +35,7 @@ func buildPrograms(t *testing.T) built {
 	}
 }
 
-// shownCommand is the command line with which README.md has the client checked, from the client's
-// own name on.
+// shownCommand returns README.md's command line for checking the client, from the client's name on.
 func shownCommand(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile("../README.md")
@@ -52,9 +51,9 @@ func shownCommand(t *testing.T) []string {
 	return nil
 }
 
-// TestTheProgramConforms holds the built program to every check of clients, with the command line
-// that README.md shows. What only some checks need is added to it: see commandFor.
-func TestTheProgramConforms(t *testing.T) {
+// TestProgramConforms runs every client check on the built program, with the command line in
+// README.md. commandFor adds the flags that single checks need.
+func TestProgramConforms(t *testing.T) {
 	t.Parallel()
 	programs := buildPrograms(t)
 	shown := shownCommand(t)
@@ -79,23 +78,23 @@ func TestTheProgramConforms(t *testing.T) {
 		HTTPClient: hostDocument(t),
 		Timeout:    time.Minute,
 	}
-	for _, current := range clients.Checks() {
-		of := target
-		if current.ID == checkOfWaiting {
-			of.Second = shortSecond
+	for _, check := range clients.Checks() {
+		adapted := target
+		if check.ID == slowCheck {
+			adapted.Second = shortSecond
 		}
-		clients.Test(t, of, current.ID)
+		clients.Test(t, adapted, check.ID)
 	}
 }
 
-// checkOfWaiting takes a minute of waiting. Here a second of it is a quarter: the program gives up
-// sooner, and so does the check. A busy machine still has time to start the program.
+// slowCheck waits for a minute. Here its seconds are quarters: the program gives up sooner, and so
+// does the check. A busy machine still has time to start the program.
 const (
-	checkOfWaiting = "client/limit/slow"
-	shortSecond    = time.Second / 4
+	slowCheck   = "client/limit/slow"
+	shortSecond = time.Second / 4
 )
 
-// commandFor adds to a command line what a person would type for a task.
+// commandFor adds a task's flags to a command line, as a person would type them.
 func commandFor(task clients.Task, shown []string) ([]string, error) {
 	program := shown[0]
 	rest := shown[1:]
@@ -105,7 +104,7 @@ func commandFor(task clients.Task, shown []string) ([]string, error) {
 		return []string{"sh", "-c", script, program, "{url}", "{tool}", fmt.Sprint(task.Calls)}, nil
 	}
 	var flags []string
-	if task.Check == checkOfWaiting {
+	if task.Check == slowCheck {
 		flags = append(flags, "--request-timeout", (15 * shortSecond).String())
 	}
 	if slices.Contains(abilitiesOf(task.Check), clients.ClientDocument) {
@@ -132,18 +131,18 @@ func commandFor(task clients.Task, shown []string) ([]string, error) {
 	return slices.Concat([]string{program}, flags, rest), err
 }
 
-func abilitiesOf(check string) []clients.Ability {
-	all := clients.Checks()
-	at := slices.IndexFunc(all, func(one clients.Check) bool { return one.ID == check })
-	if at < 0 {
-		return nil
+// abilitiesOf returns the abilities that a check needs.
+func abilitiesOf(id string) []clients.Ability {
+	for _, check := range clients.Checks() {
+		if check.ID == id {
+			return check.Abilities
+		}
 	}
-	return all[at].Abilities
+	return nil
 }
 
-// TestTheChecksJudgeTheProgram runs the built checks, as a person does, for a few checks of each
-// kind.
-func TestTheChecksJudgeTheProgram(t *testing.T) {
+// TestChecksJudgeProgram runs the built checks on the built program, as a person does.
+func TestChecksJudgeProgram(t *testing.T) {
 	t.Parallel()
 	programs := buildPrograms(t)
 	judge := func(arguments ...string) (string, int) {
@@ -165,7 +164,7 @@ func TestTheChecksJudgeTheProgram(t *testing.T) {
 	assert.Contains(t, text, " 0 failed (0 insecure), 0 warned, 0 noted, 0 skipped, 0 errors")
 
 	text, status = judge("--only", "client/pkce/s256", "--revision", "2025-11-25", "--", "true")
-	assert.Equal(t, 2, status, "a command that does nothing is not judged: %s", text)
+	assert.Equal(t, 2, status, "a command that does nothing gets no verdict: %s", text)
 	text, status = judge("--supports", "magic", "--", "true")
 	assert.Equal(t, 2, status)
 	assert.Contains(t, text, `there is no ability "magic"`)

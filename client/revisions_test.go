@@ -13,8 +13,8 @@ import (
 	"mcpentra/fakeentra/useragent"
 )
 
-// The flow from 401 to tool call in one process, with client, server and fake as they are, at each
-// revision of MCP.
+// TestFlowAtEveryRevision goes from a 401 to a tool call with this repository's client, server and
+// fake, at each revision of MCP.
 func TestFlowAtEveryRevision(t *testing.T) {
 	t.Parallel()
 	for _, revision := range console.Revisions() {
@@ -50,7 +50,7 @@ func TestFlowAtEveryRevision(t *testing.T) {
 			text, err := session.Call(t.Context(), "get_user_name", "")
 			require.NoError(t, err)
 			assert.Equal(t, "User name is Adele Vance", text)
-			assert.Equal(t, 1, signIns, "one sign-in is enough for a session")
+			assert.Equal(t, 1, signIns, "a session needs one sign-in")
 		})
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -33,32 +34,32 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// Servers that other people's libraries protect. Nothing of this repository stands on their side,
-// but for the fake that issues tokens to the Go SDK's.
+// These tests sign in at servers that other libraries protect. Of this repository, the servers use
+// only the fake, which issues the Go SDK's tokens.
 
-// signingIn is a Transport for a server, and what happened under it.
+// signingIn returns a Transport for a server, and its events.
 func signingIn(t *testing.T, serverURL string) (*client.Transport, *[]client.Event) {
 	t.Helper()
 	base := &http.Transport{}
 	t.Cleanup(base.CloseIdleConnections)
 	events := &[]client.Event{}
-	told := make(chan struct{}, 1) // holds a value while somebody writes
+	var mu sync.Mutex
 	under, err := client.New(client.Config{
 		Server:  serverURL,
 		Base:    base,
 		Browser: approving,
 		Trace: func(event client.Event) {
-			told <- struct{}{}
+			mu.Lock()
+			defer mu.Unlock()
 			*events = append(*events, event)
-			<-told
 		},
 	})
 	require.NoError(t, err)
 	return under, events
 }
 
-// called signs in at a server, by the current transport or that of 2024-11-05, and returns what a
-// tool says.
+// called signs in at a server and calls a tool, through Streamable HTTP or the transport of
+// 2024-11-05. It returns the tool's answer.
 func called(t *testing.T, serverURL, tool string, options console.Options) string {
 	t.Helper()
 	under, events := signingIn(t, serverURL)
@@ -79,24 +80,19 @@ func called(t *testing.T, serverURL, tool string, options console.Options) strin
 		require.NoError(t, err)
 		require.Len(t, tools, 1)
 		assert.Equal(t, tool, tools[0].Name)
-		said, err := session.Call(t.Context(), tool, "")
+		answer, err := session.Call(t.Context(), tool, "")
 		require.NoError(t, err)
-		return said
+		return answer
 	}
 	sse, err := transport.NewSSE(serverURL, transport.WithHTTPClient(&http.Client{Transport: under}))
 	require.NoError(t, err)
 	session := mcpclient.NewClient(sse)
 	require.NoError(t, session.Start(t.Context()))
 	defer session.Close()
-	_, err = session.Initialize(
-		t.Context(),
-		mcp.InitializeRequest{
-			Params: mcp.InitializeParams{
-				ProtocolVersion: "2024-11-05",
-				ClientInfo:      mcp.Implementation{Name: "test", Version: "1"},
-			},
-		},
-	)
+	_, err = session.Initialize(t.Context(), mcp.InitializeRequest{Params: mcp.InitializeParams{
+		ProtocolVersion: "2024-11-05",
+		ClientInfo:      mcp.Implementation{Name: "test", Version: "1"},
+	}})
 	require.NoError(t, err)
 	result, err := session.CallTool(t.Context(), mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool}})
 	require.NoError(t, err)
@@ -104,8 +100,8 @@ func called(t *testing.T, serverURL, tool string, options console.Options) strin
 	return result.Content[0].(mcp.TextContent).Text
 }
 
-// goSDK is a server on the official Go SDK behind the SDK's own middleware, with the fake as its
-// authorization server. Its tool says who the caller is.
+// goSDK starts a server on the official Go SDK behind the SDK's own middleware. The fake is its
+// authorization server. Its tool names the caller.
 func goSDK(t *testing.T, path string, handler func(func(*http.Request) *gomcp.Server) http.Handler) string {
 	t.Helper()
 	fake := fakeentra.NewServer(fakeentra.Config{Face: fakeentra.SpecAlignedFace, AutoSignIn: true})
@@ -130,22 +126,19 @@ func goSDK(t *testing.T, path string, handler func(func(*http.Request) *gomcp.Se
 	server := gomcp.NewServer(&gomcp.Implementation{Name: "go", Version: "1"}, nil)
 	gomcp.AddTool(server, &gomcp.Tool{Name: "whoami", Description: "Says who calls"},
 		func(_ context.Context, request *gomcp.CallToolRequest, _ struct{}) (*gomcp.CallToolResult, any, error) {
-			caller := &auth.TokenInfo{UserID: "somebody"} // the transport of 2024-11-05 does not tell who, there
+			caller := &auth.TokenInfo{UserID: "unknown"} // the transport of 2024-11-05 does not name the caller
 			if request.Extra != nil && request.Extra.TokenInfo != nil {
 				caller = request.Extra.TokenInfo
 			}
-			return &gomcp.CallToolResult{
-				Content: []gomcp.Content{
-					&gomcp.TextContent{Text: caller.UserID + " " + strings.Join(caller.Scopes, " ")},
-				},
-			}, nil, nil
+			text := &gomcp.TextContent{Text: caller.UserID + " " + strings.Join(caller.Scopes, " ")}
+			return &gomcp.CallToolResult{Content: []gomcp.Content{text}}, nil, nil
 		})
 	mux := http.NewServeMux()
 	listening := httptest.NewUnstartedServer(mux)
 	resource := "http://" + listening.Listener.Addr().String() + path
 	const wellKnown = "/.well-known/oauth-protected-resource"
-	// Scopes asked for here would stand in the challenge, where Entra ID needs another name for
-	// them than in the token.
+	// Required scopes would be in the challenge too. Entra ID needs another name there than in the
+	// token.
 	mux.Handle(path, auth.RequireBearerToken(verify, &auth.RequireBearerTokenOptions{
 		ResourceMetadataURL: "http://" + listening.Listener.Addr().String() + wellKnown + path,
 	})(handler(func(*http.Request) *gomcp.Server { return server })))
@@ -159,42 +152,46 @@ func goSDK(t *testing.T, path string, handler func(func(*http.Request) *gomcp.Se
 	return resource
 }
 
-func TestServersOfTheGoSDK(t *testing.T) {
+func TestGoSDKServers(t *testing.T) {
 	t.Parallel()
 	streamable := func(options gomcp.StreamableHTTPOptions) func(func(*http.Request) *gomcp.Server) http.Handler {
 		return func(server func(*http.Request) *gomcp.Server) http.Handler {
 			return gomcp.NewStreamableHTTPHandler(server, &options)
 		}
 	}
-	for name, one := range map[string]struct {
+	sse := func(server func(*http.Request) *gomcp.Server) http.Handler { return gomcp.NewSSEHandler(server, nil) }
+	newest := []string{""}
+	older := []string{"", "2025-11-25", "2025-06-18", "2025-03-26"}
+	for _, c := range []struct {
+		name      string
 		path      string
 		handler   func(func(*http.Request) *gomcp.Server) http.Handler
 		revisions []string
 	}{
-		"stateful":        {"/mcp", streamable(gomcp.StreamableHTTPOptions{}), []string{"", "2025-11-25", "2025-06-18", "2025-03-26"}},
-		"stateful, JSON":  {"/mcp", streamable(gomcp.StreamableHTTPOptions{JSONResponse: true}), []string{""}},
-		"stateless":       {"/mcp", streamable(gomcp.StreamableHTTPOptions{Stateless: true}), []string{"", "2026-07-28", "2025-11-25"}},
-		"stateless, JSON": {"/mcp", streamable(gomcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true}), []string{""}},
-		"the transport of 2024-11-05": {"/sse", func(server func(*http.Request) *gomcp.Server) http.Handler {
-			return gomcp.NewSSEHandler(server, nil)
-		}, []string{""}},
+		{"stateful", "/mcp", streamable(gomcp.StreamableHTTPOptions{}), older},
+		{"stateful, JSON", "/mcp", streamable(gomcp.StreamableHTTPOptions{JSONResponse: true}), newest},
+		{"stateless", "/mcp", streamable(gomcp.StreamableHTTPOptions{Stateless: true}),
+			[]string{"", "2026-07-28", "2025-11-25"}},
+		{"stateless, JSON", "/mcp",
+			streamable(gomcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true}), newest},
+		{"the transport of 2024-11-05", "/sse", sse, newest},
 	} {
-		for _, revision := range one.revisions {
-			t.Run(name+" "+revision, func(t *testing.T) {
+		for _, revision := range c.revisions {
+			t.Run(c.name+" "+revision, func(t *testing.T) {
 				t.Parallel()
-				said := called(t, goSDK(t, one.path, one.handler), "whoami", console.Options{Revision: revision})
+				answer := called(t, goSDK(t, c.path, c.handler), "whoami", console.Options{Revision: revision})
 				want := directory.DefaultUserID + " tool.read"
-				if one.path == "/sse" {
-					want = "somebody "
+				if c.path == "/sse" {
+					want = "unknown "
 				}
-				assert.Equal(t, want, said)
+				assert.Equal(t, want, answer)
 			})
 		}
 	}
 }
 
-// quietPort is one that nobody listens at on either loopback address, and from below those that the
-// system gives to whoever asks for any, so that nobody gets it before the server that is told it.
+// quietPort returns a port that is free on both loopback addresses. It is below the ports that the
+// system assigns, so no other program gets it before the server.
 func quietPort(t *testing.T) string {
 	t.Helper()
 	for range 100 {
@@ -216,7 +213,7 @@ func quietPort(t *testing.T) string {
 	return ""
 }
 
-// typeScript starts a server of the TypeScript SDK with its own authorization server, and returns
+// typeScript starts a server of the TypeScript SDK with its own authorization server. It returns
 // the origin.
 func typeScript(t *testing.T, script string, arguments ...string) string {
 	t.Helper()
@@ -235,7 +232,8 @@ func typeScript(t *testing.T, script string, arguments ...string) string {
 		"AUTH_PORT=" + authPort,
 	}
 	for len(arguments) > 0 && strings.Contains(arguments[0], "=") {
-		environment, arguments = append(environment, arguments[0]), arguments[1:]
+		environment = append(environment, arguments[0])
+		arguments = arguments[1:]
 	}
 	node := exec.CommandContext(
 		t.Context(),
@@ -249,7 +247,8 @@ func typeScript(t *testing.T, script string, arguments ...string) string {
 	require.NoError(t, err)
 	require.NoError(t, node.Start())
 	lines := bufio.NewScanner(output)
-	// Two servers say that they listen, in the SDK's example; ours says so when the second does.
+	// The SDK's example prints this line for each of its two servers. Ours prints it twice at the
+	// end.
 	listening := 0
 	for listening < 2 && lines.Scan() {
 		if strings.Contains(lines.Text(), "listening") {
@@ -271,50 +270,43 @@ func typeScript(t *testing.T, script string, arguments ...string) string {
 	return "http://localhost:" + mcpPort
 }
 
-func TestInteropServersOfTheTypeScriptSDK(t *testing.T) {
+func TestInteropTypeScriptSDKServers(t *testing.T) {
 	t.Parallel()
-	for mode, one := range map[string]struct {
-		path      string
-		revisions []string
+	for _, c := range []struct {
+		mode, path string
+		revisions  []string
 	}{
-		"stateful":  {"/mcp", []string{"", "2025-11-25", "2025-06-18", "2025-03-26"}},
-		"stateless": {"/mcp", []string{"", "2025-11-25", "2025-06-18", "2025-03-26"}},
-		"json":      {"/mcp", []string{"", "2025-11-25"}},
-		"sse":       {"/sse", []string{""}},
+		{"stateful", "/mcp", []string{"", "2025-11-25", "2025-06-18", "2025-03-26"}},
+		{"stateless", "/mcp", []string{"", "2025-11-25", "2025-06-18", "2025-03-26"}},
+		{"json", "/mcp", []string{"", "2025-11-25"}},
+		{"sse", "/sse", []string{""}},
 	} {
-		t.Run(mode, func(t *testing.T) {
+		t.Run(c.mode, func(t *testing.T) {
 			t.Parallel()
-			origin := typeScript(t, "sdk-server/server.mjs", "MODE="+mode)
-			for _, revision := range one.revisions {
-				assert.Equal(
-					t,
-					"hello client, scopes: mcp:tools",
-					called(t, origin+one.path, "greet", console.Options{Revision: revision}),
-					"revision %q",
-					revision,
-				)
+			origin := typeScript(t, "sdk-server/server.mjs", "MODE="+c.mode)
+			for _, revision := range c.revisions {
+				answer := called(t, origin+c.path, "greet", console.Options{Revision: revision})
+				assert.Equal(t, "hello client, scopes: mcp:tools", answer, "revision %q", revision)
 			}
 		})
 	}
 }
 
-// The SDK's own example of a protected server, as it comes.
-func TestInteropExampleOfTheTypeScriptSDK(t *testing.T) {
+// TestInteropTypeScriptSDKExample signs in at the SDK's own example of a protected server.
+func TestInteropTypeScriptSDKExample(t *testing.T) {
 	t.Parallel()
 	for _, flags := range [][]string{{"--oauth"}, {"--oauth", "--oauth-strict"}} {
 		t.Run(strings.Join(flags, " "), func(t *testing.T) {
 			t.Parallel()
-			origin := typeScript(
-				t,
-				"node_modules/@modelcontextprotocol/sdk/dist/esm/examples/server/simpleStreamableHttp.js",
-				flags...)
+			const example = "node_modules/@modelcontextprotocol/sdk/dist/esm/examples/server/simpleStreamableHttp.js"
+			origin := typeScript(t, example, flags...)
 			under, _ := signingIn(t, origin+"/mcp")
 			session, err := console.Connect(t.Context(), origin+"/mcp", under, console.Options{})
 			require.NoError(t, err)
 			defer session.Close()
-			said, err := session.Call(t.Context(), "greet", `{"name": "Adele"}`)
+			answer, err := session.Call(t.Context(), "greet", `{"name": "Adele"}`)
 			require.NoError(t, err)
-			assert.Equal(t, "Hello, Adele!", said)
+			assert.Equal(t, "Hello, Adele!", answer)
 		})
 	}
 }

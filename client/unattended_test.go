@@ -2,15 +2,9 @@ package client_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"net/http"
 	"net/url"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,213 +12,191 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/client"
-	"mcpentra/client/tokenrequest"
 )
 
-// forms keeps what is sent to the token endpoint of a site.
-func forms(s *site) func() []url.Values {
-	var mu sync.Mutex
-	var all []url.Values
-	s.replace["/token"] = func(w http.ResponseWriter, r *http.Request) {
-		_ = r.ParseForm()
-		form := url.Values{}
-		for name, values := range r.PostForm {
-			form[name] = values
-		}
-		if id, secret, basic := r.BasicAuth(); basic {
-			form.Set("basic", id+":"+secret)
-			r.Form.Set("client_id", id)
-		}
-		mu.Lock()
-		all = append(all, form)
-		mu.Unlock()
-		s.token(w, r)
+// withSecret configures client credentials with a secret.
+func withSecret(_ *testEnv, config *client.Config) {
+	config.ClientID = "known"
+	config.ClientSecret = "secret-of-client"
+	config.Unattended = client.ClientCredentials{}
+}
+
+// withScope is withSecret for a scope that the operator names.
+func withScope(env *testEnv, config *client.Config) {
+	withSecret(env, config)
+	config.Scopes = []string{"api://x/.default"}
+}
+
+func withWorkload(_ *testEnv, config *client.Config) {
+	config.Unattended = client.Workload{Assertion: constant("secret-jwt")}
+}
+
+// withEnterprise adds an identity provider, and configures a sign-in with it.
+func withEnterprise(env *testEnv, config *client.Config) {
+	env.replace["/idp/token"] = func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(env.t, "secret-id-token", r.FormValue("subject_token"))
+		assert.Equal(env.t, env.URL, r.FormValue("audience"))
+		assert.Equal(env.t, env.URL+"/mcp", r.FormValue("resource"))
+		assert.Equal(env.t, "at-idp", r.FormValue("client_id"))
+		env.json(w, 200, `{"issued_token_type":"urn:ietf:params:oauth:token-type:id-jag",
+			"access_token":"secret-jag","token_type":"N_A"}`)
 	}
-	return func() []url.Values { mu.Lock(); defer mu.Unlock(); return all }
+	env.replace["/.well-known/oauth-authorization-server/idp"] = func(w http.ResponseWriter, _ *http.Request) {
+		env.json(w, 200, `{"issuer":"ORIGIN/idp","token_endpoint":"ORIGIN/idp/token"}`)
+	}
+	config.ClientID = "known"
+	config.ClientSecret = "secret-of-client"
+	config.Unattended = client.Enterprise{
+		IDToken:  constant("secret-id-token"),
+		Issuer:   env.URL + "/idp",
+		ClientID: "at-idp",
+	}
 }
 
-func newKey(t *testing.T) *tokenrequest.Key {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	require.NoError(t, err)
-	key, err := tokenrequest.ReadKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), "", "")
-	require.NoError(t, err)
-	return key
-}
-
-func constant(text string) func(context.Context) (string, error) {
-	return func(context.Context) (string, error) { return text, nil }
-}
-
-func TestNobodyIsNeeded(t *testing.T) {
+func TestUnattendedNeedsNoPerson(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		set  func(s *site, config *client.Config)
-		want []url.Values
+	const jwtBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+	secret := []string{"known:secret-of-client"}
+	for _, c := range []struct {
+		name string
+		set  func(env *testEnv, config *client.Config)
+		want url.Values
 	}{
-		"client credentials, with a secret": {
-			func(_ *site, config *client.Config) {
-				config.ClientID = "known"
-				config.ClientSecret = "secret-of-client"
-				config.Unattended = client.ClientCredentials{}
-			},
-			[]url.Values{{"grant_type": {"client_credentials"}, "scope": {"a"}, "resource": {"ORIGIN/mcp"}, "basic": {"known:secret-of-client"}}},
-		},
-		"client credentials, for scopes that the operator names": {
-			func(_ *site, config *client.Config) {
-				config.ClientID = "known"
-				config.ClientSecret = "secret-of-client"
-				config.Unattended = client.ClientCredentials{}
-				config.Scopes = []string{"api://x/.default"}
-			},
-			[]url.Values{{"grant_type": {"client_credentials"}, "scope": {"api://x/.default"}, "resource": {"ORIGIN/mcp"}, "basic": {"known:secret-of-client"}}},
-		},
-		"a workload": {
-			func(_ *site, config *client.Config) {
-				config.Unattended = client.Workload{Assertion: constant("secret-jwt")}
-			},
-			[]url.Values{{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {"secret-jwt"}, "scope": {"a"}, "resource": {"ORIGIN/mcp"}}},
-		},
-		"an organisation": {
-			func(s *site, config *client.Config) {
-				s.replace["/idp/token"] = func(w http.ResponseWriter, r *http.Request) {
-					assert.Equal(s.t, "secret-id-token", r.FormValue("subject_token"))
-					assert.Equal(s.t, s.URL, r.FormValue("audience"))
-					assert.Equal(s.t, s.URL+"/mcp", r.FormValue("resource"))
-					assert.Equal(s.t, "at-idp", r.FormValue("client_id"))
-					s.json(w, 200, `{"issued_token_type":"urn:ietf:params:oauth:token-type:id-jag","access_token":"secret-jag","token_type":"N_A"}`)
-				}
-				s.replace["/.well-known/oauth-authorization-server/idp"] = func(w http.ResponseWriter, _ *http.Request) {
-					s.json(w, 200, `{"issuer":"ORIGIN/idp","token_endpoint":"ORIGIN/idp/token"}`)
-				}
-				config.ClientID = "known"
-				config.ClientSecret = "secret-of-client"
-				config.Unattended = client.Enterprise{IDToken: constant("secret-id-token"), Issuer: s.URL + "/idp", ClientID: "at-idp"}
-			},
-			[]url.Values{{
-				"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"},
-				"assertion":  {"secret-jag"},
-				"scope":      {"a"},
-				"resource":   {"ORIGIN/mcp"},
-				"basic":      {"known:secret-of-client"},
-			}},
-		},
+		{"client credentials with a secret", withSecret, url.Values{
+			"grant_type": {"client_credentials"},
+			"scope":      {"a"},
+			"basic":      secret,
+		}},
+		{"client credentials for the operator's scope", withScope, url.Values{
+			"grant_type": {"client_credentials"},
+			"scope":      {"api://x/.default"},
+			"basic":      secret,
+		}},
+		{"a workload", withWorkload, url.Values{
+			"grant_type": {jwtBearer},
+			"assertion":  {"secret-jwt"},
+			"scope":      {"a"},
+		}},
+		{"an organisation", withEnterprise, url.Values{
+			"grant_type": {jwtBearer},
+			"assertion":  {"secret-jag"},
+			"scope":      {"a"},
+			"basic":      secret,
+		}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t)
-			sent := forms(s)
-			// No authorization endpoint, and nothing about PKCE: there is no code to protect.
-			s.replace["/.well-known/oauth-authorization-server"] = func(w http.ResponseWriter, _ *http.Request) {
-				s.json(
-					w,
-					200,
-					`{"issuer":"ORIGIN","token_endpoint":"ORIGIN/token","registration_endpoint":"ORIGIN/register"}`,
-				)
+			env := newEnv(t)
+			sent := forms(env)
+			// The metadata has no authorization endpoint and no PKCE, because there is no code to
+			// protect.
+			env.replace["/.well-known/oauth-authorization-server"] = func(w http.ResponseWriter, _ *http.Request) {
+				env.json(w, 200, `{"issuer":"ORIGIN","token_endpoint":"ORIGIN/token",
+					"registration_endpoint":"ORIGIN/register"}`)
 			}
-			_, through := s.client(func(config *client.Config) { c.set(s, config) })
-			code, _ := post(t, through, s.URL+"/mcp", "")
+			_, through := env.client(func(config *client.Config) { c.set(env, config) })
+			code, _ := post(t, through, env.URL+"/mcp", "")
 			assert.Equal(t, http.StatusOK, code)
-			for _, form := range c.want {
-				form.Set("resource", s.URL+"/mcp")
-			}
-			assert.Equal(t, c.want, sent())
-			assert.Empty(t, s.pages())
-			assert.Zero(t, s.count("POST /register"))
+			c.want.Set("resource", env.URL+"/mcp")
+			assert.Equal(t, []url.Values{c.want}, sent())
+			assert.Empty(t, env.pages())
+			assert.Zero(t, env.count("POST /register"))
 
-			s.end() // and again when the server wants another one
-			s.pass(time.Hour)
-			code, _ = post(t, through, s.URL+"/mcp", "")
+			env.end() // the server demands another token
+			env.pass(time.Hour)
+			code, _ = post(t, through, env.URL+"/mcp", "")
 			assert.Equal(t, http.StatusOK, code)
-			for _, event := range s.told() {
-				if challenged, ok := event.(client.Challenged); ok {
-					assert.NotContains(t, challenged.Challenge, "secret-")
+			for _, event := range env.told() {
+				if event, ok := event.(client.Challenged); ok {
+					assert.NotContains(t, event.Challenge, "secret-")
 				}
 			}
 		})
 	}
 }
 
-func TestWorkloadThatIsRefusedTriesNothingElse(t *testing.T) {
+func TestRefusedWorkloadTriesNothingElse(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	s.replace["/token"] = func(w http.ResponseWriter, _ *http.Request) { s.json(w, 400, `{"error":"invalid_grant"}`) }
-	_, through := s.client(
-		func(config *client.Config) { config.Unattended = client.Workload{Assertion: constant("secret-jwt")} },
-	)
-	assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "invalid_grant")
-	refused(t, through, s.URL+"/mcp")
-	assert.Equal(t, 1, s.count("POST /token"))
-	assert.Empty(t, s.pages())
+	env := newEnv(t)
+	env.replace["/token"] = func(w http.ResponseWriter, _ *http.Request) { env.json(w, 400, `{"error":"invalid_grant"}`) }
+	_, through := env.client(func(config *client.Config) { withWorkload(env, config) })
+	assert.ErrorContains(t, refused(t, through, env.URL+"/mcp"), "invalid_grant")
+	refused(t, through, env.URL+"/mcp")
+	assert.Equal(t, 1, env.count("POST /token"))
+	assert.Empty(t, env.pages())
 
-	s = newSite(t)
-	_, through = s.client(func(config *client.Config) {
+	env = newEnv(t)
+	_, through = env.client(func(config *client.Config) {
 		config.Unattended = client.Workload{
 			Assertion: func(context.Context) (string, error) { return "", errors.New("no such file") },
 		}
 	})
-	_, err := through.Get(s.URL + "/mcp")
+	_, err := through.Get(env.URL + "/mcp")
 	require.ErrorContains(t, err, "workload identity: no such file")
 }
 
-func TestMachineThatIsAskedForMoreThanItsOperatorNamed(t *testing.T) {
+func TestUnattendedKeepsOperatorsScopes(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	sent := forms(s)
-	s.mcp = func(w http.ResponseWriter, _ *http.Request) {
+	env := newEnv(t)
+	sent := forms(env)
+	env.mcp = func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="b"`)
 		w.WriteHeader(http.StatusForbidden)
 	}
-	_, through := s.client(func(config *client.Config) {
+	_, through := env.client(func(config *client.Config) {
 		config.ClientID = "known"
 		config.ClientKey = newKey(t)
 		config.Unattended = client.ClientCredentials{}
 		config.Scopes = []string{"a"}
 	})
-	assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "still demands more scopes: b")
+	assert.ErrorContains(t, refused(t, through, env.URL+"/mcp"), "still demands more scopes: b")
 	assert.LessOrEqual(t, len(sent()), 2)
 	assert.NotEmpty(t, sent()[0].Get("client_assertion"))
 }
 
-func TestTokenFromElsewhere(t *testing.T) {
+func TestTokenFromConfig(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	s.good["secret-given-1"] = true
-	s.good["secret-given-2"] = true
+	env := newEnv(t)
+	env.good["secret-given-1"] = true
+	env.good["secret-given-2"] = true
 	given := "secret-given-1"
-	_, through := s.client(func(config *client.Config) {
+	_, through := env.client(func(config *client.Config) {
 		config.Token = func(context.Context) (string, error) { return given, nil }
 	})
-	code, _ := post(t, through, s.URL+"/mcp", "")
+	code, _ := post(t, through, env.URL+"/mcp", "")
 	assert.Equal(t, http.StatusOK, code)
-	assert.Equal(t, 1, s.count("POST /mcp"), "it goes along from the start")
+	assert.Equal(t, 1, env.count("POST /mcp"), "the first request carries it")
 
-	s.mu.Lock()
-	s.good["secret-given-1"] = false
-	s.mu.Unlock()
+	env.mu.Lock()
+	env.good["secret-given-1"] = false
+	env.mu.Unlock()
 	given = "secret-given-2"
-	code, _ = post(t, through, s.URL+"/mcp", "")
-	assert.Equal(t, http.StatusOK, code, "another one is there now")
+	code, _ = post(t, through, env.URL+"/mcp", "")
+	assert.Equal(t, http.StatusOK, code, "Config.Token returns another one now")
 
-	s.end()
-	assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "refuses the given access token")
-	sent := s.count("")
-	refused(t, through, s.URL+"/mcp")
-	assert.Equal(t, sent, s.count(""), "nothing else is tried")
-	assert.Empty(t, s.pages())
-	assert.Zero(t, s.count("GET /.well-known"))
+	env.end()
+	assert.ErrorContains(t, refused(t, through, env.URL+"/mcp"), "refuses the given access token")
+	sent := env.count("")
+	refused(t, through, env.URL+"/mcp")
+	assert.Equal(t, sent, env.count(""), "the client tries nothing else")
+	assert.Empty(t, env.pages())
+	assert.Zero(t, env.count("GET /.well-known"))
 
 	for name, bad := range map[string]string{"empty": "", "two lines": "a\nb", "not ASCII": "ü"} {
-		_, through = s.client(func(config *client.Config) { config.Token = constant(bad) })
-		assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), "want an access token of visible ASCII", name)
+		_, through = env.client(func(config *client.Config) { config.Token = constant(bad) })
+		assert.ErrorContains(t, refused(t, through, env.URL+"/mcp"), "want an access token of visible ASCII", name)
 	}
 }
 
-func TestWaysThatDoNotGoTogether(t *testing.T) {
+func TestNewRefusesContradictions(t *testing.T) {
 	t.Parallel()
+	anyWorkload := client.Workload{Assertion: constant("x")}
+	noIssuer := client.Enterprise{IDToken: constant("x"), ClientID: "a"}
+	withIssuer := noIssuer
+	withIssuer.Issuer = "https://idp.example.com"
 	for says, config := range map[string]client.Config{
-		"more than one way":                        {DeviceCode: true, Token: constant("x")},
+		"more than one way":                        {DeviceCode: true, Unattended: anyWorkload},
+		"at most one of Paste":                     {DeviceCode: true, Token: constant("x")},
 		"a client key without a client ID":         {ClientKey: newKey(t)},
 		"both a secret and a key":                  {ClientID: "a", ClientSecret: "s", ClientKey: newKey(t)},
 		"an issuer of the client ID without":       {ClientIssuer: "https://login.example.com"},
@@ -232,8 +204,8 @@ func TestWaysThatDoNotGoTogether(t *testing.T) {
 		"want a client ID, and a secret or a key":  {ClientID: "a", Unattended: client.ClientCredentials{}},
 		"workload identity: want an assertion":     {Unattended: client.Workload{}},
 		"want an ID token, and the client ID":      {Unattended: client.Enterprise{ClientID: "a"}},
-		"want the issuer of the identity provider": {Unattended: client.Enterprise{IDToken: constant("x"), ClientID: "a"}},
-		"at the MCP server's authorization server": {Unattended: client.Enterprise{IDToken: constant("x"), ClientID: "a", Issuer: "https://idp.example.com"}},
+		"want the issuer of the identity provider": {Unattended: noIssuer},
+		"at the MCP server's authorization server": {Unattended: withIssuer},
 	} {
 		config.Server = "https://mcp.example.com/mcp"
 		_, err := client.New(config)

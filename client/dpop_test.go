@@ -19,19 +19,19 @@ import (
 	"mcpentra/client/tokenstore"
 )
 
-// A binding is a site whose tokens are bound to the key that they were asked for with.
-type binding struct {
-	*site
+// A boundEnv binds its tokens to the key of the token request.
+type boundEnv struct {
+	*testEnv
 	mu     sync.Mutex
 	seen   map[string]bool   // proofs
-	bound  map[string]string // token → thumbprint
-	nonces int               // how many requests to the server are refused for want of a new nonce
-	nonce  int
-	asked  int
+	bound  map[string]string // key thumbprints by token
+	nonces int               // how many more requests must bring a new nonce
+	nonce  int               // the last nonce
+	asked  int               // token requests
 }
 
-func newBinding(t *testing.T) *binding {
-	b := &binding{site: newSite(t), seen: map[string]bool{}, bound: map[string]string{}}
+func newBoundEnv(t *testing.T) *boundEnv {
+	b := &boundEnv{testEnv: newEnv(t), seen: map[string]bool{}, bound: map[string]string{}}
 	b.metadata(s256 + `,"dpop_signing_alg_values_supported":["RS256","ES256"]`)
 	b.replace["/token"] = func(w http.ResponseWriter, r *http.Request) {
 		thumbprint, _ := b.proof(r, "")
@@ -40,21 +40,14 @@ func newBinding(t *testing.T) *binding {
 		b.asked++
 		token := fmt.Sprintf("secret-bound-%d", b.asked)
 		b.bound[token] = thumbprint
-		b.json(
-			w,
-			200,
-			fmt.Sprintf(
-				`{"access_token":%q,"token_type":"DPoP","expires_in":600,"refresh_token":"secret-refresh-%d"}`,
-				token,
-				b.asked,
-			),
-		)
+		b.json(w, 200, fmt.Sprintf(
+			`{"access_token":%q,"token_type":"DPoP","expires_in":600,"refresh_token":"secret-refresh-%d"}`, token, b.asked))
 	}
 	b.replace["/mcp"] = func(w http.ResponseWriter, r *http.Request) {
 		token, dpop := strings.CutPrefix(r.Header.Get("Authorization"), "DPoP ")
 		if !dpop {
-			w.Header().
-				Set("WWW-Authenticate", `DPoP algs="ES256", resource_metadata="`+b.URL+`/.well-known/oauth-protected-resource/mcp", scope="a"`)
+			w.Header().Set("WWW-Authenticate", `DPoP algs="ES256", scope="a", `+
+				`resource_metadata="`+b.URL+`/.well-known/oauth-protected-resource/mcp"`)
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
@@ -80,9 +73,8 @@ func newBinding(t *testing.T) *binding {
 	return b
 }
 
-// proof checks the proof of a request, which has not been seen before, and returns the key's
-// thumbprint.
-func (b *binding) proof(r *http.Request, token string) (thumbprint, nonce string) {
+// proof checks the proof of a request, and that it is new. It returns the key's thumbprint.
+func (b *boundEnv) proof(r *http.Request, token string) (thumbprint, nonce string) {
 	parsed, err := jwt.ParseSigned(r.Header.Get("DPoP"), []jose.SignatureAlgorithm{jose.ES256})
 	if !assert.NoError(b.t, err, r.URL.Path) {
 		return "", ""
@@ -109,9 +101,9 @@ func (b *binding) proof(r *http.Request, token string) (thumbprint, nonce string
 	return string(sum), claims.Nonce
 }
 
-func TestBoundTokens(t *testing.T) {
+func TestDPoPBindsTokens(t *testing.T) {
 	t.Parallel()
-	b := newBinding(t)
+	b := newBoundEnv(t)
 	var tokens tokenstore.Memory
 	_, through := b.client(func(config *client.Config) { config.Tokens = &tokens })
 	for range 3 {
@@ -121,7 +113,7 @@ func TestBoundTokens(t *testing.T) {
 	assert.Len(t, b.pages(), 1)
 	assert.Equal(t, 1, b.asked)
 
-	// The key is kept with the token, and used for the next one.
+	// The key is stored with the token, and binds the next one.
 	_, later := b.client(func(config *client.Config) { config.Tokens = &tokens })
 	code, _ := post(t, later, b.URL+"/mcp", "")
 	assert.Equal(t, http.StatusOK, code)
@@ -134,17 +126,17 @@ func TestBoundTokens(t *testing.T) {
 
 	issued := 0
 	for _, event := range b.told() {
-		if one, ok := event.(client.Issued); ok {
+		if event, ok := event.(client.Issued); ok {
 			issued++
-			assert.True(t, one.Bound)
+			assert.True(t, event.Bound)
 		}
 	}
 	assert.Equal(t, 2, issued)
 }
 
-func TestServerThatWantsANonce(t *testing.T) {
+func TestDPoPRetriesWithNonce(t *testing.T) {
 	t.Parallel()
-	b := newBinding(t)
+	b := newBoundEnv(t)
 	b.nonces = 1
 	_, through := b.client(nil)
 	for range 2 {
@@ -153,64 +145,61 @@ func TestServerThatWantsANonce(t *testing.T) {
 	}
 	assert.Len(t, b.pages(), 1)
 
-	b = newBinding(t)
+	b = newBoundEnv(t)
 	b.nonces = 1000
 	_, through = b.client(nil)
 	refused(t, through, b.URL+"/mcp")
-	assert.Less(t, b.count("POST /mcp")+b.count("GET /mcp"), 20, "and not for ever")
+	assert.Less(t, b.count("POST /mcp")+b.count("GET /mcp"), 20, "the retries are bounded")
 }
 
-func TestTokensAreBoundWhereTheyHaveToBe(t *testing.T) {
+func TestDPoPFollowsMetadata(t *testing.T) {
 	t.Parallel()
-	bound := func(t *testing.T, s *site) bool {
-		for _, event := range s.told() {
+	bound := func(t *testing.T, env *testEnv) bool {
+		for _, event := range env.told() {
 			if issued, ok := event.(client.Issued); ok {
 				return issued.Bound
 			}
 		}
-		t.Error("nothing was issued")
+		t.Error("no token was issued")
 		return false
 	}
-	for name, c := range map[string]struct {
-		wanted  bool
-		offered string
-		demand  string
-		proves  bool
-		says    string
+	const required = `,"dpop_bound_access_tokens_required":true`
+	for _, c := range []struct {
+		name      string
+		wanted    bool
+		supported string
+		demand    string
+		proves    bool
+		says      string
 	}{
-		"neither wanted nor demanded": {false, `["ES256"]`, "", false, ""},
-		"wanted and offered":          {true, `["ES256"]`, "", true, ""},
-		"wanted and not offered":      {true, `[]`, "", false, ""},
-		"wanted, in another way":      {true, `["EdDSA"]`, "", false, ""},
-		"demanded":                    {false, `["ES256"]`, `,"dpop_bound_access_tokens_required":true`, true, ""},
-		"demanded, in another way": {false, `["EdDSA"]`, `,"dpop_bound_access_tokens_required":true`, false,
-			"does not support ES256"},
+		{"neither wanted nor demanded", false, `["ES256"]`, "", false, ""},
+		{"wanted and supported", true, `["ES256"]`, "", true, ""},
+		{"wanted and not supported", true, `[]`, "", false, ""},
+		{"wanted with another algorithm", true, `["EdDSA"]`, "", false, ""},
+		{"demanded", false, `["ES256"]`, required, true, ""},
+		{"demanded with another algorithm", false, `["EdDSA"]`, required, false, "does not support ES256"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t)
-			s.metadata(s256 + `,"dpop_signing_alg_values_supported":` + c.offered)
-			s.replace["/.well-known/oauth-protected-resource/mcp"] = func(w http.ResponseWriter, _ *http.Request) {
-				s.json(w, 200, `{"resource":"ORIGIN/mcp","authorization_servers":["ORIGIN"]`+c.demand+`}`)
+			env := newEnv(t)
+			env.metadata(s256 + `,"dpop_signing_alg_values_supported":` + c.supported)
+			env.replace["/.well-known/oauth-protected-resource/mcp"] = func(w http.ResponseWriter, _ *http.Request) {
+				env.json(w, 200, `{"resource":"ORIGIN/mcp","authorization_servers":["ORIGIN"]`+c.demand+`}`)
 			}
 			proved := false
-			s.replace["/token"] = func(w http.ResponseWriter, r *http.Request) {
+			env.replace["/token"] = func(w http.ResponseWriter, r *http.Request) {
 				proved = r.Header.Get("DPoP") != ""
-				s.token(w, r)
+				env.token(w, r)
 			}
-			_, through := s.client(func(config *client.Config) { config.DPoP = c.wanted })
+			_, through := env.client(func(config *client.Config) { config.DPoP = c.wanted })
 			if c.says != "" {
-				assert.ErrorContains(t, refused(t, through, s.URL+"/mcp"), c.says)
+				assert.ErrorContains(t, refused(t, through, env.URL+"/mcp"), c.says)
 				return
 			}
-			code, _ := post(t, through, s.URL+"/mcp", "")
+			code, _ := post(t, through, env.URL+"/mcp", "")
 			require.Equal(t, http.StatusOK, code)
 			assert.Equal(t, c.proves, proved)
-			assert.False(
-				t,
-				bound(t, s),
-				"this authorization server issued a bearer token all the same, and it is used as one",
-			)
+			assert.False(t, bound(t, env), "this authorization server issues bearer tokens, and the client uses them")
 		})
 	}
 }

@@ -21,72 +21,66 @@ import (
 	"mcpentra/client/tokenstore"
 )
 
-func openTokens(tb testing.TB, folder string) *tokenstore.File {
-	tokens, err := tokenstore.OpenFile(folder, nil)
-	require.NoError(tb, err)
-	return tokens
-}
-
-func TestPersonStaysSignedIn(t *testing.T) {
+func TestTokensOutliveTransport(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	env := newEnv(t)
 	folder := t.TempDir()
 	start := func(account string) (*client.Transport, *http.Client) {
-		return s.client(func(config *client.Config) {
+		return env.client(func(config *client.Config) {
 			config.Tokens = openTokens(t, folder)
 			config.Account = account
 		})
 	}
 	for range 3 {
 		_, through := start("")
-		code, _ := post(t, through, s.URL+"/mcp", "")
+		code, _ := post(t, through, env.URL+"/mcp", "")
 		assert.Equal(t, http.StatusOK, code)
 	}
-	assert.Len(t, s.pages(), 1)
-	assert.Equal(t, 3, s.count("POST /mcp Bearer secret-access-1"))
+	assert.Len(t, env.pages(), 1)
+	assert.Equal(t, 3, env.count("POST /mcp Bearer secret-access-1"))
 
 	_, through := start("work")
-	post(t, through, s.URL+"/mcp", "")
-	assert.Len(t, s.pages(), 2, "another account is another sign-in")
+	post(t, through, env.URL+"/mcp", "")
+	assert.Len(t, env.pages(), 2, "another account needs another sign-in")
 
 	under, _ := start("")
-	was, err := under.SignOut(t.Context())
+	signedIn, err := under.SignOut(t.Context())
 	require.NoError(t, err)
-	assert.True(t, was)
+	assert.True(t, signedIn)
 	_, through = start("work")
-	post(t, through, s.URL+"/mcp", "")
-	assert.Len(t, s.pages(), 2, "and stays when the first one ends")
+	post(t, through, env.URL+"/mcp", "")
+	assert.Len(t, env.pages(), 2, "signing out of one keeps the other")
 	_, through = start("")
-	post(t, through, s.URL+"/mcp", "")
-	assert.Len(t, s.pages(), 3)
+	post(t, through, env.URL+"/mcp", "")
+	assert.Len(t, env.pages(), 3)
 }
 
-func TestTwoThatStartAtOnceSignInOnce(t *testing.T) {
+func TestTransportsShareOneSignIn(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	env := newEnv(t)
 	folder := t.TempDir()
 	var group sync.WaitGroup
 	for range 4 {
-		_, through := s.client(func(config *client.Config) { config.Tokens = openTokens(t, folder) })
+		_, through := env.client(func(config *client.Config) { config.Tokens = openTokens(t, folder) })
 		group.Go(func() {
-			code, _ := post(t, through, s.URL+"/mcp", "")
+			code, _ := post(t, through, env.URL+"/mcp", "")
 			assert.Equal(t, http.StatusOK, code)
 		})
 	}
 	group.Wait()
-	assert.Len(t, s.pages(), 1, "as if they were as many processes")
-	assert.Equal(t, 1, s.count("POST /register"))
+	assert.Len(t, env.pages(), 1, "four transports are like four processes")
+	assert.Equal(t, 1, env.count("POST /register"))
 }
 
-// A rotating issuer takes each refresh token once. If one comes again, the grant ends, as it does
-// where somebody has stolen it.
+// A rotating issuer accepts each refresh token once. A reused one ends the grant, because a thief
+// may have sent it.
 type rotating struct {
 	*httptest.Server
-	mu       sync.Mutex
-	latest   int
-	signIns  int
-	reused   int
-	refreshs int
+	mu        sync.Mutex
+	latest    int // number of the latest refresh token
+	signIns   int
+	reused    int
+	refreshes int
 }
 
 func newRotating() *rotating {
@@ -103,12 +97,8 @@ func (i *rotating) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/.well-known/oauth-protected-resource/mcp":
 		fmt.Fprintf(w, `{"resource":"%[1]s/mcp","authorization_servers":["%[1]s"]}`, i.URL)
 	case "/.well-known/oauth-authorization-server":
-		fmt.Fprintf(
-			w,
-			`{"issuer":"%[1]s","authorization_endpoint":"%[1]s/authorize","token_endpoint":"%[1]s/token","registration_endpoint":"%[1]s/register",
-			"code_challenge_methods_supported":["S256"]}`,
-			i.URL,
-		)
+		fmt.Fprintf(w, `{"issuer":"%[1]s","authorization_endpoint":"%[1]s/authorize","token_endpoint":"%[1]s/token",
+			"registration_endpoint":"%[1]s/register","code_challenge_methods_supported":["S256"]}`, i.URL)
 	case "/register":
 		w.WriteHeader(http.StatusCreated)
 		fmt.Fprint(w, `{"client_id":"client-1"}`)
@@ -117,7 +107,7 @@ func (i *rotating) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, r.FormValue("redirect_uri")+"?code=c&state="+r.FormValue("state"), http.StatusFound)
 	case "/token":
 		if r.FormValue("grant_type") == "refresh_token" {
-			i.refreshs++
+			i.refreshes++
 			if r.FormValue("refresh_token") != "r-"+strconv.Itoa(i.latest) {
 				i.reused++
 				w.WriteHeader(http.StatusBadRequest)
@@ -126,12 +116,9 @@ func (i *rotating) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		i.latest++
-		// It expires at once, so that every request has to refresh.
-		fmt.Fprintf(
-			w,
-			`{"access_token":"a-%[1]d","token_type":"Bearer","expires_in":1,"refresh_token":"r-%[1]d"}`,
-			i.latest,
-		)
+		// The token expires at once, so that every request has to refresh it.
+		fmt.Fprintf(w, `{"access_token":"a-%[1]d","token_type":"Bearer","expires_in":1,"refresh_token":"r-%[1]d"}`,
+			i.latest)
 	default:
 		if !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer a-") {
 			w.Header().Set("WWW-Authenticate", `Bearer scope="a"`)
@@ -140,7 +127,7 @@ func (i *rotating) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// visit is a browser of a person who says yes.
+// visit is the browser of a person who approves.
 func visit(ctx context.Context, page string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
 	if err != nil {
@@ -148,13 +135,13 @@ func visit(ctx context.Context, page string) error {
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil // the answer was taken, and the program that waited has ended
+		return nil // the program has ended after the answer
 	}
 	return response.Body.Close()
 }
 
-// refreshFromProcesses has processes use one grant at once, each for so many requests, and returns
-// the issuer that they asked.
+// refreshFromProcesses starts processes that use one grant at once, each for some requests. It
+// returns the issuer.
 func refreshFromProcesses(tb testing.TB, processes, requests int) *rotating {
 	tb.Helper()
 	issuer := newRotating()
@@ -181,7 +168,7 @@ func refreshFromProcesses(tb testing.TB, processes, requests int) *rotating {
 	return issuer
 }
 
-// requests is one of those processes.
+// requests is the main function of one of these processes.
 func requests() error {
 	tokens, err := tokenstore.OpenFile(os.Getenv("CLIENT_TEST_TOKENS"), nil)
 	if err != nil {
@@ -191,7 +178,7 @@ func requests() error {
 		Server: os.Getenv("CLIENT_TEST_SERVER"),
 		Tokens: tokens,
 		Browser: func(context.Context, string) error {
-			return errors.New("nobody is to sign in again")
+			return errors.New("a process must not sign in again")
 		},
 	})
 	if err != nil {
@@ -226,10 +213,10 @@ func ask(ctx context.Context, under *client.Transport, address string) error {
 	return err
 }
 
-func TestTwoProcessesRefreshOneGrant(t *testing.T) {
+func TestProcessesShareOneGrant(t *testing.T) {
 	t.Parallel()
 	issuer := refreshFromProcesses(t, 2, 100)
-	assert.Equal(t, 1, issuer.signIns, "nobody signs in a second time")
+	assert.Equal(t, 1, issuer.signIns, "there is no second sign-in")
 	assert.Zero(t, issuer.reused, "no refresh token is used twice")
-	assert.GreaterOrEqual(t, issuer.refreshs, 200)
+	assert.GreaterOrEqual(t, issuer.refreshes, 200)
 }

@@ -46,7 +46,7 @@ func TestProgramWaitsWithoutBrowser(t *testing.T) {
 			for lines := bufio.NewScanner(told); lines.Scan(); {
 				said.WriteString(lines.Text() + "\n")
 				if strings.Contains(lines.Text(), "--no-browser") {
-					break // the last of what it says
+					break // the last line before it waits
 				}
 			}
 			assert.Contains(t, said.String(), "could not be started")

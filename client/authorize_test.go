@@ -69,7 +69,8 @@ func TestPasteReadsAnswer(t *testing.T) {
 					opened, err := url.Parse(page)
 					require.NoError(t, err)
 					state := opened.Query().Get("state")
-					return strings.NewReplacer("STATE", state, "ISSUER", url.QueryEscape(env.URL)).Replace(c.text), c.err
+					values := strings.NewReplacer("STATE", state, "ISSUER", url.QueryEscape(env.URL))
+					return values.Replace(c.text), c.err
 				}
 			})
 			assert.ErrorContains(t, refused(t, through, env.URL+"/mcp"), c.says)

@@ -35,7 +35,7 @@ type attempts struct {
 type challenge struct {
 	response  *http.Response
 	all       []discovery.Challenge
-	token     *discovery.Challenge // the one about an access token; nil if there is none
+	token     *discovery.Challenge // the one about an access token; may be nil
 	malformed error
 }
 

@@ -40,8 +40,8 @@ func newBoundEnv(t *testing.T) *boundEnv {
 		b.asked++
 		token := fmt.Sprintf("secret-bound-%d", b.asked)
 		b.bound[token] = thumbprint
-		b.json(w, 200, fmt.Sprintf(
-			`{"access_token":%q,"token_type":"DPoP","expires_in":600,"refresh_token":"secret-refresh-%d"}`, token, b.asked))
+		b.json(w, 200, fmt.Sprintf(`{"access_token":%q,"token_type":"DPoP","expires_in":600,
+			"refresh_token":"secret-refresh-%d"}`, token, b.asked))
 	}
 	b.replace["/mcp"] = func(w http.ResponseWriter, r *http.Request) {
 		token, dpop := strings.CutPrefix(r.Header.Get("Authorization"), "DPoP ")

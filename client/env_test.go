@@ -34,13 +34,14 @@ import (
 
 // The environment of the tests:
 //
-//   - testEnv is an MCP server, its authorization server and a person. Most tests use it. Its methods
-//     client, count, pages and told make a Transport and look at what happened; end, pass and
-//     metadata change the servers.
+//   - testEnv is an MCP server, its authorization server and a person. Most tests use it. client
+//     makes a Transport; count, pages and told look at what happened; end, pass and metadata
+//     change the servers.
 //   - demanding, newRedirecting, slowToken, atPage, forms and megabytes change one answer of it.
 //   - protectedServer is this repository's server in front of a fake of Entra ID.
 //   - network (address_policy_test.go) has servers at addresses of the test's choice.
-//   - boundEnv (dpop_test.go) binds its tokens to keys, rotating (processes_test.go) rotates refresh tokens.
+//   - boundEnv (dpop_test.go) binds its tokens to keys.
+//   - rotating (processes_test.go) rotates refresh tokens.
 //
 // post, send and refused send requests.
 
@@ -169,8 +170,9 @@ func (env *testEnv) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/.well-known/oauth-protected-resource/mcp":
 		env.json(w, 200, `{"resource":"ORIGIN/mcp","authorization_servers":["ORIGIN"]}`)
 	case "/.well-known/oauth-authorization-server":
-		env.json(w, 200, `{"issuer":"ORIGIN","authorization_endpoint":"ORIGIN/authorize","token_endpoint":"ORIGIN/token",
-			"registration_endpoint":"ORIGIN/register","revocation_endpoint":"ORIGIN/revoke",
+		env.json(w, 200, `{"issuer":"ORIGIN","authorization_endpoint":"ORIGIN/authorize",
+			"token_endpoint":"ORIGIN/token","registration_endpoint":"ORIGIN/register",
+			"revocation_endpoint":"ORIGIN/revoke",
 			"code_challenge_methods_supported":["S256"],"authorization_response_iss_parameter_supported":true}`)
 	case "/register":
 		env.json(w, 201, fmt.Sprintf(`{"client_id":"client-%d"}`, env.count("POST /register")))
@@ -278,8 +280,9 @@ func (env *testEnv) browser(ctx context.Context, address string) error {
 // them.
 func (env *testEnv) metadata(more string) {
 	env.replace["/.well-known/oauth-authorization-server"] = func(w http.ResponseWriter, _ *http.Request) {
-		env.json(w, 200, `{"issuer":"ORIGIN","authorization_endpoint":"ORIGIN/authorize","token_endpoint":"ORIGIN/token",
-			"registration_endpoint":"ORIGIN/register","revocation_endpoint":"ORIGIN/revoke"`+more+`}`)
+		env.json(w, 200, `{"issuer":"ORIGIN","authorization_endpoint":"ORIGIN/authorize",
+			"token_endpoint":"ORIGIN/token","registration_endpoint":"ORIGIN/register",
+			"revocation_endpoint":"ORIGIN/revoke"`+more+`}`)
 	}
 }
 

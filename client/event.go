@@ -13,8 +13,8 @@ type (
 		Status    int
 		Challenge string // the WWW-Authenticate header, cut to 1,000 bytes
 	}
-	// ResourceFound reports the server's protected resource metadata. Location is empty if there is
-	// none, as at servers of MCP 2025-03-26.
+	// ResourceFound reports the server's protected resource metadata. Location is empty without
+	// metadata, as at servers of MCP 2025-03-26.
 	ResourceFound struct {
 		Location             string
 		Resource             string

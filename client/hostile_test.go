@@ -143,8 +143,9 @@ func TestSignInRefusesOtherIssuersAnswer(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t)
 	env.replace["/.well-known/oauth-authorization-server"] = func(w http.ResponseWriter, _ *http.Request) {
-		env.json(w, 200, `{"issuer":"ORIGIN","authorization_endpoint":"ORIGIN/authorize","token_endpoint":"ORIGIN/token",
-			"registration_endpoint":"ORIGIN/register","code_challenge_methods_supported":["S256"]}`)
+		env.json(w, 200, `{"issuer":"ORIGIN","authorization_endpoint":"ORIGIN/authorize",
+			"token_endpoint":"ORIGIN/token","registration_endpoint":"ORIGIN/register",
+			"code_challenge_methods_supported":["S256"]}`)
 	}
 	_, through := env.client(func(config *client.Config) {
 		mixed := newEnv(t) // the answer says that it comes from there

@@ -57,7 +57,9 @@ func (c created) WriteHeader(int) { c.ResponseWriter.WriteHeader(http.StatusCrea
 func TestSignInAcceptsOther2xx(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t)
-	env.replace["/register"] = func(w http.ResponseWriter, _ *http.Request) { env.json(w, 202, `{"client_id":"client-1"}`) }
+	env.replace["/register"] = func(w http.ResponseWriter, _ *http.Request) {
+		env.json(w, 202, `{"client_id":"client-1"}`)
+	}
 	env.replace["/token"] = func(w http.ResponseWriter, r *http.Request) {
 		env.token(created{w}, r)
 	}

@@ -13,10 +13,10 @@ import (
 // A refusal is an access token that the server does not accept, and the reason.
 type refusal struct {
 	token       string
-	challenge   *discovery.Challenge // nil if there is none
+	challenge   *discovery.Challenge // may be nil
 	refreshable bool                 // a refreshed token may be accepted
 	scopes      []string             // that the token lacks, in a step-up
-	operation   string               // that needs the scopes; empty if this is no step-up
+	operation   string               // that needs the scopes; empty except in a step-up
 }
 
 // A tokenSource is where another token came from.

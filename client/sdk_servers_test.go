@@ -247,8 +247,7 @@ func typeScript(t *testing.T, script string, arguments ...string) string {
 	require.NoError(t, err)
 	require.NoError(t, node.Start())
 	lines := bufio.NewScanner(output)
-	// The SDK's example prints this line for each of its two servers. Ours prints it twice at the
-	// end.
+	// The MCP server and its authorization server each print a line.
 	listening := 0
 	for listening < 2 && lines.Scan() {
 		if strings.Contains(lines.Text(), "listening") {

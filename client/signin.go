@@ -21,7 +21,7 @@ const maxScopes = 100
 type signIn struct {
 	config    *Config
 	channel   *backChannel
-	challenge *discovery.Challenge // nil if there is none
+	challenge *discovery.Challenge // may be nil
 	more      []string             // scopes that a step-up adds
 	commit    func()               // called before a code is sent
 
@@ -34,7 +34,7 @@ type signIn struct {
 	earlierID string              // the client ID in the entry before this sign-in
 	asked     bool                // the person was asked
 	answerIss string              // iss in the answer; empty without one
-	token     *tokenrequest.Token // nil if there is none
+	token     *tokenrequest.Token // nil until the sign-in succeeds
 }
 
 // run makes the sign-in. It reads the metadata anew, since the server may name another

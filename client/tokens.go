@@ -53,7 +53,7 @@ func newCurrentToken(entry tokenstore.Entry, now func() time.Time) (*currentToke
 	return token, err
 }
 
-// get returns the current token. If there is none, it loads one. If the token is about to expire,
+// get returns the current token. Without one it loads it. If the token is about to expire,
 // it refreshes it first.
 func (t *tokens) get(ctx context.Context) (*currentToken, error) {
 	if token := t.current.Load(); t.isUsable(token) {
@@ -69,7 +69,7 @@ func (t *tokens) get(ctx context.Context) (*currentToken, error) {
 // load makes the token of the store, or of Config.Token, the current one. It reports whether the
 // stored token has to be refreshed first.
 func (t *tokens) load(ctx context.Context) (token *currentToken, expiring bool, err error) {
-	// A running sign-in brings the token, or the reason why there is none.
+	// A running sign-in brings the token, or the reason why it failed.
 	if err := t.worker.acquire(ctx); err != nil {
 		return nil, false, err
 	}

@@ -307,7 +307,9 @@ func TestSignOutRevokesAndForgets(t *testing.T) {
 	assert.Len(t, env.pages(), 2)
 	assert.Equal(t, 1, env.count("POST /register"), "the registration is still good")
 
-	env.replace["/revoke"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
+	env.replace["/revoke"] = func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
 	_, err = under.SignOut(t.Context())
 	require.ErrorContains(t, err, "status 503")
 	under.Reset()
@@ -361,7 +363,9 @@ func TestCredentialsStayWithTheirIssuer(t *testing.T) {
 	env.replace["/.well-known/oauth-protected-resource/mcp"] = func(w http.ResponseWriter, _ *http.Request) {
 		env.json(w, 200, `{"resource":"ORIGIN/mcp","authorization_servers":["`+other.URL+`"]}`)
 	}
-	env.replace["/token"] = func(w http.ResponseWriter, _ *http.Request) { env.json(w, 400, `{"error":"invalid_grant"}`) }
+	env.replace["/token"] = func(w http.ResponseWriter, _ *http.Request) {
+		env.json(w, 400, `{"error":"invalid_grant"}`)
+	}
 	other.replace["/token"] = func(w http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, "authorization_code", r.FormValue("grant_type"))
 		env.mu.Lock()

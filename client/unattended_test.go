@@ -118,7 +118,9 @@ func TestUnattendedNeedsNoPerson(t *testing.T) {
 func TestRefusedWorkloadTriesNothingElse(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t)
-	env.replace["/token"] = func(w http.ResponseWriter, _ *http.Request) { env.json(w, 400, `{"error":"invalid_grant"}`) }
+	env.replace["/token"] = func(w http.ResponseWriter, _ *http.Request) {
+		env.json(w, 400, `{"error":"invalid_grant"}`)
+	}
 	_, through := env.client(func(config *client.Config) { withWorkload(env, config) })
 	assert.ErrorContains(t, refused(t, through, env.URL+"/mcp"), "invalid_grant")
 	refused(t, through, env.URL+"/mcp")
@@ -128,11 +130,11 @@ func TestRefusedWorkloadTriesNothingElse(t *testing.T) {
 	env = newEnv(t)
 	_, through = env.client(func(config *client.Config) {
 		config.Unattended = client.Workload{
-			Assertion: func(context.Context) (string, error) { return "", errors.New("no such file") },
+			Assertion: func(context.Context) (string, error) { return "", errors.New("the file is missing") },
 		}
 	})
 	_, err := through.Get(env.URL + "/mcp")
-	require.ErrorContains(t, err, "workload identity: no such file")
+	require.ErrorContains(t, err, "workload identity: the file is missing")
 }
 
 func TestUnattendedKeepsOperatorsScopes(t *testing.T) {

@@ -108,7 +108,7 @@ func newWire(server string, through http.RoundTripper, options Options) (*transp
 		}),
 	}
 	if options.needsStream() {
-		//lint:ignore SA1019 deprecated with the stream; servers of older revisions still ask for forms on it
+		//lint:ignore SA1019 deprecated with the stream; older servers still ask for forms on it
 		wireOptions = append(wireOptions, transport.WithContinuousListening())
 	}
 	return transport.NewStreamableHTTP(server, wireOptions...)

@@ -25,7 +25,7 @@ func TestStepsNumbersEvents(t *testing.T) {
 		client.Registered{ClientID: "f5a3", AuthMethod: "none", Preregistered: true},
 		client.PageReady{URL: "http://localhost:8000/authorize?x=y", RedirectURI: "http://localhost:3000/callback"},
 		client.PasteRefused{Reason: "want the address that the browser ended at"},
-		client.BrowserFailed{Reason: "no browser was opened\nbecause there is none"},
+		client.BrowserFailed{Reason: "no browser was opened\nbecause the display is missing"},
 		client.DeviceReady{URL: "http://localhost:8000/device", UserCode: "WDJB", Lifetime: time.Minute},
 		client.Answered{},
 		client.Issued{Scopes: []string{"a", "b"}, Lifetime: 10 * time.Minute, Renewable: true},
@@ -50,7 +50,7 @@ func TestStepsNumbersEvents(t *testing.T) {
  6. That is not the answer yet
     want the address that the browser ended at
  7. no browser was opened
-    because there is none
+    because the display is missing
     Open the page's address yourself in a browser on this machine: the program waits for the answer.
     If the browser is on another machine, press Ctrl-C and start again with --paste.
     With --no-browser the program does not try to open one.

@@ -137,7 +137,7 @@ func (e *NoToolError) Error() string {
 }
 
 // nearestTool returns the tool that was probably meant: one whose name is a few letters away, or
-// the only one whose name begins with the word or contains it. It returns "" if there is none.
+// the only one whose name begins with the word or contains it. It returns "" for other words.
 func nearestTool(name string, tools []Tool) string {
 	var names, beginning, inside []string
 	for _, tool := range tools {

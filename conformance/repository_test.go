@@ -27,10 +27,15 @@ const module = "mcpentra/"
 // import any package.
 var mayImport = map[string][]string{
 	"server":       {"server/..."},
-	"server/guard": {"server/clientip", "server/jsonrpc", "server/token"},
-	"server/entra": {"server/token"},
+	"server/guard": {"server/clientip", "server/jsonrpc", "server/loopback", "server/token"},
+	"server/entra": {"server/loopback", "server/token"},
 	"server/broker": {
-		"server/broker/...", "server/clientip", "server/entra", "server/store", "server/token",
+		"server/broker/...",
+		"server/clientip",
+		"server/entra",
+		"server/loopback",
+		"server/store",
+		"server/token",
 	},
 	"server/store/storetest":      {"server/store"},
 	"server/internal/tools":       {"server/guard", "server/entra"},

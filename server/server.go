@@ -10,7 +10,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -23,6 +22,7 @@ import (
 	"mcpentra/server/clientip"
 	"mcpentra/server/entra"
 	"mcpentra/server/guard"
+	"mcpentra/server/loopback"
 	"mcpentra/server/store"
 )
 
@@ -235,7 +235,7 @@ func readPublicURL(text string) (string, error) {
 	case strings.Trim(parsed.Path, "/") != "":
 		return wrong("a public URL has no path; write " + parsed.Scheme + "://" + parsed.Host + ", and give the " +
 			"endpoint's path apart (Path, MCP_PATH)")
-	case parsed.Scheme != "https" && !(parsed.Scheme == "http" && isLoopback(parsed.Hostname())):
+	case parsed.Scheme != "https" && !(parsed.Scheme == "http" && loopback.IsHost(parsed.Hostname())):
 		return wrong("write https in the public URL, or http on a loopback address")
 	}
 	public := strings.ToLower(parsed.Scheme + "://" + parsed.Host)
@@ -272,11 +272,6 @@ func Deployment(registration entra.Config) string {
 		},
 		" ",
 	)
-}
-
-func isLoopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || err == nil && address.IsLoopback()
 }
 
 // ServeHTTP answers for everything at the public URL.

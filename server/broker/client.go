@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"mcpentra/server/loopback"
 	"mcpentra/server/store"
 )
 
@@ -166,7 +167,7 @@ func (b *Broker) matchRedirect(c *client, asked string) bool {
 		return true
 	}
 	one, err := url.Parse(asked)
-	if err != nil || one.Scheme != "http" || !isLoopback(one.Hostname()) {
+	if err != nil || one.Scheme != "http" || !loopback.IsStrictHost(one.Hostname()) {
 		return false
 	}
 	return slices.ContainsFunc(c.RedirectURIs, func(registered string) bool {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mcpentra/server/loopback"
 	"mcpentra/server/store"
 )
 
@@ -34,7 +35,7 @@ func (a approval) covers(other approval) bool {
 // approvalOf is what a person approves with a transaction.
 func approvalOf(tx *transaction) approval {
 	redirect := tx.RedirectURI
-	if parsed, err := url.Parse(redirect); err == nil && isLoopback(parsed.Hostname()) {
+	if parsed, err := url.Parse(redirect); err == nil && loopback.IsStrictHost(parsed.Hostname()) {
 		parsed.Host = parsed.Hostname() // a native client has another port every time
 		redirect = parsed.String()
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/idna"
+
+	"mcpentra/server/loopback"
 )
 
 // checkRedirect says why a redirect URI cannot be registered or used (MCP 2025-11-25, Communication
@@ -39,7 +41,7 @@ func (b *Broker) checkRedirect(uri string) error {
 	if err != nil {
 		return err
 	}
-	if parsed.Scheme != "https" && !(parsed.Scheme == "http" && isLoopback(host)) {
+	if parsed.Scheme != "https" && !(parsed.Scheme == "http" && loopback.IsStrictHost(host)) {
 		return errors.New("a redirect URI is neither https nor http on a loopback address")
 	}
 	if b.isOwnOrigin(host, port) {
@@ -211,21 +213,12 @@ func (b *Broker) isOwnOrigin(host string, port uint16) bool {
 	if port != b.ownPort {
 		return false
 	}
-	return host == b.ownHost || isLoopback(host) && isLoopback(b.ownHost)
+	return host == b.ownHost || loopback.IsStrictHost(host) && loopback.IsStrictHost(b.ownHost)
 }
 
 func isLoopbackURI(uri string) bool {
 	parsed, err := url.Parse(uri)
-	return err == nil && isLoopback(parsed.Hostname())
-}
-
-// isLoopback reports whether a host is this machine, by its name or by address.
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.Zone() == "" && address.IsLoopback() && !address.Is4In6()
+	return err == nil && loopback.IsStrictHost(parsed.Hostname())
 }
 
 // A destination says in a person's words where an answer goes.
@@ -256,7 +249,7 @@ func newDestination(uri string) destination {
 	}
 	shown := hostAndPort(parsed.Scheme, name, port)
 	parsed.Host = shown
-	return destination{Host: shown, Name: name, Address: parsed.String(), ThisComputer: isLoopback(name)}
+	return destination{Host: shown, Name: name, Address: parsed.String(), ThisComputer: loopback.IsStrictHost(name)}
 }
 
 // hostAndPort is what browsers write for a host: IPv6 addresses in brackets, and no usual port.

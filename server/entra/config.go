@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
 	"time"
+
+	"mcpentra/server/loopback"
 )
 
 // Config says which registration of which tenant a [Client] speaks for. TenantID, ClientID,
@@ -181,7 +182,7 @@ func (d *deployment) readAuthority(authority string) error {
 	}
 	host := strings.ToLower(u.Host)
 	d.authority = u.Scheme + "://" + host
-	d.loopback = isLoopback(u.Hostname())
+	d.loopback = loopback.IsHost(u.Hostname())
 	for _, c := range clouds {
 		for _, name := range append([]string{c.authority}, c.aliases...) {
 			if host != name && host != name+":443" {
@@ -210,9 +211,7 @@ func (d *deployment) readGraph(graphURL string) error {
 		return nil
 	}
 	u, err := url.Parse(graphURL)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || !isLoopback(u.Hostname()) || u.RawQuery != "" ||
-		u.Fragment != "" ||
-		u.User != nil {
+	if err != nil || !isLoopbackURL(u) {
 		return &ConfigError{
 			"AUTH_GRAPH_URL",
 			"has to be an http or https URL on loopback; leave it out for a tenant, since Graph's address follows from the cloud",
@@ -222,19 +221,18 @@ func (d *deployment) readGraph(graphURL string) error {
 	return nil
 }
 
+// isLoopbackURL reports whether a URL of http or https leads to this machine. It may have a path.
+func isLoopbackURL(u *url.URL) bool {
+	web := u.Scheme == "http" || u.Scheme == "https"
+	bare := u.RawQuery == "" && u.Fragment == "" && u.User == nil
+	return web && bare && loopback.IsHost(u.Hostname())
+}
+
 // secureURL reports whether what is sent to a URL stays secret on the way: https, or plain http
 // that does not leave the machine.
 func secureURL(u *url.URL) bool {
 	if u.Host == "" || u.User != nil {
 		return false
 	}
-	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
-}
-
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.Unmap().IsLoopback()
+	return u.Scheme == "https" || u.Scheme == "http" && loopback.IsHost(u.Hostname())
 }

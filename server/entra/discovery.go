@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"mcpentra/server/loopback"
 	"mcpentra/server/token"
 )
 
@@ -131,10 +132,11 @@ func (c *Client) judgeDocument(found *discovered) error {
 		{"authorization_endpoint", found.AuthorizationEndpoint}, {"token_endpoint", found.TokenEndpoint}, {"jwks_uri", found.KeysURI},
 	} {
 		u, err := url.Parse(endpoint.address)
+		local := err == nil && loopback.IsHost(u.Hostname())
 		switch {
 		case err != nil, !secureURL(u), u.Fragment != "", u.Scheme == "http" && !c.deployment.loopback:
 			return unusable(fmt.Sprintf("has no https URL in %s", endpoint.member))
-		case !c.deployment.loopback && isLoopback(u.Hostname()), !isLoopback(u.Hostname()) && isAddress(u.Hostname()):
+		case local && !c.deployment.loopback, !local && isAddress(u.Hostname()):
 			return unusable(fmt.Sprintf("has no name of a host in %s", endpoint.member))
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mcpentra/server/clientip"
+	"mcpentra/server/loopback"
 )
 
 // DefaultMaxBody is the default of Config.MaxBody.
@@ -213,5 +214,5 @@ func readResource(resource string) (*url.URL, error) {
 
 // secure reports whether tokens may travel to the URL.
 func secure(u *url.URL) bool {
-	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && loopback.IsHost(u.Hostname())
 }

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"mcpentra/server/loopback"
 )
 
 const endpointMethods = "GET, POST, DELETE, OPTIONS"
@@ -17,7 +18,7 @@ const endpointMethods = "GET, POST, DELETE, OPTIONS"
 // hostsOf lists the values of Host that name the resource, with and without a default port.
 func hostsOf(resource *url.URL) []string {
 	names := []string{resource.Hostname()}
-	if isLoopback(resource.Hostname()) {
+	if loopback.IsHost(resource.Hostname()) {
 		names = []string{"localhost", "127.0.0.1", "::1"}
 	}
 	port := resource.Port()
@@ -166,12 +167,4 @@ func answerPreflight(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Access-Control-Allow-Headers", strings.Join(allowed, ", "))
 	w.Header().Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)
-}
-
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.Unmap().IsLoopback()
 }

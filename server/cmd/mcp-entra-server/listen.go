@@ -6,6 +6,8 @@ import (
 	"net"
 	"strconv"
 	"syscall"
+
+	"mcpentra/server/loopback"
 )
 
 // explainListen says what to do about an address that cannot be listened on.
@@ -33,7 +35,7 @@ func listen(address string) ([]net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if host != "localhost" {
+	if !loopback.IsName(host) {
 		one, err := net.Listen("tcp", address)
 		if err != nil {
 			return nil, err

@@ -17,6 +17,7 @@ import (
 
 	"mcpentra/server"
 	"mcpentra/server/entra"
+	"mcpentra/server/loopback"
 	"mcpentra/server/upstream"
 )
 
@@ -133,7 +134,7 @@ func lookAtUpstream(ctx context.Context, address string, logger *slog.Logger) {
 	if err != nil {
 		return // it has been read before
 	}
-	if target.Scheme == "http" && !isLoopback(target.Hostname()) {
+	if target.Scheme == "http" && !loopback.IsHost(target.Hostname()) {
 		logger.Warn("what callers ask and get goes to the upstream over plain http",
 			"upstream", upstream.Address(target))
 	}

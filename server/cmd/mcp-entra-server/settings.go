@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"mcpentra/server/clientip"
 	"mcpentra/server/entra"
 	"mcpentra/server/guard"
+	"mcpentra/server/loopback"
 )
 
 type flagValues struct {
@@ -268,10 +268,5 @@ func (s *settings) apiScopes() []broker.Scope {
 
 func loopbackHost(address string) bool {
 	host, _, err := net.SplitHostPort(address)
-	return err == nil && isLoopback(host)
-}
-
-func isLoopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.IsLoopback()
+	return err == nil && loopback.IsHost(host)
 }

@@ -1,54 +1,101 @@
 package broker
 
 import (
-	"crypto/subtle"
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"mcpentra/server/store"
 )
 
-// consentPath is where the consent page's form is sent to.
+// consentPath receives the consent page's form.
 const consentPath = "/authorize/consent"
 
-// consentCookiePath covers the page as well as its form, and the cookie is SameSite=Lax and not
-// Strict. So a browser that comes from another site's link still sends the cookies of the pages
-// before, which pruneCookies counts. Without that, a site could fill the browser with cookies by
-// opening the page again and again. Lax keeps the cookie from forms of other sites, too, and
-// sentByOwnPage refuses these by themselves.
+// consentCookiePath covers the page and its form, and the cookie is SameSite=Lax instead of Strict.
+// So a browser that follows a link of another site still sends the cookies of earlier pages, and
+// pruneCookies can count them. Otherwise a site could fill the browser with cookies by opening the
+// page again and again. Other sites' forms do not carry a Lax cookie, and sentByOwnPage refuses
+// these forms as well.
 const consentCookiePath = "/authorize"
 
-// maxForm bounds the forms that people and clients send.
+// maxForm bounds the forms of people and clients, in bytes.
 const maxForm = 64 << 10
 
-// askConsent shows who asks for what, before anybody is sent to Entra. The page is bound to this
-// browser by a cookie; the cookie that the callback looks for is set only when the form comes back
-// with a yes.
+// Answers to the consent page.
+const (
+	approved = "approve"
+	denied   = "deny"
+)
+
+const approvalUsed = "This approval has been used already or is too old. " +
+	"Start again in the program that opened this page."
+
+// consentStep takes the transactions whose browser was shown the consent page.
+var consentStep = browserStep{
+	cookie:     consentCookie,
+	cookiePath: consentCookiePath,
+	awaits:     func(tx *transaction) bool { return tx.CSRF != "" },
+	unknown: protocolError{
+		status:      http.StatusForbidden,
+		code:        "page",
+		description: approvalUsed,
+	},
+	foreign: protocolError{
+		status: http.StatusForbidden,
+		code:   "page",
+		description: "This approval does not belong to this browser. " +
+			"Start again in the program that opened this page.",
+	},
+}
+
+// askConsent shows the consent page, before any browser is sent to Entra. A cookie binds the page
+// to this browser. The cookie for the callback is set only after the form has come back with an
+// approval.
 func (b *Broker) askConsent(w http.ResponseWriter, r *http.Request, tx *transaction) {
-	id, errID := b.secret()
+	secret, errID := b.secret()
 	csrf, errCSRF := b.secret()
 	browser, errBrowser := b.secret()
 	if err := errors.Join(errID, errCSRF, errBrowser); err != nil {
 		b.storeFailed(w, r, err)
 		return
 	}
+	id := hashed(secret)
 	tx.CSRF = hashed(csrf)
 	tx.Browser = hashed(browser)
 	network := b.networkSource(r)
 	expires := b.now().Add(transactionLifetime)
-	if err := b.records.create(r.Context(), kindTransaction, hashed(id), network, tx, expires); err != nil {
+	if err := b.records.create(r.Context(), kindTransaction, id, network, tx, expires); err != nil {
 		b.storeFailed(w, r, err)
 		return
 	}
 	b.pruneCookies(w, r, consentCookie(""), consentCookiePath)
-	b.setCookie(w, consentCookie(hashed(id)), browser, consentCookiePath, transactionLifetime, http.SameSiteLaxMode)
-	b.showConsent(w, tx, id, csrf)
+	b.setCookie(w, consentCookie(id), browser, consentCookiePath, transactionLifetime)
+	b.showConsent(w, tx, secret, csrf)
 }
 
-// handleConsent takes the consent page's form. It has to come from the page, in the browser that
-// was shown it. It counts once, and gets the same answer for answerLifetime.
+// showConsent renders the consent page: the client, the scopes, and the address of the answer.
+func (b *Broker) showConsent(w http.ResponseWriter, tx *transaction, secret, csrf string) {
+	content := page{
+		Title:       "Approve access",
+		Server:      b.config.ResourceName,
+		Client:      tx.ClientName,
+		ClientID:    tx.ClientID,
+		To:          newDestination(tx.RedirectURI),
+		Transaction: secret,
+		CSRF:        csrf,
+	}
+	content.Warnings = b.warnings(tx.ClientName, content.To)
+	for _, name := range tx.Scopes {
+		content.Scopes = append(content.Scopes, b.scope(name).Description)
+	}
+	if tx.SignedIn != nil {
+		content.Person = tx.SignedIn.Username
+	}
+	b.show(w, http.StatusOK, consentPage, content)
+}
+
+// handleConsent receives the consent page's form. The form must come from the page, in the browser
+// that was shown it. It counts once, and gets the same answer for answerLifetime.
 func (b *Broker) handleConsent(w http.ResponseWriter, r *http.Request) {
 	if !b.sentByOwnPage(r) {
 		problem := &protocolError{
@@ -66,55 +113,35 @@ func (b *Broker) handleConsent(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := hashed(r.PostForm.Get("transaction"))
-	var tx transaction
-	_, err := b.records.get(r.Context(), kindTransaction, id, &tx)
-	if errors.Is(err, store.ErrNotFound) {
-		b.showProblem(w, r, http.StatusForbidden, approvalUsed)
-		return
-	} else if err != nil {
-		b.storeFailed(w, r, err)
+	tx, ok := b.browserTransaction(w, r, id, consentStep)
+	if !ok {
 		return
 	}
-	cookie, err := r.Cookie(b.cookieName(consentCookie(id)))
-	if err != nil || !sameSecret(tx.Browser, cookie.Value) || !sameSecret(tx.CSRF, r.PostForm.Get("csrf")) {
-		b.showProblem(w, r, http.StatusForbidden, "This approval does not belong to this browser. "+
-			"Start again in the program that opened this page.", sight{"client", tx.ClientID})
+	if !sameSecret(tx.CSRF, r.PostForm.Get("csrf")) {
+		problem := consentStep.foreign
+		b.showRefusal(w, r, problem.saw("client", tx.ClientID))
 		return
 	}
-	// Judged first and settled then: another browser's guess does not end a transaction.
 	answer := denied
 	if r.PostForm.Get("answer") == approved {
 		answer = approved
 	}
-	switch settled, err := b.settle(r, id, answer); {
+	settled, err := b.settleConsent(r, id, answer)
+	switch {
 	case errors.Is(err, store.ErrNotFound), err == nil && settled.Answer != answer:
-		b.showProblem(w, r, http.StatusForbidden, approvalUsed)
+		b.showRefusal(w, r, &protocolError{status: http.StatusForbidden, code: "page", description: approvalUsed})
 	case err != nil:
-		b.notBegun(w, r, &tx, err)
+		b.signInNotBegun(w, r, tx, err)
 	default:
-		// A second click has to find the cookie, too.
-		b.setCookie(w, consentCookie(id), cookie.Value, consentCookiePath, answerLifetime, http.SameSiteLaxMode)
-		b.follow(w, r, settled)
+		b.keepForSecondClick(w, r, id, consentStep)
+		b.afterConsent(w, r, settled)
 	}
 }
 
-// Answers to the consent page.
-const (
-	approved = "approve"
-	denied   = "deny"
-)
-
-const approvalUsed = "This approval has been used already or is too old. " +
-	"Start again in the program that opened this page."
-
-// answerLifetime is how long the same form from the same browser gets the same answer. People click
-// twice, and browsers then show the answer to the second click only.
-const answerLifetime = time.Minute
-
-// settle records the answer to a consent page, with what follows from it. Of several requests one
-// decides, and the others get its decision. Its error is store.ErrNotFound if the page is too old,
-// or one of beginSignIn.
-func (b *Broker) settle(r *http.Request, id, answer string) (*transaction, error) {
+// settleConsent records the answer to a consent page and the next step. The first of several
+// requests decides, and the others get its decision. It returns store.ErrNotFound if the page is
+// too old, or an error of beginSignIn.
+func (b *Broker) settleConsent(r *http.Request, id, answer string) (*transaction, error) {
 	ctx := r.Context()
 	for {
 		var tx transaction
@@ -123,23 +150,15 @@ func (b *Broker) settle(r *http.Request, id, answer string) (*transaction, error
 			return &tx, err
 		}
 		tx.Approved = answer == approved
-		next := &nextStep{}
-		switch {
-		case !tx.Approved:
-		case tx.SignedIn != nil && tx.Next != nil:
-			next = tx.Next // one sign-in gets one code
-		case tx.SignedIn != nil:
-			next.Code, err = b.secret()
-		default:
-			next, err = b.beginSignIn(r, &tx)
-		}
+		next, err := b.stepAfterConsent(r, &tx)
 		if err != nil {
 			return nil, err
 		}
 		tx.Answer = answer
 		tx.Next = next
 		record.Expires = b.now().Add(answerLifetime)
-		if err = b.records.put(ctx, record, tx); !errors.Is(err, store.ErrConflict) {
+		err = b.records.put(ctx, record, tx)
+		if !errors.Is(err, store.ErrConflict) {
 			return &tx, err
 		}
 		if next.SignIn != "" {
@@ -151,38 +170,40 @@ func (b *Broker) settle(r *http.Request, id, answer string) (*transaction, error
 	}
 }
 
-// follow answers a consent page that was settled, in the same way each time.
-func (b *Broker) follow(w http.ResponseWriter, r *http.Request, tx *transaction) {
+// stepAfterConsent returns the step that follows an answer: nothing after a denial, a code for a
+// person who has signed in, and otherwise a sign-in.
+func (b *Broker) stepAfterConsent(r *http.Request, tx *transaction) (*nextStep, error) {
+	switch {
+	case !tx.Approved:
+		return &nextStep{}, nil
+	case tx.SignedIn == nil:
+		return b.beginSignIn(r, tx)
+	case tx.Next != nil:
+		return tx.Next, nil // one sign-in gets one code
+	}
+	code, err := b.secret()
+	return &nextStep{Code: code}, err
+}
+
+// afterConsent answers a consent page that is settled, the same way each time.
+func (b *Broker) afterConsent(w http.ResponseWriter, r *http.Request, tx *transaction) {
 	switch {
 	case tx.Answer == denied:
 		b.sendBack(w, r, tx, badRequest("access_denied", "the person declined"))
 	case tx.SignedIn != nil:
-		b.finish(w, r, tx, tx.SignedIn, tx.Next.Code)
+		b.issueCode(w, r, tx, tx.SignedIn, tx.Next.Code)
 	default:
 		b.bindBrowser(w, r, tx.Next)
 		b.showOnward(w, tx.Next.Address, "Sign in with Microsoft")
 	}
 }
 
-// sentByOwnPage reports whether a form was sent by a page of this origin. A browser says so in
-// Origin with every POST; what does not say so does not count.
+// sentByOwnPage reports whether a page of this origin sent a form. A browser puts the origin of the
+// page into every POST. A form without Origin does not count.
 func (b *Broker) sentByOwnPage(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
 		return false
 	}
 	origins := r.Header.Values("Origin")
 	return len(origins) == 1 && origins[0] == b.origin
-}
-
-// navigatedHere reports whether somebody came here by himself, or from this origin's own pages: not
-// by a link or redirect of another site, which could ride on a consent that was given earlier. A
-// browser that does not tell is not believed.
-func navigatedHere(r *http.Request) bool {
-	site := r.Header.Get("Sec-Fetch-Site")
-	return site == "none" || site == "same-origin"
-}
-
-// sameSecret compares a secret with the hash that it was stored as.
-func sameSecret(hash, secret string) bool {
-	return hash != "" && secret != "" && subtle.ConstantTimeCompare([]byte(hash), []byte(hashed(secret))) == 1
 }

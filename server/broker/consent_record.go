@@ -12,103 +12,103 @@ import (
 	"mcpentra/server/store"
 )
 
-// A consentRecord is what one person has approved for one client. It is one record, so that all of
-// it can be forgotten at once.
+// A consentRecord holds what one person has approved for one client. It is one record, so that the
+// broker can forget all of it at once.
 type consentRecord struct {
-	Approvals []approval `json:"approvals"` // the latest comes last
+	Approvals []approval `json:"approvals"` // the newest comes last
 }
 
-// An approval is for one redirect URI and set of scopes.
+// An approval covers one redirect URI and one set of scopes.
 type approval struct {
 	RedirectURI string    `json:"redirect_uri"`
 	Scopes      string    `json:"scopes"`
 	Until       time.Time `json:"until"`
 }
 
-// maxApprovals bounds what is kept for one person and client.
+// maxApprovals bounds the approvals of one person for one client.
 const maxApprovals = 20
 
 func (a approval) covers(other approval) bool {
 	return a.RedirectURI == other.RedirectURI && a.Scopes == other.Scopes
 }
 
-// approvalOf is what a person approves with a transaction.
+// approvalOf returns the approval that a transaction asks for.
 func approvalOf(tx *transaction) approval {
 	redirect := tx.RedirectURI
 	if parsed, err := url.Parse(redirect); err == nil && loopback.IsStrictHost(parsed.Hostname()) {
-		parsed.Host = parsed.Hostname() // a native client has another port every time
+		parsed.Host = parsed.Hostname() // a native client uses another port every time
 		redirect = parsed.String()
 	}
 	return approval{RedirectURI: redirect, Scopes: strings.Join(slices.Sorted(slices.Values(tx.Scopes)), " ")}
 }
 
-func consentKey(principal Principal, clientID string) string {
-	return hashed(strings.Join([]string{principal.Issuer, principal.TenantID, principal.ObjectID, clientID}, "\x00"))
+func consentKey(person Principal, clientID string) string {
+	return hashed(strings.Join([]string{person.Issuer, person.TenantID, person.ObjectID, clientID}, "\x00"))
 }
 
 // hasConsent reports whether a person has approved this client, redirect URI and scopes before.
-func (b *Broker) hasConsent(ctx context.Context, principal Principal, tx *transaction) (bool, error) {
+func (b *Broker) hasConsent(ctx context.Context, person Principal, tx *transaction) (bool, error) {
 	asked := approvalOf(tx)
-	return b.hasApproved(ctx, principal, tx.ClientID, asked.covers)
+	return b.hasApproved(ctx, person, tx.ClientID, asked.covers)
 }
 
-// trusts reports whether a browser may go to the redirect URI without a click: it is on loopback,
-// or the person has approved it for this client, whatever the scopes. Person is the one who is
-// signed in, or nil.
+// trusts reports whether a browser may go to the redirect URI without a click. The redirect URI is
+// on loopback, or the person has approved it for this client with any scopes. Person is the one who
+// is signed in, or nil.
 func (b *Broker) trusts(ctx context.Context, person *Principal, tx *transaction) (bool, error) {
-	asked := approvalOf(tx)
 	switch {
 	case isLoopbackURI(tx.RedirectURI):
 		return true, nil
 	case person == nil:
 		return false, nil
 	}
-	return b.hasApproved(ctx, *person, tx.ClientID, func(one approval) bool {
-		return one.RedirectURI == asked.RedirectURI
+	asked := approvalOf(tx)
+	return b.hasApproved(ctx, *person, tx.ClientID, func(earlier approval) bool {
+		return earlier.RedirectURI == asked.RedirectURI
 	})
 }
 
-// hasApproved reports whether a person has given an approval of a kind to a client, and it has not
-// run out.
+// hasApproved reports whether a person's consent to a client has an approval that matches and has
+// not expired.
 func (b *Broker) hasApproved(
-	ctx context.Context, principal Principal, clientID string, matches func(approval) bool,
+	ctx context.Context,
+	person Principal,
+	clientID string,
+	matches func(approval) bool,
 ) (bool, error) {
-	var held consentRecord
-	_, err := b.records.get(ctx, kindConsent, consentKey(principal, clientID), &held)
+	var consent consentRecord
+	_, err := b.records.get(ctx, kindConsent, consentKey(person, clientID), &consent)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	} else if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(held.Approvals, func(one approval) bool {
-		return matches(one) && b.now().Before(one.Until)
+	return slices.ContainsFunc(consent.Approvals, func(earlier approval) bool {
+		return matches(earlier) && b.now().Before(earlier.Until)
 	}), nil
 }
 
-// rememberConsent keeps what a person has approved on the page. It tries again when another request
-// has changed the record meanwhile.
-func (b *Broker) rememberConsent(ctx context.Context, principal Principal, tx *transaction) error {
+// rememberConsent stores what a person has approved on the consent page. If another request has
+// changed the record, it tries again.
+func (b *Broker) rememberConsent(ctx context.Context, person Principal, tx *transaction) error {
 	if tx.Remembered != nil {
-		return nil // an approval lasts from the page that it was given on
+		return nil // an approval lasts from the page on which it was given
 	}
 	made := approvalOf(tx)
 	made.Until = b.now().Add(consentLifetime)
+	key := consentKey(person, tx.ClientID)
 	for {
-		var held consentRecord
-		record, err := b.records.get(ctx, kindConsent, consentKey(principal, tx.ClientID), &held)
+		var consent consentRecord
+		record, err := b.records.get(ctx, kindConsent, key, &consent)
 		if errors.Is(err, store.ErrNotFound) {
-			record = store.Record{Kind: kindConsent, Key: consentKey(principal, tx.ClientID)}
+			record = store.Record{Kind: kindConsent, Key: key}
 		} else if err != nil {
 			return err
 		}
-		held.Approvals = slices.DeleteFunc(held.Approvals, func(one approval) bool {
-			return one.covers(made) || !b.now().Before(one.Until)
-		})
-		held.Approvals = append(held.Approvals, made)
-		held.Approvals = held.Approvals[max(0, len(held.Approvals)-maxApprovals):]
+		consent.add(made, b.now())
 		record.Expires = made.Until
-		record.Source = b.personSource(principal)
-		if err := b.records.put(ctx, record, held); !errors.Is(err, store.ErrConflict) {
+		record.Source = b.personSource(person)
+		if err := b.records.put(ctx, record, consent); !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 		if err := ctx.Err(); err != nil {
@@ -117,12 +117,22 @@ func (b *Broker) rememberConsent(ctx context.Context, principal Principal, tx *t
 	}
 }
 
-// endStolen ends a grant whose code or refresh token somebody else has used, and forgets what the
-// person has approved for the client: the next sign-in asks again.
-func (b *Broker) endStolen(ctx context.Context, grantID string, principal Principal, clientID string) error {
+// add puts an approval last, and drops those that it replaces, that have expired, or that are too
+// many.
+func (c *consentRecord) add(made approval, now time.Time) {
+	c.Approvals = slices.DeleteFunc(c.Approvals, func(earlier approval) bool {
+		return earlier.covers(made) || !now.Before(earlier.Until)
+	})
+	c.Approvals = append(c.Approvals, made)
+	c.Approvals = c.Approvals[max(0, len(c.Approvals)-maxApprovals):]
+}
+
+// endStolen ends a grant after a second use of its code or refresh token. It also forgets what the
+// person has approved for the client, so the next sign-in asks again.
+func (b *Broker) endStolen(ctx context.Context, grantID string, person Principal, clientID string) error {
 	// The consent goes first. If the store fails between the two, the next replay finds the grant
 	// and tries again.
-	if err := b.config.Store.Delete(ctx, kindConsent, consentKey(principal, clientID)); err != nil {
+	if err := b.config.Store.Delete(ctx, kindConsent, consentKey(person, clientID)); err != nil {
 		return err
 	}
 	return b.config.Store.Delete(ctx, kindGrant, grantID)

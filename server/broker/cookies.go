@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -8,19 +9,23 @@ import (
 	"time"
 )
 
-// Cookies carry random secrets whose hashes are in the store, or an encrypted session. Their names
-// carry the transaction, so that two sign-ins in one browser do not get in each other's way. Over
-// https they have the prefix __Host-, which keeps other hosts of the domain from setting them; on
-// plain-http loopback a browser would not take it.
+// A cookie carries a random secret whose hash is in the store, or an encrypted session. Its name
+// carries the transaction, so that two sign-ins in one browser do not disturb each other.
+
+// consentCookie names the cookie of a consent page, by the transaction's key.
 func consentCookie(transaction string) string {
 	return "mcp-consent-" + transaction[:min(16, len(transaction))]
 }
+
+// signInCookie names the cookie of a sign-in at Entra, by the transaction's key.
 func signInCookie(transaction string) string {
 	return "mcp-sign-in-" + transaction[:min(16, len(transaction))]
 }
 
 const sessionCookie = "mcp-session"
 
+// cookieName adds the prefix __Host- over https. It keeps other hosts of the domain from setting
+// the cookie. A browser does not accept the prefix on plain-http loopback.
 func (b *Broker) cookieName(name string) string {
 	if b.secure {
 		return "__Host-" + name
@@ -28,43 +33,56 @@ func (b *Broker) cookieName(name string) string {
 	return name
 }
 
-func (b *Broker) setCookie(w http.ResponseWriter, name, value, path string, lives time.Duration, site http.SameSite) {
+// cookiePath replaces a path by "/" if the prefix __Host- demands it.
+func (b *Broker) cookiePath(path string) string {
 	if b.secure {
-		path = "/" // which the prefix demands
+		return "/"
 	}
+	return path
+}
+
+func (b *Broker) setCookie(w http.ResponseWriter, name, value, path string, lives time.Duration) {
 	http.SetCookie(w, &http.Cookie{
 		Name:     b.cookieName(name),
 		Value:    value,
-		Path:     path,
+		Path:     b.cookiePath(path),
 		MaxAge:   int(lives.Seconds()),
 		HttpOnly: true,
 		Secure:   b.secure,
-		SameSite: site,
+		SameSite: http.SameSiteLaxMode,
 	})
 }
 
 func (b *Broker) clearCookie(w http.ResponseWriter, name, path string) {
-	if b.secure {
-		path = "/"
-	}
-	http.SetCookie(
-		w,
-		&http.Cookie{
-			Name:     b.cookieName(name),
-			Path:     path,
-			MaxAge:   -1,
-			HttpOnly: true,
-			Secure:   b.secure,
-			SameSite: http.SameSiteLaxMode,
-		},
-	)
+	http.SetCookie(w, &http.Cookie{
+		Name:     b.cookieName(name),
+		Path:     b.cookiePath(path),
+		MaxAge:   -1,
+		HttpOnly: true,
+		Secure:   b.secure,
+		SameSite: http.SameSiteLaxMode,
+	})
 }
 
-// maxCookies is how many transactions of a kind one browser can have open. More cookies would make
-// a header that proxies refuse.
+// readCookie returns the value of a cookie, or "" without it.
+func (b *Broker) readCookie(r *http.Request, name string) string {
+	cookie, err := r.Cookie(b.cookieName(name))
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
+}
+
+// sameSecret compares a secret with the hash in the store.
+func sameSecret(hash, secret string) bool {
+	return hash != "" && secret != "" && subtle.ConstantTimeCompare([]byte(hash), []byte(hashed(secret))) == 1
+}
+
+// maxCookies bounds the transactions of a kind that one browser can have open. Proxies refuse the
+// header that more cookies would make.
 const maxCookies = 10
 
-// pruneCookies makes room for one more of the cookies whose names begin so. The oldest go, which
+// pruneCookies makes room for one more cookie of a prefix. It deletes the oldest ones, which
 // browsers send first (RFC 6265 section 5.4).
 func (b *Broker) pruneCookies(w http.ResponseWriter, r *http.Request, prefix, path string) {
 	var open []string
@@ -79,17 +97,18 @@ func (b *Broker) pruneCookies(w http.ResponseWriter, r *http.Request, prefix, pa
 	}
 }
 
-// A browserSession says who has signed in in this browser. It only ever spares a consent page that
-// this person has answered before.
+// A browserSession says who has signed in in this browser. It only saves a consent page that this
+// person has answered before.
 type browserSession struct {
 	Principal Principal `json:"principal"`
 	Until     int64     `json:"until"`
 }
 
+// sessionPlace is the place for which a session is encrypted.
 const sessionPlace = "cookie\x00" + sessionCookie
 
-func (b *Broker) beginSession(w http.ResponseWriter, principal Principal) error {
-	text, err := json.Marshal(browserSession{principal, b.now().Add(sessionLifetime).Unix()})
+func (b *Broker) beginSession(w http.ResponseWriter, person Principal) error {
+	text, err := json.Marshal(browserSession{person, b.now().Add(sessionLifetime).Unix()})
 	if err != nil {
 		return err
 	}
@@ -97,24 +116,13 @@ func (b *Broker) beginSession(w http.ResponseWriter, principal Principal) error 
 	if err != nil {
 		return err
 	}
-	b.setCookie(
-		w,
-		sessionCookie,
-		base64.RawURLEncoding.EncodeToString(sealed),
-		"/authorize",
-		sessionLifetime,
-		http.SameSiteLaxMode,
-	)
+	b.setCookie(w, sessionCookie, base64.RawURLEncoding.EncodeToString(sealed), "/authorize", sessionLifetime)
 	return nil
 }
 
-// session is who signed in last in this browser, or nil.
+// session returns the person who signed in last in this browser, or nil.
 func (b *Broker) session(r *http.Request) *Principal {
-	cookie, err := r.Cookie(b.cookieName(sessionCookie))
-	if err != nil {
-		return nil
-	}
-	sealed, err := base64.RawURLEncoding.DecodeString(cookie.Value)
+	sealed, err := base64.RawURLEncoding.DecodeString(b.readCookie(r, sessionCookie))
 	if err != nil {
 		return nil
 	}
@@ -122,9 +130,9 @@ func (b *Broker) session(r *http.Request) *Principal {
 	if err != nil {
 		return nil
 	}
-	var held browserSession
-	if json.Unmarshal(text, &held) != nil || b.now().Unix() >= held.Until {
+	var session browserSession
+	if json.Unmarshal(text, &session) != nil || b.now().Unix() >= session.Until {
 		return nil
 	}
-	return &held.Principal
+	return &session.Principal
 }

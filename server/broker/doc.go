@@ -1,14 +1,26 @@
-// Package broker is the authorization server that stands between MCP clients and Entra ID.
+// Package broker is the authorization server between MCP clients and Entra ID.
 //
-// Towards clients it is an OAuth 2.1 authorization server of its own: metadata, dynamic
-// registration, authorization code with PKCE, refresh with rotation, revocation. Towards Entra it
-// is one confidential client with one registration. Since Entra remembers consent for that one
-// client, the broker asks for consent itself, for each client, before anybody is sent to Entra (the
-// confused deputy of MCP's security best practices).
+// Clients see an OAuth 2.1 authorization server: metadata, dynamic registration, authorization code
+// with PKCE, refresh with rotation, revocation. Entra sees one confidential client with one
+// registration. Entra remembers consent for that one client. So the broker asks for consent itself,
+// for each client, before it sends a browser to Entra (the confused deputy of MCP's security best
+// practices).
 //
-// A client never sees a token of Entra's. What Entra issues is kept, encrypted, with the grant, and
-// is asked for anew when less than five minutes of it are left.
+// A client never sees a token of Entra's. The broker keeps Entra's tokens, encrypted, with the
+// grant. It renews them when less than five minutes are left.
 //
-// The files are named after the steps: metadata, register, authorize, consent, callback, token
-// (code and refresh), revoke.
+// A sign-in goes through these files:
+//
+//  1. register.go makes a client. redirect.go and host.go check its redirect URIs.
+//  2. authorize.go checks the request and begins a transaction (transaction.go).
+//  3. consent.go shows the consent page and takes its form. consent_record.go remembers the answer.
+//  4. signin.go sends the browser to Entra. callback.go receives it, and signin.go redeems Entra's
+//     code. errors.go lists Entra's refusals (65001, 65004, 50105 …) with the client's answer.
+//  5. code.go issues the broker's own code, and response.go sends it back to the client.
+//  6. token.go is the token endpoint. authenticate.go checks the client, code.go redeems the code,
+//     refresh.go rotates refresh tokens, and access_token.go signs and verifies access tokens.
+//  7. grant.go keeps the grant and renews Entra's token for it. revoke.go ends it.
+//
+// lifetimes.go and limits.go have the bounds, records.go and keys.go the encrypted store, and
+// log.go the line that each refusal leaves.
 package broker

@@ -15,31 +15,29 @@ import (
 	"mcpentra/server/clientip"
 )
 
-// A budget is something that each network can have a number of in a minute. One budget that is used
-// up leaves the others as they are. Only what the broker is about to remember counts: a request
-// that is refused has no effect on those of others.
+// A budget is a number of actions that each network has in a minute. Each budget is separate. Only
+// actions that the broker is about to remember count: a refused request affects no other request.
 type budget string
 
 const (
-	// registrations are those that programs make, and pageRegistrations those that pages of other
-	// sites make with the browser of a person who visits them. So no page can use up what the
-	// person's own programs need.
+	// Programs spend registrations. Other sites' pages, in the browser of a person who visits them,
+	// spend pageRegistrations. So no page can use up the budget of the person's own programs.
 	registrations     budget = "registrations"
 	pageRegistrations budget = "registrations by pages"
 	signIns           budget = "sign-ins"
 )
 
-// maxLimiters bounds the networks that are counted, and the pairs of network and client.
+// maxLimiters bounds the networks, and the pairs of network and client, that have a limiter.
 const maxLimiters = 50_000
 
-// newLimiters makes an empty set of limiters. The one that was not used for longest goes first, and
-// its network starts anew.
+// newLimiters makes an empty set of limiters. A full set forgets the limiter that was not used for
+// longest, and its network starts anew.
 func newLimiters() *lru.Cache[string, *rate.Limiter] {
-	limiters, _ := lru.New[string, *rate.Limiter](maxLimiters) // only a size below 1 is refused
+	limiters, _ := lru.New[string, *rate.Limiter](maxLimiters) // it refuses only a size below 1
 	return limiters
 }
 
-// spend takes one from the budget of the network that a request comes from, and reports whether one
+// spend takes one action from the budget of the network that sent a request. It reports whether one
 // was left.
 func (b *Broker) spend(from budget, r *http.Request) bool {
 	perMinute := b.config.RegistrationsPerMinute
@@ -50,56 +48,41 @@ func (b *Broker) spend(from budget, r *http.Request) bool {
 	return limiter(b.budgets, key, rate.Limit(float64(perMinute)/60), perMinute).AllowN(b.now(), 1)
 }
 
-// guessed counts a wrong credential, and reports whether there were too many for this client from
-// this network. A right credential is never counted, and never refused for the wrong ones before
-// it.
+// guessed counts a wrong credential. It reports whether this network has sent too many for this
+// client. A right credential never counts, and wrong ones before it do not matter.
 func (b *Broker) guessed(clientID string, r *http.Request) (tooMany bool) {
-	return !limiter(b.guesses, b.network(r)+" "+clientID, rate.Every(10*time.Second), 10).AllowN(b.now(), 1)
+	key := b.network(r) + " " + clientID
+	return !limiter(b.guesses, key, rate.Every(10*time.Second), 10).AllowN(b.now(), 1)
 }
 
 func limiter(limiters *lru.Cache[string, *rate.Limiter], key string, limit rate.Limit, burst int) *rate.Limiter {
-	if held, found := limiters.Get(key); found {
-		return held
+	if kept, found := limiters.Get(key); found {
+		return kept
 	}
 	fresh := rate.NewLimiter(limit, burst)
-	if held, found, _ := limiters.PeekOrAdd(key, fresh); found {
-		return held
+	if kept, found, _ := limiters.PeekOrAdd(key, fresh); found {
+		return kept
 	}
 	return fresh
 }
 
-// address is the client's.
+// address returns the client's address.
 func (b *Broker) address(r *http.Request) netip.Addr { return b.config.TrustedProxies.Address(r) }
 
-// network is what the client's address counts as.
+// network returns the network of the client's address.
 func (b *Broker) network(r *http.Request) string { return clientip.Network(b.address(r)).String() }
 
-// networkSource is the store's name for the network that a request comes from. The store learns no
+// networkSource returns the store's name for the network of a request. The store does not see the
 // address.
 func (b *Broker) networkSource(r *http.Request) string { return b.sourceName("network", b.network(r)) }
 
-// personSource is the store's name for a person.
-func (b *Broker) personSource(who Principal) string {
-	return b.sourceName("person", who.Issuer, who.TenantID, who.ObjectID)
+// personSource returns the store's name for a person.
+func (b *Broker) personSource(person Principal) string {
+	return b.sourceName("person", person.Issuer, person.TenantID, person.ObjectID)
 }
 
 func (b *Broker) sourceName(parts ...string) string {
 	mac := hmac.New(sha256.New, b.config.Keys.Derive("sources")[0])
 	mac.Write([]byte(strings.Join(parts, "\x00")))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:12])
-}
-
-// fromOtherSite reports whether a browser says that a page of another site sent a request (Fetch
-// Metadata). Programs say nothing.
-func fromOtherSite(r *http.Request) bool {
-	site := r.Header.Get("Sec-Fetch-Site")
-	return site == "cross-site" || site == "same-site"
-}
-
-// loadedByPage reports whether a page of another site loads an address, as an image, a frame or a
-// script's request, rather than a person going there.
-func loadedByPage(r *http.Request) bool {
-	mode := r.Header.Get("Sec-Fetch-Mode")
-	destination := r.Header.Get("Sec-Fetch-Dest")
-	return fromOtherSite(r) && (mode != "" && mode != "navigate" || destination != "" && destination != "document")
 }

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// metadata is the authorization server's description (RFC 8414 section 2).
+// metadata is the authorization server's metadata (RFC 8414 section 2).
 type metadata struct {
 	Issuer                string   `json:"issuer"`
 	AuthorizationEndpoint string   `json:"authorization_endpoint"`
@@ -27,18 +27,17 @@ type metadata struct {
 	IDTokenAlgorithms []string `json:"id_token_signing_alg_values_supported,omitempty"`
 }
 
-// authMethods are the ways in which a client can authenticate at the token and revocation
-// endpoints.
+// authMethods are the authentication methods of the token and revocation endpoints.
 var authMethods = []string{authNone, authPost, authBasic}
 
 func (b *Broker) handleMetadata(w http.ResponseWriter, _ *http.Request) {
 	writeDocument(w, b.metadata())
 }
 
-// handleOpenIDConfiguration serves the same under OpenID Connect's name, where clients of MCP
-// 2025-11-25 may look for it (RFC 8414 section 5). Readers of that format refuse a document without
-// the two members added here, so they are there; that no ID token is ever issued shows in what is
-// not: the scope openid, and the response type.
+// handleOpenIDConfiguration serves the same document under OpenID Connect's name, where clients of
+// MCP 2025-11-25 may look for it (RFC 8414 section 5). It adds two members, because parsers of that
+// format refuse a document without them. The broker issues no ID token, so the scope openid and its
+// response types are missing.
 func (b *Broker) handleOpenIDConfiguration(w http.ResponseWriter, _ *http.Request) {
 	document := b.metadata()
 	document.SubjectTypes = []string{"public"}
@@ -71,7 +70,7 @@ func (b *Broker) metadata() metadata {
 	}
 }
 
-// writeDocument answers with a public document.
+// writeDocument writes a public document.
 func writeDocument(w http.ResponseWriter, document any) {
 	text, err := json.Marshal(document)
 	if err != nil {

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// navigated passes on the requests by which a person goes to a page. Others must not use up a
-// sign-in, nor begin one: link scanners send HEAD, browsers load pages ahead of time, and pages of
-// other sites load images and frames.
+// navigated passes on the requests by which a person goes to a page. No other request may begin or
+// use up a sign-in: link scanners send HEAD, browsers load pages ahead of time, and other sites'
+// pages load images and frames.
 func (b *Broker) navigated(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -16,28 +16,52 @@ func (b *Broker) navigated(next http.HandlerFunc) http.HandlerFunc {
 			w.Header().Set("Cache-Control", "no-store")
 			w.Header().Set("Referrer-Policy", "no-referrer")
 		case aheadOfTime(r):
-			// A browser throws an error away, and loads the page again when the person goes there.
+			// A browser drops an error, and loads the page again when the person goes there.
 			b.showProblem(w, r, http.StatusServiceUnavailable, "This page cannot be loaded ahead of time.",
 				sight{"purpose", r.Header.Get("Sec-Purpose")})
 		case loadedByPage(r), !isDocument(r):
 			b.showProblem(w, r, http.StatusForbidden, "A page of another site loaded this address. "+
-				"A sign-in has to be opened as a page of its own.", sight{"site", r.Header.Get("Sec-Fetch-Site")},
-				sight{"mode", r.Header.Get("Sec-Fetch-Mode")}, sight{"destination", r.Header.Get("Sec-Fetch-Dest")})
+				"A sign-in has to be opened as a page of its own.",
+				sight{"site", r.Header.Get("Sec-Fetch-Site")},
+				sight{"mode", r.Header.Get("Sec-Fetch-Mode")},
+				sight{"destination", r.Header.Get("Sec-Fetch-Dest")})
 		default:
 			next(w, r)
 		}
 	}
 }
 
+// navigatedHere reports whether a person came here on their own or from this origin's pages.
+// Another site's link or redirect could make use of an earlier consent. A browser that does not say
+// so does not count.
+func navigatedHere(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site == "none" || site == "same-origin"
+}
+
+// fromOtherSite reports whether a browser says that a page of another site sent a request (Fetch
+// Metadata). Programs send no Fetch Metadata.
+func fromOtherSite(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site == "cross-site" || site == "same-site"
+}
+
+// loadedByPage reports whether a page of another site loads an address, as an image, as a frame or
+// by a script.
+func loadedByPage(r *http.Request) bool {
+	mode := r.Header.Get("Sec-Fetch-Mode")
+	return fromOtherSite(r) && (mode != "" && mode != "navigate" || !isDocument(r))
+}
+
 // isDocument reports whether a browser would show the answer as a page of its own (Fetch Metadata).
-// Programs and older browsers say nothing, and are believed.
+// Requests of programs and older browsers do not say, and count as documents.
 func isDocument(r *http.Request) bool {
 	destination := r.Header.Get("Sec-Fetch-Dest")
 	return destination == "" || destination == "document"
 }
 
-// aheadOfTime reports whether a browser loads a page before its person has decided to go there:
-// Sec-Purpose of Chromium, Safari and Firefox, and what older versions send.
+// aheadOfTime reports whether a browser loads a page before its person goes there. Chromium, Safari
+// and Firefox send Sec-Purpose. Older versions send the other headers.
 func aheadOfTime(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
 		purpose := strings.ToLower(strings.Join(r.Header.Values(name), ","))

@@ -11,7 +11,14 @@ var pageFiles embed.FS
 
 var pages = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
 
-// A page is what the templates are given.
+// The templates.
+const (
+	consentPage = "consent.html"
+	onwardPage  = "onward.html"
+	problemPage = "problem.html"
+)
+
+// A page holds the values of the templates.
 type page struct {
 	Title       string
 	Server      string
@@ -27,55 +34,42 @@ type page struct {
 	Message     string
 }
 
-func (b *Broker) showConsent(w http.ResponseWriter, tx *transaction, id, csrf string) {
-	content := page{
-		Title:       "Approve access",
-		Server:      b.config.ResourceName,
-		Client:      tx.ClientName,
-		ClientID:    tx.ClientID,
-		To:          newDestination(tx.RedirectURI),
-		Transaction: id,
-		CSRF:        csrf,
-	}
-	content.Warnings = b.warnings(tx.ClientName, content.To)
-	for _, name := range tx.Scopes {
-		content.Scopes = append(content.Scopes, b.scope(name).Description)
-	}
-	if tx.SignedIn != nil {
-		content.Person = tx.SignedIn.Username
-	}
-	b.show(w, http.StatusOK, "consent.html", content)
-}
+// isolated keeps the direction of a text from changing the order of the text around it (Unicode
+// Standard Annex 9).
+func isolated(text string) string { return "\u2068" + text + "\u2069" }
 
-// showOnward is a page that goes on by itself, and by a link for whom it does not.
+// showOnward renders a page that redirects automatically, with a link as fallback.
 func (b *Broker) showOnward(w http.ResponseWriter, address, title string) {
-	b.show(w, http.StatusOK, "onward.html", page{Title: title, Server: b.config.ResourceName, Onward: address})
+	b.show(w, http.StatusOK, onwardPage, page{Title: title, Server: b.config.ResourceName, Onward: address})
 }
 
 // showDone answers a person who clicked again after the client has redeemed its code. The grant may
 // have ended since.
 func (b *Broker) showDone(w http.ResponseWriter, tx *transaction) {
-	b.show(w, http.StatusOK, "problem.html", page{
+	b.show(w, http.StatusOK, problemPage, page{
 		Title:   "This sign-in is complete",
 		Server:  b.config.ResourceName,
 		Message: "The answer has reached “" + isolated(tx.displayName()) + "”. Go back to it.",
 	})
 }
 
-// showProblem tells a person what is wrong, and the log what was seen.
+// showProblem shows a message to a person, and logs the values that came.
 func (b *Broker) showProblem(w http.ResponseWriter, r *http.Request, status int, message string, seen ...sight) {
 	b.showRefusal(w, r, &protocolError{status: status, code: "page", description: message, seen: seen})
 }
 
-// showRefusal is showProblem for a problem that names a setting, or is worth a warning.
+// showRefusal is showProblem for a problem that names a setting or is a warning.
 func (b *Broker) showRefusal(w http.ResponseWriter, r *http.Request, problem *protocolError) {
 	b.logRefusal(r, problem)
-	status, message := problem.status, problem.description
-	b.show(w, status, "problem.html", page{Title: "This did not work", Server: b.config.ResourceName, Message: message})
+	b.show(w, problem.status, problemPage, page{
+		Title:   "This did not work",
+		Server:  b.config.ResourceName,
+		Message: problem.description,
+	})
 }
 
-// show renders a page that no other page can frame, that runs no script, loads nothing from
-// elsewhere, and sends its form nowhere but here.
+// show renders a page. No other page can frame it. It runs no script, loads nothing from other
+// origins, and sends its form to this origin only.
 func (b *Broker) show(w http.ResponseWriter, status int, name string, content page) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
@@ -86,7 +80,7 @@ func (b *Broker) show(w http.ResponseWriter, status int, name string, content pa
 	)
 	header.Set("X-Frame-Options", "DENY")
 	header.Set("X-Content-Type-Options", "nosniff")
-	if name == "consent.html" {
+	if name == consentPage {
 		// The form's Origin would be "null" under no-referrer.
 		header.Set("Referrer-Policy", "same-origin")
 	} else {

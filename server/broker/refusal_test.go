@@ -87,7 +87,7 @@ func TestEveryRefusalLeavesOneLine(t *testing.T) {
 		{"an assertion", "POST", "/token", form(redemption(c, sentinel), "client_assertion", sentinel), nil, 401,
 			[]string{"assertion"}},
 		{"a code", "POST", "/token", form(redemption(c, sentinel)), nil, 400,
-			[]string{"no such code", "client=" + c.ID}},
+			[]string{"the code is unknown", "client=" + c.ID}},
 		{"a verifier", "POST", "/token", form(redemption(c, code), "code_verifier", strings.Repeat(sentinel, 6)), nil,
 			400, []string{"code_verifier does not belong"}},
 		{"another redirect", "POST", "/token", form(redemption(c, code), "redirect_uri", "http://[::1]/x?"+sentinel),

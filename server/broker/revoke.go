@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -8,9 +9,8 @@ import (
 	"mcpentra/server/token"
 )
 
-// handleRevoke ends the grant of a refresh or access token (RFC 7009). A token that is unknown, or
-// another client's, is answered like one that was revoked, and stays what it was: the answer tells
-// nobody anything.
+// handleRevoke ends the grant of a refresh or access token (RFC 7009). It answers an unknown token
+// or another client's token in the same way and leaves it alone, so the answer reveals nothing.
 func (b *Broker) handleRevoke(w http.ResponseWriter, r *http.Request) {
 	form, problem := readForm(w, r)
 	if problem != nil {
@@ -27,40 +27,45 @@ func (b *Broker) handleRevoke(w http.ResponseWriter, r *http.Request) {
 		b.refuse(w, r, badRequest("invalid_request", "token is missing").saw("client", found.ID))
 		return
 	}
-	grantID, _, ok := b.readRefreshToken(presented)
-	if !ok {
-		caller, err := b.verifyAlone(r.Context(), presented)
-		var invalid *token.InvalidError
-		switch {
-		case errors.As(err, &invalid):
-		case err != nil:
-			b.refuse(w, r, b.storeProblem(r.Context(), err))
-			return
-		default:
-			grantID = caller.GrantID
-		}
+	grantID, err := b.grantOf(r.Context(), presented)
+	if err == nil && grantID != "" {
+		err = b.revokeGrant(r.Context(), found, grantID)
 	}
-	if grantID != "" {
-		var g grant
-		_, err := b.records.get(r.Context(), kindGrant, grantID, &g)
-		if err == nil && g.ClientID == found.ID {
-			b.log.InfoContext(
-				r.Context(),
-				"grant revoked by its client",
-				"client",
-				found.ID,
-				"tenant",
-				g.Principal.TenantID,
-				"object",
-				g.Principal.ObjectID,
-			)
-			err = b.config.Store.Delete(r.Context(), kindGrant, grantID)
-		}
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			b.refuse(w, r, b.storeProblem(r.Context(), err))
-			return
-		}
+	if err != nil {
+		b.refuse(w, r, b.storeProblem(r.Context(), err))
+		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
+}
+
+// grantOf returns the grant ID in a refresh or access token, or "" for an invalid token.
+func (b *Broker) grantOf(ctx context.Context, presented string) (string, error) {
+	if grantID, ok := b.readRefreshToken(presented); ok {
+		return grantID, nil
+	}
+	caller, err := b.verifyAlone(ctx, presented)
+	var invalid *token.InvalidError
+	if errors.As(err, &invalid) {
+		return "", nil
+	} else if err != nil {
+		return "", err
+	}
+	return caller.GrantID, nil
+}
+
+// revokeGrant deletes a grant if it belongs to the client.
+func (b *Broker) revokeGrant(ctx context.Context, found *client, grantID string) error {
+	var g grant
+	_, err := b.records.get(ctx, kindGrant, grantID, &g)
+	if errors.Is(err, store.ErrNotFound) || err == nil && g.ClientID != found.ID {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	b.log.InfoContext(ctx, "grant revoked by its client",
+		"client", found.ID,
+		"tenant", g.Principal.TenantID,
+		"object", g.Principal.ObjectID)
+	return b.config.Store.Delete(ctx, kindGrant, grantID)
 }

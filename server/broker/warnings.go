@@ -2,20 +2,22 @@ package broker
 
 import "strings"
 
-// warnings says what may deceive a person about a client: a name that another program is known by,
-// and a host that looks like another.
+// warnings returns what may deceive a person about a client: a name by which another program is
+// known, and a host that looks like another one.
 func (b *Broker) warnings(name string, to destination) []string {
-	var all []string
+	var warnings []string
 	if like := b.known.Client(name, to.Name, to.ThisComputer); like != nil {
 		where := to.Host
 		if to.ThisComputer {
 			where = "a program on this computer"
 		}
-		all = append(all, "this name is, or looks like, the name of "+like.Name+". "+homeOf(like.Name, like.Hosts)+
-			" The answer to this request goes to "+where+", so another program may be asking.")
+		warnings = append(warnings,
+			"this name is, or looks like, the name of "+like.Name+". "+homeOf(like.Name, like.Hosts)+
+				" The answer to this request goes to "+where+", so another program may be asking.")
 	}
 	if b.known.MixesScripts(name) {
-		all = append(all, "this name mixes letters of several alphabets, so it may imitate another name.")
+		warnings = append(warnings,
+			"this name mixes letters of several alphabets, so it may imitate another name.")
 	}
 	if problem := b.known.Host(to.Name, b.ownHost); problem != nil {
 		text := "be careful with the name of the site " + to.Host + "."
@@ -23,11 +25,11 @@ func (b *Broker) warnings(name string, to destination) []string {
 			text = "the name of the site " + to.Host + " mixes letters of several alphabets."
 		}
 		if problem.LooksLike != "" {
-			text += " It looks like " + problem.LooksLike + ", and is another site."
+			text += " It looks like " + problem.LooksLike + " but is another site."
 		}
-		all = append(all, text)
+		warnings = append(warnings, text)
 	}
-	return all
+	return warnings
 }
 
 // homeOf says where a known client gets its answers.

@@ -1,0 +1,206 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"mcpentra/server/entra"
+	"mcpentra/server/store"
+	"mcpentra/server/token"
+)
+
+// accessClaims are the claims of an access token (RFC 9068 section 2.2).
+type accessClaims struct {
+	Issuer   string `json:"iss"`
+	Subject  string `json:"sub"`
+	Audience string `json:"aud"`
+	Expiry   int64  `json:"exp"`
+	Issued   int64  `json:"iat"`
+	ID       string `json:"jti"`
+	callerClaims
+}
+
+// callerClaims are the claims that package token does not read. They describe the caller to tools.
+type callerClaims struct {
+	ClientID string `json:"client_id"`
+	Scope    string `json:"scope"`
+
+	EntraIssuer string `json:"entra_iss"`
+	TenantID    string `json:"tid"`
+	ObjectID    string `json:"oid"`
+	Name        string `json:"name,omitempty"`
+	Username    string `json:"preferred_username,omitempty"`
+	ClientName  string `json:"client_name,omitempty"`
+	GrantID     string `json:"grant"`
+}
+
+var errUpstreamOver = errors.New("broker: entra's token has run out and was not renewed")
+
+// accessToken signs an access token and returns its lifetime. The token does not outlive Entra's
+// own token, which is Entra's latest statement about the person.
+func (b *Broker) accessToken(grantID string, g *grant, scopes []string) (string, time.Duration, error) {
+	id, err := b.secret()
+	if err != nil {
+		return "", 0, err
+	}
+	now := b.now()
+	lifetime := min(accessTokenLifetime, g.Upstream.Expiry.Sub(now)).Truncate(time.Second)
+	if lifetime <= 0 {
+		return "", 0, errUpstreamOver
+	}
+	signed, err := jwt.Signed(b.signing.signer).Claims(accessClaims{
+		Issuer:   b.config.Issuer,
+		Subject:  g.Principal.subject(),
+		Audience: b.config.Resource,
+		Expiry:   now.Add(lifetime).Unix(),
+		Issued:   now.Unix(),
+		ID:       id[:idLength],
+		callerClaims: callerClaims{
+			ClientID:    g.ClientID,
+			Scope:       strings.Join(scopes, " "),
+			EntraIssuer: g.Principal.Issuer,
+			TenantID:    g.Principal.TenantID,
+			ObjectID:    g.Principal.ObjectID,
+			Name:        g.Name,
+			Username:    g.Username,
+			ClientName:  g.ClientName,
+			GrantID:     grantID,
+		},
+	}).Serialize()
+	return signed, lifetime, err
+}
+
+// A Caller is the caller of a tool, as a verified access token and its grant describe it. Names and
+// attributes come from Entra's last ID token.
+type Caller struct {
+	Principal Principal
+	entra.Attributes
+	Name, Username       string
+	ClientID, ClientName string
+	GrantID, TokenID     string
+	Scopes               []string
+	Issued, Expiry       time.Time
+	// GoodUntil is the time from which the token is refused: its expiry and the leeway.
+	GoodUntil time.Time
+}
+
+func (b *Broker) newVerifier() *token.Verifier {
+	return &token.Verifier{
+		Issuer:       b.config.Issuer,
+		Audiences:    []string{b.config.Resource},
+		Algorithms:   []string{"ES256"},
+		Types:        []string{"at+jwt"},
+		Keys:         token.StaticKeys(b.signing.public()),
+		Limit:        token.NewLimit(),
+		Now:          b.config.Now,
+		ExpiryLeeway: token.AccessLeeway,
+	}
+}
+
+// Verify checks an access token, and asks the store each time whether its grant has ended. It
+// returns a *token.InvalidError, or an error that says that it cannot know now. The reason
+// token.Expired means that the token has expired but the store knows no end of its grant, so a
+// running call may continue. The Caller must not be changed.
+func (b *Broker) Verify(ctx context.Context, raw string) (*Caller, error) {
+	known, tokenErr := b.verified.Verify(ctx, raw)
+	if known == nil {
+		return nil, tokenErr
+	}
+	caller, grantErr := b.readGrant(ctx, known)
+	var ended *token.InvalidError
+	switch {
+	case errors.As(grantErr, &ended):
+		return nil, grantErr
+	case tokenErr != nil:
+		return nil, tokenErr
+	case grantErr != nil:
+		return nil, grantErr
+	}
+	return caller, nil
+}
+
+// verifyAlone checks an access token without its grant. The Caller must not be changed.
+func (b *Broker) verifyAlone(ctx context.Context, raw string) (*Caller, error) {
+	known, err := b.verified.Verify(ctx, raw)
+	if err != nil {
+		return nil, err // an expired token comes with its caller
+	}
+	return &known.Caller, nil
+}
+
+// A knownCaller is the cache's entry for a verified token: its claims, and the latest reading of
+// its grant.
+type knownCaller struct {
+	Caller
+	reading atomic.Pointer[grantReading]
+}
+
+// A grantReading is the caller according to one version of the grant's record. It is current as
+// long as the store has that version.
+type grantReading struct {
+	version int64
+	caller  Caller
+}
+
+// readClaims reads the claims of a verified token.
+func readClaims(verified *token.Claims) (*knownCaller, error) {
+	var claims callerClaims
+	err := verified.Decode(&claims)
+	isComplete := claims.GrantID != "" && claims.ClientID != "" && claims.ObjectID != ""
+	if err != nil || !isComplete {
+		return nil, token.NewInvalidError("not one of this server's access tokens")
+	}
+	return &knownCaller{Caller: Caller{
+		Principal:  Principal{claims.EntraIssuer, claims.TenantID, claims.ObjectID},
+		Name:       claims.Name,
+		Username:   claims.Username,
+		ClientID:   claims.ClientID,
+		ClientName: claims.ClientName,
+		GrantID:    claims.GrantID,
+		TokenID:    verified.ID,
+		Scopes:     strings.Fields(claims.Scope),
+		Issued:     verified.IssuedAt,
+		Expiry:     verified.Expiry,
+		GoodUntil:  verified.GoodUntil,
+	}}, nil
+}
+
+// readGrant returns the caller according to the grant of a token, if the grant has not ended.
+func (b *Broker) readGrant(ctx context.Context, known *knownCaller) (*Caller, error) {
+	record, err := b.records.store.Get(ctx, kindGrant, known.GrantID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, errGrantEnded()
+	case err != nil:
+		return nil, errStoreUnavailable(err)
+	}
+	reading := known.reading.Load()
+	if reading != nil && reading.version == record.Version {
+		return &reading.caller, nil
+	}
+	var g grant
+	switch err := b.records.read(record, &g); {
+	case err != nil:
+		return nil, errStoreUnavailable(err)
+	case g.ClientID != known.ClientID || g.Principal != known.Principal:
+		return nil, errGrantEnded()
+	}
+	reading = &grantReading{version: record.Version, caller: known.Caller}
+	reading.caller.Name = g.Name
+	reading.caller.Username = g.Username
+	reading.caller.Attributes = g.attributes()
+	known.reading.Store(reading)
+	return &reading.caller, nil
+}
+
+func errGrantEnded() error { return token.NewInvalidError("the grant has ended") }
+
+// errStoreUnavailable says that a token cannot be judged because the store cannot be asked.
+func errStoreUnavailable(err error) error {
+	return &token.UnavailableError{RetryAfter: 5 * time.Second, Err: err}
+}

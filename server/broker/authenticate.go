@@ -1,0 +1,101 @@
+package broker
+
+import (
+	"crypto/subtle"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// A credential is what a request presents as the client's ID and secret.
+type credential struct {
+	id        string
+	secret    string
+	presented bool // there is a secret, which may be empty
+	basic     bool // it came as HTTP Basic
+}
+
+// authenticate finds the client of a form at the token or revocation endpoint and checks its
+// secret. The secret counts in the Authorization header and in the form, whichever of the two the
+// client registered (RFC 6749 section 2.3.1). A client without a secret must send none, and a
+// client with a secret must send it.
+func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *protocolError) {
+	c, problem := readCredential(r, form)
+	if problem != nil {
+		return nil, problem
+	}
+	found, err := b.findClient(r.Context(), c.id)
+	if err != nil {
+		return nil, b.storeProblem(r.Context(), err)
+	}
+	if found == nil {
+		return nil, unknownClient(c.basic).because("no client of that ID is registered here").saw("client", c.id)
+	}
+	refused := func(why string) *protocolError {
+		return unknownClient(c.basic).because(why).saw("client", c.id).saw("registered_method", found.AuthMethod)
+	}
+	switch {
+	case found.AuthMethod == authNone && !c.presented:
+		return found, nil
+	case found.SecretHash == "":
+		return nil, refused("the client sent a secret, and has none")
+	case !c.presented:
+		return nil, refused("the client sent no secret")
+	}
+	// Every authorization URL shows the ID. So the secret is checked first, and only wrong secrets
+	// count: a stranger's guesses do not lock the client out.
+	if subtle.ConstantTimeCompare([]byte(found.SecretHash), []byte(hashed(c.secret))) == 1 {
+		return found, nil
+	}
+	tooOften := b.guessed(c.id, r)
+	if tooOften {
+		return nil, tooMany("too many wrong credentials for this client").saw("client", c.id).
+			allowedBy("MCP_TRUSTED_PROXIES for clients behind one proxy")
+	}
+	return nil, refused("the secret is wrong")
+}
+
+// readCredential reads the credential from the Authorization header or from the form, and refuses
+// a request that uses both.
+func readCredential(r *http.Request, form url.Values) (credential, *protocolError) {
+	id, secret, basic := r.BasicAuth()
+	lines := r.Header["Authorization"]
+	if len(lines) > 1 || len(lines) == 1 && !basic && isBasic(lines[0]) {
+		return credential{}, unknownClient(true).because("the Authorization header is there twice, or is not base64")
+	}
+	c := credential{id: form.Get("client_id"), secret: form.Get("client_secret"), presented: form.Has("client_secret")}
+	if basic {
+		decodedID, errID := url.QueryUnescape(id)
+		decodedSecret, errSecret := url.QueryUnescape(secret)
+		if errID != nil || errSecret != nil {
+			return credential{}, unknownClient(true).because("the Basic credentials are not form-encoded")
+		}
+		if c.presented || form.Has("client_id") && c.id != decodedID {
+			return credential{}, badRequest("invalid_request", "the client authenticates in two ways at once").
+				saw("client", decodedID)
+		}
+		c = credential{id: decodedID, secret: decodedSecret, presented: true, basic: true}
+	}
+	if form.Has("client_assertion") || form.Has("client_assertion_type") {
+		return credential{}, unknownClient(basic).because("this server takes no client assertion").saw("client", c.id)
+	}
+	if c.id == "" {
+		return credential{}, unknownClient(basic).described("client_id is missing")
+	}
+	return c, nil
+}
+
+// isBasic reports whether credentials use the scheme Basic (RFC 7617), well formed or not.
+func isBasic(credentials string) bool {
+	scheme, _, _ := strings.Cut(credentials, " ")
+	return strings.EqualFold(scheme, "Basic")
+}
+
+func unknownClient(basic bool) *protocolError {
+	return &protocolError{
+		status:      http.StatusUnauthorized,
+		code:        "invalid_client",
+		basic:       basic,
+		description: "the client is unknown, or its secret is missing or wrong",
+	}
+}

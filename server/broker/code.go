@@ -1,0 +1,207 @@
+package broker
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"mcpentra/server/store"
+)
+
+// An authorizationCode is the record of a code. The record outlives the redemption and names the
+// grant that came of it, so that the broker notices a second redemption.
+type authorizationCode struct {
+	ClientID    string    `json:"client_id"`
+	ClientName  string    `json:"client_name"`
+	RedirectURI string    `json:"redirect_uri"`
+	Challenge   string    `json:"challenge"`
+	Scopes      []string  `json:"scopes"`
+	SignIn      signIn    `json:"sign_in"`
+	Until       time.Time `json:"until"`
+	GrantID     string    `json:"grant_id,omitempty"`
+}
+
+// issueCode stores a code and sends the browser back to the client with it.
+func (b *Broker) issueCode(w http.ResponseWriter, r *http.Request, tx *transaction, person *signIn, code string) {
+	issued := authorizationCode{
+		ClientID:    tx.ClientID,
+		ClientName:  tx.ClientName,
+		RedirectURI: tx.RedirectURI,
+		Challenge:   tx.Challenge,
+		Scopes:      tx.Scopes,
+		SignIn:      *person,
+		Until:       b.now().Add(codeLifetime),
+	}
+	source := b.personSource(person.Principal)
+	expires := b.now().Add(codeRecordLifetime)
+	err := b.records.create(r.Context(), kindCode, hashed(code), source, issued, expires)
+	switch {
+	case errors.Is(err, store.ErrConflict):
+		// A second click gets the same code and changes nothing. It does not get a code that was
+		// redeemed: a client that redeemed it again would end its grant.
+		_, err = b.records.get(r.Context(), kindCode, hashed(code), &issued)
+	case err == nil:
+		errConsent := b.rememberConsent(r.Context(), person.Principal, tx)
+		errClient := b.keepClient(r.Context(), tx.ClientID)
+		err = errors.Join(errConsent, errClient)
+	}
+	err = errors.Join(err, b.beginSession(w, person.Principal))
+	if err != nil {
+		b.storeFailed(w, r, err)
+		return
+	}
+	if issued.GrantID != "" {
+		b.showDone(w, tx)
+		return
+	}
+	b.log.InfoContext(r.Context(), "signed in",
+		"client", tx.ClientID,
+		"client_name", tx.ClientName,
+		"tenant", person.Principal.TenantID,
+		"object", person.Principal.ObjectID,
+		"scopes", tx.Scopes)
+	b.deliver(w, r, tx, url.Values{"code": {code}})
+}
+
+// wrongCode refuses a code. The reason goes to the log only.
+func wrongCode(why string) *protocolError {
+	problem := badRequest("invalid_grant",
+		"the code is unknown, expired, used, or belongs to another client, redirect URI or verifier")
+	return problem.because(why)
+}
+
+// redeemCode exchanges a code for tokens (OAuth 2.1 section 4.1.3). A second correct redemption
+// ends the grant, because one of the two requests was not the client's.
+func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values) (*tokenResponse, *protocolError) {
+	if form.Get("code") == "" {
+		return nil, badRequest("invalid_request", "code is missing")
+	}
+	if form.Get("code_verifier") == "" {
+		return nil, badRequest("invalid_request", "code_verifier is missing")
+	}
+	codeKey := hashed(form.Get("code"))
+	var code authorizationCode
+	record, err := b.records.get(ctx, kindCode, codeKey, &code)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, wrongCode("the code is unknown, or was used long ago")
+	} else if err != nil {
+		return nil, b.storeProblem(ctx, err)
+	}
+	if problem := code.judge(found, form); problem != nil {
+		return nil, problem
+	}
+	if code.GrantID != "" {
+		return nil, b.endReplay(ctx, &code)
+	}
+	if !b.now().Before(code.Until) {
+		return nil, wrongCode("the code has expired")
+	}
+	grantID, made, refresh, err := b.createGrant(ctx, &code)
+	if err != nil {
+		return nil, b.storeProblem(ctx, err)
+	}
+	code.GrantID = grantID
+	code.SignIn = signIn{Principal: code.SignIn.Principal}
+	err = b.records.put(ctx, record, code)
+	if err != nil {
+		b.deleteOrphan(ctx, grantID)
+	}
+	switch {
+	case errors.Is(err, store.ErrConflict):
+		return nil, b.endRace(ctx, codeKey)
+	case err != nil:
+		return nil, b.storeProblem(ctx, err)
+	}
+	return b.respond(ctx, grantID, made, made.Scopes, refresh)
+}
+
+// judge checks that a redemption comes from the client that asked for the code (RFC 6749 section
+// 4.1.3, RFC 7636 section 4.6).
+func (c *authorizationCode) judge(found *client, form url.Values) *protocolError {
+	switch {
+	case c.ClientID != found.ID:
+		return wrongCode("the code belongs to another client")
+	case form.Has("redirect_uri") && form.Get("redirect_uri") != c.RedirectURI:
+		return wrongCode("the redirect_uri is not the one of the authorization request").
+			saw("redirect_uri", seenURL(form.Get("redirect_uri"))).saw("want", seenURL(c.RedirectURI))
+	case !verifies(c.Challenge, form.Get("code_verifier")):
+		return wrongCode("the code_verifier does not belong to the code_challenge")
+	}
+	return nil
+}
+
+// verifies reports whether a verifier belongs to a challenge (RFC 7636 section 4.6).
+func verifies(challenge, verifier string) bool {
+	if len(verifier) < 43 || len(verifier) > 128 {
+		return false
+	}
+	computed := oauth2.S256ChallengeFromVerifier(verifier)
+	return subtle.ConstantTimeCompare([]byte(computed), []byte(challenge)) == 1
+}
+
+// createGrant stores the grant of a code. It does so before the code's record names the grant, so
+// that a replay finds a grant to end. Until then no client has its tokens.
+func (b *Broker) createGrant(
+	ctx context.Context,
+	code *authorizationCode,
+) (grantID string, made *grant, refresh string, err error) {
+	secret, err := b.secret()
+	if err != nil {
+		return "", nil, "", err
+	}
+	grantID = secret[:idLength]
+	refresh, err = b.newRefreshToken(grantID)
+	if err != nil {
+		return "", nil, "", err
+	}
+	made = &grant{
+		ClientID:    code.ClientID,
+		ClientName:  code.ClientName,
+		Principal:   code.SignIn.Principal,
+		Name:        code.SignIn.Name,
+		Username:    code.SignIn.Username,
+		Attributes:  code.SignIn.Attributes,
+		Scopes:      code.Scopes,
+		Upstream:    code.SignIn.Upstream,
+		RefreshHash: hashed(refresh),
+		Rotated:     b.now(),
+	}
+	source := b.personSource(made.Principal)
+	expires := b.now().Add(grantLifetime)
+	return grantID, made, refresh, b.records.create(ctx, kindGrant, grantID, source, made, expires)
+}
+
+// deleteOrphan deletes a grant whose code could not be marked as used.
+func (b *Broker) deleteOrphan(ctx context.Context, grantID string) {
+	err := b.config.Store.Delete(context.WithoutCancel(ctx), kindGrant, grantID)
+	if err != nil {
+		b.log.ErrorContext(ctx, "a grant without a client is left in the store", "error", err)
+	}
+}
+
+// endReplay ends the grant of a code that was redeemed twice.
+func (b *Broker) endReplay(ctx context.Context, code *authorizationCode) *protocolError {
+	if err := b.endStolen(ctx, code.GrantID, code.SignIn.Principal, code.ClientID); err != nil {
+		return b.storeProblem(ctx, err)
+	}
+	return wrongCode("the code was redeemed twice, so its grant and the consent to its client end").asWarning()
+}
+
+// endRace is endReplay for a request that another one overtook. Two redemptions at once are as
+// suspicious as two in a row.
+func (b *Broker) endRace(ctx context.Context, codeKey string) *protocolError {
+	var code authorizationCode
+	_, err := b.records.get(ctx, kindCode, codeKey, &code)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return wrongCode("the code is gone")
+	case err != nil:
+		return b.storeProblem(ctx, err)
+	}
+	return b.endReplay(ctx, &code)
+}

@@ -1,0 +1,29 @@
+package broker
+
+import "time"
+
+// Lifetimes. Access tokens are short-lived, because the broker verifies them without asking Entra.
+// Each use of a grant extends it.
+const (
+	accessTokenLifetime = 10 * time.Minute
+	codeLifetime        = time.Minute
+	// codeRecordLifetime is longer than codeLifetime, so that the broker notices a second
+	// redemption.
+	codeRecordLifetime  = 10 * codeLifetime
+	transactionLifetime = 15 * time.Minute
+	grantLifetime       = 30 * 24 * time.Hour
+	sessionLifetime     = 8 * time.Hour
+	consentLifetime     = 180 * 24 * time.Hour
+
+	unusedClientLifetime = 24 * time.Hour
+	usedClientLifetime   = 180 * 24 * time.Hour
+
+	// upstreamMargin is the time before the expiry of Entra's token at which the broker renews it.
+	upstreamMargin = 5 * time.Minute
+	// answerLifetime is how long the same request of the same browser gets the same answer. People
+	// click twice, and browsers then show the second answer only.
+	answerLifetime = time.Minute
+	// repeatLifetime is how long a refresh token that was replaced gets the same successor. The
+	// client's connection may have broken, or two of its processes may have come at once.
+	repeatLifetime = 30 * time.Second
+)

@@ -1,0 +1,105 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"mcpentra/server/store"
+)
+
+// Kinds of records.
+const (
+	kindClient      = "client"
+	kindTransaction = "transaction"
+	kindCode        = "code"
+	kindGrant       = "grant"
+	kindConsent     = "consent"
+	kindSigningKey  = "signing key"
+	kindDeployment  = "deployment"
+)
+
+// limit bounds the records of a kind that strangers can cause without a sign-in, so that they
+// cannot fill the store. A client with which a person has signed in does not count. Zero means the
+// store's own bound.
+func limit(kind string) int {
+	switch kind {
+	case kindTransaction, kindCode:
+		return 10_000
+	case kindClient:
+		return 20_000
+	}
+	return 0
+}
+
+// A sealedStore is a store whose values are JSON. Each value is encrypted for its kind and key.
+type sealedStore struct {
+	store  store.Store
+	keys   *Keys
+	random io.Reader
+}
+
+func placeOf(record store.Record) string { return record.Kind + "\x00" + record.Key }
+
+func (s *sealedStore) get(ctx context.Context, kind, key string, into any) (store.Record, error) {
+	record, err := s.store.Get(ctx, kind, key)
+	if err != nil {
+		return record, err
+	}
+	return record, s.read(record, into)
+}
+
+func (s *sealedStore) read(record store.Record, into any) error {
+	text, err := s.keys.open(record.Value, placeOf(record))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
+}
+
+// getLasting is get for a record that is never written again. If an older key encrypted the record,
+// it encrypts the record anew, so that the older key can be removed.
+func (s *sealedStore) getLasting(ctx context.Context, kind, key string, into any) error {
+	record, err := s.get(ctx, kind, key, into)
+	if err != nil || s.keys.isSealedByFirst(record.Value) {
+		return err
+	}
+	err = s.put(ctx, record, into)
+	if errors.Is(err, store.ErrConflict) {
+		return nil // another process has done it
+	}
+	return err
+}
+
+// create stores a new record. Source is the network or person that caused it, and empty for records
+// of the server itself.
+func (s *sealedStore) create(ctx context.Context, kind, key, source string, value any, expires time.Time) error {
+	return s.put(ctx, store.Record{Kind: kind, Key: key, Source: source, Expires: expires}, value)
+}
+
+// put stores a value under the record's kind and key, if the record's version is the stored one.
+func (s *sealedStore) put(ctx context.Context, record store.Record, value any) error {
+	_, err := s.putAgain(ctx, record, value)
+	return err
+}
+
+// putAgain is put for a record that will be put once more. It returns the version for that.
+func (s *sealedStore) putAgain(ctx context.Context, record store.Record, value any) (version int64, err error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // escaping would turn a stranger's & or < into six bytes
+	if err := encoder.Encode(value); err != nil {
+		return 0, fmt.Errorf("broker: %w", err)
+	}
+	sealed, err := s.keys.seal(s.random, text.Bytes(), placeOf(record))
+	if err != nil {
+		return 0, err
+	}
+	record.Value = sealed
+	record.Limit = limit(record.Kind)
+	return s.store.Put(ctx, record)
+}

@@ -1,0 +1,181 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"mcpentra/server/entra"
+	"mcpentra/server/store"
+)
+
+// A Principal identifies a person by Entra's issuer, tenant and object ID. Everything is keyed by
+// it, because people can change and choose their names and addresses.
+type Principal struct {
+	Issuer   string `json:"iss"`
+	TenantID string `json:"tid"`
+	ObjectID string `json:"oid"`
+}
+
+func (p Principal) subject() string { return p.TenantID + "." + p.ObjectID }
+
+// A signIn is the result of a sign-in at Entra: a person, and the tokens for Graph.
+type signIn struct {
+	Principal Principal      `json:"principal"`
+	Name      string         `json:"name"`
+	Username  string         `json:"username"`
+	Upstream  upstreamTokens `json:"upstream"`
+	// Attributes are nil in records of versions that stored none.
+	Attributes *entra.Attributes `json:"attributes,omitempty"`
+}
+
+// upstreamTokens are Entra's tokens. The broker sends them to Graph and Entra only.
+type upstreamTokens struct {
+	Access  string    `json:"access"`
+	Refresh string    `json:"refresh"`
+	Expiry  time.Time `json:"expiry"`
+	Scopes  []string  `json:"scopes"`
+}
+
+func newUpstreamTokens(tokens *entra.Tokens) upstreamTokens {
+	return upstreamTokens{
+		Access:  tokens.AccessToken,
+		Refresh: tokens.RefreshToken,
+		Expiry:  tokens.Expiry,
+		Scopes:  tokens.Scopes,
+	}
+}
+
+// beginSignIn stores the transaction under a state of the broker's own, and returns Entra's address
+// for it. No parameter of the client reaches Entra. It returns a *protocolError if Entra is the
+// cause, and otherwise the store's error.
+func (b *Broker) beginSignIn(r *http.Request, tx *transaction) (*nextStep, error) {
+	ctx := r.Context()
+	state, errState := b.secret()
+	browser, errBrowser := b.secret()
+	nonce, errNonce := b.secret()
+	verifier, errVerifier := b.secret()
+	if err := errors.Join(errState, errBrowser, errNonce, errVerifier); err != nil {
+		return nil, err
+	}
+	waiting := *tx
+	waiting.CSRF = ""
+	waiting.Answer = ""
+	waiting.Next = nil
+	waiting.Browser = hashed(browser)
+	waiting.Nonce = nonce
+	waiting.Verifier = verifier
+	address, err := b.config.Entra.AuthorizationURL(ctx, entra.AuthorizationRequest{
+		State:         state,
+		Nonce:         nonce,
+		CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier),
+		Scopes:        b.upstreamScopes(tx.Scopes),
+		Prompt:        tx.upstreamPrompt(),
+	})
+	if err != nil {
+		return nil, signInError(err, tx.prompts("none"))
+	}
+	next := &nextStep{Address: address, SignIn: hashed(state), Browser: browser}
+	network := b.networkSource(r)
+	expires := b.now().Add(transactionLifetime)
+	return next, b.records.create(ctx, kindTransaction, next.SignIn, network, waiting, expires)
+}
+
+// bindBrowser sets the cookie that binds a sign-in to this browser.
+func (b *Broker) bindBrowser(w http.ResponseWriter, r *http.Request, next *nextStep) {
+	name := signInCookie(next.SignIn)
+	if b.readCookie(r, name) == "" {
+		b.pruneCookies(w, r, signInCookie(""), CallbackPath)
+	}
+	b.setCookie(w, name, next.Browser, CallbackPath, transactionLifetime)
+}
+
+// signInNotBegun answers a request for which beginSignIn has failed.
+func (b *Broker) signInNotBegun(w http.ResponseWriter, r *http.Request, tx *transaction, err error) {
+	var problem *protocolError
+	if errors.As(err, &problem) {
+		b.sendBack(w, r, tx, problem)
+		return
+	}
+	b.storeFailed(w, r, err)
+}
+
+// settleSignIn redeems Entra's answer to a sign-in once, and keeps the result for answerLifetime.
+// People click twice at Entra. Browsers then drop the first request and show the answer to the
+// second. It returns store.ErrNotFound if Entra sent another answer to this sign-in before, or if
+// another process redeems this one now.
+func (b *Broker) settleSignIn(ctx context.Context, id string, answer url.Values) (*transaction, error) {
+	// A browser that drops its request must not end the work that the second request waits for.
+	ctx = context.WithoutCancel(ctx)
+	result, err, _ := b.signIns.Do(id, func() (any, error) { return b.redeemSignIn(ctx, id, answer) })
+	if err != nil {
+		return nil, err
+	}
+	tx := *result.(*transaction) // a copy, because requests that share the result change it
+	settled := tx.SignedIn != nil || tx.Failure != nil
+	if !settled || tx.Returned != hashed(answer.Encode()) {
+		return nil, store.ErrNotFound
+	}
+	return &tx, nil
+}
+
+// redeemSignIn does the work of settleSignIn for one request at a time. It stores the answer's hash
+// before it asks Entra, so that no other process asks too.
+func (b *Broker) redeemSignIn(ctx context.Context, id string, answer url.Values) (*transaction, error) {
+	var tx transaction
+	record, err := b.records.get(ctx, kindTransaction, id, &tx)
+	if err != nil || tx.Returned != "" {
+		return &tx, err
+	}
+	code, err := b.secret()
+	if err != nil {
+		return nil, err
+	}
+	tx.Returned = hashed(answer.Encode())
+	record.Expires = b.now().Add(answerLifetime)
+	version, err := b.records.putAgain(ctx, record, tx)
+	if errors.Is(err, store.ErrConflict) {
+		return nil, store.ErrNotFound
+	} else if err != nil {
+		return nil, err
+	}
+	record.Version = version
+	tx.SignedIn, err = b.askEntra(ctx, &tx, answer)
+	if err != nil {
+		tx.Failure = newFailure(signInError(err, tx.prompts("none")))
+	} else {
+		tx.Next = &nextStep{Code: code}
+	}
+	record.Expires = b.now().Add(answerLifetime)
+	err = b.records.put(ctx, record, tx)
+	if errors.Is(err, store.ErrConflict) {
+		err = nil // a full store has forgotten the record, so a second click finds nothing
+	}
+	return &tx, err
+}
+
+// askEntra redeems Entra's code. It returns Entra's error.
+func (b *Broker) askEntra(ctx context.Context, tx *transaction, answer url.Values) (*signIn, error) {
+	if answer.Has("error") {
+		return nil, entra.AuthorizationError(answer.Get("error"), answer.Get("error_description"))
+	}
+	tokens, err := b.config.Entra.Redeem(ctx, entra.Redemption{
+		Code:     answer.Get("code"),
+		Verifier: tx.Verifier,
+		Nonce:    tx.Nonce,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &signIn{
+		Principal:  Principal{tokens.User.Issuer, tokens.User.TenantID, tokens.User.ObjectID},
+		Name:       tokens.User.Name,
+		Username:   tokens.User.Username,
+		Upstream:   newUpstreamTokens(tokens),
+		Attributes: &tokens.User.Attributes,
+	}, nil
+}

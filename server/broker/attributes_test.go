@@ -12,7 +12,7 @@ import (
 	"mcpentra/server/entra"
 )
 
-// asGuest makes the person who signs in a guest with a role, in a number of groups.
+// asGuest makes the default person a guest with a role and a number of groups.
 func asGuest(groups int) func(*directory.Tenant) {
 	return func(tenant *directory.Tenant) {
 		app := &tenant.Apps[0]
@@ -31,9 +31,13 @@ func asGuest(groups int) func(*directory.Tenant) {
 	}
 }
 
-func TestTheIDTokenSaysWhatAPersonIs(t *testing.T) {
+// asMember makes Entra say that the person is a member.
+func asMember(tenant *directory.Tenant) { tenant.Apps[0].OptionalClaims.IDToken = []string{"acct"} }
+
+func TestIDTokenSetsAttributes(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
+	for _, test := range []struct {
+		name       string
 		tenant     func(*directory.Tenant)
 		kind       entra.CallerKind
 		stated     bool
@@ -41,20 +45,18 @@ func TestTheIDTokenSaysWhatAPersonIs(t *testing.T) {
 		groups     int
 		incomplete bool
 	}{
-		"nothing": {nil, entra.Member, false, nil, 0, false},
-		"a member": {func(tenant *directory.Tenant) {
-			tenant.Apps[0].OptionalClaims.IDToken = []string{"acct"}
-		}, entra.Member, true, nil, 0, false},
-		"a guest":                      {asGuest(0), entra.Guest, true, []string{"Admin"}, 0, false},
-		"with as many groups as fit":   {asGuest(200), entra.Guest, true, []string{"Admin"}, 200, false},
-		"with more groups than do fit": {asGuest(201), entra.Guest, true, []string{"Admin"}, 0, true},
+		{"no claim", nil, entra.Member, false, nil, 0, false},
+		{"a member", asMember, entra.Member, true, nil, 0, false},
+		{"a guest", asGuest(0), entra.Guest, true, []string{"Admin"}, 0, false},
+		{"as many groups as fit", asGuest(200), entra.Guest, true, []string{"Admin"}, 200, false},
+		{"more groups than fit", asGuest(201), entra.Guest, true, []string{"Admin"}, 0, true},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, options{tenant: test.tenant})
-			got := w.signedIn(w.public())
-			for range 2 { // read, and remembered
-				caller, err := w.broker.Verify(t.Context(), got.Access)
+			e := newEnv(t, options{tenant: test.tenant})
+			got := e.signedIn(e.public())
+			for range 2 { // from the store, and from the cache
+				caller, err := e.broker.Verify(t.Context(), got.Access)
 				require.NoError(t, err)
 				assert.Equal(t, test.kind, caller.Kind)
 				assert.Equal(t, test.stated, caller.KindStated)
@@ -62,35 +64,36 @@ func TestTheIDTokenSaysWhatAPersonIs(t *testing.T) {
 				assert.Len(t, caller.Groups, test.groups)
 				assert.Equal(t, test.incomplete, caller.GroupsIncomplete)
 			}
-			assert.Less(t, len(got.Access), 2048, "groups would not fit into the headers that servers take")
+			assert.Less(t, len(got.Access), 2048, "200 groups would break the header limits of servers")
 		})
 	}
 }
 
-// TestAFreshIDTokenChangesTheGrant takes a role from a person and has Entra asked again.
-func TestAFreshIDTokenChangesTheGrant(t *testing.T) {
+// TestNewIDTokenChangesGrant takes a role from a person, and refreshes after Entra's token has
+// expired.
+func TestNewIDTokenChangesGrant(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{tenant: asGuest(3)})
-	c := w.public()
-	got := w.signedIn(c)
-	caller, err := w.broker.Verify(t.Context(), got.Access)
+	e := newEnv(t, options{tenant: asGuest(3)})
+	c := e.public()
+	got := e.signedIn(c)
+	caller, err := e.broker.Verify(t.Context(), got.Access)
 	require.NoError(t, err)
 	require.Equal(t, []string{"Admin"}, caller.Roles)
 
-	changed := w.fake.Directory()
+	changed := e.fake.Directory()
 	asGuest(201)(&changed.Tenants[0])
 	changed.Tenants[0].Apps[0].Assignments = nil
 	changed.Tenants[0].Users[0].HomeTenant = ""
 	changed.Tenants[0].Users[0].DisplayName = "Adele Someone"
-	require.NoError(t, w.fake.SetDirectory(changed))
-	again, err := w.broker.Verify(t.Context(), got.Access)
+	require.NoError(t, e.fake.SetDirectory(changed))
+	again, err := e.broker.Verify(t.Context(), got.Access)
 	require.NoError(t, err)
 	assert.Equal(t, caller.Attributes, again.Attributes, "Entra has not been asked")
 
-	w.later(90 * time.Minute)
-	got, status := w.token(refreshing(c, got.Refresh))
+	e.later(90 * time.Minute)
+	got, status := e.token(refreshing(c, got.Refresh))
 	require.Equal(t, 200, status, got.Error)
-	again, err = w.broker.Verify(t.Context(), got.Access)
+	again, err = e.broker.Verify(t.Context(), got.Access)
 	require.NoError(t, err)
 	assert.Equal(t, entra.Attributes{Kind: entra.Member, GroupsIncomplete: true}, again.Attributes)
 	assert.Equal(t, "Adele Someone", again.Name)

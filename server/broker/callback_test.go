@@ -12,24 +12,22 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"mcpentra/server/store"
 )
 
-func TestCallback(t *testing.T) {
+func TestCallbackBelongsToOneBrowser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	c := w.public()
-	attacker := w.browser()
-	victim := w.browser()
-	page := attacker.get(w.request(c))
-	saw := w.browser() // the attacker's browser as it was before the approval
-	u, _ := url.Parse(w.origin + "/authorize/consent")
+	e := newEnv(t, options{})
+	c := e.public()
+	attacker := e.browser()
+	victim := e.browser()
+	page := attacker.get(e.request(c))
+	saw := e.browser() // has the attacker's cookies from before the approval
+	u, _ := url.Parse(e.origin + "/authorize/consent")
 	saw.c.Jar.SetCookies(u, attacker.c.Jar.Cookies(u))
-	back := w.signIn(attacker, w.approve(attacker, page), "")
+	back := e.signIn(attacker, e.approve(attacker, page), "")
 	assert.Equal(t, 403, victim.get(back).status, "another browser")
 	assert.Equal(t, 403, saw.get(back).status, "a browser that only saw the page")
-	guessed := w.browser()
+	guessed := e.browser()
 	at, err := url.Parse(back)
 	require.NoError(t, err)
 	for _, cookie := range attacker.c.Jar.Cookies(at) {
@@ -44,24 +42,23 @@ func TestCallback(t *testing.T) {
 	assert.Equal(t, 302, attacker.get(back).status)
 	assert.Equal(t, 403, victim.get(back).status, "another browser, afterwards")
 	assert.Equal(t, 400, attacker.get(strings.Replace(back, "code=", "code=x", 1)).status, "another code, afterwards")
-	w.later(61 * time.Second)
+	e.later(61 * time.Second)
 	assert.Equal(t, 400, attacker.get(back).status, "a minute later")
 
-	late := w.signIn(attacker, w.approve(attacker, attacker.get(w.request(c))), "")
-	w.later(16 * time.Minute)
+	late := e.signIn(attacker, e.approve(attacker, attacker.get(e.request(c))), "")
+	e.later(16 * time.Minute)
 	assert.Equal(t, 400, attacker.get(late).status, "too late")
-	assert.Equal(t, 400, attacker.get(w.origin+"/auth/callback").status)
+	assert.Equal(t, 400, attacker.get(e.origin+"/auth/callback").status)
 }
 
-func TestTwoClicksAtEntra(t *testing.T) {
+func TestTwoClicksAtEntraGetOneCode(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	m := &meeting{Store: store.NewMemory(store.Config{Now: w.now})}
-	w.broker = w.start(options{store: m})
-	c := w.public()
-	b := w.browser()
-	back := w.signIn(b, w.approve(b, b.get(w.request(c))), "")
-	m.arm("transaction", 1)
+	e := newEnv(t, options{})
+	p := newPairing(e)
+	c := e.public()
+	b := e.browser()
+	back := e.signIn(b, e.approve(b, b.get(e.request(c))), "")
+	p.arm("transaction", 1)
 	var answers [2]answer
 	var both sync.WaitGroup
 	for i := range answers {
@@ -74,7 +71,7 @@ func TestTwoClicksAtEntra(t *testing.T) {
 	for _, a := range answers {
 		assert.Equal(t, third.header.Get("Location"), a.header.Get("Location"), a.body)
 	}
-	_, status := w.token(redemption(c, code))
+	_, status := e.token(redemption(c, code))
 	require.Equal(t, 200, status)
 	late := b.get(back)
 	assert.Equal(t, 200, late.status, late.body)
@@ -83,129 +80,131 @@ func TestTwoClicksAtEntra(t *testing.T) {
 	assert.NotContains(t, late.body, code)
 }
 
-func TestTheFirstClickAtEntraIsDropped(t *testing.T) {
+func TestDroppedClickAtEntraCostsNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	b := w.browser()
-	back := w.signIn(b, w.approve(b, b.get(w.request(w.public()))), "")
+	e := newEnv(t, options{})
+	b := e.browser()
+	back := e.signIn(b, e.approve(b, b.get(e.request(e.public()))), "")
 	ctx, drop := context.WithCancel(t.Context())
 	drop()
 	first := httptest.NewRequestWithContext(ctx, http.MethodGet, back, nil)
 	for _, cookie := range b.c.Jar.Cookies(first.URL) {
 		first.AddCookie(cookie)
 	}
-	w.broker.ServeHTTP(httptest.NewRecorder(), first)
+	e.broker.ServeHTTP(httptest.NewRecorder(), first)
 	second := b.get(back)
 	assert.NotEmpty(t, second.location(t).Get("code"), second.body)
 }
 
-func TestARefusalOfEntraIsRepeated(t *testing.T) {
+func TestSecondClickRepeatsRefusal(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	b := w.browser()
-	back := w.signIn(b, w.approve(b, b.get(w.request(w.public()))), "")
-	w.entraAnswers(400, `{"error":"invalid_grant","error_codes":[70008]}`)
+	e := newEnv(t, options{})
+	b := e.browser()
+	back := e.signIn(b, e.approve(b, b.get(e.request(e.public()))), "")
+	e.entraAnswers(400, `{"error":"invalid_grant","error_codes":[70008]}`)
 	first := b.get(back)
 	require.Equal(t, "server_error", first.location(t).Get("error"), first.body)
 	assert.Equal(t, first.header.Get("Location"), b.get(back).header.Get("Location"))
 }
 
-func TestCodeSwapBetweenFlows(t *testing.T) {
+func TestCodeOfOtherFlowIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	c := w.public()
-	one := w.browser()
-	two := w.browser()
-	first, _ := url.Parse(w.signIn(one, w.approve(one, one.get(w.request(c))), ""))
-	second, _ := url.Parse(w.signIn(two, w.approve(two, two.get(w.request(c))), ""))
-	q := second.Query()
-	q.Set("code", first.Query().Get("code"))
-	second.RawQuery = q.Encode()
-	a := two.get(second.String())
+	e := newEnv(t, options{})
+	c := e.public()
+	victim := e.browser()
+	attacker := e.browser()
+	victims, _ := url.Parse(e.signIn(victim, e.approve(victim, victim.get(e.request(c))), ""))
+	attackers, _ := url.Parse(e.signIn(attacker, e.approve(attacker, attacker.get(e.request(c))), ""))
+	q := attackers.Query()
+	q.Set("code", victims.Query().Get("code"))
+	attackers.RawQuery = q.Encode()
+	a := attacker.get(attackers.String())
 	assert.Equal(t, "server_error", a.location(t).Get("error"))
 	assert.Empty(t, a.location(t).Get("code"))
 }
 
-func TestEntraGrantsLess(t *testing.T) {
+func TestMissingUpstreamScopeIsDenied(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	b := w.browser()
-	back := w.signIn(b, w.approve(b, b.get(w.request(w.public()))), "")
-	w.withheld.Store(true)
+	e := newEnv(t, options{})
+	b := e.browser()
+	back := e.signIn(b, e.approve(b, b.get(e.request(e.public()))), "")
+	e.withheld.Store(true)
 	q := b.get(back).location(t)
 	assert.Equal(t, "access_denied", q.Get("error"))
 	assert.Contains(t, q.Get("error_description"), "User.Read")
 	assert.Empty(t, q.Get("code"))
 }
 
-// unseen are requests that a browser or scanner sends without a person who goes to a page.
-var unseen = map[string][]string{
-	"prefetch":         {"Sec-Purpose", "prefetch"},
-	"prerender":        {"Sec-Purpose", "prefetch;prerender"},
-	"older prefetch":   {"Purpose", "prefetch"},
-	"Firefox prefetch": {"X-Moz", "prefetch"},
-	"Safari preview":   {"X-Purpose", "preview"},
-	"an image":         {"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"},
-	"a frame":          {"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"},
-	"a script":         {"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"},
+// unseen are requests that a browser or scanner sends although no person goes to the page.
+var unseen = []struct {
+	name    string
+	headers []string
+}{
+	{"prefetch", []string{"Sec-Purpose", "prefetch"}},
+	{"prerender", []string{"Sec-Purpose", "prefetch;prerender"}},
+	{"older prefetch", []string{"Purpose", "prefetch"}},
+	{"Firefox prefetch", []string{"X-Moz", "prefetch"}},
+	{"Safari preview", []string{"X-Purpose", "preview"}},
+	{"an image", fetched("cross-site", "no-cors", "image")},
+	{"a frame", fetched("cross-site", "navigate", "iframe")},
+	{"a script", fetched("same-origin", "cors", "empty")},
 }
 
-func (b *browser) head(address string) answer {
-	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodHead, address, nil)
-	require.NoError(b.t, err)
-	return b.send(r)
-}
-
-func TestUnseenRequestsUseNothingUp(t *testing.T) {
+func TestUnseenRequestsCostNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{perMinute: 1})
-	b := w.browser()
-	c := w.public()
-	for name, headers := range unseen {
-		a := b.get(w.request(c), headers...)
-		assert.GreaterOrEqual(t, a.status, 400, name)
-		assert.Empty(t, a.header.Values("Set-Cookie"), name)
+	e := newEnv(t, options{perMinute: 1})
+	b := e.browser()
+	c := e.public()
+	for _, test := range unseen {
+		a := b.get(e.request(c), test.headers...)
+		assert.GreaterOrEqual(t, a.status, 400, test.name)
+		assert.Empty(t, a.header.Values("Set-Cookie"), test.name)
 	}
-	head := b.head(w.request(c))
+	head := b.head(e.request(c))
 	assert.Equal(t, 200, head.status)
 	assert.Empty(t, head.header.Values("Set-Cookie"))
 	assert.Contains(t, head.header.Get("Cache-Control"), "no-store")
-	back := w.signIn(b, w.approve(b, b.get(w.request(c))), "")
-	for name, headers := range unseen {
-		a := b.get(back, headers...)
-		assert.GreaterOrEqual(t, a.status, 400, name)
-		assert.Empty(t, a.header.Values("Set-Cookie"), name)
+	back := e.signIn(b, e.approve(b, b.get(e.request(c))), "")
+	for _, test := range unseen {
+		a := b.get(back, test.headers...)
+		assert.GreaterOrEqual(t, a.status, 400, test.name)
+		assert.Empty(t, a.header.Values("Set-Cookie"), test.name)
 	}
 	assert.Equal(t, 200, b.head(back).status)
-	assert.Equal(t, 405, b.head(w.origin+"/authorize/consent").status)
-	seen := b.get(back, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
+	assert.Equal(t, 405, b.head(e.origin+"/authorize/consent").status)
+	seen := b.get(back, fetched("cross-site", "navigate", "document")...)
 	assert.NotEmpty(t, seen.location(t).Get("code"), seen.body)
 }
 
-func TestEntraRefusesTheCode(t *testing.T) {
+func TestEntraRefusesCode(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
-		status     int
-		body, code string
+	const expired = `{"error":"invalid_client","error_codes":[7000222],` +
+		`"error_description":"AADSTS7000222: <b>text</b>"}`
+	const granted = `{"access_token":"a","token_type":"Bearer","expires_in":3600,"scope":"User.Read"`
+	for _, test := range []struct {
+		name   string
+		status int
+		body   string
+		code   string
 	}{
-		"the secret has expired": {401, `{"error":"invalid_client","error_description":"AADSTS7000222: <b>text</b>","error_codes":[7000222]}`, "server_error"},
-		"throttled":              {429, `{}`, "temporarily_unavailable"},
-		"in trouble":             {503, `<html>`, "temporarily_unavailable"},
-		"no ID token":            {200, `{"access_token":"a","token_type":"Bearer","expires_in":3600,"scope":"User.Read"}`, "server_error"},
-		"a foreign ID token":     {200, `{"access_token":"a","token_type":"Bearer","expires_in":3600,"scope":"User.Read","id_token":"eyJhbGciOiJub25lIn0.e30."}`, "server_error"},
+		{"the secret has expired", 401, expired, "server_error"},
+		{"throttled", 429, `{}`, "temporarily_unavailable"},
+		{"in trouble", 503, `<html>`, "temporarily_unavailable"},
+		{"no ID token", 200, granted + `}`, "server_error"},
+		{"a foreign ID token", 200, granted + `,"id_token":"eyJhbGciOiJub25lIn0.e30."}`, "server_error"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, options{})
-			b := w.browser()
-			back := w.signIn(b, w.approve(b, b.get(w.request(w.public()))), "")
-			w.entraAnswers(test.status, test.body)
+			e := newEnv(t, options{})
+			b := e.browser()
+			back := e.signIn(b, e.approve(b, b.get(e.request(e.public()))), "")
+			e.entraAnswers(test.status, test.body)
 			a := b.get(back)
 			require.Equal(t, 302, a.status)
 			q := a.location(t)
 			assert.Equal(t, test.code, q.Get("error"))
 			assert.Empty(t, q.Get("code"))
-			assert.NotContains(t, q.Get("error_description"), "<", "Entra's own words go to the log alone")
+			assert.NotContains(t, q.Get("error_description"), "<", "Entra's own words stay in the log")
 			assert.NotEmpty(t, q.Get("state"))
 		})
 	}

@@ -11,17 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestCookiesOverTLS(t *testing.T) {
+func TestCookiesOverTLSAreSecure(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{tls: true})
-	c := w.public()
-	b := w.browser()
-	page := b.get(w.request(c))
-	form := formOf(page.body)
-	form.Set("answer", "approve")
-	approved := b.post(w.origin+"/authorize/consent", form, "Origin", w.origin)
+	e := newEnv(t, options{tls: true})
+	c := e.public()
+	b := e.browser()
+	page := b.get(e.request(c))
+	approved := e.decide(b, page, "approve")
 	require.Equal(t, 200, approved.status, approved.body)
-	back := b.get(w.signIn(b, unescape(onward.FindStringSubmatch(approved.body)[1]), ""))
+	back := b.get(e.signIn(b, linkOf(t, approved), ""))
 	require.Equal(t, 302, back.status, back.body)
 	require.NotEmpty(t, back.location(t).Get("code"))
 	cookies := 0
@@ -38,68 +36,68 @@ func TestCookiesOverTLS(t *testing.T) {
 	assert.Equal(t, 5, cookies, "consent, sign-in, both cleared, session")
 	state := regexp.MustCompile(`state=([\w-]+)`).FindStringSubmatch(unescape(approved.body))[1]
 	for _, line := range page.header.Values("Set-Cookie") {
-		assert.NotContains(t, line, state, "what goes to Entra is not known before the approval")
+		assert.NotContains(t, line, state, "the state for Entra is unknown before the approval")
 	}
 }
 
 func TestCookiesStayFew(t *testing.T) {
 	t.Parallel()
 	for _, tls := range []bool{true, false} {
-		w := newWorld(t, options{tls: tls})
-		c := w.public()
-		b := w.browser()
-		first := b.get(w.request(c))
+		e := newEnv(t, options{tls: tls})
+		c := e.public()
+		b := e.browser()
+		first := b.get(e.request(c))
 		for range 30 {
-			b.get(w.request(c))
+			b.get(e.request(c))
 		}
-		last := b.get(w.request(c))
-		form, err := url.Parse(w.origin + "/authorize/consent")
+		last := b.get(e.request(c))
+		form, err := url.Parse(e.origin + "/authorize/consent")
 		require.NoError(t, err)
 		assert.LessOrEqual(t, len(b.c.Jar.Cookies(form)), 10, "tls: %v", tls)
-		w.approve(b, last)
+		e.approve(b, last)
 		old := formOf(first.body)
 		old.Set("answer", "approve")
-		assert.Equal(t, 403, b.post(form.String(), old, "Origin", w.origin).status, "the oldest is forgotten")
+		assert.Equal(t, 403, b.post(form.String(), old, "Origin", e.origin).status, "the oldest is forgotten")
 	}
 }
 
-// TestCookiesOfThePageAreSentFromLinks looks at what browsers heed and the scripted one does not: a
-// Strict cookie does not come with a link from another site, so that the server could not count it.
-func TestCookiesOfThePageAreSentFromLinks(t *testing.T) {
+// TestConsentCookieIsLax checks attributes that the scripted browser ignores. A browser does not
+// send a Strict cookie with a link from another site, so the server could not count it.
+func TestConsentCookieIsLax(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	page := w.browser().get(w.request(w.public()))
+	e := newEnv(t, options{})
+	page := e.browser().get(e.request(e.public()))
 	cookie, err := http.ParseSetCookie(page.header.Get("Set-Cookie"))
 	require.NoError(t, err)
 	assert.Equal(t, http.SameSiteLaxMode, cookie.SameSite)
 	assert.Equal(t, "/authorize", cookie.Path)
 }
 
-func TestParallelSignIns(t *testing.T) {
+func TestParallelSignInsStayApart(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	c := w.public()
-	b := w.browser()
-	one := b.get(w.request(c, "state", "one"))
-	two := b.get(w.request(c, "state", "two"))
-	toTwo := w.approve(b, two)
-	toOne := w.approve(b, one)
-	backOne := w.signIn(b, toOne, "")
-	backTwo := w.signIn(b, toTwo, "")
-	assert.Equal(t, "two", b.get(backTwo).location(t).Get("state"))
-	assert.Equal(t, "one", b.get(backOne).location(t).Get("state"))
+	e := newEnv(t, options{})
+	c := e.public()
+	b := e.browser()
+	firstPage := b.get(e.request(c, "state", "first"))
+	secondPage := b.get(e.request(c, "state", "second"))
+	toSecond := e.approve(b, secondPage)
+	toFirst := e.approve(b, firstPage)
+	backFirst := e.signIn(b, toFirst, "")
+	backSecond := e.signIn(b, toSecond, "")
+	assert.Equal(t, "second", b.get(backSecond).location(t).Get("state"))
+	assert.Equal(t, "first", b.get(backFirst).location(t).Get("state"))
 }
 
 func TestSignInCookiesStayFew(t *testing.T) {
 	t.Parallel()
 	for _, tls := range []bool{true, false} {
-		w := newWorld(t, options{tls: tls})
-		c := w.public()
-		b := w.browser()
+		e := newEnv(t, options{tls: tls})
+		c := e.public()
+		b := e.browser()
 		for range 15 {
-			w.approve(b, b.get(w.request(c)))
+			e.approve(b, b.get(e.request(c)))
 		}
-		back := w.signIn(b, w.approve(b, b.get(w.request(c))), "")
+		back := e.signIn(b, e.approve(b, b.get(e.request(c))), "")
 		require.Equal(t, 302, b.get(back).status, "tls: %v", tls)
 		callback, err := url.Parse(back)
 		require.NoError(t, err)

@@ -44,17 +44,17 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	request := httptest.NewRequest(
-		http.MethodPost,
-		"/register",
-		strings.NewReader(`{"redirect_uris": ["http://example.com/cb"]}`),
-	)
+	body := strings.NewReader(`{"redirect_uris": ["http://example.com/cb"]}`)
+	request := httptest.NewRequest(http.MethodPost, "/register", body)
 	request.Header.Set("Content-Type", "application/json")
 	answer := httptest.NewRecorder()
 	b.ServeHTTP(answer, request)
-	fmt.Println(answer.Code, answer.Body)
+	fmt.Println(answer.Code)
+	fmt.Println(strings.ReplaceAll(answer.Body.String(), ",", ",\n"))
 	// Output:
-	// 400 {"error":"invalid_redirect_uri","error_description":"a redirect URI is neither https nor http on a loopback address"}
+	// 400
+	// {"error":"invalid_redirect_uri",
+	// "error_description":"a redirect URI is neither https nor http on a loopback address"}
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

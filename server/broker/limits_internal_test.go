@@ -17,5 +17,5 @@ func TestLimitersInUseAreKept(t *testing.T) {
 	limiter(limiters, "once", 1, 1)
 	limiter(limiters, "busy", 1, 1)
 	limiter(limiters, "another", 1, 1)
-	assert.Same(t, busy, limiter(limiters, "busy", 1, 1), "the one that was not used for longest goes first")
+	assert.Same(t, busy, limiter(limiters, "busy", 1, 1), "the limiter without use for longest goes first")
 }

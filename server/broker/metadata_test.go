@@ -13,48 +13,57 @@ import (
 
 func TestMetadata(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	for path, openID := range map[string]bool{"/.well-known/oauth-authorization-server": false, "/.well-known/openid-configuration": true} {
-		a := w.browser().get(w.origin+path, "Origin", "https://inspector.example")
+	e := newEnv(t, options{})
+	for _, test := range []struct {
+		path   string
+		openID bool
+	}{
+		{"/.well-known/oauth-authorization-server", false},
+		{"/.well-known/openid-configuration", true},
+	} {
+		a := e.browser().get(e.origin+test.path, "Origin", "https://inspector.example")
 		require.Equal(t, 200, a.status)
 		assert.Equal(t, "application/json", a.header.Get("Content-Type"))
 		assert.Equal(t, "*", a.header.Get("Access-Control-Allow-Origin"))
 		var document map[string]any
 		require.NoError(t, json.Unmarshal([]byte(a.body), &document))
-		assert.Equal(t, w.origin, document["issuer"])
+		assert.Equal(t, e.origin, document["issuer"])
 		assert.Equal(t, []any{"S256"}, document["code_challenge_methods_supported"])
 		assert.Equal(t, true, document["authorization_response_iss_parameter_supported"])
-		assert.Equal(t, openID, document["id_token_signing_alg_values_supported"] != nil)
-		assert.Equal(t, openID, document["subject_types_supported"] != nil)
-		assert.NotContains(t, document["scopes_supported"], "openid", "no ID token is ever issued")
+		assert.Equal(t, test.openID, document["id_token_signing_alg_values_supported"] != nil)
+		assert.Equal(t, test.openID, document["subject_types_supported"] != nil)
+		assert.NotContains(t, document["scopes_supported"], "openid", "the broker issues no ID token")
 		for name, value := range document {
 			assert.NotEmpty(t, value, name)
 		}
 	}
-	keys := w.browser().get(w.origin + "/jwks")
+	keys := e.browser().get(e.origin + "/jwks")
 	assert.Contains(t, keys.body, `"crv":"P-256"`)
 	assert.NotContains(t, keys.body, `"d":`)
 }
 
-func TestWhoMayAskFromAPage(t *testing.T) {
+func TestOpenEndpointsAllowPages(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	for path, open := range map[string]bool{
-		"/token":    true,
-		"/register": true,
-		"/revoke":   true,
-		"/jwks":     true,
-		"/.well-known/oauth-authorization-server": true,
-		"/authorize":         false,
-		"/authorize/consent": false,
-		broker.CallbackPath:  false,
+	e := newEnv(t, options{})
+	for _, test := range []struct {
+		path string
+		open bool
+	}{
+		{"/token", true},
+		{"/register", true},
+		{"/revoke", true},
+		{"/jwks", true},
+		{"/.well-known/oauth-authorization-server", true},
+		{"/authorize", false},
+		{"/authorize/consent", false},
+		{broker.CallbackPath, false},
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, w.origin+path, nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, e.origin+test.path, nil)
 		require.NoError(t, err)
 		r.Header.Set("Origin", "https://page.example")
 		r.Header.Set("Access-Control-Request-Method", http.MethodPost)
-		a := w.browser().send(r)
-		assert.Equal(t, open, a.header.Get("Access-Control-Allow-Origin") == "*", path)
-		assert.Empty(t, a.header.Get("Access-Control-Allow-Credentials"), path)
+		a := e.browser().send(r)
+		assert.Equal(t, test.open, a.header.Get("Access-Control-Allow-Origin") == "*", test.path)
+		assert.Empty(t, a.header.Get("Access-Control-Allow-Credentials"), test.path)
 	}
 }

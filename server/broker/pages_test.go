@@ -13,44 +13,85 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestProblemPageMatchesSnapshot shows a change of the page in review. If the broker knows the
-// client and its redirect URI, the person can go on to the client.
+// TestProblemPageMatchesSnapshot shows the page for a person who can only close the window, and for
+// a person who can go on to the client.
 func TestProblemPageMatchesSnapshot(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	e := newEnv(t, options{})
 	const redirect = "https://app.example/callback"
-	client := w.public(redirect)
-	for name, change := range map[string][]string{
-		"unknown-client": {"redirect_uri", redirect, "client_id", "unknown"},
-		"client-error":   {"redirect_uri", redirect, "response_type", "token"},
+	client := e.public(redirect)
+	for _, test := range []struct {
+		name   string
+		change []string
+	}{
+		{"unknown-client", []string{"client_id", "unknown"}},
+		{"client-error", []string{"response_type", "token"}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			page := w.browser().get(w.request(client, change...))
+			page := e.browser().get(e.request(client, append(test.change, "redirect_uri", redirect)...))
 			require.Equal(t, http.StatusBadRequest, page.status)
-			port := strings.TrimPrefix(w.origin, "http://localhost:")
-			text := strings.NewReplacer("localhost:"+port, "localhost:8000", "localhost%3A"+port, "localhost%3A8000").
-				Replace(page.body)
-			folder := snaps.Dir("../../testdata/snapshots")
-			file := snaps.Filename("problem-page-" + name)
-			snaps.WithConfig(folder, file, snaps.Ext(".html")).MatchStandaloneSnapshot(t, text)
+			e.matchPage(t, "problem-page-"+test.name, page.body)
 		})
 	}
 }
 
+// TestConsentPageMatchesSnapshot shows the page for a program on this computer, for a site with
+// warnings, and for a person who is signed in.
+func TestConsentPageMatchesSnapshot(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, options{scopes: threeScopes()})
+	t.Run("program", func(t *testing.T) {
+		t.Parallel()
+		page := e.browser().get(e.request(e.named("Notes", loopback)))
+		e.matchPage(t, "consent-page-program", page.body)
+	})
+	t.Run("site", func(t *testing.T) {
+		t.Parallel()
+		const redirect = "https://ciaude.ai/callback"
+		client := e.named("Claude", redirect)
+		page := e.browser().get(e.request(client, "redirect_uri", redirect, "scope", "user.read notes.write"))
+		e.matchPage(t, "consent-page-site", page.body)
+	})
+	t.Run("signed in", func(t *testing.T) {
+		t.Parallel()
+		client := e.named("Notes", appURI)
+		b := e.browser()
+		e.code(client, b, "redirect_uri", appURI)
+		asked := b.get(e.request(client, "redirect_uri", appURI, "prompt", "select_account"), "Sec-Fetch-Site", "none")
+		other := e.fake.Tenant().Users[1].UserPrincipalName
+		page := b.get(e.signIn(b, asked.header.Get("Location"), other))
+		e.matchPage(t, "consent-page-signed-in", page.body)
+	})
+}
+
+// secretValue finds the values that differ from run to run: secrets of forms, and client IDs.
+var secretValue = regexp.MustCompile(`(value="|<dd>)[\w-]{22,43}(">|</dd>)`)
+
+// matchPage compares a page with a snapshot.
+func (e *env) matchPage(t *testing.T, name, body string) {
+	t.Helper()
+	port := strings.TrimPrefix(e.origin, "http://localhost:")
+	text := strings.NewReplacer("localhost:"+port, "localhost:8000", "localhost%3A"+port, "localhost%3A8000").
+		Replace(secretValue.ReplaceAllString(body, "${1}RANDOM${2}"))
+	folder := snaps.Dir("../../testdata/snapshots")
+	snaps.WithConfig(folder, snaps.Filename(name), snaps.Ext(".html")).MatchStandaloneSnapshot(t, text)
+}
+
 var colour = regexp.MustCompile(`--([a-z-]+): (#[0-9a-f]{3,6});`)
 
-// TestColoursHaveContrast holds text to 4.5 to 1 in both modes (WCAG 2.2, success criterion 1.4.3).
+// TestColoursHaveContrast checks that text has a contrast of 4.5 to 1 in both modes (WCAG 2.2,
+// success criterion 1.4.3).
 func TestColoursHaveContrast(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	body := w.browser().get(w.request(w.public())).body
+	e := newEnv(t, options{})
+	body := e.browser().get(e.request(e.public())).body
 	light, dark, found := strings.Cut(body, "prefers-color-scheme: dark")
 	require.True(t, found)
 	colours := map[string]string{}
 	for mode, text := range []string{light, dark} {
-		for _, one := range colour.FindAllStringSubmatch(text, -1) {
-			colours[one[1]] = one[2]
+		for _, match := range colour.FindAllStringSubmatch(text, -1) {
+			colours[match[1]] = match[2]
 		}
 		for _, pair := range [][2]string{
 			{colours["ink"], colours["paper"]},
@@ -59,15 +100,15 @@ func TestColoursHaveContrast(t *testing.T) {
 			{colours["alert-ink"], colours["alert"]},
 			{"#fff", colours["act"]},
 		} {
-			one := luminance(t, pair[0])
-			other := luminance(t, pair[1])
-			contrast := (max(one, other) + 0.05) / (min(one, other) + 0.05)
+			ink := luminance(t, pair[0])
+			paper := luminance(t, pair[1])
+			contrast := (max(ink, paper) + 0.05) / (min(ink, paper) + 0.05)
 			assert.GreaterOrEqual(t, contrast, 4.5, "mode %d, %s on %s", mode, pair[0], pair[1])
 		}
 	}
 }
 
-// luminance is the relative luminance of a colour (WCAG 2.2).
+// luminance returns the relative luminance of a colour (WCAG 2.2).
 func luminance(t *testing.T, hex string) float64 {
 	t.Helper()
 	hex = strings.TrimPrefix(hex, "#")

@@ -1,7 +1,6 @@
 package broker_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
@@ -12,29 +11,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestHostsAreRegisteredInTheirASCIIForm(t *testing.T) {
+func TestRegistrationRefusesHosts(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	e := newEnv(t, options{})
 	for _, uri := range []string{
-		"https://%D1%81l%D0%B0ude.ai/cb", "https://сlаude.ai/cb", "https://claude%2eai/cb",
-		"https://%63laude.ai/cb",
+		"https://%D1%81l%D0%B0ude.ai/cb", "https://сlаude.ai/cb", "https://claude%2eai/cb", "https://%63laude.ai/cb",
 		"https://claude.ai./cb", "https://claude..ai/cb", "https://.claude.ai/cb",
 		"https://claude.ai%00.evil.example/cb",
-		"http://127.1/cb", "http://0x7f.1/cb", "http://2130706433/cb", "http://0177.0.0.1/cb",
-		"http://127.0.0.01/cb", "http://0/cb",
-		"https://127.1/cb", "https://0x7f000001/cb", "https://1.2.3/cb", "https://0.0.0.0/cb",
-		"https://[::]/cb",
-		"https://[::ffff:127.0.0.1]/cb", "https://[fe80::1%25eth0]/cb", "http://localhost./cb",
-		"http://127.0.0.1./cb",
-		"https://xn--a/cb", "https://xn--0.example/cb", "https://a.example:0/cb",
-		"https://a.example:99999/cb", "https://a,b.example/cb",
+		"http://127.1/cb", "http://0x7f.1/cb", "http://2130706433/cb", "http://0177.0.0.1/cb", "http://127.0.0.01/cb",
+		"http://0/cb", "https://127.1/cb", "https://0x7f000001/cb", "https://1.2.3/cb", "https://0.0.0.0/cb",
+		"https://[::]/cb", "https://[::ffff:127.0.0.1]/cb", "https://[fe80::1%25eth0]/cb",
+		"http://localhost./cb", "http://127.0.0.1./cb",
+		"https://xn--a/cb", "https://xn--0.example/cb", "https://a,b.example/cb",
+		"https://a.example:0/cb", "https://a.example:99999/cb",
 		"https://claude.ai@evil.example/cb", "https://claude。ai/cb", "https://ｃlaude.ai/cb",
 		"http://ⓛocalhost/cb",
 		"https://" + strings.Repeat("a", 64) + ".example/cb",
 	} {
-		text, err := json.Marshal(map[string]any{"redirect_uris": []string{uri}})
-		require.NoError(t, err)
-		got, status := w.register(string(text))
+		got, status := e.register(metadataOf("", uri))
 		assert.Equal(t, 400, status, uri)
 		assert.Equal(t, "invalid_redirect_uri", got.Error, uri)
 	}
@@ -43,7 +37,7 @@ func TestHostsAreRegisteredInTheirASCIIForm(t *testing.T) {
 func TestUnusableRedirectURIsAreLeftOut(t *testing.T) {
 	t.Parallel()
 	log := &logText{}
-	w := newWorld(t, options{log: log})
+	e := newEnv(t, options{log: log})
 	var ports, many []string
 	for i := range 12 {
 		ports = append(ports, fmt.Sprintf("http://127.0.0.1:%d/cb", 9000+i))
@@ -52,74 +46,78 @@ func TestUnusableRedirectURIsAreLeftOut(t *testing.T) {
 		many = append(many, fmt.Sprintf("https://app.example/%d", i))
 	}
 	long := "https://app.example/" + strings.Repeat("a", 2000)
-	for name, test := range map[string]struct{ asked, kept []string }{
-		"Cursor": {
+	for _, test := range []struct {
+		name  string
+		asked []string
+		kept  []string
+	}{
+		{
+			"Cursor",
 			[]string{"cursor://anysphere.cursor-mcp/cb", "https://www.cursor.com/cb", "http://localhost:1/cb"},
 			[]string{"https://www.cursor.com/cb", "http://localhost:1/cb"},
 		},
-		"out of band":   {[]string{"urn:ietf:wg:oauth:2.0:oob", loopback}, []string{loopback}},
-		"a LAN address": {[]string{loopback, "http://192.168.1.5:3000/cb"}, []string{loopback}},
-		"ports":         {ports, ports},
-		"own origin":    {[]string{w.origin + "/authorize", loopback}, []string{loopback}},
-		"a thousand":    {many, many[:20]},
-		"long ones": {
+		{"out of band", []string{"urn:ietf:wg:oauth:2.0:oob", loopback}, []string{loopback}},
+		{"a LAN address", []string{loopback, "http://192.168.1.5:3000/cb"}, []string{loopback}},
+		{"ports", ports, ports},
+		{"own origin", []string{e.origin + "/authorize", loopback}, []string{loopback}},
+		{"a thousand", many, many[:20]},
+		{
+			"long ones",
 			[]string{long + "1", long + "2", long + "3", loopback},
 			[]string{long + "1", long + "2", loopback},
 		},
-		"twice": {[]string{loopback, loopback}, []string{loopback}},
-		"odd hosts": {
+		{"twice", []string{loopback, loopback}, []string{loopback}},
+		{
+			"odd hosts",
 			[]string{"https://u:hunter2@%D1%81laude.ai/?t=s3cret", "", "\x00", loopback},
 			[]string{loopback},
 		},
 	} {
-		text, err := json.Marshal(map[string]any{"redirect_uris": test.asked, "token_endpoint_auth_method": "none"})
-		require.NoError(t, err)
-		made, status := w.register(string(text))
-		assert.Equal(t, 201, status, name)
-		assert.Equal(t, test.kept, made.RedirectURIs, name)
+		made := e.named("", test.asked...)
+		assert.Equal(t, test.kept, made.RedirectURIs, test.name)
 		for _, uri := range test.asked {
 			if !slices.Contains(test.kept, uri) && len(test.asked) < 100 && strings.HasPrefix(uri, "h") {
-				assert.Equal(t, 400, w.browser().get(w.request(made, "redirect_uri", uri)).status, uri)
+				assert.Equal(t, 400, e.browser().get(e.request(made, "redirect_uri", uri)).status, uri)
 			}
 		}
 	}
 	assert.Contains(t, log.String(), "cursor://anysphere.cursor-mcp")
 	assert.Contains(t, log.String(), "192.168.1.5:3000")
-	assert.Contains(t, log.String(), "https://%D1%81laude.ai", "as it was sent")
+	assert.Contains(t, log.String(), "https://%D1%81laude.ai", "as the client sent it")
 	assert.NotContains(t, log.String(), "hunter2")
 	assert.NotContains(t, log.String(), "s3cret")
 	assert.Less(t, len(log.String()), 10_000)
 
-	_, status := w.register(`{"redirect_uris":["cursor://x/cb","urn:ietf:wg:oauth:2.0:oob"]}`)
+	_, status := e.register(`{"redirect_uris":["cursor://x/cb","urn:ietf:wg:oauth:2.0:oob"]}`)
 	assert.Equal(t, 400, status)
 }
 
-func TestPeopleSeeTheHostThatTheBrowserVisits(t *testing.T) {
+func TestConsentPageShowsBrowserHost(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	for uri, shown := range map[string]string{
-		"https://App.Example/cb":                  "<dd>app.example</dd>",
-		"https://app.example:443/cb":              "<dd>app.example</dd>",
-		"https://app.example:0443/cb":             "<dd>app.example</dd>",
-		"https://app.example:8443/cb":             "<dd>app.example:8443</dd>",
-		"https://r3---sn-x.my_app.example/cb":     "<dd>r3---sn-x.my_app.example</dd>",
-		"https://xn--bcher-kva.example/cb":        "<dd>xn--bcher-kva.example</dd>",
-		"https://192.0.2.1/cb":                    "<dd>192.0.2.1</dd>",
-		"https://[2001:DB8:0:0::1]/cb":            "<dd>[2001:db8::1]</dd>",
-		"http://[0:0:0:0:0:0:0:1]:5555/cb":        "<dd>[::1]:5555</dd>",
-		"http://LOCALHOST:5555/cb":                "<dd>localhost:5555</dd>",
-		"https://app.example/https://claude.ai/x": "<dd>app.example</dd>",
+	e := newEnv(t, options{})
+	for _, test := range []struct{ uri, shown string }{
+		{"https://App.Example/cb", "app.example"},
+		{"https://app.example:443/cb", "app.example"},
+		{"https://app.example:0443/cb", "app.example"},
+		{"https://app.example:8443/cb", "app.example:8443"},
+		{"https://r3---sn-x.my_app.example/cb", "r3---sn-x.my_app.example"},
+		{"https://xn--bcher-kva.example/cb", "xn--bcher-kva.example"},
+		{"https://192.0.2.1/cb", "192.0.2.1"},
+		{"https://[2001:DB8:0:0::1]/cb", "[2001:db8::1]"},
+		{"http://[0:0:0:0:0:0:0:1]:5555/cb", "[::1]:5555"},
+		{"http://LOCALHOST:5555/cb", "localhost:5555"},
+		{"https://app.example/https://claude.ai/x", "app.example"},
 	} {
-		page := w.browser().get(w.request(w.public(uri), "redirect_uri", uri))
-		assert.Equal(t, 200, page.status, uri)
-		assert.Contains(t, page.body, shown, uri)
-		assert.NotContains(t, page.body, "<strong>Warning:", uri)
+		page := e.browser().get(e.request(e.public(test.uri), "redirect_uri", test.uri))
+		assert.Equal(t, 200, page.status, test.uri)
+		assert.Contains(t, page.body, "<dd>"+test.shown+"</dd>", test.uri)
+		assert.NotContains(t, page.body, "<strong>Warning:", test.uri)
 	}
 }
 
-func TestPeopleAreWarned(t *testing.T) {
+func TestConsentPageWarns(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	e := newEnv(t, options{})
 	for _, test := range []struct{ name, uri, warning string }{
 		{"Claude", "https://evil.example/cb", "the name of Claude"},
 		{"CIaude", "https://evil.example/cb", "the name of Claude"},
@@ -138,55 +136,36 @@ func TestPeopleAreWarned(t *testing.T) {
 		{"Pаypal", "https://app.example/cb", "this name mixes letters of several alphabets"},
 		{"Microsoft", "https://app.example/cb", "the name of Microsoft"},
 	} {
-		text, err := json.Marshal(map[string]any{
-			"redirect_uris":              []string{test.uri},
-			"token_endpoint_auth_method": "none",
-			"client_name":                test.name,
-		})
-		require.NoError(t, err)
-		c, status := w.register(string(text))
-		require.Equal(t, 201, status, test.uri)
-		page := w.browser().get(w.request(c, "redirect_uri", test.uri))
+		page := e.browser().get(e.request(e.named(test.name, test.uri), "redirect_uri", test.uri))
 		require.Equal(t, 200, page.status)
-		if test.warning == "" {
-			assert.NotContains(t, page.body, "<strong>Warning:", "%+v", test)
-		} else {
-			assert.Contains(t, page.body, "<strong>Warning:", "%+v", test)
-			assert.Contains(t, page.body, test.warning, "%+v", test)
-		}
+		assert.Equal(t, test.warning != "", strings.Contains(page.body, "<strong>Warning:"), "%+v", test)
+		assert.Contains(t, page.body, test.warning, "%+v", test)
 	}
 }
 
-func TestNamesDoNotBreakThePage(t *testing.T) {
+func TestNamesDoNotBreakPage(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	for name, shown := range map[string]string{
-		"\u202eedualC\u202c":            "<bdi>edualC</bdi>",
-		"a\u0000b\u001bc\r\nd":          "<bdi>abc d</bdi>",
-		"x\u2066\u200f\u061cy\ufeff":    "<bdi>xy</bdi>",
-		"Good” is verified. “Evil":      "<bdi>Good&#39; is verified. &#39;Evil</bdi>",
-		"z\u0351\u0352\u0353\u0354az":   "<bdi>z\u0351\u0352az</bdi>",
-		"\u3164\u115f\u2800\u200b":      "A program without a name",
-		"\ufffc\U0001d159":              "A program without a name",
-		"Good″ is verified. ʺEvil":      "<bdi>Good&#39; is verified. &#39;Evil</bdi>",
-		"<script>alert(1)</script>":     "<bdi>&lt;script&gt;alert(1)&lt;/script&gt;</bdi>",
-		"שלום":                          "<bdi>שלום</bdi>",
-		strings.Repeat("W", 500):        "<bdi>" + strings.Repeat("W", 79) + "…</bdi>",
-		"tag\U000e0041\U000e0042\ufe0f": "<bdi>tag</bdi>",
+	e := newEnv(t, options{})
+	for _, test := range []struct{ name, shown string }{
+		{"\u202eedualC\u202c", "<bdi>edualC</bdi>"},
+		{"a\u0000b\u001bc\r\nd", "<bdi>abc d</bdi>"},
+		{"x\u2066\u200f\u061cy\ufeff", "<bdi>xy</bdi>"},
+		{"Good” is verified. “Evil", "<bdi>Good&#39; is verified. &#39;Evil</bdi>"},
+		{"z\u0351\u0352\u0353\u0354az", "<bdi>z\u0351\u0352az</bdi>"},
+		{"\u3164\u115f\u2800\u200b", "A program without a name"},
+		{"\ufffc\U0001d159", "A program without a name"},
+		{"Good″ is verified. ʺEvil", "<bdi>Good&#39; is verified. &#39;Evil</bdi>"},
+		{"<script>alert(1)</script>", "<bdi>&lt;script&gt;alert(1)&lt;/script&gt;</bdi>"},
+		{"שלום", "<bdi>שלום</bdi>"},
+		{strings.Repeat("W", 500), "<bdi>" + strings.Repeat("W", 79) + "…</bdi>"},
+		{"tag\U000e0041\U000e0042\ufe0f", "<bdi>tag</bdi>"},
 	} {
-		text, err := json.Marshal(map[string]any{
-			"redirect_uris":              []string{loopback},
-			"token_endpoint_auth_method": "none",
-			"client_name":                name,
-		})
-		require.NoError(t, err)
-		c, status := w.register(string(text))
-		require.Equal(t, 201, status)
-		assert.Contains(t, w.browser().get(w.request(c)).body, shown, "%q", name)
+		c := e.named(test.name, loopback)
+		assert.Contains(t, e.browser().get(e.request(c)).body, test.shown, "%q", test.name)
 	}
 }
 
-// ownSpellings are addresses that a browser takes for the broker's own origin.
+// ownSpellings returns addresses that lead a browser to the broker's own origin.
 func ownSpellings(origin string) []string {
 	u, _ := url.Parse(origin)
 	port := u.Port()
@@ -198,28 +177,24 @@ func ownSpellings(origin string) []string {
 	}
 }
 
-func TestOwnOriginIsNoRedirect(t *testing.T) {
+func TestOwnOriginIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	for _, uri := range ownSpellings(w.origin) {
-		text, err := json.Marshal(map[string]any{"redirect_uris": []string{uri}})
-		require.NoError(t, err)
-		got, status := w.register(string(text))
+	e := newEnv(t, options{})
+	for _, uri := range ownSpellings(e.origin) {
+		got, status := e.register(metadataOf("", uri))
 		assert.Equal(t, 400, status, uri)
 		assert.Equal(t, "invalid_redirect_uri", got.Error, uri)
 	}
-	c := w.public("http://127.0.0.1/authorize")
-	u, err := url.Parse(w.origin)
+	c := e.public("http://127.0.0.1/authorize")
+	u, err := url.Parse(e.origin)
 	require.NoError(t, err)
-	a := w.browser().get(w.request(c, "redirect_uri", "http://127.0.0.1:"+u.Port()+"/authorize"))
+	a := e.browser().get(e.request(c, "redirect_uri", "http://127.0.0.1:"+u.Port()+"/authorize"))
 	assert.Equal(t, 400, a.status, "the port of a loopback redirect is free, except for the broker's own")
 
-	secure := newWorld(t, options{tls: true})
+	secure := newEnv(t, options{tls: true})
 	other := "https://LOCALHOST" + strings.TrimPrefix(secure.origin, "https://127.0.0.1")
 	for _, uri := range []string{secure.origin + "/authorize?client_id=x", other} {
-		text, err := json.Marshal(map[string]any{"redirect_uris": []string{uri}})
-		require.NoError(t, err)
-		_, status := secure.register(string(text))
+		_, status := secure.register(metadataOf("", uri))
 		assert.Equal(t, 400, status, uri)
 	}
 }

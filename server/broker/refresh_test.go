@@ -15,54 +15,54 @@ import (
 	"mcpentra/server/broker"
 )
 
-func TestRefresh(t *testing.T) {
+func TestRefreshRotates(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	c := w.public()
-	other := w.public()
-	first := w.signedIn(c)
-	_, status := w.token(refreshing(other, first.Refresh))
+	e := newEnv(t, options{})
+	c := e.public()
+	other := e.public()
+	first := e.signedIn(c)
+	_, status := e.token(refreshing(other, first.Refresh))
 	assert.Equal(t, 400, status)
-	second, status := w.token(refreshing(c, first.Refresh))
+	second, status := e.token(refreshing(c, first.Refresh))
 	require.Equal(t, 200, status)
 	assert.NotEqual(t, first.Refresh, second.Refresh)
-	repeated, status := w.token(refreshing(c, first.Refresh))
+	repeated, status := e.token(refreshing(c, first.Refresh))
 	require.Equal(t, 200, status)
 	assert.Equal(t, second.Refresh, repeated.Refresh)
-	third, status := w.token(refreshing(c, second.Refresh))
+	third, status := e.token(refreshing(c, second.Refresh))
 	require.Equal(t, 200, status)
 	parts := strings.Split(first.Refresh, ".")
 	parts[1] = base64.RawURLEncoding.EncodeToString(make([]byte, 36))
-	w.token(refreshing(c, strings.Join(parts, ".")))
-	assert.True(t, w.good(third.Access), "a forged token ends nothing")
-	w.token(refreshing(other, first.Refresh))
-	assert.True(t, w.good(third.Access), "another client ends nothing")
-	_, status = w.token(refreshing(c, first.Refresh))
+	e.token(refreshing(c, strings.Join(parts, ".")))
+	assert.True(t, e.good(third.Access), "a forged token ends nothing")
+	e.token(refreshing(other, first.Refresh))
+	assert.True(t, e.good(third.Access), "another client ends nothing")
+	_, status = e.token(refreshing(c, first.Refresh))
 	assert.Equal(t, 400, status)
-	_, status = w.token(refreshing(c, third.Refresh))
+	_, status = e.token(refreshing(c, third.Refresh))
 	assert.Equal(t, 400, status, "the family has ended")
-	assert.False(t, w.good(third.Access))
+	assert.False(t, e.good(third.Access))
 
-	late := w.signedIn(c)
-	_, status = w.token(refreshing(c, late.Refresh))
+	late := e.signedIn(c)
+	_, status = e.token(refreshing(c, late.Refresh))
 	require.Equal(t, 200, status)
-	w.later(31 * time.Second)
-	_, status = w.token(refreshing(c, late.Refresh))
-	assert.Equal(t, 400, status, "after the moment of grace")
+	e.later(31 * time.Second)
+	_, status = e.token(refreshing(c, late.Refresh))
+	assert.Equal(t, 400, status, "after repeatLifetime")
 }
 
-func TestRefreshAtOnce(t *testing.T) {
+func TestRefreshesAtOnceGetOneSuccessor(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	c := w.public()
-	first := w.signedIn(c)
-	w.later(time.Hour + 10*time.Minute)
+	e := newEnv(t, options{})
+	c := e.public()
+	first := e.signedIn(c)
+	e.later(time.Hour + 10*time.Minute)
 	var mu sync.Mutex
 	successors := map[string]int{}
 	var all sync.WaitGroup
 	for range 32 {
 		all.Go(func() {
-			got, status := w.token(refreshing(c, first.Refresh))
+			got, status := e.token(refreshing(c, first.Refresh))
 			mu.Lock()
 			defer mu.Unlock()
 			successors[fmt.Sprint(status, got.Refresh)]++
@@ -72,68 +72,68 @@ func TestRefreshAtOnce(t *testing.T) {
 	assert.Len(t, successors, 1, successors)
 }
 
-func TestRevoke(t *testing.T) {
+func TestRevokeEndsGrant(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	c := w.public()
-	other := w.public()
+	e := newEnv(t, options{})
+	c := e.public()
+	other := e.public()
 	revoke := func(c registered, token string) int {
-		return w.browser().
-			post(w.origin+"/revoke", url.Values{"client_id": {c.ID}, "token": {token}, "token_type_hint": {"nonsense"}}).
-			status
+		form := url.Values{"client_id": {c.ID}, "token": {token}, "token_type_hint": {"nonsense"}}
+		return e.browser().post(e.origin+"/revoke", form).status
 	}
-	got := w.signedIn(c)
+	got := e.signedIn(c)
 	assert.Equal(t, 200, revoke(other, got.Refresh))
 	assert.Equal(t, 200, revoke(other, got.Access))
-	assert.True(t, w.good(got.Access))
+	assert.True(t, e.good(got.Access))
 	assert.Equal(t, 200, revoke(c, "junk"))
 	assert.Equal(t, 200, revoke(c, got.Refresh))
-	assert.False(t, w.good(got.Access))
-	got = w.signedIn(c)
+	assert.False(t, e.good(got.Access))
+	got = e.signedIn(c)
 	assert.Equal(t, 200, revoke(c, got.Access))
-	assert.False(t, w.good(got.Access))
+	assert.False(t, e.good(got.Access))
 }
 
-func TestEntraEndsTheSignIn(t *testing.T) {
+func TestEntraEndsSignIn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	c := w.public()
-	got := w.signedIn(c)
-	caller, err := w.broker.Verify(t.Context(), got.Access)
+	e := newEnv(t, options{})
+	c := e.public()
+	got := e.signedIn(c)
+	caller, err := e.broker.Verify(t.Context(), got.Access)
 	require.NoError(t, err)
-	w.entraAnswers(400, `{"error":"invalid_grant","error_description":"AADSTS50173: x","error_codes":[50173]}`)
-	_, err = w.broker.UpstreamToken(t.Context(), caller.GrantID)
-	require.NoError(t, err, "Entra is not asked while its token is good")
-	w.later(90 * time.Minute)
-	_, err = w.broker.UpstreamToken(t.Context(), caller.GrantID)
+	e.entraAnswers(400, `{"error":"invalid_grant","error_description":"AADSTS50173: x","error_codes":[50173]}`)
+	_, err = e.broker.UpstreamToken(t.Context(), caller.GrantID)
+	require.NoError(t, err, "Entra is not asked while its token is valid")
+	e.later(90 * time.Minute)
+	_, err = e.broker.UpstreamToken(t.Context(), caller.GrantID)
 	assert.ErrorIs(t, err, broker.ErrGrantOver)
-	refused, status := w.token(refreshing(c, got.Refresh))
+	refused, status := e.token(refreshing(c, got.Refresh))
 	assert.Equal(t, 400, status)
 	assert.Equal(t, "invalid_grant", refused.Error)
-	assert.False(t, w.good(got.Access))
+	assert.False(t, e.good(got.Access))
 }
 
-func TestEntraIsAway(t *testing.T) {
+func TestUnreachableEntraCostsNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	c := w.public()
-	got := w.signedIn(c)
-	w.entraAnswers(503, `{}`)
+	e := newEnv(t, options{})
+	c := e.public()
+	got := e.signedIn(c)
+	e.entraAnswers(503, `{}`)
 	status := 200
 	for minute := 0; status == 200; minute++ {
-		require.Less(t, minute, 120, "a sign-in that nobody vouches for any more")
-		w.later(time.Minute)
+		require.Less(t, minute, 120, "a sign-in that Entra has not confirmed for two hours")
+		e.later(time.Minute)
 		var next tokens
-		if next, status = w.token(refreshing(c, got.Refresh)); status == 200 {
+		next, status = e.token(refreshing(c, got.Refresh))
+		if status == 200 {
 			got = next
 		} else {
-			require.Greater(t, minute, 50, "what Entra's token has left is used")
+			require.Greater(t, minute, 50, "Entra's token is used until it expires")
 		}
 	}
 	assert.Equal(t, 503, status)
-	w.later(time.Minute + time.Second) // the leeway of the verifier
-	assert.False(t, w.good(got.Access), "no token of ours outlives Entra's")
-	w.answer.Store(nil)
-	_, status = w.token(refreshing(c, got.Refresh))
-	assert.Equal(t, 200, status, "and nothing is lost")
+	e.later(time.Minute + time.Second) // the leeway of the verifier
+	assert.False(t, e.good(got.Access), "our tokens do not outlive Entra's")
+	e.answer.Store(nil)
+	_, status = e.token(refreshing(c, got.Refresh))
+	assert.Equal(t, 200, status, "the grant is not lost")
 }

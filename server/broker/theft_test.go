@@ -9,93 +9,85 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const appURI = "https://app.example/cb"
-
-// redeemedAt redeems a code that went to the redirect URI of a site.
-func (w *world) redeemedAt(c registered, uri, code string) (tokens, int) {
-	form := redemption(c, code)
-	form.Set("redirect_uri", uri)
-	return w.token(form)
+func replayRefreshToken(e *env, c registered, _ string, got tokens) {
+	e.token(refreshing(c, got.Refresh))
+	e.later(time.Minute)
+	e.token(refreshing(c, got.Refresh))
 }
 
-// skips reports whether a browser is sent on without a consent page.
-func (w *world) skips(b *browser, c registered, change ...string) bool {
-	change = append([]string{"redirect_uri", appURI}, change...)
-	return b.get(w.request(c, change...), "Sec-Fetch-Site", "none").status == 302
-}
+func replayCode(e *env, c registered, code string, _ tokens) { e.redeemedAt(c, appURI, code) }
 
-// TestATheftEndsTheConsent lets a refresh token or code come twice. The person is asked again, for
-// this client alone.
-func TestATheftEndsTheConsent(t *testing.T) {
+// TestTheftEndsConsent uses a refresh token or code twice. The broker asks the person again, for
+// this client only.
+func TestTheftEndsConsent(t *testing.T) {
 	t.Parallel()
-	for name, steal := range map[string]func(w *world, c registered, code string, got tokens){
-		"a refresh token": func(w *world, c registered, _ string, got tokens) {
-			w.token(refreshing(c, got.Refresh))
-			w.later(time.Minute)
-			w.token(refreshing(c, got.Refresh))
-		},
-		"a code": func(w *world, c registered, code string, _ tokens) { w.redeemedAt(c, appURI, code) },
+	for _, test := range []struct {
+		name   string
+		replay func(e *env, c registered, code string, got tokens)
+	}{
+		{"a refresh token", replayRefreshToken},
+		{"a code", replayCode},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, options{scopes: threeScopes()})
-			c := w.public(appURI)
-			other := w.public(appURI)
-			b := w.browser()
-			w.code(other, b, "redirect_uri", appURI)
-			w.code(c, b, "redirect_uri", appURI, "scope", "notes.read")
-			code := w.code(c, b, "redirect_uri", appURI).Get("code")
-			got, status := w.redeemedAt(c, appURI, code)
+			e := newEnv(t, options{scopes: threeScopes()})
+			c := e.public(appURI)
+			other := e.public(appURI)
+			b := e.browser()
+			e.code(other, b, "redirect_uri", appURI)
+			e.code(c, b, "redirect_uri", appURI, "scope", "notes.read")
+			code := e.code(c, b, "redirect_uri", appURI).Get("code")
+			got, status := e.redeemedAt(c, appURI, code)
 			require.Equal(t, 200, status)
-			require.True(t, w.skips(b, c))
-			require.True(t, w.skips(b, c, "scope", "notes.read"))
-			underway := b.get(w.request(c, "redirect_uri", appURI), "Sec-Fetch-Site", "none").header.Get("Location")
+			require.True(t, e.skips(b, c))
+			require.True(t, e.skips(b, c, "scope", "notes.read"))
+			underway := b.get(e.request(c, "redirect_uri", appURI), "Sec-Fetch-Site", "none").header.Get("Location")
 
-			steal(w, c, code, got)
-			assert.False(t, w.good(got.Access))
-			assert.False(t, w.skips(b, c))
-			assert.False(t, w.skips(b, c, "scope", "notes.read"), "whatever was approved for this client")
-			assert.True(t, w.skips(b, other), "another client of the same person")
-			back := b.get(w.signIn(b, underway, ""))
+			test.replay(e, c, code, got)
+			assert.False(t, e.good(got.Access))
+			assert.False(t, e.skips(b, c))
+			assert.False(t, e.skips(b, c, "scope", "notes.read"), "all approvals for this client")
+			assert.True(t, e.skips(b, other), "another client of the same person")
+			back := b.get(e.signIn(b, underway, ""))
 			assert.Equal(t, 200, back.status, "a sign-in that was under way asks as well")
 			assert.Contains(t, back.body, "Approve")
-			to, err := url.Parse(w.approve(b, back))
+			to, err := url.Parse(e.approve(b, back))
 			require.NoError(t, err)
 			assert.NotEmpty(t, to.Query().Get("code"))
-			assert.True(t, w.skips(b, c), "the new approval counts")
+			assert.True(t, e.skips(b, c), "the new approval counts")
 		})
 	}
 }
 
-func TestAConsentLasts180Days(t *testing.T) {
+func TestConsentLasts180Days(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	c := w.public(appURI)
-	b := w.browser()
-	session := func() { w.code(w.public(appURI), b, "redirect_uri", appURI) }
-	w.code(c, b, "redirect_uri", appURI)
-	w.later(179 * 24 * time.Hour)
-	session()
-	assert.True(t, w.skips(b, c))
-	w.later(24 * time.Hour)
-	session()
-	assert.False(t, w.skips(b, c))
+	e := newEnv(t, options{})
+	c := e.public(appURI)
+	b := e.browser()
+	beginSession := func() { e.code(e.public(appURI), b, "redirect_uri", appURI) }
+	e.code(c, b, "redirect_uri", appURI)
+	e.later(179 * 24 * time.Hour)
+	beginSession()
+	assert.True(t, e.skips(b, c))
+	e.later(24 * time.Hour)
+	beginSession()
+	assert.False(t, e.skips(b, c))
 }
 
-// TestRefreshingKeepsAClient refreshes every twenty days for two years, without a sign-in.
-func TestRefreshingKeepsAClient(t *testing.T) {
+// TestRefreshKeepsClient refreshes every twenty days for two years, without a sign-in.
+func TestRefreshKeepsClient(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	c := w.public()
-	idle := w.public()
-	got := w.signedIn(c)
-	w.signedIn(idle)
+	e := newEnv(t, options{})
+	c := e.public()
+	idle := e.public()
+	got := e.signedIn(c)
+	e.signedIn(idle)
 	for range 36 {
-		w.later(20 * 24 * time.Hour)
-		next, status := w.token(refreshing(c, got.Refresh))
+		e.later(20 * 24 * time.Hour)
+		next, status := e.token(refreshing(c, got.Refresh))
 		require.Equal(t, 200, status, next.Error)
 		got = next
 	}
-	_, status := w.token(refreshing(idle, "x"))
-	assert.Equal(t, 401, status, "one that nobody uses is forgotten")
+	_, status := e.token(refreshing(idle, "x"))
+	assert.Equal(t, 401, status, "the store has forgotten the client without use")
 }

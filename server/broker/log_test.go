@@ -13,22 +13,22 @@ import (
 	"mcpentra/server/clientip"
 )
 
-// sentinel stands where secrets do. No log line may have it.
+// sentinel takes the place of secrets. No log line may contain it.
 const sentinel = "s3ntinel"
 
-// TestEveryRefusalLeavesOneLine refuses requests at each endpoint, and reads the log.
+// TestEveryRefusalLeavesOneLine sends bad requests to each endpoint, and reads the log.
 func TestEveryRefusalLeavesOneLine(t *testing.T) {
 	t.Parallel()
 	proxies, err := clientip.ParseProxies([]string{"10.0.0.1"})
 	require.NoError(t, err)
 	log := &logText{}
-	w := newWorld(t, options{log: log, perMinute: 50, proxies: proxies})
-	c := w.public()
-	secretive, _ := w.register(`{"redirect_uris":["` + loopback + `"]}`)
-	held := w.signedIn(c)
-	code := w.code(c, w.browser()).Get("code")
-	used := w.code(c, w.browser()).Get("code")
-	_, status := w.token(redemption(c, used))
+	e := newEnv(t, options{log: log, perMinute: 50, proxies: proxies})
+	c := e.public()
+	secretive, _ := e.register(`{"redirect_uris":["` + loopback + `"]}`)
+	victims := e.signedIn(c)
+	code := e.code(c, e.browser()).Get("code")
+	used := e.code(c, e.browser()).Get("code")
+	_, status := e.token(redemption(c, used))
 	require.Equal(t, 200, status)
 
 	form := func(values url.Values, change ...string) string {
@@ -41,7 +41,7 @@ func TestEveryRefusalLeavesOneLine(t *testing.T) {
 		return `{"redirect_uris":["` + loopback + `"],"` + member + `":` + value + `}`
 	}
 	const hostile = "https://u:" + sentinel + "@evil.example/cb?x=" + sentinel
-	authorize := func(change ...string) string { return strings.TrimPrefix(w.request(c, change...), w.origin) }
+	authorize := func(change ...string) string { return strings.TrimPrefix(e.request(c, change...), e.origin) }
 	tests := []struct {
 		name, method, path, body string
 		headers                  []string
@@ -60,7 +60,7 @@ func TestEveryRefusalLeavesOneLine(t *testing.T) {
 			[]string{"grant_types=password"}},
 		{"a page", "GET", authorize(), "", fetched("cross-site", "no-cors", "image"), 403,
 			[]string{"mode=no-cors", "destination=image"}},
-		{"a client", "GET", authorize("client_id", "nobody"), "", nil, 400, []string{"client=nobody"}},
+		{"a client", "GET", authorize("client_id", "unknown"), "", nil, 400, []string{"client=unknown"}},
 		{"a long client", "GET", authorize("client_id", strings.Repeat("n", 5000)), "", nil, 400, []string{"nnn…"}},
 		{"a redirect URI", "GET", authorize("redirect_uri", hostile), "", nil, 400,
 			[]string{"redirect_uri=", "evil.example/cb?…", "registered=" + loopback}},
@@ -77,8 +77,8 @@ func TestEveryRefusalLeavesOneLine(t *testing.T) {
 		{"a state", "GET", "/auth/callback?code=" + sentinel + "&state=" + sentinel, "", nil, 400,
 			[]string{"did not begin here"}},
 		{"a grant type", "POST", "/token", "grant_type=password", nil, 400, []string{"grant_type=password"}},
-		{"no client", "POST", "/token", form(redemption(c, sentinel), "client_id", "nobody"), nil, 401,
-			[]string{"client=nobody"}},
+		{"no client", "POST", "/token", form(redemption(c, sentinel), "client_id", "unknown"), nil, 401,
+			[]string{"client=unknown"}},
 		{"a wrong secret", "POST", "/token", form(redemption(secretive, sentinel), "client_secret", sentinel), nil, 401,
 			[]string{`reason="the secret is wrong"`, "client=" + secretive.ID, "registered_method="}},
 		{"no secret", "POST", "/token", form(redemption(secretive, sentinel)), nil, 401, []string{"sent no secret"}},
@@ -92,12 +92,12 @@ func TestEveryRefusalLeavesOneLine(t *testing.T) {
 			400, []string{"code_verifier does not belong"}},
 		{"another redirect", "POST", "/token", form(redemption(c, code), "redirect_uri", "http://[::1]/x?"+sentinel),
 			nil, 400, []string{"redirect_uri=http://[::1]/x?…", "want=" + loopback}},
-		{"another's code", "POST", "/token", form(redemption(w.public(), code)), nil, 400, []string{"another client"}},
+		{"another's code", "POST", "/token", form(redemption(e.public(), code)), nil, 400, []string{"another client"}},
 		{"a target", "POST", "/token", form(redemption(c, code), "resource", "https://o.example/"), nil, 400,
 			[]string{"resource=https://o.example/", "MCP_PUBLIC_URL"}},
 		{"a replay", "POST", "/token", form(redemption(c, used)), nil, 400, []string{"level=WARN", "redeemed twice"}},
 		{"a refresh", "POST", "/token", form(refreshing(c, sentinel)), nil, 400, []string{"not a refresh token"}},
-		{"another's refresh", "POST", "/token", form(refreshing(w.public(), held.Refresh)), nil, 400,
+		{"another's refresh", "POST", "/token", form(refreshing(e.public(), victims.Refresh)), nil, 400,
 			[]string{"another client"}},
 		{"no token", "POST", "/revoke", "client_id=" + c.ID, nil, 400, []string{"token is missing", "client=" + c.ID}},
 	}
@@ -109,19 +109,19 @@ func TestEveryRefusalLeavesOneLine(t *testing.T) {
 			r.Header.Set("Content-Type", "application/json")
 		}
 		headers := append([]string{"X-Forwarded-For", "198.51.100.7"}, test.headers...)
-		assert.Equal(t, test.status, w.arrives(r, "10.0.0.1:1", headers...), test.name)
+		assert.Equal(t, test.status, e.arrives(r, "10.0.0.1:1", headers...), test.name)
 		line := log.String()[before:]
 		assert.Equal(t, 1, strings.Count(line, "\n"), "%s: %s", test.name, line)
 		assert.Less(t, len(line), 1000, test.name)
 		for _, want := range append(test.want, "msg=refused", "address=198.51.100.7", "path=/", "status=", "error=") {
 			assert.Contains(t, line, want, test.name)
 		}
-		for _, hidden := range []string{sentinel, code, used, verifier, held.Refresh, secretive.Secret} {
+		for _, hidden := range []string{sentinel, code, used, verifier, victims.Refresh, secretive.Secret} {
 			assert.NotContains(t, line, hidden, test.name)
 		}
 	}
 	for status := 0; status != http.StatusTooManyRequests; {
-		status = w.registersFrom("192.0.2.1:1")
+		status = e.registersFrom("192.0.2.1:1")
 	}
 	assert.Contains(t, log.String(), "MCP_TRUSTED_PROXIES")
 	assert.Contains(t, log.String(), "MCP_REGISTRATIONS_PER_MINUTE")

@@ -1,4 +1,3 @@
-// Package lookalike finds names of clients and hosts that a person may take for others: names of
-// known programs that are spelled with letters of other alphabets, and domain names that mix
-// scripts (Unicode Technical Standard 39).
+// Package lookalike finds names and hosts of clients that imitate others: names of known programs
+// in letters of other alphabets, and domain names that mix scripts (Unicode Technical Standard 39).
 package lookalike

@@ -61,9 +61,9 @@ func sizeOf(t *testing.T, path string) (total int64) {
 	return total
 }
 
-// TestTheFileShrinks compares a file in which half of the records expired with one that never had
+// TestFileShrinks compares a file in which half of the records expired with one that never had
 // them.
-func TestTheFileShrinks(t *testing.T) {
+func TestFileShrinks(t *testing.T) {
 	t.Parallel()
 	open := func(t *testing.T, c *clock) (store.Store, string) {
 		path := filepath.Join(t.TempDir(), "s.db")
@@ -102,8 +102,8 @@ func TestTheFileShrinks(t *testing.T) {
 	}
 }
 
-// TestFormat1IsRead opens a file that an older version has written.
-func TestFormat1IsRead(t *testing.T) {
+// TestOpenFileReadsFormat1 opens a file that an older version has written.
+func TestOpenFileReadsFormat1(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s.db")
 	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=auto_vacuum(INCREMENTAL)")
@@ -131,8 +131,8 @@ func TestFormat1IsRead(t *testing.T) {
 	}
 }
 
-// TestShrinkingStopsWithTheStore closes a store again and again just when it has begun to shrink.
-func TestShrinkingStopsWithTheStore(t *testing.T) {
+// TestCloseStopsShrinking closes a store again and again just when it has begun to shrink.
+func TestCloseStopsShrinking(t *testing.T) {
 	t.Parallel()
 	c := &clock{}
 	path := filepath.Join(t.TempDir(), "s.db")

@@ -15,12 +15,12 @@ import (
 	"mcpentra/server/store/storetest"
 )
 
-func TestMemoryKeepsTheContract(t *testing.T) {
+func TestMemoryKeepsContract(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(_ *testing.T, config store.Config) store.Store { return store.NewMemory(config) })
 }
 
-func TestFileKeepsTheContract(t *testing.T) {
+func TestFileKeepsContract(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T, config store.Config) store.Store {
 		s, err := store.OpenFile(t.Context(), filepath.Join(t.TempDir(), "s.db"), config)
@@ -29,7 +29,7 @@ func TestFileKeepsTheContract(t *testing.T) {
 	})
 }
 
-func TestFileSurvivesARestart(t *testing.T) {
+func TestFileSurvivesRestart(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "folder that is not there", "s?#%.db")
 	s, err := store.OpenFile(t.Context(), path, store.Config{})
@@ -49,9 +49,9 @@ func TestFileSurvivesARestart(t *testing.T) {
 	assert.Equal(t, "kept", string(record.Value))
 }
 
-// TestAFullFileForgetsInSteps fills a kind from one source, and from others that have a few records
+// TestFullFileForgetsInSteps fills a kind from one source, and from others that have a few records
 // each.
-func TestAFullFileForgetsInSteps(t *testing.T) {
+func TestFullFileForgetsInSteps(t *testing.T) {
 	t.Parallel()
 	s, err := store.OpenFile(t.Context(), filepath.Join(t.TempDir(), "s.db"), store.Config{})
 	require.NoError(t, err)
@@ -81,7 +81,7 @@ func TestAFullFileForgetsInSteps(t *testing.T) {
 	}
 }
 
-func TestFileIsItsOwnersAlone(t *testing.T) {
+func TestFileBelongsToOwner(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s.db")
 	require.NoError(t, os.WriteFile(path, nil, 0o644))

@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// Proxies are the addresses of trusted reverse proxies. Nil trusts none.
+// Proxies lists the addresses of trusted reverse proxies; nil trusts none.
 type Proxies []netip.Prefix
 
-// maxHops bounds how many entries of X-Forwarded-For are read, and maxEntry the length of each in
-// bytes.
+// maxHops is how many entries of X-Forwarded-For are read, and maxEntry how many bytes each may
+// have.
 const (
 	maxHops  = 32
 	maxEntry = 64
 )
 
-// maxProxies bounds a list of trusted proxies: content delivery networks publish some dozens of
-// prefixes.
+// maxProxies is how many trusted proxies a list may have. Content delivery networks publish some
+// dozens of prefixes.
 const maxProxies = 1000
 
 // ParseProxies reads addresses and networks in CIDR notation, such as 10.0.0.7, 10.1.0.0/16 or
@@ -39,7 +39,7 @@ func ParseProxies(texts []string) (Proxies, error) {
 	return proxies, nil
 }
 
-var errNoAddress = errors.New("is no address or network: write one such as 10.0.0.7 or 10.1.0.0/16")
+var errNoAddress = errors.New("is not an address or network: write one such as 10.0.0.7 or 10.1.0.0/16")
 
 func parsePrefix(text string) (netip.Prefix, error) {
 	if !strings.Contains(text, "/") {
@@ -78,10 +78,11 @@ func (p Proxies) contains(address netip.Addr) bool {
 	return false
 }
 
-// Address is the address that a request came from: the peer's, or if the peer is a trusted proxy,
-// the last one in X-Forwarded-For that is not a trusted proxy. An entry that is no address ends the
-// search; then the proxy that appended it counts. IPv4-mapped addresses are unmapped, and zones
-// left out. The result is the zero Addr if the peer has no IP address, as on a Unix socket.
+// Address returns the address that a request came from. This is the peer's address, or, if the peer
+// is a trusted proxy, the last entry of X-Forwarded-For that is not a trusted proxy. An entry
+// without an address ends the search; then the address of the proxy that appended it is returned.
+// IPv4-mapped addresses are unmapped, and zones are left out. The result is the zero Addr if the
+// peer has no IP address, for example on a Unix socket.
 func (p Proxies) Address(r *http.Request) netip.Addr {
 	address, known := parseEntry(r.RemoteAddr)
 	if !known {
@@ -105,7 +106,8 @@ func (p Proxies) Address(r *http.Request) netip.Addr {
 		}
 		entry := rest
 		if comma := strings.LastIndexByte(rest, ','); comma >= 0 {
-			rest, entry = rest[:comma], rest[comma+1:]
+			entry = rest[comma+1:]
+			rest = rest[:comma]
 		} else {
 			more = false
 		}
@@ -118,8 +120,8 @@ func (p Proxies) Address(r *http.Request) netip.Addr {
 	return address
 }
 
-// parseEntry reads an address with or without a port. IPv6 may stand in brackets, and has to before
-// a port.
+// parseEntry reads an address with or without a port. Brackets around an IPv6 address are optional
+// without a port.
 func parseEntry(entry string) (netip.Addr, bool) {
 	if len(entry) > maxEntry {
 		return netip.Addr{}, false
@@ -143,12 +145,13 @@ func parseEntry(entry string) (netip.Addr, bool) {
 	return address.Unmap().WithZone(""), true
 }
 
-// Network is the network that an address belongs to, for limits: /24 for IPv4 and /48 for IPv6. A
-// subscriber commonly gets a /56 or a /48 (RFC 6177), so all of its addresses are one source. The
-// zero Addr has the zero Prefix.
+// Network returns the network of an address, for limits: /24 for IPv4 and /48 for IPv6. A
+// subscriber commonly gets a /56 or a /48 (RFC 6177), so limits treat all of its addresses as one
+// source. The zero Addr has the zero Prefix.
 func Network(address netip.Addr) netip.Prefix {
 	bits := 24
-	if address = address.Unmap(); address.Is6() {
+	address = address.Unmap()
+	if address.Is6() {
 		bits = 48
 	}
 	network, err := address.WithZone("").Prefix(bits)

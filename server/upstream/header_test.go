@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/base64"
 	"io"
 	"log/slog"
 	"maps"
@@ -28,21 +27,54 @@ import (
 // identityNames are headers in which proxies, platforms and frameworks name a caller, an address or
 // another path.
 var identityNames = []string{
-	"Authorization", "Cf-Access-Authenticated-User-Email", "Cf-Access-Jwt-Assertion", "Cf-Connecting-Ip", "Cookie",
+	"Authorization",
+	"Cf-Access-Authenticated-User-Email",
+	"Cf-Access-Jwt-Assertion",
+	"Cf-Connecting-Ip",
+	"Cookie",
 	"Forwarded",
-	"Front-End-Https", "Idempotency-Key", "Mcp-Entra-Other", "Origin", "Proxy-Authorization", "Referer",
-	"Remote-Email", "Remote-Groups",
-	"Remote-User", "Tailscale-User-Login", "Tailscale-User-Name", "Te", "True-Client-Ip", "X-Api-Key",
+	"Front-End-Https",
+	"Idempotency-Key",
+	"Mcp-Entra-Other",
+	"Origin",
+	"Proxy-Authorization",
+	"Referer",
+	"Remote-Email",
+	"Remote-Groups",
+	"Remote-User",
+	"Tailscale-User-Login",
+	"Tailscale-User-Name",
+	"Te",
+	"True-Client-Ip",
+	"X-Api-Key",
 	"X-Authentik-Username",
-	"X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-User", "X-Goog-Iap-Jwt-Assertion", "X-Http-Method-Override",
-	"X-Idempotency-Key", "X-Ms-Client-Principal", "X-Original-Url", "X-Real-Ip", "X-Rewrite-Url", "X-Something-New",
+	"X-Forwarded-Port",
+	"X-Forwarded-Prefix",
+	"X-Forwarded-User",
+	"X-Goog-Iap-Jwt-Assertion",
+	"X-Http-Method-Override",
+	"X-Idempotency-Key",
+	"X-Ms-Client-Principal",
+	"X-Original-Url",
+	"X-Real-Ip",
+	"X-Rewrite-Url",
+	"X-Something-New",
 }
 
-// underscored are names that a server behind CGI or WSGI reads as others.
+// underscored are names that a server behind CGI or WSGI takes for others.
 var underscored = []string{
-	"Content_Type", "Last_Event_Id", "Mcp_Entra_Caller", "Mcp_Param_a", "Mcp-Param-A_b", "Mcp_Session_Id",
-	"Mcp-Session_Id", "Mcp_Session-Id",
-	"Mcp.session.id", "Remote_User", "X_forwarded_for", "X_Original_Url",
+	"Content_Type",
+	"Last_Event_Id",
+	"Mcp_Entra_Caller",
+	"Mcp_Param_a",
+	"Mcp-Param-A_b",
+	"Mcp_Session_Id",
+	"Mcp-Session_Id",
+	"Mcp_Session-Id",
+	"Mcp.session.id",
+	"Remote_User",
+	"X_forwarded_for",
+	"X_Original_Url",
 }
 
 func TestOnlyListedHeadersReachTheUpstream(t *testing.T) {
@@ -64,19 +96,19 @@ func TestOnlyListedHeadersReachTheUpstream(t *testing.T) {
 		"Baggage":              "c=d",
 	}
 	own := []string{"Content-Length", "Mcp-Entra-Caller", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
-	for name, test := range map[string]struct {
-		added []string
-		want  []string
+	for _, test := range []struct {
+		name        string
+		added, want []string
 	}{
-		"as it is":                          {},
-		"with names that the operator adds": {[]string{"x-something-new", "X-Request-Id"}, []string{"X-Something-New"}},
+		{"default", nil, nil},
+		{"names of the operator", []string{"x-something-new", "X-Request-Id"}, []string{"X-Something-New"}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			seen := make(chan http.Header, 1)
 			handler := func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header.Clone() }
-			p := newPlace(t, http.HandlerFunc(handler), func(c *upstream.Config) { c.Headers = test.added })
-			r := p.request(t.Context(), http.MethodPost, ping)
+			e := newEnv(t, http.HandlerFunc(handler), func(c *upstream.Config) { c.Headers = test.added })
+			r := e.request(t.Context(), http.MethodPost, ping)
 			for name, value := range listed {
 				r.Header[name] = []string{value}
 			}
@@ -86,7 +118,7 @@ func TestOnlyListedHeadersReachTheUpstream(t *testing.T) {
 				}
 			}
 			r.Header.Set("Origin", "https://mcp.example")
-			resp, err := p.client.Do(r)
+			resp, err := e.client.Do(r)
 			require.NoError(t, err)
 			require.NoError(t, resp.Body.Close())
 			require.Equal(t, http.StatusOK, resp.StatusCode)
@@ -100,32 +132,32 @@ func TestOnlyListedHeadersReachTheUpstream(t *testing.T) {
 	}
 }
 
-func TestTheOperatorsQueryIsTheOnlyOne(t *testing.T) {
+func TestUpstreamGetsOperatorsQuery(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
-		own, asked string
-		passes     []string
-		want       string
+	for _, test := range []struct {
+		name, own, asked string
+		passes           []string
+		want             string
 	}{
-		"none of the caller's":        {"?kind=a", "x=1&kind=b", nil, "kind=a"},
-		"none at all":                 {"", "x=1", nil, ""},
-		"a listed one":                {"?kind=a", "x=1&y=2&x=3", []string{"x"}, "kind=a&x=1&x=3"},
-		"a listed one alone":          {"", "y=2&x=1", []string{"x"}, "x=1"},
-		"no parameter hides another":  {"?kind=a", "x=1%26kind%3Db&y=2", []string{"x"}, "kind=a&x=1%26kind%3Db"},
-		"no semicolon":                {"?kind=a", "x=1;kind=b", []string{"x"}, "kind=a&x=1"},
-		"names are compared as bytes": {"?kind=a", "X=1&%78=2", []string{"x"}, "kind=a&x=2"},
+		{"unlisted parameter", "?kind=a", "x=1&kind=b", nil, "kind=a"},
+		{"no query of the operator", "", "x=1", nil, ""},
+		{"listed parameter", "?kind=a", "x=1&y=2&x=3", []string{"x"}, "kind=a&x=1&x=3"},
+		{"listed parameter alone", "", "y=2&x=1", []string{"x"}, "x=1"},
+		{"parameter inside another's value", "?kind=a", "x=1%26kind%3Db&y=2", []string{"x"}, "kind=a&x=1%26kind%3Db"},
+		{"semicolon", "?kind=a", "x=1;kind=b", []string{"x"}, "kind=a&x=1"},
+		{"name in another case", "?kind=a", "X=1&%78=2", []string{"x"}, "kind=a&x=2"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			seen := make(chan string, 1)
-			p := newPlace(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.URL.RawQuery }),
+			e := newEnv(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.URL.RawQuery }),
 				func(c *upstream.Config) {
 					c.URL = strings.Split(c.URL, "?")[0] + test.own
 					c.Query = test.passes
 				})
-			r := p.request(t.Context(), http.MethodPost, ping)
+			r := e.request(t.Context(), http.MethodPost, ping)
 			r.URL.RawQuery = test.asked
-			resp, err := p.client.Do(r)
+			resp, err := e.client.Do(r)
 			require.NoError(t, err)
 			require.NoError(t, resp.Body.Close())
 			assert.Equal(t, test.want, <-seen)
@@ -133,29 +165,32 @@ func TestTheOperatorsQueryIsTheOnlyOne(t *testing.T) {
 	}
 }
 
-func TestTheOperatorsQueryIsNowhereElse(t *testing.T) {
+func TestOperatorsQueryReachesNoOther(t *testing.T) {
 	t.Parallel()
 	var logged bytes.Buffer
-	for name, handler := range map[string]http.HandlerFunc{
-		"cut off": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"401":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) },
-		"redirects away": func(w http.ResponseWriter, r *http.Request) {
+	for _, test := range []struct {
+		name    string
+		handler http.HandlerFunc
+	}{
+		{"cut off", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
+		{"401", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }},
+		{"redirect to another origin", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://example.com/?q=1", http.StatusFound)
-		},
+		}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			audience := make(chan string, 1)
-			p := newPlace(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			e := newEnv(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				audience <- r.Header.Get(upstream.CallerHeader)
-				handler(w, r)
+				test.handler(w, r)
 			}), func(c *upstream.Config) {
 				c.URL += "&code=query-canary"
 				c.Logger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 			})
-			resp, body := p.send(http.MethodPost, ping)
+			resp, body := e.send(http.MethodPost, ping)
 			assert.Equal(t, http.StatusBadGateway, resp.StatusCode)
 			assert.NotContains(t, body, "canary")
-			assert.NotContains(t, decoded(t, <-audience), "canary")
+			assert.NotContains(t, jwtPayload(t, <-audience), "canary")
 		})
 	}
 	assert.Contains(t, logged.String(), "the upstream failed")
@@ -165,26 +200,50 @@ func TestTheOperatorsQueryIsNowhereElse(t *testing.T) {
 func TestOnlyListedHeadersComeBack(t *testing.T) {
 	t.Parallel()
 	listed := []string{
-		"Allow", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Type", "Date", "Etag",
+		"Allow",
+		"Content-Disposition",
+		"Content-Encoding",
+		"Content-Language",
+		"Content-Type",
+		"Date",
+		"Etag",
 		"Last-Modified",
-		"Mcp-Protocol-Version", "Retry-After", "Traceparent", "X-Accel-Buffering",
+		"Mcp-Protocol-Version",
+		"Retry-After",
+		"Traceparent",
+		"X-Accel-Buffering",
 	}
 	others := []string{
-		"Access-Control-Allow-Credentials", "Access-Control-Allow-Origin", "Alt-Svc", "Authentication-Info",
+		"Access-Control-Allow-Credentials",
+		"Access-Control-Allow-Origin",
+		"Alt-Svc",
+		"Authentication-Info",
 		"Clear-Site-Data",
-		"Content-Location", "Content-Security-Policy", "Link", "Location", "Mcp-Entra-Caller", "Nel",
-		"Proxy-Authenticate", "Refresh",
-		"Server", "Set-Cookie", "Set_cookie", "Mcp_Session_Id", "Strict-Transport-Security", "Www-Authenticate",
+		"Content-Location",
+		"Content-Security-Policy",
+		"Link",
+		"Location",
+		"Mcp-Entra-Caller",
+		"Nel",
+		"Proxy-Authenticate",
+		"Refresh",
+		"Server",
+		"Set-Cookie",
+		"Set_cookie",
+		"Mcp_Session_Id",
+		"Strict-Transport-Security",
+		"Www-Authenticate",
 		"X-Accel-Redirect",
-		"X-Powered-By", "X-Sendfile",
+		"X-Powered-By",
+		"X-Sendfile",
 	}
-	p := newPlace(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	e := newEnv(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for _, name := range slices.Concat(listed, others) {
 			w.Header()[name] = []string{"v"}
 		}
 		_, _ = io.WriteString(w, "{}")
 	}), nil)
-	resp, _ := p.send(http.MethodPost, ping)
+	resp, _ := e.send(http.MethodPost, ping)
 	want := slices.Sorted(slices.Values(slices.Concat(listed, []string{"Cache-Control", "Content-Length"})))
 	assert.Equal(t, want, slices.Sorted(maps.Keys(resp.Header)))
 	assert.Equal(t, "no-store", resp.Header.Get("Cache-Control"))
@@ -205,21 +264,25 @@ func TestTrailersAndInformationalAnswersEndAtTheProxy(t *testing.T) {
 		w.Header().Set("X-Cost", "3")
 		w.Header().Set(http.TrailerPrefix+"Mcp-Session-Id", "late")
 	})
-	for name, test := range map[string]struct {
+	for _, test := range []struct {
+		name  string
 		added []string
 		want  http.Header
 	}{
-		"as it is":                          {nil, nil},
-		"with a name that is listed for it": {[]string{"X-Cost"}, http.Header{"X-Cost": {"3"}}},
+		{"default", nil, nil},
+		{"name of the operator", []string{"X-Cost"}, http.Header{"X-Cost": {"3"}}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace(t, handler, func(c *upstream.Config) { c.Headers = test.added })
+			e := newEnv(t, handler, func(c *upstream.Config) { c.Headers = test.added })
 			var informational atomic.Int32
 			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
-				Got1xxResponse: func(int, textproto.MIMEHeader) error { informational.Add(1); return nil },
+				Got1xxResponse: func(int, textproto.MIMEHeader) error {
+					informational.Add(1)
+					return nil
+				},
 			})
-			resp, err := p.client.Do(p.request(ctx, http.MethodPost, ping))
+			resp, err := e.client.Do(e.request(ctx, http.MethodPost, ping))
 			require.NoError(t, err)
 			_, err = io.ReadAll(resp.Body)
 			require.NoError(t, err)
@@ -231,18 +294,32 @@ func TestTrailersAndInformationalAnswersEndAtTheProxy(t *testing.T) {
 	}
 }
 
-func TestNamesThatCannotBeAdded(t *testing.T) {
+func TestNewRefusesNames(t *testing.T) {
 	t.Parallel()
 	refused := slices.Concat(identityNames, underscored, []string{
-		"", "A B", "Access-Control-Allow-Origin", "Connection", "Content-Length", "Expect", "Host", "Keep-Alive",
-		"Mcp-New", "Proxy-Anything",
-		"Sec-Fetch-Site", "Set-Cookie", "Strict-Transport-Security", "Trailer", "Transfer-Encoding", "Upgrade",
+		"",
+		"A B",
+		"Access-Control-Allow-Origin",
+		"Connection",
+		"Content-Length",
+		"Expect",
+		"Host",
+		"Keep-Alive",
+		"Mcp-New",
+		"Proxy-Anything",
+		"Sec-Fetch-Site",
+		"Set-Cookie",
+		"Strict-Transport-Security",
+		"Trailer",
+		"Transfer-Encoding",
+		"Upgrade",
 		"Www-Authenticate",
-		"X-Forwarded-For", "X-Forwarded-Host",
+		"X-Forwarded-For",
+		"X-Forwarded-Host",
 	})
 	for _, name := range refused {
 		if name == "X-Something-New" || name == "Front-End-Https" || strings.HasSuffix(name, "Idempotency-Key") {
-			continue // nobody's identity
+			continue // they name no caller
 		}
 		_, err := upstream.New(upstream.Config{URL: "http://localhost:9000", Headers: []string{name}})
 		assert.ErrorContains(t, err, "Headers has", name)
@@ -253,7 +330,7 @@ func TestNamesThatCannotBeAdded(t *testing.T) {
 	}
 }
 
-func TestAParameterOfTheUpstreamsURLCannotBeAdded(t *testing.T) {
+func TestNewRefusesParametersOfURL(t *testing.T) {
 	t.Parallel()
 	for query, name := range map[string]string{
 		"code=a":       "code",
@@ -267,12 +344,15 @@ func TestAParameterOfTheUpstreamsURLCannotBeAdded(t *testing.T) {
 	}
 }
 
-func TestErrorsDoNotQuoteTheUpstreamsSecrets(t *testing.T) {
+func TestErrorsDoNotQuoteSecrets(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		"ftp://localhost/?code=canary", "http://user:canary@localhost/", "http://localhost/?code=canary#fragment",
+		"ftp://localhost/?code=canary",
+		"http://user:canary@localhost/",
+		"http://localhost/?code=canary#fragment",
 		"http://local host/?code=canary",
-		"localhost:9000/mcp?code=canary", "http:///mcp?code=canary",
+		"localhost:9000/mcp?code=canary",
+		"http:///mcp?code=canary",
 	} {
 		_, err := upstream.New(upstream.Config{URL: text, Issuer: "https://mcp.example"})
 		require.ErrorContains(t, err, "want a URL", text)
@@ -283,32 +363,37 @@ func TestErrorsDoNotQuoteTheUpstreamsSecrets(t *testing.T) {
 	assert.Equal(t, "https://up.example/a%2Fb", upstream.Address(with))
 }
 
-func TestTheClientsAddressIsTheOneThatCounts(t *testing.T) {
+func TestForwardedForIsClientAddress(t *testing.T) {
 	t.Parallel()
 	seen := make(chan []string, 1)
 	handler := func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header["X-Forwarded-For"] }
-	p := newPlace(t, http.HandlerFunc(handler), func(c *upstream.Config) {
+	e := newEnv(t, http.HandlerFunc(handler), func(c *upstream.Config) {
 		c.ClientAddress = func(*http.Request) string { return "192.0.2.7" }
 	})
-	p.send(http.MethodPost, ping, "X-Forwarded-For", "198.51.100.1")
+	e.send(http.MethodPost, ping, "X-Forwarded-For", "198.51.100.1")
 	assert.Equal(t, []string{"192.0.2.7"}, <-seen)
 }
 
-// TestRequestTrailersEndAtTheGuard writes the request by hand: no client sends these.
+// TestRequestTrailersEndAtTheGuard writes the request itself, since net/http refuses to send it.
 func TestRequestTrailersEndAtTheGuard(t *testing.T) {
 	t.Parallel()
 	for _, trailer := range []string{
-		"Connection", "Authorization", "Mcp-Entra-Caller", "X-Cost", "Transfer-Encoding", "Upgrade",
+		"Connection",
+		"Authorization",
+		"Mcp-Entra-Caller",
+		"X-Cost",
+		"Transfer-Encoding",
+		"Upgrade",
 	} {
 		t.Run(trailer, func(t *testing.T) {
 			t.Parallel()
 			var runs atomic.Int32
-			p := newPlaceBefore(t, overHTTP2(t, func(_ http.ResponseWriter, r *http.Request) {
+			e := newEnvWith(t, overHTTP2(t, func(_ http.ResponseWriter, r *http.Request) {
 				runs.Add(1)
 				_, _ = io.ReadAll(r.Body)
 				assert.Empty(t, r.Trailer)
 			}), nil)
-			connection, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+			connection, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
 			require.NoError(t, err)
 			defer connection.Close()
 			_, err = io.WriteString(connection, "POST / HTTP/1.1\r\nHost: a\r\n"+
@@ -322,7 +407,7 @@ func TestRequestTrailersEndAtTheGuard(t *testing.T) {
 			text, err := io.ReadAll(answer.Body)
 			require.NoError(t, err)
 			if answer.StatusCode == http.StatusBadRequest && runs.Load() == 0 {
-				return // net/http refuses some of them
+				return // net/http's server refuses some trailers
 			}
 			assert.Equal(t, http.StatusOK, answer.StatusCode, string(text))
 			assert.EqualValues(t, 1, runs.Load())
@@ -330,24 +415,24 @@ func TestRequestTrailersEndAtTheGuard(t *testing.T) {
 	}
 }
 
-// TestABodyOfAGETReachesNothing sends one that no guard has judged.
-func TestABodyOfAGETReachesNothing(t *testing.T) {
+// TestBodyOfGetIsDropped sends a body with the methods that have none.
+func TestBodyOfGetIsDropped(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{http.MethodGet, http.MethodDelete} {
 		seen := make(chan string, 1)
-		p := newPlace(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		e := newEnv(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			seen <- r.Header.Get("Content-Length") + string(body)
 		}), nil)
-		resp, _ := p.send(method, ping, "Content-Type", "application/json")
+		resp, _ := e.send(method, ping, "Content-Type", "application/json")
 		assert.Equal(t, http.StatusOK, resp.StatusCode)
 		assert.Contains(t, []string{"", "0"}, <-seen, method)
 	}
 	w := &countingWriter{header: http.Header{}}
-	p := newPlace(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil)
-	r := p.request(guard.NewContext(context.Background(), &adele), http.MethodGet, ping)
-	p.proxy.ServeHTTP(w, r)
-	assert.Equal(t, http.StatusOK, w.status, "without a guard too")
+	e := newEnv(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil)
+	r := e.request(guard.NewContext(context.Background(), &adele), http.MethodGet, ping)
+	e.proxy.ServeHTTP(w, r)
+	assert.Equal(t, http.StatusOK, w.status, "without a guard")
 }
 
 type countingWriter struct {
@@ -358,13 +443,3 @@ type countingWriter struct {
 func (w *countingWriter) Header() http.Header         { return w.header }
 func (w *countingWriter) WriteHeader(status int)      { w.status = status }
 func (w *countingWriter) Write(p []byte) (int, error) { return len(p), nil }
-
-// decoded is the payload of a JWT.
-func decoded(t *testing.T, token string) string {
-	t.Helper()
-	parts := strings.Split(token, ".")
-	require.Len(t, parts, 3)
-	text, err := base64.RawURLEncoding.DecodeString(parts[1])
-	require.NoError(t, err)
-	return string(text)
-}

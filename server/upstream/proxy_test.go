@@ -11,11 +11,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,188 +22,48 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"mcpentra/server/guard"
-	"mcpentra/server/token"
 	"mcpentra/server/upstream"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-const (
-	resource = "https://mcp.example/mcp"
-	ping     = `{"jsonrpc":"2.0","id":1,"method":"ping"}`
-)
-
-var adele = guard.Identity{
-	Principal: guard.Principal{Issuer: "https://login.microsoftonline.com/t/v2.0", TenantID: "t", ObjectID: "o"},
-	Name:      "Adele Vance",
-	Username:  "adele@example.com",
-	ClientID:  "desk",
-	Scopes:    []string{"tool.read", "tool.write"},
-	Roles:     []string{"Admin"},
-}
-
-// place is a guard and a proxy in front of a handler, each over sockets of its own.
-type place struct {
-	t      *testing.T
-	url    string // of the guard
-	behind string // of the upstream
-	proxy  *upstream.Proxy
-	client *http.Client
-}
-
-var signingKey = sync.OnceValue(func() *ecdsa.PrivateKey {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	return key
-})
-
-func signingKeys() []*ecdsa.PrivateKey { return []*ecdsa.PrivateKey{signingKey()} }
-
-func newPlace(t *testing.T, handler http.Handler, edit func(*upstream.Config)) *place {
-	t.Helper()
-	return newPlaceBefore(t, httptest.NewServer(handler), edit)
-}
-
-// overTLS is an upstream with TLS that speaks HTTP/1.1 alone, and overHTTP2 one that speaks HTTP/2.
-func overTLS(t *testing.T, handler http.HandlerFunc) *httptest.Server {
-	t.Helper()
-	return startTLS(handler, false)
-}
-
-func overHTTP2(t *testing.T, handler http.HandlerFunc) *httptest.Server {
-	t.Helper()
-	return startTLS(handler, true)
-}
-
-func startTLS(handler http.HandlerFunc, http2 bool) *httptest.Server {
-	behind := httptest.NewUnstartedServer(handler)
-	behind.EnableHTTP2 = http2
-	behind.Config.ErrorLog = log.New(io.Discard, "", 0) // it tells of every handshake that a test cuts off
-	behind.StartTLS()
-	return behind
-}
-
-// newPlaceBefore is newPlace with an upstream that runs. The proxy has the transport that it makes
-// for itself.
-func newPlaceBefore(t *testing.T, behind *httptest.Server, edit func(*upstream.Config)) *place {
-	t.Helper()
-	t.Cleanup(behind.Close)
-	transport := upstream.NewTransport()
-	if behind.TLS != nil {
-		transport.TLSClientConfig = behind.Client().Transport.(*http.Transport).TLSClientConfig
-	}
-	t.Cleanup(transport.CloseIdleConnections)
-	cfg := upstream.Config{
-		URL:       behind.URL + "/inner?kind=a",
-		Issuer:    "https://mcp.example",
-		Keys:      signingKeys(),
-		Transport: transport,
-	}
-	if edit != nil {
-		edit(&cfg)
-	}
-	proxy, err := upstream.New(cfg)
-	require.NoError(t, err)
-	g, err := guard.New(guard.Config{
-		Resource:             resource,
-		AuthorizationServers: []string{"https://mcp.example"},
-		Recheck:              -1,
-		Verify: func(_ context.Context, raw string) (*guard.Identity, error) {
-			if raw != "token-canary" {
-				return nil, token.NewInvalidError(token.BadSignature)
-			}
-			id := adele
-			return &id, nil
-		},
-	}, proxy)
-	require.NoError(t, err)
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Host = "mcp.example"
-		g.ServeHTTP(w, r)
-	}))
-	t.Cleanup(front.Close)
-	outer := &http.Transport{DisableCompression: true}
-	t.Cleanup(outer.CloseIdleConnections)
-	return &place{t: t, url: front.URL, behind: behind.URL, proxy: proxy, client: &http.Client{Transport: outer}}
-}
-
-func (p *place) request(ctx context.Context, method, body string, headers ...string) *http.Request {
-	r, err := http.NewRequestWithContext(ctx, method, p.url, strings.NewReader(body))
-	require.NoError(p.t, err)
-	r.Header.Set("Authorization", "Bearer token-canary")
-	if method == http.MethodPost {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
-	}
-	return r
-}
-
-func (p *place) send(method, body string, headers ...string) (*http.Response, string) {
-	p.t.Helper()
-	resp, err := p.client.Do(p.request(p.t.Context(), method, body, headers...))
-	require.NoError(p.t, err)
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	require.NoError(p.t, err)
-	return resp, string(text)
-}
-
-func TestWhatTheUpstreamGets(t *testing.T) {
+func TestUpstreamGetsListedParts(t *testing.T) {
 	t.Parallel()
 	seen := make(chan *http.Request, 1)
 	bodies := make(chan string, 1)
-	p := newPlace(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	e := newEnv(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		bodies <- string(body)
 		seen <- r.Clone(context.Background())
 	}), nil)
-	r := p.request(
+	r := e.request(
 		t.Context(),
 		http.MethodPost,
 		"{ \"jsonrpc\" : \"2.0\",\n\"id\":1, \"method\":\"p\\u0069ng\"}",
-		"Accept",
-		"application/json, text/event-stream",
-		"Mcp-Protocol-Version",
-		"2025-11-25",
-		"Mcp-Param-Region",
-		"eu",
-		"Traceparent",
-		"00-1-2-03",
-		"Origin",
-		"https://mcp.example",
-		"Cookie",
-		"__Host-session=cookie-canary",
-		"X-Forwarded-For",
-		"192.0.2.1",
-		"X-Forwarded-User",
-		"admin",
-		"X-Ms-Client-Principal",
-		"e30=",
-		upstream.CallerHeader,
-		"forged",
-		"Connection",
-		"upgrade",
-		"Upgrade",
-		"websocket",
+		"Accept", "application/json, text/event-stream",
+		"Mcp-Protocol-Version", "2025-11-25",
+		"Mcp-Param-Region", "eu",
+		"Traceparent", "00-1-2-03",
+		"Origin", "https://mcp.example",
+		"Cookie", "__Host-session=cookie-canary",
+		"X-Forwarded-For", "192.0.2.1",
+		"X-Forwarded-User", "admin",
+		"X-Ms-Client-Principal", "e30=",
+		upstream.CallerHeader, "forged",
+		"Connection", "upgrade",
+		"Upgrade", "websocket",
 	)
 	r.URL.Path = "/mcp/../admin"
 	r.URL.RawQuery = "x=1&access_token=token-canary"
-	resp, err := p.client.Do(r)
+	resp, err := e.client.Do(r)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 
-	assert.Equal(t, ping, <-bodies, "the guard's re-encoding")
+	assert.Equal(t, ping, <-bodies, "the guard's encoding")
 	got := <-seen
 	assert.Equal(t, "/inner?kind=a", got.URL.String(), "the path and query are the configured ones")
-	assert.Equal(t, strings.TrimPrefix(p.behind, "http://"), got.Host)
+	assert.Equal(t, strings.TrimPrefix(e.behind, "http://"), got.Host)
 	for name, want := range map[string]string{
 		"Accept":               "application/json, text/event-stream",
 		"Mcp-Protocol-Version": "2025-11-25",
@@ -217,29 +75,36 @@ func TestWhatTheUpstreamGets(t *testing.T) {
 	} {
 		assert.Equal(t, []string{want}, got.Header[name], name)
 	}
-	for _, name := range []string{"Authorization", "Cookie", "Origin", "X-Forwarded-User", "X-Ms-Client-Principal", "Upgrade"} {
+	for _, name := range []string{
+		"Authorization",
+		"Cookie",
+		"Origin",
+		"X-Forwarded-User",
+		"X-Ms-Client-Principal",
+		"Upgrade",
+	} {
 		assert.Empty(t, got.Header[name], name)
 	}
 	got.Body = nil
 	got.ContentLength = 0
 	var all bytes.Buffer
 	require.NoError(t, got.Write(&all))
-	assert.NotContains(t, all.String(), "canary", "nothing of the caller's credentials")
+	assert.NotContains(t, all.String(), "canary", "the caller's credentials")
 	require.Len(t, got.Header[upstream.CallerHeader], 1)
 }
 
-func TestTheCallerIsNamedBySignature(t *testing.T) {
+func TestSignatureNamesCaller(t *testing.T) {
 	t.Parallel()
 	named := make(chan string, 2)
-	p := newPlace(
+	e := newEnv(
 		t,
 		http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { named <- r.Header.Get(upstream.CallerHeader) }),
 		nil,
 	)
-	p.send(http.MethodPost, ping)
-	p.send(http.MethodPost, ping)
+	e.send(http.MethodPost, ping)
+	e.send(http.MethodPost, ping)
 	w := httptest.NewRecorder()
-	p.proxy.Keys().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/caller/jwks", nil))
+	e.proxy.Keys().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/caller/jwks", nil))
 	var keys jose.JSONWebKeySet
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &keys))
 	require.Len(t, keys.Keys, 1)
@@ -254,14 +119,14 @@ func TestTheCallerIsNamedBySignature(t *testing.T) {
 	claims := map[string]any{}
 	require.NoError(t, parsed.Claims(keys.Keys[0].Key, &claims))
 	assert.InDelta(t, time.Now().Unix()+60, claims["exp"], 5)
-	assert.NotEqual(t, first, second, "each has an id of its own")
+	assert.NotEqual(t, first, second, "each JWT has its own ID")
 	for _, name := range []string{"exp", "iat", "jti"} {
 		assert.NotEmpty(t, claims[name])
 		delete(claims, name)
 	}
 	assert.Equal(t, map[string]any{
 		"iss":                "https://mcp.example",
-		"aud":                p.behind + "/inner",
+		"aud":                e.behind + "/inner",
 		"sub":                "o.t",
 		"kind":               "user",
 		"entra_iss":          adele.Issuer,
@@ -275,23 +140,24 @@ func TestTheCallerIsNamedBySignature(t *testing.T) {
 	}, claims)
 }
 
-// TestGroupsFitIntoAHeader names a caller in more groups than a header can hold, and one whose
+// TestGroupsFitIntoHeader names a caller in more groups than a header can hold, and one whose
 // groups Entra left out.
-func TestGroupsFitIntoAHeader(t *testing.T) {
+func TestGroupsFitIntoHeader(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
+	for _, test := range []struct {
+		name       string
 		groups     int
 		incomplete bool
 		want       int
 		hasGroups  any
 	}{
-		"some":               {64, false, 64, nil},
-		"too many":           {65, false, 0, true},
-		"left out by Entra":  {0, true, 0, true},
-		"none":               {0, false, 0, nil},
-		"some of those left": {3, true, 3, true},
+		{"some", 64, false, 64, nil},
+		{"too many", 65, false, 0, true},
+		{"left out by Entra", 0, true, 0, true},
+		{"no groups", 0, false, 0, nil},
+		{"some left out by Entra", 3, true, 3, true},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			caller := adele
 			caller.GroupsIncomplete = test.incomplete
@@ -299,11 +165,11 @@ func TestGroupsFitIntoAHeader(t *testing.T) {
 				caller.Groups = append(caller.Groups, fmt.Sprintf("5a1e0006-0000-4000-8000-%012d", i))
 			}
 			named := make(chan string, 1)
-			p := newPlace(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			e := newEnv(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				named <- r.Header.Get(upstream.CallerHeader)
 			}), nil)
 			r := httptest.NewRequest(http.MethodPost, resource, strings.NewReader(ping))
-			p.proxy.ServeHTTP(httptest.NewRecorder(), r.WithContext(guard.NewContext(r.Context(), &caller)))
+			e.proxy.ServeHTTP(httptest.NewRecorder(), r.WithContext(guard.NewContext(r.Context(), &caller)))
 			raw := <-named
 			assert.Less(t, len(raw), 6<<10)
 			parsed, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256})
@@ -323,26 +189,26 @@ func TestAnswersPassByteForByte(t *testing.T) {
 	writer := gzip.NewWriter(&packed)
 	_, _ = writer.Write([]byte(`{"jsonrpc":"2.0","id":1,"result":{}}`))
 	require.NoError(t, writer.Close())
-	for name, body := range map[string]string{
-		"json":    "{\"jsonrpc\" : \"2.0\",\r\n \"id\":1,\"result\":{\"a\":1,\"a\":2}}",
-		"events":  ": hello\r\nid: 1\r\ndata: {\"x\": 1}\r\n\r\n",
-		"gzip":    packed.String(),
-		"nothing": "",
+	for _, test := range []struct{ name, body string }{
+		{"json", "{\"jsonrpc\" : \"2.0\",\r\n \"id\":1,\"result\":{\"a\":1,\"a\":2}}"},
+		{"events", ": hello\r\nid: 1\r\ndata: {\"x\": 1}\r\n\r\n"},
+		{"gzip", packed.String()},
+		{"empty", ""},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			e := newEnv(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "x/y")
 				w.Header().Set("Mcp-Own", "kept")
-				if name == "gzip" {
+				if test.name == "gzip" {
 					w.Header().Set("Content-Encoding", "gzip")
 				}
 				w.WriteHeader(http.StatusNotFound)
-				_, _ = io.WriteString(w, body)
+				_, _ = io.WriteString(w, test.body)
 			}), nil)
-			resp, got := p.send(http.MethodPost, ping, "Accept-Encoding", "gzip")
+			resp, got := e.send(http.MethodPost, ping, "Accept-Encoding", "gzip")
 			assert.Equal(t, http.StatusNotFound, resp.StatusCode)
-			assert.Equal(t, body, got)
+			assert.Equal(t, test.body, got)
 			assert.Equal(t, "kept", resp.Header.Get("Mcp-Own"))
 			assert.Equal(t, "x/y", resp.Header.Get("Content-Type"))
 			assert.Equal(t, []string{"no-store"}, resp.Header["Cache-Control"])
@@ -356,7 +222,7 @@ func TestEventsArriveAsTheyAreSent(t *testing.T) {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
 			next := make(chan string)
-			p := newPlace(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			e := newEnv(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "text/event-stream")
 				for event := range next {
 					_, _ = io.WriteString(w, event)
@@ -365,7 +231,7 @@ func TestEventsArriveAsTheyAreSent(t *testing.T) {
 			}), nil)
 			sent := make(chan *http.Response, 1)
 			go func() {
-				resp, err := p.client.Do(p.request(t.Context(), method, ping))
+				resp, err := e.client.Do(e.request(t.Context(), method, ping))
 				assert.NoError(t, err)
 				sent <- resp
 			}()
@@ -388,11 +254,11 @@ func TestEventsArriveAsTheyAreSent(t *testing.T) {
 	}
 }
 
-func TestACallerWhoGoesEndsTheUpstreamsWork(t *testing.T) {
+func TestLeavingCallerEndsUpstreamRequest(t *testing.T) {
 	t.Parallel()
 	began := make(chan struct{})
 	ended := make(chan error, 1)
-	p := newPlace(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	e := newEnv(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.ReadAll(r.Body)
 		close(began)
 		<-r.Context().Done()
@@ -401,7 +267,7 @@ func TestACallerWhoGoesEndsTheUpstreamsWork(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := make(chan error, 1)
 	go func() {
-		resp, err := p.client.Do(p.request(ctx, http.MethodPost, ping))
+		resp, err := e.client.Do(e.request(ctx, http.MethodPost, ping))
 		if err == nil {
 			_ = resp.Body.Close()
 		}
@@ -413,11 +279,11 @@ func TestACallerWhoGoesEndsTheUpstreamsWork(t *testing.T) {
 	require.ErrorIs(t, <-ended, context.Canceled)
 }
 
-func TestAnUpstreamThatGivesNoAnswerToPassOn(t *testing.T) {
+func TestUnusableAnswers(t *testing.T) {
 	t.Parallel()
-	elsewhere := httptest.NewServer(
-		http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("another origin was asked") }),
-	)
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("the proxy followed a redirect to another origin")
+	}))
 	t.Cleanup(elsewhere.Close)
 	redirect := func(status int, where string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -437,108 +303,111 @@ func TestAnUpstreamThatGivesNoAnswerToPassOn(t *testing.T) {
 			_, _ = io.WriteString(w, "inner-canary")
 		}
 	}
-	for name, test := range map[string]struct {
+	hangUp := func(w http.ResponseWriter, _ *http.Request) {
+		connection, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			_ = connection.Close()
+		}
+	}
+	otherHost := strings.TrimPrefix(elsewhere.URL, "http:")
+	for _, test := range []struct {
+		name    string
 		handler http.HandlerFunc
 		want    int
 		text    string
 	}{
-		"401":                            {answer(401), 502, "does not let it in"},
-		"407":                            {answer(407), 502, "does not let it in"},
-		"403 is the upstream's own word": {answer(403), 403, "inner-canary"},
-		"500 too":                        {answer(500), 500, "inner-canary"},
-		"a slash at the end":             {redirect(307, "/inner/end"), 200, ping},
-		"another origin":                 {redirect(307, elsewhere.URL+"/end"), 502, "cannot be reached"},
-		"another origin without scheme":  {redirect(308, strings.TrimPrefix(elsewhere.URL, "http:")+"/end"), 502, "cannot be reached"},
-		"a method that changes":          {redirect(302, "/inner/end"), 502, "cannot be reached"},
-		"in a circle":                    {redirect(308, "/inner"), 502, "cannot be reached"},
-		"nowhere":                        {redirect(307, ""), 502, "cannot be reached"},
-		"cut off": {func(w http.ResponseWriter, _ *http.Request) {
-			connection, _, err := http.NewResponseController(w).Hijack()
-			if err == nil {
-				_ = connection.Close()
-			}
-		}, 502, "cannot be reached"},
+		{"401", answer(401), 502, "does not let it in"},
+		{"407", answer(407), 502, "does not let it in"},
+		{"403", answer(403), 403, "inner-canary"},
+		{"500", answer(500), 500, "inner-canary"},
+		{"slash at the end", redirect(307, "/inner/end"), 200, ping},
+		{"another origin", redirect(307, elsewhere.URL+"/end"), 502, "cannot be reached"},
+		{"another origin without scheme", redirect(308, otherHost+"/end"), 502, "cannot be reached"},
+		{"method that changes", redirect(302, "/inner/end"), 502, "cannot be reached"},
+		{"redirects in a circle", redirect(308, "/inner"), 502, "cannot be reached"},
+		{"redirect without a URL", redirect(307, ""), 502, "cannot be reached"},
+		{"cut off", hangUp, 502, "cannot be reached"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace(t, test.handler, nil)
-			resp, body := p.send(http.MethodPost, ping)
+			e := newEnv(t, test.handler, nil)
+			resp, body := e.send(http.MethodPost, ping)
 			assert.Equal(t, test.want, resp.StatusCode)
 			assert.Contains(t, body, test.text)
-			assert.Empty(t, resp.Header.Get("WWW-Authenticate"), "a challenge would be taken for ours")
+			assert.Empty(t, resp.Header.Get("WWW-Authenticate"), "the client would read a challenge as the guard's")
 			assert.Empty(t, resp.Header.Get("Location"))
 		})
 	}
-	t.Run("nobody listens", func(t *testing.T) {
+	t.Run("no listener", func(t *testing.T) {
 		t.Parallel()
 		dead := httptest.NewServer(http.NotFoundHandler())
 		dead.Close()
-		p := newPlace(t, http.NotFoundHandler(), func(c *upstream.Config) { c.URL = dead.URL })
-		resp, body := p.send(http.MethodPost, ping)
+		e := newEnv(t, http.NotFoundHandler(), func(c *upstream.Config) { c.URL = dead.URL })
+		resp, body := e.send(http.MethodPost, ping)
 		assert.Equal(t, http.StatusBadGateway, resp.StatusCode)
-		assert.JSONEq(
-			t,
-			`{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"the MCP server behind this one cannot be reached, or gave no usable answer"}}`,
-			body,
-			"and no address behind this server, which is nobody's business",
-		)
+		const want = `{"jsonrpc":"2.0","id":null,"error":{"code":-32603,` +
+			`"message":"the MCP server behind this one cannot be reached, or gave no usable answer"}}`
+		assert.Equal(t, want+"\n", body, "no address behind this server")
 	})
 	t.Run("too slow", func(t *testing.T) {
 		t.Parallel()
-		p := newPlace(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		e := newEnv(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.ReadAll(r.Body)
 			<-r.Context().Done()
 		}), func(c *upstream.Config) {
 			c.Transport = nil
 			c.ResponseTimeout = 20 * time.Millisecond
 		})
-		resp, _ := p.send(http.MethodPost, ping)
+		resp, _ := e.send(http.MethodPost, ping)
 		assert.Equal(t, http.StatusGatewayTimeout, resp.StatusCode)
 	})
 }
 
-func TestNobodyGetsPastTheGuard(t *testing.T) {
+func TestRequestWithoutCallerIsRefused(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Bool
-	p := newPlace(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Store(true) }), nil)
+	e := newEnv(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Store(true) }), nil)
 	w := httptest.NewRecorder()
-	p.proxy.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/mcp", strings.NewReader(ping)))
+	e.proxy.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/mcp", strings.NewReader(ping)))
 	assert.Equal(t, http.StatusInternalServerError, w.Code)
 	assert.False(t, asked.Load())
 }
 
-func TestCredentialsEndAtTheProxyWhateverStandsInFront(t *testing.T) {
+func TestCredentialsEndAtTheProxy(t *testing.T) {
 	t.Parallel()
 	seen := make(chan http.Header, 1)
-	p := newPlace(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header.Clone() }), nil)
+	e := newEnv(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header.Clone() }), nil)
 	r := httptest.NewRequest(http.MethodPost, resource, strings.NewReader(ping))
 	for _, name := range []string{"Authorization", "Proxy-Authorization", "Cookie"} {
 		r.Header.Set(name, "canary")
 	}
-	p.proxy.ServeHTTP(httptest.NewRecorder(), r.WithContext(guard.NewContext(r.Context(), &adele)))
+	e.proxy.ServeHTTP(httptest.NewRecorder(), r.WithContext(guard.NewContext(r.Context(), &adele)))
 	got := <-seen
 	for _, name := range []string{"Authorization", "Proxy-Authorization", "Cookie"} {
 		assert.Empty(t, got[name], name)
 	}
 }
 
-func TestAConfigurationThatCannotWork(t *testing.T) {
+func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	require.NoError(t, err)
-	for name, edit := range map[string]func(*upstream.Config){
-		"no URL":      func(c *upstream.Config) { c.URL = "" },
-		"no scheme":   func(c *upstream.Config) { c.URL = "localhost:9000/mcp" },
-		"a user":      func(c *upstream.Config) { c.URL = "http://a:b@localhost:9000/mcp" },
-		"a fragment":  func(c *upstream.Config) { c.URL += "#x" },
-		"no key":      func(c *upstream.Config) { c.Keys = nil },
-		"another key": func(c *upstream.Config) { c.Keys = append(c.Keys, p384) },
-		"no issuer":   func(c *upstream.Config) { c.Issuer = "" },
+	for _, test := range []struct {
+		name string
+		edit func(*upstream.Config)
+	}{
+		{"no URL", func(c *upstream.Config) { c.URL = "" }},
+		{"no scheme", func(c *upstream.Config) { c.URL = "localhost:9000/mcp" }},
+		{"user name", func(c *upstream.Config) { c.URL = "http://a:b@localhost:9000/mcp" }},
+		{"fragment", func(c *upstream.Config) { c.URL += "#x" }},
+		{"no key", func(c *upstream.Config) { c.Keys = nil }},
+		{"key of another curve", func(c *upstream.Config) { c.Keys = append(c.Keys, p384) }},
+		{"no issuer", func(c *upstream.Config) { c.Issuer = "" }},
 	} {
-		cfg := upstream.Config{URL: "http://localhost:9000/mcp", Issuer: "https://mcp.example", Keys: signingKeys()}
-		edit(&cfg)
-		_, err := upstream.New(cfg)
-		assert.Error(t, err, name)
+		config := upstream.Config{URL: "http://localhost:9000/mcp", Issuer: "https://mcp.example", Keys: signingKeys()}
+		test.edit(&config)
+		_, err := upstream.New(config)
+		assert.Error(t, err, test.name)
 	}
 	for _, secret := range []string{
 		"http://user:canary@localhost:9000/mcp", "user:canary@localhost/mcp", "http:user:canary@localhost/mcp",

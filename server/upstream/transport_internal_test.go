@@ -2,5 +2,5 @@ package upstream
 
 import "net/http"
 
-// NewTransport is the transport that a proxy makes for itself, for tests that have to add to it.
+// NewTransport makes the default transport of a proxy, for tests that change it.
 func NewTransport() *http.Transport { return newTransport(0) }

@@ -32,14 +32,22 @@ const (
 	tableFuncLines = 3
 )
 
-// unswept lists the folders that do not follow the rules yet.
+// unswept lists the folders that do not follow the rules yet. An entry that ends with /* covers the
+// files of a folder, but not its subfolders.
 var unswept = []string{
 	"client/discovery/",
 	"client/signin/",
 	"client/tokenrequest/",
 	"client/tokenstore/",
 	"fakeentra/",
-	"server/",
+	"server/*",
+	"server/broker/",
+	"server/cmd/",
+	"server/entra/",
+	"server/internal/",
+	"server/loopback/",
+	"server/store/",
+	"server/token/",
 	"testdata/interop/",
 }
 
@@ -146,7 +154,9 @@ func tracked(t *testing.T, pattern string) []string {
 func swept(names []string) []string {
 	return slices.DeleteFunc(names, func(name string) bool {
 		return strings.HasPrefix(name, "testdata/bench/") ||
-			slices.ContainsFunc(unswept, func(folder string) bool { return strings.HasPrefix(name, folder) })
+			slices.ContainsFunc(unswept, func(folder string) bool {
+				return strings.HasPrefix(name, folder) || path.Dir(name)+"/*" == folder
+			})
 	})
 }
 

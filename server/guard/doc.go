@@ -1,21 +1,21 @@
 // Package guard protects an http.Handler, normally an MCP endpoint, with bearer tokens.
 //
 // Mount a [Guard] at exactly the path of the protected resource, and [Guard.Metadata] at
-// [Guard.MetadataPath]. The metadata needs no token. A request passes these gates in this order, and
-// its body is not read before the last one:
+// [Guard.MetadataPath]. The metadata needs no token. A request passes these gates in this order,
+// and its body is not read before the last one:
 //
-//  1. Host: the request has to name this resource (421 otherwise). A resource on loopback answers to
-//     localhost, 127.0.0.1 and [::1] on its port and to no other name, which stops DNS rebinding.
+//  1. Host: the request has to name this resource (421 otherwise). A resource on loopback answers
+//     to localhost, 127.0.0.1 and [::1] on its port and to no other name. That stops DNS rebinding.
 //  2. Origin: a web page may call only from the resource's own origin or a listed one (403
 //     otherwise).
 //  3. Method: GET, POST and DELETE, and OPTIONS for preflight requests (405 otherwise).
-//  4. Token: it comes from the Authorization header alone. A missing or invalid token means 401 with
-//     a challenge (RFC 6750, RFC 9728), malformed or repeated credentials 400, and a missing scope
-//     403 with insufficient_scope and all needed scopes. While tokens cannot be checked, the answer
-//     is 503 with Retry-After.
-//  5. Headers: the handler gets a copy. It never sees the Authorization header, the headers in which
-//     proxies pass identities on, or names that CGI-like interfaces could take for others. A repeated
-//     header that decides how the message is read means 400.
+//  4. Token: it comes from the Authorization header alone. A missing or invalid token means 401
+//     with a challenge (RFC 6750, RFC 9728), malformed or repeated credentials 400, and a missing
+//     scope 403 with insufficient_scope and all needed scopes. While tokens cannot be checked, the
+//     answer is 503 with Retry-After.
+//  5. Headers: the handler gets a copy. It never sees the Authorization header, the headers in
+//     which proxies pass identities on, or names that CGI-like interfaces could take for others. A
+//     repeated header that decides how the message is read means 400.
 //  6. Session: a session ID has to belong to the caller (404 otherwise).
 //  7. Limits: a caller may have only so much at once (429 or 503, see [Limits]).
 //  8. Body: at most MaxBody bytes of strict JSON-RPC (413, 415, 400) that arrive within BodyTimeout

@@ -24,8 +24,8 @@ type Config struct {
 	// Its query may hold a secret: it is sent to the upstream, but appears in no log and not in the
 	// audience of the JWTs that name callers.
 	URL string
-	// Headers are names of headers that pass in both directions, besides those of the package
-	// comment. New refuses names with "_", and headers that carry credentials, identities,
+	// Headers are names of headers that pass in both directions, besides the headers in the
+	// package comment. New refuses names with "_", and headers that carry credentials, identities,
 	// addresses or properties of a connection.
 	Headers []string
 	// Query are names of query parameters of callers that reach the upstream; nil means none.

@@ -26,20 +26,23 @@ const module = "mcpentra/"
 // trailing /... includes everything below. A package that is not listed may import none. Tests may
 // import any package.
 var mayImport = map[string][]string{
-	"server":       {"server/..."},
-	"server/guard": {"server/clientip", "server/jsonrpc", "server/loopback", "server/token"},
-	"server/entra": {"server/loopback", "server/token"},
+	"server": {"server/..."},
+	"server/guard": {
+		"server/clientip", "server/identity", "server/jsonrpc", "server/loopback", "server/token",
+	},
+	"server/entra": {"server/identity", "server/loopback", "server/token"},
 	"server/broker": {
 		"server/broker/...",
 		"server/clientip",
 		"server/entra",
+		"server/identity",
 		"server/loopback",
 		"server/store",
 		"server/token",
 	},
 	"server/store/storetest":      {"server/store"},
-	"server/internal/tools":       {"server/guard", "server/entra"},
-	"server/upstream":             {"server/clientip", "server/guard", "server/jsonrpc"},
+	"server/internal/tools":       {"server/entra", "server/guard", "server/identity"},
+	"server/upstream":             {"server/clientip", "server/guard", "server/identity", "server/jsonrpc"},
 	"server/cmd/mcp-entra-server": {"server/..."},
 
 	"client":                      {"client/..."},

@@ -8,7 +8,7 @@ import (
 
 	"mcpentra/server/broker"
 	"mcpentra/server/entra"
-	"mcpentra/server/guard"
+	"mcpentra/server/identity"
 	"mcpentra/server/store"
 )
 
@@ -114,7 +114,7 @@ func (m *brokerMode) mount(mux *http.ServeMux) {
 // tokenKey is none: this mode exchanges no token of the caller's.
 func (m *brokerMode) tokenKey() any { return nil }
 
-func (m *brokerMode) graphToken(ctx context.Context, caller *guard.Identity) (string, error) {
+func (m *brokerMode) graphToken(ctx context.Context, caller *identity.Caller) (string, error) {
 	upstream, err := m.broker.UpstreamToken(ctx, caller.GrantID)
 	if errors.Is(err, broker.ErrGrantOver) {
 		return "", &entra.Error{Op: "refresh", Code: "invalid_grant", Description: err.Error()}
@@ -122,28 +122,6 @@ func (m *brokerMode) graphToken(ctx context.Context, caller *guard.Identity) (st
 	return upstream, err
 }
 
-// verify is the guard's view of the broker's tokens.
-func (m *brokerMode) verify(ctx context.Context, raw string) (*guard.Identity, error) {
-	caller, err := m.broker.Verify(ctx, raw)
-	if err != nil {
-		return nil, err
-	}
-	return &guard.Identity{
-		Principal:        guard.Principal(caller.Principal),
-		Kind:             guard.Kind(caller.Kind),
-		KindStated:       caller.KindStated,
-		Name:             caller.Name,
-		Username:         caller.Username,
-		ClientID:         caller.ClientID,
-		ClientName:       caller.ClientName,
-		GrantID:          caller.GrantID,
-		TokenID:          caller.TokenID,
-		Scopes:           caller.Scopes,
-		Roles:            caller.Roles,
-		Groups:           caller.Groups,
-		GroupsIncomplete: caller.GroupsIncomplete,
-		Issued:           caller.Issued,
-		Expiry:           caller.Expiry,
-		GoodUntil:        caller.GoodUntil,
-	}, nil
+func (m *brokerMode) verify(ctx context.Context, raw string) (*identity.Caller, error) {
+	return m.broker.Verify(ctx, raw)
 }

@@ -9,6 +9,7 @@ import (
 	"mcpentra/server/broker"
 	"mcpentra/server/entra"
 	"mcpentra/server/guard"
+	"mcpentra/server/identity"
 )
 
 // Direct says which of Entra's own tokens a server takes in direct mode. Its zero value takes v2
@@ -42,7 +43,6 @@ func DirectScopes() []broker.Scope {
 // directMode takes Entra's own access tokens.
 type directMode struct {
 	api    *entra.API
-	judge  func(ctx context.Context, raw string) (*guard.Identity, error)
 	scopes []broker.Scope
 }
 
@@ -60,7 +60,7 @@ func newDirectMode(config *Config) (*directMode, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &directMode{api: api, judge: entra.Verifying(api, identityOf), scopes: config.Scopes}, nil
+	return &directMode{api: api, scopes: config.Scopes}, nil
 }
 
 func (m *directMode) issuers() []string { return m.api.Issuers() }
@@ -82,41 +82,19 @@ func (m *directMode) tokenKey() any { return assertionKey{} }
 
 func (m *directMode) mount(*http.ServeMux) {}
 
-// verify is the guard's view of Entra's tokens.
-func (m *directMode) verify(ctx context.Context, raw string) (*guard.Identity, error) {
-	id, err := m.judge(ctx, raw)
-	if err != nil {
-		var client *entra.ClientNotAllowedError
-		if errors.As(err, &client) {
-			return nil, &guard.ForbiddenError{Reason: client.Error(), Seen: client.ClientID, Setting: client.Setting()}
-		}
-		return nil, err
+// verify turns a refused client into the guard's 403.
+func (m *directMode) verify(ctx context.Context, raw string) (*identity.Caller, error) {
+	caller, err := m.api.Verify(ctx, raw)
+	var refused *entra.ClientNotAllowedError
+	if errors.As(err, &refused) {
+		return nil, &guard.ForbiddenError{Reason: refused.Error(), Seen: refused.ClientID, Setting: refused.Setting()}
 	}
-	return id, nil
-}
-
-func identityOf(caller *entra.Caller) *guard.Identity {
-	return &guard.Identity{
-		Principal:        guard.Principal{Issuer: caller.Issuer, TenantID: caller.TenantID, ObjectID: caller.ObjectID},
-		Kind:             guard.Kind(caller.Kind),
-		KindStated:       caller.KindStated,
-		Name:             caller.Name,
-		Username:         caller.Username,
-		ClientID:         caller.ClientID,
-		TokenID:          caller.TokenID,
-		Scopes:           caller.Scopes,
-		Roles:            caller.Roles,
-		Groups:           caller.Groups,
-		GroupsIncomplete: caller.GroupsIncomplete,
-		Issued:           caller.Issued,
-		Expiry:           caller.Expiry,
-		GoodUntil:        caller.GoodUntil,
-	}
+	return caller, err
 }
 
 // graphToken goes on behalf of the caller, with the permissions that stand behind the scopes of the
 // token.
-func (m *directMode) graphToken(ctx context.Context, caller *guard.Identity) (string, error) {
+func (m *directMode) graphToken(ctx context.Context, caller *identity.Caller) (string, error) {
 	raw, found := ctx.Value(assertionKey{}).(string)
 	if !found {
 		return "", errors.New("server: the request did not come through the guard")
@@ -132,7 +110,5 @@ func (m *directMode) graphToken(ctx context.Context, caller *guard.Identity) (st
 			}
 		}
 	}
-	asking := &entra.Caller{TenantID: caller.TenantID}
-	asking.Kind = entra.CallerKind(caller.Kind)
-	return m.api.OnBehalfOf(ctx, asking, raw, permissions)
+	return m.api.OnBehalfOf(ctx, caller, raw, permissions)
 }

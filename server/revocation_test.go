@@ -20,6 +20,7 @@ import (
 	"mcpentra/server/broker"
 	"mcpentra/server/entra"
 	"mcpentra/server/guard"
+	"mcpentra/server/identity"
 	"mcpentra/server/store"
 )
 
@@ -64,18 +65,14 @@ func TestARevocationEndsACallWhoseTokenHasExpired(t *testing.T) {
 		Recheck:              time.Millisecond,
 		MaxCall:              time.Hour,
 		Now:                  now,
-		Verify: func(ctx context.Context, raw string) (*guard.Identity, error) {
+		Verify: func(ctx context.Context, raw string) (*identity.Caller, error) {
 			if offset.Load() > 0 {
 				select {
 				case late <- struct{}{}:
 				default:
 				}
 			}
-			caller, err := replica.Verify(ctx, raw)
-			if err != nil {
-				return nil, err
-			}
-			return &guard.Identity{Principal: guard.Principal(caller.Principal), Expiry: caller.Expiry}, nil
+			return replica.Verify(ctx, raw)
 		},
 	}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		work, end := guard.Detached(r.Context())

@@ -22,6 +22,7 @@ import (
 	"mcpentra/server/clientip"
 	"mcpentra/server/entra"
 	"mcpentra/server/guard"
+	"mcpentra/server/identity"
 	"mcpentra/server/loopback"
 	"mcpentra/server/store"
 )
@@ -137,8 +138,8 @@ type mode interface {
 	issuers() []string
 	// scopePrefix stands before scopes where clients ask for them.
 	scopePrefix() string
-	verify(ctx context.Context, raw string) (*guard.Identity, error)
-	graphToken(ctx context.Context, caller *guard.Identity) (string, error)
+	verify(ctx context.Context, raw string) (*identity.Caller, error)
+	graphToken(ctx context.Context, caller *identity.Caller) (string, error)
 	me(ctx context.Context, graphToken string) (*entra.Profile, error)
 	check(ctx context.Context) error
 	// mount adds what the mode serves beside the endpoint.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4/jwt"
 
-	"mcpentra/server/entra"
+	"mcpentra/server/identity"
 	"mcpentra/server/store"
 	"mcpentra/server/token"
 )
@@ -55,7 +55,7 @@ func (b *Broker) accessToken(grantID string, g *grant, scopes []string) (string,
 	}
 	signed, err := jwt.Signed(b.signing.signer).Claims(accessClaims{
 		Issuer:   b.config.Issuer,
-		Subject:  g.Principal.subject(),
+		Subject:  g.Principal.TenantID + "." + g.Principal.ObjectID,
 		Audience: b.config.Resource,
 		Expiry:   now.Add(lifetime).Unix(),
 		Issued:   now.Unix(),
@@ -75,20 +75,6 @@ func (b *Broker) accessToken(grantID string, g *grant, scopes []string) (string,
 	return signed, lifetime, err
 }
 
-// A Caller is the caller of a tool, as a verified access token and its grant describe it. Names and
-// attributes come from Entra's last ID token.
-type Caller struct {
-	Principal Principal
-	entra.Attributes
-	Name, Username       string
-	ClientID, ClientName string
-	GrantID, TokenID     string
-	Scopes               []string
-	Issued, Expiry       time.Time
-	// GoodUntil is the time from which the token is refused: its expiry and the leeway.
-	GoodUntil time.Time
-}
-
 func (b *Broker) newVerifier() *token.Verifier {
 	return &token.Verifier{
 		Issuer:       b.config.Issuer,
@@ -105,8 +91,8 @@ func (b *Broker) newVerifier() *token.Verifier {
 // Verify checks an access token, and asks the store each time whether its grant has ended. It
 // returns a *token.InvalidError, or an error that says that it cannot know now. The reason
 // token.Expired means that the token has expired but the store knows no end of its grant, so a
-// running call may continue. The Caller must not be changed.
-func (b *Broker) Verify(ctx context.Context, raw string) (*Caller, error) {
+// running call may continue. Do not change the caller.
+func (b *Broker) Verify(ctx context.Context, raw string) (*identity.Caller, error) {
 	known, tokenErr := b.verified.Verify(ctx, raw)
 	if known == nil {
 		return nil, tokenErr
@@ -124,8 +110,8 @@ func (b *Broker) Verify(ctx context.Context, raw string) (*Caller, error) {
 	return caller, nil
 }
 
-// verifyAlone checks an access token without its grant. The Caller must not be changed.
-func (b *Broker) verifyAlone(ctx context.Context, raw string) (*Caller, error) {
+// verifyAlone checks an access token without its grant. Do not change the caller.
+func (b *Broker) verifyAlone(ctx context.Context, raw string) (*identity.Caller, error) {
 	known, err := b.verified.Verify(ctx, raw)
 	if err != nil {
 		return nil, err // an expired token comes with its caller
@@ -136,7 +122,7 @@ func (b *Broker) verifyAlone(ctx context.Context, raw string) (*Caller, error) {
 // A knownCaller is the cache's entry for a verified token: its claims, and the latest reading of
 // its grant.
 type knownCaller struct {
-	Caller
+	identity.Caller
 	reading atomic.Pointer[grantReading]
 }
 
@@ -144,7 +130,7 @@ type knownCaller struct {
 // long as the store has that version.
 type grantReading struct {
 	version int64
-	caller  Caller
+	caller  identity.Caller
 }
 
 // readClaims reads the claims of a verified token.
@@ -155,8 +141,12 @@ func readClaims(verified *token.Claims) (*knownCaller, error) {
 	if err != nil || !isComplete {
 		return nil, token.NewInvalidError("not one of this server's access tokens")
 	}
-	return &knownCaller{Caller: Caller{
-		Principal:  Principal{claims.EntraIssuer, claims.TenantID, claims.ObjectID},
+	return &knownCaller{Caller: identity.Caller{
+		Principal: identity.Principal{
+			Issuer:   claims.EntraIssuer,
+			TenantID: claims.TenantID,
+			ObjectID: claims.ObjectID,
+		},
 		Name:       claims.Name,
 		Username:   claims.Username,
 		ClientID:   claims.ClientID,
@@ -171,7 +161,7 @@ func readClaims(verified *token.Claims) (*knownCaller, error) {
 }
 
 // readGrant returns the caller according to the grant of a token, if the grant has not ended.
-func (b *Broker) readGrant(ctx context.Context, known *knownCaller) (*Caller, error) {
+func (b *Broker) readGrant(ctx context.Context, known *knownCaller) (*identity.Caller, error) {
 	record, err := b.records.store.Get(ctx, kindGrant, known.GrantID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/fakeentra/directory"
-	"mcpentra/server/entra"
+	"mcpentra/server/identity"
 )
 
 // asGuest makes the default person a guest with a role and a number of groups.
@@ -39,17 +39,17 @@ func TestIDTokenSetsAttributes(t *testing.T) {
 	for _, test := range []struct {
 		name       string
 		tenant     func(*directory.Tenant)
-		kind       entra.CallerKind
+		kind       identity.Kind
 		stated     bool
 		roles      []string
 		groups     int
 		incomplete bool
 	}{
-		{"no claim", nil, entra.Member, false, nil, 0, false},
-		{"a member", asMember, entra.Member, true, nil, 0, false},
-		{"a guest", asGuest(0), entra.Guest, true, []string{"Admin"}, 0, false},
-		{"as many groups as fit", asGuest(200), entra.Guest, true, []string{"Admin"}, 200, false},
-		{"more groups than fit", asGuest(201), entra.Guest, true, []string{"Admin"}, 0, true},
+		{"no claim", nil, identity.User, false, nil, 0, false},
+		{"a member", asMember, identity.User, true, nil, 0, false},
+		{"a guest", asGuest(0), identity.Guest, true, []string{"Admin"}, 0, false},
+		{"as many groups as fit", asGuest(200), identity.Guest, true, []string{"Admin"}, 200, false},
+		{"more groups than fit", asGuest(201), identity.Guest, true, []string{"Admin"}, 0, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -95,6 +95,6 @@ func TestNewIDTokenChangesGrant(t *testing.T) {
 	require.Equal(t, 200, status, got.Error)
 	again, err = e.broker.Verify(t.Context(), got.Access)
 	require.NoError(t, err)
-	assert.Equal(t, entra.Attributes{Kind: entra.Member, GroupsIncomplete: true}, again.Attributes)
+	assert.Equal(t, identity.Attributes{Kind: identity.User, GroupsIncomplete: true}, again.Attributes)
 	assert.Equal(t, "Adele Someone", again.Name)
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"mcpentra/server/identity"
 )
 
 // Bounds of an authorization request, in bytes.
@@ -97,7 +99,7 @@ func (b *Broker) newTransaction(
 // site. A person without a session has no earlier consent.
 func (b *Broker) mayUseEarlierConsent(
 	r *http.Request,
-	session *Principal,
+	session *identity.Principal,
 	found *client,
 	tx *transaction,
 ) (bool, error) {

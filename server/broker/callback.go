@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"mcpentra/server/identity"
 	"mcpentra/server/store"
 )
 
@@ -110,7 +111,7 @@ func (b *Broker) afterSignIn(w http.ResponseWriter, r *http.Request, tx *transac
 
 // consentCounts reports whether the person who has signed in is the one who approved, on the page
 // or earlier. An earlier consent may belong to another person, or may have been forgotten since.
-func (b *Broker) consentCounts(ctx context.Context, tx *transaction, person Principal) (bool, error) {
+func (b *Broker) consentCounts(ctx context.Context, tx *transaction, person identity.Principal) (bool, error) {
 	if tx.Remembered == nil {
 		return true, nil
 	}
@@ -122,7 +123,7 @@ func (b *Broker) consentCounts(ctx context.Context, tx *transaction, person Prin
 
 // trustsSignedIn is trusts for the person who has just signed in. The person's click on the consent
 // page counts now.
-func (b *Broker) trustsSignedIn(ctx context.Context, person Principal, tx *transaction) (bool, error) {
+func (b *Broker) trustsSignedIn(ctx context.Context, person identity.Principal, tx *transaction) (bool, error) {
 	if tx.Approved {
 		return true, nil
 	}

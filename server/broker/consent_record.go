@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mcpentra/server/identity"
 	"mcpentra/server/loopback"
 	"mcpentra/server/store"
 )
@@ -42,12 +43,12 @@ func approvalOf(tx *transaction) approval {
 	return approval{RedirectURI: redirect, Scopes: strings.Join(slices.Sorted(slices.Values(tx.Scopes)), " ")}
 }
 
-func consentKey(person Principal, clientID string) string {
+func consentKey(person identity.Principal, clientID string) string {
 	return hashed(strings.Join([]string{person.Issuer, person.TenantID, person.ObjectID, clientID}, "\x00"))
 }
 
 // hasConsent reports whether a person has approved this client, redirect URI and scopes before.
-func (b *Broker) hasConsent(ctx context.Context, person Principal, tx *transaction) (bool, error) {
+func (b *Broker) hasConsent(ctx context.Context, person identity.Principal, tx *transaction) (bool, error) {
 	asked := approvalOf(tx)
 	return b.hasApproved(ctx, person, tx.ClientID, asked.covers)
 }
@@ -55,7 +56,7 @@ func (b *Broker) hasConsent(ctx context.Context, person Principal, tx *transacti
 // trusts reports whether a browser may go to the redirect URI without a click. The redirect URI is
 // on loopback, or the person has approved it for this client with any scopes. Person is the one who
 // is signed in, or nil.
-func (b *Broker) trusts(ctx context.Context, person *Principal, tx *transaction) (bool, error) {
+func (b *Broker) trusts(ctx context.Context, person *identity.Principal, tx *transaction) (bool, error) {
 	switch {
 	case isLoopbackURI(tx.RedirectURI):
 		return true, nil
@@ -72,7 +73,7 @@ func (b *Broker) trusts(ctx context.Context, person *Principal, tx *transaction)
 // not expired.
 func (b *Broker) hasApproved(
 	ctx context.Context,
-	person Principal,
+	person identity.Principal,
 	clientID string,
 	matches func(approval) bool,
 ) (bool, error) {
@@ -90,7 +91,7 @@ func (b *Broker) hasApproved(
 
 // rememberConsent stores what a person has approved on the consent page. If another request has
 // changed the record, it tries again.
-func (b *Broker) rememberConsent(ctx context.Context, person Principal, tx *transaction) error {
+func (b *Broker) rememberConsent(ctx context.Context, person identity.Principal, tx *transaction) error {
 	if tx.Remembered != nil {
 		return nil // an approval lasts from the page on which it was given
 	}
@@ -129,7 +130,7 @@ func (c *consentRecord) add(made approval, now time.Time) {
 
 // endStolen ends a grant after a second use of its code or refresh token. It also forgets what the
 // person has approved for the client, so the next sign-in asks again.
-func (b *Broker) endStolen(ctx context.Context, grantID string, person Principal, clientID string) error {
+func (b *Broker) endStolen(ctx context.Context, grantID string, person identity.Principal, clientID string) error {
 	// The consent goes first. If the store fails between the two, the next replay finds the grant
 	// and tries again.
 	if err := b.config.Store.Delete(ctx, kindConsent, consentKey(person, clientID)); err != nil {

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"mcpentra/server/identity"
 )
 
 // A cookie carries a random secret whose hash is in the store, or an encrypted session. Its name
@@ -100,14 +102,14 @@ func (b *Broker) pruneCookies(w http.ResponseWriter, r *http.Request, prefix, pa
 // A browserSession says who has signed in in this browser. It only saves a consent page that this
 // person has answered before.
 type browserSession struct {
-	Principal Principal `json:"principal"`
-	Until     int64     `json:"until"`
+	Principal identity.Principal `json:"principal"`
+	Until     int64              `json:"until"`
 }
 
 // sessionPlace is the place for which a session is encrypted.
 const sessionPlace = "cookie\x00" + sessionCookie
 
-func (b *Broker) beginSession(w http.ResponseWriter, person Principal) error {
+func (b *Broker) beginSession(w http.ResponseWriter, person identity.Principal) error {
 	text, err := json.Marshal(browserSession{person, b.now().Add(sessionLifetime).Unix()})
 	if err != nil {
 		return err
@@ -121,7 +123,7 @@ func (b *Broker) beginSession(w http.ResponseWriter, person Principal) error {
 }
 
 // session returns the person who signed in last in this browser, or nil.
-func (b *Broker) session(r *http.Request) *Principal {
+func (b *Broker) session(r *http.Request) *identity.Principal {
 	sealed, err := base64.RawURLEncoding.DecodeString(b.readCookie(r, sessionCookie))
 	if err != nil {
 		return nil

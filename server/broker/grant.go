@@ -6,22 +6,23 @@ import (
 	"time"
 
 	"mcpentra/server/entra"
+	"mcpentra/server/identity"
 	"mcpentra/server/store"
 )
 
 // A grant is one person's permission to one client. It is one record, changed by compare-and-swap,
 // so all its changes have one order.
 type grant struct {
-	ClientID   string         `json:"client_id"`
-	ClientName string         `json:"client_name"`
-	Principal  Principal      `json:"principal"`
-	Name       string         `json:"name"`
-	Username   string         `json:"username"`
-	Scopes     []string       `json:"scopes"`
-	Upstream   upstreamTokens `json:"upstream"`
+	ClientID   string             `json:"client_id"`
+	ClientName string             `json:"client_name"`
+	Principal  identity.Principal `json:"principal"`
+	Name       string             `json:"name"`
+	Username   string             `json:"username"`
+	Scopes     []string           `json:"scopes"`
+	Upstream   upstreamTokens     `json:"upstream"`
 	// Attributes come from Entra's last ID token. They are nil in grants of versions that stored
 	// none.
-	Attributes *entra.Attributes `json:"attributes,omitempty"`
+	Attributes *identity.Attributes `json:"attributes,omitempty"`
 
 	// RefreshHash is the hash of the valid refresh token, and PreviousHash the hash of the token
 	// that it replaced at the time Rotated.
@@ -34,9 +35,9 @@ type grant struct {
 }
 
 // attributes returns the attributes of the person. An older grant does not know the groups.
-func (g *grant) attributes() entra.Attributes {
+func (g *grant) attributes() identity.Attributes {
 	if g.Attributes == nil {
-		return entra.Attributes{Kind: entra.Member, GroupsIncomplete: true}
+		return identity.Attributes{Kind: identity.User, GroupsIncomplete: true}
 	}
 	return *g.Attributes
 }
@@ -137,7 +138,7 @@ func (b *Broker) renewUpstream(ctx context.Context, grantID string) (string, err
 }
 
 // isAnother reports whether an ID token, if there was one, is about another person than the grant.
-func isAnother(user entra.User, person Principal) bool {
+func isAnother(user entra.User, person identity.Principal) bool {
 	return user.ObjectID != "" && (user.ObjectID != person.ObjectID || user.TenantID != person.TenantID)
 }
 

@@ -7,14 +7,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"mcpentra/server/entra"
+	"mcpentra/server/identity"
 )
 
 // TestOldGrantHasNoAttributes reads a grant of a version that stored no attributes.
 func TestOldGrantHasNoAttributes(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, entra.Attributes{Kind: entra.Member, GroupsIncomplete: true}, (&grant{}).attributes())
-	kept := entra.Attributes{Kind: entra.Guest, KindStated: true, Groups: []string{"g"}}
+	assert.Equal(t, identity.Attributes{Kind: identity.User, GroupsIncomplete: true}, (&grant{}).attributes())
+	kept := identity.Attributes{Kind: identity.Guest, KindStated: true, Groups: []string{"g"}}
 	assert.Equal(t, kept, (&grant{Attributes: &kept}).attributes())
 }
 

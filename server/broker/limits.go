@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"mcpentra/server/clientip"
+	"mcpentra/server/identity"
 )
 
 // A budget is a number of actions that each network has in a minute. Each budget is separate. Only
@@ -77,7 +78,7 @@ func (b *Broker) network(r *http.Request) string { return clientip.Network(b.add
 func (b *Broker) networkSource(r *http.Request) string { return b.sourceName("network", b.network(r)) }
 
 // personSource returns the store's name for a person.
-func (b *Broker) personSource(person Principal) string {
+func (b *Broker) personSource(person identity.Principal) string {
 	return b.sourceName("person", person.Issuer, person.TenantID, person.ObjectID)
 }
 

@@ -10,27 +10,18 @@ import (
 	"golang.org/x/oauth2"
 
 	"mcpentra/server/entra"
+	"mcpentra/server/identity"
 	"mcpentra/server/store"
 )
 
-// A Principal identifies a person by Entra's issuer, tenant and object ID. Everything is keyed by
-// it, because people can change and choose their names and addresses.
-type Principal struct {
-	Issuer   string `json:"iss"`
-	TenantID string `json:"tid"`
-	ObjectID string `json:"oid"`
-}
-
-func (p Principal) subject() string { return p.TenantID + "." + p.ObjectID }
-
 // A signIn is the result of a sign-in at Entra: a person, and the tokens for Graph.
 type signIn struct {
-	Principal Principal      `json:"principal"`
-	Name      string         `json:"name"`
-	Username  string         `json:"username"`
-	Upstream  upstreamTokens `json:"upstream"`
+	Principal identity.Principal `json:"principal"`
+	Name      string             `json:"name"`
+	Username  string             `json:"username"`
+	Upstream  upstreamTokens     `json:"upstream"`
 	// Attributes are nil in records of versions that stored none.
-	Attributes *entra.Attributes `json:"attributes,omitempty"`
+	Attributes *identity.Attributes `json:"attributes,omitempty"`
 }
 
 // upstreamTokens are Entra's tokens. The broker sends them to Graph and Entra only.
@@ -172,7 +163,7 @@ func (b *Broker) askEntra(ctx context.Context, tx *transaction, answer url.Value
 		return nil, err
 	}
 	return &signIn{
-		Principal:  Principal{tokens.User.Issuer, tokens.User.TenantID, tokens.User.ObjectID},
+		Principal:  tokens.User.Principal,
 		Name:       tokens.User.Name,
 		Username:   tokens.User.Username,
 		Upstream:   newUpstreamTokens(tokens),

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mcpentra/server/identity"
 	"mcpentra/server/store"
 )
 
@@ -50,8 +51,8 @@ type transaction struct {
 
 	// Remembered is the principal whose earlier consent replaced the consent page. If Entra returns
 	// another principal, SignedIn waits for that principal's consent.
-	Remembered *Principal `json:"remembered,omitempty"`
-	SignedIn   *signIn    `json:"signed_in,omitempty"`
+	Remembered *identity.Principal `json:"remembered,omitempty"`
+	SignedIn   *signIn             `json:"signed_in,omitempty"`
 }
 
 // A nextStep says where a browser goes after its person has approved a client. A person who has

@@ -6,43 +6,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
+	"mcpentra/server/identity"
 	"mcpentra/server/token"
 )
-
-// A CallerKind tells people from applications.
-type CallerKind string
-
-// The kinds of callers.
-const (
-	// Member is a person of the tenant.
-	Member CallerKind = "user"
-	// Guest is a person whose account lives in another tenant, or at another identity provider.
-	Guest CallerKind = "guest"
-	// Application is an application that calls for itself.
-	Application CallerKind = "app"
-)
-
-// A Caller is what a verified access token says. Issuer, TenantID and ObjectID identify the caller;
-// Issuer is the v2 issuer whatever the token's version, so that one person is one person. The names
-// are for display only.
-type Caller struct {
-	Attributes
-	Issuer, TenantID, ObjectID string
-	Name, Username             string
-	// ClientID is the application that calls: azp, or appid in v1.
-	ClientID string
-	// Confidential says that the client has authenticated itself, with a secret or a certificate.
-	Confidential bool
-	// TokenID is Entra's uti.
-	TokenID string
-	// Scopes are the delegated permissions, by their short names. Nil for an application.
-	Scopes         []string
-	Issued, Expiry time.Time
-	// GoodUntil is when the token is refused from: its expiry and the leeway.
-	GoodUntil time.Time
-}
 
 // Why a token is refused that is well signed.
 const (
@@ -76,53 +43,33 @@ func (e *ClientNotAllowedError) Error() string {
 	return "the client " + e.ClientID + " is not among those that may call (AUTH_ALLOWED_CLIENTS)"
 }
 
-// Verify judges an access token. The error is a [*token.InvalidError], a [*ClientNotAllowedError],
-// or says that nobody can tell now. The reason token.Expired means that nothing else is wrong with
-// the token. Of a token that is remembered the caller is the same each time, so nobody may change
-// it.
-func (a *API) Verify(ctx context.Context, raw string) (*Caller, error) { return a.verify(ctx, raw) }
-
-// Verifying is [API.Verify] for those who have a type of their own for callers: what it returns
-// judges by the same rules, and with a memory of the same size of its own. Of a token that is
-// remembered make is called once.
-func Verifying[T any](a *API, make func(*Caller) T) func(ctx context.Context, raw string) (T, error) {
-	type judged struct {
-		caller *Caller
-		made   T
+// Verify verifies an access token. The error is a [*token.InvalidError], a [*ClientNotAllowedError],
+// or an error of another type if the token cannot be judged now. Token.Expired is the reason only if
+// nothing else is wrong. Do not change the caller: Verify remembers it and returns it again.
+func (a *API) Verify(ctx context.Context, raw string) (*identity.Caller, error) {
+	known, err := a.cache.Verify(ctx, raw)
+	var invalid *token.InvalidError
+	switch {
+	case !errors.As(err, &invalid):
+	case invalid.Reason == token.WrongIssuer:
+		return nil, a.explainIssuer(raw)
+	case invalid.Reason == token.WrongAudience:
+		return nil, &token.InvalidError{Reason: invalid.Reason, Seen: invalid.Seen, Setting: "AUTH_AUDIENCE"}
 	}
-	cache := token.NewCache(a.cfg.CacheSize, a.issuers.Verify, func(verified *token.Claims) (*judged, error) {
-		caller, err := a.read(verified)
-		if err != nil {
-			return nil, err
-		}
-		return &judged{caller, make(caller)}, nil
-	})
-	return func(ctx context.Context, raw string) (T, error) {
-		var none T
-		known, err := cache.Verify(ctx, raw)
-		var invalid *token.InvalidError
-		switch {
-		case !errors.As(err, &invalid):
-		case invalid.Reason == token.WrongIssuer:
-			return none, a.explainIssuer(raw)
-		case invalid.Reason == token.WrongAudience:
-			return none, &token.InvalidError{Reason: invalid.Reason, Seen: invalid.Seen, Setting: "AUTH_AUDIENCE"}
-		}
-		if known == nil {
-			return none, err
-		}
-		// A token that has expired comes with its caller. Age is judged last.
-		if len(a.cfg.Clients) > 0 && !slices.Contains(a.cfg.Clients, known.caller.ClientID) {
-			return none, &ClientNotAllowedError{ClientID: known.caller.ClientID}
-		}
-		if a.cfg.ConfidentialClients && !known.caller.Confidential {
-			return none, &ClientNotAllowedError{ClientID: known.caller.ClientID, Public: true}
-		}
-		if err != nil {
-			return none, err
-		}
-		return known.made, nil
+	if known == nil {
+		return nil, err
 	}
+	// The cache returns the caller of an expired token together with an error. Expiry is judged last.
+	if len(a.cfg.Clients) > 0 && !slices.Contains(a.cfg.Clients, known.ClientID) {
+		return nil, &ClientNotAllowedError{ClientID: known.ClientID}
+	}
+	if a.cfg.ConfidentialClients && !known.confidential {
+		return nil, &ClientNotAllowedError{ClientID: known.ClientID, Public: true}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &known.Caller, nil
 }
 
 // explainIssuer tells the operator's commonest mistakes from a token that comes from nowhere.
@@ -160,12 +107,19 @@ type accessClaims struct {
 	UPN       string  `json:"upn"`
 }
 
+// A verifiedCaller is a remembered caller.
+type verifiedCaller struct {
+	identity.Caller
+	// confidential reports whether the client authenticated itself with a secret or a certificate.
+	confidential bool
+}
+
 // scopeText is what scp may be: names with single blanks between them.
 var scopeText = regexp.MustCompile(`^[!-~]+( [!-~]+)*$`)
 
 // read judges what is true of Entra's tokens only. The issuer and one audience are known to be
 // right.
-func (a *API) read(verified *token.Claims) (*Caller, error) {
+func (a *API) read(verified *token.Claims) (*verifiedCaller, error) {
 	known := a.known[verified.Issuer]
 	var claims accessClaims
 	if err := verified.Decode(&claims); err != nil {
@@ -192,18 +146,20 @@ func (a *API) read(verified *token.Claims) (*Caller, error) {
 		verified.Subject == "":
 		return nil, token.NewInvalidError(disagreeing)
 	}
-	caller := &Caller{
-		Issuer:       known.client.deployment.issuer(),
-		TenantID:     claims.TenantID,
-		ObjectID:     claims.ObjectID,
-		Name:         claims.Name,
-		Username:     claims.Preferred,
-		ClientID:     client,
-		TokenID:      claims.TokenID,
-		Confidential: proof == "1" || proof == "2",
-		Issued:       verified.IssuedAt,
-		Expiry:       verified.Expiry,
-		GoodUntil:    verified.GoodUntil,
+	caller := &verifiedCaller{confidential: proof == "1" || proof == "2"}
+	caller.Caller = identity.Caller{
+		Principal: identity.Principal{
+			Issuer:   known.client.deployment.issuer(),
+			TenantID: claims.TenantID,
+			ObjectID: claims.ObjectID,
+		},
+		Name:      claims.Name,
+		Username:  claims.Preferred,
+		ClientID:  client,
+		TokenID:   claims.TokenID,
+		Issued:    verified.IssuedAt,
+		Expiry:    verified.Expiry,
+		GoodUntil: verified.GoodUntil,
 	}
 	if caller.Username == "" {
 		caller.Username = claims.UPN

@@ -45,7 +45,7 @@ type API struct {
 	known   map[string]knownIssuer
 	refused map[string]bool // issuers of the listed tenants in a version that is not taken
 	issuers token.Issuers
-	verify  func(ctx context.Context, raw string) (*Caller, error)
+	cache   *token.Cache[*verifiedCaller]
 	behalf  *behalfCache
 }
 
@@ -87,7 +87,7 @@ func NewAPI(cfg Config, api APIConfig) (*API, error) {
 			ExpiryLeeway: token.AccessLeeway,
 		}
 	}
-	a.verify = Verifying(a, func(caller *Caller) *Caller { return caller })
+	a.cache = token.NewCache(api.CacheSize, a.issuers.Verify, a.read)
 	a.behalf = newBehalfCache()
 	return a, nil
 }

@@ -14,6 +14,7 @@ import (
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 	"mcpentra/server/entra"
+	"mcpentra/server/identity"
 	"mcpentra/server/token"
 )
 
@@ -93,7 +94,7 @@ func TestAnAPITakesItsTokens(t *testing.T) {
 		require.NoError(t, api.Check(t.Context()))
 		caller, err := api.Verify(t.Context(), mint(t, fake, fakeentra.Token{}))
 		require.NoError(t, err)
-		assert.Equal(t, entra.Member, caller.Kind)
+		assert.Equal(t, identity.User, caller.Kind)
 		assert.Equal(
 			t,
 			fake.Issuer(directory.DefaultTenantID),
@@ -274,28 +275,35 @@ func TestPeopleGuestsAndApplicationsAreToldApart(t *testing.T) {
 		claims["sub"] = claims["oid"]
 		claims["roles"] = []string{"Tool.Call"}
 	}
-	for name, test := range map[string]struct {
+	providerOf := func(tenant string) string { return "https://sts.windows.net/" + tenant + "/" }
+	with := func(name string, value any) func(map[string]any) {
+		return func(claims map[string]any) { claims[name] = value }
+	}
+	statedApp := func(claims map[string]any) {
+		app(claims)
+		claims["idtyp"] = "app"
+	}
+	for _, test := range []struct {
+		name string
 		edit func(map[string]any)
-		kind entra.CallerKind
+		kind identity.Kind
 	}{
-		"a person": {func(map[string]any) {}, entra.Member},
-		"a person whose provider is the tenant": {func(c map[string]any) {
-			c["idp"] = "https://sts.windows.net/" + directory.DefaultTenantID + "/"
-		}, entra.Member},
-		"a member by acct":     {func(c map[string]any) { c["acct"] = 0 }, entra.Member},
-		"a guest by acct":      {func(c map[string]any) { c["acct"] = 1 }, entra.Guest},
-		"a guest of a tenant":  {func(c map[string]any) { c["idp"] = "https://sts.windows.net/" + secondTenant + "/" }, entra.Guest},
-		"a guest by mail":      {func(c map[string]any) { c["idp"] = "mail" }, entra.Guest},
-		"an application":       {app, entra.Application},
-		"an app that says so":  {func(c map[string]any) { app(c); c["idtyp"] = "app" }, entra.Application},
-		"a person without any": {func(c map[string]any) { c["scp"] = "" }, entra.Member},
+		{"person", func(map[string]any) {}, identity.User},
+		{"person of the tenant by idp", with("idp", providerOf(directory.DefaultTenantID)), identity.User},
+		{"person without scopes", with("scp", ""), identity.User},
+		{"member by acct", with("acct", 0), identity.User},
+		{"guest by acct", with("acct", 1), identity.Guest},
+		{"guest of another tenant", with("idp", providerOf(secondTenant)), identity.Guest},
+		{"guest by mail", with("idp", "mail"), identity.Guest},
+		{"application", app, identity.App},
+		{"application by idtyp", statedApp, identity.App},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			caller, err := api.Verify(t.Context(), mint(t, fake, fakeentra.Token{Edit: test.edit}))
 			require.NoError(t, err)
 			assert.Equal(t, test.kind, caller.Kind)
-			assert.Equal(t, test.kind == entra.Application, caller.Scopes == nil)
+			assert.Equal(t, test.kind == identity.App, caller.Scopes == nil)
 		})
 	}
 }

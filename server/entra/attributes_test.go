@@ -10,6 +10,7 @@ import (
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 	"mcpentra/server/entra"
+	"mcpentra/server/identity"
 )
 
 // TestWhatATokenSaysBesideWhoSomebodyIs reads the same claims from an ID token and from an access
@@ -22,13 +23,13 @@ func TestWhatATokenSaysBesideWhoSomebodyIs(t *testing.T) {
 		group   = "5a1e0006-0000-4000-8000-000000000001"
 	)
 	elsewhere := func(name string) map[string]any { return map[string]any{name: "src1"} }
-	member := entra.Attributes{Kind: entra.Member, KindStated: true}
-	guest := entra.Attributes{Kind: entra.Guest, KindStated: true}
-	unstated := entra.Attributes{Kind: entra.Member}
-	incomplete := entra.Attributes{Kind: entra.Member, GroupsIncomplete: true}
+	member := identity.Attributes{Kind: identity.User, KindStated: true}
+	guest := identity.Attributes{Kind: identity.Guest, KindStated: true}
+	unstated := identity.Attributes{Kind: identity.User}
+	incomplete := identity.Attributes{Kind: identity.User, GroupsIncomplete: true}
 	for name, test := range map[string]struct {
 		claims map[string]any
-		want   entra.Attributes
+		want   identity.Attributes
 	}{
 		"nothing":                       {map[string]any{}, unstated},
 		"a member":                      {map[string]any{"acct": 0}, member},
@@ -42,11 +43,11 @@ func TestWhatATokenSaysBesideWhoSomebodyIs(t *testing.T) {
 		"a guest with an account here":  {map[string]any{"acct": 1, "idp": home}, guest},
 		"a member with an account away": {map[string]any{"acct": 0, "idp": foreign}, guest},
 		"roles": {map[string]any{"roles": []string{"Admin", "Reader"}},
-			entra.Attributes{Kind: entra.Member, Roles: []string{"Admin", "Reader"}}},
+			identity.Attributes{Kind: identity.User, Roles: []string{"Admin", "Reader"}}},
 		"groups": {map[string]any{"groups": []string{group}},
-			entra.Attributes{Kind: entra.Member, Groups: []string{group}}},
+			identity.Attributes{Kind: identity.User, Groups: []string{group}}},
 		"groups and a mark": {map[string]any{"groups": []string{group}, "hasgroups": true},
-			entra.Attributes{Kind: entra.Member, Groups: []string{group}, GroupsIncomplete: true}},
+			identity.Attributes{Kind: identity.User, Groups: []string{group}, GroupsIncomplete: true}},
 		"groups elsewhere":        {map[string]any{"_claim_names": elsewhere("groups")}, incomplete},
 		"another claim elsewhere": {map[string]any{"_claim_names": elsewhere("photo")}, unstated},
 		"a mark":                  {map[string]any{"hasgroups": true}, incomplete},
@@ -86,6 +87,6 @@ func TestATenantByItsDomainKnowsItsOwn(t *testing.T) {
 		cfg.TenantID = tenant
 		tokens, err := redeemAs(t, issuer, cfg, raw)
 		require.NoError(t, err)
-		assert.Equal(t, entra.Member, tokens.User.Kind, tenant)
+		assert.Equal(t, identity.User, tokens.User.Kind, tenant)
 	}
 }

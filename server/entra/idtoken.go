@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"mcpentra/server/identity"
 	"mcpentra/server/token"
 )
 
@@ -71,9 +72,11 @@ func (c *Client) verifyIDToken(ctx context.Context, raw, nonce string) (User, er
 		return User{}, &IDTokenError{errors.New("the nonce is not that of this sign-in")}
 	}
 	return User{
-		Issuer:     verified.Issuer,
-		TenantID:   claims.TenantID,
-		ObjectID:   claims.ObjectID,
+		Principal: identity.Principal{
+			Issuer:   verified.Issuer,
+			TenantID: claims.TenantID,
+			ObjectID: claims.ObjectID,
+		},
 		Name:       claims.Name,
 		Username:   claims.Username,
 		Attributes: claims.ofPerson(c.ownProvider(claims.TenantID)),

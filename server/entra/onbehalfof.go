@@ -10,6 +10,8 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
+
+	"mcpentra/server/identity"
 )
 
 const (
@@ -38,9 +40,11 @@ func newBehalfCache() *behalfCache {
 // the token that [API.Verify] made the caller of. Tokens are remembered until five minutes before
 // they end. The error is an [*Error] (consent, a policy, or the secret is at fault), a
 // [*ConfigError] without a secret, an [*AppCallerError], or an [*UnavailableError].
-func (a *API) OnBehalfOf(ctx context.Context, caller *Caller, assertion string, scopes []string) (string, error) {
+func (a *API) OnBehalfOf(
+	ctx context.Context, caller *identity.Caller, assertion string, scopes []string,
+) (string, error) {
 	switch {
-	case caller.Kind == Application:
+	case caller.Kind == identity.App:
 		return "", &AppCallerError{}
 	case a.home.cfg.ClientSecret == "":
 		return "", &ConfigError{

@@ -17,6 +17,7 @@ import (
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 	"mcpentra/server/entra"
+	"mcpentra/server/identity"
 )
 
 func replaceInBody(t *testing.T, resp *http.Response, old, replacement string) {
@@ -95,7 +96,7 @@ func TestWhoCannotBeActedFor(t *testing.T) {
 	assert.Equal(t, "AUTH_CLIENT_SECRET", missing.Key)
 
 	api = newAPI(t, cfg, entra.APIConfig{})
-	asApp := &entra.Caller{Attributes: entra.Attributes{Kind: entra.Application}}
+	asApp := &identity.Caller{Attributes: identity.Attributes{Kind: identity.App}}
 	_, err = api.OnBehalfOf(t.Context(), asApp, raw, []string{"User.Read"})
 	var app *entra.AppCallerError
 	require.ErrorAs(t, err, &app)

@@ -13,6 +13,7 @@ import (
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 	"mcpentra/server/entra"
+	"mcpentra/server/identity"
 )
 
 func TestSignInAgainstTheFake(t *testing.T) {
@@ -39,12 +40,14 @@ func TestSignInAgainstTheFake(t *testing.T) {
 	)
 	require.NoError(t, err)
 	assert.Equal(t, entra.User{
-		Issuer:     fake.Issuer(directory.DefaultTenantID),
-		TenantID:   directory.DefaultTenantID,
-		ObjectID:   directory.DefaultUserID,
+		Principal: identity.Principal{
+			Issuer:   fake.Issuer(directory.DefaultTenantID),
+			TenantID: directory.DefaultTenantID,
+			ObjectID: directory.DefaultUserID,
+		},
 		Name:       "Adele Vance",
 		Username:   directory.DefaultUser,
-		Attributes: entra.Attributes{Kind: entra.Member},
+		Attributes: identity.Attributes{Kind: identity.User},
 	}, tokens.User)
 	assert.Contains(t, tokens.Scopes, "User.Read")
 	assert.NotEmpty(t, tokens.RefreshToken)

@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
+
+	"mcpentra/server/identity"
 )
 
 // Redemption is the authorization code that came back, and the secrets made when the sign-in began.
@@ -35,12 +37,12 @@ type Tokens struct {
 	User User
 }
 
-// User is who signed in, from the verified ID token. Issuer, TenantID and ObjectID identify the
-// user; the names are for display only, since they change and can be chosen.
+// User is the person who signed in, from the verified ID token. Name and Username are for display
+// only, because they change and users can choose them.
 type User struct {
-	Issuer, TenantID, ObjectID string
-	Name, Username             string
-	Attributes
+	identity.Principal
+	Name, Username string
+	identity.Attributes
 }
 
 // Redeem exchanges the code, and verifies the ID token that comes with the tokens. The error is an

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"mcpentra/server/identity"
 	"mcpentra/server/jsonrpc"
 	"mcpentra/server/token"
 )
@@ -26,7 +27,7 @@ type admission struct {
 
 // newAdmission takes the header that the handler will see.
 func (g *Guard) newAdmission(
-	w http.ResponseWriter, r *http.Request, header http.Header, raw string, caller *Identity,
+	w http.ResponseWriter, r *http.Request, header http.Header, raw string, caller *identity.Caller,
 ) *admission {
 	a := &admission{call: call{guard: g, raw: raw, caller: caller, header: header}, request: r}
 	a.nextRecheck.owner = a

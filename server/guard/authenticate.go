@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"mcpentra/server/identity"
 	"mcpentra/server/token"
 )
 
@@ -23,7 +24,7 @@ const (
 
 // authenticate verifies the token in the Authorization header. It looks in no other place: not in
 // query parameters, bodies, cookies or other headers (OAuth 2.1 section 5.1).
-func (g *Guard) authenticate(r *http.Request) (raw string, caller *Identity, refused *refusal) {
+func (g *Guard) authenticate(r *http.Request) (raw string, caller *identity.Caller, refused *refusal) {
 	raw, malformed := bearer(r.Header["Authorization"])
 	switch {
 	case malformed:
@@ -52,7 +53,7 @@ func (g *Guard) authenticate(r *http.Request) (raw string, caller *Identity, ref
 	}
 	// The same rule ends streams. A token that this gate accepts therefore leaves a stream some
 	// time.
-	if end := caller.end(); !end.IsZero() && !g.now().Before(end) {
+	if end := tokenEnd(caller); !end.IsZero() && !g.now().Before(end) {
 		return "", nil, g.unverified(r, token.NewInvalidError(token.Expired))
 	}
 	return raw, caller, g.authorize(caller)
@@ -106,8 +107,8 @@ func unavailable(reason string, retryAfter time.Duration) *refusal {
 
 // authorize checks what every request needs: the scopes of a person, or one of the app roles of an
 // application.
-func (g *Guard) authorize(caller *Identity) *refusal {
-	if caller.Kind == App {
+func (g *Guard) authorize(caller *identity.Caller) *refusal {
+	if caller.Kind == identity.App {
 		return g.authorizeApp(caller)
 	}
 	for _, scope := range g.scopes {
@@ -127,7 +128,7 @@ func (g *Guard) authorize(caller *Identity) *refusal {
 	return nil
 }
 
-func (g *Guard) authorizeApp(caller *Identity) *refusal {
+func (g *Guard) authorizeApp(caller *identity.Caller) *refusal {
 	if slices.ContainsFunc(g.appRoles, func(role string) bool { return slices.Contains(caller.Roles, role) }) {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"mcpentra/server/identity"
 	"mcpentra/server/token"
 )
 
@@ -40,7 +41,7 @@ type call struct {
 	context.Context
 	guard    *Guard
 	raw      string
-	caller   *Identity
+	caller   *identity.Caller
 	header   http.Header // what the handler sees
 	cancel   context.CancelCauseFunc
 	deadline time.Time // zero means no deadline
@@ -60,7 +61,7 @@ func (c *call) innerRequest(r *http.Request, listening bool) *http.Request {
 	limited := c.guard.maxCall > 0
 	c.late = ErrMaxCall
 	if listening {
-		end := c.caller.end()
+		end := tokenEnd(c.caller)
 		limit = end.Sub(c.guard.now())
 		limited = !end.IsZero()
 		c.late = ErrTokenExpired

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"mcpentra/server/guard"
+	"mcpentra/server/identity"
 	"mcpentra/server/token"
 )
 
@@ -127,7 +128,7 @@ func TestRequestMayLast(t *testing.T) {
 				began := time.Now()
 				config := baseConfig()
 				config.Now = time.Now
-				config.Verify = func(context.Context, string) (*guard.Identity, error) {
+				config.Verify = func(context.Context, string) (*identity.Caller, error) {
 					if test.revoked > 0 && time.Since(began) >= test.revoked {
 						if test.reason == "" {
 							return nil, &token.UnavailableError{RetryAfter: time.Second}
@@ -165,7 +166,7 @@ func TestRechecksComeInTurn(t *testing.T) {
 		began := time.Now()
 		config := baseConfig()
 		config.Now = time.Now
-		config.Verify = func(context.Context, string) (*guard.Identity, error) {
+		config.Verify = func(context.Context, string) (*identity.Caller, error) {
 			if time.Since(began) >= 35*time.Second {
 				return nil, token.NewInvalidError("revoked")
 			}
@@ -296,7 +297,7 @@ func TestGuardAnswersRequestThatItEnds(t *testing.T) {
 				began := time.Now()
 				config := baseConfig()
 				config.Now = time.Now
-				config.Verify = func(context.Context, string) (*guard.Identity, error) {
+				config.Verify = func(context.Context, string) (*identity.Caller, error) {
 					if test.revoked && time.Since(began) > time.Minute {
 						return nil, token.NewInvalidError("revoked")
 					}

@@ -30,7 +30,7 @@
 // every other client, a session does not exist. A session ID proves nothing, so every request needs
 // its token.
 //
-// A listening stream ends when its token expires (Identity.GoodUntil). A call ends after
+// A listening stream ends when its token expires (identity.Caller.GoodUntil). A call ends after
 // Config.MaxCall. Both end when the token is revoked. If the handler has not answered by then, the
 // guard answers.
 //

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/server/guard"
+	"mcpentra/server/identity"
 	"mcpentra/server/token"
 )
 
@@ -48,8 +49,8 @@ func rpc(id, method string) string {
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 // adele is the caller of the token "good".
-var adele = guard.Identity{
-	Principal: guard.Principal{Issuer: "https://login.microsoftonline.com/t/v2.0", TenantID: "t", ObjectID: "o"},
+var adele = identity.Caller{
+	Principal: identity.Principal{Issuer: "https://login.microsoftonline.com/t/v2.0", TenantID: "t", ObjectID: "o"},
 	Name:      "Adele Vance",
 	ClientID:  "client",
 	Scopes:    []string{"user.read", "other"},
@@ -58,7 +59,7 @@ var adele = guard.Identity{
 }
 
 // verify knows adele's tokens and some that make it fail.
-func verify(_ context.Context, raw string) (*guard.Identity, error) {
+func verify(_ context.Context, raw string) (*identity.Caller, error) {
 	switch raw {
 	case "good", "good==":
 		id := adele
@@ -82,7 +83,7 @@ func verify(_ context.Context, raw string) (*guard.Identity, error) {
 type recorder struct {
 	requests []*http.Request
 	bodies   []string
-	identity *guard.Identity
+	identity *identity.Caller
 	answer   http.HandlerFunc
 }
 
@@ -139,7 +140,7 @@ func serve(t *testing.T, config guard.Config, r *http.Request) (*httptest.Respon
 }
 
 // verifyByName accepts every token. It is an object ID, and after a slash a client ID.
-func verifyByName(_ context.Context, raw string) (*guard.Identity, error) {
+func verifyByName(_ context.Context, raw string) (*identity.Caller, error) {
 	id := adele
 	id.ObjectID, id.ClientID, _ = strings.Cut(raw, "/")
 	return &id, nil
@@ -251,7 +252,7 @@ func (k *sessionKeeper) of(who string) (count int) {
 }
 
 // verifyByClient accepts tokens of the form user-client-anything.
-func verifyByClient(_ context.Context, raw string) (*guard.Identity, error) {
+func verifyByClient(_ context.Context, raw string) (*identity.Caller, error) {
 	parts := strings.Split(raw, "-")
 	if len(parts) != 3 {
 		return nil, token.NewInvalidError(token.BadSignature)

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 
 	"mcpentra/server/guard"
+	"mcpentra/server/identity"
 	"mcpentra/server/token"
 )
 
@@ -19,11 +20,11 @@ func Example() {
 		Resource:             "http://localhost:8000/mcp",
 		AuthorizationServers: []string{"http://localhost:8000"},
 		Scopes:               []string{"user.read"},
-		Verify: func(_ context.Context, raw string) (*guard.Identity, error) {
+		Verify: func(_ context.Context, raw string) (*identity.Caller, error) {
 			if raw != "a-good-token" {
 				return nil, token.NewInvalidError(token.BadSignature)
 			}
-			return &guard.Identity{Name: "Adele", Scopes: []string{"user.read"}}, nil
+			return &identity.Caller{Name: "Adele", Scopes: []string{"user.read"}}, nil
 		},
 	}, hello)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/server/guard"
+	"mcpentra/server/identity"
 )
 
 func TestGoodRequestReachesHandler(t *testing.T) {
@@ -105,7 +106,7 @@ func TestLogHasNoToken(t *testing.T) {
 func TestStreamEndsWithItsToken(t *testing.T) {
 	t.Parallel()
 	config := baseConfig()
-	config.Verify = func(context.Context, string) (*guard.Identity, error) {
+	config.Verify = func(context.Context, string) (*identity.Caller, error) {
 		id := adele
 		id.Expiry = noon.Add(50 * time.Millisecond)
 		return &id, nil

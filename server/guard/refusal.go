@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"mcpentra/server/identity"
 	"mcpentra/server/jsonrpc"
 )
 
@@ -32,8 +33,8 @@ type refusal struct {
 	close      bool          // close the connection, since the body was not read
 
 	cause
-	limit  *limitError // if set, the log names the limit in place of the cause
-	caller *Identity   // who reached the limit
+	limit  *limitError      // if set, the log names the limit in place of the cause
+	caller *identity.Caller // who reached the limit
 }
 
 // A cause explains a refusal in the log.
@@ -155,7 +156,7 @@ func (g *Guard) logRefusal(r *http.Request, refused *refusal) {
 
 // logLimit writes one line for a refusal by a limit. The request is nil for work that outlives its
 // own.
-func (g *Guard) logLimit(r *http.Request, caller *Identity, reached *limitError) {
+func (g *Guard) logLimit(r *http.Request, caller *identity.Caller, reached *limitError) {
 	attributes := []any{
 		"status", reached.status, "reason", reached.what, "limit", reached.limit, "setting", reached.setting,
 		"tenant", caller.TenantID, "object", caller.ObjectID, "client", caller.ClientID,

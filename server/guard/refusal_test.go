@@ -14,6 +14,7 @@ import (
 
 	"mcpentra/server/clientip"
 	"mcpentra/server/guard"
+	"mcpentra/server/identity"
 	"mcpentra/server/token"
 )
 
@@ -22,19 +23,18 @@ func TestRefusalLogsOneLine(t *testing.T) {
 	t.Parallel()
 	const secret = "tok3n-that-no-log-may-have"
 	returning := func(err error) guard.Verify {
-		return func(context.Context, string) (*guard.Identity, error) { return nil, err }
+		return func(context.Context, string) (*identity.Caller, error) { return nil, err }
 	}
-	accepting := func(kind guard.Kind, scopes, roles []string) guard.Verify {
-		return func(context.Context, string) (*guard.Identity, error) {
-			return &guard.Identity{
-				Kind:      kind,
-				Principal: guard.Principal{Issuer: "i", TenantID: "t", ObjectID: "o"},
-				Scopes:    scopes,
-				Roles:     roles,
+	accepting := func(kind identity.Kind, scopes, roles []string) guard.Verify {
+		return func(context.Context, string) (*identity.Caller, error) {
+			return &identity.Caller{
+				Principal:  identity.Principal{Issuer: "i", TenantID: "t", ObjectID: "o"},
+				Attributes: identity.Attributes{Kind: kind, Roles: roles},
+				Scopes:     scopes,
 			}, nil
 		}
 	}
-	good := accepting(guard.User, []string{"tool.read"}, nil)
+	good := accepting(identity.User, []string{"tool.read"}, nil)
 	wrongAudience := &token.InvalidError{Reason: token.WrongAudience, Seen: "api://x\n", Setting: "AUTH_AUDIENCE"}
 	notListed := &guard.ForbiddenError{Reason: "not listed", Seen: "app-1", Setting: "AUTH_ALLOWED_CLIENTS"}
 	proxies, err := clientip.ParseProxies([]string{"10.0.0.1"})
@@ -112,14 +112,14 @@ func TestRefusalLogsOneLine(t *testing.T) {
 		{
 			name:   "missing scope",
 			method: "POST",
-			verify: accepting(guard.User, []string{"other"}, nil),
+			verify: accepting(identity.User, []string{"other"}, nil),
 			status: 403,
 			want:   []string{`reason="the scope tool.read is missing"`, "seen=other"},
 		},
 		{
 			name:   "missing app role",
 			method: "POST",
-			verify: accepting(guard.App, nil, []string{"some.role"}),
+			verify: accepting(identity.App, nil, []string{"some.role"}),
 			status: 403,
 			want:   []string{"seen=some.role", "setting=AUTH_APP_ROLES"},
 		},

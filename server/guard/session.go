@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"mcpentra/server/identity"
 	"mcpentra/server/jsonrpc"
 )
 
@@ -30,12 +31,12 @@ const (
 // sealSession makes the session ID that the client gets from the ID that the handler gave. It adds
 // a MAC over the ID, the principal and the client, so no other caller can use the session on any
 // replica that has the key. A refreshed token keeps its session.
-func (g *Guard) sealSession(caller *Identity, id string) string {
+func (g *Guard) sealSession(caller *identity.Caller, id string) string {
 	return sessionMAC(g.sessionKeys[0], caller, id) + "." + id
 }
 
 // unsealSession returns the handler's ID of a session that belongs to the caller.
-func (g *Guard) unsealSession(caller *Identity, sealed string) (id string, found bool) {
+func (g *Guard) unsealSession(caller *identity.Caller, sealed string) (id string, found bool) {
 	mac, id, _ := strings.Cut(sealed, ".")
 	if id == "" || len(id) > maxSessionID {
 		return "", false
@@ -48,7 +49,7 @@ func (g *Guard) unsealSession(caller *Identity, sealed string) (id string, found
 	return "", false
 }
 
-func sessionMAC(key []byte, caller *Identity, id string) string {
+func sessionMAC(key []byte, caller *identity.Caller, id string) string {
 	mac := hmac.New(sha256.New, key)
 	for _, part := range []string{"mcp session", caller.Issuer, caller.TenantID, caller.ObjectID, caller.ClientID, id} {
 		// The length in front keeps the end of one part from being read as the start of the next.

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"mcpentra/server/identity"
 )
 
 // Defaults of Limits.
@@ -20,7 +22,7 @@ const (
 )
 
 // Limits bound what one caller, and what all callers together, have at once. A caller is a
-// [Principal], whatever client it uses. Zero means the default, a negative value no limit.
+// [identity.Principal], whatever client it uses. Zero means the default, a negative value no limit.
 //
 // A stream or call beyond a limit is refused: with 429 if the limit is the caller's, else with 503.
 // A session beyond the caller's limit closes the caller's least recently used session.
@@ -135,7 +137,7 @@ type Usage struct {
 	limits Limits
 
 	mu       sync.Mutex
-	callers  map[Principal]*callerUsage
+	callers  map[identity.Principal]*callerUsage
 	running  [kinds]int
 	bytes    int64     // of bodies
 	reserved int       // sessions that are being opened
@@ -144,7 +146,7 @@ type Usage struct {
 
 // callerUsage is what one caller has.
 type callerUsage struct {
-	principal Principal
+	principal identity.Principal
 	running   [kinds]int
 	bytes     int64 // of bodies
 	reserved  int
@@ -154,14 +156,14 @@ type callerUsage struct {
 
 // NewUsage makes a Usage for guards to share.
 func NewUsage(limits Limits) *Usage {
-	return &Usage{limits: limits.WithDefaults(), callers: map[Principal]*callerUsage{}}
+	return &Usage{limits: limits.WithDefaults(), callers: map[identity.Principal]*callerUsage{}}
 }
 
 // maxIdleCallers is how many callers are remembered although they have nothing.
 const maxIdleCallers = 1024
 
 // caller returns the entry of a caller. The lock is held.
-func (u *Usage) caller(principal Principal) *callerUsage {
+func (u *Usage) caller(principal identity.Principal) *callerUsage {
 	c := u.callers[principal]
 	if c == nil {
 		c = &callerUsage{principal: principal}
@@ -186,14 +188,14 @@ type slot struct {
 }
 
 // acquire fills an empty slot, or returns the limit that forbids it.
-func (u *Usage) acquire(s *slot, principal Principal, kind usageKind) *limitError {
+func (u *Usage) acquire(s *slot, principal identity.Principal, kind usageKind) *limitError {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.acquireLocked(s, principal, kind)
 }
 
 // convert changes the kind of a slot. If a limit forbids that, the slot stays as it is.
-func (u *Usage) convert(s *slot, principal Principal, kind usageKind) *limitError {
+func (u *Usage) convert(s *slot, principal identity.Principal, kind usageKind) *limitError {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	var other slot
@@ -241,7 +243,7 @@ func (u *Usage) acquireBytes(s *slot, bytes, least int64) *limitError {
 
 // transfer moves a call's slot to work that goes on after the call. If the call has none, the work
 // gets a slot of its own.
-func (u *Usage) transfer(from, to *slot, principal Principal) *limitError {
+func (u *Usage) transfer(from, to *slot, principal identity.Principal) *limitError {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if from.holder == nil || from.kind != kindCall {
@@ -259,7 +261,7 @@ func (u *Usage) release(s *slot) {
 	u.releaseLocked(s)
 }
 
-func (u *Usage) acquireLocked(s *slot, principal Principal, kind usageKind) *limitError {
+func (u *Usage) acquireLocked(s *slot, principal identity.Principal, kind usageKind) *limitError {
 	perCaller, total, callerKey, totalKey := u.limits.forKind(kind)
 	c := u.caller(principal)
 	switch {
@@ -295,7 +297,7 @@ const sessionIdle = time.Hour
 type session struct {
 	key     sessionKey
 	owner   *callerUsage
-	opener  *Identity
+	opener  *identity.Caller
 	lastUse time.Time
 	inOwner *list.Element // of the owner's list
 	inAll   *list.Element // of the list of all sessions
@@ -309,7 +311,7 @@ type sessionKey struct {
 
 // reserveSession makes room for a session that a request is about to open. It returns the sessions
 // that have to be closed for it.
-func (u *Usage) reserveSession(principal Principal, now time.Time) (closed []*session, reached *limitError) {
+func (u *Usage) reserveSession(principal identity.Principal, now time.Time) (closed []*session, reached *limitError) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	c := u.caller(principal)
@@ -324,7 +326,7 @@ func (u *Usage) reserveSession(principal Principal, now time.Time) (closed []*se
 }
 
 // cancelReservation undoes reserveSession.
-func (u *Usage) cancelReservation(principal Principal) {
+func (u *Usage) cancelReservation(principal identity.Principal) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	c := u.caller(principal)
@@ -335,7 +337,7 @@ func (u *Usage) cancelReservation(principal Principal) {
 
 // touchSession notes that a session was opened or used. It returns the sessions that have to be
 // closed for one that was not counted before, such as another replica's.
-func (u *Usage) touchSession(key sessionKey, caller *Identity, now time.Time) (closed []*session) {
+func (u *Usage) touchSession(key sessionKey, caller *identity.Caller, now time.Time) (closed []*session) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	c := u.caller(caller.Principal)
@@ -364,7 +366,7 @@ func (u *Usage) touchSession(key sessionKey, caller *Identity, now time.Time) (c
 }
 
 // removeSession notes that a session has ended.
-func (u *Usage) removeSession(key sessionKey, principal Principal) {
+func (u *Usage) removeSession(key sessionKey, principal identity.Principal) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if c := u.callers[principal]; c != nil && c.byKey[key] != nil {

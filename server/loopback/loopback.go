@@ -28,5 +28,6 @@ func IsStrictHost(host string) bool {
 	return err == nil && address.IsLoopback() && address.Zone() == "" && !address.Is4In6()
 }
 
-// IsName reports whether a host is the name localhost in any case. Only ASCII letters count as equal.
+// IsName reports whether a host is the name localhost in any case. Only ASCII letters count as
+// equal.
 func IsName(host string) bool { return strings.ToLower(host) == "localhost" }

@@ -16,7 +16,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
-	"mcpentra/server/guard"
+	"mcpentra/server/identity"
 )
 
 // CallerHeader is the header that names the caller to the upstream, in a JWT.
@@ -119,14 +119,14 @@ func publicKey(private *ecdsa.PrivateKey) (jose.JSONWebKey, error) {
 }
 
 // sign makes the JWT that names a caller.
-func (s *callerSigner) sign(caller *guard.Identity) (string, error) {
+func (s *callerSigner) sign(caller *identity.Caller) (string, error) {
 	id := make([]byte, 16)
 	if _, err := io.ReadFull(s.random, id); err != nil {
 		return "", fmt.Errorf("make a JWT's ID: %w", err)
 	}
 	kind := caller.Kind
 	if kind == "" {
-		kind = guard.User
+		kind = identity.User
 	}
 	groups := caller.Groups
 	incomplete := caller.GroupsIncomplete

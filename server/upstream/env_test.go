@@ -28,6 +28,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"mcpentra/server/guard"
+	"mcpentra/server/identity"
 	"mcpentra/server/token"
 	"mcpentra/server/upstream"
 )
@@ -39,13 +40,13 @@ const (
 	ping     = `{"jsonrpc":"2.0","id":1,"method":"ping"}`
 )
 
-var adele = guard.Identity{
-	Principal: guard.Principal{Issuer: "https://login.microsoftonline.com/t/v2.0", TenantID: "t", ObjectID: "o"},
-	Name:      "Adele Vance",
-	Username:  "adele@example.com",
-	ClientID:  "desk",
-	Scopes:    []string{"tool.read", "tool.write"},
-	Roles:     []string{"Admin"},
+var adele = identity.Caller{
+	Principal:  identity.Principal{Issuer: "https://login.microsoftonline.com/t/v2.0", TenantID: "t", ObjectID: "o"},
+	Name:       "Adele Vance",
+	Username:   "adele@example.com",
+	ClientID:   "desk",
+	Scopes:     []string{"tool.read", "tool.write"},
+	Attributes: identity.Attributes{Roles: []string{"Admin"}},
 }
 
 // An env is a guard and a proxy in front of an upstream, each behind its own socket.
@@ -117,7 +118,7 @@ func newEnvWith(t *testing.T, behind *httptest.Server, edit func(*upstream.Confi
 		Resource:             resource,
 		AuthorizationServers: []string{"https://mcp.example"},
 		Recheck:              -1,
-		Verify: func(_ context.Context, raw string) (*guard.Identity, error) {
+		Verify: func(_ context.Context, raw string) (*identity.Caller, error) {
 			if raw != "token-canary" {
 				return nil, token.NewInvalidError(token.BadSignature)
 			}
@@ -428,7 +429,7 @@ func newExpiringGuard(t *testing.T, inner http.RoundTripper, logger *slog.Logger
 		Resource:             "https://mcp.example/mcp",
 		AuthorizationServers: []string{"https://mcp.example"},
 		Logger:               logger,
-		Verify: func(_ context.Context, raw string) (*guard.Identity, error) {
+		Verify: func(_ context.Context, raw string) (*identity.Caller, error) {
 			issued, err := time.Parse("2006-01-02T15.04.05Z", raw)
 			if err != nil {
 				return nil, token.NewInvalidError(token.BadSignature)

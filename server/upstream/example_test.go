@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"mcpentra/server/guard"
+	"mcpentra/server/identity"
 	"mcpentra/server/upstream"
 )
 
@@ -40,8 +41,8 @@ func Example() {
 	g, err := guard.New(guard.Config{
 		Resource:             "http://localhost:8000/mcp",
 		AuthorizationServers: []string{"http://localhost:8000"},
-		Verify: func(context.Context, string) (*guard.Identity, error) {
-			return &guard.Identity{Name: "Adele"}, nil
+		Verify: func(context.Context, string) (*identity.Caller, error) {
+			return &identity.Caller{Name: "Adele"}, nil
 		},
 	}, proxy)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"mcpentra/server/guard"
+	"mcpentra/server/identity"
 )
 
 // MessagePath is what the message endpoint of [LegacySSE] is called below the path of the stream.
@@ -113,7 +114,7 @@ type streamKey struct{}
 
 // owner is whose session it is.
 type owner struct {
-	principal guard.Principal
+	principal identity.Principal
 	clientID  string
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"mcpentra/server/entra"
 	"mcpentra/server/guard"
+	"mcpentra/server/identity"
 	"mcpentra/server/internal/tools"
 	"mcpentra/server/token"
 )
@@ -55,7 +56,7 @@ func TestACallOverTheTransportOfBeforeEnds(t *testing.T) {
 				began := time.Now()
 				lasted := make(chan time.Duration, 1)
 				legacy := tools.LegacySSE(tools.Config{
-					GraphToken: func(ctx context.Context, id *guard.Identity) (string, error) {
+					GraphToken: func(ctx context.Context, id *identity.Caller) (string, error) {
 						assert.Equal(t, "adele", id.ObjectID)
 						select {
 						case <-ctx.Done():
@@ -70,9 +71,9 @@ func TestACallOverTheTransportOfBeforeEnds(t *testing.T) {
 					Resource:             "http://localhost:8000/sse",
 					AuthorizationServers: []string{"http://localhost:8000"},
 					MaxCall:              test.maxCall,
-					Verify: func(_ context.Context, raw string) (*guard.Identity, error) {
-						id := &guard.Identity{
-							Principal: guard.Principal{ObjectID: "adele"},
+					Verify: func(_ context.Context, raw string) (*identity.Caller, error) {
+						id := &identity.Caller{
+							Principal: identity.Principal{ObjectID: "adele"},
 							Expiry:    began.Add(48 * time.Hour),
 						}
 						switch {
@@ -140,7 +141,7 @@ func TestAnswersWaitInABoundedNumber(t *testing.T) {
 				var log strings.Builder
 				legacy := tools.LegacySSE(tools.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, "/sse")
 				send := func(ctx context.Context, w http.ResponseWriter, method, path, body string) {
-					id := &guard.Identity{Principal: guard.Principal{ObjectID: "adele"}}
+					id := &identity.Caller{Principal: identity.Principal{ObjectID: "adele"}}
 					ctx = guard.NewContext(ctx, id)
 					r := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
 					legacy.ServeHTTP(w, r)

@@ -11,7 +11,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"mcpentra/server/entra"
-	"mcpentra/server/guard"
+	"mcpentra/server/identity"
 )
 
 // Config wires the tools to what they need. GraphToken and Me are required.
@@ -19,7 +19,7 @@ type Config struct {
 	// Name and Version are how the server introduces itself; "" means mcp-entra-server, and 0.
 	Name, Version string
 	// GraphToken returns an access token for Microsoft Graph that speaks for the caller.
-	GraphToken func(ctx context.Context, id *guard.Identity) (string, error)
+	GraphToken func(ctx context.Context, id *identity.Caller) (string, error)
 	// Me asks Graph who a token speaks for; [entra.Client.Me] does.
 	Me func(ctx context.Context, graphToken string) (*entra.Profile, error)
 	// Stateful keeps a session for each client of the revisions before 2026-07-28. The guard in

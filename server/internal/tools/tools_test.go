@@ -18,14 +18,15 @@ import (
 
 	"mcpentra/server/entra"
 	"mcpentra/server/guard"
+	"mcpentra/server/identity"
 	"mcpentra/server/internal/tools"
 	"mcpentra/server/token"
 )
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-var adele = guard.Identity{
-	Principal:  guard.Principal{Issuer: "https://login.microsoftonline.com/t/v2.0", TenantID: "t", ObjectID: "o"},
+var adele = identity.Caller{
+	Principal:  identity.Principal{Issuer: "https://login.microsoftonline.com/t/v2.0", TenantID: "t", ObjectID: "o"},
 	Name:       "Adele Vance",
 	Username:   "adele@example.com",
 	ClientID:   "client-1",
@@ -41,7 +42,7 @@ func config() tools.Config {
 	return tools.Config{
 		Name:    "test",
 		Version: "1.2.3",
-		GraphToken: func(_ context.Context, id *guard.Identity) (string, error) {
+		GraphToken: func(_ context.Context, id *identity.Caller) (string, error) {
 			return "graph-token-canary of " + id.ObjectID, nil
 		},
 		Me: func(_ context.Context, graphToken string) (*entra.Profile, error) {
@@ -61,7 +62,7 @@ func endpoint(t *testing.T, cfg tools.Config) *httptest.Server {
 		Resource:             "http://" + server.Listener.Addr().String() + "/mcp",
 		AuthorizationServers: []string{"https://as.example"},
 		Scopes:               []string{"user.read"},
-		Verify: func(_ context.Context, raw string) (*guard.Identity, error) {
+		Verify: func(_ context.Context, raw string) (*identity.Caller, error) {
 			if raw != "good" {
 				return nil, &token.InvalidError{Reason: token.BadSignature}
 			}
@@ -350,7 +351,9 @@ func TestAFailureSaysWhatToDo(t *testing.T) {
 	}
 	grant := func(err error) func(*tools.Config) {
 		return func(c *tools.Config) {
-			c.GraphToken = func(context.Context, *guard.Identity) (string, error) { return "", fmt.Errorf("upstream: %w", err) }
+			c.GraphToken = func(context.Context, *identity.Caller) (string, error) {
+				return "", fmt.Errorf("upstream: %w", err)
+			}
 		}
 	}
 	tests := map[string]struct {

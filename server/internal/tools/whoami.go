@@ -10,6 +10,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"mcpentra/server/guard"
+	"mcpentra/server/identity"
 )
 
 // caller is the structured answer of whoami: all that the server knows of the caller, and nothing
@@ -52,7 +53,7 @@ func (t *toolset) whoami(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallT
 	}
 	kind := id.Kind
 	if kind == "" {
-		kind = guard.User
+		kind = identity.User
 	}
 	c := caller{
 		Kind:       string(kind),
@@ -81,7 +82,7 @@ func (t *toolset) whoami(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallT
 		strings.Join(c.Scopes, " "),
 		c.Expiry.Format(time.RFC3339),
 	)
-	if kind == guard.App {
+	if kind == identity.App {
 		text = fmt.Sprintf("an application, object %s of tenant %s, client %s, with the roles %s, until %s",
 			c.ObjectID, c.TenantID, c.ClientID, strings.Join(c.Roles, " "), c.Expiry.Format(time.RFC3339))
 	}

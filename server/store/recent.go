@@ -9,70 +9,68 @@ import (
 )
 
 const (
-	// maxRecent and maxRecentValue bound what is kept of the records that were read last: 16 MB in
-	// all.
+	// maxRecent bounds the records in memory, and maxRecentValue the size of each: 16 MB in all.
 	maxRecent      = 1000
 	maxRecentValue = 16 << 10
 )
 
-// recent are the records that were read last. They are what the file has, since nobody else can
-// write it.
+// recent keeps the records in memory that were read last. They equal the records in the file, since
+// no other process can write it.
 type recent struct {
 	mu      sync.Mutex
-	written int // how many times
-	records *simplelru.LRU[place, Record]
+	writes  int // counts the writes to the file
+	records *simplelru.LRU[recordKey, Record]
 }
 
-// place is where a record is.
-type place struct{ kind, key string }
+type recordKey struct{ kind, key string }
 
 func newRecent() *recent {
-	records, _ := simplelru.NewLRU[place, Record](maxRecent, nil) // only a size below 1 is refused
+	records, _ := simplelru.NewLRU[recordKey, Record](maxRecent, nil) // it refuses only a size below 1
 	return &recent{records: records}
 }
 
-// get returns a record that has not expired, or else what keep has to be told of the record that is
-// read instead.
-func (r *recent) get(kind, key string, now time.Time) (found Record, there bool, written int) {
+// get returns a record that has not expired. Otherwise the caller reads the record from the
+// file and passes it to keep, together with the number of writes.
+func (r *recent) get(kind, key string, now time.Time) (record Record, found bool, writes int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	found, there = r.records.Get(place{kind, key})
-	if there && found.Expires.Unix() <= now.Unix() {
-		r.records.Remove(place{kind, key})
-		there = false
+	record, found = r.records.Get(recordKey{kind, key})
+	if found && record.Expires.Unix() <= now.Unix() {
+		r.records.Remove(recordKey{kind, key})
+		found = false
 	}
-	if there {
-		found.Value = bytes.Clone(found.Value)
+	if found {
+		record.Value = bytes.Clone(record.Value)
 	}
-	return found, there, r.written
+	return record, found, r.writes
 }
 
-// keep keeps a record that has been read, unless something was written meanwhile: it may be older
-// than that.
-func (r *recent) keep(record Record, written int) {
+// keep keeps a record that was read from the file. It drops the record if there was a write since
+// get, because the record may be older than the write.
+func (r *recent) keep(record Record, writes int) {
 	if len(record.Value) > maxRecentValue {
 		return
 	}
 	record.Value = bytes.Clone(record.Value)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.written == written {
-		r.records.Add(place{record.Kind, record.Key}, record)
+	if r.writes == writes {
+		r.records.Add(recordKey{record.Kind, record.Key}, record)
 	}
 }
 
-// wrote is for when the record at a place has been written or removed, or may have been.
-func (r *recent) wrote(kind, key string) {
+// forget drops a record after the file may have changed it.
+func (r *recent) forget(kind, key string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.written++
-	r.records.Remove(place{kind, key})
+	r.writes++
+	r.records.Remove(recordKey{kind, key})
 }
 
-// wroteMany is for when others have been.
-func (r *recent) wroteMany() {
+// forgetAll drops all records after the file may have changed any of them.
+func (r *recent) forgetAll() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.written++
+	r.writes++
 	r.records.Purge()
 }

@@ -9,49 +9,50 @@ import (
 )
 
 const (
-	// shrinkEvery is the pause between two looks for what has expired, by the store's clock.
+	// shrinkEvery is the pause between two searches for expired records, by the store's clock.
 	shrinkEvery = time.Minute
-	// shrinkStep and shrinkPages bound one step, in records and in pages of the file. Requests come
-	// in between two steps.
+	// shrinkStep and shrinkPages bound one step, in records and in pages of the file. Requests are
+	// served between two steps.
 	shrinkStep  = 200
 	shrinkPages = 256
-	// maxCompacted bounds the file that is written anew while requests wait, in bytes. That takes
-	// some 10 ms a MB. A larger one is written anew when it is opened.
+	// maxCompacted is the largest file that is rewritten while requests wait, in bytes. That takes
+	// about 10 ms for each MB. A larger file is rewritten when it is opened.
 	maxCompacted = 32 << 20
-	// atAnySize is for a file that nobody uses yet.
+	// atAnySize replaces maxCompacted while a file is opened and no request waits.
 	atAnySize = 1 << 62
-	// maxClosing bounds how long Close waits for a file that is being made smaller.
+	// maxClosing bounds how long Close waits for the shrinker.
 	maxClosing = 2 * time.Second
 )
 
-// A shrinker gives the room of records that have expired back to the file system. It works beside
-// the requests, one step at a time, after a record was put; there is no timer.
+// A shrinker returns the space of expired records to the file system. It runs beside the requests,
+// one step at a time, after a Put. It has no timer.
 type shrinker struct {
 	shrinking     context.Context
 	stopShrinking context.CancelFunc
 
 	mu      sync.Mutex
-	looked  time.Time
+	began   time.Time // the latest run
 	closed  bool
-	running chan struct{} // closed when the one that runs has ended; nil when none does
+	running chan struct{} // closed when the run ends; nil between runs
 
-	// dense is how many bytes the file took for each byte of its records when it was last written
-	// anew. Only the one that runs uses it.
-	dense float64
+	// bestRatio is the ratio of file to records, in bytes, after the file was last rewritten. Only
+	// the run uses it.
+	bestRatio float64
 }
 
-// shrinkSoon begins to shrink the file, unless that was done a short time ago.
+// shrinkSoon starts a run in a goroutine, unless the latest run began less than shrinkEvery ago.
 func (f *file) shrinkSoon() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	since := f.config.now().Sub(f.looked)
-	if f.closed || f.running != nil || since >= 0 && since < shrinkEvery {
+	since := f.config.now().Sub(f.began)
+	isRecent := since >= 0 && since < shrinkEvery
+	if f.closed || f.running != nil || isRecent {
 		return
 	}
 	done := make(chan struct{})
 	f.running = done
 	go func() {
-		// What fails now is tried again later: the records themselves are not touched by it.
+		// A later run repeats a run that fails. The records that have not expired stay as they are.
 		_ = f.shrink(f.shrinking, maxCompacted)
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -60,7 +61,7 @@ func (f *file) shrinkSoon() {
 	}()
 }
 
-// endShrinking waits for the one that runs, for a while, and lets no other begin.
+// endShrinking lets no further run start. It waits at most maxClosing for the current run.
 func (f *file) endShrinking() {
 	f.mu.Lock()
 	f.closed = true
@@ -75,73 +76,80 @@ func (f *file) endShrinking() {
 	<-running
 }
 
-// shrink deletes what has expired and gives pages that are free back. A file of at most maxSize
-// bytes whose pages are mostly empty is written anew.
+// shrink deletes expired records and returns free pages to the file system. If the file has at most
+// maxSize bytes and its pages are mostly empty, it rewrites the file.
 func (f *file) shrink(ctx context.Context, maxSize int64) error {
 	now := f.config.now()
 	f.mu.Lock()
-	f.looked = now
+	f.began = now
 	f.mu.Unlock()
-	gone, err := f.deleteExpired(ctx, now.Unix())
+	deleted, err := f.deleteExpired(ctx, now.Unix())
 	if err != nil {
 		return err
 	}
 	free, err := f.pragma(ctx, "freelist_count")
-	if err != nil || gone == 0 && free == 0 && maxSize != atAnySize {
+	isUnchanged := deleted == 0 && free == 0
+	if err != nil || isUnchanged && maxSize != atAnySize {
 		return err
 	}
 	if err := f.compact(ctx, maxSize); err != nil {
 		return err
 	}
-	for free, err = f.pragma(ctx, "freelist_count"); free > 0; {
-		if err := f.run(ctx, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", shrinkPages)); err != nil {
-			return err
-		}
-		before := free
-		if free, err = f.pragma(ctx, "freelist_count"); err != nil || free >= before {
-			break
-		}
-	}
-	if err != nil {
+	if err := f.releasePages(ctx); err != nil {
 		return err
 	}
 	return f.run(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
-// deleteExpired deletes what has expired of each kind, and returns how many records that was.
-func (f *file) deleteExpired(ctx context.Context, now int64) (gone int64, err error) {
+// releasePages returns the free pages to the file system, step by step.
+func (f *file) releasePages(ctx context.Context) error {
+	free, err := f.pragma(ctx, "freelist_count")
+	for err == nil && free > 0 {
+		if err := f.run(ctx, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", shrinkPages)); err != nil {
+			return err
+		}
+		before := free
+		free, err = f.pragma(ctx, "freelist_count")
+		if free >= before {
+			break
+		}
+	}
+	return err
+}
+
+// deleteExpired deletes the expired records of each kind, and returns their number.
+func (f *file) deleteExpired(ctx context.Context, now int64) (total int64, err error) {
 	for kind := ""; ; {
 		var next sql.NullString
 		err := f.db.QueryRowContext(ctx, "SELECT min(kind) FROM records WHERE kind > ?", kind).Scan(&next)
 		if err != nil || !next.Valid {
-			return gone, err
+			return total, err
 		}
 		kind = next.String
-		for deleted := int64(shrinkStep); deleted == shrinkStep; gone += deleted {
+		for deleted := int64(shrinkStep); deleted == shrinkStep; total += deleted {
 			result, err := f.db.ExecContext(ctx, `DELETE FROM records WHERE rowid IN (
 				SELECT rowid FROM records WHERE kind = ? AND expires <= ? ORDER BY expires LIMIT ?)`,
 				kind, now, shrinkStep)
 			if err != nil {
-				return gone, err
+				return total, err
 			}
-			if deleted, err = result.RowsAffected(); err != nil {
-				return gone, err
+			deleted, err = result.RowsAffected()
+			if err != nil {
+				return total, err
 			}
 		}
 	}
 }
 
 const (
-	// rowOverhead is what a record takes in the file beside its value and two or three times its
-	// names, in bytes.
+	// rowOverhead is the size of a record in the file without its value and its names, in bytes.
 	rowOverhead = 60
-	// worthwhile is the factor by which a file has to be larger than its records, or larger than
-	// when it was last written anew. Then it is written anew.
+	// worthwhile is the growth of the ratio of file to records at which the file is rewritten.
 	worthwhile = 1.4
 )
 
-// compact writes a file anew whose pages are mostly empty: what was deleted stood between what was
-// kept.
+// compact rewrites a file whose pages are mostly empty. Deleted records between kept ones
+// leave these pages.
 func (f *file) compact(ctx context.Context, maxSize int64) error {
 	pages, err := f.pragma(ctx, "page_count")
 	if err != nil {
@@ -155,26 +163,27 @@ func (f *file) compact(ctx context.Context, maxSize int64) error {
 	if err != nil {
 		return err
 	}
-	used := (pages - free) * pageSize
+	used := (pages - free) * pageSize // bytes
 	if used > maxSize || pages-free <= emptyPages {
 		return nil
 	}
-	before, err := f.bytesPerByte(ctx, used, pageSize)
-	if err != nil || before < worthwhile*max(1, f.dense) {
+	ratio, err := f.ratio(ctx, used, pageSize)
+	if err != nil || ratio < worthwhile*max(1, f.bestRatio) {
 		return err
 	}
 	if err := f.run(ctx, "VACUUM"); err != nil {
 		return err
 	}
-	if pages, err = f.pragma(ctx, "page_count"); err != nil {
+	pages, err = f.pragma(ctx, "page_count")
+	if err != nil {
 		return err
 	}
-	f.dense, err = f.bytesPerByte(ctx, pages*pageSize, pageSize)
+	f.bestRatio, err = f.ratio(ctx, pages*pageSize, pageSize)
 	return err
 }
 
-// bytesPerByte is how many bytes the file takes for each byte of its records.
-func (f *file) bytesPerByte(ctx context.Context, used, pageSize int64) (float64, error) {
+// ratio returns how many bytes the file uses for each byte of its records.
+func (f *file) ratio(ctx context.Context, used, pageSize int64) (float64, error) {
 	var needed int64
 	err := f.db.QueryRowContext(ctx, `
 		SELECT coalesce(sum(length(value) + 2*length(key) + 3*length(kind) + 2*length(source) + ?), 0) FROM records`,
@@ -182,7 +191,7 @@ func (f *file) bytesPerByte(ctx context.Context, used, pageSize int64) (float64,
 	return float64(used) / float64(needed+emptyPages*pageSize), err
 }
 
-// emptyPages are those of a file without records.
+// emptyPages is the number of pages in a file without records.
 const emptyPages = 8
 
 func (f *file) pragma(ctx context.Context, name string) (value int64, err error) {
@@ -190,7 +199,7 @@ func (f *file) pragma(ctx context.Context, name string) (value int64, err error)
 	return value, err
 }
 
-// run runs a statement to its end, whatever rows it has.
+// run runs a statement and drops its rows.
 func (f *file) run(ctx context.Context, statement string) error {
 	rows, err := f.db.QueryContext(ctx, statement)
 	if err != nil {

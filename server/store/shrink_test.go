@@ -26,8 +26,8 @@ func (c *clock) now() time.Time { return time.Unix(1_800_000_000+c.offset.Load()
 
 func (c *clock) later(d time.Duration) { c.offset.Add(int64(d.Seconds())) }
 
-// fill puts records whose keys come in no order. Every second one lives for ever, the others for an
-// hour.
+// fill puts records whose keys have no order. Every second record lives for ten years. If both is
+// set, the others live for an hour; otherwise fill leaves them out.
 func fill(t *testing.T, s store.Store, c *clock, size int, both bool) (kept int64) {
 	for i := range 300 {
 		sum := sha256.Sum256(fmt.Append(nil, i))
@@ -61,8 +61,8 @@ func sizeOf(t *testing.T, path string) (total int64) {
 	return total
 }
 
-// TestFileShrinks compares a file in which half of the records expired with one that never had
-// them.
+// TestFileShrinks compares a file in which half of the records have expired with a file that never
+// had them.
 func TestFileShrinks(t *testing.T) {
 	t.Parallel()
 	open := func(t *testing.T, c *clock) (store.Store, string) {
@@ -88,7 +88,7 @@ func TestFileShrinks(t *testing.T) {
 			require.NoError(t, running.Close())
 			got := sizeOf(t, path)
 			t.Logf("records %d, never had the others %d, shrunk %d", kept, want, got)
-			assert.LessOrEqual(t, float64(got), 1.5*float64(want), "while it is in use")
+			assert.LessOrEqual(t, float64(got), 1.5*float64(want), "after a run in use")
 
 			reopened, path := open(t, c)
 			fill(t, reopened, c, size, true)
@@ -97,12 +97,12 @@ func TestFileShrinks(t *testing.T) {
 			again, err := store.OpenFile(t.Context(), path, store.Config{Now: c.now})
 			require.NoError(t, err)
 			require.NoError(t, again.Close())
-			assert.LessOrEqual(t, float64(sizeOf(t, path)), 1.5*float64(want), "when it is opened")
+			assert.LessOrEqual(t, float64(sizeOf(t, path)), 1.5*float64(want), "after opening")
 		})
 	}
 }
 
-// TestOpenFileReadsFormat1 opens a file that an older version has written.
+// TestOpenFileReadsFormat1 opens a file of an earlier version.
 func TestOpenFileReadsFormat1(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s.db")
@@ -131,7 +131,7 @@ func TestOpenFileReadsFormat1(t *testing.T) {
 	}
 }
 
-// TestCloseStopsShrinking closes a store again and again just when it has begun to shrink.
+// TestCloseStopsShrinking closes a store just after a run has started, several times.
 func TestCloseStopsShrinking(t *testing.T) {
 	t.Parallel()
 	c := &clock{}

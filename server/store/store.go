@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// A Record is one thing that is remembered.
+// A Record is one value of a store.
 type Record struct {
 	Kind    string
 	Key     string
 	Value   []byte
 	Version int64     // 0 for a record that is not stored yet
 	Expires time.Time // whole seconds are kept; required
-	// Source says who caused the record: a network, or a person. When a kind is full, the source
-	// with the most records loses the one that expires first. So a source that makes many records
-	// never pushes out those of others. Records without a source go last.
+	// Source names the network or person that caused the record. When a kind is full, the source
+	// with the most records loses the record that expires first. So a source with many records
+	// never pushes out records of other sources. Records without a source go last.
 	Source string
-	// Limit bounds the records of the kind that have a source, when one of them is created. Zero
-	// means the store's own bound. It is not stored.
+	// Limit bounds the records of the kind that have a source. It counts when a record with a
+	// source is created, and is not stored. Zero means the store's own bound.
 	Limit int
 }
 
 var (
-	// ErrNotFound says that there is no such record, or that it has expired.
-	ErrNotFound = errors.New("store: no such record")
-	// ErrConflict says that somebody else has changed, created or deleted the record meanwhile.
+	// ErrNotFound says that the store has no record under the kind and key, or that it has expired.
+	ErrNotFound = errors.New("store: the record does not exist")
+	// ErrConflict says that another caller has changed, created or deleted the record meanwhile.
 	ErrConflict = errors.New("store: the record was changed meanwhile")
 )
 
@@ -35,26 +35,26 @@ const MaxValue = 256 << 10
 // maxSource bounds the name of a source, in bytes.
 const maxSource = 200
 
-// A Store remembers records. It is safe for concurrent use. Errors other than the two above mean
-// that the store cannot be reached or written; whoever asked then does not know, and must not act
-// as if it did.
+// A Store keeps records. It is safe for concurrent use. Errors other than ErrNotFound and
+// ErrConflict mean that the store cannot be reached or written. The caller then does not know
+// whether the record exists, and must not act as if it did.
 type Store interface {
 	// Get returns a record, or ErrNotFound.
 	Get(ctx context.Context, kind, key string) (Record, error)
-	// Put stores a record and returns its new version. Version 0 creates it; any other has to be
-	// the stored one. Otherwise it is ErrConflict. A kind that is full forgets records by the rule
-	// of Record.Source.
+	// Put stores a record and returns its new version. Version 0 creates the record. Any other
+	// version has to be the stored one; otherwise Put returns ErrConflict. A kind that is full
+	// forgets records by the rule of Record.Source.
 	Put(ctx context.Context, record Record) (version int64, err error)
-	// Take returns a record and removes it; of several takers one gets it, the others get
-	// ErrNotFound.
+	// Take returns a record and removes it. One of several concurrent callers gets it, and the
+	// others get ErrNotFound.
 	Take(ctx context.Context, kind, key string) (Record, error)
-	// Delete removes a record of any version. One that is not there is not an error.
+	// Delete removes a record of any version. A missing record is not an error.
 	Delete(ctx context.Context, kind, key string) error
 	// Close ends the use of the store.
 	Close() error
 }
 
-// Config says how much a store keeps and by which clock.
+// A Config configures a store.
 type Config struct {
 	// MaxRecords bounds the records of each kind. Zero means 200,000.
 	MaxRecords int
@@ -62,14 +62,15 @@ type Config struct {
 	Now func() time.Time
 }
 
-// full reports whether a kind has to forget a record before another one is created, where it has so
-// many and so many of them have a source.
+// full reports whether a kind has to forget a record before another one is created. Records counts
+// the records of the kind, and sourced those among them that have a source.
 func (c Config) full(created Record, records, sourced int) bool {
 	most := 200_000
 	if c.MaxRecords > 0 {
 		most = c.MaxRecords
 	}
-	return records >= most || created.Source != "" && created.Limit > 0 && sourced >= created.Limit
+	isLimited := created.Source != "" && created.Limit > 0
+	return records >= most || isLimited && sourced >= created.Limit
 }
 
 func (c Config) now() time.Time {

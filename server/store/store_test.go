@@ -34,23 +34,21 @@ func TestFileSurvivesRestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "folder that is not there", "s?#%.db")
 	s, err := store.OpenFile(t.Context(), path, store.Config{})
 	require.NoError(t, err)
-	_, err = s.Put(
-		t.Context(),
-		store.Record{Kind: "k", Key: "a", Value: []byte("kept"), Expires: time.Now().Add(time.Hour)},
-	)
+	record := store.Record{Kind: "k", Key: "a", Value: []byte("kept"), Expires: time.Now().Add(time.Hour)}
+	_, err = s.Put(t.Context(), record)
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 
 	s, err = store.OpenFile(t.Context(), path, store.Config{})
 	require.NoError(t, err)
 	defer s.Close()
-	record, err := s.Get(t.Context(), "k", "a")
+	record, err = s.Get(t.Context(), "k", "a")
 	require.NoError(t, err)
 	assert.Equal(t, "kept", string(record.Value))
 }
 
-// TestFullFileForgetsInSteps fills a kind from one source, and from others that have a few records
-// each.
+// TestFullFileForgetsInSteps fills a kind with the records of one source, and with a few records of
+// each of several others.
 func TestFullFileForgetsInSteps(t *testing.T) {
 	t.Parallel()
 	s, err := store.OpenFile(t.Context(), filepath.Join(t.TempDir(), "s.db"), store.Config{})
@@ -77,7 +75,7 @@ func TestFullFileForgetsInSteps(t *testing.T) {
 	assert.LessOrEqual(t, left, 240)
 	for i := range 10 {
 		_, err := s.Get(t.Context(), "k", fmt.Sprint("few", i))
-		assert.NoError(t, err, "those who have few lose none")
+		assert.NoError(t, err, "sources with few records lose none")
 	}
 }
 
@@ -88,10 +86,8 @@ func TestFileBelongsToOwner(t *testing.T) {
 	s, err := store.OpenFile(t.Context(), path, store.Config{})
 	require.NoError(t, err)
 	defer s.Close()
-	_, err = s.Put(
-		t.Context(),
-		store.Record{Kind: "k", Key: "a", Value: []byte("v"), Expires: time.Now().Add(time.Hour)},
-	)
+	record := store.Record{Kind: "k", Key: "a", Value: []byte("v"), Expires: time.Now().Add(time.Hour)}
+	_, err = s.Put(t.Context(), record)
 	require.NoError(t, err)
 	files, err := filepath.Glob(path + "*")
 	require.NoError(t, err)
@@ -114,17 +110,15 @@ func Example() {
 	defer s.Close()
 	ctx := context.Background()
 	tomorrow := time.Now().Add(24 * time.Hour)
-	version, err := s.Put(ctx, store.Record{Kind: "grant", Key: "g1", Value: []byte("first"), Expires: tomorrow})
+	record := store.Record{Kind: "grant", Key: "g1", Value: []byte("first"), Expires: tomorrow}
+	version, err := s.Put(ctx, record)
 	fmt.Println(version, err)
-	version, err = s.Put(
-		ctx,
-		store.Record{Kind: "grant", Key: "g1", Value: []byte("second"), Version: version, Expires: tomorrow},
-	)
+	record.Value = []byte("second")
+	record.Version = 1
+	version, err = s.Put(ctx, record)
 	fmt.Println(version, err)
-	_, err = s.Put(
-		ctx,
-		store.Record{Kind: "grant", Key: "g1", Value: []byte("from version 1"), Version: 1, Expires: tomorrow},
-	)
+	record.Value = []byte("another change of version 1")
+	_, err = s.Put(ctx, record)
 	fmt.Println(err)
 	// Output:
 	// 1 <nil>

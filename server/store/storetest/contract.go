@@ -15,37 +15,39 @@ import (
 	"mcpentra/server/store"
 )
 
-// An Open opens an empty store with the configuration.
+// An Open opens an empty store with a configuration.
 type Open func(t *testing.T, config store.Config) store.Store
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// Run holds a store to the contract.
+// Run checks a store against the contract.
 func Run(t *testing.T, open Open) {
-	tests := map[string]func(t *testing.T, s store.Store, later func(time.Duration)){
-		"what was put is there":                         wasPut,
-		"creating what is there is a conflict":          createTwice,
-		"a change of an older version is a conflict":    changeOld,
-		"what has expired was never there":              expired,
-		"deleting is final, and no error twice":         deleted,
-		"of many who act at once one wins":              oneWinner,
-		"a full kind forgets what would expire first":   full,
-		"a source pushes out its own records alone":     sources,
-		"a source is kept and can be changed":           sourceKept,
-		"what is too large or has no expiry is refused": refused,
-		"an odd key is a key":                           oddKeys,
-		"what was read before may have changed":         readBefore,
-		"nothing older than the last change is read":    neverOlder,
-		"who has gone away gets his own error":          goneAway,
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T, s store.Store, later func(time.Duration))
+	}{
+		{"a record can be read", canBeRead},
+		{"creating a record twice is a conflict", createTwice},
+		{"a change of an older version is a conflict", changeOld},
+		{"an expired record does not exist", expired},
+		{"a record can be deleted twice", deleted},
+		{"one of several concurrent callers succeeds", oneSucceeds},
+		{"a full kind forgets the record that expires first", full},
+		{"a source pushes out only its own records", sources},
+		{"a source is kept and can be changed", sourceKept},
+		{"a large value and a missing expiry are refused", refused},
+		{"a key may have any characters", oddKeys},
+		{"a second read sees a change", readAgain},
+		{"a read is never older than the last change", neverOlder},
+		{"a cancelled caller gets the error of its context", cancelled},
+	} {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var offset atomic.Int64
 			now := func() time.Time { return start.Add(time.Duration(offset.Load())) }
 			s := open(t, store.Config{MaxRecords: 8, Now: now})
 			t.Cleanup(func() { assert.NoError(t, s.Close()) })
-			test(t, s, func(d time.Duration) { offset.Add(int64(d)) })
+			test.run(t, s, func(d time.Duration) { offset.Add(int64(d)) })
 		})
 	}
 }
@@ -54,7 +56,7 @@ func record(key, value string, version int64, lives time.Duration) store.Record 
 	return store.Record{Kind: "k", Key: key, Value: []byte(value), Version: version, Expires: start.Add(lives)}
 }
 
-func wasPut(t *testing.T, s store.Store, _ func(time.Duration)) {
+func canBeRead(t *testing.T, s store.Store, _ func(time.Duration)) {
 	version, err := s.Put(t.Context(), record("a", "one", 0, time.Hour))
 	require.NoError(t, err)
 	found, err := s.Get(t.Context(), "k", "a")
@@ -85,7 +87,7 @@ func changeOld(t *testing.T, s store.Store, _ func(time.Duration)) {
 	require.NoError(t, err)
 	assert.Equal(t, "two", string(found.Value))
 	_, err = s.Put(t.Context(), record("gone", "x", 3, time.Hour))
-	assert.ErrorIs(t, err, store.ErrConflict, "a change of what is not there")
+	assert.ErrorIs(t, err, store.ErrConflict, "a change of a missing record")
 }
 
 func expired(t *testing.T, s store.Store, later func(time.Duration)) {
@@ -111,7 +113,7 @@ func deleted(t *testing.T, s store.Store, _ func(time.Duration)) {
 	assert.ErrorIs(t, err, store.ErrNotFound)
 }
 
-func oneWinner(t *testing.T, s store.Store, _ func(time.Duration)) {
+func oneSucceeds(t *testing.T, s store.Store, _ func(time.Duration)) {
 	ctx := t.Context()
 	assert.EqualValues(t, 1, winners(func(i int) error {
 		_, err := s.Put(ctx, record("a", fmt.Sprint(i), 0, time.Hour))
@@ -144,13 +146,13 @@ func full(t *testing.T, s store.Store, _ func(time.Duration)) {
 	}
 }
 
-// sources lets one source make far more records than there is room for.
+// sources makes far more records of one source than the store has room for.
 func sources(t *testing.T, s store.Store, _ func(time.Duration)) {
 	put := func(key, source string, lives time.Duration) {
-		one := record(key, "v", 0, lives)
-		one.Source = source
-		one.Limit = 5
-		_, err := s.Put(t.Context(), one)
+		made := record(key, "v", 0, lives)
+		made.Source = source
+		made.Limit = 5
+		_, err := s.Put(t.Context(), made)
 		require.NoError(t, err)
 	}
 	kept := func() (keys []string) {
@@ -171,8 +173,7 @@ func sources(t *testing.T, s store.Store, _ func(time.Duration)) {
 	put("last", "fourth", time.Hour)
 	assert.Equal(t, []string{"none", "early", "late", "x18", "x19", "last"}, kept())
 	for i := range 3 { // the kind itself has room for eight
-		one := record(fmt.Sprint("s", i), "v", 0, 90*time.Hour)
-		_, err := s.Put(t.Context(), one)
+		_, err := s.Put(t.Context(), record(fmt.Sprint("s", i), "v", 0, 90*time.Hour))
 		require.NoError(t, err)
 	}
 	assert.Equal(t, []string{"none", "early", "late", "x19", "last"}, kept())
@@ -186,16 +187,16 @@ func sources(t *testing.T, s store.Store, _ func(time.Duration)) {
 }
 
 func sourceKept(t *testing.T, s store.Store, _ func(time.Duration)) {
-	one := record("a", "v", 0, time.Hour)
-	one.Source = "first"
-	version, err := s.Put(t.Context(), one)
+	made := record("a", "v", 0, time.Hour)
+	made.Source = "first"
+	version, err := s.Put(t.Context(), made)
 	require.NoError(t, err)
 	found, err := s.Get(t.Context(), "k", "a")
 	require.NoError(t, err)
 	assert.Equal(t, "first", found.Source)
-	one.Source = ""
-	one.Version = version
-	_, err = s.Put(t.Context(), one)
+	made.Source = ""
+	made.Version = version
+	_, err = s.Put(t.Context(), made)
 	require.NoError(t, err)
 	for i := range 20 {
 		other := record(fmt.Sprint(i), "v", 0, 2*time.Hour)
@@ -207,9 +208,9 @@ func sourceKept(t *testing.T, s store.Store, _ func(time.Duration)) {
 	found, err = s.Take(t.Context(), "k", "a")
 	require.NoError(t, err, "without a source it stays")
 	assert.Empty(t, found.Source)
-	one.Version = 0
-	one.Source = strings.Repeat("s", 1000)
-	_, err = s.Put(t.Context(), one)
+	made.Version = 0
+	made.Source = strings.Repeat("s", 1000)
+	_, err = s.Put(t.Context(), made)
 	assert.Error(t, err)
 }
 
@@ -234,7 +235,7 @@ func oddKeys(t *testing.T, s store.Store, _ func(time.Duration)) {
 	}
 }
 
-func readBefore(t *testing.T, s store.Store, later func(time.Duration)) {
+func readAgain(t *testing.T, s store.Store, later func(time.Duration)) {
 	read := func() string {
 		found, err := s.Get(t.Context(), "k", "a")
 		if err != nil {
@@ -242,7 +243,7 @@ func readBefore(t *testing.T, s store.Store, later func(time.Duration)) {
 			return "nothing"
 		}
 		text := string(found.Value)
-		found.Value[0] = '!' // which is the reader's own
+		found.Value[0] = '!' // a reader may change its copy
 		return text
 	}
 	put := func(value string, version int64) int64 {
@@ -271,8 +272,8 @@ func readBefore(t *testing.T, s store.Store, later func(time.Duration)) {
 func neverOlder(t *testing.T, s store.Store, _ func(time.Duration)) {
 	version, err := s.Put(t.Context(), record("a", "v", 0, time.Hour))
 	require.NoError(t, err)
-	var last atomic.Int64 // version whose Put has returned
-	last.Store(version)
+	var newest atomic.Int64 // version whose Put has returned
+	newest.Store(version)
 	var all sync.WaitGroup
 	ended := make(chan struct{})
 	for range 4 {
@@ -283,7 +284,7 @@ func neverOlder(t *testing.T, s store.Store, _ func(time.Duration)) {
 					return
 				default:
 				}
-				least := last.Load()
+				least := newest.Load()
 				found, err := s.Get(t.Context(), "k", "a")
 				if !assert.NoError(t, err) || !assert.GreaterOrEqual(t, found.Version, least) {
 					return
@@ -294,13 +295,13 @@ func neverOlder(t *testing.T, s store.Store, _ func(time.Duration)) {
 	for range 100 {
 		version, err = s.Put(t.Context(), record("a", "v", version, time.Hour))
 		require.NoError(t, err)
-		last.Store(version)
+		newest.Store(version)
 	}
 	close(ended)
 	all.Wait()
 }
 
-func goneAway(t *testing.T, s store.Store, _ func(time.Duration)) {
+func cancelled(t *testing.T, s store.Store, _ func(time.Duration)) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := s.Get(ctx, "k", "a")
@@ -309,7 +310,7 @@ func goneAway(t *testing.T, s store.Store, _ func(time.Duration)) {
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
-// winners lets sixteen act at once and counts those who got no error.
+// winners runs act sixteen times at once and counts the runs without an error.
 func winners(act func(i int) error) int64 {
 	var won atomic.Int64
 	var all sync.WaitGroup

@@ -1,2 +1,2 @@
-// Package storetest is the contract that every store.Store has to pass.
+// Package storetest has the contract that every [store.Store] must pass.
 package storetest

@@ -8,7 +8,7 @@ import (
 	"mcpentra/server/store/storetest"
 )
 
-// Example is how the test of a new store looks.
+// Example shows the test of a new store.
 func Example() {
 	test := func(t *testing.T) {
 		storetest.Run(t, func(_ *testing.T, config store.Config) store.Store { return store.NewMemory(config) })

@@ -41,12 +41,10 @@ var unswept = []string{
 	"client/tokenstore/",
 	"fakeentra/",
 	"server/*",
-	"server/broker/",
 	"server/cmd/",
 	"server/entra/",
 	"server/internal/",
 	"server/loopback/",
-	"server/store/",
 	"server/token/",
 	"testdata/interop/",
 }

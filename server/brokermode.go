@@ -9,10 +9,9 @@ import (
 	"mcpentra/server/broker"
 	"mcpentra/server/entra"
 	"mcpentra/server/identity"
-	"mcpentra/server/store"
 )
 
-// brokerMode takes the tokens that the server itself issues, as the authorization server of its
+// brokerMode accepts the tokens that the server itself issues, as the authorization server of its
 // clients.
 type brokerMode struct {
 	public string
@@ -20,29 +19,22 @@ type brokerMode struct {
 	broker *broker.Broker
 }
 
-func newBrokerMode(ctx context.Context, config *Config, public, resource string) (*brokerMode, error) {
-	if config.Scopes == nil {
-		config.Scopes = broker.DefaultScopes()
-	}
-	if config.Store == nil {
-		config.Store = store.NewMemory(store.Config{Now: config.Now})
-	}
-	m := &brokerMode{public: public}
-	var err error
-	if m.entra, err = newEntra(config, public); err != nil {
+func newBrokerMode(ctx context.Context, config Config) (*brokerMode, error) {
+	registration, err := entra.New(config.Entra)
+	if err != nil {
 		return nil, err
 	}
 	var others []string
 	if config.LegacySSE {
-		others = []string{public + SSEPath}
+		others = []string{config.PublicURL + SSEPath}
 	}
-	m.broker, err = broker.New(ctx, broker.Config{
-		Issuer:                 public,
-		Resource:               resource,
+	issuer, err := broker.New(ctx, broker.Config{
+		Issuer:                 config.PublicURL,
+		Resource:               config.resource(),
 		OtherResources:         others,
 		ResourceName:           config.Name,
 		Scopes:                 config.Scopes,
-		Entra:                  m.entra,
+		Entra:                  registration,
 		Store:                  config.Store,
 		Keys:                   config.Keys,
 		SigningKey:             config.SigningKey,
@@ -55,44 +47,11 @@ func newBrokerMode(ctx context.Context, config *Config, public, resource string)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	// Grants speak for people of one tenant, as one authority vouched for them.
-	if err := m.broker.Bind(ctx, Deployment(config.Entra)); err != nil {
+	// Grants are for people of one tenant, whom one authority has signed in.
+	if err := issuer.Bind(ctx, config.Entra.Deployment()); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	return m, nil
-}
-
-func newEntra(config *Config, public string) (*entra.Client, error) {
-	registration := config.Entra
-	switch want := public + broker.CallbackPath; registration.RedirectURI {
-	case "":
-		registration.RedirectURI = want
-	case want:
-	default:
-		return nil, &entra.ConfigError{
-			Key: "AUTH_REDIRECT_URI",
-			Problem: fmt.Sprintf(
-				"is %q, but this server answers at %s: leave it out, or change MCP_PUBLIC_URL",
-				registration.RedirectURI,
-				want,
-			),
-		}
-	}
-	return entra.New(config.filled(registration))
-}
-
-// filled gives a registration what it has not of the server's own.
-func (config *Config) filled(registration entra.Config) entra.Config {
-	if registration.HTTPClient == nil {
-		registration.HTTPClient = config.HTTPClient
-	}
-	if registration.Now == nil {
-		registration.Now = config.Now
-	}
-	if registration.Logger == nil {
-		registration.Logger = config.Logger
-	}
-	return registration
+	return &brokerMode{public: config.PublicURL, entra: registration, broker: issuer}, nil
 }
 
 func (m *brokerMode) issuers() []string { return []string{m.public} }
@@ -106,12 +65,12 @@ func (m *brokerMode) me(ctx context.Context, graphToken string) (*entra.Profile,
 }
 
 func (m *brokerMode) mount(mux *http.ServeMux) {
-	for _, one := range broker.Paths() {
-		mux.Handle(one, m.broker)
+	for _, path := range broker.Paths() {
+		mux.Handle(path, m.broker)
 	}
 }
 
-// tokenKey is none: this mode exchanges no token of the caller's.
+// tokenKey returns nil, because this mode exchanges no token of the caller.
 func (m *brokerMode) tokenKey() any { return nil }
 
 func (m *brokerMode) graphToken(ctx context.Context, caller *identity.Caller) (string, error) {

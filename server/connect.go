@@ -2,14 +2,17 @@ package server
 
 import "strings"
 
-// A connection is how a person connects one client.
+// A connection describes how a person connects one client.
 type connection struct {
 	Client string
-	// Steps is what to do, and Block what to type or to put into a file.
-	Steps, Block string
+	// Steps says what to do.
+	Steps string
+	// Block is the text to type or to put into a file.
+	Block string
 }
 
-// connections are the same on the front page and in README.md, where notes say which were tried.
+// connections returns the instructions of the front page. README.md has the same, and notes there
+// say which were tried.
 func connections(resource string) []connection {
 	all := []connection{
 		{

@@ -12,45 +12,42 @@ import (
 	"mcpentra/server/identity"
 )
 
-// Direct says which of Entra's own tokens a server takes in direct mode. Its zero value takes v2
+// Direct selects the tokens of Entra that a server accepts in direct mode. Its zero value accepts v2
 // tokens of people of Config.Entra's tenant, for its client ID or api://{client id}.
 type Direct struct {
 	// IdentifierURI is the registration's Application ID URI. Empty means api://{client id}.
 	IdentifierURI string
-	// TokenVersions are the versions of access tokens: 1, 2 or both. Nil means 2.
+	// TokenVersions are the accepted versions of access tokens: 1, 2 or both. Nil means 2.
 	TokenVersions []int
-	// Tenants are the directory IDs whose people and applications may call, beside Config.Entra's.
+	// Tenants are the directory IDs whose people and applications may call, besides
+	// Config.Entra.TenantID.
 	Tenants []string
-	// Clients are the application IDs that may call. Nil means every one that a tenant gives a
-	// token to.
+	// Clients are the application IDs that may call. Nil means every client that gets a token from
+	// a listed tenant.
 	Clients []string
-	// ConfidentialClients lets in only clients that have authenticated themselves, with a secret or
-	// a certificate. Most MCP clients are programs on people's own machines, which cannot.
+	// ConfidentialClients accepts only clients that authenticated with a secret or a certificate.
+	// Most MCP clients are programs on people's own machines, which cannot do that.
 	ConfidentialClients bool
-	// AppRoles let in applications that call for themselves: each needs one of these roles. Nil
-	// lets none in.
+	// AppRoles are roles of the API. An application that calls for itself needs one of them. Nil
+	// accepts no application of this kind.
 	AppRoles []string
 }
 
-// DirectScopes is the scope that an API has to expose in direct mode where Config.Scopes says
-// nothing else. The name is the one that Microsoft's own guides use.
+// DirectScopes returns the default scope of direct mode. Microsoft's own guides use its name.
 func DirectScopes() []broker.Scope {
 	return []broker.Scope{
 		{Name: "access_as_user", Description: "use its tools for you", Upstream: []string{"User.Read"}},
 	}
 }
 
-// directMode takes Entra's own access tokens.
+// directMode accepts Entra's own access tokens.
 type directMode struct {
 	api    *entra.API
 	scopes []broker.Scope
 }
 
-func newDirectMode(config *Config) (*directMode, error) {
-	if config.Scopes == nil {
-		config.Scopes = DirectScopes()
-	}
-	api, err := entra.NewAPI(config.filled(config.Entra), entra.APIConfig{
+func newDirectMode(config Config) (*directMode, error) {
+	api, err := entra.NewAPI(config.Entra, entra.APIConfig{
 		IdentifierURI:       config.Direct.IdentifierURI,
 		Versions:            config.Direct.TokenVersions,
 		Tenants:             config.Direct.Tenants,
@@ -73,9 +70,8 @@ func (m *directMode) me(ctx context.Context, graphToken string) (*entra.Profile,
 	return m.api.Me(ctx, graphToken)
 }
 
-// assertionKey is the key under which the context of a request holds the caller's token, for the
-// exchange that goes on behalf of the caller. Only this package has it, so no handler finds the
-// token.
+// assertionKey is the context key of the caller's token, which the on-behalf-of exchange needs. Only
+// this package has the key, so no handler finds the token.
 type assertionKey struct{}
 
 func (m *directMode) tokenKey() any { return assertionKey{} }
@@ -92,8 +88,7 @@ func (m *directMode) verify(ctx context.Context, raw string) (*identity.Caller, 
 	return caller, err
 }
 
-// graphToken goes on behalf of the caller, with the permissions that stand behind the scopes of the
-// token.
+// graphToken gets a token on behalf of the caller, with the permissions of the token's scopes.
 func (m *directMode) graphToken(ctx context.Context, caller *identity.Caller) (string, error) {
 	raw, found := ctx.Value(assertionKey{}).(string)
 	if !found {

@@ -10,62 +10,66 @@ import (
 	"strings"
 	"time"
 
+	"mcpentra/server/broker"
 	"mcpentra/server/guard"
 	"mcpentra/server/internal/tools"
 	"mcpentra/server/upstream"
 )
 
 const (
-	// CallerKeysPath is where the keys are served that an upstream can check the caller's name
-	// with.
+	// CallerKeysPath serves the keys with which an upstream verifies the caller's name.
 	CallerKeysPath = "/caller/jwks"
-	// SSEPath is where the HTTP+SSE transport is served, if it is.
+	// SSEPath serves the HTTP+SSE transport, if Config.LegacySSE is set.
 	SSEPath = "/sse"
 )
 
-// mountEndpoint puts what is served behind its guard.
-func (s *Server) mountEndpoint(config *Config, public, path string) error {
+// mountEndpoint mounts the MCP endpoint behind its guard, and the HTTP+SSE transport if it is wanted.
+func (s *Server) mountEndpoint(config Config) error {
 	if len(config.Scopes) == 0 {
-		return errors.New("server: want at least one scope: the first is what every request needs")
+		return errors.New("server: want at least one scope: every request needs the first")
 	}
-	config.Limits = config.Limits.WithDefaults()
-	s.usage = guard.NewUsage(config.Limits)
-	endpoint, err := s.newEndpoint(config, public)
+	handler, err := s.newHandler(config)
 	if err != nil {
 		return err
 	}
-	if s.endpoint, err = s.mountGuarded(config, s.resource, path, endpoint, config.Stateful); err != nil {
+	if s.endpoint, err = s.mountGuarded(config, s.resource, s.path, handler, config.Stateful); err != nil {
 		return err
 	}
-	if path != "" { // else handleOrigin passes on what is for the endpoint
-		s.mux.Handle(path, s.endpoint)
-		s.mux.Handle(path+"/{$}", s.endpoint)
+	if s.path != "" { // handleOrigin serves the endpoint at the root
+		s.mux.Handle(s.path, s.endpoint)
+		s.mux.Handle(s.path+"/{$}", s.endpoint)
 	}
-	if !config.LegacySSE {
-		return nil
+	if config.LegacySSE {
+		return s.mountLegacySSE(config)
 	}
+	return nil
+}
+
+func (s *Server) mountLegacySSE(config Config) error {
+	messages := SSEPath + tools.MessagePath
 	switch {
 	case config.MCP != nil || config.Upstream != "":
 		return &ConfigError{"LegacySSE", "is for the reference server's tools, and a handler or an upstream " +
-			"takes their place"}
-	case strings.EqualFold(path, SSEPath), strings.EqualFold(path, SSEPath+tools.MessagePath):
-		return &ConfigError{"Path", "is " + path + ", where the HTTP+SSE transport is: write another path, such " +
-			"as /mcp"}
+			"replaces them"}
+	case strings.EqualFold(s.path, SSEPath), strings.EqualFold(s.path, messages):
+		return &ConfigError{"Path", "is " + s.path + ", which the HTTP+SSE transport uses: write another path, " +
+			"such as /mcp"}
 	}
 	legacy := tools.LegacySSE(s.toolsConfig(config), SSEPath)
-	guarded, err := s.mountGuarded(config, public+SSEPath, SSEPath, legacy, false)
+	guarded, err := s.mountGuarded(config, config.PublicURL+SSEPath, SSEPath, legacy, false)
 	if err != nil {
 		return err
 	}
 	s.mux.Handle(SSEPath, guarded)
 	s.mux.Handle(SSEPath+"/{$}", guarded)
-	s.mux.Handle(SSEPath+tools.MessagePath, guarded)
+	s.mux.Handle(messages, guarded)
 	return nil
 }
 
-// mountGuarded puts a handler behind a guard, and mounts the metadata of the resource that it is.
-func (s *Server) mountGuarded(config *Config, resource, path string, handler http.Handler,
-	stateful bool) (http.Handler, error) {
+// mountGuarded puts a handler behind a guard, and mounts the metadata of its resource.
+func (s *Server) mountGuarded(
+	config Config, resource, path string, handler http.Handler, stateful bool,
+) (http.Handler, error) {
 	var supported, appRoles []string
 	for _, scope := range config.Scopes {
 		supported = append(supported, scope.Name)
@@ -97,9 +101,10 @@ func (s *Server) mountGuarded(config *Config, resource, path string, handler htt
 		Now:                  config.Now,
 	}, withoutSlash(path, handler))
 	var origin *guard.OriginError
-	if errors.As(err, &origin) {
+	switch {
+	case errors.As(err, &origin):
 		return nil, &ConfigError{"AllowedOrigins", origin.Problem}
-	} else if err != nil {
+	case err != nil:
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.mux.Handle(guarded.MetadataPath(), guarded.Metadata())
@@ -122,8 +127,8 @@ func withoutSlash(path string, handler http.Handler) http.Handler {
 	})
 }
 
-// newEndpoint is what stands behind the guard.
-func (s *Server) newEndpoint(config *Config, public string) (http.Handler, error) {
+// newHandler makes the handler behind the guard: the given one, the upstream's or the tools'.
+func (s *Server) newHandler(config Config) (http.Handler, error) {
 	switch {
 	case config.MCP != nil && config.Upstream != "":
 		return nil, errors.New("server: want a handler or an upstream behind the guard, got both")
@@ -132,7 +137,7 @@ func (s *Server) newEndpoint(config *Config, public string) (http.Handler, error
 	case config.Upstream == "":
 		return tools.Handler(s.toolsConfig(config)), nil
 	}
-	keys, err := callerKeys(config)
+	keys, err := callerKeys(config.Keys)
 	if err != nil {
 		return nil, err
 	}
@@ -140,28 +145,28 @@ func (s *Server) newEndpoint(config *Config, public string) (http.Handler, error
 		URL:             config.Upstream,
 		Headers:         config.UpstreamHeaders,
 		Query:           config.UpstreamQuery,
-		Issuer:          public,
+		Issuer:          config.PublicURL,
 		Keys:            keys,
-		ClientAddress:   config.clientAddress,
+		ClientAddress:   s.clientAddress,
 		ResponseTimeout: responseTimeout(config.MaxCall),
 		Now:             config.Now,
 		Rand:            config.Rand,
 		Logger:          s.log,
 	})
 	var listed *upstream.ListError
-	if errors.As(err, &listed) {
+	switch {
+	case errors.As(err, &listed):
 		return nil, &ConfigError{"Upstream" + listed.Field, listed.Problem}
-	}
-	if err != nil {
+	case err != nil:
 		return nil, &ConfigError{"Upstream", "cannot be used: " + strings.TrimPrefix(err.Error(), "upstream: ")}
 	}
 	s.mux.Handle(CallerKeysPath, proxy.Keys())
 	return proxy, nil
 }
 
-// responseTimeout is how long an upstream may take to begin an answer: a little longer than a call
-// may run. So the guard ends a call, and its answer and log name the setting. Only listening
-// streams reach the timeout.
+// responseTimeout bounds how long an upstream may take to begin an answer. It is a little longer
+// than a call may run, so that the guard ends the call, and its answer and log name the setting.
+// Only listening streams reach this timeout.
 func responseTimeout(maxCall time.Duration) time.Duration {
 	if maxCall < 0 {
 		return maxCall
@@ -169,31 +174,30 @@ func responseTimeout(maxCall time.Duration) time.Duration {
 	return cmp.Or(maxCall, guard.DefaultMaxCall) + 5*time.Second
 }
 
-// clientAddress is the IP address that a request came from, behind the trusted proxies; "" where it
-// has none.
-func (c *Config) clientAddress(r *http.Request) string {
-	address := c.TrustedProxies.Address(r)
+// clientAddress returns the client's IP address behind the trusted proxies, or "" if it is unknown.
+func (s *Server) clientAddress(r *http.Request) string {
+	address := s.proxies.Address(r)
 	if !address.IsValid() {
 		return ""
 	}
 	return address.String()
 }
 
-// callerKeys follow from the keys that all replicas share.
-func callerKeys(config *Config) ([]*ecdsa.PrivateKey, error) {
+// callerKeys derives the keys that sign callers' names from the keys that all replicas share.
+func callerKeys(shared *broker.Keys) ([]*ecdsa.PrivateKey, error) {
 	var keys []*ecdsa.PrivateKey
-	for _, secret := range config.Keys.Derive("callers") {
-		// All but one of 2^32 values are keys of this curve.
+	for _, secret := range shared.Derive("callers") {
+		// One of 2^32 values is not a key of this curve.
 		key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), secret)
 		if err != nil {
-			return nil, fmt.Errorf("server: a key to name callers with: %w", err)
+			return nil, fmt.Errorf("server: derive a key that signs callers' names: %w", err)
 		}
 		keys = append(keys, key)
 	}
 	return keys, nil
 }
 
-func (s *Server) toolsConfig(config *Config) tools.Config {
+func (s *Server) toolsConfig(config Config) tools.Config {
 	return tools.Config{
 		Name:        config.Name,
 		Version:     config.Version,

@@ -11,8 +11,8 @@ var frontPageText string
 
 var frontPage = template.Must(template.New("front page").Parse(frontPageText))
 
-// handleFrontPage tells a person who opens the server in a browser what it is, and how to connect a
-// client.
+// handleFrontPage serves the page that explains the server to a person with a browser, and how to
+// connect a client.
 func (s *Server) handleFrontPage(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")

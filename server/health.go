@@ -11,9 +11,9 @@ import (
 	"mcpentra/server/entra"
 )
 
-// Check asks Entra once whether tenant, client ID and secret are right. An *entra.Error or
-// *entra.PublicKeysError says that they are not; any other error, that Entra cannot be reached. The
-// server is ready once a check has succeeded.
+// Check asks Entra once whether tenant, client ID and secret are right. If they are wrong, the error
+// is an *entra.Error or *entra.PublicKeysError; any other error means that Entra cannot be reached.
+// The server is ready once a check has succeeded.
 func (s *Server) Check(ctx context.Context) error {
 	err := s.mode.check(ctx)
 	if err == nil {
@@ -22,18 +22,18 @@ func (s *Server) Check(ctx context.Context) error {
 	return err
 }
 
-// Watch checks again and again, with growing pauses, until Entra has answered or the context ends.
-// Its error is the refusal, or the context's.
+// Watch repeats Check, with growing pauses, until Entra answers or the context ends. Its error is the
+// refusal, or the context's error.
 func (s *Server) Watch(ctx context.Context) error {
 	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
 		err := s.Check(ctx)
-		var away *entra.UnavailableError
-		if !errors.As(err, &away) {
+		var unavailable *entra.UnavailableError
+		if !errors.As(err, &unavailable) {
 			return err
 		}
-		s.log.WarnContext(ctx, "entra cannot be reached; serving all the same, and sign-ins fail until it can",
+		s.log.WarnContext(ctx, "entra cannot be reached; the server runs, but sign-ins fail until it can be reached",
 			"error", err, "again_in", pause.String())
-		// A little more or less, so that replicas that started together do not ask together.
+		// The pause is random, so that replicas that started together do not ask together.
 		timer := time.NewTimer(pause/2 + rand.N(pause))
 		select {
 		case <-ctx.Done():
@@ -44,13 +44,13 @@ func (s *Server) Watch(ctx context.Context) error {
 	}
 }
 
-// handleHealth says that the process answers.
+// handleHealth answers that the process runs.
 func (s *Server) handleHealth(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = io.WriteString(w, "ok\n")
 }
 
-// handleReady says whether people can sign in. It tells no more than that, since anybody can ask.
+// handleReady reports whether people can sign in. It reveals no more, because the endpoint is public.
 func (s *Server) handleReady(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")

@@ -9,11 +9,10 @@ import (
 	"mcpentra/server/guard"
 )
 
-// NewListener wraps a listener so that what is written to one of its connections has to be taken
-// within a time; zero means guard.DefaultAnswerTimeout. Without it net/http waits for ever for a
-// caller who sends requests and reads no answers: what it sends after a handler has returned is
-// nobody's, and http.Server.WriteTimeout would end streams as well. Writes have the time to
-// themselves, so a stream may last.
+// NewListener wraps a listener so that each write to one of its connections has a deadline; zero
+// means guard.DefaultAnswerTimeout. net/http has no deadline for the flush after a handler returns,
+// so a client that never reads would hold the connection forever. http.Server.WriteTimeout is no
+// substitute, because it would also end streams. Here every write gets its own deadline.
 func NewListener(listener net.Listener, answerTimeout time.Duration) net.Listener {
 	if answerTimeout <= 0 {
 		answerTimeout = guard.DefaultAnswerTimeout
@@ -34,14 +33,14 @@ func (l *readListener) Accept() (net.Conn, error) {
 	return &readConn{Conn: accepted, timeout: l.timeout}, nil
 }
 
-// readConn is a connection that has to be read from.
+// readConn is a connection that ends if its peer does not read.
 type readConn struct {
 	net.Conn
 	timeout time.Duration
-	until   atomic.Int64 // the deadline that Write has set, in nanoseconds of Unix time; 0 where somebody else has set one
+	until   atomic.Int64 // deadline set by Write, in Unix nanoseconds; 0 if a caller has set one
 }
 
-// Write has at least half of the time, since a deadline that is far enough away stays.
+// Write has at least half of the timeout, because it renews a deadline only when half has passed.
 func (c *readConn) Write(p []byte) (int, error) {
 	now := time.Now()
 	if c.until.Load()-now.UnixNano() < int64(c.timeout/2) {
@@ -64,11 +63,11 @@ func (c *readConn) SetDeadline(at time.Time) error {
 	return c.Conn.SetDeadline(at)
 }
 
-// CloseWrite ends what is sent and goes on receiving, if the connection can. It is how net/http
-// sees to it that a caller who is still sending reads why he was refused.
+// CloseWrite shuts down the writing side of the connection, if it can, and keeps reading. net/http
+// calls it so that a client that is still sending can read the refusal.
 func (c *readConn) CloseWrite() error {
-	if half, can := c.Conn.(interface{ CloseWrite() error }); can {
-		return half.CloseWrite()
+	if writer, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return writer.CloseWrite()
 	}
 	return errors.ErrUnsupported
 }

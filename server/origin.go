@@ -9,25 +9,27 @@ import (
 	"strings"
 )
 
-// handleOrigin answers at "/": with the front page for people, and else as the endpoint, if it is
-// here.
+// handleOrigin answers at "/": with the front page for browsers, and otherwise as the endpoint, if
+// the endpoint is at the origin.
 func (s *Server) handleOrigin(w http.ResponseWriter, r *http.Request) {
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	html := accepts(r, "text/html")
+	fromBrowser := reads && html && r.Header.Get("Authorization") == ""
 	switch {
-	case s.path == "" && !(reads && r.Header.Get("Authorization") == "" && accepts(r, "text/html")):
+	case s.path == "" && !fromBrowser:
 		s.endpoint.ServeHTTP(w, r)
-	case reads && (accepts(r, "text/html") || !accepts(r, "text/event-stream")):
+	case reads && (html || !accepts(r, "text/event-stream")):
 		s.handleFrontPage(w, r)
 	default:
-		s.sayEndpoint(w, r)
+		s.refuseOrigin(w, r)
 	}
 }
 
-// sayEndpoint tells a client that was given the origin where the endpoint is.
-func (s *Server) sayEndpoint(w http.ResponseWriter, r *http.Request) {
-	s.misplaced.Do(func() {
-		s.log.WarnContext(r.Context(), "a client takes the origin for the MCP endpoint: give it the endpoint's URL, "+
-			"or set MCP_PATH=/ (said once)", "method", r.Method, "address", s.proxies.Address(r).String(),
+// refuseOrigin answers a client that uses the origin as the endpoint, and names the endpoint's URL.
+func (s *Server) refuseOrigin(w http.ResponseWriter, r *http.Request) {
+	s.warnOrigin.Do(func() {
+		s.log.WarnContext(r.Context(), "a client uses the origin as the MCP endpoint: give it the endpoint's URL, "+
+			"or set MCP_PATH=/ (logged once)", "method", r.Method, "address", s.proxies.Address(r).String(),
 			"endpoint", s.resource, "setting", "MCP_PATH")
 	})
 	header := w.Header()
@@ -43,14 +45,14 @@ func (s *Server) sayEndpoint(w http.ResponseWriter, r *http.Request) {
 		Code    int    `json:"code"`
 		Message string `json:"message"`
 	}
-	_ = json.NewEncoder(w).Encode(struct { // a client that is gone cannot be told
+	_ = json.NewEncoder(w).Encode(struct {
 		Version string  `json:"jsonrpc"`
 		ID      *string `json:"id"`
 		Error   problem `json:"error"`
-	}{"2.0", nil, problem{-32600, "the MCP endpoint is not at this address, but at " + s.resource}})
+	}{"2.0", nil, problem{-32600, "this is not the MCP endpoint: use " + s.resource}})
 }
 
-// accepts reports whether a request names a media type that it takes, by its full name.
+// accepts reports whether a request's Accept names a media type in full, with a quality above zero.
 func accepts(r *http.Request, want string) bool {
 	for _, line := range r.Header["Accept"] {
 		for entry := range strings.SplitSeq(line, ",") {

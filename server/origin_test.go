@@ -227,10 +227,10 @@ func TestAClientAtTheOriginIsToldWhereTheEndpointIs(t *testing.T) {
 		assert.Equal(t, "application/json", header.Get("Content-Type"))
 		assert.JSONEq(t,
 			`{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":`+
-				`"the MCP endpoint is not at this address, but at `+
+				`"this is not the MCP endpoint: use `+
 				s.origin+`/mcp"}}`, body)
 	}
-	assert.Equal(t, 1, strings.Count(log.String(), "takes the origin for the MCP endpoint"))
+	assert.Equal(t, 1, strings.Count(log.String(), "uses the origin as the MCP endpoint"))
 	assert.Contains(t, log.String(), "address=127.0.0.1 endpoint="+s.origin+"/mcp setting=MCP_PATH")
 	for _, accept := range []string{"*/*", "text/html", "text/html, text/event-stream"} {
 		status, header, _ := s.send(http.MethodGet, s.origin, "", "Accept", accept)

@@ -8,7 +8,7 @@ import (
 	"mcpentra/server/broker"
 )
 
-// ownPaths are the paths that the server needs itself, in either mode.
+// ownPaths returns the paths that the server itself uses, in either mode.
 func ownPaths() []string {
 	return append(broker.Paths(), CallerKeysPath, "/healthz", "/readyz", wellKnown)
 }
@@ -16,8 +16,7 @@ func ownPaths() []string {
 var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
 // readPath reads the path of the endpoint. A slash at its end does not count. The root is "": the
-// endpoint's URL is then the public URL, and an origin is written without a slash (MCP, Canonical
-// Server URI).
+// endpoint's URL is then the public URL without a slash (MCP, Canonical Server URI).
 func readPath(text string) (string, error) {
 	wrong := func(problem string) (string, error) {
 		return "", &ConfigError{"Path", fmt.Sprintf("is %q: %s", text, problem)}
@@ -34,13 +33,13 @@ func readPath(text string) (string, error) {
 	}
 	for segment := range strings.SplitSeq(path[1:], "/") {
 		if strings.Trim(segment, ".") == "" {
-			return wrong("a path has no segment of dots alone, which clients take out")
+			return wrong("write no segment that consists of dots, because clients remove it")
 		}
 	}
 	for _, own := range ownPaths() {
-		under := own == wellKnown && strings.HasPrefix(strings.ToLower(path), own+"/")
-		if strings.EqualFold(path, own) || under {
-			return wrong("the server itself answers at " + own + "; write another path, such as /mcp")
+		below := own == wellKnown && strings.HasPrefix(strings.ToLower(path), own+"/")
+		if strings.EqualFold(path, own) || below {
+			return wrong("the server itself uses " + own + "; write another path, such as /mcp")
 		}
 	}
 	return path, nil

@@ -56,28 +56,6 @@ func TestAPublicURLHasOneForm(t *testing.T) {
 	}
 }
 
-func TestADeploymentHasOneName(t *testing.T) {
-	t.Parallel()
-	name := server.Deployment(entra.Config{TenantID: "ab", ClientID: "cd"})
-	assert.Equal(
-		t,
-		name,
-		server.Deployment(
-			entra.Config{Authority: "https://login.microsoftonline.com/", TenantID: "AB", ClientID: "CD"},
-		),
-	)
-	assert.Equal(
-		t,
-		name,
-		server.Deployment(entra.Config{Authority: "login.microsoftonline.com", TenantID: "ab", ClientID: "cd"}),
-	)
-	assert.NotEqual(
-		t,
-		name,
-		server.Deployment(entra.Config{Authority: "http://localhost:8400", TenantID: "ab", ClientID: "cd"}),
-	)
-}
-
 func TestAStoreServesOneDeployment(t *testing.T) {
 	t.Parallel()
 	fake := fakeentra.NewServer(fakeentra.Config{})

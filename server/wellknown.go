@@ -2,13 +2,12 @@ package server
 
 import "net/http"
 
-// wellKnown is where all metadata is (RFC 8615).
+// wellKnown is the path below which all metadata is served (RFC 8615).
 const wellKnown = "/.well-known"
 
-// handleNoMetadata answers for the well-known addresses at which nothing is: clients look for
-// metadata at several of them, one after the other (RFC 9728 section 3.1, RFC 8414 section 3.1).
-// Web pages may read the answer. A page that may not read it would give up and try no other
-// address.
+// handleNoMetadata answers 404 at the well-known addresses without metadata: clients try several of
+// them, one after the other (RFC 9728 section 3.1, RFC 8414 section 3.1). Web pages may read the
+// answer, because a page that cannot read it gives up and tries no other address.
 func handleNoMetadata(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Access-Control-Allow-Origin", "*")

@@ -46,6 +46,20 @@ type Config struct {
 	TrustPublicFakeKeys bool
 }
 
+// Deployment names the authority, tenant and application of a registration. The name is the same
+// however the settings are written, so a program can keep a store for each deployment.
+func (cfg Config) Deployment() string {
+	authority := strings.ToLower(strings.TrimRight(cfg.Authority, "/"))
+	if authority == "" {
+		authority = clouds[0].authority
+	}
+	return strings.Join([]string{
+		strings.TrimPrefix(authority, "https://"),
+		strings.ToLower(cfg.TenantID),
+		strings.ToLower(cfg.ClientID),
+	}, " ")
+}
+
 // ConfigError is a setting that cannot work. Key is its name in .env.
 type ConfigError struct {
 	Key, Problem string

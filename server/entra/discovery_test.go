@@ -64,6 +64,18 @@ func TestEndpointsOnAnotherSecureOriginAreLegal(t *testing.T) {
 	assert.Contains(t, address, "https://elsewhere.example/authorize?")
 }
 
+func TestDeploymentHasOneName(t *testing.T) {
+	t.Parallel()
+	plain := entra.Config{TenantID: "ab", ClientID: "cd"}
+	named := entra.Config{Authority: "login.microsoftonline.com", TenantID: "ab", ClientID: "cd"}
+	upper := entra.Config{Authority: "https://login.microsoftonline.com/", TenantID: "AB", ClientID: "CD"}
+	fake := entra.Config{Authority: "http://localhost:8400", TenantID: "ab", ClientID: "cd"}
+	assert.Equal(t, "login.microsoftonline.com ab cd", plain.Deployment())
+	assert.Equal(t, plain.Deployment(), named.Deployment())
+	assert.Equal(t, plain.Deployment(), upper.Deployment())
+	assert.NotEqual(t, plain.Deployment(), fake.Deployment())
+}
+
 func TestTheConfigurationIsReadStrictly(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

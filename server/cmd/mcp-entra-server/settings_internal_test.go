@@ -251,7 +251,7 @@ func TestReadNamesKeyAndLineOfWrongValue(t *testing.T) {
 		"MCP_PUBLIC_URL=http://mcp.example.com":      "https",
 		"MCP_PUBLIC_URL=https://mcp.example.com/mcp": "has no path",
 		"MCP_PATH=mcp":                                       "such as /mcp",
-		"MCP_PATH=/authorize":                                "the server itself answers at /authorize",
+		"MCP_PATH=/authorize":                                "the server itself uses /authorize",
 		"MCP_ALLOWED_ORIGINS=https://a.example/":             `"https://a.example/"`,
 		"MCP_ALLOWED_ORIGINS=*":                              `"*"`,
 		"MCP_UPSTREAM=localhost:9000":                        "http://localhost:9000/mcp",

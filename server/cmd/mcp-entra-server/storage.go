@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"mcpentra/server"
 	"mcpentra/server/broker"
 	"mcpentra/server/store"
 )
@@ -30,7 +29,8 @@ func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store.Sto
 		}
 		// One file for each registration, so that what a fake has vouched for never counts in front
 		// of a tenant.
-		sum := sha256.Sum256([]byte(server.Deployment(s.registration())))
+		registration := s.registration()
+		sum := sha256.Sum256([]byte(registration.Deployment()))
 		where = "file:" + filepath.Join(folder, "grants-"+hex.EncodeToString(sum[:4])+".db")
 	}
 	kind, path, _ := strings.Cut(where, ":")

@@ -14,16 +14,15 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// DefaultCacheSize is how many tokens a [Cache] remembers where nobody says otherwise.
+// DefaultCacheSize is the default number of tokens that a [Cache] remembers.
 const DefaultCacheSize = 10_000
 
-// A Cache spares tokens that were verified before the parsing and the cryptography. It remembers
-// what was read from them. A token with one byte changed is another token: what is signed is
-// compared as it is, and the signature, which makes a token of it that somebody could use, by its
-// SHA-256. Of bad tokens it remembers nothing. What is remembered counts only while a verification
-// would still succeed: each use compares the times with the clock, and asks the verifier's keys
-// whether the key that was believed is still there. When it is full, the token that was not used
-// for longest goes.
+// A Cache remembers verified tokens, and skips their parsing and cryptography the next time. A
+// token with one byte changed is another token: the cache compares the signed part itself, and the
+// signature by its SHA-256, so that the cache holds no usable token. It remembers no bad tokens. An
+// entry counts only while a verification would still succeed: each use compares the times with the
+// clock, and checks that the key is still among the verifier's keys. A full cache drops the least
+// recently used token.
 type Cache[T any] struct {
 	verify  func(ctx context.Context, raw string) (*Claims, error)
 	read    func(*Claims) (T, error)
@@ -36,9 +35,9 @@ type remembered[T any] struct {
 	value  T
 }
 
-// NewCache makes a cache in front of verify, which is a [Verifier]'s or [Issuers]' method. What
-// read makes of the claims is handed out many times, so nobody may change it. A size of 0 means
-// [DefaultCacheSize]; a negative one remembers nothing.
+// NewCache makes a cache in front of verify, the method of a [Verifier] or of [Issuers]. The cache
+// returns the result of read many times, so callers must not change it. A size of 0 means
+// [DefaultCacheSize]; a negative size remembers nothing.
 func NewCache[T any](
 	size int,
 	verify func(context.Context, string) (*Claims, error),
@@ -54,9 +53,9 @@ func NewCache[T any](
 	return c
 }
 
-// Verify judges a token. The errors are those of verify and read. As with [Verifier.Verify], the
-// reason [Expired] means that nothing else is wrong, and then the value comes with the error,
-// unless the keys cannot be fetched.
+// Verify verifies a token. It returns the errors of verify and read. As with [Verifier.Verify], the
+// reason [Expired] means that nothing else is wrong, and Verify then returns the value together
+// with the error, unless the keys cannot be fetched.
 func (c *Cache[T]) Verify(ctx context.Context, raw string) (T, error) {
 	var none T
 	if c.entries == nil {
@@ -69,19 +68,19 @@ func (c *Cache[T]) Verify(ctx context.Context, raw string) (T, error) {
 	dot := strings.LastIndexByte(raw, '.') + 1
 	signed := raw[:dot]
 	name := hashOf(raw[dot:])
-	if held, found := c.entries.Get(name); found && held.signed == signed {
-		switch err := held.claims.stillGood(ctx); {
+	if entry, found := c.entries.Get(name); found && entry.signed == signed {
+		switch err := entry.claims.stillGood(ctx); {
 		case err == nil:
-			return held.value, nil
+			return entry.value, nil
 		case errors.Is(err, errOtherKey):
-			c.entries.Remove(name) // and judged anew
+			c.entries.Remove(name) // judge verifies it again
 		default:
 			var invalid *InvalidError
 			if errors.As(err, &invalid) {
 				c.entries.Remove(name)
 			}
 			if isExpired(err) {
-				return held.value, err
+				return entry.value, err
 			}
 			return none, err
 		}
@@ -89,17 +88,14 @@ func (c *Cache[T]) Verify(ctx context.Context, raw string) (T, error) {
 	claims, value, err := c.judge(ctx, raw)
 	if err == nil && claims.verifier != nil {
 		kept := *claims
-		kept.payload = nil // it has been read
-		c.entries.Add(
-			name,
-			&remembered[T]{signed: strings.Clone(signed), claims: &kept, value: value},
-		) // a part would keep the whole
+		kept.payload = nil // read has decoded it
+		// A substring would keep the whole token in memory.
+		c.entries.Add(name, &remembered[T]{signed: strings.Clone(signed), claims: &kept, value: value})
 	}
 	return value, err
 }
 
-// judge verifies and reads a token that is not remembered. A fault that read finds comes before
-// age.
+// judge verifies and reads a token that is not remembered. An error of read comes before expiry.
 func (c *Cache[T]) judge(ctx context.Context, raw string) (*Claims, T, error) {
 	var none T
 	claims, err := c.verify(ctx, raw)
@@ -113,7 +109,7 @@ func (c *Cache[T]) judge(ctx context.Context, raw string) (*Claims, T, error) {
 	return claims, value, err
 }
 
-// hashOf is the SHA-256 of a text. One of the length of signatures is hashed on the stack.
+// hashOf returns the SHA-256 of a text. It copies texts of a signature's length to the stack.
 func hashOf(text string) [sha256.Size]byte {
 	var ordinary [512]byte
 	if len(text) > len(ordinary) {
@@ -122,7 +118,7 @@ func hashOf(text string) [sha256.Size]byte {
 	return sha256.Sum256(ordinary[:copy(ordinary[:], text)])
 }
 
-// Len is how many tokens are remembered.
+// Len returns the number of remembered tokens.
 func (c *Cache[T]) Len() int {
 	if c.entries == nil {
 		return 0
@@ -130,11 +126,11 @@ func (c *Cache[T]) Len() int {
 	return c.entries.Len()
 }
 
-// errOtherKey means that the key id stands for another key now.
+// errOtherKey means that the key ID now names another key.
 var errOtherKey = errors.New("the key has changed")
 
-// stillGood asks again what can change about a verified token: the time, and its key. Age is judged
-// last.
+// stillGood checks again what can change about a verified token: the time, and its key. It checks
+// the expiry last.
 func (c *Claims) stillGood(ctx context.Context) error {
 	if invalid := c.verifier.judgeTimes(c); invalid != nil {
 		return invalid
@@ -158,25 +154,25 @@ func (c *Claims) stillGood(ctx context.Context) error {
 	return nil
 }
 
-// isExpired reports whether age is all that is wrong.
+// isExpired reports whether the token is expired and otherwise good.
 func isExpired(err error) bool {
 	var invalid *InvalidError
 	return errors.As(err, &invalid) && invalid.Reason == Expired
 }
 
-// sameKey compares public keys, whose types all know how to.
-func sameKey(believed any, published jose.JSONWebKey) bool {
-	switch key := believed.(type) {
+// sameKey compares public keys.
+func sameKey(verified any, published jose.JSONWebKey) bool {
+	switch key := verified.(type) {
 	case *rsa.PublicKey:
-		// Until the keys are fetched again, it is the very same.
-		if other, same := published.Key.(*rsa.PublicKey); same && key == other {
+		// Until the keys are fetched again, the pointers are equal.
+		if other, ok := published.Key.(*rsa.PublicKey); ok && key == other {
 			return true
 		}
 	case *ecdsa.PublicKey:
-		if other, same := published.Key.(*ecdsa.PublicKey); same && key == other {
+		if other, ok := published.Key.(*ecdsa.PublicKey); ok && key == other {
 			return true
 		}
 	}
-	key, compares := believed.(interface{ Equal(crypto.PublicKey) bool })
-	return compares && key.Equal(published.Key)
+	key, ok := verified.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && key.Equal(published.Key)
 }

@@ -17,101 +17,104 @@ import (
 )
 
 const (
-	// maxToken is above anything Entra issues (a token with 200 groups has about 9 KiB) and below
-	// what a header line may hold.
+	// maxToken is above Entra's longest token (about 9 KiB with 200 groups) and below the limits of
+	// header lines, in bytes.
 	maxToken = 16 << 10
-	// maxKeyID bounds what is used as a key of maps and compared with every published key.
+	// maxKeyID bounds key IDs in bytes. They are compared with every published key.
 	maxKeyID = 512
-	// maxNumericDate is the last second of the year 9999: later ones do not survive formatting.
+	// maxNumericDate is the last second of the year 9999. Later times cannot be formatted.
 	maxNumericDate = 253402300799
 )
 
-// compact is a JWS in compact serialization (RFC 7515 section 7.1) that is well formed. Nothing in
-// it is verified.
+// compact is a well-formed JWS in compact serialization (RFC 7515 section 7.1). Nothing in it is
+// verified.
 type compact struct {
 	header members
 	claims members
 
 	algorithm, keyID, typ string
 	payload               []byte
-	signed                string // what the signature is over
+	signed                string // header and payload, the text that is signed
 	signature             []byte
 }
 
 // members are the members of a JSON object.
 type members map[string]jsontext.Value
 
-// parseCompact takes a JWT apart (RFC 7519 section 7.2): a JWS with claims.
+// parseCompact parses a JWT (RFC 7519 section 7.2): a JWS with claims.
 func parseCompact(raw string) (*compact, *InvalidError) {
 	c, invalid := parseSigned(raw)
 	if invalid != nil {
 		return nil, invalid
 	}
-	var err error
-	if c.claims, err = parseObject(c.payload, registeredClaims); err != nil {
+	claims, err := parseObject(c.payload, registeredClaims)
+	if err != nil {
 		return nil, &InvalidError{Reason: BadClaims}
 	}
+	c.claims = claims
 	return c, nil
 }
 
-// parseSigned takes a JWS apart, and refuses every form that two parsers could read differently
-// (RFC 8725 sections 2.4, 2.6 and 3.7).
+// parseSigned parses a JWS, and refuses every form that two parsers could read differently (RFC
+// 8725 sections 2.4, 2.6 and 3.7).
 func parseSigned(raw string) (*compact, *InvalidError) {
 	if len(raw) > maxToken {
 		return nil, &InvalidError{Reason: Oversized}
 	}
-	// An encrypted token (five parts) and its decompression bombs end here, before any decoding.
+	// This refuses encrypted tokens (five parts), and so decompression bombs, before any decoding.
 	if strings.Count(raw, ".") != 2 {
 		return nil, &InvalidError{Reason: NotThreeParts}
 	}
 	parts := strings.Split(raw, ".")
 	var decoded [3][]byte
 	for i, part := range parts {
-		var err error
-		if decoded[i], err = decodeSegment(part); err != nil {
+		segment, err := decodeSegment(part)
+		if err != nil {
 			return nil, &InvalidError{Reason: BadEncoding}
 		}
+		decoded[i] = segment
 	}
-	if parts[0] == "" || parts[2] == "" { // An empty payload is one (RFC 7515 section 5.1), though never claims.
+	// The payload may be empty (RFC 7515 section 5.1), but empty text is no claims.
+	if parts[0] == "" || parts[2] == "" {
 		return nil, &InvalidError{Reason: BadEncoding}
 	}
-	c := &compact{payload: decoded[1], signed: raw[:len(raw)-len(parts[2])-1], signature: decoded[2]}
-	var err error
-	if c.header, err = parseObject(decoded[0], registeredHeaders); err != nil {
+	header, err := parseObject(decoded[0], registeredHeaders)
+	if err != nil {
 		return nil, &InvalidError{Reason: BadHeader}
 	}
-	if err = c.readHeader(); err != nil {
+	c := &compact{
+		header:    header,
+		payload:   decoded[1],
+		signed:    raw[:len(raw)-len(parts[2])-1],
+		signature: decoded[2],
+	}
+	if err := c.readHeader(); err != nil {
 		return nil, &InvalidError{Reason: BadHeader}
 	}
 	return c, nil
 }
 
-// readHeader picks the members that are used and refuses those that would change the meaning of
-// the token: extensions that must be understood (crit, b64), keys that the sender brings along
-// (jwk, jku, x5u: RFC 8725 section 3.10), compression, encryption and nesting. x5c and x5t are
-// ignored: Entra's v1 tokens carry x5t.
+// readHeader reads the used members and refuses members that change the meaning of the token:
+// critical extensions (crit, b64), the sender's own keys (jwk, jku, x5u: RFC 8725 section 3.10),
+// compression, encryption and nesting. It ignores x5c and x5t, because Entra's v1 tokens have x5t.
 func (c *compact) readHeader() error {
 	for _, name := range []string{"crit", "b64", "jwk", "jku", "x5u", "zip", "enc", "cty"} {
 		if _, there := c.header[name]; there {
 			return errors.New("a header member that is not allowed")
 		}
 	}
-	var err error
-	if c.algorithm, err = c.header.text("alg"); err != nil {
-		return err
-	}
-	if c.keyID, err = c.header.text("kid"); err != nil {
-		return err
-	}
+	var errs [3]error
+	c.algorithm, errs[0] = c.header.text("alg")
+	c.keyID, errs[1] = c.header.text("kid")
+	c.typ, errs[2] = c.header.text("typ")
 	if len(c.keyID) > maxKeyID {
 		return errors.New("a key id out of bounds")
 	}
-	c.typ, err = c.header.text("typ")
-	return err
+	return errors.Join(errs[:]...)
 }
 
-// registeredHeaders and registeredClaims are the names whose look-alikes ("Alg", "EXP") are
-// refused: a parser that ignores case would read them instead.
+// registeredHeaders and registeredClaims are names whose look-alikes ("Alg", "EXP") are refused. A
+// parser that ignores case would read the look-alike.
 var (
 	registeredHeaders = newNames(
 		"alg",
@@ -174,7 +177,7 @@ var (
 	)
 )
 
-// names are found by their lower case.
+// names maps the lower case of names to the names.
 type names map[string]string
 
 func newNames(all ...string) names {
@@ -185,12 +188,11 @@ func newNames(all ...string) names {
 	return found
 }
 
-// resembles reports whether a name is another than one of these for a strict reader alone.
+// resembles reports whether a name differs from one of these only in case.
 func (n names) resembles(name string) bool {
 	for i := range len(name) {
 		if name[i] >= utf8.RuneSelf {
-			// Such as the long s and the Kelvin sign, which are letters of ASCII for who ignores
-			// case.
+			// The long s and the Kelvin sign equal ASCII letters if case is ignored.
 			return slices.ContainsFunc(
 				slices.Collect(maps.Values(n)),
 				func(known string) bool { return strings.EqualFold(known, name) },
@@ -201,21 +203,21 @@ func (n names) resembles(name string) bool {
 	return found && known != name
 }
 
-// decoders are kept, since making one costs more than reading a header.
+// decoders are reused, because making a decoder costs more than reading a header.
 var (
 	decoders = sync.Pool{New: func() any { return jsontext.NewDecoder(noReader) }}
 	noReader = strings.NewReader("")
 )
 
-// parseObject reads exactly one JSON object. Duplicate names, at any depth, and invalid UTF-8 are
-// refused by jsontext; names that differ from a registered one, or from each other, only by case
-// are refused here. The values are parts of data, which nobody may change.
+// parseObject reads exactly one JSON object. jsontext refuses duplicate names, at any depth, and
+// invalid UTF-8. parseObject refuses names that differ from a registered name only in case. The
+// values are parts of data, so data must not change.
 func parseObject(data []byte, registered names) (members, error) {
 	dec := decoders.Get().(*jsontext.Decoder)
-	// From a bytes.Buffer it reads without copying.
+	// The decoder reads from a bytes.Buffer without copying.
 	dec.Reset(bytes.NewBuffer(data))
 	defer func() {
-		dec.Reset(noReader) // which lets go of the token
+		dec.Reset(noReader) // drops the token
 		decoders.Put(dec)
 	}()
 	if dec.PeekKind() != '{' {
@@ -249,7 +251,7 @@ func parseObject(data []byte, registered names) (members, error) {
 	return m, nil
 }
 
-// text is the string member of that name, or "" where there is none.
+// text returns the string member of that name, or "" if it is absent.
 func (m members) text(name string) (string, error) {
 	value, there := m[name]
 	if !there {
@@ -258,15 +260,15 @@ func (m members) text(name string) (string, error) {
 	return unquote(value)
 }
 
-// texts is a member that may be a string or an array of strings (aud: RFC 7519 section 4.1.3).
+// texts returns a member that may be a string or an array of strings (aud: RFC 7519 section 4.1.3).
 func (m members) texts(name string) ([]string, error) {
 	value, there := m[name]
 	if !there {
 		return nil, nil
 	}
 	if value.Kind() == '"' {
-		one, err := unquote(value)
-		return []string{one}, err
+		text, err := unquote(value)
+		return []string{text}, err
 	}
 	dec := jsontext.NewDecoder(bytes.NewReader(value))
 	if open, err := dec.ReadToken(); err != nil || open.Kind() != '[' {
@@ -278,17 +280,17 @@ func (m members) texts(name string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		one, err := unquote(element)
+		text, err := unquote(element)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, one)
+		list = append(list, text)
 	}
 	return list, nil
 }
 
-// numericDate is a member in seconds since 1970 (RFC 7519 section 2); there may be a fraction.
-// The zero time stands for an absent member.
+// numericDate returns a member in seconds since 1970 (RFC 7519 section 2), which may have a
+// fraction. It returns the zero time if the member is absent.
 func (m members) numericDate(name string) (time.Time, error) {
 	value, there := m[name]
 	if !there {
@@ -313,8 +315,8 @@ func unquote(value jsontext.Value) (string, error) {
 	return string(text), err
 }
 
-// decodeSegment takes canonical base64url without padding (RFC 7515 section 2). The standard
-// decoder skips line breaks, hence the look at every byte.
+// decodeSegment decodes canonical base64url without padding (RFC 7515 section 2). It checks every
+// byte, because the standard decoder skips line breaks.
 func decodeSegment(segment string) ([]byte, error) {
 	for i := range len(segment) {
 		switch b := segment[i]; {

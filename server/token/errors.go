@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A Reason says which rule a token broke. The set is fixed, so a reason can be logged and counted
-// without fear of what a caller wrote into the token.
+// A Reason names the rule that a token broke. The set is fixed, so reasons are safe to log and to
+// count: none contains text of the token.
 type Reason string
 
 // The reasons of an [InvalidError].
@@ -22,7 +22,7 @@ const (
 	WrongIssuer         Reason = "from another issuer"
 	WrongAudience       Reason = "for another audience"
 	NoExpiry            Reason = "without an expiry time"
-	Expired             Reason = "expired" // and nothing else is wrong
+	Expired             Reason = "expired" // nothing else is wrong
 	NotYetValid         Reason = "not valid yet"
 	BoundToKey          Reason = "bound to a key that the request does not prove"
 	NoKeyID             Reason = "without a key id"
@@ -30,25 +30,26 @@ const (
 	BadSignature        Reason = "the signature does not verify"
 )
 
-// InvalidError means that the token is bad and will stay so.
+// InvalidError means that the token is bad and stays bad.
 type InvalidError struct {
 	Reason Reason
-	// Seen is what the token said in place of what was expected, for a log. It is the caller's
-	// text, of any length. Empty where the reason says all.
+	// Seen is the value that came in place of the expected one, for a log. It is the caller's text,
+	// of any length. Empty if the reason says enough.
 	Seen string
-	// Setting is the key of .env that would let the token in. Empty where there is none.
+	// Setting is the key of .env that would accept the token. Empty if no setting would.
 	Setting string
 }
 
-// NewInvalidError is for callers with rules of their own on top of a [Verifier]'s: give a constant.
+// NewInvalidError makes an error for callers that have rules besides a [Verifier]'s. The reason
+// must be a constant.
 func NewInvalidError(reason Reason) *InvalidError { return &InvalidError{Reason: reason} }
 
 func (e *InvalidError) Error() string { return "token refused: " + string(e.Reason) }
 
-// UnavailableError means that the token cannot be judged now. It is neither good nor bad: answering
-// 401 would make clients throw away good tokens.
+// UnavailableError means that the token cannot be judged now. Do not answer 401: clients would
+// throw away a token that may be good.
 type UnavailableError struct {
-	// RetryAfter is how long to wait before asking again, at least a second.
+	// RetryAfter is the time to wait before the next try, at least a second.
 	RetryAfter time.Duration
 	Err        error
 }
@@ -59,5 +60,6 @@ func (e *UnavailableError) Error() string {
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// ErrUnknownKey is a [KeySource]'s answer when the issuer, asked recently enough, has no such key.
-var ErrUnknownKey = errors.New("the issuer has no such key")
+// ErrUnknownKey means that the issuer has no key with the token's key ID. A [KeySource] returns it
+// only if it has asked recently enough.
+var ErrUnknownKey = errors.New("the issuer has no key with this id")

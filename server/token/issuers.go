@@ -2,11 +2,12 @@ package token
 
 import "context"
 
-// Issuers judges the tokens of several issuers, each by the Verifier under its name: neither keys
-// nor rules are shared, so that one issuer's key proves nothing about another's tokens.
+// Issuers verifies the tokens of several issuers, each with the Verifier under its name. The
+// verifiers share neither keys nor rules, so one issuer's key proves nothing about another's
+// tokens.
 type Issuers map[string]*Verifier
 
-// Verify judges a token by the rules of the issuer that it names. The errors are those of
+// Verify verifies a token with the verifier of the issuer that it names. It returns the errors of
 // [Verifier.Verify].
 func (m Issuers) Verify(ctx context.Context, raw string) (*Claims, error) {
 	parsed, invalid := parseCompact(raw)
@@ -24,8 +25,8 @@ func (m Issuers) Verify(ctx context.Context, raw string) (*Claims, error) {
 	return verifier.verifyParsed(ctx, raw, parsed)
 }
 
-// UnverifiedIssuer is what a token says of its issuer, for a sentence in a log and for no decision;
-// "" when it says nothing that can be read.
+// UnverifiedIssuer returns the claim iss of a token without verifying it, or "" if it cannot be
+// read. It is for logs only.
 func UnverifiedIssuer(raw string) string {
 	parsed, invalid := parseCompact(raw)
 	if invalid != nil {

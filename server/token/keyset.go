@@ -15,19 +15,18 @@ import (
 )
 
 const (
-	// minRSABits is the least that RFC 7518 section 3.3 allows.
+	// minRSABits is the minimum of RFC 7518 section 3.3.
 	minRSABits = 2048
 	// maxRSABits keeps a hostile document from making every check slow.
 	maxRSABits = 8192
-	// maxKeys is what Entra's guidance names as the upper end of a key cache.
+	// maxKeys is the upper end of a key cache in Entra's guidance.
 	maxKeys = 1000
 )
 
-// parseKeySet reads a JWKS document (RFC 7517 section 5). A key that is of no use for verifying
-// signatures is left out and never spoils its neighbours; an error means that the document itself
-// is not a key set. issuers, when there are any, are the values that a key's member "issuer" may
-// have: Entra publishes keys of several issuers in one document and says there which may sign for
-// whom.
+// parseKeySet reads a JWKS document (RFC 7517 section 5). It skips keys that cannot verify
+// signatures; an error means that the document itself is not a key set. issuers, if there are any,
+// are the allowed values of a key's member "issuer": Entra publishes keys of several issuers in one
+// document, and each key names its issuer there.
 func parseKeySet(document []byte, issuers []string) ([]jose.JSONWebKey, error) {
 	var set struct {
 		Keys []jsontext.Value `json:"keys"`
@@ -71,13 +70,14 @@ func parseKey(member jsontext.Value, issuers []string) (jose.JSONWebKey, bool) {
 	return key, verifies(key.Key)
 }
 
-// verifies reports whether a key is a public one that is strong enough. Symmetric keys, and private
-// ones that somebody published by mistake, are not.
+// verifies reports whether a key is public and strong enough. Symmetric keys do not pass, nor
+// private keys that were published by mistake.
 func verifies(key any) bool {
 	switch key := key.(type) {
 	case *rsa.PublicKey:
-		// An exponent of 1 makes every signature its own message.
-		return key.N.BitLen() >= minRSABits && key.N.BitLen() <= maxRSABits && key.E >= 3 && key.E%2 == 1 && !isROCA(key.N)
+		bits := key.N.BitLen()
+		// With an exponent of 1, every signature equals its message.
+		return bits >= minRSABits && bits <= maxRSABits && key.E >= 3 && key.E%2 == 1 && !isROCA(key.N)
 	case *ecdsa.PublicKey:
 		return key.Curve == elliptic.P256() || key.Curve == elliptic.P384() || key.Curve == elliptic.P521()
 	case ed25519.PublicKey:

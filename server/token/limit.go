@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// maxWaiting is how many tokens may wait for their turn. A check takes some 50 µs, so that is a
-// fifth of a second at most.
+// maxWaiting is how many tokens may wait for their turn. A check takes about 50 µs, so the wait is
+// a fifth of a second at most.
 const maxWaiting = 4096
 
-// A Limit bounds how many signatures are checked at once: by half of the processors, and by one at
-// the least. A flood of bad ones then leaves the others to callers whose tokens a [Cache]
-// remembers, of which nothing is checked. Several verifiers may share a Limit.
+// A Limit bounds how many signatures are checked at once to half of the processors, but at least
+// one. During a flood of bad tokens, the other processors serve callers whose tokens a [Cache]
+// remembers. Several verifiers may share a Limit.
 type Limit struct {
 	turns   chan struct{}
 	waiting atomic.Int32
@@ -25,8 +25,8 @@ func NewLimit() *Limit {
 	return &Limit{turns: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}
 }
 
-// begin waits for a turn, which end gives back. Where too many wait already, nobody can tell now
-// whether a token is good. A nil Limit has turns for all.
+// begin waits for a turn, which end gives back. If too many tokens wait already, it returns an
+// [*UnavailableError]. A nil Limit has no bound.
 func (l *Limit) begin(ctx context.Context) error {
 	if l == nil {
 		return nil

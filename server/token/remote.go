@@ -14,78 +14,77 @@ import (
 )
 
 const (
-	// refreshAfter is the age at which keys are fetched again when they are next used. It bounds
-	// how long a withdrawn key still counts.
+	// refreshAfter is the age at which the next use fetches the keys again. It bounds how long a
+	// withdrawn key still counts.
 	refreshAfter = time.Hour
-	// keysExpire is the age at which keys that cannot be fetched again stop counting.
+	// keysExpire is the age from which keys do not count, if they cannot be fetched again.
 	keysExpire = 24 * time.Hour
-	// forcedEvery is the pause between two fetches that unknown key ids cause, as Entra's guidance
-	// has it: without it, every forged token would be a request to the issuer.
+	// forcedEvery is the pause between two fetches that unknown key IDs cause, as in Entra's
+	// guidance. Without it, every forged token would cause a request to the issuer.
 	forcedEvery = 5 * time.Minute
 	// retryFailed is the pause after a fetch that failed.
 	retryFailed = 5 * time.Second
 	// fetchTimeout bounds a fetch from the first byte sent to the last byte read.
 	fetchTimeout = 5 * time.Second
-	// maxDocument is some fifty times what Entra's document measures.
+	// maxDocument is about fifty times the size of Entra's document, in bytes.
 	maxDocument = 1 << 20
 )
 
-// Remote is the cache of an issuer's published keys (RFC 7517). Its method [Remote.Keys] is a
-// [KeySource]. It starts no goroutine that outlives a fetch: keys are renewed when they are used.
+// Remote caches an issuer's published keys (RFC 7517). Its method [Remote.Keys] is a [KeySource].
+// It starts no goroutine that outlives a fetch: a use renews the keys.
 //
-//   - Keys are fetched again after an hour. While that fails, the last good ones count until they
-//     are 24 hours old.
-//   - A key id that is not there is looked up once more at the issuer, by one fetch for all who
-//     wait, and at most every five minutes. Once a fetch newer than the token's iat lacks the key,
-//     it is unknown; while that fetch is still owed, or fails, nobody can tell.
+//   - A use fetches the keys again after an hour. While that fails, the last good keys count until
+//     they are 24 hours old.
+//   - An unknown key ID causes one fetch for all waiting tokens, at most every five minutes. If a
+//     fetch newer than the token's iat lacks the key, the key is unknown. While that fetch is not
+//     due or fails, the token cannot be judged.
 //
-// The fields must not be changed after the first use.
+// Do not change the fields after the first use.
 type Remote struct {
 	// URL is the JWKS document's address. Redirects are not followed.
 	URL string
-	// Issuers are the values that a key's member "issuer" may have; keys with another are left out.
-	// Keys without the member always count. nil means that the member is not looked at.
+	// Issuers are the allowed values of a key's member "issuer"; keys with another value do not
+	// count. Keys without the member always count. nil ignores the member.
 	Issuers []string
-	// Backdate is how far the issuer sets iat before the time of issue (Entra: five minutes). It
-	// is added when a token's age is compared with a fetch's.
+	// Backdate is how far the issuer sets iat before the time of issue (Entra: five minutes). Keys
+	// adds it before it compares iat with the time of a fetch.
 	Backdate time.Duration
-	// HTTPClient sends the requests; nil means a client of its own, which knows no proxy.
+	// HTTPClient sends the requests; nil means a client of its own, which uses no proxy.
 	HTTPClient *http.Client
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Logger hears of fetches that fail; nil discards.
+	// Logger records failed fetches; nil discards.
 	Logger *slog.Logger
 
 	mu      sync.Mutex
 	client  *http.Client
 	keys    []jose.JSONWebKey
-	fetched time.Time     // when the fetch that brought keys was started
-	source  int           // which fetch that was, counted from 1
-	starts  int           // how many fetches have been started
-	forced  time.Time     // when an unknown key id last caused a fetch that succeeded or runs
+	fetched time.Time     // start of the fetch that returned keys
+	source  int           // number of that fetch, counted from 1
+	starts  int           // number of started fetches
+	forced  time.Time     // when an unknown key ID last caused a fetch that succeeded or runs
 	failed  time.Time     // when the last fetch failed, zero after one that succeeded
-	failure error         // why
+	failure error         // of that fetch
 	running chan struct{} // closed when the running fetch has ended; nil when none runs
 }
 
-// Keys is the [KeySource].
+// Keys returns the keys with an ID. It is a [KeySource].
 func (r *Remote) Keys(ctx context.Context, kid string, issued time.Time) ([]jose.JSONWebKey, error) {
-	// What most tokens need is there.
 	r.mu.Lock()
 	if found := withKeyID(r.keys, kid); len(found) > 0 && r.usable(r.now(), refreshAfter) {
 		r.mu.Unlock()
 		return found, nil
 	}
 	r.mu.Unlock()
-	return r.ask(ctx, kid, issued)
+	return r.fetchAndFind(ctx, kid, issued)
 }
 
-// ask is Keys where the issuer may have to be asked.
-func (r *Remote) ask(ctx context.Context, kid string, issued time.Time) ([]jose.JSONWebKey, error) {
+// fetchAndFind fetches the keys if they are old or lack the ID.
+func (r *Remote) fetchAndFind(ctx context.Context, kid string, issued time.Time) ([]jose.JSONWebKey, error) {
 	if issued.IsZero() {
 		issued = r.now()
 	}
-	// iat has whole seconds: a fetch within the same second may have come first.
+	// iat has whole seconds: a fetch in the same second may have been earlier.
 	newerThan := issued.Add(r.Backdate + time.Second)
 	r.mu.Lock()
 	arrival := r.starts
@@ -115,16 +114,16 @@ func (r *Remote) ask(ctx context.Context, kid string, issued time.Time) ([]jose.
 	case settled:
 		return nil, ErrUnknownKey
 	}
-	return nil, r.owed()
+	return nil, r.undecided()
 }
 
-// look finds the keys with that id, and tells whether the fetch that brought the keys is newer than
-// the token: by the clock, or because it was started after the token arrived. The lock is held.
+// look finds the keys with an ID. settled reports whether the fetch that returned the keys is newer
+// than the token: by the clock, or because it started after the token arrived. The lock is held.
 func (r *Remote) look(kid string, newerThan time.Time, arrival int) (found []jose.JSONWebKey, settled bool) {
 	return withKeyID(r.keys, kid), r.source > arrival || !r.fetched.Before(newerThan)
 }
 
-// Published returns all keys that count now, fetching them when that is due.
+// Published returns all keys that count now, and fetches them if they are due.
 func (r *Remote) Published(ctx context.Context) ([]jose.JSONWebKey, error) {
 	if err := r.renew(ctx, func() bool { return false }); err != nil {
 		return nil, err
@@ -134,15 +133,15 @@ func (r *Remote) Published(ctx context.Context) ([]jose.JSONWebKey, error) {
 	return append([]jose.JSONWebKey(nil), r.keys...), nil
 }
 
-// OldKeys reports whether the keys in use are older than they should be, since the issuer cannot be
-// asked, and when they were fetched. The time is zero while there are none.
+// OldKeys reports whether the keys are older than they should be, because the last fetch failed. It
+// also returns when they were fetched, or zero if there are no keys.
 func (r *Remote) OldKeys() (fetched time.Time, old bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.fetched, !r.failed.IsZero()
 }
 
-// renew sees to it that there are keys which are not too old. Whoever has what is needed (known)
+// renew fetches the keys if they are too old. If known reports that the needed key is there, renew
 // does not wait for an issuer that failed the last time.
 func (r *Remote) renew(ctx context.Context, known func() bool) error {
 	r.mu.Lock()
@@ -174,20 +173,20 @@ func (r *Remote) renew(ctx context.Context, known func() bool) error {
 	return nil
 }
 
-// usable reports whether there are keys younger than limit. A clock that was set back makes no key
-// old. The lock is held.
+// usable reports whether there are keys younger than limit. They stay young if the clock was set
+// back. The lock is held.
 func (r *Remote) usable(now time.Time, limit time.Duration) bool {
 	return !r.fetched.IsZero() && now.Sub(r.fetched) < limit
 }
 
-// pausing reports whether the last fetch failed too short a time ago. The lock is held.
+// pausing reports whether the last fetch failed less than retryFailed ago. The lock is held.
 func (r *Remote) pausing(now time.Time) bool {
 	since := now.Sub(r.failed)
 	return !r.failed.IsZero() && since >= 0 && since < retryFailed
 }
 
-// force starts the fetch that an unknown key id is worth, or joins the one that runs; nil means
-// that it is not due. The lock is held.
+// force starts a fetch for an unknown key ID, or joins the running one. It returns nil if a fetch
+// is not due. The lock is held.
 func (r *Remote) force(ctx context.Context) <-chan struct{} {
 	if r.running != nil {
 		return r.running
@@ -201,8 +200,8 @@ func (r *Remote) force(ctx context.Context) <-chan struct{} {
 	return r.start(ctx)
 }
 
-// start begins a fetch, or joins the one that runs. The fetch belongs to everybody who waits, so
-// it does not end with the request that caused it. The lock is held.
+// start starts a fetch, or joins the running one. All waiting requests share the fetch, so it does
+// not end with the request that caused it. The lock is held.
 func (r *Remote) start(ctx context.Context) <-chan struct{} {
 	if r.running != nil {
 		return r.running
@@ -222,16 +221,16 @@ func (r *Remote) start(ctx context.Context) <-chan struct{} {
 		defer close(done)
 		r.running = nil
 		if err != nil {
-			// The fetch is still owed: the next attempt has to wait for the pause only.
+			// The next attempt has to wait for the short pause only.
 			r.failed = r.now()
 			r.failure = err
 			r.forced = time.Time{}
 			if r.usable(r.failed, keysExpire) {
-				r.logger().
-					Warn("the issuer's keys could not be fetched: old ones are in use", "url", r.URL, "error", err,
-						"fetched", r.fetched.UTC(), "good_until", r.fetched.Add(keysExpire).UTC())
+				r.logger().Warn("the issuer's keys could not be fetched: old keys are in use", "url", r.URL,
+					"error", err, "fetched", r.fetched.UTC(), "good_until", r.fetched.Add(keysExpire).UTC())
 			} else {
-				r.logger().Error("the issuer's keys could not be fetched: no token can be judged", "url", r.URL, "error", err)
+				r.logger().Error("the issuer's keys could not be fetched: no token can be verified", "url", r.URL,
+					"error", err)
 			}
 			return
 		}
@@ -273,14 +272,14 @@ func (r *Remote) fetch(ctx context.Context, client *http.Client) ([]jose.JSONWeb
 		return nil, err
 	}
 	if len(keys) == 0 {
-		// An issuer without keys cannot have issued anything: a fault, not a withdrawal.
+		// An issuer without keys cannot have issued anything: this is a fault, not a withdrawal.
 		return nil, errors.New("the key document has no key that verifies signatures for this issuer")
 	}
 	return keys, nil
 }
 
-// owed is the answer while the fetch that would decide is not due or fails.
-func (r *Remote) owed() error {
+// undecided returns the error while the deciding fetch is not due or fails.
+func (r *Remote) undecided() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.failure != nil {
@@ -289,12 +288,12 @@ func (r *Remote) owed() error {
 	wait := forcedEvery - r.now().Sub(r.forced)
 	return &UnavailableError{
 		RetryAfter: min(max(wait, time.Second), forcedEvery),
-		Err:        errors.New("the key is unknown, and the issuer has been asked a short time ago"),
+		Err:        errors.New("the key is unknown, and the last fetch of the issuer's keys was a short time ago"),
 	}
 }
 
-// httpClient is a copy of the configured client that follows no redirects: a redirect would let
-// whoever controls one URL of the issuer put other keys in place. The lock is held.
+// httpClient returns a copy of the configured client that follows no redirects. With a redirect, an
+// attacker who controls one URL of the issuer could replace the keys. The lock is held.
 func (r *Remote) httpClient() *http.Client {
 	if r.client == nil {
 		var client http.Client

@@ -14,50 +14,49 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// AccessLeeway is the ExpiryLeeway of access tokens that listening streams are opened with. It is
-// short, since a stream lasts until its token is refused, and should end soon after the expiry that
-// the token names.
+// AccessLeeway is the ExpiryLeeway of access tokens. It is short, because a listening stream lasts
+// until its token is refused, and should end soon after the token's expiry.
 const AccessLeeway = 5 * time.Second
 
-// defaultLeeway covers clocks that NTP keeps.
+// defaultLeeway covers the skew of clocks that use NTP.
 const defaultLeeway = time.Minute
 
 // maxCandidates bounds the signature checks that one token can cause when keys share an id.
 const maxCandidates = 4
 
 // Verifier holds the rules for the tokens of one issuer. A Verifier without an issuer, audiences or
-// keys judges nothing: every token is unavailable.
+// keys accepts nothing: Verify returns an [*UnavailableError].
 type Verifier struct {
-	// Issuer has to equal the claim iss, byte for byte.
+	// Issuer must equal the claim iss, byte for byte.
 	Issuer string
-	// Audiences are our names. The claim aud has to name at least one of them, byte for byte.
+	// Audiences are our own names. The claim aud must contain at least one of them, byte for byte.
 	Audiences []string
 	// Algorithms are the JWS algorithms the issuer signs with; nil means RS256 alone. "none" and
 	// the HMAC family are never accepted, whatever this says.
 	Algorithms []string
-	// Types are the values of the header typ that pass, without regard to case and to a leading
-	// "application/" (RFC 7515 section 4.1.9, RFC 9068 section 4). nil means any, or none.
+	// Types are the accepted values of the header typ. Case and a leading "application/" do not
+	// count (RFC 7515 section 4.1.9, RFC 9068 section 4). nil accepts any value, and its absence.
 	Types []string
-	// Keys finds the key a token is signed with.
+	// Keys finds the key that signed a token.
 	Keys KeySource
-	// Limit bounds how many signatures are checked at once; nil means that nothing does.
+	// Limit bounds how many signatures are checked at once; nil means no bound.
 	Limit *Limit
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Leeway is the difference of clocks that is tolerated: a token passes while now is before
-	// exp + Leeway, and from nbf - Leeway on. 0 means one minute, a negative value means none.
+	// Leeway is the tolerated clock skew: a token is good from nbf - Leeway until exp + Leeway. 0
+	// means one minute, a negative value means no leeway.
 	Leeway time.Duration
-	// ExpiryLeeway is Leeway for exp alone. 0 means Leeway, a negative value means none.
+	// ExpiryLeeway is Leeway for exp alone. 0 means Leeway, a negative value means no leeway.
 	ExpiryLeeway time.Duration
 }
 
-// KeySource finds the keys, normally one, that the issuer may have signed a token with; issued is
-// the token's iat, or the zero time. It returns [ErrUnknownKey] when the issuer has no such key,
-// and an [*UnavailableError] when that cannot be told now.
+// KeySource finds the keys, normally one, that may have signed a token; issued is the token's iat,
+// or the zero time. It returns [ErrUnknownKey] if the issuer has no key with that ID, and an
+// [*UnavailableError] if it cannot find out now.
 type KeySource func(ctx context.Context, kid string, issued time.Time) ([]jose.JSONWebKey, error)
 
-// StaticKeys is the source of keys that do not change, such as a server's own. Of a private key
-// only the public half is kept.
+// StaticKeys returns a source of keys that do not change, such as a server's own. It keeps only the
+// public half of a private key.
 func StaticKeys(keys ...jose.JSONWebKey) KeySource {
 	public := make([]jose.JSONWebKey, len(keys))
 	for i, key := range keys {
@@ -79,7 +78,7 @@ type Claims struct {
 	ID        string
 	Audience  []string
 	Expiry    time.Time
-	GoodUntil time.Time // when the token is refused from: Expiry and the leeway
+	GoodUntil time.Time // from then on the token is refused: Expiry plus the leeway
 	NotBefore time.Time // zero when the token has none
 	IssuedAt  time.Time // zero when the token has none
 	KeyID     string
@@ -88,19 +87,19 @@ type Claims struct {
 
 	payload []byte
 
-	// What a Cache asks again: whose rules these are, and which key was believed.
+	// A Cache checks these again: the rules, and the key that verified the signature.
 	verifier *Verifier
 	key      any
 }
 
-// Decode reads the other claims into v, strictly: names match by case, and duplicates have been
-// refused before.
+// Decode reads the other claims into v. Names must match in case. Verify has already refused
+// duplicate names.
 func (c *Claims) Decode(v any) error { return json.Unmarshal(c.payload, v) }
 
-// Verify judges a token. The error is an [*InvalidError], an [*UnavailableError], or the context's.
-// Age is judged last: the reason [Expired] means that nothing else is wrong, and then the claims
-// come with the error. If the keys cannot be fetched, a token that is too old is Expired as well,
-// without claims.
+// Verify verifies a token. The error is an [*InvalidError], an [*UnavailableError], or the
+// context's. Verify checks the expiry last: the reason [Expired] means that nothing else is wrong,
+// and Verify then returns the claims together with the error. If the keys cannot be fetched, an
+// expired token is Expired too, without claims.
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 	parsed, invalid := parseCompact(raw)
 	if invalid != nil {
@@ -109,7 +108,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 	return v.verifyParsed(ctx, raw, parsed)
 }
 
-// verifyParsed judges a token that is well formed.
+// verifyParsed verifies a token that is well formed.
 func (v *Verifier) verifyParsed(ctx context.Context, raw string, parsed *compact) (*Claims, error) {
 	if v.Issuer == "" || len(v.Audiences) == 0 || slices.Contains(v.Audiences, "") || v.Keys == nil {
 		return nil, &UnavailableError{
@@ -141,10 +140,9 @@ func (v *Verifier) verifyParsed(ctx context.Context, raw string, parsed *compact
 	return claims, nil
 }
 
-// VerifySignature judges a JWS whose payload need not be claims (RFC 7515): its form, algorithm,
-// type, key and signature, by the same rules and with the same errors as Verify. Who it comes from,
-// for whom it is and until when is left to the caller: it says nothing of whether a bearer token
-// may be believed.
+// VerifySignature verifies a JWS whose payload need not be claims (RFC 7515): its form, algorithm,
+// type, key and signature, by the same rules and with the same errors as Verify. It checks no
+// issuer, audience or expiry, so it is not enough for a bearer token.
 func (v *Verifier) VerifySignature(ctx context.Context, raw string) (payload []byte, err error) {
 	if v.Keys == nil {
 		return nil, &UnavailableError{RetryAfter: time.Minute, Err: errors.New("the verifier has no keys")}
@@ -162,7 +160,7 @@ func (v *Verifier) VerifySignature(ctx context.Context, raw string) (payload []b
 	return parsed.payload, nil
 }
 
-// judgeHeader compares what the header says.
+// judgeHeader checks the algorithm and the type.
 func (v *Verifier) judgeHeader(parsed *compact) *InvalidError {
 	if !v.algorithmAllowed(parsed.algorithm) {
 		return &InvalidError{Reason: AlgorithmNotAllowed}
@@ -174,14 +172,14 @@ func (v *Verifier) judgeHeader(parsed *compact) *InvalidError {
 	return nil
 }
 
-// judgeSignature finds the keys and does the cryptography.
+// judgeSignature finds the keys and verifies the signature.
 func (v *Verifier) judgeSignature(
 	ctx context.Context,
 	raw string,
 	parsed *compact,
 	issued time.Time,
 ) (key any, err error) {
-	// Without a key id every key would have to be tried; no issuer we serve leaves it out.
+	// Without a key ID the verifier would have to try every key. Our issuers all send it.
 	if parsed.keyID == "" {
 		return nil, &InvalidError{Reason: NoKeyID}
 	}
@@ -200,7 +198,7 @@ func (v *Verifier) judgeSignature(
 	return key, nil
 }
 
-// judgeClaims compares what costs nothing to compare.
+// judgeClaims checks the registered claims, which is cheap.
 func (v *Verifier) judgeClaims(parsed *compact) (*Claims, *InvalidError) {
 	c := &Claims{KeyID: parsed.keyID, Algorithm: parsed.algorithm, Type: parsed.typ, payload: parsed.payload}
 	m := parsed.claims
@@ -225,16 +223,16 @@ func (v *Verifier) judgeClaims(parsed *compact) (*Claims, *InvalidError) {
 	if invalid := v.judgeTimes(c); invalid != nil {
 		return nil, invalid
 	}
-	// Whoever shows a bound token as a bearer has it from somebody (RFC 9449 section 7.2, RFC 8705
-	// section 3).
+	// A sender that presents a bound token without proof may have stolen it (RFC 9449 section 7.2,
+	// RFC 8705 section 3).
 	if _, bound := m["cnf"]; bound {
 		return nil, &InvalidError{Reason: BoundToKey}
 	}
 	return c, nil
 }
 
-// judgeTimes compares with the clock, which changes while a token stays the same. It leaves the end
-// to judgeExpiry.
+// judgeTimes compares the times with the clock, so a cache calls it again. judgeExpiry checks the
+// expiry.
 func (v *Verifier) judgeTimes(c *Claims) *InvalidError {
 	latest := v.now().Add(v.leeway())
 	switch {
@@ -246,8 +244,7 @@ func (v *Verifier) judgeTimes(c *Claims) *InvalidError {
 	return nil
 }
 
-// judgeExpiry tells whether a token is too old. Its verdict comes last, so that age hides no other
-// fault.
+// judgeExpiry refuses an expired token. Its verdict comes last, so that it hides no other fault.
 func (v *Verifier) judgeExpiry(c *Claims) *InvalidError {
 	if v.now().Before(c.GoodUntil) {
 		return nil
@@ -255,7 +252,7 @@ func (v *Verifier) judgeExpiry(c *Claims) *InvalidError {
 	return &InvalidError{Reason: Expired}
 }
 
-// verifySignature finds the key that the token is signed with.
+// verifySignature finds the key that signed the token.
 func verifySignature(raw string, parsed *compact, keys []jose.JSONWebKey) (any, *InvalidError) {
 	verifies, invalid := signatureCheck(raw, parsed)
 	if invalid != nil {
@@ -266,7 +263,8 @@ func verifySignature(raw string, parsed *compact, keys []jose.JSONWebKey) (any, 
 		if key.Algorithm != "" && key.Algorithm != parsed.algorithm {
 			continue
 		}
-		if tried++; tried > maxCandidates {
+		tried++
+		if tried > maxCandidates {
 			break
 		}
 		if verifies(key.Key) {
@@ -276,8 +274,8 @@ func verifySignature(raw string, parsed *compact, keys []jose.JSONWebKey) (any, 
 	return nil, &InvalidError{Reason: BadSignature}
 }
 
-// plainHeader reports whether the header has nothing but what Entra writes: names of the algorithm,
-// the type and the key.
+// plainHeader reports whether the header has only the members that Entra writes: the algorithm, the
+// type and the key.
 func (c *compact) plainHeader() bool {
 	for name, value := range c.header {
 		if !slices.Contains([]string{"alg", "typ", "kid", "x5t"}, name) || value.Kind() != '"' {
@@ -287,16 +285,16 @@ func (c *compact) plainHeader() bool {
 	return true
 }
 
-// signatureCheck tells whether a key made the signature. RS256, which is what Entra signs with, is
-// one call to crypto/rsa over what the pre-parser has read: go-jose does the same, and takes about
-// as long again to take the token apart once more. All others are left to it, as are headers with
-// more than Entra's.
+// signatureCheck returns a function that reports whether a key made the signature. For RS256, the
+// algorithm of Entra, it calls crypto/rsa with the parts that the pre-parser has read. go-jose does
+// the same, but takes twice as long, because it parses the token again. It verifies all other
+// algorithms, and headers with more members than Entra's.
 func signatureCheck(raw string, parsed *compact) (verifies func(key any) bool, invalid *InvalidError) {
 	if parsed.algorithm == string(jose.RS256) && parsed.plainHeader() {
 		digest := sha256.Sum256([]byte(parsed.signed))
 		return func(key any) bool {
-			public, is := key.(*rsa.PublicKey)
-			return is && rsa.VerifyPKCS1v15(public, crypto.SHA256, digest[:], parsed.signature) == nil
+			public, ok := key.(*rsa.PublicKey)
+			return ok && rsa.VerifyPKCS1v15(public, crypto.SHA256, digest[:], parsed.signature) == nil
 		}, nil
 	}
 	jws, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(parsed.algorithm)})
@@ -343,8 +341,8 @@ func (v *Verifier) leeway() time.Duration {
 	return v.Leeway
 }
 
-// keyError keeps the two verdicts apart. An error of a kind that is not known counts as "cannot
-// tell": closed, but without calling a token bad that may be good.
+// keyError turns an error of a [KeySource] into a verdict. An error of an unknown type becomes an
+// [*UnavailableError]: the token is not accepted, but it may be good.
 func keyError(ctx context.Context, err error) error {
 	var unavailable *UnavailableError
 	switch {
@@ -368,7 +366,7 @@ func withKeyID(keys []jose.JSONWebKey, kid string) []jose.JSONWebKey {
 		switch {
 		case keys[i].KeyID != kid:
 		case found == nil:
-			found = keys[i : i+1 : i+1] // there is one, as a rule; a second one makes a copy
+			found = keys[i : i+1 : i+1] // usually the only one; append copies
 		default:
 			found = append(found, keys[i])
 		}

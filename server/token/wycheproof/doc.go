@@ -1,3 +1,3 @@
-// Package wycheproof judges the vectors of Project Wycheproof with the verifier of package token.
-// It is a module of its own, so that those who use the server do not fetch them.
+// Package wycheproof runs the vectors of Project Wycheproof against the verifier of package token.
+// It is a module of its own, so that users of the server do not fetch the vectors.
 package wycheproof

@@ -1,7 +1,7 @@
 package entra
 
-// Advice says in plain words what the operator can do about an AADSTS error number, "" when we do
-// not know. Where a setting is at fault it names the key of .env.
+// Advice tells the operator what to do about an AADSTS error number, or returns "" if we do not
+// know. If a setting is wrong, the text names its key in .env.
 //
 // Source: "Microsoft Entra authentication and authorization error codes".
 func Advice(aadsts int) string { return advice[aadsts] }
@@ -9,70 +9,98 @@ func Advice(aadsts int) string { return advice[aadsts] }
 const (
 	registration = "Entra admin center, App registrations, your app"
 
-	adviseConditionalAccess = "a Conditional Access policy of the tenant blocks this sign-in: the user has to meet it (another factor, device or place), " +
-		"or an administrator has to except this app; the sign-in log names the policy"
+	adviseConditionalAccess = "a Conditional Access policy of the tenant blocks this sign-in: the user has to meet " +
+		"it (another factor, device or place), or an administrator has to exclude this app from it; the sign-in log " +
+		"names the policy"
 	adviseSecondFactor = "the user has to pass a second factor: let them sign in again"
-	adviseSignInAgain  = "the sign-in is over (expired, revoked, or the password was changed): let the user sign in again"
-	adviseConsent      = "the permissions are not consented to: sign in again and accept, or let an administrator grant consent (" +
-		registration + ", API permissions, Grant admin consent); delegated User.Read is all that is needed"
-	adviseSecretExpired = "AUTH_CLIENT_SECRET has expired: make a new client secret (" + registration + ", Certificates & secrets) and write its Value there"
-	adviseTenant        = "AUTH_TENANT_ID names no tenant of this cloud: write the Directory (tenant) ID from the app registration's overview page, " +
-		"and check AUTH_AUTHORITY if the tenant lives in a sovereign cloud"
-	adviseCode = "the authorization code was used twice, is too old, or belongs to another sign-in: let the user sign in again"
+	adviseSignInAgain  = "the sign-in is over (expired, revoked, or the password was changed): let the user sign in " +
+		"again"
+	adviseConsent = "the permissions are not consented to: sign in again and accept, or let an administrator " +
+		"grant consent (" + registration + ", API permissions, Grant admin consent); delegated User.Read is enough"
+	adviseSecretExpired = "AUTH_CLIENT_SECRET has expired: make a new client secret (" + registration +
+		", Certificates & secrets) and write its Value there"
+	adviseTenant = "AUTH_TENANT_ID names no tenant of this cloud: write the Directory (tenant) ID from the app " +
+		"registration's overview page, and check AUTH_AUTHORITY if the tenant is in a sovereign cloud"
+	adviseCode = "the authorization code was used twice, is too old, or belongs to another sign-in: let the user " +
+		"sign in again"
+	adviseSinglePage = "the redirect URI is registered as Single-page application: register it under the platform " +
+		"Web (" + registration + ", Authentication)"
+	adviseRedirect = "the app has no redirect URI: add AUTH_REDIRECT_URI under " + registration +
+		", Authentication, Add a platform, Web"
 )
 
 var advice = map[int]string{
 	// The tenant.
-	90002:   adviseTenant,
-	900023:  adviseTenant,
-	90038:   "the tenant lives in another cloud: AUTH_AUTHORITY has to name that cloud's host",
-	50049:   "AUTH_AUTHORITY names no instance of Entra: leave it out for the public cloud",
-	50059:   "AUTH_TENANT_ID does not say which tenant is meant: write the Directory (tenant) ID",
-	50194:   "the app is registered for one tenant: AUTH_TENANT_ID has to be its Directory (tenant) ID, not \"common\"",
-	50020:   "the user belongs to another tenant: invite them as a guest, or let them sign in with an account of this tenant",
-	90072:   "the user is no member or guest of this tenant: invite them, or let them sign in with another account",
+	90002:  adviseTenant,
+	900023: adviseTenant,
+	90038:  "the tenant is in another cloud: set AUTH_AUTHORITY to that cloud's host",
+	50049:  "AUTH_AUTHORITY names no instance of Entra: leave it out for the public cloud",
+	50059:  "AUTH_TENANT_ID does not name a tenant: write the Directory (tenant) ID",
+	50194: "the app is registered for one tenant: set AUTH_TENANT_ID to its Directory (tenant) ID, not to " +
+		"\"common\"",
+	50020: "the user belongs to another tenant: invite them as a guest, or let them sign in with an account of " +
+		"this tenant",
+	90072: "the user is not a member or guest of this tenant: invite them, or let them sign in with another " +
+		"account",
 	9002332: "the app is registered for personal accounts only: register one for accounts of this organization",
 
 	// The application and its credentials.
-	700016:  "AUTH_CLIENT_ID is not an application of the tenant in AUTH_TENANT_ID: compare both with the app registration's overview page",
-	700038:  "AUTH_CLIENT_ID is no application ID: write the Application (client) ID from the app registration's overview page",
-	7000112: "the application is disabled in the tenant: Entra admin center, Enterprise applications, your app, Properties, Enabled for users to sign-in",
-	70001:   "the application is disabled in the tenant, or missing from it: check AUTH_CLIENT_ID and AUTH_TENANT_ID",
-	7000215: "AUTH_CLIENT_SECRET is wrong: write the secret's Value, not its Secret ID (" + registration + ", Certificates & secrets); a new secret needs some seconds to work",
-	7000216: "AUTH_CLIENT_SECRET was not sent, though this app needs it",
-	7000218: "the app is asked for a credential: write AUTH_CLIENT_SECRET, and register the redirect URI under the platform Web",
+	700016: "AUTH_CLIENT_ID is not an application of the tenant in AUTH_TENANT_ID: compare both with the app " +
+		"registration's overview page",
+	700038: "AUTH_CLIENT_ID is not an application ID: write the Application (client) ID from the app " +
+		"registration's overview page",
+	7000112: "the application is disabled in the tenant: Entra admin center, Enterprise applications, your app, " +
+		"Properties, Enabled for users to sign-in",
+	70001: "the application is disabled in the tenant, or missing from it: check AUTH_CLIENT_ID and " +
+		"AUTH_TENANT_ID",
+	7000215: "AUTH_CLIENT_SECRET is wrong: write the secret's Value, not its Secret ID (" + registration +
+		", Certificates & secrets); a new secret needs some seconds to work",
+	7000216: "AUTH_CLIENT_SECRET was not sent, but this app needs it",
+	7000218: "this app needs a credential: write AUTH_CLIENT_SECRET, and register the redirect URI under the " +
+		"platform Web",
 	7000222: adviseSecretExpired,
-	700025:  "the redirect URI is registered for a public client: register it under the platform Web (" + registration + ", Authentication)",
-	9002326: "the redirect URI is registered as Single-page application: register it under the platform Web (" + registration + ", Authentication)",
-	9002327: "the redirect URI is registered as Single-page application: register it under the platform Web (" + registration + ", Authentication)",
+	700025: "the redirect URI is registered for a public client: register it under the platform Web (" +
+		registration + ", Authentication)",
+	9002326: adviseSinglePage,
+	9002327: adviseSinglePage,
 
 	// The redirect URI.
-	50011:  "AUTH_REDIRECT_URI is not registered: add exactly this address under " + registration + ", Authentication, Add a platform, Web",
-	500113: "the app has no redirect URI: add AUTH_REDIRECT_URI under " + registration + ", Authentication, Add a platform, Web",
-	900971: "the app has no redirect URI: add AUTH_REDIRECT_URI under " + registration + ", Authentication, Add a platform, Web",
-	90102:  "AUTH_REDIRECT_URI is no absolute URL",
-	500112: "AUTH_REDIRECT_URI changed between sign-in and redemption: keep it the same on all replicas and across restarts",
+	50011: "AUTH_REDIRECT_URI is not registered: add exactly this address under " + registration +
+		", Authentication, Add a platform, Web",
+	500113: adviseRedirect,
+	900971: adviseRedirect,
+	90102:  "AUTH_REDIRECT_URI is not an absolute URL",
+	500112: "AUTH_REDIRECT_URI changed between sign-in and redemption: keep it the same on all replicas and " +
+		"across restarts",
 
 	// Permissions.
-	65001:  adviseConsent,
-	65004:  "the user declined to consent: let them sign in again and accept, or let an administrator grant consent",
-	90094:  "an administrator of the tenant has to grant consent (" + registration + ", API permissions, Grant admin consent)",
-	90008:  "the app needs the delegated permission User.Read of Microsoft Graph (" + registration + ", API permissions)",
-	650052: "the tenant lacks the service whose permissions the app asks for: check " + registration + ", API permissions",
-	650053: "a scope does not exist on Microsoft Graph: check the scopes that the server is configured to ask for",
-	650056: "the app has no permissions: add delegated User.Read of Microsoft Graph (" + registration + ", API permissions)",
-	650057: "the app may not ask for this resource: add delegated User.Read of Microsoft Graph (" + registration + ", API permissions)",
-	65005:  "the app asks for a permission that its registration does not list (" + registration + ", API permissions)",
-	50105:  "the user is not assigned to the app: Entra admin center, Enterprise applications, your app, Users and groups, or switch off Assignment required",
-	500011: "the tenant does not know the resource whose scopes are asked for: check AUTH_AUTHORITY and AUTH_TENANT_ID",
-	70011:  "a scope is not valid: check the scopes that the server is configured to ask for",
+	65001: adviseConsent,
+	65004: "the user declined to consent: let them sign in again and accept, or let an administrator grant " +
+		"consent",
+	90094: "an administrator of the tenant has to grant consent (" + registration +
+		", API permissions, Grant admin consent)",
+	90008: "the app needs the delegated permission User.Read of Microsoft Graph (" + registration +
+		", API permissions)",
+	650052: "the tenant lacks the service whose permissions the app asks for: check " + registration +
+		", API permissions",
+	650053: "a scope does not exist on Microsoft Graph: check the scopes that the server asks for",
+	650056: "the app has no permissions: add delegated User.Read of Microsoft Graph (" + registration +
+		", API permissions)",
+	650057: "the app may not ask for this resource: add delegated User.Read of Microsoft Graph (" + registration +
+		", API permissions)",
+	65005: "the app asks for a permission that its registration does not list (" + registration +
+		", API permissions)",
+	50105: "the user is not assigned to the app: Entra admin center, Enterprise applications, your app, Users and " +
+		"groups, or switch off Assignment required",
+	500011: "the tenant does not know the resource of the scopes: check AUTH_AUTHORITY and AUTH_TENANT_ID",
+	70011:  "a scope is not valid: check the scopes that the server asks for",
 
 	// The user and the tenant's policies.
 	50053: "the account is locked after too many attempts: wait, or let an administrator unlock it",
 	50055: "the user's password has expired: let them change it and sign in again",
 	50057: "the account is disabled",
 	50034: "the account does not exist in this tenant",
-	50058: "nobody was signed in: let the user sign in",
+	50058: "no user was signed in: let the user sign in",
 	16000: "several accounts are signed in: let the user choose one",
 	50072: adviseSecondFactor,
 	50074: adviseSecondFactor,

@@ -11,24 +11,25 @@ import (
 	"mcpentra/server/token"
 )
 
-// Why a token is refused that is well signed.
+// The reasons to refuse a token with a good signature.
 const (
-	otherVersion   token.Reason = "of a token version that is not taken (AUTH_TOKEN_VERSION, or api.requestedAccessTokenVersion in the registration's manifest)"
-	otherTenant    token.Reason = "from a tenant that is not listed (AUTH_TENANT_ID, AUTH_ALLOWED_TENANTS)"
-	severalTargets token.Reason = "for several audiences"
-	notAccess      token.Reason = "not an access token of Entra's: it names no client"
-	disagreeing    token.Reason = "its claims disagree with each other"
+	otherVersion token.Reason = "of a token version that is not accepted (AUTH_TOKEN_VERSION, or " +
+		"api.requestedAccessTokenVersion in the registration's manifest)"
+	otherTenant       token.Reason = "from a tenant that is not listed (AUTH_TENANT_ID, AUTH_ALLOWED_TENANTS)"
+	severalAudiences  token.Reason = "for several audiences"
+	notAccess         token.Reason = "not an access token of Entra: it names no client"
+	inconsistentToken token.Reason = "its claims contradict each other"
 )
 
-// A ClientNotAllowedError means that the token is good, and its client is not on the list, or a
-// public one where that is not enough.
+// A ClientNotAllowedError means that the token is good, but its client is not listed, or is a
+// public client if only confidential clients may call.
 type ClientNotAllowedError struct {
 	ClientID string
-	// Public says that the client is refused because it has not authenticated itself.
+	// Public says that the client is refused because it did not authenticate.
 	Public bool
 }
 
-// Setting is the key of .env that would let the client in.
+// Setting returns the key of .env that would accept the client.
 func (e *ClientNotAllowedError) Setting() string {
 	if e.Public {
 		return "AUTH_CONFIDENTIAL_CLIENTS"
@@ -38,14 +39,16 @@ func (e *ClientNotAllowedError) Setting() string {
 
 func (e *ClientNotAllowedError) Error() string {
 	if e.Public {
-		return "the client " + e.ClientID + " has not authenticated itself, and only confidential ones may call (AUTH_CONFIDENTIAL_CLIENTS)"
+		return "the client " + e.ClientID + " did not authenticate, and only confidential clients may call " +
+			"(AUTH_CONFIDENTIAL_CLIENTS)"
 	}
-	return "the client " + e.ClientID + " is not among those that may call (AUTH_ALLOWED_CLIENTS)"
+	return "the client " + e.ClientID + " may not call (AUTH_ALLOWED_CLIENTS)"
 }
 
-// Verify verifies an access token. The error is a [*token.InvalidError], a [*ClientNotAllowedError],
-// or an error of another type if the token cannot be judged now. Token.Expired is the reason only if
-// nothing else is wrong. Do not change the caller: Verify remembers it and returns it again.
+// Verify verifies an access token. The error is a [*token.InvalidError], a
+// [*ClientNotAllowedError], or an error of another type if the token cannot be judged now.
+// Token.Expired is the reason only if nothing else is wrong. Do not change the caller: Verify
+// remembers it and returns it again.
 func (a *API) Verify(ctx context.Context, raw string) (*identity.Caller, error) {
 	known, err := a.cache.Verify(ctx, raw)
 	var invalid *token.InvalidError
@@ -59,7 +62,8 @@ func (a *API) Verify(ctx context.Context, raw string) (*identity.Caller, error) 
 	if known == nil {
 		return nil, err
 	}
-	// The cache returns the caller of an expired token together with an error. Expiry is judged last.
+	// The cache returns the caller of an expired token together with an error. Expiry is judged
+	// last.
 	if len(a.cfg.Clients) > 0 && !slices.Contains(a.cfg.Clients, known.ClientID) {
 		return nil, &ClientNotAllowedError{ClientID: known.ClientID}
 	}
@@ -72,7 +76,7 @@ func (a *API) Verify(ctx context.Context, raw string) (*identity.Caller, error) 
 	return &known.Caller, nil
 }
 
-// explainIssuer tells the operator's commonest mistakes from a token that comes from nowhere.
+// explainIssuer recognises the operator's most common mistakes in the issuer of a refused token.
 func (a *API) explainIssuer(raw string) *token.InvalidError {
 	issuer := token.UnverifiedIssuer(raw)
 	authority := a.home.deployment
@@ -80,7 +84,8 @@ func (a *API) explainIssuer(raw string) *token.InvalidError {
 	if !ours {
 		tenant, ours = strings.CutPrefix(issuer, "https://"+authority.cloud.sts+"/")
 	}
-	switch id, _, _ := strings.Cut(tenant, "/"); {
+	id, _, _ := strings.Cut(tenant, "/")
+	switch {
 	case a.refused[issuer]:
 		return &token.InvalidError{Reason: otherVersion, Seen: issuer, Setting: "AUTH_TOKEN_VERSION"}
 	case ours && guid.MatchString(id):
@@ -89,7 +94,7 @@ func (a *API) explainIssuer(raw string) *token.InvalidError {
 	return &token.InvalidError{Reason: token.WrongIssuer, Seen: issuer}
 }
 
-// accessClaims are Entra's claims beside the registered ones ("Access token claims reference").
+// accessClaims are Entra's claims besides the registered ones ("Access token claims reference").
 type accessClaims struct {
 	attributeClaims
 	Version   string  `json:"ver"`
@@ -114,11 +119,11 @@ type verifiedCaller struct {
 	confidential bool
 }
 
-// scopeText is what scp may be: names with single blanks between them.
+// scopeText matches scp: names with single blanks between them.
 var scopeText = regexp.MustCompile(`^[!-~]+( [!-~]+)*$`)
 
-// read judges what is true of Entra's tokens only. The issuer and one audience are known to be
-// right.
+// read checks the rules that are specific to Entra's tokens. The issuer and one audience have been
+// verified before.
 func (a *API) read(verified *token.Claims) (*verifiedCaller, error) {
 	known := a.known[verified.Issuer]
 	var claims accessClaims
@@ -134,9 +139,9 @@ func (a *API) read(verified *token.Claims) (*verifiedCaller, error) {
 	client = strings.ToLower(client)
 	switch {
 	case len(verified.Audience) != 1:
-		return nil, token.NewInvalidError(severalTargets)
+		return nil, token.NewInvalidError(severalAudiences)
 	case client == "":
-		// An ID token, whose audience is the same where client and API share one registration.
+		// An ID token. Its audience is right if client and API share a registration.
 		return nil, token.NewInvalidError(notAccess)
 	case claims.Version != known.version,
 		claims.TenantID != known.client.deployment.tenant,
@@ -144,7 +149,7 @@ func (a *API) read(verified *token.Claims) (*verifiedCaller, error) {
 		!guid.MatchString(client),
 		!guid.MatchString(claims.ObjectID),
 		verified.Subject == "":
-		return nil, token.NewInvalidError(disagreeing)
+		return nil, token.NewInvalidError(inconsistentToken)
 	}
 	caller := &verifiedCaller{confidential: proof == "1" || proof == "2"}
 	caller.Caller = identity.Caller{
@@ -164,11 +169,10 @@ func (a *API) read(verified *token.Claims) (*verifiedCaller, error) {
 	if caller.Username == "" {
 		caller.Username = claims.UPN
 	}
-	// idtyp is an optional claim, so its absence says nothing; scp is what tells a person's token
-	// from an application's.
+	// idtyp is an optional claim, so its absence means nothing. Only a person's token has scp.
 	if claims.Scope == nil {
 		if claims.Kind != "" && claims.Kind != "app" || verified.Subject != claims.ObjectID {
-			return nil, token.NewInvalidError(disagreeing)
+			return nil, token.NewInvalidError(inconsistentToken)
 		}
 		caller.Attributes = claims.ofApplication()
 		caller.Name = ""
@@ -176,7 +180,7 @@ func (a *API) read(verified *token.Claims) (*verifiedCaller, error) {
 		return caller, nil
 	}
 	if claims.Kind != "" && claims.Kind != "user" || *claims.Scope != "" && !scopeText.MatchString(*claims.Scope) {
-		return nil, token.NewInvalidError(disagreeing)
+		return nil, token.NewInvalidError(inconsistentToken)
 	}
 	caller.Scopes = strings.Fields(*claims.Scope)
 	caller.Attributes = claims.ofPerson(known.client.ownProvider(claims.TenantID))

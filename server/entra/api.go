@@ -13,52 +13,50 @@ import (
 	"mcpentra/server/token"
 )
 
-// An APIConfig says which of Entra's access tokens an API takes, and from whom.
+// An APIConfig selects the access tokens that an API accepts, and their tenants and clients.
 type APIConfig struct {
 	// IdentifierURI is the registration's Application ID URI. "" means api://{client id}.
 	IdentifierURI string
-	// Versions are the versions of access tokens that are taken: 1, 2 or both. nil means 2. The
-	// registration decides which one Entra issues: api.requestedAccessTokenVersion in its manifest,
-	// where null means 1.
+	// Versions are the accepted versions of access tokens: 1, 2 or both. nil means 2. The
+	// registration decides which version Entra issues: api.requestedAccessTokenVersion in its
+	// manifest, where null means 1.
 	Versions []int
-	// Tenants are the directory (tenant) IDs whose people and applications may call, beside
-	// Config.TenantID. There is no word for all of them.
+	// Tenants are the directory (tenant) IDs whose people and applications may call, besides
+	// Config.TenantID. No value means all tenants.
 	Tenants []string
-	// Clients are the application (client) IDs that may call. nil means every one that a tenant
-	// gives a token to.
+	// Clients are the application (client) IDs that may call. nil means every client that gets a
+	// token from a listed tenant.
 	Clients []string
-	// ConfidentialClients refuses the tokens of clients that have not authenticated themselves
-	// (azpacr, or appidacr in v1): public ones, such as programs on people's own machines.
+	// ConfidentialClients refuses the tokens of clients that did not authenticate (azpacr, or
+	// appidacr in v1). These are public clients, such as programs on people's own machines.
 	ConfidentialClients bool
-	// CacheSize is how many verified tokens are remembered. 0 means token.DefaultCacheSize; a
-	// negative one means none.
+	// CacheSize is the number of verified tokens to remember. 0 means token.DefaultCacheSize; a
+	// negative number means none.
 	CacheSize int
 }
 
-// An API is a registration that exposes an API, seen from the resource server: it judges the access
-// tokens that Entra issues for it, and exchanges them for Graph's. It may be used by many
-// goroutines at once.
+// An API is a registration that exposes an API. It verifies the access tokens that Entra issues for
+// the API, and exchanges them for Graph tokens. It is safe for concurrent use.
 type API struct {
 	cfg     APIConfig
 	home    *Client
 	tenants []*Client // home first
 	known   map[string]knownIssuer
-	refused map[string]bool // issuers of the listed tenants in a version that is not taken
+	refused map[string]bool // issuers of the listed tenants in a version that is not accepted
 	issuers token.Issuers
 	cache   *token.Cache[*verifiedCaller]
 	behalf  *behalfCache
 }
 
-// knownIssuer is what an issuer's name says.
+// knownIssuer is the tenant and the token version of an issuer.
 type knownIssuer struct {
 	client  *Client
 	version string // as the claim ver has it
 }
 
-// NewAPI reads the configuration; it does not touch the network. Of cfg, RedirectURI is not used,
-// and ClientSecret is needed only to go on behalf of the caller. TenantID has to be the ID itself:
-// tokens name no domain. The error is a
-// [*ConfigError].
+// NewAPI reads the configuration; it sends no request. It ignores cfg.RedirectURI, and only
+// [API.OnBehalfOf] needs cfg.ClientSecret. cfg.TenantID must be the ID, because tokens name no
+// domain. The error is a [*ConfigError].
 func NewAPI(cfg Config, api APIConfig) (*API, error) {
 	if api.IdentifierURI == "" {
 		api.IdentifierURI = "api://" + strings.ToLower(cfg.ClientID)
@@ -93,15 +91,11 @@ func NewAPI(cfg Config, api APIConfig) (*API, error) {
 }
 
 func (a *API) readRules() error {
-	uri := a.cfg.IdentifierURI
-	if !strings.Contains(uri, "://") || strings.HasSuffix(uri, "/") ||
-		strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
+	if uri := a.cfg.IdentifierURI; !isIdentifierURI(uri) {
 		return &ConfigError{
 			"AUTH_AUDIENCE",
-			fmt.Sprintf(
-				"is %q: write the Application ID URI from the registration's page Expose an API, such as api://{client id}",
-				uri,
-			),
+			fmt.Sprintf("is %q: write the Application ID URI from the registration's page Expose an API, such as "+
+				"api://{client id}", uri),
 		}
 	}
 	for _, version := range a.cfg.Versions {
@@ -109,22 +103,28 @@ func (a *API) readRules() error {
 			return &ConfigError{"AUTH_TOKEN_VERSION", fmt.Sprintf("is %d: write 1, 2 or both", version)}
 		}
 	}
+	a.cfg.Clients = slices.Clone(a.cfg.Clients)
 	for i, client := range a.cfg.Clients {
-		if client = strings.ToLower(client); !guid.MatchString(client) {
+		client = strings.ToLower(client)
+		if !guid.MatchString(client) {
 			return &ConfigError{
 				"AUTH_ALLOWED_CLIENTS",
-				fmt.Sprintf("has %q, which is no Application (client) ID", client),
+				fmt.Sprintf("has %q: write the Application (client) ID of each client", client),
 			}
-		}
-		if i == 0 {
-			a.cfg.Clients = slices.Clone(a.cfg.Clients)
 		}
 		a.cfg.Clients[i] = client
 	}
 	return nil
 }
 
-// readTenants makes a client for each tenant: documents and keys of one are never looked at for
+// isIdentifierURI reports whether a text can be an Application ID URI: an absolute URI in printable
+// ASCII that ends without a slash.
+func isIdentifierURI(uri string) bool {
+	unusable := func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }
+	return strings.Contains(uri, "://") && !strings.HasSuffix(uri, "/") && !strings.ContainsFunc(uri, unusable)
+}
+
+// readTenants makes a client for each tenant, so that no tenant's document or keys count for
 // another.
 func (a *API) readTenants(cfg Config) error {
 	seen := map[string]bool{}
@@ -134,31 +134,28 @@ func (a *API) readTenants(cfg Config) error {
 			continue
 		}
 		seen[id] = true
-		one := cfg
-		one.TenantID = id
+		registration := cfg
+		registration.TenantID = id
 		if i > 0 && !guid.MatchString(id) {
 			return &ConfigError{
 				"AUTH_ALLOWED_TENANTS",
-				fmt.Sprintf(
-					"has %q: write the Directory (tenant) ID of each tenant; there is no word for all of them",
-					id,
-				),
+				fmt.Sprintf("has %q: write the Directory (tenant) ID of each tenant; no value means all tenants", id),
 			}
 		}
-		d, err := one.read()
+		d, err := registration.read()
 		if err != nil {
 			return err
 		}
 		if !guid.MatchString(id) {
 			return &ConfigError{
 				"AUTH_TENANT_ID",
-				"is a domain name: write the Directory (tenant) ID, which is what access tokens say",
+				"is a domain name: write the Directory (tenant) ID, because access tokens name no domain",
 			}
 		}
-		client := newClient(one, d)
+		client := newClient(registration, d)
 		a.tenants = append(a.tenants, client)
 		client.warnedOfFake = a.tenants[0].warnedOfFake
-		for version, name := range map[int]string{1: d.oldIssuer(), 2: d.issuer()} {
+		for version, name := range map[int]string{1: d.issuerV1(), 2: d.issuer()} {
 			if slices.Contains(a.cfg.Versions, version) {
 				a.known[name] = knownIssuer{client, fmt.Sprintf("%d.0", version)}
 			} else {
@@ -170,45 +167,45 @@ func (a *API) readTenants(cfg Config) error {
 	return nil
 }
 
-// issuer is the tenant's name in v2 tokens. The discovery document has to agree, or it is not used.
+// issuer returns the tenant's issuer in v2 tokens. The discovery document has to name the same.
 func (d *deployment) issuer() string { return d.authority + "/" + d.tenant + "/v2.0" }
 
-// oldIssuer is its name in v1 tokens, which has a slash at the end.
-func (d *deployment) oldIssuer() string { return "https://" + d.cloud.sts + "/" + d.tenant + "/" }
+// issuerV1 returns the tenant's issuer in v1 tokens. It has a slash at the end.
+func (d *deployment) issuerV1() string { return "https://" + d.cloud.sts + "/" + d.tenant + "/" }
 
-// issuerKeys finds the keys of this tenant alone. Where its document names a key's issuer, that is
-// the tenant's v2 issuer or the template of one; v1 tokens are signed with the same keys.
+// issuerKeys finds keys of this tenant alone. If the document names a key's issuer, it is the
+// tenant's v2 issuer or its template. The same keys sign v1 tokens.
 func (c *Client) issuerKeys(ctx context.Context, kid string, issued time.Time) ([]jose.JSONWebKey, error) {
 	_, keys, err := c.discover(ctx)
 	if err == nil {
 		return keys.Keys(ctx, kid, issued)
 	}
-	var away *UnavailableError
-	if errors.As(err, &away) {
-		return nil, &token.UnavailableError{RetryAfter: max(away.RetryAfter, 5*time.Second), Err: err}
+	var unavailable *UnavailableError
+	if errors.As(err, &unavailable) {
+		return nil, &token.UnavailableError{RetryAfter: max(unavailable.RetryAfter, 5*time.Second), Err: err}
 	}
 	return nil, &token.UnavailableError{RetryAfter: time.Minute, Err: err}
 }
 
-// Issuers are the v2 issuers of the tenants, the home tenant's first: where clients get their
-// tokens from.
+// Issuers returns the v2 issuers of the tenants, the home tenant's first. Clients get their tokens
+// from them.
 func (a *API) Issuers() []string {
 	var all []string
-	for _, one := range a.tenants {
-		all = append(all, one.deployment.issuer())
+	for _, tenant := range a.tenants {
+		all = append(all, tenant.deployment.issuer())
 	}
 	return all
 }
 
-// ScopePrefix is what stands before a scope's name when a client asks for it: api://…/ and then the
-// name. In tokens the name stands alone.
+// ScopePrefix returns the text before a scope's name in a client's request, such as api://…/.
+// Tokens have the name alone.
 func (a *API) ScopePrefix() string { return a.cfg.IdentifierURI + "/" }
 
 // Check asks Entra whether the configuration is right: each tenant, its keys, and the secret if
-// there is one. The errors are those of [Client.Check].
+// there is one. It returns the errors of [Client.Check].
 func (a *API) Check(ctx context.Context) error {
-	for _, one := range a.tenants[1:] {
-		if _, err := one.checkIssuer(ctx); err != nil {
+	for _, tenant := range a.tenants[1:] {
+		if _, err := tenant.checkIssuer(ctx); err != nil {
 			return err
 		}
 	}
@@ -219,7 +216,7 @@ func (a *API) Check(ctx context.Context) error {
 	return a.home.Check(ctx)
 }
 
-// Me asks Graph who an access token speaks for, see [Client.Me].
+// Me asks Graph for the person of a Graph token; see [Client.Me].
 func (a *API) Me(ctx context.Context, accessToken string) (*Profile, error) {
 	return a.home.Me(ctx, accessToken)
 }

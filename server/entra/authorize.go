@@ -8,28 +8,28 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// signInScopes are asked for at every sign-in: the ID token, the claims name, oid and
-// preferred_username, and a refresh token.
+// signInScopes are the scopes of every sign-in: for the ID token, for the claims name, oid and
+// preferred_username, and for a refresh token.
 var signInScopes = []string{"openid", "profile", "offline_access"}
 
-// AuthorizationRequest is what one sign-in sends the browser to Entra with. State, Nonce and
-// CodeChallenge are required, and fresh for each sign-in.
+// AuthorizationRequest holds the parameters of one sign-in. State, Nonce and CodeChallenge are
+// required, and must be fresh for each sign-in.
 type AuthorizationRequest struct {
 	State string
 	// Nonce comes back in the ID token (OpenID Connect Core section 3.1.2.1).
 	Nonce string
 	// CodeChallenge is the S256 challenge of RFC 7636 section 4.2.
 	CodeChallenge string
-	// Scopes are Graph's, such as User.Read; those of the sign-in itself are added.
+	// Scopes are Graph's scopes, such as User.Read. The scopes of the sign-in itself are added.
 	Scopes []string
 	// Prompt is "", "select_account", "login" or "consent".
 	Prompt string
-	// LoginHint fills in the user name; "" leaves it to the user.
+	// LoginHint fills in the user name; "" leaves the field empty.
 	LoginHint string
 }
 
-// AuthorizationURL builds the URL that sends the browser to Entra's sign-in, with response_mode
-// query. It needs the discovery document, so it may fail like [Client.Check].
+// AuthorizationURL returns the URL of Entra's sign-in, with response_mode query. It needs the
+// discovery document, so it may fail like [Client.Check].
 func (c *Client) AuthorizationURL(ctx context.Context, req AuthorizationRequest) (string, error) {
 	if req.State == "" || req.Nonce == "" || req.CodeChallenge == "" {
 		return "", errors.New("entra: an authorization request needs a state, a nonce and a code challenge")
@@ -47,7 +47,7 @@ func (c *Client) AuthorizationURL(ctx context.Context, req AuthorizationRequest)
 	if req.Prompt != "" {
 		options = append(options, oauth2.SetAuthURLParam("prompt", req.Prompt))
 	}
-	// Entra refuses a login hint beside the account picker.
+	// Entra refuses a login hint together with the account picker.
 	if req.LoginHint != "" && req.Prompt != "select_account" {
 		options = append(options, oauth2.SetAuthURLParam("login_hint", req.LoginHint))
 	}

@@ -12,37 +12,36 @@ import (
 	"mcpentra/server/loopback"
 )
 
-// Config says which registration of which tenant a [Client] speaks for. TenantID, ClientID,
+// Config names the tenant and the registration that a [Client] speaks for. TenantID, ClientID,
 // ClientSecret and RedirectURI are required.
 type Config struct {
-	// Authority is Entra's host or its URL without a path; "" means login.microsoftonline.com.
-	// Hosts are those of the known clouds. Another one has to be a loopback address (a stand-in for
-	// Entra), the only place where plain http is accepted.
+	// Authority is Entra's host or its URL without a path; "" means login.microsoftonline.com. It
+	// must be a host of a known cloud, or a loopback address for a fake. Plain http is accepted on
+	// loopback only.
 	Authority string
 	// TenantID is the directory (tenant) ID, a GUID, or a verified domain of the tenant. The names
-	// common, organizations and consumers are refused: they stand for many tenants.
+	// common, organizations and consumers are refused, because they mean many tenants.
 	TenantID string
 	// ClientID is the application (client) ID of the web app registration, a GUID.
 	ClientID string
-	// ClientSecret is the value (not the ID) of one of its client secrets.
+	// ClientSecret is the Value (not the ID) of a client secret of the registration.
 	ClientSecret string
-	// RedirectURI is where Entra sends the browser back to; it is registered under the platform
-	// Web.
+	// RedirectURI is the address to which Entra sends the browser back. It must be registered under
+	// the platform Web.
 	RedirectURI string
-	// GraphURL is another address for Microsoft Graph, on loopback only. "" means the cloud's, or
-	// the authority itself when that is a loopback address.
+	// GraphURL is another address of Microsoft Graph, on loopback only. "" means the cloud's Graph,
+	// or the authority if that is a loopback address.
 	GraphURL string
-	// HTTPClient sends every request; nil means a client of its own, which knows no proxy.
-	// Redirects are never followed.
+	// HTTPClient sends every request; nil means a client of its own, which uses no proxy. It never
+	// follows redirects.
 	HTTPClient *http.Client
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Logger hears of what goes wrong between Entra and us; nil discards. No token, code or secret
-	// is ever logged.
+	// Logger records problems with Entra, never a token, code or secret; nil discards.
 	Logger *slog.Logger
 	// TrustPublicFakeKeys accepts tokens signed with the fake issuer's embedded keys. These keys
-	// are public: with a fake that others can reach, every program can sign in as any person. An
-	// authority on loopback needs no such word: its fake is trusted, and the log has one warning.
+	// are public: with a fake that others can reach, every program can sign in as any person. It is
+	// not needed for an authority on loopback: a fake there is trusted, and logged once.
 	TrustPublicFakeKeys bool
 }
 
@@ -60,18 +59,18 @@ func (cfg Config) Deployment() string {
 	}, " ")
 }
 
-// ConfigError is a setting that cannot work. Key is its name in .env.
+// ConfigError reports a setting that cannot work. Key is its name in .env.
 type ConfigError struct {
 	Key, Problem string
 }
 
 func (e *ConfigError) Error() string { return e.Key + " " + e.Problem }
 
-// cloud is one of Entra's separate instances.
+// cloud is a separate instance of Entra.
 type cloud struct {
 	authority string   // the host that issuers and endpoints name
-	aliases   []string // other hosts that answer for it
-	graph     []string // Graph's hosts; the first unless the discovery document names another one
+	aliases   []string // other hosts of the same cloud
+	graph     []string // Graph's hosts; the first is the default
 	sts       string   // the host that v1 issuers name
 }
 
@@ -96,13 +95,13 @@ var clouds = []cloud{
 	},
 }
 
-// deployment is a Config that has been read.
+// deployment is a validated Config.
 type deployment struct {
 	authority string // scheme and host, without a slash at the end
 	loopback  bool
 	tenant    string
 	cloud     cloud
-	graphURL  string // Graph's base URL where it does not follow from the cloud, else ""
+	graphURL  string // Graph's base URL, "" if it follows from the cloud
 }
 
 var (
@@ -110,7 +109,7 @@ var (
 	domain = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$`)
 )
 
-// readSignIn reads what a registration needs that signs people in.
+// readSignIn validates a registration that signs people in.
 func (cfg *Config) readSignIn() (*deployment, error) {
 	d, err := cfg.read()
 	if err != nil {
@@ -126,13 +125,13 @@ func (cfg *Config) readSignIn() (*deployment, error) {
 	if err != nil || !secureURL(redirect) || redirect.Fragment != "" {
 		return nil, &ConfigError{
 			"AUTH_REDIRECT_URI",
-			"has to be an https URL, or http on localhost, as it is registered under the platform Web",
+			"has to be an https URL, or http on localhost, and registered under the platform Web",
 		}
 	}
 	return d, nil
 }
 
-// read reads what every registration needs.
+// read validates the fields that every registration needs.
 func (cfg *Config) read() (*deployment, error) {
 	d := &deployment{tenant: strings.ToLower(cfg.TenantID)}
 	switch {
@@ -144,12 +143,13 @@ func (cfg *Config) read() (*deployment, error) {
 	case d.tenant == "common", d.tenant == "organizations", d.tenant == "consumers":
 		return nil, &ConfigError{
 			"AUTH_TENANT_ID",
-			fmt.Sprintf("is %q, which stands for many tenants: write the Directory (tenant) ID of yours", d.tenant),
+			fmt.Sprintf("is %q, which means many tenants: write the Directory (tenant) ID of yours", d.tenant),
 		}
 	case !guid.MatchString(d.tenant) && !domain.MatchString(d.tenant):
 		return nil, &ConfigError{
 			"AUTH_TENANT_ID",
-			"is neither a GUID nor a domain name: write the Directory (tenant) ID from the app registration's overview page",
+			"is neither a GUID nor a domain name: write the Directory (tenant) ID from the app registration's " +
+				"overview page",
 		}
 	case cfg.ClientID == "":
 		return nil, &ConfigError{
@@ -164,7 +164,7 @@ func (cfg *Config) read() (*deployment, error) {
 	case strings.TrimSpace(cfg.ClientSecret) != cfg.ClientSecret:
 		return nil, &ConfigError{
 			"AUTH_CLIENT_SECRET",
-			"begins or ends with a blank: write the secret's Value and nothing else",
+			"begins or ends with a blank: write the secret's Value alone",
 		}
 	}
 	if err := d.readAuthority(cfg.Authority); err != nil {
@@ -184,11 +184,10 @@ func (d *deployment) readAuthority(authority string) error {
 		authority = "https://" + authority
 	}
 	u, err := url.Parse(authority)
-	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" ||
-		u.User != nil {
+	if err != nil || !isOrigin(u) {
 		return &ConfigError{
 			"AUTH_AUTHORITY",
-			"has to be a host, or a URL of scheme and host alone: the tenant belongs into AUTH_TENANT_ID",
+			"has to be a host, or a URL with scheme and host alone: write the tenant to AUTH_TENANT_ID",
 		}
 	}
 	if !secureURL(u) {
@@ -202,7 +201,7 @@ func (d *deployment) readAuthority(authority string) error {
 			if host != name && host != name+":443" {
 				continue
 			}
-			// Issuers name the canonical host, whichever was asked.
+			// Issuers name the canonical host, even if an alias was asked.
 			d.authority = "https://" + c.authority
 			d.cloud = c
 			return nil
@@ -211,7 +210,7 @@ func (d *deployment) readAuthority(authority string) error {
 	if !d.loopback {
 		return &ConfigError{
 			"AUTH_AUTHORITY",
-			fmt.Sprintf("is %q, none of Entra's clouds (%s, %s, %s) and not a loopback address",
+			fmt.Sprintf("is %q: write a host of Entra's clouds (%s, %s, %s), or a loopback address",
 				u.Host, clouds[0].authority, clouds[1].authority, clouds[2].authority),
 		}
 	}
@@ -228,11 +227,18 @@ func (d *deployment) readGraph(graphURL string) error {
 	if err != nil || !isLoopbackURL(u) {
 		return &ConfigError{
 			"AUTH_GRAPH_URL",
-			"has to be an http or https URL on loopback; leave it out for a tenant, since Graph's address follows from the cloud",
+			"has to be an http or https URL on loopback; leave it out for a tenant, because Graph's address " +
+				"follows from the cloud",
 		}
 	}
 	d.graphURL = strings.TrimRight(graphURL, "/")
 	return nil
+}
+
+// isOrigin reports whether a URL has a scheme and a host alone, apart from slashes.
+func isOrigin(u *url.URL) bool {
+	bare := u.RawQuery == "" && u.Fragment == "" && u.User == nil
+	return u.Host != "" && strings.Trim(u.Path, "/") == "" && bare
 }
 
 // isLoopbackURL reports whether a URL of http or https leads to this machine. It may have a path.
@@ -242,8 +248,8 @@ func isLoopbackURL(u *url.URL) bool {
 	return web && bare && loopback.IsHost(u.Hostname())
 }
 
-// secureURL reports whether what is sent to a URL stays secret on the way: https, or plain http
-// that does not leave the machine.
+// secureURL reports whether a request to a URL stays secret on the way: over https, or over plain
+// http on this machine.
 func secureURL(u *url.URL) bool {
 	if u.Host == "" || u.User != nil {
 		return false

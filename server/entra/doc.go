@@ -1,14 +1,16 @@
-// Package entra holds all that is true of Microsoft Entra ID only: its clouds and hosts, the
-// discovery document, the token requests, the checks on its ID tokens, what its error numbers mean
-// for an operator, and the one Microsoft Graph call that answers who signed in.
+// Package entra holds everything that is specific to Microsoft Entra ID: its clouds and hosts, the
+// discovery document, the token requests, the checks of its tokens, advice on its error numbers,
+// and the Microsoft Graph call that returns who signed in.
 //
 // A [Client] speaks for one web app registration of one tenant. [New] only reads the configuration;
 // [Client.Check] asks Entra whether it is right. A sign-in is [Client.AuthorizationURL], the user's
-// visit, and [Client.Redeem]; afterwards [Client.Refresh] keeps the Graph token alive and
-// [Client.Me] uses it. State, nonce and the PKCE pair are made by the caller, who has to keep them
-// with the browser that started the flow.
+// visit, and [Client.Redeem]; afterwards [Client.Refresh] renews the Graph token and [Client.Me]
+// uses it. The caller makes state, nonce and the PKCE pair, and has to bind them to the browser
+// that started the flow.
 //
-// Answers of Entra come in two kinds, and callers decide by type: [*Error] is a refusal (it names
-// the AADSTS number and what to do about it), [*UnavailableError] means that nothing is known yet
-// and the same request may be sent again later.
+// An [API] verifies the access tokens that Entra issues for a registration.
+//
+// Entra fails in two ways, and callers decide by type: [*Error] is a refusal (it names the AADSTS
+// number and what to do about it), [*UnavailableError] means that Entra gave no usable answer and
+// the same request may be sent again later.
 package entra

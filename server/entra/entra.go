@@ -21,12 +21,12 @@ import (
 const (
 	// requestTimeout bounds every request to Entra and Graph, the body included.
 	requestTimeout = 10 * time.Second
-	// maxBody is far above every answer that is used.
+	// maxBody bounds every answer in bytes. Real answers are far smaller.
 	maxBody = 1 << 20
 )
 
-// Client speaks to Entra ID for one web app registration of one tenant. It may be used by many
-// goroutines at once.
+// Client speaks to Entra ID for one web app registration of one tenant. It is safe for concurrent
+// use.
 type Client struct {
 	cfg        Config
 	deployment *deployment
@@ -44,7 +44,7 @@ type Client struct {
 	failed time.Time // when the last attempt to renew the document failed
 }
 
-// New reads the configuration; it does not touch the network. The error is a [*ConfigError].
+// New reads the configuration; it sends no request. The error is a [*ConfigError].
 func New(cfg Config) (*Client, error) {
 	d, err := cfg.readSignIn()
 	if err != nil {
@@ -74,7 +74,7 @@ func newClient(cfg Config, d *deployment) *Client {
 			MaxResponseHeaderBytes: 64 << 10,
 		}
 	}
-	// A redirect would carry the secret, or the trust in the answer, to another place.
+	// A redirect would send the secret to another host, or take an answer from it.
 	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -85,8 +85,8 @@ func newClient(cfg Config, d *deployment) *Client {
 	return c
 }
 
-// get reads a JSON answer of at most maxBody bytes. The error is an [*UnavailableError]; whoever
-// calls decides what a status means.
+// get reads a JSON answer of at most maxBody bytes. The error is an [*UnavailableError]. The caller
+// decides what the status means.
 func (c *Client) get(ctx context.Context, op, address string, header http.Header) (*http.Response, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -110,10 +110,10 @@ func (c *Client) get(ctx context.Context, op, address string, header http.Header
 	return resp, body, nil
 }
 
-// Check asks Entra whether the configuration is right: the tenant (discovery), its keys, and client
-// id and secret (a client_credentials request for Graph, whose token is thrown away). It returns an
-// [*Error] or a [*PublicKeysError] when Entra knows better, and an [*UnavailableError] when
-// nothing could be learned.
+// Check asks Entra whether the configuration is right: the tenant (discovery), its keys, and the
+// client ID and secret (a client_credentials request for Graph; Check drops the token). It returns
+// an [*Error] or a [*PublicKeysError] if a setting is wrong, and an [*UnavailableError] if Entra
+// gave no usable answer.
 func (c *Client) Check(ctx context.Context) error {
 	found, err := c.checkIssuer(ctx)
 	if err != nil {
@@ -122,19 +122,16 @@ func (c *Client) Check(ctx context.Context) error {
 	_, err = c.clientCredentials(ctx, found)
 	var refused *Error
 	if errors.As(err, &refused) && refused.conditionalAccess() {
-		// The policy is asked after the credentials: they are right. A sign-in of a person falls
-		// under other policies than this request.
-		c.log.Info(
-			"conditional access refuses the check of the client secret, which shows that it is right",
-			"aadsts",
-			refused.AADSTS,
-		)
+		// Entra checks the policy after the credentials, so they are right. Other policies apply to
+		// a person's sign-in.
+		c.log.Info("conditional access refuses the check of the client secret, which shows that it is right",
+			"aadsts", refused.AADSTS)
 		return nil
 	}
 	return err
 }
 
-// checkIssuer is the part of Check that needs no credentials.
+// checkIssuer does the part of Check that needs no credentials.
 func (c *Client) checkIssuer(ctx context.Context) (*discovered, error) {
 	found, keys, err := c.discover(ctx)
 	if err != nil {
@@ -153,14 +150,15 @@ func (c *Client) checkIssuer(ctx context.Context) (*discovered, error) {
 	return found, nil
 }
 
-// PublicKeysError means that the issuer signs with keys that are public knowledge: it is the fake,
-// and everybody can sign in its name.
+// PublicKeysError means that the private halves of the issuer's keys are public: the issuer is the
+// fake, and everyone can sign tokens in its name.
 type PublicKeysError struct {
 	Authority string
 }
 
 func (e *PublicKeysError) Error() string {
 	return fmt.Sprintf("the issuer at %s publishes keys whose private halves are public: it is the fake issuer. "+
-		"Let AUTH_AUTHORITY name Entra, or the fake on loopback. At another address, entra.Config.TrustPublicFakeKeys "+
-		"(mcp-entra-server --trust-public-fake-keys) trusts the fake", strings.TrimPrefix(e.Authority, "https://"))
+		"Set AUTH_AUTHORITY to Entra, or to a fake on loopback. To trust a fake at another address, set "+
+		"entra.Config.TrustPublicFakeKeys (mcp-entra-server --trust-public-fake-keys)",
+		strings.TrimPrefix(e.Authority, "https://"))
 }

@@ -12,25 +12,25 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Error is a refusal by Entra: asking again does not help, something has to be changed first.
+// Error is a refusal by Entra. The same request fails again until something changes.
 type Error struct {
-	// Op is what was asked for: "discovery", "sign-in", "code", "refresh", "client
-	// credentials" or "on-behalf-of".
+	// Op names the request: "discovery", "sign-in", "code", "refresh", "client credentials" or
+	// "on-behalf-of".
 	Op string
-	// Status is the HTTP status, 0 when the refusal came through the browser.
+	// Status is the HTTP status, 0 if the refusal came through the browser.
 	Status int
 	// Code is the OAuth error code, such as "invalid_client".
 	Code string
 	// Suberror is Entra's own refinement of Code, such as "consent_required"; often empty.
 	Suberror string
-	// AADSTS is Entra's error number, 0 when there was none.
+	// AADSTS is Entra's error number, 0 if there is none.
 	AADSTS int
-	// Description is Entra's sentence, cut at 500 characters and freed of control characters. It is
-	// meant for the operator's log: it may name users and applications.
+	// Description is Entra's sentence, cut at 500 characters and without control characters. It is
+	// for the operator's log, because it may name users and applications.
 	Description string
-	// CorrelationID finds the event in the tenant's sign-in log.
+	// CorrelationID identifies the event in the tenant's sign-in log.
 	CorrelationID string
-	// Advice says in plain words what the operator can do, "" when we do not know.
+	// Advice tells the operator what to do; "" if we do not know.
 	Advice string
 }
 
@@ -49,8 +49,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// GrantOver reports whether the grant itself is refused: only a new sign-in of the user helps. All
-// other refusals of a refresh leave the grant as it was.
+// GrantOver reports whether the grant has ended, so that only a new sign-in of the user helps.
+// After all other refusals of a refresh, the grant still exists.
 func (e *Error) GrantOver() bool {
 	switch e.Code {
 	case "invalid_grant", "interaction_required", "login_required", "consent_required":
@@ -61,14 +61,14 @@ func (e *Error) GrantOver() bool {
 
 func (e *Error) conditionalAccess() bool { return e.AADSTS >= 53000 && e.AADSTS <= 53011 }
 
-// UnavailableError means that Entra or Graph gave no usable answer: unreachable, throttled, or in
-// trouble. The same request may be sent again.
+// UnavailableError means that Entra or Graph gave no usable answer: it is unreachable, throttles,
+// or has a fault. The same request may be sent again.
 type UnavailableError struct {
-	// Op is what was asked for, as in [Error], or "keys" or "graph".
+	// Op names the request, as in [Error], or is "keys" or "graph".
 	Op string
-	// Status is the HTTP status, 0 when there was no answer.
+	// Status is the HTTP status, 0 without an answer.
 	Status int
-	// RetryAfter is what the answer asked for, at most an hour; 0 when it did not say.
+	// RetryAfter is the pause that the answer asked for, at most an hour; 0 if it named none.
 	RetryAfter time.Duration
 	Err        error
 }
@@ -79,15 +79,15 @@ func (e *UnavailableError) Error() string {
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// AuthorizationError is the refusal that Entra sends through the browser to the redirect URI, from
-// its parameters error and error_description.
+// AuthorizationError makes an [Error] from the parameters error and error_description, which Entra
+// sends through the browser to the redirect URI.
 func AuthorizationError(code, description string) *Error {
 	e := &Error{Op: "sign-in", Code: errorCode(code), Description: sanitize(description), AADSTS: numberIn(description)}
 	e.Advice = Advice(e.AADSTS)
 	return e
 }
 
-// refusal reads an error answer of Entra's own endpoints.
+// refusal reads an error answer of Entra's endpoints.
 func (c *Client) refusal(op string, resp *http.Response, body []byte) error {
 	var answer struct {
 		Error       string `json:"error"`
@@ -97,19 +97,15 @@ func (c *Client) refusal(op string, resp *http.Response, body []byte) error {
 		Correlation string `json:"correlation_id"`
 	}
 	err := json.Unmarshal(body, &answer)
-	temporary := resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500 ||
-		answer.Error == "temporarily_unavailable" || answer.Error == "server_error"
-	if temporary || err != nil || answer.Error == "" {
-		// Gateways answer in text or HTML, and a wrong address in anything.
+	overloaded := resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500
+	temporary := answer.Error == "temporarily_unavailable" || answer.Error == "server_error"
+	if overloaded || temporary || err != nil || answer.Error == "" {
+		// Gateways answer in text or HTML, and a server at a wrong address in any form.
 		return &UnavailableError{
 			Op:         op,
 			Status:     resp.StatusCode,
 			RetryAfter: retryAfter(resp.Header, c.now()),
-			Err: fmt.Errorf(
-				"%s answered %d without the answer that was wanted",
-				resp.Request.URL.Host,
-				resp.StatusCode,
-			),
+			Err:        fmt.Errorf("%s answered %d, but not in Entra's format", resp.Request.URL.Host, resp.StatusCode),
 		}
 	}
 	e := &Error{
@@ -121,7 +117,7 @@ func (c *Client) refusal(op string, resp *http.Response, body []byte) error {
 		CorrelationID: sanitize(answer.Correlation),
 	}
 	if len(answer.Codes) > 0 {
-		// Old answers hold two numbers, the general one first.
+		// Old answers have two numbers, the general one first.
 		e.AADSTS = answer.Codes[len(answer.Codes)-1]
 	} else {
 		e.AADSTS = numberIn(answer.Description)
@@ -144,11 +140,11 @@ func numberIn(description string) int {
 	return number
 }
 
-// errorCode keeps what RFC 6749 section 5.2 allows in a code that is short enough to be one.
+// errorCode returns a code with the characters of Entra's codes (RFC 6749 section 5.2), or a fixed
+// text.
 func errorCode(code string) string {
-	if len(code) > 64 || strings.ContainsFunc(code, func(r rune) bool {
-		return (r < 'a' || r > 'z') && r != '_'
-	}) {
+	foreign := func(r rune) bool { return (r < 'a' || r > 'z') && r != '_' }
+	if len(code) > 64 || strings.ContainsFunc(code, foreign) {
 		return "unreadable_error"
 	}
 	return code
@@ -156,7 +152,7 @@ func errorCode(code string) string {
 
 // sanitize makes a foreign sentence fit for a log: one line, bounded, printable.
 func sanitize(text string) string {
-	// The trailer (trace id, time) follows after a line break or a blank.
+	// A trailer (trace ID, time) follows after a line break or a blank.
 	if before, _, found := strings.Cut(text, "Trace ID:"); found {
 		text = before
 	}

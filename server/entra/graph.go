@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Profile is the part of Graph's user resource that is used (Microsoft Graph v1.0, "Get a user").
+// Profile is a part of Graph's user resource (Microsoft Graph v1.0, "Get a user").
 type Profile struct {
 	ID                string `json:"id"`
 	DisplayName       string `json:"displayName"`
@@ -22,11 +22,12 @@ type Profile struct {
 // GraphError is a refusal by Microsoft Graph.
 type GraphError struct {
 	Status int
-	// Code is Graph's, such as "InvalidAuthenticationToken" or "Authorization_RequestDenied".
+	// Code is Graph's error code, such as "InvalidAuthenticationToken" or
+	// "Authorization_RequestDenied".
 	Code string
-	// Message is Graph's sentence for people, sanitized like [Error.Description].
+	// Message is Graph's sentence for people, sanitized like Description of [Error].
 	Message string
-	// RetryAfter is set when Graph throttles (429) or is in trouble (503) and says for how long.
+	// RetryAfter is the pause that Graph asks for with 429 or 503; 0 if it named none.
 	RetryAfter time.Duration
 }
 
@@ -34,14 +35,13 @@ func (e *GraphError) Error() string {
 	return fmt.Sprintf("microsoft graph answered %d %s: %s", e.Status, e.Code, e.Message)
 }
 
-// Me asks Graph who the access token speaks for. It needs the delegated permission User.Read. The
-// error is a [*GraphError] when Graph answered, and an [*UnavailableError] when it did not.
+// Me asks Graph for the person of an access token. It needs the delegated permission User.Read. The
+// error is a [*GraphError] if Graph answered, and an [*UnavailableError] if it did not.
 func (c *Client) Me(ctx context.Context, accessToken string) (*Profile, error) {
 	if accessToken == "" {
 		return nil, errors.New("entra: there is no access token for graph")
 	}
-	// Which of the cloud's Graph hosts is meant stands in the discovery document; where it cannot
-	// be had now, the request would not have a token either.
+	// The discovery document names the tenant's Graph host.
 	found, _, err := c.discover(ctx)
 	if err != nil {
 		return nil, err

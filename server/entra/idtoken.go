@@ -14,8 +14,8 @@ import (
 	"mcpentra/server/token"
 )
 
-// IDTokenError means that the ID token is not what the sign-in asked for: the sign-in must not be
-// believed. Err is a [*token.InvalidError] or says which claim is wrong.
+// IDTokenError means that the ID token is not the answer to this sign-in, which must fail. Err is a
+// [*token.InvalidError] or says which claim is wrong.
 type IDTokenError struct {
 	Err error
 }
@@ -24,14 +24,14 @@ func (e *IDTokenError) Error() string { return fmt.Sprintf("the ID token is refu
 
 func (e *IDTokenError) Unwrap() error { return e.Err }
 
-// idTokenLeeway is what Microsoft's own libraries tolerate.
+// idTokenLeeway is the clock skew that Microsoft's own libraries tolerate.
 const idTokenLeeway = 5 * time.Minute
 
-// verifyIDToken checks an ID token (OpenID Connect Core section 3.1.3.7). At a refresh there is no
-// nonce to compare (section 12.2).
+// verifyIDToken verifies an ID token (OpenID Connect Core section 3.1.3.7). A refresh has no nonce
+// (section 12.2).
 func (c *Client) verifyIDToken(ctx context.Context, raw, nonce string) (User, error) {
 	if raw == "" {
-		return User{}, &IDTokenError{errors.New("there is none in the answer")}
+		return User{}, &IDTokenError{errors.New("the answer has no ID token")}
 	}
 	found, keys, err := c.discover(ctx)
 	if err != nil {
@@ -63,13 +63,13 @@ func (c *Client) verifyIDToken(ctx context.Context, raw, nonce string) (User, er
 	}
 	switch {
 	case len(verified.Audience) != 1:
-		return User{}, &IDTokenError{errors.New("it has another audience beside this application")}
+		return User{}, &IDTokenError{errors.New("it has another audience besides this application")}
 	case claims.TenantID != found.tenantID:
 		return User{}, &IDTokenError{errors.New("the tenant is not the configured one")}
 	case !guid.MatchString(claims.ObjectID):
-		return User{}, &IDTokenError{errors.New("there is no object id of the user")}
+		return User{}, &IDTokenError{errors.New("the user's object id (oid) is missing")}
 	case nonce != "" && subtle.ConstantTimeCompare([]byte(claims.Nonce), []byte(nonce)) != 1:
-		return User{}, &IDTokenError{errors.New("the nonce is not that of this sign-in")}
+		return User{}, &IDTokenError{errors.New("the nonce belongs to another sign-in")}
 	}
 	return User{
 		Principal: identity.Principal{
@@ -83,29 +83,28 @@ func (c *Client) verifyIDToken(ctx context.Context, raw, nonce string) (User, er
 	}, nil
 }
 
-// trusted leaves out keys whose private halves are public knowledge, unless they are the fake's and
-// trusted here.
+// trusted filters out the fake's keys, whose private halves are public, unless the fake is trusted.
 func (c *Client) trusted(keys token.KeySource) token.KeySource {
 	if c.trustsFake() {
-		return c.warned(keys)
+		return c.warning(keys)
 	}
-	var judged judgedKeys
+	var seen fakeKeys
 	return func(ctx context.Context, kid string, issued time.Time) ([]jose.JSONWebKey, error) {
 		found, err := keys(ctx, kid, issued)
 		if err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(found, judged.isPublicFake) {
+		if !slices.ContainsFunc(found, seen.contains) {
 			return found, nil
 		}
 		var trusted []jose.JSONWebKey
 		for _, key := range found {
-			if judged.isPublicFake(key) {
-				c.log.Error("a key of the fake issuer is refused: its private half is public", "kid", key.KeyID,
-					"authority", c.deployment.authority, "setting", trustSetting)
+			if !seen.contains(key) {
+				trusted = append(trusted, key)
 				continue
 			}
-			trusted = append(trusted, key)
+			c.log.Error("a key of the fake issuer is refused: its private half is public", "kid", key.KeyID,
+				"authority", c.deployment.authority, "setting", trustSetting)
 		}
 		if len(trusted) == 0 {
 			return nil, token.ErrUnknownKey
@@ -114,24 +113,24 @@ func (c *Client) trusted(keys token.KeySource) token.KeySource {
 	}
 }
 
-// trustSetting says how the fake is trusted at an authority that is not on loopback.
+// trustSetting tells the operator how to trust a fake that is not on loopback.
 const trustSetting = "AUTH_AUTHORITY; entra.Config.TrustPublicFakeKeys or --trust-public-fake-keys trusts the fake"
 
-// trustsFake reports whether the fake's public keys are trusted: on loopback, where only this
-// machine is asked, and elsewhere where the Config says so.
+// trustsFake reports whether the fake's keys are trusted: always on loopback, where only this
+// machine answers, and elsewhere if the Config says so.
 func (c *Client) trustsFake() bool { return c.cfg.TrustPublicFakeKeys || c.deployment.loopback }
 
-// warned passes all keys on, and warns once when one of them is the fake's.
-func (c *Client) warned(keys token.KeySource) token.KeySource {
-	var judged judgedKeys
+// warning returns a source of the same keys that warns once if one of them is the fake's.
+func (c *Client) warning(keys token.KeySource) token.KeySource {
+	var seen fakeKeys
 	return func(ctx context.Context, kid string, issued time.Time) ([]jose.JSONWebKey, error) {
 		found, err := keys(ctx, kid, issued)
-		c.warnOfFake(found, judged.isPublicFake)
+		c.warnOfFake(found, seen.contains)
 		return found, err
 	}
 }
 
-// warnOfFake warns once that a key of the fake is trusted.
+// warnOfFake warns once if one of the keys is the fake's.
 func (c *Client) warnOfFake(keys []jose.JSONWebKey, isFake func(jose.JSONWebKey) bool) {
 	if c.warnedOfFake.Load() || !slices.ContainsFunc(keys, isFake) {
 		return
@@ -142,7 +141,7 @@ func (c *Client) warnOfFake(keys []jose.JSONWebKey, isFake func(jose.JSONWebKey)
 	}
 }
 
-// keysError turns the verdicts of package token into this package's.
+// keysError turns the errors of package token into this package's.
 func keysError(err error) error {
 	var invalid *token.InvalidError
 	var unavailable *token.UnavailableError

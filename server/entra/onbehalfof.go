@@ -15,14 +15,14 @@ import (
 )
 
 const (
-	// maxBehalf is how many exchanged tokens are remembered.
+	// maxBehalf is the number of remembered tokens.
 	maxBehalf = 10_000
-	// behalfMargin is how much of an exchanged token has to be left for it to be used again.
+	// behalfMargin is the lifetime that a remembered token must still have.
 	behalfMargin = 5 * time.Minute
 )
 
-// behalfCache remembers exchanged tokens by the token that was exchanged and the scopes. Its keys
-// are hashes: whoever holds the same token gets the same answer from Entra.
+// behalfCache remembers the tokens that Entra gave in exchange. Its keys are hashes of the caller's
+// token and the scopes. Entra gives the same answer to every holder of a token.
 type behalfCache struct {
 	tokens *lru.Cache[behalfKey, *Tokens]
 	flight singleflight.Group
@@ -31,14 +31,14 @@ type behalfCache struct {
 type behalfKey [sha256.Size]byte
 
 func newBehalfCache() *behalfCache {
-	tokens, _ := lru.New[behalfKey, *Tokens](maxBehalf) // only a size below 1 is refused
+	tokens, _ := lru.New[behalfKey, *Tokens](maxBehalf) // fails only for a size below 1
 	return &behalfCache{tokens: tokens}
 }
 
-// OnBehalfOf exchanges a caller's access token for a Graph token with delegated permissions such as
-// User.Read, which speaks for the same person ("OAuth 2.0 On-Behalf-Of flow"). assertion has to be
-// the token that [API.Verify] made the caller of. Tokens are remembered until five minutes before
-// they end. The error is an [*Error] (consent, a policy, or the secret is at fault), a
+// OnBehalfOf exchanges a caller's access token for a Graph token of the same person, with delegated
+// permissions such as User.Read ("OAuth 2.0 On-Behalf-Of flow"). The assertion must be the token
+// from which [API.Verify] made the caller. OnBehalfOf remembers tokens until five minutes before
+// they expire. The error is an [*Error] (consent, a policy, or the secret is wrong), a
 // [*ConfigError] without a secret, an [*AppCallerError], or an [*UnavailableError].
 func (a *API) OnBehalfOf(
 	ctx context.Context, caller *identity.Caller, assertion string, scopes []string,
@@ -54,16 +54,16 @@ func (a *API) OnBehalfOf(
 	}
 	i := slices.IndexFunc(a.tenants, func(c *Client) bool { return c.deployment.tenant == caller.TenantID })
 	if i < 0 {
-		return "", &ConfigError{"AUTH_ALLOWED_TENANTS", "does not list the caller's tenant"}
+		return "", &ConfigError{"AUTH_ALLOWED_TENANTS", "does not list the caller's tenant: add it"}
 	}
 	key := behalfKey(sha256.Sum256([]byte(assertion + " " + strings.Join(scopes, " "))))
-	if held := a.heldBehalf(key); held != nil {
-		return held.AccessToken, nil
+	if known := a.behalf.get(key, a.home.now()); known != nil {
+		return known.AccessToken, nil
 	}
 	flight := a.behalf.flight.DoChan(string(key[:]), func() (any, error) {
-		// Another flight may have landed since.
-		if held := a.heldBehalf(key); held != nil {
-			return held, nil
+		// Another exchange may have ended since.
+		if known := a.behalf.get(key, a.home.now()); known != nil {
+			return known, nil
 		}
 		tokens, err := a.tenants[i].onBehalfOf(context.WithoutCancel(ctx), assertion, scopes)
 		if err == nil {
@@ -82,10 +82,10 @@ func (a *API) OnBehalfOf(
 	}
 }
 
-// heldBehalf is a remembered token with enough left of it, or nil.
-func (a *API) heldBehalf(key behalfKey) *Tokens {
-	if held, found := a.behalf.tokens.Get(key); found && held.Expiry.Sub(a.home.now()) > behalfMargin {
-		return held
+// get returns a remembered token that is good for behalfMargin, or nil.
+func (b *behalfCache) get(key behalfKey, now time.Time) *Tokens {
+	if known, found := b.tokens.Get(key); found && known.Expiry.Sub(now) > behalfMargin {
+		return known
 	}
 	return nil
 }
@@ -111,9 +111,9 @@ func (c *Client) onBehalfOf(ctx context.Context, assertion string, scopes []stri
 	return c.tokens(answer, scopes), nil
 }
 
-// An AppCallerError means that something needs a person, and an application called for itself.
+// An AppCallerError means that an application called for itself where a person is needed.
 type AppCallerError struct{}
 
 func (e *AppCallerError) Error() string {
-	return "an application calls for itself, and this needs a person: there is nobody to go on behalf of"
+	return "an application calls for itself, and this needs a person to act on behalf of"
 }

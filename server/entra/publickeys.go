@@ -11,9 +11,9 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// publicFakeKeys are the RFC 7638 SHA-256 thumbprints of the keys that are embedded in the fake
-// issuer. Their private halves stand in its source code: a token signed with one of them proves
-// nothing, wherever the key is published. A test compares the list with the fake's own.
+// publicFakeKeys are the RFC 7638 SHA-256 thumbprints of the fake issuer's keys. Its source code
+// contains the private halves, so a token signed with one of them proves nothing, wherever the key
+// is published. A test compares the list with the fake's own.
 var publicFakeKeys = []string{
 	"b1bvyi1vEJNB6s9bJw7r8Euh2ONW3dDgSoZLXdj_mcs",
 	"aAA0s3Wn_Q8r6QxrXNxX5MgQMMIl0ZKnZK_pKY44vZo",
@@ -22,49 +22,49 @@ var publicFakeKeys = []string{
 	"EjerK5VunTuxWwxrpaxrj6bejbiXozIYS-8hCGWuos4",
 }
 
-// PublicFakeKeys returns the thumbprints of the keys that are refused, unless the authority is on
-// loopback or [Config.TrustPublicFakeKeys] is set.
+// PublicFakeKeys returns the RFC 7638 thumbprints of the fake's keys. They are refused unless the
+// authority is on loopback or [Config.TrustPublicFakeKeys] is set.
 func PublicFakeKeys() []string { return slices.Clone(publicFakeKeys) }
 
 func isPublicFakeKey(key jose.JSONWebKey) bool {
 	thumbprint, err := key.Thumbprint(crypto.SHA256)
 	if err != nil {
-		// A key that cannot be named cannot be cleared.
+		// A key without a thumbprint is suspicious.
 		return true
 	}
 	return slices.Contains(publicFakeKeys, base64.RawURLEncoding.EncodeToString(thumbprint))
 }
 
-// maxJudgedKeys is some ten times what an issuer publishes.
-const maxJudgedKeys = 100
+// maxKnownKeys is about ten times the number of keys that an issuer publishes.
+const maxKnownKeys = 100
 
-// judgedKeys remembers which keys are the fake's: a thumbprint costs more than the rest of a call
-// whose token is known. A key is the same as long as it has not been fetched again.
-type judgedKeys struct {
+// fakeKeys remembers which keys are the fake's, because a thumbprint costs more than the rest of a
+// call with a remembered token. It compares pointers, which stay the same until the next fetch.
+type fakeKeys struct {
 	mu    sync.Mutex
-	fakes map[any]bool
+	known map[any]bool // by public key: whether it is the fake's
 }
 
-func (j *judgedKeys) isPublicFake(key jose.JSONWebKey) bool {
-	var same any
+func (f *fakeKeys) contains(key jose.JSONWebKey) bool {
+	var pointer any
 	switch public := key.Key.(type) {
 	case *rsa.PublicKey:
-		same = public
+		pointer = public
 	case *ecdsa.PublicKey:
-		same = public
+		pointer = public
 	default:
 		return isPublicFakeKey(key)
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	fake, known := j.fakes[same]
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fake, known := f.known[pointer]
 	if known {
 		return fake
 	}
-	if j.fakes == nil || len(j.fakes) >= maxJudgedKeys {
-		j.fakes = map[any]bool{}
+	if f.known == nil || len(f.known) >= maxKnownKeys {
+		f.known = map[any]bool{}
 	}
 	fake = isPublicFakeKey(key)
-	j.fakes[same] = fake
+	f.known[pointer] = fake
 	return fake
 }

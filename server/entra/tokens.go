@@ -16,7 +16,7 @@ import (
 	"mcpentra/server/identity"
 )
 
-// Redemption is the authorization code that came back, and the secrets made when the sign-in began.
+// Redemption holds an authorization code and the secrets of its sign-in.
 type Redemption struct {
 	Code string
 	// Verifier is the PKCE code verifier (RFC 7636 section 4.1).
@@ -24,16 +24,17 @@ type Redemption struct {
 	Nonce    string
 }
 
-// Tokens is what Entra gave for a code or a refresh token.
+// Tokens are the tokens that Entra gave for a code or a refresh token.
 type Tokens struct {
-	// AccessToken is for Microsoft Graph and for nobody else. It is opaque to us.
+	// AccessToken is for Microsoft Graph alone. It is opaque to us.
 	AccessToken string
-	// RefreshToken replaces the one that was presented.
+	// RefreshToken replaces the presented one.
 	RefreshToken string
 	Expiry       time.Time
-	// Scopes are what was granted, in short names (User.Read). They may be more or less than asked.
+	// Scopes are the granted scopes, by their short names (User.Read). They may differ from the
+	// requested ones.
 	Scopes []string
-	// User is who signed in. After a refresh it is set only if Entra sent an ID token again.
+	// User is the person who signed in. After a refresh it is set only if Entra sent an ID token.
 	User User
 }
 
@@ -45,8 +46,8 @@ type User struct {
 	identity.Attributes
 }
 
-// Redeem exchanges the code, and verifies the ID token that comes with the tokens. The error is an
-// [*Error], an [*IDTokenError] or an [*UnavailableError].
+// Redeem exchanges the code for tokens, and verifies the ID token. The error is an [*Error], an
+// [*IDTokenError] or an [*UnavailableError].
 func (c *Client) Redeem(ctx context.Context, r Redemption) (*Tokens, error) {
 	if r.Code == "" || r.Verifier == "" || r.Nonce == "" {
 		return nil, errors.New("entra: a redemption needs a code, a verifier and a nonce")
@@ -63,15 +64,16 @@ func (c *Client) Redeem(ctx context.Context, r Redemption) (*Tokens, error) {
 	}
 	tokens := c.tokens(answer, nil)
 	raw, _ := answer.Extra("id_token").(string)
-	if tokens.User, err = c.verifyIDToken(ctx, raw, r.Nonce); err != nil {
+	tokens.User, err = c.verifyIDToken(ctx, raw, r.Nonce)
+	if err != nil {
 		return nil, err
 	}
 	return tokens, nil
 }
 
-// Refresh exchanges a refresh token for new tokens with the scopes, which are those of the sign-in.
-// When [Error.GrantOver] says so, the user has to sign in again; after any other error the refresh
-// token may be presented once more (Entra does not withdraw it when it issues a new one).
+// Refresh exchanges a refresh token for new tokens with the scopes of the sign-in. If
+// [Error.GrantOver] is true, the user has to sign in again. After any other error, the refresh
+// token may be presented again, because Entra does not withdraw it when it issues a new one.
 func (c *Client) Refresh(ctx context.Context, refreshToken string, scopes []string) (*Tokens, error) {
 	if refreshToken == "" {
 		return nil, errors.New("entra: a refresh needs a refresh token")
@@ -80,8 +82,8 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string, scopes []stri
 	if err != nil {
 		return nil, err
 	}
-	// oauth2.Config sends no scope with a refresh, which Entra needs to know the resource
-	// (AADSTS90009); this configuration lets the grant type be chosen and sends the scopes.
+	// oauth2.Config sends no scope with a refresh, but Entra needs it to know the resource
+	// (AADSTS90009). The client credentials Config sends scopes, and accepts another grant type.
 	config := c.credentials(
 		found,
 		withSignInScopes(scopes),
@@ -92,10 +94,13 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string, scopes []stri
 		return nil, err
 	}
 	tokens := c.tokens(answer, scopes)
-	if raw, ok := answer.Extra("id_token").(string); ok && raw != "" {
-		if tokens.User, err = c.verifyIDToken(ctx, raw, ""); err != nil {
-			return nil, err
-		}
+	raw, _ := answer.Extra("id_token").(string)
+	if raw == "" {
+		return tokens, nil
+	}
+	tokens.User, err = c.verifyIDToken(ctx, raw, "")
+	if err != nil {
+		return nil, err
 	}
 	return tokens, nil
 }
@@ -120,7 +125,7 @@ func (c *Client) credentials(found *discovered, scopes []string, parameters url.
 	}
 }
 
-// request sends one token request through x/oauth2, and sorts what comes back.
+// request sends one token request through x/oauth2, and turns its errors into ours.
 func (c *Client) request(
 	ctx context.Context,
 	op string,
@@ -141,7 +146,7 @@ func (c *Client) request(
 	return answer, nil
 }
 
-// tokens reads the answer. x/oauth2 computes the expiry with the machine's clock, not with ours.
+// tokens reads an answer. It computes the expiry itself, because x/oauth2 uses the machine's clock.
 func (c *Client) tokens(answer *oauth2.Token, asked []string) *Tokens {
 	t := &Tokens{AccessToken: answer.AccessToken, RefreshToken: answer.RefreshToken, Scopes: slices.Clone(asked)}
 	lifetime := 0
@@ -151,7 +156,7 @@ func (c *Client) tokens(answer *oauth2.Token, asked []string) *Tokens {
 	case string:
 		lifetime, _ = strconv.Atoi(seconds)
 	}
-	// Nobody issues tokens for more than two days; without a lifetime, the token is used at once.
+	// No issuer gives tokens for more than two days. A token without a lifetime counts as expired.
 	t.Expiry = c.now().Add(time.Duration(min(max(lifetime, 0), 48*3600)) * time.Second)
 	if scope, ok := answer.Extra("scope").(string); ok {
 		t.Scopes = t.Scopes[:0]
@@ -162,7 +167,8 @@ func (c *Client) tokens(answer *oauth2.Token, asked []string) *Tokens {
 	return t
 }
 
-// withoutURL keeps the cause of a transport error; the URL, which it repeats, says nothing more.
+// withoutURL returns the cause of a transport error without the URL, which the message need not
+// repeat.
 func withoutURL(err error) error {
 	var transport *url.Error
 	if errors.As(err, &transport) {

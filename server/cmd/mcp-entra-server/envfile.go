@@ -20,18 +20,18 @@ const maxEnvFile = 1 << 20
 type envLine struct {
 	key, value string
 	number     int
-	literal    bool // in single quotes, where a dollar sign is nothing else
+	literal    bool // in single quotes: a dollar sign is part of the value
 }
 
-// readEnvFile reads the settings file. A file that was not asked for may be missing.
-func readEnvFile(name string, asked bool) ([]envLine, error) {
+// readEnvFile reads the settings file. Only a file named by --env must exist.
+func readEnvFile(name string, named bool) ([]envLine, error) {
 	file, err := os.Open(name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && !asked:
+	case errors.Is(err, fs.ErrNotExist) && !named:
 		return nil, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("--env: there is no file %s: copy .env.example, or let fakeentra --write-env "+
-			"%[1]s write one", name)
+		return nil, fmt.Errorf("--env: the file %s does not exist: copy .env.example, or run fakeentra "+
+			"--write-env %[1]s", name)
 	case err != nil:
 		return nil, fmt.Errorf("%s cannot be read as a settings file: %w", name, err)
 	}
@@ -46,18 +46,18 @@ func readEnvFile(name string, asked bool) ([]envLine, error) {
 	return parseEnv(name, text)
 }
 
-// parseEnv reads KEY=value lines as they are: nothing is substituted. Its errors quote no value,
-// which may be a secret.
+// parseEnv reads KEY=value lines. It replaces no variables. Its errors quote no value, because that
+// may be a secret.
 func parseEnv(name string, text []byte) ([]envLine, error) {
 	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) ||
 		bytes.IndexByte(text, 0) >= 0 {
-		return nil, fmt.Errorf("%s is written in UTF-16, or is no text: save it as UTF-8 "+
+		return nil, fmt.Errorf("%s is not UTF-8 text: save it as UTF-8 "+
 			"(PowerShell: Set-Content -Encoding utf8; Notepad: Save as, Encoding UTF-8)", name)
 	}
-	text = bytes.TrimPrefix(text, []byte("\ufeff")) // the byte order mark that Windows programs write in front
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // the byte order mark of Windows programs
 	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	text = bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
-	lines := []envLine{} // not nil, since there is a file
+	lines := []envLine{} // not nil, because there is a file
 	for i, line := range strings.Split(string(text), "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
@@ -77,7 +77,7 @@ var (
 	keyName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 	exportWord = regexp.MustCompile(`^export[ \t]+`)
 	comment    = regexp.MustCompile(`[ \t]#.*$`)
-	noValue    = regexp.MustCompile(`^[ \t]+#|^#[ \t]`) // a comment and nothing else
+	noValue    = regexp.MustCompile(`^[ \t]+#|^#[ \t]`) // a comment alone
 )
 
 func parseEnvLine(line string) (envLine, error) {
@@ -91,7 +91,7 @@ func parseEnvLine(line string) (envLine, error) {
 		first := line[:min(len(line), strings.IndexAny(line+" ", " \t:"))]
 		return envLine{}, fmt.Errorf("%s has no equals sign: write KEY=value", lineOf(first))
 	case !keyName.MatchString(key):
-		return envLine{}, errors.New("the name before the equals sign has other characters than letters, digits " +
+		return envLine{}, errors.New("the name before the equals sign has characters besides letters, digits " +
 			"and _: write KEY=value")
 	}
 	value, literal, err := parseEnvValue(rest)
@@ -101,8 +101,7 @@ func parseEnvLine(line string) (envLine, error) {
 	return envLine{key: key, value: value, literal: literal}, nil
 }
 
-// lineOf names a line by its key where that is a setting, since anything else may be a piece of a
-// secret.
+// lineOf names a line by its key if that is a setting. Any other text may be part of a secret.
 func lineOf(key string) string {
 	if slices.Contains(keys, key) {
 		return key
@@ -110,10 +109,10 @@ func lineOf(key string) string {
 	return "the line"
 }
 
-var errQuote = errors.New("has a quote that is not closed on the same line: close it, and put a value " +
-	`that has quotes itself into the other kind, '…' or "…"`)
+var errQuote = errors.New("has a quote that is not closed on the same line: close it, or put a value " +
+	`that contains quotes between the other kind, '…' or "…"`)
 
-// parseEnvValue reads what stands behind the equals sign, as a shell would: plain, in single or in
+// parseEnvValue reads the text after the equals sign, as a shell would: plain, in single or in
 // double quotes.
 func parseEnvValue(text string) (value string, literal bool, err error) {
 	var rest string
@@ -135,7 +134,8 @@ func parseEnvValue(text string) (value string, literal bool, err error) {
 		}
 		value = strings.Join(append(parts, value), "'")
 	case strings.HasPrefix(text, `"`):
-		if value, rest, err = parseDoubleQuoted(text[1:]); err != nil {
+		value, rest, err = parseDoubleQuoted(text[1:])
+		if err != nil {
 			return "", false, err
 		}
 	case blank:
@@ -143,11 +143,14 @@ func parseEnvValue(text string) (value string, literal bool, err error) {
 	default:
 		return strings.TrimSpace(comment.ReplaceAllString(text, "")), false, nil
 	}
-	if rest = strings.TrimSpace(rest); rest != "" && !strings.HasPrefix(rest, "#") {
-		return "", false, errors.New("goes on behind the closing quote: put all of the value between quotes")
+	rest = strings.TrimSpace(rest)
+	if rest != "" && !strings.HasPrefix(rest, "#") {
+		return "", false, errors.New("goes on after the closing quote: put the whole value between quotes")
 	}
 	return value, literal, nil
 }
+
+var errBackslash = errors.New(`has a backslash between double quotes: write \\ for it, or use single quotes`)
 
 // parseDoubleQuoted reads up to the closing quote.
 func parseDoubleQuoted(text string) (value, rest string, err error) {
@@ -159,8 +162,7 @@ func parseDoubleQuoted(text string) (value, rest string, err error) {
 		case '\\':
 			i++
 			if i == len(text) || !strings.ContainsRune(`"\`, rune(text[i])) {
-				return "", "",
-					errors.New(`has a backslash between double quotes: write \\ for it, or use single quotes`)
+				return "", "", errBackslash
 			}
 			read.WriteByte(text[i])
 		default:

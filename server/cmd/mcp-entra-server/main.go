@@ -19,8 +19,8 @@ import (
 )
 
 func main() {
-	// The standard library writes what an upstream sent unasked, which may be a caller's, to the
-	// default log.
+	// The standard library logs unsolicited responses of an upstream to the default log. They may
+	// contain a caller's data.
 	log.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second Ctrl-C ends the program at once.
@@ -38,25 +38,25 @@ func newCommand() *cobra.Command {
 		Short: "Serve MCP tools behind Microsoft Entra ID",
 		Long: `Mcp-entra-server serves MCP at /mcp to clients of all four revisions. In broker mode it is
 their authorization server: it registers them, asks people for consent, sends them to Entra ID
-to sign in, and issues tokens of its own. In direct mode (AUTH_MODE=direct) it takes Entra's
+to sign in, and issues its own tokens. In direct mode (AUTH_MODE=direct) it accepts Entra's
 own access tokens, for clients that have an application ID in the tenant.
 
-Behind it stand two tools of its own, or any other MCP server (--upstream), in any language:
-it gets every request that passed, without the token, and learns who calls from a signed
-header. What it answers passes as it comes.
+It has two tools of its own. With --upstream it protects another MCP server instead, in any
+language. That server gets every accepted request without the token, and a signed header that
+names the caller. Its answers pass unchanged.
 
 It reads .env in the working directory. The environment wins over the file, and flags win over
-both. Every key is explained in .env.example; these are needed:
+both. .env.example explains every key. These are required:
 
   AUTH_TENANT_ID       the Directory (tenant) ID
-  AUTH_CLIENT_ID       the Application (client) ID of a web app registration, in direct
-                       mode of the API
-  AUTH_CLIENT_SECRET   the Value of one of its client secrets (in direct mode only for
-                       tools that ask Graph on behalf of the caller)
+  AUTH_CLIENT_ID       the Application (client) ID of a web app registration; in direct
+                       mode, of the API's registration
+  AUTH_CLIENT_SECRET   the Value of one of its client secrets; in direct mode, only for
+                       tools that ask Graph on behalf of the caller
 
-Without a tenant, "fakeentra --write-env .env" writes a file that points at a fake one.
+Without a tenant, "fakeentra --write-env .env" writes a file that points at a fake tenant.
 
-Exit status: 0 ended by Ctrl-C or SIGTERM; 2 usage or set-up: a missing or wrong key, an
+Exit status: 0 after Ctrl-C or SIGTERM; 2 for usage or set-up: a missing or wrong key, an
 address in use, a tenant or secret that Entra refuses.`,
 		Example: `  mcp-entra-server
   mcp-entra-server --env tenant.env --addr localhost:9000
@@ -87,43 +87,43 @@ address in use, a tenant or secret that Entra refuses.`,
 		&flags.address,
 		"addr",
 		"",
-		"listen on `HOST:PORT` (MCP_ADDR); localhost is both loopback addresses, port 0 is a free one",
+		"listen on `HOST:PORT` (MCP_ADDR); localhost means both loopback addresses, port 0 a free port",
 	)
 	set.StringVar(
 		&flags.publicURL,
 		"public-url",
 		"",
-		"the `URL` that clients and browsers reach the server at (MCP_PUBLIC_URL)",
+		"the `URL` that clients and browsers use (MCP_PUBLIC_URL)",
 	)
-	set.StringVar(&flags.store, "store", "", "where grants are kept (STORE_URL): memory: or file:PATH")
+	set.StringVar(&flags.store, "store", "", "keep clients and grants at `URL` (STORE_URL): memory: or file:PATH")
 	set.StringVar(
 		&flags.upstream,
 		"upstream",
 		"",
-		"stand in front of the MCP server at `URL` (MCP_UPSTREAM), in place of this program's own tools",
+		"protect the MCP server at `URL` (MCP_UPSTREAM), in place of this program's own tools",
 	)
 	set.BoolVar(
 		&flags.trustFakeKeys,
 		"trust-public-fake-keys",
 		false,
-		"accept sign-ins that anybody can forge: fakeentra's keys are public (always so when the authority is on loopback)",
+		"accept sign-ins that anyone can forge, because fakeentra's keys are public (needed only beyond loopback)",
 	)
 	set.BoolVar(&flags.verbose, "verbose", false, "log every request")
 	command.CompletionOptions.HiddenDefaultCmd = true
 	return command
 }
 
-// refuseArguments says where what stands on the command line belongs.
+// refuseArguments refuses arguments without a flag, and names the flags.
 func refuseArguments(_ *cobra.Command, arguments []string) error {
 	if len(arguments) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%q stands on the command line without a flag: write --addr for the address to listen on, "+
-		"--public-url for the URL that clients use, --upstream for a server to stand in front of; --help "+
-		"explains them", arguments[0])
+	return fmt.Errorf("%q has no flag before it: write --addr for the address to listen on, "+
+		"--public-url for the URL that clients use, --upstream for the server to protect; --help explains them",
+		arguments[0])
 }
 
-// explainFlag says in words what is wrong with a flag.
+// explainFlag turns an error about a flag into a sentence that says what to do.
 func explainFlag(command *cobra.Command, err error) error {
 	var (
 		unknown *pflag.NotExistError
@@ -143,8 +143,8 @@ func explainFlag(command *cobra.Command, err error) error {
 	case errors.As(err, &empty):
 		return fmt.Errorf("--%s needs a value: write --%[1]s=VALUE; --help explains it", empty.GetSpecifiedName())
 	case errors.As(err, &invalid):
-		return fmt.Errorf("--%s is %q, which is no value for it: write --%[1]s alone, or --%[1]s=false",
-			invalid.GetFlag().Name, invalid.GetValue())
+		return fmt.Errorf("--%s is %q: write --%[1]s alone, or --%[1]s=false", invalid.GetFlag().Name,
+			invalid.GetValue())
 	}
 	return fmt.Errorf("%w: --help lists the flags", err)
 }
@@ -156,6 +156,6 @@ func version() string {
 	return "unknown"
 }
 
-// sayNotConfigured is what a person reads who starts the program with nothing.
+// sayNotConfigured is the message for a program without any settings.
 const sayNotConfigured = `is missing: write the Directory (tenant) ID into .env (see .env.example), ` +
 	`or run "fakeentra --write-env .env" to try it offline`

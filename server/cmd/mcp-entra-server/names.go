@@ -7,26 +7,27 @@ import (
 	"strings"
 )
 
-// restrictions are the settings that let in only what they list. The server does not start when one
-// is empty, or when its name is misspelt: it would let in everything.
+// restrictions are the settings that accept only the listed callers, scopes, origins or proxies.
+// The server does not start if one is empty or its name is misspelt, because it would restrict
+// nothing.
 var restrictions = []string{
 	"AUTH_ALLOWED_CLIENTS", "AUTH_ALLOWED_TENANTS", "AUTH_APP_ROLES", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_SCOPES",
 	"MCP_ALLOWED_ORIGINS", "MCP_TRUSTED_PROXIES",
 }
 
-// clientKeys are settings of mcp-entra-client, which may stand in the same file or environment.
+// clientKeys are settings of mcp-entra-client, which may share the file or the environment.
 var clientKeys = []string{
 	"MCP_URL", "MCP_ACCOUNT", "MCP_CLIENT_ID", "MCP_CLIENT_SECRET", "MCP_CLIENT_SECRET_FILE", "MCP_CLIENT_KEY_FILE",
 	"MCP_CLIENT_ISSUER", "MCP_CLIENT_METADATA_URL", "MCP_REDIRECT_URI", "MCP_ID_TOKEN", "MCP_ID_TOKEN_FILE",
 	"MCP_IDP_CLIENT_SECRET", "MCP_TOKEN", "MCP_TOKEN_STORE",
 }
 
-// opening are the restrictions without which more callers are let in than with them.
-var opening = []string{"AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS"}
+// openByDefault are the restrictions whose absence accepts more callers.
+var openByDefault = []string{"AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS"}
 
-// checkName refuses a name that is nearly a restriction's. Other software has variables such as
-// ALLOWED_ORIGINS, so in the environment a name without our prefixes stops the start only if a
-// restriction of direct mode that would have let in fewer callers is not set.
+// checkName refuses a name that resembles a restriction's. Other software has variables such as
+// ALLOWED_ORIGINS. So a name without our prefixes in the environment stops the start only in direct
+// mode, and only if it resembles a restriction in openByDefault that is not set.
 func (v *values) checkName(name, origin string) error {
 	if slices.Contains(keys, name) || slices.Contains(clientKeys, name) {
 		return nil
@@ -35,19 +36,19 @@ func (v *values) checkName(name, origin string) error {
 		misspelt := isTypo(name, key) || isRenamed(name, key)
 		if misspelt && origin == environment && isBare(name, key) {
 			_, given := v.set[key]
-			misspelt = !given && v.get("AUTH_MODE") == "direct" && slices.Contains(opening, key)
+			misspelt = !given && v.get("AUTH_MODE") == "direct" && slices.Contains(openByDefault, key)
 		}
-		if misspelt || slices.Contains(opening, key) && isExtended(name, key) {
-			return fmt.Errorf("%s: %s is not a setting, and %s is: a misspelt restriction would restrict nothing, "+
-				"so the server does not start; correct the name or remove it", origin, name, key)
+		if misspelt || slices.Contains(openByDefault, key) && isExtended(name, key) {
+			return fmt.Errorf("%s: %s is not a setting, and %s is: a misspelt restriction would restrict nothing; "+
+				"correct the name or remove it", origin, name, key)
 		}
 	}
 	return nil
 }
 
-// reportName says that a name has no effect: any in the file that begins as settings do, and any
-// that is likely meant for a setting. A variable of other software is let be when it only resembles
-// a setting that was given.
+// reportName warns of a name without effect: a name in the file that begins like a setting, and any
+// name that resembles a setting. It ignores a variable of other software that only resembles a
+// setting with a value.
 func (v *values) reportName(name, origin string, logger *slog.Logger) {
 	if slices.Contains(keys, name) || slices.Contains(clientKeys, name) {
 		return
@@ -60,7 +61,7 @@ func (v *values) reportName(name, origin string, logger *slog.Logger) {
 	case guess == "" || !inFile && given && !isTypo(name, guess):
 		return
 	}
-	logger.Warn("a name is not a setting's, so it has no effect", "key", name, "at", origin, "did_you_mean", guess)
+	logger.Warn("this name is not a setting, so it has no effect", "key", name, "at", origin, "did_you_mean", guess)
 }
 
 func firstWord(name string) string {
@@ -68,12 +69,11 @@ func firstWord(name string) string {
 	return word
 }
 
-// nearest is the setting that a misspelt name was most likely meant to be, or nothing when it is
-// like none.
+// nearest returns the setting that a misspelt name most likely means, or "".
 func nearest(name string) string {
-	for _, alike := range []func(name, key string) bool{isTypo, isRenamed, isExtended, isShortened} {
+	for _, resembles := range []func(name, key string) bool{isTypo, isRenamed, isExtended, isShortened} {
 		for _, key := range keys {
-			if alike(name, key) {
+			if resembles(name, key) {
 				return key
 			}
 		}
@@ -93,15 +93,15 @@ func isTypo(name, key string) bool {
 	return distance(whole, own) <= allowance(own) || sameWords(said, meant)
 }
 
-// foreign are the prefixes of well-known software that are nearly ours.
+// foreign are prefixes of well-known software that resemble ours.
 var foreign = []string{"oauth", "oauth2", "auth0"}
 
-// prefixes are what people write in front of a setting's name in place of its own prefix.
+// prefixes are the prefixes that people write in place of a setting's own.
 var prefixes = []string{"auth", "mcp", "store", "entra", "azure", "oauth", "mcpauth", "mcpentra", "mcpserver",
 	"entraauth"}
 
-// isRenamed reports whether a name is a setting's behind another prefix, or behind none where it is
-// long enough to be like no other.
+// isRenamed reports whether a name is a setting's name with another prefix, or without a prefix if
+// it is long enough to be unique.
 func isRenamed(name, key string) bool {
 	said, meant := alignedWords(name, key)
 	if len(said) == 0 || said[0] == "auth0" || said[0] == "oauth2" {
@@ -110,7 +110,7 @@ func isRenamed(name, key string) bool {
 	whole := strings.Join(said, "")
 	stem := strings.Join(meant[1:], "")
 	if len(stem) < len("clientid") {
-		// SCOPES alone is a word of many programs, and so is URL behind any prefix.
+		// Many programs use SCOPES alone, and URL with any prefix.
 		return len(stem) >= len("scope") && (whole == "mcp"+stem || whole == "auth"+stem)
 	}
 	if len(stem) > len("clientsecret") && (distance(whole, stem) <= 1 || sameWords(said, meant[1:])) {
@@ -125,7 +125,7 @@ func isRenamed(name, key string) bool {
 	return len(said) > 1 && slices.Contains(prefixes, said[0]) && sameWords(said[1:], meant[1:])
 }
 
-// isBare reports whether a name is a setting's without a prefix.
+// isBare reports whether a name is a setting's name without its prefix.
 func isBare(name, key string) bool {
 	said, meant := alignedWords(name, key)
 	whole := strings.Join(said, "")
@@ -133,9 +133,8 @@ func isBare(name, key string) bool {
 	return distance(whole, stem) <= 1 || sameWords(said, meant[1:])
 }
 
-// isExtended reports whether a name is a setting's with one word more, such as
-// AUTH_ALLOWED_CLIENTS_LIST, or without its last word, if the rest is long enough to be like no
-// other.
+// isExtended reports whether a name is a setting's name with one more word, such as
+// AUTH_ALLOWED_CLIENTS_LIST, or without its last word, if the rest is long enough to be unique.
 func isExtended(name, key string) bool {
 	said, meant := alignedWords(name, key)
 	if len(said) < 2 || said[0] != meant[0] {
@@ -152,7 +151,7 @@ func isExtended(name, key string) bool {
 	return false
 }
 
-// isShortened reports whether a name is a setting's with one word left out: AUTH_SECRET for
+// isShortened reports whether a name is a setting's name without one word: AUTH_SECRET for
 // AUTH_CLIENT_SECRET.
 func isShortened(name, key string) bool {
 	said, meant := alignedWords(name, key)
@@ -171,7 +170,7 @@ func sameWords(some, others []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(some)), slices.Sorted(slices.Values(others)))
 }
 
-// allowance is how many letters of a text may be wrong. Short ones have many neighbours.
+// allowance returns how many letters of a text may be wrong. Short texts resemble too many others.
 func allowance(text string) int {
 	if len(text) < 11 {
 		return 1
@@ -179,11 +178,11 @@ func allowance(text string) int {
 	return 2
 }
 
-// maxName is the length of the longest name that is compared, in bytes.
+// maxName is the length of the longest compared name, in bytes.
 const maxName = 80
 
-// alignedWords are the words of a name and a setting. CLIENT_IDS is CLIENTS where the setting says
-// CLIENTS.
+// alignedWords returns the words of a name and of a setting. It reads CLIENT_IDS as CLIENTS if the
+// setting's name has CLIENTS.
 func alignedWords(name, key string) (said, meant []string) {
 	if len(name) > maxName {
 		return nil, nil
@@ -196,7 +195,7 @@ func alignedWords(name, key string) (said, meant []string) {
 	return said, meant
 }
 
-// words are the words of a name in lower case and in the singular.
+// words returns the words of a name in lower case and in the singular.
 func words(name string) []string {
 	all := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return strings.ContainsRune("_-. ", r) })
 	for i, word := range all {
@@ -210,7 +209,7 @@ func words(name string) []string {
 	return all
 }
 
-// distance counts the letters to add, leave out, change or swap with the next (optimal string
+// distance counts the letters to add, remove, change or swap with the next (optimal string
 // alignment).
 func distance(from, to string) int {
 	a := []rune(from)

@@ -21,14 +21,13 @@ import (
 	"mcpentra/server/upstream"
 )
 
-// How long the program waits for others.
 const (
-	firstCheck   = 10 * time.Second // for Entra, at the start
-	upstreamLook = 2 * time.Second  // for the upstream, at the start
-	drainTimeout = 10 * time.Second // for requests that run when it is told to stop
+	checkTimeout    = 10 * time.Second // of the first check of Entra
+	upstreamTimeout = 2 * time.Second  // of the first connection to the upstream
+	drainTimeout    = 10 * time.Second // of requests that run when the program stops
 )
 
-// serve listens until the context ends.
+// serve runs the server until the context ends.
 func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	listeners, err := listen(s.address)
 	if err != nil {
@@ -75,7 +74,7 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 		}
 	}
 	if s.direct == nil {
-		// Settings that cannot work leave no store behind.
+		// Wrong settings must not leave a store file behind.
 		if _, err := server.New(ctx, config); err != nil {
 			return err
 		}
@@ -91,21 +90,16 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	reached, err := firstLook(ctx, mcp)
+	reached, err := checkEntra(ctx, mcp)
 	if err != nil {
 		return err
 	}
 	if !loopbackHost(s.address) && strings.HasPrefix(s.publicURL, "http://") {
-		logger.Warn(
-			"listening beyond loopback, though the public URL is a loopback one",
-			"address",
-			s.address,
-			"public_url",
-			s.publicURL,
-		)
+		logger.Warn("listening beyond loopback, but the public URL is on loopback", "address", s.address,
+			"public_url", s.publicURL)
 	}
 	if s.upstream != "" {
-		lookAtUpstream(ctx, s.upstream, logger)
+		checkUpstream(ctx, s.upstream, logger)
 	}
 	watch := mcp.Watch
 	if reached {
@@ -114,36 +108,35 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	return listenAndServe(ctx, listeners, mcp, watch, logger)
 }
 
-// firstLook asks Entra whether the settings are right. A refusal ends the program. An issuer that
-// cannot be reached does not, since it may come back; Watch asks again and reports it.
-func firstLook(ctx context.Context, mcp *server.Server) (reached bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, firstCheck)
+// checkEntra asks Entra whether the settings are right. A refusal ends the program. An unreachable
+// issuer does not, because it may come back; Watch asks again and logs that.
+func checkEntra(ctx context.Context, mcp *server.Server) (reached bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	err = mcp.Check(ctx)
-	var away *entra.UnavailableError
-	if errors.As(err, &away) {
+	var unavailable *entra.UnavailableError
+	if errors.As(err, &unavailable) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// lookAtUpstream says in the log what an operator should know of the upstream before the first
-// call.
-func lookAtUpstream(ctx context.Context, address string, logger *slog.Logger) {
+// checkUpstream warns of an upstream that is unreachable, or reached over plain http.
+func checkUpstream(ctx context.Context, address string, logger *slog.Logger) {
 	target, err := url.Parse(address)
 	if err != nil {
-		return // it has been read before
+		return // server.New has refused it
 	}
 	if target.Scheme == "http" && !loopback.IsHost(target.Hostname()) {
-		logger.Warn("what callers ask and get goes to the upstream over plain http",
+		logger.Warn("requests and answers reach the upstream over plain http, so others can read them",
 			"upstream", upstream.Address(target))
 	}
-	ctx, cancel := context.WithTimeout(ctx, upstreamLook)
+	ctx, cancel := context.WithTimeout(ctx, upstreamTimeout)
 	defer cancel()
 	port := cmp.Or(target.Port(), target.Scheme)
 	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(target.Hostname(), port))
 	if err != nil {
-		logger.Warn("the upstream cannot be reached; serving all the same, and calls fail until it can",
+		logger.Warn("the upstream cannot be reached; the server runs, but calls fail until it can be reached",
 			"upstream", upstream.Address(target), "error", err)
 		return
 	}
@@ -201,8 +194,8 @@ func listenAndServe(
 	return nil
 }
 
-// outbound is the client for Entra and Graph. With a CA file it trusts that authority besides the
-// system's.
+// outbound returns the client for Entra and Graph. It trusts the certificates of the CA file
+// besides the system's.
 func outbound(caFile string) (*http.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxResponseHeaderBytes = 64 << 10
@@ -217,14 +210,14 @@ func outbound(caFile string) (*http.Client, error) {
 			pool = x509.NewCertPool()
 		}
 		if !pool.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("AUTH_CA_FILE is %s, which holds no certificate in PEM", caFile)
+			return nil, fmt.Errorf("AUTH_CA_FILE is %s, but the file contains no certificate in PEM", caFile)
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool}
 	}
 	return &http.Client{Transport: transport, Timeout: 30 * time.Second}, nil
 }
 
-// logged writes a line a request at debug level: no query, which may hold a code or a state.
+// logged logs each request at debug level, without the query, which may contain a code or a state.
 func logged(next http.Handler, logger *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !logger.Enabled(r.Context(), slog.LevelDebug) {
@@ -234,18 +227,9 @@ func logged(next http.Handler, logger *slog.Logger) http.Handler {
 		began := time.Now()
 		answer := &statusWriter{ResponseWriter: w}
 		next.ServeHTTP(answer, r)
-		logger.DebugContext(
-			r.Context(),
-			"request",
-			"method",
-			r.Method,
-			"path",
-			r.URL.Path,
-			"status",
-			answer.status,
-			"took",
-			time.Since(began).Round(time.Microsecond).String(),
-		)
+		took := time.Since(began).Round(time.Microsecond)
+		logger.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path,
+			"status", answer.status, "took", took.String())
 	})
 }
 

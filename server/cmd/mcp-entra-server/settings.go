@@ -22,8 +22,8 @@ type flagValues struct {
 	trustFakeKeys, verbose                       bool
 }
 
-// Settings are what the program was told, by .env, the environment and flags. Values are checked
-// where they are used; here it is only decided whose word counts.
+// settings are the parsed settings. values decides which of flag, environment and file counts for
+// each; read refuses values that mean nothing. The library checks the rest, such as URLs and IDs.
 type settings struct {
 	*values
 	tenantID, clientID, clientSecret, authority, graphURL, caFile, redirectURI string
@@ -42,7 +42,7 @@ type settings struct {
 	trustFakeKeys                                                              bool
 }
 
-// keys are all the settings that can stand in .env or the environment.
+// keys are the names of all settings in .env or the environment.
 var keys = []string{
 	"AUTH_TENANT_ID", "AUTH_CLIENT_ID", "AUTH_CLIENT_SECRET",
 	"AUTH_AUTHORITY", "AUTH_GRAPH_URL", "AUTH_CA_FILE", "AUTH_REDIRECT_URI",
@@ -55,7 +55,7 @@ var keys = []string{
 	"STORE_URL", "MCP_KEYS_FILE", "MCP_TRUSTED_PROXIES", "MCP_REGISTRATIONS_PER_MINUTE",
 }
 
-// readSettings reads the file, lets the environment win over it and flags over both.
+// readSettings reads the file, the environment and the flags.
 func readSettings(flags flagValues, given func(flag string) bool, environ []string,
 	logger *slog.Logger) (*settings, error) {
 	v, err := readValues(flags, given, environ, logger)
@@ -82,10 +82,11 @@ func readSettings(flags flagValues, given func(flag string) bool, environ []stri
 	return s, v.explain(s.read())
 }
 
-// read reads what is more than a text.
+// read parses the settings that are more than a text.
 func (s *settings) read() (err error) {
 	s.allowedOrigins = list(s.get("MCP_ALLOWED_ORIGINS"))
-	if s.trustedProxies, err = clientip.ParseProxies(list(s.get("MCP_TRUSTED_PROXIES"))); err != nil {
+	s.trustedProxies, err = clientip.ParseProxies(list(s.get("MCP_TRUSTED_PROXIES")))
+	if err != nil {
 		return fmt.Errorf("MCP_TRUSTED_PROXIES: %w", err)
 	}
 	if err := s.readMode(); err != nil {
@@ -104,27 +105,27 @@ func (s *settings) read() (err error) {
 		return s.wrong("MCP_ADDR", "is %q: write HOST:PORT, such as localhost:8000", s.address)
 	}
 	if s.publicURL == "" && !loopbackHost(s.address) {
-		return s.wrong("MCP_PUBLIC_URL", "is missing: the server listens on %s (%s), where clients come through "+
-			"something in front; write the https URL that they use", s.address, s.origin("MCP_ADDR"))
+		return s.wrong("MCP_PUBLIC_URL", "is missing: the server listens on %s (%s), so clients reach it through "+
+			"a TLS proxy; write the https URL that they use", s.address, s.origin("MCP_ADDR"))
 	}
 	return nil
 }
 
-// directKeys mean something in direct mode only. In broker mode one of them is a mistake that must
-// not be passed over: a person who lists tenants believes that others are refused.
+// directKeys are settings of direct mode. In broker mode they are an error: a person who lists
+// tenants expects that others are refused.
 var directKeys = []string{
 	"AUTH_AUDIENCE", "AUTH_SCOPES", "AUTH_TOKEN_VERSION",
 	"AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_APP_ROLES",
 }
 
-// readMode reads whose tokens are taken.
+// readMode reads which tokens the server accepts.
 func (s *settings) readMode() error {
 	switch mode := s.get("AUTH_MODE"); mode {
 	case "", "broker":
 		for _, key := range directKeys {
 			if s.get(key) != "" {
 				return s.wrong(key, "is for AUTH_MODE=direct: in broker mode the people of AUTH_TENANT_ID sign in, "+
-					"with tokens of this server's own")
+					"and the server accepts only its own tokens")
 			}
 		}
 		return nil
@@ -133,8 +134,8 @@ func (s *settings) readMode() error {
 		return s.wrong("AUTH_MODE", "is %q: write broker or direct", mode)
 	}
 	if s.redirectURI != "" {
-		return s.wrong("AUTH_REDIRECT_URI", "is for AUTH_MODE=broker: in direct mode this server sends nobody "+
-			"to sign in")
+		return s.wrong("AUTH_REDIRECT_URI", "is for AUTH_MODE=broker: in direct mode this server sends no browser "+
+			"to Entra; remove it")
 	}
 	s.direct = &server.Direct{
 		IdentifierURI: s.get("AUTH_AUDIENCE"),
@@ -142,12 +143,8 @@ func (s *settings) readMode() error {
 		Clients:       list(s.get("AUTH_ALLOWED_CLIENTS")),
 		AppRoles:      list(s.get("AUTH_APP_ROLES")),
 	}
-	if text := s.get("AUTH_CONFIDENTIAL_CLIENTS"); text != "" {
-		only, err := strconv.ParseBool(text)
-		if err != nil {
-			return s.wrong("AUTH_CONFIDENTIAL_CLIENTS", "is %q: write true or false", text)
-		}
-		s.direct.ConfidentialClients = only
+	if err := s.readBool("AUTH_CONFIDENTIAL_CLIENTS", &s.direct.ConfidentialClients); err != nil {
+		return err
 	}
 	s.scopes = list(s.get("AUTH_SCOPES"))
 	for _, version := range list(s.get("AUTH_TOKEN_VERSION")) {
@@ -160,64 +157,86 @@ func (s *settings) readMode() error {
 	return nil
 }
 
-// readEndpoint reads what stands behind the guard, and how it is served.
-func (s *settings) readEndpoint() (err error) {
-	for key, into := range map[string]*bool{"MCP_STATEFUL": &s.stateful, "MCP_LEGACY_SSE": &s.legacySSE} {
-		if text := s.get(key); text != "" {
-			if *into, err = strconv.ParseBool(text); err != nil {
-				return s.wrong(key, "is %q: write true or false", text)
-			}
-		}
+// readBool parses a setting that is true or false. It changes nothing if the setting is missing.
+func (s *settings) readBool(key string, into *bool) error {
+	text := s.get(key)
+	if text == "" {
+		return nil
+	}
+	on, err := strconv.ParseBool(text)
+	if err != nil {
+		return s.wrong(key, "is %q: write true or false", text)
+	}
+	*into = on
+	return nil
+}
+
+// readEndpoint reads the settings of the MCP endpoint.
+func (s *settings) readEndpoint() error {
+	if err := s.readBool("MCP_STATEFUL", &s.stateful); err != nil {
+		return err
+	}
+	if err := s.readBool("MCP_LEGACY_SSE", &s.legacySSE); err != nil {
+		return err
 	}
 	if text := s.get("MCP_MAX_CALL"); text != "" {
-		if s.maxCall, err = time.ParseDuration(text); err != nil || s.maxCall <= 0 {
+		duration, err := time.ParseDuration(text)
+		if err != nil || duration <= 0 {
 			return s.wrong("MCP_MAX_CALL", "is %q: write a time such as 90s, 10m or 2h", text)
 		}
+		s.maxCall = duration
 	}
-	if text := s.get("MCP_REGISTRATIONS_PER_MINUTE"); text != "" {
-		s.registrations, err = strconv.Atoi(text)
-		if err != nil || s.registrations < 1 || s.registrations > maxLimit {
-			return s.wrong("MCP_REGISTRATIONS_PER_MINUTE", "is %q: write a number from 1 to %d, such as 120",
-				text, maxLimit)
-		}
-	}
-	for key, into := range map[string]*[]string{
-		"MCP_UPSTREAM_HEADERS": &s.upstreamHeaders,
-		"MCP_UPSTREAM_QUERY":   &s.upstreamQuery,
-	} {
-		if *into = list(s.get(key)); len(*into) > 0 && s.upstream == "" {
-			return s.wrong(key, "is for MCP_UPSTREAM, which is not set: set that too, or remove this")
-		}
+	if err := s.readUpstreamLists(); err != nil {
+		return err
 	}
 	if err := s.readLimits(); err != nil {
 		return err
 	}
 	if s.upstream != "" && s.legacySSE {
-		return s.wrong("MCP_LEGACY_SSE", "is for the tools of this program, and MCP_UPSTREAM puts another "+
-			"server in their place")
+		return s.wrong("MCP_LEGACY_SSE", "is for the tools of this program, and MCP_UPSTREAM replaces them: "+
+			"remove one of the two")
 	}
 	return nil
 }
 
-// readLimits reads what callers may have at once.
+func (s *settings) readUpstreamLists() error {
+	s.upstreamHeaders = list(s.get("MCP_UPSTREAM_HEADERS"))
+	s.upstreamQuery = list(s.get("MCP_UPSTREAM_QUERY"))
+	if s.upstream != "" {
+		return nil
+	}
+	for _, key := range []string{"MCP_UPSTREAM_HEADERS", "MCP_UPSTREAM_QUERY"} {
+		if len(list(s.get(key))) > 0 {
+			return s.wrong(key, "is for MCP_UPSTREAM, which is not set: set that too, or remove this")
+		}
+	}
+	return nil
+}
+
+// readLimits reads how much callers may have at once, and how much a network may register.
 func (s *settings) readLimits() error {
-	for key, into := range map[string]*int{
-		"MCP_CALLER_SESSIONS": &s.limits.CallerSessions,
-		"MCP_TOTAL_SESSIONS":  &s.limits.TotalSessions,
-		"MCP_CALLER_STREAMS":  &s.limits.CallerStreams,
-		"MCP_TOTAL_STREAMS":   &s.limits.TotalStreams,
-		"MCP_CALLER_CALLS":    &s.limits.CallerCalls,
-		"MCP_TOTAL_CALLS":     &s.limits.TotalCalls,
+	for _, limit := range []struct {
+		key     string
+		into    *int
+		example string
+	}{
+		{"MCP_REGISTRATIONS_PER_MINUTE", &s.registrations, ", such as 120"},
+		{"MCP_CALLER_SESSIONS", &s.limits.CallerSessions, ""},
+		{"MCP_TOTAL_SESSIONS", &s.limits.TotalSessions, ""},
+		{"MCP_CALLER_STREAMS", &s.limits.CallerStreams, ""},
+		{"MCP_TOTAL_STREAMS", &s.limits.TotalStreams, ""},
+		{"MCP_CALLER_CALLS", &s.limits.CallerCalls, ""},
+		{"MCP_TOTAL_CALLS", &s.limits.TotalCalls, ""},
 	} {
-		text := s.get(key)
+		text := s.get(limit.key)
 		if text == "" {
 			continue
 		}
 		number, err := strconv.Atoi(text)
 		if err != nil || number < 1 || number > maxLimit {
-			return s.wrong(key, "is %q: write a number from 1 to %d", text, maxLimit)
+			return s.wrong(limit.key, "is %q: write a number from 1 to %d%s", text, maxLimit, limit.example)
 		}
-		*into = number
+		*limit.into = number
 	}
 	if text := s.get("MCP_BATCH_ANSWERS"); text != "" {
 		number, err := strconv.ParseInt(text, 10, 64)
@@ -230,7 +249,7 @@ func (s *settings) readLimits() error {
 	return nil
 }
 
-// These keep a typing error from meaning no limit.
+// These bounds catch typing errors that would mean no limit.
 const (
 	maxLimit        = 1_000_000
 	maxBatchAnswers = 1 << 30
@@ -241,7 +260,7 @@ func list(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 }
 
-// registration is the app registration that signs people in.
+// registration returns the app registration.
 func (s *settings) registration() entra.Config {
 	return entra.Config{
 		Authority:           s.authority,
@@ -254,18 +273,21 @@ func (s *settings) registration() entra.Config {
 	}
 }
 
-// apiScopes are the scopes of direct mode; each lets the tools ask Graph for the person's profile.
+// apiScopes returns the scopes of direct mode. With each, the tools may ask Graph for the person's
+// profile.
 func (s *settings) apiScopes() []broker.Scope {
 	var all []broker.Scope
 	for _, name := range s.scopes {
-		all = append(
-			all,
-			broker.Scope{Name: name, Description: "use its tools for you", Upstream: []string{"User.Read"}},
-		)
+		all = append(all, broker.Scope{
+			Name:        name,
+			Description: "use its tools for you",
+			Upstream:    []string{"User.Read"},
+		})
 	}
 	return all
 }
 
+// loopbackHost reports whether an address HOST:PORT is on loopback.
 func loopbackHost(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	return err == nil && loopback.IsHost(host)

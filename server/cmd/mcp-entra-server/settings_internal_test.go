@@ -276,7 +276,7 @@ func TestReadNamesKeyAndLineOfWrongValue(t *testing.T) {
 		"MCP_BATCH_ANSWERS=64MB":                             "a number of bytes",
 		"MCP_MAX_CALL=ten":                                   "10m",
 		"AUTH_MODE=both":                                     "broker or direct",
-		"AUTH_AUTHORITY=login.example.com":                   "none of Entra's clouds",
+		"AUTH_AUTHORITY=login.example.com":                   "a host of Entra's clouds",
 		"AUTH_REDIRECT_URI=https://a.example/":               "/auth/callback",
 		"AUTH_CA_FILE=/nowhere.pem":                          "nowhere",
 		"AUTH_ALLOWED_TENANTS=" + clientID:                   "AUTH_MODE=direct",

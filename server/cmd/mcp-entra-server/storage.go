@@ -17,18 +17,17 @@ import (
 	"mcpentra/server/store"
 )
 
-// openStore opens what STORE_URL names, and the keys that it is encrypted with.
+// openStore opens the store that STORE_URL names, and reads the keys that encrypt it.
 func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store.Store, *broker.Keys, error) {
 	where := s.store
 	if where == "" {
 		folder, err := stateFolder()
 		if err != nil {
-			return nil, nil, fmt.Errorf(
-				"STORE_URL is missing, and there is no home directory to keep a file in: write memory: or file:PATH",
-			)
+			return nil, nil, errors.New("STORE_URL is missing, and there is no home directory for a file: write " +
+				"memory: or file:PATH")
 		}
-		// One file for each registration, so that what a fake has vouched for never counts in front
-		// of a tenant.
+		// Each registration has a file of its own, so that a fake's sign-ins never count for a
+		// tenant.
 		registration := s.registration()
 		sum := sha256.Sum256([]byte(registration.Deployment()))
 		where = "file:" + filepath.Join(folder, "grants-"+hex.EncodeToString(sum[:4])+".db")
@@ -47,11 +46,11 @@ func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store.Sto
 			return nil, nil, fmt.Errorf("STORE_URL is %q: write file:PATH", where)
 		}
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return nil, nil, fmt.Errorf("STORE_URL is %q, and its folder cannot be made: %w", where, err)
+			return nil, nil, fmt.Errorf("STORE_URL is %q, but its folder cannot be made: %w", where, err)
 		}
 		info, err := os.Stat(path)
 		if err == nil && !info.Mode().IsRegular() {
-			return nil, nil, s.wrong("STORE_URL", "is %q, and %s is not a file: write file:PATH", where, path)
+			return nil, nil, s.wrong("STORE_URL", "is %q, but %s is not a file: write file:PATH", where, path)
 		}
 		fresh := errors.Is(err, fs.ErrNotExist)
 		keysFile := s.keysFile
@@ -70,20 +69,20 @@ func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store.Sto
 		}
 		opened, err := store.OpenFile(ctx, path, store.Config{})
 		if errors.Is(err, store.ErrInUse) {
-			return nil, nil, fmt.Errorf("STORE_URL: %w, and a file serves one process: stop that one, or give "+
-				"this server a store of its own "+
-				"with --store file:PATH, or --store memory: to keep nothing", err)
+			return nil, nil, fmt.Errorf("STORE_URL: %w, and a file serves one process: stop the other process, "+
+				"or use another store with --store file:PATH, or --store memory: to keep nothing", err)
 		} else if err != nil {
 			return nil, nil, fmt.Errorf("STORE_URL: %w", err)
 		}
 		logger.Info("grants are kept in a file", "file", path, "keys", keysFile)
 		return opened, keys, nil
 	}
-	// The rest may hold a password.
+	// The rest may contain a password.
 	return nil, nil, fmt.Errorf("STORE_URL is %q: write memory: or file:PATH", kind)
 }
 
-// stateFolder is where the user's programs keep what they must remember (XDG Base Directory).
+// stateFolder returns the folder of this program in the user's state directory (XDG Base
+// Directory).
 func stateFolder() (string, error) {
 	if folder := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(folder) {
 		return filepath.Join(folder, "mcpentra"), nil
@@ -95,15 +94,15 @@ func stateFolder() (string, error) {
 	return filepath.Join(home, ".local", "state", "mcpentra"), nil
 }
 
-// makeKeys makes a keys file for a new store. One that is missing beside an old store is a mistake:
-// what the store holds could not be read any more.
+// makeKeys makes a keys file for a new store. If the file of an old store is missing, it fails,
+// because new keys could not decrypt the store.
 func makeKeys(name, storePath string, fresh bool) error {
 	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
-		return nil // readKeys says what is wrong with it, if anything
+		return nil // readKeys checks it
 	}
 	if !fresh {
-		return fmt.Errorf("the file %s is missing, and %s is encrypted with its keys: restore it, or remove the "+
-			"store and let everybody sign in again", name, storePath)
+		return fmt.Errorf("the file %s is missing, and its keys encrypt %s: restore it, or remove the store; then "+
+			"all people have to sign in again", name, storePath)
 	}
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err
@@ -122,16 +121,10 @@ func makeKeys(name, storePath string, fresh bool) error {
 	if err == nil {
 		err = file.Sync()
 	}
-	if closing := file.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
-		return err
-	}
-	return nil
+	return errors.Join(err, file.Close())
 }
 
-// readKeys reads a keys file that nobody else can read.
+// readKeys reads a keys file. Only its owner may be able to read it.
 func readKeys(name string) (*broker.Keys, error) {
 	info, err := os.Stat(name)
 	switch {
@@ -140,7 +133,7 @@ func readKeys(name string) (*broker.Keys, error) {
 	case !info.Mode().IsRegular() || info.Size() > 64<<10:
 		return nil, fmt.Errorf("MCP_KEYS_FILE: %s is not a file of at most 64 KiB", name)
 	case info.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("MCP_KEYS_FILE: %s can be read by others: chmod 600 it", name)
+		return nil, fmt.Errorf("MCP_KEYS_FILE: other users can read %s: chmod 600 it", name)
 	}
 	text, err := os.ReadFile(name)
 	if err != nil {

@@ -13,20 +13,21 @@ import (
 	"mcpentra/server/entra"
 )
 
-// A value is what a setting was given, and where.
+// A value is the text of a setting.
 type value struct {
-	text, origin string
-	literal      bool
+	text    string
+	origin  string // the place that the text comes from, such as ".env, line 3"
+	literal bool   // a dollar sign in it is part of it
 }
 
-// Values are the settings as they were given: flags win over the environment, and the environment
-// wins over the file.
+// values are the settings as texts. Flags win over the environment, and the environment wins over
+// the file.
 type values struct {
-	file string // the settings file, if there was one
+	file string // name of the settings file, if there is one
 	set  map[string]value
 }
 
-// readValues takes what is said of each setting. What is misspelt, or cannot be meant, is an error.
+// readValues reads all settings. It refuses misspelt restrictions and values that mean nothing.
 func readValues(flags flagValues, given func(flag string) bool, environ []string,
 	logger *slog.Logger) (*values, error) {
 	lines, err := readEnvFile(flags.envFile, given("env"))
@@ -40,7 +41,7 @@ func readValues(flags flagValues, given func(flag string) bool, environ []string
 	for _, line := range lines {
 		origin := fmt.Sprintf("%s, line %d", flags.envFile, line.number)
 		if before, twice := v.set[line.key]; twice {
-			logger.Warn("a setting stands twice in the file, and the last one counts", "key", line.key,
+			logger.Warn("a setting is twice in the file, and the last one counts", "key", line.key,
 				"first", before.origin, "last", origin)
 		}
 		v.set[line.key] = value{strings.TrimSpace(line.value), origin, line.literal}
@@ -65,7 +66,7 @@ func readValues(flags flagValues, given func(flag string) bool, environ []string
 	return v, v.checkAll(lines, environ, logger)
 }
 
-// checkAll checks the names and the values.
+// checkAll checks the names and the values of all settings.
 func (v *values) checkAll(lines []envLine, environ []string, logger *slog.Logger) error {
 	origin := func(line envLine) string { return fmt.Sprintf("%s, line %d", v.file, line.number) }
 	for _, line := range lines {
@@ -89,17 +90,17 @@ func (v *values) checkAll(lines []envLine, environ []string, logger *slog.Logger
 	return v.check()
 }
 
-// environment is the origin of what the environment says.
+// environment is the origin of values from the environment.
 const environment = "environment"
 
-// These are how shells and composers write that a variable's value belongs there.
+// These match references to variables, as shells and Docker Compose write them.
 var (
 	reference       = regexp.MustCompile(`\$[({A-Za-z_]|\\\$`)
 	secretReference = regexp.MustCompile(`\$[({]|\\\$|^\$[A-Z_]+$`)
 )
 
-// check refuses what cannot be meant: restrictions that restrict nothing, and variables, which
-// nothing here replaces.
+// check refuses restrictions that restrict nothing, and references to variables, because the server
+// replaces none.
 func (v *values) check() error {
 	for _, key := range keys {
 		got, present := v.set[key]
@@ -111,13 +112,11 @@ func (v *values) check() error {
 			pattern = secretReference // other dollar signs are part of it
 		}
 		if !got.literal && pattern.MatchString(got.text) {
-			return v.wrong(key, "names a variable with a dollar sign, and the server puts in none: write the "+
-				"value itself, "+
-				"or put it into single quotes in the file if the dollar sign belongs to it")
+			return v.wrong(key, "names a variable with a dollar sign, and the server replaces none: write the "+
+				"value itself, or put it into single quotes in the file if the dollar sign is part of it")
 		}
 		if slices.Contains(restrictions, key) && !strings.ContainsFunc(got.text, isWordRune) {
-			return v.wrong(key, "is set but empty, and as a restriction it would restrict nothing: write its "+
-				"value, or remove it")
+			return v.wrong(key, "is set but empty, so it would restrict nothing: write its value, or remove it")
 		}
 	}
 	return nil
@@ -127,10 +126,10 @@ func isWordRune(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("*:", r)
 }
 
-// get is the value of a setting, or nothing.
+// get returns the text of a setting, or "".
 func (v *values) get(key string) string { return v.set[key].text }
 
-// A settingError is a setting that cannot work. It says where the setting stands.
+// A settingError reports a setting that cannot work, and its origin.
 type settingError struct {
 	origin, key, problem string
 }
@@ -143,12 +142,12 @@ func (e *settingError) Error() string {
 	return text
 }
 
-// wrong is an error about a setting.
+// wrong makes an error about a setting.
 func (v *values) wrong(key, format string, arguments ...any) error {
 	return &settingError{v.origin(key), key, fmt.Sprintf(format, arguments...)}
 }
 
-// origin is where a setting stands, or where it is missing.
+// origin returns the origin of a setting, or the file if the setting is missing.
 func (v *values) origin(key string) string {
 	if got, present := v.set[key]; present {
 		return got.origin
@@ -156,7 +155,7 @@ func (v *values) origin(key string) string {
 	return v.file
 }
 
-// fields are the settings behind the fields of server.Config.
+// fields maps the fields of server.Config to settings.
 var fields = map[string]string{
 	"PublicURL":       "MCP_PUBLIC_URL",
 	"Path":            "MCP_PATH",
@@ -170,15 +169,15 @@ var fields = map[string]string{
 
 var settingName = regexp.MustCompile(`\b(AUTH|MCP|STORE)_[A-Z_]+\b`)
 
-// explain says of an error which setting it is about, and where that stands.
+// explain adds the origin of the setting to an error that is about one.
 func (v *values) explain(err error) error {
 	var (
-		told  *settingError
-		field *server.ConfigError
-		entry *entra.ConfigError
+		explained *settingError
+		field     *server.ConfigError
+		entry     *entra.ConfigError
 	)
 	switch {
-	case err == nil || errors.As(err, &told):
+	case err == nil || errors.As(err, &explained):
 		return err
 	case errors.As(err, &field) && fields[field.Field] != "":
 		return v.wrong(fields[field.Field], "%s", field.Problem)

@@ -18,14 +18,14 @@ import (
 	"mcpentra/server/identity"
 )
 
-// MessagePath is what the message endpoint of [LegacySSE] is called below the path of the stream.
+// MessagePath is the path of [LegacySSE]'s message endpoint, below the path of the stream.
 const MessagePath = "/message"
 
 // LegacySSE serves the tools over the HTTP+SSE transport of MCP 2024-11-05, for clients that know
-// no other: a stream at path, and messages at path + [MessagePath]. Both have to be mounted behind
-// the same guard. A stream's session is the caller's who opened it, and nobody else can send
-// messages to it. It ends with the stream, which ends with its token, and so do the calls that are
-// running then: nobody could be told their result. Otherwise a call ends as any other.
+// no other: a stream at path, and messages at path + [MessagePath]. Mount both behind the same
+// guard. A session belongs to the caller who opened its stream, and only this caller can send
+// messages to it. It ends with the stream, and the stream ends with its token. Running calls end
+// with the stream too, because their results could not be sent.
 func LegacySSE(cfg Config, path string) http.Handler {
 	s := &legacySSE{path: path, log: cfg.Logger}
 	if s.log == nil {
@@ -36,7 +36,7 @@ func LegacySSE(cfg Config, path string) http.Handler {
 	s.server = mcpserver.NewSSEServer(server,
 		mcpserver.WithSSEEndpoint(path),
 		mcpserver.WithMessageEndpoint(path+MessagePath),
-		// Where this server is reached at, clients know better.
+		// A relative URL works behind every proxy.
 		mcpserver.WithUseFullURLForMessageEndpoint(false),
 		mcpserver.WithSessionIDGenerator(s.begin),
 		mcpserver.WithSSEDisableLocalhostProtection(true),
@@ -48,27 +48,27 @@ type legacySSE struct {
 	path    string
 	log     *slog.Logger
 	server  *mcpserver.SSEServer
-	streams sync.Map // session id to stream; as many as there are
+	streams sync.Map // from session ID to stream
 }
 
-// stream is a session.
+// stream is a session and its stream of answers.
 type stream struct {
 	owner   owner
 	ended   context.Context
 	mu      sync.Mutex
-	waiting []int64 // the bytes of each message whose answer has not been sent, the oldest first
-	bytes   int64   // of all of these
+	waiting []int64 // bytes of each message that waits for its answer, the oldest first
+	bytes   int64   // sum of waiting
 }
 
-// What may wait for one stream: messages, and their bytes before one more is taken. mcp-go keeps a
-// message and its answer until the caller has read what came before.
+// These bound the messages that wait for one stream, and their bytes before one more is accepted.
+// mcp-go keeps a message and its answer until the caller has read the answers before it.
 const (
 	maxWaiting      = 64
 	maxWaitingBytes = 4 << 20
 )
 
-// take makes room for a message that wants an answer, if there is any.
-func (s *stream) take(bytes int64) bool {
+// reserve makes room for a message that needs an answer. It reports whether there was room.
+func (s *stream) reserve(bytes int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waiting) >= maxWaiting || s.bytes >= maxWaitingBytes {
@@ -79,7 +79,8 @@ func (s *stream) take(bytes int64) bool {
 	return true
 }
 
-// answered notes that an answer was sent. Which message it is for makes little difference.
+// answered frees the room of the oldest message. The answer may be for another, which hardly
+// matters.
 func (s *stream) answered() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,7 +90,7 @@ func (s *stream) answered() {
 	}
 }
 
-// A streamWriter tells its stream when an answer was sent.
+// A streamWriter counts the answers of its stream.
 type streamWriter struct {
 	http.ResponseWriter
 	stream *stream
@@ -103,16 +104,16 @@ func (w *streamWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Flush is what mcp-go asks of the writer of a stream.
+// Flush implements http.Flusher, which mcp-go needs.
 func (w *streamWriter) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
 
 // Unwrap lets http.ResponseController set deadlines.
 func (w *streamWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// streamKey is where begin finds the stream of a request.
+// streamKey is the context key under which begin finds the stream of a request.
 type streamKey struct{}
 
-// owner is whose session it is.
+// owner identifies the caller of a session.
 type owner struct {
 	principal identity.Principal
 	clientID  string
@@ -132,23 +133,23 @@ func (s *legacySSE) begin(ctx context.Context, _ *http.Request) (string, error) 
 	if !known {
 		return "", errors.New("the request has no verified caller")
 	}
-	begun, made := ctx.Value(streamKey{}).(*stream)
-	if !made {
+	opened, ok := ctx.Value(streamKey{}).(*stream)
+	if !ok {
 		return "", errors.New("the request opens no stream")
 	}
-	begun.owner = caller
-	begun.ended = ctx
+	opened.owner = caller
+	opened.ended = ctx
 	id := rand.Text()
-	s.streams.Store(id, begun)
+	s.streams.Store(id, opened)
 	context.AfterFunc(ctx, func() { s.streams.Delete(id) })
 	return id, nil
 }
 
-// errStreamOver is why a call ends whose answer could not be sent.
-var errStreamOver = errors.New("the stream has ended that the answer would have gone to")
+// errStreamOver ends a call whose answer cannot be sent any more.
+var errStreamOver = errors.New("the stream for the answer has ended")
 
-// bound ends the context of a call, which goes on when its POST has been answered, and which mcp-go
-// lets run for ever.
+// bound ends the context of a call with its stream. The call continues after its POST is answered,
+// and mcp-go would let it run forever.
 func (s *legacySSE) bound(next mcpserver.ToolHandlerFunc) mcpserver.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		session := mcpserver.ClientSessionFromContext(ctx)
@@ -161,7 +162,7 @@ func (s *legacySSE) bound(next mcpserver.ToolHandlerFunc) mcpserver.ToolHandlerF
 		}
 		ctx, end := guard.Detached(ctx)
 		defer end()
-		if ctx.Err() != nil { // there is no room for one more
+		if ctx.Err() != nil { // too many calls run
 			return nil, context.Cause(ctx)
 		}
 		ctx, cancel := context.WithCancelCause(ctx)
@@ -176,16 +177,13 @@ func (s *legacySSE) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s.path:
 		if r.Method != http.MethodGet {
 			w.Header().Set("Allow", http.MethodGet)
-			http.Error(
-				w,
-				"this path is the stream of the HTTP+SSE transport; messages go to the endpoint that it names",
-				http.StatusMethodNotAllowed,
-			)
+			http.Error(w, "this path is the stream of the HTTP+SSE transport: send messages to the endpoint that "+
+				"it names", http.StatusMethodNotAllowed)
 			return
 		}
-		begun := &stream{}
-		r = r.WithContext(context.WithValue(r.Context(), streamKey{}, begun))
-		s.server.SSEHandler().ServeHTTP(&streamWriter{w, begun}, r)
+		opened := &stream{}
+		r = r.WithContext(context.WithValue(r.Context(), streamKey{}, opened))
+		s.server.SSEHandler().ServeHTTP(&streamWriter{w, opened}, r)
 	case s.path + MessagePath:
 		caller, known := ownerOf(r.Context())
 		found, there := s.streams.Load(r.URL.Query().Get("sessionId"))
@@ -200,7 +198,7 @@ func (s *legacySSE) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveMessage takes a message if there is room for its answer. The guard has bounded the body.
+// serveMessage accepts a message if there is room for its answer. The guard has bounded the body.
 func (s *legacySSE) serveMessage(w http.ResponseWriter, r *http.Request, opened *stream) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -211,9 +209,10 @@ func (s *legacySSE) serveMessage(w http.ResponseWriter, r *http.Request, opened 
 		ID     json.RawMessage `json:"id"`
 		Method *string         `json:"method"`
 	}
-	isRequest := json.Unmarshal(body, &message) == nil && message.ID != nil && string(message.ID) != "null" &&
-		message.Method != nil
-	if isRequest && !opened.take(int64(len(body))) {
+	isJSON := json.Unmarshal(body, &message) == nil
+	hasID := message.ID != nil && string(message.ID) != "null"
+	isRequest := isJSON && hasID && message.Method != nil
+	if isRequest && !opened.reserve(int64(len(body))) {
 		s.log.WarnContext(r.Context(), "refused", "status", http.StatusTooManyRequests, "path", s.path+MessagePath,
 			"reason", "too many answers wait for a stream that its caller does not read", "limit", maxWaiting,
 			"tenant", opened.owner.principal.TenantID, "object", opened.owner.principal.ObjectID,
@@ -225,7 +224,7 @@ func (s *legacySSE) serveMessage(w http.ResponseWriter, r *http.Request, opened 
 	s.server.MessageHandler().ServeHTTP(w, r)
 }
 
-// refuseWaiting answers a message for whose answer there is no room.
+// refuseWaiting answers a message without room for its answer.
 func refuseWaiting(w http.ResponseWriter, id json.RawMessage) {
 	header := w.Header()
 	header.Set("Retry-After", "1")
@@ -236,7 +235,7 @@ func refuseWaiting(w http.ResponseWriter, id json.RawMessage) {
 		Code    int    `json:"code"`
 		Message string `json:"message"`
 	}
-	_ = json.NewEncoder(w).Encode(struct { // a client that is gone cannot be told
+	_ = json.NewEncoder(w).Encode(struct {
 		Version string          `json:"jsonrpc"`
 		ID      json.RawMessage `json:"id"`
 		Error   problem         `json:"error"`

@@ -9,28 +9,28 @@ import (
 )
 
 const (
-	// defaultSessions is Config.MaxSessions where it is 0, and mostSessions where it is negative.
+	// defaultSessions replaces a Config.MaxSessions of 0, mostSessions a negative one.
 	defaultSessions = 10_000
 	mostSessions    = 1_000_000
-	// sessionIdle is how long a session lasts that nobody uses.
+	// sessionIdle is how long an unused session lasts.
 	sessionIdle = time.Hour
 )
 
-// sessionList is mcp-go's session id manager with an end to everything: to the number of sessions,
-// and to those that nobody uses. mcp-go's own lists grow with every initialize.
+// sessionList is a session ID manager for mcp-go that bounds the number of sessions and ends unused
+// ones. mcp-go's own lists grow with every initialize.
 type sessionList struct {
 	now  func() time.Time
 	used *lru.Cache[string, time.Time]
 }
 
-// newSessionList makes one; over is told of each session that has ended.
-func newSessionList(size int, now func() time.Time, over func(id string)) *sessionList {
+// newSessionList makes a list that calls onEnd for each session that ends.
+func newSessionList(size int, now func() time.Time, onEnd func(id string)) *sessionList {
 	l := &sessionList{now: now}
-	l.used, _ = lru.NewWithEvict(size, func(id string, _ time.Time) { over(id) }) // only a size below 1 is refused
+	l.used, _ = lru.NewWithEvict(size, func(id string, _ time.Time) { onEnd(id) }) // fails only for a size below 1
 	return l
 }
 
-// Generate begins a session. Its id has 128 random bits; the guard adds whose it is.
+// Generate begins a session. Its ID has 128 random bits; the guard adds its caller.
 func (l *sessionList) Generate() string {
 	id := rand.Text()
 	l.used.Add(id, l.now())
@@ -39,7 +39,7 @@ func (l *sessionList) Generate() string {
 
 var errNoSession = errors.New("session not found")
 
-// Validate tells whether a session goes on.
+// Validate reports whether a session still exists.
 func (l *sessionList) Validate(id string) (terminated bool, err error) {
 	used, found := l.used.Get(id)
 	now := l.now()
@@ -54,7 +54,7 @@ func (l *sessionList) Validate(id string) (terminated bool, err error) {
 	return false, nil
 }
 
-// Terminate ends one.
+// Terminate ends a session.
 func (l *sessionList) Terminate(id string) (notAllowed bool, err error) {
 	l.used.Remove(id)
 	return false, nil

@@ -16,28 +16,29 @@ import (
 
 // Config wires the tools to what they need. GraphToken and Me are required.
 type Config struct {
-	// Name and Version are how the server introduces itself; "" means mcp-entra-server, and 0.
+	// Name and Version are the server's name and version; "" means mcp-entra-server, and 0.
 	Name, Version string
-	// GraphToken returns an access token for Microsoft Graph that speaks for the caller.
+	// GraphToken returns an access token of the caller for Microsoft Graph.
 	GraphToken func(ctx context.Context, id *identity.Caller) (string, error)
-	// Me asks Graph who a token speaks for; [entra.Client.Me] does.
+	// Me asks Graph for the person of a token, such as [entra.Client.Me].
 	Me func(ctx context.Context, graphToken string) (*entra.Profile, error)
 	// Stateful keeps a session for each client of the revisions before 2026-07-28. The guard in
-	// front has to be told, too, or a session is anybody's.
+	// front must have it set too, because the guard binds sessions to callers.
 	Stateful bool
-	// MaxSessions is how many sessions are kept; the one that was not used for longest goes. Zero
-	// means 10,000; a negative value means a million. It should be no less than what the guard
-	// allows, which knows whose they are.
+	// MaxSessions bounds the number of sessions; one too many ends the least recently used. Zero
+	// means 10,000; a negative value means a million. It should not be less than the guard's limit,
+	// because the guard knows the sessions' callers.
 	MaxSessions int
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Logger hears of failures, without tokens; nil discards.
+	// Logger records failures, without tokens; nil discards.
 	Logger *slog.Logger
 }
 
-const instructions = "Tools that answer for the signed-in Microsoft 365 user. They take no arguments: the user is the one who signed in."
+const instructions = "Tools that answer for the signed-in Microsoft 365 user. They take no arguments: the user is " +
+	"the one who signed in."
 
-// toolset is the receiver of the tools' handlers.
+// toolset implements the tools' handlers.
 type toolset struct {
 	cfg Config
 	log *slog.Logger
@@ -74,28 +75,27 @@ func (t *toolset) server() *mcpserver.MCPServer {
 	return server
 }
 
-// Handler serves the tools. It answers on every path, so it is mounted, behind its guard, at
-// exactly one.
+// Handler serves the tools. It answers on every path, so mount it at exactly one, behind its guard.
 func Handler(cfg Config) http.Handler {
 	t := newToolset(cfg)
 	server := t.server()
 	options := []mcpserver.StreamableHTTPOption{
-		// The guard checks Host, against the public name.
+		// The guard checks Host against the public name.
 		mcpserver.WithDisableLocalhostProtection(true),
 		mcpserver.WithStreamableHTTPLogger(t.log),
 	}
 	if cfg.Stateful {
-		over := func(id string) { server.UnregisterSession(context.Background(), id) }
-		options = append(options, mcpserver.WithSessionIdManager(newSessionList(t.cfg.MaxSessions, t.cfg.Now, over)))
+		onEnd := func(id string) { server.UnregisterSession(context.Background(), id) }
+		options = append(options, mcpserver.WithSessionIdManager(newSessionList(t.cfg.MaxSessions, t.cfg.Now, onEnd)))
 	} else {
-		// Without state all listening streams of the older revisions would share one session, and
-		// with it each other's notifications.
+		// Without state, all listening streams of the older revisions would share one session, and
+		// so receive each other's notifications.
 		options = append(options, mcpserver.WithStateLess(true), mcpserver.WithDisableStreaming(true))
 	}
 	return mcpserver.NewStreamableHTTPServer(server, options...)
 }
 
-// readOnly is what both tools are. mcp-go presumes the opposite of the three unless told.
+// readOnly sets three hints that both tools share. mcp-go's defaults are the opposite.
 func readOnly() mcp.ToolOption {
 	return func(tool *mcp.Tool) {
 		mcp.WithReadOnlyHintAnnotation(true)(tool)
@@ -104,8 +104,8 @@ func readOnly() mcp.ToolOption {
 	}
 }
 
-// withOutputSchema is the schema of a structured answer. No slice in it is nil, so its arrays are
-// never null; a list of types is more than some clients and model providers take.
+// withOutputSchema adds the schema of a structured answer. Arrays are never null, because no slice
+// of an answer is nil. Some clients and model providers do not accept a list of types.
 func withOutputSchema[T any]() mcp.ToolOption {
 	return func(tool *mcp.Tool) {
 		mcp.WithOutputSchema[T]()(tool)

@@ -43,7 +43,7 @@ func (t *toolset) userName(ctx context.Context, _ mcp.CallToolRequest) (*mcp.Cal
 	}
 	name := me.DisplayName
 	if name == "" {
-		// Accounts without a display name exist; the sign-in name always does.
+		// Some accounts have no display name. All have a sign-in name.
 		name = me.UserPrincipalName
 	}
 	return mcp.NewToolResultStructured(
@@ -52,17 +52,17 @@ func (t *toolset) userName(ctx context.Context, _ mcp.CallToolRequest) (*mcp.Cal
 	), nil
 }
 
-// errNoCaller means that no guard stands in front of the tools.
+// errNoCaller means that the tools run without a guard.
 var errNoCaller = errors.New("the request has no verified caller")
 
-// failed is the tool error for the person in front of the client. The cause goes to the log: it is
-// meant for the operator, and may name things that are not the caller's business.
+// failed returns the tool error for the person at the client. It logs the cause for the operator;
+// the cause may contain details that the caller must not see.
 func (t *toolset) failed(tool string, cause error) *mcp.CallToolResult {
 	t.log.Warn("a tool failed", "tool", tool, "error", cause)
 	return mcp.NewToolResultError(explain(cause))
 }
 
-// explain says what the caller can do.
+// explain tells the caller what to do about an error.
 func explain(cause error) string {
 	var refused *entra.Error
 	var unavailable *entra.UnavailableError
@@ -71,30 +71,34 @@ func explain(cause error) string {
 	var app *entra.AppCallerError
 	switch {
 	case errors.As(cause, &app):
-		return "This answers for a person, and an application called for itself: sign in as a person."
+		return "This tool answers for a person, but an application called for itself: sign in as a person."
 	case errors.As(cause, &config):
-		return "This server is not set up to ask Microsoft Graph for you: tell whoever runs it (" + config.Key + ")."
+		return "This server is not set up to ask Microsoft Graph for you: tell its operator (" + config.Key + ")."
 	case errors.As(cause, &refused) && refused.AADSTS == 65001 && refused.Op == "on-behalf-of":
-		// Between this server and Graph no page can ask the person.
-		return "Consent is missing: an administrator has to grant this server's application the permission to read your profile (User.Read)."
+		// No page of this server can ask the person for consent to Graph.
+		return "Consent is missing: an administrator has to grant this server's application the permission to " +
+			"read your profile (User.Read)."
 	case errors.As(cause, &refused) && refused.Op == "on-behalf-of" && refused.Code == "interaction_required":
-		return "Your organization asks for more before this server may read your profile, such as another factor: sign in again, and meet it there."
+		return "Your organization requires more before this server may read your profile, such as another factor: " +
+			"sign in again, and do what Microsoft asks."
 	case errors.As(cause, &refused) && refused.AADSTS == 65001:
-		return "Consent is missing: sign in again and accept the permission to read your profile (User.Read), or ask an administrator to grant it."
+		return "Consent is missing: sign in again and accept the permission to read your profile (User.Read), or " +
+			"ask an administrator to grant it."
 	case errors.As(cause, &refused) && refused.GrantOver():
 		return "The sign-in at Microsoft Entra ID is over: sign in again."
 	case errors.As(cause, &refused):
-		return fmt.Sprintf("Microsoft Entra ID refuses this server (%s): tell whoever runs it.", errorNumber(refused))
+		return fmt.Sprintf("Microsoft Entra ID refuses this server (%s): tell its operator.", errorNumber(refused))
 	case errors.As(cause, &unavailable):
 		return "Microsoft cannot be reached at the moment: try again " + after(unavailable.RetryAfter) + "."
 	case errors.As(cause, &graph):
 		return explainGraph(graph)
 	case errors.Is(cause, errNoCaller):
-		return "Nobody is signed in: sign in and try again."
+		return "You are not signed in: sign in and try again."
 	case errors.Is(cause, context.Canceled), errors.Is(cause, context.DeadlineExceeded):
 		return "The request took too long or was cancelled: try again."
 	}
-	return "There is no usable permission for Microsoft Graph: sign in again, and if that does not help, tell whoever runs this server."
+	return "There is no usable permission for Microsoft Graph: sign in again. If that does not help, tell the " +
+		"server's operator."
 }
 
 func explainGraph(graph *entra.GraphError) string {
@@ -102,16 +106,14 @@ func explainGraph(graph *entra.GraphError) string {
 	case graph.Status == http.StatusUnauthorized:
 		return "Microsoft Graph does not accept the sign-in any more: sign in again."
 	case graph.Status == http.StatusForbidden:
-		return "Microsoft Graph refuses to show your profile, since consent to User.Read is missing: sign in again and accept it, or ask an administrator to grant it."
+		return "Microsoft Graph refuses to show your profile, because consent to User.Read is missing: sign in again " +
+			"and accept it, or ask an administrator to grant it."
 	case graph.Status == http.StatusTooManyRequests:
 		return "Microsoft Graph is throttling requests: try again " + after(graph.RetryAfter) + "."
 	case graph.Status >= 500:
-		return "Microsoft Graph is in trouble at the moment: try again " + after(graph.RetryAfter) + "."
+		return "Microsoft Graph has a fault at the moment: try again " + after(graph.RetryAfter) + "."
 	}
-	return fmt.Sprintf(
-		"Microsoft Graph refused the request with status %d: tell whoever runs this server.",
-		graph.Status,
-	)
+	return fmt.Sprintf("Microsoft Graph refused the request with status %d: tell the server's operator.", graph.Status)
 }
 
 func errorNumber(refused *entra.Error) string {

@@ -13,17 +13,17 @@ import (
 	"mcpentra/server/identity"
 )
 
-// caller is the structured answer of whoami: all that the server knows of the caller, and nothing
-// that could be used as a credential.
+// caller is the structured answer of whoami: everything that the server knows of the caller,
+// without credentials.
 type caller struct {
-	Kind       string    `json:"kind" jsonschema:"user, guest (a person from outside the tenant) or app (an application that calls for itself)"`
+	Kind       string    `json:"kind" jsonschema:"user, guest (from outside the tenant) or app (without a person)"`
 	KindStated bool      `json:"kind_stated,omitempty" jsonschema:"If not, a user may be a guest"`
 	Issuer     string    `json:"issuer" jsonschema:"The Entra issuer that vouches for the caller"`
 	TenantID   string    `json:"tenant_id"`
 	ObjectID   string    `json:"object_id"`
 	Name       string    `json:"name,omitempty"`
 	Username   string    `json:"username,omitempty"`
-	ClientID   string    `json:"client_id" jsonschema:"The MCP client that the user allowed in"`
+	ClientID   string    `json:"client_id" jsonschema:"The MCP client that the user approved"`
 	ClientName string    `json:"client_name,omitempty" jsonschema:"What the client calls itself; not verified"`
 	Scopes     []string  `json:"scopes"`
 	Roles      []string  `json:"roles,omitempty" jsonschema:"The app roles in Entra"`

@@ -19,9 +19,9 @@ import (
 
 const guestHome = "5a1e0001-0000-4000-8000-00000000f00d"
 
-// TestAGuestIsAGuestInBothModes asks whoami, and an upstream, about a guest with a role and a
-// group.
-func TestAGuestIsAGuestInBothModes(t *testing.T) {
+// TestGuestsAreGuestsInBothModes checks what whoami and an upstream learn of a guest with a role and
+// a group.
+func TestGuestsAreGuestsInBothModes(t *testing.T) {
 	t.Parallel()
 	const group = "5a1e0006-0000-4000-8000-000000000001"
 	guest := func(app int) directory.Directory {
@@ -35,27 +35,26 @@ func TestAGuestIsAGuestInBothModes(t *testing.T) {
 		registered.GroupMembershipClaims = "SecurityGroup"
 		return all
 	}
-	for name, mode := range map[string]func(*testing.T, func(*server.Config)) (*site, string){
-		"broker": func(t *testing.T, edit func(*server.Config)) (*site, string) {
-			fake := fakeentra.NewServer(fakeentra.Config{Directory: guest(0)})
-			t.Cleanup(fake.Close)
-			s := newSite(t, func(config *server.Config) {
-				config.Entra = registration(fake)
-				edit(config)
-			})
-			_, tokens := s.signIn()
-			return s, tokens["access_token"].(string)
-		},
-		"direct": func(t *testing.T, edit func(*server.Config)) (*site, string) {
-			s := newDirectSite(t, edit)
-			require.NoError(t, s.fake.SetDirectory(guest(1)))
-			return s, s.mint(fakeentra.Token{})
-		},
+	broker := func(t *testing.T, edit func(*server.Config)) (*env, string) {
+		fake := fakeentra.NewServer(fakeentra.Config{Directory: guest(0)})
+		t.Cleanup(fake.Close)
+		s := newEnvOf(t, fake, edit)
+		_, tokens := s.signIn()
+		return s, tokens["access_token"].(string)
+	}
+	direct := func(t *testing.T, edit func(*server.Config)) (*env, string) {
+		s := newDirectEnv(t, edit)
+		require.NoError(t, s.fake.SetDirectory(guest(1)))
+		return s, s.mint(fakeentra.Token{})
+	}
+	for name, mode := range map[string]func(*testing.T, func(*server.Config)) (*env, string){
+		"broker": broker,
+		"direct": direct,
 	} {
 		t.Run(name+" whoami", func(t *testing.T) {
 			t.Parallel()
 			s, token := mode(t, func(*server.Config) {})
-			status, _, body := s.call(token, strings.Replace(callUserName, "get_user_name", "whoami", 1))
+			status, _, body := s.call(token, callWhoami)
 			require.Equal(t, http.StatusOK, status, body)
 			assert.Contains(t, body, `"kind":"guest"`)
 			assert.Contains(t, body, `"kind_stated":true`)

@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"slices"
@@ -12,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/client"
-	"mcpentra/fakeentra/useragent"
 )
 
 // BenchmarkFlow measures the whole flow in one process over loopback sockets: 401, metadata,
@@ -33,18 +31,15 @@ func BenchmarkFlow(b *testing.B) {
 	b.ReportMetric(20, "ms<=")
 }
 
-// flow signs somebody new in and calls a tool, and returns the answer.
+// flow signs a new client in, calls a tool and returns the answer.
 func flow(tb testing.TB, origin string) string {
 	tb.Helper()
 	base := &http.Transport{}
 	defer base.CloseIdleConnections()
 	transport, err := client.New(client.Config{
-		Server: origin + "/mcp",
-		Base:   base,
-		Browser: func(ctx context.Context, page string) error {
-			_, err := (&useragent.Browser{}).Visit(ctx, page)
-			return err
-		},
+		Server:  origin + "/mcp",
+		Base:    base,
+		Browser: visit,
 	})
 	require.NoError(tb, err)
 	const call = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_user_name"}}`

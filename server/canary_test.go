@@ -14,17 +14,17 @@ import (
 	"mcpentra/conformance/servers"
 )
 
-// A canary is an MCP handler with one tool that counts its runs, so that checks see what was done,
-// however it was answered.
+// A canary is an MCP handler with one tool that counts its runs. Checks see from it what ran, whatever
+// the answer says.
 type canary struct {
 	http.Handler
 
 	mu        sync.Mutex
 	runs      map[string]int
-	forwarded []servers.Forwarded // what the guard let through, the latest
+	forwarded []servers.Forwarded // the latest requests that passed the guard
 }
 
-// maxForwarded is how many requests a canary remembers.
+// maxForwarded is the number of requests that a canary remembers.
 const maxForwarded = 10_000
 
 func newCanary(options ...mcpserver.StreamableHTTPOption) *canary {
@@ -48,7 +48,7 @@ func newCanary(options ...mcpserver.StreamableHTTPOption) *canary {
 	return c
 }
 
-// remember notes what a handler is given.
+// remember records the requests of a handler.
 func (c *canary) remember(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 8<<20))
@@ -65,15 +65,15 @@ func (c *canary) remember(next http.Handler) http.Handler {
 	})
 }
 
-// sentOn is what came to the handler.
-func (c *canary) sentOn() []servers.Forwarded {
+// requests returns the latest requests of the handler.
+func (c *canary) requests() []servers.Forwarded {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.forwarded)
 }
 
-// engine is the canary as the checks know it.
-func (c *canary) engine() *servers.Canary {
+// tool returns the canary in the form that the checks use.
+func (c *canary) tool() *servers.Canary {
 	return &servers.Canary{
 		Tool: "count",
 		Ran: func(marker string) int {

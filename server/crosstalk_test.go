@@ -27,17 +27,16 @@ import (
 	"mcpentra/server/upstream"
 )
 
-// calls is how many are under way at once.
+// calls is the number of concurrent calls.
 const calls = 2000
 
-// A babbler is a tool that repeats its caller's marker wherever something could reach the wrong
-// reader: in a notification, in the log, and in its answer, with the name of the caller as the
-// server knows it.
+// A babbler is a server with a tool that repeats its caller's marker wherever text could reach the
+// wrong reader: in a notification, in the log, and in its answer, with the name of the caller.
 type babbler struct {
 	*mcpserver.StreamableHTTPServer
 	log   *slog.Logger
-	began sync.Map // marker to a channel that is closed when the call has begun
-	ended sync.Map // marker to a channel that is closed when its context has ended
+	began sync.Map // from marker to a channel that is closed when the call begins
+	ended sync.Map // from marker to a channel that is closed when the call's context ends
 }
 
 func newBabbler(log *slog.Logger) *babbler {
@@ -73,7 +72,7 @@ func newBabbler(log *slog.Logger) *babbler {
 	return b
 }
 
-// callerName is who calls: from the context, or behind a proxy from the header.
+// callerName returns the caller from the context, or behind a proxy from the header.
 func callerName(ctx context.Context, header http.Header) string {
 	if id, known := guard.FromContext(ctx); known {
 		return id.Name
@@ -81,12 +80,12 @@ func callerName(ctx context.Context, header http.Header) string {
 	return namedIn(header.Get(upstream.CallerHeader))
 }
 
-// TestNothingOfOneCallerReachesAnother has two people with two clients each make 2,000 calls at
-// once, some of which are cancelled, while each listens to its notifications.
-func TestNothingOfOneCallerReachesAnother(t *testing.T) {
+// TestCallersAreIsolated lets two people with two clients each make 2,000 calls at once, and cancels
+// some. Each client listens to its notifications. No marker may reach another caller.
+func TestCallersAreIsolated(t *testing.T) {
 	t.Parallel()
-	for _, placement := range []string{"handler", "upstream"} {
-		t.Run(placement, func(t *testing.T) {
+	for _, backend := range []string{"handler", "upstream"} {
+		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
 			log := &safeBuffer{}
 			behind := newBabbler(slog.New(slog.NewTextHandler(log, nil)))
@@ -94,7 +93,7 @@ func TestNothingOfOneCallerReachesAnother(t *testing.T) {
 				config.Limits = guard.Limits{CallerCalls: -1} // all calls come at once
 				config.Stateful = true
 				config.Logger = slog.New(slog.NewTextHandler(log, nil))
-				if placement == "handler" {
+				if backend == "handler" {
 					config.MCP = behind
 					return
 				}
@@ -107,20 +106,14 @@ func TestNothingOfOneCallerReachesAnother(t *testing.T) {
 			var people []*talker
 			for _, person := range []struct{ name, user, password string }{
 				{"Adele Vance", "AdeleV@contoso.onmicrosoft.com", ""},
-				{"Alex Wilber", "AlexW@contoso.onmicrosoft.com", "correct horse"},
+				{"Alex Wilber", alexName, "correct horse"},
 			} {
 				for _, client := range []string{"desk", "phone"} {
 					browser := &useragent.Browser{User: person.user, Password: person.password}
-					signIn := signin.SignIn{
-						URL: origin + "/mcp",
-						Open: func(ctx context.Context, page string) error {
-							_, err := browser.Visit(ctx, page)
-							return err
-						},
-					}
+					signIn := signin.SignIn{URL: origin + "/mcp", Open: visitAs(browser)}
 					raw, err := signIn.Token(t.Context())
 					require.NoError(t, err)
-					one := &talker{
+					caller := &talker{
 						t:      t,
 						url:    origin + "/mcp",
 						raw:    raw,
@@ -128,8 +121,8 @@ func TestNothingOfOneCallerReachesAnother(t *testing.T) {
 						mark:   strings.ToLower(person.name[:4]) + "." + client + ".",
 						client: &http.Client{Transport: transport},
 					}
-					one.begin()
-					people = append(people, one)
+					caller.begin()
+					people = append(people, caller)
 				}
 			}
 			var wait sync.WaitGroup
@@ -137,10 +130,10 @@ func TestNothingOfOneCallerReachesAnother(t *testing.T) {
 				wait.Go(func() { people[i%len(people)].talk(behind, i) })
 			}
 			wait.Wait()
-			for _, one := range people {
-				one.stop()
-				assert.NotEmpty(t, one.heard)
-				one.onlyOwn(strings.Join(one.heard, "\n"))
+			for _, caller := range people {
+				caller.stop()
+				assert.NotEmpty(t, caller.received)
+				caller.onlyOwn(strings.Join(caller.received, "\n"))
 			}
 			lines := strings.Split(log.String(), "\n")
 			babbled := 0
@@ -163,7 +156,7 @@ type talker struct {
 	session        string
 	client         *http.Client
 	stop           func()
-	heard          []string
+	received       []string
 	foreignMarkers *regexp.Regexp
 }
 
@@ -206,13 +199,13 @@ func (c *talker) begin() {
 		defer close(done)
 		defer stream.Body.Close()
 		for lines := bufio.NewScanner(stream.Body); lines.Scan(); {
-			c.heard = append(c.heard, lines.Text())
+			c.received = append(c.received, lines.Text())
 		}
 	}()
 	c.stop = func() { cancel(); <-done }
 }
 
-// talk makes one call; every fourth is cancelled once it runs.
+// talk makes a call. It cancels every fourth once it runs.
 func (c *talker) talk(behind *babbler, i int) {
 	marker := fmt.Sprintf("%s%d", c.mark, i)
 	body := fmt.Sprintf(
@@ -269,17 +262,17 @@ func (c *talker) cancelled(behind *babbler, marker, body string, headers []strin
 	<-began
 	cancel()
 	<-gone
-	<-ended // the call on the server has ended, too
+	<-ended // the call on the server has ended too
 }
 
-// onlyOwn looks for markers that are somebody else's.
+// onlyOwn fails if a text contains the marker of another caller.
 func (c *talker) onlyOwn(text string) {
 	for _, marker := range c.foreignMarkers.FindAllString(text, -1) {
 		assert.Equal(c.t, c.mark, marker)
 	}
 }
 
-// namedIn reads the name in a caller's token. A real upstream checks the signature first.
+// namedIn reads the name in a caller's token. A real upstream verifies the signature first.
 func namedIn(raw string) string {
 	parsed, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {

@@ -15,64 +15,12 @@ import (
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 	"mcpentra/server"
-	"mcpentra/server/broker"
-	"mcpentra/server/entra"
 )
-
-const apiSecret = "secret of the api"
-
-// apiDirectory has an API whose server may go on behalf of people, and an app role for
-// applications.
-func apiDirectory() directory.Directory {
-	all := directory.Default()
-	api := &all.Tenants[0].Apps[1]
-	api.Secrets = []string{apiSecret}
-	api.Consented = []string{"User.Read"}
-	api.Roles = []directory.Role{{Value: "Tool.Call"}}
-	return all
-}
-
-// direct turns a configuration into one of direct mode for the API of the directory.
-func direct(fake *fakeentra.Server) func(*server.Config) {
-	return func(config *server.Config) {
-		config.Entra = entra.Config{
-			Authority:           fake.URL,
-			TenantID:            directory.DefaultTenantID,
-			ClientID:            directory.DefaultAPIID,
-			ClientSecret:        apiSecret,
-			HTTPClient:          fake.Client(),
-			TrustPublicFakeKeys: true,
-		}
-		config.Direct = &server.Direct{AppRoles: []string{"Tool.Call"}}
-		config.Scopes = []broker.Scope{{Name: "tool.read", Upstream: []string{"User.Read"}}}
-	}
-}
-
-func newDirectSite(t *testing.T, edit func(*server.Config)) *site {
-	t.Helper()
-	fake := fakeentra.NewServer(fakeentra.Config{Directory: apiDirectory()})
-	t.Cleanup(fake.Close)
-	s := newSite(t, func(config *server.Config) {
-		direct(fake)(config)
-		if edit != nil {
-			edit(config)
-		}
-	})
-	s.fake = fake
-	return s
-}
-
-func (s *site) mint(want fakeentra.Token) string {
-	s.t.Helper()
-	raw, err := s.fake.Mint(want)
-	require.NoError(s.t, err)
-	return raw
-}
 
 func TestDirectModeFromChallengeToToolCall(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	s := newDirectSite(t, func(config *server.Config) { config.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	s := newDirectEnv(t, func(config *server.Config) { config.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	require.NoError(t, s.server.Check(t.Context()))
 	status, header, _ := s.call("", callUserName)
 	assert.Equal(t, http.StatusUnauthorized, status)
@@ -85,7 +33,7 @@ func TestDirectModeFromChallengeToToolCall(t *testing.T) {
 	status, _, body := s.call(raw, callUserName)
 	assert.Equal(t, http.StatusOK, status)
 	assert.Contains(t, body, "User name is Adele Vance", "Graph was asked on behalf of the caller")
-	status, _, body = s.call(raw, strings.Replace(callUserName, "get_user_name", "whoami", 1))
+	status, _, body = s.call(raw, callWhoami)
 	assert.Equal(t, http.StatusOK, status)
 	assert.Contains(t, body, `"kind":"user"`)
 	assert.NotContains(t, body, raw)
@@ -97,9 +45,9 @@ func TestDirectModeFromChallengeToToolCall(t *testing.T) {
 	assert.NotContains(t, page, "register itself")
 }
 
-func TestDirectModeTellsCallersApart(t *testing.T) {
+func TestDirectModeChecksScopesAndRoles(t *testing.T) {
 	t.Parallel()
-	s := newDirectSite(t, nil)
+	s := newDirectEnv(t, nil)
 	app := func(roles ...string) fakeentra.Token {
 		return fakeentra.Token{Edit: func(claims map[string]any) {
 			delete(claims, "scp")
@@ -109,21 +57,29 @@ func TestDirectModeTellsCallersApart(t *testing.T) {
 			}
 		}}
 	}
-	for name, test := range map[string]struct {
+	const fullScope = "api://" + directory.DefaultAPIID + "/tool.read"
+	scopes := func(scopes ...string) fakeentra.Token { return fakeentra.Token{Scopes: scopes} }
+	edited := func(scopes []string, edit func(map[string]any)) fakeentra.Token {
+		return fakeentra.Token{Scopes: scopes, Edit: edit}
+	}
+	withRoles := func(c map[string]any) { c["roles"] = []string{"Tool.Call", "tool.read"} }
+	forSignIn := func(c map[string]any) { c["aud"] = directory.DefaultClientID }
+	for _, test := range []struct {
+		name   string
 		token  fakeentra.Token
 		status int
 		want   string
 	}{
-		"an application without a role":      {app(), http.StatusForbidden, "app role"},
-		"an application with another role":   {app("Tool.Admin"), http.StatusForbidden, "app role"},
-		"an application with the role":       {app("Tool.Call"), http.StatusOK, "needs a person"},
-		"another scope of the API":           {fakeentra.Token{Scopes: []string{"tool.write"}}, http.StatusForbidden, "lacks a scope"},
-		"a scope in capitals":                {fakeentra.Token{Scopes: []string{"TOOL.READ"}}, http.StatusForbidden, "lacks a scope"},
-		"a scope in full":                    {fakeentra.Token{Scopes: []string{"api://" + directory.DefaultAPIID + "/tool.read"}}, http.StatusForbidden, "lacks a scope"},
-		"a person with the role and nothing": {fakeentra.Token{Scopes: []string{}, Edit: func(c map[string]any) { c["roles"] = []string{"Tool.Call", "tool.read"} }}, http.StatusForbidden, "lacks a scope"},
-		"for the sign-in application":        {fakeentra.Token{Edit: func(c map[string]any) { c["aud"] = directory.DefaultClientID }}, http.StatusUnauthorized, "not meant for this server"},
+		{"application without a role", app(), http.StatusForbidden, "app role"},
+		{"application with another role", app("Tool.Admin"), http.StatusForbidden, "app role"},
+		{"application with the role", app("Tool.Call"), http.StatusOK, "needs a person"},
+		{"another scope of the API", scopes("tool.write"), http.StatusForbidden, "lacks a scope"},
+		{"scope in capitals", scopes("TOOL.READ"), http.StatusForbidden, "lacks a scope"},
+		{"scope in full", scopes(fullScope), http.StatusForbidden, "lacks a scope"},
+		{"person with roles alone", edited([]string{}, withRoles), http.StatusForbidden, "lacks a scope"},
+		{"sign-in application", edited(nil, forSignIn), http.StatusUnauthorized, "not meant for this server"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			status, header, body := s.call(s.mint(test.token), callUserName)
 			assert.Equal(t, test.status, status)
 			if test.status == http.StatusOK {
@@ -136,10 +92,10 @@ func TestDirectModeTellsCallersApart(t *testing.T) {
 	}
 }
 
-func TestDirectModeRefusesAClientThatIsNotListed(t *testing.T) {
+func TestDirectModeRefusesUnlistedClient(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	s := newDirectSite(t, func(config *server.Config) {
+	s := newDirectEnv(t, func(config *server.Config) {
 		config.Direct.Clients = []string{directory.DefaultAPIID}
 		config.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	})
@@ -152,19 +108,19 @@ func TestDirectModeRefusesAClientThatIsNotListed(t *testing.T) {
 	assert.Contains(t, log.String(), "address=127.0.0.1")
 }
 
-func TestDirectModeRefusesPublicClientsWhereItIsToldTo(t *testing.T) {
+func TestDirectModeRefusesPublicClient(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	s := newDirectSite(t, func(config *server.Config) {
+	s := newDirectEnv(t, func(config *server.Config) {
 		config.Direct.ConfidentialClients = true
 		config.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	})
 	status, _, _ := s.call(s.mint(fakeentra.Token{}), callUserName)
 	assert.Equal(t, http.StatusOK, status)
 	for name, edit := range map[string]func(map[string]any){
-		"a public client":         func(c map[string]any) { c["azpacr"] = "0" },
-		"a client that says none": func(c map[string]any) { delete(c, "azpacr") },
-		"the claim of version 1.0": func(c map[string]any) {
+		"public client": func(c map[string]any) { c["azpacr"] = "0" },
+		"no claim":      func(c map[string]any) { delete(c, "azpacr") },
+		"claim of version 1.0": func(c map[string]any) {
 			c["azpacr"] = "0"
 			c["appidacr"] = "1"
 		},
@@ -177,18 +133,20 @@ func TestDirectModeRefusesPublicClientsWhereItIsToldTo(t *testing.T) {
 	assert.Contains(t, log.String(), "AUTH_CONFIDENTIAL_CLIENTS")
 }
 
-func TestDirectModeSaysWhatGoesWrongBehindIt(t *testing.T) {
+func TestDirectModeExplainsGraphFailure(t *testing.T) {
 	t.Parallel()
+	withoutSecret := func(c *server.Config) { c.Entra.ClientSecret = "" }
+	withoutConsent := func(c *server.Config) { c.Scopes[0].Upstream = []string{"Mail.Read"} }
 	for name, test := range map[string]struct {
 		edit func(*server.Config)
 		want string
 	}{
-		"no secret":  {func(c *server.Config) { c.Entra.ClientSecret = "" }, "AUTH_CLIENT_SECRET"},
-		"no consent": {func(c *server.Config) { c.Scopes[0].Upstream = []string{"Mail.Read"} }, "an administrator has to grant"},
+		"no secret":  {withoutSecret, "AUTH_CLIENT_SECRET"},
+		"no consent": {withoutConsent, "an administrator has to grant"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newDirectSite(t, test.edit)
+			s := newDirectEnv(t, test.edit)
 			status, _, body := s.call(s.mint(fakeentra.Token{}), callUserName)
 			assert.Equal(t, http.StatusOK, status)
 			assert.Contains(t, body, `"isError":true`)
@@ -197,21 +155,21 @@ func TestDirectModeSaysWhatGoesWrongBehindIt(t *testing.T) {
 	}
 }
 
-func TestDirectModeIsClosedWhileKeysCannotBeHad(t *testing.T) {
+func TestDirectModeNeedsKeys(t *testing.T) {
 	t.Parallel()
-	s := newDirectSite(t, nil)
+	s := newDirectEnv(t, nil)
 	raw := s.mint(fakeentra.Token{})
 	s.fake.Close()
 	status, header, _ := s.call(raw, callUserName)
 	assert.Equal(t, http.StatusServiceUnavailable, status)
 	assert.NotEmpty(t, header.Get("Retry-After"))
-	assert.Empty(t, header.Get("WWW-Authenticate"), "clients would throw good tokens away")
+	assert.Empty(t, header.Get("WWW-Authenticate"), "a challenge would make clients drop good tokens")
 }
 
-// TestAClientSignsInAtEntraItself goes the whole way of direct mode with a client that has an
-// application ID in the tenant: the endpoint's URL is an identifier URI of the API, as Entra wants
-// it for the parameter resource.
-func TestAClientSignsInAtEntraItself(t *testing.T) {
+// TestClientSignsInAtEntra runs the whole flow of direct mode with a client that has an application ID
+// in the tenant. The endpoint's URL is an identifier URI of the API, because Entra requires that for
+// the parameter resource.
+func TestClientSignsInAtEntra(t *testing.T) {
 	t.Parallel()
 	all := apiDirectory()
 	fake := fakeentra.NewServer(fakeentra.Config{Directory: all})

@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestACallEndsBeforeTheUpstreamIsBlamed: who waits for a slow upstream learns which setting ended
-// the call.
-func TestACallEndsBeforeTheUpstreamIsBlamed(t *testing.T) {
+// TestCallTimeoutComesFirst checks that the guard ends a call before the upstream's timeout does. Its
+// answer names the setting.
+func TestCallTimeoutComesFirst(t *testing.T) {
 	t.Parallel()
 	assert.Greater(t, responseTimeout(0), 10*time.Minute, "the default of MaxCall")
 	assert.Greater(t, responseTimeout(2*time.Hour), 2*time.Hour)

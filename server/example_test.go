@@ -17,7 +17,8 @@ import (
 	"mcpentra/server/store"
 )
 
-// Example puts a handler behind the guard. Whoever comes without a token is told where to get one.
+// Example puts a handler behind the guard. A request without a token gets a challenge that names the
+// metadata.
 func Example() {
 	fake, err := fakeentra.New(fakeentra.Config{})
 	if err != nil {
@@ -52,7 +53,7 @@ func hello(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "hello %s of tenant %s", caller.Name, caller.TenantID)
 }
 
-// Example_ownHandler serves a handler of one's own.
+// Example_ownHandler serves your own handler.
 func Example_ownHandler() {
 	mcp, err := server.New(context.Background(), server.Config{
 		PublicURL: "http://localhost:8000",

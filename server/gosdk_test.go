@@ -15,10 +15,10 @@ import (
 	"mcpentra/server/guard"
 )
 
-// TestTheOfficialSDKOnBothSides puts a server of the official Go SDK behind the guard, as a handler
-// and as an upstream, with sessions and without, and signs a client of the same SDK in. Progress
-// has to arrive while the tool is still running.
-func TestTheOfficialSDKOnBothSides(t *testing.T) {
+// TestOfficialGoSDK puts a server of the official Go SDK behind the guard, as a handler and as an
+// upstream, with sessions and without, and signs a client of the same SDK in. Progress has to arrive
+// while the tool still runs.
+func TestOfficialGoSDK(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ stateless, upstream bool }{
 		"handler with sessions":  {},
@@ -75,8 +75,9 @@ func TestTheOfficialSDKOnBothSides(t *testing.T) {
 			t.Cleanup(base.CloseIdleConnections)
 			signedIn, err := client.New(client.Config{Server: origin + "/mcp", Base: base, Browser: visit})
 			require.NoError(t, err)
+			onProgress := func(context.Context, *gosdk.ProgressNotificationClientRequest) { close(arrived) }
 			program := gosdk.NewClient(&gosdk.Implementation{Name: "program", Version: "1"}, &gosdk.ClientOptions{
-				ProgressNotificationHandler: func(context.Context, *gosdk.ProgressNotificationClientRequest) { close(arrived) },
+				ProgressNotificationHandler: onProgress,
 			})
 			session, err := program.Connect(t.Context(), &gosdk.StreamableClientTransport{
 				Endpoint:             origin + "/mcp",

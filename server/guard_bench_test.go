@@ -17,7 +17,7 @@ import (
 	"mcpentra/server/entra"
 )
 
-// nowhere is an http.ResponseWriter of a connection whose deadlines can be set.
+// nowhere is an http.ResponseWriter that drops answers and accepts deadlines.
 type nowhere struct{ header http.Header }
 
 func (n *nowhere) Header() http.Header              { return n.header }
@@ -26,9 +26,9 @@ func (n *nowhere) Write(p []byte) (int, error)      { return len(p), nil }
 func (n *nowhere) SetReadDeadline(time.Time) error  { return nil }
 func (n *nowhere) SetWriteDeadline(time.Time) error { return nil }
 
-// BenchmarkGuardAlone is a call from handler to handler, without connections and with a token that
-// was verified before. Each makes its request, which is nearly all that "bare" does: the guard is
-// the difference.
+// BenchmarkGuardAlone measures a call from handler to handler, without connections and with a token
+// that was verified before. Both runs make the request, which is nearly all of the work of "bare".
+// The difference is the guard.
 func BenchmarkGuardAlone(b *testing.B) {
 	fake := fakeentra.NewServer(fakeentra.Config{Directory: apiDirectory()})
 	b.Cleanup(fake.Close)
@@ -85,16 +85,16 @@ func BenchmarkGuardAlone(b *testing.B) {
 			},
 		}).WithContext(ctx))
 	}
-	for _, one := range []struct {
+	for _, run := range []struct {
 		name    string
 		handler http.Handler
 	}{{"bare", bare}, {"guarded", guarded}} {
-		b.Run(one.name, func(b *testing.B) {
+		b.Run(run.name, func(b *testing.B) {
 			w := &nowhere{header: http.Header{}}
-			call(one.handler, w)
+			call(run.handler, w)
 			b.ReportAllocs()
 			for b.Loop() {
-				call(one.handler, w)
+				call(run.handler, w)
 			}
 		})
 	}

@@ -15,8 +15,8 @@ import (
 	"mcpentra/server"
 )
 
-// TestHTTP2OverTLS holds the server to the checks of HTTP/2 as browsers and most proxies speak it.
-func TestHTTP2OverTLS(t *testing.T) {
+// TestHTTP2Conforms runs the checks of HTTP/2 over TLS, as browsers and most proxies speak it.
+func TestHTTP2Conforms(t *testing.T) {
 	t.Parallel()
 	fake := fakeentra.NewServer(fakeentra.Config{Directory: apiDirectory()})
 	t.Cleanup(fake.Close)

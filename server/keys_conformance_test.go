@@ -18,38 +18,39 @@ import (
 	"mcpentra/server"
 )
 
-// TestDirectModeFollowsItsKeys holds direct mode to the checks that take an issuer's keys in hand.
-// Each starts a server of its own with a fake of its own, whose clock is the server's.
-func TestDirectModeFollowsItsKeys(t *testing.T) {
+// TestDirectModeFollowsIssuerKeys runs the checks that change an issuer's keys against direct mode.
+// Each check starts a server and a fake of its own, which share a clock.
+func TestDirectModeFollowsIssuerKeys(t *testing.T) {
 	t.Parallel()
 	first := newFixture(t, nil)
 	t.Cleanup(first.Close)
-	target := first.Target
-	target.Fixture = func(context.Context) (*servers.Fixture, error) { return newFixture(t, nil), nil }
-	servers.Test(t, target, "server/keys")
+	tested := first.Target
+	tested.Fixture = func(context.Context) (*servers.Fixture, error) { return newFixture(t, nil), nil }
+	servers.Test(t, tested, "server/keys")
 }
 
-// TestSessionsEnd holds the sessions of the server's own tools to an end, on the clock of a
-// fixture.
-func TestSessionsEnd(t *testing.T) {
+// TestSessionsAreBounded checks on the clock of a fixture that sessions of the server's own tools
+// end.
+func TestSessionsAreBounded(t *testing.T) {
 	t.Parallel()
 	stateful := func(config *server.Config) { config.Stateful = true }
 	first := newFixture(t, stateful)
 	t.Cleanup(first.Close)
-	target := first.Target
-	target.Fixture = func(context.Context) (*servers.Fixture, error) { return newFixture(t, stateful), nil }
-	servers.Test(t, target, "server/session/bounded")
+	tested := first.Target
+	tested.Fixture = func(context.Context) (*servers.Fixture, error) { return newFixture(t, stateful), nil }
+	servers.Test(t, tested, "server/session/bounded")
 }
 
+// newFixture starts a fake and a server in direct mode, and lets a check control both.
 func newFixture(t *testing.T, change func(*server.Config)) *servers.Fixture {
 	fake := fakeentra.NewServer(fakeentra.Config{Directory: apiDirectory()})
 	at, err := url.Parse(fake.URL)
 	require.NoError(t, err)
-	issuer := &heldIssuer{base: fake.Client().Transport, host: at.Host}
+	issuer := &interceptor{base: fake.Client().Transport, host: at.Host}
 	issuer.own = httptest.NewServer(issuer)
 	origin := startServer(t, func(config *server.Config) {
 		direct(fake)(config)
-		// less than the server's own patience, to lose no time
+		// shorter than the server's own timeout, so that the checks lose no time
 		config.Entra.HTTPClient = &http.Client{Transport: issuer, Timeout: 3 * time.Second}
 		config.Now = fake.Now
 		if change != nil {
@@ -82,67 +83,68 @@ func newFixture(t *testing.T, change func(*server.Config)) *servers.Fixture {
 	}
 }
 
-// An asked is what a server asks for that a fixture can answer.
-type asked int
+// A target is a kind of request of the server that a fixture can answer.
+type target int
 
 const (
-	other     asked = iota // the issuer's affair
-	keySet                 // the issuer's keys
-	document               // the issuer's discovery document
-	elsewhere              // whatever others have
+	other     target = iota // other requests to the issuer
+	keySet                  // the issuer's keys
+	document                // the issuer's discovery document
+	elsewhere               // requests to other hosts
 )
 
-// heldIssuer stands between a server and everybody else, and answers as it is told.
-type heldIssuer struct {
+// interceptor is the transport of a server's requests. It passes them on, or lets a handler of a check
+// answer them.
+type interceptor struct {
 	base http.RoundTripper
-	host string           // the issuer's
-	own  *httptest.Server // answers in place of whoever was asked
+	host string           // the issuer's host
+	own  *httptest.Server // serves the handlers
 
 	mu       sync.Mutex
 	handlers [elsewhere + 1]http.Handler
 	count    int
 }
 
-func (h *heldIssuer) serve(what asked) func(http.Handler) {
+func (h *interceptor) serve(kind target) func(http.Handler) {
 	return func(handler http.Handler) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.handlers[what] = handler
+		h.handlers[kind] = handler
 	}
 }
 
-func (h *heldIssuer) fetches() int {
+func (h *interceptor) fetches() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.count
 }
 
-// held is who answers for an address, or nil where it is not held.
-func (h *heldIssuer) held(address *url.URL) http.Handler {
+// handler returns the handler for an address, or nil if the request passes on.
+func (h *interceptor) handler(address *url.URL) http.Handler {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	what := other
+	kind := other
 	switch {
 	case address.Host != h.host:
-		what = elsewhere
+		kind = elsewhere
 	case strings.HasSuffix(address.Path, "/keys"):
-		what = keySet
+		kind = keySet
 	case strings.HasSuffix(address.Path, "/.well-known/openid-configuration"):
-		what = document
+		kind = document
 	}
-	return h.handlers[what]
+	return h.handlers[kind]
 }
 
-// addressHeader carries the address that was asked to who answers in its place.
+// addressHeader tells the handler the address of the request.
 const addressHeader = "X-Asked"
 
-func (h *heldIssuer) RoundTrip(request *http.Request) (*http.Response, error) {
+func (h *interceptor) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.URL.Host == h.host && strings.HasSuffix(request.URL.Path, "/keys") {
 		h.mu.Lock()
 		h.count++
 		h.mu.Unlock()
 	}
-	if h.held(request.URL) == nil {
+	if h.handler(request.URL) == nil {
 		return h.base.RoundTrip(request)
 	}
 	own, err := url.Parse(h.own.URL)
@@ -161,7 +163,7 @@ func (h *heldIssuer) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-func (h *heldIssuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *interceptor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	address, err := url.Parse(r.Header.Get(addressHeader))
 	if err != nil {
 		w.WriteHeader(http.StatusBadRequest)
@@ -169,5 +171,5 @@ func (h *heldIssuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Header.Del(addressHeader)
 	r.URL = address
-	h.held(address).ServeHTTP(w, r)
+	h.handler(address).ServeHTTP(w, r)
 }

@@ -14,18 +14,17 @@ import (
 	"mcpentra/server/guard"
 )
 
-// TestOnePersonsSessionsEndNobodyElses has a person begin more sessions than the server keeps in
-// all.
-func TestOnePersonsSessionsEndNobodyElses(t *testing.T) {
+// TestSessionLimitIsPerCaller lets a person begin more sessions than the server keeps in all.
+func TestSessionLimitIsPerCaller(t *testing.T) {
 	t.Parallel()
 	var log safeBuffer
-	s := newDirectSite(t, func(config *server.Config) {
+	s := newDirectEnv(t, func(config *server.Config) {
 		config.Stateful = true
 		config.Limits = guard.Limits{CallerSessions: 5, TotalSessions: 20}
 		config.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	})
 	adele := s.mint(fakeentra.Token{})
-	alex := s.mint(fakeentra.Token{User: "AlexW@contoso.onmicrosoft.com"})
+	alex := s.mint(fakeentra.Token{User: alexName})
 	send := func(raw, session, body string) (int, string) {
 		headers := []string{
 			"Content-Type", "application/json", "Accept", "application/json, text/event-stream",
@@ -37,8 +36,8 @@ func TestOnePersonsSessionsEndNobodyElses(t *testing.T) {
 		status, header, _ := s.send(http.MethodPost, s.server.Resource(), body, headers...)
 		return status, header.Get("Mcp-Session-Id")
 	}
-	_, theirs := send(alex, "", initialize)
-	require.NotEmpty(t, theirs)
+	_, alexSession := send(alex, "", initialize)
+	require.NotEmpty(t, alexSession)
 	var sessions []string
 	for range 30 {
 		status, session := send(adele, "", initialize)
@@ -46,7 +45,7 @@ func TestOnePersonsSessionsEndNobodyElses(t *testing.T) {
 		sessions = append(sessions, session)
 	}
 	const list = `{"jsonrpc":"2.0","id":2,"method":"tools/list"}`
-	status, _ := send(alex, theirs, list)
+	status, _ := send(alex, alexSession, list)
 	assert.Equal(t, http.StatusOK, status)
 	for i, session := range sessions {
 		status, _ := send(adele, session, list)
@@ -55,11 +54,10 @@ func TestOnePersonsSessionsEndNobodyElses(t *testing.T) {
 	assert.Contains(t, log.String(), "MCP_CALLER_SESSIONS")
 }
 
-// TestStreamsOfBothTransportsCountTogether opens streams at the endpoint and at the path of
-// HTTP+SSE.
-func TestStreamsOfBothTransportsCountTogether(t *testing.T) {
+// TestStreamLimitCoversBothTransports opens streams at the endpoint and at the path of HTTP+SSE.
+func TestStreamLimitCoversBothTransports(t *testing.T) {
 	t.Parallel()
-	s := newDirectSite(t, func(config *server.Config) {
+	s := newDirectEnv(t, func(config *server.Config) {
 		config.Stateful = true
 		config.LegacySSE = true
 		config.Limits = guard.Limits{CallerStreams: 2}

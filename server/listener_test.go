@@ -20,9 +20,9 @@ type oneConn struct{ net.Conn }
 func (l oneConn) Accept() (net.Conn, error) { return l.Conn, nil }
 func (l oneConn) Addr() net.Addr            { return l.LocalAddr() }
 
-// writer is a connection of a listener whose other side is the reader: what one writes the other
-// has to read.
-func writer(t *testing.T, timeout time.Duration) (ours, theirs net.Conn) {
+// accepted returns both ends of a connection of a listener. A write to one end waits until the other
+// end reads.
+func accepted(t *testing.T, timeout time.Duration) (ours, theirs net.Conn) {
 	t.Helper()
 	near, far := net.Pipe()
 	ours, err := server.NewListener(oneConn{near}, timeout).Accept()
@@ -34,10 +34,10 @@ func writer(t *testing.T, timeout time.Duration) (ours, theirs net.Conn) {
 	return ours, far
 }
 
-func TestWhoDoesNotReadIsGivenUp(t *testing.T) {
+func TestConnEndsIfPeerDoesNotRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		ours, _ := writer(t, 0)
+		ours, _ := accepted(t, 0)
 		began := time.Now()
 		_, err := ours.Write([]byte("an answer"))
 		assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
@@ -45,12 +45,13 @@ func TestWhoDoesNotReadIsGivenUp(t *testing.T) {
 	})
 }
 
-func TestWhoReadsIsWrittenToForAsLongAsItTakes(t *testing.T) {
+func TestConnLastsWhilePeerReads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		ours, theirs := writer(t, 10*time.Second)
+		ours, theirs := accepted(t, 10*time.Second)
 		go func() { _, _ = io.Copy(io.Discard, theirs) }()
-		for _, pause := range []time.Duration{0, time.Second, 4 * time.Second, 9 * time.Second, time.Minute, time.Hour} {
+		for _, seconds := range []int{0, 1, 4, 9, 60, 3600} {
+			pause := time.Duration(seconds) * time.Second
 			<-time.After(pause)
 			_, err := ours.Write([]byte("event"))
 			assert.NoError(t, err, pause)
@@ -58,13 +59,13 @@ func TestWhoReadsIsWrittenToForAsLongAsItTakes(t *testing.T) {
 	})
 }
 
-func TestADeadlineThatSomebodySetsIsNotTakenForOurs(t *testing.T) {
+func TestConnRenewsItsDeadlineAfterAnother(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		ours, theirs := writer(t, 10*time.Second)
+		ours, theirs := accepted(t, 10*time.Second)
 		go func() {
-			var one [1]byte
-			_, _ = theirs.Read(one[:])
+			var first [1]byte
+			_, _ = theirs.Read(first[:])
 		}()
 		_, err := ours.Write([]byte("x"))
 		require.NoError(t, err)
@@ -76,7 +77,7 @@ func TestADeadlineThatSomebodySetsIsNotTakenForOurs(t *testing.T) {
 	})
 }
 
-func TestAConnectionIsHalfClosed(t *testing.T) {
+func TestConnClosesWriteSide(t *testing.T) {
 	t.Parallel()
 	plain, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -85,19 +86,19 @@ func TestAConnectionIsHalfClosed(t *testing.T) {
 	caller, err := net.Dial("tcp", plain.Addr().String())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = caller.Close() })
-	accepted, err := listener.Accept()
+	conn, err := listener.Accept()
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = accepted.Close() })
-	half, can := accepted.(interface{ CloseWrite() error })
-	require.True(t, can, "net/http looks for it")
-	require.NoError(t, half.CloseWrite())
+	t.Cleanup(func() { _ = conn.Close() })
+	writer, ok := conn.(interface{ CloseWrite() error })
+	require.True(t, ok, "net/http needs the method")
+	require.NoError(t, writer.CloseWrite())
 	read, err := io.ReadAll(caller)
 	require.NoError(t, err)
 	assert.Empty(t, read)
 	_, err = io.WriteString(caller, "still sending")
 	require.NoError(t, err)
 	require.NoError(t, caller.(*net.TCPConn).CloseWrite())
-	read, err = io.ReadAll(accepted)
+	read, err = io.ReadAll(conn)
 	require.NoError(t, err)
 	assert.Equal(t, "still sending", string(read))
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -24,10 +23,9 @@ import (
 	"mcpentra/testdata/interop/official-server/fixture"
 )
 
-// The official suite cannot send a token. So a proxy on loopback adds it; it is the server's public
-// address too, which keeps the Host that the suite sends what the guard expects.
-
-// A signedInProxy passes requests on to a handler, those to /mcp with a token once there is one.
+// A signedInProxy passes requests on to a handler, and adds a token to requests to /mcp. The official
+// suite cannot send a token. The proxy's address is the server's public URL, so the guard accepts the
+// suite's Host.
 type signedInProxy struct {
 	origin  string
 	handler http.Handler
@@ -48,11 +46,10 @@ func newSignedInProxy(t *testing.T) *signedInProxy {
 		ErrorLog:      log.New(io.Discard, "", 0),
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
-			// An answer that begins before the end of the body was read would make the proxy give
-			// the request up.
+			// The proxy gives a request up if its answer begins before the body has been read.
 			body, err := io.ReadAll(r.In.Body)
 			if err != nil {
-				return // a body that ended early is cut off on the way too
+				return // a body that ended early stays cut off
 			}
 			r.Out.Body = io.NopCloser(bytes.NewReader(body))
 			r.Out.Host = r.In.Host
@@ -62,13 +59,11 @@ func newSignedInProxy(t *testing.T) *signedInProxy {
 		},
 	})
 	t.Cleanup(front.Close)
-	_, port, err := net.SplitHostPort(front.Listener.Addr().String())
-	require.NoError(t, err)
-	p.origin = "http://localhost:" + port
+	p.origin = localhostOf(front)
 	return p
 }
 
-// guarded is what stands behind the guard of a server in broker mode, with somebody signed in.
+// guarded puts a backend behind a server in broker mode, signs a person in, and returns the endpoint.
 func guarded(t *testing.T, behind func(*server.Config)) string {
 	t.Helper()
 	p := newSignedInProxy(t)
@@ -80,7 +75,7 @@ func guarded(t *testing.T, behind func(*server.Config)) string {
 	return p.origin + "/mcp"
 }
 
-// guardedDirectly is the same in direct mode: the token is Entra's.
+// guardedDirectly does the same in direct mode, with a token of Entra.
 func guardedDirectly(t *testing.T, behind func(*server.Config)) string {
 	t.Helper()
 	p := newSignedInProxy(t)
@@ -104,8 +99,9 @@ func (p *signedInProxy) serve(t *testing.T, config server.Config, behind func(*s
 	p.handler = made
 }
 
-// Behind the guard, in both modes, around a handler and in front of an upstream, the official suite
-// finds exactly what it finds without it: everything that a revision requires.
+// TestInteropOfficialServer runs the official suite without and with the guard, in both modes, around
+// a handler and in front of an upstream. The verdicts have to be the same, and everything that a
+// revision requires has to pass.
 func TestInteropOfficialServer(t *testing.T) {
 	t.Parallel()
 	for revision, most := range map[string]int{"2025-11-25": 30, "2026-07-28": 37} {
@@ -129,11 +125,11 @@ func TestInteropOfficialServer(t *testing.T) {
 				"broker": guarded,
 				"direct": guardedDirectly,
 			} {
-				for placement, behind := range map[string]func(*server.Config){
-					"a handler":   func(config *server.Config) { config.MCP = fixture.Handler() },
-					"an upstream": func(config *server.Config) { config.Upstream = open.URL + "/mcp" },
+				for backend, behind := range map[string]func(*server.Config){
+					"handler":  func(config *server.Config) { config.MCP = fixture.Handler() },
+					"upstream": func(config *server.Config) { config.Upstream = open.URL + "/mcp" },
 				} {
-					name := mode + " mode, " + placement
+					name := mode + " mode, " + backend
 					with := official.Suite(t, "server", "--url", guarded(t, behind), "--requirements", revision)
 					assert.Len(
 						t,
@@ -151,7 +147,7 @@ func TestInteropOfficialServer(t *testing.T) {
 	}
 }
 
-// The broker is what the official suite wants of an authorization server.
+// TestInteropOfficialAuthorization runs the official suite's checks of authorization servers.
 func TestInteropOfficialAuthorization(t *testing.T) {
 	t.Parallel()
 	official.Need(t)

@@ -14,9 +14,9 @@ import (
 	"mcpentra/server"
 )
 
-// TestThePathIsChecked: what the server answers itself is no place for the endpoint, in either
-// mode.
-func TestThePathIsChecked(t *testing.T) {
+// TestNewChecksPath checks in both modes that the endpoint cannot have a path that the server itself
+// uses.
+func TestNewChecksPath(t *testing.T) {
 	t.Parallel()
 	fake := fakeentra.NewServer(fakeentra.Config{})
 	t.Cleanup(fake.Close)
@@ -71,9 +71,9 @@ func TestThePathIsChecked(t *testing.T) {
 	}
 }
 
-// TestTheEndpointCanBeTheOrigin: programs find the endpoint there, people the front page, and
-// nothing else moves.
-func TestTheEndpointCanBeTheOrigin(t *testing.T) {
+// TestEndpointAtOrigin puts the endpoint at the origin. Browsers still get the front page, and other
+// paths stay.
+func TestEndpointAtOrigin(t *testing.T) {
 	t.Parallel()
 	atOrigin := func(config *server.Config) { config.Path = "/" }
 	for mode, others := range map[string]map[string]int{
@@ -91,23 +91,23 @@ func TestTheEndpointCanBeTheOrigin(t *testing.T) {
 	} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			var s *site
+			var s *env
 			var token string
 			if mode == "broker" {
-				s = newSite(t, atOrigin)
+				s = newEnv(t, atOrigin)
 				_, tokens := s.signIn()
 				token = tokens["access_token"].(string)
 			} else {
-				s = newDirectSite(t, atOrigin)
+				s = newDirectEnv(t, atOrigin)
 				token = s.mint(fakeentra.Token{})
 			}
-			require.Equal(t, s.origin, s.server.Resource(), "an origin has no slash at its end")
-			status, _, body := s.call(token, strings.Replace(callUserName, "get_user_name", "whoami", 1))
+			require.Equal(t, s.origin, s.server.Resource(), "an origin has no trailing slash")
+			status, _, body := s.call(token, callWhoami)
 			assert.Equal(t, http.StatusOK, status)
 			assert.Contains(t, body, s.fake.Tenant().Users[0].ID)
 
 			const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-			for _, one := range []struct {
+			for _, request := range []struct {
 				method, accept, token string
 				status                int
 			}{
@@ -122,12 +122,12 @@ func TestTheEndpointCanBeTheOrigin(t *testing.T) {
 				{http.MethodHead, "*/*", "", 405},
 				{http.MethodPut, browser, "", 405},
 			} {
-				headers := []string{"Accept", one.accept, "MCP-Protocol-Version", "2025-11-25"}
-				if one.token != "" {
-					headers = append(headers, "Authorization", one.token)
+				headers := []string{"Accept", request.accept, "MCP-Protocol-Version", "2025-11-25"}
+				if request.token != "" {
+					headers = append(headers, "Authorization", request.token)
 				}
-				status, header, body := s.send(one.method, s.origin, "", headers...)
-				require.Equal(t, one.status, status, one)
+				status, header, body := s.send(request.method, s.origin, "", headers...)
+				require.Equal(t, request.status, status, request)
 				switch status {
 				case http.StatusOK:
 					assert.Contains(t, header.Get("Vary"), "Accept")
@@ -157,9 +157,9 @@ func TestTheEndpointCanBeTheOrigin(t *testing.T) {
 	}
 }
 
-// TestASlashAtTheEndDoesNotCount: a strict client gets metadata of the very URL that it was given,
-// and a token for it.
-func TestASlashAtTheEndDoesNotCount(t *testing.T) {
+// TestEndpointIgnoresTrailingSlash gives a strict client the URL with a slash. It gets metadata and a
+// token for exactly that URL.
+func TestEndpointIgnoresTrailingSlash(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ path, written string }{
 		"a path":     {"", "/mcp/"},
@@ -167,7 +167,7 @@ func TestASlashAtTheEndDoesNotCount(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, func(config *server.Config) { config.Path = test.path })
+			s := newEnv(t, func(config *server.Config) { config.Path = test.path })
 			endpoint := s.origin + test.written
 			transport, err := client.New(client.Config{Server: endpoint, Browser: visit})
 			require.NoError(t, err)
@@ -183,7 +183,7 @@ func TestASlashAtTheEndDoesNotCount(t *testing.T) {
 			assert.Equal(t, http.StatusOK, response.StatusCode)
 		})
 	}
-	s := newSite(t, nil)
+	s := newEnv(t, nil)
 	status, header, _ := s.send(http.MethodPost, s.origin+"/mcp/", callUserName)
 	assert.Equal(t, http.StatusUnauthorized, status)
 	assert.Contains(t, header.Get("WWW-Authenticate"),
@@ -196,13 +196,12 @@ func TestASlashAtTheEndDoesNotCount(t *testing.T) {
 	}
 }
 
-// TestAHandlerSeesOnePath, with a slash at the end or without.
-func TestAHandlerSeesOnePath(t *testing.T) {
+// TestHandlerSeesPathWithoutSlash sends requests with a trailing slash and without.
+func TestHandlerSeesPathWithoutSlash(t *testing.T) {
 	t.Parallel()
-	s := newDirectSite(t, func(config *server.Config) {
+	s := newDirectEnv(t, func(config *server.Config) {
 		config.MCP = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			_,
-				_ = w.Write([]byte(r.URL.Path))
+			_, _ = w.Write([]byte(r.URL.Path))
 		})
 	})
 	for _, path := range []string{"/mcp", "/mcp/"} {
@@ -213,16 +212,19 @@ func TestAHandlerSeesOnePath(t *testing.T) {
 	}
 }
 
-// TestAClientAtTheOriginIsToldWhereTheEndpointIs, and the log says so once.
-func TestAClientAtTheOriginIsToldWhereTheEndpointIs(t *testing.T) {
+// TestOriginNamesEndpoint sends MCP requests to the origin. The answer names the endpoint, and the log
+// does so once.
+func TestOriginNamesEndpoint(t *testing.T) {
 	t.Parallel()
 	log := &safeBuffer{}
-	s := newSite(t, func(config *server.Config) { config.Logger = slog.New(slog.NewTextHandler(log, nil)) })
-	for _, one := range []struct{ method, accept string }{
-		{http.MethodPost, "application/json, text/event-stream"}, {http.MethodPost, "text/html"},
-		{http.MethodGet, "text/event-stream"}, {http.MethodDelete, "*/*"},
+	s := newEnv(t, func(config *server.Config) { config.Logger = slog.New(slog.NewTextHandler(log, nil)) })
+	for _, request := range []struct{ method, accept string }{
+		{http.MethodPost, "application/json, text/event-stream"},
+		{http.MethodPost, "text/html"},
+		{http.MethodGet, "text/event-stream"},
+		{http.MethodDelete, "*/*"},
 	} {
-		status, header, body := s.send(one.method, s.origin, callUserName, "Accept", one.accept)
+		status, header, body := s.send(request.method, s.origin, callUserName, "Accept", request.accept)
 		assert.Equal(t, http.StatusMethodNotAllowed, status)
 		assert.Equal(t, "application/json", header.Get("Content-Type"))
 		assert.JSONEq(t,

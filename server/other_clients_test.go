@@ -18,11 +18,11 @@ import (
 	"mcpentra/testdata/interop/official"
 )
 
-// shownPage is an authorization request that a program shows to its user.
+// shownPage matches an authorization request that a program shows to its user.
 var shownPage = regexp.MustCompile(`https?://\S+/authorize\?\S+`)
 
-// MCP Inspector signs in by the handshake revisions and by the newest, and calls a tool that asks
-// Graph.
+// TestInteropInspector signs MCP Inspector in by the revisions with a handshake and by the newest, and
+// calls a tool that asks Graph.
 func TestInteropInspector(t *testing.T) {
 	t.Parallel()
 	official.Need(t)
@@ -63,7 +63,8 @@ func TestInteropInspector(t *testing.T) {
 	)
 }
 
-// mcp-remote, which connects programs that speak stdio alone, signs in and lists the tools.
+// TestInteropMCPRemote signs mcp-remote in, which connects programs that only speak stdio, and lists
+// the tools.
 func TestInteropMCPRemote(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("MCPENTRA_INTEROP") == "" {

@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,17 +17,15 @@ import (
 	"mcpentra/server/entra"
 )
 
-// The example of the README works against the fake with the settings that the fake writes, and with
-// nothing else.
-func TestTheREADMEsExampleAgainstTheFake(t *testing.T) {
+// TestREADMEExample runs the README's example against the fake, with only the settings that the fake
+// writes.
+func TestREADMEExample(t *testing.T) {
 	t.Parallel()
 	fake := fakeentra.NewServer(fakeentra.Config{})
 	defer fake.Close()
 	tenant := fake.Tenant()
 	listening := httptest.NewUnstartedServer(nil)
-	_, port, err := net.SplitHostPort(listening.Listener.Addr().String())
-	require.NoError(t, err)
-	origin := "http://localhost:" + port
+	origin := localhostOf(listening)
 	var log strings.Builder
 	mcp, err := server.New(t.Context(), server.Config{
 		PublicURL: origin,
@@ -60,7 +57,7 @@ func TestTheREADMEsExampleAgainstTheFake(t *testing.T) {
 	require.NoError(t, err)
 	defer response.Body.Close()
 	assert.Equal(t, http.StatusOK, response.StatusCode)
-	listening.Close() // it logs no more
+	listening.Close() // so that nothing writes to the log any more
 	assert.Equal(t, 1, strings.Count(log.String(), "level=WARN"), log.String())
 
 	readme, err := os.ReadFile("README.md")

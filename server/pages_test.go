@@ -21,11 +21,10 @@ import (
 	"mcpentra/fakeentra/useragent/chromium"
 )
 
-// TestAPersonSignsIn goes through the pages with a real browser, which keeps the rules of cookies,
-// sites, content policies and forms that a scripted one does not: the server's consent page, the
-// fake's sign-in and consent pages, the client's own page. The fake is on another site than the
-// server.
-func TestAPersonSignsIn(t *testing.T) {
+// TestPersonSignsIn visits all pages with a real browser: the server's consent page, the fake's sign-in
+// and consent pages, the client's page. A real browser applies the rules of cookies, sites, content
+// policies and forms. The fake is on another site than the server.
+func TestPersonSignsIn(t *testing.T) {
 	t.Parallel()
 	for _, width := range []int{1280, 390} {
 		t.Run(map[int]string{1280: "at a desk", 390: "on a phone"}[width], func(t *testing.T) {
@@ -70,7 +69,7 @@ func TestAPersonSignsIn(t *testing.T) {
 				)
 			})
 			assert.Equal(t, http.StatusOK, status)
-			assert.Regexp(t, `^http://localhost:\d+/callback$`, address, "the code is out of the address line")
+			assert.Regexp(t, `^http://localhost:\d+/callback$`, address, "the address has no code")
 			assert.Contains(t, consent, "mcp-entra-client")
 			assert.Contains(t, consent, "on this computer")
 			assert.Contains(t, done, "You are signed in")
@@ -78,8 +77,8 @@ func TestAPersonSignsIn(t *testing.T) {
 	}
 }
 
-// TestTheKeyboardIsEnough does the same with Tab and Enter alone.
-func TestTheKeyboardIsEnough(t *testing.T) {
+// TestPersonSignsInByKeyboard uses Tab and Enter alone.
+func TestPersonSignsInByKeyboard(t *testing.T) {
 	t.Parallel()
 	browser := startChromium(t, 1280)
 	origin := startServer(t, nil)
@@ -96,9 +95,8 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 	assert.Equal(t, http.StatusOK, status)
 }
 
-// TestADoubleClickIsOneApproval clicks twice on Approve while the first answer is on its way, as
-// people do.
-func TestADoubleClickIsOneApproval(t *testing.T) {
+// TestDoubleClickApprovesOnce clicks Approve twice before the first answer arrives.
+func TestDoubleClickApprovesOnce(t *testing.T) {
 	t.Parallel()
 	for _, apart := range []int{0, 60, 150} {
 		t.Run(fmt.Sprintf("%d ms", apart), func(t *testing.T) {
@@ -146,9 +144,9 @@ func evaluate(script string) chromedp.Action[chromedp.Void] {
 	}
 }
 
-// TestAPersonDeclines presses Deny: the page goes back to the client by itself, in spite of a
-// content policy that lets its form go nowhere else.
-func TestAPersonDeclines(t *testing.T) {
+// TestPersonDeclines presses Deny. The page redirects to the client, although its content policy allows
+// its form no other host.
+func TestPersonDeclines(t *testing.T) {
 	t.Parallel()
 	browser := startChromium(t, 1280)
 	origin := startServer(t, nil)
@@ -173,7 +171,7 @@ func TestAPersonDeclines(t *testing.T) {
 	assert.ErrorContains(t, err, "access_denied")
 }
 
-// text reads what a person sees of an element.
+// text reads the visible text of an element.
 func text(selector string, into *string) chromedp.Action[chromedp.Void] {
 	return func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
 		var err error
@@ -204,12 +202,12 @@ func call(t *testing.T, origin string, browser func(context.Context, string) err
 	response, err := transport.RoundTrip(request)
 	require.NoError(t, err)
 	defer response.Body.Close()
-	require.NoError(t, <-closed) // the sign-in goes on while the person still reads
+	require.NoError(t, <-closed) // the sign-in continues while the person still reads
 	return response.StatusCode
 }
 
-// startChromium starts a browser of its own for a test. Without one the test is skipped; in CI that
-// is a failure.
+// startChromium starts a browser for a test. If Chromium is not installed, it skips the test, or fails
+// in CI.
 func startChromium(t *testing.T, width int) context.Context {
 	t.Helper()
 	browser, stop, err := chromium.Start(t.Context(), chromium.Config{Width: width})

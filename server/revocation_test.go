@@ -24,16 +24,16 @@ import (
 	"mcpentra/server/store"
 )
 
-// TestARevocationEndsACallWhoseTokenHasExpired runs a call at one replica. The client revokes its
-// grant at another.
-func TestARevocationEndsACallWhoseTokenHasExpired(t *testing.T) {
+// TestRevocationEndsCallWithExpiredToken runs a call at one replica. The client revokes its grant at
+// another.
+func TestRevocationEndsCallWithExpiredToken(t *testing.T) {
 	t.Parallel()
 	signing, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	keys, err := broker.NewKeys(rand.Reader)
 	require.NoError(t, err)
 	kept := store.NewMemory(store.Config{})
-	s := newSite(t, func(config *server.Config) {
+	s := newEnv(t, func(config *server.Config) {
 		config.SigningKey = signing
 		config.Keys = keys
 		config.Store = kept
@@ -56,7 +56,7 @@ func TestARevocationEndsACallWhoseTokenHasExpired(t *testing.T) {
 		Now:        now,
 	})
 	require.NoError(t, err)
-	late := make(chan struct{}) // a look with the clock of after the expiry
+	late := make(chan struct{}) // receives each recheck after the expiry
 	running := make(chan context.Context, 1)
 	detached := make(chan context.Context, 1)
 	guarded, err := guard.New(guard.Config{
@@ -94,21 +94,21 @@ func TestARevocationEndsACallWhoseTokenHasExpired(t *testing.T) {
 	call := <-running
 	work := <-detached
 	offset.Store(int64(3 * time.Hour))
-	for range 4 { // both have been looked at
+	for range 4 { // both contexts have been rechecked
 		<-late
 	}
 	require.NoError(t, call.Err(), "a call may outlive its token")
 	require.NoError(t, work.Err())
 
-	status, _, body := s.send(http.MethodPost, s.origin+"/revoke", url.Values{
+	status, _, body := s.postForm(s.origin+"/revoke", url.Values{
 		"client_id": {clientID},
 		"token":     {tokens["refresh_token"].(string)},
-	}.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+	})
 	require.Equal(t, http.StatusOK, status, body)
 	select {
 	case <-ended:
 	case <-time.After(30 * time.Second):
-		t.Fatal("the call goes on")
+		t.Fatal("the call still runs")
 	}
 	assert.ErrorIs(t, call.Err(), context.Canceled)
 	assert.ErrorIs(t, work.Err(), context.Canceled)

@@ -12,11 +12,10 @@ import (
 	"mcpentra/fakeentra"
 )
 
-// Entra rolls its keys and goes away while the server runs: people go on working, and tokens of a
-// key that was withdrawn end.
-func TestKeyRolloverUnderARunningServer(t *testing.T) {
+// TestServerFollowsKeyRollover rolls Entra's keys while the server runs. New tokens work at once.
+func TestServerFollowsKeyRollover(t *testing.T) {
 	t.Parallel()
-	s := newDirectSite(t, nil)
+	s := newDirectEnv(t, nil)
 	old := s.mint(fakeentra.Token{})
 	status, _, body := s.call(old, callUserName)
 	require.Equal(t, http.StatusOK, status, body)
@@ -26,21 +25,21 @@ func TestKeyRolloverUnderARunningServer(t *testing.T) {
 		assert.Equal(t, http.StatusOK, status, body)
 	}
 	status, _, _ = s.call(
-		s.mint(fakeentra.Token{Key: fakeentra.StrangerKey, Header: map[string]any{"kid": "a-key-of-nobody"}}),
+		s.mint(fakeentra.Token{Key: fakeentra.StrangerKey, Header: map[string]any{"kid": "unknown-key"}}),
 		callUserName,
 	)
 	assert.NotEqual(t, http.StatusOK, status)
 }
 
-func TestEntraRestartsUnderARunningServer(t *testing.T) {
+func TestServerSurvivesEntraRestart(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, nil)
+	s := newEnv(t, nil)
 	_, tokens := s.signIn()
 	access := tokens["access_token"].(string)
 	address := strings.TrimPrefix(s.fake.URL, "http://")
 	s.fake.Close()
-	status, _, body := s.call(access, strings.Replace(callUserName, "get_user_name", "whoami", 1))
-	assert.Equal(t, http.StatusOK, status, "who is signed in does not need Entra for a call: %s", body)
+	status, _, body := s.call(access, callWhoami)
+	assert.Equal(t, http.StatusOK, status, "a call needs no request to Entra: %s", body)
 
 	var err error
 	s.fake, err = fakeentra.Listen(fakeentra.Config{}, address, false)
@@ -51,26 +50,26 @@ func TestEntraRestartsUnderARunningServer(t *testing.T) {
 	_, tokens = s.signIn()
 	status, _, body = s.call(tokens["access_token"].(string), callUserName)
 	assert.Equal(t, http.StatusOK, status, body)
-	assert.Contains(t, body, "User name is Adele Vance", "a new sign-in, under keys that nobody had seen")
+	assert.Contains(t, body, "User name is Adele Vance", "a new sign-in with new keys")
 }
 
-// Every bad token of the fake's table is refused by the guard, and the good one is not.
-func TestBadTokensAreRefused(t *testing.T) {
+// TestServerRefusesBadTokens sends every bad token of the fake's table, and a good one.
+func TestServerRefusesBadTokens(t *testing.T) {
 	t.Parallel()
-	s := newDirectSite(t, nil)
+	s := newDirectEnv(t, nil)
 	status, _, body := s.call(s.mint(fakeentra.Token{}), callUserName)
 	require.Equal(t, http.StatusOK, status, body)
 	bad, err := s.fake.BadTokens(fakeentra.Token{})
 	require.NoError(t, err)
-	for _, one := range bad {
-		status, _, body := s.call(one.Token, callUserName)
+	for _, token := range bad {
+		status, _, body := s.call(token.Token, callUserName)
 		assert.Contains(
 			t,
 			[]int{http.StatusUnauthorized, http.StatusForbidden},
 			status,
 			"%s: %s: %s",
-			one.Name,
-			one.Why,
+			token.Name,
+			token.Why,
 			body,
 		)
 	}

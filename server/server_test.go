@@ -18,24 +18,26 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestConfigurationIsChecked(t *testing.T) {
+func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	fake := fakeentra.NewServer(fakeentra.Config{})
 	t.Cleanup(fake.Close)
-	for name, test := range map[string]struct {
+	elsewhere := func(c *server.Config) { c.Entra.RedirectURI = "https://other.example/auth/callback" }
+	for _, test := range []struct {
+		name string
 		edit func(*server.Config)
 		want string
 	}{
-		"no public URL":            {func(c *server.Config) { c.PublicURL = "" }, "public URL"},
-		"a path in it":             {func(c *server.Config) { c.PublicURL = "https://mcp.example.com/mcp" }, "public URL"},
-		"plain http elsewhere":     {func(c *server.Config) { c.PublicURL = "http://mcp.example.com" }, "https"},
-		"the path of an own route": {func(c *server.Config) { c.Path = "/token" }, "/token"},
-		"a pattern as path":        {func(c *server.Config) { c.Path = "/{x}" }, "path"},
-		"a redirect elsewhere":     {func(c *server.Config) { c.Entra.RedirectURI = "https://other.example/auth/callback" }, "AUTH_REDIRECT_URI"},
-		"no tenant":                {func(c *server.Config) { c.Entra.TenantID = "" }, "AUTH_TENANT_ID"},
-		"no secret":                {func(c *server.Config) { c.Entra.ClientSecret = "" }, "AUTH_CLIENT_SECRET"},
+		{"no public URL", func(c *server.Config) { c.PublicURL = "" }, "public URL"},
+		{"public URL with a path", func(c *server.Config) { c.PublicURL = "https://a.example/mcp" }, "public URL"},
+		{"plain http beyond loopback", func(c *server.Config) { c.PublicURL = "http://a.example" }, "https"},
+		{"path of another endpoint", func(c *server.Config) { c.Path = "/token" }, "/token"},
+		{"pattern as path", func(c *server.Config) { c.Path = "/{x}" }, "path"},
+		{"foreign redirect URI", elsewhere, "AUTH_REDIRECT_URI"},
+		{"no tenant", func(c *server.Config) { c.Entra.TenantID = "" }, "AUTH_TENANT_ID"},
+		{"no secret", func(c *server.Config) { c.Entra.ClientSecret = "" }, "AUTH_CLIENT_SECRET"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			config := server.Config{PublicURL: "http://localhost:8000", Entra: registration(fake)}
 			test.edit(&config)
@@ -45,18 +47,22 @@ func TestConfigurationIsChecked(t *testing.T) {
 	}
 }
 
-func TestAPublicURLHasOneForm(t *testing.T) {
+func TestNewNormalizesPublicURL(t *testing.T) {
 	t.Parallel()
 	fake := fakeentra.NewServer(fakeentra.Config{})
 	t.Cleanup(fake.Close)
-	for _, text := range []string{"https://MCP.example.com", "https://mcp.example.com/", "https://mcp.example.com:443"} {
+	for _, text := range []string{
+		"https://MCP.example.com",
+		"https://mcp.example.com/",
+		"https://mcp.example.com:443",
+	} {
 		s, err := server.New(t.Context(), server.Config{PublicURL: text, Entra: registration(fake)})
 		require.NoError(t, err, text)
 		assert.Equal(t, "https://mcp.example.com/mcp", s.Resource())
 	}
 }
 
-func TestAStoreServesOneDeployment(t *testing.T) {
+func TestNewRefusesStoreOfOtherKeys(t *testing.T) {
 	t.Parallel()
 	fake := fakeentra.NewServer(fakeentra.Config{})
 	t.Cleanup(fake.Close)
@@ -68,12 +74,12 @@ func TestAStoreServesOneDeployment(t *testing.T) {
 	_, err := server.New(t.Context(), config)
 	require.NoError(t, err)
 	_, err = server.New(t.Context(), config)
-	assert.ErrorContains(t, err, "keys file", "keys made at the start are gone with the process")
+	assert.ErrorContains(t, err, "keys file", "the second server has random keys of its own")
 }
 
-func TestWhatAnybodyMaySee(t *testing.T) {
+func TestPublicPaths(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, nil)
+	s := newEnv(t, nil)
 	for path, want := range map[string]int{
 		"/":        200,
 		"/healthz": 200,
@@ -101,16 +107,16 @@ func TestWhatAnybodyMaySee(t *testing.T) {
 	assert.Equal(t, 200, status)
 }
 
-func TestWatchTellsRefusalFromSilence(t *testing.T) {
+func TestWatchEndsOnRefusalOnly(t *testing.T) {
 	t.Parallel()
-	wrong := newSite(t, func(config *server.Config) { config.Entra.ClientSecret = "not the secret" })
+	wrong := newEnv(t, func(config *server.Config) { config.Entra.ClientSecret = "not the secret" })
 	var refused *entra.Error
 	require.ErrorAs(t, wrong.server.Watch(t.Context()), &refused)
 	assert.Contains(t, refused.Error(), "AUTH_CLIENT_SECRET")
 
-	away := newSite(t, nil)
-	away.fake.Close()
+	unreachable := newEnv(t, nil)
+	unreachable.fake.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	assert.ErrorIs(t, away.server.Watch(ctx), context.DeadlineExceeded)
+	assert.ErrorIs(t, unreachable.server.Watch(ctx), context.DeadlineExceeded)
 }

@@ -27,13 +27,13 @@ import (
 	"mcpentra/server/upstream"
 )
 
-// TestStateBehindTheGuardIsItsUsers holds tools that keep state for their callers to the checks of
-// state. They know their callers by what the guard says, and by nothing else: it has to reach them
-// in every revision, in sessions and without.
-func TestStateBehindTheGuardIsItsUsers(t *testing.T) {
+// TestStateBelongsToCaller runs the checks of state against tools that keep state for their callers.
+// The tools know their callers from the guard alone, so the guard has to name them in every revision,
+// in sessions and without.
+func TestStateBelongsToCaller(t *testing.T) {
 	t.Parallel()
 	only := []string{"server/state", "server/request-state", "server/elicitation", "server/task"}
-	put := func(config *server.Config) *keeper {
+	useKeeper := func(config *server.Config) *keeper {
 		k := newKeeper(fromGuard)
 		config.MCP = k.handler()
 		config.Stateful = true
@@ -46,7 +46,7 @@ func TestStateBehindTheGuardIsItsUsers(t *testing.T) {
 		var k *keeper
 		origin := startServer(t, func(config *server.Config) {
 			config.SigningKey = key
-			k = put(config)
+			k = useKeeper(config)
 		})
 		target := brokerTarget(t, origin+"/mcp", key)
 		k.describe(&target)
@@ -59,13 +59,13 @@ func TestStateBehindTheGuardIsItsUsers(t *testing.T) {
 		var k *keeper
 		origin := startServer(t, func(config *server.Config) {
 			direct(fake)(config)
-			k = put(config)
+			k = useKeeper(config)
 		})
 		target := directTarget(t, origin+"/mcp", fake)
 		k.describe(&target)
 		servers.Test(t, target, only...)
 	})
-	t.Run("an upstream", func(t *testing.T) {
+	t.Run("upstream", func(t *testing.T) {
 		t.Parallel()
 		fake := fakeentra.NewServer(fakeentra.Config{Directory: apiDirectory()})
 		t.Cleanup(fake.Close)
@@ -84,16 +84,16 @@ func TestStateBehindTheGuardIsItsUsers(t *testing.T) {
 	})
 }
 
-// A keeper has tools that keep state for their callers.
+// A keeper is a server with tools that keep state for their callers.
 type keeper struct {
-	callerOf func(context.Context) string // empty where nobody is named
+	callerOf func(context.Context) string // returns "" without a caller
 
 	mu      sync.Mutex
 	handles map[string]string
 	rounds  map[string]*pending
 }
 
-// pending is a request that has asked back.
+// pending is a call that waits for an answer of its client.
 type pending struct {
 	owner  string
 	marker string
@@ -104,7 +104,7 @@ func newKeeper(callerOf func(context.Context) string) *keeper {
 	return &keeper{callerOf: callerOf, handles: map[string]string{}, rounds: map[string]*pending{}}
 }
 
-// describe tells the checks of the tools.
+// describe adds the tools to a target.
 func (k *keeper) describe(target *servers.Target) {
 	target.Handles = &servers.Handles{Make: "make", Use: "use"}
 	target.Rounds = &servers.Rounds{
@@ -123,9 +123,9 @@ func (k *keeper) describe(target *servers.Target) {
 	target.TaskTool = "work"
 }
 
-var errNotYours = errors.New("there is no such thing")
+var errNotYours = errors.New("not found")
 
-// fromGuard is the caller as the guard names it to a handler.
+// fromGuard returns the caller that the guard names to a handler.
 func fromGuard(ctx context.Context) string {
 	caller, known := guard.FromContext(ctx)
 	if !known {
@@ -136,8 +136,8 @@ func fromGuard(ctx context.Context) string {
 
 type namedKey struct{}
 
-// named puts the caller as the guard names it to an upstream where fromHeader finds it. It believes
-// what the guard's published keys have signed.
+// named returns a function that verifies the header with which the guard names the caller to an
+// upstream. fromHeader returns that caller.
 func named(origin func() string) func(context.Context, *http.Request) context.Context {
 	return func(ctx context.Context, r *http.Request) context.Context {
 		token, err := jwt.ParseSigned(r.Header.Get(upstream.CallerHeader), []jose.SignatureAlgorithm{jose.ES256})
@@ -151,8 +151,10 @@ func named(origin func() string) func(context.Context, *http.Request) context.Co
 		defer answer.Body.Close()
 		var keys jose.JSONWebKeySet
 		var claims jwt.Claims
-		if json.NewDecoder(answer.Body).Decode(&keys) != nil || token.Claims(&keys, &claims) != nil ||
-			claims.Validate(jwt.Expected{Issuer: origin(), Time: time.Now()}) != nil {
+		if json.NewDecoder(answer.Body).Decode(&keys) != nil || token.Claims(&keys, &claims) != nil {
+			return ctx
+		}
+		if claims.Validate(jwt.Expected{Issuer: origin(), Time: time.Now()}) != nil {
 			return ctx
 		}
 		return context.WithValue(ctx, namedKey{}, claims.Subject)
@@ -200,9 +202,9 @@ func (k *keeper) handler(options ...mcpserver.StreamableHTTPOption) http.Handler
 	return withTasksInSessions(mcpserver.NewStreamableHTTPServer(s, options...))
 }
 
-// withTasksInSessions keeps tasks from whoever has no session: mcp-go knows whose a task is by the
-// session, and shows it to everybody who has none. The guard sees to it that in 2026-07-28, the
-// revision without sessions, the headers say what the body says.
+// withTasksInSessions refuses tasks without a session. mcp-go binds a task to its session, and would
+// show tasks without a session to all callers. In 2026-07-28, the revision without sessions, the guard
+// checks that the headers agree with the body.
 func withTasksInSessions(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.Header.Get("Mcp-Method"), "tasks/") || r.Header.Get("Mcp-Name") == "work" {
@@ -217,7 +219,7 @@ func withTasksInSessions(next http.Handler) http.Handler {
 	})
 }
 
-// ask asks for a name first, and for a look at a page.
+// ask is a tool that first asks for a name and for consent on a page.
 func (k *keeper) ask(ctx context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -18,14 +18,11 @@ import (
 	"mcpentra/server"
 )
 
-const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",` +
-	`"capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`
-
-func TestStatefulToolsKeepASessionForEachCaller(t *testing.T) {
+func TestStatefulToolsBindSessions(t *testing.T) {
 	t.Parallel()
-	s := newDirectSite(t, func(config *server.Config) { config.Stateful = true })
+	s := newDirectEnv(t, func(config *server.Config) { config.Stateful = true })
 	adele := s.mint(fakeentra.Token{})
-	alex := s.mint(fakeentra.Token{User: "AlexW@contoso.onmicrosoft.com"})
+	alex := s.mint(fakeentra.Token{User: alexName})
 	headers := func(raw, session string) []string {
 		all := []string{
 			"Content-Type",
@@ -44,13 +41,13 @@ func TestStatefulToolsKeepASessionForEachCaller(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	session := header.Get("Mcp-Session-Id")
 	require.NotEmpty(t, session)
-	whoami := strings.Replace(callUserName, "get_user_name", "whoami", 1)
+	whoami := callWhoami
 	status, _, body := s.send(http.MethodPost, s.server.Resource(), whoami, headers(adele, session)...)
 	assert.Equal(t, http.StatusOK, status)
 	assert.Contains(t, body, "Adele Vance")
 	for _, method := range []string{http.MethodPost, http.MethodGet, http.MethodDelete} {
 		status, _, body = s.send(method, s.server.Resource(), whoami, headers(alex, session)...)
-		assert.Equal(t, http.StatusNotFound, status, "%s of somebody else", method)
+		assert.Equal(t, http.StatusNotFound, status, "%s of another caller", method)
 		assert.NotContains(t, body, "Adele")
 		status, _, _ = s.send(method, s.server.Resource(), whoami, headers(alex, "")...)
 		assert.Equal(t, http.StatusBadRequest, status, "%s without a session", method)
@@ -58,17 +55,17 @@ func TestStatefulToolsKeepASessionForEachCaller(t *testing.T) {
 	status, _, _ = s.send(http.MethodDelete, s.server.Resource(), "", headers(adele, session)...)
 	assert.Equal(t, http.StatusOK, status)
 	status, _, _ = s.send(http.MethodPost, s.server.Resource(), whoami, headers(adele, session)...)
-	assert.Equal(t, http.StatusNotFound, status, "what its caller has ended")
+	assert.Equal(t, http.StatusNotFound, status, "after its caller has ended it")
 }
 
-// TestTheTransportOfBefore signs in as a client of MCP 2024-11-05 does that knows the address of
-// the stream alone, and calls a tool over it.
-func TestTheTransportOfBefore(t *testing.T) {
+// TestLegacySSE signs in as a client of MCP 2024-11-05, which only knows the address of the stream, and
+// calls a tool over the stream.
+func TestLegacySSE(t *testing.T) {
 	t.Parallel()
 	origin := startServer(t, func(config *server.Config) { config.LegacySSE = true })
 	signIn := signin.SignIn{URL: origin + server.SSEPath, Open: visit}
 	raw, err := signIn.Token(t.Context())
-	require.NoError(t, err, "its metadata is at a path of its own, and the broker takes its address for the resource")
+	require.NoError(t, err, "the stream has metadata of its own, and the broker accepts its address as resource")
 
 	client, err := mcpclient.NewSSEMCPClient(
 		origin+server.SSEPath,
@@ -89,11 +86,11 @@ func TestTheTransportOfBefore(t *testing.T) {
 	assert.Equal(t, "User name is Adele Vance", answer.Content[0].(mcp.TextContent).Text)
 }
 
-func TestAStreamOfBeforeBelongsToItsCaller(t *testing.T) {
+func TestLegacySSEBindsStreams(t *testing.T) {
 	t.Parallel()
-	s := newDirectSite(t, func(config *server.Config) { config.LegacySSE = true })
+	s := newDirectEnv(t, func(config *server.Config) { config.LegacySSE = true })
 	adele := s.mint(fakeentra.Token{})
-	alex := s.mint(fakeentra.Token{User: "AlexW@contoso.onmicrosoft.com"})
+	alex := s.mint(fakeentra.Token{User: alexName})
 	stream := s.origin + server.SSEPath
 	status, header, _ := s.send(http.MethodGet, stream, "")
 	assert.Equal(t, http.StatusUnauthorized, status)
@@ -141,5 +138,5 @@ func TestAStreamOfBeforeBelongsToItsCaller(t *testing.T) {
 	assert.Equal(t, http.StatusAccepted, send(adele, messages))
 	assert.Contains(t, next("data: "), `"serverInfo"`)
 	status, _, _ = s.send(http.MethodPost, messages, initialize, "Content-Type", "application/json")
-	assert.Equal(t, http.StatusUnauthorized, status, "a session proves nothing")
+	assert.Equal(t, http.StatusUnauthorized, status, "a session does not authenticate")
 }

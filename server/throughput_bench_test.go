@@ -28,22 +28,24 @@ import (
 	"mcpentra/server/guard"
 )
 
-// What the guard costs, in ratios of one run: tools/call of the same mcp-go server with the guard
-// and without it, by the same requests, over 16 connections on loopback, with Entra's own RS256
-// tokens. "With the guard" is the whole server in direct mode; "without" is mcp-go's handler alone,
-// which gets the Authorization header too, and reads past it. What is compared is the processor
-// time of a whole call: that of the client, of net/http on both sides and of the kernel is in both.
-// The tool does next to nothing, so the guard's share is as large here as it can be.
+// These benchmarks measure the cost of the guard as a ratio of one run: tools/call of the same mcp-go
+// server with and without the guard, with the same requests, over 16 connections on loopback, with
+// Entra's RS256 tokens. "With the guard" is the whole server in direct mode. "Without" is mcp-go's
+// handler alone, which ignores the Authorization header. They compare the processor time of a whole
+// call, which includes the client, net/http on both sides and the kernel. The tool does almost
+// nothing, so the guard's share is as large as it can be.
 
 const (
 	benchConnections = 16
 	benchCalls       = 500  // in a round
-	benchTokens      = 2000 // in the cache when it is warm
+	benchTokens      = 2000 // in a warm cache
 	benchRounds      = 61
-	echoCall         = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"hello"}}}`
 )
 
-// echo is an MCP server with a tool that repeats what it is told.
+const echoCall = `{"jsonrpc":"2.0","id":1,"method":"tools/call",` +
+	`"params":{"name":"echo","arguments":{"text":"hello"}}}`
+
+// echo returns an MCP server with a tool that repeats its argument.
 func echo(options ...mcpserver.StreamableHTTPOption) http.Handler {
 	tools := mcpserver.NewMCPServer("echo", "1")
 	tools.AddTool(
@@ -57,29 +59,28 @@ func echo(options ...mcpserver.StreamableHTTPOption) http.Handler {
 		append(options, mcpserver.WithStateLess(true), mcpserver.WithDisableStreaming(true))...)
 }
 
-// guardedEcho is the same as it stands behind the guard, which checks Host in its place.
+// guardedEcho returns the same server for use behind the guard, which checks Host.
 func guardedEcho() http.Handler { return echo(mcpserver.WithDisableLocalhostProtection(true)) }
 
-// A benchSite is a server in direct mode in front of a fake, which counts how often its keys are
-// fetched.
-type benchSite struct {
+// A benchEnv is a server in direct mode in front of a fake. It counts fetches of the fake's keys.
+type benchEnv struct {
 	fake     *fakeentra.Server
 	listener *httptest.Server
-	client   *http.Client // of 16 connections
+	client   *http.Client // with 16 connections
 	fetches  atomic.Int64
 }
 
-func (s *benchSite) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s *benchEnv) RoundTrip(r *http.Request) (*http.Response, error) {
 	if strings.HasSuffix(r.URL.Path, "/keys") {
 		s.fetches.Add(1)
 	}
 	return s.fake.Client().Transport.RoundTrip(r)
 }
 
-// newBenchSite serves what build makes of the listener's origin and of the registration.
-func newBenchSite(b *testing.B, build func(origin string, registration entra.Config) http.Handler) *benchSite {
+// newBenchEnv serves the handler that build makes from the origin and the registration.
+func newBenchEnv(b *testing.B, build func(origin string, registration entra.Config) http.Handler) *benchEnv {
 	b.Helper()
-	s := &benchSite{fake: fakeentra.NewServer(fakeentra.Config{Directory: apiDirectory()})}
+	s := &benchEnv{fake: fakeentra.NewServer(fakeentra.Config{Directory: apiDirectory()})}
 	b.Cleanup(s.fake.Close)
 	s.listener = httptest.NewUnstartedServer(nil)
 	s.listener.Config.Handler = build("http://"+s.listener.Listener.Addr().String(), entra.Config{
@@ -102,7 +103,7 @@ func newBenchClient(b *testing.B) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// whole is the whole server in direct mode.
+// whole makes the whole server in direct mode.
 func whole(b *testing.B) func(string, entra.Config) http.Handler {
 	return func(origin string, registration entra.Config) http.Handler {
 		made, err := server.New(
@@ -114,7 +115,7 @@ func whole(b *testing.B) func(string, entra.Config) http.Handler {
 	}
 }
 
-// callEcho sends one request, and returns its status. A good one has to repeat what it was told.
+// callEcho sends one request, and returns its status. A good answer has to repeat the argument.
 func callEcho(b *testing.B, client *http.Client, address, token string) int {
 	request, err := http.NewRequest(http.MethodPost, address, strings.NewReader(echoCall))
 	if err != nil {
@@ -138,7 +139,7 @@ func callEcho(b *testing.B, client *http.Client, address, token string) int {
 	return response.StatusCode
 }
 
-// callAll makes n calls over 16 connections, all of which have to succeed.
+// callAll makes n calls over 16 connections. All have to succeed.
 func callAll(b *testing.B, client *http.Client, address, token string, n int) {
 	b.Helper()
 	var left atomic.Int64
@@ -158,8 +159,8 @@ func callAll(b *testing.B, client *http.Client, address, token string, n int) {
 	require.False(b, b.Failed())
 }
 
-// used is the processor time of this process. On a machine whose cores are all busy throughput is
-// its inverse, and it does not change with what else the machine does.
+// used returns the processor time of this process. If all cores are busy, throughput is its inverse.
+// It does not depend on other programs.
 func used(b *testing.B) time.Duration {
 	var usage syscall.Rusage
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
@@ -193,28 +194,27 @@ func medianRatio(b *testing.B, base, other func()) float64 {
 	return ratios[len(ratios)/2]
 }
 
-// BenchmarkGuardWarm is the rate of tools/call behind the guard, over the rate of the same server
-// without it. The token was verified before, and so were those of others: the heap is that of a
-// server which knows its callers, not that of an empty one, whose garbage is collected every few
-// hundred calls.
+// BenchmarkGuardWarm measures the rate of tools/call behind the guard, divided by the rate of the same
+// server without it. The server has verified this token and many others before. Its heap then has a
+// realistic size; with an empty heap, the garbage collector would run every few hundred calls.
 func BenchmarkGuardWarm(b *testing.B) {
 	bare := httptest.NewServer(echo())
 	b.Cleanup(bare.Close)
 	client := newBenchClient(b)
-	site := newBenchSite(b, whole(b))
+	env := newBenchEnv(b, whole(b))
 	var token string
 	for n := range benchTokens {
 		var err error
-		token, err = site.fake.Mint(
+		token, err = env.fake.Mint(
 			fakeentra.Token{Claims: map[string]any{"scp": "access_as_user", "uti": strconv.Itoa(n)}},
 		)
 		require.NoError(b, err)
-		require.Equal(b, http.StatusOK, callEcho(b, site.client, site.listener.URL+"/mcp", token))
+		require.Equal(b, http.StatusOK, callEcho(b, env.client, env.listener.URL+"/mcp", token))
 	}
 	for b.Loop() {
 		b.ReportMetric(medianRatio(b,
 			func() { callAll(b, client, bare.URL, token, benchCalls) },
-			func() { callAll(b, site.client, site.listener.URL+"/mcp", token, benchCalls) },
+			func() { callAll(b, env.client, env.listener.URL+"/mcp", token, benchCalls) },
 		), "ratio")
 	}
 	b.ReportMetric(0.90, "ratio>=")
@@ -226,7 +226,7 @@ func BenchmarkGuardVerifying(b *testing.B) {
 	bare := httptest.NewServer(echo())
 	b.Cleanup(bare.Close)
 	client := newBenchClient(b)
-	site := newBenchSite(b, func(origin string, registration entra.Config) http.Handler {
+	env := newBenchEnv(b, func(origin string, registration entra.Config) http.Handler {
 		api, err := entra.NewAPI(registration, entra.APIConfig{CacheSize: -1})
 		require.NoError(b, err)
 		guarded, err := guard.New(guard.Config{
@@ -238,12 +238,12 @@ func BenchmarkGuardVerifying(b *testing.B) {
 		require.NoError(b, err)
 		return guarded
 	})
-	token, err := site.fake.Mint(fakeentra.Token{Claims: map[string]any{"scp": "access_as_user"}})
+	token, err := env.fake.Mint(fakeentra.Token{Claims: map[string]any{"scp": "access_as_user"}})
 	require.NoError(b, err)
 	for b.Loop() {
 		b.ReportMetric(medianRatio(b,
 			func() { callAll(b, client, bare.URL, token, benchCalls) },
-			func() { callAll(b, site.client, site.listener.URL+"/mcp", token, benchCalls) },
+			func() { callAll(b, env.client, env.listener.URL+"/mcp", token, benchCalls) },
 		), "ratio")
 	}
 	b.ReportMetric(0.50, "ratio>=")
@@ -255,10 +255,10 @@ func BenchmarkGuardVerifying(b *testing.B) {
 // what either costs in processor time, its sender included.
 func BenchmarkGuardFlood(b *testing.B) {
 	const flood = 100_000
-	site := newBenchSite(b, whole(b))
-	good, err := site.fake.Mint(fakeentra.Token{Claims: map[string]any{"scp": "access_as_user"}})
+	env := newBenchEnv(b, whole(b))
+	good, err := env.fake.Mint(fakeentra.Token{Claims: map[string]any{"scp": "access_as_user"}})
 	require.NoError(b, err)
-	address := site.listener.URL + "/mcp"
+	address := env.listener.URL + "/mcp"
 	attacker := newBenchClient(b)
 	_, rest, _ := strings.Cut(good, ".")
 	payload, _, _ := strings.Cut(rest, ".")
@@ -288,12 +288,12 @@ func BenchmarkGuardFlood(b *testing.B) {
 		require.False(b, b.Failed())
 	}
 	for b.Loop() {
-		callAll(b, site.client, address, good, benchCalls)
+		callAll(b, env.client, address, good, benchCalls)
 		heap := liveHeap()
 		ratio := medianRatio(
 			b,
 			func() { attack(benchCalls) },
-			func() { callAll(b, site.client, address, good, benchCalls) },
+			func() { callAll(b, env.client, address, good, benchCalls) },
 		)
 		b.ReportMetric(1/(1+ratio), "rate")
 		ended := make(chan struct{})
@@ -304,7 +304,7 @@ func BenchmarkGuardFlood(b *testing.B) {
 				case <-ended:
 					return
 				default:
-					if status := callEcho(b, site.client, address, good); status != http.StatusOK {
+					if status := callEcho(b, env.client, address, good); status != http.StatusOK {
 						b.Errorf("a good token is answered with status %d", status)
 						return
 					}
@@ -315,7 +315,7 @@ func BenchmarkGuardFlood(b *testing.B) {
 		close(ended)
 		goods.Wait()
 		require.False(b, b.Failed())
-		b.ReportMetric(float64(site.fetches.Load()), "fetches")
+		b.ReportMetric(float64(env.fetches.Load()), "fetches")
 		b.ReportMetric(float64(liveHeap()-heap)/(1<<20), "MB")
 	}
 	b.ReportMetric(0.50, "rate>=")

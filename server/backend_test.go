@@ -1,0 +1,115 @@
+package server_test
+
+import (
+	"encoding/json"
+	"net"
+	"net/http/httptest"
+	"testing"
+
+	mcpserver "github.com/mark3labs/mcp-go/server"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/conformance/servers"
+	"mcpentra/server"
+)
+
+// A backend is a handler to put behind the guard, and how the server is told of it.
+type backend struct {
+	name     string
+	canary   *canary // nil means the server's own tools
+	upstream bool    // the canary runs as an upstream server
+	stateful bool
+	atOrigin bool     // the endpoint has no path
+	only     []string // checks to run; nil means all
+	fragile  bool     // leave out the checks that disturb; two other backends run them
+}
+
+// backends returns all backends, with fresh canaries.
+func backends() []backend {
+	stateless := func() *canary {
+		return newCanary(mcpserver.WithStateLess(true), mcpserver.WithDisableStreaming(true))
+	}
+	stateful := func() *canary { return newCanary(mcpserver.WithStateful(true)) }
+	// Without Stateful, the handler itself decides about missing sessions: mcp-go answers 404.
+	boundSessions := []string{
+		"server/session/not-authentication",
+		"server/session/other-user",
+		"server/session/refreshed-token",
+		"server/stream",
+	}
+	return []backend{
+		{name: "own tools"},
+		{name: "own tools with sessions", stateful: true, fragile: true},
+		{name: "own tools at the origin", atOrigin: true, fragile: true},
+		{name: "handler without sessions", canary: stateless(), fragile: true},
+		{name: "handler with sessions", canary: stateful(), stateful: true},
+		{name: "handler with undeclared sessions", canary: stateful(), only: boundSessions, fragile: true},
+		{name: "upstream without sessions", canary: stateless(), upstream: true, fragile: true},
+		{name: "upstream with sessions", canary: stateful(), upstream: true, stateful: true, fragile: true},
+	}
+}
+
+// endpoint returns the path of the endpoint's URL.
+func (b *backend) endpoint() string {
+	if b.atOrigin {
+		return ""
+	}
+	return "/mcp"
+}
+
+// configure puts the backend behind a server.
+func (b *backend) configure(t *testing.T, config *server.Config) {
+	t.Helper()
+	config.Stateful = b.stateful
+	// All checks run at once as one person, and none may lose its session to the others.
+	config.Limits.CallerSessions = 1000
+	if b.atOrigin {
+		config.Path = "/"
+	}
+	switch {
+	case b.canary == nil:
+	case b.upstream:
+		behind := httptest.NewServer(b.canary)
+		t.Cleanup(behind.Close)
+		config.Upstream = behind.URL + "/mcp"
+	default:
+		config.MCP = b.canary
+	}
+}
+
+// describe adds the tools of the backend to a target.
+func (b *backend) describe(t *testing.T, target *servers.Target) {
+	t.Helper()
+	target.Local = networkAddresses(t)
+	if b.canary != nil {
+		target.Canary = b.canary.tool()
+		target.Forwarded = b.canary.requests
+		return
+	}
+	target.Whoami = &servers.Whoami{Tool: "whoami", Caller: callerOfWhoami}
+}
+
+// callerOfWhoami reads the caller in a result of the tool whoami.
+func callerOfWhoami(result []byte) string {
+	var answer struct {
+		Structured struct {
+			ObjectID string `json:"object_id"`
+		} `json:"structuredContent"`
+	}
+	_ = json.Unmarshal(result, &answer)
+	return answer.Structured.ObjectID
+}
+
+// networkAddresses returns the machine's addresses that other machines can reach.
+func networkAddresses(t *testing.T) []string {
+	t.Helper()
+	all, err := net.InterfaceAddrs()
+	require.NoError(t, err)
+	found := []string{}
+	for _, address := range all {
+		if network, ok := address.(*net.IPNet); ok && network.IP.IsGlobalUnicast() {
+			found = append(found, network.IP.String())
+		}
+	}
+	return found
+}

@@ -15,18 +15,18 @@ import (
 	"mcpentra/server/token"
 )
 
-// cacheWorld is a verifier whose clock and keys can be changed, behind a cache that counts what is
-// judged anew.
-type cacheWorld struct {
-	now    time.Time
-	keys   []jose.JSONWebKey
-	err    error
-	judged atomic.Int32
-	cache  *token.Cache[string]
+// cacheEnv is a cache in front of a verifier whose clock and keys a test can change. It counts the
+// verifications.
+type cacheEnv struct {
+	now      time.Time
+	keys     []jose.JSONWebKey
+	err      error
+	verified atomic.Int32
+	cache    *token.Cache[string]
 }
 
-func newCacheWorld(size int) *cacheWorld {
-	w := &cacheWorld{now: noon, keys: []jose.JSONWebKey{{Key: rsaKey().Public(), KeyID: "one"}}}
+func newCacheEnv(size int) *cacheEnv {
+	w := &cacheEnv{now: noon, keys: []jose.JSONWebKey{{Key: rsaKey().Public(), KeyID: "one"}}}
 	v := &token.Verifier{
 		Issuer:    issuerName,
 		Audiences: []string{audience},
@@ -39,7 +39,7 @@ func newCacheWorld(size int) *cacheWorld {
 		},
 	}
 	w.cache = token.NewCache(size, func(ctx context.Context, raw string) (*token.Claims, error) {
-		w.judged.Add(1)
+		w.verified.Add(1)
 		return v.Verify(ctx, raw)
 	}, func(c *token.Claims) (string, error) {
 		if c.Subject == "unreadable" {
@@ -50,21 +50,21 @@ func newCacheWorld(size int) *cacheWorld {
 	return w
 }
 
-func TestAVerifiedTokenIsRemembered(t *testing.T) {
+func TestCacheRemembersToken(t *testing.T) {
 	t.Parallel()
-	w := newCacheWorld(0)
+	w := newCacheEnv(0)
 	raw := mint(t, nil)
 	for range 3 {
 		subject, err := w.cache.Verify(t.Context(), raw)
 		require.NoError(t, err)
 		assert.Equal(t, "user", subject)
 	}
-	assert.EqualValues(t, 1, w.judged.Load())
+	assert.EqualValues(t, 1, w.verified.Load())
 }
 
-func TestATokenThatDiffersInAByteIsAnother(t *testing.T) {
+func TestCacheComparesEveryByte(t *testing.T) {
 	t.Parallel()
-	w := newCacheWorld(0)
+	w := newCacheEnv(0)
 	raw := mint(t, nil)
 	_, err := w.cache.Verify(t.Context(), raw)
 	require.NoError(t, err)
@@ -79,20 +79,20 @@ func TestATokenThatDiffersInAByteIsAnother(t *testing.T) {
 	}
 	_, err = w.cache.Verify(t.Context(), raw+"A")
 	require.Error(t, err)
-	assert.Equal(t, 1, w.cache.Len(), "of bad tokens nothing is remembered")
+	assert.Equal(t, 1, w.cache.Len(), "the cache remembers no bad token")
 }
 
-func TestWhatIsRememberedEndsWithTheToken(t *testing.T) {
+func TestCacheEntryExpires(t *testing.T) {
 	t.Parallel()
-	w := newCacheWorld(0)
+	w := newCacheEnv(0)
 	raw := mint(t, map[string]any{"exp": noon.Unix() + 100})
 	_, err := w.cache.Verify(t.Context(), raw)
 	require.NoError(t, err)
 	w.now = noon.Add(160 * time.Second) // 100 and a minute of leeway
-	for range 2 {                       // once remembered, once not
+	for range 2 {                       // remembered, and then not
 		subject, err := w.cache.Verify(t.Context(), raw)
 		assert.Equal(t, token.Expired, reasonOf(t, err))
-		assert.Equal(t, "user", subject, "nothing else is wrong with it")
+		assert.Equal(t, "user", subject, "the token has no other fault")
 		assert.Zero(t, w.cache.Len())
 	}
 	w.now = noon.Add(-time.Hour)
@@ -100,28 +100,29 @@ func TestWhatIsRememberedEndsWithTheToken(t *testing.T) {
 	assert.Equal(t, token.NotYetValid, reasonOf(t, err))
 }
 
-func TestWhatIsRememberedEndsWithTheKey(t *testing.T) {
+func TestCacheEntryNeedsItsKey(t *testing.T) {
 	t.Parallel()
 	raw := mint(t, nil)
-	late := func(w *cacheWorld) { w.now = noon.Add(24 * time.Hour) }
+	withdraw := func(w *cacheEnv) { w.keys = nil }
+	replace := func(w *cacheEnv) { w.keys[0].Key = newRSAKey(2048).Public() }
+	late := func(change func(*cacheEnv)) func(*cacheEnv) {
+		return func(w *cacheEnv) {
+			w.now = noon.Add(24 * time.Hour)
+			change(w)
+		}
+	}
 	for name, test := range map[string]struct {
-		change func(*cacheWorld)
+		change func(*cacheEnv)
 		want   token.Reason
 	}{
-		"withdrawn":                {func(w *cacheWorld) { w.keys = nil }, token.UnknownKey},
-		"another by the same name": {func(w *cacheWorld) { w.keys[0].Key = newRSAKey(2048).Public() }, token.BadSignature},
-		"withdrawn after the token expired": {func(w *cacheWorld) {
-			late(w)
-			w.keys = nil
-		}, token.UnknownKey},
-		"another after the token expired": {func(w *cacheWorld) {
-			late(w)
-			w.keys[0].Key = newRSAKey(2048).Public()
-		}, token.BadSignature},
+		"withdrawn":                         {withdraw, token.UnknownKey},
+		"replaced":                          {replace, token.BadSignature},
+		"withdrawn after the token expired": {late(withdraw), token.UnknownKey},
+		"replaced after the token expired":  {late(replace), token.BadSignature},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newCacheWorld(0)
+			w := newCacheEnv(0)
 			_, err := w.cache.Verify(t.Context(), raw)
 			require.NoError(t, err)
 			test.change(w)
@@ -130,9 +131,9 @@ func TestWhatIsRememberedEndsWithTheKey(t *testing.T) {
 			assert.Zero(t, w.cache.Len())
 		})
 	}
-	t.Run("not to be had", func(t *testing.T) {
+	t.Run("unavailable", func(t *testing.T) {
 		t.Parallel()
-		w := newCacheWorld(0)
+		w := newCacheEnv(0)
 		_, err := w.cache.Verify(t.Context(), raw)
 		require.NoError(t, err)
 		w.err = errors.New("no answer")
@@ -142,13 +143,13 @@ func TestWhatIsRememberedEndsWithTheKey(t *testing.T) {
 		w.err = nil
 		_, err = w.cache.Verify(t.Context(), raw)
 		require.NoError(t, err)
-		assert.EqualValues(t, 1, w.judged.Load(), "a fault of the moment forgets nothing")
+		assert.EqualValues(t, 1, w.verified.Load(), "the cache keeps the token through a short fault")
 	})
 }
 
-func TestACacheIsBounded(t *testing.T) {
+func TestCacheIsBounded(t *testing.T) {
 	t.Parallel()
-	w := newCacheWorld(3)
+	w := newCacheEnv(3)
 	for i := range 10 {
 		_, err := w.cache.Verify(t.Context(), mint(t, map[string]any{"sub": fmt.Sprint(i)}))
 		require.NoError(t, err)
@@ -158,19 +159,19 @@ func TestACacheIsBounded(t *testing.T) {
 	require.Error(t, err)
 	assert.Equal(t, 3, w.cache.Len())
 
-	none := newCacheWorld(-1)
+	none := newCacheEnv(-1)
 	for range 2 {
 		_, err := none.cache.Verify(t.Context(), mint(t, nil))
 		require.NoError(t, err)
 	}
-	assert.EqualValues(t, 2, none.judged.Load())
+	assert.EqualValues(t, 2, none.verified.Load())
 }
 
-// BenchmarkVerify is the cost of a token that was seen before, and of one that was not.
+// BenchmarkVerify measures a remembered token, and a new one.
 func BenchmarkVerify(b *testing.B) {
 	raw := mint(b, nil)
 	for name, size := range map[string]int{"remembered": 10, "anew": -1} {
-		w := newCacheWorld(size)
+		w := newCacheEnv(size)
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
@@ -182,7 +183,7 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-func TestEachIssuerHasItsOwnRulesAndKeys(t *testing.T) {
+func TestIssuersShareNothing(t *testing.T) {
 	t.Parallel()
 	other := verifier()
 	other.Issuer = "https://other.example"
@@ -191,7 +192,7 @@ func TestEachIssuerHasItsOwnRulesAndKeys(t *testing.T) {
 	_, err := issuers.Verify(t.Context(), mint(t, nil))
 	require.NoError(t, err)
 	_, err = issuers.Verify(t.Context(), mint(t, map[string]any{"iss": other.Issuer}))
-	assert.Equal(t, token.BadSignature, reasonOf(t, err), "the same key id, another issuer's key")
+	assert.Equal(t, token.BadSignature, reasonOf(t, err), "the same key ID at another issuer")
 	for _, issuer := range []any{"https://third.example", nil, ""} {
 		_, err = issuers.Verify(t.Context(), mint(t, map[string]any{"iss": issuer}))
 		assert.Equal(t, token.WrongIssuer, reasonOf(t, err))

@@ -74,7 +74,7 @@ func parseSigned(raw string) (*compact, *InvalidError) {
 		}
 		decoded[i] = segment
 	}
-	// The payload may be empty (RFC 7515 section 5.1), but empty text is no claims.
+	// The payload may be empty (RFC 7515 section 5.1), but empty claims are refused.
 	if parts[0] == "" || parts[2] == "" {
 		return nil, &InvalidError{Reason: BadEncoding}
 	}

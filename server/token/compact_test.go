@@ -3,10 +3,8 @@ package token_test
 import (
 	"context"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
-	"mcpentra/server/token"
 	"strings"
 	"testing"
 	"time"
@@ -14,24 +12,11 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"mcpentra/server/token"
 )
 
-func spareBits(raw string) string {
-	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	last := strings.IndexByte(alphabet, raw[len(raw)-1])
-	return raw[:len(raw)-1] + string(alphabet[last^1])
-}
-
-func flipSignature(raw string) string {
-	signature, err := base64.RawURLEncoding.DecodeString(part(raw, 2))
-	if err != nil {
-		panic(err)
-	}
-	signature[len(signature)/2] ^= 1
-	return part(raw, 0) + "." + part(raw, 1) + "." + encode(string(signature))
-}
-
-func TestAPublicKeyIsNoSharedSecret(t *testing.T) {
+func TestVerifyRefusesHMACWithPublicKey(t *testing.T) {
 	t.Parallel()
 	der, err := x509.MarshalPKIXPublicKey(rsaKey().Public())
 	require.NoError(t, err)
@@ -39,11 +24,11 @@ func TestAPublicKeyIsNoSharedSecret(t *testing.T) {
 	require.NoError(t, err)
 	block := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 	for name, secret := range map[string][]byte{
-		"SPKI in PEM":                 block,
-		"without the last line break": []byte(strings.TrimSpace(string(block))),
-		"SPKI in DER":                 der,
-		"PKCS 1":                      x509.MarshalPKCS1PublicKey(&rsaKey().PublicKey),
-		"the modulus":                 rsaKey().N.Bytes(),
+		"SPKI in PEM":                    block,
+		"SPKI in PEM without line break": []byte(strings.TrimSpace(string(block))),
+		"SPKI in DER":                    der,
+		"PKCS 1":                         x509.MarshalPKCS1PublicKey(&rsaKey().PublicKey),
+		"modulus":                        rsaKey().N.Bytes(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -59,35 +44,39 @@ func TestAPublicKeyIsNoSharedSecret(t *testing.T) {
 			lax := verifier()
 			lax.Algorithms = append(lax.Algorithms, "HS256", "none")
 			_, err = lax.Verify(t.Context(), raw)
-			assert.Equal(t, token.AlgorithmNotAllowed, reasonOf(t, err), "whatever is configured")
+			assert.Equal(t, token.AlgorithmNotAllowed, reasonOf(t, err), "in spite of the configuration")
 		})
 	}
 }
 
-func TestWhatIsNoJWSIsRefusedUnread(t *testing.T) { // not parallel: it counts allocations
+// TestVerifyRefusesOtherForms verifies every form of an encrypted token, and floods of dots. Verify
+// refuses them without decoding. The test counts allocations, so it is not parallel.
+func TestVerifyRefusesOtherForms(t *testing.T) {
 	encrypted := func(header string) string {
-		return encode(header) + "." + encode("key") + "." + encode("iv") + "." + encode(
-			strings.Repeat("c", 4000),
-		) + "." + encode("tag")
+		parts := []string{header, "key", "iv", strings.Repeat("c", 4000), "tag"}
+		for i, part := range parts {
+			parts[i] = encode(part)
+		}
+		return strings.Join(parts, ".")
 	}
 	nested := "payload"
 	for range 100 {
 		nested = encode(nested[:min(len(nested), 100)])
 	}
 	for name, raw := range map[string]string{
-		"RSA-OAEP":          encrypted(`{"alg":"RSA-OAEP","enc":"A256GCM","kid":"one"}`),
-		"dir":               encrypted(`{"alg":"dir","enc":"A256GCM"}`),
-		"a billion rounds":  encrypted(`{"alg":"PBES2-HS512+A256KW","enc":"A256GCM","p2c":2147483647,"p2s":"AAAA"}`),
-		"a bomb":            encrypted(`{"alg":"dir","enc":"A256GCM","zip":"DEF"}`),
-		"nested":            encrypted(`{"alg":"dir","enc":"A256GCM","cty":"JWT"}`) + nested,
-		"a thousand dots":   strings.Repeat(".", 1000),
-		"a million dots":    strings.Repeat(".", 1_000_000),
-		"a million letters": strings.Repeat("a", 1_000_000),
-		"eight megabytes":   "a." + strings.Repeat("a", 8<<20) + ".a",
+		"RSA-OAEP":         encrypted(`{"alg":"RSA-OAEP","enc":"A256GCM","kid":"one"}`),
+		"dir":              encrypted(`{"alg":"dir","enc":"A256GCM"}`),
+		"billion rounds":   encrypted(`{"alg":"PBES2-HS512+A256KW","enc":"A256GCM","p2c":2147483647,"p2s":"AAAA"}`),
+		"compression bomb": encrypted(`{"alg":"dir","enc":"A256GCM","zip":"DEF"}`),
+		"nested":           encrypted(`{"alg":"dir","enc":"A256GCM","cty":"JWT"}`) + nested,
+		"thousand dots":    strings.Repeat(".", 1000),
+		"million dots":     strings.Repeat(".", 1_000_000),
+		"million letters":  strings.Repeat("a", 1_000_000),
+		"eight megabytes":  "a." + strings.Repeat("a", 8<<20) + ".a",
 	} {
 		v := verifier()
 		v.Keys = func(context.Context, string, time.Time) ([]jose.JSONWebKey, error) {
-			t.Errorf("%s: a key was asked for", name)
+			t.Errorf("%s: Verify asked for a key", name)
 			return nil, token.ErrUnknownKey
 		}
 		allocations := testing.AllocsPerRun(10, func() { _, _ = v.Verify(t.Context(), raw) })
@@ -97,7 +86,7 @@ func TestWhatIsNoJWSIsRefusedUnread(t *testing.T) { // not parallel: it counts a
 	}
 }
 
-func TestASignatureIsVerifiedWithoutClaims(t *testing.T) {
+func TestVerifySignature(t *testing.T) {
 	t.Parallel()
 	const header = `{"alg":"RS256","kid":"one"}`
 	for _, payload := range []string{"", "no claims", `{"iss":"x","iss":"y"}`} {

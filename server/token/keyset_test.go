@@ -3,10 +3,7 @@ package token_test
 import (
 	"bytes"
 	"compress/gzip"
-	"crypto/rsa"
 	"fmt"
-	"math/big"
-	"mcpentra/server/token"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,62 +13,52 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"mcpentra/server/token"
 )
 
-func TestADocumentThatIsNoneIsNotUsed(t *testing.T) {
+func TestRemoteRefusesDocument(t *testing.T) {
 	t.Parallel()
-	tests := map[string]http.HandlerFunc{
-		"a page":     func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
-		"no members": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) },
-		"no keys":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"keys":[]}`)) },
-		"keys twice": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"keys":[],"keys":[]}`)) },
-		"a key with two ids": func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = w.Write([]byte(`{"keys":[{"kty":"RSA","kid":"x","kid":"one"}]}`))
-		},
-		"not found": http.NotFound,
-		"cut in the middle": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "1000")
-			_, _ = w.Write([]byte(`{"keys":[`))
-		},
-		"far too long": func(w http.ResponseWriter, _ *http.Request) {
-			for range 64 {
-				if _, err := w.Write([]byte(strings.Repeat(" ", 64<<10))); err != nil {
-					return
-				}
-			}
-		},
-		"far too long, compressed": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Encoding", "gzip")
-			packed := gzip.NewWriter(w)
-			for range 256 {
-				if _, err := packed.Write(bytes.Repeat([]byte(" "), 1<<20)); err != nil {
-					return
-				}
-			}
-		},
-		"more keys than anybody has": func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = w.Write([]byte(`{"keys":[` + strings.Repeat(`{},`, 1000) + `{}]}`))
-		},
-		"nested deep": func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = w.Write([]byte(`{"keys":` + strings.Repeat("[", 100_000)))
-		},
-		"moved for ever": func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "http://169.254.169.254/keys", http.StatusPermanentRedirect)
-		},
-		"no content": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
-		"keys of no use": func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = w.Write([]byte(`{"keys":[{"kty":"oct","k":"AAAA","kid":"one"}]}`))
-		},
-		"a redirect": func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/keys" {
-				_ = json.MarshalWrite(
-					w,
-					jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: rsaKey().Public(), KeyID: "one"}}},
-				)
+	cut := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		_, _ = w.Write([]byte(`{"keys":[`))
+	}
+	compressed := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		packed := gzip.NewWriter(w)
+		blanks := bytes.Repeat([]byte(" "), 1<<20)
+		for range 256 {
+			if _, err := packed.Write(blanks); err != nil {
 				return
 			}
-			http.Redirect(w, r, "/keys", http.StatusFound)
-		},
+		}
+	}
+	endlessRedirect := func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://169.254.169.254/keys", http.StatusPermanentRedirect)
+	}
+	redirect := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/keys" {
+			serving(jose.JSONWebKey{Key: rsaKey().Public(), KeyID: "one"})(w, r)
+			return
+		}
+		http.Redirect(w, r, "/keys", http.StatusFound)
+	}
+	tests := map[string]http.HandlerFunc{
+		"page":                    writing("<html>"),
+		"no members":              writing("{}"),
+		"no keys":                 writing(`{"keys":[]}`),
+		"keys twice":              writing(`{"keys":[],"keys":[]}`),
+		"key with two IDs":        writing(`{"keys":[{"kty":"RSA","kid":"x","kid":"one"}]}`),
+		"not found":               http.NotFound,
+		"cut in the middle":       cut,
+		"far too long":            writing(strings.Repeat(" ", 4<<20)),
+		"far too long compressed": compressed,
+		"too many keys":           writing(`{"keys":[` + strings.Repeat(`{},`, 1000) + `{}]}`),
+		"deeply nested":           writing(`{"keys":` + strings.Repeat("[", 100_000)),
+		"redirect without end":    endlessRedirect,
+		"redirect":                redirect,
+		"no content":              func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
+		"no usable keys":          writing(`{"keys":[{"kty":"oct","k":"AAAA","kid":"one"}]}`),
 	}
 	for name, handle := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -85,55 +72,63 @@ func TestADocumentThatIsNoneIsNotUsed(t *testing.T) {
 	}
 }
 
-func TestABadKeyIsLeftOutAndSpoilsNothing(t *testing.T) {
+func TestRemoteSkipsBadKeys(t *testing.T) {
 	t.Parallel()
-	const thisIssuer, template = "https://issuer.example/tenant/v2.0", "https://issuer.example/{tenantid}/v2.0"
+	const (
+		thisIssuer = "https://issuer.example/tenant/v2.0"
+		template   = "https://issuer.example/{tenantid}/v2.0"
+		zeroPoint  = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE"
+	)
 	rsaMembers := func(bits int) string {
 		encoded, err := json.Marshal(jose.JSONWebKey{Key: newRSAKey(bits).Public()})
 		require.NoError(t, err)
 		return strings.Trim(string(encoded), "{}")
 	}
 	strong := rsaMembers(2048)
-	tests := map[string]struct {
+	tests := []struct {
+		name string
 		key  string
 		used bool
 	}{
-		"a plain key":               {`{` + strong + `,"kid":"x"}`, true},
-		"for signatures":            {`{` + strong + `,"kid":"x","use":"sig","key_ops":["verify"]}`, true},
-		"of this issuer":            {`{` + strong + `,"kid":"x","issuer":"` + thisIssuer + `"}`, true},
-		"of the template":           {`{` + strong + `,"kid":"x","issuer":"` + template + `"}`, true},
-		"of another issuer":         {`{` + strong + `,"kid":"x","issuer":"https://issuer.example/other/v2.0"}`, false},
-		"an issuer that is no text": {`{` + strong + `,"kid":"x","issuer":1}`, false},
-		"for encryption":            {`{` + strong + `,"kid":"x","use":"enc"}`, false},
-		"for signing only":          {`{` + strong + `,"kid":"x","key_ops":["sign"]}`, false},
-		"no id":                     {`{` + strong + `}`, false},
-		"too short":                 {`{` + rsaMembers(1024) + `,"kid":"x"}`, false},
-		"an exponent of 1":          {`{` + strings.Replace(strong, `"AQAB"`, `"AQ"`, 1) + `,"kid":"x"}`, false},
-		"a shared secret":           {`{"kty":"oct","k":"c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0","kid":"x"}`, false},
-		"a kind nobody knows":       {`{"kty":"XYZ","kid":"x"}`, false},
-		"not an object":             {`"x"`, false},
-		"an even exponent":          {`{` + strings.Replace(strong, `"AQAB"`, `"AQAC"`, 1) + `,"kid":"x"}`, false},
-		"a published private key":   {privateMembers(t), false},
-		"an id that is a number":    {`{` + strong + `,"kid":1}`, false},
-		"an id far too long":        {`{` + strong + `,"kid":"` + strings.Repeat("x", 600) + `"}`, false},
-		"X25519": {
+		{"plain key", `{` + strong + `,"kid":"x"}`, true},
+		{"for signatures", `{` + strong + `,"kid":"x","use":"sig","key_ops":["verify"]}`, true},
+		{"of this issuer", `{` + strong + `,"kid":"x","issuer":"` + thisIssuer + `"}`, true},
+		{"of the template", `{` + strong + `,"kid":"x","issuer":"` + template + `"}`, true},
+		{"of another issuer", `{` + strong + `,"kid":"x","issuer":"https://issuer.example/other/v2.0"}`, false},
+		{"issuer is a number", `{` + strong + `,"kid":"x","issuer":1}`, false},
+		{"for encryption", `{` + strong + `,"kid":"x","use":"enc"}`, false},
+		{"for signing only", `{` + strong + `,"kid":"x","key_ops":["sign"]}`, false},
+		{"no ID", `{` + strong + `}`, false},
+		{"too short", `{` + rsaMembers(1024) + `,"kid":"x"}`, false},
+		{"exponent is 1", `{` + strings.Replace(strong, `"AQAB"`, `"AQ"`, 1) + `,"kid":"x"}`, false},
+		{"shared secret", `{"kty":"oct","k":"c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0","kid":"x"}`, false},
+		{"unknown kind", `{"kty":"XYZ","kid":"x"}`, false},
+		{"not an object", `"x"`, false},
+		{"even exponent", `{` + strings.Replace(strong, `"AQAB"`, `"AQAC"`, 1) + `,"kid":"x"}`, false},
+		{"published private key", privateMembers(t), false},
+		{"ID is a number", `{` + strong + `,"kid":1}`, false},
+		{"ID is too long", `{` + strong + `,"kid":"` + strings.Repeat("x", 600) + `"}`, false},
+		{
+			"X25519",
 			`{"kty":"OKP","crv":"X25519","x":"hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo","kid":"x"}`,
 			false,
 		},
-		"Ed25519": {
+		{
+			"Ed25519",
 			`{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"x"}`,
 			true,
 		},
-		"a curve nobody knows":    {`{"kty":"EC","crv":"P-256K","x":"AA","y":"AA","kid":"x"}`, false},
-		"of the faulty generator": {`{` + rocaMembers(t) + `,"kid":"x"}`, false},
-		"a certificate of noise":  {`{` + strong + `,"kid":"x","x5c":["AAAA"]}`, false},
-		"a point off the curve": {
-			`{"kty":"EC","crv":"P-256","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE","y":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE","kid":"x"}`,
+		{"unknown curve", `{"kty":"EC","crv":"P-256K","x":"AA","y":"AA","kid":"x"}`, false},
+		{"of the faulty generator (ROCA)", `{` + rocaMembers(t) + `,"kid":"x"}`, false},
+		{"meaningless certificate", `{` + strong + `,"kid":"x","x5c":["AAAA"]}`, false},
+		{
+			"point off the curve",
+			`{"kty":"EC","crv":"P-256","x":"` + zeroPoint + `","y":"` + zeroPoint + `","kid":"x"}`,
 			false,
 		},
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := newKeyServer(t)
 			s.answer(func(w http.ResponseWriter, _ *http.Request) {
@@ -153,55 +148,25 @@ func TestABadKeyIsLeftOutAndSpoilsNothing(t *testing.T) {
 	}
 }
 
-func privateMembers(t *testing.T) string {
-	t.Helper()
-	encoded, err := json.Marshal(jose.JSONWebKey{Key: rsaKey(), KeyID: "x"})
-	require.NoError(t, err)
-	return string(encoded)
-}
-
-func rocaMembers(t *testing.T) string {
-	t.Helper()
-	small := big.NewInt(1)
-	for candidate := int64(2); candidate < 170; candidate++ {
-		if big.NewInt(candidate).ProbablyPrime(20) {
-			small.Mul(small, big.NewInt(candidate))
-		}
-	}
-	modulus := new(big.Int).Lsh(big.NewInt(1), 2047)
-	modulus.Sub(modulus, new(big.Int).Mod(modulus, small)).Add(modulus, small).Add(modulus, big.NewInt(1))
-	encoded, err := json.Marshal(jose.JSONWebKey{Key: &rsa.PublicKey{N: modulus, E: 65537}})
-	require.NoError(t, err)
-	return strings.Trim(string(encoded), "{}")
-}
-
-func TestTwoKeysWithOneIDAreBothTried(t *testing.T) {
+func TestVerifyTriesKeysWithSameID(t *testing.T) {
 	t.Parallel()
 	s := newKeyServer(t)
-	s.answer(func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.MarshalWrite(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
-			{
-				Key:   ecKey().Public(),
-				KeyID: "one",
-			}, {Key: newRSAKey(2048).Public(), KeyID: "one"}, {Key: rsaKey().Public(), KeyID: "one"},
-		}})
-	})
+	s.answer(serving(
+		jose.JSONWebKey{Key: ecKey().Public(), KeyID: "one"},
+		jose.JSONWebKey{Key: newRSAKey(2048).Public(), KeyID: "one"},
+		jose.JSONWebKey{Key: rsaKey().Public(), KeyID: "one"},
+	))
 	v := verifier()
 	v.Keys = s.remote().Keys
 	_, err := v.Verify(t.Context(), mint(t, nil))
 	require.NoError(t, err)
 }
 
-func TestAKeyBelongsToItsIssuer(t *testing.T) {
+func TestRemotesShareNoKeys(t *testing.T) {
 	t.Parallel()
 	mine := newKeyServer(t)
 	others := newKeyServer(t)
-	others.answer(func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.MarshalWrite(
-			w,
-			jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: newRSAKey(2048).Public(), KeyID: "one"}}},
-		)
-	})
+	others.answer(serving(jose.JSONWebKey{Key: newRSAKey(2048).Public(), KeyID: "one"}))
 	here := verifier()
 	there := verifier()
 	here.Keys = mine.remote().Keys
@@ -210,6 +175,6 @@ func TestAKeyBelongsToItsIssuer(t *testing.T) {
 		_, err := here.Verify(t.Context(), mint(t, nil))
 		require.NoError(t, err)
 		_, err = there.Verify(t.Context(), mint(t, nil))
-		assert.Equal(t, token.BadSignature, reasonOf(t, err), "the same key id at another issuer is another key")
+		assert.Equal(t, token.BadSignature, reasonOf(t, err), "a key ID of another issuer names another key")
 	}
 }

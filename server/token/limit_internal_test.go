@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSignaturesAreCheckedInTurn takes all turns, as a flood of bad signatures would.
-func TestSignaturesAreCheckedInTurn(t *testing.T) {
+// TestLimitBoundsChecks takes all turns, as a flood of bad signatures does.
+func TestLimitBoundsChecks(t *testing.T) {
 	t.Parallel()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
@@ -26,9 +26,12 @@ func TestSignaturesAreCheckedInTurn(t *testing.T) {
 	require.NoError(t, err)
 	synctest.Test(t, func(t *testing.T) {
 		mint := func(subject string) string {
-			raw, err := jwt.Signed(signer).
-				Claims(map[string]any{"iss": "issuer", "aud": "audience", "sub": subject, "exp": time.Now().Add(time.Hour).Unix()}).
-				Serialize()
+			raw, err := jwt.Signed(signer).Claims(map[string]any{
+				"iss": "issuer",
+				"aud": "audience",
+				"sub": subject,
+				"exp": time.Now().Add(time.Hour).Unix(),
+			}).Serialize()
 			require.NoError(t, err)
 			return raw
 		}
@@ -47,10 +50,10 @@ func TestSignaturesAreCheckedInTurn(t *testing.T) {
 			require.NoError(t, v.Limit.begin(t.Context()))
 		}
 		subject, err := cache.Verify(t.Context(), warm)
-		require.NoError(t, err, "what is remembered does not wait")
+		require.NoError(t, err, "a remembered token does not wait")
 		assert.Equal(t, "warm", subject)
 		_, err = cache.Verify(t.Context(), warm+".x")
-		assert.EqualError(t, err, NewInvalidError(NotThreeParts).Error(), "nor does what needs no cryptography")
+		assert.EqualError(t, err, NewInvalidError(NotThreeParts).Error(), "a malformed token does not wait")
 
 		answered := make(chan error, 2)
 		go func() {
@@ -63,14 +66,14 @@ func TestSignaturesAreCheckedInTurn(t *testing.T) {
 			answered <- err
 		}()
 		synctest.Wait()
-		assert.Empty(t, answered, "the others do")
+		assert.Empty(t, answered, "other tokens wait")
 		leave()
 		assert.ErrorIs(t, <-answered, context.Canceled)
 
 		v.Limit.waiting.Add(maxWaiting - 1)
 		_, err = cache.Verify(t.Context(), mint("late"))
 		var unavailable *UnavailableError
-		require.ErrorAs(t, err, &unavailable, "when there are very many, nobody can tell")
+		require.ErrorAs(t, err, &unavailable, "too many tokens wait")
 		assert.Equal(t, time.Second, unavailable.RetryAfter)
 		v.Limit.waiting.Add(1 - maxWaiting)
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -22,76 +21,7 @@ import (
 	"mcpentra/server/token"
 )
 
-// keyServer publishes a key set that a test can change, and counts how often it is asked.
-type keyServer struct {
-	*httptest.Server
-	fetches atomic.Int64
-	mu      sync.Mutex
-	handle  http.HandlerFunc
-	now     time.Time
-}
-
-func newKeyServer(t *testing.T) *keyServer {
-	t.Helper()
-	s := &keyServer{now: noon}
-	s.publish("one")
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.fetches.Add(1)
-		s.mu.Lock()
-		handle := s.handle
-		s.mu.Unlock()
-		handle(w, r)
-	}))
-	t.Cleanup(s.Close)
-	return s
-}
-
-func (s *keyServer) answer(handle http.HandlerFunc) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.handle = handle
-}
-
-// publish lets the server answer with the same RSA key under the ids.
-func (s *keyServer) publish(kids ...string) {
-	s.answer(func(w http.ResponseWriter, _ *http.Request) {
-		set := jose.JSONWebKeySet{}
-		for _, kid := range kids {
-			set.Keys = append(set.Keys, jose.JSONWebKey{Key: rsaKey().Public(), KeyID: kid, Use: "sig"})
-		}
-		_ = json.MarshalWrite(w, set)
-	})
-}
-
-func (s *keyServer) down() {
-	s.answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
-}
-
-func (s *keyServer) clock() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.now
-}
-
-func (s *keyServer) pass(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.now = s.now.Add(d)
-}
-
-func (s *keyServer) remote() *token.Remote {
-	return &token.Remote{URL: s.URL, HTTPClient: s.Client(), Now: s.clock}
-}
-
-func wantUnavailable(t *testing.T, err error, atMost time.Duration) {
-	t.Helper()
-	var unavailable *token.UnavailableError
-	require.ErrorAs(t, err, &unavailable)
-	assert.GreaterOrEqual(t, unavailable.RetryAfter, time.Second)
-	assert.LessOrEqual(t, unavailable.RetryAfter, atMost)
-}
-
-func TestKeysAreFetchedOnceAndAgainAfterAnHour(t *testing.T) {
+func TestRemoteRefreshesHourly(t *testing.T) {
 	t.Parallel()
 	s := newKeyServer(t)
 	remote := s.remote()
@@ -109,7 +39,7 @@ func TestKeysAreFetchedOnceAndAgainAfterAnHour(t *testing.T) {
 	assert.EqualValues(t, 2, s.fetches.Load())
 }
 
-func TestAnUnknownKeyIsLookedUpOnceInFiveMinutes(t *testing.T) {
+func TestRemotePausesForUnknownKeys(t *testing.T) {
 	t.Parallel()
 	s := newKeyServer(t)
 	remote := s.remote()
@@ -118,7 +48,7 @@ func TestAnUnknownKeyIsLookedUpOnceInFiveMinutes(t *testing.T) {
 
 	s.pass(time.Minute)
 	_, err = remote.Keys(t.Context(), "unknown", s.clock())
-	require.ErrorIs(t, err, token.ErrUnknownKey, "the fetch that decides came after the token")
+	require.ErrorIs(t, err, token.ErrUnknownKey, "the deciding fetch is newer than the token")
 	require.EqualValues(t, 2, s.fetches.Load())
 
 	s.pass(time.Minute)
@@ -127,7 +57,7 @@ func TestAnUnknownKeyIsLookedUpOnceInFiveMinutes(t *testing.T) {
 		wantUnavailable(t, err, 4*time.Minute)
 	}
 	_, err = remote.Keys(t.Context(), "junk", s.clock().Add(-2*time.Minute))
-	require.ErrorIs(t, err, token.ErrUnknownKey, "for an older token the last fetch decides")
+	require.ErrorIs(t, err, token.ErrUnknownKey, "the last fetch decides about an older token")
 	_, err = remote.Keys(t.Context(), "one", s.clock())
 	require.NoError(t, err, "good tokens do not notice")
 	require.EqualValues(t, 2, s.fetches.Load())
@@ -139,7 +69,7 @@ func TestAnUnknownKeyIsLookedUpOnceInFiveMinutes(t *testing.T) {
 	require.EqualValues(t, 3, s.fetches.Load())
 }
 
-func TestTheFirstFetchDecidesAtOnce(t *testing.T) {
+func TestRemoteDecidesByFirstFetch(t *testing.T) {
 	t.Parallel()
 	s := newKeyServer(t)
 	_, err := s.remote().Keys(t.Context(), "unknown", s.clock())
@@ -147,7 +77,7 @@ func TestTheFirstFetchDecidesAtOnce(t *testing.T) {
 	assert.EqualValues(t, 1, s.fetches.Load())
 }
 
-func TestABackdatedTokenIsNotOlderThanItIs(t *testing.T) {
+func TestRemoteAddsBackdate(t *testing.T) {
 	t.Parallel()
 	s := newKeyServer(t)
 	remote := s.remote()
@@ -160,7 +90,7 @@ func TestABackdatedTokenIsNotOlderThanItIs(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestATokenWithoutTimeOfIssueIsNew(t *testing.T) {
+func TestRemoteTreatsMissingIATAsNow(t *testing.T) {
 	t.Parallel()
 	s := newKeyServer(t)
 	remote := s.remote()
@@ -172,7 +102,7 @@ func TestATokenWithoutTimeOfIssueIsNew(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestTheLastGoodKeysOutliveTheIssuerForADay(t *testing.T) {
+func TestRemoteKeepsKeysForADay(t *testing.T) {
 	t.Parallel()
 	s := newKeyServer(t)
 	remote := s.remote()
@@ -186,7 +116,7 @@ func TestTheLastGoodKeysOutliveTheIssuerForADay(t *testing.T) {
 	_, err = remote.Keys(t.Context(), "one", s.clock())
 	require.NoError(t, err)
 	still, old := remote.OldKeys()
-	assert.True(t, old, "and it says so")
+	assert.True(t, old, "the Remote reports it")
 	assert.Equal(t, fetched, still)
 	_, err = remote.Keys(t.Context(), "new", s.clock())
 	wantUnavailable(t, err, 5*time.Second)
@@ -198,12 +128,12 @@ func TestTheLastGoodKeysOutliveTheIssuerForADay(t *testing.T) {
 	s.publish("one", "new")
 	s.pass(5 * time.Second)
 	_, err = remote.Keys(t.Context(), "new", s.clock())
-	require.NoError(t, err, "five seconds after its return all is well")
+	require.NoError(t, err, "five seconds later, the keys are fetched again")
 	_, old = remote.OldKeys()
 	assert.False(t, old)
 }
 
-func TestAnIssuerThatFailsIsNotAskedAllTheTime(t *testing.T) {
+func TestRemotePausesAfterFailure(t *testing.T) {
 	t.Parallel()
 	s := newKeyServer(t)
 	s.down()
@@ -215,7 +145,7 @@ func TestAnIssuerThatFailsIsNotAskedAllTheTime(t *testing.T) {
 	assert.EqualValues(t, 1, s.fetches.Load())
 }
 
-func TestManyWhoWaitShareOneFetch(t *testing.T) {
+func TestRemoteSharesFetch(t *testing.T) {
 	t.Parallel()
 	s := newKeyServer(t)
 	remote := s.remote()
@@ -237,7 +167,7 @@ func TestManyWhoWaitShareOneFetch(t *testing.T) {
 		failed <- err
 	}()
 	<-begun
-	cancel() // the caller who caused the fetch goes away
+	cancel() // the caller that caused the fetch leaves
 	require.ErrorIs(t, <-failed, context.Canceled)
 
 	var waiting sync.WaitGroup
@@ -255,7 +185,7 @@ func TestManyWhoWaitShareOneFetch(t *testing.T) {
 	assert.EqualValues(t, 2, s.fetches.Load())
 }
 
-func TestAClockThatIsSetBackDoesNoHarm(t *testing.T) {
+func TestRemoteSurvivesClockSetBack(t *testing.T) {
 	t.Parallel()
 	s := newKeyServer(t)
 	remote := s.remote()
@@ -267,15 +197,14 @@ func TestAClockThatIsSetBackDoesNoHarm(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// privateMembers is a private key that somebody published by mistake. rocaMembers has a modulus
-// that is 1 modulo all the small primes, as one of the faulty generator may be.
-func TestAHundredThousandUnknownKeysCauseTwoFetches(t *testing.T) {
+// TestRemoteSurvivesFloodOfUnknownKeys asks for 100,000 unknown keys within a minute.
+func TestRemoteSurvivesFloodOfUnknownKeys(t *testing.T) {
 	t.Parallel()
 	s := newKeyServer(t)
 	remote := s.remote()
 	_, err := remote.Keys(t.Context(), "one", s.clock())
 	require.NoError(t, err)
-	for i := range 100_000 { // within a minute
+	for i := range 100_000 {
 		s.pass(600 * time.Microsecond)
 		_, err = remote.Keys(t.Context(), strconv.Itoa(i), s.clock())
 		require.Error(t, err)
@@ -287,7 +216,7 @@ func TestAHundredThousandUnknownKeysCauseTwoFetches(t *testing.T) {
 	assert.LessOrEqual(t, s.fetches.Load(), int64(2))
 }
 
-func TestARolloverCostsNobodyAToken(t *testing.T) {
+func TestRemoteFollowsRollover(t *testing.T) {
 	t.Parallel()
 	s := newKeyServer(t)
 	remote := s.remote()
@@ -302,21 +231,22 @@ func TestARolloverCostsNobodyAToken(t *testing.T) {
 		newest := "key " + strconv.Itoa(i)
 		kids = append(kids, newest)
 		s.pass(10 * time.Minute)
-		s.publish(kids...) // published,
+		s.publish(kids...) // published
 		last := s.clock()
-		use(newest, last) // used at once,
+		use(newest, last) // used at once
 		s.pass(2 * time.Hour)
-		s.publish(newest) // and alone after two hours, when nothing that the older one signed is alive
+		s.publish(newest) // and alone after two hours, when all tokens of the older key have expired
 		kids = []string{newest}
 		use(newest, last)
 	}
 }
 
-func TestAClockThatJumpsForwardCostsAFetch(t *testing.T) {
+func TestRemoteSurvivesClockJump(t *testing.T) {
 	t.Parallel()
 	s := newKeyServer(t)
 	remote := s.remote()
-	for _, jump := range []time.Duration{0, 10 * time.Minute, -10 * time.Minute, 30 * 24 * time.Hour, -30 * 24 * time.Hour} {
+	const month = 30 * 24 * time.Hour
+	for _, jump := range []time.Duration{0, 10 * time.Minute, -10 * time.Minute, month, -month} {
 		s.pass(jump)
 		_, err := remote.Keys(t.Context(), "one", s.clock())
 		require.NoError(t, err)
@@ -324,7 +254,7 @@ func TestAClockThatJumpsForwardCostsAFetch(t *testing.T) {
 	assert.LessOrEqual(t, s.fetches.Load(), int64(3))
 }
 
-func TestADocumentThatDripsIsGivenUp(t *testing.T) {
+func TestRemoteStopsSlowFetch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		drip := roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -363,7 +293,7 @@ func TestPublishedListsAllKeys(t *testing.T) {
 	assert.False(t, errors.Is(err, token.ErrUnknownKey))
 }
 
-func TestAFetchEndsByItself(t *testing.T) {
+func TestRemoteFetchTimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		hang := roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -377,7 +307,3 @@ func TestAFetchEndsByItself(t *testing.T) {
 		assert.Equal(t, 5*time.Second, time.Since(begun))
 	})
 }
-
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

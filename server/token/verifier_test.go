@@ -2,10 +2,6 @@ package token_test
 
 import (
 	"context"
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,34 +17,19 @@ import (
 	"mcpentra/server/token"
 )
 
-func pkcs1(t testing.TB, key *rsa.PrivateKey, input string) string {
-	t.Helper()
-	digest := sha256.Sum256([]byte(input))
-	signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, digest[:])
-	require.NoError(t, err)
-	return string(signature)
-}
-
-func reasonOf(t *testing.T, err error) token.Reason {
-	t.Helper()
-	var invalid *token.InvalidError
-	require.ErrorAs(t, err, &invalid)
-	return invalid.Reason
-}
-
-func TestAGoodTokenPasses(t *testing.T) {
+func TestVerifyAccepts(t *testing.T) {
 	t.Parallel()
 	tests := map[string]map[string]any{
-		"as usual":                         nil,
-		"one audience of several":          {"aud": []string{"https://other.example", audience}},
-		"expired within the leeway":        {"exp": noon.Unix() - 59},
-		"valid only within the leeway":     {"nbf": noon.Unix() + 60, "iat": noon.Unix() + 60},
-		"times with a fraction":            {"exp": float64(noon.Unix()) + 10.5},
-		"no iat and no nbf":                {"iat": nil, "nbf": nil},
-		"claims that nobody knows":         {"https://example.com/claim": map[string]any{"a": []int{1}}},
-		"names that differ in more":        {"expires": 1, "audience": "x"},
-		"a nested name in another case":    {"x": map[string]any{"EXP": 1}},
-		"a year that can still be printed": {"exp": 253402300799},
+		"no change":                       nil,
+		"one audience of several":         {"aud": []string{"https://other.example", audience}},
+		"expired within the leeway":       {"exp": noon.Unix() - 59},
+		"valid only within the leeway":    {"nbf": noon.Unix() + 60, "iat": noon.Unix() + 60},
+		"times with a fraction":           {"exp": float64(noon.Unix()) + 10.5},
+		"no iat and no nbf":               {"iat": nil, "nbf": nil},
+		"unknown claims":                  {"https://example.com/claim": map[string]any{"a": []int{1}}},
+		"other names of known claims":     {"expires": 1, "audience": "x"},
+		"nested name in another case":     {"x": map[string]any{"EXP": 1}},
+		"last year that can be formatted": {"exp": 253402300799},
 	}
 	for name, changes := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -67,7 +48,7 @@ func TestAGoodTokenPasses(t *testing.T) {
 	}
 }
 
-func TestABadTokenIsRefusedForItsReason(t *testing.T) {
+func TestVerifyRefuses(t *testing.T) {
 	t.Parallel()
 	const header = `{"alg":"RS256","kid":"one","typ":"JWT"}`
 	payload, err := json.Marshal(goodClaims(nil))
@@ -79,175 +60,193 @@ func TestABadTokenIsRefusedForItsReason(t *testing.T) {
 	head := func(header string) func(*testing.T) string {
 		return func(t *testing.T) string { return signRS256(t, header, good) }
 	}
-	strangers := func(header string) func(*testing.T) string {
+	foreign := func(header string) func(*testing.T) string {
 		return func(t *testing.T) string { return signWith(t, newRSAKey(2048), header, good) }
 	}
 	body := func(payload string) func(*testing.T) string {
 		return func(t *testing.T) string { return signRS256(t, header, payload) }
 	}
-	// with puts members in front of a good payload's.
+	// with adds members before the members of a good payload.
 	with := func(members string) func(*testing.T) string { return body("{" + members + "," + good[1:]) }
 	change := func(f func(raw string) string) func(*testing.T) string {
 		return func(t *testing.T) string { return f(mint(t, nil)) }
 	}
-	tests := map[string]struct {
-		make   func(*testing.T) string
+	tests := []struct {
+		name   string
+		token  func(*testing.T) string
 		reason token.Reason
 	}{
-		// How it is written.
-		"empty":    {func(*testing.T) string { return "" }, token.NotThreeParts},
-		"one part": {func(*testing.T) string { return "abc" }, token.NotThreeParts},
-		"a signature that is missing": {
+		// The form.
+		{"empty", func(*testing.T) string { return "" }, token.NotThreeParts},
+		{"one part", func(*testing.T) string { return "abc" }, token.NotThreeParts},
+		{
+			"missing signature",
 			change(func(raw string) string { return raw[:strings.LastIndexByte(raw, '.')] }),
 			token.NotThreeParts,
 		},
-		"five parts, as of a JWE": {change(func(raw string) string { return raw + ".a.b" }), token.NotThreeParts},
-		"a million dots":          {func(*testing.T) string { return strings.Repeat(".", 1<<20) }, token.Oversized},
-		"larger than allowed":     {claim("x", strings.Repeat("a", 20<<10)), token.Oversized},
-		"JSON serialization":      {func(*testing.T) string { return `{"payload":"a.b.c"}` }, token.BadEncoding},
-		"an empty payload (detached)": {
+		{"five parts of a JWE", change(func(raw string) string { return raw + ".a.b" }), token.NotThreeParts},
+		{"million dots", func(*testing.T) string { return strings.Repeat(".", 1<<20) }, token.Oversized},
+		{"larger than allowed", claim("x", strings.Repeat("a", 20<<10)), token.Oversized},
+		{"JSON serialization", func(*testing.T) string { return `{"payload":"a.b.c"}` }, token.BadEncoding},
+		{
+			"detached payload",
 			change(func(raw string) string { return part(raw, 0) + ".." + part(raw, 2) }),
 			token.BadClaims,
 		},
-		"an empty header": {
+		{
+			"empty header",
 			change(func(raw string) string { return "." + part(raw, 1) + "." + part(raw, 2) }),
 			token.BadEncoding,
 		},
-		"an empty signature": {
+		{
+			"empty signature",
 			change(func(raw string) string { return part(raw, 0) + "." + part(raw, 1) + "." }),
 			token.BadEncoding,
 		},
-		"padding": {change(func(raw string) string { return raw + "==" }), token.BadEncoding},
-		"the other base64 alphabet": {
+		{"padding", change(func(raw string) string { return raw + "==" }), token.BadEncoding},
+		{
+			"other base64 alphabet",
 			change(func(raw string) string { return raw[:len(raw)-1] + "+" }),
 			token.BadEncoding,
 		},
-		"a line break inside": {
+		{
+			"line break inside",
 			change(func(raw string) string { return raw[:9] + "\n" + raw[9:] }),
 			token.BadEncoding,
 		},
-		"a blank inside": {
+		{
+			"blank inside",
 			change(func(raw string) string { return raw[:9] + " " + raw[9:] }),
 			token.BadEncoding,
 		},
-		"spare bits that are set":     {change(spareBits), token.BadEncoding},
-		"a header that is no object":  {head(`["RS256"]`), token.BadHeader},
-		"a header with a byte mark":   {head("\xef\xbb\xbf" + header), token.BadHeader},
-		"a header of bad UTF-8":       {head("{\"alg\":\"RS256\",\"kid\":\"one\",\"x\":\"\xff\"}"), token.BadHeader},
-		"a lone surrogate":            {head(`{"alg":"RS256","kid":"one","x":"\ud800"}`), token.BadHeader},
-		"something after the header":  {head(header + " {}"), token.BadHeader},
-		"an algorithm twice":          {head(`{"alg":"none","alg":"RS256","kid":"one"}`), token.BadHeader},
-		"a key id twice":              {head(`{"alg":"RS256","kid":"x","kid":"one"}`), token.BadHeader},
-		"a twin of the algorithm":     {head(`{"alg":"RS256","Alg":"none","kid":"one"}`), token.BadHeader},
-		"a payload that is an array":  {body(`[` + good + `]`), token.BadClaims},
-		"a payload that is a string":  {body(`"x"`), token.BadClaims},
-		"something after the payload": {body(good + `{"a":1}`), token.BadClaims},
-		"ten thousand levels":         {body(`{"x":` + strings.Repeat("[", 10001)), token.BadClaims},
-		"five thousand open brackets": {body(`{"x":` + strings.Repeat("[", 5000)), token.BadClaims},
-		"bad UTF-8 in a claim":        {with("\"x\":\"\xff\""), token.BadClaims},
-		"the audience twice":          {with(`"aud":"other"`), token.BadClaims},
-		"the scope twice":             {with(`"scp":"admin"`), token.BadClaims},
-		"a name twice, deep inside":   {with(`"x":{"a":1,"a":2}`), token.BadClaims},
-		"a twin of the audience":      {with(`"AUD":"other"`), token.BadClaims},
-		"a twin of the expiry":        {with(`"Exp":9999999999`), token.BadClaims},
-		"a twin with a long s":        {with(`"iſs":"x"`), token.BadClaims},
-		"an escaped name twice":       {with(`"\u0061ud":"other"`), token.BadClaims},
+		{"spare bits are set", change(spareBits), token.BadEncoding},
+		{"header in an array", head(`["RS256"]`), token.BadHeader},
+		{"header with a byte order mark", head("\xef\xbb\xbf" + header), token.BadHeader},
+		{"header with bad UTF-8", head("{\"alg\":\"RS256\",\"kid\":\"one\",\"x\":\"\xff\"}"), token.BadHeader},
+		{"lone surrogate", head(`{"alg":"RS256","kid":"one","x":"\ud800"}`), token.BadHeader},
+		{"text after the header", head(header + " {}"), token.BadHeader},
+		{"algorithm twice", head(`{"alg":"none","alg":"RS256","kid":"one"}`), token.BadHeader},
+		{"key ID twice", head(`{"alg":"RS256","kid":"x","kid":"one"}`), token.BadHeader},
+		{"algorithm in another case", head(`{"alg":"RS256","Alg":"none","kid":"one"}`), token.BadHeader},
+		{"payload in an array", body(`[` + good + `]`), token.BadClaims},
+		{"payload in a string", body(`"x"`), token.BadClaims},
+		{"text after the payload", body(good + `{"a":1}`), token.BadClaims},
+		{"ten thousand levels", body(`{"x":` + strings.Repeat("[", 10001)), token.BadClaims},
+		{"five thousand open brackets", body(`{"x":` + strings.Repeat("[", 5000)), token.BadClaims},
+		{"bad UTF-8 in a claim", with("\"x\":\"\xff\""), token.BadClaims},
+		{"audience twice", with(`"aud":"other"`), token.BadClaims},
+		{"scope twice", with(`"scp":"admin"`), token.BadClaims},
+		{"name twice, deep inside", with(`"x":{"a":1,"a":2}`), token.BadClaims},
+		{"audience in another case", with(`"AUD":"other"`), token.BadClaims},
+		{"expiry in another case", with(`"Exp":9999999999`), token.BadClaims},
+		{"issuer with a long s", with(`"iſs":"x"`), token.BadClaims},
+		{"escaped name twice", with(`"\u0061ud":"other"`), token.BadClaims},
 
-		// What the header says.
-		"alg none":             {head(`{"alg":"none","kid":"one"}`), token.AlgorithmNotAllowed},
-		"alg None":             {head(`{"alg":"None","kid":"one"}`), token.AlgorithmNotAllowed},
-		"alg nOnE":             {head(`{"alg":"nOnE","kid":"one"}`), token.AlgorithmNotAllowed},
-		"alg empty":            {head(`{"alg":"","kid":"one"}`), token.AlgorithmNotAllowed},
-		"alg missing":          {head(`{"kid":"one"}`), token.AlgorithmNotAllowed},
-		"alg in lower case":    {head(`{"alg":"rs256","kid":"one"}`), token.AlgorithmNotAllowed},
-		"alg with a blank":     {head(`{"alg":" RS256","kid":"one"}`), token.AlgorithmNotAllowed},
-		"alg null":             {head(`{"alg":null,"kid":"one"}`), token.BadHeader},
-		"alg an array":         {head(`{"alg":["RS256"],"kid":"one"}`), token.BadHeader},
-		"alg RS384":            {head(`{"alg":"RS384","kid":"one"}`), token.AlgorithmNotAllowed},
-		"alg PS256":            {head(`{"alg":"PS256","kid":"one"}`), token.AlgorithmNotAllowed},
-		"alg of another key":   {head(`{"alg":"ES256","kid":"one"}`), token.BadSignature},
-		"an unknown extension": {head(`{"alg":"RS256","kid":"one","crit":["x"],"x":1}`), token.BadHeader},
-		"an empty crit":        {head(`{"alg":"RS256","kid":"one","crit":[]}`), token.BadHeader},
-		"crit names a claim":   {head(`{"alg":"RS256","kid":"one","crit":["exp"],"exp":1}`), token.BadHeader},
-		"an unencoded payload": {head(`{"alg":"RS256","kid":"one","crit":["b64"],"b64":false}`), token.BadHeader},
-		"b64 without crit":     {head(`{"alg":"RS256","kid":"one","b64":false}`), token.BadHeader},
-		"a key brought along": {
+		// The header.
+		{"alg none", head(`{"alg":"none","kid":"one"}`), token.AlgorithmNotAllowed},
+		{"alg None", head(`{"alg":"None","kid":"one"}`), token.AlgorithmNotAllowed},
+		{"alg nOnE", head(`{"alg":"nOnE","kid":"one"}`), token.AlgorithmNotAllowed},
+		{"alg empty", head(`{"alg":"","kid":"one"}`), token.AlgorithmNotAllowed},
+		{"alg missing", head(`{"kid":"one"}`), token.AlgorithmNotAllowed},
+		{"alg in lower case", head(`{"alg":"rs256","kid":"one"}`), token.AlgorithmNotAllowed},
+		{"alg with a blank", head(`{"alg":" RS256","kid":"one"}`), token.AlgorithmNotAllowed},
+		{"alg null", head(`{"alg":null,"kid":"one"}`), token.BadHeader},
+		{"alg an array", head(`{"alg":["RS256"],"kid":"one"}`), token.BadHeader},
+		{"alg RS384", head(`{"alg":"RS384","kid":"one"}`), token.AlgorithmNotAllowed},
+		{"alg PS256", head(`{"alg":"PS256","kid":"one"}`), token.AlgorithmNotAllowed},
+		{"alg of another key", head(`{"alg":"ES256","kid":"one"}`), token.BadSignature},
+		{"unknown extension", head(`{"alg":"RS256","kid":"one","crit":["x"],"x":1}`), token.BadHeader},
+		{"empty crit", head(`{"alg":"RS256","kid":"one","crit":[]}`), token.BadHeader},
+		{"crit names a claim", head(`{"alg":"RS256","kid":"one","crit":["exp"],"exp":1}`), token.BadHeader},
+		{"unencoded payload", head(`{"alg":"RS256","kid":"one","crit":["b64"],"b64":false}`), token.BadHeader},
+		{"b64 without crit", head(`{"alg":"RS256","kid":"one","b64":false}`), token.BadHeader},
+		{
+			"key in the header",
 			head(`{"alg":"RS256","kid":"one","jwk":{"kty":"RSA","n":"AQ","e":"AQAB"}}`),
 			token.BadHeader,
 		},
-		"an address of keys": {
+		{
+			"URL of keys",
 			head(`{"alg":"RS256","kid":"one","jku":"https://evil.example/keys"}`),
 			token.BadHeader,
 		},
-		"a chain of noise":        {head(`{"alg":"RS256","kid":"one","x5c":["MIIB"]}`), token.BadHeader},
-		"a thumbprint and no key": {strangers(`{"alg":"RS256","kid":"one","x5t":"AAAA"}`), token.BadSignature},
-		"an address of a chain": {
+		{"meaningless certificate chain", head(`{"alg":"RS256","kid":"one","x5c":["MIIB"]}`), token.BadHeader},
+		{"thumbprint of a foreign key", foreign(`{"alg":"RS256","kid":"one","x5t":"AAAA"}`), token.BadSignature},
+		{
+			"URL of a certificate chain",
 			head(`{"alg":"RS256","kid":"one","x5u":"https://evil.example/chain"}`),
 			token.BadHeader,
 		},
-		"compressed":             {head(`{"alg":"RS256","kid":"one","zip":"DEF"}`), token.BadHeader},
-		"a token inside a token": {head(`{"alg":"RS256","kid":"one","cty":"JWT"}`), token.BadHeader},
-		"no key id":              {head(`{"alg":"RS256"}`), token.NoKeyID},
-		"a key id of a path":     {head(`{"alg":"RS256","kid":"../../../../dev/null"}`), token.UnknownKey},
-		"a key id of SQL":        {head(`{"alg":"RS256","kid":"' OR 1=1--"}`), token.UnknownKey},
-		"a key id with a NUL":    {head(`{"alg":"RS256","kid":"one\u0000"}`), token.UnknownKey},
-		"a key id of an array":   {head(`{"alg":"RS256","kid":["one"]}`), token.BadHeader},
-		"a key id of a number":   {head(`{"alg":"RS256","kid":1}`), token.BadHeader},
-		"a very long key id":     {head(`{"alg":"RS256","kid":"` + strings.Repeat("a", 600) + `"}`), token.BadHeader},
-		"the id of another key":  {head(`{"alg":"RS256","kid":"two"}`), token.BadSignature},
+		{"compressed", head(`{"alg":"RS256","kid":"one","zip":"DEF"}`), token.BadHeader},
+		{"nested token", head(`{"alg":"RS256","kid":"one","cty":"JWT"}`), token.BadHeader},
+		{"no key ID", head(`{"alg":"RS256"}`), token.NoKeyID},
+		{"key ID with a path", head(`{"alg":"RS256","kid":"../../../../dev/null"}`), token.UnknownKey},
+		{"key ID with SQL", head(`{"alg":"RS256","kid":"' OR 1=1--"}`), token.UnknownKey},
+		{"key ID with a NUL", head(`{"alg":"RS256","kid":"one\u0000"}`), token.UnknownKey},
+		{"key ID in an array", head(`{"alg":"RS256","kid":["one"]}`), token.BadHeader},
+		{"key ID is a number", head(`{"alg":"RS256","kid":1}`), token.BadHeader},
+		{"long key ID", head(`{"alg":"RS256","kid":"` + strings.Repeat("a", 600) + `"}`), token.BadHeader},
+		{"ID of another key", head(`{"alg":"RS256","kid":"two"}`), token.BadSignature},
 
-		// What the claims say.
-		"another tenant": {
+		// The claims.
+		{
+			"another tenant",
 			claim("iss", strings.Replace(issuerName, "5a1e0001", "5a1e0009", 1)),
 			token.WrongIssuer,
 		},
-		"the v1 issuer": {
+		{
+			"v1 issuer",
 			claim("iss", "https://sts.windows.net/5a1e0001-0000-4000-8000-000000000001/"),
 			token.WrongIssuer,
 		},
-		"the template as issuer": {
+		{
+			"template as issuer",
 			claim("iss", "https://login.microsoftonline.com/{tenantid}/v2.0"),
 			token.WrongIssuer,
 		},
-		"an issuer with a slash": {claim("iss", issuerName+"/"), token.WrongIssuer},
-		"an issuer in capitals":  {claim("iss", strings.ToUpper(issuerName)), token.WrongIssuer},
-		"an issuer over http": {
+		{"issuer with a slash", claim("iss", issuerName+"/"), token.WrongIssuer},
+		{"issuer in capitals", claim("iss", strings.ToUpper(issuerName)), token.WrongIssuer},
+		{
+			"issuer over http",
 			claim("iss", strings.Replace(issuerName, "https", "http", 1)),
 			token.WrongIssuer,
 		},
-		"no issuer":                  {claim("iss", nil), token.WrongIssuer},
-		"an issuer of an array":      {claim("iss", []string{issuerName}), token.BadClaims},
-		"another audience":           {claim("aud", "00000003-0000-0000-c000-000000000000"), token.WrongAudience},
-		"a longer audience":          {claim("aud", audience+"2"), token.WrongAudience},
-		"a shorter audience":         {claim("aud", audience[:len(audience)-1]), token.WrongAudience},
-		"the audience of the origin": {claim("aud", "https://mcp.example"), token.WrongAudience},
-		"an audience with a slash":   {claim("aud", audience+"/"), token.WrongAudience},
-		"other audiences":            {claim("aud", []string{"other"}), token.WrongAudience},
-		"no audience":                {claim("aud", nil), token.WrongAudience},
-		"an audience of nothing":     {claim("aud", []string{}), token.WrongAudience},
-		"an audience of null": {
+		{"no issuer", claim("iss", nil), token.WrongIssuer},
+		{"issuer in an array", claim("iss", []string{issuerName}), token.BadClaims},
+		{"another audience", claim("aud", "00000003-0000-0000-c000-000000000000"), token.WrongAudience},
+		{"longer audience", claim("aud", audience+"2"), token.WrongAudience},
+		{"shorter audience", claim("aud", audience[:len(audience)-1]), token.WrongAudience},
+		{"audience is the origin", claim("aud", "https://mcp.example"), token.WrongAudience},
+		{"audience with a slash", claim("aud", audience+"/"), token.WrongAudience},
+		{"other audiences", claim("aud", []string{"other"}), token.WrongAudience},
+		{"no audience", claim("aud", nil), token.WrongAudience},
+		{"empty list of audiences", claim("aud", []string{}), token.WrongAudience},
+		{
+			"audience is null",
 			body(strings.Replace(good, `"aud":"`+audience+`"`, `"aud":null`, 1)),
 			token.BadClaims,
 		},
-		"an audience beside a number":  {claim("aud", []any{audience, 1}), token.BadClaims},
-		"an audience inside an object": {claim("aud", map[string]any{"x": audience}), token.BadClaims},
-		"expired":                      {claim("exp", noon.Unix()-60), token.Expired},
-		"no expiry":                    {claim("exp", nil), token.NoExpiry},
-		"an expiry of null":            {with(`"exp":null`), token.BadClaims},
-		"an expiry of text":            {claim("exp", fmt.Sprint(noon.Unix()+3600)), token.BadClaims},
-		"an expiry of 0":               {claim("exp", 0), token.BadClaims},
-		"an expiry of -1":              {claim("exp", -1), token.BadClaims},
-		"an expiry without end": {
+		{"audience and a number", claim("aud", []any{audience, 1}), token.BadClaims},
+		{"audience inside an object", claim("aud", map[string]any{"x": audience}), token.BadClaims},
+		{"expired", claim("exp", noon.Unix()-60), token.Expired},
+		{"no expiry", claim("exp", nil), token.NoExpiry},
+		{"expiry is null", with(`"exp":null`), token.BadClaims},
+		{"expiry is a text", claim("exp", fmt.Sprint(noon.Unix()+3600)), token.BadClaims},
+		{"expiry is 0", claim("exp", 0), token.BadClaims},
+		{"expiry is -1", claim("exp", -1), token.BadClaims},
+		{
+			"infinite expiry",
 			body(strings.Replace(good, fmt.Sprint(noon.Unix()+3600), "1e400", 1)),
 			token.BadClaims,
 		},
-		"an expiry after all years": {claim("exp", 253402300800), token.BadClaims},
-		"not valid yet":             {claim("nbf", noon.Unix()+61), token.NotYetValid},
-		"a start of text":           {claim("nbf", "now"), token.BadClaims},
-		"bound to a DPoP key":       {claim("cnf", map[string]any{"jkt": "x"}), token.BoundToKey},
-		"bound to nothing":          {claim("cnf", map[string]any{}), token.BoundToKey},
-		"issued in the future":      {claim("iat", noon.Unix()+61), token.NotYetValid},
-		"issued after it expires": {
+		{"expiry after the year 9999", claim("exp", 253402300800), token.BadClaims},
+		{"not valid yet", claim("nbf", noon.Unix()+61), token.NotYetValid},
+		{"nbf is a text", claim("nbf", "now"), token.BadClaims},
+		{"bound to a DPoP key", claim("cnf", map[string]any{"jkt": "x"}), token.BoundToKey},
+		{"empty cnf", claim("cnf", map[string]any{}), token.BoundToKey},
+		{"issued in the future", claim("iat", noon.Unix()+61), token.NotYetValid},
+		{
+			"issued after the expiry",
 			body(
 				strings.Replace(
 					strings.Replace(good, fmt.Sprint(noon.Unix()-60), fmt.Sprint(noon.Unix()+50), 2),
@@ -259,35 +258,33 @@ func TestABadTokenIsRefusedForItsReason(t *testing.T) {
 			token.NotYetValid,
 		},
 
-		// What it is signed with.
-		"a stranger's key": {
+		// The signature.
+		{
+			"foreign key",
 			func(t *testing.T) string { return signWith(t, newRSAKey(2048), header, good) },
 			token.BadSignature,
 		},
-		"another payload": {change(func(raw string) string {
+		{"another payload", change(func(raw string) string {
 			return part(raw, 0) + "." + encode(strings.Replace(good, "user.read", "user.admin", 1)) + "." + part(raw, 2)
 		}), token.BadSignature},
-		"a bit of the signature turned": {change(flipSignature), token.BadSignature},
-		"half a signature": {change(func(raw string) string {
+		{"changed bit of the signature", change(flipSignature), token.BadSignature},
+		{"half a signature", change(func(raw string) string {
 			return part(raw, 0) + "." + part(raw, 1) + "." + part(raw, 2)[:len(part(raw, 2))/2/4*4]
 		}), token.BadSignature},
-		"a signature of zeros": {func(*testing.T) string {
+		{"signature of zeros", func(*testing.T) string {
 			return encode(`{"alg":"ES256","kid":"two"}`) + "." + encode(good) + "." + encode(strings.Repeat("\x00", 64))
 		}, token.BadSignature},
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := verifier().Verify(t.Context(), test.make(t))
+			_, err := verifier().Verify(t.Context(), test.token(t))
 			assert.Equal(t, test.reason, reasonOf(t, err))
 		})
 	}
 }
 
-// spareBits turns one of the bits of the last character that no byte is made of.
-// TestWhatIsNoJWSIsRefusedUnread has every form of an encrypted token and of a flood of dots: they
-// are counted, and nothing of them is decoded.
-func TestOnlyConfiguredTypesPass(t *testing.T) {
+func TestVerifyChecksType(t *testing.T) {
 	t.Parallel()
 	payload, err := json.Marshal(goodClaims(nil))
 	require.NoError(t, err)
@@ -314,25 +311,25 @@ func TestOnlyConfiguredTypesPass(t *testing.T) {
 	}
 }
 
-func TestTheLeewayOfExpiryIsItsOwn(t *testing.T) {
+func TestVerifyAppliesExpiryLeeway(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		leeway time.Duration
 		ago    int64
 		fine   bool
 	}{
-		"that of all unless told":          {0, 59, true},
-		"that of all unless told, no more": {0, 60, false},
-		"five seconds, last second":        {5 * time.Second, 4, true},
-		"five seconds, and no more":        {5 * time.Second, 5, false},
-		"none, last second":                {-1, -1, true},
-		"none, and no more":                {-1, 0, false},
+		"default, last second":      {0, 59, true},
+		"default, exceeded":         {0, 60, false},
+		"five seconds, last second": {5 * time.Second, 4, true},
+		"five seconds, exceeded":    {5 * time.Second, 5, false},
+		"no leeway, last second":    {-1, -1, true},
+		"no leeway, exceeded":       {-1, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			v := verifier()
 			v.ExpiryLeeway = test.leeway
-			// The leeway of the other times stays.
+			// The leeway of nbf and iat stays the same.
 			times := map[string]any{"exp": noon.Unix() - test.ago, "nbf": noon.Unix() + 60, "iat": nil}
 			claims, err := v.Verify(t.Context(), mint(t, times))
 			if !test.fine {
@@ -345,29 +342,27 @@ func TestTheLeewayOfExpiryIsItsOwn(t *testing.T) {
 	}
 }
 
-func TestLeewayIsWhatIsConfigured(t *testing.T) {
+func TestVerifyAppliesLeeway(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		leeway time.Duration
 		exp    int64
 		fine   bool
 	}{
-		"a minute unless told, last second": {0, -59, true},
-		"a minute unless told, and no more": {0, -60, false},
-		"none, last second":                 {-1, 1, true},
-		"none, and no more":                 {-1, 0, false},
-		"five minutes, last second":         {5 * time.Minute, -299, true},
-		"five minutes, and no more":         {5 * time.Minute, -300, false},
+		"default, last second":      {0, -59, true},
+		"default, exceeded":         {0, -60, false},
+		"no leeway, last second":    {-1, 1, true},
+		"no leeway, exceeded":       {-1, 0, false},
+		"five minutes, last second": {5 * time.Minute, -299, true},
+		"five minutes, exceeded":    {5 * time.Minute, -300, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			v := verifier()
 			v.Leeway = test.leeway
-			_, err := v.Verify(
-				t.Context(),
-				mint(t, map[string]any{"exp": noon.Unix() + test.exp, "iat": noon.Unix() - 600}),
-			)
+			times := map[string]any{"exp": noon.Unix() + test.exp, "iat": noon.Unix() - 600}
+			_, err := v.Verify(t.Context(), mint(t, times))
 			if test.fine {
 				require.NoError(t, err)
 				return
@@ -377,7 +372,7 @@ func TestLeewayIsWhatIsConfigured(t *testing.T) {
 	}
 }
 
-func TestCheapChecksComeBeforeKeys(t *testing.T) {
+func TestVerifyChecksClaimsFirst(t *testing.T) {
 	t.Parallel()
 	for name, changes := range map[string]map[string]any{
 		"another issuer":            {"iss": "x"},
@@ -388,7 +383,7 @@ func TestCheapChecksComeBeforeKeys(t *testing.T) {
 			t.Parallel()
 			v := verifier()
 			v.Keys = func(context.Context, string, time.Time) ([]jose.JSONWebKey, error) {
-				t.Error("the issuer was asked for a token that cannot pass")
+				t.Error("Verify asked for the key of a token that cannot pass")
 				return nil, token.ErrUnknownKey
 			}
 			_, err := v.Verify(t.Context(), mint(t, changes))
@@ -397,8 +392,8 @@ func TestCheapChecksComeBeforeKeys(t *testing.T) {
 	}
 }
 
-// TestAgeIsJudgedLast judges expired tokens that have another fault as well.
-func TestAgeIsJudgedLast(t *testing.T) {
+// TestVerifyChecksExpiryLast verifies expired tokens that have another fault too.
+func TestVerifyChecksExpiryLast(t *testing.T) {
 	t.Parallel()
 	expired := map[string]any{"exp": noon.Unix() - 3600, "iat": noon.Unix() - 7200}
 	with := func(name string, value any) map[string]any {
@@ -411,7 +406,7 @@ func TestAgeIsJudgedLast(t *testing.T) {
 			v.Keys = func(context.Context, string, time.Time) ([]jose.JSONWebKey, error) { return nil, err }
 		}
 	}
-	away := keys(&token.UnavailableError{RetryAfter: time.Minute})
+	unavailable := keys(&token.UnavailableError{RetryAfter: time.Minute})
 	typed := func(v *token.Verifier) { v.Types = []string{"at+jwt"} }
 	other := func(v *token.Verifier) {
 		v.Keys = token.StaticKeys(jose.JSONWebKey{Key: newRSAKey(2048).Public(), KeyID: "one"})
@@ -422,12 +417,12 @@ func TestAgeIsJudgedLast(t *testing.T) {
 		want   token.Reason
 		read   bool
 	}{
-		"nothing":                     {expired, nil, token.Expired, true},
-		"a key that is gone":          {expired, keys(token.ErrUnknownKey), token.UnknownKey, false},
+		"no other fault":              {expired, nil, token.Expired, true},
+		"withdrawn key":               {expired, keys(token.ErrUnknownKey), token.UnknownKey, false},
 		"another key":                 {expired, other, token.BadSignature, false},
-		"keys that cannot be fetched": {expired, away, token.Expired, false},
+		"keys that cannot be fetched": {expired, unavailable, token.Expired, false},
 		"another type":                {expired, typed, token.TypeNotAllowed, false},
-		"a bound key":                 {with("cnf", map[string]any{"jkt": "x"}), nil, token.BoundToKey, false},
+		"bound to a key":              {with("cnf", map[string]any{"jkt": "x"}), nil, token.BoundToKey, false},
 		"not valid yet":               {with("nbf", noon.Unix()+3600), nil, token.NotYetValid, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -443,20 +438,20 @@ func TestAgeIsJudgedLast(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeToldIsNotCalledBad(t *testing.T) {
+func TestVerifyIsUnavailable(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	tests := map[string]func(*token.Verifier){
-		"no keys":           func(v *token.Verifier) { v.Keys = nil },
-		"no issuer":         func(v *token.Verifier) { v.Issuer = "" },
-		"no audience":       func(v *token.Verifier) { v.Audiences = nil },
-		"an empty audience": func(v *token.Verifier) { v.Audiences = []string{""} },
+		"no keys":        func(v *token.Verifier) { v.Keys = nil },
+		"no issuer":      func(v *token.Verifier) { v.Issuer = "" },
+		"no audience":    func(v *token.Verifier) { v.Audiences = nil },
+		"empty audience": func(v *token.Verifier) { v.Audiences = []string{""} },
 		"keys unavailable": func(v *token.Verifier) {
 			v.Keys = func(context.Context, string, time.Time) ([]jose.JSONWebKey, error) {
 				return nil, &token.UnavailableError{RetryAfter: time.Minute, Err: broken}
 			}
 		},
-		"a source that fails": func(v *token.Verifier) {
+		"source fails": func(v *token.Verifier) {
 			v.Keys = func(context.Context, string, time.Time) ([]jose.JSONWebKey, error) { return nil, broken }
 		},
 	}
@@ -473,7 +468,7 @@ func TestWhatCannotBeToldIsNotCalledBad(t *testing.T) {
 	}
 }
 
-func TestAKeyIsForOneAlgorithm(t *testing.T) {
+func TestVerifyChecksAlgorithmOfKey(t *testing.T) {
 	t.Parallel()
 	v := verifier()
 	v.Keys = token.StaticKeys(jose.JSONWebKey{Key: rsaKey().Public(), KeyID: "one", Algorithm: "RS512"})
@@ -481,7 +476,7 @@ func TestAKeyIsForOneAlgorithm(t *testing.T) {
 	assert.Equal(t, token.BadSignature, reasonOf(t, err))
 }
 
-func TestAPrivateKeyServesAsItsPublicHalf(t *testing.T) {
+func TestStaticKeysKeepsPublicHalf(t *testing.T) {
 	t.Parallel()
 	v := verifier()
 	v.Keys = token.StaticKeys(jose.JSONWebKey{Key: rsaKey(), KeyID: "one"})

@@ -21,19 +21,19 @@ import (
 	"mcpentra/server/token"
 )
 
-// ours are the algorithms that the server takes from anybody: Entra's and its own. A vector of
-// another algorithm has to be refused, whatever Wycheproof says of it.
+// ours are the algorithms that the server accepts: Entra's and its own. The verifier has to refuse
+// vectors of other algorithms, even if Wycheproof calls them valid.
 var ours = []string{"RS256", "ES256"}
 
-// group is a key, or a set of keys, and what is signed with it.
+// group is a key or a set of keys, with the texts that it signed.
 type group struct {
 	Comment string          `json:"comment"`
 	Public  json.RawMessage `json:"public"`
-	Private json.RawMessage `json:"private"` // the only one of a shared secret
+	Private json.RawMessage `json:"private"` // set alone for a shared secret
 	Tests   []struct {
 		ID      int             `json:"tcId"`
 		Comment string          `json:"comment"`
-		JWS     json.RawMessage `json:"jws"` // a string in compact serialization, else an object
+		JWS     json.RawMessage `json:"jws"` // a string in compact serialization, or an object
 		Result  string          `json:"result"`
 	} `json:"tests"`
 }
@@ -59,8 +59,8 @@ func TestKeys(t *testing.T) {
 	})
 }
 
-// judge holds every vector of a file against the verifier, whose keys come of a JWKS document over
-// HTTP as an issuer's do.
+// judge verifies every vector of a file. The keys come from a JWKS document over HTTP, like an
+// issuer's.
 func judge(t *testing.T, file string, total int, keysOf func(json.RawMessage) []json.RawMessage) {
 	t.Helper()
 	text, err := fs.ReadFile(wycheproof.TestVectors, file)
@@ -82,13 +82,13 @@ func judge(t *testing.T, file string, total int, keysOf func(json.RawMessage) []
 		for _, vector := range group.Tests {
 			judged++
 			want := vector.Result == "valid"
-			if !takes(t, keys) {
+			if !isOurs(t, keys) {
 				foreign++
 				want = false
 			}
 			var compact string
 			if json.Unmarshal(vector.JWS, &compact) != nil {
-				compact = string(vector.JWS) // JSON serialization, as somebody would send it
+				compact = string(vector.JWS) // JSON serialization, as a client would send it
 			}
 			_, err := verifier.VerifySignature(t.Context(), compact)
 			name := fmt.Sprintf("vector %d of %s: %s, %s", vector.ID, file, group.Comment, vector.Comment)
@@ -102,9 +102,9 @@ func judge(t *testing.T, file string, total int, keysOf func(json.RawMessage) []
 			assert.Equal(t, want, err == nil, "%s: %v", name, err)
 		}
 	}
-	assert.Equal(t, total, judged, "every vector is judged")
+	assert.Equal(t, total, judged, "every vector counts")
 	t.Logf(
-		"%s: %d vectors judged, %d accepted; %d of them are of other algorithms than %v, and refused for that",
+		"%s: %d vectors verified, %d accepted; %d have algorithms besides %v and are refused",
 		file,
 		judged,
 		accepted,
@@ -113,9 +113,9 @@ func judge(t *testing.T, file string, total int, keysOf func(json.RawMessage) []
 	)
 }
 
-// takes reports whether a vector is about a key of our algorithms. A key that names none says by
-// its kind what it is for.
-func takes(t *testing.T, keys []json.RawMessage) bool {
+// isOurs reports whether a vector has a key of our algorithms. The kind of a key without an
+// algorithm decides.
+func isOurs(t *testing.T, keys []json.RawMessage) bool {
 	t.Helper()
 	return slices.ContainsFunc(keys, func(key json.RawMessage) bool {
 		var members struct {
@@ -127,8 +127,8 @@ func takes(t *testing.T, keys []json.RawMessage) bool {
 	})
 }
 
-// source publishes keys beside one that nothing is signed with, since an issuer whose keys are all
-// of no use counts as out of order.
+// source publishes keys together with an unused good key, because a Remote refuses a document
+// without usable keys.
 func source(t *testing.T, keys []json.RawMessage) token.KeySource {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -3,6 +3,7 @@ package entra_test
 import (
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,162 +19,93 @@ import (
 	"mcpentra/server/token"
 )
 
-const (
-	secondTenant = "5a1e0001-0000-4000-8000-000000000002"
-	apiSecret    = "secret of the api"
-	nobody       = "99999999-0000-4000-8000-000000000000"
-)
-
-// apiDirectory has an API that can go on behalf of people, registered in the first tenant and used
-// by both.
-func apiDirectory(version int) directory.Directory {
-	all := directory.Default()
-	home := &all.Tenants[0]
-	api := &home.Apps[1]
-	api.TokenVersion = version
-	api.Secrets = []string{apiSecret}
-	api.MultiTenant = true
-	api.Consented = []string{"User.Read"}
-	api.Roles = []directory.Role{{Value: "Tool.Call"}}
-	other := directory.Tenant{
-		ID:          secondTenant,
-		DisplayName: "Fabrikam",
-		Domains:     []string{"fabrikam.onmicrosoft.com"},
-		Users: []directory.User{{
-			ID:                "5a1e0004-0000-4000-8000-000000000009",
-			UserPrincipalName: "ida@fabrikam.onmicrosoft.com",
-			DisplayName:       "Ida",
-		}},
-	}
-	guestApp := home.Apps[0]
-	guestApp.ID = "5a1e0002-0000-4000-8000-000000000009"
-	guestApp.ObjectID = "5a1e0002-0000-4000-8000-0000000000fe"
-	other.Apps = []directory.App{guestApp, *api}
-	other.Apps[1].MultiTenant = false
-	all.Tenants = append(all.Tenants, other)
-	return all
-}
-
-func newAPIFake(t *testing.T, version int) *fakeentra.Fake {
-	t.Helper()
-	fake, err := fakeentra.New(fakeentra.Config{Directory: apiDirectory(version), Now: clock})
-	require.NoError(t, err)
-	return fake
-}
-
-func apiConfig(fake *fakeentra.Fake) entra.Config {
-	return entra.Config{
-		TenantID:            directory.DefaultTenantID,
-		ClientID:            directory.DefaultAPIID,
-		ClientSecret:        apiSecret,
-		HTTPClient:          fake.Client(),
-		TrustPublicFakeKeys: true,
-		Now:                 clock,
-	}
-}
-
-func newAPI(t *testing.T, cfg entra.Config, rules entra.APIConfig) *entra.API {
-	t.Helper()
-	api, err := entra.NewAPI(cfg, rules)
-	require.NoError(t, err)
-	return api
-}
-
-func mint(t *testing.T, fake *fakeentra.Fake, want fakeentra.Token) string {
-	t.Helper()
-	raw, err := fake.Mint(want)
-	require.NoError(t, err)
-	return raw
-}
-
-func TestAnAPITakesItsTokens(t *testing.T) {
+func TestVerifyAccepts(t *testing.T) {
 	t.Parallel()
-	for version, name := range map[int]string{1: "AdeleV@contoso.onmicrosoft.com", 2: "AdeleV@contoso.onmicrosoft.com"} {
+	for _, version := range []int{1, 2} {
 		fake := newAPIFake(t, version)
 		api := newAPI(t, apiConfig(fake), entra.APIConfig{Versions: []int{version}})
 		require.NoError(t, api.Check(t.Context()))
 		caller, err := api.Verify(t.Context(), mint(t, fake, fakeentra.Token{}))
 		require.NoError(t, err)
 		assert.Equal(t, identity.User, caller.Kind)
-		assert.Equal(
-			t,
-			fake.Issuer(directory.DefaultTenantID),
-			caller.Issuer,
-			"one person is one person in both versions",
-		)
+		assert.Equal(t, fake.Issuer(directory.DefaultTenantID), caller.Issuer, "the same issuer in both versions")
 		assert.Equal(t, directory.DefaultTenantID, caller.TenantID)
 		assert.Equal(t, directory.DefaultUserID, caller.ObjectID)
 		assert.Equal(t, directory.DefaultClientID, caller.ClientID)
-		assert.Equal(t, name, caller.Username)
+		assert.Equal(t, "AdeleV@contoso.onmicrosoft.com", caller.Username)
 		assert.Equal(t, []string{"tool.read", "tool.write"}, caller.Scopes)
 		assert.NotEmpty(t, caller.TokenID)
 		assert.True(t, caller.Expiry.After(noon))
 	}
 }
 
-func TestWhatAnAPIRefuses(t *testing.T) {
+func TestVerifyRefuses(t *testing.T) {
 	t.Parallel()
+	const public = "https://login.microsoftonline.com/"
 	edit := func(change func(claims map[string]any)) fakeentra.Token { return fakeentra.Token{Edit: change} }
 	set := func(name string, value any) fakeentra.Token {
 		return edit(func(claims map[string]any) { claims[name] = value })
 	}
 	without := func(names ...string) fakeentra.Token {
-		return edit(func(claims map[string]any) {
-			maps.DeleteFunc(
-				claims,
-				func(name string, _ any) bool { return strings.Contains(" "+strings.Join(names, " ")+" ", " "+name+" ") },
-			)
-		})
+		removed := func(name string, _ any) bool { return slices.Contains(names, name) }
+		return edit(func(claims map[string]any) { maps.DeleteFunc(claims, removed) })
 	}
-	for name, want := range map[string]fakeentra.Token{
-		"a tenant that is not listed":            {Tenant: secondTenant},
-		"the tenant's name, signed for another":  edit(func(c map[string]any) { c["tid"] = secondTenant }),
-		"a v1 issuer":                            set("iss", "https://sts.windows.net/"+directory.DefaultTenantID+"/"),
-		"a slash at the end of the issuer":       set("iss", "https://login.microsoftonline.com/"+directory.DefaultTenantID+"/v2.0/"),
-		"the template for an issuer":             set("iss", "https://login.microsoftonline.com/{tenantid}/v2.0"),
-		"common":                                 set("iss", "https://login.microsoftonline.com/common/v2.0"),
-		"another cloud":                          set("iss", "https://login.microsoftonline.us/"+directory.DefaultTenantID+"/v2.0"),
-		"no tenant":                              without("tid"),
-		"a tenant in capitals":                   set("tid", strings.ToUpper(directory.DefaultTenantID)),
-		"another version":                        set("ver", "1.0"),
-		"no version":                             without("ver"),
-		"for Graph":                              set("aud", "https://graph.microsoft.com"),
-		"for the client":                         set("aud", directory.DefaultClientID),
-		"for a name that begins like ours":       set("aud", "api://"+directory.DefaultAPIID+"x"),
-		"for the parent of ours":                 set("aud", "api://"),
-		"for two":                                set("aud", []string{directory.DefaultAPIID, directory.DefaultClientID}),
-		"for nobody":                             without("aud"),
-		"an ID token":                            without("azp", "scp"),
-		"a client of two names":                  set("appid", directory.DefaultClientID),
-		"a client that is no ID":                 set("azp", "me"),
-		"no object":                              without("oid"),
-		"an object that is no ID":                set("oid", "../../x"),
-		"no subject":                             without("sub"),
-		"an application with a scope":            set("idtyp", "app"),
-		"a device":                               set("idtyp", "device"),
-		"no scope, though the subject is theirs": without("scp"),
-		"scopes with commas and blanks":          set("scp", "tool.read,  tool.write"),
-		"scopes with a tab":                      set("scp", "tool.read\ttool.write"),
-		"scopes in a list":                       set("scp", []string{"tool.read"}),
-		"roles that are no list":                 set("roles", "Tool.Call"),
-		"bound to a key":                         set("cnf", map[string]string{"jkt": "x"}),
-		"no end":                                 without("exp"),
-		"over":                                   set("exp", noon.Add(-2*time.Minute).Unix()),
-		"not yet":                                set("nbf", noon.Add(10*time.Minute).Unix()),
+	for _, test := range []struct {
+		name  string
+		token fakeentra.Token
+	}{
+		{"unlisted tenant", fakeentra.Token{Tenant: secondTenant}},
+		{"tid of another tenant", set("tid", secondTenant)},
+		{"no tid", without("tid")},
+		{"tid in capitals", set("tid", strings.ToUpper(directory.DefaultTenantID))},
+
+		{"v1 issuer", set("iss", "https://sts.windows.net/"+directory.DefaultTenantID+"/")},
+		{"issuer with a slash at the end", set("iss", public+directory.DefaultTenantID+"/v2.0/")},
+		{"template of an issuer", set("iss", public+"{tenantid}/v2.0")},
+		{"common issuer", set("iss", public+"common/v2.0")},
+		{"issuer of another cloud", set("iss", "https://login.microsoftonline.us/"+directory.DefaultTenantID+"/v2.0")},
+		{"another version", set("ver", "1.0")},
+		{"no version", without("ver")},
+
+		{"audience Graph", set("aud", "https://graph.microsoft.com")},
+		{"audience is the client", set("aud", directory.DefaultClientID)},
+		{"audience that begins like ours", set("aud", "api://"+directory.DefaultAPIID+"x")},
+		{"audience above ours", set("aud", "api://")},
+		{"two audiences", set("aud", []string{directory.DefaultAPIID, directory.DefaultClientID})},
+		{"no audience", without("aud")},
+
+		{"ID token", without("azp", "scp")},
+		{"two clients", set("appid", directory.DefaultClientID)},
+		{"client without an ID", set("azp", "me")},
+		{"no oid", without("oid")},
+		{"oid without an ID", set("oid", "../../x")},
+		{"no subject", without("sub")},
+		{"application with scopes", set("idtyp", "app")},
+		{"device", set("idtyp", "device")},
+		{"person without scp", without("scp")},
+		{"scopes with commas and blanks", set("scp", "tool.read,  tool.write")},
+		{"scopes with a tab", set("scp", "tool.read\ttool.write")},
+		{"scopes in a list", set("scp", []string{"tool.read"})},
+		{"roles in a text", set("roles", "Tool.Call")},
+		{"bound to a key", set("cnf", map[string]string{"jkt": "x"})},
+
+		{"no expiry", without("exp")},
+		{"expired", set("exp", noon.Add(-2*time.Minute).Unix())},
+		{"not valid yet", set("nbf", noon.Add(10*time.Minute).Unix())},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			fake := newAPIFake(t, 2)
 			api := newAPI(t, apiConfig(fake), entra.APIConfig{})
-			_, err := api.Verify(t.Context(), mint(t, fake, want))
+			_, err := api.Verify(t.Context(), mint(t, fake, test.token))
 			var invalid *token.InvalidError
 			require.ErrorAs(t, err, &invalid)
-			assert.NotContains(t, err.Error(), "5a1e", "a reason holds nothing of the token")
+			assert.NotContains(t, err.Error(), "5a1e", "a reason contains nothing of the token")
 		})
 	}
 }
 
-func TestAKeyOfAnotherIssuerProvesNothing(t *testing.T) {
+func TestVerifyRefusesKeyOfAnotherTenant(t *testing.T) {
 	t.Parallel()
 	fake := newAPIFake(t, 2)
 	cfg := apiConfig(fake)
@@ -182,28 +114,28 @@ func TestAKeyOfAnotherIssuerProvesNothing(t *testing.T) {
 		issuer string
 		good   bool
 	}{
-		"the tenant's own":   {fake.Issuer(directory.DefaultTenantID), true},
-		"the template":       {"https://login.microsoftonline.com/{tenantid}/v2.0", true},
-		"another tenant's":   {fake.Issuer(secondTenant), false},
-		"personal accounts'": {fake.Issuer(directory.ConsumersTenantID), false},
+		"same tenant":       {fake.Issuer(directory.DefaultTenantID), true},
+		"template":          {"https://login.microsoftonline.com/{tenantid}/v2.0", true},
+		"another tenant":    {fake.Issuer(secondTenant), false},
+		"personal accounts": {fake.Issuer(directory.ConsumersTenantID), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			one := cfg
-			one.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			cfg := cfg
+			cfg.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 				resp, err := fake.Client().Transport.RoundTrip(r)
 				if err == nil && strings.HasSuffix(r.URL.Path, "/keys") {
 					replaceInBody(t, resp, fake.Issuer(directory.DefaultTenantID), test.issuer)
 				}
 				return resp, err
 			})}
-			_, err := newAPI(t, one, entra.APIConfig{}).Verify(t.Context(), raw)
+			_, err := newAPI(t, cfg, entra.APIConfig{}).Verify(t.Context(), raw)
 			assert.Equal(t, test.good, err == nil, "%v", err)
 		})
 	}
 }
 
-func TestALogSaysWhichSettingATokenMissed(t *testing.T) {
+func TestVerifyNamesSetting(t *testing.T) {
 	t.Parallel()
 	old := newAPIFake(t, 1)
 	_, err := newAPI(t, apiConfig(old), entra.APIConfig{}).Verify(t.Context(), mint(t, old, fakeentra.Token{}))
@@ -212,20 +144,20 @@ func TestALogSaysWhichSettingATokenMissed(t *testing.T) {
 	api := newAPI(t, apiConfig(fake), entra.APIConfig{})
 	_, err = api.Verify(t.Context(), mint(t, fake, fakeentra.Token{Tenant: secondTenant}))
 	assert.ErrorContains(t, err, "AUTH_ALLOWED_TENANTS")
-	_, err = api.Verify(
-		t.Context(),
-		mint(t, fake, fakeentra.Token{Edit: func(c map[string]any) { delete(c, "azp"); delete(c, "scp") }}),
-	)
-	assert.ErrorContains(t, err, "it names no client", "an ID token, where client and API are one registration")
-	_, err = api.Verify(
-		t.Context(),
-		mint(t, fake, fakeentra.Token{Edit: func(c map[string]any) { c["iss"] = "https://evil.example" }}),
-	)
+	idToken := func(claims map[string]any) {
+		delete(claims, "azp")
+		delete(claims, "scp")
+	}
+	_, err = api.Verify(t.Context(), mint(t, fake, fakeentra.Token{Edit: idToken}))
+	assert.ErrorContains(t, err, "it names no client", "an ID token for a client and API with one registration")
+	foreign := func(claims map[string]any) { claims["iss"] = "https://evil.example" }
+	_, err = api.Verify(t.Context(), mint(t, fake, fakeentra.Token{Edit: foreign}))
 	assert.ErrorContains(t, err, string(token.WrongIssuer))
 }
 
-// TestALogSaysWhatATokenHadInstead reads what a refusal saw, and which setting would let it in.
-func TestALogSaysWhatATokenHadInstead(t *testing.T) {
+// TestVerifyNamesSeenValue checks that a refusal has the value that came, and the setting that
+// would accept it.
+func TestVerifyNamesSeenValue(t *testing.T) {
 	t.Parallel()
 	fake := newAPIFake(t, 2)
 	api := newAPI(t, apiConfig(fake), entra.APIConfig{})
@@ -248,7 +180,7 @@ func TestALogSaysWhatATokenHadInstead(t *testing.T) {
 	}
 }
 
-func TestListedTenantsAreToldApart(t *testing.T) {
+func TestVerifySeparatesTenants(t *testing.T) {
 	t.Parallel()
 	fake := newAPIFake(t, 2)
 	api := newAPI(t, apiConfig(fake), entra.APIConfig{Tenants: []string{secondTenant}})
@@ -261,10 +193,10 @@ func TestListedTenantsAreToldApart(t *testing.T) {
 		t.Context(),
 		mint(t, fake, fakeentra.Token{Edit: func(c map[string]any) { c["tid"] = secondTenant }}),
 	)
-	require.Error(t, err, "the issuer says one tenant, the claim another")
+	require.Error(t, err, "the issuer and tid name different tenants")
 }
 
-func TestPeopleGuestsAndApplicationsAreToldApart(t *testing.T) {
+func TestVerifyTellsKindOfCaller(t *testing.T) {
 	t.Parallel()
 	fake := newAPIFake(t, 2)
 	api := newAPI(t, apiConfig(fake), entra.APIConfig{})
@@ -308,32 +240,29 @@ func TestPeopleGuestsAndApplicationsAreToldApart(t *testing.T) {
 	}
 }
 
-func TestOnlyListedClientsMayCall(t *testing.T) {
+func TestVerifyRefusesUnlistedClient(t *testing.T) {
 	t.Parallel()
 	fake := newAPIFake(t, 2)
 	raw := mint(t, fake, fakeentra.Token{})
-	_, err := newAPI(
-		t,
-		apiConfig(fake),
-		entra.APIConfig{Clients: []string{strings.ToUpper(directory.DefaultClientID)}},
-	).Verify(t.Context(), raw)
+	listed := newAPI(t, apiConfig(fake), entra.APIConfig{Clients: []string{strings.ToUpper(directory.DefaultClientID)}})
+	_, err := listed.Verify(t.Context(), raw)
 	require.NoError(t, err)
-	_, err = newAPI(t, apiConfig(fake), entra.APIConfig{Clients: []string{nobody}}).Verify(t.Context(), raw)
+	_, err = newAPI(t, apiConfig(fake), entra.APIConfig{Clients: []string{unknownID}}).Verify(t.Context(), raw)
 	var refused *entra.ClientNotAllowedError
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, directory.DefaultClientID, refused.ClientID)
 }
 
-// TestExpiryHidesNothing judges expired tokens that would not be taken anyway, as the guard does
+// TestVerifyChecksExpiryLast verifies expired tokens that have another fault too. The guard does so
 // while a call runs.
-func TestExpiryHidesNothing(t *testing.T) {
+func TestVerifyChecksExpiryLast(t *testing.T) {
 	t.Parallel()
 	fake := newAPIFake(t, 2)
 	var offset atomic.Int64
 	cfg := apiConfig(fake)
 	cfg.Now = func() time.Time { return clock().Add(time.Duration(offset.Load())) }
 	open := newAPI(t, cfg, entra.APIConfig{})
-	listed := newAPI(t, cfg, entra.APIConfig{Clients: []string{"11111111-2222-4333-8444-555555555555"}})
+	listed := newAPI(t, cfg, entra.APIConfig{Clients: []string{unknownID}})
 	raw := mint(t, fake, fakeentra.Token{})
 	odd := mint(t, fake, fakeentra.Token{Edit: func(claims map[string]any) { claims["ver"] = "1.0" }})
 	_, err := open.Verify(t.Context(), raw)
@@ -353,27 +282,34 @@ func TestExpiryHidesNothing(t *testing.T) {
 	}
 }
 
-func TestAnAPIsConfigurationIsReadStrictly(t *testing.T) {
+func TestNewAPIRefuses(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
+	config := func(change func(*entra.Config)) func(*entra.Config, *entra.APIConfig) {
+		return func(c *entra.Config, _ *entra.APIConfig) { change(c) }
+	}
+	rules := func(rules entra.APIConfig) func(*entra.Config, *entra.APIConfig) {
+		return func(_ *entra.Config, a *entra.APIConfig) { *a = rules }
+	}
+	for _, test := range []struct {
+		name   string
 		change func(*entra.Config, *entra.APIConfig)
-		key    string
+		key    string // "" means that NewAPI accepts it
 	}{
-		"as it is":                  {func(*entra.Config, *entra.APIConfig) {}, ""},
-		"no secret":                 {func(c *entra.Config, _ *entra.APIConfig) { c.ClientSecret = "" }, ""},
-		"both versions":             {func(_ *entra.Config, a *entra.APIConfig) { a.Versions = []int{1, 2} }, ""},
-		"an identifier of https":    {func(_ *entra.Config, a *entra.APIConfig) { a.IdentifierURI = "https://mcp.contoso.com/mcp" }, ""},
-		"a tenant by domain":        {func(c *entra.Config, _ *entra.APIConfig) { c.TenantID = directory.DefaultDomain }, "AUTH_TENANT_ID"},
-		"common":                    {func(c *entra.Config, _ *entra.APIConfig) { c.TenantID = "common" }, "AUTH_TENANT_ID"},
-		"every tenant":              {func(_ *entra.Config, a *entra.APIConfig) { a.Tenants = []string{"*"} }, "AUTH_ALLOWED_TENANTS"},
-		"organizations":             {func(_ *entra.Config, a *entra.APIConfig) { a.Tenants = []string{"organizations"} }, "AUTH_ALLOWED_TENANTS"},
-		"a client that is none":     {func(_ *entra.Config, a *entra.APIConfig) { a.Clients = []string{"any"} }, "AUTH_ALLOWED_CLIENTS"},
-		"version 3":                 {func(_ *entra.Config, a *entra.APIConfig) { a.Versions = []int{3} }, "AUTH_TOKEN_VERSION"},
-		"a slash at the end":        {func(_ *entra.Config, a *entra.APIConfig) { a.IdentifierURI = "api://x/" }, "AUTH_AUDIENCE"},
-		"an identifier of no URI":   {func(_ *entra.Config, a *entra.APIConfig) { a.IdentifierURI = "tools" }, "AUTH_AUDIENCE"},
-		"an identifier with a quot": {func(_ *entra.Config, a *entra.APIConfig) { a.IdentifierURI = `api://x"` }, "AUTH_AUDIENCE"},
+		{"nothing", config(func(*entra.Config) {}), ""},
+		{"not a missing secret", config(func(c *entra.Config) { c.ClientSecret = "" }), ""},
+		{"not both versions", rules(entra.APIConfig{Versions: []int{1, 2}}), ""},
+		{"not an https identifier", rules(entra.APIConfig{IdentifierURI: "https://mcp.contoso.com/mcp"}), ""},
+		{"tenant by domain", config(func(c *entra.Config) { c.TenantID = directory.DefaultDomain }), "AUTH_TENANT_ID"},
+		{"common", config(func(c *entra.Config) { c.TenantID = "common" }), "AUTH_TENANT_ID"},
+		{"every tenant", rules(entra.APIConfig{Tenants: []string{"*"}}), "AUTH_ALLOWED_TENANTS"},
+		{"organizations", rules(entra.APIConfig{Tenants: []string{"organizations"}}), "AUTH_ALLOWED_TENANTS"},
+		{"client without an ID", rules(entra.APIConfig{Clients: []string{"any"}}), "AUTH_ALLOWED_CLIENTS"},
+		{"version 3", rules(entra.APIConfig{Versions: []int{3}}), "AUTH_TOKEN_VERSION"},
+		{"identifier with a slash at the end", rules(entra.APIConfig{IdentifierURI: "api://x/"}), "AUTH_AUDIENCE"},
+		{"identifier without a scheme", rules(entra.APIConfig{IdentifierURI: "tools"}), "AUTH_AUDIENCE"},
+		{"identifier with a quote", rules(entra.APIConfig{IdentifierURI: `api://x"`}), "AUTH_AUDIENCE"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			cfg := entra.Config{
 				TenantID:     directory.DefaultTenantID,
@@ -394,16 +330,18 @@ func TestAnAPIsConfigurationIsReadStrictly(t *testing.T) {
 	}
 }
 
-// TestTheCloudDecidesTheNames: of authority, issuers and Graph, one setting decides all.
-func TestTheCloudDecidesTheNames(t *testing.T) {
+// TestIssuersFollowCloud checks that AUTH_AUTHORITY decides the authority, the issuers and Graph.
+func TestIssuersFollowCloud(t *testing.T) {
 	t.Parallel()
 	for authority, test := range map[string]struct {
 		cloud      fakeentra.Cloud
 		graph, sts string
 	}{
-		"login.microsoftonline.com":        {fakeentra.PublicCloud, "graph.microsoft.com", "sts.windows.net"},
-		"login.microsoftonline.us":         {fakeentra.USGov, "graph.microsoft.us", "sts.windows.net"},
-		"login.partner.microsoftonline.cn": {fakeentra.China, "microsoftgraph.chinacloudapi.cn", "sts.chinacloudapi.cn"},
+		"login.microsoftonline.com": {fakeentra.PublicCloud, "graph.microsoft.com", "sts.windows.net"},
+		"login.microsoftonline.us":  {fakeentra.USGov, "graph.microsoft.us", "sts.windows.net"},
+		"login.partner.microsoftonline.cn": {
+			fakeentra.China, "microsoftgraph.chinacloudapi.cn", "sts.chinacloudapi.cn",
+		},
 	} {
 		for _, version := range []int{1, 2} {
 			fake, err := fakeentra.New(
@@ -428,9 +366,9 @@ func TestTheCloudDecidesTheNames(t *testing.T) {
 			caller, err := api.Verify(t.Context(), raw)
 			require.NoError(t, err, authority)
 			assert.Equal(t, "https://"+authority+"/"+directory.DefaultTenantID+"/v2.0", caller.Issuer)
-			onward, err := api.OnBehalfOf(t.Context(), caller, raw, []string{"User.Read"})
+			graphToken, err := api.OnBehalfOf(t.Context(), caller, raw, []string{"User.Read"})
 			require.NoError(t, err, authority)
-			me, err := api.Me(t.Context(), onward)
+			me, err := api.Me(t.Context(), graphToken)
 			require.NoError(t, err)
 			assert.Equal(t, "Adele Vance", me.DisplayName)
 			assert.Equal(t, test.graph, graph.Load())

@@ -13,16 +13,15 @@ import (
 	"mcpentra/server/identity"
 )
 
-// TestWhatATokenSaysBesideWhoSomebodyIs reads the same claims from an ID token and from an access
-// token of an API.
-func TestWhatATokenSaysBesideWhoSomebodyIs(t *testing.T) {
+// TestTokensHaveAttributes reads the same claims from an ID token and from an API's access token.
+func TestTokensHaveAttributes(t *testing.T) {
 	t.Parallel()
 	const (
 		home    = "https://sts.windows.net/" + directory.DefaultTenantID + "/"
 		foreign = "https://sts.windows.net/" + secondTenant + "/"
 		group   = "5a1e0006-0000-4000-8000-000000000001"
 	)
-	elsewhere := func(name string) map[string]any { return map[string]any{name: "src1"} }
+	leftOut := func(name string) map[string]any { return map[string]any{name: "src1"} }
 	member := identity.Attributes{Kind: identity.User, KindStated: true}
 	guest := identity.Attributes{Kind: identity.Guest, KindStated: true}
 	unstated := identity.Attributes{Kind: identity.User}
@@ -31,28 +30,28 @@ func TestWhatATokenSaysBesideWhoSomebodyIs(t *testing.T) {
 		claims map[string]any
 		want   identity.Attributes
 	}{
-		"nothing":                       {map[string]any{}, unstated},
-		"a member":                      {map[string]any{"acct": 0}, member},
-		"a guest":                       {map[string]any{"acct": 1}, guest},
-		"a guest in text":               {map[string]any{"acct": "1"}, guest},
-		"an account of no known kind":   {map[string]any{"acct": 2}, unstated},
-		"an account that is no number":  {map[string]any{"acct": true, "idp": home}, unstated},
-		"the tenant as provider":        {map[string]any{"idp": home}, member},
-		"another tenant as provider":    {map[string]any{"idp": foreign}, guest},
-		"a personal account":            {map[string]any{"idp": "live.com"}, guest},
-		"a guest with an account here":  {map[string]any{"acct": 1, "idp": home}, guest},
-		"a member with an account away": {map[string]any{"acct": 0, "idp": foreign}, guest},
+		"no claim":                     {map[string]any{}, unstated},
+		"member":                       {map[string]any{"acct": 0}, member},
+		"guest":                        {map[string]any{"acct": 1}, guest},
+		"guest as text":                {map[string]any{"acct": "1"}, guest},
+		"unknown acct":                 {map[string]any{"acct": 2}, unstated},
+		"acct without a number":        {map[string]any{"acct": true, "idp": home}, unstated},
+		"idp is the tenant":            {map[string]any{"idp": home}, member},
+		"idp is another tenant":        {map[string]any{"idp": foreign}, guest},
+		"personal account":             {map[string]any{"idp": "live.com"}, guest},
+		"guest with the tenant as idp": {map[string]any{"acct": 1, "idp": home}, guest},
+		"member with a foreign idp":    {map[string]any{"acct": 0, "idp": foreign}, guest},
 		"roles": {map[string]any{"roles": []string{"Admin", "Reader"}},
 			identity.Attributes{Kind: identity.User, Roles: []string{"Admin", "Reader"}}},
 		"groups": {map[string]any{"groups": []string{group}},
 			identity.Attributes{Kind: identity.User, Groups: []string{group}}},
-		"groups and a mark": {map[string]any{"groups": []string{group}, "hasgroups": true},
+		"groups and hasgroups": {map[string]any{"groups": []string{group}, "hasgroups": true},
 			identity.Attributes{Kind: identity.User, Groups: []string{group}, GroupsIncomplete: true}},
-		"groups elsewhere":        {map[string]any{"_claim_names": elsewhere("groups")}, incomplete},
-		"another claim elsewhere": {map[string]any{"_claim_names": elsewhere("photo")}, unstated},
-		"a mark":                  {map[string]any{"hasgroups": true}, incomplete},
-		"a mark in text":          {map[string]any{"hasgroups": "true"}, incomplete},
-		"a mark of none":          {map[string]any{"hasgroups": false}, unstated},
+		"groups left out":        {map[string]any{"_claim_names": leftOut("groups")}, incomplete},
+		"another claim left out": {map[string]any{"_claim_names": leftOut("photo")}, unstated},
+		"hasgroups":              {map[string]any{"hasgroups": true}, incomplete},
+		"hasgroups as text":      {map[string]any{"hasgroups": "true"}, incomplete},
+		"hasgroups is false":     {map[string]any{"hasgroups": false}, unstated},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -77,8 +76,8 @@ func TestWhatATokenSaysBesideWhoSomebodyIs(t *testing.T) {
 	}
 }
 
-// TestATenantByItsDomainKnowsItsOwn signs a member in whose token names the tenant as the provider.
-func TestATenantByItsDomainKnowsItsOwn(t *testing.T) {
+// TestTenantByDomainKnowsItsProvider signs in a member whose token names the tenant as idp.
+func TestTenantByDomainKnowsItsProvider(t *testing.T) {
 	t.Parallel()
 	issuer := newIssuer(t)
 	for _, tenant := range []string{directory.DefaultTenantID, directory.DefaultDomain} {

@@ -16,7 +16,7 @@ import (
 	"mcpentra/server/entra"
 )
 
-func TestCheckNamesTheKeyThatIsWrong(t *testing.T) {
+func TestCheckNamesWrongSetting(t *testing.T) {
 	t.Parallel()
 	const unknown = "11111111-2222-4333-8444-555555555555"
 	tests := map[string]struct {
@@ -24,19 +24,19 @@ func TestCheckNamesTheKeyThatIsWrong(t *testing.T) {
 		aadsts int
 		key    string
 	}{
-		"everything is right": {change: func(*entra.Config) {}},
-		"a tenant by domain":  {change: func(c *entra.Config) { c.TenantID = directory.DefaultDomain }},
-		"an unknown tenant": {
+		"all settings are right": {change: func(*entra.Config) {}},
+		"tenant by domain":       {change: func(c *entra.Config) { c.TenantID = directory.DefaultDomain }},
+		"unknown tenant": {
 			change: func(c *entra.Config) { c.TenantID = unknown },
 			aadsts: 90002,
 			key:    "AUTH_TENANT_ID",
 		},
-		"an unknown client": {
+		"unknown client": {
 			change: func(c *entra.Config) { c.ClientID = unknown },
 			aadsts: 700016,
 			key:    "AUTH_CLIENT_ID",
 		},
-		"a wrong secret": {
+		"wrong secret": {
 			change: func(c *entra.Config) { c.ClientSecret = "secret-canary" },
 			aadsts: 7000215,
 			key:    "AUTH_CLIENT_SECRET",
@@ -65,9 +65,12 @@ func TestCheckNamesTheKeyThatIsWrong(t *testing.T) {
 	}
 }
 
-func TestCheckWorksOverSocketsToo(t *testing.T) {
+func TestCheckOverSockets(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(fakeentra.Config) *fakeentra.Server{"http": fakeentra.NewServer, "https": fakeentra.NewTLSServer} {
+	for name, start := range map[string]func(fakeentra.Config) *fakeentra.Server{
+		"http":  fakeentra.NewServer,
+		"https": fakeentra.NewTLSServer,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			fake := start(fakeentra.Config{})
@@ -83,36 +86,35 @@ func TestCheckWorksOverSocketsToo(t *testing.T) {
 
 func TestCheckTellsUnreachableFromRefused(t *testing.T) {
 	t.Parallel()
-	nobody := httptest.NewServer(http.NotFoundHandler())
-	nobody.Close()
-	tests := map[string]func(*testing.T) entra.Config{
-		"nobody listens": func(t *testing.T) entra.Config {
-			cfg := newIssuer(t).config()
-			cfg.Authority = nobody.URL
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	other := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(other.Close)
+	at := func(authority string) func(*issuer) entra.Config {
+		return func(i *issuer) entra.Config {
+			cfg := i.config()
+			cfg.Authority = authority
 			return cfg
-		},
-		"something else listens": func(t *testing.T) entra.Config {
-			other := httptest.NewServer(http.NotFoundHandler())
-			t.Cleanup(other.Close)
-			cfg := newIssuer(t).config()
-			cfg.Authority = other.URL
-			return cfg
-		},
-		"no keys": func(t *testing.T) entra.Config {
-			issuer := newIssuer(t)
-			issuer.keySet.Keys = nil
-			return issuer.config()
-		},
-		"the token endpoint is in trouble": func(t *testing.T) entra.Config {
-			issuer := newIssuer(t)
-			issuer.token = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }
-			return issuer.config()
-		},
+		}
+	}
+	withoutKeys := func(i *issuer) entra.Config {
+		i.keySet.Keys = nil
+		return i.config()
+	}
+	withFault := func(i *issuer) entra.Config {
+		i.token = writing(503, "")
+		return i.config()
+	}
+	tests := map[string]func(*issuer) entra.Config{
+		"no server listens":          at(closed.URL),
+		"another server listens":     at(other.URL),
+		"no keys":                    withoutKeys,
+		"token endpoint has a fault": withFault,
 	}
 	for name, configure := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := newClient(t, configure(t)).Check(t.Context())
+			err := newClient(t, configure(newIssuer(t))).Check(t.Context())
 			var unavailable *entra.UnavailableError
 			require.ErrorAs(t, err, &unavailable)
 			assert.NotContains(t, err.Error(), "\n")
@@ -120,7 +122,7 @@ func TestCheckTellsUnreachableFromRefused(t *testing.T) {
 	}
 }
 
-func TestCheckForgivesConditionalAccess(t *testing.T) {
+func TestCheckAcceptsConditionalAccess(t *testing.T) {
 	t.Parallel()
 	issuer := newIssuer(t)
 	issuer.token = func(w http.ResponseWriter, _ *http.Request) {
@@ -129,11 +131,11 @@ func TestCheckForgivesConditionalAccess(t *testing.T) {
 	require.NoError(
 		t,
 		newClient(t, issuer.config()).Check(t.Context()),
-		"it is asked after the secret, which is therefore right",
+		"Entra checks the policy after the secret, so the secret is right",
 	)
 }
 
-func TestNoSecretReachesTheLog(t *testing.T) {
+func TestLogHasNoSecret(t *testing.T) {
 	t.Parallel()
 	issuer := newIssuer(t)
 	issuer.token = func(w http.ResponseWriter, r *http.Request) {
@@ -152,7 +154,7 @@ func TestNoSecretReachesTheLog(t *testing.T) {
 	assert.NotContains(t, log.String()+err.Error(), "canary")
 }
 
-func TestARefusalIsReadButNotBelieved(t *testing.T) {
+func TestRefusalIsSanitized(t *testing.T) {
 	t.Parallel()
 	issuer := newIssuer(t)
 	issuer.token = func(w http.ResponseWriter, _ *http.Request) {
@@ -175,7 +177,7 @@ func TestARefusalIsReadButNotBelieved(t *testing.T) {
 	assert.False(t, refused.GrantOver())
 }
 
-func TestAnAuthorizationErrorIsCleanedToo(t *testing.T) {
+func TestAuthorizationErrorIsSanitized(t *testing.T) {
 	t.Parallel()
 	refused := entra.AuthorizationError("<script>", "AADSTS65004: User declined to consent. Trace ID: x")
 	assert.Equal(t, "unreadable_error", refused.Code)
@@ -184,7 +186,7 @@ func TestAnAuthorizationErrorIsCleanedToo(t *testing.T) {
 	assert.Equal(t, "AADSTS65004: User declined to consent.", refused.Description)
 }
 
-func TestAdviceNamesTheKeyOfTheEnvFile(t *testing.T) {
+func TestAdviceNamesSetting(t *testing.T) {
 	t.Parallel()
 	for number, key := range map[int]string{
 		7000215: "AUTH_CLIENT_SECRET",
@@ -206,7 +208,7 @@ func TestAdviceNamesTheKeyOfTheEnvFile(t *testing.T) {
 	assert.Empty(t, entra.Advice(1))
 }
 
-func TestTheDocumentIsKeptForADayAndOutlivesTheIssuer(t *testing.T) {
+func TestDiscoveryKeepsDocument(t *testing.T) {
 	t.Parallel()
 	issuer := newIssuer(t)
 	now := noon
@@ -228,7 +230,7 @@ func TestTheDocumentIsKeptForADayAndOutlivesTheIssuer(t *testing.T) {
 	issuer.document = func(document map[string]any) { document["issuer"] = "https://evil.example/v2.0" }
 	require.NoError(t, ask(), "the last good document counts")
 	require.NoError(t, ask())
-	assert.EqualValues(t, 2, issuer.requests("openid-configuration"), "and the next attempt waits")
+	assert.EqualValues(t, 2, issuer.requests("openid-configuration"), "the next attempt waits")
 	now = now.Add(2 * time.Minute)
 	require.NoError(t, ask())
 	assert.EqualValues(t, 3, issuer.requests("openid-configuration"))

@@ -10,39 +10,48 @@ import (
 	"mcpentra/server/entra"
 )
 
-func TestADocumentThatSpeaksForSomebodyElseIsNotUsed(t *testing.T) {
+func TestDiscoveryRefusesForeignDocument(t *testing.T) {
 	t.Parallel()
 	const other = "11111111-2222-4333-8444-555555555555"
-	tests := map[string]func(document map[string]any, base string){
-		"another host's issuer": func(d map[string]any, _ string) {
-			d["issuer"] = "https://login.microsoftonline.com/" + directory.DefaultTenantID + "/v2.0"
-		},
-		"another tenant's issuer":      func(d map[string]any, base string) { d["issuer"] = base + "/" + other + "/v2.0" },
-		"the template of many tenants": func(d map[string]any, base string) { d["issuer"] = base + "/{tenantid}/v2.0" },
-		"the v1 issuer": func(d map[string]any, _ string) {
-			d["issuer"] = "https://sts.windows.net/" + directory.DefaultTenantID + "/"
-		},
-		"a slash at the end":             func(d map[string]any, base string) { d["issuer"] = base + "/" + directory.DefaultTenantID + "/v2.0/" },
-		"an issuer without a host":       func(d map[string]any, _ string) { d["issuer"] = directory.DefaultTenantID + "/v2.0" },
-		"no issuer":                      func(d map[string]any, _ string) { delete(d, "issuer") },
-		"an issuer in a case twin":       func(d map[string]any, _ string) { d["Issuer"] = d["issuer"]; delete(d, "issuer") },
-		"keys over plain http elsewhere": func(d map[string]any, _ string) { d["jwks_uri"] = "http://keys.example/keys" },
-		"no keys":                        func(d map[string]any, _ string) { delete(d, "jwks_uri") },
-		"a token endpoint with a user": func(d map[string]any, _ string) {
-			d["token_endpoint"] = "https://login.microsoftonline.com@evil.example/token"
-		},
-		"a token endpoint of no scheme":   func(d map[string]any, _ string) { d["token_endpoint"] = "javascript:alert(1)" },
-		"an authorization endpoint typed": func(d map[string]any, _ string) { d["authorization_endpoint"] = 1 },
+	const tenant = directory.DefaultTenantID
+	set := func(member string, value any) func(map[string]any, string) {
+		return func(document map[string]any, _ string) { document[member] = value }
 	}
-	for name, change := range tests {
-		t.Run(name, func(t *testing.T) {
+	// issuerAt sets an issuer on the host of the document.
+	issuerAt := func(path string) func(map[string]any, string) {
+		return func(document map[string]any, base string) { document["issuer"] = base + path }
+	}
+	without := func(member string) func(map[string]any, string) {
+		return func(document map[string]any, _ string) { delete(document, member) }
+	}
+	otherCase := func(document map[string]any, _ string) {
+		document["Issuer"] = document["issuer"]
+		delete(document, "issuer")
+	}
+	tests := []struct {
+		name   string
+		change func(document map[string]any, base string)
+	}{
+		{"issuer of another host", set("issuer", "https://login.microsoftonline.com/"+tenant+"/v2.0")},
+		{"issuer of another tenant", issuerAt("/" + other + "/v2.0")},
+		{"template of an issuer", issuerAt("/{tenantid}/v2.0")},
+		{"v1 issuer", set("issuer", "https://sts.windows.net/"+tenant+"/")},
+		{"issuer with a slash at the end", issuerAt("/" + tenant + "/v2.0/")},
+		{"issuer without a host", set("issuer", tenant+"/v2.0")},
+		{"no issuer", without("issuer")},
+		{"issuer in another case", otherCase},
+		{"keys over plain http", set("jwks_uri", "http://keys.example/keys")},
+		{"no keys", without("jwks_uri")},
+		{"token endpoint with a user", set("token_endpoint", "https://login.microsoftonline.com@evil.example/token")},
+		{"token endpoint without https", set("token_endpoint", "javascript:alert(1)")},
+		{"authorization endpoint of another type", set("authorization_endpoint", 1)},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			issuer := newIssuer(t)
-			issuer.document = func(document map[string]any) { change(document, issuer.URL) }
-			_, err := newClient(
-				t,
-				issuer.config(),
-			).AuthorizationURL(t.Context(), entra.AuthorizationRequest{State: "s", Nonce: "n", CodeChallenge: "c"})
+			issuer.document = func(document map[string]any) { test.change(document, issuer.URL) }
+			_, err := newClient(t, issuer.config()).AuthorizationURL(t.Context(), signInRequest("v"))
 			var unavailable *entra.UnavailableError
 			require.ErrorAs(t, err, &unavailable)
 			assert.Equal(t, "discovery", unavailable.Op)
@@ -50,16 +59,13 @@ func TestADocumentThatSpeaksForSomebodyElseIsNotUsed(t *testing.T) {
 	}
 }
 
-func TestEndpointsOnAnotherSecureOriginAreLegal(t *testing.T) {
+func TestDiscoveryAcceptsOtherOrigins(t *testing.T) {
 	t.Parallel()
 	issuer := newIssuer(t)
 	issuer.document = func(document map[string]any) {
 		document["authorization_endpoint"] = "https://elsewhere.example/authorize"
 	}
-	address, err := newClient(
-		t,
-		issuer.config(),
-	).AuthorizationURL(t.Context(), entra.AuthorizationRequest{State: "s", Nonce: "n", CodeChallenge: "c"})
+	address, err := newClient(t, issuer.config()).AuthorizationURL(t.Context(), signInRequest("v"))
 	require.NoError(t, err)
 	assert.Contains(t, address, "https://elsewhere.example/authorize?")
 }
@@ -76,100 +82,55 @@ func TestDeploymentHasOneName(t *testing.T) {
 	assert.NotEqual(t, plain.Deployment(), fake.Deployment())
 }
 
-func TestTheConfigurationIsReadStrictly(t *testing.T) {
+func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	tests := map[string]struct {
-		change func(*entra.Config)
-		key    string // "" means that it is fine
-	}{
-		"the public cloud": {change: func(*entra.Config) {}},
-		"the public cloud as a URL": {
-			change: func(c *entra.Config) { c.Authority = "https://login.microsoftonline.com/" },
-		},
-		"an old name of the cloud": {change: func(c *entra.Config) { c.Authority = "login.windows.net" }},
-		"the US government's":      {change: func(c *entra.Config) { c.Authority = "login.microsoftonline.us" }},
-		"China's": {
-			change: func(c *entra.Config) { c.Authority = "login.partner.microsoftonline.cn" },
-		},
-		"a stand-in on loopback": {change: func(c *entra.Config) {
-			c.Authority = "http://localhost:8400"
-			c.GraphURL = "http://localhost:8400"
-		}},
-		"a stand-in by address": {change: func(c *entra.Config) { c.Authority = "http://[::1]:8400" }},
-		"a tenant by domain":    {change: func(c *entra.Config) { c.TenantID = "contoso.onmicrosoft.com" }},
-		"no tenant":             {change: func(c *entra.Config) { c.TenantID = "" }, key: "AUTH_TENANT_ID"},
-		"common": {
-			change: func(c *entra.Config) { c.TenantID = "common" },
-			key:    "AUTH_TENANT_ID",
-		},
-		"organizations": {
-			change: func(c *entra.Config) { c.TenantID = "Organizations" },
-			key:    "AUTH_TENANT_ID",
-		},
-		"consumers": {
-			change: func(c *entra.Config) { c.TenantID = "consumers" },
-			key:    "AUTH_TENANT_ID",
-		},
-		"a path for a tenant": {
-			change: func(c *entra.Config) { c.TenantID = "a/../b.example" },
-			key:    "AUTH_TENANT_ID",
-		},
-		"no client": {change: func(c *entra.Config) { c.ClientID = "" }, key: "AUTH_CLIENT_ID"},
-		"a placeholder for the client": {
-			change: func(c *entra.Config) { c.ClientID = "your-client-id" },
-			key:    "AUTH_CLIENT_ID",
-		},
-		"no secret": {
-			change: func(c *entra.Config) { c.ClientSecret = "" },
-			key:    "AUTH_CLIENT_SECRET",
-		},
-		"a secret with a line break": {
-			change: func(c *entra.Config) { c.ClientSecret = "secret\n" },
-			key:    "AUTH_CLIENT_SECRET",
-		},
-		"the tenant in the authority": {
-			change: func(c *entra.Config) { c.Authority = "https://login.microsoftonline.com/contoso" },
-			key:    "AUTH_AUTHORITY",
-		},
-		"plain http": {
-			change: func(c *entra.Config) { c.Authority = "http://login.microsoftonline.com" },
-			key:    "AUTH_AUTHORITY",
-		},
-		"somebody's host": {
-			change: func(c *entra.Config) { c.Authority = "login.microsoftonline.com.evil.example" },
-			key:    "AUTH_AUTHORITY",
-		},
-		"a user in the authority": {
-			change: func(c *entra.Config) { c.Authority = "https://login.microsoftonline.com@evil.example" },
-			key:    "AUTH_AUTHORITY",
-		},
-		"a name that begins as loopback": {
-			change: func(c *entra.Config) { c.Authority = "http://localhost.evil.example" },
-			key:    "AUTH_AUTHORITY",
-		},
-		"a graph elsewhere": {
-			change: func(c *entra.Config) { c.GraphURL = "https://graph.evil.example" },
-			key:    "AUTH_GRAPH_URL",
-		},
-		"a graph of no scheme": {
-			change: func(c *entra.Config) { c.GraphURL = "localhost:8400" },
-			key:    "AUTH_GRAPH_URL",
-		},
-		"a redirect over plain http": {
-			change: func(c *entra.Config) { c.RedirectURI = "http://mcp.example/auth/callback" },
-			key:    "AUTH_REDIRECT_URI",
-		},
-		"a redirect with a fragment": {
-			change: func(c *entra.Config) { c.RedirectURI = "https://mcp.example/auth#callback" },
-			key:    "AUTH_REDIRECT_URI",
-		},
-		"no redirect": {
-			change: func(c *entra.Config) { c.RedirectURI = "" },
-			key:    "AUTH_REDIRECT_URI",
-		},
+	set := func(field func(*entra.Config) *string, value string) func(*entra.Config) {
+		return func(c *entra.Config) { *field(c) = value }
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	authority := func(c *entra.Config) *string { return &c.Authority }
+	tenant := func(c *entra.Config) *string { return &c.TenantID }
+	client := func(c *entra.Config) *string { return &c.ClientID }
+	secret := func(c *entra.Config) *string { return &c.ClientSecret }
+	graph := func(c *entra.Config) *string { return &c.GraphURL }
+	redirect := func(c *entra.Config) *string { return &c.RedirectURI }
+	tests := []struct {
+		name   string
+		change func(*entra.Config)
+		key    string // "" means that New accepts it
+	}{
+		{"not the public cloud", set(authority, ""), ""},
+		{"not the public cloud as a URL", set(authority, "https://login.microsoftonline.com/"), ""},
+		{"not an old name of the cloud", set(authority, "login.windows.net"), ""},
+		{"not the US government", set(authority, "login.microsoftonline.us"), ""},
+		{"not China", set(authority, "login.partner.microsoftonline.cn"), ""},
+		{"not a fake on loopback", set(authority, "http://localhost:8400"), ""},
+		{"not a fake by address", set(authority, "http://[::1]:8400"), ""},
+		{"not a Graph on loopback", set(graph, "http://localhost:8400"), ""},
+		{"not a tenant by domain", set(tenant, "contoso.onmicrosoft.com"), ""},
+
+		{"no tenant", set(tenant, ""), "AUTH_TENANT_ID"},
+		{"common", set(tenant, "common"), "AUTH_TENANT_ID"},
+		{"organizations", set(tenant, "Organizations"), "AUTH_TENANT_ID"},
+		{"consumers", set(tenant, "consumers"), "AUTH_TENANT_ID"},
+		{"tenant with a path", set(tenant, "a/../b.example"), "AUTH_TENANT_ID"},
+		{"no client", set(client, ""), "AUTH_CLIENT_ID"},
+		{"client that is a placeholder", set(client, "your-client-id"), "AUTH_CLIENT_ID"},
+		{"no secret", set(secret, ""), "AUTH_CLIENT_SECRET"},
+		{"secret with a line break", set(secret, "secret\n"), "AUTH_CLIENT_SECRET"},
+
+		{"authority with a tenant", set(authority, "https://login.microsoftonline.com/contoso"), "AUTH_AUTHORITY"},
+		{"authority over plain http", set(authority, "http://login.microsoftonline.com"), "AUTH_AUTHORITY"},
+		{"foreign authority", set(authority, "login.microsoftonline.com.evil.example"), "AUTH_AUTHORITY"},
+		{"authority with a user", set(authority, "https://login.microsoftonline.com@evil.example"), "AUTH_AUTHORITY"},
+		{"authority that begins like loopback", set(authority, "http://localhost.evil.example"), "AUTH_AUTHORITY"},
+		{"foreign Graph", set(graph, "https://graph.evil.example"), "AUTH_GRAPH_URL"},
+		{"Graph without a scheme", set(graph, "localhost:8400"), "AUTH_GRAPH_URL"},
+		{"redirect over plain http", set(redirect, "http://mcp.example/auth/callback"), "AUTH_REDIRECT_URI"},
+		{"redirect with a fragment", set(redirect, "https://mcp.example/auth#callback"), "AUTH_REDIRECT_URI"},
+		{"no redirect", set(redirect, ""), "AUTH_REDIRECT_URI"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			cfg := entra.Config{
 				TenantID:     directory.DefaultTenantID,

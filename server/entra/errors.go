@@ -23,7 +23,7 @@ type Error struct {
 	Code string
 	// Suberror is Entra's own refinement of Code, such as "consent_required"; often empty.
 	Suberror string
-	// AADSTS is Entra's error number, 0 if there is none.
+	// AADSTS is Entra's error number, 0 if it is missing.
 	AADSTS int
 	// Description is Entra's sentence, cut at 500 characters and without control characters. It is
 	// for the operator's log, because it may name users and applications.

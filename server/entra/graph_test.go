@@ -1,14 +1,8 @@
 package entra_test
 
 import (
-	"bytes"
-	"crypto/rsa"
-	"encoding/base64"
-	"encoding/json"
 	"io"
-	"math/big"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +12,7 @@ import (
 	"mcpentra/server/entra"
 )
 
-func TestGraphRefusalsKeepStatusCodeAndPause(t *testing.T) {
+func TestMeReturnsRefusal(t *testing.T) {
 	t.Parallel()
 	refuse := func(status int, code string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -30,7 +24,7 @@ func TestGraphRefusalsKeepStatusCodeAndPause(t *testing.T) {
 		graph http.HandlerFunc
 		want  entra.GraphError
 	}{
-		"a bad token": {
+		"bad token": {
 			refuse(401, "InvalidAuthenticationToken"),
 			entra.GraphError{
 				Status:     401,
@@ -39,7 +33,7 @@ func TestGraphRefusalsKeepStatusCodeAndPause(t *testing.T) {
 				RetryAfter: 17 * time.Second,
 			},
 		},
-		"a scope lacking": {
+		"missing scope": {
 			refuse(403, "Authorization_RequestDenied"),
 			entra.GraphError{
 				Status:     403,
@@ -52,11 +46,10 @@ func TestGraphRefusalsKeepStatusCodeAndPause(t *testing.T) {
 			refuse(429, "TooManyRequests"),
 			entra.GraphError{Status: 429, Code: "TooManyRequests", Message: "no way", RetryAfter: 17 * time.Second},
 		},
-		"a page in place of JSON": {func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Retry-After", noon.Add(time.Minute).Format(http.TimeFormat))
-			w.WriteHeader(503)
-			_, _ = w.Write([]byte("<html>"))
-		}, entra.GraphError{Status: 503, Code: "unreadable_error", RetryAfter: time.Minute}},
+		"page without JSON": {
+			writing(503, "<html>", "Retry-After", noon.Add(time.Minute).Format(http.TimeFormat)),
+			entra.GraphError{Status: 503, Code: "unreadable_error", RetryAfter: time.Minute},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -72,14 +65,14 @@ func TestGraphRefusalsKeepStatusCodeAndPause(t *testing.T) {
 	}
 }
 
-func TestGraphAnswersThatAreNoUser(t *testing.T) {
+func TestMeRefusesOtherAnswers(t *testing.T) {
 	t.Parallel()
 	for name, graph := range map[string]http.HandlerFunc{
-		"too long":        func(w http.ResponseWriter, _ *http.Request) { _, _ = io.CopyN(w, zeros{}, 2<<20) },
-		"not JSON":        func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) },
-		"without an id":   func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, map[string]any{"displayName": "x"}) },
-		"an id twice":     func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"id":"a","id":"b"}`)) },
-		"the line is cut": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"too long":          func(w http.ResponseWriter, _ *http.Request) { _, _ = io.CopyN(w, zeros{}, 2<<20) },
+		"not JSON":          writing(200, "hello"),
+		"no id":             answering(200, map[string]any{"displayName": "x"}),
+		"two ids":           writing(200, `{"id":"a","id":"b"}`),
+		"broken connection": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -92,18 +85,18 @@ func TestGraphAnswersThatAreNoUser(t *testing.T) {
 	}
 }
 
-func TestGraphIsTheCloudsOwn(t *testing.T) {
+func TestGraphFollowsCloud(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ authority, document, want string }{
-		"public":              {"", "graph.microsoft.com", "graph.microsoft.com"},
-		"the US government's": {"login.microsoftonline.us", "graph.microsoft.us", "graph.microsoft.us"},
-		"the US department of defense": {
+		"public":        {"", "graph.microsoft.com", "graph.microsoft.com"},
+		"US government": {"login.microsoftonline.us", "graph.microsoft.us", "graph.microsoft.us"},
+		"US department of defense": {
 			"login.microsoftonline.us",
 			"dod-graph.microsoft.us",
 			"dod-graph.microsoft.us",
 		},
-		"China's":             {"login.chinacloudapi.cn", "", "microsoftgraph.chinacloudapi.cn"},
-		"a host nobody knows": {"", "graph.evil.example", "graph.microsoft.com"},
+		"China":        {"login.chinacloudapi.cn", "", "microsoftgraph.chinacloudapi.cn"},
+		"unknown host": {"", "graph.evil.example", "graph.microsoft.com"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -130,34 +123,5 @@ func TestGraphIsTheCloudsOwn(t *testing.T) {
 			assert.Equal(t, "Adele", me.DisplayName)
 			assert.Equal(t, test.want, graphHost)
 		})
-	}
-}
-
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) { return copy(p, strings.Repeat(" ", len(p))), nil }
-
-func respond(r *http.Request, body any) *http.Response {
-	encoded, err := json.Marshal(body)
-	if err != nil {
-		panic(err)
-	}
-	return &http.Response{
-		StatusCode: 200,
-		Header:     http.Header{"Content-Type": {"application/json"}},
-		Body:       io.NopCloser(bytes.NewReader(encoded)),
-		Request:    r,
-	}
-}
-
-func jwk(key *rsa.PrivateKey, kid, issuer string) map[string]any {
-	encode := base64.RawURLEncoding.EncodeToString
-	return map[string]any{
-		"kty":    "RSA",
-		"use":    "sig",
-		"kid":    kid,
-		"issuer": issuer,
-		"n":      encode(key.N.Bytes()),
-		"e":      encode(big.NewInt(int64(key.E)).Bytes()),
 	}
 }

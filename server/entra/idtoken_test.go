@@ -20,30 +20,7 @@ import (
 	"mcpentra/server/entra"
 )
 
-func redeemWith(t *testing.T, issuer *issuer, idToken string) (*entra.Tokens, error) {
-	t.Helper()
-	return redeemAs(t, issuer, issuer.config(), idToken)
-}
-
-func redeemAs(t *testing.T, issuer *issuer, cfg entra.Config, idToken string) (*entra.Tokens, error) {
-	t.Helper()
-	issuer.token = func(w http.ResponseWriter, _ *http.Request) {
-		answer(
-			w,
-			200,
-			map[string]any{
-				"token_type":    "Bearer",
-				"access_token":  "graph",
-				"refresh_token": "r",
-				"expires_in":    3600,
-				"id_token":      idToken,
-			},
-		)
-	}
-	return newClient(t, cfg).Redeem(t.Context(), entra.Redemption{Code: "code", Verifier: "verifier", Nonce: "nonce"})
-}
-
-func TestAnIDTokenOfThisSignInIsBelieved(t *testing.T) {
+func TestRedeemAcceptsIDToken(t *testing.T) {
 	t.Parallel()
 	issuer := newIssuer(t)
 	tokens, err := redeemWith(t, issuer, issuer.idToken(t, nil))
@@ -51,7 +28,7 @@ func TestAnIDTokenOfThisSignInIsBelieved(t *testing.T) {
 	assert.Equal(t, directory.DefaultUserID, tokens.User.ObjectID)
 }
 
-func TestAnIDTokenWithOneThingWrongIsNot(t *testing.T) {
+func TestRedeemRefusesIDToken(t *testing.T) {
 	t.Parallel()
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
@@ -59,91 +36,75 @@ func TestAnIDTokenWithOneThingWrongIsNot(t *testing.T) {
 	claim := func(name string, value any) func(*testing.T, *issuer) string {
 		return func(t *testing.T, i *issuer) string { return i.idToken(t, map[string]any{name: value}) }
 	}
-	tests := map[string]func(*testing.T, *issuer) string{
-		"none at all":            func(*testing.T, *issuer) string { return "" },
-		"another nonce":          claim("nonce", "another"),
-		"no nonce":               claim("nonce", nil),
-		"another audience":       claim("aud", other),
-		"an audience too many":   claim("aud", []string{directory.DefaultClientID, other}),
-		"another issuer":         claim("iss", "https://login.microsoftonline.com/"+other+"/v2.0"),
-		"the v1 issuer":          claim("iss", "https://sts.windows.net/"+directory.DefaultTenantID+"/"),
-		"another tenant":         claim("tid", other),
-		"no tenant":              claim("tid", nil),
-		"the tenant in capitals": claim("tid", strings.ToUpper(directory.DefaultTenantID)),
-		"no object id":           claim("oid", nil),
-		"an object id of text":   claim("oid", "../../x"),
-		"expired":                claim("exp", noon.Unix()-301),
-		"no expiry":              claim("exp", nil),
-		"from the future":        claim("nbf", noon.Unix()+301),
-		"a twin of the nonce": func(t *testing.T, i *issuer) string {
-			return i.idToken(t, map[string]any{"nonce": "another", "Nonce": "nonce"})
-		},
-		"a stranger's key under a known id": func(t *testing.T, i *issuer) string {
-			return sign(t, jose.RS256, stranger, "one", map[string]any{
-				"iss":   i.URL + "/" + directory.DefaultTenantID + "/v2.0",
-				"aud":   directory.DefaultClientID,
-				"nonce": "nonce",
-				"tid":   directory.DefaultTenantID,
-				"oid":   directory.DefaultUserID,
-				"exp":   noon.Unix() + 3600,
-			})
-		},
-		"another algorithm of the same key": func(t *testing.T, i *issuer) string {
-			raw := i.idToken(t, nil)
-			payload, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
-			require.NoError(t, err)
-			return sign(t, jose.PS256, signingKey(), "one", jsonRaw(payload))
-		},
-		"no signature": func(t *testing.T, i *issuer) string {
-			parts := strings.Split(i.idToken(t, nil), ".")
-			return base64.RawURLEncoding.EncodeToString(
-				[]byte(`{"alg":"none","typ":"JWT","kid":"one"}`),
-			) + "." + parts[1] + "."
-		},
-		"the public key as a shared secret": func(t *testing.T, i *issuer) string {
-			der, err := x509.MarshalPKIXPublicKey(signingKey().Public())
-			require.NoError(t, err)
-			payload, err := base64.RawURLEncoding.DecodeString(strings.Split(i.idToken(t, nil), ".")[1])
-			require.NoError(t, err)
-			return sign(
-				t,
-				jose.HS256,
-				pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}),
-				"one",
-				jsonRaw(payload),
-			)
-		},
+	payloadOf := func(t *testing.T, raw string) jsonRaw {
+		payload, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
+		require.NoError(t, err)
+		return payload
 	}
-	for name, make := range tests {
-		t.Run(name, func(t *testing.T) {
+	foreignKey := func(t *testing.T, i *issuer) string {
+		return sign(t, jose.RS256, stranger, "one", payloadOf(t, i.idToken(t, nil)))
+	}
+	otherAlgorithm := func(t *testing.T, i *issuer) string {
+		return sign(t, jose.PS256, signingKey(), "one", payloadOf(t, i.idToken(t, nil)))
+	}
+	unsigned := func(t *testing.T, i *issuer) string {
+		header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT","kid":"one"}`))
+		return header + "." + strings.Split(i.idToken(t, nil), ".")[1] + "."
+	}
+	publicKeyAsSecret := func(t *testing.T, i *issuer) string {
+		der, err := x509.MarshalPKIXPublicKey(signingKey().Public())
+		require.NoError(t, err)
+		secret := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+		return sign(t, jose.HS256, secret, "one", payloadOf(t, i.idToken(t, nil)))
+	}
+	twoNonces := func(t *testing.T, i *issuer) string {
+		return i.idToken(t, map[string]any{"nonce": "another", "Nonce": "nonce"})
+	}
+	tests := []struct {
+		name  string
+		token func(*testing.T, *issuer) string
+	}{
+		{"missing", func(*testing.T, *issuer) string { return "" }},
+		{"another nonce", claim("nonce", "another")},
+		{"no nonce", claim("nonce", nil)},
+		{"two nonces that differ in case", twoNonces},
+		{"another audience", claim("aud", other)},
+		{"two audiences", claim("aud", []string{directory.DefaultClientID, other})},
+		{"another issuer", claim("iss", "https://login.microsoftonline.com/"+other+"/v2.0")},
+		{"v1 issuer", claim("iss", "https://sts.windows.net/"+directory.DefaultTenantID+"/")},
+		{"another tenant", claim("tid", other)},
+		{"no tenant", claim("tid", nil)},
+		{"tenant in capitals", claim("tid", strings.ToUpper(directory.DefaultTenantID))},
+		{"no oid", claim("oid", nil)},
+		{"oid without an ID", claim("oid", "../../x")},
+		{"expired", claim("exp", noon.Unix()-301)},
+		{"no expiry", claim("exp", nil)},
+		{"not valid yet", claim("nbf", noon.Unix()+301)},
+		{"foreign key with a known ID", foreignKey},
+		{"another algorithm of the same key", otherAlgorithm},
+		{"no signature", unsigned},
+		{"public key as shared secret", publicKeyAsSecret},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			issuer := newIssuer(t)
-			_, err := redeemWith(t, issuer, make(t, issuer))
+			_, err := redeemWith(t, issuer, test.token(t, issuer))
 			var bad *entra.IDTokenError
 			require.ErrorAs(t, err, &bad)
 		})
 	}
 }
 
-// jsonRaw is a payload that is signed as it is.
-type jsonRaw []byte
-
-func (j jsonRaw) MarshalJSON() ([]byte, error) { return j, nil }
-
-func TestAKeyOfAnotherIssuerIsNotBelieved(t *testing.T) {
+func TestRedeemRefusesKeyOfAnotherIssuer(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		issuer func(base string) string
-		fine   bool
+		path string // of the key's issuer
+		fine bool
 	}{
-		"this tenant's": {
-			issuer: func(base string) string { return base + "/" + directory.DefaultTenantID + "/v2.0" },
-			fine:   true,
-		},
-		"the template": {issuer: func(base string) string { return base + "/{tenantid}/v2.0" }, fine: true},
-		"personal accounts": {
-			issuer: func(base string) string { return base + "/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0" },
-		},
+		"same tenant":       {"/" + directory.DefaultTenantID + "/v2.0", true},
+		"template":          {"/{tenantid}/v2.0", true},
+		"personal accounts": {"/" + directory.ConsumersTenantID + "/v2.0", false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -152,9 +113,9 @@ func TestAKeyOfAnotherIssuerIsNotBelieved(t *testing.T) {
 			stranger, err := rsa.GenerateKey(rand.Reader, 2048)
 			require.NoError(t, err)
 			raw := scripted.idToken(t, nil)
-			// go-jose drops members it does not know, so the document is written by hand.
+			// go-jose drops unknown members such as issuer, so the document is made without it.
 			keys := []map[string]any{
-				jwk(signingKey(), "one", test.issuer(scripted.URL)),
+				jwk(signingKey(), "one", scripted.URL+test.path),
 				jwk(stranger, "two", scripted.URL+"/"+directory.DefaultTenantID+"/v2.0"),
 			}
 			cfg := scripted.config()
@@ -165,22 +126,7 @@ func TestAKeyOfAnotherIssuerIsNotBelieved(t *testing.T) {
 				}
 				return transport.RoundTrip(r)
 			})}
-			scripted.token = func(w http.ResponseWriter, _ *http.Request) {
-				answer(
-					w,
-					200,
-					map[string]any{
-						"token_type":   "Bearer",
-						"access_token": "graph",
-						"expires_in":   3600,
-						"id_token":     raw,
-					},
-				)
-			}
-			_, err = newClient(
-				t,
-				cfg,
-			).Redeem(t.Context(), entra.Redemption{Code: "code", Verifier: "verifier", Nonce: "nonce"})
+			_, err = redeemAs(t, scripted, cfg, raw)
 			if test.fine {
 				require.NoError(t, err)
 				return
@@ -190,33 +136,28 @@ func TestAKeyOfAnotherIssuerIsNotBelieved(t *testing.T) {
 	}
 }
 
-func TestTheListOfPublicKeysIsTheFakesOwn(t *testing.T) {
+func TestPublicFakeKeysAreComplete(t *testing.T) {
 	t.Parallel()
 	assert.ElementsMatch(t, fakeentra.PublicKeyThumbprints(), entra.PublicFakeKeys())
 }
 
-func TestEveryPublicKeyIsRefused(t *testing.T) {
+func TestRedeemRefusesPublicFakeKeys(t *testing.T) {
 	t.Parallel()
 	fake, err := fakeentra.New(fakeentra.Config{})
 	require.NoError(t, err)
 	cfg := forFake(fake)
 	cfg.TrustPublicFakeKeys = false
 
-	// The fake begins with its second key, and comes to the last embedded one after two rotations.
+	// The fake begins with its second key, and reaches the last embedded key after two rotations.
 	for range 3 {
-		// A client that has never met the fake, as after a restart.
+		// A new client knows no keys, as after a restart.
 		client := newClient(t, cfg)
 		var public *entra.PublicKeysError
 		require.ErrorAs(t, client.Check(t.Context()), &public)
 		assert.Contains(t, public.Error(), "AUTH_AUTHORITY")
 
 		verifier := oauth2.GenerateVerifier()
-		address, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
-			State:         "state",
-			Nonce:         "nonce",
-			CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier),
-			Scopes:        []string{"User.Read"},
-		})
+		address, err := client.AuthorizationURL(t.Context(), signInRequest(verifier))
 		require.NoError(t, err)
 		code := visit(t, fake, address, false).Get("code")
 		_, err = client.Redeem(t.Context(), entra.Redemption{Code: code, Verifier: verifier, Nonce: "nonce"})

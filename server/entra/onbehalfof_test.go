@@ -1,11 +1,6 @@
 package entra_test
 
 import (
-	"bytes"
-	"io"
-	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,28 +15,7 @@ import (
 	"mcpentra/server/identity"
 )
 
-func replaceInBody(t *testing.T, resp *http.Response, old, replacement string) {
-	t.Helper()
-	body, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.Contains(t, string(body), old)
-	body = []byte(strings.ReplaceAll(string(body), old, replacement))
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	resp.ContentLength = int64(len(body))
-	resp.Header.Set("Content-Length", strconv.Itoa(len(body)))
-}
-
-// counting counts the token requests that reach the fake.
-func counting(fake *fakeentra.Fake, requests *atomic.Int32) *http.Client {
-	return &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-		if strings.HasSuffix(r.URL.Path, "/token") {
-			requests.Add(1)
-		}
-		return fake.Client().Transport.RoundTrip(r)
-	})}
-}
-
-func TestGoingOnBehalfOfACaller(t *testing.T) {
+func TestOnBehalfOf(t *testing.T) {
 	t.Parallel()
 	fake := newAPIFake(t, 2)
 	var requests atomic.Int32
@@ -67,7 +41,7 @@ func TestGoingOnBehalfOfACaller(t *testing.T) {
 		require.NoError(t, errs[i])
 		assert.True(t, answers[0] == answer, "all get the same token")
 	}
-	assert.EqualValues(t, 1, requests.Load(), "one exchange for all who wait, and for all who come after")
+	assert.EqualValues(t, 1, requests.Load(), "one exchange for concurrent and later calls")
 	me, err := api.Me(t.Context(), answers[0])
 	require.NoError(t, err)
 	assert.Equal(t, directory.DefaultUserID, me.ID)
@@ -75,10 +49,10 @@ func TestGoingOnBehalfOfACaller(t *testing.T) {
 	later.Store(int64(86 * time.Minute))
 	_, err = api.OnBehalfOf(t.Context(), caller, raw, []string{"User.Read"})
 	require.NoError(t, err)
-	assert.EqualValues(t, 2, requests.Load(), "a token that is nearly over is exchanged anew")
+	assert.EqualValues(t, 2, requests.Load(), "a token that expires soon is replaced")
 }
 
-func TestWhoCannotBeActedFor(t *testing.T) {
+func TestOnBehalfOfRefuses(t *testing.T) {
 	t.Parallel()
 	fake := newAPIFake(t, 2)
 	cfg := apiConfig(fake)
@@ -103,7 +77,7 @@ func TestWhoCannotBeActedFor(t *testing.T) {
 
 	_, err = api.OnBehalfOf(t.Context(), caller, raw, []string{"Calendars.Read"})
 	var refused *entra.Error
-	require.ErrorAs(t, err, &refused, "nobody consented to that")
+	require.ErrorAs(t, err, &refused, "without consent")
 	assert.Equal(t, 65001, refused.AADSTS)
 	assert.Equal(t, "on-behalf-of", refused.Op)
 }

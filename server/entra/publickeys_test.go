@@ -14,8 +14,9 @@ import (
 	"mcpentra/server/entra"
 )
 
-// The fake on loopback is trusted without a word in the Config, and the log has one warning of it.
-func TestTheFakeOnLoopbackIsTrusted(t *testing.T) {
+// TestFakeOnLoopbackIsTrusted signs in at a fake on loopback without TrustPublicFakeKeys. The log
+// has one warning.
+func TestFakeOnLoopbackIsTrusted(t *testing.T) {
 	t.Parallel()
 	fake := fakeentra.NewServer(fakeentra.Config{AutoSignIn: true})
 	defer fake.Close()
@@ -33,12 +34,7 @@ func TestTheFakeOnLoopbackIsTrusted(t *testing.T) {
 	verifier := oauth2.GenerateVerifier()
 	for range 2 {
 		require.NoError(t, client.Check(t.Context()))
-		address, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
-			State:         "state",
-			Nonce:         "nonce",
-			Scopes:        []string{"User.Read"},
-			CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier),
-		})
+		address, err := client.AuthorizationURL(t.Context(), signInRequest(verifier))
 		require.NoError(t, err)
 		code := visit(t, fake.Fake, address, false).Get("code")
 		_, err = client.Redeem(t.Context(), entra.Redemption{Code: code, Verifier: verifier, Nonce: "nonce"})
@@ -61,8 +57,9 @@ func TestTheFakeOnLoopbackIsTrusted(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(log.String(), "level=WARN"), log.String())
 }
 
-// Elsewhere the fake is refused, and what refuses it names the way to trust it.
-func TestARefusalOfTheFakeNamesTheSetting(t *testing.T) {
+// TestRefusedFakeNamesSetting uses a fake beyond loopback. The refusal names the setting that would
+// trust it.
+func TestRefusedFakeNamesSetting(t *testing.T) {
 	t.Parallel()
 	fake, err := fakeentra.New(fakeentra.Config{AutoSignIn: true})
 	require.NoError(t, err)
@@ -75,12 +72,7 @@ func TestARefusalOfTheFakeNamesTheSetting(t *testing.T) {
 	for _, name := range []string{"AUTH_AUTHORITY", "entra.Config.TrustPublicFakeKeys", "--trust-public-fake-keys"} {
 		require.ErrorContains(t, err, name)
 	}
-	address, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
-		State:         "state",
-		Nonce:         "nonce",
-		Scopes:        []string{"User.Read"},
-		CodeChallenge: oauth2.S256ChallengeFromVerifier("v"),
-	})
+	address, err := client.AuthorizationURL(t.Context(), signInRequest("v"))
 	require.NoError(t, err)
 	code := visit(t, fake, address, false).Get("code")
 	_, err = client.Redeem(t.Context(), entra.Redemption{Code: code, Verifier: "v", Nonce: "nonce"})

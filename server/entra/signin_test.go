@@ -23,12 +23,7 @@ func TestSignInAgainstTheFake(t *testing.T) {
 	client := newClient(t, forFake(fake))
 	verifier := oauth2.GenerateVerifier()
 
-	address, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
-		State:         "state",
-		Nonce:         "nonce",
-		CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier),
-		Scopes:        []string{"User.Read"},
-	})
+	address, err := client.AuthorizationURL(t.Context(), signInRequest(verifier))
 	require.NoError(t, err)
 	back := visit(t, fake, address, false)
 	require.Equal(t, "state", back.Get("state"))
@@ -65,7 +60,7 @@ func TestSignInAgainstTheFake(t *testing.T) {
 	assert.Contains(t, renewed.Scopes, "User.Read")
 }
 
-func TestAnAuthorizationURLSaysAllThatEntraNeeds(t *testing.T) {
+func TestAuthorizationURL(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, newIssuer(t).config())
 	address, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
@@ -101,43 +96,37 @@ func TestAnAuthorizationURLSaysAllThatEntraNeeds(t *testing.T) {
 		LoginHint:     "adele@example.com",
 	})
 	require.NoError(t, err)
-	assert.NotContains(t, address, "login_hint", "entra refuses it beside the account picker")
+	assert.NotContains(t, address, "login_hint", "entra refuses it together with the account picker")
 
-	for _, lacking := range []entra.AuthorizationRequest{{Nonce: "n", CodeChallenge: "c"}, {State: "s", CodeChallenge: "c"}, {State: "s", Nonce: "n"}} {
-		_, err := client.AuthorizationURL(t.Context(), lacking)
+	for _, incomplete := range []entra.AuthorizationRequest{
+		{Nonce: "n", CodeChallenge: "c"},
+		{State: "s", CodeChallenge: "c"},
+		{State: "s", Nonce: "n"},
+	} {
+		_, err := client.AuthorizationURL(t.Context(), incomplete)
 		require.Error(t, err)
 	}
 }
 
-func TestADeniedConsentIsARefusalWithAdvice(t *testing.T) {
+func TestDeniedConsentHasAdvice(t *testing.T) {
 	t.Parallel()
 	fake, err := fakeentra.New(fakeentra.Config{})
 	require.NoError(t, err)
 	client := newClient(t, forFake(fake))
-	address, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
-		State:         "state",
-		Nonce:         "nonce",
-		CodeChallenge: oauth2.S256ChallengeFromVerifier(oauth2.GenerateVerifier()),
-		Scopes:        []string{"User.Read"},
-	})
+	address, err := client.AuthorizationURL(t.Context(), signInRequest(oauth2.GenerateVerifier()))
 	require.NoError(t, err)
 	back := visit(t, fake, address, true)
 	refused := entra.AuthorizationError(back.Get("error"), back.Get("error_description"))
 	assert.Equal(t, "access_denied", refused.Code)
 }
 
-func TestARedemptionNeedsTheSameVerifier(t *testing.T) {
+func TestRedeemNeedsSameVerifier(t *testing.T) {
 	t.Parallel()
 	fake, err := fakeentra.New(fakeentra.Config{})
 	require.NoError(t, err)
 	client := newClient(t, forFake(fake))
 	verifier := oauth2.GenerateVerifier()
-	address, err := client.AuthorizationURL(t.Context(), entra.AuthorizationRequest{
-		State:         "state",
-		Nonce:         "nonce",
-		CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier),
-		Scopes:        []string{"User.Read"},
-	})
+	address, err := client.AuthorizationURL(t.Context(), signInRequest(verifier))
 	require.NoError(t, err)
 	code := visit(t, fake, address, false).Get("code")
 
@@ -155,75 +144,46 @@ func TestARedemptionNeedsTheSameVerifier(t *testing.T) {
 	require.ErrorAs(t, err, &bad)
 }
 
-func TestARefreshThatIsOverAndOneThatFails(t *testing.T) {
+func TestRefreshTellsEndFromFailure(t *testing.T) {
 	t.Parallel()
-	tests := map[string]struct {
-		answer    http.HandlerFunc
-		over      bool
-		available bool
-	}{
-		"the grant is revoked": {
-			over:      true,
-			available: true,
-			answer: func(w http.ResponseWriter, _ *http.Request) {
-				answer(
-					w,
-					400,
-					map[string]any{
-						"error":             "invalid_grant",
-						"error_description": "AADSTS50173: The provided grant has expired.",
-						"error_codes":       []int{50173},
-					},
-				)
-			},
-		},
-		"another factor is needed": {
-			over:      true,
-			available: true,
-			answer: func(w http.ResponseWriter, _ *http.Request) {
-				answer(
-					w,
-					400,
-					map[string]any{
-						"error":       "interaction_required",
-						"error_codes": []int{50076},
-						"suberror":    "basic_action",
-					},
-				)
-			},
-		},
-		"the secret has expired": {
-			available: true,
-			answer: func(w http.ResponseWriter, _ *http.Request) {
-				answer(w, 401, map[string]any{"error": "invalid_client", "error_codes": []int{7000222}})
-			},
-		},
-		"throttled, in plain text": {answer: func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Retry-After", "60")
-			w.Header().Set("Content-Type", "text/plain")
-			w.WriteHeader(429)
-			_, _ = w.Write([]byte("Too Many Requests"))
-		}},
-		"a gateway's page": {answer: func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "text/html")
-			w.WriteHeader(502)
-			_, _ = w.Write([]byte("<html>"))
-		}},
-		"a success that is not JSON": {
-			answer: func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
-		},
-		"a token of another type": {answer: func(w http.ResponseWriter, _ *http.Request) {
-			answer(w, 200, map[string]any{"access_token": "x", "token_type": "mac"})
-		}},
-		"a redirect": {answer: func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
-		}},
-		"an error that says for a bit": {answer: func(w http.ResponseWriter, _ *http.Request) {
-			answer(w, 400, map[string]any{"error": "temporarily_unavailable"})
-		}},
+	revoked := map[string]any{
+		"error":             "invalid_grant",
+		"error_description": "AADSTS50173: The provided grant has expired.",
+		"error_codes":       []int{50173},
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	secondFactor := map[string]any{
+		"error":       "interaction_required",
+		"error_codes": []int{50076},
+		"suberror":    "basic_action",
+	}
+	secretExpired := map[string]any{"error": "invalid_client", "error_codes": []int{7000222}}
+	otherType := map[string]any{"access_token": "x", "token_type": "mac"}
+	redirect := func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+	}
+	tests := []struct {
+		name    string
+		answer  http.HandlerFunc
+		refused bool // and not unavailable
+		over    bool // the grant
+		retry   time.Duration
+	}{
+		{name: "grant is revoked", answer: answering(400, revoked), refused: true, over: true},
+		{name: "second factor is needed", answer: answering(400, secondFactor), refused: true, over: true},
+		{name: "secret has expired", answer: answering(401, secretExpired), refused: true},
+		{
+			name:   "throttled in plain text",
+			answer: writing(429, "Too Many Requests", "Retry-After", "60", "Content-Type", "text/plain"),
+			retry:  time.Minute,
+		},
+		{name: "page of a gateway", answer: writing(502, "<html>", "Content-Type", "text/html")},
+		{name: "success without JSON", answer: writing(200, "<html>")},
+		{name: "another token type", answer: answering(200, otherType)},
+		{name: "redirect", answer: redirect},
+		{name: "temporary error", answer: answering(400, map[string]any{"error": "temporarily_unavailable"})},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			issuer := newIssuer(t)
 			issuer.token = test.answer
@@ -232,38 +192,32 @@ func TestARefreshThatIsOverAndOneThatFails(t *testing.T) {
 			assert.NotContains(t, err.Error(), "canary")
 			var refused *entra.Error
 			var unavailable *entra.UnavailableError
-			if test.available {
+			if test.refused {
 				require.ErrorAs(t, err, &refused)
 				assert.Equal(t, test.over, refused.GrantOver())
 				assert.NotEmpty(t, refused.Advice)
 				return
 			}
 			require.ErrorAs(t, err, &unavailable)
-			if name == "throttled, in plain text" {
-				assert.Equal(t, time.Minute, unavailable.RetryAfter)
-			}
+			assert.Equal(t, test.retry, unavailable.RetryAfter)
 			assert.Zero(t, issuer.requests("elsewhere"), "redirects are not followed")
 		})
 	}
 }
 
-func TestARefreshSendsScopesAndKeepsTheTokenThatIsNotReplaced(t *testing.T) {
+func TestRefreshSendsScopes(t *testing.T) {
 	t.Parallel()
 	issuer := newIssuer(t)
 	var form url.Values
 	issuer.token = func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
 		form = r.PostForm
-		answer(
-			w,
-			200,
-			map[string]any{
-				"token_type":   "Bearer",
-				"access_token": "new",
-				"expires_in":   "4719",
-				"scope":        "https://graph.microsoft.com/User.Read openid",
-			},
-		)
+		answer(w, 200, map[string]any{
+			"token_type":   "Bearer",
+			"access_token": "new",
+			"expires_in":   "4719",
+			"scope":        "https://graph.microsoft.com/User.Read openid",
+		})
 	}
 	tokens, err := newClient(t, issuer.config()).Refresh(t.Context(), "old", []string{"User.Read"})
 	require.NoError(t, err)

@@ -36,7 +36,7 @@ func TestDemo(t *testing.T) {
 	assert.Contains(t, string(readme), "```text\n"+transcript+"```\n")
 }
 
-// TestLive runs `make live`, as a person with a tenant does. The fake stands in for the tenant. The
+// TestLive runs `make live`, as a person with a tenant does. The fake replaces the tenant. The
 // caller's own settings change nothing, and no file is left behind.
 func TestLive(t *testing.T) {
 	t.Parallel()
@@ -82,23 +82,28 @@ func TestLive(t *testing.T) {
 	}
 }
 
-// steady replaces what differs from run to run: ports by the conventional ones, random values by an
-// ellipsis.
+// steady makes transcripts of two runs equal: it replaces ports by the conventional ones, and
+// random values by an ellipsis.
 func steady(transcript string) string {
 	var pairs []string
-	for pattern, port := range map[string]string{`fakeentra +http://`: "8400", `mcp-entra-server +http://`: "8000", `waiting for the answer at http://`: "41234"} {
+	for pattern, port := range map[string]string{
+		`fakeentra +http://`:                "8400",
+		`mcp-entra-server +http://`:         "8000",
+		`waiting for the answer at http://`: "41234",
+	} {
 		if found := regexp.MustCompile(pattern + `localhost:(\d+)`).FindStringSubmatch(transcript); found != nil {
-			pairs = append(
-				pairs,
-				"localhost:"+found[1],
-				"localhost:"+port,
-				"localhost%3A"+found[1],
-				"localhost%3A"+port,
-			)
+			pairs = append(pairs, "localhost:"+found[1], "localhost:"+port)
+			pairs = append(pairs, "localhost%3A"+found[1], "localhost%3A"+port)
 		}
 	}
 	transcript = strings.NewReplacer(pairs...).Replace(transcript)
-	for _, random := range []string{`client ID: (\S+)`, `client_id=([^&\s]+)`, `code_challenge=([^&\s]+)`, `state=([^&\s]+)`, `Connected to \S+ (\S+),`} {
+	for _, random := range []string{
+		`client ID: (\S+)`,
+		`client_id=([^&\s]+)`,
+		`code_challenge=([^&\s]+)`,
+		`state=([^&\s]+)`,
+		`Connected to \S+ (\S+),`,
+	} {
 		transcript = regexp.MustCompile(random).ReplaceAllStringFunc(transcript, func(found string) string {
 			value := regexp.MustCompile(random).FindStringSubmatch(found)[1]
 			return strings.Replace(found, value, "…", 1)

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A way is how a command of a README is run here.
+// A way tells how the test runs a command of a README.
 type way string
 
 const (
@@ -28,8 +28,8 @@ const (
 	prompts way = "with commands typed at its prompt"
 )
 
-// readmeCommands are the commands of READMEs that work offline. Their addresses become those of a
-// server that runs for this test, and programs that listen get free ports.
+// readmeCommands are the commands of READMEs that work offline. The test replaces their
+// addresses by the address of a running server, and gives programs that listen free ports.
 var readmeCommands = map[string]way{
 	"fakeentra":                                             serves,
 	"fakeentra --write-env .env":                            serves,
@@ -122,8 +122,8 @@ var elsewhere = map[string]string{
 	"mcp-entra-client --elicitation default https://mcp.example.com/mcp call book": "it needs a tool book",
 }
 
-// TestREADMECommands runs every command of a README that works offline. A command that stands in
-// neither list fails, and so does a line of a list that no README has any more.
+// TestREADMECommands runs every command of a README that works offline. It fails for a command that
+// is in neither list, and for a line of a list that no README has any more.
 func TestREADMECommands(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -207,17 +207,17 @@ func TestScripts(t *testing.T) {
 	for _, target := range regexp.MustCompile(`(?m)^([a-z-]+):`).FindAllSubmatch(makefile, -1) {
 		found = append(found, "make "+string(target[1]))
 	}
-	for _, one := range found {
-		assert.Contains(t, scripts, one, "say in the table what runs it")
+	for _, name := range found {
+		assert.Contains(t, scripts, name, "add to the table what runs it")
 	}
-	for one := range scripts {
-		assert.Contains(t, found, one, "the table names what is not there")
+	for name := range scripts {
+		assert.Contains(t, found, name, "remove it from the table: it does not exist")
 	}
 	help := exec.CommandContext(t.Context(), "make", "-C", root)
 	output, err := help.CombinedOutput()
 	require.NoError(t, err, "%s", output)
-	for _, one := range found {
-		if target, is := strings.CutPrefix(one, "make "); is && target != "help" {
+	for _, name := range found {
+		if target, ok := strings.CutPrefix(name, "make "); ok && target != "help" {
 			assert.Contains(t, string(output), "make "+target, "make does not list it")
 		}
 	}

@@ -69,9 +69,10 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 		Logger:                 logger,
 	}
 	if s.direct != nil && s.keysFile != "" {
-		if config.Keys, err = readKeys(s.keysFile); err != nil {
-			return err
-		}
+		config.Keys, err = readKeys(s.keysFile)
+	}
+	if err != nil {
+		return err
 	}
 	if s.direct == nil {
 		// Wrong settings must not leave a store file behind.

@@ -35,7 +35,7 @@ func TestReadRefusesEmptyRestriction(t *testing.T) {
 	t.Parallel()
 	for _, key := range restrictions {
 		for _, text := range []string{
-			"", " ", `""`, "''", `" "`, ",", " , ,", `","`, "# nobody yet", "${UNSET}", `"${UNSET}"`, "$UNSET",
+			"", " ", `""`, "''", `" "`, ",", " , ,", `","`, "# none yet", "${UNSET}", `"${UNSET}"`, "$UNSET",
 			"$(cat ids)", "${A},${B}", "${UNSET:-}",
 		} {
 			t.Run(key+"="+text, func(t *testing.T) {

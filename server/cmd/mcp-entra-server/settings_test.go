@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheExampleIsTrue turns every key of .env.example on, in the mode that it is for. The program
-// knows them all, and stops at the first that has to be filled in.
-func TestTheExampleIsTrue(t *testing.T) {
+// TestExampleSettingsAreValid turns every key of .env.example on, in the mode that it is for. The
+// program knows them all, and stops at the first that has to be filled in.
+func TestExampleSettingsAreValid(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join("..", "..", "..", ".env.example"))
 	require.NoError(t, err)
@@ -35,7 +35,7 @@ func TestTheExampleIsTrue(t *testing.T) {
 			"AUTH_CLIENT_ID is missing"},
 		{"a name for many tenants", "AUTH_TENANT_ID=common", ofDirectMode, "AUTH_TENANT_ID"},
 		{"a proxy by name", "MCP_TRUSTED_PROXIES=::1, proxy", ofDirectMode,
-			`MCP_TRUSTED_PROXIES: the trusted proxy "proxy" is no`},
+			`MCP_TRUSTED_PROXIES: the trusted proxy "proxy" is not`},
 		{"every proxy", "MCP_TRUSTED_PROXIES=0.0.0.0/0", ofDirectMode, "MCP_TRUSTED_PROXIES"},
 		{"direct mode", "AUTH_MODE=direct", ofBrokerMode, "AUTH_TENANT_ID is missing"},
 	} {

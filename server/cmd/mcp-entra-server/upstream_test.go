@@ -98,7 +98,7 @@ func TestInteropTypeScriptUpstream(t *testing.T) {
 	assert.Len(t, progress, 1)
 }
 
-// port runs `port NAME`: the variable NAME is then a port on loopback at which nobody listens.
+// port runs `port NAME`: it sets the variable NAME to a free port on loopback.
 func port(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: port NAME")
@@ -132,7 +132,7 @@ func serveTools(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// freePort is a port on loopback that nobody has at the moment.
+// freePort returns a free port on loopback.
 func freePort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -35,9 +35,9 @@ func (e *events) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestACallOverTheTransportOfBeforeEnds runs a tool that waits for the end of its context. Its POST
+// TestLegacySSEEndsCalls runs a tool that waits for the end of its context. Its POST
 // is answered at once, and the stream is where its answer goes.
-func TestACallOverTheTransportOfBeforeEnds(t *testing.T) {
+func TestLegacySSEEndsCalls(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		maxCall         time.Duration
@@ -118,7 +118,7 @@ func TestACallOverTheTransportOfBeforeEnds(t *testing.T) {
 				}
 				assert.Equal(t, test.want, <-lasted)
 				if test.gone == 0 && test.expiry == 0 {
-					assert.Contains(t, <-stream.sent, "took too long or was cancelled", "and the caller hears of it")
+					assert.Contains(t, <-stream.sent, "took too long or was cancelled", "the caller gets the reason")
 				}
 				hangUp()
 				<-time.After(48 * time.Hour) // nothing may be left running
@@ -127,13 +127,13 @@ func TestACallOverTheTransportOfBeforeEnds(t *testing.T) {
 	}
 }
 
-// TestAnswersWaitInABoundedNumber sends messages to a stream that its caller does not read, and
+// TestLegacySSEBoundsWaitingAnswers sends messages to a stream that its caller does not read, and
 // then reads it.
-func TestAnswersWaitInABoundedNumber(t *testing.T) {
+func TestLegacySSEBoundsWaitingAnswers(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ size, most int }{
-		"small ones": {1, 64},
-		"large ones": {1 << 20, 5},
+		"small messages": {1, 64},
+		"large ones":     {1 << 20, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -164,7 +164,7 @@ func (v wire) call(
 	return text, structured, failed
 }
 
-func TestEveryRevisionOnOneEndpoint(t *testing.T) {
+func TestHandlerServesEveryRevision(t *testing.T) {
 	t.Parallel()
 	server := endpoint(t, config())
 	for _, v := range revisions {
@@ -235,16 +235,18 @@ func TestEveryRevisionOnOneEndpoint(t *testing.T) {
 				"scopes":        []any{"user.read"},
 				"token_issued":  "2026-11-24T12:00:00Z",
 				"token_expires": "2026-11-24T13:00:00Z",
-			}, structured, "from the token, whatever the arguments say")
+			}, structured, "the token counts, not the arguments")
 		})
 	}
 }
 
-func TestEveryRequestNeedsItsToken(t *testing.T) {
+func TestEveryMethodNeedsToken(t *testing.T) {
 	t.Parallel()
 	server := endpoint(t, config())
 	for _, v := range revisions {
-		for _, method := range []string{"initialize", "server/discover", "tools/list", "tools/call", "ping", "notifications/initialized"} {
+		for _, method := range []string{
+			"initialize", "server/discover", "tools/list", "tools/call", "ping", "notifications/initialized",
+		} {
 			r := v.request(t, server.URL, method, map[string]any{"name": "whoami"})
 			r.Header.Del("Authorization")
 			status, _, header := do(t, server, r)
@@ -254,12 +256,18 @@ func TestEveryRequestNeedsItsToken(t *testing.T) {
 	}
 }
 
-func TestBatchesOfTheFirstRevision(t *testing.T) {
+func TestHandlerServesBatches(t *testing.T) {
 	t.Parallel()
 	server := endpoint(t, config())
 	const batch = `[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","method":"notifications/initialized"},` +
 		`{"jsonrpc":"2.0","id":"two","method":"tools/call","params":{"name":"get_user_name"}}]`
-	for revision, want := range map[string]int{"": 200, "2025-03-26": 200, "2025-06-18": 400, "2025-11-25": 400, "2026-07-28": 400} {
+	for revision, want := range map[string]int{
+		"":           200,
+		"2025-03-26": 200,
+		"2025-06-18": 400,
+		"2025-11-25": 400,
+		"2026-07-28": 400,
+	} {
 		r := wire{"2025-03-26"}.request(t, server.URL, "ping", nil)
 		r.Body = io.NopCloser(bytes.NewReader([]byte(batch)))
 		r.ContentLength = int64(len(batch))
@@ -284,37 +292,35 @@ func TestBatchesOfTheFirstRevision(t *testing.T) {
 	}
 }
 
-func TestTheTransportsRules(t *testing.T) {
+func TestHandlerFollowsTransport(t *testing.T) {
 	t.Parallel()
 	server := endpoint(t, config())
 	modern := wire{"2026-07-28"}
-	tests := map[string]struct {
+	header := func(name, value string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set(name, value) }
+	}
+	withoutBody := func(method string) func(*http.Request) {
+		return func(r *http.Request) {
+			r.Method = method
+			r.Body = http.NoBody
+		}
+	}
+	tests := []struct {
+		name   string
 		change func(*http.Request)
 		want   int
 	}{
-		"a revision nobody knows": {
-			func(r *http.Request) { r.Header.Set("MCP-Protocol-Version", "1900-01-01") },
-			400,
-		},
-		"a header of another revision": {
-			func(r *http.Request) { r.Header.Set("MCP-Protocol-Version", "2025-11-25") },
-			400,
-		},
-		"a header of another method": {func(r *http.Request) { r.Header.Set("Mcp-Method", "tools/list") }, 400},
-		"a header of another tool":   {func(r *http.Request) { r.Header.Set("Mcp-Name", "whoami") }, 400},
-		"no header of the method":    {func(r *http.Request) { r.Header.Del("Mcp-Method") }, 400},
-		"a session of nobody":        {func(r *http.Request) { r.Header.Set("Mcp-Session-Id", "made-up") }, 200},
-		"a stream": {func(r *http.Request) {
-			r.Method = http.MethodGet
-			r.Body = http.NoBody
-		}, 405},
-		"the end of a session": {func(r *http.Request) {
-			r.Method = http.MethodDelete
-			r.Body = http.NoBody
-		}, 405},
+		{"unknown revision", header("MCP-Protocol-Version", "1900-01-01"), 400},
+		{"header of another revision", header("MCP-Protocol-Version", "2025-11-25"), 400},
+		{"header of another method", header("Mcp-Method", "tools/list"), 400},
+		{"header of another tool", header("Mcp-Name", "whoami"), 400},
+		{"no header of the method", func(r *http.Request) { r.Header.Del("Mcp-Method") }, 400},
+		{"unknown session", header("Mcp-Session-Id", "made-up"), 200},
+		{"stream", withoutBody(http.MethodGet), 405},
+		{"end of a session", withoutBody(http.MethodDelete), 405},
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			r := modern.request(t, server.URL, "tools/call", map[string]any{"name": "get_user_name"})
 			test.change(r)
@@ -325,7 +331,7 @@ func TestTheTransportsRules(t *testing.T) {
 			assert.Empty(t, resp.Header.Get("Mcp-Session-Id"))
 		})
 	}
-	status, message, _ := modern.send(t, server, "no/such/method", nil)
+	status, message, _ := modern.send(t, server, "no/known/method", nil)
 	assert.Equal(t, http.StatusNotFound, status, message)
 
 	r := wire{"2025-11-25"}.request(t, server.URL, "ping", nil)
@@ -338,11 +344,11 @@ func TestTheTransportsRules(t *testing.T) {
 		t,
 		http.StatusMethodNotAllowed,
 		resp.StatusCode,
-		"without state there are no listening streams to share",
+		"a stateless server has no listening streams",
 	)
 }
 
-func TestAFailureSaysWhatToDo(t *testing.T) {
+func TestUserNameExplainsFailure(t *testing.T) {
 	t.Parallel()
 	graph := func(err error) func(*tools.Config) {
 		return func(c *tools.Config) {
@@ -419,7 +425,7 @@ func TestAFailureSaysWhatToDo(t *testing.T) {
 	}
 }
 
-func TestNoTokenIsAnsweredOrLogged(t *testing.T) {
+func TestToolsHideTokens(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	cfg := config()
@@ -438,7 +444,7 @@ func TestNoTokenIsAnsweredOrLogged(t *testing.T) {
 	assert.NotEmpty(t, log.String())
 }
 
-func TestWithoutAGuardNobodyIsServed(t *testing.T) {
+func TestToolsNeedGuard(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(tools.Handler(config()))
 	t.Cleanup(server.Close)
@@ -450,7 +456,7 @@ func TestWithoutAGuardNobodyIsServed(t *testing.T) {
 	}
 }
 
-func TestAUserWithoutDisplayNameHasASignInName(t *testing.T) {
+func TestUserNameFallsBackToSignInName(t *testing.T) {
 	t.Parallel()
 	cfg := config()
 	cfg.Me = func(context.Context, string) (*entra.Profile, error) {

@@ -40,12 +40,6 @@ var unswept = []string{
 	"client/tokenrequest/",
 	"client/tokenstore/",
 	"fakeentra/",
-	"server/*",
-	"server/cmd/",
-	"server/entra/",
-	"server/internal/",
-	"server/loopback/",
-	"server/token/",
 	"testdata/interop/",
 }
 

@@ -19,8 +19,8 @@ import (
 
 const guestHome = "5a1e0001-0000-4000-8000-00000000f00d"
 
-// TestGuestsAreGuestsInBothModes checks what whoami and an upstream learn of a guest with a role and
-// a group.
+// TestGuestsAreGuestsInBothModes checks what whoami and an upstream learn of a guest with a role
+// and a group.
 func TestGuestsAreGuestsInBothModes(t *testing.T) {
 	t.Parallel()
 	const group = "5a1e0006-0000-4000-8000-000000000001"

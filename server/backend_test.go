@@ -13,7 +13,7 @@ import (
 	"mcpentra/server"
 )
 
-// A backend is a handler to put behind the guard, and how the server is told of it.
+// A backend is a handler to put behind the guard, with the settings that it needs.
 type backend struct {
 	name     string
 	canary   *canary // nil means the server's own tools

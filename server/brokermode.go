@@ -47,7 +47,7 @@ func newBrokerMode(ctx context.Context, config Config) (*brokerMode, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	// Grants are for people of one tenant, whom one authority has signed in.
+	// Grants count only for the tenant and authority that signed the people in.
 	if err := issuer.Bind(ctx, config.Entra.Deployment()); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}

@@ -14,8 +14,8 @@ import (
 	"mcpentra/conformance/servers"
 )
 
-// A canary is an MCP handler with one tool that counts its runs. Checks see from it what ran, whatever
-// the answer says.
+// A canary is an MCP handler with one tool that counts its runs. Checks see from it what ran,
+// whatever the answer says.
 type canary struct {
 	http.Handler
 

@@ -81,8 +81,9 @@ type Config struct {
 	Limits guard.Limits
 	// Store keeps clients and grants. Nil means memory.
 	Store store.Store
-	// Keys encrypt what the store keeps, mark sessions, and sign what the upstream is told. Nil
-	// means random keys. A store that outlives the process, and several replicas, need fixed keys.
+	// Keys encrypt what the store keeps, mark sessions, and sign callers' names for the upstream.
+	// Nil means random keys. A store that outlives the process, and several replicas, need fixed
+	// keys.
 	Keys *broker.Keys
 	// SigningKey is the P-256 key that signs access tokens. Nil means a key that is made once and
 	// kept, encrypted, in the store.
@@ -114,10 +115,12 @@ func (e *ConfigError) Error() string { return "server: " + e.Field + " " + e.Pro
 // whose zero value means something else. Path is then "" for the root.
 func (c Config) withDefaults() (Config, error) {
 	var err error
-	if c.PublicURL, err = readPublicURL(c.PublicURL); err != nil {
+	c.PublicURL, err = readPublicURL(c.PublicURL)
+	if err != nil {
 		return c, err
 	}
-	if c.Path, err = readPath(c.Path); err != nil {
+	c.Path, err = readPath(c.Path)
+	if err != nil {
 		return c, err
 	}
 	if c.Name == "" {
@@ -127,9 +130,10 @@ func (c Config) withDefaults() (Config, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Keys == nil {
-		if c.Keys, err = broker.NewKeys(cmp.Or(c.Rand, rand.Reader)); err != nil {
-			return c, fmt.Errorf("server: %w", err)
-		}
+		c.Keys, err = broker.NewKeys(cmp.Or(c.Rand, rand.Reader))
+	}
+	if err != nil {
+		return c, fmt.Errorf("server: %w", err)
 	}
 	switch {
 	case c.Scopes != nil:

@@ -16,8 +16,8 @@ import (
 )
 
 // TestServerConforms runs every check against a server in broker mode, with each backend. The good
-// tokens come from real sign-ins. A bad token is a good one with one change, signed with the server's
-// own key, so that only the change can be the reason for a refusal.
+// tokens come from real sign-ins. A bad token is a good one with one change, signed with the
+// server's own key, so that only the change can be the reason for a refusal.
 func TestServerConforms(t *testing.T) {
 	t.Parallel()
 	for _, backend := range backends() {
@@ -40,9 +40,9 @@ func TestServerConforms(t *testing.T) {
 	}
 }
 
-// TestDirectModeConforms runs every check of servers against direct mode, with each backend, for both
-// versions of Entra's access tokens. It leaves out the checks of authorization servers, because that
-// is Entra here, and Entra lacks features that MCP requires.
+// TestDirectModeConforms runs every check of servers against direct mode, with each backend, for
+// both versions of Entra's access tokens. It leaves out the checks of authorization servers,
+// because that is Entra here, and Entra lacks features that MCP requires.
 func TestDirectModeConforms(t *testing.T) {
 	t.Parallel()
 	for _, version := range []int{1, 2} {

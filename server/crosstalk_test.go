@@ -80,8 +80,8 @@ func callerName(ctx context.Context, header http.Header) string {
 	return namedIn(header.Get(upstream.CallerHeader))
 }
 
-// TestCallersAreIsolated lets two people with two clients each make 2,000 calls at once, and cancels
-// some. Each client listens to its notifications. No marker may reach another caller.
+// TestCallersAreIsolated lets two people with two clients each make 2,000 calls at once, and
+// cancels some. Each client listens to its notifications. No marker may reach another caller.
 func TestCallersAreIsolated(t *testing.T) {
 	t.Parallel()
 	for _, backend := range []string{"handler", "upstream"} {

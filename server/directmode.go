@@ -12,8 +12,8 @@ import (
 	"mcpentra/server/identity"
 )
 
-// Direct selects the tokens of Entra that a server accepts in direct mode. Its zero value accepts v2
-// tokens of people of Config.Entra's tenant, for its client ID or api://{client id}.
+// Direct selects the tokens of Entra that a server accepts in direct mode. Its zero value accepts
+// v2 tokens of people of Config.Entra's tenant, for its client ID or api://{client id}.
 type Direct struct {
 	// IdentifierURI is the registration's Application ID URI. Empty means api://{client id}.
 	IdentifierURI string
@@ -70,8 +70,8 @@ func (m *directMode) me(ctx context.Context, graphToken string) (*entra.Profile,
 	return m.api.Me(ctx, graphToken)
 }
 
-// assertionKey is the context key of the caller's token, which the on-behalf-of exchange needs. Only
-// this package has the key, so no handler finds the token.
+// assertionKey is the context key of the caller's token, which the on-behalf-of exchange needs.
+// Only this package has the key, so no handler finds the token.
 type assertionKey struct{}
 
 func (m *directMode) tokenKey() any { return assertionKey{} }

@@ -166,9 +166,9 @@ func TestDirectModeNeedsKeys(t *testing.T) {
 	assert.Empty(t, header.Get("WWW-Authenticate"), "a challenge would make clients drop good tokens")
 }
 
-// TestClientSignsInAtEntra runs the whole flow of direct mode with a client that has an application ID
-// in the tenant. The endpoint's URL is an identifier URI of the API, because Entra requires that for
-// the parameter resource.
+// TestClientSignsInAtEntra runs the whole flow of direct mode with a client that has an application
+// ID in the tenant. The endpoint's URL is an identifier URI of the API, because Entra requires that
+// for the parameter resource.
 func TestClientSignsInAtEntra(t *testing.T) {
 	t.Parallel()
 	all := apiDirectory()

@@ -23,7 +23,8 @@ const (
 	SSEPath = "/sse"
 )
 
-// mountEndpoint mounts the MCP endpoint behind its guard, and the HTTP+SSE transport if it is wanted.
+// mountEndpoint mounts the MCP endpoint behind its guard, and the HTTP+SSE transport if it is
+// wanted.
 func (s *Server) mountEndpoint(config Config) error {
 	if len(config.Scopes) == 0 {
 		return errors.New("server: want at least one scope: every request needs the first")
@@ -32,7 +33,8 @@ func (s *Server) mountEndpoint(config Config) error {
 	if err != nil {
 		return err
 	}
-	if s.endpoint, err = s.mountGuarded(config, s.resource, s.path, handler, config.Stateful); err != nil {
+	s.endpoint, err = s.mountGuarded(config, s.resource, s.path, handler, config.Stateful)
+	if err != nil {
 		return err
 	}
 	if s.path != "" { // handleOrigin serves the endpoint at the root

@@ -102,8 +102,8 @@ func newEnvOf(t *testing.T, fake *fakeentra.Server, edit func(*server.Config)) *
 	return s
 }
 
-// localhostOf returns the origin of a listener by the name localhost. The fake is at 127.0.0.1, which
-// is another site for browsers.
+// localhostOf returns the origin of a listener by the name localhost. The fake is at 127.0.0.1,
+// which is another site for browsers.
 func localhostOf(listening *httptest.Server) string {
 	return "http://" + strings.Replace(listening.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
 }
@@ -133,7 +133,8 @@ func apiDirectory() directory.Directory {
 	return all
 }
 
-// direct returns a function that turns a configuration into direct mode for the API of apiDirectory.
+// direct returns a function that turns a configuration into direct mode for the API of
+// apiDirectory.
 func direct(fake *fakeentra.Server) func(*server.Config) {
 	return func(config *server.Config) {
 		config.Entra = entra.Config{

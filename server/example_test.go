@@ -17,8 +17,8 @@ import (
 	"mcpentra/server/store"
 )
 
-// Example puts a handler behind the guard. A request without a token gets a challenge that names the
-// metadata.
+// Example puts a handler behind the guard. A request without a token gets a challenge that names
+// the metadata.
 func Example() {
 	fake, err := fakeentra.New(fakeentra.Config{})
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 )
 
 // TestOfficialGoSDK puts a server of the official Go SDK behind the guard, as a handler and as an
-// upstream, with sessions and without, and signs a client of the same SDK in. Progress has to arrive
-// while the tool still runs.
+// upstream, with sessions and without, and signs a client of the same SDK in. Progress has to
+// arrive while the tool still runs.
 func TestOfficialGoSDK(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ stateless, upstream bool }{

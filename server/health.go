@@ -11,9 +11,9 @@ import (
 	"mcpentra/server/entra"
 )
 
-// Check asks Entra once whether tenant, client ID and secret are right. If they are wrong, the error
-// is an *entra.Error or *entra.PublicKeysError; any other error means that Entra cannot be reached.
-// The server is ready once a check has succeeded.
+// Check asks Entra once whether tenant, client ID and secret are right. If they are wrong, the
+// error is an *entra.Error or *entra.PublicKeysError; any other error means that Entra cannot be
+// reached. The server is ready once a check has succeeded.
 func (s *Server) Check(ctx context.Context) error {
 	err := s.mode.check(ctx)
 	if err == nil {
@@ -22,8 +22,8 @@ func (s *Server) Check(ctx context.Context) error {
 	return err
 }
 
-// Watch repeats Check, with growing pauses, until Entra answers or the context ends. Its error is the
-// refusal, or the context's error.
+// Watch repeats Check, with growing pauses, until Entra answers or the context ends. Its error is
+// the refusal, or the context's error.
 func (s *Server) Watch(ctx context.Context) error {
 	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
 		err := s.Check(ctx)
@@ -50,7 +50,8 @@ func (s *Server) handleHealth(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, "ok\n")
 }
 
-// handleReady reports whether people can sign in. It reveals no more, because the endpoint is public.
+// handleReady reports whether people can sign in. It reveals no more, because the endpoint is
+// public.
 func (s *Server) handleReady(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")

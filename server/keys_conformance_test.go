@@ -93,8 +93,8 @@ const (
 	elsewhere               // requests to other hosts
 )
 
-// interceptor is the transport of a server's requests. It passes them on, or lets a handler of a check
-// answer them.
+// interceptor is the transport of a server's requests. It passes them on, or lets a handler of a
+// check answer them.
 type interceptor struct {
 	base http.RoundTripper
 	host string           // the issuer's host

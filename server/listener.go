@@ -11,8 +11,8 @@ import (
 
 // NewListener wraps a listener so that each write to one of its connections has a deadline; zero
 // means guard.DefaultAnswerTimeout. net/http has no deadline for the flush after a handler returns,
-// so a client that never reads would hold the connection forever. http.Server.WriteTimeout is no
-// substitute, because it would also end streams. Here every write gets its own deadline.
+// so a client that never reads would hold the connection forever. http.Server.WriteTimeout would
+// also end streams. Here every write gets its own deadline.
 func NewListener(listener net.Listener, answerTimeout time.Duration) net.Listener {
 	if answerTimeout <= 0 {
 		answerTimeout = guard.DefaultAnswerTimeout

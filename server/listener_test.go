@@ -20,8 +20,8 @@ type oneConn struct{ net.Conn }
 func (l oneConn) Accept() (net.Conn, error) { return l.Conn, nil }
 func (l oneConn) Addr() net.Addr            { return l.LocalAddr() }
 
-// accepted returns both ends of a connection of a listener. A write to one end waits until the other
-// end reads.
+// accepted returns both ends of a connection of a listener. A write to one end waits until the
+// other end reads.
 func accepted(t *testing.T, timeout time.Duration) (ours, theirs net.Conn) {
 	t.Helper()
 	near, far := net.Pipe()

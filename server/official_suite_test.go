@@ -23,9 +23,9 @@ import (
 	"mcpentra/testdata/interop/official-server/fixture"
 )
 
-// A signedInProxy passes requests on to a handler, and adds a token to requests to /mcp. The official
-// suite cannot send a token. The proxy's address is the server's public URL, so the guard accepts the
-// suite's Host.
+// A signedInProxy passes requests on to a handler, and adds a token to requests to /mcp. The
+// official suite cannot send a token. The proxy's address is the server's public URL, so the guard
+// accepts the suite's Host.
 type signedInProxy struct {
 	origin  string
 	handler http.Handler
@@ -63,7 +63,8 @@ func newSignedInProxy(t *testing.T) *signedInProxy {
 	return p
 }
 
-// guarded puts a backend behind a server in broker mode, signs a person in, and returns the endpoint.
+// guarded puts a backend behind a server in broker mode, signs a person in, and returns the
+// endpoint.
 func guarded(t *testing.T, behind func(*server.Config)) string {
 	t.Helper()
 	p := newSignedInProxy(t)
@@ -99,9 +100,9 @@ func (p *signedInProxy) serve(t *testing.T, config server.Config, behind func(*s
 	p.handler = made
 }
 
-// TestInteropOfficialServer runs the official suite without and with the guard, in both modes, around
-// a handler and in front of an upstream. The verdicts have to be the same, and everything that a
-// revision requires has to pass.
+// TestInteropOfficialServer runs the official suite without and with the guard, in both modes,
+// around a handler and in front of an upstream. The verdicts have to be the same, and everything
+// that a revision requires has to pass.
 func TestInteropOfficialServer(t *testing.T) {
 	t.Parallel()
 	for revision, most := range map[string]int{"2025-11-25": 30, "2026-07-28": 37} {

@@ -14,8 +14,8 @@ import (
 	"mcpentra/server"
 )
 
-// TestNewChecksPath checks in both modes that the endpoint cannot have a path that the server itself
-// uses.
+// TestNewChecksPath checks in both modes that the endpoint cannot have a path that the server
+// itself uses.
 func TestNewChecksPath(t *testing.T) {
 	t.Parallel()
 	fake := fakeentra.NewServer(fakeentra.Config{})
@@ -71,8 +71,8 @@ func TestNewChecksPath(t *testing.T) {
 	}
 }
 
-// TestEndpointAtOrigin puts the endpoint at the origin. Browsers still get the front page, and other
-// paths stay.
+// TestEndpointAtOrigin puts the endpoint at the origin. Browsers still get the front page, and
+// other paths stay.
 func TestEndpointAtOrigin(t *testing.T) {
 	t.Parallel()
 	atOrigin := func(config *server.Config) { config.Path = "/" }
@@ -157,8 +157,8 @@ func TestEndpointAtOrigin(t *testing.T) {
 	}
 }
 
-// TestEndpointIgnoresTrailingSlash gives a strict client the URL with a slash. It gets metadata and a
-// token for exactly that URL.
+// TestEndpointIgnoresTrailingSlash gives a strict client the URL with a slash. It gets metadata and
+// a token for exactly that URL.
 func TestEndpointIgnoresTrailingSlash(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ path, written string }{
@@ -212,8 +212,8 @@ func TestHandlerSeesPathWithoutSlash(t *testing.T) {
 	}
 }
 
-// TestOriginNamesEndpoint sends MCP requests to the origin. The answer names the endpoint, and the log
-// does so once.
+// TestOriginNamesEndpoint sends MCP requests to the origin. The answer names the endpoint, and the
+// log does so once.
 func TestOriginNamesEndpoint(t *testing.T) {
 	t.Parallel()
 	log := &safeBuffer{}

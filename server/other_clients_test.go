@@ -21,8 +21,8 @@ import (
 // shownPage matches an authorization request that a program shows to its user.
 var shownPage = regexp.MustCompile(`https?://\S+/authorize\?\S+`)
 
-// TestInteropInspector signs MCP Inspector in by the revisions with a handshake and by the newest, and
-// calls a tool that asks Graph.
+// TestInteropInspector signs MCP Inspector in by the revisions with a handshake and by the newest,
+// and calls a tool that asks Graph.
 func TestInteropInspector(t *testing.T) {
 	t.Parallel()
 	official.Need(t)
@@ -63,8 +63,8 @@ func TestInteropInspector(t *testing.T) {
 	)
 }
 
-// TestInteropMCPRemote signs mcp-remote in, which connects programs that only speak stdio, and lists
-// the tools.
+// TestInteropMCPRemote signs mcp-remote in, which connects programs that only speak stdio, and
+// lists the tools.
 func TestInteropMCPRemote(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("MCPENTRA_INTEROP") == "" {

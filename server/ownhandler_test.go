@@ -17,8 +17,8 @@ import (
 	"mcpentra/server/entra"
 )
 
-// TestREADMEExample runs the README's example against the fake, with only the settings that the fake
-// writes.
+// TestREADMEExample runs the README's example against the fake, with only the settings that the
+// fake writes.
 func TestREADMEExample(t *testing.T) {
 	t.Parallel()
 	fake := fakeentra.NewServer(fakeentra.Config{})

@@ -21,9 +21,9 @@ import (
 	"mcpentra/fakeentra/useragent/chromium"
 )
 
-// TestPersonSignsIn visits all pages with a real browser: the server's consent page, the fake's sign-in
-// and consent pages, the client's page. A real browser applies the rules of cookies, sites, content
-// policies and forms. The fake is on another site than the server.
+// TestPersonSignsIn visits all pages with a real browser: the server's consent page, the fake's
+// sign-in and consent pages, the client's page. A real browser applies the rules of cookies, sites,
+// content policies and forms. The fake is on another site than the server.
 func TestPersonSignsIn(t *testing.T) {
 	t.Parallel()
 	for _, width := range []int{1280, 390} {
@@ -144,8 +144,8 @@ func evaluate(script string) chromedp.Action[chromedp.Void] {
 	}
 }
 
-// TestPersonDeclines presses Deny. The page redirects to the client, although its content policy allows
-// its form no other host.
+// TestPersonDeclines presses Deny. The page redirects to the client, although its content policy
+// allows its form no other host.
 func TestPersonDeclines(t *testing.T) {
 	t.Parallel()
 	browser := startChromium(t, 1280)
@@ -206,8 +206,8 @@ func call(t *testing.T, origin string, browser func(context.Context, string) err
 	return response.StatusCode
 }
 
-// startChromium starts a browser for a test. If Chromium is not installed, it skips the test, or fails
-// in CI.
+// startChromium starts a browser for a test. If Chromium is not installed, it skips the test, or
+// fails in CI.
 func startChromium(t *testing.T, width int) context.Context {
 	t.Helper()
 	browser, stop, err := chromium.Start(t.Context(), chromium.Config{Width: width})

@@ -12,8 +12,8 @@ import (
 
 var plainHost = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$`)
 
-// readPublicURL reads an origin: https, or http on loopback. It returns the origin as browsers write
-// it, in lower case and without the scheme's own port.
+// readPublicURL reads an origin: https, or http on loopback. It returns the origin as browsers
+// write it, in lower case and without the scheme's own port.
 func readPublicURL(text string) (string, error) {
 	wrong := func(problem string) (string, error) {
 		return "", &ConfigError{"PublicURL", fmt.Sprintf("is %q: %s", withoutSecrets(text), problem)}
@@ -39,8 +39,8 @@ func readPublicURL(text string) (string, error) {
 	return strings.TrimSuffix(public, standard), nil
 }
 
-// isPort reports whether the port of a URL can be connected to. A URL without a port has the port of
-// its scheme.
+// isPort reports whether the port of a URL can be connected to. A URL without a port has the port
+// of its scheme.
 func isPort(text string) bool {
 	port, err := strconv.ParseUint(text, 10, 16)
 	return text == "" || err == nil && port > 0

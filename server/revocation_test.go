@@ -24,8 +24,8 @@ import (
 	"mcpentra/server/store"
 )
 
-// TestRevocationEndsCallWithExpiredToken runs a call at one replica. The client revokes its grant at
-// another.
+// TestRevocationEndsCallWithExpiredToken runs a call at one replica. The client revokes its grant
+// at another.
 func TestRevocationEndsCallWithExpiredToken(t *testing.T) {
 	t.Parallel()
 	signing, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -97,9 +97,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Resource returns the URL of the MCP endpoint.
 func (s *Server) Resource() string { return s.resource }
 
-// GraphToken returns a Graph token that speaks for the caller of a request to the endpoint, with the
-// permissions of the approved scopes. It is for handlers given as Config.MCP. In direct mode the
-// server gets the token on behalf of the caller.
+// GraphToken returns a Graph token that speaks for the caller of a request to the endpoint, with
+// the permissions of the approved scopes. It is for handlers given as Config.MCP. In direct mode
+// the server gets the token on behalf of the caller.
 func (s *Server) GraphToken(ctx context.Context) (string, error) {
 	caller, known := guard.FromContext(ctx)
 	if !known {

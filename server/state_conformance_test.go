@@ -27,9 +27,9 @@ import (
 	"mcpentra/server/upstream"
 )
 
-// TestStateBelongsToCaller runs the checks of state against tools that keep state for their callers.
-// The tools know their callers from the guard alone, so the guard has to name them in every revision,
-// in sessions and without.
+// TestStateBelongsToCaller runs the checks of state against tools that keep state for their
+// callers. The tools know their callers from the guard alone, so the guard has to name them in
+// every revision, in sessions and without.
 func TestStateBelongsToCaller(t *testing.T) {
 	t.Parallel()
 	only := []string{"server/state", "server/request-state", "server/elicitation", "server/task"}
@@ -202,9 +202,9 @@ func (k *keeper) handler(options ...mcpserver.StreamableHTTPOption) http.Handler
 	return withTasksInSessions(mcpserver.NewStreamableHTTPServer(s, options...))
 }
 
-// withTasksInSessions refuses tasks without a session. mcp-go binds a task to its session, and would
-// show tasks without a session to all callers. In 2026-07-28, the revision without sessions, the guard
-// checks that the headers agree with the body.
+// withTasksInSessions refuses tasks without a session. mcp-go binds a task to its session, and
+// would show tasks without a session to all callers. In 2026-07-28, the revision without sessions,
+// the guard checks that the headers agree with the body.
 func withTasksInSessions(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.Header.Get("Mcp-Method"), "tasks/") || r.Header.Get("Mcp-Name") == "work" {

@@ -58,8 +58,8 @@ func TestStatefulToolsBindSessions(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, status, "after its caller has ended it")
 }
 
-// TestLegacySSE signs in as a client of MCP 2024-11-05, which only knows the address of the stream, and
-// calls a tool over the stream.
+// TestLegacySSE signs in as a client of MCP 2024-11-05, which only knows the address of the stream,
+// and calls a tool over the stream.
 func TestLegacySSE(t *testing.T) {
 	t.Parallel()
 	origin := startServer(t, func(config *server.Config) { config.LegacySSE = true })

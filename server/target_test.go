@@ -64,8 +64,8 @@ func brokerTarget(t *testing.T, endpoint string, key *ecdsa.PrivateKey) servers.
 // patience is how long a check waits for the server's timeouts.
 const patience = 15 * time.Second
 
-// directTarget returns a target for a server in direct mode with tokens of every kind. The fake mints
-// them, the bad ones with one claim changed.
+// directTarget returns a target for a server in direct mode with tokens of every kind. The fake
+// mints them, the bad ones with one claim changed.
 func directTarget(t *testing.T, endpoint string, fake *fakeentra.Server) servers.Target {
 	t.Helper()
 	minted := func(want fakeentra.Token) func(context.Context) (string, error) {
@@ -96,7 +96,7 @@ func directTarget(t *testing.T, endpoint string, fake *fakeentra.Server) servers
 	return target
 }
 
-// replaceClaims sets those of the named claims that are present.
+// replaceClaims sets the named claims that are present.
 func replaceClaims(claims map[string]any, value string, names ...string) {
 	for _, name := range names {
 		if _, present := claims[name]; present {

@@ -28,12 +28,12 @@ import (
 	"mcpentra/server/guard"
 )
 
-// These benchmarks measure the cost of the guard as a ratio of one run: tools/call of the same mcp-go
-// server with and without the guard, with the same requests, over 16 connections on loopback, with
-// Entra's RS256 tokens. "With the guard" is the whole server in direct mode. "Without" is mcp-go's
-// handler alone, which ignores the Authorization header. They compare the processor time of a whole
-// call, which includes the client, net/http on both sides and the kernel. The tool does almost
-// nothing, so the guard's share is as large as it can be.
+// These benchmarks measure the cost of the guard as a ratio of one run: tools/call of the same
+// mcp-go server with and without the guard, with the same requests, over 16 connections on
+// loopback, with Entra's RS256 tokens. "With the guard" is the whole server in direct mode.
+// "Without" is mcp-go's handler alone, which ignores the Authorization header. They compare the
+// processor time of a whole call, which includes the client, net/http on both sides and the kernel.
+// The tool does almost nothing, so the guard's share is as large as it can be.
 
 const (
 	benchConnections = 16
@@ -159,8 +159,8 @@ func callAll(b *testing.B, client *http.Client, address, token string, n int) {
 	require.False(b, b.Failed())
 }
 
-// used returns the processor time of this process. If all cores are busy, throughput is its inverse.
-// It does not depend on other programs.
+// used returns the processor time of this process. If all cores are busy, throughput is its
+// inverse. It does not depend on other programs.
 func used(b *testing.B) time.Duration {
 	var usage syscall.Rusage
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
@@ -194,9 +194,10 @@ func medianRatio(b *testing.B, base, other func()) float64 {
 	return ratios[len(ratios)/2]
 }
 
-// BenchmarkGuardWarm measures the rate of tools/call behind the guard, divided by the rate of the same
-// server without it. The server has verified this token and many others before. Its heap then has a
-// realistic size; with an empty heap, the garbage collector would run every few hundred calls.
+// BenchmarkGuardWarm measures the rate of tools/call behind the guard, divided by the rate of the
+// same server without it. The server has verified this token and many others before. Its heap then
+// has a realistic size; with an empty heap, the garbage collector would run every few hundred
+// calls.
 func BenchmarkGuardWarm(b *testing.B) {
 	bare := httptest.NewServer(echo())
 	b.Cleanup(bare.Close)

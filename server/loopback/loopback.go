@@ -17,8 +17,8 @@ func IsHost(host string) bool {
 	return err == nil && address.IsLoopback()
 }
 
-// IsStrictHost is [IsHost] for hosts that a stranger writes and a browser visits, such as those of
-// redirect URIs. It accepts no address with a zone and no IPv4 address written as IPv6, because
+// IsStrictHost is [IsHost] for hosts that a stranger writes and a browser visits, such as the hosts
+// of redirect URIs. It accepts no address with a zone and no IPv4 address written as IPv6, because
 // browsers and other programs read these differently.
 func IsStrictHost(host string) bool {
 	if IsName(host) {

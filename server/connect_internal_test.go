@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFrontPageAgreesWithREADME on how to connect each client. Blocks that look like JSON are JSON.
+// TestFrontPageAgreesWithREADME compares the instructions for each client, and parses the JSON in
+// them.
 func TestFrontPageAgreesWithREADME(t *testing.T) {
 	t.Parallel()
 	const endpoint = "http://localhost:8000/mcp"
@@ -28,15 +29,15 @@ func TestFrontPageAgreesWithREADME(t *testing.T) {
 	s.handleOrigin(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
 	page := html.UnescapeString(answer.Body.String())
 
-	for _, one := range connections(endpoint) {
-		assert.Contains(t, one.Block, endpoint, one.Client)
-		assert.Contains(t, page, one.Client)
-		assert.Contains(t, page, one.Block)
-		if one.Block != endpoint {
-			assert.Contains(t, section, one.Block+"\n", one.Client)
+	for _, client := range connections(endpoint) {
+		assert.Contains(t, client.Block, endpoint, client.Client)
+		assert.Contains(t, page, client.Client)
+		assert.Contains(t, page, client.Block)
+		if client.Block != endpoint {
+			assert.Contains(t, section, client.Block+"\n", client.Client)
 		}
-		if strings.HasPrefix(one.Block, "{") {
-			assert.True(t, json.Valid([]byte(one.Block)), one.Block)
+		if strings.HasPrefix(client.Block, "{") {
+			assert.True(t, json.Valid([]byte(client.Block)), client.Block)
 		}
 	}
 	assert.Contains(t, page, "registers itself")

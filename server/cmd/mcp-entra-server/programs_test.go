@@ -112,9 +112,9 @@ type processesKey struct{}
 func (p *processes) killAll() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, one := range p.byName {
-		_ = one.cmd.Process.Kill()
-		<-one.done
+	for _, running := range p.byName {
+		_ = running.cmd.Process.Kill()
+		<-running.done
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,7 +31,8 @@ func read(t *testing.T, file string, environ ...string) (*settings, string, erro
 	return s, log.String(), err
 }
 
-// TestReadRefusesEmptyRestriction: ignoring it would let everything in, as an unset one does.
+// TestReadRefusesEmptyRestriction sets restrictions to nothing. An ignored restriction would accept
+// everything.
 func TestReadRefusesEmptyRestriction(t *testing.T) {
 	t.Parallel()
 	for _, key := range restrictions {
@@ -55,7 +57,7 @@ func TestReadRefusesEmptyRestriction(t *testing.T) {
 	}
 }
 
-// TestReadRefusesMisspeltRestriction in the file and in the environment.
+// TestReadRefusesMisspeltRestriction misspells names in the file and in the environment.
 func TestReadRefusesMisspeltRestriction(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
@@ -93,7 +95,8 @@ func TestReadRefusesMisspeltRestriction(t *testing.T) {
 	require.ErrorContains(t, err, "environment: ")
 }
 
-// TestReadIgnoresVariablesOfOtherSoftware: they stop no start, and leave no log line.
+// TestReadIgnoresVariablesOfOtherSoftware sets variables that neither stop the start nor leave a
+// log line.
 func TestReadIgnoresVariablesOfOtherSoftware(t *testing.T) {
 	t.Parallel()
 	environ := []string{
@@ -114,8 +117,24 @@ func TestReadIgnoresVariablesOfOtherSoftware(t *testing.T) {
 	assert.Equal(t, []string{clientID}, s.direct.Clients)
 }
 
-// TestReadReportsNameWithoutPrefix: the variable may belong to another program. It stops the start
-// only where ignoring it would let more callers in.
+// TestReadAcceptsLocalhostInAnyCase leaves MCP_PUBLIC_URL out, which only loopback allows. The name
+// means both loopback addresses in any case.
+func TestReadAcceptsLocalhostInAnyCase(t *testing.T) {
+	t.Parallel()
+	for _, host := range []string{"localhost", "LocalHost"} {
+		s, _, err := read(t, direct, "MCP_ADDR="+host+":0")
+		require.NoError(t, err)
+		listeners, err := listen(s.address)
+		require.NoError(t, err)
+		for _, listener := range listeners {
+			assert.True(t, listener.Addr().(*net.TCPAddr).IP.IsLoopback())
+			require.NoError(t, listener.Close())
+		}
+	}
+}
+
+// TestReadReportsNameWithoutPrefix sets a variable that may belong to another program. It stops the
+// start only if ignoring it would accept more callers.
 func TestReadReportsNameWithoutPrefix(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"ALLOWED_ORIGINS", "ALLOWED_ORIGIN", "ALLOWED_TENANTS", "allowed_origins"} {
@@ -159,14 +178,14 @@ func TestReadReportsMisspeltKey(t *testing.T) {
 		assert.Contains(t, log, "did_you_mean="+want, name)
 		_, log, _ = read(t, "", name+"=x")
 		assert.Contains(t, log, "key="+name+" at=environment did_you_mean="+want)
-		assert.Equal(t, 1, strings.Count(log, "\n"), "said once")
+		assert.Equal(t, 1, strings.Count(log, "\n"), "one warning")
 	}
 	_, log, _ := read(t, "AUTH_UNHEARD_OF=x\nOTHER=x\n")
 	assert.Contains(t, log, "AUTH_UNHEARD_OF")
 	assert.NotContains(t, log, "OTHER", "the file may be shared with other programs")
 }
 
-// TestReadExpandsNoVariable: a secret keeps its $, # and backslashes.
+// TestReadExpandsNoVariable reads secrets with $, # and backslashes.
 func TestReadExpandsNoVariable(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -207,11 +226,11 @@ func TestReadExpandsNoVariable(t *testing.T) {
 	assert.Contains(t, log, "line 2")
 	s, _, err = read(t, "", "AUTH_CLIENT_SECRET=a${B}$C#d")
 	require.NoError(t, err)
-	assert.Equal(t, "a${B}$C#d", s.clientSecret, "the environment is what it is")
+	assert.Equal(t, "a${B}$C#d", s.clientSecret, "values of the environment are literal")
 }
 
-// TestReadNamesUnreadableLine by its number and key. It never shows the line, which may hold the
-// secret.
+// TestReadNamesUnreadableLine checks that an error names a line by its number and key. It never
+// shows the line, which may contain the secret.
 func TestReadNamesUnreadableLine(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
@@ -242,7 +261,8 @@ func TestReadNamesUnreadableLine(t *testing.T) {
 	require.ErrorContains(t, err, "1 MiB")
 }
 
-// TestReadNamesKeyAndLineOfWrongValue also where the library finds it.
+// TestReadNamesKeyAndLineOfWrongValue covers values that the program refuses, and values that the
+// library refuses.
 func TestReadNamesKeyAndLineOfWrongValue(t *testing.T) {
 	t.Parallel()
 	broker := strings.Replace(direct, "AUTH_MODE=direct", "AUTH_CLIENT_SECRET="+hushSecret, 1)

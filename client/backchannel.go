@@ -144,7 +144,7 @@ func (b *backChannel) tokenEndpoint(
 // storedEndpoint returns the token endpoint that issued an entry.
 func (b *backChannel) storedEndpoint(issuer string, entry tokenstore.Entry) *tokenrequest.Endpoint {
 	client := entry.Client
-	if entry.Given {
+	if entry.Preregistered {
 		client.Secret = b.config.ClientSecret
 	}
 	metadata := &discovery.Issuer{

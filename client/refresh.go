@@ -58,7 +58,7 @@ func (t *tokens) refresh(
 	ctx context.Context, record *tokenstore.Record, issuer string, entry tokenstore.Entry,
 ) error {
 	endpoint := t.channel.storedEndpoint(issuer, entry)
-	endpoint.Scope = t.config.scopeParameter(entry.Asked)
+	endpoint.Scope = t.config.scopeParameter(entry.RequestedScopes)
 	if entry.Token.Bound {
 		key, err := tokenrequest.ReadDPoP(entry.DPoPKey, t.config.Now)
 		if err != nil {
@@ -92,7 +92,7 @@ func (t *tokens) endGrant(
 ) error {
 	record.Forget(issuer)
 	entry := record.Entries[issuer]
-	if refused.Code == "invalid_client" && !entry.Given {
+	if refused.Code == "invalid_client" && !entry.Preregistered {
 		entry.Client = tokenrequest.Client{}
 		record.Put(issuer, entry)
 	}

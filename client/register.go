@@ -18,7 +18,7 @@ func (s *signIn) register(ctx context.Context, redirectURI string) error {
 		}
 	case s.config.ClientDocument != "" && s.issuer.ClientDocuments:
 		s.entry.Client = tokenrequest.Client{ID: s.config.ClientDocument, AuthMethod: "none"}
-		s.entry.Given = false
+		s.entry.Preregistered = false
 		s.config.Trace(Registered{
 			ClientID:   s.entry.Client.ID,
 			AuthMethod: s.entry.Client.AuthMethod,
@@ -38,7 +38,7 @@ func (s *signIn) register(ctx context.Context, redirectURI string) error {
 // isRegistered reports whether the entry holds a registration with this redirect URI.
 func (s *signIn) isRegistered(redirectURI string) bool {
 	id := s.entry.Client.ID
-	ownRegistration := id != "" && id != s.config.ClientDocument && !s.entry.Given
+	ownRegistration := id != "" && id != s.config.ClientDocument && !s.entry.Preregistered
 	return ownRegistration && s.entry.RedirectURI == redirectURI
 }
 
@@ -54,7 +54,7 @@ func (s *signIn) registerAnew(ctx context.Context, redirectURI string) error {
 		return err
 	}
 	s.entry.Client = client
-	s.entry.Given = false
+	s.entry.Preregistered = false
 	s.config.Trace(Registered{ClientID: client.ID, AuthMethod: client.AuthMethod})
 	return nil
 }
@@ -67,7 +67,7 @@ func (s *signIn) usePreregistered() error {
 		return err
 	}
 	s.entry.Client = client
-	s.entry.Given = true
+	s.entry.Preregistered = true
 	s.config.Trace(Registered{
 		ClientID:      client.ID,
 		AuthMethod:    client.AuthMethod,

@@ -82,7 +82,7 @@ func (t *tokens) renewAlone(ctx context.Context, refused refusal) (tokenSource, 
 		return byOther, t.refused
 	}
 	isStepUp := refused.operation != ""
-	if isStepUp && !t.stepUps.begin(refused.operation, refused.scopes, entry.Asked) {
+	if isStepUp && !t.stepUps.begin(refused.operation, refused.scopes, entry.RequestedScopes) {
 		return byOther, demandsMore(refused.scopes)
 	}
 	err = t.signIn(ctx, refused, &record)

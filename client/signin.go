@@ -46,7 +46,7 @@ func (s *signIn) run(ctx context.Context, record *tokenstore.Record) error {
 	token, err := s.obtain(ctx)
 	if err != nil {
 		var refused *tokenrequest.Error
-		if errors.As(err, &refused) && refused.Code == "invalid_client" && !s.entry.Given {
+		if errors.As(err, &refused) && refused.Code == "invalid_client" && !s.entry.Preregistered {
 			s.forgetClient() // the authorization server has forgotten the registration
 		}
 		return s.withHint(asSignInError(err, s.asked))
@@ -85,7 +85,7 @@ func (s *signIn) obtain(ctx context.Context) (*tokenrequest.Token, error) {
 	switch {
 	case s.config.Unattended != nil:
 		s.entry.Client = tokenrequest.Client{}
-		s.entry.Given = false
+		s.entry.Preregistered = false
 		if s.config.ClientID != "" {
 			if err := s.usePreregistered(); err != nil {
 				return nil, &SignInError{err}
@@ -106,7 +106,7 @@ func (s *signIn) fillEntry() {
 	}
 	s.entry.Token = *s.token
 	s.entry.Resource = s.resource
-	s.entry.Asked = s.scopes
+	s.entry.RequestedScopes = s.scopes
 	s.entry.TokenEndpoint = s.issuer.TokenEndpoint
 	s.entry.RevocationEndpoint = s.issuer.RevocationEndpoint
 	s.entry.SigningAlgs = s.issuer.SigningAlgs
@@ -124,7 +124,7 @@ func (s *signIn) checkClientIssuer(issuer string, record *tokenstore.Record) err
 	}
 	if want == "" {
 		for other, entry := range record.Entries {
-			if other != issuer && entry.Given && entry.Client.ID == s.config.ClientID {
+			if other != issuer && entry.Preregistered && entry.Client.ID == s.config.ClientID {
 				want = other
 			}
 		}
@@ -151,7 +151,7 @@ func (s *signIn) chooseScopes(resource *discovery.Resource) error {
 		named = s.challenge.Params["scope"]
 	}
 	s.scopes = signin.Scopes(named, resource, s.issuer)
-	s.addScopes(slices.Concat(s.entry.Token.Scopes, s.entry.Asked, s.more, s.config.Scopes)...)
+	s.addScopes(slices.Concat(s.entry.Token.Scopes, s.entry.RequestedScopes, s.more, s.config.Scopes)...)
 	if s.issuer.Tenants {
 		s.addScopes("openid") // for an ID token, which names the tenant
 	}

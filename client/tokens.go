@@ -17,7 +17,7 @@ import (
 type tokens struct {
 	config  *Config
 	channel *backChannel
-	key     tokenstore.Place
+	key     tokenstore.Key
 	stepUps *stepUps
 	worker  *worker
 	current atomic.Pointer[currentToken]
@@ -109,7 +109,7 @@ func (t *tokens) entry(record *tokenstore.Record) (issuer string, entry tokensto
 	issuer, entry, _ = record.InUse()
 	sameClient := entry.Client.ID == t.config.ClientID
 	if t.config.ClientID == "" {
-		sameClient = !entry.Given
+		sameClient = !entry.Preregistered
 	}
 	return issuer, entry, sameClient && entry.Token.Access != ""
 }

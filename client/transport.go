@@ -47,7 +47,7 @@ func New(config Config) (*Transport, error) {
 	t.tokens = &tokens{
 		config:  &t.config,
 		channel: channel,
-		key:     tokenstore.Place{Resource: server.String(), Account: config.Account},
+		key:     tokenstore.Key{Resource: server.String(), Account: config.Account},
 		stepUps: t.stepUps,
 		worker:  newWorker(),
 	}

@@ -38,7 +38,6 @@ var unswept = []string{
 	"client/discovery/",
 	"client/signin/",
 	"client/tokenrequest/",
-	"client/tokenstore/",
 	"fakeentra/",
 	"testdata/interop/",
 }

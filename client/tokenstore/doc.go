@@ -1,5 +1,5 @@
-// Package tokenstore keeps what a client has been given: registrations and tokens, by MCP server,
-// account and authorization server, so that nothing of one is ever shown to another. There are
-// three behind the one interface [Store]: [Memory]; [File], which encrypts; and [Command], which
-// hands everything to a program of somebody else's.
+// Package tokenstore stores the registrations and tokens of a client. It keeps them apart by MCP
+// server, account and authorization server, so that no server receives the credentials of another.
+// The interface [Store] has three implementations: [Memory]; [File], which encrypts; and [Command],
+// which hands records to a program of the user's choice.
 package tokenstore

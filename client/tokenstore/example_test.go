@@ -10,32 +10,32 @@ import (
 	"mcpentra/client/tokenstore"
 )
 
-// Example keeps the tokens of two authorization servers for one MCP server apart. The one put last
-// is in use.
+// Example stores the tokens of two authorization servers for one MCP server. The last one stored is
+// in use.
 func Example() {
-	place := tokenstore.Place{Resource: "https://mcp.example.com/mcp"}
+	key := tokenstore.Key{Resource: "https://mcp.example.com/mcp"}
 	var tokens tokenstore.Memory
 	ctx := context.Background()
 
-	unlock, err := tokens.Lock(ctx, place)
+	unlock, err := tokens.Lock(ctx, key)
 	if err != nil {
 		log.Fatal(err)
 	}
 	var record tokenstore.Record
-	record.Put(
-		"https://old.example.com",
-		tokenstore.Entry{Client: tokenrequest.Client{ID: "a"}, Token: tokenrequest.Token{Access: "of old"}},
-	)
-	record.Put(
-		"https://new.example.com",
-		tokenstore.Entry{Client: tokenrequest.Client{ID: "b"}, Token: tokenrequest.Token{Access: "of new"}},
-	)
-	if err := tokens.Save(ctx, place, record); err != nil {
+	record.Put("https://old.example.com", tokenstore.Entry{
+		Client: tokenrequest.Client{ID: "a"},
+		Token:  tokenrequest.Token{Access: "old token"},
+	})
+	record.Put("https://new.example.com", tokenstore.Entry{
+		Client: tokenrequest.Client{ID: "b"},
+		Token:  tokenrequest.Token{Access: "new token"},
+	})
+	if err := tokens.Save(ctx, key, record); err != nil {
 		log.Fatal(err)
 	}
 	unlock()
 
-	record, err = tokens.Load(ctx, place)
+	record, err = tokens.Load(ctx, key)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -46,11 +46,11 @@ func Example() {
 	_, entry, _ = record.InUse()
 	fmt.Printf("%q %q\n", entry.Token.Access, entry.Client.ID)
 	// Output:
-	// https://new.example.com of new
+	// https://new.example.com new token
 	// "" "b"
 }
 
-// ExampleFile keeps tokens in a folder, so that a person signs in once.
+// ExampleFile stores tokens in a folder, so that the next run needs no sign-in.
 func ExampleFile() {
 	folder, err := os.MkdirTemp("", "")
 	if err != nil {
@@ -58,29 +58,29 @@ func ExampleFile() {
 	}
 	defer os.RemoveAll(folder)
 
-	// tokenstore.SystemKeychain() in place of nil has the key in the system's keychain, if there is
-	// one that answers.
+	// With tokenstore.SystemKeychain() in place of nil, the encryption key is in the system's
+	// keychain, if one answers.
 	tokens, err := tokenstore.OpenFile(folder, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	ctx := context.Background()
-	place := tokenstore.Place{Resource: "https://mcp.example.com/mcp", Account: "work"}
+	key := tokenstore.Key{Resource: "https://mcp.example.com/mcp", Account: "work"}
 	var record tokenstore.Record
 	record.Put("https://login.example.com", tokenstore.Entry{Token: tokenrequest.Token{Access: "a-1"}})
-	if err := tokens.Save(ctx, place, record); err != nil {
+	if err := tokens.Save(ctx, key, record); err != nil {
 		log.Fatal(err)
 	}
 
-	later, err := tokenstore.OpenFile(folder, nil)
+	nextRun, err := tokenstore.OpenFile(folder, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	places, err := later.Places(ctx)
+	keys, err := nextRun.Keys(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(places)
+	fmt.Println(keys)
 	// Output:
 	// [{https://mcp.example.com/mcp work}]
 }

@@ -11,23 +11,23 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"mcpentra/client/tokenrequest"
 	"mcpentra/client/tokenstore"
 )
 
-// sessionKind tells the test that it runs within a session of its own, and of which kind.
+// sessionKind is an environment variable. It tells the test that it runs within a session of its
+// own, with an open or a closed keyring.
 const sessionKind = "TOKENSTORE_TEST_SESSION"
 
-// TestInteropSecretService keeps the key in GNOME Keyring, on a session bus of the test's own: once
-// where the keyring is open, and once where it is not and nobody could be asked to open it.
+// TestInteropSecretService keeps the encryption key in GNOME Keyring, on a session bus of its own.
+// In the session "closed", there is no desktop on which the keyring could ask for its password.
 func TestInteropSecretService(t *testing.T) {
 	t.Parallel()
 	switch os.Getenv(sessionKind) {
 	case "open":
-		withOpenKeyring(t)
+		useOpenKeyring(t)
 		return
 	case "closed":
-		withClosedKeyring(t)
+		useClosedKeyring(t)
 		return
 	}
 	for _, program := range []string{"dbus-run-session", "gnome-keyring-daemon"} {
@@ -36,20 +36,24 @@ func TestInteropSecretService(t *testing.T) {
 			t.Skipf("needs %s (Debian: dbus, gnome-keyring)", program)
 		}
 	}
-	for kind, script := range map[string]string{
-		"open":   `printf password | gnome-keyring-daemon --unlock --components=secrets >/dev/null && exec "$0" -test.run '^TestInteropSecretService$'`,
-		"closed": `exec "$0" -test.run '^TestInteropSecretService$'`,
+	const runTest = `exec "$0" -test.run '^TestInteropSecretService$'`
+	for _, c := range []struct{ kind, script string }{
+		{"open", "printf password | gnome-keyring-daemon --unlock --components=secrets >/dev/null && " + runTest},
+		{"closed", runTest},
 	} {
-		t.Run(kind, func(t *testing.T) {
+		t.Run(c.kind, func(t *testing.T) {
 			t.Parallel()
 			home := t.TempDir()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			session := exec.CommandContext(ctx, "dbus-run-session", "--", "sh", "-c", script, os.Args[0])
+			session := exec.CommandContext(ctx, "dbus-run-session", "--", "sh", "-c", c.script, os.Args[0])
 			session.Env = []string{
-				"PATH=" + os.Getenv(
-					"PATH",
-				), "HOME=" + home, "XDG_RUNTIME_DIR=" + home, "XDG_DATA_HOME=" + filepath.Join(home, "data"), "TMPDIR=" + home, sessionKind + "=" + kind,
+				"PATH=" + os.Getenv("PATH"),
+				"HOME=" + home,
+				"XDG_RUNTIME_DIR=" + home,
+				"XDG_DATA_HOME=" + filepath.Join(home, "data"),
+				"TMPDIR=" + home,
+				sessionKind + "=" + c.kind,
 			}
 			session.WaitDelay = time.Second
 			out, err := session.CombinedOutput()
@@ -58,33 +62,27 @@ func TestInteropSecretService(t *testing.T) {
 	}
 }
 
-func withOpenKeyring(t *testing.T) {
+func useOpenKeyring(t *testing.T) {
 	keychain := tokenstore.SystemKeychain()
 	_, err := keychain.Get()
 	require.ErrorIs(t, err, tokenstore.ErrNoSecret)
 	folder := filepath.Join(t.TempDir(), "tokens")
-	record := tokenstore.Record{}
-	record.Put("https://login.example.com", tokenstore.Entry{Token: tokenrequest.Token{Access: "secret-access"}})
 	for range 2 {
-		opened, err := tokenstore.OpenFile(folder, keychain)
+		tokens := openFile(t, folder, keychain)
+		assert.Equal(t, "the system's keychain", tokens.EncryptionKeyLocation())
+		require.NoError(t, tokens.Save(t.Context(), mcpKey, recordOf("secret-access")))
+		record, err := tokens.Load(t.Context(), mcpKey)
 		require.NoError(t, err)
-		assert.Equal(t, "the system's keychain", opened.KeyLocation())
-		require.NoError(t, opened.Save(t.Context(), place, record))
-		record, err = opened.Load(t.Context(), place)
-		require.NoError(t, err)
-		assert.Equal(t, "secret-access", record.Entries["https://login.example.com"].Token.Access)
+		assert.Equal(t, recordOf("secret-access"), record)
 	}
 	assert.NoFileExists(t, filepath.Join(folder, "key"))
-	alone, err := tokenstore.OpenFile(folder, nil)
+	keys, err := openFile(t, folder, nil).Keys(t.Context())
 	require.NoError(t, err)
-	found, err := alone.Places(t.Context())
-	require.NoError(t, err)
-	assert.Empty(t, found, "without the keychain nothing can be read")
+	assert.Empty(t, keys, "the records need the key in the keychain")
 }
 
-func withClosedKeyring(t *testing.T) {
+func useClosedKeyring(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "tokens")
-	opened, err := tokenstore.OpenFile(folder, tokenstore.SystemKeychain())
-	require.NoError(t, err)
-	assert.Equal(t, "the file "+filepath.Join(folder, "key"), opened.KeyLocation())
+	tokens := openFile(t, folder, tokenstore.SystemKeychain())
+	assert.Equal(t, "the file "+filepath.Join(folder, "key"), tokens.EncryptionKeyLocation())
 }

@@ -24,16 +24,16 @@ func accounts(ctx context.Context, flags *flagValues, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	places, err := store.Places(ctx)
+	keys, err := store.Keys(ctx)
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(places, func(a, b tokenstore.Place) int {
+	slices.SortFunc(keys, func(a, b tokenstore.Key) int {
 		return cmp.Or(strings.Compare(a.Resource, b.Resource), strings.Compare(a.Account, b.Account))
 	})
 	shown := 0
-	for _, place := range places {
-		record, err := store.Load(ctx, place)
+	for _, key := range keys {
+		record, err := store.Load(ctx, key)
 		if err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func accounts(ctx context.Context, flags *flagValues, out io.Writer) error {
 			continue
 		}
 		shown++
-		writeAccount(out, place, issuer, entry.Token.Scopes)
+		writeAccount(out, key, issuer, entry.Token.Scopes)
 	}
 	if shown == 0 {
 		fmt.Fprintln(out, "You are signed in nowhere.")
@@ -50,12 +50,12 @@ func accounts(ctx context.Context, flags *flagValues, out io.Writer) error {
 	return nil
 }
 
-func writeAccount(out io.Writer, place tokenstore.Place, issuer string, scopes []string) {
+func writeAccount(out io.Writer, key tokenstore.Key, issuer string, scopes []string) {
 	account := ""
-	if place.Account != "" {
-		account = " (account " + place.Account + ")"
+	if key.Account != "" {
+		account = " (account " + key.Account + ")"
 	}
-	fmt.Fprintf(out, "%s\n", console.Printable(place.Resource+account))
+	fmt.Fprintf(out, "%s\n", console.Printable(key.Resource+account))
 	fmt.Fprintf(out, "    signed in at %s\n", console.Printable(issuer))
 	if len(scopes) > 0 {
 		fmt.Fprintf(out, "    for %s\n", console.Printable(strings.Join(scopes, " ")))

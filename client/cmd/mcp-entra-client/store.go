@@ -45,7 +45,7 @@ func (s *settings) openFileStore(folder string) (tokenstore.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.kept = fmt.Sprintf("Kept, encrypted, in %s; the key is in %s", folder, store.KeyLocation())
+	s.kept = fmt.Sprintf("Kept, encrypted, in %s; the key is in %s", folder, store.EncryptionKeyLocation())
 	return store, nil
 }
 

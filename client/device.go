@@ -17,7 +17,7 @@ func (s *signIn) byDevice(ctx context.Context) (*tokenrequest.Token, error) {
 		return nil, err
 	}
 	endpoint := s.tokenEndpoint()
-	device, err := endpoint.AskDevice(ctx, s.issuer.DeviceEndpoint, s.scopes, s.resource)
+	device, err := endpoint.AuthorizeDevice(ctx, s.issuer.DeviceEndpoint, s.scopes, s.resource)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (s *signIn) byDevice(ctx context.Context) (*tokenrequest.Token, error) {
 	})
 	waiting, cancel := context.WithTimeout(ctx, s.config.SignInTimeout)
 	defer cancel()
-	token, err := endpoint.AwaitDevice(waiting, device)
+	token, err := endpoint.AwaitDeviceToken(waiting, device)
 	if err != nil && waiting.Err() != nil {
 		return nil, noAnswer(ctx)
 	}

@@ -223,7 +223,8 @@ func asSignInError(err error, asked bool) error {
 		}}
 	case errors.As(err, &already):
 		return err
-	case errors.As(err, &refused), errors.Is(err, signin.ErrNoRegistration), errors.Is(err, tokenrequest.ErrExpired):
+	case errors.As(err, &refused), errors.Is(err, signin.ErrNoRegistration),
+		errors.Is(err, tokenrequest.ErrDeviceCodeExpired):
 		return &SignInError{err}
 	case asked:
 		return &SignInError{fmt.Errorf("the sign-in brought no token: %w", err)}

@@ -139,7 +139,7 @@ func (t *Transport) send(request *http.Request, body getBody, token *currentToke
 		if response.Request == nil {
 			response.Request = try
 		}
-		token.dpop.Hear(response)
+		token.dpop.KeepNonce(response)
 	}
 	return response, err
 }

@@ -113,7 +113,7 @@ func (e Enterprise) token(ctx context.Context, s *signIn) (*tokenrequest.Token, 
 		HTTPClient: direct,
 		Now:        s.config.Now,
 	}
-	assertion, err := atProvider.Exchange(ctx, tokenrequest.Exchange{
+	assertion, err := atProvider.ExchangeToken(ctx, tokenrequest.TokenExchange{
 		Subject:  idToken,
 		Audience: s.issuer.Issuer,
 		Resource: s.resource,

@@ -37,7 +37,6 @@ const (
 var unswept = []string{
 	"client/discovery/",
 	"client/signin/",
-	"client/tokenrequest/",
 	"fakeentra/",
 	"testdata/interop/",
 }

@@ -1,6 +1,8 @@
-// Package tokenrequest asks an authorization server for tokens: with an authorization code, a refresh
-// token, the client's own credentials, an assertion of somebody else, or a code that a person
-// approves on another device; bearer tokens, or tokens that are bound to a key. It tells an
-// authorization server that refuses from one that cannot be reached, since only the first ends a
-// grant.
+// Package tokenrequest sends token requests to an authorization server. A request can carry an
+// authorization code, a refresh token, the client's own credentials, a signed assertion, or a
+// device code that a person approves on another device. The tokens are bearer tokens, or bound to a
+// key by DPoP.
+//
+// A refusal is an [*Error]. An unreachable or overloaded server is another error: it says nothing
+// about the grant, and the client keeps its tokens.
 package tokenrequest

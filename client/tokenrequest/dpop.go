@@ -18,8 +18,8 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// A DPoP shows that whoever sends a token holds the key that the token was issued for (RFC 9449).
-// It makes a new proof for each request, and keeps the nonces that servers want in theirs. It is
+// A DPoP proves that the sender of a token holds the key that the token is bound to (RFC 9449). It
+// signs a new proof for each request, and keeps the nonces that servers want in their proofs. It is
 // safe for concurrent use.
 type DPoP struct {
 	key    *ecdsa.PrivateKey
@@ -30,12 +30,12 @@ type DPoP struct {
 	nonces map[string]string // by origin
 }
 
-// Algorithm is the one that proofs are signed with.
+// Algorithm is the signature algorithm of the proofs.
 const Algorithm = string(jose.ES256)
 
 const (
 	useNonce = "use_dpop_nonce"
-	// maxNonces and maxNonce bound what servers have us keep.
+	// maxNonces and maxNonce bound the number of stored nonces, and the bytes of each.
 	maxNonces = 64
 	maxNonce  = 1024
 )
@@ -46,23 +46,24 @@ func NewDPoP(now func() time.Time) (*DPoP, error) {
 	if err != nil {
 		return nil, fmt.Errorf("DPoP: %w", err)
 	}
-	return fromKey(key, now)
+	return newDPoP(key, now)
 }
 
-// ReadDPoP reads a key that Key has written.
+// ReadDPoP reads a private key in the form that Key returns. Nil for now means time.Now.
 func ReadDPoP(key []byte, now func() time.Time) (*DPoP, error) {
 	parsed, err := x509.ParsePKCS8PrivateKey(key)
 	if err != nil {
-		return nil, errors.New("DPoP: the key cannot be read")
+		// The cause may quote the key.
+		return nil, errors.New("DPoP: want a private key in PKCS #8, got other bytes; sign in again for a new key")
 	}
 	private, ok := parsed.(*ecdsa.PrivateKey)
 	if !ok || private.Curve != elliptic.P256() {
-		return nil, errors.New("DPoP: the key is not one on P-256")
+		return nil, errors.New("DPoP: want an ECDSA key on P-256, got another; sign in again for a new key")
 	}
-	return fromKey(private, now)
+	return newDPoP(private, now)
 }
 
-func fromKey(key *ecdsa.PrivateKey, now func() time.Time) (*DPoP, error) {
+func newDPoP(key *ecdsa.PrivateKey, now func() time.Time) (*DPoP, error) {
 	if now == nil {
 		now = time.Now
 	}
@@ -76,10 +77,10 @@ func fromKey(key *ecdsa.PrivateKey, now func() time.Time) (*DPoP, error) {
 	return &DPoP{key: key, signer: signer, now: now, nonces: map[string]string{}}, nil
 }
 
-// Key is the private key in PKCS #8, to be kept with the tokens that are bound to it.
+// Key returns the private key in PKCS #8. Store it with the tokens that are bound to it.
 func (d *DPoP) Key() ([]byte, error) { return x509.MarshalPKCS8PrivateKey(d.key) }
 
-// Sign puts a fresh proof on a request. access is the token that goes with it, empty at a token
+// Sign puts a new proof on a request. access is the request's access token; it is empty at a token
 // endpoint.
 func (d *DPoP) Sign(request *http.Request, access string) error {
 	target := *request.URL
@@ -94,7 +95,13 @@ func (d *DPoP) Sign(request *http.Request, access string) error {
 		IssuedAt int64  `json:"iat"`
 		Hash     string `json:"ath,omitempty"`
 		Nonce    string `json:"nonce,omitempty"`
-	}{ID: rand.Text(), Method: request.Method, URL: target.String(), IssuedAt: d.now().Unix(), Nonce: d.nonce(originOf(request))}
+	}{
+		ID:       rand.Text(),
+		Method:   request.Method,
+		URL:      target.String(),
+		IssuedAt: d.now().Unix(),
+		Nonce:    d.nonce(originOf(request)),
+	}
 	if access != "" {
 		sum := sha256.Sum256([]byte(access))
 		claims.Hash = base64.RawURLEncoding.EncodeToString(sum[:])
@@ -107,11 +114,11 @@ func (d *DPoP) Sign(request *http.Request, access string) error {
 	return nil
 }
 
-// Hear keeps the nonce of a response for the next request to its origin, and reports whether there
-// was a new one.
-func (d *DPoP) Hear(response *http.Response) bool {
+// KeepNonce keeps the nonce of a response for the next request to its origin. It reports whether
+// the nonce is a new one.
+func (d *DPoP) KeepNonce(response *http.Response) bool {
 	nonce := response.Header.Get("DPoP-Nonce")
-	if !sendable(nonce) || len(nonce) > maxNonce || response.Request == nil {
+	if !isVisibleASCII(nonce) || len(nonce) > maxNonce || response.Request == nil {
 		return false
 	}
 	d.mu.Lock()
@@ -120,9 +127,9 @@ func (d *DPoP) Hear(response *http.Response) bool {
 	if _, known := d.nonces[origin]; !known && len(d.nonces) == maxNonces {
 		clear(d.nonces)
 	}
-	fresh := d.nonces[origin] != nonce
+	isNew := d.nonces[origin] != nonce
 	d.nonces[origin] = nonce
-	return fresh
+	return isNew
 }
 
 func (d *DPoP) nonce(origin string) string {

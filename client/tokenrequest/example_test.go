@@ -11,16 +11,14 @@ import (
 	"mcpentra/client/tokenrequest"
 )
 
-// Example exchanges an authorization code, and later its refresh token, whose grant has ended by
-// then.
+// Example redeems an authorization code. Later it sends the refresh token, and the server refuses
+// it, because the owner has ended the grant.
 func Example() {
 	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		if r.FormValue("grant_type") == "authorization_code" {
-			fmt.Fprint(
-				w,
-				`{"access_token":"a-1","token_type":"Bearer","expires_in":600,"refresh_token":"r-1","scope":"files.read"}`,
-			)
+			fmt.Fprint(w, `{"access_token":"a-1","token_type":"Bearer","expires_in":600,`+
+				`"refresh_token":"r-1","scope":"files.read"}`)
 			return
 		}
 		w.WriteHeader(http.StatusBadRequest)
@@ -29,25 +27,20 @@ func Example() {
 	defer issuer.Close()
 	ctx := context.Background()
 
+	const resource = "https://mcp.example.com/mcp"
 	endpoint := tokenrequest.Endpoint{URL: issuer.URL + "/token", Client: tokenrequest.Client{ID: "f5a3"}}
-	token, err := endpoint.Redeem(
-		ctx,
-		"c-1",
-		"the verifier",
-		"http://localhost:3000/callback",
-		"https://mcp.example.com/mcp",
-	)
+	token, err := endpoint.Redeem(ctx, "c-1", "the verifier", "http://localhost:3000/callback", resource)
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(token.Scopes)
 
-	_, err = endpoint.Refresh(ctx, token.Refresh, "https://mcp.example.com/mcp")
+	_, err = endpoint.Refresh(ctx, token.Refresh, resource)
 	var refused *tokenrequest.Error
-	if errors.As(err, &refused) {
-		fmt.Println(refused, "- over:", refused.Over())
+	if errors.As(err, &refused) && refused.Code == "invalid_grant" {
+		fmt.Println("sign in again:", refused)
 	}
 	// Output:
 	// [files.read]
-	// invalid_grant: the owner has withdrawn it - over: true
+	// sign in again: invalid_grant: the owner has withdrawn it
 }

@@ -26,19 +26,20 @@ type Key struct {
 	signer     crypto.Signer
 	algorithms []jose.SignatureAlgorithm // the preferred one first
 	id         string
-	thumbprint string // of the certificate, which is how Entra ID knows a key
+	thumbprint string // of the certificate; Entra ID finds the key by it
 }
 
-// minRSA is the least length of an RSA key in bits (RFC 7518 section 3.3).
-const minRSA = 2048
+const (
+	// minRSA is the minimum length of an RSA key in bits (RFC 7518 section 3.3).
+	minRSA = 2048
+	// assertionLifetime bounds the use of an assertion. Each request has its own.
+	assertionLifetime = 2 * time.Minute
+)
 
-// assertionLifetime is how long an assertion can be used. It is made for one request.
-const assertionLifetime = 2 * time.Minute
-
-// ReadKey reads a private key in PEM: PKCS #8, PKCS #1 or SEC 1; an elliptic curve key on P-256 or
-// an RSA key of at least 2048 bits. A certificate that stands beside it is named in the assertions.
-// algorithm is ES256, RS256 or PS256; empty means the one that fits the key and the server. id is
-// the key's ID, if it has one.
+// ReadKey reads a private key in PEM: PKCS #8, PKCS #1 or SEC 1. The key is an elliptic curve key
+// on P-256, or an RSA key of at least 2048 bits. If the text also holds a certificate, the
+// assertions name it. algorithm is ES256, RS256 or PS256; empty means the first one that fits the
+// key and the server. id is the key's ID, or empty.
 func ReadKey(text []byte, algorithm, id string) (*Key, error) {
 	key := &Key{id: id}
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
@@ -53,14 +54,14 @@ func ReadKey(text []byte, algorithm, id string) (*Key, error) {
 		}
 	}
 	if key.signer == nil {
-		return nil, errors.New("client key: want a private key in PEM, and there is none")
+		return nil, errors.New("client key: want a private key in PEM, got none")
 	}
 	if algorithm != "" {
 		if !slices.Contains(key.algorithms, jose.SignatureAlgorithm(algorithm)) {
 			return nil, fmt.Errorf(
-				"client key: %q is not for this key: want one of %v",
-				printable(algorithm),
+				"client key: want one of %v as the algorithm of this key, got %q",
 				key.algorithms,
+				printable(algorithm),
 			)
 		}
 		key.algorithms = []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)}
@@ -78,13 +79,18 @@ func (k *Key) read(block *pem.Block) error {
 		parsed, err = x509.ParsePKCS1PrivateKey(block.Bytes)
 	case "ENCRYPTED PRIVATE KEY":
 		return errors.New(
-			"client key: the private key is encrypted; want it without a passphrase, in a file that only you can read",
+			"client key: want a private key without a passphrase, got an encrypted one; " +
+				"decrypt it into a file that only you can read",
 		)
 	default:
 		parsed, err = x509.ParsePKCS8PrivateKey(block.Bytes)
 	}
 	if err != nil {
-		return errors.New("client key: the private key cannot be read") // the cause may quote it
+		// The cause may quote the key.
+		return fmt.Errorf(
+			"client key: want a private key in PKCS #8, PKCS #1 or SEC 1, got other bytes in %q",
+			block.Type,
+		)
 	}
 	switch parsed := parsed.(type) {
 	case *ecdsa.PrivateKey:
@@ -105,22 +111,12 @@ func (k *Key) read(block *pem.Block) error {
 	return nil
 }
 
-// assertion proves who the client is to one issuer.
-func (k *Key) assertion(client, issuer string, taken []string, now time.Time) (string, error) {
-	algorithm := k.algorithms[0]
-	if len(taken) > 0 {
-		at := slices.IndexFunc(
-			k.algorithms,
-			func(one jose.SignatureAlgorithm) bool { return slices.Contains(taken, string(one)) },
-		)
-		if at < 0 {
-			return "", fmt.Errorf(
-				"client key: the authorization server takes %s, and the key makes %v",
-				printable(strings.Join(taken, ", ")),
-				k.algorithms,
-			)
-		}
-		algorithm = k.algorithms[at]
+// assertion signs an assertion of the client's identity for one issuer. accepted are the algorithms
+// that the issuer accepts; empty means any.
+func (k *Key) assertion(client, issuer string, accepted []string, now time.Time) (string, error) {
+	algorithm, err := k.chooseAlgorithm(accepted)
+	if err != nil {
+		return "", err
 	}
 	options := (&jose.SignerOptions{}).WithType("JWT")
 	if k.id != "" {
@@ -141,9 +137,31 @@ func (k *Key) assertion(client, issuer string, taken []string, now time.Time) (s
 		NotBefore int64  `json:"nbf"`
 		IssuedAt  int64  `json:"iat"`
 		ID        string `json:"jti"`
-	}{client, client, issuer, now.Add(assertionLifetime).Unix(), now.Unix(), now.Unix(), rand.Text()}).Serialize()
+	}{
+		Issuer:    client,
+		Subject:   client,
+		Audience:  issuer,
+		Expiry:    now.Add(assertionLifetime).Unix(),
+		NotBefore: now.Unix(),
+		IssuedAt:  now.Unix(),
+		ID:        rand.Text(),
+	}).Serialize()
 	if err != nil {
 		return "", fmt.Errorf("client key: %w", err)
 	}
 	return text, nil
+}
+
+// chooseAlgorithm returns the key's first algorithm that the issuer accepts.
+func (k *Key) chooseAlgorithm(accepted []string) (jose.SignatureAlgorithm, error) {
+	for _, algorithm := range k.algorithms {
+		if len(accepted) == 0 || slices.Contains(accepted, string(algorithm)) {
+			return algorithm, nil
+		}
+	}
+	return "", fmt.Errorf(
+		"client key: want a key for %s, as the authorization server accepts, got a key for %v",
+		printable(strings.Join(accepted, ", ")),
+		k.algorithms,
+	)
 }

@@ -23,50 +23,58 @@ import (
 	"mcpentra/client/tokenrequest"
 )
 
-func newEC(t *testing.T, curve elliptic.Curve) *ecdsa.PrivateKey {
+func newECKey(t *testing.T, curve elliptic.Curve) *ecdsa.PrivateKey {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(curve, rand.Reader)
 	require.NoError(t, err)
 	return key
 }
 
 func pkcs8(t *testing.T, key any) []byte {
+	t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(t, err)
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	return pemBlock("PRIVATE KEY", der)
 }
 
-func TestAssertionSaysWhoTheClientIsToOneIssuer(t *testing.T) {
+func pemBlock(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
+
+func TestAssertionAuthenticatesClient(t *testing.T) {
 	t.Parallel()
-	ec := newEC(t, elliptic.P256())
-	big, err := rsa.GenerateKey(rand.Reader, 2048)
+	ecKey := newECKey(t, elliptic.P256())
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
-	sec1, err := x509.MarshalECPrivateKey(ec)
+	sec1, err := x509.MarshalECPrivateKey(ecKey)
 	require.NoError(t, err)
-	for name, c := range map[string]struct {
-		pem    []byte
-		alg    string
-		taken  []string
-		public any
-		want   jose.SignatureAlgorithm
+	pkcs1 := x509.MarshalPKCS1PrivateKey(rsaKey)
+	ecPublic := &ecKey.PublicKey
+	rsaPublic := &rsaKey.PublicKey
+	for _, c := range []struct {
+		name      string
+		pem       []byte
+		algorithm string
+		accepted  []string
+		public    any
+		want      jose.SignatureAlgorithm
 	}{
-		"an elliptic curve":         {pkcs8(t, ec), "", nil, &ec.PublicKey, jose.ES256},
-		"in SEC 1":                  {pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1}), "ES256", nil, &ec.PublicKey, jose.ES256},
-		"RSA":                       {pkcs8(t, big), "", nil, &big.PublicKey, jose.PS256},
-		"RSA, as the server wants":  {pkcs8(t, big), "", []string{"ES256", "RS256"}, &big.PublicKey, jose.RS256},
-		"RSA, as the operator said": {pkcs8(t, big), "RS256", nil, &big.PublicKey, jose.RS256},
-		"in PKCS #1": {
-			pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(big)}), "PS256", []string{"PS256"}, &big.PublicKey, jose.PS256,
-		},
+		{"elliptic curve", pkcs8(t, ecKey), "", nil, ecPublic, jose.ES256},
+		{"SEC 1", pemBlock("EC PRIVATE KEY", sec1), "ES256", nil, ecPublic, jose.ES256},
+		{"RSA", pkcs8(t, rsaKey), "", nil, rsaPublic, jose.PS256},
+		{"RSA by the server's choice", pkcs8(t, rsaKey), "", []string{"ES256", "RS256"}, rsaPublic, jose.RS256},
+		{"RSA by the user's choice", pkcs8(t, rsaKey), "RS256", nil, rsaPublic, jose.RS256},
+		{"PKCS #1", pemBlock("RSA PRIVATE KEY", pkcs1), "PS256", []string{"PS256"}, rsaPublic, jose.PS256},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			key, err := tokenrequest.ReadKey(c.pem, c.alg, "key-1")
+			key, err := tokenrequest.ReadKey(c.pem, c.algorithm, "key-1")
 			require.NoError(t, err)
-			i := newIssuer(t, 200, issued)
+			i := newFakeIssuer(t, 200, tokenJSON)
 			endpoint := i.endpoint(tokenrequest.Client{ID: "f5a3", AuthMethod: "private_key_jwt"})
 			endpoint.Key = key
 			endpoint.Issuer = "https://login.example.com"
-			endpoint.SigningAlgs = c.taken
+			endpoint.SigningAlgs = c.accepted
 			_, err = endpoint.ClientCredentials(t.Context(), []string{"a", "b"}, "https://mcp.example.com/mcp")
 			require.NoError(t, err)
 			assertion := i.form.Get("client_assertion")
@@ -94,30 +102,26 @@ func TestAssertionSaysWhoTheClientIsToOneIssuer(t *testing.T) {
 
 			_, err = endpoint.ClientCredentials(t.Context(), nil, "")
 			require.NoError(t, err)
-			again, err := jwt.ParseSigned(i.form.Get("client_assertion"), []jose.SignatureAlgorithm{c.want})
+			parsed, err = jwt.ParseSigned(i.form.Get("client_assertion"), []jose.SignatureAlgorithm{c.want})
 			require.NoError(t, err)
-			var other jwt.Claims
-			require.NoError(t, again.Claims(c.public, &other))
-			assert.NotEqual(t, claims.ID, other.ID, "each is for one request")
+			var others jwt.Claims
+			require.NoError(t, parsed.Claims(c.public, &others))
+			assert.NotEqual(t, claims.ID, others.ID, "each assertion is for one request")
 			assert.False(t, i.form.Has("scope"))
 		})
 	}
 }
 
-// TestCertificateIsNamed since Entra ID knows keys by it.
-func TestCertificateIsNamed(t *testing.T) {
+// TestAssertionNamesCertificate checks the header by which Entra ID finds a key.
+func TestAssertionNamesCertificate(t *testing.T) {
 	t.Parallel()
-	ec := newEC(t, elliptic.P256())
+	ecKey := newECKey(t, elliptic.P256())
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "app"}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &ec.PublicKey, ec)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &ecKey.PublicKey, ecKey)
 	require.NoError(t, err)
-	key, err := tokenrequest.ReadKey(
-		append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pkcs8(t, ec)...),
-		"",
-		"",
-	)
+	key, err := tokenrequest.ReadKey(append(pemBlock("CERTIFICATE", der), pkcs8(t, ecKey)...), "", "")
 	require.NoError(t, err)
-	i := newIssuer(t, 200, issued)
+	i := newFakeIssuer(t, 200, tokenJSON)
 	endpoint := i.endpoint(tokenrequest.Client{ID: "f5a3", AuthMethod: "private_key_jwt"})
 	endpoint.Key = key
 	_, err = endpoint.ClientCredentials(t.Context(), nil, "")
@@ -125,47 +129,51 @@ func TestCertificateIsNamed(t *testing.T) {
 	parsed, err := jwt.ParseSigned(i.form.Get("client_assertion"), []jose.SignatureAlgorithm{jose.ES256})
 	require.NoError(t, err)
 	sum := sha256.Sum256(der)
-	assert.Equal(t, base64.RawURLEncoding.EncodeToString(sum[:]), parsed.Headers[0].ExtraHeaders["x5t#S256"])
+	thumbprint := base64.RawURLEncoding.EncodeToString(sum[:])
+	assert.Equal(t, thumbprint, parsed.Headers[0].ExtraHeaders["x5t#S256"])
 }
 
-func TestKeysThatAreNotUsed(t *testing.T) {
+func TestReadKeyRefuses(t *testing.T) {
 	t.Parallel()
-	weak, err := rsa.GenerateKey(rand.Reader, 1024) // #nosec G403 -- it is to be refused
+	weak, err := rsa.GenerateKey(rand.Reader, 1024) // #nosec G403 -- ReadKey has to refuse it
 	require.NoError(t, err)
-	ec := pkcs8(t, newEC(t, elliptic.P256()))
-	for name, c := range map[string]struct {
+	ecKey := pkcs8(t, newECKey(t, elliptic.P256()))
+	secret := []byte("secret-1")
+	for _, c := range []struct {
+		name      string
 		pem       []byte
-		alg, says string
+		algorithm string
+		text      string
 	}{
-		"nothing":              {nil, "", "there is none"},
-		"a public thing":       {[]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), "", "there is none"},
-		"something else":       {pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("secret-1")}), "", "cannot be read"},
-		"an encrypted key":     {pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("secret-1")}), "", "is encrypted"},
-		"a weak key":           {pkcs8(t, weak), "", "at least 2048 bits"},
-		"another curve":        {pkcs8(t, newEC(t, elliptic.P384())), "", "P-256, got P-384"},
-		"another algorithm":    {ec, "RS256", "not for this key"},
-		"no algorithm":         {ec, "none", "not for this key"},
-		"a symmetric one":      {ec, "HS256", "not for this key"},
-		"one for a\x1bconsole": {ec, "\x1b[2J", `"?[2J"`},
+		{"empty file", nil, "", "got none"},
+		{"certificate alone", pemBlock("CERTIFICATE", []byte{0, 0, 0}), "", "got none"},
+		{"malformed key", pemBlock("PRIVATE KEY", secret), "", "got other bytes"},
+		{"encrypted key", pemBlock("ENCRYPTED PRIVATE KEY", secret), "", "without a passphrase"},
+		{"RSA key of 1024 bits", pkcs8(t, weak), "", "at least 2048 bits"},
+		{"P-384", pkcs8(t, newECKey(t, elliptic.P384())), "", "P-256, got P-384"},
+		{"algorithm of RSA", ecKey, "RS256", `got "RS256"`},
+		{"algorithm none", ecKey, "none", `got "none"`},
+		{"symmetric algorithm", ecKey, "HS256", `got "HS256"`},
+		{"control characters", ecKey, "\x1b[2J", `got "?[2J"`},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := tokenrequest.ReadKey(c.pem, c.alg, "")
-			if name == "one for a\x1bconsole" {
-				require.ErrorContains(t, err, "?[2J")
-				return
-			}
-			require.ErrorContains(t, err, c.says)
+			_, err := tokenrequest.ReadKey(c.pem, c.algorithm, "")
+			require.ErrorContains(t, err, c.text)
 			assert.NotContains(t, err.Error(), "secret")
 		})
 	}
-	key, err := tokenrequest.ReadKey(ec, "", "")
+}
+
+func TestKeyRefusesServerWithOtherAlgorithms(t *testing.T) {
+	t.Parallel()
+	key, err := tokenrequest.ReadKey(pkcs8(t, newECKey(t, elliptic.P256())), "", "")
 	require.NoError(t, err)
-	i := newIssuer(t, 200, issued)
+	i := newFakeIssuer(t, 200, tokenJSON)
 	endpoint := i.endpoint(tokenrequest.Client{ID: "f5a3", AuthMethod: "private_key_jwt"})
 	endpoint.Key = key
 	endpoint.SigningAlgs = []string{"EdDSA"}
 	_, err = endpoint.ClientCredentials(t.Context(), nil, "")
-	require.ErrorContains(t, err, "takes EdDSA")
-	assert.Zero(t, i.asked)
+	require.ErrorContains(t, err, "want a key for EdDSA")
+	assert.Zero(t, i.requests)
 }

@@ -3,19 +3,35 @@ package tokenrequest
 import (
 	"cmp"
 	"mime"
+	"net/http"
 	"net/url"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A Refusal is the error in an answer of an authorization server, fit for a terminal.
+// An Error is the refusal of a request (RFC 6749 section 5.2).
+type Error struct {
+	Status      int // of the HTTP response
+	Code        string
+	Description string
+}
+
+func (e *Error) Error() string {
+	if e.Description == "" {
+		return e.Code
+	}
+	return e.Code + ": " + e.Description
+}
+
+// A Refusal is the error in a response of an authorization server. Its texts are fit for a
+// terminal.
 type Refusal struct {
-	// Code is empty if there is no error in the answer.
+	// Code is empty if the response holds no error.
 	Code, Description string
-	// Odd says that the error is an object, where RFC 6749 section 5.2 wants a code. It may come
-	// from a gateway, and says nothing about the grant.
-	Odd bool
+	// IsObject says that the error is an object, where RFC 6749 section 5.2 has a code. It may come
+	// from a gateway, and then says nothing about the grant.
+	IsObject bool
 }
 
 func (r Refusal) String() string {
@@ -25,44 +41,45 @@ func (r Refusal) String() string {
 	return r.Code + ": " + r.Description
 }
 
-// ReadRefusal reads the error in an answer: a JSON object as in RFC 6749 section 5.2, or a form,
-// which some servers send.
-func ReadRefusal(contentType string, answer []byte) Refusal {
-	if kind, _, err := mime.ParseMediaType(contentType); err == nil && kind == "application/x-www-form-urlencoded" {
-		form, err := url.ParseQuery(string(answer))
+// ReadRefusal reads the error in a response: a JSON object (RFC 6749 section 5.2), or a form, which
+// some servers send.
+func ReadRefusal(contentType string, response []byte) Refusal {
+	kind, _, err := mime.ParseMediaType(contentType)
+	if err == nil && kind == "application/x-www-form-urlencoded" {
+		form, err := url.ParseQuery(string(response))
 		if err != nil {
 			return Refusal{}
 		}
 		return Refusal{Code: printable(form.Get("error")), Description: printable(form.Get("error_description"))}
 	}
-	var got struct {
+	var members struct {
 		Error       jsontext.Value `json:"error"`
 		Description jsontext.Value `json:"error_description"`
 	}
-	if json.Unmarshal(answer, &got) != nil {
+	if json.Unmarshal(response, &members) != nil {
 		return Refusal{}
 	}
-	if got.Error.Kind() == '{' {
-		return oddRefusal(got.Error)
+	if members.Error.Kind() == '{' {
+		return readErrorObject(members.Error)
 	}
-	return Refusal{Code: printable(word(got.Error)), Description: printable(word(got.Description))}
+	return Refusal{Code: printable(textOf(members.Error)), Description: printable(textOf(members.Description))}
 }
 
-func oddRefusal(object jsontext.Value) Refusal {
-	var inside struct {
+func readErrorObject(object jsontext.Value) Refusal {
+	var members struct {
 		Code    jsontext.Value `json:"code"`
 		Type    jsontext.Value `json:"type"`
 		Message jsontext.Value `json:"message"`
 	}
-	if json.Unmarshal(object, &inside) != nil {
-		return Refusal{Code: "error", Odd: true}
+	if json.Unmarshal(object, &members) != nil {
+		return Refusal{Code: "error", IsObject: true}
 	}
-	code := cmp.Or(word(inside.Code), word(inside.Type), "error")
-	return Refusal{Code: printable(code), Description: printable(word(inside.Message)), Odd: true}
+	code := cmp.Or(textOf(members.Code), textOf(members.Type), "error")
+	return Refusal{Code: printable(code), Description: printable(textOf(members.Message)), IsObject: true}
 }
 
-// word is a string or number of JSON as text, and empty for anything else.
-func word(value jsontext.Value) string {
+// textOf returns a JSON string or number as text. It returns "" for other values.
+func textOf(value jsontext.Value) string {
 	var text string
 	switch value.Kind() {
 	case '"':
@@ -74,4 +91,11 @@ func word(value jsontext.Value) string {
 		return string(value)
 	}
 	return ""
+}
+
+// isTemporary reports whether a refusal says that the server is overloaded or out of order. It then
+// says nothing about the grant.
+func isTemporary(status int, code string) bool {
+	isBusy := status >= 500 || status == http.StatusTooManyRequests
+	return isBusy || code == "temporarily_unavailable" || code == "server_error"
 }

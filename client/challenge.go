@@ -68,14 +68,14 @@ func readChallenge(response *http.Response) challenge {
 	return challenge{
 		response:  response,
 		all:       all,
-		token:     discovery.Token(all),
+		token:     discovery.TokenChallenge(all),
 		malformed: err,
 	}
 }
 
 // demandsNonce reports whether the proof needs the nonce of this response (RFC 9449 section 9).
 func (c challenge) demandsNonce() bool {
-	dpop := discovery.First(c.all, "dpop")
+	dpop := discovery.FindChallenge(c.all, "dpop")
 	return dpop != nil && dpop.Params["error"] == "use_dpop_nonce"
 }
 

@@ -1,7 +1,7 @@
-// Package discovery finds out how to sign in to an MCP server: it parses challenges, fetches
+// Package discovery finds out how to sign in to an MCP server. It parses challenges, and fetches
 // protected resource metadata (RFC 9728) and authorization server metadata (RFC 8414, OpenID
-// Connect Discovery), and falls back to the rules of MCP 2025-03-26 where a server has none.
+// Connect Discovery). For servers without metadata it uses the default paths of MCP 2025-03-26.
 //
-// Everything it reads comes from a server that may be hostile. Sizes, times and redirects are
-// bounded, and a document that breaks a rule is discarded rather than repaired.
+// The server may be hostile. The package bounds sizes and times, follows no redirect, and checks
+// each address that a server names. It refuses a document that breaks a rule; it never repairs one.
 package discovery

@@ -11,7 +11,7 @@ import (
 	"mcpentra/client/discovery"
 )
 
-// Example goes from the refusal of a server to the endpoints of its authorization server.
+// Example goes from a server's 401 to the endpoints of its authorization server.
 func Example() {
 	listening := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		origin := "http://" + r.Host
@@ -41,7 +41,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	bearer := discovery.Token(challenges)
+	bearer := discovery.TokenChallenge(challenges)
 	server, err := url.Parse(listening.URL + "/mcp")
 	if err != nil {
 		log.Fatal(err)
@@ -55,12 +55,12 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("wants the scope", bearer.Params["scope"])
-	fmt.Println("metadata found at the first place to look:",
+	fmt.Println("scope:", bearer.Params["scope"])
+	fmt.Println("at the first location:",
 		issuer.Location == listening.URL+"/.well-known/oauth-authorization-server/tenant")
 	fmt.Println("token endpoint of that issuer:", issuer.TokenEndpoint == issuer.Issuer+"/token")
 	// Output:
-	// wants the scope files.read
-	// metadata found at the first place to look: true
+	// scope: files.read
+	// at the first location: true
 	// token endpoint of that issuer: true
 }

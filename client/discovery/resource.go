@@ -15,61 +15,47 @@ type Resource struct {
 	Scopes               []string `json:"scopes_supported"`
 	Name                 string   `json:"resource_name"`
 	DPoPRequired         bool     `json:"dpop_bound_access_tokens_required"`
-	// Location is the address that the document was found at.
+	// Location is the address of the document.
 	Location string `json:"-"`
 }
 
-// ErrNoMetadata says that a server has no protected resource metadata at all, as those of MCP
-// 2025-03-26.
+// ErrNoMetadata says that a server has no protected resource metadata. Servers of MCP 2025-03-26
+// have none.
 var ErrNoMetadata = errors.New("discovery: the server has no protected resource metadata")
-
-// An OtherResourceError says that metadata describes another resource than the server.
-type OtherResourceError struct {
-	// Resource is what the document at Location describes, as the server wrote it.
-	Location, Resource string
-
-	server, hint string
-}
-
-func (e *OtherResourceError) Error() string {
-	return fmt.Sprintf("discovery: %s describes %q, not %s%s", e.Location, clip(e.Resource), e.server, e.hint)
-}
 
 const resourceWellKnown = "/.well-known/oauth-protected-resource"
 
 // maxAuthorizationServers bounds the list in a document.
 const maxAuthorizationServers = 16
 
-// FindResource gets the protected resource metadata of an MCP server: where the challenge says, or
-// else at the well-known location with the server's path, or else at the root. A document that is
-// there but does not fit is an error; only where there is none at all it is ErrNoMetadata.
+// FindResource fetches the protected resource metadata of an MCP server. It looks at the address in
+// the challenge; without one, it looks at the well-known address with the server's path, and then
+// at the root. ErrNoMetadata says that there is no document at all. A document that breaks a rule
+// is another error.
 func (f *Fetcher) FindResource(ctx context.Context, server *url.URL, challenged string) (*Resource, error) {
-	if parsed, err := url.Parse(challenged); err != nil || parsed.Scheme == "" || parsed.Host == "" {
-		challenged = "" // nothing, or no absolute URL, which RFC 9728 section 5.1 wants
-	}
-	match := fits
+	match := isServer
 	if f.ResourceAbove {
-		match = covers
+		match = coversServer
 	}
-	if challenged != "" {
+	if isAbsolute(challenged) {
 		if _, err := CheckURL(challenged, server); err != nil {
 			return nil, fmt.Errorf("discovery: resource_metadata in the challenge: %w", err)
 		}
-		return f.resource(ctx, challenged, server, match)
+		return f.fetchResource(ctx, challenged, server, match)
 	}
 	origin := server.Scheme + "://" + server.Host
-	candidates := []string{
+	locations := []string{
 		origin + resourceWellKnown + strings.TrimSuffix(server.EscapedPath(), "/"),
 		origin + resourceWellKnown,
 	}
-	if candidates[0] == candidates[1] {
-		candidates = candidates[:1]
+	if locations[0] == locations[1] {
+		locations = locations[:1]
 	}
-	for i, candidate := range candidates {
+	for i, location := range locations {
 		if i > 0 {
-			match = covers // the document at the root may describe all of the origin
+			match = coversServer // the document at the root may describe the whole origin
 		}
-		found, err := f.resource(ctx, candidate, server, match)
+		found, err := f.fetchResource(ctx, location, server, match)
 		if err == nil || !errors.Is(err, errAbsent) {
 			return found, err
 		}
@@ -77,7 +63,16 @@ func (f *Fetcher) FindResource(ctx context.Context, server *url.URL, challenged 
 	return nil, ErrNoMetadata
 }
 
-func (f *Fetcher) resource(
+// isAbsolute reports whether an address is an absolute URL, as RFC 9728 section 5.1 requires. Other
+// addresses in a challenge count as absent.
+func isAbsolute(address string) bool {
+	parsed, err := url.Parse(address)
+	return err == nil && parsed.Scheme != "" && parsed.Host != ""
+}
+
+// fetchResource fetches metadata from one location, and checks it. A token for another resource
+// would be good for that resource's server (RFC 9728 section 3.3).
+func (f *Fetcher) fetchResource(
 	ctx context.Context,
 	location string,
 	server *url.URL,
@@ -88,52 +83,24 @@ func (f *Fetcher) resource(
 		return nil, err
 	}
 	if found.Resource == "" {
-		return nil, fmt.Errorf("discovery: %s does not say which resource it describes", location)
+		return nil, fmt.Errorf("discovery: want the member resource in %s, got none", location)
 	}
-	// A document for another resource would have us get a token for that one (RFC 9728 section
-	// 3.3).
 	described, err := url.Parse(found.Resource)
 	if err != nil || !match(described, server) {
-		hint := ""
-		if err == nil && covers(described, server) {
-			hint = "; --resource-above (Relax.ResourceAbove) takes a resource above the server's path"
-		}
 		return nil, &OtherResourceError{
 			Location: location,
 			Resource: found.Resource,
 			server:   server.String(),
-			hint:     hint,
+			isAbove:  err == nil && coversServer(described, server),
 		}
 	}
 	if len(found.AuthorizationServers) == 0 || len(found.AuthorizationServers) > maxAuthorizationServers {
 		return nil, fmt.Errorf(
-			"discovery: %s names %d authorization servers, want 1 to %d",
+			"discovery: want 1 to %d authorization_servers in %s, got %d",
+			maxAuthorizationServers,
 			location,
 			len(found.AuthorizationServers),
-			maxAuthorizationServers,
 		)
 	}
 	return found, nil
-}
-
-// fits reports whether a resource is the server: the same URL, but for the case of scheme and host
-// and a slash at the end. A query of the server's URL, such as a key, need not be in its resource.
-func fits(resource, server *url.URL) bool {
-	return sameOrigin(resource, server) && resource.Fragment == "" && fitsQuery(resource, server) &&
-		strings.TrimSuffix(resource.EscapedPath(), "/") == strings.TrimSuffix(server.EscapedPath(), "/")
-}
-
-func fitsQuery(resource, server *url.URL) bool {
-	return resource.RawQuery == "" || resource.RawQuery == server.RawQuery
-}
-
-// covers reports whether a resource is the server or one of the paths above it.
-func covers(resource, server *url.URL) bool {
-	above := strings.TrimSuffix(resource.EscapedPath(), "/") + "/"
-	isAbove := resource.RawQuery == "" && strings.HasPrefix(server.EscapedPath()+"/", above)
-	return sameOrigin(resource, server) && resource.Fragment == "" && (isAbove || fits(resource, server))
-}
-
-func sameOrigin(a, b *url.URL) bool {
-	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Host, b.Host) && a.User == nil && b.User == nil
 }

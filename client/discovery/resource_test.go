@@ -14,103 +14,119 @@ import (
 )
 
 const (
-	wellKnown  = "/.well-known/oauth-protected-resource"
-	ofMCP      = `{"resource":"ORIGIN/mcp","authorization_servers":["ORIGIN"]}`
-	ofTheRoot  = `{"resource":"ORIGIN","authorization_servers":["ORIGIN"]}`
-	ofAnother  = `{"resource":"https://other.example.com/mcp","authorization_servers":["ORIGIN"]}`
-	manyIssuer = `"https://as.example.com",`
+	resourceAt = "/.well-known/oauth-protected-resource"
+	mcpJSON    = `{"resource":"ORIGIN/mcp","authorization_servers":["ORIGIN"]}`
+	originJSON = `{"resource":"ORIGIN","authorization_servers":["ORIGIN"]}`
 )
 
-func TestResourceMetadataIsLookedForInOrder(t *testing.T) {
+// resourceJSON is the metadata of a resource.
+func resourceJSON(resource string) string {
+	return `{"resource":"` + resource + `","authorization_servers":["ORIGIN"]}`
+}
+
+func TestFindResourceTriesLocationsInOrder(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		replies   map[string]reply
-		challenge string
-		asked     []string
-		absent    bool
+	page := document{contentType: "text/html", body: "<p>A single-page application"}
+	for _, c := range []struct {
+		name       string
+		documents  map[string]document
+		challenged string
+		requested  []string
 	}{
-		"where the challenge says, and nowhere else": {
-			replies:   map[string]reply{"/elsewhere": {body: ofMCP}, wellKnown + "/mcp": {body: ofMCP}},
-			challenge: "/elsewhere",
-			asked:     []string{"/elsewhere"},
+		{
+			name:       "address of the challenge alone",
+			documents:  map[string]document{"/elsewhere": {body: mcpJSON}, resourceAt + "/mcp": {body: mcpJSON}},
+			challenged: "/elsewhere",
+			requested:  []string{"/elsewhere"},
 		},
-		"with the server's path": {
-			replies: map[string]reply{wellKnown + "/mcp": {body: ofMCP}, wellKnown: {body: ofTheRoot}},
-			asked:   []string{wellKnown + "/mcp"},
+		{
+			name:      "well-known address with the path",
+			documents: map[string]document{resourceAt + "/mcp": {body: mcpJSON}, resourceAt: {body: originJSON}},
+			requested: []string{resourceAt + "/mcp"},
 		},
-		"at the root": {
-			replies: map[string]reply{wellKnown: {body: ofTheRoot}},
-			asked:   []string{wellKnown + "/mcp", wellKnown},
+		{
+			name:      "root, about the origin",
+			documents: map[string]document{resourceAt: {body: originJSON}},
+			requested: []string{resourceAt + "/mcp", resourceAt},
 		},
-		"at the root, about the server": {
-			replies: map[string]reply{wellKnown: {body: ofMCP}},
-			asked:   []string{wellKnown + "/mcp", wellKnown},
+		{
+			name:      "root, about the server",
+			documents: map[string]document{resourceAt: {body: mcpJSON}},
+			requested: []string{resourceAt + "/mcp", resourceAt},
 		},
-		"after a page that is no JSON": {
-			replies: map[string]reply{wellKnown + "/mcp": {kind: "text/html", body: "<p>An application of one page"}, wellKnown: {body: ofMCP}},
-			asked:   []string{wellKnown + "/mcp", wellKnown},
+		{
+			name:      "root after a page",
+			documents: map[string]document{resourceAt + "/mcp": page, resourceAt: {body: mcpJSON}},
+			requested: []string{resourceAt + "/mcp", resourceAt},
 		},
-		"nowhere": {asked: []string{wellKnown + "/mcp", wellKnown}, absent: true},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHost(t, c.replies)
-			if c.challenge != "" {
-				c.challenge = h.URL + c.challenge
+			s := serve(t, c.documents)
+			if c.challenged != "" {
+				c.challenged = s.URL + c.challenged
 			}
-			found, err := h.fetcher().FindResource(t.Context(), h.mcp(t), c.challenge)
-			assert.Equal(t, c.asked, h.paths())
-			if c.absent {
-				assert.ErrorIs(t, err, discovery.ErrNoMetadata)
-				return
-			}
+			found, err := s.fetcher().FindResource(t.Context(), s.mcpURL(t), c.challenged)
+			assert.Equal(t, c.requested, s.paths())
 			require.NoError(t, err)
-			assert.Equal(t, h.URL+c.asked[len(c.asked)-1], found.Location)
-			assert.Equal(t, []string{h.URL}, found.AuthorizationServers)
+			assert.Equal(t, s.URL+c.requested[len(c.requested)-1], found.Location)
+			assert.Equal(t, []string{s.URL}, found.AuthorizationServers)
 		})
 	}
 }
 
-func TestResourceMetadataThatIsNotUsed(t *testing.T) {
+func TestFindResourceReportsNoMetadata(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		reply reply
-		says  string
+	s := serve(t, nil)
+	_, err := s.fetcher().FindResource(t.Context(), s.mcpURL(t), "")
+	require.ErrorIs(t, err, discovery.ErrNoMetadata)
+	assert.Equal(t, []string{resourceAt + "/mcp", resourceAt}, s.paths())
+}
+
+func TestFindResourceRefusesDocument(t *testing.T) {
+	t.Parallel()
+	manyServers := strings.Repeat(`"https://as.example.com",`, 20) + `"https://x.example"`
+	for _, c := range []struct {
+		name     string
+		document document
+		text     string
 	}{
-		"of another resource":              {reply{body: ofAnother}, "describes"},
-		"of a path below":                  {reply{body: `{"resource":"ORIGIN/mcp/more","authorization_servers":["ORIGIN"]}`}, "describes"},
-		"of the root, at the path's place": {reply{body: ofTheRoot}, "describes"},
-		"of no resource":                   {reply{body: `{"authorization_servers":["ORIGIN"]}`}, "does not say which resource"},
-		"with a query":                     {reply{body: `{"resource":"ORIGIN/mcp?x=1","authorization_servers":["ORIGIN"]}`}, "describes"},
-		"with user information":            {reply{body: `{"resource":"http://u@HOST/mcp","authorization_servers":["ORIGIN"]}`}, "describes"},
-		"without authorization servers":    {reply{body: `{"resource":"ORIGIN/mcp"}`}, "0 authorization servers"},
-		"with too many": {
-			reply{body: `{"resource":"ORIGIN/mcp","authorization_servers":[` + strings.Repeat(manyIssuer, 20) + `"https://x.example"]}`},
+		{"another resource", document{body: resourceJSON("https://other.example.com/mcp")}, "describes another"},
+		{"path below", document{body: resourceJSON("ORIGIN/mcp/more")}, "describes another"},
+		{"origin at the path's address", document{body: originJSON}, "describes another"},
+		{"query", document{body: resourceJSON("ORIGIN/mcp?x=1")}, "describes another"},
+		{"user information", document{body: resourceJSON("http://u@HOST/mcp")}, "describes another"},
+		{"control characters", document{body: resourceJSON(`\u001b[2Jhttp://x\u202e`)}, "describes another"},
+		{"no resource", document{body: `{"authorization_servers":["ORIGIN"]}`}, "want the member resource"},
+		{"no authorization server", document{body: `{"resource":"ORIGIN/mcp"}`}, "got 0"},
+		{
 			"21 authorization servers",
+			document{body: `{"resource":"ORIGIN/mcp","authorization_servers":[` + manyServers + `]}`},
+			"got 21",
 		},
-		"with a key twice": {
-			reply{body: `{"resource":"ORIGIN/mcp","resource":"ORIGIN/mcp","authorization_servers":["ORIGIN"]}`}, "not the JSON",
+		{
+			"repeated member",
+			document{body: `{"resource":"ORIGIN/mcp","resource":"ORIGIN/mcp","authorization_servers":["ORIGIN"]}`},
+			"want a JSON object",
 		},
-		"with text behind it":   {reply{body: ofMCP + `{}`}, "not the JSON"},
-		"a list":                {reply{body: `[` + ofMCP + `]`}, "not the JSON"},
-		"of the wrong types":    {reply{body: `{"resource":["ORIGIN/mcp"],"authorization_servers":"ORIGIN"}`}, "not the JSON"},
-		"that is no UTF-8":      {reply{body: "{\"resource\":\"\xff\"}"}, "not the JSON"},
-		"of more than a MiB":    {reply{body: `{"resource":"ORIGIN/mcp","padding":"` + strings.Repeat("x", 1<<20) + `"}`}, "more than"},
-		"from a broken server":  {reply{status: 503}, "status 503"},
-		"from a busy server":    {reply{status: 429}, "status 429"},
-		"with an odd character": {reply{body: `{"resource":"\u001b[2Jhttp://x\u202e","authorization_servers":["ORIGIN"]}`}, "describes"},
+		{"text after the object", document{body: mcpJSON + `{}`}, "want a JSON object"},
+		{"list", document{body: `[` + mcpJSON + `]`}, "want a JSON object"},
+		{
+			"wrong types",
+			document{body: `{"resource":["ORIGIN/mcp"],"authorization_servers":"ORIGIN"}`},
+			"want a JSON object",
+		},
+		{"invalid UTF-8", document{body: "{\"resource\":\"\xff\"}"}, "want a JSON object"},
+		{"more than a mebibyte", document{body: `{"padding":"` + strings.Repeat("x", 1<<20) + `"}`}, "more than"},
+		{"broken server", document{status: 503}, "status 503"},
+		{"busy server", document{status: 429}, "status 429"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHost(t, map[string]reply{wellKnown + "/mcp": c.reply, wellKnown: {body: ofMCP}})
-			_, err := h.fetcher().FindResource(t.Context(), h.mcp(t), "")
-			require.ErrorContains(t, err, c.says)
-			assert.NotErrorIs(
-				t,
-				err,
-				discovery.ErrNoMetadata,
-				"a document that is there and wrong is not as if there were none",
-			)
+			s := serve(t, map[string]document{resourceAt + "/mcp": c.document, resourceAt: {body: mcpJSON}})
+			_, err := s.fetcher().FindResource(t.Context(), s.mcpURL(t), "")
+			require.ErrorContains(t, err, c.text)
+			assert.NotErrorIs(t, err, discovery.ErrNoMetadata, "a wrong document is present")
 			assert.NotContains(t, err.Error(), "\x1b")
 			assert.NotContains(t, err.Error(), "\u202e")
 			assert.Less(t, len(err.Error()), 600)
@@ -118,80 +134,20 @@ func TestResourceMetadataThatIsNotUsed(t *testing.T) {
 	}
 }
 
-func TestMetadataRedirectIsNotFollowed(t *testing.T) {
+func TestFindResourceFollowsNoRedirect(t *testing.T) {
 	t.Parallel()
 	reached := false
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
 	defer other.Close()
-	h := newHost(t, map[string]reply{"/about": {status: http.StatusFound, location: other.URL}})
-	_, err := h.fetcher().FindResource(t.Context(), h.mcp(t), h.URL+"/about")
-	require.ErrorContains(t, err, "redirects")
+	s := serve(t, map[string]document{"/about": {status: http.StatusFound, location: other.URL}})
+	_, err := s.fetcher().FindResource(t.Context(), s.mcpURL(t), s.URL+"/about")
+	require.ErrorContains(t, err, "redirects, which is not followed")
 	assert.False(t, reached)
 }
 
-func TestAddressesThatAreNotUsed(t *testing.T) {
-	t.Parallel()
-	remote := &url.URL{Scheme: "https", Host: "mcp.example.com", Path: "/mcp"}
-	private := &url.URL{Scheme: "https", Host: "10.0.0.5", Path: "/mcp"}
-	local := &url.URL{Scheme: "http", Host: "localhost:8000", Path: "/mcp"}
-	for name, c := range map[string]struct {
-		address string
-		server  *url.URL
-		fine    bool
-	}{
-		"https":                               {"https://as.example.com/a", remote, true},
-		"https from a server here":            {"https://as.example.com/a", local, true},
-		"http on loopback from a server here": {"http://127.0.0.1:9000/a", local, true},
-		"http on the other loopback":          {"http://[::1]:9000/a", local, true},
-		"http elsewhere":                      {"http://as.example.com/a", remote, false},
-		"http elsewhere from a server here":   {"http://as.example.com/a", local, false},
-		"loopback from a server elsewhere":    {"http://localhost:9000/a", remote, false},
-		"https on loopback from elsewhere":    {"https://127.0.0.1/a", remote, false},
-		"mapped loopback from elsewhere":      {"https://[::ffff:127.0.0.1]/a", remote, false},
-		"a cloud's metadata service":          {"https://169.254.169.254/latest", remote, false},
-		"a private network":                   {"https://10.0.0.1/a", remote, false},
-		"a private network of IPv6":           {"https://[fd00::1]/a", remote, false},
-		"no address at all":                   {"https://0.0.0.0/a", remote, false},
-		"a carrier's network":                 {"https://100.64.0.1/a", remote, false},
-		"a private network, by a translator":  {"https://[64:ff9b::a00:1]/a", remote, false},
-		"a private network, by a tunnel":      {"https://[2002:a00:1::1]/a", remote, false},
-		"an address as one number":            {"https://2852039166/a", remote, false},
-		"an address in hexadecimal":           {"https://0xa9fea9fe/a", remote, false},
-		"an address of fewer parts":           {"https://10.1/a", remote, false},
-		"an address with a dot at its end":    {"https://10.0.0.1./a", remote, false},
-		"a name with a number in it":          {"https://as1.7.example.com/a", remote, true},
-		"a public address":                    {"https://93.184.215.15/a", remote, true},
-		"a private network from there":        {"https://10.0.0.1/a", private, true},
-		"the server itself":                   {"https://10.0.0.5/a", private, true},
-		"loopback from a private network":     {"https://127.0.0.1/a", private, false},
-		"a cloud's metadata from there":       {"https://169.254.169.254/latest", private, false},
-		"a cloud's metadata from loopback":    {"https://169.254.169.254/latest", local, false},
-		"a name below localhost":              {"https://as.localhost/a", remote, false},
-		"localhost with a dot at its end":     {"https://localhost./a", remote, false},
-		"a translator, with a zone":           {"https://[64:ff9b::a00:1%25eth0]/a", remote, false},
-		"a name that begins like loopback":    {"http://localhost.example.com/a", local, false},
-		"an address that looks like loopback": {"http://127.0.0.1.example.com/a", local, false},
-		"user information":                    {"https://user@as.example.com/a", remote, false},
-		"a fragment":                          {"https://as.example.com/a#b", remote, false},
-		"another scheme":                      {"file:///etc/passwd", local, false},
-		"digits in circles":                   {"https://①②⑦.⓪.⓪.①/", remote, false},
-		"dots that are no full stops":         {"https://127。0。0。1/", remote, false},
-		"a number without digits":             {"https://127.0.0.0x/", remote, false},
-		"javascript":                          {"javascript:alert(1)", local, false},
-		"a path":                              {"/a", local, false},
-		"nothing":                             {"", local, false},
-		"a line break":                        {"https://as.example.com/\r\nX: y", remote, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			_, err := discovery.CheckURL(c.address, c.server)
-			assert.Equal(t, c.fine, err == nil, "%v", err)
-		})
-	}
-}
-
-// TestAddressThatIsNoURL falls back to the well-known address, which is the server's own.
-func TestAddressThatIsNoURL(t *testing.T) {
+// TestFindResourceIgnoresRelativeAddress uses the well-known address, which is the server's own, if
+// the challenge holds no absolute URL.
+func TestFindResourceIgnoresRelativeAddress(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{
 		"/about", "about", "?x", "//elsewhere.test/about", "elsewhere.test/about", "elsewhere.test:8000/about",
@@ -200,23 +156,67 @@ func TestAddressThatIsNoURL(t *testing.T) {
 	} {
 		t.Run(address, func(t *testing.T) {
 			t.Parallel()
-			h := newHost(t, map[string]reply{wellKnown + "/mcp": {body: ofMCP}})
-			found, err := h.fetcher().FindResource(t.Context(), h.mcp(t), address)
+			s := serve(t, map[string]document{resourceAt + "/mcp": {body: mcpJSON}})
+			found, err := s.fetcher().FindResource(t.Context(), s.mcpURL(t), address)
 			require.NoError(t, err)
-			assert.Equal(t, h.URL+"/mcp", found.Resource)
-			assert.Equal(t, []string{wellKnown + "/mcp"}, h.paths())
+			assert.Equal(t, s.URL+"/mcp", found.Resource)
+			assert.Equal(t, []string{resourceAt + "/mcp"}, s.paths())
 		})
 	}
 }
 
-func TestChallengeCannotPointElsewhere(t *testing.T) {
+func TestFindResourceRefusesAddressOfChallenge(t *testing.T) {
 	t.Parallel()
-	h := newHost(t, nil)
+	s := serve(t, nil)
 	for _, address := range []string{
 		"http://example.com/about", "ftp://localhost/x", "https://u:p@example.com/", "http://10.0.0.1/about",
 	} {
-		_, err := h.fetcher().FindResource(t.Context(), h.mcp(t), address)
+		_, err := s.fetcher().FindResource(t.Context(), s.mcpURL(t), address)
 		require.ErrorContains(t, err, "resource_metadata in the challenge")
 	}
-	assert.Empty(t, h.paths(), "nothing was asked")
+	assert.Empty(t, s.paths(), "there was no request")
+}
+
+func TestFindResourceMatchesServer(t *testing.T) {
+	t.Parallel()
+	const atPath = "ORIGIN/.well-known/oauth-protected-resource/a/mcp"
+	for _, c := range []struct {
+		name, server, resource, challenged string
+		isServer                           bool
+		isAbove                            bool // Relax.ResourceAbove accepts it
+	}{
+		{"server with a query", "/a/mcp?key=1", "ORIGIN/a/mcp", "", true, false},
+		{"same query", "/a/mcp?key=1", "ORIGIN/a/mcp?key=1", "", true, false},
+		{"another query", "/a/mcp?key=1", "ORIGIN/a/mcp?key=2", "", false, false},
+		{"query of the resource alone", "/a/mcp", "ORIGIN/a/mcp?key=2", "", false, false},
+		{"origin", "/a/mcp", "ORIGIN", "", false, true},
+		{"origin with a slash", "/a/mcp", "ORIGIN/", "", false, true},
+		{"path above", "/a/mcp", "ORIGIN/a", "", false, true},
+		{"path above, in a challenge", "/a/mcp", "ORIGIN/a", atPath, false, true},
+		{"path with the same beginning", "/a/mcp", "ORIGIN/a/m", "", false, false},
+		{"path below", "/a/mcp", "ORIGIN/a/mcp/b", "", false, false},
+		{"sibling", "/a/mcp", "ORIGIN/b", "", false, false},
+		{"another origin", "/a/mcp", "https://mcp.example.com", "", false, false},
+		{"relative address in the challenge", "/a/mcp", "ORIGIN/a/mcp", "/elsewhere", true, false},
+		{"address without a scheme in the challenge", "/a/mcp", "ORIGIN/a/mcp", "mcp.example.com/about", true, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, map[string]document{resourceAt + "/a/mcp": {body: resourceJSON(c.resource)}})
+			server, err := url.Parse(s.URL + c.server)
+			require.NoError(t, err)
+			challenged := s.resolve(c.challenged)
+			_, err = s.fetcher().FindResource(t.Context(), server, challenged)
+			assert.Equal(t, c.isServer, err == nil, "%v", err)
+			hasHint := err != nil && strings.Contains(err.Error(), "--resource-above")
+			assert.Equal(t, c.isAbove, hasHint, "%v", err)
+
+			relaxed := discovery.Fetcher{ResourceAbove: true, HTTPClient: s.Client()}
+			found, err := relaxed.FindResource(t.Context(), server, challenged)
+			require.Equal(t, c.isServer || c.isAbove, err == nil, "%v", err)
+			if err == nil {
+				assert.Equal(t, s.resolve(c.resource), found.Resource, "the token is for this resource")
+			}
+		})
+	}
 }

@@ -46,7 +46,7 @@ func (s *signIn) byPage(ctx context.Context) (*tokenrequest.Token, error) {
 		s.doubtRegistration()
 		return nil, err
 	}
-	answer, err := pending.Read(params)
+	answer, err := pending.ReadResponse(params)
 	if err != nil {
 		return nil, &SignInError{err}
 	}
@@ -101,7 +101,7 @@ func (s *signIn) listen() (*signin.Callback, error) {
 // browse opens the page in the browser. It waits until the answer comes, the browser fails, or the
 // time runs out. After one answer it listens no more.
 func (s *signIn) browse(
-	ctx context.Context, pending *signin.Pending, callback *signin.Callback,
+	ctx context.Context, pending *signin.Authorization, callback *signin.Callback,
 ) (url.Values, error) {
 	callback.Serve(pending.State)
 	defer callback.Close()
@@ -143,7 +143,7 @@ func (s *signIn) browse(
 
 // paste lets the person open the page anywhere, and reads the address at which the browser ended.
 // The person can correct a wrong paste.
-func (s *signIn) paste(ctx context.Context, pending *signin.Pending, redirectURI string) (url.Values, error) {
+func (s *signIn) paste(ctx context.Context, pending *signin.Authorization, redirectURI string) (url.Values, error) {
 	s.config.Trace(PageReady{
 		URL:         pending.URL,
 		RedirectURI: redirectURI,

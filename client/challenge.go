@@ -124,7 +124,7 @@ func (t *Transport) renewToken(a *attempts, token *currentToken, c challenge) er
 func (t *Transport) stepUp(a *attempts, token *currentToken, c challenge) error {
 	t.traceChallenge(a.request, c.response)
 	c.discard()
-	scopes := signin.ReadScopes(c.token.Params["scope"])
+	scopes := signin.ParseScopes(c.token.Params["scope"])
 	a.stepUps++
 	if a.stepUps > maxStepUps {
 		return demandsMore(scopes)

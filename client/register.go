@@ -62,7 +62,7 @@ func (s *signIn) registerAnew(ctx context.Context, redirectURI string) error {
 // usePreregistered puts the client of the Config into the entry.
 func (s *signIn) usePreregistered() error {
 	hasKey := s.config.ClientKey != nil
-	client, err := signin.Preregistered(s.issuer, s.config.ClientID, s.config.ClientSecret, hasKey)
+	client, err := signin.PreregisteredClient(s.issuer, s.config.ClientID, s.config.ClientSecret, hasKey)
 	if err != nil {
 		return err
 	}

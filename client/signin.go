@@ -150,7 +150,7 @@ func (s *signIn) chooseScopes(resource *discovery.Resource) error {
 	if s.challenge != nil {
 		named = s.challenge.Params["scope"]
 	}
-	s.scopes = signin.Scopes(named, resource, s.issuer)
+	s.scopes = signin.SelectScopes(named, resource, s.issuer)
 	s.addScopes(slices.Concat(s.entry.Token.Scopes, s.entry.RequestedScopes, s.more, s.config.Scopes)...)
 	if s.issuer.Tenants {
 		s.addScopes("openid") // for an ID token, which names the tenant

@@ -99,7 +99,7 @@ func (e Enterprise) token(ctx context.Context, s *signIn) (*tokenrequest.Token, 
 	if err != nil {
 		return nil, fmt.Errorf("identity provider: %w", err)
 	}
-	client, err := signin.Preregistered(provider, e.ClientID, e.ClientSecret, false)
+	client, err := signin.PreregisteredClient(provider, e.ClientID, e.ClientSecret, false)
 	if err != nil {
 		return nil, err
 	}

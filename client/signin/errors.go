@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// A RefusedError says that the authorization server, or the person, said no.
+// A RefusedError says that the authorization server, or the person, refused.
 type RefusedError struct {
 	Step        string // authorization, registration or token
 	Code        string // the OAuth error code
@@ -20,21 +20,23 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("%s refused: %s (%s)", e.Step, e.Code, e.Description)
 }
 
-// A MismatchError says that an answer came that does not belong to the question, so that it was not
-// used.
+// A MismatchError says that a response does not belong to the request. The sign-in does not use it.
 type MismatchError struct {
 	What, Want, Got string
 }
 
 func (e *MismatchError) Error() string {
-	return fmt.Sprintf("the answer to the sign-in was not used: want %s %s, got %q", e.What, e.Want, e.Got)
+	const format = "the authorization response was not used: want %s %s, got %q; sign in again"
+	return fmt.Sprintf(format, e.What, e.Want, e.Got)
 }
 
-// printable makes text of a server fit for a terminal: bounded, without control characters and
-// marks that change the direction of writing.
+const maxPrintable = 500 // runes
+
+// printable prepares a server's text for a terminal. It bounds the text, and replaces control
+// characters and marks that change the direction of writing.
 func printable(text string) string {
-	if runes := []rune(text); len(runes) > 500 {
-		text = string(runes[:500]) + "…"
+	if runes := []rune(text); len(runes) > maxPrintable {
+		text = string(runes[:maxPrintable]) + "…"
 	}
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -12,15 +12,15 @@ import (
 	"mcpentra/client/tokenrequest"
 )
 
-// Example opens an authorization page, and waits for what comes back. The browser here is an
-// authorization server as well: it approves at once.
+// Example opens an authorization page and waits for the response. In place of a browser, approve
+// sends the response of an authorization server.
 func Example() {
 	callback, err := signin.Listen("http://localhost/callback") // any free port
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer callback.Close()
-	pending, err := signin.Begin(signin.Request{
+	authorization, err := signin.Begin(signin.Request{
 		Issuer: &discovery.Issuer{
 			Issuer:                "https://login.example.com",
 			AuthorizationEndpoint: "https://login.example.com/authorize",
@@ -34,31 +34,31 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	callback.Serve(pending.State)
-	if err := approve(pending.URL); err != nil {
+	callback.Serve(authorization.State)
+	if err := approve(authorization.URL); err != nil {
 		log.Fatal(err)
 	}
 	params, err := callback.Wait(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}
-	answer, err := pending.Read(params)
+	response, err := authorization.ReadResponse(params)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("code", answer.Code, "to be redeemed with a verifier of", len(answer.Verifier), "characters")
+	fmt.Println("code", response.Code, "with a verifier of", len(response.Verifier), "characters")
 	// Output:
-	// code c-1 to be redeemed with a verifier of 43 characters
+	// code c-1 with a verifier of 43 characters
 }
 
 func approve(page string) error {
-	opened, err := url.Parse(page)
+	address, err := url.Parse(page)
 	if err != nil {
 		return err
 	}
-	asked := opened.Query()
-	answer := url.Values{"code": {"c-1"}, "state": {asked.Get("state")}, "iss": {"https://login.example.com"}}
-	response, err := http.Get(asked.Get("redirect_uri") + "?" + answer.Encode())
+	request := address.Query()
+	params := url.Values{"code": {"c-1"}, "state": {request.Get("state")}, "iss": {"https://login.example.com"}}
+	response, err := http.Get(request.Get("redirect_uri") + "?" + params.Encode())
 	if err != nil {
 		return err
 	}

@@ -9,73 +9,59 @@ import (
 
 	"mcpentra/client/discovery"
 	"mcpentra/client/signin"
-	"mcpentra/client/tokenrequest"
 )
 
-func TestPastedAddress(t *testing.T) {
-	t.Parallel()
-	const redirectURI = "http://localhost/callback"
-	pending, err := signin.Begin(signin.Request{
-		Issuer:      &discovery.Issuer{AuthorizationEndpoint: "https://login.example.com/authorize"},
-		RedirectURI: redirectURI,
+// beginPaste starts an authorization with a redirect URI without a port.
+func beginPaste(t *testing.T) *signin.Authorization {
+	t.Helper()
+	authorization, err := signin.Begin(signin.Request{
+		Issuer:      &discovery.Issuer{AuthorizationEndpoint: login + "/authorize"},
+		RedirectURI: "http://localhost/callback",
 	})
 	require.NoError(t, err)
-	for name, text := range map[string]string{
-		"as it is":              "http://localhost/callback?code=c-1&state=s-1",
-		"with blanks around it": " \t http://localhost/callback?code=c-1&state=s-1 \r\n",
-		"in quotes":             `"http://localhost/callback?code=c-1&state=s-1"`,
-		"at another port":       "http://localhost:3000/callback?code=c-1&state=s-1",
-		"with a fragment":       "http://localhost/callback?code=c-1&state=s-1#",
-		"without its scheme":    "localhost:3000/callback?code=c-1&state=s-1",
+	return authorization
+}
+
+func TestReadPastedAcceptsAddress(t *testing.T) {
+	t.Parallel()
+	authorization := beginPaste(t)
+	const address = "http://localhost/callback?code=c-1&state=STATE"
+	for _, c := range []struct{ name, text string }{
+		{"the address", address},
+		{"with blanks around it", " \t " + address + " \r\n"},
+		{"in quotes", `"` + address + `"`},
+		{"with a port", "http://localhost:3000/callback?code=c-1&state=STATE"},
+		{"with a fragment", address + "#"},
+		{"without its scheme", "localhost:3000/callback?code=c-1&state=STATE"},
 	} {
-		text = strings.ReplaceAll(text, "s-1", pending.State)
-		params, err := pending.ReadPasted(text)
-		require.NoError(t, err, name)
-		assert.Equal(t, "c-1", params.Get("code"), name)
-		assert.Equal(t, pending.State, params.Get("state"), name)
-	}
-	for name, c := range map[string]struct{ text, says string }{
-		"nothing":              {"", "want the address that the browser ended at"},
-		"the page itself":      {pending.URL, "that is the page itself"},
-		"another path":         {"http://localhost/other?code=c-1", "begins with http://localhost/callback?"},
-		"another host":         {"http://localhost.example.com/callback?code=c-1", "begins with http://localhost/"},
-		"https for http":       {"https://localhost/callback?code=c-1", "begins with http://localhost/callback?"},
-		"a code alone":         {"c-1", "begins with http://localhost/callback?"},
-		"a query that is torn": {"http://localhost/callback?code=%c", "its query cannot be read"},
-		"no query":             {"http://localhost/callback", "has no answer in it"},
-		"a state that is torn": {"http://localhost/callback?code=c-1&state=s", "another sign-in"},
-		"no state":             {"http://localhost/callback?code=c-1", "another sign-in"},
-		"megabytes":            {redirectURI + "?" + strings.Repeat("x", 1<<20), "begins with http://localhost/"},
-	} {
-		_, err := pending.ReadPasted(c.text)
-		require.ErrorContains(t, err, c.says, name)
-		assert.NotContains(t, err.Error(), "c-1", name)
-		assert.NotContains(t, err.Error(), pending.State, name)
-		assert.Less(t, len(err.Error()), 200, name)
+		params, err := authorization.ReadPasted(strings.ReplaceAll(c.text, "STATE", authorization.State))
+		require.NoError(t, err, c.name)
+		assert.Equal(t, "c-1", params.Get("code"), c.name)
+		assert.Equal(t, authorization.State, params.Get("state"), c.name)
 	}
 }
 
-func TestClientDocuments(t *testing.T) {
+func TestReadPastedSaysWhatToPaste(t *testing.T) {
 	t.Parallel()
-	require.NoError(t, signin.CheckClientDocument("https://app.example.com/client.json"))
-	for _, address := range []string{
-		"", "http://app.example.com/client.json", "https://app.example.com", "https://app.example.com/", "https://u:p@app.example.com/c", "https://app.example.com/c#x",
-		"https://app.example.com/a/../c", "https://app.example.com/./c", "https:///c", "app.example.com/c", "https://app.example.com/%zz",
+	authorization := beginPaste(t)
+	const begins = "begins with http://localhost/callback?"
+	for _, c := range []struct{ name, text, says string }{
+		{"empty", "", "want the address that the browser ended at"},
+		{"the page's address", authorization.URL, "that is the page itself"},
+		{"another path", "http://localhost/other?code=c-1", begins},
+		{"another host", "http://localhost.example.com/callback?code=c-1", begins},
+		{"https", "https://localhost/callback?code=c-1", begins},
+		{"the code alone", "c-1", begins},
+		{"a mebibyte", "http://localhost/callback?" + strings.Repeat("x", 1<<20), begins},
+		{"a torn query", "http://localhost/callback?code=%c", "its query does not parse"},
+		{"no query", "http://localhost/callback", "has no code and no error"},
+		{"a torn state", "http://localhost/callback?code=c-1&state=s", "another sign-in"},
+		{"no state", "http://localhost/callback?code=c-1", "another sign-in"},
 	} {
-		assert.Error(t, signin.CheckClientDocument(address), address)
+		_, err := authorization.ReadPasted(c.text)
+		require.ErrorContains(t, err, c.says, c.name)
+		assert.NotContains(t, err.Error(), "c-1", c.name)
+		assert.NotContains(t, err.Error(), authorization.State, c.name)
+		assert.Less(t, len(err.Error()), 200, c.name)
 	}
-}
-
-func TestClientsWithAKey(t *testing.T) {
-	t.Parallel()
-	client, err := signin.Preregistered(
-		&discovery.Issuer{AuthMethods: []string{"client_secret_basic", "private_key_jwt"}},
-		"f5a3",
-		"",
-		true,
-	)
-	require.NoError(t, err)
-	assert.Equal(t, tokenrequest.Client{ID: "f5a3", AuthMethod: "private_key_jwt"}, client)
-	_, err = signin.Preregistered(&discovery.Issuer{AuthMethods: []string{"client_secret_basic"}}, "f5a3", "", true)
-	require.ErrorContains(t, err, "takes no key")
 }

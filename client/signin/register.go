@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -18,18 +17,29 @@ import (
 	"mcpentra/client/tokenrequest"
 )
 
-// ErrNoRegistration says that the authorization server registers nobody, so that a client ID has to
-// be had beforehand.
+// ErrNoRegistration says that the authorization server has no registration endpoint, so the client
+// needs an ID from its operator.
 var ErrNoRegistration = errors.New(
 	"the authorization server does not register clients: ask its operator for a client ID and set MCP_CLIENT_ID",
 )
 
 const (
-	maxRegistration     = 1 << 20
+	maxRegistration     = 1 << 20 // bytes of a response
+	maxClientID         = 2048    // bytes
 	registrationTimeout = 30 * time.Second
 )
 
-// clientMetadata is what this program says of itself (RFC 7591 section 2).
+// A Program describes the client to register.
+type Program struct {
+	Name        string
+	RedirectURI string
+	// Scopes limit what the client can request later (RFC 7591 section 2). Empty sets no limit.
+	Scopes []string
+	// DeviceCode says that the program uses device codes (RFC 8628).
+	DeviceCode bool
+}
+
+// clientMetadata is a registration request (RFC 7591 section 2).
 type clientMetadata struct {
 	Name            string   `json:"client_name"`
 	RedirectURIs    []string `json:"redirect_uris"`
@@ -40,19 +50,9 @@ type clientMetadata struct {
 	Scope           string   `json:"scope,omitempty"`
 }
 
-// A Program is what registers.
-type Program struct {
-	Name, RedirectURI string
-	// Scopes are a limit to what the client can ask for later (RFC 7591 section 2). Empty sets
-	// none.
-	Scopes     []string
-	DeviceCode bool // it has people approve on another device
-}
-
-// Register registers the program with an authorization server (RFC 7591), as a native application
-// that listens on loopback. A server that refuses what the program says of itself is asked again
-// without the scopes, and then as if for a web application, since there are servers that know no
-// other.
+// Register registers a program with an authorization server (RFC 7591), as a native application
+// that listens on loopback. If the server refuses the metadata, Register leaves out the scopes, and
+// then registers a web application, because some servers know no other kind.
 func Register(
 	ctx context.Context,
 	client *http.Client,
@@ -78,22 +78,27 @@ func Register(
 	if program.DeviceCode {
 		metadata.GrantTypes = append(metadata.GrantTypes, "urn:ietf:params:oauth:grant-type:device_code")
 	}
-	got, err := registerAs(ctx, client, issuer, metadata)
-	var refused *RefusedError
-	if errors.As(err, &refused) && refused.Code == "invalid_client_metadata" && metadata.Scope != "" {
+	registered, err := register(ctx, client, issuer, metadata)
+	if isMetadataRefused(err) && metadata.Scope != "" {
 		metadata.Scope = ""
-		got, err = registerAs(ctx, client, issuer, metadata)
+		registered, err = register(ctx, client, issuer, metadata)
 	}
-	if errors.As(err, &refused) && refused.Code == "invalid_client_metadata" {
+	if isMetadataRefused(err) {
 		metadata.ApplicationType = "web"
-		if other, otherErr := registerAs(ctx, client, issuer, metadata); otherErr == nil {
-			return other, nil
+		if web, err := register(ctx, client, issuer, metadata); err == nil {
+			return web, nil
 		}
 	}
-	return got, err
+	return registered, err
 }
 
-func registerAs(
+func isMetadataRefused(err error) bool {
+	var refused *RefusedError
+	return errors.As(err, &refused) && refused.Code == "invalid_client_metadata"
+}
+
+// register sends one registration request.
+func register(
 	ctx context.Context,
 	client *http.Client,
 	issuer *discovery.Issuer,
@@ -111,81 +116,87 @@ func registerAs(
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept", "application/json")
-	once := http.Client{}
+	withoutRedirects := http.Client{}
 	if client != nil {
-		once = *client
+		withoutRedirects = *client
 	}
-	once.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	response, err := once.Do(request)
+	withoutRedirects.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := withoutRedirects.Do(request)
 	if err != nil {
 		return tokenrequest.Client{}, fmt.Errorf("registration: %w", err)
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, maxRegistration+1))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxRegistration+1))
 	if err != nil {
 		return tokenrequest.Client{}, fmt.Errorf("registration: %w", err)
 	}
-	if len(answer) > maxRegistration {
+	if len(body) > maxRegistration {
 		return tokenrequest.Client{}, fmt.Errorf(
-			"registration at %s: more than %d bytes",
+			"registration at %s: the response has more than %d bytes",
 			issuer.RegistrationEndpoint,
 			maxRegistration,
 		)
 	}
-	if refused := tokenrequest.ReadRefusal(response.Header.Get("Content-Type"), answer); refused.Code != "" {
-		return tokenrequest.Client{}, &RefusedError{Step: "registration", Code: refused.Code, Description: refused.Description}
+	if refusal := tokenrequest.ReadRefusal(response.Header.Get("Content-Type"), body); refusal.Code != "" {
+		return tokenrequest.Client{}, &RefusedError{
+			Step:        "registration",
+			Code:        refusal.Code,
+			Description: refusal.Description,
+		}
 	}
-	return readRegistration(response.StatusCode, answer, issuer, metadata.AuthMethod)
+	registered, err := readRegistration(response.StatusCode, body, metadata.AuthMethod)
+	if err != nil {
+		return tokenrequest.Client{}, fmt.Errorf("registration at %s: %w", issuer.RegistrationEndpoint, err)
+	}
+	return registered, nil
 }
 
-func readRegistration(status int, text []byte, issuer *discovery.Issuer, asked string) (tokenrequest.Client, error) {
-	var got struct {
+// readRegistration reads a registration response (RFC 7591 section 3.2.1). requested is the
+// requested authentication method; the server may choose another one.
+func readRegistration(status int, body []byte, requested string) (tokenrequest.Client, error) {
+	if status/100 != 2 { // some servers answer with another 2xx than 201
+		return tokenrequest.Client{}, fmt.Errorf("want status 201, got status %d", status)
+	}
+	var response struct {
 		ID         string  `json:"client_id"`
 		Secret     string  `json:"client_secret"`
 		AuthMethod *string `json:"token_endpoint_auth_method"`
 	}
-	err := json.Unmarshal(text, &got)
-	if status/100 != 2 { // some servers answer with another than 201
+	if err := json.Unmarshal(body, &response); err != nil || !isClientID(response.ID) {
 		return tokenrequest.Client{}, fmt.Errorf(
-			"registration at %s: status %d, want 201",
-			issuer.RegistrationEndpoint,
-			status,
+			"want a client_id of 1 to %d printable ASCII characters, got none or another",
+			maxClientID,
 		)
 	}
-	if err != nil || got.ID == "" || len(got.ID) > 2048 ||
-		strings.ContainsFunc(got.ID, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return tokenrequest.Client{}, fmt.Errorf(
-			"registration at %s: the answer has no client ID that could be used",
-			issuer.RegistrationEndpoint,
-		)
-	}
-	client := tokenrequest.Client{ID: got.ID, Secret: got.Secret, AuthMethod: asked}
-	if got.AuthMethod != nil {
-		client.AuthMethod = *got.AuthMethod // the server may have chosen another one
+	client := tokenrequest.Client{ID: response.ID, Secret: response.Secret, AuthMethod: requested}
+	if response.AuthMethod != nil {
+		client.AuthMethod = *response.AuthMethod
 	}
 	if !slices.Contains(methods, client.AuthMethod) {
 		return tokenrequest.Client{}, fmt.Errorf(
-			"registration at %s: no way to authenticate with %q",
-			issuer.RegistrationEndpoint,
+			"want one of %s as token_endpoint_auth_method, got %q",
+			strings.Join(methods, ", "),
 			printable(client.AuthMethod),
 		)
 	}
 	if client.AuthMethod != "none" && client.Secret == "" {
-		return tokenrequest.Client{}, fmt.Errorf(
-			"registration at %s: %s without a client_secret",
-			issuer.RegistrationEndpoint,
-			client.AuthMethod,
-		)
+		return tokenrequest.Client{}, fmt.Errorf("want a client_secret for %s, got none", client.AuthMethod)
 	}
 	return client, nil
 }
 
-// methods are the ways to authenticate at a token endpoint, the best first for a program on
-// somebody's own machine: it can keep no secret.
+func isClientID(id string) bool {
+	isOther := func(r rune) bool { return r < ' ' || r > '~' }
+	return id != "" && len(id) <= maxClientID && !strings.ContainsFunc(id, isOther)
+}
+
+// methods are the authentication methods that a registration can have, in order of preference. A
+// program on a person's machine can keep no secret, so none comes first.
 var methods = []string{"none", "client_secret_basic", "client_secret_post"}
 
-// chooseMethod takes the best that the server offers. A server that does not say takes
-// client_secret_basic (RFC 8414 section 2), but public clients are what MCP is full of.
+// chooseMethod returns the preferred method among those that a server offers. By RFC 8414 section
+// 2, a server without a list accepts client_secret_basic. It gets none instead, because most MCP
+// clients are public.
 func chooseMethod(offered []string) (string, error) {
 	if len(offered) == 0 {
 		return "none", nil
@@ -196,59 +207,9 @@ func chooseMethod(offered []string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf(
-		"the authorization server offers only %s to authenticate with",
+		"want one of %s among the authentication methods of the authorization server, got %s; "+
+			"ask its operator for a client ID and set MCP_CLIENT_ID",
+		strings.Join(methods, ", "),
 		printable(strings.Join(offered, ", ")),
 	)
-}
-
-// Preregistered is a client whose ID was given out beforehand, with the way to authenticate that
-// fits what it has, a key or a secret, and the server.
-func Preregistered(issuer *discovery.Issuer, id, secret string, key bool) (tokenrequest.Client, error) {
-	client := tokenrequest.Client{ID: id, Secret: secret, AuthMethod: "none"}
-	takes := func(method string) bool { return slices.Contains(issuer.AuthMethods, method) }
-	switch {
-	case key:
-		client.AuthMethod = "private_key_jwt"
-		if len(issuer.AuthMethods) > 0 && !takes(client.AuthMethod) {
-			return client, fmt.Errorf(
-				"the authorization server takes no key: it offers only %s",
-				printable(strings.Join(issuer.AuthMethods, ", ")),
-			)
-		}
-	case secret == "":
-	case len(issuer.AuthMethods) == 0 || takes("client_secret_basic"):
-		client.AuthMethod = "client_secret_basic"
-	case takes("client_secret_post"):
-		client.AuthMethod = "client_secret_post"
-	default:
-		return client, fmt.Errorf(
-			"the authorization server takes no client secret: it offers only %s",
-			printable(strings.Join(issuer.AuthMethods, ", ")),
-		)
-	}
-	return client, nil
-}
-
-// CheckClientDocument says why an address cannot be a client ID (OAuth Client ID Metadata Document,
-// section 2): it has to be https, with a path, and without fragment, user information or dot
-// segments.
-func CheckClientDocument(address string) error {
-	parsed, err := url.Parse(address)
-	switch {
-	case err != nil || parsed.Scheme != "https" || parsed.Host == "":
-		return fmt.Errorf("client ID metadata document: want an https URL, got %q", printable(address))
-	case parsed.Path == "" || parsed.Path == "/":
-		return fmt.Errorf("client ID metadata document: want a URL with a path, got %q", printable(address))
-	case parsed.User != nil || strings.Contains(address, "#"):
-		return errors.New("client ID metadata document: the URL has user information or a fragment")
-	}
-	for segment := range strings.SplitSeq(parsed.Path, "/") {
-		if segment == "." || segment == ".." {
-			return fmt.Errorf(
-				"client ID metadata document: want a URL without dot segments, got %q",
-				printable(address),
-			)
-		}
-	}
-	return nil
 }

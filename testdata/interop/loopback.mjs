@@ -1,4 +1,5 @@
-// Preloaded before other people's example servers, which listen on every address of the machine: here they listen on loopback.
+// This file is preloaded before the example servers of other projects, which listen on every address
+// of the machine. It makes them listen on loopback.
 import { Server } from "node:net";
 
 const listen = Server.prototype.listen;

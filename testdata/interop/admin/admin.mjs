@@ -1,5 +1,5 @@
-// What a Go test does with the methods of the fake, a test in Node.js does through the admin API, with nothing but fetch.
-// Prints a line for each thing that worked.
+// A test in Node.js uses the fake through its admin API and fetch, as a Go test uses its methods. It
+// prints a line for each step that worked.
 import assert from 'node:assert/strict';
 import http from 'node:http';
 
@@ -20,7 +20,7 @@ const tenant = about.tenants[0];
 const client = tenant.apps[0].id;
 const secret = (await admin('GET', '/directory')).tenants[0].apps[0].secrets[0];
 assert.equal(about.authority, FAKE);
-done('what a client has to be configured with');
+done('configuration of a client');
 
 const tokenEndpoint = `${FAKE}/${tenant.id}/oauth2/v2.0/token`;
 const post = (form) => fetch(tokenEndpoint, { method: 'POST', body: new URLSearchParams({ client_id: client, client_secret: secret, ...form }) });
@@ -29,11 +29,11 @@ const appToken = () => post({ grant_type: 'client_credentials', scope: 'https://
 const minted = (await admin('POST', '/tokens', { kind: 'graph', user: 'AlexW@contoso.onmicrosoft.com' })).token;
 const me = () => fetch(`${FAKE}/v1.0/me`, { headers: { Authorization: `Bearer ${minted}` } });
 assert.equal((await (await me()).json()).displayName, 'Alex Wilber');
-done('a token without the dance');
+done('token without a sign-in');
 
 const bad = await admin('POST', '/tokens/bad');
-assert.ok(bad.length > 25 && bad.every((one) => one.name && one.why && one.token));
-done('the table of bad tokens');
+assert.ok(bad.length > 25 && bad.every((row) => row.name && row.why && row.token));
+done('table of bad tokens');
 
 await admin('POST', '/faults', [
   { on: 'token', status: 429, retryAfter: '60s' }, { on: 'token', nth: 2, aadsts: 50196 }, { on: 'token', nth: 3, drop: true },
@@ -45,9 +45,9 @@ assert.equal((await admin('GET', '/faults/unused')).length, 1);
 await assert.rejects(appToken());
 assert.deepEqual(await admin('GET', '/faults/unused'), []);
 assert.equal((await appToken()).status, 200);
-done('faults in order, and none left over');
+done('faults in order, and all used');
 
-// A person signs in: the program was started with --auto-sign-in.
+// The program was started with --auto-sign-in, so a person signs in at once.
 const redirect = 'http://localhost:8000/auth/callback';
 async function code() {
   const query = new URLSearchParams({ client_id: client, response_type: 'code', redirect_uri: redirect, scope: 'openid offline_access User.Read' });
@@ -98,7 +98,7 @@ assert.equal((await appToken()).status, 200);
 assert.equal(await kid(), before);
 done('chaos, and a reset');
 
-// What a web page could send is refused.
+// The API refuses requests that a web page could send.
 const raw = (headers) => new Promise((resolve, reject) => {
   const { hostname, port } = new URL(ADMIN);
   http.request({ hostname, port, method: 'POST', path: '/reset', headers }, (answer) => { answer.resume(); resolve(answer.statusCode); }).on('error', reject).end('{}');

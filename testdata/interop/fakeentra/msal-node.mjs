@@ -1,4 +1,5 @@
-// @azure/msal-node and @azure/identity against a fake over TLS. Prints a line for each thing that worked.
+// Runs @azure/msal-node and @azure/identity against a fake over TLS. Prints a line for each step that
+// worked.
 import assert from 'node:assert/strict';
 import { ConfidentialClientApplication, PublicClientApplication } from '@azure/msal-node';
 import { ClientAssertionCredential, ClientSecretCredential, OnBehalfOfCredential } from '@azure/identity';
@@ -26,7 +27,7 @@ await assert.rejects(
 );
 done('wrong secret');
 
-// The fake signs in whom login_hint names; the answer comes in the Location header.
+// The fake signs in the person that login_hint names. The response is in the header Location.
 const redirectUri = 'http://localhost:8000/auth/callback';
 async function signIn(scopes) {
   const address = await client.getAuthCodeUrl({ scopes, redirectUri, nonce: 'n', state: 's', loginHint: 'AdeleV@contoso.onmicrosoft.com' });
@@ -57,7 +58,8 @@ const byDevice = await device.acquireTokenByDeviceCode({
 assert.equal(byDevice.account.username, 'AdeleV@contoso.onmicrosoft.com');
 done('device code');
 
-// The library listens on a port of its own and takes the answer by POST only, which is what the page's form sends.
+// The library listens on its own port. It accepts the response by POST only, as the page's form sends
+// it.
 const openBrowser = async (address) => {
   const page = await (await fetch(address)).text();
   const fields = [...page.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(([, name, value]) => [name, value]);
@@ -67,7 +69,8 @@ const interactive = await device.acquireTokenInteractive({ scopes: ['User.Read']
 assert.equal(interactive.account.username, 'AdeleV@contoso.onmicrosoft.com');
 done('interactive, by form_post');
 
-// An MCP client names the resource, and Entra ID compares it with the API's identifier URI to the character.
+// An MCP client names the resource. Entra ID compares it with the API's identifier URI, character by
+// character.
 const mcp = new PublicClientApplication({ auth: { ...auth, clientId: API, clientSecret: undefined, isMcp: true } });
 const forResource = await mcp.acquireTokenInteractive({ scopes: [`api://${API}/tool.read`], resource: `api://${API}`, openBrowser });
 assert.deepEqual(forResource.scopes, [`api://${API}/tool.read`]);

@@ -1,4 +1,4 @@
-"""MSAL for Python against a fake over TLS. Prints a line for each thing that worked."""
+"""Runs MSAL for Python against a fake over TLS. Prints a line for each step that worked."""
 import os
 
 import msal
@@ -29,7 +29,7 @@ refused = msal.ConfidentialClientApplication(CLIENT, client_credential="guess", 
 assert refused["error"] == "invalid_client" and refused["error_codes"] == [7000215], refused
 done("wrong secret")
 
-# The fake signs in whom login_hint names; the answer comes in the Location header.
+# The fake signs in the person that login_hint names. The response is in the header Location.
 flow = client.initiate_auth_code_flow(["User.Read"], redirect_uri=REDIRECT, login_hint=ADELE)
 answer = web.get(flow["auth_uri"], allow_redirects=False)
 query = requests.utils.urlparse(answer.headers["Location"]).query

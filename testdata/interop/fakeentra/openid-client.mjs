@@ -1,4 +1,4 @@
-// openid-client and the MCP TypeScript SDK's discovery against a fake.
+// Runs openid-client and the MCP TypeScript SDK's discovery against a fake.
 import assert from 'node:assert/strict';
 import * as oidc from 'openid-client';
 import { discoverAuthorizationServerMetadata } from '@modelcontextprotocol/sdk/client/auth.js';
@@ -50,7 +50,7 @@ const byHybrid = await oidc.authorizationCodeGrant(hybrid, posted, { pkceCodeVer
 assert.equal(byHybrid.claims().name, 'Adele Vance');
 done('hybrid, by form_post, with c_hash');
 
-// The MCP SDK asks three places, of which Entra ID has the last.
+// The MCP SDK tries three locations. Entra ID has a document at the last one.
 const asked = [];
 const metadata = await discoverAuthorizationServerMetadata(issuer, {
   fetchFn: async (url, init) => {

@@ -1,5 +1,5 @@
-// Official-server listens with the fixture server of the official conformance suite, unprotected,
-// to be tried by hand.
+// Official-server listens with the fixture server of the official conformance suite, without
+// protection, for tries by hand.
 package main
 
 import (

@@ -13,8 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Port is a free port of 127.0.0.1, for the callback of the suite's mode authorization, which wants
-// to be told one.
+// Port returns a free port of 127.0.0.1. The suite's mode authorization needs one for its callback.
 func Port(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -23,16 +22,16 @@ func Port(t testing.TB) string {
 	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }
 
-// authorizationPage is an authorization request, which the suite prints for a person to open.
+// authorizationPage matches the authorization request that the suite prints for a person.
 var authorizationPage = regexp.MustCompile(`https?://\S+[?&]response_type=code\S*`)
 
-// Authorization runs the suite's mode authorization. The person opens the page that the suite
-// prints, and gets to its callback or says what else was there.
+// Authorization runs the suite's mode authorization. person opens the page that the suite prints.
+// It returns an error if the page does not lead to the suite's callback.
 func Authorization(t testing.TB, person func(ctx context.Context, page string) error, arguments ...string) *Run {
 	t.Helper()
 	Need(t)
 	results := t.TempDir()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), suiteTimeout)
 	defer cancel()
 	command := Command(ctx, results, append([]string{"authorization"}, arguments...)...)
 	read, write := io.Pipe()
@@ -47,20 +46,20 @@ func Authorization(t testing.TB, person func(ctx context.Context, page string) e
 	}()
 	var output strings.Builder
 	visited := make(chan error, 1)
-	visited <- nil // without a page there is nothing to visit
+	visited <- nil // for a run without a page
 	page := ""
 	for lines := bufio.NewScanner(read); lines.Scan(); {
 		output.WriteString(lines.Text() + "\n")
 		if found := authorizationPage.FindString(lines.Text()); found != "" {
 			page = found
 		}
-		// The callback is listened for only after the page was printed.
+		// The suite starts its callback after it has printed the page.
 		if page != "" && strings.HasPrefix(lines.Text(), "Callback server started") {
 			<-visited
 			go func() {
 				err := person(ctx, page)
 				if err != nil {
-					cancel() // the suite would wait for five minutes
+					cancel() // otherwise the suite waits for five minutes
 				}
 				visited <- err
 			}()
@@ -68,6 +67,6 @@ func Authorization(t testing.TB, person func(ctx context.Context, page string) e
 	}
 	<-ended
 	require.NoError(t, <-visited, "%s", output.String())
-	require.NoError(t, ctx.Err(), "the suite did not come to an end\n%s", output.String())
+	require.NoError(t, ctx.Err(), "the suite did not end in time\n%s", output.String())
 	return Read(t, "authorization", results, command.ProcessState.ExitCode(), output.String())
 }

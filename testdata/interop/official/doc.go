@@ -1,4 +1,4 @@
-// Package official runs the official conformance suite and Inspector of the Model Context Protocol,
-// which are npm packages, from tests. They and the Node.js that they need are installed by make
-// interop.
+// Package official runs the official conformance suite and the Inspector of the Model Context
+// Protocol from tests. Both are npm packages. "make interop" installs them, with the Node.js that
+// they need.
 package official

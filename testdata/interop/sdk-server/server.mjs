@@ -1,6 +1,7 @@
-// An MCP server on the TypeScript SDK behind the SDK's own authorization: its demonstration authorization server, on AUTH_PORT,
-// and its middleware, on MCP_PORT. MODE says how it speaks: stateful, stateless, json (stateless, answers that are no streams),
-// or sse (the transport of 2024-11-05, at /sse).
+// This is an MCP server on the TypeScript SDK behind the SDK's own authorization: its demonstration
+// authorization server listens on AUTH_PORT, and its middleware on MCP_PORT. MODE selects the
+// transport: stateful, stateless, json (stateless, with JSON responses in place of streams), or sse
+// (the transport of 2024-11-05, at /sse).
 import { randomUUID } from "node:crypto";
 import { SSEServerTransport } from "@modelcontextprotocol/sdk/server/sse.js";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";

@@ -1,5 +1,6 @@
-// An MCP server on the TypeScript SDK, with sessions, that knows nothing of OAuth. It believes the caller's name because of
-// its signature. The tool says how far it is, and goes on only when the file GO exists, which the test makes once that has arrived.
+// This is an MCP server on the TypeScript SDK, with sessions and without OAuth. It trusts the caller's
+// name because of its signature. The tool reports its progress, and goes on when the file GO exists:
+// the test creates it once the report has arrived.
 import { randomUUID } from "node:crypto";
 import { watch, existsSync } from "node:fs";
 import { createServer } from "node:http";
@@ -20,7 +21,7 @@ async function callerOf(headers) {
   return payload;
 }
 
-function gone() {
+function fileGo() {
   return new Promise((resolve) => {
     const watcher = watch(dirname(process.env.GO), () => check());
     const check = () => {
@@ -35,13 +36,13 @@ function gone() {
 
 function newServer() {
   const server = new McpServer({ name: "typescript", version: "1" });
-  server.registerTool("slow", { description: "Says how far it is" }, async (extra) => {
+  server.registerTool("slow", { description: "Reports its progress" }, async (extra) => {
     const caller = await callerOf(extra.requestInfo.headers);
     await extra.sendNotification({
       method: "notifications/progress",
       params: { progressToken: extra._meta.progressToken, progress: 1, total: 2 },
     });
-    await gone();
+    await fileGo();
     const token = extra.requestInfo.headers.authorization ?? "none";
     return { content: [{ type: "text", text: `done for ${caller.name}, token: ${token}` }] };
   });

@@ -36,7 +36,6 @@ const (
 // files of a folder, but not its subfolders.
 var unswept = []string{
 	"fakeentra/",
-	"testdata/interop/",
 }
 
 // tiring are words and phrases that make a sentence hard to read. CONTRIBUTING.md has the rules

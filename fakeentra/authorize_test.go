@@ -73,11 +73,11 @@ func TestErrorLookup(t *testing.T) {
 		assert.Contains(
 			t,
 			get(t, fake, fake.Authority()+"/error?code="+code).Body,
-			"There is no such error here.",
+			"The fake does not know this error.",
 			code,
 		)
 	}
-	assert.NotContains(t, get(t, fake, fake.Authority()+"/error").Body, "There is no such error here.")
+	assert.NotContains(t, get(t, fake, fake.Authority()+"/error").Body, "The fake does not know this error.")
 }
 
 // An unregistered address gets no redirect. The person sees a page.
@@ -91,7 +91,7 @@ func TestErrorPages(t *testing.T) {
 		number    string
 	}{
 		{"no client", "client_id", "", "AADSTS900144"},
-		{"a client that is no GUID", "client_id", "my-app", "AADSTS700038"},
+		{"a client ID other than a GUID", "client_id", "my-app", "AADSTS700038"},
 		{"an unknown client", "client_id", "5a1e0002-0000-4000-8000-00000000dead", "AADSTS700016"},
 		{"another site", "redirect_uri", "https://evil.example/auth/callback", "AADSTS50011"},
 		{"another path", "redirect_uri", callback + "/x", "AADSTS50011"},
@@ -154,8 +154,8 @@ func TestErrorsThatGoBackToTheClient(t *testing.T) {
 		},
 		{"a scope that Graph lacks", map[string]string{"scope": "Nonsense.Read"}, "invalid_client", "AADSTS650053"},
 		{
-			"a resource that nobody has",
-			map[string]string{"scope": "https://nobody.example/x"},
+			"an unknown resource",
+			map[string]string{"scope": "https://unknown.example/x"},
 			"invalid_resource",
 			"AADSTS500011",
 		},
@@ -308,7 +308,7 @@ func TestPersonTurnsBack(t *testing.T) {
 	declined := returned(t, person.post("consent", request(nil), url.Values{"answer": {"decline"}}))
 	assert.Equal(t, "access_denied", declined.Get("error"))
 	assert.Contains(t, declined.Get("error_description"), "AADSTS65004")
-	unknown := person.post("login", request(nil), url.Values{"account": {"nobody@contoso.onmicrosoft.com"}})
+	unknown := person.post("login", request(nil), url.Values{"account": {"missing@contoso.onmicrosoft.com"}})
 	assert.Contains(t, unknown.Body, "AADSTS50034")
 }
 

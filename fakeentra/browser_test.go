@@ -31,7 +31,7 @@ func challenge(verifier string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// newFake makes a fake in which everybody signs in without a page, unless told otherwise.
+// newFake makes a fake that signs users in without a page, unless the config says otherwise.
 func newFake(t *testing.T, config fakeentra.Config) *fakeentra.Fake {
 	t.Helper()
 	fake, err := fakeentra.New(config)

@@ -12,7 +12,7 @@ import (
 	"mcpentra/fakeentra"
 )
 
-// Claims stand in the order in which recorded tokens have them (testdata/entra/token-claims.json
+// Claims have the order of recorded tokens (testdata/entra/token-claims.json
 // has their names only).
 func TestOrderOfClaims(t *testing.T) {
 	t.Parallel()

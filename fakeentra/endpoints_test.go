@@ -71,7 +71,7 @@ func TestOldEndpoints(t *testing.T) {
 			fake,
 			tenantURL+"/oauth2/authorize?"+with(
 				params,
-				map[string]string{"resource": "https://nobody.example"},
+				map[string]string{"resource": "https://unknown.example"},
 			).Encode(),
 		),
 	)
@@ -93,7 +93,7 @@ func TestImplicitAndHybrid(t *testing.T) {
 	assert.NotContains(t, id, "at_hash")
 	redeemed := token(t, fake, redemption(hybrid.Get("code"), nil))
 	require.Equal(t, http.StatusOK, redeemed.Status, redeemed.Body)
-	assert.NotEmpty(t, redeemed.text("id_token"), "the code stands for all that was asked")
+	assert.NotEmpty(t, redeemed.text("id_token"), "the code covers every requested token")
 	assert.NotEmpty(t, redeemed.text("refresh_token"))
 
 	implicit := authorize(
@@ -268,7 +268,7 @@ func TestPasswordGrant(t *testing.T) {
 	assert.Equal(t, 9001023, at("common").number(t))
 	form.Set("username", directory.DefaultUser)
 	assert.Equal(t, 50056, at(directory.DefaultTenantID).number(t))
-	form.Set("username", "nobody@contoso.onmicrosoft.com")
+	form.Set("username", "missing@contoso.onmicrosoft.com")
 	assert.Equal(t, 50034, at(directory.DefaultTenantID).number(t))
 }
 
@@ -447,7 +447,7 @@ func TestGraph(t *testing.T) {
 		t,
 		http.StatusUnauthorized,
 		ask(http.MethodGet, "/v1.0/me", "").Status,
-		"a token for an API is none for Graph",
+		"Graph refuses a token for another API",
 	)
 }
 

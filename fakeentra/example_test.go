@@ -15,7 +15,7 @@ import (
 )
 
 // A fake without a listener: its client answers for https://login.microsoftonline.com and
-// https://graph.microsoft.com, and for nobody else.
+// https://graph.microsoft.com, and for no other host.
 func Example() {
 	fake, err := fakeentra.New(fakeentra.Config{})
 	if err != nil {
@@ -81,7 +81,7 @@ func ExampleFake_Mint() {
 	// Output: true <nil>
 }
 
-// Without a person: whom login_hint names is signed in.
+// Without a page: the fake signs in the user of login_hint.
 func ExampleConfig_autoSignIn() {
 	fake, err := fakeentra.New(fakeentra.Config{AutoSignIn: true})
 	if err != nil {

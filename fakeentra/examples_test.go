@@ -86,7 +86,7 @@ func ExampleFake_BadTokens() {
 	// no-exp: there is no exp
 }
 
-// A code that nobody redeems in time.
+// A code expires before the client redeems it.
 func ExampleFake_Advance() {
 	now := time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC)
 	fake, err := fakeentra.New(fakeentra.Config{Now: func() time.Time { return now }})

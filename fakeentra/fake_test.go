@@ -140,7 +140,7 @@ func TestTLSServer(t *testing.T) {
 	assert.True(t, pool.AppendCertsFromPEM(server.CAPEM()))
 	strict := &http.Client{Transport: &http.Transport{}}
 	_, err = strict.Get(server.URL)
-	assert.ErrorContains(t, err, "certificate", "nobody trusts the CA unasked")
+	assert.ErrorContains(t, err, "certificate", "clients do not trust the CA by default")
 	server.Client().CloseIdleConnections()
 }
 

@@ -22,7 +22,7 @@ import (
 	"mcpentra/fakeentra/journal"
 )
 
-// inject makes a fake with faults, all of which have to strike.
+// inject makes a fake with faults. The test fails if one does not apply.
 func inject(t *testing.T, faults ...fault.Fault) *fakeentra.Fake {
 	t.Helper()
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
@@ -104,7 +104,7 @@ func TestFaultAADSTS(t *testing.T) {
 		inject(t, fault.Fault{On: endpoint.Authorize, AADSTS: 53003}),
 		"https://login.microsoftonline.com/organizations/oauth2/v2.0/authorize?"+request(nil).Encode(),
 	)
-	assert.Contains(t, shared.Body, "AADSTS50194", "what is wrong with the request goes first")
+	assert.Contains(t, shared.Body, "AADSTS50194", "the request's own error comes first")
 
 	got = authorize(t, inject(t, fault.Fault{On: endpoint.Authorize, AADSTS: 90002}), request(nil))
 	assert.Equal(t, 200, got.Status, "some errors are never sent to the client")
@@ -115,7 +115,7 @@ func TestFaultAADSTS(t *testing.T) {
 		inject(t, fault.Fault{On: endpoint.Authorize, AADSTS: 53003}),
 		request(map[string]string{"redirect_uri": "https://evil.example/"}),
 	)
-	assert.Empty(t, got.Header.Get("Location"), "a fault sends nobody to a stranger")
+	assert.Empty(t, got.Header.Get("Location"), "a fault redirects to no unknown URI")
 
 	got = get(
 		t,
@@ -164,7 +164,7 @@ func TestFaultEdits(t *testing.T) {
 	assert.NotEmpty(t, got.text("access_token"))
 
 	got = authorize(t, inject(t, fault.Fault{Edit: map[string]any{"a": 1}}), request(nil))
-	assert.Equal(t, 302, got.Status, "what is not JSON stays as it is")
+	assert.Equal(t, 302, got.Status, "the fault changes JSON alone")
 }
 
 // Garbage, a cut and a closed connection, without a port and through one.
@@ -217,7 +217,7 @@ func TestFaultsOfTheConnection(t *testing.T) {
 	}
 }
 
-// What is lost on the way back has happened all the same.
+// The server has acted even if its answer is lost.
 func TestFaultProcessed(t *testing.T) {
 	t.Parallel()
 	for _, processed := range []bool{false, true} {
@@ -294,7 +294,7 @@ func TestFaultsByClient(t *testing.T) {
 	assert.Equal(t, struck, token(t, fake, assertion).Status, "by an assertion")
 }
 
-// testOfTest stands for a test, to see one fail.
+// testOfTest plays a test, to see it fail.
 type testOfTest struct {
 	failures []string
 	cleanups []func()

@@ -39,7 +39,7 @@ func readGolden(t *testing.T, file string, into any) {
 	require.NoError(t, decoder.Decode(into), file)
 }
 
-// placeholders are what stands in recordings for what differs each time.
+// placeholders replace the values in recordings that differ each time.
 var placeholders = map[string]string{
 	"{guid}":        `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`,
 	"{timestamp}":   `\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ`,

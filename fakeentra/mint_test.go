@@ -143,8 +143,8 @@ func TestBadTokensOfAGoodOneWithClaims(t *testing.T) {
 	assert.Len(t, good.Claims, 1, "the caller's map is left alone")
 	_, err = fake.BadTokens(fakeentra.Token{Kind: fakeentra.IDToken})
 	require.ErrorContains(t, err, "want an access token")
-	_, err = fake.BadTokens(fakeentra.Token{User: "nobody@contoso.onmicrosoft.com"})
-	assert.ErrorContains(t, err, "no user nobody")
+	_, err = fake.BadTokens(fakeentra.Token{User: "missing@contoso.onmicrosoft.com"})
+	assert.ErrorContains(t, err, "no user missing")
 }
 
 func TestMintKinds(t *testing.T) {
@@ -255,7 +255,7 @@ func TestMintRefusals(t *testing.T) {
 		want fakeentra.Token
 	}{
 		{"no tenant fabrikam", fakeentra.Token{Tenant: "fabrikam"}},
-		{"no user nobody", fakeentra.Token{User: "nobody"}},
+		{"no user missing", fakeentra.Token{User: "missing"}},
 		{"no app nothing", fakeentra.Token{Client: "nothing"}},
 		{"no API nothing", fakeentra.Token{API: "nothing"}},
 		{`unknown kind of token "x"`, fakeentra.Token{Kind: "x"}},

@@ -134,7 +134,7 @@ func TestMSALClientCredentials(t *testing.T) {
 	assert.ErrorContains(t, err, "AADSTS700027")
 }
 
-// The token of another issuer stands in for a credential: here, of another fake.
+// A token of another issuer replaces a credential; here another fake issues it.
 func TestMSALFederatedCredential(t *testing.T) {
 	t.Parallel()
 	d, _, _ := world(t)

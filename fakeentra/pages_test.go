@@ -24,7 +24,7 @@ import (
 	"mcpentra/fakeentra/useragent/chromium"
 )
 
-// A tab is a page in a real browser, of which nothing but the keyboard is used.
+// A tab is a page in a real browser, which the test drives by keyboard alone.
 type tab struct {
 	t       *testing.T
 	context context.Context
@@ -223,7 +223,7 @@ func TestPagesByKeyboard(t *testing.T) {
 				directory.User{
 					ID:                "5a1e0004-0000-4000-8000-000000000009",
 					UserPrincipalName: "gone@contoso.onmicrosoft.com",
-					DisplayName:       "Somebody who left",
+					DisplayName:       "A former employee",
 					Disabled:          true,
 				},
 			)
@@ -238,14 +238,14 @@ func TestPagesByKeyboard(t *testing.T) {
 			b.page("Pick an account")
 			assert.Equal(t, "Adele Vance", b.focused(), "the keyboard begins at the first account")
 			b.to("account")
-			b.press("nobody@contoso.onmicrosoft.com" + kb.Enter)
+			b.press("missing@contoso.onmicrosoft.com" + kb.Enter)
 			b.do(chromedp.WaitVisible("#problem"))
 			b.page("Pick an account")
 			assert.Contains(t, b.alert(), "AADSTS50034")
 			assert.Equal(t, "account", b.focused())
 			var typed, outline string
 			b.evaluate(`document.getElementById("account").value`, &typed)
-			assert.Equal(t, "nobody@contoso.onmicrosoft.com", typed, "nobody has to type it again")
+			assert.Equal(t, "missing@contoso.onmicrosoft.com", typed, "the page remembers the name")
 			b.to("Alex Wilber")
 			b.evaluate(`getComputedStyle(document.activeElement).outlineStyle`, &outline)
 			assert.Equal(t, "solid", outline, "it is seen where the keyboard is")
@@ -312,7 +312,7 @@ func TestPagesByKeyboard(t *testing.T) {
 			b.press("7" + kb.Enter)
 			b.do(chromedp.WaitVisible("#problem"))
 			b.page("Look up an error")
-			assert.Contains(t, b.alert(), "no such error")
+			assert.Contains(t, b.alert(), "does not know this error")
 		})
 	}
 }
@@ -323,7 +323,7 @@ func TestPagesOfPolicies(t *testing.T) {
 	b := newTab(t, "desktop-policies", chromium.Config{Dark: true})
 	d := changed(func(tenant *directory.Tenant) {
 		tenant.Users[0].Admin = true
-		tenant.Policies = []directory.Policy{{Name: "everybody", Require: directory.RequireMFA}}
+		tenant.Policies = []directory.Policy{{Name: "all users", Require: directory.RequireMFA}}
 	})
 	fake := fakeentra.NewServer(fakeentra.Config{Directory: d})
 	defer fake.Close()

@@ -73,7 +73,7 @@ func TestPersonalAccounts(t *testing.T) {
 	assert.Equal(t, login+"/"+directory.ConsumersTenantID+"/v2.0", id["iss"])
 	assert.Equal(t, directory.ConsumersTenantID, id["tid"])
 
-	// The key of personal accounts names their issuer, and stands in the sets that serve them.
+	// The key of personal accounts names their issuer. The key sets for them contain it.
 	for _, test := range []struct {
 		segment   string
 		published bool
@@ -168,7 +168,7 @@ func TestAudiencesOfApps(t *testing.T) {
 	)
 }
 
-// An account of another organization, or of the other kind, is told so.
+// The error names an account of another organization or kind.
 func TestAccountsOfElsewhere(t *testing.T) {
 	t.Parallel()
 	d := withPersonalAccounts()
@@ -186,7 +186,7 @@ func TestAccountsOfElsewhere(t *testing.T) {
 		{directory.DefaultTenantID, personalUser, "live.com"},
 		{"consumers", directory.DefaultUser, "AADSTS500208"},
 		{"organizations", personalUser, "AADSTS500208"},
-		{"common", "nobody@nowhere.example", "AADSTS50034"},
+		{"common", "missing@nowhere.example", "AADSTS50034"},
 	} {
 		person := &visit{t: t, fake: fake}
 		page := person.open(

@@ -169,7 +169,7 @@ func TestConsentOfAdministrators(t *testing.T) {
 		"not by sending the form, either",
 	)
 
-	// An administrator grants it to everybody, at the endpoint for that.
+	// An administrator grants it for all users at the endpoint for admin consent.
 	admin := &visit{t: t, fake: fake}
 	params := url.Values{
 		"client_id":    {directory.DefaultClientID},
@@ -202,7 +202,7 @@ func TestConsentOfAdministrators(t *testing.T) {
 	)
 
 	now := person.post("login", write, url.Values{"account": {directory.DefaultUser}})
-	assert.NotEmpty(t, returned(t, now).Get("code"), "nobody is asked any more")
+	assert.NotEmpty(t, returned(t, now).Get("code"), "no user is asked any more")
 }
 
 func TestPreAuthorizedClientsNeedNoConsent(t *testing.T) {

@@ -223,7 +223,7 @@ func TestSinglePageApp(t *testing.T) {
 		t,
 		700084,
 		postToken(t, fake, refreshing(second.text("refresh_token"), asSPA), origin).number(t),
-		"the successor inherits what is left",
+		"the successor inherits the rest",
 	)
 
 	web := postToken(t, fake, redemption(signIn(t, fake, nil), nil), origin)
@@ -485,5 +485,5 @@ func TestRevokedSessions(t *testing.T) {
 	now = now.Add(time.Second)
 	again := token(t, fake, redemption(signIn(t, fake, nil), nil)).text("refresh_token")
 	assert.Equal(t, http.StatusOK, token(t, fake, refreshing(again, nil)).Status, "a sign-in after it counts")
-	assert.ErrorContains(t, fake.RevokeSessions("nobody"), "no user nobody")
+	assert.ErrorContains(t, fake.RevokeSessions("missing"), "no user missing")
 }

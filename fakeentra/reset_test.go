@@ -75,8 +75,7 @@ func publishedKeysWithout(t *testing.T, fake *fakeentra.Fake, faulty endpoint.Na
 	return get(t, fake, tenantURL+"/discovery/v2.0/keys").Body
 }
 
-// What people have done outlives a change of the directory, unless it was about somebody who is
-// gone.
+// What people have done outlives a change of the directory, unless their account is gone.
 func TestSetDirectory(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: withDevices()})

@@ -43,7 +43,7 @@ func TestSeveralAccounts(t *testing.T) {
 		_, id := claims(t, token(t, person.fake, redemption(code, nil)).text("id_token"))
 		assert.Equal(t, hint, id["preferred_username"])
 	}
-	// What the consent page then approves is for whom it was shown.
+	// The consent page approves for the person who sees it.
 	more := map[string]string{"login_hint": directory.DefaultUser, "scope": "openid profile Calendars.Read"}
 	assert.Contains(t, open(more).Body, directory.DefaultUser)
 	code := returned(t, person.post("consent", request(more), url.Values{"answer": {"accept"}})).Get("code")
@@ -261,8 +261,8 @@ func TestRedirectMatching(t *testing.T) {
 		"the switch",
 	)
 
-	// The platform of the URI that is equal to the letter counts, not that of one that differs in
-	// the port.
+	// The platform of the URI that is equal to the letter counts, not the one of a URI that differs
+	// in the port.
 	code := signIn(t, fake, map[string]string{"redirect_uri": "http://localhost:5000/dev"})
 	assert.Equal(
 		t,
@@ -357,7 +357,7 @@ func TestOldEndpointsNameInteraction(t *testing.T) {
 	assert.Equal(t, "basic_action", now.text("suberror"))
 }
 
-// Scripts may read what a single-page app is answered, errors included, and nobody else's answers.
+// Scripts may read the answers to a single-page app, errors included, and no other answers.
 func TestCrossOriginAnswers(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{Directory: withSPA(), AutoSignIn: true})
@@ -391,7 +391,7 @@ func TestCrossOriginAnswers(t *testing.T) {
 		get(
 			t,
 			fake,
-			login+"/nobody.example/v2.0/.well-known/openid-configuration",
+			login+"/unknown.example/v2.0/.well-known/openid-configuration",
 		).Header.Get(
 			"Access-Control-Allow-Origin",
 		),
@@ -524,7 +524,7 @@ func TestUserRealm(t *testing.T) {
 			path,
 		)
 	}
-	unknown := get(t, fake, login+"/common/userrealm/x@nobody.example")
+	unknown := get(t, fake, login+"/common/userrealm/x@unknown.example")
 	assert.Equal(t, []string{"ver", "account_type"}, members(t, unknown.Body))
 	assert.Equal(t, "Unknown", unknown.text("account_type"))
 	assert.Equal(t, http.StatusNotFound, get(t, fake, login+"/common/nonsense/x").Status)

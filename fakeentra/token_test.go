@@ -74,7 +74,7 @@ func verify(t *testing.T, fake *fakeentra.Fake, raw string) error {
 	return err
 }
 
-// A token for Graph is for Graph alone: whoever verifies it with the published keys fails, as with
+// A token for Graph is for Graph alone: verification with the published keys fails, as with
 // Entra ID.
 func TestGraphTokenCannotBeVerified(t *testing.T) {
 	t.Parallel()
@@ -115,10 +115,10 @@ func TestCodeRefusals(t *testing.T) {
 			"unauthorized_client",
 			700016,
 		},
-		{"a client that is no GUID", map[string]string{"client_id": "my-app"}, 400, "unauthorized_client", 700038},
+		{"a client ID other than a GUID", map[string]string{"client_id": "my-app"}, 400, "unauthorized_client", 700038},
 		{"no code", map[string]string{"code": ""}, 400, "invalid_request", 900144},
-		{"a code that is none", map[string]string{"code": "guess"}, 400, "invalid_grant", 9002313},
-		{"a code of nobody", map[string]string{"code": "1." + strings.Repeat("A", 700)}, 400, "invalid_grant", 70000},
+		{"a malformed code", map[string]string{"code": "guess"}, 400, "invalid_grant", 9002313},
+		{"an unknown code", map[string]string{"code": "1." + strings.Repeat("A", 700)}, 400, "invalid_grant", 70000},
 		{"no secret", map[string]string{"client_secret": ""}, 401, "invalid_client", 7000218},
 		{"a wrong secret", map[string]string{"client_secret": "guess"}, 401, "invalid_client", 7000215},
 		{
@@ -242,7 +242,7 @@ func TestPlainChallenge(t *testing.T) {
 	assert.Equal(t, http.StatusOK, got.Status, got.Body)
 }
 
-// Entra ID gives a new refresh token with every answer, and takes the old one all the same.
+// Entra ID gives a new refresh token with every answer, and still takes the old one.
 func TestRefreshRotatesWithoutRevoking(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
@@ -317,7 +317,7 @@ func TestClientCredentials(t *testing.T) {
 		{"OpenID only", map[string]string{"scope": "openid"}, 1002012},
 		{"a wrong secret", map[string]string{"client_secret": "x"}, 7000215},
 		{"no secret", map[string]string{"client_secret": ""}, 7000216},
-		{"an unknown target", map[string]string{"scope": "https://nobody.example/.default"}, 500011},
+		{"an unknown target", map[string]string{"scope": "https://unknown.example/.default"}, 500011},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			assert.Equal(t, test.number, token(t, fake, form(test.changes)).number(t))
@@ -398,7 +398,7 @@ func TestTokenEndpointForms(t *testing.T) {
 	const form = "application/x-www-form-urlencoded"
 	assert.Equal(t, 900561, send(http.MethodGet, "", "").number(t))
 	assert.Equal(t, 900144, send(http.MethodPost, "application/json", `{"grant_type":"authorization_code"}`).number(t))
-	assert.Equal(t, 900144, send(http.MethodPost, form, "").number(t), "what stands in the address does not count")
+	assert.Equal(t, 900144, send(http.MethodPost, form, "").number(t), "the query does not count")
 	assert.Equal(t, 9002313, send(http.MethodPost, form, "grant_type=a&grant_type=b").number(t))
 	assert.Equal(t, 9002313, send(http.MethodPost, form, "grant_type=%zz").number(t))
 	assert.Equal(
@@ -429,10 +429,10 @@ func TestMint(t *testing.T) {
 		name string
 		want fakeentra.Token
 	}{
-		{"tenant", fakeentra.Token{Tenant: "nobody.example"}},
-		{"user", fakeentra.Token{User: "nobody"}},
-		{"app", fakeentra.Token{Client: "nobody"}},
-		{"API", fakeentra.Token{API: "nobody"}},
+		{"tenant", fakeentra.Token{Tenant: "unknown.example"}},
+		{"user", fakeentra.Token{User: "missing"}},
+		{"app", fakeentra.Token{Client: "missing"}},
+		{"API", fakeentra.Token{API: "missing"}},
 	} {
 		_, err := fake.Mint(test.want)
 		assert.ErrorContains(t, err, "no "+test.name)

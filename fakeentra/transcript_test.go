@@ -38,7 +38,7 @@ func TestTranscriptIsASnapshot(t *testing.T) {
 	require.NoError(t, err)
 	me.Header.Set("Authorization", "Bearer "+got.text("access_token"))
 	do(t, fake, me)
-	get(t, fake, tenantURL+"/oauth2/v2.0/authorize?client_id=nobody")
+	get(t, fake, tenantURL+"/oauth2/v2.0/authorize?client_id=missing")
 	snaps.WithConfig(snaps.Dir("../testdata/snapshots"), snaps.Filename("fakeentra-transcript"), snaps.Ext(".txt")).
 		MatchStandaloneSnapshot(t, fake.Journal().String())
 }
@@ -67,7 +67,7 @@ func TestThousandFakesRunAtOnce(t *testing.T) {
 				if assert.NoError(t, err) {
 					response.Body.Close()
 				}
-				assert.Equal(t, 1, servers[i].Journal().Count(journal.Filter{}), "nobody else's request")
+				assert.Equal(t, 1, servers[i].Journal().Count(journal.Filter{}), "no other request")
 			}
 		})
 	}

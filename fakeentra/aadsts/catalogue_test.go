@@ -14,11 +14,11 @@ import (
 	"mcpentra/fakeentra/aadsts"
 )
 
-// A known error is one of testdata/entra/errors.json, which is typed from what is known of Entra
+// A known error is one of testdata/entra/errors.json, which states the facts known about Entra
 // ID, with the source.
 type known struct {
 	Number     int
-	Error      string // empty for what is only ever a page
+	Error      string // empty for errors that only pages show
 	Status     int    // 0 where no JSON is known
 	Where      []string
 	Suberror   string

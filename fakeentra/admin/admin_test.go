@@ -248,8 +248,8 @@ func TestMistakes(t *testing.T) {
 	t.Parallel()
 	c := newControl(t, fakeentra.Config{})
 	for _, one := range []struct{ method, path, body, want string }{
-		{"POST", "/tokens", `{"user": "nobody"}`, "no user nobody"},
-		{"POST", "/tokens", `{"usr": "nobody"}`, `unknown field \"usr\"`},
+		{"POST", "/tokens", `{"user": "missing"}`, "no user missing"},
+		{"POST", "/tokens", `{"usr": "missing"}`, `unknown field \"usr\"`},
 		{"POST", "/tokens", `{"age": "old"}`, "age: want a duration"},
 		{"POST", "/tokens", `{} {}`, "want one JSON value"},
 		{"POST", "/tokens", `{"user"`, "the body: "},
@@ -268,7 +268,7 @@ func TestMistakes(t *testing.T) {
 		{"GET", "/journal?endpoint=tokens", "", `unknown endpoint \"tokens\"`},
 		{"GET", "/journal?status=x", "", "want a number"},
 		{"POST", "/journal/take", `{"wait": "1h"}`, "want at most 10m0s"},
-		{"POST", "/sessions/revoke", `{"user": "nobody"}`, "no user nobody"},
+		{"POST", "/sessions/revoke", `{"user": "missing"}`, "no user missing"},
 		{"PUT", "/directory", `{"tenants": []}`, "want at least one tenant"},
 		{"PUT", "/directory", `{"tenants": [{"name": "x"}]}`, `unknown key \"name\"`},
 	} {

@@ -88,7 +88,7 @@ func TestMistakesHaveLines(t *testing.T) {
 		{"tenants: [", "d.yaml:"},
 		{"tenants:\n\t- id: x", "d.yaml:2: "},
 		{"- a", "d.yaml:1: want keys with values, got a list"},
-		{"tenants: nobody", `d.yaml:1: want a list, got "nobody"`},
+		{"tenants: missing", `d.yaml:1: want a list, got "missing"`},
 		{"tenant: []", `d.yaml:1: unknown key "tenant"; perhaps "tenants"`},
 		{"faults: []\ncolour: red", `d.yaml:2: unknown key "colour"; want one of faults, tenants`},
 		{"tenants: []\ntenants: []", "d.yaml:2: the key \"tenants\" appears twice"},
@@ -110,8 +110,8 @@ func TestMistakesHaveLines(t *testing.T) {
 			`d.yaml:7: app "x": redirect URI "nowhere"`,
 		},
 		{
-			"tenants:\n- domains: [a.example]\n  groups:\n  - displayName: g\n    members: [nobody@a.example]",
-			`d.yaml:5: group "g": no user has the name or object ID "nobody@a.example"`,
+			"tenants:\n- domains: [a.example]\n  groups:\n  - displayName: g\n    members: [missing@a.example]",
+			`d.yaml:5: group "g": no user has the name or object ID "missing@a.example"`,
 		},
 		{"tenants:\n- displayName: x\n  users:\n  - displayName: nameless", `d.yaml:4: user "": want a unique GUID`},
 		{
@@ -137,7 +137,7 @@ func TestMistakesHaveLines(t *testing.T) {
 	}
 }
 
-// All mistakes are told at once, in order, up to a bound.
+// Read reports all mistakes at once, in order, up to a bound.
 func TestAllMistakesAreTold(t *testing.T) {
 	t.Parallel()
 	_, err := directory.Parse("d.yaml", []byte("tenants:\n- domain: x\n  apps: 3\n  users:\n  - admin: perhaps\n"))
@@ -164,7 +164,7 @@ func TestJSONIsADirectoryFileToo(t *testing.T) {
 	assert.Equal(t, `A "b"`, file.Tenants[0].Users[0].DisplayName)
 }
 
-// Whatever stands in a directory file, it is a directory in order or a mistake with the name of the
+// Any directory file gives a valid directory, or a mistake with the name of the
 // file.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(directory.Example))

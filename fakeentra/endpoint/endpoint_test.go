@@ -21,7 +21,7 @@ func TestOf(t *testing.T) {
 		{"/t/discovery/v2.0/keys", endpoint.Keys},
 		{"/t/discovery/keys", endpoint.Keys},
 		{"/common/discovery/instance", endpoint.Instance},
-		{"/common/UserRealm/somebody@contoso.onmicrosoft.com", endpoint.UserRealm},
+		{"/common/UserRealm/user@contoso.onmicrosoft.com", endpoint.UserRealm},
 		{"/t/oauth2/v2.0/authorize", endpoint.Authorize},
 		{"/t/oauth2/authorize", endpoint.Authorize},
 		{"/t/authorize/v2/login", endpoint.SignIn},

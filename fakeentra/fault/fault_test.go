@@ -73,7 +73,7 @@ func TestScriptIsPlayedInOrder(t *testing.T) {
 			[]string{"", "a", "a", ""},
 		},
 		{
-			"for ever",
+			"without end",
 			[]fault.Fault{{Name: "a", Drop: true, Nth: 3, Times: fault.Forever}},
 			[]string{"", "", "a", "a"},
 		},

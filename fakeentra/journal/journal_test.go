@@ -116,7 +116,7 @@ func TestSecretsAreMasked(t *testing.T) {
 	assert.Equal(t, "SECRET", form.Get("code"))
 }
 
-// A secret has the number of its place in the record, whenever somebody asks.
+// A secret has the number of its place in the record, at any time of reading.
 func TestNumbersDoNotDependOnWhoAsksWhen(t *testing.T) {
 	t.Parallel()
 	record := func(asked func(*journal.Journal)) string {
@@ -125,7 +125,7 @@ func TestNumbersDoNotDependOnWhoAsksWhen(t *testing.T) {
 			x := exchange(endpoint.Token, "")
 			x.Form = url.Values{"code": {fmt.Sprint("code ", i)}, "refresh_token": {fmt.Sprint("token ", i/2)}}
 			if i == 10 {
-				x.Form.Set("scope", strings.Repeat("x", 100_000)) // more than is kept until somebody asks
+				x.Form.Set("scope", strings.Repeat("x", 100_000)) // more than the journal keeps unread
 			}
 			x.Header = http.Header{"Content-Type": {"application/json"}}
 			x.Body = fmt.Appendf(nil, `{"access_token":"%d","refresh_token":"token %d","token_type":"Bearer"}`, i, i/2)
@@ -141,7 +141,7 @@ func TestNumbersDoNotDependOnWhoAsksWhen(t *testing.T) {
 	assert.Contains(t, late, `"refresh_token":"[refresh_token 10]"`)
 }
 
-// What looks like an answer and is none, or is cut short, gives nothing away.
+// A malformed or truncated answer gives no secret away.
 func TestOddAnswers(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

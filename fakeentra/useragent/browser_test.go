@@ -85,7 +85,7 @@ func TestDeny(t *testing.T) {
 	}{
 		{"a consent page", consent, "answer=deny"},
 		{"a sign-in page", signIn, "answer=cancel"},
-		{"a client that is told of a no", told, "error=access_denied"},
+		{"a client that gets a refusal", told, "error=access_denied"},
 		{"a page with a button that goes", onward, "go=on"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

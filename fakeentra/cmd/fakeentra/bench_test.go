@@ -75,35 +75,34 @@ func load(b *testing.B, address string) {
 		"code_challenge":        {base64.RawURLEncoding.EncodeToString(sum[:])},
 		"code_challenge_method": {"S256"},
 	}.Encode()
+	clientCredentials := func() {
+		token(url.Values{
+			"grant_type": {"client_credentials"},
+			"scope":      {"api://" + directory.DefaultAPIID + "/.default"},
+		})
+	}
+	codeFlow := func() {
+		r, err := http.NewRequest(http.MethodGet, tenant+"/oauth2/v2.0/authorize?"+query, nil)
+		location, err := send(http.StatusFound, r, err).Location()
+		require.NoError(b, err)
+		token(url.Values{
+			"grant_type":    {"authorization_code"},
+			"code":          {location.Query().Get("code")},
+			"redirect_uri":  {redirect},
+			"code_verifier": {verifier},
+		})
+	}
+	discovery := func() {
+		r, err := http.NewRequest(http.MethodGet, tenant+"/v2.0/.well-known/openid-configuration", nil)
+		send(http.StatusOK, r, err)
+	}
 	work := []struct {
 		times int
 		do    func()
 	}{
-		{880, func() {
-			token(
-				url.Values{
-					"grant_type": {"client_credentials"},
-					"scope":      {"api://" + directory.DefaultAPIID + "/.default"},
-				},
-			)
-		}},
-		{440, func() {
-			r, err := http.NewRequest(http.MethodGet, tenant+"/oauth2/v2.0/authorize?"+query, nil)
-			location, err := send(http.StatusFound, r, err).Location()
-			require.NoError(b, err)
-			token(
-				url.Values{
-					"grant_type":    {"authorization_code"},
-					"code":          {location.Query().Get("code")},
-					"redirect_uri":  {redirect},
-					"code_verifier": {verifier},
-				},
-			)
-		}},
-		{22_000, func() {
-			r, err := http.NewRequest(http.MethodGet, tenant+"/v2.0/.well-known/openid-configuration", nil)
-			send(http.StatusOK, r, err)
-		}},
+		{880, clientCredentials},
+		{440, codeFlow},
+		{22_000, discovery},
 	}
 	for _, part := range work {
 		turns := make(chan struct{})

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"fakeentra": main})
 }
 
-// A process is the program as somebody starts it.
+// A process is the running program.
 type process struct {
 	*exec.Cmd
 	URL   string
@@ -161,7 +161,7 @@ func TestRefusalsToStart(t *testing.T) {
 	}{
 		{"a port in use", "", "--addr " + address + ": another program listens there"},
 		{"an address without port", "--addr localhost", "--addr: want HOST:PORT, for example localhost:8400"},
-		{"a port that is none", "--addr localhost:99999", "--addr localhost:99999: cannot listen there"},
+		{"an impossible port", "--addr localhost:99999", "--addr localhost:99999: cannot listen there"},
 		{"all addresses", "--addr :8400", "add --expose to allow this"},
 		{"another machine's", "--addr 192.0.2.1:8400", "add --expose to allow this"},
 		{"a CA without TLS", "--ca-file ca.pem", "--ca-file needs --tls"},
@@ -169,15 +169,15 @@ func TestRefusalsToStart(t *testing.T) {
 		{"a backchannel with a path", "--backchannel-url x", "want a backchannel URL of scheme and host"},
 		{"no folder for settings", "--write-env nowhere/.env", "--write-env: want a file in a folder that exists"},
 		{"no folder for the CA", "--tls --ca-file nowhere/ca", "--ca-file: want a file in a folder that exists"},
-		{"a face that is none", "--face pretty", `want "spec-aligned" or nothing as face, got "pretty"`},
-		{"a cloud that is none", "--cloud mars", `want "usgov", "usgov-dod" or "china" as cloud`},
+		{"an unknown face", "--face pretty", `want "spec-aligned" or nothing as face, got "pretty"`},
+		{"an unknown cloud", "--cloud mars", `want "usgov", "usgov-dod" or "china" as cloud`},
 		{
-			"a rule that is none",
+			"an unknown rule",
 			"--resource x",
 			`want "refused", "ignored" or nothing as rule for the parameter resource`,
 		},
-		{"a time that is none", "--clock noon", "--clock: want a time like"},
-		{"a share that is none", "--chaos 7", "want a share from 0 to 1, got 7"},
+		{"a malformed time", "--clock noon", "--clock: want a time like"},
+		{"an impossible share", "--chaos 7", "want a share from 0 to 1, got 7"},
 		{"no directory file", "--directory nowhere.yaml", "--directory: open nowhere.yaml"},
 		{"a broken directory file", "--directory " + broken, "--directory: " + broken + ":1: want a list"},
 		{"an admin port beyond", "--admin-addr :8401", "--admin-addr: want HOST:PORT on loopback"},
@@ -266,7 +266,7 @@ func TestFlagsOfBehaviour(t *testing.T) {
 		get(gov, tenant+"/v2.0/.well-known/openid-configuration"),
 		`"cloud_instance_name":"microsoftonline.us"`,
 	)
-	assert.Contains(t, get(gov, "/nobody.example/v2.0/.well-known/openid-configuration"), `\r\nTrace ID: `)
+	assert.Contains(t, get(gov, "/unknown.example/v2.0/.well-known/openid-configuration"), `\r\nTrace ID: `)
 
 	file := filepath.Join(t.TempDir(), "directory.yaml")
 	write(t, file, `tenants:
@@ -336,7 +336,7 @@ func TestFederatedCredentialOfAnotherFake(t *testing.T) {
 	}
 	got := ask(workload.URL + "/" + directory.DefaultTenantID + "/v2.0")
 	assert.NotEmpty(t, got["access_token"], got)
-	assert.Contains(t, ask("https://somebody.example")["error_description"], "AADSTS700211")
+	assert.Contains(t, ask("https://unknown.example")["error_description"], "AADSTS700211")
 }
 
 // An issuer that is not on loopback is not asked.
@@ -366,7 +366,7 @@ func TestVisit(t *testing.T) {
 	}{
 		{"a page", site.URL + "/?code=secret", 0, "visit: 200 " + site.URL + "/\n"},
 		{"a page that says no", site.URL + "/refused", 3, " has status 403: The page"},
-		{"nobody there", closed.URL, 2, "connection refused"},
+		{"no server there", closed.URL, 2, "connection refused"},
 		{"another machine", "http://login.example.com/", 2, "login.example.com is not on loopback"},
 		{"no address of the web", "file:///etc/passwd", 2, "want an http or https URL"},
 	} {

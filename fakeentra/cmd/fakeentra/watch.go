@@ -68,8 +68,8 @@ func (w *watch) follow(ctx context.Context, fake *fakeentra.Fake) {
 	}
 }
 
-// update applies a change of the file, and describes the result. Empty means no change. A file that
-// is missing for a moment, while an editor replaces it, is no change.
+// update applies a change of the file, and describes the result. Empty means no change. An
+// editor may remove the file for a moment. That does not count as a change.
 func (w *watch) update(fake *fakeentra.Fake) string {
 	info, err := os.Stat(w.name)
 	if err != nil ||

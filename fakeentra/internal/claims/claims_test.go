@@ -85,7 +85,7 @@ func TestClaimsOfEachToken(t *testing.T) {
 		assert.Equal(t, now.Add(time.Hour).Unix(), test.claims["exp"], test.name)
 		assert.Equal(t, now.Add(-Backdate).Unix(), test.claims["nbf"], test.name)
 	}
-	assert.Equal(t, "tool.read", user(&v2)["scp"], "offline_access is no scope of a token")
+	assert.Equal(t, "tool.read", user(&v2)["scp"], "offline_access is in no token")
 	assert.NotEqual(t, user(&v2)["sub"], maker.ID(d, "", "")["sub"], "sub is pairwise")
 }
 

@@ -135,7 +135,8 @@ func (g *server) list(w http.ResponseWriter, r *http.Request, context string, al
 	for name, into := range map[string]*int{"$top": &top, "$skip": &skip} {
 		if text := r.URL.Query().Get(name); text != "" {
 			n, err := strconv.Atoi(text)
-			if err != nil || n < 0 || name == "$top" && (n == 0 || n > maxPage) {
+			isPageSize := n > 0 && n <= maxPage
+			if err != nil || n < 0 || name == "$top" && !isPageSize {
 				g.fail(w, http.StatusBadRequest, "BadRequest", "Invalid value '"+text+"' for '"+name+"' query option.")
 				return
 			}

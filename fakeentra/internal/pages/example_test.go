@@ -15,5 +15,5 @@ func Example() {
 	fmt.Println(pages.Lookup("1").Problem)
 	// Output:
 	// true
-	// There is no such error here.
+	// The fake does not know this error.
 }

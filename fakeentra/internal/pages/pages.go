@@ -145,7 +145,7 @@ func Lookup(code string) Page {
 	switch entry, found := aadsts.Lookup(number); {
 	case code == "":
 	case err != nil || !found:
-		page.Problem = "There is no such error here."
+		page.Problem = "The fake does not know this error."
 	default:
 		entry.Sentence = strings.ReplaceAll(entry.Sentence, "%s", "…")
 		page.Title = "AADSTS" + strconv.Itoa(number)

@@ -25,8 +25,8 @@ func NeedsAdmin(tenant *directory.Tenant, user *directory.User, asked *Permissio
 	return false
 }
 
-// Consented returns the permissions that the directory gives a client: those that an administrator
-// granted for all users, and those of APIs that preauthorize the client.
+// Consented returns the permissions that the directory gives a client. An administrator granted
+// them for all users, or the API preauthorizes the client.
 func (r *Rules) Consented(tenant *directory.Tenant, client *directory.App) []string {
 	var granted []string
 	for _, scope := range client.Consented {

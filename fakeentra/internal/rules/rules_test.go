@@ -92,7 +92,7 @@ func TestResolve(t *testing.T) {
 			[]string{directory.GraphAppID + "/User.Read"}, 0},
 		{"an API's scope", "api://files/read", false, []string{apiID + "/read"}, 0},
 		{"every listed scope", "api://files/.default", false, []string{apiID + "/read"}, 0},
-		{"an unknown API", "api://nobody/read", false, nil, 500011},
+		{"an unknown API", "api://unknown/read", false, nil, 500011},
 		{"an unknown scope", "api://files/write", false, nil, 650053},
 		{"an unknown scope at the token endpoint", "api://files/write", true, nil, 70011},
 		{"an API that the client does not list", "api://unlisted/.default", false, nil, 650057},
@@ -285,8 +285,8 @@ func TestTenantPath(t *testing.T) {
 		{"Files.example", fileTenantID, "https://login.example/" + fileTenantID + "/v2.0", 0},
 		{"common", "", "https://login.example/{tenantid}/v2.0", 0},
 		{"consumers", directory.ConsumersTenantID, "https://login.example/" + directory.ConsumersTenantID + "/v2.0", 0},
-		{"nobody.example", "", "", 90002},
-		{"nobody", "", "", 900023},
+		{"unknown.example", "", "", 90002},
+		{"missing", "", "", 900023},
 	} {
 		path, problem := testRules().TenantPath(test.segment)
 		assert.Equal(t, test.number, number(problem), test.segment)
@@ -309,7 +309,7 @@ func TestFindAccount(t *testing.T) {
 	_, user := r.FindUser(files, "eve@other.example")
 	assert.Nil(t, user, "a person of another tenant")
 	assert.Equal(t, 50020, number(r.ForeignAccount(files, clientID, "eve@other.example")))
-	assert.Zero(t, number(r.ForeignAccount(files, clientID, "nobody@other.example")))
+	assert.Zero(t, number(r.ForeignAccount(files, clientID, "missing@other.example")))
 	common, _ := r.TenantPath("common")
 	tenant, user := r.FindUser(common, "eve@other.example")
 	assert.Equal(t, otherTenantID, tenant.ID)

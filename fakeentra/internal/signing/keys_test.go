@@ -22,7 +22,7 @@ func TestKeysRotate(t *testing.T) {
 	assert.Same(t, before[2], keys.Active(), "the next key signs")
 	assert.Same(t, before[1], keys.Previous())
 	assert.Same(t, after[2], keys.Next())
-	assert.Empty(t, keys.Personal(), "nobody signs with a personal key")
+	assert.Empty(t, keys.Personal(), "no tenant signs with a personal key")
 	keys.Reset()
 	assert.Equal(t, before, keys.Published())
 	assert.Len(t, keys.Personal(), 1)

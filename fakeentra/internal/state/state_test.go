@@ -85,11 +85,11 @@ func TestRebind(t *testing.T) {
 		gone   []string
 	}{
 		{"an equal directory", func(*directory.Directory) {}, nil},
-		{"no such tenant", func(d *directory.Directory) { d.Tenants[0].ID = "other" },
+		{"tenant is gone", func(d *directory.Directory) { d.Tenants[0].ID = "other" },
 			[]string{"code", "refresh token", "device code", "user code", "session"}},
-		{"no such person", func(d *directory.Directory) { d.Tenants[0].Users[0].ID = "other" },
+		{"person is gone", func(d *directory.Directory) { d.Tenants[0].Users[0].ID = "other" },
 			[]string{"code", "refresh token", "session"}},
-		{"no such app", func(d *directory.Directory) { d.Tenants[0].App(directory.DefaultClientID).ID = "other" },
+		{"app is gone", func(d *directory.Directory) { d.Tenants[0].App(directory.DefaultClientID).ID = "other" },
 			[]string{"code", "refresh token", "device code", "user code"}},
 	} {
 		old := directory.Default()

@@ -178,8 +178,7 @@ var (
 	}
 )
 
-// Wherever a browser could be sent, it is only ever sent to an address that is registered.
-func TestNobodyIsSentToAStranger(t *testing.T) {
+func TestBrowsersGoOnlyToRegisteredAddresses(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
 	for _, uri := range []string{
@@ -205,12 +204,7 @@ func TestNobodyIsSentToAStranger(t *testing.T) {
 		"http://localhost:8000/auth/callback ",
 		" http://localhost:8000/auth/callback",
 	} {
-		for _, path := range []string{
-			"/oauth2/v2.0/authorize",
-			"/oauth2/authorize",
-			"/v2.0/adminconsent",
-			"/adminconsent",
-		} {
+		for _, path := range pagePaths {
 			params := request(map[string]string{"redirect_uri": uri, "prompt": "none"})
 			for _, broken := range brokenParameters {
 				got := get(t, fake, tenantURL+path+"?"+with(params, broken).Encode())

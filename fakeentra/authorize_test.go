@@ -220,35 +220,6 @@ func TestResourceParameter(t *testing.T) {
 	}
 }
 
-// visit sends the form of a page as a browser does, with the cookies of the pages before.
-type visit struct {
-	t       *testing.T
-	fake    *fakeentra.Fake
-	cookies []*http.Cookie
-}
-
-func (v *visit) open(method, address string, form url.Values) answer {
-	v.t.Helper()
-	r, err := http.NewRequestWithContext(v.t.Context(), method, address, strings.NewReader(form.Encode()))
-	require.NoError(v.t, err)
-	if method == http.MethodPost {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	for _, cookie := range v.cookies {
-		r.AddCookie(cookie)
-	}
-	got := do(v.t, v.fake, r)
-	if set := (&http.Response{Header: got.Header}).Cookies(); len(set) > 0 {
-		v.cookies = set
-	}
-	return got
-}
-
-func (v *visit) post(step string, params, form url.Values) answer {
-	v.t.Helper()
-	return v.open(http.MethodPost, tenantURL+"/authorize/v2/"+step+"?"+params.Encode(), form)
-}
-
 func TestPersonSignsIn(t *testing.T) {
 	t.Parallel()
 	person := &visit{t: t, fake: newFake(t, fakeentra.Config{})}

@@ -157,15 +157,6 @@ func TestBadTokenRequests(t *testing.T) {
 	}
 }
 
-// change writes a form with one name changed; an empty value takes it away.
-func change(form url.Values, name, value string) string {
-	changed := url.Values{}
-	for one, values := range form {
-		changed[one] = values
-	}
-	return with(changed, map[string]string{name: value}).Encode()
-}
-
 // The paths and the changed parameters of TestBrowsersGoOnlyToRegisteredAddresses.
 var (
 	pagePaths        = []string{"/oauth2/v2.0/authorize", "/oauth2/authorize", "/v2.0/adminconsent", "/adminconsent"}

@@ -55,16 +55,6 @@ func median(b *testing.B, base, other func()) float64 {
 	return ratios[len(ratios)/2]
 }
 
-func post(b *testing.B, client *http.Client, address string, form url.Values) []byte {
-	response, err := client.PostForm(address, form)
-	require.NoError(b, err)
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	require.NoError(b, err)
-	require.Equal(b, http.StatusOK, response.StatusCode, "%s", body)
-	return body
-}
-
 // bareIssuer signs n tokens of the same size for each request, and does nothing else.
 func bareIssuer(b *testing.B, n int) *httptest.Server {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)

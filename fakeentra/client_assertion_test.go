@@ -55,7 +55,7 @@ func clientAssertion(
 
 func TestClientAssertions(t *testing.T) {
 	t.Parallel()
-	d, certificate, key := world(t)
+	d, certificate, key := directoryOfApps(t)
 	d.Tenants[0].Apps[0].FederatedCredentials = nil
 	fake := newFake(t, fakeentra.Config{Directory: d})
 	send := func(assertion string) answer {

@@ -4,7 +4,6 @@ import (
 	"crypto/sha1"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,23 +14,6 @@ import (
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 )
-
-// members are the names of a JSON object in the order of the wire.
-func members(t *testing.T, body string) []string {
-	t.Helper()
-	decoder := json.NewDecoder(strings.NewReader(body))
-	var names []string
-	_, err := decoder.Token()
-	require.NoError(t, err)
-	for decoder.More() {
-		name, err := decoder.Token()
-		require.NoError(t, err)
-		names = append(names, name.(string))
-		var value json.RawMessage
-		require.NoError(t, decoder.Decode(&value))
-	}
-	return names
-}
 
 func TestDiscoveryDocument(t *testing.T) {
 	t.Parallel()

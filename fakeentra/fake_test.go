@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -26,8 +25,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func decode(body string, into any) error { return json.Unmarshal([]byte(body), into) }
 
 func TestClientReachesNobodyElse(t *testing.T) {
 	t.Parallel()

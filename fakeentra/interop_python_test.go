@@ -33,7 +33,7 @@ func TestInteropMSALPython(t *testing.T) {
 		require.NotEqual(t, "true", os.Getenv("CI"), "a Python with the module msal is missing (Debian: python3-msal)")
 		t.Skip("needs a Python with the module msal (Debian: python3-msal)")
 	}
-	d, _, _ := world(t)
+	d, _, _ := directoryOfApps(t)
 	fake := fakeentra.NewTLSServer(fakeentra.Config{Directory: d, AutoSignIn: true})
 	t.Cleanup(fake.Close)
 	ca := filepath.Join(t.TempDir(), "ca.pem")

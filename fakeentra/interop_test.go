@@ -43,7 +43,7 @@ func interop(t *testing.T) string {
 func runNode(t *testing.T, script string, want int) {
 	t.Helper()
 	folder := interop(t)
-	d, certificate, key := world(t)
+	d, certificate, key := directoryOfApps(t)
 	d.Tenants[0].Apps[0].ImplicitIDTokens = true
 	workload := newFake(t, fakeentra.Config{PublicURL: "https://workload.test"})
 	fake := fakeentra.NewTLSServer(

@@ -7,7 +7,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"math/big"
 	"net/http"
 	"net/url"
@@ -38,33 +37,6 @@ import (
 // What passes here is other people's software, told nothing but where to find its HTTP client.
 
 const middleTierID = "5a1e0002-0000-4000-8000-0000000000aa"
-
-// world is a directory with an app of each kind.
-func world(t *testing.T) (directory.Directory, *x509.Certificate, crypto.PrivateKey) {
-	t.Helper()
-	certificate, key := newCertificate(t)
-	d := directory.Default()
-	tenant := &d.Tenants[0]
-	tenant.Apps[0].Certificates = []string{
-		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})),
-	}
-	tenant.Apps[0].FederatedCredentials = []directory.FederatedCredential{
-		{Issuer: "https://workload.test/5a1e0001-0000-4000-8000-000000000001/v2.0", Subject: "workload"},
-	}
-	tenant.Apps = append(tenant.Apps, directory.App{
-		ID:             middleTierID,
-		ObjectID:       "5a1e0002-0000-4000-8000-0000000000ab",
-		DisplayName:    "Middle tier",
-		Secrets:        []string{"middle"},
-		IdentifierURIs: []string{"api://middle/" + middleTierID},
-		Scopes:         []directory.Scope{{Name: "access", DisplayName: "Use it"}},
-		TokenVersion:   2,
-		Consented:      []string{"User.Read", apiScope},
-	})
-	tenant.Apps[1].AllowPublicFlows = true
-	tenant.Apps[1].Consented = []string{"User.Read"}
-	return d, certificate, key
-}
 
 func newCertificate(t *testing.T) (*x509.Certificate, crypto.PrivateKey) {
 	t.Helper()
@@ -97,7 +69,7 @@ func confidentialClient(
 
 func TestMSALClientCredentials(t *testing.T) {
 	t.Parallel()
-	d, certificate, key := world(t)
+	d, certificate, key := directoryOfApps(t)
 	fake := newFake(t, fakeentra.Config{Directory: d})
 	bySecret, err := confidential.NewCredFromSecret(directory.DefaultClientSecret)
 	require.NoError(t, err)
@@ -137,7 +109,7 @@ func TestMSALClientCredentials(t *testing.T) {
 // A token of another issuer replaces a credential; here another fake issues it.
 func TestMSALFederatedCredential(t *testing.T) {
 	t.Parallel()
-	d, _, _ := world(t)
+	d, _, _ := directoryOfApps(t)
 	workload := newFake(t, fakeentra.Config{PublicURL: "https://workload.test"})
 	fake := newFake(t, fakeentra.Config{Directory: d, FederationClient: workload.Client()})
 	mint := func(edit func(map[string]any)) confidential.Credential {
@@ -180,7 +152,7 @@ func TestMSALFederatedCredential(t *testing.T) {
 
 func TestMSALAuthorizationCodeAndSilentRefresh(t *testing.T) {
 	t.Parallel()
-	d, _, _ := world(t)
+	d, _, _ := directoryOfApps(t)
 	now := time.Now()
 	fake := newFake(t, fakeentra.Config{Directory: d, AutoSignIn: true, Now: func() time.Time { return now }})
 	credential, err := confidential.NewCredFromSecret(directory.DefaultClientSecret)
@@ -205,7 +177,7 @@ func TestMSALAuthorizationCodeAndSilentRefresh(t *testing.T) {
 
 func TestMSALOnBehalfOf(t *testing.T) {
 	t.Parallel()
-	d, _, _ := world(t)
+	d, _, _ := directoryOfApps(t)
 	fake := newFake(t, fakeentra.Config{Directory: d})
 	credential, err := confidential.NewCredFromSecret("middle")
 	require.NoError(t, err)
@@ -241,7 +213,7 @@ func TestMSALOnBehalfOf(t *testing.T) {
 
 func TestMSALInteractive(t *testing.T) {
 	t.Parallel()
-	d, _, _ := world(t)
+	d, _, _ := directoryOfApps(t)
 	fake := fakeentra.NewTLSServer(fakeentra.Config{Directory: d})
 	defer fake.Close()
 	client, err := public.New(directory.DefaultAPIID, public.WithAuthority(fake.URL+"/"+directory.DefaultTenantID),
@@ -270,7 +242,7 @@ func TestMSALInteractive(t *testing.T) {
 // The library waits between its questions; inside the bubble that costs no time.
 func TestMSALDeviceCode(t *testing.T) {
 	t.Parallel()
-	d, _, _ := world(t)
+	d, _, _ := directoryOfApps(t)
 	d.Tenants[0].Apps[1].Consented = nil // so that there is something to decline
 	for _, test := range []struct {
 		answer string
@@ -317,7 +289,7 @@ func TestMSALDeviceCode(t *testing.T) {
 
 func TestMSALPassword(t *testing.T) {
 	t.Parallel()
-	d, _, _ := world(t)
+	d, _, _ := directoryOfApps(t)
 	fake := newFake(t, fakeentra.Config{Directory: d})
 	client, err := public.New(
 		directory.DefaultAPIID,
@@ -346,7 +318,7 @@ func TestMSALPassword(t *testing.T) {
 
 func TestAzureIdentity(t *testing.T) {
 	t.Parallel()
-	d, certificate, key := world(t)
+	d, certificate, key := directoryOfApps(t)
 	fake := newFake(t, fakeentra.Config{Directory: d})
 	options := azcore.ClientOptions{Transport: fake.Client(), Cloud: cloud.AzurePublic}
 	scopes := policy.TokenRequestOptions{Scopes: []string{"https://graph.microsoft.com/.default"}}

@@ -107,20 +107,6 @@ func TestPersonalAccounts(t *testing.T) {
 	assert.NotContains(t, get(t, fake, login+"/common/discovery/v2.0/keys").Body, nextHeader["kid"])
 }
 
-// at sends a form to the token endpoint of a tenant segment.
-func at(t *testing.T, fake *fakeentra.Fake, segment string, form url.Values) answer {
-	t.Helper()
-	r, err := http.NewRequestWithContext(
-		t.Context(),
-		http.MethodPost,
-		login+"/"+segment+"/oauth2/v2.0/token",
-		strings.NewReader(form.Encode()),
-	)
-	require.NoError(t, err)
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return do(t, fake, r)
-}
-
 // Which accounts an app is for decides where it may be used.
 func TestAudiencesOfApps(t *testing.T) {
 	t.Parallel()

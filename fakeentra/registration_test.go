@@ -15,13 +15,6 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// changed is the default directory with a change to its tenant.
-func changed(change func(*directory.Tenant)) directory.Directory {
-	d := directory.Default()
-	change(&d.Tenants[0])
-	return d
-}
-
 // tokensOf signs the first person in for a scope and returns the answer of the token endpoint.
 func tokensOf(t *testing.T, d directory.Directory, scope string) answer {
 	t.Helper()

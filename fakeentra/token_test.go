@@ -55,12 +55,6 @@ func TestCodeRedemption(t *testing.T) {
 	verifies(t, fake, got.text("id_token"))
 }
 
-// verifies checks a token as a resource does: by the published key that it names.
-func verifies(t *testing.T, fake *fakeentra.Fake, raw string) {
-	t.Helper()
-	assert.NoError(t, verify(t, fake, raw))
-}
-
 func verify(t *testing.T, fake *fakeentra.Fake, raw string) error {
 	t.Helper()
 	var keys jose.JSONWebKeySet

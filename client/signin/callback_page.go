@@ -27,7 +27,7 @@ var (
 	}
 	pageOtherSignIn = pageText{
 		"This answer was not used",
-		"It does not belong to the sign-in that is waiting here. If you did not start one, close this window.",
+		"It belongs to a different sign-in. If you did not start one, close this window.",
 	}
 	pageSecondResponse = pageText{
 		"This answer was not used",

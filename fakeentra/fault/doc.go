@@ -9,6 +9,6 @@
 //
 // A new effect needs a field of [Fault] with its rules in [Fault.Check] and its name in
 // [Fault.String] (fault.go), its JSON form if it is a duration (json.go), a line in
-// directory/example.yaml, and its work in fakeentra/faults.go. The table of faults in the README of
-// fakeentra and a test in fakeentra/faults_test.go complete it.
+// directory/example.yaml, and its work in fakeentra/faults.go. A test in
+// fakeentra/faults_test.go completes it.
 package fault

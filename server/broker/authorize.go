@@ -66,8 +66,8 @@ func (b *Broker) newTransaction(
 		return nil, nil, false
 	}
 	if found == nil {
-		b.showProblem(w, r, http.StatusBadRequest, "This server knows no client of the ID that was sent. "+
-			"The program that opened this page has to register again.",
+		b.showProblem(w, r, http.StatusBadRequest, "This server does not know the program "+
+			"that opened this page: its client ID is unknown. The program has to register again.",
 			sight{"client", params.Get("client_id")})
 		return nil, nil, false
 	}
@@ -217,11 +217,11 @@ func judgeResponse(params url.Values) *protocolError {
 	case "":
 		return badRequest("invalid_request", "response_type is missing")
 	default:
-		return badRequest("unsupported_response_type", "the only response_type is code").
+		return badRequest("unsupported_response_type", "response_type must be code").
 			saw("response_type", kind)
 	}
 	if mode := params.Get("response_mode"); mode != "" && mode != "query" {
-		return badRequest("invalid_request", "the only response_mode is query").
+		return badRequest("invalid_request", "response_mode must be query").
 			saw("response_mode", mode)
 	}
 	return nil

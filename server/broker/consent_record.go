@@ -127,14 +127,3 @@ func (c *consentRecord) add(made approval, now time.Time) {
 	c.Approvals = append(c.Approvals, made)
 	c.Approvals = c.Approvals[max(0, len(c.Approvals)-maxApprovals):]
 }
-
-// endStolen ends a grant after a second use of its code or refresh token. It also forgets what the
-// person has approved for the client, so the next sign-in asks again.
-func (b *Broker) endStolen(ctx context.Context, grantID string, person identity.Principal, clientID string) error {
-	// The consent goes first. If the store fails between the two, the next replay finds the grant
-	// and tries again.
-	if err := b.config.Store.Delete(ctx, kindConsent, consentKey(person, clientID)); err != nil {
-		return err
-	}
-	return b.config.Store.Delete(ctx, kindGrant, grantID)
-}

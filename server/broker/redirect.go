@@ -110,13 +110,13 @@ func (b *Broker) matchRedirect(c *client, asked string) bool {
 	if slices.Contains(c.RedirectURIs, asked) {
 		return true
 	}
-	want, err := url.Parse(asked)
-	if err != nil || want.Scheme != "http" || !loopback.IsStrictHost(want.Hostname()) {
+	askedURL, err := url.Parse(asked)
+	if err != nil || askedURL.Scheme != "http" || !loopback.IsStrictHost(askedURL.Hostname()) {
 		return false
 	}
 	return slices.ContainsFunc(c.RedirectURIs, func(registered string) bool {
-		got, err := url.Parse(registered)
-		return err == nil && sameButPort(got, want)
+		registeredURL, err := url.Parse(registered)
+		return err == nil && sameButPort(registeredURL, askedURL)
 	})
 }
 

@@ -119,9 +119,9 @@ func TestConsentPageWarns(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, options{})
 	for _, test := range []struct{ name, uri, warning string }{
-		{"Claude", "https://evil.example/cb", "the name of Claude"},
-		{"CIaude", "https://evil.example/cb", "the name of Claude"},
-		{"Сlaude (official)", "https://evil.example/cb", "the name of Claude"},
+		{"Claude", "https://evil.example/cb", "the name is Claude"},
+		{"CIaude", "https://evil.example/cb", "the name is Claude"},
+		{"Сlaude (official)", "https://evil.example/cb", "the name is Claude"},
 		{"Claude", "https://claude.ai/api/mcp/auth_callback", ""},
 		{"Claude Code (mcpentra)", "http://localhost:5555/cb", ""},
 		{"Visual Studio Code", "https://vscode.dev/redirect", ""},
@@ -134,7 +134,7 @@ func TestConsentPageWarns(t *testing.T) {
 		{"notes", "https://app.example/cb", ""},
 		{"notes", "https://claude.ai.evil.example/cb", "It looks like claude.ai"},
 		{"Pаypal", "https://app.example/cb", "this name mixes letters of several alphabets"},
-		{"Microsoft", "https://app.example/cb", "the name of Microsoft"},
+		{"Microsoft", "https://app.example/cb", "the name is Microsoft"},
 	} {
 		page := e.browser().get(e.request(e.named(test.name, test.uri), "redirect_uri", test.uri))
 		require.Equal(t, 200, page.status)

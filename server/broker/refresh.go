@@ -55,7 +55,7 @@ func (b *Broker) readRefreshToken(presented string) (grantID string, ok bool) {
 }
 
 // errReplay ends a grant and all its refresh tokens.
-var errReplay = errors.New("a refresh token that was replaced long ago, or whose successor has been used, came again")
+var errReplay = errors.New("a refresh token was used again after its replacement had been used, or too late")
 
 // wrongRefreshToken refuses a refresh token. The reason goes to the log only.
 func wrongRefreshToken(why string) *protocolError {

@@ -12,8 +12,8 @@ func (b *Broker) warnings(name string, to destination) []string {
 			where = "a program on this computer"
 		}
 		warnings = append(warnings,
-			"this name is, or looks like, the name of "+like.Name+". "+homeOf(like.Name, like.Hosts)+
-				" The answer to this request goes to "+where+", so another program may be asking.")
+			"the name is "+like.Name+" or looks like it. "+homeOf(like.Name, like.Hosts)+
+				" This request would send you to "+where+", so another program may be asking.")
 	}
 	if b.known.MixesScripts(name) {
 		warnings = append(warnings,
@@ -32,13 +32,13 @@ func (b *Broker) warnings(name string, to destination) []string {
 	return warnings
 }
 
-// homeOf says where a known client gets its answers.
+// homeOf says where a known client sends people after the sign-in.
 func homeOf(name string, hosts []string) string {
 	if len(hosts) == 0 {
-		return name + " gets its answers on your own computer."
+		return name + " itself runs on your own computer."
 	}
 	if len(hosts) > 2 {
 		hosts = hosts[:2]
 	}
-	return name + " gets its answers at " + strings.Join(hosts, " or ") + "."
+	return name + " itself uses " + strings.Join(hosts, " or ") + "."
 }

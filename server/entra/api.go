@@ -139,7 +139,7 @@ func (a *API) readTenants(cfg Config) error {
 		if i > 0 && !guid.MatchString(id) {
 			return &ConfigError{
 				"AUTH_ALLOWED_TENANTS",
-				fmt.Sprintf("has %q: write the Directory (tenant) ID of each tenant; no value means all tenants", id),
+				fmt.Sprintf("has %q: write the Directory (tenant) ID of each tenant; no value allows all tenants", id),
 			}
 		}
 		d, err := registration.read()

@@ -76,7 +76,7 @@ skipped, and the report says so.`,
 		&options.issuerKey,
 		"issuer-key",
 		"",
-		"make tokens with a flaw with the issuer's private key in this PEM `FILE`; only for your own issuers",
+		"sign flawed tokens with the issuer's private key in this PEM `FILE`; only for your own issuers",
 	)
 	flags.BoolVar(
 		&options.local,

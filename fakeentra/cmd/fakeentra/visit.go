@@ -21,8 +21,8 @@ func newVisitCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "visit URL",
 		Short: "Sign in and approve as a scripted browser and person",
-		Long: `Visit opens a loopback URL as a browser with a person. It picks an account, types a password
-if a page asks for one, and approves each request. Any program that opens $BROWSER can use it.
+		Long: `Visit opens a loopback URL, and acts as both the browser and the person. It picks an account,
+types a password if a page asks for one, and approves each request. Any program that opens $BROWSER can use it.
 
 Exit status: 0 the last page is fine; 2 usage error, or a page cannot be opened; 3 the last page is
 an error or a refusal, or --deny finds nothing to decline. The error pages of Entra ID count as

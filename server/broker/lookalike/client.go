@@ -10,7 +10,7 @@ import (
 // A Likeness is a known client for which people may take another client.
 type Likeness struct {
 	Name string
-	// Hosts are the hosts at which the known client gets its answers. None means that it gets them
+	// Hosts are the hosts of the known client's redirect URIs. None means that it has them
 	// only on the person's own computer.
 	Hosts []string
 }

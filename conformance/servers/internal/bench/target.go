@@ -22,14 +22,14 @@ const (
 	// WithoutScope lacks a scope that every request requires.
 	WithoutScope TokenKind = "without scope"
 	// BroaderScope has a scope that includes the required one, in place of it.
-	BroaderScope TokenKind = "broader scope's"
+	BroaderScope TokenKind = "broader scope"
 	// OtherUser is a good token of another principal.
-	OtherUser TokenKind = "another user's"
+	OtherUser TokenKind = "another user"
 	// UnlistedClient was issued to a client that the server is configured to refuse.
-	UnlistedClient TokenKind = "unlisted client's"
+	UnlistedClient TokenKind = "unlisted client"
 	// PublicClient was issued to a client without credentials, which the server is configured to
 	// refuse.
-	PublicClient TokenKind = "public client's"
+	PublicClient TokenKind = "public client"
 	// Refreshed is another good token of the principal of Good.
 	Refreshed TokenKind = "refreshed"
 )

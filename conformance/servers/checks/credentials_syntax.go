@@ -32,7 +32,7 @@ func credentialsSyntaxChecks() []bench.Check {
 				Severity:  check.Low,
 				Reference: "RFC 6750 section 2.1; RFC 9110 sections 5.5 and 11.4",
 				Sentence: "Credentials are the scheme, spaces and a token. A missing token, a tab or quotes " +
-					"are refused; extra spaces are accepted.",
+					"are refused; spaces before the token and at the end of the line are accepted.",
 				Covers: []string{"RS-008", "server-malformed-authorization"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},

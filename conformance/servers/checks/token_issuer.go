@@ -179,8 +179,8 @@ func tokenVersionForgeries(jwt *attack.JWT) []attack.Forgery {
 	if own == "" {
 		return nil
 	}
-	values := []any{"3.0", "", nil, 2, attack.Absent}
-	for _, version := range []string{"1.0", "2.0"} {
+	values := []any{"", nil, 2, attack.Absent}
+	for _, version := range []string{"1.0", "2.0", "3.0"} {
 		if version != own {
 			values = append(values, version)
 		}

@@ -91,7 +91,8 @@ func decodeBatch(value jsontext.Value) (batch []*Message, refused *Error) {
 }
 
 // ReadResponse reports whether a text is the response to the request with an ID, and returns its
-// canonical encoding. It overwrites the text.
+// canonical encoding. It overwrites the text. Names below the top level may repeat, because the
+// text is the handler's own and nothing is decided by them.
 func ReadResponse(text []byte, id jsontext.Value) (response jsontext.Value, found bool) {
 	response = bytes.TrimSpace(text)
 	// A response may spell a string ID with other escapes than the request.

@@ -60,31 +60,38 @@ func (s *signIn) byPage(ctx context.Context) (*tokenrequest.Token, error) {
 
 // registerForPage listens for the answer and registers the client with the listener's address. With
 // Config.Paste there is no listener. The caller closes the listener.
-func (s *signIn) registerForPage(ctx context.Context) (redirectURI string, callback *signin.Callback, err error) {
+func (s *signIn) registerForPage(ctx context.Context) (string, *signin.Callback, error) {
 	if s.config.Paste != nil {
 		return s.config.RedirectURI, nil, s.register(ctx, s.config.RedirectURI)
 	}
-	callback, err = s.listen()
+	callback, err := s.listen()
 	if err != nil {
 		return "", nil, err
 	}
+	registered := false
+	defer func() { // also if Config.Trace ends the goroutine
+		if !registered {
+			callback.Close()
+		}
+	}()
 	err = s.register(ctx, callback.RedirectURI)
 	var refused *signin.RefusedError
 	wrongURI := errors.As(err, &refused) && refused.Code == "invalid_redirect_uri"
 	if wrongURI && s.config.RedirectURI == defaultRedirectURI {
 		// Some authorization servers accept only the loopback address, not its name (RFC 8252
 		// section 7.3).
-		callback.Close()
-		callback, err = signin.Listen("http://127.0.0.1/callback")
-		if err != nil {
-			return "", nil, err
+		other, listenErr := signin.Listen("http://127.0.0.1/callback")
+		if listenErr != nil {
+			return "", nil, listenErr
 		}
+		callback.Close()
+		callback = other
 		err = s.register(ctx, callback.RedirectURI)
 	}
 	if err != nil {
-		callback.Close()
 		return "", nil, err
 	}
+	registered = true
 	return callback.RedirectURI, callback, nil
 }
 

@@ -171,16 +171,22 @@ func (t *tokens) save(
 }
 
 // lockRecord locks the store's record and loads it. The caller unlocks it.
-func (t *tokens) lockRecord(ctx context.Context) (record tokenstore.Record, unlock func(), err error) {
-	unlock, err = t.config.Tokens.Lock(ctx, t.key)
+func (t *tokens) lockRecord(ctx context.Context) (tokenstore.Record, func(), error) {
+	unlock, err := t.config.Tokens.Lock(ctx, t.key)
 	if err != nil {
-		return record, nil, err
+		return tokenstore.Record{}, nil, err
 	}
-	record, err = t.config.Tokens.Load(ctx, t.key)
+	loaded := false
+	defer func() { // also if the store's Load ends the goroutine
+		if !loaded {
+			unlock()
+		}
+	}()
+	record, err := t.config.Tokens.Load(ctx, t.key)
 	if err != nil {
-		unlock()
-		return record, nil, err
+		return tokenstore.Record{}, nil, err
 	}
+	loaded = true
 	return record, unlock, nil
 }
 

@@ -21,6 +21,8 @@ func TestCheckClientDocumentRefuses(t *testing.T) {
 		"https://app.example.com",
 		"https://app.example.com/",
 		"https://u:secret@app.example.com/c",
+		"https://secret@app.example.com/c",
+		"https://app.example.com/c#secret",
 		"https://app.example.com/c#x",
 		"https://app.example.com/a/../c",
 		"https://app.example.com/./c",

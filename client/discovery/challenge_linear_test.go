@@ -17,24 +17,26 @@ func TestParseChallengesAllocatesLinearly(t *testing.T) {
 		{"in a challenge", "Bearer "},
 		{"in a quoted string", `Bearer realm="`},
 	}
-	for _, c := range []struct{ name, unit string }{
-		{"blanks", " "},
-		{"separators", ", \t"},
-		{"challenges", "Basic, "},
-		{"parameters", "a=b, "},
-		{"open quotes", `Bearer a="`},
-		{"backslashes", `\\`},
-		{"schemes without a comma", "Bearer "},
-		{"schemes of one letter", "A "},
-		{"equals signs", "="},
-		{"token68", "Basic aaaa==, "},
-		{"long token", "a"},
-		{"long token in capitals", "A"},
+	for _, c := range []struct{ name, unit, end string }{
+		{"blanks", " ", `"`},
+		{"separators", ", \t", `"`},
+		{"challenges", "Basic, ", `"`},
+		{"parameters", "a=b, ", `"`},
+		{"open quotes", `Bearer a="`, `"`},
+		{"backslashes", `\\`, `"`},
+		{"schemes without a comma", "Bearer ", `"`},
+		{"schemes of one letter", "A ", `"`},
+		{"equals signs", "=", `"`},
+		{"token68", "Basic aaaa==, ", `"`},
+		{"long token", "a", `"`},
+		{"long token in capitals", "A", `"`},
+		{"token68 with a wrong end", "A", "==========?"},
+		{"long name before a parameter", "a", " b=c"},
 	} {
 		for _, prefix := range prefixes {
 			allocated := func(size int) float64 {
 				repeats := (size - len(prefix.text)) / len(c.unit)
-				return bytesAllocated(prefix.text + strings.Repeat(c.unit, repeats) + `"`)
+				return bytesAllocated(prefix.text + strings.Repeat(c.unit, repeats) + c.end)
 			}
 			at4 := allocated(4 << 10)
 			at8 := allocated(8 << 10)

@@ -82,5 +82,10 @@ func (m *brokerMode) graphToken(ctx context.Context, caller *identity.Caller) (s
 }
 
 func (m *brokerMode) verify(ctx context.Context, raw string) (*identity.Caller, error) {
-	return m.broker.Verify(ctx, raw)
+	cached, err := m.broker.Verify(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	caller := *cached // a handler that changes its caller changes no other request
+	return &caller, nil
 }

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"mcpentra/fakeentra"
 	"mcpentra/server"
 	"mcpentra/server/entra"
+	"mcpentra/server/guard"
 )
 
 // TestREADMEExample runs the README's example against the fake, with only the settings that the
@@ -63,4 +65,24 @@ func TestREADMEExample(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	assert.Contains(t, string(readme), `os.Getenv("AUTH_AUTHORITY")`)
+}
+
+// TestHandlerChangesOnlyItsCaller: the broker keeps the caller of a token, and later requests with
+// the token get it.
+func TestHandlerChangesOnlyItsCaller(t *testing.T) {
+	t.Parallel()
+	s := newEnv(t, func(config *server.Config) {
+		config.MCP = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			caller, _ := guard.FromContext(r.Context())
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":1,"result":{"name":%q}}`, caller.Name)
+			caller.Name = "changed"
+		})
+	})
+	_, tokens := s.signIn()
+	access, _ := tokens["access_token"].(string)
+	for range 2 {
+		status, _, body := s.call(access, `{"jsonrpc":"2.0","id":1,"method":"ping"}`)
+		assert.Equal(t, http.StatusOK, status)
+		assert.Contains(t, body, "Adele Vance")
+	}
 }

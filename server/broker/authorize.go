@@ -153,8 +153,8 @@ func (b *Broker) spendSignIn(w http.ResponseWriter, r *http.Request) bool {
 // (OAuth 2.1 section 3.1). If it returns false, the request is answered.
 func (b *Broker) readParameters(w http.ResponseWriter, r *http.Request) (url.Values, bool) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxParameters)
-	err := r.ParseForm()
-	if err != nil || len(r.URL.RawQuery) > maxParameters {
+	isTooLong := len(r.URL.RawQuery) > maxParameters
+	if isTooLong || r.ParseForm() != nil {
 		b.showProblem(w, r, http.StatusBadRequest, "The authorization request is too long or not well formed.")
 		return nil, false
 	}

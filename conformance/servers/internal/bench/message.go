@@ -89,7 +89,7 @@ func (p *Probe) Open(ctx context.Context, token string) (*Session, error) {
 		return nil, &check.NotSpoken{Revision: p.Revision}
 	}
 	if !answer.Succeeded() {
-		return nil, failedControl(answer)
+		return nil, p.failedControl(answer)
 	}
 	session := &Session{Token: token, probe: p}
 	if p.Revision == check.R20260728 {

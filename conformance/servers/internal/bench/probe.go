@@ -260,16 +260,24 @@ func (p *Probe) Control(ctx context.Context) (token string, err error) {
 		return "", &check.NotSpoken{Revision: p.Revision}
 	}
 	if !answer.Succeeded() {
-		return "", failedControl(answer)
+		return "", p.failedControl(answer)
 	}
 	return token, nil
 }
 
-// failedControl says that a good request did not succeed.
-func failedControl(answer *Answer) error {
-	return &check.CannotJudge{
-		Reason: fmt.Sprintf("the control failed: with a good token the server answers %d", answer.Status),
+// failedControl says that a good request did not succeed. It quotes the answer's JSON-RPC error.
+func (p *Probe) failedControl(answer *Answer) error {
+	reason := fmt.Sprintf("the control failed: with a good token the server answers %d", answer.Status)
+	var message struct {
+		Error struct {
+			Code    int    `json:"code"`
+			Message string `json:"message"`
+		} `json:"error"`
 	}
+	if err := json.Unmarshal(answer.Body, &message); err == nil && message.Error.Code != 0 {
+		reason += fmt.Sprintf(" with the error %d %q", message.Error.Code, p.shown(message.Error.Message))
+	}
+	return &check.CannotJudge{Reason: reason}
 }
 
 // WantRefused sends a request, and wants it refused with 401.

@@ -310,3 +310,14 @@ func TestClaimedRevisionMustBeSpoken(t *testing.T) {
 		assert.Equal(t, check.Error, result.Verdict, "%s is claimed", revision)
 	}
 }
+
+func TestControlQuotesServersError(t *testing.T) {
+	t.Parallel()
+	target := start(t, serve(http.StatusOK, "application/json",
+		`{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"no upstream for secret-token-good"}}`))
+	result := bench.RunAt(t.Context(), refuses(bench.Good), target, check.R20251125)
+	assert.Equal(t, check.Error, result.Verdict)
+	const want = `cannot judge: the control failed: with a good token the server answers 200 ` +
+		`with the error -32603 "no upstream for …"`
+	assert.EqualError(t, result.Err, want)
+}

@@ -39,7 +39,7 @@ func (p *Probe) Trial(ctx context.Context) (*Trial, error) {
 		return nil, err
 	}
 	if !answer.Succeeded() {
-		return nil, failedControl(answer)
+		return nil, p.failedControl(answer)
 	}
 	if trial.HasCanary() && trial.Runs(request) != 1 {
 		return nil, &check.CannotJudge{

@@ -59,17 +59,19 @@ func Start(faults ...Fault) *Server {
 		panic(err)
 	}
 	s := &Server{
-		faults:    faults,
-		key:       key,
-		runs:      map[string]int{},
-		sessions:  map[string]*session{},
-		handles:   map[string]string{},
-		rounds:    map[string]*round{},
-		tasks:     map[string]*task{},
-		streams:   map[chan string]string{},
-		seen:      map[string]int{},
-		done:      make(chan struct{}),
-		transport: &http.Transport{DialContext: loopback.Dial},
+		faults:   faults,
+		key:      key,
+		runs:     map[string]int{},
+		sessions: map[string]*session{},
+		handles:  map[string]string{},
+		rounds:   map[string]*round{},
+		tasks:    map[string]*task{},
+		streams:  map[chan string]string{},
+		seen:     map[string]int{},
+		done:     make(chan struct{}),
+		// The server closes an unused connection after headLimit, and net/http does not repeat the
+		// first request of a connection. So each request gets a new one.
+		transport: &http.Transport{DialContext: loopback.Dial, DisableKeepAlives: true},
 	}
 	s.server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
 	s.server.Config.ConnContext = withConnection

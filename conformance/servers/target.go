@@ -28,7 +28,7 @@ import (
 //	Revisions   []check.Revision      that the server claims to speak; nil tries each
 type Target = bench.Target
 
-// A TokenKind is a kind of access token. Each kind except Good differs from a good one in one
+// A TokenKind is a kind of token. Each kind except Good differs from a good access token in one
 // thing.
 type TokenKind = bench.TokenKind
 
@@ -72,7 +72,8 @@ type Need = bench.Need
 
 // The kinds of tokens. WithoutScope lacks a scope that every request requires, and BroaderScope has
 // one that includes it. The server is configured to refuse UnlistedClient and PublicClient.
-// Refreshed is another good token of the same principal.
+// Refreshed and ShortLived are other good tokens of the same principal. ShortLived expires within
+// 25 seconds. RefreshToken and IDToken are not access tokens.
 const (
 	Good            = bench.Good
 	Expired         = bench.Expired
@@ -85,6 +86,10 @@ const (
 	UnlistedClient  = bench.UnlistedClient
 	PublicClient    = bench.PublicClient
 	Refreshed       = bench.Refreshed
+	ShortLived      = bench.ShortLived
+	Revoked         = bench.Revoked
+	RefreshToken    = bench.RefreshToken
+	IDToken         = bench.IDToken
 )
 
 // The needs of checks, besides tokens.

@@ -128,6 +128,9 @@ var tokenFlags = []struct {
 	{servers.BroaderScope, "broader-scope-token-file"},
 	{servers.OtherUser, "other-user-token-file"},
 	{servers.Refreshed, "refreshed-token-file"},
+	{servers.Revoked, "revoked-token-file"},
+	{servers.RefreshToken, "refresh-token-file"},
+	{servers.IDToken, "id-token-file"},
 	{servers.UnlistedClient, "unlisted-client-token-file"},
 	{servers.PublicClient, "public-client-token-file"},
 }

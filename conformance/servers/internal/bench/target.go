@@ -8,7 +8,7 @@ import (
 	"mcpentra/conformance/check"
 )
 
-// A TokenKind is a kind of access token. Each kind except Good differs from a good one in one
+// A TokenKind is a kind of token. Each kind except Good differs from a good access token in one
 // thing.
 type TokenKind string
 
@@ -32,6 +32,15 @@ const (
 	PublicClient TokenKind = "public client"
 	// Refreshed is another good token of the principal of Good.
 	Refreshed TokenKind = "refreshed"
+	// ShortLived is another good token of the principal of Good. It expires within 25 seconds. Each
+	// call makes a new one.
+	ShortLived TokenKind = "short-lived"
+	// Revoked was good until it was revoked (RFC 7009). It has not expired.
+	Revoked TokenKind = "revoked"
+	// RefreshToken is a refresh token of the principal of Good. It is not an access token.
+	RefreshToken TokenKind = "refresh token"
+	// IDToken is an ID token of the principal of Good. It is not an access token.
+	IDToken TokenKind = "ID token"
 )
 
 // A Canary is a tool of the server under test whose runs can be counted, whatever the answer says.

@@ -25,7 +25,7 @@ func Example_servers() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(report.Worst(), report.Results[0].Name())
+	fmt.Println(report.Results[0].Verdict, report.Results[0].Name())
 	// Output: fail server/challenge/resource-metadata
 }
 
@@ -42,6 +42,6 @@ func Example_clients() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(report.Worst(), report.Results[0].Name())
+	fmt.Println(report.Results[0].Verdict, report.Results[0].Name())
 	// Output: error client/pkce/s256@2025-11-25
 }

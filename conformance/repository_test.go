@@ -77,10 +77,16 @@ var mayImport = map[string][]string{
 		"conformance/check", "conformance/servers/checks", "conformance/servers/internal/bench",
 	},
 	"conformance/servers/checks": {
-		"conformance/check", "conformance/servers/internal/attack", "conformance/servers/internal/bench",
+		"conformance/check",
+		"conformance/internal/inputs",
+		"conformance/servers/internal/attack",
+		"conformance/servers/internal/bench",
 	},
-	"conformance/servers/internal/attack": {"conformance/check", "conformance/servers/internal/bench"},
-	"conformance/servers/internal/bench":  {"conformance/check", "conformance/loopback"},
+	"conformance/internal/inputs": {"conformance/check"},
+	"conformance/servers/internal/attack": {
+		"conformance/check", "conformance/internal/inputs", "conformance/servers/internal/bench",
+	},
+	"conformance/servers/internal/bench": {"conformance/check", "conformance/loopback"},
 	"conformance/servers/internal/broken": {
 		"conformance/check", "conformance/loopback", "conformance/servers/internal/bench",
 	},
@@ -89,6 +95,7 @@ var mayImport = map[string][]string{
 	},
 	"conformance/clients/checks": {
 		"conformance/check",
+		"conformance/internal/inputs",
 		"conformance/clients/internal/bench",
 		"conformance/clients/internal/lab",
 		"conformance/loopback",

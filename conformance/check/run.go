@@ -110,8 +110,8 @@ func (b *Bound) runAt(parent context.Context, revision Revision) Result {
 	} else if ctx.Err() != nil {
 		err = &CannotJudge{Reason: fmt.Sprintf("the check took longer than %v", b.Timeout)}
 	}
-	result.Verdict = b.verdict(err, len(b.Claimed) > 0)
-	result.Err = err
+	result.Err = b.sorted(err)
+	result.Verdict = b.verdict(result.Err, len(b.Claimed) > 0)
 	return result
 }
 

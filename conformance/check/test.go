@@ -1,7 +1,9 @@
 package check
 
 import (
-	"errors"
+	"cmp"
+	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -27,19 +29,24 @@ func Test(t *testing.T, checks []Bound) {
 
 func judge(t *testing.T, result Result) {
 	t.Helper()
-	var mismatch *Mismatch
+	mismatches := result.Mismatches()
 	switch {
 	case result.Verdict == Pass:
 	case result.Verdict == Skip:
 		t.Skip(result.Err)
-	case errors.As(result.Err, &mismatch):
-		level := string(result.Rule.Level)
-		if result.Insecure() {
-			level += ", insecure"
+	case len(mismatches) > 0:
+		worst := mismatches[0]
+		level := string(cmp.Or(worst.Level, result.Rule.Level))
+		if result.Severity() != "" {
+			level += ", insecure, " + string(result.Severity())
 		}
-		t.Errorf("%s (%s)\nrule: %s\nfrom: %s\nwant: %s\n got: %s\n%s",
+		var others strings.Builder
+		for _, other := range mismatches[1:] {
+			fmt.Fprintf(&others, "also: want %s, got %s\n", other.Want, other.Got)
+		}
+		t.Errorf("%s (%s)\nrule: %s\nfrom: %s\nwant: %s\n got: %s\n%s%s",
 			result.Name(), level, result.Rule.Sentence, result.Rule.Reference,
-			mismatch.Want, mismatch.Got, mismatch.Exchange)
+			worst.Want, worst.Got, others.String(), worst.Exchange)
 	default:
 		t.Errorf("%s: %v", result.Name(), result.Err)
 	}

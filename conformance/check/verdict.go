@@ -1,8 +1,10 @@
 package check
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // A Mismatch means that the target breaks a rule.
@@ -15,11 +17,47 @@ type Mismatch struct {
 	// Level replaces the level of the rule, if the target breaks only a weaker rule. Empty means
 	// the rule's own level.
 	Level Level
+	// Severity replaces the severity of the rule, if this input does less damage. Empty means the
+	// rule's own severity.
+	Severity Severity
 	// Exchange is the request and the head of its response, without credentials.
 	Exchange string
+	// Others are further inputs of the same check that break the rule.
+	Others []*Mismatch
 }
 
 func (m *Mismatch) Error() string { return fmt.Sprintf("want %s, got %s", m.Want, m.Got) }
+
+// all returns the mismatch and its others.
+func (m *Mismatch) all() []*Mismatch {
+	first := *m
+	first.Others = nil
+	return append([]*Mismatch{&first}, m.Others...)
+}
+
+// weight orders the mismatches of a rule. A greater weight is worse. The level decides first, then
+// an effect, and then the severity.
+func (r *Rule) weight(m *Mismatch) int {
+	severities := []Severity{Low, Medium, High, Critical}
+	weight := 10 * int(cmp.Or(m.Level, r.Level).broken())
+	if m.Insecure {
+		weight += 5
+	}
+	return weight + 1 + slices.Index(severities, cmp.Or(m.Severity, r.Severity))
+}
+
+// sorted puts the worst mismatch of an error first.
+func (r *Rule) sorted(err error) error {
+	mismatch, ok := err.(*Mismatch)
+	if !ok || len(mismatch.Others) == 0 {
+		return err
+	}
+	all := mismatch.all()
+	slices.SortStableFunc(all, func(a, b *Mismatch) int { return cmp.Compare(r.weight(b), r.weight(a)) })
+	worst := *all[0]
+	worst.Others = all[1:]
+	return &worst
+}
 
 // CannotJudge means that a check could not be completed. One reason is a failed control: the
 // correct request did not succeed either.
@@ -47,6 +85,21 @@ type NotApplicable struct{ Reason string }
 
 func (e *NotApplicable) Error() string { return "does not apply: " + e.Reason }
 
+// Skipped means that a check that applies was not completed, for a reason that says nothing about
+// its rule. For example, the time for samples was over.
+type Skipped struct {
+	// Of is the ID of a check that has found the reason. Empty means that no check has.
+	Of     string
+	Reason string
+}
+
+func (e *Skipped) Error() string {
+	if e.Of == "" {
+		return e.Reason
+	}
+	return "follows from " + e.Of + ": " + e.Reason
+}
+
 // A Verdict is the outcome of a check. A greater verdict is worse.
 type Verdict int
 
@@ -69,7 +122,6 @@ func (r *Rule) verdict(err error, claimed bool) Verdict {
 	var cannot *CannotJudge
 	var mismatch *Mismatch
 	var notSpoken *NotSpoken
-	var notApplicable *NotApplicable
 	switch {
 	case err == nil:
 		return Pass
@@ -79,10 +131,17 @@ func (r *Rule) verdict(err error, claimed bool) Verdict {
 		return mismatch.Level.broken()
 	case errors.As(err, &mismatch):
 		return r.Level.broken()
-	case errors.As(err, &notApplicable), errors.As(err, &notSpoken) && !claimed:
+	case isSkip(err), errors.As(err, &notSpoken) && !claimed:
 		return Skip
 	}
 	return Error
+}
+
+// isSkip reports whether an error says that there is nothing to judge.
+func isSkip(err error) bool {
+	var notApplicable *NotApplicable
+	var skipped *Skipped
+	return errors.As(err, &notApplicable) || errors.As(err, &skipped)
 }
 
 // A Result is the outcome of one check at one revision.
@@ -94,10 +153,37 @@ type Result struct {
 	Err error
 }
 
-// Insecure reports whether the bad input had an effect.
-func (r *Result) Insecure() bool {
+// Mismatches returns the inputs that break the rule, the worst first.
+func (r *Result) Mismatches() []*Mismatch {
 	var mismatch *Mismatch
-	return r.Verdict != Error && errors.As(r.Err, &mismatch) && mismatch.Insecure
+	if r.Verdict == Error || !errors.As(r.Err, &mismatch) {
+		return nil
+	}
+	return mismatch.all()
+}
+
+// Severity returns the damage of the worst input that had an effect, or "" if no input had one. A
+// rule that defends against no attack has no severity. Its effects are medium for a MUST, and low
+// otherwise.
+func (r *Result) Severity() Severity {
+	worst := Severity("")
+	severities := []Severity{"", Low, Medium, High, Critical}
+	for _, m := range r.Mismatches() {
+		if !m.Insecure {
+			continue
+		}
+		severity := cmp.Or(m.Severity, r.Rule.Severity)
+		switch {
+		case severity == "" && cmp.Or(m.Level, r.Rule.Level) == Must:
+			severity = Medium
+		case severity == "":
+			severity = Low
+		}
+		if slices.Index(severities, severity) > slices.Index(severities, worst) {
+			worst = severity
+		}
+	}
+	return worst
 }
 
 // Name returns the ID of the check, with the revision if the rule has EachRevision.
@@ -112,24 +198,4 @@ func (r *Result) Name() string {
 type Report struct {
 	Target  string // URL or name
 	Results []Result
-}
-
-// Count returns the number of results with the verdict.
-func (r *Report) Count(verdict Verdict) int {
-	n := 0
-	for _, result := range r.Results {
-		if result.Verdict == verdict {
-			n++
-		}
-	}
-	return n
-}
-
-// Worst returns the worst verdict.
-func (r *Report) Worst() Verdict {
-	worst := Skip
-	for _, result := range r.Results {
-		worst = max(worst, result.Verdict)
-	}
-	return worst
 }

@@ -22,6 +22,6 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(report.Worst(), report.Results[0].Name())
+	fmt.Println(report.Results[0].Verdict, report.Results[0].Name())
 	// Output: fail client/pkce/s256@2025-11-25
 }

@@ -27,6 +27,7 @@ func Example() {
 				Got:      "status 200",
 				Insecure: true,
 				Exchange: "POST http://localhost/mcp\n→ 200 OK\n",
+				Others:   []*check.Mismatch{{Want: "status 401: as text", Got: "status 500"}},
 			},
 		},
 		{Rule: current, Verdict: check.Skip, Err: errors.New("needs a token of the kind: expired")},
@@ -45,6 +46,7 @@ func Example() {
 	// fail  server/token/expired
 	//       want  status 401
 	//       got   status 200
+	//       also  want status 401: as text, got status 500
 	//       risk  critical (the bad input had an effect)
 	//       rule  MUST A token that has expired is refused.
 	//       from  RFC 7519 section 4.1.4

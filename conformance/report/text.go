@@ -1,7 +1,7 @@
 package report
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -13,27 +13,40 @@ import (
 func Line(out io.Writer, result check.Result) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%-5s %s\n", result.Verdict, result.Name())
-	var mismatch *check.Mismatch
+	mismatches := result.Mismatches()
 	switch {
 	case result.Verdict == check.Pass:
-	case result.Verdict == check.Skip:
-		fmt.Fprintf(&text, "      %s\n", oneLine(result.Err))
-	case result.Verdict != check.Error && errors.As(result.Err, &mismatch):
-		fmt.Fprintf(&text, "      want  %s\n      got   %s\n", mismatch.Want, mismatch.Got)
-		if result.Insecure() {
-			risk := strings.TrimSpace(string(result.Rule.Severity) + " (the bad input had an effect)")
-			fmt.Fprintf(&text, "      risk  %s\n", risk)
-		}
-		fmt.Fprintf(&text, "      rule  %s %s\n", result.Rule.Level, result.Rule.Sentence)
-		fmt.Fprintf(&text, "      from  %s\n", result.Rule.Reference)
-		for line := range strings.Lines(mismatch.Exchange) {
-			text.WriteString("      | " + line)
-		}
+	case len(mismatches) > 0:
+		writeMismatches(&text, result, mismatches)
 	default:
 		fmt.Fprintf(&text, "      %s\n", oneLine(result.Err))
 	}
 	_, err := io.WriteString(out, text.String())
 	return err
+}
+
+// mostOthers bounds the mismatches besides the worst that a report shows.
+const mostOthers = 20
+
+// writeMismatches writes the details below a result, the worst mismatch first.
+func writeMismatches(text *strings.Builder, result check.Result, mismatches []*check.Mismatch) {
+	worst := mismatches[0]
+	fmt.Fprintf(text, "      want  %s\n      got   %s\n", worst.Want, worst.Got)
+	for i, other := range mismatches[1:] {
+		if i == mostOthers {
+			fmt.Fprintf(text, "      also  %d more\n", len(mismatches)-1-mostOthers)
+			break
+		}
+		fmt.Fprintf(text, "      also  want %s, got %s\n", other.Want, other.Got)
+	}
+	if result.Severity() != "" {
+		fmt.Fprintf(text, "      risk  %s (the bad input had an effect)\n", result.Severity())
+	}
+	fmt.Fprintf(text, "      rule  %s %s\n", cmp.Or(worst.Level, result.Rule.Level), result.Rule.Sentence)
+	fmt.Fprintf(text, "      from  %s\n", result.Rule.Reference)
+	for line := range strings.Lines(worst.Exchange) {
+		text.WriteString("      | " + line)
+	}
 }
 
 // Summary writes the last line: the number of results for each verdict.
@@ -42,7 +55,7 @@ func Summary(out io.Writer, results []check.Result) error {
 	insecure := 0
 	for _, result := range results {
 		counts[result.Verdict]++
-		if result.Verdict == check.Fail && result.Insecure() {
+		if result.Verdict == check.Fail && result.Severity() != "" {
 			insecure++
 		}
 	}

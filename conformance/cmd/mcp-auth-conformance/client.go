@@ -159,13 +159,7 @@ func runClient(ctx context.Context, out io.Writer, words []string, options clien
 	if err := report.Summary(out, found.Results); err != nil {
 		return err
 	}
-	switch {
-	case found.Count(check.Error) > 0:
-		return errors.New("some checks could not be completed; see the lines marked \"error\"")
-	case found.Count(check.Fail) > 0:
-		return errFailed
-	}
-	return nil
+	return outcome(found)
 }
 
 // newOpenCommand returns the browser of clients under test. It makes the scripted person visit a

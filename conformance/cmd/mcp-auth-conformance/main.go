@@ -7,19 +7,46 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"mcpentra/conformance/check"
 )
 
 // Exit statuses.
 const (
-	exitFailed = 1
-	exitUsage  = 2
+	exitFailed  = 1
+	exitUsage   = 2
+	exitRefused = 3
 )
 
 // errFailed means that a check failed. The report names it.
 var errFailed = errors.New("a check failed")
+
+// outcome returns the error of a run with this report. A failure counts more than a check without a
+// verdict. Without a failure, each rule of level MUST needs a verdict.
+func outcome(found *check.Report) error {
+	var names []string
+	for _, result := range found.Results {
+		switch {
+		case result.Verdict == check.Fail:
+			return errFailed
+		case result.Verdict == check.Error && result.Rule.Level == check.Must:
+			names = append(names, result.Name())
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	const most = 5
+	text := strings.Join(names[:min(most, len(names))], ", ")
+	if len(names) > most {
+		text += fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return fmt.Errorf("want a verdict for each MUST, but could not judge %s; see the lines marked \"error\"", text)
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -42,9 +69,11 @@ func newCommand() *cobra.Command {
 		Long: `Mcp-auth-conformance tests a server or a client against the rules of MCP authorization, and
 against attacks on them. Each check has an ID that does not change, and names its source.
 
-Exit status: 0 no check failed (warnings are not failures); 1 a check failed; 2 usage error, or
-a check could not be completed, for example because the target is unreachable or also refuses
-correct requests.`,
+Exit status:
+  0  no check failed; warnings and notes are not failures
+  1  a check failed
+  2  wrong usage, the target does not answer, or no check failed and a MUST could not be judged
+  3  the sign-in was refused`,
 		Args:          noSuchCommand,
 		Version:       version(),
 		RunE:          func(command *cobra.Command, _ []string) error { return command.Help() },

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/inputs"
 	"mcpentra/conformance/servers/internal/bench"
 )
 
@@ -22,6 +23,8 @@ type Forgery struct {
 	Want []int
 	// Level of the rule that refuses this forgery. Empty means the check's.
 	Level check.Level
+	// Severity replaces the severity of the rule.
+	Severity check.Severity
 }
 
 // longToken is in bytes. A server may close the connection while it receives a longer header than
@@ -36,8 +39,7 @@ func RefusesForged(want []int, forgeries func(jwt *JWT) []Forgery) func(ctx cont
 	})
 }
 
-// TryForgeries wants every forgery refused. A forgery of the check's own level that has an effect
-// ends the run. Otherwise the gravest mismatch is reported.
+// TryForgeries wants every forgery refused. It reports every forgery that is not.
 func TryForgeries(ctx context.Context, p *bench.Probe, trial *bench.Trial, want []int, forgeries []Forgery) error {
 	if len(forgeries) == 0 {
 		return &check.NotApplicable{Reason: "the good token has nothing to forge in this way"}
@@ -47,28 +49,14 @@ func TryForgeries(ctx context.Context, p *bench.Probe, trial *bench.Trial, want 
 			return err
 		}
 	}
-	var gravest *check.Mismatch
-	for _, forgery := range forgeries {
+	return inputs.TryAll(forgeries, func(forgery Forgery) error {
 		err := forgery.try(ctx, p, trial, want)
-		var mismatch *check.Mismatch
-		if err != nil && !errors.As(err, &mismatch) {
-			return err
+		if mismatch := (*check.Mismatch)(nil); errors.As(err, &mismatch) {
+			mismatch.Level = forgery.Level
+			mismatch.Severity = forgery.Severity
 		}
-		if mismatch == nil {
-			continue
-		}
-		mismatch.Level = forgery.Level
-		if mismatch.Insecure && forgery.Level == "" {
-			return mismatch
-		}
-		if gravest == nil || gravest.Level != "" && mismatch.Level == "" {
-			gravest = mismatch
-		}
-	}
-	if gravest == nil {
-		return nil
-	}
-	return gravest
+		return err
+	})
 }
 
 // try sends the forgery and wants it refused.

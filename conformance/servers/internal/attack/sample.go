@@ -3,7 +3,9 @@ package attack
 import (
 	"fmt"
 	"math"
+	"time"
 
+	"mcpentra/conformance/check"
 	"mcpentra/conformance/servers/internal/bench"
 )
 
@@ -12,14 +14,22 @@ const (
 	SampleSize = 50
 	// minBits is how many bits of an ID have to vary.
 	minBits = 64
+	// sampleTime bounds the time for all IDs.
+	sampleTime = 10 * time.Second
 )
 
 // WantUnpredictable makes IDs one after the other. It wants them to differ, and in more positions
 // than a counter or a clock changes. It does not detect a bad generator.
 func WantUnpredictable(p *bench.Probe, name string, next func() (string, error)) error {
+	started := time.Now()
 	seen := map[string]bool{}
 	var positions []map[byte]bool // the bytes that each position has had
-	for range SampleSize {
+	for taken := range SampleSize {
+		if time.Since(started) > sampleTime {
+			return &check.Skipped{
+				Reason: fmt.Sprintf("the server made %d of %d IDs in %v", taken, SampleSize, sampleTime),
+			}
+		}
 		id, err := next()
 		if err != nil {
 			return err

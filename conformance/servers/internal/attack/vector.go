@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/inputs"
 	"mcpentra/conformance/servers/internal/bench"
 )
 
@@ -30,6 +32,11 @@ type Vector struct {
 	Lines func(good string) []string
 	// Want are the conforming statuses. Nil means the check's.
 	Want []int
+	// Level replaces the level of the rule, if a server that takes this vector breaks a weaker
+	// rule.
+	Level check.Level
+	// Severity replaces the severity of the rule.
+	Severity check.Severity
 }
 
 // WithTrial makes the Run of a check that starts with a successful trial.
@@ -52,36 +59,34 @@ func RefusesAll(want []int, vectors ...Vector) func(ctx context.Context, p *benc
 	})
 }
 
-// TryVectors wants every vector refused. The first vector with an effect ends the run. Otherwise
-// the first wrong refusal is reported.
+// TryVectors wants every vector refused. It reports every vector that is not.
 func TryVectors(ctx context.Context, p *bench.Probe, trial *bench.Trial, want []int, vectors ...Vector) error {
-	var first error
-	for _, vector := range vectors {
-		request := trial.Request()
-		if vector.Change != nil {
-			vector.Change(&request, trial.Token)
+	return inputs.TryAll(vectors, func(vector Vector) error {
+		err := vector.try(ctx, p, trial, want)
+		if mismatch := (*check.Mismatch)(nil); errors.As(err, &mismatch) {
+			mismatch.Level = cmp.Or(vector.Level, mismatch.Level)
+			mismatch.Severity = cmp.Or(vector.Severity, mismatch.Severity)
 		}
-		statuses := want
-		if vector.Want != nil {
-			statuses = vector.Want
-		}
-		var err error
-		if vector.Lines != nil {
-			text := p.Wire(request, vector.Lines(trial.Token)...)
-			_, err = trial.WantRefusedRaw(ctx, vector.Name, request, text, statuses...)
-		} else {
-			_, err = trial.WantRefused(ctx, vector.Name, request, statuses...)
-		}
-		var mismatch *check.Mismatch
-		switch {
-		case err == nil:
-		case !errors.As(err, &mismatch) || mismatch.Insecure:
-			return err
-		case first == nil:
-			first = err
-		}
+		return err
+	})
+}
+
+// try sends one vector, and wants it refused.
+func (v *Vector) try(ctx context.Context, p *bench.Probe, trial *bench.Trial, want []int) error {
+	request := trial.Request()
+	if v.Change != nil {
+		v.Change(&request, trial.Token)
 	}
-	return first
+	if v.Want != nil {
+		want = v.Want
+	}
+	if v.Lines == nil {
+		_, err := trial.WantRefused(ctx, v.Name, request, want...)
+		return err
+	}
+	text := p.Wire(request, v.Lines(trial.Token)...)
+	_, err := trial.WantRefusedRaw(ctx, v.Name, request, text, want...)
+	return err
 }
 
 // Header returns a change that sets a header.

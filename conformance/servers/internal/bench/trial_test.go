@@ -88,7 +88,7 @@ func TestTrialJudgesEffects(t *testing.T) {
 				for _, raw := range []bool{false, true} {
 					result := bench.RunAt(t.Context(), must(withoutToken(raw)), target, revision)
 					assert.Equal(t, test.want, result.Verdict, "%v", result.Err)
-					assert.Equal(t, test.insecure, result.Insecure())
+					assert.Equal(t, test.insecure, result.Severity() != "")
 					if test.err != "" {
 						assert.ErrorContains(t, result.Err, test.err)
 					}

@@ -188,7 +188,7 @@ func machineAssertion(ctx context.Context, p *bench.Probe) error {
 		task.ClientID = keyedMachine
 		task.ClientKey = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}))
 	}
-	script := lab.Script{AuthMethod: "private_key_jwt", Metadata: clientCredentialsByKey}
+	script := lab.Script{AuthMethod: "private_key_jwt", Metadata: onlyClientCredentials}
 	l, err := completeTask(ctx, p, script, withKey)
 	if err != nil {
 		return err
@@ -203,12 +203,6 @@ func machineAssertion(ctx context.Context, p *bench.Probe) error {
 
 // keyedMachine is the ID of a client that authenticates with a key.
 const keyedMachine = "machine-with-a-key"
-
-// clientCredentialsByKey makes the metadata list the grant client_credentials and ES256.
-func clientCredentialsByKey(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) {
-	document["grant_types_supported"] = []string{"client_credentials"}
-	document["token_endpoint_auth_signing_alg_values_supported"] = []string{"ES256"}
-}
 
 // wantAssertion wants a valid assertion of keyedMachine in a token request (RFC 7523 section 3).
 func wantAssertion(l *lab.Lab, request lab.Request, key crypto.PublicKey) error {

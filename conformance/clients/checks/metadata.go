@@ -290,15 +290,11 @@ func ownIssuer(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Reques
 	if r.Party != lab.Server || !slices.Contains(locations, r.Path) {
 		return false
 	}
-	origin := l.Origin(lab.Server)
-	respond(w, map[string]any{
-		"issuer":                           origin,
-		"authorization_endpoint":           origin + "/doors/in",
-		"token_endpoint":                   origin + "/doors/exchange",
-		"registration_endpoint":            origin + "/doors/enrol",
-		"response_types_supported":         []string{"code"},
-		"code_challenge_methods_supported": []string{"S256"},
-	})
+	document := l.Metadata(lab.Server, r.Path)
+	if strings.HasSuffix(r.Path, "/mcp") {
+		document["issuer"] = l.Origin(lab.Server) + "/mcp"
+	}
+	respond(w, document)
 	return true
 }
 

@@ -4,20 +4,24 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"mcpentra/conformance/check"
 )
 
-const wellKnownOAuth = "/.well-known/oauth-authorization-server"
+const (
+	wellKnownOAuth  = "/.well-known/oauth-authorization-server"
+	wellKnownOpenID = "/.well-known/openid-configuration"
+)
 
 // endpoints are the paths of an authorization server.
-type endpoints struct{ authorize, token, register, device, revoke string }
+type endpoints struct{ authorize, token, register, device, revoke, keys string }
 
 func (l *Lab) endpoints() endpoints {
 	if l.script.DefaultEndpoints {
-		return endpoints{"/authorize", "/token", "/register", "/device", "/revoke"}
+		return endpoints{"/authorize", "/token", "/register", "/device", "/revoke", "/keys"}
 	}
-	return endpoints{"/doors/in", "/doors/exchange", "/doors/enrol", "/doors/elsewhere", "/doors/out"}
+	return endpoints{"/doors/in", "/doors/exchange", "/doors/enrol", "/doors/elsewhere", "/doors/out", "/doors/keys"}
 }
 
 // issuerAt returns the paths of the authorization server metadata.
@@ -36,7 +40,9 @@ func (l *Lab) serveIssuer(party Party, w http.ResponseWriter, r *Request) {
 	isPost := r.Method == http.MethodPost
 	switch {
 	case slices.Contains(l.issuerAt(), r.Path) && isGet:
-		write(w, http.StatusOK, l.metadata(party, r.Path))
+		write(w, http.StatusOK, l.Metadata(party, r.Path))
+	case r.Path == at.keys && isGet:
+		l.serveKeys(w)
 	case r.Path == at.register && isPost:
 		l.serveRegistration(party, w, r)
 	case r.Path == at.authorize && (isGet || isPost):
@@ -63,8 +69,9 @@ func (l *Lab) AuthMethod() string {
 	return l.script.AuthMethod
 }
 
-// metadata returns the authorization server metadata of a party at a path (RFC 8414).
-func (l *Lab) metadata(party Party, path string) map[string]any {
+// Metadata returns the authorization server metadata of a party at a path: RFC 8414 section 2 or
+// OpenID Connect Discovery 1.0 section 3.
+func (l *Lab) Metadata(party Party, path string) map[string]any {
 	at := l.endpoints()
 	origin := l.Origin(party)
 	document := map[string]any{
@@ -77,6 +84,17 @@ func (l *Lab) metadata(party Party, path string) map[string]any {
 		"grant_types_supported":                 []string{"authorization_code", "refresh_token"},
 		"token_endpoint_auth_methods_supported": []string{l.AuthMethod()},
 		"code_challenge_methods_supported":      []string{"S256"},
+		// Without this member, only client_secret_basic would be supported there.
+		"revocation_endpoint_auth_methods_supported": []string{l.AuthMethod()},
+	}
+	if l.AuthMethod() == "private_key_jwt" {
+		document["token_endpoint_auth_signing_alg_values_supported"] = []string{"ES256"}
+		document["revocation_endpoint_auth_signing_alg_values_supported"] = []string{"ES256"}
+	}
+	if strings.Contains(path, wellKnownOpenID) {
+		document["jwks_uri"] = origin + at.keys
+		document["subject_types_supported"] = []string{"public"}
+		document["id_token_signing_alg_values_supported"] = []string{"RS256"}
 	}
 	if l.script.Revision == check.R20260728 {
 		document["authorization_response_iss_parameter_supported"] = true

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"io"
 	"log"
 	"maps"
@@ -20,6 +21,10 @@ type Lab struct {
 	script Script
 	ledger *ledger
 	ca     *authority // nil without TLS
+
+	keyMade sync.Once // guards key and keyErr
+	key     *rsa.PrivateKey
+	keyErr  error
 
 	starting sync.Mutex // guards servers and closed
 	servers  map[Party]*httptest.Server

@@ -22,6 +22,8 @@ func (l *Lab) serveServer(w http.ResponseWriter, r *Request) {
 		l.serveEndpoint(w, r)
 	case l.isOwnIssuer():
 		l.serveIssuer(Server, w, r)
+	case r.Path == l.endpoints().keys && r.Method == http.MethodGet:
+		l.serveKeys(w)
 	case isMetadata:
 		write(w, http.StatusOK, l.resourceMetadata(r.Path))
 	default:

@@ -27,10 +27,8 @@ func challengeChecks() []bench.Check {
 				Covers: []string{
 					"RS-001",
 					"server-401-no-token",
-					"server-auth-notifications",
 					"server-authenticates-connections",
 					"server-local-http-restricted",
-					"server-elicitation-not-own-auth",
 				},
 			},
 			Run: challengeWithoutToken,

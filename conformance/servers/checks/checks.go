@@ -12,6 +12,7 @@ import (
 func All() []bench.Check {
 	return slices.Concat(
 		challengeChecks(),
+		challengeEveryChecks(),
 		metadataChecks(),
 		metadataMembersChecks(),
 		issuerMetadataChecks(),
@@ -34,6 +35,7 @@ func All() []bench.Check {
 		tokenFormChecks(),
 		tokenKindChecks(),
 		tokenClaimsChecks(),
+		tokenOdditiesChecks(),
 		tokenScopeChecks(),
 		tokenCacheChecks(),
 		keysChecks(),
@@ -61,6 +63,7 @@ func All() []bench.Check {
 		passthroughChecks(),
 		httpChecks(),
 		limitsChecks(),
+		limitsIdleChecks(),
 		http2Checks(),
 	)
 }

@@ -24,7 +24,7 @@ func refusalChecks() []bench.Check {
 				Reference: "MCP authorization, Token Handling; OAuth 2.1 section 5.2",
 				Sentence: "A bad token is refused whatever the message is, and before the message has an " +
 					"effect.",
-				Covers: []string{"server-validate-before-processing", "RS-001"},
+				Covers: []string{"server-validate-before-processing"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Run:    attack.WithTrial(refusalBeforeProcessing),

@@ -47,7 +47,7 @@ func scopeChallengeChecks() []bench.Check {
 				Revisions: since(check.R20251125),
 				Reference: "MCP 2025-11-25 authorization, Runtime Insufficient Scope Errors; RFC 6750 section 3.1",
 				Sentence:  "The challenge of the 403 names the scopes that the operation needs.",
-				Covers:    []string{"server-403-scope", "server-403-precise-scope"},
+				Covers:    []string{"server-403-scope"},
 			},
 			Tokens: []bench.TokenKind{bench.Good, bench.WithoutScope},
 			Run:    scopeNamed,

@@ -24,12 +24,7 @@ func sessionChecks() []bench.Check {
 				Reference: "MCP security best practices, Session Hijacking; MCP authorization, Token " +
 					"Requirements",
 				Sentence: "A session does not replace a token: each request needs its own.",
-				Covers: []string{
-					"RS-095",
-					"server-session-not-auth",
-					"server-verify-every-request",
-					"server-auth-notifications",
-				},
+				Covers:   []string{"RS-095", "server-session-not-auth", "server-verify-every-request"},
 			},
 			Tokens: []bench.TokenKind{bench.Good, bench.Expired},
 			Run:    attack.WithTrial(sessionNotAuthentication),

@@ -29,7 +29,7 @@ func (s *Server) servePost(w http.ResponseWriter, r *http.Request, caller claims
 		return
 	}
 	request, err := s.decodeMessage(body)
-	if err != nil || request.Method == "" {
+	if err != nil || request.Method == "" && !request.isResponse() {
 		http.Error(w, "not a message", http.StatusBadRequest)
 		return
 	}
@@ -108,7 +108,7 @@ func (s *Server) answerModern(w http.ResponseWriter, r *http.Request, caller cla
 
 // answer serves a message. An unknown method is answered with the status.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, caller claims, request *message, unknown int) {
-	if len(request.ID) == 0 {
+	if len(request.ID) == 0 || request.isResponse() {
 		w.WriteHeader(http.StatusAccepted)
 		return
 	}

@@ -41,6 +41,11 @@ var challengeCaught = map[broken.Fault][]string{
 	broken.OmitsInvalidToken:      {"server/challenge/invalid-token"},
 	broken.OmitsScope:             {"server/challenge/scope", "server/scope/named"},
 	broken.AsksForOfflineAccess:   {"server/challenge/no-offline-access"},
+	broken.AcceptsNotifications:   {"server/challenge/notifications"},
+	broken.AcceptsResponses:       {"server/challenge/notifications"},
+	broken.GuardsListedMethods:    {"server/challenge/every-method"},
+	broken.ChallengesPostsOnly:    {"server/challenge/every-refusal"},
+	broken.QuotesInDescriptions:   {"server/challenge/every-refusal"},
 }
 
 var metadataCaught = map[broken.Fault][]string{
@@ -207,6 +212,7 @@ var httpCaught = map[broken.Fault][]string{
 	broken.BreaksOnLongHeaders:        {"server/limits/head"},
 	broken.BreaksOnLongBodies:         {"server/limits/body", "server/http2/body"},
 	broken.WaitsForSlowRequests:       {"server/limits/slow"},
+	broken.RefusesManyConnections:     {"server/limits/idle"},
 }
 
 // cannotJudge names the checks that cannot be done with a server, because the object of their rule

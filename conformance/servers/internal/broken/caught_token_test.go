@@ -12,7 +12,8 @@ import (
 // groups. A server that a flood closes, or that ends the sessions of others, is tried with the
 // checks of its fault only: it would spoil all others at the same time.
 func areUnrelated(fault broken.Fault, current bench.Check) bool {
-	if fault == broken.RefusesAllUnderFlood || fault == broken.SessionsPushOutOthers {
+	switch fault {
+	case broken.RefusesAllUnderFlood, broken.SessionsPushOutOthers, broken.RefusesManyConnections:
 		return true
 	}
 	isAbout := func(faults map[broken.Fault][]string) bool {
@@ -59,6 +60,7 @@ var tokenCaught = map[broken.Fault][]string{
 }
 
 var jwsCaught = map[broken.Fault][]string{
+	broken.BreaksOnOddities:         {"server/token/oddities"},
 	broken.BreaksOnEncryption:       {"server/token/encrypted"},
 	broken.BreaksOnNonces:           {"server/token/graph"},
 	broken.AcceptsJSONSerialization: {"server/token/json-serialization"},

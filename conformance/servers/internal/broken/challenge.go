@@ -47,8 +47,11 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, status int, c
 	if id := keyID(token); id != "" && s.has(RepeatsKeyID) {
 		parameters = append(parameters, fmt.Sprintf("error_description=%q", "no key "+id))
 	}
+	if code != "" && s.has(QuotesInDescriptions) {
+		parameters = append(parameters, fmt.Sprintf("error_description=%q", `the "token" is bad`))
+	}
 	switch {
-	case s.has(SendsNoChallenge):
+	case s.has(SendsNoChallenge), s.has(ChallengesPostsOnly) && r.Method != http.MethodPost:
 	case s.has(SendsBrokenChallenge):
 		w.Header().Set("WWW-Authenticate", "Bearer "+strings.Join(parameters, " "))
 	default:

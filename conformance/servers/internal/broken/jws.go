@@ -69,6 +69,11 @@ func (s *Server) breaksOn(raw string) bool {
 		text, err := base64.RawURLEncoding.DecodeString(header)
 		return err == nil && bytes.Contains(text, []byte(`"nonce"`))
 	}
+	if s.has(BreaksOnOddities) && strings.Count(raw, ".") == 2 {
+		header, _, _ := strings.Cut(raw, ".")
+		text, err := base64.RawURLEncoding.DecodeString(header)
+		return err == nil && bytes.Contains(text, []byte(`"crit":[]`))
+	}
 	return false
 }
 

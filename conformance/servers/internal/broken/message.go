@@ -13,13 +13,18 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A message is a JSON-RPC request or notification, with the members that the server reads.
+// A message is a JSON-RPC request, notification or response, with the members that the server
+// reads.
 type message struct {
 	JSONRPC string         `json:"jsonrpc"`
 	ID      jsontext.Value `json:"id"`
 	Method  string         `json:"method"`
 	Params  params         `json:"params"`
+	Result  jsontext.Value `json:"result"` // of a response
 }
+
+// isResponse reports whether the message is a response to a request of the server.
+func (m *message) isResponse() bool { return m.Method == "" && len(m.ID) > 0 && len(m.Result) > 0 }
 
 type params struct {
 	Name      string `json:"name"`

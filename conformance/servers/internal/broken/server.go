@@ -41,10 +41,12 @@ type Server struct {
 	streams    map[chan string]string // the owners by stream
 	seen       map[string]int         // how often a payload was good
 	challenges int
-	refused    atomic.Int64      // malformed and badly signed tokens
-	forwarded  []bench.Forwarded // to the upstream
-	log        strings.Builder
-	done       chan struct{}
+	refused    atomic.Int64 // malformed and badly signed tokens
+	// connections are open.
+	connections atomic.Int64
+	forwarded   []bench.Forwarded // to the upstream
+	log         strings.Builder
+	done        chan struct{}
 
 	clients   registeredClients
 	issuer    issuer
@@ -75,6 +77,9 @@ func Start(faults ...Fault) *Server {
 	}
 	s.server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
 	s.server.Config.ConnContext = withConnection
+	if s.has(RefusesManyConnections) {
+		s.server.Config.ConnState = s.countConnection
+	}
 	if !s.has(WaitsForSlowRequests) {
 		s.server.Config.ReadHeaderTimeout = headLimit
 	}
@@ -174,6 +179,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	if r.Method != http.MethodGet && !s.has(WaitsForReaders) { // a stream lasts longer
 		w = &boundedAnswer{ResponseWriter: w}
+	}
+	if s.connections.Load() > manyConnections {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
 	}
 	if s.allowPages(w, r) {
 		return

@@ -1,0 +1,74 @@
+package broken
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+)
+
+// Faults of a guard that does not cover every message, and of refusals that are not all alike.
+const (
+	AcceptsNotifications   Fault = "accepts a notification in a session without a token"
+	AcceptsResponses       Fault = "accepts a response in a session without a token"
+	GuardsListedMethods    Fault = "serves prompts/list without a token"
+	ChallengesPostsOnly    Fault = "sends no challenge to GET and DELETE"
+	QuotesInDescriptions   Fault = "quotes a word in error_description"
+	BreaksOnOddities       Fault = "breaks on an empty list of critical headers"
+	RefusesManyConnections Fault = "refuses requests while there are many connections"
+)
+
+// An unguarded body is of a message that passed without credentials.
+type unguarded struct{ io.ReadCloser }
+
+// passesUnguarded reports whether a fault lets a message without credentials pass.
+func (s *Server) passesUnguarded(r *http.Request) bool {
+	isGuarded := !s.has(AcceptsNotifications) && !s.has(AcceptsResponses) && !s.has(GuardsListedMethods)
+	isFresh := r.Header.Get("Mcp-Session-Id") == "" && r.Header.Get("Mcp-Protocol-Version") != newest
+	if _, passed := r.Body.(unguarded); passed {
+		return true // the session is asked too, when the body is gone
+	}
+	if isGuarded || isFresh || r.Method != http.MethodPost || r.Header.Get("Authorization") != "" {
+		return false
+	}
+	body, _ := io.ReadAll(io.LimitReader(r.Body, maxBody))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var message struct {
+		ID     json.RawMessage `json:"id"`
+		Method string          `json:"method"`
+	}
+	if err := json.Unmarshal(body, &message); err != nil {
+		return false
+	}
+	if !s.isOpen(message.Method, message.ID) {
+		return false
+	}
+	r.Body = unguarded{r.Body}
+	return true
+}
+
+// isOpen reports whether a fault leaves messages of a kind unguarded.
+func (s *Server) isOpen(method string, id json.RawMessage) bool {
+	switch {
+	case s.has(AcceptsNotifications):
+		return id == nil && strings.HasPrefix(method, "notifications/")
+	case s.has(AcceptsResponses):
+		return id != nil && method == ""
+	}
+	return method == "prompts/list"
+}
+
+// manyConnections is how many connections a server with RefusesManyConnections bears.
+const manyConnections = 300
+
+// countConnection counts the open connections.
+func (s *Server) countConnection(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.connections.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.connections.Add(-1)
+	}
+}

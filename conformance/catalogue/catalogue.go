@@ -27,6 +27,9 @@ type Entry struct {
 	Sentence string
 	// Elsewhere is the reason why no check tries the entry. Empty means that a check does.
 	Elsewhere string
+	// LeftOut is the part of the entry that the checks do not try, and why. Empty means that they
+	// try it all.
+	LeftOut string
 }
 
 //go:embed requirements.tsv

@@ -4,5 +4,6 @@
 // The entries are data. requirements.tsv and attacks.tsv have one entry per line. Tabs separate the
 // columns: the ID, the level, the severity of an attack, the revisions of a requirement (separated
 // by commas), the sentence, and the name of the reason why no check tries it. A hyphen is an empty
-// column. reasons.tsv has the reasons by name.
+// column. reasons.tsv has the reasons by name. A reason that begins with "partly: " says what the
+// checks of an entry leave out.
 package catalogue

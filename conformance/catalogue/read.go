@@ -19,6 +19,9 @@ const (
 	columnCount
 )
 
+// partly begins a reason that concerns only a part of an entry.
+const partly = "partly: "
+
 // readEntries reads a file of entries. Its errors name the file and the line.
 func readEntries(name, text string, reasons map[string]string) ([]Entry, error) {
 	var entries []Entry
@@ -51,7 +54,12 @@ func readEntries(name, text string, reasons map[string]string) ([]Entry, error) 
 			if reasons[reason] == "" {
 				return fmt.Errorf("want a reason of reasons.tsv, got %q", reason)
 			}
-			entry.Elsewhere = reasons[reason]
+			leftOut, isPart := strings.CutPrefix(reasons[reason], partly)
+			if isPart {
+				entry.LeftOut = leftOut
+			} else {
+				entry.Elsewhere = reasons[reason]
+			}
 		}
 		entries = append(entries, entry)
 		return nil

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestReadEntriesNamesFileAndLine(t *testing.T) {
@@ -31,6 +32,18 @@ func TestReadEntriesNamesFileAndLine(t *testing.T) {
 			assert.ErrorContains(t, err, test.want)
 		})
 	}
+}
+
+func TestReadEntriesTellsPartFromWhole(t *testing.T) {
+	t.Parallel()
+	reasons := map[string]string{"part": "partly: the rest", "whole": "because"}
+	const lines = "RS-001\tattack\tlow\t-\tA.\tpart\nRS-002\tattack\tlow\t-\tB.\twhole\n"
+	entries, err := readEntries("x.tsv", lines, reasons)
+	require.NoError(t, err)
+	assert.Equal(t, "the rest", entries[0].LeftOut)
+	assert.Empty(t, entries[0].Elsewhere)
+	assert.Equal(t, "because", entries[1].Elsewhere)
+	assert.Empty(t, entries[1].LeftOut)
 }
 
 func TestReadReasonsRefusesNameTwice(t *testing.T) {

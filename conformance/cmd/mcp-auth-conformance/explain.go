@@ -27,6 +27,10 @@ func newListCommand() *cobra.Command {
 			if entries {
 				for _, entry := range catalogue.Entries() {
 					listOne(out, long, entry.ID, entry.Level, entry.Sentence)
+					if long {
+						listReason(out, "no check", entry.Elsewhere)
+						listReason(out, "left out", entry.LeftOut)
+					}
 				}
 				return nil
 			}
@@ -52,6 +56,13 @@ func listOne(out io.Writer, long bool, id string, level check.Level, sentence st
 		return
 	}
 	fmt.Fprintln(out, id)
+}
+
+// listReason prints why no check tries an entry, or a part of it.
+func listReason(out io.Writer, name, reason string) {
+	if reason != "" {
+		fmt.Fprintf(out, "%-57s %s: %s\n", "", name, reason)
+	}
 }
 
 func newExplainCommand() *cobra.Command {
@@ -164,9 +175,8 @@ func explainEntry(out io.Writer, entry catalogue.Entry) {
 	if entry.Severity != "" {
 		fmt.Fprintf(out, "severity   %s\n", entry.Severity)
 	}
-	if entry.Elsewhere != "" {
-		fmt.Fprintf(out, "no check   %s\n", entry.Elsewhere)
-	}
+	explainLine(out, "no check", entry.Elsewhere)
+	explainLine(out, "left out", entry.LeftOut)
 	for _, rule := range catalogue.Covering(entry.ID, rules()) {
 		fmt.Fprintf(out, "check      %s\n", rule.ID)
 	}

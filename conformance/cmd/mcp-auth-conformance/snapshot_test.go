@@ -47,6 +47,7 @@ func TestExplainDescribesID(t *testing.T) {
 		"client-check": "client/registration/pre-registered",
 		"requirement":  "server-401-expired-token",
 		"attack":       "RS-012",
+		"part":         "RS-072",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -51,7 +51,7 @@ vulnerabilities: ## govulncheck; skips where its database cannot be reached
 .PHONY: broken
 broken: ## every broken server and client against every check; takes minutes
 	BROKEN_MATRIX=full go test -count=1 -timeout 30m -parallel 6 ./conformance/servers/internal/broken \
-		./conformance/clients/internal/broken
+		./conformance/issuers/internal/broken ./conformance/clients/internal/broken
 
 # A fuzz run takes one target of one package at a time.
 .PHONY: fuzz

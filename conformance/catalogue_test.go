@@ -9,6 +9,7 @@ import (
 	"mcpentra/conformance/catalogue"
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients"
+	"mcpentra/conformance/issuers"
 	"mcpentra/conformance/servers"
 )
 
@@ -32,7 +33,7 @@ func TestCatalogueIsCovered(t *testing.T) {
 		}
 	}
 	// Each entry that a rule covers must exist.
-	isEntryID := regexp.MustCompile(`^(server-|client-|RS-|CL-)`).MatchString
+	isEntryID := regexp.MustCompile(`^(server-|client-|as-|RS-|CL-|AS-)`).MatchString
 	for _, rule := range rules() {
 		for _, id := range rule.Covers {
 			assert.True(t, known[id] || !isEntryID(id), "%s covers %s, which is not in the catalogue", rule.ID, id)
@@ -44,6 +45,9 @@ func TestCatalogueIsCovered(t *testing.T) {
 func rules() []check.Rule {
 	var all []check.Rule
 	for _, tried := range servers.Checks() {
+		all = append(all, tried.Rule)
+	}
+	for _, tried := range issuers.Checks() {
 		all = append(all, tried.Rule)
 	}
 	for _, tried := range clients.Checks() {

@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -18,12 +19,12 @@ import (
 )
 
 // TestChecksAreInFilesOfTheirNames wants each check in the file named after the second segment of
-// its ID. server/token/expired is in token.go, or in a file that begins with token_. Files of
-// checks for the authorization server begin with issuer_.
+// its ID. server/token/expired is in token.go, or in a file that begins with token_. In the checks
+// of servers, files of checks for the authorization server begin with issuer_.
 func TestChecksAreInFilesOfTheirNames(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{} // by ID
-	for _, folder := range []string{"servers/checks", "clients/checks"} {
+	for _, folder := range []string{"servers/checks", "issuers/checks", "clients/checks"} {
 		for name, syntax := range parsed(t, folder) {
 			ast.Inspect(syntax, func(node ast.Node) bool {
 				pair, ok := node.(*ast.KeyValueExpr)
@@ -36,7 +37,7 @@ func TestChecksAreInFilesOfTheirNames(t *testing.T) {
 					id, err := strconv.Unquote(value.Value)
 					require.NoError(t, err)
 					assert.Empty(t, files[id], "%s is listed twice", id)
-					files[id] = name
+					files[id] = folder + "/" + name
 				}
 				return true
 			})
@@ -44,27 +45,27 @@ func TestChecksAreInFilesOfTheirNames(t *testing.T) {
 	}
 	for _, rule := range rules() {
 		name := files[rule.ID]
-		want := fileOf(rule)
+		want := fileOf(rule, path.Dir(name))
 		assert.True(t, name == want+".go" || strings.HasPrefix(name, want+"_"),
 			"%s: want it in %s.go, or in a file that begins with %s_, got %q", rule.ID, want, want, name)
 	}
 }
 
-// fileOf returns the name of a check's file, without .go.
-func fileOf(rule check.Rule) string {
+// fileOf returns the path of a check's file in a folder, without .go.
+func fileOf(rule check.Rule, folder string) string {
 	segments := strings.Split(rule.ID, "/")
 	name := strings.ReplaceAll(segments[1], "-", "_")
-	if segments[0] == "authorization-server" {
-		return "issuer_" + name
+	if segments[0] == "authorization-server" && folder == "servers/checks" {
+		name = "issuer_" + name
 	}
-	return name
+	return folder + "/" + name
 }
 
 // TestPublicNamesStayFew bounds the number of exported names that a newcomer reads. Methods count,
 // except for the methods of error and fmt.Stringer.
 func TestPublicNamesStayFew(t *testing.T) {
 	t.Parallel()
-	for part, most := range map[string]int{"check": 40, "servers": 80, "clients": 80} {
+	for part, most := range map[string]int{"check": 40, "servers": 80, "issuers": 80, "clients": 80} {
 		var names []string
 		err := filepath.WalkDir(part, func(path string, entry os.DirEntry, err error) error {
 			require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients"
+	"mcpentra/conformance/issuers"
 	"mcpentra/conformance/servers"
 )
 
@@ -27,6 +28,24 @@ func Example_servers() {
 	}
 	fmt.Println(report.Results[0].Verdict, report.Results[0].Name())
 	// Output: fail server/challenge/resource-metadata
+}
+
+func Example_issuers() {
+	server := httptest.NewServer(http.NotFoundHandler()) // in place of your own
+	defer server.Close()
+
+	report, err := issuers.Run(context.Background(), issuers.Target{
+		URL:      server.URL,
+		Person:   issuers.ScriptedPerson(map[string]string{"username": "ada", "password": "secret"}),
+		Resource: "https://mcp.example.com/mcp",
+		Scopes:   []string{"read"},
+	}, check.Selection{IDs: []string{"authorization-server/metadata/published"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(report.Results[0].Verdict, report.Results[0].Name())
+	// Output: fail authorization-server/metadata/published
 }
 
 func Example_clients() {

@@ -90,6 +90,14 @@ var mayImport = map[string][]string{
 	"conformance/servers/internal/broken": {
 		"conformance/check", "conformance/loopback", "conformance/servers/internal/bench",
 	},
+	"conformance/issuers": {
+		"conformance/check", "conformance/issuers/checks", "conformance/issuers/internal/bench",
+	},
+	"conformance/issuers/checks": {"conformance/check", "conformance/issuers/internal/bench"},
+	"conformance/issuers/internal/bench": {
+		"conformance/check", "conformance/loopback", "fakeentra/useragent",
+	},
+	"conformance/issuers/internal/broken": {"conformance/issuers/internal/bench"},
 	"conformance/clients": {
 		"conformance/check", "conformance/clients/checks", "conformance/clients/internal/bench",
 	},
@@ -186,7 +194,11 @@ func TestPartsDoNotDependOnEachOther(t *testing.T) {
 
 // callsTesting lists the packages whose API is for tests.
 var callsTesting = []string{
-	"conformance/check", "conformance/servers", "conformance/clients", "server/store/storetest",
+	"conformance/check",
+	"conformance/servers",
+	"conformance/issuers",
+	"conformance/clients",
+	"server/store/storetest",
 }
 
 func TestLibrariesDoNotImportTesting(t *testing.T) {

@@ -20,6 +20,8 @@ type Browser struct {
 	User string
 	// Password is the password to type.
 	Password string
+	// Fields are values to type into other fields, by the names of the fields.
+	Fields map[string]string
 	// Deny presses the first button that declines. On a sign-in page this is Cancel.
 	Deny bool
 	// Transport sends the requests. Nil means a transport that connects only to loopback. Any other

@@ -184,7 +184,7 @@ func (b *Browser) decide(page document) *step {
 		return nil
 	}
 	if page.forms[0].self {
-		return page.forms[0].send(button{}, "")
+		return page.forms[0].send(button{}, "", nil)
 	}
 	if b.Deny {
 		if decline := b.press(page.forms, button.declines); decline != nil {
@@ -201,7 +201,7 @@ func (b *Browser) decide(page document) *step {
 func (b *Browser) press(forms []form, wanted func(button) bool) *step {
 	for _, form := range forms {
 		if i := slices.IndexFunc(form.buttons, wanted); i >= 0 {
-			return form.send(form.buttons[i], b.Password)
+			return form.send(form.buttons[i], b.Password, b.Fields)
 		}
 	}
 	return nil
@@ -224,7 +224,7 @@ func (b *Browser) account(forms []form) (*step, bool) {
 		for i, field := range form.fields {
 			if field.name == "account" {
 				form.fields[i].value = b.User
-				return form.send(button{}, b.Password), true
+				return form.send(button{}, b.Password, b.Fields), true
 			}
 		}
 	}
@@ -242,7 +242,7 @@ func (b button) declines() bool {
 	return false
 }
 
-func (f form) send(press button, password string) *step {
+func (f form) send(press button, password string, typed map[string]string) *step {
 	values := url.Values{}
 	for _, field := range f.fields {
 		if field.name == "" {
@@ -250,6 +250,9 @@ func (f form) send(press button, password string) *step {
 		}
 		if field.kind == "password" {
 			field.value = password
+		}
+		if value, found := typed[field.name]; found && field.kind != "hidden" {
+			field.value = value
 		}
 		values.Add(field.name, field.value)
 	}

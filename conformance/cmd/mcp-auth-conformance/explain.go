@@ -11,6 +11,7 @@ import (
 	"mcpentra/conformance/catalogue"
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients"
+	"mcpentra/conformance/issuers"
 	"mcpentra/conformance/servers"
 )
 
@@ -78,6 +79,15 @@ func newExplainCommand() *cobra.Command {
 				if tried.ID == id {
 					explainRule(out, tried.Rule)
 					explainNeeds(out, tried)
+					return nil
+				}
+			}
+			for _, tried := range issuers.Checks() {
+				if tried.ID == id {
+					explainRule(out, tried.Rule)
+					for _, need := range tried.Needs {
+						explainLine(out, "needs", string(need))
+					}
 					return nil
 				}
 			}
@@ -151,10 +161,13 @@ func explainNeeds(out io.Writer, tried servers.Check) {
 	}
 }
 
-// rules returns the rules of all checks, of servers first, then of clients.
+// rules returns the rules of all checks: of servers, of authorization servers, of clients.
 func rules() []check.Rule {
 	var all []check.Rule
 	for _, tried := range servers.Checks() {
+		all = append(all, tried.Rule)
+	}
+	for _, tried := range issuers.Checks() {
 		all = append(all, tried.Rule)
 	}
 	for _, tried := range clients.Checks() {

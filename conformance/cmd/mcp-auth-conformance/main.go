@@ -1,4 +1,5 @@
-// Mcp-auth-conformance tests MCP servers and clients against the rules of MCP authorization.
+// Mcp-auth-conformance tests MCP servers, authorization servers and MCP clients against the rules
+// of MCP authorization.
 package main
 
 import (
@@ -65,9 +66,10 @@ func main() {
 func newCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "mcp-auth-conformance",
-		Short: "Test MCP servers and clients against the rules of MCP authorization",
-		Long: `Mcp-auth-conformance tests a server or a client against the rules of MCP authorization, and
-against attacks on them. Each check has an ID that does not change, and names its source.
+		Short: "Test MCP servers, authorization servers and clients against the rules of MCP authorization",
+		Long: `Mcp-auth-conformance tests an MCP server, an authorization server or an MCP client against the
+rules of MCP authorization, and against attacks on them. Each check has an ID that does not
+change, and names its source.
 
 Exit status:
   0  no check failed; warnings and notes are not failures
@@ -81,7 +83,14 @@ Exit status:
 		SilenceErrors: true,
 	}
 	command.SetFlagErrorFunc(flagError)
-	command.AddCommand(newServerCommand(), newClientCommand(), newOpenCommand(), newListCommand(), newExplainCommand())
+	command.AddCommand(
+		newServerCommand(),
+		newIssuerCommand(),
+		newClientCommand(),
+		newOpenCommand(),
+		newListCommand(),
+		newExplainCommand(),
+	)
 	command.CompletionOptions.HiddenDefaultCmd = true
 	return command
 }

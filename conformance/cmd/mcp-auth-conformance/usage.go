@@ -21,6 +21,7 @@ func version() string {
 var values = map[string]string{
 	"bool":        "true or false",
 	"duration":    "a duration like 30s or 5m",
+	"stringArray": "a text",
 	"stringSlice": "names separated by commas",
 }
 

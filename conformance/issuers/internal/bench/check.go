@@ -1,0 +1,125 @@
+package bench
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/loopback"
+)
+
+// A Need is something that a check requires of a target.
+type Need string
+
+// The needs of checks.
+const (
+	SignIn   Need = "a person who signs in"
+	Scripted Need = "a scripted person, whose browser the checks can watch"
+	Clock    Need = "a clock that the checks can advance"
+	Resource Need = "a resource to ask tokens for"
+	Another  Need = "another resource to ask tokens for"
+	Scopes   Need = "scopes to ask for"
+)
+
+// meets reports whether a target supplies something.
+func (t *Target) meets(need Need) bool {
+	switch need {
+	case SignIn:
+		return t.Person != nil || t.Open != nil
+	case Scripted:
+		return t.Person != nil
+	case Clock:
+		return t.Advance != nil
+	case Resource:
+		return t.Resource != ""
+	case Another:
+		return t.OtherResource != ""
+	case Scopes:
+		return len(t.Scopes) > 0
+	}
+	return false
+}
+
+// A Check is a rule for authorization servers, with a func that tries it.
+type Check struct {
+	check.Rule
+	// Needs are what the target has to supply.
+	Needs []Need
+	// Run tries the rule.
+	Run func(ctx context.Context, p *Probe) error
+}
+
+// Time limits of a check. A real person takes longer than a script.
+const (
+	timeout       = 30 * time.Second
+	personTimeout = 5 * time.Minute
+)
+
+func (t *Target) timeout() time.Duration {
+	if t.Person == nil && t.Open != nil {
+		return personTimeout
+	}
+	return timeout
+}
+
+// lacking returns the first thing that a check needs and the target does not supply, or "".
+func (t *Target) lacking(c *Check) string {
+	if c.Disruptive && t.Fragile {
+		return "a target that is not fragile"
+	}
+	unmet := func(need Need) bool { return !t.meets(need) }
+	if i := slices.IndexFunc(c.Needs, unmet); i >= 0 {
+		return string(c.Needs[i])
+	}
+	return ""
+}
+
+// Bind binds checks to the target.
+func (t Target) Bind(checks ...Check) []check.Bound {
+	real := &sync.Mutex{} // one real person handles one sign-in at a time
+	bound := make([]check.Bound, 0, len(checks))
+	for _, current := range checks {
+		bound = append(bound, check.Bound{
+			Rule:    current.Rule,
+			Lacking: t.lacking(&current),
+			Claimed: t.Revisions,
+			Timeout: t.timeout(),
+			Try: func(ctx context.Context, revision check.Revision) error {
+				p := newProbe(t, revision)
+				p.real = real
+				if t.HTTPClient == nil {
+					// The target's own client may have connections that others use.
+					defer p.client.CloseIdleConnections()
+				}
+				return current.Run(ctx, p)
+			},
+		})
+	}
+	return bound
+}
+
+// Run tries one check against a target.
+func Run(ctx context.Context, c Check, target Target) check.Result {
+	return target.Bind(c)[0].Run(ctx)[0]
+}
+
+// maxHeader bounds the head of an answer, in bytes.
+const maxHeader = 256 << 10
+
+// newProbe makes a probe with connections of its own.
+func newProbe(target Target, revision check.Revision) *Probe {
+	client := http.Client{Transport: &http.Transport{
+		DialContext:            loopback.Dial,
+		ForceAttemptHTTP2:      true,
+		MaxResponseHeaderBytes: maxHeader,
+	}}
+	if target.HTTPClient != nil {
+		client = *target.HTTPClient
+	}
+	client.Jar = nil
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Probe{Revision: revision, target: target, client: &client, secrets: &secrets{}}
+}

@@ -1,0 +1,120 @@
+package broken
+
+// A Fault is one way to be broken. Its text says what an authorization server with the fault does.
+type Fault string
+
+// Faults in the metadata.
+const (
+	HasNoMetadata            Fault = "publishes no metadata"
+	HasOpenIDMetadataOnly    Fault = "has its metadata only under OpenID Connect's name"
+	ServesMetadataAsText     Fault = "serves its metadata as text/plain"
+	NamesAnotherIssuer       Fault = "names another issuer in its metadata"
+	HasQueryInIssuer         Fault = "has a query in its issuer"
+	HasNoTokenEndpoint       Fault = "has no token_endpoint"
+	HasEmptyArrays           Fault = "has empty arrays in its metadata"
+	LacksKeys                Fault = "lacks jwks_uri in its OpenID Connect discovery"
+	AdvertisesNoPKCE         Fault = "advertises no PKCE"
+	NamesPlainHTTP           Fault = "names an endpoint without TLS"
+	ListsNoSigningAlgorithms Fault = "lists private_key_jwt without signing algorithms"
+	AdvertisesPasswords      Fault = "advertises the password grant"
+	AdvertisesNoIss          Fault = "sends iss without advertising it"
+)
+
+// Faults in the registration of clients.
+const (
+	AnswersRegistrationsWith202 Fault = "answers a registration with 202"
+	OmitsSecretExpiry           Fault = "omits client_secret_expires_at"
+	GivesEveryClientSecret      Fault = "gives public clients a secret"
+	RefusesRegistrationsOddly   Fault = "refuses registrations with 418"
+	RefusesUnknownMembers       Fault = "refuses client metadata that it does not know"
+	RegistersScripts            Fault = "registers redirect URIs that run scripts"
+	RegistersFragments          Fault = "registers redirect URIs with a fragment"
+	RegistersPlainHTTP          Fault = "registers redirect URIs without TLS"
+	AdoptsClientIDs             Fault = "adopts a client ID that the client chose"
+	BreaksOnRegistrations       Fault = "breaks on registrations that are not JSON"
+	ShowsLogos                  Fault = "links to the addresses that a client registered"
+	HasNoRegistration           Fault = "offers no registration"
+	CachesSecrets               Fault = "lets caches store the secrets of clients"
+)
+
+// Faults at the authorization endpoint.
+const (
+	AllowsPagesToAuthorize       Fault = "allows pages of other sites to read the authorization endpoint"
+	IgnoresRepetition            Fault = "uses the first of two parameters"
+	RedirectsUnknownClients      Fault = "redirects for an unknown client"
+	MatchesBeginnings            Fault = "compares only the beginnings of redirect URIs"
+	MatchesHosts                 Fault = "compares only the hosts of redirect URIs"
+	MatchesAnyCase               Fault = "compares redirect URIs without letter case"
+	MatchesAnyPort               Fault = "accepts any port in redirect URIs"
+	MatchesUserinfo              Fault = "ignores user names in redirect URIs"
+	WantsLoopbackPort            Fault = "wants the registered port of loopback redirect URIs"
+	IssuesImplicitTokens         Fault = "accepts every response type"
+	WantsNoPKCE                  Fault = "wants no code challenge"
+	WantsPKCEOfPublicClientsOnly Fault = "wants a code challenge of public clients only"
+	AcceptsAnyMethod             Fault = "accepts any challenge method as plain"
+	KnowsEveryResource           Fault = "issues tokens for every resource"
+	RefusesResourcesOddly        Fault = "refuses a resource without invalid_target"
+	RefusesUnknownParameters     Fault = "refuses unknown parameters"
+	GrantsEveryScope             Fault = "grants every scope"
+	BreaksWithoutScope           Fault = "refuses requests without scope as invalid"
+	RedirectsErrorsAnywhere      Fault = "redirects an error to any registered site"
+	ShowsErrorsOnPages           Fault = "shows all errors on pages"
+	ForgetsState                 Fault = "forgets the state"
+	CleansState                  Fault = "removes characters from the state"
+	ExplainsBadly                Fault = "uses forbidden characters in error descriptions"
+	OmitsIss                     Fault = "omits iss although it is advertised"
+	OmitsIssFromErrors           Fault = "omits iss from errors"
+	SendsAnotherIss              Fault = "sends an iss that differs from the issuer"
+	DropsRedirectQueries         Fault = "drops the query of a redirect URI"
+	RepeatsResponseParameters    Fault = "repeats the parameters of its response"
+)
+
+// Faults at the token endpoint.
+const (
+	CountsCodes              Fault = "counts its codes"
+	LetsCachesStoreTokens    Fault = "lets caches store tokens"
+	RefusesTokensWith500     Fault = "refuses token requests with 500"
+	TakesTokenRequestsByGET  Fault = "takes token requests by GET"
+	OmitsBasicChallenge      Fault = "omits WWW-Authenticate from a 401"
+	AcceptsTwoMethods        Fault = "accepts a client that authenticates twice"
+	ChecksNoSecret           Fault = "checks no client secret"
+	TakesPasswords           Fault = "serves grants that it does not advertise"
+	RedeemsForAnyClient      Fault = "redeems a code for any client"
+	IgnoresRedirectAtToken   Fault = "ignores another redirect URI at the token endpoint"
+	RedeemsCodesTwice        Fault = "redeems a code twice"
+	IgnoresReplays           Fault = "keeps a grant whose code was replayed"
+	EndsGrantsOnAnyReplay    Fault = "ends a grant when a code is replayed without its verifier"
+	NeverExpiresCodes        Fault = "never expires codes"
+	ChecksNoVerifier         Fault = "checks no code verifier"
+	ChecksVerifierIfSent     Fault = "checks a code verifier only if one is sent"
+	IgnoresNeedlessVerifiers Fault = "ignores a code verifier without a challenge"
+	IssuesLongTokens         Fault = "issues access tokens for a day"
+	OmitsTokenType           Fault = "omits token_type"
+	OmitsGrantedScope        Fault = "omits the granted scope"
+)
+
+// Faults in refresh tokens and revocation.
+const (
+	RefreshesForAnyClient      Fault = "refreshes for any client"
+	RefreshesEndedGrants       Fault = "refreshes grants that have ended"
+	NeverRotates               Fault = "never rotates refresh tokens"
+	IgnoresStolenRefreshTokens Fault = "keeps a family whose refresh token was used twice"
+	AcceptsUsedRefreshTokens   Fault = "accepts a refresh token twice"
+	WidensScopes               Fault = "adds scopes at a refresh"
+	WidensResources            Fault = "changes the resource at a refresh"
+	NarrowsGrants              Fault = "narrows a grant with the scope of a refresh"
+	RefusesUnknownRevocations  Fault = "refuses to revoke an unknown token"
+	RevokesForAnyClient        Fault = "revokes tokens of other clients"
+	RevokesNothing             Fault = "revokes nothing"
+	TrustsRevocationHints      Fault = "finds a token only with the right hint"
+)
+
+// Faults of the pages.
+const (
+	AllowsFrames          Fault = "lets other sites frame its pages"
+	ShowsCookiesToScripts Fault = "lets scripts read its cookies"
+	RedirectsWith307      Fault = "redirects a sign-in with 307"
+	HidesRedirectHost     Fault = "does not show where the answer goes"
+	RunsClientNames       Fault = "writes a client's name without escapes"
+	ChecksNoCSRF          Fault = "checks no token of the consent form"
+)

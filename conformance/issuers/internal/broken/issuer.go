@@ -1,0 +1,125 @@
+package broken
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"time"
+
+	"mcpentra/conformance/issuers/internal/bench"
+)
+
+// An Issuer is a small authorization server with faults. It issues opaque tokens.
+type Issuer struct {
+	// URL is the issuer identifier.
+	URL string
+
+	faults []Fault
+	server *httptest.Server
+
+	mu           sync.Mutex
+	offset       time.Duration // of the clock
+	clients      map[string]*client
+	sessions     map[string]string       // users by cookie
+	transactions map[string]*transaction // by ID
+	codes        map[string]*code
+	refreshes    map[string]*refreshToken
+	accesses     map[string]*accessToken
+}
+
+// Resources that tokens can be issued for.
+const (
+	resource      = "https://mcp.example/mcp"
+	otherResource = "https://other.example/mcp"
+)
+
+// The one user.
+const (
+	username = "ada"
+	password = "correct horse"
+)
+
+// Start starts an authorization server with faults on a free port of 127.0.0.1.
+func Start(faults ...Fault) *Issuer {
+	s := &Issuer{
+		faults:       faults,
+		clients:      map[string]*client{},
+		sessions:     map[string]string{},
+		transactions: map[string]*transaction{},
+		codes:        map[string]*code{},
+		refreshes:    map[string]*refreshToken{},
+		accesses:     map[string]*accessToken{},
+	}
+	s.server = httptest.NewServer(s.routes())
+	s.URL = s.server.URL + "/issuer"
+	return s
+}
+
+// Close stops the server.
+func (s *Issuer) Close() { s.server.Close() }
+
+// Target returns the server as a target that supplies everything.
+func (s *Issuer) Target() bench.Target {
+	return bench.Target{
+		URL:           s.URL,
+		Person:        bench.ScriptedPerson(map[string]string{"username": username, "password": password}),
+		Resource:      resource,
+		OtherResource: otherResource,
+		Scopes:        []string{"read", "write"},
+		Advance: func(passed time.Duration) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.offset += passed
+		},
+	}
+}
+
+func (s *Issuer) has(fault Fault) bool { return slices.Contains(s.faults, fault) }
+
+// now returns the server's time. The caller holds the lock.
+func (s *Issuer) now() time.Time { return time.Now().Add(s.offset) }
+
+func (s *Issuer) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/oauth-authorization-server/issuer", s.serveMetadata)
+	mux.HandleFunc("GET /.well-known/openid-configuration/issuer", s.serveOpenIDMetadata)
+	mux.HandleFunc("GET /issuer/.well-known/openid-configuration", s.serveOpenIDMetadata)
+	mux.HandleFunc("GET /issuer/keys", s.serveKeys)
+	mux.HandleFunc("POST /issuer/register", s.locked(s.serveRegistration))
+	mux.HandleFunc("GET /issuer/authorize", s.locked(s.serveAuthorize))
+	mux.HandleFunc("POST /issuer/signin", s.locked(s.serveSignIn))
+	mux.HandleFunc("GET /issuer/consent", s.locked(s.serveConsent))
+	mux.HandleFunc("POST /issuer/consent", s.locked(s.serveAnswer))
+	mux.HandleFunc("/issuer/token", s.locked(s.serveToken))
+	mux.HandleFunc("POST /issuer/revoke", s.locked(s.serveRevocation))
+	return mux
+}
+
+// locked makes a handler that has the server's state for itself.
+func (s *Issuer) locked(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		next(w, r)
+	}
+}
+
+// write writes JSON that no cache may store.
+func (s *Issuer) write(w http.ResponseWriter, status int, value any) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(value)
+}
+
+func (s *Issuer) refuse(w http.ResponseWriter, status int, code string) {
+	s.write(w, status, map[string]string{"error": code})
+}
+
+func secret() string { return rand.Text() + rand.Text() }
+
+// writeJSON writes a value without any header.
+func writeJSON(w http.ResponseWriter, value any) { _ = json.NewEncoder(w).Encode(value) }

@@ -1,0 +1,124 @@
+package broken
+
+import (
+	"crypto/subtle"
+	"html"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// show shows a page that no other site can frame.
+func (s *Issuer) show(w http.ResponseWriter, status int, body string) {
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Cache-Control", "no-store")
+	header.Set("Referrer-Policy", "no-referrer")
+	if !s.has(AllowsFrames) {
+		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		header.Set("X-Frame-Options", "DENY")
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte("<!DOCTYPE html><title>Broken</title>" + body))
+}
+
+const sessionCookie = "session"
+
+// user returns the person who is signed in, or "".
+func (s *Issuer) user(r *http.Request) string {
+	cookie, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return ""
+	}
+	return s.sessions[cookie.Value]
+}
+
+func (s *Issuer) session(r *http.Request) string {
+	cookie, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
+}
+
+// showSignIn shows the page where a person types a password.
+func (s *Issuer) showSignIn(w http.ResponseWriter, id string) {
+	s.show(w, http.StatusOK, `<h1>Sign in</h1><form method="post" action="/issuer/signin">`+
+		`<input type="hidden" name="transaction" value="`+id+`">`+
+		`<input name="username"><input type="password" name="password"><button>Sign in</button></form>`)
+}
+
+// serveSignIn takes the password.
+func (s *Issuer) serveSignIn(w http.ResponseWriter, r *http.Request) {
+	id := r.PostFormValue("transaction")
+	right := subtle.ConstantTimeCompare([]byte(r.PostFormValue("password")), []byte(password)) == 1
+	if !right || r.PostFormValue("username") != username || s.transactions[id] == nil {
+		s.showProblem(w, "The name or the password is wrong.", "")
+		return
+	}
+	session := secret()
+	s.sessions[session] = username
+	http.SetCookie(w, &http.Cookie{
+		Name:     sessionCookie,
+		Value:    session,
+		Path:     "/issuer",
+		HttpOnly: !s.has(ShowsCookiesToScripts),
+		SameSite: http.SameSiteLaxMode,
+		Expires:  time.Now().Add(time.Hour),
+	})
+	status := http.StatusSeeOther
+	if s.has(RedirectsWith307) {
+		status = http.StatusTemporaryRedirect
+	}
+	http.Redirect(w, r, s.URL+"/consent?transaction="+url.QueryEscape(id), status)
+}
+
+// serveConsent asks the person for consent.
+func (s *Issuer) serveConsent(w http.ResponseWriter, r *http.Request) {
+	tx := s.transactions[r.URL.Query().Get("transaction")]
+	if tx == nil || s.user(r) == "" {
+		s.showProblem(w, "This request is unknown.", "")
+		return
+	}
+	tx.csrf = secret()
+	tx.session = s.session(r)
+	destination := ""
+	if target, err := url.Parse(tx.redirect); err == nil && !s.has(HidesRedirectHost) {
+		destination = "<p>You will be sent to " + html.EscapeString(target.Host) + ".</p>"
+	}
+	name := html.EscapeString(tx.client.name)
+	if s.has(RunsClientNames) {
+		name = tx.client.name
+	}
+	logo := ""
+	if s.has(ShowsLogos) && tx.client.logo != "" {
+		logo = `<a href="` + html.EscapeString(tx.client.logo) + `">About</a>`
+	}
+	s.show(w, http.StatusOK, "<h1>"+name+" wants access</h1>"+logo+
+		"<p>"+html.EscapeString(strings.Join(tx.scopes, ", "))+"</p>"+destination+
+		`<form method="post" action="/issuer/consent">`+
+		`<input type="hidden" name="transaction" value="`+html.EscapeString(r.URL.Query().Get("transaction"))+`">`+
+		`<input type="hidden" name="csrf" value="`+tx.csrf+`">`+
+		`<button name="answer" value="approve">Approve</button><button name="answer" value="deny">Deny</button></form>`)
+}
+
+// serveAnswer takes the answer to the consent page.
+func (s *Issuer) serveAnswer(w http.ResponseWriter, r *http.Request) {
+	id := r.PostFormValue("transaction")
+	tx := s.transactions[id]
+	isOwn := tx != nil && tx.csrf != "" && tx.csrf == r.PostFormValue("csrf")
+	if tx != nil && s.has(ChecksNoCSRF) {
+		isOwn = true
+	}
+	if !isOwn || s.user(r) == "" || tx.session != s.session(r) {
+		s.show(w, http.StatusForbidden, "<p>This approval does not count.</p>")
+		return
+	}
+	delete(s.transactions, id)
+	response := url.Values{"error": {"access_denied"}}
+	if r.PostFormValue("answer") == "approve" {
+		response = url.Values{"code": {s.newCode(tx)}}
+	}
+	http.Redirect(w, r, s.responseURL(tx, response), http.StatusSeeOther)
+}

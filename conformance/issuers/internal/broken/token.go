@@ -1,0 +1,340 @@
+package broken
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A code is an authorization code. Its record outlives the redemption.
+type code struct {
+	*transaction
+	issued time.Time
+	grant  *grant // nil until the code is redeemed
+}
+
+// A grant is a person's permission to a client.
+type grant struct {
+	client   *client
+	scopes   []string
+	resource string
+	ended    bool
+}
+
+// A refreshToken is one token of a grant's family.
+type refreshToken struct {
+	grant *grant
+	used  bool
+}
+
+// An accessToken is an opaque token.
+type accessToken struct {
+	grant    *grant
+	scopes   []string
+	resource string
+	expires  time.Time
+}
+
+const (
+	codeLifetime  = time.Minute
+	tokenLifetime = 10 * time.Minute
+	maxForm       = 64 << 10 // bytes
+)
+
+func (s *Issuer) newCode(tx *transaction) string {
+	text := secret()
+	if s.has(CountsCodes) {
+		text = fmt.Sprintf("code-%08d", len(s.codes))
+	}
+	s.codes[text] = &code{transaction: tx, issued: s.now()}
+	return text
+}
+
+// A refusal is an error of the token endpoint.
+type refusal struct {
+	status int
+	code   string
+}
+
+func badRequest(code string) *refusal { return &refusal{http.StatusBadRequest, code} }
+
+// serveToken is the token endpoint (OAuth 2.1 section 3.2).
+func (s *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
+	form, problem := s.readForm(w, r)
+	var found *client
+	if problem == nil {
+		found, problem = s.authenticate(w, r, form)
+	}
+	var answer map[string]any
+	if problem == nil {
+		answer, problem = s.issue(found, form)
+	}
+	if problem != nil {
+		s.writeRefusal(w, problem)
+		return
+	}
+	if s.has(LetsCachesStoreTokens) {
+		w.Header().Set("Content-Type", "application/json")
+		writeJSON(w, answer)
+		return
+	}
+	s.write(w, http.StatusOK, answer)
+}
+
+func (s *Issuer) writeRefusal(w http.ResponseWriter, problem *refusal) {
+	switch {
+	case s.has(RefusesTokensWith500):
+		http.Error(w, "internal error", http.StatusInternalServerError)
+	case s.has(ExplainsBadly):
+		s.write(w, problem.status, map[string]string{"error": problem.code, "error_description": "a \"bad\" request\\"})
+	default:
+		s.refuse(w, problem.status, problem.code)
+	}
+}
+
+func (s *Issuer) readForm(w http.ResponseWriter, r *http.Request) (url.Values, *refusal) {
+	if r.Method == http.MethodGet && s.has(TakesTokenRequestsByGET) {
+		return r.URL.Query(), nil
+	}
+	if r.Method != http.MethodPost {
+		return nil, &refusal{http.StatusMethodNotAllowed, "invalid_request"}
+	}
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/x-www-form-urlencoded" {
+		return nil, badRequest("invalid_request")
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		return nil, badRequest("invalid_request")
+	}
+	for name, values := range r.PostForm {
+		if len(values) > 1 && name != "resource" && !s.has(IgnoresRepetition) {
+			return nil, badRequest("invalid_request")
+		}
+		if s.has(RefusesUnknownParameters) && name == "foo" {
+			return nil, badRequest("invalid_request")
+		}
+	}
+	return r.PostForm, nil
+}
+
+// authenticate finds the client of a request and checks its credentials.
+func (s *Issuer) authenticate(w http.ResponseWriter, r *http.Request, form url.Values) (*client, *refusal) {
+	failed := &refusal{http.StatusUnauthorized, "invalid_client"}
+	header := r.Header.Get("Authorization")
+	id := form.Get("client_id")
+	given := form.Get("client_secret")
+	if header != "" {
+		w.Header().Set("WWW-Authenticate", `Basic realm="token"`)
+		if s.has(OmitsBasicChallenge) {
+			w.Header().Del("WWW-Authenticate")
+		}
+		if form.Has("client_secret") && !s.has(AcceptsTwoMethods) {
+			return nil, badRequest("invalid_request")
+		}
+		name, value, ok := r.BasicAuth()
+		decodedID, errID := url.QueryUnescape(name)
+		decoded, errSecret := url.QueryUnescape(value)
+		if !ok || errID != nil || errSecret != nil {
+			return nil, failed
+		}
+		id = decodedID
+		given = decoded
+	}
+	found := s.clients[id]
+	switch {
+	case found == nil:
+		return nil, failed
+	case found.secret == "" && given != "":
+		return nil, failed
+	case found.secret != given && !s.has(ChecksNoSecret):
+		return nil, failed
+	}
+	w.Header().Del("WWW-Authenticate")
+	return found, nil
+}
+
+func (s *Issuer) issue(found *client, form url.Values) (map[string]any, *refusal) {
+	switch grantType := form.Get("grant_type"); grantType {
+	case "authorization_code":
+		return s.redeemCode(found, form)
+	case "refresh_token":
+		return s.refresh(found, form)
+	case "":
+		return nil, badRequest("invalid_request")
+	default:
+		if s.has(TakesPasswords) && (grantType == "password" || grantType == "client_credentials") {
+			made := &grant{client: found, scopes: []string{"read"}, resource: resource}
+			return s.respond(made, made.scopes, made.resource), nil
+		}
+		return nil, badRequest("unsupported_grant_type")
+	}
+}
+
+// redeemCode exchanges a code for tokens (OAuth 2.1 section 4.1.3).
+func (s *Issuer) redeemCode(found *client, form url.Values) (map[string]any, *refusal) {
+	known := s.codes[form.Get("code")]
+	if form.Get("code") == "" {
+		return nil, badRequest("invalid_request")
+	}
+	if known == nil {
+		return nil, badRequest("invalid_grant")
+	}
+	isOther := known.client != found && !s.has(RedeemsForAnyClient)
+	isOther = isOther || form.Has("redirect_uri") && form.Get("redirect_uri") != known.redirect &&
+		!s.has(IgnoresRedirectAtToken)
+	if isOther {
+		return nil, badRequest("invalid_grant")
+	}
+	if !s.verifies(known, form.Get("code_verifier")) {
+		if known.grant != nil && s.has(EndsGrantsOnAnyReplay) {
+			known.grant.ended = true
+		}
+		return nil, badRequest("invalid_grant")
+	}
+	if known.grant != nil && !s.has(RedeemsCodesTwice) {
+		if !s.has(IgnoresReplays) {
+			known.grant.ended = true
+		}
+		return nil, badRequest("invalid_grant")
+	}
+	if s.now().After(known.issued.Add(codeLifetime)) && !s.has(NeverExpiresCodes) {
+		return nil, badRequest("invalid_grant")
+	}
+	for _, asked := range form["resource"] {
+		if asked != known.resource && !s.has(KnowsEveryResource) {
+			return nil, badRequest("invalid_target")
+		}
+	}
+	made := &grant{client: found, scopes: known.scopes, resource: known.resource}
+	known.grant = made
+	return s.respond(made, made.scopes, made.resource), nil
+}
+
+// verifies reports whether a verifier belongs to the challenge of a code.
+func (s *Issuer) verifies(known *code, verifier string) bool {
+	switch {
+	case s.has(ChecksNoVerifier), s.has(ChecksVerifierIfSent) && verifier == "":
+		return true
+	case known.challenge == "" && verifier == "":
+		return true
+	case known.challenge == "":
+		return s.has(IgnoresNeedlessVerifiers)
+	case known.method != "S256":
+		return verifier == known.challenge
+	case len(verifier) < 43 || len(verifier) > 128:
+		return false
+	}
+	sum := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:]) == known.challenge
+}
+
+// refresh exchanges a refresh token for a new one (OAuth 2.1 section 4.3).
+func (s *Issuer) refresh(found *client, form url.Values) (map[string]any, *refusal) {
+	known := s.refreshes[form.Get("refresh_token")]
+	switch {
+	case form.Get("refresh_token") == "":
+		return nil, badRequest("invalid_request")
+	case known == nil || known.grant.client != found && !s.has(RefreshesForAnyClient):
+		return nil, badRequest("invalid_grant")
+	case known.grant.ended && !s.has(RefreshesEndedGrants):
+		return nil, badRequest("invalid_grant")
+	case known.used && !s.has(NeverRotates):
+		if !s.has(IgnoresStolenRefreshTokens) {
+			known.grant.ended = true
+		}
+		if !s.has(AcceptsUsedRefreshTokens) {
+			return nil, badRequest("invalid_grant")
+		}
+	}
+	scopes := known.grant.scopes
+	if form.Get("scope") != "" {
+		scopes = s.granted(form.Get("scope"))
+		isMore := func(name string) bool { return !slices.Contains(known.grant.scopes, name) }
+		if slices.ContainsFunc(scopes, isMore) && !s.has(WidensScopes) {
+			return nil, badRequest("invalid_scope")
+		}
+	}
+	audience := known.grant.resource
+	for _, asked := range form["resource"] {
+		if asked != audience && !s.has(WidensResources) {
+			return nil, badRequest("invalid_target")
+		}
+		audience = asked
+	}
+	if s.has(NarrowsGrants) {
+		known.grant.scopes = scopes
+	}
+	known.used = true
+	answer := s.respond(known.grant, scopes, audience)
+	if s.has(NeverRotates) {
+		answer["refresh_token"] = form.Get("refresh_token")
+	}
+	return answer, nil
+}
+
+// respond issues tokens of a grant.
+func (s *Issuer) respond(made *grant, scopes []string, audience string) map[string]any {
+	access := secret()
+	refresh := secret()
+	lifetime := tokenLifetime
+	if s.has(IssuesLongTokens) {
+		lifetime = 24 * time.Hour
+	}
+	s.accesses[access] = &accessToken{made, scopes, audience, s.now().Add(lifetime)}
+	s.refreshes[refresh] = &refreshToken{grant: made}
+	answer := map[string]any{
+		"access_token":  access,
+		"token_type":    "Bearer",
+		"expires_in":    int(lifetime.Seconds()),
+		"refresh_token": refresh,
+		"scope":         strings.Join(scopes, " "),
+	}
+	if s.has(OmitsTokenType) {
+		delete(answer, "token_type")
+	}
+	if s.has(OmitsGrantedScope) {
+		delete(answer, "scope")
+	}
+	return answer
+}
+
+// serveRevocation revokes a token (RFC 7009).
+func (s *Issuer) serveRevocation(w http.ResponseWriter, r *http.Request) {
+	form, problem := s.readForm(w, r)
+	var found *client
+	if problem == nil {
+		found, problem = s.authenticate(w, r, form)
+	}
+	if problem != nil {
+		s.writeRefusal(w, problem)
+		return
+	}
+	text := form.Get("token")
+	var owner *grant
+	if known := s.refreshes[text]; known != nil {
+		owner = known.grant
+	} else if known := s.accesses[text]; known != nil {
+		owner = known.grant
+	}
+	switch {
+	case text == "":
+		s.refuse(w, http.StatusBadRequest, "invalid_request")
+		return
+	case owner == nil && s.has(RefusesUnknownRevocations):
+		s.refuse(w, http.StatusBadRequest, "invalid_request")
+		return
+	case owner == nil, owner.client != found && !s.has(RevokesForAnyClient):
+	case s.has(RevokesNothing):
+	case s.has(TrustsRevocationHints) && form.Get("token_type_hint") == "access_token" && s.refreshes[text] != nil:
+	default:
+		owner.ended = true
+	}
+	w.WriteHeader(http.StatusOK)
+}

@@ -1,0 +1,45 @@
+package issuers
+
+import (
+	"context"
+	"testing"
+
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/issuers/checks"
+	"mcpentra/conformance/issuers/internal/bench"
+)
+
+// Checks returns all checks of authorization servers. The package servers has a few more, which it
+// tries at the authorization server that an MCP server names.
+func Checks() []Check { return checks.All() }
+
+// Run tries the checks against an authorization server, one after the other. The report has what
+// they found. An error means that no check was selected, or that the context ended before the last
+// check.
+func Run(ctx context.Context, target Target, selection check.Selection) (*check.Report, error) {
+	selected, err := check.Select(checks.All(), selection)
+	if err != nil {
+		return nil, err
+	}
+	report, err := check.Run(ctx, target.Bind(selected...), selection.Progress)
+	report.Target = target.URL
+	return report, err
+}
+
+// Test tries all checks against an authorization server, or only those whose IDs begin with one of
+// the given IDs. It includes the disruptive checks, unless the target is fragile.
+//
+// Each check is a parallel subtest with its ID as name. It fails if the server breaks a MUST, a
+// SHOULD or a policy, and if the check cannot be done. It is skipped with the reason if the target
+// does not supply what the check needs.
+func Test(t *testing.T, target Target, only ...string) {
+	t.Helper()
+	selected, err := check.Select(checks.All(), check.Selection{IDs: only, Disruptive: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check.Test(t, target.Bind(selected...))
+}
+
+// A Check is a rule for authorization servers, with a func that tries it.
+type Check = bench.Check

@@ -1,0 +1,50 @@
+package issuers
+
+import "mcpentra/conformance/issuers/internal/bench"
+
+// A Target is the authorization server under test. Only URL is required. The more a target
+// supplies, the more checks can be tried: a nil func or an empty value skips the checks that need
+// it.
+//
+//	URL            string                the issuer identifier
+//	HTTPClient     *http.Client          sends the requests; nil means a plain one
+//	Person         Person                opens a browser in which a script signs in
+//	Open           func(context.Context, string) error  shows a real person a page
+//	Clients        []Client              registered beforehand
+//	Resource       string                that tokens can be issued for (RFC 8707)
+//	OtherResource  string                another one
+//	Scopes         []string              to ask for
+//	Advance        func(time.Duration)   moves the server's clock
+//	Grace          time.Duration         how long a rotated refresh token may be used again
+//	Fragile        bool                  skips the disruptive checks
+//	Revisions      []check.Revision      of MCP that the server is meant for; nil means all
+type Target = bench.Target
+
+// A Client is a client of the authorization server.
+type Client = bench.Client
+
+// A Person opens a new browser with a person, whose requests go through a transport. The browser
+// keeps its cookies from visit to visit.
+type Person = bench.Person
+
+// A Visit opens an address, and continues through the pages of the server until the browser is sent
+// to the client, or until nothing is left to do. A person who declines signs in, and then declines
+// the client's request.
+type Visit = bench.Visit
+
+// A Need is something that a check requires of a target.
+type Need = bench.Need
+
+// The needs of checks.
+const (
+	SignIn   = bench.SignIn
+	Scripted = bench.Scripted
+	Clock    = bench.Clock
+	Resource = bench.Resource
+	Another  = bench.Another
+	Scopes   = bench.Scopes
+)
+
+// ScriptedPerson returns a person who types values into fields, by the names of the fields, and
+// presses the first button that does not decline.
+func ScriptedPerson(fields map[string]string) Person { return bench.ScriptedPerson(fields) }

@@ -3,6 +3,7 @@ package checks
 import (
 	"context"
 	"errors"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients/internal/bench"
 	"mcpentra/conformance/clients/internal/lab"
+	"mcpentra/conformance/internal/inputs"
 	"mcpentra/conformance/loopback"
 )
 
@@ -53,9 +55,7 @@ func callbackChecks() []bench.Check {
 				Sentence:  "A request to another path than the redirect URI's is not an authorization response.",
 				Covers:    []string{"CL-009"},
 			},
-			Run: noHarm(
-				lab.Script{},
-				authorized,
+			Run: atListener(
 				firstRedeemed,
 				variant{
 					"a response at another path",
@@ -73,7 +73,7 @@ func callbackChecks() []bench.Check {
 					"requests, the client still uses the right response.",
 				Covers: []string{"CL-009"},
 			},
-			Run: stillWorks(lab.Script{}, wantLoopbackRedirect,
+			Run: stillWorks(lab.Script{}, wantListener,
 				strayAnswers("a response of another sign-in", 1, lab.Answer{Params: otherSignIn}),
 				strayAnswers("an error of another sign-in", 1, lab.Answer{Params: otherError}),
 				strayAnswers("a request without a query", 1, lab.Answer{}),
@@ -91,9 +91,7 @@ func callbackChecks() []bench.Check {
 				Sentence:  "Of two authorization responses the client uses one.",
 				Covers:    []string{"CL-009"},
 			},
-			Run: noHarm(
-				lab.Script{},
-				authorized,
+			Run: atListener(
 				redeemedTwice,
 				variant{"two right responses", lab.Script{Answers: rightTwice}},
 			),
@@ -107,9 +105,7 @@ func callbackChecks() []bench.Check {
 				Sentence:  "The page at the redirect URI shows nothing from the response that a browser would run.",
 				Covers:    []string{"CL-011"},
 			},
-			Run: noHarm(
-				lab.Script{},
-				authorized,
+			Run: atListener(
 				scriptShown,
 				variant{"a script in the response", lab.Script{Answers: scriptAnswers}},
 			),
@@ -155,13 +151,52 @@ func redeemedTwice(l *lab.Lab) string {
 	return ""
 }
 
-// scriptShown reports a page that repeats the script from the response.
+// scriptShown reports a page that repeats the script from the response, so that a browser runs it.
 func scriptShown(l *lab.Lab) string {
-	holdsScript := func(reply string) bool { return strings.Contains(reply, "<script>alert") }
-	if slices.ContainsFunc(l.Replies(), holdsScript) {
+	runsScript := func(reply lab.Reply) bool {
+		return strings.Contains(reply.Body, "<script>alert") && isActive(reply.Header)
+	}
+	if slices.ContainsFunc(l.Replies(), runsScript) {
 		return "the page contains the script from the response"
 	}
 	return ""
+}
+
+// isActive reports whether a browser runs the inline scripts of a page with this header.
+func isActive(header http.Header) bool {
+	disposition, _, _ := mime.ParseMediaType(header.Get("Content-Disposition"))
+	if disposition == "attachment" || forbidsInline(header.Values("Content-Security-Policy")) {
+		return false
+	}
+	kind, _, err := mime.ParseMediaType(header.Get("Content-Type"))
+	isUnknown := err != nil || kind == "" || kind == "*/*" || kind == "unknown/unknown" ||
+		kind == "application/unknown"
+	if isUnknown { // Browsers then look for HTML in the page (WHATWG MIME Sniffing section 7).
+		return !strings.EqualFold(header.Get("X-Content-Type-Options"), "nosniff")
+	}
+	return kind == "text/html" || kind == "application/xhtml+xml" || kind == "image/svg+xml"
+}
+
+// forbidsInline reports whether a content security policy forbids inline scripts. The first of its
+// directives for scripts counts (CSP Level 3 section 6.8).
+func forbidsInline(policies []string) bool {
+	for policy := range strings.SplitSeq(strings.ToLower(strings.Join(policies, ",")), ",") {
+		directives := map[string]string{}
+		for directive := range strings.SplitSeq(policy, ";") {
+			name, sources, _ := strings.Cut(strings.TrimSpace(directive), " ")
+			directives[name] = sources
+		}
+		for _, name := range []string{"script-src-elem", "script-src", "default-src"} {
+			sources, found := directives[name]
+			if found && !strings.Contains(sources, "'unsafe-inline'") {
+				return true
+			}
+			if found {
+				break
+			}
+		}
+	}
+	return false
 }
 
 // scriptAnswers sends two responses with a script in them, and then the right response.
@@ -178,7 +213,7 @@ func callbackSecret(ctx context.Context, p *bench.Probe) error {
 		return err
 	}
 	l := runClient(ctx, p, lab.Script{Answers: rightTwice})
-	holdsCode := func(reply string) bool { return strings.Contains(reply, "code-") }
+	holdsCode := func(reply lab.Reply) bool { return strings.Contains(reply.Body, "code-") }
 	switch {
 	case slices.ContainsFunc(l.Replies(), holdsCode):
 		return l.Insecure("a page without the code", "one with it")
@@ -245,7 +280,7 @@ func callbackLoopback(ctx context.Context, p *bench.Probe) error {
 	case err != nil:
 		return err
 	case !found.Load():
-		return &check.NotApplicable{Reason: "the client has no listener on loopback"}
+		return errNoListener
 	case open.Load() != nil:
 		return l.Insecure(
 			"a listener on the redirect URI's loopback address only",
@@ -282,15 +317,34 @@ func otherAddresses() []string {
 	return all
 }
 
-// wantLoopbackRedirect skips a client without a loopback redirect URI, which other programs and
-// pages could reach.
-func wantLoopbackRedirect(l *lab.Lab) error {
-	for _, request := range l.Authorizations(l.Authority()) {
-		if _, ok := loopbackURL(request.Query.Get("redirect_uri")); !ok {
-			return &check.NotApplicable{Reason: "the client has no listener on loopback"}
-		}
+// errNoListener skips a client whose redirect URI no other program and no page can reach.
+var errNoListener = &check.NotApplicable{Reason: "the client has no listener on loopback"}
+
+// wantListener skips a client without a listener at its redirect URI.
+func wantListener(l *lab.Lab) error {
+	if authorized(l) && !l.HasListener() {
+		return errNoListener
 	}
 	return nil
+}
+
+// atListener is noHarm for answers that only a listener at the redirect URI gets.
+func atListener(harm func(l *lab.Lab) string, variants ...variant) runFunc {
+	return func(ctx context.Context, p *bench.Probe) error {
+		if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
+			return err
+		}
+		return inputs.TryAll(variants, func(v variant) error {
+			l := runClient(ctx, p, v.script)
+			if done := harm(l); done != "" {
+				return l.Insecure("no harm from "+v.name, done)
+			}
+			if !authorized(l) {
+				return notReached(l, v.name)
+			}
+			return wantListener(l)
+		})
+	}
 }
 
 // loopbackURL parses an http URL on loopback.

@@ -10,6 +10,7 @@ import (
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients/internal/bench"
 	"mcpentra/conformance/clients/internal/lab"
+	"mcpentra/conformance/internal/inputs"
 )
 
 // All returns the checks in the order of a sign-in, with attacks and extensions last.
@@ -152,18 +153,18 @@ func stillWorks(script lab.Script, verdict func(l *lab.Lab) error, variants ...v
 		if _, err := completeTask(ctx, p, script); err != nil {
 			return err
 		}
-		for _, variant := range variants {
-			l := runClient(ctx, p, variant.script)
+		return inputs.TryAll(variants, func(v variant) error {
+			l := runClient(ctx, p, v.script)
 			if verdict != nil {
 				if err := verdict(l); err != nil {
-					return inVariant(variant.name, err)
+					return inVariant(v.name, err)
 				}
 			}
 			if !l.Called() {
-				return l.Mismatch("a tool call: "+variant.name, fmt.Sprintf("none: %v", ending(l)))
+				return l.Mismatch("a tool call: "+v.name, fmt.Sprintf("none: %v", ending(l)))
 			}
-		}
-		return nil
+			return nil
+		})
 	}
 }
 
@@ -176,20 +177,22 @@ func noHarm(
 		if _, err := completeTask(ctx, p, script); err != nil {
 			return err
 		}
-		for _, variant := range variants {
-			l := runClient(ctx, p, variant.script)
+		return inputs.TryAll(variants, func(v variant) error {
+			l := runClient(ctx, p, v.script)
 			if done := harm(l); done != "" {
-				return l.Insecure("no harm from "+variant.name, done)
+				return l.Insecure("no harm from "+v.name, done)
 			}
 			if reached != nil && !reached(l) {
-				return &check.CannotJudge{
-					Reason: "the client did not reach " + variant.name,
-					Err:    ending(l),
-				}
+				return notReached(l, v.name)
 			}
-		}
-		return nil
+			return nil
+		})
 	}
+}
+
+// notReached says that the client did not meet the fault of a lab.
+func notReached(l *lab.Lab, what string) error {
+	return &check.CannotJudge{Reason: "the client did not reach " + what, Err: ending(l)}
 }
 
 // inVariant adds the name of a variant to a mismatch.

@@ -85,6 +85,9 @@ func streamOtherID(ctx context.Context, p *bench.Probe) error {
 	if err := stillWorks(lab.Script{}, nil, before)(ctx, p); err != nil {
 		return err
 	}
+	if err := wantListedOnly(ctx, p); err != nil {
+		return err
+	}
 	only := variant{
 		"only a list of tools for another ID",
 		lab.Script{Stream: respondToOtherID(nil, false)},

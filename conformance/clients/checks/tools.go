@@ -35,8 +35,8 @@ func toolsChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20260728,
 				Reference: "MCP 2026-07-28 transports, Custom Headers from Tool Parameters",
-				Sentence: "A client drops a tool, and does not call it, if its x-mcp-header is not a valid " +
-					"header name or is repeated.",
+				Sentence: "A client that calls only listed tools drops a tool, and does not call it, if its " +
+					"x-mcp-header is not a valid header name or is repeated.",
 				Covers: []string{"CL-051"},
 			},
 			Run: toolsHeader,
@@ -66,6 +66,9 @@ func toolsHeader(ctx context.Context, p *bench.Probe) error {
 	if _, err := completeTask(ctx, p, lab.Script{Tool: mirrorParameters("Region", "Zone")}); err != nil {
 		return err
 	}
+	if err := wantListedOnly(ctx, p); err != nil {
+		return err
+	}
 	return noHarm(
 		lab.Script{},
 		requestedToken,
@@ -77,6 +80,19 @@ func toolsHeader(ctx context.Context, p *bench.Probe) error {
 		mirroredHeader("the name of another header", "Region", "region"),
 	)(ctx, p)
 }
+
+// wantListedOnly skips a client that calls the tool without regard to the list of tools. Its call
+// does not show whether it has dropped a tool from the list.
+func wantListedOnly(ctx context.Context, p *bench.Probe) error {
+	l := runClient(ctx, p, lab.Script{Tool: otherTool})
+	if l.Called() {
+		return &check.NotApplicable{Reason: "the client also calls a tool that the server does not list"}
+	}
+	return nil
+}
+
+// otherTool gives the tool another name.
+func otherTool(_ *lab.Lab, tool map[string]any) { tool["name"] = "another-tool" }
 
 // mirrorParameters gives the tool one parameter for each of these x-mcp-header names.
 func mirrorParameters(names ...string) func(*lab.Lab, map[string]any) {

@@ -276,11 +276,14 @@ var stepUps = []string{
 var doesNotApply = map[broken.Fault][]string{
 	broken.GivesUpAtStepUp:     stepUps,
 	broken.PrefersRegistration: {"client/document/fields", "client/document/no-secret", "client/document/hosted"},
-	broken.UsesForeignRedirect: {"client/callback/loopback", "client/callback/secret", "client/callback/undisturbed"},
-	broken.HasOneToken:         {"client/cache/private"},
-	broken.SharesAccounts:      {"client/cache/private"},
-	broken.KeysTokensByIssuer:  {"client/cache/private"},
-	broken.ProxiesLoopback:     {"client/address/redirect"},
+	broken.UsesForeignRedirect: {
+		"client/callback/loopback", "client/callback/secret", "client/callback/undisturbed", "client/callback/stray",
+		"client/callback/once", "client/callback/escaped",
+	},
+	broken.HasOneToken:        {"client/cache/private"},
+	broken.SharesAccounts:     {"client/cache/private"},
+	broken.KeysTokensByIssuer: {"client/cache/private"},
+	broken.ProxiesLoopback:    {"client/address/redirect"},
 	broken.RevokesNothing: {
 		"client/sign-out/authenticated",
 		"client/sign-out/confidential",

@@ -259,6 +259,9 @@ func (r *attempt) inspectTools(ctx context.Context, listed map[string]any) error
 	if r.modern && !r.has(CallsAnyTool) {
 		err = errors.Join(err, checkHeaders(text))
 	}
+	if !bytes.Contains(text, []byte(`"name":"`+r.task.Tool+`"`)) {
+		err = errors.Join(err, fmt.Errorf("want the tool %q in the list", r.task.Tool))
+	}
 	return err
 }
 

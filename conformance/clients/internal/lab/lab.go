@@ -37,7 +37,8 @@ type Lab struct {
 	stepUps    int  // refusals with insufficient_scope
 	polls      int  // for the token of a device code
 	opened     []string
-	replies    []string
+	replies    []Reply
+	connected  bool // an early answer reached a listener at the redirect URI
 	// deliveries counts the answers that a redirect URI has not replied to yet. delivered is closed
 	// when the count is 0.
 	deliveries    int

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"time"
@@ -75,6 +76,9 @@ func (l *Lab) deliver(ctx context.Context, redirect *url.URL, answer Answer) boo
 	}
 	l.deliveryStarted()
 	defer l.deliveryEnded()
+	request = request.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { l.foundListener() },
+	}))
 	response, err := l.transport().RoundTrip(request)
 	if err != nil {
 		return false
@@ -83,8 +87,15 @@ func (l *Lab) deliver(ctx context.Context, redirect *url.URL, answer Answer) boo
 	text, _ := io.ReadAll(io.LimitReader(response.Body, maxReply))
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.replies = append(l.replies, fmt.Sprintf("%d %s", response.StatusCode, text))
+	l.replies = append(l.replies, Reply{response.StatusCode, response.Header, string(text)})
 	return true
+}
+
+// foundListener remembers that the redirect URI has a listener.
+func (l *Lab) foundListener() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.connected = true
 }
 
 // withParams returns a copy of a URL with parameters set in its query.
@@ -124,8 +135,23 @@ func (l *Lab) Opened() []string {
 	return slices.Clone(l.opened)
 }
 
-// Replies returns the redirect URI's replies to all answers but the last: status, blank, body.
-func (l *Lab) Replies() []string {
+// HasListener reports whether an answer before the last reached a listener at the redirect URI. A
+// client without a listener reads the redirect itself.
+func (l *Lab) HasListener() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.connected
+}
+
+// A Reply is the answer of a redirect URI to an authorization response.
+type Reply struct {
+	Status int
+	Header http.Header
+	Body   string
+}
+
+// Replies returns the redirect URI's replies to all answers but the last.
+func (l *Lab) Replies() []Reply {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.replies)

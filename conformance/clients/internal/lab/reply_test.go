@@ -58,7 +58,9 @@ func TestRepliesIncludeLateReply(t *testing.T) {
 	}
 	l.Run(t.Context(), &bench.Probe{Target: client})
 	require.NotEmpty(t, l.Replies())
-	assert.Equal(t, "200 signed in", l.Replies()[0])
+	assert.Equal(t, http.StatusOK, l.Replies()[0].Status)
+	assert.Equal(t, "signed in", l.Replies()[0].Body)
+	assert.True(t, l.HasListener())
 }
 
 func visit(ctx context.Context, address string) {

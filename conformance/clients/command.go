@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -16,7 +17,7 @@ import (
 // Command returns a Run of a Target that runs a program. Words are its command line. Command
 // replaces {url} and {tool} in them. Without {url}, it appends the URL. Opener is a command in
 // place of a browser. It gets two more words, the address of the lab and the page, and must POST
-// the page to the address. The program finds the command in BROWSER.
+// the page to the address. The program finds a script that runs the command in BROWSER.
 //
 // The environment holds the rest of the task. MCP_CONFORMANCE_SCENARIO,
 // MCP_CONFORMANCE_PROTOCOL_VERSION and MCP_CONFORMANCE_CONTEXT are the variables of the official
@@ -40,7 +41,12 @@ func Command(words, opener []string) func(ctx context.Context, task bench.Task) 
 		if !replaced {
 			line = append(line, task.URL)
 		}
-		variables, err := environment(task, opener)
+		browser, err := writeBrowser(append(slices.Clone(opener), task.OpenAt()))
+		if err != nil {
+			return err
+		}
+		defer os.Remove(browser)
+		variables, err := environment(task, browser)
 		if err != nil {
 			return err
 		}
@@ -53,8 +59,23 @@ func Command(words, opener []string) func(ctx context.Context, task bench.Task) 
 	}
 }
 
+// writeBrowser writes a script that runs a command with one more word, and returns its name. The
+// value of BROWSER must be a single word without colons: programs differ in what else they accept.
+func writeBrowser(words []string) (string, error) {
+	script, err := os.CreateTemp("", "mcp-auth-browser-")
+	if err != nil {
+		return "", fmt.Errorf("the script for BROWSER cannot be created: %w", err)
+	}
+	_, err = fmt.Fprintf(script, "#!/bin/sh\nexec %s \"$1\"\n", quoted(words))
+	err = errors.Join(err, script.Chmod(0o700), script.Close())
+	if err != nil {
+		return "", fmt.Errorf("the script for BROWSER cannot be written: %w", err)
+	}
+	return script.Name(), nil
+}
+
 // environment returns the environment variables of a task.
-func environment(task bench.Task, opener []string) ([]string, error) {
+func environment(task bench.Task, browser string) ([]string, error) {
 	text, err := json.Marshal(suiteContext(task))
 	if err != nil {
 		return nil, err
@@ -63,7 +84,7 @@ func environment(task bench.Task, opener []string) ([]string, error) {
 		"MCP_CONFORMANCE_SCENARIO=" + task.Check,
 		"MCP_CONFORMANCE_PROTOCOL_VERSION=" + string(task.Revision),
 		"MCP_CONFORMANCE_CONTEXT=" + string(text),
-		"BROWSER=" + quoted(append(slices.Clone(opener), task.OpenAt())),
+		"BROWSER=" + browser,
 	}
 	if task.ClientID != "" {
 		variables = append(variables, "MCP_CLIENT_ID="+task.ClientID, "MCP_CLIENT_SECRET="+task.ClientSecret)

@@ -82,6 +82,7 @@ var mayImport = map[string][]string{
 		"conformance/servers/internal/attack",
 		"conformance/servers/internal/bench",
 	},
+	"conformance/servers/signin":  {"conformance/servers"},
 	"conformance/internal/inputs": {"conformance/check"},
 	"conformance/servers/internal/attack": {
 		"conformance/check", "conformance/internal/inputs", "conformance/servers/internal/bench",

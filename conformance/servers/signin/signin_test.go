@@ -1,0 +1,184 @@
+package signin_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/conformance/servers"
+	"mcpentra/conformance/servers/signin"
+)
+
+// TestTokenRegistersItsScopes signs in at a server that refuses scopes that the client has not
+// registered, and states of fewer than 32 characters.
+func TestTokenRegistersItsScopes(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, nil)
+	token, err := p.signIn().Token(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "tools", claims(t, token)["scope"], "the scope in the challenge")
+	assert.Equal(t, p.url+"/mcp", claims(t, token)["aud"])
+	assert.Equal(t, []string{"tools", "notes", "openid", "offline_access"}, p.registered)
+}
+
+// TestRefusalShowsServersText wants the server's own words in the error, cleaned and bounded.
+func TestRefusalShowsServersText(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		change func(*provider)
+		want   string
+	}{
+		{
+			"registration",
+			func(p *provider) {
+				p.register = refuse(400, `{"error":"invalid_scope","error_description":"no\u001b[2J such scope"}`)
+			},
+			`the server refuses the registration with status 400: error "invalid_scope": "no[2J such scope"`,
+		},
+		{
+			"registration without JSON",
+			func(p *provider) { p.register = refuse(403, "<p>Clients\n  need approval</p>") },
+			`registration with status 403: "<p>Clients need approval</p>"`,
+		},
+		{
+			"authorization",
+			func(p *provider) { p.authorize = deny },
+			`the server refuses the authorization: error "access_denied": "not today"`,
+		},
+		{
+			"token request",
+			func(p *provider) { p.token = refuse(401, `{"error":"invalid_client"}`) },
+			`the server refuses the token request with status 401: error "invalid_client"`,
+		},
+		{
+			"long text",
+			func(p *provider) { p.token = refuse(400, strings.Repeat("x", 5000)) },
+			`token request with status 400: "` + strings.Repeat("x", 300) + `…"`,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := newProvider(t, test.change).signIn().Token(t.Context())
+			var refused *signin.Refused
+			require.ErrorAs(t, err, &refused)
+			assert.Contains(t, err.Error(), test.want)
+		})
+	}
+}
+
+// TestFailureIsNoRefusal wants another error if the server breaks or the browser does.
+func TestFailureIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	broken := newProvider(t, func(p *provider) { p.token = refuse(500, "a stack trace") }).signIn()
+	closed := newProvider(t, nil).signIn()
+	closed.Open = func(context.Context, string) error { return errors.New("there is no browser") }
+	for want, person := range map[string]*signin.SignIn{
+		`want status 200 or 201, got 500: "a stack trace"`: broken,
+		"there is no browser":                              closed,
+	} {
+		_, err := person.Token(t.Context())
+		require.ErrorContains(t, err, want)
+		var refused *signin.Refused
+		assert.NotErrorAs(t, err, &refused)
+	}
+}
+
+func TestTokensMakesKinds(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, nil)
+	tokens, err := p.signIn().Tokens(t.Context())
+	require.NoError(t, err)
+	got := map[servers.TokenKind]string{}
+	for kind, supply := range tokens {
+		got[kind], err = supply(t.Context())
+		require.NoError(t, err, kind)
+	}
+	assert.Len(t, got, 7)
+	resource := p.url + "/mcp"
+	assert.Equal(t, resource, claims(t, got[servers.Good])["aud"])
+	assert.Equal(t, resource, claims(t, got[servers.Refreshed])["aud"])
+	assert.NotEqual(t, got[servers.Good], got[servers.Refreshed])
+	assert.Equal(t, "https://other.example/mcp", claims(t, got[servers.ForeignAudience])["aud"])
+	assert.Equal(t, "notes openid offline_access", claims(t, got[servers.WithoutScope])["scope"])
+	assert.Equal(t, []string{got[servers.Revoked]}, p.revoked)
+	assert.Equal(t, resource, claims(t, got[servers.Revoked])["aud"])
+	assert.Equal(t, "an ID token", got[servers.IDToken])
+	assert.Contains(t, got[servers.RefreshToken], "refresh-")
+}
+
+// TestTokensOfShortLife wants tokens that end soon, and a good token that is replaced in time.
+func TestTokensOfShortLife(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, func(p *provider) { p.expiresIn = 1 })
+	tokens, err := p.signIn().Tokens(t.Context())
+	require.NoError(t, err)
+	good, err := tokens[servers.Good](t.Context())
+	require.NoError(t, err)
+	_, err = tokens[servers.Expired](t.Context())
+	require.NoError(t, err)
+	later, err := tokens[servers.Good](t.Context())
+	require.NoError(t, err)
+	assert.NotEqual(t, good, later)
+	one, err := tokens[servers.ShortLived](t.Context())
+	require.NoError(t, err)
+	other, err := tokens[servers.ShortLived](t.Context())
+	require.NoError(t, err)
+	assert.NotEqual(t, one, other)
+}
+
+// TestTokensTrustNoClaim wants no token for another resource from a server that ignores the
+// parameter, and no refreshed token without a refresh token that works.
+func TestTokensTrustNoClaim(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, func(p *provider) {
+		p.ignoresTarget = true
+		p.noRefresh = true
+	})
+	tokens, err := p.signIn().Tokens(t.Context())
+	require.NoError(t, err)
+	assert.NotContains(t, tokens, servers.ForeignAudience)
+	assert.NotContains(t, tokens, servers.RefreshToken)
+	assert.NotContains(t, tokens, servers.Expired, "an hour is too long to wait")
+	assert.Contains(t, tokens, servers.Refreshed, "a second authorization gives another good token")
+	assert.Contains(t, tokens, servers.WithoutScope, "so does an authorization for other scopes")
+}
+
+// TestTokensWithOneAuthorization keeps the good token of a server that refuses the other requests.
+func TestTokensWithOneAuthorization(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, func(p *provider) { p.authorize = denyUnless("tools") })
+	tokens, err := p.signIn().Tokens(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, tokens, 2)
+	assert.Contains(t, tokens, servers.Good)
+	assert.Contains(t, tokens, servers.RefreshToken)
+}
+
+// refuse answers every request.
+func refuse(status int, body string) func(http.ResponseWriter) bool {
+	return func(w http.ResponseWriter) bool {
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+		return true
+	}
+}
+
+func deny(url.Values) url.Values {
+	return url.Values{"error": {"access_denied"}, "error_description": {"not\ntoday"}}
+}
+
+func denyUnless(scope string) func(url.Values) url.Values {
+	return func(asked url.Values) url.Values {
+		if asked.Get("scope") == scope {
+			return nil
+		}
+		return url.Values{"error": {"invalid_scope"}}
+	}
+}

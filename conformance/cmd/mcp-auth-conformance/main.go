@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/servers/signin"
 )
 
 // Exit statuses.
@@ -53,14 +54,24 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	err := newCommand().ExecuteContext(ctx)
+	if err != nil && !errors.Is(err, errFailed) {
+		fmt.Fprintf(os.Stderr, "mcp-auth-conformance: %v\n", err)
+	}
+	os.Exit(status(err))
+}
+
+// status returns the exit status for an error of the command.
+func status(err error) int {
+	var refused *signin.Refused
 	switch {
 	case err == nil:
+		return 0
 	case errors.Is(err, errFailed):
-		os.Exit(exitFailed)
-	default:
-		fmt.Fprintf(os.Stderr, "mcp-auth-conformance: %v\n", err)
-		os.Exit(exitUsage)
+		return exitFailed
+	case errors.As(err, &refused):
+		return exitRefused
 	}
+	return exitUsage
 }
 
 func newCommand() *cobra.Command {

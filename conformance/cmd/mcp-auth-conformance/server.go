@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
@@ -36,8 +35,10 @@ type serverOptions struct {
 	revisions  []string
 	caFile     string
 	issuerKey  string
-	local      bool
-	timeout    time.Duration
+
+	otherResource string
+	local         bool
+	timeout       time.Duration
 }
 
 func newServerCommand() *cobra.Command {
@@ -50,6 +51,8 @@ func newServerCommand() *cobra.Command {
 Many checks expect a refusal, and first show that a correct request succeeds. For that they
 need a good token. --sign-in gets one as a client does: it registers, uses PKCE, and opens
 $BROWSER. Without $BROWSER it prints the address for you to open. --token-file reads a token.
+--sign-in opens up to four more pages for the same person, and makes refreshed, revoked and
+narrower tokens, and tokens for another resource, if the authorization server allows that.
 
 Tokens with one flaw need the issuer's private key. Give the key of a test issuer with
 --issuer-key, or give the tokens that you have as files. Checks without their tokens are
@@ -64,7 +67,13 @@ skipped, and the report says so.`,
 	}
 	flags := command.Flags()
 	flags.SortFlags = false
-	flags.BoolVar(&options.signIn, "sign-in", false, "get a good token by signing in")
+	flags.BoolVar(&options.signIn, "sign-in", false, "get a good token, and others, by signing in")
+	flags.StringVar(
+		&options.otherResource,
+		"other-resource",
+		"",
+		"with --sign-in, ask for a token for this other `URI` of the same issuer (default https://other.example/mcp)",
+	)
 	for _, token := range tokenFlags {
 		options.tokenFiles[token.kind] = flags.String(
 			token.flag,
@@ -235,21 +244,32 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*se
 		}
 		target.Tokens[kind] = func(context.Context) (string, error) { return token, nil }
 	}
+	var signedIn map[servers.TokenKind]func(context.Context) (string, error)
 	if options.signIn {
 		if target.Tokens[servers.Good] != nil {
 			return nil, errors.New("--sign-in and --token-file both give the good token; use only one of them")
 		}
-		// Sign in once, before the first check. Every check gets the same token.
-		signIn := signin.SignIn{URL: address, Open: openPage, HTTPClient: target.HTTPClient, Timeout: options.timeout}
-		once := sync.OnceValues(func() (string, error) { return signIn.Token(ctx) })
-		if _, err := once(); err != nil {
+		signIn := signin.SignIn{
+			URL:           address,
+			Open:          openPage,
+			HTTPClient:    target.HTTPClient,
+			Timeout:       options.timeout,
+			OtherResource: options.otherResource,
+		}
+		signedIn, err = signIn.Tokens(ctx)
+		if err != nil {
 			return nil, err
 		}
-		target.Tokens[servers.Good] = func(context.Context) (string, error) { return once() }
+		target.Tokens[servers.Good] = signedIn[servers.Good]
 	}
 	if options.issuerKey != "" {
 		if err := mintTokens(target, options.issuerKey); err != nil {
 			return nil, err
+		}
+	}
+	for kind, supply := range signedIn {
+		if target.Tokens[kind] == nil {
+			target.Tokens[kind] = supply
 		}
 	}
 	return target, nil
@@ -346,7 +366,11 @@ func openPage(ctx context.Context, page string) error {
 	}
 	words[at] = page
 	run := exec.CommandContext(ctx, words[0], words[1:]...)
-	if err := run.Run(); err != nil {
+	err = run.Run()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == exitRefused {
+		return &signin.Refused{Step: "authorization", Description: "BROWSER ended with status 3"}
+	}
+	if err != nil {
 		return fmt.Errorf("BROWSER: the command failed: %w", err)
 	}
 	return nil

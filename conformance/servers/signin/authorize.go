@@ -70,8 +70,8 @@ func (f *flow) await(ctx context.Context, page string, answer <-chan callback) (
 	}
 }
 
-// refusesAtOnce sends an authorization request without a browser. Its error is the server's refusal,
-// if the server refuses before a person has signed in. Then no person has to see the page.
+// refusesAtOnce sends an authorization request without a browser. Its error is the server's
+// refusal, if the server refuses before a person has signed in. Then no person has to see the page.
 func (f *flow) refusesAtOnce(ctx context.Context, scopes []string, resource string) error {
 	page, _ := f.page(oauth2.GenerateVerifier(), scopes, resource)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)

@@ -83,17 +83,19 @@ func newProvider(t *testing.T, change func(*provider)) *provider {
 
 // signIn returns a sign-in whose browser follows redirects.
 func (p *provider) signIn() *signin.SignIn {
-	return &signin.SignIn{URL: p.url + "/mcp", Open: func(ctx context.Context, page string) error {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
-		if err != nil {
-			return err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return err
-		}
-		return response.Body.Close()
-	}}
+	return &signin.SignIn{URL: p.url + "/mcp", Open: follow}
+}
+
+func follow(ctx context.Context, page string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
 }
 
 func (p *provider) serveRegister(w http.ResponseWriter, r *http.Request) {

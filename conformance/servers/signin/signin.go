@@ -17,8 +17,8 @@ type SignIn struct {
 	HTTPClient *http.Client
 	// Timeout is how long a person may take. Zero means five minutes.
 	Timeout time.Duration
-	// OtherResource is another resource of the same authorization server (RFC 8707). Tokens asks for
-	// a token for it. Empty means https://other.example/mcp.
+	// OtherResource is another resource of the same authorization server (RFC 8707). Tokens asks
+	// for a token for it. Empty means https://other.example/mcp.
 	OtherResource string
 }
 

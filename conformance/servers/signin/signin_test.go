@@ -38,9 +38,9 @@ func TestRefusalShowsServersText(t *testing.T) {
 		{
 			"registration",
 			func(p *provider) {
-				p.register = refuse(400, `{"error":"invalid_scope","error_description":"no\u001b[2J such scope"}`)
+				p.register = refuse(400, `{"error":"invalid_scope","error_description":"no\u001b[2J scopes"}`)
 			},
-			`the server refuses the registration with status 400: error "invalid_scope": "no[2J such scope"`,
+			`the server refuses the registration with status 400: error "invalid_scope": "no[2J scopes"`,
 		},
 		{
 			"registration without JSON",

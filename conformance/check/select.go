@@ -11,10 +11,14 @@ import (
 type Selection struct {
 	// IDs are whole IDs, or beginnings up to a slash, such as server/token. Nil means all.
 	IDs []string
+	// Except are whole IDs, or beginnings up to a slash, of checks that are not selected.
+	Except []string
 	// Roles are first segments of IDs. Nil means all.
 	Roles []string
 	// Levels of the rules. Nil means all.
 	Levels []Level
+	// Severities of the rules. Nil means all, with the rules that have none.
+	Severities []Severity
 	// Disruptive also selects checks that other users notice, such as floods. Use it only on your
 	// own servers.
 	Disruptive bool
@@ -47,7 +51,7 @@ func Select[T any, P ruled[T]](checks []T, selection Selection) ([]T, error) {
 			selected = append(selected, current)
 		}
 	}
-	for _, pattern := range selection.IDs {
+	for _, pattern := range slices.Concat(selection.IDs, selection.Except) {
 		hasID := func(current T) bool { return matches(P(&current).rule().ID, []string{pattern}) }
 		if !slices.ContainsFunc(checks, hasID) {
 			return nil, fmt.Errorf("%w: no check has the ID %q, or an ID below it", ErrNothingSelected, pattern)
@@ -67,8 +71,10 @@ func Select[T any, P ruled[T]](checks []T, selection Selection) ([]T, error) {
 }
 
 func (s *Selection) selects(rule *Rule) bool {
-	return (s.Disruptive || !rule.Disruptive) && matches(rule.ID, s.IDs) &&
-		has(s.Roles, rule.role()) && has(s.Levels, rule.Level)
+	isExcepted := len(s.Except) > 0 && matches(rule.ID, s.Except)
+	isNamed := matches(rule.ID, s.IDs) && !isExcepted
+	return isNamed && (s.Disruptive || !rule.Disruptive) && has(s.Roles, rule.role()) &&
+		has(s.Levels, rule.Level) && has(s.Severities, rule.Severity)
 }
 
 // matches reports whether a pattern is the ID, or its beginning up to a slash. Without patterns it

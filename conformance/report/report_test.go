@@ -34,7 +34,7 @@ func Example() {
 		{Rule: current, Verdict: check.Error, Err: &check.CannotJudge{Reason: "the server gives no answer"}},
 	}
 	for _, result := range results {
-		if err := report.Line(os.Stdout, result); err != nil {
+		if err := report.Line(os.Stdout, result, "try again"); err != nil {
 			fmt.Println(err)
 		}
 	}
@@ -52,9 +52,11 @@ func Example() {
 	//       from  RFC 7519 section 4.1.4
 	//       | POST http://localhost/mcp
 	//       | → 200 OK
+	//       again try again
 	// skip  server/token/expired
 	//       needs a token of the kind: expired
 	// error server/token/expired
 	//       cannot judge: the server gives no answer
+	//       again try again
 	// 1 passed, 1 failed (1 insecure), 0 warned, 0 noted, 1 skipped, 1 errors
 }

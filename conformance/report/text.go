@@ -9,8 +9,9 @@ import (
 	"mcpentra/conformance/check"
 )
 
-// Line writes the verdict and the name of a result. Below a failure it adds the details.
-func Line(out io.Writer, result check.Result) error {
+// Line writes the verdict and the name of a result. Below a failure it adds the details, and the
+// command that tries the check again, if it is not empty.
+func Line(out io.Writer, result check.Result, again string) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%-5s %s\n", result.Verdict, result.Name())
 	mismatches := result.Mismatches()
@@ -20,6 +21,9 @@ func Line(out io.Writer, result check.Result) error {
 		writeMismatches(&text, result, mismatches)
 	default:
 		fmt.Fprintf(&text, "      %s\n", oneLine(result.Err))
+	}
+	if again != "" && result.Verdict > check.Pass {
+		fmt.Fprintf(&text, "      again %s\n", again)
 	}
 	_, err := io.WriteString(out, text.String())
 	return err

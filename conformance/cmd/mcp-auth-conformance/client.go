@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,12 +17,10 @@ import (
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients"
-	"mcpentra/conformance/report"
 )
 
 type clientOptions struct {
-	selected  check.Selection
-	levels    []string
+	run       runOptions
 	revisions []string
 	supports  []string
 	document  string
@@ -68,18 +65,12 @@ In this list, "context" means MCP_CONFORMANCE_CONTEXT:
   mcp-auth-conformance client --only client/pkce --supports kept-state -- node my-client.js`,
 		Args: arguments(1, math.MaxInt, "the command of an MCP client after --"),
 		RunE: func(command *cobra.Command, words []string) error {
-			return runClient(command.Context(), command.OutOrStdout(), words, options)
+			return runClient(command, words, options)
 		},
 	}
 	flags := command.Flags()
 	flags.SortFlags = false
-	flags.StringSliceVar(
-		&options.selected.IDs,
-		"only",
-		nil,
-		"run only checks whose `ID` is this or begins with it; can be repeated",
-	)
-	flags.StringSliceVar(&options.levels, "level", nil, "run only rules of this `LEVEL`: must, should, policy")
+	options.run.addFlags(flags)
 	flags.StringSliceVar(
 		&options.revisions,
 		"revision",
@@ -111,13 +102,9 @@ In this list, "context" means MCP_CONFORMANCE_CONTEXT:
 // fetchTimeout bounds a request for a client ID metadata document.
 const fetchTimeout = 10 * time.Second
 
-func runClient(ctx context.Context, out io.Writer, words []string, options clientOptions) error {
-	levels, err := readLevels(options.levels)
-	if err != nil {
-		return err
-	}
-	options.selected.Levels = levels
-	if _, err := check.Select(clients.Checks(), options.selected); err != nil {
+func runClient(command *cobra.Command, words []string, options clientOptions) error {
+	out := command.OutOrStdout()
+	if err := options.run.read(clientRules()); err != nil {
 		return err
 	}
 	self, err := os.Executable()
@@ -151,15 +138,12 @@ func runClient(ctx context.Context, out io.Writer, words []string, options clien
 		}
 		target.Document = document
 	}
-	options.selected.Progress = func(result check.Result) { _ = report.Line(out, result) }
-	found, err := clients.Run(ctx, target, options.selected)
+	options.run.selected.Progress = options.run.show(out, command, words)
+	found, err := clients.Run(command.Context(), target, options.run.selected)
 	if err != nil {
 		return err
 	}
-	if err := report.Summary(out, found.Results); err != nil {
-		return err
-	}
-	return outcome(found)
+	return options.run.finish(out, found)
 }
 
 // newOpenCommand returns the browser of clients under test. It makes the scripted person visit a

@@ -162,14 +162,26 @@ func explainNeeds(out io.Writer, tried servers.Check) {
 }
 
 // rules returns the rules of all checks: of servers, of authorization servers, of clients.
-func rules() []check.Rule {
+func rules() []check.Rule { return slices.Concat(serverRules(), issuerRules(), clientRules()) }
+
+func serverRules() []check.Rule {
 	var all []check.Rule
 	for _, tried := range servers.Checks() {
 		all = append(all, tried.Rule)
 	}
+	return all
+}
+
+func issuerRules() []check.Rule {
+	var all []check.Rule
 	for _, tried := range issuers.Checks() {
 		all = append(all, tried.Rule)
 	}
+	return all
+}
+
+func clientRules() []check.Rule {
+	var all []check.Rule
 	for _, tried := range clients.Checks() {
 		all = append(all, tried.Rule)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,7 +13,6 @@ import (
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/issuers"
-	"mcpentra/conformance/report"
 )
 
 type issuerOptions struct {
@@ -26,8 +24,7 @@ type issuerOptions struct {
 	resource      string
 	otherResource string
 	scopes        []string
-	selected      check.Selection
-	levels        []string
+	run           runOptions
 	revisions     []string
 	caFile        string
 	timeout       time.Duration
@@ -46,11 +43,12 @@ Most checks need a sign-in. Give the values of the sign-in form with --field: a 
 types them, and presses the first button that does not decline. Instead, --sign-in opens $BROWSER
 for you, once for each sign-in. Without $BROWSER it prints the address. Checks that look at pages
 need the scripted person.`,
-		Example: `  mcp-auth-conformance issuer http://localhost:9000 --field username=ada --field password=secret
+		Example: `  mcp-auth-conformance issuer http://localhost:9000 --field username=ada \
+    --field password=@password.txt
   mcp-auth-conformance issuer https://as.example.com --only authorization-server/metadata`,
 		Args: arguments(1, 1, "the issuer identifier of one authorization server"),
 		RunE: func(command *cobra.Command, given []string) error {
-			return runIssuer(command.Context(), command.OutOrStdout(), given[0], options)
+			return runIssuer(command, given[0], options)
 		},
 	}
 	flags := command.Flags()
@@ -59,7 +57,7 @@ need the scripted person.`,
 		&options.fields,
 		"field",
 		nil,
-		"type a value into the field of a form, as `NAME=VALUE`; can be repeated",
+		"type a value into the field of a form, as `NAME=VALUE`, or NAME=@FILE for a secret; can be repeated",
 	)
 	flags.BoolVar(&options.signIn, "sign-in", false, "sign in yourself, in $BROWSER")
 	flags.StringVar(&options.clientID, "client-id", "", "use the registered client with this `ID`")
@@ -73,15 +71,9 @@ need the scripted person.`,
 	flags.StringVar(&options.resource, "resource", "", "ask for tokens for this `RESOURCE` (RFC 8707)")
 	flags.StringVar(&options.otherResource, "other-resource", "", "another `RESOURCE` of the authorization server")
 	flags.StringSliceVar(&options.scopes, "scope", nil, "ask for this `SCOPE`; can be repeated")
-	flags.StringSliceVar(
-		&options.selected.IDs,
-		"only",
-		nil,
-		"run only checks whose `ID` is this or begins with it; can be repeated",
-	)
-	flags.StringSliceVar(&options.levels, "level", nil, "run only rules of this `LEVEL`: must, should, policy")
+	options.run.addFlags(flags)
 	flags.BoolVar(
-		&options.selected.Disruptive,
+		&options.run.selected.Disruptive,
 		"disruptive",
 		false,
 		"also run checks that disturb other users, for example floods; only for your own servers",
@@ -97,28 +89,21 @@ need the scripted person.`,
 	return command
 }
 
-func runIssuer(ctx context.Context, out io.Writer, address string, options issuerOptions) error {
-	levels, err := readLevels(options.levels)
-	if err != nil {
-		return err
-	}
-	options.selected.Levels = levels
-	if _, err := check.Select(issuers.Checks(), options.selected); err != nil {
+func runIssuer(command *cobra.Command, address string, options issuerOptions) error {
+	out := command.OutOrStdout()
+	if err := options.run.read(issuerRules()); err != nil {
 		return err
 	}
 	target, err := options.target(address)
 	if err != nil {
 		return err
 	}
-	options.selected.Progress = func(result check.Result) { _ = report.Line(out, result) }
-	found, err := issuers.Run(ctx, *target, options.selected)
+	options.run.selected.Progress = options.run.show(out, command, []string{address})
+	found, err := issuers.Run(command.Context(), *target, options.run.selected)
 	if err != nil {
 		return err
 	}
-	if err := report.Summary(out, found.Results); err != nil {
-		return err
-	}
-	return outcome(found)
+	return options.run.finish(out, found)
 }
 
 // target reads the options.
@@ -171,6 +156,13 @@ func (o *issuerOptions) person(target *issuers.Target) error {
 		name, value, found := strings.Cut(field, "=")
 		if !found || name == "" {
 			return errors.New("--field: want NAME=VALUE, for example username=ada")
+		}
+		if file, isFile := strings.CutPrefix(value, "@"); isFile {
+			text, err := readToken(file)
+			if err != nil {
+				return fmt.Errorf("--field %s: %w", name, err)
+			}
+			value = text
 		}
 		fields[name] = value
 	}

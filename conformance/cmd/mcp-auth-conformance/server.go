@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -21,7 +20,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcpentra/conformance/check"
-	"mcpentra/conformance/report"
 	"mcpentra/conformance/servers"
 	"mcpentra/conformance/servers/signin"
 )
@@ -29,9 +27,8 @@ import (
 type serverOptions struct {
 	tokenFiles map[servers.TokenKind]*string
 	signIn     bool
-	selected   check.Selection
+	run        runOptions
 	roles      []string
-	levels     []string
 	revisions  []string
 	caFile     string
 	issuerKey  string
@@ -62,7 +59,7 @@ skipped, and the report says so.`,
   mcp-auth-conformance server http://localhost:8000/mcp --only server/metadata`,
 		Args: arguments(1, 1, "the URL of one MCP endpoint"),
 		RunE: func(command *cobra.Command, given []string) error {
-			return runServer(command.Context(), command.OutOrStdout(), given[0], options)
+			return runServer(command, given[0], options)
 		},
 	}
 	flags := command.Flags()
@@ -93,21 +90,15 @@ skipped, and the report says so.`,
 		false,
 		"the server is for this machine only: check whether other machines could reach it",
 	)
-	flags.StringSliceVar(
-		&options.selected.IDs,
-		"only",
-		nil,
-		"run only checks whose `ID` is this or begins with it; can be repeated",
-	)
+	options.run.addFlags(flags)
 	flags.StringSliceVar(
 		&options.roles,
 		"role",
 		nil,
 		"run only rules for this `ROLE`: server, authorization-server",
 	)
-	flags.StringSliceVar(&options.levels, "level", nil, "run only rules of this `LEVEL`: must, should, policy")
 	flags.BoolVar(
-		&options.selected.Disruptive,
+		&options.run.selected.Disruptive,
 		"disruptive",
 		false,
 		"also run checks that disturb other users, for example floods; only for your own servers",
@@ -153,48 +144,26 @@ func tokenFlag(kind servers.TokenKind) string {
 	return ""
 }
 
-// readLevels reads the values of --level.
-func readLevels(texts []string) ([]check.Level, error) {
-	var levels []check.Level
-	for _, text := range texts {
-		level := check.Level(strings.ToUpper(text))
-		if strings.EqualFold(text, string(check.Policy)) {
-			level = check.Policy
-		}
-		if level != check.Must && level != check.Should && level != check.Policy {
-			return nil, fmt.Errorf("--level: want must, should or policy, got %q", text)
-		}
-		levels = append(levels, level)
-	}
-	return levels, nil
-}
-
-func runServer(ctx context.Context, out io.Writer, address string, options serverOptions) error {
+func runServer(command *cobra.Command, address string, options serverOptions) error {
+	ctx := command.Context()
+	out := command.OutOrStdout()
 	for _, role := range options.roles {
 		if role != "server" && role != "authorization-server" {
 			return fmt.Errorf("--role: want server or authorization-server, got %q", role)
 		}
-		options.selected.Roles = append(options.selected.Roles, role)
+		options.run.selected.Roles = append(options.run.selected.Roles, role)
 	}
-	levels, err := readLevels(options.levels)
-	if err != nil {
-		return err
-	}
-	options.selected.Levels = levels
 	// Find typing mistakes before the person signs in.
-	if _, err := check.Select(servers.Checks(), options.selected); err != nil {
+	if err := options.run.read(serverRules()); err != nil {
 		return err
 	}
 	target, err := readTarget(ctx, address, options)
 	if err != nil {
 		return err
 	}
-	options.selected.Progress = func(result check.Result) { _ = report.Line(out, result) }
-	found, err := servers.Run(ctx, *target, options.selected)
+	options.run.selected.Progress = options.run.show(out, command, []string{address})
+	found, err := servers.Run(ctx, *target, options.run.selected)
 	if err != nil {
-		return err
-	}
-	if err := report.Summary(out, found.Results); err != nil {
 		return err
 	}
 	isSkip := func(result check.Result) bool { return result.Verdict == check.Skip }
@@ -204,7 +173,7 @@ func runServer(ctx context.Context, out io.Writer, address string, options serve
 			"mcp-auth-conformance: checks that need a good token were skipped; give one with --sign-in or --token-file",
 		)
 	}
-	return outcome(found)
+	return options.run.finish(out, found)
 }
 
 func readTarget(ctx context.Context, address string, options serverOptions) (*servers.Target, error) {

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/report"
+)
+
+// runOptions are the flags of every command that runs checks.
+type runOptions struct {
+	selected      check.Selection
+	levels        []string
+	severities    []string
+	baseline      string
+	writeBaseline string
+
+	known baseline
+}
+
+// addFlags adds the flags to a command.
+func (o *runOptions) addFlags(flags *pflag.FlagSet) {
+	flags.StringSliceVar(
+		&o.selected.IDs,
+		"only",
+		nil,
+		"run only checks whose `ID` is this or begins with it; can be repeated",
+	)
+	flags.StringSliceVar(
+		&o.selected.Except,
+		"except",
+		nil,
+		"do not run checks whose `ID` is this or begins with it; can be repeated",
+	)
+	flags.StringSliceVar(&o.levels, "level", nil, "run only rules of this `LEVEL`: must, should, policy")
+	flags.StringSliceVar(
+		&o.severities,
+		"severity",
+		nil,
+		"run only rules against attacks of this `SEVERITY`: critical, high, medium, low",
+	)
+	flags.StringVar(
+		&o.baseline,
+		"baseline",
+		"",
+		"read known failures from `FILE`; only new failures count, and a failure that is gone is an error",
+	)
+	flags.StringVar(&o.writeBaseline, "write-baseline", "", "write the failures of this run to `FILE`")
+}
+
+// read reads the values of the flags. The rules are all that the command can check.
+func (o *runOptions) read(rules []check.Rule) error {
+	for _, text := range o.levels {
+		level := check.Level(strings.ToUpper(text))
+		if strings.EqualFold(text, string(check.Policy)) {
+			level = check.Policy
+		}
+		if level != check.Must && level != check.Should && level != check.Policy {
+			return fmt.Errorf("--level: want must, should or policy, got %q", text)
+		}
+		o.selected.Levels = append(o.selected.Levels, level)
+	}
+	for _, text := range o.severities {
+		severity := check.Severity(strings.ToLower(text))
+		switch severity {
+		case check.Critical, check.High, check.Medium, check.Low:
+		default:
+			return fmt.Errorf("--severity: want critical, high, medium or low, got %q", text)
+		}
+		o.selected.Severities = append(o.selected.Severities, severity)
+	}
+	if o.baseline != "" && o.writeBaseline != "" {
+		return errors.New("--baseline and --write-baseline exclude each other; give one of them")
+	}
+	if o.baseline != "" {
+		known, err := readBaseline(o.baseline)
+		if err != nil {
+			return fmt.Errorf("--baseline: %w", err)
+		}
+		o.known = known
+	}
+	_, err := check.Select(rules, o.selected)
+	return err
+}
+
+// show returns a func that prints each result of a run.
+func (o *runOptions) show(out io.Writer, command *cobra.Command, given []string) func(check.Result) {
+	return func(result check.Result) {
+		if o.known.has(result) {
+			fmt.Fprintf(out, "%-5s %s\n      known from the baseline\n", result.Verdict, result.Name())
+			return
+		}
+		_ = report.Line(out, result, repetition(command, given, result))
+	}
+}
+
+// finish prints the summary, and returns the outcome of the run.
+func (o *runOptions) finish(out io.Writer, found *check.Report) error {
+	if err := report.Summary(out, found.Results); err != nil {
+		return err
+	}
+	if o.writeBaseline != "" {
+		return writeBaseline(o.writeBaseline, found)
+	}
+	fresh := &check.Report{Target: found.Target}
+	for _, result := range found.Results {
+		if !o.known.has(result) {
+			fresh.Results = append(fresh.Results, result)
+		}
+	}
+	if err := outcome(fresh); err != nil {
+		return err
+	}
+	if err := o.known.stale(found); err != nil {
+		return fmt.Errorf("--baseline %s: %w", o.baseline, err)
+	}
+	return nil
+}

@@ -29,7 +29,11 @@ func documentChecks() []bench.Check {
 					"Document section 4",
 				Sentence: "The document is JSON. It holds the URL that the client uses as client_id, a " +
 					"client_name, and the redirect URI that the client uses.",
-				Covers: []string{"client-cimd-document-fields", "client-cimd-id-matches"},
+				Covers: []string{
+					"client-cimd-document-fields",
+					"client-cimd-id-matches",
+					"client-redirect-uri-registered",
+				},
 			},
 			Abilities: []bench.Ability{bench.ClientDocument},
 			Run:       judgeDocument(wantDocumentFields),

@@ -73,7 +73,7 @@ func enterpriseChecks() []bench.Check {
 			Rule: check.Rule{
 				ID:        "client/enterprise/declared",
 				Level:     check.Should,
-				Revisions: since20251125,
+				Revisions: since20260728,
 				Reference: "MCP extension, Enterprise-Managed Authorization",
 				Sentence: "A client that supports enterprise-managed authorization declares the extension in " +
 					"its capabilities.",

@@ -65,7 +65,7 @@ func machineChecks() []bench.Check {
 			Rule: check.Rule{
 				ID:        "client/machine/declared",
 				Level:     check.Should,
-				Revisions: since20251125,
+				Revisions: since20260728,
 				Reference: "MCP extension, OAuth Client Credentials",
 				Sentence:  "A client without a person declares the extension in its capabilities.",
 				Covers:    []string{"client-ext-cc-declared"},
@@ -82,7 +82,7 @@ func machineChecks() []bench.Check {
 				Reference: "MCP extension, OAuth Client Credentials; RFC 7523 section 3",
 				Sentence: "A client with a key signs an assertion in its own name, for this authorization " +
 					"server only, that expires soon.",
-				Covers: []string{"client-ext-cc-assertion-claims"},
+				Covers: []string{"client-ext-cc-assertion-claims", "client-ext-cc-authenticates"},
 			},
 			Abilities: []bench.Ability{bench.Machine, bench.Key},
 			Run:       machineAssertion,

@@ -231,7 +231,7 @@ func registrationPreRegistered(ctx context.Context, p *bench.Probe) error {
 	closed := func(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) {
 		delete(document, "registration_endpoint")
 	}
-	for _, script := range []lab.Script{{}, {Metadata: closed}} {
+	for _, script := range []lab.Script{{}, {Metadata: closed}, {Metadata: acceptDocuments(true)}} {
 		l := runClient(ctx, p, script, withClientID("client-of-old", ""))
 		for _, request := range l.Authorizations(l.Authority()) {
 			if id := request.Query.Get("client_id"); id != "client-of-old" {

@@ -19,6 +19,7 @@ func All() []bench.Check {
 		issuerRegistrationChecks(),
 		issuerRedirectChecks(),
 		issuerClientChecks(),
+		legacyChecks(),
 		credentialsChecks(),
 		credentialsSyntaxChecks(),
 		credentialsBypassChecks(),

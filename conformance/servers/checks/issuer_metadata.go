@@ -76,6 +76,7 @@ func issuerMetadataChecks() []bench.Check {
 				Reference: "MCP 2025-03-26 authorization, Server Metadata Discovery",
 				Sentence: "A server for clients of 2025-03-26 has authorization server metadata at the root of its " +
 					"own origin.",
+				Covers: []string{"server-legacy-metadata-root"},
 			},
 			Run: issuerMetadataRoot,
 		},

@@ -91,6 +91,7 @@ func metadataChecks() []bench.Check {
 				Reference: "WHATWG Fetch, CORS protocol; RFC 9728 section 3.1",
 				Sentence: "A client in a web page can read the metadata, and can see that the other " +
 					"well-known addresses have none.",
+				Covers: []string{"RS-082"},
 			},
 			Run: metadataPages,
 		},

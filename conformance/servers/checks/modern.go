@@ -49,7 +49,7 @@ func modernChecks() []bench.Check {
 				Revisions: since(check.R20260728),
 				Reference: "MCP 2026-07-28 transports, Earlier Streamable HTTP Revisions",
 				Sentence:  "A server that speaks 2026-07-28 alone answers GET and DELETE with 405.",
-				Covers:    []string{"server-modern-get-delete-405"},
+				Covers:    []string{"server-modern-get-delete-405", "RS-098"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Run:    modernGetDelete,

@@ -67,6 +67,11 @@ var metadataCaught = map[broken.Fault][]string{
 	broken.AcceptsTwoSecrets:     {"authorization-server/client/two-secrets"},
 	broken.LocksClientsOut:       {"authorization-server/client/lockout"},
 	broken.HasOpenIDMetadataOnly: {"authorization-server/metadata/root"},
+	broken.HasMetadataBelowPath:  {"authorization-server/metadata/root", "server/legacy/location"},
+	broken.OffersNoRegistration:  {"server/legacy/registration"},
+	broken.RevokesInTheClear:     {"server/legacy/https"},
+	broken.RegistersPlainHTTP:    {"server/legacy/redirects"},
+	broken.RedirectsAnywhere:     {"server/legacy/redirects"},
 	broken.HasNoIssuerMetadata: {
 		"authorization-server/metadata/found",
 		"authorization-server/metadata/issuer",
@@ -251,4 +256,5 @@ var caughtAtLeastBy = map[broken.Fault][]string{
 		"server/challenge/resource-metadata",
 	},
 	broken.RefusesAllTokens: {"server/token/accepted"},
+	broken.KnowsNoDefaults:  {"server/legacy/default-endpoints", "server/metadata/found"},
 }

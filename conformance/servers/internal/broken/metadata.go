@@ -80,6 +80,10 @@ func (s *Server) serveIssuer(w http.ResponseWriter) {
 		delete(document, "token_endpoint")
 	case s.has(AdvertisesNoPKCE):
 		delete(document, "code_challenge_methods_supported")
+	case s.has(OffersNoRegistration):
+		delete(document, "registration_endpoint")
+	case s.has(RevokesInTheClear):
+		document["revocation_endpoint"] = "http://revocation.example/revoke"
 	case s.has(HasEmptyIssuerArrays):
 		document["ui_locales_supported"] = []string{}
 	}

@@ -71,14 +71,20 @@ func (s *Server) mayRegister(uri string) bool {
 	case strings.Contains(uri, "%"):
 		return s.has(ShowsHostsDecoded)
 	}
-	return strings.HasPrefix(uri, "https://") || strings.HasPrefix(uri, "http://127.0.0.1:")
+	isInClear := strings.HasPrefix(uri, "http://") && s.has(RegistersPlainHTTP)
+	return strings.HasPrefix(uri, "https://") || strings.HasPrefix(uri, "http://127.0.0.1:") || isInClear
 }
 
 // serveAuthorization shows a consent page.
 func (s *Server) serveAuthorization(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	redirect, err := url.Parse(query.Get("redirect_uri"))
-	if err != nil || !s.isRegistered(query.Get("client_id"), query.Get("redirect_uri")) {
+	isRegistered := s.isRegistered(query.Get("client_id"), query.Get("redirect_uri"))
+	if s.has(RedirectsAnywhere) && !isRegistered {
+		http.Redirect(w, r, query.Get("redirect_uri")+"?error=invalid_request", http.StatusFound)
+		return
+	}
+	if err != nil || !isRegistered {
 		http.Error(w, "The client or its redirect URI is unknown.", http.StatusBadRequest)
 		return
 	}

@@ -187,6 +187,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if s.allowPages(w, r) {
 		return
 	}
+	if s.has(KnowsNoDefaults) && r.URL.Path != "/mcp" {
+		http.NotFound(w, r)
+		return
+	}
 	switch r.URL.Path {
 	case "/mcp":
 		s.serveEndpoint(w, r)
@@ -210,7 +214,17 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.serveDocument(w, r)
 	case "/elsewhere":
 		s.serveResource(w, r)
+	case "/.well-known/oauth-authorization-server/mcp":
+		if s.has(HasNoIssuerMetadata) || s.has(HasOpenIDMetadataOnly) {
+			http.NotFound(w, r)
+			return
+		}
+		s.serveIssuer(w)
 	case "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration":
+		if s.has(HasMetadataBelowPath) && strings.HasSuffix(r.URL.Path, "server") {
+			http.NotFound(w, r)
+			return
+		}
 		if s.has(HasNoIssuerMetadata) || s.has(HasOpenIDMetadataOnly) && strings.HasSuffix(r.URL.Path, "server") {
 			http.NotFound(w, r)
 			return

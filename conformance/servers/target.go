@@ -2,7 +2,6 @@ package servers
 
 import (
 	"context"
-	"crypto"
 
 	"mcpentra/conformance/servers/internal/bench"
 )
@@ -106,7 +105,8 @@ const (
 )
 
 // Remint returns a Mint for issuers whose access tokens are JWTs. It takes the header and the
-// claims of a good token, applies the edits, and signs with the issuer's private key.
-func Remint(key crypto.Signer, good func(ctx context.Context) (string, error)) Mint {
+// claims of a good token, applies the edits, and signs with the issuer's key: a crypto.Signer, or
+// the bytes of the secret for HS256, HS384 and HS512.
+func Remint(key any, good func(ctx context.Context) (string, error)) Mint {
 	return bench.Remint(key, good)
 }

@@ -51,8 +51,8 @@ $BROWSER. Without $BROWSER it prints the address for you to open. --token-file r
 --sign-in opens up to four more pages for the same person, and makes refreshed, revoked and
 narrower tokens, and tokens for another resource, if the authorization server allows that.
 
-Tokens with one flaw need the issuer's private key. Give the key of a test issuer with
---issuer-key, or give the tokens that you have as files. Checks without their tokens are
+Tokens with one flaw need the issuer's private key, or its HS256 secret. Give the key of a test
+issuer with --issuer-key, or give the tokens that you have as files. Checks without their tokens are
 skipped, and the report says so.`,
 		Example: `  mcp-auth-conformance server http://localhost:8000/mcp --sign-in
   mcp-auth-conformance server https://mcp.example.com/mcp --token-file good.txt --expired-token-file old.txt
@@ -82,7 +82,7 @@ skipped, and the report says so.`,
 		&options.issuerKey,
 		"issuer-key",
 		"",
-		"sign flawed tokens with the issuer's private key in this PEM `FILE`; only for your own issuers",
+		"sign flawed tokens with the private key (PEM) or the HS256 secret in this `FILE`; only for your own issuers",
 	)
 	flags.BoolVar(
 		&options.local,
@@ -232,7 +232,7 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*se
 		target.Tokens[servers.Good] = signedIn[servers.Good]
 	}
 	if options.issuerKey != "" {
-		if err := mintTokens(target, options.issuerKey); err != nil {
+		if err := mintTokens(ctx, target, options.issuerKey); err != nil {
 			return nil, err
 		}
 	}

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"strings"
 
@@ -37,6 +38,18 @@ func tokenAlgorithmChecks() []bench.Check {
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Run:    attack.WithJWT(tokenSymmetricConfusion),
+		},
+		{
+			Rule: check.Rule{
+				ID:        "server/token/guessable-secret",
+				Level:     check.Must,
+				Severity:  check.Critical,
+				Reference: "RFC 8725 section 3.5; RFC 7518 section 3.2",
+				Sentence: "The secret that signs tokens with an HMAC cannot be guessed. The check guesses without " +
+					"requests, from a good token and a list of common secrets.",
+			},
+			Tokens: []bench.TokenKind{bench.Good},
+			Run:    attack.WithJWT(tokenGuessableSecret),
 		},
 		{
 			Rule: check.Rule{
@@ -130,6 +143,16 @@ func tokenSymmetricConfusion(ctx context.Context, p *bench.Probe, trial *bench.T
 		}
 	}
 	return attack.TryForgeries(ctx, p, trial, attack.Unauthorized, forgeries)
+}
+
+// tokenGuessableSecret guesses the secret of a good token. A token with an asymmetric signature has
+// none.
+func tokenGuessableSecret(_ context.Context, p *bench.Probe, _ *bench.Trial, jwt *attack.JWT) error {
+	secret, found := jwt.GuessSecret()
+	if !found {
+		return nil
+	}
+	return p.Insecure("a secret that is not in a short list", fmt.Sprintf("the secret %q", secret))
 }
 
 // tokenOtherAlgorithmForgeries returns tokens that the issuer's key has signed with its other

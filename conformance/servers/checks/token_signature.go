@@ -140,7 +140,7 @@ func damagedSignatures(jwt *attack.JWT) []attack.Forgery {
 		attack.Forgery{Name: "another header over it", Text: withOtherHeader(jwt)},
 		attack.Forgery{
 			Name:  "an unknown key under the issuer's key id",
-			Edits: bench.Edits{Algorithm: algorithm, Key: attack.NewKeyFor(algorithm)},
+			Edits: bench.Edits{Algorithm: algorithm, Key: attack.NewSigningKey(algorithm)},
 		},
 	)
 }

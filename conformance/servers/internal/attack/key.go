@@ -46,6 +46,15 @@ func NewKeyFor(algorithm string) crypto.Signer {
 	return key
 }
 
+// NewSigningKey makes a key for an algorithm that no issuer has: a crypto.Signer, or the bytes of a
+// secret for an HMAC.
+func NewSigningKey(algorithm string) any {
+	if strings.HasPrefix(algorithm, "HS") {
+		return []byte(rand.Text())
+	}
+	return NewKeyFor(algorithm)
+}
+
 func newECDSAKey(curve elliptic.Curve) crypto.Signer {
 	key, err := ecdsa.GenerateKey(curve, rand.Reader)
 	if err != nil {

@@ -72,6 +72,7 @@ var jwsCaught = map[broken.Fault][]string{
 	broken.UsesFirstClaim:           {"server/token/duplicate-claims"},
 	broken.IgnoresCaseOfClaims:      {"server/token/case-twins"},
 	broken.UsesPublicKeyAsSecret:    {"server/token/symmetric-confusion"},
+	broken.SharesGuessableSecret:    {"server/token/guessable-secret"},
 	broken.AcceptsOtherAlgorithms:   {"server/token/other-algorithm"},
 	broken.AcceptsZeroSignatures:    {"server/token/degenerate-signature", "server/token/tampered-signature"},
 	broken.TrustsEmbeddedKeys:       {"server/token/embedded-key"},

@@ -39,6 +39,7 @@ const (
 // Faults in verifying a signature.
 const (
 	UsesPublicKeyAsSecret  Fault = "uses its public key as a shared secret"
+	SharesGuessableSecret  Fault = "shares a guessable secret with its issuer"
 	AcceptsOtherAlgorithms Fault = "accepts any algorithm of its key's kind"
 	AcceptsZeroSignatures  Fault = "accepts signatures of zeros"
 	TrustsEmbeddedKeys     Fault = "trusts the key in a token"
@@ -189,6 +190,8 @@ func (s *Server) isSigned(token *jws) bool {
 	case algorithm == "HS256" && s.has(LooksUpKeysAsFiles):
 		id, _ := token.header["kid"].(string)
 		return strings.HasSuffix(id, "/dev/null") && token.hasMAC(nil)
+	case s.has(SharesGuessableSecret):
+		return algorithm == "HS256" && token.hasMAC([]byte(guessableSecret))
 	case (algorithm == "ES384" || algorithm == "ES512") && s.has(AcceptsOtherAlgorithms):
 	case algorithm != "ES256":
 		return false

@@ -124,7 +124,7 @@ func (s *Server) Target() bench.Target {
 		URL:       s.URL,
 		Patience:  patience,
 		Tokens:    map[bench.TokenKind]func(context.Context) (string, error){bench.Good: good},
-		Mint:      bench.Remint(s.key, good),
+		Mint:      bench.Remint(s.signingKey().Key, good),
 		Canary:    &bench.Canary{Tool: toolName, Ran: s.ran},
 		Fixture:   s.fixture,
 		Forwarded: s.forwardedRequests,

@@ -56,8 +56,8 @@ var flaws = map[bench.TokenKind]func(map[string]any){
 // goodToken makes a good token.
 func (s *Server) goodToken() (string, error) {
 	signer, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: s.key, KeyID: signingKeyID}},
-		(&jose.SignerOptions{}).WithType("at+jwt"),
+		s.signingKey(),
+		(&jose.SignerOptions{}).WithType("at+jwt").WithHeader("kid", signingKeyID),
 	)
 	if err != nil {
 		return "", err
@@ -78,6 +78,17 @@ func (s *Server) goodToken() (string, error) {
 			Expiry:   jwt.NewNumericDate(now.Add(time.Hour)),
 		},
 	}).Serialize()
+}
+
+// guessableSecret is the secret of many examples.
+const guessableSecret = "a-string-secret-at-least-256-bits-long"
+
+// signingKey returns the key that signs the issuer's tokens.
+func (s *Server) signingKey() jose.SigningKey {
+	if s.has(SharesGuessableSecret) {
+		return jose.SigningKey{Algorithm: jose.HS256, Key: []byte(guessableSecret)}
+	}
+	return jose.SigningKey{Algorithm: jose.ES256, Key: s.key}
 }
 
 // keySet returns the issuer's key set. Each key names its issuer, as at Entra.

@@ -24,15 +24,16 @@ type Bound struct {
 	Try func(ctx context.Context, revision Revision) error
 }
 
-// Run tries checks in sequence. It returns an error if the context ended before the last check; the
-// report then holds the results so far. Progress gets each result at once. It may be nil.
-func Run(ctx context.Context, checks []Bound, progress func(Result)) (*Report, error) {
+// Run tries checks, as many at once as the selection says, and then the disruptive ones, one after
+// the other. Progress gets the results in the order of the report. Run returns an error if the
+// context ended before the last check; the report then holds the results so far.
+func Run(ctx context.Context, checks []Bound, selection Selection) (*Report, error) {
 	report := &Report{}
-	for _, current := range checks {
-		for _, result := range current.Run(ctx) {
+	for results := range tried(ctx, quietFirst(checks), max(1, selection.Parallel)) {
+		for _, result := range results {
 			report.Results = append(report.Results, result)
-			if progress != nil {
-				progress(result)
+			if selection.Progress != nil {
+				selection.Progress(result)
 			}
 		}
 		if err := ctx.Err(); err != nil {

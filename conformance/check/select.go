@@ -22,7 +22,10 @@ type Selection struct {
 	// Disruptive also selects checks that other users notice, such as floods. Use it only on your
 	// own servers.
 	Disruptive bool
-	// Progress gets each result at once. It may be nil.
+	// Parallel is the number of checks that run at once. Zero means one. Disruptive checks always
+	// run alone.
+	Parallel int
+	// Progress gets each result, in the order of the report. It may be nil.
 	Progress func(Result)
 }
 

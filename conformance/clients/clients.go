@@ -12,14 +12,14 @@ import (
 // Checks returns all checks of clients.
 func Checks() []Check { return checks.All() }
 
-// Run tries checks against a client in sequence. It returns an error if the selection is empty, or
+// Run tries checks against a client. It returns an error if the selection is empty, or
 // if the context ended before the last check; the report then holds the results so far.
 func Run(ctx context.Context, target Target, selection check.Selection) (*check.Report, error) {
 	selected, err := check.Select(checks.All(), selection)
 	if err != nil {
 		return nil, err
 	}
-	report, err := check.Run(ctx, target.Bind(selected...), selection.Progress)
+	report, err := check.Run(ctx, target.Bind(selected...), selection)
 	report.Target = target.Name
 	return report, err
 }

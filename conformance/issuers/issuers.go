@@ -13,7 +13,7 @@ import (
 // tries at the authorization server that an MCP server names.
 func Checks() []Check { return checks.All() }
 
-// Run tries the checks against an authorization server, one after the other. The report has what
+// Run tries the checks against an authorization server. The report has what
 // they found. An error means that no check was selected, or that the context ended before the last
 // check.
 func Run(ctx context.Context, target Target, selection check.Selection) (*check.Report, error) {
@@ -21,7 +21,7 @@ func Run(ctx context.Context, target Target, selection check.Selection) (*check.
 	if err != nil {
 		return nil, err
 	}
-	report, err := check.Run(ctx, target.Bind(selected...), selection.Progress)
+	report, err := check.Run(ctx, target.Bind(selected...), selection)
 	report.Target = target.URL
 	return report, err
 }

@@ -12,14 +12,14 @@ import (
 // Checks returns all checks of servers and of the authorization servers that they name.
 func Checks() []Check { return checks.All() }
 
-// Run tries the checks against a server, one after the other. The report has what they found. An
+// Run tries the checks against a server. The report has what they found. An
 // error means that no check was selected, or that the context ended before the last check.
 func Run(ctx context.Context, target Target, selection check.Selection) (*check.Report, error) {
 	selected, err := check.Select(checks.All(), selection)
 	if err != nil {
 		return nil, err
 	}
-	report, err := check.Run(ctx, target.Bind(selected...), selection.Progress)
+	report, err := check.Run(ctx, target.Bind(selected...), selection)
 	report.Target = target.URL
 	return report, err
 }

@@ -70,7 +70,7 @@ In this list, "context" means MCP_CONFORMANCE_CONTEXT:
 	}
 	flags := command.Flags()
 	flags.SortFlags = false
-	options.run.addFlags(flags)
+	options.run.addFlags(flags, 1)
 	flags.StringSliceVar(
 		&options.revisions,
 		"revision",

@@ -71,7 +71,7 @@ need the scripted person.`,
 	flags.StringVar(&options.resource, "resource", "", "ask for tokens for this `RESOURCE` (RFC 8707)")
 	flags.StringVar(&options.otherResource, "other-resource", "", "another `RESOURCE` of the authorization server")
 	flags.StringSliceVar(&options.scopes, "scope", nil, "ask for this `SCOPE`; can be repeated")
-	options.run.addFlags(flags)
+	options.run.addFlags(flags, 8)
 	flags.BoolVar(
 		&options.run.selected.Disruptive,
 		"disruptive",

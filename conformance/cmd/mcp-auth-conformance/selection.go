@@ -24,8 +24,11 @@ type runOptions struct {
 	known baseline
 }
 
-// addFlags adds the flags to a command.
-func (o *runOptions) addFlags(flags *pflag.FlagSet) {
+// mostParallel bounds the checks that run at once.
+const mostParallel = 64
+
+// addFlags adds the flags to a command. Parallel is the default number of checks that run at once.
+func (o *runOptions) addFlags(flags *pflag.FlagSet, parallel int) {
 	flags.StringSliceVar(
 		&o.selected.IDs,
 		"only",
@@ -51,6 +54,7 @@ func (o *runOptions) addFlags(flags *pflag.FlagSet) {
 		"",
 		"read known failures from `FILE`; only new failures count, and a failure that is gone is an error",
 	)
+	flags.IntVar(&o.selected.Parallel, "parallel", parallel, "run up to `N` checks at once")
 	flags.StringVar(&o.writeBaseline, "write-baseline", "", "write the failures of this run to `FILE`")
 }
 
@@ -74,6 +78,9 @@ func (o *runOptions) read(rules []check.Rule) error {
 			return fmt.Errorf("--severity: want critical, high, medium or low, got %q", text)
 		}
 		o.selected.Severities = append(o.selected.Severities, severity)
+	}
+	if o.selected.Parallel < 1 || o.selected.Parallel > mostParallel {
+		return fmt.Errorf("--parallel: want 1 to %d, got %d", mostParallel, o.selected.Parallel)
 	}
 	if o.baseline != "" && o.writeBaseline != "" {
 		return errors.New("--baseline and --write-baseline exclude each other; give one of them")

@@ -110,6 +110,7 @@ func TestWrongSelectionIsError(t *testing.T) {
 	}{
 		{[]string{"--level", "may"}, `--level: want must, should or policy, got "may"`},
 		{[]string{"--severity", "grave"}, `--severity: want critical, high, medium or low, got "grave"`},
+		{[]string{"--parallel", "0"}, "--parallel: want 1 to 64, got 0"},
 		{[]string{"--except", "server/nothing"}, `no check has the ID "server/nothing"`},
 		{[]string{"--only", "server/token", "--except", "server/token"}, "no check is selected"},
 		{[]string{"--baseline", "a", "--write-baseline", "b"}, "--baseline and --write-baseline exclude each other"},

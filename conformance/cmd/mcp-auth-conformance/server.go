@@ -90,7 +90,7 @@ skipped, and the report says so.`,
 		false,
 		"the server is for this machine only: check whether other machines could reach it",
 	)
-	options.run.addFlags(flags)
+	options.run.addFlags(flags, 8)
 	flags.StringSliceVar(
 		&options.roles,
 		"role",

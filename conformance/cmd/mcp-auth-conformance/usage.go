@@ -20,6 +20,7 @@ func version() string {
 // values describes the values of each type of flag.
 var values = map[string]string{
 	"bool":        "true or false",
+	"int":         "a whole number",
 	"duration":    "a duration like 30s or 5m",
 	"stringArray": "a text",
 	"stringSlice": "names separated by commas",

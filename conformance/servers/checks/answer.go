@@ -53,7 +53,7 @@ func answerChecks() []bench.Check {
 				Severity:  check.High,
 				Reference: "OAuth 2.1 section 7.1; MCP logging, Security",
 				Sentence:  "Neither answers nor the server's log repeat a token, good or bad.",
-				Covers:    []string{"RS-083", "server-secure-token-storage", "server-log-no-credentials"},
+				Covers:    []string{"RS-083", "server-secure-token-storage"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Run:    attack.WithTrial(answerKeepsTokensToItself),

@@ -88,7 +88,7 @@ func challengeChecks() []bench.Check {
 				Reference: "MCP 2025-11-25 authorization, Protected Resource Metadata Discovery Requirements; RFC " +
 					"6750 section 3",
 				Sentence: "The challenge of a 401 names the required scopes.",
-				Covers:   []string{"server-401-scope", "server-prm-scopes-supported"},
+				Covers:   []string{"server-401-scope"},
 			},
 			Run: challengeScope,
 		},

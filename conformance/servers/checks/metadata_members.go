@@ -29,6 +29,7 @@ func metadataMembersChecks() []bench.Check {
 					"server-prm-resource-matches",
 					"server-prm-resource-no-trailing-slash",
 					"server-prm-https",
+					"server-prm-resource-present",
 					"RS-082",
 				},
 			},

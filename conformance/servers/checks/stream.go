@@ -70,7 +70,7 @@ func streamChecks() []bench.Check {
 				Reference: "MCP transports, Listening for Messages from the Server; MCP security best practices, " +
 					"Session Hijacking",
 				Sentence: "The listening stream of one user carries no events of another.",
-				Covers:   []string{"RS-104", "server-resume-stream-isolated"},
+				Covers:   []string{"RS-104"},
 			},
 			Tokens: []bench.TokenKind{bench.Good, bench.OtherUser},
 			Needs:  []bench.Need{bench.CanaryTool},

@@ -115,7 +115,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, caller claims, r
 	switch request.Method {
 	case "server/discover":
 		respond(w, request, map[string]any{"supportedVersions": revisions})
-	case "ping":
+	case "ping", "logging/setLevel":
 		respond(w, request, map[string]any{})
 	case "tools/list", "prompts/list", "resources/list":
 		s.serveList(w, r, request, caller)
@@ -145,6 +145,11 @@ func (s *Server) callTool(w http.ResponseWriter, r *http.Request, caller claims,
 		if err := s.callUpstream(r.Context(), s.readCredentials(r).token, marker); err != nil {
 			fail(w, http.StatusOK, request, -32603, "the upstream is unreachable: "+err.Error())
 			return
+		}
+		if s.has(SendsTokensInEvents) {
+			s.mu.Lock()
+			s.sendEvent(caller.Subject, "called with "+s.readCredentials(r).token)
+			s.mu.Unlock()
 		}
 		respondText(w, request, s.run(caller, marker), false)
 	case makeTool:

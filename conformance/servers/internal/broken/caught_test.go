@@ -50,6 +50,8 @@ var challengeCaught = map[broken.Fault][]string{
 
 var metadataCaught = map[broken.Fault][]string{
 	broken.HasMetadataElsewhere:  {"server/metadata/path-form"},
+	broken.AnnouncesNowhere:      {"server/metadata/announced", "server/challenge/resource-metadata"},
+	broken.NamesNoScopes:         {"server/metadata/scopes", "server/challenge/scope"},
 	broken.ServesMetadataAsText:  {"server/metadata/media-type"},
 	broken.DescribesAnother:      {"server/metadata/resource", "server/metadata/signed"},
 	broken.AdvertisesQueryTokens: {"server/metadata/bearer-methods"},
@@ -156,6 +158,8 @@ var sessionCaught = map[broken.Fault][]string{
 	broken.ReopensEndedStreams:      {"server/stream/reopened"},
 	broken.StreamsAfterExpiry:       {"server/stream/ends-with-token"},
 	broken.StreamsEverything:        {"server/stream/own-events"},
+	broken.ReplaysEverything:        {"server/stream/resumed-by-another"},
+	broken.SendsTokensInEvents:      {"server/answer/log-messages"},
 }
 
 var answerCaught = map[broken.Fault][]string{

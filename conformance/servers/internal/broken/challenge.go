@@ -15,6 +15,9 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, status int, c
 	if s.has(HasMetadataElsewhere) {
 		metadata = s.origin + "/elsewhere"
 	}
+	if s.has(AnnouncesNowhere) {
+		metadata = s.origin + "/nowhere"
+	}
 	needed := scope
 	lacking := code == "insufficient_scope"
 	switch {
@@ -32,7 +35,7 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, status int, c
 	if !s.has(OmitsMetadataURL) && !(lacking && s.has(OmitsMetadataIn403)) {
 		parameters = append(parameters, fmt.Sprintf("resource_metadata=%q", metadata))
 	}
-	if !s.has(OmitsScope) && !(lacking && s.has(OmitsNeededScope)) {
+	if s.namesScope(lacking) {
 		parameters = append(parameters, fmt.Sprintf("scope=%q", needed))
 	}
 	switch {
@@ -67,6 +70,17 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, status int, c
 	case s.has(ExplainsRefusals) && token != "":
 		fmt.Fprintf(w, "%x", len(token))
 	}
+}
+
+// namesScope reports whether the challenge names the scope. Lacking says that the token lacks it.
+func (s *Server) namesScope(lacking bool) bool {
+	if s.has(OmitsScope) {
+		return false
+	}
+	if lacking {
+		return !s.has(OmitsNeededScope)
+	}
+	return !s.has(NamesNoScopes)
 }
 
 // keyID returns the kid in the header of a token.

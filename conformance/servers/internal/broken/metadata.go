@@ -42,6 +42,8 @@ func (s *Server) serveResource(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case s.has(OffersEverything):
 		document["scopes_supported"] = []string{scope, "tools.*"}
+	case s.has(NamesNoScopes):
+		delete(document, "scopes_supported")
 	case s.has(DescribesAnother):
 		document["resource"] = s.origin + "/other"
 	case s.has(NamesNoIssuer):

@@ -38,8 +38,10 @@ type Server struct {
 	handles    map[string]string // the owners by handle
 	rounds     map[string]*round // by state
 	tasks      map[string]*task
-	streams    map[chan string]string // the owners by stream
-	seen       map[string]int         // how often a payload was good
+	streams    map[chan event]string // the owners by stream
+	events     []event               // for clients that resume
+	lastEvent  int
+	seen       map[string]int // how often a payload was good
 	challenges int
 	refused    atomic.Int64 // malformed and badly signed tokens
 	// connections are open.
@@ -68,7 +70,7 @@ func Start(faults ...Fault) *Server {
 		handles:  map[string]string{},
 		rounds:   map[string]*round{},
 		tasks:    map[string]*task{},
-		streams:  map[chan string]string{},
+		streams:  map[chan event]string{},
 		seen:     map[string]int{},
 		done:     make(chan struct{}),
 		// The server closes an unused connection after headLimit, and net/http does not repeat the

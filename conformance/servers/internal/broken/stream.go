@@ -3,7 +3,9 @@ package broken
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -19,7 +21,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, caller clai
 		ctx, cancel = context.WithDeadline(ctx, caller.Expiry.Time())
 		defer cancel()
 	}
-	events := make(chan string, 16)
+	events := make(chan event, 16)
 	s.mu.Lock()
 	s.streams[events] = found.owner
 	s.mu.Unlock()
@@ -33,15 +35,16 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, caller clai
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.WriteHeader(http.StatusOK)
 	_ = out.Flush()
+	if after, err := strconv.Atoi(r.Header.Get("Last-Event-Id")); err == nil {
+		for _, missed := range s.missedEvents(found.owner, after) {
+			missed.write(w)
+		}
+		_ = out.Flush()
+	}
 	for {
 		select {
-		case marker := <-events:
-			fmt.Fprintf(
-				w,
-				"data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"level\":\"info\","+
-					"\"data\":%q}}\n\n",
-				marker,
-			)
+		case made := <-events:
+			made.write(w)
 			_ = out.Flush()
 		case <-s.done:
 			return
@@ -51,14 +54,26 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, caller clai
 	}
 }
 
+// write writes the event as a log message.
+func (e *event) write(w io.Writer) {
+	fmt.Fprintf(
+		w,
+		"id: %d\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"level\":\"info\","+
+			"\"data\":%q}}\n\n",
+		e.id,
+		e.marker,
+	)
+}
+
 // sendEvent writes the event of a tool run to the caller's streams. The caller holds the lock.
 func (s *Server) sendEvent(owner, marker string) {
+	made := s.keepEvent(owner, marker)
 	for events, other := range s.streams {
 		if other != owner && !s.has(StreamsEverything) {
 			continue
 		}
 		select {
-		case events <- marker:
+		case events <- made:
 		default: // the client does not read
 		}
 	}

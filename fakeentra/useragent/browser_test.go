@@ -216,3 +216,16 @@ func TestCookiesAndHeadersOfANavigation(t *testing.T) {
 	assert.Equal(t, server.URL, seen[1].Get("Origin"))
 	assert.Equal(t, "session=s", seen[1].Get("Cookie"))
 }
+
+func TestFieldsAreTyped(t *testing.T) {
+	t.Parallel()
+	server := site(t, map[string]string{
+		"/start": `<form method=post action=/end><input name=username><input type=hidden name=token value=kept>` +
+			`<input type=password name=secret><button>Sign in</button></form>`,
+		"/end": "<p>Done.",
+	})
+	browser := &useragent.Browser{Fields: map[string]string{"username": "ada", "secret": "s3", "token": "typed"}}
+	page, err := browser.Visit(t.Context(), server.URL+"/start")
+	require.NoError(t, err)
+	assert.Contains(t, page.Text, "secret=s3&token=kept&username=ada")
+}

@@ -13,6 +13,15 @@ func All() []bench.Check {
 	return slices.Concat(
 		metadataChecks(),
 		registrationChecks(),
+		authorizeChecks(),
+		redirectChecks(),
+		pkceChecks(),
+		responseChecks(),
+		codeChecks(),
+		tokenChecks(),
+		clientChecks(),
+		resourceChecks(),
+		scopeChecks(),
 	)
 }
 

@@ -137,21 +137,25 @@ func (b *Browser) RoundTrip(request *http.Request) (*http.Response, error) {
 	answer := Answer{Status: response.StatusCode, Header: response.Header, Body: body}
 	b.exchanges = append(b.exchanges, Exchange{Request: request, Form: form, Answer: answer})
 	b.probe.last = func() string { return b.probe.record(request, response) }
-	// Redirects to other schemes than http end at the client as well.
-	if target := b.otherScheme(request, response); target != nil {
+	if target := b.redirectToClient(request, response); target != nil {
 		b.landed = append(b.landed, target)
 		return page(request, http.StatusOK, "The client has its answer."), nil
 	}
 	return response, nil
 }
 
-// otherScheme returns the target of a redirect that no browser would open by HTTP.
-func (b *Browser) otherScheme(request *http.Request, response *http.Response) *url.URL {
+// redirectToClient returns the target of a redirect to a client, with its fragment, which a browser
+// does not send. Every scheme except http and https belongs to a client.
+func (b *Browser) redirectToClient(request *http.Request, response *http.Response) *url.URL {
 	if response.StatusCode/100 != 3 {
 		return nil
 	}
 	target, err := request.URL.Parse(response.Header.Get("Location"))
-	if err != nil || target.Scheme == "http" || target.Scheme == "https" {
+	if err != nil {
+		return nil
+	}
+	isWeb := target.Scheme == "http" || target.Scheme == "https"
+	if isWeb && !b.isClient(target) {
 		return nil
 	}
 	return target

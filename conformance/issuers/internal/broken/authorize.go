@@ -14,6 +14,7 @@ type transaction struct {
 	redirect  string
 	state     string
 	hasState  bool
+	implicit  bool
 	challenge string
 	method    string
 	scopes    []string
@@ -27,10 +28,17 @@ var authorizeParameters = []string{
 	"response_type", "client_id", "redirect_uri", "state", "scope", "code_challenge", "code_challenge_method",
 }
 
+// maxQuery bounds the authorization requests of a server that breaks on longer ones, in bytes.
+const maxQuery = 4 << 10
+
 // serveAuthorize is the authorization endpoint (OAuth 2.1 section 4.1.1).
 func (s *Issuer) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	if s.has(AllowsPagesToAuthorize) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
+	}
+	if s.has(BreaksOnLongRequests) && len(r.URL.RawQuery) > maxQuery {
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -44,6 +52,7 @@ func (s *Issuer) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	tx := &transaction{
+		implicit:  query.Get("response_type") == "token",
 		redirect:  query.Get("redirect_uri"),
 		state:     query.Get("state"),
 		hasState:  query.Get("state") != "",
@@ -59,8 +68,12 @@ func (s *Issuer) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, "The client is unknown.", "")
 		return
 	}
-	if tx.redirect == "" && len(tx.client.redirects) == 1 {
+	if tx.redirect == "" && (len(tx.client.redirects) == 1 || s.has(UsesFirstRedirect)) {
 		tx.redirect = tx.client.redirects[0]
+	}
+	if s.has(AnswersSilentRequests) && query.Get("prompt") == "none" {
+		http.Redirect(w, r, tx.redirect+"?error=login_required", http.StatusFound)
+		return
 	}
 	if !s.matches(tx.client.redirects, tx.redirect) {
 		s.showProblem(w, "The client has not registered this redirect URI.", "")
@@ -118,11 +131,13 @@ func (s *Issuer) judge(query url.Values, tx *transaction) string {
 	switch responseType := query.Get("response_type"); {
 	case responseType == "":
 		return "invalid_request"
+	case responseType == "token" && s.has(AnswersFragmentTokens):
 	case responseType != "code" && !s.has(IssuesImplicitTokens):
 		return "unsupported_response_type"
 	}
 	isPublic := tx.client.method == "none"
-	wantsPKCE := !s.has(WantsNoPKCE) && (isPublic || !s.has(WantsPKCEOfPublicClientsOnly))
+	needsNone := s.has(WantsPKCEOfPublicClientsOnly) || s.has(IgnoresNeedlessVerifiers)
+	wantsPKCE := !s.has(WantsNoPKCE) && (isPublic || !needsNone)
 	switch {
 	case tx.challenge == "" && !wantsPKCE:
 	case tx.challenge == "":
@@ -133,7 +148,14 @@ func (s *Issuer) judge(query url.Values, tx *transaction) string {
 		return "invalid_request"
 	}
 	tx.resource = resource
+	if query.Has("resource") && s.has(RefusesResources) {
+		return "invalid_target"
+	}
 	for _, asked := range query["resource"] {
+		asked = lowerOrigin(asked)
+		if s.has(ComparesResourcesByCase) && asked != query.Get("resource") {
+			return "invalid_target"
+		}
 		if asked != resource && asked != otherResource && !s.has(KnowsEveryResource) {
 			if s.has(RefusesResourcesOddly) {
 				return "invalid_request"
@@ -141,6 +163,9 @@ func (s *Issuer) judge(query url.Values, tx *transaction) string {
 			return "invalid_target"
 		}
 		tx.resource = asked
+	}
+	if query.Get("scope") == "" && s.has(BreaksWithoutScope) {
+		return "invalid_request"
 	}
 	scopes := s.granted(query.Get("scope"))
 	if scopes == nil {
@@ -157,6 +182,16 @@ func (s *Issuer) judge(query url.Values, tx *transaction) string {
 	return ""
 }
 
+// lowerOrigin returns a resource with its scheme and host in lower case.
+func lowerOrigin(resource string) string {
+	parsed, err := url.Parse(resource)
+	if err != nil {
+		return resource
+	}
+	parsed.Host = strings.ToLower(parsed.Host)
+	return parsed.String()
+}
+
 // granted returns the known scopes of a request. Without any it returns the default.
 func (s *Issuer) granted(asked string) []string {
 	var known []string
@@ -165,7 +200,7 @@ func (s *Issuer) granted(asked string) []string {
 			known = append(known, name)
 		}
 	}
-	if asked == "" && !s.has(BreaksWithoutScope) {
+	if asked == "" {
 		return []string{"read"}
 	}
 	return known

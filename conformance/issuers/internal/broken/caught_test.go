@@ -16,14 +16,26 @@ func caughtBy() map[broken.Fault][]string {
 	for _, topic := range []map[broken.Fault][]string{
 		metadataCaught,
 		registrationCaught,
+		authorizeCaught,
+		redirectCaught,
+		pkceCaught,
+		responseCaught,
+		codeCaught,
+		tokenCaught,
 	} {
 		maps.Copy(all, topic)
 	}
 	return all
 }
 
-// controls names the checks whose control fails because of a fault.
-var controls = map[broken.Fault][]string{}
+// breaksFlow are the faults with which no client gets tokens. The control of most checks fails.
+var breaksFlow = []broken.Fault{
+	broken.HasNoTokenEndpoint,
+	broken.BreaksOnCodes,
+	broken.RefusesResources,
+	broken.RefusesTokensWith500,
+	broken.RefusesSecretsInBody,
+}
 
 // skipped are the checks that do not apply to the server without faults.
 var skipped = map[string]bool{
@@ -34,7 +46,6 @@ var metadataCaught = map[broken.Fault][]string{
 	broken.HasNoMetadata:            {"authorization-server/metadata/published"},
 	broken.HasOpenIDMetadataOnly:    {"authorization-server/metadata/rfc8414"},
 	broken.ServesMetadataAsText:     {"authorization-server/metadata/media-type"},
-	broken.NamesAnotherIssuer:       {"authorization-server/metadata/identical-issuer"},
 	broken.HasNoTokenEndpoint:       {"authorization-server/metadata/required-members"},
 	broken.HasEmptyArrays:           {"authorization-server/metadata/omits-empty"},
 	broken.LacksKeys:                {"authorization-server/metadata/openid-members"},
@@ -42,9 +53,14 @@ var metadataCaught = map[broken.Fault][]string{
 	broken.NamesPlainHTTP:           {"authorization-server/metadata/https"},
 	broken.ListsNoSigningAlgorithms: {"authorization-server/metadata/signing-algorithms"},
 	broken.AdvertisesPasswords:      {"authorization-server/metadata/no-obsolete-grants"},
+	broken.NamesAnotherIssuer: {
+		"authorization-server/metadata/identical-issuer",
+		"authorization-server/response/iss-value",
+	},
 	broken.HasQueryInIssuer: {
 		"authorization-server/metadata/issuer-form",
 		"authorization-server/metadata/identical-issuer",
+		"authorization-server/response/iss-value",
 	},
 }
 
@@ -65,4 +81,128 @@ var registrationCaught = map[broken.Fault][]string{
 		"authorization-server/registration/malformed",
 	},
 	broken.HasNoRegistration: {"authorization-server/registration/offered"},
+}
+
+var authorizeCaught = map[broken.Fault][]string{
+	broken.BreaksOnCodes:            {"authorization-server/authorize/code-grant"},
+	broken.RefusesUnknownParameters: {"authorization-server/authorize/unknown-parameters"},
+	broken.IgnoresRepetition:        {"authorization-server/authorize/repeated"},
+	broken.AllowsPagesToAuthorize:   {"authorization-server/authorize/no-cors"},
+	broken.AnswersFragmentTokens:    {"authorization-server/authorize/response-types"},
+	broken.BreaksOnLongRequests:     {"authorization-server/authorize/long"},
+	broken.ShowsErrorsOnPages:       {"authorization-server/authorize/errors"},
+	broken.AnswersDenialsOddly:      {"authorization-server/authorize/declined"},
+	broken.BreaksWithoutScope:       {"authorization-server/scope/omitted"},
+	broken.GrantsEveryScope:         {"authorization-server/scope/unknown"},
+	broken.RefusesResources:         {"authorization-server/resource/tolerated"},
+	broken.RefusesResourcesOddly:    {"authorization-server/resource/invalid-target"},
+	broken.ComparesResourcesByCase:  {"authorization-server/resource/case"},
+	broken.IssuesImplicitTokens: {
+		"authorization-server/authorize/response-types",
+		"authorization-server/authorize/errors",
+	},
+}
+
+var redirectCaught = map[broken.Fault][]string{
+	broken.MatchesBeginnings: {
+		"authorization-server/redirect/exact",
+		"authorization-server/redirect/loopback",
+	},
+	broken.MatchesHosts: {
+		"authorization-server/redirect/exact",
+		"authorization-server/redirect/loopback",
+	},
+	broken.MatchesAnyCase:              {"authorization-server/redirect/exact"},
+	broken.MatchesAnyPort:              {"authorization-server/redirect/exact"},
+	broken.MatchesUserinfo:             {"authorization-server/redirect/exact"},
+	broken.WantsLoopbackPort:           {"authorization-server/redirect/loopback-port"},
+	broken.RedirectsUnknownClients:     {"authorization-server/redirect/unknown-client"},
+	broken.UsesFirstRedirect:           {"authorization-server/redirect/missing"},
+	broken.AnswersSilentRequests:       {"authorization-server/redirect/silent"},
+	broken.DropsRedirectQueries:        {"authorization-server/redirect/query-kept"},
+	broken.RegistersResponseParameters: {"authorization-server/redirect/own-parameters"},
+	broken.RedirectsErrorsAnywhere:     {"authorization-server/redirect/open"},
+}
+
+var pkceCaught = map[broken.Fault][]string{
+	broken.WantsNoPKCE: {
+		"authorization-server/pkce/required-public",
+		"authorization-server/pkce/required-confidential",
+	},
+	broken.WantsPKCEOfPublicClientsOnly: {"authorization-server/pkce/required-confidential"},
+	broken.IgnoresNeedlessVerifiers: {
+		"authorization-server/pkce/required-confidential",
+		"authorization-server/pkce/downgrade",
+	},
+	broken.AcceptsAnyMethod:     {"authorization-server/pkce/unknown-method", "authorization-server/pkce/plain"},
+	broken.ChecksNoVerifier:     {"authorization-server/pkce/verifier", "authorization-server/code/failed-replay"},
+	broken.ChecksVerifierIfSent: {"authorization-server/pkce/verifier"},
+}
+
+var responseCaught = map[broken.Fault][]string{
+	broken.ForgetsState: {
+		"authorization-server/response/state",
+		"authorization-server/authorize/errors",
+		"authorization-server/authorize/declined",
+		"authorization-server/authorize/long",
+	},
+	broken.CleansState:   {"authorization-server/response/state"},
+	broken.ExplainsBadly: {"authorization-server/response/error-characters"},
+	broken.OmitsIss: {
+		"authorization-server/response/iss",
+		"authorization-server/response/iss-advertised",
+	},
+	broken.OmitsIssFromErrors: {
+		"authorization-server/response/iss",
+		"authorization-server/response/iss-advertised",
+	},
+	broken.SendsAnotherIss: {"authorization-server/response/iss-value"},
+	broken.AdvertisesNoIss: {"authorization-server/response/iss-advertised"},
+	broken.RepeatsResponseParameters: {
+		"authorization-server/response/once",
+		"authorization-server/response/iss-value",
+	},
+}
+
+var codeCaught = map[broken.Fault][]string{
+	broken.RedeemsCodesTwice:      {"authorization-server/code/single-use", "authorization-server/code/race"},
+	broken.RedeemsAtTheSameTime:   {"authorization-server/code/race"},
+	broken.IgnoresReplays:         {"authorization-server/code/replay-ends-grant"},
+	broken.EndsGrantsOnAnyReplay:  {"authorization-server/code/failed-replay"},
+	broken.RedeemsForAnyClient:    {"authorization-server/code/client"},
+	broken.IgnoresRedirectAtToken: {"authorization-server/code/redirect"},
+	broken.NeverExpiresCodes:      {"authorization-server/code/expires"},
+	broken.CountsCodes:            {"authorization-server/code/unguessable"},
+}
+
+var tokenCaught = map[broken.Fault][]string{
+	broken.LetsCachesStoreTokens:   {"authorization-server/token/no-store"},
+	broken.OmitsTokenType:          {"authorization-server/token/members"},
+	broken.TakesPasswords:          {"authorization-server/token/other-grants"},
+	broken.TakesTokenRequestsByGET: {"authorization-server/token/forms"},
+	broken.IssuesLongTokens:        {"authorization-server/token/lifetime"},
+	broken.OmitsGrantedScope:       {"authorization-server/scope/named"},
+	broken.OmitsBasicChallenge:     {"authorization-server/client/challenge"},
+	broken.AcceptsTwoMethods:       {"authorization-server/client/two-methods"},
+	broken.IgnoresTokenResource:    {"authorization-server/resource/token-request"},
+	broken.ChecksNoSecret: {
+		"authorization-server/client/authenticated",
+		"authorization-server/client/challenge",
+	},
+	broken.RefusesSecretsInBody: {
+		"authorization-server/client/secret-in-body",
+		"authorization-server/client/methods-work",
+	},
+	broken.RefusesTokensWith500: {
+		"authorization-server/token/errors",
+		"authorization-server/token/other-grants",
+		"authorization-server/token/forms",
+		"authorization-server/pkce/verifier",
+		"authorization-server/code/single-use",
+		"authorization-server/code/client",
+		"authorization-server/code/redirect",
+		"authorization-server/client/authenticated",
+		"authorization-server/client/challenge",
+		"authorization-server/resource/token-request",
+	},
 }

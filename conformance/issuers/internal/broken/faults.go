@@ -53,6 +53,10 @@ const (
 	WantsPKCEOfPublicClientsOnly Fault = "wants a code challenge of public clients only"
 	AcceptsAnyMethod             Fault = "accepts any challenge method as plain"
 	KnowsEveryResource           Fault = "issues tokens for every resource"
+	ComparesResourcesByCase      Fault = "accepts a resource in lower case only"
+	RefusesResources             Fault = "refuses requests with a resource"
+	AnswersFragmentTokens        Fault = "puts access tokens into redirects"
+	BreaksOnLongRequests         Fault = "breaks on long requests"
 	RefusesResourcesOddly        Fault = "refuses a resource without invalid_target"
 	RefusesUnknownParameters     Fault = "refuses unknown parameters"
 	GrantsEveryScope             Fault = "grants every scope"
@@ -66,6 +70,10 @@ const (
 	OmitsIssFromErrors           Fault = "omits iss from errors"
 	SendsAnotherIss              Fault = "sends an iss that differs from the issuer"
 	DropsRedirectQueries         Fault = "drops the query of a redirect URI"
+	AnswersDenialsOddly          Fault = "answers a refusal of consent with server_error"
+	UsesFirstRedirect            Fault = "uses the first redirect URI if none is named"
+	AnswersSilentRequests        Fault = "answers prompt=none before it checks the redirect URI"
+	RegistersResponseParameters  Fault = "registers redirect URIs with parameters of the response"
 	RepeatsResponseParameters    Fault = "repeats the parameters of its response"
 )
 
@@ -90,6 +98,10 @@ const (
 	IgnoresNeedlessVerifiers Fault = "ignores a code verifier without a challenge"
 	IssuesLongTokens         Fault = "issues access tokens for a day"
 	OmitsTokenType           Fault = "omits token_type"
+	RefusesSecretsInBody     Fault = "refuses a client secret in the body"
+	IgnoresTokenResource     Fault = "ignores the resource of a token request"
+	RedeemsAtTheSameTime     Fault = "redeems a code for requests at the same time"
+	BreaksOnCodes            Fault = "breaks on a good code"
 	OmitsGrantedScope        Fault = "omits the granted scope"
 )
 

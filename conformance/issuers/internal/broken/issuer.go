@@ -20,6 +20,8 @@ type Issuer struct {
 	faults []Fault
 	server *httptest.Server
 
+	races races
+
 	mu           sync.Mutex
 	offset       time.Duration // of the clock
 	clients      map[string]*client
@@ -46,6 +48,7 @@ const (
 func Start(faults ...Fault) *Issuer {
 	s := &Issuer{
 		faults:       faults,
+		races:        races{flights: map[string]chan struct{}{}, raced: map[string]bool{}},
 		clients:      map[string]*client{},
 		sessions:     map[string]string{},
 		transactions: map[string]*transaction{},
@@ -93,7 +96,7 @@ func (s *Issuer) routes() http.Handler {
 	mux.HandleFunc("POST /issuer/signin", s.locked(s.serveSignIn))
 	mux.HandleFunc("GET /issuer/consent", s.locked(s.serveConsent))
 	mux.HandleFunc("POST /issuer/consent", s.locked(s.serveAnswer))
-	mux.HandleFunc("/issuer/token", s.locked(s.serveToken))
+	mux.HandleFunc("/issuer/token", s.joinRace(s.locked(s.serveToken)))
 	mux.HandleFunc("POST /issuer/revoke", s.locked(s.serveRevocation))
 	return mux
 }

@@ -119,6 +119,12 @@ func (s *Issuer) serveAnswer(w http.ResponseWriter, r *http.Request) {
 	response := url.Values{"error": {"access_denied"}}
 	if r.PostFormValue("answer") == "approve" {
 		response = url.Values{"code": {s.newCode(tx)}}
+	} else if s.has(AnswersDenialsOddly) {
+		response.Set("error", "server_error")
+	}
+	if tx.implicit {
+		http.Redirect(w, r, tx.redirect+"#access_token="+secret()+"&token_type=Bearer", http.StatusSeeOther)
+		return
 	}
 	http.Redirect(w, r, s.responseURL(tx, response), http.StatusSeeOther)
 }

@@ -123,6 +123,11 @@ func (s *Issuer) mayRegister(uri string) bool {
 	if err != nil || strings.ContainsAny(uri, "*\\ ") || parsed.User != nil {
 		return false
 	}
+	for _, name := range []string{"code", "state", "iss", "error"} {
+		if parsed.Query().Has(name) && !s.has(RegistersResponseParameters) {
+			return false
+		}
+	}
 	isScript := slices.Contains([]string{"javascript", "data", "vbscript", "file"}, strings.ToLower(parsed.Scheme))
 	switch {
 	case isScript:

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -124,6 +125,60 @@ func (s *Issuer) readForm(w http.ResponseWriter, r *http.Request) (url.Values, *
 	return r.PostForm, nil
 }
 
+// raceWait is how long a server with a race waits for a second request.
+const raceWait = 100 * time.Millisecond
+
+// races counts the requests that redeem a code at the same time.
+type races struct {
+	mu      sync.Mutex
+	flights map[string]chan struct{} // closed when a second request comes
+	raced   map[string]bool
+}
+
+// join waits until two requests redeem the same code, or until the first has waited in vain.
+func (r *races) join(code string) {
+	r.mu.Lock()
+	second, found := r.flights[code]
+	if found {
+		if !r.raced[code] {
+			r.raced[code] = true
+			close(second)
+		}
+		r.mu.Unlock()
+		return
+	}
+	second = make(chan struct{})
+	r.flights[code] = second
+	r.mu.Unlock()
+	select {
+	case <-second:
+	case <-time.After(raceWait):
+		r.mu.Lock()
+		delete(r.flights, code)
+		r.mu.Unlock()
+	}
+}
+
+// isRace reports whether a server with a race has two requests for a code.
+func (s *Issuer) isRace(code string) bool {
+	s.races.mu.Lock()
+	defer s.races.mu.Unlock()
+	return s.races.raced[code]
+}
+
+// joinRace lets requests for a code meet before the server locks its state.
+func (s *Issuer) joinRace(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if s.has(RedeemsAtTheSameTime) {
+			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+			if code := r.PostFormValue("code"); code != "" {
+				s.races.join(code)
+			}
+		}
+		next(w, r)
+	}
+}
+
 // authenticate finds the client of a request and checks its credentials.
 func (s *Issuer) authenticate(w http.ResponseWriter, r *http.Request, form url.Values) (*client, *refusal) {
 	failed := &refusal{http.StatusUnauthorized, "invalid_client"}
@@ -148,6 +203,9 @@ func (s *Issuer) authenticate(w http.ResponseWriter, r *http.Request, form url.V
 		given = decoded
 	}
 	found := s.clients[id]
+	if header == "" && given != "" && s.has(RefusesSecretsInBody) {
+		return nil, failed
+	}
 	switch {
 	case found == nil:
 		return nil, failed
@@ -198,7 +256,10 @@ func (s *Issuer) redeemCode(found *client, form url.Values) (map[string]any, *re
 		}
 		return nil, badRequest("invalid_grant")
 	}
-	if known.grant != nil && !s.has(RedeemsCodesTwice) {
+	if s.has(BreaksOnCodes) {
+		return nil, &refusal{http.StatusInternalServerError, "server_error"}
+	}
+	if known.grant != nil && !s.has(RedeemsCodesTwice) && !s.isRace(form.Get("code")) {
 		if !s.has(IgnoresReplays) {
 			known.grant.ended = true
 		}
@@ -208,7 +269,7 @@ func (s *Issuer) redeemCode(found *client, form url.Values) (map[string]any, *re
 		return nil, badRequest("invalid_grant")
 	}
 	for _, asked := range form["resource"] {
-		if asked != known.resource && !s.has(KnowsEveryResource) {
+		if asked != known.resource && !s.has(KnowsEveryResource) && !s.has(IgnoresTokenResource) {
 			return nil, badRequest("invalid_target")
 		}
 	}

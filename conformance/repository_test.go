@@ -74,7 +74,14 @@ var mayImport = map[string][]string{
 	"conformance/catalogue": {"conformance/check"},
 	"conformance/report":    {"conformance/check"},
 	"conformance/servers": {
-		"conformance/check", "conformance/servers/checks", "conformance/servers/internal/bench",
+		"conformance/check",
+		"conformance/loopback",
+		"conformance/servers/checks",
+		"conformance/servers/internal/bench",
+		"conformance/servers/signin",
+		"fakeentra",
+		"fakeentra/directory",
+		"fakeentra/useragent",
 	},
 	"conformance/servers/checks": {
 		"conformance/check",
@@ -82,7 +89,7 @@ var mayImport = map[string][]string{
 		"conformance/servers/internal/attack",
 		"conformance/servers/internal/bench",
 	},
-	"conformance/servers/signin":  {"conformance/servers"},
+	"conformance/servers/signin":  {"conformance/servers/internal/bench"},
 	"conformance/internal/inputs": {"conformance/check"},
 	"conformance/servers/internal/attack": {
 		"conformance/check", "conformance/internal/inputs", "conformance/servers/internal/bench",

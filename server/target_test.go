@@ -2,17 +2,11 @@ package server_test
 
 import (
 	"context"
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/conformance/check"
@@ -92,7 +86,9 @@ func directTarget(t *testing.T, endpoint string, fake *fakeentra.Server) servers
 			c["iss"] = fake.Issuer("5a1e0001-0000-4000-8000-00000000ffff")
 		}),
 	}
-	target.Mint = servers.Remint(fakesKey(t, fake), target.Tokens[servers.Good])
+	key, err := fake.PrivateKey(fakeentra.Token{})
+	require.NoError(t, err)
+	target.Mint = servers.Remint(key, target.Tokens[servers.Good])
 	return target
 }
 
@@ -103,31 +99,4 @@ func replaceClaims(claims map[string]any, value string, names ...string) {
 			claims[name] = value
 		}
 	}
-}
-
-// fakesKey returns the private key that a fake signs with now.
-func fakesKey(t *testing.T, fake *fakeentra.Server) crypto.Signer {
-	t.Helper()
-	raw, err := fake.Mint(fakeentra.Token{})
-	require.NoError(t, err)
-	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256})
-	require.NoError(t, err)
-	files, err := filepath.Glob("../fakeentra/internal/signing/keys/*.pem")
-	require.NoError(t, err)
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-			if block.Type == "CERTIFICATE" {
-				continue
-			}
-			private, err := x509.ParsePKCS1PrivateKey(block.Bytes)
-			require.NoError(t, err, file)
-			if _, err := signed.Verify(private.Public()); err == nil {
-				return private
-			}
-		}
-	}
-	t.Fatal("no key of the fake verifies its own token")
-	return nil
 }

@@ -33,6 +33,8 @@ func Endpoints() []Endpoint {
 			"age, claims, header, key, algorithm", (*api).mint},
 		{"POST", "/tokens/bad", "returns tokens that an API must refuse; the body describes a good token, " +
 			"like the body of /tokens", (*api).badTokens},
+		{"POST", "/tokens/key", "returns the private key, in PEM, that signs a token; the body is like the body of " +
+			"/tokens", (*api).privateKey},
 		{"GET", "/faults", "lists the faults, and how often each was applied", (*api).faults},
 		{"GET", "/faults/unused", "lists the faults that were applied less often than their times",
 			(*api).unusedFaults},

@@ -3,7 +3,9 @@ package admin
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -140,6 +142,23 @@ func (a *api) badTokens(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return a.fake.BadTokens(good)
+}
+
+func (a *api) privateKey(r *http.Request) (any, error) {
+	want, err := readToken(r)
+	if err != nil {
+		return nil, err
+	}
+	key, err := a.fake.PrivateKey(want)
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	block := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	return map[string]string{"privateKey": string(block)}, nil
 }
 
 func (a *api) faults(*http.Request) (any, error) { return a.fake.Script().All(), nil }

@@ -22,6 +22,7 @@ import (
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/servers"
 	"mcpentra/conformance/servers/signin"
+	"mcpentra/fakeentra/admin"
 )
 
 type serverOptions struct {
@@ -34,6 +35,7 @@ type serverOptions struct {
 	issuerKey  string
 
 	otherResource string
+	fake          string // the URL of an admin API
 	local         bool
 	timeout       time.Duration
 }
@@ -51,10 +53,15 @@ $BROWSER. Without $BROWSER it prints the address for you to open. --token-file r
 --sign-in opens up to four more pages for the same person, and makes refreshed, revoked and
 narrower tokens, and tokens for another resource, if the authorization server allows that.
 
+If the server trusts a fakeentra, --fakeentra alone gives good tokens, another user's tokens,
+tokens with one flaw, and the key. If the server issues tokens of its own, it signs two people
+in at the fake.
+
 Tokens with one flaw need the issuer's private key, or its HS256 secret. Give the key of a test
 issuer with --issuer-key, or give the tokens that you have as files. Checks without their tokens are
 skipped, and the report says so.`,
 		Example: `  mcp-auth-conformance server http://localhost:8000/mcp --sign-in
+  mcp-auth-conformance server http://localhost:8000/mcp --fakeentra http://localhost:8401
   mcp-auth-conformance server https://mcp.example.com/mcp --token-file good.txt --expired-token-file old.txt
   mcp-auth-conformance server http://localhost:8000/mcp --only server/metadata`,
 		Args: arguments(1, 1, "the URL of one MCP endpoint"),
@@ -70,6 +77,12 @@ skipped, and the report says so.`,
 		"other-resource",
 		"",
 		"with --sign-in, ask for a token for this other `URI` of the same issuer (default https://other.example/mcp)",
+	)
+	flags.StringVar(
+		&options.fake,
+		"fakeentra",
+		"",
+		"get tokens and the key from the fakeentra whose admin API is at `URL`, for example http://localhost:8401",
 	)
 	for _, token := range tokenFlags {
 		options.tokenFiles[token.kind] = flags.String(
@@ -239,6 +252,15 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*se
 	for kind, supply := range signedIn {
 		if target.Tokens[kind] == nil {
 			target.Tokens[kind] = supply
+		}
+	}
+	if options.fake != "" {
+		fake, err := admin.Connect(ctx, options.fake)
+		if err != nil {
+			return nil, fmt.Errorf("--fakeentra: %w", err)
+		}
+		if err := servers.FillFromFake(ctx, target, fake); err != nil {
+			return nil, fmt.Errorf("--fakeentra: %w", err)
 		}
 	}
 	return target, nil

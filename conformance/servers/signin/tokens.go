@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"mcpentra/conformance/servers"
+	"mcpentra/conformance/servers/internal/bench"
 )
 
 const (
@@ -41,7 +41,7 @@ type source = func(ctx context.Context) (string, error)
 //
 // An error means that the first sign-in failed. A refusal by the authorization server is a
 // *Refused.
-func (s *SignIn) Tokens(ctx context.Context) (map[servers.TokenKind]func(context.Context) (string, error), error) {
+func (s *SignIn) Tokens(ctx context.Context) (map[bench.TokenKind]func(context.Context) (string, error), error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout())
 	defer cancel()
 	f, err := s.begin(ctx)
@@ -53,9 +53,9 @@ func (s *SignIn) Tokens(ctx context.Context) (map[servers.TokenKind]func(context
 	if err != nil {
 		return nil, err
 	}
-	tokens := map[servers.TokenKind]source{servers.Good: first.good}
+	tokens := map[bench.TokenKind]source{bench.Good: first.good}
 	if token := first.answer.RefreshToken; token != "" {
-		tokens[servers.RefreshToken] = fixed(token)
+		tokens[bench.RefreshToken] = fixed(token)
 	}
 	second, err := f.further(ctx, f.all, f.resource)
 	if err != nil || !isSamePerson(first, second) {
@@ -110,24 +110,24 @@ func (g *grant) good(ctx context.Context) (string, error) {
 }
 
 // addIssued adds the tokens that came with the access token.
-func (g *grant) addIssued(tokens map[servers.TokenKind]source) {
+func (g *grant) addIssued(tokens map[bench.TokenKind]source) {
 	if token := g.answer.IDToken; token != "" {
-		tokens[servers.IDToken] = fixed(token)
+		tokens[bench.IDToken] = fixed(token)
 	}
-	if token := g.answer.RefreshToken; token != "" && tokens[servers.RefreshToken] == nil {
-		tokens[servers.RefreshToken] = fixed(token)
+	if token := g.answer.RefreshToken; token != "" && tokens[bench.RefreshToken] == nil {
+		tokens[bench.RefreshToken] = fixed(token)
 	}
 }
 
 // addShort adds tokens that end soon.
-func (g *grant) addShort(tokens map[servers.TokenKind]source) {
+func (g *grant) addShort(tokens map[bench.TokenKind]source) {
 	lifetime := g.answer.lifetime()
 	if lifetime == 0 || lifetime > shortLife {
 		return
 	}
 	end := g.issued.Add(lifetime + time.Second)
 	expired := g.answer.AccessToken
-	tokens[servers.Expired] = func(ctx context.Context) (string, error) {
+	tokens[bench.Expired] = func(ctx context.Context) (string, error) {
 		select {
 		case <-time.After(time.Until(end)):
 			return expired, nil
@@ -136,7 +136,7 @@ func (g *grant) addShort(tokens map[servers.TokenKind]source) {
 		}
 	}
 	if g.answer.RefreshToken != "" {
-		tokens[servers.ShortLived] = func(ctx context.Context) (string, error) {
+		tokens[bench.ShortLived] = func(ctx context.Context) (string, error) {
 			answer, err := g.refresh(ctx, "", "")
 			if err != nil {
 				return "", err
@@ -147,15 +147,15 @@ func (g *grant) addShort(tokens map[servers.TokenKind]source) {
 }
 
 // addRefreshed adds another good token. It comes from the refresh token if there is one.
-func (g *grant) addRefreshed(ctx context.Context, tokens map[servers.TokenKind]source) {
+func (g *grant) addRefreshed(ctx context.Context, tokens map[bench.TokenKind]source) {
 	if _, err := g.refresh(ctx, "", ""); err != nil && g.answer.RefreshToken != "" {
 		return // the answers to earlier requests may have ended the grant
 	}
-	tokens[servers.Refreshed] = g.good
+	tokens[bench.Refreshed] = g.good
 }
 
 // addWithoutScope adds a token without any of the scopes that the challenge names.
-func (g *grant) addWithoutScope(ctx context.Context, tokens map[servers.TokenKind]source) {
+func (g *grant) addWithoutScope(ctx context.Context, tokens map[bench.TokenKind]source) {
 	lacksNeeded := func(answer *tokenResponse) bool {
 		has, known := answer.hasScope(g.flow.needed)
 		return known && !has
@@ -174,11 +174,11 @@ func (g *grant) addWithoutScope(ctx context.Context, tokens map[servers.TokenKin
 		}
 		answer = &asked.answer
 	}
-	tokens[servers.WithoutScope] = fixed(answer.AccessToken)
+	tokens[bench.WithoutScope] = fixed(answer.AccessToken)
 }
 
 // addForeignAudience adds a token for another resource.
-func (g *grant) addForeignAudience(ctx context.Context, tokens map[servers.TokenKind]source) {
+func (g *grant) addForeignAudience(ctx context.Context, tokens map[bench.TokenKind]source) {
 	other := g.flow.signIn.OtherResource
 	if other == "" {
 		other = defaultOther
@@ -191,7 +191,7 @@ func (g *grant) addForeignAudience(ctx context.Context, tokens map[servers.Token
 		}
 		answer = &asked.answer
 	}
-	tokens[servers.ForeignAudience] = fixed(answer.AccessToken)
+	tokens[bench.ForeignAudience] = fixed(answer.AccessToken)
 }
 
 // isForOther reports whether a token is for the other resource. A JWT says it. An opaque token says
@@ -210,7 +210,7 @@ func (g *grant) isForOther(ctx context.Context, answer *tokenResponse, other str
 
 // addRevoked adds a token that was revoked. It has a grant of its own, because a server may revoke
 // all tokens of a grant.
-func (f *flow) addRevoked(ctx context.Context, tokens map[servers.TokenKind]source) {
+func (f *flow) addRevoked(ctx context.Context, tokens map[bench.TokenKind]source) {
 	if f.issuer.Revocation == "" {
 		return
 	}
@@ -226,6 +226,6 @@ func (f *flow) addRevoked(ctx context.Context, tokens map[servers.TokenKind]sour
 	}
 	status, _, err := f.signIn.do(request)
 	if err == nil && status == http.StatusOK {
-		tokens[servers.Revoked] = fixed(token)
+		tokens[bench.Revoked] = fixed(token)
 	}
 }

@@ -32,6 +32,9 @@ type Key struct {
 // ID returns the kid and x5t of a key. At Entra ID both are the SHA-1 of the certificate.
 func (k *Key) ID() string { return k.id }
 
+// Private returns the private key.
+func (k *Key) Private() *rsa.PrivateKey { return k.private }
+
 // Modulus returns the member n of the key's JWK (RFC 7518 section 6.3.1.1).
 func (k *Key) Modulus() string {
 	return base64.RawURLEncoding.EncodeToString(k.private.N.Bytes())

@@ -49,6 +49,10 @@ func (s *Server) run(caller claims, marker string) string {
 // serveEndpoint checks the Host, the Origin, the token with its scope, the message and the session,
 // in this order.
 func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request) {
+	if origin := r.Header.Get("Origin"); origin != "" && s.has(ReflectsOrigins) {
+		w.Header().Set("Access-Control-Allow-Origin", origin)
+		w.Header().Set("Access-Control-Allow-Credentials", "true")
+	}
 	if !s.has(ChecksNoHost) && !s.isNamed(r.Host) {
 		http.Error(w, "another host", http.StatusMisdirectedRequest)
 		return

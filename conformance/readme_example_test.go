@@ -13,7 +13,9 @@ import (
 )
 
 func Example_servers() {
-	server := httptest.NewServer(http.NotFoundHandler()) // in place of your own
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+	})) // in place of your own
 	defer server.Close()
 
 	report, err := servers.Run(context.Background(), servers.Target{
@@ -21,17 +23,19 @@ func Example_servers() {
 		Tokens: nil, // by kind: good, expired, another user's
 		Mint:   nil, // any other, with the issuer's key
 		Canary: nil, // a tool that counts its runs
-	}, check.Selection{IDs: []string{"server/challenge/resource-metadata"}})
+	}, check.Selection{IDs: []string{"server/authorization"}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println(report.Results[0].Verdict, report.Results[0].Name())
-	// Output: fail server/challenge/resource-metadata
+	// Output: note server/authorization/required
 }
 
 func Example_issuers() {
-	server := httptest.NewServer(http.NotFoundHandler()) // in place of your own
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+	})) // in place of your own
 	defer server.Close()
 
 	report, err := issuers.Run(context.Background(), issuers.Target{

@@ -18,6 +18,10 @@ type Bound struct {
 	// Claimed are the revisions that the target claims to speak. With nil, each revision is tried,
 	// and skipped if the target turns out not to speak it.
 	Claimed []Revision
+	// Plan looks at the target before the first try, and returns the revisions to try. It replaces
+	// Claimed. An error is the result of the check, for example a *Skipped. Nil plans nothing. It
+	// must be safe for concurrent use.
+	Plan func(ctx context.Context) ([]Revision, error)
 	// Timeout bounds one try.
 	Timeout time.Duration
 	// Try tries the rule at one revision.
@@ -44,10 +48,29 @@ func Run(ctx context.Context, checks []Bound, selection Selection) (*Report, err
 }
 
 // Run tries the check at one revision that the target speaks, or at each if the rule has
-// EachRevision.
+// EachRevision. A check that cannot be tried has one result without a revision.
 func (b *Bound) Run(ctx context.Context) []Result {
+	if b.Lacking != "" {
+		return b.untried(&Skipped{Reason: "needs " + b.Lacking}, Skip)
+	}
+	possible, err := b.plan(ctx)
+	if ended := ctx.Err(); ended != nil {
+		err = &CannotJudge{Reason: "the run was cancelled", Err: ended}
+	}
+	if err != nil {
+		return b.untried(err, b.verdict(err, false))
+	}
+	revisions := b.order(possible)
+	if len(revisions) == 0 {
+		target := "server"
+		if b.role() == "client" {
+			target = "client"
+		}
+		reason := fmt.Sprintf("the %s claims no revision to which the rule applies", target)
+		return b.untried(&Skipped{Reason: reason}, Skip)
+	}
 	var results []Result
-	for _, revision := range b.planned() {
+	for _, revision := range revisions {
 		result := b.runAt(ctx, revision)
 		if b.EachRevision {
 			results = append(results, result)
@@ -58,27 +81,32 @@ func (b *Bound) Run(ctx context.Context) []Result {
 			break
 		}
 	}
-	if results == nil {
-		target := "server"
-		if b.role() == "client" {
-			target = "client"
-		}
-		err := fmt.Errorf("the %s claims no revision to which the rule applies", target)
-		results = append(results, Result{Rule: b.Rule, Verdict: Skip, Err: err})
-	}
 	return results
 }
 
-// planned returns the revisions to try. Without EachRevision, the first is the newest with a
-// handshake, because more servers speak that than the newest of all. The others follow for servers
-// that do not speak it.
-func (b *Bound) planned() []Revision {
-	claimed := b.Claimed
-	if len(claimed) == 0 {
-		claimed = Revisions()
+// plan returns the revisions that are possible. Without a look at the target, these are the claimed
+// revisions, or all.
+func (b *Bound) plan(ctx context.Context) ([]Revision, error) {
+	switch {
+	case b.Plan != nil:
+		return b.Plan(ctx)
+	case len(b.Claimed) == 0:
+		return Revisions(), nil
 	}
+	return b.Claimed, nil
+}
+
+// untried returns the result of a check that is not tried at any revision.
+func (b *Bound) untried(err error, verdict Verdict) []Result {
+	return []Result{{Rule: b.Rule, Verdict: verdict, Err: err}}
+}
+
+// order returns the possible revisions to which the rule applies, in the order to try them.
+// Without EachRevision, the first is the newest with a handshake, because more servers speak
+// that than the newest of all. The others follow for servers that do not speak it.
+func (b *Bound) order(possible []Revision) []Revision {
 	var all []Revision
-	for _, revision := range claimed {
+	for _, revision := range possible {
 		if b.appliesTo(revision) {
 			all = append(all, revision)
 		}
@@ -97,11 +125,6 @@ func (b *Bound) planned() []Revision {
 // runAt tries the check at one revision.
 func (b *Bound) runAt(parent context.Context, revision Revision) Result {
 	result := Result{Rule: b.Rule, Revision: revision}
-	if b.Lacking != "" {
-		result.Verdict = Skip
-		result.Err = errors.New("needs " + b.Lacking)
-		return result
-	}
 	ctx, cancel := context.WithTimeout(parent, b.Timeout)
 	defer cancel()
 	err := withRecovery(func() error { return b.Try(ctx, revision) })

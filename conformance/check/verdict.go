@@ -186,9 +186,9 @@ func (r *Result) Severity() Severity {
 	return worst
 }
 
-// Name returns the ID of the check, with the revision if the rule has EachRevision.
+// Name returns the ID of the check, with the revision if the rule was tried at each.
 func (r *Result) Name() string {
-	if r.Rule.EachRevision {
+	if r.Rule.EachRevision && r.Revision != "" {
 		return r.Rule.ID + "@" + string(r.Revision)
 	}
 	return r.Rule.ID

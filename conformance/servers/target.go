@@ -24,7 +24,8 @@ import (
 //	Patience    time.Duration         how long checks wait; at most 20 seconds, the default
 //	Log         func() string         the server's log so far
 //	Fixture     func(context.Context) (*Fixture, error)
-//	Revisions   []check.Revision      that the server claims to speak; nil tries each
+//	Revisions   []check.Revision      that it claims to speak; nil tries those it names
+//	FirstAnswer time.Duration         for the server's first answer; ten seconds by default
 type Target = bench.Target
 
 // A TokenKind is a kind of token. Each kind except Good differs from a good access token in one

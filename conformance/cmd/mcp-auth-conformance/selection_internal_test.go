@@ -26,10 +26,15 @@ func run(t *testing.T, arguments ...string) (string, error) {
 	return out.String(), err
 }
 
-// startUnauthorized starts a server that answers everything with a 401 without a challenge.
+// startUnauthorized starts a server that has metadata, and answers everything else with a 401
+// without a challenge.
 func startUnauthorized(t *testing.T) string {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/.well-known/oauth-protected-resource/mcp" {
+			_, _ = w.Write([]byte(`{"resource":"http://localhost:8000/mcp"}`))
+			return
+		}
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
 	t.Cleanup(server.Close)

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -37,7 +38,8 @@ type serverOptions struct {
 	otherResource string
 	fake          string // the URL of an admin API
 	local         bool
-	timeout       time.Duration
+	timeout       time.Duration // of the server's first answer
+	signInTimeout time.Duration
 }
 
 func newServerCommand() *cobra.Command {
@@ -123,7 +125,13 @@ skipped, and the report says so.`,
 		"the server claims to support this `REVISION`; can be repeated; all are tried by default",
 	)
 	flags.StringVar(&options.caFile, "ca-file", "", "also trust the certificate authorities in this PEM `FILE`")
-	flags.DurationVar(&options.timeout, "timeout", 5*time.Minute, "time limit for the person at the browser")
+	flags.DurationVar(&options.timeout, "timeout", 10*time.Second, "time limit for the server's first answer")
+	flags.DurationVar(
+		&options.signInTimeout,
+		"sign-in-timeout",
+		5*time.Minute,
+		"time limit for the person at the browser",
+	)
 	return command
 }
 
@@ -174,23 +182,52 @@ func runServer(command *cobra.Command, address string, options serverOptions) er
 	if err != nil {
 		return err
 	}
+	survey, err := servers.Look(ctx, target)
+	if err != nil {
+		return err
+	}
+	announce(command.ErrOrStderr(), survey, options)
 	options.run.selected.Progress = options.run.show(out, command, []string{address})
 	found, err := servers.Run(ctx, *target, options.run.selected)
 	if err != nil {
 		return err
 	}
 	isSkip := func(result check.Result) bool { return result.Verdict == check.Skip }
-	if target.Tokens[servers.Good] == nil && slices.ContainsFunc(found.Results, isSkip) {
+	lacksToken := target.Tokens[servers.Good] == nil && survey.Asks != servers.AsksForNothing
+	if lacksToken && slices.ContainsFunc(found.Results, isSkip) {
 		fmt.Fprintln(
-			os.Stderr,
+			command.ErrOrStderr(),
 			"mcp-auth-conformance: checks that need a good token were skipped; give one with --sign-in or --token-file",
 		)
 	}
-	return options.run.finish(out, found)
+	if err := options.run.finish(out, found); err != nil || len(survey.Troubles) == 0 {
+		return err
+	}
+	return errors.New("want inputs that work, but the first lines name one that does not")
+}
+
+// announce prints what the first look at the server has found about the inputs, a line each.
+func announce(out io.Writer, survey *servers.Survey, options serverOptions) {
+	for _, trouble := range survey.Troubles {
+		flag := "issuer-key"
+		if trouble.Token != "" {
+			flag = tokenFlag(trouble.Token)
+			if name := options.tokenFiles[trouble.Token]; options.signIn && (name == nil || *name == "") {
+				flag = "sign-in"
+			}
+		}
+		fmt.Fprintf(out, "mcp-auth-conformance: --%s: %s\n", flag, trouble)
+	}
+	for _, remark := range survey.Remarks {
+		fmt.Fprintf(out, "mcp-auth-conformance: %s\n", remark)
+	}
 }
 
 func readTarget(ctx context.Context, address string, options serverOptions) (*servers.Target, error) {
 	parsed, err := url.Parse(address)
+	if err == nil && strings.Contains(address, "#") {
+		return nil, fmt.Errorf("want an MCP endpoint's URL without a fragment, got %q", address)
+	}
 	if err != nil || !isEndpoint(parsed) {
 		return nil, fmt.Errorf("want an MCP endpoint's URL, for example http://localhost:8000/mcp, got %q", address)
 	}
@@ -199,9 +236,10 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*se
 		return nil, err
 	}
 	target := &servers.Target{
-		URL:        address,
-		HTTPClient: client,
-		Tokens:     map[servers.TokenKind]func(context.Context) (string, error){},
+		URL:         address,
+		HTTPClient:  client,
+		Tokens:      map[servers.TokenKind]func(context.Context) (string, error){},
+		FirstAnswer: options.timeout,
 	}
 	for _, revision := range options.revisions {
 		if !slices.Contains(check.Revisions(), check.Revision(revision)) {
@@ -231,11 +269,14 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*se
 		if target.Tokens[servers.Good] != nil {
 			return nil, errors.New("--sign-in and --token-file both give the good token; use only one of them")
 		}
+		if err := servers.Reach(ctx, *target); err != nil {
+			return nil, err
+		}
 		signIn := signin.SignIn{
 			URL:           address,
 			Open:          openPage,
 			HTTPClient:    target.HTTPClient,
-			Timeout:       options.timeout,
+			Timeout:       options.signInTimeout,
 			OtherResource: options.otherResource,
 		}
 		signedIn, err = signIn.Tokens(ctx)

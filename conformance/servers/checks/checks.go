@@ -11,6 +11,7 @@ import (
 // its topic; .github/CONTRIBUTING.md has the steps.
 func All() []bench.Check {
 	return slices.Concat(
+		authorizationChecks(),
 		challengeChecks(),
 		challengeEveryChecks(),
 		metadataChecks(),
@@ -47,7 +48,6 @@ func All() []bench.Check {
 		keysDiscoveryChecks(),
 		scopeChecks(),
 		scopeChallengeChecks(),
-		scopeListedChecks(),
 		originChecks(),
 		hostChecks(),
 		messageChecks(),
@@ -60,7 +60,6 @@ func All() []bench.Check {
 		streamResumedChecks(),
 		answerChecks(),
 		answerLogChecks(),
-		answerOriginChecks(),
 		stateChecks(),
 		requestStateChecks(),
 		elicitationChecks(),

@@ -42,14 +42,7 @@ func Unauthenticated(ctx context.Context, p *bench.Probe) (*bench.Answer, bench.
 
 // WellKnown returns the addresses where the metadata may be. The address with the endpoint's path
 // comes first.
-func WellKnown(p *bench.Probe) []string {
-	endpoint, err := url.Parse(p.URL())
-	if err != nil {
-		return []string{p.URL(), p.URL()}
-	}
-	root := endpoint.Scheme + "://" + endpoint.Host + "/.well-known/oauth-protected-resource"
-	return []string{root + strings.TrimSuffix(endpoint.EscapedPath(), "/"), root}
-}
+func WellKnown(p *bench.Probe) []string { return bench.WellKnown(p.URL()) }
 
 // FindMetadata fetches the protected resource metadata as a client does: from the address in the
 // challenge, or from the well-known locations.
@@ -95,7 +88,7 @@ func FindIssuer(ctx context.Context, p *bench.Probe) (*IssuerDocument, *bench.An
 	if err != nil || parsed.Host == "" {
 		return nil, nil, "", &check.CannotJudge{Reason: "the authorization server's issuer is not a URL", Err: err}
 	}
-	for _, address := range issuerAddresses(parsed) {
+	for _, address := range bench.IssuerAddresses(parsed) {
 		var document IssuerDocument
 		var answer *bench.Answer
 		answer, err = p.JSON(ctx, address, &document)
@@ -104,20 +97,6 @@ func FindIssuer(ctx context.Context, p *bench.Probe) (*IssuerDocument, *bench.An
 		}
 	}
 	return nil, nil, "", err
-}
-
-// issuerAddresses returns the addresses where an issuer's metadata may be (RFC 8414 section 3).
-func issuerAddresses(issuer *url.URL) []string {
-	origin := issuer.Scheme + "://" + issuer.Host
-	path := strings.TrimSuffix(issuer.EscapedPath(), "/")
-	addresses := []string{
-		origin + "/.well-known/oauth-authorization-server" + path,
-		origin + "/.well-known/openid-configuration" + path,
-	}
-	if path != "" {
-		addresses = append(addresses, origin+path+"/.well-known/openid-configuration")
-	}
-	return addresses
 }
 
 // NoEmptyArrays wants no member of a document to be an empty array.

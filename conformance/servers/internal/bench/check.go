@@ -87,22 +87,30 @@ func (t *Target) lacking(c *Check) string {
 	return ""
 }
 
-// Bind binds checks to the target.
+// Bind binds checks to the target. They share one survey.
 func (t Target) Bind(checks ...Check) []check.Bound {
+	survey := t.survey
+	if survey == nil {
+		survey = &lazySurvey{target: t}
+	}
 	bound := make([]check.Bound, 0, len(checks))
 	for _, current := range checks {
 		bound = append(bound, check.Bound{
 			Rule:    current.Rule,
 			Lacking: t.lacking(&current),
 			Claimed: t.Revisions,
+			Plan: func(ctx context.Context) ([]check.Revision, error) {
+				return survey.get(ctx).plan(&current, t.Revisions)
+			},
 			Timeout: current.timeout(),
 			Try: func(ctx context.Context, revision check.Revision) error {
 				p := newProbe(t, revision)
+				p.survey = survey
 				if t.HTTPClient == nil {
 					// The target's own client may have connections that others use.
 					defer p.client.CloseIdleConnections()
 				}
-				return current.Run(ctx, p)
+				return survey.explain(&current, current.Run(ctx, p))
 			},
 		})
 	}
@@ -114,9 +122,10 @@ func Run(ctx context.Context, c Check, target Target) []check.Result {
 	return target.Bind(c)[0].Run(ctx)
 }
 
-// RunAt tries one check against a target at one revision.
+// RunAt tries one check against a target at one revision, without a survey.
 func RunAt(ctx context.Context, c Check, target Target, revision check.Revision) check.Result {
 	bound := target.Bind(c)[0]
+	bound.Plan = nil
 	bound.EachRevision = true
 	bound.Revisions = []check.Revision{revision}
 	result := bound.Run(ctx)[0]

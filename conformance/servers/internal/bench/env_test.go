@@ -2,8 +2,10 @@ package bench_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 
 	"mcpentra/conformance/check"
@@ -40,6 +42,43 @@ func serveGood(w http.ResponseWriter, r *http.Request) {
 func serveResult(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write([]byte(`{"jsonrpc":"2.0","id":1,"result":{}}`))
+}
+
+// speaking returns a handler that accepts the good token and speaks some revisions, the oldest
+// first. Like old SDKs it refuses other values of MCP-Protocol-Version with 400.
+func speaking(revisions ...check.Revision) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer secret-token-good" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		speak(w, r, revisions)
+	}
+}
+
+// speak answers the first message of a client, and any other with an empty result.
+func speak(w http.ResponseWriter, r *http.Request, revisions []check.Revision) {
+	var message struct {
+		Method string
+		Params struct{ ProtocolVersion check.Revision }
+	}
+	_ = json.NewDecoder(r.Body).Decode(&message)
+	version := check.Revision(r.Header.Get("Mcp-Protocol-Version"))
+	result := map[string]any{}
+	switch {
+	case version != "" && !slices.Contains(revisions, version):
+		http.Error(w, "unsupported protocol version", http.StatusBadRequest)
+		return
+	case message.Method == "initialize":
+		result["protocolVersion"] = revisions[len(revisions)-1]
+		if slices.Contains(revisions, message.Params.ProtocolVersion) {
+			result["protocolVersion"] = message.Params.ProtocolVersion
+		}
+	case message.Method == "server/discover":
+		result["supportedVersions"] = revisions
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{"jsonrpc": "2.0", "id": 1, "result": result})
 }
 
 // serve returns a handler that answers every request with a status and a body.

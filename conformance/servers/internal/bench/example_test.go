@@ -31,21 +31,23 @@ func Example() {
 			return nil
 		},
 	}
-	server := httptest.NewServer(http.NotFoundHandler())
-	target := bench.Target{URL: server.URL + "/mcp"}
-	// http.NotFound forbids it by itself.
-	fmt.Println(bench.Run(context.Background(), nosniff, target)[0].Verdict)
-
-	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
-	})
+	}))
+	target := bench.Target{URL: server.URL + "/mcp"}
 	result := bench.Run(context.Background(), nosniff, target)[0]
 	fmt.Println(result.Verdict, result.Name()+":", result.Err)
+
+	// http.Error forbids it by itself.
+	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "a token, please", http.StatusUnauthorized)
+	})
+	fmt.Println(bench.Run(context.Background(), nosniff, target)[0].Verdict)
 
 	server.Close()
 	fmt.Println(bench.Run(context.Background(), nosniff, target)[0].Verdict)
 	// Output:
-	// pass
 	// warn server/headers/nosniff: want X-Content-Type-Options: nosniff, got ""
+	// pass
 	// error
 }

@@ -29,6 +29,7 @@ type Probe struct {
 	Capabilities map[string]any
 
 	target Target
+	survey *lazySurvey // nil if the check runs without one
 	client *http.Client
 	last   func() string // describes the last exchange for a report
 
@@ -62,9 +63,6 @@ func (p *Probe) Token(ctx context.Context, kind TokenKind) (string, error) {
 	p.secrets.add(token)
 	return token, nil
 }
-
-// Supplies reports whether the target supplies access tokens of a kind.
-func (p *Probe) Supplies(kind TokenKind) bool { return p.target.Tokens[kind] != nil }
 
 // Mint makes a token with the issuer's key. An error means that the check cannot be done.
 func (p *Probe) Mint(ctx context.Context, edits Edits) (string, error) {

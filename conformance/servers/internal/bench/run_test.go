@@ -195,7 +195,7 @@ func TestDeadTargetIsError(t *testing.T) {
 	server.Close()
 	result := bench.Run(t.Context(), refuses(bench.Expired), target)[0]
 	assert.Equal(t, check.Error, result.Verdict)
-	assert.ErrorContains(t, result.Err, "cannot judge: the server gives no answer")
+	assert.ErrorContains(t, result.Err, "nothing listens at ")
 }
 
 func TestFailingSupplierIsError(t *testing.T) {
@@ -252,25 +252,28 @@ func TestRunChoosesRevisions(t *testing.T) {
 	t.Parallel()
 	early := []check.Revision{check.R20250326, check.R20250618}
 	for _, test := range []struct {
-		name   string
-		rule   check.Rule
-		spoken []check.Revision
-		want   []check.Revision
+		name            string
+		rule            check.Rule
+		spoken, claimed []check.Revision
+		want            []check.Revision
 	}{
-		{"once, at the newest with a handshake", check.Rule{}, nil, []check.Revision{check.R20251125}},
+		{"once, at the newest with a handshake", check.Rule{}, nil, nil, []check.Revision{check.R20251125}},
 		{
 			"once, at the only one spoken",
 			check.Rule{},
 			[]check.Revision{check.R20260728},
+			nil,
 			[]check.Revision{check.R20260728},
 		},
-		{"at each", check.Rule{EachRevision: true}, nil, check.Revisions()},
-		{"at each of the rule's", check.Rule{Revisions: early, EachRevision: true}, nil, early},
-		{"at each that is spoken", check.Rule{EachRevision: true}, early, early},
+		{"at each", check.Rule{EachRevision: true}, nil, nil, check.Revisions()},
+		{"at each of the rule's", check.Rule{Revisions: early, EachRevision: true}, nil, nil, early},
+		{"at each that is spoken", check.Rule{EachRevision: true}, early, nil, early},
+		{"at each that is claimed", check.Rule{EachRevision: true}, nil, early, early},
 		{
 			"at none, and says so",
 			check.Rule{Revisions: []check.Revision{check.R20260728}},
 			[]check.Revision{check.R20250326},
+			nil,
 			[]check.Revision{""},
 		},
 	} {
@@ -279,7 +282,13 @@ func TestRunChoosesRevisions(t *testing.T) {
 			test.rule.ID = "server/x"
 			current := bench.Check{Rule: test.rule, Run: returns(nil)}
 			var tried []check.Revision
-			for _, result := range bench.Run(t.Context(), current, bench.Target{Revisions: test.spoken}) {
+			spoken := test.spoken
+			if spoken == nil {
+				spoken = check.Revisions()
+			}
+			target := start(t, speaking(spoken...))
+			target.Revisions = test.claimed
+			for _, result := range bench.Run(t.Context(), current, target) {
 				tried = append(tried, result.Revision)
 				if result.Revision == "" {
 					assert.Equal(t, check.Skip, result.Verdict)

@@ -136,7 +136,11 @@ type Target struct {
 	// Fixture starts another server of the same kind whose issuer the check controls. Nil skips the
 	// checks that need it.
 	Fixture func(ctx context.Context) (*Fixture, error)
-	// Revisions that the server claims to speak. Nil tries each revision, and skips those that the
-	// server refuses.
+	// Revisions that the server claims to speak. It must say so too. Nil tries each revision that
+	// the server says it speaks.
 	Revisions []check.Revision
+	// FirstAnswer is how long the server may take for its first answer. Zero means ten seconds.
+	FirstAnswer time.Duration
+
+	survey *lazySurvey // nil until Survey
 }

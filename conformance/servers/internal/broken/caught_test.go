@@ -36,6 +36,8 @@ func caughtBy() map[broken.Fault][]string {
 }
 
 var challengeCaught = map[broken.Fault][]string{
+	broken.AsksForNothing:         {"server/challenge/without-token"},
+	broken.AsksForKey:             {"server/authorization/required"},
 	broken.OmitsMetadataURL:       {"server/challenge/resource-metadata"},
 	broken.SendsErrorWithoutToken: {"server/challenge/no-error-without-credentials"},
 	broken.OmitsInvalidToken:      {"server/challenge/invalid-token"},
@@ -46,8 +48,6 @@ var challengeCaught = map[broken.Fault][]string{
 	broken.GuardsListedMethods:    {"server/challenge/every-method"},
 	broken.ChallengesPostsOnly:    {"server/challenge/every-refusal"},
 	broken.QuotesInDescriptions:   {"server/challenge/every-refusal"},
-	broken.OmitsMetadataAtTokens:  {"server/challenge/every-refusal"},
-	broken.OmitsErrorOfExpiry:     {"server/challenge/every-refusal", "server/refusal/uniform"},
 }
 
 var metadataCaught = map[broken.Fault][]string{
@@ -76,14 +76,7 @@ var metadataCaught = map[broken.Fault][]string{
 	broken.RevokesInTheClear:     {"server/legacy/https"},
 	broken.RegistersPlainHTTP:    {"server/legacy/redirects"},
 	broken.RedirectsAnywhere:     {"server/legacy/redirects"},
-	broken.HasNoIssuerMetadata: {
-		"authorization-server/metadata/found",
-		"authorization-server/metadata/issuer",
-		"authorization-server/metadata/members",
-		"authorization-server/metadata/pkce",
-		"authorization-server/metadata/no-empty-arrays",
-		"authorization-server/metadata/root",
-	},
+	broken.HasNoIssuerMetadata:   {"authorization-server/metadata/found", "authorization-server/metadata/root"},
 }
 
 var registrationCaught = map[broken.Fault][]string{
@@ -115,19 +108,13 @@ var credentialCaught = map[broken.Fault][]string{
 var refusalCaught = map[broken.Fault][]string{
 	broken.RepeatsKeyID:             {"server/challenge/injection", "server/refusal/uniform"},
 	broken.ExplainsRefusals:         {"server/refusal/uniform"},
-	broken.ListsToolsInRefusals:     {"server/refusal/no-data", "server/scope/no-data"},
-	broken.ListsToolsInForbidden:    {"server/scope/no-data"},
-	broken.StartsSessionsInRefusals: {"server/refusal/no-data", "server/scope/no-data"},
+	broken.ListsToolsInRefusals:     {"server/refusal/no-data"},
+	broken.StartsSessionsInRefusals: {"server/refusal/no-data"},
 	broken.ReadsBodiesFirst:         {"server/refusal/unread-body"},
 }
 
 var scopeCaught = map[broken.Fault][]string{
-	broken.EnforcesNoScope: {
-		"server/scope/enforced",
-		"server/scope/status",
-		"server/scope/every-method",
-		"server/scope/listed-data",
-	},
+	broken.EnforcesNoScope:        {"server/scope/enforced", "server/scope/status", "server/scope/every-method"},
 	broken.KnowsNoBroaderScope:    {"server/scope/hierarchy"},
 	broken.RefusesScopeWith401:    {"server/scope/status"},
 	broken.OmitsInsufficientScope: {"server/scope/error-code"},
@@ -172,7 +159,6 @@ var sessionCaught = map[broken.Fault][]string{
 
 var answerCaught = map[broken.Fault][]string{
 	broken.MarksAnswersPublic: {"server/answer/not-cacheable"},
-	broken.ReflectsOrigins:    {"server/answer/foreign-origin"},
 	broken.LogsTokens:         {"server/answer/keeps-tokens-to-itself"},
 	broken.CachesByPayload:    {"server/token/no-mixed-up-cache"},
 	broken.MixesAnswers:       {"server/answer/own-result"},
@@ -202,7 +188,7 @@ var answerCaught = map[broken.Fault][]string{
 	broken.TrustsMeta:          {"server/caller/from-token"},
 	broken.TrustsUserHeaders:   {"server/caller/from-token"},
 	broken.ListensOnNetwork:    {"server/caller/from-this-machine"},
-	broken.GatesToolsOnly:      {"server/scope/every-method", "server/scope/listed-data"},
+	broken.GatesToolsOnly:      {"server/scope/every-method"},
 	broken.StreamsInNewestOnly: {"server/modern/get-delete"},
 	broken.NamesNoSigner:       {"server/metadata/signed"},
 	broken.OffersEverything:    {"server/metadata/scopes-minimal"},
@@ -237,37 +223,19 @@ var httpCaught = map[broken.Fault][]string{
 // is missing.
 var cannotJudge = map[broken.Fault][]string{
 	broken.EnforcesNoScope: {"server/scope/hierarchy"},
-	broken.NamesNoIssuer: {
-		"authorization-server/metadata/found",
-		"authorization-server/metadata/issuer",
-		"authorization-server/metadata/members",
-		"authorization-server/metadata/pkce",
-		"authorization-server/metadata/no-empty-arrays",
-		"authorization-server/registration/own-origin",
-		"authorization-server/registration/some-usable",
-		"authorization-server/registration/host-shown",
-		"authorization-server/registration/media-type",
-		"authorization-server/redirect/untrusted",
-	},
-	broken.HasNoIssuerMetadata: {"authorization-server/registration/media-type"},
 }
 
 // caughtAtLeastBy names some of the checks that go red for a server that lacks a whole part.
 var caughtAtLeastBy = map[broken.Fault][]string{
 	broken.IgnoresTokens: {
 		"server/challenge/without-token",
-		"server/challenge/bearer",
 		"server/token/garbage",
 		"server/token/expired",
 		"server/token/foreign-audience",
 	},
 	broken.SendsNoChallenge:     {"server/challenge/bearer"},
 	broken.SendsBrokenChallenge: {"server/challenge/bearer"},
-	broken.HasNoMetadata: {
-		"server/metadata/found",
-		"server/metadata/path-form",
-		"server/challenge/resource-metadata",
-	},
-	broken.RefusesAllTokens: {"server/token/accepted"},
-	broken.KnowsNoDefaults:  {"server/legacy/default-endpoints", "server/metadata/found"},
+	broken.HasNoMetadata:        {"server/metadata/found"},
+	broken.RefusesAllTokens:     {"server/token/accepted"},
+	broken.KnowsNoDefaults:      {"server/legacy/default-endpoints", "server/metadata/found"},
 }

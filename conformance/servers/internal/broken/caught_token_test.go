@@ -32,6 +32,7 @@ func areUnrelated(fault broken.Fault, current bench.Check) bool {
 }
 
 var tokenCaught = map[broken.Fault][]string{
+	broken.BreaksOnBadTokens: {"server/token/garbage"},
 	broken.AcceptsGarbage: {
 		"server/token/garbage",
 		"server/challenge/invalid-token",

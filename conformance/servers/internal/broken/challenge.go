@@ -32,7 +32,7 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, status int, c
 		needed = "tool"
 	}
 	var parameters []string
-	if s.announces(lacking, token) {
+	if !s.has(OmitsMetadataURL) && !(lacking && s.has(OmitsMetadataIn403)) {
 		parameters = append(parameters, fmt.Sprintf("resource_metadata=%q", metadata))
 	}
 	if s.namesScope(lacking) {
@@ -41,8 +41,6 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, status int, c
 	switch {
 	case code == "" && s.has(SendsErrorWithoutToken):
 		code = "invalid_token"
-	case s.has(OmitsErrorOfExpiry) && s.isExpired(token):
-		code = ""
 	case code == "invalid_token" && s.has(OmitsInvalidToken), lacking && s.has(OmitsInsufficientScope):
 		code = ""
 	}
@@ -67,20 +65,11 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, status int, c
 	}
 	w.WriteHeader(status)
 	switch {
-	case s.has(ListsToolsInRefusals), s.has(ListsToolsInForbidden) && status == http.StatusForbidden:
+	case s.has(ListsToolsInRefusals):
 		_ = json.NewEncoder(w).Encode(map[string]any{"tools": []string{toolName}})
 	case s.has(ExplainsRefusals) && token != "":
 		fmt.Fprintf(w, "%x", len(token))
 	}
-}
-
-// announces reports whether the challenge has resource_metadata. Lacking says that the scope lacks.
-func (s *Server) announces(lacking bool, token string) bool {
-	switch {
-	case s.has(OmitsMetadataURL), lacking && s.has(OmitsMetadataIn403):
-		return false
-	}
-	return token == "" || lacking || !s.has(OmitsMetadataAtTokens)
 }
 
 // namesScope reports whether the challenge names the scope. Lacking says that the token lacks it.
@@ -92,13 +81,6 @@ func (s *Server) namesScope(lacking bool) bool {
 		return !s.has(OmitsNeededScope)
 	}
 	return !s.has(NamesNoScopes)
-}
-
-// isExpired reports whether a token would be good if it had not expired.
-func (s *Server) isExpired(token string) bool {
-	_, fresh := s.verify(token, false)
-	_, kept := s.verify(token, true)
-	return kept && !fresh
 }
 
 // keyID returns the kid in the header of a token.

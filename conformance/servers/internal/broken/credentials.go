@@ -70,7 +70,7 @@ func isTokenByte(b rune) bool {
 // letsPass reports whether a fault lets a request pass without credentials.
 func (s *Server) letsPass(r *http.Request) bool {
 	switch {
-	case s.has(IgnoresTokens), s.passesUnguarded(r):
+	case s.has(IgnoresTokens), s.has(AsksForNothing), s.passesUnguarded(r):
 	case s.has(TrustsIdentityHeaders) && r.Header.Get("X-Forwarded-User") != "":
 	case s.has(TrustsProbes) && strings.HasPrefix(r.Header.Get("User-Agent"), "kube-probe/"):
 	case s.has(ObeysMethodOverride) && r.Header.Get("X-Http-Method-Override") == http.MethodOptions:

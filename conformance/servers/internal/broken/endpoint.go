@@ -49,10 +49,6 @@ func (s *Server) run(caller claims, marker string) string {
 // serveEndpoint checks the Host, the Origin, the token with its scope, the message and the session,
 // in this order.
 func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request) {
-	if origin := r.Header.Get("Origin"); origin != "" && s.has(ReflectsOrigins) {
-		w.Header().Set("Access-Control-Allow-Origin", origin)
-		w.Header().Set("Access-Control-Allow-Credentials", "true")
-	}
 	if !s.has(ChecksNoHost) && !s.isNamed(r.Host) {
 		http.Error(w, "another host", http.StatusMisdirectedRequest)
 		return
@@ -175,8 +171,14 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) (caller cl
 		}
 	}
 	switch {
+	case s.has(AsksForKey):
+		w.WriteHeader(http.StatusForbidden)
+		return caller, false
 	case s.letsPass(r):
 		return caller, true
+	case s.has(BreaksOnBadTokens) && presented.token != "" && !allowed:
+		w.WriteHeader(http.StatusInternalServerError)
+		return caller, false
 	case presented.malformed:
 		s.challenge(w, r, http.StatusUnauthorized, "invalid_request", presented.token)
 		return caller, false

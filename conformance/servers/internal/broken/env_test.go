@@ -49,9 +49,9 @@ func runAll(t *testing.T, target bench.Target, selected []bench.Check) map[strin
 	worst := map[string]check.Result{}
 	var group errgroup.Group
 	group.SetLimit(8)
-	for _, current := range selected {
+	for _, current := range target.Bind(selected...) {
 		group.Go(func() error {
-			for _, result := range bench.Run(t.Context(), current, target) {
+			for _, result := range current.Run(t.Context()) {
 				mu.Lock()
 				if before, ok := worst[current.ID]; !ok || result.Verdict > before.Verdict {
 					worst[current.ID] = result

@@ -9,6 +9,9 @@ const (
 	IgnoresTokens          Fault = "serves requests without a token"
 	RefusesAllTokens       Fault = "refuses every token"
 	SpeaksNoNewestRevision Fault = "does not speak MCP 2026-07-28"
+	AsksForNothing         Fault = "asks for no authorization, and publishes no metadata"
+	AsksForKey             Fault = "asks for a key of its own, and publishes no metadata"
+	BreaksOnBadTokens      Fault = "answers 500 to every bad token"
 )
 
 // Faults in the challenge.

@@ -119,8 +119,12 @@ const (
 	patience  = 12 * time.Second
 )
 
-// Target returns the server as a target that supplies everything.
+// Target returns the server as a target that supplies everything. A server with keys of its own has
+// no tokens to supply.
 func (s *Server) Target() bench.Target {
+	if s.has(AsksForKey) {
+		return bench.Target{URL: s.URL}
+	}
 	good := func(context.Context) (string, error) { return s.goodToken() }
 	target := bench.Target{
 		URL:       s.URL,
@@ -175,6 +179,9 @@ func (a *boundedAnswer) Write(text []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (a *boundedAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
+// hasAuthorization reports whether the server has authorization in the sense of MCP.
+func (s *Server) hasAuthorization() bool { return !s.has(AsksForNothing) && !s.has(AsksForKey) }
+
 func (s *Server) has(fault Fault) bool { return slices.Contains(s.faults, fault) }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
@@ -189,7 +196,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if s.allowPages(w, r) {
 		return
 	}
-	if s.has(KnowsNoDefaults) && r.URL.Path != "/mcp" {
+	isDocument := strings.HasPrefix(r.URL.Path, "/.well-known/")
+	isOAuth := isDocument || slices.Contains([]string{"/register", "/authorize", "/token"}, r.URL.Path)
+	if s.has(KnowsNoDefaults) && isOAuth || !s.hasAuthorization() && isDocument {
 		http.NotFound(w, r)
 		return
 	}

@@ -8,11 +8,12 @@ import (
 	"strings"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/inputs"
 	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// tokenCacheChecks returns the checks of server/token about caches of verified tokens.
+// tokenCacheChecks returns the checks of server/token about the keys of caches of verified tokens.
 func tokenCacheChecks() []bench.Check {
 	return []bench.Check{
 		{
@@ -25,7 +26,6 @@ func tokenCacheChecks() []bench.Check {
 				Covers:    []string{"RS-075"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
-			Needs:  []bench.Need{bench.IssuerKey},
 			Run:    attack.WithTrial(tokenNoMixedUpCache),
 		},
 	}
@@ -33,74 +33,141 @@ func tokenCacheChecks() []bench.Check {
 
 // tokenNoMixedUpCache sends tokens like a good one, before and after the server has cached it.
 func tokenNoMixedUpCache(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
-	if err := attack.ControlMint(ctx, p, trial); err != nil {
-		return err
-	}
-	good, err := p.Mint(ctx, bench.Edits{Claims: attack.Member("jti", rand.Text())})
+	good, err := unusedToken(ctx, p, trial)
 	if err != nil {
 		return err
 	}
-	other, err := p.Mint(ctx, bench.Edits{Claims: attack.Member("aud", "https://other.example/mcp")})
-	if err != nil {
-		return err
-	}
-	similar := similarTokens(good, other)
-	if similar == nil {
-		return &check.NotApplicable{Reason: "the tokens are not JWTs"}
-	}
-	status := func(token string) (int, error) {
-		answer, err := p.Send(ctx, attack.WithToken(token, trial.Request()))
-		if err != nil {
-			return 0, err
-		}
-		return answer.Status, nil
+	requests := map[string]func(token string) bench.Request{
+		"a call": func(token string) bench.Request { return attack.WithToken(token, trial.Request()) },
+		"the first message": func(token string) bench.Request {
+			return bench.Request{Header: bench.Bearer(token)}
+		},
 	}
 	// Other checks are about tokens that the server accepts anyway.
 	var refused []similarToken
-	for _, token := range similar {
-		before, err := status(token.text)
+	for _, similar := range similarTokens(good) {
+		before, err := p.Send(ctx, requests["the first message"](similar.text))
 		if err != nil {
 			return err
 		}
-		if before == http.StatusUnauthorized {
-			refused = append(refused, token)
+		if before.Status == http.StatusUnauthorized {
+			refused = append(refused, similar)
 		}
 	}
-	for range 8 { // often enough for a cache
-		if _, err := status(good); err != nil {
+	if err := fillCache(ctx, p, trial, good); err != nil {
+		return err
+	}
+	return inputs.TryAll(refused, func(similar similarToken) error {
+		for place, request := range requests {
+			after, err := p.Send(ctx, request(similar.text))
+			if err != nil {
+				return err
+			}
+			if after.Succeeded() {
+				return p.Insecure(
+					"no result, as before the good token was cached: "+similar.name+" in "+place,
+					"the result",
+				)
+			}
+		}
+		return nil
+	})
+}
+
+// unusedToken returns a good token that the server has not seen, if the target can make one.
+// Otherwise it returns the good token.
+func unusedToken(ctx context.Context, p *bench.Probe, trial *bench.Trial) (string, error) {
+	if err := attack.ControlMint(ctx, p, trial); err != nil {
+		return p.Token(ctx, bench.Good)
+	}
+	return p.Mint(ctx, bench.Edits{Claims: attack.Member("jti", rand.Text())})
+}
+
+// fillCache sends a good token in each way that could have a cache of its own.
+func fillCache(ctx context.Context, p *bench.Probe, trial *bench.Trial, good string) error {
+	session, err := p.Open(ctx, good)
+	if err != nil {
+		return &check.Skipped{Reason: "after similar bad tokens the good one opens no session: " + err.Error()}
+	}
+	if _, err := p.Send(ctx, attack.StreamRequest(session, good)); err != nil {
+		return err
+	}
+	for _, revision := range check.Revisions() {
+		request := bench.Request{Header: bench.Bearer(good)}
+		if _, err := p.WithRevision(revision).Send(ctx, request); err != nil {
 			return err
 		}
 	}
-	for _, token := range refused {
-		after, err := status(token.text)
+	for range cacheUses {
+		answer, err := p.Send(ctx, attack.WithToken(good, trial.RequestIn(session)))
 		if err != nil {
 			return err
 		}
-		if after != http.StatusUnauthorized {
-			return p.Insecure(
-				"status 401 as before the good token was cached: "+token.name,
-				fmt.Sprintf("status %d", after),
-			)
+		if !answer.Succeeded() {
+			return &check.Skipped{
+				Reason: fmt.Sprintf("after similar bad tokens the good one is answered %d", answer.Status),
+			}
 		}
 	}
 	return nil
 }
 
+// A similarToken is a forged token that shares a part with a good one.
 type similarToken struct{ name, text string }
 
-// similarTokens returns tokens that share parts with a good one, or nil for opaque tokens.
-func similarTokens(good, other string) []similarToken {
-	cut := strings.LastIndexByte(good, '.')
-	otherCut := strings.LastIndexByte(other, '.')
-	if cut < 0 || otherCut < 0 {
-		return nil
+// similarTokens returns forged tokens that share parts with a good one.
+func similarTokens(good string) []similarToken {
+	jwt, err := attack.ParseJWT(good)
+	if err != nil {
+		return similarTexts(good)
 	}
+	return append(similarJWTs(jwt), similarTexts(good)...)
+}
+
+// similarTexts returns texts that have a part of a token in common.
+func similarTexts(good string) []similarToken {
+	noise := strings.Repeat(rand.Text(), 1+len(good)/len(rand.Text()))[:len(good)]
+	similar := []similarToken{
+		{"another letter case", strings.ToLower(good)},
+		{"another ending", attack.Tamper(good)},
+		{"the last 8 bytes cut off", good[:max(0, len(good)-8)]},
+		{"4 bytes more", good + "AAAA"},
+	}
+	header, _, _ := strings.Cut(good, ".")
+	for _, n := range keyBytes {
+		rest := len(good) - n
+		if rest < minNoise {
+			break
+		}
+		similar = append(similar, similarToken{fmt.Sprintf("the last %d bytes", n), noise[:rest] + good[rest:]})
+		if n > len(header) || !strings.Contains(good, ".") { // other tokens may begin with the same header
+			similar = append(similar, similarToken{fmt.Sprintf("the first %d bytes", n), good[:n] + noise[n:]})
+		}
+	}
+	return similar
+}
+
+// keyBytes are lengths of the part of a token that a cache might take as its key. The rest is noise
+// of at least minNoise bytes.
+var keyBytes = []int{32, 64, 96, 128, 160, 200, 256, 320, 400, 512, 640}
+
+const minNoise = 16
+
+// similarJWTs returns JWTs that have the claims of a good one, so that a server would serve them if
+// it took their signature for verified. An unknown key has signed them, or no key.
+func similarJWTs(jwt *attack.JWT) []similarToken {
+	key := attack.NewSigningKey(attack.Text(jwt.Header, "alg"))
+	more := attack.Member("x", "x")
+	same := func(map[string]any) {}
+	cut := strings.LastIndexByte(jwt.Token, '.')
+	signature := jwt.Token[cut:]
+	unsigned := func(forged string) string { return forged[:strings.LastIndexByte(forged, '.')] }
 	return []similarToken{
-		{"another signature", attack.Tamper(good)},
-		{"the signature of another token", good[:cut] + other[otherCut:]},
-		{"no signature", good[:cut+1]},
-		{"the signature cut short", good[:len(good)-8]},
-		{"the signature and more", good + "AAAA"},
-		{"another token with the good signature", other[:otherCut] + good[cut:]},
+		{"the same header and claims", jwt.Forge(key, same, same)},
+		{"the same claims", jwt.Forge(key, more, same)},
+		{"the same claims and more", jwt.Forge(key, same, more)},
+		{"no signature", jwt.Token[:cut+1]},
+		{"the same signature over more claims", unsigned(jwt.Forge(key, same, more)) + signature},
+		{"the same signature over another header", unsigned(jwt.Forge(key, more, same)) + signature},
 	}
 }

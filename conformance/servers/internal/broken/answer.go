@@ -48,7 +48,10 @@ func (s *Server) servePost(w http.ResponseWriter, r *http.Request, caller claims
 		s.beginSession(w, r, caller, request.Params.Revision)
 		respond(w, request, map[string]any{"protocolVersion": request.Params.Revision})
 	default:
-		joined := s.joinSession(w, r, caller)
+		joined := s.takesForeign(r, request)
+		if joined == nil {
+			joined = s.joinSession(w, r, caller)
+		}
 		switch {
 		case joined == nil:
 		case revision == "" && s.has(RequiresVersion) && joined.revision != "2025-03-26":

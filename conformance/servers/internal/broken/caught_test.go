@@ -28,6 +28,9 @@ func caughtBy() map[broken.Fault][]string {
 		tokenCaught,
 		jwsCaught,
 		claimCaught,
+		tokenUseCaught,
+		sessionMessagesCaught,
+		echoCaught,
 		keyCaught,
 	} {
 		maps.Copy(all, topic)
@@ -160,7 +163,6 @@ var sessionCaught = map[broken.Fault][]string{
 var answerCaught = map[broken.Fault][]string{
 	broken.MarksAnswersPublic: {"server/answer/not-cacheable"},
 	broken.LogsTokens:         {"server/answer/keeps-tokens-to-itself"},
-	broken.CachesByPayload:    {"server/token/no-mixed-up-cache"},
 	broken.MixesAnswers:       {"server/answer/own-result"},
 
 	broken.SharesState:            {"server/state/other-user"},

@@ -63,6 +63,7 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, status int, c
 	if s.has(StartsSessionsInRefusals) {
 		w.Header().Set("Mcp-Session-Id", "early")
 	}
+	s.echo(w, token, false)
 	w.WriteHeader(status)
 	switch {
 	case s.has(ListsToolsInRefusals):

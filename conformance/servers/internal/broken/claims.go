@@ -131,7 +131,7 @@ func (s *Server) inTime(c map[string]any, caller *claims) bool {
 	}
 	caller.Expiry = jwt.NewNumericDate(time.Unix(int64(expiry), 0))
 	now := float64(s.now().Unix())
-	if isNumber && now > expiry && !s.has(AcceptsExpired) && !caller.untimed {
+	if isNumber && now > expiry+s.expiryLeeway() && !s.has(AcceptsExpired) && !caller.untimed {
 		return false
 	}
 	for _, name := range []string{"nbf", "iat"} {
@@ -142,7 +142,7 @@ func (s *Server) inTime(c map[string]any, caller *claims) bool {
 		case !isNumber && name == "nbf" && s.has(ReadsStartLoosely):
 		case !isNumber:
 			return false
-		case begin > now && !s.has(AcceptsNotYetValid):
+		case begin > now+s.startLeeway() && !s.has(AcceptsNotYetValid):
 			return false
 		}
 	}

@@ -91,6 +91,7 @@ func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request) {
 	}
 	// Other checks share their connections. They would fail on a remembered one.
 	connectionOf(r).served.Store(r.Header.Get("Connection") == "keep-alive")
+	s.echo(w, s.readCredentials(r).token, true)
 	w.Header().Set("Cache-Control", "no-store")
 	if s.has(MarksAnswersPublic) {
 		w.Header().Set("Cache-Control", "public, max-age=60")
@@ -164,7 +165,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) (caller cl
 	}
 	if !presented.malformed && presented.token != "" {
 		caller, allowed = s.verify(presented.token, s.has(SessionsOutliveTokens) &&
-			r.Header.Get("Mcp-Session-Id") != "")
+			r.Header.Get("Mcp-Session-Id") != "" || s.has(KeepsTokens) && s.isTokenOf(r, presented.token))
 		if !allowed && r.Method == http.MethodGet && s.has(ReopensEndedStreams) {
 			caller, allowed = s.verify(presented.token, true)
 			allowed = allowed && caller.Expiry != nil && time.Since(caller.Expiry.Time()) < time.Minute

@@ -169,8 +169,3 @@ const (
 	WaitsForReaders            Fault = "waits forever for an answer to be read"
 	WaitsForSlowRequests       Fault = "waits forever for a slow request"
 )
-
-// Faults in caches of tokens.
-const (
-	CachesByPayload Fault = "caches tokens by their payload"
-)

@@ -204,7 +204,7 @@ func (s *Server) isSigned(token *jws) bool {
 	switch {
 	case len(keys) == 0:
 		return false
-	case s.has(ChecksNoSignature), s.has(CachesByPayload) && s.isCached(token.raw):
+	case s.has(ChecksNoSignature), !s.has(CachesPastExpiry) && s.isCached(token.raw):
 		return true
 	case s.has(AcceptsZeroSignatures) && bytes.Count(token.signature, []byte{0}) == 64 && len(token.signature) == 64:
 		return true

@@ -41,7 +41,7 @@ type Server struct {
 	streams    map[chan event]string // the owners by stream
 	events     []event               // for clients that resume
 	lastEvent  int
-	seen       map[string]int // how often a payload was good
+	seen       map[string]int // how often a token was good, by its key in the cache
 	challenges int
 	refused    atomic.Int64 // malformed and badly signed tokens
 	// connections are open.

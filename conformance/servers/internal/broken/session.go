@@ -99,3 +99,9 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request, caller claim
 		w.WriteHeader(http.StatusNoContent)
 	}
 }
+
+// isTokenOf reports whether the session of a request began with a token.
+func (s *Server) isTokenOf(r *http.Request, token string) bool {
+	found := s.session(r.Header.Get("Mcp-Session-Id"))
+	return found != nil && found.token == token
+}

@@ -68,7 +68,7 @@ func authorizeChecks() []bench.Check {
 				Severity:  check.Medium,
 				Reference: "OAuth 2.1 draft-13 section 10.1; RFC 9700 section 2.1.2; RFC 8414 section 2",
 				Sentence:  "Only advertised response types work, and none puts an access token into a redirect.",
-				Covers:    []string{"as-no-implicit-no-password", "AS-025"},
+				Covers:    []string{"as-no-implicit-no-password", "AS-025", "server-legacy-oauth21"},
 			},
 			Needs: []bench.Need{bench.Scripted},
 			Run:   authorizeResponseTypes,

@@ -21,7 +21,7 @@ func codeChecks() []bench.Check {
 				Severity:  check.Critical,
 				Reference: "OAuth 2.1 draft-13 section 4.1.3",
 				Sentence:  "A code is redeemed once.",
-				Covers:    []string{"as-code-single-use", "AS-050"},
+				Covers:    []string{"as-code-single-use", "AS-050", "server-legacy-oauth21"},
 			},
 			Needs: []bench.Need{bench.SignIn},
 			Run:   codeSingleUse,

@@ -28,7 +28,7 @@ func passthroughChecks() []bench.Check {
 					"practices, Token Passthrough",
 				Sentence: "The server does not forward the caller's token: no header, URL or body that it " +
 					"sends upstream has it.",
-				Covers: []string{"RS-103", "server-no-token-passthrough"},
+				Covers: []string{"RS-103", "server-no-token-passthrough", "server-thirdparty-own-token"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.CanaryTool, bench.ForwardedView},
@@ -42,7 +42,7 @@ func passthroughChecks() []bench.Check {
 				Reference: "MCP authorization, Access Token Privilege Restriction",
 				Sentence: "A token that the server sends upstream is meant for the upstream: the server " +
 					"itself refuses it.",
-				Covers: []string{"RS-103", "server-upstream-own-token"},
+				Covers: []string{"RS-103", "server-upstream-own-token", "server-thirdparty-own-token"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.CanaryTool, bench.ForwardedView},

@@ -127,22 +127,6 @@ func explainLine(out io.Writer, name, value string) {
 	}
 }
 
-// needs describes the needs of server checks, for people.
-var needs = []struct {
-	need servers.Need
-	text string
-}{
-	{servers.IssuerKey, "the issuer's key, in go test (servers.Mint)"},
-	{servers.CanaryTool, "a tool that shows when it has run, in go test (servers.Canary)"},
-	{servers.HandleTools, "two tools, one returns state and one takes it, in go test (servers.Handles)"},
-	{servers.RoundsTool, "a tool that asks its caller for input first, in go test (servers.Rounds)"},
-	{servers.TaskTool, "a tool that can be called as a task, in go test (servers.Target.TaskTool)"},
-	{servers.WhoamiTool, "a tool that returns the caller's identity, in go test (servers.Whoami)"},
-	{servers.LocalOnly, "--local: the server is for this machine only"},
-	{servers.ForwardedView, "the requests that the server forwards, in go test (servers.Forwarded)"},
-	{servers.OwnServer, "a new server for each attempt, in go test (servers.Target.Fixture)"},
-}
-
 func explainNeeds(out io.Writer, tried servers.Check) {
 	var tokens []string
 	for _, kind := range tried.Tokens {
@@ -151,7 +135,7 @@ func explainNeeds(out io.Writer, tried servers.Check) {
 	if tokens != nil {
 		explainLine(out, "needs", "tokens: "+strings.Join(tokens, ", "))
 	}
-	for _, known := range needs {
+	for _, known := range inputs {
 		if slices.Contains(tried.Needs, known.need) {
 			explainLine(out, "needs", known.text)
 		}

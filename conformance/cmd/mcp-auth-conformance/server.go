@@ -40,6 +40,7 @@ type serverOptions struct {
 	local         bool
 	timeout       time.Duration // of the server's first answer
 	signInTimeout time.Duration
+	tools         toolOptions
 }
 
 func newServerCommand() *cobra.Command {
@@ -60,8 +61,10 @@ tokens with one flaw, and the key. If the server issues tokens of its own, it si
 in at the fake.
 
 Tokens with one flaw need the issuer's private key, or its HS256 secret. Give the key of a test
-issuer with --issuer-key, or give the tokens that you have as files. Checks without their tokens are
-skipped, and the report says so.`,
+issuer with --issuer-key, or give the tokens that you have as files.
+
+More checks run if you name tools of the server that tell what happened. Checks without their
+inputs are skipped. The run ends with a list of the inputs that they need.`,
 		Example: `  mcp-auth-conformance server http://localhost:8000/mcp --sign-in
   mcp-auth-conformance server http://localhost:8000/mcp --fakeentra http://localhost:8401
   mcp-auth-conformance server https://mcp.example.com/mcp --token-file good.txt --expired-token-file old.txt
@@ -105,6 +108,7 @@ skipped, and the report says so.`,
 		false,
 		"the server is for this machine only: check whether other machines could reach it",
 	)
+	options.tools.addFlags(flags)
 	options.run.addFlags(flags, 8)
 	flags.StringSliceVar(
 		&options.roles,
@@ -192,16 +196,12 @@ func runServer(command *cobra.Command, address string, options serverOptions) er
 	if err != nil {
 		return err
 	}
-	isSkip := func(result check.Result) bool { return result.Verdict == check.Skip }
-	lacksToken := target.Tokens[servers.Good] == nil && survey.Asks != servers.AsksForNothing
-	if lacksToken && slices.ContainsFunc(found.Results, isSkip) {
-		fmt.Fprintln(
-			command.ErrOrStderr(),
-			"mcp-auth-conformance: checks that need a good token were skipped; give one with --sign-in or --token-file",
-		)
+	outcome := options.run.finish(out, found)
+	if survey.Asks != servers.AsksForNothing {
+		writeMissing(out, target, found)
 	}
-	if err := options.run.finish(out, found); err != nil || len(survey.Troubles) == 0 {
-		return err
+	if outcome != nil || len(survey.Troubles) == 0 {
+		return outcome
 	}
 	return errors.New("want inputs that work, but the first lines name one that does not")
 }
@@ -246,6 +246,9 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*se
 			return nil, fmt.Errorf("--revision: want one of %s, got %q", revisionsOf(check.Revisions()), revision)
 		}
 		target.Revisions = append(target.Revisions, check.Revision(revision))
+	}
+	if err := options.tools.fill(target); err != nil {
+		return nil, err
 	}
 	if options.local {
 		addresses, err := networkAddresses(parsed.Hostname())

@@ -38,7 +38,7 @@ func answerChecks() []bench.Check {
 				ID:        "server/answer/not-cacheable",
 				Level:     check.Must,
 				Severity:  check.Medium,
-				Reference: "RFC 9111 section 3.5; WHATWG Fetch, CORS protocol",
+				Reference: "RFC 9111 section 3.5; RFC 9110 section 9.3.3; WHATWG Fetch, CORS protocol",
 				Sentence: "An answer to one caller is not marked for shared caches, and pages of other " +
 					"sites cannot read it with cookies.",
 				Covers: []string{"RS-085"},
@@ -52,8 +52,9 @@ func answerChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.High,
 				Reference: "OAuth 2.1 section 7.1; MCP logging, Security",
-				Sentence:  "Neither answers nor the server's log repeat a token, good or bad.",
-				Covers:    []string{"RS-083", "server-secure-token-storage"},
+				Sentence: "Neither answers nor the server's log repeat a token. For credentials that are no token " +
+					"this is a policy.",
+				Covers: []string{"RS-083", "server-secure-token-storage"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Run:    attack.WithTrial(answerKeepsTokensToItself),
@@ -134,7 +135,11 @@ func answerNotCacheable(ctx context.Context, p *bench.Probe, trial *bench.Trial)
 	control := strings.ToLower(strings.Join(answer.Header.Values("Cache-Control"), ", "))
 	switch {
 	case sharedCache.MatchString(control):
-		return p.Insecure("an answer that no shared cache keeps", "Cache-Control: "+control)
+		err := p.Insecure("an answer that no shared cache keeps", "Cache-Control: "+control)
+		if answer.Header.Get("Content-Location") == "" {
+			return attack.Graded(err, check.Should, check.Low) // caches keep no answer to a POST without it
+		}
+		return err
 	case answer.Header.Get("Access-Control-Allow-Credentials") == "true":
 		return p.MismatchAt(check.Policy, "no Access-Control-Allow-Credentials", "true")
 	case !strings.Contains(control, "no-store") && !strings.Contains(control, "private"):
@@ -148,13 +153,14 @@ func answerNotCacheable(ctx context.Context, p *bench.Probe, trial *bench.Trial)
 func answerKeepsTokensToItself(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	tampered := attack.Tamper(trial.Token)
 	const canary = "canary-that-is-not-a-token-kzqx"
-	for _, attempt := range []struct{ name, credentials string }{
+	attempts := []struct{ name, credentials string }{
 		{"a good token", "Bearer " + trial.Token},
 		{"a bad signature", "Bearer " + tampered},
 		{"no token", "Bearer " + canary},
 		{"malformed credentials", "Bearer " + canary + ", Bearer " + canary},
 		{"another scheme", "Basic " + canary},
-	} {
+	}
+	for _, attempt := range attempts {
 		request := trial.Request()
 		request.Header.Set("Authorization", attempt.credentials)
 		answer, err := p.Send(ctx, request)
@@ -164,7 +170,8 @@ func answerKeepsTokensToItself(ctx context.Context, p *bench.Probe, trial *bench
 		text := string(answer.Body) + fmt.Sprint(answer.Header)
 		for _, secret := range []string{trial.Token, tampered, canary} {
 			if strings.Contains(text, secret) {
-				return p.Insecure("nothing of the credentials in the answer: "+attempt.name, "the credentials")
+				err := p.Insecure("nothing of the credentials in the answer: "+attempt.name, "the credentials")
+				return gradeLeak(err, secret == canary)
 			}
 		}
 	}
@@ -177,10 +184,19 @@ func answerKeepsTokensToItself(ctx context.Context, p *bench.Probe, trial *bench
 		// The rest of a token is often known, so its signature alone is a leak.
 		signature := logged.secret[strings.LastIndexByte(logged.secret, '.')+1:]
 		if strings.Contains(log, logged.secret) || strings.Contains(log, signature) {
-			return p.Insecure("nothing of "+logged.name+" in the log", "the token or its signature")
+			err := p.Insecure("nothing of "+logged.name+" in the log", "the token or its signature")
+			return gradeLeak(err, logged.secret == canary)
 		}
 	}
 	return nil
+}
+
+// gradeLeak grades a leak. Credentials that are no token give no access.
+func gradeLeak(err error, isCanary bool) error {
+	if isCanary {
+		return attack.Graded(err, check.Policy, check.Low)
+	}
+	return err
 }
 
 // sharedCache matches directives that let shared caches keep an answer (RFC 9111 section 5.2.2).

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/inputs"
 	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
@@ -110,8 +111,9 @@ func challengeChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.High,
 				Reference: "RFC 9110 section 5.5; RFC 6750 section 3",
-				Sentence:  "No text of a request gets into the challenge or adds a header to the answer.",
-				Covers:    []string{"RS-080"},
+				Sentence: "No text of a request adds a header to the answer, or a parameter to the challenge. " +
+					"That the challenge quotes a text is a note.",
+				Covers: []string{"RS-080"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Run:    challengeInjection,
@@ -134,10 +136,9 @@ func challengeWithoutToken(ctx context.Context, p *bench.Probe) error {
 		if err != nil {
 			return err
 		}
-		// A server may refuse an unknown method before it asks for a token.
-		if answer.Status != http.StatusUnauthorized && answer.Status != http.StatusMethodNotAllowed {
+		if !slices.Contains(attack.WithoutToken, answer.Status) {
 			return p.Mismatch(
-				"status 401, or 405 for an unknown method",
+				"status 401, or the refusal of an unknown method (404, 405 or 501)",
 				fmt.Sprintf("status %d to %s", answer.Status, method),
 			)
 		}
@@ -233,6 +234,7 @@ func challengeInjection(ctx context.Context, p *bench.Probe) error {
 		return err
 	}
 	challenges := len(plain.Header.Values("WWW-Authenticate"))
+	var all []injection
 	for _, evil := range []string{
 		intruder,
 		intruder + "\r\nX-" + intruder + ": 1",
@@ -241,21 +243,19 @@ func challengeInjection(ctx context.Context, p *bench.Probe) error {
 		intruder + "é",
 		intruder + "\x00",
 	} {
-		for _, injection := range injections(evil) {
-			answer, err := p.Send(ctx, injection.request)
-			if err != nil {
-				return err
-			}
-			if err := wantNotInjected(p, injection.name, answer); err != nil {
-				return err
-			}
-			found := len(answer.Header.Values("WWW-Authenticate"))
-			if found != challenges && answer.Status == plain.Status {
-				return p.Mismatch("as many challenges as for any bad token", fmt.Sprint(found))
-			}
-		}
+		all = append(all, injections(evil)...)
 	}
-	return nil
+	return inputs.TryAll(all, func(attempt injection) error {
+		answer, err := p.Send(ctx, attempt.request)
+		if err != nil {
+			return err
+		}
+		found := len(answer.Header.Values("WWW-Authenticate"))
+		if found != challenges && answer.Status == plain.Status {
+			return p.Mismatch("as many challenges as for any bad token", fmt.Sprint(found))
+		}
+		return wantNotInjected(p, attempt.name, answer)
+	})
 }
 
 type injection struct {
@@ -288,14 +288,22 @@ func wantNotInjected(p *bench.Probe, name string, answer *bench.Answer) error {
 		return p.Insecure("a refusal of "+name, fmt.Sprintf("status %d", answer.Status))
 	}
 	if answer.Status == http.StatusUnauthorized {
-		if _, err := p.Challenge(answer); err != nil {
+		challenge, err := p.Challenge(answer)
+		if err != nil {
 			return err
+		}
+		if strings.Contains(challenge["error"], intruder) {
+			return p.Insecure("no parameter of the challenge from "+name, "error="+challenge["error"])
 		}
 	}
 	for header, values := range answer.Header {
 		value := strings.Join(values, ", ")
-		if strings.Contains(strings.ToLower(header+value), intruder) {
-			return p.Insecure("nothing of "+name+" in the head of the answer", header+": "+value)
+		switch {
+		case strings.Contains(strings.ToLower(header), intruder):
+			return p.Insecure("no header of the answer from "+name, header+": "+value)
+		case strings.Contains(strings.ToLower(value), intruder):
+			err := p.Insecure("nothing of "+name+" in the head of the answer", header+": "+value)
+			return attack.Graded(err, check.Policy, check.Low)
 		}
 	}
 	return nil

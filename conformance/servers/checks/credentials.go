@@ -21,8 +21,8 @@ func credentialsChecks() []bench.Check {
 				ID:        "server/credentials/other-places",
 				Level:     check.Policy,
 				Severity:  check.Medium,
-				Reference: "OAuth 2.1 section 5.1; RFC 6750 section 2",
-				Sentence: "A token in a cookie, in the JSON body, in a form or in another header is " +
+				Reference: "OAuth 2.1 section 5.1; RFC 6750 sections 2 and 5.3",
+				Sentence: "A token in a cookie (SHOULD), in the JSON body, in a form or in another header is " +
 					"ignored.",
 				Covers: []string{"RS-003"},
 			},
@@ -73,6 +73,7 @@ func credentialsOtherPlacesVectors() []attack.Vector {
 	return []attack.Vector{
 		{
 			Name:   "a cookie",
+			Level:  check.Should,
 			Change: func(r *bench.Request, good string) { r.Header.Set("Cookie", "access_token="+good) },
 		},
 		{
@@ -81,6 +82,7 @@ func credentialsOtherPlacesVectors() []attack.Vector {
 		},
 		{
 			Name: "the JSON body",
+			Want: attack.Malformed,
 			Change: func(r *bench.Request, good string) {
 				r.Body = []byte(strings.Replace(string(r.Body), "{", `{"access_token":"`+good+`",`, 1))
 			},

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/inputs"
 	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
@@ -16,9 +17,9 @@ func credentialsSyntaxChecks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:        "server/credentials/lists",
-				Level:     check.Must,
+				Level:     check.Should,
 				Severity:  check.Medium,
-				Reference: "RFC 9110 section 11.6.2; OAuth 2.1 section 5.3.2",
+				Reference: "RFC 9110 sections 11.4 and 11.6.2; OAuth 2.1 section 5.3.2",
 				Sentence:  "Several credentials in one Authorization line are refused.",
 				Covers:    []string{"RS-006", "server-malformed-authorization"},
 			},
@@ -30,9 +31,9 @@ func credentialsSyntaxChecks() []bench.Check {
 				ID:        "server/credentials/blanks",
 				Level:     check.Must,
 				Severity:  check.Low,
-				Reference: "RFC 6750 section 2.1; RFC 9110 sections 5.5 and 11.4",
-				Sentence: "Credentials are the scheme, spaces and a token. A missing token, a tab or quotes " +
-					"are refused; spaces before the token and at the end of the line are accepted.",
+				Reference: "RFC 6750 section 2.1; RFC 9110 sections 2.4, 5.5 and 11.4",
+				Sentence: "Credentials are the scheme, spaces and a token. A missing token is refused, and a tab " +
+					"or quotes too (policy). Spaces before the token and at the end of the line are accepted.",
 				Covers: []string{"RS-008", "server-malformed-authorization"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -41,7 +42,7 @@ func credentialsSyntaxChecks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:        "server/credentials/other-schemes",
-				Level:     check.Must,
+				Level:     check.Should,
 				Severity:  check.Medium,
 				Reference: "RFC 6750 section 2.1; RFC 9110 section 11.4",
 				Sentence:  "A token under a scheme other than Bearer is refused.",
@@ -55,9 +56,9 @@ func credentialsSyntaxChecks() []bench.Check {
 				ID:        "server/credentials/illegal-bytes",
 				Level:     check.Must,
 				Severity:  check.Medium,
-				Reference: "RFC 6750 section 2.1; RFC 9110 section 5.5; RFC 9112 section 5.2",
-				Sentence: "A token with illegal bytes is refused or the connection is closed, and no part " +
-					"of it gets into the answer.",
+				Reference: "RFC 6750 section 2.1; RFC 9110 sections 2.4 and 5.5; RFC 9112 section 5.2",
+				Sentence: "A token with CR, LF or NUL in it is refused or the connection is closed, and no part " +
+					"of it gets into the answer. Other illegal bytes are a policy.",
 				Covers: []string{"RS-010"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -126,10 +127,12 @@ func credentialsBlanksVectors() []attack.Vector {
 		},
 		{
 			Name:   "a tab",
+			Level:  check.Policy,
 			Change: attack.Authorization(func(good string) string { return "Bearer\t" + good }),
 		},
 		{
 			Name:   "quotes",
+			Level:  check.Policy,
 			Change: attack.Authorization(func(good string) string { return `Bearer "` + good + `"` }),
 		},
 		{
@@ -169,32 +172,38 @@ func credentialsOtherSchemesVectors() []attack.Vector {
 			Name:   "Bearer:",
 			Change: attack.Authorization(func(good string) string { return "Bearer:" + good }),
 		},
-		{Name: "foo", Change: attack.Authorization(func(string) string { return "foo" })},
+		{
+			Name:     "foo",
+			Level:    check.Must,
+			Severity: check.Critical,
+			Change:   attack.Authorization(func(string) string { return "foo" }),
+		},
 	}
 }
 
 // credentialsIllegalBytes puts bytes into a good token that a token cannot have.
 func credentialsIllegalBytes(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	const injected = "X-Injected"
-	for _, illegal := range []struct{ name, text string }{
-		{"NUL", "\x00"},
-		{"CR", "\r"},
-		{"LF and a header", "\n" + injected + ": 1\nX-Rest: "},
-		{"CRLF and a header", "\r\n" + injected + ": 1\r\nX-Rest: "},
-		{"a quote", `"`},
-		{"a backslash", `\`},
-		{"UTF-8", "é"},
-		{"0x80", "\x80"},
-		{"0xff", "\xff"},
-		{"a folded line", "\r\n "},
-	} {
+	illegals := []illegalText{
+		{"NUL", "\x00", check.Must},
+		{"CR", "\r", check.Must},
+		{"LF and a header", "\n" + injected + ": 1\nX-Rest: ", check.Must},
+		{"CRLF and a header", "\r\n" + injected + ": 1\r\nX-Rest: ", check.Must},
+		{"a quote", `"`, check.Policy},
+		{"a backslash", `\`, check.Policy},
+		{"UTF-8", "é", check.Policy},
+		{"0x80", "\x80", check.Policy},
+		{"0xff", "\xff", check.Policy},
+		{"a folded line", "\r\n ", check.Must},
+	}
+	return inputs.TryAll(illegals, func(illegal illegalText) error {
 		request := trial.Request()
 		middle := len(trial.Token) / 2
 		text := p.Wire(request, "Authorization: Bearer "+trial.Token[:middle]+illegal.text+trial.Token[middle:])
 		name := illegal.name + " in the token"
 		conversation, err := trial.WantRefusedRaw(ctx, name, request, text, attack.Malformed...)
 		if err != nil {
-			return err
+			return attack.Graded(err, illegal.level, "")
 		}
 		for _, answer := range conversation.Answers {
 			if answer.Header.Get(injected) != "" {
@@ -202,8 +211,16 @@ func credentialsIllegalBytes(ctx context.Context, p *bench.Probe, trial *bench.T
 			}
 		}
 		if len(conversation.Answers) == 0 && !conversation.Closed {
-			return p.Mismatch("an answer or the end of the connection: "+name, "silence")
+			return p.MismatchAt(check.Policy, "an answer or the end of the connection: "+name, "silence")
 		}
-	}
-	return nil
+		return nil
+	})
+}
+
+// An illegalText is text that no token has, with the level of the rule against it. Other recipients
+// may recover a token from it (RFC 9110 section 2.4).
+type illegalText struct {
+	name  string
+	text  string
+	level check.Level
 }

@@ -34,7 +34,7 @@ func hostChecks() []bench.Check {
 				Severity:  check.High,
 				Reference: "MCP transports, Security Warning; RFC 9110 section 7.4; RFC 9112 section 3.2.2",
 				Sentence: "A server on loopback refuses requests under other host names, as DNS rebinding " +
-					"sends them.",
+					"sends them. Other addresses of the same machine are no other names.",
 				Covers: []string{"RS-091", "RS-073"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -97,8 +97,6 @@ func foreignHostVectors(port string) []attack.Vector {
 		"localhost.evil.example",
 		"127.0.0.1.evil.example",
 		"[::1]:x",
-		"2130706433",
-		"0.0.0.0",
 		"evil.example:" + port,
 	} {
 		vectors = append(vectors, attack.Vector{

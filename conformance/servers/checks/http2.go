@@ -29,7 +29,7 @@ func http2Checks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:         "server/http2/body",
-				Level:      check.Must,
+				Level:      check.Policy,
 				Severity:   check.High,
 				Disruptive: true,
 				Reference:  "RFC 9110 section 15.5.14; RFC 9113 section 8.1",

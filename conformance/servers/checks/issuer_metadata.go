@@ -43,8 +43,8 @@ func issuerMetadataChecks() []bench.Check {
 				Level:     check.Must,
 				Revisions: since(check.R20250618),
 				Reference: "RFC 8414 section 2",
-				Sentence: "The metadata has authorization_endpoint, token_endpoint and response_types_supported with " +
-					"code; endpoints are https, or http on loopback.",
+				Sentence: "The metadata has token_endpoint, and for the code grant also authorization_endpoint and " +
+					"response_types_supported with code. Endpoints are https, or http on loopback.",
 			},
 			Run: issuerMetadataMembers,
 		},
@@ -104,10 +104,16 @@ func issuerMetadataMembers(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	for _, endpoint := range []struct{ name, address string }{
-		{"authorization_endpoint", document.AuthorizationEndpoint},
-		{"token_endpoint", document.TokenEndpoint},
-	} {
+	// RFC 8414 section 2: without grant_types_supported, the server offers the code grant.
+	offersCode := document.GrantTypes == nil || slices.Contains(document.GrantTypes, "authorization_code")
+	endpoints := []struct{ name, address string }{{"token_endpoint", document.TokenEndpoint}}
+	if offersCode {
+		endpoints = append(endpoints, struct{ name, address string }{
+			"authorization_endpoint",
+			document.AuthorizationEndpoint,
+		})
+	}
+	for _, endpoint := range endpoints {
 		parsed, err := url.Parse(endpoint.address)
 		if err != nil || !attack.IsSecure(parsed) || parsed.Fragment != "" {
 			return p.Mismatch(
@@ -116,7 +122,7 @@ func issuerMetadataMembers(ctx context.Context, p *bench.Probe) error {
 			)
 		}
 	}
-	if !slices.Contains(document.ResponseTypes, "code") {
+	if offersCode && !slices.Contains(document.ResponseTypes, "code") {
 		return p.Mismatch("response_types_supported with code", fmt.Sprintf("%q", document.ResponseTypes))
 	}
 	return nil

@@ -45,7 +45,7 @@ func issuerRegistrationChecks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:        "authorization-server/registration/host-shown",
-				Level:     check.Should,
+				Level:     check.Policy,
 				Revisions: since(check.R20250618),
 				Reference: "RFC 3986 section 3.2.2; MCP security best practices, Confused Deputy Problem",
 				Sentence: "A consent page shows the host that the browser will visit, and not letters that " +

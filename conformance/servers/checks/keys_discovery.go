@@ -149,15 +149,16 @@ func keysDocumentAddress(ctx context.Context, p *bench.Probe) error {
 	for _, bad := range []struct {
 		name    string
 		address any
+		level   check.Level // empty means the check's
 	}{
-		{"no jwks_uri", attack.Absent},
-		{"an empty jwks_uri", ""},
-		{"a number as jwks_uri", 1},
-		{"a jwks_uri without a host", "/keys?more"},
-		{"keys in the clear", "http://elsewhere.example/keys"},
-		{"keys in a file", "file:///etc/hostname"},
-		{"keys in the address itself", "data:application/json,%7B%22keys%22%3A%5B%5D%7D"},
-		{"a name and password", "https://user:password@elsewhere.example/keys"},
+		{"no jwks_uri", attack.Absent, ""},
+		{"an empty jwks_uri", "", ""},
+		{"a number as jwks_uri", 1, ""},
+		{"a jwks_uri without a host", "/keys?more", ""},
+		{"keys in the clear", "http://elsewhere.example/keys", ""},
+		{"keys in a file", "file:///etc/hostname", ""},
+		{"keys in the address itself", "data:application/json,%7B%22keys%22%3A%5B%5D%7D", ""},
+		{"a name and password", "https://user:password@elsewhere.example/keys", check.Policy},
 	} {
 		err := attacker.TryDiscovery(ctx, p, func(ctx context.Context, d *attack.Discovery) error {
 			document := d.Edited(attack.Member("jwks_uri", bad.address))
@@ -168,7 +169,7 @@ func keysDocumentAddress(ctx context.Context, p *bench.Probe) error {
 			return err
 		})
 		if err != nil {
-			return err
+			return attack.Graded(err, bad.level, "")
 		}
 	}
 	for _, inside := range []string{

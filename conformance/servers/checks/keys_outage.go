@@ -22,8 +22,8 @@ func keysOutageChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.High,
 				Reference: "RFC 8725 section 3.2; Microsoft identity platform, Signing key rollover",
-				Sentence: "While the issuer's keys are unavailable, the server keeps using the keys it has " +
-					"and accepts no others.",
+				Sentence: "While the issuer's keys are unavailable, the server accepts no others than it has, and " +
+					"keeps using these (policy).",
 				Covers: []string{"RS-066"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -47,9 +47,9 @@ func keysOutageChecks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:        "server/keys/redirect",
-				Level:     check.Must,
-				Severity:  check.Critical,
-				Reference: "RFC 8725 section 3.10; RFC 9700 section 4.11",
+				Level:     check.Policy,
+				Severity:  check.Medium,
+				Reference: "RFC 9700 section 4.11",
 				Sentence:  "The server takes no keys from the target of a redirect.",
 				Covers:    []string{"RS-066"},
 			},

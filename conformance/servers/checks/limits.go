@@ -33,7 +33,7 @@ func limitsChecks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:         "server/limits/body",
-				Level:      check.Must,
+				Level:      check.Policy,
 				Severity:   check.High,
 				Disruptive: true,
 				Reference:  "RFC 9110 section 15.5.14",
@@ -64,7 +64,7 @@ func limitsChecks() []bench.Check {
 				Disruptive: true,
 				Reference:  "OWASP API Security Top 10 2023, API4",
 				Sentence: "Text that slows a bad parser down takes no longer than harmless text of the same " +
-					"length.",
+					"length, or its time grows only as fast as its length.",
 				Covers: []string{"RS-077"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},

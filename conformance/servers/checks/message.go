@@ -14,8 +14,8 @@ func messageChecks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:       "server/message/content-type",
-				Level:    check.Should,
-				Severity: check.High,
+				Level:    check.Policy,
+				Severity: check.Medium,
 				Reference: "MCP transports, Sending Messages to the Server; WHATWG Fetch, CORS-safelisted " +
 					"request-header",
 				Sentence: "A body of a media type that web pages can send without a preflight is refused.",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"mcpentra/conformance/check"
@@ -41,7 +42,7 @@ func metadataChecks() []bench.Check {
 				Revisions: since(check.R20250618),
 				Reference: "RFC 9728 section 3.1",
 				Sentence: "The protected resource metadata is at the well-known location followed by the " +
-					"endpoint's path.",
+					"path of the resource.",
 				Covers: []string{"server-prm-well-known-path", "RS-082"},
 			},
 			Run: metadataPathForm,
@@ -73,9 +74,10 @@ func metadataChecks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:        "server/metadata/own-name",
-				Level:     check.Must,
+				Level:     check.Policy,
+				Severity:  check.Medium,
 				Revisions: since(check.R20250618),
-				Reference: "RFC 9728 section 3.3; RFC 9110 section 7.2",
+				Reference: "RFC 7239 section 8.1; RFC 9110 section 7.2",
 				Sentence: "The resource and the URL of the metadata do not depend on the host that a " +
 					"request claims.",
 				Covers: []string{"RS-081"},
@@ -104,10 +106,16 @@ func metadataFound(ctx context.Context, p *bench.Probe) error {
 	return err
 }
 
-// metadataPathForm tries server/metadata/path-form.
+// metadataPathForm tries server/metadata/path-form. The resource may be a parent of the endpoint,
+// such as its origin.
 func metadataPathForm(ctx context.Context, p *bench.Probe) error {
+	addresses := attack.WellKnown(p)
+	found, _, err := attack.FindMetadata(ctx, p)
+	if err == nil && attack.ContainsEndpoint(found.Resource, p.URL()) {
+		addresses[0] = attack.WellKnownOf(found.Resource)
+	}
 	var document map[string]any
-	_, err := p.JSON(ctx, attack.WellKnown(p)[0], &document)
+	_, err = p.JSON(ctx, addresses[0], &document)
 	return err
 }
 
@@ -141,7 +149,8 @@ func metadataUnknownPath(ctx context.Context, p *bench.Probe) error {
 	return nil
 }
 
-// metadataOwnName claims another host in each way that a request can.
+// metadataOwnName claims another host in each way that a request can. The server may refuse the
+// request, leave the URL out, or name another of its own hosts.
 func metadataOwnName(ctx context.Context, p *bench.Probe) error {
 	before, _, err := attack.FindMetadata(ctx, p)
 	if err != nil {
@@ -163,8 +172,8 @@ func metadataOwnName(ctx context.Context, p *bench.Probe) error {
 		}
 		if answer.Status == http.StatusUnauthorized {
 			lied, err := p.Challenge(answer)
-			if err == nil && lied["resource_metadata"] != challenge["resource_metadata"] {
-				return p.Mismatch(challenge["resource_metadata"], lied["resource_metadata"])
+			if err == nil && strings.Contains(lied["resource_metadata"], evil) {
+				return p.Insecure(challenge["resource_metadata"], lied["resource_metadata"])
 			}
 		}
 		lie.Method = http.MethodGet
@@ -175,8 +184,8 @@ func metadataOwnName(ctx context.Context, p *bench.Probe) error {
 		}
 		var document attack.ProtectedResource
 		err = json.Unmarshal(answer.Body, &document)
-		if answer.Status == http.StatusOK && err == nil && document.Resource != before.Resource {
-			return p.Mismatch(before.Resource, document.Resource)
+		if answer.Status == http.StatusOK && err == nil && strings.Contains(document.Resource, evil) {
+			return p.Insecure(before.Resource, document.Resource)
 		}
 	}
 	return nil
@@ -230,8 +239,12 @@ func wantReadable(ctx context.Context, p *bench.Probe, address string) error {
 			)
 		}
 	}
-	names := strings.ToLower(preflight.Header.Get("Access-Control-Allow-Headers"))
-	if preflight.Status/100 != 2 || !strings.Contains(names, "mcp-protocol-version") && names != "*" {
+	names := strings.ToLower(strings.Join(preflight.Header.Values("Access-Control-Allow-Headers"), ","))
+	isAllowed := func(name string) bool {
+		name = strings.TrimSpace(name)
+		return name == "*" || name == "mcp-protocol-version"
+	}
+	if preflight.Status/100 != 2 || !slices.ContainsFunc(strings.Split(names, ","), isAllowed) {
 		return p.Mismatch(
 			"status 204 and MCP-Protocol-Version among Access-Control-Allow-Headers at "+address,
 			fmt.Sprintf("status %d and %q", preflight.Status, names),

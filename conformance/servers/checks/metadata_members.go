@@ -24,7 +24,7 @@ func metadataMembersChecks() []bench.Check {
 				Level:     check.Must,
 				Revisions: since(check.R20250618),
 				Reference: "RFC 9728 section 3.3",
-				Sentence:  "The resource in the metadata is the endpoint's URL.",
+				Sentence:  "The resource in the metadata is the endpoint's URL, or its origin or a path above it.",
 				Covers: []string{
 					"server-prm-resource-matches",
 					"server-prm-resource-no-trailing-slash",
@@ -50,9 +50,9 @@ func metadataMembersChecks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:        "server/metadata/bearer-methods",
-				Level:     check.Must,
+				Level:     check.Should,
 				Revisions: since(check.R20250618),
-				Reference: "RFC 9728 section 2; MCP authorization, Access Token Usage",
+				Reference: "OAuth 2.1 section 5.1; RFC 9728 section 2",
 				Sentence:  "The metadata does not advertise tokens in the query.",
 				Covers:    []string{"server-prm-bearer-methods", "RS-002"},
 			},
@@ -99,8 +99,8 @@ func metadataMembersChecks() []bench.Check {
 				Level:     check.Must,
 				Revisions: since(check.R20250618),
 				Reference: "RFC 9728 section 2.2",
-				Sentence: "Signed metadata uses a signature algorithm, names its issuer, and agrees with " +
-					"the plain metadata.",
+				Sentence: "Signed metadata uses a signature algorithm, names its issuer, and names no other " +
+					"resource than the plain metadata.",
 				Covers: []string{"server-prm-signed-metadata"},
 			},
 			Run: metadataSigned,
@@ -117,10 +117,43 @@ func metadataResource(ctx context.Context, p *bench.Probe) error {
 	if endpoint, err := url.Parse(p.URL()); err == nil && !attack.IsSecure(endpoint) {
 		return p.Mismatch("https, or http on loopback", p.URL())
 	}
-	if document.Resource != p.URL() {
-		return p.Mismatch(p.URL(), document.Resource)
+	return judgeResource(p, document.Resource)
+}
+
+// judgeResource judges a resource identifier. RFC 9728 section 3.3 wants the URL that the client
+// used. For MCP the origin is a canonical URI too. The well-known locations of the origin, and of
+// paths above the endpoint, describe these.
+func judgeResource(p *bench.Probe, resource string) error {
+	endpoint := p.URL()
+	isNamedAlike := attack.ContainsEndpoint(resource, endpoint)
+	switch {
+	case resource == endpoint:
+		return nil
+	case isNamedAlike && strings.EqualFold(strings.TrimSuffix(resource, "/"), strings.TrimSuffix(endpoint, "/")):
+		if strings.HasSuffix(resource, "/") == strings.HasSuffix(endpoint, "/") {
+			return nil // the case of scheme and host does not count (RFC 3986 section 6.2.2.1)
+		}
+		return p.MismatchAt(check.Should, endpoint, resource)
+	case isNamedAlike:
+		return nil
+	case isOtherLoopbackName(resource, endpoint):
+		return &check.NotApplicable{
+			Reason: "the server calls itself " + resource + "; try it at that URL",
+		}
 	}
-	return nil
+	return p.Mismatch(endpoint, resource)
+}
+
+// isOtherLoopbackName reports whether two URLs differ only in the name of this machine.
+func isOtherLoopbackName(resource, endpoint string) bool {
+	a, err := url.Parse(resource)
+	b, err2 := url.Parse(endpoint)
+	if err != nil || err2 != nil || !attack.IsLoopback(a) || !attack.IsLoopback(b) {
+		return false
+	}
+	isSamePort := a.Port() == b.Port()
+	b.Host = a.Host
+	return isSamePort && attack.ContainsEndpoint(resource, b.String())
 }
 
 // metadataAuthorizationServers tries server/metadata/authorization-servers.
@@ -204,7 +237,7 @@ func metadataSigned(ctx context.Context, p *bench.Probe) error {
 		return p.Mismatch("a JWT in signed_metadata", "something else")
 	}
 	algorithm := attack.Text(signed.Header, "alg")
-	resource := attack.Text(signed.Claims, "resource")
+	resource, hasResource := signed.Claims["resource"]
 	_, isNested := signed.Claims["signed_metadata"]
 	switch {
 	case algorithm == "" || algorithm == "none":
@@ -213,11 +246,11 @@ func metadataSigned(ctx context.Context, p *bench.Probe) error {
 		return p.Mismatch("iss in the signed metadata", "none")
 	case isNested:
 		return p.MismatchAt(check.Should, "no signed metadata in the signed metadata", "some")
-	case resource != document.Resource:
+	case hasResource && resource != document.Resource: // the signed members replace the plain ones
 		return p.MismatchAt(
 			check.Should,
 			"the resource "+document.Resource+" in the signed metadata too",
-			fmt.Sprintf("%q", resource),
+			fmt.Sprintf("%v", resource),
 		)
 	}
 	return nil

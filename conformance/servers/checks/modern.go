@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/inputs"
 	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
@@ -61,8 +62,8 @@ func modernChecks() []bench.Check {
 				Severity:  check.Medium,
 				Revisions: since(check.R20260728),
 				Reference: "MCP 2026-07-28 transports, Backward Compatibility",
-				Sentence: "A request of 2026-07-28 with a session ID or an event ID is served as if it had " +
-					"none, and gets no session.",
+				Sentence: "A server that speaks 2026-07-28 alone serves a request with a session ID or an event " +
+					"ID as if it had none, and starts no session.",
 				Covers: []string{"RS-098", "server-modern-ignores-session-header"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -74,37 +75,51 @@ func modernChecks() []bench.Check {
 // modernHeaderMismatch sends calls whose headers differ from their bodies.
 func modernHeaderMismatch(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 	encoded := "=?base64?" + base64.StdEncoding.EncodeToString([]byte("harmless")) + "?="
-	for _, mismatch := range []struct {
-		name    string
-		headers map[string]string // an empty value removes the header
-	}{
-		{"another Mcp-Method", map[string]string{"Mcp-Method": "tools/list"}},
-		{"another Mcp-Name", map[string]string{"Mcp-Name": "harmless"}},
-		{"another Mcp-Name, encoded", map[string]string{"Mcp-Name": encoded}},
-		{"another Mcp-Method and -Name", map[string]string{"Mcp-Method": "prompts/get", "Mcp-Name": "harmless"}},
-		{"no Mcp-Method", map[string]string{"Mcp-Method": ""}},
-		{"no Mcp-Name", map[string]string{"Mcp-Name": ""}},
-		{"a revision other than in _meta", map[string]string{"Mcp-Protocol-Version": string(check.R20251125)}},
-	} {
-		request := attack.WithToken(trial.Token, trial.Request())
-		for header, value := range mismatch.headers {
-			request.Header.Set(header, value)
-			if value == "" {
-				request.Header.Del(header)
-			}
+	mismatches := []headerMismatch{
+		{"another Mcp-Method", map[string]string{"Mcp-Method": "tools/list"}, ""},
+		{"another Mcp-Name", map[string]string{"Mcp-Name": "harmless"}, ""},
+		{"another Mcp-Name, encoded", map[string]string{"Mcp-Name": encoded}, ""},
+		{"another Mcp-Method and -Name", map[string]string{"Mcp-Method": "prompts/get", "Mcp-Name": "harmless"}, ""},
+		{"no Mcp-Method", map[string]string{"Mcp-Method": ""}, check.Low},
+		{"no Mcp-Name", map[string]string{"Mcp-Name": ""}, check.Low},
+		{
+			"a revision other than in _meta",
+			map[string]string{"Mcp-Protocol-Version": string(check.R20251125)},
+			check.Low,
+		},
+	}
+	return inputs.TryAll(mismatches, func(mismatch headerMismatch) error {
+		return attack.Graded(mismatch.try(ctx, p, trial), "", mismatch.severity)
+	})
+}
+
+// A headerMismatch is a way in which headers contradict the body.
+type headerMismatch struct {
+	name     string
+	headers  map[string]string // an empty value removes the header
+	severity check.Severity    // empty means the check's
+}
+
+// try sends a call with the headers.
+func (m *headerMismatch) try(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
+	request := attack.WithToken(trial.Token, trial.Request())
+	for header, value := range m.headers {
+		request.Header.Set(header, value)
+		if value == "" {
+			request.Header.Del(header)
 		}
-		answer, err := trial.WantRefused(ctx, mismatch.name, request, bench.AnyRefusal()...)
-		if err != nil {
-			return err
-		}
-		code := attack.ErrorCode(answer)
-		isExpected := code == attack.CodeHeaderMismatch || mismatch.headers["Mcp-Protocol-Version"] != ""
-		if answer.Status != http.StatusBadRequest || !isExpected {
-			return p.Mismatch(
-				"status 400 with error -32020: "+mismatch.name,
-				fmt.Sprintf("status %d with error %d", answer.Status, code),
-			)
-		}
+	}
+	answer, err := trial.WantRefused(ctx, m.name, request, bench.AnyRefusal()...)
+	if err != nil {
+		return err
+	}
+	code := attack.ErrorCode(answer)
+	isExpected := code == attack.CodeHeaderMismatch || m.headers["Mcp-Protocol-Version"] != ""
+	if answer.Status != http.StatusBadRequest || !isExpected {
+		return p.Mismatch(
+			"status 400 with error -32020: "+m.name,
+			fmt.Sprintf("status %d with error %d", answer.Status, code),
+		)
 	}
 	return nil
 }
@@ -128,13 +143,8 @@ func modernGetDelete(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	earlier := p.WithRevision(check.R20251125)
-	answer, err := earlier.Send(ctx, bench.Request{Header: bench.Bearer(token)})
-	if err != nil {
+	if err := wantModernOnly(ctx, p, token); err != nil {
 		return err
-	}
-	if answer.Succeeded() {
-		return &check.NotApplicable{Reason: "the server speaks earlier revisions too"}
 	}
 	for _, method := range []string{http.MethodGet, http.MethodDelete} {
 		answer, err := p.Send(ctx, bench.Request{Method: method, Header: bench.Bearer(token)})
@@ -148,8 +158,25 @@ func modernGetDelete(ctx context.Context, p *bench.Probe) error {
 	return nil
 }
 
+// wantModernOnly skips a server that speaks earlier revisions too. Those have sessions.
+func wantModernOnly(ctx context.Context, p *bench.Probe, token string) error {
+	for _, revision := range before(check.R20260728) {
+		answer, err := p.WithRevision(revision).Send(ctx, bench.Request{Header: bench.Bearer(token)})
+		if err != nil {
+			return err
+		}
+		if answer.Succeeded() {
+			return &check.NotApplicable{Reason: "the server speaks earlier revisions too"}
+		}
+	}
+	return nil
+}
+
 // modernNoSessions tries server/modern/no-sessions.
 func modernNoSessions(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
+	if err := wantModernOnly(ctx, p, trial.Token); err != nil {
+		return err
+	}
 	request := trial.Request()
 	request.Header.Set("Authorization", "Bearer "+trial.Token)
 	request.Header.Set("Mcp-Session-Id", "made-up")

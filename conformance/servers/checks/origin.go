@@ -3,6 +3,8 @@ package checks
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"slices"
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/servers/internal/attack"
@@ -20,7 +22,7 @@ func originChecks() []bench.Check {
 				Revisions: since(check.R20251125),
 				Reference: "MCP 2025-11-25 transports, Security Warning",
 				Sentence: "A request from a page of a foreign origin is refused with 403, even with a good " +
-					"token.",
+					"token. A page of the same machine is foreign for no server on loopback.",
 				Covers: []string{"RS-090", "server-origin-403", "server-origin-validated"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -43,49 +45,79 @@ func originChecks() []bench.Check {
 	}
 }
 
+// evilOrigin is the origin of a foreign page.
+const evilOrigin = "https://evil.example"
+
 // refusesForeignOrigins makes the Run of a check that tries foreign origins with every method of
 // the endpoint.
 func refusesForeignOrigins(want []int) func(ctx context.Context, p *bench.Probe) error {
-	const evil = "https://evil.example"
-	var vectors []attack.Vector
-	for _, foreign := range []string{
-		evil,
-		"null",
-		"file://",
-		"http://localhost.evil.example",
-		"http://127.0.0.1:1",
-	} {
-		vectors = append(vectors, attack.Vector{
-			Name:   "Origin: " + foreign,
-			Change: func(r *bench.Request, good string) { fromOrigin(r, good, foreign) },
-		})
-	}
-	for _, method := range []string{http.MethodGet, http.MethodDelete} {
-		vectors = append(vectors, attack.Vector{
-			Name: method + " with Origin: " + evil,
-			Want: append([]int{http.StatusMethodNotAllowed}, want...),
-			Change: func(r *bench.Request, good string) {
-				r.Method = method
-				r.Body = nil
-				fromOrigin(r, good, evil)
+	return attack.WithTrial(func(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
+		var vectors []attack.Vector
+		for _, foreign := range foreignOrigins(p.URL()) {
+			vectors = append(vectors, attack.Vector{
+				Name:     "Origin: " + foreign.origin,
+				Level:    foreign.level,
+				Severity: foreign.severity,
+				Change:   func(r *bench.Request, good string) { fromOrigin(r, good, foreign.origin) },
+			})
+		}
+		vectors = append(vectors,
+			attack.Vector{
+				Name:   "no token, and Origin: " + evilOrigin,
+				Want:   append([]int{http.StatusUnauthorized}, want...),
+				Change: attack.Header("Origin", evilOrigin),
 			},
-		})
-	}
-	vectors = append(vectors,
-		attack.Vector{
-			Name:   "no token, and Origin: " + evil,
-			Want:   append([]int{http.StatusUnauthorized}, want...),
-			Change: attack.Header("Origin", evil),
-		},
-		attack.Vector{
-			Name: "two Origins",
-			Want: append([]int{http.StatusBadRequest}, want...),
-			Lines: func(good string) []string {
-				return []string{"Authorization: Bearer " + good, "Origin: " + evil, "Origin: null"}
+			attack.Vector{
+				Name: "two Origins",
+				Want: append([]int{http.StatusBadRequest}, want...),
+				Lines: func(good string) []string {
+					return []string{"Authorization: Bearer " + good, "Origin: " + evilOrigin, "Origin: null"}
+				},
 			},
-		},
-	)
-	return attack.RefusesAll(want, vectors...)
+		)
+		for _, method := range []string{http.MethodGet, http.MethodDelete} { // the DELETE may end the session
+			vectors = append(vectors, attack.Vector{
+				Name:   method + " with Origin: " + evilOrigin,
+				Want:   slices.Concat([]int{http.StatusBadRequest}, attack.MissingMethod, want),
+				Change: fromForeignPage(method, trial.Session.ID),
+			})
+		}
+		return attack.TryVectors(ctx, p, trial, want, vectors...)
+	})
+}
+
+// fromForeignPage returns a change to a request of a foreign page, in a session if there is one.
+func fromForeignPage(method, session string) func(r *bench.Request, good string) {
+	return func(r *bench.Request, good string) {
+		r.Method = method
+		r.Body = nil
+		if session != "" {
+			r.Header.Set("Mcp-Session-Id", session)
+		}
+		fromOrigin(r, good, evilOrigin)
+	}
+}
+
+// A foreignOrigin is an origin whose pages an endpoint must not serve.
+type foreignOrigin struct {
+	origin   string
+	level    check.Level    // empty means the check's
+	severity check.Severity // empty means the check's
+}
+
+// foreignOrigins returns origins that are foreign to an endpoint. The operator of a server may know
+// the pages of files and of the user's own machine; DNS rebinding does not use them.
+func foreignOrigins(endpoint string) []foreignOrigin {
+	origins := []foreignOrigin{
+		{origin: evilOrigin},
+		{origin: "null"},
+		{origin: "http://localhost.evil.example"},
+		{"file://", check.Policy, check.Low},
+	}
+	if address, err := url.Parse(endpoint); err != nil || !attack.IsLoopback(address) {
+		origins = append(origins, foreignOrigin{"http://127.0.0.1:1", check.Policy, check.Low})
+	}
+	return origins
 }
 
 func fromOrigin(request *bench.Request, good, origin string) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/servers/internal/attack"
@@ -35,7 +36,7 @@ func refusalChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.High,
 				Reference: "MCP authorization, Error Handling; MCP tools, Security Considerations",
-				Sentence:  "A refusal lists no tools, carries no result and starts no session.",
+				Sentence:  "A refusal lists no tools and carries no result. That it names no session is a policy.",
 				Covers:    []string{"server-no-data-on-failure"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -136,10 +137,11 @@ func refusalNoData(ctx context.Context, p *bench.Probe, trial *bench.Trial) erro
 				return p.Insecure("no result: "+caller.name, "one in the body")
 			}
 			if answer.Header.Get("Mcp-Session-Id") != "" {
-				return p.Mismatch("no session: "+caller.name, "Mcp-Session-Id in the answer")
+				return p.MismatchAt(check.Policy, "no session: "+caller.name, "Mcp-Session-Id in the answer")
 			}
 			for _, tool := range tools.Result.Tools {
-				if bytes.Contains(answer.Body, []byte(`"`+tool.Name+`"`)) {
+				isQuoted := bytes.Contains(answer.Body, []byte(`"`+tool.Name+`"`))
+				if isQuoted && !errorWord.MatchString(tool.Name) {
 					return p.Insecure("nothing of the tools: "+caller.name, "the name "+tool.Name+" in the body")
 				}
 			}
@@ -147,6 +149,12 @@ func refusalNoData(ctx context.Context, p *bench.Probe, trial *bench.Trial) erro
 	}
 	return nil
 }
+
+// errorWord matches words that an error has by itself, and that a tool may be called too.
+var errorWord = regexp.MustCompile(
+	`(?i)^(error|error_description|error_uri|code|message|msg|data|id|jsonrpc|result|status|title|type|` +
+		`detail|details|reason|path|timestamp|2\.0|null|invalid_token|unauthorized)$`,
+)
 
 // refusalUnreadBody announces a body of 1 GiB, and sends none of it.
 func refusalUnreadBody(ctx context.Context, p *bench.Probe) error {
@@ -162,10 +170,10 @@ func refusalUnreadBody(ctx context.Context, p *bench.Probe) error {
 		return p.Mismatch(want, "no answer")
 	}
 	status := conversation.Answers[0].Status
-	if status == http.StatusUnauthorized || status == http.StatusRequestEntityTooLarge {
-		return nil
+	if status/100 == 4 {
+		return nil // the others, such as 413 and 417, need no body either
 	}
-	return p.Mismatch("status 401, or 413", attack.Describe(conversation))
+	return p.Mismatch("status 401, or another status 4xx", attack.Describe(conversation))
 }
 
 // refusalUniform compares the refusals of three bad tokens.

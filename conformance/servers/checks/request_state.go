@@ -74,8 +74,25 @@ func requestStateChecks() []bench.Check {
 	}
 }
 
+// wantStateNeeded skips a server whose call goes on without the state. The state then influences
+// nothing, and altering it gains nothing (MCP 2026-07-28, Server Requirements).
+func wantStateNeeded(ctx context.Context, p *bench.Probe) error {
+	round, err := attack.BeginRoundWithState(ctx, p)
+	if err != nil {
+		return err
+	}
+	resumed, err := round.ResumesWith(ctx, p, "")
+	if err == nil && resumed {
+		return &check.NotApplicable{Reason: "the call goes on without the state that the server gave its caller"}
+	}
+	return err
+}
+
 // requestStateAltered changes the state in several places.
 func requestStateAltered(ctx context.Context, p *bench.Probe) error {
+	if err := wantStateNeeded(ctx, p); err != nil {
+		return err
+	}
 	round, err := attack.BeginRoundWithState(ctx, p)
 	if err != nil {
 		return err
@@ -97,10 +114,10 @@ func requestStateAltered(ctx context.Context, p *bench.Probe) error {
 	return another.ControlResumes(ctx, p)
 }
 
-// alterations returns states without text, and with one character changed. The first and the last
+// alterations returns states with one character changed. The first and the last
 // character stay, because their bits may not count.
 func alterations(state string) []string {
-	altered := []string{""}
+	var altered []string
 	for _, quarter := range []int{1, 2, 3} {
 		at := quarter * len(state) / 4
 		if at >= len(state) {
@@ -117,6 +134,9 @@ func alterations(state string) []string {
 
 // requestStateOtherUser continues a call as another user, and then as its own.
 func requestStateOtherUser(ctx context.Context, p *bench.Probe) error {
+	if err := wantStateNeeded(ctx, p); err != nil {
+		return err
+	}
 	round, err := attack.BeginRoundWithState(ctx, p)
 	if err != nil {
 		return err
@@ -141,6 +161,9 @@ func requestStateOtherUser(ctx context.Context, p *bench.Probe) error {
 
 // requestStateOneRequest uses state with other arguments, and too late.
 func requestStateOneRequest(ctx context.Context, p *bench.Probe) error {
+	if err := wantStateNeeded(ctx, p); err != nil {
+		return err
+	}
 	round, err := attack.BeginRoundWithState(ctx, p)
 	if err != nil {
 		return err
@@ -176,6 +199,9 @@ func requestStateOneRequest(ctx context.Context, p *bench.Probe) error {
 
 // requestStateOnce uses state twice.
 func requestStateOnce(ctx context.Context, p *bench.Probe) error {
+	if err := wantStateNeeded(ctx, p); err != nil {
+		return err
+	}
 	if !p.Rounds().Once {
 		return &check.NotApplicable{Reason: "its request state may be used again"}
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/inputs"
 	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
@@ -32,8 +34,8 @@ func scopeChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.Critical,
 				Reference: "MCP resources and completion, Security Considerations; OAuth 2.1 section 5.2",
-				Sentence: "A token without the required scope gets nothing from any method: no list, " +
-					"resource, prompt or completion.",
+				Sentence: "A token without the required scope gets nothing from any method: no prompt or " +
+					"completion, and (SHOULD) no list or resource.",
 				Covers: []string{
 					"server-scope-enforced",
 					"server-resource-access-control",
@@ -98,6 +100,10 @@ func isToolError(answer *bench.Answer) bool {
 	return err == nil && message.Result.IsError
 }
 
+// protected are the methods whose access control is a MUST (MCP prompts and completion, Security
+// Considerations).
+var protected = []string{"prompts/get", "completion/complete"}
+
 // A readMethod is a method that lets a server reveal data.
 type readMethod struct {
 	name   string
@@ -111,29 +117,27 @@ func scopeEveryMethod(ctx context.Context, p *bench.Probe, trial *bench.Trial) e
 		return err
 	}
 	served := 0
-	for _, method := range readMethods() {
+	err = inputs.TryAll(readMethods(), func(method readMethod) error {
 		message := trial.Session.Message(method.name, method.params)
 		answer, err := p.Send(ctx, attack.WithToken(trial.Token, message))
-		if err != nil {
-			return err
-		}
-		if !answer.Succeeded() {
-			continue // the server does not have the method
+		if err != nil || !answer.Succeeded() {
+			return err // the server does not have the method
 		}
 		served++
 		message = trial.Session.Message(method.name, method.params)
 		answer, err = p.Send(ctx, attack.WithToken(token, message))
-		if err != nil {
+		switch {
+		case err != nil || !answer.Succeeded():
 			return err
-		}
-		if answer.Succeeded() {
+		case slices.Contains(protected, method.name):
 			return p.Insecure("a refusal of "+method.name, "the result")
 		}
-	}
-	if served == 0 {
+		return attack.Graded(p.Insecure("a refusal of "+method.name, "the result"), check.Should, check.Medium)
+	})
+	if err == nil && served == 0 {
 		return &check.NotApplicable{Reason: "the server has neither lists nor anything to read"}
 	}
-	return nil
+	return err
 }
 
 func readMethods() []readMethod {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/servers/internal/attack"
@@ -199,8 +200,10 @@ func sessionEnded(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	if ended.Status == http.StatusMethodNotAllowed {
-		return &check.NotApplicable{Reason: "the server lets no client end a session"}
+	if ended.Status/100 != 2 {
+		return &check.NotApplicable{
+			Reason: fmt.Sprintf("the server lets no client end a session (status %d)", ended.Status),
+		}
 	}
 	answer, err := p.Send(ctx, attack.WithToken(trial.Token, trial.Session.Message("tools/list", nil)))
 	if err == nil && answer.Status != http.StatusNotFound {
@@ -219,8 +222,11 @@ func sessionEndingNeedsToken(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	if answer.Status != http.StatusUnauthorized && answer.Status != http.StatusMethodNotAllowed {
-		return p.Insecure("status 401, or 405", fmt.Sprintf("status %d", answer.Status))
+	switch {
+	case answer.Status/100 == 2:
+		return p.Insecure("status 401, or 404, 405 or 501", fmt.Sprintf("status %d", answer.Status))
+	case !slices.Contains(attack.WithoutToken, answer.Status):
+		return p.Mismatch("status 401, or 404, 405 or 501", fmt.Sprintf("status %d", answer.Status))
 	}
 	words := "its owner's token, after a DELETE without a token"
 	return attack.WantSessionServed(ctx, p, trial.Session, trial.Token, words)

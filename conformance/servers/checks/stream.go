@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,8 +95,8 @@ func streamNeedsToken(ctx context.Context, p *bench.Probe, trial *bench.Trial) e
 			if answer.Status/100 == 2 {
 				return p.Insecure("status 401, or 405", fmt.Sprintf("status %d", answer.Status))
 			}
-			if answer.Status != http.StatusUnauthorized && answer.Status != http.StatusMethodNotAllowed {
-				return p.Mismatch("status 401, or 405", fmt.Sprintf("status %d", answer.Status))
+			if !slices.Contains(attack.WithoutToken, answer.Status) {
+				return p.Mismatch("status 401, or 404, 405 or 501", fmt.Sprintf("status %d", answer.Status))
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package checks
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -37,8 +38,9 @@ func taskChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: []check.Revision{check.R20251125},
 				Reference: "MCP 2025-11-25 utilities, Tasks, Task Isolation and Access Control",
-				Sentence:  "Task IDs do not repeat and cannot be guessed.",
-				Covers:    []string{"RS-102", "server-task-id-random"},
+				Sentence: "Task IDs do not repeat and cannot be guessed. Where tasks are bound to their user, " +
+					"this is a policy.",
+				Covers: []string{"RS-102", "server-task-id-random"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.TaskTool},
@@ -160,5 +162,25 @@ func taskUnpredictable(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	return attack.WantUnpredictable(p, "task ID", func() (string, error) { return beginTask(ctx, p, session) })
+	last := ""
+	guessable := attack.WantUnpredictable(p, "task ID", func() (string, error) {
+		last, err = beginTask(ctx, p, session)
+		return last, err
+	})
+	var mismatch *check.Mismatch
+	if !errors.As(guessable, &mismatch) {
+		return guessable
+	}
+	other, err := p.OpenAs(ctx, bench.OtherUser)
+	if err != nil {
+		return attack.Graded(guessable, check.Should, "") // it is unknown whether tasks are bound
+	}
+	status, err := taskStatus(ctx, p, other, last)
+	if err != nil {
+		return err
+	}
+	if status == "" {
+		return attack.Graded(guessable, check.Policy, check.Low)
+	}
+	return guessable
 }

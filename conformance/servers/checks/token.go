@@ -139,7 +139,10 @@ func tokenInQuery(ctx context.Context, p *bench.Probe) error {
 		if err != nil {
 			return err
 		}
-		if answer.Status != http.StatusUnauthorized && answer.Status != http.StatusBadRequest {
+		switch {
+		case answer.Status/100 == 2:
+			return p.Insecure("status 401", fmt.Sprintf("status %d", answer.Status))
+		case answer.Status != http.StatusUnauthorized && answer.Status != http.StatusBadRequest:
 			return p.Mismatch("status 401", fmt.Sprintf("status %d", answer.Status))
 		}
 	}

@@ -58,7 +58,7 @@ func tokenAlgorithmChecks() []bench.Check {
 				Severity:  check.Medium,
 				Reference: "RFC 8725 section 3.1; RFC 7518 section 3",
 				Sentence: "A token that the issuer's key has signed with an algorithm that the issuer does " +
-					"not use is refused.",
+					"not use is refused. For RSA keys, which fit several algorithms, this is a policy.",
 				Covers: []string{"RS-022"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -165,11 +165,16 @@ func tokenOtherAlgorithmForgeries(jwt *attack.JWT) []attack.Forgery {
 		"ES": {"ES256", "ES384", "ES512"},
 	}
 	var forgeries []attack.Forgery
+	level := check.Policy // an operator may accept several algorithms
+	if strings.HasPrefix(own, "ES") {
+		level = check.Should // each has its curve (RFC 7518 section 3.4)
+	}
 	for _, algorithm := range families[own[:min(2, len(own))]] {
 		if algorithm != own {
 			forgeries = append(forgeries, attack.Forgery{
 				Name:  algorithm + " in place of " + own,
 				Edits: bench.Edits{Algorithm: algorithm},
+				Level: level,
 			})
 		}
 	}

@@ -87,21 +87,32 @@ func tokenLookalikeAudienceForgeries(jwt *attack.JWT) []attack.Forgery {
 		[]string{"https://other.example/mcp"},
 		[]string{"https://other.example/mcp", "https://graph.microsoft.com"},
 	}
-	audience := attack.Text(jwt.Claims, "aud")
-	if list, isList := jwt.Claims["aud"].([]any); isList && len(list) > 0 {
-		audience, _ = list[0].(string)
-	}
+	audience := audienceOf(jwt)
 	if audience != "" {
 		values = append(values, lookalikes(audience)...)
 	}
-	if id := clientID(jwt); id != audience {
+	// A client and an API may share a registration. The API may then accept its ID in two forms.
+	if id := clientID(jwt); !strings.Contains(audience, id) {
 		values = append(values, id)
 	}
 	return claimForgeries("aud", values...)
 }
 
-// lookalikes returns values that resemble an audience.
+// audienceOf returns the audience of a good token, or the first of several, or "".
+func audienceOf(jwt *attack.JWT) string {
+	if list, isList := jwt.Claims["aud"].([]any); isList && len(list) > 0 {
+		first, _ := list[0].(string)
+		return first
+	}
+	return attack.Text(jwt.Claims, "aud")
+}
+
+// lookalikes returns values that resemble an audience. A slash at the end of a URL makes no other
+// resource.
 func lookalikes(audience string) []any {
+	if trimmed := strings.TrimSuffix(audience, "/"); trimmed != "" {
+		audience = trimmed
+	}
 	shorter := audience[:len(audience)-1]
 	other := "0"
 	if audience[len(shorter):] == other {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/inputs"
 	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
@@ -45,11 +46,11 @@ func tokenClaimsChecks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:        "server/token/principal",
-				Level:     check.Must,
+				Level:     check.Should,
 				Severity:  check.High,
-				Reference: "OpenID Connect Core section 5.7; Microsoft identity platform, Claims validation",
-				Sentence: "The server identifies people by a claim that the issuer never gives twice, and " +
-					"not by name or e-mail.",
+				Reference: "MCP security best practices, Session Hijacking; OpenID Connect Core section 5.7",
+				Sentence: "A server that binds sessions to people identifies them by a claim that the issuer " +
+					"never gives twice, and not by name or e-mail.",
 				Covers: []string{"RS-057"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -59,9 +60,9 @@ func tokenClaimsChecks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:        "server/token/claim-sources",
-				Level:     check.Must,
-				Severity:  check.High,
-				Reference: "OpenID Connect Core section 5.6.2; Microsoft identity platform, Groups overage claim",
+				Level:     check.Policy,
+				Severity:  check.Medium,
+				Reference: "Microsoft identity platform, Groups overage claim; OpenID Connect Core section 5.6.2",
 				Sentence:  "The server does not fetch claims from an address in the token (_claim_sources).",
 				Covers:    []string{"RS-056"},
 			},
@@ -142,7 +143,14 @@ var sameName = map[string]any{
 	"name":               "Same Name",
 }
 
-// tokenPrincipal opens a session as one person, and uses it as other people with the same name.
+// A person is the holder of a token.
+type person struct {
+	name   string
+	claims map[string]any
+}
+
+// tokenPrincipal opens a session as one person, and uses it as other people. The control is an
+// entirely different person: a server that serves this one does not bind sessions to people.
 func tokenPrincipal(ctx context.Context, p *bench.Probe, trial *bench.Trial, _ *attack.JWT) error {
 	mine, err := p.Mint(ctx, bench.Edits{Claims: attack.Members(sameName)})
 	if err != nil {
@@ -164,10 +172,48 @@ func tokenPrincipal(ctx context.Context, p *bench.Probe, trial *bench.Trial, _ *
 			Reason: fmt.Sprintf("the control failed: in its own session a good token is answered %d", answer.Status),
 		}
 	}
-	for _, namesake := range []struct {
-		name   string
-		claims map[string]any
-	}{
+	if err := controlStranger(ctx, p, session); err != nil {
+		return err
+	}
+	return inputs.TryAll(namesakes(), func(namesake person) error {
+		edit := attack.Both(attack.Members(sameName), attack.Members(namesake.claims))
+		token, err := p.Mint(ctx, bench.Edits{Claims: edit})
+		if err != nil {
+			return err
+		}
+		request := attack.WithToken(token, session.Message("tools/list", nil))
+		_, err = trial.WantRefused(ctx, namesake.name, request, bench.AnyRefusal()...)
+		return err
+	})
+}
+
+// controlStranger shows that the session refuses a person who differs in every claim.
+func controlStranger(ctx context.Context, p *bench.Probe, session *bench.Session) error {
+	const stranger = "stranger@fabrikam.example"
+	token, err := p.Mint(ctx, bench.Edits{Claims: attack.Members(map[string]any{
+		"preferred_username": stranger,
+		"upn":                stranger,
+		"unique_name":        stranger,
+		"email":              stranger,
+		"name":               "A Stranger",
+		"oid":                "5a1e0002-0000-4000-8000-00000000eeee",
+		"sub":                "a stranger",
+	})})
+	if err != nil {
+		return err
+	}
+	answer, err := p.Send(ctx, attack.WithToken(token, session.Message("tools/list", nil)))
+	if err == nil && answer.Succeeded() {
+		return &check.NotApplicable{
+			Reason: "the server serves a session to any person; server/session/other-user is about that",
+		}
+	}
+	return err
+}
+
+// namesakes returns people with the same name as the session's owner.
+func namesakes() []person {
+	return []person{
 		{
 			name:   "another person of that name",
 			claims: map[string]any{"oid": "5a1e0002-0000-4000-8000-00000000ffff", "sub": "another"},
@@ -180,18 +226,7 @@ func tokenPrincipal(ctx context.Context, p *bench.Probe, trial *bench.Trial, _ *
 				"sub": "another",
 			},
 		},
-	} {
-		edit := attack.Both(attack.Members(sameName), attack.Members(namesake.claims))
-		token, err := p.Mint(ctx, bench.Edits{Claims: edit})
-		if err != nil {
-			return err
-		}
-		request := attack.WithToken(token, session.Message("tools/list", nil))
-		if _, err := trial.WantRefused(ctx, namesake.name, request, bench.AnyRefusal()...); err != nil {
-			return err
-		}
 	}
-	return nil
 }
 
 // tokenClaimSources sends a token whose groups are too many for it. It has the address of a trap

@@ -1,6 +1,8 @@
 package checks
 
 import (
+	"context"
+
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
@@ -35,7 +37,7 @@ func tokenHeaderChecks() []bench.Check {
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.IssuerKey},
-			Run:    attack.RefusesForged(attack.Unauthorized, tokenDuplicateHeaderForgeries),
+			Run:    attack.WithJWT(tokenDuplicateHeader),
 		},
 		{
 			Rule: check.Rule{
@@ -75,12 +77,31 @@ func tokenCriticalExtensionForgeries(*attack.JWT) []attack.Forgery {
 	}
 }
 
-func tokenDuplicateHeaderForgeries(*attack.JWT) []attack.Forgery {
-	return []attack.Forgery{
+// tokenDuplicateHeader tries server/token/duplicate-header. A server that serves an unknown kid
+// tries all keys, as it may (RFC 7515 section 4.1.4); for that server two kids say nothing.
+func tokenDuplicateHeader(ctx context.Context, p *bench.Probe, trial *bench.Trial, _ *attack.JWT) error {
+	if err := attack.ControlMint(ctx, p, trial); err != nil {
+		return err
+	}
+	forgeries := []attack.Forgery{
 		{Name: "alg none last", Edits: bench.Edits{HeaderText: attack.Last(`"alg":"none"`)}},
 		{Name: "an unknown alg last", Edits: bench.Edits{HeaderText: attack.Last(`"alg":"XX999"`)}},
-		{Name: "an unknown kid last", Edits: bench.Edits{HeaderText: attack.Last(`"kid":"unknown"`)}},
 	}
+	unknown, err := p.Mint(ctx, bench.Edits{Header: attack.Member("kid", "unknown")})
+	if err != nil {
+		return err
+	}
+	answer, err := p.Send(ctx, attack.WithToken(unknown, trial.Request()))
+	if err != nil {
+		return err
+	}
+	if !answer.Succeeded() {
+		forgeries = append(forgeries, attack.Forgery{
+			Name:  "an unknown kid last",
+			Edits: bench.Edits{HeaderText: attack.Last(`"kid":"unknown"`)},
+		})
+	}
+	return attack.TryForgeries(ctx, p, trial, attack.Unauthorized, forgeries)
 }
 
 // tokenTypeForgeries returns tokens with the types of other JWTs.

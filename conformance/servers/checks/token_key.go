@@ -218,9 +218,13 @@ func tokenKeyIDForgeries(*attack.JWT) []attack.Forgery {
 		text := attack.JSON(id)
 		name := "kid " + text[:min(len(text), 40)]
 		unknownKey := bench.Edits{Algorithm: "ES256", Key: attack.NewKey(), Header: attack.Member("kid", id)}
+		want := attack.Unauthorized
+		if len(text) > 2<<10 {
+			want = tooLong
+		}
 		forgeries = append(forgeries,
-			attack.Forgery{Name: name + ", HMAC with an empty key", Edits: emptyKey(id)},
-			attack.Forgery{Name: name + ", an unknown key", Edits: unknownKey},
+			attack.Forgery{Name: name + ", HMAC with an empty key", Edits: emptyKey(id), Want: want},
+			attack.Forgery{Name: name + ", an unknown key", Edits: unknownKey, Want: want},
 		)
 	}
 	return append(forgeries, attack.Forgery{

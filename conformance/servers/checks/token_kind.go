@@ -2,7 +2,6 @@ package checks
 
 import (
 	"maps"
-	"net/http"
 	"strings"
 
 	"mcpentra/conformance/check"
@@ -105,12 +104,17 @@ func tokenIDTokenForgeries(jwt *attack.JWT) []attack.Forgery {
 		claims := attack.Members(map[string]any{"aud": audience, "nonce": "of the sign-in", "name": "A Person"})
 		return bench.Edits{Header: attack.Member("typ", "JWT"), Claims: attack.Both(withoutScope, claims)}
 	}
+	// A client and an API with one registration share an ID, so only the missing scope tells.
+	want := attack.Unauthorized
+	if strings.Contains(audienceOf(jwt), clientID(jwt)) {
+		want = notAllowed
+	}
 	return []attack.Forgery{
-		{Name: "for the client", Edits: id(clientID(jwt))},
+		{Name: "for the client", Edits: id(clientID(jwt)), Want: want},
 		{
 			Name:  "for the server too",
 			Edits: id(jwt.Claims["aud"]),
-			Want:  []int{http.StatusUnauthorized, http.StatusForbidden},
+			Want:  notAllowed,
 		},
 	}
 }
@@ -131,7 +135,7 @@ func tokenOtherProductsForgeries(jwt *attack.JWT) []attack.Forgery {
 	id := clientID(jwt)
 	issuer := attack.Text(jwt.Claims, "iss")
 	events := map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}
-	return []attack.Forgery{
+	forgeries := []attack.Forgery{
 		{
 			Name: "a client assertion",
 			Edits: bench.Edits{
@@ -146,6 +150,17 @@ func tokenOtherProductsForgeries(jwt *attack.JWT) []attack.Forgery {
 			},
 		},
 		{
+			Name: "a DPoP proof",
+			Edits: bench.Edits{
+				Header: attack.Members(map[string]any{"typ": "dpop+jwt", "jwk": jwk(attack.NewKey(), "")}),
+				Claims: onlyClaims(map[string]any{"htm": "POST", "htu": issuer}),
+			},
+		},
+		{Name: "a code", Text: func(string) string { return "0.AXkAcodecodecodecodecodecodecodecodecode" }},
+	}
+	audience := audienceOf(jwt)
+	if !strings.Contains(audience, id) { // else the audience tells nothing
+		forgeries = append(forgeries, attack.Forgery{
 			Name: "a logout token",
 			Edits: bench.Edits{
 				Header: attack.Member("typ", "logout+jwt"),
@@ -156,23 +171,18 @@ func tokenOtherProductsForgeries(jwt *attack.JWT) []attack.Forgery {
 					"events": events,
 				}),
 			},
-		},
-		{
-			Name: "a DPoP proof",
-			Edits: bench.Edits{
-				Header: attack.Members(map[string]any{"typ": "dpop+jwt", "jwk": jwk(attack.NewKey(), "")}),
-				Claims: onlyClaims(map[string]any{"htm": "POST", "htu": issuer}),
-			},
-		},
-		{
+		})
+	}
+	if strings.TrimSuffix(audience, "/") != strings.TrimSuffix(issuer, "/") {
+		forgeries = append(forgeries, attack.Forgery{
 			Name: "a refresh token in the form of a JWT",
 			Edits: bench.Edits{
 				Header: attack.Member("typ", "rt+jwt"),
 				Claims: attack.Members(map[string]any{"token_use": "refresh", "aud": jwt.Claims["iss"]}),
 			},
-		},
-		{Name: "a code", Text: func(string) string { return "0.AXkAcodecodecodecodecodecodecodecodecode" }},
+		})
 	}
+	return forgeries
 }
 
 // onlyClaims returns an edit that replaces all claims except the times and the ID, so that the

@@ -171,7 +171,7 @@ func (d *Discovery) wantAttackerRefused(ctx context.Context, name string) error 
 	case answer.Status/100 == 2:
 		return d.Probe.Insecure("a refusal of the attacker's key: "+name, fmt.Sprintf("status %d", answer.Status))
 	case answer.Status != http.StatusServiceUnavailable && answer.Status != http.StatusUnauthorized:
-		return d.Probe.Mismatch("status 503 or 401: "+name, fmt.Sprintf("status %d", answer.Status))
+		return d.Probe.MismatchAt(check.Policy, "status 503 or 401: "+name, fmt.Sprintf("status %d", answer.Status))
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package attack
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -50,12 +49,7 @@ func TryForgeries(ctx context.Context, p *bench.Probe, trial *bench.Trial, want 
 		}
 	}
 	return inputs.TryAll(forgeries, func(forgery Forgery) error {
-		err := forgery.try(ctx, p, trial, want)
-		if mismatch := (*check.Mismatch)(nil); errors.As(err, &mismatch) {
-			mismatch.Level = forgery.Level
-			mismatch.Severity = forgery.Severity
-		}
-		return err
+		return Graded(forgery.try(ctx, p, trial, want), forgery.Level, forgery.Severity)
 	})
 }
 

@@ -9,15 +9,17 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// A text counts as parsed in superlinear time if it takes longer than tooSlow, and slowerTimes as
-// long as harmless text of the same length. The best of several rounds counts, so a busy machine
-// does not matter.
+// A text counts as parsed in superlinear time if it takes longer than tooSlow, slowerTimes as long
+// as harmless text of the same length, and superlinear times as long as half of it. Twice the text
+// takes twice the time in linear time, and four times the time in quadratic time. The best of
+// several rounds counts, so a busy machine does not matter.
 const (
 	textRounds  = 4
 	headerText  = 30 << 10 // bytes; servers bound the head of a request
 	bodyText    = 256 << 10
 	tooSlow     = 200 * time.Millisecond
 	slowerTimes = 10
+	superlinear = 2.8
 )
 
 // A pattern is a text that is repeated between two others until it has a size.
@@ -96,39 +98,50 @@ func hostileMessages() []pattern {
 	}
 }
 
-// manyMembers returns a body with as many different members as fit.
-func manyMembers() string {
+// manyMembers returns a body with as many different members as fit into a size.
+func manyMembers(size int) string {
 	var text strings.Builder
 	text.WriteString(`{"jsonrpc":"2.0","id":1,"method":"ping","params":{`)
-	for i := 0; text.Len() < bodyText; i++ {
+	for i := 0; text.Len() < size; i++ {
 		fmt.Fprintf(&text, `"%d":1,`, i)
 	}
 	text.WriteString(`"a":1}}`)
 	return text.String()
 }
 
-// Linear compares hostile texts with harmless ones of the same length in the same place.
-func Linear(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
+// A timing compares a hostile text with a harmless one of the same length in the same place.
+type timing struct {
+	name     string
+	hostile  func(size int) bench.Request // with a hostile text of a size
+	size     int                          // in bytes
+	harmless bench.Request                // with a harmless text of that size
+}
+
+// timings returns the texts that are compared.
+func timings(trial *bench.Trial) []timing {
+	var all []timing
 	for _, header := range hostileHeaders() {
 		with := func(text string) bench.Request {
 			request := WithToken(trial.Token, trial.Request())
 			request.Header.Set(header.name, text)
 			return request
 		}
-		value := header.text(headerText)
-		harmless := with(strings.Repeat("a", len(value)))
-		if err := wantAsQuick(ctx, p, "a long "+header.name, with(value), harmless); err != nil {
-			return err
-		}
+		all = append(all, timing{
+			name:     "a long " + header.name,
+			hostile:  func(size int) bench.Request { return with(header.text(size)) },
+			size:     headerText,
+			harmless: with(strings.Repeat("a", len(header.text(headerText)))),
+		})
 	}
 	read := func(uri string) bench.Request {
 		return WithToken(trial.Token, trial.Session.Message("resources/read", map[string]any{"uri": uri}))
 	}
 	harmless := read("a://" + strings.Repeat("a", bodyText))
+	inBody := func(name string, hostile func(size int) bench.Request) {
+		all = append(all, timing{name: name, hostile: hostile, size: bodyText, harmless: harmless})
+	}
 	for _, uri := range hostileURIs() {
-		if err := wantAsQuick(ctx, p, uri.name, read(uri.text(bodyText)), harmless); err != nil {
-			return err
-		}
+		inBody(uri.name, func(size int) bench.Request { return read(uri.text(size)) })
 	}
 	ping := func(body string) bench.Request {
 		request := WithToken(trial.Token, trial.Session.Message("ping", nil))
@@ -136,40 +149,59 @@ func Linear(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 		return request
 	}
 	for _, message := range hostileMessages() {
-		if err := wantAsQuick(ctx, p, message.name, ping(message.text(bodyText)), harmless); err != nil {
+		inBody(message.name, func(size int) bench.Request { return ping(message.text(size)) })
+	}
+	inBody("members", func(size int) bench.Request { return ping(manyMembers(size)) })
+	return all
+}
+
+// Linear compares hostile texts with harmless ones of the same length in the same place.
+func Linear(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
+	for _, timing := range timings(trial) {
+		if err := timing.wantLinear(ctx, p); err != nil {
 			return err
 		}
-	}
-	if err := wantAsQuick(ctx, p, "members", ping(manyMembers()), harmless); err != nil {
-		return err
 	}
 	return StillServes(ctx, p, trial)
 }
 
-// wantAsQuick wants a hostile request answered about as quickly as a harmless one. The first quick
-// answer decides.
-func wantAsQuick(ctx context.Context, p *bench.Probe, name string, hostile, harmless bench.Request) error {
+// wantLinear wants the hostile text answered about as quickly as the harmless one, or a time that
+// grows with the length only. The first quick answer decides.
+func (t *timing) wantLinear(ctx context.Context, p *bench.Probe) error {
 	fastest := time.Hour
+	fastestHalf := time.Hour
 	fastestHarmless := time.Hour
 	for range textRounds {
-		took, err := measure(ctx, p, name, hostile)
-		if err != nil {
-			return err
+		for _, try := range []struct {
+			request bench.Request
+			fastest *time.Duration
+		}{
+			{t.hostile(t.size), &fastest},
+			{t.harmless, &fastestHarmless},
+		} {
+			took, err := measure(ctx, p, t.name, try.request)
+			if err != nil {
+				return err
+			}
+			*try.fastest = min(*try.fastest, took)
 		}
-		fastest = min(fastest, took)
-		took, err = measure(ctx, p, name, harmless)
-		if err != nil {
-			return err
-		}
-		fastestHarmless = min(fastestHarmless, took)
 		if fastest < tooSlow || fastest < slowerTimes*fastestHarmless {
 			return nil
 		}
+		took, err := measure(ctx, p, t.name, t.hostile(t.size/2))
+		if err != nil {
+			return err
+		}
+		fastestHalf = min(fastestHalf, took)
+	}
+	growth := float64(fastest) / float64(fastestHalf)
+	if growth < superlinear {
+		return nil // the parser is slow, but linear
 	}
 	return p.Mismatch(
-		fmt.Sprintf("no more time for %s than for harmless text of the same length", name),
-		fmt.Sprintf("%v against %v, the best of %d",
-			fastest.Round(time.Millisecond), fastestHarmless.Round(time.Millisecond), textRounds),
+		fmt.Sprintf("no more time for %s than for harmless text, or twice the time for twice the length", t.name),
+		fmt.Sprintf("%v against %v, and %.1f times the time for twice the length; the best of %d",
+			fastest.Round(time.Millisecond), fastestHarmless.Round(time.Millisecond), growth, textRounds),
 	)
 }
 

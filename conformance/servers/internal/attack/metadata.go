@@ -18,6 +18,7 @@ type IssuerDocument struct {
 	TokenEndpoint         string   `json:"token_endpoint"`
 	RegistrationEndpoint  string   `json:"registration_endpoint"`
 	ResponseTypes         []string `json:"response_types_supported"`
+	GrantTypes            []string `json:"grant_types_supported"`
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
 	JWKSURI               string   `json:"jwks_uri"`
 }
@@ -43,6 +44,28 @@ func Unauthenticated(ctx context.Context, p *bench.Probe) (*bench.Answer, bench.
 // WellKnown returns the addresses where the metadata may be. The address with the endpoint's path
 // comes first.
 func WellKnown(p *bench.Probe) []string { return bench.WellKnown(p.URL()) }
+
+// WellKnownOf returns the well-known location of the metadata of a resource (RFC 9728 section 3.1).
+func WellKnownOf(resource string) string {
+	parsed, err := url.Parse(resource)
+	if err != nil {
+		return resource
+	}
+	const path = "/.well-known/oauth-protected-resource"
+	return parsed.Scheme + "://" + parsed.Host + path + strings.TrimSuffix(parsed.EscapedPath(), "/")
+}
+
+// ContainsEndpoint reports whether a resource is the endpoint, its origin, or a path above it.
+func ContainsEndpoint(resource, endpoint string) bool {
+	above, err := url.Parse(resource)
+	below, err2 := url.Parse(endpoint)
+	if err != nil || err2 != nil || above.RawQuery != below.RawQuery || above.Fragment != "" {
+		return false
+	}
+	isSameHost := strings.EqualFold(above.Scheme, below.Scheme) && strings.EqualFold(above.Host, below.Host)
+	segments := strings.TrimSuffix(above.EscapedPath(), "/") + "/"
+	return isSameHost && strings.HasPrefix(below.EscapedPath()+"/", segments)
+}
 
 // FindMetadata fetches the protected resource metadata as a client does: from the address in the
 // challenge, or from the well-known locations.

@@ -1,9 +1,7 @@
 package attack
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -62,12 +60,7 @@ func RefusesAll(want []int, vectors ...Vector) func(ctx context.Context, p *benc
 // TryVectors wants every vector refused. It reports every vector that is not.
 func TryVectors(ctx context.Context, p *bench.Probe, trial *bench.Trial, want []int, vectors ...Vector) error {
 	return inputs.TryAll(vectors, func(vector Vector) error {
-		err := vector.try(ctx, p, trial, want)
-		if mismatch := (*check.Mismatch)(nil); errors.As(err, &mismatch) {
-			mismatch.Level = cmp.Or(vector.Level, mismatch.Level)
-			mismatch.Severity = cmp.Or(vector.Severity, mismatch.Severity)
-		}
-		return err
+		return Graded(vector.try(ctx, p, trial, want), vector.Level, vector.Severity)
 	})
 }
 

@@ -106,9 +106,9 @@ func (t *Trial) judge(name string, request Request, answer *Answer, want []int) 
 	case answer.Succeeded():
 		return t.probe.Insecure("no result: "+name, "the result of the request")
 	case answer.Status/100 == 2 && !slices.Contains(want, answer.Status):
-		return t.probe.Insecure(statuses(want)+": "+name, fmt.Sprintf("status %d", answer.Status))
+		return t.probe.Insecure(Statuses(want)+": "+name, fmt.Sprintf("status %d", answer.Status))
 	case !slices.Contains(want, answer.Status):
-		return t.probe.Mismatch(statuses(want)+": "+name, fmt.Sprintf("status %d", answer.Status))
+		return t.probe.Mismatch(Statuses(want)+": "+name, fmt.Sprintf("status %d", answer.Status))
 	}
 	return nil
 }
@@ -133,12 +133,22 @@ func (t *Trial) WantRefusedRaw(
 	return conversation, nil
 }
 
-func statuses(want []int) string {
-	if len(want) == 1 {
-		return fmt.Sprintf("status %d", want[0])
-	}
-	if slices.Equal(want, AnyRefusal()) {
+// maxStatuses is how many statuses a report lists.
+const maxStatuses = 5
+
+// Statuses describes conforming statuses in words. All statuses 4xx together are one entry.
+func Statuses(want []int) string {
+	want = slices.Compact(slices.Sorted(slices.Values(want)))
+	rest := slices.DeleteFunc(slices.Clone(want), func(status int) bool { return status/100 == 4 })
+	switch {
+	case len(want)-len(rest) == len(AnyRefusal()) && len(rest) == 0:
 		return "a status 4xx"
+	case len(want)-len(rest) == len(AnyRefusal()):
+		return fmt.Sprintf("a status 4xx, or one of %v", rest[:min(len(rest), maxStatuses)])
+	case len(want) == 1:
+		return fmt.Sprintf("status %d", want[0])
+	case len(want) > maxStatuses:
+		return fmt.Sprintf("one of the statuses %v and others", want[:maxStatuses])
 	}
 	return fmt.Sprintf("one of the statuses %v", want)
 }

@@ -99,6 +99,10 @@ func (s *Server) answerModern(w http.ResponseWriter, r *http.Request, caller cla
 		fail(w, http.StatusBadRequest, request, -32020, "headers and body differ")
 		return
 	}
+	if s.has(RefusesModernSessions) && r.Header.Get("Mcp-Session-Id") != "" {
+		fail(w, http.StatusNotFound, request, -32600, "unknown session")
+		return
+	}
 	if s.has(StartsModernSessions) {
 		w.Header().Set("Mcp-Session-Id", "modern")
 	}

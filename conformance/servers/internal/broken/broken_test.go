@@ -21,12 +21,14 @@ import (
 	"mcpentra/conformance/servers/internal/broken"
 )
 
-// newestOnly is the check for servers that speak only the newest revision.
-const newestOnly = "server/modern/get-delete"
+// newestOnly are the checks for servers that speak only the newest revision.
+var newestOnly = []string{"server/modern/get-delete", "server/modern/no-sessions"}
 
 func TestServerWithoutFaultsPasses(t *testing.T) {
 	t.Parallel()
-	selected := slices.DeleteFunc(checks.All(), func(current bench.Check) bool { return current.ID == newestOnly })
+	selected := slices.DeleteFunc(checks.All(), func(current bench.Check) bool {
+		return slices.Contains(newestOnly, current.ID)
+	})
 	for id, result := range runAll(t, start(t).Target(), selected) {
 		assert.Equal(t, check.Pass, result.Verdict, "%s: %v", id, result.Err)
 	}
@@ -35,8 +37,10 @@ func TestServerWithoutFaultsPasses(t *testing.T) {
 func TestServerOfNewestRevisionPasses(t *testing.T) {
 	t.Parallel()
 	server := start(t, broken.SpeaksNewestOnly)
-	result := bench.Run(t.Context(), checkOf(t, newestOnly), server.Target())[0]
-	assert.Equal(t, check.Pass, result.Verdict, "%v", result.Err)
+	for _, id := range newestOnly {
+		result := bench.Run(t.Context(), checkOf(t, id), server.Target())[0]
+		assert.Equal(t, check.Pass, result.Verdict, "%s: %v", id, result.Err)
+	}
 }
 
 func TestChecksCatchFaults(t *testing.T) {
@@ -71,12 +75,15 @@ func assertSkippedByFault(
 	t *testing.T, fault broken.Fault, current bench.Check, red []string, result check.Result,
 ) {
 	t.Helper()
-	if fault == broken.StreamsInNewestOnly || fault == broken.AsksForKey {
+	switch fault {
+	case broken.StreamsInNewestOnly, broken.StartsModernSessions, broken.AsksForKey:
 		return // the server speaks fewer revisions, or supplies nothing
 	}
 	var skipped *check.Skipped
 	if errors.As(result.Err, &skipped) {
-		assert.Contains(t, red, skipped.Of, "%s: %v", current.ID, result.Err)
+		if skipped.Of != "" { // else a busy machine makes too few samples
+			assert.Contains(t, red, skipped.Of, "%s: %v", current.ID, result.Err)
+		}
 		return
 	}
 	if follows := (*check.Skipped)(nil); errors.As(result.Err, &follows) && follows.Of != "" {

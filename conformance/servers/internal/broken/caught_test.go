@@ -208,7 +208,6 @@ var httpCaught = map[broken.Fault][]string{
 	broken.AcceptsSpaceBeforeColon:    {"server/http/framing"},
 	broken.IgnoresRequestLineHost:     {"server/host/foreign"},
 	broken.EndsLinesAtBareLF:          {"server/http/framing"},
-	broken.RefusesChunkExtensions:     {"server/http/framing"},
 	broken.GluesLinesAtBareLF:         {"server/http/framing"},
 	broken.ParsesInQuadraticTime:      {"server/limits/linear"},
 	broken.WaitsForReaders:            {"server/limits/slow-reading"},

@@ -12,6 +12,9 @@ import (
 // unless the request had no token.
 func (s *Server) challenge(w http.ResponseWriter, r *http.Request, status int, code, token string) {
 	metadata := s.host(r) + "/.well-known/oauth-protected-resource/mcp"
+	if s.has(IsItsOrigin) {
+		metadata = s.origin + "/.well-known/oauth-protected-resource"
+	}
 	if s.has(HasMetadataElsewhere) {
 		metadata = s.origin + "/elsewhere"
 	}
@@ -32,7 +35,8 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, status int, c
 		needed = "tool"
 	}
 	var parameters []string
-	if !s.has(OmitsMetadataURL) && !(lacking && s.has(OmitsMetadataIn403)) {
+	isHidden := s.has(HidesMetadataFromOthers) && !s.isNamed(r.Host)
+	if !isHidden && !s.has(OmitsMetadataURL) && !(lacking && s.has(OmitsMetadataIn403)) {
 		parameters = append(parameters, fmt.Sprintf("resource_metadata=%q", metadata))
 	}
 	if s.namesScope(lacking) {
@@ -66,6 +70,8 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, status int, c
 	s.echo(w, token, false)
 	w.WriteHeader(status)
 	switch {
+	case s.has(NamesToolsLikeErrors):
+		_ = json.NewEncoder(w).Encode(map[string]string{"error": "invalid_token"})
 	case s.has(ListsToolsInRefusals):
 		_ = json.NewEncoder(w).Encode(map[string]any{"tools": []string{toolName}})
 	case s.has(ExplainsRefusals) && token != "":

@@ -125,7 +125,7 @@ func (s *Server) isFor(audience any) bool {
 
 // inTime compares the token's times with the clock.
 func (s *Server) inTime(c map[string]any, caller *claims) bool {
-	expiry, isNumber := c["exp"].(float64)
+	expiry, isNumber := s.expiryOf(c["exp"]).(float64)
 	if !isNumber && !s.has(ReadsExpiryLoosely) {
 		return false
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
@@ -49,17 +48,19 @@ func (s *Server) run(caller claims, marker string) string {
 // serveEndpoint checks the Host, the Origin, the token with its scope, the message and the session,
 // in this order.
 func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request) {
+	if s.has(HidesMetadataFromOthers) && !s.isNamed(r.Host) && r.Header.Get("Authorization") == "" {
+		s.challenge(w, r, http.StatusUnauthorized, "", "")
+		return
+	}
 	if !s.has(ChecksNoHost) && !s.isNamed(r.Host) {
 		http.Error(w, "another host", http.StatusMisdirectedRequest)
 		return
 	}
-	if origins := r.Header["Origin"]; len(origins) > 0 && !s.has(ChecksNoOrigin) &&
-		(len(origins) > 1 || origins[0] != s.origin) {
+	if !s.has(ChecksNoOrigin) && !s.isKnownPage(r.Header["Origin"]) {
 		http.Error(w, "foreign origin", http.StatusForbidden)
 		return
 	}
-	if !slices.Contains([]string{http.MethodGet, http.MethodPost, http.MethodDelete}, r.Method) {
-		w.WriteHeader(http.StatusMethodNotAllowed)
+	if s.refusesMethod(w, r) {
 		return
 	}
 	if !s.has(WaitsForSlowRequests) {
@@ -67,6 +68,9 @@ func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.has(ParsesInQuadraticTime) {
 		scanQuadratically(r.Context(), r.Header.Get("Accept"))
+	}
+	if s.has(ParsesSlowly) {
+		parseSlowly(r.Context(), r.Header.Get("Accept"))
 	}
 	if s.has(ReadsBodiesFirst) && r.Header.Get("Authorization") == "" {
 		_, _ = io.CopyN(io.Discard, r.Body, maxBody)
@@ -100,7 +104,7 @@ func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request) {
 	case http.MethodPost:
 		s.servePost(w, r, caller)
 	case http.MethodGet, http.MethodDelete:
-		if s.has(SpeaksNewestOnly) {
+		if s.speaksNewestOnly() && !s.has(StreamsInNewestOnly) {
 			w.WriteHeader(http.StatusMethodNotAllowed)
 			return
 		}
@@ -131,11 +135,23 @@ func (s *Server) mergeTrailers(r *http.Request) {
 	}
 }
 
+// isKnownPage reports whether a request comes from no page, or from one that may call the server.
+func (s *Server) isKnownPage(origins []string) bool {
+	switch {
+	case len(origins) == 0:
+		return true
+	case len(origins) > 1:
+		return false
+	}
+	return origins[0] == s.origin || s.has(AllowsOwnPages) && isOwnPage(origins[0])
+}
+
 // isNamed reports whether a host is the server's.
 func (s *Server) isNamed(host string) bool {
 	own := s.server.Listener.Addr().String()
 	name := strings.Replace(own, "127.0.0.1", "localhost", 1)
-	return host == own || host == name || strings.EqualFold(host, name) && !s.has(ComparesHostsByCase)
+	return host == own || host == name || s.has(HasManyAddresses) && s.isOwnAddress(host) ||
+		strings.EqualFold(host, name) && !s.has(ComparesHostsByCase)
 }
 
 // authenticate identifies the caller, or refuses the request.

@@ -163,7 +163,6 @@ const (
 	IgnoresRequestLineHost     Fault = "ignores the host in the request line"
 	EndsLinesAtBareLF          Fault = "ends a chunk's line at a bare LF"
 	GluesLinesAtBareLF         Fault = "ignores the line after a bare LF"
-	RefusesChunkExtensions     Fault = "refuses chunk extensions"
 	RefusesAllUnderFlood       Fault = "refuses all tokens after many bad signatures"
 	ParsesInQuadraticTime      Fault = "scans a header once for each of its commas"
 	WaitsForReaders            Fault = "waits forever for an answer to be read"

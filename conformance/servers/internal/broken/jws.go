@@ -109,6 +109,13 @@ func (s *Server) parse(raw string) (*jws, bool) {
 		}
 	}
 	token.signature = texts[2]
+	if s.has(IgnoresByteOrderMarks) {
+		texts[0] = withoutMark(texts[0])
+		texts[1] = withoutMark(texts[1])
+	}
+	if s.has(ReadsExpiryAsText) {
+		texts[1] = bytes.Replace(texts[1], []byte("1e400"), []byte("1e300"), 1)
+	}
 	if s.has(RepairsHeaders) {
 		texts[0] = bytes.ToValidUTF8(texts[0], []byte("?"))
 	}

@@ -174,6 +174,9 @@ func (s *Server) keysFor(id string) []jose.JSONWebKey {
 		s.cache.forced = now
 		s.fetchKeys()
 	}
+	if s.has(IgnoresKeyIDs) {
+		return s.cache.keys
+	}
 	return (&jose.JSONWebKeySet{Keys: s.cache.keys}).Key(id)
 }
 

@@ -27,6 +27,9 @@ func (s *Server) allowPages(w http.ResponseWriter, r *http.Request) (answered bo
 		return false
 	}
 	w.Header().Set("Access-Control-Allow-Headers", "MCP-Protocol-Version")
+	if s.has(AllowsAllHeaders) {
+		w.Header().Set("Access-Control-Allow-Headers", "authorization, *")
+	}
 	w.WriteHeader(http.StatusNoContent)
 	return true
 }
@@ -40,6 +43,9 @@ func (s *Server) serveResource(w http.ResponseWriter, r *http.Request) {
 	}
 	document["signed_metadata"] = s.signedMetadata(s.host(r) + "/mcp")
 	switch {
+	case s.has(IsItsOrigin):
+		document["resource"] = s.origin
+		document["signed_metadata"] = s.signedMetadata(s.origin)
 	case s.has(OffersEverything):
 		document["scopes_supported"] = []string{scope, "tools.*"}
 	case s.has(NamesNoScopes):
@@ -88,6 +94,11 @@ func (s *Server) serveIssuer(w http.ResponseWriter) {
 		document["revocation_endpoint"] = "http://revocation.example/revoke"
 	case s.has(HasEmptyIssuerArrays):
 		document["ui_locales_supported"] = []string{}
+	case s.has(ServesMachinesOnly):
+		document["grant_types_supported"] = []string{"client_credentials"}
+		document["response_types_supported"] = []string{"none"}
+		delete(document, "authorization_endpoint")
+		delete(document, "registration_endpoint")
 	}
 	write(w, http.StatusOK, document)
 }

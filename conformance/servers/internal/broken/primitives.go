@@ -59,6 +59,9 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, request *mess
 	switch request.Method {
 	case "tools/list":
 		tools := []any{entry(toolName)}
+		if s.has(NamesToolsLikeErrors) {
+			tools = append(tools, entry("error"))
+		}
 		if caller.Subject == goodUser {
 			tools = append(tools, entry(hiddenTool))
 		}
@@ -117,6 +120,9 @@ func (s *Server) signedMetadata(resource string) string {
 	if s.has(NamesNoSigner) {
 		delete(claims, "iss")
 	}
+	if s.has(SignsWithoutResource) {
+		delete(claims, "resource")
+	}
 	signed, err := jwt.Signed(signer).Claims(claims).Serialize()
 	if err != nil {
 		panic(err) // our own claims
@@ -126,7 +132,7 @@ func (s *Server) signedMetadata(resource string) string {
 
 // speaksNewestOnly reports whether the server refuses the handshake of the earlier revisions.
 func (s *Server) speaksNewestOnly() bool {
-	return s.has(SpeaksNewestOnly) || s.has(StreamsInNewestOnly)
+	return s.has(SpeaksNewestOnly) || s.has(StreamsInNewestOnly) || s.has(StartsModernSessions)
 }
 
 // nameIn returns the name in the result of whoami.

@@ -58,7 +58,7 @@ func (s *Server) ask(w http.ResponseWriter, request *message, caller claims) {
 		found.used = true
 	}
 	s.mu.Unlock()
-	if !good {
+	if !good && !s.has(IgnoresRequestState) {
 		fail(w, http.StatusOK, request, -32602, "unknown request state")
 		return
 	}

@@ -206,7 +206,13 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case "/mcp":
 		s.serveEndpoint(w, r)
 	case "/.well-known/oauth-protected-resource/mcp":
-		if s.has(HasNoMetadata) || s.has(HasMetadataElsewhere) {
+		if s.has(HasNoMetadata) || s.has(HasMetadataElsewhere) || s.has(IsItsOrigin) {
+			http.NotFound(w, r)
+			return
+		}
+		s.serveResource(w, r)
+	case "/.well-known/oauth-protected-resource":
+		if !s.has(IsItsOrigin) {
 			http.NotFound(w, r)
 			return
 		}

@@ -101,7 +101,9 @@ var mayImport = map[string][]string{
 	"conformance/issuers": {
 		"conformance/check", "conformance/issuers/checks", "conformance/issuers/internal/bench",
 	},
-	"conformance/issuers/checks": {"conformance/check", "conformance/issuers/internal/bench"},
+	"conformance/issuers/checks": {
+		"conformance/check", "conformance/internal/inputs", "conformance/issuers/internal/bench",
+	},
 	"conformance/issuers/internal/bench": {
 		"conformance/check", "conformance/loopback", "fakeentra/useragent",
 	},

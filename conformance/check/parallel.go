@@ -8,7 +8,8 @@ import (
 )
 
 // tried tries checks, and yields the results of each in the order of the checks. At most limit
-// checks run at once. Disruptive checks run alone, after all others.
+// checks run at once. Disruptive checks, and those that change
+// the target for others, run alone, after all others.
 func tried(ctx context.Context, checks []Bound, limit int) iter.Seq[[]Result] {
 	return func(yield func([]Result) bool) {
 		done := make([]chan []Result, len(checks))
@@ -18,8 +19,8 @@ func tried(ctx context.Context, checks []Bound, limit int) iter.Seq[[]Result] {
 		var running sync.WaitGroup
 		defer running.Wait()
 		running.Go(func() {
-			tryAll(ctx, checks, done, limit, false)
-			tryAll(ctx, checks, done, 1, true)
+			tryAll(ctx, checks, done, limit, (*Bound).isQuiet)
+			tryAll(ctx, checks, done, 1, (*Bound).isLoud)
 		})
 		for _, results := range done {
 			if !yield(<-results) {
@@ -29,13 +30,18 @@ func tried(ctx context.Context, checks []Bound, limit int) iter.Seq[[]Result] {
 	}
 }
 
-// tryAll tries the checks that are disruptive, or those that are not, and waits for them.
-func tryAll(ctx context.Context, checks []Bound, done []chan []Result, limit int, disruptive bool) {
+// isLoud reports whether a check must run without others.
+func (b *Bound) isLoud() bool { return b.Disruptive || b.Alone }
+
+func (b *Bound) isQuiet() bool { return !b.isLoud() }
+
+// tryAll tries the checks of one kind, and waits for them.
+func tryAll(ctx context.Context, checks []Bound, done []chan []Result, limit int, isOne func(*Bound) bool) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	free := make(chan struct{}, limit)
 	for i, current := range checks {
-		if current.Disruptive != disruptive {
+		if !isOne(&current) {
 			continue
 		}
 		free <- struct{}{}
@@ -46,10 +52,9 @@ func tryAll(ctx context.Context, checks []Bound, done []chan []Result, limit int
 	}
 }
 
-// quietFirst orders checks so that the disruptive ones come last.
+// quietFirst orders checks so that those that must run without others come last.
 func quietFirst(checks []Bound) []Bound {
-	isDisruptive := func(current Bound) bool { return current.Disruptive }
-	isQuiet := func(current Bound) bool { return !current.Disruptive }
-	quiet := slices.DeleteFunc(slices.Clone(checks), isDisruptive)
-	return append(quiet, slices.DeleteFunc(slices.Clone(checks), isQuiet)...)
+	quiet := slices.DeleteFunc(slices.Clone(checks), func(current Bound) bool { return current.isLoud() })
+	loud := slices.DeleteFunc(slices.Clone(checks), func(current Bound) bool { return current.isQuiet() })
+	return append(quiet, loud...)
 }

@@ -49,12 +49,14 @@ func TestRunKeepsLimit(t *testing.T) {
 	for _, test := range []struct {
 		name       string
 		disruptive bool
+		alone      bool
 		parallel   int
 		want       int32
 	}{
-		{"no number", false, 0, 1},
-		{"three at once", false, 3, 3},
-		{"disruptive checks", true, 3, 1},
+		{"no number", false, false, 0, 1},
+		{"three at once", false, false, 3, 3},
+		{"disruptive checks", true, false, 3, 1},
+		{"checks that run alone", false, true, 3, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -64,6 +66,7 @@ func TestRunKeepsLimit(t *testing.T) {
 				rule := check.Rule{ID: fmt.Sprintf("server/%02d", i), Level: check.Must, Disruptive: test.disruptive}
 				checks = append(checks, check.Bound{
 					Rule:    rule,
+					Alone:   test.alone,
 					Timeout: time.Minute,
 					Try: func(context.Context, check.Revision) error {
 						now := running.Add(1)

@@ -22,6 +22,9 @@ type Bound struct {
 	// Claimed. An error is the result of the check, for example a *Skipped. Nil plans nothing. It
 	// must be safe for concurrent use.
 	Plan func(ctx context.Context) ([]Revision, error)
+	// Alone checks change the target for others, for example its clock. No other check runs
+	// meanwhile.
+	Alone bool
 	// Timeout bounds one try.
 	Timeout time.Duration
 	// Try tries the rule at one revision.

@@ -15,7 +15,9 @@ func Test(t *testing.T, checks []Bound) {
 	t.Helper()
 	for _, current := range checks {
 		t.Run(current.ID, func(t *testing.T) {
-			t.Parallel()
+			if !current.Alone { // parallel subtests wait for those that are not
+				t.Parallel()
+			}
 			for _, result := range current.Run(t.Context()) {
 				if !current.EachRevision || result.Revision == "" {
 					judge(t, result)

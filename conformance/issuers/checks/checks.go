@@ -22,6 +22,8 @@ func All() []bench.Check {
 		clientChecks(),
 		resourceChecks(),
 		scopeChecks(),
+		refreshChecks(),
+		revocationChecks(),
 	)
 }
 

@@ -86,6 +86,7 @@ func (t Target) Bind(checks ...Check) []check.Bound {
 			Rule:    current.Rule,
 			Lacking: t.lacking(&current),
 			Claimed: t.Revisions,
+			Alone:   slices.Contains(current.Needs, Clock),
 			Timeout: t.timeout(),
 			Try: func(ctx context.Context, revision check.Revision) error {
 				p := newProbe(t, revision)

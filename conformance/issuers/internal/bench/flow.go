@@ -189,6 +189,12 @@ func (p *Probe) Token(ctx context.Context, client *Client, form url.Values) (*An
 	if err != nil {
 		return nil, nil, err
 	}
+	if metadata.TokenEndpoint == "" {
+		return nil, nil, &check.Skipped{
+			Of:     "authorization-server/metadata/required-members",
+			Reason: "the metadata names no token endpoint",
+		}
+	}
 	return p.SendToken(ctx, p.Authenticated(metadata.TokenEndpoint, client, form))
 }
 

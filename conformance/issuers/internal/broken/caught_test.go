@@ -22,14 +22,17 @@ func caughtBy() map[broken.Fault][]string {
 		responseCaught,
 		codeCaught,
 		tokenCaught,
+		refreshCaught,
 	} {
 		maps.Copy(all, topic)
 	}
 	return all
 }
 
-// breaksFlow are the faults with which no client gets tokens. The control of most checks fails.
+// breaksFlow are the faults with which no client gets tokens, or revokes them. The control of many
+// checks fails.
 var breaksFlow = []broken.Fault{
+	broken.NamesPlainHTTP,
 	broken.HasNoTokenEndpoint,
 	broken.BreaksOnCodes,
 	broken.RefusesResources,
@@ -186,6 +189,7 @@ var tokenCaught = map[broken.Fault][]string{
 	broken.AcceptsTwoMethods:       {"authorization-server/client/two-methods"},
 	broken.IgnoresTokenResource:    {"authorization-server/resource/token-request"},
 	broken.ChecksNoSecret: {
+		"authorization-server/refresh/secret",
 		"authorization-server/client/authenticated",
 		"authorization-server/client/challenge",
 	},
@@ -195,6 +199,8 @@ var tokenCaught = map[broken.Fault][]string{
 	},
 	broken.RefusesTokensWith500: {
 		"authorization-server/token/errors",
+		"authorization-server/refresh/client",
+		"authorization-server/refresh/secret",
 		"authorization-server/token/other-grants",
 		"authorization-server/token/forms",
 		"authorization-server/pkce/verifier",
@@ -204,5 +210,31 @@ var tokenCaught = map[broken.Fault][]string{
 		"authorization-server/client/authenticated",
 		"authorization-server/client/challenge",
 		"authorization-server/resource/token-request",
+	},
+}
+
+var refreshCaught = map[broken.Fault][]string{
+	broken.RefreshesForAnyClient: {"authorization-server/refresh/client"},
+	broken.NeverRotates:          {"authorization-server/refresh/rotated"},
+	broken.IgnoresStolenRefreshTokens: {
+		"authorization-server/refresh/replay",
+		"authorization-server/refresh/grace",
+	},
+	broken.WidensScopes:    {"authorization-server/refresh/no-wider-scope"},
+	broken.WidensResources: {"authorization-server/refresh/resource"},
+	broken.NarrowsGrants:   {"authorization-server/refresh/scope-kept"},
+	broken.RevokesNothing:  {"authorization-server/revocation/effective"},
+	broken.RefreshesEndedGrants: {
+		"authorization-server/code/replay-ends-grant",
+		"authorization-server/refresh/replay",
+		"authorization-server/refresh/grace",
+		"authorization-server/revocation/effective",
+	},
+	broken.TrustsRevocationHints:     {"authorization-server/revocation/effective"},
+	broken.RevokesForAnyClient:       {"authorization-server/revocation/client"},
+	broken.RefusesUnknownRevocations: {"authorization-server/revocation/unknown-token"},
+	broken.AcceptsUsedRefreshTokens: {
+		"authorization-server/refresh/grace",
+		"authorization-server/refresh/concurrent",
 	},
 }

@@ -3,6 +3,7 @@ package broken
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"mime"
 	"net/http"
@@ -306,13 +307,11 @@ func (s *Issuer) refresh(found *client, form url.Values) (map[string]any, *refus
 		return nil, badRequest("invalid_grant")
 	case known.grant.ended && !s.has(RefreshesEndedGrants):
 		return nil, badRequest("invalid_grant")
-	case known.used && !s.has(NeverRotates):
+	case known.used && !s.has(NeverRotates) && !s.has(AcceptsUsedRefreshTokens):
 		if !s.has(IgnoresStolenRefreshTokens) {
 			known.grant.ended = true
 		}
-		if !s.has(AcceptsUsedRefreshTokens) {
-			return nil, badRequest("invalid_grant")
-		}
+		return nil, badRequest("invalid_grant")
 	}
 	scopes := known.grant.scopes
 	if form.Get("scope") != "" {
@@ -340,9 +339,16 @@ func (s *Issuer) refresh(found *client, form url.Values) (map[string]any, *refus
 	return answer, nil
 }
 
+// readable returns a token with the form of a JWT, whose claims anyone can read.
+func readable(claims map[string]any) string {
+	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"ES256","typ":"at+jwt"}`))
+	text, _ := json.Marshal(claims) // all claims are strings
+	return header + "." + base64.RawURLEncoding.EncodeToString(text) + "." + secret()
+}
+
 // respond issues tokens of a grant.
 func (s *Issuer) respond(made *grant, scopes []string, audience string) map[string]any {
-	access := secret()
+	access := readable(map[string]any{"aud": audience, "scope": strings.Join(scopes, " ")})
 	refresh := secret()
 	lifetime := tokenLifetime
 	if s.has(IssuesLongTokens) {

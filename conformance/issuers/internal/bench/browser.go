@@ -36,6 +36,7 @@ type Browser struct {
 	clients   []string // origins of clients
 	exchanges []Exchange
 	landed    []*url.URL
+	visits    int
 }
 
 // NewBrowser opens a browser without cookies.
@@ -52,6 +53,8 @@ func (b *Browser) Visit(ctx context.Context, address string, decline bool, redir
 	b.mu.Lock()
 	b.exchanges = nil
 	b.landed = nil
+	b.visits++
+	visit := b.visits
 	for _, redirect := range redirects {
 		b.clients = append(b.clients, originOf(redirect))
 	}
@@ -59,6 +62,10 @@ func (b *Browser) Visit(ctx context.Context, address string, decline bool, redir
 	errVisit := b.visit(ctx, address, decline)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.visits != visit {
+		// Tamper has made another visit meanwhile, whose end does not count here.
+		b.landed = b.landed[min(1, len(b.landed)):]
+	}
 	switch {
 	case len(b.landed) > 0:
 		return b.landed[0], nil
@@ -181,6 +188,9 @@ func readForm(request *http.Request) (url.Values, error) {
 	request.Body = io.NopCloser(bytes.NewReader(text))
 	return url.ParseQuery(string(text))
 }
+
+// newBody returns the body of a request.
+func newBody(text string) io.ReadCloser { return io.NopCloser(strings.NewReader(text)) }
 
 // Stop returns an answer for Tamper that ends a visit.
 func Stop(request *http.Request) *http.Response {

@@ -100,13 +100,17 @@ func readMetadata(text []byte) *Metadata {
 // Metadata returns the document that a client reads first. Without one, the check cannot be done.
 // authorization-server/metadata/published reports that.
 func (p *Probe) Metadata(ctx context.Context) (*Metadata, error) {
+	if p.document != nil {
+		return p.document, nil
+	}
 	locations, err := p.Locations(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, location := range locations {
 		if location.Metadata != nil {
-			return location.Metadata, nil
+			p.document = location.Metadata
+			return p.document, nil
 		}
 	}
 	for _, location := range locations {

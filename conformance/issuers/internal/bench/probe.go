@@ -28,6 +28,8 @@ type Probe struct {
 	last    func() string // describes the last exchange for a report
 	secrets *secrets
 	real    *sync.Mutex
+
+	document *Metadata // that Metadata has read
 }
 
 // Clone returns a probe of the same target.

@@ -89,7 +89,29 @@ func (s *Issuer) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		s.showSignIn(w, id)
 		return
 	}
+	if s.isApproved(r, tx) {
+		delete(s.transactions, id)
+		address := s.responseURL(tx, url.Values{"code": {s.newCode(tx)}})
+		http.Redirect(w, r, address, http.StatusSeeOther)
+		return
+	}
 	http.Redirect(w, r, s.URL+"/consent?transaction="+id, http.StatusSeeOther)
+}
+
+// isApproved reports whether an earlier consent replaces the consent page. It never does so for a
+// server without faults.
+func (s *Issuer) isApproved(r *http.Request, tx *transaction) bool {
+	if s.has(RemembersPeople) {
+		return true
+	}
+	for _, earlier := range s.approved {
+		isSame := earlier.redirect == tx.redirect && slices.Equal(earlier.scopes, tx.scopes)
+		isClient := earlier.client == tx.client && earlier.session == s.session(r)
+		if isClient && (s.has(RemembersClients) || s.has(RemembersExactly) && isSame) {
+			return true
+		}
+	}
+	return false
 }
 
 // matches reports whether a redirect URI is a registered one. The port of a loopback address may

@@ -20,6 +20,7 @@ func caughtBy() map[broken.Fault][]string {
 		redirectCaught,
 		pkceCaught,
 		responseCaught,
+		pageCaught,
 		codeCaught,
 		tokenCaught,
 		refreshCaught,
@@ -38,6 +39,7 @@ var breaksFlow = []broken.Fault{
 	broken.RefusesResources,
 	broken.RefusesTokensWith500,
 	broken.RefusesSecretsInBody,
+	broken.RedirectsWith307,
 }
 
 // skipped are the checks that do not apply to the server without faults.
@@ -237,4 +239,37 @@ var refreshCaught = map[broken.Fault][]string{
 		"authorization-server/refresh/grace",
 		"authorization-server/refresh/concurrent",
 	},
+}
+
+var pageCaught = map[broken.Fault][]string{
+	broken.RemembersPeople: {
+		"authorization-server/consent/asked",
+		"authorization-server/consent/repeated",
+		"authorization-server/consent/other-redirect",
+		"authorization-server/consent/more-scopes",
+		"authorization-server/consent/cross-site",
+	},
+	broken.RemembersClients: {
+		"authorization-server/consent/repeated",
+		"authorization-server/consent/other-redirect",
+		"authorization-server/consent/more-scopes",
+		"authorization-server/consent/cross-site",
+	},
+	broken.RemembersExactly:  {"authorization-server/consent/repeated", "authorization-server/consent/cross-site"},
+	broken.ChecksNoOrigin:    {"authorization-server/consent/origin"},
+	broken.MixesTransactions: {"authorization-server/consent/parallel"},
+	broken.ChecksNoCSRF: {
+		"authorization-server/consent/forged",
+		"authorization-server/consent/origin",
+		"authorization-server/cookies/attributes",
+		"authorization-server/consent/parallel",
+	},
+	broken.AllowsFrames:          {"authorization-server/page/frames", "authorization-server/page/scripts"},
+	broken.AllowsInlineScripts:   {"authorization-server/page/scripts"},
+	broken.RunsClientNames:       {"authorization-server/page/markup", "authorization-server/page/client-name"},
+	broken.ShowsControls:         {"authorization-server/page/client-name"},
+	broken.HidesRedirectHost:     {"authorization-server/page/redirect-host"},
+	broken.RedirectsWith307:      {"authorization-server/page/no-307"},
+	broken.ShowsCookiesToScripts: {"authorization-server/cookies/attributes"},
+	broken.FillsBrowsers:         {"authorization-server/cookies/bounded"},
 }

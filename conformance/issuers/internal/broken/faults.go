@@ -129,4 +129,12 @@ const (
 	HidesRedirectHost     Fault = "does not show where the answer goes"
 	RunsClientNames       Fault = "writes a client's name without escapes"
 	ChecksNoCSRF          Fault = "checks no token of the consent form"
+	ChecksNoOrigin        Fault = "takes consent forms from pages of other sites"
+	RemembersPeople       Fault = "approves every client of a person who is signed in"
+	RemembersClients      Fault = "approves a client again that was approved before"
+	RemembersExactly      Fault = "approves a request again that was approved before"
+	MixesTransactions     Fault = "keeps one transaction for each browser"
+	AllowsInlineScripts   Fault = "allows inline scripts in its pages"
+	ShowsControls         Fault = "shows the control characters of a client's name"
+	FillsBrowsers         Fault = "sets a cookie for each authorization"
 )

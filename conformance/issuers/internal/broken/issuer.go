@@ -27,6 +27,8 @@ type Issuer struct {
 	clients      map[string]*client
 	sessions     map[string]string       // users by cookie
 	transactions map[string]*transaction // by ID
+	approved     []*transaction
+	last         map[string]*transaction // the last one of each session
 	codes        map[string]*code
 	refreshes    map[string]*refreshToken
 	accesses     map[string]*accessToken
@@ -52,6 +54,7 @@ func Start(faults ...Fault) *Issuer {
 		clients:      map[string]*client{},
 		sessions:     map[string]string{},
 		transactions: map[string]*transaction{},
+		last:         map[string]*transaction{},
 		codes:        map[string]*code{},
 		refreshes:    map[string]*refreshToken{},
 		accesses:     map[string]*accessToken{},

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // show shows a page that no other site can frame.
@@ -18,6 +19,18 @@ func (s *Issuer) show(w http.ResponseWriter, status int, body string) {
 	if !s.has(AllowsFrames) {
 		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		header.Set("X-Frame-Options", "DENY")
+	}
+	if s.has(AllowsInlineScripts) {
+		header.Set("Content-Security-Policy", "script-src 'unsafe-inline'; frame-ancestors 'none'")
+	}
+	if s.has(FillsBrowsers) {
+		http.SetCookie(w, &http.Cookie{
+			Name:     "transaction-" + secret()[:8],
+			Value:    secret() + secret() + secret(),
+			Path:     "/issuer",
+			HttpOnly: true,
+			SameSite: http.SameSiteLaxMode,
+		})
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte("<!DOCTYPE html><title>Broken</title>" + body))
@@ -49,6 +62,14 @@ func (s *Issuer) showSignIn(w http.ResponseWriter, id string) {
 		`<input name="username"><input type="password" name="password"><button>Sign in</button></form>`)
 }
 
+// sameSite is the protection of the session against forms of other sites.
+func (s *Issuer) sameSite() http.SameSite {
+	if s.has(ChecksNoCSRF) {
+		return http.SameSiteNoneMode
+	}
+	return http.SameSiteLaxMode
+}
+
 // serveSignIn takes the password.
 func (s *Issuer) serveSignIn(w http.ResponseWriter, r *http.Request) {
 	id := r.PostFormValue("transaction")
@@ -64,7 +85,7 @@ func (s *Issuer) serveSignIn(w http.ResponseWriter, r *http.Request) {
 		Value:    session,
 		Path:     "/issuer",
 		HttpOnly: !s.has(ShowsCookiesToScripts),
-		SameSite: http.SameSiteLaxMode,
+		SameSite: s.sameSite(),
 		Expires:  time.Now().Add(time.Hour),
 	})
 	status := http.StatusSeeOther
@@ -83,11 +104,16 @@ func (s *Issuer) serveConsent(w http.ResponseWriter, r *http.Request) {
 	}
 	tx.csrf = secret()
 	tx.session = s.session(r)
+	s.last[tx.session] = tx
 	destination := ""
 	if target, err := url.Parse(tx.redirect); err == nil && !s.has(HidesRedirectHost) {
 		destination = "<p>You will be sent to " + html.EscapeString(target.Host) + ".</p>"
 	}
-	name := html.EscapeString(tx.client.name)
+	shown := strings.Map(visible, tx.client.name)
+	if s.has(ShowsControls) {
+		shown = tx.client.name
+	}
+	name := html.EscapeString(shown)
 	if s.has(RunsClientNames) {
 		name = tx.client.name
 	}
@@ -103,19 +129,34 @@ func (s *Issuer) serveConsent(w http.ResponseWriter, r *http.Request) {
 		`<button name="answer" value="approve">Approve</button><button name="answer" value="deny">Deny</button></form>`)
 }
 
+// visible keeps the characters that a person sees.
+func visible(r rune) rune {
+	if unicode.IsGraphic(r) && !unicode.Is(unicode.Cf, r) {
+		return r
+	}
+	return -1
+}
+
 // serveAnswer takes the answer to the consent page.
 func (s *Issuer) serveAnswer(w http.ResponseWriter, r *http.Request) {
 	id := r.PostFormValue("transaction")
 	tx := s.transactions[id]
 	isOwn := tx != nil && tx.csrf != "" && tx.csrf == r.PostFormValue("csrf")
-	if tx != nil && s.has(ChecksNoCSRF) {
-		isOwn = true
+	if s.has(ChecksNoCSRF) {
+		tx = s.last[s.session(r)]
+		isOwn = tx != nil
 	}
-	if !isOwn || s.user(r) == "" || tx.session != s.session(r) {
+	origin := r.Header.Get("Origin")
+	isForeign := origin != "" && origin != s.server.URL && !s.has(ChecksNoOrigin) && !s.has(ChecksNoCSRF)
+	if !isOwn || isForeign || s.user(r) == "" || tx.session != s.session(r) {
 		s.show(w, http.StatusForbidden, "<p>This approval does not count.</p>")
 		return
 	}
 	delete(s.transactions, id)
+	if s.has(MixesTransactions) {
+		tx = s.last[tx.session]
+	}
+	s.approved = append(s.approved, tx)
 	response := url.Values{"error": {"access_denied"}}
 	if r.PostFormValue("answer") == "approve" {
 		response = url.Values{"code": {s.newCode(tx)}}

@@ -90,6 +90,7 @@ var mayImport = map[string][]string{
 		"conformance/servers/internal/bench",
 	},
 	"conformance/servers/signin":  {"conformance/servers/internal/bench"},
+	"conformance/servers/rig":     {"conformance/servers/internal/bench"},
 	"conformance/internal/inputs": {"conformance/check"},
 	"conformance/servers/internal/attack": {
 		"conformance/check", "conformance/internal/inputs", "conformance/servers/internal/bench",

@@ -16,7 +16,7 @@ var inputs = []struct {
 	need servers.Need
 	text string
 }{
-	{servers.IssuerKey, "--issuer-key FILE or --fakeentra URL: the issuer's key"},
+	{servers.IssuerKey, "--issuer-key FILE, --fakeentra URL or --rig HOST:PORT: the issuer's key"},
 	{servers.CanaryTool, "--canary-tool NAME and --canary-log FILE: a tool that shows when it has run"},
 	{servers.HandleTools, "--state-tool NAME and --handle-tool NAME: one tool returns state, the other takes it"},
 	{servers.RoundsTool, "--rounds-tool NAME and --rounds-answers JSON: a tool that asks its caller for input first"},
@@ -24,7 +24,7 @@ var inputs = []struct {
 	{servers.WhoamiTool, "--whoami-tool NAME: a tool that returns the caller's identity"},
 	{servers.LocalOnly, "--local, if the server is for this machine only"},
 	{servers.ForwardedView, "--upstream-log FILE: the requests that the server forwards"},
-	{servers.OwnServer, "a new server for each attempt, in go test only (servers.Target.Fixture)"},
+	{servers.OwnServer, "--rig HOST:PORT and --rig-start COMMAND: a new server for each attempt"},
 }
 
 // signedInKinds are the kinds of tokens that --sign-in can give.

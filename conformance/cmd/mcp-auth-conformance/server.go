@@ -41,6 +41,7 @@ type serverOptions struct {
 	timeout       time.Duration // of the server's first answer
 	signInTimeout time.Duration
 	tools         toolOptions
+	rig           rigOptions
 }
 
 func newServerCommand() *cobra.Command {
@@ -63,10 +64,15 @@ in at the fake.
 Tokens with one flaw need the issuer's private key, or its HS256 secret. Give the key of a test
 issuer with --issuer-key, or give the tokens that you have as files.
 
+If the server takes the address of its issuer from a setting, --rig plays that issuer. It makes
+tokens with every flaw. With --rig-start, checks also change the issuer's keys: each starts a
+server of its own with the command.
+
 More checks run if you name tools of the server that tell what happened. Checks without their
 inputs are skipped. The run ends with a list of the inputs that they need.`,
 		Example: `  mcp-auth-conformance server http://localhost:8000/mcp --sign-in
   mcp-auth-conformance server http://localhost:8000/mcp --fakeentra http://localhost:8401
+  mcp-auth-conformance server http://localhost:8000/mcp --rig localhost:9400 --rig-start 'server {issuer} {port}'
   mcp-auth-conformance server https://mcp.example.com/mcp --token-file good.txt --expired-token-file old.txt
   mcp-auth-conformance server http://localhost:8000/mcp --only server/metadata`,
 		Args: arguments(1, 1, "the URL of one MCP endpoint"),
@@ -108,6 +114,7 @@ inputs are skipped. The run ends with a list of the inputs that they need.`,
 		false,
 		"the server is for this machine only: check whether other machines could reach it",
 	)
+	options.rig.addFlags(flags)
 	options.tools.addFlags(flags)
 	options.run.addFlags(flags, 8)
 	flags.StringSliceVar(
@@ -178,6 +185,15 @@ func runServer(command *cobra.Command, address string, options serverOptions) er
 		}
 		options.run.selected.Roles = append(options.run.selected.Roles, role)
 	}
+	usesOther := options.signIn || options.fake != "" || options.issuerKey != ""
+	switch {
+	case options.rig.address != "" && usesOther:
+		return errors.New("--rig makes all tokens; use it without --sign-in, --fakeentra and --issuer-key")
+	case options.rig.address == "" && options.rig.start != "":
+		return errors.New("--rig-start needs the address of the issuer; give --rig too")
+	case options.rig.address != "" && options.roles == nil:
+		options.run.selected.Roles = []string{"server"} // the rig has no sign-in to check
+	}
 	// Find typing mistakes before the person signs in.
 	if err := options.run.read(serverRules()); err != nil {
 		return err
@@ -185,6 +201,13 @@ func runServer(command *cobra.Command, address string, options serverOptions) er
 	target, err := readTarget(ctx, address, options)
 	if err != nil {
 		return err
+	}
+	if options.rig.address != "" {
+		stop, err := options.rig.open(ctx, target, command.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		defer stop()
 	}
 	survey, err := servers.Look(ctx, target)
 	if err != nil {
@@ -211,16 +234,28 @@ func announce(out io.Writer, survey *servers.Survey, options serverOptions) {
 	for _, trouble := range survey.Troubles {
 		flag := "issuer-key"
 		if trouble.Token != "" {
-			flag = tokenFlag(trouble.Token)
-			if name := options.tokenFiles[trouble.Token]; options.signIn && (name == nil || *name == "") {
-				flag = "sign-in"
-			}
+			flag = options.sourceOf(trouble.Token)
 		}
 		fmt.Fprintf(out, "mcp-auth-conformance: --%s: %s\n", flag, trouble)
 	}
 	for _, remark := range survey.Remarks {
 		fmt.Fprintf(out, "mcp-auth-conformance: %s\n", remark)
 	}
+}
+
+// sourceOf returns the flag that gives the token of a kind.
+func (o *serverOptions) sourceOf(kind servers.TokenKind) string {
+	name := o.tokenFiles[kind]
+	switch {
+	case name != nil && *name != "":
+	case o.signIn:
+		return "sign-in"
+	case o.fake != "":
+		return "fakeentra"
+	case o.rig.address != "":
+		return "rig"
+	}
+	return tokenFlag(kind)
 }
 
 func readTarget(ctx context.Context, address string, options serverOptions) (*servers.Target, error) {

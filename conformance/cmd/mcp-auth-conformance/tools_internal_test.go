@@ -85,7 +85,7 @@ func TestMissingInputsAreCounted(t *testing.T) {
 	assert.Equal(t, `
 More checks can run with more inputs. The number is how many need each:
     2  --sign-in or --token-file FILE: a token of the kind good
-    1  --issuer-key FILE or --fakeentra URL: the issuer's key
+    1  --issuer-key FILE, --fakeentra URL or --rig HOST:PORT: the issuer's key
     1  --sign-in or --expired-token-file FILE: a token of the kind expired
 `, out.String())
 }

@@ -85,6 +85,8 @@ var elsewhere = map[string]string{
 	"mcp-auth-conformance server http://localhost:8000/mcp --sign-in": "the same is run with its browser named",
 	"mcp-auth-conformance server http://localhost:8000/mcp --fakeentra " +
 		"http://localhost:8401": "conformance_fake.txt",
+	"mcp-auth-conformance server http://localhost:8000/mcp --rig localhost:9400 --rig-start " +
+		"'node server.js {issuer} {port}'": "the reader has the server",
 	"mcp-auth-conformance server https://mcp.example.com/mcp --token-file good.txt --expired-token-file old.txt " +
 		"--level must": "the reader has the tokens",
 	"mcp-auth-conformance client -- mcp-entra-client --quiet --url {url} call {tool}": "client/conformance_test.go " +

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"mcpentra/conformance/servers"
+	"mcpentra/conformance/servers/rig"
+)
+
+// rigOptions are the flags about an issuer that the command plays.
+type rigOptions struct {
+	address  string
+	audience string
+	scopes   []string
+	claims   string
+	start    string
+}
+
+func (o *rigOptions) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(
+		&o.address,
+		"rig",
+		"",
+		"play the server's issuer at `HOST:PORT`; point the server at http://HOST:PORT before or after",
+	)
+	flags.StringVar(&o.audience, "rig-audience", "", "the `AUDIENCE` of the rig's tokens (default the server's URL)")
+	flags.StringSliceVar(&o.scopes, "rig-scope", nil, "a `SCOPE` of the rig's good tokens; can be repeated")
+	flags.StringVar(&o.claims, "rig-claims", "", "more claims of the rig's tokens, a `JSON` object")
+	flags.StringVar(
+		&o.start,
+		"rig-start",
+		"",
+		"start servers with this `COMMAND`; {issuer}, {audience}, {url} and {port} are replaced",
+	)
+}
+
+// startTime bounds the time until a server answers that the command has started.
+const startTime = 20 * time.Second
+
+// A rigged is a run against a server whose issuer the command plays.
+type rigged struct {
+	options rigOptions
+	claims  map[string]any
+	command []string // starts a server; nil means that the operator does
+	target  servers.Target
+}
+
+// open starts the issuer and, with --rig-start, the server. It fills the target. The caller calls
+// stop at the end.
+func (o *rigOptions) open(ctx context.Context, target *servers.Target, log io.Writer) (stop func(), err error) {
+	r := &rigged{options: *o, claims: map[string]any{}}
+	if o.claims != "" {
+		if err := json.Unmarshal([]byte(o.claims), &r.claims); err != nil {
+			return nil, fmt.Errorf("--rig-claims: want a JSON object: %w", err)
+		}
+	}
+	r.command, err = splitWords(o.start)
+	if err != nil {
+		return nil, fmt.Errorf("--rig-start: %w", err)
+	}
+	issuer, err := r.listen(o.address, target.URL)
+	if err != nil {
+		return nil, fmt.Errorf("--rig: %w", err)
+	}
+	stop = issuer.Close
+	if r.command != nil {
+		server, err := r.run(ctx, issuer.URL, target.URL)
+		if err != nil {
+			issuer.Close()
+			return nil, fmt.Errorf("--rig-start: %w", err)
+		}
+		stop = func() {
+			server.stop()
+			issuer.Close()
+		}
+	} else {
+		fmt.Fprintf(log, "mcp-auth-conformance: the issuer is %s, its keys are at %s/keys\n", issuer.URL, issuer.URL)
+		if err := awaitServer(ctx, target.URL, time.Minute, nil); err != nil {
+			issuer.Close()
+			return nil, fmt.Errorf("--rig: %w", err)
+		}
+	}
+	issuer.Fill(target)
+	r.target = *target
+	if r.command != nil {
+		target.Fixture = r.fixture
+	}
+	return stop, nil
+}
+
+func (r *rigged) listen(address, audience string) (*rig.Issuer, error) {
+	if r.options.audience != "" {
+		audience = r.options.audience
+	}
+	return rig.Listen(rig.Config{
+		Address:  address,
+		Audience: audience,
+		Scopes:   r.options.scopes,
+		Claims:   r.claims,
+	})
+}
+
+// fixture starts an issuer and a server for one check, on other ports.
+func (r *rigged) fixture(ctx context.Context) (*servers.Fixture, error) {
+	host, _, err := net.SplitHostPort(r.options.address)
+	if err != nil {
+		return nil, err
+	}
+	at, err := url.Parse(r.target.URL)
+	if err != nil {
+		return nil, err
+	}
+	port, err := freePort(at.Hostname())
+	if err != nil {
+		return nil, err
+	}
+	at.Host = net.JoinHostPort(at.Hostname(), port)
+	issuer, err := r.listen(net.JoinHostPort(host, "0"), at.String())
+	if err != nil {
+		return nil, err
+	}
+	server, err := r.run(context.WithoutCancel(ctx), issuer.URL, at.String())
+	if err != nil {
+		issuer.Close()
+		return nil, err
+	}
+	target := r.target
+	target.URL = at.String()
+	target.Fixture = nil
+	target.Tokens = nil
+	target.Mint = nil
+	fixture := issuer.Fixture(target)
+	fixture.Close = func() {
+		server.stop()
+		issuer.Close()
+	}
+	return fixture, nil
+}
+
+// freePort returns a port that no program uses now.
+func freePort(host string) (string, error) {
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return "", err
+	}
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	return port, err
+}
+
+// A startedServer is a server that the command has started.
+type startedServer struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// stop kills the server and waits for its end.
+func (s *startedServer) stop() {
+	s.cancel()
+	<-s.done
+}
+
+// run starts a server at an address and waits until it answers.
+func (r *rigged) run(ctx context.Context, issuer, address string) (*startedServer, error) {
+	at, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	audience := r.options.audience
+	if audience == "" {
+		audience = address
+	}
+	replace := strings.NewReplacer("{issuer}", issuer, "{audience}", audience, "{url}", address, "{port}", at.Port())
+	words := make([]string, len(r.command))
+	for i, word := range r.command {
+		words[i] = replace.Replace(word)
+	}
+	running, cancel := context.WithCancel(ctx)
+	command := exec.CommandContext(running, words[0], words[1:]...)
+	command.Env = os.Environ()
+	output := &tail{}
+	command.Stdout = output
+	command.Stderr = output
+	command.WaitDelay = 5 * time.Second
+	if err := command.Start(); err != nil {
+		cancel()
+		return nil, err
+	}
+	server := &startedServer{cancel: cancel, done: make(chan struct{})}
+	go func() {
+		_ = command.Wait()
+		close(server.done)
+	}()
+	if err := awaitServer(ctx, address, startTime, server.done); err != nil {
+		server.stop()
+		return nil, fmt.Errorf("%w; its last output: %q", err, output.text)
+	}
+	return server, nil
+}
+
+// A tail keeps the end of a program's output.
+type tail struct{ text []byte }
+
+// maxTail bounds a tail, in bytes.
+const maxTail = 500
+
+func (t *tail) Write(text []byte) (int, error) {
+	t.text = append(t.text, text...)
+	t.text = t.text[max(0, len(t.text)-maxTail):]
+	return len(text), nil
+}
+
+// awaitServer waits until a server answers. Done is closed if the server ends. It may be nil.
+func awaitServer(ctx context.Context, address string, limit time.Duration, done <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+		if err != nil {
+			return err
+		}
+		response, err := client.Do(request)
+		if err == nil {
+			return response.Body.Close()
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-done:
+			return errors.New("want a server that keeps running, but the command ended")
+		case <-ctx.Done():
+			return fmt.Errorf("want an answer from %s within %v: %w", address, limit, err)
+		}
+	}
+}

@@ -83,8 +83,9 @@ func credentialsListsVectors() []attack.Vector {
 			Change: attack.Authorization(func(good string) string { return "Bearer " + good + "," + bad }),
 		},
 		{
-			Name:   "Bearer good bad",
-			Change: attack.Authorization(func(good string) string { return "Bearer " + good + " " + bad }),
+			Name:     "Bearer good bad",
+			Severity: check.Low,
+			Change:   attack.Authorization(func(good string) string { return "Bearer " + good + " " + bad }),
 		},
 		{
 			Name:   "Basic, then Bearer good",

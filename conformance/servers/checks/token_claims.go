@@ -20,7 +20,7 @@ func tokenClaimsChecks() []bench.Check {
 			Rule: check.Rule{
 				ID:        "server/token/case-twins",
 				Level:     check.Must,
-				Severity:  check.High,
+				Severity:  check.Medium,
 				Reference: "RFC 7519 section 4; RFC 8725 section 3.7",
 				Sentence: "A claim name in another letter case is another claim, and does not make up for a " +
 					"wrong one.",
@@ -34,7 +34,7 @@ func tokenClaimsChecks() []bench.Check {
 			Rule: check.Rule{
 				ID:        "server/token/duplicate-claims",
 				Level:     check.Must,
-				Severity:  check.High,
+				Severity:  check.Medium,
 				Reference: "RFC 7519 section 4; RFC 8725 section 2.6",
 				Sentence:  "If a claim occurs twice, the first one never decides.",
 				Covers:    []string{"RS-053"},

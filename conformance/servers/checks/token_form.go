@@ -30,7 +30,7 @@ func tokenFormChecks() []bench.Check {
 			Rule: check.Rule{
 				ID:        "server/token/json-serialization",
 				Level:     check.Must,
-				Severity:  check.Medium,
+				Severity:  check.Low,
 				Reference: "RFC 7519 section 1; RFC 7515 section 7.2",
 				Sentence: "A token in JSON serialization, or without its payload, is refused: a JWT is " +
 					"always compact.",
@@ -57,7 +57,7 @@ func tokenFormChecks() []bench.Check {
 				ID:        "server/token/base64",
 				Level:     check.Must,
 				Severity:  check.Low,
-				Reference: "RFC 7515 section 2; RFC 4648 section 5",
+				Reference: "RFC 7515 sections 2 and 5.2",
 				Sentence: "A part with padding, in the other alphabet of base64, or with illegal characters " +
 					"is refused.",
 				Covers: []string{"RS-035"},
@@ -151,7 +151,7 @@ func tokenJSONSerializationForgeries(jwt *attack.JWT) []attack.Forgery {
 		{Name: "flattened", Text: is(flattened)},
 		{Name: "general, with one good signature of two", Text: is(general)},
 		{Name: "flattened, in base64url", Text: is(attack.Base64(flattened))},
-		{Name: "detached", Text: is(parts[0] + ".." + parts[2])},
+		{Name: "detached", Text: is(parts[0] + ".." + parts[2]), Severity: check.Critical},
 	}
 }
 
@@ -280,9 +280,17 @@ func malformedObjects(edits func(func([]byte) []byte) bench.Edits) []attack.Forg
 		{Name: "a number", Edits: edits(is("1"))},
 		{Name: "a string", Edits: edits(around(`"`, `"`))},
 		{Name: "an array", Edits: edits(around("[", "]"))},
-		{Name: "UTF-16", Edits: edits(toUTF16)},
-		{Name: "bytes that are not UTF-8", Edits: edits(attack.Last("\"x\":\"\xff\xfe\""))},
-		{Name: "half a surrogate pair in UTF-8", Edits: edits(attack.Last("\"x\":\"\xed\xa0\x80\""))},
+		{Name: "UTF-16", Edits: edits(toUTF16), Severity: check.Low},
+		{
+			Name:     "bytes that are not UTF-8",
+			Edits:    edits(attack.Last("\"x\":\"\xff\xfe\"")),
+			Severity: check.Low,
+		},
+		{
+			Name:     "half a surrogate pair in UTF-8",
+			Edits:    edits(attack.Last("\"x\":\"\xed\xa0\x80\"")),
+			Severity: check.Low,
+		},
 		{Name: "another object after it", Edits: edits(around("", `{"x":1}`))},
 		{Name: "a bracket after it", Edits: edits(around("", "}"))},
 		{Name: "no end", Edits: edits(attack.Replace("}", ""))},

@@ -42,11 +42,11 @@ func tokenHeaderChecks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:        "server/token/type",
-				Level:     check.Must,
+				Level:     check.Should,
 				Severity:  check.Medium,
 				Reference: "RFC 8725 section 3.11; RFC 9068 section 4",
-				Sentence: "A token whose type (typ) is not an access token's is refused. This is a MUST " +
-					"where access tokens are at+jwt, and a policy elsewhere.",
+				Sentence: "Where access tokens are at+jwt, a token of another type (typ) is refused. Elsewhere " +
+					"this is a policy.",
 				Covers: []string{"RS-031"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},

@@ -105,11 +105,12 @@ func tokenExpiryFormForgeries(jwt *attack.JWT) []attack.Forgery {
 	})
 }
 
-// profileLevel returns the level of a forgery that only the profile of RFC 9068 forbids, in a check
-// of level Must.
+// profileLevel returns the level of a forgery that only the profile of RFC 9068 forbids. Its MUST
+// binds servers that follow the profile. MCP does not ask for it, and only the issuer's tokens show
+// it.
 func profileLevel(jwt *attack.JWT) check.Level {
 	if jwt.FollowsRFC9068() {
-		return ""
+		return check.Should
 	}
 	return check.Policy
 }

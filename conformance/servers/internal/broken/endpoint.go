@@ -56,7 +56,8 @@ func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "another host", http.StatusMisdirectedRequest)
 		return
 	}
-	if !s.has(ChecksNoOrigin) && !s.isKnownPage(r.Header["Origin"]) {
+	isUnchecked := s.has(ChecksOriginsSince2025) && r.Header.Get("Mcp-Protocol-Version") < "2025-11-25"
+	if !s.has(ChecksNoOrigin) && !isUnchecked && !s.isKnownPage(r.Header["Origin"]) {
 		http.Error(w, "foreign origin", http.StatusForbidden)
 		return
 	}

@@ -116,6 +116,7 @@ const (
 // Faults in checking headers and messages.
 const (
 	ChecksNoOrigin         Fault = "checks no Origin"
+	ChecksOriginsSince2025 Fault = "checks no Origin before MCP 2025-11-25"
 	ChecksNoHost           Fault = "checks no Host"
 	ComparesHostsByCase    Fault = "accepts its host name in lower case only"
 	ChecksNoContentType    Fault = "checks no Content-Type"

@@ -109,6 +109,9 @@ func (s *Server) parse(raw string) (*jws, bool) {
 		}
 	}
 	token.signature = texts[2]
+	if s.has(IgnoresKeyIDs) {
+		texts[0] = withLastMembers(texts[0])
+	}
 	if s.has(IgnoresByteOrderMarks) {
 		texts[0] = withoutMark(texts[0])
 		texts[1] = withoutMark(texts[1])

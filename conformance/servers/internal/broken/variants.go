@@ -3,11 +3,13 @@ package broken
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Conforming variants. A server with one of them differs from the server without faults, and keeps
@@ -26,7 +28,7 @@ const (
 	HasManyAddresses        Fault = "answers under every address of its machine"
 	AllowsOwnPages          Fault = "allows pages of its machine at any port"
 	ParsesSlowly            Fault = "takes long for each comma in a header"
-	IgnoresKeyIDs           Fault = "tries all keys, whatever the ID"
+	IgnoresKeyIDs           Fault = "reads the last of two header members, and tries all keys whatever the ID"
 	RefusesModernSessions   Fault = "refuses a session ID in 2026-07-28"
 	IgnoresRequestState     Fault = "goes on without its request state"
 	NamesToolsLikeErrors    Fault = "has a tool called error, and errors in JSON"
@@ -69,6 +71,19 @@ func parseSlowly(ctx context.Context, text string) {
 	case <-time.After(20 * time.Microsecond * time.Duration(strings.Count(text, ","))):
 	case <-ctx.Done():
 	}
+}
+
+// withLastMembers removes all members of a JSON object that occur again.
+func withLastMembers(text []byte) []byte {
+	members := map[string]json.RawMessage{}
+	if err := json.Unmarshal(text, &members); err != nil || !utf8.Valid(text) {
+		return text
+	}
+	single, err := json.Marshal(members)
+	if err != nil {
+		return text
+	}
+	return single
 }
 
 // withoutMark removes a byte order mark.

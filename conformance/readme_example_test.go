@@ -66,5 +66,5 @@ func Example_clients() {
 		return
 	}
 	fmt.Println(report.Results[0].Verdict, report.Results[0].Name())
-	// Output: error client/pkce/s256@2025-11-25
+	// Output: want a request to the MCP server, but the client sends none: no client is here yet
 }

@@ -12,16 +12,35 @@ import (
 // Checks returns all checks of clients.
 func Checks() []Check { return checks.All() }
 
-// Run tries checks against a client. It returns an error if the selection is empty, or
-// if the context ended before the last check; the report then holds the results so far.
+// Run tries checks against a client. Clients that listen at a fixed port run one at a time. Run
+// returns an error without a report if the selection is empty, or if the client sends no request.
+// If the context ends before the last check, it returns an error, and a report with the results so
+// far.
 func Run(ctx context.Context, target Target, selection check.Selection) (*check.Report, error) {
 	selected, err := check.Select(checks.All(), selection)
 	if err != nil {
 		return nil, err
 	}
+	if err := firstLook(ctx, target, &selection); err != nil {
+		return nil, err
+	}
 	report, err := check.Run(ctx, target.Bind(selected...), selection)
 	report.Target = target.Name
 	return report, err
+}
+
+// firstLook runs the client before the checks. It returns an error if the client sends no request.
+// It forbids parallel checks if the client listens at a fixed port.
+func firstLook(ctx context.Context, target Target, selection *check.Selection) error {
+	look, err := checks.First(ctx, &target)
+	if err != nil || selection.Parallel < 2 || look.Redirect == "" {
+		return err
+	}
+	again, err := checks.First(ctx, &target)
+	if again.Redirect == look.Redirect {
+		selection.Parallel = 1
+	}
+	return err
 }
 
 // Test tries all checks against a client, or only those whose IDs begin with one of the given IDs.

@@ -55,7 +55,10 @@ func Command(words, opener []string) func(ctx context.Context, task bench.Task) 
 		run.Stdout = task.Output
 		run.Stderr = task.Output
 		run.WaitDelay = time.Second // for processes that the program started and left running
-		return run.Run()
+		if err := run.Start(); err != nil {
+			return &bench.NotStarted{Err: err}
+		}
+		return run.Wait()
 	}
 }
 

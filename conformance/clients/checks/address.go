@@ -114,7 +114,7 @@ func injectedHeader(l *lab.Lab) string {
 
 // addressFile tries client/address/file. The challenge names a local file with valid metadata.
 func addressFile(ctx context.Context, p *bench.Probe) error {
-	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
+	if err := wantControl(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
 	name := filepath.Join(p.State, "metadata.json")
@@ -203,7 +203,7 @@ func throughProxy(
 // usesProxy is the control of throughProxy. The client must send a request for public metadata, or
 // to a public authorization server, through the proxy.
 func usesProxy(ctx context.Context, p *bench.Probe) error {
-	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
+	if err := wantControl(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
 	publicMetadata := resourceMetadata("https://mcp.example.com" + resourceRoot)

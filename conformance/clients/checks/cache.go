@@ -25,6 +25,7 @@ func cacheChecks() []bench.Check {
 				Covers:    []string{"client-private-cache-not-shared"},
 			},
 			Abilities: []bench.Ability{bench.KeepsState, bench.Accounts},
+			Needs:     []bench.Need{bench.Listing},
 			Run:       cachePrivate,
 		},
 	}

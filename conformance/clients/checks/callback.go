@@ -33,7 +33,8 @@ func callbackChecks() []bench.Check {
 					"response has arrived.",
 				Covers: []string{"CL-010"},
 			},
-			Run: callbackClosed,
+			Needs: []bench.Need{bench.Connecting},
+			Run:   callbackClosed,
 		},
 		{
 			Rule: check.Rule{
@@ -209,7 +210,7 @@ func scriptAnswers(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
 
 // callbackSecret tries client/callback/secret.
 func callbackSecret(ctx context.Context, p *bench.Probe) error {
-	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
+	if err := wantControl(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
 	l := runClient(ctx, p, lab.Script{Answers: rightTwice})
@@ -237,9 +238,10 @@ func callbackClosed(ctx context.Context, p *bench.Probe) error {
 func callbackClosedOnce(ctx context.Context, p *bench.Probe) error {
 	var open atomic.Pointer[string]
 	dial := func(l *lab.Lab, r *lab.Request, _ http.ResponseWriter, request *http.Request) bool {
-		if r.RPC != "tools/call" || r.Bearer() == "" {
+		if !l.AtEndpoint(r) || r.Bearer() == "" {
 			return false
 		}
+		open.Store(nil) // The last request counts.
 		for _, sent := range l.Authorizations(l.Authority()) {
 			redirect, ok := loopbackURL(sent.Query.Get("redirect_uri"))
 			if ok && listens(request.Context(), redirect.Host) {
@@ -331,7 +333,7 @@ func wantListener(l *lab.Lab) error {
 // atListener is noHarm for answers that only a listener at the redirect URI gets.
 func atListener(harm func(l *lab.Lab) string, variants ...variant) runFunc {
 	return func(ctx context.Context, p *bench.Probe) error {
-		if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
+		if err := wantControl(ctx, p, lab.Script{}); err != nil {
 			return err
 		}
 		return inputs.TryAll(variants, func(v variant) error {

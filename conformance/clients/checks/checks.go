@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 
 	"mcpentra/conformance/check"
@@ -15,7 +16,7 @@ import (
 
 // All returns the checks in the order of a sign-in, with attacks and extensions last.
 func All() []bench.Check {
-	return slices.Concat(
+	all := slices.Concat(
 		flowChecks(),
 		challengeChecks(),
 		metadataChecks(),
@@ -59,6 +60,10 @@ func All() []bench.Check {
 		machineChecks(),
 		enterpriseChecks(),
 	)
+	for i := range all {
+		all[i] = withLook(all[i])
+	}
+	return all
 }
 
 // Ranges of revisions. Protected resource metadata exists since 2025-06-18, the PKCE gate since
@@ -91,7 +96,7 @@ func runAlone(ctx context.Context, p *bench.Probe, l *lab.Lab, changes ...func(*
 	l.Run(ctx, &own, changes...)
 }
 
-// completeTask is the control of a check: it runs the client in a lab where it must call the tool.
+// completeTask is the control of a check: it runs the client in a lab where it must reach its goal.
 // Without it, an empty record of another lab would prove nothing.
 func completeTask(
 	ctx context.Context, p *bench.Probe, script lab.Script, changes ...func(*bench.Task),
@@ -100,30 +105,42 @@ func completeTask(
 	return l, wantCompleted(ctx, p, l)
 }
 
-// wantCompleted wants a tool call in the lab. Without a call, the check cannot judge the client.
-// A client that does not claim the revision, and fails even without authorization, does not speak
-// it.
-func wantCompleted(ctx context.Context, p *bench.Probe, l *lab.Lab) error {
-	if l.Called() {
+// wantControl runs the control. The look at the client was the control of a script without changes.
+func wantControl(ctx context.Context, p *bench.Probe, script lab.Script) error {
+	if p.Look.SignsIn && reflect.ValueOf(script).IsZero() {
 		return nil
 	}
-	if !p.Claimed() && p.Revision != check.R20251125 {
+	_, err := completeTask(ctx, p, script)
+	return err
+}
+
+// wantCompleted wants the client to reach its goal in a lab. Otherwise the check cannot judge it. A
+// client that does not claim the revision, and fails even without authorization, does not speak it.
+func wantCompleted(ctx context.Context, p *bench.Probe, l *lab.Lab) error {
+	if completed(p, l) {
+		return nil
+	}
+	if !p.Look.SignsIn && !p.Claimed() && p.Revision != check.R20251125 {
 		if open := runClient(ctx, p, lab.Script{Open: true}); !open.Called() {
 			return &check.NotSpoken{Revision: p.Revision}
 		}
 	}
 	return &check.CannotJudge{
-		Reason: "the control failed: although nothing is wrong, the client does not call the tool",
+		Reason: "the control failed: although nothing is wrong, the client does not reach " + goal(p),
 		Err:    ending(l),
 	}
 }
 
-// ending returns the error of the last run. It is never nil.
+// ending returns the error of the last run, with the end of the client's output. It is never nil.
 func ending(l *lab.Lab) error {
-	if l.Err() == nil {
-		return errors.New("it ended without an error")
+	err := l.Err()
+	if err == nil {
+		err = errors.New("it ended without an error")
 	}
-	return l.Err()
+	if last := l.LastOutput(1); last != "" {
+		return fmt.Errorf("%w; the last line of its output is %q", err, last)
+	}
+	return err
 }
 
 // A variant is a lab in which one thing differs.
@@ -150,7 +167,7 @@ func judge(script lab.Script, verdict func(l *lab.Lab) error) runFunc {
 // the record of each.
 func stillWorks(script lab.Script, verdict func(l *lab.Lab) error, variants ...variant) runFunc {
 	return func(ctx context.Context, p *bench.Probe) error {
-		if _, err := completeTask(ctx, p, script); err != nil {
+		if err := wantControl(ctx, p, script); err != nil {
 			return err
 		}
 		return inputs.TryAll(variants, func(v variant) error {
@@ -160,8 +177,8 @@ func stillWorks(script lab.Script, verdict func(l *lab.Lab) error, variants ...v
 					return inVariant(v.name, err)
 				}
 			}
-			if !l.Called() {
-				return l.Mismatch("a tool call: "+v.name, fmt.Sprintf("none: %v", ending(l)))
+			if !completed(p, l) {
+				return l.Mismatch(goal(p)+": "+v.name, fmt.Sprintf("none: %v", ending(l)))
 			}
 			return nil
 		})
@@ -174,7 +191,7 @@ func noHarm(
 	script lab.Script, reached func(l *lab.Lab) bool, harm func(l *lab.Lab) string, variants ...variant,
 ) runFunc {
 	return func(ctx context.Context, p *bench.Probe) error {
-		if _, err := completeTask(ctx, p, script); err != nil {
+		if err := wantControl(ctx, p, script); err != nil {
 			return err
 		}
 		return inputs.TryAll(variants, func(v variant) error {

@@ -23,7 +23,8 @@ func elicitationChecks() []bench.Check {
 					"agreed. In this check the person never agrees.",
 				Covers: []string{"client-elicitation-url-consent", "CL-002"},
 			},
-			Run: elicitationURL,
+			Needs: []bench.Need{bench.Calling},
+			Run:   elicitationURL,
 		},
 	}
 }

@@ -50,7 +50,7 @@ func wantSignIn(l *lab.Lab) error {
 // flowMixedUp tries client/flow/mixed-up. It answers no authorization request before both sign-ins
 // have started.
 func flowMixedUp(ctx context.Context, p *bench.Probe) error {
-	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
+	if err := wantControl(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
 	started := make(chan struct{}, 2)

@@ -32,7 +32,8 @@ func isolationChecks() []bench.Check {
 					"CL-023",
 				},
 			},
-			Run: isolationIssuerChange,
+			Needs: []bench.Need{bench.Calling},
+			Run:   isolationIssuerChange,
 		},
 		{
 			Rule: check.Rule{
@@ -44,7 +45,8 @@ func isolationChecks() []bench.Check {
 					"that the metadata names later.",
 				Covers: []string{"client-reregisters-on-as-change", "CL-023"},
 			},
-			Run: judge(lab.Script{ExpiredTokens: 1, Resource: moveIssuerAfter(1)}, wantSecondRegistration),
+			Needs: []bench.Need{bench.Calling},
+			Run:   judge(lab.Script{ExpiredTokens: 1, Resource: moveIssuerAfter(1)}, wantSecondRegistration),
 		},
 		{
 			Rule: check.Rule{
@@ -58,6 +60,7 @@ func isolationChecks() []bench.Check {
 				Covers: []string{"client-prereg-mismatch-surfaced", "client-no-cross-as-credentials"},
 			},
 			Abilities: []bench.Ability{bench.Preregistered},
+			Needs:     []bench.Need{bench.Calling},
 			Run:       isolationPreRegistered,
 		},
 		{
@@ -77,6 +80,7 @@ func isolationChecks() []bench.Check {
 				},
 			},
 			Abilities: []bench.Ability{bench.KeepsState},
+			Needs:     []bench.Need{bench.Connecting},
 			Run:       isolationTwoServers,
 		},
 		{
@@ -91,6 +95,7 @@ func isolationChecks() []bench.Check {
 				Covers: []string{"client-resource-identifies-server", "client-token-own-as-only", "CL-005"},
 			},
 			Abilities: []bench.Ability{bench.KeepsState},
+			Needs:     []bench.Need{bench.Connecting},
 			Run:       isolationOneIssuer,
 		},
 		{
@@ -102,6 +107,7 @@ func isolationChecks() []bench.Check {
 				Sentence:  "A grant of one account at a server is not used for another account.",
 			},
 			Abilities: []bench.Ability{bench.KeepsState, bench.Accounts},
+			Needs:     []bench.Need{bench.Connecting},
 			Run:       isolationAccounts,
 		},
 		{
@@ -114,6 +120,7 @@ func isolationChecks() []bench.Check {
 					"icons, and not to the authorization server.",
 				Covers: []string{"client-token-not-leaked", "client-icons-without-credentials"},
 			},
+			Needs: []bench.Need{bench.Calling},
 			Run: judge(
 				lab.Script{ExpiredTokens: 1, Tool: addIcon, Intercept: setCookie},
 				wantCredentialsAtEndpoint,

@@ -22,6 +22,7 @@ func isolationPublicChecks() []bench.Check {
 				Covers: []string{"client-token-not-leaked", "client-token-over-tls", "CL-020"},
 			},
 			Abilities: []bench.Ability{bench.UsesProxy, bench.TrustsCA},
+			Needs:     []bench.Need{bench.Calling},
 			Run: noHarm(
 				lab.Script{Public: true},
 				redirectedAway,

@@ -23,6 +23,7 @@ func isolationRedirectChecks() []bench.Check {
 				Sentence:  "A token does not follow a redirect of the MCP endpoint to another origin.",
 				Covers:    []string{"client-token-not-leaked", "CL-020"},
 			},
+			Needs: []bench.Need{bench.Calling},
 			Run: noHarm(
 				lab.Script{},
 				redirectedToTrap,
@@ -44,6 +45,7 @@ func isolationRedirectChecks() []bench.Check {
 					"origin, which can be another server.",
 				Covers: []string{"client-token-not-leaked"},
 			},
+			Needs: []bench.Need{bench.Calling},
 			Run: noHarm(lab.Script{}, redirectedToPath, tokenAtOtherPath,
 				redirectToPath(http.StatusTemporaryRedirect, "/team-b/mcp"),
 				redirectToPath(http.StatusPermanentRedirect, "/team-b/mcp"),
@@ -58,6 +60,7 @@ func isolationRedirectChecks() []bench.Check {
 				Sentence:  "The body of a request does not follow a redirect of the MCP endpoint to another origin.",
 				Covers:    []string{"CL-020"},
 			},
+			Needs: []bench.Need{bench.Calling},
 			Run: noHarm(
 				lab.Script{},
 				redirectedToTrap,

@@ -71,7 +71,7 @@ func limitChecks() []bench.Check {
 				Sentence:  "A challenge of many kilobytes costs no noticeable time.",
 				Covers:    []string{"CL-026"},
 			},
-			Run: noHarm(
+			Run: ifItEnds(noHarm(
 				lab.Script{},
 				nil,
 				hung,
@@ -81,7 +81,7 @@ func limitChecks() []bench.Check {
 				longChallenge("one long space", "Bearer"+strings.Repeat(" ", 12000)+"x"),
 				longChallenge("equals signs", "Bearer "+strings.Repeat("=", 12000)),
 				longChallenge("a mebibyte", `Bearer realm="`+strings.Repeat("a", 1<<20)+`"`),
-			),
+			)),
 		},
 		{
 			Rule: check.Rule{
@@ -94,12 +94,12 @@ func limitChecks() []bench.Check {
 					"nothing from it.",
 				Covers: []string{"CL-027"},
 			},
-			Run: noHarm(
+			Run: ifItEnds(noHarm(
 				lab.Script{},
 				fetchedMetadata,
 				hungOrUsed,
 				metadataAnswer("nested protected resource metadata", http.StatusOK, nestedMetadata()),
-			),
+			)),
 		},
 		{
 			Rule: check.Rule{
@@ -112,8 +112,18 @@ func limitChecks() []bench.Check {
 					"gives up within a minute.",
 				Covers: []string{"CL-027"},
 			},
-			Run: limitSlow,
+			Run: ifItEnds(limitSlow),
 		},
+	}
+}
+
+// ifItEnds skips a check for a client that does not end after a failed sign-in.
+func ifItEnds(run runFunc) runFunc {
+	return func(ctx context.Context, p *bench.Probe) error {
+		if err := wantEnd(ctx, p); err != nil {
+			return err
+		}
+		return run(ctx, p)
 	}
 }
 
@@ -229,7 +239,7 @@ type endlessDocument struct {
 
 // sendEndless answers some requests with an endless document, and wants the client to stop reading.
 func sendEndless(ctx context.Context, p *bench.Probe, document endlessDocument) error {
-	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
+	if err := wantControl(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
 	var sent atomic.Int64
@@ -289,7 +299,7 @@ func slowAnswers() []slowAnswer {
 
 // limitSlow tries client/limit/slow. The runs are concurrent, because each of them waits.
 func limitSlow(ctx context.Context, p *bench.Probe) error {
-	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
+	if err := wantControl(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
 	slow := *p
@@ -308,20 +318,20 @@ func limitSlow(ctx context.Context, p *bench.Probe) error {
 
 // try wants the run to end by itself.
 func (a slowAnswer) try(ctx context.Context, p *bench.Probe) error {
-	var reached atomic.Bool
+	var reached atomic.Int64
 	answer := func(_ *lab.Lab, r *lab.Request, w http.ResponseWriter, request *http.Request) bool {
 		if !a.answers(r) {
 			return false
 		}
-		reached.Store(true)
+		reached.Add(1)
 		drip(w, request, a.more)
 		return true
 	}
 	l := runClient(ctx, p, lab.Script{Intercept: answer})
 	switch {
-	case !reached.Load():
-		return &check.CannotJudge{Reason: "the client did not reach " + a.name, Err: ending(l)}
-	case errors.Is(l.Err(), lab.ErrTimeUp):
+	case reached.Load() == 0:
+		return notReached(l, a.name)
+	case reached.Load() == 1 && errors.Is(l.Err(), lab.ErrTimeUp): // it did not even give up to try again
 		return l.Mismatch(
 			fmt.Sprintf("the client to end within %d seconds: %s", patienceSeconds, a.name),
 			"the run had to be cancelled",

@@ -27,7 +27,7 @@ func metadataChecks() []bench.Check {
 			},
 			Run: noHarm(
 				lab.Script{},
-				(*lab.Lab).Called,
+				requestedToken,
 				ownEndpointsUsed,
 				variant{
 					"authorization server metadata at the server's own origin",
@@ -151,7 +151,8 @@ func metadataChecks() []bench.Check {
 				Sentence:  "After a new challenge the client reads the metadata again and uses the new values.",
 				Covers:    []string{"client-prm-refetch-on-challenge"},
 			},
-			Run: judge(lab.Script{ExpiredTokens: 1, Resource: moveIssuerAfter(1)}, wantNewServer),
+			Needs: []bench.Need{bench.Calling},
+			Run:   judge(lab.Script{ExpiredTokens: 1, Resource: moveIssuerAfter(1)}, wantNewServer),
 		},
 		{
 			Rule: check.Rule{

@@ -153,7 +153,7 @@ func pageOpened(l *lab.Lab) string {
 
 // openShell tries client/open/shell: a command in the URL creates a file if a shell runs it.
 func openShell(ctx context.Context, p *bench.Probe) error {
-	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
+	if err := wantControl(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
 	canary := filepath.Join(p.State, "canary")

@@ -28,7 +28,7 @@ func proxyChecks() []bench.Check {
 
 // proxyLoopback tries client/proxy/loopback.
 func proxyLoopback(ctx context.Context, p *bench.Probe) error {
-	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
+	if err := wantControl(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
 	l := runWithProxy(ctx, p, lab.Script{})

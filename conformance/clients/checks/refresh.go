@@ -25,6 +25,7 @@ func refreshChecks() []bench.Check {
 					"an error. It sends no refresh request.",
 				Covers: []string{"client-refresh-not-assumed", "client-refresh-on-expiry"},
 			},
+			Needs: []bench.Need{bench.Calling},
 			Run: noHarm(
 				lab.Script{},
 				requestedToken,
@@ -42,6 +43,7 @@ func refreshChecks() []bench.Check {
 				Covers:    []string{"client-refresh-rotation-followed", "client-refresh-on-expiry"},
 			},
 			Abilities: []bench.Ability{bench.KeepsState},
+			Needs:     []bench.Need{bench.Connecting},
 			Run:       refreshRotation,
 		},
 		{
@@ -54,6 +56,7 @@ func refreshChecks() []bench.Check {
 					"issued it.",
 				Covers: []string{"client-refresh-confidential", "CL-021"},
 			},
+			Needs: []bench.Need{bench.Calling},
 			Run: noHarm(
 				lab.Script{Refresh: true, ExpiredTokens: 1},
 				requestedToken,
@@ -75,6 +78,7 @@ func refreshChecks() []bench.Check {
 				Covers: []string{"CL-056"},
 			},
 			Abilities: []bench.Ability{bench.KeepsState},
+			Needs:     []bench.Need{bench.Connecting},
 			Run:       refreshOutage,
 		},
 	}

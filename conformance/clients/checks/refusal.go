@@ -23,6 +23,7 @@ func refusalChecks() []bench.Check {
 					"person again and again.",
 				Covers: []string{"CL-024"},
 			},
+			Needs: []bench.Need{bench.Calling},
 			Run: noHarm(
 				lab.Script{},
 				requestedToken,
@@ -47,10 +48,10 @@ const maxRequests = 40
 
 // triedTooOften reports too many sign-ins or too many requests to the MCP endpoint.
 func triedTooOften(l *lab.Lab) string {
-	if n := len(l.Authorizations(l.Authority())); n > maxTries {
+	if n := len(l.Authorizations(l.Authority())); n > maxTries*(2*attempts(l)-1) {
 		return fmt.Sprintf("%d authorization requests", n)
 	}
-	if n := len(l.Endpoint()); n > maxRequests {
+	if n := len(l.Endpoint()); n > maxRequests*attempts(l) {
 		return fmt.Sprintf("%d requests to the endpoint", n)
 	}
 	return ""

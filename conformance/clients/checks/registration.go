@@ -2,8 +2,10 @@ package checks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"os/exec"
 	"slices"
 	"strings"
 
@@ -71,7 +73,8 @@ func registrationChecks() []bench.Check {
 				Sentence:  "A client that uses refresh tokens lists refresh_token among its grant_types.",
 				Covers:    []string{"client-dcr-grant-types-refresh"},
 			},
-			Run: judge(lab.Script{Refresh: true, ExpiredTokens: 1}, wantRefreshGrant),
+			Needs: []bench.Need{bench.Calling},
+			Run:   judge(lab.Script{Refresh: true, ExpiredTokens: 1}, wantRefreshGrant),
 		},
 		{
 			Rule: check.Rule{
@@ -205,12 +208,15 @@ func wentOnUnregistered(l *lab.Lab) string {
 
 // registrationRejectionTold tries client/registration/rejection-told.
 func registrationRejectionTold(ctx context.Context, p *bench.Probe) error {
-	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
+	if err := wantControl(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
 	l := runClient(ctx, p, rejectRegistration("invalid_client_metadata").script)
-	if !triedToRegister(l) {
+	switch {
+	case !triedToRegister(l):
 		return &check.NotApplicable{Reason: "the client does not register"}
+	case isSilent(l):
+		return &check.NotApplicable{Reason: "needs a client with output"}
 	}
 	output := strings.ToLower(l.Output())
 	namesReason := func(word string) bool { return strings.Contains(output, word) }
@@ -223,9 +229,15 @@ func registrationRejectionTold(ctx context.Context, p *bench.Probe) error {
 	return nil
 }
 
+// isSilent reports whether the client printed nothing, and did not say why it ended.
+func isSilent(l *lab.Lab) bool {
+	says := l.Err() != nil && !errors.Is(l.Err(), lab.ErrTimeUp) && !errors.As(l.Err(), new(*exec.ExitError))
+	return strings.TrimSpace(l.Printed()) == "" && !says
+}
+
 // registrationPreRegistered tries client/registration/pre-registered.
 func registrationPreRegistered(ctx context.Context, p *bench.Probe) error {
-	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
+	if err := wantControl(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
 	closed := func(_ *lab.Lab, _ lab.Party, _ string, document map[string]any) {
@@ -241,8 +253,8 @@ func registrationPreRegistered(ctx context.Context, p *bench.Probe) error {
 		if len(l.Registrations(l.Authority())) > 0 {
 			return l.Mismatch("no registration", "one")
 		}
-		if !l.Called() {
-			return l.Mismatch("a tool call", fmt.Sprintf("none: %v", ending(l)))
+		if !completed(p, l) {
+			return l.Mismatch(goal(p), fmt.Sprintf("none: %v", ending(l)))
 		}
 	}
 	return nil

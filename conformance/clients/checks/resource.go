@@ -54,7 +54,8 @@ func resourceChecks() []bench.Check {
 				Sentence:  "A refresh request has the resource, too.",
 				Covers:    []string{"client-resource-refresh"},
 			},
-			Run: judge(lab.Script{Refresh: true, ExpiredTokens: 1}, wantRefreshResource),
+			Needs: []bench.Need{bench.Calling},
+			Run:   judge(lab.Script{Refresh: true, ExpiredTokens: 1}, wantRefreshResource),
 		},
 		{
 			Rule: check.Rule{

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients/internal/bench"
@@ -26,7 +27,8 @@ func revisionChecks() []bench.Check {
 					"after initialize does.",
 				Covers: []string{"client-version-header"},
 			},
-			Run: revisionHeader,
+			Needs: []bench.Need{bench.Calling},
+			Run:   revisionHeader,
 		},
 		{
 			Rule: check.Rule{
@@ -38,7 +40,8 @@ func revisionChecks() []bench.Check {
 					"client repeats it after a refusal.",
 				Covers: []string{"client-modern-headers"},
 			},
-			Run: revisionStandardHeaders,
+			Needs: []bench.Need{bench.Calling},
+			Run:   revisionStandardHeaders,
 		},
 		{
 			Rule: check.Rule{
@@ -50,7 +53,8 @@ func revisionChecks() []bench.Check {
 					"handshake falls back to it. After a 400 that names revisions it does not.",
 				Covers: []string{"client-era-detection"},
 			},
-			Run: revisionFallback,
+			Needs: []bench.Need{bench.Connecting},
+			Run:   revisionFallback,
 		},
 	}
 }
@@ -65,10 +69,10 @@ func revisionHeader(ctx context.Context, p *bench.Probe) error {
 	initialized := false
 	for _, request := range l.Endpoint() {
 		if request.RPC == "initialize" {
-			initialized = initialized || request.Status == http.StatusOK
+			initialized = request.Status == http.StatusOK
 			continue
 		}
-		if withHandshake && (!initialized || request.RPC == "server/discover") {
+		if withHandshake && (!initialized || request.RPC == "server/discover") || isProbe(request, p.Revision) {
 			continue
 		}
 		if got := request.Header.Get("Mcp-Protocol-Version"); got != string(p.Revision) {
@@ -79,6 +83,16 @@ func revisionHeader(ctx context.Context, p *bench.Probe) error {
 		}
 	}
 	return nil
+}
+
+// isProbe reports whether a request only explores the endpoint, and carries nothing of MCP.
+func isProbe(r lab.Request, revision check.Revision) bool {
+	isMessage := r.Method == http.MethodPost
+	if revision != check.R20260728 {
+		isMessage = isMessage || r.Method == http.MethodGet || r.Method == http.MethodDelete
+	}
+	acceptsStream := strings.Contains(r.Header.Get("Accept"), eventStream)
+	return !isMessage || r.Method == http.MethodGet && !acceptsStream
 }
 
 // revisionStandardHeaders tries client/revision/standard-headers.
@@ -94,7 +108,7 @@ func revisionStandardHeaders(ctx context.Context, p *bench.Probe) error {
 // wantStandardHeaders wants Mcp-Method in each POST, and Mcp-Name in each call.
 func wantStandardHeaders(l *lab.Lab) error {
 	for _, request := range l.Endpoint() {
-		if request.Method != http.MethodPost {
+		if request.Method != http.MethodPost || request.RPC == "initialize" {
 			continue
 		}
 		if got := request.Header.Get("Mcp-Method"); got != request.RPC {
@@ -109,16 +123,20 @@ func wantStandardHeaders(l *lab.Lab) error {
 
 // revisionFallback tries client/revision/fallback.
 func revisionFallback(ctx context.Context, p *bench.Probe) error {
-	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
+	if err := wantControl(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
 	older := runClient(ctx, p, lab.Script{Revision: check.R20251125, Intercept: olderServer})
-	if !older.Called() {
+	if !completed(p, older) {
 		return older.Mismatch("initialize after a 400 without a body", fmt.Sprintf("%v", ending(older)))
 	}
 	newer := runClient(ctx, p, lab.Script{Intercept: futureServer})
-	if newer.Saw(func(r *lab.Request) bool { return r.RPC == "initialize" }) {
-		return newer.Mismatch("no initialize at a server that names only a future revision", "initialize")
+	refused := false
+	for _, request := range newer.Endpoint() {
+		if refused && request.RPC == "initialize" {
+			return newer.Mismatch("no initialize at a server that names only a future revision", "initialize")
+		}
+		refused = refused || request.Bearer() != "" && request.RPC != "initialize" && request.Status >= 400
 	}
 	return nil
 }

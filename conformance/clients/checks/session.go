@@ -25,7 +25,8 @@ func sessionChecks() []bench.Check {
 					"it after a refusal.",
 				Covers: []string{"client-session-id-sent"},
 			},
-			Run: judge(lab.Script{ExpiredTokens: 1}, wantSessionID),
+			Needs: []bench.Need{bench.Calling},
+			Run:   judge(lab.Script{ExpiredTokens: 1}, wantSessionID),
 		},
 		{
 			Rule: check.Rule{
@@ -36,7 +37,8 @@ func sessionChecks() []bench.Check {
 				Sentence:  "When its session has ended, a client starts a new one without a session ID.",
 				Covers:    []string{"client-session-404-restarts"},
 			},
-			Run: sessionGone,
+			Needs: []bench.Need{bench.Calling},
+			Run:   sessionGone,
 		},
 		{
 			Rule: check.Rule{
@@ -48,7 +50,8 @@ func sessionChecks() []bench.Check {
 				Sentence:  "The session ID is in no URL, and reaches no other origin.",
 				Covers:    []string{"client-session-id-protected"},
 			},
-			Run: judge(lab.Script{ExpiredTokens: 1}, wantSessionIDAtEndpoint),
+			Needs: []bench.Need{bench.Calling},
+			Run:   judge(lab.Script{ExpiredTokens: 1}, wantSessionIDAtEndpoint),
 		},
 	}
 }
@@ -58,10 +61,10 @@ func wantSessionID(l *lab.Lab) error {
 	initialized := false
 	for _, request := range l.Endpoint() {
 		if request.RPC == "initialize" {
-			initialized = initialized || request.Status == http.StatusOK
+			initialized = request.Status == http.StatusOK
 			continue
 		}
-		needsSession := request.Method != http.MethodOptions && request.RPC != "server/discover"
+		needsSession := !isProbe(request, check.R20251125) && request.RPC != "server/discover"
 		if initialized && needsSession && request.Header.Get("Mcp-Session-Id") == "" {
 			return l.Mismatch("Mcp-Session-Id", fmt.Sprintf("none in %s %s", request.Method, request.RPC))
 		}
@@ -91,7 +94,7 @@ func wantSessionIDAtEndpoint(l *lab.Lab) error {
 
 // sessionGone tries client/session/begun-anew. It ends the first session during the tool call.
 func sessionGone(ctx context.Context, p *bench.Probe) error {
-	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
+	if err := wantControl(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
 	first := ""

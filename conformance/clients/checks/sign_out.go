@@ -61,6 +61,7 @@ func signOutChecks() []bench.Check {
 					"revocation failed.",
 			},
 			Abilities: []bench.Ability{bench.KeepsState, bench.SignsOut},
+			Needs:     []bench.Need{bench.Connecting},
 			Run:       signOutForgotten,
 		},
 		{

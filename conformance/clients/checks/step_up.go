@@ -24,6 +24,7 @@ func stepUpChecks() []bench.Check {
 				Sentence:  "A client that gets insufficient_scope asks the person for the scopes in the challenge.",
 				Covers:    []string{"client-stepup-attempted"},
 			},
+			Needs: []bench.Need{bench.Calling},
 			Run: judgeAfter(
 				needsNoStepUp(),
 				needsStepUp(),
@@ -39,6 +40,7 @@ func stepUpChecks() []bench.Check {
 				Sentence:  "A step-up also requests the earlier scopes.",
 				Covers:    []string{"client-stepup-union"},
 			},
+			Needs: []bench.Need{bench.Calling},
 			Run: judgeAfter(
 				needsNoStepUp(),
 				needsStepUp(),
@@ -54,6 +56,7 @@ func stepUpChecks() []bench.Check {
 				Sentence: "A registration that lists scopes lists every scope that the client requests with " +
 					"it, so that a step-up can work.",
 			},
+			Needs: []bench.Need{bench.Calling},
 			Run: judgeAfter(
 				needsNoStepUp(),
 				needsStepUp(),
@@ -69,6 +72,7 @@ func stepUpChecks() []bench.Check {
 				Sentence:  "After a step-up the client repeats the request with the new token.",
 				Covers:    []string{"client-stepup-retries-request"},
 			},
+			Needs: []bench.Need{bench.Calling},
 			Run: judgeAfter(
 				needsNoStepUp(),
 				needsStepUp(),
@@ -85,6 +89,7 @@ func stepUpChecks() []bench.Check {
 				Sentence:  "A client gives up after a few tries on a server that demands ever more scopes.",
 				Covers:    []string{"client-stepup-retry-limit", "CL-024"},
 			},
+			Needs: []bench.Need{bench.Calling},
 			Run: noHarm(
 				needsNoStepUp(),
 				requestedToken,
@@ -107,6 +112,7 @@ func stepUpChecks() []bench.Check {
 				Covers:    []string{"client-stepup-tracks-attempts", "CL-024"},
 			},
 			Abilities: []bench.Ability{bench.SeveralCalls},
+			Needs:     []bench.Need{bench.Calling},
 			Run:       stepUpTracked,
 		},
 		{
@@ -119,6 +125,7 @@ func stepUpChecks() []bench.Check {
 				Sentence:  "A client does not ask the person to approve thousands of scopes.",
 				Covers:    []string{"CL-025"},
 			},
+			Needs: []bench.Need{bench.Calling},
 			Run: noHarm(
 				needsNoStepUp(),
 				requestedToken,
@@ -139,6 +146,7 @@ func stepUpChecks() []bench.Check {
 				Sentence:  "A person who declined more scopes is not asked for them again by the next call.",
 			},
 			Abilities: []bench.Ability{bench.SeveralCalls},
+			Needs:     []bench.Need{bench.Calling},
 			Run:       stepUpDeclined,
 		},
 	}
@@ -210,7 +218,7 @@ func wantRepeat(l *lab.Lab) error {
 
 // steppedUpTooOften reports too many authorization requests.
 func steppedUpTooOften(l *lab.Lab) string {
-	if n := len(l.Authorizations(l.Authority())); n > 1+maxTries {
+	if n := len(l.Authorizations(l.Authority())); n > (1+maxTries)*attempts(l) {
 		return fmt.Sprintf("%d authorization requests", n)
 	}
 	return ""
@@ -239,7 +247,7 @@ func stepUpTracked(ctx context.Context, p *bench.Probe) error {
 		return &check.CannotJudge{Reason: fmt.Sprintf(reason, l.Calls(), calls), Err: ending(l)}
 	}
 	l = runClient(ctx, p, lab.Script{StepUp: anotherScope}, several)
-	if n := len(l.Authorizations(l.Authority())); n > 1+maxTries {
+	if n := len(l.Authorizations(l.Authority())); n > (1+maxTries)*attempts(l) {
 		return l.Mismatch(
 			fmt.Sprintf("at most %d authorization requests for %d calls of one tool", 1+maxTries, calls),
 			fmt.Sprint(n),
@@ -311,7 +319,7 @@ func stepUpDeclined(ctx context.Context, p *bench.Probe) error {
 	switch {
 	case asked == 0:
 		return &check.NotApplicable{Reason: "the client does not step up"}
-	case asked > 1:
+	case asked > attempts(l):
 		return l.Mismatch("one authorization request for the same scopes", fmt.Sprint(asked))
 	}
 	return nil

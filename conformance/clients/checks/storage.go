@@ -43,6 +43,7 @@ func storageChecks() []bench.Check {
 				Covers:    []string{"CL-040"},
 			},
 			Abilities: []bench.Ability{bench.KeepsState},
+			Needs:     []bench.Need{bench.Connecting},
 			Run:       storageLinks,
 		},
 		{
@@ -56,6 +57,7 @@ func storageChecks() []bench.Check {
 				Covers: []string{"CL-040", "CL-056"},
 			},
 			Abilities: []bench.Ability{bench.KeepsState},
+			Needs:     []bench.Need{bench.Connecting},
 			Run:       storageTwoAtOnce,
 		},
 	}

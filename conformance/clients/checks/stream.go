@@ -27,7 +27,8 @@ func streamChecks() []bench.Check {
 				Sentence:  "The client gives up on an event that has no end, on one line or on many.",
 				Covers:    []string{"CL-050"},
 			},
-			Run: streamEndless,
+			Needs: []bench.Need{bench.Listing},
+			Run:   streamEndless,
 		},
 		{
 			Rule: check.Rule{
@@ -39,7 +40,8 @@ func streamChecks() []bench.Check {
 					"right response.",
 				Covers: []string{"CL-050"},
 			},
-			Run: streamOtherID,
+			Needs: []bench.Need{bench.Listing, bench.Calling},
+			Run:   streamOtherID,
 		},
 		{
 			Rule: check.Rule{
@@ -52,7 +54,8 @@ func streamChecks() []bench.Check {
 					"the ID of an event adds no header line.",
 				Covers: []string{"CL-050"},
 			},
-			Run: streamResumed,
+			Needs: []bench.Need{bench.Listing},
+			Run:   streamResumed,
 		},
 	}
 }
@@ -131,7 +134,7 @@ const hastyRequests = 100
 // streamResumed tries client/stream/resumed. For a second, it breaks off each stream after an event
 // with retry: 0, and with an ID that holds a header line.
 func streamResumed(ctx context.Context, p *bench.Probe) error {
-	if _, err := completeTask(ctx, p, lab.Script{}); err != nil {
+	if err := wantControl(ctx, p, lab.Script{}); err != nil {
 		return err
 	}
 	var broken atomic.Int64

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients/internal/bench"
@@ -25,7 +26,8 @@ func tokenChecks() []bench.Check {
 				Sentence:     "The token is in the Authorization header with the scheme Bearer, and nowhere else.",
 				Covers:       []string{"client-bearer-header"},
 			},
-			Run: judge(lab.Script{}, wantTokenInHeader),
+			Needs: []bench.Need{bench.Connecting},
+			Run:   judge(lab.Script{}, wantTokenInHeader),
 		},
 		{
 			Rule: check.Rule{
@@ -37,7 +39,8 @@ func tokenChecks() []bench.Check {
 				Sentence:     "No token is ever in a URL.",
 				Covers:       []string{"client-token-not-in-query"},
 			},
-			Run: judge(lab.Script{Refresh: true}, wantNoTokenInURL),
+			Needs: []bench.Need{bench.Connecting},
+			Run:   judge(lab.Script{Refresh: true}, wantNoTokenInURL),
 		},
 		{
 			Rule: check.Rule{
@@ -49,7 +52,8 @@ func tokenChecks() []bench.Check {
 					"answer without it.",
 				Covers: []string{"client-token-every-request"},
 			},
-			Run: judge(lab.Script{Lenient: true}, wantTokenInEveryRequest),
+			Needs: []bench.Need{bench.Connecting},
+			Run:   judge(lab.Script{Lenient: true}, wantTokenInEveryRequest),
 		},
 		{
 			Rule: check.Rule{
@@ -59,6 +63,7 @@ func tokenChecks() []bench.Check {
 				Sentence:  "The client sends a token back unchanged, whatever its form.",
 				Covers:    []string{"client-token-opaque"},
 			},
+			Needs: []bench.Need{bench.Connecting},
 			Run: stillWorks(
 				lab.Script{},
 				nil,
@@ -75,6 +80,7 @@ func tokenChecks() []bench.Check {
 				Sentence:  "The token_type is compared without regard to case.",
 				Covers:    []string{"client-token-type-case", "CL-029"},
 			},
+			Needs: []bench.Need{bench.Connecting},
 			Run: stillWorks(
 				lab.Script{},
 				nil,
@@ -90,6 +96,7 @@ func tokenChecks() []bench.Check {
 				Sentence:  "The client ignores unknown parameters and members of responses.",
 				Covers:    []string{"client-oauth-unknown-ignored"},
 			},
+			Needs: []bench.Need{bench.Connecting},
 			Run: stillWorks(lab.Script{}, nil,
 				variant{"the right iss in the redirect", lab.Script{Answers: rightIss}},
 				variant{"unknown parameters in the redirect", lab.Script{Answers: unknownParameters}},
@@ -104,6 +111,7 @@ func tokenChecks() []bench.Check {
 				Sentence:  "A token of an unknown type, or one that cannot be sent in a header, is not used.",
 				Covers:    []string{"CL-029"},
 			},
+			Needs: []bench.Need{bench.Connecting},
 			Run: noHarm(
 				lab.Script{},
 				requestedToken,
@@ -124,6 +132,7 @@ func tokenChecks() []bench.Check {
 				Sentence:  "An ID token is not an access token. With a foreign nonce and audience it is sent nowhere.",
 				Covers:    []string{"CL-030"},
 			},
+			Needs: []bench.Need{bench.Connecting},
 			Run: noHarm(
 				lab.Script{},
 				requestedToken,
@@ -141,6 +150,7 @@ func tokenChecks() []bench.Check {
 				Sentence:  "An odd expires_in, or a clock that disagrees, causes no endless loop of token requests.",
 				Covers:    []string{"CL-029", "CL-053"},
 			},
+			Needs: []bench.Need{bench.Connecting},
 			Run: noHarm(
 				lab.Script{Refresh: true},
 				requestedToken,
@@ -190,20 +200,20 @@ func wantNoTokenInURL(l *lab.Lab) error {
 
 // wantTokenInEveryRequest wants the token in each request to the MCP endpoint.
 func wantTokenInEveryRequest(l *lab.Lab) error {
-	issued := false
+	issued := time.Time{}
 	for _, request := range l.Record() {
 		needsToken := l.AtEndpoint(&request) && request.Method != http.MethodOptions
 		switch {
-		case isTokenRequest(&request) && request.Status == http.StatusOK:
-			issued = true
-		case issued && needsToken && request.Bearer() == "":
+		case isTokenRequest(&request) && request.Status == http.StatusOK && issued.IsZero():
+			issued = request.Answered
+		case !issued.IsZero() && request.At.After(issued) && needsToken && request.Bearer() == "":
 			return l.Mismatch(
 				"a token in every request to the endpoint",
 				fmt.Sprintf("none in %s %s", request.Method, request.RPC),
 			)
 		}
 	}
-	if !issued {
+	if issued.IsZero() {
 		return &check.CannotJudge{Reason: "the client did not sign in", Err: ending(l)}
 	}
 	return nil

@@ -20,7 +20,8 @@ func tokenToleranceChecks() []bench.Check {
 				Reference: "OAuth 2.1-13 sections 3.2.3 and 3.2.4",
 				Sentence:  "A token in an error response with status 400 is not used.",
 			},
-			Run: noHarm(lab.Script{}, requestedToken, tokenSent, errorWithToken()),
+			Needs: []bench.Need{bench.Connecting},
+			Run:   noHarm(lab.Script{}, requestedToken, tokenSent, errorWithToken()),
 		},
 	}
 }

@@ -21,6 +21,7 @@ func toolsChecks() []bench.Check {
 				Sentence:  "A remote reference in a tool's schema is not fetched.",
 				Covers:    []string{"CL-051"},
 			},
+			Needs: []bench.Need{bench.Listing},
 			Run: noHarm(
 				lab.Script{},
 				requestedToken,
@@ -39,7 +40,8 @@ func toolsChecks() []bench.Check {
 					"x-mcp-header is not a valid header name or is repeated.",
 				Covers: []string{"CL-051"},
 			},
-			Run: toolsHeader,
+			Needs: []bench.Need{bench.Listing, bench.Calling},
+			Run:   toolsHeader,
 		},
 	}
 }

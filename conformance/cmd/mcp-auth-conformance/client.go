@@ -45,7 +45,8 @@ test-tool without arguments, and ends. {url} and {tool} in the command are repla
 {url}, the URL becomes the last argument. To sign in, the client opens $BROWSER or follows the
 redirects itself. It gets the environment variables of the official conformance suite
 (MCP_CONFORMANCE_SCENARIO, MCP_CONFORMANCE_PROTOCOL_VERSION, MCP_CONFORMANCE_CONTEXT), so
-clients written for the suite run unchanged. HOME is an empty directory.
+clients written for the suite run unchanged. HOME is an empty directory. A client that listens at
+a fixed port runs once at a time, whatever --parallel says.
 
 Some checks need an ability that not every client has. List your client's with --supports.
 In this list, "context" means MCP_CONFORMANCE_CONTEXT:
@@ -70,7 +71,7 @@ In this list, "context" means MCP_CONFORMANCE_CONTEXT:
 	}
 	flags := command.Flags()
 	flags.SortFlags = false
-	options.run.addFlags(flags, 1)
+	options.run.addFlags(flags, 4)
 	flags.StringSliceVar(
 		&options.revisions,
 		"revision",

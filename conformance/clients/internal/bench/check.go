@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"os"
+	"slices"
 	"time"
 
 	"mcpentra/conformance/check"
@@ -13,6 +14,8 @@ type Check struct {
 	check.Rule
 	// Abilities that the check needs.
 	Abilities []Ability
+	// Needs are what the client must do when nothing is wrong. Getting a token is always needed.
+	Needs []Need
 	// Run tries the rule.
 	Run func(ctx context.Context, p *Probe) error
 }
@@ -22,6 +25,7 @@ const timeout = 3 * time.Minute
 
 // Bind binds checks to the target.
 func (t Target) Bind(checks ...Check) []check.Bound {
+	looks := &Looks{reporter: t.reporter(checks)}
 	bound := make([]check.Bound, 0, len(checks))
 	for _, current := range checks {
 		lacking := ""
@@ -39,11 +43,38 @@ func (t Target) Bind(checks ...Check) []check.Bound {
 					return err
 				}
 				defer os.RemoveAll(state)
-				return current.Run(ctx, &Probe{Target: t, Revision: revision, Rule: current.Rule, State: state})
+				return current.Run(ctx, &Probe{
+					Target:   t,
+					Revision: revision,
+					Rule:     current.Rule,
+					State:    state,
+					Looks:    looks,
+				})
 			},
 		})
 	}
 	return bound
+}
+
+// reporter returns the ID of the check that reports a client that cannot be judged: the first of
+// level MUST that applies to the target, or the first of any level.
+func (t Target) reporter(checks []Check) string {
+	first := ""
+	for _, current := range checks {
+		applies := func(revision check.Revision) bool {
+			return len(current.Revisions) == 0 || slices.Contains(current.Revisions, revision)
+		}
+		if t.lacking(&current) != "" || len(t.Revisions) > 0 && !slices.ContainsFunc(t.Revisions, applies) {
+			continue
+		}
+		if current.Level == check.Must {
+			return current.ID
+		}
+		if first == "" {
+			first = current.ID
+		}
+	}
+	return first
 }
 
 // Run tries one check against a client.

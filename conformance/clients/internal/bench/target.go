@@ -172,6 +172,10 @@ type Probe struct {
 	Rule check.Rule
 	// State is a directory for this check only.
 	State string
+	// Looks are shared by the checks of a run.
+	Looks *Looks
+	// Look is what the client does when nothing is wrong.
+	Look Look
 }
 
 // Claimed reports whether the client claims to speak the revision.

@@ -103,6 +103,10 @@ func (p *pending) listen() error {
 	if p.run.has(UsesForeignRedirect) {
 		p.redirect = foreignRedirect
 	}
+	if p.run.has(ReadsRedirect) {
+		p.server.Close()
+		p.server = nil
+	}
 	return nil
 }
 
@@ -152,7 +156,7 @@ func (p *pending) await(ctx context.Context) error {
 	if err := p.run.checkPage(p.page); err != nil {
 		return err
 	}
-	if p.run.has(UsesForeignRedirect) {
+	if p.run.has(UsesForeignRedirect) || p.run.has(ReadsRedirect) {
 		return p.followRedirect(ctx)
 	}
 	if p.run.has(OpensWithShell) {

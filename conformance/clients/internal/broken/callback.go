@@ -20,14 +20,14 @@ func (p *pending) serve(w http.ResponseWriter, request *http.Request) {
 	case isRepeated(query) && !p.run.has(TakesRepeatedAnswers):
 		http.Error(w, "want each parameter once", http.StatusBadRequest)
 	case query.Get("state") != p.state && !p.run.has(ComparesNoState):
-		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("Content-Type", p.pageType())
 		w.WriteHeader(http.StatusBadRequest)
 		p.reply(w, query)
 		if p.run.has(EndsWithAnyRequest) {
 			p.add(url.Values{"error": {"no answer"}})
 		}
 	default:
-		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("Content-Type", p.pageType())
 		p.reply(w, query)
 		p.add(query)
 	}
@@ -51,13 +51,21 @@ func isRepeated(query url.Values) bool {
 	return false
 }
 
+// pageType returns the media type of the page at the redirect URI.
+func (p *pending) pageType() string {
+	if p.run.has(ShowsText) {
+		return "text/plain"
+	}
+	return "text/html"
+}
+
 // reply writes the page at the redirect URI.
 func (p *pending) reply(w io.Writer, query url.Values) {
 	text := "You can close this window."
 	if p.run.has(ShowsCode) {
 		text = query.Get("code")
 	}
-	if p.run.has(ReflectsAnswer) {
+	if p.run.has(ReflectsAnswer) || p.run.has(ShowsText) {
 		text = query.Get("error_description")
 	}
 	_, _ = io.WriteString(w, "<p>"+text)

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -97,6 +98,22 @@ var errTokenRefused = errors.New("the server refuses the token")
 func (c *faultyClient) has(fault Fault) bool { return slices.Contains(c.faults, fault) }
 
 func (c *faultyClient) run(ctx context.Context, task bench.Task) error {
+	err := c.runOnce(ctx, task)
+	switch {
+	case err == nil:
+		return nil
+	case c.has(HangsAtFailure):
+		return hang(ctx)
+	case c.has(PrintsNothing):
+		return &exec.ExitError{}
+	}
+	return err
+}
+
+func (c *faultyClient) runOnce(ctx context.Context, task bench.Task) error {
+	if c.has(SpeaksOne) {
+		task.Revision = check.R20250618
+	}
 	c.mu.Lock()
 	if c.memories[task.State] == nil {
 		c.memories[task.State] = &memory{
@@ -122,7 +139,15 @@ func (c *faultyClient) run(ctx context.Context, task bench.Task) error {
 			listener.Close()
 		}
 	}()
-	return r.work(ctx)
+	err = r.work(ctx)
+	if err != nil && r.has(TriesTwice) {
+		r.session = ""
+		r.signIns = 0
+		r.stepUps = 0
+		r.declined = false
+		err = r.work(ctx)
+	}
+	return err
 }
 
 // grantKey is the key under which a grant is stored.
@@ -170,17 +195,18 @@ func (c *faultyClient) transport(task bench.Task) (*http.Transport, error) {
 
 // work connects, lists the tools and calls one.
 func (r *attempt) work(ctx context.Context) error {
-	if err := r.connect(ctx); err != nil {
+	if err := r.start(ctx); err != nil || r.has(OnlySignsIn) {
 		return err
 	}
-	listed, err := r.listTools(ctx)
-	if err != nil {
+	if err := r.readTools(ctx); err != nil && !r.has(CallsUnlisted) {
 		return err
 	}
-	if err := r.inspectTools(ctx, listed); err != nil {
-		return err
+	calls := max(1, r.task.Calls)
+	if r.has(CallsNoTool) {
+		calls = 0
 	}
-	for range max(1, r.task.Calls) {
+	var err error
+	for range calls {
 		if r.has(ForgetsAttempts) {
 			r.stepUps = 0
 		}
@@ -198,6 +224,38 @@ func (r *attempt) work(ctx context.Context) error {
 		return os.WriteFile(name, []byte(r.grant.access), 0o644) //nolint:gosec // one of the faults
 	}
 	return nil
+}
+
+// start connects, once or twice.
+func (r *attempt) start(ctx context.Context) error {
+	times := 1
+	if r.has(ConnectsTwice) {
+		times = 2
+	}
+	for range times {
+		if r.has(ProbesFirst) {
+			r.probe(ctx)
+		}
+		if err := r.connect(ctx); err != nil {
+			return err
+		}
+		if r.has(OpensStream) {
+			r.openStream(ctx)
+		}
+	}
+	return nil
+}
+
+// readTools lists the tools and inspects the list.
+func (r *attempt) readTools(ctx context.Context) error {
+	if r.has(ListsNoTools) {
+		return nil
+	}
+	listed, err := r.listTools(ctx)
+	if err != nil {
+		return err
+	}
+	return r.inspectTools(ctx, listed)
 }
 
 // listTools returns the result of tools/list.
@@ -219,6 +277,9 @@ func (r *attempt) listTools(ctx context.Context) (map[string]any, error) {
 
 func (r *attempt) connect(ctx context.Context) error {
 	if r.modern {
+		if r.has(InitializesFirst) {
+			_, _ = r.call(ctx, "initialize", map[string]any{})
+		}
 		_, err := r.call(ctx, "server/discover", map[string]any{})
 		var failed *rpcError
 		if !errors.As(err, &failed) || failed.status != http.StatusBadRequest {
@@ -234,13 +295,16 @@ func (r *attempt) connect(ctx context.Context) error {
 	if version == check.R20260728 {
 		version = check.R20251125
 	}
-	_, err := r.call(ctx, "initialize", map[string]any{
+	answer, err := r.call(ctx, "initialize", map[string]any{
 		"protocolVersion": version,
 		"capabilities":    r.capabilities(),
 		"clientInfo":      map[string]any{"name": "broken client", "version": "1"},
 	})
-	if err != nil {
+	if err != nil || r.has(OnlySignsIn) {
 		return err
+	}
+	if r.has(SpeaksOne) && answer["protocolVersion"] != string(version) {
+		return fmt.Errorf("want MCP %s, got %v", version, answer["protocolVersion"])
 	}
 	_, err = r.call(ctx, "notifications/initialized", nil)
 	return err
@@ -305,6 +369,9 @@ func (r *attempt) call(ctx context.Context, method string, params map[string]any
 			}
 			if err := r.renew(ctx, challenge, &renewed); err != nil {
 				return nil, err
+			}
+			if r.has(OnlySignsIn) {
+				return nil, nil
 			}
 			asked = true
 		case response.StatusCode == http.StatusForbidden &&

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"bytes"
-	"crypto/rsa"
 	"io"
 	"log"
 	"maps"
@@ -22,23 +21,18 @@ type Lab struct {
 	ledger *ledger
 	ca     *authority // nil without TLS
 
-	keyMade sync.Once // guards key and keyErr
-	key     *rsa.PrivateKey
-	keyErr  error
-
 	starting sync.Mutex // guards servers and closed
 	servers  map[Party]*httptest.Server
 	closed   bool
 
-	mu         sync.Mutex // guards the fields below
-	record     []*Request
-	toolCalls  int
-	challenged bool // a 401 was sent
-	stepUps    int  // refusals with insufficient_scope
-	polls      int  // for the token of a device code
-	opened     []string
-	replies    []Reply
-	connected  bool // an early answer reached a listener at the redirect URI
+	mu        sync.Mutex // guards the fields below
+	record    []*Request
+	toolCalls int
+	stepUps   int // refusals with insufficient_scope
+	polls     int // for the token of a device code
+	opened    []string
+	replies   []Reply
+	connected bool // an early answer reached a listener at the redirect URI
 	// deliveries counts the answers that a redirect URI has not replied to yet. delivered is closed
 	// when the count is 0.
 	deliveries    int

@@ -23,8 +23,9 @@ type Request struct {
 	JSON   map[string]any // of a JSON object, else nil
 	Body   string
 	At     time.Time // the time of arrival
-	// Status of the answer. It is 0 until there is an answer.
-	Status int
+	// Status of the answer. It is 0 until there is an answer, at the time Answered.
+	Status   int
+	Answered time.Time
 	// RPC is the JSON-RPC method of a request to the MCP endpoint.
 	RPC string
 }
@@ -126,7 +127,10 @@ func (l *Lab) Insecure(want, got string) error {
 // maxSummary bounds the lines of a summary.
 const maxSummary = 40
 
-// summary returns one line for each request, without secrets.
+// maxOutputLines bounds the lines of the client's output in a summary.
+const maxOutputLines = 8
+
+// summary returns one line for each request, without secrets, and the end of the client's output.
 func (l *Lab) summary() string {
 	var text strings.Builder
 	record := l.Record()
@@ -141,6 +145,12 @@ func (l *Lab) summary() string {
 		}
 		path := shorten(request.Path)
 		fmt.Fprintf(&text, "%s: %s %q %s %s\n", request.Party, request.Method, path, request.RPC, status)
+	}
+	for line := range strings.Lines(l.LastOutput(maxOutputLines)) {
+		fmt.Fprintf(&text, "client: %s\n", strings.TrimSuffix(line, "\n"))
+	}
+	if err := l.Err(); err != nil {
+		fmt.Fprintf(&text, "client ended with: %s\n", shorten(strings.Map(printable, err.Error())))
 	}
 	return text.String()
 }

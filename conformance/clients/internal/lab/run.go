@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"mcpentra/conformance/clients/internal/bench"
 )
@@ -112,6 +114,26 @@ func (l *Lab) Output() string {
 		text += "\n" + l.err.Error()
 	}
 	return text
+}
+
+// LastOutput returns the last lines of the client's output, without blank lines. They hold
+// printable characters only.
+func (l *Lab) LastOutput(n int) string {
+	var lines []string
+	for line := range strings.Lines(l.Printed()) {
+		if line = strings.TrimSpace(strings.Map(printable, line)); line != "" {
+			lines = append(lines, shorten(line))
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// printable replaces a character that a terminal could interpret.
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return ' '
 }
 
 // Printed returns the client's output without the error that it ended with.

@@ -59,7 +59,7 @@ type Script struct {
 	// ExpiredTokens is the number of access tokens that a tool call finds expired. The first that
 	// were issued are.
 	ExpiredTokens int
-	// Lenient makes the MCP server accept every request after its first 401.
+	// Lenient makes the MCP server accept every request after the first token was issued.
 	Lenient bool
 	// Tool changes the description of the tool.
 	Tool func(l *Lab, tool map[string]any)

@@ -88,6 +88,7 @@ func (w *statusWriter) setStatus(status int) {
 	defer w.lab.mu.Unlock()
 	if w.request.Status == 0 {
 		w.request.Status = status
+		w.request.Answered = time.Now()
 	}
 }
 

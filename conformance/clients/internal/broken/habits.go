@@ -1,0 +1,49 @@
+package broken
+
+import (
+	"context"
+	"net/http"
+)
+
+// Habits in which good clients, and the programs that drive them, differ. No check may judge them.
+const (
+	ReadsRedirect    Fault = "reads the redirect itself, without a listener"
+	ShowsText        Fault = "shows the answer as plain text"
+	CallsUnlisted    Fault = "calls the tool without regard to the list"
+	CallsNoTool      Fault = "lists the tools and calls none"
+	ListsNoTools     Fault = "calls the tool without a list"
+	OnlySignsIn      Fault = "ends after the sign-in"
+	ProbesFirst      Fault = "sends HEAD and GET before the first POST"
+	ConnectsTwice    Fault = "connects twice"
+	TriesTwice       Fault = "does a failed task again"
+	OpensStream      Fault = "opens a stream with GET"
+	SpeaksOne        Fault = "speaks only MCP 2025-06-18"
+	HangsAtFailure   Fault = "does not end after a failure"
+	InitializesFirst Fault = "tries initialize before server/discover"
+	PrintsNothing    Fault = "prints nothing about a failure"
+)
+
+// probe explores the MCP endpoint before the first message.
+func (r *attempt) probe(ctx context.Context) {
+	for _, method := range []string{http.MethodHead, http.MethodGet} {
+		_, _, _ = r.do(ctx, method, r.task.URL, http.Header{"Accept": {"*/*"}}, nil)
+	}
+}
+
+// openStream asks for a stream of messages from the server.
+func (r *attempt) openStream(ctx context.Context) {
+	token := ""
+	if r.grant != nil {
+		token = r.grant.access
+	}
+	header := r.header("", token, false)
+	header.Set("Accept", eventStream)
+	header.Del("Mcp-Method")
+	_, _, _ = r.do(ctx, http.MethodGet, r.task.URL, header, nil)
+}
+
+// hang waits until the run is cancelled.
+func hang(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}

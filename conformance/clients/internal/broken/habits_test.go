@@ -1,0 +1,85 @@
+package broken_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/clients/checks"
+	"mcpentra/conformance/clients/internal/bench"
+	"mcpentra/conformance/clients/internal/broken"
+)
+
+// habits has, for each habit, the least number of results that are a pass rather than a skip.
+var habits = map[broken.Fault]int{
+	broken.ReadsRedirect:    190,
+	broken.ShowsText:        195,
+	broken.CallsUnlisted:    190,
+	broken.CallsNoTool:      155,
+	broken.ListsNoTools:     185,
+	broken.OnlySignsIn:      100,
+	broken.ProbesFirst:      195,
+	broken.ConnectsTwice:    195,
+	broken.TriesTwice:       190,
+	broken.OpensStream:      195,
+	broken.SpeaksOne:        100,
+	broken.HangsAtFailure:   10,
+	broken.InitializesFirst: 195,
+	broken.PrintsNothing:    190,
+}
+
+// TestChecksAcceptHabits tries checks with clients that keep every rule, each in its own way. No
+// check fails, and no check is without a verdict. With BROKEN_MATRIX=full it tries all checks.
+func TestChecksAcceptHabits(t *testing.T) {
+	t.Parallel()
+	for habit, least := range habits {
+		t.Run(string(habit), func(t *testing.T) {
+			t.Parallel()
+			target := broken.Client(habit)
+			target.Revisions = nil
+			all := checks.All()
+			if !full() {
+				all = slices.DeleteFunc(all, isFarFrom(habit))
+			}
+			if habit == broken.HangsAtFailure {
+				target.Timeout = time.Second
+			}
+			if habit == broken.OnlySignsIn {
+				target.Abilities = slices.DeleteFunc(target.Abilities, signsOut)
+			}
+			report, err := check.Run(t.Context(), target.Bind(all...), check.Selection{Parallel: 8})
+			require.NoError(t, err)
+			passed := 0
+			for _, result := range report.Results {
+				assert.LessOrEqual(t, result.Verdict, check.Pass, "%s: %v", result.Name(), result.Err)
+				if result.Verdict == check.Pass {
+					passed++
+				}
+			}
+			if full() {
+				assert.GreaterOrEqual(t, passed, least)
+			}
+		})
+	}
+}
+
+func signsOut(ability bench.Ability) bool { return ability == bench.SignsOut }
+
+// isFarFrom reports that a check has nothing to do with a habit.
+func isFarFrom(habit broken.Fault) func(bench.Check) bool {
+	topics := []string{
+		"client/flow/", "client/callback/", "client/tools/", "client/stream/", "client/revision/", "client/session/",
+		"client/token/", "client/step-up/", "client/pkce/",
+	}
+	if habit == broken.HangsAtFailure { // Each failed run takes all of its time.
+		topics = []string{"client/limit/challenge", "client/limit/slow", "client/registration/rejection-told"}
+	}
+	return func(c bench.Check) bool {
+		return !slices.ContainsFunc(topics, func(topic string) bool { return strings.HasPrefix(c.ID, topic) })
+	}
+}

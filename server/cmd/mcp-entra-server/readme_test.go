@@ -89,6 +89,18 @@ var elsewhere = map[string]string{
 		"'node server.js {issuer} {port}'": "the reader has the server",
 	"mcp-auth-conformance server https://mcp.example.com/mcp --token-file good.txt --expired-token-file old.txt " +
 		"--level must": "the reader has the tokens",
+	"mcp-auth-conformance server http://localhost:8000/mcp --token-file good.txt " +
+		"--write-baseline known.txt": "the reader has the token",
+	"mcp-auth-conformance server http://localhost:8000/mcp --token-file good.txt " +
+		"--baseline known.txt": "the reader has the token",
+	"mcp-auth-conformance server http://localhost:8000/mcp --severity critical,high " +
+		"--except server/limits": "the reader has the server",
+	"mcp-auth-conformance issuer http://localhost:9000 --field username=ada " +
+		"--field password=@password.txt": "the reader has the issuer",
+	"mcp-auth-conformance issuer https://as.example.com --only authorization-server/metadata": "the reader has " +
+		"the issuer",
+	"mcp-auth-conformance issuer https://as.example.com --client-id my-client --sign-in " +
+		"--scope read": "the reader has the issuer",
 	"mcp-auth-conformance client -- mcp-entra-client --quiet --url {url} call {tool}": "client/conformance_test.go " +
 		"holds the client to the same checks, which takes minutes",
 

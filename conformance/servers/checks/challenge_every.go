@@ -45,12 +45,18 @@ func challengeEveryChecks() []bench.Check {
 		},
 		{
 			Rule: check.Rule{
-				ID:        "server/challenge/every-refusal",
-				Level:     check.Must,
-				Reference: "RFC 9110 section 15.5.2; RFC 6750 section 3",
+				ID:           "server/challenge/every-refusal",
+				Level:        check.Must,
+				EachRevision: true,
+				Reference:    "RFC 9110 section 15.5.2; RFC 6750 section 3; RFC 9728 section 5.1",
 				Sentence: "Every 401 carries a well-formed Bearer challenge, whatever was wrong with the " +
-					"request.",
-				Covers: []string{"server-401-challenge-present", "server-401-challenge-syntax"},
+					"request. Each names the metadata if one does.",
+				Covers: []string{
+					"server-401-challenge-present",
+					"server-401-challenge-syntax",
+					"server-401-resource-metadata",
+					"server-401-error-invalid-token",
+				},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Run:    attack.WithTrial(challengeEveryRefusal),
@@ -188,9 +194,14 @@ func inSession(request bench.Request, session *bench.Session) bench.Request {
 
 // challengeEveryRefusal provokes refusals, and reads the challenge of each 401.
 func challengeEveryRefusal(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
+	before := bench.Challenge{} // to the first refusal, which has no token
 	refused := 0
-	for _, refusal := range refusals(p, trial) {
-		answer, err := p.Send(ctx, refusal.request)
+	all, err := refusals(ctx, p, trial)
+	if err != nil {
+		return err
+	}
+	for _, tried := range all {
+		answer, err := p.Send(ctx, tried.request)
 		if err != nil {
 			return err
 		}
@@ -200,12 +211,21 @@ func challengeEveryRefusal(ctx context.Context, p *bench.Probe, trial *bench.Tri
 		refused++
 		challenge, err := p.Challenge(answer)
 		if err != nil {
-			return whenRefused(err, refusal.name)
+			return whenRefused(err, tried.name)
+		}
+		if refused == 1 {
+			before = challenge
+		}
+		if before["resource_metadata"] != "" && challenge["resource_metadata"] == "" {
+			return p.MismatchAt(levelOfMetadata(p), "resource_metadata, as without a token: "+tried.name, "none")
+		}
+		if tried.isBadToken && challenge["error"] == "" {
+			return p.MismatchAt(check.Should, "error=\"invalid_token\": "+tried.name, "no error")
 		}
 		for _, name := range []string{"scope", "error", "error_description"} {
 			if value, found := challenge[name]; found && !challengeText.MatchString(value) {
 				return p.Mismatch(
-					"a parameter "+name+" without quotes and backslashes: "+refusal.name,
+					"a parameter "+name+" without quotes and backslashes: "+tried.name,
 					fmt.Sprintf("%q", value),
 				)
 			}
@@ -217,34 +237,60 @@ func challengeEveryRefusal(ctx context.Context, p *bench.Probe, trial *bench.Tri
 	return nil
 }
 
+// levelOfMetadata returns the level of the rule that each 401 names the metadata. Later revisions
+// have other ways to find it.
+func levelOfMetadata(p *bench.Probe) check.Level {
+	if p.Revision == check.R20250618 {
+		return check.Must
+	}
+	return check.Policy
+}
+
 // challengeText matches the characters that scope, error and error_description may have (RFC 6750
 // section 3).
 var challengeText = regexp.MustCompile(`^[ !#-\[\]-~]*$`)
 
-// refusals returns requests that a server may refuse for different reasons.
-func refusals(p *bench.Probe, trial *bench.Trial) []namedRequest {
-	with := func(credentials string) bench.Request {
+// A refusal is a request that a server refuses.
+type refusal struct {
+	namedRequest
+	isBadToken bool // the request has a token that is not good
+}
+
+// refusals returns requests that a server may refuse for different reasons. The first has no token.
+func refusals(ctx context.Context, p *bench.Probe, trial *bench.Trial) ([]refusal, error) {
+	with := func(name, credentials string, isBadToken bool) refusal {
 		request := trial.Request()
 		request.Header.Set("Authorization", credentials)
-		return request
+		return refusal{namedRequest{name, request}, isBadToken}
 	}
-	all := []namedRequest{
-		{"no token", trial.Request()},
-		{"no token in the first message", bench.Request{}},
-		{"a value that is not a token", with("Bearer " + attack.MalformedToken)},
-		{"a malformed token", with("Bearer " + attack.MalformedJWT)},
-		{"a wrong signature", with("Bearer " + attack.Tamper(trial.Token))},
-		{"no value after Bearer", with("Bearer")},
-		{"a list of tools without a token", trial.Session.Message("tools/list", nil)},
+	without := func(name string, request bench.Request) refusal { return refusal{namedRequest{name, request}, false} }
+	all := []refusal{
+		without("no token", trial.Request()),
+		without("no token in the first message", bench.Request{}),
+		without("a list of tools without a token", trial.Session.Message("tools/list", nil)),
+		with("no value after Bearer", "Bearer", false),
+		with("a value that is not a token", "Bearer "+attack.MalformedToken, false),
+		with("a malformed token", "Bearer "+attack.MalformedJWT, false),
+		with("a wrong signature", "Bearer "+attack.Tamper(trial.Token), true),
+	}
+	for _, kind := range []bench.TokenKind{bench.Expired, bench.ForeignAudience} {
+		if !p.Supplies(kind) {
+			continue
+		}
+		token, err := p.Token(ctx, kind)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, with("a token of the kind: "+string(kind), "Bearer "+token, true))
 	}
 	if p.Revision != check.R20260728 {
 		all = append(all,
-			namedRequest{"a stream without a token", attack.StreamRequest(trial.Session, "")},
-			namedRequest{"a stream with a malformed token", attack.StreamRequest(trial.Session, attack.MalformedJWT)},
-			namedRequest{"a DELETE with a malformed token", attack.DeleteRequest(trial.Session, attack.MalformedJWT)},
+			without("a stream without a token", attack.StreamRequest(trial.Session, "")),
+			without("a stream with a malformed token", attack.StreamRequest(trial.Session, attack.MalformedJWT)),
+			without("a DELETE with a malformed token", attack.DeleteRequest(trial.Session, attack.MalformedJWT)),
 		)
 	}
-	return all
+	return all, nil
 }
 
 // whenRefused adds the reason of a refusal to a mismatch.

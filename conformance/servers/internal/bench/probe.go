@@ -64,6 +64,9 @@ func (p *Probe) Token(ctx context.Context, kind TokenKind) (string, error) {
 	return token, nil
 }
 
+// Supplies reports whether the target supplies access tokens of a kind.
+func (p *Probe) Supplies(kind TokenKind) bool { return p.target.Tokens[kind] != nil }
+
 // Mint makes a token with the issuer's key. An error means that the check cannot be done.
 func (p *Probe) Mint(ctx context.Context, edits Edits) (string, error) {
 	if p.target.Mint == nil {

@@ -51,6 +51,8 @@ var challengeCaught = map[broken.Fault][]string{
 	broken.GuardsListedMethods:    {"server/challenge/every-method"},
 	broken.ChallengesPostsOnly:    {"server/challenge/every-refusal"},
 	broken.QuotesInDescriptions:   {"server/challenge/every-refusal"},
+	broken.OmitsMetadataAtTokens:  {"server/challenge/every-refusal"},
+	broken.OmitsErrorOfExpiry:     {"server/challenge/every-refusal", "server/refusal/uniform"},
 }
 
 var metadataCaught = map[broken.Fault][]string{
@@ -111,13 +113,19 @@ var credentialCaught = map[broken.Fault][]string{
 var refusalCaught = map[broken.Fault][]string{
 	broken.RepeatsKeyID:             {"server/challenge/injection", "server/refusal/uniform"},
 	broken.ExplainsRefusals:         {"server/refusal/uniform"},
-	broken.ListsToolsInRefusals:     {"server/refusal/no-data"},
-	broken.StartsSessionsInRefusals: {"server/refusal/no-data"},
+	broken.ListsToolsInRefusals:     {"server/refusal/no-data", "server/scope/no-data"},
+	broken.ListsToolsInForbidden:    {"server/scope/no-data"},
+	broken.StartsSessionsInRefusals: {"server/refusal/no-data", "server/scope/no-data"},
 	broken.ReadsBodiesFirst:         {"server/refusal/unread-body"},
 }
 
 var scopeCaught = map[broken.Fault][]string{
-	broken.EnforcesNoScope:        {"server/scope/enforced", "server/scope/status", "server/scope/every-method"},
+	broken.EnforcesNoScope: {
+		"server/scope/enforced",
+		"server/scope/status",
+		"server/scope/every-method",
+		"server/scope/listed-data",
+	},
 	broken.KnowsNoBroaderScope:    {"server/scope/hierarchy"},
 	broken.RefusesScopeWith401:    {"server/scope/status"},
 	broken.OmitsInsufficientScope: {"server/scope/error-code"},
@@ -163,6 +171,7 @@ var sessionCaught = map[broken.Fault][]string{
 
 var answerCaught = map[broken.Fault][]string{
 	broken.MarksAnswersPublic: {"server/answer/not-cacheable"},
+	broken.ReflectsOrigins:    {"server/answer/foreign-origin"},
 	broken.LogsTokens:         {"server/answer/keeps-tokens-to-itself"},
 	broken.MixesAnswers:       {"server/answer/own-result"},
 
@@ -191,7 +200,7 @@ var answerCaught = map[broken.Fault][]string{
 	broken.TrustsMeta:          {"server/caller/from-token"},
 	broken.TrustsUserHeaders:   {"server/caller/from-token"},
 	broken.ListensOnNetwork:    {"server/caller/from-this-machine"},
-	broken.GatesToolsOnly:      {"server/scope/every-method"},
+	broken.GatesToolsOnly:      {"server/scope/every-method", "server/scope/listed-data"},
 	broken.StreamsInNewestOnly: {"server/modern/get-delete"},
 	broken.NamesNoSigner:       {"server/metadata/signed"},
 	broken.OffersEverything:    {"server/metadata/scopes-minimal"},

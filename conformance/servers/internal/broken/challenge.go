@@ -36,7 +36,7 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, status int, c
 	}
 	var parameters []string
 	isHidden := s.has(HidesMetadataFromOthers) && !s.isNamed(r.Host)
-	if !isHidden && !s.has(OmitsMetadataURL) && !(lacking && s.has(OmitsMetadataIn403)) {
+	if !isHidden && s.announces(lacking, token) {
 		parameters = append(parameters, fmt.Sprintf("resource_metadata=%q", metadata))
 	}
 	if s.namesScope(lacking) {
@@ -45,6 +45,8 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, status int, c
 	switch {
 	case code == "" && s.has(SendsErrorWithoutToken):
 		code = "invalid_token"
+	case s.has(OmitsErrorOfExpiry) && s.isExpired(token):
+		code = ""
 	case code == "invalid_token" && s.has(OmitsInvalidToken), lacking && s.has(OmitsInsufficientScope):
 		code = ""
 	}
@@ -72,11 +74,20 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, status int, c
 	switch {
 	case s.has(NamesToolsLikeErrors):
 		_ = json.NewEncoder(w).Encode(map[string]string{"error": "invalid_token"})
-	case s.has(ListsToolsInRefusals):
+	case s.has(ListsToolsInRefusals), s.has(ListsToolsInForbidden) && status == http.StatusForbidden:
 		_ = json.NewEncoder(w).Encode(map[string]any{"tools": []string{toolName}})
 	case s.has(ExplainsRefusals) && token != "":
 		fmt.Fprintf(w, "%x", len(token))
 	}
+}
+
+// announces reports whether the challenge has resource_metadata. Lacking says that the scope lacks.
+func (s *Server) announces(lacking bool, token string) bool {
+	switch {
+	case s.has(OmitsMetadataURL), lacking && s.has(OmitsMetadataIn403):
+		return false
+	}
+	return token == "" || lacking || !s.has(OmitsMetadataAtTokens)
 }
 
 // namesScope reports whether the challenge names the scope. Lacking says that the token lacks it.
@@ -88,6 +99,13 @@ func (s *Server) namesScope(lacking bool) bool {
 		return !s.has(OmitsNeededScope)
 	}
 	return !s.has(NamesNoScopes)
+}
+
+// isExpired reports whether a token would be good if it had not expired.
+func (s *Server) isExpired(token string) bool {
+	_, fresh := s.verify(token, false)
+	_, kept := s.verify(token, true)
+	return kept && !fresh
 }
 
 // keyID returns the kid in the header of a token.

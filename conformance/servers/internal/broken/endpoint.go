@@ -52,6 +52,10 @@ func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request) {
 		s.challenge(w, r, http.StatusUnauthorized, "", "")
 		return
 	}
+	if origin := r.Header.Get("Origin"); origin != "" && s.has(ReflectsOrigins) {
+		w.Header().Set("Access-Control-Allow-Origin", origin)
+		w.Header().Set("Access-Control-Allow-Credentials", "true")
+	}
 	if !s.has(ChecksNoHost) && !s.isNamed(r.Host) {
 		http.Error(w, "another host", http.StatusMisdirectedRequest)
 		return

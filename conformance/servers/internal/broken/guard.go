@@ -16,6 +16,10 @@ const (
 	GuardsListedMethods    Fault = "serves prompts/list without a token"
 	ChallengesPostsOnly    Fault = "sends no challenge to GET and DELETE"
 	QuotesInDescriptions   Fault = "quotes a word in error_description"
+	OmitsMetadataAtTokens  Fault = "omits resource_metadata if the request has a token"
+	OmitsErrorOfExpiry     Fault = "names no error for an expired token"
+	ListsToolsInForbidden  Fault = "lists its tools in a 403"
+	ReflectsOrigins        Fault = "lets pages of any origin read answers with cookies"
 	BreaksOnOddities       Fault = "breaks on an empty list of critical headers"
 	RefusesManyConnections Fault = "refuses requests while there are many connections"
 )

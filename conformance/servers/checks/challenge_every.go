@@ -210,10 +210,12 @@ func challengeEveryRefusal(ctx context.Context, p *bench.Probe, trial *bench.Tri
 		}
 		refused++
 		challenge, err := p.Challenge(answer)
-		if err != nil {
+		switch {
+		case err != nil && refused == 1:
+			return &check.Skipped{Of: "server/challenge/bearer", Reason: "a 401 without a token has no good challenge"}
+		case err != nil:
 			return whenRefused(err, tried.name)
-		}
-		if refused == 1 {
+		case refused == 1:
 			before = challenge
 		}
 		if before["resource_metadata"] != "" && challenge["resource_metadata"] == "" {

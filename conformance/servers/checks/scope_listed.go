@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/servers/internal/attack"
@@ -50,7 +51,7 @@ func scopeListedData(ctx context.Context, p *bench.Probe, trial *bench.Trial) er
 	if err != nil {
 		return err
 	}
-	methods, err := listedData(ctx, p, trial)
+	methods, err := listedData(ctx, p, trial, token)
 	if err != nil {
 		return err
 	}
@@ -95,8 +96,9 @@ type listed struct {
 	} `json:"result"`
 }
 
-// listedData returns the requests that read what the server lists.
-func listedData(ctx context.Context, p *bench.Probe, trial *bench.Trial) ([]readMethod, error) {
+// listedData returns the requests that read what the server lists. A server that lists it to a
+// token without the scope too breaks another rule.
+func listedData(ctx context.Context, p *bench.Probe, trial *bench.Trial, without string) ([]readMethod, error) {
 	var found listed
 	for _, list := range []string{"resources/list", "prompts/list"} {
 		answer, err := p.Send(ctx, attack.WithToken(trial.Token, trial.Session.Message(list, nil)))
@@ -104,6 +106,16 @@ func listedData(ctx context.Context, p *bench.Probe, trial *bench.Trial) ([]read
 			return nil, err
 		}
 		_ = json.Unmarshal(answer.Body, &found) // a server without the list answers with an error
+		answer, err = p.Send(ctx, attack.WithToken(without, trial.Session.Message(list, nil)))
+		if err != nil {
+			return nil, err
+		}
+		if answer.Succeeded() {
+			return nil, &check.Skipped{
+				Of:     "server/scope/every-method",
+				Reason: "a token that lacks the scope gets the list of " + list,
+			}
+		}
 	}
 	var methods []readMethod
 	if resources := found.Result.Resources; len(resources) > 0 {
@@ -137,7 +149,7 @@ func scopeNoData(ctx context.Context, p *bench.Probe, trial *bench.Trial) error 
 	if err != nil {
 		return err
 	}
-	for _, request := range []bench.Request{trial.Request(), trial.Session.Message("tools/list", nil)} {
+	for _, request := range []bench.Request{{Header: http.Header{}}, trial.Session.Message("tools/list", nil)} {
 		answer, err := p.Send(ctx, attack.WithToken(token, request))
 		if err != nil {
 			return err
@@ -148,16 +160,20 @@ func scopeNoData(ctx context.Context, p *bench.Probe, trial *bench.Trial) error 
 			}
 		}
 		if answer.Header.Get("Mcp-Session-Id") != "" {
-			return p.Mismatch("no session in a 403", "Mcp-Session-Id in the answer")
+			return p.MismatchAt(check.Policy, "no session in a 403", "Mcp-Session-Id in the answer")
 		}
 		for _, name := range names {
-			if bytes.Contains(answer.Body, []byte(`"`+name+`"`)) {
+			isQuoted := bytes.Contains(answer.Body, []byte(`"`+name+`"`))
+			if isQuoted && !errorWord.MatchString(name) && !scopeWord.MatchString(name) {
 				return p.Insecure("nothing of the tools in a 403", "the name "+name+" in the body")
 			}
 		}
 	}
 	return nil
 }
+
+// scopeWord matches words that a refusal for a missing scope has by itself.
+var scopeWord = regexp.MustCompile(`(?i)^(scopes?|required_scopes?|insufficient_scope|forbidden|access_denied)$`)
 
 // toolNames returns the names of the tools that the good token's user sees.
 func toolNames(ctx context.Context, p *bench.Probe, trial *bench.Trial) ([]string, error) {

@@ -66,6 +66,7 @@ var topics = map[string]topic{
 	"server/stream/reopened":             ofCredentials,
 	"server/stream/ends-with-token":      ofCredentials,
 	"server/stream/own-events":           ofCredentials,
+	"server/stream/resumed-by-another":   ofCredentials,
 	"server/state/other-user":            ofCredentials,
 	"server/state/not-authentication":    ofCredentials,
 	"server/request-state/other-user":    ofCredentials,

@@ -127,7 +127,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, caller claims, r
 	case "tools/list", "prompts/list", "resources/list":
 		s.serveList(w, r, request, caller)
 	case "resources/read":
-		respond(w, request, map[string]any{"contents": []any{map[string]string{"uri": "file:///x", "text": "x"}}})
+		s.readResource(w, request)
 	case "completion/complete":
 		respond(w, request, map[string]any{"completion": map[string]any{"values": []string{"x"}}})
 	case "tasks/get", "tasks/result", "tasks/cancel", "tasks/list":

@@ -120,12 +120,8 @@ var refusalCaught = map[broken.Fault][]string{
 }
 
 var scopeCaught = map[broken.Fault][]string{
-	broken.EnforcesNoScope: {
-		"server/scope/enforced",
-		"server/scope/status",
-		"server/scope/every-method",
-		"server/scope/listed-data",
-	},
+	broken.EnforcesNoScope:        {"server/scope/enforced", "server/scope/status", "server/scope/every-method"},
+	broken.OpensResources:         {"server/scope/listed-data"},
 	broken.KnowsNoBroaderScope:    {"server/scope/hierarchy"},
 	broken.RefusesScopeWith401:    {"server/scope/status"},
 	broken.OmitsInsufficientScope: {"server/scope/error-code"},
@@ -200,7 +196,7 @@ var answerCaught = map[broken.Fault][]string{
 	broken.TrustsMeta:          {"server/caller/from-token"},
 	broken.TrustsUserHeaders:   {"server/caller/from-token"},
 	broken.ListensOnNetwork:    {"server/caller/from-this-machine"},
-	broken.GatesToolsOnly:      {"server/scope/every-method", "server/scope/listed-data"},
+	broken.GatesToolsOnly:      {"server/scope/every-method"},
 	broken.StreamsInNewestOnly: {"server/modern/get-delete"},
 	broken.NamesNoSigner:       {"server/metadata/signed"},
 	broken.OffersEverything:    {"server/metadata/scopes-minimal"},

@@ -211,7 +211,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) (caller cl
 		}
 		s.challenge(w, r, http.StatusUnauthorized, code, presented.token)
 		return caller, false
-	case !s.mayCall(&caller) && !s.has(EnforcesNoScope) && !s.has(GatesToolsOnly):
+	case !s.mayCall(&caller) && !s.needsNoScope(r):
 		status := http.StatusForbidden
 		if s.has(RefusesScopeWith401) {
 			status = http.StatusUnauthorized

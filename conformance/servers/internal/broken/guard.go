@@ -17,6 +17,7 @@ const (
 	ChallengesPostsOnly    Fault = "sends no challenge to GET and DELETE"
 	QuotesInDescriptions   Fault = "quotes a word in error_description"
 	OmitsMetadataAtTokens  Fault = "omits resource_metadata if the request has a token"
+	OpensResources         Fault = "lets a token without the scope read resources"
 	OmitsErrorOfExpiry     Fault = "names no error for an expired token"
 	ListsToolsInForbidden  Fault = "lists its tools in a 403"
 	ReflectsOrigins        Fault = "lets pages of any origin read answers with cookies"
@@ -37,20 +38,35 @@ func (s *Server) passesUnguarded(r *http.Request) bool {
 	if isGuarded || isFresh || r.Method != http.MethodPost || r.Header.Get("Authorization") != "" {
 		return false
 	}
+	if method, id := peek(r); !s.isOpen(method, id) {
+		return false
+	}
+	r.Body = unguarded{r.Body}
+	return true
+}
+
+// peek returns the method and the ID of a message, and leaves the body unread.
+func peek(r *http.Request) (method string, id json.RawMessage) {
 	body, _ := io.ReadAll(io.LimitReader(r.Body, maxBody))
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	var message struct {
 		ID     json.RawMessage `json:"id"`
 		Method string          `json:"method"`
 	}
-	if err := json.Unmarshal(body, &message); err != nil {
+	_ = json.Unmarshal(body, &message) // the method of anything else is empty
+	return message.Method, message.ID
+}
+
+// needsNoScope reports whether a fault lets a message pass without the scope.
+func (s *Server) needsNoScope(r *http.Request) bool {
+	if s.has(EnforcesNoScope) || s.has(GatesToolsOnly) {
+		return true
+	}
+	if !s.has(OpensResources) || r.Method != http.MethodPost {
 		return false
 	}
-	if !s.isOpen(message.Method, message.ID) {
-		return false
-	}
-	r.Body = unguarded{r.Body}
-	return true
+	method, _ := peek(r)
+	return method == "resources/read"
 }
 
 // isOpen reports whether a fault leaves messages of a kind unguarded.

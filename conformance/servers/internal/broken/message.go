@@ -28,6 +28,7 @@ func (m *message) isResponse() bool { return m.Method == "" && len(m.ID) > 0 && 
 
 type params struct {
 	Name      string `json:"name"`
+	URI       string `json:"uri"`
 	Revision  string `json:"protocolVersion"`
 	Arguments struct {
 		Marker string `json:"marker"`

@@ -72,12 +72,24 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, request *mess
 	case "prompts/list":
 		result["prompts"] = []any{map[string]any{"name": "x"}}
 	case "resources/list":
-		result["resources"] = []any{map[string]any{"name": "x", "uri": "file:///x"}}
+		result["resources"] = []any{map[string]any{"name": "x", "uri": listedURI}}
 	}
 	if s.has(SharesOwnLists) {
 		result["cacheScope"] = "public"
 	}
 	respond(w, request, result)
+}
+
+// listedURI is the resource that the server lists.
+const listedURI = "file:///listed"
+
+// readResource reads the listed resource.
+func (s *Server) readResource(w http.ResponseWriter, request *message) {
+	if request.Params.URI != listedURI {
+		fail(w, http.StatusOK, request, -32002, "unknown resource")
+		return
+	}
+	respond(w, request, map[string]any{"contents": []any{map[string]string{"uri": listedURI, "text": "x"}}})
 }
 
 // runHidden runs the tool of one user.

@@ -18,6 +18,8 @@ const (
 	maxShown  = 300     // bytes of one value
 	maxRecord = 8 << 10 // bytes of one exchange
 	minSecret = 8       // bytes; masking a shorter credential, such as a test's "x", would hide half a report
+	// longWord is the length from which a word of a header may be an encoded credential, in bytes.
+	longWord = 64
 )
 
 // secrets are the credentials that a probe or a clone of it has sent. No report shows them.
@@ -65,6 +67,12 @@ func (p *Probe) remember(request *http.Request) {
 	}
 	for _, values := range request.URL.Query() {
 		p.secrets.add(values...)
+	}
+	for _, values := range request.Header {
+		for _, value := range values {
+			words := strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(` ,;="{}`, r) })
+			p.secrets.add(slices.DeleteFunc(words, func(word string) bool { return len(word) < longWord })...)
+		}
 	}
 }
 

@@ -88,6 +88,7 @@ var mayImport = map[string][]string{
 		"conformance/internal/inputs",
 		"conformance/servers/internal/attack",
 		"conformance/servers/internal/bench",
+		"conformance/servers/internal/vocabulary",
 	},
 	"conformance/servers/signin":  {"conformance/servers/internal/bench"},
 	"conformance/servers/rig":     {"conformance/servers/internal/bench"},

@@ -59,8 +59,9 @@ func (p *Probe) message(id int, method string, params map[string]any) Request {
 
 var clientInfo = map[string]any{"name": "mcp-auth-conformance", "version": "1"}
 
-// first returns the first message of a client: initialize, or server/discover since 2026-07-28.
-func (p *Probe) first() Request {
+// First returns the first message of a client: initialize, or server/discover since 2026-07-28. It
+// has no credentials.
+func (p *Probe) First() Request {
 	if p.Revision == check.R20260728 {
 		return p.Message("server/discover", nil)
 	}

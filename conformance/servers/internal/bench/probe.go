@@ -167,7 +167,7 @@ func (p *Probe) prepare(ctx context.Context, request Request) (*http.Request, er
 	// when the server closes an idle one at the same moment.
 	header := http.Header{"Accept": {"application/json, text/event-stream"}, "Idempotency-Key": {}}
 	if request.Method == http.MethodPost && request.Body == nil {
-		first := p.first()
+		first := p.First()
 		request.Body = first.Body
 		maps.Copy(header, first.Header)
 	} else if p.Revision != check.R20250326 && request.URL == "" {

@@ -55,7 +55,7 @@ func (p *Probe) Trial(ctx context.Context) (*Trial, error) {
 // Request returns the request of the trial, without credentials.
 func (t *Trial) Request() Request {
 	if t.probe.target.Canary == nil {
-		return t.probe.first()
+		return t.probe.First()
 	}
 	return t.marked(rand.Text())
 }

@@ -46,7 +46,10 @@ func (s *Server) servePost(w http.ResponseWriter, r *http.Request, caller claims
 		fail(w, http.StatusBadRequest, request, -32022, "unsupported")
 	case request.Method == "initialize":
 		s.beginSession(w, r, caller, request.Params.Revision)
-		respond(w, request, map[string]any{"protocolVersion": request.Params.Revision})
+		respond(w, request, map[string]any{
+			"protocolVersion": request.Params.Revision,
+			"serverInfo":      map[string]any{"name": serverName},
+		})
 	default:
 		joined := s.takesForeign(r, request)
 		if joined == nil {

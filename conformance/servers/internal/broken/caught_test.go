@@ -19,6 +19,8 @@ func caughtBy() map[broken.Fault][]string {
 		metadataCaught,
 		registrationCaught,
 		credentialCaught,
+		placeCaught,
+		bypassCaught,
 		refusalCaught,
 		scopeCaught,
 		requestCaught,

@@ -18,6 +18,9 @@ func (s *Server) readCredentials(r *http.Request) credentials {
 	if len(lines) > 1 && (s.has(AcceptsFirstOfTwoHeaders) || s.has(AcceptsFirstOfTwoFields) && r.ProtoMajor == 2) {
 		lines = lines[:1]
 	}
+	if token := s.tokenElsewhere(r); token != "" {
+		return credentials{token: token}
+	}
 	query := r.URL.Query().Get("access_token")
 	switch {
 	case query != "" && (s.has(AcceptsQueryToken) && len(lines) == 0 || s.has(PrefersQueryToken) && len(lines) > 0):
@@ -81,7 +84,7 @@ func (s *Server) letsPass(r *http.Request) bool {
 	case s.has(EndsSessionsWithoutToken) && r.Method == http.MethodDelete && r.Header.Get("Authorization") == "" &&
 		r.Header.Get("Mcp-Session-Id") != "":
 	default:
-		return false
+		return s.passesByClaim(r)
 	}
 	return true
 }

@@ -56,11 +56,13 @@ func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", origin)
 		w.Header().Set("Access-Control-Allow-Credentials", "true")
 	}
-	if !s.has(ChecksNoHost) && !s.isNamed(r.Host) {
+	isRebound := s.has(ComparesOriginsWithHost) && r.Header.Get("Origin") == "http://"+r.Host
+	if !s.has(ChecksNoHost) && !s.isNamed(r.Host) && !isRebound {
 		http.Error(w, "another host", http.StatusMisdirectedRequest)
 		return
 	}
-	isUnchecked := s.has(ChecksOriginsSince2025) && r.Header.Get("Mcp-Protocol-Version") < "2025-11-25"
+	isUnchecked := s.has(ChecksOriginsSince2025) && r.Header.Get("Mcp-Protocol-Version") < "2025-11-25" ||
+		s.allowsOrigin(r)
 	if !s.has(ChecksNoOrigin) && !isUnchecked && !s.isKnownPage(r.Header["Origin"]) {
 		http.Error(w, "foreign origin", http.StatusForbidden)
 		return
@@ -80,7 +82,7 @@ func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request) {
 	if s.has(ReadsBodiesFirst) && r.Header.Get("Authorization") == "" {
 		_, _ = io.CopyN(io.Discard, r.Body, maxBody)
 	}
-	if s.acceptsHandle(w, r) {
+	if s.acceptsHandle(w, r) || s.serveEarly(w, r) {
 		return
 	}
 	if s.has(AcceptsTokensInTrailers) && r.Header["Authorization"] == nil {

@@ -12,6 +12,9 @@ func (s *Server) host(r *http.Request) string {
 	if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" && s.has(TrustsForwardedHost) {
 		return (&url.URL{Scheme: "http", Host: forwarded}).String()
 	}
+	if original := r.Header.Get("X-Original-Host"); original != "" && s.has(NamesItselfByOriginalHost) {
+		return "https://" + original
+	}
 	return s.origin
 }
 
@@ -37,7 +40,7 @@ func (s *Server) allowPages(w http.ResponseWriter, r *http.Request) (answered bo
 func (s *Server) serveResource(w http.ResponseWriter, r *http.Request) {
 	document := map[string]any{
 		"resource":                 s.host(r) + "/mcp",
-		"authorization_servers":    []string{s.origin},
+		"authorization_servers":    []string{s.issuerFor(r)},
 		"bearer_methods_supported": []string{"header"},
 		"scopes_supported":         []string{"tools"},
 	}

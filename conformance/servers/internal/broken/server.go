@@ -49,6 +49,7 @@ type Server struct {
 	forwarded   []bench.Forwarded // to the upstream
 	log         strings.Builder
 	done        chan struct{}
+	legacy      chan struct{} // messages for a stream of 2024-11-05
 
 	clients   registeredClients
 	issuer    issuer
@@ -73,6 +74,7 @@ func Start(faults ...Fault) *Server {
 		streams:  map[chan event]string{},
 		seen:     map[string]int{},
 		done:     make(chan struct{}),
+		legacy:   make(chan struct{}, 1),
 		// The server closes an unused connection after headLimit, and net/http does not repeat the
 		// first request of a connection. So each request gets a new one.
 		transport: &http.Transport{DialContext: loopback.Dial, DisableKeepAlives: true},
@@ -193,7 +195,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	if s.allowPages(w, r) {
+	if s.allowPages(w, r) || s.serveElsewhere(w, r) {
 		return
 	}
 	isDocument := strings.HasPrefix(r.URL.Path, "/.well-known/")

@@ -24,7 +24,7 @@ func tokenTimeChecks() []bench.Check {
 				Covers:    []string{"server-401-expired-token"},
 			},
 			Tokens: []bench.TokenKind{bench.Good, bench.Expired},
-			Run:    refusesKind(bench.Expired, attack.Unauthorized),
+			Run:    tokenExpired,
 		},
 		{
 			Rule: check.Rule{

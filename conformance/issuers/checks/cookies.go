@@ -20,7 +20,7 @@ func cookiesChecks() []bench.Check {
 				Severity:  check.High,
 				Reference: "MCP security best practices, Consent Cookie Security; RFC 6265bis sections 4.1.2 and 8.8",
 				Sentence:  "Cookies are HttpOnly and SameSite, over https also Secure, and have no Domain.",
-				Covers:    []string{"AS-008"},
+				Covers:    []string{"AS-008", "server-proxy-consent-cookie-flags"},
 			},
 			Needs: []bench.Need{bench.Scripted},
 			Run:   cookiesAttributes,

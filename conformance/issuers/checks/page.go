@@ -22,7 +22,7 @@ func pageChecks() []bench.Check {
 				Severity:  check.High,
 				Reference: "OAuth 2.1 draft-13 section 7.10; RFC 9700 section 4.16",
 				Sentence:  "No other site can show the sign-in and consent pages in a frame.",
-				Covers:    []string{"as-clickjacking", "AS-009"},
+				Covers:    []string{"as-clickjacking", "AS-009", "server-proxy-consent-no-framing"},
 			},
 			Needs: []bench.Need{bench.Scripted},
 			Run:   pageFrames,
@@ -71,7 +71,7 @@ func pageChecks() []bench.Check {
 				Reference: "MCP security best practices, Consent UI; MCP 2025-11-25 authorization, Localhost " +
 					"Redirect URI Risks",
 				Sentence: "A page before the code shows the host of a self-registered redirect URI.",
-				Covers:   []string{"AS-012"},
+				Covers:   []string{"AS-012", "server-proxy-consent-names-client"},
 			},
 			Needs: []bench.Need{bench.Scripted},
 			Run:   pageRedirectHost,

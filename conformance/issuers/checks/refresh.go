@@ -26,7 +26,7 @@ func refreshChecks() []bench.Check {
 				Revisions: since(check.R20250618),
 				Reference: "OAuth 2.1 section 4.3.1; MCP 2025-06-18 authorization, Token Theft",
 				Sentence:  "A refresh token of a public client works once.",
-				Covers:    []string{"as-refresh-rotation"},
+				Covers:    []string{"as-refresh-rotation", "server-legacy-token-rotation"},
 			},
 			Needs: []bench.Need{bench.SignIn},
 			Run:   refreshRotated,

@@ -24,7 +24,7 @@ func tokenCachedExpiryChecks() []bench.Check {
 				Reference: "RFC 7519 section 4.1.4; MCP authorization, Token Handling",
 				Sentence: "A token that was used is refused once it has expired, like a token that was never " +
 					"used.",
-				Covers: []string{"RS-075"},
+				Covers: []string{"RS-075", "server-401-expired-token"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.IssuerKey},

@@ -89,7 +89,7 @@ func (s *Server) tokenElsewhere(r *http.Request) string {
 				} `json:"_meta"`
 			} `json:"params"`
 		}
-		_ = json.Unmarshal(peek(r), &message) // another body has no token
+		_ = json.Unmarshal(bodyOf(r), &message) // another body has no token
 		return message.Params.Meta.Token
 	case s.has(AcceptsSubprotocolToken):
 		_, token, _ := strings.Cut(r.Header.Get("Sec-Websocket-Protocol"), ", ")
@@ -98,8 +98,8 @@ func (s *Server) tokenElsewhere(r *http.Request) string {
 	return ""
 }
 
-// peek reads the body of a request, and puts it back. It leaves a long one unread.
-func peek(r *http.Request) []byte {
+// bodyOf reads the body of a request, and puts it back. It leaves a long one unread.
+func bodyOf(r *http.Request) []byte {
 	if r.ContentLength > maxBody {
 		return nil
 	}
@@ -154,15 +154,15 @@ func (s *Server) serveEarly(w http.ResponseWriter, r *http.Request) (served bool
 		return false
 	}
 	switch {
-	case s.has(TakesAnswersWithoutToken) && bytes.Contains(peek(r), []byte(`"action":`)):
+	case s.has(TakesAnswersWithoutToken) && bytes.Contains(bodyOf(r), []byte(`"action":`)):
 		w.WriteHeader(http.StatusAccepted)
 		return true
-	case s.has(DescribesMethodsWithoutToken) && bytes.Contains(peek(r), []byte(`"rpc.discover"`)):
+	case s.has(DescribesMethodsWithoutToken) && bytes.Contains(bodyOf(r), []byte(`"rpc.discover"`)):
 		respond(w, &message{ID: jsontext.Value("1")}, map[string]any{"openrpc": "1.4.0"})
 		return true
 	case s.has(RunsBatchesWithoutToken):
 		var batch []message
-		if err := json.Unmarshal(peek(r), &batch); err != nil || len(batch) < 2 {
+		if err := json.Unmarshal(bodyOf(r), &batch); err != nil || len(batch) < 2 {
 			return false
 		}
 		for _, current := range batch {

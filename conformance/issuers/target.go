@@ -16,6 +16,7 @@ import "mcpentra/conformance/issuers/internal/bench"
 //	Scopes         []string              to ask for
 //	Advance        func(time.Duration)   moves the server's clock
 //	Grace          time.Duration         how long a rotated refresh token may be used again
+//	Documents      *Documents            serves the documents of clients whose ID is a URL
 //	Fragile        bool                  skips the disruptive checks
 //	Revisions      []check.Revision      of MCP that the server is meant for; nil means all
 type Target = bench.Target
@@ -32,6 +33,13 @@ type Person = bench.Person
 // the client's request.
 type Visit = bench.Visit
 
+// Documents serves client ID metadata documents. The target routes the requests that the
+// authorization server sends for client IDs to it, whatever their host.
+type Documents = bench.Documents
+
+// NewDocuments returns a handler without documents.
+func NewDocuments() *Documents { return bench.NewDocuments() }
+
 // A Need is something that a check requires of a target.
 type Need = bench.Need
 
@@ -43,6 +51,8 @@ const (
 	Resource = bench.Resource
 	Another  = bench.Another
 	Scopes   = bench.Scopes
+
+	DocumentHost = bench.DocumentHost
 )
 
 // ScriptedPerson returns a person who types values into fields, by the names of the fields, and

@@ -21,6 +21,7 @@ func All() []bench.Check {
 		pageChecks(),
 		cookiesChecks(),
 		codeChecks(),
+		documentChecks(),
 		tokenChecks(),
 		clientChecks(),
 		resourceChecks(),

@@ -22,6 +22,8 @@ const (
 	Resource Need = "a resource to ask tokens for"
 	Another  Need = "another resource to ask tokens for"
 	Scopes   Need = "scopes to ask for"
+
+	DocumentHost Need = "a server whose requests for client documents reach the checks"
 )
 
 // meets reports whether a target supplies something.
@@ -37,6 +39,8 @@ func (t *Target) meets(need Need) bool {
 		return t.Resource != ""
 	case Another:
 		return t.OtherResource != ""
+	case DocumentHost:
+		return t.Documents != nil
 	case Scopes:
 		return len(t.Scopes) > 0
 	}

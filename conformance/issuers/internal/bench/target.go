@@ -35,6 +35,9 @@ type Target struct {
 	Advance func(time.Duration)
 	// Grace is how long a rotated refresh token may be used again. Only checks with Advance wait.
 	Grace time.Duration
+	// Documents serves client ID metadata documents. Route the server's requests for client IDs to
+	// it, whatever their host. Nil skips the checks of client documents.
+	Documents *Documents
 	// Fragile skips the disruptive checks, even if they are selected.
 	Fragile bool
 	// Revisions of MCP that the server is meant for. Nil means all.

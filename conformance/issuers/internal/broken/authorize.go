@@ -59,7 +59,7 @@ func (s *Issuer) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		challenge: query.Get("code_challenge"),
 		method:    query.Get("code_challenge_method"),
 	}
-	tx.client = s.clients[query.Get("client_id")]
+	tx.client = s.findClient(query.Get("client_id"))
 	if tx.client == nil {
 		if s.has(RedirectsUnknownClients) && tx.redirect != "" {
 			http.Redirect(w, r, tx.redirect+"?error=unauthorized_client", http.StatusFound)

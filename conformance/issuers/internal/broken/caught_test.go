@@ -21,6 +21,7 @@ func caughtBy() map[broken.Fault][]string {
 		pkceCaught,
 		responseCaught,
 		pageCaught,
+		documentCaught,
 		codeCaught,
 		tokenCaught,
 		refreshCaught,
@@ -110,10 +111,12 @@ var authorizeCaught = map[broken.Fault][]string{
 
 var redirectCaught = map[broken.Fault][]string{
 	broken.MatchesBeginnings: {
+		"authorization-server/document/redirect",
 		"authorization-server/redirect/exact",
 		"authorization-server/redirect/loopback",
 	},
 	broken.MatchesHosts: {
+		"authorization-server/document/redirect",
 		"authorization-server/redirect/exact",
 		"authorization-server/redirect/loopback",
 	},
@@ -264,12 +267,42 @@ var pageCaught = map[broken.Fault][]string{
 		"authorization-server/cookies/attributes",
 		"authorization-server/consent/parallel",
 	},
-	broken.AllowsFrames:          {"authorization-server/page/frames", "authorization-server/page/scripts"},
-	broken.AllowsInlineScripts:   {"authorization-server/page/scripts"},
-	broken.RunsClientNames:       {"authorization-server/page/markup", "authorization-server/page/client-name"},
-	broken.ShowsControls:         {"authorization-server/page/client-name"},
-	broken.HidesRedirectHost:     {"authorization-server/page/redirect-host"},
+	broken.AllowsFrames:        {"authorization-server/page/frames", "authorization-server/page/scripts"},
+	broken.AllowsInlineScripts: {"authorization-server/page/scripts"},
+	broken.RunsClientNames:     {"authorization-server/page/markup", "authorization-server/page/client-name"},
+	broken.ShowsControls:       {"authorization-server/page/client-name"},
+	broken.HidesRedirectHost: {
+		"authorization-server/page/redirect-host",
+		"authorization-server/document/redirect-host",
+	},
 	broken.RedirectsWith307:      {"authorization-server/page/no-307"},
 	broken.ShowsCookiesToScripts: {"authorization-server/cookies/attributes"},
 	broken.FillsBrowsers:         {"authorization-server/cookies/bounded"},
+}
+
+var documentCaught = map[broken.Fault][]string{
+	broken.HasNoDocuments:        {"authorization-server/document/supported"},
+	broken.AdvertisesNoDocuments: {"authorization-server/document/advertised"},
+	broken.FetchesNoDocuments: {
+		"authorization-server/document/fetched",
+		"authorization-server/document/client-id",
+		"authorization-server/document/valid",
+		"authorization-server/document/private-key",
+		"authorization-server/document/unavailable",
+		"authorization-server/document/bounded",
+		"authorization-server/document/caching",
+	},
+	broken.AcceptsAnyDocumentURL:    {"authorization-server/document/url"},
+	broken.AcceptsOtherDocuments:    {"authorization-server/document/client-id"},
+	broken.AcceptsInvalidDocuments:  {"authorization-server/document/valid", "authorization-server/document/bounded"},
+	broken.AcceptsErrorDocuments:    {"authorization-server/document/unavailable"},
+	broken.TrustsDocumentSecrets:    {"authorization-server/document/no-secret"},
+	broken.ForgetsPrivateKeys:       {"authorization-server/document/private-key"},
+	broken.CachesDocumentErrors:     {"authorization-server/document/errors-not-cached"},
+	broken.CachesAllDocuments:       {"authorization-server/document/caching"},
+	broken.FetchesFromAnywhere:      {"authorization-server/document/private-network"},
+	broken.FollowsDocumentRedirects: {"authorization-server/document/private-network"},
+	broken.ReadsEndlessDocuments:    {"authorization-server/document/bounded"},
+	broken.HidesClientHost:          {"authorization-server/document/client-host"},
+	broken.WarnsOfNoProgram:         {"authorization-server/document/loopback-warning"},
 }

@@ -138,3 +138,23 @@ const (
 	ShowsControls         Fault = "shows the control characters of a client's name"
 	FillsBrowsers         Fault = "sets a cookie for each authorization"
 )
+
+// Faults with client ID metadata documents.
+const (
+	HasNoDocuments           Fault = "advertises client documents and has none"
+	AdvertisesNoDocuments    Fault = "does not advertise its client documents"
+	FetchesNoDocuments       Fault = "trusts a client without its document"
+	AcceptsAnyDocumentURL    Fault = "accepts every URL as client ID"
+	AcceptsOtherDocuments    Fault = "accepts a document of another client"
+	AcceptsInvalidDocuments  Fault = "accepts a document that is not JSON"
+	AcceptsErrorDocuments    Fault = "accepts a document with an error status"
+	TrustsDocumentSecrets    Fault = "trusts a secret in a document"
+	ForgetsPrivateKeys       Fault = "asks a client for none of the assertions that its document announces"
+	CachesDocumentErrors     Fault = "caches documents that failed"
+	CachesAllDocuments       Fault = "caches documents that must not be stored"
+	FetchesFromAnywhere      Fault = "fetches documents from private addresses"
+	FollowsDocumentRedirects Fault = "follows redirects to private addresses"
+	ReadsEndlessDocuments    Fault = "reads endless documents"
+	HidesClientHost          Fault = "does not show the host of a client ID"
+	WarnsOfNoProgram         Fault = "shows the same page for programs as for sites"
+)

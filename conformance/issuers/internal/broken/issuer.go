@@ -20,7 +20,8 @@ type Issuer struct {
 	faults []Fault
 	server *httptest.Server
 
-	races races
+	races   races
+	fetcher *documentFetcher
 
 	mu           sync.Mutex
 	offset       time.Duration // of the clock
@@ -51,6 +52,7 @@ func Start(faults ...Fault) *Issuer {
 	s := &Issuer{
 		faults:       faults,
 		races:        races{flights: map[string]chan struct{}{}, raced: map[string]bool{}},
+		fetcher:      newDocumentFetcher(),
 		clients:      map[string]*client{},
 		sessions:     map[string]string{},
 		transactions: map[string]*transaction{},
@@ -65,7 +67,10 @@ func Start(faults ...Fault) *Issuer {
 }
 
 // Close stops the server.
-func (s *Issuer) Close() { s.server.Close() }
+func (s *Issuer) Close() {
+	s.server.Close()
+	s.fetcher.server.Close()
+}
 
 // Target returns the server as a target that supplies everything.
 func (s *Issuer) Target() bench.Target {
@@ -75,6 +80,7 @@ func (s *Issuer) Target() bench.Target {
 		Resource:      resource,
 		OtherResource: otherResource,
 		Scopes:        []string{"read", "write"},
+		Documents:     s.fetcher.documents,
 		Advance: func(passed time.Duration) {
 			s.mu.Lock()
 			defer s.mu.Unlock()

@@ -113,6 +113,12 @@ func (s *Issuer) serveConsent(w http.ResponseWriter, r *http.Request) {
 	if s.has(ShowsControls) {
 		shown = tx.client.name
 	}
+	if target, err := url.Parse(tx.redirect); err == nil && isLoopback(target) && !s.has(WarnsOfNoProgram) {
+		destination += "<p>That is a program on this computer.</p>"
+	}
+	if id, err := url.Parse(tx.client.id); err == nil && tx.client.isDocument && !s.has(HidesClientHost) {
+		destination += "<p>The program describes itself at " + html.EscapeString(id.Host) + ".</p>"
+	}
 	name := html.EscapeString(shown)
 	if s.has(RunsClientNames) {
 		name = tx.client.name

@@ -10,12 +10,14 @@ import (
 
 // A client has registered, or has a metadata document.
 type client struct {
-	id        string
-	name      string
-	secret    string // empty for a public client
-	method    string
-	logo      string
-	redirects []string
+	id     string
+	name   string
+	secret string // empty for a public client
+	method string
+	logo   string
+
+	isDocument bool // has a metadata document
+	redirects  []string
 }
 
 // authMethods are the methods with which clients authenticate.

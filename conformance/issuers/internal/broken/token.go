@@ -204,6 +204,9 @@ func (s *Issuer) authenticate(w http.ResponseWriter, r *http.Request, form url.V
 		given = decoded
 	}
 	found := s.clients[id]
+	if found == nil {
+		found = s.fetcher.known[id]
+	}
 	if header == "" && given != "" && s.has(RefusesSecretsInBody) {
 		return nil, failed
 	}

@@ -85,8 +85,8 @@ change, and names its source.
 Exit status:
   0  no check failed; warnings and notes are not failures
   1  a check failed
-  2  wrong usage, a stale line in the baseline, the target does not answer, or no check failed
-     and a MUST could not be judged
+  2  wrong usage, an input that does not work, a stale line in the baseline, the target does
+     not answer, or no check failed and a MUST could not be judged
   3  the sign-in was refused`,
 		Args:          noSuchCommand,
 		Version:       version(),

@@ -19,6 +19,7 @@ func TestCommandRefusesBadUsage(t *testing.T) {
 		{"server", "server wants the URL of one MCP endpoint, got nothing"},
 		{"server a b", `endpoint, got 2 arguments: ["a" "b"]`},
 		{"server localhost", "want an MCP endpoint's URL, for example http"},
+		{"server http://a/mcp#tools", `URL without a fragment, got "http://a/mcp#tools"`},
 		{"server a --timeout x", `--timeout: want a duration like 30s or 5m, got "x"`},
 		{"server a --local=maybe", `--local: want true or false, got "maybe"`},
 		{"server a --token-file", "--token-file needs a value: FILE"},

@@ -2,9 +2,11 @@ package checks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/servers/internal/attack"
@@ -205,8 +207,14 @@ func sessionEnded(ctx context.Context, p *bench.Probe) error {
 			Reason: fmt.Sprintf("the server lets no client end a session (status %d)", ended.Status),
 		}
 	}
-	answer, err := p.Send(ctx, attack.WithToken(trial.Token, trial.Session.Message("tools/list", nil)))
-	if err == nil && answer.Status != http.StatusNotFound {
+	const limit = 5 * time.Second // the same request was answered before
+	within, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	answer, err := p.Send(within, attack.WithToken(trial.Token, trial.Session.Message("tools/list", nil)))
+	switch {
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+		return p.Mismatch("status 404", fmt.Sprintf("no answer within %v", limit))
+	case err == nil && answer.Status != http.StatusNotFound:
 		return p.Mismatch("status 404", fmt.Sprintf("status %d", answer.Status))
 	}
 	return err

@@ -20,6 +20,9 @@ const (
 	tokenAccepted         = "server/token/accepted"
 	garbageRefused        = "server/token/garbage"
 	tamperedRefused       = "server/token/tampered-signature"
+	challengeSent         = "server/challenge/bearer"
+	scopeEnforced         = "server/scope/enforced"
+	scopeErrorCode        = "server/scope/error-code"
 )
 
 // A topic says what the checks of a topic judge. Without it they have nothing to judge.
@@ -27,54 +30,66 @@ type topic int
 
 // The topics can be combined.
 const (
-	ofCredentials topic = 1 << iota // how the server treats credentials
-	ofOAuth                         // how it asks for OAuth tokens
-	ofResource                      // its protected resource metadata
-	ofIssuer                        // the metadata of its authorization server
-	ofChallenge                     // its answer to a request without a token
+	ofCredentials     topic = 1 << iota // how the server treats credentials
+	ofOAuth                             // how it asks for OAuth tokens
+	ofResource                          // its protected resource metadata
+	ofIssuer                            // the metadata of its authorization server
+	ofChallenge                         // its answer to a request without a token
+	ofSecondChallenge                   // its answers to bad tokens
+	ofScope                             // its use of scopes
+	ofScopeChallenge                    // its refusal of a token without the scope
 )
+
+// ofScopes is the topic of server/scope.
+const ofScopes = ofCredentials | ofOAuth | ofScope
 
 // topics are the topics of checks by ID, or by the first two segments of IDs. The others judge a
 // server without authorization too.
 var topics = map[string]topic{
-	withoutToken:                         ofCredentials,
-	"server/challenge/every-method":      ofCredentials,
-	"server/challenge/notifications":     ofCredentials,
-	"server/challenge/resource-metadata": ofCredentials | ofOAuth | ofResource | ofChallenge,
-	"server/challenge/invalid-token":     ofCredentials | ofOAuth,
-	"server/challenge/injection":         ofCredentials | ofOAuth,
-	"server/challenge/every-refusal":     ofCredentials | ofOAuth,
-	"server/challenge":                   ofCredentials | ofOAuth | ofChallenge,
-	metadataFound:                        ofOAuth,
-	"server/metadata":                    ofOAuth | ofResource,
-	"authorization-server/metadata/root": ofOAuth,
-	"authorization-server/metadata":      ofOAuth | ofIssuer,
-	"authorization-server/registration":  ofOAuth | ofIssuer,
-	"authorization-server/redirect":      ofOAuth | ofIssuer,
-	"authorization-server/client":        ofOAuth | ofIssuer,
-	"server/credentials":                 ofCredentials,
-	"server/refusal":                     ofCredentials,
-	"server/token":                       ofCredentials,
-	"server/legacy":                      ofOAuth,
-	"server/keys":                        ofCredentials,
-	"server/scope":                       ofCredentials | ofOAuth,
-	"server/caller/from-token":           ofCredentials,
-	"server/session/not-authentication":  ofCredentials,
-	"server/session/ending-needs-token":  ofCredentials,
-	"server/session/other-user":          ofCredentials,
-	"server/stream/needs-token":          ofCredentials,
-	"server/stream/reopened":             ofCredentials,
-	"server/stream/ends-with-token":      ofCredentials,
-	"server/stream/own-events":           ofCredentials,
-	"server/stream/resumed-by-another":   ofCredentials,
-	"server/state/other-user":            ofCredentials,
-	"server/state/not-authentication":    ofCredentials,
-	"server/request-state/other-user":    ofCredentials,
-	"server/task/other-user":             ofCredentials,
-	"server/passthrough/own-token":       ofCredentials,
-	"server/http/trailers":               ofCredentials,
-	"server/http2/two-headers":           ofCredentials,
-	"server/limits/bad-signatures":       ofCredentials,
+	withoutToken:                             ofCredentials,
+	"server/challenge/every-method":          ofCredentials,
+	"server/challenge/notifications":         ofCredentials,
+	"server/challenge/resource-metadata":     ofCredentials | ofOAuth | ofResource | ofChallenge,
+	"server/challenge/invalid-token":         ofCredentials | ofOAuth | ofSecondChallenge,
+	"server/challenge/injection":             ofCredentials | ofOAuth | ofSecondChallenge,
+	"server/challenge/every-refusal":         ofCredentials | ofOAuth | ofSecondChallenge,
+	"server/challenge":                       ofCredentials | ofOAuth | ofChallenge,
+	metadataFound:                            ofOAuth,
+	"server/metadata":                        ofOAuth | ofResource,
+	"authorization-server/metadata/root":     ofOAuth,
+	"authorization-server/metadata":          ofOAuth | ofIssuer,
+	"authorization-server/registration":      ofOAuth | ofIssuer,
+	"authorization-server/redirect":          ofOAuth | ofIssuer,
+	"authorization-server/client":            ofOAuth | ofIssuer,
+	"server/credentials":                     ofCredentials,
+	"server/refusal":                         ofCredentials,
+	"server/token":                           ofCredentials,
+	"server/legacy":                          ofOAuth,
+	"server/keys":                            ofCredentials,
+	"server/scope/resource-metadata":         ofScopes | ofScopeChallenge | ofChallenge,
+	"server/scope/stable":                    ofScopes | ofScopeChallenge | ofChallenge,
+	"server/scope/named":                     ofScopes | ofScopeChallenge,
+	"server/scope/challenged-scopes-suffice": ofScopes | ofScopeChallenge,
+	"server/scope":                           ofScopes,
+	"server/token/lookalike-scope":           ofCredentials | ofScope,
+	"server/caller/from-token":               ofCredentials,
+	"server/session/not-authentication":      ofCredentials,
+	"server/session/ending-needs-token":      ofCredentials,
+	"server/session/other-user-messages":     ofCredentials,
+	"server/session/other-user":              ofCredentials,
+	"server/stream/needs-token":              ofCredentials,
+	"server/stream/reopened":                 ofCredentials,
+	"server/stream/ends-with-token":          ofCredentials,
+	"server/stream/own-events":               ofCredentials,
+	"server/stream/resumed-by-another":       ofCredentials,
+	"server/state/other-user":                ofCredentials,
+	"server/state/not-authentication":        ofCredentials,
+	"server/request-state/other-user":        ofCredentials,
+	"server/task/other-user":                 ofCredentials,
+	"server/passthrough/own-token":           ofCredentials,
+	"server/http/trailers":                   ofCredentials,
+	"server/http2/two-headers":               ofCredentials,
+	"server/limits/bad-signatures":           ofCredentials,
 }
 
 // topicOf returns the topic of a check.
@@ -159,6 +174,14 @@ func (s *Survey) cause(c *Check) (of, reason string) {
 		return authorizationRequired, s.Asks.String()
 	case topic&ofChallenge != 0 && s.servesFirst:
 		return withoutToken, "the server answers a request without a token with a result"
+	case topic&ofChallenge != 0 && s.noChallenge:
+		return challengeSent, "the 401 has no well-formed Bearer challenge"
+	case topic&ofSecondChallenge != 0 && s.noChallenge && s.noSecondChallenge:
+		return challengeSent, "no 401 has a well-formed Bearer challenge"
+	case topic&ofScope != 0 && s.ignoresScope:
+		return scopeEnforced, "the server serves a token that lacks the required scope"
+	case topic&ofScopeChallenge != 0 && s.noScopeChallenge:
+		return scopeErrorCode, "the 403 has no well-formed Bearer challenge"
 	case topic&(ofResource|ofIssuer) != 0 && !s.resource.found:
 		return metadataFound, "the protected resource metadata is not found: " + s.resource.reason
 	case topic&ofIssuer != 0 && s.issuer.reason == namesNone:
@@ -182,13 +205,24 @@ func (a Authorization) String() string {
 	return "unknown"
 }
 
-// isBroken matches a result that only says that the server broke.
-var isBroken = regexp.MustCompile(`^status 5\d\d\b`)
+// isBroken matches a result that only says that the server broke. isBrokenControl matches a control
+// that failed for that reason.
+var (
+	isBroken        = regexp.MustCompile(`^status 5\d\d\b`)
+	isBrokenControl = regexp.MustCompile(`\b(answers|answered|status) 5\d\d\b`)
+)
 
 // explain replaces an error that follows from what the survey has found.
 func (s *Survey) explain(c *Check, err error) error {
+	if s.breaks == "" || c.ID == s.breaks || topicOf(c.ID)&ofCredentials == 0 {
+		return err
+	}
+	follows := &check.Skipped{Of: s.breaks, Reason: fmt.Sprintf("the server answers %d to bad tokens", s.status)}
+	if cannot := (*check.CannotJudge)(nil); errors.As(err, &cannot) && isBrokenControl.MatchString(cannot.Reason) {
+		return follows
+	}
 	var mismatch *check.Mismatch
-	if s.breaks == "" || c.ID == s.breaks || topicOf(c.ID)&ofCredentials == 0 || !errors.As(err, &mismatch) {
+	if !errors.As(err, &mismatch) {
 		return err
 	}
 	for _, current := range append([]*check.Mismatch{mismatch}, mismatch.Others...) {
@@ -196,5 +230,5 @@ func (s *Survey) explain(c *Check, err error) error {
 			return err
 		}
 	}
-	return &check.Skipped{Of: s.breaks, Reason: fmt.Sprintf("the server answers %d to bad tokens", s.status)}
+	return follows
 }

@@ -39,8 +39,15 @@ type Survey struct {
 	// asksWith401 and servesFirst say how the server answered the first request without a token.
 	asksWith401 bool
 	servesFirst bool
-	breaks      string // the ID of the check that finds that bad tokens break the server, or ""
-	status      int    // of the answer to them
+	// noChallenge and noSecondChallenge say that the 401 to a request without a token, and the one
+	// to a bad token, have no Bearer challenge.
+	noChallenge       bool
+	noSecondChallenge bool
+	// ignoresScope and noScopeChallenge say what happens to a token without the required scope.
+	ignoresScope     bool
+	noScopeChallenge bool
+	breaks           string // the ID of the check that finds that bad tokens break the server, or ""
+	status           int    // of the answer to them
 }
 
 // A Trouble is an input that cannot be used. The reason is one line.
@@ -150,12 +157,14 @@ func (t *Target) look(ctx context.Context) *Survey {
 		return l.Survey
 	}
 	l.servesFirst = l.first.Succeeded()
+	l.noChallenge = l.lacksChallenge(l.first)
 	l.asksWith401 = l.first.Status == http.StatusUnauthorized
 	l.findDocuments(ctx)
 	l.findRevisions(ctx)
 	l.findAuthorization(ctx)
 	l.findAssumed(ctx)
 	l.findBreaks(ctx)
+	l.findEnforcement(ctx)
 	l.findTroubles(ctx)
 	l.checkClaims()
 	l.remark()
@@ -341,6 +350,7 @@ func (l *looker) findBreaks(ctx context.Context) {
 		if err != nil {
 			return 0
 		}
+		l.noSecondChallenge = l.lacksChallenge(answer)
 		return answer.Status
 	}
 	word := status(badToken)
@@ -356,6 +366,38 @@ func (l *looker) findBreaks(ctx context.Context) {
 	if tampered := status(tamper(l.good)); tampered >= http.StatusInternalServerError {
 		l.breaks = tamperedRefused
 		l.status = tampered
+	}
+}
+
+// lacksChallenge reports whether an answer is a 401 or 403 without a Bearer challenge.
+func (l *looker) lacksChallenge(answer *Answer) bool {
+	_, err := l.probe.Challenge(answer)
+	return err != nil && (answer.Status == http.StatusUnauthorized || answer.Status == http.StatusForbidden)
+}
+
+// findEnforcement finds whether the server looks at scopes at all. It sends the request of a trial,
+// as the checks do.
+func (l *looker) findEnforcement(ctx context.Context) {
+	if len(l.Spoken) == 0 || l.good == "" || l.target.Tokens[WithoutScope] == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	p := l.probe.WithRevision(l.newest())
+	trial, err := p.Trial(ctx)
+	if err != nil {
+		return // the checks say so
+	}
+	defer l.endSession(ctx, p.Revision, l.good, trial.Session.ID)
+	token, err := p.Token(ctx, WithoutScope)
+	if err != nil {
+		return
+	}
+	request := trial.Request()
+	request.Header.Set("Authorization", "Bearer "+token)
+	if answer, err := p.Send(ctx, request); err == nil {
+		l.ignoresScope = answer.Succeeded() && (!trial.HasCanary() || trial.Ran(request))
+		l.noScopeChallenge = answer.Status == http.StatusForbidden && l.lacksChallenge(answer)
 	}
 }
 

@@ -55,8 +55,6 @@ func TestChecksCatchFaults(t *testing.T) {
 		for _, current := range selected {
 			result := worst[current.ID]
 			switch {
-			case slices.Contains(cannotJudge[fault], current.ID):
-				assert.Equal(t, check.Error, result.Verdict, "%s: %v", current.ID, result.Err)
 			case slices.Contains(red, current.ID):
 				verdicts := []check.Verdict{check.Note, check.Warn, check.Fail}
 				assert.Contains(t, verdicts, result.Verdict, "%s: %v", current.ID, result.Err)
@@ -84,9 +82,6 @@ func assertSkippedByFault(
 		if skipped.Of != "" { // else a busy machine makes too few samples
 			assert.Contains(t, red, skipped.Of, "%s: %v", current.ID, result.Err)
 		}
-		return
-	}
-	if follows := (*check.Skipped)(nil); errors.As(result.Err, &follows) && follows.Of != "" {
 		return
 	}
 	var notApplicable *check.NotApplicable

@@ -122,7 +122,7 @@ var refusalCaught = map[broken.Fault][]string{
 }
 
 var scopeCaught = map[broken.Fault][]string{
-	broken.EnforcesNoScope:        {"server/scope/enforced", "server/scope/status", "server/scope/every-method"},
+	broken.EnforcesNoScope:        {"server/scope/enforced"},
 	broken.OpensResources:         {"server/scope/listed-data"},
 	broken.KnowsNoBroaderScope:    {"server/scope/hierarchy"},
 	broken.RefusesScopeWith401:    {"server/scope/status"},
@@ -226,12 +226,6 @@ var httpCaught = map[broken.Fault][]string{
 	broken.BreaksOnLongBodies:         {"server/limits/body", "server/http2/body"},
 	broken.WaitsForSlowRequests:       {"server/limits/slow"},
 	broken.RefusesManyConnections:     {"server/limits/idle"},
-}
-
-// cannotJudge names the checks that cannot be done with a server, because the object of their rule
-// is missing.
-var cannotJudge = map[broken.Fault][]string{
-	broken.EnforcesNoScope: {"server/scope/hierarchy"},
 }
 
 // caughtAtLeastBy names some of the checks that go red for a server that lacks a whole part.

@@ -389,6 +389,8 @@ func tryBatch(
 		return p.Insecure("the tool not to run: "+name, fmt.Sprintf("status %d, and the tool ran", answer.Status))
 	case hasResult:
 		return p.Insecure("no result: "+name, "the result of a message")
+	case answer.Status == http.StatusAccepted, answer.Status == http.StatusNoContent:
+		return p.Insecure("status 401: "+name, fmt.Sprintf("status %d", answer.Status))
 	}
 	return nil
 }

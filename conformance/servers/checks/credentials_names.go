@@ -295,7 +295,7 @@ func credentialsBodyNames(ctx context.Context, p *bench.Probe, trial *bench.Tria
 			},
 		})
 	}
-	sweep := attack.Sweep{Claims: claims, Bases: bases[:1], CarryToken: true}
+	sweep := attack.Sweep{Claims: claims, Bases: bases[:min(2, len(bases))], CarryToken: true}
 	return sweep.Run(ctx, p, trial)
 }
 

@@ -103,12 +103,21 @@ func (s Sweep) Run(ctx context.Context, p *bench.Probe, trial *bench.Trial) erro
 func Bases(ctx context.Context, p *bench.Probe, trial *bench.Trial) ([]Base, error) {
 	candidates := []Base{
 		{Name: "a call of the tool", Make: trial.Request},
-		{Name: "the first message", Make: func() bench.Request { return bench.Request{Header: http.Header{}} }},
+		{Name: "the first message", Make: p.First},
 	}
 	if !trial.HasCanary() {
-		candidates[0] = Base{
-			Name: "a list of tools",
-			Make: func() bench.Request { return trial.Session.Message("tools/list", nil) },
+		list := func() bench.Request { return trial.Session.Message("tools/list", nil) }
+		candidates[0] = Base{Name: "a list of tools", Make: list}
+		answer, err := p.Send(ctx, list())
+		if err != nil {
+			return nil, err
+		}
+		if answer.Succeeded() { // some servers list their tools to anyone
+			unknown := map[string]any{"name": "mcp-auth-conformance", "arguments": map[string]any{}}
+			candidates[0] = Base{
+				Name: "a call of an unknown tool",
+				Make: func() bench.Request { return trial.Session.Message("tools/call", unknown) },
+			}
 		}
 	}
 	if p.Revision != check.R20260728 {

@@ -66,6 +66,21 @@ func callbackChecks() []bench.Check {
 		},
 		{
 			Rule: check.Rule{
+				ID:        "client/callback/host",
+				Level:     check.Policy,
+				Severity:  check.Low,
+				Reference: "RFC 8252 section 8.9; CWE-350",
+				Sentence: "A request for another host than the redirect URI's is not an authorization response. A " +
+					"page can send one after DNS rebinding.",
+				Covers: []string{"CL-009"},
+			},
+			Run: atListener(
+				firstRedeemed,
+				variant{"a response for a foreign host", lab.Script{Answers: foreignHost}},
+			),
+		},
+		{
+			Rule: check.Rule{
 				ID:        "client/callback/undisturbed",
 				Level:     check.Policy,
 				Severity:  check.Medium,
@@ -137,6 +152,13 @@ func strayPath(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
 	stray := a.Right()
 	stray.Path = "/elsewhere"
 	return []lab.Answer{stray, a.Right()}
+}
+
+// foreignHost sends a right response with a foreign Host, and then one to the redirect URI.
+func foreignHost(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
+	foreign := a.Right()
+	foreign.Host = "client.example.com"
+	return []lab.Answer{foreign, a.Right()}
 }
 
 // rightTwice sends two right responses with different codes.

@@ -66,7 +66,11 @@ var lies = map[string][]string{
 		"resource: resource is the resource of the location",
 		"resource: the document is a JSON object",
 	},
-	"client/metadata/query":    {"resource: resource is the resource of the location"},
+	"client/metadata/query": {"resource: resource is the resource of the location"},
+	"client/metadata/several-servers": {
+		"resource: authorization_servers is a list of strings",
+		"resource: authorization_servers lists issuers",
+	},
 	"client/metadata/resource": {"resource: resource is the resource of the location"},
 	"client/open/allowlist":    {"oauth: authorization_endpoint is a URL"},
 	"client/open/scheme":       {"oauth: authorization_endpoint is a URL"},

@@ -123,6 +123,21 @@ func registrationChecks() []bench.Check {
 		},
 		{
 			Rule: check.Rule{
+				ID:        "client/registration/expired-secret",
+				Level:     check.Policy,
+				Severity:  check.Low,
+				Reference: "RFC 7591 section 3.2.1",
+				Sentence:  "The client does not authenticate with a secret that has expired.",
+				Covers:    []string{"CL-028"},
+			},
+			Run: judgeAfter(
+				lab.Script{AuthMethod: "client_secret_post"},
+				expiredSecret(),
+				wantNoExpiredSecret,
+			),
+		},
+		{
+			Rule: check.Rule{
 				ID:        "client/registration/pre-registered",
 				Level:     check.Should,
 				Reference: "MCP 2025-11-25 authorization, Preregistration",
@@ -284,6 +299,30 @@ func registrationAnswer(name string, change func(answer map[string]any)) variant
 		return 0
 	}
 	return variant{name, lab.Script{Registration: changed}}
+}
+
+// expiredSecret is a lab that issues client secrets that expired in 2001.
+func expiredSecret() lab.Script {
+	expire := func(_ *lab.Lab, _, answer map[string]any) int {
+		answer["client_secret_expires_at"] = 1_000_000_000
+		return 0
+	}
+	return lab.Script{AuthMethod: "client_secret_post", Registration: expire}
+}
+
+// wantNoExpiredSecret wants no token request with a secret of the registration.
+func wantNoExpiredSecret(l *lab.Lab) error {
+	if !triedToRegister(l) {
+		return &check.NotApplicable{Reason: "the client does not register"}
+	}
+	_, secrets := l.ClientIDs(l.Authority())
+	for _, request := range l.TokenRequests(l.Authority()) {
+		holds := func(secret string) bool { return request.Contains(secret) || hasBasic(&request, secret) }
+		if slices.ContainsFunc(secrets, holds) {
+			return l.Mismatch("another registration, or an error", "a token request with an expired secret")
+		}
+	}
+	return nil
 }
 
 // triedToRegister reports whether the client made a registration request.

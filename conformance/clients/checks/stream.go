@@ -45,6 +45,19 @@ func streamChecks() []bench.Check {
 		},
 		{
 			Rule: check.Rule{
+				ID:        "client/stream/flood",
+				Level:     check.Policy,
+				Severity:  check.Medium,
+				Reference: "JSON-RPC 2.0 section 5; CVE-2026-63119",
+				Sentence: "Among 10,000 responses to other IDs, at once in one stream, the client finds the right " +
+					"response or gives up. It neither hangs nor uses another one.",
+				Covers: []string{"CL-050"},
+			},
+			Needs: []bench.Need{bench.Listing, bench.Calling},
+			Run:   ifItEnds(streamFlood),
+		},
+		{
+			Rule: check.Rule{
 				ID:        "client/stream/resumed",
 				Level:     check.Policy,
 				Severity:  check.Medium,
@@ -97,6 +110,54 @@ func streamOtherID(ctx context.Context, p *bench.Probe) error {
 	}
 	return noHarm(lab.Script{}, requestedToken, toolCalled, only)(ctx, p)
 }
+
+// floodSize is the number of responses to other IDs.
+const floodSize = 10_000
+
+// streamFlood tries client/stream/flood.
+func streamFlood(ctx context.Context, p *bench.Probe) error {
+	before := variant{
+		"10,000 responses to other IDs before the right one",
+		lab.Script{Stream: floodWithOtherIDs(true)},
+	}
+	if err := noHarm(lab.Script{}, requestedToken, hung, before)(ctx, p); err != nil {
+		return err
+	}
+	if err := wantListedOnly(ctx, p); err != nil {
+		return err
+	}
+	only := variant{"10,000 responses to other IDs", lab.Script{Stream: floodWithOtherIDs(false)}}
+	return noHarm(lab.Script{}, requestedToken, toolCalled, only)(ctx, p)
+}
+
+// floodWithOtherIDs answers tools/list with many right results whose IDs match no request. If right
+// is set, the right response follows.
+func floodWithOtherIDs(right bool) func(*lab.Lab, *lab.Request, map[string]any) []any {
+	return func(_ *lab.Lab, r *lab.Request, answer map[string]any) []any {
+		if r.RPC != "tools/list" {
+			return nil
+		}
+		messages := make([]any, 0, floodSize+1)
+		for i := range floodSize {
+			other := map[string]any{"jsonrpc": "2.0", "id": otherIDs + i, "error": refusalOfOther}
+			if !right && i%100 == 0 {
+				other = map[string]any{"jsonrpc": "2.0", "id": otherIDs + i, "result": answer["result"]}
+			}
+			messages = append(messages, other)
+		}
+		if right {
+			messages = append(messages, answer)
+		}
+		return messages
+	}
+}
+
+// otherIDs is the first of the IDs that match no request.
+const otherIDs = 1_000_000
+
+// refusalOfOther is the error in a response to another request. It is short, because clients bound
+// the length of a stream.
+var refusalOfOther = map[string]any{"code": -1, "message": ""}
 
 // toolCalled reports a tool call.
 func toolCalled(l *lab.Lab) string {

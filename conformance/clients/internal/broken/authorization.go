@@ -21,6 +21,7 @@ type pending struct {
 	run      *attempt
 	issuer   *issuerDocument
 	client   identity
+	host     string // of the redirect URI
 	redirect string
 	state    string
 	verifier string
@@ -99,7 +100,8 @@ func (p *pending) listen() error {
 	if err != nil {
 		return err
 	}
-	p.redirect = "http://127.0.0.1:" + port + "/callback"
+	p.host = "127.0.0.1:" + port
+	p.redirect = "http://" + p.host + "/callback"
 	if p.run.has(UsesForeignRedirect) {
 		p.redirect = foreignRedirect
 	}

@@ -204,7 +204,7 @@ var caughtBy = map[broken.Fault][]string{
 	broken.FetchesReferences:     {"client/tools/reference"},
 	broken.CallsAnyTool:          {"client/tools/header"},
 
-	broken.TakesAnyResponse: {"client/stream/other-id"},
+	broken.TakesAnyResponse: {"client/stream/other-id", "client/stream/flood"},
 	broken.ResumesForever:   {"client/stream/resumed"},
 	broken.SplitsEventIDs:   {"client/stream/resumed"},
 
@@ -267,6 +267,11 @@ var caughtBy = map[broken.Fault][]string{
 	broken.RevokesInQuery:         {"client/sign-out/confidential"},
 	broken.HidesFailedRevocation:  {"client/sign-out/outage"},
 	broken.KeepsTokensAtSignOut:   {"client/sign-out/forgotten"},
+
+	broken.RegistersEverywhere:  {"client/metadata/several-servers"},
+	broken.AnswersAnyHost:       {"client/callback/host"},
+	broken.KeepsExpiredSecret:   {"client/registration/expired-secret"},
+	broken.HangsOnManyResponses: {"client/stream/flood"},
 }
 
 // stepUps lists the checks that need a client that steps up.
@@ -280,7 +285,7 @@ var doesNotApply = map[broken.Fault][]string{
 	broken.PrefersRegistration: {"client/document/fields", "client/document/no-secret", "client/document/hosted"},
 	broken.UsesForeignRedirect: {
 		"client/callback/loopback", "client/callback/secret", "client/callback/undisturbed", "client/callback/stray",
-		"client/callback/once", "client/callback/escaped",
+		"client/callback/once", "client/callback/escaped", "client/callback/host",
 	},
 	broken.HasOneToken:        {"client/cache/private"},
 	broken.SharesAccounts:     {"client/cache/private"},

@@ -15,6 +15,8 @@ import (
 func (p *pending) serve(w http.ResponseWriter, request *http.Request) {
 	query := request.URL.Query()
 	switch {
+	case request.Host != p.host && !p.run.has(AnswersAnyHost):
+		http.Error(w, "want the host of the redirect URI", http.StatusMisdirectedRequest)
 	case request.URL.Path != "/callback" && !p.run.has(AnswersAnyPath):
 		http.NotFound(w, request)
 	case isRepeated(query) && !p.run.has(TakesRepeatedAnswers):

@@ -153,6 +153,9 @@ func (r *attempt) discover(
 		return nil, nil, errors.New("the metadata names no authorization server")
 	}
 	issuer, err = r.issuer(ctx, resource.Servers[0])
+	if r.has(RegistersEverywhere) {
+		r.registerEverywhere(ctx, resource.Servers)
+	}
 	return resource, issuer, err
 }
 

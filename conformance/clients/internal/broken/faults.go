@@ -194,4 +194,8 @@ const (
 	RevokesInQuery          Fault = "revokes with the token in the query"
 	HidesFailedRevocation   Fault = "hides a failed revocation"
 	KeepsTokensAtSignOut    Fault = "keeps its tokens at sign-out"
+	RegistersEverywhere     Fault = "registers at every listed authorization server"
+	AnswersAnyHost          Fault = "accepts answers for any host"
+	KeepsExpiredSecret      Fault = "uses an expired secret"
+	HangsOnManyResponses    Fault = "hangs on many responses"
 )

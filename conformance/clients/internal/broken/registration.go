@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // identity returns the client ID at an authorization server. It registers if needed.
@@ -86,6 +87,7 @@ func (r *attempt) register(ctx context.Context, issuer *issuerDocument, redirect
 	var answer struct {
 		ID          any    `json:"client_id"`
 		Secret      string `json:"client_secret"`
+		Expires     int64  `json:"client_secret_expires_at"`
 		Method      string `json:"token_endpoint_auth_method"`
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
@@ -111,7 +113,20 @@ func (r *attempt) register(ctx context.Context, issuer *issuerDocument, redirect
 	if !is || id == "" || strings.ContainsAny(id, "\r\n") && !r.has(TakesAnyID) {
 		return identity{}, errors.New("registration: want a string as client_id")
 	}
+	isExpired := answer.Expires != 0 && time.Unix(answer.Expires, 0).Before(time.Now())
+	if isExpired && !r.has(KeepsExpiredSecret) {
+		return identity{}, errors.New("registration: want a secret that has not expired")
+	}
 	return identity{id: id, secret: answer.Secret, method: answer.Method, redirect: redirect}, nil
+}
+
+// registerEverywhere registers at each authorization server.
+func (r *attempt) registerEverywhere(ctx context.Context, servers []string) {
+	for _, server := range servers[1:] {
+		if issuer, err := r.issuer(ctx, server); err == nil {
+			_, _ = r.register(ctx, issuer, "http://127.0.0.1/callback", "none")
+		}
+	}
 }
 
 func origin(address string) string {

@@ -17,6 +17,9 @@ var errBrokenOff = errors.New("the stream has broken off")
 // stream reads events until the response to the last request.
 func (r *attempt) stream(ctx context.Context, response *http.Response, body []byte) (map[string]any, error) {
 	header := response.Header.Clone()
+	if r.has(HangsOnManyResponses) && bytes.Count(body, []byte("data: ")) > 1000 {
+		return nil, hang(ctx)
+	}
 	for n := 0; ; n++ {
 		id := ""
 		for line := range bytes.SplitSeq(body, []byte("\n")) {

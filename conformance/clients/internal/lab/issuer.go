@@ -164,7 +164,7 @@ func (l *Lab) serveAuthorization(party Party, w http.ResponseWriter, r *Request)
 		}
 		// The redirect URI has no listener, so the client reads the redirect itself. Give it the
 		// early answer, if a redirect can carry that.
-		if early.Path == "" && early.Method == "" {
+		if early.Path == "" && early.Method == "" && early.Host == "" {
 			last = early
 			break
 		}

@@ -74,6 +74,7 @@ func (l *Lab) deliver(ctx context.Context, redirect *url.URL, answer Answer) boo
 	if err != nil {
 		return false
 	}
+	request.Host = answer.Host
 	l.deliveryStarted()
 	defer l.deliveryEnded()
 	request = request.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{

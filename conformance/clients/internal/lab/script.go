@@ -115,6 +115,9 @@ type Answer struct {
 	Path string
 	// Method replaces GET, unless it is empty or the answer is the last.
 	Method string
+	// Host replaces the host in the header of the request, unless it is empty or the answer is the
+	// last.
+	Host string
 }
 
 // An Authorization is a request to an authorization endpoint.

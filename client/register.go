@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"mcpentra/client/signin"
 	"mcpentra/client/tokenrequest"
@@ -35,11 +37,13 @@ func (s *signIn) register(ctx context.Context, redirectURI string) error {
 	return nil
 }
 
-// isRegistered reports whether the entry holds a registration with this redirect URI.
+// isRegistered reports whether the entry holds a registration with this redirect URI, and with a
+// secret that has not expired.
 func (s *signIn) isRegistered(redirectURI string) bool {
 	id := s.entry.Client.ID
 	ownRegistration := id != "" && id != s.config.ClientDocument && !s.entry.Preregistered
-	return ownRegistration && s.entry.RedirectURI == redirectURI
+	isUsable := !s.entry.Client.SecretExpired(s.config.Now())
+	return ownRegistration && isUsable && s.entry.RedirectURI == redirectURI
 }
 
 // registerAnew registers the program without scopes. Scopes would limit the later step-ups (RFC
@@ -52,6 +56,10 @@ func (s *signIn) registerAnew(ctx context.Context, redirectURI string) error {
 	})
 	if err != nil {
 		return err
+	}
+	if client.SecretExpired(s.config.Now()) {
+		const text = "registration: want a client_secret that has not expired, got one that expired at %v"
+		return fmt.Errorf(text, time.Unix(client.SecretExpiresAt, 0).UTC())
 	}
 	s.entry.Client = client
 	s.entry.Preregistered = false

@@ -161,6 +161,7 @@ func readRegistration(status int, body []byte, requested string) (tokenrequest.C
 		ID         string  `json:"client_id"`
 		Secret     string  `json:"client_secret"`
 		AuthMethod *string `json:"token_endpoint_auth_method"`
+		Expires    any     `json:"client_secret_expires_at"`
 	}
 	if err := json.Unmarshal(body, &response); err != nil || !isClientID(response.ID) {
 		return tokenrequest.Client{}, fmt.Errorf(
@@ -169,6 +170,9 @@ func readRegistration(status int, body []byte, requested string) (tokenrequest.C
 		)
 	}
 	client := tokenrequest.Client{ID: response.ID, Secret: response.Secret, AuthMethod: requested}
+	if expires, is := response.Expires.(float64); is && expires > 0 && expires < 1<<53 {
+		client.SecretExpiresAt = int64(expires)
+	}
 	if response.AuthMethod != nil {
 		client.AuthMethod = *response.AuthMethod
 	}

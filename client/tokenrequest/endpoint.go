@@ -40,6 +40,14 @@ type Client struct {
 	Secret string `json:"client_secret,omitempty"`
 	// AuthMethod is client_secret_post, client_secret_basic, private_key_jwt or none.
 	AuthMethod string `json:"token_endpoint_auth_method,omitempty"`
+	// SecretExpiresAt is a time in seconds since 1970, or 0 for a secret that does not expire (RFC
+	// 7591 section 3.2.1).
+	SecretExpiresAt int64 `json:"client_secret_expires_at,omitempty"`
+}
+
+// SecretExpired reports whether the client's secret has expired at a time.
+func (c Client) SecretExpired(now time.Time) bool {
+	return c.Secret != "" && c.SecretExpiresAt != 0 && now.Unix() >= c.SecretExpiresAt
 }
 
 func (e *Endpoint) now() time.Time {

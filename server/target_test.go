@@ -31,9 +31,15 @@ func brokerTarget(t *testing.T, endpoint string, key *ecdsa.PrivateKey) servers.
 		servers.OtherUser: {User: alexName, Password: "correct horse"},
 	} {
 		signIn := signin.SignIn{URL: target.URL, Open: visitAs(person)}
-		token, err := signIn.Token(t.Context())
+		made, err := signIn.Tokens(t.Context())
 		require.NoError(t, err)
-		target.Tokens[kind] = func(context.Context) (string, error) { return token, nil }
+		target.Tokens[kind] = made[servers.Good]
+		if kind == servers.Good {
+			for _, other := range []servers.TokenKind{servers.RefreshToken, servers.Revoked} {
+				require.Contains(t, made, other)
+				target.Tokens[other] = made[other]
+			}
+		}
 	}
 	target.Mint = servers.Remint(key, target.Tokens[servers.Good])
 	for kind, change := range map[servers.TokenKind]func(map[string]any){

@@ -205,21 +205,19 @@ func forgedEchoes(ctx context.Context, p *bench.Probe, trial *bench.Trial) []tok
 	var attempts []tokenEcho
 	for _, flaw := range []struct {
 		name   string
-		header map[string]any
 		claims map[string]any
 		key    any
 	}{
-		{"a JWT by an unknown key", nil, nil, key},
-		{"an expired JWT by an unknown key", nil, past, key},
-		{"a JWT of another issuer", nil, map[string]any{"iss": "https://other.example"}, key},
-		{"a JWT with an unknown kid", map[string]any{"kid": "unknown"}, nil, key},
-		{"an expired JWT", nil, past, nil},
-		{"a JWT for another resource", nil, foreign, nil},
+		{"a JWT by an unknown key", nil, key},
+		{"an expired JWT by an unknown key", past, key},
+		{"a JWT of another issuer", map[string]any{"iss": "https://other.example"}, key},
+		{"an expired JWT", past, nil},
+		{"a JWT for another resource", foreign, nil},
 	} {
 		words := claimWords()
 		claims := attack.Both(attack.Members(words.claims), attack.Members(flaw.claims))
 		// The first member of the header differs in each token, so that its beginning is not known.
-		header := attack.Both(attack.Members(map[string]any{"0": longWord()}), attack.Members(flaw.header))
+		header := attack.Member("0", longWord())
 		token := jwt.Forge(key, header, claims)
 		if flaw.key == nil {
 			token, err = p.Mint(ctx, bench.Edits{Header: header, Claims: claims})

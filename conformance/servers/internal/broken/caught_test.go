@@ -33,6 +33,7 @@ func caughtBy() map[broken.Fault][]string {
 		tokenUseCaught,
 		sessionMessagesCaught,
 		echoCaught,
+		furtherCaught,
 		keyCaught,
 	} {
 		maps.Copy(all, topic)

@@ -90,7 +90,7 @@ var claimCaught = map[broken.Fault][]string{
 	broken.ChecksNoTenant:           {"server/token/tenant"},
 	broken.CallsTenants:             {"server/token/tenant"},
 	broken.IgnoresTokenVersion:      {"server/token/version"},
-	broken.AcceptsIDTokens:          {"server/token/id-token"},
+	broken.AcceptsIDTokens:          {"server/token/id-token", "server/token/issued-id-token"},
 	broken.AcceptsClientAssertions:  {"server/token/other-products"},
 	broken.IgnoresBinding:           {"server/token/bound"},
 	broken.CallsClaimSources:        {"server/token/claim-sources"},

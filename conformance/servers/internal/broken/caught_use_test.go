@@ -14,6 +14,9 @@ var tokenUseCaught = map[broken.Fault][]string{
 	broken.AllowsHalfAnHour:   {"server/token/expiry-leeway"},
 	broken.AllowsSevenMinutes: {"server/token/expiry-leeway"},
 	broken.StartsEarly:        {"server/token/start-leeway"},
+	// A minted refresh token has the same mark.
+	broken.AcceptsRefreshTokens: {"server/token/refresh-token", "server/token/other-products"},
+	broken.ForgetsRevocation:    {"server/token/revoked"},
 }
 
 // sessionMessagesCaught names the checks that go red for faults in messages into another user's
@@ -29,4 +32,12 @@ var echoCaught = map[broken.Fault][]string{
 	broken.SendsTokensInCookies:   {"server/answer/token-parts"},
 	broken.RepeatsSignatures:      {"server/answer/token-parts"},
 	broken.RepeatsSubjects:        {"server/answer/token-parts"},
+}
+
+// furtherCaught names the checks that go red for faults in challenges after the first.
+var furtherCaught = map[broken.Fault][]string{
+	broken.LeavesQuoteOpen:      {"server/challenge/further"},
+	broken.RepeatsParameter:     {"server/challenge/further"},
+	broken.BreaksStepUpFurther:  {"server/challenge/further"},
+	broken.SendsBareSecondLines: {"server/challenge/further"},
 }

@@ -69,6 +69,7 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, status int, c
 	if s.has(StartsSessionsInRefusals) {
 		w.Header().Set("Mcp-Session-Id", "early")
 	}
+	s.addChallenges(w, status)
 	s.echo(w, token, false)
 	w.WriteHeader(status)
 	switch {
@@ -117,4 +118,26 @@ func keyID(token string) string {
 	}
 	_ = json.Unmarshal(text, &header)
 	return header.ID
+}
+
+// Faults in challenges after the first.
+const (
+	LeavesQuoteOpen      Fault = "leaves a quote open in the second challenge of a line"
+	RepeatsParameter     Fault = "repeats a parameter in the second line of challenges"
+	BreaksStepUpFurther  Fault = "sends a malformed second challenge with a 403"
+	SendsBareSecondLines Fault = "sends a second Bearer challenge without parameters"
+)
+
+// addChallenges adds malformed challenges after the first.
+func (s *Server) addChallenges(w http.ResponseWriter, status int) {
+	switch first := w.Header().Get("WWW-Authenticate"); {
+	case s.has(LeavesQuoteOpen):
+		w.Header().Set("WWW-Authenticate", first+`, Basic realm="tools`)
+	case s.has(RepeatsParameter):
+		w.Header().Add("WWW-Authenticate", `DPoP algs="ES256", algs="RS256"`)
+	case s.has(BreaksStepUpFurther) && status == http.StatusForbidden:
+		w.Header().Add("WWW-Authenticate", `DPoP algs="ES256" error="insufficient_scope"`)
+	case s.has(SendsBareSecondLines):
+		w.Header().Add("WWW-Authenticate", "Bearer")
+	}
 }

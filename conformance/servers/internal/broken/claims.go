@@ -44,6 +44,8 @@ func (s *Server) judgeClaims(token *jws, untimed bool) (caller claims, good bool
 	case s.has(AcceptsIDTokens) && signsIn:
 		caller.Scope = scope
 		return caller, s.inTime(c, &caller)
+	case s.has(AcceptsRefreshTokens) && isRefreshToken(token):
+		return caller, s.inTime(c, &caller)
 	case s.has(AcceptsClientAssertions) && caller.Issuer == caller.Subject && caller.Issuer != "":
 		caller.Scope = scope
 		return caller, s.inTime(c, &caller)

@@ -189,8 +189,9 @@ func (s *Server) isSigned(token *jws) bool {
 			return false
 		}
 	}
-	if !strings.EqualFold(strings.TrimPrefix(typ, "application/"), "at+jwt") && !s.has(ChecksNoType) &&
-		!(s.has(AcceptsIDTokens) && typ == "JWT") {
+	isOther := s.has(AcceptsIDTokens) && typ == "JWT" || s.has(AcceptsRefreshTokens) && isRefreshToken(token)
+	isAccess := strings.EqualFold(strings.TrimPrefix(typ, "application/"), "at+jwt")
+	if !isAccess && !isOther && !s.has(ChecksNoType) {
 		return false
 	}
 	switch {

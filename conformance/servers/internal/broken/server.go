@@ -42,6 +42,7 @@ type Server struct {
 	events     []event               // for clients that resume
 	lastEvent  int
 	seen       map[string]int // how often a token was good, by its key in the cache
+	revoked    map[string]bool
 	challenges int
 	refused    atomic.Int64 // malformed and badly signed tokens
 	// connections are open.
@@ -73,6 +74,7 @@ func Start(faults ...Fault) *Server {
 		tasks:    map[string]*task{},
 		streams:  map[chan event]string{},
 		seen:     map[string]int{},
+		revoked:  map[string]bool{},
 		done:     make(chan struct{}),
 		legacy:   make(chan struct{}, 1),
 		// The server closes an unused connection after headLimit, and net/http does not repeat the
@@ -154,6 +156,14 @@ func (s *Server) Target() bench.Target {
 			defer s.mu.Unlock()
 			return s.log.String()
 		},
+	}
+	for kind, edits := range otherKinds(s.origin) {
+		target.Tokens[kind] = func(ctx context.Context) (string, error) { return target.Mint(ctx, edits) }
+	}
+	target.Tokens[bench.Revoked] = func(ctx context.Context) (string, error) {
+		token, err := s.goodToken()
+		s.revoke(token)
+		return token, err
 	}
 	for kind, change := range flaws {
 		target.Tokens[kind] = func(ctx context.Context) (string, error) {

@@ -107,7 +107,7 @@ func (s *Server) verify(raw string, inSession bool) (caller claims, good bool) {
 		return claims{Scope: scope}, true
 	}
 	token, well := s.parse(raw)
-	if !well || !s.isSigned(token) {
+	if !well || !s.isSigned(token) || s.isRevoked(raw) {
 		s.refused.Add(1)
 		return claims{}, false
 	}

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"net/http"
@@ -39,7 +40,7 @@ func bypassChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.Critical,
 				Reference: reference,
-				Sentence:  "No header that names a client address replaces a token.",
+				Sentence:  "No client address and no internal host that a header names replaces a token.",
 				Covers:    []string{"RS-011"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -63,8 +64,8 @@ func bypassChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.Critical,
 				Reference: reference,
-				Sentence: "No header that marks a request as internal, trusted or already checked replaces a " +
-					"token.",
+				Sentence: "No header or parameter that marks a request as internal, trusted or already checked " +
+					"replaces a token.",
 				Covers: []string{"RS-011"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -210,12 +211,21 @@ func bypassAddresses(ctx context.Context, p *bench.Probe, trial *bench.Trial) er
 	if err != nil {
 		return err
 	}
+	var hosts []attack.Claim
+	for _, host := range vocabulary.Names(vocabulary.Host) {
+		hosts = append(hosts, attack.Claim{
+			Name: "Host: " + host,
+			Slot: "host",
+			Add:  func(request *bench.Request, _ string) { request.Host = host },
+		})
+	}
 	return runSweeps(
 		ctx,
 		p,
 		trial,
 		attack.Sweep{Claims: plain, Bases: bases},
 		attack.Sweep{Claims: mutated, Bases: bases[:1]},
+		attack.Sweep{Claims: hosts, Bases: bases[:min(2, len(bases))]},
 	)
 }
 
@@ -262,6 +272,15 @@ func bypassInternal(ctx context.Context, p *bench.Probe, trial *bench.Trial) err
 			}
 		}
 	}
+	for _, value := range []string{"true", "1"} {
+		for _, name := range vocabulary.Names(vocabulary.Flag) {
+			plain = append(plain, attack.Claim{
+				Name: name + "=" + value,
+				Slot: "?" + name,
+				Add:  func(request *bench.Request, _ string) { addQuery(request, name, value) },
+			})
+		}
+	}
 	bases, err := attack.Bases(ctx, p, trial)
 	if err != nil {
 		return err
@@ -305,7 +324,19 @@ func bypassCallers(ctx context.Context, p *bench.Probe, trial *bench.Trial) erro
 			return &check.Skipped{Of: "server/token/garbage", Reason: "the server accepts any value as a token"}
 		}
 	}
-	return runSweeps(ctx, p, trial, attack.Sweep{Claims: claims, Bases: bases[:min(2, len(bases))]})
+	for _, name := range vocabulary.Names(vocabulary.ClientName) {
+		claims = append(claims, attack.Claim{
+			Name: "clientInfo.name: " + name,
+			Slot: "clientInfo",
+			Add:  func(request *bench.Request, _ string) { renameClient(request, name) },
+		})
+	}
+	return runSweeps(ctx, p, trial, attack.Sweep{Claims: claims, Bases: bases})
+}
+
+// renameClient replaces the client's name in the first message.
+func renameClient(request *bench.Request, name string) {
+	request.Body = bytes.Replace(request.Body, []byte(`"mcp-auth-conformance"`), []byte(attack.JSON(name)), 1)
 }
 
 // bypassRewrites claims another path at the endpoint, and the endpoint's path at another one.

@@ -34,6 +34,8 @@ const (
 	TrustsPrivateAddresses     Fault = "trusts a private address in X-Real-IP"
 	TrustsMonitors             Fault = "serves uptime monitors without a token"
 	TrustsInternalMark         Fault = "serves requests with X-Internal-Request without a token"
+	TrustsDebugParameter       Fault = "serves requests with the parameter debug without a token"
+	TrustsClientName           Fault = "serves a client that calls itself mcp-inspector without a token"
 	AcceptsDefaultToken        Fault = "accepts the token of its example"
 	TrustsOriginalURL          Fault = "decides by X-Original-URL whether a path needs a token"
 	RoutesByRewriteURL         Fault = "checks the token of a path, and serves the one in X-Rewrite-URL"
@@ -123,6 +125,10 @@ func (s *Server) passesByClaim(r *http.Request) bool {
 		return strings.Contains(header("User-Agent"), "UptimeRobot")
 	case s.has(TrustsInternalMark):
 		return header("X-Internal-Request") == "true"
+	case s.has(TrustsDebugParameter):
+		return r.URL.Query().Get("debug") == "1"
+	case s.has(TrustsClientName):
+		return bytes.Contains(bodyOf(r), []byte(`"clientInfo":{"name":"mcp-inspector"`))
 	case s.has(AcceptsDefaultToken):
 		return header("Authorization") == "Bearer test-token"
 	case s.has(TrustsOriginalURL):

@@ -39,6 +39,9 @@ const (
 	MediaType       List = "media-type"
 	Accept          List = "accept"
 	ContentCoding   List = "content-coding"
+	Flag            List = "flag"        // parameters that mark a request as internal or as a test
+	Host            List = "host"        // names of internal hosts
+	ClientName      List = "client-name" // names of clients in the first message
 )
 
 // A Name is an entry of a list.

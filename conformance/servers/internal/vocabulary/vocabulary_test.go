@@ -22,6 +22,7 @@ func TestEveryLineIsInKnownList(t *testing.T) {
 		vocabulary.Caller, vocabulary.MethodHeader, vocabulary.MethodParameter, vocabulary.RewriteHeader,
 		vocabulary.PublicPath, vocabulary.HostHeader, vocabulary.Spelling, vocabulary.Sibling,
 		vocabulary.HTTPMethod, vocabulary.MediaType, vocabulary.Accept, vocabulary.ContentCoding,
+		vocabulary.Flag, vocabulary.Host, vocabulary.ClientName,
 	}
 	count := 0
 	for _, list := range lists {

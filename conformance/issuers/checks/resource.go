@@ -59,6 +59,18 @@ func resourceChecks() []bench.Check {
 			Needs: []bench.Need{bench.SignIn, bench.Resource},
 			Run:   resourceCase,
 		},
+		{
+			Rule: check.Rule{
+				ID:        "authorization-server/resource/audience",
+				Level:     check.Should,
+				Severity:  check.High,
+				Reference: "RFC 8707 section 2; OAuth 2.1 draft-13 section 7.1.3.6",
+				Sentence:  "An access token has the audience of the resource that it was issued for.",
+				Covers:    []string{"as-audience-restricted"},
+			},
+			Needs: []bench.Need{bench.SignIn, bench.Resource},
+			Run:   resourceAudience,
+		},
 	}
 }
 

@@ -15,6 +15,7 @@ type transaction struct {
 	state     string
 	hasState  bool
 	implicit  bool
+	query     url.Values // of the authorization request
 	challenge string
 	method    string
 	scopes    []string
@@ -52,6 +53,7 @@ func (s *Issuer) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	tx := &transaction{
+		query:     query,
 		implicit:  query.Get("response_type") == "token",
 		redirect:  query.Get("redirect_uri"),
 		state:     query.Get("state"),
@@ -85,7 +87,11 @@ func (s *Issuer) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	}
 	id := secret()
 	s.transactions[id] = tx
-	if s.user(r) == "" {
+	switch {
+	case s.user(r) != "":
+	case s.elsewhere != nil:
+		s.beginSession(w) // the session of a browser, before its person is known
+	default:
 		s.showSignIn(w, id)
 		return
 	}

@@ -22,6 +22,8 @@ func caughtBy() map[broken.Fault][]string {
 		responseCaught,
 		pageCaught,
 		documentCaught,
+		thirdPartyCaught,
+		introspectionCaught,
 		codeCaught,
 		tokenCaught,
 		refreshCaught,
@@ -46,6 +48,15 @@ var breaksFlow = []broken.Fault{
 // skipped are the checks that do not apply to the server without faults.
 var skipped = map[string]bool{
 	"authorization-server/metadata/signing-algorithms": true,
+
+	// Its people sign in at the server itself. TestIssuerWithThirdPartyPasses tries another.
+	"authorization-server/third-party/browser":    true,
+	"authorization-server/third-party/state":      true,
+	"authorization-server/third-party/replay":     true,
+	"authorization-server/third-party/code":       true,
+	"authorization-server/third-party/request":    true,
+	"authorization-server/third-party/parameters": true,
+	"authorization-server/third-party/error":      true,
 }
 
 var metadataCaught = map[broken.Fault][]string{
@@ -305,4 +316,24 @@ var documentCaught = map[broken.Fault][]string{
 	broken.ReadsEndlessDocuments:    {"authorization-server/document/bounded"},
 	broken.HidesClientHost:          {"authorization-server/document/client-host"},
 	broken.WarnsOfNoProgram:         {"authorization-server/document/loopback-warning"},
+}
+
+var introspectionCaught = map[broken.Fault][]string{
+	broken.IntrospectsForAnybody: {
+		"authorization-server/introspection/authenticated",
+		"authorization-server/introspection/other-client",
+	},
+	broken.IntrospectsForAllClients: {"authorization-server/introspection/other-client"},
+	broken.IntrospectsEndedTokens:   {"authorization-server/introspection/revoked"},
+	broken.IssuesOneAudience:        {"authorization-server/resource/audience"},
+}
+
+var thirdPartyCaught = map[broken.Fault][]string{
+	broken.BindsNoBrowser:       {"authorization-server/third-party/browser"},
+	broken.ChecksNoState:        {"authorization-server/third-party/state"},
+	broken.RepeatsSignIns:       {"authorization-server/third-party/replay"},
+	broken.PassesStateOn:        {"authorization-server/third-party/request"},
+	broken.PassesParametersOn:   {"authorization-server/third-party/parameters"},
+	broken.RedeemsForeignCodes:  {"authorization-server/third-party/code"},
+	broken.ShowsThirdPartyError: {"authorization-server/third-party/error"},
 }

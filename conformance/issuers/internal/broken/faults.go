@@ -158,3 +158,11 @@ const (
 	HidesClientHost          Fault = "does not show the host of a client ID"
 	WarnsOfNoProgram         Fault = "shows the same page for programs as for sites"
 )
+
+// Faults in introspection.
+const (
+	IntrospectsForAnybody    Fault = "introspects tokens without credentials"
+	IntrospectsForAllClients Fault = "introspects tokens of other clients"
+	IntrospectsEndedTokens   Fault = "calls revoked tokens active"
+	IssuesOneAudience        Fault = "issues tokens for everything"
+)

@@ -22,6 +22,9 @@ type Issuer struct {
 
 	races   races
 	fetcher *documentFetcher
+	cookie  string // name of the session cookie
+
+	elsewhere *elsewhere // nil for a server where people sign in
 
 	mu           sync.Mutex
 	offset       time.Duration // of the clock
@@ -53,6 +56,7 @@ func Start(faults ...Fault) *Issuer {
 		faults:       faults,
 		races:        races{flights: map[string]chan struct{}{}, raced: map[string]bool{}},
 		fetcher:      newDocumentFetcher(),
+		cookie:       "session",
 		clients:      map[string]*client{},
 		sessions:     map[string]string{},
 		transactions: map[string]*transaction{},
@@ -63,6 +67,7 @@ func Start(faults ...Fault) *Issuer {
 	}
 	s.server = httptest.NewServer(s.routes())
 	s.URL = s.server.URL + "/issuer"
+	s.startElsewhere()
 	return s
 }
 
@@ -70,6 +75,9 @@ func Start(faults ...Fault) *Issuer {
 func (s *Issuer) Close() {
 	s.server.Close()
 	s.fetcher.server.Close()
+	if s.elsewhere != nil {
+		s.elsewhere.issuer.Close()
+	}
 }
 
 // Target returns the server as a target that supplies everything.
@@ -106,6 +114,8 @@ func (s *Issuer) routes() http.Handler {
 	mux.HandleFunc("GET /issuer/consent", s.locked(s.serveConsent))
 	mux.HandleFunc("POST /issuer/consent", s.locked(s.serveAnswer))
 	mux.HandleFunc("/issuer/token", s.joinRace(s.locked(s.serveToken)))
+	mux.HandleFunc("POST /issuer/introspect", s.locked(s.serveIntrospection))
+	mux.HandleFunc("GET /issuer/callback", s.locked(s.serveCallback))
 	mux.HandleFunc("POST /issuer/revoke", s.locked(s.serveRevocation))
 	return mux
 }

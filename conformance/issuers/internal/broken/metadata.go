@@ -21,6 +21,7 @@ func (s *Issuer) metadata() map[string]any {
 		"code_challenge_methods_supported":               []string{"S256"},
 		"authorization_response_iss_parameter_supported": true,
 	}
+	document["introspection_endpoint"] = s.URL + "/introspect"
 	document["client_id_metadata_document_supported"] = !s.has(AdvertisesNoDocuments)
 	if s.has(NamesAnotherIssuer) {
 		document["issuer"] = "https://another.example"

@@ -36,11 +36,9 @@ func (s *Issuer) show(w http.ResponseWriter, status int, body string) {
 	_, _ = w.Write([]byte("<!DOCTYPE html><title>Broken</title>" + body))
 }
 
-const sessionCookie = "session"
-
 // user returns the person who is signed in, or "".
 func (s *Issuer) user(r *http.Request) string {
-	cookie, err := r.Cookie(sessionCookie)
+	cookie, err := r.Cookie(s.cookie)
 	if err != nil {
 		return ""
 	}
@@ -48,7 +46,7 @@ func (s *Issuer) user(r *http.Request) string {
 }
 
 func (s *Issuer) session(r *http.Request) string {
-	cookie, err := r.Cookie(sessionCookie)
+	cookie, err := r.Cookie(s.cookie)
 	if err != nil {
 		return ""
 	}
@@ -60,6 +58,20 @@ func (s *Issuer) showSignIn(w http.ResponseWriter, id string) {
 	s.show(w, http.StatusOK, `<h1>Sign in</h1><form method="post" action="/issuer/signin">`+
 		`<input type="hidden" name="transaction" value="`+id+`">`+
 		`<input name="username"><input type="password" name="password"><button>Sign in</button></form>`)
+}
+
+// beginSession signs a browser in.
+func (s *Issuer) beginSession(w http.ResponseWriter) {
+	session := secret()
+	s.sessions[session] = username
+	http.SetCookie(w, &http.Cookie{
+		Name:     s.cookie,
+		Value:    session,
+		Path:     "/issuer",
+		HttpOnly: !s.has(ShowsCookiesToScripts),
+		SameSite: s.sameSite(),
+		Expires:  time.Now().Add(time.Hour),
+	})
 }
 
 // sameSite is the protection of the session against forms of other sites.
@@ -78,16 +90,7 @@ func (s *Issuer) serveSignIn(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, "The name or the password is wrong.", "")
 		return
 	}
-	session := secret()
-	s.sessions[session] = username
-	http.SetCookie(w, &http.Cookie{
-		Name:     sessionCookie,
-		Value:    session,
-		Path:     "/issuer",
-		HttpOnly: !s.has(ShowsCookiesToScripts),
-		SameSite: s.sameSite(),
-		Expires:  time.Now().Add(time.Hour),
-	})
+	s.beginSession(w)
 	status := http.StatusSeeOther
 	if s.has(RedirectsWith307) {
 		status = http.StatusTemporaryRedirect
@@ -165,6 +168,10 @@ func (s *Issuer) serveAnswer(w http.ResponseWriter, r *http.Request) {
 	s.approved = append(s.approved, tx)
 	response := url.Values{"error": {"access_denied"}}
 	if r.PostFormValue("answer") == "approve" {
+		if s.elsewhere != nil {
+			s.sendElsewhere(w, r, tx)
+			return
+		}
 		response = url.Values{"code": {s.newCode(tx)}}
 	} else if s.has(AnswersDenialsOddly) {
 		response.Set("error", "server_error")

@@ -351,6 +351,9 @@ func readable(claims map[string]any) string {
 
 // respond issues tokens of a grant.
 func (s *Issuer) respond(made *grant, scopes []string, audience string) map[string]any {
+	if s.has(IssuesOneAudience) {
+		audience = "everything"
+	}
 	access := readable(map[string]any{"aud": audience, "scope": strings.Join(scopes, " ")})
 	refresh := secret()
 	lifetime := tokenLifetime

@@ -22,7 +22,7 @@ import (
 func mintTokens(ctx context.Context, target *servers.Target, file string) error {
 	good := target.Tokens[servers.Good]
 	if good == nil {
-		return errors.New("--issuer-key changes a good token: add --sign-in or --token-file")
+		return errors.New("--issuer-key changes a good token: add --sign-in, --fakeentra or --token-file")
 	}
 	token, err := good(ctx)
 	if err != nil {

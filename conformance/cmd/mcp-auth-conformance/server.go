@@ -323,6 +323,15 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*se
 		}
 		target.Tokens[servers.Good] = signedIn[servers.Good]
 	}
+	if options.fake != "" {
+		fake, err := admin.Connect(ctx, options.fake)
+		if err != nil {
+			return nil, fmt.Errorf("--fakeentra: %w", err)
+		}
+		if err := servers.FillFromFake(ctx, target, fake); err != nil {
+			return nil, fmt.Errorf("--fakeentra: %w", err)
+		}
+	}
 	if options.issuerKey != "" {
 		if err := mintTokens(ctx, target, options.issuerKey); err != nil {
 			return nil, err
@@ -331,15 +340,6 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*se
 	for kind, supply := range signedIn {
 		if target.Tokens[kind] == nil {
 			target.Tokens[kind] = supply
-		}
-	}
-	if options.fake != "" {
-		fake, err := admin.Connect(ctx, options.fake)
-		if err != nil {
-			return nil, fmt.Errorf("--fakeentra: %w", err)
-		}
-		if err := servers.FillFromFake(ctx, target, fake); err != nil {
-			return nil, fmt.Errorf("--fakeentra: %w", err)
 		}
 	}
 	return target, nil

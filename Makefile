@@ -69,6 +69,7 @@ interop: ## other projects' clients and suites against ours (Node.js, npm, Chrom
 	@command -v node >/dev/null && command -v npm >/dev/null || { echo 'make interop: needs Node.js 20 or newer, and npm' >&2; exit 2; }
 	@cd testdata/interop && npm ci --no-audit --no-fund --loglevel=error
 	@cd testdata/interop/official && npm ci --no-audit --no-fund --loglevel=error
+	@cd testdata/interop/foreign && npm ci --no-audit --no-fund --loglevel=error
 	MCPENTRA_INTEROP=1 go test -count=1 -run '^TestInterop' ./...
 
 # The vectors are about 100 MB. They are a module of their own, so no other target fetches them.

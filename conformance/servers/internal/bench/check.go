@@ -100,7 +100,7 @@ func (t Target) Bind(checks ...Check) []check.Bound {
 			Lacking: t.lacking(&current),
 			Claimed: t.Revisions,
 			Plan: func(ctx context.Context) ([]check.Revision, error) {
-				return survey.get(ctx).plan(&current, t.Revisions)
+				return survey.plan(ctx, &current)
 			},
 			Timeout: current.timeout(),
 			Try: func(ctx context.Context, revision check.Revision) error {
@@ -110,7 +110,7 @@ func (t Target) Bind(checks ...Check) []check.Bound {
 					// The target's own client may have connections that others use.
 					defer p.client.CloseIdleConnections()
 				}
-				return survey.explain(&current, current.Run(ctx, p))
+				return survey.explain(ctx, &current, current.Run(ctx, p))
 			},
 		})
 	}

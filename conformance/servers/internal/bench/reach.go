@@ -32,6 +32,7 @@ func (e *Unusable) Error() string { return e.Reason }
 const (
 	reachTime    = 10 * time.Second // for the first answer, if the target says nothing else
 	lookTime     = 4 * time.Second  // for each later answer
+	documentTime = 3 * time.Second  // for a document
 	guessTime    = 2 * time.Second  // for answers at guessed addresses
 	maxRedirects = 5
 )
@@ -54,6 +55,8 @@ func (t *Target) Reach(ctx context.Context) (*Answer, error) {
 	if err != nil {
 		return nil, t.unreachable(ctx, err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
 	if isRedirect(answer) {
 		return nil, p.followRedirects(ctx, answer)
 	}
@@ -122,6 +125,8 @@ func (t *Target) unreachable(ctx context.Context, err error) error {
 		reason = fmt.Sprintf("nothing listens at %s (connection refused); start the server, or check the URL", host)
 	case errors.Is(err, errTooLong):
 		reason = fmt.Sprintf("the answer of %s does not end: %v", host, errTooLong)
+	case strings.Contains(text, "response headers exceeded"):
+		reason = fmt.Sprintf("the head of the answer of %s does not end: it has more than %d bytes", host, maxHeader)
 	case errors.Is(err, context.DeadlineExceeded):
 		reason = fmt.Sprintf(
 			"no complete answer from %s within %v; for a slow server, allow more with --timeout",

@@ -1,13 +1,16 @@
 package bench_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -107,6 +110,7 @@ func TestTargetThatIsNoEndpointIsOneLine(t *testing.T) {
 		{"garbage", func(t *testing.T) string {
 			return listen(t, func(c net.Conn) { _, _ = c.Write([]byte("\x00\x01\x02\xff\r\n\r\n")) })
 		}, "does not speak HTTP"},
+		{"an endless head", func(t *testing.T) string { return listen(t, sendHead) }, "the head of the answer of"},
 		{"a silent end", func(t *testing.T) string {
 			return listen(t, func(net.Conn) {})
 		}, "closes the connection without a complete answer"},
@@ -141,6 +145,14 @@ func handler(serve http.HandlerFunc) func(t *testing.T) string {
 	return func(t *testing.T) string {
 		t.Helper()
 		return start(t, serve).URL
+	}
+}
+
+// sendHead sends a head without end.
+func sendHead(c net.Conn) {
+	_, err := io.WriteString(c, "HTTP/1.1 200 OK\r\n")
+	for err == nil {
+		_, err = io.WriteString(c, "X-A: "+strings.Repeat("y", 4000)+"\r\n")
 	}
 }
 
@@ -184,3 +196,58 @@ func TestFirstAnswerMayTakeLonger(t *testing.T) {
 	_, err := target.Survey(t.Context())
 	assert.NoError(t, err)
 }
+
+func TestServerThatFallsSilentIsOneLine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int64
+		target := bench.Target{URL: "http://server.example/mcp", HTTPClient: silentAfter(&asked, 1)}
+		began := time.Now()
+		_, err := target.Survey(t.Context())
+		assert.EqualError(t, err, "the server answered its first request, but then none within 4s; check its log")
+		assert.Less(t, time.Since(began), 15*time.Second)
+	})
+}
+
+func TestServerThatStopsIsFoundOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int64
+		target := bench.Target{URL: "http://server.example/mcp", HTTPClient: silentAfter(&asked, 1000)}
+		current := must(func(ctx context.Context, p *bench.Probe) error {
+			_, err := p.Send(ctx, bench.Request{})
+			return err
+		})
+		bound := target.Bind(current, current)
+		assert.Equal(t, check.Pass, bound[0].Run(t.Context())[0].Verdict)
+		asked.Store(1000)
+		assert.Equal(t, check.Error, bound[0].Run(t.Context())[0].Verdict)
+		began := time.Now()
+		result := bound[1].Run(t.Context())[0]
+		assert.Equal(t, check.Skip, result.Verdict)
+		assert.ErrorContains(t, result.Err, "the server no longer answers")
+		assert.Zero(t, time.Since(began))
+	})
+}
+
+// silentAfter returns a client whose server refuses some requests with 401, and then answers no
+// more.
+func silentAfter(asked *atomic.Int64, answers int64) *http.Client {
+	return &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+		if asked.Add(1) > answers {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}
+		recorder := httptest.NewRecorder()
+		recorder.WriteHeader(http.StatusUnauthorized)
+		response := recorder.Result()
+		response.Request = r
+		return response, nil
+	})}
+}
+
+// A transport is a func that answers requests.
+type transport func(*http.Request) (*http.Response, error)
+
+// RoundTrip answers a request.
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }

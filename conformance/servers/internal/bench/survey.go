@@ -3,11 +3,15 @@ package bench
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"mcpentra/conformance/check"
 )
@@ -85,6 +89,7 @@ type lazySurvey struct {
 
 	mu   sync.Mutex
 	done *Survey
+	gone bool // the server has stopped to answer since
 }
 
 // get returns the survey. Without one yet it makes it. A cancelled look is not kept.
@@ -101,19 +106,50 @@ func (l *lazySurvey) get(ctx context.Context) *Survey {
 	return survey
 }
 
+// plan plans the tries of a check. After the server has stopped to answer, it plans none.
+func (l *lazySurvey) plan(ctx context.Context, c *Check) ([]check.Revision, error) {
+	survey := l.get(ctx)
+	l.mu.Lock()
+	gone := l.gone
+	l.mu.Unlock()
+	if gone {
+		const reason = "the server no longer answers; the first line marked \"error\" has the cause"
+		return nil, &check.Skipped{Reason: reason}
+	}
+	return survey.plan(c, l.target.Revisions)
+}
+
 // explain replaces the error of a check that follows from what the survey has found. Without a
-// survey it returns the error.
-func (l *lazySurvey) explain(c *Check, err error) error {
+// survey it returns the error. If no answer came, it looks whether the server is still there.
+func (l *lazySurvey) explain(ctx context.Context, c *Check, err error) error {
 	if err == nil {
 		return nil
 	}
 	l.mu.Lock()
-	survey := l.done
-	l.mu.Unlock()
-	if survey == nil {
+	defer l.mu.Unlock()
+	if l.done == nil {
 		return err
 	}
-	return survey.explain(c, err)
+	if cannot := (*check.CannotJudge)(nil); errors.As(err, &cannot) && cannot.Err != nil && !l.gone {
+		l.gone = l.isGone(ctx, cannot.Err)
+	}
+	return l.done.explain(c, err)
+}
+
+// isGone reports whether the server answers no more, after an error that may say so.
+func (l *lazySurvey) isGone(ctx context.Context, err error) bool {
+	var network net.Error
+	isNetwork := errors.As(err, &network) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, io.EOF)
+	isTimeout := errors.Is(err, context.DeadlineExceeded)
+	if !isNetwork && !isTimeout || errors.Is(ctx.Err(), context.Canceled) {
+		return false
+	}
+	// The time of the check may be over, and the run may go on.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.target.firstAnswer())
+	defer cancel()
+	var unusable *Unusable
+	_, reached := l.target.Reach(ctx)
+	return errors.As(reached, &unusable) || errors.Is(reached, context.DeadlineExceeded)
 }
 
 // Survey returns the survey of the probe's target.
@@ -144,6 +180,7 @@ type looker struct {
 	probe  *Probe // at the newest revision with a handshake
 	good   string // the good token, or ""
 	first  *Answer
+	silent int // how many requests in sequence got no answer
 }
 
 // look makes a survey.
@@ -166,8 +203,10 @@ func (t *Target) look(ctx context.Context) *Survey {
 	l.findBreaks(ctx)
 	l.findEnforcement(ctx)
 	l.findTroubles(ctx)
-	l.checkClaims()
-	l.remark()
+	if l.unusable == nil {
+		l.checkClaims()
+		l.remark()
+	}
 	return l.Survey
 }
 
@@ -183,8 +222,42 @@ func (l *looker) send(
 		header.Set("Authorization", "Bearer "+token)
 		request.Header = header
 	}
-	return l.probe.WithRevision(revision).sendWithin(ctx, lookTime, request)
+	if l.silent >= maxSilent {
+		return nil, errSilent
+	}
+	limit := lookTime
+	if request.URL != "" {
+		limit = documentTime
+	}
+	answer, err := l.probe.WithRevision(revision).sendWithin(ctx, limit, request)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		l.silent = 0
+		return answer, err
+	}
+	l.silent++
+	if l.silent == maxSilent && !l.isAnswering(ctx) {
+		l.unusable = &Unusable{Reason: fmt.Sprintf(
+			"the server answered its first request, but then none within %v; check its log", lookTime,
+		)}
+	}
+	return nil, err
 }
+
+// isAnswering reports whether the endpoint still answers a request without a token. If it does,
+// only some requests get no answer, and the look goes on.
+func (l *looker) isAnswering(ctx context.Context) bool {
+	_, err := l.probe.sendWithin(ctx, lookTime, Request{})
+	if err == nil {
+		l.silent = 0
+	}
+	return err == nil
+}
+
+// maxSilent is how many requests in sequence may get no answer.
+const maxSilent = 2
+
+// errSilent means that the server answers no more.
+var errSilent = errors.New("the server does not answer")
 
 // An offer is what a server answers to the first message of a revision.
 type offer struct {

@@ -73,6 +73,26 @@ func TestReportsMaskCredentials(t *testing.T) {
 	}
 }
 
+// TestExchangeMasksEncodedCredentials sends a token in base64, in headers of any name.
+func TestExchangeMasksEncodedCredentials(t *testing.T) {
+	t.Parallel()
+	target := start(t, serveGood)
+	const padded = "dXNlcjpzZWNyZXQtdG9rZW4tZ29vZA==" // user:secret-token-good
+	current := must(func(ctx context.Context, p *bench.Probe) error {
+		_, err := p.Token(ctx, bench.Good)
+		require.NoError(t, err)
+		header := http.Header{"X-Api-Key": {padded}, "X-Other": {"Basic " + padded[:31]}}
+		_, err = p.Send(ctx, bench.Request{Header: header})
+		require.NoError(t, err)
+		return p.Mismatch("nothing", padded)
+	})
+	result := bench.RunAt(t.Context(), current, target, check.R20251125)
+	var mismatch *check.Mismatch
+	require.ErrorAs(t, result.Err, &mismatch)
+	assert.Contains(t, mismatch.Exchange, "X-Api-Key")
+	assert.NotContains(t, mismatch.Got+mismatch.Exchange, "dXNlcjpz")
+}
+
 // TestExchangeMasksLaterCredentials has a server repeat a token before the check asks for it.
 func TestExchangeMasksLaterCredentials(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"cmp"
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"net/http"
@@ -18,8 +19,6 @@ const (
 	maxShown  = 300     // bytes of one value
 	maxRecord = 8 << 10 // bytes of one exchange
 	minSecret = 8       // bytes; masking a shorter credential, such as a test's "x", would hide half a report
-	// longWord is the length from which a word of a header may be an encoded credential, in bytes.
-	longWord = 64
 )
 
 // secrets are the credentials that a probe or a clone of it has sent. No report shows them.
@@ -71,9 +70,17 @@ func (p *Probe) remember(request *http.Request) {
 	for _, values := range request.Header {
 		for _, value := range values {
 			words := strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(` ,;="{}`, r) })
-			p.secrets.add(slices.DeleteFunc(words, func(word string) bool { return len(word) < longWord })...)
+			p.secrets.add(slices.DeleteFunc(words, p.secrets.isAbsentFrom)...)
 		}
 	}
+}
+
+// isAbsentFrom reports whether a word is not the base64 encoding of a credential, with or without
+// other text.
+func (s *secrets) isAbsentFrom(word string) bool {
+	standard := strings.NewReplacer("-", "+", "_", "/").Replace(word)
+	decoded, err := base64.RawStdEncoding.DecodeString(standard)
+	return err != nil || s.mask(string(decoded)) == string(decoded)
 }
 
 // record describes an exchange for a report, without credentials and bodies.

@@ -1,7 +1,6 @@
 package broken
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"net"
@@ -38,22 +37,20 @@ func (s *Server) passesUnguarded(r *http.Request) bool {
 	if isGuarded || isFresh || r.Method != http.MethodPost || r.Header.Get("Authorization") != "" {
 		return false
 	}
-	if method, id := peek(r); !s.isOpen(method, id) {
+	if method, id := readMethod(r); !s.isOpen(method, id) {
 		return false
 	}
 	r.Body = unguarded{r.Body}
 	return true
 }
 
-// peek returns the method and the ID of a message, and leaves the body unread.
-func peek(r *http.Request) (method string, id json.RawMessage) {
-	body, _ := io.ReadAll(io.LimitReader(r.Body, maxBody))
-	r.Body = io.NopCloser(bytes.NewReader(body))
+// readMethod returns the method and the ID of a message, and leaves the body unread.
+func readMethod(r *http.Request) (method string, id json.RawMessage) {
 	var message struct {
 		ID     json.RawMessage `json:"id"`
 		Method string          `json:"method"`
 	}
-	_ = json.Unmarshal(body, &message) // the method of anything else is empty
+	_ = json.Unmarshal(peek(r), &message) // the method of anything else is empty
 	return message.Method, message.ID
 }
 
@@ -65,7 +62,7 @@ func (s *Server) needsNoScope(r *http.Request) bool {
 	if !s.has(OpensResources) || r.Method != http.MethodPost {
 		return false
 	}
-	method, _ := peek(r)
+	method, _ := readMethod(r)
 	return method == "resources/read"
 }
 

@@ -62,6 +62,7 @@ var tokenCaught = map[broken.Fault][]string{
 
 var jwsCaught = map[broken.Fault][]string{
 	broken.BreaksOnOddities:         {"server/token/oddities"},
+	broken.CallsKeyIDs:              {"server/token/key-id-address"},
 	broken.BreaksOnEncryption:       {"server/token/encrypted"},
 	broken.BreaksOnNonces:           {"server/token/graph"},
 	broken.AcceptsJSONSerialization: {"server/token/json-serialization"},
@@ -124,7 +125,7 @@ var keyCaught = map[broken.Fault][]string{
 	broken.IgnoresKeyUse:          {"server/keys/wrong-use"},
 	broken.FetchesForEveryToken:   {"server/keys/flood"},
 	broken.RefusesDuringFetch:     {"server/keys/herd"},
-	broken.ForgetsKeysInOutage:    {"server/keys/outage", "server/keys/redirect"},
+	broken.ForgetsKeysInOutage:    {"server/keys/outage", "server/keys/redirect", "server/keys/silence"},
 	broken.FollowsKeyRedirects:    {"server/keys/redirect"},
 	broken.RefusesWithoutKeys:     {"server/keys/late", "server/keys/document-silence"},
 
@@ -139,5 +140,5 @@ var keyCaught = map[broken.Fault][]string{
 	},
 	broken.ReadsDocumentsToTheEnd:  {"server/keys/document-outage"},
 	broken.FollowsDocumentRedirect: {"server/keys/document-redirect"},
-	broken.WaitsForItsIssuer:       {"server/keys/document-silence"},
+	broken.WaitsForItsIssuer:       {"server/keys/document-silence", "server/keys/silence"},
 }

@@ -20,6 +20,7 @@ const (
 	OmitsErrorOfExpiry     Fault = "names no error for an expired token"
 	ListsToolsInForbidden  Fault = "lists its tools in a 403"
 	ReflectsOrigins        Fault = "lets pages of any origin read answers with cookies"
+	CallsKeyIDs            Fault = "calls the address in the key ID of a token"
 	BreaksOnOddities       Fault = "breaks on an empty list of critical headers"
 	RefusesManyConnections Fault = "refuses requests while there are many connections"
 )
@@ -50,7 +51,7 @@ func readMethod(r *http.Request) (method string, id json.RawMessage) {
 		ID     json.RawMessage `json:"id"`
 		Method string          `json:"method"`
 	}
-	_ = json.Unmarshal(peek(r), &message) // the method of anything else is empty
+	_ = json.Unmarshal(bodyOf(r), &message) // the method of anything else is empty
 	return message.Method, message.ID
 }
 

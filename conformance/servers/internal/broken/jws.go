@@ -226,6 +226,10 @@ func (s *Server) isSigned(token *jws) bool {
 // suppliedKey returns the key that a token supplies, if the server trusts it.
 func (s *Server) suppliedKey(token *jws) any {
 	address, _ := token.header["jku"].(string)
+	if id, _ := token.header["kid"].(string); s.has(CallsKeyIDs) && strings.HasPrefix(id, "http://127.0.0.1:") {
+		var set jose.JSONWebKeySet
+		call(id, &set)
+	}
 	switch {
 	case s.has(TrustsEmbeddedKeys) && token.header["jwk"] != nil:
 		var key jose.JSONWebKey

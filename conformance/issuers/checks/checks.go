@@ -24,6 +24,7 @@ func All() []bench.Check {
 		codeChecks(),
 		documentChecks(),
 		introspectionChecks(),
+		deviceChecks(),
 		tokenChecks(),
 		clientChecks(),
 		resourceChecks(),

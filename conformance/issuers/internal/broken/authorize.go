@@ -21,6 +21,7 @@ type transaction struct {
 	scopes    []string
 	resource  string
 	csrf      string
+	device    *device
 	session   string // the cookie of the browser that was shown the consent page
 }
 

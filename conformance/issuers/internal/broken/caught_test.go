@@ -24,6 +24,7 @@ func caughtBy() map[broken.Fault][]string {
 		documentCaught,
 		thirdPartyCaught,
 		introspectionCaught,
+		deviceCaught,
 		codeCaught,
 		tokenCaught,
 		refreshCaught,
@@ -214,6 +215,9 @@ var tokenCaught = map[broken.Fault][]string{
 		"authorization-server/client/methods-work",
 	},
 	broken.RefusesTokensWith500: {
+		"authorization-server/device/pending",
+		"authorization-server/device/single-use",
+		"authorization-server/introspection/authenticated",
 		"authorization-server/token/errors",
 		"authorization-server/refresh/client",
 		"authorization-server/refresh/secret",
@@ -336,4 +340,15 @@ var thirdPartyCaught = map[broken.Fault][]string{
 	broken.PassesParametersOn:   {"authorization-server/third-party/parameters"},
 	broken.RedeemsForeignCodes:  {"authorization-server/third-party/code"},
 	broken.ShowsThirdPartyError: {"authorization-server/third-party/error"},
+}
+
+var deviceCaught = map[broken.Fault][]string{
+	broken.OmitsUserCode: {"authorization-server/device/response"},
+	broken.IssuesBeforeApproval: {
+		"authorization-server/device/pending",
+		"authorization-server/device/confirmed",
+	},
+	broken.ApprovesDevicesByLink:      {"authorization-server/device/confirmed"},
+	broken.RedeemsDevicesTwice:        {"authorization-server/device/single-use"},
+	broken.RedeemsDevicesForAnyClient: {"authorization-server/device/single-use"},
 }

@@ -166,3 +166,12 @@ const (
 	IntrospectsEndedTokens   Fault = "calls revoked tokens active"
 	IssuesOneAudience        Fault = "issues tokens for everything"
 )
+
+// Faults in device authorization.
+const (
+	OmitsUserCode              Fault = "omits user_code"
+	IssuesBeforeApproval       Fault = "issues tokens to devices that are not approved"
+	ApprovesDevicesByLink      Fault = "approves a device by a link"
+	RedeemsDevicesTwice        Fault = "redeems a device code twice"
+	RedeemsDevicesForAnyClient Fault = "redeems a device code for any client"
+)

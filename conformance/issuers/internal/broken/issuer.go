@@ -34,6 +34,7 @@ type Issuer struct {
 	approved     []*transaction
 	last         map[string]*transaction // the last one of each session
 	codes        map[string]*code
+	devices      map[string]*device
 	refreshes    map[string]*refreshToken
 	accesses     map[string]*accessToken
 }
@@ -62,6 +63,7 @@ func Start(faults ...Fault) *Issuer {
 		transactions: map[string]*transaction{},
 		last:         map[string]*transaction{},
 		codes:        map[string]*code{},
+		devices:      map[string]*device{},
 		refreshes:    map[string]*refreshToken{},
 		accesses:     map[string]*accessToken{},
 	}
@@ -114,6 +116,8 @@ func (s *Issuer) routes() http.Handler {
 	mux.HandleFunc("GET /issuer/consent", s.locked(s.serveConsent))
 	mux.HandleFunc("POST /issuer/consent", s.locked(s.serveAnswer))
 	mux.HandleFunc("/issuer/token", s.joinRace(s.locked(s.serveToken)))
+	mux.HandleFunc("POST /issuer/device", s.locked(s.serveDevice))
+	mux.HandleFunc("GET /issuer/device-code", s.locked(s.serveUserCode))
 	mux.HandleFunc("POST /issuer/introspect", s.locked(s.serveIntrospection))
 	mux.HandleFunc("GET /issuer/callback", s.locked(s.serveCallback))
 	mux.HandleFunc("POST /issuer/revoke", s.locked(s.serveRevocation))

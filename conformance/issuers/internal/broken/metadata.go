@@ -16,11 +16,12 @@ func (s *Issuer) metadata() map[string]any {
 		"jwks_uri":                                       s.URL + "/keys",
 		"scopes_supported":                               []string{"read", "write"},
 		"response_types_supported":                       []string{"code"},
-		"grant_types_supported":                          []string{"authorization_code", "refresh_token"},
+		"grant_types_supported":                          []string{"authorization_code", "refresh_token", deviceGrant},
 		"token_endpoint_auth_methods_supported":          authMethods,
 		"code_challenge_methods_supported":               []string{"S256"},
 		"authorization_response_iss_parameter_supported": true,
 	}
+	document["device_authorization_endpoint"] = s.URL + "/device"
 	document["introspection_endpoint"] = s.URL + "/introspect"
 	document["client_id_metadata_document_supported"] = !s.has(AdvertisesNoDocuments)
 	if s.has(NamesAnotherIssuer) {

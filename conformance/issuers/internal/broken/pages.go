@@ -166,6 +166,12 @@ func (s *Issuer) serveAnswer(w http.ResponseWriter, r *http.Request) {
 		tx = s.last[tx.session]
 	}
 	s.approved = append(s.approved, tx)
+	if tx.device != nil {
+		tx.device.approved = r.PostFormValue("answer") == "approve"
+		tx.device.denied = !tx.device.approved
+		s.show(w, http.StatusOK, "<p>Go back to your device.</p>")
+		return
+	}
 	response := url.Values{"error": {"access_denied"}}
 	if r.PostFormValue("answer") == "approve" {
 		if s.elsewhere != nil {

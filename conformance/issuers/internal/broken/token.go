@@ -228,6 +228,8 @@ func (s *Issuer) issue(found *client, form url.Values) (map[string]any, *refusal
 		return s.redeemCode(found, form)
 	case "refresh_token":
 		return s.refresh(found, form)
+	case deviceGrant:
+		return s.redeemDevice(found, form)
 	case "":
 		return nil, badRequest("invalid_request")
 	default:

@@ -1,0 +1,211 @@
+package checks
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/issuers/internal/bench"
+)
+
+// deviceChecks returns the checks of authorization-server/device: the device authorization grant
+// (RFC 8628).
+func deviceChecks() []bench.Check {
+	return []bench.Check{
+		{
+			Rule: check.Rule{
+				ID:        "authorization-server/device/response",
+				Level:     check.Must,
+				Reference: "RFC 8628 section 3.2",
+				Sentence:  "The answer has device_code, user_code, verification_uri and expires_in.",
+			},
+			Run: deviceResponse,
+		},
+		{
+			Rule: check.Rule{
+				ID:        "authorization-server/device/pending",
+				Level:     check.Must,
+				Severity:  check.Critical,
+				Reference: "RFC 8628 section 3.5",
+				Sentence:  "A device gets no tokens before a person has approved it.",
+			},
+			Run: devicePending,
+		},
+		{
+			Rule: check.Rule{
+				ID:        "authorization-server/device/confirmed",
+				Level:     check.Should,
+				Severity:  check.High,
+				Reference: "RFC 8628 sections 3.3.1 and 5.4",
+				Sentence:  "A link with the user code does not approve a device without the person.",
+			},
+			Needs: []bench.Need{bench.Scripted},
+			Run:   deviceConfirmed,
+		},
+		{
+			Rule: check.Rule{
+				ID:        "authorization-server/device/single-use",
+				Level:     check.Must,
+				Severity:  check.High,
+				Reference: "RFC 8628 section 3.4; RFC 6749 section 4.1.2",
+				Sentence:  "A device code is redeemed once, and by its own client.",
+			},
+			Needs: []bench.Need{bench.Scripted},
+			Run:   deviceSingleUse,
+		},
+	}
+}
+
+// deviceGrant is the grant type of a device.
+const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code"
+
+// A deviceAnswer is the answer of the device authorization endpoint.
+type deviceAnswer struct {
+	DeviceCode string  `json:"device_code"`
+	UserCode   string  `json:"user_code"`
+	Address    string  `json:"verification_uri"`
+	Complete   string  `json:"verification_uri_complete"`
+	ExpiresIn  float64 `json:"expires_in"`
+}
+
+// startDevice asks for a device code. The check does not apply if the client may not use devices.
+func startDevice(ctx context.Context, p *bench.Probe) (*bench.Client, *deviceAnswer, error) {
+	metadata, err := p.Metadata(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if metadata.DeviceEndpoint == "" {
+		return nil, nil, &check.NotApplicable{Reason: "the server has no device authorization endpoint"}
+	}
+	client, err := p.Public(ctx)
+	if len(p.Target().Clients) == 0 {
+		var registered *bench.Registered
+		registered, err = p.MustRegister(ctx, bench.Members{
+			"grant_types": []string{"authorization_code", "refresh_token", deviceGrant},
+		})
+		if err == nil {
+			client = registered.Client()
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	form := url.Values{}
+	if scopes := p.Target().Scopes; len(scopes) > 0 {
+		form.Set("scope", strings.Join(scopes, " "))
+	}
+	answer, err := p.Send(ctx, p.Authenticated(metadata.DeviceEndpoint, client, form))
+	if err != nil {
+		return nil, nil, err
+	}
+	told := &deviceAnswer{}
+	if err := json.Unmarshal(answer.Body, told); err != nil || answer.Status != http.StatusOK {
+		return nil, nil, &check.NotApplicable{Reason: "the client may not use devices: " + answer.String()}
+	}
+	return client, told, nil
+}
+
+// poll redeems a device code.
+func poll(
+	ctx context.Context, p *bench.Probe, client *bench.Client, told *deviceAnswer,
+) (*bench.Answer, *bench.Tokens, error) {
+	return p.Token(ctx, client, url.Values{"grant_type": {deviceGrant}, "device_code": {told.DeviceCode}})
+}
+
+// deviceResponse tries authorization-server/device/response.
+func deviceResponse(ctx context.Context, p *bench.Probe) error {
+	_, told, err := startDevice(ctx, p)
+	if err != nil {
+		return err
+	}
+	isWhole := told.DeviceCode != "" && told.UserCode != "" && told.Address != "" && told.ExpiresIn > 0
+	if !isWhole {
+		return p.Mismatch("device_code, user_code, verification_uri and expires_in", "an answer without one of them")
+	}
+	return nil
+}
+
+// devicePending tries authorization-server/device/pending.
+func devicePending(ctx context.Context, p *bench.Probe) error {
+	client, told, err := startDevice(ctx, p)
+	if err != nil {
+		return err
+	}
+	answer, tokens, err := poll(ctx, p, client, told)
+	if err != nil {
+		return err
+	}
+	return bench.All(judgeRefusal(p, "a device that is not approved", "", answer, tokens,
+		"authorization_pending", "slow_down"))
+}
+
+// deviceConfirmed tries authorization-server/device/confirmed. The person is signed in, and sends
+// no form.
+func deviceConfirmed(ctx context.Context, p *bench.Probe) error {
+	client, told, err := startDevice(ctx, p)
+	if err != nil {
+		return err
+	}
+	if told.Complete == "" {
+		return &check.NotApplicable{Reason: "the answer has no verification_uri_complete"}
+	}
+	browser, err := signedIn(ctx, p, client)
+	if err != nil {
+		return err
+	}
+	browser.Tamper = func(request *http.Request, form url.Values) *http.Response {
+		if form != nil {
+			return bench.Stop(request)
+		}
+		return nil
+	}
+	if _, err := browser.Visit(ctx, told.Complete, false); err != nil {
+		return err
+	}
+	_, tokens, err := poll(ctx, p, client, told)
+	if err == nil && tokens != nil {
+		return p.Insecure("no tokens before the person has agreed", "tokens")
+	}
+	return err
+}
+
+// deviceSingleUse tries authorization-server/device/single-use.
+func deviceSingleUse(ctx context.Context, p *bench.Probe) error {
+	client, told, err := startDevice(ctx, p)
+	if err != nil {
+		return err
+	}
+	if told.Complete == "" {
+		return &check.NotApplicable{Reason: "the answer has no verification_uri_complete"}
+	}
+	other, err := p.Second(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := p.NewBrowser().Visit(ctx, told.Complete, false); err != nil {
+		return err
+	}
+	_, stolen, err := poll(ctx, p, other, told)
+	if err != nil {
+		return err
+	}
+	if stolen != nil {
+		return p.Insecure("no tokens for another client's device code", "tokens")
+	}
+	answer, tokens, err := poll(ctx, p, client, told)
+	if err != nil {
+		return err
+	}
+	if tokens == nil {
+		return &check.CannotJudge{Reason: "the control failed: an approved device gets " + answer.String()}
+	}
+	answer, tokens, err = poll(ctx, p, client, told)
+	if err != nil {
+		return err
+	}
+	return bench.All(judgeRefusal(p, "a device code for the second time", "", answer, tokens,
+		"invalid_grant", "expired_token", "access_denied", "slow_down"))
+}

@@ -62,7 +62,7 @@ func addressChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.High,
 				Revisions: since20250618,
-				Reference: "MCP 2026-07-28 Security Best Practices; RFC 9112 section 5.2",
+				Reference: "MCP 2026-07-28 Security Best Practices; RFC 9112 section 3.2",
 				Sentence:  "A URL that contains line breaks adds no header line to a request.",
 				Covers:    []string{"client-server-urls-validated"},
 			},

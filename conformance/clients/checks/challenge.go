@@ -41,7 +41,7 @@ func challengeChecks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:        "client/challenge/body",
-				Level:     check.Must,
+				Level:     check.Policy,
 				Severity:  check.Medium,
 				Revisions: since20250618,
 				Reference: "RFC 9728 section 5.1; MCP authorization, Protected Resource Metadata Discovery " +

@@ -211,6 +211,20 @@ func noHarm(
 	}
 }
 
+// graded is a run whose mismatches have another level and severity than the check's.
+func graded(level check.Level, severity check.Severity, run runFunc) runFunc {
+	return func(ctx context.Context, p *bench.Probe) error {
+		return inputs.Graded(run(ctx, p), level, severity)
+	}
+}
+
+// each tries several runs, whose mismatches may have different levels.
+func each(runs ...runFunc) runFunc {
+	return func(ctx context.Context, p *bench.Probe) error {
+		return inputs.TryAll(runs, func(run runFunc) error { return run(ctx, p) })
+	}
+}
+
 // notReached says that the client did not meet the fault of a lab.
 func notReached(l *lab.Lab, what string) error {
 	return &check.CannotJudge{Reason: "the client did not reach " + what, Err: ending(l)}

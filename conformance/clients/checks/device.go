@@ -18,7 +18,7 @@ func deviceChecks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:        "client/device/shown",
-				Level:     check.Must,
+				Level:     check.Should,
 				Reference: "RFC 8628 section 3.3",
 				Sentence: "The client shows the person the code and the verification URI, and makes no " +
 					"authorization request.",
@@ -107,8 +107,8 @@ func wantCodeShown(_ *bench.Probe, l *lab.Lab) error {
 // wantDeviceResource wants the resource in each request of the device flow.
 func wantDeviceResource(_ *bench.Probe, l *lab.Lab) error {
 	for _, request := range slices.Concat(l.DeviceRequests(l.Authority()), l.Polls(l.Authority())) {
-		if got := request.Form.Get("resource"); got != l.URL() {
-			return l.Mismatch("resource "+l.URL(), fmt.Sprintf("%q at %s", got, request.Path))
+		if err := wantResource(l, request.Form.Get("resource")); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients/internal/bench"
 	"mcpentra/conformance/clients/internal/lab"
+	"mcpentra/conformance/internal/inputs"
 )
 
 // isolationChecks are checks of client/isolation: credentials of one server never reach another
@@ -116,8 +117,8 @@ func isolationChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.Critical,
 				Reference: "MCP authorization, Token Theft; MCP 2025-11-25 basic, Icons",
-				Sentence: "Tokens and cookies go to the MCP endpoint only: not with requests for metadata or " +
-					"icons, and not to the authorization server.",
+				Sentence: "Tokens and cookies go to the MCP endpoint only: not with requests for icons, and not to " +
+					"the authorization server. For other paths of the server this is a policy.",
 				Covers: []string{"client-token-not-leaked", "client-icons-without-credentials"},
 			},
 			Needs: []bench.Need{bench.Calling},
@@ -157,13 +158,23 @@ func setCookie(l *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Reques
 // wantCredentialsAtEndpoint wants tokens and cookies at the MCP endpoint only.
 func wantCredentialsAtEndpoint(l *lab.Lab) error {
 	for _, token := range l.AccessTokens(l.Authority()) {
-		leaks := l.Find(func(r *lab.Request) bool { return !l.AtEndpoint(r) && r.Contains(token) })
-		if len(leaks) > 0 {
-			return l.Insecure(
-				"the access token at the MCP endpoint only",
-				fmt.Sprintf("it was sent to the %s, %s", leaks[0].Party, leaks[0].Path),
-			)
+		leaks := l.Find(func(r *lab.Request) bool {
+			revokes := r.Party == l.Authority() && r.Form.Get("token") == token // RFC 7009
+			return !l.AtEndpoint(r) && !revokes && r.Contains(token)
+		})
+		isGrave := func(r lab.Request) bool { return r.Party != lab.Server || r.Path == "/icon.png" }
+		if len(leaks) == 0 {
+			continue
 		}
+		worst := max(0, slices.IndexFunc(leaks, isGrave))
+		err := l.Insecure(
+			"the access token at the MCP endpoint only",
+			fmt.Sprintf("it was sent to the %s, %s", leaks[worst].Party, leaks[worst].Path),
+		)
+		if !isGrave(leaks[worst]) {
+			return inputs.Graded(err, check.Policy, check.Low)
+		}
+		return err
 	}
 	holdsCredential := func(r *lab.Request) bool {
 		return r.Header.Get("Cookie") != "" || r.Header.Get("Authorization") != ""

@@ -75,15 +75,23 @@ func isolationRedirectChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.High,
 				Reference: "OAuth 2.1-13 section 1.5; RFC 9700 section 4.12",
-				Sentence:  "Codes, verifiers and registrations do not follow a redirect to another origin.",
-				Covers:    []string{"CL-022"},
+				Sentence: "Codes and verifiers do not follow a redirect to another origin. For registrations " +
+					"this is a policy.",
+				Covers: []string{"CL-022"},
 			},
-			Run: noHarm(
-				lab.Script{},
-				redirectedToTrap,
-				secretsAtTrap,
-				redirectEndpoint("the token endpoint", lab.Issuer, "/doors/exchange"),
-				redirectEndpoint("the registration endpoint", lab.Issuer, "/doors/enrol"),
+			Run: each(
+				noHarm(
+					lab.Script{},
+					redirectedToTrap,
+					secretsAtTrap,
+					redirectEndpoint("the token endpoint", lab.Issuer, "/doors/exchange"),
+				),
+				graded(check.Policy, check.Low, noHarm(
+					lab.Script{},
+					redirectedToTrap,
+					secretsAtTrap,
+					redirectEndpoint("the registration endpoint", lab.Issuer, "/doors/enrol"),
+				)),
 			),
 		},
 	}

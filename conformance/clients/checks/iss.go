@@ -91,7 +91,7 @@ func issChecks() []bench.Check {
 			Rule: check.Rule{
 				ID:        "client/iss/identical",
 				Level:     check.Must,
-				Severity:  check.Medium,
+				Severity:  check.Low,
 				Revisions: since20260728,
 				Reference: "RFC 9207 section 2.4; MCP 2026-07-28 authorization, Authorization Response Validation",
 				Sentence:  "The iss is compared character by character.",
@@ -126,7 +126,7 @@ func issChecks() []bench.Check {
 			Rule: check.Rule{
 				ID:        "client/iss/port",
 				Level:     check.Must,
-				Severity:  check.Medium,
+				Severity:  check.Low,
 				Revisions: since20260728,
 				Reference: "RFC 9207 section 2.4; MCP 2026-07-28 authorization, Authorization Response Validation",
 				Sentence: "An iss with an explicit default port, or with the host in upper case, does not " +

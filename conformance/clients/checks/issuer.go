@@ -155,7 +155,7 @@ func issuerChecks() []bench.Check {
 			Rule: check.Rule{
 				ID:        "client/issuer/identical",
 				Level:     check.Must,
-				Severity:  check.Medium,
+				Severity:  check.Low,
 				Revisions: since20250618,
 				Reference: "RFC 8414 section 3.3; RFC 3986 section 6.2.1",
 				Sentence: "The issuer in the metadata equals the issuer that the client looked for, " +
@@ -173,7 +173,7 @@ func issuerChecks() []bench.Check {
 			Rule: check.Rule{
 				ID:        "client/issuer/port",
 				Level:     check.Must,
-				Severity:  check.Medium,
+				Severity:  check.Low,
 				Revisions: since20250618,
 				Reference: "RFC 8414 section 3.3; RFC 3986 section 6.2.1",
 				Sentence:  "An issuer with an explicit default port is not identical to the issuer without it.",

@@ -158,7 +158,7 @@ func metadataChecks() []bench.Check {
 			Rule: check.Rule{
 				ID:        "client/metadata/query",
 				Level:     check.Must,
-				Severity:  check.High,
+				Severity:  check.Medium,
 				Revisions: since20250618,
 				Reference: "RFC 9728 section 3.3",
 				Sentence:  "Metadata for the server's URL with another query is not used.",

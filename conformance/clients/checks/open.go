@@ -77,8 +77,8 @@ func openChecks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:        "client/open/nothing-else",
-				Level:     check.Must,
-				Severity:  check.High,
+				Level:     check.Policy,
+				Severity:  check.Medium,
 				Reference: "MCP 2026-07-28 Security Best Practices, Authorization URL Validation",
 				Sentence: "The client opens and fetches no other URL that a server gives, for example of " +
 					"documentation or of an error.",

@@ -4,10 +4,12 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strings"
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients/internal/bench"
 	"mcpentra/conformance/clients/internal/lab"
+	"mcpentra/conformance/internal/inputs"
 )
 
 // registrationRedirectChecks are checks of client/registration: redirect URIs (RFC 8252).
@@ -31,8 +33,9 @@ func registrationRedirectChecks() []bench.Check {
 				Level:     check.Must,
 				Severity:  check.High,
 				Reference: "MCP authorization, Communication Security; RFC 8252 section 7.3",
-				Sentence:  "A redirect URI is https, or http on a loopback address.",
-				Covers:    []string{"client-redirect-uri-safe", "CL-010"},
+				Sentence: "A redirect URI is https, or http on a loopback address. A private-use scheme, which " +
+					"OAuth 2.1 allows, breaks a SHOULD.",
+				Covers: []string{"client-redirect-uri-safe", "CL-010"},
 			},
 			Run: judge(lab.Script{}, wantSafeRedirects),
 		},
@@ -54,11 +57,24 @@ func wantRegisteredRedirect(l *lab.Lab, asked map[string]any) error {
 // wantSafeRedirects wants each redirect URI on https or on loopback.
 func wantSafeRedirects(l *lab.Lab) error {
 	for _, request := range l.Authorizations(l.Authority()) {
-		if used := request.Query.Get("redirect_uri"); used != "" && !safeRedirect(used) {
+		used := request.Query.Get("redirect_uri")
+		switch {
+		case used == "" || safeRedirect(used):
+		case isPrivateUse(used):
+			err := l.Mismatch("a redirect URI on https or loopback, which MCP wants and OAuth 2.1 does not", used)
+			return inputs.Graded(err, check.Should, check.Low)
+		default:
 			return l.Mismatch("a redirect URI on https or loopback", used)
 		}
 	}
 	return eachRegistrationIfAny(wantSafeRegistration)(l)
+}
+
+// isPrivateUse reports whether a redirect URI has a private-use scheme, which contains a period
+// (RFC 8252 section 7.1).
+func isPrivateUse(text string) bool {
+	scheme, _, found := strings.Cut(text, ":")
+	return found && strings.Contains(scheme, ".")
 }
 
 // wantSafeRegistration wants each registered redirect URI on https or on loopback.

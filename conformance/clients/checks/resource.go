@@ -9,6 +9,7 @@ import (
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients/internal/bench"
 	"mcpentra/conformance/clients/internal/lab"
+	"mcpentra/conformance/internal/inputs"
 )
 
 // resourceChecks are checks of client/resource: the resource parameter (RFC 8707).
@@ -64,7 +65,7 @@ func resourceChecks() []bench.Check {
 				Severity:  check.High,
 				Revisions: since20250618,
 				Reference: "RFC 8707 section 2; MCP 2025-06-18 authorization, Canonical Server URI",
-				Sentence:  "The resource is the MCP server's URL, or the identifier in its metadata.",
+				Sentence:  "The resource is the MCP server's URL. Its origin or a path above it breaks a SHOULD.",
 				Covers:    []string{"client-resource-identifies-server"},
 			},
 			Run: judge(lab.Script{}, eachAuthorization(wantServerAsResource)),
@@ -141,13 +142,27 @@ func wantRefreshResource(l *lab.Lab) error {
 	return nil
 }
 
-// wantServerAsResource wants the MCP server's URL as resource, in any case.
+// wantServerAsResource wants the MCP server's URL as resource. Other checks want the parameter.
 func wantServerAsResource(l *lab.Lab, asked url.Values) error {
-	got := asked.Get("resource")
-	if got != "" && !strings.EqualFold(strings.TrimSuffix(got, "/"), l.URL()) {
-		return l.Mismatch("resource "+l.URL(), got)
+	if got := asked.Get("resource"); got != "" {
+		return wantResource(l, got)
 	}
 	return nil
+}
+
+// wantResource wants a resource that is the MCP server's URL, in any case. The origin and paths
+// above the endpoint are canonical URIs too, but clients SHOULD take the most specific one (MCP
+// authorization, Canonical Server URI).
+func wantResource(l *lab.Lab, got string) error {
+	text := strings.ToLower(strings.TrimSuffix(got, "/"))
+	err := l.Mismatch("resource "+l.URL(), fmt.Sprintf("%q", got))
+	switch {
+	case text == strings.ToLower(l.URL()):
+		return nil
+	case strings.HasPrefix(text, l.Origin(lab.Server)) && strings.HasPrefix(l.URL(), text+"/"):
+		return inputs.Graded(err, check.Should, check.Medium)
+	}
+	return err
 }
 
 // wantCanonicalResource wants the MCP server's URL in its canonical form.

@@ -47,11 +47,11 @@ func sessionChecks() []bench.Check {
 				Severity:  check.Medium,
 				Revisions: handshake,
 				Reference: "MCP 2025-11-25 transports, Session Management",
-				Sentence:  "The session ID is in no URL, and reaches no other origin.",
+				Sentence:  "The session ID is in no URL, and reaches no other origin (SHOULD before 2025-11-25).",
 				Covers:    []string{"client-session-id-protected"},
 			},
 			Needs: []bench.Need{bench.Calling},
-			Run:   judge(lab.Script{ExpiredTokens: 1}, wantSessionIDAtEndpoint),
+			Run:   sessionProtected,
 		},
 	}
 }
@@ -70,6 +70,15 @@ func wantSessionID(l *lab.Lab) error {
 		}
 	}
 	return nil
+}
+
+// sessionProtected tries client/session/protected. The MUST came with MCP 2025-11-25.
+func sessionProtected(ctx context.Context, p *bench.Probe) error {
+	run := judge(lab.Script{ExpiredTokens: 1}, wantSessionIDAtEndpoint)
+	if p.Revision != check.R20251125 {
+		run = graded(check.Should, "", run)
+	}
+	return run(ctx, p)
 }
 
 // wantSessionIDAtEndpoint wants the session ID in no URL and at no other party.

@@ -27,7 +27,7 @@ func stateChecks() []bench.Check {
 			Rule: check.Rule{
 				ID:        "client/state/verified",
 				Level:     check.Should,
-				Severity:  check.Critical,
+				Severity:  check.High,
 				Reference: "OAuth 2.1-13 sections 2.3.3 and 7.9; MCP 2025-06-18 authorization, Open Redirection",
 				Sentence:  "An authorization response with a missing or different state is not used.",
 				Covers:    []string{"client-state-verified", "CL-009"},

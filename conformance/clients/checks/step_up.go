@@ -50,7 +50,7 @@ func stepUpChecks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:        "client/step-up/registered",
-				Level:     check.Should,
+				Level:     check.Policy,
 				Revisions: since20251125,
 				Reference: "RFC 7591 section 2; MCP 2025-11-25 authorization, Step-Up Authorization Flow",
 				Sentence: "A registration that lists scopes lists every scope that the client requests with " +

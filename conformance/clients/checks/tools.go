@@ -15,9 +15,9 @@ func toolsChecks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:        "client/tools/reference",
-				Level:     check.Must,
+				Level:     check.Should,
 				Severity:  check.High,
-				Reference: "MCP server tools; JSON Schema 2020-12 section 9.2.2",
+				Reference: "MCP server tools; JSON Schema 2020-12 section 9.1.2",
 				Sentence:  "A remote reference in a tool's schema is not fetched.",
 				Covers:    []string{"CL-051"},
 			},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/inputs"
 	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
@@ -137,7 +138,7 @@ func answerNotCacheable(ctx context.Context, p *bench.Probe, trial *bench.Trial)
 	case sharedCache.MatchString(control):
 		err := p.Insecure("an answer that no shared cache keeps", "Cache-Control: "+control)
 		if answer.Header.Get("Content-Location") == "" {
-			return attack.Graded(err, check.Should, check.Low) // caches keep no answer to a POST without it
+			return inputs.Graded(err, check.Should, check.Low) // caches keep no answer to a POST without it
 		}
 		return err
 	case answer.Header.Get("Access-Control-Allow-Credentials") == "true":
@@ -194,7 +195,7 @@ func answerKeepsTokensToItself(ctx context.Context, p *bench.Probe, trial *bench
 // gradeLeak grades a leak. Credentials that are no token give no access.
 func gradeLeak(err error, isCanary bool) error {
 	if isCanary {
-		return attack.Graded(err, check.Policy, check.Low)
+		return inputs.Graded(err, check.Policy, check.Low)
 	}
 	return err
 }

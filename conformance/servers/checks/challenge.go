@@ -306,7 +306,7 @@ func wantNotInjected(p *bench.Probe, name string, answer *bench.Answer) error {
 			return p.Insecure("no header of the answer from "+name, header+": "+value)
 		case strings.Contains(strings.ToLower(value), intruder):
 			err := p.Insecure("nothing of "+name+" in the head of the answer", header+": "+value)
-			return attack.Graded(err, check.Policy, check.Low)
+			return inputs.Graded(err, check.Policy, check.Low)
 		}
 	}
 	return nil

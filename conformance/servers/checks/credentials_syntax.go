@@ -204,7 +204,7 @@ func credentialsIllegalBytes(ctx context.Context, p *bench.Probe, trial *bench.T
 		name := illegal.name + " in the token"
 		conversation, err := trial.WantRefusedRaw(ctx, name, request, text, attack.Malformed...)
 		if err != nil {
-			return attack.Graded(err, illegal.level, "")
+			return inputs.Graded(err, illegal.level, "")
 		}
 		for _, answer := range conversation.Answers {
 			if answer.Header.Get(injected) != "" {

@@ -78,7 +78,7 @@ func tryFraming(ctx context.Context, p *bench.Probe, trial *bench.Trial, attempt
 	case len(conversation.Answers) == 0:
 		return nil
 	}
-	return attack.Graded(attempt.judge(p, conversation), attempt.level, attempt.severity)
+	return inputs.Graded(attempt.judge(p, conversation), attempt.level, attempt.severity)
 }
 
 // judge compares the only answer with the conforming statuses.

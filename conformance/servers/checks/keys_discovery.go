@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/inputs"
 	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
@@ -169,7 +170,7 @@ func keysDocumentAddress(ctx context.Context, p *bench.Probe) error {
 			return err
 		})
 		if err != nil {
-			return attack.Graded(err, bad.level, "")
+			return inputs.Graded(err, bad.level, "")
 		}
 	}
 	for _, inside := range []string{

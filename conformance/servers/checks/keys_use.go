@@ -177,7 +177,7 @@ func keysWrongUse(ctx context.Context, p *bench.Probe) error {
 			f.Publish(use.publish(f))
 			return f.WantRefused(ctx, use.name, badKey, attack.UnknownKey...)
 		})
-		return attack.Graded(run(ctx, p), use.level, "")
+		return inputs.Graded(run(ctx, p), use.level, "")
 	})
 }
 

@@ -89,7 +89,7 @@ func modernHeaderMismatch(ctx context.Context, p *bench.Probe, trial *bench.Tria
 		},
 	}
 	return inputs.TryAll(mismatches, func(mismatch headerMismatch) error {
-		return attack.Graded(mismatch.try(ctx, p, trial), "", mismatch.severity)
+		return inputs.Graded(mismatch.try(ctx, p, trial), "", mismatch.severity)
 	})
 }
 

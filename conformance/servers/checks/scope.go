@@ -132,7 +132,7 @@ func scopeEveryMethod(ctx context.Context, p *bench.Probe, trial *bench.Trial) e
 		case slices.Contains(protected, method.name):
 			return p.Insecure("a refusal of "+method.name, "the result")
 		}
-		return attack.Graded(p.Insecure("a refusal of "+method.name, "the result"), check.Should, check.Medium)
+		return inputs.Graded(p.Insecure("a refusal of "+method.name, "the result"), check.Should, check.Medium)
 	})
 	if err == nil && served == 0 {
 		return &check.NotApplicable{Reason: "the server has neither lists nor anything to read"}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/inputs"
 	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
@@ -99,7 +100,7 @@ func sessionUnpredictable(ctx context.Context, p *bench.Probe) error {
 		return session.ID, err
 	})
 	if p.Revision == check.R20250326 {
-		return attack.Graded(err, check.Should, "") // the MUST came with the security best practices of 2025-06-18
+		return inputs.Graded(err, check.Should, "") // the MUST came with the security best practices of 2025-06-18
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/inputs"
 	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
@@ -173,14 +174,14 @@ func taskUnpredictable(ctx context.Context, p *bench.Probe) error {
 	}
 	other, err := p.OpenAs(ctx, bench.OtherUser)
 	if err != nil {
-		return attack.Graded(guessable, check.Should, "") // it is unknown whether tasks are bound
+		return inputs.Graded(guessable, check.Should, "") // it is unknown whether tasks are bound
 	}
 	status, err := taskStatus(ctx, p, other, last)
 	if err != nil {
 		return err
 	}
 	if status == "" {
-		return attack.Graded(guessable, check.Policy, check.Low)
+		return inputs.Graded(guessable, check.Policy, check.Low)
 	}
 	return guessable
 }

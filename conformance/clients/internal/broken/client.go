@@ -219,6 +219,9 @@ func (r *attempt) work(ctx context.Context) error {
 	if r.task.SignOut {
 		return r.signOut(ctx)
 	}
+	if r.has(RevokesAtEnd) {
+		r.revokeAccess(ctx)
+	}
 	if r.has(WritesTokenForAll) {
 		name := filepath.Join(r.task.State, "token")
 		return os.WriteFile(name, []byte(r.grant.access), 0o644) //nolint:gosec // one of the faults

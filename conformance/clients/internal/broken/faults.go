@@ -59,6 +59,7 @@ const (
 	LeavesOutResourceToken   Fault = "leaves resource out of token requests"
 	LeavesOutResourceRefresh Fault = "leaves resource out of refresh requests"
 	SendsOriginAsResource    Fault = "sends the origin as resource"
+	SendsForeignResource     Fault = "sends the URL of another server as resource"
 	SendsResourceAsGiven     Fault = "sends the address as it was given as resource"
 	DropsRefusedResource     Fault = "drops a resource that is refused"
 	IgnoresChallengedScope   Fault = "ignores the scope of the challenge"

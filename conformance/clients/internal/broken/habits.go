@@ -3,6 +3,7 @@ package broken
 import (
 	"context"
 	"net/http"
+	"net/url"
 )
 
 // Habits in which good clients, and the programs that drive them, differ. No check may judge them.
@@ -21,6 +22,7 @@ const (
 	HangsAtFailure   Fault = "does not end after a failure"
 	InitializesFirst Fault = "tries initialize before server/discover"
 	PrintsNothing    Fault = "prints nothing about a failure"
+	RevokesAtEnd     Fault = "revokes its access token at the end"
 )
 
 // probe explores the MCP endpoint before the first message.
@@ -40,6 +42,17 @@ func (r *attempt) openStream(ctx context.Context) {
 	header.Set("Accept", eventStream)
 	header.Del("Mcp-Method")
 	_, _, _ = r.do(ctx, http.MethodGet, r.task.URL, header, nil)
+}
+
+// revokeAccess revokes the access token, and keeps the rest of the grant.
+func (r *attempt) revokeAccess(ctx context.Context) {
+	if r.grant == nil || r.grant.issuer.Revocation == "" {
+		return
+	}
+	asked := url.Values{"token": {r.grant.access}}
+	header := http.Header{}
+	r.authenticate(r.grant.client, header, asked)
+	_, _, _ = r.post(ctx, r.grant.issuer.Revocation, formType, header, []byte(asked.Encode()))
 }
 
 // hang waits until the run is cancelled.

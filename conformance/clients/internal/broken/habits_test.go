@@ -31,6 +31,7 @@ var habits = map[broken.Fault]int{
 	broken.HangsAtFailure:   0,
 	broken.InitializesFirst: 195,
 	broken.PrintsNothing:    190,
+	broken.RevokesAtEnd:     150,
 }
 
 // TestChecksAcceptHabits tries checks with clients that keep every rule, each in its own way. No
@@ -75,7 +76,7 @@ func signsOut(ability bench.Ability) bool { return ability == bench.SignsOut }
 func isFarFrom(habit broken.Fault) func(bench.Check) bool {
 	topics := []string{
 		"client/flow/", "client/callback/", "client/tools/", "client/stream/", "client/revision/", "client/session/",
-		"client/token/", "client/step-up/", "client/pkce/",
+		"client/token/", "client/step-up/", "client/pkce/", "client/isolation/elsewhere",
 	}
 	if habit == broken.HangsAtFailure { // Each failed run takes all of its time.
 		topics = []string{"client/limit/challenge", "client/limit/slow", "client/registration/rejection-told"}

@@ -156,6 +156,8 @@ func (r *attempt) resourceName(found string) string {
 	switch {
 	case err != nil || found == "" && r.task.Revision == check.R20250326:
 		return ""
+	case r.has(SendsForeignResource):
+		return "https://mcp.example.com/mcp"
 	case r.has(SendsOriginAsResource):
 		return strings.ToLower(server.Scheme + "://" + server.Host)
 	case r.has(SendsResourceAsGiven):

@@ -49,7 +49,7 @@ func TryForgeries(ctx context.Context, p *bench.Probe, trial *bench.Trial, want 
 		}
 	}
 	return inputs.TryAll(forgeries, func(forgery Forgery) error {
-		return Graded(forgery.try(ctx, p, trial, want), forgery.Level, forgery.Severity)
+		return inputs.Graded(forgery.try(ctx, p, trial, want), forgery.Level, forgery.Severity)
 	})
 }
 

@@ -1,7 +1,6 @@
 package attack
 
 import (
-	"cmp"
 	"errors"
 	"net/http"
 
@@ -17,17 +16,6 @@ var (
 	// that it lacks before it asks for a token.
 	WithoutToken = append([]int{http.StatusUnauthorized}, MissingMethod...)
 )
-
-// Graded gives a mismatch another level and severity. Empty ones change nothing, and so do errors
-// of other types.
-func Graded(err error, level check.Level, severity check.Severity) error {
-	var mismatch *check.Mismatch
-	if errors.As(err, &mismatch) {
-		mismatch.Level = cmp.Or(level, mismatch.Level)
-		mismatch.Severity = cmp.Or(severity, mismatch.Severity)
-	}
-	return err
-}
 
 // WithoutEffect gives a mismatch without an effect another level. It is for bad input that was
 // refused, although in another way than the rule wants.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/inputs"
 	"mcpentra/conformance/servers/internal/bench"
 )
 
@@ -55,7 +56,7 @@ func WantUnpredictable(p *bench.Probe, name string, next func() (string, error))
 	if bits < minBits {
 		err := p.Insecure(fmt.Sprintf("at least %d bits that change", minBits), fmt.Sprintf("%.0f", bits))
 		if bits >= countedBits {
-			return Graded(err, check.Policy, check.Low)
+			return inputs.Graded(err, check.Policy, check.Low)
 		}
 		return err
 	}

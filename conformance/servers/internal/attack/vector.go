@@ -60,7 +60,7 @@ func RefusesAll(want []int, vectors ...Vector) func(ctx context.Context, p *benc
 // TryVectors wants every vector refused. It reports every vector that is not.
 func TryVectors(ctx context.Context, p *bench.Probe, trial *bench.Trial, want []int, vectors ...Vector) error {
 	return inputs.TryAll(vectors, func(vector Vector) error {
-		return Graded(vector.try(ctx, p, trial, want), vector.Level, vector.Severity)
+		return inputs.Graded(vector.try(ctx, p, trial, want), vector.Level, vector.Severity)
 	})
 }
 

@@ -19,7 +19,7 @@ const (
 	// short.
 	countedBits = 40
 	// sampleTime bounds the time for all IDs.
-	sampleTime = 10 * time.Second
+	sampleTime = 20 * time.Second
 )
 
 // WantUnpredictable makes IDs one after the other. It wants them to differ, and in more positions

@@ -248,6 +248,11 @@ func documentSupported(ctx context.Context, p *bench.Probe) error {
 	if !metadata.ClientDocuments {
 		return &check.NotApplicable{Reason: "the server has no client ID metadata documents"}
 	}
+	if client, err := p.Public(ctx); err == nil { // the control, where there is another client
+		if _, err := p.Granted(ctx, client); err != nil {
+			return err
+		}
+	}
 	document := p.NewDocument(bench.GoodDocument(nil))
 	made, err := p.Authorize(ctx, document.Client(bench.SiteRedirect))
 	if err != nil {

@@ -287,6 +287,14 @@ func credentialsBodyNames(ctx context.Context, p *bench.Probe, trial *bench.Tria
 	}
 	endpoint := strings.TrimSuffix(p.URL(), "/")
 	for _, segment := range []string{"/{token}", "/token/{token}", "/t/{token}", "/key/{token}", ";token={token}"} {
+		// A server that serves the path without a token is the finding of server/bypass/paths.
+		isOpen, err := servesPath(ctx, p, bases, endpoint+strings.ReplaceAll(segment, "{token}", "none"))
+		if err != nil {
+			return err
+		}
+		if isOpen {
+			continue
+		}
 		claims = append(claims, attack.Claim{
 			Name: "the path " + segment,
 			Slot: "path",
@@ -297,6 +305,19 @@ func credentialsBodyNames(ctx context.Context, p *bench.Probe, trial *bench.Tria
 	}
 	sweep := attack.Sweep{Claims: claims, Bases: bases[:min(2, len(bases))], CarryToken: true}
 	return sweep.Run(ctx, p, trial)
+}
+
+// servesPath reports whether one of the requests succeeds at another URL.
+func servesPath(ctx context.Context, p *bench.Probe, bases []attack.Base, address string) (bool, error) {
+	for _, base := range bases {
+		request := base.Make()
+		request.URL = address
+		answer, err := p.Send(ctx, request)
+		if err != nil || answer.Status/100 == 2 {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // insertMember adds a member with a token to the message. A request of an older revision gets its

@@ -19,7 +19,7 @@ var bypassCaught = map[broken.Fault][]string{
 	broken.TrustsPrivateAddresses:       {"server/bypass/addresses"},
 	broken.TrustsMonitors:               {"server/bypass/probes"},
 	broken.TrustsInternalMark:           {"server/bypass/internal"},
-	broken.TrustsDebugParameter:         {"server/bypass/internal"},
+	broken.TrustsDebugParameter:         {"server/bypass/internal", "server/bypass/paths"},
 	broken.TrustsClientName:             {"server/bypass/callers"},
 	broken.AcceptsDefaultToken:          {"server/bypass/callers"},
 	broken.TrustsOriginalURL:            {"server/bypass/rewrites"},

@@ -46,7 +46,7 @@ var challengeCaught = map[broken.Fault][]string{
 	broken.AsksForKey:             {"server/authorization/required"},
 	broken.OmitsMetadataURL:       {"server/challenge/resource-metadata"},
 	broken.SendsErrorWithoutToken: {"server/challenge/no-error-without-credentials"},
-	broken.OmitsInvalidToken:      {"server/challenge/invalid-token"},
+	broken.OmitsInvalidToken:      {"server/challenge/invalid-token", "server/challenge/every-refusal"},
 	broken.OmitsScope:             {"server/challenge/scope", "server/scope/named"},
 	broken.AsksForOfflineAccess:   {"server/challenge/no-offline-access"},
 	broken.AcceptsNotifications:   {"server/challenge/notifications"},

@@ -142,7 +142,8 @@ func (t *Target) unreachable(ctx context.Context, err error) error {
 		reason = fmt.Sprintf("%s speaks TLS; the URL may begin with https://", host)
 	case strings.Contains(text, "malformed"):
 		reason = fmt.Sprintf("%s does not speak HTTP; check the port in the URL", host)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
+		errors.Is(err, syscall.EPIPE), strings.Contains(text, "server closed idle connection"):
 		reason = fmt.Sprintf("%s closes the connection without a complete answer; check the port in the URL", host)
 	default:
 		cannot := (*check.CannotJudge)(nil)

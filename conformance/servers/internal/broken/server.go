@@ -86,7 +86,8 @@ func Start(faults ...Fault) *Server {
 	if s.has(RefusesManyConnections) {
 		s.server.Config.ConnState = s.countConnection
 	}
-	if !s.has(WaitsForSlowRequests) {
+	// A server that closes idle connections quickly never has many on a busy machine.
+	if !s.has(WaitsForSlowRequests) && !s.has(RefusesManyConnections) {
 		s.server.Config.ReadHeaderTimeout = headLimit
 	}
 	if rewrite := s.rewrites(); rewrite != nil {

@@ -285,12 +285,30 @@ func credentialsBodyNames(ctx context.Context, p *bench.Probe, trial *bench.Tria
 			})
 		}
 	}
-	endpoint := strings.TrimSuffix(p.URL(), "/")
+	paths, err := credentialsPaths(ctx, p, bases)
+	if err != nil {
+		return err
+	}
+	claims = append(claims, paths...)
+	sweep := attack.Sweep{Claims: claims, Bases: bases[:min(2, len(bases))], CarryToken: true}
+	return sweep.Run(ctx, p, trial)
+}
+
+// credentialsPaths returns claims that put a token into the path of the endpoint. A server that
+// serves the path without a token is the finding of server/bypass/paths.
+func credentialsPaths(ctx context.Context, p *bench.Probe, bases []attack.Base) ([]attack.Claim, error) {
+	endpoint, err := url.Parse(p.URL())
+	if err != nil {
+		return nil, &check.CannotJudge{Reason: "the endpoint's URL is malformed", Err: err}
+	}
+	root := endpoint.Scheme + "://" + endpoint.Host
+	path := strings.TrimSuffix(endpoint.EscapedPath(), "/")
+	var claims []attack.Claim
 	for _, segment := range []string{"/{token}", "/token/{token}", "/t/{token}", "/key/{token}", ";token={token}"} {
-		// A server that serves the path without a token is the finding of server/bypass/paths.
-		isOpen, err := servesPath(ctx, p, bases, endpoint+strings.ReplaceAll(segment, "{token}", "none"))
+		pattern := root + "/" + strings.TrimPrefix(path+segment, "/")
+		isOpen, err := servesPath(ctx, p, bases, strings.ReplaceAll(pattern, "{token}", "none"))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if isOpen {
 			continue
@@ -299,12 +317,11 @@ func credentialsBodyNames(ctx context.Context, p *bench.Probe, trial *bench.Tria
 			Name: "the path " + segment,
 			Slot: "path",
 			Add: func(request *bench.Request, token string) {
-				request.URL = endpoint + strings.ReplaceAll(segment, "{token}", token)
+				request.URL = strings.ReplaceAll(pattern, "{token}", token)
 			},
 		})
 	}
-	sweep := attack.Sweep{Claims: claims, Bases: bases[:min(2, len(bases))], CarryToken: true}
-	return sweep.Run(ctx, p, trial)
+	return claims, nil
 }
 
 // servesPath reports whether one of the requests succeeds at another URL.

@@ -140,7 +140,8 @@ func (t *Target) unreachable(ctx context.Context, err error) error {
 		reason = fmt.Sprintf("%s does not speak TLS; the URL may begin with http://", host)
 	case strings.Contains(text, `malformed HTTP response "\x15\x03`):
 		reason = fmt.Sprintf("%s speaks TLS; the URL may begin with https://", host)
-	case strings.Contains(text, "malformed"):
+	case strings.Contains(text, "malformed"), strings.Contains(text, "readLoopPeekFailLocked"):
+		// The second is net/http's text for a peer that speaks before it is asked.
 		reason = fmt.Sprintf("%s does not speak HTTP; check the port in the URL", host)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
 		errors.Is(err, syscall.EPIPE), strings.Contains(text, "server closed idle connection"):

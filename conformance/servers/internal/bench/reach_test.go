@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -20,7 +21,8 @@ import (
 	"mcpentra/conformance/servers/internal/bench"
 )
 
-// listen starts a TCP server that serves each connection with a func, and returns its URL.
+// listen starts a TCP server that reads a request from each connection and then serves it with a
+// func, and returns its URL.
 func listen(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -34,7 +36,39 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 			}
 			go func() {
 				defer connection.Close()
+				readRequest(connection)
 				serve(connection)
+			}()
+		}
+	}()
+	return "http://" + listener.Addr().String() + "/mcp"
+}
+
+// readRequest reads a whole request. Without that, net/http may report that the answer came
+// unasked, or that the connection was reset.
+func readRequest(connection net.Conn) {
+	request, err := http.ReadRequest(bufio.NewReader(connection))
+	if err == nil {
+		_, _ = io.Copy(io.Discard, request.Body)
+	}
+}
+
+// greet starts a server that speaks first, and returns its URL.
+func greet(t *testing.T, greeting string) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer connection.Close()
+				_, _ = io.WriteString(connection, greeting)
+				_, _ = io.Copy(io.Discard, connection)
 			}()
 		}
 	}()
@@ -106,6 +140,9 @@ func TestTargetThatIsNoEndpointIsOneLine(t *testing.T) {
 		{"a gateway", handler(serve(http.StatusBadGateway, "text/plain", "no")), "the server answers 502"},
 		{"another protocol", func(t *testing.T) string {
 			return listen(t, func(c net.Conn) { _, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.6\r\n") })
+		}, "does not speak HTTP"},
+		{"a protocol that speaks first", func(t *testing.T) string {
+			return greet(t, "SSH-2.0-OpenSSH_9.6\r\n")
 		}, "does not speak HTTP"},
 		{"garbage", func(t *testing.T) string {
 			return listen(t, func(c net.Conn) { _, _ = c.Write([]byte("\x00\x01\x02\xff\r\n\r\n")) })

@@ -3,18 +3,13 @@ package client_test
 import (
 	"bufio"
 	"context"
-	"errors"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -30,6 +25,7 @@ import (
 
 	"mcpentra/client"
 	"mcpentra/client/internal/console"
+	"mcpentra/conformance/loopback"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 )
@@ -190,29 +186,6 @@ func TestGoSDKServers(t *testing.T) {
 	}
 }
 
-// quietPort returns a port that is free on both loopback addresses. It is below the ports that the
-// system assigns, so no other program gets it before the server.
-func quietPort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(15000 + rand.IntN(15000))
-		free := true
-		for _, host := range []string{"127.0.0.1", "::1"} {
-			listener, err := net.Listen("tcp", net.JoinHostPort(host, port))
-			if err == nil {
-				_ = listener.Close()
-			} else if errors.Is(err, syscall.EADDRINUSE) {
-				free = false
-			}
-		}
-		if free {
-			return port
-		}
-	}
-	require.Fail(t, "no port is free")
-	return ""
-}
-
 // typeScript starts a server of the TypeScript SDK with its own authorization server. It returns
 // the origin.
 func typeScript(t *testing.T, script string, arguments ...string) string {
@@ -223,8 +196,10 @@ func typeScript(t *testing.T, script string, arguments ...string) string {
 	folder, err := filepath.Abs("../testdata/interop")
 	require.NoError(t, err)
 	require.DirExists(t, filepath.Join(folder, "node_modules"), "npm ci in testdata/interop")
-	mcpPort := quietPort(t)
-	authPort := quietPort(t)
+	mcpPort, err := loopback.FreePort()
+	require.NoError(t, err)
+	authPort, err := loopback.FreePort()
+	require.NoError(t, err)
 	environment := []string{
 		"PATH=" + os.Getenv("PATH"),
 		"MCP_PORT=" + mcpPort,

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +13,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"mcpentra/conformance/loopback"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/useragent"
 	"mcpentra/server"
@@ -130,12 +130,11 @@ func others(t *testing.T) string {
 // nothingAt returns an address where nothing listens.
 func nothingAt(t *testing.T) string {
 	t.Helper()
-	listening, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := loopback.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listening.Close()
-	return listening.Addr().String()
+	return "127.0.0.1:" + port
 }
 
 // forWaiting starts a server with the tools wait, which does not return, and ping. The channel gets

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"mcpentra/conformance/loopback"
 	"mcpentra/conformance/servers"
 	"mcpentra/conformance/servers/rig"
 )
@@ -123,7 +124,7 @@ func (r *rigged) fixture(ctx context.Context) (*servers.Fixture, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort(at.Hostname())
+	port, err := loopback.FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -148,17 +149,6 @@ func (r *rigged) fixture(ctx context.Context) (*servers.Fixture, error) {
 		issuer.Close()
 	}
 	return fixture, nil
-}
-
-// freePort returns a port that no program uses now.
-func freePort(host string) (string, error) {
-	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		return "", err
-	}
-	defer listener.Close()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	return port, err
 }
 
 // A startedServer is a server that the command has started.

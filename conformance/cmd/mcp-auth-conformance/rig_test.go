@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -14,6 +13,8 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"mcpentra/conformance/loopback"
 )
 
 // TestMain runs the tests, or the server that a rig starts.
@@ -70,10 +71,9 @@ func verifies(raw, issuer, audience string) bool {
 // an issuer of its own.
 func TestRigStartsServers(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := loopback.FreePort()
 	require.NoError(t, err)
-	address := "http://" + listener.Addr().String() + "/mcp"
-	require.NoError(t, listener.Close())
+	address := "http://127.0.0.1:" + port + "/mcp"
 	var out, complaints bytes.Buffer
 	command := newCommand()
 	command.SetOut(&out)
@@ -85,9 +85,9 @@ func TestRigStartsServers(t *testing.T) {
 		"--revision", "2025-11-25",
 		"--only", "server/token/foreign-issuer,server/token/expiry-form,server/keys/rotation",
 	})
-	_ = command.ExecuteContext(t.Context())
+	err = command.ExecuteContext(t.Context())
 	text := out.String()
-	assert.Contains(t, text, "pass  server/token/foreign-issuer", complaints.String())
+	assert.Contains(t, text, "pass  server/token/foreign-issuer", "%v\n%s", err, complaints.String())
 	assert.Contains(t, text, "server/token/expiry-form")
 	assert.Contains(t, text, "pass  server/keys/rotation")
 	assert.NotRegexp(t, "(?m)^(skip|error)", text)

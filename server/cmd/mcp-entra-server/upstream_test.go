@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/client"
+	"mcpentra/conformance/loopback"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 	"mcpentra/fakeentra/useragent"
@@ -39,8 +40,12 @@ func TestInteropTypeScriptUpstream(t *testing.T) {
 	fake := fakeentra.NewServer(fakeentra.Config{})
 	t.Cleanup(fake.Close)
 	goOn := filepath.Join(t.TempDir(), "go")
-	ownURL := "http://127.0.0.1:" + freePort(t) + "/mcp"
-	publicURL := "http://localhost:" + freePort(t)
+	ownPort, err := loopback.FreePort()
+	require.NoError(t, err)
+	publicPort, err := loopback.FreePort()
+	require.NoError(t, err)
+	ownURL := "http://127.0.0.1:" + ownPort + "/mcp"
+	publicURL := "http://localhost:" + publicPort
 
 	// The upstream asks for the key when it first needs it, so the order does not matter.
 	startProcess(t, "listening", exec.Command("node", filepath.Join(folder, "upstream", "server.mjs")),
@@ -103,11 +108,8 @@ func port(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: port NAME")
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	number, err := loopback.FreePort()
 	ts.Check(err)
-	_, number, err := net.SplitHostPort(listener.Addr().String())
-	ts.Check(err)
-	ts.Check(listener.Close())
 	ts.Setenv(args[0], number)
 }
 
@@ -130,17 +132,6 @@ func serveTools(ts *testscript.TestScript, neg bool, args []string) {
 		_ = httpServer.Close()
 		<-ended
 	})
-}
-
-// freePort returns a free port on loopback.
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	require.NoError(t, err)
-	return port
 }
 
 // startProcess starts a program, waits for a line that matches, and ends it with the test.

@@ -3,13 +3,14 @@ import { FastMCP } from "fastmcp";
 import { createServer } from "node:net";
 import { issuer, verify } from "./listen.mjs";
 
-// FastMCP takes a port and does not tell which one it got.
-const port = await new Promise((resolve) => {
-  const probe = createServer().listen(0, "127.0.0.1", () => {
-    const { port } = probe.address();
-    probe.close(() => resolve(port));
+// FastMCP takes a port and does not tell which one it got. The system assigns higher ports only.
+const free = () =>
+  new Promise((resolve, reject) => {
+    const port = 15000 + Math.floor(Math.random() * 17000);
+    const probe = createServer().listen(port, "127.0.0.1", () => probe.close(() => resolve(port)));
+    probe.once("error", reject);
   });
-});
+const port = await free().catch(free).catch(free);
 const url = new URL(`http://127.0.0.1:${port}/mcp`);
 const server = new FastMCP({
   name: "fastmcp",

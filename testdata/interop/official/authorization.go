@@ -4,22 +4,21 @@ import (
 	"bufio"
 	"context"
 	"io"
-	"net"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"mcpentra/conformance/loopback"
 )
 
 // Port returns a free port of 127.0.0.1. The suite's mode authorization needs one for its callback.
 func Port(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := loopback.FreePort()
 	require.NoError(t, err)
-	defer listener.Close()
-	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+	return port
 }
 
 // authorizationPage matches the authorization request that the suite prints for a person.

@@ -64,15 +64,35 @@ func TestSignInOutlivesTimeout(t *testing.T) {
 	env := newEnv(t)
 	opened, answer := atPage(env)
 	_, through := env.client(nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
+	deadline := make(chan struct{})
+	go func() {
+		<-opened
+		close(deadline)
+	}()
+	ctx := timedOut{t.Context(), deadline}
 	require.ErrorIs(t, send(ctx, through, env.URL+"/mcp"), context.DeadlineExceeded)
-	<-opened
 	again := make(chan error, 1)
 	go func() { again <- send(t.Context(), through, env.URL+"/mcp") }()
 	answer()
 	require.NoError(t, <-again)
 	assert.Len(t, env.pages(), 1, "the library's second try gets the answer to the first page")
+}
+
+// A timedOut is a context whose deadline passes when its channel is closed.
+type timedOut struct {
+	context.Context
+	deadline <-chan struct{}
+}
+
+func (c timedOut) Done() <-chan struct{} { return c.deadline }
+
+func (c timedOut) Err() error {
+	select {
+	case <-c.deadline:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
 }
 
 func TestSignInOutlivesOneOfManyCallers(t *testing.T) {

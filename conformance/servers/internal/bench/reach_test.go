@@ -165,14 +165,15 @@ func TestTargetThatIsNoEndpointIsOneLine(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			target := bench.Target{URL: test.url(t), FirstAnswer: 500 * time.Millisecond}
-			began := time.Now()
+			target := bench.Target{URL: test.url(t), FirstAnswer: time.Minute}
+			if strings.Contains(test.want, "--timeout") || strings.Contains(test.want, "no complete answer") {
+				target.FirstAnswer = 500 * time.Millisecond
+			}
 			_, err := target.Survey(t.Context())
 			var unusable *bench.Unusable
 			require.ErrorAs(t, err, &unusable)
 			assert.Contains(t, err.Error(), test.want)
 			assert.NotContains(t, err.Error(), "\n")
-			assert.Less(t, time.Since(began), 15*time.Second)
 		})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"html"
 	"mime"
 	"net/http"
 	"slices"
@@ -62,65 +61,6 @@ func registrationChecks() []bench.Check {
 		},
 		{
 			Rule: check.Rule{
-				ID:        "authorization-server/registration/scripts",
-				Level:     check.Must,
-				Severity:  check.Critical,
-				Reference: "MCP 2025-11-25 authorization, Communication Security; OAuth 2.1 draft-13 section 2.3",
-				Sentence:  "No redirect URI runs a script or opens a file.",
-				Covers:    []string{"as-redirect-localhost-or-https", "AS-070"},
-			},
-			Run: registrationScripts,
-		},
-		{
-			Rule: check.Rule{
-				ID:        "authorization-server/registration/plain-http",
-				Level:     check.Must,
-				Severity:  check.High,
-				Reference: "MCP 2025-11-25 authorization, Communication Security; OAuth 2.1 draft-13 section 1.5",
-				Sentence:  "Redirect URIs are https, or on loopback.",
-				Covers: []string{
-					"as-redirect-localhost-or-https",
-					"AS-070",
-					"server-legacy-redirect-validated",
-				},
-			},
-			Run: registrationPlainHTTP,
-		},
-		{
-			Rule: check.Rule{
-				ID:        "authorization-server/registration/fragment",
-				Level:     check.Must,
-				Severity:  check.Medium,
-				Reference: "RFC 6749 section 3.1.2; OAuth 2.1 draft-13 section 2.3",
-				Sentence:  "A redirect URI has no fragment.",
-				Covers:    []string{"AS-070"},
-			},
-			Run: registrationFragment,
-		},
-		{
-			Rule: check.Rule{
-				ID:        "authorization-server/registration/chosen-id",
-				Level:     check.Should,
-				Severity:  check.Medium,
-				Reference: "RFC 7591 section 3.2.1: the authorization server assigns the client identifier",
-				Sentence:  "A client does not choose its own client_id or client_secret.",
-				Covers:    []string{"AS-072"},
-			},
-			Run: registrationChosenID,
-		},
-		{
-			Rule: check.Rule{
-				ID:        "authorization-server/registration/malformed",
-				Level:     check.Must,
-				Severity:  check.Medium,
-				Reference: "RFC 7591 section 3.2.2",
-				Sentence:  "A malformed, deep or long registration does not break the server.",
-				Covers:    []string{"AS-072"},
-			},
-			Run: registrationMalformed,
-		},
-		{
-			Rule: check.Rule{
 				ID:        "authorization-server/registration/public-secret",
 				Level:     check.Policy,
 				Reference: "RFC 7591 section 2: a client of the method none uses no secret",
@@ -139,18 +79,6 @@ func registrationChecks() []bench.Check {
 				Covers:    []string{"AS-060"},
 			},
 			Run: registrationNoStore,
-		},
-		{
-			Rule: check.Rule{
-				ID:        "authorization-server/registration/links",
-				Level:     check.Must,
-				Severity:  check.High,
-				Reference: "RFC 7591 section 5; OAuth 2.1 draft-13 section 7.11",
-				Sentence:  "No page links to a script that a client registered.",
-				Covers:    []string{"AS-071"},
-			},
-			Needs: []bench.Need{bench.Scripted},
-			Run:   registrationLinks,
 		},
 	}
 }
@@ -274,147 +202,6 @@ func registrationUnknownMembers(ctx context.Context, p *bench.Probe) error {
 	return nil
 }
 
-// registrationScripts tries authorization-server/registration/scripts.
-func registrationScripts(ctx context.Context, p *bench.Probe) error {
-	return unusableRedirects(ctx, p,
-		"javascript:alert(1)",
-		"JaVaScRiPt://a.example/%0aalert(1)",
-		"data:text/html,<script>alert(1)</script>",
-		"vbscript:msgbox(1)",
-		"file:///etc/passwd",
-	)
-}
-
-// registrationPlainHTTP tries authorization-server/registration/plain-http.
-func registrationPlainHTTP(ctx context.Context, p *bench.Probe) error {
-	return unusableRedirects(ctx, p,
-		"http://mcp-auth-conformance.example/callback",
-		"http://127.0.0.1.example/callback",
-	)
-}
-
-// registrationFragment tries authorization-server/registration/fragment.
-func registrationFragment(ctx context.Context, p *bench.Probe) error {
-	return unusableRedirects(ctx, p, bench.SiteRedirect+"#part")
-}
-
-// unusableRedirects wants each redirect URI refused at the registration, left out of its answer, or
-// refused by the authorization endpoint.
-func unusableRedirects(ctx context.Context, p *bench.Probe, redirects ...string) error {
-	if _, err := p.MustRegister(ctx, bench.Members{"redirect_uris": []string{bench.SiteRedirect}}); err != nil {
-		return err
-	}
-	var found []*check.Mismatch
-	for _, redirect := range redirects {
-		mismatch, err := unusableRedirect(ctx, p, redirect)
-		if err != nil {
-			return err
-		}
-		found = append(found, mismatch)
-	}
-	return bench.All(found...)
-}
-
-func unusableRedirect(ctx context.Context, p *bench.Probe, redirect string) (*check.Mismatch, error) {
-	kind := "web"
-	if strings.HasPrefix(redirect, "http:") {
-		kind = "native"
-	}
-	body := bench.Registration(bench.Members{"redirect_uris": []string{redirect}, "application_type": kind})
-	answer, registered, err := p.Register(ctx, body)
-	switch {
-	case err != nil:
-		return nil, err
-	case registered == nil && answer.Status >= http.StatusInternalServerError:
-		return p.Mismatch("a refusal of "+redirect, answer.String()), nil
-	case registered == nil, !slices.Contains(registered.RedirectURIs, redirect):
-		return nil, nil
-	}
-	got := fmt.Sprintf("%q", registered.RedirectURIs)
-	mismatch := p.Insecure("a refusal, or redirect_uris without "+redirect, got)
-	if p.Target().Person == nil {
-		return mismatch, nil
-	}
-	client := registered.Client()
-	made, err := p.Authorize(ctx, client, bench.Set("redirect_uri", redirect))
-	if err != nil {
-		return nil, err
-	}
-	if made.Landed == nil {
-		return nil, nil
-	}
-	return p.Insecure("no redirect to "+redirect, made.String()), nil
-}
-
-// registrationChosenID tries authorization-server/registration/chosen-id.
-func registrationChosenID(ctx context.Context, p *bench.Probe) error {
-	if _, err := p.MustRegister(ctx, nil); err != nil {
-		return err
-	}
-	const chosen = "chosen-by-the-client-0123456789"
-	_, registered, err := p.Register(ctx, bench.Registration(bench.Members{
-		"client_id":                  chosen,
-		"client_secret":              chosen,
-		"token_endpoint_auth_method": "client_secret_basic",
-	}))
-	switch {
-	case err != nil:
-		return err
-	case registered == nil:
-		return nil
-	case registered.ID == chosen:
-		return p.Mismatch("a client_id of the server", "the client_id that the client chose")
-	case registered.Secret == chosen:
-		return p.Mismatch("a client_secret of the server", "the client_secret that the client chose")
-	}
-	return nil
-}
-
-// deepLevels is the depth of a nested registration.
-const deepLevels = 10_000
-
-// registrationMalformed tries authorization-server/registration/malformed.
-func registrationMalformed(ctx context.Context, p *bench.Probe) error {
-	if _, err := p.MustRegister(ctx, nil); err != nil {
-		return err
-	}
-	deep := `{"redirect_uris":` + strings.Repeat("[", deepLevels) + strings.Repeat("]", deepLevels) + "}"
-	var many []string
-	for i := range 1000 {
-		many = append(many, fmt.Sprintf("%s?number=%d", bench.SiteRedirect, i))
-	}
-	var found []*check.Mismatch
-	for _, vector := range []registrationVector{
-		{"an empty body", []byte{}},
-		{"null", []byte("null")},
-		{"an array", []byte("[]")},
-		{"no JSON", []byte("redirect_uris=x")},
-		{"deep JSON", []byte(deep)},
-		{"a long name", bench.Registration(bench.Members{"client_name": strings.Repeat("x", 100_000)})},
-		{"a name that is an object", bench.Registration(bench.Members{"client_name": bench.Members{"a": 1}})},
-		{"no redirect URI", bench.Registration(bench.Members{"redirect_uris": []string{}})},
-		{"an empty redirect URI", bench.Registration(bench.Members{"redirect_uris": []string{""}})},
-		{"redirect URIs of wrong types", bench.Registration(bench.Members{"redirect_uris": []any{nil, 1, true}})},
-		{"1,000 redirect URIs", bench.Registration(bench.Members{"redirect_uris": many})},
-	} {
-		answer, _, err := p.Register(ctx, vector.body)
-		if err != nil {
-			return err
-		}
-		if answer.Status >= http.StatusInternalServerError && answer.Status != http.StatusServiceUnavailable {
-			found = append(found, p.Mismatch("a status 4xx: "+vector.name, answer.String()))
-		}
-	}
-	answer, _, err := p.Register(ctx, bench.Registration(nil))
-	if err != nil {
-		return err
-	}
-	if answer.Status >= http.StatusInternalServerError && !answer.IsBusy() {
-		found = append(found, p.Mismatch("a registration after malformed ones", answer.String()))
-	}
-	return bench.All(found...)
-}
-
 // registrationPublicSecret tries authorization-server/registration/public-secret.
 func registrationPublicSecret(ctx context.Context, p *bench.Probe) error {
 	registered, err := p.MustRegister(ctx, nil)
@@ -449,42 +236,4 @@ func isUncached(header http.Header) bool {
 		}
 	}
 	return false
-}
-
-// registrationLinks looks for the addresses of a client in all pages before a code.
-func registrationLinks(ctx context.Context, p *bench.Probe) error {
-	if _, err := p.MustRegister(ctx, nil); err != nil {
-		return err
-	}
-	const script = "javascript:mcpAuthConformance()"
-	_, registered, err := p.Register(ctx, bench.Registration(bench.Members{
-		"logo_uri":           script,
-		"client_uri":         script,
-		"tos_uri":            script,
-		"policy_uri":         script,
-		"client_uri#de":      script,
-		"policy_uri#ja-Jpan": script,
-	}))
-	if err != nil || registered == nil {
-		return err
-	}
-	made, err := p.Authorize(ctx, registered.Client())
-	if err != nil {
-		return err
-	}
-	for _, exchange := range made.Browser.Exchanges() {
-		text := html.UnescapeString(string(exchange.Body))
-		if strings.Contains(text, `href="`+script) || strings.Contains(text, `src="`+script) ||
-			strings.Contains(text, `href='`+script) {
-			return p.Insecure("a page without the script that a client registered", "a link to it at "+pathOf(exchange))
-		}
-	}
-	return nil
-}
-
-// pathOf returns the address of an exchange without its query.
-func pathOf(exchange bench.Exchange) string {
-	address := *exchange.Request.URL
-	address.RawQuery = ""
-	return address.String()
 }

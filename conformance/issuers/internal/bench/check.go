@@ -58,7 +58,7 @@ type Check struct {
 
 // Time limits of a check. A real person takes longer than a script.
 const (
-	timeout       = 30 * time.Second
+	timeout       = time.Minute
 	personTimeout = 5 * time.Minute
 )
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"mcpentra/conformance/check"
@@ -17,9 +18,12 @@ const (
 	longAnswers  = 64
 	longAnswer   = 256 << 10 // bytes
 	shortAnswers = 20_000
-	shortAnswer  = 1500             // bytes
-	readBuffer   = 4 << 10          // bytes
-	fillBuffers  = 10 * time.Second // how long a server may take to fill the buffers
+	shortAnswer  = 1500    // bytes
+	readBuffer   = 4 << 10 // bytes
+	// fillBuffers bounds the time in which the server fills the buffers.
+	fillBuffers = 80 * time.Second
+	// pause is longer than a server rests between two answers on a busy machine.
+	pause = 2 * time.Second
 )
 
 // SlowReading sends many requests on one connection, and reads one byte of their answers. Short
@@ -60,8 +64,9 @@ func leaveUnread(
 	}
 	// A server whose answers are not read stops reading requests. When it closes the connection,
 	// the pending write fails.
+	var sent atomic.Int64
 	written := make(chan error, 1)
-	go func() { written <- writeAll(connection, count, next) }()
+	go func() { written <- writeAll(connection, count, next, &sent) }()
 	var answer [1]byte
 	if _, err := connection.Read(answer[:]); err != nil {
 		return &check.CannotJudge{Reason: "the server answers none of several requests on one connection", Err: err}
@@ -69,25 +74,34 @@ func leaveUnread(
 	if err := StillServes(ctx, p, trial); err != nil {
 		return err
 	}
-	select {
-	case err := <-written:
-		if err == nil {
-			return &check.NotApplicable{Reason: "its answers fit into the buffers of the connection: " + name}
+	for limit := time.After(fillBuffers); ; {
+		before := sent.Load()
+		select {
+		case err := <-written:
+			if err == nil {
+				return &check.NotApplicable{Reason: "its answers fit into the buffers of the connection: " + name}
+			}
+			return StillServes(ctx, p, trial)
+		case <-limit:
+			return &check.CannotJudge{Reason: "the server still reads requests, but its answers are not read"}
+		case <-time.After(p.Patience() + pause):
 		}
-		return StillServes(ctx, p, trial)
-	case <-time.After(fillBuffers + p.Patience()):
+		if sent.Load() == before {
+			return p.Mismatch(
+				"the end of the connection whose answers are not read: "+name,
+				fmt.Sprintf("a server that still waits %v later", p.Patience()),
+			)
+		}
 	}
-	return p.Mismatch(
-		"the end of the connection whose answers are not read: "+name,
-		fmt.Sprintf("a server that still waits %v later", p.Patience()),
-	)
 }
 
-func writeAll(connection net.Conn, count int, next func() []byte) error {
+// writeAll counts the requests that it has sent.
+func writeAll(connection net.Conn, count int, next func() []byte, sent *atomic.Int64) error {
 	for range count {
 		if _, err := connection.Write(next()); err != nil {
 			return err
 		}
+		sent.Add(1)
 	}
 	return nil
 }

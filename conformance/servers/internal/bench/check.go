@@ -66,9 +66,9 @@ type Check struct {
 // timeout bounds one check. Disruptive checks send thousands of requests.
 func (c *Check) timeout() time.Duration {
 	if c.Disruptive {
-		return 2 * time.Minute
+		return 3 * time.Minute
 	}
-	return 30 * time.Second
+	return time.Minute
 }
 
 // lacking returns the first thing that a check needs and the target does not supply, or "".

@@ -162,7 +162,7 @@ func readClaims(verified *token.Claims) (*knownCaller, error) {
 
 // readGrant returns the caller according to the grant of a token, if the grant has not ended.
 func (b *Broker) readGrant(ctx context.Context, known *knownCaller) (*identity.Caller, error) {
-	record, err := b.records.store.Get(ctx, kindGrant, known.GrantID)
+	record, err := b.records.find(ctx, kindGrant, known.GrantID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, errGrantEnded()

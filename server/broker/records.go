@@ -46,11 +46,20 @@ type sealedStore struct {
 func placeOf(record store.Record) string { return record.Kind + "\x00" + record.Key }
 
 func (s *sealedStore) get(ctx context.Context, kind, key string, into any) (store.Record, error) {
-	record, err := s.store.Get(ctx, kind, key)
+	record, err := s.find(ctx, kind, key)
 	if err != nil {
 		return record, err
 	}
 	return record, s.read(record, into)
+}
+
+// find returns a record whose value is still encrypted. If a mixed-up store answers with another
+// record, read cannot decrypt its value, because that is encrypted for another place.
+func (s *sealedStore) find(ctx context.Context, kind, key string) (store.Record, error) {
+	record, err := s.store.Get(ctx, kind, key)
+	record.Kind = kind
+	record.Key = key
+	return record, err
 }
 
 func (s *sealedStore) read(record store.Record, into any) error {

@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"context"
 	"crypto/rand"
 	"os"
 	"path/filepath"
@@ -122,6 +123,39 @@ func TestRecordCountsInItsPlaceOnly(t *testing.T) {
 	_, err = kept.Put(t.Context(), second)
 	require.NoError(t, err)
 	assert.False(t, e.good(b.Access), "a flipped bit")
+}
+
+// TestRecordOfOtherGrantIsRefused uses a store that answers each question about a grant with the
+// record of one grant, as a mixed-up connection does.
+func TestRecordOfOtherGrantIsRefused(t *testing.T) {
+	t.Parallel()
+	kept := &mixedUp{Store: newMemory()}
+	e := newEnv(t, options{store: kept})
+	c := e.public()
+	first := e.signedIn(c)
+	second := e.signedIn(c)
+	caller, err := e.broker.Verify(t.Context(), first.Access)
+	require.NoError(t, err)
+	kept.answer = caller.GrantID
+	assert.True(t, e.good(first.Access), "the record is the right one")
+	assert.False(t, e.good(second.Access), "the record is another grant's")
+	_, status := e.token(refreshing(c, second.Refresh))
+	assert.NotEqual(t, 200, status)
+	kept.answer = ""
+	assert.True(t, e.good(second.Access))
+}
+
+// A mixedUp store answers with the grant of one key, unless the key is "".
+type mixedUp struct {
+	store.Store
+	answer string
+}
+
+func (s *mixedUp) Get(ctx context.Context, kind, key string) (store.Record, error) {
+	if kind == "grant" && s.answer != "" {
+		key = s.answer
+	}
+	return s.Store.Get(ctx, kind, key)
 }
 
 func TestReadKeysRefuses(t *testing.T) {

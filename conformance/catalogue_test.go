@@ -1,10 +1,14 @@
 package conformance_test
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"mcpentra/conformance/catalogue"
 	"mcpentra/conformance/check"
@@ -37,6 +41,36 @@ func TestCatalogueIsCovered(t *testing.T) {
 	for _, rule := range rules() {
 		for _, id := range rule.Covers {
 			assert.True(t, known[id] || !isEntryID(id), "%s covers %s, which is not in the catalogue", rule.ID, id)
+		}
+	}
+}
+
+// TestReasonsNameWhatExists looks for the tests that reasons name in the repository, and for the
+// checks that they name in the kit.
+func TestReasonsNameWhatExists(t *testing.T) {
+	t.Parallel()
+	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	tests := map[string]bool{}
+	for _, name := range tracked(t, "*_test.go") {
+		text, err := os.ReadFile(filepath.Join("..", name))
+		require.NoError(t, err)
+		for _, found := range declared.FindAllSubmatch(text, -1) {
+			tests[string(found[1])] = true
+		}
+	}
+	var ids strings.Builder
+	for _, rule := range rules() {
+		ids.WriteString(rule.ID + "/\n")
+	}
+	test := regexp.MustCompile(`\bTest\w+`)
+	id := regexp.MustCompile(`\b(server|client|authorization-server)(/[a-z0-9-]+)+`)
+	for _, entry := range catalogue.Entries() {
+		reason := entry.Elsewhere + entry.LeftOut
+		for _, name := range test.FindAllString(reason, -1) {
+			assert.True(t, tests[name], "the reason of %s names %s, which no file declares", entry.ID, name)
+		}
+		for _, name := range id.FindAllString(reason, -1) {
+			assert.Contains(t, ids.String(), name+"/", "the reason of %s names a check that does not exist", entry.ID)
 		}
 	}
 }

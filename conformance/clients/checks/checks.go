@@ -41,6 +41,7 @@ func All() []bench.Check {
 		stepUpChecks(),
 		refusalChecks(),
 		storageChecks(),
+		outputChecks(),
 		deviceChecks(),
 		signOutChecks(),
 		isolationChecks(),

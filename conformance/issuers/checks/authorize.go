@@ -45,7 +45,7 @@ func authorizeChecks() []bench.Check {
 				Severity:  check.Medium,
 				Reference: "OAuth 2.1 draft-13 sections 3.1 and 4.1.2.1",
 				Sentence:  "A request with two values of a parameter is refused.",
-				Covers:    []string{"as-parameters-once", "AS-026"},
+				Covers:    []string{"as-parameters-once", "AS-026", "server-400-malformed"},
 			},
 			Needs: []bench.Need{bench.Scripted},
 			Run:   authorizeRepeated,

@@ -46,7 +46,7 @@ func tokenChecks() []bench.Check {
 				Level:     check.Must,
 				Reference: "OAuth 2.1 draft-13 section 3.2.4",
 				Sentence:  "A wrong token request is refused with 400 and a defined code.",
-				Covers:    []string{"as-token-errors"},
+				Covers:    []string{"as-token-errors", "server-400-malformed"},
 			},
 			Run: tokenErrors,
 		},

@@ -33,6 +33,7 @@ var caughtBy = map[broken.Fault][]string{
 	broken.IgnoresAddress:        {"client/challenge/forms", "client/metadata/header-first"},
 	broken.AsksRootFirst:         {"client/metadata/well-known"},
 	broken.ComparesNoResource:    {"client/metadata/resource", "client/metadata/query"},
+	broken.PrintsTokens:          {"client/output/no-tokens"},
 	broken.RefusesUnknown:        {"client/metadata/unknown-members"},
 	broken.TakesAnyDocument:      {"client/metadata/invalid"},
 	broken.KeepsMetadata:         {"client/metadata/read-again", "client/isolation/registers-anew"},

@@ -96,6 +96,7 @@ const (
 	WritesTokenForAll       Fault = "writes the token to a world-readable file"
 	RefreshesWithNothing    Fault = "refreshes with nothing"
 	KeepsOldRefresh         Fault = "keeps the old refresh token"
+	PrintsTokens            Fault = "prints its tokens"
 	RefreshesAnywhere       Fault = "refreshes at any named authorization server"
 	ForgetsAtOutage         Fault = "forgets its refresh token during an outage"
 	GivesUpAtStepUp         Fault = "gives up at a 403"

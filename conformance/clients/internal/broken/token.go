@@ -149,6 +149,9 @@ func (r *attempt) requestToken(ctx context.Context, issuer *issuerDocument, clie
 	if answer.Refresh != "" && (r.grant.refresh == "" || !r.has(KeepsOldRefresh)) {
 		r.grant.refresh = answer.Refresh
 	}
+	if r.has(PrintsTokens) {
+		fmt.Fprintf(r.task.Output, "got the token %s\n", r.grant.access)
+	}
 	if err := r.storeGrant(); err != nil {
 		return err
 	}

@@ -31,8 +31,7 @@ func bypassChecks() []bench.Check {
 				Sentence:  "No header that names a user, a role or a client certificate replaces a token.",
 				Covers:    []string{"RS-011"},
 			},
-			Tokens: []bench.TokenKind{bench.Good},
-			Run:    attack.WithTrial(bypassIdentities),
+			Run: attack.WithAnyTrial(bypassIdentities),
 		},
 		{
 			Rule: check.Rule{
@@ -43,8 +42,7 @@ func bypassChecks() []bench.Check {
 				Sentence:  "No client address and no internal host that a header names replaces a token.",
 				Covers:    []string{"RS-011"},
 			},
-			Tokens: []bench.TokenKind{bench.Good},
-			Run:    attack.WithTrial(bypassAddresses),
+			Run: attack.WithAnyTrial(bypassAddresses),
 		},
 		{
 			Rule: check.Rule{
@@ -55,8 +53,7 @@ func bypassChecks() []bench.Check {
 				Sentence:  "A request of a health check, a monitor or a crawler needs a token like any other.",
 				Covers:    []string{"RS-013"},
 			},
-			Tokens: []bench.TokenKind{bench.Good},
-			Run:    attack.WithTrial(bypassProbes),
+			Run: attack.WithAnyTrial(bypassProbes),
 		},
 		{
 			Rule: check.Rule{
@@ -68,8 +65,7 @@ func bypassChecks() []bench.Check {
 					"replaces a token.",
 				Covers: []string{"RS-011"},
 			},
-			Tokens: []bench.TokenKind{bench.Good},
-			Run:    attack.WithTrial(bypassInternal),
+			Run: attack.WithAnyTrial(bypassInternal),
 		},
 		{
 			Rule: check.Rule{
@@ -81,8 +77,7 @@ func bypassChecks() []bench.Check {
 					"accepted.",
 				Covers: []string{"RS-001", "RS-011"},
 			},
-			Tokens: []bench.TokenKind{bench.Good},
-			Run:    attack.WithTrial(bypassCallers),
+			Run: attack.WithAnyTrial(bypassCallers),
 		},
 		{
 			Rule: check.Rule{
@@ -93,8 +88,7 @@ func bypassChecks() []bench.Check {
 				Sentence:  "No header that names another path leads past the token check.",
 				Covers:    []string{"RS-012"},
 			},
-			Tokens: []bench.TokenKind{bench.Good},
-			Run:    attack.WithTrial(bypassRewrites),
+			Run: attack.WithAnyTrial(bypassRewrites),
 		},
 		{
 			Rule: check.Rule{
@@ -105,8 +99,7 @@ func bypassChecks() []bench.Check {
 				Sentence:  "No header or parameter that names another method leads past the token check.",
 				Covers:    []string{"RS-014"},
 			},
-			Tokens: []bench.TokenKind{bench.Good},
-			Run:    attack.WithTrial(bypassOverrides),
+			Run: attack.WithAnyTrial(bypassOverrides),
 		},
 	}
 }

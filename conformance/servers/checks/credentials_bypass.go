@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"mcpentra/conformance/check"
@@ -26,8 +27,7 @@ func credentialsBypassChecks() []bench.Check {
 					"in one of them is a note.",
 				Covers: []string{"RS-011"},
 			},
-			Tokens: []bench.TokenKind{bench.Good},
-			Run:    attack.RefusesAll(attack.Unauthorized, credentialsIdentityHeadersVectors()...),
+			Run: refusesBare(credentialsIdentityHeadersVectors()),
 		},
 		{
 			Rule: check.Rule{
@@ -38,8 +38,7 @@ func credentialsBypassChecks() []bench.Check {
 				Sentence:  "No other spelling of the endpoint's path bypasses the token check.",
 				Covers:    []string{"RS-012"},
 			},
-			Tokens: []bench.TokenKind{bench.Good},
-			Run:    attack.WithTrial(credentialsPathVariants),
+			Run: attack.WithAnyTrial(credentialsPathVariants),
 		},
 		{
 			Rule: check.Rule{
@@ -50,8 +49,7 @@ func credentialsBypassChecks() []bench.Check {
 				Sentence:  "A request that claims to be a health probe needs a token like any other.",
 				Covers:    []string{"RS-013"},
 			},
-			Tokens: []bench.TokenKind{bench.Good},
-			Run:    attack.RefusesAll(attack.Unauthorized, credentialsHealthProbesVectors()...),
+			Run: refusesBare(credentialsHealthProbesVectors()),
 		},
 		{
 			Rule: check.Rule{
@@ -63,10 +61,20 @@ func credentialsBypassChecks() []bench.Check {
 					"request reveals nothing.",
 				Covers: []string{"RS-014"},
 			},
-			Tokens: []bench.TokenKind{bench.Good},
-			Run:    attack.RefusesAll(attack.Unauthorized, credentialsMethodOverrideVectors()...),
+			Run: refusesBare(credentialsMethodOverrideVectors()),
 		},
 	}
+}
+
+// refusesBare makes the Run of a check that wants every vector refused with 401. Without a good
+// token it leaves out the vectors that carry one, which have a level of their own.
+func refusesBare(vectors []attack.Vector) func(ctx context.Context, p *bench.Probe) error {
+	return attack.WithAnyTrial(func(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
+		tried := slices.DeleteFunc(slices.Clone(vectors), func(vector attack.Vector) bool {
+			return trial.IsBare() && vector.Level != ""
+		})
+		return attack.TryVectors(ctx, p, trial, attack.Unauthorized, tried...)
+	})
 }
 
 func credentialsIdentityHeadersVectors() []attack.Vector {

@@ -99,7 +99,8 @@ func (s Sweep) Run(ctx context.Context, p *bench.Probe, trial *bench.Trial) erro
 
 // Bases returns the requests of a trial that the server refuses without credentials: a call or a
 // list of tools, the first message, and the GET of a stream. A server that refuses none of them is
-// the finding of another check.
+// the finding of another check. In a bare trial the first message comes first, because most servers
+// serve the others in a session only.
 func Bases(ctx context.Context, p *bench.Probe, trial *bench.Trial) ([]Base, error) {
 	candidates := []Base{
 		{Name: "a call of the tool", Make: trial.Request},
@@ -119,6 +120,9 @@ func Bases(ctx context.Context, p *bench.Probe, trial *bench.Trial) ([]Base, err
 				Make: func() bench.Request { return trial.Session.Message("tools/call", unknown) },
 			}
 		}
+	}
+	if trial.IsBare() {
+		candidates[0], candidates[1] = candidates[1], candidates[0]
 	}
 	if p.Revision != check.R20260728 {
 		candidates = append(candidates, Base{

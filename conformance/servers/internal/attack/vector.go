@@ -50,6 +50,24 @@ func WithTrial(
 	}
 }
 
+// WithAnyTrial is WithTrial for a check whose attacks need no token. Without a good token it starts
+// with the refusal of a request that has none.
+func WithAnyTrial(
+	run func(ctx context.Context, p *bench.Probe, trial *bench.Trial) error,
+) func(ctx context.Context, p *bench.Probe) error {
+	withTrial := WithTrial(run)
+	return func(ctx context.Context, p *bench.Probe) error {
+		if p.HasGoodToken(ctx) {
+			return withTrial(ctx, p)
+		}
+		trial, err := p.BareTrial(ctx)
+		if err != nil {
+			return err
+		}
+		return run(ctx, p, trial)
+	}
+}
+
 // RefusesAll makes the Run of a check that wants every vector refused.
 func RefusesAll(want []int, vectors ...Vector) func(ctx context.Context, p *bench.Probe) error {
 	return WithTrial(func(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {

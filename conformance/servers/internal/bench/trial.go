@@ -14,7 +14,7 @@ import (
 // A Trial is a request that succeeds with a good token, so that a check can send it with a flaw. It
 // calls the target's canary. Without a canary it sends the first message of the revision.
 type Trial struct {
-	Token   string // the good one
+	Token   string // the good one, or empty in a bare trial
 	Session *Session
 
 	probe *Probe
@@ -52,9 +52,37 @@ func (p *Probe) Trial(ctx context.Context) (*Trial, error) {
 	return trial, nil
 }
 
+// BareTrial is a Trial without a good token. Its request is the first message, which has no
+// session. It shows that the server refuses that message with 401, so that a result afterwards
+// means something. An error means that it would mean nothing.
+func (p *Probe) BareTrial(ctx context.Context) (*Trial, error) {
+	answer, err := p.Send(ctx, p.First())
+	if err != nil {
+		return nil, err
+	}
+	if answer.Succeeded() {
+		const reason = "the server answers a request without a token with a result"
+		return nil, &check.Skipped{Of: withoutToken, Reason: reason}
+	}
+	if answer.Status != http.StatusUnauthorized {
+		return nil, &check.Skipped{Reason: fmt.Sprintf(
+			"needs a token of the kind: good; without one the server answers %d and not 401", answer.Status,
+		)}
+	}
+	return &Trial{Session: &Session{probe: p}, probe: p}, nil
+}
+
+// HasGoodToken reports whether the target supplies a good token, and the server serves it.
+func (p *Probe) HasGoodToken(ctx context.Context) bool {
+	return p.Supplies(Good) && (p.survey == nil || p.survey.get(ctx).refused == "")
+}
+
+// IsBare reports whether the trial has no good token.
+func (t *Trial) IsBare() bool { return t.Token == "" }
+
 // Request returns the request of the trial, without credentials.
 func (t *Trial) Request() Request {
-	if t.probe.target.Canary == nil {
+	if !t.HasCanary() {
 		return t.probe.First()
 	}
 	return t.marked(rand.Text())
@@ -76,8 +104,8 @@ func (t *Trial) LongRequest(size int) Request {
 	return t.marked(rand.Text() + strings.Repeat("x", size))
 }
 
-// HasCanary reports whether the target has a canary.
-func (t *Trial) HasCanary() bool { return t.probe.target.Canary != nil }
+// HasCanary reports whether the trial can call a canary.
+func (t *Trial) HasCanary() bool { return t.probe.target.Canary != nil && !t.IsBare() }
 
 // Ran reports whether a request of the trial had its effect, according to the canary.
 func (t *Trial) Ran(request Request) bool {

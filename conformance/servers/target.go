@@ -95,6 +95,7 @@ const (
 // The needs of checks, besides tokens.
 const (
 	IssuerKey     = bench.IssuerKey
+	TimedTokens   = bench.TimedTokens
 	OwnServer     = bench.OwnServer
 	CanaryTool    = bench.CanaryTool
 	HandleTools   = bench.HandleTools

@@ -17,6 +17,10 @@ var inputs = []struct {
 	text string
 }{
 	{servers.IssuerKey, "--issuer-key FILE, --fakeentra URL or --rig HOST:PORT: the issuer's key"},
+	{
+		servers.TimedTokens,
+		"--issuer-key FILE, --fakeentra URL, --rig HOST:PORT, or --sign-in where tokens expire within 25 seconds",
+	},
 	{servers.CanaryTool, "--canary-tool NAME and --canary-log FILE: a tool that shows when it has run"},
 	{servers.HandleTools, "--state-tool NAME and --handle-tool NAME: one tool returns state, the other takes it"},
 	{servers.RoundsTool, "--rounds-tool NAME and --rounds-answers JSON: a tool that asks its caller for input first"},

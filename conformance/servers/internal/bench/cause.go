@@ -145,8 +145,10 @@ func (s *Survey) obstacle(c *Check) error {
 			return &check.Skipped{Reason: "needs a token of the kind: " + string(kind) + "; " + reason}
 		}
 	}
-	if s.badKey != "" && slices.Contains(c.Needs, IssuerKey) {
-		return &check.Skipped{Reason: "needs " + string(IssuerKey) + "; " + s.badKey}
+	for _, need := range c.Needs {
+		if s.badKey != "" && (need == IssuerKey || need == TimedTokens && !s.hasShortLived) {
+			return &check.Skipped{Reason: "needs " + string(need) + "; " + s.badKey}
+		}
 	}
 	if c.ID == tokenAccepted && s.refused != "" && s.blamed {
 		return &check.CannotJudge{Reason: "the good token does not work: " + s.refused}

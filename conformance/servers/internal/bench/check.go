@@ -17,6 +17,7 @@ type Need string
 // The needs of checks.
 const (
 	IssuerKey     Need = "the issuer's key, to sign tokens"
+	TimedTokens   Need = "the issuer's key, or tokens that expire within 25 seconds"
 	OwnServer     Need = "a server of its own, with its issuer's keys"
 	CanaryTool    Need = "a tool that shows when it has run"
 	HandleTools   Need = "a tool that hands out state, and one that takes it"
@@ -32,6 +33,8 @@ func (t *Target) meets(need Need) bool {
 	switch need {
 	case IssuerKey:
 		return t.Mint != nil
+	case TimedTokens:
+		return t.Mint != nil || t.Tokens[ShortLived] != nil
 	case OwnServer:
 		return t.Fixture != nil
 	case CanaryTool:
@@ -59,12 +62,17 @@ type Check struct {
 	Tokens []TokenKind
 	// Needs are what the target has to supply besides tokens.
 	Needs []Need
+	// Time bounds the check. Zero means 30 seconds, or 2 minutes for a disruptive check.
+	Time time.Duration
 	// Run tries the rule.
 	Run func(ctx context.Context, p *Probe) error
 }
 
 // timeout bounds one check. Disruptive checks send thousands of requests.
 func (c *Check) timeout() time.Duration {
+	if c.Time > 0 {
+		return c.Time
+	}
 	if c.Disruptive {
 		return 3 * time.Minute
 	}

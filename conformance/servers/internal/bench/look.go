@@ -24,6 +24,7 @@ func (t *Target) look(ctx context.Context) *Survey {
 	l := looker{Survey: &Survey{lacking: map[TokenKind]string{}}, target: t, probe: newProbe(*t, check.R20251125)}
 	defer l.probe.closeOwnConnections()
 	l.supplied = t.Tokens[Good] != nil
+	l.hasShortLived = t.Tokens[ShortLived] != nil
 	l.probe.client.Timeout = 0 // the contexts bound the answers
 	l.first, l.unusable = t.Reach(ctx)
 	if l.unusable != nil {

@@ -67,6 +67,11 @@ func (p *Probe) Token(ctx context.Context, kind TokenKind) (string, error) {
 // Supplies reports whether the target supplies access tokens of a kind.
 func (p *Probe) Supplies(kind TokenKind) bool { return p.target.Tokens[kind] != nil }
 
+// CanMint reports whether the target has the issuer's key.
+func (p *Probe) CanMint(ctx context.Context) bool {
+	return p.target.Mint != nil && (p.survey == nil || p.survey.get(ctx).badKey == "")
+}
+
 // Mint makes a token with the issuer's key. An error means that the check cannot be done.
 func (p *Probe) Mint(ctx context.Context, edits Edits) (string, error) {
 	if p.target.Mint == nil {

@@ -25,16 +25,18 @@ type Survey struct {
 	Remarks []string
 
 	unusable error
-	supplied bool           // a good token is
-	other    string         // a revision that the server says it speaks, and that no check knows
-	assumed  check.Revision // the revision of requests without a token, if the server says none
-	refused  string         // why the good token does not work, or ""
-	blamed   bool           // the token is to blame for that, or may be
-	named    documentNames
-	lacking  map[TokenKind]string
-	badKey   string // why the issuer's key does not work, or ""
-	resource document
-	issuer   document
+	supplied bool // a good token is
+	// hasShortLived says that the target supplies tokens that expire soon.
+	hasShortLived bool
+	other         string         // a revision that the server says it speaks, and that no check knows
+	assumed       check.Revision // the revision of requests without a token, if the server says none
+	refused       string         // why the good token does not work, or ""
+	blamed        bool           // the token is to blame for that, or may be
+	named         documentNames
+	lacking       map[TokenKind]string
+	badKey        string // why the issuer's key does not work, or ""
+	resource      document
+	issuer        document
 	// asksWith401 and servesFirst say how the server answered the first request without a token.
 	asksWith401 bool
 	servesFirst bool

@@ -114,10 +114,11 @@ func (k *keeper) describe(target *servers.Target) {
 			"terms": map[string]any{"action": "accept"},
 		},
 		Once: true,
-		Expire: func(state string) {
+		Expire: func(_ context.Context, state string) error {
 			k.mu.Lock()
 			defer k.mu.Unlock()
 			k.rounds[state].until = time.Now()
+			return nil
 		},
 	}
 	target.TaskTool = "work"

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 
@@ -26,6 +28,7 @@ type toolOptions struct {
 	rounds        string
 	roundsAnswers string
 	roundsOnce    bool
+	roundsExpire  string
 	task          string
 	serverLog     string
 	upstreamLog   string
@@ -55,6 +58,11 @@ func (o *toolOptions) addFlags(flags *pflag.FlagSet) {
 	)
 	text(&o.roundsAnswers, "rounds-answers", "answer the --rounds-tool with this `JSON` object (inputResponses)")
 	flags.BoolVar(&o.roundsOnce, "rounds-once", false, "the state of the --rounds-tool must work only once")
+	text(
+		&o.roundsExpire,
+		"rounds-expire",
+		"let a state of the --rounds-tool expire with this `COMMAND`, for example 'sleep 15'; {state} is replaced",
+	)
 	text(&o.task, "task-tool", "the tool `NAME` has no arguments and can be called as a task (2025-11-25)")
 	text(&o.serverLog, "server-log", "look for tokens in the server's log, `FILE`")
 	text(
@@ -90,7 +98,11 @@ func (o *toolOptions) fill(target *servers.Target) error {
 		if err := json.Unmarshal([]byte(o.roundsAnswers), &answers); err != nil {
 			return fmt.Errorf("--rounds-answers: want a JSON object: %w", err)
 		}
-		target.Rounds = &servers.Rounds{Tool: o.rounds, Answers: answers, Once: o.roundsOnce}
+		expire, err := expiryCommand(o.roundsExpire)
+		if err != nil {
+			return fmt.Errorf("--rounds-expire: %w", err)
+		}
+		target.Rounds = &servers.Rounds{Tool: o.rounds, Answers: answers, Once: o.roundsOnce, Expire: expire}
 	}
 	target.TaskTool = o.task
 	if o.serverLog != "" {
@@ -105,6 +117,25 @@ func (o *toolOptions) fill(target *servers.Target) error {
 	return nil
 }
 
+// expiryCommand returns a func that runs a command, or nil if the command is empty.
+func expiryCommand(line string) (func(ctx context.Context, state string) error, error) {
+	words, err := splitWords(line)
+	if err != nil || len(words) == 0 {
+		return nil, err
+	}
+	return func(ctx context.Context, state string) error {
+		given := make([]string, len(words))
+		for i, word := range words {
+			given[i] = strings.ReplaceAll(word, "{state}", state)
+		}
+		command := exec.CommandContext(ctx, given[0], given[1:]...)
+		if output, err := command.CombinedOutput(); err != nil {
+			return fmt.Errorf("--rounds-expire: %w; its output: %q", err, output[:min(len(output), maxTail)])
+		}
+		return nil
+	}, nil
+}
+
 // check refuses half a pair of flags, and files that do not exist.
 func (o *toolOptions) check() error {
 	for _, pair := range []struct{ one, other, message string }{
@@ -115,6 +146,9 @@ func (o *toolOptions) check() error {
 		if (pair.one == "") != (pair.other == "") {
 			return errors.New(pair.message + " need each other; give both")
 		}
+	}
+	if o.roundsExpire != "" && o.rounds == "" {
+		return errors.New("--rounds-expire needs --rounds-tool; give both")
 	}
 	for _, file := range []struct{ flag, name string }{
 		{"canary-log", o.canaryLog},

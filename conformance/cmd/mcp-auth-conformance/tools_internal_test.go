@@ -32,6 +32,7 @@ func TestToolFlagsFillTarget(t *testing.T) {
 		useState:      "use",
 		rounds:        "ask",
 		roundsAnswers: `{"name":{"action":"accept"}}`,
+		roundsExpire:  "test {state} = abc",
 		task:          "slow",
 		serverLog:     written(t, "started"),
 		upstreamLog: written(t, `{"url":"http://up/a","header":{"X-A":"1","X-B":["2","3"]},"body":"hello"}`+
@@ -45,6 +46,8 @@ func TestToolFlagsFillTarget(t *testing.T) {
 	assert.Empty(t, target.Whoami.Caller([]byte(`{"content":[]}`)))
 	assert.Equal(t, &servers.Handles{Make: "make", Use: "use"}, target.Handles)
 	assert.Contains(t, target.Rounds.Answers, "name")
+	assert.NoError(t, target.Rounds.Expire(t.Context(), "abc"))
+	assert.ErrorContains(t, target.Rounds.Expire(t.Context(), "other"), "--rounds-expire")
 	assert.Equal(t, "slow", target.TaskTool)
 	assert.Equal(t, "started", target.Log())
 	sent := target.Forwarded()

@@ -36,6 +36,7 @@ func TestCommandRefusesBadUsage(t *testing.T) {
 		{"issuer http://a --client-id x --client-secret-file y", "--client-secret-file: stat y"},
 		{"server http://a --canary-tool x", "--canary-tool and --canary-log need each other; give both"},
 		{"server http://a --canary-tool x --canary-log y", "--canary-log: want a file that the server writes to"},
+		{"server http://a --rounds-expire x", "--rounds-expire needs --rounds-tool"},
 		{"server http://a --rounds-tool x --rounds-answers y", "--rounds-answers: want a JSON object"},
 		{"server http://a --fakeentra http://127.0.0.1:1", "--fakeentra: fakeentra: Get"},
 		{"client", "client wants the command of an MCP client after --, got nothing"},

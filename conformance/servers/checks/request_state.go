@@ -189,7 +189,9 @@ func requestStateOneRequest(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	p.Rounds().Expire(round.State)
+	if err := p.Rounds().Expire(ctx, round.State); err != nil {
+		return &check.CannotJudge{Reason: "the state cannot be made to expire", Err: err}
+	}
 	resumed, err = round.ResumesWith(ctx, p, round.State)
 	if err == nil && resumed {
 		return p.Insecure("a refusal of request state that has expired", "the result")

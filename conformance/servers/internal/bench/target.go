@@ -83,8 +83,8 @@ type Rounds struct {
 	Capabilities map[string]any
 	// Once says that the state must work only once.
 	Once bool
-	// Expire lets a state expire. Nil means that the target cannot do that.
-	Expire func(state string)
+	// Expire lets a state expire, within 20 seconds. Nil means that the target cannot do that.
+	Expire func(ctx context.Context, state string) error
 }
 
 // A Whoami is a tool of the server under test that names its caller. It has no arguments, and

@@ -1,6 +1,7 @@
 package broken
 
 import (
+	"context"
 	"crypto/rand"
 	"net/http"
 	"strings"
@@ -122,10 +123,11 @@ func (s *Server) findRound(state string) *round {
 }
 
 // expireRound lets a state expire.
-func (s *Server) expireRound(state string) {
+func (s *Server) expireRound(_ context.Context, state string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if found := s.rounds[state]; found != nil {
 		found.asked = found.asked.Add(-roundLimit)
 	}
+	return nil
 }

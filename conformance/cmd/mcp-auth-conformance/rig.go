@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,8 @@ type rigOptions struct {
 	audience string
 	scopes   []string
 	claims   string
+	alg      string
+	secret   string
 	start    string
 }
 
@@ -40,6 +43,13 @@ func (o *rigOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.audience, "rig-audience", "", "the `AUDIENCE` of the rig's tokens (default the server's URL)")
 	flags.StringSliceVar(&o.scopes, "rig-scope", nil, "a `SCOPE` of the rig's good tokens; can be repeated")
 	flags.StringVar(&o.claims, "rig-claims", "", "more claims of the rig's tokens, a `JSON` object")
+	flags.StringVar(&o.alg, "rig-alg", "RS256", "sign the rig's tokens with this `ALG`: RS256, PS256, ES256 or HS256")
+	flags.StringVar(
+		&o.secret,
+		"rig-secret",
+		"",
+		"the secret for --rig-alg HS256 is in this `FILE`; the server has it too",
+	)
 	flags.StringVar(
 		&o.start,
 		"rig-start",
@@ -55,6 +65,7 @@ const startTime = 20 * time.Second
 type rigged struct {
 	options rigOptions
 	claims  map[string]any
+	secret  []byte
 	command []string // starts a server; nil means that the operator does
 	target  servers.Target
 }
@@ -67,6 +78,10 @@ func (o *rigOptions) open(ctx context.Context, target *servers.Target, log io.Wr
 		if err := json.Unmarshal([]byte(o.claims), &r.claims); err != nil {
 			return nil, fmt.Errorf("--rig-claims: want a JSON object: %w", err)
 		}
+	}
+	r.secret, err = o.readSecret()
+	if err != nil {
+		return nil, fmt.Errorf("--rig-secret: %w", err)
 	}
 	r.command, err = splitWords(o.start)
 	if err != nil {
@@ -96,10 +111,32 @@ func (o *rigOptions) open(ctx context.Context, target *servers.Target, log io.Wr
 	}
 	issuer.Fill(target)
 	r.target = *target
-	if r.command != nil {
+	if r.command != nil && r.secret == nil { // with a secret there is no key set to change
 		target.Fixture = r.fixture
 	}
 	return stop, nil
+}
+
+// readSecret reads the secret of HS256, without the last line break. It returns nil if another
+// algorithm needs none.
+func (o *rigOptions) readSecret() ([]byte, error) {
+	switch isNeeded := o.alg == "HS256"; {
+	case isNeeded && o.secret == "":
+		return nil, errors.New("want a file with the secret for --rig-alg HS256")
+	case !isNeeded && o.secret != "":
+		return nil, errors.New("only --rig-alg HS256 uses a secret; give that too")
+	case !isNeeded:
+		return nil, nil
+	}
+	text, err := os.ReadFile(o.secret)
+	if err != nil {
+		return nil, err
+	}
+	text = bytes.TrimRight(text, "\r\n")
+	if len(text) == 0 {
+		return nil, fmt.Errorf("%s: want a secret, got an empty file", o.secret)
+	}
+	return text, nil
 }
 
 func (r *rigged) listen(address, audience string) (*rig.Issuer, error) {
@@ -107,10 +144,12 @@ func (r *rigged) listen(address, audience string) (*rig.Issuer, error) {
 		audience = r.options.audience
 	}
 	return rig.Listen(rig.Config{
-		Address:  address,
-		Audience: audience,
-		Scopes:   r.options.scopes,
-		Claims:   r.claims,
+		Address:   address,
+		Audience:  audience,
+		Scopes:    r.options.scopes,
+		Claims:    r.claims,
+		Algorithm: r.options.alg,
+		Secret:    r.secret,
 	})
 }
 

@@ -46,7 +46,7 @@ func serveBehind(issuer, audience, port string) {
 }
 
 func verifies(raw, issuer, audience string) bool {
-	token, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.RS256})
+	token, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.PS256})
 	if err != nil {
 		return false
 	}
@@ -71,6 +71,26 @@ func verifies(raw, issuer, audience string) bool {
 // an issuer of its own.
 func TestRigStartsServers(t *testing.T) {
 	t.Parallel()
+	text := rigRun(t, "--only", "server/token/foreign-issuer,server/token/expiry-form,server/keys/rotation")
+	assert.Contains(t, text, "pass  server/token/foreign-issuer")
+	assert.Contains(t, text, "server/token/expiry-form")
+	assert.Contains(t, text, "pass  server/keys/rotation")
+	assert.NotRegexp(t, "(?m)^(skip|error)", text)
+}
+
+// TestRigSignsWithOtherAlgorithms gives each algorithm of a key set.
+func TestRigSignsWithOtherAlgorithms(t *testing.T) {
+	t.Parallel()
+	for _, algorithm := range []string{"ES256", "PS256"} {
+		text := rigRun(t, "--rig-alg", algorithm, "--only", "server/token/accepted,server/token/foreign-issuer")
+		assert.Contains(t, text, "pass  server/token/accepted", algorithm)
+		assert.Contains(t, text, "pass  server/token/foreign-issuer", algorithm)
+	}
+}
+
+// rigRun runs the command with a rig and a server behind it. It returns the output.
+func rigRun(t *testing.T, flags ...string) string {
+	t.Helper()
 	port, err := loopback.FreePort()
 	require.NoError(t, err)
 	address := "http://127.0.0.1:" + port + "/mcp"
@@ -78,19 +98,15 @@ func TestRigStartsServers(t *testing.T) {
 	command := newCommand()
 	command.SetOut(&out)
 	command.SetErr(&complaints)
-	command.SetArgs([]string{
+	command.SetArgs(append([]string{
 		"server", address,
 		"--rig", "127.0.0.1:0",
 		"--rig-start", "'" + os.Args[0] + "' serve {issuer} {audience} {port}",
 		"--revision", "2025-11-25",
-		"--only", "server/token/foreign-issuer,server/token/expiry-form,server/keys/rotation",
-	})
+	}, flags...))
 	err = command.ExecuteContext(t.Context())
-	text := out.String()
-	assert.Contains(t, text, "pass  server/token/foreign-issuer", "%v\n%s", err, complaints.String())
-	assert.Contains(t, text, "server/token/expiry-form")
-	assert.Contains(t, text, "pass  server/keys/rotation")
-	assert.NotRegexp(t, "(?m)^(skip|error)", text)
+	t.Logf("%v\n%s", err, complaints.String())
+	return out.String()
 }
 
 func TestRigRefusesBadFlags(t *testing.T) {
@@ -101,6 +117,10 @@ func TestRigRefusesBadFlags(t *testing.T) {
 		{"--rig 127.0.0.1:0 --rig-start true", "want a server that keeps running, but the command ended"},
 		{"--rig-start true", "--rig-start needs the address of the issuer; give --rig too"},
 		{"--rig nowhere", "--rig: rig: listen tcp"},
+		{"--rig 127.0.0.1:0 --rig-alg none", "--rig: rig: want the algorithm RS256, PS256, ES256 or HS256"},
+		{"--rig 127.0.0.1:0 --rig-alg HS256", "--rig-secret: want a file with the secret"},
+		{"--rig 127.0.0.1:0 --rig-secret x", "--rig-secret: only --rig-alg HS256 uses a secret"},
+		{"--rig 127.0.0.1:0 --rig-alg HS256 --rig-secret /nonexistent", "--rig-secret: open /nonexistent"},
 		{"--rig 127.0.0.1:0 --sign-in", "--rig makes all tokens"},
 	} {
 		command := newCommand()

@@ -1,9 +1,13 @@
 package rig
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -24,6 +28,11 @@ type Config struct {
 	Scopes []string
 	// Claims are added to each token, and replace its own.
 	Claims map[string]any
+	// Algorithm that signs the tokens: RS256, PS256, ES256 or HS256. Empty means RS256.
+	Algorithm string
+	// Secret of HS256, which the server under test has too. Required for HS256 only. The issuer
+	// then publishes an empty key set.
+	Secret []byte
 }
 
 // An Issuer serves its metadata and its key set, and makes tokens. Its authorization and token
@@ -33,7 +42,7 @@ type Issuer struct {
 	URL string
 
 	config Config
-	key    *rsa.PrivateKey
+	key    any // a crypto.Signer, or the secret of HS256
 	server *http.Server
 
 	mu        sync.Mutex
@@ -50,7 +59,10 @@ const (
 
 // Listen starts an issuer. The caller closes it.
 func Listen(config Config) (*Issuer, error) {
-	key, err := rsa.GenerateKey(rand.Reader, keyBits)
+	if config.Algorithm == "" {
+		config.Algorithm = string(jose.RS256)
+	}
+	key, err := newKey(config)
 	if err != nil {
 		return nil, fmt.Errorf("rig: %w", err)
 	}
@@ -67,6 +79,22 @@ func Listen(config Config) (*Issuer, error) {
 	i.server = &http.Server{Handler: i, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = i.server.Serve(listener) }()
 	return i, nil
+}
+
+// newKey returns a new key for the algorithm, or the secret of HS256.
+func newKey(config Config) (any, error) {
+	switch jose.SignatureAlgorithm(config.Algorithm) {
+	case jose.RS256, jose.PS256:
+		return rsa.GenerateKey(rand.Reader, keyBits)
+	case jose.ES256:
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case jose.HS256:
+		if len(config.Secret) == 0 {
+			return nil, errors.New("want a secret for HS256, got none")
+		}
+		return config.Secret, nil
+	}
+	return nil, fmt.Errorf("want the algorithm RS256, PS256, ES256 or HS256, got %q", config.Algorithm)
 }
 
 // Close stops the issuer.
@@ -108,9 +136,12 @@ func (i *Issuer) changed(handler *http.Handler) http.Handler {
 
 // KeySet returns the issuer's own key set (RFC 7517 section 5).
 func (i *Issuer) KeySet() []byte {
-	return written(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
-		{Key: i.key.Public(), KeyID: keyID, Use: "sig", Algorithm: string(jose.RS256)},
-	}})
+	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
+	if signer, isPair := i.key.(crypto.Signer); isPair {
+		key := jose.JSONWebKey{Key: signer.Public(), KeyID: keyID, Use: "sig", Algorithm: i.config.Algorithm}
+		set.Keys = append(set.Keys, key)
+	}
+	return written(set)
 }
 
 // Discovery returns the issuer's own metadata (OpenID Connect Discovery 1.0 section 3, RFC 8414
@@ -123,7 +154,7 @@ func (i *Issuer) Discovery() []byte {
 		"jwks_uri":                              i.URL + "/keys",
 		"response_types_supported":              []string{"code"},
 		"subject_types_supported":               []string{"public"},
-		"id_token_signing_alg_values_supported": []string{"RS256"},
+		"id_token_signing_alg_values_supported": []string{i.config.Algorithm},
 		"code_challenge_methods_supported":      []string{"S256"},
 		"token_endpoint_auth_methods_supported": []string{"none"},
 	}

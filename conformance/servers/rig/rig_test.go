@@ -82,6 +82,45 @@ func TestTokensVerify(t *testing.T) {
 	assert.NotEqual(t, good["jti"], claims[servers.Refreshed]["jti"])
 }
 
+// TestTokensHaveAlgorithm verifies good and edited tokens of each algorithm.
+func TestTokensHaveAlgorithm(t *testing.T) {
+	t.Parallel()
+	secret := []byte("a-secret-of-at-least-thirty-two-bytes")
+	for _, algorithm := range []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.HS256} {
+		config := rig.Config{Audience: "us", Algorithm: string(algorithm)}
+		if algorithm == jose.HS256 {
+			config.Secret = secret
+		}
+		issuer := listen(t, config)
+		target := servers.Target{}
+		issuer.Fill(&target)
+		var keys jose.JSONWebKeySet
+		require.NoError(t, json.Unmarshal(issuer.KeySet(), &keys))
+		var key any = secret
+		if algorithm != jose.HS256 {
+			key = keys.Keys[0]
+		} else {
+			assert.Empty(t, keys.Keys)
+		}
+		for _, kind := range []servers.TokenKind{servers.Good, servers.Expired} {
+			raw, err := target.Tokens[kind](t.Context())
+			require.NoError(t, err, algorithm)
+			token, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{algorithm})
+			require.NoError(t, err, algorithm)
+			assert.NoError(t, token.Claims(key, &map[string]any{}), "%s %s", algorithm, kind)
+		}
+		assert.Contains(t, string(issuer.Discovery()), string(algorithm))
+	}
+}
+
+func TestListenRefuses(t *testing.T) {
+	t.Parallel()
+	_, err := rig.Listen(rig.Config{Address: "127.0.0.1:0", Algorithm: "HS256"})
+	assert.ErrorContains(t, err, "want a secret for HS256, got none")
+	_, err = rig.Listen(rig.Config{Address: "127.0.0.1:0", Algorithm: "none"})
+	assert.ErrorContains(t, err, `want the algorithm RS256, PS256, ES256 or HS256, got "none"`)
+}
+
 // TestServeReplacesDocuments lets a check answer in place of the issuer.
 func TestServeReplacesDocuments(t *testing.T) {
 	t.Parallel()

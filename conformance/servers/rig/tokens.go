@@ -39,7 +39,10 @@ func (i *Issuer) token(context.Context) (string, error) {
 	}
 	maps.Copy(claims, i.config.Claims)
 	signer, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: i.key, KeyID: keyID}},
+		jose.SigningKey{
+			Algorithm: jose.SignatureAlgorithm(i.config.Algorithm),
+			Key:       jose.JSONWebKey{Key: i.key, KeyID: keyID},
+		},
 		(&jose.SignerOptions{}).WithType("at+jwt"),
 	)
 	if err != nil {

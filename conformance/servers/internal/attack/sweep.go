@@ -17,7 +17,8 @@ import (
 const (
 	sweepRequests = 400
 	sweepTime     = 20 * time.Second
-	sweepFindings = 4 // for each base
+	sweepRest     = 5 * time.Second // of the check, after its sweeps
+	sweepFindings = 4               // for each base
 	sweepClaims   = 50
 	// sweepBytes is less than the line that common servers accept, 8 KiB.
 	sweepBytes = 6500
@@ -76,7 +77,7 @@ func (s Sweep) Run(ctx context.Context, p *bench.Probe, trial *bench.Trial) erro
 		probe: p,
 		trial: trial,
 		left:  sweepRequests,
-		end:   time.Now().Add(sweepTime),
+		end:   sweepEnd(ctx),
 	}
 	for _, claim := range s.Always {
 		run.known = append(run.known, claim.Name)
@@ -95,6 +96,16 @@ func (s Sweep) Run(ctx context.Context, p *bench.Probe, trial *bench.Trial) erro
 		return &check.Skipped{Reason: "the time for the requests of this check is over"}
 	}
 	return nil
+}
+
+// sweepEnd returns the time when a sweep ends. Sweeps of one check share its time, and the check
+// needs the rest to report what it found.
+func sweepEnd(ctx context.Context) time.Time {
+	end := time.Now().Add(sweepTime)
+	if deadline, bounded := ctx.Deadline(); bounded && deadline.Add(-sweepRest).Before(end) {
+		return deadline.Add(-sweepRest)
+	}
+	return end
 }
 
 // Bases returns the requests of a trial that the server refuses without credentials: a call or a

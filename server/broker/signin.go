@@ -158,6 +158,7 @@ func (b *Broker) askEntra(ctx context.Context, tx *transaction, answer url.Value
 		Code:     answer.Get("code"),
 		Verifier: tx.Verifier,
 		Nonce:    tx.Nonce,
+		Issuers:  answer["iss"],
 	})
 	if err != nil {
 		return nil, err

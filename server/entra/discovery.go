@@ -32,6 +32,7 @@ type discovered struct {
 	TokenEndpoint         string `json:"token_endpoint"`
 	KeysURI               string `json:"jwks_uri"`
 	GraphHost             string `json:"msgraph_host"`
+	NamesItself           bool   `json:"authorization_response_iss_parameter_supported"`
 
 	tenantID string
 	fetched  time.Time

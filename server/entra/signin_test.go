@@ -1,6 +1,7 @@
 package entra_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"testing"
@@ -118,6 +119,39 @@ func TestDeniedConsentHasAdvice(t *testing.T) {
 	back := visit(t, fake, address, true)
 	refused := entra.AuthorizationError(back.Get("error"), back.Get("error_description"))
 	assert.Equal(t, "access_denied", refused.Code)
+}
+
+// TestRedeemRefusesForeignIss wants the issuer in the answer to a sign-in, if the answer or the
+// metadata says that it is there (RFC 9207 section 2.4).
+func TestRedeemRefusesForeignIss(t *testing.T) {
+	t.Parallel()
+	fake, err := fakeentra.New(fakeentra.Config{})
+	require.NoError(t, err)
+	client := newClient(t, forFake(fake))
+	own := fake.Issuer(directory.DefaultTenantID)
+	for _, test := range []struct {
+		name    string
+		issuers []string
+		fails   bool
+	}{
+		{"none", nil, false},
+		{"the issuer", []string{own}, false},
+		{"an empty one", []string{""}, true},
+		{"another host", []string{"https://other.example"}, true},
+		{"the issuer twice", []string{own, own}, true},
+	} {
+		verifier := oauth2.GenerateVerifier()
+		address, err := client.AuthorizationURL(t.Context(), signInRequest(verifier))
+		require.NoError(t, err)
+		_, err = client.Redeem(t.Context(), entra.Redemption{
+			Code:     visit(t, fake, address, false).Get("code"),
+			Verifier: verifier,
+			Nonce:    "nonce",
+			Issuers:  test.issuers,
+		})
+		var foreign *entra.IssuerError
+		assert.Equal(t, test.fails, errors.As(err, &foreign), "%s: %v", test.name, err)
+	}
 }
 
 func TestRedeemNeedsSameVerifier(t *testing.T) {

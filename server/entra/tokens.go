@@ -22,6 +22,30 @@ type Redemption struct {
 	// Verifier is the PKCE code verifier (RFC 7636 section 4.1).
 	Verifier string
 	Nonce    string
+	// Issuers are the values of the parameter iss in the answer (RFC 9207 section 2). Entra sends
+	// none today.
+	Issuers []string
+}
+
+// IssuerError means that the answer to a sign-in came from another issuer (RFC 9207 section 2.4).
+// The sign-in must fail.
+type IssuerError struct {
+	// Want is the issuer that was asked.
+	Want string
+}
+
+func (e *IssuerError) Error() string {
+	return fmt.Sprintf("the answer to the sign-in does not name the issuer %s in iss", e.Want)
+}
+
+// judgeIss refuses an answer that names another issuer, or none although the issuer announces that
+// it names itself.
+func (d *discovered) judgeIss(named []string) error {
+	isOwn := len(named) == 1 && named[0] == d.Issuer
+	if isOwn || len(named) == 0 && !d.NamesItself {
+		return nil
+	}
+	return &IssuerError{Want: d.Issuer}
 }
 
 // Tokens are the tokens that Entra gave for a code or a refresh token.
@@ -47,13 +71,16 @@ type User struct {
 }
 
 // Redeem exchanges the code for tokens, and verifies the ID token. The error is an [*Error], an
-// [*IDTokenError] or an [*UnavailableError].
+// [*IssuerError], an [*IDTokenError] or an [*UnavailableError].
 func (c *Client) Redeem(ctx context.Context, r Redemption) (*Tokens, error) {
 	if r.Code == "" || r.Verifier == "" || r.Nonce == "" {
 		return nil, errors.New("entra: a redemption needs a code, a verifier and a nonce")
 	}
 	found, _, err := c.discover(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := found.judgeIss(r.Issuers); err != nil {
 		return nil, err
 	}
 	answer, err := c.request(ctx, "code", func(ctx context.Context) (*oauth2.Token, error) {

@@ -104,12 +104,15 @@ var mayImport = map[string][]string{
 		"conformance/check", "conformance/issuers/checks", "conformance/issuers/internal/bench",
 	},
 	"conformance/issuers/checks": {
-		"conformance/check", "conformance/internal/inputs", "conformance/issuers/internal/bench",
+		"conformance/check",
+		"conformance/internal/inputs",
+		"conformance/issuers/internal/bench",
+		"conformance/issuers/rig",
 	},
 	"conformance/issuers/internal/bench": {
-		"conformance/check", "conformance/loopback", "fakeentra/useragent",
+		"conformance/check", "conformance/loopback", "conformance/issuers/rig", "fakeentra/useragent",
 	},
-	"conformance/issuers/internal/broken": {"conformance/issuers/internal/bench"},
+	"conformance/issuers/internal/broken": {"conformance/issuers/internal/bench", "conformance/issuers/rig"},
 	"conformance/clients": {
 		"conformance/check", "conformance/clients/checks", "conformance/clients/internal/bench",
 	},

@@ -297,6 +297,14 @@ func (s *env) profile(ctx context.Context, graph string) (string, error) {
 // The server has the program's timeouts, but shorter, and speaks HTTP/2.
 func startServer(t testing.TB, change func(*server.Config)) string {
 	t.Helper()
+	origin, err := tryServer(t, change)
+	require.NoError(t, err)
+	return origin
+}
+
+// tryServer is startServer for a configuration that may be refused.
+func tryServer(t testing.TB, change func(*server.Config)) (string, error) {
+	t.Helper()
 	listening := httptest.NewUnstartedServer(nil)
 	origin := localhostOf(listening)
 	config := configFor(t, origin)
@@ -306,7 +314,10 @@ func startServer(t testing.TB, change func(*server.Config)) string {
 		change(&config)
 	}
 	made, err := server.New(t.Context(), config)
-	require.NoError(t, err)
+	if err != nil {
+		listening.Close()
+		return "", err
+	}
 	listening.Config.Handler = made
 	listening.Config.ReadHeaderTimeout = 4 * time.Second
 	listening.Config.ReadTimeout = 5 * time.Second
@@ -316,7 +327,7 @@ func startServer(t testing.TB, change func(*server.Config)) string {
 	listening.Listener = server.NewListener(listening.Listener, config.AnswerTimeout)
 	listening.Start()
 	t.Cleanup(listening.Close)
-	return origin
+	return origin, nil
 }
 
 // configFor starts a fake Entra ID and returns a configuration of a server in front of it.

@@ -4,10 +4,16 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"mcpentra/conformance/issuers"
+	"mcpentra/conformance/issuers/rig"
 	"mcpentra/fakeentra"
+	"mcpentra/fakeentra/directory"
 	"mcpentra/fakeentra/useragent"
 	"mcpentra/server"
 	"mcpentra/server/broker"
@@ -33,6 +39,66 @@ func TestBrokerConformsOverTime(t *testing.T) {
 			issuers.Test(t, target, tried.ID)
 		}
 	}
+}
+
+// TestBrokerConformsBehindThirdParty runs the checks that change the answers of the third party. It
+// has the form of Entra ID.
+func TestBrokerConformsBehindThirdParty(t *testing.T) {
+	t.Parallel()
+	provider := startThirdParty(t)
+	target, err := targetBehind(t, provider.URL, time.Now)
+	require.NoError(t, err)
+	target.Upstream = provider
+	target.Start = func(_ context.Context, upstream string) (*issuers.Started, error) {
+		another, err := targetBehind(t, upstream, time.Now)
+		return &issuers.Started{Target: another}, err
+	}
+	issuers.Test(t, target, "authorization-server/third-party")
+}
+
+// TestBrokerConformsWhenThirdPartyEnds runs the checks of the third party that wait for an expiry.
+func TestBrokerConformsWhenThirdPartyEnds(t *testing.T) {
+	t.Parallel()
+	for _, tried := range issuers.Checks() {
+		if !slices.Contains(tried.Needs, issuers.ThirdParty) || !slices.Contains(tried.Needs, issuers.Clock) {
+			continue
+		}
+		provider := startThirdParty(t)
+		offset := &atomic.Int64{}
+		now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
+		target, err := targetBehind(t, provider.URL, now)
+		require.NoError(t, err)
+		target.Upstream = provider
+		target.Advance = func(passed time.Duration) { offset.Add(int64(passed)) }
+		issuers.Test(t, target, tried.ID)
+	}
+}
+
+// startThirdParty plays a tenant of Entra ID.
+func startThirdParty(t *testing.T) *rig.Provider {
+	t.Helper()
+	provider, err := rig.Listen(rig.Config{
+		Address: "127.0.0.1:0",
+		Claims: map[string]any{
+			"tid": directory.DefaultTenantID,
+			"oid": directory.DefaultTenantID,
+		},
+	})
+	require.NoError(t, err)
+	t.Cleanup(provider.Close)
+	return provider
+}
+
+// targetBehind starts a server in broker mode, whose people sign in at a third party.
+func targetBehind(t *testing.T, authority string, now func() time.Time) (issuers.Target, error) {
+	t.Helper()
+	origin, err := tryServer(t, func(config *server.Config) {
+		config.Entra.Authority = authority
+		config.HTTPClient = nil
+		config.Entra.HTTPClient = nil
+		config.Now = now
+	})
+	return issuers.Target{URL: origin, Person: personAtFake, Resource: origin + "/mcp"}, err
 }
 
 // issuerTarget starts a server in broker mode with two scopes, and closes the fake at the end.

@@ -17,9 +17,14 @@ import "mcpentra/conformance/issuers/internal/bench"
 //	Advance        func(time.Duration)   moves the server's clock
 //	Grace          time.Duration         how long a rotated refresh token may be used again
 //	Documents      *Documents            serves the documents of clients whose ID is a URL
+//	Upstream       *rig.Provider         the third party where the server's people sign in
+//	Start          func(context.Context, string) (*Started, error)  starts another server
 //	Fragile        bool                  skips the disruptive checks
 //	Revisions      []check.Revision      of MCP that the server is meant for; nil means all
 type Target = bench.Target
+
+// A Started server is a server that was started for one check.
+type Started = bench.Started
 
 // A Client is a client of the authorization server.
 type Client = bench.Client
@@ -53,6 +58,8 @@ const (
 	Scopes   = bench.Scopes
 
 	DocumentHost = bench.DocumentHost
+	ThirdParty   = bench.ThirdParty
+	Fixture      = bench.Fixture
 )
 
 // ScriptedPerson returns a person who types values into fields, by the names of the fields, and

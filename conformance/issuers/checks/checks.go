@@ -26,6 +26,8 @@ func All() []bench.Check {
 		pageChecks(),
 		cookiesChecks(),
 		thirdPartyChecks(),
+		thirdPartyAnswerChecks(),
+		thirdPartyTimeChecks(),
 		codeChecks(),
 		codeReplayChecks(),
 		documentChecks(),

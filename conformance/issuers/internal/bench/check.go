@@ -24,6 +24,8 @@ const (
 	Scopes   Need = "scopes to ask for"
 
 	DocumentHost Need = "a server whose requests for client documents reach the checks"
+	ThirdParty   Need = "a third party for sign-ins that the checks play"
+	Fixture      Need = "a way to start servers that sign people in at a third party of the checks"
 )
 
 // meets reports whether a target supplies something.
@@ -41,6 +43,10 @@ func (t *Target) meets(need Need) bool {
 		return t.OtherResource != ""
 	case DocumentHost:
 		return t.Documents != nil
+	case ThirdParty:
+		return t.Upstream != nil
+	case Fixture:
+		return t.Start != nil && t.Upstream != nil
 	case Scopes:
 		return len(t.Scopes) > 0
 	}
@@ -113,6 +119,17 @@ func Run(ctx context.Context, c Check, target Target) check.Result {
 
 // maxHeader bounds the head of an answer, in bytes.
 const maxHeader = 256 << 10
+
+// At returns a probe of another target. The caller closes it.
+func (p *Probe) At(target Target) *Probe {
+	at := newProbe(target, p.Revision)
+	at.real = p.real
+	at.secrets = p.secrets
+	return at
+}
+
+// Close closes the idle connections of a probe that At returned.
+func (p *Probe) Close() { p.client.CloseIdleConnections() }
 
 // newProbe makes a probe with connections of its own.
 func newProbe(target Target, revision check.Revision) *Probe {

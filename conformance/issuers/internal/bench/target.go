@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/issuers/rig"
 	"mcpentra/fakeentra/useragent"
 )
 
@@ -38,10 +39,23 @@ type Target struct {
 	// Documents serves client ID metadata documents. Route the server's requests for client IDs to
 	// it, whatever their host. Nil skips the checks of client documents.
 	Documents *Documents
+	// Upstream is the third party where the server's people sign in. Nil skips the checks that
+	// change its answers.
+	Upstream *rig.Provider
+	// Start starts another server of the same kind, whose people sign in at this third party. Nil
+	// skips the checks that change the third party's metadata.
+	Start func(ctx context.Context, upstream string) (*Started, error)
 	// Fragile skips the disruptive checks, even if they are selected.
 	Fragile bool
 	// Revisions of MCP that the server is meant for. Nil means all.
 	Revisions []check.Revision
+}
+
+// A Started server is a server that was started for one check.
+type Started struct {
+	Target Target
+	// Close stops the server. Nil means nothing to stop.
+	Close func()
 }
 
 // A Client is a client of the authorization server.

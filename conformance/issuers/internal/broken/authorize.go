@@ -22,7 +22,8 @@ type transaction struct {
 	resource  string
 	csrf      string
 	device    *device
-	session   string // the cookie of the browser that was shown the consent page
+	session   string  // the cookie of the browser that was shown the consent page
+	signIn    *signIn // at the third party
 }
 
 // authorizeParameters are the parameters of an authorization request.

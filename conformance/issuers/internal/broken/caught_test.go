@@ -58,6 +58,18 @@ var skipped = map[string]bool{
 	"authorization-server/third-party/request":    true,
 	"authorization-server/third-party/parameters": true,
 	"authorization-server/third-party/error":      true,
+	"authorization-server/third-party/failure":    true,
+	"authorization-server/third-party/session":    true,
+
+	"authorization-server/third-party/id-token":       true,
+	"authorization-server/third-party/signature":      true,
+	"authorization-server/third-party/issuer":         true,
+	"authorization-server/third-party/token-response": true,
+	"authorization-server/third-party/own-tokens":     true,
+	"authorization-server/third-party/hang":           true,
+	"authorization-server/third-party/bounded":        true,
+	"authorization-server/third-party/metadata":       true,
+	"authorization-server/third-party/ended":          true,
 }
 
 var metadataCaught = map[broken.Fault][]string{
@@ -339,13 +351,36 @@ var introspectionCaught = map[broken.Fault][]string{
 }
 
 var thirdPartyCaught = map[broken.Fault][]string{
-	broken.BindsNoBrowser:       {"authorization-server/third-party/browser"},
-	broken.ChecksNoState:        {"authorization-server/third-party/state"},
-	broken.RepeatsSignIns:       {"authorization-server/third-party/replay"},
-	broken.PassesStateOn:        {"authorization-server/third-party/request"},
-	broken.PassesParametersOn:   {"authorization-server/third-party/parameters"},
-	broken.RedeemsForeignCodes:  {"authorization-server/third-party/code"},
-	broken.ShowsThirdPartyError: {"authorization-server/third-party/error"},
+	broken.BindsNoBrowser:     {"authorization-server/third-party/browser"},
+	broken.ChecksNoState:      {"authorization-server/third-party/state"},
+	broken.RepeatsSignIns:     {"authorization-server/third-party/replay"},
+	broken.PassesStateOn:      {"authorization-server/third-party/request"},
+	broken.PassesParametersOn: {"authorization-server/third-party/parameters"},
+	broken.RedeemsForeignCodes: {
+		"authorization-server/third-party/code",
+		"authorization-server/third-party/token-response",
+	},
+	broken.ShowsThirdPartyError: {
+		"authorization-server/third-party/error",
+		"authorization-server/third-party/failure",
+	},
+	broken.IgnoresNonce:            {"authorization-server/third-party/id-token"},
+	broken.IgnoresIDTokenAudience:  {"authorization-server/third-party/id-token"},
+	broken.IgnoresIDTokenIssuer:    {"authorization-server/third-party/id-token"},
+	broken.IgnoresIDTokenExpiry:    {"authorization-server/third-party/id-token"},
+	broken.IgnoresIDTokenSignature: {"authorization-server/third-party/signature"},
+	broken.IgnoresThirdPartyIss:    {"authorization-server/third-party/issuer"},
+	broken.IgnoresTokenErrors: {
+		"authorization-server/third-party/code",
+		"authorization-server/third-party/token-response",
+	},
+	broken.ShowsThirdPartyFailures: {"authorization-server/third-party/failure"},
+	broken.PassesTokensOn:          {"authorization-server/third-party/own-tokens"},
+	broken.WaitsForThirdParty:      {"authorization-server/third-party/hang"},
+	broken.ReadsEndlessTokens:      {"authorization-server/third-party/bounded"},
+	broken.UsesAnyMetadata:         {"authorization-server/third-party/metadata"},
+	broken.KeepsSignInsForever:     {"authorization-server/third-party/session"},
+	broken.IgnoresEndedGrants:      {"authorization-server/third-party/ended"},
 }
 
 var deviceCaught = map[broken.Fault][]string{

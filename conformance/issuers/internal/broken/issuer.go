@@ -52,7 +52,10 @@ const (
 )
 
 // Start starts an authorization server with faults on a free port of 127.0.0.1.
-func Start(faults ...Fault) *Issuer {
+func Start(faults ...Fault) *Issuer { return start("", faults...) }
+
+// start starts a server whose people sign in at an issuer, unless that is empty.
+func start(upstream string, faults ...Fault) *Issuer {
 	s := &Issuer{
 		faults:       faults,
 		races:        races{flights: map[string]chan struct{}{}, raced: map[string]bool{}},
@@ -69,7 +72,7 @@ func Start(faults ...Fault) *Issuer {
 	}
 	s.server = httptest.NewServer(s.routes())
 	s.URL = s.server.URL + "/issuer"
-	s.startElsewhere()
+	s.startElsewhere(upstream)
 	return s
 }
 
@@ -77,14 +80,14 @@ func Start(faults ...Fault) *Issuer {
 func (s *Issuer) Close() {
 	s.server.Close()
 	s.fetcher.server.Close()
-	if s.elsewhere != nil {
-		s.elsewhere.issuer.Close()
+	if s.elsewhere != nil && s.elsewhere.provider != nil {
+		s.elsewhere.provider.Close()
 	}
 }
 
 // Target returns the server as a target that supplies everything.
 func (s *Issuer) Target() bench.Target {
-	return bench.Target{
+	target := bench.Target{
 		URL:           s.URL,
 		Person:        bench.ScriptedPerson(map[string]string{"username": username, "password": password}),
 		Resource:      resource,
@@ -97,6 +100,11 @@ func (s *Issuer) Target() bench.Target {
 			s.offset += passed
 		},
 	}
+	if s.elsewhere != nil {
+		target.Upstream = s.elsewhere.provider
+		target.Start = s.startBehind
+	}
+	return target
 }
 
 func (s *Issuer) has(fault Fault) bool { return slices.Contains(s.faults, fault) }

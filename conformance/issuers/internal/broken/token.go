@@ -26,6 +26,7 @@ type grant struct {
 	client   *client
 	scopes   []string
 	resource string
+	signIn   *signIn // at the third party
 	ended    bool
 }
 
@@ -279,7 +280,7 @@ func (s *Issuer) redeemCode(found *client, form url.Values) (map[string]any, *re
 			return nil, badRequest("invalid_target")
 		}
 	}
-	made := &grant{client: found, scopes: known.scopes, resource: known.resource}
+	made := &grant{client: found, scopes: known.scopes, resource: known.resource, signIn: known.signIn}
 	known.grant = made
 	return s.respond(made, made.scopes, made.resource), nil
 }
@@ -316,6 +317,9 @@ func (s *Issuer) refresh(found *client, form url.Values) (map[string]any, *refus
 		if !s.has(IgnoresStolenRefreshTokens) {
 			known.grant.ended = true
 		}
+		return nil, badRequest("invalid_grant")
+	case s.isEndedElsewhere(known.grant.signIn):
+		known.grant.ended = true
 		return nil, badRequest("invalid_grant")
 	}
 	scopes := known.grant.scopes
@@ -358,6 +362,9 @@ func (s *Issuer) respond(made *grant, scopes []string, audience string) map[stri
 	}
 	access := readable(map[string]any{"aud": audience, "scope": strings.Join(scopes, " ")})
 	refresh := secret()
+	if made.signIn != nil && made.signIn.tokens != nil && s.has(PassesTokensOn) {
+		access = made.signIn.tokens.Access
+	}
 	lifetime := tokenLifetime
 	if s.has(IssuesLongTokens) {
 		lifetime = 24 * time.Hour

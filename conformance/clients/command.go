@@ -22,11 +22,12 @@ import (
 // The environment holds the rest of the task. MCP_CONFORMANCE_SCENARIO,
 // MCP_CONFORMANCE_PROTOCOL_VERSION and MCP_CONFORMANCE_CONTEXT are the variables of the official
 // conformance suite, so its clients run unchanged. The context is a JSON object with client_id,
-// client_secret, grant_type, private_key_pem, signing_algorithm, idp_issuer, idp_token_endpoint,
-// idp_client_id and idp_id_token. These checks add account, calls, sign_out, and the grant_type of
-// device codes. MCP_CLIENT_ID, MCP_CLIENT_SECRET and MCP_ACCOUNT repeat three of them. HOME and the
-// XDG directories are Task.State. HTTP_PROXY and its variants hold the proxy. SSL_CERT_FILE and
-// NODE_EXTRA_CA_CERTS name the file of the certificate authority.
+// client_secret, issuer, grant_type, private_key_pem, signing_algorithm, idp_issuer,
+// idp_token_endpoint, idp_client_id and idp_id_token. These checks add account, calls, sign_out,
+// and the grant_type of device codes. MCP_CLIENT_ID, MCP_CLIENT_SECRET, MCP_CLIENT_ISSUER and
+// MCP_ACCOUNT repeat four of them. HOME and the XDG directories are Task.State. HTTP_PROXY and its
+// variants hold the proxy. SSL_CERT_FILE and NODE_EXTRA_CA_CERTS name the file of the certificate
+// authority.
 func Command(words, opener []string) func(ctx context.Context, task bench.Task) error {
 	return func(ctx context.Context, task bench.Task) error {
 		if len(words) == 0 {
@@ -90,7 +91,12 @@ func environment(task bench.Task, browser string) ([]string, error) {
 		"BROWSER=" + browser,
 	}
 	if task.ClientID != "" {
-		variables = append(variables, "MCP_CLIENT_ID="+task.ClientID, "MCP_CLIENT_SECRET="+task.ClientSecret)
+		variables = append(
+			variables,
+			"MCP_CLIENT_ID="+task.ClientID,
+			"MCP_CLIENT_SECRET="+task.ClientSecret,
+			"MCP_CLIENT_ISSUER="+task.ClientIssuer,
+		)
 	}
 	if task.Account != "" {
 		variables = append(variables, "MCP_ACCOUNT="+task.Account)
@@ -123,6 +129,7 @@ func suiteContext(task bench.Task) map[string]any {
 	if task.ClientID != "" {
 		values["client_id"] = task.ClientID
 		values["client_secret"] = task.ClientSecret
+		values["issuer"] = task.ClientIssuer
 	}
 	switch {
 	case task.Machine:

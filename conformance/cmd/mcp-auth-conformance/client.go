@@ -51,7 +51,7 @@ a fixed port runs once at a time, whatever --parallel says.
 Some checks need an ability that not every client has. List your client's with --supports.
 In this list, "context" means MCP_CONFORMANCE_CONTEXT:
   kept-state          keeps its grants for the next run with the same HOME
-  pre-registered      uses MCP_CLIENT_ID and MCP_CLIENT_SECRET
+  pre-registered      uses MCP_CLIENT_ID and MCP_CLIENT_SECRET, at MCP_CLIENT_ISSUER only
   client-document     has a client ID metadata document
   client-credentials  uses grant_type client_credentials from the context
   client-key          uses private_key_pem from the context with that grant, instead of a secret

@@ -86,6 +86,9 @@ type Task struct {
 	// register.
 	ClientID     string
 	ClientSecret string
+	// ClientIssuer is the authorization server that the credentials are registered with. It is
+	// empty without a ClientID.
+	ClientIssuer string
 	// Machine asks for the grant client_credentials, without a person.
 	Machine bool
 	// ClientKey is a P-256 private key as PKCS #8 in PEM. The client authenticates with it instead

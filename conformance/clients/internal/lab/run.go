@@ -25,6 +25,9 @@ func (l *Lab) Run(ctx context.Context, p *bench.Probe, changes ...func(*bench.Ta
 	for _, change := range changes {
 		change(&task)
 	}
+	if task.ClientID != "" {
+		task.ClientIssuer = l.IssuerID(l.Authority())
+	}
 	timeout := p.Target.Timeout
 	if timeout == 0 {
 		timeout = RunTimeout

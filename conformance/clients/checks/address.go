@@ -85,7 +85,8 @@ func addressChecks() []bench.Check {
 				Sentence:  "The client does not read a local file as metadata because a server names it.",
 				Covers:    []string{"client-server-urls-validated", "CL-003"},
 			},
-			Run: addressFile,
+			Needs: []bench.Need{bench.Asking},
+			Run:   addressFile,
 		},
 		{
 			Rule: check.Rule{
@@ -285,7 +286,7 @@ func addressPrivate(ctx context.Context, p *bench.Probe) error {
 			return l.Insecure("no request: "+variant.name, "one for "+asked[0])
 		case l.Saw(func(r *lab.Request) bool { return r.Party == lab.Trap }):
 			return l.Insecure("no request to this machine: "+variant.name, "one")
-		case len(l.Endpoint()) == 0:
+		case !l.Saw(func(r *lab.Request) bool { return r.Party == lab.Server }):
 			return &check.CannotJudge{Reason: "the client did not reach the server", Err: ending(l)}
 		}
 	}

@@ -25,6 +25,7 @@ func challengeChecks() []bench.Check {
 					"other schemes, on a line of its own, in any case and spacing.",
 				Covers: []string{"client-401-starts-flow", "CL-026"},
 			},
+			Needs: []bench.Need{bench.Asking},
 			Run: stillWorks(
 				lab.Script{},
 				nil,
@@ -67,6 +68,7 @@ func challengeChecks() []bench.Check {
 				Sentence: "When the challenge is malformed, the client looks for the metadata at the " +
 					"well-known locations.",
 			},
+			Needs: []bench.Need{bench.Asking},
 			Run: stillWorks(lab.Script{}, nil,
 				malformedChallenge("two addresses", `Bearer resource_metadata="%[1]s", resource_metadata="%[1]s"`),
 				malformedChallenge("a relative address", `Bearer resource_metadata="`+resourcePath+`"`),

@@ -16,7 +16,7 @@ func isolationPublicChecks() []bench.Check {
 				ID:        "client/isolation/subdomain",
 				Level:     check.Must,
 				Severity:  check.Critical,
-				Reference: "MCP authorization, Token Theft; RFC 9110 section 15.4",
+				Reference: "RFC 6750 section 5.3; RFC 9110 section 15.4",
 				Sentence: "A token does not follow a redirect to a subdomain of the server's host, to " +
 					"another port, or to plain http.",
 				Covers: []string{"client-token-not-leaked", "client-token-over-tls", "CL-020"},

@@ -19,7 +19,7 @@ func isolationRedirectChecks() []bench.Check {
 				ID:        "client/isolation/redirect",
 				Level:     check.Must,
 				Severity:  check.Critical,
-				Reference: "MCP authorization, Token Theft; RFC 9110 section 15.4",
+				Reference: "RFC 6750 section 5.3; RFC 9110 section 15.4",
 				Sentence:  "A token does not follow a redirect of the MCP endpoint to another origin.",
 				Covers:    []string{"client-token-not-leaked", "CL-020"},
 			},
@@ -72,12 +72,11 @@ func isolationRedirectChecks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:        "client/isolation/token-redirect",
-				Level:     check.Must,
+				Level:     check.Policy,
 				Severity:  check.High,
-				Reference: "OAuth 2.1-13 section 1.5; RFC 9700 section 4.12",
-				Sentence: "Codes and verifiers do not follow a redirect to another origin. For registrations " +
-					"this is a policy.",
-				Covers: []string{"CL-022"},
+				Reference: "RFC 9110 section 15.4; RFC 9700 section 4.4",
+				Sentence:  "Codes, verifiers and registrations do not follow a redirect to another origin.",
+				Covers:    []string{"CL-022"},
 			},
 			Run: each(
 				noHarm(

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"context"
 	"net/url"
 	"strings"
 
@@ -62,7 +63,9 @@ func issChecks() []bench.Check {
 					"announced one.",
 				Covers: []string{"client-iss-missing-rejected", "CL-008"},
 			},
-			Run: noHarm(lab.Script{}, authorized, firstRedeemed, wrongAnswerFirst("no iss", "iss", "")),
+			Run: ifIssCompared(
+				noHarm(lab.Script{}, authorized, firstRedeemed, wrongAnswerFirst("no iss", "iss", "")),
+			),
 		},
 		{
 			Rule: check.Rule{
@@ -74,7 +77,7 @@ func issChecks() []bench.Check {
 				Sentence:  "An iss that was not announced is compared, too.",
 				Covers:    []string{"client-iss-unadvertised-compared", "CL-008"},
 			},
-			Run: noHarm(
+			Run: ifIssCompared(noHarm(
 				lab.Script{},
 				authorized,
 				firstRedeemed,
@@ -85,7 +88,7 @@ func issChecks() []bench.Check {
 						Answers:  wrongThenRight("iss", "https://login.example.com"),
 					},
 				},
-			),
+			)),
 		},
 		{
 			Rule: check.Rule{
@@ -97,13 +100,13 @@ func issChecks() []bench.Check {
 				Sentence:  "The iss is compared character by character.",
 				Covers:    []string{"client-iss-no-normalization", "CL-008"},
 			},
-			Run: noHarm(lab.Script{}, authorized, firstRedeemed,
+			Run: ifIssCompared(noHarm(lab.Script{}, authorized, firstRedeemed,
 				changedIss("a slash at the end", func(iss string) string { return iss + "/" }),
 				changedIss("another case", func(iss string) string { return strings.ToUpper(iss[:4]) + iss[4:] }),
 				changedIss(
 					"a letter in percent-encoding",
 					func(iss string) string { return strings.Replace(iss, "tenant", "%74enant", 1) },
-				)),
+				))),
 		},
 		{
 			Rule: check.Rule{
@@ -115,12 +118,12 @@ func issChecks() []bench.Check {
 				Sentence:  "The error text of a response with a foreign iss is not shown.",
 				Covers:    []string{"client-iss-error-response", "CL-008"},
 			},
-			Run: noHarm(
+			Run: ifIssCompared(noHarm(
 				lab.Script{},
 				authorized,
 				foreignErrorShown,
 				variant{"an error of a foreign issuer", lab.Script{Answers: foreignError}},
-			),
+			)),
 		},
 		{
 			Rule: check.Rule{
@@ -134,7 +137,7 @@ func issChecks() []bench.Check {
 				Covers: []string{"client-iss-no-normalization", "CL-008"},
 			},
 			Abilities: []bench.Ability{bench.UsesProxy, bench.TrustsCA},
-			Run: noHarm(
+			Run: ifIssCompared(noHarm(
 				lab.Script{Public: true},
 				authorized,
 				firstRedeemed,
@@ -146,8 +149,19 @@ func issChecks() []bench.Check {
 					"its host in upper case",
 					func(iss string) string { return strings.Replace(iss, "login.", "LOGIN.", 1) },
 				)),
-			),
+			)),
 		},
+	}
+}
+
+// ifIssCompared skips a check of the comparison if the client compares no iss.
+func ifIssCompared(run runFunc) runFunc {
+	return func(ctx context.Context, p *bench.Probe) error {
+		foreign := wrongAnswerFirst("a foreign iss", "iss", "https://login.example.com")
+		if firstRedeemed(runClient(ctx, p, foreign.script)) != "" {
+			return &check.Skipped{Of: "client/iss/foreign", Reason: "the client compares no iss"}
+		}
+		return run(ctx, p)
 	}
 }
 

@@ -30,6 +30,9 @@ func withLook(c bench.Check) bench.Check {
 			return err
 		}
 		for _, need := range c.Needs {
+			if need == bench.Asking && !look.Asks {
+				return &check.Skipped{Of: "client/metadata/header-first", Reason: "the client reads no challenge"}
+			}
 			if !look.Does(need) {
 				return &check.NotApplicable{Reason: "needs a client that " + string(need)}
 			}
@@ -148,6 +151,7 @@ func First(ctx context.Context, target *bench.Target) (bench.Look, error) {
 func observe(l *lab.Lab) bench.Look {
 	look := bench.Look{
 		Contacts: l.Saw(func(r *lab.Request) bool { return r.Party == lab.Server }),
+		Asks:     challenged(l),
 		SignsIn:  len(l.AccessTokens(l.Authority())) > 0,
 		Connects: answered(l, ""),
 		Lists:    answered(l, "tools/list"),
@@ -161,6 +165,15 @@ func observe(l *lab.Lab) bench.Look {
 		look.Redirect = request.Query.Get("redirect_uri")
 	}
 	return look
+}
+
+// challenged reports whether the MCP server refused a request before the client asked for a token.
+func challenged(l *lab.Lab) bool {
+	tokenRequests := l.TokenRequests(l.Authority())
+	return slices.ContainsFunc(l.Endpoint(), func(r lab.Request) bool {
+		isFirst := len(tokenRequests) == 0 || r.At.Before(tokenRequests[0].At)
+		return isFirst && r.Status == http.StatusUnauthorized
+	})
 }
 
 // answered reports whether the MCP server answered a request for a method. Empty means any method.

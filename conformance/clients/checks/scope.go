@@ -23,6 +23,7 @@ func scopeChecks() []bench.Check {
 				Sentence:  "The client requests the scopes of the challenge.",
 				Covers:    []string{"client-scope-from-challenge"},
 			},
+			Needs: []bench.Need{bench.Asking},
 			Run: judge(
 				lab.Script{Scope: "tools.read tools.call", Scopes: []string{"tools.read", "tools.admin"}},
 				wantScopes("tools.read", "tools.call"),
@@ -37,6 +38,7 @@ func scopeChecks() []bench.Check {
 				Sentence:  "The client requests the scopes of the challenge even if the metadata does not list them.",
 				Covers:    []string{"client-scope-challenge-authoritative"},
 			},
+			Needs: []bench.Need{bench.Asking},
 			Run: judge(
 				lab.Script{Scope: "unlisted.read", Scopes: []string{"tools.read", "tools.call"}},
 				wantScopes("unlisted.read"),
@@ -79,6 +81,7 @@ func scopeChecks() []bench.Check {
 					"authorization server lists it.",
 				Covers: []string{"client-scope-least-privilege"},
 			},
+			Needs: []bench.Need{bench.Asking},
 			Run: judge(
 				lab.Script{Scope: "tools.read", Scopes: []string{"tools.read", "tools.call", "tools.admin"}},
 				onlyScopes("tools.read", "offline_access"),

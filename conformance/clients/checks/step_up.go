@@ -25,11 +25,7 @@ func stepUpChecks() []bench.Check {
 				Covers:    []string{"client-stepup-attempted"},
 			},
 			Needs: []bench.Need{bench.Calling},
-			Run: judgeAfter(
-				needsNoStepUp(),
-				needsStepUp(),
-				wantStepUp,
-			),
+			Run:   judgeAfter(lab.Script{}, needsStepUp(), wantStepUp),
 		},
 		{
 			Rule: check.Rule{
@@ -41,11 +37,7 @@ func stepUpChecks() []bench.Check {
 				Covers:    []string{"client-stepup-union"},
 			},
 			Needs: []bench.Need{bench.Calling},
-			Run: judgeAfter(
-				needsNoStepUp(),
-				needsStepUp(),
-				wantUnion,
-			),
+			Run:   judgeAfter(lab.Script{}, needsStepUp(), wantUnion),
 		},
 		{
 			Rule: check.Rule{
@@ -57,11 +49,7 @@ func stepUpChecks() []bench.Check {
 					"it, so that a step-up can work.",
 			},
 			Needs: []bench.Need{bench.Calling},
-			Run: judgeAfter(
-				needsNoStepUp(),
-				needsStepUp(),
-				wantRegisteredScopes,
-			),
+			Run:   judgeAfter(lab.Script{}, needsStepUp(), wantRegisteredScopes),
 		},
 		{
 			Rule: check.Rule{
@@ -73,11 +61,7 @@ func stepUpChecks() []bench.Check {
 				Covers:    []string{"client-stepup-retries-request"},
 			},
 			Needs: []bench.Need{bench.Calling},
-			Run: judgeAfter(
-				needsNoStepUp(),
-				needsStepUp(),
-				wantRepeat,
-			),
+			Run:   judgeAfter(lab.Script{}, needsStepUp(), wantRepeat),
 		},
 		{
 			Rule: check.Rule{
@@ -91,7 +75,7 @@ func stepUpChecks() []bench.Check {
 			},
 			Needs: []bench.Need{bench.Calling},
 			Run: noHarm(
-				needsNoStepUp(),
+				lab.Script{},
 				requestedToken,
 				steppedUpTooOften,
 				variant{"another scope each time", lab.Script{StepUp: anotherScope}},
@@ -127,7 +111,7 @@ func stepUpChecks() []bench.Check {
 			},
 			Needs: []bench.Need{bench.Calling},
 			Run: noHarm(
-				needsNoStepUp(),
+				lab.Script{},
 				requestedToken,
 				thousandsOfScopes,
 				variant{
@@ -150,11 +134,6 @@ func stepUpChecks() []bench.Check {
 			Run:       stepUpDeclined,
 		},
 	}
-}
-
-// needsNoStepUp is a lab where the challenge of the 401 names every scope that the tool needs.
-func needsNoStepUp() lab.Script {
-	return lab.Script{Scope: "tools.read tools.call", ToolScopes: []string{"tools.call"}}
 }
 
 // needsStepUp is a lab where the tool needs one more scope.
@@ -182,6 +161,9 @@ func wantUnion(l *lab.Lab) error {
 	made := l.Authorizations(l.Authority())
 	if len(made) < 2 {
 		return &check.NotApplicable{Reason: "the client does not step up"}
+	}
+	if !asksForScope(made[0], "tools.read") {
+		return &check.NotApplicable{Reason: "the client did not request the earlier scope"}
 	}
 	if !asksForScope(made[1], "tools.read") {
 		return l.Mismatch("the scope tools.read again", fmt.Sprintf("%q", made[1].Query.Get("scope")))
@@ -238,7 +220,7 @@ func thousandsOfScopes(l *lab.Lab) string {
 func stepUpTracked(ctx context.Context, p *bench.Probe) error {
 	const calls = 4
 	several := func(task *bench.Task) { task.Calls = calls }
-	l, err := completeTask(ctx, p, needsNoStepUp(), several)
+	l, err := completeTask(ctx, p, lab.Script{}, several)
 	if err != nil {
 		return err
 	}
@@ -289,7 +271,7 @@ func manyScopes(n int) []string {
 // in another lab.
 func judgeAfter(good, script lab.Script, verdict func(l *lab.Lab) error) runFunc {
 	return func(ctx context.Context, p *bench.Probe) error {
-		if _, err := completeTask(ctx, p, good); err != nil {
+		if err := wantControl(ctx, p, good); err != nil {
 			return err
 		}
 		return verdict(runClient(ctx, p, script))
@@ -300,7 +282,7 @@ func judgeAfter(good, script lab.Script, verdict func(l *lab.Lab) error) runFunc
 // calls the tool again.
 func stepUpDeclined(ctx context.Context, p *bench.Probe) error {
 	several := func(task *bench.Task) { task.Calls = 3 }
-	l, err := completeTask(ctx, p, needsNoStepUp(), several)
+	l, err := completeTask(ctx, p, lab.Script{}, several)
 	if err != nil {
 		return err
 	}

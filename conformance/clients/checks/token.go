@@ -98,7 +98,6 @@ func tokenChecks() []bench.Check {
 			},
 			Needs: []bench.Need{bench.Connecting},
 			Run: stillWorks(lab.Script{}, nil,
-				variant{"the right iss in the redirect", lab.Script{Answers: rightIss}},
 				variant{"unknown parameters in the redirect", lab.Script{Answers: unknownParameters}},
 				variant{"unknown members in the token response", lab.Script{Token: unknownMembers}}),
 		},
@@ -243,11 +242,6 @@ func tokenLoop(l *lab.Lab) string {
 // {"alg":"RS256"}, its claims are {"aud":"another","nonce":"another"}, and its signature is
 // invalid.
 const foreignIDToken = "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJhbm90aGVyIiwibm9uY2UiOiJhbm90aGVyIn0.bm8tc2lnbmF0dXJl"
-
-// rightIss sends the right response with iss.
-func rightIss(_ *lab.Lab, a *lab.Authorization) []lab.Answer {
-	return []lab.Answer{a.With("iss", a.Issuer)}
-}
 
 // unknownParameters sends the right response with unknown parameters.
 func unknownParameters(_ *lab.Lab, a *lab.Authorization) []lab.Answer {

@@ -10,6 +10,8 @@ import (
 type Look struct {
 	// Contacts means that it sends a request to the MCP server.
 	Contacts bool
+	// Asks means that the MCP server challenges it before it gets a token.
+	Asks bool
 	// SignsIn means that it gets a token.
 	SignsIn bool
 	// Connects means that the MCP server accepts a request of it.
@@ -28,6 +30,7 @@ type Look struct {
 type Need string
 
 const (
+	Asking     Need = "waits for the challenge of the MCP server before it signs in"
 	Connecting Need = "uses its token"
 	Listing    Need = "lists the tools"
 	Calling    Need = "calls the tool"
@@ -36,6 +39,8 @@ const (
 // Does reports whether the client does what a check needs.
 func (l Look) Does(need Need) bool {
 	switch need {
+	case Asking:
+		return l.Asks
 	case Connecting:
 		return l.Connects
 	case Listing:

@@ -112,7 +112,6 @@ var caughtBy = map[broken.Fault][]string{
 		"client/scope/challenge",
 		"client/scope/authoritative",
 		"client/scope/least",
-		"client/step-up/union",
 	},
 	broken.DropsUnlistedScopes: {"client/scope/challenge", "client/scope/authoritative"},
 	broken.IgnoresListedScopes: {"client/scope/metadata"},
@@ -120,20 +119,13 @@ var caughtBy = map[broken.Fault][]string{
 	broken.AsksForAllScopes:    {"client/scope/least"},
 	broken.AddsOfflineAccess:   {"client/scope/omitted", "client/scope/offline-access"},
 
-	broken.ComparesNoState:       {"client/state/verified", "client/callback/undisturbed"},
-	broken.EndsWithAnyRequest:    {"client/callback/undisturbed"},
-	broken.AnswersAnyPath:        {"client/callback/stray"},
-	broken.RedeemsEveryAnswer:    {"client/callback/once"},
-	broken.ReflectsAnswer:        {"client/callback/escaped"},
-	broken.RefusesUnannouncedIss: {"client/iss/accepted"},
-	broken.ComparesNoIss: {
-		"client/iss/foreign",
-		"client/iss/missing",
-		"client/iss/unannounced",
-		"client/iss/identical",
-		"client/iss/error",
-		"client/iss/port",
-	},
+	broken.ComparesNoState:         {"client/state/verified", "client/callback/undisturbed"},
+	broken.EndsWithAnyRequest:      {"client/callback/undisturbed"},
+	broken.AnswersAnyPath:          {"client/callback/stray"},
+	broken.RedeemsEveryAnswer:      {"client/callback/once"},
+	broken.ReflectsAnswer:          {"client/callback/escaped"},
+	broken.RefusesUnannouncedIss:   {"client/iss/accepted"},
+	broken.ComparesNoIss:           {"client/iss/foreign"},
 	broken.TakesMissingIss:         {"client/iss/missing"},
 	broken.ComparesAnnouncedIss:    {"client/iss/unannounced"},
 	broken.ComparesIssLoosely:      {"client/iss/identical", "client/iss/port"},
@@ -281,6 +273,7 @@ var caughtBy = map[broken.Fault][]string{
 	broken.AnswersAnyHost:       {"client/callback/host"},
 	broken.KeepsExpiredSecret:   {"client/registration/expired-secret"},
 	broken.HangsOnManyResponses: {"client/stream/flood"},
+	broken.SignsInUnasked:       {"client/metadata/header-first"},
 }
 
 // stepUps lists the checks that need a client that steps up.
@@ -290,7 +283,15 @@ var stepUps = []string{
 
 // doesNotApply has, for some faults, the checks that do not apply to the broken client.
 var doesNotApply = map[broken.Fault][]string{
-	broken.GivesUpAtStepUp:     stepUps,
+	broken.GivesUpAtStepUp: stepUps,
+	broken.ComparesNoIss: {
+		"client/iss/missing", "client/iss/unannounced", "client/iss/identical", "client/iss/error", "client/iss/port",
+	},
+	broken.IgnoresChallengedScope: {"client/step-up/union"},
+	broken.SignsInUnasked: {
+		"client/challenge/forms", "client/challenge/malformed", "client/scope/challenge", "client/scope/authoritative",
+		"client/scope/least", "client/address/file", "client/step-up/union",
+	},
 	broken.PrefersRegistration: {"client/document/fields", "client/document/no-secret", "client/document/hosted"},
 	broken.UsesForeignRedirect: {
 		"client/callback/loopback", "client/callback/secret", "client/callback/undisturbed", "client/callback/stray",

@@ -85,14 +85,15 @@ func (p *pending) accept(answer url.Values) error {
 	}
 	iss := answer.Get("iss")
 	same := iss == p.issuer.Issuer || r.has(ComparesIssLoosely) && loosely(iss) == loosely(p.issuer.Issuer)
+	unannounced := iss != "" && !p.issuer.Iss
 	switch {
+	case unannounced && r.has(RefusesUnannouncedIss):
+		return errors.New("want an answer without iss, which was not announced")
 	case r.task.Revision != check.R20260728, r.has(ComparesNoIss):
 	case iss == "" && p.issuer.Iss && !r.has(TakesMissingIss):
 		return errors.New("want an answer with iss")
 	case iss != "" && !same && (p.issuer.Iss || !r.has(ComparesAnnouncedIss)):
 		return errors.New("want an answer of this issuer")
-	case iss != "" && !p.issuer.Iss && r.has(RefusesUnannouncedIss):
-		return errors.New("want an answer without iss, which was not announced")
 	}
 	if answer.Has("error") {
 		return fmt.Errorf("the authorization server refuses: %s", answer.Get("error_description"))

@@ -344,6 +344,12 @@ func (e *rpcError) Error() string {
 
 // call sends one message. It signs in, renews the token and steps up when the server asks for it.
 func (r *attempt) call(ctx context.Context, method string, params map[string]any) (map[string]any, error) {
+	if r.has(SignsInUnasked) && r.grant == nil {
+		r.signIns++
+		if err := r.signIn(ctx, nil, nil); err != nil {
+			return nil, err
+		}
+	}
 	asked := !r.has(SendsTokenWhenAsked)
 	renewed := false
 	retry := false

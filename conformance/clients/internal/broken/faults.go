@@ -200,4 +200,5 @@ const (
 	AnswersAnyHost          Fault = "accepts answers for any host"
 	KeepsExpiredSecret      Fault = "uses an expired secret"
 	HangsOnManyResponses    Fault = "hangs on many responses"
+	SignsInUnasked          Fault = "signs in before it asks the MCP server"
 )

@@ -26,11 +26,11 @@ live: build ## the flow against the tenant in .env, with your browser
 # The slowest tests wait for deadlines, so more of them run at once than there are cores.
 .PHONY: test
 test: ## everything that needs only Go, offline
-	go test -parallel 6 ./...
+	go test -parallel 6 -timeout 30m ./...
 
 .PHONY: race
 race: ## the same under the race detector, in random order
-	go test -race -shuffle=on -count=1 ./...
+	go test -race -shuffle=on -count=1 -timeout 30m ./...
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck
@@ -70,7 +70,7 @@ interop: ## other projects' clients and suites against ours (Node.js, npm, Chrom
 	@cd testdata/interop && npm ci --no-audit --no-fund --loglevel=error
 	@cd testdata/interop/official && npm ci --no-audit --no-fund --loglevel=error
 	@cd testdata/interop/foreign && npm ci --no-audit --no-fund --loglevel=error
-	MCPENTRA_INTEROP=1 go test -count=1 -run '^TestInterop' ./...
+	MCPENTRA_INTEROP=1 go test -count=1 -timeout 30m -run '^TestInterop' ./...
 
 # The vectors are about 100 MB. They are a module of their own, so no other target fetches them.
 .PHONY: wycheproof

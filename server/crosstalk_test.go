@@ -249,17 +249,24 @@ func (c *talker) cancelled(behind *babbler, marker, body string, headers []strin
 	behind.ended.Store(marker, ended)
 	ctx, cancel := context.WithCancel(c.t.Context())
 	defer cancel()
-	gone := make(chan struct{})
+	gone := make(chan string, 1)
 	go func() {
-		defer close(gone)
 		resp, err := c.client.Do(c.request(ctx, http.MethodPost, body, headers...))
-		if err == nil {
-			text, _ := io.ReadAll(resp.Body)
-			_ = resp.Body.Close()
-			c.onlyOwn(string(text))
+		if err != nil {
+			gone <- err.Error()
+			return
 		}
+		text, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		c.onlyOwn(string(text))
+		gone <- resp.Status + " " + string(text)
 	}()
-	<-began
+	select {
+	case <-began:
+	case end := <-gone:
+		assert.Fail(c.t, "the call ended before it began", end)
+		return
+	}
 	cancel()
 	<-gone
 	<-ended // the call on the server has ended too

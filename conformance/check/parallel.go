@@ -8,8 +8,8 @@ import (
 )
 
 // tried tries checks, and yields the results of each in the order of the checks. At most limit
-// checks run at once. Disruptive checks, and those that change
-// the target for others, run alone, after all others.
+// checks run at once. Slow checks begin first. Disruptive checks, and those that change the target
+// for others, run alone, after all others.
 func tried(ctx context.Context, checks []Bound, limit int) iter.Seq[[]Result] {
 	return func(yield func([]Result) bool) {
 		done := make([]chan []Result, len(checks))
@@ -19,7 +19,9 @@ func tried(ctx context.Context, checks []Bound, limit int) iter.Seq[[]Result] {
 		var running sync.WaitGroup
 		defer running.Wait()
 		running.Go(func() {
-			tryAll(ctx, checks, done, limit, (*Bound).isQuiet)
+			isQuick := func(b *Bound) bool { return b.isQuiet() && !b.Slow }
+			isSlow := func(b *Bound) bool { return b.isQuiet() && b.Slow }
+			tryAll(ctx, checks, done, limit, isSlow, isQuick)
 			tryAll(ctx, checks, done, 1, (*Bound).isLoud)
 		})
 		for _, results := range done {
@@ -35,20 +37,24 @@ func (b *Bound) isLoud() bool { return b.Disruptive || b.Alone }
 
 func (b *Bound) isQuiet() bool { return !b.isLoud() }
 
-// tryAll tries the checks of one kind, and waits for them.
-func tryAll(ctx context.Context, checks []Bound, done []chan []Result, limit int, isOne func(*Bound) bool) {
+// tryAll tries the checks of some kinds, one kind after the other, and waits for them.
+func tryAll(
+	ctx context.Context, checks []Bound, done []chan []Result, limit int, kinds ...func(*Bound) bool,
+) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	free := make(chan struct{}, limit)
-	for i, current := range checks {
-		if !isOne(&current) {
-			continue
+	for _, isOne := range kinds {
+		for i, current := range checks {
+			if !isOne(&current) {
+				continue
+			}
+			free <- struct{}{}
+			running.Go(func() {
+				done[i] <- current.Run(ctx)
+				<-free
+			})
 		}
-		free <- struct{}{}
-		running.Go(func() {
-			done[i] <- current.Run(ctx)
-			<-free
-		})
 	}
 }
 

@@ -112,3 +112,26 @@ func TestDisruptiveChecksRunLast(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"server/quiet", "server/flood"}, order)
 }
+
+// TestSlowChecksBeginFirst wants slow checks before others, and the results in the order of the
+// checks.
+func TestSlowChecksBeginFirst(t *testing.T) {
+	t.Parallel()
+	var order []string
+	bound := func(id string, slow bool) check.Bound {
+		return check.Bound{
+			Rule:    check.Rule{ID: id, Level: check.Must},
+			Slow:    slow,
+			Timeout: time.Minute,
+			Try: func(context.Context, check.Revision) error {
+				order = append(order, id)
+				return nil
+			},
+		}
+	}
+	checks := []check.Bound{bound("server/quick", false), bound("server/slow", true)}
+	report, err := check.Run(t.Context(), checks, check.Selection{})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"server/slow", "server/quick"}, order)
+	assert.Equal(t, "server/quick", report.Results[0].Name())
+}

@@ -25,6 +25,8 @@ type Bound struct {
 	// Alone checks change the target for others, for example its clock. No other check runs
 	// meanwhile.
 	Alone bool
+	// Slow checks wait, or send many requests one after the other. They begin before others.
+	Slow bool
 	// Timeout bounds one try.
 	Timeout time.Duration
 	// Try tries the rule at one revision.

@@ -50,6 +50,7 @@ func sessionIdChecks() []bench.Check {
 				Covers:    []string{"RS-096", "server-session-random"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
+			Slow:   true,
 			Run:    sessionUnpredictable,
 		},
 	}

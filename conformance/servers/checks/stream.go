@@ -45,6 +45,7 @@ func streamChecks() []bench.Check {
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.IssuerKey},
+			Slow:   true,
 			Run:    streamEndsWithToken,
 		},
 		{
@@ -60,6 +61,7 @@ func streamChecks() []bench.Check {
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.IssuerKey},
+			Slow:   true,
 			Run:    streamReopened,
 		},
 		{

@@ -26,6 +26,7 @@ func tokenCacheChecks() []bench.Check {
 				Covers:    []string{"RS-075"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
+			Slow:   true,
 			Run:    attack.WithTrial(tokenNoMixedUpCache),
 		},
 	}

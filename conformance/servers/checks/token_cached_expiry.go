@@ -28,6 +28,7 @@ func tokenCachedExpiryChecks() []bench.Check {
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.TimedTokens},
 			Time:   time.Minute,
+			Slow:   true,
 			Run:    attack.WithTrial(tokenCachedExpiry),
 		},
 	}

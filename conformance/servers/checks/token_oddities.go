@@ -36,6 +36,7 @@ func tokenOdditiesChecks() []bench.Check {
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.IssuerKey},
+			Slow:   true,
 			Run:    attack.WithJWT(tokenOddities),
 		},
 	}

@@ -62,8 +62,10 @@ type Check struct {
 	Tokens []TokenKind
 	// Needs are what the target has to supply besides tokens.
 	Needs []Need
-	// Time bounds the check. Zero means 30 seconds, or 2 minutes for a disruptive check.
+	// Time bounds the check. Zero means a minute, or three for a disruptive check.
 	Time time.Duration
+	// Slow checks wait, or send many requests one after the other. They begin before others.
+	Slow bool
 	// Run tries the rule.
 	Run func(ctx context.Context, p *Probe) error
 }
@@ -110,6 +112,7 @@ func (t Target) Bind(checks ...Check) []check.Bound {
 			Plan: func(ctx context.Context) ([]check.Revision, error) {
 				return survey.plan(ctx, &current)
 			},
+			Slow:    current.Slow,
 			Timeout: current.timeout(),
 			Try: func(ctx context.Context, revision check.Revision) error {
 				p := newProbe(t, revision)

@@ -32,6 +32,9 @@ func (p *Probe) Trial(ctx context.Context) (*Trial, error) {
 		return nil, err
 	}
 	trial := &Trial{Token: token, Session: session, probe: p}
+	if !trial.HasCanary() {
+		return trial, nil // the request of the trial is the one that opened the session
+	}
 	request := trial.Request()
 	request.Header.Set("Authorization", "Bearer "+token)
 	answer, err := p.Send(ctx, request)
@@ -41,13 +44,10 @@ func (p *Probe) Trial(ctx context.Context) (*Trial, error) {
 	if !answer.Succeeded() {
 		return nil, p.failedControl(answer)
 	}
-	if trial.HasCanary() && trial.Runs(request) != 1 {
-		return nil, &check.CannotJudge{
-			Reason: fmt.Sprintf(
-				"the control failed: the tool ran %d times after one call, according to the canary",
-				trial.Runs(request),
-			),
-		}
+	if runs := trial.Runs(request); runs != 1 {
+		return nil, &check.CannotJudge{Reason: fmt.Sprintf(
+			"the control failed: the tool ran %d times after one call, according to the canary", runs,
+		)}
 	}
 	return trial, nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -157,4 +158,27 @@ func TestSessionKeepsItsID(t *testing.T) {
 	}), target, check.R20251125)
 	assert.Equal(t, check.Pass, result.Verdict, "%v", result.Err)
 	assert.Equal(t, []string{"t", "s-t", "s-"}, seen)
+}
+
+// TestTrialSendsItsControlOnce wants one first message of a trial without a canary. Some servers
+// take a second for each.
+func TestTrialSendsItsControlOnce(t *testing.T) {
+	t.Parallel()
+	var firsts atomic.Int32
+	target := start(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if strings.Contains(string(body), `"initialize"`) {
+			firsts.Add(1)
+		}
+		serveResult(w, r)
+	})
+	result := bench.RunAt(t.Context(), bench.Check{
+		Rule: check.Rule{ID: "server/test", Level: check.Must},
+		Run: func(ctx context.Context, p *bench.Probe) error {
+			_, err := p.Trial(ctx)
+			return err
+		},
+	}, target, check.R20251125)
+	require.Equal(t, check.Pass, result.Verdict, "%v", result.Err)
+	assert.EqualValues(t, 1, firsts.Load())
 }

@@ -116,7 +116,7 @@ inputs are skipped. The run ends with a list of the inputs that they need.`,
 	)
 	options.rig.addFlags(flags)
 	options.tools.addFlags(flags)
-	options.run.addFlags(flags, 8)
+	options.run.addFlags(flags, 12)
 	flags.StringSliceVar(
 		&options.roles,
 		"role",

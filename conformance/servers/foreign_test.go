@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,12 +27,22 @@ import (
 	"mcpentra/conformance/servers"
 )
 
-// foreignServers are MCP servers of other projects, with the command that starts each.
-var foreignServers = []struct {
+// A foreignServer is an MCP server of another project, with the command that starts it.
+type foreignServer struct {
 	name string
 	line []string
 	env  string
-}{
+}
+
+// command returns the words of the command. The folder has the servers in Go.
+func (f *foreignServer) command(goServers string) []string {
+	words := slices.Clone(f.line)
+	words[0] = strings.Replace(words[0], "{goservers}", goServers, 1)
+	return words
+}
+
+// foreignServers are the servers that the checks are tried on.
+var foreignServers = []foreignServer{
 	{"typescript-sdk-1.12", []string{"node", "sdk.mjs"}, "PACKAGE=sdk-1.12"},
 	{"typescript-sdk-1.18", []string{"node", "sdk.mjs"}, "PACKAGE=sdk-1.18"},
 	{"typescript-sdk-1.32", []string{"node", "sdk.mjs"}, "PACKAGE=sdk-1.32"},
@@ -55,8 +66,7 @@ func TestInteropForeignServers(t *testing.T) {
 		t.Run(foreign.name, func(t *testing.T) {
 			t.Parallel()
 			issuer := startIssuer(t)
-			foreign.line[0] = strings.Replace(foreign.line[0], "{goservers}", goServers, 1)
-			target := issuer.target(startForeign(t, issuer.url, foreign.line, foreign.env))
+			target := issuer.target(startForeign(t, issuer.url, foreign.command(goServers), foreign.env))
 			report, err := servers.Run(t.Context(), target, check.Selection{Parallel: 8})
 			require.NoError(t, err)
 			var verdicts strings.Builder
@@ -83,6 +93,28 @@ func TestInteropForeignServers(t *testing.T) {
 	}
 }
 
+// BenchmarkChecksForeign is the time of a full run against each server of another project.
+func BenchmarkChecksForeign(b *testing.B) {
+	const packages = "../../testdata/interop/foreign/node_modules"
+	if _, err := os.Stat(packages); err != nil {
+		b.Skip("needs Node.js packages: npm ci in testdata/interop/foreign installs them")
+	}
+	goServers := buildGoServers(b)
+	for _, foreign := range foreignServers {
+		b.Run(foreign.name, func(b *testing.B) {
+			issuer := startIssuer(b)
+			target := issuer.target(startForeign(b, issuer.url, foreign.command(goServers), foreign.env))
+			for b.Loop() {
+				began := time.Now()
+				_, err := servers.Run(b.Context(), target, check.Selection{Parallel: 12})
+				require.NoError(b, err)
+				b.ReportMetric(time.Since(began).Seconds(), "s")
+				b.ReportMetric(40, "s<=")
+			}
+		})
+	}
+}
+
 // proofsOf returns the sentences that prove the failures of a server, by the ID of the check.
 func proofsOf(t *testing.T, server string) map[string]string {
 	t.Helper()
@@ -99,7 +131,7 @@ func proofsOf(t *testing.T, server string) map[string]string {
 }
 
 // buildGoServers builds the servers in Go, and returns the folder of the programs.
-func buildGoServers(t *testing.T) string {
+func buildGoServers(t testing.TB) string {
 	t.Helper()
 	folder := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", folder, "./...")
@@ -110,12 +142,12 @@ func buildGoServers(t *testing.T) string {
 }
 
 // startForeign starts a server, and returns the URL that it prints.
-func startForeign(t *testing.T, issuer string, line []string, env string) string {
+func startForeign(t testing.TB, issuer string, line []string, env string) string {
 	t.Helper()
 	run := exec.CommandContext(t.Context(), line[0], line[1:]...)
 	run.Dir = "../../testdata/interop/foreign"
 	run.Env = append(os.Environ(), "ISSUER="+issuer, env)
-	run.Stderr = os.Stderr
+	run.Stderr = t.Output()
 	out, err := run.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, run.Start())
@@ -143,7 +175,7 @@ type foreignIssuer struct {
 const foreignKeyID = "key-1"
 
 // startIssuer serves the metadata and the keys of an issuer.
-func startIssuer(t *testing.T) *foreignIssuer {
+func startIssuer(t testing.TB) *foreignIssuer {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)

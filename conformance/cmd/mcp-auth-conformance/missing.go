@@ -37,11 +37,19 @@ var signedInKinds = []servers.TokenKind{
 	servers.ForeignAudience, servers.ShortLived, servers.Expired,
 }
 
+// keyKinds are the kinds of tokens that --issuer-key can make from a good one.
+var keyKinds = []servers.TokenKind{
+	servers.Expired, servers.NotYetValid, servers.ForeignAudience, servers.ForeignIssuer,
+}
+
 // tokenInput describes the flags that give a token of a kind.
 func tokenInput(kind servers.TokenKind) string {
 	var flags []string
 	if slices.Contains(signedInKinds, kind) {
 		flags = append(flags, "--sign-in")
+	}
+	if slices.Contains(keyKinds, kind) {
+		flags = append(flags, "--issuer-key FILE")
 	}
 	if flag := tokenFlag(kind); flag != "" {
 		flags = append(flags, "--"+flag+" FILE")
@@ -49,8 +57,8 @@ func tokenInput(kind servers.TokenKind) string {
 	return strings.Join(flags, " or ") + ": a token of the kind " + string(kind)
 }
 
-// writeMissing lists the inputs that would let skipped checks run, with the number of checks that
-// need each.
+// writeMissing lists the inputs that would let checks run that were skipped, or more of one that
+// ran. It also writes how many checks need each.
 func writeMissing(out io.Writer, target *servers.Target, found *check.Report) {
 	skipped := map[string]bool{}
 	for _, result := range found.Results {
@@ -72,6 +80,9 @@ func writeMissing(out io.Writer, target *servers.Target, found *check.Report) {
 				counts[input.text]++
 			}
 		}
+	}
+	if target.Rounds != nil && target.Rounds.Expire == nil {
+		counts["--rounds-expire COMMAND: a way to let request state expire"]++
 	}
 	if len(counts) == 0 {
 		return

@@ -84,12 +84,13 @@ func TestMissingInputsAreCounted(t *testing.T) {
 		found.Results = append(found.Results, check.Result{Rule: current.Rule, Verdict: verdict})
 	}
 	var out strings.Builder
-	writeMissing(&out, &servers.Target{}, found)
+	writeMissing(&out, &servers.Target{Rounds: &servers.Rounds{}}, found)
 	assert.Equal(t, `
 More checks can run with more inputs. The number is how many need each:
     2  --sign-in or --token-file FILE: a token of the kind good
     1  --issuer-key FILE, --fakeentra URL or --rig HOST:PORT: the issuer's key
-    1  --sign-in or --expired-token-file FILE: a token of the kind expired
+    1  --rounds-expire COMMAND: a way to let request state expire
+    1  --sign-in or --issuer-key FILE or --expired-token-file FILE: a token of the kind expired
 `, out.String())
 }
 

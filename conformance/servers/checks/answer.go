@@ -150,12 +150,17 @@ func answerNotCacheable(ctx context.Context, p *bench.Probe, trial *bench.Trial)
 }
 
 // answerKeepsTokensToItself sends credentials of several kinds, and looks for them in the answers
-// and in the log.
+// and in the log. Other checks send tokens in unusual places at the same time, so it takes a token
+// of its own if it can.
 func answerKeepsTokensToItself(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
-	tampered := attack.Tamper(trial.Token)
+	good, err := unusedToken(ctx, p, trial)
+	if err != nil {
+		return err
+	}
+	tampered := attack.Tamper(good)
 	const canary = "canary-that-is-not-a-token-kzqx"
 	attempts := []struct{ name, credentials string }{
-		{"a good token", "Bearer " + trial.Token},
+		{"a good token", "Bearer " + good},
 		{"a bad signature", "Bearer " + tampered},
 		{"no token", "Bearer " + canary},
 		{"malformed credentials", "Bearer " + canary + ", Bearer " + canary},
@@ -169,27 +174,34 @@ func answerKeepsTokensToItself(ctx context.Context, p *bench.Probe, trial *bench
 			return err
 		}
 		text := string(answer.Body) + fmt.Sprint(answer.Header)
-		for _, secret := range []string{trial.Token, tampered, canary} {
+		for _, secret := range []string{good, tampered, canary} {
 			if strings.Contains(text, secret) {
 				err := p.Insecure("nothing of the credentials in the answer: "+attempt.name, "the credentials")
 				return gradeLeak(err, secret == canary)
 			}
 		}
 	}
-	log := p.Log()
 	for _, logged := range []struct{ name, secret string }{
-		{"the good token", trial.Token},
+		{"the good token", good},
 		{"a bad token", tampered},
 		{"bad credentials", canary},
 	} {
 		// The rest of a token is often known, so its signature alone is a leak.
 		signature := logged.secret[strings.LastIndexByte(logged.secret, '.')+1:]
+		log := withoutAddresses(p.Log(), logged.secret)
 		if strings.Contains(log, logged.secret) || strings.Contains(log, signature) {
 			err := p.Insecure("nothing of "+logged.name+" in the log", "the token or its signature")
 			return gradeLeak(err, logged.secret == canary)
 		}
 	}
 	return nil
+}
+
+// withoutAddresses removes a token from the paths and queries in a log. Other checks send it there.
+// A server may log the address of a request.
+func withoutAddresses(log, token string) string {
+	const place = `(/|[?&;][^\s"?&;]*=)(Bearer(\+|%20))?`
+	return regexp.MustCompile(place+regexp.QuoteMeta(token)).ReplaceAllString(log, "$1")
 }
 
 // gradeLeak grades a leak. Credentials that are no token give no access.

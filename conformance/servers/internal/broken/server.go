@@ -206,6 +206,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
+	if s.has(LogsAddresses) {
+		s.logf("%s %s", r.Method, r.URL)
+	}
 	if s.allowPages(w, r) || s.serveElsewhere(w, r) {
 		return
 	}

@@ -29,6 +29,7 @@ const (
 	AllowsOwnPages          Fault = "allows pages of its machine at any port"
 	ParsesSlowly            Fault = "takes long for each comma in a header"
 	IgnoresKeyIDs           Fault = "reads the last of two header members, and tries all keys whatever the ID"
+	LogsAddresses           Fault = "logs the address of each request"
 	RefusesModernSessions   Fault = "refuses a session ID in 2026-07-28"
 	IgnoresRequestState     Fault = "goes on without its request state"
 	NamesToolsLikeErrors    Fault = "has a tool called error, and errors in JSON"

@@ -12,8 +12,32 @@ import (
 // Line writes the verdict and the name of a result. Below a failure it adds the details, and the
 // command that tries the check again, if it is not empty.
 func Line(out io.Writer, result check.Result, again string) error {
+	return write(out, result, result.Name(), again)
+}
+
+// Alike reports whether two results of one rule differ in the revision only.
+func Alike(a, b check.Result) bool {
+	sameRule := a.Rule.ID == b.Rule.ID && a.Revision != b.Revision
+	return sameRule && a.Verdict == b.Verdict && fmt.Sprint(a.Err) == fmt.Sprint(b.Err)
+}
+
+// LineOfAlike is Line for results that are alike. It names their revisions, and has the details of
+// the first.
+func LineOfAlike(out io.Writer, results []check.Result, again string) error {
+	if len(results) == 1 {
+		return Line(out, results[0], again)
+	}
+	var revisions []string
+	for _, result := range results {
+		revisions = append(revisions, string(result.Revision))
+	}
+	return write(out, results[0], results[0].Rule.ID+" ("+strings.Join(revisions, ", ")+")", again)
+}
+
+// write writes a result under a name.
+func write(out io.Writer, result check.Result, name, again string) error {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%-5s %s\n", result.Verdict, result.Name())
+	fmt.Fprintf(&text, "%-5s %s\n", result.Verdict, name)
 	mismatches := result.Mismatches()
 	switch {
 	case result.Verdict == check.Pass:

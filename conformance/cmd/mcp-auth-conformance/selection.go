@@ -22,6 +22,10 @@ type runOptions struct {
 	writeBaseline string
 
 	known baseline
+	// alike are results that are not printed yet, because the next one may be like them. Print
+	// prints them.
+	alike []check.Result
+	print func()
 }
 
 // mostParallel bounds the checks that run at once.
@@ -96,19 +100,36 @@ func (o *runOptions) read(rules []check.Rule) error {
 	return err
 }
 
-// show returns a func that prints each result of a run.
+// show returns a func that prints each result of a run. Results of one rule that differ in the
+// revision only get one line.
 func (o *runOptions) show(out io.Writer, command *cobra.Command, given []string) func(check.Result) {
+	o.print = func() {
+		if len(o.alike) > 0 {
+			_ = report.LineOfAlike(out, o.alike, repetition(command, given, o.alike[0]))
+		}
+		o.alike = nil
+	}
 	return func(result check.Result) {
-		if o.known.has(result) {
+		isKnown := o.known.has(result)
+		if isKnown || len(o.alike) > 0 && !report.Alike(o.alike[0], result) {
+			o.print()
+		}
+		if isKnown {
 			fmt.Fprintf(out, "%-5s %s\n      known from the baseline\n", result.Verdict, result.Name())
 			return
 		}
-		_ = report.Line(out, result, repetition(command, given, result))
+		o.alike = append(o.alike, result)
+		if !result.Rule.EachRevision {
+			o.print()
+		}
 	}
 }
 
 // finish prints the summary, and returns the outcome of the run.
 func (o *runOptions) finish(out io.Writer, found *check.Report) error {
+	if o.print != nil {
+		o.print()
+	}
 	if err := report.Summary(out, found.Results); err != nil {
 		return err
 	}

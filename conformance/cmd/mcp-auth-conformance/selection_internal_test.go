@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -170,4 +171,34 @@ func TestRepetitionHidesFields(t *testing.T) {
 	const want = "issuer http://localhost:9000 --field 'password=…' --field pin=@pin.txt " +
 		"--only authorization-server/x"
 	assert.Equal(t, want, got)
+}
+
+// TestShowJoinsRevisions wants one line for results that differ in the revision only.
+func TestShowJoinsRevisions(t *testing.T) {
+	t.Parallel()
+	each := check.Rule{ID: "server/token/accepted", Level: check.Must, EachRevision: true}
+	once := check.Rule{ID: "server/token/garbage", Level: check.Must}
+	known := check.Result{Rule: each, Revision: check.R20260728, Verdict: check.Fail, Err: errors.New("known")}
+	options := runOptions{known: baseline{known.Name(): check.Fail}}
+	var out bytes.Buffer
+	show := options.show(&out, newCommand(), nil)
+	for _, result := range []check.Result{
+		{Rule: each, Revision: check.R20250326, Verdict: check.Pass},
+		{Rule: each, Revision: check.R20250618, Verdict: check.Pass},
+		{Rule: each, Revision: check.R20251125, Verdict: check.Skip, Err: errors.New("needs x")},
+		known,
+		{Rule: once, Revision: check.R20251125, Verdict: check.Pass},
+		{Rule: each, Revision: check.R20251125, Verdict: check.Pass},
+	} {
+		show(result)
+	}
+	require.NoError(t, options.finish(&out, &check.Report{Results: []check.Result{known}}))
+	assert.Contains(t, out.String(), `pass  server/token/accepted (2025-03-26, 2025-06-18)
+skip  server/token/accepted@2025-11-25
+      needs x
+fail  server/token/accepted@2026-07-28
+      known from the baseline
+pass  server/token/garbage
+pass  server/token/accepted@2025-11-25
+`)
 }

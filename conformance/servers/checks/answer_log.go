@@ -27,7 +27,54 @@ func answerLogChecks() []bench.Check {
 			Tokens: []bench.TokenKind{bench.Good},
 			Run:    attack.WithTrial(answerLogMessages),
 		},
+		{
+			Rule: check.Rule{
+				ID:        "server/answer/request-log-messages",
+				Level:     check.Must,
+				Severity:  check.High,
+				Revisions: since(check.R20260728),
+				Reference: "MCP 2026-07-28 server utilities, Logging, Security",
+				Sentence:  "Log messages in the answer to the request that asked for them hold no token.",
+				Covers:    []string{"server-log-no-credentials"},
+			},
+			Tokens: []bench.TokenKind{bench.Good},
+			Run:    attack.WithTrial(answerRequestLogMessages),
+		},
 	}
+}
+
+// answerRequestLogMessages asks for all log messages of good and bad calls.
+func answerRequestLogMessages(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
+	ctx, cancel := context.WithTimeout(ctx, p.Patience())
+	defer cancel()
+	unknown := map[string]any{"name": "unknown-tool", "arguments": map[string]any{}}
+	messages := 0
+	for _, request := range []bench.Request{trial.Request(), trial.Session.Message("tools/call", unknown)} {
+		const first = `"_meta":{`
+		body := strings.Replace(string(request.Body), first, first+`"io.modelcontextprotocol/logLevel":"debug",`, 1)
+		request.Body = []byte(body)
+		events, err := p.Stream(ctx, attack.WithToken(trial.Token, request))
+		if err != nil {
+			return err
+		}
+		if events == nil {
+			continue // the answer is a single message
+		}
+		for lines := bufio.NewScanner(events); lines.Scan(); {
+			if strings.Contains(lines.Text(), "notifications/message") {
+				messages++
+			}
+			if strings.Contains(lines.Text(), trial.Token) {
+				_ = events.Close()
+				return p.Insecure("log messages without a token", "one with the caller's token")
+			}
+		}
+		_ = events.Close()
+	}
+	if messages == 0 {
+		return &check.NotApplicable{Reason: "the calls caused no log message"}
+	}
+	return nil
 }
 
 // answerLogMessages asks for all log messages, listens, and makes good and bad calls.

@@ -20,8 +20,9 @@ func credentialsSyntaxChecks() []bench.Check {
 				Level:     check.Should,
 				Severity:  check.Medium,
 				Reference: "RFC 9110 sections 11.4 and 11.6.2; OAuth 2.1 section 5.3.2",
-				Sentence:  "Several credentials in one Authorization line are refused.",
-				Covers:    []string{"RS-006", "server-malformed-authorization"},
+				Sentence: "Several credentials in one Authorization line are refused, and two lines with bad " +
+					"ones too (MUST).",
+				Covers: []string{"RS-006", "server-malformed-authorization"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Run:    attack.RefusesAll(attack.Malformed, credentialsListsVectors()...),
@@ -90,6 +91,11 @@ func credentialsListsVectors() []attack.Vector {
 		{
 			Name:   "Basic, then Bearer good",
 			Change: attack.Authorization(func(good string) string { return "Basic eDp5, Bearer " + good }),
+		},
+		{
+			Name:  "two lines with bad tokens",
+			Level: check.Must,
+			Lines: func(string) []string { return []string{"Authorization: Bearer " + bad, "Authorization: Bearer x"} },
 		},
 	}
 }

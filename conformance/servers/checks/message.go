@@ -1,9 +1,14 @@
 package checks
 
 import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
 	"strings"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/inputs"
 	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
@@ -35,7 +40,7 @@ func messageChecks() []bench.Check {
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.CanaryTool},
-			Run:    attack.RefusesAll(bench.AnyRefusal(), messageAmbiguousVectors()...),
+			Run:    attack.WithTrial(messageAmbiguous),
 		},
 	}
 }
@@ -55,6 +60,38 @@ func withMediaType(mediaType string) func(*bench.Request, string) {
 		request.Header.Set("Authorization", "Bearer "+good)
 		request.Header.Set("Content-Type", mediaType)
 	}
+}
+
+// messageAmbiguous tries server/message/ambiguous.
+func messageAmbiguous(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
+	return inputs.TryAll([]func() error{
+		func() error {
+			return attack.TryVectors(ctx, p, trial, bench.AnyRefusal(), messageAmbiguousVectors()...)
+		},
+		func() error { return messageWithNUL(ctx, p, trial) },
+	}, func(try func() error) error { return try() })
+}
+
+// messageWithNUL adds NUL to the names of members that a call needs. The tool must not run. The
+// server may answer anything.
+func messageWithNUL(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
+	return inputs.TryAll([]string{"method", "params", "name"}, func(member string) error {
+		request := attack.WithToken(trial.Token, trial.Request())
+		name := []byte(`"` + member + `":`)
+		at := bytes.LastIndex(request.Body, name) // the name of the client comes first
+		if at < 0 {
+			return nil
+		}
+		spoiled := bytes.Replace(request.Body[at:], name, []byte(`"`+member+`\u0000":`), 1)
+		request.Body = slices.Concat(request.Body[:at], spoiled)
+		if answer, err := p.Send(ctx, request); err != nil {
+			return err
+		} else if trial.Ran(request) {
+			want := "the tool not to run: NUL at the end of the name " + member
+			return p.Insecure(want, fmt.Sprintf("status %d, and the tool ran", answer.Status))
+		}
+		return nil
+	})
 }
 
 func messageAmbiguousVectors() []attack.Vector {

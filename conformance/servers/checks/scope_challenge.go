@@ -78,6 +78,18 @@ func scopeChallengeChecks() []bench.Check {
 		},
 		{
 			Rule: check.Rule{
+				ID:        "server/scope/no-offline-access",
+				Level:     check.Should,
+				Revisions: since(check.R20260728),
+				Reference: "MCP 2026-07-28 authorization, Refresh Tokens",
+				Sentence:  "The challenge of the 403 does not ask for offline_access.",
+				Covers:    []string{"server-401-no-offline-access"},
+			},
+			Tokens: []bench.TokenKind{bench.Good, bench.WithoutScope},
+			Run:    scopeNoOfflineAccess,
+		},
+		{
+			Rule: check.Rule{
 				ID:        "server/scope/challenged-scopes-suffice",
 				Level:     check.Should,
 				Revisions: since(check.R20251125),
@@ -181,6 +193,15 @@ func scopeStable(ctx context.Context, p *bench.Probe) error {
 		}
 	}
 	return nil
+}
+
+// scopeNoOfflineAccess tries server/scope/no-offline-access.
+func scopeNoOfflineAccess(ctx context.Context, p *bench.Probe) error {
+	_, challenge, err := scopeRefusal(ctx, p)
+	if err == nil && slices.Contains(strings.Fields(challenge["scope"]), "offline_access") {
+		return p.Mismatch("a scope without offline_access", challenge["scope"])
+	}
+	return err
 }
 
 // scopeChallengedScopesSuffice mints a token with the scopes of the challenge.

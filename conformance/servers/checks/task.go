@@ -47,7 +47,47 @@ func taskChecks() []bench.Check {
 			Needs:  []bench.Need{bench.TaskTool},
 			Run:    taskUnpredictable,
 		},
+		{
+			Rule: check.Rule{
+				ID:        "server/task/listed-for-anyone",
+				Level:     check.Should,
+				Severity:  check.Medium,
+				Revisions: []check.Revision{check.R20251125},
+				Reference: "MCP 2025-11-25 utilities, Tasks, Task Isolation and Access Control",
+				Sentence: "A server that asks for no authorization cannot tell its callers apart, so it does " +
+					"not offer to list tasks.",
+				Covers: []string{"server-task-list-anonymous"},
+			},
+			Run: taskListedForAnyone,
+		},
 	}
+}
+
+// taskListedForAnyone reads the capabilities of a server without authorization.
+func taskListedForAnyone(ctx context.Context, p *bench.Probe) error {
+	if p.Survey(ctx).Asks != bench.AsksForNothing {
+		return &check.NotApplicable{Reason: "the server asks for authorization"}
+	}
+	answer, err := p.Send(ctx, p.First())
+	if err != nil {
+		return err
+	}
+	var message struct {
+		Result struct {
+			Capabilities struct {
+				Tasks map[string]any `json:"tasks"`
+			} `json:"capabilities"`
+		} `json:"result"`
+	}
+	_ = json.Unmarshal(answer.Body, &message) // an answer of another form offers nothing
+	offered := message.Result.Capabilities.Tasks
+	switch _, lists := offered["list"]; {
+	case offered == nil:
+		return &check.NotApplicable{Reason: "the server offers no tasks"}
+	case lists:
+		return p.Insecure("no capability tasks.list", "tasks.list")
+	}
+	return nil
 }
 
 // taskOtherUser tries every task method as another user, and then looks at the task as its own

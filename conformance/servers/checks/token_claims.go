@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"mcpentra/conformance/check"
@@ -41,7 +42,7 @@ func tokenClaimsChecks() []bench.Check {
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Needs:  []bench.Need{bench.IssuerKey},
-			Run:    attack.RefusesForged(attack.Unauthorized, tokenDuplicateClaimsForgeries),
+			Run:    attack.WithJWT(tokenDuplicateClaims),
 		},
 		{
 			Rule: check.Rule{
@@ -121,6 +122,45 @@ func describeClaim(claim string, value any) string {
 	}
 	text := attack.JSON(value)
 	return claim + " " + text[:min(len(text), 80)]
+}
+
+// tokenDuplicateClaims tries server/token/duplicate-claims.
+func tokenDuplicateClaims(ctx context.Context, p *bench.Probe, trial *bench.Trial, jwt *attack.JWT) error {
+	return inputs.TryAll([]func() error{
+		func() error {
+			return attack.TryForgeries(ctx, p, trial, attack.Unauthorized, tokenDuplicateClaimsForgeries(jwt))
+		},
+		func() error { return duplicateScope(ctx, p, trial, jwt) },
+	}, func(try func() error) error { return try() })
+}
+
+// duplicateScope repeats the claim with the scopes. The last value is one that the server refuses
+// alone.
+func duplicateScope(ctx context.Context, p *bench.Probe, trial *bench.Trial, jwt *attack.JWT) error {
+	const none = "mcp-auth-conformance.none"
+	claim := "scope"
+	if attack.Text(jwt.Claims, "scp") != "" {
+		claim = "scp"
+	}
+	if attack.Text(jwt.Claims, claim) == "" {
+		return nil
+	}
+	without, err := p.Mint(ctx, bench.Edits{Claims: attack.Member(claim, none)})
+	if err != nil {
+		return err
+	}
+	refused := []int{http.StatusUnauthorized, http.StatusForbidden}
+	answer, err := p.Send(ctx, attack.WithToken(without, trial.Request()))
+	if err != nil || !slices.Contains(refused, answer.Status) {
+		return err
+	}
+	twice, err := p.Mint(ctx, bench.Edits{ClaimsText: attack.Last(fmt.Sprintf("%q:%q", claim, none))})
+	if err != nil {
+		return err
+	}
+	name := "another " + claim + " last"
+	_, err = trial.WantRefused(ctx, name, attack.WithToken(twice, trial.Request()), refused...)
+	return err
 }
 
 func tokenDuplicateClaimsForgeries(*attack.JWT) []attack.Forgery {

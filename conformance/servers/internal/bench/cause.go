@@ -70,6 +70,7 @@ var topics = map[string]topic{
 	"server/scope/stable":                    ofScopes | ofScopeChallenge | ofChallenge,
 	"server/scope/named":                     ofScopes | ofScopeChallenge,
 	"server/scope/challenged-scopes-suffice": ofScopes | ofScopeChallenge,
+	"server/scope/no-offline-access":         ofScopes | ofScopeChallenge,
 	"server/scope":                           ofScopes,
 	"server/token/lookalike-scope":           ofCredentials | ofScope,
 	"server/caller/from-token":               ofCredentials,

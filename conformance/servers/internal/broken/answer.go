@@ -49,6 +49,7 @@ func (s *Server) servePost(w http.ResponseWriter, r *http.Request, caller claims
 		respond(w, request, map[string]any{
 			"protocolVersion": request.Params.Revision,
 			"serverInfo":      map[string]any{"name": serverName},
+			"capabilities":    map[string]any{"tasks": map[string]any{"list": map[string]any{}}},
 		})
 	default:
 		joined := s.takesForeign(r, request)
@@ -161,7 +162,12 @@ func (s *Server) callTool(w http.ResponseWriter, r *http.Request, caller claims,
 			s.sendEvent(caller.Subject, "called with "+s.readCredentials(r).token)
 			s.mu.Unlock()
 		}
-		respondText(w, request, s.run(caller, marker), false)
+		text := s.run(caller, marker)
+		if request.Params.Meta.LogLevel != "" {
+			s.respondWithLog(w, r, request, text)
+			return
+		}
+		respondText(w, request, text, false)
 	case makeTool:
 		respondText(w, request, s.makeState(caller), false)
 	case useTool:

@@ -42,7 +42,7 @@ func caughtBy() map[broken.Fault][]string {
 }
 
 var challengeCaught = map[broken.Fault][]string{
-	broken.AsksForNothing:         {"server/challenge/without-token"},
+	broken.AsksForNothing:         {"server/challenge/without-token", "server/task/listed-for-anyone"},
 	broken.AsksForKey:             {"server/authorization/required"},
 	broken.OmitsMetadataURL:       {"server/challenge/resource-metadata"},
 	broken.SendsErrorWithoutToken: {"server/challenge/no-error-without-credentials"},
@@ -131,7 +131,9 @@ var scopeCaught = map[broken.Fault][]string{
 	broken.OmitsNeededScope:       {"server/scope/named"},
 	broken.OmitsMetadataIn403:     {"server/scope/resource-metadata"},
 	broken.ChangesScopes:          {"server/scope/stable"},
-	broken.AsksForTooFewScopes:    {"server/scope/challenged-scopes-suffice"},
+
+	broken.AsksForOfflineAccessLater: {"server/scope/no-offline-access"},
+	broken.AsksForTooFewScopes:       {"server/scope/challenged-scopes-suffice"},
 }
 
 var requestCaught = map[broken.Fault][]string{
@@ -140,6 +142,7 @@ var requestCaught = map[broken.Fault][]string{
 	broken.ChecksNoHost:           {"server/host/foreign"},
 	broken.ComparesHostsByCase:    {"server/host/case"},
 	broken.ChecksNoContentType:    {"server/message/content-type"},
+	broken.EndsNamesAtNUL:         {"server/message/ambiguous"},
 	broken.ReadsMessagesLeniently: {"server/message/ambiguous"},
 	broken.TrustsMirrorHeaders:    {"server/modern/header-mismatch"},
 	broken.ChecksNoVersion:        {"server/version/unsupported"},
@@ -166,6 +169,7 @@ var sessionCaught = map[broken.Fault][]string{
 	broken.StreamsEverything:        {"server/stream/own-events"},
 	broken.ReplaysEverything:        {"server/stream/resumed-by-another"},
 	broken.SendsTokensInEvents:      {"server/answer/log-messages"},
+	broken.SendsTokensInLogs:        {"server/answer/request-log-messages"},
 }
 
 var answerCaught = map[broken.Fault][]string{

@@ -24,7 +24,7 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, status int, c
 	needed := scope
 	lacking := code == "insufficient_scope"
 	switch {
-	case s.has(AsksForOfflineAccess):
+	case s.has(AsksForOfflineAccess) && !lacking, s.has(AsksForOfflineAccessLater) && lacking:
 		needed += " offline_access"
 	case s.has(ChangesScopes):
 		s.mu.Lock()

@@ -1,9 +1,16 @@
 package broken
 
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
 // Faults in the events of streams, and in what the challenge says about the metadata.
 const (
 	ReplaysEverything   Fault = "replays the events of all users to a client that resumes"
 	SendsTokensInEvents Fault = "sends the caller's token in a log message"
+	SendsTokensInLogs   Fault = "sends the caller's token in a log message of the request that asks for it"
 	AnnouncesNowhere    Fault = "names an address without metadata in the challenge"
 	NamesNoScopes       Fault = "names its scopes neither in the challenge nor in the metadata"
 )
@@ -40,4 +47,17 @@ func (s *Server) missedEvents(owner string, after int) []event {
 		}
 	}
 	return missed
+}
+
+// respondWithLog answers a call that asks for log messages: first with one, then with the result.
+func (s *Server) respondWithLog(w http.ResponseWriter, r *http.Request, request *message, text string) {
+	logged := event{marker: "called"}
+	if s.has(SendsTokensInLogs) {
+		logged.marker += " with " + s.readCredentials(r).token
+	}
+	result := map[string]any{"content": []any{map[string]string{"type": "text", "text": text}}}
+	body, _ := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": json.RawMessage(request.ID), "result": result})
+	w.Header().Set("Content-Type", "text/event-stream")
+	logged.write(w)
+	fmt.Fprintf(w, "data: %s\n\n", body)
 }

@@ -23,6 +23,8 @@ const (
 	OmitsInvalidToken      Fault = "omits invalid_token"
 	OmitsScope             Fault = "omits scope from the challenge"
 	AsksForOfflineAccess   Fault = "asks for offline_access"
+
+	AsksForOfflineAccessLater Fault = "asks for offline_access when a scope lacks"
 )
 
 // Faults in the metadata of the server and of the authorization server.
@@ -121,6 +123,7 @@ const (
 	ComparesHostsByCase    Fault = "accepts its host name in lower case only"
 	ChecksNoContentType    Fault = "checks no Content-Type"
 	TrustsMirrorHeaders    Fault = "decides by Mcp-Method and Mcp-Name, and runs what the body says"
+	EndsNamesAtNUL         Fault = "reads the names of members up to a NUL"
 	ReadsMessagesLeniently Fault = "uses the last of two members, in any letter case"
 	ChecksNoVersion        Fault = "checks no MCP-Protocol-Version"
 	RequiresVersion        Fault = "refuses requests without MCP-Protocol-Version"

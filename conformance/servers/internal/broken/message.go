@@ -42,11 +42,15 @@ type params struct {
 	Meta    struct {
 		User     string `json:"user"`
 		Revision string `json:"io.modelcontextprotocol/protocolVersion"`
+		LogLevel string `json:"io.modelcontextprotocol/logLevel"`
 	} `json:"_meta"`
 }
 
 // decodeMessage decodes JSON strictly: no member occurs twice, and none in another letter case.
 func (s *Server) decodeMessage(body []byte) (*message, error) {
+	if s.has(EndsNamesAtNUL) {
+		body = bytes.ReplaceAll(body, []byte(`\u0000":`), []byte(`":`))
+	}
 	decoded := &message{}
 	if s.has(ReadsMessagesLeniently) {
 		return decoded, json.Unmarshal(body, decoded)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -103,6 +104,23 @@ func limitChecks() []bench.Check {
 		},
 		{
 			Rule: check.Rule{
+				ID:        "client/limit/redirects",
+				Level:     check.Policy,
+				Severity:  check.Low,
+				Revisions: since20250618,
+				Reference: "RFC 9110 section 15.4; RFC 9728 section 7.7",
+				Sentence:  "The client gives up on metadata that redirects without end.",
+				Covers:    []string{"CL-003"},
+			},
+			Run: noHarm(
+				lab.Script{},
+				fetchedMetadata,
+				endlessRedirects,
+				variant{"endless redirects", lab.Script{Intercept: redirectOnAndOn}},
+			),
+		},
+		{
+			Rule: check.Rule{
 				ID:        "client/limit/slow",
 				Level:     check.Policy,
 				Severity:  check.Medium,
@@ -190,6 +208,47 @@ func isResourceMetadata(r *lab.Request) bool { return strings.HasPrefix(r.Path, 
 func longChallenge(name, challenge string) variant {
 	lines := func(*lab.Lab) []string { return []string{challenge} }
 	return variant{"a challenge of " + name, lab.Script{Challenge: lines}}
+}
+
+// hop precedes the number of a redirect in its path.
+const hop = "/hop-"
+
+// mostRedirects is more than browsers and HTTP libraries follow. The chain ends after lastRedirect.
+const (
+	mostRedirects = 60
+	lastRedirect  = 100
+)
+
+// redirectOnAndOn answers a request for protected resource metadata with another redirect.
+func redirectOnAndOn(l *lab.Lab, r *lab.Request, w http.ResponseWriter, request *http.Request) bool {
+	if r.Party != lab.Server || !isResourceMetadata(r) {
+		return false
+	}
+	next := hops(r.Path) + 1
+	if next > lastRedirect {
+		return false
+	}
+	http.Redirect(w, request, l.Origin(lab.Server)+resourceRoot+hop+strconv.Itoa(next), http.StatusFound)
+	return true
+}
+
+// hops returns the number of redirects that led to a path.
+func hops(path string) int {
+	_, number, _ := strings.Cut(path, hop)
+	n, _ := strconv.Atoi(number) // the first path has no number
+	return n
+}
+
+// endlessRedirects reports how many redirects the client followed, if there are too many.
+func endlessRedirects(l *lab.Lab) string {
+	most := 0
+	for _, request := range l.Record() {
+		most = max(most, hops(request.Path))
+	}
+	if most > mostRedirects {
+		return fmt.Sprintf("%d redirects of one document were followed", most)
+	}
+	return ""
 }
 
 // nestedMetadata returns a body for metadataAnswer with a deeply nested member.

@@ -81,6 +81,19 @@ func refreshChecks() []bench.Check {
 			Needs:     []bench.Need{bench.Connecting},
 			Run:       refreshOutage,
 		},
+		{
+			Rule: check.Rule{
+				ID:        "client/refresh/refused",
+				Level:     check.Policy,
+				Severity:  check.Low,
+				Reference: "OAuth 2.1-13 sections 3.2.4 and 4.3.1",
+				Sentence:  "A refresh token that is refused with invalid_grant is not sent again and again.",
+				Covers:    []string{"CL-056"},
+			},
+			Abilities: []bench.Ability{bench.KeepsState},
+			Needs:     []bench.Need{bench.Connecting},
+			Run:       refreshRefused,
+		},
 	}
 }
 
@@ -158,6 +171,56 @@ func refreshOutage(ctx context.Context, p *bench.Probe) error {
 	l.Run(ctx, p)
 	if len(l.Authorizations(l.Authority())) > signIns || len(refreshRequests(l, l.Authority())) == tried {
 		return l.Mismatch("another refresh request after the outage", "a sign-in, or no request")
+	}
+	return nil
+}
+
+// mostRefusals is how often a client may send a refused refresh token in one run.
+const mostRefusals = 3
+
+// refreshRefused tries client/refresh/refused.
+func refreshRefused(ctx context.Context, p *bench.Probe) error {
+	var refuses atomic.Bool // changes between runs; handlers read it
+	refuse := func(_ *lab.Lab, r *lab.Request, w http.ResponseWriter, _ *http.Request) bool {
+		if !refuses.Load() || r.Form.Get("grant_type") != "refresh_token" {
+			return false
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"error":"invalid_grant"}`))
+		return true
+	}
+	l := lab.New(lab.Script{Revision: p.Revision, Refresh: true, Intercept: refuse})
+	defer l.Close()
+	l.Run(ctx, p)
+	if err := wantCompleted(ctx, p, l); err != nil {
+		return err
+	}
+	l.Expire()
+	refuses.Store(true)
+	l.Run(ctx, p)
+	refused := map[string]int{}
+	for _, request := range refreshRequests(l, l.Authority()) {
+		if request.Status == http.StatusBadRequest {
+			refused[request.Form.Get("refresh_token")]++
+		}
+	}
+	if len(refused) == 0 {
+		return &check.NotApplicable{Reason: "the client does not refresh"}
+	}
+	before := len(refreshRequests(l, l.Authority()))
+	refuses.Store(false)
+	l.Expire()
+	l.Run(ctx, p)
+	for token, times := range refused {
+		if times > mostRefusals {
+			return l.Mismatch("no loop with a refused refresh token", fmt.Sprintf("%d requests in one run", times))
+		}
+		for _, later := range refreshRequests(l, l.Authority())[before:] {
+			if later.Form.Get("refresh_token") == token {
+				return l.Mismatch("no refresh request with a token that was refused before", "one in the next run")
+			}
+		}
 	}
 	return nil
 }

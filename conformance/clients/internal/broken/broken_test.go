@@ -193,6 +193,8 @@ var caughtBy = map[broken.Fault][]string{
 	broken.OpensDocumentation:       {"client/open/nothing-else"},
 	broken.AllowsPlainHTTP:          {"client/address/plain-http"},
 	broken.FollowsMetadataRedirects: {"client/address/redirect"},
+	broken.FollowsEveryRedirect:     {"client/limit/redirects"},
+	broken.KeepsRefusedRefresh:      {"client/refresh/refused"},
 	broken.SplitsAddresses:          {"client/address/injection"},
 	broken.ProxiesLoopback:          {"client/proxy/loopback", "client/address/plain-http"},
 	broken.ReadsWithoutEnd: {

@@ -207,6 +207,13 @@ func (r *attempt) get(ctx context.Context, address string) (*http.Response, []by
 	if err == nil && response.StatusCode/100 == 3 && r.has(FollowsMetadataRedirects) {
 		return r.do(ctx, http.MethodGet, response.Header.Get("Location"), header, nil)
 	}
+	for err == nil && response.StatusCode/100 == 3 && r.has(FollowsEveryRedirect) {
+		location := response.Header.Get("Location")
+		if !sameOrigin(location, address) {
+			break
+		}
+		response, text, err = r.do(ctx, http.MethodGet, location, header, nil)
+	}
 	return response, text, err
 }
 

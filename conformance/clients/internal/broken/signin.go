@@ -33,8 +33,8 @@ func (r *attempt) renew(ctx context.Context, challenge map[string]string, renewe
 				}
 				return err
 			}
-			if err == nil {
-				return nil
+			if err == nil || r.has(KeepsRefusedRefresh) {
+				return err
 			}
 		}
 	}

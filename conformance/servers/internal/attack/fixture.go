@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"compress/gzip"
 	"context"
 	"crypto"
 	"crypto/rsa"
@@ -202,6 +203,8 @@ func Outages() []Outage {
 		{"null", serveText(200, "application/json", "null")},
 		{"cut in the middle", serveHalf},
 		{"far too long", serveEndless},
+		{"compressed, and far too long", serveCompressed},
+		{"a closed connection", closeConnection},
 	}
 }
 
@@ -232,4 +235,28 @@ func serveEndless(w http.ResponseWriter, _ *http.Request) {
 			return
 		}
 	}
+}
+
+// serveCompressed answers with a few bytes that decompress to 32 MiB.
+func serveCompressed(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Encoding", "gzip")
+	compressed, _ := gzip.NewWriterLevel(w, gzip.BestSpeed) // the level is valid
+	defer compressed.Close()
+	_, _ = compressed.Write([]byte(`{"keys":["`))
+	for range 512 {
+		if _, err := compressed.Write([]byte(strings.Repeat("x", 64<<10))); err != nil {
+			return
+		}
+	}
+}
+
+// closeConnection closes the connection without an answer, if it can.
+func closeConnection(w http.ResponseWriter, _ *http.Request) {
+	connection, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	_ = connection.Close()
 }

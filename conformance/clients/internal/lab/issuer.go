@@ -118,6 +118,13 @@ func (l *Lab) serveRegistration(party Party, w http.ResponseWriter, r *Request) 
 		})
 		return
 	}
+	if redirects, found := r.JSON["redirect_uris"]; found && !isListOfTexts(redirects) {
+		write(w, http.StatusBadRequest, map[string]any{
+			"error":             "invalid_redirect_uri",
+			"error_description": "want redirect_uris as an array of strings",
+		})
+		return
+	}
 	id, secret := l.ledger.register(party, l.AuthMethod())
 	answer := map[string]any{"client_id": id, "token_endpoint_auth_method": l.AuthMethod()}
 	for _, name := range []string{"redirect_uris", "grant_types", "response_types", "client_name", "application_type"} {
@@ -136,6 +143,12 @@ func (l *Lab) serveRegistration(party Party, w http.ResponseWriter, r *Request) 
 		}
 	}
 	write(w, status, answer)
+}
+
+func isListOfTexts(value any) bool {
+	list, isList := value.([]any)
+	isText := func(element any) bool { _, is := element.(string); return is }
+	return isList && !slices.ContainsFunc(list, func(element any) bool { return !isText(element) })
 }
 
 // serveAuthorization is the authorization endpoint. The person approves at once. All answers but

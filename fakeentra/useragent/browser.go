@@ -22,7 +22,8 @@ type Browser struct {
 	Password string
 	// Fields are values to type into other fields, by the names of the fields.
 	Fields map[string]string
-	// Deny presses the first button that declines. On a sign-in page this is Cancel.
+	// Deny presses the first button that declines, or follows the first link that does. On a
+	// sign-in page this is Cancel.
 	Deny bool
 	// Transport sends the requests. Nil means a transport that connects only to loopback. Any other
 	// transport may connect anywhere.
@@ -53,8 +54,8 @@ const (
 // ErrTooManySteps says that a visit did not end.
 var ErrTooManySteps = fmt.Errorf("the visit did not end after %d pages", maxSteps)
 
-// ErrNothingToDecline says that a visit with Deny found no button that declines. The visit ends
-// before the client gets its answer.
+// ErrNothingToDecline says that a visit with Deny found no button or link that declines. The visit
+// ends before the client gets its answer.
 var ErrNothingToDecline = errors.New("no page has a button that declines")
 
 // A PageError is an error page of Entra ID. Its status is 200, and the client gets no answer.
@@ -116,12 +117,39 @@ func (b *Browser) start() error {
 		transport = &http.Transport{Proxy: nil, DialContext: dialLoopback, DisableKeepAlives: true}
 	}
 	b.client = &http.Client{
-		Jar:           jar,
+		Jar:           loopbackJar{jar},
 		Transport:     transport,
 		Timeout:       stepTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return nil
+}
+
+// A loopbackJar keeps cookies that are Secure for loopback too, as browsers do: its addresses are
+// potentially trustworthy (W3C Secure Contexts section 3.1).
+type loopbackJar struct{ http.CookieJar }
+
+func (j loopbackJar) SetCookies(address *url.URL, cookies []*http.Cookie) {
+	j.CookieJar.SetCookies(trustworthy(address), cookies)
+}
+
+func (j loopbackJar) Cookies(address *url.URL) []*http.Cookie {
+	return j.CookieJar.Cookies(trustworthy(address))
+}
+
+// trustworthy returns an address on loopback with the scheme https, and any other as it is.
+func trustworthy(address *url.URL) *url.URL {
+	if !isLoopback(address.Hostname()) {
+		return address
+	}
+	secure := *address
+	secure.Scheme = "https"
+	return &secure
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // A step is the next request after a page.
@@ -254,7 +282,7 @@ func dialLoopback(ctx context.Context, network, address string) (net.Conn, error
 	if err != nil {
 		return nil, err
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if !isLoopback(host) {
 		return nil, fmt.Errorf("%s is not a loopback address; this browser opens only loopback addresses", host)
 	}
 	connection, err := (&net.Dialer{}).DialContext(ctx, network, address)

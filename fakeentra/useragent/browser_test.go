@@ -57,6 +57,12 @@ func TestWaysOnFromAPage(t *testing.T) {
 		},
 		{"a form sent by GET", `<form action=/end><input name=a value=b><input type=submit></form>`, "GET /end", "a=b"},
 		{"no way on", `<p>Done.`, "GET /start", "Done."},
+		{
+			"a button outside its form",
+			`<button form=b name=x value=y>Go</button><form id=a></form><form id=b action=/end></form>`,
+			"GET /end",
+			"x=y",
+		},
 		{"a link is not followed by itself", `<a href=/end>on</a>`, "GET /start", "on"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -77,6 +83,8 @@ func TestDeny(t *testing.T) {
 		`<form method=post action=/end><input name=account><button>Next</button>` +
 		`<button name=answer value=cancel>Cancel</button></form>`
 	const told = `<meta http-equiv=refresh content="0; url=/end?error=access_denied">`
+	const abort = `<form method=post action=/end id=f></form><button form=f name=abort value=yes>No</button>`
+	const outside = `<form method=post action=/yes><button>Go on</button></form><a href=/end?answer=link>[ Cancel ]</a>`
 	const onward = `<form method=post action=/end><button name=go value=on>Go</button></form>`
 	for _, test := range []struct {
 		name  string
@@ -85,6 +93,8 @@ func TestDeny(t *testing.T) {
 	}{
 		{"a consent page", consent, "answer=deny"},
 		{"a sign-in page", signIn, "answer=cancel"},
+		{"a button outside its form", abort, "abort=yes"},
+		{"a link", outside, "answer=link"},
 		{"a client that gets a refusal", told, "error=access_denied"},
 		{"a page with a button that goes", onward, "go=on"},
 	} {
@@ -228,4 +238,20 @@ func TestFieldsAreTyped(t *testing.T) {
 	page, err := browser.Visit(t.Context(), server.URL+"/start")
 	require.NoError(t, err)
 	assert.Contains(t, page.Text, "secret=s3&token=kept&username=ada")
+}
+
+func TestSecureCookiesOfLoopback(t *testing.T) {
+	t.Parallel()
+	got := ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r.Header.Get("Cookie")
+		http.SetCookie(w, &http.Cookie{Name: "__Host-a", Value: "b", Path: "/", Secure: true})
+	}))
+	defer server.Close()
+	browser := &useragent.Browser{}
+	for range 2 {
+		_, err := browser.Visit(t.Context(), server.URL)
+		require.NoError(t, err)
+	}
+	assert.Equal(t, "__Host-a=b", got)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -18,6 +19,7 @@ type document struct {
 	text    string
 	refresh string // address of a meta refresh
 	forms   []form
+	links   []link
 	id      string // the PageID of Entra ID's pages
 	alert   string // text of the element with role="alert"
 }
@@ -56,6 +58,7 @@ func aadstsNumber(text string) int {
 
 // A form is a form of a page.
 type form struct {
+	id      string
 	method  string
 	action  string
 	fields  []field
@@ -75,14 +78,24 @@ type button struct {
 	text  string
 }
 
+type link struct {
+	address string
+	text    string
+}
+
 // readPage parses a page. The content of noscript counts, because this browser runs no scripts.
 func readPage(text string) document {
 	root, err := html.ParseWithOptions(strings.NewReader(text), html.ParseOptionEnableScripting(false))
 	if err != nil {
 		return document{}
 	}
-	p := &pageReader{}
+	p := &pageReader{outside: map[string][]*html.Node{}}
 	p.walk(root, nil)
+	for i := range p.page.forms {
+		for _, node := range p.outside[p.page.forms[i].id] {
+			p.page.forms[i].add(node)
+		}
+	}
 	if p.submits && len(p.page.forms) > 0 {
 		p.page.forms[0].self = true
 	}
@@ -94,7 +107,8 @@ func readPage(text string) document {
 type pageReader struct {
 	page    document
 	words   strings.Builder
-	submits bool // a script submits a form
+	submits bool                    // a script submits a form
+	outside map[string][]*html.Node // buttons and fields outside of forms, by the ID of their form
 }
 
 // walk reads a node and its children. Inside is the form around them, or nil.
@@ -119,18 +133,34 @@ func (p *pageReader) walk(node *html.Node, inside *form) {
 	case atom.Style:
 		return
 	case atom.Form:
-		found := &form{method: strings.ToUpper(attribute(node, "method")), action: attribute(node, "action")}
+		found := &form{
+			id:     attribute(node, "id"),
+			method: strings.ToUpper(attribute(node, "method")),
+			action: attribute(node, "action"),
+		}
 		p.walkChildren(node, found)
 		p.page.forms = append(p.page.forms, *found)
 		return
 	case atom.Meta:
 		p.readMeta(node)
-	case atom.Input, atom.Button:
-		if inside != nil {
-			inside.add(node)
+	case atom.A:
+		if address := attribute(node, "href"); address != "" {
+			p.page.links = append(p.page.links, link{address, content(node)})
 		}
+	case atom.Input, atom.Button:
+		p.readControl(node, inside)
 	}
 	p.walkChildren(node, inside)
+}
+
+// readControl reads a button or a field. Its form is the one around it, or the one that it names.
+func (p *pageReader) readControl(node *html.Node, inside *form) {
+	switch id := attribute(node, "form"); {
+	case id != "" && (inside == nil || id != inside.id):
+		p.outside[id] = append(p.outside[id], node)
+	case inside != nil:
+		inside.add(node)
+	}
 }
 
 func (p *pageReader) walkChildren(node *html.Node, inside *form) {
@@ -190,6 +220,9 @@ func (b *Browser) decide(page document) *step {
 		if decline := b.press(page.forms, button.declines); decline != nil {
 			return decline
 		}
+		if i := slices.IndexFunc(page.links, link.declines); i >= 0 {
+			return &step{method: http.MethodGet, address: page.links[i].address, declines: true}
+		}
 	}
 	if chosen, offered := b.account(page.forms); offered {
 		return chosen
@@ -231,16 +264,25 @@ func (b *Browser) account(forms []form) (*step, bool) {
 	return nil, true
 }
 
+// declining are the words of buttons and links that decline.
+var declining = []string{"deny", "cancel", "decline", "reject", "abort", "disallow", "refuse"}
+
 // declines reports whether a button declines.
 func (b button) declines() bool {
-	for _, word := range []string{"deny", "cancel", "decline", "reject"} {
-		if strings.EqualFold(b.value, word) || strings.EqualFold(b.name, word) ||
-			strings.HasPrefix(strings.ToLower(b.text), word) {
-			return true
-		}
-	}
-	return false
+	isWord := func(word string) bool { return strings.EqualFold(b.value, word) || strings.EqualFold(b.name, word) }
+	return slices.ContainsFunc(declining, isWord) || declines(b.text)
 }
+
+// declines reports whether a link declines.
+func (l link) declines() bool { return declines(l.text) }
+
+// declines reports whether a text begins with a word that declines. Some pages put it in brackets.
+func declines(text string) bool {
+	text = strings.ToLower(strings.TrimLeftFunc(text, isNoLetter))
+	return slices.ContainsFunc(declining, func(word string) bool { return strings.HasPrefix(text, word) })
+}
+
+func isNoLetter(r rune) bool { return !unicode.IsLetter(r) }
 
 func (f form) send(press button, password string, typed map[string]string) *step {
 	values := url.Values{}

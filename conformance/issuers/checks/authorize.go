@@ -2,6 +2,7 @@ package checks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -240,7 +241,8 @@ func authorizeResponseTypes(ctx context.Context, p *bench.Probe) error {
 	return bench.All(found...)
 }
 
-// authorizeLong tries authorization-server/authorize/long.
+// authorizeLong tries authorization-server/authorize/long. A server may close the connection while
+// it still receives a request that is too long. The last request shows that it goes on.
 func authorizeLong(ctx context.Context, p *bench.Probe) error {
 	client, err := publicClient(ctx, p)
 	if err != nil {
@@ -254,6 +256,10 @@ func authorizeLong(ctx context.Context, p *bench.Probe) error {
 		"5,000 scopes":          bench.Set("scope", strings.Repeat("x ", 5000)),
 	} {
 		made, err := p.Authorize(ctx, client, change)
+		var unanswered *check.CannotJudge
+		if errors.As(err, &unanswered) && ctx.Err() == nil {
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -265,6 +271,9 @@ func authorizeLong(ctx context.Context, p *bench.Probe) error {
 		case made.Code() != "" && made.Response.Get("state") != made.Query.Get("state"):
 			found = append(found, p.Mismatch("the state unchanged: "+name, "another state"))
 		}
+	}
+	if _, err := p.Approved(ctx, client); err != nil {
+		return err
 	}
 	return bench.All(found...)
 }
@@ -301,15 +310,14 @@ func authorizeErrors(ctx context.Context, p *bench.Probe) error {
 	return judgeError(p, made, response)
 }
 
-// judgeError judges the parameters of an error response.
+// judgeError judges the parameters of an error response. Another check wants the state in it:
+// authorization-server/response/state.
 func judgeError(p *bench.Probe, made *bench.Authorization, response url.Values) error {
 	switch code := response.Get("error"); {
 	case made.Code() != "":
 		return p.Insecure("an error without a code", made.String())
 	case code == "":
 		return p.Mismatch("error in the response", made.String())
-	case response.Get("state") != made.Query.Get("state"):
-		return p.Mismatch("the state of the request in the error", fmt.Sprintf("%q", response.Get("state")))
 	case !slices.Contains(errorCodes, code):
 		return p.MismatchAt(check.Should, "a registered error code", made.String())
 	}
@@ -330,7 +338,7 @@ func authorizeDeclined(ctx context.Context, p *bench.Probe) error {
 	case made.Landed == nil:
 		return &check.NotApplicable{Reason: "a person who declines stays at a page of the server"}
 	case made.Code() != "":
-		return &check.CannotJudge{Reason: "the person found no button that declines"}
+		return &check.NotApplicable{Reason: "no page has a button or a link that declines"}
 	}
 	if err := judgeError(p, made, made.Response); err != nil {
 		return err

@@ -48,7 +48,8 @@ func clientChecks() []bench.Check {
 				Sentence:  "A wrong secret in the Authorization header is refused with 401 and a challenge.",
 				Covers:    []string{"as-token-errors", "AS-057"},
 			},
-			Run: clientChallenge,
+			Needs: []bench.Need{bench.SignIn},
+			Run:   clientChallenge,
 		},
 		{
 			Rule: check.Rule{
@@ -120,7 +121,7 @@ func clientAuthenticated(ctx context.Context, p *bench.Probe) error {
 		}
 		found = append(found, judgeRefusal(p, name, "", answer, tokens, codes...))
 	}
-	return bench.All(found...)
+	return refusals(ctx, p, client, found...)
 }
 
 // clientTwoMethods tries authorization-server/client/two-methods.
@@ -132,6 +133,11 @@ func clientTwoMethods(ctx context.Context, p *bench.Probe) error {
 	metadata, err := p.Metadata(ctx)
 	if err != nil {
 		return err
+	}
+	methods := metadata.TokenAuthMethods
+	hasBoth := slices.Contains(methods, "client_secret_basic") && slices.Contains(methods, "client_secret_post")
+	if methods != nil && !hasBoth {
+		return &check.NotApplicable{Reason: "the server does not advertise two methods with a secret"}
 	}
 	for name, secret := range map[string]string{
 		"two right secrets": client.Secret,
@@ -157,7 +163,8 @@ func clientTwoMethods(ctx context.Context, p *bench.Probe) error {
 	return nil
 }
 
-// clientChallenge tries authorization-server/client/challenge.
+// clientChallenge tries authorization-server/client/challenge. The code is good, because a server
+// may look at the code before it looks at the client.
 func clientChallenge(ctx context.Context, p *bench.Probe) error {
 	metadata, err := p.Metadata(ctx)
 	if err != nil {
@@ -170,9 +177,13 @@ func clientChallenge(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
+	made, err := p.Approved(ctx, client)
+	if err != nil {
+		return err
+	}
 	answer, tokens, err := p.SendToken(ctx, bench.Request{
 		URL:    metadata.TokenEndpoint,
-		Form:   url.Values{"grant_type": {"authorization_code"}, "code": {"no-code"}, "code_verifier": {otherVerifier}},
+		Form:   made.CodeForm(),
 		Header: http.Header{"Authorization": {bench.Basic(client.ID, "not-the-secret")}},
 	})
 	switch {

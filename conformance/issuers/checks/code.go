@@ -89,7 +89,7 @@ func codeClient(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	return bench.All(judgeRefusal(p, "another client's code", "", answer, tokens,
+	return refusals(ctx, p, client, judgeRefusal(p, "another client's code", "", answer, tokens,
 		"invalid_grant", "invalid_client", "invalid_request", "unauthorized_client"))
 }
 

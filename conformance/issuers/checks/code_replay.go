@@ -81,7 +81,7 @@ func codeSingleUse(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	return bench.All(judgeRefusal(p, "a code for the second time", "", answer, tokens, "invalid_grant"))
+	return refusals(ctx, p, client, judgeRefusal(p, "a code for the second time", "", answer, tokens, "invalid_grant"))
 }
 
 // Rounds of a race, and redemptions in each round.

@@ -80,22 +80,23 @@ func newConsentFlow(ctx context.Context, p *bench.Probe) (*consentFlow, error) {
 	return &consentFlow{probe: p, client: client, consent: consent}, nil
 }
 
-// captured sends a person in a new browser up to the consent form, and returns the form.
-func (f *consentFlow) captured(ctx context.Context) (url.Values, error) {
-	var form url.Values
+// captured sends a person in a new browser up to the consent form, and returns the form with its
+// address.
+func (f *consentFlow) captured(ctx context.Context) (*bench.Exchange, error) {
+	var captured *bench.Exchange
 	browser := f.probe.NewBrowser()
-	browser.Tamper = func(request *http.Request, sent url.Values) *http.Response {
-		if !f.consent.IsSamePage(request) {
+	browser.Tamper = func(request *http.Request, form url.Values) *http.Response {
+		if !f.consent.IsSameForm(request, form) {
 			return nil
 		}
-		form = sent
+		captured = &bench.Exchange{Request: request, Form: form}
 		return bench.Stop(request)
 	}
 	_, err := f.probe.AuthorizeAs(ctx, bench.Visitor{Browser: browser}, f.client)
-	if err == nil && form == nil {
+	if err == nil && captured == nil {
 		err = &check.CannotJudge{Reason: "the second authorization shows no consent form"}
 	}
-	return form, err
+	return captured, err
 }
 
 // tampered sends a person through an authorization where the consent form is changed. If the server
@@ -106,7 +107,7 @@ func (f *consentFlow) tampered(
 	browser := f.probe.NewBrowser()
 	changed := false
 	browser.Tamper = func(request *http.Request, form url.Values) *http.Response {
-		isConsent := f.consent.IsSamePage(request)
+		isConsent := f.consent.IsSameForm(request, form)
 		switch {
 		case isConsent && changed:
 			return bench.Stop(request)
@@ -123,8 +124,8 @@ func (f *consentFlow) tampered(
 	return made, err
 }
 
-// consentForged tries authorization-server/consent/forged. The forging site knows the form of a
-// browser of its own.
+// consentForged tries authorization-server/consent/forged. The forging site knows the form and the
+// address of an authorization of its own.
 func consentForged(ctx context.Context, p *bench.Probe) error {
 	flow, err := newConsentFlow(ctx, p)
 	if err != nil {
@@ -135,15 +136,18 @@ func consentForged(ctx context.Context, p *bench.Probe) error {
 		return err
 	}
 	foreignForm := func(browser *bench.Browser, request *http.Request, _ url.Values) {
-		bench.SetForm(request, stolen)
+		bench.SetPath(request, stolen.Request.URL)
+		bench.SetForm(request, stolen.Form)
 		comeFromElsewhere(browser, request)
 	}
 	bareForm := func(browser *bench.Browser, request *http.Request, form url.Values) {
+		bench.SetPath(request, stolen.Request.URL)
 		bench.SetForm(request, withoutSecrets(form))
 		comeFromElsewhere(browser, request)
 	}
 	link := func(browser *bench.Browser, request *http.Request, _ url.Values) {
-		bench.SetLink(request, stolen)
+		bench.SetPath(request, stolen.Request.URL)
+		bench.SetLink(request, stolen.Form)
 		comeFromElsewhere(browser, request)
 	}
 	var found []*check.Mismatch
@@ -172,14 +176,11 @@ func comeFromElsewhere(browser *bench.Browser, request *http.Request) {
 	bench.CrossSiteCookies(request, browser.Exchanges())
 }
 
-// minToken is the length of the shortest value that can be a token against forgery.
-const minToken = 12
-
 // withoutSecrets returns a form without the values that can be tokens against forgery.
 func withoutSecrets(form url.Values) url.Values {
 	kept := url.Values{}
 	for name, values := range form {
-		if len(values[0]) < minToken {
+		if len(values[0]) < bench.MinToken {
 			kept[name] = values
 		}
 	}
@@ -219,8 +220,8 @@ func consentParallel(ctx context.Context, p *bench.Probe) error {
 	browser := p.NewBrowser()
 	var second *bench.Authorization
 	var errSecond error
-	browser.Tamper = func(request *http.Request, _ url.Values) *http.Response {
-		if !flow.consent.IsSamePage(request) {
+	browser.Tamper = func(request *http.Request, form url.Values) *http.Response {
+		if !flow.consent.IsSameForm(request, form) {
 			return nil
 		}
 		browser.Tamper = nil

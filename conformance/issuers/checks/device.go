@@ -138,7 +138,7 @@ func devicePending(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	return bench.All(judgeRefusal(p, "a device that is not approved", "", answer, tokens,
+	return refusals(ctx, p, client, judgeRefusal(p, "a device that is not approved", "", answer, tokens,
 		"authorization_pending", "slow_down"))
 }
 
@@ -206,6 +206,6 @@ func deviceSingleUse(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	return bench.All(judgeRefusal(p, "a device code for the second time", "", answer, tokens,
+	return refusals(ctx, p, client, judgeRefusal(p, "a device code for the second time", "", answer, tokens,
 		"invalid_grant", "expired_token", "access_denied", "slow_down"))
 }

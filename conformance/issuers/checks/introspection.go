@@ -137,7 +137,11 @@ func introspectionOtherClient(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	registered, err := p.MustRegister(ctx, bench.Members{"token_endpoint_auth_method": "client_secret_basic"})
+	members, err := p.WithSecret(ctx)
+	if err != nil {
+		return err
+	}
+	registered, err := p.MustRegister(ctx, members)
 	if err != nil {
 		return err
 	}

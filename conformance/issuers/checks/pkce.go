@@ -137,11 +137,27 @@ func pkceRequiredPublic(ctx context.Context, p *bench.Probe) error {
 		if err != nil {
 			return err
 		}
-		if made.Code() != "" {
-			found = append(found, p.Insecure("no code: "+name, made.String()))
+		mismatch, err := judgeBareCode(ctx, p, made, "no code: "+name)
+		if err != nil {
+			return err
 		}
+		found = append(found, mismatch)
 	}
 	return bench.All(found...)
+}
+
+// judgeBareCode wants no code for a request without a challenge. It is insecure if the code can be
+// redeemed without a verifier.
+func judgeBareCode(
+	ctx context.Context, p *bench.Probe, made *bench.Authorization, want string,
+) (*check.Mismatch, error) {
+	if made.Code() == "" {
+		return nil, nil
+	}
+	mismatch := p.Mismatch(want, made.String())
+	_, tokens, err := p.Redeem(ctx, made, bench.Without("code_verifier"))
+	mismatch.Insecure = tokens != nil
+	return mismatch, err
 }
 
 // pkceRequiredConfidential tries authorization-server/pkce/required-confidential.
@@ -151,10 +167,14 @@ func pkceRequiredConfidential(ctx context.Context, p *bench.Probe) error {
 		return err
 	}
 	made, err := p.Authorize(ctx, client, bench.Without("code_challenge", "code_challenge_method"))
-	if err == nil && made.Code() != "" {
-		return p.Insecure("no code without code_challenge", made.String())
+	if err != nil {
+		return err
 	}
-	return err
+	mismatch, err := judgeBareCode(ctx, p, made, "no code without code_challenge")
+	if err != nil {
+		return err
+	}
+	return bench.All(mismatch)
 }
 
 // A tokenVector is a token request with a flaw.
@@ -203,7 +223,35 @@ func refuseCodes(
 		}
 		found = append(found, judgeRefusal(p, vector.name, vector.level, answer, tokens, codes...))
 	}
-	return bench.All(found...)
+	return refusals(ctx, p, client, found...)
+}
+
+// refusals is bench.All for mismatches of judgeRefusal. If the server breaks on an unknown code
+// too, authorization-server/token/errors reports that, and its breaks say no more here.
+func refusals(ctx context.Context, p *bench.Probe, client *bench.Client, found ...*check.Mismatch) error {
+	isBreak := func(m *check.Mismatch) bool { return m != nil && !m.Insecure && strings.HasPrefix(m.Got, "status 5") }
+	if !slices.ContainsFunc(found, isBreak) {
+		return bench.All(found...)
+	}
+	answer, _, err := p.Token(ctx, client, url.Values{
+		"grant_type":    {"authorization_code"},
+		"code":          {"mcp-auth-conformance"},
+		"code_verifier": {otherVerifier},
+		"redirect_uri":  {client.RedirectURI},
+	})
+	if err != nil {
+		return err
+	}
+	if answer.Status < http.StatusInternalServerError {
+		return bench.All(found...)
+	}
+	if err := bench.All(slices.DeleteFunc(found, isBreak)...); err != nil {
+		return err
+	}
+	return &check.Skipped{
+		Of:     "authorization-server/token/errors",
+		Reason: "the server answers an unknown code with " + answer.String(),
+	}
 }
 
 // judgeRefusal wants a token request refused with one of the error codes. Tokens break the rule at
@@ -241,7 +289,7 @@ func pkceDowngrade(ctx context.Context, p *bench.Probe) error {
 		return err
 	}
 	name := "a verifier for a code without a challenge"
-	return bench.All(judgeRefusal(p, name, "", answer, tokens, "invalid_grant", "invalid_request"))
+	return refusals(ctx, p, client, judgeRefusal(p, name, "", answer, tokens, "invalid_grant", "invalid_request"))
 }
 
 // pkceUnknownMethod tries authorization-server/pkce/unknown-method.

@@ -58,11 +58,13 @@ func registrationChosenID(ctx context.Context, p *bench.Probe) error {
 		return err
 	}
 	const chosen = "chosen-by-the-client-0123456789"
-	_, registered, err := p.Register(ctx, bench.Registration(bench.Members{
-		"client_id":                  chosen,
-		"client_secret":              chosen,
-		"token_endpoint_auth_method": "client_secret_basic",
-	}))
+	members, err := p.WithSecret(ctx)
+	if err != nil {
+		members = bench.Members{}
+	}
+	members["client_id"] = chosen
+	members["client_secret"] = chosen
+	_, registered, err := p.Register(ctx, bench.Registration(members))
 	switch {
 	case err != nil:
 		return err

@@ -124,5 +124,9 @@ func unusableRedirect(ctx context.Context, p *bench.Probe, redirect string) (*ch
 	if made.Landed == nil {
 		return nil, nil
 	}
-	return p.Insecure("no redirect to "+redirect, made.String()), nil
+	mismatch = p.Insecure("no redirect to "+redirect, made.String())
+	if strings.HasPrefix(redirect, "file:") {
+		mismatch.Severity = check.Medium // a file runs no script of the attacker's
+	}
+	return mismatch, nil
 }

@@ -146,7 +146,9 @@ func (b *Browser) RoundTrip(request *http.Request) (*http.Response, error) {
 	b.probe.last = func() string { return b.probe.record(request, response) }
 	if target := b.redirectToClient(request, response); target != nil {
 		b.landed = append(b.landed, target)
-		return page(request, http.StatusOK, "The client has its answer."), nil
+		end := page(request, http.StatusOK, "The client has its answer.")
+		end.Header["Set-Cookie"] = response.Header["Set-Cookie"]
+		return end, nil
 	}
 	return response, nil
 }

@@ -121,12 +121,30 @@ func (p *Probe) Second(ctx context.Context) (*Client, error) {
 
 // Confidential returns a new client with a secret, or one that was registered beforehand.
 func (p *Probe) Confidential(ctx context.Context) (*Client, error) {
+	members, err := p.WithSecret(ctx)
+	if err != nil {
+		return nil, err
+	}
 	isConfidential := func(c *Client) bool { return !c.isPublic() }
-	made, err := p.clientOf(ctx, 0, isConfidential, Members{"token_endpoint_auth_method": "client_secret_basic"})
+	made, err := p.clientOf(ctx, 0, isConfidential, members)
 	if err == nil && made.Secret == "" {
 		return nil, &check.NotApplicable{Reason: "no client with a secret can register"}
 	}
 	return made, err
+}
+
+// WithSecret returns the members of a registration that asks for a secret, with a method that the
+// server advertises.
+func (p *Probe) WithSecret(ctx context.Context) (Members, error) {
+	metadata, err := p.Metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	method := metadata.SecretMethod()
+	if method == "" {
+		return nil, &check.NotApplicable{Reason: "the server advertises no method with a client secret"}
+	}
+	return Members{"token_endpoint_auth_method": method}, nil
 }
 
 // clientOf returns a new client. Without registration it returns the client with a number of those

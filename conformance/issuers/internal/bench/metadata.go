@@ -43,6 +43,20 @@ func (m *Metadata) OffersCode() bool {
 	return m.GrantTypes == nil || slices.Contains(m.GrantTypes, "authorization_code")
 }
 
+// SecretMethod returns the method with which a client with a secret authenticates. It is empty if
+// the server has none. Without the member, the method is client_secret_basic (RFC 8414 section 2).
+func (m *Metadata) SecretMethod() string {
+	methods := []string{"client_secret_basic", "client_secret_post"}
+	i := slices.IndexFunc(methods, func(method string) bool { return slices.Contains(m.TokenAuthMethods, method) })
+	switch {
+	case m.TokenAuthMethods == nil:
+		return methods[0]
+	case i < 0:
+		return ""
+	}
+	return methods[i]
+}
+
 // A Location is a well-known address of metadata, and what the server answers there.
 type Location struct {
 	URL      string

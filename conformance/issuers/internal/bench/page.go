@@ -111,31 +111,62 @@ func (b *Browser) Consent(endpoint string) *Exchange {
 	return nil
 }
 
-// IsSamePage reports whether a request goes to the address of an exchange.
-func (e *Exchange) IsSamePage(request *http.Request) bool {
-	return request.Method == e.Request.Method && request.URL.Host == e.Request.URL.Host &&
-		request.URL.Path == e.Request.URL.Path
+// IsSameForm reports whether a request sends the form of an exchange again, with any values. A part
+// of its path may be the ID of a transaction, which is another one each time.
+func (e *Exchange) IsSameForm(request *http.Request, form url.Values) bool {
+	if request.Method != e.Request.Method || request.URL.Host != e.Request.URL.Host || len(form) != len(e.Form) {
+		return false
+	}
+	for name := range e.Form {
+		if !form.Has(name) {
+			return false
+		}
+	}
+	before := strings.Split(e.Request.URL.Path, "/")
+	return slices.EqualFunc(before, strings.Split(request.URL.Path, "/"), func(a, b string) bool {
+		return a == b || len(a) >= MinToken && len(b) >= MinToken
+	})
 }
+
+// MinToken is the length of the shortest value that can be a token against forgery, or the ID of a
+// transaction.
+const MinToken = 12
 
 // CrossSiteCookies removes the cookies of a request that a browser does not send with a form of
 // another site, as the exchanges have set them. A top-level GET carries cookies that are Lax.
 func CrossSiteCookies(request *http.Request, exchanges []Exchange) {
-	var strict []string
+	var unsent []string
 	for _, exchange := range exchanges {
 		for _, cookie := range (&http.Response{Header: exchange.Header}).Cookies() {
 			isLax := cookie.SameSite == http.SameSiteLaxMode && request.Method != http.MethodGet
-			if isLax || cookie.SameSite == http.SameSiteStrictMode {
-				strict = append(strict, cookie.Name)
+			isStrict := cookie.SameSite == http.SameSiteStrictMode
+			if isLax || isStrict || !isUnder(request.URL.Path, cookiePath(cookie, exchange.Request)) {
+				unsent = append(unsent, cookie.Name)
 			}
 		}
 	}
 	cookies := request.Cookies()
 	request.Header.Del("Cookie")
 	for _, cookie := range cookies {
-		if !slices.Contains(strict, cookie.Name) {
+		if !slices.Contains(unsent, cookie.Name) {
 			request.AddCookie(cookie)
 		}
 	}
+}
+
+// cookiePath returns the path of a cookie that the answer to a request sets (RFC 6265 section
+// 5.1.4).
+func cookiePath(cookie *http.Cookie, request *http.Request) string {
+	if strings.HasPrefix(cookie.Path, "/") {
+		return cookie.Path
+	}
+	return "/" + strings.TrimPrefix(request.URL.Path[:strings.LastIndexByte(request.URL.Path, '/')+1], "/")
+}
+
+// isUnder reports whether a browser sends a cookie of one path to another (RFC 6265 section 5.1.4).
+func isUnder(path, cookiePath string) bool {
+	rest, found := strings.CutPrefix(path, strings.TrimSuffix(cookiePath, "/"))
+	return found && (rest == "" || rest[0] == '/')
 }
 
 // RenewCookies updates the cookies of a request with those that later exchanges have set for its
@@ -155,7 +186,8 @@ func RenewCookies(request *http.Request, exchanges []Exchange) {
 	for _, exchange := range exchanges {
 		for _, cookie := range (&http.Response{Header: exchange.Header}).Cookies() {
 			isHost := exchange.Request.URL.Host == request.URL.Host
-			if isHost && cookie.MaxAge >= 0 && strings.HasPrefix(request.URL.Path, cookie.Path) {
+			isSent := isHost && isUnder(request.URL.Path, cookiePath(cookie, exchange.Request))
+			if isSent && cookie.MaxAge >= 0 {
 				set(cookie)
 			}
 		}
@@ -175,6 +207,15 @@ func SetLink(request *http.Request, values url.Values) {
 	request.ContentLength = 0
 	request.Header.Del("Content-Type")
 	request.Header.Del("Origin")
+}
+
+// SetPath sends a request to the path and the query of another address on its host.
+func SetPath(request *http.Request, address *url.URL) {
+	target := *request.URL
+	target.Path = address.Path
+	target.RawPath = address.RawPath
+	target.RawQuery = address.RawQuery
+	request.URL = &target
 }
 
 // SetForm replaces the form of a POST.

@@ -43,6 +43,9 @@ func (s *Issuer) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
+	if s.has(ClosesLongRequests) && len(r.URL.RawQuery) > maxQuery {
+		panic(http.ErrAbortHandler)
+	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		s.showProblem(w, "The request is malformed.", "")

@@ -177,8 +177,6 @@ var pkceCaught = map[broken.Fault][]string{
 var responseCaught = map[broken.Fault][]string{
 	broken.ForgetsState: {
 		"authorization-server/response/state",
-		"authorization-server/authorize/errors",
-		"authorization-server/authorize/declined",
 		"authorization-server/authorize/long",
 	},
 	broken.CleansState:   {"authorization-server/response/state"},
@@ -230,19 +228,12 @@ var tokenCaught = map[broken.Fault][]string{
 		"authorization-server/client/methods-work",
 	},
 	broken.RefusesTokensWith500: {
-		"authorization-server/device/pending",
-		"authorization-server/device/single-use",
 		"authorization-server/introspection/authenticated",
 		"authorization-server/token/errors",
 		"authorization-server/refresh/client",
 		"authorization-server/refresh/secret",
 		"authorization-server/token/other-grants",
 		"authorization-server/token/forms",
-		"authorization-server/pkce/verifier",
-		"authorization-server/code/single-use",
-		"authorization-server/code/client",
-		"authorization-server/code/redirect",
-		"authorization-server/client/authenticated",
 		"authorization-server/client/challenge",
 		"authorization-server/resource/token-request",
 	},

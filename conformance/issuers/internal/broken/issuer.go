@@ -123,6 +123,7 @@ func (s *Issuer) routes() http.Handler {
 	mux.HandleFunc("POST /issuer/signin", s.locked(s.serveSignIn))
 	mux.HandleFunc("GET /issuer/consent", s.locked(s.serveConsent))
 	mux.HandleFunc("POST /issuer/consent", s.locked(s.serveAnswer))
+	mux.HandleFunc("POST /issuer/interaction/{transaction}", s.locked(s.serveInteraction))
 	mux.HandleFunc("/issuer/token", s.joinRace(s.locked(s.serveToken)))
 	mux.HandleFunc("POST /issuer/device", s.locked(s.serveDevice))
 	mux.HandleFunc("GET /issuer/device-code", s.locked(s.serveUserCode))

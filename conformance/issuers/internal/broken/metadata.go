@@ -48,6 +48,9 @@ func (s *Issuer) metadata() map[string]any {
 	if s.has(ListsNoSigningAlgorithms) {
 		document["token_endpoint_auth_methods_supported"] = append([]string{"private_key_jwt"}, authMethods...)
 	}
+	if s.has(TakesSecretsInBodyOnly) {
+		document["token_endpoint_auth_methods_supported"] = []string{"none", "client_secret_post"}
+	}
 	if s.has(AdvertisesPasswords) {
 		document["grant_types_supported"] = []string{"authorization_code", "refresh_token", "password"}
 	}

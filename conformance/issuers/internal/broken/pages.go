@@ -55,13 +55,12 @@ func (s *Issuer) session(r *http.Request) string {
 
 // showSignIn shows the page where a person types a password.
 func (s *Issuer) showSignIn(w http.ResponseWriter, id string) {
-	s.show(w, http.StatusOK, `<h1>Sign in</h1><form method="post" action="/issuer/signin">`+
-		`<input type="hidden" name="transaction" value="`+id+`">`+
+	s.show(w, http.StatusOK, `<h1>Sign in</h1>`+s.formOf("/issuer/signin", "login", id)+
 		`<input name="username"><input type="password" name="password"><button>Sign in</button></form>`)
 }
 
-// beginSession signs a browser in.
-func (s *Issuer) beginSession(w http.ResponseWriter) {
+// beginSession signs a browser in, and returns its session.
+func (s *Issuer) beginSession(w http.ResponseWriter) string {
 	session := secret()
 	s.sessions[session] = username
 	http.SetCookie(w, &http.Cookie{
@@ -72,6 +71,7 @@ func (s *Issuer) beginSession(w http.ResponseWriter) {
 		SameSite: s.sameSite(),
 		Expires:  time.Now().Add(time.Hour),
 	})
+	return session
 }
 
 // sameSite is the protection of the session against forms of other sites.
@@ -84,7 +84,7 @@ func (s *Issuer) sameSite() http.SameSite {
 
 // serveSignIn takes the password.
 func (s *Issuer) serveSignIn(w http.ResponseWriter, r *http.Request) {
-	id := r.PostFormValue("transaction")
+	id := transactionID(r)
 	right := subtle.ConstantTimeCompare([]byte(r.PostFormValue("password")), []byte(password)) == 1
 	if !right || r.PostFormValue("username") != username || s.transactions[id] == nil {
 		s.showProblem(w, "The name or the password is wrong.", "")
@@ -130,12 +130,18 @@ func (s *Issuer) serveConsent(w http.ResponseWriter, r *http.Request) {
 	if s.has(ShowsLogos) && tx.client.logo != "" {
 		logo = `<a href="` + html.EscapeString(tx.client.logo) + `">About</a>`
 	}
+	deny := `<button name="answer" value="deny">Deny</button>`
+	if s.has(OffersNoRefusal) {
+		deny = ""
+	}
+	csrf := `<input type="hidden" name="csrf" value="` + tx.csrf + `">`
+	if s.has(NamesTransactionsInPaths) {
+		csrf = ""
+	}
 	s.show(w, http.StatusOK, "<h1>"+name+" wants access</h1>"+logo+
 		"<p>"+html.EscapeString(strings.Join(tx.scopes, ", "))+"</p>"+destination+
-		`<form method="post" action="/issuer/consent">`+
-		`<input type="hidden" name="transaction" value="`+html.EscapeString(r.URL.Query().Get("transaction"))+`">`+
-		`<input type="hidden" name="csrf" value="`+tx.csrf+`">`+
-		`<button name="answer" value="approve">Approve</button><button name="answer" value="deny">Deny</button></form>`)
+		s.formOf("/issuer/consent", "consent", html.EscapeString(r.URL.Query().Get("transaction")))+csrf+
+		`<button name="answer" value="approve">Approve</button>`+deny+`</form>`)
 }
 
 // visible keeps the characters that a person sees.
@@ -148,9 +154,9 @@ func visible(r rune) rune {
 
 // serveAnswer takes the answer to the consent page.
 func (s *Issuer) serveAnswer(w http.ResponseWriter, r *http.Request) {
-	id := r.PostFormValue("transaction")
+	id := transactionID(r)
 	tx := s.transactions[id]
-	isOwn := tx != nil && tx.csrf != "" && tx.csrf == r.PostFormValue("csrf")
+	isOwn := tx != nil && tx.csrf != "" && (tx.csrf == r.PostFormValue("csrf") || s.has(NamesTransactionsInPaths))
 	if s.has(ChecksNoCSRF) {
 		tx = s.last[s.session(r)]
 		isOwn = tx != nil
@@ -171,6 +177,9 @@ func (s *Issuer) serveAnswer(w http.ResponseWriter, r *http.Request) {
 		tx.device.denied = !tx.device.approved
 		s.show(w, http.StatusOK, "<p>Go back to your device.</p>")
 		return
+	}
+	if s.has(RenewsSessions) {
+		s.renewSession(w, r)
 	}
 	response := url.Values{"error": {"access_denied"}}
 	if r.PostFormValue("answer") == "approve" {

@@ -43,6 +43,10 @@ func (s *Issuer) serveRegistration(w http.ResponseWriter, r *http.Request) {
 		if s.has(BreaksOnRegistrations) {
 			refused = http.StatusInternalServerError
 		}
+		if s.has(RefusesBrokenJSONInHTML) {
+			s.show(w, refused, "<p>This is not JSON.</p>")
+			return
+		}
 		s.refuse(w, refused, "invalid_client_metadata")
 		return
 	}

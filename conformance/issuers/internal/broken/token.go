@@ -74,6 +74,9 @@ func (s *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
 	if problem == nil {
 		found, problem = s.authenticate(w, r, form)
 	}
+	if s.has(LooksAtCodesFirst) && form.Has("code") && s.codes[form.Get("code")] == nil {
+		problem = badRequest("invalid_grant")
+	}
 	var answer map[string]any
 	if problem == nil {
 		answer, problem = s.issue(found, form)
@@ -187,6 +190,9 @@ func (s *Issuer) authenticate(w http.ResponseWriter, r *http.Request, form url.V
 	header := r.Header.Get("Authorization")
 	id := form.Get("client_id")
 	given := form.Get("client_secret")
+	if s.has(TakesSecretsInBodyOnly) {
+		header = ""
+	}
 	if header != "" {
 		w.Header().Set("WWW-Authenticate", `Basic realm="token"`)
 		if s.has(OmitsBasicChallenge) {

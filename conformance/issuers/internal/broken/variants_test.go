@@ -1,0 +1,69 @@
+package broken_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"mcpentra/conformance/check"
+	"mcpentra/conformance/issuers/checks"
+	"mcpentra/conformance/issuers/internal/bench"
+	"mcpentra/conformance/issuers/internal/broken"
+)
+
+// conforming names the checks that went red for a conforming variant once, or could not judge it.
+var conforming = map[broken.Fault][]string{
+	broken.NamesTransactionsInPaths: {
+		"authorization-server/consent/forged",
+		"authorization-server/consent/origin",
+		"authorization-server/consent/parallel",
+	},
+	broken.ClosesLongRequests:      {"authorization-server/authorize/long"},
+	broken.LooksAtCodesFirst:       {"authorization-server/client/challenge"},
+	broken.OffersNoRefusal:         {"authorization-server/authorize/declined"},
+	broken.RefusesBrokenJSONInHTML: {"authorization-server/registration/errors"},
+	broken.TakesSecretsInBodyOnly: {
+		"authorization-server/pkce/required-confidential",
+		"authorization-server/pkce/downgrade",
+		"authorization-server/client/authenticated",
+		"authorization-server/client/two-methods",
+		"authorization-server/client/secret-in-body",
+		"authorization-server/refresh/secret",
+		"authorization-server/introspection/other-client",
+	},
+	broken.RenewsSessions: {"authorization-server/consent/asked"},
+}
+
+func TestConformingVariantsPass(t *testing.T) {
+	t.Parallel()
+	var group errgroup.Group
+	group.SetLimit(8)
+	for variant, ids := range conforming {
+		selected := slices.DeleteFunc(checks.All(), func(current bench.Check) bool {
+			return !isFullMatrix() && !slices.Contains(ids, current.ID)
+		})
+		group.Go(func() error {
+			t.Run(string(variant), func(t *testing.T) {
+				for id, result := range runAll(t, selected, variant) {
+					verdicts := []check.Verdict{check.Pass, check.Skip}
+					assert.Contains(t, verdicts, result.Verdict, "%s: %v", id, result.Err)
+				}
+			})
+			return nil
+		})
+	}
+	require.NoError(t, group.Wait())
+}
+
+// A person whose session was renewed is still signed in at the next authorization.
+func TestRenewedSessionsCount(t *testing.T) {
+	t.Parallel()
+	const id = "authorization-server/consent/asked"
+	isOther := func(current bench.Check) bool { return current.ID != id }
+	selected := slices.DeleteFunc(checks.All(), isOther)
+	result := runAll(t, selected, broken.RenewsSessions, broken.RemembersPeople)[id]
+	assert.Equal(t, check.Fail, result.Verdict, "%v", result.Err)
+}

@@ -1,30 +1,26 @@
 package servers_test
 
 import (
-	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/gkampitakis/go-snaps/snaps"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/servers"
+	"mcpentra/testdata/interop/foreign"
 )
 
 // A foreignServer is an MCP server of another project, with the command that starts it.
@@ -58,37 +54,16 @@ var foreignServers = []foreignServer{
 // failure has a line in proofs.tsv with the sentence that proves it.
 func TestInteropForeignServers(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("MCPENTRA_INTEROP") == "" {
-		t.Skip("make interop sets MCPENTRA_INTEROP")
-	}
-	goServers := buildGoServers(t)
-	for _, foreign := range foreignServers {
-		t.Run(foreign.name, func(t *testing.T) {
+	foreign.SkipUnlessInterop(t)
+	goServers := foreign.Build(t, "goservers")
+	for _, server := range foreignServers {
+		t.Run(server.name, func(t *testing.T) {
 			t.Parallel()
 			issuer := startIssuer(t)
-			target := issuer.target(startForeign(t, issuer.url, foreign.command(goServers), foreign.env))
+			target := issuer.target(foreign.Start(t, server.command(goServers), "ISSUER="+issuer.url, server.env))
 			report, err := servers.Run(t.Context(), target, check.Selection{Parallel: 8})
 			require.NoError(t, err)
-			var verdicts strings.Builder
-			proofs := proofsOf(t, foreign.name)
-			failed := map[string]bool{}
-			for _, result := range report.Results {
-				if result.Verdict == check.Pass || result.Verdict == check.Skip {
-					continue
-				}
-				fmt.Fprintf(&verdicts, "%-5s %s\n", result.Verdict, result.Name())
-				if result.Verdict == check.Fail {
-					failed[result.Rule.ID] = true
-					assert.Contains(t, proofs, result.Rule.ID, "%v", result.Err)
-				}
-				assert.NotEqual(t, check.Error, result.Verdict, "%s: %v", result.Name(), result.Err)
-			}
-			for id := range proofs {
-				assert.True(t, failed[id], "proofs.tsv has a line for %s, which does not fail", id)
-			}
-			folder := snaps.Dir("../../testdata/snapshots")
-			snaps.WithConfig(folder, snaps.Filename("foreign-"+foreign.name), snaps.Ext(".txt")).
-				MatchStandaloneSnapshot(t, verdicts.String())
+			foreign.Compare(t, server.name, report)
 		})
 	}
 }
@@ -99,11 +74,11 @@ func BenchmarkChecksForeign(b *testing.B) {
 	if _, err := os.Stat(packages); err != nil {
 		b.Skip("needs Node.js packages: npm ci in testdata/interop/foreign installs them")
 	}
-	goServers := buildGoServers(b)
-	for _, foreign := range foreignServers {
-		b.Run(foreign.name, func(b *testing.B) {
+	goServers := foreign.Build(b, "goservers")
+	for _, server := range foreignServers {
+		b.Run(server.name, func(b *testing.B) {
 			issuer := startIssuer(b)
-			target := issuer.target(startForeign(b, issuer.url, foreign.command(goServers), foreign.env))
+			target := issuer.target(foreign.Start(b, server.command(goServers), "ISSUER="+issuer.url, server.env))
 			for b.Loop() {
 				began := time.Now()
 				_, err := servers.Run(b.Context(), target, check.Selection{Parallel: 12})
@@ -113,57 +88,6 @@ func BenchmarkChecksForeign(b *testing.B) {
 			}
 		})
 	}
-}
-
-// proofsOf returns the sentences that prove the failures of a server, by the ID of the check.
-func proofsOf(t *testing.T, server string) map[string]string {
-	t.Helper()
-	text, err := os.ReadFile("../../testdata/interop/foreign/proofs.tsv")
-	require.NoError(t, err)
-	proofs := map[string]string{}
-	for line := range strings.Lines(string(text)) {
-		columns := strings.SplitN(strings.TrimSpace(line), "\t", 3)
-		if columns[0] == server && assert.Len(t, columns, 3, "want a server, an ID and a sentence: %s", line) {
-			proofs[columns[1]] = columns[2]
-		}
-	}
-	return proofs
-}
-
-// buildGoServers builds the servers in Go, and returns the folder of the programs.
-func buildGoServers(t testing.TB) string {
-	t.Helper()
-	folder := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", folder, "./...")
-	build.Dir = "../../testdata/interop/goservers"
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	return folder
-}
-
-// startForeign starts a server, and returns the URL that it prints.
-func startForeign(t testing.TB, issuer string, line []string, env string) string {
-	t.Helper()
-	run := exec.CommandContext(t.Context(), line[0], line[1:]...)
-	run.Dir = "../../testdata/interop/foreign"
-	run.Env = append(os.Environ(), "ISSUER="+issuer, env)
-	run.Stderr = t.Output()
-	out, err := run.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, run.Start())
-	t.Cleanup(func() { _ = run.Wait() })
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		if _, url, found := strings.Cut(lines.Text(), "listening on "); found {
-			go func() {
-				for lines.Scan() {
-				}
-			}()
-			return url
-		}
-	}
-	t.Fatalf("%s ended without a URL", line)
-	return ""
 }
 
 // A foreignIssuer signs tokens for servers of other projects.

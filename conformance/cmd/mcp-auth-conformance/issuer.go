@@ -39,10 +39,11 @@ func newIssuerCommand() *cobra.Command {
 
 The checks register clients. If clients cannot register themselves, give one with --client-id.
 
-Most checks need a sign-in. Give the values of the sign-in form with --field: a scripted person
-types them, and presses the first button that does not decline. Instead, --sign-in opens $BROWSER
-for you, once for each sign-in. Without $BROWSER it prints the address. Checks that look at pages
-need the scripted person.`,
+Most checks need a sign-in. Give the values of the sign-in form with --field, by the names of its
+inputs in the HTML. A scripted person types them, and presses the first button that does not
+decline. To decline, the person presses a button or follows a link such as Deny or Cancel. The
+person's browser runs no scripts. Instead, --sign-in opens $BROWSER for you, once for each sign-in.
+Without $BROWSER it prints the address. Checks that look at pages need the scripted person.`,
 		Example: `  mcp-auth-conformance issuer http://localhost:9000 --field username=ada \
     --field password=@password.txt
   mcp-auth-conformance issuer https://as.example.com --only authorization-server/metadata`,

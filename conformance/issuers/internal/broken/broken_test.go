@@ -89,7 +89,7 @@ func TestEveryCheckCatchesFaults(t *testing.T) {
 
 func TestDeadIssuerIsError(t *testing.T) {
 	t.Parallel()
-	target := start(t).Target()
+	target := start(t, broken.SignsInElsewhere).Target() // it supplies everything
 	target.URL = "http://127.0.0.1:1"
 	for _, current := range checks.All() {
 		result := bench.Run(t.Context(), current, target)

@@ -35,6 +35,7 @@ func All() []bench.Check {
 		documentFetchChecks(),
 		documentPageChecks(),
 		introspectionChecks(),
+		userinfoChecks(),
 		deviceChecks(),
 		tokenChecks(),
 		clientChecks(),

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"golang.org/x/oauth2"
@@ -244,6 +245,12 @@ func (p *Probe) Redeemed(ctx context.Context, a *Authorization, changes ...Chang
 		err = &check.CannotJudge{Reason: "the control failed: a good code is answered with " + answer.String()}
 	}
 	return tokens, err
+}
+
+// IssuesForResource reports whether the tokens of the checks are for a resource only, and not for
+// OpenID Connect too.
+func (p *Probe) IssuesForResource() bool {
+	return p.target.Resource != "" && !slices.Contains(p.target.Scopes, "openid")
 }
 
 // Granted takes a client through the whole flow, and returns its tokens.

@@ -339,6 +339,7 @@ var introspectionCaught = map[broken.Fault][]string{
 	broken.IntrospectsForAllClients: {"authorization-server/introspection/other-client"},
 	broken.IntrospectsEndedTokens:   {"authorization-server/introspection/revoked"},
 	broken.IssuesOneAudience:        {"authorization-server/resource/audience"},
+	broken.TellsUserToAnyToken:      {"authorization-server/userinfo/other-resource"},
 }
 
 var thirdPartyCaught = map[broken.Fault][]string{

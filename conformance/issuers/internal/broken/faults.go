@@ -165,6 +165,7 @@ const (
 	IntrospectsForAllClients Fault = "introspects tokens of other clients"
 	IntrospectsEndedTokens   Fault = "calls revoked tokens active"
 	IssuesOneAudience        Fault = "issues tokens for everything"
+	TellsUserToAnyToken      Fault = "answers at userinfo to tokens for another resource"
 )
 
 // Faults in device authorization.

@@ -38,3 +38,14 @@ func (s *Issuer) serveIntrospection(w http.ResponseWriter, r *http.Request) {
 	}
 	s.write(w, http.StatusOK, answer)
 }
+
+// serveUserinfo refuses all tokens, because none is for this endpoint.
+func (s *Issuer) serveUserinfo(w http.ResponseWriter, r *http.Request) {
+	known := s.accesses[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
+	if known != nil && s.has(TellsUserToAnyToken) {
+		s.write(w, http.StatusOK, map[string]any{"sub": "a user"})
+		return
+	}
+	w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+	w.WriteHeader(http.StatusUnauthorized)
+}

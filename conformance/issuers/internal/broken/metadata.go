@@ -23,6 +23,7 @@ func (s *Issuer) metadata() map[string]any {
 	}
 	document["device_authorization_endpoint"] = s.URL + "/device"
 	document["introspection_endpoint"] = s.URL + "/introspect"
+	document["userinfo_endpoint"] = s.URL + "/userinfo"
 	document["client_id_metadata_document_supported"] = !s.has(AdvertisesNoDocuments)
 	if s.has(NamesAnotherIssuer) {
 		document["issuer"] = "https://another.example"

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/inputs"
 	"mcpentra/conformance/servers/internal/attack"
 	"mcpentra/conformance/servers/internal/bench"
 )
@@ -27,7 +29,7 @@ func passthroughChecks() []bench.Check {
 				Reference: "MCP authorization, Access Token Privilege Restriction; MCP security best " +
 					"practices, Token Passthrough",
 				Sentence: "The server does not forward the caller's token: no header, URL or body that it " +
-					"sends upstream has it.",
+					"sends upstream has it, and (policy) no other token has its ID (jti).",
 				Covers: []string{"RS-103", "server-no-token-passthrough", "server-thirdparty-own-token"},
 			},
 			Tokens: []bench.TokenKind{bench.Good},
@@ -78,6 +80,29 @@ func passthroughInboundToken(ctx context.Context, p *bench.Probe) error {
 					form.name+" "+location(forwarded, form.text),
 				)
 			}
+		}
+	}
+	return otherTokenWithID(p, trial.Token, all)
+}
+
+// isJWT finds JWTs in a text.
+var isJWT = regexp.MustCompile(`eyJ[\w-]+\.eyJ[\w-]+\.[\w-]*`)
+
+// otherTokenWithID looks for a token that has the ID of the caller's. The server has made it from
+// the caller's token, and two tokens of an ID cannot be told apart (RFC 7519 section 4.1.7).
+func otherTokenWithID(p *bench.Probe, own string, all []bench.Forwarded) error {
+	jwt, err := attack.ParseJWT(own)
+	if err != nil || attack.Text(jwt.Claims, "jti") == "" {
+		return nil
+	}
+	for _, forwarded := range all {
+		for _, token := range isJWT.FindAllString(asText(forwarded), -1) {
+			other, err := attack.ParseJWT(token)
+			if err != nil || attack.Text(other.Claims, "jti") != attack.Text(jwt.Claims, "jti") {
+				continue
+			}
+			found := p.Insecure("no other token with the ID of the caller's", "one "+location(forwarded, token))
+			return inputs.Graded(found, check.Policy, check.Low)
 		}
 	}
 	return nil

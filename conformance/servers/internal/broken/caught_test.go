@@ -208,6 +208,7 @@ var answerCaught = map[broken.Fault][]string{
 	broken.NamesNoSigner:       {"server/metadata/signed"},
 	broken.OffersEverything:    {"server/metadata/scopes-minimal"},
 
+	broken.CopiesTokenIDs:         {"server/passthrough/inbound-token"},
 	broken.PassesTokensOn:         {"server/passthrough/inbound-token", "server/passthrough/own-token"},
 	broken.PassesTokensInBodies:   {"server/passthrough/inbound-token"},
 	broken.SendsOwnTokensUpstream: {"server/passthrough/own-token"},

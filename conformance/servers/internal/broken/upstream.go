@@ -14,6 +14,7 @@ import (
 const (
 	PassesTokensOn         Fault = "forwards the caller's token"
 	PassesTokensInBodies   Fault = "forwards the caller's token in a body"
+	CopiesTokenIDs         Fault = "makes a token for its upstream from the caller's, with the same ID"
 	SendsOwnTokensUpstream Fault = "sends tokens upstream that it accepts itself"
 )
 
@@ -29,6 +30,13 @@ func (s *Server) callUpstream(ctx context.Context, inbound, marker string) error
 		token = inbound
 	case s.has(PassesTokensInBodies):
 		note = inbound
+	case s.has(CopiesTokenIDs):
+		var err error
+		good := func(context.Context) (string, error) { return inbound, nil }
+		mint := bench.Remint(s.signingKey().Key, good)
+		if token, err = mint(ctx, bench.Edits{Claims: forUpstream}); err != nil {
+			return err
+		}
 	case s.has(SendsOwnTokensUpstream):
 		var err error
 		if token, err = s.goodToken(); err != nil {
@@ -55,6 +63,8 @@ func (s *Server) callUpstream(ctx context.Context, inbound, marker string) error
 	}
 	return response.Body.Close()
 }
+
+func forUpstream(claims map[string]any) { claims["aud"] = "https://upstream.example" }
 
 // maxForwarded bounds the number of upstream requests that are kept.
 const maxForwarded = 10_000

@@ -32,56 +32,58 @@ import (
 // every revision, in sessions and without.
 func TestStateBelongsToCaller(t *testing.T) {
 	t.Parallel()
-	only := []string{"server/state", "server/request-state", "server/elicitation", "server/task"}
-	useKeeper := func(config *server.Config) *keeper {
-		k := newKeeper(fromGuard)
-		config.MCP = k.handler()
-		config.Stateful = true
-		return k
+	for name, place := range map[string]func(*testing.T, *server.Config) *keeper{
+		"handler":  keepInHandler,
+		"upstream": keepInUpstream,
+	} {
+		t.Run("broker/"+name, func(t *testing.T) {
+			t.Parallel()
+			key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+			require.NoError(t, err)
+			var k *keeper
+			origin := startServer(t, func(config *server.Config) {
+				config.SigningKey = key
+				k = place(t, config)
+			})
+			testState(t, brokerTarget(t, origin+"/mcp", key), k)
+		})
+		t.Run("direct/"+name, func(t *testing.T) {
+			t.Parallel()
+			fake := fakeentra.NewServer(fakeentra.Config{Directory: apiDirectory()})
+			t.Cleanup(fake.Close)
+			var k *keeper
+			origin := startServer(t, func(config *server.Config) {
+				direct(fake)(config)
+				k = place(t, config)
+			})
+			testState(t, directTarget(t, origin+"/mcp", fake), k)
+		})
 	}
-	t.Run("broker", func(t *testing.T) {
-		t.Parallel()
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		require.NoError(t, err)
-		var k *keeper
-		origin := startServer(t, func(config *server.Config) {
-			config.SigningKey = key
-			k = useKeeper(config)
-		})
-		target := brokerTarget(t, origin+"/mcp", key)
-		k.describe(&target)
-		servers.Test(t, target, only...)
-	})
-	t.Run("direct", func(t *testing.T) {
-		t.Parallel()
-		fake := fakeentra.NewServer(fakeentra.Config{Directory: apiDirectory()})
-		t.Cleanup(fake.Close)
-		var k *keeper
-		origin := startServer(t, func(config *server.Config) {
-			direct(fake)(config)
-			k = useKeeper(config)
-		})
-		target := directTarget(t, origin+"/mcp", fake)
-		k.describe(&target)
-		servers.Test(t, target, only...)
-	})
-	t.Run("upstream", func(t *testing.T) {
-		t.Parallel()
-		fake := fakeentra.NewServer(fakeentra.Config{Directory: apiDirectory()})
-		t.Cleanup(fake.Close)
-		var origin string
-		k := newKeeper(fromHeader)
-		behind := httptest.NewServer(k.handler(mcpserver.WithHTTPContextFunc(named(func() string { return origin }))))
-		t.Cleanup(behind.Close)
-		origin = startServer(t, func(config *server.Config) {
-			direct(fake)(config)
-			config.Upstream = behind.URL + "/mcp"
-			config.Stateful = true
-		})
-		target := directTarget(t, origin+"/mcp", fake)
-		k.describe(&target)
-		servers.Test(t, target, only...)
-	})
+}
+
+// testState runs the checks of state against a server with the tools of a keeper.
+func testState(t *testing.T, target servers.Target, k *keeper) {
+	t.Helper()
+	k.describe(&target)
+	servers.Test(t, target, "server/state", "server/request-state", "server/elicitation", "server/task")
+}
+
+// keepInHandler puts a keeper behind the guard.
+func keepInHandler(_ *testing.T, config *server.Config) *keeper {
+	k := newKeeper(fromGuard)
+	config.MCP = k.handler()
+	config.Stateful = true
+	return k
+}
+
+// keepInUpstream puts a keeper behind the guard as another server.
+func keepInUpstream(t *testing.T, config *server.Config) *keeper {
+	k := newKeeper(fromHeader)
+	behind := httptest.NewServer(k.handler(mcpserver.WithHTTPContextFunc(named(config.PublicURL))))
+	t.Cleanup(behind.Close)
+	config.Upstream = behind.URL + "/mcp"
+	config.Stateful = true
+	return k
 }
 
 // A keeper is a server with tools that keep state for their callers.
@@ -139,13 +141,13 @@ type namedKey struct{}
 
 // named returns a function that verifies the header with which the guard names the caller to an
 // upstream. fromHeader returns that caller.
-func named(origin func() string) func(context.Context, *http.Request) context.Context {
+func named(origin string) func(context.Context, *http.Request) context.Context {
 	return func(ctx context.Context, r *http.Request) context.Context {
 		token, err := jwt.ParseSigned(r.Header.Get(upstream.CallerHeader), []jose.SignatureAlgorithm{jose.ES256})
 		if err != nil {
 			return ctx
 		}
-		answer, err := http.Get(origin() + server.CallerKeysPath)
+		answer, err := http.Get(origin + server.CallerKeysPath)
 		if err != nil {
 			return ctx
 		}
@@ -155,7 +157,7 @@ func named(origin func() string) func(context.Context, *http.Request) context.Co
 		if json.NewDecoder(answer.Body).Decode(&keys) != nil || token.Claims(&keys, &claims) != nil {
 			return ctx
 		}
-		if claims.Validate(jwt.Expected{Issuer: origin(), Time: time.Now()}) != nil {
+		if claims.Validate(jwt.Expected{Issuer: origin, Time: time.Now()}) != nil {
 			return ctx
 		}
 		return context.WithValue(ctx, namedKey{}, claims.Subject)

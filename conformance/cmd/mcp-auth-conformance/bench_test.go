@@ -51,7 +51,7 @@ func benchModes() []benchMode {
 				"AUTH_CLIENT_SECRET=fake-secret-of-the-fake-api",
 				"AUTH_SCOPES=tool.read",
 			},
-			flags: []string{"--role", "server"},
+			flags: []string{"--only", "server"},
 		},
 	}
 }

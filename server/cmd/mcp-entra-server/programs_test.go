@@ -120,7 +120,7 @@ func (p *processes) killAll() {
 
 // patience is how long a program may take to do one thing on a busy machine before the test calls
 // it stuck.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // start runs `start NAME PATTERN PROGRAM ARGS…`: it starts the program and waits until a line of
 // its output matches the pattern. The pattern's first group is then the variable NAME of the
@@ -244,7 +244,8 @@ func command(ts *testscript.TestScript, program string, args []string) *exec.Cmd
 	)
 	for _, key := range []string{
 		"AUTH_MODE", "AUTH_AUTHORITY", "AUTH_TENANT_ID", "AUTH_CLIENT_ID", "AUTH_CLIENT_SECRET", "AUTH_SCOPES",
-		"MCP_ADDR", "MCP_PUBLIC_URL", "STORE_URL", "MCP_KEYS_FILE", "MCP_TOKEN_STORE", "MCP_CLIENT_ID",
+		"MCP_ADDR", "MCP_PUBLIC_URL", "MCP_STATEFUL",
+		"MCP_REGISTRATIONS_PER_MINUTE", "STORE_URL", "MCP_KEYS_FILE", "MCP_TOKEN_STORE", "MCP_CLIENT_ID",
 	} {
 		if value := ts.Getenv(key); value != "" {
 			cmd.Env = append(cmd.Env, key+"="+value)

@@ -2,7 +2,10 @@ package main_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -113,24 +116,64 @@ func port(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], number)
 }
 
-// serveTools runs `tools PORT`: an MCP server without any authentication listens there until the
-// script ends. It has one tool, ask, which answers 42.
+// serveTools runs `tools PORT [sessions]`: an MCP server without any authentication listens there
+// until the script ends. Its tool ask answers 42. Its tool count writes its marker to runs.log in
+// the script's folder. The requests are in requests.log.
 func serveTools(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: tools PORT")
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: tools PORT [sessions]")
 	}
+	runs, err := os.Create(ts.MkAbs("runs.log"))
+	ts.Check(err)
+	requests, err := os.Create(ts.MkAbs("requests.log"))
+	ts.Check(err)
 	mcpServer := mcpserver.NewMCPServer("upstream", "1")
 	mcpServer.AddTool(mcp.NewTool("ask"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return mcp.NewToolResultText("42"), nil
 	})
+	mcpServer.AddTool(
+		mcp.NewTool("count", mcp.WithString("marker", mcp.Required())),
+		func(_ context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			marker := call.GetString("marker", "")
+			_, err := fmt.Fprintln(runs, marker)
+			return mcp.NewToolResultText(marker), err
+		},
+	)
+	sessions := mcpserver.WithStateLess(true)
+	if len(args) > 1 {
+		sessions = mcpserver.WithStateful(true)
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:"+args[0])
 	ts.Check(err)
-	httpServer := &http.Server{Handler: mcpserver.NewStreamableHTTPServer(mcpServer, mcpserver.WithStateLess(true))}
+	httpServer := &http.Server{Handler: logRequests(requests, mcpserver.NewStreamableHTTPServer(mcpServer, sessions))}
 	ended := make(chan error, 1)
 	go func() { ended <- httpServer.Serve(listener) }()
 	ts.Defer(func() {
 		_ = httpServer.Close()
 		<-ended
+		_ = runs.Close()
+		_ = requests.Close()
+	})
+}
+
+// logRequests writes each request of a handler on a line.
+func logRequests(log io.Writer, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, "the request does not end", http.StatusBadRequest)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		line, err := json.Marshal(map[string]any{"url": r.URL.String(), "header": r.Header, "body": string(body)})
+		if err == nil {
+			_, err = log.Write(append(line, '\n'))
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 

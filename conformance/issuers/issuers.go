@@ -13,12 +13,15 @@ import (
 // tries at the authorization server that an MCP server names.
 func Checks() []Check { return checks.All() }
 
-// Run tries the checks against an authorization server. The report has what
-// they found. An error means that no check was selected, or that the context ended before the last
-// check.
+// Run tries the checks against an authorization server. The report has what they found. An error
+// means that no check was selected, that the target cannot be tested (*Unusable), or that the
+// context ended before the last check.
 func Run(ctx context.Context, target Target, selection check.Selection) (*check.Report, error) {
 	selected, err := check.Select(checks.All(), selection)
 	if err != nil {
+		return nil, err
+	}
+	if err := target.Reach(ctx); err != nil {
 		return nil, err
 	}
 	report, err := check.Run(ctx, target.Bind(selected...), selection)

@@ -10,6 +10,8 @@ import "mcpentra/conformance/issuers/internal/bench"
 //	HTTPClient     *http.Client          sends the requests; nil means a plain one
 //	Person         Person                opens a browser in which a script signs in
 //	Open           func(context.Context, string) error  shows a real person a page
+//	SignInTimeout  time.Duration         for a real person; five minutes by default
+//	FirstAnswer    time.Duration         for the server's first answer; ten seconds by default
 //	Clients        []Client              registered beforehand
 //	Resource       string                that tokens can be issued for (RFC 8707)
 //	OtherResource  string                another one
@@ -44,6 +46,9 @@ type Documents = bench.Documents
 
 // NewDocuments returns a handler without documents.
 func NewDocuments() *Documents { return bench.NewDocuments() }
+
+// Unusable means that the target cannot be tested: it gives no answer.
+type Unusable = bench.Unusable
 
 // A Need is something that a check requires of a target.
 type Need = bench.Need

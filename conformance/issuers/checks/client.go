@@ -203,13 +203,16 @@ func clientChallenge(ctx context.Context, p *bench.Probe) error {
 
 // clientOfMethod returns a client that uses a method of authentication.
 func clientOfMethod(ctx context.Context, p *bench.Probe, method string) (*bench.Client, error) {
-	_, registered, err := p.Register(ctx, bench.Registration(bench.Members{"token_endpoint_auth_method": method}))
+	_, registered, err := p.Register(ctx, bench.Registration(bench.Members{
+		"token_endpoint_auth_method": method,
+		"redirect_uris":              []string{p.RedirectURI()},
+	}))
 	if err != nil || registered == nil {
 		return nil, err
 	}
 	client := registered.Client()
 	if registered.RedirectURIs == nil {
-		client.RedirectURI = bench.LoopbackRedirect
+		client.RedirectURI = p.RedirectURI()
 	}
 	client.Method = method
 	return client, nil

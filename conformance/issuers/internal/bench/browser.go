@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -208,42 +207,5 @@ func page(request *http.Request, status int, text string) *http.Response {
 		Header:     http.Header{"Content-Type": {"text/plain"}},
 		Body:       io.NopCloser(strings.NewReader(text)),
 		Request:    request,
-	}
-}
-
-// openReal shows a page to a real person, and returns the address at which the client is called.
-func (p *Probe) openReal(ctx context.Context, address, redirect string) (*url.URL, error) {
-	parsed, err := url.Parse(redirect)
-	if err != nil || parsed.Scheme != "http" {
-		return nil, &check.NotApplicable{Reason: "a real browser can return only to a redirect URI on loopback"}
-	}
-	p.real.Lock()
-	defer p.real.Unlock()
-	listener, err := net.Listen("tcp", parsed.Host)
-	if err != nil {
-		return nil, &check.CannotJudge{Reason: "no address for the redirect URI", Err: err}
-	}
-	called := make(chan *url.URL, 1)
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != parsed.Path {
-			http.NotFound(w, r)
-			return
-		}
-		select {
-		case called <- r.URL:
-		default:
-		}
-		_, _ = io.WriteString(w, "The check goes on. You can close this window.\n")
-	})}
-	go func() { _ = server.Serve(listener) }()
-	defer server.Close()
-	if err := p.target.Open(ctx, address); err != nil {
-		return nil, &check.CannotJudge{Reason: "the browser cannot be opened", Err: err}
-	}
-	select {
-	case answer := <-called:
-		return parsed.ResolveReference(answer), nil
-	case <-ctx.Done():
-		return nil, &check.CannotJudge{Reason: "the browser did not get to the end", Err: ctx.Err()}
 	}
 }

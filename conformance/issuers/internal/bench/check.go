@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"mcpentra/conformance/check"
@@ -66,11 +65,12 @@ type Check struct {
 const (
 	timeout       = time.Minute
 	personTimeout = 5 * time.Minute
+	maxVisits     = 8 // sign-ins of one check
 )
 
 func (t *Target) timeout() time.Duration {
-	if t.Person == nil && t.Open != nil {
-		return personTimeout
+	if t.isReal() {
+		return timeout + maxVisits*t.signInTimeout()
 	}
 	return timeout
 }
@@ -89,14 +89,14 @@ func (t *Target) lacking(c *Check) string {
 
 // Bind binds checks to the target.
 func (t Target) Bind(checks ...Check) []check.Bound {
-	real := &sync.Mutex{} // one real person handles one sign-in at a time
+	real := newRealPerson()
 	bound := make([]check.Bound, 0, len(checks))
 	for _, current := range checks {
 		bound = append(bound, check.Bound{
 			Rule:    current.Rule,
 			Lacking: t.lacking(&current),
 			Claimed: t.Revisions,
-			Alone:   slices.Contains(current.Needs, Clock),
+			Alone:   slices.Contains(current.Needs, Clock) || t.isReal() && slices.Contains(current.Needs, SignIn),
 			Timeout: t.timeout(),
 			Try: func(ctx context.Context, revision check.Revision) error {
 				p := newProbe(t, revision)

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -90,6 +91,13 @@ func (p *Probe) Register(ctx context.Context, body []byte) (*Answer, *Registered
 
 // MustRegister registers a client without a flaw. The check cannot be done if that fails.
 func (p *Probe) MustRegister(ctx context.Context, changes Members) (*Registered, error) {
+	if _, isGiven := changes["redirect_uris"]; p.target.isReal() && !isGiven {
+		changes = maps.Clone(changes)
+		if changes == nil {
+			changes = Members{}
+		}
+		changes["redirect_uris"] = []string{p.RedirectURI()}
+	}
 	answer, registered, err := p.Register(ctx, Registration(changes))
 	switch {
 	case err != nil:

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"sync"
 
 	"mcpentra/conformance/check"
 )
@@ -27,7 +26,7 @@ type Probe struct {
 	client  *http.Client
 	last    func() string // describes the last exchange for a report
 	secrets *secrets
-	real    *sync.Mutex
+	real    *realPerson
 
 	document *Metadata // that Metadata has read
 }

@@ -22,6 +22,10 @@ type Target struct {
 	// Open shows an authorization page to a real person, whose browser ends at a redirect URI on
 	// loopback. It is used if Person is nil. Nil skips the checks that need a sign-in.
 	Open func(ctx context.Context, page string) error
+	// SignInTimeout is how long a real person may take for one sign-in. Zero means five minutes.
+	SignInTimeout time.Duration
+	// FirstAnswer is how long the server may take for its first answer. Zero means ten seconds.
+	FirstAnswer time.Duration
 	// Clients are registered beforehand. The checks use them if clients cannot register
 	// themselves. The first public and the first confidential one are used first.
 	Clients []Client

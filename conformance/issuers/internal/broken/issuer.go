@@ -70,9 +70,10 @@ func start(upstream string, faults ...Fault) *Issuer {
 		refreshes:    map[string]*refreshToken{},
 		accesses:     map[string]*accessToken{},
 	}
-	s.server = httptest.NewServer(s.routes())
-	s.URL = s.server.URL + "/issuer"
+	s.server = httptest.NewUnstartedServer(s.routes())
+	s.URL = "http://" + s.server.Listener.Addr().String() + "/issuer"
 	s.startElsewhere(upstream)
+	s.server.Start()
 	return s
 }
 

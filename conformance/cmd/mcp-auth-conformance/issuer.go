@@ -7,15 +7,18 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/issuers"
+	"mcpentra/conformance/servers/signin"
 )
 
 type issuerOptions struct {
+	scripted      bool
 	signIn        bool
 	fields        []string
 	clientID      string
@@ -27,7 +30,9 @@ type issuerOptions struct {
 	run           runOptions
 	revisions     []string
 	caFile        string
-	timeout       time.Duration
+	timeout       time.Duration // of the server's first answer
+	signInTimeout time.Duration
+	rig           upstreamOptions
 }
 
 func newIssuerCommand() *cobra.Command {
@@ -42,10 +47,17 @@ The checks register clients. If clients cannot register themselves, give one wit
 Most checks need a sign-in. Give the values of the sign-in form with --field, by the names of its
 inputs in the HTML. A scripted person types them, and presses the first button that does not
 decline. To decline, the person presses a button or follows a link such as Deny or Cancel. The
-person's browser runs no scripts. Instead, --sign-in opens $BROWSER for you, once for each sign-in.
-Without $BROWSER it prints the address. Checks that look at pages need the scripted person.`,
+person's browser runs no scripts. If there is nothing to type, give --scripted. Instead, --sign-in
+opens $BROWSER for you, once for each sign-in. Without $BROWSER it prints the address. Checks that
+look at pages need the scripted person.
+
+If people sign in at a third party, --rig plays it: an OpenID provider that signs one person in.
+Checks then send wrong ID tokens and failures. With --rig-start, checks also change its metadata:
+each starts a server of its own with the command.`,
 		Example: `  mcp-auth-conformance issuer http://localhost:9000 --field username=ada \
     --field password=@password.txt
+  mcp-auth-conformance issuer http://localhost:9000 --scripted --rig localhost:9400 \
+    --rig-start 'as --issuer {url} --upstream {issuer} --port {port}'
   mcp-auth-conformance issuer https://as.example.com --only authorization-server/metadata`,
 		Args: arguments(1, 1, "the issuer identifier of one authorization server"),
 		RunE: func(command *cobra.Command, given []string) error {
@@ -60,6 +72,12 @@ Without $BROWSER it prints the address. Checks that look at pages need the scrip
 		nil,
 		"type a value into the field of a form, as `NAME=VALUE`, or NAME=@FILE for a secret; can be repeated",
 	)
+	flags.BoolVar(
+		&options.scripted,
+		"scripted",
+		false,
+		"let a scripted person sign in who types nothing; --field does so too",
+	)
 	flags.BoolVar(&options.signIn, "sign-in", false, "sign in yourself, in $BROWSER")
 	flags.StringVar(&options.clientID, "client-id", "", "use the registered client with this `ID`")
 	flags.StringVar(&options.secretFile, "client-secret-file", "", "read its secret from `FILE`")
@@ -72,6 +90,7 @@ Without $BROWSER it prints the address. Checks that look at pages need the scrip
 	flags.StringVar(&options.resource, "resource", "", "ask for tokens for this `RESOURCE` (RFC 8707)")
 	flags.StringVar(&options.otherResource, "other-resource", "", "another `RESOURCE` of the authorization server")
 	flags.StringSliceVar(&options.scopes, "scope", nil, "ask for this `SCOPE`; can be repeated")
+	options.rig.addFlags(flags)
 	options.run.addFlags(flags, 8)
 	flags.BoolVar(
 		&options.run.selected.Disruptive,
@@ -86,7 +105,13 @@ Without $BROWSER it prints the address. Checks that look at pages need the scrip
 		"the server is meant for this `REVISION` of MCP; can be repeated; all by default",
 	)
 	flags.StringVar(&options.caFile, "ca-file", "", "also trust the certificate authorities in this PEM `FILE`")
-	flags.DurationVar(&options.timeout, "timeout", 5*time.Minute, "time limit for the person at the browser")
+	flags.DurationVar(&options.timeout, "timeout", 10*time.Second, "time limit for the server's first answer")
+	flags.DurationVar(
+		&options.signInTimeout,
+		"sign-in-timeout",
+		5*time.Minute,
+		"time limit for the person at the browser, for each sign-in",
+	)
 	return command
 }
 
@@ -95,16 +120,61 @@ func runIssuer(command *cobra.Command, address string, options issuerOptions) er
 	if err := options.run.read(issuerRules()); err != nil {
 		return err
 	}
+	if options.rig.address == "" && options.rig.start != "" {
+		return errors.New("--rig-start needs the address of the third party; give --rig too")
+	}
 	target, err := options.target(address)
 	if err != nil {
 		return err
+	}
+	if options.rig.address != "" {
+		stop, err := options.rig.open(command.Context(), target, command.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	refused := &refusals{}
+	if options.signIn {
+		target.Open = refused.watch(openPage)
 	}
 	options.run.selected.Progress = options.run.show(out, command, []string{address})
 	found, err := issuers.Run(command.Context(), *target, options.run.selected)
 	if err != nil {
 		return err
 	}
-	return options.run.finish(out, found)
+	return refused.outcome(options.run.finish(out, found))
+}
+
+// refusals keeps the first refusal of a sign-in.
+type refusals struct {
+	mu    sync.Mutex
+	first error
+}
+
+// watch returns open, and keeps its refusal.
+func (r *refusals) watch(open func(context.Context, string) error) func(context.Context, string) error {
+	return func(ctx context.Context, page string) error {
+		err := open(ctx, page)
+		var refused *signin.Refused
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if errors.As(err, &refused) && r.first == nil {
+			r.first = refused
+		}
+		return err
+	}
+}
+
+// outcome returns the outcome of a run. A failed check counts more than a refused sign-in, and that
+// more than a check without a verdict.
+func (r *refusals) outcome(err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.first == nil || errors.Is(err, errFailed) {
+		return err
+	}
+	return r.first
 }
 
 // target reads the options.
@@ -123,6 +193,8 @@ func (o *issuerOptions) target(address string) (*issuers.Target, error) {
 		Resource:      o.resource,
 		OtherResource: o.otherResource,
 		Scopes:        o.scopes,
+		FirstAnswer:   o.timeout,
+		SignInTimeout: o.signInTimeout,
 	}
 	for _, revision := range o.revisions {
 		if !slices.Contains(check.Revisions(), check.Revision(revision)) {
@@ -138,10 +210,11 @@ func (o *issuerOptions) target(address string) (*issuers.Target, error) {
 	}
 	given := issuers.Client{ID: o.clientID, RedirectURI: o.redirect}
 	if o.secretFile != "" {
-		given.Secret, err = readToken(o.secretFile)
+		secret, err := readSecretFile(o.secretFile)
 		if err != nil {
 			return nil, fmt.Errorf("--client-secret-file: %w", err)
 		}
+		given.Secret = string(secret)
 	}
 	target.Clients = []issuers.Client{given}
 	return target, nil
@@ -149,8 +222,9 @@ func (o *issuerOptions) target(address string) (*issuers.Target, error) {
 
 // person sets how people sign in.
 func (o *issuerOptions) person(target *issuers.Target) error {
-	if len(o.fields) > 0 && o.signIn {
-		return errors.New("--field and --sign-in both sign in; use only one of them")
+	isScripted := o.scripted || len(o.fields) > 0
+	if isScripted && o.signIn {
+		return errors.New("--scripted and --field sign in without you, and --sign-in with you; use only one of them")
 	}
 	fields := map[string]string{}
 	for _, field := range o.fields {
@@ -159,23 +233,16 @@ func (o *issuerOptions) person(target *issuers.Target) error {
 			return errors.New("--field: want NAME=VALUE, for example username=ada")
 		}
 		if file, isFile := strings.CutPrefix(value, "@"); isFile {
-			text, err := readToken(file)
+			text, err := readSecretFile(file)
 			if err != nil {
 				return fmt.Errorf("--field %s: %w", name, err)
 			}
-			value = text
+			value = string(text)
 		}
 		fields[name] = value
 	}
-	if len(fields) > 0 {
+	if isScripted {
 		target.Person = issuers.ScriptedPerson(fields)
-	}
-	if o.signIn {
-		target.Open = func(ctx context.Context, page string) error {
-			ctx, cancel := context.WithTimeout(ctx, o.timeout)
-			defer cancel()
-			return openPage(ctx, page)
-		}
 	}
 	return nil
 }

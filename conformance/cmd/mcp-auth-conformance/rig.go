@@ -63,21 +63,38 @@ const startTime = 20 * time.Second
 
 // A rigged is a run against a server whose issuer the command plays.
 type rigged struct {
+	starter
 	options rigOptions
 	claims  map[string]any
 	secret  []byte
-	command []string // starts a server; nil means that the operator does
 	target  servers.Target
+}
+
+// A starter starts servers with the command of --rig-start.
+type starter struct {
+	command  []string // nil means that the operator starts the server
+	audience string   // of tokens; empty means the server's address
+}
+
+// readClaims reads the value of --rig-claims.
+func readClaims(text string) (map[string]any, error) {
+	claims := map[string]any{}
+	if text == "" {
+		return claims, nil
+	}
+	if err := json.Unmarshal([]byte(text), &claims); err != nil {
+		return nil, fmt.Errorf("--rig-claims: want a JSON object: %w", err)
+	}
+	return claims, nil
 }
 
 // open starts the issuer and, with --rig-start, the server. It fills the target. The caller calls
 // stop at the end.
 func (o *rigOptions) open(ctx context.Context, target *servers.Target, log io.Writer) (stop func(), err error) {
-	r := &rigged{options: *o, claims: map[string]any{}}
-	if o.claims != "" {
-		if err := json.Unmarshal([]byte(o.claims), &r.claims); err != nil {
-			return nil, fmt.Errorf("--rig-claims: want a JSON object: %w", err)
-		}
+	r := &rigged{options: *o, starter: starter{audience: o.audience}}
+	r.claims, err = readClaims(o.claims)
+	if err != nil {
+		return nil, err
 	}
 	r.secret, err = o.readSecret()
 	if err != nil {
@@ -128,20 +145,32 @@ func (o *rigOptions) readSecret() ([]byte, error) {
 	case !isNeeded:
 		return nil, nil
 	}
-	text, err := os.ReadFile(o.secret)
+	return readSecretFile(o.secret)
+}
+
+// readSecretFile reads a secret, without the last line break.
+func readSecretFile(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxToken {
+		return nil, fmt.Errorf("%s: want one secret, at most %d bytes, got %d bytes", name, maxToken, info.Size())
+	}
+	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
 	text = bytes.TrimRight(text, "\r\n")
 	if len(text) == 0 {
-		return nil, fmt.Errorf("%s: want a secret, got an empty file", o.secret)
+		return nil, fmt.Errorf("%s: want a secret, got an empty file", name)
 	}
 	return text, nil
 }
 
 func (r *rigged) listen(address, audience string) (*rig.Issuer, error) {
-	if r.options.audience != "" {
-		audience = r.options.audience
+	if r.audience != "" {
+		audience = r.audience
 	}
 	return rig.Listen(rig.Config{
 		Address:   address,
@@ -203,18 +232,18 @@ func (s *startedServer) stop() {
 }
 
 // run starts a server at an address and waits until it answers.
-func (r *rigged) run(ctx context.Context, issuer, address string) (*startedServer, error) {
+func (s *starter) run(ctx context.Context, issuer, address string) (*startedServer, error) {
 	at, err := url.Parse(address)
 	if err != nil {
 		return nil, err
 	}
-	audience := r.options.audience
+	audience := s.audience
 	if audience == "" {
 		audience = address
 	}
 	replace := strings.NewReplacer("{issuer}", issuer, "{audience}", audience, "{url}", address, "{port}", at.Port())
-	words := make([]string, len(r.command))
-	for i, word := range r.command {
+	words := make([]string, len(s.command))
+	for i, word := range s.command {
 		words[i] = replace.Replace(word)
 	}
 	running, cancel := context.WithCancel(ctx)

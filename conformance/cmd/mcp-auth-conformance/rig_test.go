@@ -120,7 +120,7 @@ func TestRigRefusesBadFlags(t *testing.T) {
 		{"--rig 127.0.0.1:0 --rig-alg none", "--rig: rig: want the algorithm RS256, PS256, ES256 or HS256"},
 		{"--rig 127.0.0.1:0 --rig-alg HS256", "--rig-secret: want a file with the secret"},
 		{"--rig 127.0.0.1:0 --rig-secret x", "--rig-secret: only --rig-alg HS256 uses a secret"},
-		{"--rig 127.0.0.1:0 --rig-alg HS256 --rig-secret /nonexistent", "--rig-secret: open /nonexistent"},
+		{"--rig 127.0.0.1:0 --rig-alg HS256 --rig-secret /nonexistent", "--rig-secret: stat /nonexistent"},
 		{"--rig 127.0.0.1:0 --sign-in", "--rig makes all tokens"},
 	} {
 		command := newCommand()

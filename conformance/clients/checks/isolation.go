@@ -46,7 +46,7 @@ func isolationChecks() []bench.Check {
 					"that the metadata names later.",
 				Covers: []string{"client-reregisters-on-as-change", "CL-023"},
 			},
-			Needs: []bench.Need{bench.Calling},
+			Needs: []bench.Need{bench.Calling, bench.Registering},
 			Run:   judge(lab.Script{ExpiredTokens: 1, Resource: moveIssuerAfter(1)}, wantSecondRegistration),
 		},
 		{

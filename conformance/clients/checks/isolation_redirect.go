@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -85,14 +86,24 @@ func isolationRedirectChecks() []bench.Check {
 					secretsAtTrap,
 					redirectEndpoint("the token endpoint", lab.Issuer, "/doors/exchange"),
 				),
-				graded(check.Policy, check.Low, noHarm(
+				ifItRegisters(graded(check.Policy, check.Low, noHarm(
 					lab.Script{},
 					redirectedToTrap,
 					secretsAtTrap,
 					redirectEndpoint("the registration endpoint", lab.Issuer, "/doors/enrol"),
-				)),
+				))),
 			),
 		},
+	}
+}
+
+// ifItRegisters runs a part of a check only for clients that register themselves.
+func ifItRegisters(run runFunc) runFunc {
+	return func(ctx context.Context, p *bench.Probe) error {
+		if !p.Look.Registers {
+			return nil
+		}
+		return run(ctx, p)
 	}
 }
 

@@ -108,18 +108,47 @@ func revisions(p *bench.Probe) []check.Revision {
 	return check.Revisions()
 }
 
-// lookOnce runs the client in a lab without faults, unless that was done before. It repeats a run
-// that failed in less than the time of a run.
+// lookOnce runs the client in a lab without faults, unless that was done before. If the client does
+// not sign in, it gets a client ID, or a lab that accepts its document.
 func lookOnce(ctx context.Context, p *bench.Probe, revision check.Revision, open bool) bench.Look {
 	return p.Looks.At(revision, open, func() bench.Look {
-		l := runClient(ctx, p, lab.Script{Revision: revision, Open: open})
-		look := observe(l)
-		isUnstarted := errors.As(look.Err, new(*bench.NotStarted))
-		if look.Connects || look.SignsIn || isUnstarted || errors.Is(look.Err, lab.ErrTimeUp) {
-			return look
+		script := lab.Script{Revision: revision, Open: open}
+		look := lookTwice(ctx, p, script)
+		for _, identity := range identities(p) {
+			if look.SignsIn || !look.Contacts || open {
+				break
+			}
+			own := *p
+			own.Look.Identity = identity
+			if other := lookTwice(ctx, &own, script); other.SignsIn {
+				other.Identity = identity
+				return other
+			}
 		}
-		return observe(runClient(ctx, p, lab.Script{Revision: revision, Open: open}))
+		return look
 	})
+}
+
+// identities returns how a client can sign in without a registration.
+func identities(p *bench.Probe) []bench.Identity {
+	var all []bench.Identity
+	if slices.Contains(p.Target.Abilities, bench.ClientDocument) {
+		all = append(all, bench.Documented)
+	}
+	if slices.Contains(p.Target.Abilities, bench.Preregistered) {
+		all = append(all, bench.Configured)
+	}
+	return all
+}
+
+// lookTwice runs the client in a lab. It repeats a run that failed in less than the time of a run.
+func lookTwice(ctx context.Context, p *bench.Probe, script lab.Script) bench.Look {
+	look := observe(runClient(ctx, p, script))
+	isUnstarted := errors.As(look.Err, new(*bench.NotStarted))
+	if look.Connects || look.SignsIn || isUnstarted || errors.Is(look.Err, lab.ErrTimeUp) {
+		return look
+	}
+	return observe(runClient(ctx, p, script))
 }
 
 // First looks at a client before any check. It returns an error if the client does not start, or
@@ -150,13 +179,14 @@ func First(ctx context.Context, target *bench.Target) (bench.Look, error) {
 // observe returns what the client did in a lab.
 func observe(l *lab.Lab) bench.Look {
 	look := bench.Look{
-		Contacts: l.Saw(func(r *lab.Request) bool { return r.Party == lab.Server }),
-		Asks:     challenged(l),
-		SignsIn:  len(l.AccessTokens(l.Authority())) > 0,
-		Connects: answered(l, ""),
-		Lists:    answered(l, "tools/list"),
-		Calls:    l.Called(),
-		Err:      ending(l),
+		Contacts:  l.Saw(func(r *lab.Request) bool { return r.Party == lab.Server }),
+		Asks:      challenged(l),
+		Registers: len(l.Registrations(l.Authority())) > 0,
+		SignsIn:   len(l.AccessTokens(l.Authority())) > 0,
+		Connects:  answered(l, ""),
+		Lists:     answered(l, "tools/list"),
+		Calls:     l.Called(),
+		Err:       ending(l),
 	}
 	if len(l.Opened()) == 0 {
 		return look

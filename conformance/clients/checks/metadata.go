@@ -151,7 +151,7 @@ func metadataChecks() []bench.Check {
 				Sentence:  "After a new challenge the client reads the metadata again and uses the new values.",
 				Covers:    []string{"client-prm-refetch-on-challenge"},
 			},
-			Needs: []bench.Need{bench.Calling},
+			Needs: []bench.Need{bench.Calling, bench.Moving},
 			Run:   judge(lab.Script{ExpiredTokens: 1, Resource: moveIssuerAfter(1)}, wantNewServer),
 		},
 		{

@@ -39,7 +39,8 @@ func registrationChecks() []bench.Check {
 					"server, was configured, or is the URL of a client ID metadata document.",
 				Covers: []string{"client-obtains-client-id"},
 			},
-			Run: judge(lab.Script{}, wantIssuedID),
+			Needs: []bench.Need{bench.Registering},
+			Run:   judge(lab.Script{}, wantIssuedID),
 		},
 		{
 			Rule: check.Rule{
@@ -50,7 +51,8 @@ func registrationChecks() []bench.Check {
 				Sentence:  "A registration states the application_type.",
 				Covers:    []string{"client-dcr-application-type"},
 			},
-			Run: judge(lab.Script{}, eachRegistration(wantApplicationType)),
+			Needs: []bench.Need{bench.Registering},
+			Run:   judge(lab.Script{}, eachRegistration(wantApplicationType)),
 		},
 		{
 			Rule: check.Rule{
@@ -62,7 +64,8 @@ func registrationChecks() []bench.Check {
 					"as a web application.",
 				Covers: []string{"client-dcr-application-type-fits"},
 			},
-			Run: judge(lab.Script{}, eachRegistration(wantFittingType)),
+			Needs: []bench.Need{bench.Registering},
+			Run:   judge(lab.Script{}, eachRegistration(wantFittingType)),
 		},
 		{
 			Rule: check.Rule{
@@ -73,7 +76,7 @@ func registrationChecks() []bench.Check {
 				Sentence:  "A client that uses refresh tokens lists refresh_token among its grant_types.",
 				Covers:    []string{"client-dcr-grant-types-refresh"},
 			},
-			Needs: []bench.Need{bench.Calling},
+			Needs: []bench.Need{bench.Calling, bench.Registering},
 			Run:   judge(lab.Script{Refresh: true, ExpiredTokens: 1}, wantRefreshGrant),
 		},
 		{
@@ -85,6 +88,7 @@ func registrationChecks() []bench.Check {
 					"continue with an ID that was never issued.",
 				Covers: []string{"client-dcr-rejection-handled", "client-dcr-retry-adjusted"},
 			},
+			Needs: []bench.Need{bench.Registering},
 			Run: noHarm(
 				lab.Script{},
 				triedToRegister,
@@ -101,7 +105,8 @@ func registrationChecks() []bench.Check {
 				Sentence:  "The client tells the user that the registration was rejected.",
 				Covers:    []string{"client-dcr-rejection-surfaced"},
 			},
-			Run: registrationRejectionTold,
+			Needs: []bench.Need{bench.Registering},
+			Run:   registrationRejectionTold,
 		},
 		{
 			Rule: check.Rule{
@@ -113,6 +118,7 @@ func registrationChecks() []bench.Check {
 					"client ID is not text that can be sent is a policy.",
 				Covers: []string{"CL-028"},
 			},
+			Needs: []bench.Need{bench.Registering},
 			Run: each(
 				noHarm(lab.Script{}, triedToRegister, sentToAuthorize,
 					registrationAnswer("no client_id", func(answer map[string]any) { delete(answer, "client_id") }),
@@ -140,6 +146,7 @@ func registrationChecks() []bench.Check {
 				Sentence:  "The client does not authenticate with a secret that has expired.",
 				Covers:    []string{"CL-028"},
 			},
+			Needs: []bench.Need{bench.Registering},
 			Run: judgeAfter(
 				lab.Script{AuthMethod: "client_secret_post"},
 				expiredSecret(),

@@ -46,6 +46,7 @@ func registrationDocumentChecks() []bench.Check {
 				Covers: []string{"client-cimd-flag-checked"},
 			},
 			Abilities: []bench.Ability{bench.ClientDocument},
+			Needs:     []bench.Need{bench.Registering},
 			Run: stillWorks(
 				lab.Script{},
 				wantNoDocumentURL,

@@ -37,6 +37,7 @@ func signOutChecks() []bench.Check {
 					"of that client.",
 			},
 			Abilities: []bench.Ability{bench.SignsOut},
+			Needs:     []bench.Need{bench.Secret},
 			Run:       signOutAuthenticated,
 		},
 		{

@@ -21,6 +21,7 @@ func tokenEndpointChecks() []bench.Check {
 					"registered it with.",
 				Covers: []string{"client-token-endpoint-auth"},
 			},
+			Needs: []bench.Need{bench.Secret},
 			Run: noHarm(
 				lab.Script{},
 				nil,
@@ -38,6 +39,7 @@ func tokenEndpointChecks() []bench.Check {
 				Sentence:  "A token request authenticates by one method, not by two.",
 				Covers:    []string{"client-single-auth-method"},
 			},
+			Needs: []bench.Need{bench.Secret},
 			Run: noHarm(
 				lab.Script{},
 				nil,

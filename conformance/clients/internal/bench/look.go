@@ -12,6 +12,10 @@ type Look struct {
 	Contacts bool
 	// Asks means that the MCP server challenges it before it gets a token.
 	Asks bool
+	// Registers means that it registers itself.
+	Registers bool
+	// Identity is how it gets its client ID.
+	Identity Identity
 	// SignsIn means that it gets a token.
 	SignsIn bool
 	// Connects means that the MCP server accepts a request of it.
@@ -26,14 +30,29 @@ type Look struct {
 	Err error
 }
 
+// An Identity is how a client gets its client ID.
+type Identity string
+
+const (
+	// Registered is a client that registers itself. It is the zero value.
+	Registered Identity = ""
+	// Configured is a client that signs in only with a client ID of its task.
+	Configured Identity = "configured"
+	// Documented is a client that signs in only with its client ID metadata document.
+	Documented Identity = "documented"
+)
+
 // A Need is something that a client must do in a lab without faults, so that a check can judge it.
 type Need string
 
 const (
-	Asking     Need = "waits for the challenge of the MCP server before it signs in"
-	Connecting Need = "uses its token"
-	Listing    Need = "lists the tools"
-	Calling    Need = "calls the tool"
+	Asking      Need = "waits for the challenge of the MCP server before it signs in"
+	Registering Need = "registers itself"
+	Secret      Need = "gets a secret at an authorization server"
+	Moving      Need = "can sign in at another authorization server"
+	Connecting  Need = "uses its token"
+	Listing     Need = "lists the tools"
+	Calling     Need = "calls the tool"
 )
 
 // Does reports whether the client does what a check needs.
@@ -41,6 +60,12 @@ func (l Look) Does(need Need) bool {
 	switch need {
 	case Asking:
 		return l.Asks
+	case Registering:
+		return l.Registers
+	case Secret:
+		return l.Identity != Documented
+	case Moving:
+		return l.Identity != Configured
 	case Connecting:
 		return l.Connects
 	case Listing:

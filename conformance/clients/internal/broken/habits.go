@@ -23,6 +23,8 @@ const (
 	InitializesFirst Fault = "tries initialize before server/discover"
 	PrintsNothing    Fault = "prints nothing about a failure"
 	RevokesAtEnd     Fault = "revokes its access token at the end"
+	OnlyConfigured   Fault = "signs in with a configured client ID only"
+	OnlyDocumented   Fault = "signs in with its document only"
 )
 
 // probe explores the MCP endpoint before the first message.

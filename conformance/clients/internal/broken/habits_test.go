@@ -32,6 +32,15 @@ var habits = map[broken.Fault]int{
 	broken.InitializesFirst: 195,
 	broken.PrintsNothing:    190,
 	broken.RevokesAtEnd:     150,
+	broken.OnlyConfigured:   150,
+	broken.OnlyDocumented:   150,
+}
+
+// revisionsOf has the revisions of clients with some habits. Before MCP 2025-11-25, a client SHOULD
+// register itself.
+var revisionsOf = map[broken.Fault][]check.Revision{
+	broken.OnlyConfigured: {check.R20251125, check.R20260728},
+	broken.OnlyDocumented: {check.R20251125, check.R20260728},
 }
 
 // TestChecksAcceptHabits tries checks with clients that keep every rule, each in its own way. No
@@ -42,7 +51,7 @@ func TestChecksAcceptHabits(t *testing.T) {
 		t.Run(string(habit), func(t *testing.T) {
 			t.Parallel()
 			target := broken.Client(habit)
-			target.Revisions = nil
+			target.Revisions = revisionsOf[habit]
 			all := checks.All()
 			if !full() || habit == broken.HangsAtFailure {
 				all = slices.DeleteFunc(all, isFarFrom(habit))
@@ -51,9 +60,7 @@ func TestChecksAcceptHabits(t *testing.T) {
 			if habit == broken.HangsAtFailure {
 				target.Timeout = time.Second
 			}
-			if habit == broken.OnlySignsIn {
-				target.Abilities = slices.DeleteFunc(target.Abilities, signsOut)
-			}
+			target.Abilities = slices.DeleteFunc(target.Abilities, isLacking(habit))
 			report, err := check.Run(t.Context(), target.Bind(all...), check.Selection{Parallel: 4})
 			require.NoError(t, err)
 			passed := 0
@@ -70,7 +77,15 @@ func TestChecksAcceptHabits(t *testing.T) {
 	}
 }
 
-func signsOut(ability bench.Ability) bool { return ability == bench.SignsOut }
+// isLacking reports that a client with a habit does not have an ability.
+func isLacking(habit broken.Fault) func(bench.Ability) bool {
+	lacking := map[broken.Fault]bench.Ability{
+		broken.OnlySignsIn:    bench.SignsOut,
+		broken.OnlyConfigured: bench.ClientDocument,
+		broken.OnlyDocumented: bench.Preregistered,
+	}
+	return func(ability bench.Ability) bool { return ability == lacking[habit] }
+}
 
 // isFarFrom reports that a check has nothing to do with a habit.
 func isFarFrom(habit broken.Fault) func(bench.Check) bool {

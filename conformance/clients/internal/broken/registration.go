@@ -31,8 +31,14 @@ func (r *attempt) identity(ctx context.Context, issuer *issuerDocument, redirect
 	if r.has(HasDocumentAtRoot) {
 		document = documentAtRoot
 	}
+	if r.has(OnlyConfigured) {
+		return identity{}, errors.New("want a configured client ID")
+	}
 	if issuer.Documents != nil && (*issuer.Documents || r.has(UsesDocumentDeclined)) && !r.has(PrefersRegistration) {
 		return identity{id: document, method: "none"}, nil
+	}
+	if r.has(OnlyDocumented) {
+		return identity{}, errors.New("want an authorization server that accepts client documents")
 	}
 	key := issuer.Issuer
 	if r.has(KeepsClientID) {

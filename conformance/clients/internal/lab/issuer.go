@@ -103,10 +103,19 @@ func (l *Lab) Metadata(party Party, path string) map[string]any {
 		document["device_authorization_endpoint"] = origin + at.device
 		document["grant_types_supported"] = []string{"authorization_code", "refresh_token", grantDevice}
 	}
+	if l.acceptsDocuments() {
+		document["client_id_metadata_document_supported"] = true
+	}
 	if l.script.Metadata != nil {
 		l.script.Metadata(l, party, path, document)
 	}
 	return document
+}
+
+func (l *Lab) acceptsDocuments() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.documents
 }
 
 // serveRegistration is the registration endpoint (RFC 7591 section 3).

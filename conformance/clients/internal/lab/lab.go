@@ -33,6 +33,7 @@ type Lab struct {
 	opened    []string
 	replies   []Reply
 	connected bool // an early answer reached a listener at the redirect URI
+	documents bool // the authorization servers accept client ID metadata documents
 	// deliveries counts the answers that a redirect URI has not replied to yet. delivered is closed
 	// when the count is 0.
 	deliveries    int

@@ -104,6 +104,17 @@ func (g *ledger) register(party Party, method string) (id, secret string) {
 	return id, secret
 }
 
+// configure enters a client that was registered before, and returns its secret.
+func (g *ledger) configure(id string, party Party, method string) (secret string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if method != "none" {
+		secret = "configured-secret"
+	}
+	g.clients[id] = registration{party, secret, method}
+	return secret
+}
+
 // issueTokens issues an access token, and a refresh token if wanted, for the request of another
 // issuance.
 func (g *ledger) issueTokens(from issuance, refresh bool) (accessToken, refreshToken string) {

@@ -22,6 +22,7 @@ func (l *Lab) Run(ctx context.Context, p *bench.Probe, changes ...func(*bench.Ta
 		l.ended(err)
 		return
 	}
+	l.identify(&task, p.Look.Identity)
 	for _, change := range changes {
 		change(&task)
 	}
@@ -40,6 +41,19 @@ func (l *Lab) Run(ctx context.Context, p *bench.Probe, changes ...func(*bench.Ta
 	}
 	l.awaitReplies()
 	l.ended(err)
+}
+
+// identify gives a client that does not register itself what it needs to sign in.
+func (l *Lab) identify(task *bench.Task, identity bench.Identity) {
+	switch identity {
+	case bench.Configured:
+		task.ClientID = "client-of-" + strings.NewReplacer(":", "-", "/", "-").Replace(l.IssuerID(l.Authority()))
+		task.ClientSecret = l.ledger.configure(task.ClientID, l.Authority(), l.AuthMethod())
+	case bench.Documented:
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.documents = true
+	}
 }
 
 // task returns the task of a client in this lab.

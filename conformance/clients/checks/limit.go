@@ -294,6 +294,7 @@ type endlessDocument struct {
 	contentType string
 	start       string
 	more        string // repeated after start
+	optional    bool   // the client may never ask for it
 }
 
 // sendEndless answers some requests with an endless document, and wants the client to stop reading.
@@ -324,6 +325,8 @@ func sendEndless(ctx context.Context, p *bench.Probe, document endlessDocument) 
 	}
 	l := runClient(ctx, p, lab.Script{Intercept: answer})
 	switch {
+	case !reached.Load() && document.optional:
+		return nil
 	case !reached.Load():
 		return &check.CannotJudge{Reason: "the client did not reach the " + document.name, Err: ending(l)}
 	case sent.Load() >= maxRead:

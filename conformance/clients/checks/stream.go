@@ -12,6 +12,7 @@ import (
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients/internal/bench"
 	"mcpentra/conformance/clients/internal/lab"
+	"mcpentra/conformance/internal/inputs"
 )
 
 // streamChecks are checks of client/stream: event streams as responses (MCP Streamable HTTP; HTML
@@ -24,8 +25,9 @@ func streamChecks() []bench.Check {
 				Level:     check.Policy,
 				Severity:  check.Medium,
 				Reference: "HTML Standard, Server-Sent Events; CVE-2026-63119",
-				Sentence:  "The client gives up on an event that has no end, on one line or on many.",
-				Covers:    []string{"CL-050"},
+				Sentence: "The client gives up on an event that has no end, on one line or on many, in the " +
+					"answer to a list or to a call and in the stream for GET.",
+				Covers: []string{"CL-050"},
 			},
 			Needs: []bench.Need{bench.Listing},
 			Run:   streamEndless,
@@ -73,22 +75,37 @@ func streamChecks() []bench.Check {
 	}
 }
 
-// streamEndless tries client/stream/endless.
+// streamEndless tries client/stream/endless: in the answer to the list, in the answer to a call,
+// and in the stream that a client opens with GET.
 func streamEndless(ctx context.Context, p *bench.Probe) error {
-	event := endlessDocument{
-		name:        "event of one line",
-		answers:     func(r *lab.Request) bool { return r.RPC == "tools/list" && r.Bearer() != "" },
-		contentType: eventStream,
-		start:       "data: ",
-		more:        strings.Repeat("a", 64<<10),
+	answering := func(method string) func(*lab.Request) bool {
+		return func(r *lab.Request) bool { return r.RPC == method && r.Bearer() != "" }
 	}
-	if err := sendEndless(ctx, p, event); err != nil {
-		return err
+	line := strings.Repeat("a", 64<<10)
+	lines := strings.Repeat("data: a\n", 8<<10)
+	events := []endlessDocument{
+		{name: "event of one line", answers: answering("tools/list"), start: "data: ", more: line},
+		{name: "event of many lines", answers: answering("tools/list"), start: "data: a\n", more: lines},
+		{name: "event of the stream for GET", answers: asksForStream, start: "data: ", more: line, optional: true},
 	}
-	event.name = "event of many lines"
-	event.start = "data: a\n"
-	event.more = strings.Repeat("data: a\n", 8<<10)
-	return sendEndless(ctx, p, event)
+	if p.Look.Calls {
+		events = append(events, endlessDocument{
+			name:    "event of a call",
+			answers: answering("tools/call"),
+			start:   "data: ",
+			more:    line,
+		})
+	}
+	return inputs.TryAll(events, func(event endlessDocument) error {
+		event.contentType = eventStream
+		return sendEndless(ctx, p, event)
+	})
+}
+
+// asksForStream reports whether a request asks for a stream of messages from the server.
+func asksForStream(r *lab.Request) bool {
+	return r.Method == http.MethodGet && r.Party == lab.Server && r.Bearer() != "" &&
+		strings.Contains(r.Header.Get("Accept"), eventStream)
 }
 
 // streamOtherID tries client/stream/other-id.

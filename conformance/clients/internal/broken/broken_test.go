@@ -203,6 +203,8 @@ var caughtBy = map[broken.Fault][]string{
 		"client/limit/unpacked",
 		"client/stream/endless",
 	},
+	broken.ReadsCallsWithoutEnd:  {"client/stream/endless"},
+	broken.ListensWithoutEnd:     {"client/stream/endless"},
 	broken.HangsOnLongChallenges: {"client/limit/challenge"},
 	broken.FetchesReferences:     {"client/tools/reference"},
 	broken.CallsAnyTool:          {"client/tools/header"},

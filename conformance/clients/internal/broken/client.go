@@ -242,7 +242,7 @@ func (r *attempt) start(ctx context.Context) error {
 		if err := r.connect(ctx); err != nil {
 			return err
 		}
-		if r.has(OpensStream) {
+		if r.has(OpensStream) || r.has(ListensWithoutEnd) {
 			r.openStream(ctx)
 		}
 	}

@@ -202,5 +202,7 @@ const (
 	AnswersAnyHost          Fault = "accepts answers for any host"
 	KeepsExpiredSecret      Fault = "uses an expired secret"
 	HangsOnManyResponses    Fault = "hangs on many responses"
+	ReadsCallsWithoutEnd    Fault = "reads the answer to a call without an end"
+	ListensWithoutEnd       Fault = "listens to a stream without an end"
 	SignsInUnasked          Fault = "signs in before it asks the MCP server"
 )

@@ -175,7 +175,10 @@ func (r *attempt) do(
 	}
 	defer response.Body.Close()
 	limit := int64(maxDocument)
-	if r.has(ReadsWithoutEnd) {
+	isCall := bytes.Contains(body, []byte(`"tools/call"`))
+	isStream := method == http.MethodGet && address == r.task.URL
+	isEndless := r.has(ReadsCallsWithoutEnd) && isCall || r.has(ListensWithoutEnd) && isStream
+	if r.has(ReadsWithoutEnd) || isEndless {
 		limit = 1 << 40
 	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, limit+1))

@@ -113,11 +113,7 @@ func authorizeChecks() []bench.Check {
 
 // authorizeCodeGrant tries authorization-server/authorize/code-grant.
 func authorizeCodeGrant(ctx context.Context, p *bench.Probe) error {
-	client, err := p.Public(ctx)
-	if err != nil {
-		return err
-	}
-	made, err := p.Approved(ctx, client)
+	made, err := p.PublicApproved(ctx)
 	if err != nil {
 		return err
 	}
@@ -130,11 +126,8 @@ func authorizeCodeGrant(ctx context.Context, p *bench.Probe) error {
 
 // authorizeUnknownParameters tries authorization-server/authorize/unknown-parameters.
 func authorizeUnknownParameters(ctx context.Context, p *bench.Probe) error {
-	client, err := p.Public(ctx)
+	client, _, err := p.PublicGranted(ctx)
 	if err != nil {
-		return err
-	}
-	if _, err := p.Granted(ctx, client); err != nil {
 		return err
 	}
 	made, err := p.Authorize(ctx, client, bench.Set("foo", "bar"))

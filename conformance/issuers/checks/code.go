@@ -95,11 +95,8 @@ func codeClient(ctx context.Context, p *bench.Probe) error {
 
 // codeRedirect tries authorization-server/code/redirect.
 func codeRedirect(ctx context.Context, p *bench.Probe) error {
-	client, err := p.Public(ctx)
+	client, _, err := p.PublicGranted(ctx)
 	if err != nil {
-		return err
-	}
-	if _, err := p.Granted(ctx, client); err != nil {
 		return err
 	}
 	return refuseCodes(ctx, p, client, []string{"invalid_grant", "invalid_request"}, []tokenVector{
@@ -109,11 +106,8 @@ func codeRedirect(ctx context.Context, p *bench.Probe) error {
 
 // codeExpires tries authorization-server/code/expires.
 func codeExpires(ctx context.Context, p *bench.Probe) error {
-	client, err := p.Public(ctx)
+	client, _, err := p.PublicGranted(ctx)
 	if err != nil {
-		return err
-	}
-	if _, err := p.Granted(ctx, client); err != nil {
 		return err
 	}
 	for _, late := range []struct {

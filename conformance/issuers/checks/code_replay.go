@@ -66,11 +66,7 @@ func codeReplayChecks() []bench.Check {
 
 // codeSingleUse tries authorization-server/code/single-use.
 func codeSingleUse(ctx context.Context, p *bench.Probe) error {
-	client, err := p.Public(ctx)
-	if err != nil {
-		return err
-	}
-	made, err := p.Approved(ctx, client)
+	made, err := p.PublicApproved(ctx)
 	if err != nil {
 		return err
 	}
@@ -81,7 +77,8 @@ func codeSingleUse(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	return refusals(ctx, p, client, judgeRefusal(p, "a code for the second time", "", answer, tokens, "invalid_grant"))
+	mismatch := judgeRefusal(p, "a code for the second time", "", answer, tokens, "invalid_grant")
+	return refusals(ctx, p, made.Client, mismatch)
 }
 
 // Rounds of a race, and redemptions in each round.
@@ -92,11 +89,8 @@ const (
 
 // codeRace tries authorization-server/code/race. No success at all is detection of a replay.
 func codeRace(ctx context.Context, p *bench.Probe) error {
-	client, err := p.Public(ctx)
+	client, _, err := p.PublicGranted(ctx)
 	if err != nil {
-		return err
-	}
-	if _, err := p.Granted(ctx, client); err != nil {
 		return err
 	}
 	for range raceRounds {
@@ -132,7 +126,7 @@ func codeRace(ctx context.Context, p *bench.Probe) error {
 
 // codeReplayEndsGrant tries authorization-server/code/replay-ends-grant.
 func codeReplayEndsGrant(ctx context.Context, p *bench.Probe) error {
-	client, made, tokens, err := redeemedCode(ctx, p)
+	made, tokens, err := redeemedCode(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -146,43 +140,33 @@ func codeReplayEndsGrant(ctx context.Context, p *bench.Probe) error {
 	if answer.Status/100 != 4 {
 		return &check.CannotJudge{Reason: "a replay is answered with " + answer.String()}
 	}
-	_, refreshed, err := p.Refresh(ctx, client, tokens.Refresh)
+	_, refreshed, err := p.Refresh(ctx, made.Client, tokens.Refresh)
 	if err == nil && refreshed != nil {
 		return p.Insecure("a refusal of the refresh token after a replay of its code", "tokens")
 	}
 	return err
 }
 
-// redeemedCode returns a client, its authorization, and tokens with a refresh token.
-func redeemedCode(ctx context.Context, p *bench.Probe) (*bench.Client, *bench.Authorization, *bench.Tokens, error) {
+// redeemedCode returns an authorization of a public client, and tokens with a refresh token.
+func redeemedCode(ctx context.Context, p *bench.Probe) (*bench.Authorization, *bench.Tokens, error) {
 	client, err := p.Public(ctx)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	// The control: the refresh token of another grant works.
-	other, err := p.WithRefresh(ctx, client)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	answer, refreshed, err := p.Refresh(ctx, client, other.Refresh)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	if refreshed == nil {
-		reason := "the control failed: a refresh is answered with " + answer.String()
-		return nil, nil, nil, &check.CannotJudge{Reason: reason}
+	if _, err := p.ControlRefresh(ctx, client); err != nil {
+		return nil, nil, err
 	}
 	made, err := p.Approved(ctx, client)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	tokens, err := p.Redeemed(ctx, made)
-	return client, made, tokens, err
+	return made, tokens, err
 }
 
 // codeFailedReplay tries authorization-server/code/failed-replay.
 func codeFailedReplay(ctx context.Context, p *bench.Probe) error {
-	client, made, tokens, err := redeemedCode(ctx, p)
+	made, tokens, err := redeemedCode(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -193,7 +177,7 @@ func codeFailedReplay(ctx context.Context, p *bench.Probe) error {
 	if again != nil {
 		return &check.NotApplicable{Reason: "the server accepts a wrong verifier"}
 	}
-	answer, refreshed, err := p.Refresh(ctx, client, tokens.Refresh)
+	answer, refreshed, err := p.Refresh(ctx, made.Client, tokens.Refresh)
 	if err == nil && refreshed == nil {
 		return p.Mismatch("a refresh after a replay without the right verifier", answer.String())
 	}

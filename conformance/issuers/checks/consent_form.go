@@ -61,11 +61,7 @@ type consentFlow struct {
 
 // newConsentFlow sends a person through a good authorization, and finds the consent form.
 func newConsentFlow(ctx context.Context, p *bench.Probe) (*consentFlow, error) {
-	client, err := p.Public(ctx)
-	if err != nil {
-		return nil, err
-	}
-	made, err := p.Approved(ctx, client)
+	made, err := p.PublicApproved(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +73,7 @@ func newConsentFlow(ctx context.Context, p *bench.Probe) (*consentFlow, error) {
 	if consent == nil {
 		return nil, &check.NotApplicable{Reason: "no form of its own approves the client"}
 	}
-	return &consentFlow{probe: p, client: client, consent: consent}, nil
+	return &consentFlow{probe: p, client: made.Client, consent: consent}, nil
 }
 
 // captured sends a person in a new browser up to the consent form, and returns the form with its

@@ -43,11 +43,7 @@ func cookiesChecks() []bench.Check {
 // cookiesAttributes tries authorization-server/cookies/attributes. It judges the cookies of the
 // authorization server's own host.
 func cookiesAttributes(ctx context.Context, p *bench.Probe) error {
-	client, err := p.Public(ctx)
-	if err != nil {
-		return err
-	}
-	made, err := p.Approved(ctx, client)
+	made, err := p.PublicApproved(ctx)
 	if err != nil {
 		return err
 	}

@@ -94,11 +94,7 @@ func pageChecks() []bench.Check {
 // ownPages returns the pages with a form that the authorization server itself showed in a good
 // authorization.
 func ownPages(ctx context.Context, p *bench.Probe) ([]bench.Exchange, error) {
-	client, err := p.Public(ctx)
-	if err != nil {
-		return nil, err
-	}
-	made, err := p.Approved(ctx, client)
+	made, err := p.PublicApproved(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -187,11 +187,8 @@ type tokenVector struct {
 
 // pkceVerifier tries authorization-server/pkce/verifier.
 func pkceVerifier(ctx context.Context, p *bench.Probe) error {
-	client, err := p.Public(ctx)
+	client, _, err := p.PublicGranted(ctx)
 	if err != nil {
-		return err
-	}
-	if _, err := p.Granted(ctx, client); err != nil {
 		return err
 	}
 	asChallenge := func(form url.Values) {

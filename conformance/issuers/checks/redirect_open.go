@@ -65,11 +65,7 @@ func redirectOpenChecks() []bench.Check {
 
 // redirectUnknownClient tries authorization-server/redirect/unknown-client.
 func redirectUnknownClient(ctx context.Context, p *bench.Probe) error {
-	client, err := p.Public(ctx)
-	if err != nil {
-		return err
-	}
-	if _, err := p.Approved(ctx, client); err != nil {
+	if _, err := p.PublicApproved(ctx); err != nil {
 		return err
 	}
 	var found []*check.Mismatch
@@ -109,15 +105,13 @@ func redirectMissing(ctx context.Context, p *bench.Probe) error {
 
 // redirectSilent tries authorization-server/redirect/silent.
 func redirectSilent(ctx context.Context, p *bench.Probe) error {
-	client, err := p.Public(ctx)
+	approved, err := p.PublicApproved(ctx)
 	if err != nil {
 		return err
 	}
-	if _, err := p.Approved(ctx, client); err != nil {
-		return err
-	}
 	const redirect = "https://evil.example/callback"
-	made, err := p.Authorize(ctx, client, bench.Set("redirect_uri", redirect), bench.Set("prompt", "none"))
+	changes := []bench.Change{bench.Set("redirect_uri", redirect), bench.Set("prompt", "none")}
+	made, err := p.Authorize(ctx, approved.Client, changes...)
 	if err == nil && made.Landed != nil && made.Landed.Hostname() == "evil.example" {
 		return p.Insecure("a page", made.String())
 	}

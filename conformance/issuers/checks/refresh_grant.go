@@ -95,11 +95,7 @@ func refreshNoWiderScope(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	client, err := p.Public(ctx)
-	if err != nil {
-		return err
-	}
-	tokens, err := p.WithRefresh(ctx, client, bench.Set("scope", first))
+	client, tokens, err := p.PublicWithRefresh(ctx, bench.Set("scope", first))
 	if err != nil {
 		return err
 	}
@@ -131,11 +127,7 @@ func refreshScopeKept(ctx context.Context, p *bench.Probe) error {
 		return err
 	}
 	both := bench.Set("scope", first+" "+second)
-	control, err := p.WithRefresh(ctx, client, both)
-	if err != nil {
-		return err
-	}
-	whole, err := mustRefresh(ctx, p, client, control.Refresh, both)
+	whole, err := p.ControlRefresh(ctx, client, both)
 	if err != nil {
 		return err
 	}
@@ -146,7 +138,7 @@ func refreshScopeKept(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	narrow, err := mustRefresh(ctx, p, client, tokens.Refresh, bench.Set("scope", first))
+	narrow, err := p.Refreshed(ctx, client, tokens.Refresh, bench.Set("scope", first))
 	if err != nil {
 		return err
 	}
@@ -169,11 +161,7 @@ func refreshScopeKept(ctx context.Context, p *bench.Probe) error {
 
 // refreshResource asks for another resource when it refreshes.
 func refreshResource(ctx context.Context, p *bench.Probe) error {
-	client, err := p.Public(ctx)
-	if err != nil {
-		return err
-	}
-	tokens, err := p.WithRefresh(ctx, client)
+	client, tokens, err := p.PublicWithRefresh(ctx)
 	if err != nil {
 		return err
 	}

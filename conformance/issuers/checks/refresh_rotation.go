@@ -75,17 +75,13 @@ const defaultGrace = time.Minute
 // refreshedTwice takes a public client through a grant and two refreshes, and returns the refresh
 // tokens. A server may leave one out of an answer, which keeps the old one.
 func refreshedTwice(ctx context.Context, p *bench.Probe) (*bench.Client, [3]string, error) {
-	client, err := p.Public(ctx)
-	if err != nil {
-		return nil, [3]string{}, err
-	}
-	tokens, err := p.WithRefresh(ctx, client)
+	client, tokens, err := p.PublicWithRefresh(ctx)
 	if err != nil {
 		return nil, [3]string{}, err
 	}
 	chain := [3]string{tokens.Refresh}
 	for i := 1; i < len(chain); i++ {
-		next, err := mustRefresh(ctx, p, client, chain[i-1])
+		next, err := p.Refreshed(ctx, client, chain[i-1])
 		if err != nil {
 			return nil, chain, err
 		}
@@ -181,11 +177,7 @@ const atOnce = 8
 
 // refreshConcurrent refreshes many times at once, and wants one new refresh token that works.
 func refreshConcurrent(ctx context.Context, p *bench.Probe) error {
-	client, err := p.Public(ctx)
-	if err != nil {
-		return err
-	}
-	tokens, err := p.WithRefresh(ctx, client)
+	client, tokens, err := p.PublicWithRefresh(ctx)
 	if err != nil {
 		return err
 	}

@@ -135,11 +135,8 @@ func resourceInvalidTarget(ctx context.Context, p *bench.Probe) error {
 
 // resourceTokenRequest tries authorization-server/resource/token-request.
 func resourceTokenRequest(ctx context.Context, p *bench.Probe) error {
-	client, err := p.Public(ctx)
+	client, _, err := p.PublicGranted(ctx)
 	if err != nil {
-		return err
-	}
-	if _, err := p.Granted(ctx, client); err != nil {
 		return err
 	}
 	// A server that refuses an unknown resource at the authorization endpoint knows its resources.

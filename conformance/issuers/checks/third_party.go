@@ -123,18 +123,14 @@ type thirdParty struct {
 
 // newThirdParty sends a person through a good authorization, and finds the third party in it.
 func newThirdParty(ctx context.Context, p *bench.Probe) (*thirdParty, error) {
-	client, err := p.Public(ctx)
-	if err != nil {
-		return nil, err
-	}
-	made, err := p.Approved(ctx, client)
+	made, err := p.PublicApproved(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := p.Redeemed(ctx, made); err != nil {
 		return nil, err
 	}
-	found := &thirdParty{probe: p, client: client}
+	found := &thirdParty{probe: p, client: made.Client}
 	exchanges := made.Browser.Exchanges()
 	found.host = exchanges[0].Request.URL.Host
 	for _, exchange := range exchanges {

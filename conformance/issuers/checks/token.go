@@ -90,11 +90,7 @@ func tokenChecks() []bench.Check {
 
 // granted takes a client through the flow, and returns the answer with the tokens.
 func granted(ctx context.Context, p *bench.Probe, changes ...bench.Change) (*bench.Answer, error) {
-	client, err := p.Public(ctx)
-	if err != nil {
-		return nil, err
-	}
-	made, err := p.Approved(ctx, client, changes...)
+	made, err := p.PublicApproved(ctx, changes...)
 	if err != nil {
 		return nil, err
 	}
@@ -211,11 +207,8 @@ func tokenOtherGrants(ctx context.Context, p *bench.Probe) error {
 
 // tokenForms tries authorization-server/token/forms.
 func tokenForms(ctx context.Context, p *bench.Probe) error {
-	client, err := p.Public(ctx)
+	client, _, err := p.PublicGranted(ctx)
 	if err != nil {
-		return err
-	}
-	if _, err := p.Granted(ctx, client); err != nil {
 		return err
 	}
 	metadata, err := p.Metadata(ctx)

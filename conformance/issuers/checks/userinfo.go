@@ -41,11 +41,7 @@ func userinfoOtherResource(ctx context.Context, p *bench.Probe) error {
 	case !p.IssuesForResource():
 		return &check.NotApplicable{Reason: "the tokens of the checks are for no resource, or for OpenID Connect"}
 	}
-	client, err := p.Public(ctx)
-	if err != nil {
-		return err
-	}
-	tokens, err := p.Granted(ctx, client)
+	_, tokens, err := p.PublicGranted(ctx)
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,20 @@ func listChecks() []bench.Check {
 			Tokens: []bench.TokenKind{bench.Good, bench.OtherUser},
 			Run:    listHiddenTools,
 		},
+		{
+			Rule: check.Rule{
+				ID:         "server/list/hidden-from-scope",
+				Level:      check.Must,
+				Severity:   check.Critical,
+				Revisions:  since(check.R20260728),
+				Disruptive: true,
+				Reference:  "MCP 2026-07-28 server utilities, Caching, Security Considerations",
+				Sentence:   "A tool that is missing from the list of a token with fewer scopes does not run for it.",
+				Covers:     []string{"server-cache-not-access-control"},
+			},
+			Tokens: []bench.TokenKind{bench.Good, bench.WithoutScope},
+			Run:    listHiddenFromScope,
+		},
 	}
 }
 
@@ -215,23 +229,64 @@ func listHiddenTools(ctx context.Context, p *bench.Probe) error {
 		{pairs[i].mine, pairs[i].others, token, other},
 		{pairs[i].others, pairs[i].mine, other, token},
 	} {
-		for _, name := range side.shown.names {
-			if slices.Contains(side.other.names, name) {
-				continue
-			}
-			runs, err := callHidden(ctx, p, strings.TrimSuffix(name, " "), side.entitled, side.token)
-			if err != nil {
-				return err
-			}
-			if runs {
-				tried++
-			}
+		runs, err := callAllHidden(ctx, p, side.shown, side.other, side.entitled, side.token)
+		if err != nil {
+			return err
 		}
+		tried += runs
 	}
 	if tried == 0 {
 		return &check.NotApplicable{Reason: "no tool that runs without arguments is hidden from one of the users"}
 	}
 	return nil
+}
+
+// listHiddenFromScope calls the tools that a token with fewer scopes does not see.
+func listHiddenFromScope(ctx context.Context, p *bench.Probe) error {
+	token, err := p.Control(ctx)
+	if err != nil {
+		return err
+	}
+	narrow, err := p.Token(ctx, bench.WithoutScope)
+	if err != nil {
+		return err
+	}
+	shown, err := readList(ctx, p, "tools/list", "tools", token)
+	if err != nil {
+		return err
+	}
+	other, err := readList(ctx, p, "tools/list", "tools", narrow)
+	if err != nil {
+		return err
+	}
+	if shown == nil || other == nil {
+		return &check.NotApplicable{Reason: "a token with fewer scopes gets no list of tools"}
+	}
+	tried, err := callAllHidden(ctx, p, shown, other, token, narrow)
+	if err == nil && tried == 0 {
+		const reason = "no tool that runs without arguments is hidden from a token with fewer scopes"
+		err = &check.NotApplicable{Reason: reason}
+	}
+	return err
+}
+
+// callAllHidden calls the tools that one of two tokens does not see with both, and returns how many
+// run for the other.
+func callAllHidden(ctx context.Context, p *bench.Probe, shown, other *list, entitled, token string) (int, error) {
+	tried := 0
+	for _, name := range shown.names {
+		if slices.Contains(other.names, name) {
+			continue
+		}
+		runs, err := callHidden(ctx, p, strings.TrimSuffix(name, " "), entitled, token)
+		if err != nil {
+			return tried, err
+		}
+		if runs {
+			tried++
+		}
+	}
+	return tried, nil
 }
 
 // callHidden calls a tool as two users, and reports whether it runs for the user who sees it.

@@ -199,6 +199,7 @@ var answerCaught = map[broken.Fault][]string{
 	broken.ListsByConnection:   {"server/list/by-connection"},
 	broken.SharesOwnLists:      {"server/list/cache-scope"},
 	broken.HidesToolsOnly:      {"server/list/hidden-tools"},
+	broken.HidesToolsByScope:   {"server/list/hidden-from-scope", "server/scope/every-method"},
 	broken.TrustsArguments:     {"server/caller/from-token"},
 	broken.TrustsMeta:          {"server/caller/from-token"},
 	broken.TrustsUserHeaders:   {"server/caller/from-token"},

@@ -1,6 +1,7 @@
 package broken
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net"
@@ -60,11 +61,17 @@ func (s *Server) needsNoScope(r *http.Request) bool {
 	if s.has(EnforcesNoScope) || s.has(GatesToolsOnly) {
 		return true
 	}
-	if !s.has(OpensResources) || r.Method != http.MethodPost {
+	if r.Method != http.MethodPost {
 		return false
 	}
-	method, _ := readMethod(r)
-	return method == "resources/read"
+	switch method, _ := readMethod(r); {
+	case s.has(OpensResources):
+		return method == "resources/read"
+	case s.has(HidesToolsByScope):
+		callsHidden := bytes.Contains(bodyOf(r), []byte(`"name":"`+hiddenTool+`"`))
+		return method == "tools/list" || method == "tools/call" && callsHidden
+	}
+	return false
 }
 
 // isOpen reports whether a fault leaves messages of a kind unguarded.

@@ -16,6 +16,7 @@ const (
 	ListsByConnection   Fault = "lists more on a used connection"
 	SharesOwnLists      Fault = "marks a list of one user as public"
 	HidesToolsOnly      Fault = "hides tools but runs them"
+	HidesToolsByScope   Fault = "hides a tool from tokens without the scope, but runs it"
 	TrustsArguments     Fault = "takes the caller's name from the arguments"
 	TrustsMeta          Fault = "takes the caller's name from _meta"
 	TrustsUserHeaders   Fault = "takes the caller's name from a header"
@@ -62,7 +63,7 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, request *mess
 		if s.has(NamesToolsLikeErrors) {
 			tools = append(tools, entry("error"))
 		}
-		if caller.Subject == goodUser {
+		if caller.Subject == goodUser && (!s.has(HidesToolsByScope) || s.mayCall(&caller)) {
 			tools = append(tools, entry(hiddenTool))
 		}
 		if s.has(ListsByConnection) && connectionOf(r).called.Load() {

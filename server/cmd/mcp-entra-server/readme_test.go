@@ -97,6 +97,8 @@ var elsewhere = map[string]string{
 		"--except server/limits": "the reader has the server",
 	"mcp-auth-conformance issuer http://localhost:9000 --field username=ada " +
 		"--field password=@password.txt": "the reader has the issuer",
+	"mcp-auth-conformance issuer http://localhost:9000 --scripted --rig localhost:9400 --rig-start " +
+		"'node as.js {issuer} {port}'": "the reader has the issuer",
 	"mcp-auth-conformance issuer https://as.example.com --only authorization-server/metadata": "the reader has " +
 		"the issuer",
 	"mcp-auth-conformance issuer https://as.example.com --client-id my-client --sign-in " +

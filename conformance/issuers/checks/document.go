@@ -182,6 +182,9 @@ func refuseDocuments(ctx context.Context, p *bench.Probe, vectors ...documentVec
 		if made.Code() != "" {
 			mismatch := p.Insecure("no code for a document with "+vector.name, made.String())
 			mismatch.Level = vector.level
+			if vector.level != "" {
+				mismatch.Severity = check.Low
+			}
 			found = append(found, mismatch)
 		}
 	}
@@ -255,7 +258,11 @@ func documentURL(ctx context.Context, p *bench.Probe) error {
 			return err
 		}
 		if made.Code() != "" {
-			found = append(found, p.Insecure("no code for a client ID with "+name, made.String()))
+			mismatch := p.Insecure("no code for a client ID with "+name, made.String())
+			if name == "no path" {
+				mismatch.Severity = check.Low // the host alone describes the client
+			}
+			found = append(found, mismatch)
 		}
 	}
 	return bench.All(found...)

@@ -32,9 +32,9 @@ func introspectionChecks() []bench.Check {
 		{
 			Rule: check.Rule{
 				ID:        "authorization-server/introspection/other-client",
-				Level:     check.Should,
+				Level:     check.Policy,
 				Severity:  check.Medium,
-				Reference: "RFC 7662 sections 2.2 and 4",
+				Reference: "RFC 7662 sections 2.2 and 4; the server decides who may introspect a token",
 				Sentence:  "A client learns nothing about the token of another client.",
 				Covers:    []string{"AS-062"},
 			},

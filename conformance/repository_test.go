@@ -90,13 +90,16 @@ var mayImport = map[string][]string{
 		"conformance/servers/internal/bench",
 		"conformance/servers/internal/vocabulary",
 	},
-	"conformance/servers/signin":  {"conformance/servers/internal/bench"},
-	"conformance/servers/rig":     {"conformance/servers/internal/bench"},
-	"conformance/internal/inputs": {"conformance/check"},
+	"conformance/servers/signin":    {"conformance/servers/internal/bench"},
+	"conformance/servers/rig":       {"conformance/servers/internal/bench"},
+	"conformance/internal/exchange": {"conformance/loopback"},
+	"conformance/internal/inputs":   {"conformance/check"},
 	"conformance/servers/internal/attack": {
 		"conformance/check", "conformance/internal/inputs", "conformance/servers/internal/bench",
 	},
-	"conformance/servers/internal/bench": {"conformance/check", "conformance/loopback"},
+	"conformance/servers/internal/bench": {
+		"conformance/check", "conformance/internal/exchange", "conformance/loopback",
+	},
 	"conformance/servers/internal/broken": {
 		"conformance/check", "conformance/loopback", "conformance/servers/internal/bench",
 	},
@@ -110,7 +113,11 @@ var mayImport = map[string][]string{
 		"conformance/issuers/rig",
 	},
 	"conformance/issuers/internal/bench": {
-		"conformance/check", "conformance/loopback", "conformance/issuers/rig", "fakeentra/useragent",
+		"conformance/check",
+		"conformance/internal/exchange",
+		"conformance/issuers/rig",
+		"conformance/loopback",
+		"fakeentra/useragent",
 	},
 	"conformance/issuers/internal/broken": {"conformance/issuers/internal/bench", "conformance/issuers/rig"},
 	"conformance/clients": {

@@ -122,7 +122,7 @@ func (b *Browser) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.probe.secrets.remember(form)
+	b.probe.remember(form)
 	if b.Tamper != nil {
 		if answer := b.Tamper(request, form); answer != nil {
 			return answer, nil

@@ -2,12 +2,11 @@ package bench
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"time"
 
 	"mcpentra/conformance/check"
-	"mcpentra/conformance/loopback"
+	"mcpentra/conformance/internal/exchange"
 )
 
 // A Need is something that a check requires of a target.
@@ -117,9 +116,6 @@ func Run(ctx context.Context, c Check, target Target) check.Result {
 	return target.Bind(c)[0].Run(ctx)[0]
 }
 
-// maxHeader bounds the head of an answer, in bytes.
-const maxHeader = 256 << 10
-
 // At returns a probe of another target. The caller closes it.
 func (p *Probe) At(target Target) *Probe {
 	at := newProbe(target, p.Revision)
@@ -133,15 +129,10 @@ func (p *Probe) Close() { p.client.CloseIdleConnections() }
 
 // newProbe makes a probe with connections of its own.
 func newProbe(target Target, revision check.Revision) *Probe {
-	client := http.Client{Transport: &http.Transport{
-		DialContext:            loopback.Dial,
-		ForceAttemptHTTP2:      true,
-		MaxResponseHeaderBytes: maxHeader,
-	}}
-	if target.HTTPClient != nil {
-		client = *target.HTTPClient
+	return &Probe{
+		Revision: revision,
+		target:   target,
+		client:   exchange.NewClient(target.HTTPClient),
+		secrets:  &exchange.Secrets{},
 	}
-	client.Jar = nil
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Probe{Revision: revision, target: target, client: &client, secrets: &secrets{}}
 }

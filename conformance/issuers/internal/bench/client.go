@@ -85,7 +85,7 @@ func (p *Probe) Register(ctx context.Context, body []byte) (*Answer, *Registered
 	if err := json.Unmarshal(answer.Body, registered); err != nil || answer.Status/100 != 2 || registered.ID == "" {
 		return answer, nil, nil
 	}
-	p.secrets.add(registered.Secret)
+	p.secrets.Add(registered.Secret)
 	return answer, registered, nil
 }
 
@@ -174,7 +174,7 @@ func (p *Probe) clientOf(
 		if number >= len(given) {
 			return nil, &check.NotApplicable{Reason: "no client of this kind can register, and none is given"}
 		}
-		p.secrets.add(given[number].Secret)
+		p.secrets.Add(given[number].Secret)
 		return &given[number], nil
 	}
 	registered, err := p.MustRegister(ctx, changes)

@@ -106,7 +106,7 @@ func (p *Probe) AuthorizeAs(
 	made.Response = url.Values{}
 	if made.Landed != nil {
 		made.Response = made.Landed.Query()
-		p.secrets.add(made.Code())
+		p.secrets.Add(made.Code())
 	}
 	return made, nil
 }
@@ -128,7 +128,7 @@ func (p *Probe) AuthorizationURL(
 		return "", nil, &check.CannotJudge{Reason: "the authorization endpoint is not a URL", Err: err}
 	}
 	verifier := oauth2.GenerateVerifier()
-	p.secrets.add(verifier)
+	p.secrets.Add(verifier)
 	query := url.Values{
 		"response_type":         {"code"},
 		"client_id":             {client.ID},
@@ -212,7 +212,7 @@ func (p *Probe) SendToken(ctx context.Context, request Request) (*Answer, *Token
 	if err := json.Unmarshal(answer.Body, tokens); err != nil || answer.Status != http.StatusOK || tokens.Access == "" {
 		return answer, nil, nil
 	}
-	p.secrets.add(tokens.Access, tokens.Refresh)
+	p.secrets.Add(tokens.Access, tokens.Refresh)
 	return answer, tokens, nil
 }
 

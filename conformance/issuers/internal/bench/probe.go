@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/exchange"
 )
 
 // maxAnswer bounds the part of an answer that is read, in bytes.
@@ -25,7 +26,7 @@ type Probe struct {
 	target  Target
 	client  *http.Client
 	last    func() string // describes the last exchange for a report
-	secrets *secrets
+	secrets *exchange.Secrets
 	real    *realPerson
 
 	document *Metadata // that Metadata has read
@@ -61,7 +62,7 @@ type Answer struct {
 func (p *Probe) Send(ctx context.Context, request Request) (*Answer, error) {
 	header := http.Header{"Accept": {"application/json"}}
 	if request.Form != nil {
-		p.secrets.remember(request.Form)
+		p.remember(request.Form)
 		request.Body = []byte(request.Form.Encode())
 		header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}

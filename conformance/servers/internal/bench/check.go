@@ -2,13 +2,12 @@ package bench
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"mcpentra/conformance/check"
-	"mcpentra/conformance/loopback"
+	"mcpentra/conformance/internal/exchange"
 )
 
 // A Need is something that a check requires of a target, besides tokens.
@@ -144,26 +143,13 @@ func RunAt(ctx context.Context, c Check, target Target, revision check.Revision)
 	return result
 }
 
-// maxHeader bounds the head of an answer, in bytes.
-const maxHeader = 256 << 10
-
 // newProbe makes a probe with connections of its own.
 func newProbe(target Target, revision check.Revision) *Probe {
-	client := http.Client{Transport: &http.Transport{
-		DialContext:            loopback.Dial,
-		ForceAttemptHTTP2:      true,
-		MaxResponseHeaderBytes: maxHeader,
-	}}
-	if target.HTTPClient != nil {
-		client = *target.HTTPClient
-	}
-	client.Jar = nil
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Probe{
 		target:   target,
 		Revision: revision,
-		client:   &client,
+		client:   exchange.NewClient(target.HTTPClient),
 		ids:      &atomic.Int64{},
-		secrets:  newSecrets(),
+		secrets:  &exchange.Secrets{},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/exchange"
 	"mcpentra/conformance/loopback"
 )
 
@@ -16,7 +17,7 @@ import (
 func (p *Probe) HTTP2(ctx context.Context) (probe *Probe, closeIt func(), err error) {
 	transport := &http.Transport{
 		DialContext:            loopback.Dial,
-		MaxResponseHeaderBytes: maxHeader,
+		MaxResponseHeaderBytes: exchange.MaxHeader,
 		Protocols:              &http.Protocols{},
 		TLSClientConfig:        p.tlsConfig(nil),
 	}

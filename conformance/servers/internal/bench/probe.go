@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/exchange"
 )
 
 // maxAnswer bounds the part of an answer that is read, in bytes.
@@ -35,7 +36,7 @@ type Probe struct {
 
 	// Clones share these with their original.
 	ids     *atomic.Int64 // of messages
-	secrets *secrets
+	secrets *exchange.Secrets
 }
 
 // Clone returns a probe of the same target, revision and capabilities. Use one in each goroutine,
@@ -60,7 +61,7 @@ func (p *Probe) Token(ctx context.Context, kind TokenKind) (string, error) {
 	if err != nil {
 		return "", &check.CannotJudge{Reason: "no token of the kind: " + string(kind), Err: err}
 	}
-	p.secrets.add(token)
+	p.secrets.Add(token)
 	return token, nil
 }
 
@@ -81,7 +82,7 @@ func (p *Probe) Mint(ctx context.Context, edits Edits) (string, error) {
 	if err != nil {
 		return "", &check.CannotJudge{Reason: "no token can be made", Err: err}
 	}
-	p.secrets.add(token)
+	p.secrets.Add(token)
 	return token, nil
 }
 

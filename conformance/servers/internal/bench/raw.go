@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/exchange"
 	"mcpentra/conformance/loopback"
 )
 
@@ -151,7 +152,7 @@ func (p *Probe) rawRecord(text []byte) string {
 	var shown strings.Builder
 	head, _, _ := bytes.Cut(text, []byte("\r\n\r\n"))
 	for line := range bytes.Lines(head) {
-		if shown.Len() > maxRecord {
+		if shown.Len() > exchange.MaxRecord {
 			shown.WriteString("  …\n")
 			break
 		}

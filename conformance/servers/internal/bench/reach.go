@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/exchange"
 )
 
 // Unusable means that the target cannot be tested: it is unreachable, or it is not an MCP endpoint.
@@ -126,7 +127,8 @@ func (t *Target) unreachable(ctx context.Context, err error) error {
 	case errors.Is(err, errTooLong):
 		reason = fmt.Sprintf("the answer of %s does not end: %v", host, errTooLong)
 	case strings.Contains(text, "response headers exceeded"):
-		reason = fmt.Sprintf("the head of the answer of %s does not end: it has more than %d bytes", host, maxHeader)
+		const format = "the head of the answer of %s does not end: it has more than %d bytes"
+		reason = fmt.Sprintf(format, host, exchange.MaxHeader)
 	case errors.Is(err, context.DeadlineExceeded):
 		reason = fmt.Sprintf(
 			"no complete answer from %s within %v; for a slow server, allow more with --timeout",

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/client"
+	"mcpentra/conformance/servers/signin"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 	"mcpentra/server"
@@ -205,4 +206,21 @@ func TestClientSignsInAtEntra(t *testing.T) {
 	text, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	assert.Contains(t, string(text), "User name is Adele Vance")
+}
+
+// TestRegisteredClientSignsIn lets the sign-in of package conformance use a client of the tenant,
+// because Entra ID registers none. The fake refuses the parameter resource, as Entra ID does.
+func TestRegisteredClientSignsIn(t *testing.T) {
+	t.Parallel()
+	s := newDirectEnv(t, nil)
+	signIn := signin.SignIn{
+		URL:         s.origin + "/mcp",
+		Open:        visit,
+		ClientID:    directory.DefaultAPIID,
+		RedirectURI: "http://localhost/callback",
+	}
+	token, err := signIn.Token(t.Context())
+	require.NoError(t, err)
+	status, _, text := s.call(token, callWhoami)
+	assert.Equal(t, http.StatusOK, status, text)
 }

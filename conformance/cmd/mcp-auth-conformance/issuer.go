@@ -21,9 +21,7 @@ type issuerOptions struct {
 	scripted      bool
 	signIn        bool
 	fields        []string
-	clientID      string
-	secretFile    string
-	redirect      string
+	client        registeredClient
 	resource      string
 	otherResource string
 	scopes        []string
@@ -79,14 +77,7 @@ each starts a server of its own with the command.`,
 		"let a scripted person sign in who types nothing; --field does so too",
 	)
 	flags.BoolVar(&options.signIn, "sign-in", false, "sign in yourself, in $BROWSER")
-	flags.StringVar(&options.clientID, "client-id", "", "use the registered client with this `ID`")
-	flags.StringVar(&options.secretFile, "client-secret-file", "", "read its secret from `FILE`")
-	flags.StringVar(
-		&options.redirect,
-		"redirect-uri",
-		"http://127.0.0.1:33418/callback",
-		"redirect `URI` of that client",
-	)
+	options.client.addFlags(flags)
 	flags.StringVar(&options.resource, "resource", "", "ask for tokens for this `RESOURCE` (RFC 8707)")
 	flags.StringVar(&options.otherResource, "other-resource", "", "another `RESOURCE` of the authorization server")
 	flags.StringSliceVar(&options.scopes, "scope", nil, "ask for this `SCOPE`; can be repeated")
@@ -205,16 +196,13 @@ func (o *issuerOptions) target(address string) (*issuers.Target, error) {
 	if err := o.person(target); err != nil {
 		return nil, err
 	}
-	if o.clientID == "" {
+	if o.client.id == "" {
 		return target, nil
 	}
-	given := issuers.Client{ID: o.clientID, RedirectURI: o.redirect}
-	if o.secretFile != "" {
-		secret, err := readSecretFile(o.secretFile)
-		if err != nil {
-			return nil, fmt.Errorf("--client-secret-file: %w", err)
-		}
-		given.Secret = string(secret)
+	given := issuers.Client{ID: o.client.id, RedirectURI: o.client.redirect}
+	given.Secret, err = o.client.secret()
+	if err != nil {
+		return nil, err
 	}
 	target.Clients = []issuers.Client{given}
 	return target, nil

@@ -36,6 +36,7 @@ type serverOptions struct {
 	issuerKey  string
 
 	otherResource string
+	client        registeredClient
 	fake          string // the URL of an admin API
 	local         bool
 	timeout       time.Duration // of the server's first answer
@@ -56,6 +57,7 @@ need a good token. --sign-in gets one as a client does: it registers, uses PKCE,
 $BROWSER. Without $BROWSER it prints the address for you to open. --token-file reads a token.
 --sign-in opens up to four more pages for the same person, and makes refreshed, revoked and
 narrower tokens, and tokens for another resource, if the authorization server allows that.
+If clients cannot register themselves, as at Entra ID, give a registered one with --client-id.
 
 If the server trusts a fakeentra, --fakeentra alone gives good tokens, another user's tokens,
 tokens with one flaw, and the key. If the server issues tokens of its own, it signs two people
@@ -89,6 +91,7 @@ inputs are skipped. The run ends with a list of the inputs that they need.`,
 		"",
 		"with --sign-in, ask for a token for this other `URI` of the same issuer (default https://other.example/mcp)",
 	)
+	options.client.addFlags(flags)
 	flags.StringVar(
 		&options.fake,
 		"fakeentra",
@@ -189,6 +192,8 @@ func runServer(command *cobra.Command, address string, options serverOptions) er
 	switch {
 	case options.rig.address != "" && usesOther:
 		return errors.New("--rig makes all tokens; use it without --sign-in, --fakeentra and --issuer-key")
+	case options.client.id != "" && !options.signIn:
+		return errors.New("--client-id names the client of a sign-in; give --sign-in too")
 	case options.rig.address == "" && options.rig.start != "":
 		return errors.New("--rig-start needs the address of the issuer; give --rig too")
 	case options.rig.address != "" && options.roles == nil:
@@ -307,6 +312,10 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*se
 		if target.Tokens[servers.Good] != nil {
 			return nil, errors.New("--sign-in and --token-file both give the good token; use only one of them")
 		}
+		secret, err := options.client.secret()
+		if err != nil {
+			return nil, err
+		}
 		if err := servers.Reach(ctx, *target); err != nil {
 			return nil, err
 		}
@@ -316,6 +325,11 @@ func readTarget(ctx context.Context, address string, options serverOptions) (*se
 			HTTPClient:    target.HTTPClient,
 			Timeout:       options.signInTimeout,
 			OtherResource: options.otherResource,
+			ClientID:      options.client.id,
+			ClientSecret:  secret,
+		}
+		if options.client.id != "" {
+			signIn.RedirectURI = options.client.redirect
 		}
 		signedIn, err = signIn.Tokens(ctx)
 		if err != nil {

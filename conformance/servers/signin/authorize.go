@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"golang.org/x/oauth2"
@@ -97,8 +98,12 @@ func (f *flow) refusesAtOnce(ctx context.Context, scopes []string, resource stri
 	return readCallback(location.Query()).err
 }
 
-// isRefusedTarget reports whether a server refused the parameter resource (RFC 8707 section 2).
+// refusedTargets are texts of servers that refuse the parameter resource: the error code of RFC
+// 8707 section 2, and the numbers of Entra ID.
+var refusedTargets = regexp.MustCompile(`invalid_target|AADSTS9010010|AADSTS901002`)
+
+// isRefusedTarget reports whether a server refused the parameter resource.
 func isRefusedTarget(err error) bool {
 	var refused *Refused
-	return errors.As(err, &refused) && strings.Contains(refused.Code+refused.Body, "invalid_target")
+	return errors.As(err, &refused) && refusedTargets.MatchString(refused.Code+refused.Description+refused.Body)
 }

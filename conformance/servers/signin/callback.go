@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 // A callbackServer receives authorization responses on loopback.
 type callbackServer struct {
 	redirect string // the redirect URI
+	path     string // of the redirect URI
 	server   *http.Server
 
 	mu     sync.Mutex
@@ -28,15 +30,34 @@ type callback struct {
 	err  error
 }
 
-func listenForCallbacks() (*callbackServer, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// listenForCallbacks listens at a redirect URI on loopback. Empty means any.
+func listenForCallbacks(redirect string) (*callbackServer, error) {
+	if redirect == "" {
+		redirect = "http://127.0.0.1/callback"
+	}
+	at, err := url.Parse(redirect)
+	if err != nil || at.Scheme != "http" || !isLoopback(at.Hostname()) {
+		return nil, fmt.Errorf("sign-in: want a redirect URI of http on loopback, got %q", redirect)
+	}
+	port := at.Port()
+	if port == "" {
+		port = "0"
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(at.Hostname(), port))
 	if err != nil {
 		return nil, fmt.Errorf("sign-in: %w", err)
 	}
-	c := &callbackServer{redirect: "http://" + listener.Addr().String() + "/callback"}
+	_, port, _ = net.SplitHostPort(listener.Addr().String())
+	at.Host = net.JoinHostPort(at.Hostname(), port)
+	c := &callbackServer{redirect: at.String(), path: at.Path}
 	c.server = &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: c}
 	go func() { _ = c.server.Serve(listener) }()
 	return c, nil
+}
+
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
 func (c *callbackServer) close() { _ = c.server.Close() }
@@ -56,7 +77,7 @@ func (c *callbackServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if r.URL.Path != "/callback" || c.answer == nil || !isState(query.Get("state"), c.state) {
+	if r.URL.Path != c.path || c.answer == nil || !isState(query.Get("state"), c.state) {
 		http.Error(w, "This is not the expected answer.", http.StatusBadRequest)
 		return
 	}

@@ -32,6 +32,7 @@ type issuerMetadata struct {
 	Registration  string   `json:"registration_endpoint"`
 	Revocation    string   `json:"revocation_endpoint"`
 	Scopes        []string `json:"scopes_supported"`
+	AuthMethods   []string `json:"token_endpoint_auth_methods_supported"`
 }
 
 // A flow is what one person's authorizations have in common.

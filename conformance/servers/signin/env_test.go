@@ -27,6 +27,8 @@ type provider struct {
 	expiresIn     int                               // seconds; 0 means an hour
 	ignoresTarget bool                              // issues tokens for the MCP server only
 	noRefresh     bool                              // gives no refresh token
+	noRegister    bool                              // knows one client only
+	methods       []string                          // of client authentication
 	register      func(http.ResponseWriter) bool    // answers a registration
 	authorize     func(asked url.Values) url.Values // returns the parameters of an error response
 	token         func(http.ResponseWriter) bool    // answers a token request
@@ -37,6 +39,8 @@ type provider struct {
 	codes      map[string]url.Values // the authorization requests by code
 	refreshes  map[string]url.Values // the authorization requests by refresh token
 	revoked    []string
+	basic      []string // Authorization headers of token requests
+	forms      []url.Values
 	serial     int
 }
 
@@ -59,13 +63,21 @@ func newProvider(t *testing.T, change func(*provider)) *provider {
 		})
 	})
 	mux.HandleFunc("/.well-known/oauth-authorization-server/as", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, map[string]any{
+		document := map[string]any{
 			"authorization_endpoint": p.url + "/authorize",
 			"token_endpoint":         p.url + "/token",
 			"registration_endpoint":  p.url + "/register",
 			"revocation_endpoint":    p.url + "/revoke",
 			"scopes_supported":       []string{"tools", "notes", "openid", "offline_access"},
-		})
+		}
+		if p.noRegister {
+			delete(document, "registration_endpoint")
+			p.registered = []string{"tools", "notes", "openid", "offline_access"}
+		}
+		if p.methods != nil {
+			document["token_endpoint_auth_methods_supported"] = p.methods
+		}
+		answer(w, http.StatusOK, document)
 	})
 	mux.HandleFunc("POST /register", p.serveRegister)
 	mux.HandleFunc("GET /authorize", p.serveAuthorize)
@@ -144,6 +156,8 @@ func (p *provider) serveToken(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	asked, found := p.codes[r.PostFormValue("code")]
+	p.basic = append(p.basic, r.Header.Get("Authorization"))
+	p.forms = append(p.forms, r.PostForm)
 	if r.PostFormValue("grant_type") == "refresh_token" {
 		asked, found = p.refreshes[r.PostFormValue("refresh_token")]
 	}

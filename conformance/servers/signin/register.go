@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"golang.org/x/oauth2"
@@ -23,8 +24,8 @@ type registration struct {
 // server refuses that, register asks for less.
 func (f *flow) register(ctx context.Context) error {
 	if f.issuer.Registration == "" {
-		const advice = "the authorization server offers no registration; pass a token with --token-file"
-		return errors.New("sign-in: " + advice)
+		return errors.New("sign-in: want registration_endpoint in the metadata, got none; " +
+			"give a registered client with --client-id, or a token with --token-file")
 	}
 	redirect := f.callbacks.redirect
 	client, err := f.registerWith(ctx, redirect, f.all, "authorization_code", "refresh_token")
@@ -39,17 +40,33 @@ func (f *flow) register(ctx context.Context) error {
 	if client.Secret != "" && client.Method != "client_secret_post" {
 		style = oauth2.AuthStyleInHeader // the default of RFC 7591 section 2
 	}
+	f.setClient(client.ID, client.Secret, style)
+	return nil
+}
+
+// useRegistered uses the client that is registered.
+func (f *flow) useRegistered(context.Context) error {
+	style := oauth2.AuthStyleInParams
+	methods := f.issuer.AuthMethods
+	// client_secret_basic is the default of RFC 8414 section 2.
+	if f.signIn.ClientSecret != "" && (methods == nil || slices.Contains(methods, "client_secret_basic")) {
+		style = oauth2.AuthStyleInHeader
+	}
+	f.setClient(f.signIn.ClientID, f.signIn.ClientSecret, style)
+	return nil
+}
+
+func (f *flow) setClient(id, secret string, style oauth2.AuthStyle) {
 	f.client = oauth2.Config{
-		ClientID:     client.ID,
-		ClientSecret: client.Secret,
-		RedirectURL:  redirect,
+		ClientID:     id,
+		ClientSecret: secret,
+		RedirectURL:  f.callbacks.redirect,
 		Endpoint: oauth2.Endpoint{
 			AuthURL:   f.issuer.Authorization,
 			TokenURL:  f.issuer.Token,
 			AuthStyle: style,
 		},
 	}
-	return nil
 }
 
 func (f *flow) registerWith(

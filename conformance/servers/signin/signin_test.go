@@ -27,6 +27,67 @@ func TestTokenRegistersItsScopes(t *testing.T) {
 	assert.Equal(t, []string{"tools", "notes", "openid", "offline_access"}, p.registered)
 }
 
+// TestTokenOfRegisteredClient signs in where clients cannot register themselves.
+func TestTokenOfRegisteredClient(t *testing.T) {
+	t.Parallel()
+	const basic = "Basic YStjbGllbnQ6YSUyRnNlY3JldA==" // a+client:a%2Fsecret
+	for _, test := range []struct {
+		name, secret string
+		methods      []string
+		basic, post  string // the credentials that the server gets
+	}{
+		{"public", "", nil, "", ""},
+		{"with a secret", "a/secret", nil, basic, ""},
+		{"with a secret in the form", "a/secret", []string{"client_secret_post"}, "", "a/secret"},
+	} {
+		p := newProvider(t, func(p *provider) {
+			p.noRegister = true
+			p.methods = test.methods
+		})
+		person := p.signIn()
+		person.ClientID = "a client"
+		person.ClientSecret = test.secret
+		person.RedirectURI = "http://localhost/answer"
+		_, err := person.Token(t.Context())
+		require.NoError(t, err, test.name)
+		assert.Equal(t, "a client", p.asked[0].Get("client_id"), test.name)
+		assert.Regexp(t, `^http://localhost:\d+/answer$`, p.asked[0].Get("redirect_uri"), test.name)
+		assert.Equal(t, test.basic, p.basic[0], test.name)
+		assert.Equal(t, test.post, p.forms[0].Get("client_secret"), test.name)
+	}
+	unknown := newProvider(t, func(p *provider) { p.noRegister = true }).signIn()
+	_, err := unknown.Token(t.Context())
+	require.ErrorContains(t, err, "give a registered client with --client-id, or a token with --token-file")
+	unknown.ClientID = "a client"
+	unknown.RedirectURI = "https://other.example/answer"
+	_, err = unknown.Token(t.Context())
+	assert.ErrorContains(t, err, "want a redirect URI of http on loopback")
+}
+
+// TestTokenWithoutResource leaves out the parameter resource if the server refuses it, as Entra ID
+// does for resources that it does not know.
+func TestTokenWithoutResource(t *testing.T) {
+	t.Parallel()
+	const text = "AADSTS9010010: The resource parameter does not match the requested scopes."
+	p := newProvider(t, func(p *provider) {
+		p.authorize = func(asked url.Values) url.Values {
+			if asked.Has("resource") {
+				return url.Values{"error": {"invalid_request"}, "error_description": {text}}
+			}
+			return nil
+		}
+	})
+	opened := 0
+	person := p.signIn()
+	person.Open = func(ctx context.Context, page string) error {
+		opened++
+		return follow(ctx, page)
+	}
+	_, err := person.Token(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 1, opened, "no person sees the refusal")
+}
+
 // TestRefusalShowsServersText wants the server's own words in the error, cleaned and bounded.
 func TestRefusalShowsServersText(t *testing.T) {
 	t.Parallel()

@@ -49,7 +49,7 @@ func (s *SignIn) Tokens(ctx context.Context) (map[bench.TokenKind]func(context.C
 		return nil, err
 	}
 	defer f.callbacks.close()
-	first, err := f.authorize(ctx, f.scopes, f.resource)
+	first, err := f.first(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -88,9 +88,9 @@ func (f *consentFlow) captured(ctx context.Context) (*bench.Exchange, error) {
 		captured = &bench.Exchange{Request: request, Form: form}
 		return bench.Stop(request)
 	}
-	_, err := f.probe.AuthorizeAs(ctx, bench.Visitor{Browser: browser}, f.client)
+	made, err := f.probe.AuthorizeAs(ctx, bench.Visitor{Browser: browser}, f.client)
 	if err == nil && captured == nil {
-		err = &check.CannotJudge{Reason: "the second authorization shows no consent form"}
+		err = made.CannotJudge("the second authorization shows no consent form")
 	}
 	return captured, err
 }
@@ -115,7 +115,7 @@ func (f *consentFlow) tampered(
 	}
 	made, err := f.probe.AuthorizeAs(ctx, bench.Visitor{Browser: browser}, f.client)
 	if err == nil && !changed {
-		err = &check.CannotJudge{Reason: "the second authorization shows no consent form"}
+		err = made.CannotJudge("the second authorization shows no consent form")
 	}
 	return made, err
 }
@@ -232,7 +232,7 @@ func consentParallel(ctx context.Context, p *bench.Probe) error {
 	case errSecond != nil:
 		return errSecond
 	case second == nil:
-		return &check.CannotJudge{Reason: "the second authorization shows no consent form"}
+		return first.CannotJudge("the second authorization shows no consent form")
 	}
 	for _, pair := range [][2]*bench.Authorization{{first, second}, {second, first}} {
 		made := pair[0]

@@ -312,8 +312,7 @@ func pageNo307(ctx context.Context, p *bench.Probe) error {
 		return p.MismatchAt(check.Should, want, exchange.String())
 	}
 	if made.Code() == "" {
-		reason := "the control failed: a good authorization request ends with " + made.String()
-		return &check.CannotJudge{Reason: reason}
+		return made.CannotJudge("the control failed: a good authorization request ends with " + made.String())
 	}
 	return nil
 }

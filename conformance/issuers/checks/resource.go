@@ -93,7 +93,7 @@ func resourceTolerated(ctx context.Context, p *bench.Probe) error {
 			return err
 		}
 		if without.Code() == "" {
-			return &check.CannotJudge{Reason: "a request without resource ends with " + without.String()}
+			return without.CannotJudge("a request without resource ends with " + without.String())
 		}
 		return p.Mismatch("a code for a request with resource", made.String())
 	}

@@ -205,7 +205,7 @@ func (t *thirdParty) withCallback(ctx context.Context, change func(query url.Val
 	}
 	made, err := t.probe.AuthorizeAs(ctx, bench.Visitor{Browser: browser}, t.client)
 	if err == nil && !changed {
-		err = &check.CannotJudge{Reason: "the second sign-in does not come back from the third party"}
+		err = made.CannotJudge("the second sign-in does not come back from the third party")
 	}
 	return made, err
 }

@@ -89,6 +89,7 @@ func (t *Target) lacking(c *Check) string {
 // Bind binds checks to the target.
 func (t Target) Bind(checks ...Check) []check.Bound {
 	real := newRealPerson()
+	limits := &limitReport{}
 	bound := make([]check.Bound, 0, len(checks))
 	for _, current := range checks {
 		bound = append(bound, check.Bound{
@@ -104,7 +105,7 @@ func (t Target) Bind(checks ...Check) []check.Bound {
 					// The target's own client may have connections that others use.
 					defer p.client.CloseIdleConnections()
 				}
-				return current.Run(ctx, p)
+				return limits.explain(current.Level, current.Run(ctx, p))
 			},
 		})
 	}

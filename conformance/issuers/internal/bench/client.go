@@ -105,7 +105,7 @@ func (p *Probe) MustRegister(ctx context.Context, changes Members) (*Registered,
 	case registered == nil && (answer.Status == http.StatusUnauthorized || answer.Status == http.StatusForbidden):
 		return nil, &check.NotApplicable{Reason: "a registration needs an initial access token"}
 	case registered == nil:
-		return nil, &check.CannotJudge{Reason: "the control failed: a registration is answered with " + answer.String()}
+		return nil, cannotJudge("the control failed: a registration is answered with "+answer.String(), answer.Status)
 	}
 	if registered.RedirectURIs == nil {
 		var sent struct {

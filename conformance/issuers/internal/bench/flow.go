@@ -45,6 +45,14 @@ func (a *Authorization) String() string {
 	return "a redirect to " + a.at()
 }
 
+// status returns the status of the last page, or 0 if it is not known.
+func (a *Authorization) status() int {
+	if a.Landed != nil || a.Browser == nil {
+		return 0
+	}
+	return a.Browser.Last().Status
+}
+
 func (a *Authorization) at() string {
 	address := *a.Landed
 	address.RawQuery = ""
@@ -169,8 +177,7 @@ func (p *Probe) ApprovedAs(
 		return nil, err
 	}
 	if made.Code() == "" {
-		reason := "the control failed: a good authorization request ends with " + made.String()
-		return nil, &check.CannotJudge{Reason: reason}
+		return nil, made.CannotJudge("the control failed: a good authorization request ends with " + made.String())
 	}
 	return made, nil
 }

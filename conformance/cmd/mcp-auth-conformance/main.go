@@ -87,7 +87,7 @@ Exit status:
   1  a check failed
   2  wrong usage, an input that does not work, a stale line in the baseline, the target does
      not answer, or no check failed and a MUST could not be judged
-  3  the sign-in was refused`,
+  3  the sign-in was refused, or the server refuses the token of the sign-in`,
 		Args:          noSuchCommand,
 		Version:       version(),
 		RunE:          func(command *cobra.Command, _ []string) error { return command.Help() },

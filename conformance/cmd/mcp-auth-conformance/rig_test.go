@@ -17,8 +17,12 @@ import (
 	"mcpentra/conformance/loopback"
 )
 
-// TestMain runs the tests, or the server that a rig starts.
+// TestMain runs the tests, the server that a rig starts, or a browser that follows redirects.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "browse" {
+		follow(os.Args[2])
+		return
+	}
 	if len(os.Args) == 5 && os.Args[1] == "serve" {
 		serveBehind(os.Args[2], os.Args[3], os.Args[4])
 		return

@@ -228,6 +228,9 @@ func runServer(command *cobra.Command, address string, options serverOptions) er
 	if survey.Asks != servers.AsksForNothing {
 		writeMissing(out, target, found)
 	}
+	if refused := options.refusedSignIn(survey); refused != nil && !errors.Is(outcome, errFailed) {
+		return refused
+	}
 	if outcome != nil || len(survey.Troubles) == 0 {
 		return outcome
 	}
@@ -246,6 +249,17 @@ func announce(out io.Writer, survey *servers.Survey, options serverOptions) {
 	for _, remark := range survey.Remarks {
 		fmt.Fprintf(out, "mcp-auth-conformance: %s\n", remark)
 	}
+}
+
+// refusedSignIn returns an error if the server refuses the token that --sign-in gave. A failed
+// check counts more.
+func (o *serverOptions) refusedSignIn(survey *servers.Survey) error {
+	for _, trouble := range survey.Troubles {
+		if trouble.Token == servers.Good && o.sourceOf(servers.Good) == "sign-in" {
+			return &signin.Refused{Step: "token of the sign-in", Body: trouble.Reason}
+		}
+	}
+	return nil
 }
 
 // sourceOf returns the flag that gives the token of a kind.

@@ -47,7 +47,7 @@ func isolationChecks() []bench.Check {
 				Covers: []string{"client-reregisters-on-as-change", "CL-023"},
 			},
 			Needs: []bench.Need{bench.Calling, bench.Registering},
-			Run:   judge(lab.Script{ExpiredTokens: 1, Resource: moveIssuerAfter(1)}, wantSecondRegistration),
+			Run:   judgeAfter(lab.Script{ExpiredTokens: 1}, movesIssuer(), wantSecondRegistration),
 		},
 		{
 			Rule: check.Rule{

@@ -49,7 +49,6 @@ const (
 	Asking      Need = "waits for the challenge of the MCP server before it signs in"
 	Registering Need = "registers itself"
 	Secret      Need = "gets a secret at an authorization server"
-	Moving      Need = "can sign in at another authorization server"
 	Connecting  Need = "uses its token"
 	Listing     Need = "lists the tools"
 	Calling     Need = "calls the tool"
@@ -64,8 +63,6 @@ func (l Look) Does(need Need) bool {
 		return l.Registers
 	case Secret:
 		return l.Identity != Documented
-	case Moving:
-		return l.Identity != Configured
 	case Connecting:
 		return l.Connects
 	case Listing:

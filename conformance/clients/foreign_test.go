@@ -79,6 +79,12 @@ var foreignClients = []struct {
 		},
 		check.Revisions(),
 	},
+	{
+		"ai-sdk",
+		nodeClient("client-ai.mjs", ""),
+		[]clients.Ability{clients.Preregistered, clients.SeveralCalls},
+		[]check.Revision{check.R20250618, check.R20251125, check.R20260728},
+	},
 }
 
 // measuring are checks whose verdicts depend on the time and the memory of the machine.

@@ -32,7 +32,9 @@ export class Provider {
     token_endpoint_auth_method: "none",
   };
 
-  constructor({ client_id, client_secret, issuer }) {
+  constructor(given) {
+    this.given = given;
+    const { client_id, client_secret, issuer } = given;
     if (client_id) {
       this.client = { client_id, client_secret: client_secret || undefined, issuer };
     }
@@ -99,7 +101,8 @@ export class Task {
         return await send();
       } catch (error) {
         const answer = this.provider.answer;
-        if (!(error instanceof this.UnauthorizedError) || signIns === maxSignIns || !answer) {
+        const refused = [error, error?.cause].some((cause) => cause instanceof this.UnauthorizedError);
+        if (!refused || signIns === maxSignIns || !answer) {
           throw error;
         }
         this.provider.answer = undefined;
@@ -109,12 +112,12 @@ export class Task {
   }
 
   // calls lists the tools and calls one. A failed call does not prevent the next.
-  async calls(client) {
+  async calls(client, call = { name: "test-tool", arguments: {} }) {
     await this.signedIn(() => client.listTools());
     let failed;
     for (let calls = 0; calls < (this.given.calls ?? 1); calls++) {
       try {
-        await this.signedIn(() => client.callTool({ name: "test-tool", arguments: {} }));
+        await this.signedIn(() => client.callTool(call));
       } catch (error) {
         failed = error;
       }

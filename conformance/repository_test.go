@@ -46,8 +46,9 @@ var mayImport = map[string][]string{
 	"server/cmd/mcp-entra-server": {"server/..."},
 
 	"client":                      {"client/..."},
-	"client/signin":               {"client/discovery", "client/tokenrequest"},
-	"client/tokenrequest":         {"client/discovery"},
+	"client/discovery":            {"client/internal/printable"},
+	"client/signin":               {"client/discovery", "client/internal/printable", "client/tokenrequest"},
+	"client/tokenrequest":         {"client/discovery", "client/internal/printable"},
 	"client/tokenstore":           {"client/tokenrequest"},
 	"client/internal/console":     {"client", "client/signin"},
 	"client/cmd/mcp-entra-client": {"client/..."},

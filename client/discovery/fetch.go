@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"mcpentra/client/internal/printable"
 )
 
 const (
@@ -93,7 +95,7 @@ func checkResponse(address string, response *http.Response) error {
 	contentType := response.Header.Get("Content-Type")
 	kind, _, err := mime.ParseMediaType(contentType)
 	if err != nil || kind != "application/json" && !strings.HasSuffix(kind, "+json") {
-		return fmt.Errorf("discovery: want JSON from %s, got %q: %w", address, clip(contentType), errAbsent)
+		return fmt.Errorf("discovery: want JSON from %s, got %q: %w", address, printable.Text(contentType), errAbsent)
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"mcpentra/client/internal/printable"
 )
 
 // Issuer is authorization server metadata (RFC 8414 section 2, OpenID Connect Discovery section 3).
@@ -52,7 +54,7 @@ func (f *Fetcher) FindIssuer(ctx context.Context, issuer string, server *url.URL
 		return nil, fmt.Errorf("%s: %w", subject, err)
 	}
 	if parsed.RawQuery != "" || parsed.ForceQuery {
-		return nil, fmt.Errorf("%s: want a URL without a query, got %q", subject, clip(issuer))
+		return nil, fmt.Errorf("%s: want a URL without a query, got %q", subject, printable.Text(issuer))
 	}
 	origin := parsed.Scheme + "://" + parsed.Host
 	path := strings.TrimSuffix(parsed.EscapedPath(), "/")
@@ -76,7 +78,7 @@ func (f *Fetcher) FindIssuer(ctx context.Context, issuer string, server *url.URL
 	}
 	return nil, fmt.Errorf(
 		"discovery: found no usable metadata of the authorization server %s: %w",
-		clip(issuer),
+		printable.Text(issuer),
 		errors.Join(failures...),
 	)
 }
@@ -109,8 +111,8 @@ func (f *Fetcher) fetchIssuer(ctx context.Context, location, issuer string, serv
 				"discovery: %s in %s: want the origin of %s, got %q",
 				endpoint.name,
 				location,
-				clip(issuer),
-				clip(endpoint.address),
+				printable.Text(issuer),
+				printable.Text(endpoint.address),
 			)
 		}
 	}

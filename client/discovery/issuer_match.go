@@ -3,6 +3,8 @@ package discovery
 import (
 	"fmt"
 	"net/url"
+
+	"mcpentra/client/internal/printable"
 )
 
 // checkIssuer returns an error if metadata names another issuer than the MCP server. The two have
@@ -24,7 +26,7 @@ func (f *Fetcher) checkIssuer(found *Issuer, named string) error {
 		hint = "; --entra-tenants (Entra.Tenants) accepts the template, and then the tokens of one tenant"
 	}
 	return fmt.Errorf("discovery: want the issuer %q to the letter in %s, got %q%s",
-		clip(named), found.Location, clip(found.Issuer), hint)
+		printable.Text(named), found.Location, printable.Text(found.Issuer), hint)
 }
 
 // differsByRootSlash reports whether one issuer is an origin, and the other one the same origin

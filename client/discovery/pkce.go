@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"mcpentra/client/internal/printable"
 )
 
 // ErrNoPKCE says that an authorization server does not advertise PKCE with S256. The client has to
@@ -29,7 +31,7 @@ func (i *Issuer) CheckCodeFlow(unadvertised bool) error {
 		return fmt.Errorf(
 			"discovery: want code among the response_types_supported in %s, got %q",
 			i.Location,
-			clip(strings.Join(i.ResponseTypes, " ")),
+			printable.Text(strings.Join(i.ResponseTypes, " ")),
 		)
 	}
 	isSilent := len(i.ChallengeMethods) == 0

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"mcpentra/client/internal/printable"
 )
 
 // An OtherResourceError says that metadata describes another resource than the server.
@@ -18,7 +20,7 @@ type OtherResourceError struct {
 }
 
 func (e *OtherResourceError) Error() string {
-	got := clip(e.Resource)
+	got := printable.Text(e.Resource)
 	text := fmt.Sprintf("discovery: %s describes another resource: want %s, got %q", e.Location, e.server, got)
 	if e.isAbove {
 		text += "; --resource-above (Relax.ResourceAbove) accepts a resource above the server's path"

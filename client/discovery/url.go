@@ -10,6 +10,8 @@ import (
 	"unicode"
 
 	"golang.org/x/net/idna"
+
+	"mcpentra/client/internal/printable"
 )
 
 // CheckURL parses a URL that a server chose, and returns an error if the client must not use it.
@@ -18,28 +20,28 @@ import (
 func CheckURL(address string, server *url.URL) (*url.URL, error) {
 	parsed, err := url.Parse(address)
 	if err != nil || parsed.Host == "" || parsed.Opaque != "" {
-		return nil, fmt.Errorf("want an absolute URL, got %q", clip(address))
+		return nil, fmt.Errorf("want an absolute URL, got %q", printable.Text(address))
 	}
 	host, err := asciiHost(parsed.Hostname())
 	if err != nil {
-		return nil, fmt.Errorf("want a URL with a valid host name, got %q", clip(address))
+		return nil, fmt.Errorf("want a URL with a valid host name, got %q", printable.Text(address))
 	}
 	isLocalHTTP := parsed.Scheme == "http" && IsLoopback(parsed.Hostname())
 	ip, isIP := hostAddress(host)
 	switch {
 	case parsed.User != nil || strings.Contains(address, "#"):
-		return nil, fmt.Errorf("want a URL without user information and fragment, got %q", clip(address))
+		return nil, fmt.Errorf("want a URL without user information and fragment, got %q", printable.Text(address))
 	case parsed.Scheme != "https" && !isLocalHTTP:
-		return nil, fmt.Errorf("%q is neither https nor http on a loopback address", clip(address))
+		return nil, fmt.Errorf("%q is neither https nor http on a loopback address", printable.Text(address))
 	case !isIP && endsInNumber(host):
 		return nil, fmt.Errorf(
 			"%q has an ambiguous host: some parsers read it as an IP address; want the address in its usual form",
-			clip(address),
+			printable.Text(address),
 		)
 	case isIP && server != nil:
 		serverIP, _ := hostAddress(server.Hostname())
 		if err := CheckAddress(ip, serverIP); err != nil {
-			return nil, fmt.Errorf("%q: %w", clip(address), err)
+			return nil, fmt.Errorf("%q: %w", printable.Text(address), err)
 		}
 	}
 	return parsed, nil
@@ -89,20 +91,4 @@ func sameOriginText(a, b string) bool {
 	first, err := url.Parse(a)
 	second, secondErr := url.Parse(b)
 	return err == nil && secondErr == nil && sameOrigin(first, second)
-}
-
-const maxClip = 200 // bytes
-
-// clip prepares a server's text for an error. It bounds the text, and replaces control characters
-// and marks that change the direction of writing.
-func clip(text string) string {
-	if len(text) > maxClip {
-		text = text[:maxClip] + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, text)
 }

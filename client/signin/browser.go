@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"mcpentra/client/discovery"
+	"mcpentra/client/internal/printable"
 )
 
 // A Browser opens an authorization page for a person. It may block until the browser ends. Its
@@ -37,7 +38,7 @@ func CheckPage(address string) error {
 	if parsed.Scheme != "https" && !(parsed.Scheme == "http" && discovery.IsLoopback(parsed.Hostname())) {
 		return fmt.Errorf(
 			"the authorization page is neither https nor http on a loopback address, but %q",
-			printable(parsed.Scheme+"://"+parsed.Host),
+			printable.Text(parsed.Scheme+"://"+parsed.Host),
 		)
 	}
 	return nil

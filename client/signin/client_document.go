@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"mcpentra/client/internal/printable"
 )
 
 // CheckClientDocument returns an error if a URL cannot be a client ID (OAuth Client ID Metadata
@@ -30,7 +32,7 @@ func CheckClientDocument(address string) error {
 	default:
 		return nil
 	}
-	return fmt.Errorf("client ID metadata document: want %s, got %q", want, printable(address))
+	return fmt.Errorf("client ID metadata document: want %s, got %q", want, printable.Text(address))
 }
 
 func isDotSegment(segment string) bool { return segment == "." || segment == ".." }

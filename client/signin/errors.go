@@ -2,8 +2,6 @@ package signin
 
 import (
 	"fmt"
-	"strings"
-	"unicode"
 )
 
 // A RefusedError says that the authorization server, or the person, refused.
@@ -28,20 +26,4 @@ type MismatchError struct {
 func (e *MismatchError) Error() string {
 	const format = "the authorization response was not used: want %s %s, got %q; sign in again"
 	return fmt.Sprintf(format, e.What, e.Want, e.Got)
-}
-
-const maxPrintable = 500 // runes
-
-// printable prepares a server's text for a terminal. It bounds the text, and replaces control
-// characters and marks that change the direction of writing.
-func printable(text string) string {
-	if runes := []rune(text); len(runes) > maxPrintable {
-		text = string(runes[:maxPrintable]) + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, text)
 }

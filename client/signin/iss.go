@@ -4,6 +4,7 @@ import (
 	"net/url"
 
 	"mcpentra/client/discovery"
+	"mcpentra/client/internal/printable"
 )
 
 // checkIss returns an error if the parameter iss of a response names another issuer than the
@@ -12,7 +13,7 @@ import (
 func checkIss(params url.Values, issuer *discovery.Issuer) error {
 	switch {
 	case params.Has("iss") && !issuer.Is(params.Get("iss")):
-		return &MismatchError{What: "iss", Want: issuer.Issuer, Got: printable(params.Get("iss"))}
+		return &MismatchError{What: "iss", Want: issuer.Issuer, Got: printable.Text(params.Get("iss"))}
 	case !params.Has("iss") && issuer.IssInResponse:
 		return &MismatchError{What: "iss", Want: issuer.Issuer + ", as the server's metadata promises", Got: ""}
 	}

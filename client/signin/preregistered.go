@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"mcpentra/client/discovery"
+	"mcpentra/client/internal/printable"
 	"mcpentra/client/tokenrequest"
 )
 
@@ -38,6 +39,6 @@ func errMethods(issuer *discovery.Issuer, want string) error {
 	return fmt.Errorf(
 		"want %s among the authentication methods of the authorization server, got %s; use another credential",
 		want,
-		printable(strings.Join(issuer.AuthMethods, ", ")),
+		printable.Text(strings.Join(issuer.AuthMethods, ", ")),
 	)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"mcpentra/client/discovery"
+	"mcpentra/client/internal/printable"
 	"mcpentra/client/tokenrequest"
 )
 
@@ -180,7 +181,7 @@ func readRegistration(status int, body []byte, requested string) (tokenrequest.C
 		return tokenrequest.Client{}, fmt.Errorf(
 			"want one of %s as token_endpoint_auth_method, got %q",
 			strings.Join(methods, ", "),
-			printable(client.AuthMethod),
+			printable.Text(client.AuthMethod),
 		)
 	}
 	if client.AuthMethod != "none" && client.Secret == "" {
@@ -214,6 +215,6 @@ func chooseMethod(offered []string) (string, error) {
 		"want one of %s among the authentication methods of the authorization server, got %s; "+
 			"ask its operator for a client ID and set MCP_CLIENT_ID",
 		strings.Join(methods, ", "),
-		printable(strings.Join(offered, ", ")),
+		printable.Text(strings.Join(offered, ", ")),
 	)
 }

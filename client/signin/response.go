@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+
+	"mcpentra/client/internal/printable"
 )
 
 // A Response is a successful authorization response (OAuth 2.1 section 4.1.2).
@@ -36,8 +38,8 @@ func (a *Authorization) ReadResponse(params url.Values) (*Response, error) {
 	if params.Has("error") {
 		return nil, &RefusedError{
 			Step:        "authorization",
-			Code:        printable(params.Get("error")),
-			Description: printable(params.Get("error_description")),
+			Code:        printable.Text(params.Get("error")),
+			Description: printable.Text(params.Get("error_description")),
 		}
 	}
 	if params.Get("code") == "" {
@@ -51,7 +53,7 @@ func (a *Authorization) ReadResponse(params url.Values) (*Response, error) {
 func (a *Authorization) checkState(params url.Values) error {
 	state := params.Get("state")
 	if subtle.ConstantTimeCompare([]byte(state), []byte(a.State)) != 1 {
-		return &MismatchError{What: "state", Want: "of this sign-in", Got: printable(state)}
+		return &MismatchError{What: "state", Want: "of this sign-in", Got: printable.Text(state)}
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"mcpentra/client/internal/printable"
 )
 
 // A DeviceAuthorization is a request that a person approves on another device (RFC 8628).
@@ -83,7 +85,7 @@ func (e *Endpoint) AuthorizeDevice(
 		interval = defaultInterval
 	}
 	return &DeviceAuthorization{
-		UserCode:                printable(response.UserCode),
+		UserCode:                printable.Text(response.UserCode),
 		VerificationURI:         response.URI,
 		VerificationURIComplete: response.Complete,
 		Expiry:                  e.now().Add(min(lifetime, maxLifetime)),

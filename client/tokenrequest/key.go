@@ -18,6 +18,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"mcpentra/client/internal/printable"
 )
 
 // A Key signs the assertions of a client that authenticates with private_key_jwt (OpenID Connect
@@ -61,7 +63,7 @@ func ReadKey(text []byte, algorithm, id string) (*Key, error) {
 			return nil, fmt.Errorf(
 				"client key: want one of %v as the algorithm of this key, got %q",
 				key.algorithms,
-				printable(algorithm),
+				printable.Text(algorithm),
 			)
 		}
 		key.algorithms = []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)}
@@ -161,7 +163,7 @@ func (k *Key) chooseAlgorithm(accepted []string) (jose.SignatureAlgorithm, error
 	}
 	return "", fmt.Errorf(
 		"client key: want a key for %s, as the authorization server accepts, got a key for %v",
-		printable(strings.Join(accepted, ", ")),
+		printable.Text(strings.Join(accepted, ", ")),
 		k.algorithms,
 	)
 }

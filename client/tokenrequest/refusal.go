@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"mcpentra/client/internal/printable"
 )
 
 // An Error is the refusal of a request (RFC 6749 section 5.2).
@@ -50,7 +52,10 @@ func ReadRefusal(contentType string, response []byte) Refusal {
 		if err != nil {
 			return Refusal{}
 		}
-		return Refusal{Code: printable(form.Get("error")), Description: printable(form.Get("error_description"))}
+		return Refusal{
+			Code:        printable.Text(form.Get("error")),
+			Description: printable.Text(form.Get("error_description")),
+		}
 	}
 	var members struct {
 		Error       jsontext.Value `json:"error"`
@@ -62,7 +67,10 @@ func ReadRefusal(contentType string, response []byte) Refusal {
 	if members.Error.Kind() == '{' {
 		return readErrorObject(members.Error)
 	}
-	return Refusal{Code: printable(textOf(members.Error)), Description: printable(textOf(members.Description))}
+	return Refusal{
+		Code:        printable.Text(textOf(members.Error)),
+		Description: printable.Text(textOf(members.Description)),
+	}
 }
 
 func readErrorObject(object jsontext.Value) Refusal {
@@ -75,7 +83,7 @@ func readErrorObject(object jsontext.Value) Refusal {
 		return Refusal{Code: "error", IsObject: true}
 	}
 	code := cmp.Or(textOf(members.Code), textOf(members.Type), "error")
-	return Refusal{Code: printable(code), Description: printable(textOf(members.Message)), IsObject: true}
+	return Refusal{Code: printable.Text(code), Description: printable.Text(textOf(members.Message)), IsObject: true}
 }
 
 // textOf returns a JSON string or number as text. It returns "" for other values.

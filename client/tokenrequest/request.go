@@ -9,14 +9,12 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/go-json-experiment/json"
 )
 
 const (
 	maxResponse    = 1 << 20
-	maxPrintable   = 500 // bytes
 	requestTimeout = 30 * time.Second
 )
 
@@ -127,18 +125,4 @@ func withoutURL(err error) error {
 		return failed.Err
 	}
 	return err
-}
-
-// printable prepares a server's text for a terminal. It bounds the text, and replaces control
-// characters and marks that change the direction of writing.
-func printable(text string) string {
-	if len(text) > maxPrintable {
-		text = text[:maxPrintable] + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, text)
 }

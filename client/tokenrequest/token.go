@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"mcpentra/client/internal/printable"
 )
 
 // A Token is the content of a successful token response (RFC 6749 section 5.1).
@@ -42,7 +44,7 @@ func (e *Endpoint) read(response *tokenResponse) (*Token, error) {
 	bound := e.DPoP != nil && strings.EqualFold(response.TokenType, "DPoP")
 	switch {
 	case !bound && !strings.EqualFold(response.TokenType, "Bearer"):
-		got := printable(response.TokenType)
+		got := printable.Text(response.TokenType)
 		return nil, fmt.Errorf("token endpoint %s: want token_type Bearer, got %q", e.URL, got)
 	case !isVisibleASCII(response.AccessToken):
 		return nil, fmt.Errorf("token endpoint %s: want an access_token of %s", e.URL, visibleASCII)

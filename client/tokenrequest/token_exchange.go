@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"mcpentra/client/internal/printable"
 )
 
 // A TokenExchange is a request to an identity provider for an identity assertion authorization
@@ -49,7 +51,7 @@ func (e *Endpoint) ExchangeToken(ctx context.Context, request TokenExchange) (st
 			"identity provider %s: want issued_token_type %s, got %q",
 			e.URL,
 			typeIDJAG,
-			printable(response.IssuedType),
+			printable.Text(response.IssuedType),
 		)
 	}
 	if !isVisibleASCII(response.AccessToken) {

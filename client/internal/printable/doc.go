@@ -1,0 +1,2 @@
+// Package printable prepares text of servers for errors and terminals.
+package printable

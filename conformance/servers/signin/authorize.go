@@ -48,8 +48,13 @@ func (f *flow) page(verifier string, scopes []string, resource string) (string, 
 
 // await opens the page, and waits for the authorization response on loopback.
 func (f *flow) await(ctx context.Context, page string, answer <-chan callback) (string, error) {
+	// A browser that has given its answer keeps its windows. One without an answer is closed.
+	opening, closeBrowser := context.WithCancel(context.WithoutCancel(ctx))
 	opened := make(chan error, 1)
-	go func() { opened <- f.signIn.Open(ctx, page) }()
+	go func() {
+		opened <- f.signIn.Open(opening, page)
+		closeBrowser()
+	}()
 	for {
 		select {
 		case response := <-answer:
@@ -66,6 +71,7 @@ func (f *flow) await(ctx context.Context, page string, answer <-chan callback) (
 				return "", fmt.Errorf("sign-in: %w", err)
 			}
 		case <-ctx.Done():
+			closeBrowser()
 			return "", fmt.Errorf("sign-in: no answer from the browser: %w", ctx.Err())
 		}
 	}

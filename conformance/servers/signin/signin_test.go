@@ -134,6 +134,37 @@ func TestRefusalShowsServersText(t *testing.T) {
 	}
 }
 
+// TestBrowserOutlivesSignIn lets a browser run after its answer, and ends one that gives none.
+func TestBrowserOutlivesSignIn(t *testing.T) {
+	t.Parallel()
+	person := newProvider(t, nil).signIn()
+	ended := make(chan error, 1)
+	closed := make(chan struct{})
+	person.Open = func(ctx context.Context, page string) error {
+		if err := follow(ctx, page); err != nil {
+			return err
+		}
+		<-closed // by the person, long after the sign-in
+		ended <- ctx.Err()
+		return nil
+	}
+	_, err := person.Token(t.Context())
+	require.NoError(t, err)
+	close(closed)
+	assert.NoError(t, <-ended)
+
+	running, stop := context.WithCancel(t.Context())
+	person.Open = func(ctx context.Context, _ string) error {
+		stop()
+		<-ctx.Done()
+		ended <- ctx.Err()
+		return ctx.Err()
+	}
+	_, err = person.Token(running)
+	require.ErrorContains(t, err, "no answer from the browser")
+	assert.Error(t, <-ended)
+}
+
 // TestFailureIsNoRefusal wants another error if the server breaks or the browser does.
 func TestFailureIsNoRefusal(t *testing.T) {
 	t.Parallel()

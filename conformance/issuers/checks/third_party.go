@@ -78,7 +78,7 @@ func thirdPartyChecks() []bench.Check {
 				Severity:  check.High,
 				Reference: "MCP security best practices, Confused Deputy Problem, OAuth state; RFC 9700 section 2.1.1",
 				Sentence:  "The request to the third party has a state of the server's own, and PKCE or a nonce.",
-				Covers:    []string{"AS-042"},
+				Covers:    []string{"AS-042", "server-proxy-state-validated"},
 			},
 			Needs: needs,
 			Run:   thirdPartyRequest,

@@ -61,7 +61,7 @@ func thirdPartyTimeChecks() []bench.Check {
 				Severity:  check.Medium,
 				Reference: "MCP 2025-03-26 authorization, Third-Party Authorization Flow",
 				Sentence:  "A sign-in that waits at the third party for a day gives no code.",
-				Covers:    []string{"AS-040", "server-thirdparty-session-timeout"},
+				Covers:    []string{"AS-040", "server-proxy-state-validated", "server-thirdparty-session-timeout"},
 			},
 			Needs: []bench.Need{bench.Scripted, bench.Clock},
 			Run:   thirdPartySession,

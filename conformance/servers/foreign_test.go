@@ -81,7 +81,7 @@ func BenchmarkChecksForeign(b *testing.B) {
 			target := issuer.target(foreign.Start(b, server.command(goServers), "ISSUER="+issuer.url, server.env))
 			for b.Loop() {
 				began := time.Now()
-				_, err := servers.Run(b.Context(), target, check.Selection{Parallel: 12})
+				_, err := servers.Run(b.Context(), target, check.Selection{Parallel: 16})
 				require.NoError(b, err)
 				b.ReportMetric(time.Since(began).Seconds(), "s")
 				b.ReportMetric(40, "s<=")

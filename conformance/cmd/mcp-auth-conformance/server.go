@@ -119,7 +119,7 @@ inputs are skipped. The run ends with a list of the inputs that they need.`,
 	)
 	options.rig.addFlags(flags)
 	options.tools.addFlags(flags)
-	options.run.addFlags(flags, 12)
+	options.run.addFlags(flags, 16)
 	flags.StringSliceVar(
 		&options.roles,
 		"role",

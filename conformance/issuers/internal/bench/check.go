@@ -90,6 +90,7 @@ func (t *Target) lacking(c *Check) string {
 func (t Target) Bind(checks ...Check) []check.Bound {
 	real := newRealPerson()
 	limits := &limitReport{}
+	life := &lifeSign{target: t}
 	bound := make([]check.Bound, 0, len(checks))
 	for _, current := range checks {
 		bound = append(bound, check.Bound{
@@ -105,7 +106,9 @@ func (t Target) Bind(checks ...Check) []check.Bound {
 					// The target's own client may have connections that others use.
 					defer p.client.CloseIdleConnections()
 				}
-				return limits.explain(current.Level, current.Run(ctx, p))
+				return life.run(ctx, func() error {
+					return limits.explain(current.Level, current.Run(ctx, p))
+				})
 			},
 		})
 	}

@@ -87,6 +87,8 @@ var elsewhere = map[string]string{
 		"http://localhost:8401": "conformance_fake.txt",
 	"mcp-auth-conformance server http://localhost:8000/mcp --rig localhost:9400 --rig-start " +
 		"'node server.js {issuer} {port}'": "the reader has the server",
+	"mcp-auth-conformance server https://mcp.example.com/mcp --sign-in --client-id " +
+		"5a1e0003-0000-4000-8000-000000000001 --redirect-uri http://localhost/callback": "TestRegisteredClientSignsIn",
 	"mcp-auth-conformance server https://mcp.example.com/mcp --token-file good.txt --expired-token-file old.txt " +
 		"--level must": "the reader has the tokens",
 	"mcp-auth-conformance server http://localhost:8000/mcp --token-file good.txt " +

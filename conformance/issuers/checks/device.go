@@ -150,6 +150,22 @@ func poll(
 	return p.Token(ctx, client, url.Values{"grant_type": {deviceGrant}, "device_code": {told.DeviceCode}})
 }
 
+// controlDevice wants tokens for a device that the person approves before it polls.
+func controlDevice(ctx context.Context, p *bench.Probe) error {
+	client, told, err := startDevice(ctx, p)
+	if err != nil {
+		return err
+	}
+	if _, err := p.NewBrowser().Visit(ctx, told.Complete, false); err != nil {
+		return err
+	}
+	answer, tokens, err := poll(ctx, p, client, told)
+	if err == nil && tokens == nil {
+		err = &check.CannotJudge{Reason: "the control failed: an approved device gets " + answer.String()}
+	}
+	return err
+}
+
 // deviceResponse tries authorization-server/device/response.
 func deviceResponse(ctx context.Context, p *bench.Probe) error {
 	_, told, err := startDevice(ctx, p)
@@ -365,6 +381,9 @@ func deviceKept(ctx context.Context, p *bench.Probe) error {
 	}
 	if told.Complete == "" {
 		return &check.NotApplicable{Reason: "the answer has no verification_uri_complete"}
+	}
+	if err := controlDevice(ctx, p); err != nil {
+		return err
 	}
 	isSlowed, err := hurry(ctx, p, client, told)
 	if err != nil {

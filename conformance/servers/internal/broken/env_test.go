@@ -1,6 +1,7 @@
 package broken_test
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"sync"
@@ -43,8 +44,26 @@ func isSlow(current bench.Check) bool {
 	return current.Disruptive || slices.Contains(waits, current.ID)
 }
 
-// runAll runs checks, several at once, and returns the worst result of each by ID.
+// runAll runs checks, several at once, and returns the worst result of each by ID. A check that a
+// busy machine has starved runs once more, alone.
 func runAll(t *testing.T, target bench.Target, selected []bench.Check) map[string]check.Result {
+	t.Helper()
+	worst := runAtOnce(t, target, selected)
+	for _, current := range selected {
+		if isStarved(worst[current.ID]) {
+			worst[current.ID] = runAtOnce(t, target, []bench.Check{current})[current.ID]
+		}
+	}
+	return worst
+}
+
+// isStarved reports whether a check had no result, perhaps because the machine was busy.
+func isStarved(result check.Result) bool {
+	var skipped *check.Skipped
+	return result.Verdict == check.Error || errors.As(result.Err, &skipped) && skipped.Of == ""
+}
+
+func runAtOnce(t *testing.T, target bench.Target, selected []bench.Check) map[string]check.Result {
 	t.Helper()
 	var mu sync.Mutex
 	worst := map[string]check.Result{}

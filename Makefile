@@ -30,7 +30,7 @@ test: ## everything that needs only Go, offline
 
 .PHONY: race
 race: ## the same under the race detector, in random order
-	go test -race -shuffle=on -count=1 -timeout 30m ./...
+	go test -race -shuffle=on -count=1 -parallel 4 -timeout 30m ./...
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck

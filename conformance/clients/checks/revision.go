@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"mcpentra/conformance/check"
@@ -65,16 +66,13 @@ func revisionHeader(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	withHandshake := p.Revision != check.R20260728
-	initialized := false
-	for _, request := range l.Endpoint() {
-		if request.RPC == "initialize" {
-			initialized = request.Status == http.StatusOK
-			continue
-		}
-		if withHandshake && (!initialized || request.RPC == "server/discover") || isProbe(request, p.Revision) {
-			continue
-		}
+	requests := afterInitialize(l, p.Revision)
+	if p.Revision == check.R20260728 {
+		requests = slices.DeleteFunc(l.Endpoint(), func(request lab.Request) bool {
+			return request.RPC == "initialize" || isProbe(request, p.Revision)
+		})
+	}
+	for _, request := range requests {
 		if got := request.Header.Get("Mcp-Protocol-Version"); got != string(p.Revision) {
 			return l.Mismatch(
 				"MCP-Protocol-Version: "+string(p.Revision),

@@ -58,18 +58,33 @@ func sessionChecks() []bench.Check {
 
 // wantSessionID wants the session ID in each request after initialize.
 func wantSessionID(l *lab.Lab) error {
-	initialized := false
-	for _, request := range l.Endpoint() {
-		if request.RPC == "initialize" {
-			initialized = request.Status == http.StatusOK
-			continue
-		}
-		needsSession := !isProbe(request, check.R20251125) && request.RPC != "server/discover"
-		if initialized && needsSession && request.Header.Get("Mcp-Session-Id") == "" {
+	for _, request := range afterInitialize(l, check.R20251125) {
+		if request.Header.Get("Mcp-Session-Id") == "" {
 			return l.Mismatch("Mcp-Session-Id", fmt.Sprintf("none in %s %s", request.Method, request.RPC))
 		}
 	}
 	return nil
+}
+
+// afterInitialize returns the requests of a client that has read the answer to initialize. A client
+// may open a stream earlier, so a GET counts once the client has sent the session ID.
+func afterInitialize(l *lab.Lab, revision check.Revision) []lab.Request {
+	initialized := false
+	sentID := false
+	var after []lab.Request
+	for _, request := range l.Endpoint() {
+		if request.RPC == "initialize" {
+			initialized = request.Status == http.StatusOK
+			sentID = false
+			continue
+		}
+		sentID = sentID || request.Header.Get("Mcp-Session-Id") != ""
+		isEarly := !initialized || request.Method == http.MethodGet && !sentID
+		if !isEarly && !isProbe(request, revision) && request.RPC != "server/discover" {
+			after = append(after, request)
+		}
+	}
+	return after
 }
 
 // sessionProtected tries client/session/protected. The MUST came with MCP 2025-11-25.

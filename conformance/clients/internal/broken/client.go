@@ -309,6 +309,12 @@ func (r *attempt) connect(ctx context.Context) error {
 	if r.has(SpeaksOne) && answer["protocolVersion"] != string(version) {
 		return fmt.Errorf("want MCP %s, got %v", version, answer["protocolVersion"])
 	}
+	if r.has(OpensStreamEarly) {
+		session := r.session
+		r.session = ""
+		r.openStream(ctx)
+		r.session = session
+	}
 	_, err = r.call(ctx, "notifications/initialized", nil)
 	return err
 }

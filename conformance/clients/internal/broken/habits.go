@@ -18,6 +18,7 @@ const (
 	ConnectsTwice    Fault = "connects twice"
 	TriesTwice       Fault = "does a failed task again"
 	OpensStream      Fault = "opens a stream with GET"
+	OpensStreamEarly Fault = "opens a stream before it reads the answer to initialize"
 	SpeaksOne        Fault = "speaks only MCP 2025-06-18"
 	HangsAtFailure   Fault = "does not end after a failure"
 	InitializesFirst Fault = "tries initialize before server/discover"

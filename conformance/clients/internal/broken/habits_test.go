@@ -27,6 +27,7 @@ var habits = map[broken.Fault]int{
 	broken.ConnectsTwice:    195,
 	broken.TriesTwice:       190,
 	broken.OpensStream:      195,
+	broken.OpensStreamEarly: 190,
 	broken.SpeaksOne:        100,
 	broken.HangsAtFailure:   0,
 	broken.InitializesFirst: 195,

@@ -177,34 +177,22 @@ func thirdPartyIDToken(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	hasNonce := t.request.URL.Query().Has("nonce")
 	foreign := p.Target().Upstream.URL + "/other"
-	var found []*check.Mismatch
-	for _, vector := range []struct {
-		name    string
-		change  rig.Change
-		isNonce bool
-	}{
-		{"another nonce", claim("nonce", strings.Repeat("n", 32)), true},
-		{"no nonce", claim("nonce", nil), true},
-		{"another audience", claim("aud", "mcp-auth-conformance"), false},
-		{"a list of other audiences", claim("aud", []string{"mcp-auth-conformance", "other"}), false},
-		{"another issuer", claim("iss", foreign), false},
-		{"the issuer of another host", claim("iss", "https://mcp-auth-conformance.example"), false},
-		{"an exp of yesterday", claim("exp", time.Now().Add(-24*time.Hour).Unix()), false},
-	} {
-		if vector.isNonce && !hasNonce {
-			continue
-		}
-		gives, err := t.rigged(ctx, vector.change)
-		if err != nil {
-			return err
-		}
-		if gives {
-			found = append(found, p.Insecure("no tokens after an ID token with "+vector.name, "tokens"))
-		}
+	changes := []tokenChange{
+		{"another audience", claim("aud", "mcp-auth-conformance")},
+		{"a list of other audiences", claim("aud", []string{"mcp-auth-conformance", "other"})},
+		{"another issuer", claim("iss", foreign)},
+		{"the issuer of another host", claim("iss", "https://mcp-auth-conformance.example")},
+		{"an exp of yesterday", claim("exp", time.Now().Add(-24*time.Hour).Unix())},
 	}
-	return bench.All(found...)
+	if t.request.URL.Query().Has("nonce") {
+		changes = append(
+			changes,
+			tokenChange{"another nonce", claim("nonce", strings.Repeat("n", 32))},
+			tokenChange{"no nonce", claim("nonce", nil)},
+		)
+	}
+	return t.wantRefused(ctx, changes)
 }
 
 // thirdPartySignature tries authorization-server/third-party/signature. A client may trust the
@@ -214,20 +202,28 @@ func thirdPartySignature(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	var found []*check.Mismatch
-	for _, vector := range []struct {
-		name   string
-		change rig.Change
-	}{
+	return t.wantRefused(ctx, []tokenChange{
 		{"no signature", rig.Change{Unsigned: true}},
 		{"a signature of another key", rig.Change{ForeignKey: true}},
-	} {
+	})
+}
+
+// A tokenChange is a change of the ID token.
+type tokenChange struct {
+	name   string
+	change rig.Change
+}
+
+// wantRefused wants no tokens after each change of the ID token.
+func (t *thirdParty) wantRefused(ctx context.Context, changes []tokenChange) error {
+	var found []*check.Mismatch
+	for _, vector := range changes {
 		gives, err := t.rigged(ctx, vector.change)
 		if err != nil {
 			return err
 		}
 		if gives {
-			found = append(found, p.Insecure("no tokens after an ID token with "+vector.name, "tokens"))
+			found = append(found, t.probe.Insecure("no tokens after an ID token with "+vector.name, "tokens"))
 		}
 	}
 	return bench.All(found...)

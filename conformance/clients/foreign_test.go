@@ -1,20 +1,17 @@
 package clients_test
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/gkampitakis/go-snaps/snaps"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients"
+	"mcpentra/testdata/interop/foreign"
 )
 
 // foreignClients are MCP clients of other projects. Each has a small program around it, which reads
@@ -93,61 +90,27 @@ var measuring = []string{
 }
 
 // TestInteropForeignClients compares the verdicts on clients of other projects with snapshots. Each
-// failure has a line in client-proofs.tsv with the sentence that proves it.
+// failure has a line in proofs.tsv with the sentence that proves it.
 func TestInteropForeignClients(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("MCPENTRA_INTEROP") == "" {
 		t.Skip("make interop sets MCPENTRA_INTEROP")
 	}
-	for _, foreign := range foreignClients {
-		t.Run(foreign.name, func(t *testing.T) {
+	for _, current := range foreignClients {
+		t.Run(current.name, func(t *testing.T) {
 			t.Parallel()
 			target := clients.Target{
-				Name:      foreign.name,
-				Run:       foreign.run(t),
-				Abilities: foreign.abilities,
-				Revisions: foreign.revisions,
+				Name:      current.name,
+				Run:       current.run(t),
+				Abilities: current.abilities,
+				Revisions: current.revisions,
 				Timeout:   30 * time.Second,
 			}
 			report, err := clients.Run(t.Context(), target, check.Selection{Except: measuring, Parallel: 2})
 			require.NoError(t, err)
-			var verdicts strings.Builder
-			proofs := proofsOf(t, foreign.name)
-			failed := map[string]bool{}
-			for _, result := range report.Results {
-				if result.Verdict == check.Pass || result.Verdict == check.Skip {
-					continue
-				}
-				fmt.Fprintf(&verdicts, "%-5s %s\n", result.Verdict, result.Name())
-				if result.Verdict == check.Fail {
-					failed[result.Rule.ID] = true
-					assert.Contains(t, proofs, result.Rule.ID, "%v", result.Err)
-				}
-				assert.NotEqual(t, check.Error, result.Verdict, "%s: %v", result.Name(), result.Err)
-			}
-			for id := range proofs {
-				assert.True(t, failed[id], "client-proofs.tsv has a line for %s, which does not fail", id)
-			}
-			folder := snaps.Dir("../../testdata/snapshots")
-			snaps.WithConfig(folder, snaps.Filename("foreign-client-"+foreign.name), snaps.Ext(".txt")).
-				MatchStandaloneSnapshot(t, verdicts.String())
+			foreign.Compare(t, "client-"+current.name, report)
 		})
 	}
-}
-
-// proofsOf returns the sentences that prove the failures of a client, by the ID of the check.
-func proofsOf(t *testing.T, client string) map[string]string {
-	t.Helper()
-	text, err := os.ReadFile("../../testdata/interop/foreign/client-proofs.tsv")
-	require.NoError(t, err)
-	proofs := map[string]string{}
-	for line := range strings.Lines(string(text)) {
-		columns := strings.SplitN(strings.TrimSpace(line), "\t", 3)
-		if columns[0] == client && assert.Len(t, columns, 3, "want a client, an ID and a sentence: %s", line) {
-			proofs[columns[1]] = columns[2]
-		}
-	}
-	return proofs
 }
 
 // goClient builds a client in Go. It runs as a command, as mcp-auth-conformance runs it.

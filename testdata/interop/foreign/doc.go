@@ -1,3 +1,3 @@
-// Package foreign runs servers of other projects in tests, and compares the verdicts of the
-// conformance suite on them with snapshots. "make interop" installs the servers.
+// Package foreign runs servers of other projects in tests. It compares the verdicts of the
+// conformance suite on software of others with snapshots. "make interop" installs it.
 package foreign

@@ -88,10 +88,11 @@ func (b *Broker) newVerifier() *token.Verifier {
 	}
 }
 
-// Verify checks an access token, and asks the store each time whether its grant has ended. It
-// returns a *token.InvalidError, or an error that says that it cannot know now. The reason
-// token.Expired means that the token has expired but the store knows no end of its grant, so a
-// running call may continue. Do not change the caller.
+// Verify checks an access token, and asks the store each time whether its grant has ended. If
+// another process ends the grant, Verify notices within store.MaxStale. It returns a
+// *token.InvalidError, or an error that says that it cannot know now. The reason token.Expired
+// means that the token has expired but the store knows no end of its grant, so a running call may
+// continue. Do not change the caller.
 func (b *Broker) Verify(ctx context.Context, raw string) (*identity.Caller, error) {
 	known, tokenErr := b.verified.Verify(ctx, raw)
 	if known == nil {
@@ -162,7 +163,7 @@ func readClaims(verified *token.Claims) (*knownCaller, error) {
 
 // readGrant returns the caller according to the grant of a token, if the grant has not ended.
 func (b *Broker) readGrant(ctx context.Context, known *knownCaller) (*identity.Caller, error) {
-	record, err := b.records.find(ctx, kindGrant, known.GrantID)
+	record, err := b.records.findCached(ctx, kindGrant, known.GrantID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, errGrantEnded()

@@ -33,13 +33,26 @@ type grantCounter struct {
 }
 
 func (s *grantCounter) Get(ctx context.Context, kind, key string) (store.Record, error) {
+	return s.count(ctx, kind, key, s.Store.Get)
+}
+
+func (s *grantCounter) GetCached(ctx context.Context, kind, key string) (store.Record, error) {
+	return s.count(ctx, kind, key, s.Store.GetCached)
+}
+
+func (s *grantCounter) count(
+	ctx context.Context,
+	kind string,
+	key string,
+	get func(ctx context.Context, kind, key string) (store.Record, error),
+) (store.Record, error) {
 	if kind == "grant" {
 		s.read++
 		if s.down {
 			return store.Record{}, errors.New("down")
 		}
 	}
-	return s.Store.Get(ctx, kind, key)
+	return get(ctx, kind, key)
 }
 
 // A scale is a store that knows the size of the largest record of each kind.

@@ -62,6 +62,15 @@ func (s *sealedStore) find(ctx context.Context, kind, key string) (store.Record,
 	return record, err
 }
 
+// findCached is find for a record that one process reads again and again. It may be up to
+// store.MaxStale old.
+func (s *sealedStore) findCached(ctx context.Context, kind, key string) (store.Record, error) {
+	record, err := s.store.GetCached(ctx, kind, key)
+	record.Kind = kind
+	record.Key = key
+	return record, err
+}
+
 func (s *sealedStore) read(record store.Record, into any) error {
 	text, err := s.keys.open(record.Value, placeOf(record))
 	if err != nil {

@@ -158,6 +158,10 @@ func (s *mixedUp) Get(ctx context.Context, kind, key string) (store.Record, erro
 	return s.Store.Get(ctx, kind, key)
 }
 
+func (s *mixedUp) GetCached(ctx context.Context, kind, key string) (store.Record, error) {
+	return s.Get(ctx, kind, key)
+}
+
 func TestReadKeysRefuses(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, text string }{

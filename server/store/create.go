@@ -21,9 +21,9 @@ func (f *file) create(ctx context.Context, record Record, now int64) (int64, err
 		return 0, fmt.Errorf("store: %w", err)
 	}
 	result, err := tx.ExecContext(ctx,
-		`INSERT INTO records (kind, key, source, version, expires, value) VALUES (?, ?, ?, 1, ?, ?)
-			ON CONFLICT DO NOTHING`,
-		record.Kind, record.Key, record.Source, record.Expires.Unix(), record.Value)
+		`INSERT INTO records (kind, key, source, group_name, version, expires, value)
+			VALUES (?, ?, ?, ?, 1, ?, ?) ON CONFLICT DO NOTHING`,
+		record.Kind, record.Key, record.Source, record.Group, record.Expires.Unix(), record.Value)
 	if err != nil {
 		return 0, fmt.Errorf("store: %w", err)
 	}

@@ -92,7 +92,7 @@ func (f *file) Get(ctx context.Context, kind, key string) (Record, error) {
 		return record, nil
 	}
 	record, err := scan(kind, key, f.db.QueryRowContext(ctx,
-		"SELECT value, version, expires, source FROM records WHERE kind = ? AND key = ? AND expires > ?",
+		"SELECT value, version, expires, source, group_name FROM records WHERE kind = ? AND key = ? AND expires > ?",
 		kind, key, now.Unix()))
 	if err == nil {
 		f.recent.keep(record, writes)
@@ -100,10 +100,15 @@ func (f *file) Get(ctx context.Context, kind, key string) (Record, error) {
 	return record, err
 }
 
+// GetCached is Get: no other process can write the file.
+func (f *file) GetCached(ctx context.Context, kind, key string) (Record, error) {
+	return f.Get(ctx, kind, key)
+}
+
 func scan(kind, key string, row *sql.Row) (Record, error) {
 	record := Record{Kind: kind, Key: key}
 	var expires int64
-	switch err := row.Scan(&record.Value, &record.Version, &expires, &record.Source); {
+	switch err := row.Scan(&record.Value, &record.Version, &expires, &record.Source, &record.Group); {
 	case errors.Is(err, sql.ErrNoRows):
 		return Record{}, ErrNotFound
 	case err != nil:
@@ -127,9 +132,9 @@ func (f *file) Put(ctx context.Context, record Record) (int64, error) {
 		return f.create(ctx, record, now)
 	}
 	result, err := f.db.ExecContext(ctx,
-		`UPDATE records SET value = ?, version = version + 1, expires = ?, source = ?
+		`UPDATE records SET value = ?, version = version + 1, expires = ?, source = ?, group_name = ?
 			WHERE kind = ? AND key = ? AND version = ? AND expires > ?`,
-		record.Value, record.Expires.Unix(), record.Source, record.Kind, record.Key, record.Version, now)
+		record.Value, record.Expires.Unix(), record.Source, record.Group, record.Kind, record.Key, record.Version, now)
 	if err != nil {
 		return 0, fmt.Errorf("store: %w", err)
 	}
@@ -142,7 +147,8 @@ func (f *file) Put(ctx context.Context, record Record) (int64, error) {
 func (f *file) Take(ctx context.Context, kind, key string) (Record, error) {
 	defer f.recent.forget(kind, key)
 	return scan(kind, key, f.db.QueryRowContext(ctx,
-		"DELETE FROM records WHERE kind = ? AND key = ? AND expires > ? RETURNING value, version, expires, source",
+		`DELETE FROM records WHERE kind = ? AND key = ? AND expires > ?
+			RETURNING value, version, expires, source, group_name`,
 		kind, key, f.config.now().Unix()))
 }
 

@@ -2,11 +2,15 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 )
 
 // format is the version of the tables. Format 1 had no sources, and kept records in the leaves of
 // their key's index, which took several times the space.
+//
+// A program refuses a newer format, so a rollback must not meet one. A change that the program
+// before can ignore, such as a column with a default, keeps the format (addColumns).
 const format = 2
 
 // createTables creates the tables, or converts them from an earlier format.
@@ -45,5 +49,24 @@ func (f *file) createTables(ctx context.Context) error {
 	if _, err := tx.ExecContext(ctx, statements+fmt.Sprintf("PRAGMA user_version = %d", format)); err != nil {
 		return err
 	}
+	if err := addColumns(ctx, tx); err != nil {
+		return err
+	}
 	return tx.Commit()
+}
+
+// addColumns adds the columns that format 2 got later. Earlier programs with format 2 ignore them.
+func addColumns(ctx context.Context, tx *sql.Tx) error {
+	var columns int
+	err := tx.QueryRowContext(ctx,
+		"SELECT count(*) FROM pragma_table_info('records') WHERE name = 'group_name'").Scan(&columns)
+	if err != nil {
+		return err
+	}
+	statement := "CREATE INDEX IF NOT EXISTS records_by_group ON records (kind, group_name, key) WHERE group_name > ''"
+	if columns == 0 {
+		statement = "ALTER TABLE records ADD COLUMN group_name TEXT NOT NULL DEFAULT '';" + statement
+	}
+	_, err = tx.ExecContext(ctx, statement)
+	return err
 }

@@ -30,6 +30,11 @@ func (m *memory) Get(ctx context.Context, kind, key string) (Record, error) {
 	return Record{}, ErrNotFound
 }
 
+// GetCached is Get: no other process can reach the memory.
+func (m *memory) GetCached(ctx context.Context, kind, key string) (Record, error) {
+	return m.Get(ctx, kind, key)
+}
+
 func (m *memory) Put(ctx context.Context, record Record) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err

@@ -186,7 +186,9 @@ func (f *file) compact(ctx context.Context, maxSize int64) error {
 func (f *file) ratio(ctx context.Context, used, pageSize int64) (float64, error) {
 	var needed int64
 	err := f.db.QueryRowContext(ctx, `
-		SELECT coalesce(sum(length(value) + 2*length(key) + 3*length(kind) + 2*length(source) + ?), 0) FROM records`,
+		SELECT coalesce(sum(
+			length(value) + 2*length(key) + 3*length(kind) + 2*length(source) + 2*length(group_name) + ?
+		), 0) FROM records`,
 		rowOverhead).Scan(&needed)
 	return float64(used) / float64(needed+emptyPages*pageSize), err
 }

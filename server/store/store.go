@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -17,6 +18,9 @@ type Record struct {
 	// with the most records loses the record that expires first. So a source with many records
 	// never pushes out records of other sources. Records without a source go last.
 	Source string
+	// Group names what the record belongs to besides its source, such as a client. It does not
+	// decide which record a full kind loses.
+	Group string
 	// Limit bounds the records of the kind that have a source. It counts when a record with a
 	// source is created, and is not stored. Zero means the store's own bound.
 	Limit int
@@ -32,15 +36,46 @@ var (
 // MaxValue is the largest value that a store takes, in bytes.
 const MaxValue = 256 << 10
 
-// maxSource bounds the name of a source, in bytes.
+// MaxList is the largest number of records that List returns.
+const MaxList = 1000
+
+// MaxStale is the largest age of what GetCached returns.
+const MaxStale = time.Second
+
+// maxSource bounds the name of a source and the name of a group, in bytes.
 const maxSource = 200
 
-// A Store keeps records. It is safe for concurrent use. Errors other than ErrNotFound and
+// A Query selects records of one kind.
+type Query struct {
+	Kind string
+	// Source and Group select the records that have this source and this group. Empty selects all.
+	Source string
+	Group  string
+	// After is the key of the last record of the page before. Empty means the first page.
+	After string
+	// Limit bounds the page. Zero means 100. More than MaxList means MaxList.
+	Limit int
+}
+
+func (q Query) limit() int {
+	if q.Limit <= 0 {
+		return 100
+	}
+	return min(q.Limit, MaxList)
+}
+
+// A Store keeps records. It is safe for concurrent use, and several processes may share one store
+// unless the implementation says otherwise. All of them see every change at once, except in
+// GetCached. Errors other than ErrNotFound and
 // ErrConflict mean that the store cannot be reached or written. The caller then does not know
 // whether the record exists, and must not act as if it did.
 type Store interface {
 	// Get returns a record, or ErrNotFound.
 	Get(ctx context.Context, kind, key string) (Record, error)
+	// GetCached is Get for callers that read one record again and again. It may return the record
+	// as it was up to MaxStale ago, if another process has changed or deleted it meanwhile. It
+	// always shows the changes of this process. Do not base a Put on it.
+	GetCached(ctx context.Context, kind, key string) (Record, error)
 	// Put stores a record and returns its new version. Version 0 creates the record. Any other
 	// version has to be the stored one; otherwise Put returns ErrConflict. A kind that is full
 	// forgets records by the rule of Record.Source.
@@ -50,6 +85,12 @@ type Store interface {
 	Take(ctx context.Context, kind, key string) (Record, error)
 	// Delete removes a record of any version. A missing record is not an error.
 	Delete(ctx context.Context, kind, key string) error
+	// List returns a page of records, in the byte order of their keys. It returns a shorter page
+	// only at the end. Records that are created or deleted between two pages may be missing.
+	List(ctx context.Context, query Query) ([]Record, error)
+	// Kinds returns the kinds that have records, in byte order. Kinds whose records have all
+	// expired may be among them.
+	Kinds(ctx context.Context) ([]string, error)
 	// Close ends the use of the store.
 	Close() error
 }
@@ -84,8 +125,9 @@ func check(record Record) error {
 	switch {
 	case record.Kind == "" || record.Key == "":
 		return errors.New("store: a record needs a kind and a key")
-	case len(record.Source) > maxSource:
-		return errors.New("store: the source is too long")
+	case len(record.Source) > maxSource || len(record.Group) > maxSource:
+		return fmt.Errorf("store: want a source and a group of at most %d bytes, got %d and %d",
+			maxSource, len(record.Source), len(record.Group))
 	case len(record.Value) > MaxValue:
 		return errors.New("store: the value is too large")
 	case record.Expires.IsZero():

@@ -39,6 +39,10 @@ func Run(t *testing.T, open Open) {
 		{"a key may have any characters", oddKeys},
 		{"a second read sees a change", readAgain},
 		{"a read is never older than the last change", neverOlder},
+		{"a cached read shows the changes of this process", cachedShowsOwn},
+		{"a list has the records of a source and a group", lists},
+		{"a list comes in pages", listPages},
+		{"the kinds are known", kinds},
 		{"a cancelled caller gets the error of its context", cancelled},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -212,6 +216,10 @@ func sourceKept(t *testing.T, s store.Store, _ func(time.Duration)) {
 	made.Source = strings.Repeat("s", 1000)
 	_, err = s.Put(t.Context(), made)
 	assert.Error(t, err)
+	made.Source = ""
+	made.Group = strings.Repeat("g", 1000)
+	_, err = s.Put(t.Context(), made)
+	assert.Error(t, err)
 }
 
 func refused(t *testing.T, s store.Store, _ func(time.Duration)) {
@@ -299,6 +307,131 @@ func neverOlder(t *testing.T, s store.Store, _ func(time.Duration)) {
 	}
 	close(ended)
 	all.Wait()
+}
+
+func cachedShowsOwn(t *testing.T, s store.Store, later func(time.Duration)) {
+	_, err := s.GetCached(t.Context(), "k", "a")
+	assert.ErrorIs(t, err, store.ErrNotFound)
+	version, err := s.Put(t.Context(), record("a", "one", 0, time.Minute))
+	require.NoError(t, err)
+	read := func() string {
+		found, err := s.GetCached(t.Context(), "k", "a")
+		if err != nil {
+			require.ErrorIs(t, err, store.ErrNotFound)
+			return "nothing"
+		}
+		text := fmt.Sprint(string(found.Value), " ", found.Version)
+		found.Value[0] = '!' // a reader may change its copy
+		return text
+	}
+	assert.Equal(t, []string{"one 1", "one 1"}, []string{read(), read()})
+	_, err = s.Put(t.Context(), record("a", "two", version, time.Minute))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"two 2", "two 2"}, []string{read(), read()})
+	require.NoError(t, s.Delete(t.Context(), "k", "a"))
+	assert.Equal(t, "nothing", read())
+	_, err = s.Put(t.Context(), record("a", "three", 0, time.Minute))
+	require.NoError(t, err)
+	assert.Equal(t, "three 1", read())
+	_, err = s.Take(t.Context(), "k", "a")
+	require.NoError(t, err)
+	assert.Equal(t, "nothing", read())
+	_, err = s.Put(t.Context(), record("a", "four", 0, time.Minute))
+	require.NoError(t, err)
+	assert.Equal(t, "four 1", read())
+	later(time.Minute)
+	assert.Equal(t, "nothing", read())
+}
+
+// keysOf lists records and returns their keys. It checks that a listed record is the stored one.
+func keysOf(t *testing.T, s store.Store, query store.Query) (keys []string) {
+	page, err := s.List(t.Context(), query)
+	require.NoError(t, err)
+	for _, listed := range page {
+		found, err := s.Get(t.Context(), query.Kind, listed.Key)
+		require.NoError(t, err)
+		assert.True(t, found.Expires.Equal(listed.Expires))
+		found.Expires = listed.Expires
+		assert.Equal(t, found, listed)
+		keys = append(keys, listed.Key)
+	}
+	return keys
+}
+
+func lists(t *testing.T, s store.Store, later func(time.Duration)) {
+	for _, made := range []store.Record{
+		{Key: "b", Source: "s1", Group: "g1"},
+		{Key: "a", Source: "s1", Group: "g2"},
+		{Key: "C", Source: "s2", Group: "g1"},
+		{Key: "d", Group: "g1"},
+		{Key: "ü", Source: "s1"},
+		{Key: "short", Source: "s1", Group: "g1", Expires: start.Add(time.Minute)},
+		{Key: "other", Kind: "k2", Source: "s1", Group: "g1"},
+	} {
+		if made.Kind == "" {
+			made.Kind = "k"
+		}
+		if made.Expires.IsZero() {
+			made.Expires = start.Add(time.Hour)
+		}
+		made.Value = []byte("value of " + made.Key)
+		_, err := s.Put(t.Context(), made)
+		require.NoError(t, err)
+	}
+	later(time.Minute)
+	assert.Equal(t, []string{"C", "a", "b", "d", "ü"}, keysOf(t, s, store.Query{Kind: "k"}))
+	assert.Equal(t, []string{"a", "b", "ü"}, keysOf(t, s, store.Query{Kind: "k", Source: "s1"}))
+	assert.Equal(t, []string{"C", "b", "d"}, keysOf(t, s, store.Query{Kind: "k", Group: "g1"}))
+	assert.Equal(t, []string{"b"}, keysOf(t, s, store.Query{Kind: "k", Source: "s1", Group: "g1"}))
+	assert.Empty(t, keysOf(t, s, store.Query{Kind: "k", Source: "s3"}))
+	assert.Empty(t, keysOf(t, s, store.Query{Kind: "none"}))
+
+	moved, err := s.Get(t.Context(), "k", "b")
+	require.NoError(t, err)
+	moved.Source = "s2"
+	moved.Group = "g2"
+	_, err = s.Put(t.Context(), moved)
+	require.NoError(t, err)
+	require.NoError(t, s.Delete(t.Context(), "k", "C"))
+	_, err = s.Take(t.Context(), "k", "ü")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a"}, keysOf(t, s, store.Query{Kind: "k", Source: "s1"}))
+	assert.Equal(t, []string{"b"}, keysOf(t, s, store.Query{Kind: "k", Source: "s2"}))
+	assert.Equal(t, []string{"a", "b"}, keysOf(t, s, store.Query{Kind: "k", Group: "g2"}))
+	assert.Equal(t, []string{"d"}, keysOf(t, s, store.Query{Kind: "k", Group: "g1"}))
+}
+
+func listPages(t *testing.T, s store.Store, _ func(time.Duration)) {
+	for i := range 8 {
+		made := record(fmt.Sprint(i), "v", 0, time.Hour)
+		if i%2 == 0 {
+			made.Source = "even"
+			made.Group = "even"
+		}
+		_, err := s.Put(t.Context(), made)
+		require.NoError(t, err)
+	}
+	assert.Equal(t, []string{"0", "1", "2"}, keysOf(t, s, store.Query{Kind: "k", Limit: 3}))
+	assert.Equal(t, []string{"3", "4", "5"}, keysOf(t, s, store.Query{Kind: "k", Limit: 3, After: "2"}))
+	assert.Equal(t, []string{"6", "7"}, keysOf(t, s, store.Query{Kind: "k", Limit: 3, After: "5"}))
+	assert.Equal(t, []string{"4", "6"}, keysOf(t, s, store.Query{Kind: "k", Source: "even", Limit: 3, After: "2x"}))
+	assert.Equal(t, []string{"2", "4"}, keysOf(t, s, store.Query{Kind: "k", Group: "even", Limit: 2, After: "0"}))
+	assert.Len(t, keysOf(t, s, store.Query{Kind: "k"}), 8)
+	assert.Len(t, keysOf(t, s, store.Query{Kind: "k", Limit: 1_000_000}), 8)
+}
+
+func kinds(t *testing.T, s store.Store, _ func(time.Duration)) {
+	found, err := s.Kinds(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, found)
+	for _, kind := range []string{"b", "a", "a kind with a blank"} {
+		_, err := s.Put(t.Context(), store.Record{Kind: kind, Key: "one", Expires: start.Add(time.Hour)})
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.Delete(t.Context(), "b", "one"))
+	found, err = s.Kinds(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a", "a kind with a blank"}, found)
 }
 
 func cancelled(t *testing.T, s store.Store, _ func(time.Duration)) {

@@ -39,6 +39,7 @@ func newBrokerMode(ctx context.Context, config Config) (*brokerMode, error) {
 		Keys:                   config.Keys,
 		SigningKey:             config.SigningKey,
 		RegistrationsPerMinute: config.RegistrationsPerMinute,
+		Clients:                config.Clients,
 		TrustedProxies:         config.TrustedProxies,
 		Now:                    config.Now,
 		Rand:                   config.Rand,

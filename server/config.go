@@ -91,6 +91,9 @@ type Config struct {
 	// RegistrationsPerMinute bounds how many clients one network (/24 of IPv4, /48 of IPv6) can
 	// register, and how many sign-ins it can begin. Zero means 120; negative means no bound.
 	RegistrationsPerMinute int
+	// Clients decides which clients can use the server's authorization server. It has no effect in
+	// direct mode.
+	Clients broker.ClientPolicy
 	// Version is the version that the reference server's tools report. Empty means "0".
 	Version string
 	// HTTPClient sends requests to Entra and Graph. Nil means a client with timeouts of its own.

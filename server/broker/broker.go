@@ -52,6 +52,8 @@ type Config struct {
 	// RegistrationsPerMinute bounds the registrations of clients in one network (/24 of IPv4, /48
 	// of IPv6), and separately their sign-ins. Zero means 120; negative means no bound.
 	RegistrationsPerMinute int
+	// Clients decides which clients can use the broker.
+	Clients ClientPolicy
 	// TrustedProxies are the reverse proxies whose X-Forwarded-For counts. Nil means none.
 	TrustedProxies clientip.Proxies
 	// Now is the clock. Nil means time.Now.

@@ -2,7 +2,9 @@ package broker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"mcpentra/server/store"
@@ -15,16 +17,39 @@ const (
 	authBasic = "client_secret_basic"
 )
 
-// A client is a registered client. Registration is open, so its name is an unchecked claim.
+// A client is a program that asks for tokens. Its name is an unchecked claim, unless the operator
+// wrote it.
 type client struct {
-	ID              string    `json:"id"`
-	Name            string    `json:"name"`
-	RedirectURIs    []string  `json:"redirect_uris"`
-	AuthMethod      string    `json:"auth_method"`
-	SecretHash      string    `json:"secret_hash,omitempty"`
-	ApplicationType string    `json:"application_type"`
-	Registered      time.Time `json:"registered"`
-	Used            bool      `json:"used"`
+	ID              string          `json:"id"`
+	Name            string          `json:"name"`
+	RedirectURIs    []string        `json:"redirect_uris"`
+	AuthMethod      string          `json:"auth_method"`
+	SecretHash      string          `json:"secret_hash,omitempty"`
+	ApplicationType string          `json:"application_type"`
+	GrantTypes      []string        `json:"grant_types,omitempty"` // read them with mayUse
+	JWKS            json.RawMessage `json:"jwks,omitempty"`
+	JWKSURI         string          `json:"jwks_uri,omitempty"`
+	Registered      time.Time       `json:"registered"`
+	Used            bool            `json:"used"`
+
+	origin clientOrigin // findClient sets it
+}
+
+// A clientOrigin says where the broker has the metadata of a client from.
+type clientOrigin int
+
+const (
+	fromStore    clientOrigin = iota // the client registered itself
+	fromDocument                     // the client's ID is the URL of its metadata
+	fromFile                         // the operator registered the client
+)
+
+// mayUse reports whether a client may use a grant type. Older records have no grant types.
+func (c *client) mayUse(grantType string) bool {
+	if c.GrantTypes == nil {
+		return grantType == "authorization_code" || grantType == "refresh_token"
+	}
+	return slices.Contains(c.GrantTypes, grantType)
 }
 
 // maxClientID bounds the IDs that the store is asked for, in bytes.
@@ -35,6 +60,11 @@ func (b *Broker) findClient(ctx context.Context, id string) (*client, error) {
 	if id == "" || len(id) > maxClientID {
 		return nil, nil
 	}
+	return b.registeredClient(ctx, id)
+}
+
+// registeredClient returns the client that registered itself and got an ID, or nil.
+func (b *Broker) registeredClient(ctx context.Context, id string) (*client, error) {
 	var found client
 	_, err := b.records.get(ctx, kindClient, id, &found)
 	if errors.Is(err, store.ErrNotFound) {
@@ -45,9 +75,17 @@ func (b *Broker) findClient(ctx context.Context, id string) (*client, error) {
 	return &found, nil
 }
 
-// markUsed extends the life of a client with which a person has signed in. If another request
-// changes the record at the same time, markUsed changes nothing.
-func (b *Broker) markUsed(ctx context.Context, id string) error {
+// markUsed extends the life of a client with which a person has signed in. Clients that are not in
+// the store need no longer life. If another request changes the record at the same time, markUsed
+// changes nothing.
+func (b *Broker) markUsed(ctx context.Context, used *client) error {
+	if used.origin != fromStore {
+		return nil
+	}
+	return b.extendLife(ctx, used.ID)
+}
+
+func (b *Broker) extendLife(ctx context.Context, id string) error {
 	var found client
 	record, err := b.records.get(ctx, kindClient, id, &found)
 	if err != nil {
@@ -67,10 +105,10 @@ func (b *Broker) markUsed(ctx context.Context, id string) error {
 	return err
 }
 
-// keepClient is markUsed for a client that the store may have forgotten. The token endpoint refuses
-// the code of a forgotten client.
+// keepClient is markUsed for a client that the store may have forgotten or never had. The token
+// endpoint refuses the code of a forgotten client.
 func (b *Broker) keepClient(ctx context.Context, id string) error {
-	err := b.markUsed(ctx, id)
+	err := b.extendLife(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}

@@ -111,7 +111,7 @@ func (b *Broker) redeemRefreshToken(
 	}
 	// A client that only refreshes is in use as well. If its record cannot be written now, the next
 	// refresh writes it.
-	if err := b.markUsed(ctx, found.ID); err != nil && ctx.Err() == nil {
+	if err := b.markUsed(ctx, found); err != nil && ctx.Err() == nil {
 		b.log.WarnContext(ctx, "a client could not be kept for longer", "client", found.ID, "error", err)
 	}
 	return b.respond(ctx, grantID, rotated, scopes, successor)

@@ -221,6 +221,7 @@ var callsTesting = []string{
 	"conformance/servers",
 	"conformance/issuers",
 	"conformance/clients",
+	"server/store/internal/engine",
 	"server/store/storetest",
 }
 

@@ -64,7 +64,7 @@ func (f *file) makeRoom(ctx context.Context, tx *sql.Tx, created Record, now int
 		switch {
 		case err != nil:
 			return forgotten, err
-		case !f.config.full(created, records, sourced):
+		case !f.config.Full(created, records, sourced):
 			return forgotten, nil
 		case sourced == 0:
 			err = forget(`DELETE FROM records WHERE rowid = (

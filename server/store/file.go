@@ -86,7 +86,7 @@ func (f *file) Get(ctx context.Context, kind, key string) (Record, error) {
 	if err := ctx.Err(); err != nil {
 		return Record{}, fmt.Errorf("store: %w", err)
 	}
-	now := f.config.now()
+	now := f.config.Time()
 	record, found, writes := f.recent.get(kind, key, now)
 	if found {
 		return record, nil
@@ -119,14 +119,14 @@ func scan(kind, key string, row *sql.Row) (Record, error) {
 }
 
 func (f *file) Put(ctx context.Context, record Record) (int64, error) {
-	if err := check(record); err != nil {
+	if err := record.Check(); err != nil {
 		return 0, err
 	}
 	if record.Value == nil {
 		record.Value = []byte{} // nil would be NULL
 	}
 	defer f.shrinkSoon()
-	now := f.config.now().Unix()
+	now := f.config.Time().Unix()
 	defer f.recent.forget(record.Kind, record.Key)
 	if record.Version == 0 {
 		return f.create(ctx, record, now)
@@ -149,7 +149,7 @@ func (f *file) Take(ctx context.Context, kind, key string) (Record, error) {
 	return scan(kind, key, f.db.QueryRowContext(ctx,
 		`DELETE FROM records WHERE kind = ? AND key = ? AND expires > ?
 			RETURNING value, version, expires, source, group_name`,
-		kind, key, f.config.now().Unix()))
+		kind, key, f.config.Time().Unix()))
 }
 
 func (f *file) Delete(ctx context.Context, kind, key string) error {

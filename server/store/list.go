@@ -10,7 +10,7 @@ import (
 func (f *file) List(ctx context.Context, query Query) ([]Record, error) {
 	statement := `SELECT key, value, version, expires, source, group_name FROM records
 		WHERE kind = ? AND key > ? AND expires > ?`
-	arguments := []any{query.Kind, query.After, f.config.now().Unix()}
+	arguments := []any{query.Kind, query.After, f.config.Time().Unix()}
 	if query.Source != "" {
 		statement += " AND source = ?"
 		arguments = append(arguments, query.Source)
@@ -19,7 +19,7 @@ func (f *file) List(ctx context.Context, query Query) ([]Record, error) {
 		statement += " AND group_name = ?"
 		arguments = append(arguments, query.Group)
 	}
-	rows, err := f.db.QueryContext(ctx, statement+" ORDER BY key LIMIT ?", append(arguments, query.limit())...)
+	rows, err := f.db.QueryContext(ctx, statement+" ORDER BY key LIMIT ?", append(arguments, query.PageSize())...)
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
@@ -78,7 +78,7 @@ func (m *memory) List(ctx context.Context, query Query) ([]Record, error) {
 	}
 	slices.Sort(keys)
 	var page []Record
-	for _, key := range keys[:min(len(keys), query.limit())] {
+	for _, key := range keys[:min(len(keys), query.PageSize())] {
 		page = append(page, shelf.byKey[key].copy())
 	}
 	return page, nil

@@ -39,7 +39,7 @@ func (m *memory) Put(ctx context.Context, record Record) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	if err := check(record); err != nil {
+	if err := record.Check(); err != nil {
 		return 0, err
 	}
 	m.mu.Lock()
@@ -56,12 +56,13 @@ func (m *memory) Put(ctx context.Context, record Record) (int64, error) {
 	if found != nil {
 		shelf.remove(found)
 	} else {
-		for m.config.full(record, len(shelf.byKey), shelf.sourced()) {
+		for m.config.Full(record, len(shelf.byKey), shelf.sourced()) {
 			shelf.remove(shelf.next())
 		}
 	}
 	record.Version++
 	record.Limit = 0
+	record.Once = false
 	record.Value = bytes.Clone(record.Value)
 	record.Expires = record.Expires.Truncate(time.Second)
 	shelf.add(record)
@@ -105,7 +106,7 @@ func (m *memory) shelf(kind string) *shelf {
 		found = &shelf{byKey: map[string]*item{}, holdings: map[string]*holding{}, expiry: items{slot: ofShelf}}
 		m.kinds[kind] = found
 	}
-	now := m.config.now()
+	now := m.config.Time()
 	for found.expiry.Len() > 0 && !now.Before(found.expiry.all[0].Expires) {
 		found.remove(found.expiry.all[0])
 	}

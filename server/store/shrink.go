@@ -44,7 +44,7 @@ type shrinker struct {
 func (f *file) shrinkSoon() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	since := f.config.now().Sub(f.began)
+	since := f.config.Time().Sub(f.began)
 	isRecent := since >= 0 && since < shrinkEvery
 	if f.closed || f.running != nil || isRecent {
 		return
@@ -79,7 +79,7 @@ func (f *file) endShrinking() {
 // shrink deletes expired records and returns free pages to the file system. If the file has at most
 // maxSize bytes and its pages are mostly empty, it rewrites the file.
 func (f *file) shrink(ctx context.Context, maxSize int64) error {
-	now := f.config.now()
+	now := f.config.Time()
 	f.mu.Lock()
 	f.began = now
 	f.mu.Unlock()

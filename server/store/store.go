@@ -24,6 +24,10 @@ type Record struct {
 	// Limit bounds the records of the kind that have a source. It counts when a record with a
 	// source is created, and is not stored. Zero means the store's own bound.
 	Limit int
+	// Once marks a record that must not come back after it was taken, changed or deleted. A store
+	// that can lose its last writes forgets these records when another server takes over, or when
+	// its server restarts. Stores that lose no write ignore the mark. No read returns it.
+	Once bool
 }
 
 var (
@@ -57,7 +61,8 @@ type Query struct {
 	Limit int
 }
 
-func (q Query) limit() int {
+// PageSize returns the bound of a page, from 1 to MaxList.
+func (q Query) PageSize() int {
 	if q.Limit <= 0 {
 		return 100
 	}
@@ -103,34 +108,40 @@ type Config struct {
 	Now func() time.Time
 }
 
-// full reports whether a kind has to forget a record before another one is created. Records counts
+// Full reports whether a kind has to forget a record before another one is created. Records counts
 // the records of the kind, and sourced those among them that have a source.
-func (c Config) full(created Record, records, sourced int) bool {
-	most := 200_000
-	if c.MaxRecords > 0 {
-		most = c.MaxRecords
-	}
+func (c Config) Full(created Record, records, sourced int) bool {
 	isLimited := created.Source != "" && created.Limit > 0
-	return records >= most || isLimited && sourced >= created.Limit
+	return records >= c.Most() || isLimited && sourced >= created.Limit
 }
 
-func (c Config) now() time.Time {
+// Most returns how many records of a kind the store keeps.
+func (c Config) Most() int {
+	if c.MaxRecords > 0 {
+		return c.MaxRecords
+	}
+	return 200_000
+}
+
+// Time returns the time of the store's clock.
+func (c Config) Time() time.Time {
 	if c.Now != nil {
 		return c.Now()
 	}
 	return time.Now()
 }
 
-func check(record Record) error {
+// Check reports why a store refuses to keep the record, or nil.
+func (r Record) Check() error {
 	switch {
-	case record.Kind == "" || record.Key == "":
+	case r.Kind == "" || r.Key == "":
 		return errors.New("store: a record needs a kind and a key")
-	case len(record.Source) > maxSource || len(record.Group) > maxSource:
+	case len(r.Source) > maxSource || len(r.Group) > maxSource:
 		return fmt.Errorf("store: want a source and a group of at most %d bytes, got %d and %d",
-			maxSource, len(record.Source), len(record.Group))
-	case len(record.Value) > MaxValue:
+			maxSource, len(r.Source), len(r.Group))
+	case len(r.Value) > MaxValue:
 		return errors.New("store: the value is too large")
-	case record.Expires.IsZero():
+	case r.Expires.IsZero():
 		return errors.New("store: a record needs an expiry")
 	}
 	return nil

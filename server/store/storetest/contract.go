@@ -43,6 +43,7 @@ func Run(t *testing.T, open Open) {
 		{"a list has the records of a source and a group", lists},
 		{"a list comes in pages", listPages},
 		{"the kinds are known", kinds},
+		{"a record that must not come back is like any other while its server runs", once},
 		{"a cancelled caller gets the error of its context", cancelled},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -432,6 +433,29 @@ func kinds(t *testing.T, s store.Store, _ func(time.Duration)) {
 	found, err = s.Kinds(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []string{"a", "a kind with a blank"}, found)
+}
+
+// once uses a record with the mark Once. What a new server does to it is a test of the store's own.
+func once(t *testing.T, s store.Store, _ func(time.Duration)) {
+	made := record("a", "one", 0, time.Hour)
+	made.Once = true
+	version, err := s.Put(t.Context(), made)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a"}, keysOf(t, s, store.Query{Kind: "k"}))
+	made.Value = []byte("two")
+	made.Version = version
+	_, err = s.Put(t.Context(), made)
+	require.NoError(t, err)
+	found, err := s.Get(t.Context(), "k", "a")
+	require.NoError(t, err)
+	assert.Equal(t, "two", string(found.Value))
+	assert.False(t, found.Once, "the mark is not returned")
+	found, err = s.Take(t.Context(), "k", "a")
+	require.NoError(t, err)
+	assert.Equal(t, "two", string(found.Value))
+	assert.False(t, found.Once)
+	_, err = s.Take(t.Context(), "k", "a")
+	assert.ErrorIs(t, err, store.ErrNotFound)
 }
 
 func cancelled(t *testing.T, s store.Store, _ func(time.Duration)) {

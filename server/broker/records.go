@@ -36,6 +36,11 @@ func limit(kind string) int {
 	return 0
 }
 
+// comesOnce reports whether an earlier state of a record would let a used code, or a sign-in that
+// has ended, be used again. A record that refuses something, such as the mark of a used assertion,
+// has to survive instead.
+func comesOnce(kind string) bool { return kind == kindTransaction || kind == kindCode }
+
 // A sealedStore is a store whose values are JSON. Each value is encrypted for its kind and key.
 type sealedStore struct {
 	store  store.Store
@@ -119,5 +124,6 @@ func (s *sealedStore) putAgain(ctx context.Context, record store.Record, value a
 	}
 	record.Value = sealed
 	record.Limit = limit(record.Kind)
+	record.Once = comesOnce(record.Kind)
 	return s.store.Put(ctx, record)
 }

@@ -70,6 +70,10 @@ func (b *Broker) askConsent(w http.ResponseWriter, r *http.Request, tx *transact
 	}
 	b.pruneCookies(w, r, consentCookie(""), consentCookiePath)
 	b.setCookie(w, consentCookie(id), browser, consentCookiePath, transactionLifetime)
+	if tx.Device != nil {
+		b.showDeviceConsent(w, r, tx, secret, csrf)
+		return
+	}
 	b.showConsent(w, tx, secret, csrf)
 }
 
@@ -83,11 +87,9 @@ func (b *Broker) showConsent(w http.ResponseWriter, tx *transaction, secret, csr
 		To:          newDestination(tx.RedirectURI),
 		Transaction: secret,
 		CSRF:        csrf,
+		Scopes:      b.descriptions(tx.Scopes),
 	}
 	content.Warnings = b.warnings(tx.ClientName, content.To)
-	for _, name := range tx.Scopes {
-		content.Scopes = append(content.Scopes, b.scope(name).Description)
-	}
 	if tx.SignedIn != nil {
 		content.Person = tx.SignedIn.Username
 	}

@@ -180,6 +180,7 @@ func (b *Broker) createGrant(
 		Username:    code.SignIn.Username,
 		Attributes:  code.SignIn.Attributes,
 		Scopes:      code.Scopes,
+		Created:     b.now(),
 		Upstream:    code.SignIn.Upstream,
 		RefreshHash: hashed(refresh),
 		Rotated:     b.now(),

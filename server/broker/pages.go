@@ -19,11 +19,12 @@ const (
 
 	devicePage        = "device.html"
 	deviceConsentPage = "device_consent.html"
+	connectionsPage   = "connections.html"
 )
 
 // hasForm reports whether a template has a form.
 func hasForm(name string) bool {
-	return name == consentPage || name == devicePage || name == deviceConsentPage
+	return name == consentPage || name == connectionsPage || name == devicePage || name == deviceConsentPage
 }
 
 // A page holds the values of the templates.
@@ -41,6 +42,10 @@ type page struct {
 	Onward      string
 	Message     string
 	Device      *shownDevice
+
+	SignedIn        bool // a person looks at their connections
+	Connections     []connection
+	MoreConnections int // that the page has no room for
 }
 
 // A shownDevice is what the consent page of a device says about the request.

@@ -19,6 +19,11 @@ func (b *Broker) newRoutes() *http.ServeMux {
 	mux.HandleFunc("GET "+CallbackPath, b.navigated(b.handleCallback))
 	mux.HandleFunc("GET "+devicePath, b.navigated(b.handleDevicePage))
 	mux.HandleFunc("POST "+devicePath, b.handleUserCode)
+	mux.HandleFunc("GET "+connectionsPath, b.navigated(b.handleConnections))
+	mux.HandleFunc("POST "+connectionsPath, b.endConnections)
+	mux.HandleFunc("POST "+connectionsSignInPath, b.signInForConnections)
+	mux.HandleFunc(connectionsPath, b.otherMethod("GET, HEAD, POST"))
+	mux.HandleFunc(connectionsSignInPath, b.otherMethod("POST"))
 	mux.HandleFunc("/authorize", b.otherMethod("GET, HEAD, POST"))
 	mux.HandleFunc(consentPath, b.otherMethod("POST"))
 	mux.HandleFunc(CallbackPath, b.otherMethod("GET, HEAD"))
@@ -40,6 +45,8 @@ func Paths() []string {
 		CallbackPath,
 		deviceAuthorizationPath,
 		devicePath,
+		connectionsPath,
+		connectionsSignInPath,
 	}
 }
 

@@ -59,6 +59,8 @@ func (m *brokerMode) issuers() []string { return []string{m.public} }
 
 func (m *brokerMode) scopePrefix() string { return "" }
 
+func (m *brokerMode) maintain(ctx context.Context) error { return m.broker.Maintain(ctx) }
+
 func (m *brokerMode) check(ctx context.Context) error { return m.entra.Check(ctx) }
 
 func (m *brokerMode) me(ctx context.Context, graphToken string) (*entra.Profile, error) {

@@ -132,6 +132,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	if c.Keys == nil {
 		c.Keys, err = broker.NewKeys(cmp.Or(c.Rand, rand.Reader))
 	}

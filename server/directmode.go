@@ -64,6 +64,9 @@ func (m *directMode) issuers() []string { return m.api.Issuers() }
 
 func (m *directMode) scopePrefix() string { return m.api.ScopePrefix() }
 
+// maintain has no work, because this mode stores nothing.
+func (m *directMode) maintain(context.Context) error { return nil }
+
 func (m *directMode) check(ctx context.Context) error { return m.api.Check(ctx) }
 
 func (m *directMode) me(ctx context.Context, graphToken string) (*entra.Profile, error) {

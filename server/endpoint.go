@@ -2,15 +2,12 @@ package server
 
 import (
 	"cmp"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
-	"mcpentra/server/broker"
 	"mcpentra/server/guard"
 	"mcpentra/server/internal/tools"
 	"mcpentra/server/upstream"
@@ -96,7 +93,7 @@ func (s *Server) mountGuarded(
 		Stateful:             stateful,
 		Limits:               config.Limits,
 		Usage:                s.usage,
-		SessionKeys:          config.Keys.Derive("sessions " + path),
+		CurrentSessionKeys:   func() [][]byte { return config.Keys.Derive("sessions "+path, config.Now()) },
 		TokenKey:             s.mode.tokenKey(),
 		TrustedProxies:       config.TrustedProxies,
 		Logger:               s.log,
@@ -139,8 +136,8 @@ func (s *Server) newHandler(config Config) (http.Handler, error) {
 	case config.Upstream == "":
 		return tools.Handler(s.toolsConfig(config)), nil
 	}
-	keys, err := callerKeys(config.Keys)
-	if err != nil {
+	keys := &callerKeys{shared: config.Keys, now: config.Now}
+	if _, err := keys.read(); err != nil {
 		return nil, err
 	}
 	proxy, err := upstream.New(upstream.Config{
@@ -148,7 +145,7 @@ func (s *Server) newHandler(config Config) (http.Handler, error) {
 		Headers:         config.UpstreamHeaders,
 		Query:           config.UpstreamQuery,
 		Issuer:          config.PublicURL,
-		Keys:            keys,
+		CurrentKeys:     keys.current,
 		ClientAddress:   s.clientAddress,
 		ResponseTimeout: responseTimeout(config.MaxCall),
 		Now:             config.Now,
@@ -183,20 +180,6 @@ func (s *Server) clientAddress(r *http.Request) string {
 		return ""
 	}
 	return address.String()
-}
-
-// callerKeys derives the keys that sign callers' names from the keys that all replicas share.
-func callerKeys(shared *broker.Keys) ([]*ecdsa.PrivateKey, error) {
-	var keys []*ecdsa.PrivateKey
-	for _, secret := range shared.Derive("callers") {
-		// One of 2^32 values is not a key of this curve.
-		key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), secret)
-		if err != nil {
-			return nil, fmt.Errorf("server: derive a key that signs callers' names: %w", err)
-		}
-		keys = append(keys, key)
-	}
-	return keys, nil
 }
 
 func (s *Server) toolsConfig(config Config) tools.Config {

@@ -44,6 +44,11 @@ func (s *Server) Watch(ctx context.Context) error {
 	}
 }
 
+// Maintain does background work until the context ends, and returns the context's error. After a
+// change of Config.Keys, it encrypts the records of the store anew. In direct mode it returns nil
+// at once.
+func (s *Server) Maintain(ctx context.Context) error { return s.mode.maintain(ctx) }
+
 // handleHealth answers that the process runs.
 func (s *Server) handleHealth(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

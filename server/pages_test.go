@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,15 @@ func TestPersonSignsIn(t *testing.T) {
 			t.Parallel()
 			browser := startChromium(t, width)
 			origin := startServer(t, nil)
+			shot := func(name string) chromedp.Action[chromedp.Void] {
+				return func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
+					picture, err := chromedp.FullScreenshot(100)(ctx, tab)
+					if err != nil {
+						return chromedp.Void{}, err
+					}
+					return chromedp.Void{}, os.WriteFile(filepath.Join(t.ArtifactDir(), name+".png"), picture, 0o644)
+				}
+			}
 			var consent, done, address string
 			location := func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
 				var err error
@@ -44,17 +54,17 @@ func TestPersonSignsIn(t *testing.T) {
 					chromedp.Navigate(page),
 					chromedp.WaitVisible(`button[value="approve"]`),
 					text("main", &consent),
-					screenshot(t, "1-approve"),
+					shot("1-approve"),
 					chromedp.Click(`button[value="approve"]`),
 					chromedp.WaitVisible(`button[name="account"]`),
-					screenshot(t, "2-sign-in"),
+					shot("2-sign-in"),
 					chromedp.Click(`button[name="account"]`),
 					chromedp.WaitVisible(`button[value="accept"]`),
-					screenshot(t, "3-permissions"),
+					shot("3-permissions"),
 					chromedp.Click(`button[value="accept"]`),
 					chromedp.WaitVisible("#callback"),
 					text("#callback", &done),
-					screenshot(t, "4-done"),
+					shot("4-done"),
 					location,
 				)
 			})
@@ -196,17 +206,11 @@ func call(t *testing.T, origin string, browser func(context.Context, string) err
 	return response.StatusCode
 }
 
-// startChromium starts a browser of a width for a test.
+// startChromium starts a browser for a test. If Chromium is not installed, it skips the test, or
+// fails in CI.
 func startChromium(t *testing.T, width int) context.Context {
 	t.Helper()
-	return startBrowser(t, chromium.Config{Width: width})
-}
-
-// startBrowser starts a browser for a test. If Chromium is not installed, it skips the test, or
-// fails in CI.
-func startBrowser(t *testing.T, config chromium.Config) context.Context {
-	t.Helper()
-	browser, stop, err := chromium.Start(t.Context(), config)
+	browser, stop, err := chromium.Start(t.Context(), chromium.Config{Width: width})
 	if errors.Is(err, chromium.ErrNotInstalled) && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}

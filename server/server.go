@@ -15,7 +15,7 @@ import (
 )
 
 // A Server is an http.Handler for everything at PublicURL. It is safe for concurrent use and starts
-// no goroutine; see Watch.
+// no goroutine; see Watch and Maintain.
 type Server struct {
 	mux        *http.ServeMux
 	mode       mode
@@ -42,6 +42,8 @@ type mode interface {
 	graphToken(ctx context.Context, caller *identity.Caller) (string, error)
 	me(ctx context.Context, graphToken string) (*entra.Profile, error)
 	check(ctx context.Context) error
+	// maintain does background work until the context ends.
+	maintain(ctx context.Context) error
 	// mount adds the mode's own endpoints.
 	mount(mux *http.ServeMux)
 	// tokenKey is the context key under which the mode finds the caller's token; nil if it needs

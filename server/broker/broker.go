@@ -64,7 +64,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// A Broker is an authorization server. It is safe for concurrent use and starts no goroutine.
+// A Broker is an authorization server. It is safe for concurrent use and starts no goroutine; see
+// Maintain.
 type Broker struct {
 	config   Config
 	log      *slog.Logger
@@ -105,7 +106,7 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 		config:  config,
 		log:     config.Logger,
 		secure:  issuer.Scheme == "https",
-		records: &sealedStore{store: config.Store, keys: config.Keys, random: config.Rand},
+		records: &sealedStore{store: config.Store, keys: config.Keys, random: config.Rand, now: config.Now},
 		budgets: newLimiters(),
 		guesses: newLimiters(),
 	}
@@ -165,14 +166,16 @@ func (c Config) withDefaults(issuer *url.URL) (Config, error) {
 	return c, nil
 }
 
+// A boundDeployment names the deployment of a store.
+type boundDeployment struct {
+	Deployment string `json:"deployment"`
+}
+
 // Bind makes a store belong to one deployment: an authority, a tenant and an application. It
 // refuses a store of another deployment. So a sign-in at a fake never counts for a tenant.
 func (b *Broker) Bind(ctx context.Context, deployment string) error {
-	var bound struct {
-		Deployment string `json:"deployment"`
-	}
-	bound.Deployment = deployment
-	err := b.records.create(ctx, kindDeployment, "this", "", bound, b.config.Now().AddDate(100, 0, 0))
+	bound := boundDeployment{Deployment: deployment}
+	err := b.records.create(ctx, kindDeployment, "this", "", bound, lasting(b.now()))
 	if !errors.Is(err, store.ErrConflict) {
 		return err
 	}

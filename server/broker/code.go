@@ -13,9 +13,6 @@ import (
 	"mcpentra/server/store"
 )
 
-// codeGrant is the grant type of an authorization code.
-const codeGrant = "authorization_code"
-
 // An authorizationCode is the record of a code. The record outlives the redemption and names the
 // grant that came of it, so that the broker notices a second redemption.
 type authorizationCode struct {
@@ -29,13 +26,8 @@ type authorizationCode struct {
 	GrantID     string    `json:"grant_id,omitempty"`
 }
 
-// issueCode stores a code and sends the browser back to the client with it. For a device it stores
-// the approval.
+// issueCode stores a code and sends the browser back to the client with it.
 func (b *Broker) issueCode(w http.ResponseWriter, r *http.Request, tx *transaction, person *signIn, code string) {
-	if tx.Device != nil {
-		b.approveDevice(w, r, tx, person, code)
-		return
-	}
 	issued := authorizationCode{
 		ClientID:    tx.ClientID,
 		ClientName:  tx.ClientName,
@@ -67,18 +59,13 @@ func (b *Broker) issueCode(w http.ResponseWriter, r *http.Request, tx *transacti
 		b.showDone(w, tx)
 		return
 	}
-	b.logSignIn(r.Context(), tx, person)
-	b.deliver(w, r, tx, url.Values{"code": {code}})
-}
-
-func (b *Broker) logSignIn(ctx context.Context, tx *transaction, person *signIn) {
-	b.log.InfoContext(ctx, "signed in",
+	b.log.InfoContext(r.Context(), "signed in",
 		"client", tx.ClientID,
 		"client_name", tx.ClientName,
 		"tenant", person.Principal.TenantID,
 		"object", person.Principal.ObjectID,
-		"scopes", tx.Scopes,
-		"device", tx.Device != nil)
+		"scopes", tx.Scopes)
+	b.deliver(w, r, tx, url.Values{"code": {code}})
 }
 
 // wrongCode refuses a code. The reason goes to the log only.
@@ -180,14 +167,13 @@ func (b *Broker) createGrant(
 		Username:    code.SignIn.Username,
 		Attributes:  code.SignIn.Attributes,
 		Scopes:      code.Scopes,
-		Created:     b.now(),
 		Upstream:    code.SignIn.Upstream,
 		RefreshHash: hashed(refresh),
 		Rotated:     b.now(),
 	}
-	source := b.personSource(made.Principal)
-	expires := b.now().Add(grantLifetime)
-	return grantID, made, refresh, b.records.create(ctx, kindGrant, grantID, source, made, expires)
+	record := store.Record{Kind: kindGrant, Key: grantID, Expires: b.now().Add(grantLifetime)}
+	b.nameGrant(&record, made)
+	return grantID, made, refresh, b.records.put(ctx, record, made)
 }
 
 // deleteOrphan deletes a grant whose code could not be marked as used.

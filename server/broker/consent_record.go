@@ -17,6 +17,8 @@ import (
 // broker can forget all of it at once.
 type consentRecord struct {
 	Approvals []approval `json:"approvals"` // the newest comes last
+	// Person is the one who has approved. It is nil in records of versions that did not store it.
+	Person *identity.Principal `json:"person,omitempty"`
 }
 
 // An approval covers one redirect URI and one set of scopes.
@@ -107,6 +109,7 @@ func (b *Broker) rememberConsent(ctx context.Context, person identity.Principal,
 			return err
 		}
 		consent.add(made, b.now())
+		consent.Person = &person
 		record.Expires = made.Until
 		record.Source = b.personSource(person)
 		if err := b.records.put(ctx, record, consent); !errors.Is(err, store.ErrConflict) {

@@ -99,8 +99,8 @@ func (b *Broker) pruneCookies(w http.ResponseWriter, r *http.Request, prefix, pa
 	}
 }
 
-// A browserSession says who has signed in in this browser. It saves a consent page that this person
-// has answered before, and shows the person their connections.
+// A browserSession says who has signed in in this browser. It only saves a consent page that this
+// person has answered before.
 type browserSession struct {
 	Principal identity.Principal `json:"principal"`
 	Until     int64              `json:"until"`
@@ -114,11 +114,11 @@ func (b *Broker) beginSession(w http.ResponseWriter, person identity.Principal) 
 	if err != nil {
 		return err
 	}
-	sealed, err := b.config.Keys.seal(b.config.Rand, text, sessionPlace)
+	sealed, err := b.config.Keys.seal(b.config.Rand, b.now(), text, sessionPlace)
 	if err != nil {
 		return err
 	}
-	b.setCookie(w, sessionCookie, base64.RawURLEncoding.EncodeToString(sealed), "/", sessionLifetime)
+	b.setCookie(w, sessionCookie, base64.RawURLEncoding.EncodeToString(sealed), "/authorize", sessionLifetime)
 	return nil
 }
 

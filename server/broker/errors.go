@@ -25,7 +25,6 @@ type protocolError struct {
 	seen    []sight
 	setting string
 	grave   bool
-	routine bool
 }
 
 func (e *protocolError) Error() string { return e.code + ": " + e.description }
@@ -80,12 +79,6 @@ func (e *protocolError) because(why string) *protocolError {
 // asWarning marks an error that an operator should look at.
 func (e *protocolError) asWarning() *protocolError {
 	e.grave = true
-	return e
-}
-
-// asRoutine marks an answer that is part of a good flow, so that it does not fill the log.
-func (e *protocolError) asRoutine() *protocolError {
-	e.routine = true
 	return e
 }
 

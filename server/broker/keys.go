@@ -1,33 +1,57 @@
 package broker
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
+	"time"
 )
 
-// Keys encrypt the records of a broker. The first key encrypts, and all of them decrypt. To change
-// the key, put a new one in front.
+// Keys encrypt the records of a broker. The first key encrypts, and all of them decrypt. Keys may
+// change while the broker runs (Replace). They are safe for concurrent use.
 type Keys struct {
-	keys []storageKey
+	ring atomic.Pointer[keyring]
+}
+
+// A keyring is one reading of a keys file.
+type keyring struct {
+	text    string
+	keys    []storageKey // in the order of the file
+	retired []retiredKey
+	epochs  map[string]int64 // by store
+	// replaced is closed once another reading has replaced this one.
+	replaced chan struct{}
 }
 
 type storageKey struct {
-	id   [4]byte
-	aead cipher.AEAD
-	mac  []byte // authenticates refresh tokens
-	root []byte // of the keys for other purposes
+	id      [keyIDLength]byte
+	aead    cipher.AEAD
+	mac     []byte    // authenticates refresh tokens
+	root    []byte    // of the keys for other purposes
+	sources []byte    // names sources and groups
+	from    time.Time // when the key begins to encrypt; zero means at once
 }
 
-const keyLength = 32 // bytes
+// A retiredKey holds what outlives a key that was removed. It decrypts nothing. It recognizes
+// refresh tokens that the key marked, and finds records by names that the key made.
+type retiredKey struct {
+	mac     []byte
+	sources []byte
+}
+
+const (
+	keyLength   = 32 // bytes
+	keyIDLength = 4  // bytes
+)
 
 // NewKeys returns Keys with one new key.
 func NewKeys(random io.Reader) (*Keys, error) {
@@ -38,47 +62,45 @@ func NewKeys(random io.Reader) (*Keys, error) {
 	return ReadKeys(text)
 }
 
-// NewKeysText returns the text of a keys file with one new key.
-func NewKeysText(random io.Reader) (string, error) {
-	secret := make([]byte, keyLength)
-	if _, err := io.ReadFull(random, secret); err != nil {
-		return "", fmt.Errorf("broker: no randomness: %w", err)
+// ReadKeys reads the text of a keys file. Each line is a key of 32 bytes in base64. Empty lines and
+// comments, which begin with #, do not count, except the comments that RotateKeysText,
+// PruneKeysText and RaiseEpochText write.
+func ReadKeys(text string) (*Keys, error) {
+	ring, err := readKeyring(text)
+	if err != nil {
+		return nil, err
 	}
-	const comment = "# Encrypts what mcp-entra-server stores. " +
-		"The first key encrypts, all of them decrypt: put a new one in front to change it.\n"
-	return comment + base64.StdEncoding.EncodeToString(secret) + "\n", nil
+	keys := &Keys{}
+	keys.ring.Store(ring)
+	return keys, nil
 }
 
-// maxKeys bounds a keys file.
-const maxKeys = 16
+// Replace reads the text of a keys file that has changed. It refuses a text that has no key in
+// common with the present one, because that is another deployment's file.
+func (k *Keys) Replace(text string) (changed bool, err error) {
+	before := k.ring.Load()
+	if text == before.text {
+		return false, nil
+	}
+	ring, err := readKeyring(text)
+	if err != nil {
+		return false, err
+	}
+	for _, key := range before.keys {
+		if ring.has(key.id) {
+			return true, k.swap(before, ring)
+		}
+	}
+	return false, errors.New("broker: keys: want at least one key of the present file, got other keys only: " +
+		"restore the file, or restart with another store")
+}
 
-// ReadKeys reads the text of a keys file. Each line is a key of 32 bytes in base64. Empty lines and
-// lines that begin with # do not count.
-func ReadKeys(text string) (*Keys, error) {
-	keys := &Keys{}
-	lines := bufio.NewScanner(strings.NewReader(text))
-	for number := 1; lines.Scan(); number++ {
-		line := strings.TrimSpace(lines.Text())
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		secret, err := base64.StdEncoding.DecodeString(line)
-		if err != nil || len(secret) != keyLength {
-			return nil, fmt.Errorf("broker: keys, line %d: want %d bytes in base64", number, keyLength)
-		}
-		key, err := newStorageKey(secret)
-		if err != nil {
-			return nil, err
-		}
-		keys.keys = append(keys.keys, key)
+func (k *Keys) swap(before, after *keyring) error {
+	if !k.ring.CompareAndSwap(before, after) {
+		return errors.New("broker: keys: replaced by another caller meanwhile")
 	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("broker: keys: %w", err)
-	}
-	if len(keys.keys) == 0 || len(keys.keys) > maxKeys {
-		return nil, fmt.Errorf("broker: want 1 to %d keys, got %d", maxKeys, len(keys.keys))
-	}
-	return keys, nil
+	close(before.replaced)
+	return nil
 }
 
 func newStorageKey(secret []byte) (storageKey, error) {
@@ -90,7 +112,8 @@ func newStorageKey(secret []byte) (storageKey, error) {
 	if err != nil {
 		return storageKey{}, err
 	}
-	key := storageKey{aead: aead, mac: derive(secret, "recognition"), root: derive(secret, "derivation")}
+	root := derive(secret, "derivation")
+	key := storageKey{aead: aead, mac: derive(secret, "recognition"), root: root, sources: derive(root, "sources")}
 	copy(key.id[:], derive(secret, "identification"))
 	return key, nil
 }
@@ -102,19 +125,72 @@ func derive(secret []byte, purpose string) []byte {
 	return mac.Sum(nil)
 }
 
-// Derive returns one key of 32 bytes for another purpose from each key, in the same order. The
-// derived keys reveal nothing about the keys, or about keys for other purposes.
-func (k *Keys) Derive(purpose string) [][]byte {
+// Derive returns one key of 32 bytes for another purpose from each key. The first one belongs to
+// the key that encrypts at the given time. The derived keys reveal nothing about the keys, or about
+// keys for other purposes.
+func (k *Keys) Derive(purpose string, now time.Time) [][]byte {
 	var derived [][]byte
-	for _, key := range k.keys {
+	for _, key := range k.ring.Load().ordered(now) {
 		derived = append(derived, derive(key.root, purpose))
 	}
 	return derived
 }
 
+// firstAt returns the index of the key that encrypts: the first one whose time has come.
+func (r *keyring) firstAt(now time.Time) int {
+	for i, key := range r.keys {
+		if !now.Before(key.from) {
+			return i
+		}
+	}
+	return len(r.keys) - 1
+}
+
+// first returns the key that encrypts.
+func (r *keyring) first(now time.Time) storageKey { return r.keys[r.firstAt(now)] }
+
+// ordered returns all keys, and the key that encrypts in front.
+func (r *keyring) ordered(now time.Time) []storageKey {
+	first := r.firstAt(now)
+	ordered := []storageKey{r.keys[first]}
+	ordered = append(ordered, r.keys[:first]...)
+	return append(ordered, r.keys[first+1:]...)
+}
+
+func (r *keyring) has(id [keyIDLength]byte) bool {
+	for _, key := range r.keys {
+		if key.id == id {
+			return true
+		}
+	}
+	return false
+}
+
 // seal encrypts a value for one place. It cannot be opened in another place.
-func (k *Keys) seal(random io.Reader, value []byte, place string) ([]byte, error) {
-	key := k.keys[0]
+func (k *Keys) seal(random io.Reader, now time.Time, value []byte, place string) ([]byte, error) {
+	return k.ring.Load().first(now).seal(random, value, place)
+}
+
+// open decrypts a sealed value.
+func (k *Keys) open(sealed []byte, place string) ([]byte, error) {
+	for _, key := range k.ring.Load().keys {
+		if key.hasSealed(sealed) {
+			return key.open(sealed, place)
+		}
+	}
+	return nil, errUnknownKey
+}
+
+// sealedByFirst reports whether the key that encrypts now has encrypted a value.
+func (k *Keys) sealedByFirst(sealed []byte, now time.Time) bool {
+	return k.ring.Load().first(now).hasSealed(sealed)
+}
+
+func (key storageKey) hasSealed(sealed []byte) bool { return bytes.HasPrefix(sealed, key.id[:]) }
+
+func (key storageKey) name() string { return hex.EncodeToString(key.id[:]) }
+
+func (key storageKey) seal(random io.Reader, value []byte, place string) ([]byte, error) {
 	nonce := make([]byte, key.aead.NonceSize())
 	if _, err := io.ReadFull(random, nonce); err != nil {
 		return nil, fmt.Errorf("broker: no randomness: %w", err)
@@ -123,24 +199,89 @@ func (k *Keys) seal(random io.Reader, value []byte, place string) ([]byte, error
 	return key.aead.Seal(sealed, nonce, value, []byte(place)), nil
 }
 
-// open decrypts a sealed value.
-func (k *Keys) open(sealed []byte, place string) ([]byte, error) {
-	for _, key := range k.keys {
-		size := len(key.id) + key.aead.NonceSize()
-		if len(sealed) < size || !bytes.Equal(sealed[:len(key.id)], key.id[:]) {
-			continue
-		}
-		value, err := key.aead.Open(nil, sealed[len(key.id):size], sealed[size:], []byte(place))
-		if err != nil {
-			return nil, errSealBroken
-		}
-		return value, nil
+func (key storageKey) open(sealed []byte, place string) ([]byte, error) {
+	size := len(key.id) + key.aead.NonceSize()
+	if len(sealed) < size || !key.hasSealed(sealed) {
+		return nil, errSealBroken
 	}
-	return nil, errUnknownKey
+	value, err := key.aead.Open(nil, sealed[len(key.id):size], sealed[size:], []byte(place))
+	if err != nil {
+		return nil, errSealBroken
+	}
+	return value, nil
 }
 
-// isSealedByFirst reports whether the first key encrypted a value.
-func (k *Keys) isSealedByFirst(sealed []byte) bool { return bytes.HasPrefix(sealed, k.keys[0].id[:]) }
+// mark returns the mark of a refresh token that only this server can make.
+func (k *Keys) mark(now time.Time, text string) string {
+	return mark(k.ring.Load().first(now).mac, text)
+}
+
+// Names returns the names of the keys in the order of the file. Reports and logs use them. They
+// reveal nothing about the keys.
+func (k *Keys) Names() []string {
+	var names []string
+	for _, key := range k.ring.Load().keys {
+		names = append(names, key.name())
+	}
+	return names
+}
+
+// olderNames returns the names of the keys after the one that encrypts.
+func (k *Keys) olderNames(now time.Time) []string {
+	ring := k.ring.Load()
+	var names []string
+	for _, key := range ring.keys[ring.firstAt(now)+1:] {
+		names = append(names, key.name())
+	}
+	return names
+}
+
+// hasMarked reports whether a key of the file made a mark, or one that was removed from it.
+func (k *Keys) hasMarked(text, presented string) bool {
+	ring := k.ring.Load()
+	for _, key := range ring.keys {
+		if hmac.Equal([]byte(mark(key.mac, text)), []byte(presented)) {
+			return true
+		}
+	}
+	for _, key := range ring.retired {
+		if hmac.Equal([]byte(mark(key.mac, text)), []byte(presented)) {
+			return true
+		}
+	}
+	return false
+}
+
+func mark(key []byte, text string) string {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(text))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// names returns the store's names for a source or group. The first name is the present one. Records
+// of earlier keys have the others until they are written again.
+func (k *Keys) names(now time.Time, parts ...string) []string {
+	ring := k.ring.Load()
+	var names []string
+	for _, key := range ring.ordered(now) {
+		names = append(names, sourceName(key.sources, parts))
+	}
+	for _, key := range ring.retired {
+		names = append(names, sourceName(key.sources, parts))
+	}
+	return names
+}
+
+// name returns the first of names.
+func (k *Keys) name(now time.Time, parts ...string) string {
+	return sourceName(k.ring.Load().first(now).sources, parts)
+}
+
+func sourceName(key []byte, parts []string) string {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(strings.Join(parts, "\x00")))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:12])
+}
 
 var (
 	errSealBroken = errors.New("broker: a stored record is damaged, or was moved from another place")

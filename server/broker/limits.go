@@ -1,12 +1,8 @@
 package broker
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"net/http"
 	"net/netip"
-	"strings"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -22,13 +18,10 @@ type budget string
 
 const (
 	// Programs spend registrations. Other sites' pages, in the browser of a person who visits them,
-	// spend pageRegistrations. So no page can use up the budget of the person's own programs. The
-	// same holds for device codes.
+	// spend pageRegistrations. So no page can use up the budget of the person's own programs.
 	registrations     budget = "registrations"
 	pageRegistrations budget = "registrations by pages"
 	signIns           budget = "sign-ins"
-	devices           budget = "device codes"
-	pageDevices       budget = "device codes by pages"
 )
 
 // maxLimiters bounds the networks, and the pairs of network and client, that have a limiter.
@@ -78,15 +71,20 @@ func (b *Broker) network(r *http.Request) string { return clientip.Network(b.add
 
 // networkSource returns the store's name for the network of a request. The store does not see the
 // address.
-func (b *Broker) networkSource(r *http.Request) string { return b.sourceName("network", b.network(r)) }
+func (b *Broker) networkSource(r *http.Request) string {
+	return b.config.Keys.name(b.now(), "network", b.network(r))
+}
 
 // personSource returns the store's name for a person.
 func (b *Broker) personSource(person identity.Principal) string {
-	return b.sourceName("person", person.Issuer, person.TenantID, person.ObjectID)
+	return b.config.Keys.name(b.now(), personParts(person)...)
 }
 
-func (b *Broker) sourceName(parts ...string) string {
-	mac := hmac.New(sha256.New, b.config.Keys.Derive("sources")[0])
-	mac.Write([]byte(strings.Join(parts, "\x00")))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:12])
+func personParts(person identity.Principal) []string {
+	return []string{"person", person.Issuer, person.TenantID, person.ObjectID}
+}
+
+// clientGroup returns the store's name for the records of a client.
+func (b *Broker) clientGroup(clientID string) string {
+	return b.config.Keys.name(b.now(), "client", clientID)
 }

@@ -21,8 +21,6 @@ const (
 	kindConsent     = "consent"
 	kindSigningKey  = "signing key"
 	kindDeployment  = "deployment"
-	kindDevice      = "device authorization"
-	kindUserCode    = "user code"
 )
 
 // limit bounds the records of a kind that strangers can cause without a sign-in, so that they
@@ -30,7 +28,7 @@ const (
 // store's own bound.
 func limit(kind string) int {
 	switch kind {
-	case kindTransaction, kindCode, kindDevice, kindUserCode:
+	case kindTransaction, kindCode:
 		return 10_000
 	case kindClient:
 		return 20_000
@@ -48,6 +46,7 @@ type sealedStore struct {
 	store  store.Store
 	keys   *Keys
 	random io.Reader
+	now    func() time.Time
 }
 
 func placeOf(record store.Record) string { return record.Kind + "\x00" + record.Key }
@@ -90,7 +89,7 @@ func (s *sealedStore) read(record store.Record, into any) error {
 // it encrypts the record anew, so that the older key can be removed.
 func (s *sealedStore) getLasting(ctx context.Context, kind, key string, into any) error {
 	record, err := s.get(ctx, kind, key, into)
-	if err != nil || s.keys.isSealedByFirst(record.Value) {
+	if err != nil || s.keys.sealedByFirst(record.Value, s.now()) {
 		return err
 	}
 	err = s.put(ctx, record, into)
@@ -120,7 +119,7 @@ func (s *sealedStore) putAgain(ctx context.Context, record store.Record, value a
 	if err := encoder.Encode(value); err != nil {
 		return 0, fmt.Errorf("broker: %w", err)
 	}
-	sealed, err := s.keys.seal(s.random, text.Bytes(), placeOf(record))
+	sealed, err := s.keys.seal(s.random, s.now(), text.Bytes(), placeOf(record))
 	if err != nil {
 		return 0, err
 	}

@@ -2,8 +2,6 @@ package broker
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -30,13 +28,7 @@ func (b *Broker) newRefreshToken(grantID string) (string, error) {
 		return "", fmt.Errorf("broker: no randomness: %w", err)
 	}
 	text := grantID + "." + base64.RawURLEncoding.EncodeToString(random)
-	return refreshPrefix + text + "." + mark(b.config.Keys.keys[0], text), nil
-}
-
-func mark(key storageKey, text string) string {
-	mac := hmac.New(sha256.New, key.mac)
-	mac.Write([]byte(text))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+	return refreshPrefix + text + "." + b.config.Keys.mark(b.now(), text), nil
 }
 
 // readRefreshToken returns the grant ID in a refresh token of this server.
@@ -46,12 +38,10 @@ func (b *Broker) readRefreshToken(presented string) (grantID string, ok bool) {
 	if !found || len(presented) > maxRefreshToken || len(parts) != 3 {
 		return "", false
 	}
-	for _, key := range b.config.Keys.keys {
-		if hmac.Equal([]byte(mark(key, parts[0]+"."+parts[1])), []byte(parts[2])) {
-			return parts[0], true
-		}
+	if !b.config.Keys.hasMarked(parts[0]+"."+parts[1], parts[2]) {
+		return "", false
 	}
-	return "", false
+	return parts[0], true
 }
 
 // errReplay ends a grant and all its refresh tokens.
@@ -159,7 +149,7 @@ func (b *Broker) rotate(
 				return "", nil, err
 			}
 			record.Expires = b.now().Add(grantLifetime)
-			record.Source = b.personSource(g.Principal)
+			b.nameGrant(&record, &g)
 			err = b.records.put(ctx, record, g)
 			if errors.Is(err, store.ErrConflict) && ctx.Err() == nil {
 				continue // another request was faster, perhaps with the same token
@@ -204,10 +194,6 @@ func successorPlace(grantID string) string { return "successor\x00" + grantID }
 
 // successorKey derives the key that encrypts a token's successor from the token. Without the token
 // the store's owner cannot read the successor.
-func successorKey(presented string) (*Keys, error) {
-	key, err := newStorageKey(derive([]byte(presented), "successor"))
-	if err != nil {
-		return nil, err
-	}
-	return &Keys{keys: []storageKey{key}}, nil
+func successorKey(presented string) (storageKey, error) {
+	return newStorageKey(derive([]byte(presented), "successor"))
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -15,9 +16,9 @@ func TestReadRefreshTokenOfEarlierVersion(t *testing.T) {
 	t.Parallel()
 	keys, err := NewKeys(rand.Reader)
 	require.NoError(t, err)
-	b := &Broker{config: Config{Keys: keys, Rand: rand.Reader}}
+	b := &Broker{config: Config{Keys: keys, Rand: rand.Reader, Now: time.Now}}
 	text := "grant-id.AAAAAQ" + strings.Repeat("A", 42)
-	grantID, ok := b.readRefreshToken(refreshPrefix + text + "." + mark(keys.keys[0], text))
+	grantID, ok := b.readRefreshToken(refreshPrefix + text + "." + keys.mark(time.Now(), text))
 	assert.True(t, ok)
 	assert.Equal(t, "grant-id", grantID)
 

@@ -89,7 +89,7 @@ func (b *Broker) createSigningKey(ctx context.Context) (signingKeyRecord, error)
 		return signingKeyRecord{}, err
 	}
 	made := signingKeyRecord{PKCS8: text}
-	err = b.records.create(ctx, kindSigningKey, "current", "", made, b.now().AddDate(100, 0, 0))
+	err = b.records.create(ctx, kindSigningKey, "current", "", made, lasting(b.now()))
 	if errors.Is(err, store.ErrConflict) {
 		err = b.records.getLasting(ctx, kindSigningKey, "current", &made)
 	}

@@ -68,6 +68,9 @@ type Config struct {
 	// key seals new sessions; all keys open them. Each needs at least 32 bytes, and all replicas
 	// need the same keys. nil means a key made here: sessions then end with this Guard.
 	SessionKeys [][]byte
+	// CurrentSessionKeys returns keys that change while the Guard runs, in place of SessionKeys.
+	// The Guard calls it for each session ID and does not change the result. nil means SessionKeys.
+	CurrentSessionKeys func() [][]byte
 	// TokenKey, if it is not nil, is the key under which the context of a request holds the
 	// caller's token, for a server that exchanges it. Use a type that only that server has, so that
 	// no handler finds the token.
@@ -123,9 +126,13 @@ func New(config Config, next http.Handler) (*Guard, error) {
 		metadata: resource.Scheme + "://" + resource.Host + g.metadataPath,
 		scope:    strings.Join(withPrefix(config.ScopePrefix, config.Scopes), " "),
 	}
-	g.sessionKeys, err = readSessionKeys(config.SessionKeys)
-	if err != nil {
-		return nil, err
+	g.sessionKeys = config.CurrentSessionKeys
+	if g.sessionKeys == nil {
+		keys, err := readSessionKeys(config.SessionKeys)
+		if err != nil {
+			return nil, err
+		}
+		g.sessionKeys = func() [][]byte { return keys }
 	}
 	g.origins, err = originsOf(resource, config.AllowedOrigins)
 	if err != nil {

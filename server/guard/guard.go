@@ -20,7 +20,7 @@ type Guard struct {
 	metadataPath  string
 	slashed       slashed
 	hosts         []string
-	sessionKeys   [][]byte
+	sessionKeys   func() [][]byte
 	origins       []string
 	maxBody       int64
 	maxCall       time.Duration

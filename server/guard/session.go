@@ -32,7 +32,7 @@ const (
 // a MAC over the ID, the principal and the client, so no other caller can use the session on any
 // replica that has the key. A refreshed token keeps its session.
 func (g *Guard) sealSession(caller *identity.Caller, id string) string {
-	return sessionMAC(g.sessionKeys[0], caller, id) + "." + id
+	return sessionMAC(g.sessionKeys()[0], caller, id) + "." + id
 }
 
 // unsealSession returns the handler's ID of a session that belongs to the caller.
@@ -41,7 +41,7 @@ func (g *Guard) unsealSession(caller *identity.Caller, sealed string) (id string
 	if id == "" || len(id) > maxSessionID {
 		return "", false
 	}
-	for _, key := range g.sessionKeys {
+	for _, key := range g.sessionKeys() {
 		if hmac.Equal([]byte(mac), []byte(sessionMAC(key, caller, id))) {
 			return id, true
 		}

@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -58,6 +60,7 @@ type callerClaims struct {
 
 // A callerSigner names callers in signed JWTs.
 type callerSigner struct {
+	private          []*ecdsa.PrivateKey
 	issuer, audience string
 	jws              jose.Signer
 	keys             []byte // the published JWK set
@@ -65,12 +68,42 @@ type callerSigner struct {
 	now              func() time.Time
 }
 
-func newCallerSigner(config Config, audience string) (*callerSigner, error) {
+// callerSigners has the signer of the present keys.
+type callerSigners struct {
+	config   Config
+	audience string
+	latest   atomic.Pointer[callerSigner]
+}
+
+func newCallerSigners(config Config, audience string) (*callerSigners, error) {
+	if config.CurrentKeys == nil {
+		config.CurrentKeys = func() []*ecdsa.PrivateKey { return config.Keys }
+	}
+	s := &callerSigners{config: config, audience: audience}
+	_, err := s.current()
+	return s, err
+}
+
+// current returns the signer of the present keys. It makes a new one after they have changed.
+func (s *callerSigners) current() (*callerSigner, error) {
+	keys := s.config.CurrentKeys()
+	if latest := s.latest.Load(); latest != nil && slices.Equal(latest.private, keys) {
+		return latest, nil
+	}
+	made, err := newCallerSigner(s.config, keys, s.audience)
+	if err != nil {
+		return nil, err
+	}
+	s.latest.Store(made)
+	return made, nil
+}
+
+func newCallerSigner(config Config, private []*ecdsa.PrivateKey, audience string) (*callerSigner, error) {
 	if config.Issuer == "" {
 		return nil, errors.New("upstream: Issuer is empty: set this server's origin, such as https://mcp.example.com")
 	}
 	var published jose.JSONWebKeySet
-	for _, key := range config.Keys {
+	for _, key := range private {
 		public, err := publicKey(key)
 		if err != nil {
 			return nil, err
@@ -83,7 +116,7 @@ func newCallerSigner(config Config, audience string) (*callerSigner, error) {
 	jws, err := jose.NewSigner(
 		jose.SigningKey{
 			Algorithm: jose.ES256,
-			Key:       jose.JSONWebKey{Key: config.Keys[0], KeyID: published.Keys[0].KeyID},
+			Key:       jose.JSONWebKey{Key: private[0], KeyID: published.Keys[0].KeyID},
 		},
 		(&jose.SignerOptions{}).WithType(CallerType),
 	)
@@ -95,6 +128,7 @@ func newCallerSigner(config Config, audience string) (*callerSigner, error) {
 		return nil, fmt.Errorf("upstream: publish the keys: %w", err)
 	}
 	return &callerSigner{
+		private:  slices.Clone(private),
 		issuer:   config.Issuer,
 		audience: audience,
 		jws:      jws,
@@ -165,9 +199,15 @@ func (p *Proxy) Keys() http.Handler {
 			w.WriteHeader(http.StatusMethodNotAllowed)
 			return
 		}
+		signer, err := p.signers.current()
+		if err != nil {
+			p.log.ErrorContext(r.Context(), "the keys of callers' names cannot be published", "error", err)
+			http.Error(w, "the keys cannot be read", http.StatusInternalServerError)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "public, max-age=300")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		_, _ = w.Write(p.signer.keys)
+		_, _ = w.Write(signer.keys)
 	})
 }

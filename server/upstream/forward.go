@@ -18,7 +18,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusInternalServerError, "this request cannot be served")
 		return
 	}
-	name, err := p.signer.sign(caller)
+	signer, err := p.signers.current()
+	var name string
+	if err == nil {
+		name, err = signer.sign(caller)
+	}
 	if err != nil {
 		p.log.ErrorContext(r.Context(), "the caller cannot be named to the upstream", "error", err)
 		writeError(w, http.StatusInternalServerError, "this request cannot be served")

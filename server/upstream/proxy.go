@@ -18,7 +18,7 @@ import (
 // DefaultResponseTimeout is the default of Config.ResponseTimeout.
 const DefaultResponseTimeout = 5 * time.Minute
 
-// Config configures a Proxy. URL, Issuer and Keys are required.
+// Config configures a Proxy. URL, Issuer, and Keys or CurrentKeys are required.
 type Config struct {
 	// URL is the upstream's MCP endpoint: http or https. Its path replaces the path of a request.
 	// Its query may hold a secret: it is sent to the upstream, but appears in no log and not in the
@@ -35,6 +35,9 @@ type Config struct {
 	// Keys are the P-256 keys of these JWTs, the same on all replicas. The first key signs, and all
 	// are published, so that keys can change while replicas are restarted one by one.
 	Keys []*ecdsa.PrivateKey
+	// CurrentKeys returns keys that change while the Proxy runs, in place of Keys. It returns the
+	// same slice until they change. nil means Keys.
+	CurrentKeys func() []*ecdsa.PrivateKey
 	// ClientAddress returns the IP address of the caller, for X-Forwarded-For; nil means the
 	// address at the other end of the connection.
 	ClientAddress func(*http.Request) string
@@ -61,7 +64,7 @@ type Proxy struct {
 	headers       []string // Config.Headers in canonical form
 	queryNames    []string
 	clientAddress func(*http.Request) string
-	signer        *callerSigner
+	signers       *callerSigners
 	sender        *sender
 	buffers       sync.Pool // of *[]byte
 	log           *slog.Logger
@@ -97,7 +100,7 @@ func New(config Config) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.signer, err = newCallerSigner(config, Address(target))
+	p.signers, err = newCallerSigners(config, Address(target))
 	if err != nil {
 		return nil, err
 	}

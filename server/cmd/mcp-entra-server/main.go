@@ -27,6 +27,9 @@ func main() {
 	context.AfterFunc(ctx, stop)
 	if err := newCommand().ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "mcp-entra-server: %v\n", err)
+		if errors.Is(err, errFaults) {
+			os.Exit(1)
+		}
 		os.Exit(2)
 	}
 }
@@ -55,6 +58,8 @@ both. .env.example explains every key. These are required:
                        tools that ask Graph on behalf of the caller
 
 Without a tenant, "fakeentra --write-env .env" writes a file that points at a fake tenant.
+
+The commands below work on what the server stores.
 
 Exit status: 0 after Ctrl-C or SIGTERM; 2 for usage or set-up: a missing or wrong key, an
 address in use, a tenant or secret that Entra refuses.`,
@@ -109,6 +114,7 @@ address in use, a tenant or secret that Entra refuses.`,
 		"accept sign-ins that anyone can forge, because fakeentra's keys are public (needed only beyond loopback)",
 	)
 	set.BoolVar(&flags.verbose, "verbose", false, "log every request")
+	command.AddCommand(newKeysCommand(), newStoreCommand())
 	command.CompletionOptions.HiddenDefaultCmd = true
 	return command
 }

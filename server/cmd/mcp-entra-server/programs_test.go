@@ -90,6 +90,7 @@ func params(files string) testscript.Params {
 			"interrupt": interrupt,
 			"exits":     exits,
 			"port":      port,
+			"logs":      logs,
 			"tools":     serveTools,
 		},
 	}
@@ -200,6 +201,27 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s is still running after Ctrl-C", args[0])
 	}
 	expectExit(ts, args[0], one.cmd.ProcessState.ExitCode(), args[1])
+}
+
+// logs runs `logs NAME PATTERN`: it waits until a line that the program NAME wrote matches the
+// pattern.
+func logs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: logs NAME PATTERN")
+	}
+	pattern := regexp.MustCompile(args[1])
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(patience); ; {
+		if pattern.MatchString(ts.ReadFile(args[0] + ".log")) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			ts.Fatalf("%s wrote no line that matches %q:\n%s", args[0], pattern, ts.ReadFile(args[0]+".log"))
+		}
+	}
 }
 
 // exits runs `exits CODE PROGRAM ARGS…` to its end and expects the exit status; what it wrote is in

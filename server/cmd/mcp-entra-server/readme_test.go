@@ -82,6 +82,9 @@ var elsewhere = map[string]string{
 	"MCP_CLIENT_ID=5a1e0003-0000-4000-8000-000000000001 mcp-entra-client --entra-unadvertised-pkce " +
 		"--entra-no-resource http://localhost:8000/mcp call get_user_name": "direct.txt",
 
+	"mcp-entra-server keys rotate": "keys.txt",
+	"mcp-entra-server keys prune":  "keys.txt",
+
 	"mcp-auth-conformance server http://localhost:8000/mcp --sign-in": "the same is run with its browser named",
 	"mcp-auth-conformance server http://localhost:8000/mcp --fakeentra " +
 		"http://localhost:8401": "conformance_fake.txt",
@@ -131,8 +134,7 @@ var elsewhere = map[string]string{
 	`mcp-entra-client https://mcp.example.com/mcp call search '{"query":"plans"}'`: "it needs a tool search",
 	"mcp-entra-client --no-browser https://mcp.example.com/mcp list":               "a person opens the page",
 	"mcp-entra-client --paste https://mcp.example.com/mcp list":                    "a person pastes; paste_test.go",
-	"mcp-entra-client --device-code https://mcp.example.com/mcp list": "a person types the code; " +
-		"device_test.go",
+	"mcp-entra-client --device-code https://mcp.example.com/mcp list":              "the broker has no device codes",
 	"MCP_CLIENT_ID=nightly mcp-entra-client --client-credentials --client-key-file key.pem " +
 		"https://mcp.example.com/mcp list": "it needs a registered key; client/unattended_test.go",
 	"mcp-entra-client --assertion-file /var/run/secrets/tokens/mcp https://mcp.example.com/mcp call " +

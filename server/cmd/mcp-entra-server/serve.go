@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"mcpentra/server"
@@ -68,13 +69,19 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 		HTTPClient:             client,
 		Logger:                 logger,
 	}
-	if s.direct != nil && s.keysFile != "" {
-		config.Keys, err = readKeys(s.keysFile)
+	keysFile := s.keysFile
+	if s.direct != nil && keysFile != "" {
+		config.Keys, err = readKeys(keysFile)
 	}
 	if err != nil {
 		return err
 	}
 	if s.direct == nil {
+		at, err := s.locateStore()
+		if err != nil {
+			return err
+		}
+		keysFile = at.keysFile
 		// Wrong settings must not leave a store file behind.
 		if _, err := server.New(ctx, config); err != nil {
 			return err
@@ -102,11 +109,21 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	if s.upstream != "" {
 		checkUpstream(ctx, s.upstream, logger)
 	}
-	watch := mcp.Watch
-	if reached {
-		watch = func(context.Context) error { return nil }
+	background := []func(context.Context){func(ctx context.Context) { _ = mcp.Maintain(ctx) }}
+	if !reached {
+		background = append(background, func(ctx context.Context) { watchEntra(ctx, mcp, logger) })
 	}
-	return listenAndServe(ctx, listeners, mcp, watch, logger)
+	if keysFile != "" {
+		background = append(background, func(ctx context.Context) { watchKeys(ctx, keysFile, config.Keys, logger) })
+	}
+	return listenAndServe(ctx, listeners, mcp, background, logger)
+}
+
+// watchEntra waits until Entra has answered.
+func watchEntra(ctx context.Context, mcp *server.Server, logger *slog.Logger) {
+	if err := mcp.Watch(ctx); err != nil && ctx.Err() == nil {
+		logger.Error("entra refuses this server's settings", "error", err)
+	}
 }
 
 // checkEntra asks Entra whether the settings are right. A refusal ends the program. An unreachable
@@ -148,7 +165,7 @@ func listenAndServe(
 	ctx context.Context,
 	listeners []net.Listener,
 	mcp *server.Server,
-	watch func(context.Context) error,
+	background []func(context.Context),
 	logger *slog.Logger,
 ) error {
 	httpServer := &http.Server{
@@ -159,14 +176,12 @@ func listenAndServe(
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
-	watching, stopWatching := context.WithCancel(ctx)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		if err := watch(watching); err != nil && watching.Err() == nil {
-			logger.Error("entra refuses this server's settings", "error", err)
-		}
-	}()
+	working, stopWork := context.WithCancel(ctx)
+	defer stopWork()
+	var work sync.WaitGroup
+	for _, one := range background {
+		work.Go(func() { one(working) })
+	}
 	ended := make(chan error, len(listeners))
 	for _, listener := range listeners {
 		go func() { ended <- httpServer.Serve(server.NewListener(listener, 0)) }()
@@ -182,8 +197,8 @@ func listenAndServe(
 	case <-ctx.Done():
 	case failed = <-ended:
 	}
-	stopWatching()
-	<-watched
+	stopWork()
+	work.Wait()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := httpServer.Shutdown(drain); err != nil {

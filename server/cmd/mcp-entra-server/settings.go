@@ -62,7 +62,13 @@ func readSettings(flags flagValues, given func(flag string) bool, environ []stri
 	if err != nil {
 		return nil, err
 	}
-	s := &settings{
+	s := newSettings(v, flags)
+	return s, v.explain(s.read())
+}
+
+// newSettings takes over the settings that are a text.
+func newSettings(v *values, flags flagValues) *settings {
+	return &settings{
 		values:        v,
 		tenantID:      v.get("AUTH_TENANT_ID"),
 		clientID:      v.get("AUTH_CLIENT_ID"),
@@ -79,7 +85,6 @@ func readSettings(flags flagValues, given func(flag string) bool, environ []stri
 		keysFile:      v.get("MCP_KEYS_FILE"),
 		trustFakeKeys: flags.trustFakeKeys,
 	}
-	return s, v.explain(s.read())
 }
 
 // read parses the settings that are more than a text.

@@ -17,68 +17,97 @@ import (
 	"mcpentra/server/store"
 )
 
-// openStore opens the store that STORE_URL names, and reads the keys that encrypt it.
-func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store.Store, *broker.Keys, error) {
-	where := s.store
-	if where == "" {
+// A location is the place of a store and of the keys that encrypt it.
+type location struct {
+	url      string
+	kind     string // of the URL, such as file
+	path     string // of a file
+	keysFile string // empty for memory without keys
+}
+
+// locateStore reads STORE_URL and MCP_KEYS_FILE.
+func (s *settings) locateStore() (location, error) {
+	at := location{url: s.store, keysFile: s.keysFile}
+	if at.url == "" {
 		folder, err := stateFolder()
 		if err != nil {
-			return nil, nil, errors.New("STORE_URL is missing, and there is no home directory for a file: write " +
+			return at, errors.New("STORE_URL is missing, and there is no home directory for a file: write " +
 				"memory: or file:PATH")
 		}
 		// Each registration has a file of its own, so that a fake's sign-ins never count for a
 		// tenant.
 		registration := s.registration()
 		sum := sha256.Sum256([]byte(registration.Deployment()))
-		where = "file:" + filepath.Join(folder, "grants-"+hex.EncodeToString(sum[:4])+".db")
+		at.url = "file:" + filepath.Join(folder, "grants-"+hex.EncodeToString(sum[:4])+".db")
 	}
-	kind, path, _ := strings.Cut(where, ":")
-	switch kind {
+	at.kind, at.path, _ = strings.Cut(at.url, ":")
+	if at.kind != "file" {
+		return at, nil
+	}
+	at.path = strings.TrimPrefix(at.path, "//")
+	if at.path == "" {
+		return at, fmt.Errorf("STORE_URL is %q: write file:PATH", at.url)
+	}
+	if at.keysFile == "" {
+		at.keysFile = strings.TrimSuffix(at.path, ".db") + ".keys"
+	}
+	return at, nil
+}
+
+// openStore opens the store that STORE_URL names, and reads the keys that encrypt it.
+func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store.Store, *broker.Keys, error) {
+	at, err := s.locateStore()
+	if err != nil {
+		return nil, nil, err
+	}
+	switch at.kind {
 	case "memory":
-		if s.keysFile == "" {
+		if at.keysFile == "" {
 			return store.NewMemory(store.Config{}), nil, nil
 		}
-		keys, err := readKeys(s.keysFile)
+		keys, err := readKeys(at.keysFile)
 		return store.NewMemory(store.Config{}), keys, err
 	case "file":
-		path = strings.TrimPrefix(path, "//")
-		if path == "" {
-			return nil, nil, fmt.Errorf("STORE_URL is %q: write file:PATH", where)
-		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return nil, nil, fmt.Errorf("STORE_URL is %q, but its folder cannot be made: %w", where, err)
-		}
-		info, err := os.Stat(path)
-		if err == nil && !info.Mode().IsRegular() {
-			return nil, nil, s.wrong("STORE_URL", "is %q, but %s is not a file: write file:PATH", where, path)
-		}
-		fresh := errors.Is(err, fs.ErrNotExist)
-		keysFile := s.keysFile
-		if keysFile == "" {
-			keysFile = strings.TrimSuffix(path, ".db") + ".keys"
-		}
-		if err := makeKeys(keysFile, path, fresh); err != nil {
-			if s.keysFile != "" {
-				return nil, nil, s.wrong("MCP_KEYS_FILE", "cannot be used: %v", err)
-			}
-			return nil, nil, s.wrong("STORE_URL", "names a store without keys (MCP_KEYS_FILE): %v", err)
-		}
-		keys, err := readKeys(keysFile)
-		if err != nil {
-			return nil, nil, err
-		}
-		opened, err := store.OpenFile(ctx, path, store.Config{})
-		if errors.Is(err, store.ErrInUse) {
-			return nil, nil, fmt.Errorf("STORE_URL: %w, and a file serves one process: stop the other process, "+
-				"or use another store with --store file:PATH, or --store memory: to keep nothing", err)
-		} else if err != nil {
-			return nil, nil, fmt.Errorf("STORE_URL: %w", err)
-		}
-		logger.Info("grants are kept in a file", "file", path, "keys", keysFile)
-		return opened, keys, nil
+		return openFile(ctx, s, at, logger)
 	}
 	// The rest may contain a password.
-	return nil, nil, fmt.Errorf("STORE_URL is %q: write memory: or file:PATH", kind)
+	return nil, nil, fmt.Errorf("STORE_URL is %q: write memory: or file:PATH", at.kind)
+}
+
+// openFile opens a store in a file. It makes a new store and its keys.
+func openFile(
+	ctx context.Context,
+	s *settings,
+	at location,
+	logger *slog.Logger,
+) (store.Store, *broker.Keys, error) {
+	if err := os.MkdirAll(filepath.Dir(at.path), 0o700); err != nil {
+		return nil, nil, fmt.Errorf("STORE_URL is %q, but its folder cannot be made: %w", at.url, err)
+	}
+	info, err := os.Stat(at.path)
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, nil, s.wrong("STORE_URL", "is %q, but %s is not a file: write file:PATH", at.url, at.path)
+	}
+	fresh := errors.Is(err, fs.ErrNotExist)
+	if err := makeKeys(at.keysFile, at.path, fresh); err != nil {
+		if s.keysFile != "" {
+			return nil, nil, s.wrong("MCP_KEYS_FILE", "cannot be used: %v", err)
+		}
+		return nil, nil, s.wrong("STORE_URL", "names a store without keys (MCP_KEYS_FILE): %v", err)
+	}
+	keys, err := readKeys(at.keysFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	opened, err := store.OpenFile(ctx, at.path, store.Config{})
+	if errors.Is(err, store.ErrInUse) {
+		return nil, nil, fmt.Errorf("STORE_URL: %w, and a file serves one process: stop the other process, "+
+			"or use another store with --store file:PATH, or --store memory: to keep nothing", err)
+	} else if err != nil {
+		return nil, nil, fmt.Errorf("STORE_URL: %w", err)
+	}
+	logger.Info("grants are kept in a file", "file", at.path, "keys", at.keysFile)
+	return opened, keys, nil
 }
 
 // stateFolder returns the folder of this program in the user's state directory (XDG Base
@@ -122,26 +151,4 @@ func makeKeys(name, storePath string, fresh bool) error {
 		err = file.Sync()
 	}
 	return errors.Join(err, file.Close())
-}
-
-// readKeys reads a keys file. Only its owner may be able to read it.
-func readKeys(name string) (*broker.Keys, error) {
-	info, err := os.Stat(name)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("MCP_KEYS_FILE: %w", err)
-	case !info.Mode().IsRegular() || info.Size() > 64<<10:
-		return nil, fmt.Errorf("MCP_KEYS_FILE: %s is not a file of at most 64 KiB", name)
-	case info.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("MCP_KEYS_FILE: other users can read %s: chmod 600 it", name)
-	}
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("MCP_KEYS_FILE: %w", err)
-	}
-	keys, err := broker.ReadKeys(string(text))
-	if err != nil {
-		return nil, fmt.Errorf("MCP_KEYS_FILE: %s: %w", name, err)
-	}
-	return keys, nil
 }

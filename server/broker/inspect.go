@@ -1,0 +1,119 @@
+package broker
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"mcpentra/server/store"
+)
+
+// A Report describes the records of a store.
+type Report struct {
+	// Kinds counts the records of each kind.
+	Kinds map[string]int
+	// Keys counts the records that each key encrypts, by the names of Keys.Names. Names of other
+	// keys may be among them.
+	Keys map[string]int
+	// Deployment is what Bind has bound the store to, or empty.
+	Deployment string
+	// Faults are the records that cannot be read. At most maxFaults are listed; FaultCount counts
+	// all.
+	Faults     []Fault
+	FaultCount int
+}
+
+// A Fault is a record that cannot be read.
+type Fault struct {
+	Kind, Key string
+	Err       error
+}
+
+func (f Fault) Error() string { return fmt.Sprintf("%s %s: %v", f.Kind, f.Key, f.Err) }
+
+func (f Fault) Unwrap() error { return f.Err }
+
+// maxFaults bounds the faults in a Report.
+const maxFaults = 100
+
+// Records counts all records.
+func (r *Report) Records() int {
+	records := 0
+	for _, count := range r.Kinds {
+		records += count
+	}
+	return records
+}
+
+// Inspect reads all records of a store. It checks that the keys decrypt them, and that their values
+// parse. Progress, if it is not nil, gets the number of records so far. The error is the store's or
+// the context's; faults of records are in the Report.
+func Inspect(ctx context.Context, kept store.Store, keys *Keys, progress func(records int)) (*Report, error) {
+	report := &Report{Kinds: map[string]int{}, Keys: map[string]int{}}
+	records := 0
+	err := store.Walk(ctx, kept, func(record store.Record) error {
+		records++
+		if progress != nil {
+			progress(records)
+		}
+		report.add(record, keys)
+		return nil
+	})
+	return report, err
+}
+
+func (r *Report) add(record store.Record, keys *Keys) {
+	r.Kinds[record.Kind]++
+	if len(record.Value) >= keyIDLength {
+		r.Keys[hex.EncodeToString(record.Value[:keyIDLength])]++
+	}
+	text, err := keys.open(record.Value, placeOf(record))
+	if err == nil {
+		err = r.parse(record, text)
+	}
+	if err == nil {
+		return
+	}
+	r.FaultCount++
+	if len(r.Faults) < maxFaults {
+		r.Faults = append(r.Faults, Fault{Kind: record.Kind, Key: record.Key, Err: err})
+	}
+}
+
+// parse checks that a decrypted value has the form of its kind. Of a kind that it does not know, it
+// checks only that the value is JSON.
+func (r *Report) parse(record store.Record, text []byte) error {
+	var bound boundDeployment
+	into, known := map[string]any{
+		kindClient:      &client{},
+		kindTransaction: &transaction{},
+		kindCode:        &authorizationCode{},
+		kindGrant:       &grant{},
+		kindConsent:     &consentRecord{},
+		kindSigningKey:  &signingKeyRecord{},
+		kindDeployment:  &bound,
+		kindMaintenance: &rewriting{},
+	}[record.Kind]
+	if !known {
+		into = new(any)
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return errors.New("the value does not have the form of its kind")
+	}
+	if record.Kind == kindDeployment {
+		r.Deployment = bound.Deployment
+	}
+	return nil
+}
+
+// CanRead reports whether the keys decrypt a record.
+func (k *Keys) CanRead(record store.Record) bool {
+	_, err := k.open(record.Value, placeOf(record))
+	return err == nil
+}
+
+// lasting is the expiry of records that stay with a store.
+func lasting(now time.Time) time.Time { return now.AddDate(100, 0, 0) }

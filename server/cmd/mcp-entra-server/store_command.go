@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"mcpentra/server/broker"
+	"mcpentra/server/store"
+)
+
+// newStoreCommand makes the command store.
+func newStoreCommand() *cobra.Command {
+	return group("store", "Check what the server stores", newCheckCommand())
+}
+
+// errFaults ends a command with status 1.
+var errFaults = errors.New("the store has records that cannot be read: see the lines above")
+
+func newCheckCommand() *cobra.Command {
+	var flags flagValues
+	command := &cobra.Command{
+		Use:   "check",
+		Short: "Check that every record can be read",
+		Long: `Check reads every record of the store that STORE_URL names. It checks that a key of the keys file
+decrypts the record, and that its value has the form of its kind. It prints how many records of
+each kind there are, and how many each key encrypts. It changes nothing.
+
+A file store can be read while no server uses it.
+
+Exit status: 0 if every record is good; 1 if some are not; 2 if the store cannot be read.`,
+		Example: `  mcp-entra-server store check
+  mcp-entra-server store check --store file:/var/backups/grants.db`,
+		Args: noArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			s, _, err := readStorageSettings(command, flags)
+			if err != nil {
+				return err
+			}
+			err = checkStore(command, s)
+			if errors.Is(err, errFaults) {
+				return err
+			}
+			return s.explain(err)
+		},
+	}
+	addStorageFlags(command, &flags)
+	return command
+}
+
+func checkStore(command *cobra.Command, s *settings) error {
+	ctx := command.Context()
+	kept, keys, err := openExisting(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer kept.Close()
+	report, err := broker.Inspect(ctx, kept, keys, newProgress(command, "records read"))
+	if err != nil {
+		return err
+	}
+	printReport(command.OutOrStdout(), report, keys)
+	if report.FaultCount > 0 {
+		return errFaults
+	}
+	return nil
+}
+
+func printReport(out io.Writer, report *broker.Report, keys *broker.Keys) {
+	fmt.Fprintf(out, "%d records\n", report.Records())
+	for _, kind := range slices.Sorted(maps.Keys(report.Kinds)) {
+		fmt.Fprintf(out, "  %-14s %d\n", kind, report.Kinds[kind])
+	}
+	if report.Deployment != "" {
+		fmt.Fprintf(out, "of %s\n", report.Deployment)
+	}
+	fmt.Fprintln(out, "keys, in the order of the file")
+	for _, name := range keys.Names() {
+		fmt.Fprintf(out, "  %s       encrypts %d records\n", name, report.Keys[name])
+		delete(report.Keys, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(report.Keys)) {
+		fmt.Fprintf(out, "  %s       encrypts %d records, and is missing in the file\n", name, report.Keys[name])
+	}
+	for _, fault := range report.Faults {
+		fmt.Fprintf(out, "fault: %v\n", fault)
+	}
+	if more := report.FaultCount - len(report.Faults); more > 0 {
+		fmt.Fprintf(out, "fault: and %d more records\n", more)
+	}
+}
+
+// openExisting opens a store for a command. It makes neither a store nor keys.
+func openExisting(ctx context.Context, s *settings) (store.Store, *broker.Keys, error) {
+	at, err := s.locateStore()
+	if err != nil {
+		return nil, nil, err
+	}
+	if at.kind == "memory" {
+		return nil, nil, s.wrong("STORE_URL", "is memory:, which ends with its server: name the store that a server "+
+			"keeps")
+	}
+	if at.kind == "file" {
+		if _, err := os.Stat(at.path); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, fmt.Errorf("STORE_URL: there is no store at %s: name the store that a server keeps",
+				at.path)
+		}
+	}
+	kept, keys, err := openStore(ctx, s, slog.New(slog.DiscardHandler))
+	if errors.Is(err, store.ErrInUse) {
+		err = s.wrong("STORE_URL", "names a store that cannot be opened: another process has it open; stop the "+
+			"server, run this command again, and start the server")
+	}
+	return kept, keys, err
+}

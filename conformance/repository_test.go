@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 		"server/store",
 		"server/token",
 	},
+	"server/broker/fetch":         {"server/loopback"},
 	"server/store/storetest":      {"server/store"},
 	"server/internal/tools":       {"server/entra", "server/guard", "server/identity"},
 	"server/upstream":             {"server/clientip", "server/guard", "server/identity", "server/jsonrpc"},

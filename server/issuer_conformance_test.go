@@ -20,8 +20,7 @@ import (
 )
 
 // TestBrokerConforms runs every check of authorization servers against the broker, with the fake
-// behind it. The broker has no client documents, device authorization or introspection; their
-// checks skip it.
+// behind it. The broker has no client documents or introspection; their checks skip it.
 func TestBrokerConforms(t *testing.T) {
 	t.Parallel()
 	issuers.Test(t, issuerTarget(t, fakeentra.NewServer(fakeentra.Config{})))

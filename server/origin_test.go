@@ -40,6 +40,7 @@ func TestNewChecksPath(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/authorize", "/authorize/", "/Authorize", "/authorize/consent", "/token", "/register", "/revoke",
+		"/device", "/device_authorization",
 		"/jwks", "/auth/callback", "/caller/jwks",
 		"/healthz", "/readyz", "/.well-known", "/.well-known/mcp", "/.WELL-KNOWN/oauth-protected-resource",
 		"/%61uthorize", "/a/../authorize", "/./token",

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -31,15 +30,6 @@ func TestPersonSignsIn(t *testing.T) {
 			t.Parallel()
 			browser := startChromium(t, width)
 			origin := startServer(t, nil)
-			shot := func(name string) chromedp.Action[chromedp.Void] {
-				return func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
-					picture, err := chromedp.FullScreenshot(100)(ctx, tab)
-					if err != nil {
-						return chromedp.Void{}, err
-					}
-					return chromedp.Void{}, os.WriteFile(filepath.Join(t.ArtifactDir(), name+".png"), picture, 0o644)
-				}
-			}
 			var consent, done, address string
 			location := func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
 				var err error
@@ -54,17 +44,17 @@ func TestPersonSignsIn(t *testing.T) {
 					chromedp.Navigate(page),
 					chromedp.WaitVisible(`button[value="approve"]`),
 					text("main", &consent),
-					shot("1-approve"),
+					screenshot(t, "1-approve"),
 					chromedp.Click(`button[value="approve"]`),
 					chromedp.WaitVisible(`button[name="account"]`),
-					shot("2-sign-in"),
+					screenshot(t, "2-sign-in"),
 					chromedp.Click(`button[name="account"]`),
 					chromedp.WaitVisible(`button[value="accept"]`),
-					shot("3-permissions"),
+					screenshot(t, "3-permissions"),
 					chromedp.Click(`button[value="accept"]`),
 					chromedp.WaitVisible("#callback"),
 					text("#callback", &done),
-					shot("4-done"),
+					screenshot(t, "4-done"),
 					location,
 				)
 			})
@@ -206,11 +196,17 @@ func call(t *testing.T, origin string, browser func(context.Context, string) err
 	return response.StatusCode
 }
 
-// startChromium starts a browser for a test. If Chromium is not installed, it skips the test, or
-// fails in CI.
+// startChromium starts a browser of a width for a test.
 func startChromium(t *testing.T, width int) context.Context {
 	t.Helper()
-	browser, stop, err := chromium.Start(t.Context(), chromium.Config{Width: width})
+	return startBrowser(t, chromium.Config{Width: width})
+}
+
+// startBrowser starts a browser for a test. If Chromium is not installed, it skips the test, or
+// fails in CI.
+func startBrowser(t *testing.T, config chromium.Config) context.Context {
+	t.Helper()
+	browser, stop, err := chromium.Start(t.Context(), config)
 	if errors.Is(err, chromium.ErrNotInstalled) && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}

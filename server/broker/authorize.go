@@ -71,6 +71,12 @@ func (b *Broker) newTransaction(
 			sight{"client", params.Get("client_id")})
 		return nil, nil, false
 	}
+	if !found.mayUse(codeGrant) {
+		b.showProblem(w, r, http.StatusBadRequest, "The program that opened this page did not register "+
+			"for sign-ins in this browser.",
+			sight{"client", found.ID}, sight{"grant_types", strings.Join(found.GrantTypes, " ")})
+		return nil, nil, false
+	}
 	tx := &transaction{
 		ClientID:    found.ID,
 		ClientName:  found.Name,

@@ -67,6 +67,10 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 	// So this is the place to count them.
 	b.pruneCookies(w, r, signInCookie(""), CallbackPath)
 	b.keepForSecondClick(w, r, id, callbackStep)
+	if tx.OwnPage != "" {
+		b.afterOwnSignIn(w, r, tx)
+		return
+	}
 	if tx.Failure != nil {
 		b.sendBack(w, r, tx, tx.Failure.problem())
 		return

@@ -47,7 +47,7 @@ const (
 // mayUse reports whether a client may use a grant type. Older records have no grant types.
 func (c *client) mayUse(grantType string) bool {
 	if c.GrantTypes == nil {
-		return grantType == "authorization_code" || grantType == "refresh_token"
+		return grantType == codeGrant || grantType == "refresh_token"
 	}
 	return slices.Contains(c.GrantTypes, grantType)
 }

@@ -13,6 +13,9 @@ import (
 	"mcpentra/server/store"
 )
 
+// codeGrant is the grant type of an authorization code.
+const codeGrant = "authorization_code"
+
 // An authorizationCode is the record of a code. The record outlives the redemption and names the
 // grant that came of it, so that the broker notices a second redemption.
 type authorizationCode struct {
@@ -26,8 +29,13 @@ type authorizationCode struct {
 	GrantID     string    `json:"grant_id,omitempty"`
 }
 
-// issueCode stores a code and sends the browser back to the client with it.
+// issueCode stores a code and sends the browser back to the client with it. For a device it stores
+// the approval.
 func (b *Broker) issueCode(w http.ResponseWriter, r *http.Request, tx *transaction, person *signIn, code string) {
+	if tx.Device != nil {
+		b.approveDevice(w, r, tx, person, code)
+		return
+	}
 	issued := authorizationCode{
 		ClientID:    tx.ClientID,
 		ClientName:  tx.ClientName,
@@ -59,13 +67,18 @@ func (b *Broker) issueCode(w http.ResponseWriter, r *http.Request, tx *transacti
 		b.showDone(w, tx)
 		return
 	}
-	b.log.InfoContext(r.Context(), "signed in",
+	b.logSignIn(r.Context(), tx, person)
+	b.deliver(w, r, tx, url.Values{"code": {code}})
+}
+
+func (b *Broker) logSignIn(ctx context.Context, tx *transaction, person *signIn) {
+	b.log.InfoContext(ctx, "signed in",
 		"client", tx.ClientID,
 		"client_name", tx.ClientName,
 		"tenant", person.Principal.TenantID,
 		"object", person.Principal.ObjectID,
-		"scopes", tx.Scopes)
-	b.deliver(w, r, tx, url.Values{"code": {code}})
+		"scopes", tx.Scopes,
+		"device", tx.Device != nil)
 }
 
 // wrongCode refuses a code. The reason goes to the log only.
@@ -167,6 +180,7 @@ func (b *Broker) createGrant(
 		Username:    code.SignIn.Username,
 		Attributes:  code.SignIn.Attributes,
 		Scopes:      code.Scopes,
+		Created:     b.now(),
 		Upstream:    code.SignIn.Upstream,
 		RefreshHash: hashed(refresh),
 		Rotated:     b.now(),

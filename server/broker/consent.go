@@ -70,6 +70,10 @@ func (b *Broker) askConsent(w http.ResponseWriter, r *http.Request, tx *transact
 	}
 	b.pruneCookies(w, r, consentCookie(""), consentCookiePath)
 	b.setCookie(w, consentCookie(id), browser, consentCookiePath, transactionLifetime)
+	if tx.Device != nil {
+		b.showDeviceConsent(w, r, tx, secret, csrf)
+		return
+	}
 	b.showConsent(w, tx, secret, csrf)
 }
 
@@ -83,11 +87,9 @@ func (b *Broker) showConsent(w http.ResponseWriter, tx *transaction, secret, csr
 		To:          newDestination(tx.RedirectURI),
 		Transaction: secret,
 		CSRF:        csrf,
+		Scopes:      b.descriptions(tx.Scopes),
 	}
 	content.Warnings = b.warnings(tx.ClientName, content.To)
-	for _, name := range tx.Scopes {
-		content.Scopes = append(content.Scopes, b.scope(name).Description)
-	}
 	if tx.SignedIn != nil {
 		content.Person = tx.SignedIn.Username
 	}
@@ -97,19 +99,7 @@ func (b *Broker) showConsent(w http.ResponseWriter, tx *transaction, secret, csr
 // handleConsent receives the consent page's form. The form must come from the page, in the browser
 // that was shown it. It counts once, and gets the same answer for answerLifetime.
 func (b *Broker) handleConsent(w http.ResponseWriter, r *http.Request) {
-	if !b.sentByOwnPage(r) {
-		problem := &protocolError{
-			status:      http.StatusForbidden,
-			code:        "page",
-			description: "This approval was not sent by this server's own page, so it does not count.",
-		}
-		b.showRefusal(w, r, problem.saw("origin", strings.Join(r.Header.Values("Origin"), ", ")).
-			saw("site", r.Header.Get("Sec-Fetch-Site")).allowedBy(settingPublic))
-		return
-	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		b.showProblem(w, r, http.StatusBadRequest, "The form could not be read.")
+	if !b.readOwnForm(w, r, "This approval was not sent by this server's own page, so it does not count.") {
 		return
 	}
 	id := hashed(r.PostForm.Get("transaction"))
@@ -196,6 +186,23 @@ func (b *Broker) afterConsent(w http.ResponseWriter, r *http.Request, tx *transa
 		b.bindBrowser(w, r, tx.Next)
 		b.showOnward(w, tx.Next.Address, "Sign in with Microsoft")
 	}
+}
+
+// readOwnForm reads a form of one of the broker's own pages. Foreign is the answer to a form that
+// another site sent. If it returns false, the request is answered.
+func (b *Broker) readOwnForm(w http.ResponseWriter, r *http.Request, foreign string) bool {
+	if !b.sentByOwnPage(r) {
+		problem := &protocolError{status: http.StatusForbidden, code: "page", description: foreign}
+		b.showRefusal(w, r, problem.saw("origin", strings.Join(r.Header.Values("Origin"), ", ")).
+			saw("site", r.Header.Get("Sec-Fetch-Site")).allowedBy(settingPublic))
+		return false
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		b.showProblem(w, r, http.StatusBadRequest, "The form could not be read.")
+		return false
+	}
+	return true
 }
 
 // sentByOwnPage reports whether a page of this origin sent a form. A browser puts the origin of the

@@ -99,8 +99,8 @@ func (b *Broker) pruneCookies(w http.ResponseWriter, r *http.Request, prefix, pa
 	}
 }
 
-// A browserSession says who has signed in in this browser. It only saves a consent page that this
-// person has answered before.
+// A browserSession says who has signed in in this browser. It saves a consent page that this person
+// has answered before, and shows the person their connections.
 type browserSession struct {
 	Principal identity.Principal `json:"principal"`
 	Until     int64              `json:"until"`
@@ -118,7 +118,7 @@ func (b *Broker) beginSession(w http.ResponseWriter, person identity.Principal) 
 	if err != nil {
 		return err
 	}
-	b.setCookie(w, sessionCookie, base64.RawURLEncoding.EncodeToString(sealed), "/authorize", sessionLifetime)
+	b.setCookie(w, sessionCookie, base64.RawURLEncoding.EncodeToString(sealed), "/", sessionLifetime)
 	return nil
 }
 

@@ -19,7 +19,9 @@
 //  5. code.go issues the broker's own code, and response.go sends it back to the client.
 //  6. token.go is the token endpoint. authenticate.go checks the client, code.go redeems the code,
 //     refresh.go rotates refresh tokens, and access_token.go signs and verifies access tokens.
-//  7. grant.go keeps the grant and renews Entra's token for it. revoke.go ends it.
+//  7. A program without a browser begins at device.go instead. device_page.go takes the code that a
+//     person types, and device_poll.go is where the program gets its tokens.
+//  8. grant.go keeps the grant and renews Entra's token for it. revoke.go ends it.
 //
 // lifetimes.go and limits.go have the bounds, and log.go the line that each refusal leaves.
 // records.go and keys.go have the encrypted store, and keys_file.go the file of its keys.

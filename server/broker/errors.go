@@ -25,6 +25,7 @@ type protocolError struct {
 	seen    []sight
 	setting string
 	grave   bool
+	routine bool
 }
 
 func (e *protocolError) Error() string { return e.code + ": " + e.description }
@@ -79,6 +80,12 @@ func (e *protocolError) because(why string) *protocolError {
 // asWarning marks an error that an operator should look at.
 func (e *protocolError) asWarning() *protocolError {
 	e.grave = true
+	return e
+}
+
+// asRoutine marks an answer that is part of a good flow, so that it does not fill the log.
+func (e *protocolError) asRoutine() *protocolError {
+	e.routine = true
 	return e
 }
 

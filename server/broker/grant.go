@@ -19,6 +19,7 @@ type grant struct {
 	Name       string             `json:"name"`
 	Username   string             `json:"username"`
 	Scopes     []string           `json:"scopes"`
+	Created    time.Time          `json:"created,omitzero"`
 	Upstream   upstreamTokens     `json:"upstream"`
 	// Attributes come from Entra's last ID token. They are nil in grants of versions that stored
 	// none.

@@ -9,7 +9,15 @@ const (
 	codeLifetime        = time.Minute
 	// codeRecordLifetime is longer than codeLifetime, so that the broker notices a second
 	// redemption.
-	codeRecordLifetime  = 10 * codeLifetime
+	codeRecordLifetime = 10 * codeLifetime
+	// deviceLifetime is how long a person can answer a device code, and how long it counts.
+	deviceLifetime = 10 * time.Minute
+	// deviceRecordLifetime is longer, so that a late program learns that its code has expired.
+	deviceRecordLifetime = 3 * deviceLifetime
+	// pollInterval is the first interval between two polls of a device. Each poll that comes too
+	// early adds slowDown (RFC 8628 section 3.5).
+	pollInterval        = 5 * time.Second
+	slowDown            = 5 * time.Second
 	transactionLifetime = 15 * time.Minute
 	grantLifetime       = 30 * 24 * time.Hour
 	sessionLifetime     = 8 * time.Hour

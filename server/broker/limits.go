@@ -18,10 +18,13 @@ type budget string
 
 const (
 	// Programs spend registrations. Other sites' pages, in the browser of a person who visits them,
-	// spend pageRegistrations. So no page can use up the budget of the person's own programs.
+	// spend pageRegistrations. So no page can use up the budget of the person's own programs. The
+	// same holds for device codes.
 	registrations     budget = "registrations"
 	pageRegistrations budget = "registrations by pages"
 	signIns           budget = "sign-ins"
+	devices           budget = "device codes"
+	pageDevices       budget = "device codes by pages"
 )
 
 // maxLimiters bounds the networks, and the pairs of network and client, that have a limiter.

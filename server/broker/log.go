@@ -38,6 +38,8 @@ func (b *Broker) logRefusal(r *http.Request, problem *protocolError) {
 	level := slog.LevelInfo
 	if problem.grave {
 		level = slog.LevelWarn
+	} else if problem.routine {
+		level = slog.LevelDebug
 	}
 	b.log.Log(r.Context(), level, "refused", attributes...)
 }

@@ -12,6 +12,7 @@ type metadata struct {
 	TokenEndpoint         string   `json:"token_endpoint"`
 	RegistrationEndpoint  string   `json:"registration_endpoint"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	DeviceEndpoint        string   `json:"device_authorization_endpoint"`
 	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported"`
 	JWKS                  string   `json:"jwks_uri"`
 	Scopes                []string `json:"scopes_supported"`
@@ -57,12 +58,13 @@ func (b *Broker) metadata() metadata {
 		TokenEndpoint:         at("/token"),
 		RegistrationEndpoint:  at("/register"),
 		RevocationEndpoint:    at("/revoke"),
+		DeviceEndpoint:        at(deviceAuthorizationPath),
 		RevocationAuthMethods: authMethods,
 		JWKS:                  at("/jwks"),
 		Scopes:                scopes,
 		ResponseTypes:         []string{"code"},
 		ResponseModes:         []string{"query"},
-		GrantTypes:            []string{"authorization_code", "refresh_token"},
+		GrantTypes:            []string{codeGrant, "refresh_token", deviceGrant},
 		TokenAuthMethods:      authMethods,
 		ChallengeMethods:      []string{"S256"},
 		IssInResponse:         true,

@@ -16,7 +16,16 @@ const (
 	consentPage = "consent.html"
 	onwardPage  = "onward.html"
 	problemPage = "problem.html"
+
+	devicePage        = "device.html"
+	deviceConsentPage = "device_consent.html"
+	connectionsPage   = "connections.html"
 )
+
+// hasForm reports whether a template has a form.
+func hasForm(name string) bool {
+	return name == consentPage || name == connectionsPage || name == devicePage || name == deviceConsentPage
+}
 
 // A page holds the values of the templates.
 type page struct {
@@ -32,6 +41,19 @@ type page struct {
 	Person      string
 	Onward      string
 	Message     string
+	Device      *shownDevice
+
+	SignedIn        bool // a person looks at their connections
+	Connections     []connection
+	MoreConnections int // that the page has no room for
+}
+
+// A shownDevice is what the consent page of a device says about the request.
+type shownDevice struct {
+	Address  string
+	IsNearby bool // the browser is in the same network
+	Begun    string
+	Ago      string
 }
 
 // isolated keeps the direction of a text from changing the order of the text around it (Unicode
@@ -80,7 +102,7 @@ func (b *Broker) show(w http.ResponseWriter, status int, name string, content pa
 	)
 	header.Set("X-Frame-Options", "DENY")
 	header.Set("X-Content-Type-Options", "nosniff")
-	if name == consentPage {
+	if hasForm(name) {
 		// The form's Origin would be "null" under no-referrer.
 		header.Set("Referrer-Policy", "same-origin")
 	} else {

@@ -21,6 +21,8 @@ const (
 	kindConsent     = "consent"
 	kindSigningKey  = "signing key"
 	kindDeployment  = "deployment"
+	kindDevice      = "device authorization"
+	kindUserCode    = "user code"
 )
 
 // limit bounds the records of a kind that strangers can cause without a sign-in, so that they
@@ -28,7 +30,7 @@ const (
 // store's own bound.
 func limit(kind string) int {
 	switch kind {
-	case kindTransaction, kindCode:
+	case kindTransaction, kindCode, kindDevice, kindUserCode:
 		return 10_000
 	case kindClient:
 		return 20_000

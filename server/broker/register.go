@@ -36,7 +36,7 @@ type registration struct {
 	Issued          int64    `json:"client_id_issued_at"`
 	Secret          string   `json:"client_secret,omitempty"`
 	SecretExpires   *int64   `json:"client_secret_expires_at,omitempty"`
-	RedirectURIs    []string `json:"redirect_uris"`
+	RedirectURIs    []string `json:"redirect_uris,omitempty"`
 	AuthMethod      string   `json:"token_endpoint_auth_method"`
 	GrantTypes      []string `json:"grant_types"`
 	ResponseTypes   []string `json:"response_types"`
@@ -96,6 +96,7 @@ func (b *Broker) newClient(asked *clientMetadata) (made client, secret string, e
 		RedirectURIs:    asked.RedirectURIs,
 		AuthMethod:      asked.AuthMethod,
 		ApplicationType: asked.ApplicationType,
+		GrantTypes:      asked.GrantTypes,
 		Registered:      b.now(),
 	}
 	if made.AuthMethod == authNone {
@@ -114,7 +115,7 @@ func newRegistration(made client, asked *clientMetadata, secret string) registra
 		RedirectURIs:    made.RedirectURIs,
 		AuthMethod:      made.AuthMethod,
 		GrantTypes:      asked.GrantTypes,
-		ResponseTypes:   []string{"code"},
+		ResponseTypes:   asked.ResponseTypes,
 		Name:            made.Name,
 		Scope:           asked.Scope,
 		ApplicationType: made.ApplicationType,
@@ -183,18 +184,11 @@ func jsonFault(err error) string {
 
 // judgeRegistration refuses metadata that the broker cannot accept, and fills in the defaults.
 func (b *Broker) judgeRegistration(asked *clientMetadata) *protocolError {
-	if len(asked.RedirectURIs) == 0 {
-		return badRequest("invalid_redirect_uri", "redirect_uris is missing or empty")
-	}
-	asked.RedirectURIs, asked.leftOut = b.usableRedirects(asked.RedirectURIs)
-	if len(asked.RedirectURIs) == 0 {
-		return badRequest("invalid_redirect_uri", asked.leftOut[0].reason.Error()).
-			saw("redirect_uris", strings.Join(logged(asked.leftOut), "; ")).saw("name", cleanName(asked.Name))
-	}
 	for _, judge := range []func(*clientMetadata) *protocolError{
+		judgeGrantTypes,
+		b.judgeRedirectURIs,
 		judgeApplicationType,
 		judgeAuthMethod,
-		judgeGrantTypes,
 		judgeResponseTypes,
 	} {
 		if problem := judge(asked); problem != nil {
@@ -206,12 +200,27 @@ func (b *Broker) judgeRegistration(asked *clientMetadata) *protocolError {
 	return nil
 }
 
+// judgeRedirectURIs keeps the redirect URIs that the broker can use. Every client of the code flow
+// needs one. A client that only has device codes needs none.
+func (b *Broker) judgeRedirectURIs(asked *clientMetadata) *protocolError {
+	isNeeded := slices.Contains(asked.GrantTypes, codeGrant)
+	if isNeeded && len(asked.RedirectURIs) == 0 {
+		return badRequest("invalid_redirect_uri", "redirect_uris is missing or empty")
+	}
+	asked.RedirectURIs, asked.leftOut = b.usableRedirects(asked.RedirectURIs)
+	if isNeeded && len(asked.RedirectURIs) == 0 {
+		return badRequest("invalid_redirect_uri", asked.leftOut[0].reason.Error()).
+			saw("redirect_uris", strings.Join(logged(asked.leftOut), "; ")).saw("name", cleanName(asked.Name))
+	}
+	return nil
+}
+
 func judgeApplicationType(asked *clientMetadata) *protocolError {
 	switch asked.ApplicationType {
 	case "":
 		// RFC 7591 has no default. The redirect URIs show the type.
 		asked.ApplicationType = "web"
-		if slices.ContainsFunc(asked.RedirectURIs, isLoopbackURI) {
+		if len(asked.RedirectURIs) == 0 || slices.ContainsFunc(asked.RedirectURIs, isLoopbackURI) {
 			asked.ApplicationType = "native"
 		}
 	case "native", "web":
@@ -234,31 +243,41 @@ func judgeAuthMethod(asked *clientMetadata) *protocolError {
 	return nil
 }
 
+// registrableGrants are the grant types that a client can register.
+var registrableGrants = []string{codeGrant, "refresh_token", deviceGrant}
+
 // judgeGrantTypes keeps the grant types that the broker has.
 func judgeGrantTypes(asked *clientMetadata) *protocolError {
 	if asked.GrantTypes == nil {
-		asked.GrantTypes = []string{"authorization_code"}
+		asked.GrantTypes = []string{codeGrant} // RFC 7591 section 2
 	}
 	var kept []string
 	for _, grantType := range asked.GrantTypes {
-		isKnown := grantType == "authorization_code" || grantType == "refresh_token"
-		if isKnown && !slices.Contains(kept, grantType) {
+		isNew := !slices.Contains(kept, grantType)
+		if isNew && slices.Contains(registrableGrants, grantType) {
 			kept = append(kept, grantType)
 		}
 	}
-	if !slices.Contains(kept, "authorization_code") {
+	if !slices.Contains(kept, codeGrant) && !slices.Contains(kept, deviceGrant) {
 		return badRequest("invalid_client_metadata",
-			"grant_types lacks authorization_code, which every grant begins with").
+			"grant_types has neither "+codeGrant+" nor "+deviceGrant).
 			saw("grant_types", strings.Join(asked.GrantTypes, " "))
 	}
 	asked.GrantTypes = kept
 	return nil
 }
 
+// judgeResponseTypes sets the response types: code for clients of the code flow, and none for
+// others.
 func judgeResponseTypes(asked *clientMetadata) *protocolError {
+	if !slices.Contains(asked.GrantTypes, codeGrant) {
+		asked.ResponseTypes = []string{}
+		return nil
+	}
 	if len(asked.ResponseTypes) > 0 && !slices.Contains(asked.ResponseTypes, "code") {
 		return badRequest("invalid_client_metadata", "response_types lacks code").
 			saw("response_types", strings.Join(asked.ResponseTypes, " "))
 	}
+	asked.ResponseTypes = []string{"code"}
 	return nil
 }

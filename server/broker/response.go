@@ -42,6 +42,10 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 // the person reads where the answer would go, and decides (RFC 9700 section 4.11.2).
 func (b *Broker) sendBack(w http.ResponseWriter, r *http.Request, tx *transaction, problem *protocolError) {
 	b.logRefusal(r, problem.saw("client", tx.ClientID).saw("redirect_uri", seenURL(tx.RedirectURI)))
+	if tx.Device != nil {
+		b.endDevice(w, r, tx, problem)
+		return
+	}
 	if tx.Trusted {
 		b.deliver(w, r, tx, errorResponse(problem))
 		return

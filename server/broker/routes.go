@@ -12,13 +12,22 @@ func (b *Broker) newRoutes() *http.ServeMux {
 	mux.HandleFunc("/register", b.open(b.handleRegister, http.MethodPost))
 	mux.HandleFunc("/token", b.open(b.handleToken, http.MethodPost))
 	mux.HandleFunc("/revoke", b.open(b.handleRevoke, http.MethodPost))
+	mux.HandleFunc(deviceAuthorizationPath, b.open(b.handleDeviceAuthorization, http.MethodPost))
 	mux.HandleFunc("GET /authorize", b.navigated(b.handleAuthorize))
 	mux.HandleFunc("POST /authorize", b.navigated(b.handleAuthorize))
 	mux.HandleFunc("POST "+consentPath, b.handleConsent)
 	mux.HandleFunc("GET "+CallbackPath, b.navigated(b.handleCallback))
+	mux.HandleFunc("GET "+devicePath, b.navigated(b.handleDevicePage))
+	mux.HandleFunc("POST "+devicePath, b.handleUserCode)
+	mux.HandleFunc("GET "+connectionsPath, b.navigated(b.handleConnections))
+	mux.HandleFunc("POST "+connectionsPath, b.endConnections)
+	mux.HandleFunc("POST "+connectionsSignInPath, b.signInForConnections)
+	mux.HandleFunc(connectionsPath, b.otherMethod("GET, HEAD, POST"))
+	mux.HandleFunc(connectionsSignInPath, b.otherMethod("POST"))
 	mux.HandleFunc("/authorize", b.otherMethod("GET, HEAD, POST"))
 	mux.HandleFunc(consentPath, b.otherMethod("POST"))
 	mux.HandleFunc(CallbackPath, b.otherMethod("GET, HEAD"))
+	mux.HandleFunc(devicePath, b.otherMethod("GET, HEAD, POST"))
 	return mux
 }
 
@@ -34,6 +43,10 @@ func Paths() []string {
 		"/authorize",
 		consentPath,
 		CallbackPath,
+		deviceAuthorizationPath,
+		devicePath,
+		connectionsPath,
+		connectionsSignInPath,
 	}
 }
 

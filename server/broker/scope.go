@@ -28,6 +28,17 @@ func (b *Broker) scope(name string) *Scope {
 	return nil
 }
 
+// descriptions returns the descriptions of scopes.
+func (b *Broker) descriptions(names []string) []string {
+	var texts []string
+	for _, name := range names {
+		if found := b.scope(name); found != nil {
+			texts = append(texts, found.Description)
+		}
+	}
+	return texts
+}
+
 // defaultScopes returns the scopes of a client that asks for none: the first one of the Config.
 func (b *Broker) defaultScopes() []string { return []string{b.config.Scopes[0].Name} }
 

@@ -28,15 +28,17 @@ func (b *Broker) handleToken(w http.ResponseWriter, r *http.Request) {
 	grantType := form.Get("grant_type")
 	var redeem func(context.Context, *client, url.Values) (*tokenResponse, *protocolError)
 	switch grantType {
-	case "authorization_code":
+	case codeGrant:
 		redeem = b.redeemCode
 	case "refresh_token":
 		redeem = b.redeemRefreshToken
+	case deviceGrant:
+		redeem = b.redeemDeviceCode
 	case "":
 		b.refuse(w, r, badRequest("invalid_request", "grant_type is missing"))
 		return
 	default:
-		b.refuse(w, r, badRequest("unsupported_grant_type", "want grant_type authorization_code or refresh_token").
+		b.refuse(w, r, badRequest("unsupported_grant_type", "this server does not have this grant_type").
 			saw("grant_type", grantType))
 		return
 	}

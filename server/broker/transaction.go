@@ -22,6 +22,13 @@ type transaction struct {
 	Scopes      []string `json:"scopes"`
 	Prompts     []string `json:"prompts,omitempty"`
 
+	// Device is the device authorization that the person answers, instead of an authorization
+	// request. Then there is no redirect URI.
+	Device *deviceRequest `json:"device,omitempty"`
+
+	// OwnPage is the page of this server for which a person signs in. No client takes part.
+	OwnPage string `json:"own_page,omitempty"`
+
 	// Trusted says that the browser may go to the redirect URI without a click (RFC 9700 section
 	// 4.11.2). Either the redirect URI is on loopback, or the person who is signed in has approved
 	// it before.

@@ -2,6 +2,8 @@ package broker
 
 import "strings"
 
+const mixedName = "this name mixes letters of several alphabets, so it may imitate another name."
+
 // warnings returns what may deceive a person about a client: a name by which another program is
 // known, and a host that looks like another one.
 func (b *Broker) warnings(name string, to destination) []string {
@@ -16,8 +18,7 @@ func (b *Broker) warnings(name string, to destination) []string {
 				" This request would send you to "+where+", so another program may be asking.")
 	}
 	if b.known.MixesScripts(name) {
-		warnings = append(warnings,
-			"this name mixes letters of several alphabets, so it may imitate another name.")
+		warnings = append(warnings, mixedName)
 	}
 	if problem := b.known.Host(to.Name, b.ownHost); problem != nil {
 		text := "be careful with the name of the site " + to.Host + "."
@@ -28,6 +29,20 @@ func (b *Broker) warnings(name string, to destination) []string {
 			text += " It looks like " + problem.LooksLike + " but is another site."
 		}
 		warnings = append(warnings, text)
+	}
+	return warnings
+}
+
+// deviceWarnings returns what may deceive a person about a client that has no redirect URI. Nothing
+// ties its name to a program.
+func (b *Broker) deviceWarnings(name string) []string {
+	var warnings []string
+	if like := b.known.Client(name, "", false); like != nil {
+		warnings = append(warnings,
+			"the name is "+like.Name+" or looks like it. This server cannot see which program asks.")
+	}
+	if b.known.MixesScripts(name) {
+		warnings = append(warnings, mixedName)
 	}
 	return warnings
 }

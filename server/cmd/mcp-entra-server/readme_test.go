@@ -134,7 +134,8 @@ var elsewhere = map[string]string{
 	`mcp-entra-client https://mcp.example.com/mcp call search '{"query":"plans"}'`: "it needs a tool search",
 	"mcp-entra-client --no-browser https://mcp.example.com/mcp list":               "a person opens the page",
 	"mcp-entra-client --paste https://mcp.example.com/mcp list":                    "a person pastes; paste_test.go",
-	"mcp-entra-client --device-code https://mcp.example.com/mcp list":              "the broker has no device codes",
+	"mcp-entra-client --device-code https://mcp.example.com/mcp list": "a person types the code; " +
+		"device_test.go",
 	"MCP_CLIENT_ID=nightly mcp-entra-client --client-credentials --client-key-file key.pem " +
 		"https://mcp.example.com/mcp list": "it needs a registered key; client/unattended_test.go",
 	"mcp-entra-client --assertion-file /var/run/secrets/tokens/mcp https://mcp.example.com/mcp call " +

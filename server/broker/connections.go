@@ -1,0 +1,251 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"mcpentra/server/identity"
+	"mcpentra/server/store"
+)
+
+// A Grant describes one person's permission to one client, for people and administrators. It holds
+// no token.
+type Grant struct {
+	ID         string
+	ClientID   string
+	ClientName string // an unchecked claim of the client
+	Principal  identity.Principal
+	Name       string
+	Username   string
+	Scopes     []string
+	Since      time.Time // zero for a grant of a version that did not store it
+	LastUsed   time.Time // the latest refresh; an access token may have been used up to 10 minutes later
+}
+
+// A GrantFilter selects grants. Empty fields select all.
+type GrantFilter struct {
+	// User is an object ID, or a user name as Entra last gave it. Case does not count.
+	User string
+	// ClientID is a client.
+	ClientID string
+	// Principal is a person.
+	Principal *identity.Principal
+}
+
+func (f GrantFilter) matches(person identity.Principal, username, clientID string) bool {
+	isUser := f.User == "" || strings.EqualFold(f.User, person.ObjectID) || strings.EqualFold(f.User, username)
+	isClient := f.ClientID == "" || f.ClientID == clientID
+	isPerson := f.Principal == nil || *f.Principal == person
+	return isUser && isClient && isPerson
+}
+
+// query returns the records among which the filter selects.
+func (b *Broker) query(kind string, filter GrantFilter) store.Query {
+	query := store.Query{Kind: kind, Limit: grantsPerPage}
+	if filter.Principal != nil {
+		query.Source = b.personSource(*filter.Principal)
+	}
+	return query
+}
+
+// grantsPerPage bounds the records in memory while grants are searched. A grant has at most some
+// ten thousand bytes.
+const grantsPerPage = 200
+
+// Grants returns a page of grants in the order of their IDs, at most limit. After is the last ID of
+// the page before, or "". The page is shorter only at the end.
+func (b *Broker) Grants(ctx context.Context, filter GrantFilter, after string, limit int) ([]Grant, error) {
+	var found []Grant
+	query := b.query(kindGrant, filter)
+	query.After = after
+	err := b.eachGrant(ctx, query, func(id string, g *grant) bool {
+		if filter.matches(g.Principal, g.Username, g.ClientID) {
+			found = append(found, describe(id, g))
+		}
+		return len(found) < limit
+	})
+	return found, err
+}
+
+func describe(id string, g *grant) Grant {
+	return Grant{
+		ID:         id,
+		ClientID:   g.ClientID,
+		ClientName: g.ClientName,
+		Principal:  g.Principal,
+		Name:       g.Name,
+		Username:   g.Username,
+		Scopes:     g.Scopes,
+		Since:      g.Created,
+		LastUsed:   g.Rotated,
+	}
+}
+
+// eachGrant calls visit for the grants of a query until it returns false. A record that cannot be
+// decrypted grants nothing, so eachGrant passes over it.
+func (b *Broker) eachGrant(ctx context.Context, query store.Query, visit func(id string, g *grant) bool) error {
+	unreadable := 0
+	defer func() {
+		if unreadable > 0 {
+			b.log.WarnContext(ctx, "some grants cannot be decrypted with the keys of this server, so they are void",
+				"grants", unreadable,
+				"setting", "MCP_KEYS_FILE")
+		}
+	}()
+	return b.eachRecord(ctx, query, func(record store.Record) bool {
+		var g grant
+		if b.records.read(record, &g) != nil {
+			unreadable++
+			return true
+		}
+		return visit(record.Key, &g)
+	})
+}
+
+// eachRecord calls visit for the records of a query, page by page, until it returns false.
+func (b *Broker) eachRecord(ctx context.Context, query store.Query, visit func(store.Record) bool) error {
+	for {
+		page, err := b.config.Store.List(ctx, query)
+		if err != nil {
+			return err
+		}
+		for _, record := range page {
+			if !visit(record) {
+				return nil
+			}
+		}
+		if len(page) < query.Limit {
+			return nil
+		}
+		query.After = page[len(page)-1].Key
+	}
+}
+
+// EndGrants ends the grants that a filter selects, and returns their number. It also deletes the
+// codes, devices and sign-ins under way from which another grant could come, and the consent of
+// the people to the clients. By says who ends them, for the log. After an error, some grants may
+// have ended: call it again.
+func (b *Broker) EndGrants(ctx context.Context, filter GrantFilter, by string) (ended int, err error) {
+	// A code that is being redeemed becomes a grant only if its record is still there. So the codes
+	// go first.
+	if err := b.deletePending(ctx, filter); err != nil {
+		return 0, err
+	}
+	var count atomic.Int64
+	all, deleting := errgroup.WithContext(ctx)
+	all.SetLimit(deletions)
+	err = b.eachGrant(deleting, b.query(kindGrant, filter), func(id string, g *grant) bool {
+		if filter.matches(g.Principal, g.Username, g.ClientID) {
+			all.Go(func() error {
+				err := b.endByHand(deleting, id, g, by)
+				if err == nil {
+					count.Add(1)
+				}
+				return err
+			})
+		}
+		return true
+	})
+	err = errors.Join(all.Wait(), err)
+	return int(count.Load()), err
+}
+
+// deletions bounds the records that are deleted at once.
+const deletions = 16
+
+// deletePending deletes the codes and the sign-ins under way from which a grant could still come.
+func (b *Broker) deletePending(ctx context.Context, filter GrantFilter) error {
+	// A network is the source of a transaction and of a device, so the person's name finds none.
+	transactions := store.Query{Kind: kindTransaction, Limit: grantsPerPage}
+	err := b.deleteSelected(ctx, transactions, func(record store.Record) bool {
+		var tx transaction
+		isSignedIn := b.records.read(record, &tx) == nil && tx.SignedIn != nil
+		return isSignedIn && filter.matches(tx.SignedIn.Principal, tx.SignedIn.Username, tx.ClientID)
+	})
+	if err != nil {
+		return err
+	}
+	devices := store.Query{Kind: kindDevice, Limit: grantsPerPage}
+	err = b.deleteSelected(ctx, devices, func(record store.Record) bool {
+		var d deviceAuthorization
+		isApproved := b.records.read(record, &d) == nil && d.SignIn != nil
+		return isApproved && filter.matches(d.SignIn.Principal, d.SignIn.Username, d.ClientID)
+	})
+	if err != nil {
+		return err
+	}
+	return b.deleteSelected(ctx, b.query(kindCode, filter), func(record store.Record) bool {
+		var code authorizationCode
+		isReadable := b.records.read(record, &code) == nil
+		return isReadable && filter.matches(code.SignIn.Principal, code.SignIn.Username, code.ClientID)
+	})
+}
+
+// deleteSelected deletes the records of a query that isSelected selects.
+func (b *Broker) deleteSelected(ctx context.Context, query store.Query, isSelected func(store.Record) bool) error {
+	var selected []string
+	err := b.eachRecord(ctx, query, func(record store.Record) bool {
+		if isSelected(record) {
+			selected = append(selected, record.Key)
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	for _, key := range selected {
+		if err := b.config.Store.Delete(ctx, query.Kind, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Grant returns a grant, or nil if it has ended.
+func (b *Broker) Grant(ctx context.Context, grantID string) (*Grant, error) {
+	g, err := b.findGrant(ctx, grantID)
+	if errors.Is(err, ErrGrantOver) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	found := describe(grantID, g)
+	return &found, nil
+}
+
+// EndGrant ends one grant, as EndGrants does. It returns false if the grant has ended already.
+func (b *Broker) EndGrant(ctx context.Context, grantID, by string) (bool, error) {
+	var g grant
+	_, err := b.records.get(ctx, kindGrant, grantID, &g)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	return true, b.endByHand(ctx, grantID, &g, by)
+}
+
+// endByHand ends a grant and deletes the consent of its person to its client.
+func (b *Broker) endByHand(ctx context.Context, grantID string, g *grant, by string) error {
+	// The consent goes first. If the store fails between the two, the grant is still found.
+	err := b.config.Store.Delete(ctx, kindConsent, consentKey(g.Principal, g.ClientID))
+	if err != nil {
+		return err
+	}
+	if err := b.config.Store.Delete(ctx, kindGrant, grantID); err != nil {
+		return err
+	}
+	b.log.InfoContext(ctx, "grant ended",
+		"grant", grantID,
+		"client", g.ClientID,
+		"client_name", g.ClientName,
+		"tenant", g.Principal.TenantID,
+		"object", g.Principal.ObjectID,
+		"by", by)
+	return nil
+}

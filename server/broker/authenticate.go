@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"crypto/subtle"
 	"net/http"
 	"net/url"
 	"strings"
@@ -44,7 +43,11 @@ func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *proto
 	}
 	// Every authorization URL shows the ID. So the secret is checked first, and only wrong secrets
 	// count: a stranger's guesses do not lock the client out.
-	if subtle.ConstantTimeCompare([]byte(found.SecretHash), []byte(hashed(c.secret))) == 1 {
+	if found.hasSecret(c.secret) {
+		if !isStrong(c.secret) {
+			return nil, refused("the secret is right, but has too few bits: make one with \"client secret\"").
+				allowedBy(settingClientFile)
+		}
 		return found, nil
 	}
 	tooOften := b.guessed(c.id, r)

@@ -85,6 +85,8 @@ func (b *Broker) newTransaction(
 		HasState:    params.Has("state"),
 		Challenge:   params.Get("code_challenge"),
 		Prompts:     readPrompts(params.Get("prompt")),
+
+		Preregistered: found.origin == fromFile,
 	}
 	if tx.RedirectURI == "" && len(found.RedirectURIs) == 1 {
 		tx.RedirectURI = found.RedirectURIs[0]

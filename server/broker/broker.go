@@ -75,6 +75,7 @@ type Broker struct {
 	origin   string // of the issuer, in the form that browsers send
 	known    *lookalike.Table
 	records  *sealedStore
+	file     *clientFile // nil without one
 	signing  *signingKey
 	verified *token.Cache[*knownCaller]
 	routes   *http.ServeMux
@@ -122,6 +123,9 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 	b.known, err = lookalike.Load()
 	if err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
+	}
+	if err := b.openClients(); err != nil {
+		return nil, err
 	}
 	b.signing, err = b.loadSigningKey(ctx)
 	if err != nil {

@@ -17,6 +17,18 @@ const (
 	authBasic = "client_secret_basic"
 )
 
+// Grant types beside codeGrant and deviceGrant (RFC 7591 section 2).
+const (
+	refreshGrant = "refresh_token"
+	appGrant     = "client_credentials"
+)
+
+// fileGrantTypes are the grant types of pre-registered clients.
+var fileGrantTypes = []string{codeGrant, refreshGrant, appGrant, deviceGrant}
+
+// maxSecrets bounds the secrets that a client has at once.
+const maxSecrets = 5
+
 // A client is a program that asks for tokens. Its name is an unchecked claim, unless the operator
 // wrote it.
 type client struct {
@@ -32,7 +44,10 @@ type client struct {
 	Registered      time.Time       `json:"registered"`
 	Used            bool            `json:"used"`
 
-	origin clientOrigin // findClient sets it
+	// These are not stored. findClient sets them.
+	origin       clientOrigin
+	otherSecrets []string // hashes, beside SecretHash
+	ownScopes    []string // for the client itself, without a person
 }
 
 // A clientOrigin says where the broker has the metadata of a client from.
@@ -44,10 +59,15 @@ const (
 	fromFile                         // the operator registered the client
 )
 
-// mayUse reports whether a client may use a grant type. Older records have no grant types.
+// mayUse reports whether a client may use a grant type. Older records have no grant types. Many
+// clients leave refresh_token out of their metadata and refresh, so only the operator's list counts
+// for that.
 func (c *client) mayUse(grantType string) bool {
-	if c.GrantTypes == nil {
-		return grantType == codeGrant || grantType == "refresh_token"
+	switch {
+	case c.GrantTypes == nil:
+		return grantType == codeGrant || grantType == refreshGrant
+	case grantType == refreshGrant && c.origin != fromFile:
+		return true
 	}
 	return slices.Contains(c.GrantTypes, grantType)
 }
@@ -59,6 +79,9 @@ const maxClientID = 200
 func (b *Broker) findClient(ctx context.Context, id string) (*client, error) {
 	if id == "" || len(id) > maxClientID {
 		return nil, nil
+	}
+	if found := b.file.find(ctx, id); found != nil {
+		return found, nil
 	}
 	return b.registeredClient(ctx, id)
 }

@@ -88,8 +88,12 @@ func (b *Broker) showConsent(w http.ResponseWriter, tx *transaction, secret, csr
 		Transaction: secret,
 		CSRF:        csrf,
 		Scopes:      b.descriptions(tx.Scopes),
+
+		Preregistered: tx.Preregistered,
 	}
-	content.Warnings = b.warnings(tx.ClientName, content.To)
+	if !tx.Preregistered {
+		content.Warnings = b.warnings(tx.ClientName, content.To)
+	}
 	if tx.SignedIn != nil {
 		content.Person = tx.SignedIn.Username
 	}

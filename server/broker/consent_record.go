@@ -56,11 +56,11 @@ func (b *Broker) hasConsent(ctx context.Context, person identity.Principal, tx *
 }
 
 // trusts reports whether a browser may go to the redirect URI without a click. The redirect URI is
-// on loopback, or the person has approved it for this client with any scopes. Person is the one who
-// is signed in, or nil.
+// on loopback or a pre-registered client's, or the person has approved it for this client with any
+// scopes. Person is the one who is signed in, or nil.
 func (b *Broker) trusts(ctx context.Context, person *identity.Principal, tx *transaction) (bool, error) {
 	switch {
-	case isLoopbackURI(tx.RedirectURI):
+	case tx.Preregistered, isLoopbackURI(tx.RedirectURI):
 		return true, nil
 	case person == nil:
 		return false, nil

@@ -138,7 +138,7 @@ func TestClientsOfDevices(t *testing.T) {
 	told := e.deviceCode(alone)
 	b := e.browser()
 	require.Equal(t, http.StatusOK, b.get(e.approvesDevice(b, told)).status)
-	assert.Equal(t, "invalid_grant", e.pollError(coded, told))
+	assert.Equal(t, "unauthorized_client", e.pollError(coded, told))
 	assert.Equal(t, "invalid_grant", e.pollError(e.device(), told))
 
 	secret, status := e.register(`{"grant_types":["` + deviceGrant + `"]}`)

@@ -60,6 +60,7 @@ type options struct {
 	scopes    []broker.Scope
 	log       *logText // nil discards
 	records   int      // of each kind in the store; 0 means the store's own bound
+	clients   broker.ClientPolicy
 }
 
 // A logText collects the log of a broker.
@@ -131,6 +132,13 @@ func (e *env) entraClient() *entra.Client {
 
 // start makes a broker. A second call makes another broker on the store of the options.
 func (e *env) start(o options) *broker.Broker {
+	b, err := e.tryStart(o)
+	require.NoError(e.t, err)
+	return b
+}
+
+// tryStart is start for options that may be wrong.
+func (e *env) tryStart(o options) (*broker.Broker, error) {
 	if o.store == nil {
 		o.store = store.NewMemory(store.Config{Now: e.now, MaxRecords: o.records})
 	}
@@ -141,7 +149,7 @@ func (e *env) start(o options) *broker.Broker {
 	if o.log != nil {
 		logger = slog.New(slog.NewTextHandler(o.log, nil))
 	}
-	b, err := broker.New(e.t.Context(), broker.Config{
+	return broker.New(e.t.Context(), broker.Config{
 		Issuer:                 e.origin,
 		Resource:               e.origin + "/mcp",
 		Entra:                  e.entraClient(),
@@ -149,12 +157,11 @@ func (e *env) start(o options) *broker.Broker {
 		Keys:                   o.keys,
 		Now:                    e.now,
 		RegistrationsPerMinute: o.perMinute,
+		Clients:                o.clients,
 		TrustedProxies:         o.proxies,
 		Scopes:                 o.scopes,
 		Logger:                 logger,
 	})
-	require.NoError(e.t, err)
-	return b
 }
 
 // RoundTrip carries the broker's requests to Entra.
@@ -336,6 +343,9 @@ func (e *env) good(access string) bool {
 func basic(id, secret string) string {
 	return "Basic " + b64(url.QueryEscape(id)+":"+url.QueryEscape(secret))
 }
+
+// b64sha256 returns the hash of a text in base64url.
+func b64sha256(text string) string { return challenge(text) }
 
 func b64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 

@@ -11,6 +11,8 @@ import (
 const (
 	settingLimit  = "MCP_REGISTRATIONS_PER_MINUTE, or MCP_TRUSTED_PROXIES for clients behind one proxy"
 	settingPublic = "MCP_PUBLIC_URL"
+
+	settingClientFile = "AUTH_CLIENTS_FILE"
 )
 
 // A sight is a value that came in place of the expected one. It is never a token, code, secret,

@@ -46,6 +46,8 @@ type page struct {
 	SignedIn        bool // a person looks at their connections
 	Connections     []connection
 	MoreConnections int // that the page has no room for
+
+	Preregistered bool
 }
 
 // A shownDevice is what the consent page of a device says about the request.

@@ -14,7 +14,7 @@ type tokenResponse struct {
 	AccessToken  string `json:"access_token"`
 	TokenType    string `json:"token_type"`
 	ExpiresIn    int    `json:"expires_in"`
-	RefreshToken string `json:"refresh_token"`
+	RefreshToken string `json:"refresh_token,omitempty"`
 	Scope        string `json:"scope"`
 }
 
@@ -30,7 +30,7 @@ func (b *Broker) handleToken(w http.ResponseWriter, r *http.Request) {
 	switch grantType {
 	case codeGrant:
 		redeem = b.redeemCode
-	case "refresh_token":
+	case refreshGrant:
 		redeem = b.redeemRefreshToken
 	case deviceGrant:
 		redeem = b.redeemDeviceCode
@@ -47,6 +47,11 @@ func (b *Broker) handleToken(w http.ResponseWriter, r *http.Request) {
 		b.refuse(w, r, problem)
 		return
 	}
+	if !found.mayUse(grantType) {
+		b.refuse(w, r, badRequest("unauthorized_client", "the client is not registered for this grant type").
+			saw("client", found.ID).saw("grant_type", grantType))
+		return
+	}
 	for _, resource := range form["resource"] {
 		if !b.isResource(resource) {
 			b.refuse(w, r, b.foreignResource(resource).saw("client", found.ID))
@@ -57,6 +62,9 @@ func (b *Broker) handleToken(w http.ResponseWriter, r *http.Request) {
 	if problem != nil {
 		b.refuse(w, r, problem.saw("client", found.ID).saw("grant_type", grantType))
 		return
+	}
+	if !found.mayUse(refreshGrant) {
+		answer.RefreshToken = ""
 	}
 	writeJSON(w, http.StatusOK, answer)
 }

@@ -29,9 +29,12 @@ type transaction struct {
 	// OwnPage is the page of this server for which a person signs in. No client takes part.
 	OwnPage string `json:"own_page,omitempty"`
 
+	// Preregistered says that the operator registered the client.
+	Preregistered bool `json:"preregistered,omitempty"`
+
 	// Trusted says that the browser may go to the redirect URI without a click (RFC 9700 section
-	// 4.11.2). Either the redirect URI is on loopback, or the person who is signed in has approved
-	// it before.
+	// 4.11.2). The redirect URI is on loopback or a pre-registered client's, or the person who is
+	// signed in has approved it before.
 	Trusted bool `json:"trusted,omitempty"`
 	// Approved says that a person has approved the redirect URI in this transaction. The approval
 	// counts once the person has signed in.

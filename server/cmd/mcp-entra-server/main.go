@@ -57,6 +57,8 @@ both. .env.example explains every key. These are required:
   AUTH_CLIENT_SECRET   the Value of one of its client secrets; in direct mode, only for
                        tools that ask Graph on behalf of the caller
 
+In broker mode, AUTH_CLIENTS_FILE names a file with clients that need not register themselves.
+
 Without a tenant, "fakeentra --write-env .env" writes a file that points at a fake tenant.
 
 The commands below work on what the server stores.
@@ -114,7 +116,7 @@ address in use, a tenant or secret that Entra refuses.`,
 		"accept sign-ins that anyone can forge, because fakeentra's keys are public (needed only beyond loopback)",
 	)
 	set.BoolVar(&flags.verbose, "verbose", false, "log every request")
-	command.AddCommand(newKeysCommand(), newStoreCommand())
+	command.AddCommand(newClientCommand(), newKeysCommand(), newStoreCommand())
 	command.CompletionOptions.HiddenDefaultCmd = true
 	return command
 }

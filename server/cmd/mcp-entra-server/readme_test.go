@@ -44,6 +44,7 @@ var readmeCommands = map[string]way{
 	"fakeentra directory > directory.yaml":                  ends,
 	"fakeentra directory directory.yaml":                    ends,
 	"mcp-entra-server":                                      serves,
+	"mcp-entra-server client secret":                        ends,
 	"mcp-entra-server --upstream http://localhost:9000/mcp": serves,
 	"MCP_PUBLIC_URL=https://mcp.example.com MCP_ADDR=127.0.0.1:8000 mcp-entra-server":           serves,
 	"mcp-entra-client http://localhost:8000/mcp":                                                prompts,

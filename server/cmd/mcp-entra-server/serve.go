@@ -66,6 +66,7 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 		MaxCall:                s.maxCall,
 		Limits:                 s.limits,
 		RegistrationsPerMinute: s.registrations,
+		Clients:                s.clients,
 		HTTPClient:             client,
 		Logger:                 logger,
 	}

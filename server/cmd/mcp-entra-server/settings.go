@@ -39,6 +39,7 @@ type settings struct {
 	registrations                                                              int
 	limits                                                                     guard.Limits
 	store, keysFile                                                            string
+	clients                                                                    broker.ClientPolicy
 	trustFakeKeys                                                              bool
 }
 
@@ -48,6 +49,7 @@ var keys = []string{
 	"AUTH_AUTHORITY", "AUTH_GRAPH_URL", "AUTH_CA_FILE", "AUTH_REDIRECT_URI",
 	"AUTH_MODE", "AUTH_AUDIENCE", "AUTH_SCOPES", "AUTH_TOKEN_VERSION",
 	"AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_APP_ROLES",
+	"AUTH_CLIENTS_FILE",
 	"MCP_ADDR", "MCP_PUBLIC_URL", "MCP_PATH", "MCP_ALLOWED_ORIGINS",
 	"MCP_UPSTREAM", "MCP_UPSTREAM_HEADERS", "MCP_UPSTREAM_QUERY", "MCP_STATEFUL", "MCP_LEGACY_SSE", "MCP_MAX_CALL",
 	"MCP_CALLER_SESSIONS", "MCP_CALLER_STREAMS", "MCP_CALLER_CALLS",
@@ -95,6 +97,9 @@ func (s *settings) read() (err error) {
 		return fmt.Errorf("MCP_TRUSTED_PROXIES: %w", err)
 	}
 	if err := s.readMode(); err != nil {
+		return err
+	}
+	if err := s.readClients(); err != nil {
 		return err
 	}
 	if err := s.readEndpoint(); err != nil {

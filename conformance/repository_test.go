@@ -41,6 +41,7 @@ var mayImport = map[string][]string{
 		"server/token",
 	},
 	"server/broker/fetch":         {"server/loopback"},
+	"server/store/postgres":       {"server/store"},
 	"server/store/storetest":      {"server/store"},
 	"server/internal/tools":       {"server/entra", "server/guard", "server/identity"},
 	"server/upstream":             {"server/clientip", "server/guard", "server/identity", "server/jsonrpc"},
@@ -222,7 +223,7 @@ var callsTesting = []string{
 	"conformance/servers",
 	"conformance/issuers",
 	"conformance/clients",
-	"server/store/internal/engine",
+	"server/internal/engine",
 	"server/store/storetest",
 }
 

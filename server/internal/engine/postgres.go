@@ -202,15 +202,39 @@ func (s *PostgresServer) answers() bool {
 	return connection.Close(ctx) == nil
 }
 
-// Kill kills the engine with SIGKILL.
+// Kill kills all processes of the engine with SIGKILL.
 func (s *PostgresServer) Kill(t testing.TB) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
 	require.NoError(t, err)
-	pid, err := strconv.Atoi(strings.TrimSpace(strings.SplitN(string(text), "\n", 2)[0]))
+	first, _, _ := strings.Cut(string(text), "\n")
+	postmaster, err := strconv.Atoi(first)
 	require.NoError(t, err)
-	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	children := childrenOf(postmaster)
+	require.NoError(t, syscall.Kill(postmaster, syscall.SIGKILL))
+	for _, child := range children {
+		_ = syscall.Kill(child, syscall.SIGKILL)
+	}
 	s.Stop()
+}
+
+// childrenOf returns the processes that a process has started.
+func childrenOf(parent int) (children []int) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, name := range stats {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue // the process has ended
+		}
+		// PID (NAME) STATE PARENT, and the name may have any characters.
+		_, rest, _ := strings.Cut(string(text[bytes.LastIndexByte(text, ')')+1:]), " ")
+		fields := strings.Fields(rest)
+		child, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		if err == nil && len(fields) > 1 && fields[1] == strconv.Itoa(parent) {
+			children = append(children, child)
+		}
+	}
+	return children
 }
 
 // Stop ends the engine at once, if it runs.

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"mcpentra/server/store/internal/engine"
+	"mcpentra/server/internal/engine"
 )
 
 // number runs a query for one number.

@@ -30,7 +30,8 @@ var mayImport = map[string][]string{
 	"server/guard": {
 		"server/clientip", "server/identity", "server/jsonrpc", "server/loopback", "server/token",
 	},
-	"server/entra": {"server/identity", "server/loopback", "server/token"},
+	"server/entra":                 {"server/identity", "server/loopback", "server/token"},
+	"server/entra/managedidentity": {"server/entra"},
 	"server/broker": {
 		"server/broker/...",
 		"server/clientip",

@@ -76,7 +76,7 @@ func (f *Fake) checkAssertion(r *http.Request, request *tokenRequest) *aadsts.Er
 	case strings.HasPrefix(claims.Issuer, "https://"):
 		return aadsts.NotFederated()
 	}
-	if problem := checkSignature(request.client, signed); problem != nil {
+	if problem := checkSignature(request.client, signed, f.clock.now()); problem != nil {
 		return problem
 	}
 	if claims.Subject != request.client.ID || claims.Issuer != request.client.ID {
@@ -102,15 +102,16 @@ func (f *Fake) checkAssertion(r *http.Request, request *tokenRequest) *aadsts.Er
 }
 
 // checkSignature finds the certificate by the thumbprint in the header, SHA-256 or SHA-1. It
-// accepts both base64 alphabets, because some libraries use the standard one.
-func checkSignature(app *directory.App, signed *jose.JSONWebSignature) *aadsts.Error {
+// accepts both base64 alphabets, because some libraries use the standard one. An expired
+// certificate does not count.
+func checkSignature(app *directory.App, signed *jose.JSONWebSignature, now time.Time) *aadsts.Error {
 	certificates, err := app.ParsedCertificates()
 	if err != nil || len(certificates) == 0 {
 		return aadsts.AssertionSignature()
 	}
 	header := signed.Signatures[0].Protected
 	for _, certificate := range certificates {
-		if !namesCertificate(header, certificate) {
+		if !namesCertificate(header, certificate) || now.After(certificate.NotAfter) {
 			continue
 		}
 		if _, err := signed.Verify(certificate.PublicKey); err == nil {

@@ -21,6 +21,8 @@ const (
 		", Certificates & secrets) and write its Value there"
 	adviseTenant = "AUTH_TENANT_ID names no tenant of this cloud: write the Directory (tenant) ID from the app " +
 		"registration's overview page, and check AUTH_AUTHORITY if the tenant is in a sovereign cloud"
+	adviseFederation = "compare issuer, subject and audience with the token of AUTH_FEDERATED_TOKEN_FILE or the " +
+		"identity of AUTH_MANAGED_IDENTITY (" + registration + ", Certificates & secrets, Federated credentials)"
 	adviseCode = "the authorization code was used twice, is too old, or belongs to another sign-in: let the user " +
 		"sign in again"
 	adviseSinglePage = "the redirect URI is registered as Single-page application: register it under the platform " +
@@ -55,9 +57,23 @@ var advice = map[int]string{
 		"AUTH_TENANT_ID",
 	7000215: "AUTH_CLIENT_SECRET is wrong: write the secret's Value, not its Secret ID (" + registration +
 		", Certificates & secrets); a new secret needs some seconds to work",
-	7000216: "AUTH_CLIENT_SECRET was not sent, but this app needs it",
+	7000216: "this app needs a credential: write AUTH_CLIENT_SECRET, or set another credential",
 	7000218: "this app needs a credential: write AUTH_CLIENT_SECRET, and register the redirect URI under the " +
 		"platform Web",
+	700027: "the certificate in AUTH_CERTIFICATE_FILE is not one of the app, or has expired: upload it (" +
+		registration + ", Certificates & secrets, Certificates)",
+	700024: "the clock of this machine is wrong, or the token in AUTH_FEDERATED_TOKEN_FILE has expired: check " +
+		"the clock and the platform that writes the file",
+	700023: "the audience of the client assertion is wrong: check AUTH_AUTHORITY and AUTH_TENANT_ID",
+	50027:  "the client assertion cannot be read: AUTH_FEDERATED_TOKEN_FILE has to hold one signed JWT",
+	70021:  adviseFederation,
+	70025: "the app has no federated credential: add one (" + registration +
+		", Certificates & secrets, Federated credentials), or set another credential",
+	700211: "no federated credential of the app names the token's issuer: " + adviseFederation,
+	700212: "no federated credential of the app names the token's audience: " + adviseFederation,
+	700213: "no federated credential of the app names the token's subject: " + adviseFederation,
+	7002138: "a federated credential of the app names the token's subject in other upper and lower case: " +
+		adviseFederation,
 	7000222: adviseSecretExpired,
 	700025: "the redirect URI is registered for a public client: register it under the platform Web (" +
 		registration + ", Authentication)",

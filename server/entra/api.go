@@ -55,7 +55,7 @@ type knownIssuer struct {
 }
 
 // NewAPI reads the configuration; it sends no request. It ignores cfg.RedirectURI, and only
-// [API.OnBehalfOf] needs cfg.ClientSecret. cfg.TenantID must be the ID, because tokens name no
+// [API.OnBehalfOf] needs a credential. cfg.TenantID must be the ID, because tokens name no
 // domain. The error is a [*ConfigError].
 func NewAPI(cfg Config, api APIConfig) (*API, error) {
 	if api.IdentifierURI == "" {
@@ -201,7 +201,7 @@ func (a *API) Issuers() []string {
 // Tokens have the name alone.
 func (a *API) ScopePrefix() string { return a.cfg.IdentifierURI + "/" }
 
-// Check asks Entra whether the configuration is right: each tenant, its keys, and the secret if
+// Check asks Entra whether the configuration is right: each tenant, its keys, and the credential if
 // there is one. It returns the errors of [Client.Check].
 func (a *API) Check(ctx context.Context) error {
 	for _, tenant := range a.tenants[1:] {
@@ -209,7 +209,7 @@ func (a *API) Check(ctx context.Context) error {
 			return err
 		}
 	}
-	if a.home.cfg.ClientSecret == "" {
+	if a.home.cfg.credential() == nil {
 		_, err := a.home.checkIssuer(ctx)
 		return err
 	}

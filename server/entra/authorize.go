@@ -58,9 +58,8 @@ func (c *Client) AuthorizationURL(ctx context.Context, req AuthorizationRequest)
 
 func (c *Client) oauth(found *discovered) *oauth2.Config {
 	return &oauth2.Config{
-		ClientID:     c.cfg.ClientID,
-		ClientSecret: c.cfg.ClientSecret,
-		RedirectURL:  c.cfg.RedirectURI,
+		ClientID:    c.cfg.ClientID,
+		RedirectURL: c.cfg.RedirectURI,
 		Endpoint: oauth2.Endpoint{
 			AuthURL:   found.AuthorizationEndpoint,
 			TokenURL:  found.TokenEndpoint,

@@ -13,7 +13,7 @@ import (
 )
 
 // Config names the tenant and the registration that a [Client] speaks for. TenantID, ClientID,
-// ClientSecret and RedirectURI are required.
+// RedirectURI, and either ClientSecret or Credential are required.
 type Config struct {
 	// Authority is Entra's host or its URL without a path; "" means login.microsoftonline.com. It
 	// must be a host of a known cloud, or a loopback address for a fake. Plain http is accepted on
@@ -26,6 +26,9 @@ type Config struct {
 	ClientID string
 	// ClientSecret is the Value (not the ID) of a client secret of the registration.
 	ClientSecret string
+	// Credential authenticates the registration in place of ClientSecret. A server that may run on
+	// several platforms can choose: a certificate, a token of the platform, or a managed identity.
+	Credential Credential
 	// RedirectURI is the address to which Entra sends the browser back. It must be registered under
 	// the platform Web.
 	RedirectURI string
@@ -72,6 +75,7 @@ type cloud struct {
 	aliases   []string // other hosts of the same cloud
 	graph     []string // Graph's hosts; the first is the default
 	sts       string   // the host that v1 issuers name
+	exchange  string   // the audience of foreign tokens (workload identity federation)
 }
 
 var clouds = []cloud{
@@ -80,18 +84,21 @@ var clouds = []cloud{
 		[]string{"login.windows.net", "login.microsoft.com"},
 		[]string{"graph.microsoft.com"},
 		"sts.windows.net",
+		"api://AzureADTokenExchange",
 	},
 	{
 		"login.microsoftonline.us",
 		[]string{"login.usgovcloudapi.net"},
 		[]string{"graph.microsoft.us", "dod-graph.microsoft.us"},
 		"sts.windows.net",
+		"api://AzureADTokenExchangeUSGov",
 	},
 	{
 		"login.partner.microsoftonline.cn",
 		[]string{"login.chinacloudapi.cn"},
 		[]string{"microsoftgraph.chinacloudapi.cn"},
 		"sts.chinacloudapi.cn",
+		"api://AzureADTokenExchangeChina",
 	},
 }
 
@@ -115,11 +122,8 @@ func (cfg *Config) readSignIn() (*deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.ClientSecret == "" {
-		return nil, &ConfigError{
-			"AUTH_CLIENT_SECRET",
-			"is missing: write the Value of a client secret (app registration, Certificates & secrets)",
-		}
+	if cfg.credential() == nil {
+		return nil, missingCredential("")
 	}
 	redirect, err := url.Parse(cfg.RedirectURI)
 	if err != nil || !secureURL(redirect) || redirect.Fragment != "" {
@@ -161,11 +165,9 @@ func (cfg *Config) read() (*deployment, error) {
 			"AUTH_CLIENT_ID",
 			"is not a GUID: write the Application (client) ID from the app registration's overview page",
 		}
-	case strings.TrimSpace(cfg.ClientSecret) != cfg.ClientSecret:
-		return nil, &ConfigError{
-			"AUTH_CLIENT_SECRET",
-			"begins or ends with a blank: write the secret's Value alone",
-		}
+	}
+	if err := cfg.readCredential(); err != nil {
+		return nil, err
 	}
 	if err := d.readAuthority(cfg.Authority); err != nil {
 		return nil, err

@@ -111,9 +111,9 @@ func (c *Client) get(ctx context.Context, op, address string, header http.Header
 }
 
 // Check asks Entra whether the configuration is right: the tenant (discovery), its keys, and the
-// client ID and secret (a client_credentials request for Graph; Check drops the token). It returns
-// an [*Error] or a [*PublicKeysError] if a setting is wrong, and an [*UnavailableError] if Entra
-// gave no usable answer.
+// client ID and credential (a client_credentials request for Graph; Check drops the token). The
+// error is an [*Error], a [*ConfigError] or a [*PublicKeysError] if a setting is wrong, and an
+// [*UnavailableError] if Entra gave no usable answer.
 func (c *Client) Check(ctx context.Context) error {
 	found, err := c.checkIssuer(ctx)
 	if err != nil {
@@ -124,7 +124,7 @@ func (c *Client) Check(ctx context.Context) error {
 	if errors.As(err, &refused) && refused.conditionalAccess() {
 		// Entra checks the policy after the credentials, so they are right. Other policies apply to
 		// a person's sign-in.
-		c.log.Info("conditional access refuses the check of the client secret, which shows that it is right",
+		c.log.Info("conditional access refuses the check of the credential, which shows that it is right",
 			"aadsts", refused.AADSTS)
 		return nil
 	}

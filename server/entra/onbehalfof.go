@@ -38,19 +38,16 @@ func newBehalfCache() *behalfCache {
 // OnBehalfOf exchanges a caller's access token for a Graph token of the same person, with delegated
 // permissions such as User.Read ("OAuth 2.0 On-Behalf-Of flow"). The assertion must be the token
 // from which [API.Verify] made the caller. OnBehalfOf remembers tokens until five minutes before
-// they expire. The error is an [*Error] (consent, a policy, or the secret is wrong), a
-// [*ConfigError] without a secret, an [*AppCallerError], or an [*UnavailableError].
+// they expire. The error is an [*Error] (consent, a policy, or the credential is wrong), a
+// [*ConfigError] without a credential, an [*AppCallerError], or an [*UnavailableError].
 func (a *API) OnBehalfOf(
 	ctx context.Context, caller *identity.Caller, assertion string, scopes []string,
 ) (string, error) {
 	switch {
 	case caller.Kind == identity.App:
 		return "", &AppCallerError{}
-	case a.home.cfg.ClientSecret == "":
-		return "", &ConfigError{
-			"AUTH_CLIENT_SECRET",
-			"is missing: without it this server cannot ask Graph on behalf of its callers",
-		}
+	case a.home.cfg.credential() == nil:
+		return "", missingCredential(", so this server cannot ask Graph on behalf of its callers")
 	}
 	i := slices.IndexFunc(a.tenants, func(c *Client) bool { return c.deployment.tenant == caller.TenantID })
 	if i < 0 {
@@ -99,12 +96,11 @@ func (c *Client) onBehalfOf(ctx context.Context, assertion string, scopes []stri
 	for i, name := range scopes {
 		full[i] = c.graphHost(found) + "/" + name
 	}
-	config := c.credentials(found, full, url.Values{
+	answer, err := c.request(ctx, found, "on-behalf-of", c.asking(found, full, url.Values{
 		"grant_type":          {"urn:ietf:params:oauth:grant-type:jwt-bearer"},
 		"assertion":           {assertion},
 		"requested_token_use": {"on_behalf_of"},
-	})
-	answer, err := c.request(ctx, "on-behalf-of", config.Token)
+	}))
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -83,9 +84,7 @@ func (c *Client) Redeem(ctx context.Context, r Redemption) (*Tokens, error) {
 	if err := found.judgeIss(r.Issuers); err != nil {
 		return nil, err
 	}
-	answer, err := c.request(ctx, "code", func(ctx context.Context) (*oauth2.Token, error) {
-		return c.oauth(found).Exchange(ctx, r.Code, oauth2.VerifierOption(r.Verifier))
-	})
+	answer, err := c.request(ctx, found, "code", c.redeeming(found, r))
 	if err != nil {
 		return nil, err
 	}
@@ -111,12 +110,11 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string, scopes []stri
 	}
 	// oauth2.Config sends no scope with a refresh, but Entra needs it to know the resource
 	// (AADSTS90009). The client credentials Config sends scopes, and accepts another grant type.
-	config := c.credentials(
+	answer, err := c.request(ctx, found, "refresh", c.asking(
 		found,
 		withSignInScopes(scopes),
 		url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken}},
-	)
-	answer, err := c.request(ctx, "refresh", config.Token)
+	))
 	if err != nil {
 		return nil, err
 	}
@@ -133,34 +131,58 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string, scopes []stri
 }
 
 func (c *Client) clientCredentials(ctx context.Context, found *discovered) (*Tokens, error) {
-	config := c.credentials(found, []string{c.graphHost(found) + "/.default"}, nil)
-	answer, err := c.request(ctx, "client credentials", config.Token)
+	answer, err := c.request(
+		ctx,
+		found,
+		"client credentials",
+		c.asking(found, []string{c.graphHost(found) + "/.default"}, nil),
+	)
 	if err != nil {
 		return nil, err
 	}
 	return c.tokens(answer, nil), nil
 }
 
-func (c *Client) credentials(found *discovered, scopes []string, parameters url.Values) *clientcredentials.Config {
-	return &clientcredentials.Config{
-		ClientID:       c.cfg.ClientID,
-		ClientSecret:   c.cfg.ClientSecret,
-		TokenURL:       found.TokenEndpoint,
-		Scopes:         scopes,
-		EndpointParams: parameters,
-		AuthStyle:      oauth2.AuthStyleInParams,
+// A tokenRequest sends a token request through x/oauth2 with the parameters of the credential.
+type tokenRequest func(ctx context.Context, credential url.Values) (*oauth2.Token, error)
+
+// redeeming returns the request that redeems a code.
+func (c *Client) redeeming(found *discovered, r Redemption) tokenRequest {
+	return func(ctx context.Context, credential url.Values) (*oauth2.Token, error) {
+		options := []oauth2.AuthCodeOption{oauth2.VerifierOption(r.Verifier)}
+		for name := range credential {
+			options = append(options, oauth2.SetAuthURLParam(name, credential.Get(name)))
+		}
+		return c.oauth(found).Exchange(ctx, r.Code, options...)
 	}
 }
 
-// request sends one token request through x/oauth2, and turns its errors into ours.
-func (c *Client) request(
-	ctx context.Context,
-	op string,
-	send func(context.Context) (*oauth2.Token, error),
-) (*oauth2.Token, error) {
+// asking returns a request for scopes. Without a grant_type in the parameters, the registration
+// asks for itself.
+func (c *Client) asking(found *discovered, scopes []string, parameters url.Values) tokenRequest {
+	return func(ctx context.Context, credential url.Values) (*oauth2.Token, error) {
+		all := maps.Clone(credential)
+		maps.Copy(all, parameters)
+		config := clientcredentials.Config{
+			ClientID:       c.cfg.ClientID,
+			TokenURL:       found.TokenEndpoint,
+			Scopes:         scopes,
+			EndpointParams: all,
+			AuthStyle:      oauth2.AuthStyleInParams,
+		}
+		return config.Token(ctx)
+	}
+}
+
+// request sends one token request, and turns the errors of x/oauth2 into ours.
+func (c *Client) request(ctx context.Context, found *discovered, op string, send tokenRequest) (*oauth2.Token, error) {
+	credential, err := c.authenticate(ctx, found)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	answer, err := send(context.WithValue(ctx, oauth2.HTTPClient, c.http))
+	answer, err := send(context.WithValue(ctx, oauth2.HTTPClient, c.http), credential)
 	var refused *oauth2.RetrieveError
 	switch {
 	case errors.As(err, &refused):

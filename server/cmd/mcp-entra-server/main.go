@@ -57,6 +57,10 @@ both. .env.example explains every key. These are required:
   AUTH_CLIENT_SECRET   the Value of one of its client secrets; in direct mode, only for
                        tools that ask Graph on behalf of the caller
 
+In place of the secret, the server proves itself with the one of these that is set: a secret
+in AUTH_CLIENT_SECRET_FILE, a certificate with its key in AUTH_CERTIFICATE_FILE, a token of the
+platform in AUTH_FEDERATED_TOKEN_FILE, or AUTH_MANAGED_IDENTITY of Azure.
+
 In broker mode, AUTH_CLIENTS_FILE names a file with clients that need not register themselves.
 
 Without a tenant, "fakeentra --write-env .env" writes a file that points at a fake tenant.
@@ -64,7 +68,7 @@ Without a tenant, "fakeentra --write-env .env" writes a file that points at a fa
 The commands below work on what the server stores.
 
 Exit status: 0 after Ctrl-C or SIGTERM; 2 for usage or set-up: a missing or wrong key, an
-address in use, a tenant or secret that Entra refuses.`,
+address in use, a tenant or credential that Entra refuses.`,
 		Example: `  mcp-entra-server
   mcp-entra-server --env tenant.env --addr localhost:9000
   mcp-entra-server --upstream http://localhost:9000/mcp

@@ -49,13 +49,18 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	registration := s.registration()
+	registration.Credential, err = s.credential(logger)
+	if err != nil {
+		return err
+	}
 	config := server.Config{
 		PublicURL:              s.publicURL,
 		Path:                   s.path,
 		AllowedOrigins:         s.allowedOrigins,
 		Version:                version(),
 		TrustedProxies:         s.trustedProxies,
-		Entra:                  s.registration(),
+		Entra:                  registration,
 		Direct:                 s.direct,
 		Scopes:                 s.apiScopes(),
 		Upstream:               s.upstream,

@@ -41,11 +41,13 @@ type settings struct {
 	store, keysFile                                                            string
 	clients                                                                    broker.ClientPolicy
 	trustFakeKeys                                                              bool
+	credentialKey                                                              string // "" means none
 }
 
 // keys are the names of all settings in .env or the environment.
 var keys = []string{
-	"AUTH_TENANT_ID", "AUTH_CLIENT_ID", "AUTH_CLIENT_SECRET",
+	"AUTH_TENANT_ID", "AUTH_CLIENT_ID", "AUTH_CLIENT_SECRET", "AUTH_CLIENT_SECRET_FILE",
+	"AUTH_CERTIFICATE_FILE", "AUTH_FEDERATED_TOKEN_FILE", "AUTH_MANAGED_IDENTITY",
 	"AUTH_AUTHORITY", "AUTH_GRAPH_URL", "AUTH_CA_FILE", "AUTH_REDIRECT_URI",
 	"AUTH_MODE", "AUTH_AUDIENCE", "AUTH_SCOPES", "AUTH_TOKEN_VERSION",
 	"AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_APP_ROLES",
@@ -103,6 +105,9 @@ func (s *settings) read() (err error) {
 		return err
 	}
 	if err := s.readEndpoint(); err != nil {
+		return err
+	}
+	if err := s.readCredentials(); err != nil {
 		return err
 	}
 	if s.tenantID == "" && s.clientID == "" && s.clientSecret == "" {

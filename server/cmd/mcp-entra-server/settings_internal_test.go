@@ -338,3 +338,23 @@ func TestReadNamesKeyAndLineOfWrongValue(t *testing.T) {
 		})
 	}
 }
+
+// TestReadRefusesTwoCredentials sets two ways to prove the registration.
+func TestReadRefusesTwoCredentials(t *testing.T) {
+	t.Parallel()
+	const ids = "AUTH_TENANT_ID=5a1e0001-0000-4000-8000-000000000001\n" +
+		"AUTH_CLIENT_ID=5a1e0003-0000-4000-8000-000000000001\n"
+	for i, key := range credentialKeys {
+		s, _, err := read(t, ids+key+"=x\n")
+		require.NoError(t, err)
+		assert.Equal(t, key, s.credentialKey)
+		for _, other := range credentialKeys[i+1:] {
+			_, _, err := read(t, ids+key+"=x\n", other+"=y")
+			require.ErrorContains(t, err, "environment: "+other+" is set beside "+key)
+			assert.ErrorContains(t, err, ".env, line 3")
+		}
+	}
+	s, _, err := read(t, ids+"AUTH_CLIENT_SECRET=\nAUTH_MANAGED_IDENTITY=system\n")
+	require.NoError(t, err)
+	assert.Equal(t, "AUTH_MANAGED_IDENTITY", s.credentialKey, "an empty value does not count")
+}

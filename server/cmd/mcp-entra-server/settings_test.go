@@ -22,7 +22,7 @@ func TestExampleSettingsAreValid(t *testing.T) {
 	for _, match := range assignment.FindAllStringSubmatch(string(text), -1) {
 		settings = append(settings, match[1])
 	}
-	require.Len(t, settings, 37, "the keys that there are")
+	require.Len(t, settings, 41, "the keys that there are")
 	ofDirectMode := regexp.MustCompile(`^AUTH_(AUDIENCE|SCOPES|TOKEN|ALLOWED|CONFIDENTIAL|APP)`)
 	ofBrokerMode := regexp.MustCompile(`^AUTH_(REDIRECT_URI|MODE|CLIENTS_FILE)`)
 	for _, change := range []struct {

@@ -156,12 +156,12 @@ func controlDevice(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	if _, err := p.NewBrowser().Visit(ctx, told.Complete, false); err != nil {
+	if err := approveDevice(ctx, p, told); err != nil {
 		return err
 	}
 	answer, tokens, err := poll(ctx, p, client, told)
 	if err == nil && tokens == nil {
-		err = &check.CannotJudge{Reason: "the control failed: an approved device gets " + answer.String()}
+		err = notApproved(told, answer)
 	}
 	return err
 }
@@ -229,14 +229,11 @@ func deviceSingleUse(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	if told.Complete == "" {
-		return &check.NotApplicable{Reason: "the answer has no verification_uri_complete"}
-	}
 	other, err := p.Second(ctx)
 	if err != nil {
 		return err
 	}
-	if _, err := p.NewBrowser().Visit(ctx, told.Complete, false); err != nil {
+	if err := approveDevice(ctx, p, told); err != nil {
 		return err
 	}
 	_, stolen, err := poll(ctx, p, other, told)
@@ -251,7 +248,7 @@ func deviceSingleUse(ctx context.Context, p *bench.Probe) error {
 		return err
 	}
 	if tokens == nil {
-		return &check.CannotJudge{Reason: "the control failed: an approved device gets " + answer.String()}
+		return notApproved(told, answer)
 	}
 	answer, tokens, err = poll(ctx, p, client, told)
 	if err != nil {
@@ -268,10 +265,10 @@ func deviceExpires(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	if approved.Complete == "" || approved.ExpiresIn <= 0 || approved.ExpiresIn > maxDeviceLife {
-		return &check.NotApplicable{Reason: "the answer has no verification_uri_complete, or an expires_in above a day"}
+	if approved.ExpiresIn <= 0 || approved.ExpiresIn > maxDeviceLife {
+		return &check.NotApplicable{Reason: "the answer has no expires_in, or one above a day"}
 	}
-	if _, err := p.NewBrowser().Visit(ctx, approved.Complete, false); err != nil {
+	if err := approveDevice(ctx, p, approved); err != nil {
 		return err
 	}
 	other, waiting, err := startDevice(ctx, p)
@@ -379,9 +376,6 @@ func deviceKept(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	if told.Complete == "" {
-		return &check.NotApplicable{Reason: "the answer has no verification_uri_complete"}
-	}
 	if err := controlDevice(ctx, p); err != nil {
 		return err
 	}
@@ -398,7 +392,7 @@ func deviceKept(ctx context.Context, p *bench.Probe) error {
 		return &check.NotApplicable{Reason: "a device code expires before a slow device has polled"}
 	}
 	p.Target().Advance(pause)
-	if _, err := p.NewBrowser().Visit(ctx, told.Complete, false); err != nil {
+	if err := approveDevice(ctx, p, told); err != nil {
 		return err
 	}
 	answer, tokens, err := poll(ctx, p, client, told)

@@ -31,6 +31,18 @@ func (e *Exchange) Passwords() []string {
 	return names
 }
 
+// TextFields returns the names of the fields of a page into which a person types a text.
+func (e *Exchange) TextFields() []string {
+	var names []string
+	for _, input := range e.elements(atom.Input) {
+		kind := strings.ToLower(attribute(input, "type"))
+		if slices.Contains([]string{"", "text", "search", "tel", "number"}, kind) {
+			names = append(names, attribute(input, "name"))
+		}
+	}
+	return names
+}
+
 // Text returns the text that a person sees on a page, with single blanks.
 func (e *Exchange) Text() string {
 	var text strings.Builder

@@ -59,6 +59,9 @@ func (s *Issuer) serveDevice(w http.ResponseWriter, r *http.Request) {
 		"expires_in":                int(deviceLifetime.Seconds()),
 		"interval":                  int(pollInterval.Seconds()),
 	}
+	if s.has(WantsTypedUserCodes) {
+		delete(answer, "verification_uri_complete")
+	}
 	if s.has(OmitsUserCode) {
 		delete(answer, "user_code")
 	}
@@ -67,9 +70,19 @@ func (s *Issuer) serveDevice(w http.ResponseWriter, r *http.Request) {
 
 // serveUserCode asks a person about a device.
 func (s *Issuer) serveUserCode(w http.ResponseWriter, r *http.Request) {
+	typed := r.PostFormValue("user_code")
+	isLink := r.Method == http.MethodGet && !s.has(WantsTypedUserCodes)
+	if isLink {
+		typed = r.URL.Query().Get("user_code")
+	}
+	if typed == "" {
+		s.show(w, http.StatusOK, `<h1>Enter the code</h1><form method="post" action="/issuer/device-code">`+
+			`<input name="user_code"><button>Continue</button></form>`)
+		return
+	}
 	var found *device
 	for _, candidate := range s.devices {
-		if candidate.userCode == r.URL.Query().Get("user_code") {
+		if candidate.userCode == typed {
 			found = candidate
 		}
 	}

@@ -128,6 +128,7 @@ func (s *Issuer) routes() http.Handler {
 	mux.HandleFunc("/issuer/token", s.joinRace(s.locked(s.serveToken)))
 	mux.HandleFunc("POST /issuer/device", s.locked(s.serveDevice))
 	mux.HandleFunc("GET /issuer/device-code", s.locked(s.serveUserCode))
+	mux.HandleFunc("POST /issuer/device-code", s.locked(s.serveUserCode))
 	mux.HandleFunc("POST /issuer/introspect", s.locked(s.serveIntrospection))
 	mux.HandleFunc("GET /issuer/userinfo", s.locked(s.serveUserinfo))
 	mux.HandleFunc("GET /issuer/callback", s.locked(s.serveCallback))

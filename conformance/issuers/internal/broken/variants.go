@@ -13,6 +13,7 @@ const (
 	RefusesBrokenJSONInHTML  Fault = "refuses a registration that is not JSON with a page"
 	TakesSecretsInBodyOnly   Fault = "takes client secrets in the body only"
 	RenewsSessions           Fault = "gives the browser another session with its answer"
+	WantsTypedUserCodes      Fault = "has no link with a user code"
 )
 
 // serveInteraction takes both forms of a transaction whose ID is in the path.

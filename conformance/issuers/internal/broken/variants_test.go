@@ -35,6 +35,12 @@ var conforming = map[broken.Fault][]string{
 		"authorization-server/introspection/other-client",
 	},
 	broken.RenewsSessions: {"authorization-server/consent/asked"},
+	broken.WantsTypedUserCodes: {
+		"authorization-server/device/response",
+		"authorization-server/device/single-use",
+		"authorization-server/device/expires",
+		"authorization-server/device/kept",
+	},
 }
 
 func TestConformingVariantsPass(t *testing.T) {
@@ -66,4 +72,27 @@ func TestRenewedSessionsCount(t *testing.T) {
 	selected := slices.DeleteFunc(checks.All(), isOther)
 	result := runAll(t, selected, broken.RenewsSessions, broken.RemembersPeople)[id]
 	assert.Equal(t, check.Fail, result.Verdict, "%v", result.Err)
+}
+
+// The checks of devices also judge a server where the person types the user code.
+func TestTypedUserCodesCount(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []broken.Fault{
+		broken.RedeemsDevicesTwice,
+		broken.RedeemsDevicesForAnyClient,
+		broken.NeverExpiresDevices,
+		broken.EndsHastyDevices,
+	} {
+		t.Run(string(fault), func(t *testing.T) {
+			t.Parallel()
+			ids := deviceCaught[fault]
+			selected := slices.DeleteFunc(checks.All(), func(current bench.Check) bool {
+				return !slices.Contains(ids, current.ID)
+			})
+			for id, result := range runAll(t, selected, broken.WantsTypedUserCodes, fault) {
+				verdicts := []check.Verdict{check.Note, check.Warn, check.Fail}
+				assert.Contains(t, verdicts, result.Verdict, "%s: %v", id, result.Err)
+			}
+		})
+	}
 }

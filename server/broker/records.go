@@ -41,7 +41,13 @@ func limit(kind string) int {
 // comesOnce reports whether an earlier state of a record would let a used code, or a sign-in that
 // has ended, be used again. A record that refuses something, such as the mark of a used assertion,
 // has to survive instead.
-func comesOnce(kind string) bool { return kind == kindTransaction || kind == kindCode }
+func comesOnce(kind string) bool {
+	switch kind {
+	case kindTransaction, kindCode, kindDevice, kindUserCode:
+		return true
+	}
+	return false
+}
 
 // A sealedStore is a store whose values are JSON. Each value is encrypted for its kind and key.
 type sealedStore struct {

@@ -32,7 +32,15 @@ func TestCodesMustNotComeBack(t *testing.T) {
 	recorder := &onceRecorder{Store: newMemory(), once: map[string]bool{}}
 	e.broker = e.start(options{store: recorder})
 	e.signedIn(e.public())
-	for kind, want := range map[string]bool{"transaction": true, "code": true, "grant": false, "consent": false} {
+	c := e.device()
+	told := e.deviceCode(c)
+	b := e.browser()
+	b.get(e.approvesDevice(b, told))
+	e.poll(c, told)
+	for kind, want := range map[string]bool{
+		"transaction": true, "code": true, "device authorization": true, "user code": true,
+		"grant": false, "consent": false,
+	} {
 		once, seen := recorder.once[kind]
 		assert.True(t, seen, kind)
 		assert.Equal(t, want, once, kind)

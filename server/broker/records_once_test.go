@@ -38,8 +38,12 @@ func TestCodesMustNotComeBack(t *testing.T) {
 	b.get(e.approvesDevice(b, told))
 	e.poll(c, told)
 	for kind, want := range map[string]bool{
-		"transaction": true, "code": true, "device authorization": true, "user code": true,
-		"grant": false, "consent": false,
+		"transaction":          true,
+		"code":                 true,
+		"device authorization": true,
+		"user code":            true,
+		"grant":                false,
+		"consent":              false,
 	} {
 		once, seen := recorder.once[kind]
 		assert.True(t, seen, kind)

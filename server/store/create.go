@@ -1,113 +1,139 @@
 package store
 
-import (
-	"context"
-	"database/sql"
-	"fmt"
-)
+import "database/sql"
 
 // create inserts a record after it has made room for it.
-func (f *file) create(ctx context.Context, record Record, now int64) (int64, error) {
-	tx, err := f.db.BeginTx(ctx, nil)
+func (tx *transaction) create(record Record) error {
+	known, err := tx.count(record.Kind)
 	if err != nil {
-		return 0, fmt.Errorf("store: %w", err)
+		return err
 	}
-	defer tx.Rollback() // without effect after Commit
-	forgotten, err := f.makeRoom(ctx, tx, record, now)
-	if forgotten > 0 {
-		defer f.recent.forgetAll()
+	if tx.file.config.Full(record, known.records, known.sourced) {
+		// A conflict must not push out other records.
+		_, err := scan(record.Kind, record.Key, tx.file.statements.get.QueryRow(record.Kind, record.Key, tx.now))
+		switch err {
+		case nil:
+			return ErrConflict
+		case ErrNotFound:
+		default:
+			return err
+		}
+		if err := tx.makeRoom(record); err != nil {
+			return err
+		}
 	}
+	inserted, err := tx.insert(record)
 	if err != nil {
-		return 0, fmt.Errorf("store: %w", err)
+		return err
 	}
-	result, err := tx.ExecContext(ctx,
-		`INSERT INTO records (kind, key, source, group_name, version, expires, value)
-			VALUES (?, ?, ?, ?, 1, ?, ?) ON CONFLICT DO NOTHING`,
-		record.Kind, record.Key, record.Source, record.Group, record.Expires.Unix(), record.Value)
-	if err != nil {
-		return 0, fmt.Errorf("store: %w", err)
-	}
-	if created, err := result.RowsAffected(); err != nil || created != 1 {
-		return 0, ErrConflict
-	}
-	if err := tx.Commit(); err != nil {
-		return 0, fmt.Errorf("store: %w", err)
-	}
-	return 1, nil
-}
-
-// maxForgotten bounds how often one new record can push out others. Once is enough unless a bound
-// was lowered.
-const maxForgotten = 100
-
-// makeRoom deletes an expired record under the key of a new record. From a full kind it deletes
-// records by the rule of Record.Source. It returns how many records it has deleted.
-func (f *file) makeRoom(ctx context.Context, tx *sql.Tx, created Record, now int64) (forgotten int64, err error) {
-	forget := func(statement string, arguments ...any) error {
-		result, err := tx.ExecContext(ctx, statement, arguments...)
+	if !inserted {
+		// An expired record under the key does not count.
+		expired, err := tx.forget(record.Kind, tx.file.statements.removeExpired, record.Kind, record.Key, tx.now)
 		if err != nil {
 			return err
 		}
-		deleted, err := result.RowsAffected()
-		forgotten += deleted
-		return err
-	}
-	err = forget("DELETE FROM records WHERE kind = ? AND key = ? AND expires <= ?", created.Kind, created.Key, now)
-	for range maxForgotten {
-		if err != nil {
-			return forgotten, err
+		if expired == 0 {
+			return ErrConflict
 		}
-		var records, sourced int
-		err = tx.QueryRowContext(ctx, `SELECT count(*), count(nullif(source, ''))
-			FROM records INDEXED BY records_by_source WHERE kind = ? AND expires > ?`,
-			created.Kind, now).Scan(&records, &sourced)
-		switch {
-		case err != nil:
-			return forgotten, err
-		case !f.config.Full(created, records, sourced):
-			return forgotten, nil
-		case sourced == 0:
-			err = forget(`DELETE FROM records WHERE rowid = (
-				SELECT rowid FROM records WHERE kind = ?1 AND expires > ?2 ORDER BY expires LIMIT 1)`,
-				created.Kind, now)
-		default:
-			source, surplus, errSource := largestSource(ctx, tx, created.Kind, now)
-			if errSource != nil {
-				return forgotten, errSource
-			}
-			// Counting the sources takes long. So a hundredth of a large kind goes at once, if one
-			// source has that many more records than every other.
-			err = forget(`DELETE FROM records WHERE rowid IN (
-				SELECT rowid FROM records INDEXED BY records_by_source
-				WHERE kind = ? AND source = ? AND expires > ? ORDER BY expires LIMIT ?)`,
-				created.Kind, source, now, max(1, min(surplus, sourced/100)))
+		if _, err := tx.insert(record); err != nil {
+			return err
 		}
 	}
-	return forgotten, err
+	return tx.add(record.Kind, record.Source, 1)
 }
 
-// largestSource returns the source with the most records of a kind, and how many more it has than
-// the next source.
-func largestSource(ctx context.Context, tx *sql.Tx, kind string, now int64) (source string, surplus int, err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT source, count(*) FROM records INDEXED BY records_by_source
-		WHERE kind = ? AND source > '' AND expires > ? GROUP BY source ORDER BY count(*) DESC, min(expires) LIMIT 2`,
-		kind, now)
+func (tx *transaction) insert(record Record) (bool, error) {
+	inserted, err := affected(tx.file.statements.insert.Exec(
+		record.Kind, record.Key, record.Source, record.Group, record.Expires.Unix(), record.Value))
+	return inserted == 1, err
+}
+
+// forget runs a statement that deletes records of a kind. It returns how many it has deleted.
+func (tx *transaction) forget(kind string, statement *sql.Stmt, arguments ...any) (deleted int, err error) {
+	rows, err := statement.Query(arguments...)
 	if err != nil {
-		return "", 0, err
+		return 0, err
 	}
 	defer rows.Close()
+	for rows.Next() {
+		gone := Record{Kind: kind}
+		if err := rows.Scan(&gone.Key, &gone.Source); err != nil {
+			return deleted, err
+		}
+		if err := tx.add(kind, gone.Source, -1); err != nil {
+			return deleted, err
+		}
+		tx.changes = append(tx.changes, change{record: gone, removed: true})
+		deleted++
+	}
+	return deleted, rows.Err()
+}
+
+// sweep deletes expired records of a kind, at most sweepStep.
+func (tx *transaction) sweep(kind string) (deleted int, err error) {
+	return tx.forget(kind, tx.file.statements.sweep, kind, tx.now, sweepStep)
+}
+
+const (
+	// sweepStep bounds the expired records that one change deletes. Other requests wait meanwhile.
+	sweepStep = 200
+	// maxForgotten bounds how often one new record can push out others. Once is enough unless
+	// records have expired or a bound was lowered.
+	maxForgotten = 100
+)
+
+// makeRoom deletes expired records of a full kind. If nothing has expired, it deletes records by
+// the rule of Record.Source.
+func (tx *transaction) makeRoom(created Record) error {
+	for range maxForgotten {
+		known, err := tx.count(created.Kind)
+		if err != nil || !tx.file.config.Full(created, known.records, known.sourced) {
+			return err
+		}
+		expired, err := tx.sweep(created.Kind)
+		switch {
+		case err != nil:
+			return err
+		case expired > 0:
+		case known.sourced == 0:
+			_, err = tx.forget(created.Kind, tx.file.statements.forgetAny, created.Kind)
+		default:
+			err = tx.forgetSourced(created.Kind, known.sourced)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgetSourced deletes records of the source that has the most records of a kind.
+func (tx *transaction) forgetSourced(kind string, sourced int) error {
+	rows, err := tx.file.statements.largestSources.Query(kind)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var largest string
+	var surplus int // how many more records it has than the next source
 	for first := true; rows.Next(); first = false {
-		var name string
+		var source string
 		var records int
-		if err := rows.Scan(&name, &records); err != nil {
-			return "", 0, err
+		if err := rows.Scan(&source, &records); err != nil {
+			return err
 		}
 		if first {
-			source = name
+			largest = source
 			surplus = records
 		} else {
 			surplus -= records
 		}
 	}
-	return source, surplus, rows.Err()
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	// Counting the sources takes long. So a hundredth of a large kind goes at once, if one source
+	// has that many more records than every other.
+	_, err = tx.forget(kind, tx.file.statements.forgetSourced, kind, largest, max(1, min(surplus, sourced/100)))
+	return err
 }

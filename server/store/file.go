@@ -19,7 +19,7 @@ var ErrInUse = errors.New("another process has it open")
 
 // OpenFile opens or creates a store in a file that only its owner can read. A record is on disk
 // when Put returns. One process can have the file open at a time; a second one gets ErrInUse.
-// Memory holds the records that were read last.
+// Memory holds the records that were read or written last.
 func OpenFile(ctx context.Context, path string, config Config) (Store, error) {
 	if err := prepare(path); err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
@@ -38,8 +38,15 @@ func OpenFile(ctx context.Context, path string, config Config) (Store, error) {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(1) // one connection holds the lock for as long as the store is open
-	f := &file{db: db, recent: newRecent(), config: config}
-	if err := f.createTables(ctx); err != nil {
+	f := &file{
+		path:   path,
+		db:     db,
+		turn:   make(chan struct{}, 1),
+		counts: map[string]count{},
+		recent: newRecent(),
+		config: config,
+	}
+	if err := f.open(ctx); err != nil {
 		_ = db.Close()
 		if strings.Contains(err.Error(), "locked") {
 			err = ErrInUse
@@ -75,29 +82,63 @@ func prepare(path string) error {
 	return nil
 }
 
+// A file is a store in an SQLite file. One goroutine at a time has the turn to use the connection,
+// the statements and the counts.
 type file struct {
-	db     *sql.DB
-	recent *recent
-	config Config
+	path       string
+	db         *sql.DB
+	connection *sql.Conn
+	statements statements
+	turn       chan struct{} // has an element while a goroutine has the turn
+	counts     map[string]count
+	recent     *recent
+	config     Config
+	queue
 	shrinker
 }
+
+// open connects to the file, creates its tables and prepares the statements.
+func (f *file) open(ctx context.Context) (err error) {
+	if err := f.createTables(ctx); err != nil {
+		return err
+	}
+	f.connection, err = f.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	return f.statements.prepare(ctx, f.connection)
+}
+
+// takeTurn waits until the caller may use the connection. The caller has to call endTurn.
+func (f *file) takeTurn(ctx context.Context) error {
+	select {
+	case f.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("store: %w", ctx.Err())
+	}
+}
+
+func (f *file) endTurn() { <-f.turn }
 
 func (f *file) Get(ctx context.Context, kind, key string) (Record, error) {
 	if err := ctx.Err(); err != nil {
 		return Record{}, fmt.Errorf("store: %w", err)
 	}
 	now := f.config.Time()
-	record, found, writes := f.recent.get(kind, key, now)
-	if found {
+	if record, found := f.recent.get(kind, key, now); found {
 		return record, nil
 	}
-	record, err := scan(kind, key, f.db.QueryRowContext(ctx,
-		"SELECT value, version, expires, source, group_name FROM records WHERE kind = ? AND key = ? AND expires > ?",
-		kind, key, now.Unix()))
-	if err == nil {
-		f.recent.keep(record, writes)
+	if err := f.takeTurn(ctx); err != nil {
+		return Record{}, err
 	}
-	return record, err
+	defer f.endTurn()
+	record, err := scan(kind, key, f.statements.get.QueryRow(kind, key, now.Unix()))
+	if err != nil {
+		return Record{}, f.explain(err)
+	}
+	f.recent.keep(record)
+	return record, nil
 }
 
 // GetCached is Get: no other process can write the file.
@@ -112,7 +153,7 @@ func scan(kind, key string, row *sql.Row) (Record, error) {
 	case errors.Is(err, sql.ErrNoRows):
 		return Record{}, ErrNotFound
 	case err != nil:
-		return Record{}, fmt.Errorf("store: %w", err)
+		return Record{}, err
 	}
 	record.Expires = time.Unix(expires, 0)
 	return record, nil
@@ -122,48 +163,43 @@ func (f *file) Put(ctx context.Context, record Record) (int64, error) {
 	if err := record.Check(); err != nil {
 		return 0, err
 	}
-	if record.Value == nil {
-		record.Value = []byte{} // nil would be NULL
-	}
+	// The caller may change its value after a cancelled Put that still waits. A nil value would be
+	// NULL.
+	record.Value = append([]byte{}, record.Value...)
+	record.Expires = time.Unix(record.Expires.Unix(), 0)
 	defer f.shrinkSoon()
-	now := f.config.Time().Unix()
-	defer f.recent.forget(record.Kind, record.Key)
-	if record.Version == 0 {
-		return f.create(ctx, record, now)
-	}
-	result, err := f.db.ExecContext(ctx,
-		`UPDATE records SET value = ?, version = version + 1, expires = ?, source = ?, group_name = ?
-			WHERE kind = ? AND key = ? AND version = ? AND expires > ?`,
-		record.Value, record.Expires.Unix(), record.Source, record.Group, record.Kind, record.Key, record.Version, now)
+	err := f.write(ctx, func(tx *transaction) error { return tx.put(record) })
 	if err != nil {
-		return 0, fmt.Errorf("store: %w", err)
-	}
-	if changed, err := result.RowsAffected(); err != nil || changed != 1 {
-		return 0, ErrConflict
+		return 0, err
 	}
 	return record.Version + 1, nil
 }
 
 func (f *file) Take(ctx context.Context, kind, key string) (Record, error) {
-	defer f.recent.forget(kind, key)
-	return scan(kind, key, f.db.QueryRowContext(ctx,
-		`DELETE FROM records WHERE kind = ? AND key = ? AND expires > ?
-			RETURNING value, version, expires, source, group_name`,
-		kind, key, f.config.Time().Unix()))
+	var taken Record
+	err := f.write(ctx, func(tx *transaction) (err error) {
+		taken, err = tx.take(kind, key)
+		return err
+	})
+	if err != nil {
+		return Record{}, err // a cancelled Take may still run, so taken must not be read
+	}
+	return taken, nil
 }
 
 func (f *file) Delete(ctx context.Context, kind, key string) error {
-	defer f.recent.forget(kind, key)
-	if _, err := f.db.ExecContext(ctx, "DELETE FROM records WHERE kind = ? AND key = ?", kind, key); err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	return nil
+	return f.write(ctx, func(tx *transaction) error { return tx.remove(kind, key) })
 }
 
 func (f *file) Close() error {
 	defer f.recent.forgetAll()
 	f.endShrinking()
-	if err := f.db.Close(); err != nil {
+	f.endWriting()
+	f.turn <- struct{}{} // a reader may have it
+	defer f.endTurn()
+	f.statements.close()
+	err := errors.Join(f.connection.Close(), f.db.Close())
+	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	return nil

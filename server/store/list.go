@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -19,9 +18,15 @@ func (f *file) List(ctx context.Context, query Query) ([]Record, error) {
 		statement += " AND group_name = ?"
 		arguments = append(arguments, query.Group)
 	}
-	rows, err := f.db.QueryContext(ctx, statement+" ORDER BY key LIMIT ?", append(arguments, query.PageSize())...)
+	if err := f.takeTurn(ctx); err != nil {
+		return nil, err
+	}
+	defer f.endTurn()
+	// An interrupted statement could end the next caller's statement as well.
+	rows, err := f.connection.QueryContext(context.WithoutCancel(ctx), statement+" ORDER BY key LIMIT ?",
+		append(arguments, query.PageSize())...)
 	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, f.explain(err)
 	}
 	defer rows.Close()
 	var page []Record
@@ -30,33 +35,42 @@ func (f *file) List(ctx context.Context, query Query) ([]Record, error) {
 		var expires int64
 		err := rows.Scan(&record.Key, &record.Value, &record.Version, &expires, &record.Source, &record.Group)
 		if err != nil {
-			return nil, fmt.Errorf("store: %w", err)
+			return nil, f.explain(err)
 		}
 		record.Expires = time.Unix(expires, 0)
 		page = append(page, record)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, f.explain(err)
 	}
 	return page, nil
 }
 
 func (f *file) Kinds(ctx context.Context) ([]string, error) {
-	rows, err := f.db.QueryContext(ctx, "SELECT DISTINCT kind FROM records ORDER BY kind")
+	if err := f.takeTurn(ctx); err != nil {
+		return nil, err
+	}
+	defer f.endTurn()
+	// It looks up each kind in the index. SELECT DISTINCT would read all of the index.
+	rows, err := f.connection.QueryContext(context.WithoutCancel(ctx), `WITH RECURSIVE kinds (kind) AS (
+			SELECT min(kind) FROM records
+			UNION ALL
+			SELECT (SELECT min(kind) FROM records WHERE kind > kinds.kind) FROM kinds WHERE kind IS NOT NULL
+		) SELECT kind FROM kinds WHERE kind IS NOT NULL`)
 	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, f.explain(err)
 	}
 	defer rows.Close()
 	var kinds []string
 	for rows.Next() {
 		var kind string
 		if err := rows.Scan(&kind); err != nil {
-			return nil, fmt.Errorf("store: %w", err)
+			return nil, f.explain(err)
 		}
 		kinds = append(kinds, kind)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, f.explain(err)
 	}
 	return kinds, nil
 }

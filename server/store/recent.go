@@ -9,68 +9,82 @@ import (
 )
 
 const (
-	// maxRecent bounds the records in memory, and maxRecentValue the size of each: 16 MB in all.
-	maxRecent      = 1000
-	maxRecentValue = 16 << 10
+	// maxRecent bounds the memory of the records in bytes, and maxRecentValue the value of each.
+	maxRecent      = 16 << 20
+	maxRecentValue = 64 << 10
+	// recentOverhead is the memory of a record without its value and names, in bytes.
+	recentOverhead = 400
 )
 
-// recent keeps the records in memory that were read last. They equal the records in the file, since
-// no other process can write it.
+// recent keeps the records in memory that were read or written last. They equal the records in the
+// file, since no other process can write it. Only a goroutine that has the turn changes them.
 type recent struct {
 	mu      sync.Mutex
-	writes  int // counts the writes to the file
+	size    int // bytes
 	records *simplelru.LRU[recordKey, Record]
 }
 
 type recordKey struct{ kind, key string }
 
 func newRecent() *recent {
-	records, _ := simplelru.NewLRU[recordKey, Record](maxRecent, nil) // it refuses only a size below 1
-	return &recent{records: records}
+	r := &recent{}
+	dropped := func(_ recordKey, record Record) { r.size -= sizeInMemory(record) }
+	// It refuses only a size below 1.
+	r.records, _ = simplelru.NewLRU(maxRecent/recentOverhead, dropped)
+	return r
 }
 
-// get returns a record that has not expired. Otherwise the caller reads the record from the
-// file and passes it to keep, together with the number of writes.
-func (r *recent) get(kind, key string, now time.Time) (record Record, found bool, writes int) {
+func sizeInMemory(record Record) int {
+	return recentOverhead + cap(record.Value) + len(record.Key) + len(record.Source) + len(record.Group)
+}
+
+// get returns a record that has not expired.
+func (r *recent) get(kind, key string, now time.Time) (Record, bool) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	record, found = r.records.Get(recordKey{kind, key})
-	if found && record.Expires.Unix() <= now.Unix() {
-		r.records.Remove(recordKey{kind, key})
-		found = false
+	record, found := r.records.Get(recordKey{kind, key})
+	r.mu.Unlock()
+	if !found || record.Expires.Unix() <= now.Unix() {
+		return Record{}, false
 	}
-	if found {
-		record.Value = bytes.Clone(record.Value)
-	}
-	return record, found, r.writes
+	record.Value = bytes.Clone(record.Value) // the value in memory never changes
+	return record, true
 }
 
-// keep keeps a record that was read from the file. It drops the record if there was a write since
-// get, because the record may be older than the write.
-func (r *recent) keep(record Record, writes int) {
-	if len(record.Value) > maxRecentValue {
-		return
-	}
+// keep keeps a record that was read from the file.
+func (r *recent) keep(record Record) {
 	record.Value = bytes.Clone(record.Value)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.writes == writes {
-		r.records.Add(recordKey{record.Kind, record.Key}, record)
+	r.add(record)
+}
+
+// apply follows the changes of a transaction that is on disk. It keeps the values.
+func (r *recent) apply(changes []change) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, change := range changes {
+		r.records.Remove(recordKey{change.record.Kind, change.record.Key})
+		if !change.removed {
+			r.add(change.record)
+		}
 	}
 }
 
-// forget drops a record after the file may have changed it.
-func (r *recent) forget(kind, key string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.writes++
-	r.records.Remove(recordKey{kind, key})
+func (r *recent) add(record Record) {
+	if len(record.Value) > maxRecentValue {
+		return
+	}
+	key := recordKey{record.Kind, record.Key}
+	r.records.Remove(key)
+	r.size += sizeInMemory(record)
+	r.records.Add(key, record)
+	for r.size > maxRecent {
+		r.records.RemoveOldest()
+	}
 }
 
-// forgetAll drops all records after the file may have changed any of them.
 func (r *recent) forgetAll() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.writes++
 	r.records.Purge()
 }

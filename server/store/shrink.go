@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"sync"
 	"time"
@@ -11,9 +10,7 @@ import (
 const (
 	// shrinkEvery is the pause between two searches for expired records, by the store's clock.
 	shrinkEvery = time.Minute
-	// shrinkStep and shrinkPages bound one step, in records and in pages of the file. Requests are
-	// served between two steps.
-	shrinkStep  = 200
+	// shrinkPages bounds one step in pages of the file. Requests are served between two steps.
 	shrinkPages = 256
 	// maxCompacted is the largest file that is rewritten while requests wait, in bytes. That takes
 	// about 10 ms for each MB. A larger file is rewritten when it is opened.
@@ -30,10 +27,10 @@ type shrinker struct {
 	shrinking     context.Context
 	stopShrinking context.CancelFunc
 
-	mu      sync.Mutex
-	began   time.Time // the latest run
-	closed  bool
-	running chan struct{} // closed when the run ends; nil between runs
+	shrinkMu sync.Mutex
+	began    time.Time // the latest run
+	ended    bool
+	running  chan struct{} // closed when the run ends; nil between runs
 
 	// bestRatio is the ratio of file to records, in bytes, after the file was last rewritten. Only
 	// the run uses it.
@@ -42,11 +39,11 @@ type shrinker struct {
 
 // shrinkSoon starts a run in a goroutine, unless the latest run began less than shrinkEvery ago.
 func (f *file) shrinkSoon() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.shrinkMu.Lock()
+	defer f.shrinkMu.Unlock()
 	since := f.config.Time().Sub(f.began)
 	isRecent := since >= 0 && since < shrinkEvery
-	if f.closed || f.running != nil || isRecent {
+	if f.ended || f.running != nil || isRecent {
 		return
 	}
 	done := make(chan struct{})
@@ -54,8 +51,8 @@ func (f *file) shrinkSoon() {
 	go func() {
 		// A later run repeats a run that fails. The records that have not expired stay as they are.
 		_ = f.shrink(f.shrinking, maxCompacted)
-		f.mu.Lock()
-		defer f.mu.Unlock()
+		f.shrinkMu.Lock()
+		defer f.shrinkMu.Unlock()
 		f.running = nil
 		close(done)
 	}()
@@ -63,10 +60,10 @@ func (f *file) shrinkSoon() {
 
 // endShrinking lets no further run start. It waits at most maxClosing for the current run.
 func (f *file) endShrinking() {
-	f.mu.Lock()
-	f.closed = true
+	f.shrinkMu.Lock()
+	f.ended = true
 	running := f.running
-	f.mu.Unlock()
+	f.shrinkMu.Unlock()
 	defer f.stopShrinking()
 	if running == nil {
 		return
@@ -80,10 +77,10 @@ func (f *file) endShrinking() {
 // maxSize bytes and its pages are mostly empty, it rewrites the file.
 func (f *file) shrink(ctx context.Context, maxSize int64) error {
 	now := f.config.Time()
-	f.mu.Lock()
+	f.shrinkMu.Lock()
 	f.began = now
-	f.mu.Unlock()
-	deleted, err := f.deleteExpired(ctx, now.Unix())
+	f.shrinkMu.Unlock()
+	deleted, err := f.deleteExpired(ctx)
 	if err != nil {
 		return err
 	}
@@ -118,27 +115,17 @@ func (f *file) releasePages(ctx context.Context) error {
 }
 
 // deleteExpired deletes the expired records of each kind, and returns their number.
-func (f *file) deleteExpired(ctx context.Context, now int64) (total int64, err error) {
-	for kind := ""; ; {
-		var next sql.NullString
-		err := f.db.QueryRowContext(ctx, "SELECT min(kind) FROM records WHERE kind > ?", kind).Scan(&next)
-		if err != nil || !next.Valid {
-			return total, err
-		}
-		kind = next.String
-		for deleted := int64(shrinkStep); deleted == shrinkStep; total += deleted {
-			result, err := f.db.ExecContext(ctx, `DELETE FROM records WHERE rowid IN (
-				SELECT rowid FROM records WHERE kind = ? AND expires <= ? ORDER BY expires LIMIT ?)`,
-				kind, now, shrinkStep)
-			if err != nil {
-				return total, err
-			}
-			deleted, err = result.RowsAffected()
-			if err != nil {
-				return total, err
-			}
+func (f *file) deleteExpired(ctx context.Context) (total int, err error) {
+	kinds, err := f.Kinds(ctx)
+	for _, kind := range kinds {
+		for deleted := sweepStep; err == nil && deleted == sweepStep; total += deleted {
+			err = f.write(ctx, func(tx *transaction) (err error) {
+				deleted, err = tx.sweep(kind)
+				return err
+			})
 		}
 	}
+	return total, err
 }
 
 const (
@@ -184,12 +171,10 @@ func (f *file) compact(ctx context.Context, maxSize int64) error {
 
 // ratio returns how many bytes the file uses for each byte of its records.
 func (f *file) ratio(ctx context.Context, used, pageSize int64) (float64, error) {
-	var needed int64
-	err := f.db.QueryRowContext(ctx, `
-		SELECT coalesce(sum(
+	needed, err := f.number(ctx, `SELECT coalesce(sum(
 			length(value) + 2*length(key) + 3*length(kind) + 2*length(source) + 2*length(group_name) + ?
 		), 0) FROM records`,
-		rowOverhead).Scan(&needed)
+		rowOverhead)
 	return float64(used) / float64(needed+emptyPages*pageSize), err
 }
 
@@ -197,13 +182,26 @@ func (f *file) ratio(ctx context.Context, used, pageSize int64) (float64, error)
 const emptyPages = 8
 
 func (f *file) pragma(ctx context.Context, name string) (value int64, err error) {
-	err = f.db.QueryRowContext(ctx, "PRAGMA "+name).Scan(&value)
+	return f.number(ctx, "PRAGMA "+name)
+}
+
+// number runs a statement that returns a number.
+func (f *file) number(ctx context.Context, statement string, arguments ...any) (value int64, err error) {
+	if err := f.takeTurn(ctx); err != nil {
+		return 0, err
+	}
+	defer f.endTurn()
+	err = f.connection.QueryRowContext(ctx, statement, arguments...).Scan(&value)
 	return value, err
 }
 
 // run runs a statement and drops its rows.
 func (f *file) run(ctx context.Context, statement string) error {
-	rows, err := f.db.QueryContext(ctx, statement)
+	if err := f.takeTurn(ctx); err != nil {
+		return err
+	}
+	defer f.endTurn()
+	rows, err := f.connection.QueryContext(ctx, statement)
 	if err != nil {
 		return err
 	}

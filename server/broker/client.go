@@ -46,8 +46,9 @@ type client struct {
 
 	// These are not stored. findClient sets them.
 	origin       clientOrigin
-	otherSecrets []string // hashes, beside SecretHash
-	ownScopes    []string // for the client itself, without a person
+	otherSecrets []string  // hashes, beside SecretHash
+	ownScopes    []string  // for the client itself, without a person
+	expires      time.Time // of the record of a client that registered itself
 }
 
 // A clientOrigin says where the broker has the metadata of a client from.
@@ -89,12 +90,13 @@ func (b *Broker) findClient(ctx context.Context, id string) (*client, error) {
 // registeredClient returns the client that registered itself and got an ID, or nil.
 func (b *Broker) registeredClient(ctx context.Context, id string) (*client, error) {
 	var found client
-	_, err := b.records.get(ctx, kindClient, id, &found)
+	record, err := b.records.get(ctx, kindClient, id, &found)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	} else if err != nil {
 		return nil, err
 	}
+	found.expires = record.Expires
 	return &found, nil
 }
 
@@ -102,10 +104,15 @@ func (b *Broker) registeredClient(ctx context.Context, id string) (*client, erro
 // the store need no longer life. If another request changes the record at the same time, markUsed
 // changes nothing.
 func (b *Broker) markUsed(ctx context.Context, used *client) error {
-	if used.origin != fromStore {
+	if used.origin != fromStore || b.livesLong(used, used.expires) {
 		return nil
 	}
 	return b.extendLife(ctx, used.ID)
+}
+
+// livesLong reports whether a client's life needs no extension.
+func (b *Broker) livesLong(found *client, expires time.Time) bool {
+	return found.Used && expires.Sub(b.now()) > usedClientLifetime/2
 }
 
 func (b *Broker) extendLife(ctx context.Context, id string) error {
@@ -114,7 +121,7 @@ func (b *Broker) extendLife(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if found.Used && record.Expires.Sub(b.now()) > usedClientLifetime/2 {
+	if b.livesLong(&found, record.Expires) {
 		return nil
 	}
 	// A record without a source is not a stranger's, so no number of registrations pushes it out.

@@ -20,8 +20,11 @@ const (
 	slowDown            = 5 * time.Second
 	transactionLifetime = 15 * time.Minute
 	grantLifetime       = 30 * 24 * time.Hour
-	sessionLifetime     = 8 * time.Hour
-	consentLifetime     = 180 * 24 * time.Hour
+	// grantExtension is the least time by which a use extends a grant. A smaller change is not
+	// worth the work that a new expiry means for the store.
+	grantExtension  = time.Hour
+	sessionLifetime = 8 * time.Hour
+	consentLifetime = 180 * 24 * time.Hour
 
 	unusedClientLifetime = 24 * time.Hour
 	usedClientLifetime   = 180 * 24 * time.Hour

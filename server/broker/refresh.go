@@ -70,41 +70,56 @@ func (b *Broker) redeemRefreshToken(
 	if !ok {
 		return nil, wrongRefreshToken("not a refresh token of this server, or its key is gone")
 	}
-	var g grant
-	_, err := b.records.get(ctx, kindGrant, grantID, &g)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, wrongRefreshToken("the grant has ended")
-	} else if err != nil {
-		return nil, b.storeProblem(ctx, err)
-	}
-	if g.ClientID != found.ID {
-		return nil, wrongRefreshToken("the refresh token belongs to another client")
-	}
-	scopes, problem := b.narrowedScopes(&g, form.Get("scope"))
-	if problem != nil {
-		return nil, problem
-	}
-	// Entra is asked before the token is replaced, so a failure there costs the client nothing.
-	if hashed(presented) == g.RefreshHash {
-		if problem := b.checkSignIn(ctx, found, grantID); problem != nil {
+	for {
+		record, g, problem := b.ownGrant(ctx, found, grantID)
+		if problem != nil {
 			return nil, problem
 		}
+		scopes, problem := b.narrowedScopes(g, form.Get("scope"))
+		if problem != nil {
+			return nil, problem
+		}
+		// Entra is asked before the token is replaced, so a failure there costs the client nothing.
+		if hashed(presented) == g.RefreshHash && !b.upstreamIsFresh(g) {
+			if problem := b.checkSignIn(ctx, found, grantID); problem != nil {
+				return nil, problem
+			}
+			record, g, problem = b.ownGrant(ctx, found, grantID) // it has Entra's new tokens
+			if problem != nil {
+				return nil, problem
+			}
+		}
+		successor, err := b.rotate(ctx, record, g, presented)
+		switch {
+		case errors.Is(err, store.ErrConflict) && ctx.Err() == nil:
+			continue // another request was faster, perhaps with the same token
+		case errors.Is(err, errReplay):
+			return nil, b.endFamily(ctx, grantID, g)
+		case err != nil:
+			return nil, b.storeProblem(ctx, err)
+		}
+		// A client that only refreshes is in use as well. If its record cannot be written now, the
+		// next refresh writes it.
+		if err := b.markUsed(ctx, found); err != nil && ctx.Err() == nil {
+			b.log.WarnContext(ctx, "a client could not be kept for longer", "client", found.ID, "error", err)
+		}
+		return b.respond(ctx, grantID, g, scopes, successor)
 	}
-	successor, rotated, err := b.rotate(ctx, grantID, presented)
+}
+
+// ownGrant returns the grant of a refresh token, if it is the client's, with its record.
+func (b *Broker) ownGrant(ctx context.Context, found *client, grantID string) (store.Record, *grant, *protocolError) {
+	var g grant
+	record, err := b.records.get(ctx, kindGrant, grantID, &g)
 	switch {
-	case errors.Is(err, errReplay):
-		return nil, b.endFamily(ctx, grantID, &g)
 	case errors.Is(err, store.ErrNotFound):
-		return nil, wrongRefreshToken("the grant has ended")
+		return record, nil, wrongRefreshToken("the grant has ended")
 	case err != nil:
-		return nil, b.storeProblem(ctx, err)
+		return record, nil, b.storeProblem(ctx, err)
+	case g.ClientID != found.ID:
+		return record, nil, wrongRefreshToken("the refresh token belongs to another client")
 	}
-	// A client that only refreshes is in use as well. If its record cannot be written now, the next
-	// refresh writes it.
-	if err := b.markUsed(ctx, found); err != nil && ctx.Err() == nil {
-		b.log.WarnContext(ctx, "a client could not be kept for longer", "client", found.ID, "error", err)
-	}
-	return b.respond(ctx, grantID, rotated, scopes, successor)
+	return record, &g, nil
 }
 
 // checkSignIn checks that the person's sign-in at Entra has not ended.
@@ -128,39 +143,26 @@ func (b *Broker) endFamily(ctx context.Context, grantID string, g *grant) *proto
 		asWarning().saw("tenant", g.Principal.TenantID).saw("object", g.Principal.ObjectID)
 }
 
-// rotate replaces the presented token by its successor. If that has happened within repeatLifetime,
-// it returns the same successor.
-func (b *Broker) rotate(
-	ctx context.Context,
-	grantID string,
-	presented string,
-) (successor string, rotated *grant, err error) {
-	hash := hashed(presented)
-	for {
-		var g grant
-		record, err := b.records.get(ctx, kindGrant, grantID, &g)
+// rotate replaces the presented token by its successor in the grant that was read from the record.
+// If that has happened within repeatLifetime, it returns the same successor. It returns
+// store.ErrConflict if the grant has changed meanwhile.
+func (b *Broker) rotate(ctx context.Context, record store.Record, g *grant, presented string) (string, error) {
+	grantID := record.Key
+	switch hash := hashed(presented); {
+	case hash == g.RefreshHash:
+		successor, err := b.replace(g, grantID, presented)
 		if err != nil {
-			return "", nil, err
+			return "", err
 		}
-		switch {
-		case hash == g.RefreshHash:
-			successor, err = b.replace(&g, grantID, presented)
-			if err != nil {
-				return "", nil, err
-			}
-			record.Expires = b.now().Add(grantLifetime)
-			b.nameGrant(&record, &g)
-			err = b.records.put(ctx, record, g)
-			if errors.Is(err, store.ErrConflict) && ctx.Err() == nil {
-				continue // another request was faster, perhaps with the same token
-			}
-			return successor, &g, err
-		case hash == g.PreviousHash && b.now().Sub(g.Rotated) < repeatLifetime:
-			successor, err = openSuccessor(&g, grantID, presented)
-			return successor, &g, err
+		if until := b.now().Add(grantLifetime); until.Sub(record.Expires) >= grantExtension {
+			record.Expires = until
 		}
-		return "", nil, errReplay
+		b.nameGrant(&record, g)
+		return successor, b.records.put(ctx, record, g)
+	case hash == g.PreviousHash && b.now().Sub(g.Rotated) < repeatLifetime:
+		return openSuccessor(g, grantID, presented)
 	}
+	return "", errReplay
 }
 
 // replace puts a successor of the presented token into a grant.

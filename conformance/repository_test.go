@@ -43,6 +43,7 @@ var mayImport = map[string][]string{
 	},
 	"server/broker/fetch":         {"server/loopback"},
 	"server/store/postgres":       {"server/store"},
+	"server/store/redis":          {"server/store"},
 	"server/store/storetest":      {"server/store"},
 	"server/internal/tools":       {"server/entra", "server/guard", "server/identity"},
 	"server/upstream":             {"server/clientip", "server/guard", "server/identity", "server/jsonrpc"},

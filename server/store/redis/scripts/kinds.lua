@@ -1,0 +1,1 @@
+return redis.call('ZRANGE', kinds, 0, -1)

@@ -131,6 +131,7 @@ type knownCaller struct {
 // long as the store has that version.
 type grantReading struct {
 	version int64
+	rotated time.Time
 	caller  identity.Caller
 }
 
@@ -172,20 +173,35 @@ func (b *Broker) readGrant(ctx context.Context, known *knownCaller) (*identity.C
 	}
 	reading := known.reading.Load()
 	if reading != nil && reading.version == record.Version {
-		return &reading.caller, nil
+		return b.ifNotVoid(ctx, reading)
 	}
 	var g grant
-	switch err := b.records.read(record, &g); {
+	switch err := b.records.read(ctx, record, &g); {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, errGrantEnded()
 	case err != nil:
 		return nil, errStoreUnavailable(err)
 	case g.ClientID != known.ClientID || g.Principal != known.Principal:
 		return nil, errGrantEnded()
 	}
-	reading = &grantReading{version: record.Version, caller: known.Caller}
+	reading = &grantReading{version: record.Version, rotated: g.Rotated, caller: known.Caller}
 	reading.caller.Name = g.Name
 	reading.caller.Username = g.Username
 	reading.caller.Attributes = g.attributes()
 	known.reading.Store(reading)
+	return &reading.caller, nil
+}
+
+// ifNotVoid returns the caller of a grant that was read before, unless the store was restored
+// since.
+func (b *Broker) ifNotVoid(ctx context.Context, reading *grantReading) (*identity.Caller, error) {
+	before, err := b.records.voidBefore(ctx)
+	switch {
+	case err != nil:
+		return nil, errStoreUnavailable(err)
+	case reading.rotated.Before(before):
+		return nil, errGrantEnded()
+	}
 	return &reading.caller, nil
 }
 

@@ -127,6 +127,9 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 	if err := b.openClients(); err != nil {
 		return nil, err
 	}
+	if err := b.records.createEpoch(ctx); err != nil {
+		return nil, fmt.Errorf("broker: the store's epoch: %w", err)
+	}
 	b.signing, err = b.loadSigningKey(ctx)
 	if err != nil {
 		return nil, err

@@ -44,13 +44,17 @@ func (f GrantFilter) matches(person identity.Principal, username, clientID strin
 	return isUser && isClient && isPerson
 }
 
-// query returns the records among which the filter selects.
-func (b *Broker) query(kind string, filter GrantFilter) store.Query {
-	query := store.Query{Kind: kind, Limit: grantsPerPage}
-	if filter.Principal != nil {
-		query.Source = b.personSource(*filter.Principal)
+// queries return the records among which the filter selects. After a change of the keys, a person's
+// records have different sources until they are written again.
+func (b *Broker) queries(kind string, filter GrantFilter) []store.Query {
+	if filter.Principal == nil {
+		return []store.Query{{Kind: kind, Limit: grantsPerPage}}
 	}
-	return query
+	var queries []store.Query
+	for _, name := range b.config.Keys.names(b.now(), personParts(*filter.Principal)...) {
+		queries = append(queries, store.Query{Kind: kind, Source: name, Limit: grantsPerPage})
+	}
+	return queries
 }
 
 // grantsPerPage bounds the records in memory while grants are searched. A grant has at most some
@@ -61,9 +65,11 @@ const grantsPerPage = 200
 // the page before, or "". The page is shorter only at the end.
 func (b *Broker) Grants(ctx context.Context, filter GrantFilter, after string, limit int) ([]Grant, error) {
 	var found []Grant
-	query := b.query(kindGrant, filter)
-	query.After = after
-	err := b.eachGrant(ctx, query, func(id string, g *grant) bool {
+	queries := b.queries(kindGrant, filter)
+	for i := range queries {
+		queries[i].After = after
+	}
+	err := b.eachGrant(ctx, queries, func(id string, g *grant) bool {
 		if filter.matches(g.Principal, g.Username, g.ClientID) {
 			found = append(found, describe(id, g))
 		}
@@ -86,9 +92,13 @@ func describe(id string, g *grant) Grant {
 	}
 }
 
-// eachGrant calls visit for the grants of a query until it returns false. A record that cannot be
-// decrypted grants nothing, so eachGrant passes over it.
-func (b *Broker) eachGrant(ctx context.Context, query store.Query, visit func(id string, g *grant) bool) error {
+// eachGrant calls visit for the grants of some queries until it returns false. A record that cannot
+// be decrypted grants nothing, so eachGrant passes over it.
+func (b *Broker) eachGrant(
+	ctx context.Context,
+	queries []store.Query,
+	visit func(id string, g *grant) bool,
+) error {
 	unreadable := 0
 	defer func() {
 		if unreadable > 0 {
@@ -97,33 +107,17 @@ func (b *Broker) eachGrant(ctx context.Context, query store.Query, visit func(id
 				"setting", "MCP_KEYS_FILE")
 		}
 	}()
-	return b.eachRecord(ctx, query, func(record store.Record) bool {
+	return b.eachRecord(ctx, queries, func(record store.Record) bool {
 		var g grant
-		if b.records.read(record, &g) != nil {
+		err := b.records.read(ctx, record, &g)
+		if err == nil {
+			return visit(record.Key, &g)
+		}
+		if !errors.Is(err, store.ErrNotFound) {
 			unreadable++
-			return true
 		}
-		return visit(record.Key, &g)
+		return true
 	})
-}
-
-// eachRecord calls visit for the records of a query, page by page, until it returns false.
-func (b *Broker) eachRecord(ctx context.Context, query store.Query, visit func(store.Record) bool) error {
-	for {
-		page, err := b.config.Store.List(ctx, query)
-		if err != nil {
-			return err
-		}
-		for _, record := range page {
-			if !visit(record) {
-				return nil
-			}
-		}
-		if len(page) < query.Limit {
-			return nil
-		}
-		query.After = page[len(page)-1].Key
-	}
 }
 
 // EndGrants ends the grants that a filter selects, and returns their number. It also deletes the
@@ -139,7 +133,7 @@ func (b *Broker) EndGrants(ctx context.Context, filter GrantFilter, by string) (
 	var count atomic.Int64
 	all, deleting := errgroup.WithContext(ctx)
 	all.SetLimit(deletions)
-	err = b.eachGrant(deleting, b.query(kindGrant, filter), func(id string, g *grant) bool {
+	err = b.eachGrant(deleting, b.queries(kindGrant, filter), func(id string, g *grant) bool {
 		if filter.matches(g.Principal, g.Username, g.ClientID) {
 			all.Go(func() error {
 				err := b.endByHand(deleting, id, g, by)
@@ -161,45 +155,49 @@ const deletions = 16
 // deletePending deletes the codes and the sign-ins under way from which a grant could still come.
 func (b *Broker) deletePending(ctx context.Context, filter GrantFilter) error {
 	// A network is the source of a transaction and of a device, so the person's name finds none.
-	transactions := store.Query{Kind: kindTransaction, Limit: grantsPerPage}
+	transactions := []store.Query{{Kind: kindTransaction, Limit: grantsPerPage}}
 	err := b.deleteSelected(ctx, transactions, func(record store.Record) bool {
 		var tx transaction
-		isSignedIn := b.records.read(record, &tx) == nil && tx.SignedIn != nil
+		isSignedIn := b.records.read(ctx, record, &tx) == nil && tx.SignedIn != nil
 		return isSignedIn && filter.matches(tx.SignedIn.Principal, tx.SignedIn.Username, tx.ClientID)
 	})
 	if err != nil {
 		return err
 	}
-	devices := store.Query{Kind: kindDevice, Limit: grantsPerPage}
+	devices := []store.Query{{Kind: kindDevice, Limit: grantsPerPage}}
 	err = b.deleteSelected(ctx, devices, func(record store.Record) bool {
 		var d deviceAuthorization
-		isApproved := b.records.read(record, &d) == nil && d.SignIn != nil
+		isApproved := b.records.read(ctx, record, &d) == nil && d.SignIn != nil
 		return isApproved && filter.matches(d.SignIn.Principal, d.SignIn.Username, d.ClientID)
 	})
 	if err != nil {
 		return err
 	}
-	return b.deleteSelected(ctx, b.query(kindCode, filter), func(record store.Record) bool {
+	return b.deleteSelected(ctx, b.queries(kindCode, filter), func(record store.Record) bool {
 		var code authorizationCode
-		isReadable := b.records.read(record, &code) == nil
+		isReadable := b.records.read(ctx, record, &code) == nil
 		return isReadable && filter.matches(code.SignIn.Principal, code.SignIn.Username, code.ClientID)
 	})
 }
 
-// deleteSelected deletes the records of a query that isSelected selects.
-func (b *Broker) deleteSelected(ctx context.Context, query store.Query, isSelected func(store.Record) bool) error {
-	var selected []string
-	err := b.eachRecord(ctx, query, func(record store.Record) bool {
+// deleteSelected deletes the records of some queries that isSelected selects.
+func (b *Broker) deleteSelected(
+	ctx context.Context,
+	queries []store.Query,
+	isSelected func(store.Record) bool,
+) error {
+	var selected []store.Record
+	err := b.eachRecord(ctx, queries, func(record store.Record) bool {
 		if isSelected(record) {
-			selected = append(selected, record.Key)
+			selected = append(selected, store.Record{Kind: record.Kind, Key: record.Key})
 		}
 		return true
 	})
 	if err != nil {
 		return err
 	}
-	for _, key := range selected {
-		if err := b.config.Store.Delete(ctx, query.Kind, key); err != nil {
+	for _, record := range selected {
+		if err := b.config.Store.Delete(ctx, record.Kind, record.Key); err != nil {
 			return err
 		}
 	}

@@ -86,9 +86,12 @@ func (b *Broker) hasApproved(
 	} else if err != nil {
 		return false, err
 	}
+	restored, err := b.records.voidBefore(ctx)
 	return slices.ContainsFunc(consent.Approvals, func(earlier approval) bool {
-		return matches(earlier) && b.now().Before(earlier.Until)
-	}), nil
+		// A backup may contain an approval that the person has withdrawn since.
+		isVoid := earlier.Until.Add(-consentLifetime).Before(restored)
+		return matches(earlier) && b.now().Before(earlier.Until) && !isVoid
+	}), err
 }
 
 // rememberConsent stores what a person has approved on the consent page. If another request has

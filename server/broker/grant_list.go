@@ -2,20 +2,9 @@ package broker
 
 import (
 	"context"
-	"slices"
-	"strings"
-	"time"
 
-	"mcpentra/server/identity"
 	"mcpentra/server/store"
 )
-
-// A listedGrant is a grant with its ID and the time at which it expires.
-type listedGrant struct {
-	grant
-	ID      string
-	Expires time.Time
-}
 
 // nameGrant gives a grant's record the names by which grants are listed: the person is its source,
 // and the client its group.
@@ -24,59 +13,58 @@ func (b *Broker) nameGrant(record *store.Record, g *grant) {
 	record.Group = b.clientGroup(g.ClientID)
 }
 
-// grantsOfPerson returns the grants of one person.
-func (b *Broker) grantsOfPerson(ctx context.Context, person identity.Principal) ([]listedGrant, error) {
-	var queries []store.Query
-	for _, name := range b.config.Keys.names(b.now(), personParts(person)...) {
-		queries = append(queries, store.Query{Kind: kindGrant, Source: name})
-	}
-	return b.listGrants(ctx, queries, func(g *grant) bool { return g.Principal == person })
+// A cursor goes through the records of a query, page by page.
+type cursor struct {
+	query store.Query
+	page  []store.Record
+	ended bool
 }
 
-// grantsOfClient returns the grants of one client. Grants of earlier versions are among them once
-// Maintain has rewritten them.
-func (b *Broker) grantsOfClient(ctx context.Context, clientID string) ([]listedGrant, error) {
-	var queries []store.Query
-	for _, name := range b.config.Keys.names(b.now(), "client", clientID) {
-		queries = append(queries, store.Query{Kind: kindGrant, Group: name})
+// fill reads the next page after the last record of the page before.
+func (c *cursor) fill(ctx context.Context, from store.Store) error {
+	if len(c.page) > 0 || c.ended {
+		return nil
 	}
-	return b.listGrants(ctx, queries, func(g *grant) bool { return g.ClientID == clientID })
+	page, err := from.List(ctx, c.query)
+	if err != nil {
+		return err
+	}
+	c.page = page
+	c.ended = len(page) < c.query.PageSize()
+	if len(page) > 0 {
+		c.query.After = page[len(page)-1].Key
+	}
+	return nil
 }
 
-// listGrants returns the grants that queries find and that match, each once, in the order of their
-// IDs.
-func (b *Broker) listGrants(
-	ctx context.Context,
-	queries []store.Query,
-	matches func(*grant) bool,
-) ([]listedGrant, error) {
-	found := map[string]listedGrant{}
+// eachRecord calls visit for the records of some queries, in the order of their keys and each once,
+// until visit returns false.
+func (b *Broker) eachRecord(ctx context.Context, queries []store.Query, visit func(store.Record) bool) error {
+	var cursors []*cursor
 	for _, query := range queries {
-		query.Limit = store.MaxList
-		for {
-			page, err := b.config.Store.List(ctx, query)
-			if err != nil {
-				return nil, err
+		cursors = append(cursors, &cursor{query: query})
+	}
+	for {
+		var least *cursor
+		for _, one := range cursors {
+			if err := one.fill(ctx, b.config.Store); err != nil {
+				return err
 			}
-			for _, record := range page {
-				one := listedGrant{ID: record.Key, Expires: record.Expires}
-				if err := b.records.read(record, &one.grant); err != nil {
-					return nil, err
-				}
-				if matches(&one.grant) {
-					found[one.ID] = one
-				}
+			if len(one.page) > 0 && (least == nil || one.page[0].Key < least.page[0].Key) {
+				least = one
 			}
-			if len(page) < store.MaxList {
-				break
+		}
+		if least == nil {
+			return nil
+		}
+		record := least.page[0]
+		for _, one := range cursors {
+			if len(one.page) > 0 && one.page[0].Key == record.Key {
+				one.page = one.page[1:]
 			}
-			query.After = page[len(page)-1].Key
+		}
+		if !visit(record) {
+			return nil
 		}
 	}
-	var all []listedGrant
-	for _, one := range found {
-		all = append(all, one)
-	}
-	slices.SortFunc(all, func(a, b listedGrant) int { return strings.Compare(a.ID, b.ID) })
-	return all, nil
 }

@@ -20,6 +20,11 @@ type Report struct {
 	Keys map[string]int
 	// Deployment is what Bind has bound the store to, or empty.
 	Deployment string
+	// Epoch is the store's epoch, and NotedEpoch the one that the keys file notes. A store with a
+	// lower epoch than the file comes from a backup.
+	Epoch, NotedEpoch int64
+	// VoidBefore is the time of the last restore. Codes and grants from before it have ended.
+	VoidBefore time.Time
 	// Faults are the records that cannot be read. At most maxFaults are listed; FaultCount counts
 	// all.
 	Faults     []Fault
@@ -72,7 +77,7 @@ func (r *Report) add(record store.Record, keys *Keys) {
 	}
 	text, err := keys.open(record.Value, placeOf(record))
 	if err == nil {
-		err = r.parse(record, text)
+		err = r.parse(record, text, keys)
 	}
 	if err == nil {
 		return
@@ -85,8 +90,11 @@ func (r *Report) add(record store.Record, keys *Keys) {
 
 // parse checks that a decrypted value has the form of its kind. Of a kind that it does not know, it
 // checks only that the value is JSON.
-func (r *Report) parse(record store.Record, text []byte) error {
-	var bound boundDeployment
+func (r *Report) parse(record store.Record, text []byte, keys *Keys) error {
+	var (
+		bound boundDeployment
+		epoch epochRecord
+	)
 	into, known := map[string]any{
 		kindClient:      &client{},
 		kindTransaction: &transaction{},
@@ -96,6 +104,9 @@ func (r *Report) parse(record store.Record, text []byte) error {
 		kindSigningKey:  &signingKeyRecord{},
 		kindDeployment:  &bound,
 		kindMaintenance: &rewriting{},
+		kindEpoch:       &epoch,
+		kindDevice:      &deviceAuthorization{},
+		kindUserCode:    &userCodeRecord{},
 	}[record.Kind]
 	if !known {
 		into = new(any)
@@ -103,16 +114,25 @@ func (r *Report) parse(record store.Record, text []byte) error {
 	if err := json.Unmarshal(text, into); err != nil {
 		return errors.New("the value does not have the form of its kind")
 	}
-	if record.Kind == kindDeployment {
+	switch record.Kind {
+	case kindDeployment:
 		r.Deployment = bound.Deployment
+	case kindEpoch:
+		r.Epoch = epoch.Epoch
+		r.VoidBefore = epoch.VoidBefore
+		r.NotedEpoch = keys.ring.Load().epochs[epoch.Store]
 	}
 	return nil
 }
 
-// CanRead reports whether the keys decrypt a record.
-func (k *Keys) CanRead(record store.Record) bool {
-	_, err := k.open(record.Value, placeOf(record))
-	return err == nil
+// Admit checks that the keys decrypt a record that comes from another store, and gives it the marks
+// that no store returns.
+func (k *Keys) Admit(record *store.Record) error {
+	if _, err := k.open(record.Value, placeOf(*record)); err != nil {
+		return fmt.Errorf("%s %s: %w", record.Kind, record.Key, err)
+	}
+	record.Once = comesOnce(record.Kind)
+	return nil
 }
 
 // lasting is the expiry of records that stay with a store.

@@ -180,8 +180,12 @@ func PruneKeysText(
 	}), removed, nil
 }
 
-// RaiseEpochText notes the epoch of a store in the text of a keys file.
+// RaiseEpochText notes the epoch of a store in the text of a keys file, unless the file has a
+// higher one.
 func RaiseEpochText(text, storeID string, epoch int64) string {
+	if ring, err := readKeyring(text); err == nil {
+		epoch = max(epoch, ring.epochs[storeID])
+	}
 	line := fmt.Sprintf("# epoch of store %s: %d", storeID, epoch)
 	lines := slices.DeleteFunc(strings.Split(text, "\n"), func(line string) bool {
 		match := epochComment.FindStringSubmatch(strings.TrimSpace(line))

@@ -55,6 +55,8 @@ type sealedStore struct {
 	keys   *Keys
 	random io.Reader
 	now    func() time.Time
+
+	restores epochReader
 }
 
 func placeOf(record store.Record) string { return record.Kind + "\x00" + record.Key }
@@ -64,7 +66,7 @@ func (s *sealedStore) get(ctx context.Context, kind, key string, into any) (stor
 	if err != nil {
 		return record, err
 	}
-	return record, s.read(record, into)
+	return record, s.read(ctx, record, into)
 }
 
 // find returns a record whose value is still encrypted. If a mixed-up store answers with another
@@ -85,12 +87,17 @@ func (s *sealedStore) findCached(ctx context.Context, kind, key string) (store.R
 	return record, err
 }
 
-func (s *sealedStore) read(record store.Record, into any) error {
+// read decrypts a record. It returns store.ErrNotFound for a grant or code that has ended because
+// the store was restored from a backup.
+func (s *sealedStore) read(ctx context.Context, record store.Record, into any) error {
 	text, err := s.keys.open(record.Value, placeOf(record))
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(text, into)
+	if err := json.Unmarshal(text, into); err != nil {
+		return err
+	}
+	return s.checkVoid(ctx, into)
 }
 
 // getLasting is get for a record that is never written again. If an older key encrypted the record,

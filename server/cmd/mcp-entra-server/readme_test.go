@@ -83,8 +83,10 @@ var elsewhere = map[string]string{
 	"MCP_CLIENT_ID=5a1e0003-0000-4000-8000-000000000001 mcp-entra-client --entra-unadvertised-pkce " +
 		"--entra-no-resource http://localhost:8000/mcp call get_user_name": "direct.txt",
 
-	"mcp-entra-server keys rotate": "keys.txt",
-	"mcp-entra-server keys prune":  "keys.txt",
+	"mcp-entra-server keys rotate":                "keys.txt",
+	"mcp-entra-server keys prune":                 "keys.txt",
+	"mcp-entra-server store export grants.export": "store.txt",
+	"MCP_KEYS_FILE=grants.keys mcp-entra-server store import --store file:new.db grants.export": "store.txt",
 
 	"mcp-auth-conformance server http://localhost:8000/mcp --sign-in": "the same is run with its browser named",
 	"mcp-auth-conformance server http://localhost:8000/mcp --fakeentra " +

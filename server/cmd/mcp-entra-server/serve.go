@@ -97,6 +97,12 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 			return err
 		}
 		defer kept.Close()
+		if at.kind != "memory" {
+			err = raiseEpoch(ctx, kept, keys, keysFile, logger)
+		}
+		if err != nil {
+			return err
+		}
 		config.Store = kept
 		config.Keys = keys
 	}

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,8 @@ import (
 
 // newStoreCommand makes the command store.
 func newStoreCommand() *cobra.Command {
-	return group("store", "Check what the server stores", newCheckCommand())
+	return group("store", "Check, move or void what the server stores", newCheckCommand(), newExportCommand(),
+		newImportCommand(), newRestoredCommand())
 }
 
 // errFaults ends a command with status 1.
@@ -79,6 +81,15 @@ func printReport(out io.Writer, report *broker.Report, keys *broker.Keys) {
 	for _, kind := range slices.Sorted(maps.Keys(report.Kinds)) {
 		fmt.Fprintf(out, "  %-14s %d\n", kind, report.Kinds[kind])
 	}
+	if report.Epoch < report.NotedEpoch {
+		fmt.Fprintf(out, "epoch %d, and the keys file notes %d: the store is from a backup, and sign-ins from before "+
+			"the next start will be void\n", report.Epoch, report.NotedEpoch)
+	} else {
+		fmt.Fprintf(out, "epoch %d\n", report.Epoch)
+	}
+	if !report.VoidBefore.IsZero() {
+		fmt.Fprintf(out, "void: sign-ins from before %s\n", report.VoidBefore.UTC().Format(time.RFC3339))
+	}
 	if report.Deployment != "" {
 		fmt.Fprintf(out, "of %s\n", report.Deployment)
 	}
@@ -114,6 +125,11 @@ func openExisting(ctx context.Context, s *settings) (store.Store, *broker.Keys, 
 				at.path)
 		}
 	}
+	return openNamed(ctx, s)
+}
+
+// openNamed is openStore for a command. The log of the server does not matter there.
+func openNamed(ctx context.Context, s *settings) (store.Store, *broker.Keys, error) {
 	kept, keys, err := openStore(ctx, s, slog.New(slog.DiscardHandler))
 	if errors.Is(err, store.ErrInUse) {
 		err = s.wrong("STORE_URL", "names a store that cannot be opened: another process has it open; stop the "+

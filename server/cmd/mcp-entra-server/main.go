@@ -106,7 +106,12 @@ address in use, a tenant or credential that Entra refuses.`,
 		"",
 		"the `URL` that clients and browsers use (MCP_PUBLIC_URL)",
 	)
-	set.StringVar(&flags.store, "store", "", "keep clients and grants at `URL` (STORE_URL): memory: or file:PATH")
+	set.StringVar(
+		&flags.store,
+		"store",
+		"",
+		"keep clients and grants at `URL` (STORE_URL): memory:, file:PATH or postgres://HOST/DATABASE",
+	)
 	set.StringVar(
 		&flags.upstream,
 		"upstream",

@@ -69,9 +69,11 @@ func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store.Sto
 		return store.NewMemory(store.Config{}), keys, err
 	case "file":
 		return openFile(ctx, s, at, logger)
+	case "postgres", "postgresql":
+		return openPostgres(ctx, s, at, logger)
 	}
 	// The rest may contain a password.
-	return nil, nil, fmt.Errorf("STORE_URL is %q: write memory: or file:PATH", at.kind)
+	return nil, nil, fmt.Errorf("STORE_URL is %q: write memory:, file:PATH or postgres://HOST/DATABASE", at.kind)
 }
 
 // openFile opens a store in a file. It makes a new store and its keys.

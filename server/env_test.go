@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -330,6 +331,11 @@ func tryServer(t testing.TB, change func(*server.Config)) (string, error) {
 	return origin, nil
 }
 
+// noName resolves no host of a client document.
+func noName(_ context.Context, host string) ([]netip.Addr, error) {
+	return nil, fmt.Errorf("no host %s in this test", host)
+}
+
 // configFor starts a fake Entra ID and returns a configuration of a server in front of it.
 func configFor(t testing.TB, origin string) server.Config {
 	t.Helper()
@@ -340,6 +346,7 @@ func configFor(t testing.TB, origin string) server.Config {
 		RegistrationsPerMinute: -1,
 		HTTPClient:             fake.Client(),
 		Entra:                  registration(fake),
+		Clients:                broker.ClientPolicy{Documents: broker.DocumentPolicy{Lookup: noName}},
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 )
 
 // TestBrokerConforms runs every check of authorization servers against the broker, with the fake
-// behind it. The broker has no client documents or introspection; their checks skip it.
+// behind it. The broker has no introspection; its checks skip it.
 func TestBrokerConforms(t *testing.T) {
 	t.Parallel()
 	issuers.Test(t, issuerTarget(t, fakeentra.NewServer(fakeentra.Config{})))
@@ -104,20 +104,23 @@ func targetBehind(t *testing.T, authority string, now func() time.Time) (issuers
 func issuerTarget(t *testing.T, fake *fakeentra.Server) issuers.Target {
 	t.Helper()
 	t.Cleanup(fake.Close)
+	served := issuers.NewDocuments()
 	origin := startServer(t, func(config *server.Config) {
 		config.Entra = registration(fake)
 		config.HTTPClient = fake.Client()
 		config.Now = fake.Now
+		config.Clients.Documents = documents(t, served)
 		config.Scopes = []broker.Scope{
 			{Name: "user.read", Description: "read your profile", Upstream: []string{"User.Read"}},
 			{Name: "calendars.read", Description: "read your calendars", Upstream: []string{"Calendars.Read"}},
 		}
 	})
 	return issuers.Target{
-		URL:      origin,
-		Person:   personAtFake,
-		Resource: origin + "/mcp",
-		Scopes:   []string{"user.read", "calendars.read"},
+		URL:       origin,
+		Person:    personAtFake,
+		Resource:  origin + "/mcp",
+		Scopes:    []string{"user.read", "calendars.read"},
+		Documents: served,
 	}
 }
 

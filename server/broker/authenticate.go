@@ -23,9 +23,11 @@ func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *proto
 	if problem != nil {
 		return nil, problem
 	}
-	found, err := b.findClient(r.Context(), c.id)
-	if err != nil {
-		return nil, b.storeProblem(r.Context(), err)
+	found, err := b.findClient(r, c.id)
+	if last := b.lastDocument(c.id, form.Get("grant_type"), err); last != nil {
+		found = last
+	} else if err != nil {
+		return nil, b.clientProblem(r.Context(), c.basic, err)
 	}
 	if found == nil {
 		return nil, unknownClient(c.basic).because("no client of that ID is registered here").saw("client", c.id)

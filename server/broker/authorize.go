@@ -60,9 +60,9 @@ func (b *Broker) newTransaction(
 	r *http.Request,
 	params url.Values,
 ) (*transaction, *client, bool) {
-	found, err := b.findClient(r.Context(), params.Get("client_id"))
+	found, err := b.findClient(r, params.Get("client_id"))
 	if err != nil {
-		b.storeFailed(w, r, err)
+		b.clientFailed(w, r, err)
 		return nil, nil, false
 	}
 	if found == nil {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
+	"mcpentra/server/broker/fetch"
 	"mcpentra/server/broker/lookalike"
 	"mcpentra/server/clientip"
 	"mcpentra/server/entra"
@@ -67,18 +68,19 @@ type Config struct {
 // A Broker is an authorization server. It is safe for concurrent use and starts no goroutine; see
 // Maintain.
 type Broker struct {
-	config   Config
-	log      *slog.Logger
-	secure   bool // the issuer is https, so cookies are Secure
-	ownHost  string
-	ownPort  uint16
-	origin   string // of the issuer, in the form that browsers send
-	known    *lookalike.Table
-	records  *sealedStore
-	file     *clientFile // nil without one
-	signing  *signingKey
-	verified *token.Cache[*knownCaller]
-	routes   *http.ServeMux
+	config    Config
+	log       *slog.Logger
+	secure    bool // the issuer is https, so cookies are Secure
+	ownHost   string
+	ownPort   uint16
+	origin    string // of the issuer, in the form that browsers send
+	known     *lookalike.Table
+	records   *sealedStore
+	file      *clientFile             // nil without one
+	documents *fetch.Fetcher[*client] // nil without client documents
+	signing   *signingKey
+	verified  *token.Cache[*knownCaller]
+	routes    *http.ServeMux
 
 	budgets  *lru.Cache[string, *rate.Limiter] // by budget and network
 	guesses  *lru.Cache[string, *rate.Limiter] // wrong credentials, by network and client
@@ -125,6 +127,9 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
 	if err := b.openClients(); err != nil {
+		return nil, err
+	}
+	if err := b.openDocuments(); err != nil {
 		return nil, err
 	}
 	if err := b.records.createEpoch(ctx); err != nil {

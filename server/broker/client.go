@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"slices"
 	"time"
 
@@ -76,15 +77,18 @@ func (c *client) mayUse(grantType string) bool {
 // maxClientID bounds the IDs that the store is asked for, in bytes.
 const maxClientID = 200
 
-// findClient returns the client of an ID, or nil.
-func (b *Broker) findClient(ctx context.Context, id string) (*client, error) {
+// findClient returns the client of an ID, or nil. The error may be a *documentError.
+func (b *Broker) findClient(r *http.Request, id string) (*client, error) {
+	if found := b.file.find(r.Context(), id); found != nil {
+		return found, nil
+	}
+	if isDocumentID(id) {
+		return b.documentClient(r, id)
+	}
 	if id == "" || len(id) > maxClientID {
 		return nil, nil
 	}
-	if found := b.file.find(ctx, id); found != nil {
-		return found, nil
-	}
-	return b.registeredClient(ctx, id)
+	return b.registeredClient(r.Context(), id)
 }
 
 // registeredClient returns the client that registered itself and got an ID, or nil.

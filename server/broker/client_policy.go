@@ -7,4 +7,6 @@ type ClientPolicy struct {
 	// return to their redirect URIs without a click. The broker reads the file again while it runs,
 	// and refuses a file that other users can write. Empty means no client.
 	File string
+	// Documents decides about clients whose ID is the URL of their metadata.
+	Documents DocumentPolicy
 }

@@ -111,6 +111,10 @@ func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values)
 	if code.GrantID != "" {
 		return nil, b.endReplay(ctx, &code)
 	}
+	if found.origin == fromDocument && !b.matchRedirect(found, code.RedirectURI) {
+		return nil, wrongCode("the client's document does not have the redirect URI any more").
+			saw("redirect_uri", seenURL(code.RedirectURI))
+	}
 	if !b.now().Before(code.Until) {
 		return nil, wrongCode("the code has expired")
 	}

@@ -84,6 +84,7 @@ func (b *Broker) showConsent(w http.ResponseWriter, tx *transaction, secret, csr
 		Server:      b.config.ResourceName,
 		Client:      tx.ClientName,
 		ClientID:    tx.ClientID,
+		DescribedBy: documentHost(tx.ClientID),
 		To:          newDestination(tx.RedirectURI),
 		Transaction: secret,
 		CSRF:        csrf,
@@ -92,7 +93,7 @@ func (b *Broker) showConsent(w http.ResponseWriter, tx *transaction, secret, csr
 		Preregistered: tx.Preregistered,
 	}
 	if !tx.Preregistered {
-		content.Warnings = b.warnings(tx.ClientName, content.To)
+		content.Warnings = append(b.warnings(tx.ClientName, content.To), b.documentWarnings(tx.ClientID, content.To)...)
 	}
 	if tx.SignedIn != nil {
 		content.Person = tx.SignedIn.Username

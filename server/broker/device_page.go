@@ -112,9 +112,10 @@ func (b *Broker) showDeviceConsent(w http.ResponseWriter, r *http.Request, tx *t
 		Server:      b.config.ResourceName,
 		Client:      tx.ClientName,
 		ClientID:    tx.ClientID,
+		DescribedBy: documentHost(tx.ClientID),
 		Transaction: secret,
 		CSRF:        csrf,
-		Warnings:    b.deviceWarnings(tx.ClientName),
+		Warnings:    b.deviceWarnings(tx),
 		Scopes:      b.descriptions(tx.Scopes),
 		Device: &shownDevice{
 			Address:  tx.Device.Address,

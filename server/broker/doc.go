@@ -1,17 +1,18 @@
 // Package broker is the authorization server between MCP clients and Entra ID.
 //
-// Clients see an OAuth 2.1 authorization server: metadata, dynamic registration, authorization code
-// with PKCE, refresh with rotation, revocation. Entra sees one confidential client with one
-// registration. Entra remembers consent for that one client. So the broker asks for consent itself,
-// for each client, before it sends a browser to Entra (the confused deputy of MCP's security best
-// practices).
+// Clients see an OAuth 2.1 authorization server: metadata, dynamic registration, client ID metadata
+// documents, authorization code with PKCE, refresh with rotation, revocation. Entra sees one
+// confidential client with one registration. Entra remembers consent for that one client. So the
+// broker asks for consent itself, for each client, before it sends a browser to Entra (the confused
+// deputy of MCP's security best practices).
 //
 // A client never sees a token of Entra's. The broker keeps Entra's tokens, encrypted, with the
 // grant. It renews them when less than five minutes are left.
 //
 // A sign-in goes through these files:
 //
-//  1. register.go makes a client. redirect.go and host.go check its redirect URIs.
+//  1. register.go makes a client, or client_document.go reads it from the URL that is its ID, with
+//     package fetch. redirect.go and host.go check its redirect URIs.
 //  2. authorize.go checks the request and begins a transaction (transaction.go).
 //  3. consent.go shows the consent page and takes its form. consent_record.go remembers the answer.
 //  4. signin.go sends the browser to Entra. callback.go receives it, and signin.go redeems Entra's

@@ -23,6 +23,7 @@ type metadata struct {
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
 	IssInResponse         bool     `json:"authorization_response_iss_parameter_supported"`
 	ProtectedResources    []string `json:"protected_resources"`
+	ClientDocuments       bool     `json:"client_id_metadata_document_supported"`
 
 	SubjectTypes      []string `json:"subject_types_supported,omitempty"`
 	IDTokenAlgorithms []string `json:"id_token_signing_alg_values_supported,omitempty"`
@@ -69,6 +70,7 @@ func (b *Broker) metadata() metadata {
 		ChallengeMethods:      []string{"S256"},
 		IssInResponse:         true,
 		ProtectedResources:    []string{b.config.Resource},
+		ClientDocuments:       b.documents != nil,
 	}
 }
 

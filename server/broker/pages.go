@@ -33,6 +33,7 @@ type page struct {
 	Server      string
 	Client      string
 	ClientID    string
+	DescribedBy string // the host of the client's document, or empty
 	To          destination
 	Warnings    []string
 	Scopes      []string

@@ -53,6 +53,11 @@ func TestConsentPageMatchesSnapshot(t *testing.T) {
 		page := e.browser().get(e.request(client, "redirect_uri", redirect, "scope", "user.read notes.write"))
 		e.matchPage(t, "consent-page-site", page.body)
 	})
+	t.Run("document", func(t *testing.T) {
+		t.Parallel()
+		e, _, client := newDocumentEnv(t, options{})
+		e.matchPage(t, "consent-page-document", e.browser().get(e.request(client)).body)
+	})
 	t.Run("signed in", func(t *testing.T) {
 		t.Parallel()
 		client := e.named("Notes", appURI)

@@ -20,23 +20,42 @@ func (b *Broker) warnings(name string, to destination) []string {
 	if b.known.MixesScripts(name) {
 		warnings = append(warnings, mixedName)
 	}
-	if problem := b.known.Host(to.Name, b.ownHost); problem != nil {
-		text := "be careful with the name of the site " + to.Host + "."
-		if problem.MixesScripts {
-			text = "the name of the site " + to.Host + " mixes letters of several alphabets."
-		}
-		if problem.LooksLike != "" {
-			text += " It looks like " + problem.LooksLike + " but is another site."
-		}
-		warnings = append(warnings, text)
+	return append(warnings, b.hostWarnings(to)...)
+}
+
+// hostWarnings returns what may deceive a person about a host.
+func (b *Broker) hostWarnings(at destination) []string {
+	problem := b.known.Host(at.Name, b.ownHost)
+	if problem == nil {
+		return nil
 	}
-	return warnings
+	text := "be careful with the name of the site " + at.Host + "."
+	if problem.MixesScripts {
+		text = "the name of the site " + at.Host + " mixes letters of several alphabets."
+	}
+	if problem.LooksLike != "" {
+		text += " It looks like " + problem.LooksLike + " but is another site."
+	}
+	return []string{text}
+}
+
+// documentWarnings returns what may deceive a person about the host of a client's document.
+func (b *Broker) documentWarnings(clientID string, to destination) []string {
+	if !isDocumentID(clientID) {
+		return nil
+	}
+	at := newDestination(clientID)
+	if at.Name == to.Name {
+		return nil // warnings has it
+	}
+	return b.hostWarnings(at)
 }
 
 // deviceWarnings returns what may deceive a person about a client that has no redirect URI. Nothing
 // ties its name to a program.
-func (b *Broker) deviceWarnings(name string) []string {
-	var warnings []string
+func (b *Broker) deviceWarnings(tx *transaction) []string {
+	name := tx.ClientName
+	warnings := b.documentWarnings(tx.ClientID, destination{})
 	if like := b.known.Client(name, "", false); like != nil {
 		warnings = append(warnings,
 			"the name is "+like.Name+" or looks like it. This server cannot see which program asks.")

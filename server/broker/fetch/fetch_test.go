@@ -127,7 +127,7 @@ func TestBudgetOfNetwork(t *testing.T) {
 // TestSlowSiteLeavesRoom wants a site's slow documents to leave room for other sites.
 func TestSlowSiteLeavesRoom(t *testing.T) {
 	t.Parallel()
-	asked := make(chan struct{}, 8)
+	asked := make(chan struct{}, 16)
 	release := make(chan struct{})
 	e := start(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/slow") {
@@ -137,11 +137,11 @@ func TestSlowSiteLeavesRoom(t *testing.T) {
 		says("hello")(w, r)
 	})
 	var group sync.WaitGroup
-	for i := range 8 {
+	for i := range 16 {
 		url := fmt.Sprintf("https://%c.example.com/slow%d", 'a'+i, i)
 		group.Go(func() { e.mustGet(t, url, "hello") })
 	}
-	for range 8 {
+	for range 16 {
 		<-asked
 	}
 	e.mustFail(t, "https://z.example.com/client.json", fetch.TooMany)

@@ -13,9 +13,9 @@ import (
 // Bounds of the fetches at the same time. A stranger has few networks and sites, so slow hosts
 // leave room for the documents of others.
 const (
-	atOnce           = 64
-	atOncePerSite    = 8
-	atOncePerNetwork = 16
+	atOnce           = 128
+	atOncePerSite    = 16
+	atOncePerNetwork = 32
 )
 
 // maxNetworks bounds the networks that have a limiter.

@@ -68,12 +68,12 @@ func (s *RedisServer) StartReplica(t testing.TB, settings ...string) *RedisServe
 }
 
 // StartSentinel starts a sentinel that watches an engine under the name "primary". It promotes a
-// replica half a second after the engine has stopped to answer.
-func (s *RedisServer) StartSentinel(t testing.TB) *RedisServer {
+// replica when the engine has not answered for a time.
+func (s *RedisServer) StartSentinel(t testing.TB, silent time.Duration) *RedisServer {
 	t.Helper()
 	sentinel := newRedisServer(t, "redis-sentinel",
 		"sentinel monitor primary 127.0.0.1 "+s.Port+" 1",
-		"sentinel down-after-milliseconds primary 500",
+		fmt.Sprint("sentinel down-after-milliseconds primary ", silent.Milliseconds()),
 		"sentinel failover-timeout primary 5000",
 	)
 	t.Cleanup(sentinel.remove)

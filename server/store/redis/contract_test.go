@@ -51,8 +51,9 @@ func TestSentinelKeepsContract(t *testing.T) {
 	t.Parallel()
 	primary := engine.StartRedis(t, "min-replicas-to-write 1", "appendfsync no")
 	primary.StartReplica(t, "appendfsync no")
-	sentinel := primary.StartSentinel(t)
-	keepsContract(t, func(*testing.T) string { return fresh("redis+sentinel://" + sentinel.Address() + "/primary") })
+	sentinel := primary.StartSentinel(t, time.Hour)
+	url := "redis+sentinel://" + sentinel.Address() + "/primary?wait_time=4s"
+	keepsContract(t, func(*testing.T) string { return fresh(url) })
 }
 
 // TestTLSAndACLUserKeepContract uses the rights that README.md names.

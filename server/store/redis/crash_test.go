@@ -116,9 +116,9 @@ func TestFailoverKeepsRecords(t *testing.T) {
 	for range 2 { // the second one lets the new primary take writes
 		primary.StartReplica(t, "min-replicas-to-write 1", "appendfsync no")
 	}
-	sentinel := primary.StartSentinel(t)
+	sentinel := primary.StartSentinel(t, 1500*time.Millisecond)
 	sentinel.Becomes(t, "num-slaves 2", "SENTINEL", "MASTERS")
-	s := open(t, fresh("redis+sentinel://"+sentinel.Address()+"/primary"))
+	s := open(t, fresh("redis+sentinel://"+sentinel.Address()+"/primary?wait_time=4s"))
 	once(t, s, "code")
 	writers := writeUntil(t, s, func() { primary.Kill(t) })
 	require.Eventually(t, func() bool {

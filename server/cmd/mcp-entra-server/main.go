@@ -110,7 +110,7 @@ address in use, a tenant or credential that Entra refuses.`,
 		&flags.store,
 		"store",
 		"",
-		"keep clients and grants at `URL` (STORE_URL): memory:, file:PATH or postgres://HOST/DATABASE",
+		"keep clients and grants at `URL` (STORE_URL): memory:, file:PATH, postgres://… or rediss://…",
 	)
 	set.StringVar(
 		&flags.upstream,

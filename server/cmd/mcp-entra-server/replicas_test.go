@@ -92,7 +92,10 @@ func (r *replicas) start(t *testing.T) {
 // TestReplicasShareStore runs each step of a sign-in at another replica.
 func TestReplicasShareStore(t *testing.T) {
 	t.Parallel()
-	for name, open := range map[string]func(testing.TB) string{"PostgreSQL": engine.Postgres} {
+	for name, open := range map[string]func(testing.TB) string{
+		"PostgreSQL": engine.Postgres,
+		"Redis":      engine.Redis,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newReplicas(t, open(t))
@@ -152,11 +155,21 @@ func useReplicas(t *testing.T, r *replicas) {
 // TestReplicasNeedKeysFile starts the program without a keys file, and with a URL that is wrong.
 func TestReplicasNeedKeysFile(t *testing.T) {
 	t.Parallel()
-	r := newReplicas(t, "postgres://u:hush@localhost:1/d")
-	for remove, want := range map[string]string{
+	needsKeysFile(t, "postgres://u:hush@localhost:1/d", map[string]string{
 		"MCP_KEYS_FILE=": "MCP_KEYS_FILE is missing: .*PostgreSQL",
 		"MCP_ADDR=":      "STORE_URL: .*PostgreSQL cannot be reached",
-	} {
+	})
+	needsKeysFile(t, "redis://u:hush@localhost:1", map[string]string{
+		"MCP_KEYS_FILE=": "STORE_URL .*Redis, and MCP_KEYS_FILE is missing",
+		"MCP_ADDR=":      "STORE_URL cannot be used: .*connection refused",
+	})
+}
+
+// needsKeysFile starts the program without each of some settings. Its output must match.
+func needsKeysFile(t *testing.T, storeURL string, without map[string]string) {
+	t.Helper()
+	r := newReplicas(t, storeURL)
+	for remove, want := range without {
 		program := exec.Command(filepath.Join(programs, "mcp-entra-server"), "--addr", "localhost:0")
 		program.Dir = t.TempDir()
 		program.Env = []string{"HOME=" + program.Dir}

@@ -15,6 +15,7 @@ import (
 
 	"mcpentra/server/broker"
 	"mcpentra/server/store"
+	"mcpentra/server/store/redis"
 )
 
 // A location is the place of a store and of the keys that encrypt it.
@@ -72,8 +73,12 @@ func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store.Sto
 	case "postgres", "postgresql":
 		return openPostgres(ctx, s, at, logger)
 	}
+	if redis.IsScheme(at.kind) {
+		return openRedis(ctx, s, at, logger)
+	}
 	// The rest may contain a password.
-	return nil, nil, fmt.Errorf("STORE_URL is %q: write memory:, file:PATH or postgres://HOST/DATABASE", at.kind)
+	return nil, nil, fmt.Errorf("STORE_URL is %q: write memory:, file:PATH, postgres://HOST/DATABASE or rediss://HOST",
+		at.kind)
 }
 
 // openFile opens a store in a file. It makes a new store and its keys.

@@ -78,8 +78,9 @@ func (m *brokerMode) tokenKey() any { return nil }
 
 func (m *brokerMode) graphToken(ctx context.Context, caller *identity.Caller) (string, error) {
 	upstream, err := m.broker.UpstreamToken(ctx, caller.GrantID)
-	if errors.Is(err, broker.ErrGrantOver) {
-		return "", &entra.Error{Op: "refresh", Code: "invalid_grant", Description: err.Error()}
+	var refused *entra.Error
+	if errors.Is(err, broker.ErrGrantOver) && !errors.As(err, &refused) {
+		return "", &entra.Error{Op: "refresh", Code: "login_required", Description: err.Error()}
 	}
 	return upstream, err
 }

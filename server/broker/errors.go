@@ -77,6 +77,15 @@ func (e *protocolError) because(why string) *protocolError {
 	return e
 }
 
+// pausedBy takes over the pause that Entra asks for.
+func (e *protocolError) pausedBy(err error) *protocolError {
+	var unavailable *entra.UnavailableError
+	if errors.As(err, &unavailable) {
+		e.retryAfter = max(e.retryAfter, unavailable.RetryAfter.Round(time.Second))
+	}
+	return e
+}
+
 // asWarning marks an error that an operator should look at.
 func (e *protocolError) asWarning() *protocolError {
 	e.grave = true

@@ -31,6 +31,11 @@ const (
 
 	// upstreamMargin is the time before the expiry of Entra's token at which the broker renews it.
 	upstreamMargin = 5 * time.Minute
+	// leaseLifetime bounds the work of a replica that renews Entra's token for all. The others look
+	// for the result after leasePoll, and then less often.
+	leaseLifetime = 30 * time.Second
+	leasePoll     = 20 * time.Millisecond
+	maxLeasePoll  = time.Second
 	// answerLifetime is how long the same request of the same browser gets the same answer. People
 	// click twice, and browsers then show the second answer only.
 	answerLifetime = time.Minute

@@ -23,6 +23,8 @@ const (
 	kindDeployment  = "deployment"
 	kindDevice      = "device authorization"
 	kindUserCode    = "user code"
+
+	kindUpstreamLease = "upstream refresh"
 )
 
 // limit bounds the records of a kind that strangers can cause without a sign-in, so that they

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 
+	"mcpentra/server/entra"
 	"mcpentra/server/store"
 )
 
@@ -125,13 +126,17 @@ func (b *Broker) ownGrant(ctx context.Context, found *client, grantID string) (s
 // checkSignIn checks that the person's sign-in at Entra has not ended.
 func (b *Broker) checkSignIn(ctx context.Context, found *client, grantID string) *protocolError {
 	_, err := b.UpstreamToken(ctx, grantID)
-	if errors.Is(err, ErrGrantOver) {
+	var refused *entra.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrGrantOver):
 		return wrongRefreshToken("the sign-in at Entra ID is over")
-	} else if err != nil {
-		b.log.WarnContext(ctx, "entra cannot be asked about a grant", "client", found.ID, "error", err)
-		return entraCannotBeAsked()
+	case errors.As(err, &refused) && refused.Code == "invalid_grant":
+		return wrongRefreshToken("entra refuses the refresh: " + refused.Error())
 	}
-	return nil
+	b.log.WarnContext(ctx, "entra cannot be asked about a grant", "client", found.ID, "error", err)
+	return entraCannotBeAsked().pausedBy(err)
 }
 
 // endFamily ends the grant of a refresh token that came too late.

@@ -15,6 +15,8 @@ const (
 	adviseSecondFactor = "the user has to pass a second factor: let them sign in again"
 	adviseSignInAgain  = "the sign-in is over (expired, revoked, or the password was changed): let the user sign in " +
 		"again"
+	adviseTooOld = "a policy of the tenant asks for a sign-in more often (Conditional Access, sign-in frequency): " +
+		"let the user sign in again"
 	adviseConsent = "the permissions are not consented to: sign in again and accept, or let an administrator " +
 		"grant consent (" + registration + ", API permissions, Grant admin consent); delegated User.Read is enough"
 	adviseSecretExpired = "AUTH_CLIENT_SECRET has expired: make a new client secret (" + registration +
@@ -129,6 +131,9 @@ var advice = map[int]string{
 	53002: adviseConditionalAccess,
 	53003: adviseConditionalAccess,
 	53004: adviseConditionalAccess,
+	50158: "another service of the tenant has to confirm the sign-in: let the user sign in again",
+	70043: adviseTooOld,
+	70044: adviseTooOld,
 
 	// The grant.
 	50173:   adviseSignInAgain,

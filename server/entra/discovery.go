@@ -99,6 +99,9 @@ func (c *Client) renewDocument(ctx context.Context) error {
 }
 
 func (c *Client) fetchDocument(ctx context.Context) (*discovered, error) {
+	if left := c.pauses.left("discovery", noSubject); left > 0 {
+		return nil, errPaused("discovery", left)
+	}
 	tenant := url.PathEscape(c.deployment.tenant)
 	address := c.deployment.authority + "/" + tenant + "/v2.0/.well-known/openid-configuration"
 	resp, body, err := c.get(ctx, "discovery", address, http.Header{"Accept": {"application/json"}})
@@ -106,7 +109,9 @@ func (c *Client) fetchDocument(ctx context.Context) (*discovered, error) {
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, c.refusal("discovery", resp, body)
+		err := c.refusal("discovery", resp, body)
+		c.pauses.note("discovery", noSubject, err)
+		return nil, err
 	}
 	found := &discovered{fetched: c.now()}
 	if err := json.Unmarshal(body, found); err != nil {

@@ -36,6 +36,8 @@ type Client struct {
 
 	flight singleflight.Group
 
+	pauses *pauses
+
 	warnedOfFake *atomic.Bool // shared by the clients of an API
 
 	mu     sync.Mutex
@@ -82,6 +84,7 @@ func newClient(cfg Config, d *deployment) *Client {
 	if c.now == nil {
 		c.now = time.Now
 	}
+	c.pauses = newPauses(c.now)
 	return c
 }
 

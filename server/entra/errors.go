@@ -28,6 +28,8 @@ type Error struct {
 	// Description is Entra's sentence, cut at 500 characters and without control characters. It is
 	// for the operator's log, because it may name users and applications.
 	Description string
+	// Claims is Entra's claims challenge, a JSON object, or "". A sign-in with it meets the demand.
+	Claims string
 	// CorrelationID identifies the event in the tenant's sign-in log.
 	CorrelationID string
 	// Advice tells the operator what to do; "" if we do not know.
@@ -47,16 +49,6 @@ func (e *Error) Error() string {
 		b.WriteString(": " + e.Description)
 	}
 	return b.String()
-}
-
-// GrantOver reports whether the grant has ended, so that only a new sign-in of the user helps.
-// After all other refusals of a refresh, the grant still exists.
-func (e *Error) GrantOver() bool {
-	switch e.Code {
-	case "invalid_grant", "interaction_required", "login_required", "consent_required":
-		return true
-	}
-	return false
 }
 
 func (e *Error) conditionalAccess() bool { return e.AADSTS >= 53000 && e.AADSTS <= 53011 }
@@ -95,18 +87,29 @@ func (c *Client) refusal(op string, resp *http.Response, body []byte) error {
 		Codes       []int  `json:"error_codes"`
 		Suberror    string `json:"suberror"`
 		Correlation string `json:"correlation_id"`
+		Claims      string `json:"claims"`
 	}
 	err := json.Unmarshal(body, &answer)
+	number := numberIn(answer.Description)
+	if len(answer.Codes) > 0 {
+		// Old answers have two numbers, the general one first.
+		number = answer.Codes[len(answer.Codes)-1]
+	}
 	overloaded := resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500
 	temporary := answer.Error == "temporarily_unavailable" || answer.Error == "server_error"
-	if overloaded || temporary || err != nil || answer.Error == "" {
-		// Gateways answer in text or HTML, and a server at a wrong address in any form.
-		return &UnavailableError{
-			Op:         op,
-			Status:     resp.StatusCode,
-			RetryAfter: retryAfter(resp.Header, c.now()),
-			Err:        fmt.Errorf("%s answered %d, but not in Entra's format", resp.Request.URL.Host, resp.StatusCode),
+	// Gateways answer in text or HTML, and a server at a wrong address in any form.
+	foreign := err != nil || answer.Error == ""
+	if overloaded || temporary || foreign || isThrottle(number) {
+		cause := fmt.Errorf("%s answered %d, but not in Entra's format", resp.Request.URL.Host, resp.StatusCode)
+		if !foreign {
+			cause = fmt.Errorf("%s answered %d %s (AADSTS%d)", resp.Request.URL.Host, resp.StatusCode,
+				errorCode(answer.Error), number)
 		}
+		pause := retryAfter(resp.Header, c.now())
+		if pause == 0 && (isThrottle(number) || resp.StatusCode == http.StatusTooManyRequests) {
+			pause = throttlePause
+		}
+		return &UnavailableError{Op: op, Status: resp.StatusCode, RetryAfter: pause, Err: cause}
 	}
 	e := &Error{
 		Op:            op,
@@ -115,15 +118,23 @@ func (c *Client) refusal(op string, resp *http.Response, body []byte) error {
 		Suberror:      errorCode(answer.Suberror),
 		Description:   sanitize(answer.Description),
 		CorrelationID: sanitize(answer.Correlation),
+		AADSTS:        number,
+		Claims:        readChallenge(answer.Claims),
+		Advice:        Advice(number),
 	}
-	if len(answer.Codes) > 0 {
-		// Old answers have two numbers, the general one first.
-		e.AADSTS = answer.Codes[len(answer.Codes)-1]
-	} else {
-		e.AADSTS = numberIn(answer.Description)
-	}
-	e.Advice = Advice(e.AADSTS)
 	return e
+}
+
+// maxChallenge bounds a claims challenge, in bytes.
+const maxChallenge = 4 << 10
+
+// readChallenge returns a claims challenge if it is a JSON object of a usual size, otherwise "".
+func readChallenge(claims string) string {
+	var object map[string]any
+	if len(claims) > maxChallenge || json.Unmarshal([]byte(claims), &object) != nil || len(object) == 0 {
+		return ""
+	}
+	return claims
 }
 
 var aadsts = regexp.MustCompile(`AADSTS([0-9]{4,9})\b`)

@@ -46,13 +46,22 @@ func (c *Client) Me(ctx context.Context, accessToken string) (*Profile, error) {
 	if err != nil {
 		return nil, err
 	}
+	who := subjectOf(accessToken)
+	if left := c.pauses.left("graph", who); left > 0 {
+		return nil, errPaused("graph", left)
+	}
 	header := http.Header{"Accept": {"application/json"}, "Authorization": {"Bearer " + accessToken}}
 	resp, body, err := c.get(ctx, "graph", c.graph(found)+"/v1.0/me", header)
 	if err != nil {
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, c.graphRefusal(resp, body)
+		refused := c.graphRefusal(resp, body)
+		if refused.RetryAfter > 0 {
+			// Graph throttles each person by itself.
+			c.pauses.subjects.Add(who, c.now().Add(refused.RetryAfter))
+		}
+		return nil, refused
 	}
 	profile := new(Profile)
 	if err := json.Unmarshal(body, profile); err != nil || profile.ID == "" {
@@ -61,7 +70,7 @@ func (c *Client) Me(ctx context.Context, accessToken string) (*Profile, error) {
 	return profile, nil
 }
 
-func (c *Client) graphRefusal(resp *http.Response, body []byte) error {
+func (c *Client) graphRefusal(resp *http.Response, body []byte) *GraphError {
 	var answer struct {
 		Error struct {
 			Code    string `json:"code"`

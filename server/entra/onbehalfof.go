@@ -96,7 +96,7 @@ func (c *Client) onBehalfOf(ctx context.Context, assertion string, scopes []stri
 	for i, name := range scopes {
 		full[i] = c.graphHost(found) + "/" + name
 	}
-	answer, err := c.request(ctx, found, "on-behalf-of", c.asking(found, full, url.Values{
+	answer, err := c.request(ctx, found, "on-behalf-of", subjectOf(assertion), c.asking(found, full, url.Values{
 		"grant_type":          {"urn:ietf:params:oauth:grant-type:jwt-bearer"},
 		"assertion":           {assertion},
 		"requested_token_use": {"on_behalf_of"},

@@ -171,7 +171,7 @@ func TestRedeemNeedsSameVerifier(t *testing.T) {
 	var refused *entra.Error
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, 501481, refused.AADSTS)
-	assert.True(t, refused.GrantOver())
+	assert.False(t, refused.GrantOver(), "the right verifier still redeems the code")
 
 	_, err = client.Redeem(t.Context(), entra.Redemption{Code: code, Verifier: verifier, Nonce: "another"})
 	var bad *entra.IDTokenError
@@ -204,6 +204,15 @@ func TestRefreshTellsEndFromFailure(t *testing.T) {
 	}{
 		{name: "grant is revoked", answer: answering(400, revoked), refused: true, over: true},
 		{name: "second factor is needed", answer: answering(400, secondFactor), refused: true, over: true},
+		{name: "unknown number", answer: answering(400, invalidGrant(12345)), refused: true},
+		{name: "no number", answer: answering(400, map[string]any{"error": "invalid_grant"}), refused: true},
+		{name: "consent is missing", answer: answering(400, invalidGrant(65001)), refused: true, over: true},
+		{name: "sign-in is too old", answer: answering(400, invalidGrant(70043)), refused: true, over: true},
+		{name: "blocked by a policy", answer: answering(400, invalidGrant(53003)), refused: true, over: true},
+		{name: "not assigned", answer: answering(400, invalidGrant(50105)), refused: true, over: true},
+		{name: "loop", answer: answering(400, invalidGrant(50196)), retry: time.Minute},
+		{name: "tenant is throttled", answer: answering(429, invalidGrant(90055)), retry: time.Minute},
+		{name: "fault that passes", answer: answering(400, invalidGrant(90033)), retry: time.Minute},
 		{name: "secret has expired", answer: answering(401, secretExpired), refused: true},
 		{
 			name:   "throttled in plain text",
@@ -229,7 +238,7 @@ func TestRefreshTellsEndFromFailure(t *testing.T) {
 			if test.refused {
 				require.ErrorAs(t, err, &refused)
 				assert.Equal(t, test.over, refused.GrantOver())
-				assert.NotEmpty(t, refused.Advice)
+				assert.Equal(t, refused.AADSTS != 0 && refused.AADSTS != 12345, refused.Advice != "")
 				return
 			}
 			require.ErrorAs(t, err, &unavailable)

@@ -84,7 +84,7 @@ func (c *Client) Redeem(ctx context.Context, r Redemption) (*Tokens, error) {
 	if err := found.judgeIss(r.Issuers); err != nil {
 		return nil, err
 	}
-	answer, err := c.request(ctx, found, "code", c.redeeming(found, r))
+	answer, err := c.requestPatiently(ctx, found, "code", c.redeeming(found, r))
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string, scopes []stri
 	}
 	// oauth2.Config sends no scope with a refresh, but Entra needs it to know the resource
 	// (AADSTS90009). The client credentials Config sends scopes, and accepts another grant type.
-	answer, err := c.request(ctx, found, "refresh", c.asking(
+	answer, err := c.request(ctx, found, "refresh", subjectOf(refreshToken), c.asking(
 		found,
 		withSignInScopes(scopes),
 		url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken}},
@@ -135,6 +135,7 @@ func (c *Client) clientCredentials(ctx context.Context, found *discovered) (*Tok
 		ctx,
 		found,
 		"client credentials",
+		noSubject,
 		c.asking(found, []string{c.graphHost(found) + "/.default"}, nil),
 	)
 	if err != nil {
@@ -174,8 +175,54 @@ func (c *Client) asking(found *discovered, scopes []string, parameters url.Value
 	}
 }
 
-// request sends one token request, and turns the errors of x/oauth2 into ours.
-func (c *Client) request(ctx context.Context, found *discovered, op string, send tokenRequest) (*oauth2.Token, error) {
+// requestPatiently is request for a person who waits at a browser. It waits for the end of a short
+// pause, and then asks once more.
+func (c *Client) requestPatiently(
+	ctx context.Context,
+	found *discovered,
+	op string,
+	send tokenRequest,
+) (*oauth2.Token, error) {
+	if left := c.pauses.left("token", noSubject); left > 0 && !wait(ctx, left) {
+		return nil, errPaused(op, left)
+	}
+	answer, err := c.send(ctx, found, op, noSubject, send)
+	if left := c.pauses.left("token", noSubject); err != nil && left > 0 && wait(ctx, left) {
+		return c.send(ctx, found, op, noSubject, send)
+	}
+	return answer, err
+}
+
+// request sends one token request, unless the endpoint has asked for a pause. Who is the token that
+// the request presents.
+func (c *Client) request(
+	ctx context.Context,
+	found *discovered,
+	op string,
+	who subject,
+	send tokenRequest,
+) (*oauth2.Token, error) {
+	if left := c.pauses.left("token", who); left > 0 {
+		return nil, errPaused(op, left)
+	}
+	return c.send(ctx, found, op, who, send)
+}
+
+// send sends one token request, and remembers the pause that the answer asks for.
+func (c *Client) send(
+	ctx context.Context,
+	found *discovered,
+	op string,
+	who subject,
+	send tokenRequest,
+) (*oauth2.Token, error) {
+	answer, err := c.sendOnce(ctx, found, op, send)
+	c.pauses.note("token", who, err)
+	return answer, err
+}
+
+// sendOnce sends one token request, and turns the errors of x/oauth2 into ours.
+func (c *Client) sendOnce(ctx context.Context, found *discovered, op string, send tokenRequest) (*oauth2.Token, error) {
 	credential, err := c.authenticate(ctx, found)
 	if err != nil {
 		return nil, err

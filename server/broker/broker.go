@@ -156,6 +156,11 @@ func (c Config) withDefaults(issuer *url.URL) (Config, error) {
 	if c.ResourceName == "" {
 		c.ResourceName = issuer.Host
 	}
+	clients, err := c.Clients.withDefaults()
+	if err != nil {
+		return c, err
+	}
+	c.Clients = clients
 	if c.RegistrationsPerMinute == 0 {
 		c.RegistrationsPerMinute = 120
 	}

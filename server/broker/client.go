@@ -149,9 +149,9 @@ func (b *Broker) keepClient(ctx context.Context, id string) error {
 	return err
 }
 
-// provesItself reports whether only the registered client can receive an answer. A program on
-// loopback without a secret can be any program, so people are asked every time (OAuth 2.1 section
-// 7.3.1).
+// provesItself reports whether only the registered client can receive an answer. Any program on the
+// person's computer can listen on loopback or claim a private-use scheme. Without authentication,
+// people are therefore asked every time (OAuth 2.1 section 7.3.1, RFC 8252 section 8.6).
 func (c *client) provesItself(redirect string) bool {
-	return c.AuthMethod != authNone || !isLoopbackURI(redirect)
+	return c.AuthMethod != authNone || !isLoopbackURI(redirect) && !isPrivateUse(redirect)
 }

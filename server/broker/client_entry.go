@@ -105,7 +105,7 @@ func (b *Broker) judgeEntryRedirects(uris []string) error {
 		return fmt.Errorf("want at most %d redirect_uris, got %d", maxRedirectURIs, len(uris))
 	}
 	for _, uri := range uris {
-		if err := b.checkRedirect(uri); err != nil {
+		if err := b.checkClientRedirect(&client{origin: fromFile}, uri); err != nil {
 			return fmt.Errorf("redirect_uris: %s: %w", seenURL(uri), err)
 		}
 	}

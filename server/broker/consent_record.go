@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"mcpentra/server/identity"
-	"mcpentra/server/loopback"
 	"mcpentra/server/store"
 )
 
@@ -38,7 +37,7 @@ func (a approval) covers(other approval) bool {
 // approvalOf returns the approval that a transaction asks for.
 func approvalOf(tx *transaction) approval {
 	redirect := tx.RedirectURI
-	if parsed, err := url.Parse(redirect); err == nil && loopback.IsStrictHost(parsed.Hostname()) {
+	if parsed, err := url.Parse(redirect); err == nil && isLoopbackURI(redirect) {
 		parsed.Host = parsed.Hostname() // a native client uses another port every time
 		redirect = parsed.String()
 	}

@@ -18,7 +18,8 @@ type protocolError struct {
 	code        string // "page" if it is shown to a person only
 	description string
 	retryAfter  time.Duration
-	basic       bool // the client tried HTTP Basic, so the answer must name it
+	basic       bool   // the client tried HTTP Basic, so the answer must name it
+	challenge   string // another challenge (RFC 9110 section 11.6.1)
 
 	// The log gets these as well.
 	why     string // replaces the description in the log

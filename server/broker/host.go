@@ -81,7 +81,7 @@ func browserPort(u *url.URL) (uint16, error) {
 
 func isLoopbackURI(uri string) bool {
 	parsed, err := url.Parse(uri)
-	return err == nil && loopback.IsStrictHost(parsed.Hostname())
+	return err == nil && !isPrivateUse(uri) && loopback.IsStrictHost(parsed.Hostname())
 }
 
 // hostAndPort returns a host and port in the form of browsers: IPv6 addresses in brackets, and no
@@ -106,6 +106,8 @@ type destination struct {
 	Address string
 	// ThisComputer says that a program on the person's own computer receives the answer.
 	ThisComputer bool
+	// Scheme is the private-use scheme that opens that program, or empty. Name is empty then.
+	Scheme string
 }
 
 // newDestination returns the destination of a redirect URI that checkRedirect has accepted.
@@ -113,6 +115,13 @@ func newDestination(uri string) destination {
 	parsed, err := url.Parse(uri)
 	if err != nil {
 		return destination{}
+	}
+	if isPrivateUse(uri) {
+		shown := parsed.Scheme + ":"
+		if parsed.Host != "" {
+			shown += "//" + parsed.Host
+		}
+		return destination{Host: shown, Address: uri, ThisComputer: true, Scheme: parsed.Scheme}
 	}
 	name, err := browserHost(parsed)
 	if err != nil {

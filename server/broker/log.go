@@ -12,7 +12,10 @@ const (
 	settingLimit  = "MCP_REGISTRATIONS_PER_MINUTE, or MCP_TRUSTED_PROXIES for clients behind one proxy"
 	settingPublic = "MCP_PUBLIC_URL"
 
-	settingClientFile = "AUTH_CLIENTS_FILE"
+	settingClientFile            = "AUTH_CLIENTS_FILE"
+	settingPrivateUse            = "AUTH_PRIVATE_USE_REDIRECTS"
+	settingRegistration          = "AUTH_REGISTRATION"
+	settingRegistrationRedirects = "AUTH_REGISTRATION_REDIRECTS"
 )
 
 // A sight is a value that came in place of the expected one. It is never a token, code, secret,

@@ -10,7 +10,7 @@ type metadata struct {
 	Issuer                string   `json:"issuer"`
 	AuthorizationEndpoint string   `json:"authorization_endpoint"`
 	TokenEndpoint         string   `json:"token_endpoint"`
-	RegistrationEndpoint  string   `json:"registration_endpoint"`
+	RegistrationEndpoint  string   `json:"registration_endpoint,omitempty"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	DeviceEndpoint        string   `json:"device_authorization_endpoint"`
 	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported"`
@@ -53,11 +53,15 @@ func (b *Broker) metadata() metadata {
 		scopes = append(scopes, scope.Name)
 	}
 	at := func(path string) string { return b.config.Issuer + path }
+	registration := at("/register")
+	if b.config.Clients.Registration.Off {
+		registration = ""
+	}
 	return metadata{
 		Issuer:                b.config.Issuer,
 		AuthorizationEndpoint: at("/authorize"),
 		TokenEndpoint:         at("/token"),
-		RegistrationEndpoint:  at("/register"),
+		RegistrationEndpoint:  registration,
 		RevocationEndpoint:    at("/revoke"),
 		DeviceEndpoint:        at(deviceAuthorizationPath),
 		RevocationAuthMethods: authMethods,

@@ -40,7 +40,7 @@ type page struct {
 	Transaction string
 	CSRF        string
 	Person      string
-	Onward      string
+	Onward      template.URL // an address of Entra's, or a redirect URI that was checked
 	Message     string
 	Device      *shownDevice
 
@@ -65,7 +65,11 @@ func isolated(text string) string { return "\u2068" + text + "\u2069" }
 
 // showOnward renders a page that redirects automatically, with a link as fallback.
 func (b *Broker) showOnward(w http.ResponseWriter, address, title string) {
-	b.show(w, http.StatusOK, onwardPage, page{Title: title, Server: b.config.ResourceName, Onward: address})
+	content := page{Title: title, Server: b.config.ResourceName, Onward: template.URL(address)}
+	if isPrivateUse(address) {
+		content.To = newDestination(address)
+	}
+	b.show(w, http.StatusOK, onwardPage, content)
 }
 
 // showDone answers a person who clicked again after the client has redeemed its code. The grant may

@@ -48,9 +48,16 @@ type registration struct {
 // handleRegister is dynamic client registration (RFC 7591). It is open to every client, so it
 // promises nothing: a client can only ask a person for consent.
 func (b *Broker) handleRegister(w http.ResponseWriter, r *http.Request) {
+	if problem := b.mayRegister(r); problem != nil {
+		b.refuse(w, r, problem)
+		return
+	}
 	asked, problem := readRegistration(w, r)
 	if problem == nil {
 		problem = b.judgeRegistration(asked)
+	}
+	if problem == nil {
+		problem = b.limitRedirects(asked)
 	}
 	if problem != nil {
 		b.refuse(w, r, problem)

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"encoding/json"
+	"html/template"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -20,6 +21,9 @@ func writeError(w http.ResponseWriter, problem *protocolError) {
 	}
 	if problem.basic {
 		w.Header().Set("WWW-Authenticate", `Basic realm="token", charset="UTF-8"`)
+	}
+	if problem.challenge != "" {
+		w.Header().Set("WWW-Authenticate", problem.challenge)
 	}
 	writeJSON(w, problem.status, map[string]string{"error": problem.code, "error_description": problem.description})
 }
@@ -54,7 +58,7 @@ func (b *Broker) sendBack(w http.ResponseWriter, r *http.Request, tx *transactio
 		Title:   "This did not work",
 		Server:  b.config.ResourceName,
 		To:      newDestination(tx.RedirectURI),
-		Onward:  b.responseURL(tx, errorResponse(problem)),
+		Onward:  template.URL(b.responseURL(tx, errorResponse(problem))),
 		Message: "The request of “" + isolated(tx.displayName()) + "” failed: " + problem.description + ".",
 	}
 	status := problem.status
@@ -73,12 +77,13 @@ func errorResponse(problem *protocolError) url.Values {
 
 // deliver sends the browser back to the client with an authorization response. After a POST it
 // renders a page that redirects automatically, with a link as fallback: form-action would stop a
-// redirect.
+// redirect. A private-use scheme gets the page too, because the browser asks before it opens a
+// program, and a person who refused needs the link.
 func (b *Broker) deliver(w http.ResponseWriter, r *http.Request, tx *transaction, response url.Values) {
 	target := b.responseURL(tx, response)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "no-referrer")
-	if r.Method == http.MethodPost {
+	if r.Method == http.MethodPost || isPrivateUse(target) {
 		b.showOnward(w, target, "Back to “"+isolated(tx.displayName())+"”")
 		return
 	}

@@ -25,6 +25,9 @@ func (b *Broker) warnings(name string, to destination) []string {
 
 // hostWarnings returns what may deceive a person about a host.
 func (b *Broker) hostWarnings(at destination) []string {
+	if at.Scheme != "" {
+		return nil
+	}
 	problem := b.known.Host(at.Name, b.ownHost)
 	if problem == nil {
 		return nil

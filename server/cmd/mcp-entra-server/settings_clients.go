@@ -1,8 +1,18 @@
 package main
 
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+)
+
 // clientPolicyKeys are the settings of the clients of broker mode. In direct mode they are an
 // error, because Entra decides about clients there.
-var clientPolicyKeys = []string{"AUTH_CLIENTS_FILE"}
+var clientPolicyKeys = []string{
+	"AUTH_CLIENTS_FILE", "AUTH_REGISTRATION", "AUTH_REGISTRATION_TOKEN_FILE", "AUTH_REGISTRATION_REDIRECTS",
+	"AUTH_PRIVATE_USE_REDIRECTS",
+}
 
 // readClients reads which clients can use the broker.
 func (s *settings) readClients() error {
@@ -16,5 +26,68 @@ func (s *settings) readClients() error {
 		return nil
 	}
 	s.clients.File = s.get("AUTH_CLIENTS_FILE")
+	switch text := s.get("AUTH_PRIVATE_USE_REDIRECTS"); text {
+	case "", "known":
+	case "none":
+		s.clients.PrivateUse = []string{}
+	default:
+		s.clients.PrivateUse = list(text)
+	}
+	return s.readRegistration()
+}
+
+// readRegistration reads who can register clients.
+func (s *settings) readRegistration() error {
+	policy := &s.clients.Registration
+	tokenFile := s.get("AUTH_REGISTRATION_TOKEN_FILE")
+	switch mode := s.get("AUTH_REGISTRATION"); mode {
+	case "", "open":
+	case "off":
+		policy.Off = true
+	case "token":
+		if tokenFile == "" {
+			return s.wrong("AUTH_REGISTRATION_TOKEN_FILE", "is missing: name the file with the initial access token, "+
+				"which AUTH_REGISTRATION=token needs")
+		}
+		var err error
+		policy.InitialAccessToken, err = readSecretFile(tokenFile)
+		if err != nil {
+			return s.wrong("AUTH_REGISTRATION_TOKEN_FILE", "cannot be used: %v", err)
+		}
+		tokenFile = ""
+	default:
+		return s.wrong("AUTH_REGISTRATION", "is %q: write open, off or token", mode)
+	}
+	if tokenFile != "" {
+		return s.wrong("AUTH_REGISTRATION_TOKEN_FILE", "is for AUTH_REGISTRATION=token: set that too, or remove this")
+	}
+	if hosts := list(s.get("AUTH_REGISTRATION_REDIRECTS")); len(hosts) > 0 {
+		policy.Redirects = hosts
+	}
 	return nil
+}
+
+// maxSecretFile bounds a file with one secret, in bytes.
+const maxSecretFile = 4 << 10
+
+// readSecretFile reads a file with one secret. Only its owner may be able to read it.
+func readSecretFile(name string) (string, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return "", err
+	case !info.Mode().IsRegular() || info.Size() > maxSecretFile:
+		return "", fmt.Errorf("%s is not a file of at most %d bytes", name, maxSecretFile)
+	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
+		return "", fmt.Errorf("other users can read %s: chmod 600 it", name)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	secret := strings.TrimSpace(string(text))
+	if secret == "" {
+		return "", fmt.Errorf("%s is empty", name)
+	}
+	return secret, nil
 }

@@ -24,7 +24,7 @@ func TestExampleSettingsAreValid(t *testing.T) {
 	}
 	require.Len(t, settings, 41, "the keys that there are")
 	ofDirectMode := regexp.MustCompile(`^AUTH_(AUDIENCE|SCOPES|TOKEN|ALLOWED|CONFIDENTIAL|APP)`)
-	ofBrokerMode := regexp.MustCompile(`^AUTH_(REDIRECT_URI|MODE|CLIENTS_FILE)`)
+	ofBrokerMode := regexp.MustCompile(`^AUTH_(REDIRECT_URI|MODE|CLIENTS_FILE|REGISTRATION|PRIVATE_USE)`)
 	for _, change := range []struct {
 		name, line string
 		left       *regexp.Regexp

@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 	"server/broker/fetch":         {"server/loopback"},
 	"server/store/postgres":       {"server/store"},
 	"server/store/redis":          {"server/store"},
+	"server/admin":                {"server/broker", "server/loopback"},
 	"server/store/storetest":      {"server/store"},
 	"server/internal/tools":       {"server/entra", "server/guard", "server/identity"},
 	"server/upstream":             {"server/clientip", "server/guard", "server/identity", "server/jsonrpc"},

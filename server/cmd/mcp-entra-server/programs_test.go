@@ -86,12 +86,14 @@ func params(files string) testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start":     start,
-			"interrupt": interrupt,
-			"exits":     exits,
-			"port":      port,
-			"logs":      logs,
-			"tools":     serveTools,
+			"logs":       logs,
+			"start":      start,
+			"interrupt":  interrupt,
+			"exits":      exits,
+			"port":       port,
+			"found":      found,
+			"administer": administer,
+			"tools":      serveTools,
 		},
 	}
 }
@@ -266,7 +268,7 @@ func command(ts *testscript.TestScript, program string, args []string) *exec.Cmd
 	)
 	for _, key := range []string{
 		"AUTH_MODE", "AUTH_AUTHORITY", "AUTH_TENANT_ID", "AUTH_CLIENT_ID", "AUTH_CLIENT_SECRET", "AUTH_SCOPES",
-		"MCP_ADDR", "MCP_PUBLIC_URL", "MCP_STATEFUL",
+		"MCP_ADDR", "MCP_PUBLIC_URL", "MCP_STATEFUL", "MCP_ADMIN_ADDR", "MCP_ADMIN_SECRET_FILE",
 		"MCP_REGISTRATIONS_PER_MINUTE", "STORE_URL", "MCP_KEYS_FILE", "MCP_TOKEN_STORE", "MCP_CLIENT_ID",
 	} {
 		if value := ts.Getenv(key); value != "" {

@@ -87,6 +87,10 @@ var elsewhere = map[string]string{
 	"mcp-entra-server keys prune":                 "keys.txt",
 	"mcp-entra-server store export grants.export": "store.txt",
 	"MCP_KEYS_FILE=grants.keys mcp-entra-server store import --store file:new.db grants.export": "store.txt",
+	"(umask 077; openssl rand -base64 32 > admin.secret)":                                       "admin.txt",
+	"MCP_ADMIN_ADDR=localhost:8001 MCP_ADMIN_SECRET_FILE=admin.secret mcp-entra-server":         "admin.txt",
+	"(umask 077; printf 'Authorization: Bearer %s\\n' \"$(cat admin.secret)\" > admin.header)":  "admin.txt",
+	"curl -X DELETE -H @admin.header 'http://localhost:8001/grants?user=adele@contoso.com'":     "admin.txt",
 
 	"mcp-auth-conformance server http://localhost:8000/mcp --sign-in": "the same is run with its browser named",
 	"mcp-auth-conformance server http://localhost:8000/mcp --fakeentra " +

@@ -121,6 +121,11 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	if s.upstream != "" {
 		checkUpstream(ctx, s.upstream, logger)
 	}
+	stopAdmin, err := serveAdmin(s, mcp, logger)
+	if err != nil {
+		return err
+	}
+	defer stopAdmin()
 	background := []func(context.Context){func(ctx context.Context) { _ = mcp.Maintain(ctx) }}
 	if !reached {
 		background = append(background, func(ctx context.Context) { watchEntra(ctx, mcp, logger) })

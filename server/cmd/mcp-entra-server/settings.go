@@ -42,6 +42,7 @@ type settings struct {
 	clients                                                                    broker.ClientPolicy
 	trustFakeKeys                                                              bool
 	credentialKey                                                              string // "" means none
+	admin                                                                      adminSettings
 }
 
 // keys are the names of all settings in .env or the environment.
@@ -57,6 +58,7 @@ var keys = []string{
 	"MCP_UPSTREAM", "MCP_UPSTREAM_HEADERS", "MCP_UPSTREAM_QUERY", "MCP_STATEFUL", "MCP_LEGACY_SSE", "MCP_MAX_CALL",
 	"MCP_CALLER_SESSIONS", "MCP_CALLER_STREAMS", "MCP_CALLER_CALLS",
 	"MCP_TOTAL_SESSIONS", "MCP_TOTAL_STREAMS", "MCP_TOTAL_CALLS", "MCP_BATCH_ANSWERS",
+	"MCP_ADMIN_ADDR", "MCP_ADMIN_SECRET_FILE",
 	"STORE_URL", "MCP_KEYS_FILE", "MCP_TRUSTED_PROXIES", "MCP_REGISTRATIONS_PER_MINUTE",
 }
 
@@ -119,6 +121,9 @@ func (s *settings) read() (err error) {
 	}
 	if _, _, err := net.SplitHostPort(s.address); err != nil {
 		return s.wrong("MCP_ADDR", "is %q: write HOST:PORT, such as localhost:8000", s.address)
+	}
+	if err := s.readAdmin(); err != nil {
+		return err
 	}
 	if s.publicURL == "" && !loopbackHost(s.address) {
 		return s.wrong("MCP_PUBLIC_URL", "is missing: the server listens on %s (%s), so clients reach it through "+

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -357,4 +358,16 @@ func TestReadRefusesTwoCredentials(t *testing.T) {
 	s, _, err := read(t, ids+"AUTH_CLIENT_SECRET=\nAUTH_MANAGED_IDENTITY=system\n")
 	require.NoError(t, err)
 	assert.Equal(t, "AUTH_MANAGED_IDENTITY", s.credentialKey, "an empty value does not count")
+}
+
+// TestExampleNamesEveryKey compares .env.example with the keys that the program reads.
+func TestExampleNamesEveryKey(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", ".env.example"))
+	require.NoError(t, err)
+	var named []string
+	for _, match := range regexp.MustCompile(`(?m)^#?([A-Z_]+)=`).FindAllStringSubmatch(string(text), -1) {
+		named = append(named, match[1])
+	}
+	assert.ElementsMatch(t, keys, named)
 }

@@ -53,6 +53,11 @@ broken: ## every broken server and client against every check; takes minutes
 	BROKEN_MATRIX=full go test -count=1 -timeout 30m -parallel 6 ./conformance/servers/internal/broken \
 		./conformance/issuers/internal/broken ./conformance/clients/internal/broken
 
+# Tests whose name has Crashes. In other runs they kill only a few times.
+.PHONY: crashes
+crashes: ## kill servers and databases under load, many times (PostgreSQL of the system)
+	CRASHES=full go test -count=1 -timeout 30m -run Crashes ./server/...
+
 # A fuzz run takes one target of one package at a time.
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME, 10s if not set

@@ -81,9 +81,8 @@ func (c *oauthClient) register(t testing.TB) {
 
 var verifier = strings.Repeat("v", 50)
 
-// authorize signs a person in and returns the code.
-func (c oauthClient) authorize(t testing.TB, person *useragent.Browser) string {
-	t.Helper()
+// authorize signs a person in. It returns the code and the redirect URI.
+func (c oauthClient) authorize(ctx context.Context, person *useragent.Browser) (code, redirect string, err error) {
 	codes := make(chan string, 1)
 	callback := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if code := r.FormValue("code"); code != "" {
@@ -91,20 +90,26 @@ func (c oauthClient) authorize(t testing.TB, person *useragent.Browser) string {
 		}
 	}))
 	defer callback.Close()
+	redirect = callback.URL + "/callback"
 	sum := sha256.Sum256([]byte(verifier))
-	page, err := person.Visit(t.Context(), c.origin+"/authorize?"+url.Values{
+	page, err := person.Visit(ctx, c.origin+"/authorize?"+url.Values{
 		"response_type":         {"code"},
 		"client_id":             {c.id},
-		"redirect_uri":          {callback.URL + "/callback"},
+		"redirect_uri":          {redirect},
 		"state":                 {"st"},
 		"resource":              {c.origin + "/mcp"},
 		"code_challenge":        {base64.RawURLEncoding.EncodeToString(sum[:])},
 		"code_challenge_method": {"S256"},
 	}.Encode())
-	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, page.Status, page.Text)
-	require.Len(t, codes, 1, page.Text)
-	return <-codes + " " + callback.URL + "/callback"
+	if err != nil {
+		return "", "", err
+	}
+	select {
+	case code = <-codes:
+		return code, redirect, nil
+	default:
+		return "", "", fmt.Errorf("the sign-in ended with status %d: %s", page.Status, page.Text)
+	}
 }
 
 // post sends a form.
@@ -114,16 +119,13 @@ func (c oauthClient) post(ctx context.Context, path string, form url.Values) (go
 	if err != nil {
 		return answer{}, err
 	}
-	if len(text) > 0 {
-		err = json.Unmarshal(text, &got)
-	}
+	_ = json.Unmarshal(text, &got) // an answer without JSON has only a status
 	got.Status = status
-	return got, err
+	return got, nil
 }
 
 // redeem exchanges a code of authorize for tokens.
-func (c oauthClient) redeem(ctx context.Context, code string) (answer, error) {
-	code, redirect, _ := strings.Cut(code, " ")
+func (c oauthClient) redeem(ctx context.Context, code, redirect string) (answer, error) {
 	return c.post(ctx, "/token", url.Values{
 		"grant_type":    {"authorization_code"},
 		"code":          {code},

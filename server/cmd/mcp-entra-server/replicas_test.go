@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -31,6 +33,7 @@ import (
 type replicas struct {
 	client    oauthClient
 	addresses []string
+	processes []*exec.Cmd
 	// pick returns the replica for a request to the public URL. It may be changed between requests.
 	pick     atomic.Pointer[func(r *http.Request) int]
 	settings []string
@@ -48,6 +51,7 @@ func newReplicas(t testing.TB, storeURL string) *replicas {
 			}
 			request.Out.Host = request.In.Host
 		},
+		ErrorLog: log.New(io.Discard, "", 0), // tests stop replicas
 	})
 	t.Cleanup(front.Close)
 	fake := fakeentra.NewServer(fakeentra.Config{})
@@ -80,13 +84,25 @@ func (r *replicas) start(t *testing.T) {
 	t.Helper()
 	port, err := loopback.FreePort()
 	require.NoError(t, err)
-	address := "127.0.0.1:" + port
-	startProcess(
-		t,
-		regexp.QuoteMeta("listening on "+address),
-		exec.Command(filepath.Join(programs, "mcp-entra-server")),
+	r.addresses = append(r.addresses, "http://127.0.0.1:"+port)
+	r.processes = append(r.processes, nil)
+	r.restart(t, len(r.addresses)-1)
+}
+
+// restart starts a replica at its address.
+func (r *replicas) restart(t *testing.T, i int) {
+	t.Helper()
+	address := strings.TrimPrefix(r.addresses[i], "http://")
+	r.processes[i] = exec.Command(filepath.Join(programs, "mcp-entra-server"))
+	startProcess(t, regexp.QuoteMeta("listening on "+address), r.processes[i],
 		append(r.settings, "MCP_ADDR="+address)...)
-	r.addresses = append(r.addresses, "http://"+address)
+}
+
+// kill kills a replica with SIGKILL.
+func (r *replicas) kill(t *testing.T, i int) {
+	t.Helper()
+	require.NoError(t, r.processes[i].Process.Kill())
+	_ = r.processes[i].Wait()
 }
 
 // TestReplicasShareStore runs each step of a sign-in at another replica.
@@ -122,8 +138,9 @@ func useReplicas(t *testing.T, r *replicas) {
 		r.pick.Store(&pick)
 		client := r.client
 		client.register(t)
-		code := client.authorize(t, &useragent.Browser{})
-		first, err := client.at(a).redeem(t.Context(), code)
+		code, redirect, err := client.authorize(t.Context(), &useragent.Browser{})
+		require.NoError(t, err)
+		first, err := client.at(a).redeem(t.Context(), code, redirect)
 		require.NoError(t, err)
 		require.Equal(t, http.StatusOK, first.Status, "%s: %s", name, first.Error)
 		second, err := client.at(b).refresh(t.Context(), first.RefreshToken)

@@ -55,8 +55,8 @@ func TestPostgresCrashes(t *testing.T) {
 	})
 }
 
-// crash runs clients against two replicas, and breaks something in each round. Then it compares what
-// the clients were told with what the replicas accept.
+// crash runs clients against two replicas, and breaks something in each round. Then it checks that
+// the replicas accept exactly the tokens that they should.
 func crash(t *testing.T, storeURL string, rounds int, breakSomething func(r *replicas, round int)) {
 	t.Helper()
 	r := newReplicas(t, storeURL)
@@ -117,8 +117,8 @@ func (l *crashLoad) anyReplica(client oauthClient) oauthClient {
 	return client.at(l.replicas.addresses[l.turn.Add(1)%2])
 }
 
-// answerTime is how long a repeated refresh gets the same answer, with some room: the broker repeats
-// it for 30 s.
+// answerTime is how long a repeated refresh gets the same answer. The broker repeats it for 30 s;
+// the rest is for slow machines.
 const answerTime = 20 * time.Second
 
 // insist repeats a request until a replica has decided about it. First reports whether the first

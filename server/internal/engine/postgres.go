@@ -210,11 +210,13 @@ func (s *PostgresServer) Kill(t testing.TB) {
 	first, _, _ := strings.Cut(string(text), "\n")
 	postmaster, err := strconv.Atoi(first)
 	require.NoError(t, err)
-	children := childrenOf(postmaster)
-	require.NoError(t, syscall.Kill(postmaster, syscall.SIGKILL))
-	for _, child := range children {
+	// A stopped process starts no more children. A child that survives would keep the memory that
+	// the next engine needs.
+	require.NoError(t, syscall.Kill(postmaster, syscall.SIGSTOP))
+	for _, child := range childrenOf(postmaster) {
 		_ = syscall.Kill(child, syscall.SIGKILL)
 	}
+	require.NoError(t, syscall.Kill(postmaster, syscall.SIGKILL))
 	s.Stop()
 }
 

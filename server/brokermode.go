@@ -77,6 +77,9 @@ func (m *brokerMode) mount(mux *http.ServeMux) {
 func (m *brokerMode) tokenKey() any { return nil }
 
 func (m *brokerMode) graphToken(ctx context.Context, caller *identity.Caller) (string, error) {
+	if caller.Kind == identity.App {
+		return "", &entra.AppCallerError{}
+	}
 	upstream, err := m.broker.UpstreamToken(ctx, caller.GrantID)
 	var refused *entra.Error
 	if errors.Is(err, broker.ErrGrantOver) && !errors.As(err, &refused) {

@@ -3,6 +3,8 @@ package server_test
 import (
 	"context"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -100,12 +102,21 @@ func targetBehind(t *testing.T, authority string, now func() time.Time) (issuers
 	return issuers.Target{URL: origin, Person: personAtFake, Resource: origin + "/mcp"}, err
 }
 
+// oneApp is a file of clients with one that calls for itself. So the server offers the grant type,
+// which is not for the clients of checks.
+const oneApp = `{"clients":[{"client_id":"nightly","client_name":"Nightly","scope":"user.read",
+	"grant_types":["client_credentials"],"token_endpoint_auth_method":"client_secret_basic",
+	"client_secret_hashes":["sha256:ysFXXvfekxaTAI3HhfbCPh2Z3I7w3qC9Jb6GHcLfRgg"]}]}`
+
 // issuerTarget starts a server in broker mode with two scopes, and closes the fake at the end.
 func issuerTarget(t *testing.T, fake *fakeentra.Server) issuers.Target {
 	t.Helper()
 	t.Cleanup(fake.Close)
 	served := issuers.NewDocuments()
+	clients := filepath.Join(t.TempDir(), "clients.json")
+	require.NoError(t, os.WriteFile(clients, []byte(oneApp), 0o600))
 	origin := startServer(t, func(config *server.Config) {
+		config.Clients.File = clients
 		config.Entra = registration(fake)
 		config.HTTPClient = fake.Client()
 		config.Now = fake.Now

@@ -36,7 +36,10 @@ type callerClaims struct {
 	Name        string `json:"name,omitempty"`
 	Username    string `json:"preferred_username,omitempty"`
 	ClientName  string `json:"client_name,omitempty"`
-	GrantID     string `json:"grant"`
+	GrantID     string `json:"grant,omitempty"`
+
+	// Kind is identity.App in the tokens of applications, and empty in the tokens of people.
+	Kind identity.Kind `json:"kind,omitempty"`
 }
 
 var errUpstreamOver = errors.New("broker: entra's token has run out and was not renewed")
@@ -44,22 +47,12 @@ var errUpstreamOver = errors.New("broker: entra's token has run out and was not 
 // accessToken signs an access token and returns its lifetime. The token does not outlive Entra's
 // own token, which is Entra's latest statement about the person.
 func (b *Broker) accessToken(grantID string, g *grant, scopes []string) (string, time.Duration, error) {
-	id, err := b.secret()
-	if err != nil {
-		return "", 0, err
-	}
-	now := b.now()
-	lifetime := min(accessTokenLifetime, g.Upstream.Expiry.Sub(now)).Truncate(time.Second)
+	lifetime := min(accessTokenLifetime, g.Upstream.Expiry.Sub(b.now())).Truncate(time.Second)
 	if lifetime <= 0 {
 		return "", 0, errUpstreamOver
 	}
-	signed, err := jwt.Signed(b.signing.signer).Claims(accessClaims{
-		Issuer:   b.config.Issuer,
-		Subject:  g.Principal.TenantID + "." + g.Principal.ObjectID,
-		Audience: b.config.Resource,
-		Expiry:   now.Add(lifetime).Unix(),
-		Issued:   now.Unix(),
-		ID:       id[:idLength],
+	signed, _, err := b.signToken(accessClaims{
+		Subject: g.Principal.TenantID + "." + g.Principal.ObjectID,
 		callerClaims: callerClaims{
 			ClientID:    g.ClientID,
 			Scope:       strings.Join(scopes, " "),
@@ -71,8 +64,24 @@ func (b *Broker) accessToken(grantID string, g *grant, scopes []string) (string,
 			ClientName:  g.ClientName,
 			GrantID:     grantID,
 		},
-	}).Serialize()
+	}, lifetime)
 	return signed, lifetime, err
+}
+
+// signToken signs an access token for the resource, and returns its ID.
+func (b *Broker) signToken(claims accessClaims, lifetime time.Duration) (signed, id string, err error) {
+	secret, err := b.secret()
+	if err != nil {
+		return "", "", err
+	}
+	now := b.now()
+	claims.Issuer = b.config.Issuer
+	claims.Audience = b.config.Resource
+	claims.Expiry = now.Add(lifetime).Unix()
+	claims.Issued = now.Unix()
+	claims.ID = secret[:idLength]
+	signed, err = jwt.Signed(b.signing.signer).Claims(claims).Serialize()
+	return signed, claims.ID, err
 }
 
 func (b *Broker) newVerifier() *token.Verifier {
@@ -98,7 +107,11 @@ func (b *Broker) Verify(ctx context.Context, raw string) (*identity.Caller, erro
 	if known == nil {
 		return nil, tokenErr
 	}
-	caller, grantErr := b.readGrant(ctx, known)
+	read := b.readGrant
+	if known.Kind == identity.App {
+		read = b.readApp
+	}
+	caller, grantErr := read(ctx, known)
 	var ended *token.InvalidError
 	switch {
 	case errors.As(grantErr, &ended):
@@ -139,11 +152,13 @@ type grantReading struct {
 func readClaims(verified *token.Claims) (*knownCaller, error) {
 	var claims callerClaims
 	err := verified.Decode(&claims)
-	isComplete := claims.GrantID != "" && claims.ClientID != "" && claims.ObjectID != ""
+	isApp := claims.Kind == identity.App && claims.Scope != ""
+	isComplete := (claims.GrantID != "" || isApp) && claims.ClientID != "" && claims.ObjectID != ""
 	if err != nil || !isComplete {
 		return nil, token.NewInvalidError("not one of this server's access tokens")
 	}
 	return &knownCaller{Caller: identity.Caller{
+		Attributes: identity.Attributes{Kind: claims.Kind, KindStated: isApp},
 		Principal: identity.Principal{
 			Issuer:   claims.EntraIssuer,
 			TenantID: claims.TenantID,

@@ -63,13 +63,15 @@ const (
 
 // mayUse reports whether a client may use a grant type. Older records have no grant types. Many
 // clients leave refresh_token out of their metadata and refresh, so only the operator's list counts
-// for that.
+// for that. Only the operator can let a client call for itself.
 func (c *client) mayUse(grantType string) bool {
 	switch {
 	case c.GrantTypes == nil:
 		return grantType == codeGrant || grantType == refreshGrant
 	case grantType == refreshGrant && c.origin != fromFile:
 		return true
+	case grantType == appGrant && c.origin != fromFile:
+		return false
 	}
 	return slices.Contains(c.GrantTypes, grantType)
 }

@@ -85,6 +85,20 @@ func (f *clientFile) find(ctx context.Context, id string) *client {
 	return &copied
 }
 
+// offers reports whether a client in the file may use a grant type.
+func (f *clientFile) offers(ctx context.Context, grantType string) bool {
+	if f == nil {
+		return false
+	}
+	f.readAgain(ctx)
+	for _, known := range *f.known.Load() {
+		if known.mayUse(grantType) {
+			return true
+		}
+	}
+	return false
+}
+
 // readAgain reads the file if the last reading is old. While one request reads, the others use the
 // clients that are known.
 func (f *clientFile) readAgain(ctx context.Context) {

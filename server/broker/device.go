@@ -23,8 +23,9 @@ type deviceAuthorization struct {
 	ClientID   string    `json:"client_id"`
 	ClientName string    `json:"client_name"`
 	Scopes     []string  `json:"scopes"`
-	Address    string    `json:"address"` // of the program
-	Network    string    `json:"network"` // of Address
+	Address    string    `json:"address"`          // of the program
+	Network    string    `json:"network"`          // of Address
+	Proven     bool      `json:"proven,omitempty"` // the operator knows the client, which has a secret
 	Begun      time.Time `json:"begun"`
 	Until      time.Time `json:"until"`
 
@@ -114,6 +115,7 @@ func (b *Broker) newDevice(r *http.Request, found *client, scopes []string) (*de
 		Scopes:     scopes,
 		Address:    b.address(r).String(),
 		Network:    b.network(r),
+		Proven:     found.origin == fromFile && found.AuthMethod != authNone,
 		Begun:      now,
 		Until:      now.Add(deviceLifetime),
 		Interval:   pollInterval,

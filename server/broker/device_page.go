@@ -78,6 +78,8 @@ func newDeviceTransaction(found *deviceAuthorization, key string) *transaction {
 		ClientID:   found.ClientID,
 		ClientName: found.ClientName,
 		Scopes:     found.Scopes,
+
+		Preregistered: found.Proven,
 		Device: &deviceRequest{
 			Key:     key,
 			Address: found.Address,
@@ -115,7 +117,6 @@ func (b *Broker) showDeviceConsent(w http.ResponseWriter, r *http.Request, tx *t
 		DescribedBy: documentHost(tx.ClientID),
 		Transaction: secret,
 		CSRF:        csrf,
-		Warnings:    b.deviceWarnings(tx),
 		Scopes:      b.descriptions(tx.Scopes),
 		Device: &shownDevice{
 			Address:  tx.Device.Address,
@@ -123,6 +124,11 @@ func (b *Broker) showDeviceConsent(w http.ResponseWriter, r *http.Request, tx *t
 			Begun:    tx.Device.Begun.UTC().Format("15:04 UTC"),
 			Ago:      ago(b.now().Sub(tx.Device.Begun)),
 		},
+
+		Preregistered: tx.Preregistered,
+	}
+	if !tx.Preregistered {
+		content.Warnings = b.deviceWarnings(tx)
 	}
 	b.show(w, http.StatusOK, deviceConsentPage, content)
 }

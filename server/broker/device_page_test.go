@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"crypto/rand"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"mcpentra/server/broker"
 )
 
 // TestCodeInAddressDoesNothing opens a link with a code. The person has to type the code.
@@ -149,4 +152,33 @@ func TestClientsOfDevices(t *testing.T) {
 	assert.Equal(t, http.StatusOK, status)
 	got, _ = e.asksForDevice(url.Values{"client_id": {alone.ID}, "resource": {"https://other.example"}})
 	assert.Equal(t, "invalid_target", got.Error)
+}
+
+// TestDevicesOfPreregisteredClients trusts the name of a client that the operator knows only if the
+// client has proved itself.
+func TestDevicesOfPreregisteredClients(t *testing.T) {
+	t.Parallel()
+	const grants = `"client_name":"Claude","grant_types":["` + deviceGrant + `"],`
+	secret, hash, err := broker.NewClientSecret(rand.Reader)
+	require.NoError(t, err)
+	file := newClientsFile(t,
+		`{"client_id":"proved",`+grants+`"token_endpoint_auth_method":"client_secret_basic",`+
+			`"client_secret_hashes":["`+hash+`"]}`,
+		`{"client_id":"anyone",`+grants+`"token_endpoint_auth_method":"none"}`)
+	e := newEnv(t, options{clients: broker.ClientPolicy{File: file.name}})
+	told, status := e.asksForDevice(url.Values{}, "Authorization", basic("proved", secret))
+	require.Equal(t, http.StatusOK, status)
+	proved := e.types(e.browser(), told.User).body
+	assert.Contains(t, proved, "The operator of this server has registered this program.")
+	assert.NotContains(t, proved, "the name is Claude")
+	anyone := e.types(e.browser(), e.deviceCode(registered{ID: "anyone"}).User).body
+	assert.NotContains(t, anyone, "The operator of this server")
+	assert.Contains(t, anyone, "the name is Claude")
+
+	b := e.browser()
+	require.Equal(t, http.StatusOK, b.get(e.approvesDevice(b, told)).status)
+	form := url.Values{"grant_type": {deviceGrant}, "device_code": {told.Device}}
+	got, status := e.token(form, "Authorization", basic("proved", secret))
+	require.Equal(t, http.StatusOK, status)
+	assert.Empty(t, got.Refresh, "the operator's list lacks refresh_token")
 }

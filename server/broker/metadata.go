@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 )
@@ -32,25 +33,29 @@ type metadata struct {
 // authMethods are the authentication methods of the token and revocation endpoints.
 var authMethods = []string{authNone, authPost, authBasic}
 
-func (b *Broker) handleMetadata(w http.ResponseWriter, _ *http.Request) {
-	writeDocument(w, b.metadata())
+func (b *Broker) handleMetadata(w http.ResponseWriter, r *http.Request) {
+	writeDocument(w, b.metadata(r.Context()))
 }
 
 // handleOpenIDConfiguration serves the same document under OpenID Connect's name, where clients of
 // MCP 2025-11-25 may look for it (RFC 8414 section 5). It adds two members, because parsers of that
 // format refuse a document without them. The broker issues no ID token, so the scope openid and its
 // response types are missing.
-func (b *Broker) handleOpenIDConfiguration(w http.ResponseWriter, _ *http.Request) {
-	document := b.metadata()
+func (b *Broker) handleOpenIDConfiguration(w http.ResponseWriter, r *http.Request) {
+	document := b.metadata(r.Context())
 	document.SubjectTypes = []string{"public"}
 	document.IDTokenAlgorithms = []string{"ES256"}
 	writeDocument(w, document)
 }
 
-func (b *Broker) metadata() metadata {
+func (b *Broker) metadata(ctx context.Context) metadata {
 	var scopes []string
 	for _, scope := range b.config.Scopes {
 		scopes = append(scopes, scope.Name)
+	}
+	grantTypes := []string{codeGrant, refreshGrant, deviceGrant}
+	if b.file.offers(ctx, appGrant) {
+		grantTypes = append(grantTypes, appGrant)
 	}
 	at := func(path string) string { return b.config.Issuer + path }
 	registration := at("/register")
@@ -69,7 +74,7 @@ func (b *Broker) metadata() metadata {
 		Scopes:                scopes,
 		ResponseTypes:         []string{"code"},
 		ResponseModes:         []string{"query"},
-		GrantTypes:            []string{codeGrant, "refresh_token", deviceGrant},
+		GrantTypes:            grantTypes,
 		TokenAuthMethods:      authMethods,
 		ChallengeMethods:      []string{"S256"},
 		IssInResponse:         true,

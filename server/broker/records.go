@@ -23,6 +23,7 @@ const (
 	kindDeployment  = "deployment"
 	kindDevice      = "device authorization"
 	kindUserCode    = "user code"
+	kindAppToken    = "app token"
 
 	kindUpstreamLease = "upstream refresh"
 )

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"mcpentra/server/identity"
 	"mcpentra/server/store"
 	"mcpentra/server/token"
 )
@@ -27,11 +28,7 @@ func (b *Broker) handleRevoke(w http.ResponseWriter, r *http.Request) {
 		b.refuse(w, r, badRequest("invalid_request", "token is missing").saw("client", found.ID))
 		return
 	}
-	grantID, err := b.grantOf(r.Context(), presented)
-	if err == nil && grantID != "" {
-		err = b.revokeGrant(r.Context(), found, grantID)
-	}
-	if err != nil {
+	if err := b.revoke(r.Context(), found, presented); err != nil {
 		b.refuse(w, r, b.storeProblem(r.Context(), err))
 		return
 	}
@@ -39,19 +36,22 @@ func (b *Broker) handleRevoke(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// grantOf returns the grant ID in a refresh or access token, or "" for an invalid token.
-func (b *Broker) grantOf(ctx context.Context, presented string) (string, error) {
+// revoke ends the grant of a refresh or access token, or an application's token.
+func (b *Broker) revoke(ctx context.Context, found *client, presented string) error {
 	if grantID, ok := b.readRefreshToken(presented); ok {
-		return grantID, nil
+		return b.revokeGrant(ctx, found, grantID)
 	}
 	caller, err := b.verifyAlone(ctx, presented)
 	var invalid *token.InvalidError
-	if errors.As(err, &invalid) {
-		return "", nil
-	} else if err != nil {
-		return "", err
+	switch {
+	case errors.As(err, &invalid):
+		return nil
+	case err != nil:
+		return err
+	case caller.Kind == identity.App:
+		return b.revokeAppToken(ctx, found, caller)
 	}
-	return caller.GrantID, nil
+	return b.revokeGrant(ctx, found, caller.GrantID)
 }
 
 // revokeGrant deletes a grant if it belongs to the client.

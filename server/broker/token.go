@@ -26,20 +26,9 @@ func (b *Broker) handleToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	grantType := form.Get("grant_type")
-	var redeem func(context.Context, *client, url.Values) (*tokenResponse, *protocolError)
-	switch grantType {
-	case codeGrant:
-		redeem = b.redeemCode
-	case refreshGrant:
-		redeem = b.redeemRefreshToken
-	case deviceGrant:
-		redeem = b.redeemDeviceCode
-	case "":
-		b.refuse(w, r, badRequest("invalid_request", "grant_type is missing"))
-		return
-	default:
-		b.refuse(w, r, badRequest("unsupported_grant_type", "this server does not have this grant_type").
-			saw("grant_type", grantType))
+	redeem, problem := b.redemption(r.Context(), grantType)
+	if problem != nil {
+		b.refuse(w, r, problem.saw("grant_type", grantType))
 		return
 	}
 	found, problem := b.authenticate(r, form)
@@ -67,6 +56,27 @@ func (b *Broker) handleToken(w http.ResponseWriter, r *http.Request) {
 		answer.RefreshToken = ""
 	}
 	writeJSON(w, http.StatusOK, answer)
+}
+
+// A redemption exchanges what a client presents for tokens.
+type redemption func(context.Context, *client, url.Values) (*tokenResponse, *protocolError)
+
+// redemption returns the redemption of a grant type.
+func (b *Broker) redemption(ctx context.Context, grantType string) (redemption, *protocolError) {
+	switch grantType {
+	case codeGrant:
+		return b.redeemCode, nil
+	case refreshGrant:
+		return b.redeemRefreshToken, nil
+	case deviceGrant:
+		return b.redeemDeviceCode, nil
+	case "":
+		return nil, badRequest("invalid_request", "grant_type is missing")
+	}
+	if grantType == appGrant && b.file.offers(ctx, appGrant) {
+		return b.issueToApp, nil
+	}
+	return nil, badRequest("unsupported_grant_type", "this server does not have this grant_type")
 }
 
 // readForm reads the form of a request to the token or revocation endpoint. Parameters in the URL

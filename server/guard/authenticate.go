@@ -105,10 +105,10 @@ func unavailable(reason string, retryAfter time.Duration) *refusal {
 	}
 }
 
-// authorize checks what every request needs: the scopes of a person, or one of the app roles of an
-// application.
+// authorize checks what every request needs: the scopes of the caller, or one of the app roles of
+// an application that has no scopes.
 func (g *Guard) authorize(caller *identity.Caller) *refusal {
-	if caller.Kind == identity.App {
+	if caller.Kind == identity.App && caller.Scopes == nil {
 		return g.authorizeApp(caller)
 	}
 	for _, scope := range g.scopes {

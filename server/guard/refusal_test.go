@@ -124,6 +124,13 @@ func TestRefusalLogsOneLine(t *testing.T) {
 			want:   []string{"seen=some.role", "setting=AUTH_APP_ROLES"},
 		},
 		{
+			name:   "missing scope of an application",
+			method: "POST",
+			verify: accepting(identity.App, []string{"other"}, []string{"tool.role"}),
+			status: 403,
+			want:   []string{`reason="the scope tool.read is missing"`, "seen=other"},
+		},
+		{
 			name:   "content type",
 			method: "POST",
 			body:   "x",

@@ -6,11 +6,11 @@ import "time"
 // kept for a user.
 type Principal struct {
 	// Issuer is Entra's v2 issuer, whatever the version of the token, and also if a broker issued
-	// the token.
+	// the token. For an application that a broker knows, Issuer is the broker.
 	Issuer string `json:"iss"`
-	// TenantID is Entra's claim tid.
+	// TenantID is Entra's claim tid. It is empty for an application that a broker knows.
 	TenantID string `json:"tid"`
-	// ObjectID is Entra's claim oid.
+	// ObjectID is Entra's claim oid. For an application that a broker knows, it is the client ID.
 	ObjectID string `json:"oid"`
 }
 
@@ -23,7 +23,8 @@ const (
 	User Kind = "user"
 	// Guest is a person whose account is in another tenant or at another identity provider.
 	Guest Kind = "guest"
-	// App is an application that calls for itself. It has roles and no scopes.
+	// App is an application that calls for itself. Entra gives it roles and no scopes. A broker
+	// gives it scopes and no roles.
 	App Kind = "app"
 )
 
@@ -59,7 +60,7 @@ type Caller struct {
 	GrantID string
 	// TokenID is the token's own ID: jti, or Entra's uti.
 	TokenID string
-	// Scopes are the granted scopes. Nil for an application.
+	// Scopes are the granted scopes. Nil for an application of Entra's.
 	Scopes []string
 	// Issued and Expiry are the token's iat and exp.
 	Issued, Expiry time.Time

@@ -82,7 +82,11 @@ func (t *toolset) whoami(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallT
 		strings.Join(c.Scopes, " "),
 		c.Expiry.Format(time.RFC3339),
 	)
-	if kind == identity.App {
+	switch {
+	case kind == identity.App && len(id.Scopes) > 0:
+		text = fmt.Sprintf("an application, client %s, with the scopes %s, until %s",
+			c.ClientID, strings.Join(c.Scopes, " "), c.Expiry.Format(time.RFC3339))
+	case kind == identity.App:
 		text = fmt.Sprintf("an application, object %s of tenant %s, client %s, with the roles %s, until %s",
 			c.ObjectID, c.TenantID, c.ClientID, strings.Join(c.Roles, " "), c.Expiry.Format(time.RFC3339))
 	}

@@ -1,0 +1,111 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+
+	"mcpentra/server/identity"
+	"mcpentra/server/store"
+	"mcpentra/server/token"
+)
+
+// issueToApp issues an access token to a client that calls for itself (RFC 6749 section 4.4). The
+// operator has registered the client and listed its scopes. There is no person, no grant and no
+// refresh token.
+func (b *Broker) issueToApp(ctx context.Context, found *client, form url.Values) (*tokenResponse, *protocolError) {
+	scopes := appScopes(found.ownScopes, form.Get("scope"))
+	if len(scopes) == 0 {
+		return nil, badRequest("invalid_scope", "the operator of this server gave the client none of these scopes").
+			saw("scope", form.Get("scope")).saw("registered", strings.Join(found.ownScopes, " ")).
+			allowedBy(settingClientFile)
+	}
+	signed, id, err := b.signToken(accessClaims{
+		Subject: found.ID,
+		callerClaims: callerClaims{
+			ClientID:    found.ID,
+			Scope:       strings.Join(scopes, " "),
+			EntraIssuer: b.config.Issuer,
+			ObjectID:    found.ID,
+			ClientName:  found.Name,
+			Kind:        identity.App,
+		},
+	}, accessTokenLifetime)
+	if err != nil {
+		return nil, b.storeProblem(ctx, err)
+	}
+	source := b.clientGroup(found.ID)
+	record := appTokenRecord{ClientID: found.ID}
+	expires := b.now().Add(accessTokenLifetime + token.AccessLeeway)
+	if err := b.records.create(ctx, kindAppToken, hashed(id), source, record, expires); err != nil {
+		return nil, b.storeProblem(ctx, err)
+	}
+	b.log.InfoContext(ctx, "token issued to an application", "client", found.ID, "scopes", scopes)
+	return &tokenResponse{
+		AccessToken: signed,
+		TokenType:   "Bearer",
+		ExpiresIn:   int(accessTokenLifetime.Seconds()),
+		Scope:       strings.Join(scopes, " "),
+	}, nil
+}
+
+// An appTokenRecord belongs to an access token that has no grant. The token counts as long as the
+// record exists.
+type appTokenRecord struct {
+	ClientID string `json:"client_id"`
+}
+
+// appScopes returns the scopes of a client that a parameter asks for, or all of them without one.
+func appScopes(own []string, parameter string) []string {
+	asked := strings.Fields(parameter)
+	if len(asked) == 0 {
+		return own
+	}
+	return sameScopes(own, asked)
+}
+
+// sameScopes returns the scopes that are in both lists, each once.
+func sameScopes(own, asked []string) []string {
+	var scopes []string
+	for _, name := range asked {
+		if slices.Contains(own, name) && !slices.Contains(scopes, name) {
+			scopes = append(scopes, name)
+		}
+	}
+	return scopes
+}
+
+// readApp returns the caller of an application's token. The token ends when its client revokes it,
+// and when the operator takes the client, its grant type or all of the token's scopes away.
+func (b *Broker) readApp(ctx context.Context, known *knownCaller) (*identity.Caller, error) {
+	found := b.file.find(ctx, known.ClientID)
+	if found == nil || !found.mayUse(appGrant) {
+		return nil, errAppEnded()
+	}
+	_, err := b.records.findCached(ctx, kindAppToken, hashed(known.TokenID))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, errAppEnded()
+	} else if err != nil {
+		return nil, errStoreUnavailable(err)
+	}
+	caller := known.Caller
+	caller.ClientName = found.Name
+	caller.Scopes = sameScopes(found.ownScopes, known.Scopes)
+	if len(caller.Scopes) == 0 {
+		return nil, errAppEnded()
+	}
+	return &caller, nil
+}
+
+func errAppEnded() error { return token.NewInvalidError("the access of the application has ended") }
+
+// revokeAppToken ends an application's token if it belongs to the client.
+func (b *Broker) revokeAppToken(ctx context.Context, found *client, caller *identity.Caller) error {
+	if caller.ClientID != found.ID {
+		return nil
+	}
+	b.log.InfoContext(ctx, "token revoked by its application", "client", found.ID)
+	return b.config.Store.Delete(ctx, kindAppToken, hashed(caller.TokenID))
+}

@@ -62,6 +62,7 @@ in AUTH_CLIENT_SECRET_FILE, a certificate with its key in AUTH_CERTIFICATE_FILE,
 platform in AUTH_FEDERATED_TOKEN_FILE, or AUTH_MANAGED_IDENTITY of Azure.
 
 In broker mode, AUTH_CLIENTS_FILE names a file with clients that need not register themselves.
+AUTH_CLIENT_DOCUMENTS says whose client ID metadata documents count: any, none, or hosts.
 
 Without a tenant, "fakeentra --write-env .env" writes a file that points at a fake tenant.
 

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// restrictions are the settings that accept only the listed callers, scopes, origins or proxies.
-// The server does not start if one is empty or its name is misspelt, because it would restrict
-// nothing.
+// restrictions are the settings that accept only the listed callers, scopes, origins, hosts or
+// proxies. The server does not start if one is empty or its name is misspelt, because it would
+// restrict nothing.
 var restrictions = []string{
 	"AUTH_ALLOWED_CLIENTS", "AUTH_ALLOWED_TENANTS", "AUTH_APP_ROLES", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_SCOPES",
-	"AUTH_REGISTRATION", "AUTH_REGISTRATION_REDIRECTS", "AUTH_PRIVATE_USE_REDIRECTS",
+	"AUTH_CLIENT_DOCUMENTS", "AUTH_REGISTRATION", "AUTH_REGISTRATION_REDIRECTS", "AUTH_PRIVATE_USE_REDIRECTS",
 	"MCP_ALLOWED_ORIGINS", "MCP_TRUSTED_PROXIES",
 }
 

@@ -45,10 +45,12 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 		_, port, _ := net.SplitHostPort(listeners[0].Addr().String())
 		s.publicURL = "http://" + net.JoinHostPort(host, port)
 	}
-	client, err := outbound(s.caFile)
+	roots, err := trustedRoots(s.caFile)
 	if err != nil {
 		return err
 	}
+	client := outbound(roots)
+	s.clients.Documents.RootCAs = roots
 	registration := s.registration()
 	registration.Credential, err = s.credential(logger)
 	if err != nil {
@@ -227,27 +229,35 @@ func listenAndServe(
 	return nil
 }
 
-// outbound returns the client for Entra and Graph. It trusts the certificates of the CA file
-// besides the system's.
-func outbound(caFile string) (*http.Client, error) {
+// trustedRoots returns the system's roots together with the certificates of a file. Without a file
+// it returns nil, which means the system's roots.
+func trustedRoots(caFile string) (*x509.CertPool, error) {
+	if caFile == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, fmt.Errorf("AUTH_CA_FILE: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("AUTH_CA_FILE is %s, but the file contains no certificate in PEM", caFile)
+	}
+	return pool, nil
+}
+
+// outbound returns the client for Entra and Graph.
+func outbound(roots *x509.CertPool) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxResponseHeaderBytes = 64 << 10
 	transport.MaxIdleConnsPerHost = 16
-	if caFile != "" {
-		text, err := os.ReadFile(caFile)
-		if err != nil {
-			return nil, fmt.Errorf("AUTH_CA_FILE: %w", err)
-		}
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			pool = x509.NewCertPool()
-		}
-		if !pool.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("AUTH_CA_FILE is %s, but the file contains no certificate in PEM", caFile)
-		}
-		transport.TLSClientConfig = &tls.Config{RootCAs: pool}
+	if roots != nil {
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
 	}
-	return &http.Client{Transport: transport, Timeout: 30 * time.Second}, nil
+	return &http.Client{Transport: transport, Timeout: 30 * time.Second}
 }
 
 // logged logs each request at debug level, without the query, which may contain a code or a state.

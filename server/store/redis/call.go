@@ -88,7 +88,7 @@ func (r *remote) repeat(ctx context.Context, s script, arguments []any) (any, er
 func (r *remote) once(ctx context.Context, s script, arguments []any) (any, error) {
 	node, err := r.node(ctx)
 	if err != nil {
-		return nil, err
+		return nil, &unsentError{err}
 	}
 	answer, err := r.send(ctx, node, s, func(pipe redis.Pipeliner) *redis.Cmd {
 		return s.EvalSha(ctx, pipe, []string{r.root}, arguments...)
@@ -135,9 +135,13 @@ func isUnsent(err error) bool {
 	return errors.As(err, &unsent)
 }
 
-// isRefused reports whether the server has refused to run a script for a reason that passes.
+// refusals are the errors of a server that has not run a script, for a reason that may pass.
+var refusals = []string{
+	"CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "MOVED", "NOREPLICAS", "OOM", "READONLY", "TRYAGAIN",
+}
+
 func isRefused(err error) bool {
-	for _, prefix := range []string{"READONLY", "LOADING", "MASTERDOWN", "MOVED", "CLUSTERDOWN", "TRYAGAIN"} {
+	for _, prefix := range refusals {
 		if redis.HasErrorPrefix(err, prefix) {
 			return true
 		}

@@ -3,6 +3,7 @@ package redis_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -112,21 +113,44 @@ func TestKilledEngineKeepsRecords(t *testing.T) {
 // TestFailoverKeepsRecords kills the primary while several write. With wait=1 nothing is lost.
 func TestFailoverKeepsRecords(t *testing.T) {
 	t.Parallel()
-	primary := engine.StartRedis(t, "min-replicas-to-write 1", "appendfsync no")
+	acknowledged, lost := failover(t, "?wait_time=4s", "min-replicas-to-write 1")
+	assert.Zero(t, lost, "of %d", acknowledged)
+}
+
+// TestFailoverCrashesWithoutWait reports how many writes a failover loses without wait=1.
+func TestFailoverCrashesWithoutWait(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("CRASHES") != "full" {
+		t.Skip("measures and judges nothing: make crashes runs it")
+	}
+	for range 10 {
+		acknowledged, lost := failover(t, "?wait=0", "min-replicas-to-write 0")
+		t.Logf("%d of %d acknowledged writes were lost", lost, acknowledged)
+	}
+}
+
+// failover kills a primary while several write, and waits until a replica has taken over. It counts
+// the acknowledged writes, and those among them that were lost.
+func failover(t *testing.T, query, setting string) (acknowledged, missing int64) {
+	t.Helper()
+	primary := engine.StartRedis(t, setting, "appendfsync no")
 	for range 2 { // the second one lets the new primary take writes
-		primary.StartReplica(t, "min-replicas-to-write 1", "appendfsync no")
+		primary.StartReplica(t, setting, "appendfsync no")
 	}
 	sentinel := primary.StartSentinel(t, 1500*time.Millisecond)
 	sentinel.Becomes(t, "num-slaves 2", "SENTINEL", "MASTERS")
-	s := open(t, fresh("redis+sentinel://"+sentinel.Address()+"/primary?wait_time=4s"))
+	s := open(t, fresh("redis+sentinel://"+sentinel.Address()+"/primary"+query))
 	once(t, s, "code")
 	writers := writeUntil(t, s, func() { primary.Kill(t) })
 	require.Eventually(t, func() bool {
 		_, err := s.Put(t.Context(), record("after", "v"))
 		return err == nil
 	}, time.Minute, 50*time.Millisecond)
-	assert.Zero(t, lost(t, s, writers))
 	isVoid(t, s, "code")
+	for _, w := range writers {
+		acknowledged += w.acknowledged
+	}
+	return acknowledged, lost(t, s, writers)
 }
 
 // TestFailoverBackVoidsCode promotes a replica, and then the old primary without a restart.

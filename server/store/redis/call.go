@@ -90,33 +90,33 @@ func (r *remote) once(ctx context.Context, s script, arguments []any) (any, erro
 	if err != nil {
 		return nil, &unsentError{err}
 	}
-	answer, err := r.send(ctx, node, s, func(pipe redis.Pipeliner) *redis.Cmd {
-		return s.EvalSha(ctx, pipe, []string{r.root}, arguments...)
+	answer, err := r.send(ctx, node, s, func(target redis.Scripter) *redis.Cmd {
+		return s.EvalSha(ctx, target, []string{r.root}, arguments...)
 	})
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		answer, err = r.send(ctx, node, s, func(pipe redis.Pipeliner) *redis.Cmd {
-			return s.Eval(ctx, pipe, []string{r.root}, arguments...)
+		answer, err = r.send(ctx, node, s, func(target redis.Scripter) *redis.Cmd {
+			return s.Eval(ctx, target, []string{r.root}, arguments...)
 		})
 	}
 	return answer, err
 }
 
-// send sends a script, and WAIT behind it on the same connection.
+// send sends a script, and behind a write WAIT on the same connection.
 func (r *remote) send(
 	ctx context.Context,
 	node *redis.Client,
 	s script,
-	add func(redis.Pipeliner) *redis.Cmd,
+	add func(redis.Scripter) *redis.Cmd,
 ) (any, error) {
+	if !s.writes || r.wait == 0 {
+		return add(node).Result()
+	}
 	pipe := node.Pipeline()
 	command := add(pipe)
-	var wait *redis.Cmd
-	if s.writes && r.wait > 0 {
-		wait = pipe.Do(ctx, "WAIT", r.wait, r.waitTime.Milliseconds())
-	}
+	wait := pipe.Do(ctx, "WAIT", r.wait, r.waitTime.Milliseconds())
 	_, _ = pipe.Exec(ctx) // each command has its error
 	answer, err := command.Result()
-	if err != nil || wait == nil {
+	if err != nil {
 		return answer, err
 	}
 	replicas, err := wait.Int64()

@@ -26,7 +26,7 @@ import (
 // keepsContract runs the contract, with an empty store for each of its cases.
 func keepsContract(t *testing.T, url func(t *testing.T) string) {
 	storetest.Run(t, func(t *testing.T, config store.Config) store.Store {
-		s, err := redis.Open(t.Context(), redis.Config{Store: config, URL: url(t)})
+		s, err := redis.Open(t.Context(), redis.Config{Config: config, URL: url(t)})
 		require.NoError(t, err)
 		return s
 	})

@@ -152,8 +152,8 @@ func TestExpiredRecordsLeaveNothing(t *testing.T) {
 	server := engine.StartRedis(t, "appendfsync no")
 	now := time.Now()
 	s, err := redis.Open(t.Context(), redis.Config{
-		Store: store.Config{MaxRecords: 50, Now: func() time.Time { return now }},
-		URL:   socketURL(server),
+		Config: store.Config{MaxRecords: 50, Now: func() time.Time { return now }},
+		URL:    socketURL(server),
 	})
 	require.NoError(t, err)
 	defer s.Close()

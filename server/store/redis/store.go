@@ -21,9 +21,11 @@ const margin = time.Hour
 
 // A Config configures a store in Redis.
 type Config struct {
-	Store store.Config
 	// URL names the server, with user and password. README.md lists the forms and parameters.
 	URL string
+	// Config has the bound of the records and the clock. All processes that share a store need the
+	// same time.
+	store.Config
 }
 
 // Open opens a store. It checks that the server keeps records over a restart, does not evict them,
@@ -38,7 +40,7 @@ func Open(ctx context.Context, config Config) (store.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: redis: %w", err)
 	}
-	s := &redisStore{config: config.Store}
+	s := &redisStore{config: config.Config}
 	s.connect(a, d)
 	if err := s.tryOut(ctx); err != nil {
 		_ = s.Close()

@@ -34,7 +34,8 @@ local stored = found and tonumber(found[2]) or 0
 if version ~= stored then return 0 end
 local member = member_of(source, group, key)
 local previous = redis.call('HGET', place('record', key), 'member')
-if previous and (not found or previous ~= member) then forget(previous) end
+local has_entries = found and previous == member
+if previous and not has_entries then forget(previous) end
 if not found then
 	for _ = 1, most_forgotten do
 		if not is_full() then break end
@@ -51,9 +52,10 @@ else
 	redis.call('HDEL', record, 'history')
 end
 redis.call('EXPIRE', record, ttl)
-redis.call('ZADD', kinds, 0, kind)
 redis.call('ZADD', expiries, expires, member)
 redis.call('ZADD', place('source-expiries', source), expires, member)
+if has_entries then return version + 1 end
+redis.call('ZADD', kinds, 0, kind)
 redis.call('ZADD', keys, 0, key)
 if source ~= '' then redis.call('ZADD', place('source-keys', source), 0, key) end
 if group ~= '' then redis.call('ZADD', place('group-keys', group), 0, key) end

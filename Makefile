@@ -55,7 +55,7 @@ broken: ## every broken server and client against every check; takes minutes
 
 # Tests whose name has Crashes. In other runs they kill only a few times.
 .PHONY: crashes
-crashes: ## kill servers and databases under load, many times (PostgreSQL of the system)
+crashes: ## kill servers and databases under load, many times (PostgreSQL and Redis of the system)
 	CRASHES=full go test -count=1 -timeout 30m -run Crashes ./server/...
 
 # A fuzz run takes one target of one package at a time.

@@ -94,6 +94,9 @@ func (b *Broker) judgeDeviceRequest(found *client, form url.Values) *protocolErr
 	if !found.mayUse(deviceGrant) {
 		return badRequest("unauthorized_client", "the client did not register the grant type "+deviceGrant)
 	}
+	if found.origin == fromStore && b.config.Clients.Registration.Redirects != nil {
+		return badRequest("unauthorized_client", noDevices).allowedBy(settingRegistrationRedirects)
+	}
 	for _, resource := range form["resource"] {
 		if !b.isResource(resource) {
 			return b.foreignResource(resource)

@@ -182,3 +182,28 @@ func TestDevicesOfPreregisteredClients(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	assert.Empty(t, got.Refresh, "the operator's list lacks refresh_token")
 }
+
+// TestLimitedRedirectsEndDevices takes device codes from clients that registered themselves, also
+// before the limit. Without a redirect URI they would escape it.
+func TestLimitedRedirectsEndDevices(t *testing.T) {
+	t.Parallel()
+	keys, err := broker.NewKeys(rand.Reader)
+	require.NoError(t, err)
+	o := options{store: newMemory(), keys: keys}
+	e := newEnv(t, o)
+	earlier := e.device()
+	e.deviceCode(earlier)
+
+	o.clients.Registration.Redirects = []string{"localhost"}
+	e.broker = e.start(o)
+	got, _ := e.asksForDevice(url.Values{"client_id": {earlier.ID}})
+	assert.Equal(t, "unauthorized_client", got.Error)
+	made, status := e.register(`{"grant_types":["` + deviceGrant + `"]}`)
+	assert.Equal(t, http.StatusBadRequest, status)
+	assert.Equal(t, "invalid_client_metadata", made.Error)
+	made, status = e.register(`{"token_endpoint_auth_method":"none","redirect_uris":["` + loopback + `"],` +
+		`"grant_types":["authorization_code","` + deviceGrant + `"]}`)
+	assert.Equal(t, http.StatusCreated, status)
+	got, _ = e.asksForDevice(url.Values{"client_id": {made.ID}})
+	assert.Equal(t, "unauthorized_client", got.Error)
+}

@@ -57,7 +57,7 @@ func (b *Broker) handleRegister(w http.ResponseWriter, r *http.Request) {
 		problem = b.judgeRegistration(asked)
 	}
 	if problem == nil {
-		problem = b.limitRedirects(asked)
+		problem = b.limitRegistration(asked)
 	}
 	if problem != nil {
 		b.refuse(w, r, problem)

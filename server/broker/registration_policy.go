@@ -83,6 +83,14 @@ func (p RegistrationPolicy) checkRedirect(uri string) error {
 	return nil
 }
 
+// limitRegistration applies the policy to metadata that is good otherwise.
+func (b *Broker) limitRegistration(asked *clientMetadata) *protocolError {
+	if problem := b.limitRedirects(asked); problem != nil {
+		return problem
+	}
+	return b.limitDevices(asked)
+}
+
 // limitRedirects leaves out the redirect URIs that the policy does not allow.
 func (b *Broker) limitRedirects(asked *clientMetadata) *protocolError {
 	before := len(asked.RedirectURIs)
@@ -100,6 +108,25 @@ func (b *Broker) limitRedirects(asked *clientMetadata) *protocolError {
 	}
 	return nil
 }
+
+// limitDevices takes device codes from a client if redirect URIs are limited. A client without a
+// redirect URI would escape the limit.
+func (b *Broker) limitDevices(asked *clientMetadata) *protocolError {
+	if b.config.Clients.Registration.Redirects == nil {
+		return nil
+	}
+	before := len(asked.GrantTypes)
+	asked.GrantTypes = slices.DeleteFunc(asked.GrantTypes, func(grantType string) bool {
+		return grantType == deviceGrant
+	})
+	if before > len(asked.GrantTypes) && !slices.Contains(asked.GrantTypes, codeGrant) {
+		return badRequest("invalid_client_metadata", noDevices).saw("name", asked.Name).
+			allowedBy(settingRegistrationRedirects)
+	}
+	return nil
+}
+
+const noDevices = "this server gives device codes only to clients that its operator knows"
 
 // mayRegister checks that registration is on, and the initial access token if one is needed.
 func (b *Broker) mayRegister(r *http.Request) *protocolError {

@@ -46,12 +46,17 @@ var errUpstreamOver = errors.New("broker: entra's token has run out and was not 
 
 // accessToken signs an access token and returns its lifetime. The token does not outlive Entra's
 // own token, which is Entra's latest statement about the person.
-func (b *Broker) accessToken(grantID string, g *grant, scopes []string) (string, time.Duration, error) {
+func (b *Broker) accessToken(
+	ctx context.Context,
+	grantID string,
+	g *grant,
+	scopes []string,
+) (string, time.Duration, error) {
 	lifetime := min(accessTokenLifetime, g.Upstream.Expiry.Sub(b.now())).Truncate(time.Second)
 	if lifetime <= 0 {
 		return "", 0, errUpstreamOver
 	}
-	signed, _, err := b.signToken(accessClaims{
+	signed, _, err := b.signToken(ctx, accessClaims{
 		Subject: g.Principal.TenantID + "." + g.Principal.ObjectID,
 		callerClaims: callerClaims{
 			ClientID:    g.ClientID,
@@ -69,7 +74,11 @@ func (b *Broker) accessToken(grantID string, g *grant, scopes []string) (string,
 }
 
 // signToken signs an access token for the resource, and returns its ID.
-func (b *Broker) signToken(claims accessClaims, lifetime time.Duration) (signed, id string, err error) {
+func (b *Broker) signToken(
+	ctx context.Context,
+	claims accessClaims,
+	lifetime time.Duration,
+) (signed, id string, err error) {
 	secret, err := b.secret()
 	if err != nil {
 		return "", "", err
@@ -80,7 +89,7 @@ func (b *Broker) signToken(claims accessClaims, lifetime time.Duration) (signed,
 	claims.Expiry = now.Add(lifetime).Unix()
 	claims.Issued = now.Unix()
 	claims.ID = secret[:idLength]
-	signed, err = jwt.Signed(b.signing.signer).Claims(claims).Serialize()
+	signed, err = jwt.Signed(b.currentSigningSet(ctx).signer(now).signer).Claims(claims).Serialize()
 	return signed, claims.ID, err
 }
 
@@ -90,7 +99,7 @@ func (b *Broker) newVerifier() *token.Verifier {
 		Audiences:    []string{b.config.Resource},
 		Algorithms:   []string{"ES256"},
 		Types:        []string{"at+jwt"},
-		Keys:         token.StaticKeys(b.signing.public()),
+		Keys:         b.findSigningKey,
 		Limit:        token.NewLimit(),
 		Now:          b.config.Now,
 		ExpiryLeeway: token.AccessLeeway,

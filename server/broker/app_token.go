@@ -22,7 +22,7 @@ func (b *Broker) issueToApp(ctx context.Context, found *client, form url.Values)
 			saw("scope", form.Get("scope")).saw("registered", strings.Join(found.ownScopes, " ")).
 			allowedBy(settingClientFile)
 	}
-	signed, id, err := b.signToken(accessClaims{
+	signed, id, err := b.signToken(ctx, accessClaims{
 		Subject: found.ID,
 		callerClaims: callerClaims{
 			ClientID:    found.ID,

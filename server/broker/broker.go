@@ -78,7 +78,7 @@ type Broker struct {
 	records   *sealedStore
 	file      *clientFile             // nil without one
 	documents *fetch.Fetcher[*client] // nil without client documents
-	signing   *signingKey
+	signing   signingSets
 	verified  *token.Cache[*knownCaller]
 	routes    *http.ServeMux
 
@@ -135,8 +135,7 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 	if err := b.records.createEpoch(ctx); err != nil {
 		return nil, fmt.Errorf("broker: the store's epoch: %w", err)
 	}
-	b.signing, err = b.loadSigningKey(ctx)
-	if err != nil {
+	if err := b.loadSigningKeys(ctx); err != nil {
 		return nil, err
 	}
 	b.verified = token.NewCache(0, b.newVerifier().Verify, readClaims)

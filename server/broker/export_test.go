@@ -1,6 +1,11 @@
 package broker
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // MaintainOnce does the work of Maintain once.
-func (b *Broker) MaintainOnce(ctx context.Context) error { return b.maintain(ctx) }
+func (b *Broker) MaintainOnce(ctx context.Context) error {
+	return errors.Join(b.tidySigningKeys(ctx), b.maintain(ctx))
+}

@@ -50,7 +50,7 @@ type rewriting struct {
 func (b *Broker) Maintain(ctx context.Context) error {
 	for {
 		replaced := b.config.Keys.ring.Load().replaced
-		if err := b.maintain(ctx); err != nil && ctx.Err() == nil {
+		if err := errors.Join(b.tidySigningKeys(ctx), b.maintain(ctx)); err != nil && ctx.Err() == nil {
 			b.log.WarnContext(ctx, "the background work failed, and is tried again", "error", err,
 				"again_in", maintenancePause.String())
 		}

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -52,51 +51,72 @@ type signingKeyRecord struct {
 	PKCS8 []byte `json:"pkcs8"`
 }
 
-// loadSigningKey returns the configured key, or the key in the store. If there is neither, it makes
-// one and stores it.
-func (b *Broker) loadSigningKey(ctx context.Context) (*signingKey, error) {
+// loadSigningKeys reads the configured key, or the keys in the store. A new store gets a new key.
+func (b *Broker) loadSigningKeys(ctx context.Context) error {
 	if b.config.SigningKey != nil {
-		return newSigningKey(b.config.SigningKey)
+		key, err := newSigningKey(b.config.SigningKey)
+		if err != nil {
+			return err
+		}
+		set := &signingSet{record: signingSetRecord{Keys: make([]scheduledKey, 1)}, keys: []*signingKey{key}}
+		b.signing.latest.Store(set)
+		return nil
 	}
-	var kept signingKeyRecord
-	err := b.records.getLasting(ctx, kindSigningKey, "current", &kept)
-	if errors.Is(err, store.ErrNotFound) {
-		kept, err = b.createSigningKey(ctx)
-	}
+	record, err := b.storedSigningSet(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("broker: the signing key: %w", err)
+		return fmt.Errorf("broker: the signing key: %w", err)
 	}
-	parsed, err := x509.ParsePKCS8PrivateKey(kept.PKCS8)
+	set, err := b.records.readSigningSet(record)
 	if err != nil {
-		return nil, fmt.Errorf("broker: the signing key: %w", err)
+		return fmt.Errorf("broker: the signing key: %w", err)
 	}
-	private, ok := parsed.(*ecdsa.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("broker: the signing key is a %T", parsed)
-	}
-	return newSigningKey(private)
+	b.signing.latest.Store(set)
+	return nil
 }
 
-// createSigningKey stores a new key. If another process has stored one meanwhile, it returns that
-// one.
-func (b *Broker) createSigningKey(ctx context.Context) (signingKeyRecord, error) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), b.config.Rand)
-	if err != nil {
-		return signingKeyRecord{}, err
+// storedSigningSet returns the record of the keys, and makes it if it is missing. Two processes may
+// do so at once.
+func (b *Broker) storedSigningSet(ctx context.Context) (store.Record, error) {
+	if err := b.createSigningKey(ctx); err != nil {
+		return store.Record{}, err
 	}
-	text, err := x509.MarshalPKCS8PrivateKey(private)
+	var set signingSetRecord
+	err := b.records.getLasting(ctx, kindSigningKey, signingKeySet, &set)
+	if errors.Is(err, store.ErrNotFound) {
+		var made store.Record
+		made, set, err = b.records.firstSigningSet(ctx)
+		if err != nil {
+			return store.Record{}, err
+		}
+		made.Expires = lasting(b.now())
+		err = b.records.put(ctx, made, set)
+	}
+	if err != nil && !errors.Is(err, store.ErrConflict) {
+		return store.Record{}, err
+	}
+	return b.records.find(ctx, kindSigningKey, signingKeySet)
+}
+
+// createSigningKey stores a new key, unless another process has stored one.
+func (b *Broker) createSigningKey(ctx context.Context) error {
+	var kept signingKeyRecord
+	err := b.records.getLasting(ctx, kindSigningKey, currentSigningKey, &kept)
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	text, _, err := makeSigningKey(b.config.Rand)
 	if err != nil {
-		return signingKeyRecord{}, err
+		return err
 	}
 	made := signingKeyRecord{PKCS8: text}
-	err = b.records.create(ctx, kindSigningKey, "current", "", made, lasting(b.now()))
+	err = b.records.create(ctx, kindSigningKey, currentSigningKey, "", made, lasting(b.now()))
 	if errors.Is(err, store.ErrConflict) {
-		err = b.records.getLasting(ctx, kindSigningKey, "current", &made)
+		return nil
 	}
-	return made, err
+	return err
 }
 
-// handleKeys serves the public signing key (RFC 7517).
-func (b *Broker) handleKeys(w http.ResponseWriter, _ *http.Request) {
-	writeDocument(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{b.signing.public()}})
+// handleKeys serves the public signing keys (RFC 7517).
+func (b *Broker) handleKeys(w http.ResponseWriter, r *http.Request) {
+	writeDocument(w, jose.JSONWebKeySet{Keys: b.currentSigningSet(r.Context()).published(b.now())})
 }

@@ -119,7 +119,7 @@ func (b *Broker) respond(
 	scopes []string,
 	refresh string,
 ) (*tokenResponse, *protocolError) {
-	access, lifetime, err := b.accessToken(grantID, g, scopes)
+	access, lifetime, err := b.accessToken(ctx, grantID, g, scopes)
 	if errors.Is(err, errUpstreamOver) {
 		return nil, entraCannotBeAsked()
 	} else if err != nil {

@@ -13,7 +13,8 @@ import (
 
 // newKeysCommand makes the command keys.
 func newKeysCommand() *cobra.Command {
-	return group("keys", "Change the keys that encrypt the store", newRotateCommand(), newPruneCommand())
+	return group("keys", "Change the keys that encrypt the store or sign tokens",
+		newRotateCommand(), newPruneCommand(), newRotateSigningCommand())
 }
 
 // defaultOverlap is how long a new key only decrypts.

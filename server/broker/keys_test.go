@@ -178,6 +178,17 @@ func TestOlderGrantsGetTheirGroup(t *testing.T) {
 	assert.Len(t, grants, 1)
 }
 
+// keyLines returns the lines of a keys file that the version before reads.
+func keyLines(text string) []string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "#") && strings.TrimSpace(line) != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
 func TestRotateKeysTextKeepsTheFile(t *testing.T) {
 	t.Parallel()
 	text, keys := newKeysText(t)
@@ -196,13 +207,7 @@ func TestRotateKeysTextKeepsTheFile(t *testing.T) {
 		want int // index of the key that encrypts
 	}{{at.Add(-time.Second), 2}, {at, 1}, {at.Add(time.Hour), 0}} {
 		inOrder := keysOf(t, rotated).Derive("x", test.at)
-		var plain []string // the file as the version before reads it
-		for line := range strings.Lines(rotated) {
-			if !strings.HasPrefix(line, "#") && strings.TrimSpace(line) != "" {
-				plain = append(plain, line)
-			}
-		}
-		assert.Equal(t, keysOf(t, plain[test.want]).Derive("x", test.at)[0], inOrder[0])
+		assert.Equal(t, keysOf(t, keyLines(rotated)[test.want]).Derive("x", test.at)[0], inOrder[0])
 		assert.Len(t, inOrder, 3)
 	}
 	_, removed, err := broker.PruneKeysText(rotated, at, func(string) bool { return false })

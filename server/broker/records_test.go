@@ -1,13 +1,18 @@
 package broker_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,38 +68,104 @@ func TestGrantsSurviveRestart(t *testing.T) {
 	require.NoError(t, kept.Close())
 }
 
-func TestFileRevealsNothing(t *testing.T) {
+// TestStoreRevealsNothing goes through sign-ins, refreshes, rotations of all keys, and a restore.
+// Then it looks for the secrets that passed: in the file, in the records, and in an export.
+func TestStoreRevealsNothing(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s.db")
 	kept := openFile(t, path)
 	defer kept.Close()
-	e := newEnv(t, options{store: kept})
+	text, keys := newKeysText(t)
+	e := newEnv(t, options{store: kept, keys: keys})
 	c, _ := e.register(`{"redirect_uris":["` + loopback + `"],` +
 		`"token_endpoint_auth_method":"client_secret_basic","client_name":"canary-name"}`)
-	code := e.code(c, e.browser()).Get("code")
-	got, status := e.token(redemption(c, code), "Authorization", basic(c.ID, c.Secret))
-	require.Equal(t, 200, status)
-	caller, err := e.broker.Verify(t.Context(), got.Access)
+	person := e.browser()
+	secrets := map[string]string{
+		"client secret": c.Secret,
+		"client name":   "canary-name",
+		"person":        "Adele",
+		"user name":     "contoso",
+		"verifier":      verifier,
+		"state":         `a \"b&c+d%`,
+	}
+	signIn := func(round string) tokens {
+		code := e.code(c, person).Get("code")
+		got, status := e.token(redemption(c, code), "Authorization", basic(c.ID, c.Secret))
+		require.Equal(t, 200, status)
+		next, status := e.token(refreshing(c, got.Refresh), "Authorization", basic(c.ID, c.Secret))
+		require.Equal(t, 200, status)
+		caller, err := e.broker.Verify(t.Context(), next.Access)
+		require.NoError(t, err)
+		upstream, err := e.broker.UpstreamToken(t.Context(), caller.GrantID)
+		require.NoError(t, err)
+		secrets["code "+round] = code
+		secrets["access token "+round] = got.Access
+		secrets["refresh token "+round] = got.Refresh
+		secrets["second access token "+round] = next.Access
+		secrets["second refresh token "+round] = next.Refresh
+		secrets["Entra's token "+round] = upstream
+		return next
+	}
+	signIn("first")
+	text, err := broker.RotateKeysText(text, rand.Reader, time.Time{})
 	require.NoError(t, err)
-	upstream, err := e.broker.UpstreamToken(t.Context(), caller.GrantID)
+	replace(t, text, keys)
+	require.NoError(t, e.broker.MaintainOnce(t.Context()))
+	_, err = broker.RotateSigningKey(t.Context(), broker.SigningRotation{Store: kept, Keys: keys, Now: e.now})
 	require.NoError(t, err)
+	e.later(time.Second)
+	raise(t, e, kept, text, true)
+	signIn("second")
+	origin, err := url.Parse(e.origin + "/authorize")
+	require.NoError(t, err)
+	for _, cookie := range person.c.Jar.Cookies(origin) {
+		secrets["cookie "+cookie.Name] = cookie.Value
+	}
+	for i, line := range keyLines(text) {
+		line = strings.TrimSpace(line)
+		raw, err := base64.StdEncoding.DecodeString(line)
+		require.NoError(t, err)
+		secrets[fmt.Sprint("text of key ", i)] = line
+		secrets[fmt.Sprint("key ", i)] = string(raw)
+	}
+	require.Greater(t, len(secrets), 20)
+
+	for place, text := range dumps(t, kept, path) {
+		for name, secret := range secrets {
+			require.NotEmpty(t, secret, name)
+			assert.False(t, strings.Contains(text, secret), "%s is readable in %s", name, place)
+		}
+	}
+}
+
+// dumps returns all that a store keeps: its files, its records, and an export with decoded values.
+func dumps(t *testing.T, kept store.Store, path string) map[string]string {
+	dumps := map[string]string{}
 	files, err := filepath.Glob(path + "*")
 	require.NoError(t, err)
+	require.NotEmpty(t, files)
 	for _, name := range files {
 		text, err := os.ReadFile(name)
 		require.NoError(t, err)
-		for _, secret := range []struct{ name, value string }{
-			{"code", code},
-			{"access token", got.Access},
-			{"refresh token", got.Refresh},
-			{"Entra's token", upstream},
-			{"client secret", c.Secret},
-			{"client name", "canary-name"},
-			{"person", "Adele"},
-		} {
-			assert.NotContains(t, string(text), secret.value, secret.name)
-		}
+		dumps[filepath.Base(name)] = string(text)
 	}
+	var records strings.Builder
+	add := func(record store.Record) error {
+		_, err := fmt.Fprintln(&records, record.Kind, record.Key, record.Source, record.Group, string(record.Value))
+		return err
+	}
+	require.NoError(t, store.Walk(t.Context(), kept, add))
+	dumps["the records"] = records.String()
+	var export bytes.Buffer
+	count, err := store.Export(t.Context(), kept, &export, nil)
+	require.NoError(t, err)
+	require.Greater(t, count, 8)
+	dumps["the export"] = export.String()
+	records.Reset()
+	_, err = store.ReadExport(&export, add)
+	require.NoError(t, err)
+	dumps["the export's records"] = records.String()
+	return dumps
 }
 
 func TestRecordCountsInItsPlaceOnly(t *testing.T) {

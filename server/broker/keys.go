@@ -75,8 +75,9 @@ func ReadKeys(text string) (*Keys, error) {
 	return keys, nil
 }
 
-// Replace reads the text of a keys file that has changed. It refuses a text that has no key in
-// common with the present one, because that is another deployment's file.
+// Replace reads the text of a keys file that has changed. It reports whether more than epochs have
+// changed. It refuses a text that has no key in common with the present one, because that is
+// another deployment's file.
 func (k *Keys) Replace(text string) (changed bool, err error) {
 	before := k.ring.Load()
 	if text == before.text {
@@ -88,7 +89,7 @@ func (k *Keys) Replace(text string) (changed bool, err error) {
 	}
 	for _, key := range before.keys {
 		if ring.has(key.id) {
-			return true, k.swap(before, ring)
+			return withoutEpochs(text) != withoutEpochs(before.text), k.swap(before, ring)
 		}
 	}
 	return false, errors.New("broker: keys: want at least one key of the present file, got other keys only: " +

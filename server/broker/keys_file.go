@@ -194,6 +194,13 @@ func RaiseEpochText(text, storeID string, epoch int64) string {
 	return appendComments(lines, []string{line}, maxEpochs, epochComment.MatchString)
 }
 
+func withoutEpochs(text string) string {
+	lines := slices.DeleteFunc(strings.Split(text, "\n"), func(line string) bool {
+		return epochComment.MatchString(strings.TrimSpace(line))
+	})
+	return strings.Join(lines, "\n")
+}
+
 // appendComments adds comments of a kind at the end, and drops the oldest ones that are too many.
 func appendComments(lines, added []string, most int, isOfKind func(string) bool) string {
 	for len(lines) > 0 && lines[len(lines)-1] == "" {

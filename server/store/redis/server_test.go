@@ -38,13 +38,65 @@ func TestReplicasShareStore(t *testing.T) {
 		made, err := first.Put(t.Context(), record(key, "v"))
 		require.NoError(t, err)
 		require.NoError(t, second.Delete(t.Context(), "k", key))
-		_, err = first.GetCached(t.Context(), "k", key)
+		_, err = first.Get(t.Context(), "k", key)
 		assert.ErrorIs(t, err, store.ErrNotFound, "an end is visible at once")
 		changed := record(key, "w")
 		changed.Version = made
 		_, err = first.Put(t.Context(), changed)
 		assert.ErrorIs(t, err, store.ErrConflict)
 	}
+}
+
+// TestCachedRecordIsYoung reads a record that another process ends.
+func TestCachedRecordIsYoung(t *testing.T) {
+	t.Parallel()
+	url := engine.Redis(t)
+	first := open(t, url)
+	second := open(t, url)
+	_, err := first.Put(t.Context(), record("a", "v"))
+	require.NoError(t, err)
+	found, err := second.GetCached(t.Context(), "k", "a")
+	require.NoError(t, err)
+	found.Value[0] = '!' // a reader may change its copy
+	found, err = second.GetCached(t.Context(), "k", "a")
+	require.NoError(t, err)
+	assert.Equal(t, "v", string(found.Value))
+	require.NoError(t, first.Delete(t.Context(), "k", "a"))
+	ended := time.Now()
+	for err == nil {
+		sent := time.Since(ended)
+		_, err = second.GetCached(t.Context(), "k", "a")
+		require.True(t, err != nil || sent < store.MaxStale, "read %v after the end", sent)
+	}
+	assert.ErrorIs(t, err, store.ErrNotFound)
+}
+
+// TestFullKindEmptiesCache creates a record that pushes out a cached one.
+func TestFullKindEmptiesCache(t *testing.T) {
+	t.Parallel()
+	s, err := redis.Open(t.Context(), redis.Config{
+		Config: store.Config{MaxRecords: 1},
+		URL:    engine.Redis(t),
+	})
+	require.NoError(t, err)
+	defer s.Close()
+	_, err = s.Put(t.Context(), record("a", "v"))
+	require.NoError(t, err)
+	_, err = s.GetCached(t.Context(), "k", "a")
+	require.NoError(t, err)
+	_, err = s.Put(t.Context(), record("b", "v"))
+	require.NoError(t, err)
+	_, err = s.GetCached(t.Context(), "k", "a")
+	assert.ErrorIs(t, err, store.ErrNotFound)
+}
+
+// TestRefusalIsNoUnknownOutcome opens a store on a primary that needs a replica to take writes.
+func TestRefusalIsNoUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	server := engine.StartRedis(t, "min-replicas-to-write 1")
+	_, err := redis.Open(t.Context(), redis.Config{URL: server.URL("own")})
+	assert.ErrorContains(t, err, "NOREPLICAS")
+	assert.NotContains(t, err.Error(), "may have been made")
 }
 
 // TestUnsafeServersAreRefused opens stores on servers that would lose records.

@@ -40,7 +40,7 @@ func Open(ctx context.Context, config Config) (store.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: redis: %w", err)
 	}
-	s := &redisStore{config: config.Config}
+	s := &redisStore{config: config.Config, cache: newCache()}
 	s.connect(a, d)
 	if err := s.tryOut(ctx); err != nil {
 		_ = s.Close()
@@ -52,6 +52,7 @@ func Open(ctx context.Context, config Config) (store.Store, error) {
 type redisStore struct {
 	remote
 	config store.Config
+	cache  *cache
 	close  func() error
 }
 
@@ -98,15 +99,28 @@ func (s *redisStore) Get(ctx context.Context, kind, key string) (store.Record, e
 	return one(kind)(s.run(ctx, get, kind, s.now(), key))
 }
 
-// GetCached is Get, which is one round trip.
 func (s *redisStore) GetCached(ctx context.Context, kind, key string) (store.Record, error) {
-	return s.Get(ctx, kind, key)
+	if err := ctx.Err(); err != nil {
+		return store.Record{}, fmt.Errorf("store: %w", err)
+	}
+	// The age counts by the process's own clock: the store's clock may be set back.
+	since := time.Now()
+	record, found, writes := s.cache.get(recordKey{kind, key}, since, s.config.Time())
+	if found {
+		return record, nil
+	}
+	record, err := s.Get(ctx, kind, key)
+	if err == nil {
+		s.cache.keep(record, since, writes)
+	}
+	return record, err
 }
 
 func (s *redisStore) Put(ctx context.Context, record store.Record) (int64, error) {
 	if err := record.Check(); err != nil {
 		return 0, err
 	}
+	defer s.cache.forget(record.Kind, record.Key)
 	now := s.now()
 	expires := record.Expires.Unix()
 	keep := max(expires-now, 0) + int64(margin/time.Second)
@@ -115,21 +129,27 @@ func (s *redisStore) Put(ctx context.Context, record store.Record) (int64, error
 	if err != nil {
 		return 0, err
 	}
-	version, ok := answer.(int64)
-	switch {
-	case !ok:
+	numbers, _ := answer.([]any)
+	if len(numbers) != 2 {
 		return 0, put.unknown(fmt.Errorf("the answer is a %T", answer))
-	case version == 0:
+	}
+	version, _ := numbers[0].(int64)
+	if forgotten, _ := numbers[1].(int64); forgotten > 0 {
+		s.cache.forgetAll()
+	}
+	if version == 0 {
 		return 0, store.ErrConflict
 	}
 	return version, nil
 }
 
 func (s *redisStore) Take(ctx context.Context, kind, key string) (store.Record, error) {
+	defer s.cache.forget(kind, key)
 	return one(kind)(s.run(ctx, take, kind, s.now(), key))
 }
 
 func (s *redisStore) Delete(ctx context.Context, kind, key string) error {
+	defer s.cache.forget(kind, key)
 	_, err := s.run(ctx, del, kind, s.now(), key)
 	return err
 }

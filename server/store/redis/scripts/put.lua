@@ -31,15 +31,19 @@ end
 
 local found = find(key)
 local stored = found and tonumber(found[2]) or 0
-if version ~= stored then return 0 end
+if version ~= stored then return {0, 0} end
 local member = member_of(source, group, key)
 local previous = redis.call('HGET', place('record', key), 'member')
 local has_entries = found and previous == member
 if previous and not has_entries then forget(previous) end
+local forgotten = 0
 if not found then
 	for _ = 1, most_forgotten do
 		if not is_full() then break end
-		if sweep(most_swept) == 0 then forget(victim()) end
+		if sweep(most_swept) == 0 then
+			forget(victim())
+			forgotten = forgotten + 1
+		end
 	end
 end
 sweep(2)
@@ -54,10 +58,10 @@ end
 redis.call('EXPIRE', record, ttl)
 redis.call('ZADD', expiries, expires, member)
 redis.call('ZADD', place('source-expiries', source), expires, member)
-if has_entries then return version + 1 end
+if has_entries then return {version + 1, forgotten} end
 redis.call('ZADD', kinds, 0, kind)
 redis.call('ZADD', keys, 0, key)
 if source ~= '' then redis.call('ZADD', place('source-keys', source), 0, key) end
 if group ~= '' then redis.call('ZADD', place('group-keys', group), 0, key) end
 recount(source)
-return version + 1
+return {version + 1, forgotten}

@@ -80,7 +80,7 @@ func newReplicas(t testing.TB, storeURL string) *replicas {
 }
 
 // start starts another replica.
-func (r *replicas) start(t *testing.T) {
+func (r *replicas) start(t testing.TB) {
 	t.Helper()
 	port, err := loopback.FreePort()
 	require.NoError(t, err)
@@ -90,7 +90,7 @@ func (r *replicas) start(t *testing.T) {
 }
 
 // restart starts a replica at its address.
-func (r *replicas) restart(t *testing.T, i int) {
+func (r *replicas) restart(t testing.TB, i int) {
 	t.Helper()
 	address := strings.TrimPrefix(r.addresses[i], "http://")
 	r.processes[i] = exec.Command(filepath.Join(programs, "mcp-entra-server"))
@@ -99,7 +99,7 @@ func (r *replicas) restart(t *testing.T, i int) {
 }
 
 // kill kills a replica with SIGKILL.
-func (r *replicas) kill(t *testing.T, i int) {
+func (r *replicas) kill(t testing.TB, i int) {
 	t.Helper()
 	require.NoError(t, r.processes[i].Process.Kill())
 	_ = r.processes[i].Wait()

@@ -178,7 +178,7 @@ func logRequests(log io.Writer, next http.Handler) http.Handler {
 }
 
 // startProcess starts a program, waits for a line that matches, and ends it with the test.
-func startProcess(t *testing.T, pattern string, cmd *exec.Cmd, env ...string) {
+func startProcess(t testing.TB, pattern string, cmd *exec.Cmd, env ...string) {
 	t.Helper()
 	cmd.Dir = t.TempDir()
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, env...)

@@ -33,12 +33,14 @@ require (
 // Only tests.
 require (
 	github.com/AzureAD/microsoft-authentication-library-for-go v1.10.1
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/coreos/go-oidc/v3 v3.21.0
 	github.com/creack/pty v1.1.24
 	github.com/gkampitakis/go-snaps v0.5.25
 	github.com/modelcontextprotocol/go-sdk v1.8.0
 	github.com/rogpeppe/go-internal v1.16.0
 	go.uber.org/goleak v1.3.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (

@@ -56,8 +56,8 @@ func insert(ctx context.Context, to executor, record store.Record, now int64) er
 	return err
 }
 
-// createCounted counts the records of the kind, makes room for another one, and inserts it. One
-// process does this at a time for a kind.
+// createCounted inserts a record, counts the other records of the kind, and makes room if they are
+// too many. One process does this at a time for a kind.
 func (d *database) createCounted(ctx context.Context, record store.Record, room *room) error {
 	var records, sourced, forgotten int
 	err := d.write(ctx, func(ctx context.Context, connection *pgxpool.Conn) error {
@@ -67,16 +67,18 @@ func (d *database) createCounted(ctx context.Context, record store.Record, room 
 				return err
 			}
 			now := d.now()
+			// A record that exists must be a conflict, and not make room for its own successor.
+			if err := insert(ctx, tx, record, now); err != nil {
+				return err
+			}
 			err = tx.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE source > '')
-				FROM mcpentra_records WHERE kind = $1 AND expires > $2`, record.Kind, now).Scan(&records, &sourced)
+				FROM mcpentra_records WHERE kind = $1 AND expires > $2 AND key <> $3`,
+				record.Kind, now, []byte(record.Key)).Scan(&records, &sourced)
 			if err != nil {
 				return err
 			}
 			forgotten, err = d.makeRoom(ctx, tx, record, records, sourced, now)
-			if err != nil {
-				return err
-			}
-			return insert(ctx, tx, record, now)
+			return err
 		})
 	})
 	if forgotten > 0 {
@@ -109,9 +111,9 @@ func (d *database) makeRoom(ctx context.Context, tx pgx.Tx, created store.Record
 			SELECT key FROM (
 				SELECT key, expires, CASE WHEN source = '' THEN 0
 					ELSE row_number() OVER (PARTITION BY source ORDER BY expires DESC) END AS rank
-				FROM mcpentra_records WHERE kind = $1 AND expires > $2
+				FROM mcpentra_records WHERE kind = $1 AND expires > $2 AND key <> $4
 			) AS ranked ORDER BY rank DESC, expires LIMIT $3)`,
-		created.Kind, now, surplus)
+		created.Kind, now, surplus, []byte(created.Key))
 	return int(result.RowsAffected()), err
 }
 

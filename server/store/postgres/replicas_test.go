@@ -14,6 +14,7 @@ import (
 	"mcpentra/server/internal/engine"
 	"mcpentra/server/store"
 	"mcpentra/server/store/postgres"
+	"mcpentra/server/store/storetest"
 )
 
 // twoReplicas opens two stores in one new database.
@@ -92,6 +93,12 @@ func TestOneReplicaWins(t *testing.T) {
 			return err
 		}), "taking")
 	}
+}
+
+func TestReplicasAreLinearizable(t *testing.T) {
+	t.Parallel()
+	_, a, b := twoReplicas(t, store.Config{})
+	storetest.Linearizable(t, a, b)
 }
 
 // TestBoundCountsAllReplicas fills a small kind from two replicas at once.

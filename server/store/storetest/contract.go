@@ -20,6 +20,9 @@ type Open func(t *testing.T, config store.Config) store.Store
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
+// maxRecords bounds the records of each kind in the checked stores.
+const maxRecords = 8
+
 // Run checks a store against the contract.
 func Run(t *testing.T, open Open) {
 	for _, test := range []struct {
@@ -44,13 +47,15 @@ func Run(t *testing.T, open Open) {
 		{"a list comes in pages", listPages},
 		{"the kinds are known", kinds},
 		{"a record that must not come back is like any other while its server runs", once},
+		{"a random history has the results of a simple store", histories},
+		{"concurrent calls have the results of calls one after another", linearizable},
 		{"a cancelled caller gets the error of its context", cancelled},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var offset atomic.Int64
 			now := func() time.Time { return start.Add(time.Duration(offset.Load())) }
-			s := open(t, store.Config{MaxRecords: 8, Now: now})
+			s := open(t, store.Config{MaxRecords: maxRecords, Now: now})
 			t.Cleanup(func() { assert.NoError(t, s.Close()) })
 			test.run(t, s, func(d time.Duration) { offset.Add(int64(d)) })
 		})

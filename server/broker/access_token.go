@@ -57,7 +57,7 @@ func (b *Broker) accessToken(
 		return "", 0, errUpstreamOver
 	}
 	signed, _, err := b.signToken(ctx, accessClaims{
-		Subject: g.Principal.TenantID + "." + g.Principal.ObjectID,
+		Subject: subject(g.Principal),
 		callerClaims: callerClaims{
 			ClientID:    g.ClientID,
 			Scope:       strings.Join(scopes, " "),
@@ -92,6 +92,9 @@ func (b *Broker) signToken(
 	signed, err = jwt.Signed(b.currentSigningSet(ctx).signer(now).signer).Claims(claims).Serialize()
 	return signed, claims.ID, err
 }
+
+// subject returns the claim sub of a person's tokens.
+func subject(person identity.Principal) string { return person.TenantID + "." + person.ObjectID }
 
 func (b *Broker) newVerifier() *token.Verifier {
 	return &token.Verifier{

@@ -20,6 +20,8 @@ type clientEntry struct {
 	AuthMethod   string   `json:"token_endpoint_auth_method"`
 	SecretHashes []string `json:"client_secret_hashes"`
 	Scope        string   `json:"scope"`
+	// Introspection says that the client is a resource server, which may introspect every token.
+	Introspection bool `json:"introspection"`
 }
 
 // parseClients reads the text of the file of clients. It refuses unknown and repeated members: a
@@ -75,6 +77,7 @@ func (b *Broker) judgeEntry(entry clientEntry) (*client, error) {
 		GrantTypes:      entry.GrantTypes,
 		ApplicationType: "web",
 		ownScopes:       strings.Fields(entry.Scope),
+		introspects:     entry.Introspection,
 		origin:          fromFile,
 	}
 	if slices.ContainsFunc(made.RedirectURIs, isLoopbackURI) {
@@ -114,7 +117,10 @@ func (b *Broker) judgeEntryRedirects(uris []string) error {
 
 // judgeEntryGrants checks that grant types, redirect URIs and authentication fit one another.
 func (c *client) judgeEntryGrants() error {
-	if c.GrantTypes == nil {
+	isOnlyResource := c.introspects && len(c.RedirectURIs) == 0 && len(c.ownScopes) == 0
+	if c.GrantTypes == nil && isOnlyResource {
+		c.GrantTypes = []string{}
+	} else if c.GrantTypes == nil {
 		c.GrantTypes = []string{codeGrant, refreshGrant}
 	}
 	for _, grantType := range c.GrantTypes {
@@ -124,7 +130,9 @@ func (c *client) judgeEntryGrants() error {
 	}
 	appOnly := c.mayUse(appGrant)
 	switch {
-	case len(c.GrantTypes) == 0:
+	case c.introspects && c.AuthMethod == authNone:
+		return errors.New("introspection is true, so the client has to authenticate")
+	case len(c.GrantTypes) == 0 && !c.introspects:
 		return errors.New("grant_types is empty: leave it out for " + codeGrant + " and " + refreshGrant)
 	case c.mayUse(codeGrant) && len(c.RedirectURIs) == 0:
 		return errors.New("redirect_uris is missing, and grant_types has " + codeGrant)

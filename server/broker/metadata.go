@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 )
 
 // metadata is the authorization server's metadata (RFC 8414 section 2).
@@ -15,6 +16,8 @@ type metadata struct {
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	DeviceEndpoint        string   `json:"device_authorization_endpoint"`
 	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectionEndpoint string   `json:"introspection_endpoint"`
+	IntrospectionMethods  []string `json:"introspection_endpoint_auth_methods_supported"`
 	JWKS                  string   `json:"jwks_uri"`
 	Scopes                []string `json:"scopes_supported"`
 	ResponseTypes         []string `json:"response_types_supported"`
@@ -32,6 +35,11 @@ type metadata struct {
 
 // authMethods are the authentication methods of the token and revocation endpoints.
 var authMethods = []string{authNone, authPost, authBasic}
+
+// introspectionMethods are the authentication methods of the introspection endpoint.
+func introspectionMethods() []string {
+	return slices.DeleteFunc(slices.Clone(authMethods), func(method string) bool { return method == authNone })
+}
 
 func (b *Broker) handleMetadata(w http.ResponseWriter, r *http.Request) {
 	writeDocument(w, b.metadata(r.Context()))
@@ -70,6 +78,8 @@ func (b *Broker) metadata(ctx context.Context) metadata {
 		RevocationEndpoint:    at("/revoke"),
 		DeviceEndpoint:        at(deviceAuthorizationPath),
 		RevocationAuthMethods: authMethods,
+		IntrospectionEndpoint: at(introspectionPath),
+		IntrospectionMethods:  introspectionMethods(),
 		JWKS:                  at("/jwks"),
 		Scopes:                scopes,
 		ResponseTypes:         []string{"code"},

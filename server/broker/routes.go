@@ -11,6 +11,7 @@ func (b *Broker) newRoutes() *http.ServeMux {
 	mux.HandleFunc("/jwks", b.open(b.handleKeys, http.MethodGet))
 	mux.HandleFunc("/register", b.open(b.handleRegister, http.MethodPost))
 	mux.HandleFunc("/token", b.open(b.handleToken, http.MethodPost))
+	mux.HandleFunc(introspectionPath, b.open(b.handleIntrospect, http.MethodPost))
 	mux.HandleFunc("/revoke", b.open(b.handleRevoke, http.MethodPost))
 	mux.HandleFunc(deviceAuthorizationPath, b.open(b.handleDeviceAuthorization, http.MethodPost))
 	mux.HandleFunc("GET /authorize", b.navigated(b.handleAuthorize))
@@ -40,6 +41,7 @@ func Paths() []string {
 		"/register",
 		"/token",
 		"/revoke",
+		introspectionPath,
 		"/authorize",
 		consentPath,
 		CallbackPath,

@@ -39,6 +39,7 @@ type settings struct {
 	registrations                                                              int
 	limits                                                                     guard.Limits
 	store, keysFile                                                            string
+	maxRecords                                                                 int // of each kind
 	clients                                                                    broker.ClientPolicy
 	trustFakeKeys                                                              bool
 	credentialKey                                                              string // "" means none
@@ -59,7 +60,7 @@ var keys = []string{
 	"MCP_CALLER_SESSIONS", "MCP_CALLER_STREAMS", "MCP_CALLER_CALLS",
 	"MCP_TOTAL_SESSIONS", "MCP_TOTAL_STREAMS", "MCP_TOTAL_CALLS", "MCP_BATCH_ANSWERS",
 	"MCP_ADMIN_ADDR", "MCP_ADMIN_SECRET_FILE",
-	"STORE_URL", "MCP_KEYS_FILE", "MCP_TRUSTED_PROXIES", "MCP_REGISTRATIONS_PER_MINUTE",
+	"STORE_URL", "STORE_MAX_RECORDS", "MCP_KEYS_FILE", "MCP_TRUSTED_PROXIES", "MCP_REGISTRATIONS_PER_MINUTE",
 }
 
 // readSettings reads the file, the environment and the flags.
@@ -111,6 +112,9 @@ func (s *settings) read() (err error) {
 		return err
 	}
 	if err := s.readCredentials(); err != nil {
+		return err
+	}
+	if err := s.readMaxRecords(); err != nil {
 		return err
 	}
 	if s.tenantID == "" && s.clientID == "" && s.clientSecret == "" {

@@ -287,6 +287,8 @@ func TestReadNamesKeyAndLineOfWrongValue(t *testing.T) {
 		"STORE_URL=file:/":                                   "is not a file",
 		"STORE_URL=file:/proc/nowhere":                       "nowhere",
 		"STORE_URL=file:/dev/null":                           "is not a file",
+		"STORE_MAX_RECORDS=999":                              "from 1000 to 100000000, such as 1000000",
+		"STORE_MAX_RECORDS=1e6":                              "a number from",
 		"MCP_ADDR=8000":                                      "HOST:PORT",
 		"MCP_ADDR=localhost:99999":                           "HOST:PORT",
 		"MCP_STATEFUL=maybe":                                 "true or false",

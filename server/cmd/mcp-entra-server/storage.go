@@ -64,10 +64,10 @@ func openStore(ctx context.Context, s *settings, logger *slog.Logger) (store.Sto
 	switch at.kind {
 	case "memory":
 		if at.keysFile == "" {
-			return store.NewMemory(store.Config{}), nil, nil
+			return store.NewMemory(s.storeConfig()), nil, nil
 		}
 		keys, err := readKeys(at.keysFile)
-		return store.NewMemory(store.Config{}), keys, err
+		return store.NewMemory(s.storeConfig()), keys, err
 	case "file":
 		return openFile(ctx, s, at, logger)
 	case "postgres", "postgresql":
@@ -106,7 +106,7 @@ func openFile(
 	if err != nil {
 		return nil, nil, err
 	}
-	opened, err := store.OpenFile(ctx, at.path, store.Config{})
+	opened, err := store.OpenFile(ctx, at.path, s.storeConfig())
 	if errors.Is(err, store.ErrInUse) {
 		return nil, nil, fmt.Errorf("STORE_URL: %w, and a file serves one process: stop the other process, "+
 			"or use another store with --store file:PATH, or --store memory: to keep nothing", err)

@@ -26,7 +26,7 @@ func openPostgres(
 	if err != nil {
 		return nil, nil, err
 	}
-	opened, err := postgres.Open(ctx, postgres.Config{URL: at.url, Logger: logger})
+	opened, err := postgres.Open(ctx, postgres.Config{URL: at.url, Logger: logger, Config: s.storeConfig()})
 	if err != nil {
 		return nil, nil, fmt.Errorf("STORE_URL: %w", err)
 	}

@@ -227,6 +227,7 @@ var callsTesting = []string{
 	"conformance/issuers",
 	"conformance/clients",
 	"server/internal/engine",
+	"server/internal/programs",
 	"server/store/storetest",
 }
 

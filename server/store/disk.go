@@ -10,7 +10,9 @@ import (
 
 // explain adds the file to an error of SQLite, and says what to do about the disk. The store
 // continues as soon as the disk does.
-func (f *file) explain(err error) error {
+func (f *file) explain(err error) error { return explain(f.path, err) }
+
+func explain(path string, err error) error {
 	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrConflict) {
 		return err
 	}
@@ -28,5 +30,5 @@ func (f *file) explain(err error) error {
 			advice = "it is damaged: restore it from a backup: "
 		}
 	}
-	return fmt.Errorf("store %s: %s%w", f.path, advice, err)
+	return fmt.Errorf("store %s: %s%w", path, advice, err)
 }

@@ -51,7 +51,7 @@ func OpenFile(ctx context.Context, path string, config Config) (Store, error) {
 		if strings.Contains(err.Error(), "locked") {
 			err = ErrInUse
 		}
-		return nil, fmt.Errorf("store %s: %w", path, err)
+		return nil, explain(path, err)
 	}
 	f.shrinking, f.stopShrinking = context.WithCancel(context.Background())
 	_ = f.shrink(ctx, atAnySize) // a file that stays too large works as well

@@ -108,8 +108,7 @@ func (b *Broker) registeredClient(ctx context.Context, id string) (*client, erro
 }
 
 // markUsed extends the life of a client with which a person has signed in. Clients that are not in
-// the store need no longer life. If another request changes the record at the same time, markUsed
-// changes nothing.
+// the store need no longer life.
 func (b *Broker) markUsed(ctx context.Context, used *client) error {
 	if used.origin != fromStore || b.livesLong(used, used.expires) {
 		return nil
@@ -122,24 +121,28 @@ func (b *Broker) livesLong(found *client, expires time.Time) bool {
 	return found.Used && expires.Sub(b.now()) > usedClientLifetime/2
 }
 
+// extendLife extends the life of a client in the store. If another request or Maintain has changed
+// the record meanwhile, it tries again.
 func (b *Broker) extendLife(ctx context.Context, id string) error {
-	var found client
-	record, err := b.records.get(ctx, kindClient, id, &found)
-	if err != nil {
-		return err
+	for {
+		var found client
+		record, err := b.records.get(ctx, kindClient, id, &found)
+		if err != nil {
+			return err
+		}
+		if b.livesLong(&found, record.Expires) {
+			return nil
+		}
+		// A record without a source is not a stranger's, so no number of registrations pushes it
+		// out.
+		found.Used = true
+		record.Source = ""
+		record.Expires = b.now().Add(usedClientLifetime)
+		err = b.records.put(ctx, record, found)
+		if !errors.Is(err, store.ErrConflict) || ctx.Err() != nil {
+			return err
+		}
 	}
-	if b.livesLong(&found, record.Expires) {
-		return nil
-	}
-	// A record without a source is not a stranger's, so no number of registrations pushes it out.
-	found.Used = true
-	record.Source = ""
-	record.Expires = b.now().Add(usedClientLifetime)
-	err = b.records.put(ctx, record, found)
-	if errors.Is(err, store.ErrConflict) {
-		return nil
-	}
-	return err
 }
 
 // keepClient is markUsed for a client that the store may have forgotten or never had. The token

@@ -1,8 +1,10 @@
 package broker_test
 
 import (
+	"context"
 	"crypto/rand"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -126,6 +128,42 @@ func TestRotationOverReplicas(t *testing.T) {
 	ended, err := replicas[2].EndGrants(t.Context(), broker.GrantFilter{Principal: &caller.Principal}, "a test")
 	require.NoError(t, err)
 	assert.Equal(t, 3, ended)
+}
+
+// TestRewritingKeepsClientInUse rewrites a client between the moment at which a sign-in reads it
+// and the moment at which the sign-in marks it as used.
+func TestRewritingKeepsClientInUse(t *testing.T) {
+	t.Parallel()
+	kept := &rewritten{Store: newMemory(), kind: "client"}
+	e := newEnv(t, options{store: kept})
+	c := e.public()
+	kept.armed.Store(true)
+	e.signedIn(c)
+	require.False(t, kept.armed.Load())
+	record, err := kept.Get(t.Context(), "client", c.ID)
+	require.NoError(t, err)
+	assert.Greater(t, record.Expires.Sub(e.now()), 30*24*time.Hour)
+	assert.Empty(t, record.Source)
+}
+
+// A rewritten store writes the same record again before the next change of a kind.
+type rewritten struct {
+	store.Store
+	kind  string
+	armed atomic.Bool
+}
+
+func (s *rewritten) Put(ctx context.Context, record store.Record) (int64, error) {
+	if record.Kind == s.kind && record.Version > 0 && s.armed.CompareAndSwap(true, false) {
+		found, err := s.Store.Get(ctx, record.Kind, record.Key)
+		if err == nil {
+			_, err = s.Store.Put(ctx, found)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return s.Store.Put(ctx, record)
 }
 
 // TestReuseIsDetectedAfterPrune presents a refresh token of a removed key twice.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"mcpentra/server/identity"
 	"mcpentra/server/store"
@@ -37,7 +38,7 @@ func (b *Broker) issueToApp(ctx context.Context, found *client, form url.Values)
 		return nil, b.storeProblem(ctx, err)
 	}
 	source := b.clientGroup(found.ID)
-	record := appTokenRecord{ClientID: found.ID}
+	record := appTokenRecord{ClientID: found.ID, Issued: b.now()}
 	expires := b.now().Add(accessTokenLifetime + token.AccessLeeway)
 	if err := b.records.create(ctx, kindAppToken, hashed(id), source, record, expires); err != nil {
 		return nil, b.storeProblem(ctx, err)
@@ -54,8 +55,11 @@ func (b *Broker) issueToApp(ctx context.Context, found *client, form url.Values)
 // An appTokenRecord belongs to an access token that has no grant. The token counts as long as the
 // record exists.
 type appTokenRecord struct {
-	ClientID string `json:"client_id"`
+	ClientID string    `json:"client_id"`
+	Issued   time.Time `json:"issued"`
 }
+
+func (r *appTokenRecord) issuedAt() time.Time { return r.Issued }
 
 // appScopes returns the scopes of a client that a parameter asks for, or all of them without one.
 func appScopes(own []string, parameter string) []string {
@@ -84,10 +88,15 @@ func (b *Broker) readApp(ctx context.Context, known *knownCaller) (*identity.Cal
 	if found == nil || !found.mayUse(appGrant) {
 		return nil, errAppEnded()
 	}
-	_, err := b.records.findCached(ctx, kindAppToken, hashed(known.TokenID))
-	if errors.Is(err, store.ErrNotFound) {
+	var issued appTokenRecord
+	record, err := b.records.findCached(ctx, kindAppToken, hashed(known.TokenID))
+	if err == nil {
+		err = b.records.read(ctx, record, &issued)
+	}
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && issued.ClientID != known.ClientID:
 		return nil, errAppEnded()
-	} else if err != nil {
+	case err != nil:
 		return nil, errStoreUnavailable(err)
 	}
 	caller := known.Caller

@@ -135,6 +135,30 @@ func TestAppTokenEnds(t *testing.T) {
 	}
 }
 
+// TestOperatorEndsAppTokens ends what one client or every client may do. What belongs to a person
+// is another matter.
+func TestOperatorEndsAppTokens(t *testing.T) {
+	t.Parallel()
+	entry, c := appEntry(t, "nightly", "user.read")
+	e := newEnv(t, options{clients: broker.ClientPolicy{File: newClientsFile(t, entry).name}})
+	user := e.fake.Tenant().Users[0].UserPrincipalName
+	for _, end := range []struct {
+		filter broker.GrantFilter
+		counts bool
+	}{
+		{broker.GrantFilter{User: user}, true},
+		{broker.GrantFilter{ClientID: "weekly"}, true},
+		{broker.GrantFilter{ClientID: "nightly"}, false},
+		{broker.GrantFilter{}, false},
+	} {
+		got, status := e.asApp(c)
+		require.Equal(t, http.StatusOK, status)
+		_, err := e.broker.EndGrants(t.Context(), end.filter, "test")
+		require.NoError(t, err)
+		assert.Equal(t, end.counts, e.good(got.Access), end.filter)
+	}
+}
+
 // TestOnlyRegisteredAppsCallForThemselves wants the grant type in the metadata only if a client has
 // it, and refuses it to all others.
 func TestOnlyRegisteredAppsCallForThemselves(t *testing.T) {

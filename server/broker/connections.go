@@ -152,7 +152,8 @@ func (b *Broker) EndGrants(ctx context.Context, filter GrantFilter, by string) (
 // deletions bounds the records that are deleted at once.
 const deletions = 16
 
-// deletePending deletes the codes and the sign-ins under way from which a grant could still come.
+// deletePending deletes the codes and the sign-ins under way from which a grant could still come,
+// and the tokens of applications, which have no grant.
 func (b *Broker) deletePending(ctx context.Context, filter GrantFilter) error {
 	// A network is the source of a transaction and of a device, so the person's name finds none.
 	transactions := []store.Query{{Kind: kindTransaction, Limit: grantsPerPage}}
@@ -169,6 +170,15 @@ func (b *Broker) deletePending(ctx context.Context, filter GrantFilter) error {
 		var d deviceAuthorization
 		isApproved := b.records.read(ctx, record, &d) == nil && d.SignIn != nil
 		return isApproved && filter.matches(d.SignIn.Principal, d.SignIn.Username, d.ClientID)
+	})
+	if err != nil {
+		return err
+	}
+	apps := []store.Query{{Kind: kindAppToken, Limit: grantsPerPage}}
+	err = b.deleteSelected(ctx, apps, func(record store.Record) bool {
+		var app appTokenRecord
+		isReadable := b.records.read(ctx, record, &app) == nil
+		return isReadable && filter.matches(identity.Principal{}, "", app.ClientID)
 	})
 	if err != nil {
 		return err

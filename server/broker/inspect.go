@@ -107,6 +107,7 @@ func (r *Report) parse(record store.Record, text []byte, keys *Keys) error {
 		kindEpoch:       &epoch,
 		kindDevice:      &deviceAuthorization{},
 		kindUserCode:    &userCodeRecord{},
+		kindAppToken:    &appTokenRecord{},
 	}[record.Kind]
 	if !known {
 		into = new(any)

@@ -46,7 +46,7 @@ func limit(kind string) int {
 // has to survive instead.
 func comesOnce(kind string) bool {
 	switch kind {
-	case kindTransaction, kindCode, kindDevice, kindUserCode:
+	case kindTransaction, kindCode, kindDevice, kindUserCode, kindAppToken:
 		return true
 	}
 	return false

@@ -58,6 +58,10 @@ broken: ## every broken server and client against every check; takes minutes
 crashes: ## kill servers and databases under load, many times (PostgreSQL and Redis of the system)
 	CRASHES=full go test -count=1 -timeout 30m -run Crashes ./server/...
 
+.PHONY: histories
+histories: ## compare every store with a model, for several minutes
+	HISTORIES=full go test -count=1 -timeout 30m -run 'Contract|Linear' ./server/store/... -rapid.checks=20000
+
 # A fuzz run takes one target of one package at a time.
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME, 10s if not set

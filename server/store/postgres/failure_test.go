@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -135,4 +136,37 @@ func TestEngineRestarts(t *testing.T) {
 	assert.NoError(t, err)
 	_, err = s.Put(t.Context(), record("c", time.Hour))
 	assert.NoError(t, err)
+}
+
+// TestCommitWithoutStandby cancels the wait for a synchronous standby that does not answer.
+// PostgreSQL then reports a success, although a failover would lose the change.
+func TestCommitWithoutStandby(t *testing.T) {
+	t.Parallel()
+	server := engine.StartPostgres(t, engine.Unsafe...)
+	url := server.URL("postgres")
+	s := open(t, postgres.Config{URL: url}, true)
+	put := func(key string) error {
+		ended := make(chan error, 1)
+		go func() {
+			_, err := s.Put(t.Context(), record(key, time.Hour))
+			ended <- err
+		}()
+		for {
+			select {
+			case err := <-ended:
+				return err
+			default:
+				query(t, url, "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+			}
+		}
+	}
+	server.Run(t, "ALTER SYSTEM SET synchronous_standby_names = 'missing'")
+	server.Run(t, "SELECT pg_reload_conf()")
+	var err error
+	for n := 0; n < 1000 && err == nil; n++ { // changes succeed until the server has read its settings
+		err = put(fmt.Sprint(n))
+	}
+	require.ErrorContains(t, err, "did not reach the synchronous standby")
+	_, err = s.Put(t.Context(), record("waits", time.Hour))
+	assert.Error(t, err, "no standby answers within the time of a call")
 }

@@ -67,6 +67,10 @@ func (m *brokerMode) me(ctx context.Context, graphToken string) (*entra.Profile,
 	return m.entra.Me(ctx, graphToken)
 }
 
+func (m *brokerMode) challenged(ctx context.Context, caller *identity.Caller, claims string) error {
+	return m.broker.Challenge(ctx, caller.GrantID, claims)
+}
+
 func (m *brokerMode) mount(mux *http.ServeMux) {
 	for _, path := range broker.Paths() {
 		mux.Handle(path, m.broker)

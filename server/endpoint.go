@@ -188,6 +188,7 @@ func (s *Server) toolsConfig(config Config) tools.Config {
 		Version:     config.Version,
 		GraphToken:  s.mode.graphToken,
 		Me:          s.mode.me,
+		Challenged:  s.mode.challenged,
 		Stateful:    config.Stateful,
 		MaxSessions: config.Limits.TotalSessions,
 		Now:         config.Now,

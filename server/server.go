@@ -41,6 +41,8 @@ type mode interface {
 	verify(ctx context.Context, raw string) (*identity.Caller, error)
 	graphToken(ctx context.Context, caller *identity.Caller) (string, error)
 	me(ctx context.Context, graphToken string) (*entra.Profile, error)
+	// challenged learns of a claims challenge with which Graph refused a caller's token.
+	challenged(ctx context.Context, caller *identity.Caller, claims string) error
 	check(ctx context.Context) error
 	// maintain does background work until the context ends.
 	maintain(ctx context.Context) error
@@ -108,4 +110,15 @@ func (s *Server) GraphToken(ctx context.Context) (string, error) {
 		return "", errors.New("server: the request did not come through the guard")
 	}
 	return s.mode.graphToken(ctx, caller)
+}
+
+// Challenge tells the server that Graph refused the token of a handler's caller with a claims
+// challenge, a JSON object. In broker mode the caller's grant ends, and the person meets the
+// challenge in the next sign-in. In direct mode it does nothing.
+func (s *Server) Challenge(ctx context.Context, claims string) error {
+	caller, known := guard.FromContext(ctx)
+	if !known {
+		return errors.New("server: the request did not come through the guard")
+	}
+	return s.mode.challenged(ctx, caller, claims)
 }

@@ -38,6 +38,14 @@ func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 		b.sendBack(w, r, tx, problem)
 		return
 	}
+	if err := b.noticeDemand(r.Context(), tx, session); err != nil {
+		b.storeFailed(w, r, err)
+		return
+	}
+	if tx.prompts("none") && tx.Demand.needsTrip() {
+		b.sendBack(w, r, tx, demandNeedsPage())
+		return
+	}
 	remembered, err := b.mayUseEarlierConsent(r, session, found, tx)
 	switch {
 	case err != nil:

@@ -54,7 +54,7 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	tx, err := b.settleSignIn(r.Context(), id, answer)
+	tx, err := b.settleSignIn(r, id, answer)
 	if errors.Is(err, store.ErrNotFound) {
 		b.showProblem(w, r, http.StatusBadRequest,
 			"This sign-in has been used already. Start again in the program that opened this page.")
@@ -67,6 +67,11 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 	// So this is the place to count them.
 	b.pruneCookies(w, r, signInCookie(""), CallbackPath)
 	b.keepForSecondClick(w, r, id, callbackStep)
+	if tx.goesAgain() {
+		b.bindBrowser(w, r, tx.Next)
+		http.Redirect(w, r, tx.Next.Address, http.StatusFound)
+		return
+	}
 	if tx.OwnPage != "" {
 		b.afterOwnSignIn(w, r, tx)
 		return

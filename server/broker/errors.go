@@ -134,9 +134,14 @@ type entraRefusal struct {
 // next step decides the answer: the person said no, the person has to see a page, wait, or ask the
 // operator. Package entra has the advice for the operator, which the log gets (entra.Advice).
 var entraRefusals = []entraRefusal{
+	// 50105: the person is not assigned to the application.
+	{aadsts: 50105, answer: notAssigned},
+	// 90094: an administrator has to consent.
+	{aadsts: 90094, answer: needsAdministrator},
+
 	// 65004: the person declined consent.
 	{aadsts: 65004, answer: declinedAtEntra},
-	// The person pressed Cancel. 90094: an administrator has to consent.
+	// The person pressed Cancel.
 	{code: "access_denied", answer: declinedAtEntra},
 
 	// 50058: no person is signed in.
@@ -149,11 +154,10 @@ var entraRefusals = []entraRefusal{
 
 	{code: "temporarily_unavailable", answer: entraIsBusy},
 
-	// The application or the tenant's policy is at fault, and no client can repair that. 50105: the
-	// person is not assigned to the application. 53003: Conditional Access blocks the sign-in.
-	// 65001: consent is missing without prompt=none. 500011, 650053: a scope does not exist.
-	// 700016: the application is unknown. 7000215, 7000222: the secret is wrong or has expired.
-	// 54005, 70008: the code was used or is too old.
+	// The application or the tenant's policy is at fault, and no client can repair that. 53003:
+	// Conditional Access blocks the sign-in. 65001: consent is missing without prompt=none. 500011,
+	// 650053: a scope does not exist. 700016: the application is unknown. 7000215, 7000222: the
+	// secret is wrong or has expired. 54005, 70008: the code was used or is too old.
 	{answer: askOperator},
 }
 
@@ -161,6 +165,34 @@ func (known entraRefusal) matches(refused *entra.Error, silent bool) bool {
 	return (known.aadsts == 0 || known.aadsts == refused.AADSTS) &&
 		(known.code == "" || known.code == refused.Code) &&
 		(!known.silent || silent)
+}
+
+// sayNotAssigned and sayAdministrator tell a person what to ask the administrator for.
+const (
+	sayNotAssigned = "this account is not assigned to the application of this server in Entra ID (AADSTS50105): " +
+		"ask an administrator of your organization to assign you"
+	sayAdministrator = "an administrator of your organization has to consent to the permissions of this server's " +
+		"application in Entra ID first (AADSTS90094): ask an administrator to grant them"
+)
+
+func notAssigned(*entra.Error) *protocolError { return badRequest("access_denied", sayNotAssigned) }
+
+func needsAdministrator(*entra.Error) *protocolError {
+	return badRequest("access_denied", sayAdministrator)
+}
+
+// sayOver describes to a client why Entra gives no more tokens. Entra's own sentence stays in the
+// log. Refused is nil if Entra was not asked.
+func sayOver(refused *entra.Error) string {
+	switch {
+	case refused == nil || refused.AADSTS == 0:
+		return "the sign-in at Entra ID is over: sign in again"
+	case refused.AADSTS == 50105:
+		return sayNotAssigned
+	case refused.NeedsPerson():
+		return "Entra ID wants something from the person (AADSTS" + strconv.Itoa(refused.AADSTS) + "): sign in again"
+	}
+	return "the sign-in at Entra ID is over (AADSTS" + strconv.Itoa(refused.AADSTS) + "): sign in again"
 }
 
 func declinedAtEntra(*entra.Error) *protocolError {

@@ -27,7 +27,7 @@ func TestEntraRefusals(t *testing.T) {
 		{"a second factor is missing", 50076, "interaction_required", true, "interaction_required"},
 		{"consent is missing, silently", 65001, "consent_required", true, "consent_required"},
 		{"consent is missing", 65001, "invalid_grant", false, "server_error"},
-		{"the person is not assigned", 50105, "invalid_grant", false, "server_error"},
+		{"the person is not assigned", 50105, "invalid_grant", false, "access_denied"},
 		{"Conditional Access blocks", 53003, "invalid_grant", false, "server_error"},
 		{"interaction is required, with pages", 50076, "interaction_required", false, "server_error"},
 		{"the secret has expired", 7000222, "invalid_client", false, "server_error"},

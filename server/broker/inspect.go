@@ -104,6 +104,7 @@ func (r *Report) parse(record store.Record, text []byte, keys *Keys) error {
 		kindSigningKey:  &signingKeyRecord{},
 		kindDeployment:  &bound,
 		kindMaintenance: &rewriting{},
+		kindDemand:      &demand{},
 		kindEpoch:       &epoch,
 		kindDevice:      &deviceAuthorization{},
 		kindUserCode:    &userCodeRecord{},

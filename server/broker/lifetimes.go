@@ -31,6 +31,8 @@ const (
 
 	// upstreamMargin is the time before the expiry of Entra's token at which the broker renews it.
 	upstreamMargin = 5 * time.Minute
+	// demandLifetime is how long a demand of Entra waits for the next sign-in of a person.
+	demandLifetime = 7 * 24 * time.Hour
 	// leaseLifetime bounds the work of a replica that renews Entra's token for all. The others look
 	// for the result after leasePoll, and then less often.
 	leaseLifetime = 30 * time.Second

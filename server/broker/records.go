@@ -26,6 +26,7 @@ const (
 	kindAppToken    = "app token"
 
 	kindUpstreamLease = "upstream refresh"
+	kindDemand        = "demand"
 )
 
 // limit bounds the records of a kind that strangers can cause without a sign-in, so that they

@@ -131,7 +131,8 @@ func (b *Broker) checkSignIn(ctx context.Context, found *client, grantID string)
 	case err == nil:
 		return nil
 	case errors.Is(err, ErrGrantOver):
-		return wrongRefreshToken("the sign-in at Entra ID is over")
+		errors.As(err, &refused)
+		return wrongRefreshToken("the sign-in at Entra ID is over").described(sayOver(refused))
 	case errors.As(err, &refused) && refused.Code == "invalid_grant":
 		return wrongRefreshToken("entra refuses the refresh: " + refused.Error())
 	}

@@ -57,16 +57,23 @@ func (b *Broker) beginSignIn(r *http.Request, tx *transaction) (*nextStep, error
 	waiting.CSRF = ""
 	waiting.Answer = ""
 	waiting.Next = nil
+	waiting.Returned = ""
+	waiting.SignedIn = nil
 	waiting.Browser = hashed(browser)
 	waiting.Nonce = nonce
 	waiting.Verifier = verifier
-	address, err := b.config.Entra.AuthorizationURL(ctx, entra.AuthorizationRequest{
+	request := entra.AuthorizationRequest{
 		State:         state,
 		Nonce:         nonce,
 		CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier),
 		Scopes:        b.upstreamScopes(tx.Scopes),
 		Prompt:        tx.upstreamPrompt(),
-	})
+	}
+	if tx.Demand != nil {
+		request.Claims = tx.Demand.Claims
+		request.LoginHint = tx.Demand.Hint
+	}
+	address, err := b.config.Entra.AuthorizationURL(ctx, request)
 	if err != nil {
 		return nil, signInError(err, tx.prompts("none"))
 	}
@@ -99,15 +106,15 @@ func (b *Broker) signInNotBegun(w http.ResponseWriter, r *http.Request, tx *tran
 // People click twice at Entra. Browsers then drop the first request and show the answer to the
 // second. It returns store.ErrNotFound if Entra sent another answer to this sign-in before, or if
 // another process redeems this one now.
-func (b *Broker) settleSignIn(ctx context.Context, id string, answer url.Values) (*transaction, error) {
+func (b *Broker) settleSignIn(r *http.Request, id string, answer url.Values) (*transaction, error) {
 	// A browser that drops its request must not end the work that the second request waits for.
-	ctx = context.WithoutCancel(ctx)
-	result, err, _ := b.signIns.Do(id, func() (any, error) { return b.redeemSignIn(ctx, id, answer) })
+	r = r.WithContext(context.WithoutCancel(r.Context()))
+	result, err, _ := b.signIns.Do(id, func() (any, error) { return b.redeemSignIn(r, id, answer) })
 	if err != nil {
 		return nil, err
 	}
 	tx := *result.(*transaction) // a copy, because requests that share the result change it
-	settled := tx.SignedIn != nil || tx.Failure != nil
+	settled := tx.SignedIn != nil || tx.Failure != nil || tx.goesAgain()
 	if !settled || tx.Returned != hashed(answer.Encode()) {
 		return nil, store.ErrNotFound
 	}
@@ -116,7 +123,8 @@ func (b *Broker) settleSignIn(ctx context.Context, id string, answer url.Values)
 
 // redeemSignIn does the work of settleSignIn for one request at a time. It stores the answer's hash
 // before it asks Entra, so that no other process asks too.
-func (b *Broker) redeemSignIn(ctx context.Context, id string, answer url.Values) (*transaction, error) {
+func (b *Broker) redeemSignIn(r *http.Request, id string, answer url.Values) (*transaction, error) {
+	ctx := r.Context()
 	var tx transaction
 	record, err := b.records.get(ctx, kindTransaction, id, &tx)
 	if err != nil || tx.Returned != "" {
@@ -136,10 +144,8 @@ func (b *Broker) redeemSignIn(ctx context.Context, id string, answer url.Values)
 	}
 	record.Version = version
 	tx.SignedIn, err = b.askEntra(ctx, &tx, answer)
-	if err != nil {
-		tx.Failure = newFailure(signInError(err, tx.prompts("none")))
-	} else {
-		tx.Next = &nextStep{Code: code}
+	if errDemand := b.stepAfterEntra(r, &tx, code, err); errDemand != nil {
+		return nil, errDemand
 	}
 	record.Expires = b.now().Add(answerLifetime)
 	err = b.records.put(ctx, record, tx)
@@ -147,6 +153,54 @@ func (b *Broker) redeemSignIn(ctx context.Context, id string, answer url.Values)
 		err = nil // a full store has forgotten the record, so a second click finds nothing
 	}
 	return &tx, err
+}
+
+// stepAfterEntra decides what follows Entra's answer: the code, a failure, or a second trip that
+// meets a demand. Refusal is Entra's error, or nil.
+func (b *Broker) stepAfterEntra(r *http.Request, tx *transaction, code string, refusal error) error {
+	wanted, err := b.demandAfter(r.Context(), tx, refusal)
+	switch {
+	case err != nil:
+		return err
+	case wanted != nil && tx.prompts("none"):
+		tx.SignedIn = nil
+		tx.Failure = newFailure(demandNeedsPage())
+		return nil
+	case wanted != nil:
+		return b.goAgain(r, tx, wanted)
+	case refusal != nil:
+		tx.Failure = newFailure(signInError(refusal, tx.prompts("none")))
+		return nil
+	}
+	tx.Next = &nextStep{Code: code}
+	return b.dropDemand(r.Context(), tx)
+}
+
+// goAgain begins a second sign-in, which has to meet a demand.
+func (b *Broker) goAgain(r *http.Request, tx *transaction, wanted *demand) error {
+	again := *tx
+	again.SecondTrip = true
+	again.Demand = wanted
+	again.DemandOf = nil
+	if tx.SignedIn != nil {
+		again.DemandOf = &tx.SignedIn.Principal
+	}
+	next, err := b.beginSignIn(r, &again)
+	var problem *protocolError
+	switch {
+	case errors.As(err, &problem):
+		tx.Failure = newFailure(problem)
+	case err != nil:
+		return err
+	}
+	tx.SignedIn = nil // the second sign-in decides
+	tx.Next = next
+	return nil
+}
+
+// goesAgain reports whether the browser has to go to Entra a second time.
+func (t *transaction) goesAgain() bool {
+	return t.Returned != "" && t.Next != nil && t.Next.Address != ""
 }
 
 // askEntra redeems Entra's code. It returns Entra's error.

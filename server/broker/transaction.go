@@ -63,6 +63,13 @@ type transaction struct {
 	// another principal, SignedIn waits for that principal's consent.
 	Remembered *identity.Principal `json:"remembered,omitempty"`
 	SignedIn   *signIn             `json:"signed_in,omitempty"`
+
+	// Demand is what Entra wants from the person in this sign-in. DemandOf is the person whose
+	// demand it is; nil if Entra refused the first trip before it named the person. SecondTrip says
+	// that the browser is at Entra again, because the first trip showed who the person is.
+	Demand     *demand             `json:"demand,omitempty"`
+	DemandOf   *identity.Principal `json:"demand_of,omitempty"`
+	SecondTrip bool                `json:"second_trip,omitempty"`
 }
 
 // A nextStep says where a browser goes after its person has approved a client. A person who has
@@ -165,6 +172,9 @@ func (t *transaction) prompts(prompt string) bool { return slices.Contains(t.Pro
 // upstreamPrompt returns the prompt for Entra, which takes one value. The broker asks for consent
 // itself, so it does not pass "consent" on.
 func (t *transaction) upstreamPrompt() string {
+	if t.Demand != nil && t.Demand.Login && !t.prompts("none") {
+		return "login"
+	}
 	for _, prompt := range []string{"none", "login", "select_account"} {
 		if t.prompts(prompt) {
 			return prompt

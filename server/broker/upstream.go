@@ -138,7 +138,7 @@ func (b *Broker) upstreamFailed(ctx context.Context, grantID string, g *grant, e
 	isRefused := errors.As(err, &refused)
 	switch {
 	case isRefused && refused.GrantOver():
-		err := b.endGrant(ctx, grantID, g, refused.Error())
+		err := b.endRefused(ctx, grantID, g, refused)
 		if errors.Is(err, ErrGrantOver) {
 			err = errors.Join(err, refused) // tools explain the reason
 		}
@@ -157,6 +157,15 @@ func (b *Broker) upstreamFailed(ctx context.Context, grantID string, g *grant, e
 		return g.Upstream.Access, nil
 	}
 	return "", err
+}
+
+// endRefused ends a grant after a refusal of Entra. If Entra wants something from the person, it
+// keeps that for the next sign-in.
+func (b *Broker) endRefused(ctx context.Context, grantID string, g *grant, refused *entra.Error) error {
+	if refused.NeedsPerson() {
+		return b.endForDemand(ctx, grantID, g, refused)
+	}
+	return b.endGrant(ctx, grantID, g, refused.Error())
 }
 
 // isAnother reports whether an ID token, if there was one, is about another person than the grant.

@@ -24,6 +24,9 @@ type AuthorizationRequest struct {
 	Scopes []string
 	// Prompt is "", "select_account", "login" or "consent".
 	Prompt string
+	// Claims is a claims challenge that the sign-in has to meet (OpenID Connect Core section 5.5);
+	// "" means none.
+	Claims string
 	// LoginHint fills in the user name; "" leaves the field empty.
 	LoginHint string
 }
@@ -46,6 +49,9 @@ func (c *Client) AuthorizationURL(ctx context.Context, req AuthorizationRequest)
 	}
 	if req.Prompt != "" {
 		options = append(options, oauth2.SetAuthURLParam("prompt", req.Prompt))
+	}
+	if req.Claims != "" {
+		options = append(options, oauth2.SetAuthURLParam("claims", req.Claims))
 	}
 	// Entra refuses a login hint together with the account picker.
 	if req.LoginHint != "" && req.Prompt != "select_account" {

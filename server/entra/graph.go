@@ -2,9 +2,12 @@ package entra
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -27,6 +30,9 @@ type GraphError struct {
 	Code string
 	// Message is Graph's sentence for people, sanitized like Description of [Error].
 	Message string
+	// Claims is the claims challenge of a 401, a JSON object, or "". A new sign-in with it meets
+	// the demand ("Claims challenges, claims requests and client capabilities").
+	Claims string
 	// RetryAfter is the pause that Graph asks for with 429 or 503; 0 if it named none.
 	RetryAfter time.Duration
 }
@@ -77,7 +83,11 @@ func (c *Client) graphRefusal(resp *http.Response, body []byte) *GraphError {
 			Message string `json:"message"`
 		} `json:"error"`
 	}
-	refused := &GraphError{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header, c.now())}
+	refused := &GraphError{
+		Status:     resp.StatusCode,
+		Claims:     graphChallenge(resp.Header),
+		RetryAfter: retryAfter(resp.Header, c.now()),
+	}
 	if err := json.Unmarshal(body, &answer); err == nil {
 		refused.Code = sanitize(answer.Error.Code)
 		refused.Message = sanitize(answer.Error.Message)
@@ -86,4 +96,22 @@ func (c *Client) graphRefusal(resp *http.Response, body []byte) *GraphError {
 		refused.Code = "unreadable_error"
 	}
 	return refused
+}
+
+var claimsParameter = regexp.MustCompile(`\bclaims="([A-Za-z0-9+/_=-]+)"`)
+
+// graphChallenge returns the claims challenge in WWW-Authenticate, or "". Its value is base64, in
+// either alphabet.
+func graphChallenge(header http.Header) string {
+	for _, line := range header.Values("WWW-Authenticate") {
+		found := claimsParameter.FindStringSubmatch(line)
+		if found == nil || !strings.Contains(line, `error="insufficient_claims"`) {
+			continue
+		}
+		text := strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(found[1]), "=")
+		if decoded, err := base64.RawStdEncoding.DecodeString(text); err == nil {
+			return readChallenge(string(decoded))
+		}
+	}
+	return ""
 }

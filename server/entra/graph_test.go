@@ -1,6 +1,7 @@
 package entra_test
 
 import (
+	"encoding/base64"
 	"io"
 	"net/http"
 	"testing"
@@ -11,6 +12,9 @@ import (
 
 	"mcpentra/server/entra"
 )
+
+// nbfChallenge is a claims challenge as Graph sends it, with a blank in it.
+const nbfChallenge = `{"access_token":{"nbf":{"essential":true, "value":"1635527790"}}}`
 
 func TestMeReturnsRefusal(t *testing.T) {
 	t.Parallel()
@@ -32,6 +36,16 @@ func TestMeReturnsRefusal(t *testing.T) {
 				Message:    "no way",
 				RetryAfter: 17 * time.Second,
 			},
+		},
+		"claims challenge": {
+			writing(401, `{"error":{"code":"InvalidAuthenticationToken","message":"x"}}`, "WWW-Authenticate",
+				`PoP realm="", nonce="n", Bearer realm="", client_id="c", error="insufficient_claims", claims="`+
+					base64.StdEncoding.EncodeToString([]byte(nbfChallenge))+`"`),
+			entra.GraphError{Status: 401, Code: "InvalidAuthenticationToken", Message: "x", Claims: nbfChallenge},
+		},
+		"unreadable challenge": {
+			writing(401, "", "WWW-Authenticate", `Bearer error="insufficient_claims", claims="bm90aGluZw"`),
+			entra.GraphError{Status: 401, Code: "unreadable_error"},
 		},
 		"missing scope": {
 			refuse(403, "Authorization_RequestDenied"),

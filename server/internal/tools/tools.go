@@ -22,6 +22,9 @@ type Config struct {
 	GraphToken func(ctx context.Context, id *identity.Caller) (string, error)
 	// Me asks Graph for the person of a token, such as [entra.Client.Me].
 	Me func(ctx context.Context, graphToken string) (*entra.Profile, error)
+	// Challenged learns of a claims challenge, a JSON object, with which Graph refused a caller's
+	// token. The caller can meet it only in a new sign-in. Nil ignores it.
+	Challenged func(ctx context.Context, id *identity.Caller, claims string) error
 	// Stateful keeps a session for each client of the revisions before 2026-07-28. The guard in
 	// front must have it set too, because the guard binds sessions to callers.
 	Stateful bool

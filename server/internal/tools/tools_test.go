@@ -388,6 +388,18 @@ func TestUserNameExplainsFailure(t *testing.T) {
 			grant(&entra.Error{Code: "invalid_grant", AADSTS: 50173, Description: "canary"}),
 			"sign in again",
 		},
+		"a second factor is missing": {
+			grant(&entra.Error{Code: "invalid_grant", AADSTS: 50076}),
+			"sign in again, and do what Microsoft asks",
+		},
+		"the person is not assigned": {
+			grant(&entra.Error{Code: "invalid_grant", AADSTS: 50105}),
+			"ask an administrator",
+		},
+		"graph wants more": {
+			graph(&entra.GraphError{Status: 401, Claims: `{"access_token":{}}`}),
+			"sign in again, and do what Microsoft asks",
+		},
 		"consent is missing": {grant(&entra.Error{Code: "invalid_grant", AADSTS: 65001}), "Consent is missing"},
 		"the server is set up wrong": {
 			grant(&entra.Error{Code: "invalid_client", AADSTS: 7000222, Advice: "canary"}),

@@ -12,6 +12,7 @@ import (
 
 	"mcpentra/server/entra"
 	"mcpentra/server/guard"
+	"mcpentra/server/identity"
 )
 
 // userName is the structured answer of get_user_name.
@@ -39,6 +40,7 @@ func (t *toolset) userName(ctx context.Context, _ mcp.CallToolRequest) (*mcp.Cal
 	}
 	me, err := t.cfg.Me(ctx, graphToken)
 	if err != nil {
+		t.passOn(ctx, id, err)
 		return t.failed("get_user_name", err), nil
 	}
 	name := me.DisplayName
@@ -50,6 +52,17 @@ func (t *toolset) userName(ctx context.Context, _ mcp.CallToolRequest) (*mcp.Cal
 		userName{Name: name, UserPrincipalName: me.UserPrincipalName},
 		"User name is "+name,
 	), nil
+}
+
+// passOn reports the claims challenge of an error to the sign-in.
+func (t *toolset) passOn(ctx context.Context, id *identity.Caller, cause error) {
+	var graph *entra.GraphError
+	if t.cfg.Challenged == nil || !errors.As(cause, &graph) || graph.Claims == "" {
+		return
+	}
+	if err := t.cfg.Challenged(ctx, id, graph.Claims); err != nil {
+		t.log.Error("a claims challenge could not be kept for the next sign-in", "error", err)
+	}
 }
 
 // errNoCaller means that the tools run without a guard.
@@ -81,9 +94,15 @@ func explain(cause error) string {
 	case errors.As(cause, &refused) && refused.Op == "on-behalf-of" && refused.Code == "interaction_required":
 		return "Your organization requires more before this server may read your profile, such as another factor: " +
 			"sign in again, and do what Microsoft asks."
+	case errors.As(cause, &refused) && refused.AADSTS == 50105:
+		return "You are not assigned to this server's application in Entra ID: ask an administrator of your " +
+			"organization to assign you."
 	case errors.As(cause, &refused) && refused.AADSTS == 65001:
 		return "Consent is missing: sign in again and accept the permission to read your profile (User.Read), or " +
 			"ask an administrator to grant it."
+	case errors.As(cause, &refused) && refused.NeedsPerson() && refused.AADSTS != 0:
+		return "Your organization requires more of you, such as another factor: sign in again, and do what " +
+			"Microsoft asks."
 	case errors.As(cause, &refused) && refused.GrantOver():
 		return "The sign-in at Microsoft Entra ID is over: sign in again."
 	case errors.As(cause, &refused):
@@ -103,6 +122,9 @@ func explain(cause error) string {
 
 func explainGraph(graph *entra.GraphError) string {
 	switch {
+	case graph.Claims != "":
+		return "Your organization requires more before Microsoft Graph answers for you: sign in again, and do what " +
+			"Microsoft asks."
 	case graph.Status == http.StatusUnauthorized:
 		return "Microsoft Graph does not accept the sign-in any more: sign in again."
 	case graph.Status == http.StatusForbidden:

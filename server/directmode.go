@@ -73,8 +73,8 @@ func (m *directMode) me(ctx context.Context, graphToken string) (*entra.Profile,
 	return m.api.Me(ctx, graphToken)
 }
 
-// challenged does nothing: in direct mode the client signs people in at Entra itself, and the tool's
-// answer tells the person to do so.
+// challenged does nothing. In direct mode the client signs people in at Entra itself, and the
+// answer of the tool tells the person to do so.
 func (m *directMode) challenged(context.Context, *identity.Caller, string) error { return nil }
 
 // assertionKey is the context key of the caller's token, which the on-behalf-of exchange needs.

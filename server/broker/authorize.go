@@ -42,6 +42,10 @@ func (b *Broker) handleAuthorize(w http.ResponseWriter, r *http.Request) {
 		b.storeFailed(w, r, err)
 		return
 	}
+	if err := b.noticeKept(r.Context(), tx, session); err != nil {
+		b.storeFailed(w, r, err)
+		return
+	}
 	if tx.prompts("none") && tx.Demand.needsTrip() {
 		b.sendBack(w, r, tx, demandNeedsPage())
 		return
@@ -107,6 +111,7 @@ func (b *Broker) newTransaction(
 			sight{"registered", seenURLs(found.RedirectURIs)})
 		return nil, nil, false
 	}
+	tx.Proven = found.provesItself(tx.RedirectURI)
 	return tx, found, true
 }
 

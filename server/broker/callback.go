@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"mcpentra/server/identity"
 	"mcpentra/server/store"
@@ -97,12 +96,17 @@ func (b *Broker) afterSignIn(w http.ResponseWriter, r *http.Request, tx *transac
 		return
 	}
 	tx.Trusted = trusted
-	if missing := missingScopes(b.upstreamScopes(tx.Scopes), person.Upstream.Scopes); len(missing) > 0 {
-		problem := badRequest("access_denied", "Entra ID did not grant "+strings.Join(missing, " "))
-		b.sendBack(w, r, tx, problem.asWarning())
+	shown, err := b.keepForPerson(r.Context(), tx)
+	if err != nil {
+		b.storeFailed(w, r, err)
+		return
+	}
+	if problem := b.reduceToGranted(tx); problem != nil {
+		b.sendBack(w, r, tx, problem)
 		return
 	}
 	consents, err := b.consentCounts(r.Context(), tx, person.Principal)
+	consents = consents && shown
 	switch {
 	case err != nil:
 		b.storeFailed(w, r, err)

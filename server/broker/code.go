@@ -41,7 +41,7 @@ func (b *Broker) issueCode(w http.ResponseWriter, r *http.Request, tx *transacti
 		ClientName:  tx.ClientName,
 		RedirectURI: tx.RedirectURI,
 		Challenge:   tx.Challenge,
-		Scopes:      tx.Scopes,
+		Scopes:      tx.grantScopes(),
 		SignIn:      *person,
 		Until:       b.now().Add(codeLifetime),
 	}
@@ -77,7 +77,7 @@ func (b *Broker) logSignIn(ctx context.Context, tx *transaction, person *signIn)
 		"client_name", tx.ClientName,
 		"tenant", person.Principal.TenantID,
 		"object", person.Principal.ObjectID,
-		"scopes", tx.Scopes,
+		"scopes", tx.grantScopes(),
 		"device", tx.Device != nil)
 }
 

@@ -88,7 +88,8 @@ func (b *Broker) showConsent(w http.ResponseWriter, tx *transaction, secret, csr
 		To:          newDestination(tx.RedirectURI),
 		Transaction: secret,
 		CSRF:        csrf,
-		Scopes:      b.descriptions(tx.Scopes),
+		Scopes:      b.descriptions(without(tx.Scopes, tx.Kept)),
+		Kept:        b.descriptions(tx.Kept),
 
 		Preregistered: tx.Preregistered,
 	}

@@ -30,8 +30,10 @@ type approval struct {
 // maxApprovals bounds the approvals of one person for one client.
 const maxApprovals = 20
 
+// covers reports whether an approval includes another one.
 func (a approval) covers(other approval) bool {
-	return a.RedirectURI == other.RedirectURI && a.Scopes == other.Scopes
+	missing := without(strings.Fields(other.Scopes), strings.Fields(a.Scopes))
+	return a.RedirectURI == other.RedirectURI && len(missing) == 0
 }
 
 // approvalOf returns the approval that a transaction asks for.
@@ -41,17 +43,28 @@ func approvalOf(tx *transaction) approval {
 		parsed.Host = parsed.Hostname() // a native client uses another port every time
 		redirect = parsed.String()
 	}
-	return approval{RedirectURI: redirect, Scopes: strings.Join(slices.Sorted(slices.Values(tx.Scopes)), " ")}
+	return approval{RedirectURI: redirect, Scopes: strings.Join(slices.Sorted(slices.Values(tx.grantScopes())), " ")}
 }
 
 func consentKey(person identity.Principal, clientID string) string {
 	return hashed(strings.Join([]string{person.Issuer, person.TenantID, person.ObjectID, clientID}, "\x00"))
 }
 
-// hasConsent reports whether a person has approved this client, redirect URI and scopes before.
+// hasConsent reports whether a person has approved this client, redirect URI and scopes before, at
+// once or one after another.
 func (b *Broker) hasConsent(ctx context.Context, person identity.Principal, tx *transaction) (bool, error) {
 	asked := approvalOf(tx)
-	return b.hasApproved(ctx, person, tx.ClientID, asked.covers)
+	approvals, err := b.approvals(ctx, person, tx.ClientID)
+	if err != nil {
+		return false, err
+	}
+	all := approval{RedirectURI: asked.RedirectURI}
+	for _, earlier := range approvals {
+		if earlier.RedirectURI == asked.RedirectURI {
+			all.Scopes += " " + earlier.Scopes
+		}
+	}
+	return all.covers(asked), nil
 }
 
 // trusts reports whether a browser may go to the redirect URI without a click. The redirect URI is
@@ -65,32 +78,30 @@ func (b *Broker) trusts(ctx context.Context, person *identity.Principal, tx *tra
 		return false, nil
 	}
 	asked := approvalOf(tx)
-	return b.hasApproved(ctx, *person, tx.ClientID, func(earlier approval) bool {
+	approvals, err := b.approvals(ctx, *person, tx.ClientID)
+	return slices.ContainsFunc(approvals, func(earlier approval) bool {
 		return earlier.RedirectURI == asked.RedirectURI
-	})
+	}), err
 }
 
-// hasApproved reports whether a person's consent to a client has an approval that matches and has
-// not expired.
-func (b *Broker) hasApproved(
-	ctx context.Context,
-	person identity.Principal,
-	clientID string,
-	matches func(approval) bool,
-) (bool, error) {
+// approvals returns what a person has approved for a client and has not expired.
+func (b *Broker) approvals(ctx context.Context, person identity.Principal, clientID string) ([]approval, error) {
 	var consent consentRecord
 	_, err := b.records.get(ctx, kindConsent, consentKey(person, clientID), &consent)
 	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
+		return nil, nil
 	} else if err != nil {
-		return false, err
+		return nil, err
 	}
 	restored, err := b.records.voidBefore(ctx)
-	return slices.ContainsFunc(consent.Approvals, func(earlier approval) bool {
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(consent.Approvals, func(earlier approval) bool {
 		// A backup may contain an approval that the person has withdrawn since.
 		isVoid := earlier.Until.Add(-consentLifetime).Before(restored)
-		return matches(earlier) && b.now().Before(earlier.Until) && !isVoid
-	}), err
+		return isVoid || !b.now().Before(earlier.Until)
+	}), nil
 }
 
 // rememberConsent stores what a person has approved on the consent page. If another request has
@@ -127,7 +138,7 @@ func (b *Broker) rememberConsent(ctx context.Context, person identity.Principal,
 // many.
 func (c *consentRecord) add(made approval, now time.Time) {
 	c.Approvals = slices.DeleteFunc(c.Approvals, func(earlier approval) bool {
-		return earlier.covers(made) || !now.Before(earlier.Until)
+		return made.covers(earlier) || !now.Before(earlier.Until)
 	})
 	c.Approvals = append(c.Approvals, made)
 	c.Approvals = c.Approvals[max(0, len(c.Approvals)-maxApprovals):]

@@ -170,6 +170,7 @@ func (b *Broker) dropDemand(ctx context.Context, tx *transaction) error {
 	if err != nil || waiting == nil {
 		return err
 	}
+	tx.Regained = waiting.Scopes
 	if waiting.needsTrip() && !tx.meets(waiting) {
 		return nil
 	}

@@ -37,6 +37,7 @@ type page struct {
 	To          destination
 	Warnings    []string
 	Scopes      []string
+	Kept        []string // what the client has already
 	Transaction string
 	CSRF        string
 	Person      string

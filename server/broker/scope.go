@@ -39,6 +39,15 @@ func (b *Broker) descriptions(names []string) []string {
 	return texts
 }
 
+// scopeNames returns the names of all scopes.
+func (b *Broker) scopeNames() []string {
+	var names []string
+	for _, scope := range b.config.Scopes {
+		names = append(names, scope.Name)
+	}
+	return names
+}
+
 // defaultScopes returns the scopes of a client that asks for none: the first one of the Config.
 func (b *Broker) defaultScopes() []string { return []string{b.config.Scopes[0].Name} }
 

@@ -66,7 +66,7 @@ func (b *Broker) beginSignIn(r *http.Request, tx *transaction) (*nextStep, error
 		State:         state,
 		Nonce:         nonce,
 		CodeChallenge: oauth2.S256ChallengeFromVerifier(verifier),
-		Scopes:        b.upstreamScopes(tx.Scopes),
+		Scopes:        b.upstreamScopes(tx.grantScopes()),
 		Prompt:        tx.upstreamPrompt(),
 	}
 	if tx.Demand != nil {

@@ -64,6 +64,14 @@ type transaction struct {
 	Remembered *identity.Principal `json:"remembered,omitempty"`
 	SignedIn   *signIn             `json:"signed_in,omitempty"`
 
+	// Proven says that only the registered client can receive the answer (client.provesItself).
+	Proven bool `json:"proven,omitempty"`
+	// Kept are scopes that the client has already for the person KeptOf. The new grant holds them
+	// as well. Regained are the scopes of a grant that a demand of Entra has ended.
+	Kept     []string            `json:"kept,omitempty"`
+	KeptOf   *identity.Principal `json:"kept_of,omitempty"`
+	Regained []string            `json:"regained,omitempty"`
+
 	// Demand is what Entra wants from the person in this sign-in. DemandOf is the person whose
 	// demand it is; nil if Entra refused the first trip before it named the person. SecondTrip says
 	// that the browser is at Entra again, because the first trip showed who the person is.

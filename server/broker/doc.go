@@ -26,5 +26,6 @@
 //
 // lifetimes.go and limits.go have the bounds, and log.go the line that each refusal leaves.
 // records.go and keys.go have the encrypted store, and keys_file.go the file of its keys.
-// maintain.go encrypts records anew after a change of the keys.
+// maintain.go encrypts records anew after a change of the keys. epoch.go ends what a store from a
+// backup has issued. signing_set.go and signing_rotation.go have the keys that sign access tokens.
 package broker

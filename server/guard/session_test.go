@@ -133,6 +133,26 @@ func TestTokenInQueryReachesNoHandler(t *testing.T) {
 	assert.Contains(t, r.URL.RawQuery, "canary", "the caller's request is unchanged")
 }
 
+func TestSessionSurvivesNewKey(t *testing.T) {
+	t.Parallel()
+	old := []byte(strings.Repeat("o", 32))
+	fresh := []byte(strings.Repeat("f", 32))
+	keys := [][]byte{old}
+	g := newGuard(t, statefulConfig(func(c *guard.Config) {
+		c.CurrentSessionKeys = func() [][]byte { return keys }
+	}), newSessionHandler())
+	opened := ask(g, http.MethodPost, "ann-desk-1", "", initialize)
+	require.Equal(t, http.StatusOK, opened.Code)
+	session := opened.Header().Get("Mcp-Session-Id")
+	for _, test := range []struct {
+		keys [][]byte
+		want int
+	}{{[][]byte{fresh, old}, 200}, {[][]byte{fresh}, 404}} {
+		keys = test.keys
+		assert.Equal(t, test.want, ask(g, http.MethodPost, "ann-desk-1", session, ping).Code)
+	}
+}
+
 func TestNewRefusesShortSessionKeys(t *testing.T) {
 	t.Parallel()
 	config := statefulConfig(nil)

@@ -62,8 +62,8 @@ type Config struct {
 	// AllowedOrigins are the origins of web pages that may call the endpoint, besides the server's
 	// own.
 	AllowedOrigins []string
-	// TrustedProxies are the reverse proxies whose X-Forwarded-For is trusted. Nil trusts none: the
-	// client is then the peer of the connection.
+	// TrustedProxies are the reverse proxies whose X-Forwarded-For or Forwarded is trusted. Nil
+	// trusts none: the client is then the peer of the connection.
 	TrustedProxies clientip.Proxies
 	// MaxBody bounds a request to the endpoint in bytes. Zero means guard.DefaultMaxBody.
 	MaxBody int64

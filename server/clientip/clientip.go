@@ -79,45 +79,77 @@ func (p Proxies) contains(address netip.Addr) bool {
 }
 
 // Address returns the address that a request came from. This is the peer's address, or, if the peer
-// is a trusted proxy, the last entry of X-Forwarded-For that is not a trusted proxy. An entry
-// without an address ends the search; then the address of the proxy that appended it is returned.
-// IPv4-mapped addresses are unmapped, and zones are left out. The result is the zero Addr if the
-// peer has no IP address, for example on a Unix socket.
+// is a trusted proxy, the last entry of X-Forwarded-For or Forwarded (RFC 7239) that is not a
+// trusted proxy. An entry without an address ends the search; then the address of the proxy that
+// appended it is returned. If a request has both headers and they disagree, the peer's address is
+// returned, because a proxy may pass on the one that the client wrote. IPv4-mapped addresses are
+// unmapped, and zones are left out. The result is the zero Addr if the peer has no IP address, for
+// example on a Unix socket.
 func (p Proxies) Address(r *http.Request) netip.Addr {
-	address, known := parseEntry(r.RemoteAddr)
+	peer, known := parseEntry(r.RemoteAddr)
 	if !known {
 		return netip.Addr{}
 	}
-	lines := r.Header["X-Forwarded-For"]
-	line := len(lines)
-	rest := ""
-	more := false
+	common := r.Header["X-Forwarded-For"]
+	standard := r.Header["Forwarded"]
+	if len(standard) == 0 {
+		return p.farthest(peer, &entries{lines: common, read: readCommon})
+	}
+	address := p.farthest(peer, &entries{lines: standard, read: readForwarded})
+	if len(common) > 0 && address != p.farthest(peer, &entries{lines: common, read: readCommon}) {
+		return peer
+	}
+	return address
+}
+
+// farthest follows the entries from the peer on while they are trusted proxies.
+func (p Proxies) farthest(peer netip.Addr, appended *entries) netip.Addr {
+	address := peer
 	for range maxHops {
 		if !p.contains(address) {
 			return address
 		}
-		if !more {
-			if line == 0 {
-				return address
-			}
-			line--
-			rest = lines[line]
-			more = true
-		}
-		entry := rest
-		if comma := strings.LastIndexByte(rest, ','); comma >= 0 {
-			entry = rest[comma+1:]
-			rest = rest[:comma]
-		} else {
-			more = false
-		}
-		next, known := parseEntry(strings.Trim(entry, " \t"))
+		next, known := appended.next()
 		if !known {
 			return address
 		}
 		address = next
 	}
 	return address
+}
+
+// entries reads the lines of a header from the right.
+type entries struct {
+	lines []string
+	rest  string
+	more  bool // rest has an entry
+	// read returns the address of the last entry of a line, and the line in front of it.
+	read func(line string) (address netip.Addr, rest string, more, known bool)
+}
+
+// next returns the next entry. It returns false if there is none, or if it has no address.
+func (e *entries) next() (address netip.Addr, known bool) {
+	if !e.more {
+		if len(e.lines) == 0 {
+			return netip.Addr{}, false
+		}
+		e.rest = e.lines[len(e.lines)-1]
+		e.lines = e.lines[:len(e.lines)-1]
+	}
+	address, e.rest, e.more, known = e.read(e.rest)
+	return address, known
+}
+
+// readCommon reads the last entry of a line of X-Forwarded-For.
+func readCommon(line string) (address netip.Addr, rest string, more, known bool) {
+	entry := line
+	if comma := strings.LastIndexByte(line, ','); comma >= 0 {
+		entry = line[comma+1:]
+		rest = line[:comma]
+		more = true
+	}
+	address, known = parseEntry(strings.Trim(entry, " \t"))
+	return address, rest, more, known
 }
 
 // parseEntry reads an address with or without a port. Brackets around an IPv6 address are optional

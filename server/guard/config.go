@@ -75,7 +75,8 @@ type Config struct {
 	// caller's token, for a server that exchanges it. Use a type that only that server has, so that
 	// no handler finds the token.
 	TokenKey any
-	// TrustedProxies are the reverse proxies that name clients in X-Forwarded-For; nil trusts none.
+	// TrustedProxies are the reverse proxies that name clients in X-Forwarded-For or Forwarded; nil
+	// trusts none.
 	TrustedProxies clientip.Proxies
 	// Logger records refusals, without tokens; nil discards them.
 	Logger *slog.Logger

@@ -55,7 +55,8 @@ type Config struct {
 	RegistrationsPerMinute int
 	// Clients decides which clients can use the broker.
 	Clients ClientPolicy
-	// TrustedProxies are the reverse proxies whose X-Forwarded-For counts. Nil means none.
+	// TrustedProxies are the reverse proxies whose X-Forwarded-For or Forwarded counts. Nil means
+	// none.
 	TrustedProxies clientip.Proxies
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
@@ -206,7 +207,12 @@ func (b *Broker) Bind(ctx context.Context, deployment string) error {
 	return err
 }
 
-func (b *Broker) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.routes.ServeHTTP(w, r) }
+func (b *Broker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if b.secure {
+		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+	}
+	b.routes.ServeHTTP(w, r)
+}
 
 func (b *Broker) now() time.Time { return b.config.Now() }
 

@@ -109,6 +109,8 @@ func (b *Broker) show(w http.ResponseWriter, status int, name string, content pa
 		"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 	)
 	header.Set("X-Frame-Options", "DENY")
+	// The site that opened the window keeps no reference to it.
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	header.Set("X-Content-Type-Options", "nosniff")
 	if hasForm(name) {
 		// The form's Origin would be "null" under no-referrer.

@@ -15,7 +15,8 @@ func readForwarded(line string) (address netip.Addr, rest string, more, known bo
 	if !known {
 		return netip.Addr{}, "", false, false
 	}
-	node, found := "", false
+	node := ""
+	found := false
 	for _, pair := range strings.Split(element, ";") {
 		name, value, _ := strings.Cut(strings.Trim(pair, " \t"), "=")
 		if !strings.EqualFold(name, "for") {

@@ -12,8 +12,8 @@ import (
 	"mcpentra/server/clientip"
 )
 
-// TestForwarded has lines of Forwarded, and the address that counts behind the proxies in 10.0.0.0/8.
-// The peer is 10.0.0.1.
+// TestForwarded has lines of Forwarded, and the address that counts behind the proxies in
+// 10.0.0.0/8. The peer is 10.0.0.1.
 func TestForwarded(t *testing.T) {
 	t.Parallel()
 	proxies, err := clientip.ParseProxies([]string{"10.0.0.0/8"})

@@ -52,6 +52,7 @@ func (c *Client) verifyIDToken(ctx context.Context, raw, nonce string) (User, er
 	}
 	var claims struct {
 		attributeClaims
+		Version  string `json:"ver"`
 		TenantID string `json:"tid"`
 		ObjectID string `json:"oid"`
 		Nonce    string `json:"nonce"`
@@ -66,6 +67,10 @@ func (c *Client) verifyIDToken(ctx context.Context, raw, nonce string) (User, er
 		return User{}, &IDTokenError{errors.New("it has another audience besides this application")}
 	case claims.TenantID != found.tenantID:
 		return User{}, &IDTokenError{errors.New("the tenant is not the configured one")}
+	case claims.Version != "2.0":
+		return User{}, &IDTokenError{errors.New("the version (ver) is not 2.0, although the v2 endpoint was asked")}
+	case verified.Subject == "":
+		return User{}, &IDTokenError{errors.New("the subject (sub) is missing")}
 	case !guid.MatchString(claims.ObjectID):
 		return User{}, &IDTokenError{errors.New("the user's object id (oid) is missing")}
 	case nonce != "" && subtle.ConstantTimeCompare([]byte(claims.Nonce), []byte(nonce)) != 1:

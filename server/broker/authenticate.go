@@ -12,11 +12,12 @@ type credential struct {
 	secret    string
 	presented bool // there is a secret, which may be empty
 	basic     bool // it came as HTTP Basic
+	assertion string
 }
 
-// authenticate finds the client of a form at the token or revocation endpoint and checks its
-// secret. The secret counts in the Authorization header and in the form, whichever of the two the
-// client registered (RFC 6749 section 2.3.1). A client without a secret must send none, and a
+// authenticate finds the client of a form at the token or revocation endpoint and checks its secret
+// or assertion. The secret counts in the Authorization header and in the form, whichever of the two
+// the client registered (RFC 6749 section 2.3.1). A client without a secret must send none, and a
 // client with a secret must send it.
 func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *protocolError) {
 	c, problem := readCredential(r, form)
@@ -36,6 +37,12 @@ func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *proto
 		return unknownClient(c.basic).because(why).saw("client", c.id).saw("registered_method", found.AuthMethod)
 	}
 	switch {
+	case found.AuthMethod == authKey && c.assertion == "":
+		return nil, refused("the client sent no assertion")
+	case found.AuthMethod == authKey:
+		return b.checkAssertion(r, found, c.assertion)
+	case c.assertion != "":
+		return nil, refused("the client sent an assertion, and registered another method")
 	case found.AuthMethod == authNone && !c.presented:
 		return found, nil
 	case found.SecretHash == "":
@@ -52,12 +59,15 @@ func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *proto
 		}
 		return found, nil
 	}
-	tooOften := b.guessed(c.id, r)
-	if tooOften {
-		return nil, tooMany("too many wrong credentials for this client").saw("client", c.id).
-			allowedBy("MCP_TRUSTED_PROXIES for clients behind one proxy")
+	if b.guessed(c.id, r) {
+		return nil, guessedTooOften(c.id)
 	}
 	return nil, refused("the secret is wrong")
+}
+
+func guessedTooOften(clientID string) *protocolError {
+	return tooMany("too many wrong credentials for this client").saw("client", clientID).
+		allowedBy("MCP_TRUSTED_PROXIES for clients behind one proxy")
 }
 
 // readCredential reads the credential from the Authorization header or from the form, and refuses
@@ -82,7 +92,10 @@ func readCredential(r *http.Request, form url.Values) (credential, *protocolErro
 		c = credential{id: decodedID, secret: decodedSecret, presented: true, basic: true}
 	}
 	if form.Has("client_assertion") || form.Has("client_assertion_type") {
-		return credential{}, unknownClient(basic).because("this server takes no client assertion").saw("client", c.id)
+		problem := c.readAssertion(form)
+		if problem != nil {
+			return credential{}, problem
+		}
 	}
 	if c.id == "" {
 		return credential{}, unknownClient(basic).described("client_id is missing")
@@ -101,6 +114,6 @@ func unknownClient(basic bool) *protocolError {
 		status:      http.StatusUnauthorized,
 		code:        "invalid_client",
 		basic:       basic,
-		description: "the client is unknown, or its secret is missing or wrong",
+		description: "the client is unknown, or its secret or assertion is missing or wrong",
 	}
 }

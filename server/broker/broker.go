@@ -79,6 +79,7 @@ type Broker struct {
 	records   *sealedStore
 	file      *clientFile             // nil without one
 	documents *fetch.Fetcher[*client] // nil without client documents
+	jwks      *clientKeys
 	signing   signingSets
 	verified  *token.Cache[*knownCaller]
 	routes    *http.ServeMux
@@ -131,6 +132,9 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 		return nil, err
 	}
 	if err := b.openDocuments(); err != nil {
+		return nil, err
+	}
+	if err := b.openClientKeys(); err != nil {
 		return nil, err
 	}
 	if err := b.records.createEpoch(ctx); err != nil {

@@ -16,6 +16,7 @@ const (
 	authNone  = "none"
 	authPost  = "client_secret_post"
 	authBasic = "client_secret_basic"
+	authKey   = "private_key_jwt" // OpenID Connect Core section 9
 )
 
 // Grant types beside codeGrant and deviceGrant (RFC 7591 section 2).
@@ -42,6 +43,7 @@ type client struct {
 	GrantTypes      []string        `json:"grant_types,omitempty"` // read them with mayUse
 	JWKS            json.RawMessage `json:"jwks,omitempty"`
 	JWKSURI         string          `json:"jwks_uri,omitempty"`
+	SigningAlg      string          `json:"signing_alg,omitempty"` // of assertions; empty means any
 	Registered      time.Time       `json:"registered"`
 	Used            bool            `json:"used"`
 

@@ -154,7 +154,7 @@ type clientDocument struct {
 
 // documentMethods are the authentication methods of clients with a document. No secret can be
 // shared through a document.
-var documentMethods = []string{authNone}
+var documentMethods = []string{authNone, authKey}
 
 // parseDocument reads the client of a document. Its errors may be shown to people.
 func (b *Broker) parseDocument(id string, text []byte) (*client, error) {
@@ -175,6 +175,9 @@ func (b *Broker) parseDocument(id string, text []byte) (*client, error) {
 		AuthMethod:      document.AuthMethod,
 		ApplicationType: document.ApplicationType,
 		GrantTypes:      document.GrantTypes,
+		JWKS:            document.keys(),
+		JWKSURI:         document.JWKSURI,
+		SigningAlg:      document.SigningAlg,
 		origin:          fromDocument,
 	}, nil
 }

@@ -20,6 +20,11 @@ type clientEntry struct {
 	AuthMethod   string   `json:"token_endpoint_auth_method"`
 	SecretHashes []string `json:"client_secret_hashes"`
 	Scope        string   `json:"scope"`
+	JWKSURI      string   `json:"jwks_uri"`
+	SigningAlg   string   `json:"token_endpoint_auth_signing_alg"`
+
+	JWKS jsontext.Value `json:"jwks"`
+
 	// Introspection says that the client is a resource server, which may introspect every token.
 	Introspection bool `json:"introspection"`
 }
@@ -82,6 +87,11 @@ func (b *Broker) judgeEntry(entry clientEntry) (*client, error) {
 	}
 	if slices.ContainsFunc(made.RedirectURIs, isLoopbackURI) {
 		made.ApplicationType = "native"
+	}
+	if made.AuthMethod == authKey || entry.JWKS != nil || entry.JWKSURI != "" || entry.SigningAlg != "" {
+		if err := made.readEntryKeys(entry); err != nil {
+			return nil, err
+		}
 	}
 	return made, errors.Join(
 		judgeEntryID(entry.ID),
@@ -151,9 +161,9 @@ func (c *client) judgeEntryGrants() error {
 // readEntrySecrets reads the hashes of the client's secrets.
 func (c *client) readEntrySecrets(hashes []string) error {
 	switch c.AuthMethod {
-	case authNone:
+	case authNone, authKey:
 		if len(hashes) > 0 {
-			return errors.New("client_secret_hashes is not for token_endpoint_auth_method \"none\"")
+			return fmt.Errorf("client_secret_hashes is not for token_endpoint_auth_method %q", c.AuthMethod)
 		}
 		return nil
 	case authBasic, authPost:
@@ -173,5 +183,21 @@ func (c *client) readEntrySecrets(hashes []string) error {
 	}
 	c.SecretHash = read[0]
 	c.otherSecrets = read[1:]
+	return nil
+}
+
+// readEntryKeys reads the keys of a client that authenticates with private_key_jwt.
+func (c *client) readEntryKeys(entry clientEntry) error {
+	if c.AuthMethod != authKey {
+		return errors.New("jwks, jwks_uri and token_endpoint_auth_signing_alg are for token_endpoint_auth_method " +
+			authKey)
+	}
+	keys := clientMetadata{JWKS: entry.JWKS, JWKSURI: entry.JWKSURI, SigningAlg: entry.SigningAlg, AuthMethod: authKey}
+	if err := keys.checkKeys(); err != nil {
+		return err
+	}
+	c.JWKS = keys.keys()
+	c.JWKSURI = keys.JWKSURI
+	c.SigningAlg = keys.SigningAlg
 	return nil
 }

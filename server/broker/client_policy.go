@@ -17,6 +17,10 @@ type ClientPolicy struct {
 	// clients can register, character by character. Nil means KnownPrivateUse. An empty list means
 	// none.
 	PrivateUse []string
+	// TokenEndpointAudience also accepts the URL of the token endpoint as the audience of a
+	// client's assertion (RFC 7523). Otherwise the audience is the issuer alone, so that no other
+	// server can use the assertion (draft-ietf-oauth-rfc7523bis).
+	TokenEndpointAudience bool
 }
 
 // withDefaults checks the policy.

@@ -13,6 +13,7 @@ const (
 	settingPublic = "MCP_PUBLIC_URL"
 
 	settingClientFile            = "AUTH_CLIENTS_FILE"
+	settingAssertionAudience     = "AUTH_ASSERTION_AUDIENCE"
 	settingPrivateUse            = "AUTH_PRIVATE_USE_REDIRECTS"
 	settingRegistration          = "AUTH_REGISTRATION"
 	settingRegistrationRedirects = "AUTH_REGISTRATION_REDIRECTS"

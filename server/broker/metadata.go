@@ -18,12 +18,15 @@ type metadata struct {
 	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported"`
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	IntrospectionMethods  []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAlgs     []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	JWKS                  string   `json:"jwks_uri"`
 	Scopes                []string `json:"scopes_supported"`
 	ResponseTypes         []string `json:"response_types_supported"`
 	ResponseModes         []string `json:"response_modes_supported"`
 	GrantTypes            []string `json:"grant_types_supported"`
 	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgs         []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	RevocationAuthAlgs    []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
 	IssInResponse         bool     `json:"authorization_response_iss_parameter_supported"`
 	ProtectedResources    []string `json:"protected_resources"`
@@ -34,7 +37,7 @@ type metadata struct {
 }
 
 // authMethods are the authentication methods of the token and revocation endpoints.
-var authMethods = []string{authNone, authPost, authBasic}
+var authMethods = []string{authNone, authPost, authBasic, authKey}
 
 // introspectionMethods are the authentication methods of the introspection endpoint.
 func introspectionMethods() []string {
@@ -80,12 +83,15 @@ func (b *Broker) metadata(ctx context.Context) metadata {
 		RevocationAuthMethods: authMethods,
 		IntrospectionEndpoint: at(introspectionPath),
 		IntrospectionMethods:  introspectionMethods(),
+		IntrospectionAlgs:     assertionAlgorithms,
 		JWKS:                  at("/jwks"),
 		Scopes:                scopes,
 		ResponseTypes:         []string{"code"},
 		ResponseModes:         []string{"query"},
 		GrantTypes:            grantTypes,
 		TokenAuthMethods:      authMethods,
+		TokenAuthAlgs:         assertionAlgorithms,
+		RevocationAuthAlgs:    assertionAlgorithms,
 		ChallengeMethods:      []string{"S256"},
 		IssInResponse:         true,
 		ProtectedResources:    []string{b.config.Resource},

@@ -21,6 +21,7 @@ const (
 	kindConsent     = "consent"
 	kindSigningKey  = "signing key"
 	kindDeployment  = "deployment"
+	kindAssertion   = "assertion"
 	kindDevice      = "device authorization"
 	kindUserCode    = "user code"
 	kindAppToken    = "app token"

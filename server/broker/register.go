@@ -1,6 +1,7 @@
 package broker
 
 import (
+	stdjson "encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,10 @@ type clientMetadata struct {
 	Name            string   `json:"client_name"`
 	Scope           string   `json:"scope"`
 	ApplicationType string   `json:"application_type"`
+	JWKSURI         string   `json:"jwks_uri"`
+	SigningAlg      string   `json:"token_endpoint_auth_signing_alg"`
+
+	JWKS jsontext.Value `json:"jwks"`
 
 	leftOut []unusableRedirect // of RedirectURIs
 }
@@ -43,6 +48,10 @@ type registration struct {
 	Name            string   `json:"client_name,omitempty"`
 	Scope           string   `json:"scope"`
 	ApplicationType string   `json:"application_type"`
+	JWKSURI         string   `json:"jwks_uri,omitempty"`
+	SigningAlg      string   `json:"token_endpoint_auth_signing_alg,omitempty"`
+
+	JWKS stdjson.RawMessage `json:"jwks,omitempty"`
 }
 
 // handleRegister is dynamic client registration (RFC 7591). It is open to every client, so it
@@ -103,10 +112,13 @@ func (b *Broker) newClient(asked *clientMetadata) (made client, secret string, e
 		RedirectURIs:    asked.RedirectURIs,
 		AuthMethod:      asked.AuthMethod,
 		ApplicationType: asked.ApplicationType,
+		JWKS:            asked.keys(),
+		JWKSURI:         asked.JWKSURI,
+		SigningAlg:      asked.SigningAlg,
 		GrantTypes:      asked.GrantTypes,
 		Registered:      b.now(),
 	}
-	if made.AuthMethod == authNone {
+	if made.AuthMethod == authNone || made.AuthMethod == authKey {
 		return made, "", nil
 	}
 	secret, err = b.secret()
@@ -126,6 +138,9 @@ func newRegistration(made client, asked *clientMetadata, secret string) registra
 		Name:            made.Name,
 		Scope:           asked.Scope,
 		ApplicationType: made.ApplicationType,
+		JWKS:            made.JWKS,
+		JWKSURI:         made.JWKSURI,
+		SigningAlg:      made.SigningAlg,
 	}
 	if secret != "" {
 		never := int64(0)
@@ -196,6 +211,7 @@ func (b *Broker) judgeRegistration(asked *clientMetadata) *protocolError {
 		b.judgeRedirectURIs,
 		judgeApplicationType,
 		judgeAuthMethod,
+		b.judgeKeys,
 		judgeResponseTypes,
 	} {
 		if problem := judge(asked); problem != nil {

@@ -39,6 +39,9 @@ type Verifier struct {
 	Types []string
 	// Keys finds the key that signed a token.
 	Keys KeySource
+	// OptionalKeyID accepts a token without a key ID. Keys is then asked for the empty ID, and a
+	// few of the keys that it returns are tried.
+	OptionalKeyID bool
 	// Limit bounds how many signatures are checked at once; nil means no bound.
 	Limit *Limit
 	// Now is the clock; nil means time.Now.
@@ -180,7 +183,7 @@ func (v *Verifier) judgeSignature(
 	issued time.Time,
 ) (key any, err error) {
 	// Without a key ID the verifier would have to try every key. Our issuers all send it.
-	if parsed.keyID == "" {
+	if parsed.keyID == "" && !v.OptionalKeyID {
 		return nil, &InvalidError{Reason: NoKeyID}
 	}
 	keys, err := v.Keys(ctx, parsed.keyID, issued)

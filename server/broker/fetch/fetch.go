@@ -144,6 +144,9 @@ func (f *Fetcher[T]) Last(url string) (value T, found bool) {
 	return kept.value, true
 }
 
+// Expire makes the next Get ask the host, because the cached document lacks something.
+func (f *Fetcher[T]) Expire(url string) { f.cache.remove(url) }
+
 func (f *Fetcher[T]) mayBeUsedStale(kept *entry[T]) bool {
 	return kept.freshness.mayBeStale && f.config.Now().Before(kept.freshness.until.Add(staleLifetime))
 }

@@ -270,6 +270,7 @@ func command(ts *testscript.TestScript, program string, args []string) *exec.Cmd
 		"AUTH_MODE", "AUTH_AUTHORITY", "AUTH_TENANT_ID", "AUTH_CLIENT_ID", "AUTH_CLIENT_SECRET", "AUTH_SCOPES",
 		"MCP_ADDR", "MCP_PUBLIC_URL", "MCP_STATEFUL", "MCP_ADMIN_ADDR", "MCP_ADMIN_SECRET_FILE",
 		"MCP_REGISTRATIONS_PER_MINUTE", "STORE_URL", "MCP_KEYS_FILE", "MCP_TOKEN_STORE", "MCP_CLIENT_ID",
+		"MCP_CLIENT_KEY_FILE",
 	} {
 		if value := ts.Getenv(key); value != "" {
 			cmd.Env = append(cmd.Env, key+"="+value)

@@ -11,7 +11,7 @@ import (
 // error, because Entra decides about clients there.
 var clientPolicyKeys = []string{
 	"AUTH_CLIENTS_FILE", "AUTH_REGISTRATION", "AUTH_REGISTRATION_TOKEN_FILE", "AUTH_REGISTRATION_REDIRECTS",
-	"AUTH_PRIVATE_USE_REDIRECTS", "AUTH_CLIENT_DOCUMENTS",
+	"AUTH_PRIVATE_USE_REDIRECTS", "AUTH_CLIENT_DOCUMENTS", "AUTH_ASSERTION_AUDIENCE",
 }
 
 // readClients reads which clients can use the broker.
@@ -32,6 +32,13 @@ func (s *settings) readClients() error {
 		s.clients.PrivateUse = []string{}
 	default:
 		s.clients.PrivateUse = list(text)
+	}
+	switch text := s.get("AUTH_ASSERTION_AUDIENCE"); text {
+	case "", "issuer":
+	case "token-endpoint":
+		s.clients.TokenEndpointAudience = true
+	default:
+		return s.wrong("AUTH_ASSERTION_AUDIENCE", "is %q: write issuer or token-endpoint", text)
 	}
 	if err := s.readDocuments(); err != nil {
 		return err

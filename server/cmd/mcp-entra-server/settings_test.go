@@ -25,7 +25,7 @@ func TestExampleSettingsAreValid(t *testing.T) {
 	require.NotEmpty(t, settings)
 	const ofFiles = `|^MCP_ADMIN_|_FILE=` // the reader makes the files
 	ofDirectMode := regexp.MustCompile(`^AUTH_(AUDIENCE|SCOPES|TOKEN|ALLOWED|CONFIDENTIAL|APP)` + ofFiles)
-	ofBrokerMode := regexp.MustCompile(`^AUTH_(REDIRECT_URI|MODE|CLIENT_DOCUMENTS|REGISTRATION|PRIVATE_USE)` + ofFiles)
+	ofBrokerMode := regexp.MustCompile(`^AUTH_(REDIRECT_URI|MODE|CLIENT_DOC|REGISTR|PRIVATE|ASSERTION)` + ofFiles)
 	for _, change := range []struct {
 		name, line string
 		left       *regexp.Regexp

@@ -111,7 +111,7 @@ func TestPersonApprovesDevice(t *testing.T) {
 				chromedp.Click(`button[value="approve"]`),
 				chromedp.WaitVisible(`button[name="account"]`), chromedp.Click(`button[name="account"]`),
 				chromedp.WaitVisible(`button[value="accept"]`), chromedp.Click(`button[value="accept"]`),
-				chromedp.WaitVisible("main > h1"), text("main", &done), screenshot(t, "4-done"),
+				chromedp.WaitVisible("p.end"), text("main", &done), screenshot(t, "4-done"),
 			))
 			assert.Contains(t, wrong, "This code is unknown")
 			assert.Contains(t, consent, "“Build server” wants access on your behalf")
@@ -133,7 +133,7 @@ func TestPersonDeclinesDevice(t *testing.T) {
 		chromedp.Navigate(c.page+"?user_code="+url.QueryEscape(c.user)), chromedp.WaitVisible("#user_code"),
 		chromedp.SendKeys("#user_code", c.user+"\r"),
 		chromedp.WaitVisible(`button[value="deny"]`), chromedp.Click(`button[value="deny"]`),
-		chromedp.WaitNotPresent(`button[value="deny"]`), text("main", &done),
+		chromedp.WaitVisible("p.end"), text("main", &done),
 	))
 	assert.Contains(t, done, "You declined")
 	assert.Equal(t, "access_denied", c.poll())

@@ -11,8 +11,8 @@ import (
 // knownPrivateUse are redirect URIs of real clients with a private-use scheme (RFC 8252 section
 // 7.1), character by character. Each is confirmed by the source above it.
 var knownPrivateUse = []string{
-	// Cursor's documentation of MCP, https://cursor.com/docs/mcp, and python-sdk issue 897:
-	// https://github.com/modelcontextprotocol/python-sdk/issues/897
+	// Cursor on the desktop, in versions before the loopback redirect URI. MCP's Python SDK, issue
+	// 897: https://github.com/modelcontextprotocol/python-sdk/issues/897
 	"cursor://anysphere.cursor-mcp/oauth/callback",
 	// Warp's own issue about its registration: https://github.com/warpdotdev/warp/issues/9088
 	"warp://mcp/oauth2callback",

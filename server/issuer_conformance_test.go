@@ -81,6 +81,7 @@ func startThirdParty(t *testing.T) *rig.Provider {
 	provider, err := rig.Listen(rig.Config{
 		Address: "127.0.0.1:0",
 		Claims: map[string]any{
+			"ver": "2.0",
 			"tid": directory.DefaultTenantID,
 			"oid": directory.DefaultTenantID,
 		},

@@ -212,7 +212,7 @@ func TestIssuerBehindRigConforms(t *testing.T) {
 	t.Parallel()
 	port, err := loopback.FreePort()
 	require.NoError(t, err)
-	claims := fmt.Sprintf(`{"tid":%q,"oid":%q}`, directory.DefaultTenantID, directory.DefaultTenantID)
+	claims := fmt.Sprintf(`{"ver":"2.0","tid":%q,"oid":%q}`, directory.DefaultTenantID, directory.DefaultTenantID)
 	found := runIn(t, "", "issuer", "http://localhost:"+port,
 		"--scripted",
 		"--rig", "127.0.0.1:0",

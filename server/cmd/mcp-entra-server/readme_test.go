@@ -203,6 +203,8 @@ var scripts = map[string]string{
 	"make race":            "none: it runs this test",
 	"make lint":            "none: .ci/run; staticcheck comes from the network",
 	"make vulnerabilities": "none: the GitHub workflow; the database comes from the network",
+	"make crashes":         "none: it takes minutes; make test runs the same tests in short",
+	"make histories":       "none: it takes minutes; make test runs the same tests in short",
 	"make broken":          "none: .ci/run; it takes minutes",
 	"make fuzz":            "none: .ci/run; it takes minutes",
 	"make interop":         "none: .ci/run; other people's software comes from the network",

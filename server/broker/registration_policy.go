@@ -37,13 +37,13 @@ func (p RegistrationPolicy) check() error {
 	for _, entry := range p.Redirects {
 		if scheme, found := strings.CutSuffix(entry, ":"); found {
 			if scheme == "" || strings.ContainsFunc(scheme, notInScheme) {
-				return fmt.Errorf("%q is not a scheme, such as cursor:", entry)
+				return fmt.Errorf("%q is not a scheme with a colon: write cursor: for example", entry)
 			}
 			continue
 		}
 		parsed, err := url.Parse("https://" + entry)
 		if err != nil || parsed.Host != entry || entry == "" {
-			return fmt.Errorf("%q is neither a host, such as claude.ai, nor a scheme, such as cursor:", entry)
+			return fmt.Errorf("%q is neither a host (claude.ai) nor a scheme (cursor:)", entry)
 		}
 		if _, err := browserHost(parsed); err != nil {
 			return fmt.Errorf("%q is not a host in IDNA ASCII form", entry)

@@ -39,8 +39,8 @@ func newMachine(t *testing.T, own bool) *http.Client {
 			id, query.Get("resource"), id, time.Now().Add(24*time.Hour).Unix(), query.Get("resource"))
 	}))
 	t.Cleanup(metadata.Close)
-	transport := &http.Transport{Dial: func(network, _ string) (net.Conn, error) {
-		return net.Dial(network, metadata.Listener.Addr().String())
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, metadata.Listener.Addr().String())
 	}}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
@@ -88,8 +88,8 @@ func TestPlatformThatCannotAnswerIsNoWrongSetting(t *testing.T) {
 	t.Parallel()
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
-	transport := &http.Transport{Dial: func(network, _ string) (net.Conn, error) {
-		return net.Dial(network, closed.Listener.Addr().String())
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, closed.Listener.Addr().String())
 	}}
 	credential, err := managedidentity.New(managedidentity.Config{
 		Identity:   managedidentity.System,

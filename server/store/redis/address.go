@@ -89,7 +89,7 @@ func readAddress(text string) (*address, error) {
 		return nil, err
 	}
 	if a.form == formCluster && a.database != 0 {
-		return nil, errors.New("Redis Cluster has only database 0")
+		return nil, errors.New("want database 0, because a cluster of Redis has only this one")
 	}
 	return a, nil
 }

@@ -156,29 +156,30 @@ func TestAssertionsThatAreRefused(t *testing.T) {
 	other := e.newKeyHolder(newP256(t))
 	at := func(after time.Duration) int64 { return started.Add(after).Unix() }
 	for name, change := range map[string]claims{
-		"foreign iss":       {"iss": other.id},
-		"foreign sub":       {"sub": other.id},
-		"no sub":            {"sub": nil},
-		"token endpoint":    {"aud": e.origin + "/token"},
-		"another server":    {"aud": "https://other.example"},
-		"two audiences":     {"aud": []string{e.origin, "https://other.example"}},
-		"audience in array": {"aud": []string{e.origin}},
-		"slash at the end":  {"aud": e.origin + "/"},
-		"no audience":       {"aud": nil},
-		"no exp":            {"exp": nil},
-		"expired":           {"exp": at(-2 * time.Minute)},
-		"far expiry":        {"exp": at(time.Hour)},
-		"text as expiry":    {"exp": "4102444800"},
-		"not yet":           {"nbf": at(5 * time.Minute)},
-		"issued later":      {"iat": at(5 * time.Minute)},
-		"no jti":            {"jti": nil},
-		"empty jti":         {"jti": ""},
-		"long jti":          {"jti": strings.Repeat("a", 600)},
-		"bound to a key":    {"cnf": claims{"jkt": "x"}},
+		"foreign iss":      {"iss": other.id},
+		"foreign sub":      {"sub": other.id},
+		"no sub":           {"sub": nil},
+		"token endpoint":   {"aud": e.origin + "/token"},
+		"another server":   {"aud": "https://other.example"},
+		"two audiences":    {"aud": []string{e.origin, "https://other.example"}},
+		"same value twice": {"aud": []string{e.origin, e.origin}},
+		"slash at the end": {"aud": e.origin + "/"},
+		"no audience":      {"aud": nil},
+		"no exp":           {"exp": nil},
+		"expired":          {"exp": at(-2 * time.Minute)},
+		"far expiry":       {"exp": at(time.Hour)},
+		"text as expiry":   {"exp": "4102444800"},
+		"not yet":          {"nbf": at(5 * time.Minute)},
+		"issued later":     {"iat": at(5 * time.Minute)},
+		"no jti":           {"jti": nil},
+		"empty jti":        {"jti": ""},
+		"long jti":         {"jti": strings.Repeat("a", 600)},
+		"bound to a key":   {"cnf": claims{"jkt": "x"}},
 	} {
 		assert.False(t, e.authenticates(k.assertion(change), "client_id", k.id), name)
 	}
 	e.later(0)
+	assert.True(t, e.authenticates(k.assertion(claims{"aud": []string{e.origin}})), "an array of one")
 	good := claims{"iss": k.id, "sub": k.id, "aud": e.origin, "exp": at(time.Minute), "jti": "a"}
 	foreign := newP256(t)
 	publicPEM := []byte(jwksOf(t, key))

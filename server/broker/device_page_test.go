@@ -107,7 +107,7 @@ func TestDeviceCodesAreBounded(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, options{perMinute: 3})
 	form := url.Values{"client_id": {e.device().ID}}
-	crossSite := fetched("cross-site", "no-cors", "empty")
+	crossSite := fetched("cross-site", "cors", "empty")
 	for i, want := range []int{200, 200, 200, 429} {
 		assert.Equal(t, want, e.devicesFrom("192.0.2.7:1", form, crossSite...), i)
 	}

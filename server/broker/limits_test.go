@@ -86,6 +86,33 @@ func TestRefusedRequestsDoNotCount(t *testing.T) {
 	assert.Equal(t, 429, get(good))
 }
 
+// TestBlindFormsDoNotCount lets a page of another site send forms from the browser of a person.
+func TestBlindFormsDoNotCount(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, options{perMinute: 3})
+	const victim = "192.0.2.1:1"
+	made, status := e.register(`{"client_name":"Tool","token_endpoint_auth_method":"none",` +
+		`"grant_types":["urn:ietf:params:oauth:grant-type:device_code"]}`)
+	require.Equal(t, http.StatusCreated, status)
+	post := func(path string, headers ...string) int {
+		form := strings.NewReader("client_id=" + made.ID)
+		r := httptest.NewRequest(http.MethodPost, path, form)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		return e.arrives(r, victim, headers...)
+	}
+	for range 20 {
+		for _, path := range []string{"/device_authorization", "/token", "/revoke", "/introspect", "/register"} {
+			assert.Equal(t, 403, post(path, fetched("cross-site", "no-cors", "empty")...), path)
+			assert.Equal(t, 403, post(path, fetched("same-site", "navigate", "document")...), path)
+		}
+	}
+	for range 3 {
+		assert.Equal(t, 200, post("/device_authorization", fetched("cross-site", "cors", "empty")...), "a web client")
+		assert.Equal(t, 200, post("/device_authorization"), "the person's own programs")
+	}
+	assert.Equal(t, 429, post("/device_authorization"))
+}
+
 // TestFloodPushesOutOwnRecordsOnly makes one network register clients and begin sign-ins until the
 // store is full, and one person sign in again and again.
 func TestFloodPushesOutOwnRecordsOnly(t *testing.T) {

@@ -46,6 +46,14 @@ func fromOtherSite(r *http.Request) bool {
 	return site == "cross-site" || site == "same-site"
 }
 
+// sentBlindly reports whether a page of another site sends a form that it cannot read the answer to:
+// a no-cors request, or a form that navigates. No client does so, and it would count against the
+// person's own network.
+func sentBlindly(r *http.Request) bool {
+	mode := r.Header.Get("Sec-Fetch-Mode")
+	return r.Method == http.MethodPost && fromOtherSite(r) && (mode == "no-cors" || mode == "navigate")
+}
+
 // loadedByPage reports whether a page of another site loads an address, as an image, as a frame or
 // by a script.
 func loadedByPage(r *http.Request) bool {

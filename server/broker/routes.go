@@ -65,6 +65,11 @@ func (b *Broker) open(next http.HandlerFunc, method string) http.HandlerFunc {
 			header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, MCP-Protocol-Version")
 			header.Set("Access-Control-Max-Age", "86400")
 			w.WriteHeader(http.StatusNoContent)
+		case sentBlindly(r):
+			problem := badRequest("invalid_request", "a page of another site sent this without asking (CORS)")
+			problem.status = http.StatusForbidden
+			b.refuse(w, r, problem.saw("origin", r.Header.Get("Origin")).
+				saw("mode", r.Header.Get("Sec-Fetch-Mode")))
 		case r.Method == method, method == http.MethodGet && r.Method == http.MethodHead:
 			next(w, r)
 		default:

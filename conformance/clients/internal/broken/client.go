@@ -34,7 +34,7 @@ func Client(faults ...Fault) bench.Target {
 		Revisions:  check.Revisions(),
 		Document:   c.document(),
 		HTTPClient: &http.Client{Transport: hosting{c}},
-		Timeout:    5 * time.Second,
+		Timeout:    10 * time.Second, // for busy machines
 		Second:     second,
 	}
 }

@@ -39,7 +39,7 @@ func TestPersonDisconnects(t *testing.T) {
 					text("main", &signedOut),
 					screenshot(t, "1-signed-out"),
 					chromedp.Navigate(page),
-					chromedp.WaitVisible(`button[value="approve"]`), chromedp.Click(`button[value="approve"]`),
+					chromedp.WaitEnabled(`button[value="approve"]`), chromedp.Click(`button[value="approve"]`),
 					chromedp.WaitVisible(`button[name="account"]`), chromedp.Click(`button[name="account"]`),
 					chromedp.WaitVisible(`button[value="accept"]`), chromedp.Click(`button[value="accept"]`),
 					chromedp.WaitVisible("#callback"),

@@ -106,7 +106,7 @@ func TestPersonApprovesDevice(t *testing.T) {
 				chromedp.WaitVisible(`[role="alert"]`), text("main", &wrong),
 				screenshot(t, "2-wrong"),
 				chromedp.SendKeys("#user_code", strings.ToLower(c.user)), chromedp.Click("form button"),
-				chromedp.WaitVisible(`button[value="approve"]`), text("main", &consent),
+				chromedp.WaitEnabled(`button[value="approve"]`), text("main", &consent),
 				screenshot(t, "3-approve"),
 				chromedp.Click(`button[value="approve"]`),
 				chromedp.WaitVisible(`button[name="account"]`), chromedp.Click(`button[name="account"]`),
@@ -132,7 +132,7 @@ func TestPersonDeclinesDevice(t *testing.T) {
 	require.NoError(t, chromedp.Do(ctx,
 		chromedp.Navigate(c.page+"?user_code="+url.QueryEscape(c.user)), chromedp.WaitVisible("#user_code"),
 		chromedp.SendKeys("#user_code", c.user+"\r"),
-		chromedp.WaitVisible(`button[value="deny"]`), chromedp.Click(`button[value="deny"]`),
+		chromedp.WaitEnabled(`button[value="deny"]`), chromedp.Click(`button[value="deny"]`),
 		chromedp.WaitVisible("p.end"), text("main", &done),
 	))
 	assert.Contains(t, done, "You declined")

@@ -42,7 +42,7 @@ func TestPersonSignsIn(t *testing.T) {
 				return chromedp.Do(
 					ctx,
 					chromedp.Navigate(page),
-					chromedp.WaitVisible(`button[value="approve"]`),
+					chromedp.WaitEnabled(`button[value="approve"]`),
 					text("main", &consent),
 					screenshot(t, "1-approve"),
 					chromedp.Click(`button[value="approve"]`),
@@ -76,7 +76,7 @@ func TestPersonSignsInByKeyboard(t *testing.T) {
 		ctx, cancel := context.WithTimeout(browser, time.Minute)
 		defer cancel()
 		return chromedp.Do(ctx,
-			chromedp.Navigate(page), chromedp.WaitVisible(`button[value="approve"]`), chromedp.KeyEvent("\t\r"),
+			chromedp.Navigate(page), chromedp.WaitEnabled(`button[value="approve"]`), chromedp.KeyEvent("\t\r"),
 			chromedp.WaitVisible(`button[name="account"]`), chromedp.KeyEvent("\r"),
 			chromedp.WaitVisible(`button[value="accept"]`), chromedp.KeyEvent("\t\r"),
 			chromedp.WaitVisible("#callback"),
@@ -100,7 +100,7 @@ func TestDoubleClickApprovesOnce(t *testing.T) {
 				defer cancel()
 				return chromedp.Do(ctx,
 					latency(200*time.Millisecond),
-					chromedp.Navigate(page), chromedp.WaitVisible(`button[value="approve"]`), evaluate(clicks),
+					chromedp.Navigate(page), chromedp.WaitEnabled(`button[value="approve"]`), evaluate(clicks),
 					chromedp.WaitVisible(`button[name="account"]`), latency(0),
 					chromedp.Click(`button[name="account"]`),
 					chromedp.WaitVisible(`button[value="accept"]`), chromedp.Click(`button[value="accept"]`),
@@ -109,6 +109,44 @@ func TestDoubleClickApprovesOnce(t *testing.T) {
 			})
 			assert.Equal(t, http.StatusOK, status)
 		})
+	}
+}
+
+// TestEarlyClicksDoNotCount clicks just after the page has appeared, and lets a foreign script try
+// to run in it.
+func TestEarlyClicksDoNotCount(t *testing.T) {
+	t.Parallel()
+	browser := startChromium(t, 1280)
+	origin := startServer(t, nil)
+	var held, foreign bool
+	status := call(t, origin, func(_ context.Context, page string) error {
+		ctx, cancel := context.WithTimeout(browser, time.Minute)
+		defer cancel()
+		return chromedp.Do(ctx,
+			chromedp.Navigate(page), chromedp.WaitEnabled(`button[value="approve"]`),
+			evaluated(`const early = document.querySelector('button[value="approve"]');
+				dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}));
+				early.click(); early.disabled`, &held),
+			evaluated(`const script = document.createElement("script");
+				script.textContent = "document.body.dataset.foreign = 'ran'";
+				document.body.append(script); "foreign" in document.body.dataset`, &foreign),
+			chromedp.WaitEnabled(`button[value="approve"]`), chromedp.Click(`button[value="approve"]`),
+			chromedp.WaitVisible(`button[name="account"]`), chromedp.Click(`button[name="account"]`),
+			chromedp.WaitVisible(`button[value="accept"]`), chromedp.Click(`button[value="accept"]`),
+			chromedp.WaitVisible("#callback"),
+		)
+	})
+	assert.Equal(t, http.StatusOK, status)
+	assert.True(t, held)
+	assert.False(t, foreign)
+}
+
+// evaluated runs a script in the page, and keeps its value.
+func evaluated(script string, into *bool) chromedp.Action[chromedp.Void] {
+	return func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
+		var err error
+		*into, err = chromedp.Evaluate[bool](script)(ctx, tab)
+		return chromedp.Void{}, err
 	}
 }
 
@@ -148,7 +186,7 @@ func TestPersonDeclines(t *testing.T) {
 			return chromedp.Do(
 				ctx,
 				chromedp.Navigate(page),
-				chromedp.WaitVisible(`button[value="deny"]`),
+				chromedp.WaitEnabled(`button[value="deny"]`),
 				chromedp.Click(`button[value="deny"]`),
 				chromedp.WaitVisible("#callback"),
 			)

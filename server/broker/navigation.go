@@ -46,9 +46,9 @@ func fromOtherSite(r *http.Request) bool {
 	return site == "cross-site" || site == "same-site"
 }
 
-// sentBlindly reports whether a page of another site sends a form that it cannot read the answer to:
-// a no-cors request, or a form that navigates. No client does so, and it would count against the
-// person's own network.
+// sentBlindly reports whether a page of another site sends a form that it cannot read the answer
+// to: a no-cors request, or a form that navigates. No client does so, and it would count against
+// the person's own network.
 func sentBlindly(r *http.Request) bool {
 	mode := r.Header.Get("Sec-Fetch-Mode")
 	return r.Method == http.MethodPost && fromOtherSite(r) && (mode == "no-cors" || mode == "navigate")

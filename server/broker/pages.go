@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"crypto/sha256"
 	"embed"
+	"encoding/base64"
 	"html/template"
 	"net/http"
 )
@@ -21,6 +23,24 @@ const (
 	deviceConsentPage = "device_consent.html"
 	connectionsPage   = "connections.html"
 )
+
+// holdScript makes the buttons of a page wait for half a second after the page has appeared.
+// Without scripts they do not wait.
+//
+//go:embed pages/hold.js
+var holdScript string
+
+// holdSource is the source of the script in a Content-Security-Policy (CSP Level 3 section 2.3.1).
+var holdSource = sourceOf(holdScript)
+
+// sourceOf returns the hash that allows an inline script.
+func sourceOf(script string) string {
+	sum := sha256.Sum256([]byte(script))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// isHeld reports whether the buttons of a template wait.
+func isHeld(name string) bool { return name == consentPage || name == deviceConsentPage }
 
 // hasForm reports whether a template has a form.
 func hasForm(name string) bool {
@@ -43,6 +63,7 @@ type page struct {
 	Person      string
 	Onward      template.URL // an address of Entra's, or a redirect URI that was checked
 	Message     string
+	Script      template.JS
 	Device      *shownDevice
 
 	SignedIn        bool // a person looks at their connections
@@ -98,16 +119,19 @@ func (b *Broker) showRefusal(w http.ResponseWriter, r *http.Request, problem *pr
 	})
 }
 
-// show renders a page. No other page can frame it. It runs no script, loads nothing from other
-// origins, and sends its form to this origin only.
+// show renders a page. No other page can frame it. It runs no script but ours, loads nothing from
+// other origins, and sends its form to this origin only.
 func (b *Broker) show(w http.ResponseWriter, status int, name string, content page) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Cache-Control", "no-store")
-	header.Set(
-		"Content-Security-Policy",
-		"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-	)
+	policy := "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; " +
+		"base-uri 'none'"
+	if isHeld(name) {
+		content.Script = template.JS(holdScript)
+		policy += "; script-src " + holdSource
+	}
+	header.Set("Content-Security-Policy", policy)
 	header.Set("X-Frame-Options", "DENY")
 	// The site that opened the window keeps no reference to it.
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")

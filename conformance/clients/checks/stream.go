@@ -207,7 +207,7 @@ func respondToOtherID(other map[string]any, right bool) func(*lab.Lab, *lab.Requ
 }
 
 // hastyRequests is the number of requests in a second that proves that a client does not pause.
-const hastyRequests = 100
+const hastyRequests = 40
 
 // streamResumed tries client/stream/resumed. For a second, it breaks off each stream after an event
 // with retry: 0, and with an ID that holds a header line.

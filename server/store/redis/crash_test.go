@@ -22,9 +22,18 @@ type writer struct {
 	acknowledged int64
 }
 
-func (w *writer) write(ctx context.Context, s store.Store) {
+// enoughWrites is how often each writer writes before the crash.
+const enoughWrites = 5
+
+// write calls begun after enoughWrites, or when it ends before that.
+func (w *writer) write(ctx context.Context, s store.Store, begun func()) {
+	begun = sync.OnceFunc(begun)
+	defer begun()
 	made := record(w.key, "v")
-	for ctx.Err() == nil {
+	for n := 0; ctx.Err() == nil; n++ {
+		if n == enoughWrites {
+			begun()
+		}
 		made.Version = w.acknowledged
 		version, err := s.Put(context.Background(), made)
 		if err != nil {
@@ -38,17 +47,18 @@ func (w *writer) write(ctx context.Context, s store.Store) {
 func writeUntil(t *testing.T, s store.Store, crash func()) []*writer {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	var all sync.WaitGroup
+	var all, begun sync.WaitGroup
 	writers := make([]*writer, 8)
+	begun.Add(len(writers))
 	for i := range writers {
 		writers[i] = &writer{key: fmt.Sprint("writer", i)}
 		made := record(writers[i].key, "v")
 		version, err := s.Put(t.Context(), made)
 		require.NoError(t, err)
 		writers[i].acknowledged = version
-		all.Go(func() { writers[i].write(ctx, s) })
+		all.Go(func() { writers[i].write(ctx, s, begun.Done) })
 	}
-	time.Sleep(50 * time.Millisecond)
+	begun.Wait()
 	crash()
 	cancel()
 	all.Wait()

@@ -83,7 +83,8 @@ type Config struct {
 
 	// Tokens keeps registrations and tokens. Nil means memory of this Transport alone.
 	Tokens tokenstore.Store
-	// Base sends the requests. Nil means http.DefaultTransport.
+	// Base sends the requests. Nil means http.DefaultTransport. A sign-in closes its idle
+	// connections.
 	Base http.RoundTripper
 	// LookupIP resolves the host names that the server chooses, so that their addresses can be
 	// checked before a request goes there (README.md, What it will not do). It is called if Base is

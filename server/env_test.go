@@ -322,6 +322,7 @@ func tryServer(t testing.TB, change func(*server.Config)) (string, error) {
 	listening.Config.Handler = made
 	listening.Config.ReadHeaderTimeout = 4 * time.Second
 	listening.Config.ReadTimeout = 5 * time.Second
+	listening.Config.IdleTimeout = 2 * time.Minute // as the program's
 	listening.Config.Protocols = &http.Protocols{}
 	listening.Config.Protocols.SetHTTP1(true)
 	listening.Config.Protocols.SetUnencryptedHTTP2(true) // as behind a proxy that speaks it

@@ -2,14 +2,12 @@ package server_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -146,36 +144,4 @@ func TestInteropOfficialServer(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestInteropOfficialAuthorization runs the official suite's checks of authorization servers.
-func TestInteropOfficialAuthorization(t *testing.T) {
-	t.Parallel()
-	official.Need(t)
-	origin := startServer(t, nil)
-	port := official.Port(t)
-	response, err := http.Post(origin+"/register", "application/json", strings.NewReader(
-		`{"redirect_uris":["http://127.0.0.1:`+port+
-			`/callback"],"client_name":"official suite","token_endpoint_auth_method":"none"}`))
-	require.NoError(t, err)
-	defer response.Body.Close()
-	var registered struct {
-		ID string `json:"client_id"`
-	}
-	require.NoError(t, json.NewDecoder(response.Body).Decode(&registered))
-	run := official.Authorization(
-		t,
-		visit,
-		"--url",
-		origin,
-		"--client-id",
-		registered.ID,
-		"--resource",
-		origin+"/mcp",
-		"--port",
-		port,
-	)
-	both := []string{"authorization-server-metadata-endpoint", "authorization-code-grant"}
-	assert.Zero(t, run.Exit)
-	assert.Equal(t, both, run.Passed(both, official.Failure), "%s\n%s", run.Against(both, official.Failure), run.Output)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/exchange"
 	"mcpentra/conformance/servers"
 	"mcpentra/conformance/servers/signin"
 	"mcpentra/fakeentra/admin"
@@ -425,7 +426,8 @@ func readToken(name string) (string, error) {
 
 func httpClient(caFile string) (*http.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxResponseHeaderBytes = 256 << 10
+	transport.MaxResponseHeaderBytes = exchange.MaxHeader
+	transport.IdleConnTimeout = exchange.IdleTimeout
 	if caFile != "" {
 		text, err := os.ReadFile(caFile)
 		if err != nil {

@@ -68,6 +68,11 @@ func TestAuthorizeJudgesRequests(t *testing.T) {
 		{"javascript URI", "page", []string{"redirect_uri", "javascript:alert(1)"}},
 		{"dot segment", "page", []string{"redirect_uri", "http://127.0.0.1/x/../cb"}},
 		{"encoded path", "page", []string{"redirect_uri", "http://127.0.0.1/%63b"}},
+		{"empty query", "page", []string{"redirect_uri", loopback + "?"}},
+		{"scheme case", "page", []string{"redirect_uri", "HTTP://127.0.0.1:5555/cb"}},
+		{"empty port", "page", []string{"redirect_uri", "http://127.0.0.1:/cb"}},
+		{"unusual port", "page", []string{"redirect_uri", "http://127.0.0.1:05555/cb"}},
+		{"no port", "consent", []string{"redirect_uri", "http://127.0.0.1/cb"}},
 		{"unknown parameter, other port", "consent", []string{"foo", "bar", "redirect_uri", "http://127.0.0.1:1/cb"}},
 		{"upper-case resource", "consent", []string{"resource", upper + "/mcp"}},
 	} {

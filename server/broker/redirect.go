@@ -122,17 +122,25 @@ func (b *Broker) matchRedirect(c *client, asked string) bool {
 	if err != nil || askedURL.Scheme != "http" || !loopback.IsStrictHost(askedURL.Hostname()) {
 		return false
 	}
-	return slices.ContainsFunc(c.RedirectURIs, func(registered string) bool {
-		registeredURL, err := url.Parse(registered)
-		return err == nil && sameButPort(registeredURL, askedURL)
-	})
+	want := withoutPort(asked)
+	return slices.ContainsFunc(c.RedirectURIs, func(registered string) bool { return withoutPort(registered) == want })
 }
 
-func sameButPort(a, b *url.URL) bool {
-	return a.Scheme == b.Scheme &&
-		a.Hostname() == b.Hostname() &&
-		a.EscapedPath() == b.EscapedPath() &&
-		a.RawQuery == b.RawQuery
+// withoutPort removes the port from a URL, and changes no other character.
+func withoutPort(uri string) string {
+	before, rest, _ := strings.Cut(uri, "://")
+	authority := rawAuthority(uri)
+	colon := strings.LastIndexByte(authority, ':')
+	hasPort := colon > strings.LastIndexByte(authority, ']') && isPort(authority[colon+1:])
+	if !hasPort {
+		return uri
+	}
+	return before + "://" + authority[:colon] + rest[len(authority):]
+}
+
+// isPort reports whether a text is a port in its usual form.
+func isPort(text string) bool {
+	return text != "" && text[0] != '0' && strings.Trim(text, "0123456789") == ""
 }
 
 // An unusableRedirect is a redirect URI that a registration leaves out.

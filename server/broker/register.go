@@ -271,7 +271,7 @@ var registrableGrants = []string{codeGrant, "refresh_token", deviceGrant}
 
 // judgeGrantTypes keeps the grant types that the broker has.
 func judgeGrantTypes(asked *clientMetadata) *protocolError {
-	if asked.GrantTypes == nil {
+	if len(asked.GrantTypes) == 0 {
 		asked.GrantTypes = []string{codeGrant} // RFC 7591 section 2
 	}
 	var kept []string

@@ -39,4 +39,6 @@ func TestRegistrationRefuses(t *testing.T) {
 	assert.Equal(t, 201, status)
 	assert.NotEqual(t, "mine", got.ID)
 	assert.NotEqual(t, "s", got.Secret)
+	_, status = e.register(`{"redirect_uris":["https://a.example/cb"],"grant_types":[],"response_types":[]}`)
+	assert.Equal(t, 201, status, "an empty list counts as no list")
 }

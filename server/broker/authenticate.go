@@ -18,14 +18,15 @@ type credential struct {
 // authenticate finds the client of a form at the token or revocation endpoint and checks its secret
 // or assertion. The secret counts in the Authorization header and in the form, whichever of the two
 // the client registered (RFC 6749 section 2.3.1). A client without a secret must send none, and a
-// client with a secret must send it.
-func (b *Broker) authenticate(r *http.Request, form url.Values) (*client, *protocolError) {
+// client with a secret must send it. If the request grantsNothing new, the last good document of an
+// unreachable host counts.
+func (b *Broker) authenticate(r *http.Request, form url.Values, grantsNothing bool) (*client, *protocolError) {
 	c, problem := readCredential(r, form)
 	if problem != nil {
 		return nil, problem
 	}
 	found, err := b.findClient(r, c.id)
-	if last := b.lastDocument(c.id, form.Get("grant_type"), err); last != nil {
+	if last := b.lastDocument(c.id, err); last != nil && grantsNothing {
 		found = last
 	} else if err != nil {
 		return nil, b.clientProblem(r.Context(), c.basic, err)

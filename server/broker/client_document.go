@@ -90,13 +90,13 @@ func (b *Broker) documentClient(r *http.Request, id string) (*client, error) {
 // lastDocument returns the client as its last good document described it, while the host of the
 // document cannot be reached. This is for refresh and revocation: they grant nothing new, and a
 // client without authentication proves nothing by its document.
-func (b *Broker) lastDocument(id, grantType string, err error) *client {
+func (b *Broker) lastDocument(id string, err error) *client {
 	var problem *documentError
 	if !errors.As(err, &problem) || !problem.cause.MayPass() {
 		return nil
 	}
 	last, found := b.documents.Last(id)
-	if !found || last.AuthMethod != authNone || grantType != refreshGrant && grantType != "" {
+	if !found || last.AuthMethod != authNone {
 		return nil
 	}
 	return last

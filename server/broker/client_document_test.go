@@ -222,6 +222,11 @@ func TestDocumentCannotBeFetched(t *testing.T) {
 	assert.Equal(t, "5", page.header.Get("Retry-After"))
 	_, status := e.token(redemption(c, code))
 	assert.Equal(t, 503, status, "a code would grant something new")
+	for _, path := range []string{"/device_authorization", "/introspect"} {
+		form := refreshing(c, got.Refresh)
+		form.Set("token", got.Access)
+		assert.Equal(t, 503, e.browser().post(e.origin+path, form).status, path)
+	}
 	got, status = e.token(refreshing(c, got.Refresh))
 	require.Equal(t, 200, status)
 	e.later(25 * time.Hour)

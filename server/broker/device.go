@@ -64,7 +64,7 @@ func (b *Broker) handleDeviceAuthorization(w http.ResponseWriter, r *http.Reques
 		b.refuse(w, r, problem)
 		return
 	}
-	found, problem := b.authenticate(r, form)
+	found, problem := b.authenticate(r, form, false)
 	if problem != nil {
 		b.refuse(w, r, problem)
 		return

@@ -40,7 +40,7 @@ func (b *Broker) handleIntrospect(w http.ResponseWriter, r *http.Request) {
 		b.refuse(w, r, problem)
 		return
 	}
-	found, problem := b.authenticate(r, form)
+	found, problem := b.authenticate(r, form, false)
 	if problem == nil && found.AuthMethod == authNone {
 		problem = unknownClient(true).because("introspection needs a client that authenticates").
 			saw("client", found.ID).allowedBy(settingClientFile)

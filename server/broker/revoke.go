@@ -18,7 +18,7 @@ func (b *Broker) handleRevoke(w http.ResponseWriter, r *http.Request) {
 		b.refuse(w, r, problem)
 		return
 	}
-	found, problem := b.authenticate(r, form)
+	found, problem := b.authenticate(r, form, true)
 	if problem != nil {
 		b.refuse(w, r, problem)
 		return

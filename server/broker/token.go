@@ -31,7 +31,7 @@ func (b *Broker) handleToken(w http.ResponseWriter, r *http.Request) {
 		b.refuse(w, r, problem.saw("grant_type", grantType))
 		return
 	}
-	found, problem := b.authenticate(r, form)
+	found, problem := b.authenticate(r, form, grantType == refreshGrant)
 	if problem != nil {
 		b.refuse(w, r, problem)
 		return

@@ -32,7 +32,7 @@ var assertionTypes = []string{"JWT", "client-authentication+jwt", ""}
 
 // readAssertion reads a client assertion. The client_id is optional there (RFC 7521 section 4.2).
 func (c *credential) readAssertion(form url.Values) *protocolError {
-	if c.presented {
+	if c.presented || c.basic {
 		return badRequest("invalid_request", "the client authenticates in two ways at once").saw("client", c.id)
 	}
 	c.assertion = form.Get("client_assertion")

@@ -3,15 +3,16 @@ package broker
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
 // A credential is what a request presents as the client's ID and secret.
 type credential struct {
 	id        string
-	secret    string
-	presented bool // there is a secret, which may be empty
-	basic     bool // it came as HTTP Basic
+	secrets   []string // the secret, in each way in which it can be read
+	presented bool     // there is a secret
+	basic     bool     // it came as HTTP Basic
 	assertion string
 }
 
@@ -53,8 +54,8 @@ func (b *Broker) authenticate(r *http.Request, form url.Values, grantsNothing bo
 	}
 	// Every authorization URL shows the ID. So the secret is checked first, and only wrong secrets
 	// count: a stranger's guesses do not lock the client out.
-	if found.hasSecret(c.secret) {
-		if !isStrong(c.secret) {
+	if right := slices.IndexFunc(c.secrets, found.hasSecret); right >= 0 {
+		if !isStrong(c.secrets[right]) {
 			return nil, refused("the secret is right, but has too few bits: make one with \"client secret\"").
 				allowedBy(settingClientFile)
 		}
@@ -79,18 +80,22 @@ func readCredential(r *http.Request, form url.Values) (credential, *protocolErro
 	if len(lines) > 1 || len(lines) == 1 && !basic && isBasic(lines[0]) {
 		return credential{}, unknownClient(true).because("the Authorization header is there twice, or is not base64")
 	}
-	c := credential{id: form.Get("client_id"), secret: form.Get("client_secret"), presented: form.Has("client_secret")}
+	c := credential{
+		id:        form.Get("client_id"),
+		secrets:   []string{form.Get("client_secret")},
+		presented: form.Has("client_secret"),
+	}
 	if basic {
-		decodedID, errID := url.QueryUnescape(id)
-		decodedSecret, errSecret := url.QueryUnescape(secret)
-		if errID != nil || errSecret != nil {
+		decodedID, err := url.QueryUnescape(id)
+		if err != nil {
 			return credential{}, unknownClient(true).because("the Basic credentials are not form-encoded")
 		}
 		if c.presented || form.Has("client_id") && c.id != decodedID {
 			return credential{}, badRequest("invalid_request", "the client authenticates in two ways at once").
 				saw("client", decodedID)
 		}
-		c = credential{id: decodedID, secret: decodedSecret, presented: true, basic: true}
+		// An empty secret counts as none, in the header as in the form (RFC 6749 section 2.3.1).
+		c = credential{id: decodedID, secrets: readings(secret), presented: secret != "", basic: true}
 	}
 	if form.Has("client_assertion") || form.Has("client_assertion_type") {
 		problem := c.readAssertion(form)
@@ -102,6 +107,16 @@ func readCredential(r *http.Request, form url.Values) (credential, *protocolErro
 		return credential{}, unknownClient(basic).described("client_id is missing")
 	}
 	return c, nil
+}
+
+// readings returns the secret of HTTP Basic, which has to be form-encoded (RFC 6749 section 2.3.1).
+// Many clients do not encode it, so the secret as it came counts too.
+func readings(secret string) []string {
+	decoded, err := url.QueryUnescape(secret)
+	if err != nil || decoded == secret {
+		return []string{secret}
+	}
+	return []string{decoded, secret}
 }
 
 // isBasic reports whether credentials use the scheme Basic (RFC 7617), well formed or not.

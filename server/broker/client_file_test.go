@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,6 +54,28 @@ func preregistered(t *testing.T, id string) (entry string, made registered) {
 // codeAt signs in for the redirect URI of a site, and returns the authorization response.
 func (e *env) codeAt(c registered, b *browser) string {
 	return e.code(c, b, "redirect_uri", appURI).Get("code")
+}
+
+// TestSecretNeedNotBeEncoded sends a secret that form-encoding changes, as clients do that encode
+// nothing.
+func TestSecretNeedNotBeEncoded(t *testing.T) {
+	t.Parallel()
+	const secret = "q+8/3%41zW0Lk5vT7yB2nR6xC9dF1gH4jK"
+	hash, err := broker.HashClientSecret(secret)
+	require.NoError(t, err)
+	entry := fmt.Sprintf(`{"client_id":"reports","client_name":"Reports","redirect_uris":[%q],`+
+		`"token_endpoint_auth_method":"client_secret_basic","client_secret_hashes":[%q]}`, appURI, hash)
+	e := newEnv(t, options{clients: broker.ClientPolicy{File: newClientsFile(t, entry).name}})
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}}
+	for sent, want := range map[string]string{
+		basic("reports", secret):                                          "invalid_grant",
+		"Basic " + b64("reports:"+secret):                                 "invalid_grant",
+		"Basic " + b64("reports:"+strings.Replace(secret, "%41", "A", 1)): "invalid_client",
+		"Basic " + b64("reports:%zz"):                                     "invalid_client",
+	} {
+		got, _ := e.token(form, "Authorization", sent)
+		assert.Equal(t, want, got.Error, sent)
+	}
 }
 
 func TestPreregisteredClientSignsIn(t *testing.T) {

@@ -131,8 +131,8 @@ func TestSecretCountsInBothPlaces(t *testing.T) {
 	form := redemption(open, e.code(open, e.browser()).Get("code"))
 	_, status := e.token(form, "Authorization", basic(open.ID, "secret"))
 	assert.Equal(t, 401, status, "a client without a secret has none to send")
-	_, status = e.token(form)
-	assert.Equal(t, 200, status)
+	_, status = e.token(form, "Authorization", basic(open.ID, ""))
+	assert.Equal(t, 200, status, "an empty secret counts as no secret")
 }
 
 func TestGuessesAreSlowedDown(t *testing.T) {

@@ -29,7 +29,7 @@ func openRedis(
 		return nil, nil, err
 	}
 	goredis.SetLogger(redisLog{logger})
-	opened, err := redis.Open(ctx, redis.Config{URL: at.url, Config: s.storeConfig()})
+	opened, err := redis.Open(ctx, redis.Config{URL: at.url, Config: s.storeConfig(), Logger: logger})
 	if err != nil {
 		return nil, nil, s.wrong("STORE_URL", "cannot be used: %v", err)
 	}

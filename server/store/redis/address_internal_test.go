@@ -117,6 +117,8 @@ func TestServersAreJudged(t *testing.T) {
 		{"role", "slave", "redis://h", "is a replica"},
 		{"role", "slave", "redis+sentinel://h/main", "is a replica"},
 		{"role", "slave", "redis+cluster://h", ""},
+		{"loading", "1", "redis://h", "is loading"},
+		{"loading", "0", "redis://h", ""},
 		{"aof_enabled", "0", "redis://h", "appendonly yes"},
 		{"aof_enabled", "", "redis://h", "appendonly yes"},
 		{"aof_enabled", "0", "redis://h?persistence=none", ""},
@@ -137,5 +139,21 @@ func TestServersAreJudged(t *testing.T) {
 		} else {
 			assert.ErrorContains(t, err, test.want, test)
 		}
+	}
+}
+
+func TestUnencryptedConnectionsAreExposed(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]bool{
+		"redis://localhost":                                false,
+		"redis://127.0.0.1:7000":                           false,
+		"redis+unix:///run/redis/redis.sock":               false,
+		"rediss://redis.example":                           false,
+		"redis://redis.example?plaintext=yes":              true,
+		"redis+sentinel://s1.test,s2.test/m?plaintext=yes": true,
+	} {
+		a, err := readAddress(url)
+		require.NoError(t, err, url)
+		assert.Equal(t, want, a.isExposed(), url)
 	}
 }

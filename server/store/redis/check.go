@@ -43,6 +43,9 @@ func (a *address) judge(info map[string]string) error {
 	if mode == "sentinel" {
 		return a.judgeSentinel()
 	}
+	if info["loading"] == "1" {
+		return &loadingError{percent: info["loading_loaded_perc"], seconds: info["loading_eta_seconds"]}
+	}
 	major, _, _ := strings.Cut(info["redis_version"], ".")
 	version, err := strconv.Atoi(major)
 	switch {

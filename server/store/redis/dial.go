@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -66,6 +67,12 @@ func (d *dialer) connect(ctx context.Context, network, host string) (net.Conn, e
 		return nil, fmt.Errorf("%s is not on loopback: use rediss, or plaintext=yes behind ?", host)
 	}
 	return plain.DialContext(ctx, network, host)
+}
+
+// isExposed reports whether connections without encryption leave this machine.
+func (a *address) isExposed() bool {
+	isRemote := func(host string) bool { return !isLoopback(host) }
+	return !a.isTLS && a.form != formSocket && slices.ContainsFunc(a.hosts, isRemote)
 }
 
 func isLoopback(hostPort string) bool {

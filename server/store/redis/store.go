@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -26,6 +27,8 @@ type Config struct {
 	// Config has the bound of the records and the clock. All processes that share a store need the
 	// same time.
 	store.Config
+	// Logger gets the progress of a server that is loading its records. Nil means none.
+	Logger *slog.Logger
 }
 
 // Open opens a store. It checks that the server keeps records over a restart, does not evict them,
@@ -42,7 +45,15 @@ func Open(ctx context.Context, config Config) (store.Store, error) {
 	}
 	s := &redisStore{config: config.Config, cache: newCache()}
 	s.connect(a, d)
-	if err := s.tryOut(ctx); err != nil {
+	logger := config.Logger
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	if a.isExposed() {
+		logger.Warn("the connection to Redis is without encryption, so others on the network can read the password " +
+			"and change the records: write rediss, and leave out plaintext=yes")
+	}
+	if err := afterLoading(ctx, logger, s.tryOut); err != nil {
 		_ = s.Close()
 		return nil, err
 	}

@@ -101,6 +101,25 @@ func TestPreregisteredClientSignsIn(t *testing.T) {
 	assert.True(t, e.skips(b, c), "consent is asked once")
 }
 
+// TestOperatorNamesClients looks at the pages that show the names of clients.
+func TestOperatorNamesClients(t *testing.T) {
+	t.Parallel()
+	file := newClientsFile(t, `{"client_id":"tool","client_name":"Reports","token_endpoint_auth_method":"none",`+
+		`"redirect_uris":["`+loopback+`"]}`)
+	e := newEnv(t, options{clients: broker.ClientPolicy{File: file.name}})
+	b := e.browser()
+	c := registered{ID: "tool"}
+	page := b.get(e.request(c)).body
+	assert.Contains(t, page, "The operator of this server has registered this program.")
+	assert.Contains(t, page, "Any program on this computer can say that it is this one.", "it has no secret")
+	assert.NotContains(t, page, "chose this name")
+	e.signedInWith(b, c, "")
+	e.signedInWith(b, e.named("Notes", loopback), "")
+	connections := e.connections(b)
+	assert.Regexp(t, `(?s)<h2><bdi>Reports</bdi>.*?Name chosen by</dt><dd>the operator of this server<`, connections)
+	assert.Regexp(t, `(?s)<h2><bdi>Notes</bdi>.*?Name chosen by</dt><dd>the program itself<`, connections)
+}
+
 func TestClientFileIsReadAgain(t *testing.T) {
 	t.Parallel()
 	first, one := preregistered(t, "one")

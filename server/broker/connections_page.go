@@ -2,6 +2,7 @@ package broker
 
 import (
 	"cmp"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -38,6 +39,9 @@ type connection struct {
 	LastUsed string
 	Grants   int
 
+	DescribedBy   string // the host of the client's document, or empty
+	Preregistered bool   // the operator has registered the client, and named it
+
 	lastUsed time.Time
 	since    time.Time
 }
@@ -61,7 +65,7 @@ func (b *Broker) handleConnections(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	content.SignedIn = true
-	content.Connections, content.MoreConnections = b.connections(grants)
+	content.Connections, content.MoreConnections = b.connections(r.Context(), grants)
 	if len(grants) > 0 {
 		newest := slices.MaxFunc(grants, func(a, b Grant) int { return a.LastUsed.Compare(b.LastUsed) })
 		content.Person = newest.Username
@@ -70,7 +74,7 @@ func (b *Broker) handleConnections(w http.ResponseWriter, r *http.Request) {
 }
 
 // connections groups grants by client. The client that was used last comes first.
-func (b *Broker) connections(grants []Grant) (shown []connection, more int) {
+func (b *Broker) connections(ctx context.Context, grants []Grant) (shown []connection, more int) {
 	byClient := map[string]*connection{}
 	for _, g := range grants {
 		found := byClient[g.ClientID]
@@ -95,6 +99,11 @@ func (b *Broker) connections(grants []Grant) (shown []connection, more int) {
 	for _, found := range byClient {
 		found.Since = day(found.since)
 		found.LastUsed = minute(found.lastUsed)
+		found.DescribedBy = documentHost(found.ClientID)
+		if registered := b.file.find(ctx, found.ClientID); registered != nil {
+			found.Client = registered.Name
+			found.Preregistered = true
+		}
 		shown = append(shown, *found)
 	}
 	slices.SortFunc(shown, func(a, b connection) int {

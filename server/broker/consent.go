@@ -92,6 +92,7 @@ func (b *Broker) showConsent(w http.ResponseWriter, tx *transaction, secret, csr
 		Kept:        b.descriptions(tx.Kept),
 
 		Preregistered: tx.Preregistered,
+		AnyProgram:    !tx.Proven && (tx.Preregistered || isDocumentID(tx.ClientID)),
 	}
 	if !tx.Preregistered {
 		content.Warnings = append(b.warnings(tx.ClientName, content.To), b.documentWarnings(tx.ClientID, content.To)...)

@@ -25,7 +25,8 @@ type deviceAuthorization struct {
 	Scopes     []string  `json:"scopes"`
 	Address    string    `json:"address"`          // of the program
 	Network    string    `json:"network"`          // of Address
-	Proven     bool      `json:"proven,omitempty"` // the operator knows the client, which has a secret
+	Named      bool      `json:"named,omitempty"`  // by the operator, who knows the client
+	Proven     bool      `json:"proven,omitempty"` // the client is Named and has authenticated
 	Begun      time.Time `json:"begun"`
 	Until      time.Time `json:"until"`
 
@@ -118,6 +119,7 @@ func (b *Broker) newDevice(r *http.Request, found *client, scopes []string) (*de
 		Scopes:     scopes,
 		Address:    b.address(r).String(),
 		Network:    b.network(r),
+		Named:      found.origin == fromFile,
 		Proven:     found.origin == fromFile && found.AuthMethod != authNone,
 		Begun:      now,
 		Until:      now.Add(deviceLifetime),

@@ -20,6 +20,7 @@ type deviceRequest struct {
 	Address string    `json:"address"`
 	Network string    `json:"network"`
 	Begun   time.Time `json:"begun"`
+	Named   bool      `json:"named,omitempty"` // by the operator
 }
 
 // handleDevicePage shows the page for a user code. It reads no code from the address.
@@ -85,6 +86,7 @@ func newDeviceTransaction(found *deviceAuthorization, key string) *transaction {
 			Address: found.Address,
 			Network: found.Network,
 			Begun:   found.Begun,
+			Named:   found.Named,
 		},
 	}
 }
@@ -125,7 +127,8 @@ func (b *Broker) showDeviceConsent(w http.ResponseWriter, r *http.Request, tx *t
 			Ago:      ago(b.now().Sub(tx.Device.Begun)),
 		},
 
-		Preregistered: tx.Preregistered,
+		Preregistered:   tx.Preregistered,
+		NamedByOperator: tx.Device.Named,
 	}
 	if !tx.Preregistered {
 		content.Warnings = b.deviceWarnings(tx)

@@ -172,7 +172,8 @@ func TestDevicesOfPreregisteredClients(t *testing.T) {
 	assert.Contains(t, proved, "The operator of this server has registered this program.")
 	assert.NotContains(t, proved, "the name is Claude")
 	anyone := e.types(e.browser(), e.deviceCode(registered{ID: "anyone"}).User).body
-	assert.NotContains(t, anyone, "The operator of this server")
+	assert.Contains(t, anyone, "The operator of this server has registered a program of this name, and any program")
+	assert.NotContains(t, anyone, "chose its name")
 	assert.Contains(t, anyone, "the name is Claude")
 
 	b := e.browser()

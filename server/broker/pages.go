@@ -70,7 +70,9 @@ type page struct {
 	Connections     []connection
 	MoreConnections int // that the page has no room for
 
-	Preregistered bool
+	Preregistered   bool
+	NamedByOperator bool // the client is pre-registered, but another program may have asked
+	AnyProgram      bool // any program on this computer can ask in the client's name
 }
 
 // A shownDevice is what the consent page of a device says about the request.

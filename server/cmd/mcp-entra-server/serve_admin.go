@@ -26,6 +26,7 @@ func serveAdmin(s *settings, mcp *server.Server, logger *slog.Logger) (stop func
 	if err != nil {
 		return nil, s.wrong("MCP_ADMIN_ADDR", "%s", explainListen(s.admin.address, err))
 	}
+	warnOfAdmin(s.admin.address, logger)
 	httpServer := &http.Server{
 		Handler:           api,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -54,4 +55,14 @@ func serveAdmin(s *settings, mcp *server.Server, logger *slog.Logger) (stop func
 			<-ended
 		}
 	}, nil
+}
+
+// warnOfAdmin warns of an admin API that other machines can reach.
+func warnOfAdmin(address string, logger *slog.Logger) {
+	if !loopbackHost(address) {
+		logger.Warn("the admin API listens beyond loopback over plain http, so others on the network can read its "+
+			"bearer secret: listen on localhost, or let only a TLS proxy of yours reach it",
+			"address", address,
+			"setting", "MCP_ADMIN_ADDR")
+	}
 }

@@ -58,9 +58,11 @@ broken: ## every broken server and client against every check; takes minutes
 crashes: ## kill servers and databases under load, many times (PostgreSQL and Redis of the system)
 	CRASHES=full go test -count=1 -timeout 30m -run Crashes ./server/...
 
+# The tests of the stores, and then those of the broker: 100,000 histories, and races at every store.
 .PHONY: histories
-histories: ## compare every store with a model, for several minutes
+histories: ## compare stores and broker with models, and let requests race (PostgreSQL and Redis of the system)
 	HISTORIES=full go test -count=1 -timeout 30m -run 'Contract|Linear' ./server/store/... -rapid.checks=20000
+	HISTORIES=full go test -count=1 -timeout 90m ./server/internal/acceptance -rapid.checks=50000
 
 # A fuzz run takes one target of one package at a time.
 .PHONY: fuzz

@@ -49,15 +49,7 @@ func TestCatalogueIsCovered(t *testing.T) {
 // checks that they name in the kit.
 func TestReasonsNameWhatExists(t *testing.T) {
 	t.Parallel()
-	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
-	tests := map[string]bool{}
-	for _, name := range tracked(t, "*_test.go") {
-		text, err := os.ReadFile(filepath.Join("..", name))
-		require.NoError(t, err)
-		for _, found := range declared.FindAllSubmatch(text, -1) {
-			tests[string(found[1])] = true
-		}
-	}
+	tests := declaredTests(t)
 	var ids strings.Builder
 	for _, rule := range rules() {
 		ids.WriteString(rule.ID + "/\n")
@@ -73,6 +65,46 @@ func TestReasonsNameWhatExists(t *testing.T) {
 			assert.Contains(t, ids.String(), name+"/", "the reason of %s names a check that does not exist", entry.ID)
 		}
 	}
+}
+
+// TestAdvisoriesAreReplayed wants a check or a test for each advisory, or a reason why nothing
+// replays it. The tests beside the broken implementations try that the checks catch the twins.
+func TestAdvisoriesAreReplayed(t *testing.T) {
+	t.Parallel()
+	tests := declaredTests(t)
+	checks := map[string]bool{}
+	for _, rule := range rules() {
+		checks[rule.ID] = true
+	}
+	known := map[string]bool{}
+	for _, advisory := range catalogue.Advisories() {
+		for _, name := range advisory.Names {
+			assert.False(t, known[name], "%s is listed twice", name)
+			known[name] = true
+		}
+		assert.Regexp(t, `^[A-Z].*\.$`, advisory.Sentence, advisory.Names)
+		assert.NotEqual(t, advisory.Elsewhere == "", advisory.Replays == nil,
+			"%s needs either a replay or a reason", advisory.Names)
+		for _, replay := range advisory.Replays {
+			isKnown := checks[replay.Check] || tests[replay.Test]
+			assert.True(t, isKnown, "%s names %q, which does not exist", advisory.Names, replay.Check+replay.Test)
+		}
+	}
+}
+
+// declaredTests returns the names of all tests of the repository.
+func declaredTests(t *testing.T) map[string]bool {
+	t.Helper()
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	tests := map[string]bool{}
+	for _, name := range tracked(t, "*_test.go") {
+		text, err := os.ReadFile(filepath.Join("..", name))
+		require.NoError(t, err)
+		for _, found := range declared.FindAllSubmatch(text, -1) {
+			tests[string(found[1])] = true
+		}
+	}
+	return tests
 }
 
 // rules returns the rules of all checks.

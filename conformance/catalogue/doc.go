@@ -6,4 +6,9 @@
 // by commas), the sentence, and the name of the reason why no check tries it. A hyphen is an empty
 // column. reasons.tsv has the reasons by name. A reason that begins with "partly: " says what the
 // checks of an entry leave out.
+//
+// advisories.tsv lists published weaknesses of other software. Its columns are the names of the
+// [Advisory], separated by commas, the software, the weakness, what replays it, and the reason if
+// nothing does. A replay is the name of a Go test, or the ID of a check with the fault of a broken
+// implementation that has the weakness: "check = fault". Semicolons separate the replays.
 package catalogue

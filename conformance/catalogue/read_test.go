@@ -51,3 +51,17 @@ func TestReadReasonsRefusesNameTwice(t *testing.T) {
 	_, err := readReasons("r.tsv", "a\tone\na\ttwo\n")
 	assert.ErrorContains(t, err, "r.tsv:2: want a new name")
 }
+
+func TestReadAdvisoriesNamesFileAndLine(t *testing.T) {
+	t.Parallel()
+	const good = "CVE-1,GHSA-2\tsome server\tIt fell.\tserver/token/expired = accepts expired tokens; TestX\t-\n"
+	found, err := readAdvisories("a.tsv", "# a comment\n"+good)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"CVE-1", "GHSA-2"}, found[0].Names)
+	replays := []Replay{{Check: "server/token/expired", Twin: "accepts expired tokens"}, {Test: "TestX"}}
+	assert.Equal(t, replays, found[0].Replays)
+	_, err = readAdvisories("a.tsv", good+"CVE-3\tsome server\tIt fell.\tserver/token/expired\t-\n")
+	assert.ErrorContains(t, err, `a.tsv:2: want the name of a test or "check = twin", got "server/token/expired"`)
+	_, err = readAdvisories("a.tsv", "CVE-3\t-\tIt fell.\tTestX\t-\n")
+	assert.ErrorContains(t, err, "a.tsv:1: want names, software and a sentence")
+}

@@ -18,13 +18,19 @@ import (
 func newListCommand() *cobra.Command {
 	long := false
 	entries := false
+	advisories := false
 	command := &cobra.Command{
-		Use:     "list",
-		Short:   "List the checks, or the catalogue, one ID per line",
-		Args:    arguments(0, 0, "no arguments"),
-		Example: "  mcp-auth-conformance list --long\n  mcp-auth-conformance list --catalogue",
+		Use:   "list",
+		Short: "List the checks, the catalogue or the advisories, one ID per line",
+		Args:  arguments(0, 0, "no arguments"),
+		Example: "  mcp-auth-conformance list --long\n  mcp-auth-conformance list --catalogue\n" +
+			"  mcp-auth-conformance list --advisories --long",
 		RunE: func(command *cobra.Command, _ []string) error {
 			out := command.OutOrStdout()
+			if advisories {
+				listAdvisories(out, long)
+				return nil
+			}
 			if entries {
 				for _, entry := range catalogue.Entries() {
 					listOne(out, long, entry.ID, entry.Level, entry.Sentence)
@@ -48,6 +54,13 @@ func newListCommand() *cobra.Command {
 		false,
 		"list the requirements and attacks instead of the checks",
 	)
+	command.Flags().BoolVar(
+		&advisories,
+		"advisories",
+		false,
+		"list the weaknesses of other software that the checks replay",
+	)
+	command.MarkFlagsMutuallyExclusive("catalogue", "advisories")
 	return command
 }
 
@@ -68,10 +81,11 @@ func listReason(out io.Writer, name, reason string) {
 
 func newExplainCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "explain ID",
-		Short:   "Explain a check, a requirement or an attack",
-		Args:    arguments(1, 1, "one ID, as printed by list"),
-		Example: "  mcp-auth-conformance explain server/token/expired\n  mcp-auth-conformance explain RS-012",
+		Use:   "explain ID",
+		Short: "Explain a check, a requirement, an attack or an advisory",
+		Args:  arguments(1, 1, "one ID, as printed by list"),
+		Example: "  mcp-auth-conformance explain server/token/expired\n  mcp-auth-conformance explain RS-012\n" +
+			"  mcp-auth-conformance explain CVE-2025-4143",
 		RunE: func(command *cobra.Command, given []string) error {
 			out := command.OutOrStdout()
 			id := given[0]
@@ -104,8 +118,13 @@ func newExplainCommand() *cobra.Command {
 				explainEntry(out, entry)
 				return nil
 			}
+			if advisory, found := catalogue.FindAdvisory(id); found {
+				explainAdvisory(out, advisory)
+				return nil
+			}
 			return fmt.Errorf(
-				"there is no check, requirement or attack %q; list and list --catalogue show the IDs",
+				"there is no check, requirement, attack or advisory %q; list, list --catalogue and list --advisories "+
+					"show the IDs",
 				id,
 			)
 		},
@@ -119,6 +138,7 @@ func explainRule(out io.Writer, rule check.Rule) {
 	explainLine(out, "from", rule.Reference)
 	explainLine(out, "revisions", revisionsOf(rule.Revisions))
 	explainLine(out, "tries", strings.Join(rule.Covers, ", "))
+	explainLine(out, "replays", strings.Join(catalogue.ReplayedBy(rule.ID), ", "))
 }
 
 func explainLine(out io.Writer, name, value string) {

@@ -48,6 +48,7 @@ func TestExplainDescribesID(t *testing.T) {
 		"requirement":  "server-401-expired-token",
 		"attack":       "RS-012",
 		"part":         "RS-072",
+		"advisory":     "CVE-2025-4143",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -64,8 +64,10 @@ var readmeCommands = map[string]way{
 	"curl http://localhost:8000/.well-known/oauth-authorization-server":                         ends,
 	"mcp-auth-conformance list --long":                                                          ends,
 	"mcp-auth-conformance list --catalogue --long":                                              ends,
+	"mcp-auth-conformance list --advisories --long":                                             ends,
 	"mcp-auth-conformance explain server/token/expired":                                         ends,
 	"mcp-auth-conformance explain RS-012":                                                       ends,
+	"mcp-auth-conformance explain CVE-2025-4143":                                                ends,
 	"BROWSER='fakeentra visit' mcp-auth-conformance server http://localhost:8000/mcp --sign-in": ends,
 }
 

@@ -145,6 +145,7 @@ func (s *Issuer) matches(registered []string, asked string) bool {
 			s.has(MatchesHosts) && got.Scheme == want.Scheme && got.Host == want.Host,
 			s.has(MatchesAnyCase) && strings.EqualFold(asked, uri),
 			s.has(MatchesAnyPort) && sameButPort(got, want),
+			s.has(RedirectsAnywhere),
 			s.has(MatchesUserinfo) && got.User != nil && strings.HasSuffix(asked, "@"+want.Host+want.Path):
 			return true
 		case s.has(WantsLoopbackPort):

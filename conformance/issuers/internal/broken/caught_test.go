@@ -147,9 +147,15 @@ var redirectCaught = map[broken.Fault][]string{
 		"authorization-server/redirect/exact",
 		"authorization-server/redirect/loopback",
 	},
-	broken.MatchesAnyCase:              {"authorization-server/redirect/exact"},
-	broken.MatchesAnyPort:              {"authorization-server/redirect/exact"},
-	broken.MatchesUserinfo:             {"authorization-server/redirect/exact"},
+	broken.MatchesAnyCase:  {"authorization-server/redirect/exact"},
+	broken.MatchesAnyPort:  {"authorization-server/redirect/exact"},
+	broken.MatchesUserinfo: {"authorization-server/redirect/exact"},
+	broken.RedirectsAnywhere: {
+		"authorization-server/document/redirect",
+		"authorization-server/redirect/exact",
+		"authorization-server/redirect/loopback",
+		"authorization-server/redirect/silent",
+	},
 	broken.WantsLoopbackPort:           {"authorization-server/redirect/loopback-port"},
 	broken.RedirectsUnknownClients:     {"authorization-server/redirect/unknown-client"},
 	broken.UsesFirstRedirect:           {"authorization-server/redirect/missing"},
@@ -205,7 +211,11 @@ var codeCaught = map[broken.Fault][]string{
 	broken.RedeemsForAnyClient:    {"authorization-server/code/client"},
 	broken.IgnoresRedirectAtToken: {"authorization-server/code/redirect"},
 	broken.NeverExpiresCodes:      {"authorization-server/code/expires"},
-	broken.CountsCodes:            {"authorization-server/code/unguessable"},
+	broken.RedeemsYoungForeignCodes: {
+		"authorization-server/code/client",
+		"authorization-server/code/expires",
+	},
+	broken.CountsCodes: {"authorization-server/code/unguessable"},
 }
 
 var tokenCaught = map[broken.Fault][]string{
@@ -215,6 +225,8 @@ var tokenCaught = map[broken.Fault][]string{
 	broken.TakesTokenRequestsByGET: {"authorization-server/token/forms"},
 	broken.IssuesLongTokens:        {"authorization-server/token/lifetime"},
 	broken.OmitsGrantedScope:       {"authorization-server/scope/named"},
+	broken.BreaksOnOtherForms:      {"authorization-server/token/forms"},
+	broken.ExchangesAnyToken:       {"authorization-server/token/other-grants"},
 	broken.OmitsBasicChallenge:     {"authorization-server/client/challenge"},
 	broken.AcceptsTwoMethods:       {"authorization-server/client/two-methods"},
 	broken.IgnoresTokenResource:    {"authorization-server/resource/token-request"},
@@ -302,6 +314,7 @@ var pageCaught = map[broken.Fault][]string{
 	broken.RedirectsWith307:      {"authorization-server/page/no-307"},
 	broken.ShowsCookiesToScripts: {"authorization-server/cookies/attributes"},
 	broken.FillsBrowsers:         {"authorization-server/cookies/bounded"},
+	broken.SendsCookiesInClear:   {"authorization-server/cookies/attributes"},
 }
 
 var documentCaught = map[broken.Fault][]string{
@@ -325,6 +338,7 @@ var documentCaught = map[broken.Fault][]string{
 	broken.CachesDocumentErrors:     {"authorization-server/document/errors-not-cached"},
 	broken.CachesAllDocuments:       {"authorization-server/document/caching"},
 	broken.FetchesFromAnywhere:      {"authorization-server/document/private-network"},
+	broken.KnowsUsualRanges:         {"authorization-server/document/private-network"},
 	broken.FollowsDocumentRedirects: {"authorization-server/document/private-network"},
 	broken.ReadsEndlessDocuments:    {"authorization-server/document/bounded"},
 	broken.HidesClientHost:          {"authorization-server/document/client-host"},
@@ -339,6 +353,7 @@ var introspectionCaught = map[broken.Fault][]string{
 	broken.IntrospectsForAllClients: {"authorization-server/introspection/other-client"},
 	broken.IntrospectsEndedTokens:   {"authorization-server/introspection/revoked"},
 	broken.IssuesOneAudience:        {"authorization-server/resource/audience"},
+	broken.IssuesForItself:          {"authorization-server/resource/audience"},
 	broken.TellsUserToAnyToken:      {"authorization-server/userinfo/other-resource"},
 }
 

@@ -47,6 +47,7 @@ const (
 	MatchesAnyCase               Fault = "compares redirect URIs without letter case"
 	MatchesAnyPort               Fault = "accepts any port in redirect URIs"
 	MatchesUserinfo              Fault = "ignores user names in redirect URIs"
+	RedirectsAnywhere            Fault = "redirects to any redirect URI"
 	WantsLoopbackPort            Fault = "wants the registered port of loopback redirect URIs"
 	IssuesImplicitTokens         Fault = "accepts every response type"
 	WantsNoPKCE                  Fault = "wants no code challenge"
@@ -103,6 +104,9 @@ const (
 	RedeemsAtTheSameTime     Fault = "redeems a code for requests at the same time"
 	BreaksOnCodes            Fault = "breaks on a good code"
 	OmitsGrantedScope        Fault = "omits the granted scope"
+	RedeemsYoungForeignCodes Fault = "refuses a code of another client only after it has expired"
+	BreaksOnOtherForms       Fault = "breaks on token requests that are not forms"
+	ExchangesAnyToken        Fault = "exchanges any token for its own"
 )
 
 // Faults in refresh tokens and revocation.
@@ -125,6 +129,7 @@ const (
 const (
 	AllowsFrames          Fault = "lets other sites frame its pages"
 	ShowsCookiesToScripts Fault = "lets scripts read its cookies"
+	SendsCookiesInClear   Fault = "sends its cookies also without TLS"
 	RedirectsWith307      Fault = "redirects a sign-in with 307"
 	HidesRedirectHost     Fault = "does not show where the answer goes"
 	RunsClientNames       Fault = "writes a client's name without escapes"
@@ -153,6 +158,7 @@ const (
 	CachesDocumentErrors     Fault = "caches documents that failed"
 	CachesAllDocuments       Fault = "caches documents that must not be stored"
 	FetchesFromAnywhere      Fault = "fetches documents from private addresses"
+	KnowsUsualRanges         Fault = "fetches documents from unusual private addresses"
 	FollowsDocumentRedirects Fault = "follows redirects to private addresses"
 	ReadsEndlessDocuments    Fault = "reads endless documents"
 	HidesClientHost          Fault = "does not show the host of a client ID"
@@ -165,6 +171,7 @@ const (
 	IntrospectsForAllClients Fault = "introspects tokens of other clients"
 	IntrospectsEndedTokens   Fault = "calls revoked tokens active"
 	IssuesOneAudience        Fault = "issues tokens for everything"
+	IssuesForItself          Fault = "issues each token for its own address"
 	TellsUserToAnyToken      Fault = "answers at userinfo to tokens for another resource"
 )
 

@@ -71,8 +71,14 @@ func start(upstream string, faults ...Fault) *Issuer {
 		accesses:     map[string]*accessToken{},
 	}
 	s.server = httptest.NewUnstartedServer(s.routes())
-	s.URL = "http://" + s.server.Listener.Addr().String() + "/issuer"
 	s.startElsewhere(upstream)
+	address := s.server.Listener.Addr().String() + "/issuer"
+	if s.has(ServesTLS) || s.has(SendsCookiesInClear) {
+		s.URL = "https://" + address
+		s.server.StartTLS()
+		return s
+	}
+	s.URL = "http://" + address
 	s.server.Start()
 	return s
 }
@@ -100,6 +106,9 @@ func (s *Issuer) Target() bench.Target {
 			defer s.mu.Unlock()
 			s.offset += passed
 		},
+	}
+	if s.server.TLS != nil {
+		target.HTTPClient = s.server.Client()
 	}
 	if s.elsewhere != nil {
 		target.Upstream = s.elsewhere.provider

@@ -68,6 +68,7 @@ func (s *Issuer) beginSession(w http.ResponseWriter) string {
 		Value:    session,
 		Path:     "/issuer",
 		HttpOnly: !s.has(ShowsCookiesToScripts),
+		Secure:   s.server.TLS != nil && !s.has(SendsCookiesInClear),
 		SameSite: s.sameSite(),
 		Expires:  time.Now().Add(time.Hour),
 	})

@@ -113,6 +113,9 @@ func (s *Issuer) readForm(w http.ResponseWriter, r *http.Request) (url.Values, *
 	}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/x-www-form-urlencoded" {
+		if s.has(BreaksOnOtherForms) {
+			return nil, &refusal{http.StatusInternalServerError, "server_error"}
+		}
 		return nil, badRequest("invalid_request")
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
@@ -240,7 +243,9 @@ func (s *Issuer) issue(found *client, form url.Values) (map[string]any, *refusal
 	case "":
 		return nil, badRequest("invalid_request")
 	default:
-		if s.has(TakesPasswords) && (grantType == "password" || grantType == "client_credentials") {
+		isPassword := grantType == "password" || grantType == "client_credentials"
+		isExchange := grantType == "urn:ietf:params:oauth:grant-type:token-exchange"
+		if s.has(TakesPasswords) && isPassword || s.has(ExchangesAnyToken) && isExchange {
 			made := &grant{client: found, scopes: []string{"read"}, resource: resource}
 			return s.respond(made, made.scopes, made.resource), nil
 		}
@@ -257,7 +262,9 @@ func (s *Issuer) redeemCode(found *client, form url.Values) (map[string]any, *re
 	if known == nil {
 		return nil, badRequest("invalid_grant")
 	}
-	isOther := known.client != found && !s.has(RedeemsForAnyClient)
+	isExpired := s.now().After(known.issued.Add(codeLifetime))
+	isTaken := s.has(RedeemsForAnyClient) || s.has(RedeemsYoungForeignCodes) && !isExpired
+	isOther := known.client != found && !isTaken
 	isOther = isOther || form.Has("redirect_uri") && form.Get("redirect_uri") != known.redirect &&
 		!s.has(IgnoresRedirectAtToken)
 	if isOther {
@@ -278,7 +285,7 @@ func (s *Issuer) redeemCode(found *client, form url.Values) (map[string]any, *re
 		}
 		return nil, badRequest("invalid_grant")
 	}
-	if s.now().After(known.issued.Add(codeLifetime)) && !s.has(NeverExpiresCodes) {
+	if isExpired && !s.has(NeverExpiresCodes) && !s.has(RedeemsYoungForeignCodes) {
 		return nil, badRequest("invalid_grant")
 	}
 	for _, asked := range form["resource"] {
@@ -363,8 +370,11 @@ func readable(claims map[string]any) string {
 
 // respond issues tokens of a grant.
 func (s *Issuer) respond(made *grant, scopes []string, audience string) map[string]any {
-	if s.has(IssuesOneAudience) {
+	switch {
+	case s.has(IssuesOneAudience):
 		audience = "everything"
+	case s.has(IssuesForItself):
+		audience = s.URL
 	}
 	access := readable(map[string]any{"aud": audience, "scope": strings.Join(scopes, " ")})
 	refresh := secret()

@@ -14,6 +14,7 @@ const (
 	TakesSecretsInBodyOnly   Fault = "takes client secrets in the body only"
 	RenewsSessions           Fault = "gives the browser another session with its answer"
 	WantsTypedUserCodes      Fault = "has no link with a user code"
+	ServesTLS                Fault = "serves TLS"
 )
 
 // serveInteraction takes both forms of a transaction whose ID is in the path.

@@ -35,6 +35,7 @@ var conforming = map[broken.Fault][]string{
 		"authorization-server/introspection/other-client",
 	},
 	broken.RenewsSessions: {"authorization-server/consent/asked"},
+	broken.ServesTLS:      {"authorization-server/cookies/attributes"},
 	broken.WantsTypedUserCodes: {
 		"authorization-server/device/response",
 		"authorization-server/device/single-use",

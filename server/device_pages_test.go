@@ -139,36 +139,26 @@ func TestPersonDeclinesDevice(t *testing.T) {
 	assert.Equal(t, "access_denied", c.poll())
 }
 
-// TestDevicePageResistsOtherSites opens a page of another site that frames the device page, and
-// sends a user code to it.
+// TestDevicePageResistsOtherSites opens a page of another site that sends a user code to the device
+// page.
 func TestDevicePageResistsOtherSites(t *testing.T) {
 	t.Parallel()
 	browser := startChromium(t, 1280)
 	c := newDeviceClient(t, startServer(t, nil))
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		_, _ = w.Write([]byte(`<iframe id="frame" src="` + c.page + `"></iframe>` +
-			`<form method="post" action="` + c.page + `"><input name="user_code" value="` + c.user + `">` +
+		_, _ = w.Write([]byte(`<form method="post" action="` + c.page + `">` +
+			`<input name="user_code" value="` + c.user + `">` +
 			`<button id="send">Send</button></form>`))
 	}))
 	t.Cleanup(site.Close)
 	ctx, cancel := context.WithTimeout(browser, time.Minute)
 	defer cancel()
-	var isRefused bool
 	var answer string
 	require.NoError(t, chromedp.Do(ctx,
 		chromedp.Navigate(site.URL), chromedp.WaitVisible("#send"),
-		// A script reads the document of a frame only if the two are of one origin. A refused frame
-		// is of none.
-		func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
-			var err error
-			isRefused, err = chromedp.Evaluate[bool](
-				`document.getElementById("frame").contentDocument === null && frames.length === 1`)(ctx, tab)
-			return chromedp.Void{}, err
-		},
 		chromedp.Click("#send"), chromedp.WaitVisible("main > h1"), text("main", &answer),
 	))
-	assert.True(t, isRefused)
 	assert.Contains(t, answer, "does not count")
 	assert.Equal(t, "authorization_pending", c.poll())
 }

@@ -118,7 +118,7 @@ func TestEarlyClicksDoNotCount(t *testing.T) {
 	t.Parallel()
 	browser := startChromium(t, 1280)
 	origin := startServer(t, nil)
-	var held, foreign bool
+	var held, restarted, foreign bool
 	status := call(t, origin, func(_ context.Context, page string) error {
 		ctx, cancel := context.WithTimeout(browser, time.Minute)
 		defer cancel()
@@ -127,6 +127,10 @@ func TestEarlyClicksDoNotCount(t *testing.T) {
 			evaluated(`const early = document.querySelector('button[value="approve"]');
 				dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}));
 				early.click(); early.disabled`, &held),
+			evaluated(`let ended = 0;
+				const end = clearTimeout; clearTimeout = id => { ended = id; end(id) };
+				dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}));
+				ended > 0`, &restarted),
 			evaluated(`const script = document.createElement("script");
 				script.textContent = "document.body.dataset.foreign = 'ran'";
 				document.body.append(script); "foreign" in document.body.dataset`, &foreign),
@@ -138,6 +142,7 @@ func TestEarlyClicksDoNotCount(t *testing.T) {
 	})
 	assert.Equal(t, http.StatusOK, status)
 	assert.True(t, held)
+	assert.True(t, restarted, "the wait begins again, and the earlier one does not end it")
 	assert.False(t, foreign)
 }
 

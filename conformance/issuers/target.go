@@ -41,11 +41,17 @@ type Person = bench.Person
 type Visit = bench.Visit
 
 // Documents serves client ID metadata documents. The target routes the requests that the
-// authorization server sends for client IDs to it, whatever their host.
+// authorization server sends for client IDs to it, whatever their host. A target without
+// that route has all documents below one address.
 type Documents = bench.Documents
 
-// NewDocuments returns a handler without documents.
+// NewDocuments returns a handler without documents. Each document will have a host of its own.
 func NewDocuments() *Documents { return bench.NewDocuments() }
+
+// NewDocumentsAt returns a handler without documents. All documents will be below base, an https
+// URL without a path, for example https://127.0.0.1:8443. The authorization server has to accept
+// documents of that host.
+func NewDocumentsAt(base string) *Documents { return bench.NewDocumentsAt(base) }
 
 // Unusable means that the target cannot be tested: it gives no answer.
 type Unusable = bench.Unusable
@@ -63,6 +69,7 @@ const (
 	Scopes   = bench.Scopes
 
 	DocumentHost = bench.DocumentHost
+	AllHosts     = bench.AllHosts
 	ThirdParty   = bench.ThirdParty
 	Fixture      = bench.Fixture
 )

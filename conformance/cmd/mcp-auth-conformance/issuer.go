@@ -31,6 +31,7 @@ type issuerOptions struct {
 	timeout       time.Duration // of the server's first answer
 	signInTimeout time.Duration
 	rig           upstreamOptions
+	documents     documentOptions
 }
 
 func newIssuerCommand() *cobra.Command {
@@ -51,11 +52,18 @@ look at pages need the scripted person.
 
 If people sign in at a third party, --rig plays it: an OpenID provider that signs one person in.
 Checks then send wrong ID tokens and failures. With --rig-start, checks also change its metadata:
-each starts a server of its own with the command.`,
+each starts a server of its own with the command.
+
+Clients can have the URL of a metadata document as their ID. With --documents, the command serves
+their documents, and writes a certificate authority to the file of --documents-ca. Start the server
+after that, within a minute. It has to trust the authority and accept documents of that host, also
+on loopback.`,
 		Example: `  mcp-auth-conformance issuer http://localhost:9000 --field username=ada \
     --field password=@password.txt
   mcp-auth-conformance issuer http://localhost:9000 --scripted --rig localhost:9400 \
     --rig-start 'as --issuer {url} --upstream {issuer} --port {port}'
+  mcp-auth-conformance issuer http://localhost:9000 --scripted \
+    --documents 127.0.0.1:8443 --documents-ca ca.pem
   mcp-auth-conformance issuer https://as.example.com --only authorization-server/metadata`,
 		Args: arguments(1, 1, "the issuer identifier of one authorization server"),
 		RunE: func(command *cobra.Command, given []string) error {
@@ -82,6 +90,7 @@ each starts a server of its own with the command.`,
 	flags.StringVar(&options.otherResource, "other-resource", "", "another `RESOURCE` of the authorization server")
 	flags.StringSliceVar(&options.scopes, "scope", nil, "ask for this `SCOPE`; can be repeated")
 	options.rig.addFlags(flags)
+	options.documents.addFlags(flags)
 	options.run.addFlags(flags, 8)
 	flags.BoolVar(
 		&options.run.selected.Disruptive,
@@ -118,12 +127,27 @@ func runIssuer(command *cobra.Command, address string, options issuerOptions) er
 	if err != nil {
 		return err
 	}
+	if options.documents.caFile != "" && options.documents.address == "" {
+		return errors.New("--documents-ca needs the address of the documents; give --documents too")
+	}
+	if options.documents.address != "" {
+		stop, err := options.documents.open(target, command.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	if options.rig.address != "" {
 		stop, err := options.rig.open(command.Context(), target, command.ErrOrStderr())
 		if err != nil {
 			return err
 		}
 		defer stop()
+	}
+	if options.documents.address != "" {
+		if err := options.documents.await(command.Context(), target); err != nil {
+			return err
+		}
 	}
 	refused := &refusals{}
 	if options.signIn {

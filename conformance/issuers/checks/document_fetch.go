@@ -67,7 +67,7 @@ func documentFetchChecks() []bench.Check {
 				Sentence: "No document is fetched from a private address, also not by a redirect.",
 				Covers:   []string{"as-cimd-ssrf", "AS-081", "AS-083"},
 			},
-			Needs: needs,
+			Needs: append([]bench.Need{bench.AllHosts}, needs...),
 			Run:   documentPrivateNetwork,
 		},
 		{

@@ -97,7 +97,7 @@ func documentClientHost(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	host := strings.TrimSuffix(strings.TrimPrefix(document.URL, "https://"), "/client.json")
+	host := document.Host()
 	if !made.Browser.HasActed() {
 		return &check.NotApplicable{Reason: "no page is shown before the code"}
 	}

@@ -31,9 +31,16 @@ import (
 // localhost and the fake at 127.0.0.1, which are different sites for browsers.
 func startAtOtherSite(t *testing.T, settings ...string) (origin string) {
 	t.Helper()
+	address := "localhost:" + official.Port(t)
+	startBehindFake(t, address, settings...)
+	return "http://" + address
+}
+
+// startBehindFake starts a fake Entra ID, and the program in front of it at an address.
+func startBehindFake(t *testing.T, address string, settings ...string) {
+	t.Helper()
 	fake := fakeentra.NewServer(fakeentra.Config{})
 	t.Cleanup(fake.Close)
-	address := "localhost:" + official.Port(t)
 	startProcess(
 		t,
 		"serving http://"+address,
@@ -46,7 +53,6 @@ func startAtOtherSite(t *testing.T, settings ...string) (origin string) {
 			"MCP_ADDR=" + address,
 		}, settings...)...,
 	)
-	return "http://" + address
 }
 
 // TestInteropOfficialAuthorization runs all scenarios of the official suite's mode authorization

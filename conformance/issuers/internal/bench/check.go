@@ -22,6 +22,7 @@ const (
 	Scopes   Need = "scopes to ask for"
 
 	DocumentHost Need = "a server whose requests for client documents reach the checks"
+	AllHosts     Need = "a server whose requests for client documents reach the checks, whatever their host"
 	ThirdParty   Need = "a third party for sign-ins that the checks play"
 	Fixture      Need = "a way to start servers that sign people in at a third party of the checks"
 )
@@ -41,6 +42,8 @@ func (t *Target) meets(need Need) bool {
 		return t.OtherResource != ""
 	case DocumentHost:
 		return t.Documents != nil
+	case AllHosts:
+		return t.Documents != nil && t.Documents.base == ""
 	case ThirdParty:
 		return t.Upstream != nil
 	case Fixture:

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -13,23 +14,40 @@ import (
 
 // Documents serves client ID metadata documents. The target routes the requests that the
 // authorization server sends for client IDs to it, whatever their host. So checks see requests to
-// private addresses too.
+// private addresses too. A target without that route has all documents below one address.
 type Documents struct {
-	mu      sync.Mutex
-	hosts   map[string]http.Handler
-	reached map[string]int // requests by host and path
+	base string // the address, or empty if each document has a host of its own
+
+	mu       sync.Mutex
+	handlers map[string]http.Handler // by placeOf
+	reached  map[string]int          // requests by host and path
 }
 
-// NewDocuments returns a handler without documents.
-func NewDocuments() *Documents {
-	return &Documents{hosts: map[string]http.Handler{}, reached: map[string]int{}}
+// NewDocuments returns a handler without documents. Each document will have a host of its own.
+func NewDocuments() *Documents { return NewDocumentsAt("") }
+
+// NewDocumentsAt returns a handler without documents. All documents will be below base, an https
+// URL without a path, for example https://127.0.0.1:8443. The authorization server has to accept
+// documents of that host.
+func NewDocumentsAt(base string) *Documents {
+	return &Documents{base: base, handlers: map[string]http.Handler{}, reached: map[string]int{}}
 }
 
-// ServeHTTP serves the document of a host.
+// placeOf returns what all addresses of one document have in common: the host or, below a base, the
+// host and the first segment of the path.
+func (d *Documents) placeOf(host, path string) string {
+	if d.base == "" {
+		return host
+	}
+	segment, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return host + "/" + segment
+}
+
+// ServeHTTP serves the document of a host, or of a folder below the base.
 func (d *Documents) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	d.reached[r.Host+r.URL.Path]++
-	handler := d.hosts[r.Host]
+	handler := d.handlers[d.placeOf(r.Host, r.URL.Path)]
 	d.mu.Unlock()
 	if handler == nil {
 		http.NotFound(w, r)
@@ -45,7 +63,7 @@ func (d *Documents) requests(address string) int {
 	return d.reached[address]
 }
 
-// A Document is a client's metadata document on a host of its own.
+// A Document is a client's metadata document.
 type Document struct {
 	// URL of the document. It is also the client ID.
 	URL string
@@ -53,14 +71,33 @@ type Document struct {
 	documents *Documents
 }
 
-// NewDocument serves a document on a new host. The handler gets all requests to the host.
+// NewDocument serves a document on a new host, or in a new folder below the base. The handler gets
+// all requests to that place.
 func (p *Probe) NewDocument(handler func(url string) http.Handler) *Document {
-	host := strings.ToLower(rand.Text()[:12]) + ".mcp-auth-conformance.example"
-	made := &Document{URL: "https://" + host + "/client.json", documents: p.target.Documents}
-	made.documents.mu.Lock()
-	defer made.documents.mu.Unlock()
-	made.documents.hosts[host] = handler(made.URL)
+	documents := p.target.Documents
+	name := strings.ToLower(rand.Text()[:12])
+	folder := "https://" + name + ".mcp-auth-conformance.example"
+	if documents.base != "" {
+		folder = documents.base + "/" + name
+	}
+	made := &Document{URL: folder + "/client.json", documents: documents}
+	at, err := url.Parse(made.URL)
+	if err != nil {
+		panic(err) // the base is not a URL
+	}
+	documents.mu.Lock()
+	defer documents.mu.Unlock()
+	documents.handlers[documents.placeOf(at.Host, at.Path)] = handler(made.URL)
 	return made
+}
+
+// DocumentsHaveHosts reports whether each document has a host of its own.
+func (p *Probe) DocumentsHaveHosts() bool { return p.target.Documents.base == "" }
+
+// Host returns the host of the document, with its port.
+func (d *Document) Host() string {
+	host, _, _ := strings.Cut(strings.TrimPrefix(d.URL, "https://"), "/")
+	return host
 }
 
 // Fetches returns how often the document was requested.

@@ -24,11 +24,19 @@ type built struct{ client, checks string }
 
 func buildPrograms(t *testing.T) built {
 	t.Helper()
-	bin := t.TempDir()
+	bin := os.Getenv("MCPENTRA_PROGRAMS") // make test has built them
+	if bin != "" {
+		return builtIn(bin)
+	}
+	bin = t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+string(filepath.Separator),
 		"./cmd/mcp-entra-client", "../conformance/cmd/mcp-auth-conformance")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
+	return builtIn(bin)
+}
+
+func builtIn(bin string) built {
 	return built{
 		client: filepath.Join(bin, "mcp-entra-client"),
 		checks: filepath.Join(bin, "mcp-auth-conformance"),

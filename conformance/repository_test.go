@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -160,28 +161,36 @@ type listedPackage struct {
 // listPackages returns the packages of this module, without the module in their paths.
 func listPackages(t *testing.T) []listedPackage {
 	t.Helper()
+	packages, err := listOnce()
+	require.NoError(t, err)
+	require.NotEmpty(t, packages)
+	return packages
+}
+
+// listOnce asks the go command once for all tests.
+var listOnce = sync.OnceValues(func() ([]listedPackage, error) {
 	const fields = "-json=ImportPath,Dir,Deps,Imports,GoFiles,TestGoFiles,XTestGoFiles,Doc"
-	list := exec.CommandContext(t.Context(), "go", "list", "-deps", fields, "./...")
+	list := exec.Command("go", "list", fields, "./...")
 	list.Dir = ".."
 	out, err := list.Output()
-	require.NoError(t, err)
+	if err != nil {
+		return nil, err
+	}
 	var ours []listedPackage
 	decoder := json.NewDecoder(bytes.NewReader(out))
 	for {
 		var pkg listedPackage
 		err := decoder.Decode(&pkg)
 		if errors.Is(err, io.EOF) {
-			break
+			return ours, nil
 		}
-		require.NoError(t, err)
-		if name, found := strings.CutPrefix(pkg.ImportPath, module); found {
-			pkg.ImportPath = name
-			ours = append(ours, pkg)
+		if err != nil {
+			return nil, err
 		}
+		pkg.ImportPath = strings.TrimPrefix(pkg.ImportPath, module)
+		ours = append(ours, pkg)
 	}
-	require.NotEmpty(t, ours)
-	return ours
-}
+})
 
 func TestImportsFollowTheArrows(t *testing.T) {
 	t.Parallel()
@@ -378,21 +387,8 @@ func TestGoInREADMEsIsCompiled(t *testing.T) {
 // unknown flag or verb fails. Make targets must be in the Makefile.
 func TestCommandsInREADMEsExist(t *testing.T) {
 	t.Parallel()
-	bin := t.TempDir()
-	build := exec.CommandContext(
-		t.Context(),
-		"go",
-		"build",
-		"-o",
-		bin+string(filepath.Separator),
-		"./server/cmd/mcp-entra-server",
-		"./client/cmd/mcp-entra-client",
-		"./fakeentra/cmd/fakeentra",
-		"./conformance/cmd/mcp-auth-conformance",
-	)
-	build.Dir = ".."
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	bin := builtPrograms(t)
+	home := t.TempDir()
 	makefile := readText(t, "../Makefile")
 	command := regexp.MustCompile(
 		`(?:^|[\s;|&(])(?:bin/)?(mcp-entra-server|mcp-entra-client|fakeentra|mcp-auth-conformance)((?:\s+[^` +
@@ -415,14 +411,38 @@ func TestCommandsInREADMEsExist(t *testing.T) {
 						filepath.Join(bin, match[1]),
 						append(strings.Fields(match[2]), "--help")...,
 					)
-					run.Env = []string{"HOME=" + bin}
-					run.Dir = bin
+					run.Env = []string{"HOME=" + home}
+					run.Dir = home
 					out, err := run.CombinedOutput()
 					assert.NoError(t, err, "%s: %s\n%s", readme, line, out)
 				}
 			}
 		}
 	}
+}
+
+// builtPrograms returns the folder of the programs that make test has built, or builds them.
+func builtPrograms(t *testing.T) string {
+	t.Helper()
+	if built := os.Getenv("MCPENTRA_PROGRAMS"); built != "" {
+		return built
+	}
+	bin := t.TempDir()
+	build := exec.CommandContext(
+		t.Context(),
+		"go",
+		"build",
+		"-o",
+		bin+string(filepath.Separator),
+		"./server/cmd/mcp-entra-server",
+		"./client/cmd/mcp-entra-client",
+		"./fakeentra/cmd/fakeentra",
+		"./conformance/cmd/mcp-auth-conformance",
+	)
+	build.Dir = ".."
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return bin
 }
 
 // readmes returns the READMEs of the parts and of the repository.

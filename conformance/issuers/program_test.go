@@ -64,8 +64,11 @@ const (
 	exitRefused = 3
 )
 
-// buildProgram builds mcp-auth-conformance once.
+// buildProgram builds mcp-auth-conformance once, or takes the one that make test has built.
 var buildProgram = sync.OnceValues(func() (string, error) {
+	if built := os.Getenv("MCPENTRA_PROGRAMS"); built != "" {
+		return filepath.Join(built, "mcp-auth-conformance"), nil
+	}
 	program := filepath.Join(programFolder, "mcp-auth-conformance")
 	output, err := exec.Command("go", "build", "-o", program, "../cmd/mcp-auth-conformance").CombinedOutput()
 	if err != nil {

@@ -28,9 +28,13 @@ type Pair struct {
 	exited chan struct{} // closed when the server has ended
 }
 
-// Build builds the two programs and returns their folder.
+// Build builds the two programs and returns their folder. In make test it returns the folder of the
+// programs that make has built.
 func Build(tb testing.TB) string {
 	tb.Helper()
+	if built := os.Getenv("MCPENTRA_PROGRAMS"); built != "" {
+		return built
+	}
 	folder := tb.TempDir()
 	output, err := exec.CommandContext(tb.Context(), "go", "build", "-o", folder+string(filepath.Separator),
 		"mcpentra/server/cmd/mcp-entra-server", "mcpentra/fakeentra/cmd/fakeentra").CombinedOutput()

@@ -15,7 +15,7 @@ import (
 type browser struct {
 	w       *world
 	cookies []*http.Cookie
-	secrets []string // the values of all cookies
+	secrets []string // the values of all cookies and hidden fields
 }
 
 func (w *world) browser() *browser { return &browser{w: w} }
@@ -41,6 +41,11 @@ func (b *browser) send(replica int, method, target, body string, headers ...stri
 			b.cookies[i] = cookie
 		}
 		b.secrets = append(b.secrets, cookie.Value)
+	}
+	for name, values := range formOf(got.body) {
+		if name == "transaction" || name == "csrf" {
+			b.secrets = append(b.secrets, values...)
+		}
 	}
 	return got
 }

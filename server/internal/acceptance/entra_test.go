@@ -25,7 +25,7 @@ type instantEntra struct {
 	owners  map[int]int  // the person of each refresh token, by its serial
 	ended   map[int]bool // the refresh tokens that count no more, by serial
 	down    bool         // it cannot be reached
-	issued  []string     // its codes and tokens
+	issued  []string     // its codes, its tokens, and the states and nonces of the broker
 }
 
 func newInstantEntra(now func() time.Time) *instantEntra {
@@ -82,16 +82,14 @@ func (e *instantEntra) signIn(address string, person int) (url.Values, error) {
 		return nil, err
 	}
 	code := base64.RawURLEncoding.EncodeToString(text)
-	e.remember(code)
+	e.remember(code, q.Get("state"), q.Get("nonce"))
 	return url.Values{"state": {q.Get("state")}, "code": {code}}, nil
 }
 
 func (e *instantEntra) remember(secrets ...string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.issued != nil {
-		e.issued = append(e.issued, secrets...)
-	}
+	e.issued = append(e.issued, secrets...)
 }
 
 // endSessions ends all sign-ins of a person until now.

@@ -27,7 +27,7 @@ func (h *history) wait(t *rapid.T) {
 		time.Second, 2 * time.Second, 5 * time.Second, 29 * time.Second, 30 * time.Second, time.Minute,
 		4 * time.Minute, 10 * time.Minute, 15 * time.Minute, 55 * time.Minute, time.Hour, 23 * time.Hour,
 		29 * 24 * time.Hour, 100 * 24 * time.Hour,
-	}[:draw(t, "limit", []int{5, 6, 8, 8, 11, 14})]))
+	}[:draw(t, "limit", []int{5, 6, 7, 7, 8, 11, 14})]))
 }
 
 // restart replaces a replica.

@@ -191,7 +191,7 @@ func (h *history) introspect(t *rapid.T) {
 		form.Set("token", access.grant.current)
 		want = dead
 	case "program":
-		by := h.credential(t, access.grant.program)
+		by := credential{program: draw(t, "program", h.programs)}
 		got := h.read(h.post(replica, "/introspect", form, by.apply(form)...))
 		statuses := h.refused(by)
 		switch {

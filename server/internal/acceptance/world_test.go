@@ -101,12 +101,16 @@ func (w *world) now() time.Time {
 // later sets the clock forward, by whole seconds.
 func (w *world) later(d time.Duration) { w.seconds.Add(int64(d / time.Second)) }
 
+// logger returns the logger of the replicas.
+func (w *world) logger() *slog.Logger {
+	if w.options.log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(w.options.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
 // restart replaces a replica by a new one on the same store.
 func (w *world) restart(i int) {
-	logger := slog.New(slog.DiscardHandler)
-	if w.options.log != nil {
-		logger = slog.New(slog.NewTextHandler(w.options.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	}
 	made, err := broker.New(w.t.Context(), broker.Config{
 		Issuer:                 issuer,
 		Resource:               resource,
@@ -117,7 +121,7 @@ func (w *world) restart(i int) {
 		RegistrationsPerMinute: w.options.perMinute,
 		Clients:                w.options.clients,
 		Scopes:                 scopes,
-		Logger:                 logger,
+		Logger:                 w.logger(),
 	})
 	require.NoError(w.t, err)
 	w.replicas[i] = made
@@ -139,9 +143,14 @@ type answer struct {
 
 // send sends a request to a replica. Headers lists names and values.
 func (w *world) send(replica int, method, target, body string, headers ...string) answer {
+	return w.sendFrom("192.0.2.1:1234", replica, method, target, body, headers...)
+}
+
+// sendFrom is send for a request from an address.
+func (w *world) sendFrom(address string, replica int, method, target, body string, headers ...string) answer {
 	r, err := http.NewRequestWithContext(w.t.Context(), method, issuer+target, strings.NewReader(body))
 	require.NoError(w.t, err)
-	r.RemoteAddr = "192.0.2.1:1234"
+	r.RemoteAddr = address
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
@@ -210,17 +219,23 @@ func metadata() map[string]any {
 	}
 }
 
-// resourceServer is a client of the file of clients that introspects all tokens.
-const resourceServer = "resource-server"
+// Clients of the file of clients. They have the same secret.
+const (
+	resourceServer = "resource-server" // introspects all tokens
+	application    = "application"     // calls for itself
+)
 
-// clientFile writes the file of clients into a folder, and returns its name and the secret of the
-// resource server.
+// clientFile writes the file of clients into a folder, and returns its name and the secret.
 func clientFile(t require.TestingT, folder string) (name, secret string) {
 	secret, hash, err := broker.NewClientSecret(rand.Reader)
 	require.NoError(t, err)
 	name = filepath.Join(folder, "clients.json")
-	text := fmt.Sprintf(`{"clients": [{"client_id": %q, "token_endpoint_auth_method": "client_secret_basic",
-		"client_secret_hashes": [%q], "introspection": true}]}`, resourceServer, hash)
+	text := fmt.Sprintf(`{"clients": [
+		{"client_id": %q, "token_endpoint_auth_method": "client_secret_basic", "client_secret_hashes": [%q],
+			"introspection": true},
+		{"client_id": %q, "token_endpoint_auth_method": "client_secret_basic", "client_secret_hashes": [%q],
+			"grant_types": ["client_credentials"], "scope": "user.read"}
+	]}`, resourceServer, hash, application, hash)
 	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
 	return name, secret
 }

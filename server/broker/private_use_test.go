@@ -14,36 +14,6 @@ import (
 
 const cursorURI = "cursor://anysphere.cursor-mcp/oauth/callback"
 
-// cursorRegistration is the registration of Cursor: three redirect URIs in one request
-// (https://github.com/erp-mafia/accounted/pull/2225).
-const cursorRegistration = `{"client_name":"Cursor","redirect_uris":["` + cursorURI + `",` +
-	`"https://www.cursor.com/agents/mcp/oauth/callback","http://localhost:8787/callback"],` +
-	`"grant_types":["authorization_code","refresh_token"],"response_types":["code"],` +
-	`"token_endpoint_auth_method":"none"}`
-
-// vsCodeRegistration is the registration of VS Code: fetchDynamicRegistration in
-// src/vs/base/common/oauth.ts of https://github.com/microsoft/vscode.
-const vsCodeRegistration = `{"client_name":"Visual Studio Code","client_uri":"https://code.visualstudio.com",` +
-	`"grant_types":["authorization_code","refresh_token","urn:ietf:params:oauth:grant-type:device_code"],` +
-	`"response_types":["code"],"redirect_uris":["https://insiders.vscode.dev/redirect",` +
-	`"https://vscode.dev/redirect","http://localhost/","http://127.0.0.1/","http://localhost:33418/",` +
-	`"http://127.0.0.1:33418/"],"scope":"user.read","token_endpoint_auth_method":"none"}`
-
-func TestRealRegistrationsAreAccepted(t *testing.T) {
-	t.Parallel()
-	e := newEnv(t, options{})
-	for body, uris := range map[string]int{cursorRegistration: 3, vsCodeRegistration: 6} {
-		made, status := e.register(body)
-		require.Equal(t, http.StatusCreated, status, made.Error)
-		require.Len(t, made.RedirectURIs, uris, "none is left out")
-		for _, uri := range made.RedirectURIs {
-			page := e.browser().get(e.request(made, "redirect_uri", uri))
-			assert.Equal(t, http.StatusOK, page.status, uri)
-			assert.NotContains(t, page.body, "Warning:", uri)
-		}
-	}
-}
-
 func TestKnownPrivateUseRedirects(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, options{})

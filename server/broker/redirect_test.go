@@ -2,13 +2,17 @@ package broker_test
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"mcpentra/server/broker"
 )
 
 func TestRegistrationRefusesHosts(t *testing.T) {
@@ -196,5 +200,33 @@ func TestOwnOriginIsRefused(t *testing.T) {
 	for _, uri := range []string{secure.origin + "/authorize?client_id=x", other} {
 		_, status := secure.register(metadataOf("", uri))
 		assert.Equal(t, 400, status, uri)
+	}
+}
+
+// TestRedirectRulesHoldForEveryClient writes redirect URIs to the broker itself, and hosts in other
+// than IDNA ASCII form, into the operator's file and into a client's document.
+func TestRedirectRulesHoldForEveryClient(t *testing.T) {
+	t.Parallel()
+	e, site, client := newDocumentEnv(t, options{})
+	for _, test := range []struct{ uri, reason string }{
+		{e.origin + "/authorize", "at this server itself"},
+		{"https://claude%2eai/cb", "IDNA ASCII form"},
+		{"https://сlaude.ai/cb", "IDNA ASCII form"},
+		{"http://app.example/cb", "neither https nor http on a loopback address"},
+	} {
+		entry := `{"client_id":"r","redirect_uris":["` + test.uri + `"],"token_endpoint_auth_method":"none"}`
+		file := newClientsFile(t, entry)
+		_, err := e.tryStart(options{clients: broker.ClientPolicy{File: file.name}})
+		assert.ErrorContains(t, err, test.reason, test.uri)
+
+		site.set("redirect_uris", []string{test.uri, loopback})
+		e.later(2 * time.Minute) // the document is fetched again
+		for _, change := range [][]string{nil, {"prompt", "none"}, {"response_type", "token"}} {
+			page := e.browser().get(e.request(client, append(change, "redirect_uri", test.uri)...))
+			assert.Equal(t, http.StatusBadRequest, page.status, test.uri)
+			assert.Empty(t, page.header.Get("Location"), test.uri)
+			assert.NotContains(t, page.body, "href=", test.uri)
+		}
+		assert.Equal(t, http.StatusOK, e.browser().get(e.request(client)).status, "the other redirect URI")
 	}
 }

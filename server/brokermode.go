@@ -34,6 +34,7 @@ func newBrokerMode(ctx context.Context, config Config) (*brokerMode, error) {
 		OtherResources:         others,
 		ResourceName:           config.Name,
 		Scopes:                 config.Scopes,
+		Resources:              config.Resources,
 		Entra:                  registration,
 		Store:                  config.Store,
 		Keys:                   config.Keys,

@@ -59,6 +59,9 @@ type Config struct {
 	// first. In direct mode they are the scopes that the API exposes. Nil means
 	// broker.DefaultScopes, and in direct mode DirectScopes.
 	Scopes []broker.Scope
+	// Resources are other resources that take this server as their authorization server: they
+	// accept access tokens that it issues for them. Broker mode alone has them.
+	Resources []broker.Resource
 	// AllowedOrigins are the origins of web pages that may call the endpoint, besides the server's
 	// own.
 	AllowedOrigins []string
@@ -150,6 +153,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Store == nil && c.Direct == nil {
 		c.Store = store.NewMemory(store.Config{Now: c.Now})
+	}
+	if c.Direct != nil && len(c.Resources) > 0 {
+		return c, &ConfigError{"Resources", "is not empty: in direct mode Entra issues the tokens; leave it out"}
 	}
 	c.Limits = c.Limits.WithDefaults()
 	return c, c.fillEntra()

@@ -20,6 +20,7 @@ type grant struct {
 	Object     string     `json:"object_id"`
 	Name       string     `json:"name"`
 	Username   string     `json:"username"`
+	Resource   string     `json:"resource"`
 	Scopes     []string   `json:"scopes"`
 	Since      *time.Time `json:"since,omitempty"`
 	LastUsed   time.Time  `json:"last_used"`
@@ -34,6 +35,7 @@ func newGrant(found broker.Grant) grant {
 		Object:     found.Principal.ObjectID,
 		Name:       found.Name,
 		Username:   found.Username,
+		Resource:   found.Resource,
 		Scopes:     found.Scopes,
 		LastUsed:   found.LastUsed.UTC(),
 	}

@@ -57,10 +57,11 @@ func (b *Broker) accessToken(
 		return "", 0, errUpstreamOver
 	}
 	signed, _, err := b.signToken(ctx, accessClaims{
-		Subject: subject(g.Principal),
+		Subject:  subject(g.Principal),
+		Audience: b.resourceOf(g.Scopes).URL,
 		callerClaims: callerClaims{
 			ClientID:    g.ClientID,
-			Scope:       strings.Join(scopes, " "),
+			Scope:       strings.Join(plainNames(scopes), " "),
 			EntraIssuer: g.Principal.Issuer,
 			TenantID:    g.Principal.TenantID,
 			ObjectID:    g.Principal.ObjectID,
@@ -73,7 +74,7 @@ func (b *Broker) accessToken(
 	return signed, lifetime, err
 }
 
-// signToken signs an access token for the resource, and returns its ID.
+// signToken signs an access token for the audience in its claims, and returns its ID.
 func (b *Broker) signToken(
 	ctx context.Context,
 	claims accessClaims,
@@ -85,7 +86,6 @@ func (b *Broker) signToken(
 	}
 	now := b.now()
 	claims.Issuer = b.config.Issuer
-	claims.Audience = b.config.Resource
 	claims.Expiry = now.Add(lifetime).Unix()
 	claims.Issued = now.Unix()
 	claims.ID = secret[:idLength]
@@ -99,7 +99,7 @@ func subject(person identity.Principal) string { return person.TenantID + "." + 
 func (b *Broker) newVerifier() *token.Verifier {
 	return &token.Verifier{
 		Issuer:       b.config.Issuer,
-		Audiences:    []string{b.config.Resource},
+		Audiences:    b.resourceURLs(),
 		Algorithms:   []string{"ES256"},
 		Types:        []string{"at+jwt"},
 		Keys:         b.findSigningKey,
@@ -109,13 +109,22 @@ func (b *Broker) newVerifier() *token.Verifier {
 	}
 }
 
-// Verify checks an access token, and asks the store each time whether its grant has ended. If
-// another process ends the grant, Verify notices within store.MaxStale. It returns a
-// *token.InvalidError, or an error that says that it cannot know now. The reason token.Expired
-// means that the token has expired but the store knows no end of its grant, so a running call may
-// continue. Do not change the caller.
+// Verify checks an access token of the MCP endpoint, and asks the store each time whether its grant
+// has ended. It refuses tokens for other resources. If another process ends the grant, Verify
+// notices within store.MaxStale. It returns a *token.InvalidError, or an error that says that it
+// cannot know now. The reason token.Expired means that the token has expired but the store knows no
+// end of its grant, so a running call may continue. Do not change the caller.
 func (b *Broker) Verify(ctx context.Context, raw string) (*identity.Caller, error) {
-	known, tokenErr := b.verified.Verify(ctx, raw)
+	known, err := b.verified.Verify(ctx, raw)
+	if known != nil && known.audience != b.config.Resource {
+		return nil, &token.InvalidError{Reason: token.WrongAudience, Seen: known.audience}
+	}
+	return b.readCaller(ctx, known, err)
+}
+
+// readCaller returns the caller of a token of any resource, if its grant has not ended. TokenErr is
+// the error of verifying the token itself. Known is nil after most of these errors.
+func (b *Broker) readCaller(ctx context.Context, known *knownCaller, tokenErr error) (*identity.Caller, error) {
 	if known == nil {
 		return nil, tokenErr
 	}
@@ -149,7 +158,8 @@ func (b *Broker) verifyAlone(ctx context.Context, raw string) (*identity.Caller,
 // its grant.
 type knownCaller struct {
 	identity.Caller
-	reading atomic.Pointer[grantReading]
+	audience string // the URL of the resource
+	reading  atomic.Pointer[grantReading]
 }
 
 // A grantReading is the caller according to one version of the grant's record. It is current as
@@ -166,10 +176,11 @@ func readClaims(verified *token.Claims) (*knownCaller, error) {
 	err := verified.Decode(&claims)
 	isApp := claims.Kind == identity.App && claims.Scope != ""
 	isComplete := (claims.GrantID != "" || isApp) && claims.ClientID != "" && claims.ObjectID != ""
-	if err != nil || !isComplete {
+	if err != nil || !isComplete || len(verified.Audience) != 1 {
 		return nil, token.NewInvalidError("not one of this server's access tokens")
 	}
-	return &knownCaller{Caller: identity.Caller{
+	made := &knownCaller{audience: verified.Audience[0]}
+	made.Caller = identity.Caller{
 		Attributes: identity.Attributes{Kind: claims.Kind, KindStated: isApp},
 		Principal: identity.Principal{
 			Issuer:   claims.EntraIssuer,
@@ -186,7 +197,8 @@ func readClaims(verified *token.Claims) (*knownCaller, error) {
 		Issued:     verified.IssuedAt,
 		Expiry:     verified.Expiry,
 		GoodUntil:  verified.GoodUntil,
-	}}, nil
+	}
+	return made, nil
 }
 
 // readGrant returns the caller according to the grant of a token, if the grant has not ended.
@@ -210,6 +222,8 @@ func (b *Broker) readGrant(ctx context.Context, known *knownCaller) (*identity.C
 		return nil, errStoreUnavailable(err)
 	case g.ClientID != known.ClientID || g.Principal != known.Principal:
 		return nil, errGrantEnded()
+	case b.resourceOf(g.Scopes).URL != known.audience:
+		return nil, errGrantEnded() // a version with one resource issued the token
 	}
 	reading = &grantReading{version: record.Version, rotated: g.Rotated, caller: known.Caller}
 	reading.caller.Name = g.Name

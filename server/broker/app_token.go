@@ -17,14 +17,27 @@ import (
 // operator has registered the client and listed its scopes. There is no person, no grant and no
 // refresh token.
 func (b *Broker) issueToApp(ctx context.Context, found *client, form url.Values) (*tokenResponse, *protocolError) {
-	scopes := appScopes(found.ownScopes, form.Get("scope"))
+	asked, problem := b.selectResource(form["resource"])
+	if problem != nil {
+		return nil, problem
+	}
+	if !slices.Contains(found.ownResources, asked.URL) {
+		return nil, badRequest("invalid_target", "the operator of this server did not give the client this resource").
+			saw("resource", asked.URL).saw("registered", strings.Join(found.ownResources, " ")).
+			allowedBy(settingClientFile)
+	}
+	scopes, problem := b.appScopes(found.ownScopes, form.Get("scope"), asked)
+	if problem != nil {
+		return nil, problem
+	}
 	if len(scopes) == 0 {
 		return nil, badRequest("invalid_scope", "the operator of this server gave the client none of these scopes").
 			saw("scope", form.Get("scope")).saw("registered", strings.Join(found.ownScopes, " ")).
 			allowedBy(settingClientFile)
 	}
 	signed, id, err := b.signToken(ctx, accessClaims{
-		Subject: found.ID,
+		Subject:  found.ID,
+		Audience: asked.URL,
 		callerClaims: callerClaims{
 			ClientID:    found.ID,
 			Scope:       strings.Join(scopes, " "),
@@ -43,7 +56,10 @@ func (b *Broker) issueToApp(ctx context.Context, found *client, form url.Values)
 	if err := b.records.create(ctx, kindAppToken, hashed(id), source, record, expires); err != nil {
 		return nil, b.storeProblem(ctx, err)
 	}
-	b.log.InfoContext(ctx, "token issued to an application", "client", found.ID, "scopes", scopes)
+	b.log.InfoContext(ctx, "token issued to an application",
+		"client", found.ID,
+		"scopes", scopes,
+		"resource", asked.URL)
 	return &tokenResponse{
 		AccessToken: signed,
 		TokenType:   "Bearer",
@@ -61,13 +77,18 @@ type appTokenRecord struct {
 
 func (r *appTokenRecord) issuedAt() time.Time { return r.Issued }
 
-// appScopes returns the scopes of a client that a parameter asks for, or all of them without one.
-func appScopes(own []string, parameter string) []string {
+// appScopes returns the scopes of a client at a resource that a parameter asks for, or all of them
+// without one. It refuses a scope that only another resource has.
+func (b *Broker) appScopes(own []string, parameter string, r *resource) ([]string, *protocolError) {
+	isElsewhere := func(name string) bool { return b.belongsElsewhere(name, r) }
 	asked := strings.Fields(parameter)
 	if len(asked) == 0 {
-		return own
+		return slices.DeleteFunc(slices.Clone(own), isElsewhere), nil
 	}
-	return sameScopes(own, asked)
+	if i := slices.IndexFunc(asked, isElsewhere); i >= 0 {
+		return nil, b.foreignScope(asked[i], r)
+	}
+	return sameScopes(own, asked), nil
 }
 
 // sameScopes returns the scopes that are in both lists, each once.
@@ -82,10 +103,11 @@ func sameScopes(own, asked []string) []string {
 }
 
 // readApp returns the caller of an application's token. The token ends when its client revokes it,
-// and when the operator takes the client, its grant type or all of the token's scopes away.
+// and when the operator takes the client, its grant type, its resource or all of the token's scopes
+// away.
 func (b *Broker) readApp(ctx context.Context, known *knownCaller) (*identity.Caller, error) {
 	found := b.file.find(ctx, known.ClientID)
-	if found == nil || !found.mayUse(appGrant) {
+	if found == nil || !found.mayUse(appGrant) || !slices.Contains(found.ownResources, known.audience) {
 		return nil, errAppEnded()
 	}
 	var issued appTokenRecord

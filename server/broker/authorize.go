@@ -187,7 +187,7 @@ func (b *Broker) readParameters(w http.ResponseWriter, r *http.Request) (url.Val
 				"or one that cannot be read.", sight{"parameter", name})
 			return nil, false
 		}
-		if values[0] == "" {
+		if len(values) == 1 && values[0] == "" {
 			delete(params, name) // an empty parameter counts as absent (OAuth 2.1 section 3.1)
 		}
 	}
@@ -220,15 +220,14 @@ func (b *Broker) judgeAuthorization(params url.Values, tx *transaction) *protoco
 		return badRequest("invalid_request", "prompt has none together with another value").
 			saw("prompt", params.Get("prompt"))
 	}
-	for _, resource := range params["resource"] {
-		if !b.isResource(resource) {
-			return b.foreignResource(resource)
-		}
+	asked, problem := b.selectResource(params["resource"])
+	if problem != nil {
+		return problem
 	}
 	// The scope of the registration limits nothing: registration is open to every client, and the
 	// person's consent decides.
-	tx.Scopes = b.askedScopes(params.Get("scope"), b.defaultScopes())
-	return nil
+	tx.Scopes, problem = b.askedScopes(asked, params.Get("scope"), asked.defaultScopes())
+	return problem
 }
 
 // judgeResponse checks response_type and response_mode.

@@ -37,9 +37,12 @@ type Config struct {
 	OtherResources []string
 	// ResourceName is the server's name on the consent page. Empty means the host of Issuer.
 	ResourceName string
-	// Scopes are the scopes that clients can ask for. A client that asks for none gets the first
-	// one. Nil means DefaultScopes.
+	// Scopes are the scopes of the MCP endpoint. A client that asks for none gets the first one.
+	// Nil means DefaultScopes.
 	Scopes []Scope
+	// Resources are the other resources for which the broker issues access tokens. A client names
+	// one with the parameter resource (RFC 8707). A request without it means Resource.
+	Resources []Resource
 	// Entra signs people in.
 	Entra *entra.Client
 	// Store keeps the broker's records.
@@ -70,6 +73,7 @@ type Config struct {
 // Maintain.
 type Broker struct {
 	config    Config
+	resources []*resource // the MCP endpoint comes first
 	log       *slog.Logger
 	secure    bool // the issuer is https, so cookies are Secure
 	ownHost   string
@@ -107,13 +111,18 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
+	resources, err := newResources(config)
+	if err != nil {
+		return nil, err
+	}
 	b := &Broker{
-		config:  config,
-		log:     config.Logger,
-		secure:  issuer.Scheme == "https",
-		records: &sealedStore{store: config.Store, keys: config.Keys, random: config.Rand, now: config.Now},
-		budgets: newLimiters(),
-		guesses: newLimiters(),
+		config:    config,
+		resources: resources,
+		log:       config.Logger,
+		secure:    issuer.Scheme == "https",
+		records:   &sealedStore{store: config.Store, keys: config.Keys, random: config.Rand, now: config.Now},
+		budgets:   newLimiters(),
+		guesses:   newLimiters(),
 	}
 	b.ownHost, err = browserHost(issuer)
 	if err != nil {

@@ -51,6 +51,7 @@ type client struct {
 	origin       clientOrigin
 	otherSecrets []string  // hashes, beside SecretHash
 	ownScopes    []string  // for the client itself, without a person
+	ownResources []string  // at which the client introspects, and calls without a person
 	introspects  bool      // it may introspect the tokens of all clients
 	expires      time.Time // of the record of a client that registered itself
 }

@@ -25,8 +25,12 @@ type clientEntry struct {
 
 	JWKS jsontext.Value `json:"jwks"`
 
-	// Introspection says that the client is a resource server, which may introspect every token.
+	// Introspection says that the client is a resource server, which may introspect the tokens of
+	// its resources.
 	Introspection bool `json:"introspection"`
+	// Resources are the URLs of the resources that the client introspects for, and calls as an
+	// application. Nil means the MCP endpoint.
+	Resources []string `json:"resources"`
 }
 
 // parseClients reads the text of the file of clients. It refuses unknown and repeated members: a
@@ -97,6 +101,7 @@ func (b *Broker) judgeEntry(entry clientEntry) (*client, error) {
 		judgeEntryID(entry.ID),
 		b.judgeEntryRedirects(entry.RedirectURIs),
 		made.judgeEntryGrants(),
+		b.readEntryResources(made, entry.Resources),
 		made.readEntrySecrets(entry.SecretHashes),
 	)
 }
@@ -154,6 +159,28 @@ func (c *client) judgeEntryGrants() error {
 		return errors.New("scope is missing: it lists what the client may ask for with " + appGrant)
 	case !appOnly && len(c.ownScopes) > 0:
 		return errors.New("scope is for " + appGrant + ": people decide about the other grants")
+	}
+	return nil
+}
+
+// readEntryResources reads the resources of a client that introspects or calls for itself.
+func (b *Broker) readEntryResources(made *client, urls []string) error {
+	if urls == nil {
+		made.ownResources = []string{b.primary().URL}
+		return nil
+	}
+	if !made.introspects && !made.mayUse(appGrant) {
+		return errors.New("resources is for introspection and " + appGrant + ": people decide about the other grants")
+	}
+	for _, asked := range urls {
+		found := b.resourceAt(asked)
+		if found == nil {
+			return fmt.Errorf("resources: want %s, got %s", strings.Join(b.resourceURLs(), ", "), seenURL(asked))
+		}
+		made.ownResources = append(made.ownResources, found.URL)
+	}
+	if len(urls) == 0 {
+		return errors.New("resources is empty: leave it out for " + b.primary().URL)
 	}
 	return nil
 }

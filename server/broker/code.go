@@ -111,6 +111,9 @@ func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values)
 	if code.GrantID != "" {
 		return nil, b.endReplay(ctx, &code)
 	}
+	if problem := b.checkResource(form["resource"], code.Scopes); problem != nil {
+		return nil, problem
+	}
 	if found.origin == fromDocument && !b.matchRedirect(found, code.RedirectURI) {
 		return nil, wrongCode("the client's document does not have the redirect URI any more").
 			saw("redirect_uri", seenURL(code.RedirectURI))

@@ -22,9 +22,12 @@ type Grant struct {
 	Principal  identity.Principal
 	Name       string
 	Username   string
-	Scopes     []string
+	Resource   string    // the URL of the resource
+	Scopes     []string  // of the resource
 	Since      time.Time // zero for a grant of a version that did not store it
 	LastUsed   time.Time // the latest refresh; an access token may have been used up to 10 minutes later
+
+	scopeIDs []string
 }
 
 // A GrantFilter selects grants. Empty fields select all.
@@ -71,14 +74,14 @@ func (b *Broker) Grants(ctx context.Context, filter GrantFilter, after string, l
 	}
 	err := b.eachGrant(ctx, queries, func(id string, g *grant) bool {
 		if filter.matches(g.Principal, g.Username, g.ClientID) {
-			found = append(found, describe(id, g))
+			found = append(found, b.describe(id, g))
 		}
 		return len(found) < limit
 	})
 	return found, err
 }
 
-func describe(id string, g *grant) Grant {
+func (b *Broker) describe(id string, g *grant) Grant {
 	return Grant{
 		ID:         id,
 		ClientID:   g.ClientID,
@@ -86,9 +89,11 @@ func describe(id string, g *grant) Grant {
 		Principal:  g.Principal,
 		Name:       g.Name,
 		Username:   g.Username,
-		Scopes:     g.Scopes,
+		Resource:   b.resourceOf(g.Scopes).URL,
+		Scopes:     plainNames(g.Scopes),
 		Since:      g.Created,
 		LastUsed:   g.Rotated,
+		scopeIDs:   g.Scopes,
 	}
 }
 
@@ -222,7 +227,7 @@ func (b *Broker) Grant(ctx context.Context, grantID string) (*Grant, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	found := describe(grantID, g)
+	found := b.describe(grantID, g)
 	return &found, nil
 }
 

@@ -32,18 +32,26 @@ const (
 
 // A connection is all that one client may do for the person who looks at the page.
 type connection struct {
-	ClientID string
-	Client   string
-	Scopes   []string // descriptions
-	Since    string
-	LastUsed string
-	Grants   int
+	ClientID    string
+	Client      string
+	Permissions []permissions
+	Since       string
+	LastUsed    string
+	Grants      int
 
 	DescribedBy   string // the host of the client's document, or empty
 	Preregistered bool   // the operator has registered the client, and named it
 
 	lastUsed time.Time
 	since    time.Time
+}
+
+// permissions are what one client may do at one resource.
+type permissions struct {
+	Resource *shownResource // nil if there is only one
+	Scopes   []string       // descriptions
+
+	url string
 }
 
 // handleConnections shows the person who has signed in the programs that act for them.
@@ -90,11 +98,7 @@ func (b *Broker) connections(ctx context.Context, grants []Grant) (shown []conne
 		if g.Since.Before(found.since) {
 			found.since = g.Since
 		}
-		for _, name := range g.Scopes {
-			if text := b.scopeDescription(name); !slices.Contains(found.Scopes, text) {
-				found.Scopes = append(found.Scopes, text)
-			}
-		}
+		found.add(g.Resource, b.shownResource(g.scopeIDs), b.grantDescriptions(&g))
 	}
 	for _, found := range byClient {
 		found.Since = day(found.since)
@@ -115,12 +119,28 @@ func (b *Broker) connections(ctx context.Context, grants []Grant) (shown []conne
 	return shown, 0
 }
 
-// scopeDescription describes a scope, which may have been removed from the Config since.
-func (b *Broker) scopeDescription(name string) string {
-	if found := b.scope(name); found != nil {
-		return found.Description
+// add adds the descriptions of a grant's scopes to what the client may do at the grant's resource.
+func (c *connection) add(url string, shown *shownResource, descriptions []string) {
+	i := slices.IndexFunc(c.Permissions, func(known permissions) bool { return known.url == url })
+	if i < 0 {
+		i = len(c.Permissions)
+		c.Permissions = append(c.Permissions, permissions{Resource: shown, url: url})
 	}
-	return name
+	c.Permissions[i].Scopes = union(c.Permissions[i].Scopes, descriptions)
+}
+
+// grantDescriptions describes the scopes of a grant. A scope may have been removed from the Config
+// since; then its name has to do.
+func (b *Broker) grantDescriptions(g *Grant) []string {
+	var texts []string
+	for i, id := range g.scopeIDs {
+		text := g.Scopes[i]
+		if found := b.scope(id); found != nil {
+			text = found.Description
+		}
+		texts = append(texts, text)
+	}
+	return texts
 }
 
 func day(t time.Time) string {

@@ -88,6 +88,7 @@ func (b *Broker) showConsent(w http.ResponseWriter, tx *transaction, secret, csr
 		To:          newDestination(tx.RedirectURI),
 		Transaction: secret,
 		CSRF:        csrf,
+		Resource:    b.shownResource(tx.Scopes),
 		Scopes:      b.descriptions(without(tx.Scopes, tx.Kept)),
 		Kept:        b.descriptions(tx.Kept),
 

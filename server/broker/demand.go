@@ -56,7 +56,7 @@ func (b *Broker) demandOf(g *grant, refused *entra.Error) *demand {
 func (b *Broker) keepDemand(ctx context.Context, g *grant, wanted *demand) error {
 	record := store.Record{
 		Kind:    kindDemand,
-		Key:     consentKey(g.Principal, g.ClientID),
+		Key:     demandKey(g.Principal, g.ClientID, g.Scopes),
 		Source:  b.personSource(g.Principal),
 		Expires: b.now().Add(demandLifetime),
 	}
@@ -73,10 +73,21 @@ func (b *Broker) keepDemand(ctx context.Context, g *grant, wanted *demand) error
 	}
 }
 
-// findDemand returns the demand that waits for a person at a client, or nil.
-func (b *Broker) findDemand(ctx context.Context, person identity.Principal, clientID string) (*demand, error) {
+// demandKey returns the key of a demand. Each resource has its own demands, because it has its own
+// grants and its own permissions at Entra.
+func demandKey(person identity.Principal, clientID string, scopes []string) string {
+	if len(scopes) > 0 {
+		if url, _ := splitID(scopes[0]); url != "" {
+			return consentKey(person, clientID+"\x00"+url)
+		}
+	}
+	return consentKey(person, clientID)
+}
+
+// findDemand returns the demand that waits for a person in a transaction, or nil.
+func (b *Broker) findDemand(ctx context.Context, person identity.Principal, tx *transaction) (*demand, error) {
 	var found demand
-	_, err := b.records.get(ctx, kindDemand, consentKey(person, clientID), &found)
+	_, err := b.records.get(ctx, kindDemand, demandKey(person, tx.ClientID, tx.Scopes), &found)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	} else if err != nil {
@@ -123,7 +134,7 @@ func (b *Broker) noticeDemand(ctx context.Context, tx *transaction, session *ide
 	if session == nil {
 		return nil
 	}
-	tx.Demand, err = b.findDemand(ctx, *session, tx.ClientID)
+	tx.Demand, err = b.findDemand(ctx, *session, tx)
 	if tx.Demand != nil {
 		tx.DemandOf = session
 	}
@@ -147,7 +158,7 @@ func (b *Broker) demandAfter(ctx context.Context, tx *transaction, refusal error
 		return &demand{AADSTS: refused.AADSTS, Claims: refused.Claims, Login: refused.NeedsLogin(), Since: b.now()}, nil
 	}
 	person := tx.SignedIn.Principal
-	waiting, err := b.findDemand(ctx, person, tx.ClientID)
+	waiting, err := b.findDemand(ctx, person, tx)
 	if err != nil || !waiting.needsTrip() || tx.meets(waiting) {
 		return nil, err
 	}
@@ -166,7 +177,7 @@ func (b *Broker) dropDemand(ctx context.Context, tx *transaction) error {
 		return nil
 	}
 	person := tx.SignedIn.Principal
-	waiting, err := b.findDemand(ctx, person, tx.ClientID)
+	waiting, err := b.findDemand(ctx, person, tx)
 	if err != nil || waiting == nil {
 		return err
 	}
@@ -174,5 +185,5 @@ func (b *Broker) dropDemand(ctx context.Context, tx *transaction) error {
 	if waiting.needsTrip() && !tx.meets(waiting) {
 		return nil
 	}
-	return b.config.Store.Delete(ctx, kindDemand, consentKey(person, tx.ClientID))
+	return b.config.Store.Delete(ctx, kindDemand, demandKey(person, tx.ClientID, tx.Scopes))
 }

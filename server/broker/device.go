@@ -70,7 +70,8 @@ func (b *Broker) handleDeviceAuthorization(w http.ResponseWriter, r *http.Reques
 		b.refuse(w, r, problem)
 		return
 	}
-	if problem := b.judgeDeviceRequest(found, form); problem != nil {
+	scopes, problem := b.judgeDeviceRequest(found, form)
+	if problem != nil {
 		b.refuse(w, r, problem.saw("client", found.ID))
 		return
 	}
@@ -83,7 +84,7 @@ func (b *Broker) handleDeviceAuthorization(w http.ResponseWriter, r *http.Reques
 			saw("client", found.ID).saw("origin", r.Header.Get("Origin")).allowedBy(settingLimit))
 		return
 	}
-	answer, err := b.newDevice(r, found, b.askedScopes(form.Get("scope"), b.defaultScopes()))
+	answer, err := b.newDevice(r, found, scopes)
 	if err != nil {
 		b.refuse(w, r, b.storeProblem(r.Context(), err))
 		return
@@ -91,19 +92,19 @@ func (b *Broker) handleDeviceAuthorization(w http.ResponseWriter, r *http.Reques
 	writeJSON(w, http.StatusOK, answer)
 }
 
-func (b *Broker) judgeDeviceRequest(found *client, form url.Values) *protocolError {
+// judgeDeviceRequest returns the scopes that a device asks for.
+func (b *Broker) judgeDeviceRequest(found *client, form url.Values) ([]string, *protocolError) {
 	if !found.mayUse(deviceGrant) {
-		return badRequest("unauthorized_client", "the client did not register the grant type "+deviceGrant)
+		return nil, badRequest("unauthorized_client", "the client did not register the grant type "+deviceGrant)
 	}
 	if found.origin == fromStore && b.config.Clients.Registration.Redirects != nil {
-		return badRequest("unauthorized_client", noDevices).allowedBy(settingRegistrationRedirects)
+		return nil, badRequest("unauthorized_client", noDevices).allowedBy(settingRegistrationRedirects)
 	}
-	for _, resource := range form["resource"] {
-		if !b.isResource(resource) {
-			return b.foreignResource(resource)
-		}
+	asked, problem := b.selectResource(form["resource"])
+	if problem != nil {
+		return nil, problem
 	}
-	return nil
+	return b.askedScopes(asked, form.Get("scope"), asked.defaultScopes())
 }
 
 // newDevice stores a device authorization and its user code.

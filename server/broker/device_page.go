@@ -119,6 +119,7 @@ func (b *Broker) showDeviceConsent(w http.ResponseWriter, r *http.Request, tx *t
 		DescribedBy: documentHost(tx.ClientID),
 		Transaction: secret,
 		CSRF:        csrf,
+		Resource:    b.shownResource(tx.Scopes),
 		Scopes:      b.descriptions(tx.Scopes),
 		Device: &shownDevice{
 			Address:  tx.Device.Address,

@@ -38,6 +38,11 @@ func (b *Broker) redeemDeviceCode(
 		return nil, wrongDeviceCode("the device code belongs to another client")
 	case d.GrantID != "":
 		return nil, b.endDeviceReplay(ctx, &d)
+	}
+	if problem := b.checkResource(form["resource"], d.Scopes); problem != nil {
+		return nil, problem
+	}
+	switch {
 	case !b.now().Before(d.Until):
 		return nil, badRequest("expired_token", "the device code has expired")
 	case d.Answer == denied:

@@ -58,6 +58,7 @@ type options struct {
 	tenant    func(*directory.Tenant)
 	proxies   clientip.Proxies
 	scopes    []broker.Scope
+	resources []broker.Resource
 	log       *logText // nil discards
 	records   int      // of each kind in the store; 0 means the store's own bound
 	clients   broker.ClientPolicy
@@ -160,6 +161,7 @@ func (e *env) tryStart(o options) (*broker.Broker, error) {
 		Clients:                o.clients,
 		TrustedProxies:         o.proxies,
 		Scopes:                 o.scopes,
+		Resources:              o.resources,
 		Logger:                 logger,
 	})
 }

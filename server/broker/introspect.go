@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"mcpentra/server/identity"
@@ -32,8 +33,8 @@ type introspection struct {
 
 // handleIntrospect tells a resource server whether an access token is good now (RFC 7662). It needs
 // a client that authenticates. A client learns about its own tokens, and a client that the operator
-// registered for introspection about all. A refresh token is never active here: a resource server
-// that got one must not accept it.
+// registered for introspection about the tokens of its resources. A refresh token is never active
+// here: a resource server that got one must not accept it.
 func (b *Broker) handleIntrospect(w http.ResponseWriter, r *http.Request) {
 	form, problem := readForm(w, r)
 	if problem != nil {
@@ -54,21 +55,28 @@ func (b *Broker) handleIntrospect(w http.ResponseWriter, r *http.Request) {
 		b.refuse(w, r, badRequest("invalid_request", "token is missing").saw("client", found.ID))
 		return
 	}
-	caller, err := b.Verify(r.Context(), presented)
+	known, err := b.verified.Verify(r.Context(), presented)
+	caller, err := b.readCaller(r.Context(), known, err)
 	var invalid *token.InvalidError
 	switch {
 	case errors.As(err, &invalid):
 		writeJSON(w, http.StatusOK, introspection{})
 	case err != nil:
 		b.refuse(w, r, b.storeProblem(r.Context(), err))
-	case caller.ClientID != found.ID && !found.introspects:
+	case caller.ClientID != found.ID && !mayIntrospect(found, known.audience):
 		writeJSON(w, http.StatusOK, introspection{})
 	default:
-		writeJSON(w, http.StatusOK, b.introspection(caller))
+		writeJSON(w, http.StatusOK, b.introspection(caller, known.audience))
 	}
 }
 
-func (b *Broker) introspection(caller *identity.Caller) introspection {
+// mayIntrospect reports whether a resource server may learn about the tokens of a resource. It
+// learns nothing about the tokens of resources that are not its own (RFC 7662 section 2.2).
+func mayIntrospect(found *client, audience string) bool {
+	return found.introspects && slices.Contains(found.ownResources, audience)
+}
+
+func (b *Broker) introspection(caller *identity.Caller, audience string) introspection {
 	told := introspection{
 		Active:    true,
 		Scope:     strings.Join(caller.Scopes, " "),
@@ -78,7 +86,7 @@ func (b *Broker) introspection(caller *identity.Caller) introspection {
 		Expiry:    caller.Expiry.Unix(),
 		Issued:    caller.Issued.Unix(),
 		Subject:   subject(caller.Principal),
-		Audience:  b.config.Resource,
+		Audience:  audience,
 		Issuer:    b.config.Issuer,
 		ID:        caller.TokenID,
 		TenantID:  caller.TenantID,

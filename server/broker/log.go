@@ -13,6 +13,7 @@ const (
 	settingPublic = "MCP_PUBLIC_URL"
 
 	settingClientFile            = "AUTH_CLIENTS_FILE"
+	settingResources             = "AUTH_RESOURCES_FILE"
 	settingAssertionAudience     = "AUTH_ASSERTION_AUDIENCE"
 	settingPrivateUse            = "AUTH_PRIVATE_USE_REDIRECTS"
 	settingRegistration          = "AUTH_REGISTRATION"

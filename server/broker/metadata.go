@@ -60,10 +60,6 @@ func (b *Broker) handleOpenIDConfiguration(w http.ResponseWriter, r *http.Reques
 }
 
 func (b *Broker) metadata(ctx context.Context) metadata {
-	var scopes []string
-	for _, scope := range b.config.Scopes {
-		scopes = append(scopes, scope.Name)
-	}
 	grantTypes := []string{codeGrant, refreshGrant, deviceGrant}
 	if b.file.offers(ctx, appGrant) {
 		grantTypes = append(grantTypes, appGrant)
@@ -85,7 +81,7 @@ func (b *Broker) metadata(ctx context.Context) metadata {
 		IntrospectionMethods:  introspectionMethods(),
 		IntrospectionAlgs:     assertionAlgorithms,
 		JWKS:                  at("/jwks"),
-		Scopes:                scopes,
+		Scopes:                b.allScopeNames(),
 		ResponseTypes:         []string{"code"},
 		ResponseModes:         []string{"query"},
 		GrantTypes:            grantTypes,
@@ -94,7 +90,7 @@ func (b *Broker) metadata(ctx context.Context) metadata {
 		RevocationAuthAlgs:    assertionAlgorithms,
 		ChallengeMethods:      []string{"S256"},
 		IssInResponse:         true,
-		ProtectedResources:    []string{b.config.Resource},
+		ProtectedResources:    b.resourceURLs(),
 		ClientDocuments:       b.documents != nil,
 	}
 }

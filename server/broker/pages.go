@@ -56,6 +56,7 @@ type page struct {
 	DescribedBy string // the host of the client's document, or empty
 	To          destination
 	Warnings    []string
+	Resource    *shownResource // nil if there is only one
 	Scopes      []string
 	Kept        []string // what the client has already
 	Transaction string
@@ -81,6 +82,22 @@ type shownDevice struct {
 	IsNearby bool // the browser is in the same network
 	Begun    string
 	Ago      string
+}
+
+// A shownResource is what pages say about the resource of a grant.
+type shownResource struct {
+	Name    string
+	Address string
+}
+
+// shownResource returns what a page says about the resource of scopes. It returns nil if people
+// have no resources to tell apart.
+func (b *Broker) shownResource(scopes []string) *shownResource {
+	if !b.hasSeveral() {
+		return nil
+	}
+	r := b.resourceOf(scopes)
+	return &shownResource{Name: r.Name, Address: r.URL}
 }
 
 // isolated keeps the direction of a text from changing the order of the text around it (Unicode

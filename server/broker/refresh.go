@@ -76,6 +76,9 @@ func (b *Broker) redeemRefreshToken(
 		if problem != nil {
 			return nil, problem
 		}
+		if problem := b.checkResource(form["resource"], g.Scopes); problem != nil {
+			return nil, problem
+		}
 		scopes, problem := b.narrowedScopes(g, form.Get("scope"))
 		if problem != nil {
 			return nil, problem
@@ -120,7 +123,7 @@ func (b *Broker) ownGrant(ctx context.Context, found *client, grantID string) (s
 	case g.ClientID != found.ID:
 		return record, nil, wrongRefreshToken("the refresh token belongs to another client")
 	}
-	return record, &g, nil
+	return record, &g, b.checkServed(&g)
 }
 
 // checkSignIn checks that the person's sign-in at Entra has not ended.

@@ -218,7 +218,7 @@ func (b *Broker) judgeRegistration(asked *clientMetadata) *protocolError {
 			return problem
 		}
 	}
-	asked.Scope = strings.Join(b.askedScopes(asked.Scope, b.defaultScopes()), " ")
+	asked.Scope = b.registeredScopes(asked.Scope)
 	asked.Name = cleanName(asked.Name)
 	return nil
 }

@@ -37,7 +37,8 @@ func (t *transaction) grantScopes() []string { return union(t.Scopes, t.Kept) }
 // person, and of a grant that ended because of a demand of Entra. A client that asks for nothing
 // new gets what it asks for, and no more.
 func (b *Broker) keptScopes(ctx context.Context, person identity.Principal, tx *transaction) ([]string, error) {
-	isAll := len(without(b.scopeNames(), tx.Scopes)) == 0
+	asked := b.resourceOf(tx.Scopes)
+	isAll := len(without(asked.scopeIDs(), tx.Scopes)) == 0
 	if isAll || tx.Device != nil || tx.OwnPage != "" {
 		return nil, nil
 	}
@@ -51,9 +52,10 @@ func (b *Broker) keptScopes(ctx context.Context, person identity.Principal, tx *
 		kept = union(kept, tx.Demand.Scopes)
 	}
 	for _, one := range grants {
-		kept = union(kept, one.Scopes)
+		kept = union(kept, one.scopeIDs)
 	}
-	kept = slices.DeleteFunc(kept, func(name string) bool { return b.scope(name) == nil })
+	// Only what the resource has now is kept. So nothing of another resource is.
+	kept = slices.DeleteFunc(kept, func(id string) bool { return !slices.Contains(asked.scopeIDs(), id) })
 	if len(without(tx.Scopes, kept)) == 0 {
 		return nil, nil
 	}
@@ -99,7 +101,7 @@ func (b *Broker) keepForPerson(ctx context.Context, tx *transaction) (shown bool
 // an error if none is left of those that the client has asked for.
 func (b *Broker) reduceToGranted(tx *transaction) *protocolError {
 	granted := tx.SignedIn.Upstream.Scopes
-	lacks := func(name string) bool { return len(missingScopes(b.upstreamScopes([]string{name}), granted)) > 0 }
+	lacks := func(id string) bool { return len(missingScopes(b.upstreamScopes([]string{id}), granted)) > 0 }
 	asked := tx.Scopes
 	missing := missingScopes(b.upstreamScopes(asked), granted)
 	tx.Scopes = slices.DeleteFunc(slices.Clone(asked), lacks)

@@ -41,11 +41,9 @@ func (b *Broker) handleToken(w http.ResponseWriter, r *http.Request) {
 			saw("client", found.ID).saw("grant_type", grantType))
 		return
 	}
-	for _, resource := range form["resource"] {
-		if !b.isResource(resource) {
-			b.refuse(w, r, b.foreignResource(resource).saw("client", found.ID))
-			return
-		}
+	if _, problem := b.selectResource(form["resource"]); problem != nil {
+		b.refuse(w, r, problem.saw("client", found.ID))
+		return
 	}
 	answer, problem := redeem(r.Context(), found, form)
 	if problem != nil {
@@ -104,7 +102,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *protocolErro
 		if len(values) > 1 && name != "resource" {
 			return nil, badRequest("invalid_request", "a parameter is there twice").saw("parameter", name)
 		}
-		if values[0] == "" {
+		if len(values) == 1 && values[0] == "" {
 			delete(r.PostForm, name)
 		}
 	}
@@ -119,6 +117,9 @@ func (b *Broker) respond(
 	scopes []string,
 	refresh string,
 ) (*tokenResponse, *protocolError) {
+	if problem := b.checkServed(g); problem != nil {
+		return nil, problem
+	}
 	access, lifetime, err := b.accessToken(ctx, grantID, g, scopes)
 	if errors.Is(err, errUpstreamOver) {
 		return nil, entraCannotBeAsked()
@@ -130,8 +131,17 @@ func (b *Broker) respond(
 		TokenType:    "Bearer",
 		ExpiresIn:    int(lifetime.Seconds()),
 		RefreshToken: refresh,
-		Scope:        strings.Join(scopes, " "),
+		Scope:        strings.Join(plainNames(scopes), " "),
 	}, nil
+}
+
+// checkServed refuses a grant for a resource that the operator has removed.
+func (b *Broker) checkServed(g *grant) *protocolError {
+	if r := b.resourceOf(g.Scopes); !r.isServed() {
+		return badRequest("invalid_grant", "this server issues no more tokens for "+r.URL).
+			allowedBy(settingResources)
+	}
+	return nil
 }
 
 func entraCannotBeAsked() *protocolError {

@@ -63,6 +63,7 @@ platform in AUTH_FEDERATED_TOKEN_FILE, or AUTH_MANAGED_IDENTITY of Azure.
 
 In broker mode, AUTH_CLIENTS_FILE names a file with clients that need not register themselves.
 AUTH_CLIENT_DOCUMENTS says whose client ID metadata documents count: any, none, or hosts.
+AUTH_RESOURCES_FILE names a file with other servers that accept this server's tokens.
 
 Without a tenant, "fakeentra --write-env .env" writes a file that points at a fake tenant.
 

@@ -65,6 +65,7 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 		Entra:                  registration,
 		Direct:                 s.direct,
 		Scopes:                 s.apiScopes(),
+		Resources:              s.resources,
 		Upstream:               s.upstream,
 		UpstreamHeaders:        s.upstreamHeaders,
 		UpstreamQuery:          s.upstreamQuery,

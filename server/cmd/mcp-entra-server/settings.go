@@ -41,6 +41,7 @@ type settings struct {
 	store, keysFile                                                            string
 	maxRecords                                                                 int // of each kind
 	clients                                                                    broker.ClientPolicy
+	resources                                                                  []broker.Resource
 	trustFakeKeys                                                              bool
 	credentialKey                                                              string // "" means none
 	admin                                                                      adminSettings
@@ -54,7 +55,7 @@ var keys = []string{
 	"AUTH_MODE", "AUTH_AUDIENCE", "AUTH_SCOPES", "AUTH_TOKEN_VERSION",
 	"AUTH_ALLOWED_TENANTS", "AUTH_ALLOWED_CLIENTS", "AUTH_CONFIDENTIAL_CLIENTS", "AUTH_APP_ROLES",
 	"AUTH_CLIENTS_FILE", "AUTH_REGISTRATION", "AUTH_REGISTRATION_TOKEN_FILE", "AUTH_REGISTRATION_REDIRECTS",
-	"AUTH_PRIVATE_USE_REDIRECTS", "AUTH_CLIENT_DOCUMENTS", "AUTH_ASSERTION_AUDIENCE",
+	"AUTH_PRIVATE_USE_REDIRECTS", "AUTH_CLIENT_DOCUMENTS", "AUTH_ASSERTION_AUDIENCE", "AUTH_RESOURCES_FILE",
 	"MCP_ADDR", "MCP_PUBLIC_URL", "MCP_PATH", "MCP_ALLOWED_ORIGINS",
 	"MCP_UPSTREAM", "MCP_UPSTREAM_HEADERS", "MCP_UPSTREAM_QUERY", "MCP_STATEFUL", "MCP_LEGACY_SSE", "MCP_MAX_CALL",
 	"MCP_CALLER_SESSIONS", "MCP_CALLER_STREAMS", "MCP_CALLER_CALLS",
@@ -106,6 +107,9 @@ func (s *settings) read() (err error) {
 		return err
 	}
 	if err := s.readClients(); err != nil {
+		return err
+	}
+	if err := s.readResources(); err != nil {
 		return err
 	}
 	if err := s.readEndpoint(); err != nil {

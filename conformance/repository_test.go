@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 		"server/store",
 		"server/token",
 	},
+	"server/broker/accesstoken":   {"server/identity", "server/token"},
 	"server/broker/fetch":         {"server/loopback"},
 	"server/store/postgres":       {"server/store"},
 	"server/store/redis":          {"server/store"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"mcpentra/server/broker/accesstoken"
 	"mcpentra/server/identity"
 	"mcpentra/server/store"
 	"mcpentra/server/token"
@@ -22,24 +23,7 @@ type accessClaims struct {
 	Expiry   int64  `json:"exp"`
 	Issued   int64  `json:"iat"`
 	ID       string `json:"jti"`
-	callerClaims
-}
-
-// callerClaims are the claims that package token does not read. They describe the caller to tools.
-type callerClaims struct {
-	ClientID string `json:"client_id"`
-	Scope    string `json:"scope"`
-
-	EntraIssuer string `json:"entra_iss"`
-	TenantID    string `json:"tid"`
-	ObjectID    string `json:"oid"`
-	Name        string `json:"name,omitempty"`
-	Username    string `json:"preferred_username,omitempty"`
-	ClientName  string `json:"client_name,omitempty"`
-	GrantID     string `json:"grant,omitempty"`
-
-	// Kind is identity.App in the tokens of applications, and empty in the tokens of people.
-	Kind identity.Kind `json:"kind,omitempty"`
+	accesstoken.Claims
 }
 
 var errUpstreamOver = errors.New("broker: entra's token has run out and was not renewed")
@@ -59,7 +43,7 @@ func (b *Broker) accessToken(
 	signed, _, err := b.signToken(ctx, accessClaims{
 		Subject:  subject(g.Principal),
 		Audience: b.resourceOf(g.Scopes).URL,
-		callerClaims: callerClaims{
+		Claims: accesstoken.Claims{
 			ClientID:    g.ClientID,
 			Scope:       strings.Join(plainNames(scopes), " "),
 			EntraIssuer: g.Principal.Issuer,
@@ -172,33 +156,11 @@ type grantReading struct {
 
 // readClaims reads the claims of a verified token.
 func readClaims(verified *token.Claims) (*knownCaller, error) {
-	var claims callerClaims
-	err := verified.Decode(&claims)
-	isApp := claims.Kind == identity.App && claims.Scope != ""
-	isComplete := (claims.GrantID != "" || isApp) && claims.ClientID != "" && claims.ObjectID != ""
-	if err != nil || !isComplete || len(verified.Audience) != 1 {
-		return nil, token.NewInvalidError("not one of this server's access tokens")
+	caller, err := accesstoken.Read(verified)
+	if err != nil {
+		return nil, err
 	}
-	made := &knownCaller{audience: verified.Audience[0]}
-	made.Caller = identity.Caller{
-		Attributes: identity.Attributes{Kind: claims.Kind, KindStated: isApp},
-		Principal: identity.Principal{
-			Issuer:   claims.EntraIssuer,
-			TenantID: claims.TenantID,
-			ObjectID: claims.ObjectID,
-		},
-		Name:       claims.Name,
-		Username:   claims.Username,
-		ClientID:   claims.ClientID,
-		ClientName: claims.ClientName,
-		GrantID:    claims.GrantID,
-		TokenID:    verified.ID,
-		Scopes:     strings.Fields(claims.Scope),
-		Issued:     verified.IssuedAt,
-		Expiry:     verified.Expiry,
-		GoodUntil:  verified.GoodUntil,
-	}
-	return made, nil
+	return &knownCaller{Caller: *caller, audience: verified.Audience[0]}, nil
 }
 
 // readGrant returns the caller according to the grant of a token, if the grant has not ended.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mcpentra/server/broker/accesstoken"
 	"mcpentra/server/identity"
 	"mcpentra/server/store"
 	"mcpentra/server/token"
@@ -38,7 +39,7 @@ func (b *Broker) issueToApp(ctx context.Context, found *client, form url.Values)
 	signed, id, err := b.signToken(ctx, accessClaims{
 		Subject:  found.ID,
 		Audience: asked.URL,
-		callerClaims: callerClaims{
+		Claims: accesstoken.Claims{
 			ClientID:    found.ID,
 			Scope:       strings.Join(scopes, " "),
 			EntraIssuer: b.config.Issuer,

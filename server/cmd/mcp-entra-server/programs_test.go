@@ -98,6 +98,7 @@ func params(files string) testscript.Params {
 			"found":      found,
 			"administer": administer,
 			"tools":      serveTools,
+			"files":      serveFiles,
 		},
 	}
 }

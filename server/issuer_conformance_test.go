@@ -109,6 +109,9 @@ const oneApp = `{"clients":[{"client_id":"nightly","client_name":"Nightly","scop
 	"grant_types":["client_credentials"],"token_endpoint_auth_method":"client_secret_basic",
 	"client_secret_hashes":["sha256:ysFXXvfekxaTAI3HhfbCPh2Z3I7w3qC9Jb6GHcLfRgg"]}]}`
 
+// otherResource is a resource of the broker besides its own endpoint.
+const otherResource = "https://files.example/mcp"
+
 // issuerTarget starts a server in broker mode with two scopes, and closes the fake at the end.
 func issuerTarget(t *testing.T, fake *fakeentra.Server) issuers.Target {
 	t.Helper()
@@ -126,13 +129,16 @@ func issuerTarget(t *testing.T, fake *fakeentra.Server) issuers.Target {
 			{Name: "user.read", Description: "read your profile", Upstream: []string{"User.Read"}},
 			{Name: "calendars.read", Description: "read your calendars", Upstream: []string{"Calendars.Read"}},
 		}
+		// The checks ask for the same names at both resources.
+		config.Resources = []broker.Resource{{URL: otherResource, Scopes: config.Scopes}}
 	})
 	return issuers.Target{
-		URL:       origin,
-		Person:    personAtFake,
-		Resource:  origin + "/mcp",
-		Scopes:    []string{"user.read", "calendars.read"},
-		Documents: served,
+		URL:           origin,
+		Person:        personAtFake,
+		Resource:      origin + "/mcp",
+		OtherResource: otherResource,
+		Scopes:        []string{"user.read", "calendars.read"},
+		Documents:     served,
 	}
 }
 

@@ -40,6 +40,7 @@ func All() []bench.Check {
 		tokenChecks(),
 		clientChecks(),
 		resourceChecks(),
+		severalResourcesChecks(),
 		scopeChecks(),
 		refreshChecks(),
 		refreshRotationChecks(),

@@ -21,10 +21,11 @@ import (
 // presentedToken is the key under which the context of a call has its token.
 type presentedToken struct{}
 
-// serveFiles runs `files PORT ISSUER`: an MCP server with a guard of its own listens there until the
-// script ends. It accepts the tokens that the broker ISSUER issues for it, with the scope
-// files.read. Its tool ask names its caller and what the broker says about the token. It introspects
-// as the client files, whose secret is in the file secret, and writes the token to the file token.
+// serveFiles runs `files PORT ISSUER`: an MCP server with a guard of its own listens there until
+// the script ends. It accepts the tokens that the broker ISSUER issues for it, with the scope
+// files.read. Its tool ask names its caller and the broker's statement about the token. It
+// introspects as the client files, whose secret is in the file secret, and writes the token to the
+// file token.
 func serveFiles(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: files PORT ISSUER")

@@ -185,6 +185,9 @@ func (s *Issuer) judge(query url.Values, tx *transaction) string {
 	if query.Has("resource") && s.has(RefusesResources) {
 		return "invalid_target"
 	}
+	if len(query["resource"]) > 1 && s.has(RefusesTwoResourcesOddly) {
+		return "invalid_request"
+	}
 	for _, asked := range query["resource"] {
 		asked = lowerOrigin(asked)
 		if s.has(ComparesResourcesByCase) && asked != query.Get("resource") {

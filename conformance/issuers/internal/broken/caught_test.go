@@ -129,6 +129,7 @@ var authorizeCaught = map[broken.Fault][]string{
 	broken.GrantsEveryScope:         {"authorization-server/scope/unknown"},
 	broken.RefusesResources:         {"authorization-server/resource/tolerated"},
 	broken.RefusesResourcesOddly:    {"authorization-server/resource/invalid-target"},
+	broken.RefusesTwoResourcesOddly: {"authorization-server/resource/several"},
 	broken.ComparesResourcesByCase:  {"authorization-server/resource/case"},
 	broken.IssuesImplicitTokens: {
 		"authorization-server/authorize/response-types",
@@ -230,6 +231,7 @@ var tokenCaught = map[broken.Fault][]string{
 	broken.OmitsBasicChallenge:     {"authorization-server/client/challenge"},
 	broken.AcceptsTwoMethods:       {"authorization-server/client/two-methods"},
 	broken.IgnoresTokenResource:    {"authorization-server/resource/token-request"},
+	broken.ExchangesResources:      {"authorization-server/resource/other-code"},
 	broken.ChecksNoSecret: {
 		"authorization-server/refresh/secret",
 		"authorization-server/client/authenticated",

@@ -288,12 +288,17 @@ func (s *Issuer) redeemCode(found *client, form url.Values) (map[string]any, *re
 	if isExpired && !s.has(NeverExpiresCodes) && !s.has(RedeemsYoungForeignCodes) {
 		return nil, badRequest("invalid_grant")
 	}
+	audience := known.resource
 	for _, asked := range form["resource"] {
+		if s.has(ExchangesResources) && (asked == resource || asked == otherResource) {
+			audience = asked
+			continue
+		}
 		if asked != known.resource && !s.has(KnowsEveryResource) && !s.has(IgnoresTokenResource) {
 			return nil, badRequest("invalid_target")
 		}
 	}
-	made := &grant{client: found, scopes: known.scopes, resource: known.resource, signIn: known.signIn}
+	made := &grant{client: found, scopes: known.scopes, resource: audience, signIn: known.signIn}
 	known.grant = made
 	return s.respond(made, made.scopes, made.resource), nil
 }

@@ -39,6 +39,8 @@ func All() []bench.Check {
 		deviceChecks(),
 		tokenChecks(),
 		clientChecks(),
+		assertionChecks(),
+		assertionSignatureChecks(),
 		resourceChecks(),
 		severalResourcesChecks(),
 		scopeChecks(),

@@ -27,6 +27,7 @@ func caughtBy() map[broken.Fault][]string {
 		deviceCaught,
 		codeCaught,
 		tokenCaught,
+		assertionCaught,
 		refreshCaught,
 	} {
 		maps.Copy(all, topic)
@@ -48,8 +49,6 @@ var breaksFlow = []broken.Fault{
 
 // skipped are the checks that do not apply to the server without faults.
 var skipped = map[string]bool{
-	"authorization-server/metadata/signing-algorithms": true,
-
 	// Its people sign in at the server itself. TestIssuerWithThirdPartyPasses tries another.
 	"authorization-server/third-party/browser":    true,
 	"authorization-server/third-party/state":      true,

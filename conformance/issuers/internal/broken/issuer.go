@@ -37,6 +37,7 @@ type Issuer struct {
 	devices      map[string]*device
 	refreshes    map[string]*refreshToken
 	accesses     map[string]*accessToken
+	assertions   map[string]bool // IDs that were used
 }
 
 // Resources that tokens can be issued for.
@@ -69,6 +70,7 @@ func start(upstream string, faults ...Fault) *Issuer {
 		devices:      map[string]*device{},
 		refreshes:    map[string]*refreshToken{},
 		accesses:     map[string]*accessToken{},
+		assertions:   map[string]bool{},
 	}
 	s.server = httptest.NewUnstartedServer(s.routes())
 	s.startElsewhere(upstream)

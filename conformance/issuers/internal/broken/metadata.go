@@ -8,18 +8,19 @@ import (
 
 func (s *Issuer) metadata() map[string]any {
 	document := map[string]any{
-		"issuer":                                         s.URL,
-		"authorization_endpoint":                         s.URL + "/authorize",
-		"token_endpoint":                                 s.URL + "/token",
-		"registration_endpoint":                          s.URL + "/register",
-		"revocation_endpoint":                            s.URL + "/revoke",
-		"jwks_uri":                                       s.URL + "/keys",
-		"scopes_supported":                               []string{"read", "write"},
-		"response_types_supported":                       []string{"code"},
-		"grant_types_supported":                          []string{"authorization_code", "refresh_token", deviceGrant},
-		"token_endpoint_auth_methods_supported":          authMethods,
-		"code_challenge_methods_supported":               []string{"S256"},
-		"authorization_response_iss_parameter_supported": true,
+		"issuer":                                s.URL,
+		"authorization_endpoint":                s.URL + "/authorize",
+		"token_endpoint":                        s.URL + "/token",
+		"registration_endpoint":                 s.URL + "/register",
+		"revocation_endpoint":                   s.URL + "/revoke",
+		"jwks_uri":                              s.URL + "/keys",
+		"scopes_supported":                      []string{"read", "write"},
+		"response_types_supported":              []string{"code"},
+		"grant_types_supported":                 []string{"authorization_code", "refresh_token", deviceGrant},
+		"token_endpoint_auth_methods_supported": authMethods,
+		"token_endpoint_auth_signing_alg_values_supported": assertionAlgorithms,
+		"code_challenge_methods_supported":                 []string{"S256"},
+		"authorization_response_iss_parameter_supported":   true,
 	}
 	document["device_authorization_endpoint"] = s.URL + "/device"
 	document["introspection_endpoint"] = s.URL + "/introspect"
@@ -47,7 +48,7 @@ func (s *Issuer) metadata() map[string]any {
 		document["revocation_endpoint"] = "http://as.example/revoke"
 	}
 	if s.has(ListsNoSigningAlgorithms) {
-		document["token_endpoint_auth_methods_supported"] = append([]string{"private_key_jwt"}, authMethods...)
+		delete(document, "token_endpoint_auth_signing_alg_values_supported")
 	}
 	if s.has(TakesSecretsInBodyOnly) {
 		document["token_endpoint_auth_methods_supported"] = []string{"none", "client_secret_post"}

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // A client has registered, or has a metadata document.
@@ -16,12 +18,15 @@ type client struct {
 	method string
 	logo   string
 
+	keys      []jose.JSONWebKey // of a client that authenticates with assertions
+	algorithm string            // of its assertions; empty means any
+
 	isDocument bool // has a metadata document
 	redirects  []string
 }
 
 // authMethods are the methods with which clients authenticate.
-var authMethods = []string{"none", "client_secret_basic", "client_secret_post"}
+var authMethods = []string{"none", "client_secret_basic", "client_secret_post", "private_key_jwt"}
 
 const (
 	maxRegistration = 64 << 10 // bytes
@@ -68,6 +73,9 @@ func (s *Issuer) serveRegistration(w http.ResponseWriter, r *http.Request) {
 		"grant_types":                []string{"authorization_code", "refresh_token"},
 		"response_types":             []string{"code"},
 		"token_endpoint_auth_method": asked.method,
+	}
+	if asked.algorithm != "" {
+		answer["token_endpoint_auth_signing_alg"] = asked.algorithm
 	}
 	if asked.secret != "" || s.has(GivesEveryClientSecret) {
 		answer["client_secret"] = asked.secret
@@ -117,7 +125,14 @@ func (s *Issuer) readClient(members map[string]json.RawMessage) (*client, bool) 
 	if s.has(AdoptsClientIDs) {
 		_ = read("client_id", &made.id)
 	}
-	if made.method != "none" {
+	switch made.method {
+	case "none":
+	case "private_key_jwt":
+		var set jose.JSONWebKeySet
+		isReadable = read("jwks", &set) && read("token_endpoint_auth_signing_alg", &made.algorithm)
+		made.keys = set.Keys
+		return made, isReadable && len(set.Keys) > 0
+	default:
 		made.secret = secret()
 	}
 	return made, true

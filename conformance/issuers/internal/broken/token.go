@@ -190,6 +190,9 @@ func (s *Issuer) joinRace(next http.HandlerFunc) http.HandlerFunc {
 // authenticate finds the client of a request and checks its credentials.
 func (s *Issuer) authenticate(w http.ResponseWriter, r *http.Request, form url.Values) (*client, *refusal) {
 	failed := &refusal{http.StatusUnauthorized, "invalid_client"}
+	if form.Get("client_assertion") != "" {
+		return s.authenticateByAssertion(form)
+	}
 	header := r.Header.Get("Authorization")
 	id := form.Get("client_id")
 	given := form.Get("client_secret")
@@ -221,7 +224,7 @@ func (s *Issuer) authenticate(w http.ResponseWriter, r *http.Request, form url.V
 		return nil, failed
 	}
 	switch {
-	case found == nil:
+	case found == nil, found.keys != nil && !s.has(AsksForNoAssertion):
 		return nil, failed
 	case found.secret == "" && given != "":
 		return nil, failed

@@ -158,7 +158,7 @@ func (s *Issuer) keysInHeader(header map[string]any) []jose.JSONWebKey {
 
 // verifies reports whether a key has signed a JWT.
 func verifies(text, algorithm string, key any) bool {
-	signed, err := jose.ParseSigned(text, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)})
+	signed, err := jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)})
 	if err != nil {
 		return false
 	}

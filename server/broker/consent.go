@@ -138,7 +138,7 @@ func (b *Broker) handleConsent(w http.ResponseWriter, r *http.Request) {
 
 // settleConsent records the answer to a consent page and the next step. The first of several
 // requests decides, and the others get its decision. It returns store.ErrNotFound if the page is
-// too old, or an error of beginSignIn.
+// too old, or an error of newSignIn.
 func (b *Broker) settleConsent(r *http.Request, id, answer string) (*transaction, error) {
 	ctx := r.Context()
 	for {
@@ -148,7 +148,7 @@ func (b *Broker) settleConsent(r *http.Request, id, answer string) (*transaction
 			return &tx, err
 		}
 		tx.Approved = answer == approved
-		next, err := b.stepAfterConsent(r, &tx)
+		next, waiting, err := b.stepAfterConsent(r, &tx)
 		if err != nil {
 			return nil, err
 		}
@@ -156,31 +156,31 @@ func (b *Broker) settleConsent(r *http.Request, id, answer string) (*transaction
 		tx.Next = next
 		record.Expires = b.now().Add(answerLifetime)
 		err = b.records.put(ctx, record, tx)
-		if !errors.Is(err, store.ErrConflict) {
+		switch {
+		case errors.Is(err, store.ErrConflict):
+			continue // another request was faster, or a full store has forgotten the page
+		case err != nil || waiting == nil:
 			return &tx, err
 		}
-		if next.SignIn != "" {
-			// Another request was faster, so no browser comes back from this sign-in.
-			if err := b.config.Store.Delete(ctx, kindTransaction, next.SignIn); err != nil {
-				return nil, err
-			}
-		}
+		// The sign-in comes last. A full store forgets records of the network with the most, and
+		// must not forget the page while it is needed.
+		return &tx, b.keepSignIn(r, next, waiting)
 	}
 }
 
 // stepAfterConsent returns the step that follows an answer: nothing after a denial, a code for a
-// person who has signed in, and otherwise a sign-in.
-func (b *Broker) stepAfterConsent(r *http.Request, tx *transaction) (*nextStep, error) {
+// person who has signed in, and otherwise a sign-in with its transaction, which is not stored yet.
+func (b *Broker) stepAfterConsent(r *http.Request, tx *transaction) (*nextStep, *transaction, error) {
 	switch {
 	case !tx.Approved:
-		return &nextStep{}, nil
+		return &nextStep{}, nil, nil
 	case tx.SignedIn == nil:
-		return b.beginSignIn(r, tx)
+		return b.newSignIn(r.Context(), tx)
 	case tx.Next != nil:
-		return tx.Next, nil // one sign-in gets one code
+		return tx.Next, nil, nil // one sign-in gets one code
 	}
 	code, err := b.secret()
-	return &nextStep{Code: code}, err
+	return &nextStep{Code: code}, nil, err
 }
 
 // afterConsent answers a consent page that is settled, the same way each time.

@@ -1,6 +1,8 @@
 package broker_test
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -12,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/server/clientip"
+	"mcpentra/server/store"
 )
 
 func TestEachNetworkHasBudgets(t *testing.T) {
@@ -144,4 +147,36 @@ func TestFloodPushesOutOwnRecordsOnly(t *testing.T) {
 	}
 	_, status := e.token(refreshing(used, victims.Refresh))
 	assert.Equal(t, 200, status, "the grant of another person")
+}
+
+// A crowdedStore is a full store in which a sign-in of another network begins after each sign-in.
+type crowdedStore struct {
+	store.Store
+	strangers int
+}
+
+func (s *crowdedStore) Put(ctx context.Context, record store.Record) (int64, error) {
+	version, err := s.Store.Put(ctx, record)
+	if record.Kind == "transaction" && record.Version == 0 && err == nil {
+		s.strangers++
+		_, err = s.Store.Put(ctx, store.Record{
+			Kind:    record.Kind,
+			Key:     fmt.Sprint("stranger ", s.strangers),
+			Source:  fmt.Sprint("network ", s.strangers),
+			Expires: record.Expires.Add(time.Hour),
+		})
+	}
+	return version, err
+}
+
+// TestCrowdForgetsNoPageInUse approves on a page while the store is full of sign-ins, one of each
+// network. The page and the sign-in that follows make two of one network for a moment.
+func TestCrowdForgetsNoPageInUse(t *testing.T) {
+	t.Parallel()
+	kept := &crowdedStore{Store: store.NewMemory(store.Config{Now: func() time.Time { return started }, MaxRecords: 3})}
+	e := newEnv(t, options{store: kept})
+	b := e.browser()
+	page := b.get(e.request(e.public()))
+	back := b.get(e.signIn(b, e.approve(b, page), ""))
+	assert.NotEmpty(t, back.location(t).Get("code"))
 }

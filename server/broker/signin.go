@@ -42,16 +42,32 @@ func newUpstreamTokens(tokens *entra.Tokens) upstreamTokens {
 }
 
 // beginSignIn stores the transaction under a state of the broker's own, and returns Entra's address
-// for it. No parameter of the client reaches Entra. It returns a *protocolError if Entra is the
-// cause, and otherwise the store's error.
+// for it. The error is one of newSignIn, or the store's.
 func (b *Broker) beginSignIn(r *http.Request, tx *transaction) (*nextStep, error) {
-	ctx := r.Context()
+	next, waiting, err := b.newSignIn(r.Context(), tx)
+	if err != nil {
+		return nil, err
+	}
+	return next, b.keepSignIn(r, next, waiting)
+}
+
+// keepSignIn stores the transaction of a sign-in. It does so for a browser that drops its request,
+// too: the second click gets the same address.
+func (b *Broker) keepSignIn(r *http.Request, next *nextStep, waiting *transaction) error {
+	ctx := context.WithoutCancel(r.Context())
+	expires := b.now().Add(transactionLifetime)
+	return b.records.create(ctx, kindTransaction, next.SignIn, b.networkSource(r), waiting, expires)
+}
+
+// newSignIn makes a sign-in: the transaction that waits for the callback, and Entra's address. No
+// parameter of the client reaches Entra. It returns a *protocolError if Entra is the cause.
+func (b *Broker) newSignIn(ctx context.Context, tx *transaction) (*nextStep, *transaction, error) {
 	state, errState := b.secret()
 	browser, errBrowser := b.secret()
 	nonce, errNonce := b.secret()
 	verifier, errVerifier := b.secret()
 	if err := errors.Join(errState, errBrowser, errNonce, errVerifier); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	waiting := *tx
 	waiting.CSRF = ""
@@ -75,12 +91,9 @@ func (b *Broker) beginSignIn(r *http.Request, tx *transaction) (*nextStep, error
 	}
 	address, err := b.config.Entra.AuthorizationURL(ctx, request)
 	if err != nil {
-		return nil, signInError(err, tx.prompts("none"))
+		return nil, nil, signInError(err, tx.prompts("none"))
 	}
-	next := &nextStep{Address: address, SignIn: hashed(state), Browser: browser}
-	network := b.networkSource(r)
-	expires := b.now().Add(transactionLifetime)
-	return next, b.records.create(ctx, kindTransaction, next.SignIn, network, waiting, expires)
+	return &nextStep{Address: address, SignIn: hashed(state), Browser: browser}, &waiting, nil
 }
 
 // bindBrowser sets the cookie that binds a sign-in to this browser.

@@ -34,7 +34,7 @@ func (h *history) authorize(t *rapid.T) { h.begin(t) }
 
 func (h *history) begin(t *rapid.T) *modelFlow {
 	b := h.drawBrowser(t)
-	p := draw(t, "program", h.programs)
+	p := h.programs[draw(t, "program", []int{0, 1, 1, 1, 2})]
 	scope := draw(t, "scope", scopeSets)
 	page := b.open(h.replica(t), authorization(p.id, p.redirect, scope))
 	if !h.now().Before(p.until) {

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-jose/go-jose/v4/jwt"
-
 	"mcpentra/server/broker/accesstoken"
 	"mcpentra/server/identity"
 	"mcpentra/server/store"
@@ -73,7 +71,7 @@ func (b *Broker) signToken(
 	claims.Expiry = now.Add(lifetime).Unix()
 	claims.Issued = now.Unix()
 	claims.ID = secret[:idLength]
-	signed, err = jwt.Signed(b.currentSigningSet(ctx).signer(now).signer).Claims(claims).Serialize()
+	signed, err = b.currentSigningSet(ctx).signer(now).sign(claims)
 	return signed, claims.ID, err
 }
 

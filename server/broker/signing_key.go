@@ -5,7 +5,10 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,7 +22,7 @@ import (
 type signingKey struct {
 	private *ecdsa.PrivateKey
 	id      string
-	signer  jose.Signer
+	header  string // of the tokens, encoded
 }
 
 func newSigningKey(private *ecdsa.PrivateKey) (*signingKey, error) {
@@ -32,14 +35,32 @@ func newSigningKey(private *ecdsa.PrivateKey) (*signingKey, error) {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
 	key := &signingKey{private: private, id: base64.RawURLEncoding.EncodeToString(sum)}
-	key.signer, err = jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: private, KeyID: key.id}},
-		(&jose.SignerOptions{}).WithType("at+jwt"),
-	)
+	header, err := json.Marshal(map[string]string{"alg": "ES256", "kid": key.id, "typ": "at+jwt"})
 	if err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
+	key.header = base64.RawURLEncoding.EncodeToString(header)
 	return key, nil
+}
+
+// sign returns a signed token (RFC 7515 section 3.1). It encodes the claims once and the header
+// never. The library does so several times, which takes as long as the signature.
+func (k *signingKey) sign(claims accessClaims) (string, error) {
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", fmt.Errorf("broker: %w", err)
+	}
+	token := append([]byte(k.header), '.')
+	token = base64.RawURLEncoding.AppendEncode(token, payload)
+	digest := sha256.Sum256(token)
+	r, s, err := ecdsa.Sign(rand.Reader, k.private, digest[:])
+	if err != nil {
+		return "", fmt.Errorf("broker: %w", err)
+	}
+	var signature [64]byte // RFC 7518 section 3.4
+	r.FillBytes(signature[:32])
+	s.FillBytes(signature[32:])
+	return string(base64.RawURLEncoding.AppendEncode(append(token, '.'), signature[:])), nil
 }
 
 func (k *signingKey) public() jose.JSONWebKey {

@@ -33,12 +33,17 @@ type keyring struct {
 }
 
 type storageKey struct {
-	id      [keyIDLength]byte
-	aead    cipher.AEAD
+	sealingKey
 	mac     []byte    // authenticates refresh tokens
 	root    []byte    // of the keys for other purposes
 	sources []byte    // names sources and groups
 	from    time.Time // when the key begins to encrypt; zero means at once
+}
+
+// A sealingKey encrypts.
+type sealingKey struct {
+	id   [keyIDLength]byte
+	aead cipher.AEAD
 }
 
 // A retiredKey holds what outlives a key that was removed. It decrypts nothing. It recognizes
@@ -105,16 +110,29 @@ func (k *Keys) swap(before, after *keyring) error {
 }
 
 func newStorageKey(secret []byte) (storageKey, error) {
-	block, err := aes.NewCipher(derive(secret, "encryption"))
-	if err != nil {
-		return storageKey{}, err
-	}
-	aead, err := cipher.NewGCM(block)
+	sealing, err := newSealingKey(secret)
 	if err != nil {
 		return storageKey{}, err
 	}
 	root := derive(secret, "derivation")
-	key := storageKey{aead: aead, mac: derive(secret, "recognition"), root: root, sources: derive(root, "sources")}
+	return storageKey{
+		sealingKey: sealing,
+		mac:        derive(secret, "recognition"),
+		root:       root,
+		sources:    derive(root, "sources"),
+	}, nil
+}
+
+func newSealingKey(secret []byte) (sealingKey, error) {
+	block, err := aes.NewCipher(derive(secret, "encryption"))
+	if err != nil {
+		return sealingKey{}, err
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return sealingKey{}, err
+	}
+	key := sealingKey{aead: aead}
 	copy(key.id[:], derive(secret, "identification"))
 	return key, nil
 }
@@ -187,11 +205,11 @@ func (k *Keys) sealedByFirst(sealed []byte, now time.Time) bool {
 	return k.ring.Load().first(now).hasSealed(sealed)
 }
 
-func (key storageKey) hasSealed(sealed []byte) bool { return bytes.HasPrefix(sealed, key.id[:]) }
+func (key sealingKey) hasSealed(sealed []byte) bool { return bytes.HasPrefix(sealed, key.id[:]) }
 
-func (key storageKey) name() string { return hex.EncodeToString(key.id[:]) }
+func (key sealingKey) name() string { return hex.EncodeToString(key.id[:]) }
 
-func (key storageKey) seal(random io.Reader, value []byte, place string) ([]byte, error) {
+func (key sealingKey) seal(random io.Reader, value []byte, place string) ([]byte, error) {
 	nonce := make([]byte, key.aead.NonceSize())
 	if _, err := io.ReadFull(random, nonce); err != nil {
 		return nil, fmt.Errorf("broker: no randomness: %w", err)
@@ -200,7 +218,7 @@ func (key storageKey) seal(random io.Reader, value []byte, place string) ([]byte
 	return key.aead.Seal(sealed, nonce, value, []byte(place)), nil
 }
 
-func (key storageKey) open(sealed []byte, place string) ([]byte, error) {
+func (key sealingKey) open(sealed []byte, place string) ([]byte, error) {
 	size := len(key.id) + key.aead.NonceSize()
 	if len(sealed) < size || !key.hasSealed(sealed) {
 		return nil, errSealBroken

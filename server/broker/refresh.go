@@ -205,6 +205,6 @@ func successorPlace(grantID string) string { return "successor\x00" + grantID }
 
 // successorKey derives the key that encrypts a token's successor from the token. Without the token
 // the store's owner cannot read the successor.
-func successorKey(presented string) (storageKey, error) {
-	return newStorageKey(derive([]byte(presented), "successor"))
+func successorKey(presented string) (sealingKey, error) {
+	return newSealingKey(derive([]byte(presented), "successor"))
 }

@@ -22,6 +22,9 @@ func main() {
 	// The standard library logs unsolicited responses of an upstream to the default log. They may
 	// contain a caller's data.
 	log.SetOutput(io.Discard)
+	if os.Getenv("GOGC") == "" {
+		paceCollector()
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second Ctrl-C ends the program at once.
 	context.AfterFunc(ctx, stop)

@@ -25,8 +25,8 @@ type Browser struct {
 	// Deny presses the first button that declines, or follows the first link that does. On a
 	// sign-in page this is Cancel.
 	Deny bool
-	// Transport sends the requests. Nil means a transport that connects only to loopback. Any other
-	// transport may connect anywhere.
+	// Transport sends the requests. Nil means a transport that connects only to loopback, and whose
+	// connections end with each visit. Any other transport may connect anywhere.
 	Transport http.RoundTripper
 	// Visited is called for each page, with its status and its address without the query. Nil means
 	// no call.
@@ -78,6 +78,9 @@ func (b *Browser) Visit(ctx context.Context, address string) (*Page, error) {
 	if err := b.start(); err != nil {
 		return nil, err
 	}
+	if b.Transport == nil {
+		defer b.client.CloseIdleConnections()
+	}
 	next, err := navigation(ctx, http.MethodGet, address, nil, nil)
 	if err != nil {
 		return nil, err
@@ -114,7 +117,8 @@ func (b *Browser) start() error {
 	}
 	transport := b.Transport
 	if transport == nil {
-		transport = &http.Transport{Proxy: nil, DialContext: dialLoopback, DisableKeepAlives: true}
+		// Idle connections end here before servers end them.
+		transport = &http.Transport{Proxy: nil, DialContext: dialLoopback, IdleConnTimeout: time.Second}
 	}
 	b.client = &http.Client{
 		Jar:           loopbackJar{jar},
@@ -242,6 +246,7 @@ func (b *Browser) open(request *http.Request) (*Page, *step, error) {
 		return nil, nil, fmt.Errorf("useragent: %s redirects with status %d, which would send a form to another page",
 			request.URL.Host, status)
 	default:
+		drain(response)
 		return nil, &step{method: http.MethodGet, address: location}, nil
 	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxPage+1))
@@ -263,6 +268,17 @@ func (b *Browser) open(request *http.Request) (*Page, *step, error) {
 		return nil, nil, &PageError{Number: aadstsNumber(message), Message: message, Page: page}
 	}
 	return page, b.decide(read), nil
+}
+
+// maxDrained bounds the body of a redirect that is read so that its connection can be used again.
+const maxDrained = 4 << 10 // bytes
+
+// drain reads the body of a redirect if it is short.
+func drain(response *http.Response) {
+	if response.ContentLength > maxDrained || response.ContentLength < 0 {
+		return // closing the connection costs less
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
 }
 
 // withoutQuery removes the query of the address in an error, because it may hold a code.

@@ -2,6 +2,7 @@ package useragent_test
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -73,6 +74,37 @@ func TestWaysOnFromAPage(t *testing.T) {
 			assert.Contains(t, page.Text, test.text)
 		})
 	}
+}
+
+// TestOneConnection checks that a visit keeps its connection, and ends it.
+func TestOneConnection(t *testing.T) {
+	t.Parallel()
+	ended := make(chan struct{}, 10)
+	opened := 0
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/start":
+			http.Redirect(w, r, "/form", http.StatusFound)
+		case "/form":
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprint(w, "<form method=post action=/end><button>Approve</button></form>")
+		}
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			opened++
+		case http.StateClosed:
+			ended <- struct{}{}
+		}
+	}
+	server.Start()
+	defer server.Close()
+	page, err := (&useragent.Browser{}).Visit(t.Context(), server.URL+"/start")
+	require.NoError(t, err)
+	assert.Equal(t, "/end", page.URL.Path)
+	<-ended
+	assert.Equal(t, 1, opened)
 }
 
 func TestDeny(t *testing.T) {

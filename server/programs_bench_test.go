@@ -3,6 +3,7 @@ package server_test
 import (
 	"database/sql"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -57,6 +58,9 @@ func flowsFor(b *testing.B, p *programs.Pair, d time.Duration) float64 {
 // The scripted people and their clients count. The ratio compares it with a store of 100,000
 // grants.
 func BenchmarkFlows(b *testing.B) {
+	// The people and their programs share this process and the two cores. By themselves they would
+	// not collect garbage every few flows.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	folder := programs.Build(b)
 	few := startFilled(b, folder, 1000)
 	many := startFilled(b, folder, 100_000)

@@ -56,6 +56,8 @@ func New(tb testing.TB, folder, state string) *Pair {
 		log:    filepath.Join(temporary, "server.log"),
 	}
 	fake := exec.Command(filepath.Join(folder, "fakeentra"), "--addr", "localhost:0", "--quiet", "--write-env", p.env)
+	// It shares the machine with the server, and may take more memory than by itself.
+	fake.Env = append(os.Environ(), "GOGC=400")
 	run(tb, fake, filepath.Join(temporary, "fake.log"), "listening on (.+)")
 	return p
 }

@@ -130,6 +130,10 @@ func TestPersonGoesBackAndForth(t *testing.T) {
 	require.NoError(t, chromedp.Do(first,
 		chromedp.Click(accountButton), chromedp.WaitVisible("#arrived")))
 	assert.True(t, c.redeem())
+
+	var late string
+	require.NoError(t, chromedp.Do(first, chromedp.NavigateBack(), text("main", &late)))
+	assert.Contains(t, late, "This sign-in is complete", "Entra sends the browser back at once")
 }
 
 // TestPagesRefuseFrames opens a page of another site that frames the server's pages, and a page

@@ -55,8 +55,7 @@ func (b *Broker) handleCallback(w http.ResponseWriter, r *http.Request) {
 	}
 	tx, err := b.settleSignIn(r, id, answer)
 	if errors.Is(err, store.ErrNotFound) {
-		b.showProblem(w, r, http.StatusBadRequest,
-			"This sign-in has been used already. Start again in the program that opened this page.")
+		b.answerAgain(w, r, id, answer)
 		return
 	} else if err != nil {
 		b.storeFailed(w, r, err)

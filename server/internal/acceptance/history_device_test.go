@@ -113,7 +113,7 @@ func (h *history) predictPoll(d *modelDevice, by credential, replica int) string
 	switch {
 	case !by.program.devices:
 		return "unauthorized_client"
-	case by.program != d.program, !now.Before(d.issued.Add(deviceMemory)):
+	case by.program != d.program, d.deleted, !now.Before(d.issued.Add(deviceMemory)):
 		return "invalid_grant"
 	case d.grant != nil:
 		h.steal(d.grant, replica)

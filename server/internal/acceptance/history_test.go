@@ -39,6 +39,7 @@ func TestHistories(t *testing.T) {
 					"type code":    h.typeCode,
 					"poll":         h.poll,
 					"end at Entra": h.endSessions,
+					"administer":   h.administer,
 					"wait":         h.wait,
 					"restart":      h.restart,
 				})

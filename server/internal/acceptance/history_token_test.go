@@ -39,7 +39,7 @@ func (h *history) redeemCode(t *rapid.T, code *modelCode, by credential, fault s
 	}
 	now := h.now()
 	isOwn := by.program == code.program && fault == ""
-	isKnown := now.Before(code.issued.Add(codeMemory))
+	isKnown := now.Before(code.issued.Add(codeMemory)) && !code.deleted
 	if isOwn && isKnown && code.grant == nil && now.Before(code.issued.Add(codeLifetime)) {
 		require.Equal(t, 200, got.status, "%+v", got)
 		code.grant = h.newGrant(t, code.program, code.person, code.upstream, got)

@@ -108,6 +108,7 @@ type modelCode struct {
 	issued   time.Time
 	upstream *modelUpstream
 	grant    *modelGrant // nil before the redemption
+	deleted  bool        // by an administrator
 }
 
 // A modelDevice is a device code.
@@ -122,6 +123,7 @@ type modelDevice struct {
 	person   int
 	upstream *modelUpstream
 	grant    *modelGrant
+	deleted  bool // by an administrator
 }
 
 func (d *modelDevice) waits(now time.Time) bool {

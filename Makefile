@@ -30,8 +30,8 @@ test: build ## everything that needs only Go, offline
 	MCPENTRA_PROGRAMS=$(CURDIR)/bin GOGC=400 go test -parallel 6 -timeout 30m ./...
 
 .PHONY: race
-race: build ## the same under the race detector, in random order
-	MCPENTRA_PROGRAMS=$(CURDIR)/bin go test -race -shuffle=on -count=1 -parallel 4 -timeout 30m ./...
+race: build ## the same under the race detector, in random order, with more checks of our own programs
+	MCPENTRA_PROGRAMS=$(CURDIR)/bin CONFORMANCE=full go test -race -shuffle=on -count=1 -parallel 4 -timeout 30m ./...
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http/httptest"
+	"os"
 	"testing"
 
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -23,6 +24,8 @@ type backend struct {
 	only     []string // checks to run; nil means all
 	// fragile leaves out the checks that disturb. Another backend of the placement runs them.
 	fragile bool
+	// inDirectMode says that the short form tries the backend in direct mode only.
+	inDirectMode bool
 }
 
 // backends returns all backends, with fresh canaries.
@@ -42,12 +45,39 @@ func backends() []backend {
 		{name: "own tools"},
 		{name: "own tools with sessions", stateful: true, fragile: true},
 		{name: "own tools at the origin", atOrigin: true, fragile: true},
-		{name: "handler without sessions", canary: stateless(), fragile: true},
+		{name: "handler without sessions", canary: stateless(), fragile: true, inDirectMode: true},
 		{name: "handler with sessions", canary: stateful(), stateful: true},
 		{name: "handler with undeclared sessions", canary: stateful(), only: boundSessions, fragile: true},
 		{name: "upstream without sessions", canary: stateless(), upstream: true, fragile: true},
-		{name: "upstream with sessions", canary: stateful(), upstream: true, stateful: true},
+		{
+			name:         "upstream with sessions",
+			canary:       stateful(),
+			upstream:     true,
+			stateful:     true,
+			inDirectMode: true,
+		},
 	}
+}
+
+// isFullMatrix says that each mode is tried with every backend, as make race does. Otherwise each
+// backend stands behind one mode, and each mode has backends of every kind that it can have.
+func isFullMatrix() bool { return os.Getenv("CONFORMANCE") == "full" }
+
+// isTriedInBrokerMode reports whether the checks try the backend in broker mode.
+func (b *backend) isTriedInBrokerMode() bool { return isFullMatrix() || !b.inDirectMode }
+
+// isTriedInDirectMode reports whether the checks try the backend in direct mode, with tokens of a
+// version.
+func (b *backend) isTriedInDirectMode(version int) bool {
+	switch {
+	case version == 1 && b.canary != nil:
+		return false // handlers do not see the version
+	case isFullMatrix():
+		return true
+	case version == 1:
+		return b.name == "own tools"
+	}
+	return b.inDirectMode
 }
 
 // endpoint returns the path of the endpoint's URL.

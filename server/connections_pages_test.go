@@ -6,33 +6,30 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
-
-	"mcpentra/fakeentra/useragent/chromium"
 )
 
 // TestPersonDisconnects looks at the connected programs with a real browser, and disconnects one.
 func TestPersonDisconnects(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		name   string
-		config chromium.Config
+		name string
+		look look
 	}{
-		{"at a desk", chromium.Config{}},
-		{"at a desk in the dark", chromium.Config{Dark: true}},
-		{"on a phone", chromium.Config{Width: 390}},
-		{"on a phone in the dark", chromium.Config{Width: 390, Dark: true}},
+		{"at a desk", look{1280, false}},
+		{"at a desk in the dark", look{1280, true}},
+		{"on a phone", look{390, false}},
+		{"on a phone in the dark", look{390, true}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			browser := startBrowser(t, test.config)
+			browser := openBrowser(t, test.look)
 			origin := startServer(t, nil)
 			var before, after, signedOut string
 			status := call(t, origin, func(_ context.Context, page string) error {
-				ctx, cancel := context.WithTimeout(browser, time.Minute)
+				ctx, cancel := context.WithTimeout(browser, pageTime)
 				defer cancel()
 				return chromedp.Do(ctx,
 					chromedp.Navigate(origin+"/connections"),
@@ -46,7 +43,7 @@ func TestPersonDisconnects(t *testing.T) {
 				)
 			})
 			assert.Equal(t, http.StatusOK, status)
-			ctx, cancel := context.WithTimeout(browser, time.Minute)
+			ctx, cancel := context.WithTimeout(browser, pageTime)
 			defer cancel()
 			err := chromedp.Do(ctx,
 				chromedp.Navigate(origin+"/connections"),
@@ -70,9 +67,9 @@ func TestPersonDisconnects(t *testing.T) {
 // TestPersonSignsInForConnections begins at the page, without a client.
 func TestPersonSignsInForConnections(t *testing.T) {
 	t.Parallel()
-	browser := startChromium(t, 1280)
+	browser := openBrowser(t, look{width: 1280})
 	origin := startServer(t, nil)
-	ctx, cancel := context.WithTimeout(browser, time.Minute)
+	ctx, cancel := context.WithTimeout(browser, pageTime)
 	defer cancel()
 	var shown string
 	err := chromedp.Do(ctx,

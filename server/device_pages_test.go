@@ -8,15 +8,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"mcpentra/fakeentra/useragent/chromium"
 )
 
 const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code"
@@ -82,21 +79,20 @@ func withoutScripts(ctx context.Context, tab *chromedp.Target) (chromedp.Void, e
 // browser that runs no scripts. The fake is on another site than the server.
 func TestPersonApprovesDevice(t *testing.T) {
 	t.Parallel()
-	for _, look := range []struct {
-		name  string
-		width int
-		dark  bool
+	for _, test := range []struct {
+		name string
+		look look
 	}{
-		{"at a desk", 1280, false},
-		{"at a desk in the dark", 1280, true},
-		{"on a phone", 390, false},
-		{"on a phone in the dark", 390, true},
+		{"at a desk", look{1280, false}},
+		{"at a desk in the dark", look{1280, true}},
+		{"on a phone", look{390, false}},
+		{"on a phone in the dark", look{390, true}},
 	} {
-		t.Run(look.name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			browser := startBrowser(t, chromium.Config{Width: look.width, Dark: look.dark})
+			browser := openBrowser(t, test.look)
 			c := newDeviceClient(t, startServer(t, nil))
-			ctx, cancel := context.WithTimeout(browser, time.Minute)
+			ctx, cancel := context.WithTimeout(browser, pageTime)
 			defer cancel()
 			var wrong, consent, done string
 			require.NoError(t, chromedp.Do(ctx,
@@ -124,9 +120,9 @@ func TestPersonApprovesDevice(t *testing.T) {
 
 func TestPersonDeclinesDevice(t *testing.T) {
 	t.Parallel()
-	browser := startChromium(t, 1280)
+	browser := openBrowser(t, look{width: 1280})
 	c := newDeviceClient(t, startServer(t, nil))
-	ctx, cancel := context.WithTimeout(browser, time.Minute)
+	ctx, cancel := context.WithTimeout(browser, pageTime)
 	defer cancel()
 	var done string
 	require.NoError(t, chromedp.Do(ctx,
@@ -143,7 +139,7 @@ func TestPersonDeclinesDevice(t *testing.T) {
 // page.
 func TestDevicePageResistsOtherSites(t *testing.T) {
 	t.Parallel()
-	browser := startChromium(t, 1280)
+	browser := openBrowser(t, look{width: 1280})
 	c := newDeviceClient(t, startServer(t, nil))
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
@@ -152,7 +148,7 @@ func TestDevicePageResistsOtherSites(t *testing.T) {
 			`<button id="send">Send</button></form>`))
 	}))
 	t.Cleanup(site.Close)
-	ctx, cancel := context.WithTimeout(browser, time.Minute)
+	ctx, cancel := context.WithTimeout(browser, pageTime)
 	defer cancel()
 	var answer string
 	require.NoError(t, chromedp.Do(ctx,

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
@@ -95,14 +94,14 @@ const (
 // second tab, which runs no scripts. Both tabs get to the client.
 func TestPersonGoesBackAndForth(t *testing.T) {
 	t.Parallel()
-	browser := startChromium(t, 1280)
+	browser := openBrowser(t, look{width: 1280})
 	c := newPageClient(t, startServer(t, nil))
-	first, cancel := context.WithTimeout(browser, time.Minute)
+	first, cancel := context.WithTimeout(browser, pageTime)
 	defer cancel()
 	tab, closeTab := chromedp.NewContext(browser)
 	defer closeTab()
-	require.NoError(t, chromedp.Do(tab)) // a context with a deadline would close the tab
-	second, cancel := context.WithTimeout(tab, time.Minute)
+	require.NoError(t, chromedp.Do(tab, focused)) // a context with a deadline would close the tab
+	second, cancel := context.WithTimeout(tab, pageTime)
 	defer cancel()
 	approve := func(ctx context.Context) {
 		t.Helper()
@@ -140,7 +139,7 @@ func TestPersonGoesBackAndForth(t *testing.T) {
 // that allows it.
 func TestPagesRefuseFrames(t *testing.T) {
 	t.Parallel()
-	browser := startChromium(t, 1280)
+	browser := openBrowser(t, look{width: 1280})
 	c := newPageClient(t, startServer(t, nil))
 	var framed []string
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -155,7 +154,7 @@ func TestPagesRefuseFrames(t *testing.T) {
 	t.Cleanup(site.Close)
 	allowed := localhostOf(site) + "/allowed"
 	framed = []string{c.page(), c.origin + "/device", c.origin + "/connections", allowed}
-	ctx, cancel := context.WithTimeout(browser, time.Minute)
+	ctx, cancel := context.WithTimeout(browser, pageTime)
 	defer cancel()
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(site.URL)))
 	targets, err := chromedp.Targets(ctx)

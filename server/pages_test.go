@@ -2,10 +2,8 @@ package server_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/client"
-	"mcpentra/fakeentra/useragent/chromium"
 )
 
 // TestPersonSignsIn visits all pages with a real browser: the server's consent page, the fake's
@@ -28,7 +25,7 @@ func TestPersonSignsIn(t *testing.T) {
 	for _, width := range []int{1280, 390} {
 		t.Run(map[int]string{1280: "at a desk", 390: "on a phone"}[width], func(t *testing.T) {
 			t.Parallel()
-			browser := startChromium(t, width)
+			browser := openBrowser(t, look{width: width})
 			origin := startServer(t, nil)
 			var consent, done, address string
 			location := func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
@@ -37,7 +34,7 @@ func TestPersonSignsIn(t *testing.T) {
 				return chromedp.Void{}, err
 			}
 			status := call(t, origin, func(_ context.Context, page string) error {
-				ctx, cancel := context.WithTimeout(browser, time.Minute)
+				ctx, cancel := context.WithTimeout(browser, pageTime)
 				defer cancel()
 				return chromedp.Do(
 					ctx,
@@ -70,10 +67,10 @@ func TestPersonSignsIn(t *testing.T) {
 // TestPersonSignsInByKeyboard uses Tab and Enter alone.
 func TestPersonSignsInByKeyboard(t *testing.T) {
 	t.Parallel()
-	browser := startChromium(t, 1280)
+	browser := openBrowser(t, look{width: 1280})
 	origin := startServer(t, nil)
 	status := call(t, origin, func(_ context.Context, page string) error {
-		ctx, cancel := context.WithTimeout(browser, time.Minute)
+		ctx, cancel := context.WithTimeout(browser, pageTime)
 		defer cancel()
 		return chromedp.Do(ctx,
 			chromedp.Navigate(page), chromedp.WaitEnabled(`button[value="approve"]`), chromedp.KeyEvent("\t\r"),
@@ -91,12 +88,12 @@ func TestDoubleClickApprovesOnce(t *testing.T) {
 	for _, apart := range []int{0, 60, 150} {
 		t.Run(fmt.Sprintf("%d ms", apart), func(t *testing.T) {
 			t.Parallel()
-			browser := startChromium(t, 1280)
+			browser := openBrowser(t, look{width: 1280})
 			origin := startServer(t, nil)
 			clicks := fmt.Sprintf(`const approve = document.querySelector('button[value="approve"]');
 				approve.click(); setTimeout(() => approve.click(), %d); true`, apart)
 			status := call(t, origin, func(_ context.Context, page string) error {
-				ctx, cancel := context.WithTimeout(browser, time.Minute)
+				ctx, cancel := context.WithTimeout(browser, pageTime)
 				defer cancel()
 				return chromedp.Do(ctx,
 					latency(200*time.Millisecond),
@@ -116,11 +113,11 @@ func TestDoubleClickApprovesOnce(t *testing.T) {
 // to run in it.
 func TestEarlyClicksDoNotCount(t *testing.T) {
 	t.Parallel()
-	browser := startChromium(t, 1280)
+	browser := openBrowser(t, look{width: 1280})
 	origin := startServer(t, nil)
 	var held, restarted, foreign bool
 	status := call(t, origin, func(_ context.Context, page string) error {
-		ctx, cancel := context.WithTimeout(browser, time.Minute)
+		ctx, cancel := context.WithTimeout(browser, pageTime)
 		defer cancel()
 		return chromedp.Do(ctx,
 			chromedp.Navigate(page), chromedp.WaitEnabled(`button[value="approve"]`),
@@ -181,12 +178,12 @@ func evaluate(script string) chromedp.Action[chromedp.Void] {
 // allows its form no other host.
 func TestPersonDeclines(t *testing.T) {
 	t.Parallel()
-	browser := startChromium(t, 1280)
+	browser := openBrowser(t, look{width: 1280})
 	origin := startServer(t, nil)
 	transport, err := client.New(client.Config{
 		Server: origin + "/mcp",
 		Browser: func(_ context.Context, page string) error {
-			ctx, cancel := context.WithTimeout(browser, time.Minute)
+			ctx, cancel := context.WithTimeout(browser, pageTime)
 			defer cancel()
 			return chromedp.Do(
 				ctx,
@@ -237,23 +234,4 @@ func call(t *testing.T, origin string, browser func(context.Context, string) err
 	defer response.Body.Close()
 	require.NoError(t, <-closed) // the sign-in continues while the person still reads
 	return response.StatusCode
-}
-
-// startChromium starts a browser of a width for a test.
-func startChromium(t *testing.T, width int) context.Context {
-	t.Helper()
-	return startBrowser(t, chromium.Config{Width: width})
-}
-
-// startBrowser starts a browser for a test. If Chromium is not installed, it skips the test, or
-// fails in CI.
-func startBrowser(t *testing.T, config chromium.Config) context.Context {
-	t.Helper()
-	browser, stop, err := chromium.Start(t.Context(), config)
-	if errors.Is(err, chromium.ErrNotInstalled) && os.Getenv("CI") != "true" {
-		t.Skip(err)
-	}
-	require.NoError(t, err)
-	t.Cleanup(stop)
-	return browser
 }

@@ -8,15 +8,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"mcpentra/fakeentra"
 	"mcpentra/server"
 	"mcpentra/server/entra"
 	"mcpentra/server/store"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()

@@ -26,6 +26,7 @@ func All() []bench.Check {
 		pageChecks(),
 		cookiesChecks(),
 		thirdPartyChecks(),
+		thirdPartyParallelChecks(),
 		thirdPartyAnswerChecks(),
 		thirdPartyTimeChecks(),
 		codeChecks(),

@@ -42,6 +42,7 @@ func All() []bench.Check {
 		tokenIssuerChecks(),
 		tokenAlgorithmChecks(),
 		tokenSignatureChecks(),
+		tokenFlawsChecks(),
 		tokenKeyChecks(),
 		tokenKeyAddressChecks(),
 		tokenHeaderChecks(),

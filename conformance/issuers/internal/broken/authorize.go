@@ -255,6 +255,10 @@ func (s *Issuer) sendError(w http.ResponseWriter, r *http.Request, tx *transacti
 	target, err := url.Parse(tx.redirect)
 	isSafe := err == nil && isLoopback(target) || s.has(RedirectsErrorsAnywhere)
 	address := s.responseURL(tx, url.Values{"error": {code}})
+	if kind := tx.query.Get("response_type"); s.has(RunsParameters) && strings.Contains(kind, "<") {
+		s.show(w, http.StatusBadRequest, "<p>The response type is unknown: "+kind+"</p>")
+		return
+	}
 	if s.has(ShowsErrorsOnPages) {
 		s.showProblem(w, "The request failed: "+code, "")
 		return

@@ -50,15 +50,16 @@ var breaksFlow = []broken.Fault{
 // skipped are the checks that do not apply to the server without faults.
 var skipped = map[string]bool{
 	// Its people sign in at the server itself. TestIssuerWithThirdPartyPasses tries another.
-	"authorization-server/third-party/browser":    true,
-	"authorization-server/third-party/state":      true,
-	"authorization-server/third-party/replay":     true,
-	"authorization-server/third-party/code":       true,
-	"authorization-server/third-party/request":    true,
-	"authorization-server/third-party/parameters": true,
-	"authorization-server/third-party/error":      true,
-	"authorization-server/third-party/failure":    true,
-	"authorization-server/third-party/session":    true,
+	"authorization-server/third-party/browser":     true,
+	"authorization-server/third-party/state":       true,
+	"authorization-server/third-party/interleaved": true,
+	"authorization-server/third-party/replay":      true,
+	"authorization-server/third-party/code":        true,
+	"authorization-server/third-party/request":     true,
+	"authorization-server/third-party/parameters":  true,
+	"authorization-server/third-party/error":       true,
+	"authorization-server/third-party/failure":     true,
+	"authorization-server/third-party/session":     true,
 
 	"authorization-server/third-party/id-token":       true,
 	"authorization-server/third-party/signature":      true,
@@ -307,6 +308,7 @@ var pageCaught = map[broken.Fault][]string{
 	broken.AllowsFrames:        {"authorization-server/page/frames", "authorization-server/page/scripts"},
 	broken.AllowsInlineScripts: {"authorization-server/page/scripts"},
 	broken.RunsClientNames:     {"authorization-server/page/markup", "authorization-server/page/client-name"},
+	broken.RunsParameters:      {"authorization-server/page/markup"},
 	broken.ShowsControls:       {"authorization-server/page/client-name"},
 	broken.HidesRedirectHost: {
 		"authorization-server/page/redirect-host",
@@ -361,6 +363,7 @@ var introspectionCaught = map[broken.Fault][]string{
 var thirdPartyCaught = map[broken.Fault][]string{
 	broken.BindsNoBrowser:     {"authorization-server/third-party/browser"},
 	broken.ChecksNoState:      {"authorization-server/third-party/state"},
+	broken.KeepsOneSignIn:     {"authorization-server/third-party/interleaved"},
 	broken.RepeatsSignIns:     {"authorization-server/third-party/replay"},
 	broken.PassesStateOn:      {"authorization-server/third-party/request"},
 	broken.PassesParametersOn: {"authorization-server/third-party/parameters"},

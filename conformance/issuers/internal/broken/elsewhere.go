@@ -22,6 +22,7 @@ const SignsInElsewhere Fault = "lets people sign in at a third party"
 const (
 	BindsNoBrowser       Fault = "continues a sign-in in any browser"
 	ChecksNoState        Fault = "continues a browser's sign-in without its state"
+	KeepsOneSignIn       Fault = "keeps one sign-in for all people"
 	RepeatsSignIns       Fault = "takes the answer of the third party twice"
 	PassesStateOn        Fault = "sends the client's state to the third party"
 	PassesParametersOn   Fault = "sends the client's parameters to the third party"
@@ -45,7 +46,7 @@ const (
 )
 
 var elsewhereFaults = []Fault{
-	SignsInElsewhere, BindsNoBrowser, ChecksNoState, RepeatsSignIns, PassesStateOn, PassesParametersOn,
+	SignsInElsewhere, KeepsOneSignIn, BindsNoBrowser, ChecksNoState, RepeatsSignIns, PassesStateOn, PassesParametersOn,
 	RedeemsForeignCodes, ShowsThirdPartyError, IgnoresNonce, IgnoresIDTokenAudience, IgnoresIDTokenIssuer,
 	IgnoresIDTokenExpiry, IgnoresIDTokenSignature, IgnoresThirdPartyIss, IgnoresTokenErrors,
 	ShowsThirdPartyFailures, PassesTokensOn, WaitsForThirdParty, ReadsEndlessTokens, UsesAnyMetadata,
@@ -58,6 +59,7 @@ type elsewhere struct {
 	issuer   string
 	client   string // this server's client ID there
 	signIns  map[string]*signIn
+	last     *signIn // of any person
 }
 
 // A signIn is a sign-in that waits for the third party's answer, or has got it.
@@ -122,6 +124,7 @@ func (s *Issuer) sendElsewhere(w http.ResponseWriter, r *http.Request, tx *trans
 		state = tx.state
 	}
 	s.elsewhere.signIns[state] = made
+	s.elsewhere.last = made
 	http.SetCookie(w, &http.Cookie{
 		Name:     signInCookie,
 		Value:    made.browser,
@@ -214,8 +217,12 @@ func (s *Issuer) finishSignIn(w http.ResponseWriter, r *http.Request, found *sig
 	isNew := !found.used
 	found.used = true
 	if isNew && !s.has(RedeemsForeignCodes) {
+		used := found
+		if s.has(KeepsOneSignIn) {
+			used = s.elsewhere.last
+		}
 		s.mu.Unlock() // the third party may take its time
-		tokens, err := s.redeemElsewhere(r.Context(), found, code)
+		tokens, err := s.redeemElsewhere(r.Context(), used, code)
 		s.mu.Lock()
 		if err != nil {
 			s.failSignIn(w, r, found, url.Values{"error": {"server_error"}})

@@ -2,6 +2,7 @@ package broken_test
 
 import (
 	"os"
+	"slices"
 	"sync"
 	"testing"
 
@@ -26,7 +27,8 @@ func start(t *testing.T, faults ...broken.Fault) *broken.Issuer {
 }
 
 // runAll runs checks, several at once, and returns the result of each by ID. The checks that move
-// the server's clock have a server of their own, because every other check would notice.
+// the server's clock have a server of their own, because every other check would notice. So has
+// each check of a server that serves one sign-in at a time.
 func runAll(t *testing.T, selected []bench.Check, faults ...broken.Fault) map[string]check.Result {
 	t.Helper()
 	shared := start(t, faults...).Target()
@@ -37,7 +39,7 @@ func runAll(t *testing.T, selected []bench.Check, faults ...broken.Fault) map[st
 	for _, current := range selected {
 		group.Go(func() error {
 			target := shared
-			if needsClock(current) {
+			if needsClock(current) || slices.Contains(faults, broken.KeepsOneSignIn) {
 				target = start(t, faults...).Target()
 			}
 			result := bench.Run(t.Context(), current, target)

@@ -134,6 +134,7 @@ const (
 	SendsCookiesInClear   Fault = "sends its cookies also without TLS"
 	RedirectsWith307      Fault = "redirects a sign-in with 307"
 	HidesRedirectHost     Fault = "does not show where the answer goes"
+	RunsParameters        Fault = "writes parameters into error pages without escapes"
 	RunsClientNames       Fault = "writes a client's name without escapes"
 	ChecksNoCSRF          Fault = "checks no token of the consent form"
 	ChecksNoOrigin        Fault = "takes consent forms from pages of other sites"

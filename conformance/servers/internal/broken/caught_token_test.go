@@ -77,6 +77,7 @@ var jwsCaught = map[broken.Fault][]string{
 	broken.SharesGuessableSecret:    {"server/token/guessable-secret"},
 	broken.AcceptsOtherAlgorithms:   {"server/token/other-algorithm"},
 	broken.AcceptsZeroSignatures:    {"server/token/degenerate-signature", "server/token/tampered-signature"},
+	broken.ForgivesSignatures:       {"server/token/two-flaws"},
 	broken.TrustsEmbeddedKeys:       {"server/token/embedded-key"},
 	broken.TrustsCertificates:       {"server/token/certificate-chain"},
 	broken.TrustsKeyAddresses:       {"server/token/key-address"},
@@ -127,6 +128,7 @@ var keyCaught = map[broken.Fault][]string{
 	broken.RefusesDuringFetch:     {"server/keys/herd"},
 	broken.ForgetsKeysInOutage:    {"server/keys/outage", "server/keys/redirect", "server/keys/silence"},
 	broken.FollowsKeyRedirects:    {"server/keys/redirect"},
+	broken.AcceptsWithoutKeys:     {"server/keys/outage", "server/keys/redirect", "server/keys/silence"},
 	broken.RefusesWithoutKeys:     {"server/keys/late", "server/keys/document-silence"},
 
 	broken.TrustsAnyDocument:     {"server/keys/document-issuer"},

@@ -29,6 +29,7 @@ const (
 	IgnoresKeyIssuer       Fault = "ignores the issuer of a key"
 	KeepsOneKeyPerID       Fault = "keeps one key per ID, whatever its issuer"
 	BreaksOnClocks         Fault = "breaks when the clock is set back"
+	AcceptsWithoutKeys     Fault = "accepts every token while it gets no keys"
 	RefusesWithoutKeys     Fault = "calls tokens bad while it has no keys"
 )
 
@@ -59,6 +60,7 @@ type keyCache struct {
 	keys    []jose.JSONWebKey
 	fetched time.Time
 	forced  time.Time
+	failed  bool        // the last fetch
 	running atomic.Bool // during every fetch except the first
 
 	address string // of the keys, from the document
@@ -180,12 +182,20 @@ func (s *Server) keysFor(id string) []jose.JSONWebKey {
 	return (&jose.JSONWebKeySet{Keys: s.cache.keys}).Key(id)
 }
 
+// lacksKeys reports whether the last fetch of the keys has failed.
+func (s *Server) lacksKeys() bool {
+	s.cache.mu.Lock()
+	defer s.cache.mu.Unlock()
+	return s.cache.failed
+}
+
 // fetchKeys fetches the key set. The caller holds the lock.
 func (s *Server) fetchKeys() {
 	now := s.now()
 	s.cache.running.Store(!s.cache.fetched.IsZero())
 	defer s.cache.running.Store(false)
 	keys, err := s.readKeys()
+	s.cache.failed = err != nil
 	switch {
 	case err != nil && s.has(ForgetsKeysInOutage):
 		s.cache.keys = nil

@@ -71,6 +71,8 @@ func (s *Server) expiryLeeway() float64 {
 		return 30 * 60
 	case s.has(AllowsSevenMinutes):
 		return 7 * 60
+	case s.has(ForgivesSignatures):
+		return 60
 	}
 	return 0
 }

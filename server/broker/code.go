@@ -192,6 +192,9 @@ func (b *Broker) createGrant(
 		RefreshHash: hashed(refresh),
 		Rotated:     b.now(),
 	}
+	if err := b.rememberPerson(ctx, made.Principal, made.Username); err != nil {
+		return "", nil, "", err
+	}
 	record := store.Record{Kind: kindGrant, Key: grantID, Expires: b.now().Add(grantLifetime)}
 	b.nameGrant(&record, made)
 	return grantID, made, refresh, b.records.put(ctx, record, made)

@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -30,36 +29,6 @@ type Grant struct {
 	scopeIDs []string
 }
 
-// A GrantFilter selects grants. Empty fields select all.
-type GrantFilter struct {
-	// User is an object ID, or a user name as Entra last gave it. Case does not count.
-	User string
-	// ClientID is a client.
-	ClientID string
-	// Principal is a person.
-	Principal *identity.Principal
-}
-
-func (f GrantFilter) matches(person identity.Principal, username, clientID string) bool {
-	isUser := f.User == "" || strings.EqualFold(f.User, person.ObjectID) || strings.EqualFold(f.User, username)
-	isClient := f.ClientID == "" || f.ClientID == clientID
-	isPerson := f.Principal == nil || *f.Principal == person
-	return isUser && isClient && isPerson
-}
-
-// queries return the records among which the filter selects. After a change of the keys, a person's
-// records have different sources until they are written again.
-func (b *Broker) queries(kind string, filter GrantFilter) []store.Query {
-	if filter.Principal == nil {
-		return []store.Query{{Kind: kind, Limit: grantsPerPage}}
-	}
-	var queries []store.Query
-	for _, name := range b.config.Keys.names(b.now(), personParts(*filter.Principal)...) {
-		queries = append(queries, store.Query{Kind: kind, Source: name, Limit: grantsPerPage})
-	}
-	return queries
-}
-
 // grantsPerPage bounds the records in memory while grants are searched. A grant has at most some
 // ten thousand bytes.
 const grantsPerPage = 200
@@ -67,13 +36,18 @@ const grantsPerPage = 200
 // Grants returns a page of grants in the order of their IDs, at most limit. After is the last ID of
 // the page before, or "". The page is shorter only at the end.
 func (b *Broker) Grants(ctx context.Context, filter GrantFilter, after string, limit int) ([]Grant, error) {
-	var found []Grant
-	queries := b.queries(kindGrant, filter)
+	searches, err := b.searches(ctx, filter)
+	if err != nil {
+		return nil, err
+	}
+	complete := searches[len(searches)-1]
+	queries := b.queries(kindGrant, complete)
 	for i := range queries {
 		queries[i].After = after
 	}
-	err := b.eachGrant(ctx, queries, func(id string, g *grant) bool {
-		if filter.matches(g.Principal, g.Username, g.ClientID) {
+	var found []Grant
+	err = b.eachGrant(ctx, queries, func(id string, g *grant) bool {
+		if complete.matches(g.Principal, g.Username, g.ClientID) {
 			found = append(found, b.describe(id, g))
 		}
 		return len(found) < limit
@@ -130,16 +104,34 @@ func (b *Broker) eachGrant(
 // the people to the clients. By says who ends them, for the log. After an error, some grants may
 // have ended: call it again.
 func (b *Broker) EndGrants(ctx context.Context, filter GrantFilter, by string) (ended int, err error) {
+	searches, err := b.searches(ctx, filter)
+	if err != nil {
+		return 0, err
+	}
+	for _, selected := range searches {
+		count, err := b.endSelected(ctx, selected, by)
+		ended += count
+		if err != nil {
+			return ended, err
+		}
+	}
+	if filter.ClientID == "" {
+		err = b.forgetPeople(ctx, searches[0].people)
+	}
+	return ended, err
+}
+
+func (b *Broker) endSelected(ctx context.Context, selected search, by string) (ended int, err error) {
 	// A code that is being redeemed becomes a grant only if its record is still there. So the codes
 	// go first.
-	if err := b.deletePending(ctx, filter); err != nil {
+	if err := b.deletePending(ctx, selected); err != nil {
 		return 0, err
 	}
 	var count atomic.Int64
 	all, deleting := errgroup.WithContext(ctx)
 	all.SetLimit(deletions)
-	err = b.eachGrant(deleting, b.queries(kindGrant, filter), func(id string, g *grant) bool {
-		if filter.matches(g.Principal, g.Username, g.ClientID) {
+	err = b.eachGrant(deleting, b.queries(kindGrant, selected), func(id string, g *grant) bool {
+		if selected.matches(g.Principal, g.Username, g.ClientID) {
 			all.Go(func() error {
 				err := b.endByHand(deleting, id, g, by)
 				if err == nil {
@@ -159,39 +151,52 @@ const deletions = 16
 
 // deletePending deletes the codes and the sign-ins under way from which a grant could still come,
 // and the tokens of applications, which have no grant.
-func (b *Broker) deletePending(ctx context.Context, filter GrantFilter) error {
-	// A network is the source of a transaction and of a device, so the person's name finds none.
+func (b *Broker) deletePending(ctx context.Context, selected search) error {
+	// A network is the source of a transaction, so the person's name finds none.
 	transactions := []store.Query{{Kind: kindTransaction, Limit: grantsPerPage}}
 	err := b.deleteSelected(ctx, transactions, func(record store.Record) bool {
 		var tx transaction
 		isSignedIn := b.records.read(ctx, record, &tx) == nil && tx.SignedIn != nil
-		return isSignedIn && filter.matches(tx.SignedIn.Principal, tx.SignedIn.Username, tx.ClientID)
+		return isSignedIn && selected.matches(tx.SignedIn.Principal, tx.SignedIn.Username, tx.ClientID)
 	})
 	if err != nil {
 		return err
 	}
-	devices := []store.Query{{Kind: kindDevice, Limit: grantsPerPage}}
-	err = b.deleteSelected(ctx, devices, func(record store.Record) bool {
+	// The source of a device is a network until a person has approved it.
+	err = b.deleteSelected(ctx, b.queries(kindDevice, selected), func(record store.Record) bool {
 		var d deviceAuthorization
 		isApproved := b.records.read(ctx, record, &d) == nil && d.SignIn != nil
-		return isApproved && filter.matches(d.SignIn.Principal, d.SignIn.Username, d.ClientID)
+		return isApproved && selected.matches(d.SignIn.Principal, d.SignIn.Username, d.ClientID)
 	})
 	if err != nil {
 		return err
 	}
-	apps := []store.Query{{Kind: kindAppToken, Limit: grantsPerPage}}
-	err = b.deleteSelected(ctx, apps, func(record store.Record) bool {
-		var app appTokenRecord
-		isReadable := b.records.read(ctx, record, &app) == nil
-		return isReadable && filter.matches(identity.Principal{}, "", app.ClientID)
-	})
-	if err != nil {
+	if err := b.deleteAppTokens(ctx, selected); err != nil {
 		return err
 	}
-	return b.deleteSelected(ctx, b.queries(kindCode, filter), func(record store.Record) bool {
+	return b.deleteSelected(ctx, b.queries(kindCode, selected), func(record store.Record) bool {
 		var code authorizationCode
 		isReadable := b.records.read(ctx, record, &code) == nil
-		return isReadable && filter.matches(code.SignIn.Principal, code.SignIn.Username, code.ClientID)
+		return isReadable && selected.matches(code.SignIn.Principal, code.SignIn.Username, code.ClientID)
+	})
+}
+
+// deleteAppTokens deletes the tokens of applications that a search selects. A search for a person
+// selects none.
+func (b *Broker) deleteAppTokens(ctx context.Context, selected search) error {
+	if selected.filter.User != "" || selected.filter.Principal != nil {
+		return nil
+	}
+	queries := []store.Query{{Kind: kindAppToken, Limit: grantsPerPage}}
+	if selected.filter.ClientID != "" {
+		queries = nil
+		for _, name := range b.config.Keys.names(b.now(), "client", selected.filter.ClientID) {
+			queries = append(queries, store.Query{Kind: kindAppToken, Source: name, Limit: grantsPerPage})
+		}
+	}
+	return b.deleteSelected(ctx, queries, func(record store.Record) bool {
+		var app appTokenRecord
+		return b.records.read(ctx, record, &app) == nil && selected.matches(identity.Principal{}, "", app.ClientID)
 	})
 }
 

@@ -7,12 +7,18 @@ import (
 	"errors"
 	"time"
 
+	"mcpentra/server/identity"
 	"mcpentra/server/store"
 )
 
 // MaintainOnce does the work of Maintain once.
 func (b *Broker) MaintainOnce(ctx context.Context) error {
 	return errors.Join(b.tidySigningKeys(ctx), b.maintain(ctx))
+}
+
+// RememberPerson stores the latest name of a person.
+func (b *Broker) RememberPerson(ctx context.Context, person identity.Principal, username string) error {
+	return b.rememberPerson(ctx, person, username)
 }
 
 // SealText encrypts the text of a value.

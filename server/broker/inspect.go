@@ -109,6 +109,7 @@ func (r *Report) parse(record store.Record, text []byte, keys *Keys) error {
 		kindDevice:      &deviceAuthorization{},
 		kindUserCode:    &userCodeRecord{},
 		kindAppToken:    &appTokenRecord{},
+		kindPerson:      &personRecord{},
 	}[record.Kind]
 	if !known {
 		into = new(any)

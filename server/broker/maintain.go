@@ -27,8 +27,8 @@ const (
 	// lastingRecord is the remaining life of the records that are rewritten. Others expire soon. A
 	// code, for example, may be redeemed at this moment, and must not change then.
 	lastingRecord = time.Hour
-	// namesVersion grows when records get another Source or Group.
-	namesVersion = 1
+	// namesVersion grows when records get another Source or Group, or when people get records.
+	namesVersion = 2
 )
 
 // A rewriting says how far the rewriting of records is.
@@ -163,6 +163,11 @@ func (p *pass) readKind(ctx context.Context, kind string) error {
 // readRecord rewrites a record of an older key, and a grant that is in no group.
 func (p *pass) readRecord(ctx context.Context, record store.Record) error {
 	b := p.broker
+	if record.Kind == kindGrant {
+		if err := b.rememberOwner(ctx, record); err != nil {
+			return err
+		}
+	}
 	isSealed := b.config.Keys.sealedByFirst(record.Value, b.now())
 	isComplete := record.Kind != kindGrant || record.Group != ""
 	switch {
@@ -210,6 +215,12 @@ func (b *Broker) rewrite(ctx context.Context, record store.Record) error {
 		if consent.Person != nil {
 			record.Source = b.personSource(*consent.Person)
 		}
+	case kindPerson:
+		var person personRecord
+		if err := json.Unmarshal(text, &person); err != nil {
+			return errSealBroken
+		}
+		b.namePerson(&record, &person)
 	}
 	record.Value, err = b.config.Keys.seal(b.config.Rand, b.now(), text, placeOf(record))
 	if err != nil {

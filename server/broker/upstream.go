@@ -113,6 +113,11 @@ func (b *Broker) refreshUpstream(ctx context.Context, grantID string) (string, e
 	if renewed.Refresh == "" {
 		renewed.Refresh = g.Upstream.Refresh
 	}
+	if user := tokens.User; user.ObjectID != "" && user.Username != g.Username {
+		if err := b.rememberPerson(ctx, g.Principal, user.Username); err != nil {
+			return "", err
+		}
+	}
 	err = b.changeGrant(ctx, grantID, func(g *grant) {
 		g.Upstream = renewed
 		if user := tokens.User; user.ObjectID != "" { // there was an ID token

@@ -40,6 +40,7 @@ func newBrokerMode(ctx context.Context, config Config) (*brokerMode, error) {
 		Keys:                   config.Keys,
 		SigningKey:             config.SigningKey,
 		RegistrationsPerMinute: config.RegistrationsPerMinute,
+		Limits:                 config.BrokerLimits,
 		Clients:                config.Clients,
 		TrustedProxies:         config.TrustedProxies,
 		Now:                    config.Now,

@@ -94,6 +94,9 @@ type Config struct {
 	// RegistrationsPerMinute bounds how many clients one network (/24 of IPv4, /48 of IPv6) can
 	// register, and how many sign-ins it can begin. Zero means 120; negative means no bound.
 	RegistrationsPerMinute int
+	// BrokerLimits bound what one network and one client may do at the authorization server beyond
+	// that. They have no effect in direct mode.
+	BrokerLimits broker.Limits
 	// Clients decides which clients can use the server's authorization server. It has no effect in
 	// direct mode.
 	Clients broker.ClientPolicy

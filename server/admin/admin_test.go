@@ -93,6 +93,18 @@ func TestRefusedRequests(t *testing.T) {
 	}
 }
 
+// TestWrongSecretsLockNoAdministratorOut sends many wrong secrets before the right one.
+func TestWrongSecretsLockNoAdministratorOut(t *testing.T) {
+	t.Parallel()
+	log := &bytes.Buffer{}
+	api := newAPI(t, log)
+	for range 100 {
+		assert.Equal(t, 401, ask(api, "GET", "/grants", "Authorization", "Bearer wrong").Code)
+	}
+	assert.Equal(t, 100, strings.Count(log.String(), "setting=MCP_ADMIN_SECRET_FILE"))
+	assert.Equal(t, 404, ask(api, "GET", "/").Code, "the right secret counts")
+}
+
 func TestHostsOfAPI(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{

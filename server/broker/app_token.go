@@ -36,6 +36,10 @@ func (b *Broker) issueToApp(ctx context.Context, found *client, form url.Values)
 			saw("scope", form.Get("scope")).saw("registered", strings.Join(found.ownScopes, " ")).
 			allowedBy(settingClientFile)
 	}
+	if !b.spendOfClient(appTokens, &spender{clientID: found.ID, isProven: true}, "") {
+		return nil, tooMany("too many tokens for this client: use a token until it expires").
+			allowedBy(settingClientLimit)
+	}
 	signed, id, err := b.signToken(ctx, accessClaims{
 		Subject:  found.ID,
 		Audience: asked.URL,

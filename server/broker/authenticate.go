@@ -69,7 +69,7 @@ func (b *Broker) authenticate(r *http.Request, form url.Values, grantsNothing bo
 
 func guessedTooOften(clientID string) *protocolError {
 	return tooMany("too many wrong credentials for this client").saw("client", clientID).
-		allowedBy("MCP_TRUSTED_PROXIES for clients behind one proxy")
+		allowedBy(settingGuesses)
 }
 
 // readCredential reads the credential from the Authorization header or from the form, and refuses

@@ -135,7 +135,7 @@ func (b *Broker) mayUseEarlierConsent(
 
 // askFirstConsent asks for consent before the sign-in.
 func (b *Broker) askFirstConsent(w http.ResponseWriter, r *http.Request, tx *transaction) {
-	allowed := b.spendSignIn(w, r)
+	allowed := b.spendSignIn(w, r, tx.ClientID)
 	if allowed {
 		b.askConsent(w, r, tx)
 	}
@@ -143,7 +143,7 @@ func (b *Broker) askFirstConsent(w http.ResponseWriter, r *http.Request, tx *tra
 
 // sendToEntra begins the sign-in of a person whose earlier consent counts.
 func (b *Broker) sendToEntra(w http.ResponseWriter, r *http.Request, tx *transaction) {
-	allowed := b.spendSignIn(w, r)
+	allowed := b.spendSignIn(w, r, tx.ClientID)
 	if !allowed {
 		return
 	}
@@ -158,15 +158,21 @@ func (b *Broker) sendToEntra(w http.ResponseWriter, r *http.Request, tx *transac
 	http.Redirect(w, r, next.Address, http.StatusFound)
 }
 
-// spendSignIn takes a sign-in from the budget of the client's network. If none is left, it answers
-// the request and returns false.
-func (b *Broker) spendSignIn(w http.ResponseWriter, r *http.Request) bool {
-	if b.spend(signIns, r) {
+// spendSignIn takes a sign-in from the budgets of a client and its network. If none is left, it
+// answers the request and returns false. The client may be empty.
+func (b *Broker) spendSignIn(w http.ResponseWriter, r *http.Request, clientID string) bool {
+	var by *spender
+	if clientID != "" {
+		by = &spender{clientID: clientID}
+	}
+	problem := b.spend(signIns, by, r)
+	if problem == nil {
 		return true
 	}
 	w.Header().Set("Retry-After", "30")
-	problem := tooMany("Too many sign-ins were begun from this network. Wait a minute and try again.")
-	b.showRefusal(w, r, problem.allowedBy(settingLimit))
+	problem.because(problem.description)
+	shown := "Too many sign-ins were begun from this network. Wait a minute and try again."
+	b.showRefusal(w, r, problem.described(shown))
 	return false
 }
 

@@ -56,6 +56,8 @@ type Config struct {
 	// RegistrationsPerMinute bounds the registrations of clients in one network (/24 of IPv4, /48
 	// of IPv6), and separately their sign-ins. Zero means 120; negative means no bound.
 	RegistrationsPerMinute int
+	// Limits bound what one source may do beyond that.
+	Limits Limits
 	// Clients decides which clients can use the broker.
 	Clients ClientPolicy
 	// TrustedProxies are the reverse proxies whose X-Forwarded-For or Forwarded counts. Nil means
@@ -120,9 +122,15 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 		resources: resources,
 		log:       config.Logger,
 		secure:    issuer.Scheme == "https",
-		records:   &sealedStore{store: config.Store, keys: config.Keys, random: config.Rand, now: config.Now},
-		budgets:   newLimiters(),
-		guesses:   newLimiters(),
+		records: &sealedStore{
+			store:   config.Store,
+			keys:    config.Keys,
+			random:  config.Rand,
+			now:     config.Now,
+			pending: config.Limits.Pending,
+		},
+		budgets: newLimiters(),
+		guesses: newLimiters(),
 	}
 	b.ownHost, err = browserHost(issuer)
 	if err != nil {
@@ -177,6 +185,7 @@ func (c Config) withDefaults(issuer *url.URL) (Config, error) {
 	if c.RegistrationsPerMinute == 0 {
 		c.RegistrationsPerMinute = 120
 	}
+	c.Limits = c.Limits.withDefaults(c.RegistrationsPerMinute)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -59,6 +59,7 @@ func (b *Broker) openDocuments() error {
 		Parse:     b.parseDocument,
 		MaxBytes:  maxDocument,
 		PerMinute: b.config.RegistrationsPerMinute,
+		AtOnce:    b.config.Limits.FetchesAtOnce,
 		RootCAs:   policy.RootCAs,
 		Lookup:    policy.Lookup,
 		Dial:      policy.Dial,

@@ -52,7 +52,7 @@ func (e *documentError) problem(basic bool) *protocolError {
 	made := unknownClient(basic).described(e.describe())
 	switch e.cause.Reason {
 	case fetch.TooMany:
-		made = tooMany(e.describe()).allowedBy(settingLimit)
+		made = tooMany(e.describe()).allowedBy(settingFetches)
 	case fetch.Unreachable:
 		made = unavailable(e.describe())
 	case fetch.Refused:

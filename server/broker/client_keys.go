@@ -96,6 +96,7 @@ func (b *Broker) openClientKeys() error {
 			Parse:     func(_ string, text []byte) ([]jose.JSONWebKey, error) { return token.ParseClientKeys(text) },
 			MaxBytes:  maxKeySet,
 			PerMinute: b.config.RegistrationsPerMinute,
+			AtOnce:    b.config.Limits.FetchesAtOnce,
 			RootCAs:   policy.RootCAs,
 			Lookup:    policy.Lookup,
 			Dial:      policy.Dial,

@@ -218,7 +218,7 @@ func (b *Broker) showConnectionsRefusal(w http.ResponseWriter, r *http.Request, 
 
 // signInForConnections sends a person to Entra who wants to see the page. No client takes part.
 func (b *Broker) signInForConnections(w http.ResponseWriter, r *http.Request) {
-	if !b.readOwnForm(w, r, notOwnForm) || !b.spendSignIn(w, r) {
+	if !b.readOwnForm(w, r, notOwnForm) || !b.spendSignIn(w, r, "") {
 		return
 	}
 	tx := &transaction{OwnPage: connectionsPath, Prompts: []string{"select_account"}}

@@ -79,9 +79,9 @@ func (b *Broker) handleDeviceAuthorization(w http.ResponseWriter, r *http.Reques
 	if fromOtherSite(r) {
 		from = pageDevices
 	}
-	if allowed := b.spend(from, r); !allowed {
-		b.refuse(w, r, tooMany("too many device codes for this network").
-			saw("client", found.ID).saw("origin", r.Header.Get("Origin")).allowedBy(settingLimit))
+	by := &spender{clientID: found.ID, isProven: found.AuthMethod != authNone}
+	if problem := b.spend(from, by, r); problem != nil {
+		b.refuse(w, r, problem.saw("origin", r.Header.Get("Origin")))
 		return
 	}
 	answer, err := b.newDevice(r, found, scopes)

@@ -67,7 +67,7 @@ func (b *Broker) handleUserCode(w http.ResponseWriter, r *http.Request) {
 		b.refuseUserCode(w, r)
 	case err != nil:
 		b.storeFailed(w, r, err)
-	case b.spendSignIn(w, r):
+	case b.spendSignIn(w, r, found.ClientID):
 		b.askConsent(w, r, newDeviceTransaction(found, key))
 	}
 }
@@ -102,7 +102,8 @@ func (b *Broker) refuseUserCode(w http.ResponseWriter, r *http.Request) {
 	}
 	if tooOften := b.guessed("a user code", r); tooOften {
 		w.Header().Set("Retry-After", "30")
-		problem = tooMany("Too many wrong codes came from this network. Wait a minute, and check the code.")
+		problem = tooMany("Too many wrong codes came from this network. Wait a minute, and check the code.").
+			allowedBy(settingGuesses)
 	}
 	b.logRefusal(r, problem.because("the user code leads to no device"))
 	b.showDevicePage(w, problem.status, problem.description)

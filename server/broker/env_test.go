@@ -55,6 +55,7 @@ type options struct {
 	keys      *broker.Keys
 	tls       bool
 	perMinute int // 0 means no bound
+	limits    broker.Limits
 	tenant    func(*directory.Tenant)
 	proxies   clientip.Proxies
 	scopes    []broker.Scope
@@ -146,6 +147,9 @@ func (e *env) tryStart(o options) (*broker.Broker, error) {
 	if o.perMinute == 0 {
 		o.perMinute = -1
 	}
+	if o.limits.ClientPerMinute == 0 {
+		o.limits.ClientPerMinute = -1
+	}
 	logger := slog.New(slog.DiscardHandler)
 	if o.log != nil {
 		logger = slog.New(slog.NewTextHandler(o.log, nil))
@@ -158,6 +162,7 @@ func (e *env) tryStart(o options) (*broker.Broker, error) {
 		Keys:                   o.keys,
 		Now:                    e.now,
 		RegistrationsPerMinute: o.perMinute,
+		Limits:                 o.limits,
 		Clients:                o.clients,
 		TrustedProxies:         o.proxies,
 		Scopes:                 o.scopes,

@@ -23,7 +23,7 @@ type GrantFilter struct {
 // A search finds the records that a filter selects.
 type search struct {
 	filter GrantFilter
-	people []identity.Principal // of the filter's User or Principal, as far as they are known
+	people []identity.Principal // of the filter's User or Principal; nil means unknown
 	isAll  bool                 // it reads all records of a kind
 }
 
@@ -82,8 +82,8 @@ func (b *Broker) namesAreComplete(ctx context.Context) (bool, error) {
 	return state.Names >= namesVersion && !state.Done.IsZero(), err
 }
 
-// queries returns the queries of a search in a kind whose records have their person as source. After
-// a change of the keys, records have names under different keys until they are written again.
+// queries returns the queries of a search in a kind whose records have their person as source.
+// After a change of the keys, records have names under different keys until they are written again.
 func (b *Broker) queries(kind string, s search) []store.Query {
 	isOfClient := s.filter.User == "" && s.filter.Principal == nil && kind == kindGrant
 	if s.isAll || len(s.people) == 0 && !isOfClient {

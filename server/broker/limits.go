@@ -3,7 +3,6 @@ package broker
 import (
 	"net/http"
 	"net/netip"
-	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
@@ -12,7 +11,47 @@ import (
 	"mcpentra/server/identity"
 )
 
-// A budget is a number of actions that each network has in a minute. Each budget is separate. Only
+// Limits bound what one source may do, so that it leaves room for the others. A source is a network
+// (/24 of IPv4, /48 of IPv6), and a client as well where it is known. Zero means the default.
+type Limits struct {
+	// ClientPerMinute bounds the sign-ins that one client begins from one network, and its device
+	// codes. A client that authenticates counts in all networks together. It also bounds the tokens
+	// that a client gets for itself. Zero means half of RegistrationsPerMinute; negative means no
+	// bound.
+	ClientPerMinute int
+	// WrongPerMinute bounds the wrong secrets for one client, and the wrong user codes, that come
+	// from one network. A right one always counts. Zero means 10; negative means no bound.
+	WrongPerMinute int
+	// Pending bounds the sign-ins under way, the codes and the device codes, each. Twice as many
+	// clients can wait for the first sign-in. If there are more, the network with the most loses
+	// its oldest. Zero means 10,000.
+	Pending int
+	// FetchesAtOnce bounds the client documents and keys that one network may have fetched at the
+	// same time. A site that serves them has half as many, and all together four times as many.
+	// Zero means 32.
+	FetchesAtOnce int
+}
+
+func (l Limits) withDefaults(registrationsPerMinute int) Limits {
+	if l.ClientPerMinute == 0 {
+		l.ClientPerMinute = registrationsPerMinute
+		if registrationsPerMinute > 1 {
+			l.ClientPerMinute = registrationsPerMinute / 2
+		}
+	}
+	if l.WrongPerMinute == 0 {
+		l.WrongPerMinute = 10
+	}
+	if l.Pending <= 0 {
+		l.Pending = defaultPending
+	}
+	return l
+}
+
+// defaultPending is the default of Limits.Pending.
+const defaultPending = 10_000
+
+// A budget is a number of actions that each source has in a minute. Each budget is separate. Only
 // actions that the broker is about to remember count: a refused request affects no other request.
 type budget string
 
@@ -25,6 +64,7 @@ const (
 	signIns           budget = "sign-ins"
 	devices           budget = "device codes"
 	pageDevices       budget = "device codes by pages"
+	appTokens         budget = "tokens"
 )
 
 // maxLimiters bounds the networks, and the pairs of network and client, that have a limiter.
@@ -37,22 +77,56 @@ func newLimiters() *lru.Cache[string, *rate.Limiter] {
 	return limiters
 }
 
-// spend takes one action from the budget of the network that sent a request. It reports whether one
-// was left.
-func (b *Broker) spend(from budget, r *http.Request) bool {
-	perMinute := b.config.RegistrationsPerMinute
+// spend takes one action from the budgets of the client and of the network that sent a request. If
+// one of them is empty, it returns the refusal. The client may be nil.
+func (b *Broker) spend(from budget, c *spender, r *http.Request) *protocolError {
+	network := b.network(r)
+	if c != nil && !b.spendOfClient(from, c, network) {
+		return tooMany("too many "+string(from)+" of this client").
+			saw("client", c.clientID).allowedBy(settingClientLimit)
+	}
+	if !b.take(string(from)+" "+network, b.config.RegistrationsPerMinute) {
+		problem := tooMany("too many " + string(from) + " from this network").allowedBy(settingLimit)
+		if c != nil {
+			problem = problem.saw("client", c.clientID)
+		}
+		return problem
+	}
+	return nil
+}
+
+// A spender is the client that uses a budget. Strangers can send the ID of a client that does not
+// authenticate. So that client counts in each network alone.
+type spender struct {
+	clientID string
+	isProven bool
+}
+
+func (b *Broker) spendOfClient(from budget, c *spender, network string) bool {
+	key := string(from) + " client " + c.clientID
+	if !c.isProven {
+		key += " " + network
+	}
+	return b.take(key, b.config.Limits.ClientPerMinute)
+}
+
+// take takes one action from a budget of so many per minute. It reports whether one was left.
+func (b *Broker) take(key string, perMinute int) bool {
 	if perMinute < 0 {
 		return true
 	}
-	key := string(from) + " " + b.network(r)
 	return limiter(b.budgets, key, rate.Limit(float64(perMinute)/60), perMinute).AllowN(b.now(), 1)
 }
 
 // guessed counts a wrong credential. It reports whether this network has sent too many for this
 // client. A right credential never counts, and wrong ones before it do not matter.
 func (b *Broker) guessed(clientID string, r *http.Request) (tooMany bool) {
+	perMinute := b.config.Limits.WrongPerMinute
+	if perMinute < 0 {
+		return false
+	}
 	key := b.network(r) + " " + clientID
-	return !limiter(b.guesses, key, rate.Every(10*time.Second), 10).AllowN(b.now(), 1)
+	return !limiter(b.guesses, key, rate.Limit(float64(perMinute)/60), perMinute).AllowN(b.now(), 1)
 }
 
 func limiter(limiters *lru.Cache[string, *rate.Limiter], key string, limit rate.Limit, burst int) *rate.Limiter {

@@ -12,6 +12,10 @@ const (
 	settingLimit  = "MCP_REGISTRATIONS_PER_MINUTE, or MCP_TRUSTED_PROXIES for clients behind one proxy"
 	settingPublic = "MCP_PUBLIC_URL"
 
+	settingClientLimit = "MCP_CLIENT_REQUESTS_PER_MINUTE"
+	settingGuesses     = "MCP_WRONG_CREDENTIALS_PER_MINUTE, or MCP_TRUSTED_PROXIES for clients behind one proxy"
+	settingFetches     = "MCP_FETCHES_AT_ONCE, or " + settingLimit
+
 	settingClientFile            = "AUTH_CLIENTS_FILE"
 	settingResources             = "AUTH_RESOURCES_FILE"
 	settingAssertionAudience     = "AUTH_ASSERTION_AUDIENCE"

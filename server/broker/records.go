@@ -36,12 +36,12 @@ const (
 // limit bounds the records of a kind that strangers can cause without a sign-in, so that they
 // cannot fill the store. A client with which a person has signed in does not count. Zero means the
 // store's own bound.
-func limit(kind string) int {
+func (s *sealedStore) limit(kind string) int {
 	switch kind {
 	case kindTransaction, kindCode, kindDevice, kindUserCode:
-		return 10_000
+		return s.pending
 	case kindClient:
-		return 20_000
+		return 2 * s.pending
 	}
 	return 0
 }
@@ -63,6 +63,8 @@ type sealedStore struct {
 	keys   *Keys
 	random io.Reader
 	now    func() time.Time
+	// pending bounds the records of strangers (Limits.Pending).
+	pending int
 
 	restores epochReader
 }
@@ -148,7 +150,7 @@ func (s *sealedStore) putAgain(ctx context.Context, record store.Record, value a
 		return 0, err
 	}
 	record.Value = sealed
-	record.Limit = limit(record.Kind)
+	record.Limit = s.limit(record.Kind)
 	record.Once = comesOnce(record.Kind)
 	return s.store.Put(ctx, record)
 }

@@ -76,10 +76,8 @@ func (b *Broker) handleRegister(w http.ResponseWriter, r *http.Request) {
 	if fromOtherSite(r) {
 		from = pageRegistrations
 	}
-	allowed := b.spend(from, r)
-	if !allowed {
-		b.refuse(w, r, tooMany("too many registrations from this network").
-			saw("name", asked.Name).saw("origin", r.Header.Get("Origin")).allowedBy(settingLimit))
+	if problem := b.spend(from, nil, r); problem != nil {
+		b.refuse(w, r, problem.saw("name", asked.Name).saw("origin", r.Header.Get("Origin")))
 		return
 	}
 	made, secret, err := b.newClient(asked)

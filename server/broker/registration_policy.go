@@ -156,6 +156,10 @@ func (b *Broker) mayRegister(r *http.Request) *protocolError {
 	if isBearer {
 		problem.challenge += `, error="invalid_token"`
 		problem.because("the initial access token is wrong")
+		if b.guessed("an initial access token", r) {
+			problem = tooMany("too many wrong initial access tokens from this network")
+			return problem.allowedBy(settingGuesses).saw("origin", r.Header.Get("Origin"))
+		}
 	}
 	return problem.allowedBy(settingRegistration).saw("origin", r.Header.Get("Origin"))
 }

@@ -7,24 +7,20 @@ import (
 )
 
 func (f *file) List(ctx context.Context, query Query) ([]Record, error) {
-	statement := `SELECT key, value, version, expires, source, group_name FROM records
-		WHERE kind = ? AND key > ? AND expires > ?`
+	statement := listStatement(query)
 	arguments := []any{query.Kind, query.After, f.config.Time().Unix()}
-	if query.Source != "" {
-		statement += " AND source = ?"
-		arguments = append(arguments, query.Source)
-	}
-	if query.Group != "" {
-		statement += " AND group_name = ?"
-		arguments = append(arguments, query.Group)
+	for _, name := range []string{query.Source, query.Group} {
+		if name != "" {
+			arguments = append(arguments, name)
+		}
 	}
 	if err := f.takeTurn(ctx); err != nil {
 		return nil, err
 	}
 	defer f.endTurn()
 	// An interrupted statement could end the next caller's statement as well.
-	rows, err := f.connection.QueryContext(context.WithoutCancel(ctx), statement+" ORDER BY key LIMIT ?",
-		append(arguments, query.PageSize())...)
+	arguments = append(arguments, query.PageSize())
+	rows, err := f.connection.QueryContext(context.WithoutCancel(ctx), statement, arguments...)
 	if err != nil {
 		return nil, f.explain(err)
 	}
@@ -44,6 +40,27 @@ func (f *file) List(ctx context.Context, query Query) ([]Record, error) {
 		return nil, f.explain(err)
 	}
 	return page, nil
+}
+
+// listStatement names the index of a query. SQLite would go through all records of the kind,
+// because they are in the wanted order.
+func listStatement(query Query) string {
+	from := "records"
+	where := "kind = ? AND key > ? AND expires > ?"
+	if query.Source != "" {
+		from = "records INDEXED BY records_by_source"
+		where += " AND source = ?"
+	}
+	if query.Group != "" {
+		// The index holds only records with a group. SQLite has to know that the query needs no
+		// others.
+		where += " AND group_name = ? AND group_name > ''"
+	}
+	if query.Group != "" && query.Source == "" {
+		from = "records INDEXED BY records_by_group"
+	}
+	return "SELECT key, value, version, expires, source, group_name FROM " + from + " WHERE " + where +
+		" ORDER BY key LIMIT ?"
 }
 
 func (f *file) Kinds(ctx context.Context) ([]string, error) {

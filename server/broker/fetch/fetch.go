@@ -38,6 +38,9 @@ type Config[T any] struct {
 	// PerMinute bounds the fetches that one network may cause, of URLs without a good document.
 	// Zero means 120; negative means no bound.
 	PerMinute int
+	// AtOnce bounds the fetches that one network may have at the same time. One site has half as
+	// many, and all networks together four times as many. Zero means 32.
+	AtOnce int
 	// RootCAs sign the certificates of hosts. Nil means the system's roots.
 	RootCAs *x509.CertPool
 	// Lookup resolves a host's name. Nil means net.DefaultResolver.
@@ -77,6 +80,9 @@ func New[T any](config Config[T]) *Fetcher[T] {
 	if config.PerMinute == 0 {
 		config.PerMinute = 120
 	}
+	if config.AtOnce <= 0 {
+		config.AtOnce = 32
+	}
 	if config.Lookup == nil {
 		config.Lookup = lookup
 	}
@@ -90,7 +96,7 @@ func New[T any](config Config[T]) *Fetcher[T] {
 	f := &Fetcher[T]{
 		config: config,
 		cache:  newCache[T](config.CacheBytes),
-		limits: newLimits(config.PerMinute),
+		limits: newLimits(config.PerMinute, config.AtOnce),
 		marks:  marks,
 	}
 	f.client = f.newClient()

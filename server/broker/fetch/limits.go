@@ -10,20 +10,13 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Bounds of the fetches at the same time. A stranger has few networks and sites, so slow hosts
-// leave room for the documents of others.
-const (
-	atOnce           = 128
-	atOncePerSite    = 16
-	atOncePerNetwork = 32
-)
-
 // maxNetworks bounds the networks that have a limiter.
 const maxNetworks = 50_000
 
 // limits bounds the fetches. The zero value is not usable; use newLimits.
 type limits struct {
 	perMinute int // of one network; negative means no bound
+	atOnce    int // of one network
 	networks  *lru.Cache[string, *rate.Limiter]
 
 	mu      sync.Mutex
@@ -31,9 +24,9 @@ type limits struct {
 	running map[string]int // by site and by network
 }
 
-func newLimits(perMinute int) *limits {
+func newLimits(perMinute, atOnce int) *limits {
 	networks, _ := lru.New[string, *rate.Limiter](maxNetworks) // it refuses only a size below 1
-	return &limits{perMinute: perMinute, networks: networks, running: map[string]int{}}
+	return &limits{perMinute: perMinute, atOnce: atOnce, networks: networks, running: map[string]int{}}
 }
 
 // spend takes one fetch from a network's budget of a minute.
@@ -58,7 +51,8 @@ func (l *limits) spend(network string, now time.Time) error {
 	}
 }
 
-// begin counts a fetch that runs. The caller calls end afterwards.
+// begin counts a fetch that runs. The caller calls end afterwards. A stranger has few networks and
+// sites, so slow hosts leave room for the documents of others.
 func (l *limits) begin(site, network string) (end func(), err error) {
 	site = "site " + site
 	network = "network " + network
@@ -66,11 +60,11 @@ func (l *limits) begin(site, network string) (end func(), err error) {
 	defer l.mu.Unlock()
 	problem := ""
 	switch {
-	case l.all >= atOnce:
+	case l.all >= 4*l.atOnce:
 		problem = "too many fetches run at once"
-	case l.running[site] >= atOncePerSite:
+	case l.running[site] >= max(1, l.atOnce/2):
 		problem = "too many fetches from this site run at once"
-	case l.running[network] >= atOncePerNetwork:
+	case l.running[network] >= l.atOnce:
 		problem = "this network has caused too many fetches that run at once"
 	}
 	if problem != "" {

@@ -74,6 +74,7 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 		MaxCall:                s.maxCall,
 		Limits:                 s.limits,
 		RegistrationsPerMinute: s.registrations,
+		BrokerLimits:           s.brokerLimits,
 		Clients:                s.clients,
 		HTTPClient:             client,
 		Logger:                 logger,

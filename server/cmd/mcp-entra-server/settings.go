@@ -37,6 +37,7 @@ type settings struct {
 	stateful, legacySSE                                                        bool
 	maxCall                                                                    time.Duration
 	registrations                                                              int
+	brokerLimits                                                               broker.Limits
 	limits                                                                     guard.Limits
 	store, keysFile                                                            string
 	maxRecords                                                                 int // of each kind
@@ -62,6 +63,7 @@ var keys = []string{
 	"MCP_TOTAL_SESSIONS", "MCP_TOTAL_STREAMS", "MCP_TOTAL_CALLS", "MCP_BATCH_ANSWERS",
 	"MCP_ADMIN_ADDR", "MCP_ADMIN_SECRET_FILE",
 	"STORE_URL", "STORE_MAX_RECORDS", "MCP_KEYS_FILE", "MCP_TRUSTED_PROXIES", "MCP_REGISTRATIONS_PER_MINUTE",
+	"MCP_CLIENT_REQUESTS_PER_MINUTE", "MCP_WRONG_CREDENTIALS_PER_MINUTE", "MCP_PENDING_SIGN_INS", "MCP_FETCHES_AT_ONCE",
 }
 
 // readSettings reads the file, the environment and the flags.
@@ -250,6 +252,10 @@ func (s *settings) readLimits() error {
 		example string
 	}{
 		{"MCP_REGISTRATIONS_PER_MINUTE", &s.registrations, ", such as 120"},
+		{"MCP_CLIENT_REQUESTS_PER_MINUTE", &s.brokerLimits.ClientPerMinute, ", such as 60"},
+		{"MCP_WRONG_CREDENTIALS_PER_MINUTE", &s.brokerLimits.WrongPerMinute, ", such as 10"},
+		{"MCP_PENDING_SIGN_INS", &s.brokerLimits.Pending, ", such as 10000"},
+		{"MCP_FETCHES_AT_ONCE", &s.brokerLimits.FetchesAtOnce, ", such as 32"},
 		{"MCP_CALLER_SESSIONS", &s.limits.CallerSessions, ""},
 		{"MCP_TOTAL_SESSIONS", &s.limits.TotalSessions, ""},
 		{"MCP_CALLER_STREAMS", &s.limits.CallerStreams, ""},

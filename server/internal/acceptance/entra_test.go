@@ -92,6 +92,13 @@ func (e *instantEntra) remember(secrets ...string) {
 	e.issued = append(e.issued, secrets...)
 }
 
+// issuedTokens returns how often Entra has issued tokens.
+func (e *instantEntra) issuedTokens() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.serials
+}
+
 // endSessions ends all sign-ins of a person until now.
 func (e *instantEntra) endSessions(person int) {
 	e.mu.Lock()

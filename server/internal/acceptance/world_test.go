@@ -57,6 +57,7 @@ type options struct {
 	keys      *broker.Keys // nil means new ones
 	clients   broker.ClientPolicy
 	perMinute int // 0 means no bound
+	limits    broker.Limits
 	log       io.Writer
 	realTime  bool // the clock of the machine
 }
@@ -119,6 +120,7 @@ func (w *world) restart(i int) {
 		Keys:                   w.options.keys,
 		Now:                    w.now,
 		RegistrationsPerMinute: w.options.perMinute,
+		Limits:                 w.options.limits,
 		Clients:                w.options.clients,
 		Scopes:                 scopes,
 		Logger:                 w.logger(),

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -114,9 +115,12 @@ func (s *sealedStore) epoch(ctx context.Context) (store.Record, epochRecord, err
 // Like getLasting, it encrypts the record of an older key anew.
 func (s *sealedStore) createEpoch(ctx context.Context) error {
 	record, kept, err := s.epoch(ctx)
-	isCurrent := record.Version != 0 && s.keys.sealedByFirst(record.Value, s.now())
-	if err != nil || isCurrent {
+	if err != nil {
 		return err
+	}
+	s.restores.latest.Store(&readEpoch{sealed: record.Value, epochRecord: kept})
+	if record.Version != 0 && s.keys.sealedByFirst(record.Value, s.now()) {
+		return nil
 	}
 	record.Expires = lasting(s.now())
 	err = s.put(ctx, record, kept)
@@ -126,14 +130,14 @@ func (s *sealedStore) createEpoch(ctx context.Context) error {
 	return err
 }
 
-// A void is what one version of the epoch's record says.
-type void struct {
-	version int64
-	before  time.Time
+// A readEpoch is the epoch's record as it was read last.
+type readEpoch struct {
+	sealed []byte
+	epochRecord
 }
 
-// An epochReader remembers the last version of the epoch's record.
-type epochReader struct{ latest atomic.Pointer[void] }
+// An epochReader remembers the last state of the epoch's record.
+type epochReader struct{ latest atomic.Pointer[readEpoch] }
 
 // voidBefore returns the time of the last restore. What was issued before it has ended.
 func (s *sealedStore) voidBefore(ctx context.Context) (time.Time, error) {
@@ -143,19 +147,47 @@ func (s *sealedStore) voidBefore(ctx context.Context) (time.Time, error) {
 	} else if err != nil {
 		return time.Time{}, err
 	}
-	if known := s.restores.latest.Load(); known != nil && known.version == record.Version {
-		return known.before, nil
+	known := s.restores.latest.Load()
+	// The version alone would not do: a store that has lost its last writes uses numbers again.
+	if known != nil && bytes.Equal(known.sealed, record.Value) {
+		return known.VoidBefore, nil
 	}
 	text, err := s.keys.open(record.Value, placeOf(record))
 	if err != nil {
 		return time.Time{}, err
 	}
-	var kept epochRecord
-	if err := json.Unmarshal(text, &kept); err != nil {
+	read := &readEpoch{sealed: record.Value}
+	if err := json.Unmarshal(text, &read.epochRecord); err != nil {
 		return time.Time{}, err
 	}
-	s.restores.latest.Store(&void{version: record.Version, before: kept.VoidBefore})
-	return kept.VoidBefore, nil
+	if known != nil && read.isBefore(known.epochRecord) {
+		return s.endLostEpoch(ctx, known.epochRecord)
+	}
+	s.restores.latest.Store(read)
+	return read.VoidBefore, nil
+}
+
+// isBefore reports whether a store is in an earlier state than another one that was seen.
+func (e epochRecord) isBefore(seen epochRecord) bool {
+	return e.Store == seen.Store && e.Epoch < seen.Epoch
+}
+
+// endLostEpoch ends what was issued until now, because the running store went back to an earlier
+// state than the one that was seen. Either it was restored from a backup, or another server took
+// over that lacks the raised epoch. The loss of a later void would revive what had ended. It
+// returns the time of the end.
+func (s *sealedStore) endLostEpoch(ctx context.Context, seen epochRecord) (time.Time, error) {
+	record, kept, err := s.epoch(ctx)
+	if err != nil || !kept.isBefore(seen) {
+		return kept.VoidBefore, err // the cached record was old, or another replica was faster
+	}
+	kept.Epoch = seen.Epoch + 1
+	kept.VoidBefore = s.now()
+	err = s.put(ctx, record, kept)
+	if errors.Is(err, store.ErrConflict) {
+		_, kept, err = s.epoch(ctx)
+	}
+	return kept.VoidBefore, err
 }
 
 // An issued value ends when its store is restored from a backup.

@@ -174,3 +174,42 @@ func (s *noEpoch) GetCached(ctx context.Context, kind, key string) (store.Record
 	}
 	return s.Store.GetCached(ctx, kind, key)
 }
+
+// TestRunningServersNoticeOlderStore puts an earlier state of the store under two running replicas,
+// as the failover of a store does that loses its last writes.
+func TestRunningServersNoticeOlderStore(t *testing.T) {
+	t.Parallel()
+	text, keys := newKeysText(t)
+	kept := newMemory()
+	e := newEnv(t, options{store: kept, keys: keys})
+	text, _ = raise(t, e, kept, text, false)
+	earlier, err := kept.Get(t.Context(), "epoch", "this")
+	require.NoError(t, err)
+	text, _ = raise(t, e, kept, text, false)
+	replicas := []*broker.Broker{
+		e.start(options{store: kept, keys: keysOf(t, text)}),
+		e.start(options{store: kept, keys: keysOf(t, text)}),
+	}
+	e.broker = replicas[0]
+	c := e.public()
+	old := e.signedIn(c)
+	require.True(t, e.good(old.Access))
+
+	e.later(time.Second)
+	lost, err := kept.Get(t.Context(), "epoch", "this")
+	require.NoError(t, err)
+	lost.Value = earlier.Value
+	_, err = kept.Put(t.Context(), lost)
+	require.NoError(t, err)
+	for _, replica := range replicas {
+		e.broker = replica
+		assert.False(t, e.good(old.Access))
+		_, status := e.token(refreshing(c, old.Refresh))
+		assert.Equal(t, 400, status)
+	}
+	fresh := e.signedIn(c)
+	assert.True(t, e.good(fresh.Access), "what came afterwards")
+	_, raised := raise(t, e, kept, text, false)
+	assert.False(t, raised.Voided, "the running servers have ended it already")
+	assert.True(t, e.good(fresh.Access))
+}

@@ -23,6 +23,7 @@ func All() []bench.Check {
 		responseChecks(),
 		consentChecks(),
 		consentFormChecks(),
+		consentResourceChecks(),
 		pageChecks(),
 		cookiesChecks(),
 		thirdPartyChecks(),

@@ -117,8 +117,11 @@ func (s *Issuer) isApproved(r *http.Request, tx *transaction) bool {
 	}
 	for _, earlier := range s.approved {
 		isSame := earlier.redirect == tx.redirect && slices.Equal(earlier.scopes, tx.scopes)
+		isExact := isSame && earlier.resource == tx.resource
 		isClient := earlier.client == tx.client && earlier.session == s.session(r)
-		if isClient && (s.has(RemembersClients) || s.has(RemembersExactly) && isSame) {
+		isRemembered := s.has(RemembersClients) || s.has(RemembersForResources) && isSame ||
+			s.has(RemembersExactly) && isExact
+		if isClient && isRemembered {
 			return true
 		}
 	}

@@ -141,6 +141,7 @@ const (
 	RemembersPeople       Fault = "approves every client of a person who is signed in"
 	RemembersClients      Fault = "approves a client again that was approved before"
 	RemembersExactly      Fault = "approves a request again that was approved before"
+	RemembersForResources Fault = "approves a request again that was approved before for another resource"
 	MixesTransactions     Fault = "keeps one transaction for each browser"
 	AllowsInlineScripts   Fault = "allows inline scripts in its pages"
 	ShowsControls         Fault = "shows the control characters of a client's name"

@@ -45,6 +45,13 @@ func newDocumentFetcher() *documentFetcher {
 	return f
 }
 
+// ServeDocumentsAt lets the checks serve all documents below one address. It must be called before
+// Target.
+func (s *Issuer) ServeDocumentsAt(base string) {
+	s.fetcher.documents = bench.NewDocumentsAt(base)
+	s.fetcher.server.Config.Handler = s.fetcher.documents
+}
+
 // everyRedirect are the redirect URIs of a client whose document was not read.
 var everyRedirect = []string{bench.SiteRedirect, bench.LoopbackRedirect}
 

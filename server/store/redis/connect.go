@@ -17,54 +17,29 @@ func (s *redisStore) connect(a *address, d *dialer) {
 	s.wait = a.wait
 	s.waitTime = a.waitTime
 	s.moved = func(context.Context) {}
+	common := options(a, d)
 	switch a.form {
 	case formSentinel:
-		client := redis.NewFailoverClient(sentinelOptions(a, d))
+		client := redis.NewFailoverClient(common.Failover())
 		s.node = func(context.Context) (*redis.Client, error) { return client, nil }
 		s.close = client.Close
 	case formCluster:
-		cluster := redis.NewClusterClient(clusterOptions(a, d))
+		cluster := redis.NewClusterClient(common.Cluster())
 		s.node = func(ctx context.Context) (*redis.Client, error) { return cluster.MasterForKey(ctx, s.root) }
 		s.moved = cluster.ReloadState
 		s.close = cluster.Close
 	default:
-		client := redis.NewClient(serverOptions(a, d))
+		client := redis.NewClient(common.Simple()) // an address that begins with a slash is a socket
 		s.node = func(context.Context) (*redis.Client, error) { return client, nil }
 		s.close = client.Close
 	}
 }
 
-func serverOptions(a *address, d *dialer) *redis.Options {
-	network := "tcp"
-	if a.form == formSocket {
-		network = "unix"
-	}
-	return &redis.Options{
-		Network:                  network,
-		Addr:                     a.hosts[0],
-		Dialer:                   d.dial,
-		OnConnect:                a.checkServer,
-		Protocol:                 2,
-		Username:                 a.username,
-		Password:                 a.password,
-		DB:                       a.database,
-		MaxRetries:               -1,
-		DialerRetries:            1,
-		DialTimeout:              dialTime,
-		ReadTimeout:              callTime,
-		WriteTimeout:             callTime,
-		ContextTimeoutEnabled:    true,
-		PoolSize:                 poolSize,
-		PoolTimeout:              callTime,
-		DisableIdentity:          true,
-		MaintNotificationsConfig: noMaintenance(),
-	}
-}
-
-func sentinelOptions(a *address, d *dialer) *redis.FailoverOptions {
-	return &redis.FailoverOptions{
+// options returns the options of all forms. The forms leave out what they do not have.
+func options(a *address, d *dialer) *redis.UniversalOptions {
+	return &redis.UniversalOptions{
+		Addrs:                 a.hosts,
 		MasterName:            a.master,
-		SentinelAddrs:         a.hosts,
 		SentinelUsername:      a.sentinelUsername,
 		SentinelPassword:      a.sentinelPassword,
 		Dialer:                d.dial,
@@ -82,31 +57,7 @@ func sentinelOptions(a *address, d *dialer) *redis.FailoverOptions {
 		PoolSize:              poolSize,
 		PoolTimeout:           callTime,
 		DisableIdentity:       true,
+		// The notifications of managed servers would move connections under way.
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-}
-
-func clusterOptions(a *address, d *dialer) *redis.ClusterOptions {
-	return &redis.ClusterOptions{
-		Addrs:                    a.hosts,
-		Dialer:                   d.dial,
-		OnConnect:                a.checkServer,
-		Protocol:                 2,
-		Username:                 a.username,
-		Password:                 a.password,
-		MaxRetries:               -1,
-		DialerRetries:            1,
-		DialTimeout:              dialTime,
-		ReadTimeout:              callTime,
-		WriteTimeout:             callTime,
-		ContextTimeoutEnabled:    true,
-		PoolSize:                 poolSize,
-		PoolTimeout:              callTime,
-		DisableIdentity:          true,
-		MaintNotificationsConfig: noMaintenance(),
-	}
-}
-
-// noMaintenance switches off a protocol of managed servers that moves connections under way.
-func noMaintenance() *maintnotifications.Config {
-	return &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 }

@@ -21,11 +21,8 @@ func newKeysCommand() *cobra.Command {
 const defaultOverlap = 10 * time.Minute
 
 func newRotateCommand() *cobra.Command {
-	var (
-		flags flagValues
-		after time.Duration
-	)
-	command := &cobra.Command{
+	var after time.Duration
+	command := onStorage(&cobra.Command{
 		Use:   "rotate",
 		Short: "Put a new key in front of the keys file",
 		Long: `Rotate puts a new key in front of the keys file (MCP_KEYS_FILE, or the file beside the store).
@@ -43,15 +40,9 @@ Exit status: 0 if the key was added; 2 otherwise.`,
   mcp-entra-server keys rotate --after 2h              # time to copy the file to all replicas
   MCP_KEYS_FILE=copy.keys mcp-entra-server keys rotate # the servers' own file is read-only`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error {
-			s, _, err := readStorageSettings(command, flags)
-			if err != nil {
-				return err
-			}
-			return rotateKeys(command, s, after)
-		},
-	}
-	addStorageFlags(command, &flags)
+	}, func(command *cobra.Command, s *settings, _ []string) error {
+		return rotateKeys(command, s, after)
+	})
 	set := command.Flags()
 	set.DurationVar(&after, "after", defaultOverlap, "let the new key encrypt after `TIME`; 0 means at once")
 	return command
@@ -115,8 +106,7 @@ func (s *settings) existingKeys() (string, error) {
 }
 
 func newPruneCommand() *cobra.Command {
-	var flags flagValues
-	command := &cobra.Command{
+	return onStorage(&cobra.Command{
 		Use:   "prune",
 		Short: "Remove the keys that no record uses",
 		Long: `Prune reads the whole store, and removes from the keys file the older keys that no record uses.
@@ -130,19 +120,10 @@ to all replicas.
 Exit status: 0, also if there was nothing to remove; 2 otherwise.`,
 		Example: `  mcp-entra-server keys prune`,
 		Args:    noArguments,
-		RunE: func(command *cobra.Command, _ []string) error {
-			s, _, err := readStorageSettings(command, flags)
-			if err != nil {
-				return err
-			}
-			return s.explain(pruneKeys(command, s))
-		},
-	}
-	addStorageFlags(command, &flags)
-	return command
+	}, pruneKeys)
 }
 
-func pruneKeys(command *cobra.Command, s *settings) error {
+func pruneKeys(command *cobra.Command, s *settings, _ []string) error {
 	ctx := command.Context()
 	name, err := s.existingKeys()
 	if err != nil {

@@ -15,8 +15,7 @@ import (
 )
 
 func newExportCommand() *cobra.Command {
-	var flags flagValues
-	command := &cobra.Command{
+	return onStorage(&cobra.Command{
 		Use:   "export FILE",
 		Short: "Write all records to a file",
 		Long: `Export writes every record of the store that STORE_URL names to FILE. The records stay encrypted:
@@ -29,16 +28,7 @@ Exit status: 0 if FILE has all records; 2 otherwise.`,
 		Example: `  mcp-entra-server store export grants.export
   STORE_URL=postgres:///mcp mcp-entra-server store import grants.export`,
 		Args: oneFile,
-		RunE: func(command *cobra.Command, arguments []string) error {
-			s, _, err := readStorageSettings(command, flags)
-			if err != nil {
-				return err
-			}
-			return s.explain(exportStore(command, s, arguments[0]))
-		},
-	}
-	addStorageFlags(command, &flags)
-	return command
+	}, exportStore)
 }
 
 // oneFile wants the name of a file.
@@ -50,8 +40,9 @@ func oneFile(command *cobra.Command, arguments []string) error {
 	return nil
 }
 
-func exportStore(command *cobra.Command, s *settings, name string) error {
+func exportStore(command *cobra.Command, s *settings, arguments []string) error {
 	ctx := command.Context()
+	name := arguments[0]
 	kept, _, err := openExisting(ctx, s)
 	if err != nil {
 		return err
@@ -83,11 +74,8 @@ func exportStore(command *cobra.Command, s *settings, name string) error {
 }
 
 func newImportCommand() *cobra.Command {
-	var (
-		flags flagValues
-		add   bool
-	)
-	command := &cobra.Command{
+	var add bool
+	command := onStorage(&cobra.Command{
 		Use:   "import FILE",
 		Short: "Write the records of an export to the store",
 		Long: `Import writes the records of FILE, which "store export" has made, to the store that STORE_URL
@@ -101,15 +89,9 @@ decrypt a record.
 Exit status: 0 if all records are in the store; 2 otherwise.`,
 		Example: `  MCP_KEYS_FILE=grants.keys mcp-entra-server store import --store file:new.db grants.export`,
 		Args:    oneFile,
-		RunE: func(command *cobra.Command, arguments []string) error {
-			s, _, err := readStorageSettings(command, flags)
-			if err != nil {
-				return err
-			}
-			return s.explain(importStore(command, s, arguments[0], add))
-		},
-	}
-	addStorageFlags(command, &flags)
+	}, func(command *cobra.Command, s *settings, arguments []string) error {
+		return importStore(command, s, arguments[0], add)
+	})
 	command.Flags().BoolVar(&add, "add", false, "add to a store that has records; its own records stay as they are")
 	return command
 }

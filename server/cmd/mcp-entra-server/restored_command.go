@@ -9,8 +9,7 @@ import (
 )
 
 func newRestoredCommand() *cobra.Command {
-	var flags flagValues
-	command := &cobra.Command{
+	return onStorage(&cobra.Command{
 		Use:   "restored",
 		Short: "End what a store from a backup has issued",
 		Long: `Restored ends all sign-ins of the store that STORE_URL names. Run it after you have restored the
@@ -27,19 +26,10 @@ that each start raises. A file store must not be in use.
 Exit status: 0 if the sign-ins have ended; 2 otherwise.`,
 		Example: `  mcp-entra-server store restored`,
 		Args:    noArguments,
-		RunE: func(command *cobra.Command, _ []string) error {
-			s, _, err := readStorageSettings(command, flags)
-			if err != nil {
-				return err
-			}
-			return s.explain(voidStore(command, s))
-		},
-	}
-	addStorageFlags(command, &flags)
-	return command
+	}, voidStore)
 }
 
-func voidStore(command *cobra.Command, s *settings) error {
+func voidStore(command *cobra.Command, s *settings, _ []string) error {
 	ctx := command.Context()
 	name, err := s.existingKeys()
 	if err != nil {

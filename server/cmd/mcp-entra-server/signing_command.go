@@ -10,11 +10,8 @@ import (
 )
 
 func newRotateSigningCommand() *cobra.Command {
-	var (
-		flags     flagValues
-		emergency bool
-	)
-	command := &cobra.Command{
+	var emergency bool
+	command := onStorage(&cobra.Command{
 		Use:   "rotate-signing",
 		Short: "Add a key that signs access tokens",
 		Long: `Rotate-signing adds a key that signs access tokens. The keys are in the store, encrypted, and
@@ -34,15 +31,9 @@ Exit status: 0 if the key was added; 2 otherwise.`,
 		Example: `  mcp-entra-server keys rotate-signing
   mcp-entra-server keys rotate-signing --emergency`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error {
-			s, _, err := readStorageSettings(command, flags)
-			if err != nil {
-				return err
-			}
-			return s.explain(rotateSigningKey(command, s, emergency))
-		},
-	}
-	addStorageFlags(command, &flags)
+	}, func(command *cobra.Command, s *settings, _ []string) error {
+		return rotateSigningKey(command, s, emergency)
+	})
 	command.Flags().BoolVar(&emergency, "emergency", false, "remove the old keys at once")
 	return command
 }

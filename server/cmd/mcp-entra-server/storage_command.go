@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -15,6 +16,28 @@ func addStorageFlags(command *cobra.Command, flags *flagValues) {
 	set.SortFlags = false
 	set.StringVar(&flags.envFile, "env", ".env", "read settings from `FILE`")
 	set.StringVar(&flags.store, "store", "", "use the store at `URL` (STORE_URL)")
+}
+
+// A storageRun does the work of a command on a store or a keys file.
+type storageRun func(command *cobra.Command, s *settings, arguments []string) error
+
+// onStorage makes a command run with the settings that name the store and its keys. The command
+// gets the flags for them.
+func onStorage(command *cobra.Command, run storageRun) *cobra.Command {
+	var flags flagValues
+	addStorageFlags(command, &flags)
+	command.RunE = func(command *cobra.Command, arguments []string) error {
+		s, _, err := readStorageSettings(command, flags)
+		if err != nil {
+			return err
+		}
+		err = run(command, s, arguments)
+		if errors.Is(err, errFaults) {
+			return err // it has an exit status of its own
+		}
+		return s.explain(err)
+	}
+	return command
 }
 
 // readStorageSettings reads the settings that name the store and its keys. The other settings may

@@ -28,8 +28,7 @@ func newStoreCommand() *cobra.Command {
 var errFaults = errors.New("the store has records that cannot be read: see the lines above")
 
 func newCheckCommand() *cobra.Command {
-	var flags flagValues
-	command := &cobra.Command{
+	return onStorage(&cobra.Command{
 		Use:   "check",
 		Short: "Check that every record can be read",
 		Long: `Check reads every record of the store that STORE_URL names. It checks that a key of the keys file
@@ -42,23 +41,10 @@ Exit status: 0 if every record is good; 1 if some are not; 2 if the store cannot
 		Example: `  mcp-entra-server store check
   mcp-entra-server store check --store file:/var/backups/grants.db`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error {
-			s, _, err := readStorageSettings(command, flags)
-			if err != nil {
-				return err
-			}
-			err = checkStore(command, s)
-			if errors.Is(err, errFaults) {
-				return err
-			}
-			return s.explain(err)
-		},
-	}
-	addStorageFlags(command, &flags)
-	return command
+	}, checkStore)
 }
 
-func checkStore(command *cobra.Command, s *settings) error {
+func checkStore(command *cobra.Command, s *settings, _ []string) error {
 	ctx := command.Context()
 	kept, keys, err := openExisting(ctx, s)
 	if err != nil {

@@ -123,6 +123,17 @@ func redirectExact(ctx context.Context, p *bench.Probe) error {
 		{"a backslash", `https://evil.example\@` + host + "/callback"},
 		{"a tab", "https://" + host + "/call\tback"},
 		{"no scheme", "//" + host + "/callback"},
+		{"a scheme in capitals", "HTTPS://" + host + "/callback"},
+		{"a host in capitals", "https://" + strings.ToUpper(host) + "/callback"},
+		{"the default port", "https://" + host + ":443/callback"},
+		{"a dot at the end of the host", "https://" + host + "./callback"},
+		{"an encoded letter", "https://" + host + "/%63allback"},
+		{"two slashes", "https://" + host + "//callback"},
+		{"an empty query", bench.SiteRedirect + "?"},
+		{"a path parameter", bench.SiteRedirect + ";more"},
+		{"a blank at the end", bench.SiteRedirect + " "},
+		{"an encoded line break", bench.SiteRedirect + "%0d%0a"},
+		{"an encoded NUL", bench.SiteRedirect + "%00"},
 	})
 }
 
@@ -177,14 +188,27 @@ func judgeRedirect(
 	return nil
 }
 
-// isRegistered reports whether an address is the client's redirect URI with a response.
+// isRegistered reports whether an address is the client's redirect URI with a response, as browsers
+// read both.
 func isRegistered(client *bench.Client, address *url.URL) bool {
 	want, err := url.Parse(client.RedirectURI)
 	if err != nil {
 		return false
 	}
-	return address.Scheme == want.Scheme && address.Host == want.Host && address.Path == want.Path &&
+	return originOf(address) == originOf(want) && address.Path == want.Path &&
 		address.User == nil && address.Fragment == ""
+}
+
+// originOf returns the scheme, host and port of an address, in lower case and without a default
+// port.
+func originOf(address *url.URL) string {
+	origin := strings.ToLower(address.Scheme + "://" + address.Host)
+	for scheme, port := range map[string]string{"https://": ":443", "http://": ":80"} {
+		if strings.HasPrefix(origin, scheme) {
+			origin = strings.TrimSuffix(origin, port)
+		}
+	}
+	return origin
 }
 
 // redirectLoopbackPort tries authorization-server/redirect/loopback-port.

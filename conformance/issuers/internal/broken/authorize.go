@@ -149,6 +149,8 @@ func (s *Issuer) matches(registered []string, asked string) bool {
 			s.has(MatchesAnyCase) && strings.EqualFold(asked, uri),
 			s.has(MatchesAnyPort) && sameButPort(got, want),
 			s.has(RedirectsAnywhere),
+			s.has(MatchesOtherSpellings) && strings.EqualFold(got.Scheme+got.Host, want.Scheme+want.Host) &&
+				got.Path == want.Path && got.RawQuery == want.RawQuery && got.User == nil && got.Fragment == "",
 			s.has(MatchesUserinfo) && got.User != nil && strings.HasSuffix(asked, "@"+want.Host+want.Path):
 			return true
 		case s.has(WantsLoopbackPort):

@@ -157,6 +157,7 @@ var redirectCaught = map[broken.Fault][]string{
 		"authorization-server/redirect/loopback",
 		"authorization-server/redirect/silent",
 	},
+	broken.MatchesOtherSpellings:       {"authorization-server/redirect/exact"},
 	broken.WantsLoopbackPort:           {"authorization-server/redirect/loopback-port"},
 	broken.RedirectsUnknownClients:     {"authorization-server/redirect/unknown-client"},
 	broken.UsesFirstRedirect:           {"authorization-server/redirect/missing"},

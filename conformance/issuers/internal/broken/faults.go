@@ -48,6 +48,7 @@ const (
 	MatchesAnyPort               Fault = "accepts any port in redirect URIs"
 	MatchesUserinfo              Fault = "ignores user names in redirect URIs"
 	RedirectsAnywhere            Fault = "redirects to any redirect URI"
+	MatchesOtherSpellings        Fault = "accepts a redirect URI in another spelling"
 	WantsLoopbackPort            Fault = "wants the registered port of loopback redirect URIs"
 	IssuesImplicitTokens         Fault = "accepts every response type"
 	WantsNoPKCE                  Fault = "wants no code challenge"

@@ -22,7 +22,7 @@ import (
 )
 
 // TestBrokerConforms runs every check of authorization servers against the broker, with the fake
-// behind it. The broker has no introspection; its checks skip it.
+// behind it.
 func TestBrokerConforms(t *testing.T) {
 	t.Parallel()
 	issuers.Test(t, issuerTarget(t, fakeentra.NewServer(fakeentra.Config{})))

@@ -66,7 +66,7 @@ func metadataMembersChecks() []bench.Check {
 				Level:     check.Must,
 				Reference: "RFC 8414 section 2",
 				Sentence:  "A server that lists private_key_jwt or client_secret_jwt lists signing algorithms.",
-				Covers:    []string{"as-metadata-jwt-algs"},
+				Covers:    []string{"as-metadata-jwt-algs", "as-ext-cc-signing-algs"},
 			},
 			Run: metadataSigningAlgorithms,
 		},

@@ -112,6 +112,15 @@ var advice = map[int]string{
 		"groups, or switch off Assignment required",
 	500011: "the tenant does not know the resource of the scopes: check AUTH_AUTHORITY and AUTH_TENANT_ID",
 	70011:  "a scope is not valid: check the scopes that the server asks for",
+	28000:  "the scopes belong to two APIs, and a token is for one: check the scopes that the server asks for",
+
+	// The exchange of a caller's token (on behalf of).
+	7000114: "the caller is an application, and an exchange needs a person: let the application call Graph itself",
+	240002:  "the caller sent an ID token: let the client ask for a scope of the API, and send the access token",
+	500131: "the caller's token is for another application: write the Application (client) ID of the API into " +
+		"AUTH_CLIENT_ID",
+	501461: "the app has mapped claims, and its App ID URI has no verified domain of the tenant: change the URI (" +
+		registration + ", Expose an API), or give the app a signing key of its own",
 
 	// The user and the tenant's policies.
 	50053: "the account is locked after too many attempts: wait, or let an administrator unlock it",

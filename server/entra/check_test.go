@@ -202,6 +202,11 @@ func TestAdviceNamesSetting(t *testing.T) {
 		53003:   "Conditional Access",
 		50076:   "second factor",
 		50079:   "second factor",
+		28000:   "two APIs",
+		7000114: "application",
+		240002:  "ID token",
+		500131:  "AUTH_CLIENT_ID",
+		501461:  "App ID URI",
 	} {
 		assert.Contains(t, entra.Advice(number), key, "AADSTS%d", number)
 	}

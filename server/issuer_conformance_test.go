@@ -2,6 +2,8 @@ package server_test
 
 import (
 	"context"
+	"crypto/rand"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -103,11 +105,11 @@ func targetBehind(t *testing.T, authority string, now func() time.Time) (issuers
 	return issuers.Target{URL: origin, Person: personAtFake, Resource: origin + "/mcp"}, err
 }
 
-// oneApp is a file of clients with one that calls for itself. So the server offers the grant type,
-// which is not for the clients of checks.
+// oneApp is a file of clients with one that calls for itself, and a hash of its secret. So the
+// server offers the grant type, which is not for the other clients of checks.
 const oneApp = `{"clients":[{"client_id":"nightly","client_name":"Nightly","scope":"user.read",
 	"grant_types":["client_credentials"],"token_endpoint_auth_method":"client_secret_basic",
-	"client_secret_hashes":["sha256:ysFXXvfekxaTAI3HhfbCPh2Z3I7w3qC9Jb6GHcLfRgg"]}]}`
+	"client_secret_hashes":[%q]}]}`
 
 // otherResource is a resource of the broker besides its own endpoint.
 const otherResource = "https://files.example/mcp"
@@ -118,7 +120,9 @@ func issuerTarget(t *testing.T, fake *fakeentra.Server) issuers.Target {
 	t.Cleanup(fake.Close)
 	served := issuers.NewDocuments()
 	clients := filepath.Join(t.TempDir(), "clients.json")
-	require.NoError(t, os.WriteFile(clients, []byte(oneApp), 0o600))
+	secret, hash, err := broker.NewClientSecret(rand.Reader)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(clients, fmt.Appendf(nil, oneApp, hash), 0o600))
 	origin := startServer(t, func(config *server.Config) {
 		config.Clients.File = clients
 		config.Entra = registration(fake)
@@ -135,6 +139,7 @@ func issuerTarget(t *testing.T, fake *fakeentra.Server) issuers.Target {
 	return issuers.Target{
 		URL:           origin,
 		Person:        personAtFake,
+		App:           &issuers.Client{ID: "nightly", Secret: secret},
 		Resource:      origin + "/mcp",
 		OtherResource: otherResource,
 		Scopes:        []string{"user.read", "calendars.read"},

@@ -13,6 +13,7 @@ import "mcpentra/conformance/issuers/internal/bench"
 //	SignInTimeout  time.Duration         for a real person; five minutes by default
 //	FirstAnswer    time.Duration         for the server's first answer; ten seconds by default
 //	Clients        []Client              registered beforehand
+//	App            *Client               calls for itself (client_credentials)
 //	Resource       string                that tokens can be issued for (RFC 8707)
 //	OtherResource  string                another one
 //	Scopes         []string              to ask for
@@ -67,6 +68,7 @@ const (
 	Resource = bench.Resource
 	Another  = bench.Another
 	Scopes   = bench.Scopes
+	App      = bench.App
 
 	DocumentHost = bench.DocumentHost
 	AllHosts     = bench.AllHosts

@@ -43,6 +43,7 @@ func All() []bench.Check {
 		clientChecks(),
 		assertionChecks(),
 		assertionSignatureChecks(),
+		clientAppChecks(),
 		resourceChecks(),
 		severalResourcesChecks(),
 		scopeChecks(),

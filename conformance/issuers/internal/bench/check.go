@@ -20,6 +20,7 @@ const (
 	Resource Need = "a resource to ask tokens for"
 	Another  Need = "another resource to ask tokens for"
 	Scopes   Need = "scopes to ask for"
+	App      Need = "a client that calls for itself"
 
 	DocumentHost Need = "a server whose requests for client documents reach the checks"
 	AllHosts     Need = "a server whose requests for client documents reach the checks, whatever their host"
@@ -48,6 +49,8 @@ func (t *Target) meets(need Need) bool {
 		return t.Upstream != nil
 	case Fixture:
 		return t.Start != nil && t.Upstream != nil
+	case App:
+		return t.App != nil
 	case Scopes:
 		return len(t.Scopes) > 0
 	}

@@ -141,6 +141,12 @@ func (p *Probe) Confidential(ctx context.Context) (*Client, error) {
 	return made, err
 }
 
+// App returns the target's client that calls for itself.
+func (p *Probe) App() *Client {
+	p.secrets.Add(p.target.App.Secret)
+	return p.target.App
+}
+
 // WithSecret returns the members of a registration that asks for a secret, with a method that the
 // server advertises.
 func (p *Probe) WithSecret(ctx context.Context) (Members, error) {

@@ -29,6 +29,9 @@ type Target struct {
 	// Clients are registered beforehand. The checks use them if clients cannot register
 	// themselves. The first public and the first confidential one are used first.
 	Clients []Client
+	// App is a client that calls for itself, with the grant type client_credentials. Nil skips the
+	// checks of this grant type.
+	App *Client
 	// Resource is a resource that tokens can be issued for (RFC 8707). Empty sends none.
 	Resource string
 	// OtherResource is another one, which the same user may use. Empty means that the server has

@@ -233,10 +233,12 @@ var tokenCaught = map[broken.Fault][]string{
 	broken.AcceptsTwoMethods:       {"authorization-server/client/two-methods"},
 	broken.IgnoresTokenResource:    {"authorization-server/resource/token-request"},
 	broken.ExchangesResources:      {"authorization-server/resource/other-code"},
+	broken.ChecksNoSecretOfApps:    {"authorization-server/client/app-authenticated"},
 	broken.ChecksNoSecret: {
 		"authorization-server/refresh/secret",
 		"authorization-server/client/authenticated",
 		"authorization-server/client/challenge",
+		"authorization-server/client/app-authenticated",
 	},
 	broken.RefusesSecretsInBody: {
 		"authorization-server/client/secret-in-body",

@@ -110,6 +110,7 @@ const (
 	RedeemsYoungForeignCodes Fault = "refuses a code of another client only after it has expired"
 	BreaksOnOtherForms       Fault = "breaks on token requests that are not forms"
 	ExchangesAnyToken        Fault = "exchanges any token for its own"
+	ChecksNoSecretOfApps     Fault = "checks no secret of clients that call for themselves"
 )
 
 // Faults in refresh tokens and revocation.

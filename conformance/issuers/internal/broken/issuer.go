@@ -29,6 +29,7 @@ type Issuer struct {
 	mu           sync.Mutex
 	offset       time.Duration // of the clock
 	clients      map[string]*client
+	app          *client                 // calls for itself
 	sessions     map[string]string       // users by cookie
 	transactions map[string]*transaction // by ID
 	approved     []*transaction
@@ -72,6 +73,8 @@ func start(upstream string, faults ...Fault) *Issuer {
 		accesses:     map[string]*accessToken{},
 		assertions:   map[string]bool{},
 	}
+	s.app = &client{id: "app", secret: secret(), method: "client_secret_post"}
+	s.clients[s.app.id] = s.app
 	s.server = httptest.NewUnstartedServer(s.routes())
 	s.startElsewhere(upstream)
 	address := s.server.Listener.Addr().String() + "/issuer"
@@ -99,6 +102,7 @@ func (s *Issuer) Target() bench.Target {
 	target := bench.Target{
 		URL:           s.URL,
 		Person:        bench.ScriptedPerson(map[string]string{"username": username, "password": password}),
+		App:           &bench.Client{ID: s.app.id, Secret: s.app.secret, Method: s.app.method},
 		Resource:      resource,
 		OtherResource: otherResource,
 		Scopes:        []string{"read", "write"},

@@ -7,6 +7,7 @@ import (
 )
 
 func (s *Issuer) metadata() map[string]any {
+	grantTypes := []string{"authorization_code", "refresh_token", deviceGrant, appGrant}
 	document := map[string]any{
 		"issuer":                                s.URL,
 		"authorization_endpoint":                s.URL + "/authorize",
@@ -16,7 +17,7 @@ func (s *Issuer) metadata() map[string]any {
 		"jwks_uri":                              s.URL + "/keys",
 		"scopes_supported":                      []string{"read", "write"},
 		"response_types_supported":              []string{"code"},
-		"grant_types_supported":                 []string{"authorization_code", "refresh_token", deviceGrant},
+		"grant_types_supported":                 grantTypes,
 		"token_endpoint_auth_methods_supported": authMethods,
 		"token_endpoint_auth_signing_alg_values_supported": assertionAlgorithms,
 		"code_challenge_methods_supported":                 []string{"S256"},

@@ -228,7 +228,8 @@ func (s *Issuer) authenticate(w http.ResponseWriter, r *http.Request, form url.V
 		return nil, failed
 	case found.secret == "" && given != "":
 		return nil, failed
-	case found.secret != given && !s.has(ChecksNoSecret):
+	case found.secret == given, s.has(ChecksNoSecret), found == s.app && s.has(ChecksNoSecretOfApps):
+	default:
 		return nil, failed
 	}
 	w.Header().Del("WWW-Authenticate")
@@ -243,17 +244,29 @@ func (s *Issuer) issue(found *client, form url.Values) (map[string]any, *refusal
 		return s.refresh(found, form)
 	case deviceGrant:
 		return s.redeemDevice(found, form)
+	case appGrant:
+		if found == s.app || s.has(TakesPasswords) {
+			return s.issueToClient(found), nil
+		}
+		return nil, badRequest("unauthorized_client")
 	case "":
 		return nil, badRequest("invalid_request")
 	default:
-		isPassword := grantType == "password" || grantType == "client_credentials"
 		isExchange := grantType == "urn:ietf:params:oauth:grant-type:token-exchange"
-		if s.has(TakesPasswords) && isPassword || s.has(ExchangesAnyToken) && isExchange {
-			made := &grant{client: found, scopes: []string{"read"}, resource: resource}
-			return s.respond(made, made.scopes, made.resource), nil
+		if s.has(TakesPasswords) && grantType == "password" || s.has(ExchangesAnyToken) && isExchange {
+			return s.issueToClient(found), nil
 		}
 		return nil, badRequest("unsupported_grant_type")
 	}
+}
+
+// appGrant is the grant type of a client that calls for itself.
+const appGrant = "client_credentials"
+
+// issueToClient issues tokens without a person.
+func (s *Issuer) issueToClient(found *client) map[string]any {
+	made := &grant{client: found, scopes: []string{"read"}, resource: resource}
+	return s.respond(made, made.scopes, made.resource)
 }
 
 // redeemCode exchanges a code for tokens (OAuth 2.1 section 4.1.3).

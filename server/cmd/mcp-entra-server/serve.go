@@ -34,12 +34,7 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 	if err != nil {
 		return s.wrong("MCP_ADDR", "%s", explainListen(s.address, err))
 	}
-	closeListeners := func() {
-		for _, listener := range listeners {
-			_ = listener.Close()
-		}
-	}
-	defer closeListeners()
+	defer closeAll(listeners)
 	if s.publicURL == "" {
 		host, _, _ := net.SplitHostPort(s.address)
 		_, port, _ := net.SplitHostPort(listeners[0].Addr().String())
@@ -79,36 +74,12 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 		HTTPClient:             client,
 		Logger:                 logger,
 	}
-	keysFile := s.keysFile
-	if s.direct != nil && keysFile != "" {
-		config.Keys, err = readKeys(keysFile)
+	keysFile, err := openRecords(ctx, s, &config, logger)
+	if config.Store != nil {
+		defer config.Store.Close()
 	}
 	if err != nil {
 		return err
-	}
-	if s.direct == nil {
-		at, err := s.locateStore()
-		if err != nil {
-			return err
-		}
-		keysFile = at.keysFile
-		// Wrong settings must not leave a store file behind.
-		if _, err := server.New(ctx, config); err != nil {
-			return err
-		}
-		kept, keys, err := openStore(ctx, s, logger)
-		if err != nil {
-			return err
-		}
-		defer kept.Close()
-		if at.kind != "memory" {
-			err = raiseEpoch(ctx, kept, keys, keysFile, logger)
-		}
-		if err != nil {
-			return err
-		}
-		config.Store = kept
-		config.Keys = keys
 	}
 	mcp, err := server.New(ctx, config)
 	if err != nil {
@@ -138,6 +109,43 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger) error {
 		background = append(background, func(ctx context.Context) { watchKeys(ctx, keysFile, config.Keys, logger) })
 	}
 	return listenAndServe(ctx, listeners, mcp, background, logger)
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, listener := range listeners {
+		_ = listener.Close()
+	}
+}
+
+// openRecords gives the config its store and the keys, and returns the name of the keys file. In
+// direct mode there is no store. After an error the config may have a store.
+func openRecords(ctx context.Context, s *settings, config *server.Config, logger *slog.Logger) (string, error) {
+	if s.direct != nil {
+		if s.keysFile == "" {
+			return "", nil
+		}
+		keys, err := readKeys(s.keysFile)
+		config.Keys = keys
+		return s.keysFile, err
+	}
+	at, err := s.locateStore()
+	if err != nil {
+		return "", err
+	}
+	// Wrong settings must not leave a store file behind.
+	if _, err := server.New(ctx, *config); err != nil {
+		return "", err
+	}
+	kept, keys, err := openStore(ctx, s, logger)
+	if err != nil {
+		return "", err
+	}
+	config.Store = kept
+	config.Keys = keys
+	if at.kind != "memory" {
+		err = raiseEpoch(ctx, kept, keys, at.keysFile, logger)
+	}
+	return at.keysFile, err
 }
 
 // watchEntra waits until Entra has answered.

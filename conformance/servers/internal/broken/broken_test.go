@@ -32,7 +32,13 @@ func TestServerWithoutFaultsPasses(t *testing.T) {
 	selected := slices.DeleteFunc(checks.All(), func(current bench.Check) bool {
 		return slices.Contains(newestOnly, current.ID) || slices.Contains(notHere, current.ID)
 	})
-	for id, result := range runAll(t, start(t).Target(), selected) {
+	target := start(t).Target()
+	for id, result := range runAll(t, target, selected) {
+		if result.Verdict != check.Pass { // on a busy machine
+			alone.Lock()
+			result = runAtOnce(t, target, []bench.Check{checkOf(t, id)})[id]
+			alone.Unlock()
+		}
 		assert.Equal(t, check.Pass, result.Verdict, "%s: %v", id, result.Err)
 	}
 }
@@ -54,7 +60,7 @@ func TestChecksCatchFaults(t *testing.T) {
 			isOptional := isSlow(current) || areUnrelated(fault, current) || !isFullMatrix()
 			return isOptional && !slices.Contains(red, current.ID)
 		})
-		worst := runAll(t, server.Target(), selected)
+		worst := runAll(t, server.Target(), selected, red...)
 		for _, current := range selected {
 			result := worst[current.ID]
 			switch {
@@ -96,7 +102,7 @@ func TestChecksCatchMissingParts(t *testing.T) {
 	forEach(t, caughtAtLeastBy, func(t *testing.T, fault broken.Fault, red []string) {
 		server := start(t, fault)
 		selected := slices.DeleteFunc(checks.All(), isSlow)
-		worst := runAll(t, server.Target(), selected)
+		worst := runAll(t, server.Target(), selected, red...)
 		for _, current := range selected {
 			result := worst[current.ID]
 			switch {

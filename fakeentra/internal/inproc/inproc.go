@@ -227,7 +227,7 @@ func (b *streamBody) Read(into []byte) (int, error) {
 
 // Close ends the handler's writes and its context.
 func (b *streamBody) Close() error {
+	(*stream)(b).fail(io.ErrClosedPipe) // first, because the end of the context fails the stream too
 	b.gone()
-	(*stream)(b).fail(io.ErrClosedPipe)
 	return nil
 }

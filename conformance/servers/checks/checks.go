@@ -67,6 +67,7 @@ func All() []bench.Check {
 		originLookalikeChecks(),
 		hostChecks(),
 		messageChecks(),
+		messageSurvivedChecks(),
 		versionChecks(),
 		modernChecks(),
 		sessionChecks(),

@@ -143,6 +143,7 @@ var requestCaught = map[broken.Fault][]string{
 	broken.ComparesHostsByCase:    {"server/host/case"},
 	broken.ChecksNoContentType:    {"server/message/content-type"},
 	broken.EndsNamesAtNUL:         {"server/message/ambiguous"},
+	broken.EndsWhenCallersLeave:   {"server/message/survived"},
 	broken.ReadsMessagesLeniently: {"server/message/ambiguous"},
 	broken.TrustsMirrorHeaders:    {"server/modern/header-mismatch"},
 	broken.ChecksNoVersion:        {"server/version/unsupported"},

@@ -124,6 +124,7 @@ const (
 	ChecksNoContentType    Fault = "checks no Content-Type"
 	TrustsMirrorHeaders    Fault = "decides by Mcp-Method and Mcp-Name, and runs what the body says"
 	EndsNamesAtNUL         Fault = "reads the names of members up to a NUL"
+	EndsWhenCallersLeave   Fault = "breaks a session when its caller leaves early"
 	ReadsMessagesLeniently Fault = "uses the last of two members, in any letter case"
 	ChecksNoVersion        Fault = "checks no MCP-Protocol-Version"
 	RequiresVersion        Fault = "refuses requests without MCP-Protocol-Version"

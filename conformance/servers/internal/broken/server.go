@@ -47,6 +47,7 @@ type Server struct {
 	refused    atomic.Int64 // malformed and badly signed tokens
 	// connections are open.
 	connections atomic.Int64
+	left        sync.Map          // IDs of sessions that a caller has left early
 	forwarded   []bench.Forwarded // to the upstream
 	log         strings.Builder
 	done        chan struct{}
@@ -204,6 +205,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.connections.Load() > manyConnections {
 		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	if s.has(EndsWhenCallersLeave) && !s.survives(r) {
+		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
 	if s.has(LogsAddresses) {

@@ -391,6 +391,13 @@ func lists(t *testing.T, s store.Store, later func(time.Duration)) {
 	assert.Equal(t, []string{"b"}, keysOf(t, s, store.Query{Kind: "k", Source: "s1", Group: "g1"}))
 	assert.Empty(t, keysOf(t, s, store.Query{Kind: "k", Source: "s3"}))
 	assert.Empty(t, keysOf(t, s, store.Query{Kind: "none"}))
+	// No text of a query changes the query.
+	for _, text := range []string{"' OR '1'='1", "g1' --"} {
+		assert.Empty(t, keysOf(t, s, store.Query{Kind: text}))
+		assert.Empty(t, keysOf(t, s, store.Query{Kind: "k", Source: text}))
+		assert.Empty(t, keysOf(t, s, store.Query{Kind: "k", Group: text}))
+	}
+	assert.Len(t, keysOf(t, s, store.Query{Kind: "k", After: "' OR '1'='1"}), 5)
 
 	moved, err := s.Get(t.Context(), "k", "b")
 	require.NoError(t, err)

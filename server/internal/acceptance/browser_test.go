@@ -50,6 +50,17 @@ func (b *browser) send(replica int, method, target, body string, headers ...stri
 	return got
 }
 
+// isFull reports whether one more page could push out the cookie of another.
+func (b *browser) isFull() bool {
+	pages := 0
+	for _, cookie := range b.cookies {
+		if strings.Contains(cookie.Name, "-consent-") {
+			pages++
+		}
+	}
+	return pages >= maxPages
+}
+
 // open loads a page, as if the person had typed its address.
 func (b *browser) open(replica int, target string) answer {
 	return b.send(replica, http.MethodGet, target, "", "Sec-Fetch-Site", "none")

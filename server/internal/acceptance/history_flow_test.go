@@ -63,7 +63,7 @@ func (h *history) drawBrowser(t *rapid.T) *browser {
 			began++
 		}
 	}
-	if began >= maxFlows {
+	if began >= maxFlows || h.browsers[i].isFull() {
 		h.browsers[i] = h.browser()
 	}
 	return h.browsers[i]
@@ -135,7 +135,9 @@ func (h *history) denied(t *rapid.T, flow *modelFlow, got answer) {
 
 // comeBack signs a person in at Entra, or repeats the callback.
 func (h *history) comeBack(t *rapid.T) {
-	open := h.flowsThat(func(flow *modelFlow) bool { return flow.address != "" || flow.code != nil })
+	open := h.flowsThat(func(flow *modelFlow) bool {
+		return (flow.address != "" || flow.code != nil) && !flow.browser.isFull()
+	})
 	if len(open) == 0 {
 		return
 	}

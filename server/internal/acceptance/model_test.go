@@ -29,6 +29,7 @@ const (
 	pollTolerance    = time.Second
 	pollInterval     = 5 * time.Second
 	maxFlows         = 5 // of one browser; more would push out cookies
+	maxPages         = 9 // that one browser has open
 	wrongCredentials = 10
 )
 

@@ -39,6 +39,9 @@ func (tx *transaction) create(record Record) error {
 			return err
 		}
 	}
+	if err := tx.watchCrowd(record.Kind, record.Source); err != nil {
+		return err
+	}
 	return tx.add(record.Kind, record.Source, 1)
 }
 
@@ -105,35 +108,4 @@ func (tx *transaction) makeRoom(created Record) error {
 		}
 	}
 	return nil
-}
-
-// forgetSourced deletes records of the source that has the most records of a kind.
-func (tx *transaction) forgetSourced(kind string, sourced int) error {
-	rows, err := tx.file.statements.largestSources.Query(kind)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	var largest string
-	var surplus int // how many more records it has than the next source
-	for first := true; rows.Next(); first = false {
-		var source string
-		var records int
-		if err := rows.Scan(&source, &records); err != nil {
-			return err
-		}
-		if first {
-			largest = source
-			surplus = records
-		} else {
-			surplus -= records
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	// Counting the sources takes long. So a hundredth of a large kind goes at once, if one source
-	// has that many more records than every other.
-	_, err = tx.forget(kind, tx.file.statements.forgetSourced, kind, largest, max(1, min(surplus, sourced/100)))
-	return err
 }

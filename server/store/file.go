@@ -43,6 +43,7 @@ func OpenFile(ctx context.Context, path string, config Config) (Store, error) {
 		db:     db,
 		turn:   make(chan struct{}, 1),
 		counts: map[string]count{},
+		crowds: map[string]*crowd{},
 		recent: newRecent(),
 		config: config,
 	}
@@ -91,6 +92,7 @@ type file struct {
 	statements statements
 	turn       chan struct{} // has an element while a goroutine has the turn
 	counts     map[string]count
+	crowds     map[string]*crowd // by kind
 	recent     *recent
 	config     Config
 	queue

@@ -19,6 +19,7 @@ type statements struct {
 
 	count          *sql.Stmt
 	largestSources *sql.Stmt
+	countSource    *sql.Stmt
 	sweep          *sql.Stmt
 	forgetAny      *sql.Stmt
 	forgetSourced  *sql.Stmt
@@ -45,7 +46,9 @@ func (s *statements) all() map[**sql.Stmt]string {
 		&s.count: `SELECT count(*), count(nullif(source, '')) FROM records INDEXED BY records_by_source
 			WHERE kind = ?`,
 		&s.largestSources: `SELECT source, count(*) FROM records INDEXED BY records_by_source
-			WHERE kind = ? AND source > '' GROUP BY source ORDER BY count(*) DESC, min(expires) LIMIT 2`,
+			WHERE kind = ? AND source > '' GROUP BY source ORDER BY count(*) DESC, min(expires) LIMIT ?`,
+		&s.countSource: `SELECT count(*) FROM (SELECT 1 FROM records INDEXED BY records_by_source
+			WHERE kind = ? AND source = ? LIMIT ?)`,
 		&s.sweep: `DELETE FROM records WHERE rowid IN (
 			SELECT rowid FROM records WHERE kind = ? AND expires <= ? ORDER BY expires LIMIT ?) RETURNING key, source`,
 		&s.forgetAny: `DELETE FROM records WHERE rowid = (

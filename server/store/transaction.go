@@ -44,18 +44,23 @@ func (f *file) runTogether(batch []*pendingWrite) error {
 		err := pending.apply(tx)
 		isExpected := errors.Is(err, ErrNotFound) || errors.Is(err, ErrConflict)
 		if err != nil && !isExpected {
-			_, _ = f.statements.rollback.Exec() // SQLite may have done it itself
+			f.rollBack()
 			return f.explain(err)
 		}
 		pending.err = err
 	}
 	if _, err := f.statements.commit.Exec(); err != nil {
-		_, _ = f.statements.rollback.Exec()
+		f.rollBack()
 		return f.explain(err)
 	}
 	maps.Copy(f.counts, tx.counts)
 	f.recent.apply(tx.changes)
 	return nil
+}
+
+func (f *file) rollBack() {
+	_, _ = f.statements.rollback.Exec() // SQLite may have done it itself
+	clear(f.crowds)
 }
 
 func (tx *transaction) put(record Record) error {
@@ -99,7 +104,10 @@ func (tx *transaction) change(record Record) error {
 	}
 	_, err = statements.change.Exec(
 		record.Value, expires, record.Source, record.Group, record.Kind, record.Key)
-	return err
+	if err != nil {
+		return err
+	}
+	return tx.watchCrowd(record.Kind, record.Source)
 }
 
 // take removes a record. It returns ErrNotFound for a record that has expired.

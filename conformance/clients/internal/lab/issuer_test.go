@@ -41,6 +41,14 @@ var lenient = []string{
 	"authorization-server/refresh/client",
 	"authorization-server/refresh/replay",
 	"authorization-server/revocation/client",
+	// It does not verify the assertions of clients.
+	"authorization-server/assertion/required",
+	"authorization-server/assertion/client",
+	"authorization-server/assertion/audience",
+	"authorization-server/assertion/expiry",
+	"authorization-server/assertion/signature",
+	"authorization-server/assertion/algorithm",
+	"authorization-server/assertion/header-key",
 }
 
 // TestIssuerOfLabKeepsRules holds the lab's authorization server to the rules of authorization

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"context"
+	"errors"
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/issuers/internal/bench"
@@ -10,10 +11,16 @@ import (
 // assertionAccepted tries authorization-server/assertion/accepted.
 func assertionAccepted(ctx context.Context, p *bench.Probe) error {
 	isAccepted, answer, err := p.AcceptsAssertions(ctx)
-	if err == nil && !isAccepted {
-		return p.Mismatch("tokens for an assertion, as advertised", answer.String())
+	if err != nil || isAccepted {
+		return err
 	}
-	return err
+	// The fault may be elsewhere in the flow. A server may have no public clients, though.
+	_, _, err = p.PublicGranted(ctx)
+	var noPublic *check.NotApplicable
+	if err != nil && !errors.As(err, &noPublic) {
+		return err
+	}
+	return p.Mismatch("tokens for an assertion, as advertised", answer.String())
 }
 
 // assertionRequired tries authorization-server/assertion/required.

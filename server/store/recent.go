@@ -10,7 +10,7 @@ import (
 
 const (
 	// maxRecent bounds the memory of the records in bytes, and maxRecentValue the value of each.
-	maxRecent      = 10 << 20
+	maxRecent      = 10_752 << 10
 	maxRecentValue = 64 << 10
 	// recentOverhead is the memory of a record without its value and names, in bytes.
 	recentOverhead = 400

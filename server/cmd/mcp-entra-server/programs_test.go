@@ -140,11 +140,12 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	name := args[0]
 	pattern := regexp.MustCompile(args[1])
 	cmd := command(ts, args[2], args[3:])
-	read, write := io.Pipe()
-	cmd.Stdout = write
-	cmd.Stderr = write
 	log, err := os.Create(ts.MkAbs(name + ".log"))
 	ts.Check(err)
+	read, write := io.Pipe()
+	output := io.MultiWriter(log, write) // the log is complete when the program has ended
+	cmd.Stdout = output
+	cmd.Stderr = output
 	ts.Check(cmd.Start())
 
 	one := &process{cmd: cmd, done: make(chan struct{})}
@@ -156,10 +157,8 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	found := make(chan string, 1)
 	go func() {
 		defer close(found)
-		defer log.Close()
 		seen := false
 		for lines := bufio.NewScanner(read); lines.Scan(); {
-			fmt.Fprintln(log, lines.Text())
 			if match := pattern.FindStringSubmatch(lines.Text()); match != nil && !seen {
 				seen = true
 				found <- match[len(match)-1]
@@ -169,6 +168,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	go func() {
 		_ = cmd.Wait()
 		write.Close()
+		log.Close()
 		close(one.done)
 	}()
 	select {

@@ -2,16 +2,18 @@ package acceptance_test
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"mcpentra/server/store"
 )
 
 // A laggingStore is one replica's view of a shared store. Its cached reads are as old as the
-// contract of a store allows. One goroutine at a time uses it.
+// contract of a store allows.
 type laggingStore struct {
 	store.Store
 	now    func() time.Time
+	mu     sync.Mutex // held during each call, so that no cached read is older than a write
 	cached map[string]cachedRead
 }
 
@@ -27,6 +29,8 @@ func newLaggingStore(shared store.Store, now func() time.Time) *laggingStore {
 }
 
 func (s *laggingStore) GetCached(ctx context.Context, kind, key string) (store.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	last, found := s.cached[kind+" "+key]
 	if found && s.now().Sub(last.at) <= store.MaxStale {
 		return last.record, last.err
@@ -37,16 +41,22 @@ func (s *laggingStore) GetCached(ctx context.Context, kind, key string) (store.R
 }
 
 func (s *laggingStore) Put(ctx context.Context, record store.Record) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.cached, record.Kind+" "+record.Key)
 	return s.Store.Put(ctx, record)
 }
 
 func (s *laggingStore) Take(ctx context.Context, kind, key string) (store.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.cached, kind+" "+key)
 	return s.Store.Take(ctx, kind, key)
 }
 
 func (s *laggingStore) Delete(ctx context.Context, kind, key string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.cached, kind+" "+key)
 	return s.Store.Delete(ctx, kind, key)
 }

@@ -33,6 +33,9 @@ type provider struct {
 	authorize     func(asked url.Values) url.Values // returns the parameters of an error response
 	token         func(http.ResponseWriter) bool    // answers a token request
 
+	// client has connections of its own: the servers of other tests close the shared ones.
+	client *http.Client
+
 	mu         sync.Mutex
 	registered []string // scopes
 	asked      []url.Values
@@ -90,12 +93,13 @@ func newProvider(t *testing.T, change func(*provider)) *provider {
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	p.url = server.URL
+	p.client = server.Client()
 	return p
 }
 
 // signIn returns a sign-in whose browser follows redirects.
 func (p *provider) signIn() *signin.SignIn {
-	return &signin.SignIn{URL: p.url + "/mcp", Open: follow}
+	return &signin.SignIn{URL: p.url + "/mcp", Open: follow, HTTPClient: p.client}
 }
 
 func follow(ctx context.Context, page string) error {

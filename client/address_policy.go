@@ -25,16 +25,22 @@ type addressPolicy struct {
 }
 
 // transport applies the policy to a transport. A server on this machine may name any address, and
-// only an *http.Transport has connections that can be checked; otherwise the policy is off.
+// only an *http.Transport has connections that can be checked; otherwise the policy is off. The
+// transport that it returns keeps no connections: the requests are few, an old connection may break
+// under a code, and no caller would close idle ones.
 func (p *addressPolicy) transport(base http.RoundTripper) http.RoundTripper {
 	shared, ok := base.(*http.Transport)
-	if !ok || discovery.IsLoopback(p.server.Hostname()) {
+	if !ok {
 		p.off = true
 		return base
 	}
-	p.proxy = shared.Proxy
 	own := shared.Clone()
-	own.DisableKeepAlives = true // the requests are few, and no caller would close idle connections
+	own.DisableKeepAlives = true
+	if discovery.IsLoopback(p.server.Hostname()) {
+		p.off = true
+		return own
+	}
+	p.proxy = shared.Proxy
 	own.DialContext = p.dialer(shared.DialContext)
 	if shared.DialTLSContext != nil {
 		own.DialTLSContext = p.dialer(shared.DialTLSContext)

@@ -53,6 +53,7 @@ func (s *signIn) byPage(ctx context.Context) (*tokenrequest.Token, error) {
 	s.config.Trace(Answered{Issuer: params.Get("iss")})
 	s.answerIss = answer.Issuer
 	s.commit()
+	s.channel.closeIdle()
 	endpoint := s.tokenEndpoint()
 	endpoint.Scope = s.config.scopeParameter(s.scopes)
 	return endpoint.Redeem(ctx, answer.Code, answer.Verifier, redirectURI, s.resource)

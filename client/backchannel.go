@@ -20,6 +20,13 @@ type backChannel struct {
 	http   *http.Client
 }
 
+// closeIdle closes the idle connections of Config.Base after a wait for a person. The server may
+// close one just now (many do after five seconds), and a code or a call must not be sent twice. A
+// concurrent request can lose an answer without a body by it, so only sign-ins call it.
+func (b *backChannel) closeIdle() {
+	(&http.Client{Transport: b.config.Base}).CloseIdleConnections()
+}
+
 func (b *backChannel) fetcher() *discovery.Fetcher {
 	return &discovery.Fetcher{
 		HTTPClient:      b.http,

@@ -43,5 +43,6 @@ func (s *signIn) byDevice(ctx context.Context) (*tokenrequest.Token, error) {
 	if err != nil && waiting.Err() != nil {
 		return nil, noAnswer(ctx)
 	}
+	s.channel.closeIdle()
 	return token, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -53,10 +52,6 @@ func (s *signIn) run(ctx context.Context, record *tokenstore.Record) error {
 		return s.withHint(asSignInError(err, s.asked))
 	}
 	s.token = token
-	if s.asked {
-		// The server may have waited too long on them for the person.
-		(&http.Client{Transport: s.config.Base}).CloseIdleConnections()
-	}
 	if err := s.checkTenant(token); err != nil {
 		return err
 	}

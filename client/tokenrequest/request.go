@@ -115,9 +115,6 @@ func (e *Endpoint) send(request *http.Request) (*http.Response, error) {
 	}
 	// A redirect would take the code or refresh token to another address.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	// Idle connections are as old as the last token, or as the page that a person read. The server
-	// may close one just now (many do after five seconds), and a code must not be sent twice.
-	client.CloseIdleConnections()
 	return client.Do(request)
 }
 

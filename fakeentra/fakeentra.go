@@ -1,8 +1,6 @@
 package fakeentra
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -235,30 +233,3 @@ func (f *Fake) Issuer(tenantID string) string { return f.rules.Issuer(tenantID) 
 
 // Tenant returns the first tenant of the directory.
 func (f *Fake) Tenant() directory.Tenant { return f.Directory().Tenants[0] }
-
-// graphCaller returns the person and the scopes of a token for Graph.
-func (f *Fake) graphCaller(_ context.Context, raw string) (*graph.Caller, error) {
-	claims, err := f.keys.Verify(raw, f.clock.now())
-	if err != nil {
-		return nil, err
-	}
-	if audience := text(claims, "aud"); audience != f.graphURL && audience != directory.GraphAppID {
-		return nil, errors.New("not a token for Graph")
-	}
-	tenant := f.directory.Tenant(text(claims, "tid"))
-	if tenant == nil {
-		return nil, errors.New("the tenant of the token is unknown")
-	}
-	client, _ := claims["xms_st"].(map[string]any)
-	return &graph.Caller{
-		Tenant:          tenant,
-		User:            tenant.User(text(claims, "oid")),
-		Scopes:          strings.Fields(text(claims, "scp")),
-		SubjectAtClient: text(client, "sub"),
-	}, nil
-}
-
-func text(claims map[string]any, name string) string {
-	value, _ := claims[name].(string)
-	return value
-}

@@ -20,7 +20,7 @@ type Config struct {
 	// Authority is the scheme and host of Entra ID in challenges. Empty means
 	// https://login.microsoftonline.com.
 	Authority string
-	// Caller checks a bearer token. Its error means that the token is not for Graph.
+	// Caller checks a bearer token. Its error is a *Refusal. Any other error counts as ErrNotValid.
 	Caller func(ctx context.Context, token string) (*Caller, error)
 	Now    func() time.Time
 	NewID  func() string
@@ -30,7 +30,8 @@ type Config struct {
 type Caller struct {
 	Tenant *directory.Tenant
 	User   *directory.User // nil for an app
-	Scopes []string
+	Scopes []string        // of a person's token
+	Roles  []string        // of an app's token
 	// SubjectAtClient is the person's sub in the client's ID tokens.
 	SubjectAtClient string
 }
@@ -105,15 +106,10 @@ type personHandler func(w http.ResponseWriter, r *http.Request, caller *Caller)
 // forPerson serves a personHandler. The token must belong to a person and have one of the scopes.
 func (g *server) forPerson(handle personHandler, scopes ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		if token == "" || !strings.EqualFold(scheme, "Bearer") {
-			g.refuse(w, "Access token is empty.")
-			return
-		}
-		caller, err := g.Caller(r.Context(), strings.TrimSpace(token))
+		caller, refusal := g.authenticate(r.Context(), r.Header)
 		switch {
-		case err != nil:
-			g.refuse(w, "Access token validation failure.")
+		case refusal != nil:
+			g.refuse(w, refusal)
 		case caller.User == nil:
 			g.fail(w, http.StatusBadRequest, "BadRequest",
 				"/me request is only valid with delegated authentication flow.")
@@ -158,16 +154,6 @@ func (g *server) list(w http.ResponseWriter, r *http.Request, context string, al
 
 func readBody(w http.ResponseWriter, r *http.Request, into any) error {
 	return json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(into)
-}
-
-// refuse asks for a token (M: the contents of the challenge, and the text of 403 above).
-func (g *server) refuse(w http.ResponseWriter, message string) {
-	w.Header().Set(
-		"WWW-Authenticate",
-		`Bearer realm="", authorization_uri="`+g.Authority+`/common/oauth2/authorize", `+
-			`client_id="`+directory.GraphAppID+`"`,
-	)
-	g.fail(w, http.StatusUnauthorized, "InvalidAuthenticationToken", message)
 }
 
 func (g *server) fail(w http.ResponseWriter, status int, code, message string) {

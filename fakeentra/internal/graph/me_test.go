@@ -23,11 +23,11 @@ func handler() http.Handler {
 	return graph.Handler(graph.Config{
 		Caller: func(_ context.Context, token string) (*graph.Caller, error) {
 			switch token {
-			case "person":
+			case "person.token":
 				return &graph.Caller{User: &user, Scopes: []string{"User.Read"}}, nil
-			case "narrow":
+			case "narrow.token":
 				return &graph.Caller{User: &user, Scopes: []string{"openid"}}, nil
-			case "app":
+			case "app.token":
 				return &graph.Caller{}, nil
 			}
 			return nil, errors.New("unknown")
@@ -48,7 +48,7 @@ func me(authorization string) *httptest.ResponseRecorder {
 }
 
 func Example() {
-	answer := me("Bearer person")
+	answer := me("Bearer person.token")
 	var profile struct {
 		DisplayName string `json:"displayName"`
 		Mobile      any    `json:"mobilePhone"`
@@ -68,9 +68,9 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"no token", "", 401, "InvalidAuthenticationToken"},
 		{"another scheme", "Basic person", 401, "InvalidAuthenticationToken"},
-		{"an unknown token", "Bearer guess", 401, "InvalidAuthenticationToken"},
-		{"an app", "Bearer app", 400, "BadRequest"},
-		{"without User.Read", "Bearer narrow", 403, "Authorization_RequestDenied"},
+		{"an unknown token", "Bearer gu.ess", 401, "InvalidAuthenticationToken"},
+		{"an app", "Bearer app.token", 400, "BadRequest"},
+		{"without User.Read", "Bearer narrow.token", 403, "Authorization_RequestDenied"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			answer := me(test.authorization)

@@ -128,15 +128,15 @@ func (f *Fake) proceed(
 	case request.kind == byAdmin && !person.User.Admin:
 		return asPage(aadsts.AdminConsentNeeded())
 	case request.kind == byAdmin:
-		showConsent(w, request, person.User)
+		showConsent(w, &f.rules, request, person.User)
 	case f.consented(request.tenant, request.client, person.User, request.asked) && !asksConsent, f.config.AutoSignIn:
 		return f.answer(w, r, request, person)
 	case silent:
 		return asRedirect(request, aadsts.ConsentNeeded(request.client.ID, request.client.DisplayName))
-	case rules.NeedsAdmin(request.tenant, person.User, request.asked):
+	case f.rules.NeedsAdmin(request.tenant, person.User, request.asked):
 		return asPage(aadsts.AdminConsentNeeded())
 	default:
-		showConsent(w, request, person.User)
+		showConsent(w, &f.rules, request, person.User)
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func (f *Fake) handleConsent(
 	default:
 		return asRedirect(request, aadsts.ConsentDeclined())
 	}
-	if problem := checkConsent(request, person); problem != nil {
+	if problem := checkConsent(&f.rules, request, person); problem != nil {
 		return asPage(problem)
 	}
 	key := state.ConsentKey{TenantID: request.tenant.ID, UserID: person.User.ID, ClientID: request.client.ID}
@@ -75,7 +75,7 @@ func (f *Fake) handleConsent(
 
 // checkConsent checks that a person may give this consent. The form proves nothing: it can come
 // without the page.
-func checkConsent(request *authorization, person *state.SignedIn) *aadsts.Error {
+func checkConsent(entra *rules.Rules, request *authorization, person *state.SignedIn) *aadsts.Error {
 	if request.kind == byAdmin {
 		if !person.User.Admin {
 			return aadsts.AdminConsentNeeded()
@@ -85,7 +85,7 @@ func checkConsent(request *authorization, person *state.SignedIn) *aadsts.Error 
 	if problem := checkAccess(request, person); problem != nil {
 		return problem
 	}
-	if rules.NeedsAdmin(request.tenant, person.User, request.asked) {
+	if entra.NeedsAdmin(request.tenant, person.User, request.asked) {
 		return aadsts.AdminConsentNeeded()
 	}
 	return nil

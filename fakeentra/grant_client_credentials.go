@@ -32,7 +32,7 @@ func (f *Fake) grantClientCredentials(r *http.Request, request *tokenRequest) (*
 		return nil, problem
 	}
 	resource := asked.Groups[0]
-	_, assigned := resource.App.RolesOf(rules.PrincipalOf(request.client))
+	_, assigned := f.rules.AppRoles(request.tenant, request.client, resource.App)
 	if resource.App.AssignmentRequired && !assigned {
 		return nil, aadsts.AppNotAssigned(
 			request.client.ID,

@@ -1,9 +1,11 @@
 package fakeentra
 
 import (
+	"cmp"
 	"crypto"
 	"encoding/base64"
 	"fmt"
+	"strings"
 	"time"
 
 	"mcpentra/fakeentra/directory"
@@ -137,7 +139,7 @@ func (f *Fake) draft(want Token) (*signing.Draft, error) {
 	if isV1 {
 		made.Header.Thumbprint = named
 	}
-	if want.Kind == GraphToken {
+	if group.App == &rules.GraphApp && want.Kind != IDToken {
 		made.HashNonce = true
 		made.Header.Nonce = base64.RawURLEncoding.EncodeToString(f.random.bytes(32))
 	}
@@ -219,7 +221,10 @@ func apiOf(d *directory.Directory, tenant *directory.Tenant, want Token) (*direc
 	if want.Kind == GraphToken {
 		return &rules.GraphApp, nil
 	}
-	api := d.App(tenant, want.API)
+	if strings.EqualFold(want.API, directory.GraphAppID) {
+		return &rules.GraphApp, nil // for Kind AppToken
+	}
+	api := cmp.Or(d.App(tenant, want.API), d.MicrosoftAPI(want.API))
 	for i := range tenant.Apps {
 		if want.API == "" && len(tenant.Apps[i].Scopes) > 0 {
 			api = &tenant.Apps[i]

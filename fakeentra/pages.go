@@ -73,7 +73,7 @@ func showSecondFactor(w http.ResponseWriter, request *authorization, user *direc
 }
 
 // showConsent asks a person to approve the permissions of a client.
-func showConsent(w http.ResponseWriter, request *authorization, user *directory.User) {
+func showConsent(w http.ResponseWriter, entra *rules.Rules, request *authorization, user *directory.User) {
 	var asked []pages.Permission
 	add := func(name, words string) {
 		isListed := func(permission pages.Permission) bool { return permission.Words == words }
@@ -86,7 +86,7 @@ func showConsent(w http.ResponseWriter, request *authorization, user *directory.
 	}
 	for _, group := range request.asked.Groups {
 		for _, name := range slices.Concat(group.Names, group.Implied) {
-			if scope := group.App.ScopeNamed(name); scope != nil {
+			if scope := entra.Directory.ScopeOf(group.App, name); scope != nil {
 				add(name+" of "+group.App.DisplayName, cmp.Or(scope.DisplayName, scope.Name))
 			}
 		}

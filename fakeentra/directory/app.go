@@ -74,6 +74,9 @@ type App struct {
 	Permissions []string `yaml:"permissions"`
 	// Consented are the permissions that an administrator granted for all users, written as scopes.
 	Consented []string `yaml:"consented"`
+	// ApplicationPermissions are the application permissions that an administrator granted, written
+	// like Permissions. App-only tokens of this app have them in the claim roles.
+	ApplicationPermissions []string `yaml:"applicationPermissions"`
 	// PreAuthorized are the application IDs of clients that need no consent for this API.
 	PreAuthorized []string `yaml:"preAuthorized"`
 }
@@ -135,12 +138,18 @@ func (a *App) RedirectURIs() []string { return slices.Concat(a.Web, a.SPA, a.Pub
 
 // ScopeNamed finds an exposed scope. It ignores case, like Entra ID (M).
 func (a *App) ScopeNamed(name string) *Scope {
-	for i := range a.Scopes {
-		if strings.EqualFold(a.Scopes[i].Name, name) {
-			return &a.Scopes[i]
-		}
+	if a.ID == GraphAppID {
+		return graphAPIOnce().scopeAt[strings.ToLower(name)]
 	}
-	return nil
+	return scopeIn(a.Scopes, name)
+}
+
+// RoleNamed finds an app role. It ignores case, like ScopeNamed.
+func (a *App) RoleNamed(value string) *Role {
+	if a.ID == GraphAppID {
+		return graphAPIOnce().roleAt[strings.ToLower(value)]
+	}
+	return roleIn(a.Roles, value)
 }
 
 // RolesOf returns the roles of this app for some object IDs: a user and the user's groups, or an

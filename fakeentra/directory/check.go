@@ -26,21 +26,25 @@ type problem struct {
 }
 
 func (d *Directory) problems() []problem {
-	c := &checker{names: map[string]bool{}}
+	c := &checker{directory: d, names: map[string]bool{}}
 	if len(d.Tenants) == 0 {
 		c.add("tenants", "directory: want at least one tenant")
 	}
 	for i := range d.Tenants {
 		c.tenant(fmt.Sprintf("tenants[%d]", i), &d.Tenants[i])
 	}
+	for i := range d.Resources {
+		c.resource(fmt.Sprintf("resources[%d]", i), &d.Resources[i])
+	}
 	return c.wrong
 }
 
 // A checker collects the problems of a directory.
 type checker struct {
-	names map[string]bool // IDs and domains of the tenants
-	ids   map[string]bool // IDs of one tenant's apps, users and groups
-	wrong []problem
+	directory *Directory
+	names     map[string]bool // IDs and domains of the tenants, and IDs of the resources
+	ids       map[string]bool // IDs of one tenant's apps, users and groups
+	wrong     []problem
 }
 
 func (c *checker) add(path, format string, args ...any) {
@@ -116,6 +120,7 @@ func (c *checker) app(path string, tenant *Tenant, app *App) {
 	a.claims()
 	a.credentials()
 	a.assignments()
+	a.permissions()
 }
 
 // An appChecker collects the problems of an app.

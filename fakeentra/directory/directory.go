@@ -15,6 +15,9 @@ const ConsumersTenantID = "9188040d-6c67-4c5b-b112-36a304b66dad"
 // A Directory is the data that a fake starts with.
 type Directory struct {
 	Tenants []Tenant `yaml:"tenants"`
+	// Resources are APIs of Microsoft beside Graph, such as Azure Resource Manager. Every tenant
+	// has them. An entry with the ID of Microsoft Graph adds permissions to Graph.
+	Resources []App `yaml:"resources"`
 }
 
 // A Tenant is one organization.

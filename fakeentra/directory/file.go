@@ -16,12 +16,13 @@ import (
 
 // A File is the contents of a directory file.
 type File struct {
-	Tenants []Tenant      `yaml:"tenants"`
-	Faults  []fault.Fault `yaml:"faults"`
+	Tenants   []Tenant      `yaml:"tenants"`
+	Resources []App         `yaml:"resources"`
+	Faults    []fault.Fault `yaml:"faults"`
 }
 
 // Directory returns the directory in the file.
-func (f *File) Directory() Directory { return Directory{Tenants: f.Tenants} }
+func (f *File) Directory() Directory { return Directory{Tenants: f.Tenants, Resources: f.Resources} }
 
 // Example is a directory file with every key, each with an explanation.
 //

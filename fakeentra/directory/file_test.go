@@ -90,7 +90,7 @@ func TestMistakesHaveLines(t *testing.T) {
 		{"- a", "d.yaml:1: want keys with values, got a list"},
 		{"tenants: missing", `d.yaml:1: want a list, got "missing"`},
 		{"tenant: []", `d.yaml:1: unknown key "tenant"; perhaps "tenants"`},
-		{"faults: []\ncolour: red", `d.yaml:2: unknown key "colour"; want one of faults, tenants`},
+		{"faults: []\ncolour: red", `d.yaml:2: unknown key "colour"; want one of faults, resources, tenants`},
 		{"tenants: []\ntenants: []", "d.yaml:2: the key \"tenants\" appears twice"},
 		{
 			"tenants:\n- domains: [a.example]\n  noUserConsent: sometimes",

@@ -15,7 +15,7 @@ func (d *Directory) UnmarshalJSON(text []byte) error {
 	if err != nil {
 		return err
 	}
-	d.Tenants = file.Tenants
+	*d = file.Directory()
 	return nil
 }
 

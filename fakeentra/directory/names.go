@@ -63,7 +63,7 @@ func (t *Tenant) complete(f *File) {
 		}
 	}
 	for i := range t.Users {
-		if home := (&Directory{f.Tenants}).Tenant(t.Users[i].HomeTenant); home != nil {
+		if home := (&Directory{Tenants: f.Tenants}).Tenant(t.Users[i].HomeTenant); home != nil {
 			t.Users[i].HomeTenant = home.ID
 		}
 	}

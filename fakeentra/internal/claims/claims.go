@@ -107,7 +107,7 @@ func (m *Maker) App(
 	claims["sub"] = principal
 	claims["tid"] = tenant.ID
 	claims["aud"] = m.Rules.Audience(group)
-	if roles, _ := group.App.RolesOf(principal); len(roles) > 0 {
+	if roles, _ := m.Rules.AppRoles(tenant, client, group.App); len(roles) > 0 {
 		claims["roles"] = roles
 	}
 	if group.App != &rules.GraphApp && group.App.TokenVersion == 2 {

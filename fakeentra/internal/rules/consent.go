@@ -8,7 +8,7 @@ import (
 )
 
 // NeedsAdmin reports whether the consent needs an administrator, and the user is not one.
-func NeedsAdmin(tenant *directory.Tenant, user *directory.User, asked *Permissions) bool {
+func (r *Rules) NeedsAdmin(tenant *directory.Tenant, user *directory.User, asked *Permissions) bool {
 	if user.Admin {
 		return false
 	}
@@ -17,7 +17,7 @@ func NeedsAdmin(tenant *directory.Tenant, user *directory.User, asked *Permissio
 	}
 	for _, group := range asked.Groups {
 		for _, name := range group.Names {
-			if scope := group.App.ScopeNamed(name); scope != nil && scope.AdminOnly {
+			if scope := r.Directory.ScopeOf(group.App, name); scope != nil && scope.AdminOnly {
 				return true
 			}
 		}

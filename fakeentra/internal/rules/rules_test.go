@@ -226,7 +226,7 @@ func TestNeedsAdmin(t *testing.T) {
 		test.change(tenant)
 		asked, problem := r.Resolve(tenant, tenant.App(clientID), test.scope, false)
 		assert.Zero(t, number(problem), test.name)
-		assert.Equal(t, test.want, NeedsAdmin(tenant, &tenant.Users[0], asked), test.name)
+		assert.Equal(t, test.want, r.NeedsAdmin(tenant, &tenant.Users[0], asked), test.name)
 	}
 }
 

@@ -25,23 +25,14 @@ func (r *Rules) Audience(group PermissionGroup) string {
 // OIDCScopes are the scopes of OpenID Connect (Core section 5.4). They name no resource.
 var OIDCScopes = []string{"openid", "profile", "email", "offline_access"}
 
-// GraphApp is Microsoft Graph as a resource, with some of its delegated permissions. No directory
-// has it, so compare pointers.
+// GraphApp is Microsoft Graph as a resource, with its permissions. No directory has it, so compare
+// pointers.
 var GraphApp = directory.App{
 	ID:             directory.GraphAppID,
 	DisplayName:    "Microsoft Graph",
 	IdentifierURIs: []string{"https://graph.microsoft.com", "https://graph.microsoft.com/"},
-	Scopes: []directory.Scope{
-		{Name: "User.Read", DisplayName: "Sign you in and read your profile"},
-		{Name: "Calendars.Read", DisplayName: "Read your calendars"},
-		{Name: "GroupMember.Read.All", DisplayName: "Read group memberships", AdminOnly: true},
-		{Name: "Mail.Read", DisplayName: "Read your mail"},
-		{Name: "User.Read.All", DisplayName: "Read all users' full profiles", AdminOnly: true},
-		{Name: "openid", DisplayName: "Sign you in"},
-		{Name: "profile", DisplayName: "View your basic profile"},
-		{Name: "email", DisplayName: "View your e-mail address"},
-		{Name: "offline_access", DisplayName: "Maintain access to data you have given it access to"},
-	},
+	Scopes:         directory.GraphScopes(),
+	Roles:          directory.GraphRoles(),
 }
 
 // Permissions are the permissions in a scope parameter: the OpenID Connect scopes, and the other
@@ -94,6 +85,9 @@ func (r *Rules) FindResource(tenant *directory.Tenant, identifier string) *direc
 	isHere := identifier == r.GraphURL || identifier == r.GraphURL+"/"
 	if isHere || identifier == directory.GraphAppID || slices.Contains(GraphApp.IdentifierURIs, identifier) {
 		return &GraphApp
+	}
+	if api := r.Directory.MicrosoftAPI(identifier); api != nil {
+		return api
 	}
 	if app := tenant.Resource(identifier); app != nil {
 		return app
@@ -148,7 +142,7 @@ func (r *Rules) Resolve(
 			group.Implied = listed
 			continue
 		}
-		exposed := app.ScopeNamed(name)
+		exposed := r.Directory.ScopeOf(app, name)
 		if exposed == nil {
 			if atToken {
 				return nil, aadsts.ScopeInvalid(word)
@@ -174,7 +168,7 @@ func (r *Rules) listed(tenant *directory.Tenant, client, app *directory.App, ask
 		return nil, nil
 	}
 	if client.Permissions == nil {
-		return consentable(client, app), nil
+		return r.consentable(client, app), nil
 	}
 	var names []string
 	var resources []string
@@ -191,7 +185,7 @@ func (r *Rules) listed(tenant *directory.Tenant, client, app *directory.App, ask
 		if !slices.Contains(resources, resource.ID) {
 			resources = append(resources, resource.ID)
 		}
-		if scope := resource.ScopeNamed(name); resource == app && scope != nil {
+		if scope := r.Directory.ScopeOf(resource, name); resource == app && scope != nil {
 			names = append(names, scope.Name)
 		}
 	}
@@ -204,11 +198,11 @@ func (r *Rules) listed(tenant *directory.Tenant, client, app *directory.App, ask
 
 // consentable returns the permissions of a registration without a list: the scopes of an API that
 // people can consent to, or User.Read at Graph.
-func consentable(client, app *directory.App) []string {
+func (r *Rules) consentable(client, app *directory.App) []string {
 	if app == &GraphApp {
 		names := []string{"User.Read"}
 		for _, consented := range client.Consented {
-			if scope := GraphApp.ScopeNamed(consented); scope != nil && scope.Name != "User.Read" {
+			if scope := r.Directory.ScopeOf(&GraphApp, consented); scope != nil && scope.Name != "User.Read" {
 				names = append(names, scope.Name)
 			}
 		}

@@ -61,6 +61,9 @@ func (b binding) app(tenant *directory.Tenant, app *directory.App) *directory.Ap
 	if app == &rules.GraphApp {
 		return app
 	}
+	if api := b.directory.MicrosoftAPI(app.ID); api != nil {
+		return api
+	}
 	if registered, found := b.state.registered.Peek(app.ID); found {
 		return registered
 	}

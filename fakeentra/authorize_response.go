@@ -163,7 +163,7 @@ func (f *Fake) delegate(request *authorization, person *state.SignedIn) rules.De
 		Nonce:        strings.Clone(request.params.Get("nonce")),
 		SID:          f.random.guid(),
 		Strength:     "0",
-		Began:        f.clock.now(),
+		Began:        f.state.Begin(person.User.ID, f.clock.now()),
 		SignedIn:     person.At,
 		SecondFactor: person.SecondFactor,
 		Contexts:     wishes.Contexts,

@@ -199,7 +199,11 @@ func (f *Fake) redeemDeviceCode(request *tokenRequest) (*tokenResponse, *aadsts.
 		return nil, aadsts.DeviceCodeUnknown() // another redemption was faster
 	}
 	d := *granted
+	if f.state.Revoked(&d) {
+		return nil, aadsts.Revoked()
+	}
 	d.Strength = request.strength()
 	d.WantsInfo = request.wantsInfo()
+	request.declareCapabilities(&d)
 	return f.issue(d, request.version)
 }

@@ -48,6 +48,9 @@ type Config struct {
 	// ErrorLines separates the parts of error_description by CR LF, as Entra ID did until the
 	// autumn of 2023. Since then it writes a blank.
 	ErrorLines bool
+	// PoPChallenge puts a challenge for proof of possession before Bearer in Graph's answer to a
+	// revoked token, as recorded in 2024.
+	PoPChallenge bool
 	// FederationClient fetches the keys of the issuers of federated credentials. Nil means that the
 	// fake refuses these credentials.
 	FederationClient *http.Client

@@ -44,6 +44,9 @@ func (f *Fake) grantClientCredentials(r *http.Request, request *tokenRequest) (*
 	lifetime := newLifetime(f.random.bytes(8))
 	answer := newTokenResponse(request.version, f.rules.Audience(resource), f.clock.now(), lifetime)
 	claims := f.claims.App(request.tenant, request.client, request.strength(), resource, lifetime)
+	if rules.ShowsCapabilities(resource.App, request.claims.Capabilities) {
+		claims["xms_cc"] = request.claims.Capabilities // M: also in app-only tokens
+	}
 	answer.AccessToken = f.accessToken(claims, request.tenant, resource.App)
 	return answer, nil
 }

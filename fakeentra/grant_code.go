@@ -65,6 +65,8 @@ func (f *Fake) redeemCode(
 		return nil, aadsts.RedirectDiffers(redirect, code.Redirect)
 	case f.clock.now().Sub(code.Issued) > codeLifetime:
 		return nil, aadsts.Expired()
+	case f.state.Revoked(&d):
+		return nil, aadsts.Revoked()
 	}
 	if problem := code.CheckVerifier(request.params.Get("code_verifier")); problem != nil {
 		return nil, problem
@@ -77,9 +79,10 @@ func (f *Fake) redeemCode(
 	if !f.state.Redeem(code) {
 		return nil, aadsts.Redeemed()
 	}
-	d.Began = f.clock.now()
+	d.Began = f.state.Begin(d.User.ID, f.clock.now())
 	d.Strength = request.strength()
 	d.WantsInfo = request.wantsInfo()
+	request.declareCapabilities(&d)
 	d.Hybrid = false
 	return f.issue(d, request.version)
 }

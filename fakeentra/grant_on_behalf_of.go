@@ -34,6 +34,9 @@ func (f *Fake) grantOnBehalfOf(r *http.Request, request *tokenRequest) (*tokenRe
 	if tenant == nil || request.tenant != nil && request.tenant != tenant || tenant.User(text(claims, "oid")) == nil {
 		return nil, aadsts.UserAssertion()
 	}
+	if _, revoked := tokenRevocation(f.state, f.clock.now(), claims); revoked {
+		return nil, aadsts.Revoked() // L
+	}
 	request.tenant = tenant
 	if request.version == rules.V2 && request.params.Get("scope") == "" {
 		return nil, aadsts.MissingParameter("scope")
@@ -50,12 +53,13 @@ func (f *Fake) grantOnBehalfOf(r *http.Request, request *tokenRequest) (*tokenRe
 		Platform:     rules.Web,
 		Asked:        asked,
 		SID:          text(claims, "sid"),
-		Began:        f.clock.now(),
+		Began:        f.state.Begin(text(claims, "oid"), f.clock.now()),
 		SignedIn:     f.clock.now(),
 		Strength:     request.strength(),
 		WantsInfo:    request.wantsInfo(),
 		SecondFactor: hadSecondFactor(f.state, claims),
 	}
+	request.declareCapabilities(&d)
 	if problem := rules.CheckAccess(&d); problem != nil {
 		return nil, problem
 	}

@@ -55,11 +55,12 @@ func (f *Fake) grantPassword(r *http.Request, request *tokenRequest) (*tokenResp
 		Platform:  rules.PublicClient,
 		Asked:     asked,
 		SID:       f.random.guid(),
-		Began:     f.clock.now(),
+		Began:     f.state.Begin(user.ID, f.clock.now()),
 		SignedIn:  f.clock.now(),
 		Strength:  request.strength(),
 		WantsInfo: request.wantsInfo(),
 	}
+	request.declareCapabilities(&d)
 	if request.hasSecret || request.assertion {
 		d.Platform = rules.Web
 	}

@@ -1,7 +1,6 @@
 package fakeentra
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -68,6 +67,8 @@ func (f *Fake) redeemRefreshToken(
 	}
 	request.tenant = d.Tenant
 	switch {
+	case d.User.Disabled:
+		return nil, aadsts.UserDisabled()
 	case f.state.Revoked(&d):
 		return nil, aadsts.Revoked()
 	case f.clock.now().Before(token.Expiry):
@@ -86,6 +87,7 @@ func (f *Fake) redeemRefreshToken(
 	d.Hybrid = false
 	d.Strength = request.strength()
 	d.WantsInfo = request.wantsInfo()
+	d.Capabilities = request.claims.Capabilities
 	if d.Platform == rules.SPA {
 		d.RefreshUntil = token.Expiry
 	}
@@ -117,19 +119,4 @@ func (f *Fake) widen(request *tokenRequest, d *rules.Delegation) *aadsts.Error {
 		return aadsts.TokenForItself(d.Client.ID, d.Client.DisplayName)
 	}
 	return f.checkTokenResource(request, d.Asked)
-}
-
-// RevokeSessions does what an administrator's "Revoke sessions" or a change of password does. The
-// fake then refuses older refresh tokens with AADSTS50173, and browsers are signed out. User is an
-// object ID or a user principal name. The error says that no tenant has the user.
-func (f *Fake) RevokeSessions(user string) error {
-	f.directoryMu.RLock()
-	defer f.directoryMu.RUnlock()
-	for i := range f.directory.Tenants {
-		if found := f.directory.Tenants[i].User(user); found != nil {
-			f.state.Revoke(found.ID, f.clock.now())
-			return nil
-		}
-	}
-	return fmt.Errorf("fakeentra: revoke sessions: no user %s", user)
 }

@@ -23,6 +23,9 @@ func (f *Fake) graphCaller(_ context.Context, raw string) (*graph.Caller, error)
 	if audience := text(claims, "aud"); audience != f.graphURL && audience != directory.GraphAppID {
 		return nil, graph.ErrWrongAudience
 	}
+	if refusedByGraph(f.state, f.clock.now(), claims) {
+		return nil, graph.Revoked(f.clock.now(), popNonce(f.config, f.random))
+	}
 	tenant := f.directory.Tenant(text(claims, "tid"))
 	if tenant == nil {
 		return nil, graph.ErrNotValid

@@ -19,9 +19,14 @@ import (
 func (f *Fake) issue(d rules.Delegation, v rules.Version) (*tokenResponse, *aadsts.Error) {
 	group := d.Asked.Group()
 	names := rules.Granted(d.Asked, group, f.state.Granted(&f.rules, d.Tenant, d.Client, d.User))
-	lifetime := newLifetime(f.random.bytes(8))
+	lifetime, isLong := personLifetime(f.random.bytes(8), &d, group.App)
 	answer := newTokenResponse(v, f.rules.Audience(group), f.clock.now(), lifetime)
-	answer.AccessToken = f.accessToken(f.claims.User(&d, group, names, lifetime), d.Tenant, group.App)
+	if isLong {
+		answer.RefreshIn = numberOf(seconds(lifetime)/2, v)
+	}
+	claims := f.claims.User(&d, group, names, lifetime)
+	f.state.TokenIssued(d.User.ID, text(claims, "uti"), f.clock.now())
+	answer.AccessToken = f.accessToken(claims, d.Tenant, group.App)
 	answer.Scope = scopeAnswer(group, names, v)
 	if d.Asked.Has("offline_access") && !d.Hybrid {
 		answer.RefreshToken = f.newRefreshToken(d)

@@ -119,6 +119,9 @@ func (f *Fake) draft(want Token) (*signing.Draft, error) {
 	for _, name := range []string{"iat", "nbf", "exp"} {
 		made.Claims[name] = made.Claims[name].(int64) - int64(want.Age/time.Second)
 	}
+	if want.Age <= 0 {
+		f.state.TokenIssued(d.User.ID, text(made.Claims, "uti"), f.clock.now())
+	}
 	signing.Change(made.Claims, want.Claims)
 	if want.Edit != nil {
 		want.Edit(made.Claims)

@@ -107,7 +107,8 @@ func TestBlockingPolicies(t *testing.T) {
 
 func TestAuthenticationContext(t *testing.T) {
 	t.Parallel()
-	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
+	d := changed(func(t *directory.Tenant) { t.Apps[1].OptionalClaims.AccessToken = []string{"xms_cc"} })
+	fake := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: d})
 	code := signIn(
 		t,
 		fake,

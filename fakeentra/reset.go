@@ -28,14 +28,16 @@ func (f *Fake) Directory() directory.Directory {
 }
 
 // SetDirectory replaces the directory. Sessions, codes and tokens stay valid if the new directory
-// has the IDs of their tenant, person and app. An error lists the mistakes in the new directory,
-// and the present one stays.
+// has the IDs of their tenant, person and app. It revokes the tokens of the people who lost their
+// account or whose account is newly disabled, like Revoke. An error lists the mistakes in the new
+// directory, and the present one stays.
 func (f *Fake) SetDirectory(d directory.Directory) error {
 	if err := d.Check(); err != nil {
 		return fmt.Errorf("fakeentra: the directory was not replaced: %w", err)
 	}
 	f.directoryMu.Lock()
 	defer f.directoryMu.Unlock()
+	revokeMissing(f.state, &f.directory, &d, f.clock.now())
 	f.directory = d
 	f.state.Rebind(&f.directory)
 	return nil

@@ -101,7 +101,7 @@ func TestSetDirectory(t *testing.T) {
 	assert.Equal(t, "Adele Vance-Smith", payload["name"])
 	assert.Equal(t, 54005, token(t, fake, redemption(code, nil)).number(t), "a code stays used up")
 	assert.Equal(t, http.StatusOK, token(t, fake, refreshing(refresh, nil)).Status)
-	assert.Equal(t, 70000, token(t, fake, refreshing(alex, nil)).number(t), "Alex is gone")
+	assert.Equal(t, 50173, token(t, fake, refreshing(alex, nil)).number(t), "Alex is gone")
 	assert.Equal(t, "NA", get(t, fake, tenantURL+"/v2.0/.well-known/openid-configuration").text("tenant_region_scope"))
 	assert.Equal(t, 70016, token(t, fake, device).number(t), "a device still waits")
 

@@ -25,6 +25,7 @@ type tokenRequest struct {
 	tenant     *directory.Tenant // nil at a shared endpoint until the grant is known
 	client     *directory.App
 	params     url.Values
+	claims     rules.ClaimsRequest
 	origin     string // the header Origin, which scripts in a browser send
 
 	secret    string
@@ -45,6 +46,7 @@ type tokenResponse struct {
 	Scope        string `json:"scope,omitempty"`
 	ExpiresIn    number `json:"expires_in"`
 	ExtExpiresIn number `json:"ext_expires_in"`
+	RefreshIn    number `json:"refresh_in,omitempty"` // only with a long lifetime
 	ExpiresOn    number `json:"expires_on,omitempty"` // this and the next two only at v1
 	NotBefore    number `json:"not_before,omitempty"`
 	Resource     string `json:"resource,omitempty"`
@@ -163,6 +165,11 @@ func (f *Fake) readTokenRequest(r *http.Request, v rules.Version, required strin
 	if problem := request.readCredential(r); problem != nil {
 		return nil, problem
 	}
+	asked, problem := rules.ReadClaimsRequest(request.params.Get("claims"))
+	if problem != nil {
+		return nil, problem
+	}
+	request.claims = asked
 	if problem := f.findTenantAndClient(request, r.PathValue("tenant")); problem != nil {
 		return nil, problem
 	}

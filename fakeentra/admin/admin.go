@@ -51,8 +51,10 @@ func Endpoints() []Endpoint {
 		{"POST", "/journal/take", "removes and returns the oldest matching request; waits for one up to wait " +
 			"(a duration)", (*api).take},
 		{"DELETE", "/journal", "forgets all requests", (*api).clearJournal},
-		{"POST", "/sessions/revoke", "ends the sessions and refresh tokens of a user (a name or an object ID)",
-			(*api).revoke},
+		{"POST", "/tokens/state", "tells whether a token is still valid: token; the answer has active, " +
+			"reason and claims, the challenge after a revocation", (*api).tokenState},
+		{"POST", "/sessions/revoke", "ends the sessions and tokens of a user (a name or an object ID): user, event, " +
+			"delay; the default event is \"sessions revoked\"", (*api).revoke},
 		{"GET", "/directory", "returns the directory, in the format of a directory file", (*api).directory},
 		{"PUT", "/directory", "replaces the directory", (*api).setDirectory},
 		{"POST", "/reset", "resets everything except the directory", (*api).reset},

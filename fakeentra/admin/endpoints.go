@@ -340,12 +340,32 @@ func (a *api) clearJournal(*http.Request) (any, error) {
 
 func (a *api) revoke(r *http.Request) (any, error) {
 	var want struct {
-		User string `json:"user"`
+		User  string                    `json:"user"`
+		Event fakeentra.RevocationEvent `json:"event"`
+		Delay string                    `json:"delay"`
 	}
 	if err := read(r, &want); err != nil {
 		return nil, err
 	}
-	return nil, a.fake.RevokeSessions(want.User)
+	delay, err := duration("delay", want.Delay)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.fake.Revoke(fakeentra.Revocation{User: want.User, Event: want.Event, Delay: delay})
+}
+
+// tokenState tells a custom API whether a token is still valid.
+func (a *api) tokenState(r *http.Request) (any, error) {
+	var want struct {
+		Token string `json:"token"`
+	}
+	if err := read(r, &want); err != nil {
+		return nil, err
+	}
+	if want.Token == "" {
+		return nil, errors.New("token: want an access token, got none")
+	}
+	return a.fake.TokenState(want.Token), nil
 }
 
 func (a *api) directory(*http.Request) (any, error) { return a.fake.Directory(), nil }

@@ -131,6 +131,7 @@ var knownOptionalClaims = []string{
 	"sid",
 	"tenant_region_scope",
 	"upn",
+	"xms_cc",
 }
 
 // RedirectURIs returns the app's redirect URIs of all platforms.

@@ -108,6 +108,8 @@ address that cannot be used.`,
 		"let the port of http://127.0.0.1 differ from the registered one, like the port of localhost")
 	flags.BoolVar(&options.errorLines, "error-lines", false,
 		"write error descriptions in lines, as before the autumn of 2023")
+	flags.BoolVar(&options.popChallenge, "pop-challenge", false,
+		"put a PoP challenge before Bearer in Graph's answer to a revoked token")
 	flags.StringVar(&options.seed, "seed", "",
 		"make codes, IDs and tokens from this `TEXT`; with --clock, the same requests get the same answers")
 	flags.StringVar(&options.clock, "clock", "", "stop the clock at this `TIME` (RFC 3339)")

@@ -25,6 +25,7 @@ type serveOptions struct {
 	face, cloud, resource, seed, clock                                    string
 	chaos                                                                 float64
 	tls, autoSignIn, expose, quiet, anyLoopbackPort, errorLines           bool
+	popChallenge                                                          bool
 }
 
 // check looks for mistakes in every option. It returns the fake's Config and the directory file.
@@ -45,6 +46,7 @@ func (o serveOptions) check() (fakeentra.Config, *watch, error) {
 		ResourceParameter: fakeentra.ResourceParameter(o.resource),
 		AnyLoopbackPort:   o.anyLoopbackPort,
 		ErrorLines:        o.errorLines,
+		PoPChallenge:      o.popChallenge,
 		FederationClient:  loopbackClient(),
 	}
 	if o.seed != "" {

@@ -62,7 +62,7 @@ func (m *Maker) User(
 	if len(d.Contexts) > 0 && d.SecondFactor {
 		claims["acrs"] = d.Contexts
 	}
-	if len(d.Capabilities) > 0 {
+	if rules.ShowsCapabilities(group.App, d.Capabilities) {
 		claims["xms_cc"] = d.Capabilities
 	}
 	m.Rules.AddOptionalClaims(claims, d, group.App, group.App.OptionalClaims.AccessToken)

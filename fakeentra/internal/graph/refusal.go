@@ -15,6 +15,9 @@ type Refusal struct {
 	// Challenge has further parameters of the Bearer challenge, such as error="insufficient_claims"
 	// and claims. Empty adds none.
 	Challenge string
+	// PoPNonce is the nonce of a challenge for proof of possession, which precedes Bearer. Empty
+	// means no challenge of this kind.
+	PoPNonce string
 }
 
 func (r *Refusal) Error() string { return r.Message }
@@ -54,8 +57,12 @@ func (g *server) authenticate(ctx context.Context, header http.Header) (*Caller,
 
 // refuse asks for a token (M: the contents of the challenge).
 func (g *server) refuse(w http.ResponseWriter, refusal *Refusal) {
-	challenge := `Bearer realm="", authorization_uri="` + g.Authority + `/common/oauth2/authorize", ` +
+	parameters := `realm="", authorization_uri="` + g.Authority + `/common/oauth2/authorize", ` +
 		`client_id="` + directory.GraphAppID + `"`
+	challenge := "Bearer " + parameters
+	if refusal.PoPNonce != "" {
+		challenge = "PoP " + parameters + `, nonce="` + refusal.PoPNonce + `", ` + challenge
+	}
 	if refusal.Challenge != "" {
 		challenge += ", " + refusal.Challenge
 	}

@@ -31,7 +31,7 @@ func (s *State) Rebind(d *directory.Directory) {
 			continue
 		}
 		moved := *token
-		if b.delegation(&moved.Delegation) {
+		if b.delegation(&moved.Delegation) || b.keepRevoked(&moved.Delegation, token.Delegation.User) {
 			s.refreshTokens.Add(key, &moved)
 		} else {
 			s.refreshTokens.Remove(key)
@@ -92,6 +92,18 @@ func (b binding) delegation(d *rules.Delegation) bool {
 	}
 	d.Asked = &asked
 	return true
+}
+
+// keepRevoked keeps the revoked token of a user that the new directory lacks, so that the error for
+// it stays the same. It gets a delegation that has a tenant and a client, but no user.
+func (b binding) keepRevoked(d *rules.Delegation, user *directory.User) bool {
+	if d.Tenant == nil || d.Client == nil || d.User != nil {
+		return false
+	}
+	copied := *user // does not keep the old directory in memory
+	d.User = &copied
+	d.Asked = &rules.Permissions{OIDC: d.Asked.OIDC}
+	return b.state.revoked(d)
 }
 
 // device moves the request of a device. It reports false if the new directory lacks its tenant or

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"mcpentra/fakeentra/directory"
-	"mcpentra/fakeentra/internal/rules"
 )
 
 // Bounds of a session.
@@ -118,28 +117,6 @@ func (s *State) SignOut(sessionID string) ([]SignedApp, bool) {
 	defer s.mu.Unlock()
 	s.sessions.Remove(sessionID)
 	return browser.apps, true
-}
-
-// Revoke signs a user out of all browsers, and revokes the user's refresh tokens.
-func (s *State) Revoke(userID string, now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.revokedAt[userID] = now
-	for _, id := range s.sessions.Keys() {
-		if browser, found := s.sessions.Peek(id); found {
-			browser.users = slices.DeleteFunc(slices.Clone(browser.users), func(person SignedIn) bool {
-				return person.User.ID == userID
-			})
-		}
-	}
-}
-
-// Revoked reports whether the person's sessions were revoked after a delegation began.
-func (s *State) Revoked(d *rules.Delegation) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	at, found := s.revokedAt[d.User.ID]
-	return found && !d.Began.After(at)
 }
 
 // AddMFASession records that the session of a token had a second factor. v2 tokens do not show it.

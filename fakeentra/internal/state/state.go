@@ -2,7 +2,6 @@ package state
 
 import (
 	"sync"
-	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -33,13 +32,13 @@ type State struct {
 	registered    *lru.Cache[string, *directory.App]
 	documents     *lru.Cache[string, []byte]
 
-	mu        sync.Mutex           // guards revokedAt and the entries of the collections
-	revokedAt map[string]time.Time // by the object ID of a user
+	mu          sync.Mutex             // guards revocations and the entries of the collections
+	revocations map[string]*Revocation // by the object ID of a user
 }
 
 // New returns an empty state.
 func New() *State {
-	s := &State{revokedAt: map[string]time.Time{}}
+	s := &State{revocations: map[string]*Revocation{}}
 	// The sizes are positive constants, so no error is possible.
 	s.codes, _ = lru.New[grantHash, *Code](maxCodes)
 	s.refreshTokens, _ = lru.New[grantHash, *RefreshToken](maxRefreshTokens)
@@ -56,7 +55,7 @@ func New() *State {
 // Reset forgets everything except the documents, because they depend only on the directory.
 func (s *State) Reset() {
 	s.mu.Lock()
-	s.revokedAt = map[string]time.Time{}
+	s.revocations = map[string]*Revocation{}
 	s.mu.Unlock()
 	s.codes.Purge()
 	s.refreshTokens.Purge()

@@ -116,7 +116,7 @@ func (b *Broker) markUsed(ctx context.Context, used *client) error {
 	if used.origin != fromStore || b.livesLong(used, used.expires) {
 		return nil
 	}
-	return b.extendLife(ctx, used.ID)
+	return b.keepClient(ctx, used.ID)
 }
 
 // livesLong reports whether a client's life needs no extension.
@@ -124,38 +124,38 @@ func (b *Broker) livesLong(found *client, expires time.Time) bool {
 	return found.Used && expires.Sub(b.now()) > usedClientLifetime/2
 }
 
-// extendLife extends the life of a client in the store. If another request or Maintain has changed
-// the record meanwhile, it tries again.
-func (b *Broker) extendLife(ctx context.Context, id string) error {
+// keepClient extends the life of a client in the store. If another request or Maintain has changed
+// the record meanwhile, it tries again. The store may have forgotten the client or never had it.
+// The token endpoint refuses the code of a forgotten client.
+func (b *Broker) keepClient(ctx context.Context, id string) error {
 	for {
-		var found client
-		record, err := b.records.get(ctx, kindClient, id, &found)
-		if err != nil {
+		made, err := b.longerLife(ctx, id)
+		if err != nil || made == nil {
 			return err
 		}
-		if b.livesLong(&found, record.Expires) {
-			return nil
-		}
-		// A record without a source is not a stranger's, so no number of registrations pushes it
-		// out.
-		found.Used = true
-		record.Source = ""
-		record.Expires = b.now().Add(usedClientLifetime)
-		err = b.records.put(ctx, record, found)
+		err = b.records.put(ctx, made.record, made.value)
 		if !errors.Is(err, store.ErrConflict) || ctx.Err() != nil {
 			return err
 		}
 	}
 }
 
-// keepClient is markUsed for a client that the store may have forgotten or never had. The token
-// endpoint refuses the code of a forgotten client.
-func (b *Broker) keepClient(ctx context.Context, id string) error {
-	err := b.extendLife(ctx, id)
+// longerLife returns the record of a client with a longer life. It returns nil if the life is long
+// enough, or if the store does not have the client.
+func (b *Broker) longerLife(ctx context.Context, id string) (*change, error) {
+	var found client
+	record, err := b.records.get(ctx, kindClient, id, &found)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil
+		return nil, nil
 	}
-	return err
+	if err != nil || b.livesLong(&found, record.Expires) {
+		return nil, err
+	}
+	// A record without a source is not a stranger's, so no number of registrations pushes it out.
+	found.Used = true
+	record.Source = ""
+	record.Expires = b.now().Add(usedClientLifetime)
+	return &change{record, found}, nil
 }
 
 // provesItself reports whether only the registered client can receive an answer. Any program on the

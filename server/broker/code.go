@@ -45,18 +45,11 @@ func (b *Broker) issueCode(w http.ResponseWriter, r *http.Request, tx *transacti
 		SignIn:      *person,
 		Until:       b.now().Add(codeLifetime),
 	}
-	source := b.personSource(person.Principal)
-	expires := b.now().Add(codeRecordLifetime)
-	err := b.records.create(r.Context(), kindCode, hashed(code), source, issued, expires)
-	switch {
-	case errors.Is(err, store.ErrConflict):
+	isNew, err := b.storeCode(r.Context(), code, &issued, tx)
+	if err == nil && !isNew {
 		// A second click gets the same code and changes nothing. It does not get a code that was
 		// redeemed: a client that redeemed it again would end its grant.
 		_, err = b.records.get(r.Context(), kindCode, hashed(code), &issued)
-	case err == nil:
-		errConsent := b.rememberConsent(r.Context(), person.Principal, tx)
-		errClient := b.keepClient(r.Context(), tx.ClientID)
-		err = errors.Join(errConsent, errClient)
 	}
 	err = errors.Join(err, b.beginSession(w, person.Principal))
 	if err != nil {
@@ -69,6 +62,44 @@ func (b *Broker) issueCode(w http.ResponseWriter, r *http.Request, tx *transacti
 	}
 	b.logSignIn(r.Context(), tx, person)
 	b.deliver(w, r, tx, url.Values{"code": {code}})
+}
+
+// storeCode stores a code, what the person has approved, and the longer life of the client, in this
+// order. It reports false and stores nothing if the code is there already.
+func (b *Broker) storeCode(
+	ctx context.Context,
+	code string,
+	issued *authorizationCode,
+	tx *transaction,
+) (isNew bool, err error) {
+	person := issued.SignIn.Principal
+	changes := []change{{store.Record{
+		Kind:    kindCode,
+		Key:     hashed(code),
+		Source:  b.personSource(person),
+		Expires: b.now().Add(codeRecordLifetime),
+	}, issued}}
+	consent, errConsent := b.newConsent(ctx, person, tx)
+	used, errUsed := b.longerLife(ctx, tx.ClientID)
+	if err := errors.Join(errConsent, errUsed); err != nil {
+		return false, err
+	}
+	for _, more := range []*change{consent, used} {
+		if more != nil {
+			changes = append(changes, *more)
+		}
+	}
+	stored, err := b.records.putInOrder(ctx, changes...)
+	if !errors.Is(err, store.ErrConflict) {
+		return true, err
+	}
+	if stored == 0 {
+		return false, nil
+	}
+	// Another request has changed the consent or the client meanwhile.
+	errConsent = b.rememberConsent(ctx, person, tx)
+	errUsed = b.keepClient(ctx, tx.ClientID)
+	return true, errors.Join(errConsent, errUsed)
 }
 
 func (b *Broker) logSignIn(ctx context.Context, tx *transaction, person *signIn) {
@@ -121,23 +152,20 @@ func (b *Broker) redeemCode(ctx context.Context, found *client, form url.Values)
 	if !b.now().Before(code.Until) {
 		return nil, wrongCode("the code has expired")
 	}
-	grantID, made, refresh, err := b.createGrant(ctx, &code)
+	made, err := b.newGrant(ctx, &code)
 	if err != nil {
 		return nil, b.storeProblem(ctx, err)
 	}
-	code.GrantID = grantID
+	code.GrantID = made.id
 	code.SignIn = signIn{Principal: code.SignIn.Principal}
-	err = b.records.put(ctx, record, code)
-	if err != nil {
-		b.deleteOrphan(ctx, grantID)
-	}
+	err = b.storeGrant(ctx, made, change{record, code})
 	switch {
 	case errors.Is(err, store.ErrConflict):
 		return nil, b.endRace(ctx, codeKey)
 	case err != nil:
 		return nil, b.storeProblem(ctx, err)
 	}
-	return b.respond(ctx, grantID, made, made.Scopes, refresh)
+	return b.respond(ctx, made.id, made.grant, made.grant.Scopes, made.refresh)
 }
 
 // judge checks that a redemption comes from the client that asked for the code (RFC 6749 section
@@ -162,50 +190,6 @@ func verifies(challenge, verifier string) bool {
 	}
 	computed := oauth2.S256ChallengeFromVerifier(verifier)
 	return subtle.ConstantTimeCompare([]byte(computed), []byte(challenge)) == 1
-}
-
-// createGrant stores the grant of a code. It does so before the code's record names the grant, so
-// that a replay finds a grant to end. Until then no client has its tokens.
-func (b *Broker) createGrant(
-	ctx context.Context,
-	code *authorizationCode,
-) (grantID string, made *grant, refresh string, err error) {
-	secret, err := b.secret()
-	if err != nil {
-		return "", nil, "", err
-	}
-	grantID = secret[:idLength]
-	refresh, err = b.newRefreshToken(grantID)
-	if err != nil {
-		return "", nil, "", err
-	}
-	made = &grant{
-		ClientID:    code.ClientID,
-		ClientName:  code.ClientName,
-		Principal:   code.SignIn.Principal,
-		Name:        code.SignIn.Name,
-		Username:    code.SignIn.Username,
-		Attributes:  code.SignIn.Attributes,
-		Scopes:      code.Scopes,
-		Created:     b.now(),
-		Upstream:    code.SignIn.Upstream,
-		RefreshHash: hashed(refresh),
-		Rotated:     b.now(),
-	}
-	if err := b.rememberPerson(ctx, made.Principal, made.Username); err != nil {
-		return "", nil, "", err
-	}
-	record := store.Record{Kind: kindGrant, Key: grantID, Expires: b.now().Add(grantLifetime)}
-	b.nameGrant(&record, made)
-	return grantID, made, refresh, b.records.put(ctx, record, made)
-}
-
-// deleteOrphan deletes a grant whose code could not be marked as used.
-func (b *Broker) deleteOrphan(ctx context.Context, grantID string) {
-	err := b.config.Store.Delete(context.WithoutCancel(ctx), kindGrant, grantID)
-	if err != nil {
-		b.log.ErrorContext(ctx, "a grant without a client is left in the store", "error", err)
-	}
 }
 
 // endReplay ends the grant of a code that was redeemed twice.

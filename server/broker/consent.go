@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -155,16 +156,17 @@ func (b *Broker) settleConsent(r *http.Request, id, answer string) (*transaction
 		tx.Answer = answer
 		tx.Next = next
 		record.Expires = b.now().Add(answerLifetime)
-		err = b.records.put(ctx, record, tx)
-		switch {
-		case errors.Is(err, store.ErrConflict):
-			continue // another request was faster, or a full store has forgotten the page
-		case err != nil || waiting == nil:
-			return &tx, err
+		changes := []change{{record, tx}}
+		if waiting != nil {
+			// The sign-in comes last. A full store forgets records of the network with the most,
+			// and must not forget the page while it is needed.
+			changes = append(changes, change{b.signInRecord(r, next), waiting})
 		}
-		// The sign-in comes last. A full store forgets records of the network with the most, and
-		// must not forget the page while it is needed.
-		return &tx, b.keepSignIn(r, next, waiting)
+		_, err = b.records.putInOrder(context.WithoutCancel(ctx), changes...)
+		if errors.Is(err, store.ErrConflict) {
+			continue // another request was faster, or a full store has forgotten the page
+		}
+		return &tx, err
 	}
 }
 

@@ -107,31 +107,42 @@ func (b *Broker) approvals(ctx context.Context, person identity.Principal, clien
 // rememberConsent stores what a person has approved on the consent page. If another request has
 // changed the record, it tries again.
 func (b *Broker) rememberConsent(ctx context.Context, person identity.Principal, tx *transaction) error {
-	if tx.Remembered != nil {
-		return nil // an approval lasts from the page on which it was given
-	}
-	made := approvalOf(tx)
-	made.Until = b.now().Add(consentLifetime)
-	key := consentKey(person, tx.ClientID)
 	for {
-		var consent consentRecord
-		record, err := b.records.get(ctx, kindConsent, key, &consent)
-		if errors.Is(err, store.ErrNotFound) {
-			record = store.Record{Kind: kindConsent, Key: key}
-		} else if err != nil {
+		made, err := b.newConsent(ctx, person, tx)
+		if err != nil || made == nil {
 			return err
 		}
-		consent.add(made, b.now())
-		consent.Person = &person
-		record.Expires = made.Until
-		record.Source = b.personSource(person)
-		if err := b.records.put(ctx, record, consent); !errors.Is(err, store.ErrConflict) {
+		err = b.records.put(ctx, made.record, made.value)
+		if !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 	}
+}
+
+// newConsent returns a person's consent record with what the person has approved on the consent
+// page, or nil if there was no page.
+func (b *Broker) newConsent(ctx context.Context, person identity.Principal, tx *transaction) (*change, error) {
+	if tx.Remembered != nil {
+		return nil, nil // an approval lasts from the page on which it was given
+	}
+	made := approvalOf(tx)
+	made.Until = b.now().Add(consentLifetime)
+	key := consentKey(person, tx.ClientID)
+	var consent consentRecord
+	record, err := b.records.get(ctx, kindConsent, key, &consent)
+	if errors.Is(err, store.ErrNotFound) {
+		record = store.Record{Kind: kindConsent, Key: key}
+	} else if err != nil {
+		return nil, err
+	}
+	consent.add(made, b.now())
+	consent.Person = &person
+	record.Expires = made.Until
+	record.Source = b.personSource(person)
+	return &change{record, consent}, nil
 }
 
 // add puts an approval last, and drops those that it replaces, that have expired, or that are too

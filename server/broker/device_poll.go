@@ -59,7 +59,7 @@ func (b *Broker) redeemApproved(
 	record store.Record,
 	d *deviceAuthorization,
 ) (*tokenResponse, *protocolError) {
-	grantID, made, refresh, err := b.createGrant(ctx, &authorizationCode{
+	made, err := b.newGrant(ctx, &authorizationCode{
 		ClientID:   d.ClientID,
 		ClientName: d.ClientName,
 		Scopes:     d.Scopes,
@@ -68,19 +68,16 @@ func (b *Broker) redeemApproved(
 	if err != nil {
 		return nil, b.storeProblem(ctx, err)
 	}
-	d.GrantID = grantID
+	d.GrantID = made.id
 	d.SignIn = &signIn{Principal: d.SignIn.Principal}
-	err = b.records.put(ctx, record, d)
-	if err != nil {
-		b.deleteOrphan(ctx, grantID)
-	}
+	err = b.storeGrant(ctx, made, change{record, d})
 	switch {
 	case errors.Is(err, store.ErrConflict):
 		return nil, b.endDeviceRace(ctx, record.Key)
 	case err != nil:
 		return nil, b.storeProblem(ctx, err)
 	}
-	return b.respond(ctx, grantID, made, made.Scopes, refresh)
+	return b.respond(ctx, made.id, made.grant, made.grant.Scopes, made.refresh)
 }
 
 // endDeviceReplay ends the grant of a device code that was redeemed twice.

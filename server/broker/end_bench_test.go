@@ -76,10 +76,14 @@ func (h grantHolder) fill(b *testing.B, grants int) {
 }
 
 func (h grantHolder) add(ctx context.Context, i int) error {
-	_, _, _, err := h.createGrant(ctx, &authorizationCode{
+	made, err := h.newGrant(ctx, &authorizationCode{
 		ClientID: h.client(i % 1000),
 		Scopes:   []string{"user.read"},
 		SignIn:   signIn{Principal: h.person(i / 2), Username: h.username(i / 2)},
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	stored := h.newGrantRecord(made)
+	return h.records.put(ctx, stored.record, stored.value)
 }

@@ -139,18 +139,44 @@ func (s *sealedStore) put(ctx context.Context, record store.Record, value any) e
 
 // putAgain is put for a record that will be put once more. It returns the version for that.
 func (s *sealedStore) putAgain(ctx context.Context, record store.Record, value any) (version int64, err error) {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false) // escaping would turn a stranger's & or < into six bytes
-	if err := encoder.Encode(value); err != nil {
-		return 0, fmt.Errorf("broker: %w", err)
-	}
-	sealed, err := s.keys.seal(s.random, s.now(), text.Bytes(), placeOf(record))
+	record, err = s.seal(change{record, value})
 	if err != nil {
 		return 0, err
 	}
+	return s.store.Put(ctx, record)
+}
+
+// A change is a record with the value that it gets.
+type change struct {
+	record store.Record
+	value  any
+}
+
+// putInOrder is put for several records, one after another. It stops at the first error. After
+// store.ErrConflict, stored says how many it has stored.
+func (s *sealedStore) putInOrder(ctx context.Context, changes ...change) (stored int, err error) {
+	records := make([]store.Record, len(changes))
+	for i, one := range changes {
+		records[i], err = s.seal(one)
+		if err != nil {
+			return 0, err
+		}
+	}
+	return store.PutInOrder(ctx, s.store, records...)
+}
+
+// seal returns the record of a change with the encrypted value.
+func (s *sealedStore) seal(made change) (store.Record, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // escaping would turn a stranger's & or < into six bytes
+	if err := encoder.Encode(made.value); err != nil {
+		return store.Record{}, fmt.Errorf("broker: %w", err)
+	}
+	record := made.record
+	sealed, err := s.keys.seal(s.random, s.now(), text.Bytes(), placeOf(record))
 	record.Value = sealed
 	record.Limit = s.limit(record.Kind)
 	record.Once = comesOnce(record.Kind)
-	return s.store.Put(ctx, record)
+	return record, err
 }

@@ -48,15 +48,19 @@ func (b *Broker) beginSignIn(r *http.Request, tx *transaction) (*nextStep, error
 	if err != nil {
 		return nil, err
 	}
-	return next, b.keepSignIn(r, next, waiting)
+	made := b.signInRecord(r, next)
+	return next, b.records.put(context.WithoutCancel(r.Context()), made, waiting)
 }
 
-// keepSignIn stores the transaction of a sign-in. It does so for a browser that drops its request,
-// too: the second click gets the same address.
-func (b *Broker) keepSignIn(r *http.Request, next *nextStep, waiting *transaction) error {
-	ctx := context.WithoutCancel(r.Context())
-	expires := b.now().Add(transactionLifetime)
-	return b.records.create(ctx, kindTransaction, next.SignIn, b.networkSource(r), waiting, expires)
+// signInRecord returns the record of a transaction that waits for the callback. Store it for a
+// browser that drops its request, too: the second click gets the same address.
+func (b *Broker) signInRecord(r *http.Request, next *nextStep) store.Record {
+	return store.Record{
+		Kind:    kindTransaction,
+		Key:     next.SignIn,
+		Source:  b.networkSource(r),
+		Expires: b.now().Add(transactionLifetime),
+	}
 }
 
 // newSignIn makes a sign-in: the transaction that waits for the callback, and Entra's address. No

@@ -162,19 +162,18 @@ func scan(kind, key string, row *sql.Row) (Record, error) {
 }
 
 func (f *file) Put(ctx context.Context, record Record) (int64, error) {
-	if err := record.Check(); err != nil {
-		return 0, err
-	}
-	// The caller may change its value after a cancelled Put that still waits. A nil value would be
-	// NULL.
-	record.Value = append([]byte{}, record.Value...)
-	record.Expires = time.Unix(record.Expires.Unix(), 0)
-	defer f.shrinkSoon()
-	err := f.write(ctx, func(tx *transaction) error { return tx.put(record) })
-	if err != nil {
+	if _, err := f.putInOrder(ctx, []Record{record}); err != nil {
 		return 0, err
 	}
 	return record.Version + 1, nil
+}
+
+// own returns a record that a write keeps. The caller may change its value after a cancelled Put
+// that still waits. A nil value would be NULL.
+func own(record Record) Record {
+	record.Value = append([]byte{}, record.Value...)
+	record.Expires = time.Unix(record.Expires.Unix(), 0)
+	return record
 }
 
 func (f *file) Take(ctx context.Context, kind, key string) (Record, error) {

@@ -29,8 +29,8 @@ type pendingWrite struct {
 
 var errClosed = errors.New("store: it is closed")
 
-// write applies a change in a transaction and waits until that is on disk. Apply must change
-// nothing if it returns ErrNotFound or ErrConflict. It may run again after the transaction has
+// write applies a change in a transaction and waits until that is on disk. What apply has changed
+// before it returns ErrNotFound or ErrConflict counts. It may run again after the transaction has
 // failed, and even after write has returned because of its context.
 func (f *file) write(ctx context.Context, apply func(*transaction) error) error {
 	if err := ctx.Err(); err != nil {

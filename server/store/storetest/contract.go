@@ -50,6 +50,7 @@ func Run(t *testing.T, open Open) {
 		{"a random history has the results of a simple store", histories},
 		{"concurrent calls have the results of calls one after another", linearizable},
 		{"a cancelled caller gets the error of its context", cancelled},
+		{"records are stored in order, up to the first conflict", ordered},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

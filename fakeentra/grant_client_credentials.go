@@ -2,10 +2,16 @@ package fakeentra
 
 import (
 	"net/http"
+	"time"
 
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/internal/rules"
 )
+
+// appTokenLifetime is the lifetime of every app-only token. Entra ID answers expires_in 3599, and
+// exp is 3900 seconds after the backdated iat, in four of four recordings (R, 2025-08-06 to
+// 2026-07-27).
+const appTokenLifetime = time.Hour
 
 // grantClientCredentials is the grant of RFC 6749 section 4.4. Entra ID wants one resource with
 // /.default, and accepts OpenID Connect scopes beside it. The app needs no permission unless the
@@ -41,9 +47,8 @@ func (f *Fake) grantClientCredentials(r *http.Request, request *tokenRequest) (*
 			resource.App.DisplayName,
 		)
 	}
-	lifetime := newLifetime(f.random.bytes(8))
-	answer := newTokenResponse(request.version, f.rules.Audience(resource), f.clock.now(), lifetime)
-	claims := f.claims.App(request.tenant, request.client, request.strength(), resource, lifetime)
+	answer := newTokenResponse(request.version, f.rules.Audience(resource), f.clock.now(), appTokenLifetime)
+	claims := f.claims.App(request.tenant, request.client, request.strength(), resource, appTokenLifetime)
 	if rules.ShowsCapabilities(resource.App, request.claims.Capabilities) {
 		claims["xms_cc"] = request.claims.Capabilities // M: also in app-only tokens
 	}

@@ -77,6 +77,9 @@ func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorizat
 	if request.tenant == nil {
 		switch {
 		case person != nil && !ask:
+			if failed := f.refusePersonal(request, person.Tenant, person.User); failed != nil {
+				return failed
+			}
 			request.tenant = person.Tenant
 		case !silent:
 			// The tenant is unknown until the person signs in, so the request cannot be checked
@@ -213,10 +216,8 @@ func (f *Fake) checkParameters(request *authorization) *aadsts.Error {
 	if problem := request.readResponse(); problem != nil {
 		return problem
 	}
-	for _, prompt := range strings.Fields(params.Get("prompt")) {
-		if !slices.Contains([]string{"none", "login", "consent", "select_account", "create"}, prompt) {
-			return aadsts.UnsupportedPrompt()
-		}
+	if !knowsPrompt(request.tenant, params.Get("prompt")) {
+		return aadsts.UnsupportedPrompt()
 	}
 	switch params.Get("code_challenge_method") {
 	case "", "plain", "S256":
@@ -234,6 +235,18 @@ func (f *Fake) checkParameters(request *authorization) *aadsts.Error {
 		return problem
 	}
 	return f.resolveScopes(request)
+}
+
+// knowsPrompt reports whether Entra ID has a prompt. It accepts one value, unlike OpenID Connect Core
+// section 3.1.2.1. Only personal accounts have create.
+func knowsPrompt(tenant *directory.Tenant, prompt string) bool {
+	switch prompt {
+	case "", "none", "login", "consent", "select_account":
+		return true
+	case "create":
+		return tenant.Personal()
+	}
+	return false
 }
 
 // resolveScopes fills in the permissions that a request asks for, and checks its resource.

@@ -1,15 +1,14 @@
 package fakeentra
 
 import (
-	"cmp"
-	"context"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -26,7 +25,6 @@ const (
 	maxAssertion  = 16 << 10 // bytes
 	// assertionLeeway bounds the error of a client's clock.
 	assertionLeeway = 5 * time.Minute
-	maxForeignKeys  = 256 << 10 // bytes
 )
 
 // The assertionClaims are the claims of a client assertion (RFC 7523 section 3).
@@ -36,6 +34,8 @@ type assertionClaims struct {
 	Audience audience `json:"aud"`
 	Expiry   float64  `json:"exp"`
 	NotYet   float64  `json:"nbf"`
+	// ManagedIdentity is the path of a managed identity in the tokens of Entra ID (K).
+	ManagedIdentity string `json:"xms_mirid"`
 }
 
 // An audience is one string or a list of them (RFC 7519 section 4.1.3).
@@ -61,9 +61,9 @@ func (f *Fake) checkAssertion(r *http.Request, request *tokenRequest) *aadsts.Er
 	if len(raw) > maxAssertion {
 		return aadsts.AssertionMalformed()
 	}
-	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256, jose.PS256})
-	if err != nil {
-		return aadsts.AssertionMalformed()
+	signed, problem := parseAssertion(raw)
+	if problem != nil {
+		return problem
 	}
 	var claims assertionClaims
 	if err := json.Unmarshal(signed.UnsafePayloadWithoutVerification(), &claims); err != nil {
@@ -74,7 +74,7 @@ func (f *Fake) checkAssertion(r *http.Request, request *tokenRequest) *aadsts.Er
 	case len(request.client.FederatedCredentials) > 0:
 		return f.checkFederated(r, request, signed, claims)
 	case strings.HasPrefix(claims.Issuer, "https://"):
-		return aadsts.NotFederated()
+		return aadsts.NotFederated(request.client.ID, request.client.DisplayName)
 	}
 	if problem := checkSignature(request.client, signed, f.clock.now()); problem != nil {
 		return problem
@@ -101,15 +101,30 @@ func (f *Fake) checkAssertion(r *http.Request, request *tokenRequest) *aadsts.Er
 	return aadsts.AssertionAudience()
 }
 
+// parseAssertion parses a client assertion. A JWT with another algorithm than those of RSA keys is
+// an error of its own (M: which algorithms).
+func parseAssertion(raw string) (*jose.JSONWebSignature, *aadsts.Error) {
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256, jose.PS256})
+	var unexpected *jose.ErrUnexpectedSignatureAlgorithm
+	switch {
+	case errors.As(err, &unexpected) && unexpected.Got != "none":
+		return nil, aadsts.AssertionAlgorithm()
+	case err != nil:
+		return nil, aadsts.AssertionMalformed()
+	}
+	return signed, nil
+}
+
 // checkSignature finds the certificate by the thumbprint in the header, SHA-256 or SHA-1. It
 // accepts both base64 alphabets, because some libraries use the standard one. An expired
 // certificate does not count.
 func checkSignature(app *directory.App, signed *jose.JSONWebSignature, now time.Time) *aadsts.Error {
-	certificates, err := app.ParsedCertificates()
-	if err != nil || len(certificates) == 0 {
-		return aadsts.AssertionSignature()
-	}
 	header := signed.Signatures[0].Protected
+	refusal := aadsts.AssertionSignature(app.ID, thumbprintOf(header))
+	certificates, err := app.ParsedCertificates()
+	if err != nil {
+		return refusal
+	}
 	for _, certificate := range certificates {
 		if !namesCertificate(header, certificate) || now.After(certificate.NotAfter) {
 			continue
@@ -118,16 +133,30 @@ func checkSignature(app *directory.App, signed *jose.JSONWebSignature, now time.
 			return nil
 		}
 	}
-	return aadsts.AssertionSignature()
+	return refusal
 }
+
+// thumbprintOf returns the name of the key in the header of an assertion, in hexadecimal (M: without
+// a thumbprint Entra ID may write another name).
+func thumbprintOf(header jose.Header) string {
+	for _, name := range []jose.HeaderKey{"x5t", "x5t#S256"} {
+		value, _ := header.ExtraHeaders[name].(string)
+		if sum, err := base64.RawURLEncoding.DecodeString(urlAlphabet.Replace(value)); err == nil && len(sum) > 0 {
+			return strings.ToUpper(hex.EncodeToString(sum))
+		}
+	}
+	return header.KeyID
+}
+
+// urlAlphabet turns standard base64 into the alphabet of JWTs.
+var urlAlphabet = strings.NewReplacer("+", "-", "/", "_", "=", "")
 
 func namesCertificate(header jose.Header, certificate *x509.Certificate) bool {
 	sha1Sum := sha1.Sum(certificate.Raw)
 	sha256Sum := sha256.Sum256(certificate.Raw) // RFC 7515 sections 4.1.7 and 4.1.8
 	for name, sum := range map[jose.HeaderKey][]byte{"x5t": sha1Sum[:], "x5t#S256": sha256Sum[:]} {
 		if value, ok := header.ExtraHeaders[name].(string); ok {
-			value = strings.NewReplacer("+", "-", "/", "_", "=", "").Replace(value)
-			return value == base64.RawURLEncoding.EncodeToString(sum)
+			return urlAlphabet.Replace(value) == base64.RawURLEncoding.EncodeToString(sum)
 		}
 	}
 	if header.KeyID != "" {
@@ -143,99 +172,7 @@ func checkTimes(now time.Time, claims assertionClaims) *aadsts.Error {
 	notBefore := time.Unix(int64(claims.NotYet), 0)
 	isExpired := claims.Expiry == 0 || !now.Before(expiry.Add(assertionLeeway))
 	if isExpired || now.Add(assertionLeeway).Before(notBefore) {
-		return aadsts.AssertionTime()
+		return aadsts.AssertionTime(now, notBefore, expiry)
 	}
 	return nil
-}
-
-// checkFederated checks a foreign token (workload identity federation).
-func (f *Fake) checkFederated(
-	r *http.Request,
-	request *tokenRequest,
-	signed *jose.JSONWebSignature,
-	claims assertionClaims,
-) *aadsts.Error {
-	if problem := matchCredential(request.client.FederatedCredentials, claims); problem != nil {
-		return problem
-	}
-	if problem := checkTimes(f.clock.now(), claims); problem != nil {
-		return problem
-	}
-	ctx := context.Background()
-	if r != nil {
-		ctx = r.Context()
-	}
-	keys, err := foreignKeys(ctx, f.config.FederationClient, claims.Issuer)
-	if err != nil {
-		f.logger.Warn("federated credential", "issuer", claims.Issuer, "error", err)
-		return aadsts.AssertionSignature()
-	}
-	for _, key := range keys.Key(signed.Signatures[0].Header.KeyID) {
-		if _, err := signed.Verify(key); err == nil {
-			return nil
-		}
-	}
-	return aadsts.AssertionSignature()
-}
-
-// matchCredential checks that one of the credentials has the issuer, subject and audience of a
-// token.
-func matchCredential(credentials []directory.FederatedCredential, claims assertionClaims) *aadsts.Error {
-	credentials = slices.DeleteFunc(slices.Clone(credentials), func(credential directory.FederatedCredential) bool {
-		return credential.Issuer != claims.Issuer
-	})
-	if len(credentials) == 0 {
-		return aadsts.FederatedIssuer(claims.Issuer)
-	}
-	credentials = slices.DeleteFunc(credentials, func(credential directory.FederatedCredential) bool {
-		return credential.Subject != claims.Subject
-	})
-	if len(credentials) == 0 {
-		return aadsts.FederatedSubject(claims.Subject)
-	}
-	for _, credential := range credentials {
-		if slices.Contains(claims.Audience, cmp.Or(credential.Audience, directory.FederatedAudience)) {
-			return nil
-		}
-	}
-	return aadsts.FederatedAudience(strings.Join(claims.Audience, " "))
-}
-
-// foreignKeys reads the keys of the issuer of a federated credential by OpenID Connect Discovery.
-func foreignKeys(ctx context.Context, client *http.Client, issuer string) (*jose.JSONWebKeySet, error) {
-	if client == nil {
-		return nil, fmt.Errorf("cannot fetch the keys of %s without Config.FederationClient", issuer)
-	}
-	var found struct {
-		Issuer string `json:"issuer"`
-		JWKS   string `json:"jwks_uri"`
-	}
-	address := strings.TrimSuffix(issuer, "/") + "/.well-known/openid-configuration"
-	if err := fetch(ctx, client, address, &found); err != nil {
-		return nil, err
-	}
-	if found.Issuer != issuer {
-		return nil, fmt.Errorf("want the issuer %q, got %q", issuer, found.Issuer)
-	}
-	var keys jose.JSONWebKeySet
-	return &keys, fetch(ctx, client, found.JWKS, &keys)
-}
-
-// fetch reads a JSON document.
-func fetch(ctx context.Context, client *http.Client, address string, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("want status 200 from %s, got %d", address, response.StatusCode)
-	}
-	return json.NewDecoder(io.LimitReader(response.Body, maxForeignKeys)).Decode(into)
 }

@@ -133,7 +133,7 @@ func TestClientAssertions(t *testing.T) {
 		{
 			"an algorithm of secrets",
 			clientAssertion(t, certificate.RawSubjectPublicKeyInfo, jose.HS256, named, nil),
-			50027,
+			5002730,
 		},
 		{"no algorithm", "eyJhbGciOiJub25lIn0.e30.", 50027},
 		{"no JWT", "x", 50027},

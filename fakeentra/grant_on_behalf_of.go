@@ -81,6 +81,10 @@ func readUserAssertion(
 ) (map[string]any, *aadsts.Error) {
 	claims, err := keys.Verify(request.params.Get("assertion"), now)
 	switch {
+	case errors.Is(err, signing.ErrMalformed):
+		return nil, aadsts.AssertionMalformed()
+	case errors.Is(err, signing.ErrAlgorithm):
+		return nil, aadsts.AssertionAlgorithm()
 	case errors.Is(err, signing.ErrExpired):
 		return nil, aadsts.UserAssertionTime()
 	case err != nil:
@@ -91,7 +95,7 @@ func readUserAssertion(
 	case text(claims, "azp") == "" && text(claims, "appid") == "":
 		return nil, aadsts.UserAssertionIsIDToken()
 	case audience != request.client.ID && !slices.Contains(request.client.IdentifierURIs, audience):
-		return nil, aadsts.UserAssertionAudience(audience, request.client.ID)
+		return nil, aadsts.UserAssertionAudience(audience, request.client.ID, request.client.DisplayName)
 	case text(claims, "scp") == "":
 		return nil, aadsts.UserAssertionOfApp(request.client.ID)
 	}

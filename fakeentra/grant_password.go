@@ -28,7 +28,7 @@ func (f *Fake) grantPassword(r *http.Request, request *tokenRequest) (*tokenResp
 		_, domain, _ := strings.Cut(name, "@")
 		request.tenant = f.directory.Tenant(domain)
 		if request.tenant == nil {
-			return nil, aadsts.UserNotFound(name, domain)
+			return nil, aadsts.UserNotFound(domain)
 		}
 	}
 	if request.version == rules.V2 && request.params.Get("scope") == "" {
@@ -41,7 +41,7 @@ func (f *Fake) grantPassword(r *http.Request, request *tokenRequest) (*tokenResp
 	user := request.tenant.User(name)
 	switch {
 	case user == nil:
-		return nil, aadsts.UserNotFound(name, request.tenant.DisplayName)
+		return nil, aadsts.UserNotFound(request.tenant.PrimaryDomain())
 	case user.Password == "":
 		return nil, aadsts.NoPassword()
 	case subtle.ConstantTimeCompare([]byte(user.Password), []byte(request.params.Get("password"))) != 1:

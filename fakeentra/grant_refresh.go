@@ -66,11 +66,11 @@ func (f *Fake) redeemRefreshToken(
 		return nil, aadsts.GrantInvalid()
 	}
 	request.tenant = d.Tenant
-	switch {
+	switch validFrom := f.state.TokensValidFrom(d.User.ID); {
 	case d.User.Disabled:
 		return nil, aadsts.UserDisabled()
 	case f.state.Revoked(&d):
-		return nil, aadsts.Revoked()
+		return nil, aadsts.Revoked(d.Began, validFrom)
 	case f.clock.now().Before(token.Expiry):
 	case d.Platform == rules.SPA:
 		return nil, aadsts.SPARefreshToken(token.Issued, spaRefreshLifetime)

@@ -136,7 +136,8 @@ func TestMSALFederatedCredential(t *testing.T) {
 		edit   func(map[string]any)
 	}{
 		{"AADSTS700211", func(claims map[string]any) { claims["iss"] = "https://elsewhere.test" }},
-		{"AADSTS700213", func(claims map[string]any) { claims["sub"] = "Workload" }},
+		{"AADSTS7002138", func(claims map[string]any) { claims["sub"] = "Workload" }},
+		{"AADSTS700213", func(claims map[string]any) { claims["sub"] = "another workload" }},
 		{"AADSTS700212", func(claims map[string]any) { claims["aud"] = "api://other" }},
 		{"AADSTS700024", func(claims map[string]any) { claims["exp"] = 1 }},
 	} {

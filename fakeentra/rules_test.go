@@ -504,7 +504,7 @@ func TestAssertionOfAStranger(t *testing.T) {
 		"client_assertion":      {raw},
 		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
 	}
-	assert.Equal(t, 70021, token(t, newFake(t, fakeentra.Config{}), form).number(t), "no federated credential at all")
+	assert.Equal(t, 70025, token(t, newFake(t, fakeentra.Config{}), form).number(t), "no federated credential at all")
 	trusting := changed(func(t *directory.Tenant) {
 		t.Apps[0].FederatedCredentials = []directory.FederatedCredential{{Issuer: "https://other.test", Subject: "s"}}
 	})

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 
+	"mcpentra/fakeentra/aadsts"
+	"mcpentra/fakeentra/directory"
 	"mcpentra/fakeentra/internal/pages"
 	"mcpentra/fakeentra/internal/rules"
 	"mcpentra/fakeentra/internal/state"
@@ -121,7 +123,10 @@ func (f *Fake) handleSignIn(
 			return asPage(problem)
 		}
 	}
-	if problem := f.rules.CheckPassword(user, form); problem != nil {
+	if failed := f.refusePersonal(request, tenant, user); failed != nil {
+		return failed
+	}
+	if problem := rules.CheckPassword(request.tenantPath, user, form); problem != nil {
 		switch {
 		case user == nil || problem.Number == 50057 || problem.Number == 50053 || problem.Number == 50055:
 			f.showSignIn(w, r, request, problem.Error())
@@ -141,6 +146,19 @@ func (f *Fake) handleSignIn(
 	person := state.SignedIn{Tenant: tenant, User: user, At: f.clock.now()}
 	f.signIn(w, r, person)
 	return f.proceed(w, r, request, &person)
+}
+
+// refusePersonal refuses a personal account of a shared endpoint at an app for work accounts.
+func (f *Fake) refusePersonal(
+	request *authorization,
+	tenant *directory.Tenant,
+	user *directory.User,
+) *pageError {
+	clientID := request.params.Get("client_id")
+	if user == nil || request.tenantPath.Tenant != nil || !f.rules.RefusesPersonal(tenant, clientID) {
+		return nil
+	}
+	return asPage(aadsts.PersonalAccountRefused(user.UserPrincipalName))
 }
 
 // handleSecondFactor handles the form of the second-factor page.

@@ -245,7 +245,7 @@ func (f *Fake) scopeOf(request *tokenRequest, client *directory.App, scope strin
 	}
 	asked, problem := f.rules.Resolve(request.tenant, client, scope, true)
 	if problem == nil && len(asked.Groups) > 1 {
-		problem = aadsts.ScopesOfSeveralResources()
+		problem = aadsts.ScopesOfSeveralResources(scope)
 	}
 	return asked, problem
 }
@@ -268,7 +268,7 @@ func (f *Fake) authenticate(
 	switch used {
 	case rules.PublicClient:
 		if request.origin != "" {
-			return aadsts.OriginRefused()
+			return aadsts.OriginRefused(request.origin)
 		}
 		if request.hasSecret || request.assertion {
 			return aadsts.PublicClientCredential()

@@ -72,15 +72,17 @@ func UnsupportedResponseType(kind string) *Error { return from(70005, kind) }
 // UnsupportedResponseMode is AADSTS70007: response_mode is unknown, or does not fit response_type.
 func UnsupportedResponseMode(mode string) *Error { return from(70007, mode) }
 
-// UnsupportedPrompt is AADSTS90023: Entra ID does not have this prompt.
+// UnsupportedPrompt is AADSTS90023: Entra ID does not have this prompt, or the request has several.
+// The person sees it on a page.
 func UnsupportedPrompt() *Error {
 	e := from(90023)
-	e.Message = "Unsupported 'prompt' value." // L: the number
+	e.Message = "Unsupported 'prompt' value."
+	e.Unredirected = true
 	return e
 }
 
 // OriginRefused is AADSTS90023: a script redeems the code of a native app.
-func OriginRefused() *Error { return from(90023) }
+func OriginRefused(origin string) *Error { return from(90023, origin) }
 
 // RedirectMismatch is AADSTS50011: the redirect URI is not registered for the app.
 func RedirectMismatch(uri, app string) *Error { return from(50011, uri, app) }
@@ -112,10 +114,13 @@ func NoCredentialForApp() *Error { return from(7000216) }
 func PublicClientCredential() *Error { return from(700025) }
 
 // AssertionSignature is AADSTS700027: no certificate of the app signed a client assertion.
-func AssertionSignature() *Error { return from(700027) }
+// Thumbprint is the name of the key in the assertion, in hexadecimal.
+func AssertionSignature(app, thumbprint string) *Error { return from(700027, thumbprint, app, app) }
 
 // AssertionTime is AADSTS700024: a client assertion is too early or too old.
-func AssertionTime() *Error { return from(700024) }
+func AssertionTime(now, notBefore, expiry time.Time) *Error {
+	return from(700024, instant(now), instant(notBefore), instant(expiry))
+}
 
 // AssertionAudience is AADSTS700023: a client assertion has another audience.
 func AssertionAudience() *Error { return from(700023) }
@@ -126,8 +131,16 @@ func AssertionClient() *Error { return from(700021) }
 // AssertionMalformed is AADSTS50027: an assertion is not a JWT.
 func AssertionMalformed() *Error { return from(50027) }
 
-// NotFederated is AADSTS70021: a foreign token for an app without federated credentials.
-func NotFederated() *Error { return from(70021) }
+// AssertionAlgorithm is AADSTS5002730: the key of an assertion does not fit its algorithm.
+func AssertionAlgorithm() *Error { return from(5002730) }
+
+// NotFederated is AADSTS70025: a foreign token for an app without federated credentials. Until 2022
+// it was AADSTS70021.
+func NotFederated(app, name string) *Error { return from(70025, app, name) }
+
+// FederatedFromEntra is AADSTS700222: a token of Entra ID as a foreign token. Only tokens of managed
+// identities are accepted.
+func FederatedFromEntra() *Error { return from(700222) }
 
 // FederatedIssuer is AADSTS700211: no federated credential has the issuer of a foreign token.
 func FederatedIssuer(issuer string) *Error { return from(700211, issuer) }
@@ -137,6 +150,14 @@ func FederatedAudience(audience string) *Error { return from(700212, audience) }
 
 // FederatedSubject is AADSTS700213: no federated credential has the subject of a foreign token.
 func FederatedSubject(subject string) *Error { return from(700213, subject) }
+
+// FederatedSubjectCase is AADSTS7002138: the subject of a foreign token differs from the one of a
+// federated credential in upper and lower case alone.
+func FederatedSubjectCase(subject string) *Error { return from(7002138, subject) }
+
+// FederatedSubjectOfEntra is AADSTS7002137: no federated credential has the subject of a token of a
+// managed identity.
+func FederatedSubjectOfEntra(subject string) *Error { return from(7002137, subject, subject) }
 
 // ChallengeMalformed is AADSTS501491: code_challenge or code_challenge_method is malformed.
 func ChallengeMalformed() *Error { return from(501491) }
@@ -166,8 +187,11 @@ func GrantInvalid() *Error { return from(70000) }
 // OtherTenant is AADSTS700005: a code is redeemed at another tenant.
 func OtherTenant() *Error { return from(700005) }
 
-// Revoked is AADSTS50173: a refresh token was revoked.
-func Revoked() *Error { return from(50173) }
+// Revoked is AADSTS50173: a refresh token was revoked. The tokens of the person are valid from a
+// later time.
+func Revoked(issued, validFrom time.Time) *Error {
+	return from(50173, instant(issued), instant(validFrom))
+}
 
 // UserAssertion is AADSTS50013: the assertion of an on-behalf-of request is malformed, or
 // another issuer signed it.
@@ -175,7 +199,9 @@ func UserAssertion() *Error { return from(50013) }
 
 // UserAssertionAudience is AADSTS500131: the assertion of an on-behalf-of request is for another
 // app.
-func UserAssertionAudience(audience, app string) *Error { return from(500131, audience, app) }
+func UserAssertionAudience(audience, app, name string) *Error {
+	return from(500131, audience, app, app, name)
+}
 
 // UserAssertionTime is AADSTS500133: the assertion of an on-behalf-of request has expired.
 func UserAssertionTime() *Error { return from(500133) }
@@ -193,8 +219,11 @@ func PasswordAtSharedEndpoint() *Error { return from(9001023) }
 // WrongPassword is AADSTS50126: a password is wrong.
 func WrongPassword() *Error { return from(50126) }
 
-// UserNotFound is AADSTS50034: the account is not in the tenant.
-func UserNotFound(user, tenant string) *Error { return from(50034, user, tenant) }
+// UserNotFound is AADSTS50034: the account is not in the directory with a domain or tenant ID.
+func UserNotFound(place string) *Error { return from(50034, place) }
+
+// PersonalAccountRefused is AADSTS500200: a personal account at an app for work accounts.
+func PersonalAccountRefused(user string) *Error { return from(500200, user) }
 
 // ForeignUser is AADSTS50020: an account of another organization that is not a guest here.
 func ForeignUser(user, provider, tenant, app string) *Error {
@@ -229,7 +258,7 @@ func DeviceNotCompliant() *Error { return from(53000) }
 func Blocked() *Error { return from(53003) }
 
 // NotAssigned is AADSTS50105: the app requires assignment, and the user has none.
-func NotAssigned(app, name, user string) *Error { return from(50105, app, name, user) }
+func NotAssigned(app, name, user string) *Error { return from(50105, name, app, user) }
 
 // AppNotAssigned is AADSTS501051: the resource requires assignment, and the client of a client
 // credentials grant has none.
@@ -253,8 +282,15 @@ func ScopeUnknown(app, scope, resource string) *Error { return from(650053, app,
 // ScopeInvalid is AADSTS70011: the token endpoint gets a scope that does not exist.
 func ScopeInvalid(scope string) *Error { return from(70011, scope) }
 
+// OfflineAccessAlone is AADSTS70011 for offline_access without openid and without a resource.
+func OfflineAccessAlone() *Error {
+	e := ScopeInvalid("offline_access")
+	e.Message += " offline_access scope request must include either openid scope or a resource scope."
+	return e
+}
+
 // ScopesOfSeveralResources is AADSTS28000: a request for one token has scopes of two resources.
-func ScopesOfSeveralResources() *Error { return from(28000) }
+func ScopesOfSeveralResources(scope string) *Error { return from(28000, scope) }
 
 // WhichResource is AADSTS28003: the redemption of a code for two resources names neither.
 func WhichResource() *Error { return from(28003) }
@@ -321,15 +357,18 @@ func ConsentNeededAtToken(app, name string) *Error {
 // InactiveRefreshToken is AADSTS700082: a refresh token was not used in its lifetime.
 func InactiveRefreshToken(issued time.Time, inactive time.Duration) *Error {
 	days := int(inactive / (24 * time.Hour))
-	return from(700082, issued.UTC().Format("2006-01-02T15:04:05.0000000Z"), fmt.Sprintf("%d.00:00:00", days))
+	return from(700082, instant(issued), fmt.Sprintf("%d.00:00:00", days))
 }
 
 // SPARefreshToken is AADSTS700084: the refresh token of a single-page app has expired, a day
 // after the sign-in.
 func SPARefreshToken(issued time.Time, lifetime time.Duration) *Error {
 	days := int(lifetime / (24 * time.Hour))
-	return from(700084, fmt.Sprintf("%d.00:00:00", days), issued.UTC().Format("2006-01-02T15:04:05.0000000Z"))
+	return from(700084, fmt.Sprintf("%d.00:00:00", days), instant(issued))
 }
+
+// instant writes a time as the sentences of Entra ID do, with seven decimals.
+func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.0000000Z") }
 
 // Challenged adds a claims challenge of Conditional Access, as a JSON string.
 func (e *Error) Challenged(policyID string) *Error {

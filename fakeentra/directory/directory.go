@@ -87,6 +87,14 @@ func (a *App) accepts(tenant *Tenant) bool {
 // Personal reports whether this is the tenant of personal Microsoft accounts.
 func (t *Tenant) Personal() bool { return strings.EqualFold(t.ID, ConsumersTenantID) }
 
+// PrimaryDomain returns the first domain of the tenant, or its ID if it has none.
+func (t *Tenant) PrimaryDomain() string {
+	if len(t.Domains) == 0 {
+		return t.ID
+	}
+	return t.Domains[0]
+}
+
 // App finds an app of the tenant by its application ID.
 func (t *Tenant) App(id string) *App {
 	for i := range t.Apps {

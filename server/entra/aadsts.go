@@ -46,7 +46,11 @@ var advice = map[int]string{
 		"this tenant",
 	90072: "the user is not a member or guest of this tenant: invite them, or let them sign in with another " +
 		"account",
-	9002332: "the app is registered for personal accounts only: register one for accounts of this organization",
+	9002331: "the app is registered for personal accounts only: register one for accounts of this organization",
+	9002332: "the app is registered for work accounts only: set AUTH_TENANT_ID to a Directory (tenant) ID, not to " +
+		"\"consumers\"",
+	500200: "a personal account cannot use this app: let the user sign in with an account of this tenant, or invite " +
+		"them as a guest",
 
 	// The application and its credentials.
 	700016: "AUTH_CLIENT_ID is not an application of the tenant in AUTH_TENANT_ID: compare both with the app " +
@@ -66,9 +70,10 @@ var advice = map[int]string{
 		registration + ", Certificates & secrets, Certificates)",
 	700024: "the clock of this machine is wrong, or the token in AUTH_FEDERATED_TOKEN_FILE has expired: check " +
 		"the clock and the platform that writes the file",
-	700023: "the audience of the client assertion is wrong: check AUTH_AUTHORITY and AUTH_TENANT_ID",
-	50027:  "the client assertion cannot be read: AUTH_FEDERATED_TOKEN_FILE has to hold one signed JWT",
-	70021:  adviseFederation,
+	700023:  "the audience of the client assertion is wrong: check AUTH_AUTHORITY and AUTH_TENANT_ID",
+	50027:   "the client assertion cannot be read: AUTH_FEDERATED_TOKEN_FILE has to hold one signed JWT",
+	5002730: "the algorithm of the client assertion does not fit its key: AUTH_CERTIFICATE_FILE has to hold an RSA key",
+	70021:   adviseFederation,
 	70025: "the app has no federated credential: add one (" + registration +
 		", Certificates & secrets, Federated credentials), or set another credential",
 	700211: "no federated credential of the app names the token's issuer: " + adviseFederation,
@@ -76,6 +81,9 @@ var advice = map[int]string{
 	700213: "no federated credential of the app names the token's subject: " + adviseFederation,
 	7002138: "a federated credential of the app names the token's subject in other upper and lower case: " +
 		adviseFederation,
+	7002137: "no federated credential of the app names the managed identity: " + adviseFederation,
+	700222: "Entra accepts its own tokens only from managed identities: set AUTH_MANAGED_IDENTITY, or set another " +
+		"credential",
 	7000222: adviseSecretExpired,
 	700025: "the redirect URI is registered for a public client: register it under the platform Web (" +
 		registration + ", Authentication)",

@@ -207,6 +207,18 @@ func TestAdviceNamesSetting(t *testing.T) {
 		240002:  "ID token",
 		500131:  "AUTH_CLIENT_ID",
 		501461:  "App ID URI",
+		70021:   "Federated credentials",
+		70025:   "Federated credentials",
+		700211:  "issuer",
+		700212:  "audience",
+		700213:  "subject",
+		700222:  "AUTH_MANAGED_IDENTITY",
+		7002137: "AUTH_MANAGED_IDENTITY",
+		7002138: "upper and lower case",
+		5002730: "AUTH_CERTIFICATE_FILE",
+		9002331: "personal accounts",
+		9002332: "AUTH_TENANT_ID",
+		500200:  "personal account",
 	} {
 		assert.Contains(t, entra.Advice(number), key, "AADSTS%d", number)
 	}

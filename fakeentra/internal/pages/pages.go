@@ -128,13 +128,21 @@ func ShowError(w http.ResponseWriter, problem *aadsts.Error, o aadsts.Occurrence
 			Config: ErrorConfig{
 				Main:        "We couldn't sign you in",
 				Service:     problem.Error(),
-				HTTPCode:    problem.Status,
+				HTTPCode:    statusOf(problem),
 				Code:        problem.Number,
 				Correlation: o.CorrelationID,
 				Session:     o.TraceID,
 			},
 		},
 	})
+}
+
+// statusOf returns iHttpErrorCode. A page authenticates no client, so its number is not 401 (M).
+func statusOf(problem *aadsts.Error) int {
+	if problem.Status == http.StatusUnauthorized {
+		return http.StatusBadRequest
+	}
+	return problem.Status
 }
 
 // Lookup returns the page about an error. The code is a number, or AADSTS and a number.

@@ -59,6 +59,8 @@ func (r *Rules) ForeignAccount(path *TenantPath, clientID, name string) *aadsts.
 		user := home.User(name)
 		switch {
 		case user == nil:
+		case r.RefusesPersonal(home, clientID):
+			return aadsts.PersonalAccountRefused(user.UserPrincipalName)
 		case path.Tenant == nil, home.Personal() != path.Tenant.Personal() && path.Segment == "consumers":
 			return aadsts.WrongKindOfAccount()
 		case home.Personal():
@@ -71,12 +73,18 @@ func (r *Rules) ForeignAccount(path *TenantPath, clientID, name string) *aadsts.
 	return nil
 }
 
+// RefusesPersonal reports whether a tenant is that of personal accounts, and the app is not for them.
+func (r *Rules) RefusesPersonal(tenant *directory.Tenant, clientID string) bool {
+	client := r.AnyApp(clientID)
+	return tenant.Personal() && client != nil && !client.PersonalAccounts
+}
+
 // CheckPassword checks the account of a sign-in form, and the password if the form has one. User is
 // nil for an unknown account.
-func (r *Rules) CheckPassword(user *directory.User, form url.Values) *aadsts.Error {
+func CheckPassword(path *TenantPath, user *directory.User, form url.Values) *aadsts.Error {
 	switch {
 	case user == nil:
-		return aadsts.UserNotFound(strings.TrimSpace(form.Get("account")), r.Directory.Tenants[0].DisplayName)
+		return aadsts.UserNotFound(path.place(form.Get("account")))
 	case user.Disabled:
 		return aadsts.UserDisabled()
 	case user.Locked:
@@ -87,6 +95,19 @@ func (r *Rules) CheckPassword(user *directory.User, form url.Values) *aadsts.Err
 		return aadsts.PasswordExpired()
 	}
 	return nil
+}
+
+// place names the directory without an account: the domain of its tenant, or at a shared endpoint
+// the domain of the account.
+func (p *TenantPath) place(account string) string {
+	_, domain, found := strings.Cut(strings.TrimSpace(account), "@")
+	switch {
+	case p.Tenant != nil:
+		return p.Tenant.PrimaryDomain()
+	case found:
+		return domain
+	}
+	return p.Segment
 }
 
 // SameSecret compares two secrets in constant time.

@@ -158,6 +158,9 @@ func (r *Rules) Resolve(
 	if hasDefault && hasNames {
 		return nil, aadsts.DefaultScopeMixed(scope)
 	}
+	if len(found.Groups) == 0 && slices.Equal(found.OIDC, []string{"offline_access"}) {
+		return nil, aadsts.OfflineAccessAlone()
+	}
 	return found, nil
 }
 

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 
 	"mcpentra/fakeentra/aadsts"
@@ -66,6 +67,14 @@ func (r *Rules) TenantPath(name string) (*TenantPath, *aadsts.Error) {
 
 // V1Issuer returns the v1 issuer of a tenant.
 func (r *Rules) V1Issuer(tenantID string) string { return r.STS + "/" + tenantID + "/" }
+
+// IsIssuer reports whether an issuer is one of this fake, v1 or v2.
+func (r *Rules) IsIssuer(issuer string) bool {
+	isOf := func(tenant directory.Tenant) bool {
+		return issuer == r.Issuer(tenant.ID) || issuer == r.V1Issuer(tenant.ID)
+	}
+	return slices.ContainsFunc(r.Directory.Tenants, isOf)
+}
 
 // Region returns tenant_region_scope of the discovery document, or nil for a set and for consumers.
 func (p *TenantPath) Region() *string {

@@ -77,6 +77,16 @@ func (s *State) revoked(d *rules.Delegation) bool {
 	return last != nil && !d.Began.After(last.at)
 }
 
+// TokensValidFrom returns the time of the last revocation of a user's sessions, or the zero time.
+func (s *State) TokensValidFrom(userID string) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if last := s.revocations[userID]; last != nil {
+		return last.at
+	}
+	return time.Time{}
+}
+
 // TokenIssued records an access token of a user, given by its uti.
 func (s *State) TokenIssued(userID, uti string, issued time.Time) {
 	s.mu.Lock()

@@ -314,7 +314,9 @@ func TestBadPageRequests(t *testing.T) {
 			assert.Contains(t, got.Body, test.want)
 		})
 	}
-	prompt := returned(t, authorize(t, fake, request(map[string]string{"prompt": "nonsense"})))
-	assert.Equal(t, "invalid_request", prompt.Get("error"))
-	assert.Contains(t, prompt.Get("error_description"), "AADSTS90023")
+	for _, prompt := range []string{"nonsense", "none login", "create"} {
+		got := authorize(t, fake, request(map[string]string{"prompt": prompt}))
+		assert.Contains(t, got.Body, "AADSTS90023", prompt)
+		assert.Empty(t, got.Header.Get("Location"), prompt)
+	}
 }

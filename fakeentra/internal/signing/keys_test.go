@@ -60,8 +60,10 @@ func TestKeysVerify(t *testing.T) {
 		{"a token for Graph", GraphJWT(claims, []byte("nonce"), keys.Active()), nil},
 		{"an expired token", JWT(map[string]any{"exp": now.Unix()}, false, keys.Active()), ErrExpired},
 		{"a token of a stranger", JWT(claims, false, Stranger()), ErrForeign},
-		{"two parts", parts[0] + "." + parts[1], ErrForeign},
-		{"a header that is not base64", "!." + parts[1] + "." + parts[2], ErrForeign},
+		{"two parts", parts[0] + "." + parts[1], ErrMalformed},
+		{"a header that is not base64", "!." + parts[1] + "." + parts[2], ErrMalformed},
+		{"no algorithm", encode(Header{Algorithm: "none"}) + "." + parts[1] + ".", ErrMalformed},
+		{"an algorithm of secrets", encode(Header{Algorithm: "HS256"}) + "." + parts[1] + ".AAAA", ErrAlgorithm},
 		{"another signature", parts[0] + "." + parts[1] + ".AAAA", ErrForeign},
 	} {
 		got, err := keys.Verify(test.token, now)
@@ -71,7 +73,7 @@ func TestKeysVerify(t *testing.T) {
 		}
 	}
 	_, err := keys.Verify(text+"."+parts[1]+"."+parts[2], now)
-	assert.Error(t, err, "a header that is not JSON")
+	assert.ErrorIs(t, err, ErrMalformed, "a header that is not JSON")
 }
 
 func TestDraftSigns(t *testing.T) {

@@ -25,7 +25,8 @@ func appTokenAt(t *testing.T, fake *fakeentra.Fake, endpoint string) answer {
 		"scope":         {"api://" + directory.DefaultAPIID + "/.default"},
 		"resource":      {"api://" + directory.DefaultAPIID},
 	}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tenantURL+endpoint, strings.NewReader(form.Encode()))
+	body := strings.NewReader(form.Encode())
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tenantURL+endpoint, body)
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	got := do(t, fake, r)

@@ -237,8 +237,8 @@ func (f *Fake) checkParameters(request *authorization) *aadsts.Error {
 	return f.resolveScopes(request)
 }
 
-// knowsPrompt reports whether Entra ID has a prompt. It accepts one value, unlike OpenID Connect Core
-// section 3.1.2.1. Only personal accounts have create.
+// knowsPrompt reports whether Entra ID has a prompt. It accepts one value, unlike OpenID Connect
+// Core section 3.1.2.1. Only personal accounts have create.
 func knowsPrompt(tenant *directory.Tenant, prompt string) bool {
 	switch prompt {
 	case "", "none", "login", "consent", "select_account":

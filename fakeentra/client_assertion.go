@@ -101,8 +101,8 @@ func (f *Fake) checkAssertion(r *http.Request, request *tokenRequest) *aadsts.Er
 	return aadsts.AssertionAudience()
 }
 
-// parseAssertion parses a client assertion. A JWT with another algorithm than those of RSA keys is
-// an error of its own (M: which algorithms).
+// parseAssertion parses a client assertion. A JWT whose algorithm does not fit an RSA key is an
+// error of its own (M: which algorithms).
 func parseAssertion(raw string) (*jose.JSONWebSignature, *aadsts.Error) {
 	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256, jose.PS256})
 	var unexpected *jose.ErrUnexpectedSignatureAlgorithm
@@ -136,8 +136,8 @@ func checkSignature(app *directory.App, signed *jose.JSONWebSignature, now time.
 	return refusal
 }
 
-// thumbprintOf returns the name of the key in the header of an assertion, in hexadecimal (M: without
-// a thumbprint Entra ID may write another name).
+// thumbprintOf returns the name of the key in the header of an assertion, in hexadecimal (M:
+// without a thumbprint Entra ID may write another name).
 func thumbprintOf(header jose.Header) string {
 	for _, name := range []jose.HeaderKey{"x5t", "x5t#S256"} {
 		value, _ := header.ExtraHeaders[name].(string)

@@ -29,7 +29,7 @@ type errorText struct {
 	Error      string // nothing on a page
 	ErrorURI   *bool  `json:"error_uri"` // false if the answer was recorded without one
 	Suberror   string
-	Text       string // {} stands for a value
+	Text       string // with {} for each value
 }
 
 func (e *errorText) name() string { return strings.TrimSpace(fmt.Sprint(e.Number, " ", e.Case)) }

@@ -138,8 +138,8 @@ func AssertionAlgorithm() *Error { return from(5002730) }
 // it was AADSTS70021.
 func NotFederated(app, name string) *Error { return from(70025, app, name) }
 
-// FederatedFromEntra is AADSTS700222: a token of Entra ID as a foreign token. Only tokens of managed
-// identities are accepted.
+// FederatedFromEntra is AADSTS700222: a token of Entra ID as a foreign token. Entra ID accepts only
+// tokens of managed identities.
 func FederatedFromEntra() *Error { return from(700222) }
 
 // FederatedIssuer is AADSTS700211: no federated credential has the issuer of a foreign token.

@@ -73,7 +73,7 @@ func (r *Rules) ForeignAccount(path *TenantPath, clientID, name string) *aadsts.
 	return nil
 }
 
-// RefusesPersonal reports whether a tenant is that of personal accounts, and the app is not for them.
+// RefusesPersonal reports whether a tenant has personal accounts, and the app is not for them.
 func (r *Rules) RefusesPersonal(tenant *directory.Tenant, clientID string) bool {
 	client := r.AnyApp(clientID)
 	return tenant.Personal() && client != nil && !client.PersonalAccounts

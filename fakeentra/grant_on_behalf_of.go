@@ -35,7 +35,8 @@ func (f *Fake) grantOnBehalfOf(r *http.Request, request *tokenRequest) (*tokenRe
 		return nil, aadsts.UserAssertion()
 	}
 	if _, revoked := tokenRevocation(f.state, f.clock.now(), claims); revoked {
-		return nil, aadsts.Revoked() // L
+		issued, _ := claims["iat"].(float64)
+		return nil, f.grantRevoked(text(claims, "oid"), time.Unix(int64(issued), 0)) // L
 	}
 	request.tenant = tenant
 	if request.version == rules.V2 && request.params.Get("scope") == "" {

@@ -66,11 +66,11 @@ func (f *Fake) redeemRefreshToken(
 		return nil, aadsts.GrantInvalid()
 	}
 	request.tenant = d.Tenant
-	switch validFrom := f.state.TokensValidFrom(d.User.ID); {
+	switch {
 	case d.User.Disabled:
 		return nil, aadsts.UserDisabled()
 	case f.state.Revoked(&d):
-		return nil, aadsts.Revoked(d.Began, validFrom)
+		return nil, f.grantRevoked(d.User.ID, d.Began)
 	case f.clock.now().Before(token.Expiry):
 	case d.Platform == rules.SPA:
 		return nil, aadsts.SPARefreshToken(token.Issued, spaRefreshLifetime)
@@ -92,6 +92,11 @@ func (f *Fake) redeemRefreshToken(
 		d.RefreshUntil = token.Expiry
 	}
 	return f.issue(d, request.version)
+}
+
+// grantRevoked is the error for a grant from before the last revocation of its person's sessions.
+func (f *Fake) grantRevoked(userID string, began time.Time) *aadsts.Error {
+	return aadsts.Revoked(began, f.state.TokensValidFrom(userID))
 }
 
 // widen applies the scopes of a refresh. They may name any resource that has consent.

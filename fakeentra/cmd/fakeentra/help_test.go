@@ -12,7 +12,7 @@ import (
 func TestHelpMatchesSnapshot(t *testing.T) {
 	t.Parallel()
 	text := ""
-	for _, name := range []string{"", "visit", "directory"} {
+	for _, name := range []string{"", "visit", "directory", "verify"} {
 		arguments := []string{"--help"}
 		if name != "" {
 			arguments = []string{name, "--help"}

@@ -22,6 +22,7 @@ var values = map[string]string{
 	"bool":     "true or false",
 	"duration": "a duration like 30s or 5m",
 	"float64":  "a number like 0.1",
+	"int":      "a number",
 }
 
 // flagError names the wrong flag, the values it takes and the value it got.

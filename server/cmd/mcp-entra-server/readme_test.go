@@ -43,6 +43,7 @@ var readmeCommands = map[string]way{
 	"fakeentra --directory directory.yaml":                  serves,
 	"fakeentra directory > directory.yaml":                  ends,
 	"fakeentra directory directory.yaml":                    ends,
+	"fakeentra verify --setup":                              ends,
 	"mcp-entra-server":                                      serves,
 	"mcp-entra-server client secret":                        ends,
 	"mcp-entra-server --upstream http://localhost:9000/mcp": serves,
@@ -84,6 +85,10 @@ var elsewhere = map[string]string{
 		"AUTH_CLIENT_SECRET=fake-secret-of-the-fake-api AUTH_SCOPES=tool.read mcp-entra-server": "direct.txt",
 	"MCP_CLIENT_ID=5a1e0003-0000-4000-8000-000000000001 mcp-entra-client --entra-unadvertised-pkce " +
 		"--entra-no-resource http://localhost:8000/mcp call get_user_name": "direct.txt",
+
+	"fakeentra verify --tenant contoso.onmicrosoft.com --tier 0": "it needs the internet; TestVerify",
+	"fakeentra verify --env verify.env --report report.md":       "the reader has the tenant; TestVerify",
+	"fakeentra verify --env verify.env --tier 2":                 "the reader has the tenant",
 
 	"mcp-entra-server keys rotate":                "keys.txt",
 	"mcp-entra-server keys prune":                 "keys.txt",

@@ -70,7 +70,16 @@ var mayImport = map[string][]string{
 		"fakeentra/fault",
 		"fakeentra/journal",
 	},
-	"fakeentra/journal":       {"fakeentra/endpoint"},
+	"fakeentra/journal": {"fakeentra/endpoint"},
+	"fakeentra/portal": {
+		"fakeentra",
+		"fakeentra/admin",
+		"fakeentra/directory",
+		"fakeentra/endpoint",
+		"fakeentra/fault",
+		"fakeentra/internal/inproc",
+		"fakeentra/journal",
+	},
 	"fakeentra/cmd/fakeentra": {"fakeentra/..."},
 
 	"fakeentra/internal/verify": {

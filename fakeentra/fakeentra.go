@@ -64,6 +64,10 @@ type Config struct {
 	Rand io.Reader
 	// Chaos applies faults to a share of all requests, for long runs. The zero value applies none.
 	Chaos fault.Chaos
+	// Portal makes the pages for people at / and below /portal/. Use portal.Handler. The fake shows
+	// them to this machine only. Other machines get a list of addresses, and so do all if Portal is
+	// nil.
+	Portal func(*Fake) http.Handler
 	// Logger receives a line for each request: method, path, status, AADSTS number and fault. Nil
 	// discards them.
 	Logger *slog.Logger
@@ -92,6 +96,7 @@ type Fake struct {
 	origins
 	routes  func() *http.ServeMux // made at the first request, because this would take most of New's time
 	graph   func() http.Handler
+	portal  func() http.Handler // nil without Config.Portal
 	clock   *clock
 	random  *random
 	logger  *slog.Logger
@@ -162,6 +167,9 @@ func New(config Config) (*Fake, error) {
 		})
 	})
 	f.routes = sync.OnceValue(f.newRoutes)
+	if config.Portal != nil {
+		f.portal = sync.OnceValue(func() http.Handler { return config.Portal(f) })
+	}
 	return f, nil
 }
 
@@ -233,6 +241,9 @@ func (f *Fake) GraphURL() string { return f.graphURL }
 
 // Issuer returns the v2 issuer of a tenant, given by its ID.
 func (f *Fake) Issuer(tenantID string) string { return f.rules.Issuer(tenantID) }
+
+// V1Issuer returns the v1 issuer of a tenant, given by its ID.
+func (f *Fake) V1Issuer(tenantID string) string { return f.rules.V1Issuer(tenantID) }
 
 // Tenant returns the first tenant of the directory.
 func (f *Fake) Tenant() directory.Tenant { return f.Directory().Tenants[0] }

@@ -30,6 +30,7 @@ type tab struct {
 	context context.Context
 	device  string
 	dark    bool
+	styled  bool // the pages have files of their own for style and script
 	pages   int
 }
 
@@ -122,9 +123,14 @@ func (b *tab) page(heading string) {
 	// The page is seen a moment before the keyboard is where the page puts it.
 	_, err := chromedp.Run(
 		b.context,
-		chromedp.Poll[bool](`!document.querySelector("[autofocus]") || document.activeElement !== document.body`),
+		chromedp.Poll[bool](`document.readyState === "complete" &&
+			(!document.querySelector("[autofocus]") || document.activeElement !== document.body)`),
 	)
 	require.NoError(b.t, err, heading)
+	loaded := `(() => false)`
+	if b.styled {
+		loaded = `(name => name.startsWith(location.origin + "/portal/"))`
+	}
 	var got struct {
 		Mark, Lang, Title            string
 		Mains, Headings, Wide, Small int
@@ -144,7 +150,7 @@ func (b *tab) page(heading string) {
 		wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
 		small: [...document.querySelectorAll("button, input:not([type=hidden])")]
 			.filter(e => e.getBoundingClientRect().height < 24).length,
-		loads: performance.getEntriesByType("resource").length > 0,
+		loads: performance.getEntriesByType("resource").some(e => !`+loaded+`(e.name)),
 		dark: getComputedStyle(document.body).backgroundColor.match(/\d+/g).slice(0, 3).every(part => part < 64),
 		faint: `+faintTexts+`,
 		unlabelled: [...document.querySelectorAll("input:not([type=hidden])")].some(e => e.labels.length === 0),
@@ -170,7 +176,7 @@ func (b *tab) keep(name string) {
 	if folder == "" {
 		return
 	}
-	picture, err := chromedp.Run(b.context, chromedp.FullScreenshot(90))
+	picture, err := chromedp.Run(b.context, chromedp.FullScreenshot(100))
 	require.NoError(b.t, err)
 	b.pages++
 	file := fmt.Sprintf("%s-%d-%s.png", b.device, b.pages, strings.Map(func(r rune) rune {

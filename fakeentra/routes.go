@@ -62,6 +62,10 @@ func (f *Fake) newRoutes() *http.ServeMux {
 
 // ServeHTTP answers for every host of the fake.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if f.portal != nil && forPortal(r) {
+		f.portal().ServeHTTP(w, r)
+		return
+	}
 	header := w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")

@@ -43,6 +43,40 @@ func (f *Fake) signIn(w http.ResponseWriter, r *http.Request, person state.Signe
 	r.AddCookie(cookie)
 }
 
+// SignIn signs a person in to a browser, as if the person had passed the sign-in page and a second
+// factor. User is an object ID or a user principal name. The apps of this browser then get the
+// person without a question. The error says that the directory has no account of this name, or
+// that its sign-in is blocked.
+func (f *Fake) SignIn(w http.ResponseWriter, r *http.Request, user string) error {
+	f.directoryMu.RLock()
+	defer f.directoryMu.RUnlock()
+	for i := range f.directory.Tenants {
+		tenant := &f.directory.Tenants[i]
+		found := tenant.User(user)
+		switch {
+		case found == nil:
+			continue
+		case found.Disabled, found.Locked, found.PasswordExpired:
+			return fmt.Errorf("fakeentra: sign in: %s cannot sign in: the account is disabled or locked, "+
+				"or its password has expired", found.UserPrincipalName)
+		}
+		f.signIn(w, r, state.SignedIn{Tenant: tenant, User: found, At: f.clock.now(), SecondFactor: true})
+		return nil
+	}
+	return fmt.Errorf("fakeentra: sign in: the directory has no user %q", user)
+}
+
+// SignedIn returns the user principal name of the person who signed in last in a browser, or
+// nothing.
+func (f *Fake) SignedIn(r *http.Request) string {
+	f.directoryMu.RLock()
+	defer f.directoryMu.RUnlock()
+	if person := f.state.SignedIn(sessionOf(r), nil); person != nil {
+		return person.User.UserPrincipalName
+	}
+	return ""
+}
+
 // sameSite returns None over TLS, like Entra ID. Browsers refuse None without TLS.
 func sameSite(authority string) http.SameSite {
 	if strings.HasPrefix(authority, "https:") {

@@ -286,3 +286,27 @@ func TestMistakes(t *testing.T) {
 	large := c.send(t, "POST", "/faults", `{"body": "`+strings.Repeat("x", 5<<20)+`"}`)
 	assert.Equal(t, http.StatusBadRequest, large.Code)
 }
+
+func TestFaultsGoByName(t *testing.T) {
+	t.Parallel()
+	c := newControl(t, fakeentra.Config{})
+	for _, name := range []string{"a", "b", "a"} {
+		c.ok(t, "POST", "/faults", `{"name": "`+name+`", "drop": true}`)
+	}
+	c.ok(t, "DELETE", "/faults?name=a", "")
+	assert.Len(t, c.Script().All(), 1)
+	answer := c.send(t, "DELETE", "/faults?name=a", "")
+	assert.Equal(t, http.StatusBadRequest, answer.Code)
+	assert.Contains(t, answer.Body.String(), `no fault has the name \"a\"`)
+	answer = c.send(t, "DELETE", "/faults?nam=b", "")
+	assert.Equal(t, http.StatusBadRequest, answer.Code, "a slip of the pen removes nothing")
+	assert.Len(t, c.Script().All(), 1)
+}
+
+func TestKeysAreListed(t *testing.T) {
+	t.Parallel()
+	c := newControl(t, fakeentra.Config{})
+	keys := c.ok(t, "GET", "/keys", "").([]any)
+	assert.Equal(t, "present", keys[0].(map[string]any)["use"])
+	assert.Len(t, keys, 4)
+}

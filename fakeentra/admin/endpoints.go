@@ -187,10 +187,28 @@ func (a *api) inject(r *http.Request) (any, error) {
 	return a.fake.Script().All(), nil
 }
 
-func (a *api) clearFaults(*http.Request) (any, error) {
-	a.fake.Script().Clear()
+func (a *api) clearFaults(r *http.Request) (any, error) {
+	query := r.URL.Query()
+	for name := range query {
+		if name != "name" {
+			return nil, fmt.Errorf("unknown parameter %q; want name, or no parameter", name)
+		}
+	}
+	if !query.Has("name") {
+		a.fake.Script().Clear()
+		return nil, nil
+	}
+	if a.fake.Script().Remove(query.Get("name")) == 0 {
+		return nil, fmt.Errorf("no fault has the name %q; GET /faults lists the faults", query.Get("name"))
+	}
 	return nil, nil
 }
+
+func (a *api) currentChaos(*http.Request) (any, error) {
+	return map[string]float64{"share": a.fake.Script().Chaos().Share}, nil
+}
+
+func (a *api) keys(*http.Request) (any, error) { return a.fake.Keys(), nil }
 
 func (a *api) chaos(r *http.Request) (any, error) {
 	var want fault.Chaos

@@ -125,6 +125,23 @@ func (s *Script) progress(wanted func(*step) bool) []Progress {
 	return found
 }
 
+// Remove removes the faults with a name, or with a description where they have no name. It returns
+// how many there were.
+func (s *Script) Remove(name string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := len(s.steps)
+	s.steps = slices.DeleteFunc(slices.Clone(s.steps), func(one *step) bool { return one.fault.String() == name })
+	return before - len(s.steps)
+}
+
+// Chaos returns the chaos at present.
+func (s *Script) Chaos() Chaos {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.chaos
+}
+
 // Clear empties the script and ends chaos.
 func (s *Script) Clear() {
 	s.mu.Lock()

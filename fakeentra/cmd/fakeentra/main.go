@@ -58,6 +58,9 @@ func newCommand() *cobra.Command {
 an app registration with a secret, an API and two people, ready to sign in. It keeps all state in
 memory and loses it at the end. Its signing keys are public, so nothing real may trust it.
 
+At its address, it shows pages for people on this machine: the directory, tokens, the journal, faults,
+the clock and the keys.
+
 The admin API mints tokens, injects faults, rolls keys, sets the clock and reads the journal.
 GET / on its port lists the operations.
 

@@ -17,6 +17,7 @@ import (
 
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/fault"
+	"mcpentra/fakeentra/portal"
 )
 
 // serveOptions are the flags of a fake that listens.
@@ -48,6 +49,7 @@ func (o serveOptions) check() (fakeentra.Config, *watch, error) {
 		ErrorLines:        o.errorLines,
 		PoPChallenge:      o.popChallenge,
 		FederationClient:  loopbackClient(),
+		Portal:            portal.Handler,
 	}
 	if o.seed != "" {
 		seed := sha256.Sum256([]byte(o.seed))

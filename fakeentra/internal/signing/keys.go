@@ -120,6 +120,17 @@ func (k *Keys) Own(appID, displayName string, now time.Time) *Key {
 	return key
 }
 
+// OwnKeys returns the keys of the apps that have one, ordered by application ID.
+func (k *Keys) OwnKeys() []*Key {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var keys []*Key
+	for _, id := range slices.Sorted(maps.Keys(k.own)) {
+		keys = append(keys, k.own[id])
+	}
+	return keys
+}
+
 // all returns the keys of the tokens that the fake accepts.
 func (k *Keys) all() []*Key {
 	k.mu.Lock()

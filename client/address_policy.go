@@ -34,16 +34,42 @@ func (p *addressPolicy) transport(base http.RoundTripper) http.RoundTripper {
 		p.off = true
 		return base
 	}
-	own := shared.Clone()
+	p.off = discovery.IsLoopback(p.server.Hostname())
+	if !p.off {
+		p.proxy = shared.Proxy
+	}
+	own := p.own(shared)
 	own.DisableKeepAlives = true
-	if discovery.IsLoopback(p.server.Hostname()) {
-		p.off = true
+	return p.marking(own)
+}
+
+// preparing is transport for the requests of a sign-in before the person is asked. They follow each
+// other at once, so it keeps their connections until closeIdle is called. Call it after transport.
+func (p *addressPolicy) preparing(base http.RoundTripper) (prepared http.RoundTripper, closeIdle func()) {
+	shared, ok := base.(*http.Transport)
+	if !ok {
+		return base, func() {}
+	}
+	own := p.own(shared)
+	return p.marking(own), own.CloseIdleConnections
+}
+
+// own returns a copy of a transport whose connections the policy checks.
+func (p *addressPolicy) own(shared *http.Transport) *http.Transport {
+	own := shared.Clone()
+	if p.off {
 		return own
 	}
-	p.proxy = shared.Proxy
 	own.DialContext = p.dialer(shared.DialContext)
 	if shared.DialTLSContext != nil {
 		own.DialTLSContext = p.dialer(shared.DialTLSContext)
+	}
+	return own
+}
+
+func (p *addressPolicy) marking(own *http.Transport) http.RoundTripper {
+	if p.off {
+		return own
 	}
 	return policyTransport{p, own}
 }

@@ -18,6 +18,10 @@ type backChannel struct {
 	config *Config
 	server *url.URL
 	http   *http.Client
+	// preparing sends the requests before the person is asked. It keeps connections until
+	// endPreparing is called.
+	preparing    *http.Client
+	endPreparing func()
 }
 
 // closeIdle closes the idle connections of Config.Base after a wait for a person. The server may
@@ -29,7 +33,7 @@ func (b *backChannel) closeIdle() {
 
 func (b *backChannel) fetcher() *discovery.Fetcher {
 	return &discovery.Fetcher{
-		HTTPClient:      b.http,
+		HTTPClient:      b.preparing,
 		ProtocolVersion: b.config.ProtocolVersion,
 		EntraTenants:    b.config.Entra.Tenants,
 		IssuerRootSlash: b.config.Relax.IssuerRootSlash,

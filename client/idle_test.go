@@ -61,3 +61,38 @@ func TestWaitLeavesNoOldConnection(t *testing.T) {
 
 // wrapped hides the type of a transport.
 type wrapped struct{ *http.Transport }
+
+// remotes notes the client's address of each request, by its path.
+type remotes struct {
+	next http.Handler
+	mu   sync.Mutex
+	seen map[string]string
+}
+
+func (r *remotes) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	r.mu.Lock()
+	r.seen[request.URL.Path] = request.RemoteAddr
+	r.mu.Unlock()
+	r.next.ServeHTTP(w, request)
+}
+
+// TestSignInPreparesOnOneConnection signs in at a server that is its own authorization server.
+func TestSignInPreparesOnOneConnection(t *testing.T) {
+	t.Parallel()
+	env := newEnv(t)
+	noted := &remotes{next: env, seen: map[string]string{}}
+	env.Server.Config.Handler = noted
+	_, mcp := env.client(func(*client.Config) {})
+	response, err := mcp.Post(env.URL+"/mcp", "application/json", strings.NewReader(`{}`))
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, http.StatusOK, response.StatusCode)
+
+	noted.mu.Lock()
+	defer noted.mu.Unlock()
+	registration := noted.seen["/register"]
+	require.NotEmpty(t, registration)
+	assert.Equal(t, noted.seen["/.well-known/oauth-authorization-server"], registration)
+	assert.Equal(t, noted.seen["/.well-known/oauth-protected-resource/mcp"], registration)
+	assert.NotEqual(t, noted.seen["/token"], registration, "an old connection may break under a code")
+}

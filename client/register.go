@@ -49,7 +49,7 @@ func (s *signIn) isRegistered(redirectURI string) bool {
 // registerAnew registers the program without scopes. Scopes would limit the later step-ups (RFC
 // 7591 section 2).
 func (s *signIn) registerAnew(ctx context.Context, redirectURI string) error {
-	client, err := signin.Register(ctx, s.channel.http, s.issuer, signin.Program{
+	client, err := signin.Register(ctx, s.channel.preparing, s.issuer, signin.Program{
 		Name:        s.config.Name,
 		RedirectURI: redirectURI,
 		DeviceCode:  s.config.DeviceCode,

@@ -112,6 +112,7 @@ func (t *tokens) tryRefresh(
 	ctx context.Context, refused refusal, record *tokenstore.Record, issuer string, entry tokenstore.Entry,
 ) (refreshed bool, err error) {
 	moved, err := t.channel.hasMoved(ctx, refused.challenge, issuer)
+	t.channel.endPreparing()
 	if moved || err != nil {
 		return false, err
 	}

@@ -40,6 +40,7 @@ type signIn struct {
 // run makes the sign-in. It reads the metadata anew, since the server may name another
 // authorization server now.
 func (s *signIn) run(ctx context.Context, record *tokenstore.Record) error {
+	defer s.channel.endPreparing()
 	if err := s.prepare(ctx, record); err != nil {
 		return err
 	}

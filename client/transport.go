@@ -44,6 +44,9 @@ func New(config Config) (*Transport, error) {
 		server: server,
 		http:   config.httpClient(t.policy.transport(config.Base)),
 	}
+	preparing, endPreparing := t.policy.preparing(config.Base)
+	channel.preparing = config.httpClient(preparing)
+	channel.endPreparing = endPreparing
 	t.tokens = &tokens{
 		config:  &t.config,
 		channel: channel,

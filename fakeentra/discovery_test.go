@@ -144,6 +144,9 @@ func TestRotation(t *testing.T) {
 		header, _ := claims(t, raw)
 		return header["kid"].(string)
 	}
+	personal := fake.Issuer(directory.ConsumersTenantID)
+	shared := func() string { return get(t, fake, login+"/common/discovery/v2.0/keys").Body }
+	require.Contains(t, shared(), personal)
 	before := published()
 	first := signer()
 	require.Contains(t, before, first)
@@ -155,6 +158,7 @@ func TestRotation(t *testing.T) {
 	assert.Contains(t, after, first, "tokens of the old key stay valid")
 	require.NoError(t, fake.Rotate())
 	assert.NotContains(t, published(), before[0], "the oldest is withdrawn")
+	assert.Contains(t, shared(), personal, "the key of personal accounts stays")
 	seen := map[string]bool{}
 	for range 6 {
 		require.NoError(t, fake.Rotate())

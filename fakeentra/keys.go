@@ -25,7 +25,7 @@ func (f *Fake) signingKey(tenant *directory.Tenant, app *directory.App) *signing
 	case app.OwnSigningKey:
 		return f.keys.Own(app.ID, app.DisplayName, f.clock.now())
 	case tenant.Personal():
-		return f.keys.ActivePersonal(f.clock.now())
+		return f.keys.ActivePersonal()
 	}
 	return f.keys.Active()
 }

@@ -34,12 +34,14 @@ func (k *Keys) Reset() {
 
 // Rotate makes a planned rollover. The next published key signs from now on, a new key is
 // published, and the oldest is withdrawn. Personal says whether the directory has personal
-// accounts.
+// accounts. Without them their key stays: it signs nothing, and common publishes it.
 func (k *Keys) Rotate(now time.Time, personal bool) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if err := k.rotatePersonal(now, personal, 1); err != nil {
-		return err
+	if personal {
+		if err := k.rotatePersonal(now, 1); err != nil {
+			return err
+		}
 	}
 	return k.ring.rotate(now)
 }
@@ -48,19 +50,16 @@ func (k *Keys) Rotate(now time.Time, personal bool) error {
 func (k *Keys) EmergencyRotate(now time.Time, personal bool) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if err := k.rotatePersonal(now, personal, 0); err != nil {
-		return err
+	if personal {
+		if err := k.rotatePersonal(now, 0); err != nil {
+			return err
+		}
 	}
 	return k.ring.drop(now)
 }
 
 // rotatePersonal makes a new key for personal accounts, and keeps the last few of the present ones.
-// Without personal accounts it withdraws all of them.
-func (k *Keys) rotatePersonal(now time.Time, personal bool, keep int) error {
-	if !personal {
-		k.personal = nil
-		return nil
-	}
+func (k *Keys) rotatePersonal(now time.Time, keep int) error {
 	next, err := newKey(now, personalSubject)
 	if err != nil {
 		return err
@@ -90,21 +89,17 @@ func (k *Keys) Published() []*Key {
 	return k.ring.published
 }
 
-// Personal returns the keys for personal accounts. The last one signs. After a rotation without
-// personal accounts there are no keys.
+// Personal returns the keys for personal accounts. The last one signs.
 func (k *Keys) Personal() []*Key {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.personal
 }
 
-// ActivePersonal returns the key that signs for personal accounts. It makes a key if there is none.
-func (k *Keys) ActivePersonal(now time.Time) *Key {
+// ActivePersonal returns the key that signs for personal accounts.
+func (k *Keys) ActivePersonal() *Key {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.personal) == 0 {
-		k.personal = []*Key{mustNewKey(now, personalSubject)}
-	}
 	return k.personal[len(k.personal)-1]
 }
 
